@@ -1,0 +1,243 @@
+/* lwt.h: the C interface of lwt, for modules in C that make promises, run jobs
+** or post from other threads, and for programs that embed Lua.
+**
+** Nothing is linked. Lua modules are loaded with local symbols, so lwt hands out
+** a table of functions instead: `const lwt_api *lwt = lwt_import(L);` fetches it
+** from the registry (loading "lwt.core" when that has not happened yet).
+** lwt's own libuv engine is built on this header and on nothing else of the core.
+**
+** Threads. Every function here belongs to the thread that runs the Lua state,
+** except lwt->notification_send and a job's worker, which say so.
+**
+** Errors. "May raise" means a Lua error (luaL_error and friends, "not enough
+** memory" included). A function that does not say so never raises.
+*/
+#ifndef LWT_H
+#define LWT_H
+
+#include <stddef.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LWT_VERSION "0.1.0"
+
+/* Grows when something is added at the end of lwt_api; a change of what is
+** already there changes the major number. */
+#define LWT_ABI_MAJOR 1
+#define LWT_ABI_MINOR 0
+
+/* Registry key of the table. */
+#define LWT_REGISTRY_KEY "lwt.api.1"
+
+typedef struct lwt_api lwt_api;
+typedef struct lwt_context lwt_context; /* one per Lua state; opaque */
+
+/* ---- States of a promise ------------------------------------------------ */
+
+#define LWT_PENDING 0
+#define LWT_FULFILLED 1
+#define LWT_REJECTED 2
+
+/* What a pending promise made in C does when it is cancelled. It has already
+** been rejected with lwt.Canceled when this is called: withdraw the operation,
+** and let go of the promise. Called on the main thread; must not raise, must
+** not run Lua code; `data` is what promise_new was given. */
+typedef void (*lwt_cancel_fn)(lua_State *L, void *data);
+
+/* ---- Jobs --------------------------------------------------------------- */
+
+/* A job is a structure of yours, allocated with malloc, whose first field is a
+** lwt_job. `worker` runs on a thread of the pool and must not touch Lua;
+** `result` runs on the main thread: it pushes values and returns how many, or
+** raises (lwt->push_error makes a system error to raise). `release` frees the
+** structure. It is called on the main thread exactly once, whatever happened:
+** after `result` has returned or raised, or instead of it when the job was
+** cancelled or the state is closed. */
+typedef struct lwt_job {
+  void (*worker)(struct lwt_job *job);
+  int (*result)(lua_State *L, struct lwt_job *job);
+  void (*release)(struct lwt_job *job);
+} lwt_job;
+
+/* ---- Notifications ------------------------------------------------------ */
+
+typedef struct lwt_notification lwt_notification; /* opaque, reference counted */
+
+/* Called on the main thread, in a protected call, `count` times' worth of sends
+** in one (sends that come faster than the loop turns are merged). */
+typedef void (*lwt_notify_fn)(lua_State *L, void *data, unsigned count);
+
+/* ---- Engines ------------------------------------------------------------ */
+
+/* How alive an engine is: can anything outside still happen? */
+#define LWT_IDLE 0    /* nothing is open */
+#define LWT_WAITING 1 /* something is open that may never speak (a listener) */
+#define LWT_WORKING 2 /* something is under way that is bound to end (a job) */
+
+/* What the scheduler asks of an event loop. Only `wake` may be called from
+** another thread. None of them may raise. */
+typedef struct lwt_engine {
+  const char *name;
+  /* Seconds on a monotonic clock, now (not cached). */
+  double (*now)(void *data);
+  /* Wait for outside events for at most `seconds` (0: only look; negative: no
+  ** limit), deliver them through lwt->enter, return. Returns early for `wake`. */
+  void (*wait)(void *data, double seconds);
+  /* LWT_IDLE, LWT_WAITING or LWT_WORKING. */
+  int (*alive)(void *data);
+  /* Make a `wait` that is under way, or the next one, return soon. */
+  void (*wake)(void *data);
+  /* A descriptor to poll for "wait has something to do", or -1. */
+  int (*fd)(void *data);
+} lwt_engine;
+
+/* Something that wants a turn before the loop next waits (see idle_start). */
+typedef struct lwt_idle {
+  void (*f)(lua_State *L, void *data); /* in a protected call */
+  void *data;
+  struct lwt_idle *next; /* the core's */
+  int queued;            /* the core's */
+} lwt_idle;
+
+/* ---- The table ---------------------------------------------------------- */
+
+struct lwt_api {
+  unsigned major, minor;
+  lwt_context *context;
+  lua_State *main; /* the main thread of this state: what callbacks run on */
+
+  /* Promises. ------------------------------------------------------------- */
+
+  /* Push a pending promise. With `cancel` it can be cancelled, and `cancel` is
+  ** then called with `data`; without, cancelling does nothing. May raise. */
+  void (*promise_new)(const lwt_api *, lua_State *L, lwt_cancel_fn cancel, void *data);
+  /* Resolve the promise at `idx` with the top `nvalues` values, which are
+  ** popped. Its callbacks run before this returns; tasks become ready. A promise
+  ** that is already resolved is left alone, and the call returns 0. `idx` may
+  ** not be relative to the popped values: use lua_absindex. May raise only for
+  ** want of memory, and then has resolved nothing. */
+  int (*fulfill)(const lwt_api *, lua_State *L, int idx, int nvalues);
+  /* Likewise with the error on top, which is popped. */
+  int (*reject)(const lwt_api *, lua_State *L, int idx);
+  /* Push a resolved promise made of the top `nvalues` values (or of the error on
+  ** top), which are popped. May raise. */
+  void (*fulfilled)(const lwt_api *, lua_State *L, int nvalues);
+  void (*rejected)(const lwt_api *, lua_State *L);
+  int (*is_promise)(const lwt_api *, lua_State *L, int idx);
+  /* LWT_PENDING … of the promise at `idx` (which must be one). Does not count as
+  ** looking at it. */
+  int (*state)(const lwt_api *, lua_State *L, int idx);
+  /* Await the promise at stack index `idx` from a C function that a task called:
+  **
+  **   static int k(lua_State *L, int status, lua_KContext c) {
+  **     int n = lwt->await_end(lwt, L, idx);   (pushes n values, or raises)
+  **     …
+  **   }
+  **     if (lwt->await_begin(lwt, L, idx)) return k(L, LUA_OK, c);
+  **     return lua_yieldk(L, 0, c, k);
+  **
+  ** await_begin returns 1 when nothing has to be waited for. Both may raise. `idx`
+  ** is absolute and the promise must stay there until `k` has run. */
+  int (*await_begin)(const lwt_api *, lua_State *L, int idx);
+  int (*await_end)(const lwt_api *, lua_State *L, int idx);
+
+  /* Errors. --------------------------------------------------------------- */
+
+  /* Push lwt's error object for a failed system operation: {code, errno,
+  ** message, op, [what_key] = what}. `code` "ENOENT", `err` its positive number,
+  ** `what_key` "path", "address" … or NULL. May raise (memory). */
+  void (*push_error)(const lwt_api *, lua_State *L, const char *code, int err,
+                     const char *message, const char *op, const char *what_key,
+                     const char *what);
+  /* Push lwt.Canceled, lwt.Timeout, lwt.EOF or lwt.Closed by its name. */
+  void (*push_sentinel)(const lwt_api *, lua_State *L, const char *name);
+
+  /* Entering Lua from outside. -------------------------------------------- */
+
+  /* Call f(main, data) in a protected call on the main thread, from an event
+  ** loop's callback. An error that f lets through goes to the exception hook.
+  ** Returns 0 when there was none. */
+  int (*enter)(const lwt_api *, void (*f)(lua_State *L, void *data), void *data);
+  /* Have `idle->f` called once before the loop next waits. Allocates nothing;
+  ** does nothing when it is already queued. idle_stop takes it back. */
+  void (*idle_start)(const lwt_api *, lwt_idle *idle);
+  void (*idle_stop)(const lwt_api *, lwt_idle *idle);
+
+  /* The scheduler, for a host program. ------------------------------------- */
+
+  /* One turn without blocking, as lwt.step: returns 1 while something can still
+  ** happen, and in *wait the seconds until the next timer (negative: none). May
+  ** raise what lwt.step raises. */
+  int (*step)(const lwt_api *, lua_State *L, double budget, double *wait);
+  /* As lwt.run with the function or promise at the top of the stack, which is
+  ** popped; pushes the results and returns how many. May raise. */
+  int (*run)(const lwt_api *, lua_State *L);
+  /* Let the scheduler use this engine from now on. `e` and `data` must outlive
+  ** the state or the next call. NULL: the core's own, without outside events. */
+  void (*engine_set)(const lwt_api *, const lwt_engine *e, void *data);
+  /* The scheduler's clock (virtual, where that is on), in seconds. */
+  double (*now)(const lwt_api *);
+
+  /* Handles, for lwt.debug, lwt.test and the report at the end of run. ------- */
+
+  /* The userdata at `idx` is an open handle of this kind ("tcp", "file" …). The
+  ** core remembers it weakly, and where it was made when debugging is on. May
+  ** raise (memory). */
+  void (*handle_opened)(const lwt_api *, lua_State *L, int idx, const char *kind);
+  void (*handle_closed)(const lwt_api *, lua_State *L, void *userdata);
+
+  /* Filled in when lwt.uv is loaded, NULL before. --------------------------- */
+
+  /* Run a job on the threadpool and push the promise of its result. Takes the
+  ** job over, also when it raises (memory). Cancelling the promise of a job that
+  ** has not started withdraws it; one that has started runs on, unheard. */
+  void (*job_start)(const lwt_api *, lua_State *L, lwt_job *job);
+  /* A new notification: `f` will be called with `data` for sends. `keep` says
+  ** whether it keeps lwt.run from finding a deadlock. May raise. The caller owns
+  ** one reference, which notification_stop gives up. */
+  lwt_notification *(*notification_new)(const lwt_api *, lua_State *L, lwt_notify_fn f,
+                                        void *data, int keep);
+  /* From any thread, any number of times, also after the state was closed as
+  ** long as notification_release was not called by that thread. Returns 0, or
+  ** -1 when nobody listens any more. */
+  int (*notification_send)(lwt_notification *n);
+  /* Main thread: no call of `f` comes after this. */
+  void (*notification_stop)(const lwt_api *, lwt_notification *n);
+  /* From any thread: references for the threads that send. */
+  void (*notification_retain)(lwt_notification *n);
+  void (*notification_release)(lwt_notification *n);
+  /* The uv_loop_t that this state runs on, as void * so that this header needs
+  ** no libuv; NULL without lwt.uv. */
+  void *(*loop)(const lwt_api *);
+};
+
+/* Fetch the table; raises when lwt is missing or has another major version. */
+static inline const lwt_api *lwt_import(lua_State *L) {
+  const lwt_api *api;
+  if (lua_getfield(L, LUA_REGISTRYINDEX, LWT_REGISTRY_KEY) != LUA_TLIGHTUSERDATA) {
+    lua_pop(L, 1);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "lwt");
+    lua_call(L, 1, 0);
+    lua_getfield(L, LUA_REGISTRYINDEX, LWT_REGISTRY_KEY);
+  }
+  api = (const lwt_api *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (api == NULL)
+    luaL_error(L, "lwt.h: this lwt offers no C interface of version %d", LWT_ABI_MAJOR);
+  if (api->major != LWT_ABI_MAJOR || (int)api->minor < LWT_ABI_MINOR)
+    luaL_error(L, "lwt.h: made for interface %d.%d, found %d.%d", LWT_ABI_MAJOR,
+               LWT_ABI_MINOR, (int)api->major, (int)api->minor);
+  return api;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
