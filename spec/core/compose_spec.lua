@@ -10,7 +10,7 @@ local function given(later, state, ...)
   local p, r = lwt.wait()
   return p, function()
     if state == "fulfilled" then r:wakeup(table.unpack(values, 1, values.n))
-    else r:wakeup_exn((...)) end
+    else r:wakeup_exn(values[1]) end
   end
 end
 
