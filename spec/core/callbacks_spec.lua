@@ -45,7 +45,8 @@ describe("the callbacks without a result", function()
     end
   end)
 
-  it("that raise are told to the exception hook, run the others, and never raise from wakeup", function()
+  it("that raise are told to the exception hook, run the others, and never raise from "
+    .. "wakeup", function()
     with_hook(function(errors)
       local log = new_log()
       local err = {}
@@ -64,7 +65,8 @@ describe("the callbacks without a result", function()
     end)
   end)
 
-  it("that raise when the promise is already resolved are told to the hook too, not to the caller", function()
+  it("that raise when the promise is already resolved are told to the hook too, not to the "
+    .. "caller", function()
     with_hook(function(errors)
       local function raise() error("oops", 0) end
       lwt.fulfilled():on_success(raise)
@@ -88,7 +90,8 @@ describe("the callbacks without a result", function()
 end)
 
 describe("on_cancel", function()
-  it("runs when the promise is cancelled, before the other callbacks, in the order of attaching", function()
+  it("runs when the promise is cancelled, before the other callbacks, in the order of "
+    .. "attaching", function()
     local log = new_log()
     local p = lwt.task()
     p:on_failure(log.word "failure")

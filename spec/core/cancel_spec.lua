@@ -127,7 +127,8 @@ describe("cancel", function()
       end)
     end
     lwt.join(children):cancel()
-    log.says "3:rejected:rejected:rejected 2:rejected:rejected:rejected 1:rejected:rejected:rejected"
+    log.says("3:rejected:rejected:rejected 2:rejected:rejected:rejected "
+      .. "1:rejected:rejected:rejected")
   end)
 
   it("finds a promise that is reachable by two paths once", function()
@@ -302,7 +303,8 @@ describe("protected", function()
 
   it("protects one consumer from another", function()
     local p, r = lwt.task()
-    local a, b = lwt.protected(p):map(function(x) return x + 1 end), p:map(function(x) return x + 2 end)
+    local a = lwt.protected(p):map(function(x) return x + 1 end)
+    local b = p:map(function(x) return x + 2 end)
     a:cancel()
     is(a, "rejected", Canceled)
     r:wakeup(1)

@@ -31,7 +31,8 @@ describe("cancelling a task", function()
     log.says "canceled task"
   end))
 
-  it("that waits for what cannot be cancelled interrupts the await at once, and leaves that pending", async(function()
+  it("that waits for what cannot be cancelled interrupts the await at once, and leaves that "
+    .. "pending", async(function()
     local inner, r = lwt.wait()
     local task = lwt.spawn(function()
       local ok, err = pcall(lwt.await, inner)
@@ -73,7 +74,8 @@ describe("cancelling a task", function()
     log.says "close:true closed"
   end))
 
-  it("that is ready keeps what it was woken with, and gets Canceled at its next await, even of a resolved promise", async(function()
+  it("that is ready keeps what it was woken with, and gets Canceled at its next await, even "
+    .. "of a resolved promise", async(function()
     local p, r = lwt.task()
     local first, second, third
     local task = lwt.spawn(function()
@@ -248,7 +250,8 @@ describe("cancelling a task", function()
     assert.equal(50, depth)
   end))
 
-  it("started from the ready queue but not yet run raises Canceled at its first await", async(function()
+  it("started from the ready queue but not yet run raises Canceled at its first "
+    .. "await", async(function()
     -- Deep nesting puts the start of a task into the ready queue.
     local seen, deep
     local function nest(n)
@@ -314,7 +317,8 @@ describe("a task's await of no_cancel", function()
     assert.is_true(third)
   end))
 
-  it("is interrupted when something stands between, for only the very promise counts", async(function()
+  it("is interrupted when something stands between, for only the very promise "
+    .. "counts", async(function()
     local inner = lwt.task()
     local task = lwt.spawn(function()
       return pcall(lwt.await, lwt.no_cancel(inner):map(print))

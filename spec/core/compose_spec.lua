@@ -17,7 +17,8 @@ end
 for _, later in ipairs { false, true } do
   describe("of a promise that is resolved " .. (later and "later" or "already"), function()
     local values_given = {
-      { n = 0 }, { n = 1, 7 }, { n = 1, nil }, { n = 1, false }, { n = 3, 1, nil, 3 }, { n = 2, nil, nil },
+      { n = 0 }, { n = 1, 7 }, { n = 1, nil }, { n = 1, false }, { n = 3, 1, nil, 3 },
+      { n = 2, nil, nil },
     }
     local errors_given = { "oops", { "a table" }, false, 12 }
     errors_given.n = 5 -- and nil
@@ -218,7 +219,8 @@ for _, later in ipairs { false, true } do
         end
       end)
 
-      it("is rejected with the finalizer's failure, which wins over a value and over an error", function()
+      it("is rejected with the finalizer's failure, which wins over a value and over an "
+        .. "error", function()
         for _, state in ipairs { "fulfilled", "rejected" } do
           each_error(function(err)
             local p, go = given(later, state, "first")

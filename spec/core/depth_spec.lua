@@ -196,7 +196,8 @@ describe("depth is no limit:", function()
     local p, r = lwt.task()
     local q = p
     for i = 1, size do
-      q = (i % 3 == 0 and lwt.protected or i % 3 == 1 and lwt.no_cancel or lwt.wrap_in_cancelable)(q)
+      local around = { lwt.protected, lwt.no_cancel, lwt.wrap_in_cancelable }
+      q = around[1 + i % 3](q)
     end
     r:wakeup(7)
     is(q, "fulfilled", 7)
@@ -237,7 +238,8 @@ describe("depth is no limit:", function()
     end)
   end)
 
-  it("a recursive bind loop of a million turns over ready promises runs in constant memory", function()
+  it("a recursive bind loop of a million turns over ready promises runs in constant "
+    .. "memory", function()
     local turns = core.count(100000, 1000000)
     local before, after
     local function loop(i)

@@ -7,9 +7,12 @@ describe("a wrong argument raises at the caller, in Lua's own words:", function(
   local p = lwt.fulfilled(1)
 
   it("no function for bind", function()
-    raises("bad argument #2 to 'bind' (function expected, got nil)", function() lwt.bind(p, nil) end)
-    raises("bad argument #2 to 'bind' (function expected, got no value)", function() lwt.bind(p) end)
-    raises("bad argument #2 to 'bind' (function expected, got number)", function() lwt.bind(p, 1) end)
+    raises("bad argument #2 to 'bind' (function expected, got nil)",
+      function() lwt.bind(p, nil) end)
+    raises("bad argument #2 to 'bind' (function expected, got no value)",
+      function() lwt.bind(p) end)
+    raises("bad argument #2 to 'bind' (function expected, got number)",
+      function() lwt.bind(p, 1) end)
     raises("bad argument #1 to 'bind' (function expected, got table)", function() p:bind({}) end)
   end)
 
@@ -28,31 +31,48 @@ describe("a wrong argument raises at the caller, in Lua's own words:", function(
         assert.truthy(err:find("promise expected, got", 1, true), err)
       end
     end
-    raises("bad argument #1 to 'map' (promise expected, got table)", function() lwt.map({}, print) end)
-    raises("bad argument #1 to 'state' (promise expected, got no value)", function() lwt.state() end)
+    raises("bad argument #1 to 'map' (promise expected, got table)",
+      function() lwt.map({}, print) end)
+    raises("bad argument #1 to 'state' (promise expected, got no value)",
+      function() lwt.state() end)
   end)
 
   it("no function for the others", function()
     raises("bad argument #2 to 'map' (function expected, got nil)", function() lwt.map(p, nil) end)
-    raises("bad argument #2 to 'catch' (function expected, got nil)", function() lwt.catch(p, nil) end)
-    raises("bad argument #2 to 'finalize' (function expected, got nil)", function() lwt.finalize(p, nil) end)
-    raises("bad argument #2 to 'try_bind' (function expected, got nil)", function() lwt.try_bind(p, nil, print) end)
-    raises("bad argument #3 to 'try_bind' (function expected, got nil)", function() lwt.try_bind(p, print, nil) end)
-    raises("bad argument #2 to 'on_success' (function expected, got nil)", function() lwt.on_success(p, nil) end)
-    raises("bad argument #2 to 'on_failure' (function expected, got nil)", function() lwt.on_failure(p, nil) end)
-    raises("bad argument #2 to 'on_termination' (function expected, got nil)", function() lwt.on_termination(p, nil) end)
-    raises("bad argument #2 to 'on_any' (function expected, got nil)", function() lwt.on_any(p, nil, print) end)
-    raises("bad argument #3 to 'on_any' (function expected, got nil)", function() lwt.on_any(p, print, nil) end)
-    raises("bad argument #2 to 'on_cancel' (function expected, got nil)", function() lwt.on_cancel(p, nil) end)
+    raises("bad argument #2 to 'catch' (function expected, got nil)",
+      function() lwt.catch(p, nil) end)
+    raises("bad argument #2 to 'finalize' (function expected, got nil)",
+      function() lwt.finalize(p, nil) end)
+    raises("bad argument #2 to 'try_bind' (function expected, got nil)",
+      function() lwt.try_bind(p, nil, print) end)
+    raises("bad argument #3 to 'try_bind' (function expected, got nil)",
+      function() lwt.try_bind(p, print, nil) end)
+    raises("bad argument #2 to 'on_success' (function expected, got nil)",
+      function() lwt.on_success(p, nil) end)
+    raises("bad argument #2 to 'on_failure' (function expected, got nil)",
+      function() lwt.on_failure(p, nil) end)
+    raises("bad argument #2 to 'on_termination' (function expected, got nil)",
+      function() lwt.on_termination(p, nil) end)
+    raises("bad argument #2 to 'on_any' (function expected, got nil)",
+      function() lwt.on_any(p, nil, print) end)
+    raises("bad argument #3 to 'on_any' (function expected, got nil)",
+      function() lwt.on_any(p, print, nil) end)
+    raises("bad argument #2 to 'on_cancel' (function expected, got nil)",
+      function() lwt.on_cancel(p, nil) end)
     raises("bad argument #1 to 'spawn' (function expected, got nil)", function() lwt.spawn(nil) end)
     raises("bad argument #1 to 'wrap' (function expected, got nil)", function() lwt.wrap(nil) end)
     raises("bad argument #1 to 'async' (function expected, got nil)", function() lwt.async(nil) end)
-    raises("bad argument #1 to 'dont_wait' (function expected, got nil)", function() lwt.dont_wait(nil, print) end)
-    raises("bad argument #2 to 'dont_wait' (function expected, got nil)", function() lwt.dont_wait(print, nil) end)
+    raises("bad argument #1 to 'dont_wait' (function expected, got nil)",
+      function() lwt.dont_wait(nil, print) end)
+    raises("bad argument #2 to 'dont_wait' (function expected, got nil)",
+      function() lwt.dont_wait(print, nil) end)
     raises("bad argument #1 to 'scope' (function expected, got nil)", function() lwt.scope(nil) end)
-    raises("bad argument #1 to 'at_exit' (function expected, got nil)", function() lwt.at_exit(nil) end)
-    raises("bad argument #1 to 'from_callback' (function expected, got nil)", function() lwt.from_callback(nil) end)
-    raises("bad argument #1 to 'promisify' (function expected, got nil)", function() lwt.promisify(nil) end)
+    raises("bad argument #1 to 'at_exit' (function expected, got nil)",
+      function() lwt.at_exit(nil) end)
+    raises("bad argument #1 to 'from_callback' (function expected, got nil)",
+      function() lwt.from_callback(nil) end)
+    raises("bad argument #1 to 'promisify' (function expected, got nil)",
+      function() lwt.promisify(nil) end)
   end)
 
   it("neither promise nor function where either will do", function()
@@ -108,8 +128,10 @@ describe("a wrong argument raises at the caller, in Lua's own words:", function(
 
   it("no number for times", function()
     raises("bad argument #1 to 'sleep' (number expected, got nil)", function() lwt.sleep(nil) end)
-    raises("bad argument #1 to 'timeout' (number expected, got table)", function() lwt.timeout({}) end)
-    raises("bad argument #1 to 'with_timeout' (number expected, got nil)", function() lwt.with_timeout(nil, p) end)
+    raises("bad argument #1 to 'timeout' (number expected, got table)",
+      function() lwt.timeout({}) end)
+    raises("bad argument #1 to 'with_timeout' (number expected, got nil)",
+      function() lwt.with_timeout(nil, p) end)
   end)
 
   it("no key for storage", function()
@@ -117,13 +139,16 @@ describe("a wrong argument raises at the caller, in Lua's own words:", function(
     assert.is_false((pcall(lwt.get, nil)))
     assert.is_false((pcall(lwt.set, {}, 1)))
     assert.is_false((pcall(lwt.with_value, 1, 2, print)))
-    raises("bad argument #3 to 'with_value' (function expected, got nil)", function() lwt.with_value(lwt.new_key(), 1, nil) end)
+    raises("bad argument #3 to 'with_value' (function expected, got nil)",
+      function() lwt.with_value(lwt.new_key(), 1, nil) end)
   end)
 
   it("no promise to await", function()
     lwt.run(function()
-      raises("bad argument #1 to 'await' (promise expected, got number)", function() lwt.await(1) end)
-      raises("bad argument #1 to 'await' (promise expected, got nil)", function() lwt.await(nil) end)
+      raises("bad argument #1 to 'await' (promise expected, got number)",
+        function() lwt.await(1) end)
+      raises("bad argument #1 to 'await' (promise expected, got nil)",
+        function() lwt.await(nil) end)
     end)
   end)
 

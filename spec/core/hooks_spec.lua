@@ -29,7 +29,8 @@ describe("the exception hook", function()
     assert.is_nil(got[4][1])
   end)
 
-  it("by default raises the error out of the run that is driving the loop, at the end of the turn", function()
+  it("by default raises the error out of the run that is driving the loop, at the end of "
+    .. "the turn", function()
     local ok, err = pcall(lwt.run, function()
       lwt.pause():on_success(function() error("from a callback", 0) end)
       for _ = 1, 10 do lwt.yield() end

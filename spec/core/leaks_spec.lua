@@ -46,7 +46,8 @@ describe("nothing is left on a promise that stays pending by", function()
     r:wakeup()
   end)
 
-  flat("choose with a sleep of zero, awaited", function(p) lwt.choose({ p, lwt.sleep(0) }):await() end)
+  flat("choose with a sleep of zero, "
+    .. "awaited", function(p) lwt.choose({ p, lwt.sleep(0) }):await() end)
 
   flat("nchoose, npick and nchoose_split", function(p)
     for _, name in ipairs { "nchoose", "npick", "nchoose_split" } do

@@ -15,7 +15,8 @@ describe("a promise", function()
       is(lwt.fulfilled(nil, 1, nil, 2, nil), "fulfilled", nil, 1, nil, 2, nil)
     end)
 
-    it("keeps false as a value", function() is(lwt.fulfilled(false, false), "fulfilled", false, false) end)
+    it("keeps false as a "
+      .. "value", function() is(lwt.fulfilled(false, false), "fulfilled", false, false) end)
 
     it("carries a hundred values", function()
       local values = {}
@@ -84,7 +85,8 @@ describe("a promise", function()
     end)
   end)
 
-  it("does nothing when a wait is cancelled, and is rejected with Canceled when a task is", function()
+  it("does nothing when a wait is cancelled, and is rejected with Canceled when a task "
+    .. "is", function()
     local waiting, task = lwt.wait(), lwt.task()
     waiting:cancel()
     task:cancel()

@@ -140,7 +140,8 @@ describe("a promise that follows another", function()
     is(p3, "fulfilled", 9)
   end)
 
-  it("is resolved properly when the follower of it was merged during its callback and it resolves at once", function()
+  it("is resolved properly when the follower of it was merged during its callback and it "
+    .. "resolves at once", function()
     local p1, r1 = lwt.wait()
     local p3, p4
     p3 = p1:bind(function()

@@ -67,7 +67,8 @@ describe("run", function()
     assert.equal(2, lwt.run(function() return 2 end))
   end)
 
-  it("leaves other tasks as they are when the main one is done, and a later run goes on with them", function()
+  it("leaves other tasks as they are when the main one is done, and a later run goes on "
+    .. "with them", function()
     local log = new_log()
     local other
     lwt.run(function()
@@ -82,7 +83,8 @@ describe("run", function()
     log.says "1 2 3"
   end)
 
-  it("with nothing left that could wake the promise raises deadlock, and tells who waits where", function()
+  it("with nothing left that could wake the promise raises deadlock, and tells who waits "
+    .. "where", function()
     local engine = require "lwt.engine"
     local before = engine.name()
     engine.set "virtual"
@@ -106,7 +108,8 @@ describe("run", function()
 end)
 
 describe("step", function()
-  it("runs what is ready without blocking, and tells whether anything can still happen and when", stepping(function()
+  it("runs what is ready without blocking, and tells whether anything can still happen and "
+    .. "when", stepping(function()
     lwt.step()
     local alive, wait = lwt.step()
     assert.is_false(alive)
@@ -201,7 +204,8 @@ describe("step", function()
 end)
 
 describe("at_exit", function()
-  it("runs its functions as tasks at the end of the outermost run, newest first, once each", function()
+  it("runs its functions as tasks at the end of the outermost run, newest first, once "
+    .. "each", function()
     local log = new_log()
     lwt.at_exit(function() log "first" end)
     lwt.at_exit(function()

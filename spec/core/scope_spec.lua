@@ -51,7 +51,8 @@ describe("scope", function()
     log.says "grandchild"
   end))
 
-  it("is rejected with the first failure, after the rest were cancelled and are over", virtual(function()
+  it("is rejected with the first failure, after the rest were cancelled and are "
+    .. "over", virtual(function()
     local log = new_log()
     local err = { "the first" }
     local p = lwt.scope(function(s)
@@ -77,7 +78,8 @@ describe("scope", function()
     assert.equal("sibling over", log[3])
   end))
 
-  it("counts the body like a child: its failure cancels the children and is the scope's", virtual(function()
+  it("counts the body like a child: its failure cancels the children and is the "
+    .. "scope's", virtual(function()
     local log = new_log()
     local p = lwt.scope(function(s)
       s:spawn(function()
@@ -154,7 +156,8 @@ describe("scope", function()
     assert.equal(2, seen)
   end))
 
-  it("once canceled raises Canceled at every await inside, so that a stray pcall cannot swallow it", async(function()
+  it("once canceled raises Canceled at every await inside, so that a stray pcall cannot "
+    .. "swallow it", async(function()
     local seen, given = {}, {}
     local p = lwt.scope(function(s)
       s:spawn(function()
@@ -185,7 +188,8 @@ describe("scope", function()
     assert.equal(1, outside:await())
   end))
 
-  it("nests: cancelling the outer cancels the inner, and an inner failure is the outer's when it is let out", async(function()
+  it("nests: cancelling the outer cancels the inner, and an inner failure is the outer's "
+    .. "when it is let out", async(function()
     local log = new_log()
     local outer = lwt.scope(function()
       local ok, e = pcall(lwt.await, lwt.scope(function(s)
@@ -208,7 +212,8 @@ describe("scope", function()
     assert.same({ false, "deep" }, { pcall(lwt.await, failing) })
   end))
 
-  it("lets an inner scope fail without touching the outer when its error is caught", async(function()
+  it("lets an inner scope fail without touching the outer when its error is "
+    .. "caught", async(function()
     local p = lwt.scope(function(outer)
       local sibling = outer:spawn(function() lwt.yield() return "sibling" end)
       local ok = pcall(lwt.await, lwt.scope(function(s) s:spawn(error, "inner") end))
@@ -260,7 +265,9 @@ describe("scope", function()
     local log = new_log()
     local p = lwt.scope(function(s)
       s:spawn(function()
-        local _ <close> = setmetatable({}, { __close = function(_, e) log("closed", e == Canceled) end })
+        local _ <close> = setmetatable({}, { __close = function(_, e)
+          log("closed", e == Canceled)
+        end })
         lwt.task():await()
       end)
       error("oops", 0)

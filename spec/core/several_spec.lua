@@ -89,7 +89,8 @@ describe("join", function()
 end)
 
 describe("all", function()
-  it("of nothing is a table with n = 0", function() assert.same({ n = 0 }, fulfilled_table(lwt.all {})) end)
+  it("of nothing is a table with n = "
+    .. "0", function() assert.same({ n = 0 }, fulfilled_table(lwt.all {})) end)
 
   it("is a table of the first values in the list's order, with n", function()
     local p, r = several(3)
@@ -355,7 +356,8 @@ for _, name in ipairs { "nchoose", "npick" } do
   local some_of = lwt[name]
 
   describe(name, function()
-    it("is a table of the first values of all that are already fulfilled, in the list's order", function()
+    it("is a table of the first values of all that are already fulfilled, in the list's "
+      .. "order", function()
       local p = several(1)
       local t = fulfilled_table(some_of { lwt.fulfilled "a", p[1], lwt.fulfilled("b", "ignored") })
       assert.same({ "a", "b", n = 2 }, t)
@@ -454,7 +456,8 @@ describe("npick", function()
 end)
 
 describe("nchoose_split", function()
-  it("gives the values of the fulfilled and the pending promises, both in the list's order", function()
+  it("gives the values of the fulfilled and the pending promises, both in the list's "
+    .. "order", function()
     local p = several(2)
     local state, values, rest =
       lwt.nchoose_split({ p[1], lwt.fulfilled "a", p[2], lwt.fulfilled(nil) }):state()
@@ -545,7 +548,8 @@ describe("any", function()
     is(any, "fulfilled", "c", nil)
   end)
 
-  it("takes the first in the list of several that are already fulfilled, before any that is rejected", function()
+  it("takes the first in the list of several that are already fulfilled, before any that is "
+    .. "rejected", function()
     is(lwt.any { lwt.rejected "x", (lwt.wait()) }, "pending")
     is(lwt.any { lwt.rejected "x", lwt.fulfilled "a", lwt.fulfilled "b" }, "fulfilled", "a")
   end)
@@ -614,7 +618,8 @@ describe("every mixture of states", function()
   local function describe_mixture(mixture) return table.concat(mixture, ",") end
 
   for _, name in ipairs { "choose", "pick", "nchoose", "npick", "nchoose_split" } do
-    it(name .. " is resolved at once if and only if one of them is, and pick and npick cancel the rest", function()
+    it(name .. " is resolved at once if and only if one of them is, and the rest are cancelled "
+      .. "by pick and npick alone", function()
       mixtures(function(mixture)
         local list = build(mixture)
         local result = lwt[name](list)

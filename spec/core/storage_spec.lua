@@ -156,7 +156,8 @@ describe("task-local storage", function()
     assert.is_nil(lwt.get(key))
   end))
 
-  it("is inherited by the tasks that a task spawns, each with its own from there on", async(function()
+  it("is inherited by the tasks that a task spawns, each with its own from there "
+    .. "on", async(function()
     lwt.set(key, "parent")
     local child = lwt.spawn(function()
       assert.equal("parent", lwt.get(key))

@@ -41,7 +41,8 @@ describe("spawn", function()
     assert.same({ false, false }, { pcall(lwt.await, p) })
   end))
 
-  it("follows the one promise that the function returns, and keeps it among several", async(function()
+  it("follows the one promise that the function returns, and keeps it among "
+    .. "several", async(function()
     local inner, r = lwt.wait()
     local p = lwt.spawn(function() return inner end)
     is(p, "pending")
@@ -414,7 +415,8 @@ describe("current", function()
 end)
 
 describe("a task", function()
-  it("that is dropped while it waits for ever is collected, and its <close> variables are not", function()
+  it("that is dropped while it waits for ever is collected, and its <close> variables are "
+    .. "not", function()
     local weak = setmetatable({}, { __mode = "k" })
     do
       local p = lwt.wait()
@@ -458,7 +460,8 @@ describe("a task", function()
 end)
 
 describe("direct", function()
-  it("is a view in which every call awaits what it returns, and returned objects are views too", async(function()
+  it("is a view in which every call awaits what it returns, and returned objects are views "
+    .. "too", async(function()
     local Object = { __name = "object" }
     Object.__index = Object
     function Object.double(self) return lwt.spawn(function() lwt.yield() return self.n * 2 end) end

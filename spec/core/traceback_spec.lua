@@ -12,7 +12,8 @@ local function in_order(text, ...)
 end
 
 describe("traceback", function()
-  it("of a task's error tells where it was raised, and through which awaits it came", async(function()
+  it("of a task's error tells where it was raised, and through which awaits it "
+    .. "came", async(function()
     local function thrower()
       lwt.yield()
       error { "a table" }
@@ -130,7 +131,8 @@ describe("stall", function()
 end)
 
 describe("debug", function()
-  it("remembers where promises and tasks were made, and run ends with a report of what is open", function()
+  it("remembers where promises and tasks were made, and run ends with a report of what is "
+    .. "open", function()
     local out, status = core.child [[
       local lwt = require "lwt"
       lwt.debug(true)

@@ -88,7 +88,8 @@ describe("a rejected promise that nobody ever looked at", function()
     it("does not warn when " .. what .. " came before the rejection", function()
       if what == "its state" or what == "run" or what == "an await" then return end
       local n, out = warnings("local p, r = lwt.wait() " .. script ..
-        '\nr:wakeup_exn "seen" p, r = nil collectgarbage() collectgarbage() lwt.run(function() end)',
+        '\nr:wakeup_exn "seen" p, r = nil collectgarbage() collectgarbage() ' ..
+        "lwt.run(function() end)",
         "seen")
       -- join's own result was looked at while it was pending only.
       assert.is_true(n == 0 or what == "a use in another promise", out)
@@ -113,7 +114,10 @@ describe("a rejected promise that nobody ever looked at", function()
     local n, out = warnings([[
       lwt.rejected(lwt.Canceled)
       lwt.task():cancel()
-      lwt.run(function() lwt.spawn(function() lwt.task():await() end):cancel() lwt.yield() lwt.yield() end)
+      lwt.run(function()
+        lwt.spawn(function() lwt.task():await() end):cancel()
+        lwt.yield() lwt.yield()
+      end)
       collectgarbage() collectgarbage()
       lwt.run(function() end)
     ]])

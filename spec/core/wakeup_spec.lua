@@ -60,7 +60,8 @@ describe("waking a promise", function()
   end)
 
   for _, name in ipairs { "wakeup", "wakeup_exn", "wakeup_later", "wakeup_later_exn" } do
-    it("a second time by " .. name .. " raises that it is already resolved, at the caller", function()
+    it("a second time by "
+      .. "" .. name .. " raises that it is already resolved, at the caller", function()
       for _, first in ipairs { "wakeup", "wakeup_exn", "wakeup_later", "wakeup_later_exn" } do
         local p, r = lwt.wait()
         p:on_failure(function() end)
@@ -112,7 +113,8 @@ describe("waking a promise", function()
       log.says "a1 b a1 end a2"
     end)
 
-    it("by wakeup_later changes the state at once and runs the callbacks when the outermost run is over", function()
+    it("by wakeup_later changes the state at once and runs the callbacks when the outermost "
+      .. "run is over", function()
       local a, ra = lwt.wait()
       local b, rb = lwt.wait()
       local log = new_log()
@@ -164,7 +166,8 @@ describe("waking a promise", function()
       log.says "3 2 1 late"
     end)
 
-    it("by wakeup_later runs a callback attached meanwhile at once, before those that wait", function()
+    it("by wakeup_later runs a callback attached meanwhile at once, before those that "
+      .. "wait", function()
       local a, ra = lwt.wait()
       local b, rb = lwt.wait()
       local log = new_log()
@@ -202,7 +205,8 @@ describe("waking a promise", function()
     log.says "callback after"
   end)
 
-  it("nests sixteen levels, and serves deeper ones in order before the outermost returns", function()
+  it("nests sixteen levels, and serves deeper ones in order before the outermost "
+    .. "returns", function()
     local count = 40
     local promises, resolvers, depth, deepest, order = {}, {}, 0, 0, {}
     for i = 1, count do promises[i], resolvers[i] = lwt.wait() end
@@ -235,7 +239,8 @@ describe("waking a promise", function()
     for i = 1, 39 do assert.equal("fulfilled", states[i]) end
   end)
 
-  it("does not make a callback that raises skip the others, nor break the order of later wakeups", function()
+  it("does not make a callback that raises skip the others, nor break the order of later "
+    .. "wakeups", function()
     core.with_hook(function(errors)
       local a, ra = lwt.wait()
       local b, rb = lwt.wait()
