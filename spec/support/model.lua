@@ -9,7 +9,8 @@
 --              function `run(p)`
 --   on_cancel  those to run before the regular ones when it is rejected with Canceled
 --   how        how it is cancelled: "none", "self", "dependency" (`dependency`),
---              "several" (`several`, a list), "both" (itself and `dependency`)
+--              "several" (`several`, a list), "both" (itself and `dependency`), "task"
+--              (through what `task` awaits)
 --
 -- `model.new()` gives a fresh implementation: a table of functions named as in lwt.
 local MAX_NEST = 16
@@ -23,9 +24,11 @@ function M.new()
 
   local nest = 0 -- how many resolutions run callbacks, one inside another
   local immediate = 0 -- how many callbacks on resolved promises run inside one another
-  local tasks = 0 -- how many tasks are being started inside one another
+  local callbacks = 0 -- how many callbacks run, in the task at hand or outside of tasks
+  local tasks = 0 -- how many tasks run, one inside another
+  local current -- the task that runs
   local deferred = {} -- functions whose turn comes when the outermost resolution is done
-  local ready = {} -- tasks that were nested too deep to start at once
+  local ready, paused = {}, {} -- functions for this turn and the next one
   local storage = {} -- key -> value; never changed in place
   local hook
 
@@ -47,27 +50,27 @@ function M.new()
     return p.state == "rejected" and rawequal(p.values[1], lwt.Canceled)
   end
 
-  -- The state changes; returns the callbacks that are to run now, in order.
+  -- The state changes; returns a function that runs the callbacks in order, or nil.
   local function settle(p, state, values)
     assert(p.state == "pending")
     p.state, p.values, p.how = state, values, "none"
-    local callbacks = {}
+    local list = {}
     if is_canceled(p) then
-      for _, callback in ipairs(p.on_cancel) do callbacks[#callbacks + 1] = callback end
+      for _, callback in ipairs(p.on_cancel) do list[#list + 1] = callback end
     end
-    for _, callback in ipairs(p.regular) do callbacks[#callbacks + 1] = callback end
+    for _, callback in ipairs(p.regular) do list[#list + 1] = callback end
     p.regular, p.on_cancel = nil, nil
-    return callbacks
-  end
-
-  local function run_all(callbacks, p)
-    for _, callback in ipairs(callbacks) do callback.run(p) end
+    return list[1] and function()
+      for _, callback in ipairs(list) do callback.run(p) end
+    end
   end
 
   -- Resolves p, if it is still pending, from within a resolution: depth first.
   local function resolve(p, state, values)
     p = find(p)
-    if p.state == "pending" then run_all(settle(p, state, values), p) end
+    if p.state ~= "pending" then return end
+    local run = settle(p, state, values)
+    if run then run() end
   end
 
   -- Runs f, which runs callbacks, as a resolution of its own. The outermost one sees
@@ -85,19 +88,27 @@ function M.new()
 
   -- ---- Calling callbacks ----------------------------------------------------------
 
+  -- Calls f as a plain callback, which may not await: what pcall returns.
+  local function call_back(f, ...)
+    callbacks = callbacks + 1
+    local results = table.pack(pcall(f, ...))
+    callbacks = callbacks - 1
+    return table.unpack(results, 1, results.n)
+  end
+
   -- f as it is called later: with the storage of now.
   local function with_storage(f)
     local captured = storage
     return function(...)
       local before = storage
       storage = captured
-      local results = table.pack(pcall(f, ...))
+      local results = table.pack(call_back(f, ...))
       storage = before
       return table.unpack(results, 1, results.n)
     end
   end
 
-  local function report(err) if hook then hook(err) end end
+  local function report(err) if hook then call_back(hook, err) end end
 
   local function unpack_values(p) return table.unpack(p.values, 1, p.values.n or 1) end
 
@@ -106,7 +117,7 @@ function M.new()
     for _, list in ipairs { "regular", "on_cancel" } do
       for _, callback in ipairs(r[list]) do table.insert(q[list], callback) end
     end
-    q.how, q.dependency, q.several = r.how, r.dependency, r.several
+    q.how, q.dependency, q.several, q.task = r.how, r.dependency, r.several, r.task
     r.state, r.to = "proxy", q
   end
 
@@ -193,7 +204,7 @@ function M.new()
 
   local function call_at_once(f, ...)
     immediate = immediate + 1
-    local results = table.pack(pcall(f, ...))
+    local results = table.pack(call_back(f, ...))
     immediate = immediate - 1
     return results
   end
@@ -233,25 +244,96 @@ function M.new()
     return q
   end
 
-  -- ---- Tasks, as far as the model goes: a function that never waits ------------------
+  -- ---- Tasks ---------------------------------------------------------------------------
+  -- A task is a table: its promise, its coroutine, its storage while it does not run,
+  -- `awaited` while it waits, `sheltered` while that cannot be interrupted, `due` when
+  -- Canceled is to be raised at its next await, `interrupted` when at this one.
+
+  local function run_task(t)
+    local before = { current, storage, callbacks }
+    current, storage, callbacks, tasks = t, t.storage, 0, tasks + 1
+    local results = table.pack(coroutine.resume(t.coroutine))
+    t.storage = storage
+    current, storage, callbacks = table.unpack(before, 1, 3)
+    tasks = tasks - 1
+    if coroutine.status(t.coroutine) ~= "dead" then return end
+    local p = find(t.promise)
+    if p.how == "task" then p.how = "none" end
+    local function finish() follow(p, true, table.unpack(results, 2, results.n)) end
+    if p.regular and (p.regular[1] or p.on_cancel[1]) then resolution(finish) else finish() end
+  end
 
   function lwt.spawn(f, ...)
-    local p, arguments, inherited = new(), table.pack(...), storage
-    local function start()
-      local before = storage
-      storage, tasks = inherited, tasks + 1
-      local results = table.pack(pcall(f, table.unpack(arguments, 1, arguments.n)))
-      storage, tasks = before, tasks - 1
-      resolution(function() follow(p, true, table.unpack(results, 1, results.n)) end)
+    local p, arguments = new "task", table.pack(...)
+    local t = { promise = p, storage = storage }
+    t.coroutine = coroutine.create(function()
+      return pcall(f, table.unpack(arguments, 1, arguments.n))
+    end)
+    p.task = t
+    if tasks >= MAX_NEST then
+      ready[#ready + 1] = function() run_task(t) end
+    else
+      run_task(t)
     end
-    if tasks >= MAX_NEST then ready[#ready + 1] = start else start() end
+    return p
+  end
+
+  local function in_task()
+    if not current or callbacks > 0 then error("attempt to await outside a task", 0) end
+    return current
+  end
+
+  function lwt.await(p)
+    local t = in_task()
+    if t.due and not p.shelters then
+      t.due = false
+      lwt.cancel(p)
+      error(lwt.Canceled, 0)
+    end
+    if find(p).state == "pending" then
+      t.awaited, t.sheltered = p, p.shelters
+      local callback = { run = function()
+        if t.awaited ~= p then return end
+        t.awaited = nil
+        ready[#ready + 1] = function() run_task(t) end
+      end }
+      table.insert(find(p).regular, callback)
+      coroutine.yield()
+      t.sheltered = nil
+    end
+    if t.interrupted then
+      t.interrupted = false
+      error(lwt.Canceled, 0)
+    end
+    p = find(p)
+    if p.state == "rejected" then error(p.values[1], 0) end
+    return unpack_values(p)
+  end
+
+  function lwt.yield()
+    local t = in_task()
+    if t.due then
+      t.due = false
+      error(lwt.Canceled, 0)
+    end
+    paused[#paused + 1] = function() run_task(t) end
+    coroutine.yield()
+  end
+
+  function lwt.pause()
+    local p = new "self"
+    paused[#paused + 1] = function()
+      if find(p).state ~= "pending" then return end
+      local run = settle(find(p), "fulfilled", { n = 0 })
+      if run then resolution(run) end
+    end
     return p
   end
 
   function lwt.step()
-    local batch = ready
-    ready = {}
-    for _, start in ipairs(batch) do start() end
+    for _, f in ipairs(paused) do ready[#ready + 1] = f end
+    paused = {}
+    while ready[1] do table.remove(ready, 1)() end
   end
 
   local function promise_or_task(x) return is_promise(x) and x or lwt.spawn(x) end
@@ -322,8 +404,8 @@ function M.new()
       if not is_canceled(p) then error("promise is already resolved", 0) end
       return
     end
-    local callbacks = settle(p, state, values)
-    local function run() run_all(callbacks, p) end
+    local run = settle(p, state, values)
+    if not run then return end
     if later and nest > 0 then deferred[#deferred + 1] = run else resolution(run) end
   end
 
@@ -342,40 +424,77 @@ function M.new()
 
   -- ---- Cancelling ----------------------------------------------------------------------
 
-  -- Marks every cancelable promise that p depends on as canceled; returns functions that
-  -- run their callbacks, in the order in which the promises were found.
-  local function mark(p, seen, found)
+  -- The walk: appends to `actions` what is to be done about everything cancelable that p
+  -- depends on, in the order of finding; returns whether there is anything. `seen` says
+  -- what it returned for those that were visited before.
+  local function walk(p, seen, actions)
     p = find(p)
-    if p.state ~= "pending" or seen[p] then return found end
-    seen[p] = true
-    local how, dependency, several = p.how, p.dependency, p.several
+    if p.state ~= "pending" then return false end
+    if seen[p] ~= nil then return seen[p] end
+    local how, found = p.how, false
+    seen[p] = how == "self" or how == "both" or how == "task"
     if how == "self" or how == "both" then
-      local callbacks = settle(p, "rejected", { lwt.Canceled })
-      found[#found + 1] = function() run_all(callbacks, p) end
+      actions[#actions + 1] = { "reject", p }
+      found = true
     end
-    if how == "dependency" or how == "both" then mark(dependency, seen, found) end
-    if how == "several" then
-      for _, q in ipairs(several) do mark(q, seen, found) end
+    if how == "dependency" or how == "both" then
+      found = walk(p.dependency, seen, actions) or found
+    elseif how == "several" then
+      for _, q in ipairs(p.several) do found = walk(q, seen, actions) or found end
+    elseif how == "task" then
+      found = true
+      local t = p.task
+      if t.awaited and not t.sheltered and find(t.awaited).state == "pending" then
+        if not walk(t.awaited, seen, actions) then actions[#actions + 1] = { "interrupt", t } end
+      else
+        t.due = true
+      end
     end
+    seen[p] = found
     return found
   end
 
-  local function run_found(found)
-    for i = #found, 1, -1 do found[i]() end -- the last found first
+  -- Does what the walk found; returns functions that run callbacks, the last found first.
+  local function perform(actions)
+    local owed = {}
+    for _, action in ipairs(actions) do
+      local what, x = table.unpack(action)
+      if what == "reject" then
+        if x.state == "pending" then
+          local run = settle(x, "rejected", { lwt.Canceled })
+          if run then table.insert(owed, 1, run) end
+        end
+      else
+        x.awaited, x.interrupted = nil, true
+        ready[#ready + 1] = function() run_task(x) end
+      end
+    end
+    return owed
+  end
+
+  local function run_all(owed)
+    for _, run in ipairs(owed) do run() end
   end
 
   function lwt.cancel(p)
-    local found = mark(p, {}, {})
+    local actions = {}
+    walk(p, {}, actions)
+    local owed = perform(actions)
+    if not owed[1] then return end
     if nest >= MAX_NEST then
-      for i = #found, 1, -1 do deferred[#deferred + 1] = found[i] end
+      for _, run in ipairs(owed) do deferred[#deferred + 1] = run end
     else
-      resolution(function() run_found(found) end)
+      resolution(function() run_all(owed) end)
     end
   end
 
   -- Cancels each of the list, one after another, inside a resolution.
   local function cancel_each(list)
-    for _, p in ipairs(list) do run_found(mark(p, {}, {})) end
+    for _, p in ipairs(list) do
+      local actions = {}
+      walk(p, {}, actions)
+      run_all(perform(actions))
+    end
   end
 
   -- A promise that follows p and is cancelled in its own way.
@@ -388,7 +507,11 @@ function M.new()
   end
 
   function lwt.protected(p) return following(p, "self") end
-  function lwt.no_cancel(p) return following(p, "none") end
+  function lwt.no_cancel(p)
+    local q = following(p, "none")
+    if q ~= p then q.shelters = true end
+    return q
+  end
   function lwt.wrap_in_cancelable(p) return following(p, "both") end
 
   -- ---- Several at once --------------------------------------------------------------------

@@ -60,24 +60,29 @@ local OPERATIONS = {
   2, "state", 2, "with_value", 1, "set", 3, "get",
   1, "async", 1, "dont_wait", 1, "ignore_result", 1, "wrap", 1, "spawn",
   1, "catch_call", 1, "finalize_call", 1, "try_bind_call", 1, "chain", 1, "nest",
+  5, "task_of", 4, "await", 2, "try_await", 1, "yield", 1, "pause", 2, "step",
 }
 
 -- How many functions an operation takes, and what may come of them.
 local BODIES = {
   bind = 1, map = 1, catch = 1, finalize = 1, try_bind = 2, on_success = 1, on_failure = 1,
   on_termination = 1, on_any = 2, on_cancel = 1, async = 1, dont_wait = 2, wrap = 1, spawn = 1,
-  catch_call = 2, finalize_call = 2, try_bind_call = 3, with_value = 1,
+  catch_call = 2, finalize_call = 2, try_bind_call = 3, with_value = 1, task_of = 1,
 }
 local MAKES = {}
 for _, name in ipairs {
   "fulfilled", "rejected", "wait", "task", "bind", "map", "catch", "finalize", "try_bind",
   "join", "all", "both", "choose", "pick", "nchoose", "npick", "nchoose_split", "settled", "any",
   "protected", "no_cancel", "wrap_in_cancelable", "wrap", "spawn", "catch_call",
-  "finalize_call", "try_bind_call",
+  "finalize_call", "try_bind_call", "task_of", "pause",
 } do MAKES[name] = true end
 local LISTS = {
   join = true, all = true, choose = true, pick = true, nchoose = true, npick = true,
   nchoose_split = true, settled = true, any = true,
+}
+local WITHOUT_REFS = {
+  wait = true, task = true, wrap = true, spawn = true, async = true, dont_wait = true,
+  task_of = true, yield = true, pause = true, step = true,
 }
 local WAKES = { wakeup = true, wakeup_exn = true, wakeup_later = true, wakeup_later_exn = true }
 
@@ -125,11 +130,21 @@ function M.generate(seed)
   end
 
   local labels = 0
-  local function body(depth)
+  local function await()
+    local op = rng:weighted { 3, "await", 2, "try_await", 1, "yield" }
+    return { op = op, refs = { ref() }, bodies = {} }
+  end
+
+  -- A function; one that is to be a task begins with an await, as a rule.
+  local function body(depth, awaits)
     labels = labels + 1
     local label = "f" .. labels
     local count = depth >= MAX_DEPTH and 0 or rng:weighted { 4, 0, 3, 1, 2, 2, 1, 3 }
-    return { label = label, statements = generate(count, depth + 1), result = result() }
+    local statements = generate(count, depth + 1)
+    while awaits and not rng:one_in(3) do
+      table.insert(statements, 1 + rng:below(#statements + 1), await())
+    end
+    return { label = label, statements = statements, result = result() }
   end
 
   local function is_certain(s, depth)
@@ -144,6 +159,8 @@ function M.generate(seed)
 
   local function statement(depth)
     local op = ids < 3 and rng:choose { "wait", "task", "task" } or rng:weighted(OPERATIONS)
+    if depth > 1 and op == "step" then op = "yield" end
+    if depth == 1 then op = op == "await" and "try_await" or op == "yield" and "step" or op end
     local s = { op = op, refs = {}, bodies = {} }
     if WAKES[op] then
       s.refs[1] = rng:one_in(3) and rng:choose(resolvers)
@@ -164,11 +181,12 @@ function M.generate(seed)
       s.count = rng:weighted { 3, 2 + rng:below(4), 2, 14 + rng:below(8), 1, 30 + rng:below(10) }
       s.how = rng:choose(op == "chain" and { "wakeup", "wakeup_later", "cancel" }
         or { "bind", "on_success", "finalize" })
-    elseif not (op == "wait" or op == "task" or op == "wrap" or op == "spawn" or op == "async"
-        or op == "dont_wait" or op:find "_call$") then
+    elseif not (WITHOUT_REFS[op] or op:find "_call$") then
       s.refs[1] = ref()
     end
-    for i = 1, BODIES[op] or 0 do s.bodies[i] = body(depth) end
+    for i = 1, BODIES[op] or 0 do
+      s.bodies[i] = body(depth, op == "task_of" or i == 1 and op:find "_call$")
+    end
     if MAKES[op] then
       ids = ids + 1
       s.id = ids
@@ -196,6 +214,7 @@ function M.generate(seed)
         op = op, refs = { id }, bodies = {},
         values = op == "cancel" and {} or op:find "exn" and { failure() } or values(),
       }
+      if rng:one_in(4) then program[#program + 1] = { op = "step", refs = {}, bodies = {} } end
     end
   end
   program.seed = seed
@@ -247,7 +266,7 @@ end
 local function write_statement(out, indent, s)
   local function put(format, ...) out[#out + 1] = format:format(...) end
   local op = s.op
-  local base = op:match "^(.*)_call$" or op
+  local base = op == "task_of" and "spawn" or op:match "^(.*)_call$" or op
   out[#out + 1] = indent
   if WAKES[op] then
     put("if r[%d] then try(lwt.%s, r[%d]%s) end\n", s.refs[1], op, s.refs[1],
@@ -266,6 +285,14 @@ local function write_statement(out, indent, s)
     put(")\n")
   elseif op == "chain" or op == "nest" then
     put("%s(%d, %q)\n", op, s.count, s.how)
+  elseif op == "step" then
+    put("lwt.step()\n")
+  elseif op == "yield" then
+    put("log(\"yielded\", lwt.yield())\n")
+  elseif op == "await" then
+    put("if p[%d] then log(\"awaited\", lwt.await(p[%d])) end\n", s.refs[1], s.refs[1])
+  elseif op == "try_await" then
+    put("if p[%d] then try(lwt.await, p[%d]) end\n", s.refs[1], s.refs[1])
   else
     local needed = {}
     for i, n in ipairs(s.refs) do needed[i] = ("p[%d]"):format(n) end
@@ -299,7 +326,9 @@ local p, r, key, lines, names, made = {}, {}, { lwt.new_key(), lwt.new_key() }, 
 local function show(x)
   if rawequal(x, lwt.Canceled) then return "Canceled" end
   if lwt.is_promise(x) then return names[x] or "promise" end
-  if type(x) == "string" then return (x:gsub("^.*: (promise is already resolved)$", "%1")) end
+  if type(x) == "string" then
+    return x:match "promise is already resolved" or x:match "await outside a task" or x
+  end
   if type(x) ~= "table" then return tostring(x) end
   if x.state then return "{" .. x.state .. " " .. show(x.value) .. " " .. show(x.error) .. "}" end
   local parts = {}
@@ -327,7 +356,8 @@ end
 
 local function try(f, ...)
   local results = table.pack(pcall(f, ...))
-  if not results[1] then log("raised", results[2]) end
+  if not results[1] then log("raised", results[2])
+  elseif results.n > 1 then log("got", table.unpack(results, 2, results.n)) end
 end
 
 -- Promises of which the callback of each wakes (or cancels) the next.
@@ -363,7 +393,7 @@ lwt.async_exception_hook(function(err) log("hook", err) end)
 ]==]
 
 local EPILOGUE = [==[
-for _ = 1, 3 do lwt.step() end
+for _ = 1, 20 do lwt.step() end
 table.sort(made)
 for _, id in ipairs(made) do log("p" .. id, lwt.state(p[id])) end
 return lines
