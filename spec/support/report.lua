@@ -52,7 +52,7 @@ return function(options)
     return nil, true
   end
 
-  function handler.test_end(element, parent, status)
+  function handler.test_end(element, _, status)
     if status == "success" then
       passed = passed + 1
       if in_file then in_file.passed = in_file.passed + 1 end
