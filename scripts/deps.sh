@@ -103,7 +103,7 @@ apt-get -q update >"$log" 2>&1
 # shellcheck disable=SC2086 # a list of packages
 if ! apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 install $missing \
     >>"$log" 2>&1 </dev/null; then
-  tail -n 8 "$log" >&2
+  grep '^E:' "$log" | tail -n 3 >&2
   give_up 'apt-get could not install them (is there a network?)'
 fi
 asked=$missing

@@ -52,8 +52,8 @@ local new = modules()
 
 if arg[1] == "--check" then
   local listed, there, wrong = {}, {}, {}
-  for path in old:gmatch('"([%w_/]+%.%w+)"') do listed[path] = true end
-  for path in new:gmatch('"([%w_/]+%.%w+)"') do there[path] = true end
+  for path in old:gmatch('"([%w_]+/[%w_/]+%.%w+)"') do listed[path] = true end
+  for path in new:gmatch('"([%w_]+/[%w_/]+%.%w+)"') do there[path] = true end
   for path in pairs(there) do
     if not listed[path] then wrong[#wrong + 1] = path .. " is not listed" end
   end

@@ -1,24 +1,9 @@
 -- Every code block of the README and of doc/ is run as a reader would, and the reference is what
 -- the sources say.
 
-local BLOCK = "spec/support/block.lua"
+local shell = require "spec.support.shell"
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function capture(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read("a")
-  local ok = pipe:close()
-  return ok, text
-end
-
-local here = select(2, capture("pwd")):gsub("%s+$", "")
-local lua = os.getenv("LUA") or "lua5.4"
+local BLOCK = shell.here .. "/spec/support/block.lua"
 
 -- { { line =, info =, text = } } of the ```lua blocks in a Markdown text.
 local function blocks_of(text)
@@ -43,34 +28,28 @@ local function blocks_of(text)
 end
 
 local function run_block(block, page)
-  local dir = select(2, capture("mktemp -d")):gsub("%s+$", "")
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(block.text)
-  file:close()
-  local command = ("cd '%s' && timeout 30 %s '%s/%s' '%s' '%s' 2>&1 </dev/null"):format(
-    dir, lua, here, BLOCK, path, page)
-  local ok, text = capture(command)
+  local dir = shell.temp_dir()
+  local path = shell.write(os.tmpname(), block.text)
+  local result = shell.run(("cd '%s' && timeout 30 %s '%s' '%s' '%s'"):format(
+    dir, shell.lua, BLOCK, path, page))
   os.remove(path)
-  os.execute("rm -rf '" .. dir .. "'")
-  return ok, (text:gsub("block:(%d+):", function(n)
+  shell.remove_dir(dir)
+  return result.code == 0, (result.err:gsub("block:(%d+):", function(n)
     return ("line %d of the page:"):format(block.line + n - 1)
   end))
 end
 
 local function pages()
   local out = {}
-  for path in select(2, capture("ls README.md 2>/dev/null; find doc -name '*.md' | LC_ALL=C sort"))
-    :gmatch("[^\n]+") do
-    out[#out + 1] = path
-  end
+  local found = shell.run("ls README.md; find doc -name '*.md' | LC_ALL=C sort").out
+  for path in found:gmatch("[^\n]+") do out[#out + 1] = path end
   return out
 end
 
 describe("the documentation", function()
   for _, path in ipairs(pages()) do
     local page = path:match("^doc/reference/(lwt[%w_.]*)%.md$") or ""
-    for _, block in ipairs(blocks_of(read(path))) do
+    for _, block in ipairs(blocks_of(shell.read(path))) do
       if block.info == "lua" then
         it(("holds at %s:%d"):format(path, block.line), function()
           local ok, text = run_block(block, page)
@@ -82,7 +61,7 @@ describe("the documentation", function()
 
   it("opts out of nothing but by the words `lua norun`", function()
     for _, path in ipairs(pages()) do
-      for _, block in ipairs(blocks_of(read(path))) do
+      for _, block in ipairs(blocks_of(shell.read(path))) do
         local word, rest = block.info:match("^(%S*)%s*(.*)$")
         if word == "lua" and rest ~= "" then assert.equal("norun", rest, path .. ":" .. block.line) end
       end
@@ -120,7 +99,7 @@ end)
 
 describe("the reference", function()
   it("is what the sources say, whole, and about nothing that does not exist", function()
-    local ok, text = capture(lua .. " scripts/docs.lua --check 2>&1")
-    assert(ok, text)
+    local result = shell.run(shell.lua .. " scripts/docs.lua --check")
+    assert(result.code == 0, result.err)
   end)
 end)
