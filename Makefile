@@ -212,7 +212,7 @@ lint:
 	$(AGAIN) all BUILD=$(BUILD)/lint CFLAGS="-O2 -Werror"
 	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
 	@for f in $(CORE_SRC) $(UV_SRC); do echo "clang-tidy $$f"; \
-	  clang-tidy --quiet --warnings-as-errors='*' $$f -- -std=c11 -D_GNU_SOURCE -I$(LUA_INCDIR) \
+	  clang-tidy --quiet --warnings-as-errors='*' $$f -- -std=c11 -D_GNU_SOURCE -I$(LUA_INCDIR) -include scripts/tidy.h \
 	    $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) 2>$(BUILD)/lint/tidy.log || \
 	    { cat $(BUILD)/lint/tidy.log >&2; exit 1; }; done
 
