@@ -28,8 +28,8 @@ local function generated_files()
 end
 
 local source = read.read()
-local files = pages.make(source, public.internal)
-for path, text in pairs(types.make(source, public.internal)) do files[path] = text end
+local files = pages.make(source)
+for path, text in pairs(types.make(source)) do files[path] = text end
 
 local complaints = source.problems
 if arg[1] == "--check" then

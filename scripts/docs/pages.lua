@@ -30,21 +30,45 @@ local function call_form(entry)
     .. (entry.args and "(" .. entry.args .. ")" or "")
 end
 
--- Is it also a method of its first argument? Then its class and the method form.
-function M.method_form(entry)
+local function first_type(entry)
   local first = entry.params and entry.params[1]
-  if not first then return end
-  for _, tag in ipairs(entry.tags) do
+  for _, tag in ipairs(first and entry.tags or {}) do
     if tag.tag == "param" and tag.name == first then
-      local class = tag.type:match("^lwt%.([%u]%w*)$")
-      local owner = entry.name:match("^(.*)[.:][^.:]+$") or last_name(entry.module)
-      owner = owner:match("[^.]+$")
-      if class and (class:lower() == owner:lower() or entry.module == "lwt") then
-        return "lwt." .. class, first, entry.name:match("[^.:]+$"),
-          (entry.args:gsub("^[%[%s]*" .. first .. "%s*,?%s*", ""))
-      end
-      return
+      return tag.type:match("^lwt%.%u%w*$"), first
     end
+  end
+end
+
+-- Where a class lives: the module that has most of the functions on it.
+local function homes(source)
+  local counts = {}
+  for _, entry in ipairs(source.entries) do
+    local class = first_type(entry)
+    if class then
+      counts[class] = counts[class] or {}
+      counts[class][entry.module] = (counts[class][entry.module] or 0) + 1
+    end
+  end
+  local home = {}
+  for class, by_module in pairs(counts) do
+    for module, n in pairs(by_module) do
+      local best = home[class]
+      if not best or n > by_module[best] or n == by_module[best] and module < best then
+        home[class] = module
+      end
+    end
+  end
+  return home
+end
+
+-- Is it also a method of its first argument? Then its class, that argument's name, and the
+-- method's name and arguments.
+function M.method_form(source, entry)
+  source.homes = source.homes or homes(source)
+  local class, first = first_type(entry)
+  if class and source.homes[class] == entry.module then
+    return class, first, entry.name:match("[^.:]+$"),
+      (entry.args:gsub("^[%[%s]*" .. first .. "%s*,?%s*", ""))
   end
 end
 
@@ -74,10 +98,10 @@ local function fields(out, tags, which)
   end
 end
 
-local function entry_text(out, entry)
+local function entry_text(out, source, entry)
   out[#out + 1] = "### " .. call_form(entry)
   out[#out + 1] = ""
-  local _, object, method, rest = M.method_form(entry)
+  local _, object, method, rest = M.method_form(source, entry)
   if object then
     out[#out + 1] = ("As a method: `%s:%s(%s)`"):format(object, method, rest)
     out[#out + 1] = ""
@@ -170,7 +194,7 @@ local function page(source, module, entries, classes)
       out[#out + 1] = "## " .. part[1]
       out[#out + 1] = ""
     end
-    for _, entry in ipairs(part[2]) do entry_text(out, entry) end
+    for _, entry in ipairs(part[2]) do entry_text(out, source, entry) end
   end
   if #classes > 0 then
     out[#out + 1] = "## Types"
@@ -182,10 +206,11 @@ local function page(source, module, entries, classes)
 end
 
 -- Modules with anything to say, in alphabetical order, with their entries and classes.
-function M.by_module(source, internal)
+function M.by_module(source)
+  source.homes = source.homes or homes(source)
   local list, at = {}, {}
-  for name in pairs(source.modules) do
-    if not internal[name] then
+  for name, module in pairs(source.modules) do
+    if not module.internal then
       at[name] = { name = name, entries = {}, classes = {} }
       list[#list + 1] = at[name]
     end
@@ -198,19 +223,20 @@ function M.by_module(source, internal)
   for _, class in pairs(source.classes) do classes[#classes + 1] = class end
   table.sort(classes, function(a, b) return a.name < b.name end)
   for _, class in ipairs(classes) do
-    local home = at[class.module] or at["lwt." .. class.name:match("[^.]+$"):lower()] or at["lwt"]
+    local home = at[class.module] or at[source.homes[class.name]]
+      or at["lwt." .. class.name:match("[^.]+$"):lower()] or at["lwt"]
     if home then table.insert(home.classes, class) end
   end
   return list
 end
 
-function M.make(source, internal)
+function M.make(source)
   local files, index = {}, {
     "<!-- Generated from the sources by `make docs`: change it there. -->",
     "# Reference", "",
     "One page a module. Every function of a type is both a module function and a method.", "",
   }
-  for _, module in ipairs(M.by_module(source, internal)) do
+  for _, module in ipairs(M.by_module(source)) do
     files["doc/reference/" .. module.name .. ".md"] =
       page(source, module.name, module.entries, module.classes)
     index[#index + 1] = ("- [%s](%s.md) %s"):format(module.name, module.name,

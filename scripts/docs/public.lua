@@ -3,9 +3,6 @@
 
 local M = {}
 
--- Modules that are not for users.
-M.internal = { ["lwt.core"] = true, ["lwt.uv"] = true, ["lwt.uvneeded"] = true }
-
 local function walk(roots)
   local seen, classes = {}, {}
   local queue = {}
@@ -47,8 +44,8 @@ end
 function M.find(modules)
   local found = { functions = {}, values = {}, methods = {}, failed = {} }
   local names = {}
-  for name in pairs(modules) do
-    if not M.internal[name] then names[#names + 1] = name end
+  for name, module in pairs(modules) do
+    if not module.internal then names[#names + 1] = name end
   end
   table.sort(names)
 

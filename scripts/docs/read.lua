@@ -3,13 +3,18 @@
 -- In Lua: `---` lines above `function M.name(args)`, or with a line `---@function mod.name(args)`
 -- of their own. In C: a block `/*---` … `*/` whose last line is `@function lwt.mod.name(args)`.
 -- A block may instead hold `@class lwt.Name` (with `@field`s), `@value lwt.mod.name type`, or
--- `@module lwt.mod` (the text at the head of the page; without one it is the first paragraph of
--- the comment at the head of the Lua file).
+-- `@module lwt.mod` (the text at the head of the page; without one it is the comment at the head of
+-- the Lua file: all of it where its lines begin with `---`, else its first paragraph). In Lua,
+-- `M.Name = …` with a `@type` is a value. Modules whose comment begins with "Internal", and those
+-- inside another module (lwt.stream.read), are no pages of their own.
 --
 -- An entry: { kind = "function"|"value"|"class", module =, name =, params = { names }, text =,
 -- examples = { text }, tags = { { tag =, rest =, name =, type =, text = } }, file =, line = }.
 
 local M = {}
+
+-- Not for users, and without a Lua file or a comment that says so.
+local INTERNAL = { ["lwt.core"] = true, ["lwt.uv"] = true, ["lwt.uvneeded"] = true }
 
 local function list(command)
   local pipe = assert(io.popen(command .. " 2>/dev/null | LC_ALL=C sort"))
@@ -202,8 +207,32 @@ function Reader:explicit(path, line, block, home)
   return false
 end
 
+local function module_name(path)
+  return (path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", "."):gsub("%.init$", ""))
+end
+
+-- The comment at the head of a Lua file.
+local function head_of(lines)
+  local head = {}
+  local all = lines[1] and lines[1]:match("^%-%-%-") ~= nil
+  for n, line in ipairs(lines) do
+    local text = line:match(all and "^%-%-%- ?(.*)$" or "^%-%- ?(.*)$")
+    if n == 1 and line:match("^#!") then
+      text = false
+    elseif not text or text == "" and not all then
+      break
+    end
+    if text then head[#head + 1] = text end
+  end
+  local block = parse_block(head)
+  -- "lwt.switch: a scope of …"
+  block.text = block.text:gsub("^lwt[%w_.]*: (.)", string.upper)
+  return block
+end
+
 function Reader:read_lua(path)
-  local home = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", "."):gsub("%.init$", "")
+  local name = module_name(path)
+  local home = self.modules[name].part_of or name
   local lines = lines_of(path)
   -- Which locals are the module, or a table inside it (`M.E = E`, `return { E = E }`).
   local tables = {}
@@ -245,8 +274,15 @@ function Reader:read_lua(path)
               .. "'? (say it with a line ---@function module.name(args))")
           end
         elseif code:match("^[%a_][%w_]*%.[%w_.]+%s*=") and #block.tags > 0 then
-          self:problem(path, start, "an entry above '" .. code:match("^[^=]*")
-            .. "' needs a line ---@function module.name(args)")
+          local owner, rest = code:match("^([%w_]+)[.]([%w_.]+)")
+          local type_name = take_tag(block, "type")
+          if type_name and tables[owner] then
+            self:add("value", path, start, block, home .. "." .. tables[owner] .. rest)
+            self.entries[#self.entries].type = type_name
+          else
+            self:problem(path, start, "an entry above '" .. owner .. "." .. rest
+              .. "' needs a line ---@function module.name(args), or ---@type")
+          end
         end
       end
     else
@@ -254,17 +290,12 @@ function Reader:read_lua(path)
     end
   end
 
-  -- The head of the page, where no block says @module: the first paragraph of the file.
-  local module = self.modules[home]
+  local module = self.modules[name]
   if not module.text then
-    local head = {}
-    for n, line in ipairs(lines) do
-      local text = line:match("^%-%-+ ?(.*)$")
-      if not (n == 1 and line:match("^#!")) and (not text or text == "") then break end
-      if text then head[#head + 1] = text end
-    end
-    module.text = table.concat(head, "\n")
+    local head = head_of(lines)
+    module.text, module.examples = head.text, head.examples
   end
+  module.internal = module.internal or module.text:match("^Internal") ~= nil
 end
 
 function Reader:read_c(path)
@@ -300,9 +331,13 @@ function M.read()
     entries = {}, by_name = {}, classes = {}, aliases = {}, modules = {}, problems = {},
   }, Reader)
   local lua_files = list("find lua -name '*.lua'")
-  for _, path in ipairs(lua_files) do
-    local name = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", "."):gsub("%.init$", "")
-    self.modules[name] = { path = path }
+  for _, path in ipairs(lua_files) do self.modules[module_name(path)] = { path = path } end
+  for name, module in pairs(self.modules) do
+    local parent = name:match("^(lwt%.[^.]+)%.")
+    if self.modules[parent] then module.part_of, module.internal = parent, true end
+  end
+  for name in pairs(INTERNAL) do
+    if self.modules[name] then self.modules[name].internal = true end
   end
   for _, path in ipairs(list("find src/core src/uv -name '*.c'")) do self:read_c(path) end
   for _, path in ipairs(lua_files) do self:read_lua(path) end

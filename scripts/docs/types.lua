@@ -50,9 +50,9 @@ end
 
 local function local_name(name) return (name:gsub("[.]", "_")) end
 
-function M.make(source, internal)
+function M.make(source)
   local out = { "---@meta lwt", GENERATED, "-- luacheck: ignore", "" }
-  local modules = pages.by_module(source, internal)
+  local modules = pages.by_module(source)
 
   -- Classes: those that were declared, and those that entries are methods of.
   local classes, order = {}, {}
@@ -67,7 +67,7 @@ function M.make(source, internal)
   local of_class = {}
   for _, entry in ipairs(source.entries) do
     if entry.kind == "function" then
-      local owner = pages.method_form(entry)
+      local owner = pages.method_form(source, entry)
       if owner then
         table.insert(class(owner).methods, entry)
         of_class[entry] = owner
