@@ -200,8 +200,15 @@ static int l_adopt(lua_State *L) {
   return 0;
 }
 
+/* How many operations are pending: handles that wait, requests on the threadpool. */
+static int l_pending(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lua_pushinteger(L, ctx->waiting + ctx->working);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-  {"use", l_use}, {"loop", l_loop}, {"fd", l_fd}, {"adopt", l_adopt}, {NULL, NULL},
+  {"use", l_use},         {"pending", l_pending}, {"loop", l_loop}, {"fd", l_fd}, {"adopt", l_adopt}, {NULL, NULL},
 };
 
 void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L) {

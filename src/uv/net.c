@@ -79,6 +79,25 @@ static int l_parse_address(lua_State *L) {
   return 1;
 }
 
+/* `methods`: the methods of each type, for the module functions of the same names. */
+static void add_methods(lwt_uv *ctx, lua_State *L) {
+  static const struct {
+    lwt_uv_type type;
+    const char *name;
+  } types[] = {
+    {LWT_UV_TCP, "tcp"}, {LWT_UV_LISTENER, "listener"}, {LWT_UV_UDP, "udp"}, {LWT_UV_TTY, "tty"},
+  };
+  size_t i;
+  lua_newtable(L);
+  for (i = 0; i < sizeof types / sizeof *types; i++) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[types[i].type].ref);
+    lua_getfield(L, -1, "__index");
+    lua_setfield(L, -3, types[i].name);
+    lua_pop(L, 1);
+  }
+  lua_setfield(L, -2, "methods");
+}
+
 static const luaL_Reg functions[] = {
   {"by_name", l_by_name}, {"parse_address", l_parse_address}, {NULL, NULL},
 };
@@ -126,4 +145,5 @@ void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
   lwt_uv_add_udp(ctx, L);
   lwt_uv_add_dns(ctx, L);
   lwt_uv_add_poll(ctx, L);
+  add_methods(ctx, L);
 }
