@@ -56,7 +56,7 @@ local function check_command(cmd, opts, n, name, level)
     if not known[k] then bad(n, name, ("unknown option '%s'"):format(tostring(k)), level + 1) end
   end
   local t = opts.timeout
-  if t ~= nil and (type(t) ~= "number" or not (t >= 0)) then
+  if t ~= nil and (type(t) ~= "number" or t ~= t or t < 0) then
     bad(n, name, "timeout is no time", level + 1)
   end
 end
