@@ -382,7 +382,7 @@ static int l_read_into(lua_State *L) {
   op o = {.kind = OP_INTO};
   size_t start, len;
   lua_Integer ofs = luaL_optinteger(L, 3, 0), n;
-  lwt_uv_check_bytes(L, 2, &len);
+  lwt_uv_check_bytes(lwt_uv_context(L), L, 2, &len);
   luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs <= len, 3, "out of range");
   n = luaL_optinteger(L, 4, (lua_Integer)len - ofs);
   luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= len - (size_t)ofs, 4, "out of range");

@@ -293,7 +293,7 @@ static int write_at(lua_State *L, int idx) {
   op o = {.kind = OP_WRITE};
   if (closed)
     return lwt_uv_reject_closed(ctx, L);
-  o.data = lwt_uv_check_data(L, idx, &o.n);
+  o.data = lwt_uv_check_data(lwt_uv_context(L), L, idx, &o.n);
   if (o.n == 0) {
     lwt_uv_push_done(ctx, L);
     return 1;
@@ -308,7 +308,7 @@ static int concat(lua_State *L, int last, const char *newline) {
   for (int i = 2; i <= last; i++)
     if (lua_type(L, i) != LUA_TSTRING) {
       size_t n;
-      const char *s = lwt_uv_check_data(L, i, &n);
+      const char *s = lwt_uv_check_data(lwt_uv_context(L), L, i, &n);
       lua_pushlstring(L, s, n);
       lua_replace(L, i);
     }
@@ -393,7 +393,7 @@ static int l_write_line(lua_State *L) {
   const char *s;
   if (closed)
     return lwt_uv_reject_closed(ctx, L);
-  s = lwt_uv_check_data(L, 2, &n);
+  s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
   lua_settop(L, 2);
   if (v->q[WRITING].first == NULL && !v->ch->shared && v->ch->out.error == 0 &&
       lwt_uv_channel_put(v->ch, s, n) > 0) {
@@ -489,7 +489,7 @@ static int l_drain(lua_State *L) {
 static int l_put(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
   size_t n, room = ch->out.size - (ch->out.len - ch->out.off);
-  const char *s = lwt_uv_check_data(L, 2, &n);
+  const char *s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
   if (n > room)
     n = room;
   if (lwt_uv_channel_put(ch, s, n) < 0)
