@@ -101,13 +101,10 @@ static int attach(lwt_uv *ctx) {
   return status;
 }
 
-static void detach(lwt_uv *ctx) {
-  if (ctx->timer == NULL) return;
-  uv_close((uv_handle_t *)ctx->timer, free_handle);
-  uv_close((uv_handle_t *)ctx->async, free_handle);
-  ctx->timer = NULL;
-  ctx->async = NULL;
-  uv_run(ctx->loop, UV_RUN_NOWAIT); /* their close callbacks */
+/* Close them; a turn of their loop frees them. */
+static void detach(uv_timer_t *timer, uv_async_t *async) {
+  if (timer != NULL) uv_close((uv_handle_t *)timer, free_handle);
+  if (async != NULL) uv_close((uv_handle_t *)async, free_handle);
 }
 
 static void close_foreign(uv_handle_t *h, void *data) {
@@ -116,7 +113,10 @@ static void close_foreign(uv_handle_t *h, void *data) {
 }
 
 void lwt_uv_engine_close(lwt_uv *ctx) {
-  detach(ctx);
+  detach(ctx->timer, ctx->async);
+  ctx->timer = NULL;
+  ctx->async = NULL;
+  uv_run(ctx->loop, UV_RUN_NOWAIT);
   if (!ctx->adopted && uv_loop_close(ctx->loop) == UV_EBUSY) {
     /* Somebody put handles of their own on our loop and left them open. */
     uv_walk(ctx->loop, close_foreign, NULL);
@@ -171,33 +171,44 @@ static int l_fd(lua_State *L) {
 /* Move to a loop that somebody else owns and keeps alive longer than this state. */
 static int l_adopt(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  uv_loop_t *loop, *before;
-  int status, adopted;
+  uv_loop_t *loop, *before = ctx->loop;
+  uv_timer_t *timer = ctx->timer;
+  uv_async_t *async = ctx->async;
+  int status, i;
   luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
   loop = lua_touserdata(L, 1);
   luaL_argcheck(L, loop != NULL, 1, "loop expected, got NULL");
   lwt_uv_check_open(ctx, L);
-  if (loop == ctx->loop) return 0;
+  if (loop == before) return 0;
   if (ctx->handles != NULL || ctx->reqs != NULL)
     return luaL_error(L, "cannot change the loop: handles or requests are open on it");
-  while (ctx->unclosed > 0) uv_run(ctx->loop, UV_RUN_NOWAIT);
-  before = ctx->loop;
-  adopted = ctx->adopted;
-  detach(ctx);
+  while (ctx->unclosed > 0) uv_run(before, UV_RUN_NOWAIT);
   ctx->loop = loop;
   status = attach(ctx);
   if (status < 0) {
     ctx->loop = before;
-    attach(ctx);
+    ctx->timer = timer;
+    ctx->async = async;
     return lwt_uv_raise(ctx, L, status, "adopt", NULL, NULL);
   }
-  if (!adopted) uv_loop_close(before);
+  for (i = 0; i < LWT_UV_NFAMILIES; i++)
+    if (ctx->family_moved[i] != NULL) ctx->family_moved[i](ctx);
+  detach(timer, async);
+  uv_run(before, UV_RUN_NOWAIT);
+  if (before == &ctx->own) uv_loop_close(before);
   ctx->adopted = 1;
   return 0;
 }
 
+/* How many operations are pending: handles that wait, requests on the threadpool. */
+static int l_pending(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lua_pushinteger(L, ctx->waiting + ctx->working);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-  {"use", l_use}, {"loop", l_loop}, {"fd", l_fd}, {"adopt", l_adopt}, {NULL, NULL},
+  {"use", l_use},         {"pending", l_pending}, {"loop", l_loop}, {"fd", l_fd}, {"adopt", l_adopt}, {NULL, NULL},
 };
 
 void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L) {

@@ -84,6 +84,7 @@ void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet) {
     ctx->handles = h->next;
   ctx->unclosed++;
   uv_close(h->uv, on_closed);
+  if (h->class->closing != NULL) h->class->closing(h);
   if (quiet || L == NULL || h->class->stop == NULL) return;
   /* Rejecting runs callbacks, which may turn the loop: keep the block till stop is done. An
   ** error (memory) leaves it to its close callback only when that has not been. */

@@ -30,7 +30,7 @@ static int l_context_gc(lua_State *L) {
       uv_cancel(r->uv);
   }
   while (ctx->unclosed > 0 || ctx->reqs != NULL) uv_run(ctx->loop, UV_RUN_ONCE);
-  for (i = 0; i < (int)(sizeof ctx->family_close / sizeof *ctx->family_close); i++)
+  for (i = 0; i < LWT_UV_NFAMILIES; i++)
     if (ctx->family_close[i] != NULL) ctx->family_close[i](ctx);
   lwt_uv_engine_close(ctx);
   free(ctx->scratch);
@@ -78,6 +78,11 @@ void lwt_uv_check_open(lwt_uv *ctx, lua_State *L) {
 int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data) {
   if (ctx->closing) return 0;
   return ctx->lwt->enter(ctx->lwt, f, data);
+}
+
+lua_State *lwt_uv_main(lwt_uv *ctx) {
+  lua_checkstack(ctx->lwt->main, 8);
+  return ctx->lwt->main;
 }
 
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L) {

@@ -24,6 +24,9 @@
 #error "lwt.uv needs libuv 1.44 or newer (found an older uv.h)"
 #endif
 
+/* Defined in a family's file: NULL when that is not built. */
+#define LWT_UV_OPTIONAL __attribute__((weak))
+
 /* ---- Types of userdata ---------------------------------------------------- */
 
 /* A number for each metatable, so that a check is one comparison. */
@@ -66,6 +69,19 @@ typedef struct lwt_uv_typeinfo {
   port *(*port)(void *userdata); /* its port, or NULL when closed; or no function */
 } lwt_uv_typeinfo;
 
+/* Slots for what a family keeps per state. */
+enum {
+  LWT_UV_FNET,
+  LWT_UV_FFS,
+  LWT_UV_FIO,
+  LWT_UV_FPROCESS,
+  LWT_UV_FSIGNAL,
+  LWT_UV_FJOB,
+  LWT_UV_FTHREAD,
+  LWT_UV_FSPARE,
+  LWT_UV_NFAMILIES
+};
+
 /* ---- The context ------------------------------------------------------------ */
 
 struct lwt_uv {
@@ -82,15 +98,16 @@ struct lwt_uv {
   lwt_uv_req *reqs;       /* in flight */
   int done_ref;           /* a fulfilled promise without values, shared */
   lwt_uv_typeinfo type[LWT_UV_NTYPES];
-  void *family[8]; /* LWT_UV_F…: whatever a family keeps per state */
-  void (*family_close[8])(lwt_uv *ctx); /* C only, after everything is closed */
+  void *family[LWT_UV_NFAMILIES]; /* whatever a family keeps per state */
+  /* C only, after everything else is closed; the loop turns once more after it. */
+  void (*family_close[LWT_UV_NFAMILIES])(lwt_uv *ctx);
+  /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
+  ** without a lwt_uv_handle it closes, and opens anew. */
+  void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
   char *scratch; /* LWT_UV_SCRATCH bytes to read into, used within one callback */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
 };
-
-enum { LWT_UV_FNET, LWT_UV_FFS, LWT_UV_FIO, LWT_UV_FPROCESS, LWT_UV_FSIGNAL,
-       LWT_UV_FJOB, LWT_UV_FTHREAD, LWT_UV_FSPARE };
 
 #define LWT_UV_SCRATCH 65536
 
@@ -145,6 +162,8 @@ int lwt_uv_raise_closed(lua_State *L, const char *kind);
 /* Every libuv callback that has something to tell goes through here. `f` runs on the
 ** main thread's stack, protected; nothing happens while the state is closed. */
 int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
+/* The main thread, for C-only code that moves an anchor: with room for a few values. */
+lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
 
@@ -172,6 +191,9 @@ typedef struct lwt_uv_class {
   ** The handle is closing already; its block stays until this returns. Not called when the
   ** state is being closed or from __gc. May be NULL. */
   void (*stop)(lua_State *L, lwt_uv_handle *h);
+  /* C only, on every path: uv_close was just called (a descriptor that libuv does not
+  ** close is closed here). May be NULL. */
+  void (*closing)(lwt_uv_handle *h);
   /* C only: the block is about to be freed. May be NULL. */
   void (*release)(lwt_uv_handle *h);
 } lwt_uv_class;
@@ -276,6 +298,7 @@ typedef struct lwt_uv_waiters {
   int n;           /* still counted: live ones and dead ones not yet passed over */
   int first, last; /* in the table, when there is one */
   int dead;        /* cancelled, still in the table */
+  int anchored;    /* its handle is held for it: lwt_uv_waiters_anchor */
   lua_Integer want; /* of the first one */
 } lwt_uv_waiters;
 
@@ -292,6 +315,9 @@ int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 lua_Integer lwt_uv_waiters_peek(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 /* From a promise's cancel function: let go of the cancelled. Returns how many wait. */
 int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after each
+** change of it. */
+void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx);
 /* Reject all, with the error at the top (popped): for a class's `stop`. */
 void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 
@@ -309,28 +335,36 @@ uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx);
 /* A descriptor has been closed: listeners that had none left may try again. */
 void lwt_uv_descriptor_freed(lwt_uv *ctx);
 
+/* The bytes of the lwt.bytes at `idx` (NULL when it is none), valid until Lua runs again. */
+char *lwt_uv_bytes_data(lwt_uv *ctx, lua_State *L, int idx, size_t *length) LWT_UV_OPTIONAL;
+
 /* ---- Addresses (addr.c) -------------------------------------------------------------- */
 
 #define LWT_UV_ADDRESS_MAX 300
 typedef struct lwt_uv_address {
   int family; /* AF_INET, AF_INET6: `sa` is filled; AF_UNIX: `path`; AF_UNSPEC: a name */
   struct sockaddr_storage sa;
-  const char *host, *service; /* a name to look up (pointing into this or Lua strings) */
-  const char *path;
+  char host[256]; /* a name to look up, or "*" */
+  char service[64];
+  int port;         /* -1 when the service is a name */
+  const char *path; /* the Lua string's */
   size_t path_length;
-  int port; /* -1 when the service is a name */
-  char text[LWT_UV_ADDRESS_MAX];
+  char text[LWT_UV_ADDRESS_MAX]; /* for messages */
 } lwt_uv_address;
 
 /* Parse the address at `arg`; raises an argument error when it is none. */
 void lwt_uv_check_address(lua_State *L, int arg, lwt_uv_address *a);
-/* Push "127.0.0.1:8080", "[::1]:8080", "unix:/path" (or "" for an unnamed one). */
+/* Of `sa`, for AF_INET and AF_INET6. */
+size_t lwt_uv_address_size(const lwt_uv_address *a);
+/* What lwt_uv_push_address pushes, in `text`. */
+void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
+                           char text[LWT_UV_ADDRESS_MAX]);
+/* Push "127.0.0.1:8080", "[::1]:8080", "unix:/path" (or "unix:" for an unnamed one). */
 void lwt_uv_push_address(lua_State *L, const struct sockaddr *sa, size_t length);
 
 /* ---- Families ------------------------------------------------------------------------- */
 
 /* Each pushes its table of functions. A family that is not built is left out. */
-#define LWT_UV_OPTIONAL __attribute__((weak))
 void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L);
 void lwt_uv_open_net(lwt_uv *ctx, lua_State *L);
 void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;

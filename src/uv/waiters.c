@@ -13,6 +13,15 @@ static int is_live(lwt_uv *ctx, lua_State *L, int idx) {
 void lwt_uv_waiters_init(lwt_uv_waiters *w, int slot) {
   w->slot = slot;
   w->n = 0;
+  w->anchored = 0;
+}
+
+void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx) {
+  if (w->n > 0 && !w->anchored)
+    lwt_uv_handle_hold(L, h, idx);
+  else if (w->n == 0 && w->anchored)
+    lwt_uv_handle_drop(L, h);
+  w->anchored = w->n > 0;
 }
 
 static void forget_all(lua_State *L, lwt_uv_waiters *w, int idx) {
