@@ -1,0 +1,154 @@
+-- lwt.mutex: a lock that one task at a time holds, first come, first served.
+--
+-- Always holds: somebody waits only while it is locked; unlocking with somebody waiting
+-- hands the lock over without it ever being free. It knows no owner, and is not re-entrant.
+
+local lwt = require "lwt"
+local args = require "lwt.args"
+local waiters = require "lwt.waiters"
+
+local task, spawn, wakeup_later = lwt.task, lwt.spawn, lwt.wakeup_later
+local push, pop = waiters.push, waiters.pop
+local getmetatable = getmetatable
+
+---@class lwt.Mutex
+local M = {}
+local mutex = { __name = "lwt.mutex", __index = M }
+local guard = { __name = "lwt.mutex.guard" }
+
+function mutex.__tostring(m)
+  return ("lwt.mutex (%s): %p"):format(m.locked and "locked" or "free", m)
+end
+
+-- The lock is free, or whoever holds it lets go.
+local function release(m)
+  if m.queue.n > 0 then
+    local r = pop(m.queue)
+    if r then
+      wakeup_later(r, m.guard)
+      return
+    end
+  end
+  m.locked = false
+end
+
+function guard.__close(g)
+  if g.mutex.locked then release(g.mutex) end
+end
+
+--- Makes a mutex, free.
+---@return lwt.Mutex
+--- ```lua
+--- local m = mutex.create()
+--- print(m:is_locked())   --> false
+--- ```
+function M.create()
+  local m = { locked = false, queue = waiters.new() }
+  m.guard = setmetatable({ mutex = m }, guard)
+  m.granted = lwt.fulfilled(m.guard)
+  -- One function for all the with_lock of this mutex.
+  m.unlock_it = function() M.unlock(m) end
+  return setmetatable(m, mutex)
+end
+
+--- Locks the mutex, at once when it is free, else when those who came before have had it.
+--- Cancelling a promise that still waits withdraws it. One that was given the lock has it, and
+--- has to unlock; `with_lock` takes care of that on every way out.
+--- The value is a guard for a `<close>` variable, which unlocks when the block is left.
+---@param m lwt.Mutex
+---@return lwt.Promise # of a guard
+--- ```lua
+--- local m = mutex.create()
+--- do
+---   local held <close> = await(m:lock())
+---   print(m:is_locked())   --> true
+--- end
+--- print(m:is_locked())     --> false
+--- ```
+function M.lock(m)
+  if getmetatable(m) ~= mutex then args.wrong(1, "lock", "lwt.mutex", m) end
+  if not m.locked then
+    m.locked = true
+    return m.granted
+  end
+  local p, r = task()
+  push(m.queue, p, r, false)
+  return p
+end
+
+--- Unlocks the mutex: it goes to the oldest who waits for it, without being free in between, or
+--- is free. Unlocking a free mutex raises (Lwt says nothing).
+---@param m lwt.Mutex
+--- ```lua
+--- local m = mutex.create()
+--- await(m:lock())
+--- m:unlock()
+--- print(pcall(m.unlock, m))   --> false attempt to unlock a free mutex
+--- ```
+function M.unlock(m)
+  if getmetatable(m) ~= mutex then args.wrong(1, "unlock", "lwt.mutex", m) end
+  if not m.locked then error("attempt to unlock a free mutex", 2) end
+  release(m)
+end
+
+--- Runs `f` as a task while holding the mutex, and unlocks it whichever way `f` ends: with
+--- values, with an error, cancelled. Cancelling the promise withdraws it while it waits for
+--- the mutex, and cancels `f` once that runs.
+---@param m lwt.Mutex
+---@param f fun(...): ...
+---@param ... any arguments for `f`
+---@return lwt.Promise # what `f` returns or raises
+--- ```lua
+--- local m = mutex.create()
+--- local log = {}
+--- local function job(name)
+---   log[#log + 1] = name
+---   lwt.yield()
+---   log[#log + 1] = name
+--- end
+--- await(lwt.join { m:with_lock(job, "a"), m:with_lock(job, "b") })
+--- print(table.concat(log))   --> aabb
+--- ```
+function M.with_lock(m, f, ...)
+  if getmetatable(m) ~= mutex then args.wrong(1, "with_lock", "lwt.mutex", m) end
+  if type(f) ~= "function" then args.wrong(2, "with_lock", "function", f) end
+  if not m.locked then
+    m.locked = true
+    return spawn(f, ...):finalize(m.unlock_it)
+  end
+  local n, arguments = select("#", ...), { ... }
+  return M.lock(m):bind(function()
+    return spawn(f, table.unpack(arguments, 1, n)):finalize(m.unlock_it)
+  end)
+end
+
+--- Whether somebody holds the mutex.
+---@param m lwt.Mutex
+---@return boolean
+--- ```lua
+--- local m = mutex.create()
+--- await(m:lock())
+--- print(m:is_locked())   --> true
+--- ```
+function M.is_locked(m)
+  if getmetatable(m) ~= mutex then args.wrong(1, "is_locked", "lwt.mutex", m) end
+  return m.locked
+end
+
+--- Whether nobody waits for the mutex.
+---@param m lwt.Mutex
+---@return boolean
+--- ```lua
+--- local m = mutex.create()
+--- await(m:lock())
+--- local p = m:lock()
+--- print(m:is_empty())   --> false
+--- p:cancel()
+--- print(m:is_empty())   --> true
+--- ```
+function M.is_empty(m)
+  if getmetatable(m) ~= mutex then args.wrong(1, "is_empty", "lwt.mutex", m) end
+  return waiters.count(m.queue) == 0
+end
+
+return M

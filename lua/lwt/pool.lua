@@ -1,0 +1,254 @@
+-- lwt.pool: a bounded set of resources (connections, say), made when needed and used in turn.
+--
+-- The pool has `max` slots; a slot holds an element or is empty, and is used by one task at a
+-- time. Waiting is for a slot, not for an element: whoever gets one that is empty, because an
+-- element was disposed of or could not be made, makes a new one. So nobody is forgotten or
+-- overtaken, and no failure costs the pool a slot.
+-- Always holds: somebody waits only while all slots are in use; count = slots in use + idle.
+
+local lwt = require "lwt"
+local args = require "lwt.args"
+local waiters = require "lwt.waiters"
+
+local await, is_promise = lwt.await, lwt.is_promise
+local getmetatable = getmetatable
+
+---@class lwt.Pool
+local M = {}
+local pool = { __name = "lwt.pool", __index = M }
+local known = { validate = "function", check = "function", dispose = "function" }
+
+---@class lwt.pool.Options
+---@field validate? fun(element: any): boolean
+---@field check? fun(element: any, is_ok: fun(ok: boolean)): boolean?
+---@field dispose? fun(element: any)
+
+function pool.__tostring(p)
+  return ("lwt.pool (%d of %d): %p"):format(p.count, p.max, p)
+end
+
+--- Makes a pool of at most `n` elements. `create()` makes one when a user needs it.
+--- The functions may await or return a promise:
+--- `validate(element)` is asked before an element is used again: false disposes of it and makes
+--- a new one; when it raises, the element is disposed of and the user gets the error.
+--- `check(element, is_ok)` is asked when a user's function has failed: true keeps the element,
+--- false disposes of it (it may return the answer, or call `is_ok(answer)` as in Lwt); without
+--- it the element is kept.
+--- `dispose(element)` releases it. When it raises, whoever caused it gets the error; the
+--- element is gone all the same, and the next one who waits makes another.
+---@param n integer at least 1
+---@param create fun(): any
+---@param opts? lwt.pool.Options
+---@return lwt.Pool
+--- ```lua
+--- local made = 0
+--- local p = pool.create(2, function()
+---   made = made + 1
+---   return { id = made }
+--- end)
+--- local jobs = {}
+--- for i = 1, 10 do jobs[i] = p:use(function(c) lwt.yield() return c.id end) end
+--- await(lwt.join(jobs))
+--- print(made)   --> 2
+--- ```
+function M.create(n, create, opts)
+  if math.type(n) ~= "integer" then args.wrong(1, "create", "integer", n) end
+  if n < 1 then args.bad(1, "create", "must be at least 1") end
+  if type(create) ~= "function" then args.wrong(2, "create", "function", create) end
+  opts = args.options(3, "create", opts, known)
+  return setmetatable({
+    max = n,
+    count = 0,
+    idle_first = nil, -- slots that hold an element nobody uses, oldest first, by slot.next
+    idle_last = nil,
+    cleared = 0, -- how often: an element made before the last time is not used again
+    queue = waiters.new(),
+    make = create,
+    validate = opts.validate,
+    check = opts.check,
+    dispose = opts.dispose,
+  }, pool)
+end
+
+-- Run a user's function in the running task and follow the promise that it returns.
+local function follow(...)
+  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
+  return ...
+end
+
+-- Take a slot, one with an element if possible; or a place in the queue: nil, promise.
+local function take(p)
+  local slot = p.idle_first
+  if slot then
+    p.idle_first, slot.next = slot.next, nil
+    if not p.idle_first then p.idle_last = nil end
+    return slot
+  elseif p.count < p.max then
+    p.count = p.count + 1
+    return { full = false }
+  end
+  local promise, r = lwt.task()
+  waiters.push(p.queue, promise, r, false)
+  return nil, promise
+end
+
+-- Let go of a slot: the oldest who waits gets it as it is.
+local function release(p, slot)
+  if p.queue.n > 0 then
+    local r = waiters.pop(p.queue)
+    if r then
+      lwt.wakeup_later(r, slot)
+      return
+    end
+  end
+  if not slot.full then
+    p.count = p.count - 1
+  elseif p.idle_last then
+    p.idle_last.next, p.idle_last = slot, slot
+  else
+    p.idle_first, p.idle_last = slot, slot
+  end
+end
+
+-- The slot that `promise` was waiting for. If this task is cancelled when it has been given one,
+-- the slot goes on to the next.
+local function wait_for_slot(p, promise)
+  local ok, slot = pcall(await, promise)
+  if ok then return slot end
+  local err, state, given = slot, promise:state()
+  if state == "fulfilled" then release(p, given) end
+  error(err, 0)
+end
+
+-- Empty the slot and dispose of what was in it, to the end, also in a task that is cancelled.
+local function discard(p, slot)
+  local element = slot.element
+  slot.full, slot.element = false, nil
+  if p.dispose then lwt.shield(p.dispose, element) end
+end
+
+-- Put a valid element into the slot.
+local function prepare(p, slot)
+  if slot.full then
+    if not p.validate or follow(p.validate(slot.element)) then return end
+    discard(p, slot)
+  end
+  local cleared = p.cleared
+  local element = follow(p.make())
+  slot.full, slot.element, slot.cleared = true, element, cleared
+end
+
+-- Is the element of a user's function that failed still good?
+local function still_good(p, element)
+  if not p.check then return true end
+  local said
+  local answer = lwt.shield(p.check, element, function(ok) said = ok end)
+  if said ~= nil then return said end
+  return answer
+end
+
+-- What happens when a user leaves, on whichever way; `turn.at` says how far it came.
+local function leave(turn)
+  local p, slot = turn.pool, turn.slot
+  if not slot.full then return end
+  local keep = turn.at == "done" or turn.at == "using" and still_good(p, slot.element)
+  if not keep or slot.cleared ~= p.cleared then discard(p, slot) end
+end
+
+local turn_type = {
+  __close = function(turn)
+    local ok, err = pcall(leave, turn)
+    if not ok and turn.slot.full then
+      -- `check` raised: nobody knows what the element is good for.
+      local gone, failure = pcall(discard, turn.pool, turn.slot)
+      if not gone then err = failure end
+    end
+    release(turn.pool, turn.slot)
+    if not ok then error(err, 0) end
+  end,
+}
+
+local function finish(turn, ...)
+  turn.at = "done"
+  return ...
+end
+
+-- The task of one `use`.
+local function use(p, slot, promise, f, ...)
+  slot = slot or wait_for_slot(p, promise)
+  local turn <close> = setmetatable({ pool = p, slot = slot, at = "preparing" }, turn_type)
+  prepare(p, slot)
+  turn.at = "using"
+  return finish(turn, follow(f(slot.element, ...)))
+end
+
+--- Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
+--- whichever way `f` ends: with values, with an error, cancelled. An idle element is
+--- used first, then a new one is made, and when all `n` are in use the call waits:
+--- strictly first come, first served. When making one fails, its user gets the error and the next
+--- one who waits tries for himself.
+--- Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
+---@param p lwt.Pool
+---@param f fun(element: any, ...): ...
+---@param ... any more arguments for `f`
+---@return lwt.Promise # what `f` returns or raises
+--- ```lua
+--- local p = pool.create(1, function() return "connection" end)
+--- print(await(p:use(function(c) return "used the " .. c end)))   --> used the connection
+--- print(pcall(await, p:use(function() error("oops", 0) end)))     --> false oops
+--- ```
+function M.use(p, f, ...)
+  if getmetatable(p) ~= pool then args.wrong(1, "use", "lwt.pool", p) end
+  if type(f) ~= "function" then args.wrong(2, "use", "function", f) end
+  local slot, promise = take(p)
+  return lwt.spawn(use, p, slot, promise, f, ...)
+end
+
+local function clear(p, slot)
+  local failed, failure = false, nil
+  while slot do
+    local following = slot.next
+    slot.next = nil
+    local ok, err = pcall(discard, p, slot)
+    release(p, slot)
+    if not ok and not failed then failed, failure = true, err end
+    slot = following
+  end
+  if failed then error(failure, 0) end
+end
+
+--- Disposes of the elements: of those that nobody uses now, one after another, of the others as
+--- soon as they are given back. The next `use` makes a new one.
+--- Cancelling the promise does not stop it.
+---@param p lwt.Pool
+---@return lwt.Promise # when the idle ones are gone; rejected if a `dispose` raised, the first
+--- ```lua
+--- local p = pool.create(1, function() return "thing" end, {
+---   dispose = function(thing) print("disposed of", thing) end,   --> disposed of thing
+--- })
+--- await(p:use(function() end))
+--- await(p:clear())
+--- ```
+function M.clear(p)
+  if getmetatable(p) ~= pool then args.wrong(1, "clear", "lwt.pool", p) end
+  p.cleared = p.cleared + 1
+  local slot = p.idle_first
+  p.idle_first, p.idle_last = nil, nil
+  return lwt.protected(lwt.spawn(clear, p, slot))
+end
+
+--- How many wait for an element.
+---@param p lwt.Pool
+---@return integer
+--- ```lua
+--- local p = pool.create(1, function() return 0 end)
+--- local jobs = { p:use(lwt.yield), p:use(lwt.yield), p:use(lwt.yield) }
+--- print(p:wait_queue_length())   --> 2
+--- await(lwt.join(jobs))
+--- ```
+function M.wait_queue_length(p)
+  if getmetatable(p) ~= pool then args.wrong(1, "wait_queue_length", "lwt.pool", p) end
+  return waiters.count(p.queue)
+end
+
+return M

@@ -1,0 +1,124 @@
+-- lwt.semaphore: a number of permits, first come, first served.
+--
+-- Always holds: somebody waits only while no permit is free; a permit that is released goes
+-- straight to the oldest who waits.
+
+local lwt = require "lwt"
+local args = require "lwt.args"
+local waiters = require "lwt.waiters"
+
+local task, spawn, wakeup_later = lwt.task, lwt.spawn, lwt.wakeup_later
+local push, pop = waiters.push, waiters.pop
+local getmetatable = getmetatable
+
+---@class lwt.Semaphore
+local M = {}
+local semaphore = { __name = "lwt.semaphore", __index = M }
+local permit = { __name = "lwt.semaphore.permit" }
+
+function semaphore.__tostring(s)
+  return ("lwt.semaphore (%d free): %p"):format(s.free, s)
+end
+
+local function release(s)
+  if s.queue.n > 0 then
+    local r = pop(s.queue)
+    if r then
+      wakeup_later(r, s.permit)
+      return
+    end
+  end
+  s.free = s.free + 1
+end
+
+function permit.__close(p)
+  release(p.semaphore)
+end
+
+--- Makes a semaphore with `n` free permits (0 or more).
+---@param n integer
+---@return lwt.Semaphore
+--- ```lua
+--- local s, running, most = semaphore.create(2), 0, 0
+--- local jobs = {}
+--- for i = 1, 5 do
+---   jobs[i] = s:with(function()
+---     running = running + 1
+---     most = math.max(most, running)
+---     lwt.yield()
+---     running = running - 1
+---   end)
+--- end
+--- await(lwt.join(jobs))
+--- print(most)   --> 2
+--- ```
+function M.create(n)
+  if math.type(n) ~= "integer" then args.wrong(1, "create", "integer", n) end
+  if n < 0 then args.bad(1, "create", "must not be negative") end
+  local s = { free = n, queue = waiters.new() }
+  s.permit = setmetatable({ semaphore = s }, permit)
+  s.granted = lwt.fulfilled(s.permit)
+  s.release_it = function() release(s) end
+  return setmetatable(s, semaphore)
+end
+
+--- Takes a permit, at once when one is free, else when those who came before have had theirs.
+--- Cancelling a promise that still waits withdraws it. The value is a guard for a `<close>`
+--- variable, which releases the permit when the block is left.
+---@param s lwt.Semaphore
+---@return lwt.Promise # of a guard
+--- ```lua
+--- local s = semaphore.create(1)
+--- await(s:acquire())
+--- local p = s:acquire()
+--- print(p:state())       --> pending
+--- s:release()
+--- print(p:is_pending())  --> false
+--- ```
+function M.acquire(s)
+  if getmetatable(s) ~= semaphore then args.wrong(1, "acquire", "lwt.semaphore", s) end
+  if s.free > 0 then
+    s.free = s.free - 1
+    return s.granted
+  end
+  local p, r = task()
+  push(s.queue, p, r, false)
+  return p
+end
+
+--- Gives a permit back, or adds one: it goes to the oldest who waits.
+---@param s lwt.Semaphore
+--- ```lua
+--- local s = semaphore.create(0)
+--- s:release()
+--- await(s:acquire())
+--- ```
+function M.release(s)
+  if getmetatable(s) ~= semaphore then args.wrong(1, "release", "lwt.semaphore", s) end
+  release(s)
+end
+
+--- Runs `f` as a task while holding a permit, which is released whichever way `f` ends: with
+--- values, with an error, cancelled.
+---@param s lwt.Semaphore
+---@param f fun(...): ...
+---@param ... any arguments for `f`
+---@return lwt.Promise # what `f` returns or raises
+--- ```lua
+--- local s = semaphore.create(1)
+--- print(await(s:with(function(x) return x * 2 end, 21)))   --> 42
+--- ```
+function M.with(s, f, ...)
+  if getmetatable(s) ~= semaphore then args.wrong(1, "with", "lwt.semaphore", s) end
+  if type(f) ~= "function" then args.wrong(2, "with", "function", f) end
+  if s.free > 0 then
+    s.free = s.free - 1
+    return spawn(f, ...):finalize(s.release_it)
+  end
+  local n, arguments = select("#", ...), { ... }
+  return M.acquire(s):bind(function()
+    return spawn(f, table.unpack(arguments, 1, n)):finalize(s.release_it)
+  end)
+end
+
+return M

@@ -1,0 +1,125 @@
+-- lwt.throttle: at most so many calls a second for each key.
+--
+-- Time is cut into windows of one second. `used[key]` is what a key has used of the present one.
+-- A timer runs only while somebody waits; without it, a call that finds the window over
+-- begins a new one, and what was known of all keys is forgotten.
+
+local lwt = require "lwt"
+local args = require "lwt.args"
+local waiters = require "lwt.waiters"
+
+local getmetatable = getmetatable
+
+---@class lwt.Throttle
+local M = {}
+local throttle = { __name = "lwt.throttle", __index = M }
+
+--- Makes a throttle: `rate` calls a second for each key go through at once, and at most `max`
+--- calls, of all keys together, wait for their turn. Both are integers of at least 1.
+---@param rate integer
+---@param max integer
+---@return lwt.Throttle
+--- ```lua
+--- local t = throttle.create(2, 100)
+--- print(await(t:wait("ann")), await(t:wait("ann")))   --> true true
+--- print(t:wait("ann"):state())                        --> pending
+--- ```
+function M.create(rate, max)
+  if math.type(rate) ~= "integer" then args.wrong(1, "create", "integer", rate) end
+  if rate < 1 then args.bad(1, "create", "must be at least 1") end
+  if math.type(max) ~= "integer" then args.wrong(2, "create", "integer", max) end
+  if max < 1 then args.bad(2, "create", "must be at least 1") end
+  local t = {
+    rate = rate,
+    max = max,
+    start = nil, -- of the present window; nil before the first call
+    used = {},
+    queues = {}, -- by key, of those who wait
+    waiting = 0, -- how many of them are alive
+    timer = nil,
+  }
+  -- Called for each waiter that is cancelled: its place is free at once.
+  t.withdraw = function()
+    t.waiting = t.waiting - 1
+    if t.waiting == 0 then
+      t.queues = {}
+      if t.timer then t.timer:cancel() end
+      t.timer = nil
+    end
+  end
+  return setmetatable(t, throttle)
+end
+
+local arm
+
+-- A new window: for each key the oldest waiters, up to `rate` of them, use it first.
+local function next_window(t)
+  local now = lwt.now()
+  t.timer = nil
+  t.start = now < t.start + 2 and t.start + 1 or now
+  t.used = {}
+  local woken = {}
+  for key, queue in pairs(t.queues) do
+    local n = 0
+    while n < t.rate do
+      local r = waiters.pop(queue)
+      if not r then break end
+      n = n + 1
+      woken[#woken + 1] = r
+    end
+    t.used[key] = n > 0 and n or nil
+    if queue.n == 0 then t.queues[key] = nil end
+  end
+  t.waiting = t.waiting - #woken
+  if t.waiting > 0 then arm(t) end
+  for i = 1, #woken do woken[i]:wakeup_later(true) end
+end
+
+-- Have next_window called when the present one is over.
+function arm(t)
+  local timer = lwt.sleep(math.max(0, t.start + 1 - lwt.now()))
+  t.timer = timer
+  timer:on_success(function() next_window(t) end)
+end
+
+--- Asks for a go. The first `rate` calls for a key within a second get true at once; the others
+--- wait, and get true when it is their turn, in order; when `max` wait already, it is false at
+--- once. Cancelling a call that waits gives its place to others.
+---@param t lwt.Throttle
+---@param key any any value but nil and NaN
+---@return lwt.Promise # of a boolean
+--- ```lua
+--- local t = throttle.create(1, 1)
+--- print(await(t:wait("bob")))       --> true
+--- local later = t:wait("bob")
+--- print(await(t:wait("bob")))       --> false
+--- later:cancel()
+--- print(t:wait("bob"):state())      --> pending
+--- ```
+function M.wait(t, key)
+  if getmetatable(t) ~= throttle then args.wrong(1, "wait", "lwt.throttle", t) end
+  if key == nil or key ~= key then args.bad(2, "wait", "a key must not be nil or NaN") end
+  if not t.timer then
+    local now = lwt.now()
+    if not t.start or now >= t.start + 1 then t.start, t.used = now, {} end
+  end
+  local used = t.used[key] or 0
+  if used < t.rate then
+    t.used[key] = used + 1
+    return lwt.fulfilled(true)
+  end
+  if t.waiting >= t.max then return lwt.fulfilled(false) end
+  local p, r = lwt.task()
+  local queue = t.queues[key]
+  if not queue then
+    queue = waiters.new()
+    t.queues[key] = queue
+  end
+  waiters.push(queue, p, r, false)
+  t.waiting = t.waiting + 1
+  p:on_cancel(t.withdraw)
+  if not t.timer then arm(t) end
+  return p
+end
+
+return M
