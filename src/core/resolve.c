@@ -83,6 +83,7 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   lua_setiuservalue(L, idx, U_STATE);
   p->flags |= flags;
   p->state = (uint8_t)state;
+  p->epoch = ++c->resolutions;
   p->n = (uint32_t)n;
   p->waiters = W_NONE;
   if (p->kind > K_TASK) { /* let go of what it was waiting for */
@@ -483,6 +484,9 @@ static int undefer(lua_State *L, lwt_context *c) {
     lua_pushboolean(L, 0);
     setreg(L, c->r_defer_tail);
   }
+  lua_getiuservalue(L, -1, H_SOURCE); /* to those who wait it is resolved only now */
+  ((promise *)lua_touserdata(L, -1))->epoch = c->resolutions;
+  lua_pop(L, 1);
   push_work(L, c);
   return 1;
 }
