@@ -371,6 +371,7 @@ void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_signal(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_interrupt(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
