@@ -275,8 +275,8 @@ static int l_tcp_listen(lua_State *L) {
   lwt_uv_address a;
   listener *l;
   int backlog, reuseport, nodelay, only_v6, fd, status;
-  lua_settop(L, 2);
   lwt_uv_check_address(L, 1, &a);
+  lua_settop(L, 2);
   luaL_argcheck(L, a.family != AF_UNIX, 1, "a Unix address (see pipe_listen)");
   lwt_uv_check_options(L, 2, options);
   backlog = (int)lwt_uv_number(L, 2, "backlog", 1, 65535, 511);

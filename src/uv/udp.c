@@ -171,7 +171,8 @@ Without, it is bound when it first sends. Options: `reuseaddr`, `ipv6only`, `bro
 @param opts? table # reuseaddr, ipv6only, broadcast, ttl
 @return lwt.Udp
 ```lua
-local a <close>, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+local _ <close> = a
 a:send("hello", b:getsockname()):await()
 local data, from = b:recv():await()
 print(data, from == a:getsockname())   --> hello true
