@@ -36,7 +36,7 @@ describe("a Unix-domain socket", function()
   end))
 
   it("takes a plain path and a table", task(function()
-    local listener <close> = await(net.pipe_listen(path))
+    local _ <close> = await(net.pipe_listen(path))
     local a <close> = await(net.pipe_connect({ path = path }))
     assert.is_truthy(tostring(a):find("^lwt.pipe: "))
   end))
@@ -50,7 +50,7 @@ describe("a Unix-domain socket", function()
   end))
 
   it("rejects a path that exists, or nobody listens at", task(function()
-    local listener <close> = await(net.pipe_listen(path))
+    local _ <close> = await(net.pipe_listen(path))
     assert.equal("EADDRINUSE", failure(net.pipe_listen(path)).code)
     assert.equal("ENOENT", failure(net.pipe_connect(path .. ".none")).code)
     assert.equal("ECONNREFUSED", failure(net.pipe_connect("/dev/null")).code)
@@ -113,7 +113,7 @@ describe("a descriptor of somebody else", function()
   end))
 
   it("is refused when it is a file", function()
-    local f <close> = assert(io.open("/etc/passwd"))
+    local _ <close> = assert(io.open("/etc/passwd"))
     local ok, err
     for fd = 3, 40 do -- Lua does not tell a file's number
       ok, err = pcall(net.of_fd, fd)
