@@ -199,7 +199,7 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class listener_class = {
-  LWT_UV_LISTENER, "listener", sizeof(listener), 1, stop, closing, release,
+  LWT_UV_LISTENER, "listener", sizeof(listener), 1, stop, release, closing,
 };
 
 listener *lwt_uv_listener_new(lwt_uv *ctx, lua_State *L, lwt_uv_type accepts, int nodelay,

@@ -115,7 +115,7 @@ static void closing(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class poller_class = {
-  LWT_UV_POLL, "poll", sizeof(poller), 2, stop, closing, NULL,
+  LWT_UV_POLL, "poll", sizeof(poller), 2, stop, NULL, closing,
 };
 
 /* uv_poll_init makes the descriptor non-blocking, for everybody who shares it; polling needs no

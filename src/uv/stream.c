@@ -34,9 +34,9 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class classes[] = {
-  [LWT_UV_TCP] = {LWT_UV_TCP, "tcp", sizeof(lwt_uv_stream), 1, stop, closing, release},
-  [LWT_UV_PIPE] = {LWT_UV_PIPE, "pipe", sizeof(lwt_uv_stream), 1, stop, closing, release},
-  [LWT_UV_TTY] = {LWT_UV_TTY, "tty", sizeof(lwt_uv_stream), 1, stop, closing, release},
+  [LWT_UV_TCP] = {LWT_UV_TCP, "tcp", sizeof(lwt_uv_stream), 1, stop, release, closing},
+  [LWT_UV_PIPE] = {LWT_UV_PIPE, "pipe", sizeof(lwt_uv_stream), 1, stop, release, closing},
+  [LWT_UV_TTY] = {LWT_UV_TTY, "tty", sizeof(lwt_uv_stream), 1, stop, release, closing},
 };
 
 /* ---- The port ----------------------------------------------------------------------------- */

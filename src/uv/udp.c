@@ -139,7 +139,7 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class udp_class = {
-  LWT_UV_UDP, "udp", sizeof(udp), 1, stop, NULL, release,
+  LWT_UV_UDP, "udp", sizeof(udp), 1, stop, release, NULL,
 };
 
 /* The udp at 1, open; `promise`: NULL when it is closed, else that raises. */

@@ -191,11 +191,11 @@ typedef struct lwt_uv_class {
   ** The handle is closing already; its block stays until this returns. Not called when the
   ** state is being closed or from __gc. May be NULL. */
   void (*stop)(lua_State *L, lwt_uv_handle *h);
+  /* C only: the block is about to be freed. May be NULL. */
+  void (*release)(lwt_uv_handle *h);
   /* C only, on every path: uv_close was just called (a descriptor that libuv does not
   ** close is closed here). May be NULL. */
   void (*closing)(lwt_uv_handle *h);
-  /* C only: the block is about to be freed. May be NULL. */
-  void (*release)(lwt_uv_handle *h);
 } lwt_uv_class;
 
 struct lwt_uv_handle {
