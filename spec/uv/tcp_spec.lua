@@ -218,6 +218,26 @@ describe("tcp", function()
       assert.equal("one two three four5", s)
     end))
 
+    it("takes lwt.bytes, as they are at the call", task(function()
+      local bytes = require "lwt.bytes"
+      local a, b <close> = pair()
+      local _ <close> = a
+      local some = bytes.of_string("0123456789"):sub(2, 3)
+      await(a:write(some))
+      assert.equal("234", await(b:read()))
+      local big = bytes.create(1 << 23)
+      local p = a:write(big)
+      big:fill(1)
+      local n = 0
+      while n < #big do
+        local piece = await(b:read())
+        assert.is_nil(piece:find("[^\0]"))
+        n = n + #piece
+      end
+      await(p)
+      await(a:write(bytes.create(0)))
+    end))
+
     it("is whole and in order, whatever its size", task(function()
       local a, b <close> = pair()
       local _ <close> = a

@@ -24,6 +24,13 @@ describe("udp", function()
     assert.equal("", (await(b:recv())))
   end))
 
+  it("sends lwt.bytes", task(function()
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
+    await(a:send(require("lwt.bytes").of_string("bytes"), b:getsockname()))
+    assert.equal("bytes", (await(b:recv())))
+  end))
+
   it("works over IPv6", task(function()
     local a, b <close> = net.udp("[::1]:0"), net.udp("[::1]:0")
     local _ <close> = a

@@ -137,7 +137,7 @@ static void on_clients(lua_State *L, void *data) {
   lwt_uv_handle_push(L, &l->h);
   self = lua_gettop(L);
   while (l->h.box != NULL && n++ < AT_ONCE &&
-         lwt_uv_waiters_peek(ctx, L, &l->acceptors, self) >= 0) {
+         lwt_uv_waiters_front(ctx, L, &l->acceptors, self)) {
     status = push_client(L, l);
     if (status == UV_EAGAIN) break;
     if (out_of_something(status)) {
@@ -145,9 +145,8 @@ static void on_clients(lua_State *L, void *data) {
       break;
     }
     if (status < 0) lwt_uv_push_error(ctx, L, status, "accept", NULL, NULL);
-    lwt_uv_waiters_pop(ctx, L, &l->acceptors, self);
+    lwt_uv_waiters_take(L, &l->acceptors, self);
     lwt_uv_waiters_anchor(L, &l->acceptors, &l->h, self);
-    lua_insert(L, -2);
     if (status < 0)
       ctx->lwt->reject(ctx->lwt, L, self + 1);
     else
