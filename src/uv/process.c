@@ -45,8 +45,11 @@ static void release(lwt_uv_handle *h) {
     close(p->pidfd);
 }
 
-static const lwt_uv_class process_class = {LWT_UV_PROCESS, "process", sizeof(process), 1,
-                                           NULL, release};
+static const lwt_uv_class process_class = {.type = LWT_UV_PROCESS,
+                                           .kind = "process",
+                                           .size = sizeof(process),
+                                           .nuservalues = 1,
+                                           .release = release};
 
 /* ---- The end of a child ------------------------------------------------------------ */
 

@@ -63,8 +63,8 @@ typedef struct listener {
   uv_signal_t uv;
 } listener;
 
-static const lwt_uv_class listener_class = {LWT_UV_SIGNAL, "signal", sizeof(listener), 1,
-                                            NULL, NULL};
+static const lwt_uv_class listener_class = {
+  .type = LWT_UV_SIGNAL, .kind = "signal", .size = sizeof(listener), .nuservalues = 1};
 
 static void call(lua_State *L, void *data) {
   listener *s = data;

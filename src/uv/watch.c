@@ -153,8 +153,12 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
   }
 }
 
-static const lwt_uv_class watch_class = {LWT_UV_WATCH, "watch", sizeof(watch), 1, stop,
-                                         release};
+static const lwt_uv_class watch_class = {.type = LWT_UV_WATCH,
+                                         .kind = "watch",
+                                         .size = sizeof(watch),
+                                         .nuservalues = 1,
+                                         .stop = stop,
+                                         .release = release};
 
 /* fs.watcher(path): a handle with next() and close(). */
 static int l_watcher(lua_State *L) {
