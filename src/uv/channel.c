@@ -35,7 +35,7 @@ static void anchor(lua_State *L, channel *ch, int idx) {
 }
 
 void lwt_uv_channel_unanchor(lua_State *L, channel *ch) {
-  if (!ch->anchored || ch->ops > 0 || ch->in.pending || ch->out.pending || ch->idle.queued ||
+  if (!ch->anchored || ch->ops > 0 || ch->in.pending || ch->out.pending || ch->idle_at != NULL ||
       (ch->port_gone && !ch->ended))
     return;
   lua_pushboolean(L, 0);
@@ -151,7 +151,7 @@ static void on_cancel(lua_State *L, void *data) {
     op_forget(L, ctx, o, 0);
     if (o->kind == OP_CLOSE) {
       ch->aborting = ch->close_canceled = 1;
-      ctx->lwt->idle_start(ctx->lwt, &ch->idle);
+      lwt_uv_channel_idle_start(ch);
     }
     return;
   }
@@ -163,7 +163,7 @@ static void on_cancel(lua_State *L, void *data) {
     ch->in.pending = 0;
   }
   if (ch->ops > 0)
-    ctx->lwt->idle_start(ctx->lwt, &ch->idle);
+    lwt_uv_channel_idle_start(ch);
   else
     lwt_uv_channel_unanchor(L, ch);
 }
@@ -368,8 +368,7 @@ static void ready(lua_State *L, void *data) {
 }
 
 /* The loop has nothing else to do: flush, and give a turn to who gave way. */
-static void on_idle(lua_State *L, void *data) {
-  channel *ch = data;
+static void idle(lua_State *L, channel *ch) {
   ch->in.yielded = 0;
   ch->in.burst = 0;
   if (ch->out.len > ch->out.off && !ch->out.pending && ch->out.error == 0 && !ch->out.closed) {
@@ -383,15 +382,52 @@ static void on_idle(lua_State *L, void *data) {
   ready(L, ch);
 }
 
-void lwt_uv_channel_idle(channel *ch) {
-  ch->idle.f = on_idle;
-  ch->idle.data = ch;
+void lwt_uv_channel_idle_start(channel *ch) {
+  channel_state *st = channel_state_of(ch->ctx);
+  if (ch->idle_at != NULL)
+    return;
+  ch->idle_next = NULL;
+  ch->idle_at = st->idle_last;
+  *st->idle_last = ch;
+  st->idle_last = &ch->idle_next;
+  st->idle_count++;
+  ch->ctx->lwt->idle_start(ch->ctx->lwt, &st->idle);
+}
+
+void lwt_uv_channel_idle_stop(channel *ch) {
+  channel_state *st = channel_state_of(ch->ctx);
+  if (ch->idle_at == NULL)
+    return;
+  *ch->idle_at = ch->idle_next;
+  if (ch->idle_next != NULL)
+    ch->idle_next->idle_at = ch->idle_at;
+  else
+    st->idle_last = ch->idle_at;
+  ch->idle_at = NULL;
+  st->idle_count--;
+}
+
+/* The hook of all channels. Those that come while it runs have their word next time. */
+void lwt_uv_channel_on_idle(lua_State *L, void *state) {
+  channel_state *st = state;
+  const lwt_api *lwt = st->ctx->lwt;
+  size_t n = st->idle_count;
+  if (n == 0)
+    return;
+  lwt->idle_start(lwt, &st->idle); /* should one raise, the others come then */
+  for (; n > 0 && st->idle_first != NULL; n--) {
+    channel *ch = st->idle_first;
+    lwt_uv_channel_idle_stop(ch);
+    idle(L, ch);
+  }
+  if (st->idle_first == NULL)
+    lwt->idle_stop(lwt, &st->idle);
 }
 
 void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
   lwt_uv *ctx = ch->ctx;
   channel_state *st = channel_state_of(ctx);
-  if (ch->idle.queued)
+  if (ch->idle_at != NULL)
     return;
   anchor(L, ch, idx);
   if (!st->exit_hooked && st->at_exit != LUA_NOREF) {
@@ -399,7 +435,7 @@ void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, st->at_exit);
     lua_call(L, 0, 0);
   }
-  ctx->lwt->idle_start(ctx->lwt, &ch->idle);
+  lwt_uv_channel_idle_start(ch);
 }
 
 void lwt_uv_channel_on_write(port *p, void *data, ssize_t status) {
@@ -487,7 +523,7 @@ static int run(lua_State *L, view *v, const op *proto, int keep) {
         lwt_uv_channel_settle(L, ch, o, k);
     }
   }
-  if (ch->out.len > ch->out.off && !ch->idle.queued && !ch->out.pending && ch->out.error == 0 &&
+  if (ch->out.len > ch->out.off && ch->idle_at == NULL && !ch->out.pending && ch->out.error == 0 &&
       ch->first != NULL)
     lwt_uv_channel_flush_soon(L, ch, 1);
   return n;
@@ -538,6 +574,6 @@ void lwt_uv_channel_release(lua_State *L, view *inner) {
   inner->ch = NULL;
   ch->refs--;
   if (!ch->closed || ch->ops > 0)
-    ch->ctx->lwt->idle_start(ch->ctx->lwt, &ch->idle);
+    lwt_uv_channel_idle_start(ch);
   (void)L;
 }

@@ -130,7 +130,7 @@ struct channel {
   op *close_op;  /* waits for the end of the port */
   channel_in in;
   channel_out out;
-  lwt_idle idle;
+  channel *idle_next, **idle_at; /* in the state's list; at NULL: not in it */
   channel *next, *prev; /* all channels of this state, for flush_all */
   const char *what_key; /* for error objects: "path", "address" */
   char *what;
@@ -138,6 +138,10 @@ struct channel {
 
 /* Per state (ctx->family[LWT_UV_FIO]). */
 typedef struct channel_state {
+  lwt_uv *ctx;
+  lwt_idle idle;  /* one for all channels */
+  channel *idle_first, **idle_last; /* those that want a word */
+  size_t idle_count;
   int pending; /* registry reference of the pending table */
   channel *channels;
   op *spare;  /* used ops */
@@ -168,8 +172,11 @@ typedef struct channel_state {
 channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size);
 /* The port belongs to the channel from here on. Never raises. */
 void lwt_uv_channel_attach(channel *ch, port *p, int sides);
-/* Set the idle hook up (channel.c). */
-void lwt_uv_channel_idle(channel *ch);
+/* Have the channel looked after when the loop has nothing else to do (it is anchored till
+** then, or stopped by __gc). Allocates nothing. */
+void lwt_uv_channel_idle_start(channel *ch);
+void lwt_uv_channel_idle_stop(channel *ch);
+void lwt_uv_channel_on_idle(lua_State *L, void *state);
 /* Forget the ops in the queues of a channel that nobody can ask any more. C only. */
 void lwt_uv_channel_drop_ops(channel *ch, view *v);
 /* What error objects of this channel show: "path", "/etc/passwd". */

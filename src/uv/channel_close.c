@@ -51,7 +51,6 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   ch->ref = ref;
   ch->in.size = ch->out.size = size != 0 ? size : st->default_size;
   ch->closed = ch->in.closed = ch->out.closed = ch->port_gone = ch->ended = 1;
-  lwt_uv_channel_idle(ch);
   ch->next = st->channels;
   if (ch->next != NULL)
     ch->next->prev = ch;
@@ -320,7 +319,7 @@ static int l_gc(lua_State *L) {
   }
   v->ch = NULL;
   ch->first = NULL;
-  ctx->lwt->idle_stop(ctx->lwt, &ch->idle);
+  lwt_uv_channel_idle_stop(ch);
   if (!ch->port_gone) {
     stop_port(ch);
     lwt_uv_channel_last_words(ch);

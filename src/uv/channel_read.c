@@ -76,7 +76,7 @@ static int refill(channel *ch, size_t want) {
   }
   if (++in->burst > CHANNEL_BUDGET) {
     in->yielded = 1; /* give the others a turn: the idle hook goes on */
-    ctx->lwt->idle_start(ctx->lwt, &ch->idle);
+    lwt_uv_channel_idle_start(ch);
     return 0;
   }
   r = lwt_uv_channel_room(ch, want);

@@ -398,7 +398,7 @@ static int l_write_line(lua_State *L) {
   if (v->q[WRITING].first == NULL && !v->ch->shared && v->ch->out.error == 0 &&
       lwt_uv_channel_put(v->ch, s, n) > 0) {
     if (lwt_uv_channel_put(v->ch, "\n", 1) > 0) {
-      if (!v->ch->idle.queued && !v->ch->out.pending)
+      if (v->ch->idle_at == NULL && !v->ch->out.pending)
         lwt_uv_channel_flush_soon(L, v->ch, 1);
       lwt_uv_push_done(ctx, L);
       return 1;

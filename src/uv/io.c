@@ -697,6 +697,7 @@ static void family_close(lwt_uv *ctx) {
     st->spare = o->next[0];
     free(o);
   }
+  ctx->lwt->idle_stop(ctx->lwt, &st->idle);
   free(st);
   ctx->family[LWT_UV_FIO] = NULL;
 }
@@ -773,6 +774,10 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   channel_state *st = calloc(1, sizeof *st);
   if (st == NULL)
     lwt_uv_raise(ctx, L, UV_ENOMEM, "io", NULL, NULL);
+  st->ctx = ctx;
+  st->idle.f = lwt_uv_channel_on_idle;
+  st->idle.data = st;
+  st->idle_last = &st->idle_first;
   st->default_size = CHANNEL_BUFFER;
   st->pending = st->unpack = st->pack = st->at_exit = LUA_NOREF;
   ctx->family[LWT_UV_FIO] = st;
