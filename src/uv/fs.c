@@ -545,6 +545,8 @@ static ssize_t run_mkdir(fs_req *q) {
   int status;
   if (!p->j)
     return mkdir(p->path, (mode_t)p->i) == 0 ? 0 : -errno;
+  while (p->length > 1 && p->path[p->length - 1] == '/')
+    p->length--;
   for (size_t i = 1; i < p->length; i++) {
     if (p->path[i] != '/' || p->path[i - 1] == '/')
       continue;
