@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,11 +44,22 @@ int fs_start(lua_State *L, fs_req *q) {
 
 /* ---- System calls, on the pool ----------------------------------------------- */
 
+/* Whether a failed call is to be repeated: after a signal, and when a descriptor that came from
+** elsewhere is non-blocking: then this thread waits. */
+static int repeat(int fd, short events) {
+  if (errno == EINTR)
+    return 1;
+  if (errno != EAGAIN)
+    return 0;
+  struct pollfd p = {fd, events, 0};
+  return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
 ssize_t fs_read(int fd, char *buf, size_t len, int64_t offset) {
   ssize_t n;
   do
     n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
-  while (n < 0 && errno == EINTR);
+  while (n < 0 && repeat(fd, POLLIN));
   return n < 0 ? -errno : n;
 }
 
@@ -56,7 +68,7 @@ ssize_t fs_write(int fd, const char *buf, size_t len, int64_t offset) {
   while (done < len) {
     ssize_t n = offset < 0 ? write(fd, buf + done, len - done)
                            : pwrite(fd, buf + done, len - done, (off_t)offset + (off_t)done);
-    if (n < 0 && errno == EINTR)
+    if (n < 0 && repeat(fd, POLLOUT))
       continue;
     if (n < 0)
       return -errno;

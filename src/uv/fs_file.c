@@ -367,6 +367,8 @@ static int grow(file_req *fq) {
 static ssize_t run_read(fs_req *q) {
   file_req *fq = (file_req *)q;
   file *f = fq->f;
+  if (fq->len > 0 && !f->regular && fq->want != READ_ALL)
+    return 0; /* what a cancelled read left: more might have to be waited for */
   while (fq->len < fq->want) {
     int status = fq->len == fq->cap ? grow(fq) : 0;
     if (status < 0)
@@ -935,6 +937,7 @@ print(await(f:read()))   --> he
 ```
 @function lwt.fs.file.truncate(f, length) */
 static int l_truncate(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   lua_Integer length = luaL_optinteger(L, 2, 0);
   luaL_argcheck(L, length >= 0, 2, "negative length");
   file_req *fq = new_op(L, &op_truncate);
@@ -956,6 +959,7 @@ await(f:chmod(tonumber("600", 8)))
 ```
 @function lwt.fs.file.chmod(f, mode) */
 static int l_chmod(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   luaL_checkinteger(L, 2);
   int mode = fs_check_mode(L, 2, 0);
   file_req *fq = new_op(L, &op_chmod);
@@ -978,6 +982,7 @@ await(f:chown(-1, -1))
 ```
 @function lwt.fs.file.chown(f, uid, gid) */
 static int l_chown(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   lua_Integer uid = luaL_optinteger(L, 2, -1), gid = luaL_optinteger(L, 3, -1);
   luaL_argcheck(L, uid >= -1 && uid <= 0xffffffffLL, 2, "id out of range");
   luaL_argcheck(L, gid >= -1 && gid <= 0xffffffffLL, 3, "id out of range");
@@ -1003,6 +1008,7 @@ print(await(f:stat()).mtime)   --> 2.0
 ```
 @function lwt.fs.file.utime(f, atime, mtime) */
 static int l_utime(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   double a = fs_check_time(L, 2), b = fs_check_time(L, 3);
   file_req *fq = new_op(L, &op_utime);
   if (fq == NULL)
@@ -1035,6 +1041,7 @@ static const file_op op_lock = {
   {"lock", "path", 1, push_locked, release_file_req, cancel_file_req}, run_lock, 0};
 
 static int l_try_lock(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   static const char *const names[] = {"exclusive", "shared", NULL};
   static const int modes[] = {LOCK_EX, LOCK_SH};
   int mode = modes[luaL_checkoption(L, 2, "exclusive", names)];

@@ -331,7 +331,8 @@ must stay open meanwhile.
 @return lwt.Promise of the number of bytes, less than `length` at the end of `src`
 ```lua
 await(fs.write_file("a", "hello"))
-local src <close>, dst <close> = await(fs.open("a")), await(fs.open("b", "w"))
+local src <close> = await(fs.open("a"))
+local dst <close> = await(fs.open("b", "w"))
 print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
 ```
 @function lwt.fs.sendfile(dst, src, offset, length) */
