@@ -197,6 +197,25 @@ for _, name in ipairs { "choose", "pick" } do
       is(first, "fulfilled", "b", nil, 3)
     end)
 
+    it("follows the first to change its state, whichever callbacks run first", function()
+      local p, r = several(1)
+      local mapped, failing = p[1]:map(function() return "mapped" end), p[1]:map(error)
+      local first, second = one_of { mapped, p[1] }, one_of { failing, p[1] }
+      r[1]:wakeup "p"
+      is(first, "fulfilled", "p")
+      is(second, "fulfilled", "p")
+      failing:state()
+      local q, s = several(3)
+      local third = one_of { q[1], q[2] }
+      q[3]:on_success(function()
+        s[2]:wakeup_later "second"
+        s[1]:wakeup_exn "first"
+      end)
+      s[3]:wakeup()
+      is(third, "fulfilled", "second")
+      q[1]:state()
+    end)
+
     it("is rejected when the first to be resolved is", function()
       for _, err in ipairs { "oops", false } do
         local p, r = several(2)
@@ -377,20 +396,18 @@ for _, name in ipairs { "nchoose", "npick" } do
     end)
 
     it("has no promise that only becomes resolved in the same cascade", function()
+      -- The dependant was attached before, so its callback runs before; but p was first.
       local p, r = several(1)
       local mapped = p[1]:map(function(x) return x + 1 end)
-      local some = some_of { p[1], mapped }
+      local some = some_of { mapped, p[1] }
       r[1]:wakeup(1)
-      -- The dependant was attached before, so it is resolved before.
-      assert.same({ 1, 2, n = 2 }, fulfilled_table(some))
+      assert.same({ 1, n = 1 }, fulfilled_table(some))
       local q, s = several(1)
-      local list = { q[1] }
-      local other = lwt.wait()
-      list[2] = other
-      local early = some_of(list)
-      q[1]:on_success(function() end)
+      local failing = q[1]:map(error)
+      local other = some_of { failing, q[1] }
       s[1]:wakeup(1)
-      assert.same({ 1, n = 1 }, fulfilled_table(early))
+      assert.same({ 1, n = 1 }, fulfilled_table(other))
+      failing:state()
     end)
 
     it("is rejected with the first in the list that is rejected", function()
@@ -478,6 +495,17 @@ describe("nchoose_split", function()
     assert.equal(2, rest.n or #rest)
     assert.is_true(rawequal(p[1], rest[1]))
     assert.is_true(rawequal(p[3], rest[2]))
+  end)
+
+  it("keeps among the rest what is resolved in the same cascade, so that nothing is lost", function()
+    local p, r = several(1)
+    local mapped = p[1]:map(function(x) return x + 1 end)
+    local split = lwt.nchoose_split { mapped, p[1] }
+    r[1]:wakeup(1)
+    local _, values, rest = split:state()
+    assert.same({ 1, n = 1 }, values)
+    assert.is_true(rawequal(mapped, rest[1]))
+    assert.is_nil(rest[2])
   end)
 
   it("has an empty list of pending ones when all are fulfilled", function()

@@ -8,6 +8,7 @@
 --   regular    callbacks to run when it is resolved, in order; each is a table with a
 --              function `run(p)`
 --   on_cancel  those to run before the regular ones when it is rejected with Canceled
+--   stamp      counts resolutions: who was resolved first
 --   how        how it is cancelled: "none", "self", "dependency" (`dependency`),
 --              "several" (`several`, a list), "both" (itself and `dependency`), "task"
 --              (through what `task` awaits)
@@ -30,6 +31,7 @@ function M.new()
   local deferred = {} -- functions whose turn comes when the outermost resolution is done
   local ready, paused = {}, {} -- functions for this turn and the next one
   local storage = {} -- key -> value; never changed in place
+  local stamp = 0 -- how many promises were resolved
   local hook
 
   -- ---- Promises -----------------------------------------------------------------
@@ -53,7 +55,8 @@ function M.new()
   -- The state changes; returns a function that runs the callbacks in order, or nil.
   local function settle(p, state, values)
     assert(p.state == "pending")
-    p.state, p.values, p.how = state, values, "none"
+    stamp = stamp + 1
+    p.state, p.values, p.how, p.stamp = state, values, "none", stamp
     local list = {}
     if is_canceled(p) then
       for _, callback in ipairs(p.on_cancel) do list[#list + 1] = callback end
@@ -614,6 +617,28 @@ function M.new()
     return q
   end
 
+  -- A promise that is decided by the first of the list to be resolved, which is the
+  -- first to change its state, not the first whose callbacks run: `outcome(winner)` gives
+  -- its state and values.
+  local function first_to_resolve(list, cancels, outcome)
+    local q, done = new "several", false
+    q.several = list
+    local function told()
+      if done then return end
+      done = true
+      local winner
+      for _, p in ipairs(list) do
+        p = find(p)
+        if p.stamp and (not winner or p.stamp < winner.stamp) then winner = p end
+      end
+      local state, values = outcome(winner)
+      if cancels then cancel_each(list) end
+      resolve(q, state, values)
+    end
+    for _, p in ipairs(list) do table.insert(find(p).regular, { run = told }) end
+    return q
+  end
+
   local function one_of(list, cancels)
     list = copy_of(list)
     local winner = first(list, "rejected") or first(list, "fulfilled")
@@ -621,31 +646,17 @@ function M.new()
       if cancels then resolution(function() cancel_each(list) end) end
       return winner
     end
-    local q = new "several"
-    q.several = list
-    local done = false
-    for _, p in ipairs(list) do
-      table.insert(find(p).regular, { run = function(resolved)
-        if done then return end
-        done = true
-        if cancels then cancel_each(list) end
-        copy(q, resolved)
-      end })
-    end
-    return q
+    return first_to_resolve(list, cancels, function(p) return p.state, p.values end)
   end
 
   function lwt.choose(list) return one_of(list, false) end
   function lwt.pick(list) return one_of(list, true) end
 
-  -- What is resolved of the list: state and values, nil if nothing is.
-  local function collect(list, split)
-    local failed = first(list, "rejected")
-    if failed then return "rejected", find(failed).values end
-    if not first(list, "fulfilled") then return nil end
+  -- The first values of those for which chosen(p) holds, and with `split` the others.
+  local function gather(list, split, chosen)
     local values, rest = { n = 0 }, { n = 0 }
     for _, p in ipairs(list) do
-      if find(p).state == "fulfilled" then
+      if chosen(find(p)) then
         values.n = values.n + 1
         values[values.n] = first_value(p)
       else
@@ -659,26 +670,19 @@ function M.new()
 
   local function some_of(list, cancels, split)
     list = copy_of(list)
-    local q = new "several"
-    q.several = list
-    local state, values = collect(list, split)
-    if state then
+    if first(list, "rejected") or first(list, "fulfilled") then
+      local failed = first(list, "rejected")
+      local state, values = gather(list, split, function(p) return p.state == "fulfilled" end)
       if cancels then resolution(function() cancel_each(list) end) end
-      if state == "rejected" then return first(list, "rejected") end
+      if failed then return failed end
+      local q = new()
       settle(q, state, values)
       return q
     end
-    local done = false
-    for _, p in ipairs(list) do
-      table.insert(find(p).regular, { run = function()
-        if done then return end
-        done = true
-        state, values = collect(list, split)
-        if cancels then cancel_each(list) end
-        resolve(q, state, values)
-      end })
-    end
-    return q
+    return first_to_resolve(list, cancels, function(winner)
+      if winner.state == "rejected" then return "rejected", winner.values end
+      return gather(list, split, function(p) return p == winner end)
+    end)
   end
 
   function lwt.nchoose(list) return some_of(list, false, false) end

@@ -424,7 +424,7 @@ function M.run(program, lwt)
   local chunk = assert(load(source, "=program", "t"))
   local ok, lines = pcall(chunk, lwt)
   if ok then return lines end
-  return { "failed: " .. tostring(lines) }
+  return { "failed: " .. (tostring(lines):match "await outside a task" or tostring(lines)) }
 end
 
 -- nil, or the first difference: { line, expected, got }.
