@@ -678,7 +678,7 @@ local function report(err)
 end
 
 local function flush_at_exit()
-  flush_each(cio.unflushed(), report)
+  flush_each(cio.unflushed(true), report)
 end
 
 cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
