@@ -343,6 +343,9 @@ end
 
 local uv_loaded, uv = pcall(require, "lwt.uv")
 
+-- Signals are for the main thread's state.
+if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
+
 if uv_loaded and uv.interrupts then
   local watch_mt = { __close = function(watch) watch:stop() end }
   local run = core.run

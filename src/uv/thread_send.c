@@ -296,6 +296,7 @@ static void push_path(writer *w, int idx) {
   }
   lua_pop(L, 1);
   steps = lua_gettop(L);
+  lua_pushnil(L); /* so that there is a slot for the result */
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   if (part == 0)
@@ -319,6 +320,8 @@ static void push_path(writer *w, int idx) {
   }
   if (in_field) luaL_addchar(&b, '"');
   luaL_pushresult(&b);
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
 }
 
 static void refuse(writer *w, int idx, const char *kind) {
