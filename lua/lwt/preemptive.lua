@@ -21,8 +21,9 @@ local M = {}
 
 M.detach = thread.detach
 
---- Sets the bounds of the number of threads, as `set_bounds`, with 0 and 4 where none are given, and starts threads up to the
---- least. `detach` does without: this is for having threads ready, or more of them.
+--- Sets the bounds of the number of threads, as `set_bounds`, with 0 and 4 where none are
+--- given, and starts threads up to the least. `detach` does without: this is for having threads
+--- ready, or more of them.
 ---
 --- ```lua
 --- preemptive.init(1, 8)
@@ -44,20 +45,18 @@ M.nthreads = thread.nthreads
 M.nbusy = thread.nbusy
 M.nqueued = thread.nqueued
 
---- In a detached function: runs `f(...)` as a task of the state that detached it, waits until it is done (for the promise that it
---- returns, too), and returns what it gives, or raises its error. `f`, its upvalues, arguments and results are copied as by
---- `detach`; its globals and modules are those of the main state. The whole worker thread waits; only in a task of the worker's own
---- `lwt.run` just that task does. Raises when the main state has closed.
+--- In a detached function: runs `f(...)` as a task of the state that detached it, waits until
+--- it is done (for the promise that it returns, too), and returns what it gives, or raises its
+--- error. `f`, its upvalues, arguments and results are copied as by `detach`; its globals and
+--- modules are those of the main state. The whole worker thread waits; only in a task of the
+--- worker's own `lwt.run` just that task does. Raises when the main state has closed.
 ---
 --- ```lua
---- counter = 0
 --- local p = preemptive.detach(function()
----   return require "lwt.preemptive".run_in_main(function(n)
----     counter = counter + n
----     return counter
----   end, 5)
+---   local preemptive = require "lwt.preemptive"
+---   return preemptive.run_in_main(function(n) return preemptive.is_worker(), n + 1 end, 5)
 --- end)
---- print(await(p), counter)   --> 5 5
+--- print(await(p))   --> false 6
 --- ```
 ---@param f function
 ---@param ... any
@@ -67,8 +66,8 @@ function M.run_in_main(f, ...)
   return thread.run_in_main(f, ...)
 end
 
---- In a detached function: has `f(...)` run as a task of the state that detached it, and goes on at once. Its failure goes to that
---- state's exception hook.
+--- In a detached function: has `f(...)` run as a task of the state that detached it, and goes
+--- on at once. Its failure goes to that state's exception hook.
 ---
 --- ```lua
 --- local ch = preemptive.channel(1)
