@@ -60,6 +60,10 @@ static void register_errors(lwt_uv *ctx, lua_State *L) {
   lua_pop(L, 1);
 }
 
+int lwt_uv_thread_alive(lwt_uv *ctx) {
+  return lwt_uv_inbox_pending(ctx) || lwt_uv_thread_channel_alive(ctx);
+}
+
 static int is_sentinel(lwt_uv *ctx, lua_State *L, int idx) {
   static const char *const names[] = {"Canceled", "Timeout", "EOF", "Closed", "Interrupted"};
   int found = 0;

@@ -39,6 +39,8 @@ void lwt_uv_inbox_release(lwt_uv_inbox *inbox);
 int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post);
 /* From any thread: make the state's loop turn; when it does it asks `lwt_uv_stopping`. */
 void lwt_uv_inbox_wake(lwt_uv_inbox *inbox);
+/* Is there something in it that has not been delivered? */
+int lwt_uv_inbox_pending(lwt_uv *ctx);
 /* The state has gone over to another loop (engine.adopt). */
 void lwt_uv_inbox_move(lwt_uv *ctx);
 /* The state is being closed: refuse posts from now on, drop what is there. */
@@ -278,6 +280,7 @@ void lwt_uv_reject_traced(lwt_uv *ctx, lua_State *L, int idx, const char *traceb
 typedef struct lwt_uv_thread_channel lwt_uv_thread_channel;
 typedef struct lwt_uv_thread_waiter lwt_uv_thread_waiter;
 void lwt_uv_thread_channel_open(lwt_uv *ctx, lua_State *L); /* makes the type */
+int lwt_uv_thread_channel_alive(lwt_uv *ctx); /* does it wait for another state? */
 void lwt_uv_thread_channel_close(lwt_uv *ctx); /* withdraws this state's waiters */
 lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *channel);
 void lwt_uv_thread_channel_release(lwt_uv_thread_channel *channel);

@@ -137,6 +137,15 @@ void lwt_uv_inbox_move(lwt_uv *ctx) {
   if (attach(t->inbox) < 0) detach(t->inbox); /* out of descriptors: it is shut */
 }
 
+int lwt_uv_inbox_pending(lwt_uv *ctx) {
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  if (t == NULL || t->inbox == NULL) return 0;
+  uv_mutex_lock(&t->inbox->lock);
+  int pending = t->inbox->first != NULL || t->inbox->taken != NULL;
+  uv_mutex_unlock(&t->inbox->lock);
+  return pending;
+}
+
 void lwt_uv_inbox_retain(lwt_uv_inbox *inbox) {
   atomic_fetch_add_explicit(&inbox->refs, 1, memory_order_relaxed);
 }
