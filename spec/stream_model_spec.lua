@@ -67,8 +67,9 @@ local function finish(req)
   req.state = "done"
 end
 
--- A new element passes along the queue. Gives whether somebody took it.
-function Model:pass(v)
+-- A new element passes along the queue. Gives whether somebody took it. Readers that read
+-- on do so when everything has been handed out: they go to `again`.
+function Model:pass(v, again)
   local k = 1
   while k <= #self.queue do
     local req = self.queue[k]
@@ -76,7 +77,7 @@ function Model:pass(v)
     if done then
       table.remove(self.queue, k)
       if done == "again" then
-        self:submit(req)
+        table.insert(again, req)
       else
         req.state = "done"
       end
@@ -89,7 +90,9 @@ function Model:pass(v)
 end
 
 function Model:arrive(v)
-  if not self:pass(v) then table.insert(self.buf, v) end
+  local again = {}
+  if not self:pass(v, again) then table.insert(self.buf, v) end
+  for _, req in ipairs(again) do self:submit(req) end
 end
 
 function Model:busy()
@@ -144,11 +147,12 @@ function Model:submit(req)
 end
 
 function Model:put_back(items)
-  local kept = {}
+  local kept, again = {}, {}
   for _, v in ipairs(items) do
-    if not self:pass(v) then table.insert(kept, v) end
+    if not self:pass(v, again) then table.insert(kept, v) end
   end
   self.buf = table.move(self.buf, 1, #self.buf, #kept + 1, kept)
+  for _, req in ipairs(again) do self:submit(req) end
 end
 
 function Model:cancel(req)
@@ -172,10 +176,10 @@ function Model:close()
 end
 
 function Model:push(v)
-  local pusher = { value = v, state = "waiting" }
+  local pusher, again = { value = v, state = "waiting" }, {}
   if self.closed then
     pusher.state = "closed"
-  elseif self:pass(v) then
+  elseif self:pass(v, again) then
     pusher.state = "done"
   elseif not self.bound or #self.buf < self.bound and not self.pushers[1] then
     table.insert(self.buf, v)
@@ -183,6 +187,7 @@ function Model:push(v)
   else
     table.insert(self.pushers, pusher)
   end
+  for _, req in ipairs(again) do self:submit(req) end
   return pusher
 end
 

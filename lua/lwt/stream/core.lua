@@ -47,6 +47,7 @@ local Empty = setmetatable({}, {
 M.Empty = Empty
 
 local SIZE = 64
+C.SIZE = SIZE
 
 -- Both parts of the table are made in full at once: an insertion that had to grow
 -- either would count the cleared places and throw the array away.
@@ -145,6 +146,11 @@ end
 -- A section has its own pull (see below), so the ordinary one is set through here.
 local function set_pull(s, pull)
   if s.section then s.base = pull else s.pull = pull end
+end
+
+-- From now on there may be something in the log.
+local function use_log(s)
+  set_pull(s, s.shared and C.pull_shared or C.pull_log)
 end
 
 ---- Readers in line -------------------------------------------------------------
@@ -252,18 +258,17 @@ end
 local newest
 function C.newest() return newest end
 
+local function withdrawing(log)
+  local f = function() withdraw(log) end
+  log.on_withdraw = f
+  return f
+end
+
 local function promise_of(s, req)
   local p, r = task()
   req.p, req.r = p, r
   local log = s.log
-  if log.source then
-    local f = log.on_withdraw
-    if not f then
-      f = function() withdraw(log) end
-      log.on_withdraw = f
-    end
-    p:on_cancel(f)
-  end
+  if log.source then p:on_cancel(log.on_withdraw or withdrawing(log)) end
   local put_back = req.put_back
   if put_back then p:on_cancel(function() put_back(req) end) end
   return p
@@ -470,7 +475,8 @@ local function ended(x)
   log.fetching, log.withdrawable = false, false
   log.guard = false
   append(log, STOP)
-  if x ~= log then set_pull(x, C.pull_log) end
+  log.n = SIZE + 1 -- nothing comes after it
+  if x ~= log then use_log(x) end
   local waiting = log.waiting
   local wakes = {}
   for k = #waiting, 1, -1 do
@@ -540,8 +546,15 @@ end
 
 -- One reader more, who takes one element: its promise.
 local function line_up(s)
-  local req = {}
-  local p = promise_of(s, req)
+  local p, r = task()
+  local req = {
+    p = p, r = r, next = false, feed = false, finish = false, looks = false, put_back = false,
+    turn = false, done = false, failed = false, value = nil,
+  }
+  local log = s.log
+  if log.source then
+    p:on_cancel(log.on_withdraw or withdrawing(log))
+  end
   get_in_line(s, req)
   newest = req
   return p
@@ -557,7 +570,7 @@ local function wait_for(x, p, resume, rescue, withdrawable)
   end
   p:on_any(log.on_value, log.on_error)
   if log.serving then return nil, p end
-  set_pull(x, C.pull_log)
+  use_log(x)
   return nil, line_up(x)
 end
 
@@ -601,26 +614,39 @@ local function refill(s)
   return source(s)
 end
 
-local function pull_log(s)
+-- Whatever is not an element at the cursor.
+local function pull_else(s)
   if s.first and busy(s) then return nil, line_up(s) end
-  local c, i = s.chunk, s.i
-  local v = c[i]
-  if v == nil then
-    v = front(s)
-    if v == nil then return refill(s) end
-    c, i = s.chunk, s.i
-  end
+  local v = front(s)
+  if v == nil then return refill(s) end
   if v == STOP then
     local box = error_at(s)
     if not box then return nil end
     drop(s)
     error(box[1], 0)
   end
-  s.i = i + 1
-  if not s.shared then c[i] = nil end
+  drop(s)
   return v
 end
-C.pull_log = pull_log
+
+-- When an element is there, nobody is in line to take it.
+local function pull_log(s)
+  local c, i = s.chunk, s.i
+  local v = c[i]
+  if v == nil or v == STOP then return pull_else(s) end
+  s.i = i + 1
+  c[i] = nil
+  return v
+end
+
+local function pull_shared(s)
+  local i = s.i
+  local v = s.chunk[i]
+  if v == nil or v == STOP then return pull_else(s) end
+  s.i = i + 1
+  return v
+end
+C.pull_log, C.pull_shared = pull_log, pull_shared
 
 local function pull_bounded(s)
   if s.first and busy(s) then return nil, line_up(s) end
@@ -700,7 +726,7 @@ local function submit(s, req)
   if req.done then return end
   get_in_line(s, req)
   if log.source then
-    set_pull(s, pull_log)
+    use_log(s)
     run(log)
   end
 end
@@ -755,7 +781,7 @@ local function unread(s, items, n)
     kept.next, kept.start, kept.errors, kept.whole = s.chunk, s.i, false, false
     s.chunk, s.i = kept, 1
     if s.bound then s.bound.n = s.bound.n + #kept
-    else set_pull(s, pull_log) end
+    else use_log(s) end
   end
   if not s.first then demand(s.log) end
   wake_all(wakes)
@@ -900,8 +926,8 @@ function C.clone(s)
   local log = s.log
   log.shared = true
   s.shared = true
-  if log.source then set_pull(s, pull_log) end
-  local twin = new_stream(log, pull_log)
+  set_pull(s, pull_shared)
+  local twin = new_stream(log, pull_shared)
   twin.chunk, twin.i, twin.shared, twin.plain = s.chunk, s.i, true, s.plain
   return twin
 end

@@ -8,6 +8,7 @@ local dropped = require "lwt.stream.dropped"
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
 local spawn, await, task = lwt.spawn, lwt.await, lwt.task
+local append, deliver, SIZE = C.append, C.deliver, C.SIZE
 local error = error
 
 --- A stream of what `f()` gives, call after call, until it gives nil. `f` is called
@@ -63,8 +64,8 @@ end
 ---```
 function M.create()
   local s, log = C.pushed()
-  local waiting, append, deliver = log.waiting, C.append, C.deliver
-  return s, function(v)
+  local waiting = log.waiting
+  local function push(v)
     if log.closed then error(lwt.Closed, 0) end
     if v == nil then
       ended(log)
@@ -73,6 +74,13 @@ function M.create()
     else
       append(log, v)
     end
+  end
+  return s, function(v)
+    local n = log.n
+    -- The common case of `append`; a closed log has no place left.
+    if n >= SIZE or v == nil or waiting[1] then return push(v) end
+    log.tail[n] = v
+    log.n = n + 1
   end
 end
 
@@ -143,7 +151,6 @@ end
 function M.of_list(l)
   local n = args.list(l, 1, "of_list")
   local s, log = C.pushed()
-  local append = C.append
   for i = 1, n do
     local v = l[i]
     if v == nil then args.bad(1, "of_list", ("element %d is nil"):format(i)) end
