@@ -47,7 +47,6 @@ local Empty = setmetatable({}, {
 M.Empty = Empty
 
 local SIZE = 64
-C.SIZE = SIZE
 
 -- Both parts of the table are made in full at once: an insertion that had to grow
 -- either would count the cleared places and throw the array away.
@@ -66,7 +65,8 @@ end
 local function new_log(source)
   local chunk = new_chunk()
   local log = {
-    tail = chunk, n = 1, -- where the next element goes
+    tail = chunk, n = 1, -- where the next element goes, unless
+    put = false, -- … it has a function of its own for that
     source = source or false,
     closed = false, -- the end was produced (or pushed)
     ended = false, -- … and stands in the log
@@ -86,16 +86,22 @@ local function new_log(source)
   return log
 end
 
+local function next_chunk(log, c)
+  local fresh = log.spare
+  if fresh then log.spare = false else fresh = new_chunk() end
+  c.next = fresh
+  return fresh
+end
+
 local function append(log, v)
+  if log.put then return log.put(v) end
   local c, n = log.tail, log.n
   c[n] = v
   if n < SIZE then
     log.n = n + 1
     return
   end
-  local fresh = log.spare
-  if fresh then log.spare = false else fresh = new_chunk() end
-  c.next, log.tail, log.n = fresh, fresh, 1
+  log.tail, log.n = next_chunk(log, c), 1
 end
 C.append = append
 
@@ -475,7 +481,6 @@ local function ended(x)
   log.fetching, log.withdrawable = false, false
   log.guard = false
   append(log, STOP)
-  log.n = SIZE + 1 -- nothing comes after it
   if x ~= log then use_log(x) end
   local waiting = log.waiting
   local wakes = {}
@@ -658,6 +663,27 @@ local function pull_bounded(s)
 end
 
 local key = lwt.new_key() -- see sections
+
+-- `s.drive(s, sink)`, where a stream has it, hands what is ready to `sink` in one loop,
+-- until there is nothing or `sink` returns something true: what whole-stream functions
+-- run on, with half the calls of pull. It never waits and never ends a stream: who drives
+-- goes on with pull.
+
+local function drive_log(s, sink)
+  while s.pull == pull_log do -- whatever `sink` did to it
+    local c, i = s.chunk, s.i
+    local v = c[i]
+    if v == nil then
+      v = front(s)
+      if v == nil then return end
+      c, i = s.chunk, s.i
+    end
+    if v == STOP then return end
+    s.i = i + 1
+    c[i] = nil
+    if sink(v) then return end
+  end
+end
 
 -- Do for a request what can be done now; else it waits in line.
 local function submit(s, req)
@@ -903,21 +929,61 @@ local function new_stream(log, pull)
   return setmetatable({
     pull = pull, log = log, chunk = log.tail, i = log.n,
     shared = false, first = false, last = false, lined = 0, sweep_at = 16,
-    section = false, base = false, bound = false, plain = false, upset = false,
+    section = false, base = false, bound = false, plain = false, upset = false, drive = false,
   }, mt)
 end
 
--- A stream that reads from `source`.
+-- A stream that reads from `source`; `plain`: it calls plain callbacks (see read.lua).
 function C.derive(source, plain)
   local s = new_stream(new_log(source), source)
   s.plain = plain or false
   return s
 end
 
--- A stream that is pushed to, and its log.
+-- Lets a stream `d` with that source be driven, by driving what it reads: `stage(sink)`
+-- gives the sink for that one. It returns whether `d` is still read directly.
+function C.drivable(d, source, up, stage)
+  if up.drive then
+    d.drive = function(_, sink)
+      if d.pull == source then return up.drive(up, stage(sink)) end
+    end
+  end
+  return d
+end
+
+-- A stream that is pushed to, its log, and the function that pushes. That one has the
+-- end of the log in its upvalues, for speed.
 function C.pushed()
   local log = new_log()
-  return new_stream(log, pull_log), log
+  local s = new_stream(log, pull_log)
+  s.drive = drive_log
+  local tail, n, waiting = log.tail, log.n, log.waiting
+  function log.put(v)
+    tail[n] = v
+    if v == STOP then
+      n = SIZE + 1 -- no place is left
+    elseif n < SIZE then
+      n = n + 1
+    else
+      tail, n = next_chunk(log, tail), 1
+    end
+  end
+  log.tail = false
+  local function push(v)
+    if log.closed then error(lwt.Closed, 0) end
+    if v == nil then
+      ended(log)
+    elseif waiting[1] then
+      deliver(log, v)
+    else
+      append(log, v)
+    end
+  end
+  return s, log, function(v)
+    if v == nil or n >= SIZE or waiting[1] then return push(v) end
+    tail[n] = v
+    n = n + 1
+  end
 end
 
 C.deliver = deliver
