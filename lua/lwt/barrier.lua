@@ -2,6 +2,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
 local getmetatable = getmetatable
@@ -46,15 +47,11 @@ function M.wait(b)
   if queue.n + 1 >= parties and waiters.count(queue) + 1 == parties then
     -- Who comes while they are woken is the first of the next round.
     b.queue = waiters.new()
-    local place, r = 1, waiters.pop(queue)
-    while r do
-      lwt.wakeup_later(r, place)
-      place, r = place + 1, waiters.pop(queue)
-    end
+    for place = 1, parties - 1 do waiters.wake(queue, place) end
     return lwt.fulfilled(parties)
   end
-  local p, r = lwt.task()
-  waiters.push(queue, p, r, false)
+  local p = core.waiter()
+  waiters.push(queue, p, false)
   return p
 end
 

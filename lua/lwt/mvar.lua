@@ -7,10 +7,11 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
-local task, fulfilled, wakeup_later = lwt.task, lwt.fulfilled, lwt.wakeup_later
-local push, pop = waiters.push, waiters.pop
+local fulfilled, waiter, wake = lwt.fulfilled, core.waiter, core.wake
+local push, shift = waiters.push, waiters.shift
 local getmetatable = getmetatable
 
 ---@class lwt.Mvar
@@ -59,31 +60,25 @@ function M.put(m, value)
   if getmetatable(m) ~= mvar then args.wrong(1, "put", "lwt.mvar", m) end
   if not m.full then
     local takers = m.takers
-    if takers.n > 0 then
-      local r = pop(takers)
-      if r then
-        wakeup_later(r, value)
-        return done
-      end
+    while takers.n > 0 do
+      local p = shift(takers)
+      if wake(p, value) then return done end
     end
     m.full, m.value = true, value
     return done
   end
-  local p, r = task()
-  push(m.putters, p, r, value)
+  local p = waiter()
+  push(m.putters, p, value)
   return p
 end
 
 -- Empty the full cell; the oldest waiting putter's value moves in.
 local function empty(m)
   local value, putters = m.value, m.putters
-  if putters.n > 0 then
-    local r, following = pop(putters)
-    if r then
-      m.value = following
-      wakeup_later(r)
-      return value
-    end
+  while putters.n > 0 do
+    local p
+    p, m.value = shift(putters)
+    if wake(p) then return value end
   end
   m.full, m.value = false, nil
   return value
@@ -104,8 +99,8 @@ end
 function M.take(m)
   if getmetatable(m) ~= mvar then args.wrong(1, "take", "lwt.mvar", m) end
   if m.full then return fulfilled(empty(m)) end
-  local p, r = task()
-  push(m.takers, p, r, false)
+  local p = waiter()
+  push(m.takers, p, false)
   return p
 end
 
