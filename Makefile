@@ -1,26 +1,262 @@
-# make: build; make test: specs. (The full set of targets is being laid.)
-LUA ?= lua5.4
-LUA_INCDIR ?= /usr/include/lua5.4
-CFLAGS ?= -O2 -g
-WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+# lwt: build, try, test, install. `make help` lists the targets.
+#
+# CC CFLAGS LDFLAGS LUA LUA_INCDIR LUA_VERSION LIBUV_INCDIR LIBUV_LIBDIR PREFIX DESTDIR
+# INST_LIBDIR INST_LUADIR BUSTED may be set from outside and win. pkg-config, where it is
+# there, only fills in what was not set.
+
+LUA_VERSION ?= 5.4
+LUA ?= lua$(LUA_VERSION)
+PREFIX ?= /usr/local
+INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
+INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+INST_BINDIR ?= $(PREFIX)/bin
+INST_INCDIR ?= $(PREFIX)/include
+INST_DATADIR ?= $(PREFIX)/share/lwt
+INSTALL ?= install
 BUILD ?= build
-CORE_SRC = $(wildcard src/core/*.c)
-UV_SRC = $(wildcard src/uv/*.c)
-CORE_OBJ = $(CORE_SRC:src/%.c=$(BUILD)/%.o)
-UV_OBJ = $(UV_SRC:src/%.c=$(BUILD)/%.o)
-all: $(BUILD)/lwt/core.so $(if $(UV_SRC),$(BUILD)/lwt/uv.so)
-$(BUILD)/%.o: src/%.c
+CFLAGS ?= -O2 -g
+
+pkgconf = $(shell pkg-config $(1) 2>/dev/null)
+ifndef LUA_INCDIR
+LUA_INCDIR := $(firstword $(patsubst -I%,%,$(filter -I%,$(call pkgconf,--cflags-only-I lua$(LUA_VERSION)))) \
+  $(wildcard /usr/include/lua$(LUA_VERSION)) /usr/include/lua$(LUA_VERSION))
+endif
+ifndef LIBUV_INCDIR
+LIBUV_INCDIR := $(firstword $(patsubst -I%,%,$(filter -I%,$(call pkgconf,--cflags-only-I libuv))))
+endif
+ifndef LIBUV_LIBDIR
+LIBUV_LIBDIR := $(firstword $(patsubst -L%,%,$(filter -L%,$(call pkgconf,--libs-only-L libuv))))
+endif
+
+VERSION := $(shell sed -n 's/^\#define LWT_VERSION "\(.*\)"/\1/p' src/lwt.h)
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+ifeq ($(shell uname -s),Darwin)
+LIBFLAG ?= -bundle -undefined dynamic_lookup
+else
+LIBFLAG ?= -shared
+endif
+UV_LIBS = $(if $(LIBUV_LIBDIR),-L$(LIBUV_LIBDIR) -Wl$(comma)-rpath$(comma)$(LIBUV_LIBDIR)) -luv -lpthread
+comma := ,
+
+CORE_SRC := $(sort $(wildcard src/core/*.c))
+UV_SRC := $(sort $(wildcard src/uv/*.c))
+CORE_OBJ := $(CORE_SRC:src/%.c=$(BUILD)/%.o)
+UV_OBJ := $(UV_SRC:src/%.c=$(BUILD)/%.o)
+LUA_SRC := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
+MODULES := $(if $(CORE_SRC),$(BUILD)/lwt/core.so) $(if $(UV_SRC),$(BUILD)/lwt/uv.so)
+
+CORE_CC = $(CC) -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARN) $(CFLAGS) $(CPPFLAGS) -I$(LUA_INCDIR)
+UV_CC = $(CORE_CC) $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR))
+
+# What programs run from the checkout see: absolute, so that they may change directory.
+RUN_ENV = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
+  LUA_CPATH="$(abspath $(BUILD))/?.so;;" LWT_BUILD="$(abspath $(BUILD))" LUA="$(LUA)" LUA_INIT= LUA_INIT_5_4=
+BUSTED ?= $(or $(shell command -v busted 2>/dev/null),busted)
+# Debian's busted is a Lua script for any Lua; LuaRocks makes a shell script that knows its own.
+RUN_BUSTED = $(if $(shell sed -n '1{/lua/p;q}' "$(BUSTED)" 2>/dev/null),$(LUA)) $(BUSTED) --cpath="$(abspath $(BUILD))/?.so"
+DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_INCDIR)" \
+  LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" BUSTED="$(BUSTED)" scripts/deps.sh
+# A make of its own: what deps.sh has just installed is only seen by a fresh look.
+AGAIN = @$(MAKE) --no-print-directory
+
+.PHONY: all help run test check asan valgrind tsan lint format format-check docs docs-check \
+  install uninstall dist clean fuzz coverage bench bench-count rock-test
+.DELETE_ON_ERROR:
+
+all: $(MODULES)
+	@:
+
+help:
+	@echo "make               build $(BUILD)/lwt/core.so and $(BUILD)/lwt/uv.so"
+	@echo "make run           the main example; ARGS=\"-n 8 /usr/include\" mirrors another folder"
+	@echo "make test          the specs; ARGS=spec/x_spec.lua runs one file"
+	@echo "make check         everything a careful person would run: format-check lint docs-check test asan valgrind tsan"
+	@echo "make asan          the specs under the address and undefined-behaviour sanitizers"
+	@echo "make valgrind      the specs under valgrind"
+	@echo "make tsan          the specs of threads under the thread sanitizer"
+	@echo "make lint          warnings as errors, clang-tidy, luacheck"
+	@echo "make format        clang-format over src/ (format-check only looks)"
+	@echo "make docs          doc/reference/ and types/lwt.lua from the sources (docs-check only looks)"
+	@echo "make coverage      branch coverage of src/core"
+	@echo "make fuzz          seeded random runs"
+	@echo "make bench         measurements; bench-count: instructions instead of time"
+	@echo "make install       into PREFIX ($(PREFIX)), below DESTDIR; uninstall takes it back"
+	@echo "make dist          build/lwt-$(VERSION).tar.gz"
+	@echo "make rock-test     builds, packs and installs the rock into throw-away trees"
+
+# ---- Building ---------------------------------------------------------------
+
+$(CORE_OBJ): $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) $(CFLAGS) -I$(LUA_INCDIR) -MMD -MP -c $< -o $@
+	$(CORE_CC) -MMD -MP -c $< -o $@
+
+$(UV_OBJ): $(BUILD)/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(UV_CC) -MMD -MP -c $< -o $@
+
 $(BUILD)/lwt/core.so: $(CORE_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) -o $@ $^
+	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $(CORE_OBJ)
+
 $(BUILD)/lwt/uv.so: $(UV_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) -o $@ $^ -luv -lpthread
+	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $(UV_OBJ) $(UV_LIBS)
+
+# Changes when the flags or the list of files do, so that everything is built again. The first
+# line of a build, too: with no compiler or header it says so in words.
+FLAGS := $(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(LUA_INCDIR) $(LIBUV_INCDIR) $(LIBUV_LIBDIR) $(CORE_SRC) $(UV_SRC)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || { \
+	  CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_INCDIR)" \
+	  LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" scripts/deps.sh --look build && \
+	  echo '$(subst ','\'',$(FLAGS))' > $@; }
+FORCE:
+
 -include $(CORE_OBJ:.o=.d) $(UV_OBJ:.o=.d)
-ENV = LUA_PATH="lua/?.lua;lua/?/init.lua;./?.lua;;" LUA_CPATH="$(BUILD)/?.so;;"
-test: all
-	$(ENV) $(LUA) /usr/bin/busted $(ARGS)
+
+# ---- Trying and testing -----------------------------------------------------
+
+run:
+	$(DEPS) run
+	$(AGAIN) all
+	@$(RUN_ENV) $(LUA) bin/lwt examples/mirror.lua $(ARGS)
+
+test:
+	$(DEPS) test
+	$(AGAIN) all
+	@$(RUN_ENV) $(RUN_BUSTED) $(ARGS)
+
+check:
+	$(DEPS) check
+	$(AGAIN) format-check
+	$(AGAIN) lint
+	$(AGAIN) docs-check
+	$(AGAIN) test
+	$(AGAIN) asan
+	$(AGAIN) valgrind
+	$(AGAIN) tsan
+
+# The interpreter itself is not instrumented: the sanitizer's library is loaded before it.
+preload = LD_PRELOAD="$$($(CC) -print-file-name=lib$(1).so)"
+
+ASAN_BUILD := $(BUILD)/asan
+ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan:
+	$(DEPS) asan
+	$(AGAIN) all BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
+	$(AGAIN) asan-run BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
+asan-run:
+	@$(RUN_ENV) $(call preload,asan) LWT_UNDER=asan \
+	  ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0:allocator_may_return_null=1 \
+	  LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp:print_suppressions=0 \
+	  UBSAN_OPTIONS=print_stacktrace=1 \
+	  $(RUN_BUSTED) $(ARGS)
+
+TSAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+tsan:
+	$(DEPS) tsan
+	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
+	$(AGAIN) tsan-run BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
+tsan-run: SPECS = $(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua)))
+tsan-run:
+	@test -n "$(SPECS)" || { echo "make tsan: there is no spec/uv/thread*_spec.lua yet" >&2; exit 1; }
+	@$(RUN_ENV) $(call preload,tsan) LWT_UNDER=tsan \
+	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5 \
+	  $(RUN_BUSTED) $(SPECS)
+
+VALGRIND ?= valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
+  --errors-for-leak-kinds=definite --num-callers=30 --keep-debuginfo=yes --track-fds=no \
+  --suppressions=scripts/valgrind.supp
+valgrind:
+	$(DEPS) valgrind
+	$(AGAIN) all
+	@$(RUN_ENV) LWT_UNDER=valgrind $(VALGRIND) $(RUN_BUSTED) $(ARGS)
+
+COV_CFLAGS := -O0 -g --coverage
+coverage:
+	$(DEPS) test
+	@find $(BUILD)/cov -name '*.gcda' -delete 2>/dev/null || true
+	$(AGAIN) all BUILD=$(BUILD)/cov CFLAGS="$(COV_CFLAGS)"
+	$(AGAIN) coverage-run BUILD=$(BUILD)/cov CFLAGS="$(COV_CFLAGS)"
+coverage-run:
+	@$(RUN_ENV) LWT_UNDER=coverage $(RUN_BUSTED) $(ARGS)
+	@$(LUA) scripts/coverage.lua $(BUILD) core
+
+# Runs $(1), which belongs to another part of the tree, or says plainly that it is not there.
+script = @test -f $(1) || { echo "make $@: there is no $(1) in this checkout" >&2; exit 1; }
+
+fuzz:
+	$(DEPS) test
+	$(call script,scripts/fuzz.lua)
+	$(AGAIN) all
+	@$(RUN_ENV) $(LUA) scripts/fuzz.lua $(ARGS)
+
+bench:
+	$(DEPS) run
+	$(call script,bench/run.lua)
+	$(AGAIN) all
+	@$(RUN_ENV) $(LUA) bench/run.lua $(ARGS)
+
+bench-count:
+	$(DEPS) valgrind
+	$(call script,bench/count.lua)
+	$(AGAIN) all
+	@$(RUN_ENV) $(LUA) bench/count.lua $(ARGS)
+
+# ---- Reading ----------------------------------------------------------------
+
+C_FILES = $(sort $(wildcard src/*.h src/*/*.h src/*/*.c examples/*/*.c))
+lint:
+	$(DEPS) lint
+	$(AGAIN) all BUILD=$(BUILD)/lint CFLAGS="-O2 -Werror"
+	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
+	@for f in $(CORE_SRC) $(UV_SRC); do echo "clang-tidy $$f"; \
+	  clang-tidy --quiet --warnings-as-errors='*' $$f -- -std=c11 -D_GNU_SOURCE -I$(LUA_INCDIR) -include scripts/tidy.h \
+	    $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) 2>$(BUILD)/lint/tidy.log || \
+	    { cat $(BUILD)/lint/tidy.log >&2; exit 1; }; done
+
+format:
+	$(DEPS) format
+	@clang-format -i $(C_FILES)
+
+format-check:
+	$(DEPS) format
+	@clang-format --dry-run -Werror $(C_FILES)
+
+docs:
+	$(DEPS) run
+	$(AGAIN) all
+	@$(RUN_ENV) $(LUA) scripts/docs.lua
+
+docs-check:
+	$(DEPS) run
+	$(AGAIN) all
+	@$(RUN_ENV) $(LUA) scripts/docs.lua --check
+
+# ---- Giving away ------------------------------------------------------------
+
+DEST_LIB = $(DESTDIR)$(INST_LIBDIR)/lwt
+DEST_LUA = $(DESTDIR)$(INST_LUADIR)/lwt
+install: all
+	$(INSTALL) -d "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_BINDIR)" "$(DESTDIR)$(INST_INCDIR)" "$(DESTDIR)$(INST_DATADIR)/types"
+	$(INSTALL) -m 755 $(MODULES) "$(DEST_LIB)"
+	for f in $(LUA_SRC:lua/lwt/%=%); do $(INSTALL) -D -m 644 "lua/lwt/$$f" "$(DEST_LUA)/$$f" || exit 1; done
+	$(INSTALL) -m 755 bin/lwt "$(DESTDIR)$(INST_BINDIR)/lwt"
+	$(INSTALL) -m 644 src/lwt.h "$(DESTDIR)$(INST_INCDIR)/lwt.h"
+	$(INSTALL) -m 644 types/lwt.lua "$(DESTDIR)$(INST_DATADIR)/types/lwt.lua"
+
+uninstall:
+	rm -f $(MODULES:$(BUILD)/lwt/%="$(DEST_LIB)/%") $(LUA_SRC:lua/lwt/%="$(DEST_LUA)/%") \
+	  "$(DESTDIR)$(INST_BINDIR)/lwt" "$(DESTDIR)$(INST_INCDIR)/lwt.h" "$(DESTDIR)$(INST_DATADIR)/types/lwt.lua"
+	-rmdir "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_DATADIR)/types" "$(DESTDIR)$(INST_DATADIR)" 2>/dev/null
+
+dist:
+	@scripts/dist.sh "$(VERSION)" build
+
+rock-test:
+	$(DEPS) rock
+	@LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" scripts/rock-test.sh
+
 clean:
 	rm -rf $(BUILD)

@@ -1,0 +1,222 @@
+-- mirror: serves the files below a folder over HTTP/1.1 and, at the same time and in the same
+-- process, downloads them all into a temporary folder, a few at once, each with a deadline;
+-- compares every byte, tells what it did, and removes what it made.
+--
+-- Shows: tasks in a scope (the first failure cancels the rest), a server and clients on buffered
+-- channels, timeouts, `<close>`, temporary folders that go away whatever happens.
+--
+--   lwt examples/mirror.lua [-n 8] [-t 30] [DIR]        (make run ARGS="-n 8 /usr/include")
+--
+--   -n   how many downloads at once          -t   seconds that one download may take
+--   DIR  what to mirror; without it, the checkout that this file is in
+--
+-- Ends with "N files, N bytes, N seconds: all equal", or with exit status 1.
+
+local lwt = require "lwt"
+local fs = require "lwt.fs"
+local io = require "lwt.io"
+local await = lwt.await
+
+local CHUNK = 65536
+
+-- ---- HTTP, as much as is needed ------------------------------------------------------------
+
+local function escape(path)
+  return (path:gsub("[^%w%-._~/]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function unescape(path)
+  return (path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- The lines up to the empty one: the first, and the fields by their names in lower case.
+local function read_head(ch)
+  local first = await(ch:read_line())
+  if not first then return nil end
+  local fields = {}
+  while true do
+    local line = await(ch:read_line())
+    if not line then error(lwt.EOF) end
+    line = line:gsub("\r$", "")
+    if line == "" then return first:gsub("\r$", ""), fields end
+    local name, value = line:match("^([^:]+):%s*(.*)$")
+    if name then fields[name:lower()] = value end
+  end
+end
+
+-- ---- The server ----------------------------------------------------------------------------
+
+local function answer(ch, status, body)
+  await(ch:write(("HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s"):format(status, #body, body)))
+end
+
+local function send_file(ch, path)
+  local opened, file = pcall(await, io.open_file(path, "r"))
+  if not opened then
+    if file == lwt.Canceled then error(file) end
+    return answer(ch, "404 Not Found", tostring(file) .. "\n")
+  end
+  local source <close> = file
+  local left = await(source:length())
+  await(ch:write(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(left)))
+  while left > 0 do
+    local bytes = await(source:read(math.min(left, CHUNK)))
+    if not bytes then error("the file became shorter while it was sent: " .. path) end
+    await(ch:write(bytes))
+    left = left - #bytes
+  end
+end
+
+-- One task per connection; the connection is closed when it ends.
+local function serve(root)
+  return function(ch)
+    for request in function() return (read_head(ch)) end do
+      local path = unescape(request:match("^GET /(%S*) HTTP/1%.1$") or "..")
+      if ("/" .. path .. "/"):find("/../", 1, true) then
+        answer(ch, "400 Bad Request", "cannot do that\n")
+      else
+        send_file(ch, root .. "/" .. path)
+      end
+      await(ch:flush())
+    end
+  end
+end
+
+-- ---- The client ----------------------------------------------------------------------------
+
+-- Fetches one file into `target`; its size, or nil and why the server would not give it.
+local function download(ch, path, target)
+  await(ch:write(("GET /%s HTTP/1.1\r\nHost: mirror\r\n\r\n"):format(escape(path))))
+  await(ch:flush())
+  local status, fields = read_head(ch)
+  if not status then error("the server closed the connection") end
+  local size = tonumber(fields["content-length"])
+  if not status:find("^HTTP/1%.1 200 ") then
+    return nil, await(ch:read_exactly(size))
+  end
+  local out <close> = await(io.open_file(target, "w"))
+  local left = size
+  while left > 0 do
+    local bytes = await(ch:read(math.min(left, CHUNK)))
+    if not bytes then error(lwt.EOF) end
+    await(out:write(bytes))
+    left = left - #bytes
+  end
+  return size
+end
+
+local function same(path_a, path_b)
+  local a <close> = await(io.open_file(path_a, "r"))
+  local b <close> = await(io.open_file(path_b, "r"))
+  while true do
+    local x = await(a:read(CHUNK))
+    if not x then return await(b:read(1)) == nil end
+    -- A read gives what is there, up to CHUNK: take as much of the other.
+    local ok, y = pcall(await, b:read_exactly(#x))
+    if not ok then
+      if y == lwt.EOF then return false end
+      error(y)
+    end
+    if x ~= y then return false end
+  end
+end
+
+-- ---- The folder ----------------------------------------------------------------------------
+
+-- Regular files below `root` and the folders they are in, as paths from there. Links are left out.
+local function walk(root, below, files, folders)
+  local names = {}
+  for entry in await(fs.scandir(root .. "/" .. below)) do names[#names + 1] = entry.name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local path = below == "" and name or below .. "/" .. name
+    local kind = await(fs.lstat(root .. "/" .. path)).type
+    if kind == "directory" then
+      folders[#folders + 1] = path
+      walk(root, path, files, folders)
+    elseif kind == "file" then
+      files[#files + 1] = path
+    end
+  end
+end
+
+-- ---- Telling how it goes -------------------------------------------------------------------
+
+-- On a terminal one line that is redrawn ten times a second, elsewhere a line every second.
+local function progress(done, total)
+  local terminal = os.execute("test -t 1")
+  while true do
+    await(lwt.sleep(terminal and 0.1 or 1))
+    local line = ("%d of %d files, %d bytes"):format(done.files, total, done.bytes)
+    await(io.stdout:write(terminal and "\r\27[K" .. line or line .. "\n"))
+    await(io.stdout:flush())
+  end
+end
+
+-- ---- All of it -----------------------------------------------------------------------------
+
+local function mirror(root, copies, options)
+  local start = lwt.now()
+  local files, folders = {}, {}
+  walk(root, "", files, folders)
+  for _, path in ipairs(folders) do await(fs.mkdir(copies .. "/" .. path)) end
+
+  local server = await(io.establish_server("127.0.0.1:0", serve(root)))
+  local done = { files = 0, bytes = 0, refused = {}, different = {} }
+  local next_file = 0
+
+  local function worker(address)
+    local ch <close> = await(io.open_connection(address))
+    while next_file < #files do
+      next_file = next_file + 1
+      local path = files[next_file]
+      local target = copies .. "/" .. path
+      local size, why = await(lwt.with_timeout(options.seconds, function()
+        return download(ch, path, target)
+      end))
+      if not size then
+        table.insert(done.refused, path .. ": " .. why)
+      elseif not same(root .. "/" .. path, target) then
+        table.insert(done.different, path)
+      end
+      done.files = done.files + 1
+      done.bytes = done.bytes + (size or 0)
+    end
+  end
+
+  local ticker = lwt.spawn(progress, done, #files)
+  await(lwt.finalize(function()
+    await(lwt.scope(function(s)
+      for _ = 1, math.min(options.at_once, #files) do s:spawn(worker, server:address()) end
+    end))
+  end, function()
+    ticker:cancel()
+    return server:shutdown()
+  end))
+
+  for _, line in ipairs(done.refused) do await(io.eprintl("not served: " .. line)) end
+  for _, path in ipairs(done.different) do await(io.eprintl("different: " .. path)) end
+  await(io.printl(("\r%d files, %d bytes, %.2f seconds: %s"):format(done.files, done.bytes,
+    lwt.now() - start, #done.different == 0 and "all equal" or #done.different .. " different")))
+  return #done.different == 0
+end
+
+local options = { at_once = 8, seconds = 30, root = nil }
+do
+  local i = 1
+  while arg[i] do
+    if arg[i] == "-n" or arg[i] == "-t" then
+      local n = tonumber(arg[i + 1])
+      if not n or n < 1 then error(arg[i] .. " needs a number, 1 or more", 0) end
+      options[arg[i] == "-n" and "at_once" or "seconds"] = n
+      i = i + 1
+    else
+      options.root = arg[i]
+    end
+    i = i + 1
+  end
+end
+local root = options.root or (arg[0]:match("^(.*)/[^/]*$") or ".") .. "/.."
+
+local equal = await(io.with_temp_dir(function(copies) return mirror(root, copies, options) end))
+if not equal then os.exit(1) end

@@ -1,0 +1,73 @@
+-- lwt.engine: what drives this Lua state: libuv's loop, the virtual one, or one of your own.
+
+local core = require "lwt.core"
+
+local has_uv, uv = pcall(require, "lwt.uv")
+local M = {}
+
+local function need_uv(name)
+  if not has_uv then require "lwt.uvneeded"("engine." .. name) end
+end
+
+--- The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own.
+---@return string
+--- ```lua
+--- print(engine.name())   --> uv
+--- ```
+function M.name()
+  return core.engine_name()
+end
+
+--- Changes the engine, between turns of the loop: `"uv"`, `"virtual"` (time stands still while
+--- anything can run, and jumps to the next timer when nothing can), or a table
+--- `{now = function() → seconds, wait = function(seconds or nil), alive = function() → boolean}`
+--- (`alive` may be left out: can something still come from outside?). Raises while an
+--- operation of the system is pending, for nobody would finish it.
+---@param engine string|table
+--- ```lua
+--- print((pcall(engine.set, "no such engine")))   --> false
+--- ```
+function M.set(engine)
+  if has_uv and core.engine_name() == "uv" and engine ~= "uv" and uv.engine.pending() > 0 then
+    error("cannot change the engine: operations of the system are pending", 2)
+  end
+  if engine == "uv" then
+    need_uv "set"
+    uv.engine.use()
+  else
+    core.set_engine(engine)
+  end
+end
+
+--- The loop, for another library in C that works on libuv: a light userdata `uv_loop_t *`. What
+--- is opened on it is turned by `lwt.run`; it must be closed before the state is.
+---@return lightuserdata
+--- ```lua
+--- print(type(engine.loop()))   --> userdata
+--- ```
+function M.loop()
+  need_uv "loop"
+  return uv.engine.loop()
+end
+
+--- Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
+--- this state. Raises while any handle or request of lwt is open. `lwt.run` then turns that
+--- loop, and its owner's callbacks run within.
+---@param loop lightuserdata
+function M.adopt(loop)
+  need_uv "adopt"
+  uv.engine.adopt(loop)
+end
+
+--- The descriptor to poll for "the loop has something to do", for a host that has a loop of its
+--- own: when it becomes readable, or when the time that `lwt.step` told is over, call `lwt.step`.
+---@return integer
+--- ```lua
+--- print(engine.fd() >= 0)   --> true
+--- ```
+function M.fd()
+  need_uv "fd"
+  return uv.engine.fd()
+end
+
+return M

@@ -1,0 +1,361 @@
+-- lwt: promises and tasks. The core (lwt.core, C) gives what is hot or must see inside a promise;
+-- what can be said in a few lines of Lua on top of that is here. Loads the libuv engine when it
+-- is installed, and runs on the core alone when it is not.
+
+local core = require "lwt.core"
+
+local lwt = {}
+
+for _, name in ipairs {
+  "fulfilled", "rejected", "wait", "task", "state", "is_pending", "is_promise", "wrap",
+  "wakeup", "wakeup_exn", "wakeup_later", "wakeup_later_exn",
+  "bind", "map", "catch", "finalize", "try_bind",
+  "on_success", "on_failure", "on_termination", "on_any", "on_cancel",
+  "join", "all", "both", "settled", "any",
+  "choose", "pick", "nchoose", "npick", "nchoose_split",
+  "cancel", "protected", "no_cancel", "wrap_in_cancelable",
+  "spawn", "await", "yield", "pause", "current", "shield", "scope", "errors",
+  "new_key", "get", "set", "with_value",
+  "sleep", "timeout", "now", "run", "step", "at_exit", "async_exception_hook",
+  "traceback", "tasks", "name", "stall", "debug", "coroutine",
+  "Canceled", "Timeout", "EOF", "Closed", "Interrupted",
+} do
+  lwt[name] = core[name]
+end
+
+lwt._VERSION = "lwt " .. core.version
+
+local is_promise, spawn, report = core.is_promise, core.spawn, core.report
+
+local function check_function(f, n, name)
+  local mt = type(f) ~= "function" and getmetatable(f)
+  if type(f) ~= "function" and not (type(mt) == "table" and mt.__call) then
+    error(("bad argument #%d to '%s' (function expected, got %s)"):format(n, name,
+      f == nil and "nil" or type(f)), 3)
+  end
+end
+
+local function check_seconds(s, n, name)
+  if type(s) ~= "number" or s ~= s then
+    error(("bad argument #%d to '%s' (number expected, got %s)"):format(n, name, type(s)), 3)
+  end
+end
+
+--- Runs `f(...)` as a background task: nobody waits for it, and its failure goes to the exception hook.
+---
+--- ```lua
+--- lwt.async(function() print "started" end)   --> started
+--- ```
+---@param f async fun(...): any
+---@param ... any
+function lwt.async(f, ...)
+  check_function(f, 1, "async")
+  spawn(f, ...):on_failure(report)
+end
+
+--- Runs `f` as a task at once, to its first wait. If it fails, now or later, `h` is called with the error.
+---
+--- ```lua
+--- lwt.dont_wait(function() error("no", 0) end, print)   --> no
+--- ```
+---@param f async fun(): any
+---@param h fun(err: any)
+function lwt.dont_wait(f, h)
+  check_function(f, 1, "dont_wait")
+  check_function(h, 2, "dont_wait")
+  spawn(f):on_failure(h)
+end
+
+--- Does not wait for `p`: raises its error when it is rejected already; when it fails later, its error goes to the exception hook.
+---
+--- ```lua
+--- lwt.ignore_result(lwt.sleep(0))
+--- print(pcall(lwt.ignore_result, lwt.rejected("no")))   --> false no
+--- ```
+---@param p lwt.Promise
+function lwt.ignore_result(p)
+  local state, err = core.state(p)
+  if state == "rejected" then error(err, 0) end
+  if state == "pending" then p:on_failure(report) end
+end
+
+--- Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
+--- loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
+--- resolved wins over any time.
+---
+--- ```lua
+--- print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
+--- ```
+---@param s number seconds
+---@param x lwt.Promise|async fun(): any
+---@return lwt.Promise
+function lwt.with_timeout(s, x)
+  check_seconds(s, 1, "with_timeout")
+  local p = x
+  if not is_promise(x) then
+    local mt = type(x) ~= "function" and getmetatable(x)
+    if type(x) ~= "function" and not (type(mt) == "table" and mt.__call) then
+      error(("bad argument #2 to 'with_timeout' (promise or function expected, got %s)")
+        :format(type(x)), 2)
+    end
+    p = spawn(x)
+  end
+  return core.pick { p, core.timeout(s) }
+end
+
+--- A function that pauses when more than `s` seconds have passed since it last did (or since it was made), and otherwise returns at
+--- once: for long computations that should let others have a turn. Call it in a task. **Cancel point** when it pauses.
+---
+--- ```lua
+--- local breathe = lwt.auto_pause(0.01)
+--- for i = 1, 1000 do breathe() end
+--- ```
+---@param s number seconds
+---@return async fun()
+function lwt.auto_pause(s)
+  check_seconds(s, 1, "auto_pause")
+  local now, yield = core.now, core.yield
+  local last = now()
+  return function()
+    if now() - last > s then
+      yield()
+      last = now()
+    end
+  end
+end
+
+--- A promise from a function with callbacks: `f(resolve, reject)` is called at once. The first of `resolve(...)` and `reject(err)`
+--- counts, the rest is ignored; an error that `f` raises rejects. Cancelable (then late answers are ignored).
+---
+--- ```lua
+--- local p = lwt.from_callback(function(resolve) resolve(1, 2) end)
+--- print(p:state())   --> fulfilled 1 2
+--- ```
+---@param f fun(resolve: fun(...), reject: fun(err: any))
+---@return lwt.Promise
+function lwt.from_callback(f)
+  check_function(f, 1, "from_callback")
+  local p = core.waiter()
+  local function resolve(...) core.wake(p, ...) end
+  local function reject(err) core.wake_exn(p, err) end
+  local ok, err = pcall(f, resolve, reject)
+  if not ok then reject(err) end
+  return p
+end
+
+--- Turns a function whose last argument is a `callback(err, ...)` (luv's habit) into one that returns a promise. An error that the
+--- call raises, or an `err` that is neither nil nor false, rejects.
+---
+--- ```lua
+--- local function add(a, b, callback) callback(nil, a + b) end
+--- print(await(lwt.promisify(add)(1, 2)))   --> 3
+--- ```
+---@param f function
+---@return fun(...): lwt.Promise
+function lwt.promisify(f)
+  check_function(f, 1, "promisify")
+  return function(...)
+    local p = core.waiter()
+    local args = table.pack(...)
+    args.n = args.n + 1
+    args[args.n] = function(err, ...)
+      if err then
+        core.wake_exn(p, err)
+      else
+        core.wake(p, ...)
+      end
+    end
+    local ok, err = pcall(f, table.unpack(args, 1, args.n))
+    if not ok then core.wake_exn(p, err) end
+    return p
+  end
+end
+
+-- ---- Direct views ---------------------------------------------------------------------------
+
+local views = setmetatable({}, { __mode = "k" }) -- what a view shows
+local view
+
+local function show(x)
+  local t = type(x)
+  if (t == "table" or t == "userdata") and not is_promise(x) and views[x] == nil then
+    local mt = getmetatable(x)
+    if t == "userdata" or (type(mt) == "table" and mt.__name) then return view(x) end
+  end
+  return x
+end
+
+local function unview(...)
+  local args = table.pack(...)
+  for i = 1, args.n do
+    local shown = views[args[i]]
+    if shown ~= nil then args[i] = shown end
+  end
+  return table.unpack(args, 1, args.n)
+end
+
+local function showing(...)
+  local results = table.pack(...)
+  for i = 1, results.n do results[i] = show(results[i]) end
+  return table.unpack(results, 1, results.n)
+end
+
+local function settle(...)
+  local p = ...
+  if select("#", ...) == 1 and is_promise(p) then return showing(core.await(p)) end
+  return showing(...)
+end
+
+local functions = setmetatable({}, { __mode = "k" })
+
+local view_mt = { __name = "lwt.direct" }
+
+function view_mt.__index(v, key)
+  local x = views[v][key]
+  if type(x) == "function" then
+    local f = functions[x]
+    if f == nil then
+      f = function(...) return settle(x(unview(...))) end
+      functions[x] = f
+    end
+    return f
+  end
+  return show(x)
+end
+
+function view_mt.__newindex(v, key, value) views[v][key] = value end
+function view_mt.__tostring(v) return tostring(views[v]) end
+function view_mt.__len(v) return #views[v] end
+function view_mt.__call(v, ...) return settle(views[v](unview(...))) end
+function view_mt.__close(v, err)
+  local mt = getmetatable(views[v])
+  if mt and mt.__close then mt.__close(views[v], err) end
+end
+
+function view_mt.__eq(a, b)
+  return (views[a] or a) == (views[b] or b)
+end
+
+function view(x)
+  local v = setmetatable({}, view_mt)
+  views[v] = x
+  return v
+end
+
+--- A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
+--- objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
+---
+--- ```lua
+--- local l = lwt.direct(lwt)
+--- l.sleep(0.01)
+--- print(l.fulfilled(1, 2))   --> 1 2
+--- ```
+---@param x table|userdata
+---@return any
+function lwt.direct(x)
+  if type(x) ~= "table" and type(x) ~= "userdata" then
+    error(("bad argument #1 to 'direct' (module or object expected, got %s)"):format(type(x)), 2)
+  end
+  if views[x] ~= nil then return x end
+  return view(x)
+end
+
+-- ---- Loop hooks -----------------------------------------------------------------------------
+
+local hooks = { enter = {}, leave = {} }
+local hook_mt = { __name = "lwt.hook" }
+hook_mt.__index = hook_mt
+
+local function run_hooks(which)
+  local list = hooks[which]
+  local n = #list
+  if n == 0 then return nil end
+  return function()
+    for i, hook in ipairs { table.unpack(list) } do
+      if list[i] == hook or not hook.removed then
+        local ok, err = pcall(hook.f)
+        if not ok then report(err) end
+      end
+    end
+  end
+end
+
+local function install_hooks()
+  core.set_iteration_hooks(run_hooks "enter", run_hooks "leave")
+end
+
+--- Calls `f` at each turn of the loop: `"enter"` before it waits for events, `"leave"` when everything ready has run. What `f` raises
+--- goes to the exception hook. `hook:remove()` takes it out again.
+---
+--- ```lua
+--- local n = 0
+--- local hook = lwt.on_iteration("leave", function() n = n + 1 end)
+--- lwt.yield() lwt.yield()
+--- hook:remove()
+--- print(n > 0)   --> true
+--- ```
+---@param which "enter"|"leave"
+---@param f fun()
+---@return lwt.Hook
+function lwt.on_iteration(which, f)
+  if hooks[which] == nil then
+    error(("bad argument #1 to 'on_iteration' ('enter' or 'leave' expected, got %s)")
+      :format(tostring(which)), 2)
+  end
+  check_function(f, 2, "on_iteration")
+  local hook = setmetatable({ which = which, f = f, removed = false }, hook_mt)
+  table.insert(hooks[which], hook)
+  install_hooks()
+  return hook
+end
+
+function hook_mt:remove()
+  local list = hooks[self.which]
+  for i, hook in ipairs(list) do
+    if hook == self then
+      table.remove(list, i)
+      break
+    end
+  end
+  self.removed = true
+  install_hooks()
+end
+
+-- ---- run, with Ctrl-C -------------------------------------------------------------------------
+
+local handle_interrupts = true
+
+--- Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
+--- task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone.
+--- Without the libuv engine there is no such handling. Returns what it was.
+---
+--- ```lua
+--- print(lwt.interrupts(false))   --> true
+--- lwt.interrupts(true)
+--- ```
+---@param on? boolean
+---@return boolean
+function lwt.interrupts(on)
+  local was = handle_interrupts
+  if on ~= nil then handle_interrupts = on and true or false end
+  return was
+end
+
+local uv_loaded, uv = pcall(require, "lwt.uv")
+
+if uv_loaded and uv.interrupts then
+  local watch_mt = { __close = function(watch) watch:stop() end }
+  local run = core.run
+
+  function lwt.run(x, ...)
+    if not handle_interrupts then return run(x, ...) end
+    local watch <close> = setmetatable(uv.interrupts(core.interrupt), watch_mt) -- luacheck: ignore
+    return run(x, ...)
+  end
+elseif not uv_loaded and not tostring(uv):find("module 'lwt.uv' not found", 1, true) then
+  error(uv, 0) -- it is there, and does not load: say why
+end
+
+-- ---- Methods ------------------------------------------------------------------------------------
+
+return lwt

@@ -1,0 +1,694 @@
+-- lwt.io: buffered channels. What touches bytes is in C (src/uv/channel*.c, src/uv/io.c); here is what
+-- is made of it: atomic, whole files, temporary things, connections, servers, printing.
+--
+-- Every function that takes a channel first is a method as well: the same function.
+
+local lwt = require "lwt"
+local cio = require "lwt.uvneeded"("lwt.io").io
+local await, spawn, shield, is_promise = lwt.await, lwt.spawn, lwt.shield, lwt.is_promise
+local channel, methods = cio.metatable, cio.methods
+local lock, release, close, abort = methods._lock, methods._release, methods.close, methods.abort
+local write, write_line, read_line, read_char =
+  methods.write, methods.write_line, methods.read_line, methods.read_char
+
+local M = {}
+
+for name, value in pairs(methods) do
+  if name:sub(1, 1) ~= "_" then M[name] = value end
+end
+for _, name in ipairs { "of_fd", "of_bytes", "pipe", "open_file", "open_temp_file", "create_temp_dir",
+  "delete_recursively", "file_length", "default_buffer_size", "set_default_buffer_size" } do
+  M[name] = cio[name]
+end
+
+-- A wrong argument, at the line that called the function which checks it.
+local function bad_argument(n, name, message)
+  error(("bad argument #%d to '%s' (%s)"):format(n, name, message), 3)
+end
+
+local function check_function(n, name, f)
+  if type(f) ~= "function" and not (getmetatable(f) or {}).__call then
+    error(("bad argument #%d to '%s' (function expected, got %s)"):format(
+      n, name, f == nil and "no value" or type(f)), 3)
+  end
+end
+
+local function check_channel(ch, name)
+  if getmetatable(ch) ~= channel then
+    error(("bad argument #1 to '%s' (lwt.channel expected, got %s)"):format(
+      name, ch == nil and "no value" or type(ch)), 3)
+  end
+end
+
+local function check_options(n, name, options, known)
+  if options == nil then return {} end
+  if type(options) ~= "table" then
+    error(("bad argument #%d to '%s' (table expected, got %s)"):format(n, name, type(options)), 3)
+  end
+  for key in pairs(options) do
+    if not known[key] then
+      error(("bad argument #%d to '%s' (unknown option '%s')"):format(n, name, tostring(key)), 3)
+    end
+  end
+  return options
+end
+
+-- What a function gave: one promise is waited for.
+local function follow(...)
+  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
+  return ...
+end
+
+---------------------------------------------------------------------------------------------------
+-- Closing on the way out
+
+local ERROR_GRACE = 1 -- seconds that a flush may take when something has failed already
+
+-- `<close>` waits until the channel is closed, whatever cancels the task meanwhile. When an error is on
+-- its way, an end that does not read must not hold it up for ever.
+local function close_whole(ch)
+  await(close(ch))
+end
+
+local function close_in_time(ch)
+  local p = close(ch)
+  if p:state() == "pending" then lwt.with_timeout(ERROR_GRACE, p):catch(function() end):await() end
+end
+
+function channel.__close(ch, err)
+  if release(ch) then return end
+  if not lwt.current() then
+    close(ch)
+  elseif err == nil then
+    local p = close(ch)
+    local state, reason = p:state()
+    if state == "pending" then
+      shield(close_whole, ch)
+    elseif state == "rejected" then
+      error(reason, 0)
+    end
+  else
+    shield(close_in_time, ch)
+  end
+end
+
+---------------------------------------------------------------------------------------------------
+-- Atomic
+
+local function run_atomic(ch, f)
+  local inner <close> = await(lock(ch))
+  return follow(f(inner))
+end
+
+--- Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f` is a task of its own
+--- and works on the temporary channel it is given; the channel itself would wait for `f`. Afterwards the temporary
+--- channel can no longer be used. atomic may be nested, on the temporary channel.
+---
+---@param ch lwt.Channel
+---@param f function
+---@return lwt.Promise what `f` returns
+--- ```lua
+--- local r, w = io.pipe()
+--- lwt.join {
+---   w:atomic(function(c) await(c:write "a"); lwt.yield(); await(c:write "b") end),
+---   w:write("c"),
+--- }:await()
+--- await(w:close())
+--- print(await(r:read()))   --> abc
+--- ```
+function M.atomic(ch, f)
+  check_channel(ch, "atomic")
+  check_function(2, "atomic", f)
+  return spawn(run_atomic, ch, f)
+end
+
+---------------------------------------------------------------------------------------------------
+-- Reading and writing, by lines and characters
+
+--- The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an operation of its own.
+---
+---@param ch lwt.Channel
+---@return lwt.Stream
+--- ```lua
+--- print(table.concat(await(io.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
+--- ```
+function M.read_lines(ch)
+  check_channel(ch, "read_lines")
+  return require "lwt.stream".from(function() return read_line(ch) end)
+end
+
+--- The bytes, as strings of one byte each, as a stream.
+---
+---@param ch lwt.Channel
+---@return lwt.Stream
+--- ```lua
+--- print(#await(io.of_bytes("abc"):read_chars():to_list()))   --> 3
+--- ```
+function M.read_chars(ch)
+  check_channel(ch, "read_chars")
+  return require "lwt.stream".from(function() return read_char(ch) end)
+end
+
+-- An iterator over a list, a stream, or whatever can be called.
+local function each(n, name, items)
+  if type(items) == "table" and getmetatable(items) == nil then
+    local i = 0
+    return function()
+      i = i + 1
+      return items[i]
+    end
+  elseif type(items) == "function" or (getmetatable(items) or {}).__call then
+    return items
+  end
+  error(("bad argument #%d to '%s' (list, stream or iterator expected, got %s)"):format(
+    n, name, items == nil and "no value" or type(items)), 3)
+end
+
+local function write_each(ch, put, next_item)
+  for item in next_item do await(put(ch, item)) end
+end
+
+--- Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is an operation of
+--- its own.
+---
+---@param ch lwt.Channel
+---@param lines table|lwt.Stream|function
+---@return lwt.Promise
+--- ```lua
+--- local r, w = io.pipe()
+--- await(w:write_lines {"a", "b"})
+--- await(w:close())
+--- print((await(r:read()):gsub("\n", ";")))   --> a;b;
+--- ```
+function M.write_lines(ch, lines)
+  check_channel(ch, "write_lines")
+  return spawn(write_each, ch, write_line, each(2, "write_lines", lines))
+end
+
+--- Write strings as they are: of a list, a stream or an iterator (which may wait).
+---
+---@param ch lwt.Channel
+---@param chars table|lwt.Stream|function
+---@return lwt.Promise
+--- ```lua
+--- local r, w = io.pipe()
+--- await(w:write_chars {"a", "b"})
+--- await(w:close())
+--- print(await(r:read()))   --> ab
+--- ```
+function M.write_chars(ch, chars)
+  check_channel(ch, "write_chars")
+  return spawn(write_each, ch, write, each(2, "write_chars", chars))
+end
+
+--- Write `fmt:format(...)`.
+---
+---@param ch lwt.Channel
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+--- ```lua
+--- local r, w = io.pipe()
+--- await(w:writef("%d-%s\n", 1, "x"))
+--- print(await(r:read_line()))   --> 1-x
+--- ```
+function M.writef(ch, fmt, ...)
+  check_channel(ch, "writef")
+  if type(fmt) ~= "string" then bad_argument(2, "writef", "string expected, got " .. type(fmt)) end
+  return write(ch, fmt:format(...))
+end
+
+local direct = require "lwt.io.direct"
+
+--- Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for input, `d:available()`
+--- (how many bytes are buffered), `d:peek([n])` (a string of them, which stay), `d:skip(n)` and `d:perform()` (read once
+--- more: a promise of how many bytes came, 0 at the end); for output, `d:available()` (how many bytes still fit),
+--- `d:put(s)` (how many of its bytes were put there) and `d:perform()` (write: a promise of how many went out). It ends
+--- with `f`.
+---
+---@param ch lwt.Channel
+---@param f function
+---@return lwt.Promise what `f` returns
+--- ```lua
+--- local ch = io.of_bytes("key=value")
+--- await(ch:direct_access(function(d)
+---   await(d:perform())
+---   d:skip((d:peek():find("=")))
+--- end))
+--- print(await(ch:read()))   --> value
+--- ```
+function M.direct_access(ch, f)
+  check_channel(ch, "direct_access")
+  check_function(2, "direct_access", f)
+  return spawn(run_atomic, ch, direct.wrap(f))
+end
+
+---------------------------------------------------------------------------------------------------
+-- Files
+
+local function run_with_channel(opened, f)
+  local ch <close> = await(opened)
+  return follow(f(ch))
+end
+
+--- Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done, however it ends. What
+--- could not be written is an error of the whole.
+---
+---@param path string
+---@param mode string
+---@param f function a task; gets the channel
+---@param opts table? as for `open_file`
+---@return lwt.Promise what `f` returns
+--- ```lua
+--- await(io.with_file("f", "w", function(ch) return ch:write("text") end))
+--- print(await(io.with_file("f", "r", io.read)))   --> text
+--- ```
+function M.with_file(path, mode, f, opts)
+  check_function(3, "with_file", f)
+  return spawn(run_with_channel, M.open_file(path, mode, opts), f)
+end
+
+-- Removes a path at the end of a block, and waits for it. What is gone already is no error.
+local function remove(path, how)
+  local ok, err = pcall(await, how(path))
+  if not ok and not (type(err) == "table" and err.code == "ENOENT") then error(err, 0) end
+end
+
+local removing = {
+  __close = function(self) shield(remove, self.path, self.how) end,
+}
+
+local function run_with_temp_file(opts, f)
+  local path, opened = await(M.open_temp_file(opts))
+  local _ <close> = setmetatable({ path = path, how = cio.unlink }, removing)
+  local ch <close> = opened
+  return follow(f(path, ch))
+end
+
+--- Make a temporary file and give its path and its channel to `f`. It is closed and removed when `f` is done, however it
+--- ends, by cancellation as well.
+---
+---@param f function a task; gets the path and the channel
+---@param opts table? as for `open_temp_file`
+---@return lwt.Promise what `f` returns
+--- ```lua
+--- local path = await(io.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
+--- print((pcall(await, io.file_length(path))))   --> false
+--- ```
+function M.with_temp_file(f, opts)
+  check_function(1, "with_temp_file", f)
+  return spawn(run_with_temp_file, opts, f)
+end
+
+local function run_with_temp_dir(opts, f)
+  local path = await(M.create_temp_dir(opts))
+  local _ <close> = setmetatable({ path = path, how = cio.delete_recursively }, removing)
+  return follow(f(path))
+end
+
+--- Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when `f` is done, however it
+--- ends.
+---
+---@param f function a task; gets the path
+---@param opts table? as for `create_temp_dir`
+---@return lwt.Promise what `f` returns
+--- ```lua
+--- print(await(io.with_temp_dir(function(path)
+---   await(io.lines_to_file(path .. "/f", {"one", "two"}))
+---   return io.file_length(path .. "/f")
+--- end)))   --> 8
+--- ```
+function M.with_temp_dir(f, opts)
+  check_function(1, "with_temp_dir", f)
+  return spawn(run_with_temp_dir, opts, f)
+end
+
+-- A stream that opens its file at the first element and closes it at the end or with an error.
+local function of_file(path, read)
+  local opened, over
+  return require "lwt.stream".from(function()
+    if over then return nil end
+    opened = opened or await(M.open_file(path, "r"))
+    local ok, item = pcall(await, read(opened))
+    if ok and item ~= nil then return item end
+    if not ok and item == lwt.Canceled then error(item, 0) end
+    over = true
+    await(close(opened))
+    if not ok then error(item, 0) end
+    return nil
+  end)
+end
+
+--- The lines of a file as a stream. The file is opened for the first and closed after the last.
+---
+---@param path string
+---@return lwt.Stream
+--- ```lua
+--- await(io.lines_to_file("f", {"a", "b"}))
+--- print(table.concat(await(io.lines_of_file("f"):to_list()), " "))   --> a b
+--- ```
+function M.lines_of_file(path)
+  if type(path) ~= "string" then
+    bad_argument(1, "lines_of_file", "string expected, got " .. type(path))
+  end
+  return of_file(path, read_line)
+end
+
+--- The bytes of a file as a stream of strings of one byte.
+---
+---@param path string
+---@return lwt.Stream
+--- ```lua
+--- await(io.chars_to_file("f", {"a", "b"}))
+--- print(#await(io.chars_of_file("f"):to_list()))   --> 2
+--- ```
+function M.chars_of_file(path)
+  if type(path) ~= "string" then
+    bad_argument(1, "chars_of_file", "string expected, got " .. type(path))
+  end
+  return of_file(path, read_char)
+end
+
+local function run_to_file(path, put, next_item)
+  local ch <close> = await(M.open_file(path, "w"))
+  write_each(ch, put, next_item)
+end
+
+--- Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait).
+---
+---@param path string
+---@param lines table|lwt.Stream|function
+---@return lwt.Promise
+--- ```lua
+--- await(io.lines_to_file("f", {"a", "b"}))
+--- print(await(io.file_length("f")))   --> 4
+--- ```
+function M.lines_to_file(path, lines)
+  if type(path) ~= "string" then
+    bad_argument(1, "lines_to_file", "string expected, got " .. type(path))
+  end
+  return spawn(run_to_file, path, write_line, each(2, "lines_to_file", lines))
+end
+
+--- Make a file of strings, written one behind the other.
+---
+---@param path string
+---@param chars table|lwt.Stream|function
+---@return lwt.Promise
+--- ```lua
+--- await(io.chars_to_file("f", {"a", "b"}))
+--- print(await(io.file_length("f")))   --> 2
+--- ```
+function M.chars_to_file(path, chars)
+  if type(path) ~= "string" then
+    bad_argument(1, "chars_to_file", "string expected, got " .. type(path))
+  end
+  return spawn(run_to_file, path, write, each(2, "chars_to_file", chars))
+end
+
+---------------------------------------------------------------------------------------------------
+-- Channels made of functions
+
+local custom = require "lwt.io.custom"
+
+--- A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives a string of 1 to `n` bytes (more
+--- are kept), or nil at the end; `write(s)` gives how many bytes of `s` it has taken (nothing means all);
+--- `seek(position, whence)` (`"set"`, `"cur"` or `"end"`) gives the new position; `close()`. The channel reads where there is a
+--- `read`, and writes where there is a `write`.
+---
+---@param functions table `read`, `write`, `seek`, `close`
+---@param opts table? `buffer_size`
+---@return lwt.Channel
+--- ```lua
+--- local parts = {"one\ntw", "o\n"}
+--- local ch = io.make {read = function() return table.remove(parts, 1) end}
+--- print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
+--- ```
+function M.make(functions, opts)
+  if type(functions) ~= "table" then
+    bad_argument(1, "make", "table expected, got " .. type(functions))
+  end
+  for key, f in pairs(functions) do
+    if key ~= "read" and key ~= "write" and key ~= "seek" and key ~= "close" then
+      bad_argument(1, "make", ("unknown function '%s'"):format(tostring(key)))
+    end
+    check_function(1, "make", f)
+  end
+  if not functions.read and not functions.write then
+    bad_argument(1, "make", "neither 'read' nor 'write' given")
+  end
+  opts = check_options(2, "make", opts, { buffer_size = true })
+  return custom.make(cio, functions, opts.buffer_size)
+end
+
+---------------------------------------------------------------------------------------------------
+-- Connections and servers
+
+local network = require "lwt.io.network"
+
+--- Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads and writes. Its close
+--- flushes, and closes the socket.
+---
+---@param addr string|table
+---@param opts table? `buffer_size`, and those of `net.tcp_connect`
+---@return lwt.Promise a channel
+--- ```lua
+--- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+---   await(ch:write_line("hello"))
+--- end))
+--- local ch <close> = await(io.open_connection(server:address()))
+--- print(await(ch:read_line()))   --> hello
+--- await(server:shutdown())
+--- ```
+function M.open_connection(addr, opts)
+  return network.connect(cio, addr, opts, "open_connection")
+end
+
+--- Connect, give the channel to `f`, and close it when `f` is done, however it ends.
+---
+---@param addr string|table
+---@param f function a task; gets the channel
+---@param opts table? as for `open_connection`
+---@return lwt.Promise what `f` returns
+--- ```lua
+--- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+---   await(ch:write_line((await(ch:read_line())):upper()))
+--- end))
+--- print(await(io.with_connection(server:address(), function(ch)
+---   await(ch:write_line("hello"))
+---   return ch:read_line()
+--- end)))   --> HELLO
+--- await(server:shutdown())
+--- ```
+function M.with_connection(addr, f, opts)
+  check_function(2, "with_connection", f)
+  return spawn(run_with_channel, network.connect(cio, addr, opts, "with_connection"), f)
+end
+
+--- Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
+---
+---@param f function a task; gets the channel
+---@param ch lwt.Channel
+---@return lwt.Promise what `f` returns
+--- ```lua
+--- local r, w = io.pipe()
+--- await(io.with_close_connection(function(c) return c:write("x") end, w))
+--- print(await(r:read()), io.is_closed(w))   --> x true
+--- ```
+function M.with_close_connection(f, ch)
+  check_function(1, "with_close_connection", f)
+  if getmetatable(ch) ~= channel then
+    bad_argument(2, "with_close_connection", "lwt.channel expected, got " .. type(ch))
+  end
+  return spawn(run_with_channel, lwt.fulfilled(ch), f)
+end
+
+--- Listen at an address, and run `f(ch, address)` as a task for each client that connects; `address` is the client's. The
+--- channel is flushed and closed when `f` is done, however it ends; an error of `f` goes to the exception hook and ends that
+--- connection alone. Port 0 has the system pick one: `server:address()` tells which.
+---
+--- The server has `address()`, `connections()` (how many are being served) and `shutdown([seconds])`, a promise: nobody
+--- is accepted any more, those who are served have so many seconds (5) to finish, then they are cancelled.
+--- With `<close>`, a server shuts down at once.
+---
+---@param addr string|table
+---@param f function a task for each client
+---@param opts table? `buffer_size`, and those of `net.tcp_listen`
+---@return lwt.Promise the server, once it is listening
+--- ```lua
+--- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+---   for line in ch:lines() do await(ch:write_line(line:upper())) end
+--- end))
+--- local ch <close> = await(io.open_connection(server:address()))
+--- await(ch:write_line("hello"))
+--- print(await(ch:read_line()), server:connections())   --> HELLO 1
+--- await(ch:close())
+--- await(server:shutdown())
+--- ```
+function M.establish_server(addr, f, opts)
+  check_function(2, "establish_server", f)
+  return network.establish(cio, addr, f, opts)
+end
+
+---------------------------------------------------------------------------------------------------
+-- The standard channels, printing
+
+local standard = { stdin = { 0, "r" }, stdout = { 1, "w" }, stderr = { 2, "w" } }
+
+-- Made when they are first asked for: a program that does not use them leaves the descriptors alone.
+setmetatable(M, {
+  __index = function(_, name)
+    local how = standard[name]
+    if not how then return nil end
+    local ch = cio.of_fd(how[1], how[2], { close = false })
+    M[name] = ch
+    return ch
+  end,
+})
+
+--- Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf` formats, `printlf` does
+--- both; with an `e` in front they write to `io.stderr`.
+---
+---@param ... string|number
+---@return lwt.Promise
+--- ```lua
+--- print(lwt.is_promise(io.print("")))   --> true
+--- ```
+function M.print(...)
+  if select("#", ...) == 0 then return lwt.fulfilled() end
+  return write(M.stdout, ...)
+end
+
+--- Write the arguments and a newline to `io.stdout`.
+---
+---@param ... string|number
+---@return lwt.Promise
+function M.printl(...)
+  local n = select("#", ...)
+  if n == 1 then return write_line(M.stdout, (...)) end
+  return write_line(M.stdout, table.concat({ ... }, "", 1, n))
+end
+
+--- Write `fmt:format(...)` to `io.stdout`.
+---
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function M.printf(fmt, ...)
+  return write(M.stdout, fmt:format(...))
+end
+
+--- Write `fmt:format(...)` and a newline to `io.stdout`.
+---
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function M.printlf(fmt, ...)
+  return write_line(M.stdout, fmt:format(...))
+end
+
+--- Write the arguments to `io.stderr`.
+---
+---@param ... string|number
+---@return lwt.Promise
+function M.eprint(...)
+  if select("#", ...) == 0 then return lwt.fulfilled() end
+  return write(M.stderr, ...)
+end
+
+--- Write the arguments and a newline to `io.stderr`.
+---
+---@param ... string|number
+---@return lwt.Promise
+function M.eprintl(...)
+  return write_line(M.stderr, table.concat({ ... }, "", 1, select("#", ...)))
+end
+
+--- Write `fmt:format(...)` to `io.stderr`.
+---
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function M.eprintf(fmt, ...)
+  return write(M.stderr, fmt:format(...))
+end
+
+--- Write `fmt:format(...)` and a newline to `io.stderr`.
+---
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function M.eprintlf(fmt, ...)
+  return write_line(M.stderr, fmt:format(...))
+end
+
+local hex = require "lwt.io.hex"
+
+--- Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
+---
+---@param ch lwt.Channel
+---@param data string
+---@return lwt.Promise
+--- ```lua
+--- local r, w = io.pipe()
+--- await(w:hexdump("Hello\n"))
+--- print((await(r:read_line())))   --> 00000000  48 65 6c 6c 6f 0a                                 |Hello.|
+--- ```
+function M.hexdump(ch, data)
+  check_channel(ch, "hexdump")
+  if type(data) ~= "string" then
+    bad_argument(2, "hexdump", "string expected, got " .. type(data))
+  end
+  return write(ch, hex.dump(data))
+end
+
+---------------------------------------------------------------------------------------------------
+-- Flushing everything
+
+local function flush_each(list, report)
+  for _, ch in ipairs(list) do
+    local ok, err = pcall(await, ch:flush())
+    if not ok then
+      if err == lwt.Canceled then error(err, 0) end
+      if report then report(err) end
+    end
+  end
+end
+
+--- Flush every open output channel. What cannot be written is told by the channel's next operation, not here.
+---
+---@return lwt.Promise
+--- ```lua
+--- local r, w = io.pipe()
+--- await(w:write("x"))
+--- await(io.flush_all())
+--- print(await(r:read(1)))   --> x
+--- ```
+function M.flush_all()
+  return spawn(flush_each, cio.unflushed())
+end
+
+-- At the end of `run` an error has nobody else to go to than the exception hook. An end that has gone away
+-- is not worth it (`lwt script | head`).
+local function report(err)
+  if type(err) == "table" and err.code == "EPIPE" then return end
+  lwt.async(error, err, 0)
+end
+
+local function flush_at_exit()
+  flush_each(cio.unflushed(), report)
+end
+
+cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
+
+for _, name in ipairs { "atomic", "read_lines", "read_chars", "write_lines", "write_chars", "writef",
+  "direct_access", "hexdump" } do
+  methods[name] = M[name]
+end
+methods.set_position = custom.set_position(methods.set_position)
+methods.position = custom.position(methods.position)
+methods.length = custom.length(methods.length)
+M.set_position, M.position, M.length = methods.set_position, methods.position, methods.length
+M.abort = abort
+
+return M

@@ -1,0 +1,50 @@
+-- What direct_access gives to its function: a view of the buffer of the temporary channel, valid
+-- while the function runs.
+
+local Direct = { __name = "lwt.io.direct" }
+Direct.__index = Direct
+
+local M = {}
+
+local function channel_of(d)
+  return d.channel or error("direct access is over", 3)
+end
+
+function Direct.available(d)
+  local ch = channel_of(d)
+  if d.input then return (ch:buffered()) end
+  return ch:buffer_size() - ch:buffered()
+end
+
+function Direct.peek(d, n)
+  return channel_of(d):_peek(n)
+end
+
+function Direct.skip(d, n)
+  return channel_of(d):_skip(n)
+end
+
+function Direct.put(d, s)
+  return channel_of(d):_put(s)
+end
+
+function Direct.perform(d)
+  local ch = channel_of(d)
+  if d.input then return ch:_fill() end
+  return ch:_drain()
+end
+
+local ending = { __close = function(d) d.view.channel = nil end }
+
+-- The function that atomic runs for direct_access(ch, f).
+function M.wrap(f)
+  return function(ch)
+    local d = setmetatable({ channel = ch, input = ch:mode() ~= "output" }, Direct)
+    local _ <close> = setmetatable({ view = d }, ending)
+    local p = f(d)
+    if require "lwt".is_promise(p) then return p:await() end
+    return p
+  end
+end
+
+return M

@@ -1,0 +1,172 @@
+-- Connections and servers for lwt.io: channels on the sockets of lwt.net.
+
+local lwt = require "lwt"
+local await, spawn = lwt.await, lwt.spawn
+
+local M = {}
+
+-- The channel's own options, taken out of those for lwt.net.
+local function split(opts, name, n)
+  if opts == nil then return nil, nil end
+  if type(opts) ~= "table" then
+    error(("bad argument #%d to '%s' (table expected, got %s)"):format(n, name, type(opts)), 4)
+  end
+  local rest
+  for key, value in pairs(opts) do
+    if key ~= "buffer_size" then
+      rest = rest or {}
+      rest[key] = value
+    end
+  end
+  return rest, opts.buffer_size
+end
+
+local function is_unix(addr)
+  return type(addr) == "string" and addr:sub(1, 5) == "unix:" or
+    type(addr) == "table" and addr.path ~= nil
+end
+
+-- Call a function of lwt.net; its complaints about arguments are told as the caller's.
+local function call(name, f, ...)
+  local ok, p = pcall(f, ...)
+  if ok then return p end
+  if type(p) == "string" then p = p:gsub("^.-bad argument", "bad argument"):gsub("to '[^']*'", "to '" .. name .. "'") end
+  error(p, 4)
+end
+
+local function start_connect(addr, opts, name)
+  local net = require "lwt.net"
+  if is_unix(addr) then return call(name, net.pipe_connect, addr) end
+  return call(name, net.tcp_connect, addr, opts)
+end
+
+-- Nothing may come between the socket and its channel: no await.
+local function channel_on(cio, sock, size, address)
+  return cio.of_port(sock, 3, size, "address", address)
+end
+
+function M.connect(cio, addr, opts, name)
+  local rest, size = split(opts, name, name == "open_connection" and 2 or 3)
+  local text = type(addr) == "string" and addr or nil
+  return start_connect(addr, rest, name):map(function(sock) return channel_on(cio, sock, size, text) end)
+end
+
+---------------------------------------------------------------------------------------------------
+
+local Server = { __name = "lwt.server" }
+Server.__index = Server
+
+local function report(err)
+  lwt.async(error, err, 0)
+end
+
+local function serve(server, sock, f, size)
+  local address = sock:getpeername()
+  local ch = channel_on(server.cio, sock, size, address)
+  local ok, err = pcall(f, ch, address)
+  if ok and lwt.is_promise(err) then ok, err = pcall(await, err) end
+  if ok then
+    ok, err = pcall(await, ch:close())
+    -- A client that has gone before it took everything is its own affair.
+    if not ok and type(err) == "table" and (err.code == "EPIPE" or err.code == "ECONNRESET") then
+      ok = true
+    end
+  else
+    ch:close()
+    if err == lwt.Canceled or err == lwt.Interrupted then
+      ch:abort()
+    end
+  end
+  if not ok then error(err, 0) end
+end
+
+local function accept_loop(server, f, size)
+  local listener = server.listener
+  while true do
+    local sock = await(listener:accept())
+    local p = spawn(serve, server, sock, f, size)
+    if p:is_pending() then
+      server.tasks[p] = true
+      server.n = server.n + 1
+      p:on_any(function() server:_gone(p) end, function(err)
+        server:_gone(p)
+        if not server.cancelling or err ~= lwt.Canceled then report(err) end
+      end)
+    else
+      local _, err = p:state()
+      if err then report(err) end
+    end
+  end
+end
+
+function Server:_gone(p)
+  self.tasks[p] = nil
+  self.n = self.n - 1
+  if self.n == 0 and self.empty then self.empty:wakeup_later() end
+end
+
+function Server:address()
+  return self.where
+end
+
+function Server:connections()
+  return self.n
+end
+
+local function shut_down(server, seconds)
+  server.accepting:cancel()
+  await(server.listener:close())
+  if server.n > 0 then
+    local gone, wake = lwt.wait()
+    server.empty = wake
+    if not pcall(await, lwt.with_timeout(seconds, lwt.protected(gone))) then
+      server.cancelling = true
+      for p in pairs(server.tasks) do p:cancel() end
+      if server.n > 0 then await(gone) end
+    end
+  end
+end
+
+function Server:shutdown(seconds)
+  if getmetatable(self) ~= Server then
+    error(("bad argument #1 to 'shutdown' (lwt.server expected, got %s)"):format(type(self)), 2)
+  end
+  if seconds ~= nil and (type(seconds) ~= "number" or not (seconds >= 0)) then
+    error("bad argument #2 to 'shutdown' (a number of seconds expected)", 2)
+  end
+  if not self.ending then self.ending = spawn(shut_down, self, seconds or 5) end
+  return self.ending
+end
+
+function Server:__close()
+  if lwt.current() then
+    lwt.shield(function() await(self:shutdown(0)) end)
+  else
+    self:shutdown(0)
+  end
+end
+
+function Server:__tostring()
+  return ("lwt.server: %s%s"):format(self.where, self.ending and " (closed)" or "")
+end
+
+local function establish(cio, listening, f, size)
+  local listener = await(listening)
+  local server = setmetatable({
+    cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0,
+  }, Server)
+  server.accepting = spawn(accept_loop, server, f, size)
+  server.accepting:on_failure(function(err)
+    if err ~= lwt.Canceled and err ~= lwt.Closed then report(err) end
+  end)
+  return server
+end
+
+function M.establish(cio, addr, f, opts)
+  local rest, size = split(opts, "establish_server", 3)
+  local net = require "lwt.net"
+  local listening = call("establish_server", is_unix(addr) and net.pipe_listen or net.tcp_listen, addr, rest)
+  return spawn(establish, cio, listening, f, size)
+end
+
+return M

@@ -1,0 +1,121 @@
+-- A crew: children that run at the same time for one task, at most so many of
+-- them, and are over when it is over. What the `_p` and `_n` forms of lists,
+-- sequences and streams are made of.
+--
+-- `crew.run(max, body)` runs `body(c)` as a task and gives its promise, which
+-- has what the body returns. The first child that fails is what fails: the others
+-- are cancelled, and awaited, before the promise is rejected. Cancelling the
+-- promise does the same.
+
+local lwt = require "lwt"
+
+local spawn, await, shield = lwt.spawn, lwt.await, lwt.shield
+local task, pick, rejected = lwt.task, lwt.pick, lwt.rejected
+
+local Crew = {}
+Crew.__index = Crew
+
+-- Somebody ended: the body may be waiting for that.
+local function poke(c)
+  local r = c.waiter
+  if r then
+    c.waiter = nil
+    r:wakeup_later()
+  end
+end
+
+local function wait(c)
+  local p, r = task()
+  c.waiter = r
+  await(p)
+end
+
+-- Start a child, which runs until its first wait.
+function Crew:start(f, ...)
+  local child = spawn(f, ...)
+  local state, err = child:state()
+  if state == "fulfilled" then return end
+  if state == "rejected" then
+    if not self.failed then
+      self.failed, self.err = true, err
+      if self.alarm_r then self.alarm_r:wakeup_later() end
+    end
+    return
+  end
+  local live = self.live
+  live[child] = true
+  self.n = self.n + 1
+  child:on_any(function()
+    live[child] = nil
+    self.n = self.n - 1
+    poke(self)
+  end, function(e)
+    live[child] = nil
+    self.n = self.n - 1
+    if not self.failed then
+      self.failed, self.err = true, e
+      if self.alarm_r then self.alarm_r:wakeup_later() end
+    end
+    poke(self)
+  end)
+end
+
+-- Wait until another child may be started. False: one has failed, do not.
+function Crew:room()
+  while self.n >= self.max and not self.failed do wait(self) end
+  return not self.failed
+end
+
+-- Wait until all children are over, or one has failed.
+local function settle(c)
+  while c.n > 0 and not c.failed do wait(c) end
+end
+Crew.finish = settle
+
+-- Await `p` for the body, unless a child fails first: then `p` is cancelled and
+-- there is no result.
+function Crew:watch(p)
+  if self.failed then
+    p:cancel()
+    return nil
+  end
+  if self.n == 0 then return await(p) end
+  if not self.alarm then self.alarm, self.alarm_r = lwt.wait() end
+  return await(pick { p, self.alarm })
+end
+
+local function drain(c)
+  while c.n > 0 do wait(c) end
+end
+
+local function stop(c)
+  local list = {}
+  for child in pairs(c.live) do list[#list + 1] = child end
+  for i = 1, #list do list[i]:cancel() end
+  shield(drain, c)
+end
+
+local function finish(c, ok, ...)
+  if ok and not c.failed then
+    local awaited, err = pcall(settle, c)
+    if awaited and not c.failed then return ... end
+    if not c.failed then
+      stop(c)
+      return rejected(err)
+    end
+  end
+  stop(c)
+  if c.failed then return rejected(c.err) end
+  return rejected((...))
+end
+
+local function run(max, body)
+  local c = setmetatable({ max = max, n = 0, live = {}, failed = false }, Crew)
+  return finish(c, pcall(body, c))
+end
+
+local M = {}
+
+function M.run(max, body) return spawn(run, max, body) end
+
+return M

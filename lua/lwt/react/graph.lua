@@ -1,0 +1,407 @@
+-- The graph under events and signals, and its update steps.
+--
+-- A node is an event or a signal. What it is made from are its producers, which it
+-- holds; what is made from it are its dependents, which it holds weakly: a node that
+-- nobody refers to is collected and stops.
+--
+-- A step: primitives get their new values, then every node that depends on what
+-- changed is updated, once, in the order of rank. A node's rank is above those of its
+-- producers, so it never sees half of an update. Work is linear in the nodes touched.
+--
+-- One step at a time: what is sent while one runs becomes a step of its own, right
+-- after it. A function that raises is reported to the exception hook, its node is left
+-- as it was, and the step goes on. Functions are plain callbacks: a step runs inside
+-- lwt.wrap, where awaiting raises.
+
+local lwt = require "lwt"
+
+local wrap, current, async = lwt.wrap, lwt.current, lwt.async
+local setmetatable, pcall, error = setmetatable, pcall, error
+
+local G = {}
+
+local weak = { __mode = "v" }
+
+-- Fields of a node
+--   rank      see above
+--   stamp     the step in which it last occurred or changed
+--   v         the occurrence (while the step runs), or the value of the signal
+--   update    what to do when a producer has changed; nil for primitives
+--   deps, ndeps, limit   dependents: a weak array with holes
+--   queued    the step it is in the queue of
+--   producers what it is made from
+--   eq        of signals: when is a value the same as the last one (nil: ==)
+--   slot      of nodes with a changing producer `inner`: their place among its dependents
+
+local id = 0 -- the step that runs, or ran last
+local active = false
+local first = nil -- the queue while it holds one node …
+local heap, heaped = {}, 0 -- … and else: the ranks in it, a binary heap,
+local buckets = {} -- and the nodes of each rank
+local occurred, n_occurred = {}, 0 -- events to be cleared when the step is over
+local later, later_head, later_tail = {}, 1, 0 -- sends that wait for a step of their own
+
+local function report(err) async(error, err, 0) end
+G.report = report
+
+---- The queue -------------------------------------------------------------------
+
+local function push_rank(rank)
+  heaped = heaped + 1
+  local i = heaped
+  while i > 1 do
+    local up = i // 2
+    local r = heap[up]
+    if r <= rank then break end
+    heap[i] = r
+    i = up
+  end
+  heap[i] = rank
+end
+
+local function pop_rank()
+  local last = heap[heaped]
+  heap[heaped] = nil
+  heaped = heaped - 1
+  if heaped == 0 then return end
+  local i = 1
+  while true do
+    local kid = 2 * i
+    if kid > heaped then break end
+    if kid < heaped and heap[kid + 1] < heap[kid] then kid = kid + 1 end
+    if heap[kid] >= last then break end
+    heap[i] = heap[kid]
+    i = kid
+  end
+  heap[i] = last
+end
+
+local function put(node)
+  local rank = node.rank
+  local bucket = buckets[rank]
+  if not bucket then
+    bucket = { i = 0, n = 0 }
+    buckets[rank] = bucket
+    push_rank(rank)
+  end
+  local n = bucket.n + 1
+  bucket[n], bucket.n = node, n
+end
+
+local function enqueue(node)
+  if node.queued == id then return end
+  node.queued = id
+  if heaped == 0 then
+    if not first then
+      first = node
+      return
+    end
+    put(first)
+    first = nil
+  end
+  put(node)
+end
+G.enqueue = enqueue
+
+local function pop()
+  local node = first
+  if node then
+    first = nil
+    return node
+  end
+  while heaped > 0 do
+    local rank = heap[1]
+    local bucket = buckets[rank]
+    local i = bucket.i + 1
+    if i > bucket.n then
+      buckets[rank] = nil
+      pop_rank()
+    else
+      node = bucket[i]
+      bucket[i], bucket.i = nil, i
+      if node.rank == rank then return node end
+      put(node) -- it was moved up meanwhile
+    end
+  end
+  return nil
+end
+
+---- Dependents ------------------------------------------------------------------
+
+local function compact(node)
+  local deps, n, k = node.deps, node.ndeps, 0
+  for i = 1, n do
+    local d = deps[i]
+    if d then
+      k = k + 1
+      if k < i then
+        deps[k], deps[i] = d, nil
+        if d.inner == node then d.slot = k end
+      end
+    end
+  end
+  node.ndeps, node.limit = k, 2 * k + 8
+end
+
+local function attach(node, producer)
+  if producer.silent then return nil end
+  local deps, n = producer.deps, producer.ndeps
+  if not deps then
+    deps = setmetatable({}, weak)
+    producer.deps = deps
+  elseif n >= producer.limit then
+    compact(producer)
+    n = producer.ndeps
+  end
+  n = n + 1
+  deps[n], producer.ndeps = node, n
+  return n
+end
+
+-- What depends on a node that changed goes to the queue.
+local function schedule(node)
+  local n = node.ndeps
+  if n == 0 then return end
+  local deps, holes = node.deps, 0
+  for i = 1, n do
+    local d = deps[i]
+    if d then enqueue(d) else holes = holes + 1 end
+  end
+  if holes > 8 and holes > n // 2 then compact(node) end
+end
+
+-- Raise a node's rank above `rank`, and those of what depends on it.
+local function lift(node, rank)
+  if node.rank > rank then return end
+  node.rank = rank + 1
+  local list, k = { node }, 1
+  while k > 0 do
+    local up = list[k]
+    list[k] = nil
+    k = k - 1
+    for i = 1, up.ndeps do
+      local d = up.deps[i]
+      if d and d.rank <= up.rank then
+        d.rank = up.rank + 1
+        k = k + 1
+        list[k] = d
+      end
+    end
+  end
+end
+
+---- Changing --------------------------------------------------------------------
+
+-- An event occurs in the step that runs.
+local function occur(e, v)
+  e.v, e.stamp = v, id
+  n_occurred = n_occurred + 1
+  occurred[n_occurred] = e
+  if e.ndeps > 0 then schedule(e) end
+end
+G.occur = occur
+
+-- A signal gets a value in the step that runs.
+local function change(s, v)
+  local old, eq = s.v, s.eq
+  if eq then
+    if eq(old, v) then return end
+  elseif old == v then
+    return
+  end
+  s.v, s.stamp = v, id
+  if s.ndeps > 0 then schedule(s) end
+end
+G.change = change
+
+---- Steps -----------------------------------------------------------------------
+
+local function drain()
+  local node = pop()
+  while node do
+    node.queued = 0
+    local update = node.update
+    if update then update(node) end
+    node = pop()
+  end
+end
+
+-- drain, whatever raises, as a plain callback also when a task sends.
+local function run()
+  while true do
+    local ok, err
+    if current() then
+      local state, e = wrap(drain):state()
+      ok, err = state == "fulfilled", e
+    else
+      ok, err = pcall(drain)
+    end
+    if ok then return end
+    report(err)
+  end
+end
+
+local function clear()
+  for i = 1, n_occurred do
+    occurred[i].v = nil
+    occurred[i] = nil
+  end
+  n_occurred = 0
+end
+
+-- `set` is occur or change, with whatever user's equality it calls.
+local function begin(set, node, v)
+  id = id + 1
+  local ok, err = pcall(set, node, v)
+  if not ok then report(err) end
+  if first or heaped > 0 then run() end
+  if n_occurred > 0 then clear() end
+end
+
+local function do_later()
+  while later_head <= later_tail do
+    local entry = later[later_head]
+    later[later_head] = nil
+    later_head = later_head + 1
+    begin(entry.set, entry.node, entry.v)
+  end
+  later_head, later_tail = 1, 0
+end
+
+-- Give a primitive a value: a step of its own.
+local function send(set, node, v)
+  if node.stopped then return end
+  if active then
+    later_tail = later_tail + 1
+    later[later_tail] = { set = set, node = node, v = v }
+    return
+  end
+  active = true
+  begin(set, node, v)
+  if later_tail > 0 then do_later() end
+  active = false
+end
+G.send = send
+
+-- Several at the same time (see Step): a list of { set =, node =, v = }.
+local function set_all(list)
+  for i = 1, #list do
+    local entry = list[i]
+    if not entry.node.stopped then
+      local ok, err = pcall(entry.set, entry.node, entry.v)
+      if not ok then report(err) end
+    end
+  end
+end
+
+function G.send_all(list) send(set_all, list) end
+
+-- In a step, now or later: `f()` may make nodes and set them.
+function G.stepping() return active end
+function G.now(node) return node.stamp == id and active end
+
+---- Nodes -----------------------------------------------------------------------
+
+local function node_of(mt, rank)
+  return setmetatable({
+    rank = rank, stamp = 0, queued = 0, ndeps = 0, limit = 8,
+    v = nil, update = nil, deps = nil, producers = nil,
+  }, mt)
+end
+
+G.E, G.S = {}, {}
+G.Emt = { __index = G.E, __name = "lwt.react.event" }
+G.Smt = { __index = G.S, __name = "lwt.react.signal" }
+local Emt, Smt = G.Emt, G.Smt
+
+function G.event() return node_of(Emt, 0) end
+
+function G.signal(v, eq)
+  local s = node_of(Smt, 0)
+  s.v, s.eq = v, eq
+  return s
+end
+
+-- Make `node` depend on `producers`, a list. An event made in a step in which one of
+-- them has occurred sees that occurrence.
+local function depend(node, producers, update)
+  node.producers, node.update = producers, update
+  local rank, fresh = node.rank, false
+  for i = 1, #producers do
+    local p = producers[i]
+    if p.rank >= rank then rank = p.rank + 1 end
+    if active and (p.stamp == id or p.queued == id) then fresh = true end
+  end
+  node.rank = rank
+  for i = 1, #producers do attach(node, producers[i]) end
+  if fresh then enqueue(node) end
+  return node
+end
+G.depend = depend
+
+function G.event_from(producers, update) return depend(node_of(Emt, 0), producers, update) end
+
+function G.signal_from(producers, v, eq, update)
+  local s = node_of(Smt, 0)
+  s.v, s.eq = v, eq
+  return depend(s, producers, update)
+end
+
+-- Nodes that follow one node at a time. Gives false when the node must wait for its
+-- turn because `inner` may still change in this step: it is in the queue again.
+function G.follow(node, inner)
+  local old = node.inner
+  if old ~= inner then
+    if old and node.slot and old.deps and old.deps[node.slot] == node then
+      old.deps[node.slot] = nil
+    end
+    node.inner = inner
+    node.slot = attach(node, inner)
+  end
+  if inner.rank >= node.rank then
+    lift(node, inner.rank)
+    if active and inner.queued == id then
+      enqueue(node)
+      return false
+    end
+  elseif active and inner.queued == id then
+    enqueue(node)
+    return false
+  end
+  return true
+end
+
+-- Cut a node off: it never occurs or changes again.
+function G.stop(node, strong)
+  if node.stopped then return end
+  node.stopped = true
+  node.silent = true
+  node.update = nil
+  local producers = node.producers or {}
+  node.producers = nil
+  if node.inner then producers = { node.inner, table.unpack(producers) } end
+  node.inner = nil
+  for i = 1, #producers do
+    local p = producers[i]
+    local deps, live = p.deps, false
+    for k = 1, p.ndeps do
+      if deps[k] == node then deps[k] = nil elseif deps[k] then live = true end
+    end
+    if strong and not live and p.producers then G.stop(p, true) end
+  end
+end
+
+-- Stop a node from inside its own update, or keep one that is stopped usable: a node
+-- that can never change takes no dependents.
+function G.silence(node)
+  node.silent = true
+  return node
+end
+
+---- Keeping ---------------------------------------------------------------------
+
+local kept = {}
+function G.keep(node) kept[node] = true end
+function G.unkeep(node) kept[node] = nil end
+
+return G

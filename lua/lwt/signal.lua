@@ -1,0 +1,202 @@
+--- Signals: handlers, promises and streams, by name.
+--
+-- One listener of the C side per signal, as long as somebody wants it; what comes is handed to the
+-- list below in the order of registration. When the last one is gone, the system's default is
+-- back. Deliveries of one signal that come faster than the loop turns may arrive as one: that is
+-- the system's way.
+
+local lwt = require "lwt"
+local signal = require "lwt.uvneeded"("lwt.signal").signal
+
+local M = {}
+
+local async = lwt.async
+
+-- listening[name] = {listener = C handle, list = receivers in order}. A receiver is a function, or
+-- false when it has been taken out while the list was being walked.
+local listening = {}
+
+local function sweep(name, entry)
+  local kept = {}
+  for _, receiver in ipairs(entry.list) do
+    if receiver.f then kept[#kept + 1] = receiver end
+  end
+  entry.list = kept
+  if not kept[1] then
+    listening[name] = nil
+    entry.listener:close()
+  end
+end
+
+local function deliver(name)
+  local entry = listening[name]
+  if not entry then return end
+  local list = entry.list
+  -- Those that are added meanwhile did not exist when the signal came.
+  for i = 1, #list do
+    local f = list[i].f
+    if f then f(name) end
+  end
+end
+
+-- Have `f(name)` called at each delivery, until `remove` of what this returns.
+local function add(name, f)
+  local entry = listening[name]
+  if not entry then
+    entry = { list = {} }
+    entry.listener = signal.listen(name, function() deliver(name) end)
+    listening[name] = entry
+  end
+  local receiver = { f = f, name = name, entry = entry }
+  -- A list of its own for each walk: deliver may be half way through the old one.
+  local list = table.move(entry.list, 1, #entry.list, 1, {})
+  list[#list + 1] = receiver
+  entry.list = list
+  return receiver
+end
+
+local function remove(receiver)
+  if not receiver.f then return end
+  receiver.f = false
+  sweep(receiver.name, receiver.entry)
+end
+
+---@class lwt.SignalHandler
+
+local handler = { __name = "lwt.signal.handler" }
+handler.__index = handler
+
+local function check_handler(h)
+  if getmetatable(h) ~= handler then
+    error(("bad argument #1 to 'stop' (lwt.signal.handler expected, got %s)"):format(type(h)), 3)
+  end
+end
+
+--- Takes the handler away. With the last one of a signal, its default action is back. Stopping
+--- again does nothing. Leaving a `<close>` variable stops too.
+---@param h lwt.SignalHandler
+---```lua
+---local h = signal.on("USR1", print)
+---h:stop()
+---```
+---@function signal.stop(h)
+function handler.stop(h)
+  check_handler(h)
+  remove(h.receiver)
+end
+
+function handler.__close(h) remove(h.receiver) end
+
+function handler.__tostring(h)
+  return ("lwt.signal.handler (%s%s)"):format(h.receiver.name, h.receiver.f and "" or ", stopped")
+end
+
+local function check_function(f, name)
+  if type(f) ~= "function" then
+    error(("bad argument #2 to '%s' (function expected, got %s)"):format(name,
+      f == nil and "nil" or type(f)), 3)
+  end
+end
+
+-- Names are checked by the C function, whose complaint is raised as ours.
+local function check_name(name, what)
+  local ok, found = pcall(signal.name, name)
+  if ok then return found end
+  error((tostring(found):gsub("to 'name'", ("to '%s'"):format(what), 1)
+    :gsub("to '%?'", ("to '%s'"):format(what), 1)), 3)
+end
+
+--- Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
+--- order in which they were registered. A handler runs as a task of its own: it may await; what it
+--- raises goes to the exception hook and keeps no other handler from running. `KILL` and `STOP`
+--- cannot be handled (`EINVAL`).
+---@param name string "TERM" or "SIGTERM"
+---@param f fun(name: string)
+---@return lwt.SignalHandler
+---```lua
+---local process = require "lwt.process"
+---local h = signal.on("USR1", function(name) print("got " .. name) end)
+---local next_one = signal.next("USR1")
+---process.kill(process.getpid(), "USR1")
+---print(await(next_one))   --> got USR1
+------> USR1
+---h:stop()
+---```
+function M.on(name, f)
+  check_function(f, "on")
+  name = check_name(name, "on")
+  return setmetatable({ receiver = add(name, function() async(f, name) end) }, handler)
+end
+
+--- A promise of the next delivery of the signal, fulfilled with its name. Cancelling it, or its
+--- end, takes the listener away.
+---@param name string
+---@return lwt.Promise
+---```lua
+---local process = require "lwt.process"
+---local p = signal.next("USR1")
+---process.kill(process.getpid(), "USR1")
+---print(await(p))   --> USR1
+---```
+function M.next(name)
+  name = check_name(name, "next")
+  local p, r = lwt.task()
+  local receiver
+  receiver = add(name, function()
+    remove(receiver)
+    r:wakeup_later(name)
+  end)
+  p:on_cancel(function() remove(receiver) end)
+  return p
+end
+
+--- A stream with an element (the name) for each delivery. Deliveries are counted while nobody
+--- reads. `s:close()` ends it; so does dropping it.
+---@param name string
+---@return lwt.Stream
+---```lua
+---local process = require "lwt.process"
+---local s = signal.stream("USR1")
+---process.kill(process.getpid(), "USR1")
+---print(await(s:next()))   --> USR1
+---s:close()
+---print(await(s:get()))   --> nil
+---```
+function M.stream(name)
+  name = check_name(name, "stream")
+  local count = { pending = 0, waiting = false }
+  local function receive()
+    local r = count.waiting
+    if r then
+      count.waiting = false
+      r:wakeup_later(name)
+    else
+      count.pending = count.pending + 1
+    end
+  end
+  local receiver = add(name, receive)
+  -- The receiver refers to the count and not to the stream: a stream that nobody has any more is
+  -- collected, and the guard with it.
+  local guard = require("lwt.stream.dropped").call(function() remove(receiver) end)
+  local s = require("lwt.stream").from(function()
+    if not guard or not receiver.f then return nil end
+    if count.pending > 0 then
+      count.pending = count.pending - 1
+      return name
+    end
+    local p, r = lwt.wait()
+    count.waiting = r
+    return p
+  end)
+  function s.close()
+    remove(receiver)
+    count.pending = 0
+    local r = count.waiting
+    count.waiting = false
+    if r then r:wakeup_later(nil) end
+  end
+  s.stop = s.close
+  return s
+end
+
+return M

@@ -1,0 +1,46 @@
+--- Streams: elements that come one after another, now or later, to whoever asks.
+---
+--- A stream is a source (`from`, `generate`, `create`, a file, a socket …) and the elements
+--- of it that were not read yet. Reading gives promises; elements that are ready cost
+--- none: `for v in s do` and the functions over whole streams take them as they are.
+---
+--- - Elements are never nil: nil is the end. The end can be read any number of times.
+--- - Several readers may wait: each element goes to exactly one of them, in the order in
+---   which they asked. A reader that is cancelled leaves the line and loses nothing.
+--- - An error of the source is given once to everybody who waits at that moment, or, when
+---   nobody does, to the next reader (of each clone); the stream goes on after it.
+--- - Streams made from streams are lazy. Dropped half way, they release what they read.
+---
+--- Lua differs from Lwt in this: several concurrent readers never see the same element;
+--- `nget` gets what it asked for, or the rest at the end; any number of bounded pushes may
+--- wait, and size 0 is a rendezvous; `choose` drops a stream that failed; nothing is lost
+--- by a cancelled `nget`, `to_list`, `combine` or `parse`.
+---@class lwt.Stream
+
+--- The pushing end of a bounded stream.
+---@class lwt.StreamPusher
+---@field push fun(self: lwt.StreamPusher, v: any): lwt.Promise
+---@field close fun(self: lwt.StreamPusher)
+---@field size fun(self: lwt.StreamPusher): integer
+---@field resize fun(self: lwt.StreamPusher, n: integer)
+---@field count fun(self: lwt.StreamPusher): integer
+---@field blocked fun(self: lwt.StreamPusher): boolean
+---@field closed fun(self: lwt.StreamPusher): boolean
+
+local M = require("lwt.stream.core").M
+require "lwt.stream.source"
+require "lwt.stream.read"
+require "lwt.stream.transform"
+require "lwt.stream.consume"
+
+local mt = require("lwt.stream.core").mt
+
+--- Whether `x` is a stream.
+---@param x any
+---@return boolean
+---```lua
+---print(stream.is_stream(stream.of_list {}), stream.is_stream {})   --> true false
+---```
+function M.is_stream(x) return getmetatable(x) == mt end
+
+return M

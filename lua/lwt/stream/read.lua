@@ -1,0 +1,527 @@
+-- Streams: reading. (Functions of `lwt.stream`.)
+
+local lwt = require "lwt"
+local args = require "lwt.stream.args"
+local C = require "lwt.stream.core"
+
+local M, mt = C.M, C.mt
+local ask, unread, newest = C.ask, C.unread, C.newest
+local fulfilled, rejected, wrap = lwt.fulfilled, lwt.rejected, lwt.wrap
+local await, is_promise = lwt.await, lwt.is_promise
+local getmetatable, pcall, error = getmetatable, pcall, error
+local Empty = M.Empty
+
+local function check(s, name)
+  if getmetatable(s) ~= mt then args.wrong(s, 1, name, "lwt.stream", 1) end
+end
+C.check = check
+
+-- Functions of a pipeline (map, filter …) are plain callbacks: streams that call them
+-- (`plain`) are read from inside lwt.wrap, where awaiting raises.
+local function through(pull)
+  return function(s)
+    if s.plain then return wrap(pull, s) end
+    local ok, p = pcall(pull, s)
+    if ok then return p end
+    return rejected(p)
+  end
+end
+
+local get = through(function(s)
+  local v, p = s.pull(s)
+  if p then return p end
+  return fulfilled(v)
+end)
+
+local function no_more(req) req.failed, req.value = true, Empty end
+
+local next_one = through(function(s)
+  local v, p = s.pull(s)
+  if v ~= nil then return fulfilled(v) end
+  if not p then return rejected(Empty) end
+  newest().finish = no_more
+  return p
+end)
+
+--- The next element; nil at the end. Several readers may wait at the same time: each
+--- element goes to exactly one of them, in the order in which they asked. A reader that
+--- is cancelled leaves the line, and no element is lost with it.
+---@param s lwt.Stream
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { "x" }
+---print(await(s:get()), await(s:get()))   --> x nil
+---```
+function M.get(s)
+  check(s, "get")
+  return get(s)
+end
+
+--- The next element; at the end it is rejected with `stream.Empty`.
+---@param s lwt.Stream
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { "x" }
+---print(await(s:next()))   --> x
+---print(select(2, s:next():state()) == stream.Empty)   --> true
+---```
+function M.next(s)
+  check(s, "next")
+  return next_one(s)
+end
+
+local function look(req, v)
+  req.value = v
+  return false, true
+end
+
+--- The element that the next read will give, without taking it; nil at the end. It does
+--- not reserve the element: two tasks may see the same one.
+---@param s lwt.Stream
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2 }
+---print(await(s:peek()), await(s:peek()), await(s:next()))   --> 1 1 1
+---```
+function M.peek(s)
+  check(s, "peek")
+  return ask(s, { looks = true, feed = look })
+end
+
+local function give_items(req) req.value = req.items end
+
+local function look_n(req, v)
+  local items = req.items
+  local n = items.n + 1
+  items[n], items.n = v, n
+  if n < req.want then return false, false end
+  req.value = items
+  return false, true
+end
+
+--- The next `n` elements as a list, without taking them: fewer at the end. It waits
+--- until `n` have been produced (others may take them meanwhile).
+---@param s lwt.Stream
+---@param n integer
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(table.concat(await(s:npeek(2)), " "), await(s:next()))   --> 1 2 1
+---```
+function M.npeek(s, n)
+  check(s, "npeek")
+  n = args.int(n, 2, "npeek", 0)
+  local items = { n = 0 }
+  if n == 0 then return fulfilled(items) end
+  return ask(s, { looks = true, feed = look_n, finish = give_items, items = items, want = n })
+end
+
+local function take_n(req, v)
+  local items = req.items
+  local n = items.n + 1
+  items[n], items.n = v, n
+  if n < req.want then return true, false end
+  req.value = items
+  return true, true
+end
+
+local function collecting(s, req)
+  local items = { n = 0 }
+  req.items = items
+  req.finish = give_items
+  req.put_back = function()
+    local taken = req.items
+    if taken then
+      req.items = nil
+      unread(s, taken, taken.n)
+    end
+  end
+  return req
+end
+
+--- The next `n` elements as a list (with `n`): fewer only at the end. Readers that come
+--- later wait until it has them all. When it is cancelled, or the source fails, what it
+--- had taken is put back.
+---@param s lwt.Stream
+---@param n integer
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(#await(s:nget(2)), #await(s:nget(2)), #await(s:nget(2)))   --> 2 1 0
+---```
+function M.nget(s, n)
+  check(s, "nget")
+  n = args.int(n, 2, "nget", 0)
+  if n == 0 then return fulfilled { n = 0 } end
+  return ask(s, collecting(s, { feed = take_n, want = n }))
+end
+
+-- Ask a predicate about an element, as a plain callback. It stays in line while it
+-- runs, so it must not wait.
+local function holds(req, v, name)
+  local p = wrap(req.f, v)
+  local state, yes = p:state()
+  if state == "fulfilled" then return true, yes end
+  if state == "rejected" then return false, yes end
+  p:cancel()
+  return false, ("the function given to '%s' returned a pending promise (use %s_s)")
+    :format(name, name)
+end
+
+local function take_while(req, v)
+  local ok, yes = holds(req, v, "get_while")
+  if not ok then
+    req.failed, req.value = true, yes
+    return false, true
+  end
+  local items = req.items
+  if not yes then
+    req.value = items
+    return false, true
+  end
+  local n = items.n + 1
+  items[n], items.n = v, n
+  return true, false
+end
+
+--- The longest run of elements for which `f(v)` is true, as a list; the first one for
+--- which it is not stays in the stream. When it is cancelled or fails, what it had taken
+--- is put back.
+---@param s lwt.Stream
+---@param f fun(v: any): boolean
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---print(#await(s:get_while(function(v) return v < 5 end)), await(s:next()))   --> 2 10
+---```
+function M.get_while(s, f)
+  check(s, "get_while")
+  args.func(f, 2, "get_while")
+  return ask(s, collecting(s, { feed = take_while, f = f }))
+end
+
+--- The same for an `f` that runs as a task (it may await, and may return a promise).
+--- Other readers wait until it is over.
+---@param s lwt.Stream
+---@param f fun(v: any): any
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---local small = s:get_while_s(function(v) await(lwt.pause()) return v < 5 end)
+---print(#await(small), await(s:next()))   --> 2 10
+---```
+function M.get_while_s(s, f)
+  check(s, "get_while_s")
+  args.func(f, 2, "get_while_s")
+  return C.section(s, true, function()
+    local items = { n = 0 }
+    while true do
+      local v = await(M.peek(s))
+      if v == nil then return items end
+      local yes = f(v)
+      if is_promise(yes) then yes = await(yes) end
+      if not yes then return items end
+      s.pull(s)
+      items.n = items.n + 1
+      items[items.n] = v
+    end
+  end)
+end
+
+local function throw_n(req)
+  req.want = req.want - 1
+  return true, req.want == 0
+end
+
+--- Take one element and throw it away. At the end it does nothing.
+---@param s lwt.Stream
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2 }
+---await(s:junk())
+---print(await(s:next()))   --> 2
+---```
+function M.junk(s)
+  check(s, "junk")
+  return ask(s, { feed = throw_n, want = 1 })
+end
+
+--- Take `n` elements and throw them away: fewer at the end.
+---@param s lwt.Stream
+---@param n integer
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---await(s:njunk(2))
+---print(await(s:next()))   --> 3
+---```
+function M.njunk(s, n)
+  check(s, "njunk")
+  n = args.int(n, 2, "njunk", 0)
+  if n == 0 then return fulfilled() end
+  return ask(s, { feed = throw_n, want = n })
+end
+
+local function throw_while(req, v)
+  local ok, yes = holds(req, v, "junk_while")
+  if not ok then
+    req.failed, req.value = true, yes
+    return false, true
+  end
+  if yes then return true, false end
+  return false, true
+end
+
+--- Throw elements away for as long as `f(v)` is true. The first one for which it is
+--- not stays in the stream.
+---@param s lwt.Stream
+---@param f fun(v: any): boolean
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---await(s:junk_while(function(v) return v < 5 end))
+---print(await(s:next()))   --> 10
+---```
+function M.junk_while(s, f)
+  check(s, "junk_while")
+  args.func(f, 2, "junk_while")
+  return ask(s, { feed = throw_while, f = f })
+end
+
+--- The same for an `f` that runs as a task. Other readers wait until it is over.
+---@param s lwt.Stream
+---@param f fun(v: any): any
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---await(s:junk_while_s(function(v) return lwt.fulfilled(v < 5) end))
+---print(await(s:next()))   --> 10
+---```
+function M.junk_while_s(s, f)
+  check(s, "junk_while_s")
+  args.func(f, 2, "junk_while_s")
+  return C.section(s, false, function()
+    while true do
+      local v = await(M.peek(s))
+      if v == nil then return end
+      local yes = f(v)
+      if is_promise(yes) then yes = await(yes) end
+      if not yes then return end
+      s.pull(s)
+    end
+  end)
+end
+
+-- Everything that is there, at most `max`: the list, what followed ("end", "wait" or
+-- "error") and the error.
+local function available(s, max)
+  local items, n = {}, 0
+  local pull = s.pull
+  while n < max do
+    local ok, v, p = pcall(pull, s)
+    pull = s.pull
+    if not ok then
+      items.n = n
+      return items, "error", v
+    elseif v == nil then
+      items.n = n
+      if not p then return items, "end" end
+      p:cancel()
+      return items, "wait"
+    end
+    n = n + 1
+    items[n] = v
+  end
+  items.n = n
+  return items, "more"
+end
+
+--- The elements that are there now, as a list: an immediate call, no promise. It asks
+--- the source for more until that has to wait. If the source fails, the error is raised,
+--- and what was taken is put back.
+---@param s lwt.Stream
+---@return table
+---```lua
+---local s, push = stream.create()
+---push(1); push(2)
+---print(#s:get_available(), #s:get_available())   --> 2 0
+---```
+function M.get_available(s)
+  check(s, "get_available")
+  local items, why, err = available(s, math.huge)
+  if why == "error" then
+    unread(s, items, items.n)
+    error(err, 0)
+  end
+  return items
+end
+
+--- The same, at most `n` of them.
+---@param s lwt.Stream
+---@param n integer
+---@return table
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(#s:get_available_up_to(2), #s:get_available_up_to(2))   --> 2 1
+---```
+function M.get_available_up_to(s, n)
+  check(s, "get_available_up_to")
+  n = args.int(n, 2, "get_available_up_to", 0)
+  local items, why, err = available(s, n)
+  if why == "error" then
+    unread(s, items, items.n)
+    error(err, 0)
+  end
+  return items
+end
+
+--- Throw away the elements that are there now: an immediate call. If the source fails
+--- the error is raised.
+---@param s lwt.Stream
+---```lua
+---local s, push = stream.create()
+---push(1); push(2)
+---s:junk_available()
+---push(3)
+---print(await(s:next()))   --> 3
+---```
+function M.junk_available(s)
+  check(s, "junk_available")
+  while true do
+    local v, p = s.pull(s)
+    if v == nil then
+      if p then p:cancel() end
+      return
+    end
+  end
+end
+
+--- The newest of the elements that are there now: all are taken, the last is given. When
+--- there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---@param s lwt.Stream
+---@return lwt.Promise
+---```lua
+---local s, push = stream.create()
+---push(1); push(2); push(3)
+---print(await(s:last_new()))   --> 3
+---```
+function M.last_new(s)
+  check(s, "last_new")
+  local last
+  while true do
+    local ok, v, p = pcall(s.pull, s)
+    if not ok then
+      if last ~= nil then unread(s, { last }, 1) end
+      return rejected(v)
+    elseif v ~= nil then
+      last = v
+    elseif last ~= nil then
+      if p then p:cancel() end
+      return fulfilled(last)
+    elseif p then
+      newest().finish = no_more
+      return p
+    else
+      return rejected(Empty)
+    end
+  end
+end
+
+local function not_empty(req)
+  req.value = false
+  return false, true
+end
+
+local function is_empty(req) req.value = true end
+
+--- Whether there is no element any more. Waits until that is known; takes nothing.
+---@param s lwt.Stream
+---@return lwt.Promise
+---```lua
+---print(await(stream.of_list({}):is_empty()), await(stream.of_list({ 1 }):is_empty()))   --> true false
+---```
+function M.is_empty(s)
+  check(s, "is_empty")
+  return ask(s, { looks = true, feed = not_empty, finish = is_empty })
+end
+
+--- Whether the end has been pushed or produced, even if elements are left to read: an
+--- immediate answer.
+---@param s lwt.Stream
+---@return boolean
+---```lua
+---local s, push = stream.create()
+---push(1)
+---print(s:is_closed())   --> false
+---push(nil)
+---print(s:is_closed())   --> true
+---```
+function M.is_closed(s)
+  check(s, "is_closed")
+  return s.log.closed
+end
+
+--- A promise fulfilled when the end has been pushed or produced (for a stream that reads
+--- from a source: when a read met the end). It cannot be cancelled.
+---@param s lwt.Stream
+---@return lwt.Promise
+---```lua
+---local s, push = stream.create()
+---local p = s:closed()
+---push(nil)
+---print(p:is_pending())   --> false
+---```
+function M.closed(s)
+  check(s, "closed")
+  local log = s.log
+  if log.closed then return fulfilled() end
+  local p = log.closed_promise
+  if not p then
+    p, log.closed_resolver = lwt.wait()
+    log.closed_promise = p
+  end
+  return p
+end
+
+--- Another stream of the same elements, from this place on: both see each of them, each
+--- at its own pace. Elements are kept until both have read them. A bounded stream cannot
+--- be cloned.
+---@param s lwt.Stream
+---@return lwt.Stream
+---```lua
+---local a, push = stream.create()
+---local b = a:clone()
+---push(1)
+---print(await(a:next()), await(b:next()))   --> 1 1
+---```
+function M.clone(s)
+  check(s, "clone")
+  if s.bound then args.bad(1, "clone", "a bounded stream cannot be cloned") end
+  return C.clone(s)
+end
+
+--- Run `f(s)` as a task; if it fails in any way (being cancelled included) everything it
+--- took from the stream is put back, and the promise is rejected with its error. Other
+--- readers wait until it is over.
+---@param s lwt.Stream
+---@param f fun(s: lwt.Stream): ...
+---@return lwt.Promise
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---local p = s:parse(function() print(await(s:next()), await(s:next())) error("no") end)   --> 1 2
+---print(pcall(await, p), await(s:next()))
+---```
+function M.parse(s, f)
+  check(s, "parse")
+  args.func(f, 2, "parse")
+  return C.section(s, true, f)
+end
+
+-- `for v in s do`
+mt.__call = function(s)
+  local v, p = s.pull(s)
+  if p then return await(p) end
+  return v
+end
+
+return M

@@ -1,0 +1,313 @@
+-- Streams: where they come from. (Functions of `lwt.stream`.)
+
+local lwt = require "lwt"
+local args = require "lwt.stream.args"
+local C = require "lwt.stream.core"
+local dropped = require "lwt.stream.dropped"
+
+local M = C.M
+local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
+local spawn, await, task = lwt.spawn, lwt.await, lwt.task
+local error = error
+
+--- A stream of what `f()` gives, call after call, until it gives nil. `f` is called
+--- only when an element is wanted and none is there, one call at a time; it runs as a
+--- task (it may await, and may return a promise).
+---
+--- When `f` fails, everybody who waits for an element at that moment gets the error,
+--- once (with nobody waiting, whoever reads next); the stream goes on: the next read
+--- calls `f` again. Cancelling a reader does not cancel the call: the next reader gets
+--- its element.
+---@param f fun(): any
+---@return lwt.Stream
+---```lua
+---local n = 0
+---local s = stream.from(function() n = n + 1; if n <= 3 then return n * n end end)
+---print(table.concat(await(s:to_list()), " "))   --> 1 4 9
+---```
+function M.from(f)
+  args.func(f, 1, "from")
+  return derive(function(x) return run_task(x, nil, f) end)
+end
+
+--- The same as `from` for an `f` that never waits: it is called directly, inside the
+--- read, and costs no task and no promise.
+---@param f fun(): any
+---@return lwt.Stream
+---```lua
+---local i = 0
+---local s = stream.from_direct(function() i = i + 1; return i < 4 and i or nil end)
+---print(await(s:fold(0, function(x, sum) return sum + x end)))   --> 6
+---```
+function M.from_direct(f)
+  args.func(f, 1, "from_direct")
+  return derive(function(x)
+    local v = f()
+    if v == nil then return ended(x) end
+    return v
+  end, true)
+end
+
+--- A stream and the function that pushes to it. `push(v)` appends an element, or hands
+--- it to the reader who has waited longest; `push(nil)` closes the stream. It never
+--- blocks: what is not read yet is kept. Pushing to a closed stream raises `lwt.Closed`.
+---
+--- `push` does not keep the stream alive: when nobody can read it any more, what is
+--- pushed is thrown away.
+---@return lwt.Stream
+---@return fun(v: any) push
+---```lua
+---local s, push = stream.create()
+---push("a"); push("b"); push(nil)
+---print(await(s:next()), await(s:next()), await(s:get()))   --> a b nil
+---```
+function M.create()
+  local s, log = C.pushed()
+  local waiting, append, deliver = log.waiting, C.append, C.deliver
+  return s, function(v)
+    if log.closed then error(lwt.Closed, 0) end
+    if v == nil then
+      ended(log)
+    elseif waiting[1] then
+      deliver(log, v)
+    else
+      append(log, v)
+    end
+  end
+end
+
+local Pusher = {}
+Pusher.__index = Pusher
+Pusher.__name = "lwt.stream.pusher"
+
+local function bound_of(p, name)
+  if getmetatable(p) ~= Pusher then args.wrong(p, 1, name, "lwt.stream.pusher", 1) end
+  return p.bound
+end
+
+function Pusher.push(p, v)
+  local bound = bound_of(p, "push")
+  if v == nil then args.bad(2, "push", "an element cannot be nil; use close") end
+  return bound:push(v)
+end
+
+function Pusher.close(p) bound_of(p, "close"):close() end
+
+function Pusher.size(p) return bound_of(p, "size").size end
+
+function Pusher.resize(p, n)
+  local bound = bound_of(p, "resize")
+  bound.size = args.int(n, 2, "resize", 0)
+  bound:admit()
+end
+
+function Pusher.count(p) return bound_of(p, "count").n end
+
+function Pusher.blocked(p) return bound_of(p, "blocked"):blocked() ~= nil end
+
+function Pusher.closed(p) return bound_of(p, "closed").log.closed end
+
+--- A stream that holds at most `n` elements, and its pusher: a producer that is faster
+--- than its consumer has to wait.
+---
+--- `pusher:push(v)` gives a promise, fulfilled when the element is in the stream. Any
+--- number of pushes may wait; they enter first come, first served. Cancelling one
+--- withdraws its element. With `n = 0` a push waits until a reader takes its element.
+--- `pusher:close()` ends the stream after what it holds; pushes that wait, and later
+--- ones, are rejected with `lwt.Closed`; closing again does nothing. `size()`,
+--- `resize(n)`, `count()` (elements held), `blocked()` (does a push wait?) and `closed()`
+--- answer at once. A bounded stream cannot be cloned.
+---@param n integer
+---@return lwt.Stream
+---@return lwt.StreamPusher
+---```lua
+---local s, pusher = stream.create_bounded(1)
+---await(pusher:push("a"))
+---local p = pusher:push("b")
+---print(p:is_pending(), pusher:blocked(), pusher:count())   --> true true 1
+---print(await(s:next()), p:is_pending(), pusher:count())   --> a false 1
+---```
+function M.create_bounded(n)
+  n = args.int(n, 1, "create_bounded", 0)
+  local s, bound = C.bounded(n)
+  return s, setmetatable({ bound = bound }, Pusher)
+end
+
+--- A stream of the elements of a plain list, which is copied. It is closed from the
+--- start. Elements cannot be nil.
+---@param l table
+---@return lwt.Stream
+---```lua
+---print(#await(stream.of_list({ 5, 6, 7 }):to_list()))   --> 3
+---```
+function M.of_list(l)
+  local n = args.list(l, 1, "of_list")
+  local s, log = C.pushed()
+  local append = C.append
+  for i = 1, n do
+    local v = l[i]
+    if v == nil then args.bad(1, "of_list", ("element %d is nil"):format(i)) end
+    append(log, v)
+  end
+  ended(log)
+  return s
+end
+
+--- A stream of the characters (bytes) of a string. It is closed from the start.
+---@param str string
+---@return lwt.Stream
+---```lua
+---print(table.concat(await(stream.of_string("abc"):to_list()), "-"))   --> a-b-c
+---```
+function M.of_string(str)
+  if type(str) ~= "string" then args.wrong(str, 1, "of_string", "string") end
+  local i, n = 0, #str
+  local s = derive(function(x)
+    if i == n then return ended(x) end
+    i = i + 1
+    return str:sub(i, i)
+  end)
+  s.log.closed = true
+  return s
+end
+
+--- A stream of what a Lua iterator gives: `of_iterator(f, state, control, closing)`, as
+--- the generic `for` takes them, so `of_iterator(io.lines(path))` and
+--- `of_iterator(("a b"):gmatch("%a+"))` work. An element is the *first* value of a
+--- turn (`pairs` gives the keys). The iterator runs as a task: it may await. When it
+--- fails its error is reported and the stream ends; at the end its closing value is
+--- closed.
+---@param f function
+---@param state? any
+---@param control? any
+---@param closing? any
+---@return lwt.Stream
+---```lua
+---local words = stream.of_iterator(("to be or not"):gmatch("%a+"))
+---print(table.concat(await(words:to_list()), "/"))   --> to/be/or/not
+---```
+function M.of_iterator(f, state, control, closing)
+  args.func(f, 1, "of_iterator")
+  local failed = false
+  local function close(err)
+    local c = closing
+    closing = nil
+    local mt = c ~= nil and getmetatable(c)
+    if type(mt) == "table" and mt.__close then mt.__close(c, err) end
+  end
+  local function step()
+    local function outcome(ok, v)
+      if not ok then
+        failed = true
+        close(v)
+        error(v, 0)
+      end
+      control = v
+      if v == nil then close(nil) end
+      return v
+    end
+    return outcome(pcall(f, state, control))
+  end
+  return derive(function(x)
+    if failed then return ended(x) end
+    return run_task(x, nil, step)
+  end)
+end
+
+--- A stream of a lazy sequence of `lwt.seq`, which is forced as elements are wanted.
+---@param q lwt.Seq
+---@return lwt.Stream
+---```lua
+---local seq = require "lwt.seq"
+---print(table.concat(await(stream.of_seq(seq.of_list { 1, 2 }):to_list()), " "))   --> 1 2
+---```
+function M.of_seq(q)
+  local seq = require "lwt.seq"
+  if not seq.is_seq(q) then args.wrong(q, 1, "of_seq", "lwt.seq") end
+  return derive(function(x)
+    return run_task(x, nil, function()
+      local v, rest = await(q:next())
+      if rest == nil then return nil end
+      q = rest
+      if v == nil then error("stream elements cannot be nil", 0) end
+      return v
+    end)
+  end)
+end
+
+-- The task of `generate` and its stream meet here; it never refers to the stream.
+-- `wanted` is the resolver of the element that a reader waits for.
+local function yielder(gen)
+  local function want()
+    while not gen.wanted do
+      local p, r = task()
+      gen.idle[#gen.idle + 1] = r
+      await(p)
+    end
+  end
+  return function(v)
+    if v == nil then error("stream elements cannot be nil", 2) end
+    want()
+    local r = gen.wanted
+    gen.wanted = false
+    r:wakeup_later(v)
+    want()
+  end
+end
+
+--- A stream written as a loop: `f(yield)` runs as a task from the first read on, and
+--- `yield(v)` gives an element and waits (as `await` does) until the next one is wanted.
+--- The stream ends when `f` returns; when it fails the error is reported to the reader,
+--- and then the stream ends. When the stream is dropped half way, the task is cancelled:
+--- `lwt.Canceled` is raised at its `yield`, so that it can clean up.
+---@param f fun(yield: fun(v: any))
+---@return lwt.Stream
+---```lua
+---local s = stream.generate(function(yield)
+---  for i = 1, 3 do yield(i * 10) end
+---end)
+---for v in s do print(v) end   --> 10
+------> 20
+------> 30
+---```
+function M.generate(f)
+  args.func(f, 1, "generate")
+  local gen = { wanted = false, idle = {}, over = false }
+  local started = false
+  local s
+  local log
+  s = derive(function(x)
+    if gen.over then return ended(x) end
+    local p, r = lwt.wait()
+    gen.wanted = r
+    if not started then
+      started = true
+      local t = spawn(f, yielder(gen))
+      log.guard = dropped.cancel(t)
+      t:on_any(function()
+        gen.over = true
+        local w = gen.wanted
+        gen.wanted = false
+        if w then w:wakeup_later(nil) end
+      end, function(err)
+        gen.over = true
+        local w = gen.wanted
+        gen.wanted = false
+        if w then w:wakeup_later_exn(err) end
+      end)
+    else
+      local idle = gen.idle
+      gen.idle = {}
+      for k = 1, #idle do idle[k]:wakeup_later() end
+    end
+    local state, v = p:state()
+    if state == "pending" then return work(x, p) end
+    if state == "rejected" then error(v, 0) end
+    if v == nil then return ended(x) end
+    return v
+  end)
+  log = s.log
+  return s
+end
+
+return M

@@ -1,0 +1,621 @@
+-- Streams: streams made from streams. (Functions of `lwt.stream`.)
+--
+-- All are lazy: they read when they are read. What they were reading when their last
+-- reader went away is given back, so a derived stream that is dropped takes nothing
+-- with it.
+
+local lwt = require "lwt"
+local args = require "lwt.stream.args"
+local C = require "lwt.stream.core"
+
+local M = C.M
+local check = C.check
+local ended, pend, run_task = C.ended, C.pend, C.run_task
+local error, pcall, getmetatable = error, pcall, getmetatable
+
+local function derive(source) return C.derive(source, true) end
+
+local function none(name)
+  error(("the function given to '%s' returned nil, which cannot be an element"):format(name), 0)
+end
+
+--- A stream of `f(v)` for each element. `f` is a plain callback and must not await (see
+--- `map_s`). If it fails the reader gets the error, the element is lost and the stream
+--- goes on. It must not return nil (see `filter_map`).
+---@param s lwt.Stream
+---@param f fun(v: any): any
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ 1, 2 }):map(function(v) return v * 10 end)
+---print(table.concat(await(s:to_list()), " "))   --> 10 20
+---```
+function M.map(s, f)
+  check(s, "map")
+  args.func(f, 2, "map")
+  local log
+  local function resume(v)
+    if v == nil then return ended(log) end
+    v = f(v)
+    if v == nil then none("map") end
+    return v
+  end
+  local d = derive(function(x)
+    local v, p = s.pull(s)
+    if v == nil then
+      if p then return pend(x, p, resume) end
+      return ended(x)
+    end
+    v = f(v)
+    if v == nil then none("map") end
+    return v
+  end)
+  log = d.log
+  return d
+end
+
+-- What the `_s` forms share: `work(x, v)` makes an element of `v`, or gives nothing and
+-- has begun to wait; `again` asks for the next one.
+local function sequential(s, work)
+  local log
+  local function resume(v)
+    if v == nil then return ended(log) end
+    return work(log, v)
+  end
+  local d = derive(function(x)
+    local v, p = s.pull(s)
+    if v == nil then
+      if p then return pend(x, p, resume) end
+      return ended(x)
+    end
+    return work(x, v)
+  end)
+  log = d.log
+  return d
+end
+
+--- The same for an `f` that runs as a task (it may await, and may return a promise), one
+--- element after another.
+---@param s lwt.Stream
+---@param f fun(v: any): any
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_s(function(v) await(lwt.pause()) return -v end)
+---print(table.concat(await(s:to_list()), " "))   --> -1 -2
+---```
+function M.map_s(s, f)
+  check(s, "map_s")
+  args.func(f, 2, "map_s")
+  local function result(v)
+    if v == nil then none("map_s") end
+    return v
+  end
+  return sequential(s, function(x, v) return run_task(x, result, f, v) end)
+end
+
+--- The elements for which `f(v)` is true. `f` is a plain callback.
+---@param s lwt.Stream
+---@param f fun(v: any): boolean
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ 1, 2, 3, 4 }):filter(function(v) return v % 2 == 0 end)
+---print(table.concat(await(s:to_list()), " "))   --> 2 4
+---```
+function M.filter(s, f)
+  check(s, "filter")
+  args.func(f, 2, "filter")
+  local log, resume
+  local function source(x)
+    while true do
+      local v, p = s.pull(s)
+      if v == nil then
+        if p then return pend(x, p, resume) end
+        return ended(x)
+      end
+      if f(v) then return v end
+    end
+  end
+  function resume(v)
+    if v == nil then return ended(log) end
+    if f(v) then return v end
+    return source(log)
+  end
+  local d = derive(source)
+  log = d.log
+  return d
+end
+
+--- The same for an `f` that runs as a task, one element after another.
+---@param s lwt.Stream
+---@param f fun(v: any): any
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ 1, 2, 3 }):filter_s(function(v) return lwt.fulfilled(v > 1) end)
+---print(table.concat(await(s:to_list()), " "))   --> 2 3
+---```
+function M.filter_s(s, f)
+  check(s, "filter_s")
+  args.func(f, 2, "filter_s")
+  return sequential(s, function(x, v)
+    return run_task(x, function(yes)
+      if yes then return v end
+      return C.again(x)
+    end, f, v)
+  end)
+end
+
+--- The values of `f(v)` that are not nil. `f` is a plain callback.
+---@param s lwt.Stream
+---@param f fun(v: any): any
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ "1", "x", "3" }):filter_map(tonumber)
+---print(table.concat(await(s:to_list()), " "))   --> 1 3
+---```
+function M.filter_map(s, f)
+  check(s, "filter_map")
+  args.func(f, 2, "filter_map")
+  local log, resume
+  local function source(x)
+    while true do
+      local v, p = s.pull(s)
+      if v == nil then
+        if p then return pend(x, p, resume) end
+        return ended(x)
+      end
+      v = f(v)
+      if v ~= nil then return v end
+    end
+  end
+  function resume(v)
+    if v == nil then return ended(log) end
+    v = f(v)
+    if v ~= nil then return v end
+    return source(log)
+  end
+  local d = derive(source)
+  log = d.log
+  return d
+end
+
+--- The same for an `f` that runs as a task, one element after another.
+---@param s lwt.Stream
+---@param f fun(v: any): any
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ "1", "x", "3" })
+---local numbers = s:filter_map_s(function(v) await(lwt.pause()) return tonumber(v) end)
+---print(table.concat(await(numbers:to_list()), " "))   --> 1 3
+---```
+function M.filter_map_s(s, f)
+  check(s, "filter_map_s")
+  args.func(f, 2, "filter_map_s")
+  return sequential(s, function(x, v)
+    return run_task(x, function(y)
+      if y ~= nil then return y end
+      return C.again(x)
+    end, f, v)
+  end)
+end
+
+-- Streams whose elements come in lists: `next_list(x, open)` opens the next list, or
+-- gives nothing, as a source does.
+local function unpacking(name, next_list)
+  local list, i, n
+  local take
+  local function open(x, l)
+    if type(l) ~= "table" then
+      error(("'%s': a list expected, got %s"):format(name, args.type_name(l)), 0)
+    end
+    list, i, n = l, 0, math.type(l.n) == "integer" and l.n or #l
+    return take(x)
+  end
+  function take(x)
+    if list then
+      if i < n then
+        i = i + 1
+        local v = list[i]
+        if v == nil then error(("'%s': element %d of a list is nil"):format(name, i), 0) end
+        return v
+      end
+      list = nil
+    end
+    return next_list(x, open)
+  end
+  return derive(take)
+end
+
+--- The elements of the lists that `f(v)` gives, one after another. `f` is a plain
+--- callback.
+---@param s lwt.Stream
+---@param f fun(v: any): table
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_list(function(v) return { v, v * 10 } end)
+---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 20
+---```
+function M.map_list(s, f)
+  check(s, "map_list")
+  args.func(f, 2, "map_list")
+  return unpacking("map_list", function(x, open)
+    local v, p = s.pull(s)
+    if v ~= nil then return open(x, f(v)) end
+    if not p then return ended(x) end
+    return pend(x, p, function(raw)
+      if raw == nil then return ended(x) end
+      return open(x, f(raw))
+    end)
+  end)
+end
+
+--- The same for an `f` that runs as a task, one element after another.
+---@param s lwt.Stream
+---@param f fun(v: any): any
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_list_s(function(v) return lwt.fulfilled { v, v } end)
+---print(table.concat(await(s:to_list()), " "))   --> 1 1 2 2
+---```
+function M.map_list_s(s, f)
+  check(s, "map_list_s")
+  args.func(f, 2, "map_list_s")
+  return unpacking("map_list_s", function(x, open)
+    local function opened(l) return open(x, l) end
+    local v, p = s.pull(s)
+    if v ~= nil then return run_task(x, opened, f, v) end
+    if not p then return ended(x) end
+    return pend(x, p, function(raw)
+      if raw == nil then return ended(x) end
+      return run_task(x, opened, f, raw)
+    end)
+  end)
+end
+
+--- The elements of a stream of lists.
+---@param s lwt.Stream
+---@return lwt.Stream
+---```lua
+---print(table.concat(await(stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten():to_list()), " "))   --> 1 2 3
+---```
+function M.flatten(s)
+  check(s, "flatten")
+  return unpacking("flatten", function(x, open)
+    local v, p = s.pull(s)
+    if v ~= nil then return open(x, v) end
+    if not p then return ended(x) end
+    return pend(x, p, function(raw)
+      if raw == nil then return ended(x) end
+      return open(x, raw)
+    end)
+  end)
+end
+
+--- The elements of `a`, then those of `b`, which is not touched before.
+---@param a lwt.Stream
+---@param b lwt.Stream
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
+---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
+---```
+function M.append(a, b)
+  check(a, "append")
+  if getmetatable(b) ~= C.mt then args.wrong(b, 2, "append", "lwt.stream") end
+  local log, resume
+  local function source(x)
+    local v, p = a.pull(a)
+    if v ~= nil then return v end
+    if p then return pend(x, p, resume) end
+    if not b then return ended(x) end
+    a, b = b, nil
+    return source(x)
+  end
+  function resume(v)
+    if v ~= nil then return v end
+    if not b then return ended(log) end
+    a, b = b, nil
+    return source(log)
+  end
+  local d = derive(source)
+  log = d.log
+  return d
+end
+
+--- The elements of a stream of streams, one stream after another.
+---@param s lwt.Stream
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list { stream.of_list { 1 }, stream.of_list { 2, 3 } }
+---print(table.concat(await(s:concat():to_list()), " "))   --> 1 2 3
+---```
+function M.concat(s)
+  check(s, "concat")
+  local log, inner
+  local source
+  local function open(v)
+    if getmetatable(v) ~= C.mt then
+      error(("'concat': a stream expected, got %s"):format(args.type_name(v)), 0)
+    end
+    inner = v
+  end
+  local function outer_came(v)
+    if v == nil then return ended(log) end
+    open(v)
+    return source(log)
+  end
+  local function inner_came(v)
+    if v ~= nil then return v end
+    inner = nil
+    return source(log)
+  end
+  function source(x)
+    while true do
+      local v, p
+      if not inner then
+        v, p = s.pull(s)
+        if v == nil then
+          if p then return pend(x, p, outer_came) end
+          return ended(x)
+        end
+        open(v)
+      end
+      v, p = inner.pull(inner)
+      if v ~= nil then return v end
+      if p then return pend(x, p, inner_came) end
+      inner = nil
+    end
+  end
+  local d = derive(source)
+  log = d.log
+  return d
+end
+
+-- Waits for the first of several reads. `p` is cancelable: then all of them are
+-- cancelled, and what had come already is put back.
+local function first_of(waits, ready)
+  local p, r = lwt.task()
+  local over = false
+  local function stop()
+    over = true
+    for _, w in ipairs(waits) do w.p:cancel() end
+  end
+  p:on_cancel(function()
+    if over then return end
+    stop()
+    for _, w in ipairs(waits) do
+      if w.value ~= nil then C.unread(w.s, { w.value }, 1) end
+    end
+  end)
+  for _, w in ipairs(waits) do
+    w.p:on_any(function(v)
+      w.come, w.value = true, v
+      if over then -- it came while we were stopping
+        if v ~= nil then C.unread(w.s, { v }, 1) end
+      elseif ready(w) then
+        stop()
+        r:wakeup_later(w)
+      end
+    end, function(err)
+      if over then return end
+      w.come, w.failed, w.err = true, true, err
+      if ready(w) then
+        stop()
+        r:wakeup_later(w)
+      end
+    end)
+  end
+  return p
+end
+
+--- Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
+--- ends with the shorter one; an element of the other that was already read is put back,
+--- and so it is when the reader is cancelled or the other stream fails.
+---@param a lwt.Stream
+---@param b lwt.Stream
+---@return lwt.Stream
+---```lua
+---local rest = stream.of_list { "x", "y", "z" }
+---for v in stream.of_list({ 1, 2 }):combine(rest) do print(v[1], v[2]) end   --> 1 x
+------> 2 y
+---print(await(rest:next()))   --> z
+---```
+function M.combine(a, b)
+  check(a, "combine")
+  if getmetatable(b) ~= C.mt then args.wrong(b, 2, "combine", "lwt.stream") end
+  local log
+  local function source(x)
+    local va, pa = a.pull(a)
+    if va == nil and not pa then return ended(x) end
+    local ok, vb, pb = pcall(b.pull, b)
+    if not ok or vb == nil and not pb then
+      if va ~= nil then C.unread(a, { va }, 1) else pa:cancel() end
+      if not ok then error(vb, 0) end
+      return ended(x)
+    end
+    if va ~= nil and vb ~= nil then return { va, vb } end
+    local wa = { s = a, p = pa or lwt.fulfilled(va), value = va, come = va ~= nil }
+    local wb = { s = b, p = pb or lwt.fulfilled(vb), value = vb, come = vb ~= nil }
+    local first = first_of({ wa, wb }, function(w)
+      return w.failed or w.value == nil or wa.come and wb.come
+    end)
+    return pend(x, first, function(w)
+      if not w.failed and wa.value ~= nil and wb.value ~= nil then
+        return { wa.value, wb.value }
+      end
+      local other = w == wa and wb or wa
+      if other.value ~= nil then C.unread(other.s, { other.value }, 1) end
+      if w.failed then error(w.err, 0) end
+      return ended(log)
+    end)
+  end
+  local d = derive(source)
+  log = d.log
+  return d
+end
+
+--- The elements of all streams of a list, as they come. Among streams that have one
+--- ready it takes turns. A stream that fails is dropped after its error has been
+--- reported; the end comes when all have ended.
+---@param streams lwt.Stream[]
+---@return lwt.Stream
+---```lua
+---local s = stream.choose { stream.of_list { 1, 2, 3 }, stream.of_list { 10 } }
+---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 3
+---```
+function M.choose(streams)
+  local n = args.list(streams, 1, "choose")
+  local list = {}
+  for i = 1, n do
+    if getmetatable(streams[i]) ~= C.mt then
+      args.bad(1, "choose", ("element %d: lwt.stream expected, got %s")
+        :format(i, args.type_name(streams[i])))
+    end
+    list[i] = streams[i]
+  end
+  local log, source
+  local turn = 0 -- who delivered last
+  local function drop(s)
+    for i = 1, #list do
+      if list[i] == s then
+        table.remove(list, i)
+        if i <= turn then turn = turn - 1 end
+        return
+      end
+    end
+  end
+  local function came(w)
+    if w.failed then
+      drop(w.s)
+      error(w.err, 0)
+    elseif w.value == nil then
+      drop(w.s)
+      return source(log)
+    end
+    for i = 1, #list do
+      if list[i] == w.s then turn = i end
+    end
+    return w.value
+  end
+  function source(x)
+    local waits = {}
+    local i = turn
+    for _ = 1, #list do
+      i = i % #list + 1
+      local s = list[i]
+      local ok, v, p = pcall(s.pull, s)
+      if ok and p then
+        waits[#waits + 1] = { s = s, p = p }
+      else
+        if ok and v == nil then
+          waits.ended = waits.ended or {}
+          table.insert(waits.ended, s)
+        else
+          for _, w in ipairs(waits) do w.p:cancel() end
+          for _, e in ipairs(waits.ended or {}) do drop(e) end
+          if not ok then
+            drop(s)
+            error(v, 0)
+          end
+          for k = 1, #list do
+            if list[k] == s then turn = k end
+          end
+          return v
+        end
+      end
+    end
+    for _, e in ipairs(waits.ended or {}) do drop(e) end
+    if not waits[1] then return ended(x) end
+    return pend(x, first_of(waits, function() return true end), came)
+  end
+  local d = derive(source)
+  log = d.log
+  return d
+end
+
+--- The same elements as `{ok = true, value = v}`, and each error of the stream as
+--- `{ok = false, error = err}`: reading it never fails.
+---@param s lwt.Stream
+---@return lwt.Stream
+---```lua
+---local s = stream.of_list({ 1, 2 }):map(function(v) return v == 2 and error("two", 0) or v end)
+---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
+------> false two
+---```
+function M.wrap_exn(s)
+  check(s, "wrap_exn")
+  local log
+  local function resume(v)
+    if v == nil then return ended(log) end
+    return { ok = true, value = v }
+  end
+  local function rescue(err) return { ok = false, error = err } end
+  local d = derive(function(x)
+    local ok, v, p = pcall(s.pull, s)
+    if not ok then return rescue(v) end
+    if v ~= nil then return { ok = true, value = v } end
+    if p then return pend(x, p, resume, rescue) end
+    return ended(x)
+  end)
+  log = d.log
+  return d
+end
+
+local function hex_line(offset, bytes)
+  local hex, text = {}, {}
+  for i = 1, 16 do
+    local b = bytes:byte(i)
+    hex[i] = b and ("%02x"):format(b) or "  "
+    if b then text[i] = b >= 32 and b < 127 and string.char(b) or "." end
+  end
+  return ("%08x  %s  %s  |%s|"):format(offset, table.concat(hex, " ", 1, 8),
+    table.concat(hex, " ", 9, 16), table.concat(text))
+end
+
+--- A stream of strings shown as `hexdump -C` shows them, a line for each 16 bytes. (No
+--- last line with the length.)
+---@param s lwt.Stream
+---@return lwt.Stream
+---```lua
+---print(await(stream.of_string("Hello, lwt!\n"):hexdump():next()))
+---```
+function M.hexdump(s)
+  check(s, "hexdump")
+  local log, source
+  local held, pos, offset = "", 1, 0 -- what is still to be shown starts at `pos`
+  local function line()
+    local bytes = held:sub(pos, pos + 15)
+    local text = hex_line(offset, bytes)
+    pos, offset = pos + #bytes, offset + #bytes
+    return text
+  end
+  local function add(v)
+    if type(v) ~= "string" then
+      error(("'hexdump': a string expected, got %s"):format(args.type_name(v)), 0)
+    end
+    held, pos = held:sub(pos) .. v, 1
+  end
+  local function resume(v)
+    if v == nil then
+      if pos <= #held then return line() end
+      return ended(log)
+    end
+    add(v)
+    return source(log)
+  end
+  function source(x)
+    while #held - pos < 15 do
+      local v, p = s.pull(s)
+      if v == nil then
+        if p then return pend(x, p, resume) end
+        if pos <= #held then return line() end
+        return ended(x)
+      end
+      add(v)
+    end
+    return line()
+  end
+  local d = derive(source)
+  log = d.log
+  return d
+end
+
+return M

@@ -1,0 +1,112 @@
+#!/bin/sh
+# What a make target needs beyond a shell: looks, installs what is missing, or says what it is.
+#
+#   scripts/deps.sh [--look] GROUP      GROUP: build run test check asan tsan valgrind lint format rock
+#
+# With everything there it prints nothing. As root on a Debian-like system it installs the missing
+# packages with apt-get and asks nothing; otherwise (or with --look) it names them and exits 1.
+# The Makefile passes CC LUA LUA_VERSION LUA_INCDIR LIBUV_INCDIR LIBUV_LIBDIR BUSTED, so that what
+# was given from outside is looked at rather than Debian's places.
+set -u
+
+look=0
+if [ "${1-}" = --look ]; then look=1; shift; fi
+group=${1:?usage: scripts/deps.sh [--look] GROUP}
+: "${CC:=cc}" "${LUA_VERSION:=5.4}" "${LUA:=lua$LUA_VERSION}" "${BUSTED:=busted}"
+: "${LUA_INCDIR:=/usr/include/lua$LUA_VERSION}" "${LIBUV_INCDIR:=}" "${LIBUV_LIBDIR:=}"
+
+missing='' # packages
+what=''    # the same in words, for systems that call them otherwise
+need() { # package, words
+  case " $missing " in *" $1 "*) ;; *) missing="$missing${missing:+ }$1"; what="$what${what:+, }$2" ;; esac
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+header() { # header, include folder: does it preprocess?
+  printf '#include <%s>\n' "$1" | $CC ${2:+-I"$2"} -E -x c - >/dev/null 2>&1
+}
+links() { # library, folder
+  printf 'int main(void) { return 0; }\n' | $CC -x c - ${2:+-L"$2"} -l"$1" -o /dev/null >/dev/null 2>&1
+}
+
+look_build() {
+  # ${CC%% *}: CC may carry flags or a launcher.
+  have "${CC%% *}" || need gcc "a C compiler ($CC)"
+  if have "${CC%% *}"; then
+    header stdio.h '' || need libc6-dev 'the C library headers'
+    header lua.h "$LUA_INCDIR" || need "liblua$LUA_VERSION-dev" "the headers of Lua $LUA_VERSION (lua.h)"
+    { header uv.h "$LIBUV_INCDIR" && links uv "$LIBUV_LIBDIR"; } || need libuv1-dev 'libuv with its headers (uv.h)'
+  else
+    need libc6-dev 'the C library headers'
+    [ -f "$LUA_INCDIR/lua.h" ] || need "liblua$LUA_VERSION-dev" "the headers of Lua $LUA_VERSION (lua.h)"
+    [ -f "${LIBUV_INCDIR:-/usr/include}/uv.h" ] || need libuv1-dev 'libuv with its headers (uv.h)'
+  fi
+}
+look_run() {
+  look_build
+  "${LUA%% *}" -e "assert(_VERSION == 'Lua $LUA_VERSION')" >/dev/null 2>&1 || need "lua$LUA_VERSION" "Lua $LUA_VERSION ($LUA)"
+}
+look_test() { look_run; have "$BUSTED" || need lua-busted 'busted'; }
+look_sanitizer() { # name
+  case $($CC -print-file-name="lib$1.so" 2>/dev/null) in
+    /*) ;;
+    *) need gcc "gcc's lib$1" ;;
+  esac
+}
+look_lint() {
+  look_run
+  have luacheck || need lua-check luacheck
+  have clang-tidy || need clang-tidy clang-tidy
+}
+look() {
+  case $1 in
+    build) look_build ;;
+    run) look_run ;;
+    test) look_test ;;
+    asan) look_test; look_sanitizer asan ;;
+    tsan) look_test; look_sanitizer tsan ;;
+    valgrind) look_test; have valgrind || need valgrind valgrind ;;
+    lint) look_lint ;;
+    format) have clang-format || need clang-format clang-format ;;
+    rock) look_run; have luarocks || need luarocks LuaRocks ;;
+    check) look_test; look_lint; look_sanitizer asan; look_sanitizer tsan
+      have valgrind || need valgrind valgrind
+      have clang-format || need clang-format clang-format ;;
+    *) echo "scripts/deps.sh: no such group: $1" >&2; exit 2 ;;
+  esac
+}
+
+give_up() { # why
+  {
+    echo "make${target:+ $target}: missing: $what"
+    if have apt-get; then echo "  $1; install them with:  apt-get install $missing   (as root)"
+    elif have brew; then echo "  install them, for example with:  brew install lua libuv luarocks"
+    else echo "  install them with your system's package manager (on Debian: $missing)"
+    fi
+    echo "  or say where they are: CC LUA LUA_INCDIR LIBUV_INCDIR LIBUV_LIBDIR BUSTED"
+  } >&2
+  exit 1
+}
+
+target=$group
+[ "$group" = build ] && target=''
+look "$group"
+[ -z "$missing" ] && exit 0
+[ "$look" = 1 ] && give_up 'this target installs nothing by itself'
+have apt-get || give_up ''
+[ "$(id -u)" = 0 ] || give_up 'you are not root, so nothing was installed'
+
+echo "make $target: installing $missing (apt-get)"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update >"$log" 2>&1
+# shellcheck disable=SC2086 # a list of packages
+if ! apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 install $missing \
+    >>"$log" 2>&1 </dev/null; then
+  grep '^E:' "$log" | tail -n 3 >&2
+  give_up 'apt-get could not install them (is there a network?)'
+fi
+asked=$missing
+missing='' what=''
+look "$group"
+[ -z "$missing" ] || give_up "apt-get installed $asked, and something is still not found"

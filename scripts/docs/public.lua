@@ -1,0 +1,152 @@
+-- What is public: the functions that the modules return, and the methods of their classes, found
+-- by loading the modules and walking through tables, metatables and upvalues from there.
+
+local M = {}
+
+local function walk(roots)
+  local seen, classes = {}, {}
+  local queue = {}
+  local function push(v)
+    local kind = type(v)
+    if (kind == "table" or kind == "function" or kind == "userdata") and not seen[v] then
+      seen[v] = true
+      queue[#queue + 1] = v
+    end
+  end
+  for _, root in ipairs(roots) do push(root) end
+  while #queue > 0 do
+    local v = table.remove(queue)
+    push(debug.getmetatable(v))
+    if type(v) == "table" then
+      local name = rawget(v, "__name")
+      if type(name) == "string" and name:match("^lwt%.") then classes[#classes + 1] = v end
+      for key, value in next, v do
+        push(key)
+        push(value)
+      end
+    elseif type(v) == "function" then
+      for i = 1, 255 do
+        local name, value = debug.getupvalue(v, i)
+        if not name then break end
+        push(value)
+      end
+    end
+  end
+  return classes
+end
+
+local function is_callable(v)
+  return type(v) == "function"
+end
+
+-- { functions = { ["lwt.stream.map"] = f }, values = { ["lwt.EOF"] = v },
+--   methods = { { class = "lwt.stream", name = "map", f = f } }, failed = { "message" } }
+function M.find(modules)
+  local found = { functions = {}, values = {}, methods = {}, failed = {} }
+  local names = {}
+  for name, module in pairs(modules) do
+    if not module.internal then names[#names + 1] = name end
+  end
+  table.sort(names)
+
+  local roots, is_module = {}, {}
+  for _, name in ipairs(names) do
+    local ok, module = pcall(require, name)
+    if ok then
+      roots[#roots + 1] = module
+      if type(module) == "table" then is_module[module] = true end
+    else
+      found.failed[#found.failed + 1] = tostring(module)
+    end
+  end
+
+  local function export(prefix, t, depth)
+    for key, value in pairs(t) do
+      if type(key) == "string" and not key:match("^_") then
+        local full = prefix .. "." .. key
+        if is_callable(value) then
+          found.functions[full] = value
+        elseif type(value) == "table" and not getmetatable(value) and not is_module[value]
+          and depth < 3 then
+          found.values[full] = value
+          export(full, value, depth + 1)
+        else
+          found.values[full] = value
+        end
+      end
+    end
+  end
+  for _, name in ipairs(names) do
+    local module = package.loaded[name]
+    if type(module) == "table" then export(name, module, 1) end
+    if type(module) == "function" then found.functions[name] = module end
+  end
+
+  local listed = {}
+  for _, mt in ipairs(walk(roots)) do
+    local index = rawget(mt, "__index")
+    if type(index) == "table" then
+      for key, f in pairs(index) do
+        local id = mt.__name .. "." .. tostring(key)
+        if type(key) == "string" and not key:match("^_") and is_callable(f) and not listed[id] then
+          listed[id] = true
+          found.methods[#found.methods + 1] = { class = mt.__name, name = key, f = f }
+        end
+      end
+    end
+  end
+  table.sort(found.methods, function(a, b)
+    if a.class ~= b.class then return a.class < b.class end
+    return a.name < b.name
+  end)
+  return found
+end
+
+-- Compares what is public with what has an entry: a list of complaints.
+function M.compare(source)
+  local found = M.find(source.modules)
+  local complaints, documented, named = {}, {}, {}
+  for _, message in ipairs(found.failed) do complaints[#complaints + 1] = message end
+
+  -- By name, and by identity: one function may be exported in several places.
+  for key, entry in pairs(source.by_name) do
+    named[key:lower()] = true
+    local f = found.functions[key]
+    if f then documented[f] = key end
+    entry.there = f ~= nil or found.values[key] ~= nil
+  end
+  for key, f in pairs(found.functions) do
+    if not source.by_name[key] and not documented[f] then
+      complaints[#complaints + 1] = key .. ": a public function without an entry"
+    end
+  end
+
+  -- A method read of class "lwt.file" is documented as file.read, in whichever module.
+  local by_class = {}
+  for _, entry in ipairs(source.entries) do
+    local full = (entry.module .. "." .. entry.name):lower()
+    local owner, name = full:match("([^.:]+)[.:]([^.:]+)$")
+    by_class[owner .. "." .. name] = by_class[owner .. "." .. name] or {}
+    table.insert(by_class[owner .. "." .. name], entry)
+  end
+  for _, method in ipairs(found.methods) do
+    local short = method.class:match("[^.]+$"):lower() .. "." .. method.name:lower()
+    local entries = by_class[short]
+    if entries then
+      for _, entry in ipairs(entries) do entry.there = true end
+    elseif not documented[method.f] and not named[method.class:lower() .. "." .. method.name] then
+      complaints[#complaints + 1] = ("%s:%s: a method without an entry")
+        :format(method.class, method.name)
+    end
+  end
+  for key, entry in pairs(source.by_name) do
+    if not entry.there then
+      complaints[#complaints + 1] = ("%s:%d: %s: an entry for something that does not exist")
+        :format(entry.file, entry.line, key)
+    end
+  end
+  table.sort(complaints)
+  return complaints
+end
+
+return M

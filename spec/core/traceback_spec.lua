@@ -1,0 +1,148 @@
+local lwt = require "lwt"
+local core = require "spec.support.core"
+local async = core.async
+
+local function in_order(text, ...)
+  local from = 1
+  for _, part in ipairs { ... } do
+    local _, to = text:find(part, from, true)
+    if not to then error(("no %q (in this order) in:\n%s"):format(part, text), 2) end
+    from = to
+  end
+end
+
+describe("traceback", function()
+  it("of a task's error tells where it was raised, and through which awaits it "
+    .. "came", async(function()
+    local function thrower()
+      lwt.yield()
+      error { "a table" }
+    end
+    local inner = lwt.spawn(function()
+      lwt.name "inner task"
+      thrower()
+    end)
+    local outer = lwt.spawn(function()
+      lwt.name "outer task"
+      local function waiter() inner:await() return 1 end
+      return waiter() + 1
+    end)
+    local ok, err = pcall(lwt.await, outer)
+    assert.is_false(ok)
+    local text = lwt.traceback(outer)
+    in_order(text, "thrower", "inner task", "waiter", "outer task")
+    in_order(lwt.traceback(err), "thrower")
+  end))
+
+  it("of an error that was raised in a callback tells the frames of the callback", function()
+    local function culprit() error { "a table" } end
+    local p = lwt.fulfilled():bind(function()
+      culprit()
+      return 1
+    end)
+    local _, err = p:state()
+    assert.truthy(lwt.traceback(p):find("culprit", 1, true))
+    assert.truthy(lwt.traceback(err):find("culprit", 1, true))
+  end)
+
+  it("starts with the error as text", function()
+    local p = lwt.spawn(error, "the message", 0)
+    assert.truthy(lwt.traceback(p):find("the message", 1, true))
+    p:state()
+  end)
+
+  it("of an error it knows nothing about, or of any value, is still text", function()
+    for _, x in ipairs { "text", {}, 1, true } do
+      assert.equal("string", type(lwt.traceback(x)))
+    end
+    assert.equal("string", type(lwt.traceback(lwt.fulfilled())))
+  end)
+
+  it("of a finalizer's failure keeps the first error reachable", async(function()
+    local first = { "the first" }
+    local p = lwt.rejected(first):finalize(function() error("the finalizer's", 0) end)
+    local _, err = p:state()
+    assert.equal("the finalizer's", err)
+    in_order(lwt.traceback(p), "the finalizer's")
+    assert.truthy(lwt.traceback(p):find(tostring(first), 1, true)
+      or lwt.traceback(p):find("first", 1, true), lwt.traceback(p))
+  end))
+
+  it("is printed by an error that leaves a run and nobody caught", function()
+    local out, status = core.child [[
+      local lwt = require "lwt"
+      local ok, err = xpcall(lwt.run, function(e) return lwt.traceback(e) end, function()
+        local function deep() lwt.yield() error("oops", 0) end
+        lwt.spawn(deep):await()
+      end)
+      print(err)
+    ]]
+    assert.equal(0, status)
+    in_order(out, "oops", "script.lua")
+  end)
+end)
+
+describe("tasks", function()
+  it("lists every live task with its name, state, what it waits on and where", async(function()
+    local gate, r = lwt.wait()
+    local waiting = lwt.spawn(function()
+      lwt.name "a waiting task"
+      gate:await()
+    end)
+    local found
+    for _, entry in ipairs(lwt.tasks()) do
+      if entry.name == "a waiting task" then found = entry end
+    end
+    assert.is_not_nil(found)
+    assert.equal("waiting", found.state)
+    assert.truthy(tostring(found.where):find "traceback_spec.lua:%d+")
+    assert.equal("number", type(found.since))
+    assert.is_not_nil(found.waiting_on)
+    r:wakeup()
+    waiting:await()
+    for _, entry in ipairs(lwt.tasks()) do assert.not_equal("a waiting task", entry.name) end
+  end))
+
+  it("names the running one, and lists it as running", async(function()
+    lwt.name "the running task"
+    local found
+    for _, entry in ipairs(lwt.tasks()) do
+      if entry.name == "the running task" then found = entry end
+    end
+    assert.equal("running", found and found.state)
+  end))
+end)
+
+describe("stall", function()
+  it("calls its function with a traceback when a turn of a task runs longer", async(function()
+    local told
+    lwt.stall(0.01, function(trace) told = trace end)
+    local function slow()
+      local began = os.clock()
+      while os.clock() - began < 0.05 do end -- luacheck: ignore
+    end
+    lwt.spawn(function()
+      lwt.yield()
+      slow()
+    end):await()
+    lwt.stall(nil)
+    assert.equal("string", type(told))
+  end))
+end)
+
+describe("debug", function()
+  it("remembers where promises and tasks were made, and run ends with a report of what is "
+    .. "open", function()
+    local out, status = core.child [[
+      local lwt = require "lwt"
+      lwt.debug(true)
+      lwt.run(function()
+        lwt.spawn(function() lwt.name "left over" lwt.await((lwt.wait())) end)
+        lwt.yield()
+      end)
+      print "end"
+    ]]
+    assert.equal(0, status)
+    in_order(out, "left over", "script.lua:4")
+  end)
+end)

@@ -1,0 +1,105 @@
+-- Every code block of the README and of doc/ is run as a reader would, and the reference is what
+-- the sources say.
+
+local shell = require "spec.support.shell"
+
+local BLOCK = shell.here .. "/spec/support/block.lua"
+
+-- { { line =, info =, text = } } of the ```lua blocks in a Markdown text.
+local function blocks_of(text)
+  local out, block, number = {}, nil, 0
+  for line in (text .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    if block then
+      if line:match("^%s*```%s*$") then
+        block.text = table.concat(block.lines, "\n") .. "\n"
+        out[#out + 1] = block
+        block = nil
+      else
+        block.lines[#block.lines + 1] = line
+      end
+    else
+      local info = line:match("^%s*```%s*(.*)$")
+      if info then block = { line = number + 1, info = info:gsub("%s+$", ""), lines = {} } end
+    end
+  end
+  assert(not block, "a code block is not closed")
+  return out
+end
+
+local function run_block(block, page)
+  local dir = shell.temp_dir()
+  local path = shell.write(os.tmpname(), block.text)
+  local result = shell.run(("cd '%s' && timeout 30 %s '%s' '%s' '%s'"):format(
+    dir, shell.lua, BLOCK, path, page))
+  os.remove(path)
+  shell.remove_dir(dir)
+  return result.code == 0, (result.err:gsub("block:(%d+):", function(n)
+    return ("line %d of the page:"):format(block.line + n - 1)
+  end))
+end
+
+local function pages()
+  local out = {}
+  local found = shell.run("ls README.md; find doc -name '*.md' | LC_ALL=C sort").out
+  for path in found:gmatch("[^\n]+") do out[#out + 1] = path end
+  return out
+end
+
+describe("the documentation", function()
+  for _, path in ipairs(pages()) do
+    local page = path:match("^doc/reference/(lwt[%w_.]*)%.md$") or ""
+    for _, block in ipairs(blocks_of(shell.read(path))) do
+      if block.info == "lua" then
+        it(("holds at %s:%d"):format(path, block.line), function()
+          local ok, text = run_block(block, page)
+          assert(ok, text)
+        end)
+      end
+    end
+  end
+
+  it("opts out of nothing but by the words `lua norun`", function()
+    for _, path in ipairs(pages()) do
+      for _, block in ipairs(blocks_of(shell.read(path))) do
+        local word, rest = block.info:match("^(%S*)%s*(.*)$")
+        if word == "lua" and rest ~= "" then assert.equal("norun", rest, path .. ":" .. block.line) end
+      end
+    end
+  end)
+end)
+
+describe("the runner of code blocks", function()
+  local function verdict(text, page)
+    return run_block({ text = text, line = 1 }, page or "")
+  end
+
+  it("accepts what is true", function()
+    local ok, text = verdict("print(1, 'a')   --> 1 a\nprint(await(lwt.fulfilled(2)))  --> 2\n")
+    assert(ok, text)
+  end)
+
+  it("refuses a wrong value, a line that prints nothing, and an error, naming the line", function()
+    local ok, text = verdict("\nprint(1)   --> 2\n")
+    assert.falsy(ok)
+    assert.truthy(text:find("line 2 of the page: printed: 1", 1, true), text)
+    ok, text = verdict("if false then print(1) end --> 1\n")
+    assert.falsy(ok)
+    assert.truthy(text:find("nothing was printed", 1, true), text)
+    ok, text = verdict("local x = 1\nerror('no')\n")
+    assert.falsy(ok)
+    assert.truthy(text:find("line 2 of the page: no", 1, true), text)
+  end)
+
+  it("runs a block that calls lwt.run as a plain chunk", function()
+    local ok, text = verdict("print(lwt.run(function() return 3 end))  --> 3\n")
+    assert(ok, text)
+  end)
+end)
+
+describe("the reference", function()
+  it("is what the sources say, whole, and about nothing that does not exist", function()
+    local result = shell.run(shell.lua .. " scripts/docs.lua --check")
+    assert(result.code == 0, result.err)
+  end)
+end)

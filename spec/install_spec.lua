@@ -1,0 +1,53 @@
+-- make install, uninstall and dist, in throw-away folders.
+
+local shell = require "spec.support.shell"
+
+-- A make of its own, with nothing of the make and the sanitizer that this may run under.
+local MAKE = "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u LD_PRELOAD -u LWT_BUILD make -s BUILD=build "
+
+describe("make install", function()
+  local dir, install
+  setup(function()
+    dir = shell.temp_dir()
+    install = shell.run(MAKE .. ("install DESTDIR='%s' PREFIX=/opt/lwt"):format(dir))
+  end)
+  teardown(function() shell.remove_dir(dir) end)
+
+  it("gives a tree from which `lwt` works, with nothing in the environment", function()
+    assert.equal(0, install.code, install.err)
+    local r = shell.run(([[cd '%s' && env -u LUA_PATH -u LUA_CPATH -u LWT_BUILD -u LD_PRELOAD \
+      %s opt/lwt/bin/lwt '%s/scripts/smoke.lua']]):format(dir, shell.lua, shell.here))
+    assert.equal("smoke: ok\n", r.out, r.err)
+  end)
+
+  it("ships the header and the definitions for editors", function()
+    for installed, source in pairs {
+      ["include/lwt.h"] = "src/lwt.h",
+      ["share/lwt/types/lwt.lua"] = "types/lwt.lua",
+    } do
+      assert.equal(shell.read(source), shell.read(dir .. "/opt/lwt/" .. installed))
+    end
+  end)
+
+  it("is taken back by make uninstall, without a file left", function()
+    local r = shell.run(MAKE .. ("uninstall DESTDIR='%s' PREFIX=/opt/lwt"):format(dir))
+    assert.equal(0, r.code, r.err)
+    assert.equal("", shell.run(("find '%s' -type f"):format(dir)).out)
+  end)
+end)
+
+describe("make dist", function()
+  it("gives the same archive twice, with the header as a file of its own", function()
+    local dir = shell.temp_dir()
+    for i = 1, 2 do
+      local r = shell.run(("scripts/dist.sh 9.9.9 '%s/%d'"):format(dir, i))
+      assert.equal(0, r.code, r.err)
+    end
+    local same = shell.run(("cmp '%s/1/lwt-9.9.9.tar.gz' '%s/2/lwt-9.9.9.tar.gz'"):format(dir, dir))
+    local list = shell.run(("tar -tvzf '%s/1/lwt-9.9.9.tar.gz'"):format(dir)).out
+    shell.remove_dir(dir)
+    assert.equal(0, same.code, same.out)
+    assert.truthy(list:match("%-r[^\n]* lwt%-9%.9%.9/include/lwt%.h\n"), list)
+    assert.truthy(list:find("lwt-9.9.9/Makefile", 1, true), list)
+  end)
+end)

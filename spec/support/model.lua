@@ -1,0 +1,719 @@
+-- A model of the promise semantics in plain Lua: small, slow, and written to be read.
+-- It shares nothing with the library. spec/core/model_spec.lua runs random programs on
+-- both and compares what they do.
+--
+-- A promise is a table:
+--   state      "pending", "fulfilled", "rejected", or "proxy" (then `to` is another)
+--   values     fulfilled: table.pack of the values; rejected: { error }
+--   regular    callbacks to run when it is resolved, in order; each is a table with a
+--              function `run(p)`
+--   on_cancel  those to run before the regular ones when it is rejected with Canceled
+--   stamp      counts resolutions: who was resolved first
+--   how        how it is cancelled: "none", "self", "dependency" (`dependency`),
+--              "several" (`several`, a list), "both" (itself and `dependency`), "task"
+--              (through what `task` awaits)
+--
+-- `model.new()` gives a fresh implementation: a table of functions named as in lwt.
+local MAX_NEST = 16
+
+local M = {}
+
+function M.new()
+  local lwt = { Canceled = setmetatable({}, { __tostring = function() return "canceled" end }) }
+  local Promise = { __index = lwt }
+  local Resolver = { __index = lwt }
+
+  local nest = 0 -- how many resolutions run callbacks, one inside another
+  local immediate = 0 -- how many callbacks on resolved promises run inside one another
+  local callbacks = 0 -- how many callbacks run, in the task at hand or outside of tasks
+  local tasks = 0 -- how many tasks run, one inside another
+  local current -- the task that runs
+  local deferred = {} -- functions whose turn comes when the outermost resolution is done
+  local ready, paused = {}, {} -- functions for this turn and the next one
+  local storage = {} -- key -> value; never changed in place
+  local stamp = 0 -- how many promises were resolved
+  local hook
+
+  -- ---- Promises -----------------------------------------------------------------
+
+  local function new(how)
+    return setmetatable(
+      { state = "pending", regular = {}, on_cancel = {}, how = how or "none" }, Promise)
+  end
+
+  local function find(p)
+    while p.state == "proxy" do p = p.to end
+    return p
+  end
+
+  local function is_promise(x) return getmetatable(x) == Promise end
+
+  local function is_canceled(p)
+    return p.state == "rejected" and rawequal(p.values[1], lwt.Canceled)
+  end
+
+  -- The state changes; returns a function that runs the callbacks in order, or nil.
+  local function settle(p, state, values)
+    assert(p.state == "pending")
+    stamp = stamp + 1
+    p.state, p.values, p.how, p.stamp = state, values, "none", stamp
+    local list = {}
+    if is_canceled(p) then
+      for _, callback in ipairs(p.on_cancel) do list[#list + 1] = callback end
+    end
+    for _, callback in ipairs(p.regular) do list[#list + 1] = callback end
+    p.regular, p.on_cancel = nil, nil
+    return list[1] and function()
+      for _, callback in ipairs(list) do callback.run(p) end
+    end
+  end
+
+  -- Resolves p, if it is still pending, from within a resolution: depth first.
+  local function resolve(p, state, values)
+    p = find(p)
+    if p.state ~= "pending" then return end
+    local run = settle(p, state, values)
+    if run then run() end
+  end
+
+  -- Runs f, which runs callbacks, as a resolution of its own. The outermost one sees
+  -- to what was deferred; one that is nested too deep is deferred itself.
+  local function resolution(f)
+    if nest >= MAX_NEST then
+      deferred[#deferred + 1] = f
+      return
+    end
+    nest = nest + 1
+    f()
+    while nest == 1 and deferred[1] do table.remove(deferred, 1)() end
+    nest = nest - 1
+  end
+
+  -- ---- Calling callbacks ----------------------------------------------------------
+
+  -- Calls f as a plain callback, which may not await: what pcall returns.
+  local function call_back(f, ...)
+    callbacks = callbacks + 1
+    local results = table.pack(pcall(f, ...))
+    callbacks = callbacks - 1
+    return table.unpack(results, 1, results.n)
+  end
+
+  -- f as it is called later: with the storage of now.
+  local function with_storage(f)
+    local captured = storage
+    return function(...)
+      local before = storage
+      storage = captured
+      local results = table.pack(call_back(f, ...))
+      storage = before
+      return table.unpack(results, 1, results.n)
+    end
+  end
+
+  local function report(err) if hook then call_back(hook, err) end end
+
+  local function unpack_values(p) return table.unpack(p.values, 1, p.values.n or 1) end
+
+  -- q, pending, was given r by a callback: they become one, and r stands for q.
+  local function merge(q, r)
+    for _, list in ipairs { "regular", "on_cancel" } do
+      for _, callback in ipairs(r[list]) do table.insert(q[list], callback) end
+    end
+    q.how, q.dependency, q.several, q.task = r.how, r.dependency, r.several, r.task
+    r.state, r.to = "proxy", q
+  end
+
+  -- q gets the outcome of a call: what pcall returned.
+  local function follow(q, follows, ok, ...)
+    q = find(q)
+    if q.state ~= "pending" then return end
+    if not ok then
+      resolve(q, "rejected", { (...) })
+    elseif follows and select("#", ...) == 1 and is_promise((...)) then
+      local r = find((...))
+      if r == q then return end -- its own callback gave it: pending for ever
+      if r.state == "pending" then merge(q, r) else resolve(q, r.state, r.values) end
+    else
+      resolve(q, "fulfilled", table.pack(...))
+    end
+  end
+
+  -- ---- Sequential composition --------------------------------------------------------
+
+  local function copy(q, p) resolve(q, p.state, p.values) end
+
+  -- Which of its two functions an operation calls when p is resolved: 1, 2 or nil.
+  local function when(state) return function(p) return p.state == state and 1 or nil end end
+  local function always() return 1 end
+  local function either(p) return p.state == "fulfilled" and 1 or 2 end
+
+  local chooses = {
+    bind = when "fulfilled", map = when "fulfilled", catch = when "rejected",
+    try_bind = either, finalize = always,
+    on_success = when "fulfilled", on_failure = when "rejected", on_any = either,
+    on_termination = always,
+    on_cancel = function(p) return is_canceled(p) and 1 or nil end,
+  }
+  local without_arguments = { finalize = true, on_termination = true, on_cancel = true }
+  local without_result = {
+    on_success = true, on_failure = true, on_any = true, on_termination = true, on_cancel = true,
+  }
+
+  local function call(name, p, f)
+    if without_arguments[name] then return f() end
+    return f(unpack_values(p))
+  end
+
+  -- The promise, if one is all that was returned.
+  local function returned(ok, ...)
+    if ok and select("#", ...) == 1 and is_promise((...)) then return (...) end
+  end
+
+  -- The function was called for p, with this outcome: what becomes of the result q.
+  local function conclude(name, q, p, ...)
+    local ok, err = ...
+    if without_result[name] then
+      if not ok then report(err) end
+    elseif name ~= "finalize" or not ok then
+      follow(q, name ~= "map", ...)
+    else
+      local r = returned(...) and find(returned(...))
+      q = find(q)
+      if r and r.state == "pending" and q.state == "pending" then
+        q.how, q.dependency = "dependency", r
+        table.insert(r.regular, { run = function(cleaned)
+          copy(q, cleaned.state == "rejected" and cleaned or p)
+        end })
+      else
+        copy(q, r and r.state == "rejected" and r or p)
+      end
+    end
+  end
+
+  local function tell(name, q, p, functions)
+    local chosen = chooses[name](p)
+    if chosen then
+      conclude(name, q, p, call(name, p, functions[chosen]))
+    elseif not without_result[name] then
+      copy(q, p)
+    end
+  end
+
+  -- What immediate calls deferred is seen to when the outermost of them is done.
+  local function immediate_is_over()
+    if immediate == 0 and nest == 0 and deferred[1] then resolution(function() end) end
+  end
+
+  local function call_at_once(f, ...)
+    immediate = immediate + 1
+    local results = table.pack(call_back(f, ...))
+    immediate = immediate - 1
+    return results
+  end
+
+  -- Applies the operation to p: now if p is resolved, else when it is.
+  local function apply(name, p, f, h)
+    local input = p
+    p = find(p)
+    if p.state == "pending" then
+      local q = new "dependency"
+      q.dependency = p
+      local functions = { with_storage(f), h and with_storage(h) }
+      table.insert(name == "on_cancel" and p.on_cancel or p.regular,
+        { run = function(resolved) tell(name, q, resolved, functions) end })
+      return q
+    end
+    local chosen = chooses[name](p)
+    if not chosen then return input end
+    local q = new()
+    if immediate >= MAX_NEST then
+      local functions = { with_storage(f), h and with_storage(h) }
+      deferred[#deferred + 1] = function() tell(name, q, p, functions) end
+      return q
+    end
+    local results = call(name, p, function(...)
+      return call_at_once(chosen == 1 and f or h, ...)
+    end)
+    local r = returned(table.unpack(results, 1, results.n))
+    if name == "finalize" and results[1] and not (r and find(r).state == "pending") then
+      q = r and find(r).state == "rejected" and r or input
+    elseif r and name ~= "map" and name ~= "finalize" then
+      q = r
+    else
+      conclude(name, q, p, table.unpack(results, 1, results.n))
+    end
+    immediate_is_over()
+    return q
+  end
+
+  -- ---- Tasks ---------------------------------------------------------------------------
+  -- A task is a table: its promise, its coroutine, its storage while it does not run,
+  -- `awaited` while it waits, `sheltered` while that cannot be interrupted, `due` when
+  -- Canceled is to be raised at its next await, `interrupted` when at this one.
+
+  local function run_task(t)
+    local before = { current, storage, callbacks }
+    current, storage, callbacks, tasks = t, t.storage, 0, tasks + 1
+    local results = table.pack(coroutine.resume(t.coroutine))
+    t.storage = storage
+    current, storage, callbacks = table.unpack(before, 1, 3)
+    tasks = tasks - 1
+    if coroutine.status(t.coroutine) ~= "dead" then return end
+    local p = find(t.promise)
+    if p.how == "task" then p.how = "none" end
+    local function finish() follow(p, true, table.unpack(results, 2, results.n)) end
+    if p.regular and (p.regular[1] or p.on_cancel[1]) then resolution(finish) else finish() end
+  end
+
+  function lwt.spawn(f, ...)
+    local p, arguments = new "task", table.pack(...)
+    local t = { promise = p, storage = storage }
+    t.coroutine = coroutine.create(function()
+      return pcall(f, table.unpack(arguments, 1, arguments.n))
+    end)
+    p.task = t
+    if tasks >= MAX_NEST then
+      ready[#ready + 1] = function() run_task(t) end
+    else
+      run_task(t)
+    end
+    return p
+  end
+
+  local function in_task()
+    if not current or callbacks > 0 then error("attempt to await outside a task", 0) end
+    return current
+  end
+
+  function lwt.await(p)
+    local t = in_task()
+    if t.due and not p.shelters then
+      t.due = false
+      lwt.cancel(p)
+      error(lwt.Canceled, 0)
+    end
+    if find(p).state == "pending" then
+      t.awaited, t.sheltered = p, p.shelters
+      local callback = { run = function()
+        if t.awaited ~= p then return end
+        t.awaited = nil
+        ready[#ready + 1] = function() run_task(t) end
+      end }
+      table.insert(find(p).regular, callback)
+      coroutine.yield()
+      t.sheltered = nil
+    end
+    if t.interrupted then
+      t.interrupted = false
+      error(lwt.Canceled, 0)
+    end
+    p = find(p)
+    if p.state == "rejected" then error(p.values[1], 0) end
+    return unpack_values(p)
+  end
+
+  function lwt.yield()
+    local t = in_task()
+    if t.due then
+      t.due = false
+      error(lwt.Canceled, 0)
+    end
+    paused[#paused + 1] = function() run_task(t) end
+    coroutine.yield()
+  end
+
+  function lwt.pause()
+    local p = new "self"
+    paused[#paused + 1] = function()
+      if find(p).state ~= "pending" then return end
+      local run = settle(find(p), "fulfilled", { n = 0 })
+      if run then resolution(run) end
+    end
+    return p
+  end
+
+  function lwt.step()
+    for _, f in ipairs(paused) do ready[#ready + 1] = f end
+    paused = {}
+    while ready[1] do table.remove(ready, 1)() end
+  end
+
+  local function promise_or_task(x) return is_promise(x) and x or lwt.spawn(x) end
+
+  for _, name in ipairs { "bind", "map" } do
+    lwt[name] = function(p, f) return apply(name, p, f) end
+  end
+
+  for _, name in ipairs { "catch", "finalize", "try_bind" } do
+    lwt[name] = function(x, f, h) return apply(name, promise_or_task(x), f, h) end
+  end
+
+  for _, name in ipairs { "on_success", "on_failure", "on_termination", "on_any", "on_cancel" } do
+    lwt[name] = function(p, f, h) apply(name, p, f, h) end
+  end
+
+  function lwt.dont_wait(f, h) lwt.on_failure(lwt.spawn(f), h) end
+
+  function lwt.async(f, ...) lwt.on_failure(lwt.spawn(f, ...), report) end
+
+  function lwt.ignore_result(p)
+    p = find(p)
+    if p.state == "rejected" then error(p.values[1], 0) end
+    lwt.on_failure(p, report)
+  end
+
+  function lwt.async_exception_hook(f) hook = f end
+
+  -- ---- Making and waking ---------------------------------------------------------------
+
+  lwt.is_promise = is_promise
+
+  function lwt.fulfilled(...)
+    local p = new()
+    settle(p, "fulfilled", table.pack(...))
+    return p
+  end
+
+  function lwt.rejected(err)
+    local p = new()
+    settle(p, "rejected", { err })
+    return p
+  end
+
+  local function pair(how)
+    local p = new(how)
+    return p, setmetatable({ promise = p }, Resolver)
+  end
+
+  function lwt.wait() return pair "none" end
+
+  function lwt.task() return pair "self" end
+
+  function lwt.wrap(f, ...)
+    local results = call_at_once(f, ...)
+    local p = returned(table.unpack(results, 1, results.n))
+    if not p then
+      p = new()
+      follow(p, false, table.unpack(results, 1, results.n))
+    end
+    immediate_is_over()
+    return p
+  end
+
+  local function wake(r, later, state, values)
+    local p = find(r.promise)
+    if p.state ~= "pending" then
+      if not is_canceled(p) then error("promise is already resolved", 0) end
+      return
+    end
+    local run = settle(p, state, values)
+    if not run then return end
+    if later and nest > 0 then deferred[#deferred + 1] = run else resolution(run) end
+  end
+
+  function lwt.wakeup(r, ...) wake(r, false, "fulfilled", table.pack(...)) end
+  function lwt.wakeup_exn(r, err) wake(r, false, "rejected", { err }) end
+  function lwt.wakeup_later(r, ...) wake(r, true, "fulfilled", table.pack(...)) end
+  function lwt.wakeup_later_exn(r, err) wake(r, true, "rejected", { err }) end
+
+  function lwt.state(p)
+    p = find(p)
+    if p.state == "pending" then return "pending" end
+    return p.state, unpack_values(p)
+  end
+
+  function lwt.is_pending(p) return find(p).state == "pending" end
+
+  -- ---- Cancelling ----------------------------------------------------------------------
+
+  -- The walk: appends to `actions` what is to be done about everything cancelable that p
+  -- depends on, in the order of finding; returns whether there is anything. `seen` says
+  -- what it returned for those that were visited before.
+  local function walk(p, seen, actions)
+    p = find(p)
+    if p.state ~= "pending" then return false end
+    if seen[p] ~= nil then return seen[p] end
+    local how, found = p.how, false
+    seen[p] = how == "self" or how == "both" or how == "task"
+    if how == "self" or how == "both" then
+      actions[#actions + 1] = { "reject", p }
+      found = true
+    end
+    if how == "dependency" or how == "both" then
+      found = walk(p.dependency, seen, actions) or found
+    elseif how == "several" then
+      for _, q in ipairs(p.several) do found = walk(q, seen, actions) or found end
+    elseif how == "task" then
+      found = true
+      local t = p.task
+      if t.awaited and not t.sheltered and find(t.awaited).state == "pending" then
+        if not walk(t.awaited, seen, actions) then actions[#actions + 1] = { "interrupt", t } end
+      else
+        t.due = true
+      end
+    end
+    seen[p] = found
+    return found
+  end
+
+  -- Does what the walk found; returns functions that run callbacks, the last found first.
+  local function perform(actions)
+    local owed = {}
+    for _, action in ipairs(actions) do
+      local what, x = table.unpack(action)
+      if what == "reject" then
+        if x.state == "pending" then
+          local run = settle(x, "rejected", { lwt.Canceled })
+          if run then table.insert(owed, 1, run) end
+        end
+      else
+        x.awaited, x.interrupted = nil, true
+        ready[#ready + 1] = function() run_task(x) end
+      end
+    end
+    return owed
+  end
+
+  local function run_all(owed)
+    for _, run in ipairs(owed) do run() end
+  end
+
+  function lwt.cancel(p)
+    local actions = {}
+    walk(p, {}, actions)
+    local owed = perform(actions)
+    if not owed[1] then return end
+    if nest >= MAX_NEST then
+      for _, run in ipairs(owed) do deferred[#deferred + 1] = run end
+    else
+      resolution(function() run_all(owed) end)
+    end
+  end
+
+  -- Cancels each of the list, one after another, inside a resolution.
+  local function cancel_each(list)
+    for _, p in ipairs(list) do
+      local actions = {}
+      walk(p, {}, actions)
+      run_all(perform(actions))
+    end
+  end
+
+  -- A promise that follows p and is cancelled in its own way.
+  local function following(p, how)
+    if find(p).state ~= "pending" then return p end
+    local q = new(how)
+    q.dependency = p
+    table.insert(find(p).regular, { run = function(resolved) copy(q, resolved) end })
+    return q
+  end
+
+  function lwt.protected(p) return following(p, "self") end
+  function lwt.no_cancel(p)
+    local q = following(p, "none")
+    if q ~= p then q.shelters = true end
+    return q
+  end
+  function lwt.wrap_in_cancelable(p) return following(p, "both") end
+
+  -- ---- Several at once --------------------------------------------------------------------
+
+  local function first_value(p) return find(p).values[1] end
+
+  -- Waits for all of the list; then `outcome()` gives state and values, unless one was
+  -- rejected and `stops` says that this decides.
+  local function wait_for_all(list, stops, outcome)
+    local q = new "several"
+    q.several = list
+    local left, failure = 1, nil
+    local function one_less()
+      left = left - 1
+      if left > 0 then return end
+      if failure then copy(q, failure) else resolve(q, outcome()) end
+    end
+    for _, p in ipairs(list) do
+      p = find(p)
+      if p.state == "pending" then
+        left = left + 1
+        table.insert(p.regular, { run = function(resolved)
+          if stops and resolved.state == "rejected" then failure = failure or resolved end
+          one_less()
+        end })
+      elseif stops and p.state == "rejected" then
+        failure = failure or p
+      end
+    end
+    one_less()
+    return q
+  end
+
+  local function copy_of(list) return { table.unpack(list) } end
+
+  function lwt.join(list)
+    return wait_for_all(copy_of(list), true, function() return "fulfilled", { n = 0 } end)
+  end
+
+  function lwt.all(list)
+    list = copy_of(list)
+    return wait_for_all(list, true, function()
+      local t = { n = #list }
+      for i, p in ipairs(list) do t[i] = first_value(p) end
+      return "fulfilled", { t, n = 1 }
+    end)
+  end
+
+  function lwt.both(p, q)
+    return wait_for_all({ p, q }, true, function()
+      return "fulfilled", { first_value(p), first_value(q), n = 2 }
+    end)
+  end
+
+  function lwt.settled(list)
+    list = copy_of(list)
+    return wait_for_all(list, false, function()
+      local t = { n = #list }
+      for i, p in ipairs(list) do
+        local ok = find(p).state == "fulfilled"
+        t[i] = { state = find(p).state, [ok and "value" or "error"] = first_value(p) }
+      end
+      return "fulfilled", { t, n = 1 }
+    end)
+  end
+
+  -- The first in the list in this state.
+  local function first(list, state)
+    for _, p in ipairs(list) do
+      if find(p).state == state then return p end
+    end
+  end
+
+  function lwt.any(list)
+    list = copy_of(list)
+    local q = new "several"
+    q.several = list
+    local left = 0
+    local function one_rejected()
+      left = left - 1
+      if left > 0 then return end
+      local errors = { n = #list }
+      for i, p in ipairs(list) do errors[i] = first_value(p) end
+      resolve(q, "rejected", { errors })
+    end
+    for _, p in ipairs(list) do
+      if find(p).state == "pending" then
+        left = left + 1
+        table.insert(find(p).regular, { run = function(resolved)
+          if resolved.state == "fulfilled" then copy(q, resolved) else one_rejected() end
+        end })
+      end
+    end
+    local winner = first(list, "fulfilled")
+    if winner then
+      copy(q, find(winner))
+    elseif left == 0 then
+      one_rejected()
+    end
+    return q
+  end
+
+  -- A promise that is decided by the first of the list to be resolved, which is the
+  -- first to change its state, not the first whose callbacks run: `outcome(winner)` gives
+  -- its state and values.
+  local function first_to_resolve(list, cancels, outcome)
+    local q, done = new "several", false
+    q.several = list
+    local function told()
+      if done then return end
+      done = true
+      local winner
+      for _, p in ipairs(list) do
+        p = find(p)
+        if p.stamp and (not winner or p.stamp < winner.stamp) then winner = p end
+      end
+      local state, values = outcome(winner)
+      if cancels then cancel_each(list) end
+      resolve(q, state, values)
+    end
+    for _, p in ipairs(list) do table.insert(find(p).regular, { run = told }) end
+    return q
+  end
+
+  local function one_of(list, cancels)
+    list = copy_of(list)
+    local winner = first(list, "rejected") or first(list, "fulfilled")
+    if winner then
+      if cancels then resolution(function() cancel_each(list) end) end
+      return winner
+    end
+    return first_to_resolve(list, cancels, function(p) return p.state, p.values end)
+  end
+
+  function lwt.choose(list) return one_of(list, false) end
+  function lwt.pick(list) return one_of(list, true) end
+
+  -- The first values of those for which chosen(p) holds, and with `split` the others.
+  local function gather(list, split, chosen)
+    local values, rest = { n = 0 }, { n = 0 }
+    for _, p in ipairs(list) do
+      if chosen(find(p)) then
+        values.n = values.n + 1
+        values[values.n] = first_value(p)
+      else
+        rest.n = rest.n + 1
+        rest[rest.n] = p
+      end
+    end
+    if split then return "fulfilled", { values, rest, n = 2 } end
+    return "fulfilled", { values, n = 1 }
+  end
+
+  local function some_of(list, cancels, split)
+    list = copy_of(list)
+    if first(list, "rejected") or first(list, "fulfilled") then
+      local failed = first(list, "rejected")
+      local state, values = gather(list, split, function(p) return p.state == "fulfilled" end)
+      if cancels then resolution(function() cancel_each(list) end) end
+      if failed then return failed end
+      local q = new()
+      settle(q, state, values)
+      return q
+    end
+    return first_to_resolve(list, cancels, function(winner)
+      if winner.state == "rejected" then return "rejected", winner.values end
+      return gather(list, split, function(p) return p == winner end)
+    end)
+  end
+
+  function lwt.nchoose(list) return some_of(list, false, false) end
+  function lwt.npick(list) return some_of(list, true, false) end
+  function lwt.nchoose_split(list) return some_of(list, false, true) end
+
+  -- ---- Storage ------------------------------------------------------------------------------
+
+  function lwt.new_key() return {} end
+
+  function lwt.get(key) return storage[key] end
+
+  local function with(key, value)
+    local t = {}
+    for k, v in pairs(storage) do t[k] = v end
+    t[key] = value
+    return t
+  end
+
+  function lwt.set(key, value) storage = with(key, value) end
+
+  function lwt.with_value(key, value, f, ...)
+    local before = storage
+    storage = with(key, value)
+    local results = table.pack(pcall(f, ...))
+    storage = before
+    if not results[1] then error(results[2], 0) end
+    return table.unpack(results, 2, results.n)
+  end
+
+  return lwt
+end
+
+return M

@@ -1,0 +1,175 @@
+/* oom.c: what happens when memory runs out.
+**
+** A program of its own: it embeds Lua and the core, with an allocator that refuses the
+** n-th request. For every section of a script, and for n = 1, 2, … until the section
+** gets by with fewer requests, it makes a Lua state, runs the section, and looks at what
+** came of it: the same text as without a refusal, or something that speaks of memory.
+** Then the state must still work, and give back every byte when it is closed.
+**
+**   oom SCRIPT [STRIDE [SECTION [N]]]    every STRIDE-th n; one section; one n
+**
+** Lua asks a second time after a refusal (it collects garbage first), so two requests
+** in a row are refused, or, in the second mode, all from the n-th on. The core's own
+** malloc and realloc are counted too: it is compiled with these names in their place.
+** Meant to be built with the address sanitizer. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int luaopen_lwt_core(lua_State *L);
+void *oom_malloc(size_t size);
+void *oom_calloc(size_t count, size_t size);
+void *oom_realloc(void *ptr, size_t size);
+
+static int armed, persistent;
+static long requests, limit;
+static size_t in_use;
+
+static int refuses(void) {
+  if (!armed) return 0;
+  requests++;
+  return requests == limit || requests == limit + 1 || (persistent && requests > limit);
+}
+
+static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
+  void *fresh;
+  (void)ud;
+  if (ptr == NULL) osize = 0;
+  if (nsize == 0) {
+    in_use -= osize;
+    free(ptr);
+    return NULL;
+  }
+  if (nsize > osize && refuses()) return NULL;
+  fresh = realloc(ptr, nsize);
+  if (fresh != NULL) in_use += nsize - osize;
+  return fresh;
+}
+
+/* What the core calls; see the Makefile rule or the spec that builds this. */
+void *oom_malloc(size_t size) { return refuses() ? NULL : malloc(size); }
+void *oom_calloc(size_t count, size_t size) { return refuses() ? NULL : calloc(count, size); }
+void *oom_realloc(void *ptr, size_t size) { return refuses() ? NULL : realloc(ptr, size); }
+
+static void die(const char *what, const char *text) {
+  fprintf(stderr, "oom: %s: %s\n", what, text);
+  exit(2);
+}
+
+/* A state with the libraries, the core at hand, and the script's table on the stack. */
+static lua_State *open_state(const char *script) {
+  lua_State *L = lua_newstate(allocate, NULL);
+  if (L == NULL) die("lua_newstate", "failed");
+  luaL_openlibs(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_lwt_core);
+  lua_setfield(L, -2, "lwt.core");
+  lua_pop(L, 1);
+  if (luaL_dofile(L, script) != LUA_OK) die(script, lua_tostring(L, -1));
+  return L;
+}
+
+/* Calls field `name` of the table on top, or of its `sections`. Leaves the text. */
+static int call(lua_State *L, const char *name, int section) {
+  int status;
+  if (section > 0) {
+    lua_getfield(L, -1, "sections");
+    lua_rawgeti(L, -1, section);
+    lua_getfield(L, -1, "run");
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  } else {
+    lua_getfield(L, -1, name);
+  }
+  armed = section > 0;
+  requests = 0;
+  status = lua_pcall(L, 0, 1, 0);
+  armed = 0;
+  return status;
+}
+
+static const char *text_of(lua_State *L) {
+  return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no text)";
+}
+
+static char expected[65536];
+static long failures;
+
+static void fail(const char *name, long n, const char *what, const char *text) {
+  failures++;
+  printf("section %s, request %ld refused%s: %s: %s\n", name, n,
+         persistent ? " and all after it" : "", what, text);
+  fflush(stdout);
+}
+
+/* Runs a section with the n-th request refused. Returns whether that was too late. */
+static int attempt(const char *script, const char *name, int section, long n) {
+  lua_State *L;
+  int over;
+  size_t before = in_use;
+  if (getenv("OOM_VERBOSE")) fprintf(stderr, "%s %ld %d\n", name, n, persistent);
+  L = open_state(script);
+  if (call(L, "setup", 0) != LUA_OK) die("setup", text_of(L));
+  lua_pop(L, 1);
+  limit = n;
+  if (call(L, NULL, section) == LUA_OK) {
+    if (strcmp(text_of(L), expected) != 0 && strstr(text_of(L), "memory") == NULL)
+      fail(name, n, "wrong result", text_of(L));
+  } else if (strstr(text_of(L), "memory") == NULL) {
+    fail(name, n, "another error", text_of(L));
+  }
+  over = requests < n;
+  lua_pop(L, 1);
+  if (call(L, "check", 0) != LUA_OK) fail(name, n, "broken afterwards", text_of(L));
+  lua_close(L);
+  if (in_use != before) fail(name, n, "bytes were not given back", "");
+  in_use = before;
+  return over;
+}
+
+static void run_section(const char *script, int section, long stride, long only) {
+  lua_State *L = open_state(script);
+  char name[64];
+  long n = only;
+  lua_getfield(L, -1, "sections");
+  lua_rawgeti(L, -1, section);
+  lua_getfield(L, -1, "name");
+  snprintf(name, sizeof name, "%s", lua_tostring(L, -1));
+  lua_pop(L, 3);
+  limit = 0;
+  persistent = 0;
+  if (call(L, "setup", 0) != LUA_OK) die("setup", text_of(L));
+  lua_pop(L, 1);
+  if (call(L, NULL, section) != LUA_OK) die(name, text_of(L));
+  if (strlen(text_of(L)) >= sizeof expected) die(name, "too much text");
+  strcpy(expected, text_of(L));
+  lua_close(L);
+  for (persistent = 0; persistent < 2; persistent++) {
+    if (only) {
+      attempt(script, name, section, only);
+      continue;
+    }
+    for (n = 1 + section % stride; !attempt(script, name, section, n); n += stride) continue;
+  }
+  printf("section %s: %ld requests\n", name, n);
+}
+
+int main(int argc, char **argv) {
+  long stride = argc > 2 ? atol(argv[2]) : 1, only = argc > 4 ? atol(argv[4]) : 0;
+  int section = argc > 3 ? atoi(argv[3]) : 0, count;
+  lua_State *L;
+  if (argc < 2) die("usage", "oom SCRIPT [STRIDE [SECTION [N]]]");
+  L = open_state(argv[1]);
+  lua_getfield(L, -1, "sections");
+  count = (int)lua_rawlen(L, -1);
+  lua_close(L);
+  if (section)
+    run_section(argv[1], section, stride, only);
+  else
+    for (section = 1; section <= count; section++) run_section(argv[1], section, stride, 0);
+  printf("%ld failures\n", failures);
+  return failures != 0;
+}

@@ -1,0 +1,91 @@
+-- How busted tells what happened: a line for each file as it ends, each failure in full at once
+-- (a run that hangs or dies later has said it already), and the totals as the last line:
+-- "N passed, N failed".
+
+local busted = require "busted"
+local base = require "busted.outputHandlers.base"
+
+local write = function(...)
+  io.stdout:write(...)
+  io.stdout:flush()
+end
+
+return function(options)
+  local handler = base()
+  local passed, failed, skipped = 0, 0, 0
+  local in_file -- the file that is running: { passed, failed, start }
+
+  local function describe(formatted)
+    local trace = formatted.element.trace or formatted.trace or {}
+    local message = formatted.message
+    if message == nil then
+      message = "an error without a value"
+    elseif type(message) ~= "string" then
+      message = require("pl.pretty").write(message)
+    end
+    write("\n", formatted.isError and "ERROR " or "FAILED ", formatted.name, "\n")
+    if trace.short_src then write("  ", trace.short_src, ":", tostring(trace.currentline), "\n") end
+    write("  ", (message:gsub("\n", "\n  ")), "\n")
+    if (formatted.isError or options.verbose) and formatted.trace and formatted.trace.traceback then
+      write("  ", (formatted.trace.traceback:gsub("^\n", ""):gsub("\n", "\n  ")), "\n")
+    end
+    write("\n")
+  end
+
+  local function count_failure()
+    failed = failed + 1
+    if in_file then in_file.failed = in_file.failed + 1 end
+  end
+
+  function handler.file_start()
+    in_file = { passed = 0, failed = 0, start = os.clock() }
+    return nil, true
+  end
+
+  function handler.file_end(file)
+    if in_file then
+      write(string.format("%-6s %s  %d passed%s\n", in_file.failed == 0 and "ok" or "FAILED",
+        file.name or "?", in_file.passed,
+        in_file.failed > 0 and string.format(", %d failed", in_file.failed) or ""))
+    end
+    in_file = nil
+    return nil, true
+  end
+
+  function handler.test_end(element, _, status)
+    if status == "success" then
+      passed = passed + 1
+      if in_file then in_file.passed = in_file.passed + 1 end
+    elseif status == "pending" then
+      skipped = skipped + 1
+      write("skipped ", handler.getFullName(element), "\n")
+    end
+    return nil, true
+  end
+
+  function handler.failed(element, parent, message, debug)
+    count_failure()
+    describe(handler.format(element, parent, message, debug, false))
+    return nil, true
+  end
+
+  function handler.raised(element, parent, message, debug)
+    count_failure()
+    describe(handler.format(element, parent, message, debug, true))
+    return nil, true
+  end
+
+  function handler.finish()
+    if skipped > 0 then write(string.format("%d skipped\n", skipped)) end
+    write(string.format("%d passed, %d failed\n", passed, failed))
+    return nil, true
+  end
+
+  busted.subscribe({ "file", "start" }, handler.file_start)
+  busted.subscribe({ "file", "end" }, handler.file_end)
+  busted.subscribe({ "test", "end" }, handler.test_end)
+  busted.subscribe({ "failure" }, handler.failed)
+  busted.subscribe({ "error" }, handler.raised)
+  busted.subscribe({ "exit" }, handler.finish)
+  return handler
+end

@@ -1,0 +1,122 @@
+local lwt = require "lwt"
+local net = require "lwt.net"
+local await = lwt.await
+
+local function task(f)
+  return function() lwt.run(f) end
+end
+
+local function failure(p)
+  local ok, err = pcall(await, p)
+  assert.is_false(ok)
+  return err
+end
+
+describe("a Unix-domain socket", function()
+  local path
+
+  before_each(function()
+    path = os.tmpname()
+    os.remove(path)
+  end)
+  after_each(function() os.remove(path) end)
+
+  it("connects, and its file is removed when the listener closes", task(function()
+    local listener = await(net.pipe_listen("unix:" .. path))
+    assert.equal("unix:" .. path, listener:address())
+    local a <close> = await(net.pipe_connect(listener:address()))
+    local b <close> = await(listener:accept())
+    assert.equal("unix:" .. path, a:getpeername())
+    assert.equal("unix:", a:getsockname())
+    await(a:write("hello"))
+    assert.equal("hello", await(b:read()))
+    assert.is_not_nil(io.open("/dev/null")) -- (the process still opens files)
+    listener:close()
+    assert.equal("ENOENT", failure(net.pipe_connect(path)).code)
+  end))
+
+  it("takes a plain path and a table", task(function()
+    local listener <close> = await(net.pipe_listen(path))
+    local a <close> = await(net.pipe_connect({ path = path }))
+    assert.is_truthy(tostring(a):find("^lwt.pipe: "))
+  end))
+
+  it("rejects a path that is too long, with ENAMETOOLONG", task(function()
+    local long = "unix:/tmp/" .. ("x"):rep(200)
+    assert.equal("ENAMETOOLONG", failure(net.pipe_listen(long)).code)
+    local err = failure(net.pipe_connect(long))
+    assert.equal("ENAMETOOLONG", err.code)
+    assert.equal(long, err.address)
+  end))
+
+  it("rejects a path that exists, or nobody listens at", task(function()
+    local listener <close> = await(net.pipe_listen(path))
+    assert.equal("EADDRINUSE", failure(net.pipe_listen(path)).code)
+    assert.equal("ENOENT", failure(net.pipe_connect(path .. ".none")).code)
+    assert.equal("ECONNREFUSED", failure(net.pipe_connect("/dev/null")).code)
+  end))
+
+  it("refuses a path with a zero byte, and an address that is no path", function()
+    assert.has_error(function() net.pipe_connect("/tmp\0x") end,
+      "bad argument #1 to 'pipe_connect' (path of address contains a zero byte)")
+    assert.has_error(function() net.pipe_connect({ host = "h", port = 1 }) end,
+      "bad argument #1 to 'pipe_connect' (path expected)")
+  end)
+end)
+
+describe("socketpair", function()
+  it("gives two connected sockets at once", task(function()
+    local a <close>, b <close> = net.socketpair()
+    local p = b:read()
+    await(a:write("x"))
+    assert.equal("x", await(p))
+    await(a:shutdown())
+    assert.is_nil(await(b:read()))
+    await(b:write("y"))
+    assert.equal("y", await(a:read()))
+  end))
+
+  it("waits with a reader that is slow", task(function()
+    local a <close>, b <close> = net.socketpair()
+    local sent, got = 0, 0
+    local writer = lwt.spawn(function()
+      for _ = 1, 300 do
+        await(a:write(("x"):rep(10000)))
+        sent = sent + 10000
+      end
+      a:close()
+    end)
+    await(lwt.sleep(0.02))
+    assert.is_true(sent < 1000000)
+    while true do
+      local piece = await(b:read())
+      if piece == nil then break end
+      got = got + #piece
+    end
+    assert.equal(3000000, got)
+    await(writer)
+  end))
+end)
+
+describe("a descriptor of somebody else", function()
+  it("becomes a socket", task(function()
+    local a <close>, b = net.socketpair()
+    assert.has_error(function() net.of_fd(-1) end,
+      "bad argument #1 to 'of_fd' (descriptor is out of range)")
+    local ok, err = pcall(net.of_fd, b:fileno()) -- it is ours already
+    assert.is_false(ok)
+    assert.equal("EEXIST", err.code)
+    b:close()
+    assert.is_nil(await(a:read()))
+  end))
+
+  it("is refused when it is a file", function()
+    local f <close> = assert(io.open("/etc/passwd"))
+    local ok, err
+    for fd = 3, 40 do -- Lua does not tell a file's number
+      ok, err = pcall(net.of_fd, fd)
+      if not ok and err.code == "EINVAL" then break end
+    end
+    assert.equal("EINVAL", err.code)
+  end)
+end)

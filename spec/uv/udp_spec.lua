@@ -1,0 +1,143 @@
+local lwt = require "lwt"
+local net = require "lwt.net"
+local await = lwt.await
+
+local function task(f)
+  return function() lwt.run(f) end
+end
+
+local function failure(p)
+  local ok, err = pcall(await, p)
+  assert.is_false(ok)
+  return err
+end
+
+describe("udp", function()
+  it("sends to an address and tells where it came from", task(function()
+    local a <close>, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+    await(a:send("one", b:getsockname()))
+    await(a:send("", b:getsockname()))
+    local data, from = await(b:recv())
+    assert.equal("one", data)
+    assert.equal(a:getsockname(), from)
+    assert.equal("", (await(b:recv())))
+  end))
+
+  it("works over IPv6", task(function()
+    local a <close>, b <close> = net.udp("[::1]:0"), net.udp("[::1]:0")
+    a:send("six", b:getsockname())
+    local data, from = await(b:recv())
+    assert.equal("six", data)
+    assert.equal(a:getsockname(), from)
+  end))
+
+  it("serves several receivers in their order, and keeps what is unasked", task(function()
+    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local p, q = b:recv(), b:recv()
+    for i = 1, 4 do await(a:send(tostring(i), b:getsockname())) end
+    assert.equal("1", (await(p)))
+    assert.equal("2", (await(q)))
+    assert.equal("3", (await(b:recv())))
+    assert.equal("4", (await(b:recv())))
+  end))
+
+  it("loses nothing when a receiver is cancelled", task(function()
+    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local p, q = b:recv(), b:recv()
+    p:cancel()
+    assert.equal(lwt.Canceled, failure(p))
+    a:send("x", b:getsockname())
+    assert.equal("x", (await(q)))
+    local r = b:recv()
+    r:cancel()
+    a:send("y", b:getsockname())
+    await(lwt.sleep(0.01))
+    assert.equal("y", (await(b:recv())))
+  end))
+
+  it("holds a bounded number for nobody", task(function()
+    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    b:recv():cancel()
+    for i = 1, 100 do await(a:send(tostring(i), b:getsockname())) end
+    await(lwt.sleep(0.02))
+    for i = 1, 100 do assert.equal(tostring(i), (await(b:recv()))) end
+  end))
+
+  it("can be connected", task(function()
+    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    a:connect(b:getsockname())
+    assert.equal(b:getsockname(), a:getpeername())
+    await(a:send("to b"))
+    local data, from = await(b:recv())
+    assert.equal("to b", data)
+    await(b:send("to a", from))
+    assert.equal("to a", (await(a:recv())))
+    a:connect()
+    assert.equal("EDESTADDRREQ", failure(a:send("to nobody")).code)
+  end))
+
+  it("tells a connected socket that nobody listens", task(function()
+    local a <close>, b = net.udp(), net.udp("127.0.0.1:0")
+    a:connect(b:getsockname())
+    b:close()
+    local p = a:recv()
+    a:send("x")
+    assert.equal("ECONNREFUSED", failure(p).code)
+  end))
+
+  it("looks a name up", task(function()
+    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    await(a:send("x", { host = "localhost", port = net.parse_address(b:getsockname()).port }))
+    assert.equal("x", (await(b:recv())))
+  end))
+
+  it("rejects a datagram that is too long", task(function()
+    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local err = failure(a:send(("x"):rep(70000), b:getsockname()))
+    assert.equal("EMSGSIZE", err.code)
+    assert.equal(b:getsockname(), err.address)
+  end))
+
+  it("joins and leaves a group", task(function()
+    local a <close>, b <close> = net.udp("127.0.0.1:0"), net.udp("*:0", { reuseaddr = true })
+    b:multicast_join("239.255.1.2", "127.0.0.1")
+    a:multicast_interface("127.0.0.1")
+    a:multicast_loop(true)
+    a:multicast_ttl(1)
+    local port = net.parse_address(b:getsockname()).port
+    await(a:send("to all", "239.255.1.2:" .. port))
+    assert.equal("to all", (await(lwt.with_timeout(5, b:recv()))))
+    b:multicast_leave("239.255.1.2", "127.0.0.1")
+    local ok, err = pcall(b.multicast_join, b, "127.0.0.1")
+    assert.is_false(ok)
+    assert.equal("EINVAL", err.code)
+  end))
+
+  it("has ttl and broadcast", task(function()
+    local a <close> = net.udp("127.0.0.1:0", { ttl = 3, broadcast = true })
+    a:ttl(64)
+    a:broadcast(false)
+    assert.has_error(function() a:ttl(300) end,
+      "bad argument #1 to 'ttl' (time to live is out of range (1 to 255))")
+  end))
+
+  it("raises when its address is taken or none", function()
+    local a <close> = net.udp("127.0.0.1:0")
+    local ok, err = pcall(net.udp, a:getsockname())
+    assert.is_false(ok)
+    assert.equal("EADDRINUSE", err.code)
+    assert.has_error(function() net.udp("localhost:0") end,
+      "bad argument #1 to 'udp' (numeric address expected)")
+  end)
+
+  it("rejects with lwt.Closed when it is closed", task(function()
+    local a = net.udp("127.0.0.1:0")
+    local p, q = a:recv(), a:recv()
+    a:close()
+    assert.equal(lwt.Closed, failure(p))
+    assert.equal(lwt.Closed, failure(q))
+    assert.equal(lwt.Closed, failure(a:recv()))
+    assert.equal(lwt.Closed, failure(a:send("x", "127.0.0.1:1")))
+    assert.has_error(function() a:getsockname() end, "attempt to use a closed udp")
+  end))
+end)

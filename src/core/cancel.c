@@ -1,0 +1,400 @@
+/* cancel.c: cancelling, and the promises that shelter from it.
+**
+** A cancel has two phases. The walk goes from the promise back through what it
+** depends on, and notes what is to be done: promises to reject with lwt.Canceled,
+** tasks to interrupt or to flag, scopes to close. It changes nothing, and may fail
+** for want of memory. Then all of that is done, and the callbacks of what was
+** rejected run, the last found first.
+**
+** The walk keeps its own stack (frames), so that depth costs no C stack. A node is
+** visited once per walk (epoch). A task is passed through: what it awaits is
+** cancelled; where nothing cancelable is found there, the await is interrupted. */
+#include <stdlib.h>
+
+#include "core.h"
+
+enum { FR_DEP, FR_DEPS, FR_TASK }; /* what kind of node a frame is */
+enum { DO_MARK = 1, DO_FLAG, DO_INTERRUPT, DO_CLOSE };
+
+struct frame {
+  promise *p;
+  uint32_t i; /* the next child */
+  uint8_t kind, found;
+};
+
+typedef struct walk {
+  int values;  /* stack index: the frames' promises */
+  int actions; /* stack index: promise, what to do, promise, … */
+  lua_Integer nactions;
+  uint32_t epoch;
+  size_t base; /* of our frames: a finalizer may cancel while we walk */
+} walk;
+
+static void act(lua_State *L, walk *k, int idx, int what) {
+  lua_pushvalue(L, idx);
+  lua_rawseti(L, k->actions, ++k->nactions);
+  lua_pushinteger(L, what);
+  lua_rawseti(L, k->actions, ++k->nactions);
+}
+
+static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int kind, int found) {
+  frame *f;
+  if (c->nframes == c->frames_size) {
+    size_t size = c->frames_size ? 2 * c->frames_size : 64;
+    f = (frame *)realloc(c->frames, size * sizeof *f);
+    if (f == NULL) luaL_error(L, "not enough memory");
+    c->frames = f;
+    c->frames_size = size;
+  }
+  lua_rawseti(L, k->values, (lua_Integer)(c->nframes - k->base) + 1); /* value on top */
+  f = &c->frames[c->nframes++];
+  f->p = p;
+  f->i = 0;
+  f->kind = (uint8_t)kind;
+  f->found = (uint8_t)found;
+}
+
+/* Pushes what the task awaits, as it was given; NULL (nothing pushed) for a yield. */
+static promise *push_awaited(lua_State *L, task *t) {
+  if (t->wait_idx == 0 || !lua_checkstack(t->wait_co, 1)) return NULL;
+  lua_pushvalue(t->wait_co, t->wait_idx);
+  lua_xmove(t->wait_co, L, 1);
+  return (promise *)lua_touserdata(L, -1);
+}
+
+/* The live task on top (popped). */
+static int visit_task(lua_State *L, lwt_context *c, walk *k, task *t) {
+  int at = lua_gettop(L);
+  if (t->p.epoch != k->epoch) {
+    t->p.epoch = k->epoch;
+    if (t->status == T_WAITING && t->shield == 0 && push_awaited(L, t) != NULL &&
+        lwt_promise_find(L, at + 1)->state == S_PENDING) {
+      lua_settop(L, at);
+      push_frame(L, c, k, &t->p, FR_TASK, 0);
+      return -1;
+    }
+    act(L, k, at, DO_FLAG);
+  }
+  lua_settop(L, at - 1);
+  return 1;
+}
+
+/* Things that are cancelled as what they are, even when their promise has become
+** part of another: a timer, an operation in C, protected, a scope. */
+static int is_record(const promise *p) {
+  return p->kind == K_TIMER || p->kind == K_OP || p->kind == K_FOLLOW || p->kind == K_SCOPE;
+}
+
+static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
+  int at = lua_gettop(L);
+  if (p->epoch != k->epoch) {
+    p->epoch = k->epoch;
+    act(L, k, at, p->kind == K_SCOPE ? DO_CLOSE : DO_MARK);
+    if (p->how == C_WRAP || p->how == C_SCOPE) {
+      push_frame(L, c, k, p, p->how == C_WRAP ? FR_DEP : FR_DEPS, 1);
+      return -1;
+    }
+  }
+  lua_settop(L, at - 1);
+  return 1;
+}
+
+/* The promise on top (popped). Returns whether something cancelable is there, or -1
+** when a frame was pushed that will tell. */
+static int visit(lua_State *L, lwt_context *c, walk *k) {
+  int at = lua_gettop(L), kind;
+  promise *p = (promise *)lua_touserdata(L, at);
+  luaL_checkstack(L, 8, NULL);
+  if (p->kind == K_TASK && ((task *)p)->status != T_DONE) return visit_task(L, c, k, (task *)p);
+  if (p->state == S_PROXY && is_record(p) && p->how != C_NONE) {
+    int pending;
+    lua_pushvalue(L, at);
+    pending = lwt_promise_find(L, at + 1)->state == S_PENDING;
+    lua_settop(L, at);
+    if (pending) return visit_record(L, c, k, p);
+  }
+  p = lwt_promise_find(L, at);
+  if (p->state != S_PENDING || p->how == C_NONE) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  if (p->kind == K_TASK && ((task *)p)->status != T_DONE) return visit_task(L, c, k, (task *)p);
+  if (is_record(p)) return visit_record(L, c, k, p);
+  if (p->epoch == k->epoch) {
+    lua_pop(L, 1);
+    return (p->flags & F_FOUND) != 0;
+  }
+  p->epoch = k->epoch;
+  p->flags &= (uint16_t)~F_FOUND;
+  if (p->how == C_SELF) {
+    p->flags |= F_FOUND;
+    act(L, k, at, DO_MARK);
+    lua_pop(L, 1);
+    return 1;
+  }
+  kind = p->how == C_DEP ? FR_DEP : FR_DEPS;
+  push_frame(L, c, k, p, kind, 0);
+  return -1;
+}
+
+/* Pushes the next promise below the frame; 0 when there is none. */
+static int push_child(lua_State *L, frame *f) {
+  uint32_t i = f->i++;
+  if (f->kind == FR_TASK) return i == 0 && push_awaited(L, (task *)f->p) != NULL;
+  if (f->kind == FR_DEP) return i == 0 && lua_getiuservalue(L, -1, U_DEP) == LUA_TUSERDATA;
+  if (lua_getiuservalue(L, -1, U_DEP) != LUA_TTABLE) return 0;
+  return lua_rawgeti(L, -1, (lua_Integer)i + 1) == LUA_TUSERDATA;
+}
+
+static void go(lua_State *L, lwt_context *c, walk *k) { /* root on top, popped */
+  int found = visit(L, c, k), top = lua_gettop(L);
+  while (c->nframes > k->base) {
+    size_t at = c->nframes - 1;
+    frame *f = &c->frames[at];
+    if (found > 0) f->found = 1;
+    found = 0;
+    lua_rawgeti(L, k->values, (lua_Integer)(at - k->base) + 1);
+    if (push_child(L, f)) {
+      lua_replace(L, top + 1);
+      lua_settop(L, top + 1);
+      found = visit(L, c, k);
+      continue;
+    }
+    lua_settop(L, top + 1);
+    f = &c->frames[at];
+    found = f->found;
+    if (f->kind == FR_TASK) {
+      if (!found) act(L, k, top + 1, DO_INTERRUPT);
+      found = 1;
+    } else if (found) {
+      f->p->flags |= F_FOUND;
+    }
+    c->nframes--;
+    lua_settop(L, top);
+  }
+}
+
+/* ---- Doing it ---------------------------------------------------------------- */
+
+/* Rejects the promise at idx (of a record: the one it has become). What it owes is
+** put on the work stack. */
+static void mark(lua_State *L, lwt_context *c, int idx) {
+  promise *rec = (promise *)lua_touserdata(L, idx), *p;
+  int top = lua_gettop(L);
+  lua_pushvalue(L, idx);
+  p = lwt_promise_find(L, top + 1);
+  lwt_promise_listify(L, top + 1, p);
+  if (p->state != S_PENDING) {
+    lua_settop(L, top);
+    return;
+  }
+  if (rec->kind == K_FOLLOW) {
+    rec->flags |= F_DONE;
+    if (lua_getiuservalue(L, idx, U_DEP) == LUA_TUSERDATA) {
+      promise *input = lwt_promise_find(L, top + 2);
+      if (input->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, input, rec);
+    }
+    lua_settop(L, top + 1);
+    lua_pushnil(L);
+    lua_setiuservalue(L, idx, U_DEP);
+  } else if (rec->kind == K_TIMER) {
+    lwt_timer_remove(L, c, rec->n);
+  }
+  pushreg(L, c->r_canceled);
+  lwt_resolve_commit(L, c, top + 1, p, S_REJECTED, 1);
+  if (rec->kind == K_OP) {
+    operation *o = (operation *)rec;
+    lwt_cancel_fn f = o->cancel;
+    o->cancel = NULL;
+    if (f != NULL) f(L, o->data);
+  }
+  lua_settop(L, top);
+}
+
+/* The scope at idx is canceled: every await of its tasks raises from now on. */
+static void close_scope(lua_State *L, int idx) {
+  promise *s = (promise *)lua_touserdata(L, idx);
+  int top = lua_gettop(L);
+  lua_Integer i, n;
+  s->flags |= F_CLOSED;
+  if (lua_getiuservalue(L, idx, U_DEP) == LUA_TTABLE) {
+    n = (lua_Integer)lua_rawlen(L, -1);
+    for (i = 1; i <= n; i++) {
+      lua_rawgeti(L, top + 1, i);
+      task *t = (task *)lua_touserdata(L, -1);
+      if (t->p.kind == K_TASK && t->status != T_DONE) t->flags |= TF_LEVEL;
+      lua_pop(L, 1);
+    }
+  }
+  lua_settop(L, top);
+}
+
+static void perform(lua_State *L, lwt_context *c, walk *k) {
+  lua_Integer i;
+  int top = lua_gettop(L);
+  for (i = 1; i < k->nactions; i += 2) {
+    task *t;
+    lua_rawgeti(L, k->actions, i);
+    t = (task *)lua_touserdata(L, top + 1);
+    lua_rawgeti(L, k->actions, i + 1);
+    switch (lua_tointeger(L, -1)) {
+      case DO_MARK:
+        mark(L, c, top + 1);
+        break;
+      case DO_FLAG:
+        t->flags |= TF_CANCEL;
+        break;
+      case DO_INTERRUPT:
+        lwt_task_interrupt(L, c, t);
+        break;
+      default:
+        close_scope(L, top + 1);
+    }
+    lua_settop(L, top);
+  }
+}
+
+static void begin(lua_State *L, lwt_context *c, walk *k) {
+  luaL_checkstack(L, 16, NULL);
+  lua_newtable(L);
+  k->values = lua_gettop(L);
+  lua_newtable(L);
+  k->actions = k->values + 1;
+  k->nactions = 0;
+  k->epoch = ++c->epoch;
+  if (c->nest == 0 && c->resumes <= 1 && c->immediate == 0) c->nframes = 0;
+  k->base = c->nframes;
+}
+
+/* Cancels the pending promises in the table at `list`; what they owe is put on the
+** work stack, and the caller sees to it that it is worked off. */
+void lwt_cancel_push(lua_State *L, lwt_context *c, int list) {
+  walk k;
+  int top = lua_gettop(L);
+  lua_Integer i, n = (lua_Integer)lua_rawlen(L, list);
+  begin(L, c, &k);
+  for (i = 1; i <= n; i++) {
+    lua_rawgeti(L, list, i);
+    go(L, c, &k);
+  }
+  perform(L, c, &k);
+  lua_settop(L, top);
+}
+
+/* Cancels the promise at idx and runs what follows from it. Returns whether
+** anything could be cancelled. */
+int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
+  int base = c->work, top = lua_gettop(L), found;
+  promise *p;
+  walk k;
+  luaL_checkstack(L, 16, NULL);
+  lua_pushvalue(L, idx);
+  p = (promise *)lua_touserdata(L, top + 1);
+  if (p->state == S_PENDING && p->how == C_SELF) { /* no walk needed */
+    mark(L, c, top + 1);
+    found = 1;
+  } else {
+    begin(L, c, &k);
+    lua_pushvalue(L, top + 1);
+    go(L, c, &k);
+    perform(L, c, &k);
+    found = k.nactions > 0;
+  }
+  lua_settop(L, top);
+  if (c->work > base) lwt_resolve_drive(L, c, base);
+  return found;
+}
+
+/* ---- What Lua calls -------------------------------------------------------------- */
+
+/*---
+Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
+before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
+pending (nothing could be cancelled). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
+resolved promise.
+
+```lua
+local p = lwt.sleep(10):catch(function(e) return "handled " .. tostring(e) end)
+p:cancel()
+print(p:state())   --> fulfilled handled canceled
+```
+@param p lwt.Promise
+@function lwt.cancel(p)
+*/
+static int l_cancel(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lwt_promise_check(L, c, 1);
+  lua_settop(L, 1);
+  lwt_cancel(L, c, 1);
+  return 0;
+}
+
+static int follow(lua_State *L, int how, int flags) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_arg(L, c, 1), *q;
+  lua_settop(L, 1);
+  if (p->state != S_PENDING) return 1;
+  q = lwt_promise_push(L, c, K_FOLLOW, how, 2, sizeof *q);
+  q->flags |= (uint16_t)flags;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 2, U_DEP);
+  lua_pushvalue(L, 2);
+  if (!lwt_promise_add_waiter(L, 1, p)) {
+    lwt_promise_find(L, 1);
+    lua_settop(L, 1);
+  }
+  return 1;
+}
+
+/*---
+A promise that follows `p`; cancelling it does not touch `p`. A resolved `p` is returned itself.
+
+```lua
+local p = lwt.task()
+local q = lwt.protected(p)
+q:cancel()
+print((p:state()), q:state())   --> pending rejected canceled
+```
+@param p lwt.Promise
+@return lwt.Promise
+@function lwt.protected(p)
+*/
+static int l_protected(lua_State *L) { return follow(L, C_SELF, 0); }
+
+/*---
+A promise that follows `p`; cancelling it does nothing at all, and a task that awaits it cannot be interrupted.
+
+```lua
+local p = lwt.task()
+local q = lwt.no_cancel(p)
+q:cancel()
+print((p:state()), (q:state()))   --> pending pending
+```
+@param p lwt.Promise
+@return lwt.Promise
+@function lwt.no_cancel(p)
+*/
+static int l_no_cancel(lua_State *L) { return follow(L, C_NONE, F_NO_CANCEL); }
+
+/*---
+A promise that follows `p` and can always be cancelled: it is then rejected with `lwt.Canceled` at once, and `p` is cancelled too.
+
+```lua
+local p = lwt.wait()
+local q = lwt.wrap_in_cancelable(p)
+q:cancel()
+print((p:state()), q:state())   --> pending rejected canceled
+```
+@param p lwt.Promise
+@return lwt.Promise
+@function lwt.wrap_in_cancelable(p)
+*/
+static int l_wrap_in_cancelable(lua_State *L) { return follow(L, C_WRAP, 0); }
+
+static const luaL_Reg functions[] = {{"cancel", l_cancel},
+                                     {"protected", l_protected},
+                                     {"no_cancel", l_no_cancel},
+                                     {"wrap_in_cancelable", l_wrap_in_cancelable},
+                                     {NULL, NULL}};
+
+void lwt_cancel_open(lua_State *L, lwt_context *c) { lwt_register(L, c, functions); }

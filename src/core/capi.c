@@ -1,0 +1,210 @@
+/* capi.c: what lwt.h promises. Each function here is the table's entry of that name;
+** the text is in the header. */
+#include <string.h>
+
+#include "core.h"
+
+static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel, void *data) {
+  operation *o;
+  luaL_checkstack(L, 3, NULL);
+  o = (operation *)lwt_promise_push(L, api->context, K_OP, cancel ? C_SELF : C_NONE, 1, sizeof *o);
+  o->cancel = cancel;
+  o->data = data;
+}
+
+static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) {
+  lwt_context *c = api->context;
+  promise *p;
+  idx = lua_absindex(L, idx);
+  p = (promise *)lua_touserdata(L, idx);
+  if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
+  if (p->state == S_PROXY) {
+    lua_pushvalue(L, idx);
+    lua_insert(L, -n - 1);
+    idx = lua_gettop(L) - n;
+    p = lwt_promise_find(L, idx);
+    if (p->state == S_PENDING) {
+      lwt_resolve(L, c, idx, p, state, n);
+      lua_settop(L, idx - 1);
+      return 1;
+    }
+    lua_settop(L, idx - 1);
+    return 0;
+  }
+  if (p->state != S_PENDING) {
+    lua_pop(L, n);
+    return 0;
+  }
+  luaL_checkstack(L, 8, NULL);
+  lwt_resolve(L, c, idx, p, state, n);
+  return 1;
+}
+
+static int fulfill(const lwt_api *api, lua_State *L, int idx, int n) {
+  return resolve(api, L, idx, S_FULFILLED, n);
+}
+
+static int reject(const lwt_api *api, lua_State *L, int idx) {
+  return resolve(api, L, idx, S_REJECTED, 1);
+}
+
+static void resolved(lua_State *L, lwt_context *c, int state, int n) {
+  promise *p;
+  luaL_checkstack(L, 4, NULL);
+  lwt_promise_collapse(L, n);
+  p = lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof *p);
+  lua_insert(L, -2);
+  lwt_resolve_commit(L, c, lua_gettop(L) - 1, p, state, n);
+}
+
+static void fulfilled(const lwt_api *api, lua_State *L, int n) {
+  resolved(L, api->context, S_FULFILLED, n);
+}
+
+static void rejected(const lwt_api *api, lua_State *L) {
+  resolved(L, api->context, S_REJECTED, 1);
+}
+
+static int is_promise(const lwt_api *api, lua_State *L, int idx) {
+  return lwt_promise_test(L, api->context, idx) != NULL;
+}
+
+static int state(const lwt_api *api, lua_State *L, int idx) {
+  promise *p = (promise *)lua_touserdata(L, idx);
+  (void)api;
+  if (p->state == S_PROXY) {
+    lua_pushvalue(L, idx);
+    p = lwt_promise_find(L, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+  return p->state;
+}
+
+static int await_begin(const lwt_api *api, lua_State *L, int idx) {
+  return lwt_task_await_begin(L, api->context, idx);
+}
+
+static int await_end(const lwt_api *api, lua_State *L, int idx) {
+  return lwt_task_await_end(L, api->context, idx);
+}
+
+static void push_sentinel(const lwt_api *api, lua_State *L, const char *name) {
+  const lwt_context *c = api->context;
+  luaL_checkstack(L, 1, NULL);
+  if (strcmp(name, "Canceled") == 0)
+    pushreg(L, c->r_canceled);
+  else if (strcmp(name, "Timeout") == 0)
+    pushreg(L, c->r_timeout);
+  else if (strcmp(name, "EOF") == 0)
+    pushreg(L, c->r_eof);
+  else if (strcmp(name, "Closed") == 0)
+    pushreg(L, c->r_closed);
+  else if (strcmp(name, "Interrupted") == 0)
+    pushreg(L, c->r_interrupted);
+  else
+    luaL_error(L, "lwt.h: no sentinel '%s'", name);
+}
+
+/* enter_body(f, data): both behind one light userdata each. */
+typedef struct entry {
+  void (*f)(lua_State *L, void *data);
+  void *data;
+} entry;
+
+static int enter_body(lua_State *L) {
+  entry *e = (entry *)lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  e->f(L, e->data);
+  return 0;
+}
+
+static int enter(const lwt_api *api, void (*f)(lua_State *, void *), void *data) {
+  lwt_context *c = api->context;
+  lua_State *L = c->L;
+  entry e;
+  int status;
+  if (c->closing || !lua_checkstack(L, 6)) return -1;
+  e.f = f;
+  e.data = data;
+  pushreg(L, c->r_handler);
+  pushreg(L, c->r_enter);
+  lua_pushlightuserdata(L, &e);
+  status = lua_pcall(L, 1, 0, -3);
+  if (status != LUA_OK) {
+    lwt_loop_report(L, c);
+    lua_pop(L, 1);
+    return -1;
+  }
+  lua_pop(L, 1);
+  return 0;
+}
+
+static void idle_start(const lwt_api *api, lwt_idle *i) {
+  lwt_context *c = api->context;
+  lwt_idle **at = &c->idle;
+  if (i->queued) return;
+  while (*at != NULL) at = &(*at)->next;
+  i->next = NULL;
+  i->queued = 1;
+  *at = i;
+}
+
+static int take(lwt_idle **at, lwt_idle *i) {
+  for (; *at != NULL; at = &(*at)->next) {
+    if (*at != i) continue;
+    *at = i->next;
+    return 1;
+  }
+  return 0;
+}
+
+static void idle_stop(const lwt_api *api, lwt_idle *i) {
+  lwt_context *c = api->context;
+  if (!i->queued) return;
+  i->queued = 0;
+  if (!take(&c->idle, i)) take(&c->idle_now, i);
+}
+
+static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
+  api->context->engine = e;
+  api->context->engine_data = data;
+  api->context->is_virtual = 0;
+}
+
+static double now(const lwt_api *api) { return lwt_timer_now(api->context); }
+
+static void *no_loop(const lwt_api *api) { return (void)api, NULL; }
+
+void lwt_capi_open(lua_State *L, lwt_context *c) {
+  lwt_api *a = &c->api;
+  a->major = LWT_ABI_MAJOR;
+  a->minor = LWT_ABI_MINOR;
+  a->context = c;
+  a->main = c->L;
+  a->promise_new = promise_new;
+  a->fulfill = fulfill;
+  a->reject = reject;
+  a->fulfilled = fulfilled;
+  a->rejected = rejected;
+  a->is_promise = is_promise;
+  a->state = state;
+  a->await_begin = await_begin;
+  a->await_end = await_end;
+  a->push_error = lwt_error_push;
+  a->push_sentinel = push_sentinel;
+  a->enter = enter;
+  a->idle_start = idle_start;
+  a->idle_stop = idle_stop;
+  a->step = lwt_loop_step;
+  a->run = lwt_loop_run;
+  a->engine_set = engine_set;
+  a->now = now;
+  a->handle_opened = lwt_trace_handle_opened;
+  a->handle_closed = lwt_trace_handle_closed;
+  a->loop = no_loop;
+  pushreg(L, c->r_self);
+  lua_pushcclosure(L, enter_body, 1);
+  c->r_enter = lwt_slot(L);
+  lua_pushlightuserdata(L, a);
+  lua_setfield(L, REG, LWT_REGISTRY_KEY);
+}

@@ -1,0 +1,443 @@
+/* compose.c: one promise after another: bind, map, catch, finalize, try_bind and
+** the callbacks without a result.
+**
+** bind is the model: read it first, the others differ in which outcome calls the
+** callback and what becomes of its result. On a pending promise each makes a new
+** promise that is itself the waiter: it holds the callback (U_FN), knows its input
+** (U_DEP, for cancel), and resolve.c runs it. On a resolved promise the callback
+** is called at once. */
+#include "core.h"
+
+static void check_callable(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TFUNCTION) return;
+  if (luaL_getmetafield(L, idx, "__call") != LUA_TNIL) {
+    lua_pop(L, 1);
+    return;
+  }
+  luaL_typeerror(L, idx, "function");
+}
+
+/* Pushes a promise of this kind that waits for the pending one at 1, with the
+** `nfn` callbacks that are at 2. Returns 0, pushing nothing, when the input is no
+** longer pending. */
+static int derive(lua_State *L, lwt_context *c, int kind, int nfn) {
+  promise *p = (promise *)lua_touserdata(L, 1), *q;
+  int at = lua_gettop(L) + 1;
+  q = lwt_promise_push(L, c, kind, C_DEP, 2 + nfn, sizeof *q);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, at, U_DEP);
+  if (c->storing) {
+    lua_createtable(L, 3, 0);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, 1);
+    if (nfn == 2) {
+      lua_pushvalue(L, 3);
+      lua_rawseti(L, -2, 2);
+    }
+    pushreg(L, c->r_storage);
+    lua_rawseti(L, -2, 3);
+    lua_setiuservalue(L, at, U_FN);
+    q->flags |= F_STORED;
+  } else {
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, at, U_FN);
+    if (nfn == 2) {
+      lua_pushvalue(L, 3);
+      lua_setiuservalue(L, at, U_FN2);
+    }
+  }
+  lua_pushvalue(L, at);
+  if (lwt_promise_add_waiter(L, 1, p)) return 1;
+  lua_settop(L, at - 1);
+  return 0;
+}
+
+/* Deeper than this, even a callback that could be called at once is deferred. */
+static int too_deep(lwt_context *c) { return c->immediate >= MAX_NEST; }
+
+/* Like derive, for a resolved input: the callback is called later. */
+static void derive_owed(lua_State *L, lwt_context *c, int kind, int nfn) {
+  int at = lua_gettop(L) + 1;
+  promise *q = lwt_promise_push(L, c, kind, C_NONE, 2 + nfn, sizeof *q);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, at, U_FN);
+  if (nfn == 2) {
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, at, U_FN2);
+  }
+  lua_pushvalue(L, at);
+  lwt_resolve_owe(L, c, 1);
+}
+
+/* Calls the function at `fn` with the outcome of the resolved promise at 1 (how:
+** 1 its values, -1 its error, 0 nothing). The results lie above `base`. */
+static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
+  promise *p = (promise *)lua_touserdata(L, 1);
+  int n = 0, status;
+  pushreg(L, c->r_handler);
+  *base = lua_gettop(L);
+  lua_pushvalue(L, fn);
+  if (how > 0) {
+    n = lwt_promise_push_values(L, 1, p);
+  } else if (how < 0) {
+    lwt_promise_push_error(L, 1, p);
+    n = 1;
+  }
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, n, LUA_MULTRET, *base);
+  c->callbacks--;
+  c->immediate--;
+  return status;
+}
+
+/* Leaves a promise of the outcome of call_now on top. */
+static int result(lua_State *L, lwt_context *c, int base, int status, int follow) {
+  promise *q;
+  luaL_checkstack(L, 10, NULL);
+  if (!(status == LUA_OK && follow && lua_gettop(L) == base + 1 &&
+        lwt_promise_test(L, c, -1) != NULL)) {
+    q = lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof *q);
+    lua_insert(L, base + 1);
+    lwt_resolve_follow(L, c, base + 1, base + 1, status, 0);
+    lua_settop(L, base + 1);
+  }
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  return 1;
+}
+
+/* The input at 1: a promise, or a function to run as a task. */
+static promise *promise_or_task(lua_State *L, lwt_context *c) {
+  if (lwt_promise_test(L, c, 1) == NULL) {
+    if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
+      luaL_typeerror(L, 1, "promise or function");
+    lua_settop(L, 3);
+    lua_pushvalue(L, 1);
+    lwt_task_spawn(L, c, 0);
+    lua_replace(L, 1);
+  }
+  return lwt_promise_arg(L, c, 1);
+}
+
+/* ---- bind, map ------------------------------------------------------------- */
+
+static int bind(lua_State *L, int kind) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_arg(L, c, 1);
+  int base, status;
+  check_callable(L, 2);
+  lua_settop(L, 2);
+  if (p->state == S_PENDING && derive(L, c, kind, 1)) return 1;
+  p = lwt_promise_find(L, 1);
+  if (p->state == S_REJECTED) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  if (too_deep(c)) {
+    derive_owed(L, c, kind, 1);
+    return 1;
+  }
+  status = call_now(L, c, 2, 1, &base);
+  return result(L, c, base, status, kind == K_BIND);
+}
+
+/*---
+Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
+else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
+On a fulfilled `p` the call happens at once (deeper than 16 such calls inside one another, when the outermost is done).
+
+```lua
+local p = lwt.fulfilled(2):bind(function(x) return lwt.fulfilled(x * 21) end)
+print(p:state())   --> fulfilled 42
+```
+@param p lwt.Promise
+@param f fun(...): any
+@return lwt.Promise
+@function lwt.bind(p, f)
+*/
+static int l_bind(lua_State *L) { return bind(L, K_BIND); }
+
+/*---
+As `lwt.bind`, but what `f` returns is the value, also when it is a promise.
+
+```lua
+print(lwt.fulfilled(2):map(function(x) return x + 1, "b" end):state())   --> fulfilled 3 b
+```
+@param p lwt.Promise
+@param f fun(...): any
+@return lwt.Promise
+@function lwt.map(p, f)
+*/
+static int l_map(lua_State *L) { return bind(L, K_MAP); }
+
+/* ---- catch, try_bind -------------------------------------------------------- */
+
+/*---
+Calls `h` with the error when `x` is rejected; the result is what `h` gives, as with `bind`. A fulfilled `x` is passed on. `x` is a
+promise, or a function, which is run as a task.
+
+```lua
+print(await(lwt.catch(function() error("no", 0) end, function(e) return "caught " .. e end)))   --> caught no
+```
+@param x lwt.Promise|fun(): any
+@param h fun(err: any): any
+@return lwt.Promise
+@function lwt.catch(x, h)
+*/
+static int l_catch(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *p;
+  int base, status;
+  check_callable(L, 2);
+  lua_settop(L, 2);
+  p = promise_or_task(L, c);
+  lua_settop(L, 2);
+  if (p->state == S_PENDING && derive(L, c, K_CATCH, 1)) return 1;
+  p = lwt_promise_find(L, 1);
+  if (p->state == S_FULFILLED) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  if (too_deep(c)) {
+    derive_owed(L, c, K_CATCH, 1);
+    return 1;
+  }
+  status = call_now(L, c, 2, -1, &base);
+  return result(L, c, base, status, 1);
+}
+
+/*---
+Calls `ok` with the values of `x`, or `h` with its error; errors of `ok` do not go to `h`. `x` as in `lwt.catch`.
+
+```lua
+local p = lwt.try_bind(lwt.rejected("e"), print, function(e) return "h " .. e end)
+print(p:state())   --> fulfilled h e
+```
+@param x lwt.Promise|fun(): any
+@param ok fun(...): any
+@param h fun(err: any): any
+@return lwt.Promise
+@function lwt.try_bind(x, ok, h)
+*/
+static int l_try_bind(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *p;
+  int base, status, ok;
+  check_callable(L, 2);
+  check_callable(L, 3);
+  lua_settop(L, 3);
+  p = promise_or_task(L, c);
+  lua_settop(L, 3);
+  if (p->state == S_PENDING && derive(L, c, K_TRY_BIND, 2)) return 1;
+  p = lwt_promise_find(L, 1);
+  if (too_deep(c)) {
+    derive_owed(L, c, K_TRY_BIND, 2);
+    return 1;
+  }
+  ok = p->state == S_FULFILLED;
+  status = call_now(L, c, ok ? 2 : 3, ok ? 1 : -1, &base);
+  return result(L, c, base, status, 1);
+}
+
+/* ---- finalize ----------------------------------------------------------------- */
+
+/* The finalizer at 2 has given a pending promise (on top): a promise that waits for
+** it and then becomes the one at 1. Returns 0 when it is no longer pending. */
+static int wait_for_finalizer(lua_State *L, lwt_context *c, int r) {
+  promise *q = lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof *q);
+  lua_pushvalue(L, r);
+  lua_setiuservalue(L, -2, U_DEP);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, U_FN);
+  lua_pushvalue(L, -1);
+  if (lwt_promise_add_waiter(L, r, (promise *)lua_touserdata(L, r))) return 1;
+  lua_pop(L, 1);
+  return 0;
+}
+
+/*---
+Calls `f` without arguments when `x` is resolved, either way. The result is that of `x`, once the promise that `f` may return is
+fulfilled; if `f` fails, its error. `x` as in `lwt.catch`. When `x` is cancelled, `f` still runs.
+
+```lua
+print(await(lwt.finalize(function() return 1 end, function() print "cleanup" end)))   --> cleanup
+                                                                                      --> 1
+```
+@param x lwt.Promise|fun(): any
+@param f fun(): any
+@return lwt.Promise
+@function lwt.finalize(x, f)
+*/
+static int l_finalize(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *p, *r;
+  int base, status;
+  check_callable(L, 2);
+  lua_settop(L, 2);
+  p = promise_or_task(L, c);
+  lua_settop(L, 2);
+  if (p->state == S_PENDING && derive(L, c, K_FINALIZE, 1)) return 1;
+  lwt_promise_find(L, 1);
+  if (too_deep(c)) {
+    derive_owed(L, c, K_FINALIZE, 1);
+    return 1;
+  }
+  status = call_now(L, c, 2, 0, &base);
+  if (status != LUA_OK) return result(L, c, base, status, 0);
+  if (lua_gettop(L) == base + 1 && lwt_promise_test(L, c, -1) != NULL) {
+    luaL_checkstack(L, 10, NULL);
+    r = lwt_promise_find(L, base + 1);
+    r->flags |= F_SEEN;
+    if (r->state == S_PENDING && wait_for_finalizer(L, c, base + 1)) return 1;
+    if (r->state == S_REJECTED) return 1;
+  }
+  lua_settop(L, 1);
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  return 1;
+}
+
+/* ---- Callbacks without a result ---------------------------------------------- */
+
+static int on(lua_State *L, int kind) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_arg(L, c, 1);
+  int nfn = kind == K_ON_ANY ? 2 : 1, fn = 2, how = 0, base;
+  check_callable(L, 2);
+  if (nfn == 2) check_callable(L, 3);
+  lua_settop(L, 1 + nfn);
+  if (p->state == S_PENDING && derive(L, c, kind, nfn)) return 0;
+  p = lwt_promise_find(L, 1);
+  switch (kind) {
+    case K_ON_SUCCESS:
+      if (p->state != S_FULFILLED) return 0;
+      how = 1;
+      break;
+    case K_ON_FAILURE:
+      if (p->state != S_REJECTED) return 0;
+      how = -1;
+      break;
+    case K_ON_ANY:
+      how = p->state == S_FULFILLED ? 1 : -1;
+      if (how < 0) fn = 3;
+      break;
+    case K_ON_CANCEL:
+      if (!(p->flags & F_CANCELED)) return 0;
+      break;
+    default:
+      break;
+  }
+  if (too_deep(c)) {
+    derive_owed(L, c, kind, nfn);
+    return 0;
+  }
+  if (call_now(L, c, fn, how, &base) != LUA_OK) {
+    lua_settop(L, base + 1);
+    lwt_loop_report(L, c);
+  }
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  return 0;
+}
+
+/*---
+Calls `f` with the values when `p` is fulfilled (at once if it is). What `f` returns is ignored, what it raises goes to the
+exception hook.
+
+```lua
+lwt.fulfilled(1):on_success(print)   --> 1
+```
+@param p lwt.Promise
+@param f fun(...)
+@function lwt.on_success(p, f)
+*/
+static int l_on_success(lua_State *L) { return on(L, K_ON_SUCCESS); }
+
+/*---
+Calls `h` with the error when `p` is rejected; otherwise as `lwt.on_success`.
+
+```lua
+lwt.rejected("no"):on_failure(print)   --> no
+```
+@param p lwt.Promise
+@param h fun(err: any)
+@function lwt.on_failure(p, h)
+*/
+static int l_on_failure(lua_State *L) { return on(L, K_ON_FAILURE); }
+
+/*---
+Calls `f` without arguments when `p` is resolved, either way.
+
+```lua
+lwt.rejected("no"):on_termination(function() print "over" end)   --> over
+```
+@param p lwt.Promise
+@param f fun()
+@function lwt.on_termination(p, f)
+*/
+static int l_on_termination(lua_State *L) { return on(L, K_ON_TERMINATION); }
+
+/*---
+Calls `f` with the values, or `h` with the error, when `p` is resolved.
+
+```lua
+lwt.fulfilled(1):on_any(print, error)   --> 1
+```
+@param p lwt.Promise
+@param f fun(...)
+@param h fun(err: any)
+@function lwt.on_any(p, f, h)
+*/
+static int l_on_any(lua_State *L) { return on(L, K_ON_ANY); }
+
+/*---
+Calls `f` when `p` becomes rejected with `lwt.Canceled`, by whatever means (at once if it is), before the other callbacks of `p`.
+
+```lua
+local p = lwt.task()
+p:on_cancel(function() print "canceled" end)
+p:cancel()   --> canceled
+```
+@param p lwt.Promise
+@param f fun()
+@function lwt.on_cancel(p, f)
+*/
+static int l_on_cancel(lua_State *L) { return on(L, K_ON_CANCEL); }
+
+/*---
+Calls `f(...)`: the promise of what it returns (a single promise is followed) or raises. `f` is a plain callback.
+
+```lua
+print(lwt.wrap(tonumber, "12"):state())   --> fulfilled 12
+```
+@param f fun(...): any
+@param ... any
+@return lwt.Promise
+@function lwt.wrap(f, ...)
+*/
+static int l_wrap(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int status;
+  check_callable(L, 1);
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
+  c->callbacks--;
+  c->immediate--;
+  return result(L, c, 1, status, 1);
+}
+
+static const luaL_Reg functions[] = {{"wrap", l_wrap},
+                                     {"bind", l_bind},
+                                     {"map", l_map},
+                                     {"catch", l_catch},
+                                     {"finalize", l_finalize},
+                                     {"try_bind", l_try_bind},
+                                     {"on_success", l_on_success},
+                                     {"on_failure", l_on_failure},
+                                     {"on_termination", l_on_termination},
+                                     {"on_any", l_on_any},
+                                     {"on_cancel", l_on_cancel},
+                                     {NULL, NULL}};
+
+void lwt_compose_open(lua_State *L, lwt_context *c) { lwt_register(L, c, functions); }

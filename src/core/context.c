@@ -1,0 +1,163 @@
+/* context.c: the context of a Lua state, and luaopen_lwt_core.
+**
+** The context is a userdata in the registry. It is made first, so it is finalised
+** last: everything that refers to it may still do so while the state closes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+
+int lwt_slot(lua_State *L) { return luaL_ref(L, REG); }
+
+void lwt_register(lua_State *L, lwt_context *c, const luaL_Reg *functions) {
+  pushreg(L, c->r_self);
+  luaL_setfuncs(L, functions, 1);
+}
+
+void lwt_weak_table(lua_State *L, const char *mode) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, mode);
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+}
+
+static int weak_slot(lua_State *L, const char *mode) {
+  lwt_weak_table(L, mode);
+  return lwt_slot(L);
+}
+
+static int table_slot(lua_State *L) {
+  lua_newtable(L);
+  return lwt_slot(L);
+}
+
+static int false_slot(lua_State *L) {
+  lua_pushboolean(L, 0);
+  return lwt_slot(L);
+}
+
+static int context_gc(lua_State *L) {
+  lwt_context *c = (lwt_context *)lua_touserdata(L, 1);
+  c->closing = 1;
+  free(c->slots);
+  free(c->r_blocks);
+  free(c->ready.at);
+  free(c->paused.at);
+  free(c->heap);
+  free(c->position);
+  free(c->frames);
+  memset(&c->ready, 0, sizeof c->ready);
+  memset(&c->paused, 0, sizeof c->paused);
+  c->slots = NULL;
+  c->r_blocks = NULL;
+  c->heap = NULL;
+  c->position = NULL;
+  c->frames = NULL;
+  c->ntimers = c->slots_made = 0;
+  return 0;
+}
+
+/* The promise metatable's __index is a table of the functions that are methods. */
+static void set_methods(lua_State *L, lwt_context *c, int mod) {
+  static const char *const names[] = {"state",      "is_pending",     "bind",       "map",
+                                      "catch",      "finalize",       "try_bind",   "on_success",
+                                      "on_failure", "on_termination", "on_any",     "on_cancel",
+                                      "cancel",     "await",          "protected",  "no_cancel",
+                                      "traceback",  "wrap_in_cancelable", NULL};
+  int i;
+  pushreg(L, c->r_mt);
+  lua_newtable(L);
+  for (i = 0; names[i] != NULL; i++) {
+    lua_getfield(L, mod, names[i]);
+    lua_setfield(L, -2, names[i]);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, mod, "methods");
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+static int metatable_slot(lua_State *L, const char *name) {
+  lua_newtable(L);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  return lwt_slot(L);
+}
+
+static lwt_context *make_context(lua_State *L) {
+  lwt_context *c = (lwt_context *)lua_newuserdatauv(L, sizeof *c, 0);
+  memset(c, 0, sizeof *c);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, context_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  c->r_self = lwt_slot(L);
+  lua_rawgeti(L, REG, LUA_RIDX_MAINTHREAD);
+  c->L = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  c->r_mt = metatable_slot(L, "lwt.promise");
+  pushreg(L, c->r_mt);
+  c->mt = lua_topointer(L, -1);
+  c->r_resolver_mt = metatable_slot(L, "lwt.resolver");
+  pushreg(L, c->r_resolver_mt);
+  c->resolver_mt = lua_topointer(L, -1);
+  lua_pop(L, 2);
+  c->r_work = false_slot(L);
+  c->r_current = false_slot(L);
+  c->r_source = false_slot(L);
+  c->r_trace = false_slot(L);
+  c->r_storage = false_slot(L);
+  c->r_defer_head = false_slot(L);
+  c->r_defer_tail = false_slot(L);
+  c->r_hook = false_slot(L);
+  c->r_stall = false_slot(L);
+  c->r_main = false_slot(L);
+  c->r_lua_engine = false_slot(L);
+  c->r_enter_hooks = false_slot(L);
+  c->r_leave_hooks = false_slot(L);
+  c->r_pauses = table_slot(L);
+  c->r_timers = table_slot(L);
+  c->r_errors = table_slot(L);
+  c->r_exit = table_slot(L);
+  c->r_ends = table_slot(L);
+  c->r_handles = table_slot(L);
+  c->r_live = weak_slot(L, "v");
+  c->r_watches = weak_slot(L, "k");
+  c->r_names = weak_slot(L, "k");
+  c->r_causes = weak_slot(L, "k");
+  c->r_traces = weak_slot(L, "k");
+  c->r_made = weak_slot(L, "k");
+  c->r_task_storage = weak_slot(L, "k");
+  return c;
+}
+
+LUAMOD_API int luaopen_lwt_core(lua_State *L);
+
+__attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
+  lwt_context *c;
+  int mod;
+  luaL_checkversion(L);
+  c = make_context(L);
+  lua_newtable(L);
+  mod = lua_gettop(L);
+  lwt_error_open(L, c);
+  lwt_trace_open(L, c);
+  lwt_promise_open(L, c);
+  lwt_resolve_open(L, c);
+  lwt_compose_open(L, c);
+  lwt_several_open(L, c);
+  lwt_cancel_open(L, c);
+  lwt_storage_open(L, c);
+  lwt_task_open(L, c);
+  lwt_scope_open(L, c);
+  lwt_coroutine_open(L, c);
+  lwt_timer_open(L, c);
+  lwt_loop_open(L, c);
+  lwt_capi_open(L, c);
+  set_methods(L, c, mod);
+  lua_pushliteral(L, LWT_VERSION);
+  lua_setfield(L, mod, "version");
+  lua_settop(L, mod);
+  return 1;
+}

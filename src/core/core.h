@@ -1,0 +1,350 @@
+/* core.h: what the files of lwt.core share.
+**
+** The core knows Lua and nothing else: promises, tasks, the ready queue, timers.
+** Outside events come from an engine (lwt.h, lwt_engine) or not at all.
+**
+** Data. A promise is a full userdata; what it refers to is in its user values, so
+** that the collector sees it. One context per Lua state; its tables live in the
+** registry under integer keys (fields r_…), which any C function can reach
+** whatever its upvalues are. A registry slot of ours is never set to nil but to
+** false, so that setting one never allocates.
+**
+** Memory errors. Every function that may raise does its allocations first and
+** changes promises after; what runs callbacks (resolve.c) keeps its state in the
+** registry and goes on after an error.
+*/
+#ifndef LWT_CORE_H
+#define LWT_CORE_H
+
+#include <stdint.h>
+
+#include "../lwt.h"
+
+#define API __attribute__((visibility("hidden")))
+
+/* ---- Promises ------------------------------------------------------------ */
+
+enum { S_PENDING = LWT_PENDING, S_FULFILLED = LWT_FULFILLED, S_REJECTED = LWT_REJECTED, S_PROXY };
+
+/* What a promise does when something that it waits for is resolved. */
+enum {
+  K_PLAIN, /* waits for nothing: resolved from outside */
+  K_TIMER, /* resolved by the timer heap; n is its number there */
+  K_OP,    /* resolved by C; struct operation */
+  K_TASK,  /* struct task */
+  K_BIND,
+  K_MAP,
+  K_CATCH,
+  K_TRY_BIND,
+  K_FINALIZE, /* the finalizer has not run */
+  K_FINALIZED, /* waits for the finalizer's promise; U_FN is the outcome */
+  K_FOLLOW,   /* takes over what its input gives */
+  K_ON_SUCCESS,
+  K_ON_FAILURE,
+  K_ON_TERMINATION,
+  K_ON_ANY,
+  K_ON_CANCEL,
+  K_JOIN, /* n inputs are still pending; U_FN is the first rejected one */
+  K_ALL,
+  K_BOTH,
+  K_SETTLED,
+  K_ANY,
+  K_CHOOSE,
+  K_PICK,
+  K_NCHOOSE,
+  K_NPICK,
+  K_NCHOOSE_SPLIT,
+  K_SCOPE
+};
+
+/* How a pending promise is cancelled. */
+enum {
+  C_NONE,  /* not at all */
+  C_SELF,  /* it is rejected itself */
+  C_DEP,   /* through the promise in U_DEP */
+  C_DEPS,  /* through those in the list in U_DEP */
+  C_TASK,  /* it is a task: through what it awaits */
+  C_SCOPE, /* through the children in U_DEP */
+  C_WRAP   /* itself, and the promise in U_DEP too (wrap_in_cancelable) */
+};
+
+/* Who waits for a pending promise: U_STATE is nil, one promise, or a chunk. */
+enum { W_NONE, W_ONE, W_LIST };
+
+enum {
+  F_SEEN = 1,       /* somebody looked: its rejection needs no warning */
+  F_NO_CANCEL = 2,  /* made by no_cancel: awaiting it cannot be interrupted */
+  F_CANCELED = 4,   /* rejected with lwt.Canceled */
+  F_ON_CANCEL = 8,  /* has on_cancel callbacks among its waiters */
+  F_STORED = 16,    /* U_FN is {fn, fn2, storage} */
+  F_DONE = 32,      /* no longer interested in what it waits for */
+  F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
+  F_FOUND = 128,    /* cancel walk: something cancelable is below */
+  F_CLOSED = 256,   /* scope: canceled, every await in it raises */
+  F_WATCHED = 512   /* in the list of rejections nobody has looked at */
+};
+
+typedef struct promise {
+  uint8_t state, kind, how, waiters;
+  uint16_t flags;
+  uint16_t unused;
+  uint32_t n;     /* fulfilled: number of values; pending: see kinds */
+  uint32_t epoch; /* the last cancel walk that came by */
+} promise;
+
+/* User values. Kinds that wait for nothing have only the first. */
+#define U_STATE 1 /* waiters | value, or list of values | error | representative */
+#define U_DEP 2   /* what it waits for; of a task: its thread */
+#define U_FN 3
+#define U_FN2 4
+
+typedef struct operation {
+  promise p;
+  lwt_cancel_fn cancel;
+  void *data;
+} operation;
+
+/* Task states and flags. */
+enum { T_READY, T_RUNNING, T_WAITING, T_DONE };
+enum {
+  TF_CANCEL = 1,       /* lwt.Canceled is due at the next await */
+  TF_RAISE = 2,        /* was interrupted: the await under way raises Canceled */
+  TF_LEVEL = 4,        /* in a canceled scope: every await raises */
+  TF_FAILED = 8,       /* its function raised; the error is its only result */
+  TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
+  TF_STORAGE = 32,     /* its storage is in r_task_storage */
+  TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
+  TF_LISTED = 128      /* in r_live */
+};
+
+typedef struct task {
+  promise p;
+  lua_State *co;      /* its coroutine (U_DEP); NULL when it is done */
+  lua_State *wait_co; /* the coroutine that awaits: co, or one nested in it */
+  double since;
+  uint32_t slot;
+  uint16_t shield; /* how many uncancelable waits it is in */
+  uint8_t status;
+  uint8_t flags;
+  int wait_idx; /* where in wait_co the awaited promise is; 0: none (yield) */
+  uint8_t uncancelable; /* the await under way counts in shield */
+} task;
+
+/* ---- The context --------------------------------------------------------- */
+
+typedef struct slot {
+  lua_State *co; /* NULL: no thread made yet */
+  task *t;       /* NULL: free */
+  uint32_t next_free;
+} slot;
+
+typedef struct ring { /* of tasks; NULL stands for the next paused promise */
+  task **at;
+  size_t head, count, size; /* size is a power of two */
+} ring;
+
+typedef struct timer {
+  double when;
+  uint64_t seq;
+  uint32_t id;
+} timer;
+
+typedef struct frame frame; /* cancel.c */
+
+struct lwt_context {
+  lua_State *L; /* the main thread */
+  lwt_api api;
+  const void *mt, *resolver_mt; /* identity of metatables */
+  const void *canceled;         /* identity of lwt.Canceled */
+
+  /* Resolution (resolve.c). */
+  int nest;        /* how many resolutions are under way, one in another */
+  int immediate;   /* how many callbacks of resolved promises, one in another */
+  int work;        /* entries of the work stack */
+  uint8_t has_current; /* r_current is a waiter to be run, with r_source */
+  uint8_t has_trace;   /* r_trace is the trace of the error just caught */
+  uint8_t recovering;  /* no allocation now */
+  int callbacks;   /* > 0: a callback is running, awaiting is an error */
+  uint8_t storing; /* the current storage is not empty */
+  uint8_t debug, closing;
+
+  /* Tasks (task.c). */
+  task *current;
+  lua_State *current_co; /* where await is allowed now */
+  int resumes;           /* how many tasks are running, one in another */
+  slot *slots;
+  uint32_t nslots, free_slot, next_scan, slots_made;
+  int *r_blocks; /* registry keys of the blocks that anchor slots' values */
+  uint32_t nblocks;
+  uint32_t idle_threads;
+  uint64_t nresumed; /* turns of tasks ever */
+
+  /* Queues (loop.c). */
+  ring ready, paused;
+  uint64_t pause_head, pause_tail; /* of r_pauses */
+  lwt_idle *idle, *idle_now;
+  uint8_t running, interrupted, shuffling;
+  uint64_t random;
+  double stall, turn_start, turn_now, engine_now;
+  uint8_t stalled;
+  uint32_t nerrors;     /* in r_errors */
+  uint32_t nunseen;     /* in r_unseen */
+  uint32_t nstrings;    /* in r_strings */
+
+  /* Time (timer.c). */
+  timer *heap;
+  uint32_t *position; /* of a timer in the heap; or the next free number */
+  uint32_t ntimers, timers_size, free_timer, timers_made;
+  uint64_t seq;
+  double virtual_now;
+  uint8_t is_virtual;
+  const lwt_engine *engine;
+  void *engine_data;
+
+  /* Cancelling (cancel.c). */
+  uint32_t epoch;
+  frame *frames;
+  size_t nframes, frames_size;
+
+  /* Registry keys. */
+  int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace, r_storage, r_defer_head, r_defer_tail,
+      r_pauses, r_timers, r_live, r_errors, r_unseen, r_watches, r_watch_mt, r_task_main,
+      r_handler, r_hook, r_names, r_causes, r_traces, r_strings, r_made, r_task_storage, r_canceled,
+      r_timeout, r_eof, r_closed, r_interrupted, r_error_mt, r_drive, r_enter, r_turn, r_handles,
+      r_enter_hooks, r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
+      r_run_function, r_check_unseen;
+};
+
+#define MAX_NEST 16    /* resolutions inside one another before they are deferred */
+#define MAX_RESUMES 10 /* tasks started inside one another before they queue */
+
+#define REG LUA_REGISTRYINDEX
+#define pushreg(L, ref) lua_rawgeti(L, REG, ref)
+#define setreg(L, ref) lua_rawseti(L, REG, ref)
+
+static inline lwt_context *context_of(lua_State *L) {
+  return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* promise.c: making them, finding what they stand for, who waits. */
+API promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int nuv, size_t size);
+API promise *lwt_promise_test(lua_State *L, lwt_context *c, int idx);
+API promise *lwt_promise_check(lua_State *L, lwt_context *c, int idx);
+API promise *lwt_promise_find(lua_State *L, int idx); /* replaces the value at idx */
+API promise *lwt_promise_arg(lua_State *L, lwt_context *c, int idx); /* check, find, look */
+API void lwt_promise_collapse(lua_State *L, int n);
+API int lwt_promise_push_values(lua_State *L, int idx, promise *p);
+API void lwt_promise_push_error(lua_State *L, int idx, promise *p);
+API int lwt_promise_add_waiter(lua_State *L, int idx, promise *p);
+API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter);
+API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
+API void lwt_promise_push_list_of_one(lua_State *L);
+API void lwt_promise_listify(lua_State *L, int idx, promise *p);
+API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
+API void lwt_promise_open(lua_State *L, lwt_context *c);
+
+/* A piece of a list of waiters; user values as below. The chunks of on_cancel
+** callbacks come first. */
+typedef struct chunk {
+  uint16_t first, len, cap;
+  uint8_t on_cancel; /* holds on_cancel callbacks, and nothing else */
+  uint32_t dead;     /* in the head: how many withdrew since the last sweep */
+  uint32_t total;    /* in the head: how many are in the list */
+} chunk;
+#define H_NEXT 1   /* the next chunk */
+#define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
+#define H_SOURCE 3 /* on the work stack: the resolved promise */
+#define H_LINK 4   /* on the work stack or the deferred queue: the next entry */
+#define H_ITEM 5
+
+/* resolve.c: resolving, and running what waits for it. */
+API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
+API void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
+API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
+API void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to);
+API void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int status, int follow);
+API void lwt_resolve_push_entry(lua_State *L, lwt_context *c, int idx);
+API void lwt_resolve_drive(lua_State *L, lwt_context *c, int base);
+API void lwt_resolve_owe(lua_State *L, lwt_context *c, int source);
+API void lwt_resolve_drain(lua_State *L, lwt_context *c);
+API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
+API void lwt_resolve_open(lua_State *L, lwt_context *c);
+
+/* compose.c, several.c: one and many. */
+API void lwt_compose_open(lua_State *L, lwt_context *c);
+API void lwt_several_open(lua_State *L, lwt_context *c);
+API void lwt_several_input(lua_State *L, lwt_context *c, int w, int src);
+API void lwt_several_finish(lua_State *L, lwt_context *c, int w);
+API void lwt_several_detach(lua_State *L, int w, promise *except);
+
+/* cancel.c */
+API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
+API void lwt_cancel_push(lua_State *L, lwt_context *c, int list);
+API void lwt_cancel_open(lua_State *L, lwt_context *c);
+
+/* storage.c */
+API void lwt_storage_swap(lua_State *L, lwt_context *c); /* top <-> current */
+API void lwt_storage_open(lua_State *L, lwt_context *c);
+
+/* task.c */
+API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> promise */
+API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
+API void lwt_slot_push_task(lua_State *L, lwt_context *c, uint32_t s);
+API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
+API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
+API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
+API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
+API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
+API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_open(lua_State *L, lwt_context *c);
+API void lwt_scope_open(lua_State *L, lwt_context *c);
+API void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src);
+API void lwt_coroutine_open(lua_State *L, lwt_context *c);
+
+/* timer.c */
+API double lwt_timer_now(lwt_context *c);
+API void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id);
+API int lwt_timer_fire(lua_State *L, lwt_context *c);
+API void lwt_timer_open(lua_State *L, lwt_context *c);
+
+/* loop.c */
+API int lwt_ring_reserve(ring *r, size_t n);
+API void lwt_ring_push(ring *r, task *t); /* room was reserved */
+API void lwt_loop_report(lua_State *L, lwt_context *c); /* the error on top: to the hook */
+API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
+API int lwt_loop_run(const lwt_api *api, lua_State *L);
+API void lwt_loop_open(lua_State *L, lwt_context *c);
+
+/* trace.c */
+API void lwt_trace_where(lua_State *L, lua_State *co, int level);
+API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p);
+API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
+API void lwt_trace_seen(lua_State *L, int idx, promise *p);
+API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
+API void lwt_trace_made(lua_State *L, lwt_context *c, int idx);
+API void lwt_trace_waiting(lua_State *L, lwt_context *c); /* pushes the list, as text */
+API void lwt_trace_watch(lua_State *L, lwt_context *c, task *t);
+API void lwt_trace_left_open(lua_State *L, lwt_context *c);
+API void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx, const char *kind);
+API void lwt_trace_handle_closed(const lwt_api *api, lua_State *L, void *userdata);
+API void lwt_trace_open(lua_State *L, lwt_context *c);
+
+/* error.c */
+API int lwt_error_awaiting(lua_State *L, lwt_context *c);
+API void lwt_error_push(const lwt_api *api, lua_State *L, const char *code, int err,
+                        const char *message, const char *op, const char *what_key,
+                        const char *what);
+API void lwt_error_open(lua_State *L, lwt_context *c);
+
+/* capi.c */
+API void lwt_capi_open(lua_State *L, lwt_context *c);
+
+/* context.c: adds functions to the module table (on top), with the context as
+** their upvalue; and makes a fresh registry slot holding the value on top. */
+API void lwt_register(lua_State *L, lwt_context *c, const luaL_Reg *functions);
+API int lwt_slot(lua_State *L);
+API void lwt_weak_table(lua_State *L, const char *mode);
+
+#endif

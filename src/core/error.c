@@ -1,0 +1,153 @@
+/* error.c: the errors that lwt raises: sentinels (lwt.Canceled …), error objects of
+** the system, and what a misplaced await says. */
+#include <string.h>
+
+#include "core.h"
+
+/* One readable line: "open /x: no such file or directory (ENOENT)". Never raises. */
+static int error_tostring(lua_State *L) {
+  static const char *const about[] = {"path", "address", "program", "name", NULL};
+  luaL_Buffer b;
+  int i;
+  lua_settop(L, 1);
+  if (!lua_istable(L, 1)) {
+    lua_pushliteral(L, "lwt.error");
+    return 1;
+  }
+  lua_getfield(L, 1, "op");
+  lua_getfield(L, 1, "message");
+  lua_getfield(L, 1, "code");
+  for (i = 0; about[i] != NULL; i++) {
+    lua_settop(L, 4);
+    lua_getfield(L, 1, about[i]);
+    if (lua_type(L, 5) == LUA_TSTRING) break;
+  }
+  lua_settop(L, 5);
+  luaL_buffinit(L, &b);
+  if (lua_isstring(L, 2)) {
+    lua_pushvalue(L, 2);
+    luaL_addvalue(&b);
+    if (lua_isstring(L, 5)) {
+      luaL_addchar(&b, ' ');
+      lua_pushvalue(L, 5);
+      luaL_addvalue(&b);
+    }
+    luaL_addstring(&b, ": ");
+  }
+  if (lua_isstring(L, 3)) {
+    lua_pushvalue(L, 3);
+    luaL_addvalue(&b);
+  }
+  if (lua_isstring(L, 2) && lua_isstring(L, 4)) {
+    luaL_addstring(&b, " (");
+    lua_pushvalue(L, 4);
+    luaL_addvalue(&b);
+    luaL_addchar(&b, ')');
+  }
+  luaL_pushresult(&b);
+  return 1;
+}
+
+/* ---- A misplaced await ---------------------------------------------------------------- */
+
+/* The name of the C function that keeps a coroutine from yielding, or NULL. */
+static const char *culprit(lua_State *L) {
+  lua_Debug ar;
+  int level;
+  for (level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sn", &ar);
+    if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0 && ar.name != NULL &&
+        (strcmp(ar.name, "gc") == 0 || strcmp(ar.name, "__gc") == 0))
+      return "__gc";
+    if (*ar.what == 'C' && ar.name != NULL && strcmp(ar.name, "pcall") != 0 &&
+        strcmp(ar.name, "xpcall") != 0)
+      return ar.name;
+  }
+  return NULL;
+}
+
+/* Raises what is wrong with awaiting here, and what to do about it. */
+int lwt_error_awaiting(lua_State *L, lwt_context *c) {
+  const char *name;
+  if (c->callbacks > 0)
+    return luaL_error(L, "attempt to await inside a callback (return the promise, or use "
+                         "lwt.spawn)");
+  if (c->current == NULL)
+    return luaL_error(L, "attempt to await outside a task (use lwt.run or lwt.spawn)");
+  if (L != c->current_co)
+    return luaL_error(L, "attempt to await outside a task: in a coroutine of its own (make it "
+                         "with lwt.coroutine.create or lwt.coroutine.wrap)");
+  name = culprit(L);
+  if (name == NULL)
+    return luaL_error(L, "attempt to await where Lua cannot yield (inside a C function); await "
+                         "before, or spawn a task");
+  return luaL_error(L, "attempt to await where Lua cannot yield (inside '%s'); await before, or "
+                       "spawn a task", name);
+}
+
+/* ---- Making them -------------------------------------------------------------------------- */
+
+void lwt_error_push(const lwt_api *api, lua_State *L, const char *code, int err,
+                    const char *message, const char *op, const char *what_key,
+                    const char *what) {
+  luaL_checkstack(L, 4, NULL);
+  lua_createtable(L, 0, 5);
+  lua_pushstring(L, code);
+  lua_setfield(L, -2, "code");
+  lua_pushinteger(L, err);
+  lua_setfield(L, -2, "errno");
+  lua_pushstring(L, message);
+  lua_setfield(L, -2, "message");
+  if (op != NULL) {
+    lua_pushstring(L, op);
+    lua_setfield(L, -2, "op");
+  }
+  if (what_key != NULL && what != NULL) {
+    lua_pushstring(L, what);
+    lua_setfield(L, -2, what_key);
+  }
+  pushreg(L, api->context->r_error_mt);
+  lua_setmetatable(L, -2);
+}
+
+/* core.error{code=, message=, op=, …}: gives a table the metatable of errors. */
+static int l_error(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  pushreg(L, context_of(L)->r_error_mt);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+static int sentinel(lua_State *L, lwt_context *c, const char *name, const char *code,
+                    const char *message) {
+  lua_createtable(L, 0, 2);
+  lua_pushstring(L, code);
+  lua_setfield(L, -2, "code");
+  lua_pushstring(L, message);
+  lua_setfield(L, -2, "message");
+  pushreg(L, c->r_error_mt);
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, name);
+  return lwt_slot(L);
+}
+
+void lwt_error_open(lua_State *L, lwt_context *c) {
+  static const luaL_Reg functions[] = {{"error", l_error}, {NULL, NULL}};
+  lua_createtable(L, 0, 2);
+  lua_pushliteral(L, "lwt.error");
+  lua_setfield(L, -2, "__name");
+  lua_pushcfunction(L, error_tostring);
+  lua_setfield(L, -2, "__tostring");
+  c->r_error_mt = lwt_slot(L);
+  c->r_canceled = sentinel(L, c, "Canceled", "CANCELED", "canceled");
+  c->r_timeout = sentinel(L, c, "Timeout", "TIMEOUT", "timeout");
+  c->r_eof = sentinel(L, c, "EOF", "EOF", "end of file");
+  c->r_closed = sentinel(L, c, "Closed", "CLOSED", "closed");
+  c->r_interrupted = sentinel(L, c, "Interrupted", "INTERRUPTED", "interrupted");
+  pushreg(L, c->r_canceled);
+  c->canceled = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  lwt_register(L, c, functions);
+}

@@ -1,0 +1,704 @@
+/* loop.c: the scheduler: the ready queue, turns, run and step, and where errors that
+** nobody catches go.
+**
+** A turn: what wants a word before waiting (idle), outside events for as long as
+** nothing else is to be done, the timers that are due, then what was paused, then
+** everything that is ready. Tasks made ready in a turn run in the same turn, up to a
+** limit, so that tasks that wake one another cannot keep the events out; yield and
+** pause wait for the next turn. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core.h"
+
+#define TURN_LIMIT 10000
+#define GRACE 0.01 /* virtual time waits this long for events that may never come */
+
+/* ---- Rings --------------------------------------------------------------------- */
+
+int lwt_ring_reserve(ring *r, size_t n) {
+  size_t size = r->size ? r->size : 256, i;
+  task **at;
+  if (n <= r->size) return 1;
+  while (size < n) size *= 2;
+  at = (task **)malloc(size * sizeof *at);
+  if (at == NULL) return 0;
+  for (i = 0; i < r->count; i++) at[i] = r->at[(r->head + i) & (r->size - 1)];
+  free(r->at);
+  r->at = at;
+  r->head = 0;
+  r->size = size;
+  return 1;
+}
+
+void lwt_ring_push(ring *r, task *t) {
+  r->at[(r->head + r->count++) & (r->size - 1)] = t;
+}
+
+static task *ring_pop(ring *r) {
+  task *t = r->at[r->head];
+  r->head = (r->head + 1) & (r->size - 1);
+  r->count--;
+  return t;
+}
+
+static uint64_t next_random(lwt_context *c) { /* xorshift64* */
+  uint64_t x = c->random;
+  x ^= x >> 12;
+  x ^= x << 25;
+  x ^= x >> 27;
+  c->random = x;
+  return x * UINT64_C(2685821657736338717);
+}
+
+static void shuffle_head(lwt_context *c) {
+  ring *r = &c->ready;
+  size_t i = (r->head + (size_t)(next_random(c) >> 11) % r->count) & (r->size - 1);
+  task *t = r->at[r->head];
+  r->at[r->head] = r->at[i];
+  r->at[i] = t;
+}
+
+/* ---- Errors that nobody catches ---------------------------------------------------- */
+
+/* report(err): to the exception hook; by default kept, to be raised out of run. */
+static int report(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_settop(L, 1);
+  if (pushreg(L, c->r_hook) == LUA_TBOOLEAN) {
+    pushreg(L, c->r_errors);
+    lua_pushvalue(L, 1);
+    if (lua_isnil(L, 1)) {
+      lua_pop(L, 1);
+      lua_pushliteral(L, "nil");
+    }
+    lua_rawseti(L, -2, (lua_Integer)c->nerrors + 1);
+    c->nerrors++;
+    return 0;
+  }
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    luaL_tolstring(L, -1, NULL);
+    lua_warning(L, "lwt: the exception hook failed: ", 1);
+    lua_warning(L, lua_tostring(L, -1), 0);
+  }
+  return 0;
+}
+
+void lwt_loop_report(lua_State *L, lwt_context *c) {
+  int err = lua_gettop(L);
+  c->has_trace = 0;
+  if (lua_checkstack(L, 4)) {
+    c->callbacks++;
+    pushreg(L, c->r_report);
+    lua_pushvalue(L, err);
+    lua_pcall(L, 1, 0, 0);
+    c->callbacks--;
+  }
+  lua_settop(L, err - 1);
+}
+
+static void raise_reported(lua_State *L, lwt_context *c) {
+  if (c->nerrors == 0) return;
+  pushreg(L, c->r_errors);
+  lua_rawgeti(L, -1, 1);
+  for (uint32_t i = 2; i <= c->nerrors; i++) {
+    lua_rawgeti(L, -2, i);
+    lua_rawseti(L, -3, i - 1);
+  }
+  lua_pushnil(L);
+  lua_rawseti(L, -3, c->nerrors);
+  c->nerrors--;
+  lua_error(L);
+}
+
+/* ---- A turn --------------------------------------------------------------------------- */
+
+/* Calls the function in a registry slot, if there is one, guarded. */
+static void call_hook(lua_State *L, lwt_context *c, int ref) {
+  if (pushreg(L, ref) == LUA_TBOOLEAN) {
+    lua_pop(L, 1);
+    return;
+  }
+  c->callbacks++;
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) lwt_loop_report(L, c);
+  c->callbacks--;
+}
+
+static void run_idle(lwt_context *c) {
+  lwt_idle *list = c->idle;
+  c->idle = NULL;
+  c->idle_now = list;
+  while (c->idle_now != NULL) {
+    lwt_idle *i = c->idle_now;
+    c->idle_now = i->next;
+    i->queued = 0;
+    c->api.enter(&c->api, i->f, i->data);
+  }
+}
+
+static int has_ready(const lwt_context *c) { return c->ready.count > 0 || c->paused.count > 0; }
+
+static int engine_alive(const lwt_context *c) {
+  return c->engine ? c->engine->alive(c->engine_data) : LWT_IDLE;
+}
+
+static void engine_wait(lwt_context *c, double seconds) {
+  if (c->engine != NULL) {
+    c->engine->wait(c->engine_data, seconds);
+  } else if (seconds > 0) {
+    struct timespec t;
+    t.tv_sec = (time_t)seconds;
+    t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
+    nanosleep(&t, NULL);
+  }
+}
+
+/* Virtual time: real events under way come first, then the clock jumps. */
+static void wait_virtual(lwt_context *c) {
+  int alive = engine_alive(c);
+  if (alive == LWT_WORKING || (alive == LWT_WAITING && c->ntimers == 0))
+    engine_wait(c, -1);
+  else if (alive == LWT_WAITING)
+    engine_wait(c, GRACE);
+  if (!has_ready(c) && c->idle == NULL && c->ntimers > 0 && engine_alive(c) != LWT_WORKING &&
+      c->heap[0].when > c->virtual_now)
+    c->virtual_now = c->heap[0].when;
+}
+
+/* Waits for what is next to happen. Returns 0 when nothing can happen. */
+static int wait_for_events(lwt_context *c, int may_wait) {
+  double seconds = 0;
+  run_idle(c);
+  if (!has_ready(c) && c->idle == NULL && may_wait && c->nerrors == 0) {
+    if (c->ntimers == 0 && engine_alive(c) == LWT_IDLE) return 0;
+    if (c->is_virtual) {
+      wait_virtual(c);
+      return 1;
+    }
+    if (c->ntimers > 0) {
+      seconds = c->heap[0].when - lwt_timer_now(c);
+      if (seconds < 0) seconds = 0;
+      if (seconds > 1e6) seconds = engine_alive(c) == LWT_IDLE ? 1e6 : -1;
+    } else {
+      seconds = -1;
+    }
+  }
+  if (seconds != 0 || c->engine != NULL) engine_wait(c, seconds);
+  return 1;
+}
+
+static void wake_paused(lua_State *L, lwt_context *c) {
+  promise *p;
+  int top = lua_gettop(L);
+  pushreg(L, c->r_pauses);
+  lua_rawgeti(L, top + 1, (lua_Integer)++c->pause_head);
+  lua_pushnil(L);
+  lua_rawseti(L, top + 1, (lua_Integer)c->pause_head);
+  p = lwt_promise_find(L, top + 2);
+  if (p->state == S_PENDING) lwt_resolve(L, c, top + 2, p, S_FULFILLED, 0);
+  lua_settop(L, top);
+}
+
+static void run_ready(lua_State *L, lwt_context *c, double deadline) {
+  size_t limit;
+  if (c->ready.count == 0) {
+    ring r = c->ready;
+    c->ready = c->paused;
+    c->paused = r;
+  } else {
+    while (c->paused.count > 0) lwt_ring_push(&c->ready, ring_pop(&c->paused));
+  }
+  limit = 2 * c->ready.count + TURN_LIMIT;
+  while (c->ready.count > 0 && limit-- > 0) {
+    task *t;
+    if (c->shuffling) shuffle_head(c);
+    t = ring_pop(&c->ready);
+    if (t == NULL)
+      wake_paused(L, c);
+    else if (c->stall > 0)
+      lwt_trace_watch(L, c, t);
+    else
+      lwt_task_run(L, c, t);
+    if (deadline > 0 && lwt_timer_now(c) >= deadline) break;
+  }
+}
+
+/* One turn. Returns 0 when there is nothing left that could happen. */
+static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
+  int alive;
+  call_hook(L, c, c->r_enter_hooks);
+  alive = wait_for_events(c, may_wait);
+  c->turn_now = lwt_timer_now(c);
+  lwt_timer_fire(L, c);
+  run_ready(L, c, deadline);
+  call_hook(L, c, c->r_leave_hooks);
+  if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
+  return alive;
+}
+
+/* ---- run ---------------------------------------------------------------------------------- */
+
+static void drive(lua_State *L, lwt_context *c, int idx) {
+  idx = lua_absindex(L, idx);
+  while (lwt_promise_find(L, idx)->state == S_PENDING && c->interrupted < 2) {
+    int alive = turn(L, c, 1, 0);
+    raise_reported(L, c);
+    if (!alive && lwt_promise_find(L, idx)->state == S_PENDING && !has_ready(c) &&
+        c->idle == NULL) {
+      lua_pushliteral(L, "deadlock: nothing is left that could wake what run waits for");
+      lwt_trace_waiting(L, c);
+      lua_concat(L, 2);
+      lua_error(L);
+    }
+  }
+}
+
+/* Runs each function of the list as a task, the newest first, and waits for it. */
+static void run_list(lua_State *L, lwt_context *c, int ref, int remove) {
+  lua_Integer i;
+  int top = lua_gettop(L);
+  pushreg(L, ref);
+  for (i = (lua_Integer)lua_rawlen(L, top + 1); i > 0; i--) {
+    promise *p;
+    lua_rawgeti(L, top + 1, i);
+    if (remove) {
+      lua_pushnil(L);
+      lua_rawseti(L, top + 1, i);
+    }
+    lwt_task_spawn(L, c, 0);
+    drive(L, c, top + 2);
+    p = lwt_promise_find(L, top + 2);
+    p->flags |= F_SEEN;
+    if (p->state == S_REJECTED && !(p->flags & F_CANCELED)) {
+      lwt_promise_push_error(L, top + 2, p);
+      lwt_loop_report(L, c);
+    }
+    lua_settop(L, top + 1);
+    if (remove && (lua_Integer)lua_rawlen(L, top + 1) > i - 1)
+      i = (lua_Integer)lua_rawlen(L, top + 1) + 1; /* added meanwhile */
+  }
+  lua_settop(L, top);
+}
+
+/* run_body(x, ...): the outermost part of run that may raise. */
+static int run_body(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *p;
+  int n;
+  if (lwt_promise_test(L, c, 1) == NULL) lwt_task_spawn(L, c, lua_gettop(L) - 1);
+  lua_settop(L, 1);
+  lua_pushvalue(L, 1);
+  setreg(L, c->r_main);
+  p = lwt_promise_find(L, 1);
+  p->flags |= F_SEEN;
+  if (p->flags & F_WATCHED) lwt_trace_seen(L, 1, p);
+  drive(L, c, 1);
+  run_list(L, c, c->r_exit, 1);
+  run_list(L, c, c->r_ends, 0);
+  raise_reported(L, c);
+  p = lwt_promise_find(L, 1);
+  if (p->state == S_FULFILLED) {
+    n = lwt_promise_push_values(L, 1, p);
+    return n;
+  }
+  if (c->interrupted && (p->state == S_PENDING || p->flags & F_CANCELED))
+    pushreg(L, c->r_interrupted);
+  else
+    lwt_promise_push_error(L, 1, p);
+  return lua_error(L);
+}
+
+static void check_idle(lua_State *L, lwt_context *c, const char *what) {
+  if (c->running || c->current != NULL || c->nest > 0)
+    luaL_error(L, "attempt to %s the loop from inside it", what);
+}
+
+/* Runs what is at the top of the stack (x, ...) from index 1. */
+static int run(lua_State *L, lwt_context *c) {
+  int status;
+  check_idle(L, c, "run");
+  c->running = 1;
+  c->interrupted = 0;
+  pushreg(L, c->r_run);
+  lua_insert(L, 1);
+  status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  c->running = 0;
+  c->interrupted = 0;
+  lua_pushboolean(L, 0);
+  setreg(L, c->r_main);
+  lwt_trace_check_unseen(L, c, 1);
+  if (c->debug) lwt_trace_left_open(L, c);
+  if (status != LUA_OK) return lua_error(L);
+  return lua_gettop(L);
+}
+
+/*---
+Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
+raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
+list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises. Ctrl-C cancels the main task with
+`lwt.Interrupted`, see `lwt.interrupts`.
+
+```lua norun
+print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
+```
+@param x lwt.Promise|async fun(...): any
+@param ... any
+@return any ...
+@function lwt.run(x, ...)
+*/
+static int l_run(lua_State *L) {
+  lwt_context *c = context_of(L);
+  if (lwt_promise_test(L, c, 1) == NULL && lua_type(L, 1) != LUA_TFUNCTION) {
+    if (luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
+      luaL_typeerror(L, 1, "promise or function");
+    lua_pop(L, 1);
+  }
+  return run(L, c);
+}
+
+/* step_body(budget) */
+static int step_body(lua_State *L) {
+  lwt_context *c = context_of(L);
+  double budget = lua_tonumber(L, 1);
+  turn(L, c, 0, budget > 0 ? c->engine_now + budget : 0);
+  return 0;
+}
+
+static int step(lua_State *L, lwt_context *c, double budget, double *wait) {
+  int status;
+  check_idle(L, c, "step");
+  c->running = 1;
+  c->engine_now = lwt_timer_now(c);
+  pushreg(L, c->r_turn);
+  lua_pushnumber(L, budget);
+  status = lua_pcall(L, 1, 0, 0);
+  c->running = 0;
+  if (status != LUA_OK) lua_error(L);
+  raise_reported(L, c);
+  if (has_ready(c) || c->idle != NULL)
+    *wait = 0;
+  else if (c->ntimers > 0) {
+    *wait = c->heap[0].when - lwt_timer_now(c);
+    if (*wait < 0) *wait = 0;
+  } else {
+    *wait = -1;
+  }
+  return has_ready(c) || c->idle != NULL || c->ntimers > 0 || engine_alive(c) != LWT_IDLE;
+}
+
+/*---
+One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
+most about `budget` seconds (a task's turn is not cut short). Does not make virtual time jump.
+
+```lua norun
+function love.update(dt) lwt.step(0.002) end
+```
+@param budget? number seconds; none: until nothing is ready
+@return boolean alive whether anything can still happen (a ready task, a timer, a handle, a job)
+@return number|nil wait seconds until the next timer is due (0: something is ready)
+@function lwt.step(budget)
+*/
+static int l_step(lua_State *L) {
+  lwt_context *c = context_of(L);
+  double budget = luaL_optnumber(L, 1, 0), wait;
+  int alive;
+  luaL_argcheck(L, budget >= 0, 1, "negative budget");
+  lua_settop(L, 0);
+  alive = step(L, c, budget, &wait);
+  lua_pushboolean(L, alive);
+  if (wait < 0)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, wait);
+  return 2;
+}
+
+/* ---- The rest of what Lua calls ---------------------------------------------------------- */
+
+/*---
+Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. Cancelable.
+
+```lua
+print(lwt.pause():state())   --> pending
+```
+@return lwt.Promise
+@function lwt.pause()
+*/
+static int l_pause(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof(promise));
+  if (!lwt_ring_reserve(&c->paused, c->slots_made + (size_t)(c->pause_tail - c->pause_head) + 64) ||
+      !lwt_ring_reserve(&c->ready, c->slots_made + (size_t)(c->pause_tail - c->pause_head) + 64))
+    return luaL_error(L, "not enough memory");
+  pushreg(L, c->r_pauses);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)c->pause_tail + 1);
+  c->pause_tail++;
+  lua_pop(L, 1);
+  lwt_ring_push(&c->paused, NULL);
+  return 1;
+}
+
+/*---
+Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
+server handlers …). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
+the turn. A hook that raises is reported by `warn`.
+
+```lua
+lwt.async_exception_hook(function(e) print("hook: " .. e) end)
+lwt.async(error, "lost", 0)
+lwt.yield()   --> hook: lost
+lwt.async_exception_hook(nil)
+```
+@param f? fun(err: any)|nil the new hook; nil for the default
+@return fun(err: any)|nil hook the one before
+@function lwt.async_exception_hook(f)
+*/
+static int l_hook(lua_State *L) {
+  lwt_context *c = context_of(L);
+  if (pushreg(L, c->r_hook) == LUA_TBOOLEAN) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+  }
+  lua_insert(L, 1);
+  if (lua_gettop(L) > 1) {
+    if (lua_isnil(L, 2)) {
+      lua_pushboolean(L, 0);
+    } else {
+      if (lua_type(L, 2) != LUA_TFUNCTION) luaL_typeerror(L, 1, "function");
+      lua_pushvalue(L, 2);
+    }
+    setreg(L, c->r_hook);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* core.report(err): as an error that nobody catches. */
+static int l_report(lua_State *L) {
+  lua_settop(L, 1);
+  lwt_loop_report(L, context_of(L));
+  return 0;
+}
+
+static void push_to_list(lua_State *L, int ref) { /* value on top, popped */
+  pushreg(L, ref);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 1);
+}
+
+/*---
+Registers a function that is run as a task, and awaited, at the end of the outermost `run` that follows; the newest first, once each.
+Its failure goes to the exception hook.
+
+```lua norun
+lwt.at_exit(function() lwt.await(log:close()) end)
+```
+@param f async fun()
+@function lwt.at_exit(f)
+*/
+static int l_at_exit(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  push_to_list(L, context_of(L)->r_exit);
+  return 0;
+}
+
+/* core.on_run_end(f): likewise, after those, at the end of every run. */
+static int l_on_run_end(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  push_to_list(L, context_of(L)->r_ends);
+  return 0;
+}
+
+/* core.set_iteration_hooks(enter, leave): one function each, or nil. */
+static int l_set_iteration_hooks(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_settop(L, 2);
+  lua_pushboolean(L, 0);
+  lua_pushvalue(L, lua_isnil(L, 1) ? 3 : 1);
+  setreg(L, c->r_enter_hooks);
+  lua_pushvalue(L, lua_isnil(L, 2) ? 3 : 2);
+  setreg(L, c->r_leave_hooks);
+  return 0;
+}
+
+/* core.interrupt(): what Ctrl-C does. Returns false when no run is under way. */
+static int l_interrupt(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *p;
+  lua_settop(L, 0);
+  if (pushreg(L, c->r_main) != LUA_TUSERDATA) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  p = (promise *)lua_touserdata(L, 1);
+  if (c->interrupted == 0) {
+    c->interrupted = 1;
+    if (p->kind == K_TASK && ((task *)p)->status != T_DONE) ((task *)p)->flags |= TF_INTERRUPTED;
+    if (!lwt_cancel(L, c, 1)) c->interrupted = 2; /* run gives up waiting */
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* core.shuffle(seed | nil): ready tasks run in a random order from now on. */
+static int l_shuffle(lua_State *L) {
+  lwt_context *c = context_of(L);
+  c->shuffling = !lua_isnoneornil(L, 1);
+  c->random = ((uint64_t)luaL_optinteger(L, 1, 0) + 1) * UINT64_C(0x9E3779B97F4A7C15);
+  if (c->random == 0) c->random = 1;
+  next_random(c);
+  return 0;
+}
+
+/* ---- Engines written in Lua ---------------------------------------------------------------- */
+
+/* Calls the function `name` of the engine table with nargs values on top; one result. */
+static int call_engine(lua_State *L, lwt_context *c, const char *name, int nargs) {
+  int top = lua_gettop(L) - nargs;
+  lua_checkstack(L, 6);
+  pushreg(L, c->r_lua_engine);
+  if (lua_getfield(L, -1, name) == LUA_TNIL) {
+    lua_settop(L, top);
+    return 0;
+  }
+  lua_replace(L, -2);
+  lua_insert(L, top + 1);
+  c->callbacks++;
+  if (lua_pcall(L, nargs, 1, 0) != LUA_OK) {
+    lwt_loop_report(L, c);
+    lua_settop(L, top);
+    c->callbacks--;
+    return 0;
+  }
+  c->callbacks--;
+  return 1;
+}
+
+static double lua_engine_now(void *data) {
+  lwt_context *c = (lwt_context *)data;
+  double now = 0;
+  if (call_engine(c->L, c, "now", 0)) {
+    now = lua_tonumber(c->L, -1);
+    lua_pop(c->L, 1);
+  }
+  return now;
+}
+
+static void lua_engine_wait(void *data, double seconds) {
+  lwt_context *c = (lwt_context *)data;
+  lua_checkstack(c->L, 6);
+  if (seconds < 0)
+    lua_pushnil(c->L);
+  else
+    lua_pushnumber(c->L, seconds);
+  if (call_engine(c->L, c, "wait", 1)) lua_pop(c->L, 1);
+}
+
+static int lua_engine_alive(void *data) {
+  lwt_context *c = (lwt_context *)data;
+  int alive = 0;
+  if (call_engine(c->L, c, "alive", 0)) {
+    alive = lua_toboolean(c->L, -1);
+    lua_pop(c->L, 1);
+  }
+  return alive ? LWT_WAITING : LWT_IDLE;
+}
+
+static void lua_engine_wake(void *data) { (void)data; }
+static int lua_engine_fd(void *data) { return (void)data, -1; }
+
+static const lwt_engine lua_engine = {"lua",           lua_engine_now,  lua_engine_wait,
+                                      lua_engine_alive, lua_engine_wake, lua_engine_fd};
+
+/* core.set_engine(x): "virtual": virtual time over the engine in use; "real": back;
+** a table {now=, wait=, alive=}: an engine of the user's; nil: the core's own. */
+static int l_set_engine(lua_State *L) {
+  lwt_context *c = context_of(L);
+  const char *s;
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  if (lua_istable(L, 1)) {
+    if (lua_getfield(L, 1, "now") != LUA_TFUNCTION || lua_getfield(L, 1, "wait") != LUA_TFUNCTION)
+      return luaL_argerror(L, 1, "an engine needs functions 'now' and 'wait'");
+    lua_pushvalue(L, 1);
+    setreg(L, c->r_lua_engine);
+    c->is_virtual = 0;
+    c->engine = &lua_engine;
+    c->engine_data = c;
+  } else if (lua_isnil(L, 1)) {
+    c->is_virtual = 0;
+    c->engine = NULL;
+  } else {
+    s = luaL_checkstring(L, 1);
+    if (strcmp(s, "virtual") == 0) {
+      c->virtual_now = lwt_timer_now(c);
+      c->is_virtual = 1;
+    } else if (strcmp(s, "real") == 0) {
+      c->is_virtual = 0;
+    } else {
+      return luaL_argerror(L, 1, lua_pushfstring(L, "unknown engine '%s'", s));
+    }
+  }
+  return 0;
+}
+
+/* core.engine_name() */
+static int l_engine_name(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_pushstring(L, c->is_virtual ? "virtual" : c->engine ? c->engine->name : "none");
+  return 1;
+}
+
+/* ---- lwt.h ------------------------------------------------------------------------------------ */
+
+int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait) {
+  double w;
+  int alive = step(L, api->context, budget, &w);
+  if (wait != NULL) *wait = w;
+  return alive;
+}
+
+int lwt_loop_run(const lwt_api *api, lua_State *L) {
+  int top = lua_gettop(L) - 1;
+  pushreg(L, api->context->r_run_function);
+  lua_insert(L, -2);
+  lua_call(L, 1, LUA_MULTRET);
+  return lua_gettop(L) - top;
+}
+
+static const luaL_Reg functions[] = {{"run", l_run},
+                                     {"step", l_step},
+                                     {"pause", l_pause},
+                                     {"async_exception_hook", l_hook},
+                                     {"at_exit", l_at_exit},
+                                     {"report", l_report},
+                                     {"on_run_end", l_on_run_end},
+                                     {"set_iteration_hooks", l_set_iteration_hooks},
+                                     {"interrupt", l_interrupt},
+                                     {"shuffle", l_shuffle},
+                                     {"set_engine", l_set_engine},
+                                     {"engine_name", l_engine_name},
+                                     {NULL, NULL}};
+
+static int closure(lua_State *L, lwt_context *c, lua_CFunction f) {
+  pushreg(L, c->r_self);
+  lua_pushcclosure(L, f, 1);
+  return lwt_slot(L);
+}
+
+void lwt_loop_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+  c->r_report = closure(L, c, report);
+  c->r_run = closure(L, c, run_body);
+  c->r_turn = closure(L, c, step_body);
+  c->r_run_function = closure(L, c, l_run);
+  if (!lwt_ring_reserve(&c->ready, 256) || !lwt_ring_reserve(&c->paused, 256))
+    luaL_error(L, "not enough memory");
+}

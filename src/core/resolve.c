@@ -1,0 +1,698 @@
+/* resolve.c: resolving a promise, and running what waits for it.
+**
+** One resolution sets off others: a callback's result resolves the promise that
+** bind gave, whose callbacks run next, and so on, depth first. None of that is
+** recursion: a resolution puts what it owes on a stack and `drive` works it off.
+**
+**   work stack (r_work):  chunk -> chunk -> …   lists of waiters still to be told,
+**                                                linked through H_LINK
+**   current (r_current, r_source): the single waiter to be told next, the commonest
+**                                  case, which needs no list
+**   deferred (r_defer_head, r_defer_tail): lists whose turn comes when the outermost
+**                                  resolution is done
+**
+** All of it is anchored in the registry, and linking allocates nothing, so that a
+** memory error in the middle loses nobody: the waiter at hand is rejected with
+** that error, and the work goes on. */
+#include "core.h"
+
+/* Slots of `work`, the function that drive calls. */
+#define SRC 1     /* the promise that was resolved (a representative) */
+#define WAITER 2  /* the waiter to be told */
+#define HANDLER 3 /* the message handler */
+
+/* ---- Committing ----------------------------------------------------------- */
+
+/* Wraps the error on top with the trace just caught, if there is one. Returns
+** whether it did. */
+int lwt_resolve_wrap_error(lua_State *L, lwt_context *c) {
+  if (!c->has_trace) return 0;
+  c->has_trace = 0;
+  lua_createtable(L, 2, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+  pushreg(L, c->r_trace);
+  lua_rawseti(L, -2, 2);
+  return 1;
+}
+
+static void push_work(lua_State *L, lwt_context *c) { /* entry on top, popped */
+  pushreg(L, c->r_work);
+  lua_setiuservalue(L, -2, H_LINK);
+  setreg(L, c->r_work);
+  c->work++;
+}
+
+/* Puts a promise of several.c on the work stack: lwt_several_finish is called for
+** it when what lies above has been done. */
+void lwt_resolve_push_entry(lua_State *L, lwt_context *c, int idx) {
+  lua_pushvalue(L, idx);
+  pushreg(L, c->r_work);
+  lua_setiuservalue(L, -2, U_FN);
+  setreg(L, c->r_work);
+  c->work++;
+}
+
+/* p (a representative, pending) gets its state and the single value on top, which
+** is popped. Tasks become ready; other waiters are owed, see above. Allocates only
+** for a rejection that nobody looks at, and before anything is changed. `n` is the
+** number of values, or -1 for an error that is wrapped. */
+void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
+  int waiters = p->waiters;
+  uint16_t flags = 0;
+  if (state == S_REJECTED) {
+    if (n < 0) {
+      flags = F_WRAPPED;
+      n = 1;
+    } else if (lua_topointer(L, -1) == c->canceled) {
+      flags = F_CANCELED;
+    }
+    if (waiters == W_NONE && flags != F_CANCELED && !(p->flags & F_SEEN) && !c->recovering) {
+      lwt_trace_unseen(L, c, idx, p);
+      waiters = p->waiters;
+    }
+  }
+  if (p->state != S_PENDING) { /* a finalizer was faster */
+    lua_pop(L, 1);
+    return;
+  }
+  if (waiters != W_NONE) {
+    lua_getiuservalue(L, idx, U_STATE);
+    lua_insert(L, -2);
+  }
+  lua_setiuservalue(L, idx, U_STATE);
+  p->flags |= flags;
+  p->state = (uint8_t)state;
+  p->n = (uint32_t)n;
+  p->waiters = W_NONE;
+  if (p->kind > K_TASK) { /* let go of what it was waiting for */
+    lua_pushnil(L);
+    lua_setiuservalue(L, idx, U_DEP);
+    p->how = C_NONE;
+  }
+  if (waiters == W_NONE) return;
+  p->flags |= F_SEEN;
+  if (waiters == W_ONE) {
+    promise *w = (promise *)lua_touserdata(L, -1);
+    if (w->kind == K_TASK) {
+      if (lwt_task_is_waiting_for(L, (task *)w, p))
+        lwt_task_wake(L, c, (task *)w);
+      else
+        lua_pop(L, 1);
+    } else {
+      setreg(L, c->r_current);
+      lua_pushvalue(L, idx);
+      setreg(L, c->r_source);
+      c->has_current = 1;
+    }
+  } else {
+    lua_pushvalue(L, idx);
+    lua_setiuservalue(L, -2, H_SOURCE);
+    push_work(L, c);
+  }
+}
+
+/* The promise at `to` gets what the resolved one at `from` has. */
+void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to) {
+  promise *p = (promise *)lua_touserdata(L, from);
+  promise *q = (promise *)lua_touserdata(L, to);
+  lua_getiuservalue(L, from, U_STATE);
+  lwt_resolve_commit(L, c, to, q, p->state,
+                     p->flags & F_WRAPPED ? -1 : (int)p->n);
+}
+
+/* The pending promise at q gets the outcome of a callback: status is lua_pcall's,
+** the results lie above `base`. With `follow`, a single result that is a promise
+** is followed. */
+void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int status, int follow) {
+  promise *p = lwt_promise_find(L, q), *r;
+  int n = lua_gettop(L) - base;
+  if (p->state != S_PENDING) { /* resolved meanwhile (a cancel) */
+    c->has_trace = 0;
+    return;
+  }
+  if (status != LUA_OK) {
+    int wrapped = !c->recovering && lwt_resolve_wrap_error(L, c);
+    lwt_resolve_commit(L, c, q, p, S_REJECTED, wrapped ? -1 : 1);
+    return;
+  }
+  if (follow && n == 1 && lwt_promise_test(L, c, -1) != NULL) {
+    int inner = lua_gettop(L);
+    do {
+      p = lwt_promise_find(L, q);
+      r = lwt_promise_find(L, inner);
+      if (p->state != S_PENDING || r == p) return;
+      if (r->state != S_PENDING) {
+        r->flags |= F_SEEN;
+        lwt_resolve_copy(L, c, inner, q);
+        return;
+      }
+    } while (!lwt_promise_merge(L, q, p, inner, r));
+    return;
+  }
+  lwt_promise_collapse(L, n);
+  lwt_resolve_commit(L, c, q, p, S_FULFILLED, n);
+}
+
+/* ---- Telling one waiter ---------------------------------------------------- */
+
+/* Pushes the callback in user value `which` of the waiter; where it was attached
+** with a storage, that becomes the current one. Returns whether it did. */
+static int push_callback(lua_State *L, lwt_context *c, promise *w, int which) {
+  if (w->flags & F_STORED) {
+    lua_getiuservalue(L, WAITER, U_FN);
+    lua_rawgeti(L, -1, 3);
+    lwt_storage_swap(L, c); /* the old one is on top */
+    lua_insert(L, -2);
+    lua_rawgeti(L, -1, which - U_FN + 1);
+    lua_remove(L, -2);
+    return 1;
+  }
+  if (c->storing) {
+    lua_pushboolean(L, 0);
+    lwt_storage_swap(L, c);
+    lua_getiuservalue(L, WAITER, which);
+    return 1;
+  }
+  lua_getiuservalue(L, WAITER, which);
+  return 0;
+}
+
+/* Calls the waiter's callback with `n` values of the source (-1: its error).
+** Leaves the results above HANDLER; returns the status. */
+static int call(lua_State *L, lwt_context *c, promise *w, int which, int n) {
+  promise *src = (promise *)lua_touserdata(L, SRC);
+  int swapped = push_callback(L, c, w, which), status;
+  if (n < 0) {
+    lwt_promise_push_error(L, SRC, src);
+    n = 1;
+  } else if (n > 0) {
+    n = lwt_promise_push_values(L, SRC, src);
+  }
+  if (w->kind > K_TASK && w->kind <= K_ON_CANCEL && w->kind != K_FINALIZED) {
+    lua_pushnil(L); /* the closure is not needed again */
+    lua_setiuservalue(L, WAITER, U_FN);
+    if (w->kind == K_TRY_BIND || w->kind == K_ON_ANY) {
+      lua_pushnil(L);
+      lua_setiuservalue(L, WAITER, U_FN2);
+    }
+  }
+  status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
+  luaL_checkstack(L, 10, NULL);
+  lua_pushvalue(L, WAITER);
+  setreg(L, c->r_current); /* a resolution inside the callback has used it */
+  if (swapped) {
+    lua_pushvalue(L, HANDLER + 1);
+    lwt_storage_swap(L, c);
+    lua_pop(L, 1);
+    lua_remove(L, HANDLER + 1);
+  }
+  return status;
+}
+
+static void call_and_follow(lua_State *L, lwt_context *c, promise *w, int which, int n,
+                            int follow) {
+  int status = call(L, c, w, which, n);
+  lua_pushvalue(L, WAITER);
+  lua_insert(L, HANDLER + 1);
+  lwt_resolve_follow(L, c, HANDLER + 1, HANDLER + 1, status, follow);
+}
+
+static void pass_on(lua_State *L, lwt_context *c, int from) {
+  lua_pushvalue(L, WAITER);
+  if (lwt_promise_find(L, HANDLER + 1)->state == S_PENDING)
+    lwt_resolve_copy(L, c, from, HANDLER + 1);
+}
+
+static void call_and_forget(lua_State *L, lwt_context *c, promise *w, int which, int n) {
+  if (call(L, c, w, which, n) != LUA_OK) {
+    lua_replace(L, HANDLER + 1);
+    lua_settop(L, HANDLER + 1);
+    lwt_loop_report(L, c);
+  }
+}
+
+/* The finalizer of finalize: its promise is waited for, then the outcome stands
+** unless the finalizer failed. */
+static void finalize(lua_State *L, lwt_context *c, promise *w) {
+  int status = call(L, c, w, U_FN, 0), q = HANDLER + 1;
+  promise *p, *r;
+  lua_pushvalue(L, WAITER);
+  lua_insert(L, q);
+  if (status != LUA_OK) {
+    lwt_resolve_follow(L, c, q, q, status, 0);
+    return;
+  }
+  p = lwt_promise_find(L, q);
+  if (p->state != S_PENDING) return;
+  if (lua_gettop(L) == q + 1 && lwt_promise_test(L, c, -1) != NULL) {
+    r = lwt_promise_find(L, q + 1);
+    r->flags |= F_SEEN;
+    if (r->state == S_PENDING) {
+      w->kind = K_FINALIZED;
+      lua_pushvalue(L, SRC);
+      lua_setiuservalue(L, WAITER, U_FN);
+      p->how = C_DEP;
+      lua_pushvalue(L, q + 1);
+      lua_setiuservalue(L, q, U_DEP);
+      lua_pushvalue(L, WAITER);
+      if (lwt_promise_add_waiter(L, q + 1, r)) return;
+      w->kind = K_FINALIZE;
+    }
+    if (r->state == S_REJECTED) {
+      lwt_resolve_copy(L, c, q + 1, q);
+      return;
+    }
+  }
+  lwt_resolve_copy(L, c, SRC, q);
+}
+
+static void tell(lua_State *L, lwt_context *c, promise *w) {
+  promise *src = (promise *)lua_touserdata(L, SRC);
+  int ok = src->state == S_FULFILLED;
+  switch (w->kind) {
+    case K_TASK:
+      if (lwt_task_is_waiting_for(L, (task *)w, src)) {
+        lua_pushvalue(L, WAITER);
+        lwt_task_wake(L, c, (task *)w);
+      }
+      break;
+    case K_BIND:
+    case K_MAP:
+      if (ok)
+        call_and_follow(L, c, w, U_FN, 1, w->kind == K_BIND);
+      else
+        pass_on(L, c, SRC);
+      break;
+    case K_CATCH:
+      if (ok)
+        pass_on(L, c, SRC);
+      else
+        call_and_follow(L, c, w, U_FN, -1, 1);
+      break;
+    case K_TRY_BIND:
+      call_and_follow(L, c, w, ok ? U_FN : U_FN2, ok ? 1 : -1, 1);
+      break;
+    case K_FINALIZE:
+      finalize(L, c, w);
+      break;
+    case K_FINALIZED:
+      if (ok) {
+        lua_getiuservalue(L, WAITER, U_FN);
+        lua_replace(L, SRC);
+      }
+      lua_pushnil(L);
+      lua_setiuservalue(L, WAITER, U_FN);
+      pass_on(L, c, SRC);
+      break;
+    case K_FOLLOW:
+      if (!(w->flags & F_DONE)) {
+        w->flags |= F_DONE;
+        pass_on(L, c, SRC);
+      }
+      break;
+    case K_ON_SUCCESS:
+      if (ok) call_and_forget(L, c, w, U_FN, 1);
+      break;
+    case K_ON_FAILURE:
+      if (!ok) call_and_forget(L, c, w, U_FN, -1);
+      break;
+    case K_ON_TERMINATION:
+      call_and_forget(L, c, w, U_FN, 0);
+      break;
+    case K_ON_ANY:
+      call_and_forget(L, c, w, ok ? U_FN : U_FN2, ok ? 1 : -1);
+      break;
+    case K_ON_CANCEL:
+      if (src->flags & F_CANCELED) call_and_forget(L, c, w, U_FN, 0);
+      break;
+    case K_SCOPE:
+      lwt_scope_child_done(L, c, WAITER, SRC);
+      break;
+    default:
+      if (!(w->flags & F_DONE)) lwt_several_input(L, c, WAITER, SRC);
+  }
+}
+
+/* ---- Working off ----------------------------------------------------------- */
+
+/* Takes the next waiter off the work stack into WAITER, its promise into SRC.
+** Returns NULL when the entry was none, or had nothing left. */
+static promise *next_waiter(lua_State *L, lwt_context *c) {
+  chunk *h;
+  lua_settop(L, HANDLER);
+  pushreg(L, c->r_work);
+  if (lua_getmetatable(L, -1)) { /* a promise of several.c */
+    lua_settop(L, HANDLER + 1);
+    lua_getiuservalue(L, -1, U_FN);
+    setreg(L, c->r_work);
+    c->work--;
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, U_FN);
+    lua_pushvalue(L, -1);
+    setreg(L, c->r_current);
+    lwt_several_finish(L, c, HANDLER + 1);
+    return NULL;
+  }
+  h = (chunk *)lua_touserdata(L, -1);
+  if (h->first < h->len) {
+    lua_getiuservalue(L, -1, H_ITEM + h->first);
+    lua_replace(L, WAITER);
+    lua_getiuservalue(L, -1, H_SOURCE);
+    lua_replace(L, SRC);
+    h->first++;
+    lua_settop(L, HANDLER);
+    return (promise *)lua_touserdata(L, WAITER);
+  }
+  if (lua_getiuservalue(L, -1, H_NEXT) == LUA_TUSERDATA) {
+    lua_getiuservalue(L, -2, H_SOURCE);
+    lua_setiuservalue(L, -2, H_SOURCE);
+    lua_getiuservalue(L, -2, H_LINK);
+    lua_setiuservalue(L, -2, H_LINK);
+    setreg(L, c->r_work);
+  } else {
+    lua_pop(L, 1);
+    lua_getiuservalue(L, -1, H_LINK);
+    setreg(L, c->r_work);
+    c->work--;
+  }
+  return NULL;
+}
+
+/* work(base): works off everything above `base` entries. */
+static int work(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int base = (int)lua_tointeger(L, 1);
+  promise *w;
+  lua_settop(L, 2);
+  pushreg(L, c->r_handler);
+  for (;;) {
+    if (c->has_current) {
+      c->has_current = 0;
+      lua_settop(L, HANDLER);
+      pushreg(L, c->r_source);
+      lua_replace(L, SRC);
+      pushreg(L, c->r_current);
+      lua_replace(L, WAITER);
+      w = (promise *)lua_touserdata(L, WAITER);
+    } else if (c->work > base) {
+      w = next_waiter(L, c);
+      if (w == NULL) continue;
+      lua_pushvalue(L, WAITER);
+      setreg(L, c->r_current); /* for `recover` */
+    } else {
+      return 0;
+    }
+    tell(L, c, w);
+  }
+}
+
+/* An error that is nobody's (out of memory) came up while a waiter was told: if
+** it is a promise that is still pending, it is rejected with that error. */
+static void recover(lua_State *L, lwt_context *c) {
+  promise *w;
+  int err = lua_gettop(L);
+  c->has_trace = 0;
+  if (c->has_current) return; /* not begun */
+  if (pushreg(L, c->r_current) == LUA_TUSERDATA) {
+    w = lwt_promise_find(L, err + 1);
+    if (w->kind != K_TASK && (w->kind < K_ON_SUCCESS || w->kind > K_ON_CANCEL) &&
+        w->state == S_PENDING) {
+      lua_pushvalue(L, err);
+      c->recovering = 1;
+      w->flags |= F_DONE;
+      lwt_resolve_commit(L, c, err + 1, w, S_REJECTED, 1);
+      c->recovering = 0;
+    }
+  }
+  lua_settop(L, err);
+}
+
+static void drive(lua_State *L, lwt_context *c, int base) {
+  for (;;) {
+    pushreg(L, c->r_drive);
+    lua_pushinteger(L, base);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+    recover(L, c);
+    lua_pop(L, 1);
+  }
+}
+
+/* Puts the newest entry of the work stack at the end of the deferred queue. */
+static void defer(lua_State *L, lwt_context *c) {
+  pushreg(L, c->r_work);
+  lua_getiuservalue(L, -1, H_LINK);
+  setreg(L, c->r_work);
+  c->work--;
+  lua_pushnil(L);
+  lua_setiuservalue(L, -2, H_LINK);
+  if (pushreg(L, c->r_defer_tail) == LUA_TUSERDATA) {
+    lua_pushvalue(L, -2);
+    lua_setiuservalue(L, -2, H_LINK);
+    lua_pop(L, 1);
+  } else {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    setreg(L, c->r_defer_head);
+  }
+  setreg(L, c->r_defer_tail);
+}
+
+static int undefer(lua_State *L, lwt_context *c) {
+  if (pushreg(L, c->r_defer_head) != LUA_TUSERDATA) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  if (lua_getiuservalue(L, -1, H_LINK) == LUA_TUSERDATA) {
+    setreg(L, c->r_defer_head);
+  } else {
+    lua_pop(L, 1);
+    lua_pushboolean(L, 0);
+    setreg(L, c->r_defer_head);
+    lua_pushboolean(L, 0);
+    setreg(L, c->r_defer_tail);
+  }
+  push_work(L, c);
+  return 1;
+}
+
+/* Works off the entries above `base`; the outermost one, then the deferred too.
+** Deeper than MAX_NEST, what was added is deferred instead. */
+void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
+  luaL_checkstack(L, 10, NULL);
+  if (c->nest >= MAX_NEST) {
+    while (c->work > base) defer(L, c);
+    return;
+  }
+  c->nest++;
+  c->callbacks++;
+  drive(L, c, base);
+  if (c->nest == 1)
+    while (undefer(L, c)) drive(L, c, base);
+  c->callbacks--;
+  c->nest--;
+}
+
+/* Defers the telling of the waiter on top (popped): `source` is resolved. */
+void lwt_resolve_owe(lua_State *L, lwt_context *c, int source) {
+  source = lua_absindex(L, source);
+  lwt_promise_push_list_of_one(L);
+  lua_pushvalue(L, source);
+  lua_setiuservalue(L, -2, H_SOURCE);
+  push_work(L, c);
+  defer(L, c);
+}
+
+/* What was deferred, when no resolution is under way that would see to it. */
+void lwt_resolve_drain(lua_State *L, lwt_context *c) {
+  if (c->nest == 0 && pushreg(L, c->r_defer_head) == LUA_TUSERDATA) {
+    lua_pop(L, 1);
+    lwt_resolve_drive(L, c, c->work);
+  } else if (c->nest == 0) {
+    lua_pop(L, 1);
+  }
+}
+
+/* ---- Resolving -------------------------------------------------------------- */
+
+/* What would be owed must be a list when it cannot be worked off at once. */
+static int owes(promise *p, lua_State *L, int idx) {
+  int one_task;
+  if (p->waiters != W_ONE) return p->waiters == W_LIST;
+  lua_getiuservalue(L, idx, U_STATE);
+  one_task = ((promise *)lua_touserdata(L, -1))->kind == K_TASK;
+  lua_pop(L, 1);
+  return !one_task;
+}
+
+/* Resolves the pending representative p at idx with the top n values (or the
+** error on top), which are popped; callbacks run before this returns. */
+void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
+  int base = c->work;
+  idx = lua_absindex(L, idx);
+  lwt_promise_collapse(L, n);
+  if (c->nest >= MAX_NEST && owes(p, L, idx)) lwt_promise_listify(L, idx, p);
+  if (p->state != S_PENDING) {
+    lua_pop(L, 1);
+    return;
+  }
+  lwt_resolve_commit(L, c, idx, p, state, n);
+  if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
+}
+
+/* Likewise; inside a callback, the callbacks wait until that one is done. */
+void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
+  int base = c->work;
+  if (c->nest == 0 || !owes(p, L, idx)) {
+    lwt_resolve(L, c, idx, p, state, n);
+    return;
+  }
+  idx = lua_absindex(L, idx);
+  lwt_promise_collapse(L, n);
+  lwt_promise_listify(L, idx, p);
+  lwt_resolve_commit(L, c, idx, p, state, n);
+  while (c->work > base) defer(L, c);
+}
+
+/* ---- What Lua calls --------------------------------------------------------- */
+
+static int wake(lua_State *L, int promise_idx, int state, int n, int later) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_find(L, promise_idx);
+  if (p->state != S_PENDING) {
+    if (!(p->flags & F_CANCELED)) luaL_error(L, "promise is already resolved");
+    return 0;
+  }
+  if (c->nest >= MAX_NEST || later)
+    lwt_resolve_later(L, c, promise_idx, p, state, n);
+  else
+    lwt_resolve(L, c, promise_idx, p, state, n);
+  return 0;
+}
+
+/* The resolver at 1 becomes its promise; the values are above it. */
+static int wake_resolver(lua_State *L, int state, int later) {
+  lwt_context *c = context_of(L);
+  int n;
+  if (lua_touserdata(L, 1) == NULL || !lua_getmetatable(L, 1)) luaL_typeerror(L, 1, "resolver");
+  if (lua_topointer(L, -1) != c->resolver_mt) luaL_typeerror(L, 1, "resolver");
+  lua_pop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  lua_replace(L, 1);
+  if (state == S_REJECTED) lua_settop(L, 2);
+  n = lua_gettop(L) - 1;
+  return wake(L, 1, state, n, later);
+}
+
+/*---
+Fulfils the resolver's promise with these values. Its callbacks run before this returns (to a nesting depth of 16; deeper ones
+when the outermost resolution is done); tasks that await it become ready. Raises `promise is already resolved` the second
+time; ignored when the promise was canceled.
+
+```lua
+local p, r = lwt.wait()
+p:on_success(print)
+r:wakeup(1, 2)   --> 1 2
+```
+@param r lwt.Resolver
+@param ... any
+@function lwt.wakeup(r, ...)
+*/
+static int l_wakeup(lua_State *L) { return wake_resolver(L, S_FULFILLED, 0); }
+
+/*---
+Rejects the resolver's promise with this error; otherwise as `lwt.wakeup`.
+
+```lua
+local p, r = lwt.wait()
+r:wakeup_exn("broken")
+print(p:state())   --> rejected broken
+```
+@param r lwt.Resolver
+@param err any
+@function lwt.wakeup_exn(r, err)
+*/
+static int l_wakeup_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 0); }
+
+/*---
+As `lwt.wakeup`, but when called inside a callback the promise's callbacks wait until that one is done. The state changes at once.
+
+```lua
+local a, ra = lwt.wait()
+local b, rb = lwt.wait()
+b:on_success(function() print "b" end)
+a:on_success(function() rb:wakeup_later() print "a" end)
+ra:wakeup()   --> a
+              --> b
+```
+@param r lwt.Resolver
+@param ... any
+@function lwt.wakeup_later(r, ...)
+*/
+static int l_wakeup_later(lua_State *L) { return wake_resolver(L, S_FULFILLED, 1); }
+
+/*---
+As `lwt.wakeup_later`, rejecting with this error.
+
+```lua
+local p, r = lwt.wait()
+r:wakeup_later_exn("broken")
+print(p:state())   --> rejected broken
+```
+@param r lwt.Resolver
+@param err any
+@function lwt.wakeup_later_exn(r, err)
+*/
+static int l_wakeup_later_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 1); }
+
+/* core.wake(p, ...), core.wake_exn(p, err): wakeup_later for a promise made by
+** core.waiter; false when it is resolved already (cancelled, as a rule). */
+static int wake_waiter(lua_State *L, int state) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_check(L, c, 1);
+  if (p->state == S_PROXY) p = lwt_promise_find(L, 1);
+  if (p->state != S_PENDING) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (state == S_REJECTED) lua_settop(L, 2);
+  lwt_resolve_later(L, c, 1, p, state, lua_gettop(L) - 1);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int l_wake(lua_State *L) { return wake_waiter(L, S_FULFILLED); }
+static int l_wake_exn(lua_State *L) { return wake_waiter(L, S_REJECTED); }
+
+static int resolver_tostring(lua_State *L) {
+  lua_pushfstring(L, "lwt.resolver: %p", lua_touserdata(L, 1));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"wakeup", l_wakeup},
+                                     {"wakeup_exn", l_wakeup_exn},
+                                     {"wakeup_later", l_wakeup_later},
+                                     {"wakeup_later_exn", l_wakeup_later_exn},
+                                     {"wake", l_wake},
+                                     {"wake_exn", l_wake_exn},
+                                     {NULL, NULL}};
+
+static const luaL_Reg resolver_methods[] = {{"wakeup", l_wakeup},
+                                            {"wakeup_exn", l_wakeup_exn},
+                                            {"wakeup_later", l_wakeup_later},
+                                            {"wakeup_later_exn", l_wakeup_later_exn},
+                                            {NULL, NULL}};
+
+void lwt_resolve_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+  pushreg(L, c->r_self);
+  lua_pushcclosure(L, work, 1);
+  c->r_drive = lwt_slot(L);
+  pushreg(L, c->r_resolver_mt);
+  lua_newtable(L);
+  lwt_register(L, c, resolver_methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, resolver_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,275 @@
+/* scope.c: structured concurrency: tasks that are over when their scope is.
+**
+** The scope's promise (K_SCOPE) is a waiter on the promise of each of its tasks, the
+** body first; n is how many are still running. U_DEP lists the tasks, where cancel
+** finds them; U_FN is the first one that failed, U_FN2 the list of all failures.
+** Children that are done are swept from the list when they are half of it. */
+#include "core.h"
+
+typedef struct scope { /* what s refers to; user value 1: the promise */
+  uint32_t children;   /* in the list */
+  uint32_t done;
+} scope;
+
+/* Pushes the scope object's record: user value 1 of the userdata at idx. */
+static promise *push_record(lua_State *L, lwt_context *c, int idx) {
+  if (lua_touserdata(L, idx) == NULL || !lua_getmetatable(L, idx)) luaL_typeerror(L, idx, "scope");
+  pushreg(L, c->r_scope_mt);
+  if (!lua_rawequal(L, -1, -2)) luaL_typeerror(L, idx, "scope");
+  lua_pop(L, 2);
+  lua_getiuservalue(L, idx, 1);
+  return (promise *)lua_touserdata(L, -1);
+}
+
+/* Takes the children that are done out of the list at `list`; the body stays. */
+static void sweep(lua_State *L, int list) {
+  lua_Integer i, n = (lua_Integer)lua_rawlen(L, list), k = 1;
+  for (i = 2; i <= n; i++) {
+    lua_rawgeti(L, list, i);
+    if (((task *)lua_touserdata(L, -1))->status == T_DONE &&
+        lwt_promise_find(L, lua_gettop(L))->state != S_PENDING) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lua_rawseti(L, list, ++k);
+  }
+  for (i = n; i > k; i--) {
+    lua_pushnil(L);
+    lua_rawseti(L, list, i);
+  }
+}
+
+/* The function on top of the stack, with nargs arguments, becomes a child of the
+** scope whose record is at w; its promise takes their place. */
+static void add_child(lua_State *L, lwt_context *c, int w, int nargs) {
+  promise *rec = (promise *)lua_touserdata(L, w);
+  task *t = lwt_task_prepare(L, c, nargs);
+  int at = lua_gettop(L);
+  lua_Integer n;
+  t->p.flags |= F_SEEN;
+  lua_getiuservalue(L, w, U_DEP);
+  n = (lua_Integer)lua_rawlen(L, -1);
+  if (n >= 16 && rec->n * 2 < (uint32_t)n) {
+    sweep(L, at + 1);
+    n = (lua_Integer)lua_rawlen(L, -1);
+  }
+  lua_pushvalue(L, at);
+  lua_rawseti(L, at + 1, n + 1);
+  lua_settop(L, at);
+  lua_pushvalue(L, w);
+  lwt_promise_add_waiter(L, at, &t->p);
+  rec->n++;
+  if (rec->flags & F_CLOSED) t->flags |= TF_LEVEL;
+  lwt_task_start(L, c, t);
+}
+
+/* ---- A child is done -------------------------------------------------------- */
+
+static int is_body(lua_State *L, int list, int src) {
+  int is;
+  lua_rawgeti(L, list, 1);
+  is = lwt_promise_find(L, lua_gettop(L)) == lua_touserdata(L, src);
+  lua_pop(L, 1);
+  return is;
+}
+
+/* All are done: pushes the promise whose outcome is the scope's. */
+static void push_outcome(lua_State *L, int w, int list) {
+  promise *rec = (promise *)lua_touserdata(L, w);
+  if (lua_getiuservalue(L, w, U_FN) == LUA_TUSERDATA) return;
+  lua_pop(L, 1);
+  (void)rec;
+  lua_rawgeti(L, list, 1);
+  lwt_promise_find(L, lua_gettop(L));
+}
+
+static void note_failure(lua_State *L, int w, int src) {
+  promise *p = (promise *)lua_touserdata(L, src);
+  if (lua_getiuservalue(L, w, U_FN2) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, w, U_FN2);
+  }
+  lwt_promise_push_error(L, src, p);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 1);
+}
+
+/* The child whose promise is at src is done. A failure closes the scope. A child that
+** was canceled by itself is no failure; in a canceled scope it makes the scope
+** canceled, unless something worse has happened. */
+void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
+  promise *rec = (promise *)lua_touserdata(L, w), *p = (promise *)lua_touserdata(L, src), *first;
+  int top = lua_gettop(L), list = top + 1;
+  luaL_checkstack(L, 12, NULL);
+  rec->n--;
+  lua_getiuservalue(L, w, U_DEP);
+  if (p->state == S_REJECTED) {
+    int canceled = p->flags & F_CANCELED;
+    lua_getiuservalue(L, w, U_FN);
+    first = (promise *)lua_touserdata(L, -1);
+    if (!canceled) note_failure(L, w, src);
+    if ((first == NULL && (!canceled || (rec->flags & F_CLOSED) || is_body(L, list, src))) ||
+        (first != NULL && (first->flags & F_CANCELED) && !canceled)) {
+      lua_pushvalue(L, src);
+      lua_setiuservalue(L, w, U_FN);
+    }
+    if (!(rec->flags & F_CLOSED) && rec->n > 0 && (!canceled || is_body(L, list, src))) {
+      /* cancel the rest; what that owes is worked off by who called us */
+      lua_settop(L, list);
+      lua_createtable(L, 1, 0);
+      lua_pushvalue(L, w);
+      lua_rawseti(L, -2, 1);
+      lwt_cancel_push(L, c, list + 1);
+    }
+  }
+  lua_settop(L, list);
+  if (rec->n == 0 && !(rec->flags & F_DONE)) {
+    promise *q;
+    rec->flags |= F_DONE;
+    lua_pushvalue(L, w);
+    q = lwt_promise_find(L, list + 1);
+    push_outcome(L, w, list);
+    if (q->state == S_PENDING) lwt_resolve_copy(L, c, list + 2, list + 1);
+  }
+  lua_settop(L, top);
+}
+
+/* ---- What Lua calls ------------------------------------------------------------ */
+
+static int scope_tostring(lua_State *L) {
+  lua_pushfstring(L, "lwt.scope: %p", lua_touserdata(L, 1));
+  return 1;
+}
+
+/*---
+Starts `f(...)` as a child task of the scope. The scope ends when it has ended; its failure cancels the others and becomes the
+scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. Raises when the scope is over.
+
+```lua
+await(lwt.scope(function(s)
+  s:spawn(print, "child")   --> child
+end))
+```
+@param s lwt.Scope
+@param f async fun(...): any
+@param ... any
+@return lwt.Promise
+@function scope.spawn(s, f, ...)
+*/
+static int l_scope_spawn(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *rec = push_record(L, c, 1);
+  if (lua_type(L, 2) != LUA_TFUNCTION && luaL_getmetafield(L, 2, "__call") == LUA_TNIL)
+    luaL_typeerror(L, 2, "function");
+  if (rec->flags & F_DONE) return luaL_error(L, "the scope is over");
+  lua_replace(L, 1);
+  add_child(L, c, 1, lua_gettop(L) - 2);
+  return 1;
+}
+
+/*---
+Cancels every task of the scope, the body included. From now on every await in them raises `lwt.Canceled`.
+
+```lua
+print(pcall(await, lwt.scope(function(s) s:cancel() lwt.yield() end)))   --> false canceled
+```
+@param s lwt.Scope
+@function scope.cancel(s)
+*/
+static int l_scope_cancel(lua_State *L) {
+  lwt_context *c = context_of(L);
+  push_record(L, c, 1);
+  lwt_cancel(L, c, lua_gettop(L));
+  return 0;
+}
+
+/*---
+Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
+body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
+(or `s:cancel()`) cancels all; inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot
+swallow it (`lwt.shield` runs cleanup that must await). `lwt.errors(p)` has the errors of all that failed.
+A child that is cancelled by itself is not a failure.
+
+```lua
+print(pcall(await, lwt.scope(function(s)
+  s:spawn(function() await(lwt.sleep(60)) end)
+  s:spawn(error, "no", 0)
+end)))   --> false no
+```
+@param f async fun(s: lwt.Scope): any
+@return lwt.Promise
+@function lwt.scope(f)
+*/
+static int l_scope(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *rec;
+  if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
+    luaL_typeerror(L, 1, "function");
+  lua_settop(L, 1);
+  rec = lwt_promise_push(L, c, K_SCOPE, C_SCOPE, 4, sizeof *rec);
+  lua_newtable(L);
+  lua_setiuservalue(L, 2, U_DEP);
+  lua_pushvalue(L, 1);
+  lua_newuserdatauv(L, 0, 1);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -2, 1);
+  pushreg(L, c->r_scope_mt);
+  lua_setmetatable(L, -2);
+  add_child(L, c, 2, 1);
+  lua_settop(L, 2);
+  return 1;
+}
+
+/*---
+The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. An empty
+table for any other promise.
+
+```lua
+local p = lwt.scope(function(s)
+  s:spawn(error, "a", 0)
+  s:spawn(error, "b", 0)
+end)
+pcall(await, p)
+print(lwt.errors(p).n, lwt.errors(p)[1])   --> 2 a
+```
+@param p lwt.Promise the promise of a scope
+@return any[]
+@function lwt.errors(p)
+*/
+static int l_errors(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_check(L, c, 1);
+  lua_Integer i, n = 0;
+  lua_settop(L, 1);
+  lua_newtable(L);
+  if (p->kind == K_SCOPE && lua_getiuservalue(L, 1, U_FN2) == LUA_TTABLE) {
+    n = (lua_Integer)lua_rawlen(L, 3);
+    for (i = 1; i <= n; i++) {
+      lua_rawgeti(L, 3, i);
+      lua_rawseti(L, 2, i);
+    }
+  }
+  lua_settop(L, 2);
+  lua_pushinteger(L, n);
+  lua_setfield(L, 2, "n");
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"scope", l_scope}, {"errors", l_errors}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"spawn", l_scope_spawn}, {"cancel", l_scope_cancel}, {NULL, NULL}};
+
+void lwt_scope_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+  lua_newtable(L);
+  lua_pushliteral(L, "lwt.scope");
+  lua_setfield(L, -2, "__name");
+  lua_pushcfunction(L, scope_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_newtable(L);
+  lwt_register(L, c, methods);
+  lua_setfield(L, -2, "__index");
+  c->r_scope_mt = lwt_slot(L);
+}

@@ -1,0 +1,524 @@
+/* several.c: several promises at once.
+**
+** Each function makes one promise that is a waiter on every pending input. Its
+** inputs are the list in U_DEP (cancel walks there). join, all, both, settled
+** count what is still pending in n, and keep the first rejected input in U_FN.
+** choose and its kin are over (F_DONE) with the first input; they withdraw from the
+** others. pick and npick first have the others cancelled: they put themselves on
+** the work stack below what the cancel owes, with the outcome in U_FN2, and
+** finish when that is done. */
+#include "core.h"
+
+#define LIST 1 /* stack slots of the functions that Lua calls */
+#define W 2
+
+/* Replaces the user's list at 1 by one of our own, of representatives, which count
+** as looked at. Returns its length. */
+static int take_list(lua_State *L, lwt_context *c, int may_be_empty) {
+  int i, n;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  n = (int)lua_rawlen(L, 1);
+  if (n == 0 && !may_be_empty)
+    luaL_argerror(L, 1, "empty list: the promise would be pending for ever");
+  lua_createtable(L, n, 0);
+  for (i = 1; i <= n; i++) {
+    lua_rawgeti(L, 1, i);
+    if (lwt_promise_test(L, c, 3) == NULL) {
+      lua_pushfstring(L, "promise expected at index %d of the list, got %s", i,
+                      luaL_typename(L, 3));
+      luaL_argerror(L, 1, lua_tostring(L, -1));
+    }
+    lwt_promise_arg(L, c, 3);
+    lua_rawseti(L, 2, i);
+  }
+  lua_replace(L, LIST);
+  return n;
+}
+
+/* Pushes the representative of the list's i-th promise. */
+static promise *push_input(lua_State *L, int list, int i) {
+  lua_rawgeti(L, list, i);
+  return lwt_promise_find(L, lua_gettop(L));
+}
+
+static void push_first_value(lua_State *L, int idx, promise *p) {
+  lua_getiuservalue(L, idx, U_STATE);
+  if (p->n > 1) {
+    lua_rawgeti(L, -1, 1);
+    lua_remove(L, -2);
+  }
+}
+
+static void set_n(lua_State *L, int n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, "n");
+}
+
+/* Pushes a table of the first values of the fulfilled inputs; the i-th at i when
+** `keep` says so, else one behind the other. */
+static void push_values(lua_State *L, int list, int n, int keep) {
+  int i, k = 0, top = lua_gettop(L);
+  lua_createtable(L, n, 1);
+  for (i = 1; i <= n; i++) {
+    promise *p = push_input(L, list, i);
+    if (p->state == S_FULFILLED) {
+      push_first_value(L, top + 2, p);
+      lua_rawseti(L, top + 1, keep ? i : ++k);
+    }
+    lua_settop(L, top + 1);
+  }
+  set_n(L, keep ? n : k);
+}
+
+/* ---- join, all, both, settled, any ------------------------------------------- */
+
+static void push_settled(lua_State *L, int list, int n) {
+  int i, k, top = lua_gettop(L);
+  lua_createtable(L, n, 1);
+  for (i = 1; i <= n; i++) {
+    promise *p = push_input(L, list, i);
+    lua_createtable(L, 0, 2);
+    if (p->state == S_FULFILLED) {
+      int m = lwt_promise_push_values(L, top + 2, p);
+      for (k = m; k > 1; k--) lua_rawseti(L, top + 3, k);
+      if (m > 0) {
+        lua_pushvalue(L, -1);
+        lua_setfield(L, top + 3, "value");
+        lua_rawseti(L, top + 3, 1);
+      }
+      set_n(L, m);
+      lua_pushliteral(L, "fulfilled");
+    } else {
+      lwt_promise_push_error(L, top + 2, p);
+      lua_setfield(L, top + 3, "error");
+      lua_pushliteral(L, "rejected");
+    }
+    lua_setfield(L, top + 3, "state");
+    lua_rawseti(L, top + 1, i);
+    lua_settop(L, top + 1);
+  }
+  set_n(L, n);
+}
+
+static void push_errors(lua_State *L, int list, int n) {
+  int i, top = lua_gettop(L);
+  lua_createtable(L, n, 1);
+  for (i = 1; i <= n; i++) {
+    lwt_promise_push_error(L, top + 2, push_input(L, list, i));
+    lua_rawseti(L, top + 1, i);
+    lua_settop(L, top + 1);
+  }
+  set_n(L, n);
+}
+
+/* Every input of w is resolved. */
+static void complete(lua_State *L, lwt_context *c, int w) {
+  promise *rec = (promise *)lua_touserdata(L, w), *q;
+  int top = lua_gettop(L), list = top + 1, n, values = 1;
+  rec->flags |= F_DONE;
+  luaL_checkstack(L, 10, NULL);
+  lua_getiuservalue(L, w, U_DEP);
+  n = (int)lua_rawlen(L, list);
+  lua_pushvalue(L, w);
+  q = lwt_promise_find(L, top + 2);
+  if (lua_getiuservalue(L, w, U_FN) == LUA_TUSERDATA) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, w, U_FN);
+    if (q->state == S_PENDING) lwt_resolve_copy(L, c, top + 3, top + 2);
+  } else {
+    int state = S_FULFILLED;
+    switch (rec->kind) {
+      case K_JOIN:
+        values = 0;
+        lua_pushnil(L);
+        break;
+      case K_BOTH:
+        lua_createtable(L, 2, 0);
+        for (n = 1; n <= 2; n++) {
+          promise *p = push_input(L, list, n);
+          push_first_value(L, lua_gettop(L), p);
+          lua_rawseti(L, -3, n);
+          lua_pop(L, 1);
+        }
+        values = 2;
+        break;
+      case K_SETTLED:
+        push_settled(L, list, n);
+        break;
+      case K_ANY:
+        push_errors(L, list, n);
+        state = S_REJECTED;
+        break;
+      default:
+        push_values(L, list, n, 1);
+    }
+    q = lwt_promise_find(L, top + 2);
+    if (q->state == S_PENDING) lwt_resolve_commit(L, c, top + 2, q, state, values);
+  }
+  lua_settop(L, top);
+}
+
+static int stops_at_rejection(int kind) { return kind != K_SETTLED && kind != K_ANY; }
+
+/* Makes w wait for the pending ones among the n inputs. */
+static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
+  promise *w = lwt_promise_push(L, c, kind, C_DEPS, 3, sizeof *w);
+  int i;
+  lua_pushvalue(L, LIST);
+  lua_setiuservalue(L, W, U_DEP);
+  w->n = 1; /* nobody completes it before we have seen them all */
+  for (i = 1; i <= n; i++) {
+    promise *p = push_input(L, LIST, i);
+    lua_pushvalue(L, W);
+    if (lwt_promise_add_waiter(L, W + 1, p)) {
+      w->n++;
+    } else {
+      p = lwt_promise_find(L, W + 1);
+      if (p->state == S_REJECTED && stops_at_rejection(kind) &&
+          lua_getiuservalue(L, W, U_FN) == LUA_TNIL) {
+        lua_pushvalue(L, W + 1);
+        lua_setiuservalue(L, W, U_FN);
+      } else if (p->state == S_FULFILLED && kind == K_ANY && !(w->flags & F_DONE)) {
+        lua_settop(L, W + 1);
+        lwt_several_input(L, c, W, W + 1);
+      }
+    }
+    lua_settop(L, W);
+  }
+  if (--w->n == 0 && !(w->flags & F_DONE)) complete(L, c, W);
+  return 1;
+}
+
+/* ---- choose and its kin --------------------------------------------------------- */
+
+/* What a choice over the list gives now: pushes the promise to take over, or a
+** table of values (two tables for nchoose_split, of which the returned count
+** tells); returns 0 when none is resolved. -1: a promise. */
+static int push_choice(lua_State *L, int kind, int list, int n) {
+  int i, top = lua_gettop(L), found = 0;
+  luaL_checkstack(L, 8, NULL);
+  for (i = 1; i <= n; i++) {
+    promise *p = push_input(L, list, i);
+    if (p->state == S_REJECTED) return -1;
+    if (p->state == S_FULFILLED && !found) found = i;
+    lua_settop(L, top);
+  }
+  if (!found) return 0;
+  if (kind == K_CHOOSE || kind == K_PICK) {
+    push_input(L, list, found);
+    return -1;
+  }
+  push_values(L, list, n, 0);
+  if (kind != K_NCHOOSE_SPLIT) return 1;
+  lua_createtable(L, n, 1);
+  for (i = 1, found = 0; i <= n; i++) {
+    if (push_input(L, list, i)->state == S_PENDING)
+      lua_rawseti(L, -2, ++found);
+    else
+      lua_pop(L, 1);
+  }
+  set_n(L, found);
+  return 2;
+}
+
+static int cancels(int kind) { return kind == K_PICK || kind == K_NPICK; }
+
+/* Withdraws w from all its inputs. */
+void lwt_several_detach(lua_State *L, int w, promise *except) {
+  promise *rec = (promise *)lua_touserdata(L, w);
+  int top = lua_gettop(L), i, n;
+  rec->flags |= F_DONE;
+  luaL_checkstack(L, 10, NULL);
+  if (lua_getiuservalue(L, w, U_DEP) == LUA_TTABLE) {
+    n = (int)lua_rawlen(L, top + 1);
+    for (i = 1; i <= n; i++) {
+      promise *p = push_input(L, top + 1, i);
+      if (p->state == S_PENDING && p != except) lwt_promise_remove_waiter(L, top + 2, p, rec);
+      lua_settop(L, top + 1);
+    }
+  }
+  lua_settop(L, top);
+}
+
+/* The choice w is made: one input is resolved. */
+static void choose(lua_State *L, lwt_context *c, int w) {
+  promise *rec = (promise *)lua_touserdata(L, w), *q;
+  int top = lua_gettop(L), list = top + 1, n, outcome, values;
+  luaL_checkstack(L, 10, NULL);
+  lua_getiuservalue(L, w, U_DEP);
+  n = (int)lua_rawlen(L, list);
+  outcome = push_choice(L, rec->kind, list, n);
+  if (outcome == 0) { /* cannot be */
+    lua_settop(L, top);
+    return;
+  }
+  values = outcome;
+  if (outcome == 2) lwt_promise_collapse(L, 2);
+  lwt_several_detach(L, w, NULL);
+  if (cancels(rec->kind)) {
+    rec->n = (uint32_t)(outcome < 0 ? 0 : outcome);
+    lua_setiuservalue(L, w, U_FN2);
+    lwt_resolve_push_entry(L, c, w);
+    lwt_cancel_push(L, c, list);
+    lua_settop(L, top);
+    return;
+  }
+  lua_pushvalue(L, w);
+  q = lwt_promise_find(L, lua_gettop(L));
+  if (q->state == S_PENDING) {
+    lua_insert(L, -2);
+    if (outcome < 0)
+      lwt_resolve_copy(L, c, lua_gettop(L), lua_gettop(L) - 1);
+    else
+      lwt_resolve_commit(L, c, lua_gettop(L) - 1, q, S_FULFILLED, values);
+  }
+  lua_settop(L, top);
+}
+
+/* The others have been cancelled: w gets its outcome. */
+void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
+  promise *rec = (promise *)lua_touserdata(L, w), *q;
+  int top = lua_gettop(L);
+  lua_pushvalue(L, w);
+  q = lwt_promise_find(L, top + 1);
+  lua_getiuservalue(L, w, U_FN2);
+  lua_pushnil(L);
+  lua_setiuservalue(L, w, U_FN2);
+  if (q->state == S_PENDING) {
+    if (rec->n == 0)
+      lwt_resolve_copy(L, c, top + 2, top + 1);
+    else
+      lwt_resolve_commit(L, c, top + 1, q, S_FULFILLED, (int)rec->n);
+  }
+  lua_settop(L, top);
+}
+
+static int choice(lua_State *L, int kind) {
+  lwt_context *c = context_of(L);
+  int n = take_list(L, c, 0), i, outcome;
+  promise *w;
+  lua_settop(L, LIST);
+  outcome = push_choice(L, kind, LIST, n);
+  if (outcome != 0) {
+    if (cancels(kind)) {
+      int base = c->work;
+      lwt_cancel_push(L, c, LIST);
+      lwt_resolve_drive(L, c, base);
+    }
+    if (outcome < 0) return 1;
+    if (outcome == 2) lwt_promise_collapse(L, 2);
+    w = lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof *w);
+    lua_insert(L, -2);
+    lwt_resolve_commit(L, c, lua_gettop(L) - 1, w, S_FULFILLED, outcome);
+    return 1;
+  }
+  w = lwt_promise_push(L, c, kind, C_DEPS, cancels(kind) ? 4 : 3, sizeof *w);
+  lua_pushvalue(L, LIST);
+  lua_setiuservalue(L, W, U_DEP);
+  for (i = 1; i <= n && !(w->flags & F_DONE); i++) {
+    promise *p = push_input(L, LIST, i);
+    lua_pushvalue(L, W);
+    if (!lwt_promise_add_waiter(L, W + 1, p)) {
+      int base = c->work;
+      choose(L, c, W);
+      lwt_resolve_drive(L, c, base);
+    }
+    lua_settop(L, W);
+  }
+  return 1;
+}
+
+/* ---- An input of w is resolved ---------------------------------------------------- */
+
+void lwt_several_input(lua_State *L, lwt_context *c, int w, int src) {
+  promise *rec = (promise *)lua_touserdata(L, w);
+  promise *p = (promise *)lua_touserdata(L, src);
+  if (rec->kind >= K_CHOOSE) {
+    choose(L, c, w);
+    return;
+  }
+  if (rec->kind == K_ANY && p->state == S_FULFILLED) {
+    lwt_several_detach(L, w, NULL);
+    lua_pushvalue(L, w);
+    if (lwt_promise_find(L, lua_gettop(L))->state == S_PENDING)
+      lwt_resolve_copy(L, c, src, lua_gettop(L));
+    lua_pop(L, 1);
+    return;
+  }
+  if (p->state == S_REJECTED && stops_at_rejection(rec->kind)) {
+    if (lua_getiuservalue(L, w, U_FN) == LUA_TNIL) {
+      lua_pushvalue(L, src);
+      lua_setiuservalue(L, w, U_FN);
+    }
+    lua_pop(L, 1);
+  }
+  if (--rec->n == 0) complete(L, c, w);
+}
+
+/* ---- What Lua calls ------------------------------------------------------------------ */
+
+static int join_like(lua_State *L, int kind) {
+  lwt_context *c = context_of(L);
+  int n = take_list(L, c, kind != K_ANY);
+  return wait_for_all(L, c, kind, n);
+}
+
+/*---
+Waits for every promise of the list; fulfilled without a value when all are. If some failed: the first in the list among those
+already rejected at the call, else the first in time. Never cancels; cancelling it cancels all. `join{}` is fulfilled.
+
+```lua
+print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.join(list)
+*/
+static int l_join(lua_State *L) { return join_like(L, K_JOIN); }
+
+/*---
+As `lwt.join`, fulfilled with a table of the first values, in the list's order, with `n`.
+
+```lua
+local t = await(lwt.all{lwt.fulfilled("a"), lwt.fulfilled(), lwt.fulfilled("c")})
+print(t[1], t[2], t[3], t.n)   --> a nil c 3
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.all(list)
+*/
+static int l_all(lua_State *L) { return join_like(L, K_ALL); }
+
+/*---
+As `lwt.join` of two, fulfilled with their two first values.
+
+```lua
+print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
+```
+@param p lwt.Promise
+@param q lwt.Promise
+@return lwt.Promise
+@function lwt.both(p, q)
+*/
+static int l_both(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lwt_promise_check(L, c, 1);
+  lwt_promise_check(L, c, 2);
+  lua_settop(L, 2);
+  lua_createtable(L, 2, 0);
+  lua_insert(L, 1);
+  lwt_promise_arg(L, c, 3);
+  lua_rawseti(L, 1, 2);
+  lwt_promise_arg(L, c, 2);
+  lua_rawseti(L, 1, 1);
+  return wait_for_all(L, c, K_BOTH, 2);
+}
+
+/*---
+Waits for every promise of the list, and is never rejected: fulfilled with a table (with `n`) of
+`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. Not in Lwt.
+
+```lua
+local t = await(lwt.settled{lwt.fulfilled(1), lwt.rejected("no")})
+print(t[1].value, t[2].error)   --> 1 no
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.settled(list)
+*/
+static int l_settled(lua_State *L) { return join_like(L, K_SETTLED); }
+
+/*---
+The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
+Cancels nobody. Not in Lwt.
+
+```lua
+print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.any(list)
+*/
+static int l_any(lua_State *L) { return join_like(L, K_ANY); }
+
+/*---
+What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
+(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
+
+```lua
+print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.choose(list)
+*/
+static int l_choose(lua_State *L) { return choice(L, K_CHOOSE); }
+
+/*---
+As `lwt.choose`, and cancels all the others, before its own result is resolved.
+
+```lua
+local slow = lwt.sleep(5)
+print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
+print(slow:state())   --> rejected canceled
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.pick(list)
+*/
+static int l_pick(lua_State *L) { return choice(L, K_PICK); }
+
+/*---
+A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
+rejects.
+
+```lua
+local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
+print(t.n, t[1], t[2])   --> 2 1 3
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.nchoose(list)
+*/
+static int l_nchoose(lua_State *L) { return choice(L, K_NCHOOSE); }
+
+/*---
+As `lwt.nchoose`, and cancels those still pending.
+
+```lua
+local slow = lwt.sleep(5)
+print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.npick(list)
+*/
+static int l_npick(lua_State *L) { return choice(L, K_NPICK); }
+
+/*---
+As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
+
+```lua
+local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
+print(values.n, rest.n)   --> 1 1
+```
+@param list lwt.Promise[]
+@return lwt.Promise
+@function lwt.nchoose_split(list)
+*/
+static int l_nchoose_split(lua_State *L) { return choice(L, K_NCHOOSE_SPLIT); }
+
+static const luaL_Reg functions[] = {{"join", l_join},
+                                     {"all", l_all},
+                                     {"both", l_both},
+                                     {"settled", l_settled},
+                                     {"any", l_any},
+                                     {"choose", l_choose},
+                                     {"pick", l_pick},
+                                     {"nchoose", l_nchoose},
+                                     {"npick", l_npick},
+                                     {"nchoose_split", l_nchoose_split},
+                                     {NULL, NULL}};
+
+void lwt_several_open(lua_State *L, lwt_context *c) { lwt_register(L, c, functions); }

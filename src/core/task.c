@@ -1,0 +1,624 @@
+/* task.c: tasks: functions that run as coroutines and may await.
+**
+** A task is a promise (what spawn returns) with a coroutine. Coroutines are reused:
+** each belongs to a slot, and so does the task that it runs now.
+**
+**   slot i:  free      its anchor is the idle thread, or false
+**            in use    ready, running: its anchor is the task, which holds the thread
+**                      waiting: no anchor; what it awaits holds the task
+**
+** So a task that waits for something that nobody can resolve is garbage, and its
+** slot is found again by looking for it in r_live (weak). Anchors are user values
+** of a few blocks, so that making a task ready allocates nothing.
+**
+** Tasks are resumed by the scheduler, never inside somebody's wakeup; only spawn
+** runs a task at once, to its first wait. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+
+#define BLOCK 256
+#define IDLE_THREADS 1024 /* how many coroutines are kept for the next tasks */
+#define NO_SLOT UINT32_MAX
+
+/* ---- Slots ----------------------------------------------------------------- */
+
+static void set_anchor(lua_State *L, lwt_context *c, uint32_t s) { /* value on top, popped */
+  pushreg(L, c->r_blocks[s / BLOCK]);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, (int)(s % BLOCK) + 1);
+  lua_pop(L, 1);
+}
+
+static void clear_anchor(lua_State *L, lwt_context *c, uint32_t s) {
+  pushreg(L, c->r_blocks[s / BLOCK]);
+  lua_pushboolean(L, 0);
+  lua_setiuservalue(L, -2, (int)(s % BLOCK) + 1);
+  lua_pop(L, 1);
+}
+
+static void push_anchor(lua_State *L, lwt_context *c, uint32_t s) {
+  pushreg(L, c->r_blocks[s / BLOCK]);
+  lua_getiuservalue(L, -1, (int)(s % BLOCK) + 1);
+  lua_replace(L, -2);
+}
+
+static void free_slot(lwt_context *c, uint32_t s) {
+  c->slots[s].t = NULL;
+  c->slots[s].next_free = c->free_slot;
+  c->free_slot = s;
+}
+
+/* Frees the slots of tasks that were collected while they waited. */
+static void scan_slots(lua_State *L, lwt_context *c) {
+  uint32_t s, used = 0;
+  int top = lua_gettop(L);
+  pushreg(L, c->r_live);
+  for (s = 0; s < c->slots_made; s++) {
+    if (c->slots[s].t == NULL) continue;
+    push_anchor(L, c, s);
+    lua_rawgeti(L, top + 1, (lua_Integer)s + 1);
+    if (lua_toboolean(L, -1) || lua_toboolean(L, -2)) {
+      used++;
+    } else {
+      c->slots[s].co = NULL;
+      free_slot(c, s);
+    }
+    lua_settop(L, top + 1);
+  }
+  lua_settop(L, top);
+  c->next_scan = used < 128 ? 256 : 2 * used;
+}
+
+static void more_slots(lua_State *L, lwt_context *c) {
+  uint32_t s, made = c->slots_made + BLOCK;
+  slot *slots;
+  int *blocks, i;
+  if (made > c->nslots) {
+    uint32_t n = c->nslots ? 2 * c->nslots : BLOCK;
+    slots = (slot *)realloc(c->slots, n * sizeof *slots);
+    if (slots != NULL) c->slots = slots;
+    blocks = slots ? (int *)realloc(c->r_blocks, (n / BLOCK) * sizeof *blocks) : NULL;
+    if (blocks == NULL) luaL_error(L, "not enough memory");
+    c->r_blocks = blocks;
+    c->nslots = n;
+  }
+  if (!lwt_ring_reserve(&c->ready, made + (size_t)(c->pause_tail - c->pause_head) + 64) ||
+      !lwt_ring_reserve(&c->paused, made + (size_t)(c->pause_tail - c->pause_head) + 64))
+    luaL_error(L, "not enough memory");
+  lua_newuserdatauv(L, 0, BLOCK);
+  for (i = 1; i <= BLOCK; i++) {
+    lua_pushboolean(L, 0);
+    lua_setiuservalue(L, -2, i);
+  }
+  c->r_blocks[c->nblocks] = lwt_slot(L);
+  c->nblocks++;
+  for (s = made; s > c->slots_made; s--) {
+    c->slots[s - 1].co = NULL;
+    free_slot(c, s - 1);
+  }
+  c->slots_made = made;
+}
+
+/* Takes a slot and pushes its thread. */
+static uint32_t take_slot(lua_State *L, lwt_context *c) {
+  uint32_t s;
+  if (c->free_slot == NO_SLOT && c->slots_made >= c->next_scan) scan_slots(L, c);
+  if (c->free_slot == NO_SLOT) more_slots(L, c);
+  s = c->free_slot;
+  if (c->slots[s].co == NULL) {
+    lua_State *co = lua_newthread(L);
+    s = c->free_slot; /* a finalizer may have spawned */
+    if (s == NO_SLOT || c->slots[s].co != NULL) {
+      lua_pop(L, 1);
+      return take_slot(L, c);
+    }
+    c->slots[s].co = co;
+  } else {
+    push_anchor(L, c, s);
+    c->idle_threads--;
+  }
+  c->free_slot = c->slots[s].next_free;
+  return s;
+}
+
+/* The task is done with its slot. Its coroutine is kept when it can run again. */
+static void leave_slot(lua_State *L, lwt_context *c, task *t, int idx, int reusable) {
+  uint32_t s = t->slot;
+  if (reusable && c->idle_threads < IDLE_THREADS) {
+    lua_getiuservalue(L, idx, U_DEP);
+    set_anchor(L, c, s);
+    c->idle_threads++;
+  } else {
+    c->slots[s].co = NULL;
+    clear_anchor(L, c, s);
+  }
+  lua_pushnil(L);
+  lua_setiuservalue(L, idx, U_DEP);
+  t->co = t->wait_co = NULL;
+  free_slot(c, s);
+}
+
+/* Pushes what anchors the slot: its task when that is ready or running. */
+void lwt_slot_push_task(lua_State *L, lwt_context *c, uint32_t s) { push_anchor(L, c, s); }
+
+/* Pushes the task's userdata (nil when it was collected). */
+void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
+  if (t->status != T_WAITING) {
+    push_anchor(L, c, t->slot);
+  } else {
+    pushreg(L, c->r_live);
+    lua_rawgeti(L, -1, (lua_Integer)t->slot + 1);
+    lua_replace(L, -2);
+  }
+}
+
+/* ---- Waking ------------------------------------------------------------------ */
+
+int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
+  int is = 0;
+  if (t->status != T_WAITING || t->wait_idx == 0) return 0;
+  if (lua_checkstack(t->wait_co, 1) && lua_checkstack(L, 2)) {
+    lua_pushvalue(t->wait_co, t->wait_idx);
+    if (lua_touserdata(t->wait_co, -1) == p) {
+      is = 1;
+      lua_pop(t->wait_co, 1);
+    } else {
+      lua_xmove(t->wait_co, L, 1);
+      is = lwt_promise_find(L, lua_gettop(L)) == p;
+      lua_pop(L, 1);
+    }
+  }
+  return is;
+}
+
+/* The waiting task on top (popped) becomes ready. */
+void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
+  set_anchor(L, c, t->slot);
+  t->status = T_READY;
+  lwt_ring_push(&c->ready, t);
+}
+
+/* The await under way is over: lwt.Canceled will be raised there. */
+void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
+  int top = lua_gettop(L);
+  promise *p;
+  if (t->status != T_WAITING) {
+    t->flags |= TF_CANCEL;
+    return;
+  }
+  lwt_task_push(L, c, t);
+  lua_pushvalue(t->wait_co, t->wait_idx);
+  lua_xmove(t->wait_co, L, 1);
+  p = lwt_promise_find(L, top + 2);
+  t->flags |= TF_RAISE;
+  lua_pushvalue(L, top + 1);
+  lwt_task_wake(L, c, t);
+  if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
+  lua_settop(L, top);
+}
+
+/* ---- Running -------------------------------------------------------------------- */
+
+/* The base of every task's coroutine: handler, f, ... -> one value (the context's
+** current task says how many it stands for, and whether it is an error). */
+static int main_k(lua_State *co, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  task *t = c->current;
+  if (status == LUA_OK || status == LUA_YIELD) {
+    int n = lua_gettop(co) - 1;
+    t->p.n = (uint32_t)n;
+    lwt_promise_collapse(co, n);
+  } else {
+    t->flags |= TF_FAILED;
+    t->p.n = (uint32_t)lwt_resolve_wrap_error(co, c);
+  }
+  return 1;
+}
+
+static int task_main(lua_State *co) {
+  lwt_context *c = context_of(co);
+  c->has_trace = 0;
+  return main_k(co, lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, (lua_KContext)c, main_k),
+                (lua_KContext)c);
+}
+
+/* The result of the finished task (at idx) is on top. */
+static void settle(lua_State *L, lwt_context *c, task *t, int idx) {
+  int base = c->work, q = lua_gettop(L), n = (int)t->p.n, failed = t->flags & TF_FAILED;
+  promise *p;
+  lua_pushvalue(L, idx);
+  lua_insert(L, q);
+  p = lwt_promise_find(L, q);
+  if (c->nest >= MAX_NEST) lwt_promise_listify(L, q, p);
+  if (failed) {
+    if (p->state == S_PENDING) lwt_resolve_commit(L, c, q, p, S_REJECTED, n ? -1 : 1);
+  } else if (n == 1) {
+    t->p.how = C_NONE;
+    lwt_resolve_follow(L, c, q, q, LUA_OK, 1);
+  } else if (p->state == S_PENDING) {
+    lwt_resolve_commit(L, c, q, p, S_FULFILLED, n);
+  }
+  if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
+}
+
+static void finish(lua_State *L, lwt_context *c, task *t, int status) {
+  int top = lua_gettop(L), reusable = status == LUA_OK;
+  t->status = T_DONE;
+  lua_checkstack(L, 10);
+  push_anchor(L, c, t->slot);
+  if (status == LUA_YIELD) { /* coroutine.yield in a task: nobody is there to get it */
+    lua_pushliteral(L, "attempt to yield from a task with coroutine.yield (use lwt.yield, or "
+                       "lwt.coroutine for coroutines of your own)");
+    t->flags |= TF_FAILED;
+    t->p.n = 0;
+    lua_resetthread(t->co);
+  } else {
+    if (status != LUA_OK) { /* outside the protected call: no memory */
+      t->flags |= TF_FAILED;
+      t->p.n = 0;
+    }
+    lua_xmove(t->co, L, 1);
+  }
+  if (reusable) lua_settop(t->co, 0);
+  leave_slot(L, c, t, top + 1, reusable);
+  settle(L, c, t, top + 1);
+  lua_settop(L, top);
+}
+
+/* Saves the current storage with the suspended task, and gets `saved` (at idx) back. */
+static void leave_storage(lua_State *L, lwt_context *c, task *t, int saved) {
+  lua_pushvalue(L, saved);
+  lwt_storage_swap(L, c); /* the task's is on top */
+  if (t->status != T_DONE && lua_toboolean(L, -1)) {
+    pushreg(L, c->r_task_storage);
+    lwt_task_push(L, c, t);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    t->flags |= TF_STORAGE;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+static void enter_storage(lua_State *L, lwt_context *c, task *t) { /* pushes the one before */
+  if (t->flags & TF_STORAGE) {
+    pushreg(L, c->r_task_storage);
+    lwt_task_push(L, c, t);
+    lua_rawget(L, -2);
+    lua_replace(L, -2);
+    t->flags &= (uint8_t)~TF_STORAGE;
+  } else {
+    lua_pushboolean(L, 0);
+  }
+  lwt_storage_swap(L, c);
+}
+
+/* Resumes a ready task until it waits or ends. */
+void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
+  task *previous = c->current;
+  lua_State *co = t->co, *previous_co = c->current_co;
+  int callbacks = c->callbacks, fresh = lua_status(co) == LUA_OK, top = lua_gettop(L);
+  int swap = c->storing || (t->flags & TF_STORAGE), nres, status;
+  luaL_checkstack(L, 10, NULL);
+  if (swap) {
+    if (fresh && !(t->flags & TF_STORAGE))
+      pushreg(L, c->r_storage); /* inherited */
+    else
+      enter_storage(L, c, t);
+  }
+  c->current = t;
+  c->current_co = t->wait_co;
+  c->callbacks = 0;
+  c->resumes++;
+  c->nresumed++;
+  t->status = T_RUNNING;
+  status = lua_resume(co, L, fresh ? lua_gettop(co) - 1 : 0, &nres);
+  c->resumes--;
+  c->callbacks = callbacks;
+  c->current = previous;
+  c->current_co = previous_co;
+  if (status == LUA_YIELD && t->status != T_RUNNING) {
+    if (swap || c->storing) {
+      if (!swap) lua_pushboolean(L, 0);
+      leave_storage(L, c, t, top + 1);
+    }
+  } else {
+    if (swap || c->storing) {
+      if (!swap) lua_pushboolean(L, 0);
+      lua_pushvalue(L, top + 1);
+      lwt_storage_swap(L, c);
+    }
+    finish(L, c, t, status);
+  }
+  lua_settop(L, top);
+}
+
+/* ---- Spawning --------------------------------------------------------------------- */
+
+/* f and its nargs arguments, on top, become a task that has not begun; its promise
+** takes their place. */
+task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
+  int at = lua_gettop(L) - nargs;
+  uint32_t s;
+  lua_State *co;
+  task *t;
+  luaL_checkstack(L, 10, NULL);
+  t = (task *)lwt_promise_push(L, c, K_TASK, C_TASK, 2, sizeof *t);
+  t->status = T_DONE;
+  t->co = t->wait_co = NULL;
+  t->since = 0;
+  t->shield = 0;
+  t->flags = 0;
+  t->wait_idx = 0;
+  t->uncancelable = 0;
+  t->slot = s = take_slot(L, c);
+  co = c->slots[s].co;
+  if (!lua_checkstack(co, nargs + 10)) {
+    set_anchor(L, c, s);
+    c->idle_threads++;
+    free_slot(c, s);
+    luaL_error(L, "too many arguments");
+  }
+  lua_setiuservalue(L, -2, U_DEP);
+  c->slots[s].t = t;
+  t->co = t->wait_co = co;
+  t->status = T_READY;
+  lua_pushvalue(L, -1);
+  set_anchor(L, c, s);
+  lua_insert(L, at);
+  pushreg(co, c->r_task_main);
+  pushreg(co, c->r_handler);
+  lua_xmove(L, co, nargs + 1);
+  return t;
+}
+
+/* Runs a prepared task to its first wait; from the ready queue when tasks start one
+** another too deep for the C stack. */
+void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
+  if (c->resumes < MAX_RESUMES) {
+    lwt_task_run(L, c, t);
+    return;
+  }
+  if (c->storing) {
+    pushreg(L, c->r_task_storage);
+    lwt_task_push(L, c, t);
+    pushreg(L, c->r_storage);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    t->flags |= TF_STORAGE;
+  }
+  lwt_ring_push(&c->ready, t);
+}
+
+int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs) {
+  lwt_task_start(L, c, lwt_task_prepare(L, c, nargs));
+  return 1;
+}
+
+/* ---- Awaiting ----------------------------------------------------------------------- */
+
+static int raise_canceled(lua_State *L, lwt_context *c, task *t) {
+  if (t->flags & TF_INTERRUPTED) {
+    t->flags &= (uint8_t)~TF_INTERRUPTED;
+    pushreg(L, c->r_interrupted);
+  } else {
+    pushreg(L, c->r_canceled);
+  }
+  return lua_error(L);
+}
+
+static task *running(lua_State *L, lwt_context *c) {
+  if (c->current == NULL || L != c->current_co || c->callbacks) lwt_error_awaiting(L, c);
+  return c->current;
+}
+
+/* The task on top of the stack is about to wait: nothing can fail any more. */
+static void suspend(lua_State *L, lwt_context *c, task *t, int idx) {
+  t->status = T_WAITING;
+  t->wait_co = L;
+  t->wait_idx = idx;
+  t->since = c->turn_now;
+  clear_anchor(L, c, t->slot);
+}
+
+static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) {
+  task *t = running(L, c);
+  promise *p = lwt_promise_check(L, c, idx);
+  if (p->flags & F_NO_CANCEL) uncancelable = 1;
+  if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
+    t->flags &= (uint8_t)~TF_CANCEL;
+    p->flags |= F_SEEN;
+    lwt_cancel(L, c, idx);
+    return raise_canceled(L, c, t);
+  }
+  if (p->state == S_PROXY || !(p->flags & F_SEEN)) p = lwt_promise_arg(L, c, idx);
+  if (p->state != S_PENDING) return 1;
+  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
+  luaL_checkstack(L, 10, NULL);
+  push_anchor(L, c, t->slot);
+  if (!(t->flags & TF_LISTED)) {
+    pushreg(L, c->r_live);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, (lua_Integer)t->slot + 1);
+    lua_pop(L, 1);
+    t->flags |= TF_LISTED;
+  }
+  if (!lwt_promise_add_waiter(L, idx, p)) {
+    lwt_promise_find(L, idx);
+    return 1;
+  }
+  if (uncancelable) {
+    t->uncancelable = 1;
+    t->shield++;
+  }
+  suspend(L, c, t, idx);
+  return 0;
+}
+
+int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx) {
+  return await_begin(L, c, idx, 0);
+}
+
+int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
+  task *t = c->current;
+  promise *p;
+  if (t->uncancelable) {
+    t->uncancelable = 0;
+    t->shield--;
+  }
+  if (t->flags & TF_RAISE) {
+    t->flags &= (uint8_t)~TF_RAISE;
+    return raise_canceled(L, c, t);
+  }
+  p = lwt_promise_find(L, idx);
+  if (p->state == S_FULFILLED) return lwt_promise_push_values(L, idx, p);
+  if (p->flags & F_CANCELED) {
+    if (t->flags & TF_INTERRUPTED) return raise_canceled(L, c, t);
+  } else {
+    lwt_trace_cause(L, c, t, idx);
+  }
+  lwt_promise_push_error(L, idx, p);
+  return lua_error(L);
+}
+
+static int await_k(lua_State *L, int status, lua_KContext k) {
+  (void)status;
+  return lwt_task_await_end(L, (lwt_context *)k, 1);
+}
+
+/*---
+Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
+else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+`p` is then rejected with, as a rule `lwt.Canceled`.
+
+```lua
+print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+```
+@async
+@param p lwt.Promise
+@return any ...
+@function lwt.await(p)
+*/
+static int l_await(lua_State *L) {
+  lwt_context *c = context_of(L);
+  if (await_begin(L, c, 1, 0)) return lwt_task_await_end(L, c, 1);
+  return lua_yieldk(L, 0, (lua_KContext)c, await_k);
+}
+
+static int yield_k(lua_State *L, int status, lua_KContext k) {
+  (void)L, (void)status, (void)k;
+  return 0;
+}
+
+/*---
+Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
+
+```lua
+lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
+print "second"   --> second
+lwt.yield()   --> third
+```
+@async
+@function lwt.yield()
+*/
+static int l_yield(lua_State *L) {
+  lwt_context *c = context_of(L);
+  task *t = running(L, c);
+  if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
+    t->flags &= (uint8_t)~TF_CANCEL;
+    return raise_canceled(L, c, t);
+  }
+  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
+  t->status = T_READY;
+  t->wait_co = L;
+  t->wait_idx = 0;
+  lwt_ring_push(&c->paused, t);
+  return lua_yieldk(L, 0, 0, yield_k);
+}
+
+/* ---- What Lua calls ------------------------------------------------------------------- */
+
+static void check_function(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TFUNCTION) return;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) luaL_typeerror(L, idx, "function");
+  lua_pop(L, 1);
+}
+
+/*---
+Runs `f(...)` as a task, at once, until its first wait (tasks that start one another more than 10 deep begin from the ready queue).
+The promise is what `f` returns (a single promise is followed) or raises. Cancelling it cancels what the task awaits.
+
+```lua
+local p = lwt.spawn(function(x) lwt.yield() return x * 2 end, 21)
+print(await(p))   --> 42
+```
+@param f async fun(...): any
+@param ... any
+@return lwt.Promise
+@function lwt.spawn(f, ...)
+*/
+static int l_spawn(lua_State *L) {
+  check_function(L, 1);
+  return lwt_task_spawn(L, context_of(L), lua_gettop(L) - 1);
+}
+
+/*---
+The running task's promise; nil outside tasks and inside callbacks.
+
+```lua
+print(lwt.is_promise(lwt.current()))   --> true
+```
+@return lwt.Promise|nil
+@function lwt.current()
+*/
+static int l_current(lua_State *L) {
+  lwt_context *c = context_of(L);
+  if (c->current == NULL || c->callbacks)
+    lua_pushnil(L);
+  else
+    push_anchor(L, c, c->current->slot);
+  return 1;
+}
+
+static int shield_k(lua_State *L, int status, lua_KContext k) {
+  (void)status;
+  return lwt_task_await_end(L, (lwt_context *)k, 1);
+}
+
+/*---
+Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
+canceled scope. Returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+has to await.
+
+```lua
+print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
+```
+@async
+@param f async fun(...): any
+@param ... any
+@return any ...
+@function lwt.shield(f, ...)
+*/
+static int l_shield(lua_State *L) {
+  lwt_context *c = context_of(L);
+  check_function(L, 1);
+  running(L, c);
+  lwt_task_spawn(L, c, lua_gettop(L) - 1);
+  if (await_begin(L, c, 1, 1)) return lwt_task_await_end(L, c, 1);
+  return lua_yieldk(L, 0, (lua_KContext)c, shield_k);
+}
+
+static const luaL_Reg functions[] = {{"spawn", l_spawn},   {"await", l_await},
+                                     {"yield", l_yield},   {"current", l_current},
+                                     {"shield", l_shield}, {NULL, NULL}};
+
+void lwt_task_open(lua_State *L, lwt_context *c) {
+  c->free_slot = NO_SLOT;
+  c->next_scan = 256;
+  lwt_register(L, c, functions);
+  pushreg(L, c->r_self);
+  lua_pushcclosure(L, task_main, 1);
+  c->r_task_main = lwt_slot(L);
+}

@@ -1,0 +1,228 @@
+/* timer.c: time: a heap of everything that waits for a moment.
+**
+** The heap (C memory) orders timers by deadline, then by creation. A timer's number
+** (its id) finds its promise in r_timers and its place in the heap in position[],
+** so that a cancelled one leaves at once. The clock is the engine's, or virtual:
+** then it stands still while anything can run and jumps to the next deadline. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "core.h"
+
+#define NO_TIMER UINT32_MAX
+
+static double clock_now(void) {
+  struct timespec t;
+#ifdef CLOCK_MONOTONIC
+  clock_gettime(CLOCK_MONOTONIC, &t);
+#else
+  timespec_get(&t, TIME_UTC);
+#endif
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double lwt_timer_now(lwt_context *c) {
+  if (c->is_virtual) return c->virtual_now;
+  return c->engine ? c->engine->now(c->engine_data) : clock_now();
+}
+
+/* ---- The heap ------------------------------------------------------------------ */
+
+static int before(const timer *a, const timer *b) {
+  return a->when < b->when || (a->when == b->when && a->seq < b->seq);
+}
+
+static void place(lwt_context *c, uint32_t i, timer t) {
+  c->heap[i] = t;
+  c->position[t.id] = i;
+}
+
+static void sift_up(lwt_context *c, uint32_t i, timer t) {
+  while (i > 0) {
+    uint32_t parent = (i - 1) / 4;
+    if (!before(&t, &c->heap[parent])) break;
+    place(c, i, c->heap[parent]);
+    i = parent;
+  }
+  place(c, i, t);
+}
+
+static void sift_down(lwt_context *c, uint32_t i, timer t) {
+  for (;;) {
+    uint32_t first = 4 * i + 1, last = first + 4, best, k;
+    if (first >= c->ntimers) break;
+    if (last > c->ntimers) last = c->ntimers;
+    for (best = first, k = first + 1; k < last; k++)
+      if (before(&c->heap[k], &c->heap[best])) best = k;
+    if (!before(&c->heap[best], &t)) break;
+    place(c, i, c->heap[best]);
+    i = best;
+  }
+  place(c, i, t);
+}
+
+static void remove_at(lwt_context *c, uint32_t i) {
+  timer last = c->heap[--c->ntimers];
+  uint32_t id = i == c->ntimers ? last.id : c->heap[i].id;
+  if (i < c->ntimers) {
+    if (i > 0 && before(&last, &c->heap[(i - 1) / 4]))
+      sift_up(c, i, last);
+    else
+      sift_down(c, i, last);
+  }
+  c->position[id] = c->free_timer;
+  c->free_timer = id;
+}
+
+static void reserve(lua_State *L, lwt_context *c) {
+  uint32_t size = c->timers_size ? 2 * c->timers_size : 64;
+  timer *heap;
+  uint32_t *position;
+  if (c->ntimers < c->timers_size) return;
+  heap = (timer *)realloc(c->heap, size * sizeof *heap);
+  if (heap != NULL) c->heap = heap;
+  position = heap ? (uint32_t *)realloc(c->position, size * sizeof *position) : NULL;
+  if (position == NULL) luaL_error(L, "not enough memory");
+  c->position = position;
+  c->timers_size = size;
+}
+
+/* Gives back memory after a crowd has left. */
+static void shrink(lwt_context *c) {
+  if (c->ntimers > 0 || c->timers_size <= 4096) return;
+  free(c->heap);
+  free(c->position);
+  c->heap = NULL;
+  c->position = NULL;
+  c->timers_size = c->timers_made = 0;
+  c->free_timer = NO_TIMER;
+}
+
+/* Pushes a promise for `seconds` from now; flag: rejected with Timeout then. */
+static void push_timer(lua_State *L, lwt_context *c, double seconds, uint32_t timeout) {
+  promise *p = lwt_promise_push(L, c, K_TIMER, C_SELF, 1, sizeof *p);
+  timer t;
+  uint32_t id;
+  reserve(L, c);
+  pushreg(L, c->r_timers);
+  for (;;) { /* a finalizer may take the number that we have chosen */
+    id = c->free_timer != NO_TIMER ? c->free_timer : c->timers_made;
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, (lua_Integer)id + 1);
+    reserve(L, c);
+    if (id == (c->free_timer != NO_TIMER ? c->free_timer : c->timers_made)) break;
+  }
+  lua_pop(L, 1);
+  if (c->free_timer != NO_TIMER)
+    c->free_timer = c->position[id];
+  else
+    c->timers_made++;
+  t.when = lwt_timer_now(c) + (seconds > 0 ? seconds : 0);
+  t.seq = (c->seq++ << 1) | timeout;
+  t.id = id;
+  p->n = id;
+  sift_up(c, c->ntimers++, t);
+}
+
+void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id) {
+  pushreg(L, c->r_timers);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, (lua_Integer)id + 1);
+  lua_pop(L, 1);
+  remove_at(c, c->position[id]);
+}
+
+/* Resolves the timers that are due now, not those that are made meanwhile. Returns
+** how many. */
+int lwt_timer_fire(lua_State *L, lwt_context *c) {
+  double now;
+  uint64_t limit = c->seq << 1;
+  int n = 0, top = lua_gettop(L);
+  if (c->ntimers == 0) return 0;
+  now = lwt_timer_now(c);
+  luaL_checkstack(L, 10, NULL);
+  while (c->ntimers > 0 && c->heap[0].when <= now && c->heap[0].seq < limit) {
+    timer t = c->heap[0];
+    promise *p;
+    pushreg(L, c->r_timers);
+    lua_rawgeti(L, top + 1, (lua_Integer)t.id + 1);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, top + 1, (lua_Integer)t.id + 1);
+    remove_at(c, 0);
+    p = lwt_promise_find(L, top + 2);
+    if (p->state == S_PENDING) {
+      if (t.seq & 1) {
+        pushreg(L, c->r_timeout);
+        lwt_resolve(L, c, top + 2, p, S_REJECTED, 1);
+      } else {
+        lwt_resolve(L, c, top + 2, p, S_FULFILLED, 0);
+      }
+    }
+    lua_settop(L, top);
+    n++;
+  }
+  shrink(c);
+  return n;
+}
+
+/* ---- What Lua calls ---------------------------------------------------------------- */
+
+static double check_seconds(lua_State *L, int idx) {
+  double s = luaL_checknumber(L, idx);
+  luaL_argcheck(L, s == s, idx, "a number of seconds expected, got nan");
+  return s;
+}
+
+/*---
+Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. Cancelable.
+
+```lua
+local t = lwt.now()
+await(lwt.sleep(0.02))
+print(lwt.now() - t >= 0.02)   --> true
+```
+@param s number seconds
+@return lwt.Promise
+@function lwt.sleep(s)
+*/
+static int l_sleep(lua_State *L) {
+  push_timer(L, context_of(L), check_seconds(L, 1), 0);
+  return 1;
+}
+
+/*---
+Rejected with `lwt.Timeout` after `s` seconds. Cancelable.
+
+```lua
+print(pcall(await, lwt.timeout(0.01)))   --> false timeout
+```
+@param s number seconds
+@return lwt.Promise
+@function lwt.timeout(s)
+*/
+static int l_timeout(lua_State *L) {
+  push_timer(L, context_of(L), check_seconds(L, 1), 1);
+  return 1;
+}
+
+/*---
+The loop's clock: seconds, monotonic, from an arbitrary start. Virtual when the engine is.
+
+```lua
+print(math.type(lwt.now()))   --> float
+```
+@return number seconds
+@function lwt.now()
+*/
+static int l_now(lua_State *L) {
+  lua_pushnumber(L, lwt_timer_now(context_of(L)));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"sleep", l_sleep}, {"timeout", l_timeout}, {"now", l_now}, {NULL, NULL}};
+
+void lwt_timer_open(lua_State *L, lwt_context *c) {
+  c->free_timer = NO_TIMER;
+  lwt_register(L, c, functions);
+}

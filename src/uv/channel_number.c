@@ -1,0 +1,328 @@
+/* channel_number.c: numbers of a fixed layout, and string.pack's formats.
+**
+** Called by Lua, and by channel_read.c for what it reads. `ch.le` and `ch.be` are small
+** objects that know the channel and the byte order; the same functions are methods of the
+** channel itself, in the machine's own order.
+*/
+#include "channel.h"
+
+#include <string.h>
+
+#define BIG 0x80 /* in op.tag, beside the letter */
+
+typedef struct number {
+  const char *name;
+  char letter; /* i: signed, f, d */
+  size_t size;
+} number;
+
+static const number numbers[] = {
+    {"int", 'i', 4},    {"int16", 'i', 2},   {"int32", 'i', 4},
+    {"int64", 'i', 8},  {"float32", 'f', 4}, {"float64", 'd', 8},
+};
+#define NNUMBERS (sizeof numbers / sizeof *numbers)
+
+/* A view: le or be. */
+typedef struct order {
+  int big;
+} order;
+
+static int native_is_big(void) {
+  const union {
+    uint16_t word;
+    unsigned char first;
+  } u = {0x0102};
+  return u.first == 1;
+}
+
+void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t n) {
+  uint64_t x = 0;
+  int big = ((unsigned char)tag & BIG) != 0;
+  for (size_t i = 0; i < n; i++)
+    x = x << 8 | (unsigned char)data[big ? i : n - 1 - i];
+  switch (tag & 0x7f) {
+    case 'f': {
+      uint32_t bits = (uint32_t)x;
+      float f;
+      memcpy(&f, &bits, sizeof f);
+      lua_pushnumber(L, (lua_Number)f);
+      break;
+    }
+    case 'd': {
+      double d;
+      memcpy(&d, &x, sizeof d);
+      lua_pushnumber(L, d);
+      break;
+    }
+    default:
+      if (n < 8 && x >> (8 * n - 1)) /* negative: fill up with its sign */
+        x |= ~(uint64_t)0 << (8 * n);
+      lua_pushinteger(L, (lua_Integer)x);
+  }
+}
+
+/* ---- What string.unpack will need -------------------------------------------------- */
+
+typedef struct scan {
+  const char *fmt;
+  int little;
+  size_t align; /* the most that `!` allows */
+} scan;
+
+static int digit(int c) {
+  return '0' <= c && c <= '9';
+}
+
+static int count(scan *s, size_t otherwise, size_t *out) {
+  size_t n = 0;
+  if (!digit(*s->fmt)) {
+    *out = otherwise;
+    return 0;
+  }
+  while (digit(*s->fmt)) {
+    if (n > (SIZE_MAX / 2 - 9) / 10)
+      return -1;
+    n = n * 10 + (size_t)(*s->fmt++ - '0');
+  }
+  *out = n;
+  return 0;
+}
+
+/* One option: its size, what it is ('i' aligned number, 'c' bytes, 's', 'z', 0 nothing). */
+static int option(scan *s, char *kind, size_t *size) {
+  char c = *s->fmt++;
+  *size = 0;
+  *kind = 'i';
+  switch (c) {
+    case 'b': case 'B': *size = 1; return 0;
+    case 'h': case 'H': *size = sizeof(short); return 0;
+    case 'l': case 'L': *size = sizeof(long); return 0;
+    case 'j': case 'J': *size = sizeof(lua_Integer); return 0;
+    case 'T': *size = sizeof(size_t); return 0;
+    case 'f': *size = sizeof(float); return 0;
+    case 'n': *size = sizeof(lua_Number); return 0;
+    case 'd': *size = sizeof(double); return 0;
+    case 'i': case 'I': return count(s, sizeof(int), size);
+    case 's': *kind = 's'; return count(s, sizeof(size_t), size);
+    case 'c': *kind = 'c'; return count(s, SIZE_MAX, size);
+    case 'z': *kind = 'z'; return 0;
+    case 'x': *kind = 'c'; *size = 1; return 0;
+    case 'X': *kind = 'X'; return 0;
+    case ' ': break;
+    case '<': s->little = 1; break;
+    case '>': s->little = 0; break;
+    case '=': s->little = !native_is_big(); break;
+    case '!': {
+      *kind = 0;
+      return count(s, _Alignof(max_align_t), &s->align);
+    }
+    default: return -1;
+  }
+  *kind = 0;
+  return 0;
+}
+
+static size_t padding(const scan *s, size_t at, size_t size) {
+  size_t align = size < s->align ? size : s->align;
+  if (align <= 1 || (align & (align - 1)) != 0)
+    return 0;
+  return (align - (at & (align - 1))) & (align - 1);
+}
+
+int lwt_uv_channel_unpack_need(const char *fmt, const char *data, size_t n, size_t *need) {
+  scan s = {fmt, !native_is_big(), 1};
+  size_t at = 0;
+  *need = 0;
+  while (*s.fmt != '\0') {
+    char kind;
+    size_t size;
+    if (option(&s, &kind, &size) < 0 || (kind == 'c' && size == SIZE_MAX))
+      return -1;
+    if (kind == 'X') { /* aligns as the next option would */
+      if (*s.fmt == '\0' || option(&s, &kind, &size) < 0 || kind == 'c' || size == 0)
+        return -1;
+      at += padding(&s, at, size);
+    } else if (kind == 'z') {
+      const char *end = at < n ? memchr(data + at, '\0', n - at) : NULL;
+      if (end == NULL) {
+        *need = (at < n ? n : at) + 1;
+        return 1;
+      }
+      at = (size_t)(end - data) + 1;
+    } else if (kind == 's') {
+      uint64_t len = 0;
+      if (size == 0 || size > 16)
+        return -1;
+      at += padding(&s, at, size);
+      if (at + size > n) {
+        *need = at + size;
+        return 1;
+      }
+      for (size_t i = 0; i < size; i++)
+        len = len << 8 | (unsigned char)data[at + (s.little ? size - 1 - i : i)];
+      if (len > SIZE_MAX / 4)
+        return -1;
+      at += size + (size_t)len;
+    } else if (kind != 0) {
+      if (kind == 'i' && (size == 0 || size > 16))
+        return -1;
+      at += (kind == 'i' ? padding(&s, at, size) : 0) + size;
+    }
+    if (at > SIZE_MAX / 4)
+      return -1;
+  }
+  *need = at;
+  return at > n;
+}
+
+/* ---- What Lua calls ------------------------------------------------------------------ */
+
+/* Argument 1 may be a view: put its channel in its place. */
+static int order_of(lua_State *L, lwt_uv *ctx, int otherwise) {
+  const order *v = lwt_uv_test(ctx, L, 1, LWT_UV_CURSOR);
+  if (v == NULL)
+    return otherwise;
+  lua_getiuservalue(L, 1, 1);
+  lua_replace(L, 1);
+  return v->big;
+}
+
+/* Upvalues: the context, the number's index, the byte order. */
+static int l_read_number(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  const number *k = &numbers[lua_tointeger(L, lua_upvalueindex(2))];
+  int big = order_of(L, ctx, lua_toboolean(L, lua_upvalueindex(3)));
+  op o = {.kind = OP_NUMBER};
+  int closed;
+  view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
+  if (closed)
+    return lwt_uv_reject_closed(ctx, L);
+  o.tag = (char)(k->letter | (big ? BIG : 0));
+  o.n = k->size;
+  return lwt_uv_channel_run(L, v, &o, 0);
+}
+
+static int l_write_number(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  const number *k = &numbers[lua_tointeger(L, lua_upvalueindex(2))];
+  int big = order_of(L, ctx, lua_toboolean(L, lua_upvalueindex(3)));
+  op o = {.kind = OP_WRITE};
+  char bytes[8];
+  uint64_t x = 0;
+  int closed;
+  view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  if (k->letter == 'f') {
+    float f = (float)luaL_checknumber(L, 2);
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    x = bits;
+  } else if (k->letter == 'd') {
+    double d = luaL_checknumber(L, 2);
+    memcpy(&x, &d, sizeof x);
+  } else {
+    lua_Integer n = luaL_checkinteger(L, 2);
+    lua_Integer limit = (lua_Integer)1 << (k->size * 8 - 1);
+    luaL_argcheck(L, k->size == 8 || (-limit <= n && n < limit), 2, "integer overflow");
+    x = (uint64_t)n;
+  }
+  if (closed)
+    return lwt_uv_reject_closed(ctx, L);
+  for (size_t i = 0; i < k->size; i++)
+    bytes[big ? k->size - 1 - i : i] = (char)(x >> (8 * i) & 0xff);
+  lua_settop(L, 1);
+  o.data = lua_pushlstring(L, bytes, k->size);
+  o.n = k->size;
+  return lwt_uv_channel_run(L, v, &o, 2);
+}
+
+/* Put the order in front of the format. It stays the format's own to change it. */
+static const char *format_of(lua_State *L, lwt_uv *ctx, int otherwise) {
+  int big = order_of(L, ctx, otherwise);
+  luaL_checkstring(L, 2);
+  if (big >= 0) {
+    lua_pushstring(L, big ? ">" : "<");
+    lua_pushvalue(L, 2);
+    lua_concat(L, 2);
+    lua_replace(L, 2);
+  }
+  return lua_tostring(L, 2);
+}
+
+static int upvalue_order(lua_State *L) {
+  return lua_isnil(L, lua_upvalueindex(3)) ? -1 : lua_toboolean(L, lua_upvalueindex(3));
+}
+
+static int l_unpack(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  op o = {.kind = OP_UNPACK};
+  size_t need;
+  int closed;
+  view *v;
+  o.data = format_of(L, ctx, upvalue_order(L));
+  o.len = strlen(o.data);
+  v = lwt_uv_channel_check(ctx, L, READING, &closed);
+  if (lwt_uv_channel_unpack_need(o.data, "", 0, &need) < 0)
+    luaL_argerror(L, 2, "not a format of string.unpack");
+  if (closed)
+    return lwt_uv_reject_closed(ctx, L);
+  return lwt_uv_channel_run(L, v, &o, 2);
+}
+
+static int l_pack(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  op o = {.kind = OP_WRITE};
+  int closed;
+  view *v;
+  format_of(L, ctx, upvalue_order(L));
+  v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, channel_state_of(ctx)->pack);
+  lua_insert(L, 2);
+  lua_call(L, lua_gettop(L) - 2, 1);
+  if (closed)
+    return lwt_uv_reject_closed(ctx, L);
+  o.data = lua_tolstring(L, 2, &o.n);
+  if (o.n == 0) {
+    lwt_uv_push_done(ctx, L);
+    return 1;
+  }
+  return lwt_uv_channel_run(L, v, &o, 2);
+}
+
+/* Add the functions to the table at the top. `big`: 0, 1, or -1 for the machine's own. */
+void lwt_uv_channel_push_numbers(lwt_uv *ctx, lua_State *L, int big) {
+  for (size_t i = 0; i < NNUMBERS; i++)
+    for (int writes = 0; writes <= 1; writes++) {
+      lua_pushfstring(L, writes ? "write_%s" : "read_%s", numbers[i].name);
+      lwt_uv_push_context(ctx, L);
+      lua_pushinteger(L, (lua_Integer)i);
+      lua_pushboolean(L, big < 0 ? native_is_big() : big);
+      lua_pushcclosure(L, writes ? l_write_number : l_read_number, 3);
+      lua_rawset(L, -3);
+    }
+  for (int packs = 0; packs <= 1; packs++) {
+    lua_pushstring(L, packs ? "pack" : "unpack");
+    lwt_uv_push_context(ctx, L);
+    lua_pushnil(L);
+    if (big < 0)
+      lua_pushnil(L);
+    else
+      lua_pushboolean(L, big);
+    lua_pushcclosure(L, packs ? l_pack : l_unpack, 3);
+    lua_rawset(L, -3);
+  }
+}
+
+/* Push the le or be view of the channel at 1, which keeps it. */
+int lwt_uv_channel_push_order(lwt_uv *ctx, lua_State *L, int big) {
+  int slot = big ? UV_BE : UV_LE;
+  order *v;
+  if (lua_getiuservalue(L, 1, slot) != LUA_TNIL)
+    return 1;
+  v = lwt_uv_new_userdata(ctx, L, LWT_UV_CURSOR, sizeof *v, 1);
+  v->big = big;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, slot);
+  return 1;
+}

@@ -1,0 +1,518 @@
+/* channel_read.c: reading: the input buffer and the operations on it.
+**
+** Called by channel.c (try_read) and Lua. An operation that is not satisfied by what is
+** buffered asks the port for more, straight into the buffer, which grows while a single
+** operation needs more than it holds and shrinks when it is empty again. Bytes leave the buffer only
+** when their string has been made, so that a read which is cancelled or fails for want of
+** memory loses nothing. `done` of an op is how far it has searched: no byte twice.
+*/
+#include "channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+/* ---- The buffer ------------------------------------------------------------------ */
+
+static void drop_buffer(channel_in *in) {
+  free(in->buf);
+  in->buf = NULL;
+  in->head = in->tail = in->cap = 0;
+}
+
+int lwt_uv_channel_room(channel *ch, size_t want) {
+  channel_in *in = &ch->in;
+  size_t unread = in->tail - in->head, cap = CHANNEL_FIRST;
+  char *buf;
+  if (unread == 0) {
+    in->head = in->tail = 0;
+    if (in->full && in->cap < in->size) { /* proved too small: nothing to keep */
+      cap = in->cap * 4;
+      drop_buffer(in);
+    }
+  }
+  if (in->cap > in->tail) {
+    if (in->cap - in->tail >= want)
+      return 0;
+    /* Not all that is wanted has room, but the end of a long wait is not in sight. */
+    if (in->cap >= in->size && in->tail < in->cap / 2)
+      return 0;
+  }
+  if (in->head > 0 && in->head >= in->cap / 4) {
+    memmove(in->buf, in->buf + in->head, unread);
+    in->head = 0;
+    in->tail = unread;
+    return 0;
+  }
+  if (in->cap > 0)
+    cap = in->cap * 2;
+  if (in->cap < in->size) {
+    if (cap < want + unread)
+      cap = want + unread;
+    if (cap > in->size)
+      cap = in->size;
+  }
+  buf = cap > in->cap ? realloc(in->buf, cap) : NULL;
+  if (buf == NULL)
+    return UV_ENOMEM;
+  in->buf = buf;
+  in->cap = cap;
+  return 0;
+}
+
+/* Get more: 1 when something has come (bytes, the end, an error), 0 when that takes time. */
+static int refill(channel *ch, size_t want) {
+  channel_in *in = &ch->in;
+  lwt_uv *ctx = ch->ctx;
+  size_t room;
+  ssize_t n;
+  int r;
+  if (in->pending || in->yielded)
+    return 0;
+  if (in->turn != ctx->turn) {
+    in->turn = ctx->turn;
+    in->burst = 0;
+  }
+  if (++in->burst > CHANNEL_BUDGET) {
+    in->yielded = 1; /* give the others a turn: the idle hook goes on */
+    lwt_uv_channel_idle_start(ch);
+    return 0;
+  }
+  r = lwt_uv_channel_room(ch, want);
+  if (r < 0) {
+    in->error = r;
+    return 1;
+  }
+  room = in->cap - in->tail;
+  if (room > CHANNEL_READ_MAX)
+    room = CHANNEL_READ_MAX;
+  n = ch->port->class->read(ch->port, in->buf + in->tail, room, lwt_uv_channel_on_read, ch);
+  if (n == UV_EAGAIN) {
+    in->pending = 1;
+    return 0;
+  }
+  in->full = n == (ssize_t)room;
+  if (n > 0)
+    in->tail += (size_t)n;
+  else if (n == 0 || n == UV_EOF)
+    in->eof = 1;
+  else
+    in->error = (int)n;
+  return 1;
+}
+
+/* ---- The operations ---------------------------------------------------------------- */
+
+/* Push `n` bytes of the buffer as a string, and take them and `skip` more out of it. */
+static int take(lua_State *L, channel_in *in, size_t n, size_t skip) {
+  lua_pushlstring(L, in->buf + in->head, n);
+  in->head += n + skip;
+  if (in->head == in->tail && in->cap > in->size)
+    drop_buffer(in); /* grown for this one */
+  return 1;
+}
+
+static int take_line(lua_State *L, channel_in *in, const char *nl) {
+  const char *p = in->buf + in->head;
+  size_t n = (size_t)(nl - p);
+  if (n > 0 && p[n - 1] == '\r')
+    return take(L, in, n - 1, 2);
+  return take(L, in, n, 1);
+}
+
+static int failed_with(lua_State *L, channel *ch, const char *sentinel) {
+  ch->ctx->lwt->push_sentinel(ch->ctx->lwt, L, sentinel);
+  return FAILED;
+}
+
+static int unpack(lua_State *L, channel *ch, op *o, size_t need) {
+  int top = lua_gettop(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, channel_state_of(ch->ctx)->unpack);
+  lua_pushlstring(L, o->data, o->len);
+  lua_pushlstring(L, ch->in.buf + ch->in.head, need);
+  lua_call(L, 2, LUA_MULTRET);
+  lua_pop(L, 1); /* the position behind */
+  ch->in.head += need;
+  return lua_gettop(L) - top;
+}
+
+/* Can `o` be satisfied by the `u` bytes at `p`? Values pushed, FAILED, or AGAIN with, in
+** *want, how many more it could use. */
+static int satisfy(lua_State *L, channel *ch, op *o, const char *p, size_t u, size_t *want) {
+  channel_in *in = &ch->in;
+  const char *found;
+  *want = 1;
+  switch (o->kind) {
+    case OP_CHAR:
+      return u > 0 ? take(L, in, 1, 0) : AGAIN;
+    case OP_LINE:
+      found = u > o->done ? memchr(p + o->done, '\n', u - o->done) : NULL;
+      o->done = u;
+      return found != NULL ? take_line(L, in, found) : AGAIN;
+    case OP_UNTIL:
+      if (u < o->len)
+        return AGAIN;
+      found = memmem(p + o->done, u - o->done, o->data, o->len);
+      if (found != NULL)
+        return take(L, in, (size_t)(found - p), o->len);
+      o->done = u - o->len + 1;
+      return AGAIN;
+    case OP_SOME:
+      if (o->n == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+      }
+      return u > 0 ? take(L, in, u < o->n ? u : o->n, 0) : AGAIN;
+    case OP_EXACTLY:
+      if (u >= o->n)
+        return o->n > 0 ? take(L, in, o->n, 0) : (lua_pushliteral(L, ""), 1);
+      *want = o->n - u;
+      return AGAIN;
+    case OP_INTO:
+      if (o->n > 0 && u == 0)
+        return AGAIN;
+      u = u < o->n ? u : o->n;
+      if (u > 0)
+        memcpy(o->mem->data + o->len, p, u);
+      in->head += u;
+      lua_pushinteger(L, (lua_Integer)u);
+      return 1;
+    case OP_NUMBER:
+      if (u < o->n)
+        return AGAIN;
+      lwt_uv_channel_push_number(L, p, o->tag, o->n);
+      in->head += o->n;
+      return 1;
+    case OP_UNPACK: {
+      size_t need;
+      if (lwt_uv_channel_unpack_need(o->data, p, u, &need) != 0) {
+        *want = need > u ? need - u : 1;
+        return AGAIN;
+      }
+      return unpack(L, ch, o, need);
+    }
+    case OP_FILL:
+      if (!o->begun) {
+        o->begun = 1;
+        o->n = u;
+      }
+      if (u <= o->n)
+        return AGAIN;
+      lua_pushinteger(L, (lua_Integer)(u - o->n));
+      return 1;
+    default: /* OP_ALL */
+      return AGAIN;
+  }
+}
+
+/* The input ends here, with `u` bytes that did not satisfy `o`. */
+static int at_end(lua_State *L, channel *ch, op *o, size_t u) {
+  switch (o->kind) {
+    case OP_ALL:
+      return u > 0 ? take(L, &ch->in, u, 0) : (lua_pushliteral(L, ""), 1);
+    case OP_LINE:
+    case OP_UNTIL:
+      if (u > 0)
+        return take(L, &ch->in, u, 0);
+      break;
+    case OP_EXACTLY:
+      return failed_with(L, ch, "EOF");
+    case OP_NUMBER:
+    case OP_UNPACK:
+      if (u > 0)
+        return failed_with(L, ch, "EOF");
+      break;
+    case OP_FILL:
+      lua_pushinteger(L, 0);
+      return 1;
+    default:
+      break;
+  }
+  lua_pushnil(L);
+  return 1;
+}
+
+int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o) {
+  channel_in *in = &ch->in;
+  for (;;) {
+    size_t want, u = in->tail - in->head;
+    int n = satisfy(L, ch, o, u > 0 ? in->buf + in->head : "", u, &want);
+    if (n != AGAIN)
+      return n;
+    if (in->error != 0) {
+      lwt_uv_channel_push_error(L, ch, in->error, 0);
+      return FAILED;
+    }
+    if (in->eof)
+      return at_end(L, ch, o, u);
+    if (!refill(ch, want))
+      return AGAIN;
+  }
+}
+
+/* ---- What Lua calls -------------------------------------------------------------------- */
+
+/* Run a reading operation. On the way in, what every one of them needs to know. */
+static int read_op(lua_State *L, const op *o, int keep) {
+  int closed;
+  lwt_uv *ctx = lwt_uv_context(L);
+  view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
+  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
+}
+
+static size_t check_count(lua_State *L, int arg) {
+  lua_Integer n = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, n >= 0, arg, "negative count");
+  return (size_t)n;
+}
+
+/*---
+Read one byte.
+
+@param ch lwt.Channel
+@return lwt.Promise a string of one byte, or nil at the end
+```lua
+local ch = io.of_bytes("ab")
+print(await(ch:read_char()), await(ch:read_char()), await(ch:read_char()))   --> a b nil
+```
+@function lwt.io.read_char(ch)
+*/
+static int l_read_char(lua_State *L) {
+  op o = {.kind = OP_CHAR};
+  return read_op(L, &o, 0);
+}
+
+/*---
+Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
+need not have one. A line may be as long as memory allows.
+
+@param ch lwt.Channel
+@return lwt.Promise a string, or nil at the end
+```lua
+local ch = io.of_bytes("one\r\ntwo\nthree")
+print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two three nil
+```
+@function lwt.io.read_line(ch)
+*/
+static int l_read_line(lua_State *L) {
+  op o = {.kind = OP_LINE};
+  return read_op(L, &o, 0);
+}
+
+/*---
+Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes: what is
+buffered, or else what the next read of the system gives. `read(0)` gives `""` at once.
+
+@param ch lwt.Channel
+@param n integer? at most so many bytes
+@return lwt.Promise a string; with `n`, nil at the end
+```lua
+local ch = io.of_bytes("hello world")
+print(await(ch:read(5)))    --> hello
+print(await(ch:read()))     --> world
+print(await(ch:read(1)))    --> nil
+```
+@function lwt.io.read(ch, n)
+*/
+static int l_read(lua_State *L) {
+  op o = {.kind = OP_ALL};
+  if (!lua_isnoneornil(L, 2)) {
+    o.kind = OP_SOME;
+    o.n = check_count(L, 2);
+  }
+  return read_op(L, &o, 0);
+}
+
+/*---
+Read `n` bytes, no fewer. When the input ends before, the promise is rejected with `lwt.EOF`, and
+what there was can still be read.
+
+@param ch lwt.Channel
+@param n integer
+@return lwt.Promise a string of `n` bytes
+```lua
+local ch = io.of_bytes("abc")
+print(await(ch:read_exactly(2)))                          --> ab
+print(select(2, pcall(await, ch:read_exactly(2))) == lwt.EOF)   --> true
+```
+@function lwt.io.read_exactly(ch, n)
+*/
+static int l_read_exactly(lua_State *L) {
+  op o = {.kind = OP_EXACTLY};
+  o.n = check_count(L, 2);
+  return read_op(L, &o, 0);
+}
+
+/*---
+Read up to a delimiter, which is taken off, or to the end of the input.
+
+@param ch lwt.Channel
+@param delim string one byte or more
+@return lwt.Promise a string, or nil at the end
+```lua
+local ch = io.of_bytes("a, b, c")
+print(await(ch:read_until(", ")), await(ch:read_until(", ")), await(ch:read_until(", ")))   --> a b c
+```
+@function lwt.io.read_until(ch, delim)
+*/
+static int l_read_until(lua_State *L) {
+  op o = {.kind = OP_UNTIL};
+  o.data = luaL_checklstring(L, 2, &o.len);
+  luaL_argcheck(L, o.len > 0, 2, "empty delimiter");
+  return read_op(L, &o, 2);
+}
+
+/*---
+Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by default).
+
+@param ch lwt.Channel
+@param bytes lwt.Bytes
+@param ofs integer?
+@param len integer?
+@return lwt.Promise how many were read, or nil at the end
+```lua
+local b = require "lwt.bytes".create(8)
+print(await(io.of_bytes("abc"):read_into(b, 2)))   --> 3
+print(b:to_string(2, 3))                           --> abc
+```
+@function lwt.io.read_into(ch, bytes, ofs, len)
+*/
+static int l_read_into(lua_State *L) {
+  op o = {.kind = OP_INTO};
+  size_t start, len;
+  lua_Integer ofs = luaL_optinteger(L, 3, 0), n;
+  lwt_uv_check_bytes(lwt_uv_context(L), L, 2, &len);
+  luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs <= len, 3, "out of range");
+  n = luaL_optinteger(L, 4, (lua_Integer)len - ofs);
+  luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= len - (size_t)ofs, 4, "out of range");
+  o.mem = lwt_uv_bytes_mem(L, 2, &start, &len);
+  o.len = start + (size_t)ofs;
+  o.n = (size_t)n;
+  return read_op(L, &o, 2);
+}
+
+/* lines(): what `for` calls. A line that is buffered costs its string and nothing more. */
+static int after_wait(lua_State *L, int status, lua_KContext c) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  (void)status;
+  (void)c;
+  ctx->lwt->await_end(ctx->lwt, L, 2);
+  return 1;
+}
+
+static int l_next_line(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  op o = {.kind = OP_LINE};
+  channel *ch;
+  int closed, n;
+  view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
+  if (closed) {
+    ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
+    return lua_error(L);
+  }
+  ch = v->ch;
+  if (v->q[READING].first == NULL && ch->in.tail > ch->in.head && !ch->shared) {
+    const char *p = ch->in.buf + ch->in.head;
+    size_t u = ch->in.tail - ch->in.head;
+    const char *nl = memchr(p, '\n', u);
+    if (nl != NULL)
+      return take_line(L, &ch->in, nl);
+    o.done = u;
+  }
+  lua_settop(L, 1);
+  n = lwt_uv_channel_run_direct(L, v, &o, 0);
+  if (n != AGAIN)
+    return n;
+  if (ctx->lwt->await_begin(ctx->lwt, L, 2))
+    return after_wait(L, LUA_OK, 0);
+  return lua_yieldk(L, 0, 0, after_wait);
+}
+
+/*---
+An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading fails
+with. A line that is buffered costs no promise.
+
+@param ch lwt.Channel
+@return function the iterator, and what it works on
+```lua
+for line in io.of_bytes("a\nb\n"):lines() do print(line) end
+--> a
+--> b
+```
+@function lwt.io.lines(ch)
+*/
+static int l_lines(lua_State *L) {
+  lwt_uv_channel_view(lwt_uv_context(L), L, 1);
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  return 2;
+}
+
+/*---
+How many bytes are in the buffer: read and not yet asked for, or written and not yet flushed. Of
+a channel that does both: the first, the second.
+
+@param ch lwt.Channel
+@return integer
+```lua
+local ch = io.of_bytes("abc")
+await(ch:read_char())
+print(ch:buffered())   --> 2
+```
+@function lwt.io.buffered(ch)
+*/
+static int l_buffered(lua_State *L) {
+  channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
+  if (ch->sides & CAN_READ)
+    lua_pushinteger(L, (lua_Integer)(ch->in.tail - ch->in.head));
+  if (ch->sides & CAN_WRITE)
+    lua_pushinteger(L, (lua_Integer)(ch->out.len - ch->out.off + ch->out.fly_len -
+                                     ch->out.fly_off));
+  return ch->sides == (CAN_READ | CAN_WRITE) ? 2 : 1;
+}
+
+/* Direct access (lua/lwt/io/direct.lua): look, skip, get more. Immediate but the last. */
+static int l_peek(lua_State *L) {
+  channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
+  size_t u = ch->in.tail - ch->in.head;
+  size_t n = lua_isnoneornil(L, 2) ? u : check_count(L, 2);
+  lua_pushlstring(L, u > 0 ? ch->in.buf + ch->in.head : "", n < u ? n : u);
+  return 1;
+}
+
+static int l_skip(lua_State *L) {
+  channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
+  size_t n = check_count(L, 2);
+  luaL_argcheck(L, n <= ch->in.tail - ch->in.head, 2, "more than is buffered");
+  ch->in.head += n;
+  return 0;
+}
+
+static int l_fill(lua_State *L) {
+  op o = {.kind = OP_FILL};
+  return read_op(L, &o, 0);
+}
+
+const luaL_Reg lwt_uv_channel_reading[] = {
+    {"read_char", l_read_char},
+    {"read_line", l_read_line},
+    {"read", l_read},
+    {"read_exactly", l_read_exactly},
+    {"read_into", l_read_into},
+    {"read_until", l_read_until},
+    {"buffered", l_buffered},
+    {"_peek", l_peek},
+    {"_skip", l_skip},
+    {"_fill", l_fill},
+    {NULL, NULL},
+};
+
+/* lines() has the iterator as an upvalue of its own: pushes it. */
+void lwt_uv_channel_push_lines(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_push_context(ctx, L);
+  lwt_uv_push_context(ctx, L);
+  lua_pushcclosure(L, l_next_line, 1);
+  lua_pushcclosure(L, l_lines, 2);
+}

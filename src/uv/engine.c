@@ -1,0 +1,216 @@
+/* engine.c: libuv's loop as the engine of the scheduler (lwt_engine), and lwt.engine's C half.
+**
+** A loop of its own per Lua state, never the default one: other libraries and other states
+** have theirs. One uv_timer_t stands for the nearest deadline, one uv_async_t for `wake`;
+** both count only while `wait` runs, so that the rest of the time the loop is as alive as
+** what its users opened. What is pending is counted by handle.c and request.c.
+*/
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "uv_internal.h"
+
+/* ---- The five functions of lwt_engine -------------------------------------------------- */
+
+static double engine_now(void *data) {
+  (void)data;
+  return (double)uv_hrtime() * 1e-9;
+}
+
+static void on_timer(uv_timer_t *t) {
+  (void)t; /* the scheduler looks at its own heap after wait */
+}
+
+static void engine_wait(void *data, double seconds) {
+  lwt_uv *ctx = data;
+  ctx->turn++;
+  if (seconds == 0) {
+    uv_run(ctx->loop, UV_RUN_NOWAIT);
+    return;
+  }
+  if (seconds > 0) {
+    /* Rounded up: a deadline is never early. The loop's idea of now may be old. */
+    double ms = ceil(seconds * 1e3);
+    uv_update_time(ctx->loop);
+    uv_timer_start(ctx->timer, on_timer, ms < 1e15 ? (uint64_t)ms : (uint64_t)1e15, 0);
+    uv_ref((uv_handle_t *)ctx->timer);
+  }
+  uv_ref((uv_handle_t *)ctx->async);
+  uv_run(ctx->loop, UV_RUN_ONCE);
+  uv_unref((uv_handle_t *)ctx->async);
+  if (seconds > 0) {
+    uv_unref((uv_handle_t *)ctx->timer);
+    uv_timer_stop(ctx->timer);
+  }
+}
+
+static int engine_alive(void *data) {
+  lwt_uv *ctx = data;
+  if (ctx->working > 0) return LWT_WORKING;
+  if (ctx->waiting > 0) return LWT_WAITING;
+  return ctx->adopted && uv_loop_alive(ctx->loop) ? LWT_WAITING : LWT_IDLE;
+}
+
+static void on_wake(uv_async_t *a) {
+  (void)a; /* that uv_run returns is all it is for */
+}
+
+static void engine_wake(void *data) {
+  lwt_uv *ctx = data;
+  if (ctx->async != NULL) uv_async_send(ctx->async);
+}
+
+static int engine_fd(void *data) {
+  lwt_uv *ctx = data;
+  return uv_backend_fd(ctx->loop);
+}
+
+static const lwt_engine uv_engine = {"uv",         engine_now,  engine_wait,
+                                     engine_alive, engine_wake, engine_fd};
+
+/* lwt->loop. The table tells its state, the state its context. */
+static void *api_loop(const lwt_api *lwt) {
+  lwt_uv *ctx = lwt_uv_find_context(lwt->main);
+  return ctx == NULL ? NULL : ctx->loop;
+}
+
+/* ---- Start and end ------------------------------------------------------------------------ */
+
+static void free_handle(uv_handle_t *h) {
+  free(h);
+}
+
+/* Put our timer and our async on ctx->loop. Returns a status; on failure nothing is left. */
+static int attach(lwt_uv *ctx) {
+  int status;
+  ctx->timer = malloc(sizeof *ctx->timer);
+  ctx->async = malloc(sizeof *ctx->async);
+  if (ctx->timer == NULL || ctx->async == NULL) {
+    status = UV_ENOMEM;
+  } else if ((status = uv_async_init(ctx->loop, ctx->async, on_wake)) == 0) {
+    uv_timer_init(ctx->loop, ctx->timer); /* cannot fail */
+    uv_unref((uv_handle_t *)ctx->timer);
+    uv_unref((uv_handle_t *)ctx->async);
+    return 0;
+  }
+  free(ctx->timer);
+  free(ctx->async);
+  ctx->timer = NULL;
+  ctx->async = NULL;
+  return status;
+}
+
+/* Close them; a turn of their loop frees them. */
+static void detach(uv_timer_t *timer, uv_async_t *async) {
+  if (timer != NULL) uv_close((uv_handle_t *)timer, free_handle);
+  if (async != NULL) uv_close((uv_handle_t *)async, free_handle);
+}
+
+static void close_foreign(uv_handle_t *h, void *data) {
+  (void)data;
+  if (!uv_is_closing(h)) uv_close(h, NULL);
+}
+
+void lwt_uv_engine_close(lwt_uv *ctx) {
+  detach(ctx->timer, ctx->async);
+  ctx->timer = NULL;
+  ctx->async = NULL;
+  uv_run(ctx->loop, UV_RUN_NOWAIT);
+  if (!ctx->adopted && uv_loop_close(ctx->loop) == UV_EBUSY) {
+    /* Somebody put handles of their own on our loop and left them open. */
+    uv_walk(ctx->loop, close_foreign, NULL);
+    uv_run(ctx->loop, UV_RUN_DEFAULT);
+    uv_loop_close(ctx->loop);
+  }
+  ctx->loop = NULL;
+}
+
+void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
+  int status = uv_loop_init(&ctx->own);
+  struct sigaction old;
+  if (status < 0) lwt_uv_raise(ctx, L, status, "uv_loop_init", NULL, NULL);
+  ctx->loop = &ctx->own;
+  status = attach(ctx);
+  if (status < 0) {
+    uv_loop_close(&ctx->own);
+    ctx->loop = NULL;
+    lwt_uv_raise(ctx, L, status, "uv_async_init", NULL, NULL);
+  }
+  /* A peer that goes away is an error of the write (EPIPE), not the end of the process. A
+  ** program that has a handler of its own keeps it. */
+  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+  ctx->lwt->loop = api_loop;
+  ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
+}
+
+/* ---- lwt.engine ------------------------------------------------------------------------------ */
+
+/* Let libuv drive this state (again). */
+static int l_use(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lwt_uv_check_open(ctx, L);
+  ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
+  return 0;
+}
+
+static int l_loop(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lwt_uv_check_open(ctx, L);
+  lua_pushlightuserdata(L, ctx->loop);
+  return 1;
+}
+
+static int l_fd(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lwt_uv_check_open(ctx, L);
+  lua_pushinteger(L, uv_backend_fd(ctx->loop));
+  return 1;
+}
+
+/* Move to a loop that somebody else owns and keeps alive longer than this state. */
+static int l_adopt(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  uv_loop_t *loop, *before = ctx->loop;
+  uv_timer_t *timer = ctx->timer;
+  uv_async_t *async = ctx->async;
+  int status, i;
+  luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
+  loop = lua_touserdata(L, 1);
+  luaL_argcheck(L, loop != NULL, 1, "loop expected, got NULL");
+  lwt_uv_check_open(ctx, L);
+  if (loop == before) return 0;
+  if (ctx->handles != NULL || ctx->reqs != NULL)
+    return luaL_error(L, "cannot change the loop: handles or requests are open on it");
+  while (ctx->unclosed > 0) uv_run(before, UV_RUN_NOWAIT);
+  ctx->loop = loop;
+  status = attach(ctx);
+  if (status < 0) {
+    ctx->loop = before;
+    ctx->timer = timer;
+    ctx->async = async;
+    return lwt_uv_raise(ctx, L, status, "adopt", NULL, NULL);
+  }
+  for (i = 0; i < LWT_UV_NFAMILIES; i++)
+    if (ctx->family_moved[i] != NULL) ctx->family_moved[i](ctx);
+  detach(timer, async);
+  uv_run(before, UV_RUN_NOWAIT);
+  if (before == &ctx->own) uv_loop_close(before);
+  ctx->adopted = 1;
+  return 0;
+}
+
+/* How many operations are pending: handles that wait, requests on the threadpool. */
+static int l_pending(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lua_pushinteger(L, ctx->waiting + ctx->working);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  {"use", l_use},         {"pending", l_pending}, {"loop", l_loop}, {"fd", l_fd}, {"adopt", l_adopt}, {NULL, NULL},
+};
+
+void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_push_functions(ctx, L, functions);
+}

@@ -1,0 +1,368 @@
+/* fs_whole.c: whole files in one pool job each: read_file, write_file, copyfile, sendfile.
+**
+** A job handed to the pool costs several times what opening, reading and closing a small file
+** does, so all of it is one job. Long ones look from time to time whether anybody still wants
+** the result: `req.cancelled` is set by the loop's thread, hence the atomic look.
+*/
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "fs_internal.h"
+
+/* Between two looks. */
+#define STEP ((size_t)8 * 1024 * 1024)
+
+typedef struct whole_req {
+  fs_req q;
+  const char *path, *path2;
+  const char *data; /* write_file */
+  lwt_uv_mem *mem;  /* pinned, when it is a lwt.bytes */
+  char *buf;        /* read_file */
+  size_t len;
+  int flags, mode;
+  int in, out; /* sendfile */
+  int64_t offset;
+  char stopped; /* atomic: the promise was cancelled */
+} whole_req;
+
+static void cancel_whole(lwt_uv_req *r) {
+  whole_req *w = (whole_req *)r;
+  __atomic_store_n(&w->stopped, 1, __ATOMIC_RELAXED);
+  uv_cancel(r->uv);
+}
+
+static int is_stopped(whole_req *w) {
+  return __atomic_load_n(&w->stopped, __ATOMIC_RELAXED);
+}
+
+static void release_whole(lwt_uv_req *r) {
+  whole_req *w = (whole_req *)r;
+  free(w->buf);
+  if (w->mem != NULL)
+    lwt_uv_mem_unpin(w->mem);
+}
+
+/* ---- Reading ------------------------------------------------------------------- */
+
+static int more_room(whole_req *w, size_t *cap) {
+  size_t next = *cap + *cap / 2 + 4096;
+  char *buf = realloc(w->buf, next);
+  if (buf == NULL)
+    return UV_ENOMEM;
+  w->buf = buf;
+  *cap = next;
+  return 0;
+}
+
+/* All there is, in as few reads as the size that the system tells allows: one when it is
+** right, more when the file grows or, as in /proc, has no size. */
+static ssize_t read_rest(whole_req *w, int fd, size_t size) {
+  size_t cap = size > 0 ? size : 4096;
+  w->buf = malloc(cap);
+  if (w->buf == NULL)
+    return UV_ENOMEM;
+  while (!is_stopped(w)) {
+    size_t want = cap - w->len;
+    ssize_t n = fs_read(fd, w->buf + w->len, want < STEP ? want : STEP, -1);
+    if (n < 0)
+      return n;
+    w->len += (size_t)n;
+    if (n == 0 || (size > 0 && w->len == size))
+      return 0;
+    if (w->len == cap && more_room(w, &cap) < 0)
+      return UV_ENOMEM;
+  }
+  return UV_ECANCELED;
+}
+
+static ssize_t run_read_file(fs_req *q) {
+  whole_req *w = (whole_req *)q;
+  struct stat st;
+  int fd = fs_open(w->path, O_RDONLY, 0);
+  if (fd < 0)
+    return fd;
+  ssize_t status;
+  if (fstat(fd, &st) != 0)
+    status = -errno;
+  else if (S_ISDIR(st.st_mode))
+    status = UV_EISDIR;
+  else
+    status = read_rest(w, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0);
+  fs_close(fd);
+  return status;
+}
+
+static int push_contents(lua_State *L, lwt_uv_req *r) {
+  whole_req *w = (whole_req *)r;
+  lua_pushlstring(L, w->buf, w->len);
+  return 1;
+}
+
+/*---
+Reads a whole file, in one job of the threadpool. Rejected with the system's error; a directory with
+`EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects at once.
+@param path string
+@return lwt.Promise of a string
+```lua
+await(fs.write_file("f", "hello"))
+print(await(fs.read_file("f")))   --> hello
+```
+@function lwt.fs.read_file(path) */
+static int l_read_file(lua_State *L) {
+  static const lwt_uv_req_class class = {"read_file",   "path",        1,
+                                         push_contents, release_whole, cancel_whole};
+  const char *path = fs_check_path(L, 1);
+  whole_req *w = fs_new(lwt_uv_context(L), L, &class, sizeof *w, 1, 0, run_read_file);
+  w->path = path;
+  return fs_start(L, &w->q);
+}
+
+/* ---- Writing --------------------------------------------------------------------- */
+
+static ssize_t run_write_file(fs_req *q) {
+  whole_req *w = (whole_req *)q;
+  size_t done = 0;
+  ssize_t status = 0;
+  int fd = fs_open(w->path, w->flags, w->mode);
+  if (fd < 0)
+    return fd;
+  while (status >= 0 && done < w->len) {
+    size_t n = w->len - done < STEP ? w->len - done : STEP;
+    status = is_stopped(w) ? UV_ECANCELED : fs_write(fd, w->data + done, n, -1);
+    if (status > 0)
+      done += (size_t)status;
+  }
+  int closed = fs_close(fd);
+  return status < 0 ? status : closed;
+}
+
+/*---
+Writes a whole file, in one job of the threadpool. By default it is made, or emptied first if it is
+there; "a" appends, "wx" refuses one that is there. Not in one step for others who look: write
+another file and `rename` it for that. Cancelled in the middle, a part may be written.
+@param path string
+@param data string|lwt.Bytes
+@param flags? string|integer as in `open`, default "w"
+@param mode? integer permissions of a new file, default 0666 less the umask
+@return lwt.Promise without values
+```lua
+await(fs.write_file("f", "hello "))
+await(fs.write_file("f", "world", "a"))
+print(await(fs.read_file("f")))   --> hello world
+```
+@function lwt.fs.write_file(path, data, flags, mode) */
+static int l_write_file(lua_State *L) {
+  static const lwt_uv_req_class class = {"write_file",  "path",       1, NULL,
+                                         release_whole, cancel_whole};
+  lwt_uv *ctx = lwt_uv_context(L);
+  size_t len, ofs, size;
+  const char *path = fs_check_path(L, 1);
+  const char *data = lwt_uv_check_data(ctx, L, 2, &len);
+  int flags = fs_check_flags(L, 3, "w"), mode = fs_check_mode(L, 4, 0666);
+  whole_req *w = fs_new(ctx, L, &class, sizeof *w, 1, 1, run_write_file);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -3, 3);
+  if (lua_type(L, 2) == LUA_TUSERDATA) {
+    w->mem = lwt_uv_bytes_mem(L, 2, &ofs, &size);
+    lwt_uv_mem_pin(w->mem);
+  }
+  w->path = path;
+  w->data = data;
+  w->len = len;
+  w->flags = flags;
+  w->mode = mode;
+  return fs_start(L, &w->q);
+}
+
+/* ---- Copying ----------------------------------------------------------------------- */
+
+static ssize_t copy_by_hand(whole_req *w, int in, int out) {
+  size_t size = 256 * 1024;
+  ssize_t n, status = 0;
+  w->buf = malloc(size);
+  if (w->buf == NULL)
+    return UV_ENOMEM;
+  while ((n = fs_read(in, w->buf, size, -1)) > 0) {
+    if (is_stopped(w))
+      return UV_ECANCELED;
+    if ((status = fs_write(out, w->buf, (size_t)n, -1)) < 0)
+      return status;
+  }
+  return n;
+}
+
+/* Inside the system where it can (and shares blocks on file systems that do that). */
+static ssize_t copy_data(whole_req *w, int in, int out) {
+#ifdef __linux__
+  for (int first = 1;; first = 0) {
+    if (is_stopped(w))
+      return UV_ECANCELED;
+    ssize_t n = copy_file_range(in, NULL, out, NULL, STEP, 0);
+    if (n > 0 || (n < 0 && errno == EINTR))
+      continue;
+    if (n == 0 && !first)
+      return 0;
+    /* Not between these two, or (0 at first) a file of /proc that only looks empty. */
+    if (n < 0 && !first)
+      return -errno;
+    break;
+  }
+#endif
+  return copy_by_hand(w, in, out);
+}
+
+static ssize_t copy_opened(whole_req *w, int in) {
+  struct stat from, to;
+  if (fstat(in, &from) != 0)
+    return -errno;
+  if (S_ISDIR(from.st_mode))
+    return UV_EISDIR;
+  int out = fs_open(w->path2, O_WRONLY | O_CREAT | (w->flags & O_EXCL), from.st_mode & 07777);
+  if (out < 0)
+    return out;
+  ssize_t status = 0;
+  if (fstat(out, &to) != 0)
+    status = -errno;
+  else if (to.st_dev == from.st_dev && to.st_ino == from.st_ino)
+    status = UV_EINVAL; /* onto itself: emptying it first would lose it */
+  else if (S_ISREG(to.st_mode) && ftruncate(out, 0) != 0)
+    status = -errno;
+  else if (fchmod(out, from.st_mode & 07777) != 0 && errno != EPERM)
+    status = -errno;
+  if (status == 0)
+    status = copy_data(w, in, out);
+  int closed = fs_close(out);
+  if (status == 0)
+    status = closed;
+  if (status < 0 && status != UV_EINVAL && S_ISREG(to.st_mode))
+    unlink(w->path2); /* a part of a copy is worse than none */
+  return status;
+}
+
+static ssize_t run_copyfile(fs_req *q) {
+  whole_req *w = (whole_req *)q;
+  int in = fs_open(w->path, O_RDONLY, 0);
+  if (in < 0)
+    return in;
+  ssize_t status = copy_opened(w, in);
+  fs_close(in);
+  return status;
+}
+
+/*---
+Copies a file, with its permissions, in one job of the threadpool and inside the system where that
+is possible. A file that has the new name is overwritten, with `excl` refused (`EEXIST`). When it
+fails or is cancelled, no part of a copy is left.
+@param from string
+@param to string
+@param opts? table `{excl = boolean}`
+@return lwt.Promise without values
+```lua
+await(fs.write_file("a", "text"))
+await(fs.copyfile("a", "b"))
+print(await(fs.read_file("b")))   --> text
+```
+@function lwt.fs.copyfile(from, to, opts) */
+static int l_copyfile(lua_State *L) {
+  static const lwt_uv_req_class class = {"copyfile",    "path",       1, NULL,
+                                         release_whole, cancel_whole};
+  static const char *const names[] = {"excl", NULL};
+  const char *path = fs_check_path(L, 1), *path2 = fs_check_path(L, 2);
+  int excl = 0;
+  lua_settop(L, 3);
+  lwt_uv_check_options(L, 3, names);
+  if (lua_istable(L, 3)) {
+    lua_getfield(L, 3, "excl");
+    excl = lua_toboolean(L, -1);
+  }
+  whole_req *w = fs_new(lwt_uv_context(L), L, &class, sizeof *w, 1, 1, run_copyfile);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -3, 3);
+  w->path = path;
+  w->path2 = path2;
+  w->flags = excl ? O_EXCL : 0;
+  return fs_start(L, &w->q);
+}
+
+static ssize_t run_sendfile(fs_req *q) {
+  whole_req *w = (whole_req *)q;
+  size_t done = 0;
+  while (done < w->len && !is_stopped(w)) {
+    uv_fs_t fs;
+    size_t n = w->len - done < STEP ? w->len - done : STEP;
+    ssize_t sent =
+      uv_fs_sendfile(NULL, &fs, w->out, w->in, w->offset + (int64_t)done, n, NULL);
+    uv_fs_req_cleanup(&fs);
+    if (sent < 0 && done == 0)
+      return sent;
+    if (sent <= 0)
+      break;
+    done += (size_t)sent;
+  }
+  return (ssize_t)done;
+}
+
+static int push_count(lua_State *L, lwt_uv_req *r) {
+  lua_pushinteger(L, (lua_Integer)r->status);
+  return 1;
+}
+
+/* A file, or a descriptor's number. */
+static int check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TNUMBER)
+    return fs_check_fd(ctx, L, arg);
+  lua_Integer fd = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, fd >= 0 && fd <= 0x7fffffff, arg, "descriptor out of range");
+  return (int)fd;
+}
+
+/*---
+Copies bytes from one open file to another at its position, without their passing through Lua. Both
+must stay open meanwhile.
+@param dst lwt.File|integer
+@param src lwt.File|integer
+@param offset integer where to begin in `src`
+@param length integer
+@return lwt.Promise of the number of bytes, less than `length` at the end of `src`
+```lua
+await(fs.write_file("a", "hello"))
+local src <close>, dst <close> = await(fs.open("a")), await(fs.open("b", "w"))
+print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
+```
+@function lwt.fs.sendfile(dst, src, offset, length) */
+static int l_sendfile(lua_State *L) {
+  static const lwt_uv_req_class class = {"sendfile",    NULL,         1, push_count,
+                                         release_whole, cancel_whole};
+  lwt_uv *ctx = lwt_uv_context(L);
+  int out = check_descriptor(ctx, L, 1), in = check_descriptor(ctx, L, 2);
+  lua_Integer offset = luaL_checkinteger(L, 3), length = luaL_checkinteger(L, 4);
+  luaL_argcheck(L, offset >= 0, 3, "negative offset");
+  luaL_argcheck(L, length >= 0, 4, "negative length");
+  /* The files may not be collected, nor closed under the job's feet (close waits). */
+  whole_req *w = fs_new(ctx, L, &class, sizeof *w, 0, 2, run_sendfile);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -3, 3);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -3, 4);
+  w->out = out;
+  w->in = in;
+  w->offset = offset;
+  w->len = (size_t)length;
+  return fs_start(L, &w->q);
+}
+
+static const luaL_Reg functions[] = {{"read_file", l_read_file},
+                                     {"write_file", l_write_file},
+                                     {"copyfile", l_copyfile},
+                                     {"sendfile", l_sendfile},
+                                     {NULL, NULL}};
+
+void fs_open_whole(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_push_context(ctx, L);
+  luaL_setfuncs(L, functions, 1);
+}

@@ -1,0 +1,149 @@
+/* net.c: the table of network functions (uv.net), put together from its files, and what they share:
+** the state of the family and the reading of options.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "net_internal.h"
+
+void lwt_uv_descriptor_freed(lwt_uv *ctx) {
+  lwt_uv_listener_retry(ctx);
+}
+
+int lwt_uv_flag(lua_State *L, int arg, const char *name, int otherwise) {
+  int on = otherwise;
+  if (!lua_istable(L, arg)) return on;
+  if (lua_getfield(L, arg, name) != LUA_TNIL) {
+    if (!lua_isboolean(L, -1)) {
+      lua_pushfstring(L, "option '%s' is no boolean", name);
+      luaL_argerror(L, arg, lua_tostring(L, -1));
+    }
+    on = lua_toboolean(L, -1);
+  }
+  lua_pop(L, 1);
+  return on;
+}
+
+lua_Integer lwt_uv_number(lua_State *L, int arg, const char *name, lua_Integer low,
+                          lua_Integer high, lua_Integer otherwise) {
+  lua_Integer n = otherwise;
+  int exact = 1;
+  if (!lua_istable(L, arg)) return n;
+  if (lua_getfield(L, arg, name) != LUA_TNIL) {
+    n = lua_tointegerx(L, -1, &exact);
+    if (!exact || n < low || n > high) {
+      lua_pushfstring(L, "option '%s' is no integer from %I to %I", name, (LUAI_UACINT)low,
+                      (LUAI_UACINT)high);
+      luaL_argerror(L, arg, lua_tostring(L, -1));
+    }
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+/* The Lua half's functions for addresses that are names: {connect=, listen=, send=}. */
+static int l_by_name(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_rawseti(L, LUA_REGISTRYINDEX, net_of(ctx)->by_name);
+  return 0;
+}
+
+/*---
+The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what is none.
+@param addr string|table
+@return table
+```lua
+local a = net.parse_address("[::1]:8080")
+print(a.host, a.port)   --> ::1 8080
+```
+@function lwt.net.parse_address(addr)
+*/
+static int l_parse_address(lua_State *L) {
+  lwt_uv_address a;
+  lwt_uv_check_address(L, 1, &a);
+  lua_createtable(L, 0, 2);
+  if (a.family == AF_UNIX) {
+    lua_pushlstring(L, a.path, a.path_length);
+    lua_setfield(L, -2, "path");
+    return 1;
+  }
+  lua_pushstring(L, a.host);
+  lua_setfield(L, -2, "host");
+  if (a.port >= 0)
+    lua_pushinteger(L, a.port);
+  else
+    lua_pushstring(L, a.service);
+  lua_setfield(L, -2, "port");
+  return 1;
+}
+
+/* `methods`: the methods of each type, for the module functions of the same names. */
+static void add_methods(lwt_uv *ctx, lua_State *L) {
+  static const struct {
+    lwt_uv_type type;
+    const char *name;
+  } types[] = {
+    {LWT_UV_TCP, "tcp"}, {LWT_UV_LISTENER, "listener"}, {LWT_UV_UDP, "udp"}, {LWT_UV_TTY, "tty"},
+  };
+  size_t i;
+  lua_newtable(L);
+  for (i = 0; i < sizeof types / sizeof *types; i++) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[types[i].type].ref);
+    lua_getfield(L, -1, "__index");
+    lua_setfield(L, -3, types[i].name);
+    lua_pop(L, 1);
+  }
+  lua_setfield(L, -2, "methods");
+}
+
+static const luaL_Reg functions[] = {
+  {"by_name", l_by_name}, {"parse_address", l_parse_address}, {NULL, NULL},
+};
+
+static void free_timer(uv_handle_t *h) {
+  free(h);
+}
+
+/* Moving never starves anybody: no listener is open then. */
+static void move_family(lwt_uv *ctx) {
+  uv_timer_t *retry = malloc(sizeof *retry);
+  if (net_of(ctx)->retry != NULL) uv_close((uv_handle_t *)net_of(ctx)->retry, free_timer);
+  net_of(ctx)->retry = retry;
+  if (retry == NULL) return; /* listeners then wait for the next handle that closes */
+  uv_timer_init(ctx->loop, retry);
+  retry->data = ctx;
+}
+
+static void close_family(lwt_uv *ctx) {
+  net_state *net = net_of(ctx);
+  ctx->family[LWT_UV_FNET] = NULL;
+  if (net == NULL) return;
+  if (net->retry != NULL) uv_close((uv_handle_t *)net->retry, free_timer);
+  if (net->tty_changed) uv_tty_reset_mode();
+  free(net);
+}
+
+void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
+  net_state *net = calloc(1, sizeof *net);
+  if (net == NULL) luaL_error(L, "not enough memory");
+  ctx->family[LWT_UV_FNET] = net;
+  ctx->family_close[LWT_UV_FNET] = close_family;
+  ctx->family_moved[LWT_UV_FNET] = move_family;
+  net->retry = malloc(sizeof *net->retry);
+  if (net->retry == NULL) luaL_error(L, "not enough memory");
+  uv_timer_init(ctx->loop, net->retry); /* cannot fail */
+  net->retry->data = ctx;
+  lua_pushboolean(L, 0);
+  net->by_name = luaL_ref(L, LUA_REGISTRYINDEX);
+  lwt_uv_push_functions(ctx, L, functions);
+  lwt_uv_add_tcp(ctx, L);
+  lwt_uv_add_pipe(ctx, L);
+  lwt_uv_add_tty(ctx, L);
+  lwt_uv_add_listener(ctx, L);
+  lwt_uv_add_udp(ctx, L);
+  lwt_uv_add_dns(ctx, L);
+  lwt_uv_add_poll(ctx, L);
+  add_methods(ctx, L);
+}

@@ -1,0 +1,149 @@
+/* request.c: the life of a request, the same for every family.
+**
+** A request is a userdata without metatable whose memory libuv uses until the one callback;
+** a reference in the registry anchors it so long. Its promise is its first user value.
+** Whoever cancels the promise only stops listening: the callback comes all the same, and
+** `release` is what cleans up, once, on every path.
+*/
+#include <string.h>
+
+#include "uv_internal.h"
+
+static int *counter(lwt_uv_req *r) {
+  return r->class->pooled ? &r->ctx->working : &r->ctx->waiting;
+}
+
+/* The promise has been cancelled. */
+static void cancel_request(lua_State *L, void *data) {
+  lwt_uv_req *r = data;
+  (void)L;
+  r->cancelled = 1;
+  if (r->class->cancel != NULL)
+    r->class->cancel(r);
+  else if (r->class->pooled)
+    uv_cancel(r->uv); /* EBUSY once a thread has it: then its result is thrown away */
+}
+
+void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
+                     size_t uv_offset, int what, int own) {
+  lwt_uv_req *r;
+  lwt_uv_check_open(ctx, L);
+  if (what != 0) what = lua_absindex(L, what);
+  r = lua_newuserdatauv(L, size, 2 + own);
+  memset(r, 0, size);
+  r->ctx = ctx;
+  r->class = class;
+  r->uv = (uv_req_t *)(void *)((char *)r + uv_offset);
+  r->uv->data = r;
+  if (what != 0) {
+    lua_pushvalue(L, what);
+    lua_setiuservalue(L, -2, 2);
+  }
+  ctx->lwt->promise_new(ctx->lwt, L, cancel_request, r);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, -3, 1);
+  lua_pushvalue(L, -2);
+  r->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  r->next = ctx->reqs;
+  if (r->next != NULL) r->next->prev = r;
+  ctx->reqs = r;
+  ++*counter(r);
+  return r;
+}
+
+static void unlink_request(lwt_uv_req *r) {
+  if (r->next != NULL) r->next->prev = r->prev;
+  if (r->prev != NULL)
+    r->prev->next = r->next;
+  else
+    r->ctx->reqs = r->next;
+  --*counter(r);
+}
+
+/* Push the error object of the request at `idx`, whose status is negative. */
+static void push_failure(lua_State *L, lwt_uv_req *r, int idx) {
+  lua_getiuservalue(L, idx, 2);
+  lwt_uv_push_error(r->ctx, L, r->status, r->class->op, r->class->what_key,
+                    lua_tostring(L, -1));
+  lua_remove(L, -2);
+}
+
+int lwt_uv_req_started(lua_State *L, lwt_uv_req *r, ssize_t status) {
+  lwt_uv *ctx = r->ctx;
+  if (status >= 0) {
+    lua_remove(L, -2);
+    return 1;
+  }
+  r->status = status;
+  unlink_request(r);
+  if (r->class->release != NULL) r->class->release(r);
+  luaL_unref(L, LUA_REGISTRYINDEX, r->ref);
+  push_failure(L, r, -2);
+  ctx->lwt->rejected(ctx->lwt, L);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  return 1;
+}
+
+static int call_result(lua_State *L) {
+  lwt_uv_req *r = lua_touserdata(L, 1);
+  int n;
+  lua_settop(L, 0);
+  n = r->class->result(L, r);
+  if (n >= 0) return n;
+  r->status = n;
+  return 0;
+}
+
+static void settle(lua_State *L, void *data) {
+  lwt_uv_req *r = data;
+  const lwt_api *lwt = r->ctx->lwt;
+  int promise, failed = 0;
+  lwt_uv_req_push(L, r);
+  lua_getiuservalue(L, -1, 1);
+  promise = lua_gettop(L);
+  if (r->status >= 0 && r->class->result != NULL) {
+    lua_pushcfunction(L, call_result);
+    lua_pushlightuserdata(L, r);
+    failed = lua_pcall(L, 1, LUA_MULTRET, 0) != LUA_OK;
+    r->taken = !failed && r->status >= 0;
+  }
+  if (r->status < 0) {
+    push_failure(L, r, promise - 1);
+    failed = 1;
+  }
+  if (failed)
+    lwt->reject(lwt, L, promise);
+  else
+    lwt->fulfill(lwt, L, promise, lua_gettop(L) - promise);
+}
+
+void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
+  lwt_uv *ctx = r->ctx;
+  r->status = status;
+  unlink_request(r);
+  if (!r->cancelled) lwt_uv_enter(ctx, settle, r);
+  if (r->class->release != NULL) r->class->release(r);
+  /* At the end of the state the memory goes with everything else. */
+  if (!ctx->closing && lua_checkstack(ctx->lwt->main, 4))
+    luaL_unref(ctx->lwt->main, LUA_REGISTRYINDEX, r->ref);
+}
+
+void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r) {
+  const lwt_api *lwt = r->ctx->lwt;
+  if (r->cancelled) {
+    lua_pop(L, 1);
+    return;
+  }
+  r->cancelled = 1;
+  lwt_uv_req_push(L, r);
+  lua_getiuservalue(L, -1, 1);
+  lua_replace(L, -2);
+  lua_insert(L, -2);
+  lwt->reject(lwt, L, lua_absindex(L, -2));
+  lua_pop(L, 1);
+}
+
+void lwt_uv_req_push(lua_State *L, lwt_uv_req *r) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, r->ref);
+}

@@ -1,0 +1,214 @@
+/* spawn.c: start a program in time that does not grow with this process.
+**
+** uv_spawn (libuv 1.44) forks, which copies the page tables: 29 ms with 1 GiB
+** resident, and the loop stands still meanwhile. Here the child borrows our memory
+** until it execs (CLONE_VM | CLONE_VFORK: only the calling thread waits), on a stack
+** of its own, as glibc's posix_spawn does; that one has no cwd, no uid and leaks
+** descriptors that were opened without close-on-exec, so it would not do.
+**
+** The child may only make system calls: no malloc, no locks, no writing to what the
+** parent uses. What it needs is prepared before. Failure comes back through a
+** close-on-exec pipe (not through the shared memory: valgrind really forks here).
+** No Lua in this file.
+*/
+#include "spawn.h"
+
+#ifdef LWT_UV_OWN_SPAWN
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STACK_SIZE ((size_t)64 * 1024)
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+/* glibc's own setuid and setgid tell every thread it finds in memory, which is the
+** parent's: only the bare system calls will do. */
+#ifdef SYS_setuid32
+#define RAW_SETUID SYS_setuid32
+#define RAW_SETGID SYS_setgid32
+#define RAW_SETGROUPS SYS_setgroups32
+#else
+#define RAW_SETUID SYS_setuid
+#define RAW_SETGID SYS_setgid
+#define RAW_SETGROUPS SYS_setgroups
+#endif
+
+typedef struct child {
+  const lwt_uv_spawn_options *o;
+  int report; /* write end of the pipe */
+} child;
+
+typedef struct failure {
+  int err, step;
+} failure;
+
+static void give_up(const child *c, int step) {
+  failure f = {errno, step};
+  while (write(c->report, &f, sizeof f) < 0 && errno == EINTR) {
+  }
+  _exit(127);
+}
+
+/* Handlers of the parent must not run here; what it ignores stays ignored, except
+** SIGPIPE, which the parent ignores for its own reasons. */
+static void reset_signals(void) {
+  for (int sig = 1; sig < NSIG; sig++) {
+    struct sigaction sa;
+    if (sigaction(sig, NULL, &sa) != 0 || sa.sa_handler == SIG_DFL)
+      continue;
+    if (sa.sa_handler == SIG_IGN && sig != SIGPIPE)
+      continue;
+    sa.sa_handler = SIG_DFL;
+    sa.sa_flags = 0;
+    sigaction(sig, &sa, NULL);
+  }
+}
+
+static void place_descriptors(const child *c) {
+  int fds[3];
+  for (int i = 0; i < 3; i++) {
+    fds[i] = c->o->fds[i];
+    /* Out of the way of the ones that are placed before it. */
+    if (fds[i] >= 0 && fds[i] < 3 && fds[i] != i)
+      if ((fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3)) < 0)
+        give_up(c, LWT_UV_SPAWN_START);
+  }
+  for (int i = 0; i < 3; i++) {
+    if (fds[i] < 0)
+      close(i);
+    else if (fds[i] == i ? fcntl(i, F_SETFD, 0) < 0 : dup2(fds[i], i) < 0)
+      give_up(c, LWT_UV_SPAWN_START);
+  }
+}
+
+/* Whatever was opened without close-on-exec (by Lua's io.open, for one). */
+static void close_the_rest(void) {
+  if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+    return;
+  struct rlimit limit;
+  int end = 65536;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536)
+    end = (int)limit.rlim_cur;
+  for (int fd = 3; fd < end; fd++) {
+    int flags = fcntl(fd, F_GETFD);
+    if (flags >= 0)
+      fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+  }
+}
+
+static void become_user(const child *c) {
+  const lwt_uv_spawn_options *o = c->o;
+  if (o->uid >= 0 || o->gid >= 0)
+    syscall(RAW_SETGROUPS, 0, NULL); /* only root may; nobody else has to */
+  if (o->gid >= 0 && syscall(RAW_SETGID, (gid_t)o->gid) != 0)
+    give_up(c, LWT_UV_SPAWN_USER);
+  if (o->uid >= 0 && syscall(RAW_SETUID, (uid_t)o->uid) != 0)
+    give_up(c, LWT_UV_SPAWN_USER);
+}
+
+static int child_main(void *arg) {
+  const child *c = arg;
+  const lwt_uv_spawn_options *o = c->o;
+  reset_signals();
+  if (o->new_session && setsid() < 0)
+    give_up(c, LWT_UV_SPAWN_START);
+  place_descriptors(c);
+  if (o->cwd != NULL && chdir(o->cwd) != 0)
+    give_up(c, LWT_UV_SPAWN_CHDIR);
+  become_user(c);
+  close_the_rest();
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  int err = ENOENT;
+  for (const char *const *path = o->candidates; *path != NULL; path++) {
+    execve(*path, o->argv, o->env);
+    if (errno == ENOEXEC) {
+      o->shell_argv[1] = (char *)*path;
+      execve("/bin/sh", o->shell_argv, o->env);
+    }
+    if (errno == EACCES)
+      err = EACCES; /* found, but: worth more than "not found" further on */
+    else if (errno != ENOENT && errno != ENOTDIR) {
+      err = errno;
+      break;
+    }
+  }
+  errno = err;
+  give_up(c, LWT_UV_SPAWN_EXEC);
+  return 127;
+}
+
+int lwt_uv_spawn(const lwt_uv_spawn_options *o, pid_t *pid, int *step) {
+  int report[2];
+  *step = LWT_UV_SPAWN_START;
+  if (pipe2(report, O_CLOEXEC) != 0)
+    return errno;
+  if (report[1] < 3) { /* we run without standard descriptors: keep out of their way */
+    int high = fcntl(report[1], F_DUPFD_CLOEXEC, 3);
+    if (high < 0) {
+      int e = errno;
+      close(report[0]);
+      close(report[1]);
+      return e;
+    }
+    close(report[1]);
+    report[1] = high;
+  }
+  char *stack = malloc(STACK_SIZE);
+  if (stack == NULL) {
+    close(report[0]);
+    close(report[1]);
+    return ENOMEM;
+  }
+  child c = {o, report[1]};
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  char *top = stack + STACK_SIZE - ((size_t)(stack + STACK_SIZE) & 15);
+  pid_t p = clone(child_main, top, CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
+  int err = p < 0 ? errno : 0;
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  free(stack);
+  close(report[1]);
+  if (p >= 0) {
+    failure f;
+    ssize_t n;
+    while ((n = read(report[0], &f, sizeof f)) < 0 && errno == EINTR) {
+    }
+    if (n == (ssize_t)sizeof f) {
+      err = f.err;
+      *step = f.step;
+      while (waitpid(p, NULL, 0) < 0 && errno == EINTR) {
+      }
+    }
+  }
+  close(report[0]);
+  *pid = p;
+  return err;
+}
+
+int lwt_uv_pidfd(pid_t pid) {
+  return (int)syscall(SYS_pidfd_open, pid, 0U);
+}
+
+#else
+typedef int lwt_uv_spawn_is_uv_spawn; /* an empty file is no C */
+#endif

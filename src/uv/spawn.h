@@ -1,0 +1,35 @@
+/* spawn.h: start a program without copying this process (see spawn.c). */
+#ifndef LWT_UV_SPAWN_H
+#define LWT_UV_SPAWN_H
+
+#include <sys/types.h>
+
+/* Where we have a spawn of our own; elsewhere process.c uses uv_spawn. */
+#if defined(__linux__) && !defined(LWT_UV_PLAIN_SPAWN)
+#define LWT_UV_OWN_SPAWN 1
+#endif
+
+typedef struct lwt_uv_spawn_options {
+  const char *const *candidates; /* paths to try, in this order, up to a NULL */
+  char **argv;                   /* as execve wants it */
+  char **shell_argv;             /* {"sh", "", arguments…}: for a script without #! */
+  char **env;
+  const char *cwd; /* NULL: as here */
+  int fds[3];      /* what becomes 0, 1 and 2; -1: closed */
+  int new_session; /* leave this terminal and process group */
+  long uid, gid;   /* -1: as here */
+} lwt_uv_spawn_options;
+
+/* Which step failed, to say so in the error. */
+enum { LWT_UV_SPAWN_START, LWT_UV_SPAWN_CHDIR, LWT_UV_SPAWN_USER, LWT_UV_SPAWN_EXEC };
+
+#ifdef LWT_UV_OWN_SPAWN
+/* 0 and the child's pid, or the positive errno and the step that failed; a child
+** that could not exec has been reaped then. */
+int lwt_uv_spawn(const lwt_uv_spawn_options *o, pid_t *pid, int *step);
+
+/* A descriptor that becomes readable when the child ends, or -1. */
+int lwt_uv_pidfd(pid_t pid);
+#endif
+
+#endif

@@ -1,0 +1,290 @@
+/* stream_read.c: reading of tcp, pipe and tty, for tasks and for channels.
+**
+** libuv pushes, we pull. From the first read on the handle stays in reading mode, so that a task
+** that answers and reads again costs no system call for asking; what arrives unasked is held, up
+** to HIGH_WATER, and then reading stops until somebody reads. When a read filled its buffer, the
+** next one asks the descriptor itself first, without a turn of the loop.
+*/
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net_internal.h"
+
+/* ---- Bytes held ---------------------------------------------------------------------- */
+
+/* Append to what is held; without memory the stream ends with ENOMEM rather than with a gap. */
+static void hold(lwt_uv_stream *s, const char *bytes, size_t n) {
+  if (n == 0) return;
+  if (s->held_n == 0) s->held_at = 0;
+  if (s->held_at + s->held_n + n > s->held_size) {
+    size_t size = s->held_n + n < 4096 ? 4096 : s->held_n + n;
+    char *to = malloc(size);
+    if (to == NULL) {
+      s->end = UV_ENOMEM;
+      return;
+    }
+    if (s->held_n > 0) memcpy(to, s->held + s->held_at, s->held_n);
+    free(s->held);
+    s->held = to;
+    s->held_size = size;
+    s->held_at = 0;
+  }
+  memcpy(s->held + s->held_at + s->held_n, bytes, n);
+  s->held_n += n;
+}
+
+static void unhold(lwt_uv_stream *s, size_t n) {
+  s->held_at += n;
+  s->held_n -= n;
+  if (s->held_n > 0) return;
+  free(s->held); /* an idle connection costs no buffer */
+  s->held = NULL;
+  s->held_size = 0;
+}
+
+/* ---- Reading: libuv's side -------------------------------------------------------------- */
+
+void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
+  if (!s->reading) return;
+  s->reading = 0;
+  uv_read_stop(&s->uv.stream);
+}
+
+static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
+  lwt_uv_stream *s = uv->data;
+  size_t n = LWT_UV_SCRATCH;
+  (void)suggested;
+  if (s->rcb != NULL) {
+    *buf = uv_buf_init(s->rbuf, (unsigned)s->rlen);
+    return;
+  }
+  if (s->readers.n == 0 && s->held_n < HIGH_WATER && n > HIGH_WATER - s->held_n)
+    n = HIGH_WATER - s->held_n;
+  *buf = uv_buf_init(s->h.ctx->scratch, (unsigned)n);
+}
+
+typedef struct delivery {
+  lwt_uv_stream *s;
+  const char *bytes;
+  size_t n;
+} delivery;
+
+/* Give to the waiting readers, in their order, what has arrived. */
+static void deliver(lua_State *L, void *data) {
+  delivery *d = data;
+  lwt_uv_stream *s = d->s;
+  lwt_uv *ctx = s->h.ctx;
+  int self;
+  lwt_uv_handle_push(L, &s->h);
+  self = lua_gettop(L);
+  while (d->n > 0 && s->h.box != NULL) {
+    lua_Integer want = lwt_uv_waiters_peek(ctx, L, &s->readers, self);
+    size_t n;
+    if (want < 0) break;
+    n = (size_t)want < d->n ? (size_t)want : d->n;
+    lua_pushlstring(L, d->bytes, n); /* may raise: before anything is taken */
+    lwt_uv_waiters_pop(ctx, L, &s->readers, self);
+    lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
+    d->bytes += n;
+    d->n -= n;
+    lua_insert(L, -2);
+    ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
+    lua_settop(L, self);
+  }
+}
+
+/* The end, or an error: tell everybody who waits. */
+static void deliver_end(lua_State *L, void *data) {
+  lwt_uv_stream *s = data;
+  lwt_uv *ctx = s->h.ctx;
+  ssize_t end = s->end;
+  int self;
+  lwt_uv_handle_push(L, &s->h);
+  self = lua_gettop(L);
+  while (s->h.box != NULL && lwt_uv_waiters_peek(ctx, L, &s->readers, self) >= 0) {
+    if (end == UV_EOF)
+      lua_pushnil(L);
+    else
+      lwt_uv_push_error(ctx, L, end, "read", NULL, NULL);
+    lwt_uv_waiters_pop(ctx, L, &s->readers, self);
+    lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
+    lua_insert(L, -2);
+    if (end == UV_EOF)
+      ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
+    else
+      ctx->lwt->reject(ctx->lwt, L, self + 1);
+    lua_settop(L, self);
+  }
+}
+
+static port_cb take_port_read(lwt_uv_stream *s) {
+  port_cb cb = s->rcb;
+  s->rcb = NULL;
+  s->h.ctx->waiting--;
+  return cb;
+}
+
+static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
+  lwt_uv_stream *s = uv->data;
+  lwt_uv *ctx = s->h.ctx;
+  delivery d;
+  if (nread == 0) return;
+  if (nread < 0) {
+    lwt_uv_stream_stop_reading(s);
+    s->end = nread;
+    if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, nread);
+    if (s->readers.n > 0) lwt_uv_enter(ctx, deliver_end, s);
+    return;
+  }
+  s->more = s->raw && (size_t)nread == buf->len;
+  if (s->rcb != NULL && buf->base == s->rbuf) {
+    take_port_read(s)(&s->p, s->rdata, nread);
+  } else {
+    d.s = s;
+    d.bytes = buf->base;
+    d.n = (size_t)nread;
+    if (s->readers.n > 0) lwt_uv_enter(ctx, deliver, &d);
+    if (s->h.box != NULL) hold(s, d.bytes, d.n);
+  }
+  /* libuv goes on reading by itself after a full buffer: only for somebody. */
+  if (s->h.box != NULL && s->rcb == NULL && s->readers.n == 0 &&
+      (s->more || s->held_n >= HIGH_WATER))
+    lwt_uv_stream_stop_reading(s);
+}
+
+/* ---- Reading: our side -------------------------------------------------------------------- */
+
+/* Read the descriptor directly, where that is likely to give something. UV_EAGAIN: wait. */
+static ssize_t read_now(lwt_uv_stream *s, char *buf, size_t len) {
+  uv_os_fd_t fd;
+  ssize_t n;
+  if (!s->more) return UV_EAGAIN;
+  if (s->turn != s->h.ctx->turn) {
+    s->turn = s->h.ctx->turn;
+    s->at_once = 0;
+  }
+  if (s->at_once++ >= AT_ONCE || uv_fileno(s->h.uv, &fd) < 0) return UV_EAGAIN;
+  do n = read(fd, buf, len);
+  while (n < 0 && errno == EINTR);
+  s->more = n == (ssize_t)len;
+  if (n > 0) return n;
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return UV_EAGAIN;
+  lwt_uv_stream_stop_reading(s);
+  s->end = n == 0 ? UV_EOF : uv_translate_sys_error(errno);
+  return s->end;
+}
+
+static int start_reading(lwt_uv_stream *s) {
+  int status;
+  if (s->reading) return 0;
+  status = uv_read_start(&s->uv.stream, on_alloc, on_read);
+  if (status == 0 || status == UV_EALREADY) s->reading = 1;
+  return status == UV_EALREADY ? 0 : status;
+}
+
+static void cancel_read(lua_State *L, void *data) {
+  lwt_uv_stream *s = data;
+  if (s->h.box == NULL || s->readers.n == 0) return;
+  lwt_uv_handle_push(L, &s->h);
+  lwt_uv_waiters_cancelled(s->h.ctx, L, &s->readers, -1);
+  lwt_uv_waiters_anchor(L, &s->readers, &s->h, -1);
+  lua_pop(L, 1);
+}
+
+static int read_ended(lwt_uv_stream *s, lua_State *L) {
+  lwt_uv *ctx = s->h.ctx;
+  if (s->end != UV_EOF) return lwt_uv_reject(ctx, L, s->end, "read", NULL, NULL);
+  lua_pushnil(L);
+  ctx->lwt->fulfilled(ctx->lwt, L, 1);
+  return 1;
+}
+
+/*---
+Reads what there is, at most `n` bytes (default: 65536), and waits only when there is nothing. The value is nil at
+the end of the input. Several reads may wait: they are served in their order. Cancelling a read loses nothing: the
+bytes are what the next read gets. On a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
+@param sock lwt.Socket
+@param n? integer
+@return lwt.Promise # string, or nil at the end
+```lua
+local a, b = net.socketpair()
+a:write("hello"):await()
+print(b:read(4):await())   --> hell
+print(b:read():await())   --> o
+```
+@function lwt.net.read(sock, n)
+*/
+int lwt_uv_stream_l_read(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lwt_uv_stream *s = lwt_uv_stream_check(ctx, L);
+  lua_Integer want = luaL_optinteger(L, 2, LWT_UV_SCRATCH);
+  luaL_argcheck(L, want >= 0, 2, "count is negative");
+  if (s == NULL) return lwt_uv_reject_closed(ctx, L);
+  if (want == 0) {
+    lua_pushliteral(L, "");
+    ctx->lwt->fulfilled(ctx->lwt, L, 1);
+    return 1;
+  }
+  if (s->readers.n == 0 && s->rcb == NULL) {
+    ssize_t n;
+    if (s->held_n > 0) {
+      size_t k = (size_t)want < s->held_n ? (size_t)want : s->held_n;
+      lua_pushlstring(L, s->held + s->held_at, k);
+      ctx->lwt->fulfilled(ctx->lwt, L, 1);
+      unhold(s, k);
+      return 1;
+    }
+    if (s->end != 0) return read_ended(s, L);
+    n = read_now(s, ctx->scratch, want < LWT_UV_SCRATCH ? (size_t)want : LWT_UV_SCRATCH);
+    if (n > 0) {
+      lua_pushlstring(L, ctx->scratch, (size_t)n);
+      ctx->lwt->fulfilled(ctx->lwt, L, 1);
+      return 1;
+    }
+    if (s->end != 0) return read_ended(s, L);
+    n = start_reading(s);
+    if (n < 0) return lwt_uv_reject(ctx, L, n, "read", NULL, NULL);
+  }
+  ctx->lwt->promise_new(ctx->lwt, L, cancel_read, s);
+  lwt_uv_waiters_push(ctx, L, &s->readers, 1, want);
+  lwt_uv_waiters_anchor(L, &s->readers, &s->h, 1);
+  return 1;
+}
+
+/* ---- For channels (port.h) ------------------------------------------------------------------ */
+
+ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
+  lwt_uv_stream *s = lwt_uv_stream_of_port(p);
+  ssize_t n;
+  if (s->h.box == NULL) return UV_EBADF;
+  if (s->rcb != NULL || s->readers.n > 0) return UV_EBUSY; /* a task reads the socket itself */
+  if (s->held_n > 0) {
+    size_t k = len < s->held_n ? len : s->held_n;
+    memcpy(buf, s->held + s->held_at, k);
+    unhold(s, k);
+    return (ssize_t)k;
+  }
+  if (s->end != 0) return s->end;
+  n = read_now(s, buf, len);
+  if (n != UV_EAGAIN) return n;
+  n = start_reading(s);
+  if (n < 0) return n;
+  s->rcb = cb;
+  s->rdata = data;
+  s->rbuf = buf;
+  s->rlen = len;
+  s->h.ctx->waiting++;
+  return UV_EAGAIN;
+}
+
+void lwt_uv_stream_port_read_cancel(port *p) {
+  lwt_uv_stream *s = lwt_uv_stream_of_port(p);
+  if (s->rcb != NULL) take_port_read(s);
+}
+
+/* The stream is being closed: let go of what reading holds. */
+void lwt_uv_stream_end_reading(lwt_uv_stream *s) {
+  if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, UV_ECANCELED);
+}

@@ -1,0 +1,564 @@
+/* thread_channel.c: bounded channels between Lua states.
+**
+** A channel is a locked ring of messages with a queue of waiting receivers and one of
+** waiting senders, each of which belongs to some state. Whoever makes a receiver's or
+** sender's wait end takes it out of its queue, under the lock, and posts it to its
+** state's inbox: there its promise is resolved. Between the two a receiver may be
+** cancelled, or its state closed: the message it was given goes back to the front.
+**
+** Lock order: a channel's lock, then an inbox's. Messages are freed without locks.
+*/
+#include <stdlib.h>
+
+#include "thread.h"
+
+/* Somebody who waits. Its state frees it. */
+struct lwt_uv_thread_waiter {
+  lwt_uv_post post; /* first */
+  lwt_uv_thread_waiter *next, *prev;       /* in the channel's queue, under its lock */
+  lwt_uv_thread_waiter *mine, *mine_prev;  /* among its state's waiters */
+  lwt_uv_thread_channel *channel;          /* a reference */
+  lwt_uv_inbox *inbox;                     /* a reference */
+  lwt_uv *ctx;
+  lwt_uv_message *message; /* to send, or received: under the lock */
+  int sender, waiting;     /* waiting: in the queue. Under the lock */
+  int closed;              /* ended by close */
+  int canceled;            /* by its own state */
+  int promise, receipt;    /* in the registry */
+};
+
+typedef lwt_uv_thread_waiter waiter;
+
+typedef struct queue {
+  waiter *first, *last;
+} queue;
+
+struct lwt_uv_thread_channel {
+  atomic_int refs;
+  uv_mutex_t lock;
+  int closed;
+  size_t bound;
+  lwt_uv_message **ring; /* grows up to the bound, and beyond for what is given back */
+  size_t head, count, size;
+  queue receivers, senders;
+};
+
+typedef lwt_uv_thread_channel channel;
+
+/* ---- Parts -------------------------------------------------------------------------- */
+
+static void append(queue *q, waiter *w) {
+  w->waiting = 1;
+  w->next = NULL;
+  w->prev = q->last;
+  if (q->last != NULL)
+    q->last->next = w;
+  else
+    q->first = w;
+  q->last = w;
+}
+
+static void withdraw(channel *c, waiter *w) {
+  queue *q = w->sender ? &c->senders : &c->receivers;
+  if (w->prev != NULL)
+    w->prev->next = w->next;
+  else
+    q->first = w->next;
+  if (w->next != NULL)
+    w->next->prev = w->prev;
+  else
+    q->last = w->prev;
+  w->waiting = 0;
+}
+
+static int reserve(channel *c) {
+  if (c->count < c->size) return 1;
+  size_t size = c->size < 8 ? 8 : c->size * 2;
+  lwt_uv_message **ring = malloc(size * sizeof *ring);
+  if (ring == NULL) return 0;
+  for (size_t i = 0; i < c->count; i++) ring[i] = c->ring[(c->head + i) % c->size];
+  free(c->ring);
+  c->ring = ring;
+  c->size = size;
+  c->head = 0;
+  return 1;
+}
+
+static void push(channel *c, lwt_uv_message *m) { /* there is room */
+  c->ring[(c->head + c->count++) % c->size] = m;
+}
+
+static lwt_uv_message *pop(channel *c) {
+  lwt_uv_message *m = c->ring[c->head];
+  c->head = (c->head + 1) % c->size;
+  c->count--;
+  return m;
+}
+
+/* With the lock: end the wait of the first in the queue, with a message or without. One
+** whose state has closed is left to that state: it withdraws its waiters itself. */
+static int wake_first(channel *c, queue *q, lwt_uv_message *m) {
+  for (waiter *w = q->first; w != NULL; w = w->next) {
+    if (lwt_uv_inbox_post(w->inbox, &w->post) < 0) continue;
+    withdraw(c, w);
+    if (!w->sender) w->message = m;
+    return 1;
+  }
+  return 0;
+}
+
+/* With the lock: the next message, from the ring or a sender that waits; or NULL. */
+static lwt_uv_message *take(channel *c) {
+  lwt_uv_message *m = NULL;
+  waiter *w = c->senders.first;
+  if (c->count > 0) {
+    m = pop(c);
+    if (w == NULL || c->count >= c->bound) return m;
+    push(c, w->message);
+  } else if (w != NULL) {
+    m = w->message;
+  } else {
+    return NULL;
+  }
+  w->message = NULL;
+  withdraw(c, w);
+  if (lwt_uv_inbox_post(w->inbox, &w->post) < 0) w->waiting = 0; /* its state is closing */
+  return m;
+}
+
+/* With the lock: what nobody has seen goes to the next receiver, or back to the front. */
+static int put_back(channel *c, lwt_uv_message *m) {
+  if (wake_first(c, &c->receivers, m)) return 1;
+  if (!reserve(c)) return 0;
+  c->head = (c->head + c->size - 1) % c->size;
+  c->ring[c->head] = m;
+  c->count++;
+  return 1;
+}
+
+lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *p) {
+  channel *c = p;
+  atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+  return c;
+}
+
+void lwt_uv_thread_channel_release(channel *c) {
+  if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1) return;
+  while (c->count > 0) lwt_uv_message_free(pop(c));
+  free(c->ring);
+  uv_mutex_destroy(&c->lock);
+  free(c);
+}
+
+/* ---- Waiting ---------------------------------------------------------------------------- */
+
+static void free_waiter(waiter *w) {
+  lwt_uv_threads *t = w->ctx->family[LWT_UV_FTHREAD];
+  if (w->mine_prev != NULL)
+    w->mine_prev->mine = w->mine;
+  else
+    t->waiters = w->mine;
+  if (w->mine != NULL) w->mine->mine_prev = w->mine_prev;
+  lwt_uv_message_free(w->message);
+  lwt_uv_thread_channel_release(w->channel);
+  lwt_uv_inbox_release(w->inbox);
+  free(w);
+}
+
+static void forget(lua_State *L, waiter *w) {
+  luaL_unref(L, LUA_REGISTRYINDEX, w->promise);
+  luaL_unref(L, LUA_REGISTRYINDEX, w->receipt);
+  w->promise = w->receipt = LUA_NOREF;
+}
+
+/* What a receiver was given and cannot take any more. */
+static void give_back(waiter *w) {
+  channel *c = w->channel;
+  uv_mutex_lock(&c->lock);
+  lwt_uv_message *m = w->message;
+  w->message = NULL;
+  if (m != NULL && !w->sender && put_back(c, m)) m = NULL;
+  uv_mutex_unlock(&c->lock);
+  lwt_uv_message_free(m);
+}
+
+/* Protected: 1: the promise. */
+static int l_settle(lua_State *L) {
+  waiter *w = lua_touserdata(L, 2);
+  const lwt_api *lwt = w->ctx->lwt;
+  lua_settop(L, 1);
+  if (w->sender && w->closed) {
+    lwt->push_sentinel(lwt, L, "Closed");
+    lwt->reject(lwt, L, 1);
+  } else if (w->sender) {
+    lwt->fulfill(lwt, L, 1, 0);
+  } else if (w->message == NULL) {
+    lua_pushnil(L);
+    lwt->fulfill(lwt, L, 1, 1);
+  } else {
+    int n = lwt_uv_unpack(L, w->message);
+    lwt->fulfill(lwt, L, 1, n);
+  }
+  return 0;
+}
+
+static void deliver(lua_State *L, lwt_uv_post *post) {
+  waiter *w = (waiter *)post;
+  const lwt_api *lwt = w->ctx->lwt;
+  int top = lua_gettop(L), failed = LUA_OK;
+  w->ctx->waiting--;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, w->promise);
+  if (w->closed && w->sender) { /* it keeps its buffers */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, w->receipt);
+    lwt_uv_undo(L, -1, w->message);
+    lua_pop(L, 1);
+  }
+  forget(L, w);
+  if (w->canceled) {
+    give_back(w);
+  } else {
+    lua_pushcfunction(L, l_settle);
+    lua_pushvalue(L, top + 1);
+    lua_pushlightuserdata(L, w);
+    failed = lua_pcall(L, 2, 0, 0);
+  }
+  free_waiter(w);
+  if (failed != LUA_OK) lwt->reject(lwt, L, top + 1);
+  lua_settop(L, top);
+}
+
+static void drop(lwt_uv_post *post) {
+  (void)post; /* lwt_uv_thread_channel_close finds it among the state's waiters */
+}
+
+static void cancel(lua_State *L, void *data) {
+  waiter *w = data;
+  channel *c = w->channel;
+  w->canceled = 1;
+  uv_mutex_lock(&c->lock);
+  int waiting = w->waiting;
+  if (waiting) withdraw(c, w);
+  uv_mutex_unlock(&c->lock);
+  if (!waiting) {
+    give_back(w); /* it has been posted: deliver frees it */
+    return;
+  }
+  w->ctx->waiting--;
+  if (w->sender && lua_checkstack(L, 1)) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, w->receipt);
+    lwt_uv_undo(L, -1, w->message);
+    lua_pop(L, 1);
+  }
+  forget(L, w);
+  free_waiter(w);
+}
+
+/* Protected: 1: the waiter, 2: a receipt or nil. Gives the promise. */
+static int l_make_promise(lua_State *L) {
+  waiter *w = lua_touserdata(L, 1);
+  const lwt_api *lwt = w->ctx->lwt;
+  if (!lua_isnil(L, 2)) {
+    lua_pushvalue(L, 2);
+    w->receipt = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  lwt->promise_new(lwt, L, cancel, w);
+  lua_pushvalue(L, -1);
+  w->promise = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 1;
+}
+
+/* Push the promise of a new waiter, not yet in a queue; the receipt (or nil) is at the top.
+** NULL: it failed, and the error is at the top. */
+static waiter *new_waiter(lwt_uv *ctx, lua_State *L, channel *c, int sender) {
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  int status, receipt = lua_gettop(L);
+  lwt_uv_inbox *inbox = lwt_uv_inbox_of(ctx, &status);
+  waiter *w = inbox == NULL ? NULL : calloc(1, sizeof *w);
+  if (w == NULL) {
+    lwt_uv_push_error(ctx, L, inbox == NULL ? status : UV_ENOMEM, "channel", NULL, NULL);
+    return NULL;
+  }
+  w->post.deliver = deliver;
+  w->post.drop = drop;
+  w->channel = lwt_uv_thread_channel_retain(c);
+  w->inbox = inbox;
+  lwt_uv_inbox_retain(inbox);
+  w->ctx = ctx;
+  w->sender = sender;
+  w->promise = w->receipt = LUA_NOREF;
+  w->mine = t->waiters;
+  if (w->mine != NULL) w->mine->mine_prev = w;
+  t->waiters = w;
+  lua_pushcfunction(L, l_make_promise);
+  lua_pushlightuserdata(L, w);
+  lua_pushvalue(L, receipt);
+  if (lua_pcall(L, 2, 1, 0) == LUA_OK) return w;
+  forget(L, w);
+  free_waiter(w);
+  return NULL;
+}
+
+void lwt_uv_thread_channel_close(lwt_uv *ctx) {
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  waiter *w;
+  while ((w = t->waiters) != NULL) {
+    channel *c = w->channel;
+    uv_mutex_lock(&c->lock);
+    if (w->waiting) withdraw(c, w);
+    uv_mutex_unlock(&c->lock);
+    give_back(w);
+    free_waiter(w);
+  }
+}
+
+/* ---- What Lua calls ------------------------------------------------------------------------ */
+
+static channel *check(lua_State *L) {
+  channel **box = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_THREAD_CHANNEL);
+  lwt_uv_check_open(lwt_uv_context(L), L);
+  return *box;
+}
+
+void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L, channel *c) {
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  lua_rawgeti(L, LUA_REGISTRYINDEX, t->channels);
+  if (lua_rawgetp(L, -1, c) == LUA_TNIL) {
+    lua_pop(L, 1);
+    channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof *box, 0);
+    *box = lwt_uv_thread_channel_retain(c);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, -3, c);
+  }
+  lua_remove(L, -2);
+}
+
+static int l_gc(lua_State *L) {
+  channel **box = lua_touserdata(L, 1);
+  channel *c = *box;
+  *box = NULL;
+  if (c != NULL) lwt_uv_thread_channel_release(c);
+  return 0;
+}
+
+/*---
+Makes a channel between Lua states. Passed to a detached function (as an argument, an
+upvalue, or through another channel) it is shared, not copied: any number of tasks in any
+number of states may send and receive, each message goes to one receiver, in order.
+
+`n` messages may wait in the channel; a sender beyond that waits. With 0, a sender waits for
+its receiver. Messages are copied as `detach` does. In a detached function, wait for
+the promises in a loop of its own: `lwt.run(function() … end)`.
+
+A task that waits at a channel which no other state knows does not keep `lwt.run` going.
+@param n? integer 0 or more (0)
+@return lwt.ThreadChannel
+```lua
+local ch = preemptive.channel(1)
+preemptive.detach(function()
+  local lwt = require "lwt"
+  lwt.run(ch:send("hello", 42))
+end)
+print(ch:recv():await())   --> hello 42
+```
+@function lwt.preemptive.channel(n) */
+static int l_channel(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lua_Integer n = luaL_optinteger(L, 1, 0);
+  luaL_argcheck(L, n >= 0, 1, "negative size");
+  lwt_uv_check_open(ctx, L);
+  channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof *box, 0);
+  channel *c = calloc(1, sizeof *c);
+  if (c == NULL) return lwt_uv_raise(ctx, L, UV_ENOMEM, "channel", NULL, NULL);
+  int status = uv_mutex_init(&c->lock);
+  if (status < 0) {
+    free(c);
+    return lwt_uv_raise(ctx, L, status, "channel", NULL, NULL);
+  }
+  atomic_init(&c->refs, 1);
+  c->bound = (size_t)n;
+  *box = c;
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  lua_rawgeti(L, LUA_REGISTRYINDEX, t->channels);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, c);
+  lua_pop(L, 1);
+  return 1;
+}
+
+enum { SENT, MUST_WAIT, SHUT, NO_MEMORY };
+
+/* With the lock: pass the message on without waiting. */
+static int send_now(channel *c, lwt_uv_message *m) {
+  if (c->closed) return SHUT;
+  if (wake_first(c, &c->receivers, m)) return SENT;
+  if (c->count >= c->bound || c->senders.first != NULL) return MUST_WAIT;
+  if (!reserve(c)) return NO_MEMORY;
+  push(c, m);
+  return SENT;
+}
+
+/*---
+Sends the values as one message. The promise is fulfilled when the channel, or a receiver,
+has taken it; rejected with `lwt.Closed` when the channel is closed first. Cancelling it
+withdraws the message. Values that cannot be sent raise, see `detach`.
+@param ch lwt.ThreadChannel
+@param ... any
+@return lwt.Promise
+@function lwt.preemptive.send(ch, ...) */
+static int l_send(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  channel *c = check(L);
+  int n = lua_gettop(L);
+  lwt_uv_message *m = lwt_uv_pack(L, 2, n - 1, "value", 0);
+  if (m == NULL) return lwt_uv_reject(ctx, L, UV_ENOMEM, "send", NULL, NULL);
+  uv_mutex_lock(&c->lock);
+  int result = send_now(c, m);
+  uv_mutex_unlock(&c->lock);
+  if (result == SENT) {
+    lwt_uv_push_done(ctx, L);
+    return 1;
+  }
+  waiter *w = result == MUST_WAIT ? new_waiter(ctx, L, c, 1) : NULL;
+  if (w == NULL) {
+    lwt_uv_undo(L, n + 1, m);
+    lwt_uv_message_free(m);
+    if (result == SHUT) return lwt_uv_reject_closed(ctx, L);
+    if (result == NO_MEMORY) return lwt_uv_reject(ctx, L, UV_ENOMEM, "send", NULL, NULL);
+    ctx->lwt->rejected(ctx->lwt, L);
+    return 1;
+  }
+  ctx->waiting++;
+  uv_mutex_lock(&c->lock);
+  w->message = m;
+  result = send_now(c, m); /* things may have changed meanwhile */
+  if (result == MUST_WAIT || result == NO_MEMORY) append(&c->senders, w);
+  uv_mutex_unlock(&c->lock);
+  if (result == SENT || result == SHUT) {
+    w->closed = result == SHUT;
+    if (result == SENT) w->message = NULL;
+    int promise = lua_gettop(L);
+    lua_pushvalue(L, promise);
+    deliver(L, &w->post);
+    lua_settop(L, promise);
+  }
+  return 1;
+}
+
+/*---
+Receives the next message: a promise of its values. When the channel is closed and empty it
+is fulfilled with nil. Cancelling it loses no message.
+@param ch lwt.ThreadChannel
+@return lwt.Promise
+@function lwt.preemptive.recv(ch) */
+static int l_recv(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  channel *c = check(L);
+  lua_settop(L, 1);
+  uv_mutex_lock(&c->lock);
+  lwt_uv_message *m = take(c);
+  int closed = c->closed;
+  uv_mutex_unlock(&c->lock);
+  waiter *w;
+  lua_pushnil(L);
+  if (m == NULL && closed) {
+    ctx->lwt->fulfilled(ctx->lwt, L, 1);
+    return 1;
+  }
+  w = new_waiter(ctx, L, c, 0);
+  if (w == NULL) {
+    if (m != NULL) {
+      uv_mutex_lock(&c->lock);
+      if (put_back(c, m)) m = NULL;
+      uv_mutex_unlock(&c->lock);
+      lwt_uv_message_free(m);
+    }
+    ctx->lwt->rejected(ctx->lwt, L);
+    return 1;
+  }
+  ctx->waiting++;
+  int now = m != NULL;
+  if (!now) {
+    uv_mutex_lock(&c->lock);
+    m = take(c);
+    now = m != NULL || c->closed;
+    if (!now) append(&c->receivers, w);
+    uv_mutex_unlock(&c->lock);
+  }
+  if (now) {
+    int promise = lua_gettop(L);
+    w->message = m;
+    deliver(L, &w->post);
+    lua_settop(L, promise);
+  }
+  return 1;
+}
+
+/*---
+Closes the channel, for all states: nothing more can be sent; what is in it can still be
+received, then receivers get nil. Senders that wait are rejected with `lwt.Closed`.
+@param ch lwt.ThreadChannel
+```lua
+local ch = preemptive.channel(2)
+ch:send(1)
+ch:close()
+print(ch:recv():await(), ch:recv():await())   --> 1 nil
+```
+@function lwt.preemptive.close(ch) */
+static int l_close(lua_State *L) {
+  channel *c = check(L);
+  uv_mutex_lock(&c->lock);
+  c->closed = 1;
+  for (waiter *w = c->senders.first; w != NULL; w = w->next) w->closed = 1;
+  while (wake_first(c, &c->senders, NULL)) continue;
+  while (c->count == 0 && wake_first(c, &c->receivers, NULL)) continue;
+  uv_mutex_unlock(&c->lock);
+  return 0;
+}
+
+/*---
+Has the channel been closed?
+@param ch lwt.ThreadChannel
+@return boolean
+@function lwt.preemptive.is_closed(ch) */
+static int l_is_closed(lua_State *L) {
+  channel *c = check(L);
+  uv_mutex_lock(&c->lock);
+  int closed = c->closed;
+  uv_mutex_unlock(&c->lock);
+  lua_pushboolean(L, closed);
+  return 1;
+}
+
+/* #ch: how many messages are in it. */
+static int l_len(lua_State *L) {
+  channel *c = check(L);
+  uv_mutex_lock(&c->lock);
+  lua_Integer n = (lua_Integer)c->count;
+  uv_mutex_unlock(&c->lock);
+  lua_pushinteger(L, n);
+  return 1;
+}
+
+static int l_tostring(lua_State *L) {
+  channel **box = lua_touserdata(L, 1);
+  lua_pushfstring(L, "lwt.thread_channel: %p", (void *)*box);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+  {"send", l_send}, {"recv", l_recv}, {"close", l_close}, {"is_closed", l_is_closed},
+  {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {
+  {"__gc", l_gc}, {"__len", l_len}, {"__tostring", l_tostring}, {NULL, NULL},
+};
+
+const luaL_Reg lwt_uv_thread_channel_functions[] = {
+  {"channel", l_channel}, {"send", l_send},           {"recv", l_recv},
+  {"close", l_close},     {"is_closed", l_is_closed}, {NULL, NULL},
+};
+
+void lwt_uv_thread_channel_open(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_new_type(ctx, L, LWT_UV_THREAD_CHANNEL, "lwt.thread_channel", methods, meta);
+}

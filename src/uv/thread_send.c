@@ -1,0 +1,749 @@
+/* thread_send.c: packing Lua values into a message.
+**
+** The format: the values, one after another; then the contents of every table and
+** function that was numbered on the way, in the order of their numbers, which may
+** number further ones. So there is no recursion, whatever the depth, and cycles and
+** shared parts are nothing special: the second time a number is written.
+**
+**   contents of a table: count n, n values (1 … n), key and value pairs, END, metatable
+**   (NIL, NAME or META); of a function: each upvalue (a value, ENV or JOIN). Where a table
+**   is numbered stands how large to make it.
+**
+** Packing runs no Lua code, so one writer per state is enough. It lives on after an
+** error, which leaves what it holds to be cleared by the next use.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "thread.h"
+
+/* A table, function, memory or variable that has been seen. */
+typedef struct seen {
+  const void *key;
+  unsigned round; /* entries of other rounds are empty */
+  unsigned id;
+  unsigned upvalue;
+} seen;
+
+/* How a numbered object was come by: for telling the path to what is refused. */
+typedef struct object {
+  unsigned parent; /* 0: it is one of the values */
+  int part;        /* number of the value or of the upvalue */
+  size_t at;       /* of a table: where the number of its pairs is to be written */
+} object;
+
+typedef struct lwt_uv_writer {
+  unsigned char *data;
+  size_t len, size;
+  lwt_uv_ref *refs;
+  int nrefs, refs_size;
+  seen *table;
+  size_t table_size, nseen; /* a power of two */
+  unsigned round;
+  object *objects; /* from 1 on */
+  unsigned nobjects, objects_size;
+  int failed;  /* a malloc did */
+  int again;   /* new modules have turned up: start over */
+  /* Of the message that is being packed. */
+  lua_State *L;
+  lwt_uv_transport *t;
+  int list; /* stack index of the table of numbered objects, 0: none yet */
+  int first; /* stack index of the values */
+  int base;  /* the number of the value that is called "function": see push_path */
+  unsigned id; /* whose contents are being packed: 0, the values */
+  int part;
+  const char *what;
+} writer;
+
+/* ---- Memory -------------------------------------------------------------------------- */
+
+static void *grow(writer *w, void *p, size_t need, size_t *size, size_t item) {
+  size_t n = *size < 16 ? 16 : *size;
+  while (n < need) n *= 2;
+  void *q = realloc(p, n * item);
+  if (q == NULL) {
+    w->failed = 1;
+    return p;
+  }
+  *size = n;
+  return q;
+}
+
+static void put(writer *w, const void *p, size_t n) {
+  if (w->len + n > w->size) w->data = grow(w, w->data, w->len + n, &w->size, 1);
+  if (w->failed) return;
+  memcpy(w->data + w->len, p, n);
+  w->len += n;
+}
+
+static void put_tag(writer *w, int tag) {
+  unsigned char c = (unsigned char)tag;
+  put(w, &c, 1);
+}
+
+static void put_count(writer *w, size_t n) {
+  put(w, &n, sizeof n);
+}
+
+static void put_number(writer *w, unsigned n) {
+  put(w, &n, sizeof n);
+}
+
+static void put_name(writer *w, int tag) { /* the string at the top, popped */
+  size_t len;
+  const char *s = lua_tolstring(w->L, -1, &len);
+  put_tag(w, tag);
+  put_count(w, len);
+  put(w, s, len + 1);
+  lua_pop(w->L, 1);
+}
+
+static void release_ref(lwt_uv_ref *ref) {
+  lwt_uv_parcel parcel;
+  switch (ref->kind) {
+  case LWT_UV_REF_CODE:
+    lwt_uv_code_release(ref->p);
+    break;
+  case LWT_UV_REF_CHANNEL:
+    lwt_uv_thread_channel_release(ref->p);
+    break;
+  case LWT_UV_REF_PARCEL:
+    parcel = (lwt_uv_parcel){.data = ref->p, .size = ref->size};
+    lwt_uv_parcel_free(&parcel);
+    break;
+  default:
+    break;
+  }
+  ref->kind = LWT_UV_REF_NONE;
+}
+
+/* Number of the new ref. Takes over the reference to a code or channel; of a parcel the
+** memory is noted, and moved at the end. */
+static unsigned put_ref(writer *w, int kind, void *p) {
+  lwt_uv_ref ref = {.kind = kind, .p = p};
+  size_t size = (size_t)w->refs_size;
+  if (w->nrefs == w->refs_size) {
+    w->refs = grow(w, w->refs, size + 1, &size, sizeof *w->refs);
+    w->refs_size = (int)size;
+  }
+  if (w->failed || w->nrefs == w->refs_size) {
+    w->failed = 1;
+    if (kind != LWT_UV_REF_PARCEL) release_ref(&ref);
+    return 0;
+  }
+  w->refs[w->nrefs] = ref;
+  return (unsigned)w->nrefs++;
+}
+
+static void clear(writer *w) {
+  for (int i = 0; i < w->nrefs; i++)
+    if (w->refs[i].kind != LWT_UV_REF_PARCEL) release_ref(&w->refs[i]);
+  w->nrefs = 0;
+  w->len = 0;
+  w->nobjects = 0;
+  w->nseen = 0;
+  w->failed = w->again = 0;
+  w->list = 0;
+  if (++w->round == 0) {
+    if (w->table != NULL) memset(w->table, 0, w->table_size * sizeof *w->table);
+    w->round = 1;
+  }
+}
+
+/* What a large message needed is not kept for ever. */
+static void shrink(writer *w) {
+  if (w->size > 256 * 1024) {
+    free(w->data);
+    w->data = NULL;
+    w->size = 0;
+  }
+  if (w->table_size > 16 * 1024) {
+    free(w->table);
+    free(w->objects);
+    w->table = NULL;
+    w->objects = NULL;
+    w->table_size = 0;
+    w->objects_size = 0;
+  }
+}
+
+void lwt_uv_writer_free(lwt_uv_writer *w) {
+  if (w == NULL) return;
+  clear(w);
+  free(w->data);
+  free(w->refs);
+  free(w->table);
+  free(w->objects);
+  free(w);
+}
+
+/* ---- What has been seen ------------------------------------------------------------------ */
+
+static seen *slot_of(const writer *w, const void *key) {
+  size_t mask = w->table_size - 1;
+  size_t i = ((size_t)key >> 4) * (size_t)0x9E3779B97F4A7C15u >> 20 & mask;
+  while (w->table[i].round == w->round && w->table[i].key != key) i = (i + 1) & mask;
+  return &w->table[i];
+}
+
+static int grow_seen(writer *w) {
+  size_t old_size = w->table_size;
+  seen *old = w->table;
+  w->table_size = old_size < 32 ? 32 : old_size * 2;
+  w->table = calloc(w->table_size, sizeof *w->table);
+  if (w->table == NULL) {
+    w->table = old;
+    w->table_size = old_size;
+    w->failed = 1;
+    return 0;
+  }
+  for (size_t i = 0; i < old_size; i++)
+    if (old[i].round == w->round) *slot_of(w, old[i].key) = old[i];
+  free(old);
+  return 1;
+}
+
+/* The entry of `key`: new (id 0) unless it has been seen. NULL: no memory. */
+static seen *see(writer *w, const void *key) {
+  if (w->nseen * 2 >= w->table_size && !grow_seen(w)) return NULL;
+  seen *s = slot_of(w, key);
+  if (s->round != w->round) {
+    *s = (seen){.key = key, .round = w->round};
+    w->nseen++;
+  }
+  return s;
+}
+
+/* Number the table or function at `idx`. */
+static unsigned number(writer *w, int idx) {
+  lua_State *L = w->L;
+  if (w->nobjects + 1 >= w->objects_size) {
+    size_t size = w->objects_size;
+    w->objects = grow(w, w->objects, (size_t)w->nobjects + 2, &size, sizeof *w->objects);
+    if (w->failed) return 0;
+    w->objects_size = (unsigned)size;
+  }
+  unsigned id = ++w->nobjects;
+  w->objects[id] = (object){.parent = w->id, .part = w->part};
+  lua_pushvalue(L, idx);
+  lua_rawseti(L, w->list, id);
+  return id;
+}
+
+/* ---- Refusing ------------------------------------------------------------------------------ */
+
+static void add_key(luaL_Buffer *b, lua_State *L, int key, int after) {
+  if (lua_type(L, key) == LUA_TSTRING) {
+    if (after) luaL_addchar(b, '.');
+    lua_pushvalue(L, key);
+  } else if (lua_isinteger(L, key)) {
+    lua_pushfstring(L, "[%I]", lua_tointeger(L, key));
+  } else {
+    lua_pushfstring(L, "[%s]", luaL_tolstring(L, key, NULL));
+    lua_remove(L, -2);
+  }
+  luaL_addvalue(b);
+}
+
+/* Push the key under which `value` lies in `table`, found by looking for it: few messages
+** are refused. */
+static void push_key_of(lua_State *L, int table, int value) {
+  table = lua_absindex(L, table);
+  value = lua_absindex(L, value);
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    if (lua_rawequal(L, -1, value)) {
+      lua_pop(L, 1);
+      return; /* the key */
+    }
+    if (lua_rawequal(L, -2, value)) {
+      lua_pop(L, 2);
+      lua_pushliteral(L, "(a key)");
+      return;
+    }
+    lua_pop(L, 1);
+  }
+  lua_pushliteral(L, "(metatable)");
+}
+
+/* Push the path to the value at `idx`, which is in the contents of `w->id`. */
+static void push_path(writer *w, int idx) {
+  lua_State *L = w->L;
+  int top = lua_gettop(L), steps, part = w->part;
+  unsigned id = w->id;
+  /* The steps, from the value outwards: a key, or an upvalue's name as {name}. */
+  lua_pushvalue(L, idx);
+  while (id != 0) {
+    luaL_checkstack(L, 8, NULL);
+    lua_rawgeti(L, w->list, id);
+    if (lua_istable(L, -1)) {
+      push_key_of(L, -1, -2);
+      lua_insert(L, -3); /* step, value, table */
+      lua_remove(L, -2);
+    } else {
+      const char *name = lua_getupvalue(L, -1, part);
+      if (name == NULL) lua_pushnil(L);
+      lua_pop(L, 1);
+      lua_createtable(L, 1, 0);
+      lua_pushstring(L, name != NULL && *name != '\0' ? name : "?");
+      lua_rawseti(L, -2, 1);
+      lua_insert(L, -3);
+      lua_remove(L, -2);
+    }
+    part = w->objects[id].part;
+    id = w->objects[id].parent;
+  }
+  lua_pop(L, 1);
+  steps = lua_gettop(L);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  if (part == 0)
+    lua_pushliteral(L, "function");
+  else
+    lua_pushfstring(L, "%s %d", w->what, part);
+  luaL_addvalue(&b);
+  int in_field = 0;
+  for (int i = steps; i > top; i--) {
+    if (lua_istable(L, i)) {
+      lua_rawgeti(L, i, 1);
+      lua_pushfstring(L, "%s, upvalue \"%s\"", in_field ? "\"" : "", lua_tostring(L, -1));
+      lua_remove(L, -2);
+      luaL_addvalue(&b);
+      in_field = 0;
+    } else {
+      if (!in_field) luaL_addstring(&b, ", field \"");
+      add_key(&b, L, i, in_field);
+      in_field = 1;
+    }
+  }
+  if (in_field) luaL_addchar(&b, '"');
+  luaL_pushresult(&b);
+}
+
+static void refuse(writer *w, int idx, const char *kind) {
+  lua_State *L = w->L;
+  luaL_checkstack(L, 16, NULL);
+  lua_pushstring(L, kind);
+  push_path(w, idx);
+  luaL_where(L, 1);
+  lua_pushfstring(L, "%scannot send %s (%s)", lua_tostring(L, -1), lua_tostring(L, -3),
+                  lua_tostring(L, -2));
+  lua_error(L);
+}
+
+/* Something that can only be sent by name has none: perhaps it is new. */
+static int named_now(writer *w, int idx) {
+  return lwt_uv_names_refresh(w->L, w->t, 1) && lwt_uv_name_of(w->L, w->t, idx, 1);
+}
+
+static void refuse_userdata(writer *w, int idx) {
+  lua_State *L = w->L;
+  const char *kind = "a userdata";
+  if (luaL_getmetafield(L, idx, "__name") == LUA_TSTRING)
+    kind = lua_pushfstring(L, "a userdata (%s)", lua_tostring(L, -1));
+  refuse(w, idx, kind);
+}
+
+/* ---- Values ---------------------------------------------------------------------------------- */
+
+static void put_string(writer *w, int idx) {
+  size_t len;
+  const char *s = lua_tolstring(w->L, idx, &len);
+  if (len < 256) {
+    unsigned char head[2] = {LWT_UV_T_SHORT, (unsigned char)len};
+    put(w, head, 2);
+  } else {
+    put_tag(w, LWT_UV_T_STRING);
+    put_count(w, len);
+  }
+  put(w, s, len);
+}
+
+static void put_numeric(writer *w, int idx) {
+  if (lua_isinteger(w->L, idx)) {
+    lua_Integer n = lua_tointeger(w->L, idx);
+    if (n >= 0 && n < 256) {
+      unsigned char both[2] = {LWT_UV_T_BYTE, (unsigned char)n};
+      put(w, both, 2);
+    } else {
+      put_tag(w, LWT_UV_T_INTEGER);
+      put(w, &n, sizeof n);
+    }
+  } else {
+    lua_Number n = lua_tonumber(w->L, idx);
+    put_tag(w, LWT_UV_T_FLOAT);
+    put(w, &n, sizeof n);
+  }
+}
+
+static void need_list(writer *w) {
+  if (w->list != 0) return;
+  /* Below everything else that is pushed from now on: replaces the reserved slot. */
+  lua_createtable(w->L, 4, 0);
+  w->list = w->first - 1;
+  lua_replace(w->L, w->list);
+}
+
+/* Write the number of an object that has been seen. */
+static int put_seen(writer *w, seen *s) {
+  if (s == NULL) return 1; /* failed */
+  if (s->id == 0) return 0;
+  put_tag(w, LWT_UV_T_OBJECT);
+  put_number(w, s->id);
+  return 1;
+}
+
+static unsigned hint(size_t n) {
+  return n < 1u << 24 ? (unsigned)n : 1u << 24;
+}
+
+static void put_table(writer *w, int idx) {
+  need_list(w);
+  seen *s = see(w, lua_topointer(w->L, idx));
+  if (put_seen(w, s)) return;
+  if (lwt_uv_name_of(w->L, w->t, idx, 0)) {
+    put_name(w, LWT_UV_T_NAME);
+    return;
+  }
+  if (lua_getmetatable(w->L, idx)) { /* what has a metatable that cannot be sent, but lies */
+    int mt = lua_gettop(w->L);       /* in a module: lwt.Timeout and its like */
+    int named = lwt_uv_metatable_name(w->L, mt) || lwt_uv_name_of(w->L, w->t, mt, 1);
+    lua_settop(w->L, mt - 1);
+    if (!named && (lwt_uv_name_of(w->L, w->t, idx, 1) || named_now(w, idx))) {
+      put_name(w, LWT_UV_T_NAME);
+      return;
+    }
+  }
+  s->id = number(w, idx);
+  put_tag(w, LWT_UV_T_TABLE);
+  put_number(w, hint(lua_rawlen(w->L, idx)));
+  if (!w->failed) w->objects[s->id].at = w->len;
+  put_number(w, 0);
+}
+
+static void put_code(writer *w, int idx, lwt_uv_code *code) {
+  if (code->simple) {
+    unsigned ref = put_ref(w, LWT_UV_REF_CODE, code);
+    put_tag(w, LWT_UV_T_CODE);
+    put_number(w, ref);
+    return;
+  }
+  need_list(w);
+  seen *s = see(w, lua_topointer(w->L, idx));
+  if (put_seen(w, s)) {
+    lwt_uv_code_release(code);
+    return;
+  }
+  unsigned ref = put_ref(w, LWT_UV_REF_CODE, code);
+  s->id = number(w, idx);
+  put_tag(w, LWT_UV_T_FUNCTION);
+  put_number(w, ref);
+}
+
+static void put_function(writer *w, int idx) {
+  lwt_uv_code *code;
+  switch (lwt_uv_code_of(w->L, w->t, idx, &code, &w->again)) {
+  case LWT_UV_CODE_NAMED:
+    put_name(w, LWT_UV_T_NAME);
+    break;
+  case LWT_UV_CODE_DUMPED:
+    put_code(w, idx, code);
+    break;
+  case LWT_UV_CODE_NONE:
+    refuse(w, idx, "a C function");
+    break;
+  default:
+    w->failed = 1;
+  }
+}
+
+static void put_bytes(writer *w, int idx) {
+  size_t ofs, len;
+  lwt_uv_mem *mem = lwt_uv_bytes_mem(w->L, idx, &ofs, &len);
+  if (mem == NULL || mem->data == NULL)
+    refuse(w, idx, "bytes that were moved to another thread");
+  if (mem->pins > 0) refuse(w, idx, "bytes that an operation under way uses");
+  seen *s = see(w, mem);
+  if (s == NULL) return;
+  put_tag(w, s->id == 0 ? LWT_UV_T_BYTES : LWT_UV_T_VIEW);
+  if (s->id == 0) s->id = put_ref(w, LWT_UV_REF_PARCEL, mem) + 1;
+  put_number(w, s->id - 1);
+  put_count(w, ofs);
+  put_count(w, len);
+}
+
+static void put_userdata(writer *w, int idx) {
+  lua_State *L = w->L;
+  lwt_uv *ctx = w->t->ctx;
+  if (lwt_uv_is_bytes(L, idx)) {
+    put_bytes(w, idx);
+    return;
+  }
+  void **box = ctx == NULL ? NULL : lwt_uv_test(ctx, L, idx, LWT_UV_THREAD_CHANNEL);
+  if (box != NULL) {
+    unsigned ref = put_ref(w, LWT_UV_REF_CHANNEL, lwt_uv_thread_channel_retain(*box));
+    put_tag(w, LWT_UV_T_CHANNEL);
+    put_number(w, ref);
+  } else if (lwt_uv_name_of(L, w->t, idx, 1) || named_now(w, idx)) {
+    put_name(w, LWT_UV_T_NAME);
+  } else if (ctx != NULL && ctx->lwt->is_promise(ctx->lwt, L, idx)) {
+    refuse(w, idx, "a promise");
+  } else {
+    refuse_userdata(w, idx);
+  }
+}
+
+static void put_value(writer *w, int idx) {
+  lua_State *L = w->L;
+  void *p;
+  switch (lua_type(L, idx)) {
+  case LUA_TNIL:
+    put_tag(w, LWT_UV_T_NIL);
+    break;
+  case LUA_TBOOLEAN:
+    put_tag(w, lua_toboolean(L, idx) ? LWT_UV_T_TRUE : LWT_UV_T_FALSE);
+    break;
+  case LUA_TNUMBER:
+    put_numeric(w, idx);
+    break;
+  case LUA_TSTRING:
+    put_string(w, idx);
+    break;
+  case LUA_TLIGHTUSERDATA:
+    p = lua_touserdata(L, idx);
+    put_tag(w, LWT_UV_T_LIGHT);
+    put(w, &p, sizeof p);
+    break;
+  case LUA_TTABLE:
+    put_table(w, idx);
+    break;
+  case LUA_TFUNCTION:
+    put_function(w, idx);
+    break;
+  case LUA_TUSERDATA:
+    put_userdata(w, idx);
+    break;
+  default:
+    refuse(w, idx, "a coroutine");
+  }
+}
+
+/* ---- Contents ---------------------------------------------------------------------------------- */
+
+static void put_metatable(writer *w, int table) {
+  lua_State *L = w->L;
+  if (!lua_getmetatable(L, table)) {
+    put_tag(w, LWT_UV_T_NIL);
+    return;
+  }
+  int mt = lua_gettop(L);
+  if (lwt_uv_name_of(L, w->t, mt, 0)) {
+    put_name(w, LWT_UV_T_NAME);
+  } else if (lwt_uv_metatable_name(L, mt)) {
+    put_name(w, LWT_UV_T_META);
+  } else if (lwt_uv_name_of(L, w->t, mt, 1) || named_now(w, mt)) {
+    put_name(w, LWT_UV_T_NAME);
+  } else {
+    /* Tell the path to the table itself. */
+    lua_pushvalue(L, table);
+    w->part = w->objects[w->id].part;
+    w->id = w->objects[w->id].parent;
+    if (luaL_getmetafield(L, table, "__name") == LUA_TSTRING)
+      lua_pushfstring(L, "a table whose metatable (%s) is not registered", lua_tostring(L, -1));
+    else
+      lua_pushliteral(L, "a table whose metatable is not registered");
+    refuse(w, mt + 1, lua_tostring(L, -1));
+  }
+  lua_pop(L, 1);
+}
+
+static void put_table_contents(writer *w, int table) {
+  lua_State *L = w->L;
+  lua_Integer n = (lua_Integer)lua_rawlen(L, table), pairs = 0;
+  put_count(w, (size_t)n);
+  for (lua_Integer i = 1; i <= n && !w->failed; i++) {
+    lua_rawgeti(L, table, i);
+    put_value(w, table + 1);
+    lua_pop(L, 1);
+  }
+  lua_pushnil(L);
+  while (!w->failed && lua_next(L, table) != 0) {
+    lua_Integer i = lua_isinteger(L, table + 1) ? lua_tointeger(L, table + 1) : 0;
+    if (i < 1 || i > n) {
+      put_value(w, table + 1);
+      put_value(w, table + 2);
+      pairs++;
+    }
+    lua_pop(L, 1);
+  }
+  lua_settop(L, table);
+  put_tag(w, LWT_UV_T_END);
+  if (!w->failed) {
+    unsigned count = hint((size_t)pairs);
+    memcpy(w->data + w->objects[w->id].at, &count, sizeof count);
+  }
+  put_metatable(w, table);
+}
+
+static void put_upvalues(writer *w, int f) {
+  lua_State *L = w->L;
+  const char *name;
+  for (int i = 1; (name = lua_getupvalue(L, f, i)) != NULL && !w->failed; i++) {
+    w->part = i;
+    if (strcmp(name, "_ENV") == 0) {
+      put_tag(w, LWT_UV_T_ENV);
+    } else {
+      /* Shared by two functions that are both sent: still shared when they arrive. */
+      seen *s = see(w, lua_upvalueid(L, f, i));
+      if (s != NULL && s->id != 0) {
+        put_tag(w, LWT_UV_T_JOIN);
+        put_number(w, s->id);
+        put_number(w, s->upvalue);
+      } else {
+        if (s != NULL) {
+          s->id = w->id;
+          s->upvalue = (unsigned)i;
+        }
+        put_value(w, f + 1);
+      }
+    }
+    lua_pop(L, 1);
+  }
+}
+
+static void put_contents(writer *w) {
+  lua_State *L = w->L;
+  luaL_checkstack(L, 16, NULL);
+  for (w->id = 1; w->id <= w->nobjects && !w->failed && !w->again; w->id++) {
+    int type = lua_rawgeti(L, w->list, w->id);
+    w->part = 0;
+    if (type == LUA_TTABLE)
+      put_table_contents(w, lua_gettop(L));
+    else
+      put_upvalues(w, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+}
+
+/* ---- The message ---------------------------------------------------------------------------------- */
+
+/* What an undone message gives back: memories, each with the number of its ref. They are
+** pinned by the receipt, so that they are still there. */
+typedef struct receipt {
+  int n;
+  struct {
+    lwt_uv_mem *mem;
+    int ref;
+  } moved[];
+} receipt;
+
+int lwt_uv_receipt_gc(lua_State *L) {
+  receipt *r = lua_touserdata(L, 1);
+  for (int i = 0; i < r->n; i++) lwt_uv_mem_unpin(r->moved[i].mem);
+  r->n = 0;
+  return 0;
+}
+
+void lwt_uv_undo(lua_State *L, int idx, lwt_uv_message *message) {
+  receipt *r = lua_touserdata(L, idx);
+  if (r == NULL) return; /* nothing was moved */
+  for (int i = 0; i < r->n; i++) {
+    lwt_uv_ref *ref = &message->refs[r->moved[i].ref];
+    lwt_uv_mem *mem = r->moved[i].mem;
+    mem->data = ref->p;
+    mem->size = ref->size;
+    ref->kind = LWT_UV_REF_NONE;
+    lwt_uv_mem_unpin(mem);
+  }
+  r->n = 0;
+}
+
+/* Push a receipt with room for what will be moved, or nil. */
+static receipt *push_receipt(writer *w) {
+  lua_State *L = w->L;
+  size_t n = 0;
+  for (int i = 0; i < w->nrefs; i++) n += w->refs[i].kind == LWT_UV_REF_PARCEL;
+  if (n == 0 || w->failed) {
+    lua_pushnil(L);
+    return NULL;
+  }
+  receipt *r = lua_newuserdatauv(L, sizeof *r + n * sizeof r->moved[0], 0);
+  r->n = 0;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, w->t->receipt_meta);
+  lua_setmetatable(L, -2);
+  return r;
+}
+
+static void move(lwt_uv_ref *ref, int i, receipt *r) {
+  lwt_uv_parcel parcel;
+  lwt_uv_mem *mem = ref->p;
+  lwt_uv_mem_detach(mem, &parcel); /* put_bytes has seen that it can be */
+  lwt_uv_mem_pin(mem);
+  r->moved[r->n].mem = mem;
+  r->moved[r->n++].ref = i;
+  ref->p = parcel.data;
+  ref->size = parcel.size;
+}
+
+/* Everything has been accepted: make the message, move the buffers. Nothing raises. */
+static lwt_uv_message *finish(writer *w, int n, receipt *r) {
+  lwt_uv_message *m = NULL;
+  size_t refs = (size_t)w->nrefs * sizeof *w->refs;
+  if (!w->failed) m = malloc(sizeof *m + refs + w->len);
+  if (m == NULL) return NULL;
+  m->len = w->len;
+  m->nvalues = n;
+  m->nrefs = w->nrefs;
+  m->nobjects = w->nobjects;
+  m->refs = (lwt_uv_ref *)(m + 1);
+  m->data = (unsigned char *)(m->refs + w->nrefs);
+  for (int i = 0; i < w->nrefs; i++)
+    if (w->refs[i].kind == LWT_UV_REF_PARCEL) move(&w->refs[i], i, r);
+  if (refs > 0) memcpy(m->refs, w->refs, refs);
+  if (w->len > 0) memcpy(m->data, w->data, w->len);
+  w->nrefs = 0; /* the message's now */
+  return m;
+}
+
+static void pack(writer *w, int first, int n) {
+  for (int i = 0; i < n && !w->failed && !w->again; i++) {
+    w->part = i + 1 - w->base;
+    put_value(w, first + i);
+  }
+  if (w->nobjects > 0) put_contents(w);
+}
+
+lwt_uv_message *lwt_uv_pack(lua_State *L, int first, int n, const char *what, int base) {
+  lwt_uv_transport *t = lwt_uv_transport_of(L);
+  if (t->writer == NULL && (t->writer = calloc(1, sizeof *t->writer)) == NULL) {
+    lua_pushnil(L);
+    return NULL;
+  }
+  writer *w = t->writer;
+  luaL_checkstack(L, 16, "too many values");
+  lua_pushnil(L); /* becomes the list, below the values */
+  lua_insert(L, first);
+  do {
+    clear(w);
+    w->L = L;
+    w->t = t;
+    w->what = what;
+    w->base = base;
+    w->first = first + 1;
+    w->id = 0;
+    pack(w, first + 1, n);
+  } while (w->again);
+  receipt *r = push_receipt(w);
+  lwt_uv_message *m = finish(w, n, r);
+  clear(w);
+  shrink(w);
+  lua_remove(L, first);
+  return m;
+}
+
+void lwt_uv_message_free(lwt_uv_message *message) {
+  if (message == NULL) return;
+  for (int i = 0; i < message->nrefs; i++) release_ref(&message->refs[i]);
+  free(message);
+}

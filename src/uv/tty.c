@@ -1,0 +1,75 @@
+/* tty.c: terminals. Reading and writing are any stream's; here is what only terminals have.
+**
+** libuv opens the terminal anew for itself, so that other programs on it do not find it in
+** non-blocking mode; what mode() changed is put back when the state closes.
+*/
+#include "net_internal.h"
+
+static uv_tty_t *check_tty(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_stream *s = lwt_uv_handle_check(ctx, L, 1, LWT_UV_TTY);
+  if (s == NULL) lwt_uv_raise_closed(L, "tty");
+  return &s->uv.tty;
+}
+
+/*---
+A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size` and `mode`. Raises when it is
+none.
+@param fd integer
+@return lwt.Tty
+@function lwt.net.tty(fd)
+*/
+static int l_tty(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lua_Integer fd = luaL_checkinteger(L, 1);
+  int status;
+  luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
+  status = uv_guess_handle((uv_file)fd) == UV_TTY
+             ? lwt_uv_stream_adopt(ctx, L, LWT_UV_TTY, (int)fd, 0)
+             : UV_ENOTTY;
+  if (status < 0) return lwt_uv_raise(ctx, L, status, "tty", NULL, NULL);
+  return 1;
+}
+
+/*---
+The terminal's size.
+@param tty lwt.Tty
+@return integer columns
+@return integer rows
+@function lwt.net.size(tty)
+*/
+static int l_size(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  uv_tty_t *tty = check_tty(ctx, L);
+  int columns, rows, status = uv_tty_get_winsize(tty, &columns, &rows);
+  if (status < 0) return lwt_uv_raise(ctx, L, status, "size", NULL, NULL);
+  lua_pushinteger(L, columns);
+  lua_pushinteger(L, rows);
+  return 2;
+}
+
+/*---
+How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key at once, no echo) or `"io"` (as
+raw, and binary output too). It is put back at the end.
+@param tty lwt.Tty
+@param mode string
+@function lwt.net.mode(tty, mode)
+*/
+static int l_mode(lua_State *L) {
+  static const char *const names[] = {"normal", "raw", "io", NULL};
+  lwt_uv *ctx = lwt_uv_context(L);
+  uv_tty_t *tty = check_tty(ctx, L);
+  int status = uv_tty_set_mode(tty, (uv_tty_mode_t)luaL_checkoption(L, 2, NULL, names));
+  if (status < 0) return lwt_uv_raise(ctx, L, status, "mode", NULL, NULL);
+  net_of(ctx)->tty_changed = 1;
+  return 0;
+}
+
+static const luaL_Reg methods[] = {{"size", l_size}, {"mode", l_mode}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"tty", l_tty}, {NULL, NULL}};
+
+void lwt_uv_add_tty(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_stream_type(ctx, L, LWT_UV_TTY, "lwt.tty", methods);
+  lwt_uv_push_context(ctx, L);
+  luaL_setfuncs(L, functions, 1);
+}

@@ -1,0 +1,382 @@
+/* uv_internal.h: what the files of src/uv share.
+**
+** One `lwt_uv` (the context) per Lua state, a userdata which is upvalue 1 of every
+** C function of lwt.uv. It owns the loop, the list of open handles and the list of
+** requests in flight, and is the last of our objects to be finalised: by then, or
+** right there, everything on the loop is closed.
+**
+** A family is a file with one entry, `lwt_uv_open_<family>`, which pushes its table
+** of functions. What a family may and must do is told at each group below.
+*/
+#ifndef LWT_UV_INTERNAL_H
+#define LWT_UV_INTERNAL_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../lwt.h"
+#include "port.h"
+
+#if !defined(UV_VERSION_HEX) || UV_VERSION_HEX < 0x012C00
+#error "lwt.uv needs libuv 1.44 or newer (found an older uv.h)"
+#endif
+
+/* Defined in a family's file: NULL when that is not built. */
+#define LWT_UV_OPTIONAL __attribute__((weak))
+
+/* ---- Types of userdata ---------------------------------------------------- */
+
+/* A number for each metatable, so that a check is one comparison. */
+typedef enum lwt_uv_type {
+  LWT_UV_TCP,
+  LWT_UV_PIPE,
+  LWT_UV_TTY,
+  LWT_UV_LISTENER,
+  LWT_UV_UDP,
+  LWT_UV_POLL,
+  LWT_UV_FILE,
+  LWT_UV_DIR,
+  LWT_UV_WATCH,
+  LWT_UV_CHANNEL,
+  LWT_UV_SERVER,
+  LWT_UV_BYTES,
+  LWT_UV_PROCESS,
+  LWT_UV_SIGNAL,
+  LWT_UV_NOTIFICATION,
+  LWT_UV_WORKER,
+  LWT_UV_THREAD_CHANNEL,
+  LWT_UV_PORT,   /* io.make, of_bytes: ports that are nothing else */
+  LWT_UV_CURSOR, /* a view of a channel or another helper object */
+  LWT_UV_OTHER1,
+  LWT_UV_OTHER2,
+  LWT_UV_OTHER3,
+  LWT_UV_OTHER4,
+  LWT_UV_NTYPES
+} lwt_uv_type;
+
+typedef struct lwt_uv lwt_uv;
+typedef struct lwt_uv_handle lwt_uv_handle;
+typedef struct lwt_uv_req lwt_uv_req;
+
+typedef struct lwt_uv_typeinfo {
+  const void *meta; /* lua_topointer of the metatable */
+  int ref;          /* the metatable in the registry */
+  const char *name; /* "lwt.tcp" */
+  int is_handle;    /* its userdata is a lwt_uv_box */
+  port *(*port)(void *userdata); /* its port, or NULL when closed; or no function */
+} lwt_uv_typeinfo;
+
+/* Slots for what a family keeps per state. */
+enum {
+  LWT_UV_FNET,
+  LWT_UV_FFS,
+  LWT_UV_FIO,
+  LWT_UV_FPROCESS,
+  LWT_UV_FSIGNAL,
+  LWT_UV_FJOB,
+  LWT_UV_FTHREAD,
+  LWT_UV_FSPARE,
+  LWT_UV_NFAMILIES
+};
+
+/* ---- The context ------------------------------------------------------------ */
+
+struct lwt_uv {
+  lwt_api *lwt; /* writable: this is where job_start and the like are filled in */
+  uv_loop_t *loop; /* the one to use: `own`, or an adopted one; NULL: closed */
+  uv_loop_t own;
+  int adopted;
+  int closing;  /* the state is being closed: no Lua any more */
+  int waiting;  /* pending operations of handles: LWT_WAITING */
+  int working;  /* requests on the threadpool: LWT_WORKING */
+  int unclosed; /* handles between uv_close and their close callback */
+  unsigned turn; /* counts the turns of the loop: for budgets of a turn */
+  lwt_uv_handle *handles; /* open */
+  lwt_uv_req *reqs;       /* in flight */
+  int done_ref;           /* a fulfilled promise without values, shared */
+  lwt_uv_typeinfo type[LWT_UV_NTYPES];
+  void *family[LWT_UV_NFAMILIES]; /* whatever a family keeps per state */
+  /* C only, after everything else is closed; the loop turns once more after it. */
+  void (*family_close[LWT_UV_NFAMILIES])(lwt_uv *ctx);
+  /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
+  ** without a lwt_uv_handle it closes, and opens anew. */
+  void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
+  char *scratch; /* LWT_UV_SCRATCH bytes to read into, used within one callback */
+  uv_timer_t *timer; /* engine.c: the nearest deadline */
+  uv_async_t *async; /* engine.c: wake */
+};
+
+#define LWT_UV_SCRATCH 65536
+
+/* The context, in a C function of lwt.uv. */
+#define lwt_uv_context(L) ((lwt_uv *)lua_touserdata((L), lua_upvalueindex(1)))
+
+/* The context of a state, from anywhere on its thread; NULL when lwt.uv is not loaded. */
+lwt_uv *lwt_uv_find_context(lua_State *L);
+/* Push the context's userdata (to be upvalue 1 of a closure). */
+void lwt_uv_push_context(lwt_uv *ctx, lua_State *L);
+/* Push a table of these functions, each with the context as upvalue 1. */
+void lwt_uv_push_functions(lwt_uv *ctx, lua_State *L, const luaL_Reg *functions);
+/* Make the metatable of `type`: __name, __index = a table of `methods`, and the
+** `meta` functions (may be NULL). Pushes nothing. */
+void lwt_uv_new_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
+                     const luaL_Reg *methods, const luaL_Reg *meta);
+/* Push a new userdata of `type`, zeroed. Its __gc may run on it from now on. */
+void *lwt_uv_new_userdata(lwt_uv *ctx, lua_State *L, lwt_uv_type type, size_t size,
+                          int nuservalues);
+/* The userdata at `idx` if it is of `type`, else NULL. */
+void *lwt_uv_test(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);
+/* The same, or a raised argument error ("lwt.tcp expected, got nil"). */
+void *lwt_uv_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);
+/* The port of the userdata at `idx` (tcp, pipe, tty, file …), or NULL when it has
+** none or is closed. Set `type[t].port` to take part. */
+port *lwt_uv_to_port(lwt_uv *ctx, lua_State *L, int idx);
+/* Refuse keys of the options table at `arg` (nil and none are fine) that are not in
+** `names` (ends with NULL), by name, as an argument error. */
+void lwt_uv_check_options(lua_State *L, int arg, const char *const names[]);
+/* Refuse to start anything in a state that is being closed (raises). */
+void lwt_uv_check_open(lwt_uv *ctx, lua_State *L);
+
+/* ---- Errors (error.c) ------------------------------------------------------- */
+
+/* The only place where a libuv status becomes an error object. `what` may be NULL. */
+void lwt_uv_push_error(lwt_uv *ctx, lua_State *L, ssize_t status, const char *op,
+                       const char *what_key, const char *what);
+/* Push a promise rejected with it, return 1: `return lwt_uv_reject(…)`. */
+int lwt_uv_reject(lwt_uv *ctx, lua_State *L, ssize_t status, const char *op,
+                  const char *what_key, const char *what);
+/* Raise it: for functions that give no promise. */
+int lwt_uv_raise(lwt_uv *ctx, lua_State *L, ssize_t status, const char *op,
+                 const char *what_key, const char *what);
+/* An operation on something closed, and what was pending when it was closed, is
+** rejected with lwt.Closed: push such a promise, return 1. */
+int lwt_uv_reject_closed(lwt_uv *ctx, lua_State *L);
+/* What gives no promise raises "attempt to use a closed tcp". */
+int lwt_uv_raise_closed(lua_State *L, const char *kind);
+
+/* ---- Entering Lua ------------------------------------------------------------- */
+
+/* Every libuv callback that has something to tell goes through here. `f` runs on the
+** main thread's stack, protected; nothing happens while the state is closed. */
+int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
+/* The main thread, for C-only code that moves an anchor: with room for a few values. */
+lua_State *lwt_uv_main(lwt_uv *ctx);
+/* Push a fulfilled promise without values (one shared by all). */
+void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
+
+/* ---- Handles (handle.c) ----------------------------------------------------- */
+
+/* The one life cycle. A handle is a userdata (`lwt_uv_box`, closed while `h` is NULL)
+** and a block from malloc, whose first field is a lwt_uv_handle, which libuv owns from
+** init until its close callback.
+**
+**   T *t = lwt_uv_handle_new(ctx, L, &class);          userdata pushed, block zeroed
+**   status = uv_x_init(ctx->loop, &t->x);              (nothing may raise in between
+**   status = lwt_uv_handle_opened(L, &t->h, &t->x, status);      these two lines)
+**
+** close(), <close>, __gc and the end of the state all end in lwt_uv_handle_close. */
+typedef struct lwt_uv_box {
+  lwt_uv_handle *h;
+} lwt_uv_box;
+
+typedef struct lwt_uv_class {
+  lwt_uv_type type;
+  const char *kind; /* "tcp": for lwt.debug and messages */
+  size_t size;      /* of the block */
+  int nuservalues;  /* of the userdata: pending promises live there */
+  /* The userdata is at the top of the stack: reject what is pending (with lwt.Closed).
+  ** The handle is closing already; its block stays until this returns. Not called when the
+  ** state is being closed or from __gc. May be NULL. */
+  void (*stop)(lua_State *L, lwt_uv_handle *h);
+  /* C only, on every path: uv_close was just called (a descriptor that libuv does not
+  ** close is closed here). May be NULL. */
+  void (*closing)(lwt_uv_handle *h);
+  /* C only: the block is about to be freed. May be NULL. */
+  void (*release)(lwt_uv_handle *h);
+} lwt_uv_class;
+
+struct lwt_uv_handle {
+  lwt_uv *ctx;
+  const lwt_uv_class *class;
+  lwt_uv_handle *next, *prev; /* in ctx->handles */
+  lwt_uv_box *box;            /* NULL: closed; the userdata may be gone */
+  uv_handle_t *uv;            /* inside the block; NULL before opened */
+  int ref;     /* slot in the registry: false, or the userdata while anchored */
+  int pending; /* pending operations: anchored while not 0 */
+  unsigned char busy;   /* `stop` is running: the block may not go yet */
+  unsigned char closed; /* the close callback has been */
+};
+
+void *lwt_uv_handle_new(lwt_uv *ctx, lua_State *L, const lwt_uv_class *class);
+/* After uv_…_init gave `status`: returns it. On failure the userdata (top of the stack)
+** is closed and the block freed. `uv->data` is set to the block. Never raises. */
+int lwt_uv_handle_opened(lua_State *L, lwt_uv_handle *h, void *uv, int status);
+/* Close it, whatever it is in the middle of; nothing when it is closed already. L may
+** be NULL: no Lua is touched. `quiet`: do not reject what is pending. */
+void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet);
+/* The block of the userdata at `idx`, of this type; NULL when it is closed. Raises an
+** argument error for anything else. */
+void *lwt_uv_handle_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);
+/* An operation begins (the userdata is at `idx`) or has ended: the handle is anchored
+** between. Neither raises nor allocates. */
+void lwt_uv_handle_hold(lua_State *L, lwt_uv_handle *h, int idx);
+void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h);
+/* In a callback: push the userdata of an anchored handle. */
+void lwt_uv_handle_push(lua_State *L, lwt_uv_handle *h);
+/* lwt_uv_new_type for handles: adds __gc, __close, __tostring, and the method close(), which
+** gives a promise. Further metamethods in `meta` (may be NULL). */
+void lwt_uv_new_handle_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
+                            const luaL_Reg *methods, const luaL_Reg *meta);
+
+/* ---- Requests (request.c) -------------------------------------------------------- */
+
+/* One operation of libuv that ends in one callback: fs, dns, work, connect, send. The
+** request is a userdata without metatable, anchored while in flight. User value 1 is the
+** promise, 2 is `what` (a path, an address: a string, for the error), from 3 on the
+** family's own.
+**
+**   T *r = lwt_uv_req_new(ctx, L, &class, sizeof(T), n, (offset of uv_req_t) …
+**     pushes the request, then the promise; nothing may raise from here …
+**   status = uv_fs_open(ctx->loop, &r->fs, …, on_done);
+**   return lwt_uv_req_started(L, &r->req, status);    … to here
+**
+**   static void on_done(uv_fs_t *fs) { lwt_uv_req_done(fs->data, fs->result); }
+*/
+typedef struct lwt_uv_req_class {
+  const char *op;       /* `op` of the error object */
+  const char *what_key; /* "path", "address" or NULL */
+  int pooled;           /* on the threadpool: cancelled with uv_cancel, LWT_WORKING */
+  /* Only when status >= 0 and somebody still wants it: push results, return their
+  ** number; or return a negative status. May raise: the promise is rejected with
+  ** that. NULL: no values. */
+  int (*result)(lua_State *L, lwt_uv_req *r);
+  /* C only, exactly once, last, also when start failed: clean up (uv_fs_req_cleanup, close a
+  ** descriptor that nobody took: `r->taken` is 0). NULL: nothing. */
+  void (*release)(lwt_uv_req *r);
+  /* Instead of uv_cancel when the promise is cancelled, and at the end of the state. C only.
+  ** A request that libuv does not have (a queue of your own) must be ended here, with
+  ** lwt_uv_req_done. May be NULL. */
+  void (*cancel)(lwt_uv_req *r);
+} lwt_uv_req_class;
+
+struct lwt_uv_req {
+  lwt_uv *ctx;
+  const lwt_uv_req_class *class;
+  lwt_uv_req *next, *prev; /* in ctx->reqs */
+  uv_req_t *uv;
+  int ref; /* the anchor */
+  ssize_t status;
+  unsigned char cancelled; /* nobody listens any more */
+  unsigned char taken;     /* `result` returned (did not raise) */
+};
+
+/* `uv_offset`: offsetof the uv_..._t in T; its `data` is set to the request. `what` is the
+** stack index of a string for user value 2, or 0. `own`: user values from 3 on. */
+void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
+                     size_t uv_offset, int what, int own);
+/* The request is at the top but one, its promise at the top. Returns 1 with the promise at
+** the top: on failure (status < 0) a rejected one. */
+int lwt_uv_req_started(lua_State *L, lwt_uv_req *r, ssize_t status);
+/* From the callback: settles the promise, releases the request. Do not touch it after. */
+void lwt_uv_req_done(lwt_uv_req *r, ssize_t status);
+/* Reject its promise with the error at the top (popped); the request itself goes on until its
+** callback, unheard. Nothing when the promise is resolved already. */
+void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
+/* Push the request's userdata (to reach its user values), while in flight. */
+void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
+
+/* ---- Waiters (waiters.c) ------------------------------------------------------------- */
+
+/* A queue of pending promises in one user value of a userdata: readers, acceptors … in the
+** order they came. One waiter costs nothing but the user value; more make a table. Cancelled
+** ones are passed over. Each may carry a number (the bytes it wants). */
+typedef struct lwt_uv_waiters {
+  int slot;        /* the user value */
+  int n;           /* still counted: live ones and dead ones not yet passed over */
+  int first, last; /* in the table, when there is one */
+  int dead;        /* cancelled, still in the table */
+  int anchored;    /* its handle is held for it: lwt_uv_waiters_anchor */
+  lua_Integer want; /* of the first one */
+} lwt_uv_waiters;
+
+/* A queue without waiters, in that user value. */
+void lwt_uv_waiters_init(lwt_uv_waiters *w, int slot);
+/* Append the promise at the top of the stack (it stays there) to the queue of the userdata
+** at `idx`. May raise (memory), and then has changed nothing. */
+void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
+                         lua_Integer want);
+/* Push the first live promise and take it out (returns 1), or push nothing (0). Never raises.
+** Afterwards `w->want` is what the popped one wanted. */
+int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* The first live one's number, without taking it: -1 when there is none. */
+lua_Integer lwt_uv_waiters_peek(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* From a promise's cancel function: let go of the cancelled. Returns how many wait. */
+int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after each
+** change of it. */
+void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx);
+/* Reject all, with the error at the top (popped): for a class's `stop`. */
+void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+
+/* ---- Streams (stream.c), for channels and processes ---------------------------------- */
+
+/* Wrap a descriptor in a new tcp, pipe or tty userdata, by what uv_guess_handle says: pushes
+** it and returns its type, or pushes nothing and returns a negative status (UV_EINVAL for a
+** regular file: use a file there). The descriptor is owned from success on. */
+int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd);
+/* A new pipe userdata, initialised, not open yet (for uv_spawn's stdio): pushes it. NULL with
+** nothing pushed, and the status in *status, when libuv refuses. May raise (memory). */
+uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status);
+/* The uv handle of the tcp, pipe or tty at `idx`; NULL when it is none or is closed. */
+uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx);
+/* A descriptor has been closed: listeners that had none left may try again. */
+void lwt_uv_descriptor_freed(lwt_uv *ctx);
+
+/* The bytes of the lwt.bytes at `idx` (NULL when it is none), valid until Lua runs again. */
+char *lwt_uv_bytes_data(lwt_uv *ctx, lua_State *L, int idx, size_t *length) LWT_UV_OPTIONAL;
+
+/* ---- Addresses (addr.c) -------------------------------------------------------------- */
+
+#define LWT_UV_ADDRESS_MAX 300
+typedef struct lwt_uv_address {
+  int family; /* AF_INET, AF_INET6: `sa` is filled; AF_UNIX: `path`; AF_UNSPEC: a name */
+  struct sockaddr_storage sa;
+  char host[256]; /* a name to look up, or "*" */
+  char service[64];
+  int port;         /* -1 when the service is a name */
+  const char *path; /* the Lua string's */
+  size_t path_length;
+  char text[LWT_UV_ADDRESS_MAX]; /* for messages */
+} lwt_uv_address;
+
+/* Parse the address at `arg`; raises an argument error when it is none. */
+void lwt_uv_check_address(lua_State *L, int arg, lwt_uv_address *a);
+/* Of `sa`, for AF_INET and AF_INET6. */
+size_t lwt_uv_address_size(const lwt_uv_address *a);
+/* What lwt_uv_push_address pushes, in `text`. */
+void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
+                           char text[LWT_UV_ADDRESS_MAX]);
+/* Push "127.0.0.1:8080", "[::1]:8080", "unix:/path" (or "unix:" for an unnamed one). */
+void lwt_uv_push_address(lua_State *L, const struct sockaddr *sa, size_t length);
+
+/* ---- Families ------------------------------------------------------------------------- */
+
+/* Each pushes its table of functions. A family that is not built is left out. */
+void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_net(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_signal(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+
+/* engine.c, for module.c: start (raises) and end (C only) of the context's loop. */
+void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);
+void lwt_uv_engine_close(lwt_uv *ctx);
+
+#endif
