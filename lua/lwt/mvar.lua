@@ -3,7 +3,8 @@
 -- Always holds: putters wait only while the cell is full, takers only while it is empty;
 -- a value that is put is stored, handed to one taker, waiting with its putter, or gone with
 -- the putter that was cancelled: never twice, never lost.
--- An operation that need not wait makes no closure, and `put` not even a promise.
+-- The oldest waiter is in the mvar itself (`taker`, `putter` with its value), which is all that
+-- two tasks need; those behind it are in a ring. `false` stands for none.
 
 local lwt = require "lwt"
 local args = require "lwt.args"
@@ -37,8 +38,11 @@ function M.create(value)
   return setmetatable({
     full = value ~= nil,
     value = value,
-    putters = waiters.new(),
+    taker = false,
     takers = waiters.new(),
+    putter = false,
+    putter_value = nil,
+    putters = waiters.new(),
   }, mvar)
 end
 
@@ -58,27 +62,39 @@ end
 --- ```
 function M.put(m, value)
   if getmetatable(m) ~= mvar then args.wrong(1, "put", "lwt.mvar", m) end
+  local p = m.taker
+  while p do
+    local behind = m.takers
+    m.taker = behind.n > 0 and shift(behind)
+    if wake(p, value) then return done end
+    p = m.taker
+  end
   if not m.full then
-    local takers = m.takers
-    while takers.n > 0 do
-      local p = shift(takers)
-      if wake(p, value) then return done end
-    end
     m.full, m.value = true, value
     return done
   end
-  local p = waiter()
-  push(m.putters, p, value)
+  p = waiter()
+  if m.putter then
+    push(m.putters, p, value)
+  else
+    m.putter, m.putter_value = p, value
+  end
   return p
 end
 
 -- Empty the full cell; the oldest waiting putter's value moves in.
 local function empty(m)
-  local value, putters = m.value, m.putters
-  while putters.n > 0 do
-    local p
-    p, m.value = shift(putters)
+  local value, p = m.value, m.putter
+  while p do
+    m.value = m.putter_value
+    local behind = m.putters
+    if behind.n > 0 then
+      m.putter, m.putter_value = shift(behind)
+    else
+      m.putter, m.putter_value = false, nil
+    end
     if wake(p) then return value end
+    p = m.putter
   end
   m.full, m.value = false, nil
   return value
@@ -100,7 +116,11 @@ function M.take(m)
   if getmetatable(m) ~= mvar then args.wrong(1, "take", "lwt.mvar", m) end
   if m.full then return fulfilled(empty(m)) end
   local p = waiter()
-  push(m.takers, p, false)
+  if m.taker then
+    push(m.takers, p, false)
+  else
+    m.taker = p
+  end
   return p
 end
 
