@@ -205,6 +205,21 @@ describe("lwt.condition", function()
       assert.is_false(m:is_locked())
     end))
 
+    it("is not let go by a task whose next await raises", spec(function()
+      local c, m, held = condition.create(), mutex.create(), {}
+      pcall(await, lwt.scope(function(s)
+        await(m:with_lock(function()
+          s:cancel()
+          lwt.current():cancel()
+          held[1] = pcall(await, c:wait(m))
+          held[2] = m:is_locked()
+        end))
+      end))
+      lwt.yield()
+      assert.same({ false, true }, held)
+      assert.is_false(m:is_locked())
+    end))
+
     it("refuses one that nobody holds", spec(function()
       raises(function() condition.create():wait(mutex.create()) end,
       "condition_spec.*attempt to wait with a mutex that is free")

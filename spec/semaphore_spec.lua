@@ -50,6 +50,17 @@ describe("lwt.semaphore", function()
     assert.equal("pending", state(s:acquire()))
   end))
 
+  it("gives no permit to a task whose next await raises", spec(function()
+    local s = semaphore.create(1)
+    pcall(await, lwt.scope(function(scope)
+      scope:cancel()
+      for _ = 1, 3 do pcall(await, s:acquire()) end
+    end))
+    lwt.yield()
+    assert.equal("fulfilled", state(s:acquire()))
+    assert.equal("pending", state(s:acquire()))
+  end))
+
   it("releases on every way out of with", spec(function()
     local s = semaphore.create(1)
     assert.same({ 1, nil, 3 }, { await(s:with(function(...) return ... end, 1, nil, 3)) })

@@ -45,6 +45,13 @@ local function relock_after(c, queue, p, m)
   error(err, 0)
 end
 
+-- A turn later, if it has not been cancelled until then.
+local function wait_later(c, m)
+  lwt.yield()
+  await(done)
+  return M.wait(c, m)
+end
+
 --- Waits for a signal. With a mutex, which the caller must hold: unlocks it, waits, and locks
 --- it again before the promise is resolved, whether by a signal, a `broadcast_exn` or a
 --- cancel; that locking cannot be cancelled, so the caller holds the mutex again whenever
@@ -73,6 +80,8 @@ function M.wait(c, m)
     if getmetatable(m) ~= mutex_type then args.wrong(2, "wait", "lwt.mutex", m) end
     if not m.locked then error("attempt to wait with a mutex that is free", 2) end
   end
+  -- In a task whose next await will raise, the mutex must not be let go.
+  if m and core.cancel_due() then return lwt.spawn(wait_later, c, m) end
   local p, queue = core.waiter(), c.queue
   push(queue, p, false)
   if m == nil then return p end

@@ -9,6 +9,7 @@ local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
 local await, is_promise, spawn, waiter = lwt.await, lwt.is_promise, lwt.spawn, core.waiter
+local cancel_due = core.cancel_due
 local push, wake = waiters.push, waiters.wake
 local getmetatable = getmetatable
 
@@ -31,6 +32,16 @@ end
 local function release(m)
   if m.queue.n > 0 and wake(m.queue, m.guard) then return end
   m.locked = false
+end
+
+-- Locked at once in a task whose next await will raise, it would never be unlocked: nobody would
+-- be told that he has it. So such a one waits for a turn; awaiting withdraws it again.
+local function lock_later(m)
+  m.locked = true
+  local p = waiter()
+  push(m.queue, p, false)
+  lwt.pause():on_success(function() release(m) end)
+  return p
 end
 
 function guard.__close(g)
@@ -82,6 +93,7 @@ end
 function M.lock(m)
   if getmetatable(m) ~= mutex then args.wrong(1, "lock", "lwt.mutex", m) end
   if not m.locked then
+    if cancel_due() then return lock_later(m) end
     m.locked = true
     return m.granted
   end

@@ -1,8 +1,8 @@
 -- lwt.mvar: a cell that holds one value or none, for handing values from task to task.
 --
--- Always holds: putters wait only while the cell is full, takers only while it is empty;
--- a value that is put is stored, handed to one taker, waiting with its putter, or gone with
--- the putter that was cancelled: never twice, never lost.
+-- Always holds: putters wait only while the cell is full, takers only while it is empty (or for a
+-- turn, see take_later); a value that is put is stored, handed to one taker, waiting with its
+-- putter, or gone with the putter that was cancelled: never twice, never lost.
 -- The oldest waiter is in the mvar itself (`taker`, `putter` with its value), which is all that
 -- two tasks need; those behind it are in a ring. `false` stands for none.
 
@@ -12,8 +12,9 @@ local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
 local fulfilled, waiter, wake = lwt.fulfilled, core.waiter, core.wake
+local cancel_due = core.cancel_due
 local push, shift = waiters.push, waiters.shift
-local getmetatable = getmetatable
+local getmetatable, is_pending = getmetatable, lwt.is_pending
 
 ---@class lwt.Mvar
 local M = {}
@@ -62,18 +63,18 @@ end
 --- ```
 function M.put(m, value)
   if getmetatable(m) ~= mvar then args.wrong(1, "put", "lwt.mvar", m) end
-  local p = m.taker
-  while p do
-    local behind = m.takers
-    m.taker = behind.n > 0 and shift(behind)
-    if wake(p, value) then return done end
-    p = m.taker
-  end
   if not m.full then
+    local p = m.taker
+    while p do
+      local behind = m.takers
+      m.taker = behind.n > 0 and shift(behind)
+      if wake(p, value) then return done end
+      p = m.taker
+    end
     m.full, m.value = true, value
     return done
   end
-  p = waiter()
+  local p = waiter()
   if m.putter then
     push(m.putters, p, value)
   else
@@ -100,6 +101,36 @@ local function empty(m)
   return value
 end
 
+local function wait_to_take(m)
+  local p = waiter()
+  if m.taker then
+    push(m.takers, p, false)
+  else
+    m.taker = p
+  end
+  return p
+end
+
+-- Give what is in the cell to the takers that have waited for a turn.
+local function serve(m)
+  while m.full and m.taker do
+    local p, value, behind = m.taker, m.value, m.takers
+    m.taker = behind.n > 0 and shift(behind)
+    if is_pending(p) then
+      empty(m)
+      wake(p, value)
+    end
+  end
+end
+
+-- Taken at once in a task whose next await will raise, a value would be lost: nobody would be
+-- told of it. So such a taker waits for a turn; awaiting withdraws it again.
+local function take_later(m)
+  local p = wait_to_take(m)
+  lwt.pause():on_success(function() serve(m) end)
+  return p
+end
+
 --- Takes the value out of the cell. When it is empty, the promise waits for one; cancelling it
 --- withdraws the taker, and the next value goes to the next one. Taking lets the oldest
 --- waiting `put` in.
@@ -114,14 +145,14 @@ end
 --- ```
 function M.take(m)
   if getmetatable(m) ~= mvar then args.wrong(1, "take", "lwt.mvar", m) end
-  if m.full then return fulfilled(empty(m)) end
-  local p = waiter()
-  if m.taker then
-    push(m.takers, p, false)
-  else
-    m.taker = p
+  if m.full then
+    if m.taker then serve(m) end
+    if m.full then
+      if cancel_due() then return take_later(m) end
+      return fulfilled(empty(m))
+    end
   end
-  return p
+  return wait_to_take(m)
 end
 
 --- Takes the value out of the cell if there is one, without waiting.
@@ -135,6 +166,7 @@ end
 --- ```
 function M.take_available(m)
   if getmetatable(m) ~= mvar then args.wrong(1, "take_available", "lwt.mvar", m) end
+  if m.taker then serve(m) end
   if m.full then return empty(m), true end
   return nil, false
 end

@@ -9,6 +9,7 @@ local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
 local await, is_promise, spawn, waiter = lwt.await, lwt.is_promise, lwt.spawn, core.waiter
+local cancel_due = core.cancel_due
 local push, wake = waiters.push, waiters.wake
 local getmetatable = getmetatable
 
@@ -30,6 +31,16 @@ end
 local function release(s)
   if s.queue.n > 0 and wake(s.queue, s.permit) then return end
   s.free = s.free + 1
+end
+
+-- Taken at once in a task whose next await will raise, a permit would be lost: nobody would be
+-- told that he has it. So such a one waits for a turn; awaiting withdraws it again.
+local function acquire_later(s)
+  s.free = s.free - 1
+  local p = waiter()
+  push(s.queue, p, false)
+  lwt.pause():on_success(function() release(s) end)
+  return p
 end
 
 function permit.__close(p)
@@ -92,6 +103,7 @@ end
 function M.acquire(s)
   if getmetatable(s) ~= semaphore then args.wrong(1, "acquire", "lwt.semaphore", s) end
   if s.free > 0 then
+    if cancel_due() then return acquire_later(s) end
     s.free = s.free - 1
     return s.granted
   end

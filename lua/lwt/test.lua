@@ -1,9 +1,9 @@
 -- lwt.test: specs for busted that await, in real or virtual time or in a shuffled order.
 --
--- A spec is run as the main task of lwt.run, so its stack is gone by the time busted sees the error.
--- Busted reports the place of the innermost Lua function that is neither its own nor luassert's:
--- `rethrow` makes one that says it stands at the failing line of the spec. So the error
--- arrives as it was raised, `pending` and assertion failures included, with the right place.
+-- A spec is run by lwt.run, so its stack is gone by the time busted sees the error. Busted reports
+-- the place of the innermost Lua function that is neither its own nor luassert's: `rethrow` makes
+-- one that says it stands at the failing line of the spec. So the error arrives as it was raised,
+-- `pending` and assertion failures included, with the right place.
 
 local lwt = require "lwt"
 local args = require "lwt.args"
@@ -15,6 +15,7 @@ local M = {}
 
 local DEFAULT_TIMEOUT = 10
 local known = { timeout = "number" }
+local own_timers, own_task = 0, nil -- ours, not the spec's
 
 -- Places ------------------------------------------------------------------------------------
 
@@ -34,17 +35,16 @@ local function rethrow(err, source, line)
   raise(err)
 end
 
--- The waiting tasks, a line each.
-local function waiting_tasks(except)
+local function describe(t)
+  local text = ("%s (%s"):format(t.name and "task '" .. t.name .. "'" or "a task", t.state)
+  if t.waiting_on then text = text .. " for " .. t.waiting_on end
+  return text .. (t.where and " at " .. t.where or "") .. ")"
+end
+
+-- The live tasks, a line each.
+local function waiting_tasks()
   local lines = {}
-  for _, t in ipairs(lwt.tasks()) do
-    if t.name ~= except then
-      local text = "  " .. (t.name or "a task") .. ": " .. tostring(t.state)
-      if t.waiting_on then text = text .. " on " .. tostring(t.waiting_on) end
-      if t.where then text = text .. " at " .. tostring(t.where) end
-      lines[#lines + 1] = text
-    end
-  end
+  for i, t in ipairs(lwt.tasks()) do lines[i] = "  " .. describe(t) end
   return table.concat(lines, "\n")
 end
 
@@ -76,13 +76,17 @@ local function watch(limit, virtual, too_late)
   local timer
   local function arm(seconds)
     timer = lwt.sleep(seconds)
+    own_timers = 1
     timer:on_success(function()
       arm(1)
       too_late()
     end)
   end
   arm(limit)
-  return function() timer:cancel() end
+  return function()
+    own_timers = 0
+    timer:cancel()
+  end
 end
 
 -- Run the spec with lwt.run. Returns true; or false, the error, and where in the spec.
@@ -90,8 +94,10 @@ local function run(f, how, ...)
   local note, n, arguments = {}, select("#", ...), { ... }
   local waiting
   local ok, err = pcall(lwt.run, function()
-    local over, r = lwt.wait()
+    own_task = lwt.current()
+    local over, r = lwt.task()
     local p = lwt.spawn(guarded, f, note, table.unpack(arguments, 1, n))
+    over:on_cancel(function() p:cancel() end)
     local stop = watch(how.timeout, how.virtual, function()
       if waiting then
         -- It does not even end when it is cancelled.
@@ -104,9 +110,9 @@ local function run(f, how, ...)
     p:on_termination(function()
       if over:is_pending() then r:wakeup() end
     end)
-    lwt.shield(function() return over end)
-    stop()
-    if not p:is_pending() then return p end
+    return over:finalize(stop):bind(function()
+      if not p:is_pending() then return p end
+    end)
   end)
   if waiting then
     ok = false
@@ -209,10 +215,10 @@ function M.async(f, opts)
   return for_it(f, { timeout = limit })
 end
 
---- Like `async`, but time is virtual: it stands still while anything can run, and jumps to the next
---- timer when nothing can. A spec that sleeps for a year takes no time, everything wakes in
---- the right order, and waiting for what cannot come fails at once with `deadlock`. The time-out counts
---- the processor's time.
+--- Like `async`, but time is virtual: it stands still while anything can run, and jumps to the
+--- next timer when nothing can. A spec that sleeps for a year takes no time, everything wakes in
+--- the right order, and waiting for what cannot come fails at once with `deadlock`. The time-out
+--- counts the processor's time.
 ---@param f fun(...)
 ---@param opts? { timeout: number }
 ---@return fun(...) spec
@@ -265,9 +271,9 @@ end
 
 -- Nothing left -------------------------------------------------------------------------------
 
---- Raises an error that lists what is still there, if anything is: open handles, timers, live
---- tasks other than the one that asks, rejections that nobody has looked at. A plain function: call it at the end
---- of a spec, or in `after_each`.
+--- Raises an error that lists what is left, if anything is: open handles, timers, live tasks
+--- other than the one that asks, rejections that nobody has looked at. A plain function: call it
+--- at the end of a spec, or in `after_each`. (`lwt.debug(true)` tells where handles were made.)
 --- ```lua
 --- test.assert_clean()
 --- local p = lwt.sleep(60)
@@ -276,9 +282,18 @@ end
 --- test.assert_clean()
 --- ```
 function M.assert_clean()
-  collectgarbage()
-  collectgarbage()
-  error("TODO", 2)
+  local left, current, lines = core.left(), lwt.current(), {}
+  for _, handle in ipairs(core.handles()) do lines[#lines + 1] = "an open handle: " .. handle end
+  if left.timers > own_timers then
+    lines[#lines + 1] = ("timers that are pending: %d"):format(left.timers - own_timers)
+  end
+  for _, t in ipairs(lwt.tasks()) do
+    if t.promise ~= current and t.promise ~= own_task then lines[#lines + 1] = describe(t) end
+  end
+  for _, text in ipairs(left.unseen) do
+    lines[#lines + 1] = "a rejection nobody has looked at: " .. text
+  end
+  if #lines > 0 then error("not clean, there is left:\n  " .. table.concat(lines, "\n  "), 2) end
 end
 
 -- Conformance --------------------------------------------------------------------------------
