@@ -274,6 +274,7 @@ int lwt_uv_stopping(lwt_uv *ctx);
 typedef struct lwt_uv_thread_channel lwt_uv_thread_channel;
 typedef struct lwt_uv_thread_waiter lwt_uv_thread_waiter;
 void lwt_uv_thread_channel_open(lwt_uv *ctx, lua_State *L); /* makes the type */
+int lwt_uv_thread_channel_alive(lwt_uv *ctx);
 void lwt_uv_thread_channel_close(lwt_uv *ctx); /* withdraws this state's waiters */
 lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *channel);
 void lwt_uv_thread_channel_release(lwt_uv_thread_channel *channel);

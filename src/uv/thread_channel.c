@@ -34,7 +34,8 @@ typedef struct queue {
 } queue;
 
 struct lwt_uv_thread_channel {
-  atomic_int refs;
+  atomic_int refs;    /* of all kinds */
+  atomic_int handles; /* userdata and messages: who may yet send or receive */
   uv_mutex_t lock;
   int closed;
   size_t bound;
@@ -96,13 +97,14 @@ static lwt_uv_message *pop(channel *c) {
 }
 
 /* With the lock: end the wait of the first in the queue, with a message or without. One
-** whose state has closed is left to that state: it withdraws its waiters itself. */
+** whose state is closing is out of the queue then, and that state frees it. */
 static int wake_first(channel *c, queue *q, lwt_uv_message *m) {
-  for (waiter *w = q->first; w != NULL; w = w->next) {
-    if (lwt_uv_inbox_post(w->inbox, &w->post) < 0) continue;
+  waiter *w;
+  while ((w = q->first) != NULL) {
     withdraw(c, w);
     if (!w->sender) w->message = m;
-    return 1;
+    if (lwt_uv_inbox_post(w->inbox, &w->post) == 0) return 1;
+    if (!w->sender) w->message = NULL;
   }
   return 0;
 }
@@ -122,7 +124,7 @@ static lwt_uv_message *take(channel *c) {
   }
   w->message = NULL;
   withdraw(c, w);
-  if (lwt_uv_inbox_post(w->inbox, &w->post) < 0) w->waiting = 0; /* its state is closing */
+  lwt_uv_inbox_post(w->inbox, &w->post); /* or its state is closing */
   return m;
 }
 
@@ -136,18 +138,34 @@ static int put_back(channel *c, lwt_uv_message *m) {
   return 1;
 }
 
-lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *p) {
-  channel *c = p;
-  atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-  return c;
-}
-
-void lwt_uv_thread_channel_release(channel *c) {
+static void release(channel *c) {
   if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1) return;
   while (c->count > 0) lwt_uv_message_free(pop(c));
   free(c->ring);
   uv_mutex_destroy(&c->lock);
   free(c);
+}
+
+static channel *retain(channel *c) {
+  atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+  return c;
+}
+
+lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *p) {
+  channel *c = retain(p);
+  atomic_fetch_add_explicit(&c->handles, 1, memory_order_relaxed);
+  return c;
+}
+
+void lwt_uv_thread_channel_release(channel *c) {
+  if (atomic_fetch_sub_explicit(&c->handles, 1, memory_order_acq_rel) <= 2) {
+    /* Those who wait may now wait in vain: let their states look (see _alive). */
+    uv_mutex_lock(&c->lock);
+    for (waiter *w = c->receivers.first; w != NULL; w = w->next) lwt_uv_inbox_wake(w->inbox);
+    for (waiter *w = c->senders.first; w != NULL; w = w->next) lwt_uv_inbox_wake(w->inbox);
+    uv_mutex_unlock(&c->lock);
+  }
+  release(c);
 }
 
 /* ---- Waiting ---------------------------------------------------------------------------- */
@@ -160,7 +178,7 @@ static void free_waiter(waiter *w) {
     t->waiters = w->mine;
   if (w->mine != NULL) w->mine->mine_prev = w->mine_prev;
   lwt_uv_message_free(w->message);
-  lwt_uv_thread_channel_release(w->channel);
+  release(w->channel);
   lwt_uv_inbox_release(w->inbox);
   free(w);
 }
@@ -174,10 +192,11 @@ static void forget(lua_State *L, waiter *w) {
 /* What a receiver was given and cannot take any more. */
 static void give_back(waiter *w) {
   channel *c = w->channel;
+  if (w->sender) return;
   uv_mutex_lock(&c->lock);
   lwt_uv_message *m = w->message;
   w->message = NULL;
-  if (m != NULL && !w->sender && put_back(c, m)) m = NULL;
+  if (m != NULL && put_back(c, m)) m = NULL;
   uv_mutex_unlock(&c->lock);
   lwt_uv_message_free(m);
 }
@@ -206,7 +225,6 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
   waiter *w = (waiter *)post;
   const lwt_api *lwt = w->ctx->lwt;
   int top = lua_gettop(L), failed = LUA_OK;
-  w->ctx->waiting--;
   lua_rawgeti(L, LUA_REGISTRYINDEX, w->promise);
   if (w->closed && w->sender) { /* it keeps its buffers */
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->receipt);
@@ -243,7 +261,6 @@ static void cancel(lua_State *L, void *data) {
     give_back(w); /* it has been posted: deliver frees it */
     return;
   }
-  w->ctx->waiting--;
   if (w->sender && lua_checkstack(L, 1)) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->receipt);
     lwt_uv_undo(L, -1, w->message);
@@ -280,7 +297,7 @@ static waiter *new_waiter(lwt_uv *ctx, lua_State *L, channel *c, int sender) {
   }
   w->post.deliver = deliver;
   w->post.drop = drop;
-  w->channel = lwt_uv_thread_channel_retain(c);
+  w->channel = retain(c);
   w->inbox = inbox;
   lwt_uv_inbox_retain(inbox);
   w->ctx = ctx;
@@ -296,6 +313,22 @@ static waiter *new_waiter(lwt_uv *ctx, lua_State *L, channel *c, int sender) {
   forget(L, w);
   free_waiter(w);
   return NULL;
+}
+
+/* Does this state wait for what another one may send or receive? */
+int lwt_uv_thread_channel_alive(lwt_uv *ctx) {
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  lua_State *L = ctx->lwt->main;
+  if (t == NULL || t->waiters == NULL || !lua_checkstack(L, 2)) return 0;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, t->channels);
+  int alive = 0;
+  for (waiter *w = t->waiters; w != NULL && !alive; w = w->mine) {
+    int own = lua_rawgetp(L, -1, w->channel) != LUA_TNIL;
+    lua_pop(L, 1);
+    alive = atomic_load(&w->channel->handles) > own;
+  }
+  lua_pop(L, 1);
+  return alive;
 }
 
 void lwt_uv_thread_channel_close(lwt_uv *ctx) {
@@ -375,6 +408,7 @@ static int l_channel(lua_State *L) {
     return lwt_uv_raise(ctx, L, status, "channel", NULL, NULL);
   }
   atomic_init(&c->refs, 1);
+  atomic_init(&c->handles, 1);
   c->bound = (size_t)n;
   *box = c;
   lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
@@ -427,7 +461,6 @@ static int l_send(lua_State *L) {
     ctx->lwt->rejected(ctx->lwt, L);
     return 1;
   }
-  ctx->waiting++;
   uv_mutex_lock(&c->lock);
   w->message = m;
   result = send_now(c, m); /* things may have changed meanwhile */
@@ -441,6 +474,25 @@ static int l_send(lua_State *L) {
     deliver(L, &w->post);
     lua_settop(L, promise);
   }
+  return 1;
+}
+
+/* Protected: (message): a promise of its values. */
+static int l_arrived(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_transport_of(L)->ctx;
+  lwt_uv_message *m = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  ctx->lwt->fulfilled(ctx->lwt, L, lwt_uv_unpack(L, m));
+  return 1;
+}
+
+/* There is a message: no need to wait for it. */
+static int received(lwt_uv *ctx, lua_State *L, lwt_uv_message *m) {
+  lua_pushcfunction(L, l_arrived);
+  lua_pushlightuserdata(L, m);
+  int failed = lua_pcall(L, 1, 1, 0);
+  lwt_uv_message_free(m);
+  if (failed != LUA_OK) ctx->lwt->rejected(ctx->lwt, L);
   return 1;
 }
 
@@ -458,32 +510,21 @@ static int l_recv(lua_State *L) {
   lwt_uv_message *m = take(c);
   int closed = c->closed;
   uv_mutex_unlock(&c->lock);
-  waiter *w;
+  if (m != NULL) return received(ctx, L, m);
   lua_pushnil(L);
-  if (m == NULL && closed) {
-    ctx->lwt->fulfilled(ctx->lwt, L, 1);
-    return 1;
-  }
-  w = new_waiter(ctx, L, c, 0);
+  waiter *w = closed ? NULL : new_waiter(ctx, L, c, 0);
   if (w == NULL) {
-    if (m != NULL) {
-      uv_mutex_lock(&c->lock);
-      if (put_back(c, m)) m = NULL;
-      uv_mutex_unlock(&c->lock);
-      lwt_uv_message_free(m);
-    }
-    ctx->lwt->rejected(ctx->lwt, L);
+    if (closed)
+      ctx->lwt->fulfilled(ctx->lwt, L, 1);
+    else
+      ctx->lwt->rejected(ctx->lwt, L);
     return 1;
   }
-  ctx->waiting++;
-  int now = m != NULL;
-  if (!now) {
-    uv_mutex_lock(&c->lock);
-    m = take(c);
-    now = m != NULL || c->closed;
-    if (!now) append(&c->receivers, w);
-    uv_mutex_unlock(&c->lock);
-  }
+  uv_mutex_lock(&c->lock);
+  m = take(c); /* things may have changed meanwhile */
+  int now = m != NULL || c->closed;
+  if (!now) append(&c->receivers, w);
+  uv_mutex_unlock(&c->lock);
   if (now) {
     int promise = lua_gettop(L);
     w->message = m;

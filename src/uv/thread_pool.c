@@ -531,6 +531,7 @@ The least and the greatest number of worker threads.
 @return integer
 @return integer
 ```lua
+preemptive.set_bounds(0, 4)
 print(preemptive.get_bounds())   --> 0 4
 ```
 @function lwt.preemptive.get_bounds() */

@@ -58,22 +58,35 @@ static void push_table(reader *r) {
   number(r);
 }
 
+/* Buffers and channels need lwt.uv: a worker loads it when it first meets one. */
+static lwt_uv *need_context(reader *r) {
+  static const char *const modules[] = {"lwt", "lwt.uv"};
+  for (int i = 0; i < 2 && r->t->ctx == NULL; i++) {
+    lua_getglobal(r->L, "require");
+    lua_pushstring(r->L, modules[i]);
+    lua_call(r->L, 1, 0);
+  }
+  if (r->t->ctx == NULL) luaL_error(r->L, "lwt.uv cannot be used in this Lua state");
+  return r->t->ctx;
+}
+
 /* Bytes: the memory becomes this state's with its first view. */
 static void push_bytes(reader *r, int first) {
   lua_State *L = r->L;
+  lwt_uv *ctx = need_context(r);
   unsigned i = get_number(r);
   size_t ofs = get_count(r), len = get_count(r);
   lua_Integer key = (lua_Integer)r->m->nobjects + 1 + i;
   lwt_uv_ref *ref = &r->m->refs[i];
   if (first) {
     lwt_uv_parcel parcel = {.data = ref->p, .size = ref->size};
-    lwt_uv_push_parcel(L, &parcel, ofs, len);
+    lwt_uv_push_parcel(ctx, L, &parcel, ofs, len);
     ref->kind = LWT_UV_REF_NONE;
     lua_pushvalue(L, -1);
     lua_rawseti(L, r->list, key);
   } else {
     lua_rawgeti(L, r->list, key);
-    lwt_uv_push_view(L, -1, ofs, len);
+    lwt_uv_push_view(ctx, L, -1, ofs, len);
     lua_remove(L, -2);
   }
 }
@@ -81,13 +94,7 @@ static void push_bytes(reader *r, int first) {
 static void push_channel(reader *r) {
   lua_State *L = r->L;
   lwt_uv_ref *ref = &r->m->refs[get_number(r)];
-  if (r->t->ctx == NULL) { /* a worker that has not needed a loop so far */
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "lwt");
-    lua_call(L, 1, 0);
-    if (r->t->ctx == NULL) luaL_error(L, "lwt.uv is missing here: cannot receive a channel");
-  }
-  lwt_uv_push_thread_channel(r->t->ctx, L, ref->p);
+  lwt_uv_push_thread_channel(need_context(r), L, ref->p);
 }
 
 static void push_value(reader *r) {

@@ -168,7 +168,7 @@ static void shrink(writer *w) {
   }
 }
 
-void lwt_uv_writer_free(lwt_uv_writer *w) {
+void lwt_uv_writer_free(writer *w) {
   if (w == NULL) return;
   clear(w);
   free(w->data);
@@ -476,7 +476,7 @@ static void put_bytes(writer *w, int idx) {
 static void put_userdata(writer *w, int idx) {
   lua_State *L = w->L;
   lwt_uv *ctx = w->t->ctx;
-  if (lwt_uv_is_bytes(L, idx)) {
+  if (ctx != NULL && lwt_uv_test(ctx, L, idx, LWT_UV_BYTES) != NULL) {
     put_bytes(w, idx);
     return;
   }
