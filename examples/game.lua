@@ -5,9 +5,9 @@
 --   lua5.4 examples/game.lua --frames N   N frames without a terminal, played by a script, as
 --                                         fast as the machine can; prints how it ended
 --
--- What to look at: every actor is a task that sleeps on the game's clock, so pausing and slowing the
--- game is one call each. A scene is a scope: leaving it cancels its actors, wherever they are. The
--- host owns the loop: a frame lets the tasks run with lwt.step, and draws.
+-- What to look at: every actor is a task that sleeps on the game's clock, so pausing and slowing
+-- the game is one call each. A scene is a scope: leaving it cancels its actors, wherever they are.
+-- The host owns the loop: a frame lets the tasks run with lwt.step, and draws.
 
 local lwt = require "lwt"
 local clock = require "lwt.clock"

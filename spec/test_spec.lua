@@ -126,11 +126,18 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
     end)
 
     it("gives up on a spec that does not even end when it is cancelled", function()
+      local waits
       local ok, err = pcall(test.async(function()
-        while true do pcall(await, lwt.sleep(1000)) end
+        for _ = 1, 2 do
+          waits = lwt.sleep(1000)
+          pcall(await, waits)
+        end
       end, { timeout = 0.01 }))
       assert.is_false(ok)
       assert.matches("did not end within 0.01 s", err)
+      waits:cancel()
+      lwt.step()
+      test.assert_clean()
     end)
   end)
 
@@ -176,20 +183,17 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
   end)
 
   describe("fuzz", function()
-    -- Two tasks and a read, a turn, a write: in one order of two they lose an update.
+    -- One order of 120 goes wrong: when all five come in the opposite order of their making.
     local function planted()
-      local value, tasks = 0, {}
-      local function add(turns)
-        return function()
-          for _ = 1, turns do lwt.yield() end
-          local read = value
+      local next_up, tasks = 5, {}
+      for i = 1, 5 do
+        tasks[i] = lwt.spawn(function()
           lwt.yield()
-          value = read + 1
-        end
+          if i == next_up then next_up = next_up - 1 end
+        end)
       end
-      for i = 1, 3 do tasks[i] = lwt.spawn(add(3 * i)) end
       await(lwt.join(tasks))
-      assert(value == 3, "an update was lost")
+      assert(next_up > 0, "an update was lost")
     end
 
     it("runs the tasks in another order for each seed, the same for the same seed", function()
@@ -249,7 +253,8 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
         lwt.name("left over")
         await(p)
       end)
-      raises(test.assert_clean, "test_spec.lua:%d+:.*left over.*test_spec.lua")
+      raises(function() test.assert_clean() end,
+        "test_spec.lua:%d+:.*left over.*test_spec.lua")
       r:wakeup()
       await(task)
       test.assert_clean()

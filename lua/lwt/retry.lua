@@ -95,7 +95,7 @@ end
 
 --- Runs `f(n)` as a task, n = 1, 2, …, until an attempt succeeds, at most `times` times (3).
 --- Between two attempts it waits for `delay`: seconds, or a function of the number of the attempt
---- that has just failed (`retry.default_delay`). An error that `retry_if(err, n)` does not want to see
+--- that has just failed (`retry.default_delay`). An error that `retry_if(err, n)` would not see
 --- tried again, one that `retry.fatal` raised, `Canceled` and `Interrupted` end it at once.
 --- `retry_if` and `delay` may await. Cancelling the promise cancels the attempt, or the wait.
 ---@param f fun(n: integer): ...

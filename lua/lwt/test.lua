@@ -92,11 +92,11 @@ end
 -- Run the spec with lwt.run. Returns true; or false, the error, and where in the spec.
 local function run(f, how, ...)
   local note, n, arguments = {}, select("#", ...), { ... }
-  local waiting
+  local p, waiting
   local ok, err = pcall(lwt.run, function()
     own_task = lwt.current()
     local over, r = lwt.task()
-    local p = lwt.spawn(guarded, f, note, table.unpack(arguments, 1, n))
+    p = lwt.spawn(guarded, f, note, table.unpack(arguments, 1, n))
     over:on_cancel(function() p:cancel() end)
     local stop = watch(how.timeout, how.virtual, function()
       if waiting then
@@ -114,6 +114,11 @@ local function run(f, how, ...)
       if not p:is_pending() then return p end
     end)
   end)
+  if p:is_pending() then
+    -- A deadlock, or an error out of the loop: let the spec clean up.
+    p:cancel()
+    pcall(lwt.run, lwt.pick { p, lwt.sleep(1) })
+  end
   if waiting then
     ok = false
     err = ("the spec did not end within %g s; waiting tasks:\n%s"):format(how.timeout, waiting)
