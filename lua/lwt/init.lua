@@ -103,24 +103,23 @@ function lwt.with_timeout(s, x)
   return core.pick { p, core.timeout(s) }
 end
 
---- A function that pauses when more than `s` seconds have passed since it last did (or since it was made), and otherwise returns at
---- once: for long computations that should let others have a turn. Call it in a task. **Cancel point** when it pauses.
+--- A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
+--- a promise that is already fulfilled: for long computations that should let others have a turn.
 ---
 --- ```lua
 --- local breathe = lwt.auto_pause(0.01)
---- for i = 1, 1000 do breathe() end
+--- for i = 1, 1000 do await(breathe()) end
 --- ```
 ---@param s number seconds
----@return async fun()
+---@return fun(): lwt.Promise
 function lwt.auto_pause(s)
   check_seconds(s, 1, "auto_pause")
-  local now, yield = core.now, core.yield
+  local now, pause, at_once = core.now, core.pause, core.fulfilled()
   local last = now()
   return function()
-    if now() - last > s then
-      yield()
-      last = now()
-    end
+    if now() - last <= s then return at_once end
+    last = now()
+    return pause()
   end
 end
 

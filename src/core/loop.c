@@ -617,6 +617,13 @@ static int lua_engine_fd(void *data) { return (void)data, -1; }
 static const lwt_engine lua_engine = {"lua",           lua_engine_now,  lua_engine_wait,
                                       lua_engine_alive, lua_engine_wake, lua_engine_fd};
 
+static void set_real(lwt_context *c) {
+  double was = c->virtual_now;
+  if (!c->is_virtual) return;
+  c->is_virtual = 0;
+  lwt_timer_shift(c, lwt_timer_now(c) - was);
+}
+
 /* core.set_engine(x): "virtual": virtual time over the engine in use; "real": back;
 ** a table {now=, wait=, alive=}: an engine of the user's; nil: the core's own. */
 static int l_set_engine(lua_State *L) {
@@ -629,19 +636,23 @@ static int l_set_engine(lua_State *L) {
       return luaL_argerror(L, 1, "an engine needs functions 'now' and 'wait'");
     lua_pushvalue(L, 1);
     setreg(L, c->r_lua_engine);
-    c->is_virtual = 0;
+    set_real(c);
     c->engine = &lua_engine;
     c->engine_data = c;
   } else if (lua_isnil(L, 1)) {
-    c->is_virtual = 0;
+    set_real(c);
     c->engine = NULL;
   } else {
     s = luaL_checkstring(L, 1);
     if (strcmp(s, "virtual") == 0) {
-      c->virtual_now = lwt_timer_now(c);
+      if (!c->is_virtual) lwt_timer_shift(c, -lwt_timer_now(c));
+      c->virtual_now = 0; /* a round start keeps sums of times exact */
       c->is_virtual = 1;
     } else if (strcmp(s, "real") == 0) {
-      c->is_virtual = 0;
+      set_real(c);
+    } else if (strcmp(s, "none") == 0) {
+      set_real(c);
+      c->engine = NULL;
     } else {
       return luaL_argerror(L, 1, lua_pushfstring(L, "unknown engine '%s'", s));
     }

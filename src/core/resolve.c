@@ -197,6 +197,7 @@ static int call(lua_State *L, lwt_context *c, promise *w, int which, int n) {
       lua_setiuservalue(L, WAITER, U_FN2);
     }
   }
+  c->calls++;
   status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
   luaL_checkstack(L, 10, NULL);
   lua_pushvalue(L, WAITER);
@@ -226,7 +227,6 @@ static void pass_on(lua_State *L, lwt_context *c, int from) {
 
 static void call_and_forget(lua_State *L, lwt_context *c, promise *w, int which, int n) {
   if (call(L, c, w, which, n) != LUA_OK) {
-    lua_replace(L, HANDLER + 1);
     lua_settop(L, HANDLER + 1);
     lwt_loop_report(L, c);
   }
@@ -240,6 +240,7 @@ static void finalize(lua_State *L, lwt_context *c, promise *w) {
   lua_pushvalue(L, WAITER);
   lua_insert(L, q);
   if (status != LUA_OK) {
+    lwt_trace_earlier(L, c, SRC);
     lwt_resolve_follow(L, c, q, q, status, 0);
     return;
   }
@@ -325,6 +326,16 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
       break;
     case K_ON_CANCEL:
       if (src->flags & F_CANCELED) call_and_forget(L, c, w, U_FN, 0);
+      break;
+    case K_WEAK:
+      lua_getiuservalue(L, WAITER, U_STATE);
+      if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA) {
+        lua_replace(L, WAITER);
+        lua_settop(L, HANDLER);
+        lua_pushvalue(L, WAITER);
+        setreg(L, c->r_current);
+        tell(L, c, (promise *)lua_touserdata(L, WAITER));
+      }
       break;
     case K_SCOPE:
       lwt_scope_child_done(L, c, WAITER, SRC);
