@@ -214,7 +214,7 @@ describe("lwt.mvar", function()
   -- Generated: operations on one mvar against a model with plain lists. Every promise ever given
   -- is compared with the model after every step.
   it("agrees with a model of values in flight", spec(function()
-    generated.cases(2000, function(random)
+    generated.cases(1000, function(random)
       local m, ops = mvar.create(), {}
       local full, cell, putters, takers = false, nil, {}, {}
       local serial = 0

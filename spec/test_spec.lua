@@ -125,6 +125,15 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
       assert.matches(name .. ":7", out, 1, true)
     end)
 
+    it("tells at once of a spec that waits for what cannot come", function()
+      local start = os.clock()
+      local ok, err = pcall(test.async(function() await((lwt.wait())) end))
+      assert.is_false(ok)
+      assert.matches("deadlock.*test_spec", tostring(err))
+      assert.is_true(os.clock() - start < 2)
+      test.assert_clean()
+    end)
+
     it("gives up on a spec that does not even end when it is cancelled", function()
       local waits
       local ok, err = pcall(test.async(function()

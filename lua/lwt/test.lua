@@ -77,6 +77,7 @@ local function watch(limit, virtual, too_late)
   local function arm(seconds)
     timer = lwt.sleep(seconds)
     own_timers = 1
+    core.background(1)
     timer:on_success(function()
       arm(1)
       too_late()
@@ -85,6 +86,7 @@ local function watch(limit, virtual, too_late)
   arm(limit)
   return function()
     own_timers = 0
+    core.background(0)
     timer:cancel()
   end
 end
@@ -92,13 +94,13 @@ end
 -- Run the spec with lwt.run. Returns true; or false, the error, and where in the spec.
 local function run(f, how, ...)
   local note, n, arguments = {}, select("#", ...), { ... }
-  local p, waiting
+  local p, stop, waiting
   local ok, err = pcall(lwt.run, function()
     own_task = lwt.current()
     local over, r = lwt.task()
     p = lwt.spawn(guarded, f, note, table.unpack(arguments, 1, n))
     over:on_cancel(function() p:cancel() end)
-    local stop = watch(how.timeout, how.virtual, function()
+    stop = watch(how.timeout, how.virtual, function()
       if waiting then
         -- It does not even end when it is cancelled.
         if over:is_pending() then r:wakeup() end
@@ -110,11 +112,12 @@ local function run(f, how, ...)
     p:on_termination(function()
       if over:is_pending() then r:wakeup() end
     end)
-    return over:finalize(stop):bind(function()
+    return over:bind(function()
       if not p:is_pending() then return p end
     end)
   end)
-  if p:is_pending() then
+  if stop then stop() end
+  if p and p:is_pending() then
     -- A deadlock, or an error out of the loop: let the spec clean up.
     p:cancel()
     pcall(lwt.run, lwt.pick { p, lwt.sleep(1) })

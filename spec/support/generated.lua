@@ -23,7 +23,10 @@ end
 function M.cases(n, case)
   local seed = number("LWT_FUZZ_SEED") or os.time()
   local only = number("LWT_FUZZ_CASE")
-  n = number("LWT_FUZZ_N") or n
+  if number("LWT_FUZZ_N") then
+    n = number("LWT_FUZZ_N")
+    io.stderr:write(("\n%d generated cases from seed %d\n"):format(n, seed))
+  end
   for i = only or 1, only or n do
     local own = (seed * 1000003 + i) & 0x7fffffff
     local ok, err = xpcall(case, function(e)
