@@ -196,6 +196,7 @@ struct lwt_context {
   /* Time (timer.c). */
   timer *heap;
   uint32_t *position; /* of a timer in the heap; or the next free number */
+  uint32_t background; /* of the timers, how many keep nobody from a deadlock */
   uint32_t ntimers, timers_size, free_timer, timers_made;
   uint64_t seq;
   double virtual_now;
