@@ -108,6 +108,30 @@ describe("lwt.pool", function()
     assert.equal(1, await(p:use(identity)))
   end))
 
+  -- Tasks that start one another many deep begin from the ready queue; shuffled, one may be given
+  -- its place, and be cancelled, before it has begun to wait for it.
+  it("loses no place when a waiter is cancelled that has not even started", function()
+    for seed = 1, 30 do
+      test.fuzz(seed, function()
+        local pools, jobs = {}, {}
+        local function deeper(n)
+          local p = numbered(1)
+          local first = p:use(hold())
+          local second = p:use(identity)
+          first:cancel()
+          second:cancel()
+          pools[#pools + 1] = p
+          jobs[#jobs + 1], jobs[#jobs + 2] = first, second
+          if n > 0 then lwt.spawn(deeper, n - 1) end
+        end
+        deeper(12)
+        while #pools < 13 do lwt.yield() end
+        await(lwt.settled(jobs))
+        for _, p in ipairs(pools) do assert.equal(1, await(p:use(identity))) end
+      end)()
+    end
+  end)
+
   it("keeps an element whose user failed, without a check", spec(function()
     local p, log = numbered(1)
     assert.same({ false, "x" }, { pcall(await, p:use(function() error("x", 0) end)) })
