@@ -624,10 +624,14 @@ static int lua_engine_fd(void *data) { return (void)data, -1; }
 static const lwt_engine lua_engine = {"lua",           lua_engine_now,  lua_engine_wait,
                                       lua_engine_alive, lua_engine_wake, lua_engine_fd};
 
-static void set_real(lwt_context *c) {
-  double was = c->virtual_now;
-  if (!c->is_virtual) return;
-  c->is_virtual = 0;
+/* From now on time and events come from this engine (NULL: none), or time is virtual
+** over it. What is pending stays as far away as it was, whatever the new clock says. */
+void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual) {
+  double was = lwt_timer_now(c);
+  c->engine = e;
+  c->engine_data = data;
+  if (is_virtual && !c->is_virtual) c->virtual_now = 0; /* a round start keeps sums exact */
+  c->is_virtual = (uint8_t)is_virtual;
   lwt_timer_shift(c, lwt_timer_now(c) - was);
 }
 
@@ -643,23 +647,17 @@ static int l_set_engine(lua_State *L) {
       return luaL_argerror(L, 1, "an engine needs functions 'now' and 'wait'");
     lua_pushvalue(L, 1);
     setreg(L, c->r_lua_engine);
-    set_real(c);
-    c->engine = &lua_engine;
-    c->engine_data = c;
+    lwt_loop_set_engine(c, &lua_engine, c, 0);
   } else if (lua_isnil(L, 1)) {
-    set_real(c);
-    c->engine = NULL;
+    lwt_loop_set_engine(c, NULL, NULL, 0);
   } else {
     s = luaL_checkstring(L, 1);
     if (strcmp(s, "virtual") == 0) {
-      if (!c->is_virtual) lwt_timer_shift(c, -lwt_timer_now(c));
-      c->virtual_now = 0; /* a round start keeps sums of times exact */
-      c->is_virtual = 1;
+      lwt_loop_set_engine(c, c->engine, c->engine_data, 1);
     } else if (strcmp(s, "real") == 0) {
-      set_real(c);
+      lwt_loop_set_engine(c, c->engine, c->engine_data, 0);
     } else if (strcmp(s, "none") == 0) {
-      set_real(c);
-      c->engine = NULL;
+      lwt_loop_set_engine(c, NULL, NULL, 0);
     } else {
       return luaL_argerror(L, 1, lua_pushfstring(L, "unknown engine '%s'", s));
     }
