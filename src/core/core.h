@@ -196,6 +196,7 @@ struct lwt_context {
   /* Time (timer.c). */
   timer *heap;
   uint32_t *position; /* of a timer in the heap; or the next free number */
+  uint32_t background; /* of the timers, how many keep nobody from a deadlock */
   uint32_t ntimers, timers_size, free_timer, timers_made;
   uint64_t seq;
   double virtual_now;
@@ -322,6 +323,7 @@ API void lwt_timer_open(lua_State *L, lwt_context *c);
 API int lwt_ring_reserve(ring *r, size_t n);
 API void lwt_ring_push(ring *r, task *t); /* room was reserved */
 API void lwt_loop_report(lua_State *L, lwt_context *c); /* the error on top: to the hook */
+API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
