@@ -17,15 +17,11 @@ static void check_callable(lua_State *L, int idx) {
   luaL_typeerror(L, idx, "function");
 }
 
-/* Pushes a promise of this kind that waits for the pending one at 1, with the
-** `nfn` callbacks that are at 2. Returns 0, pushing nothing, when the input is no
-** longer pending. */
-static int derive(lua_State *L, lwt_context *c, int kind, int nfn) {
-  promise *p = (promise *)lua_touserdata(L, 1), *q;
+/* Pushes a promise of this kind that holds the `nfn` callbacks at 2, and the storage
+** that they are to see. */
+static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int nfn) {
   int at = lua_gettop(L) + 1;
-  q = lwt_promise_push(L, c, kind, C_DEP, 2 + nfn, sizeof *q);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, at, U_DEP);
+  promise *q = lwt_promise_push(L, c, kind, how, 2 + nfn, sizeof *q);
   if (c->storing) {
     lua_createtable(L, 3, 0);
     lua_pushvalue(L, 2);
@@ -46,8 +42,18 @@ static int derive(lua_State *L, lwt_context *c, int kind, int nfn) {
       lua_setiuservalue(L, at, U_FN2);
     }
   }
+  return q;
+}
+
+/* Pushes a promise that waits for the pending one at 1, with the callbacks at 2.
+** Returns 0, pushing nothing, when the input is no longer pending. */
+static int derive(lua_State *L, lwt_context *c, int kind, int nfn) {
+  int at = lua_gettop(L) + 1;
+  push_record(L, c, kind, C_DEP, nfn);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, at, U_DEP);
   lua_pushvalue(L, at);
-  if (lwt_promise_add_waiter(L, 1, p)) return 1;
+  if (lwt_promise_add_waiter(L, 1, (promise *)lua_touserdata(L, 1))) return 1;
   lua_settop(L, at - 1);
   return 0;
 }
@@ -57,15 +63,8 @@ static int too_deep(lwt_context *c) { return c->immediate >= MAX_NEST; }
 
 /* Like derive, for a resolved input: the callback is called later. */
 static void derive_owed(lua_State *L, lwt_context *c, int kind, int nfn) {
-  int at = lua_gettop(L) + 1;
-  promise *q = lwt_promise_push(L, c, kind, C_NONE, 2 + nfn, sizeof *q);
-  lua_pushvalue(L, 2);
-  lua_setiuservalue(L, at, U_FN);
-  if (nfn == 2) {
-    lua_pushvalue(L, 3);
-    lua_setiuservalue(L, at, U_FN2);
-  }
-  lua_pushvalue(L, at);
+  push_record(L, c, kind, C_NONE, nfn);
+  lua_pushvalue(L, -1);
   lwt_resolve_owe(L, c, 1);
 }
 
@@ -241,18 +240,23 @@ static int l_try_bind(lua_State *L) {
 
 /* ---- finalize ----------------------------------------------------------------- */
 
-/* The finalizer at 2 has given a pending promise (on top): a promise that waits for
-** it and then becomes the one at 1. Returns 0 when it is no longer pending. */
-static int wait_for_finalizer(lua_State *L, lwt_context *c, int r) {
-  promise *q = lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof *q);
-  lua_pushvalue(L, r);
-  lua_setiuservalue(L, -2, U_DEP);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, U_FN);
-  lua_pushvalue(L, -1);
-  if (lwt_promise_add_waiter(L, r, (promise *)lua_touserdata(L, r))) return 1;
-  lua_pop(L, 1);
-  return 0;
+/* The finalizer has given the promise at r. Pushes what finalize returns: where that
+** is pending, a promise that waits for it and then becomes the one at 1. */
+static void push_finalized(lua_State *L, lwt_context *c, int r) {
+  promise *p = lwt_promise_find(L, r), *q;
+  p->flags |= F_SEEN;
+  if (p->state == S_PENDING) {
+    q = lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof *q);
+    lua_pushvalue(L, r);
+    lua_setiuservalue(L, -2, U_DEP);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, U_FN);
+    lua_pushvalue(L, -1);
+    if (lwt_promise_add_waiter(L, r, p)) return;
+    lua_pop(L, 1);
+    p = lwt_promise_find(L, r);
+  }
+  lua_pushvalue(L, p->state == S_REJECTED ? r : 1);
 }
 
 /*---
@@ -270,7 +274,7 @@ print(await(lwt.finalize(function() return 1 end, function() print "cleanup" end
 */
 static int l_finalize(lua_State *L) {
   lwt_context *c = context_of(L);
-  promise *p, *r;
+  promise *p;
   int base, status;
   check_callable(L, 2);
   lua_settop(L, 2);
@@ -283,15 +287,15 @@ static int l_finalize(lua_State *L) {
     return 1;
   }
   status = call_now(L, c, 2, 0, &base);
-  if (status != LUA_OK) return result(L, c, base, status, 0);
-  if (lua_gettop(L) == base + 1 && lwt_promise_test(L, c, -1) != NULL) {
-    luaL_checkstack(L, 10, NULL);
-    r = lwt_promise_find(L, base + 1);
-    r->flags |= F_SEEN;
-    if (r->state == S_PENDING && wait_for_finalizer(L, c, base + 1)) return 1;
-    if (r->state == S_REJECTED) return 1;
+  if (status != LUA_OK) {
+    lwt_trace_earlier(L, c, 1);
+    return result(L, c, base, status, 0);
   }
-  lua_settop(L, 1);
+  luaL_checkstack(L, 10, NULL);
+  if (lua_gettop(L) == base + 1 && lwt_promise_test(L, c, -1) != NULL)
+    push_finalized(L, c, base + 1);
+  else
+    lua_pushvalue(L, 1);
   if (c->immediate == 0) lwt_resolve_drain(L, c);
   return 1;
 }

@@ -54,7 +54,8 @@ enum {
   K_NCHOOSE,
   K_NPICK,
   K_NCHOOSE_SPLIT,
-  K_SCOPE
+  K_SCOPE,
+  K_WEAK /* stands for a waiter that may be collected: U_STATE is {it}, weak */
 };
 
 /* How a pending promise is cancelled. */
@@ -89,7 +90,7 @@ typedef struct promise {
   uint16_t flags;
   uint16_t unused;
   uint32_t n;     /* fulfilled: number of values; pending: see kinds */
-  uint32_t epoch; /* the last cancel walk that came by */
+  uint32_t epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
 /* User values. Kinds that wait for nothing have only the first. */
@@ -161,6 +162,7 @@ struct lwt_context {
   int nest;        /* how many resolutions are under way, one in another */
   int immediate;   /* how many callbacks of resolved promises, one in another */
   int work;        /* entries of the work stack */
+  uint32_t resolutions; /* how many, ever: the stamp of the last one */
   uint8_t has_current; /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
   uint8_t recovering;  /* no allocation now */
@@ -202,7 +204,7 @@ struct lwt_context {
   void *engine_data;
 
   /* Cancelling (cancel.c). */
-  uint32_t epoch;
+  uint32_t epoch, calls, walk_calls; /* calls: of callbacks, ever; when the last walk was */
   frame *frames;
   size_t nframes, frames_size;
 
@@ -212,7 +214,7 @@ struct lwt_context {
       r_handler, r_hook, r_names, r_causes, r_traces, r_strings, r_made, r_task_storage, r_canceled,
       r_timeout, r_eof, r_closed, r_interrupted, r_error_mt, r_drive, r_enter, r_turn, r_handles,
       r_enter_hooks, r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_function, r_check_unseen;
+      r_run_function, r_check_unseen, r_weak_mt;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -221,6 +223,11 @@ struct lwt_context {
 #define REG LUA_REGISTRYINDEX
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
+
+/* Was p resolved before q? (Stamps may wrap around.) */
+static inline int earlier(const promise *p, const promise *q) {
+  return (int32_t)(p->epoch - q->epoch) < 0;
+}
 
 static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
@@ -240,6 +247,7 @@ API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *w
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
 API void lwt_promise_listify(lua_State *L, int idx, promise *p);
+API void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p, int waiter);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
@@ -279,7 +287,7 @@ API void lwt_several_detach(lua_State *L, int w, promise *except);
 
 /* cancel.c */
 API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
-API void lwt_cancel_push(lua_State *L, lwt_context *c, int list);
+API int lwt_cancel_push(lua_State *L, lwt_context *c, int idx);
 API void lwt_cancel_open(lua_State *L, lwt_context *c);
 
 /* storage.c */
@@ -305,6 +313,7 @@ API void lwt_coroutine_open(lua_State *L, lwt_context *c);
 
 /* timer.c */
 API double lwt_timer_now(lwt_context *c);
+API void lwt_timer_shift(lwt_context *c, double by);
 API void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id);
 API int lwt_timer_fire(lua_State *L, lwt_context *c);
 API void lwt_timer_open(lua_State *L, lwt_context *c);
@@ -313,6 +322,7 @@ API void lwt_timer_open(lua_State *L, lwt_context *c);
 API int lwt_ring_reserve(ring *r, size_t n);
 API void lwt_ring_push(ring *r, task *t); /* room was reserved */
 API void lwt_loop_report(lua_State *L, lwt_context *c); /* the error on top: to the hook */
+API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
@@ -321,6 +331,7 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p);
 API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
+API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
 API void lwt_trace_seen(lua_State *L, int idx, promise *p);
 API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_trace_made(lua_State *L, lwt_context *c, int idx);

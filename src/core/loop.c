@@ -617,6 +617,17 @@ static int lua_engine_fd(void *data) { return (void)data, -1; }
 static const lwt_engine lua_engine = {"lua",           lua_engine_now,  lua_engine_wait,
                                       lua_engine_alive, lua_engine_wake, lua_engine_fd};
 
+/* From now on time and events come from this engine (NULL: none), or time is virtual
+** over it. What is pending stays as far away as it was, whatever the new clock says. */
+void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual) {
+  double was = lwt_timer_now(c);
+  c->engine = e;
+  c->engine_data = data;
+  if (is_virtual && !c->is_virtual) c->virtual_now = 0; /* a round start keeps sums exact */
+  c->is_virtual = (uint8_t)is_virtual;
+  lwt_timer_shift(c, lwt_timer_now(c) - was);
+}
+
 /* core.set_engine(x): "virtual": virtual time over the engine in use; "real": back;
 ** a table {now=, wait=, alive=}: an engine of the user's; nil: the core's own. */
 static int l_set_engine(lua_State *L) {
@@ -629,19 +640,17 @@ static int l_set_engine(lua_State *L) {
       return luaL_argerror(L, 1, "an engine needs functions 'now' and 'wait'");
     lua_pushvalue(L, 1);
     setreg(L, c->r_lua_engine);
-    c->is_virtual = 0;
-    c->engine = &lua_engine;
-    c->engine_data = c;
+    lwt_loop_set_engine(c, &lua_engine, c, 0);
   } else if (lua_isnil(L, 1)) {
-    c->is_virtual = 0;
-    c->engine = NULL;
+    lwt_loop_set_engine(c, NULL, NULL, 0);
   } else {
     s = luaL_checkstring(L, 1);
     if (strcmp(s, "virtual") == 0) {
-      c->virtual_now = lwt_timer_now(c);
-      c->is_virtual = 1;
+      lwt_loop_set_engine(c, c->engine, c->engine_data, 1);
     } else if (strcmp(s, "real") == 0) {
-      c->is_virtual = 0;
+      lwt_loop_set_engine(c, c->engine, c->engine_data, 0);
+    } else if (strcmp(s, "none") == 0) {
+      lwt_loop_set_engine(c, NULL, NULL, 0);
     } else {
       return luaL_argerror(L, 1, lua_pushfstring(L, "unknown engine '%s'", s));
     }

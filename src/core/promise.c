@@ -7,6 +7,8 @@
 **
 ** Whatever allocates may run a finalizer, and that may resolve or wait for any
 ** promise: after an allocation nothing that was read before is taken for granted. */
+#include <string.h>
+
 #include "core.h"
 
 #define CHUNK_MIN 4
@@ -281,8 +283,17 @@ int lwt_promise_add_waiter(lua_State *L, int idx, promise *p) {
   return done;
 }
 
+/* The waiter w, which is on top of the stack. */
 static int is_live(lua_State *L, promise *w, promise *p) {
   if (w->kind == K_TASK) return lwt_task_is_waiting_for(L, (task *)w, p);
+  if (w->kind == K_WEAK) {
+    int live;
+    lua_getiuservalue(L, -1, U_STATE);
+    lua_rawgeti(L, -1, 1);
+    live = lua_toboolean(L, -1);
+    lua_pop(L, 2);
+    return live;
+  }
   return !(w->flags & F_DONE);
 }
 
@@ -369,6 +380,40 @@ void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waite
     h->dead++;
     if (h->dead >= SWEEP_MIN && h->dead * 2 > h->total) sweep(L, idx, p);
   }
+}
+
+/* The promise w (at `waiter`) goes on waiting for p, but p no longer keeps it alive. */
+void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p, int waiter) {
+  int top = lua_gettop(L), i;
+  promise *w = (promise *)lua_touserdata(L, waiter), *weak;
+  luaL_checkstack(L, 10, NULL);
+  weak = (promise *)lua_newuserdatauv(L, sizeof *weak, 1);
+  memset(weak, 0, sizeof *weak);
+  weak->kind = K_WEAK;
+  lua_createtable(L, 1, 0);
+  lua_pushvalue(L, waiter);
+  lua_rawseti(L, -2, 1);
+  pushreg(L, c->r_weak_mt);
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, top + 1, U_STATE);
+  lua_getiuservalue(L, idx, U_STATE);
+  if (p->state == S_PENDING && p->waiters == W_ONE && lua_touserdata(L, -1) == (void *)w) {
+    lua_pushvalue(L, top + 1);
+    lua_setiuservalue(L, idx, U_STATE);
+  } else if (p->state == S_PENDING && p->waiters == W_LIST) {
+    chunk *h = push_tail(L, top + 2); /* the newest, as a rule */
+    for (i = h->len - 1; i >= 0; i--) {
+      lua_getiuservalue(L, top + 3, H_ITEM + i);
+      if (lua_touserdata(L, -1) == (void *)w) {
+        lua_pushvalue(L, top + 1);
+        lua_setiuservalue(L, top + 3, H_ITEM + i);
+        lwt_promise_remove_waiter(L, idx, p, w); /* counts as one that may be gone */
+        break;
+      }
+      lua_settop(L, top + 3);
+    }
+  }
+  lua_settop(L, top);
 }
 
 /* How many would be told if p were resolved now. */

@@ -83,6 +83,7 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   lua_setiuservalue(L, idx, U_STATE);
   p->flags |= flags;
   p->state = (uint8_t)state;
+  p->epoch = ++c->resolutions;
   p->n = (uint32_t)n;
   p->waiters = W_NONE;
   if (p->kind > K_TASK) { /* let go of what it was waiting for */
@@ -197,6 +198,7 @@ static int call(lua_State *L, lwt_context *c, promise *w, int which, int n) {
       lua_setiuservalue(L, WAITER, U_FN2);
     }
   }
+  c->calls++;
   status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
   luaL_checkstack(L, 10, NULL);
   lua_pushvalue(L, WAITER);
@@ -226,7 +228,6 @@ static void pass_on(lua_State *L, lwt_context *c, int from) {
 
 static void call_and_forget(lua_State *L, lwt_context *c, promise *w, int which, int n) {
   if (call(L, c, w, which, n) != LUA_OK) {
-    lua_replace(L, HANDLER + 1);
     lua_settop(L, HANDLER + 1);
     lwt_loop_report(L, c);
   }
@@ -240,6 +241,7 @@ static void finalize(lua_State *L, lwt_context *c, promise *w) {
   lua_pushvalue(L, WAITER);
   lua_insert(L, q);
   if (status != LUA_OK) {
+    lwt_trace_earlier(L, c, SRC);
     lwt_resolve_follow(L, c, q, q, status, 0);
     return;
   }
@@ -325,6 +327,16 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
       break;
     case K_ON_CANCEL:
       if (src->flags & F_CANCELED) call_and_forget(L, c, w, U_FN, 0);
+      break;
+    case K_WEAK:
+      lua_getiuservalue(L, WAITER, U_STATE);
+      if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA) {
+        lua_replace(L, WAITER);
+        lua_settop(L, HANDLER);
+        lua_pushvalue(L, WAITER);
+        setreg(L, c->r_current);
+        tell(L, c, (promise *)lua_touserdata(L, WAITER));
+      }
       break;
     case K_SCOPE:
       lwt_scope_child_done(L, c, WAITER, SRC);
@@ -472,6 +484,9 @@ static int undefer(lua_State *L, lwt_context *c) {
     lua_pushboolean(L, 0);
     setreg(L, c->r_defer_tail);
   }
+  lua_getiuservalue(L, -1, H_SOURCE); /* to those who wait it is resolved only now */
+  ((promise *)lua_touserdata(L, -1))->epoch = c->resolutions;
+  lua_pop(L, 1);
   push_work(L, c);
   return 1;
 }

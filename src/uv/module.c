@@ -178,7 +178,7 @@ LUAMOD_API __attribute__((visibility("default"))) int luaopen_lwt_uv(lua_State *
     {"net", lwt_uv_open_net},         {"fs", lwt_uv_open_fs},
     {"io", lwt_uv_open_io},           {"process", lwt_uv_open_process},
     {"signal", lwt_uv_open_signal},   {"job", lwt_uv_open_job},
-    {"thread", lwt_uv_open_thread},
+    {"thread", lwt_uv_open_thread},   {"interrupt", lwt_uv_open_interrupt},
   };
   lwt_uv *ctx;
   size_t i;

@@ -46,7 +46,7 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class process_class = {LWT_UV_PROCESS, "process", sizeof(process), 1,
-                                           NULL, release};
+                                           NULL, release, NULL};
 
 /* ---- The end of a child ------------------------------------------------------------ */
 

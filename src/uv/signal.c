@@ -64,7 +64,7 @@ typedef struct listener {
 } listener;
 
 static const lwt_uv_class listener_class = {LWT_UV_SIGNAL, "signal", sizeof(listener), 1,
-                                            NULL, NULL};
+                                            NULL, NULL, NULL};
 
 static void call(lua_State *L, void *data) {
   listener *s = data;

@@ -154,7 +154,7 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class watch_class = {LWT_UV_WATCH, "watch", sizeof(watch), 1, stop,
-                                         release};
+                                         release, NULL};
 
 /* fs.watcher(path): a handle with next() and close(). */
 static int l_watcher(lua_State *L) {
