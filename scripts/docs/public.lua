@@ -160,8 +160,9 @@ function M.compare(source)
     local owner = method.class:match("[^.]+$")
     for key, entry in pairs(source.by_name) do
       local before, name = key:match("^(.*)[.:]([^.:]+)$")
-      if name == method.name and (before == HOMES[method.class] or before:match("[^.:]+$"):lower() == owner:lower()
-        or method.class == entry.module or entry.module ~= "lwt"
+      if name == method.name and (before == HOMES[method.class]
+        or before:match("[^.:]+$"):lower() == owner:lower() or method.class == entry.module
+        or entry.module ~= "lwt"
         and method.class:sub(1, #entry.module + 1) == entry.module .. ".") then
         there[key] = true
         hit = true
