@@ -342,6 +342,9 @@ end
 
 local uv_loaded, uv = pcall(require, "lwt.uv")
 
+-- Signals are for the main thread's state.
+if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
+
 if uv_loaded and uv.interrupt then
   local start, run = uv.interrupt.start, core.run
   local until_left = setmetatable({}, { __close = uv.interrupt.stop })

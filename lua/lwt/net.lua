@@ -11,13 +11,13 @@ for name, f in pairs(cnet) do
   if type(f) == "function" and name ~= "by_name" then M[name] = f end
 end
 
--- Every method is a function of the module as well. Names that several types have go by the
--- object.
-for _, methods in pairs(cnet.methods) do
-  for name, f in pairs(methods) do
+-- Every method is a function of the module as well. The streams share theirs; names that other
+-- types have too go by the object.
+for _, kind in ipairs { "tcp", "tty", "listener", "udp" } do
+  for name, f in pairs(cnet.methods[kind]) do
     if M[name] == nil then
       M[name] = f
-    elseif M[name] ~= f then
+    elseif kind ~= "tty" then
       M[name] = function(handle, ...) return handle[name](handle, ...) end
     end
   end

@@ -214,7 +214,6 @@ function M.new()
 
   -- Applies the operation to p: now if p is resolved, else when it is.
   local function apply(name, p, f, h)
-    local input = p
     p = find(p)
     if p.state == "pending" then
       local q = new "dependency"
@@ -225,7 +224,7 @@ function M.new()
       return q
     end
     local chosen = chooses[name](p)
-    if not chosen then return input end
+    if not chosen then return p end
     local q = new()
     if immediate >= MAX_NEST then
       local functions = { with_storage(f), h and with_storage(h) }
@@ -237,7 +236,7 @@ function M.new()
     end)
     local r = returned(table.unpack(results, 1, results.n))
     if name == "finalize" and results[1] and not (r and find(r).state == "pending") then
-      q = r and find(r).state == "rejected" and r or input
+      q = r and find(r).state == "rejected" and find(r) or p
     elseif r and name ~= "map" and name ~= "finalize" then
       q = r
     else
@@ -502,17 +501,18 @@ function M.new()
 
   -- A promise that follows p and is cancelled in its own way.
   local function following(p, how)
-    if find(p).state ~= "pending" then return p end
+    p = find(p)
+    if p.state ~= "pending" then return p end
     local q = new(how)
     q.dependency = p
-    table.insert(find(p).regular, { run = function(resolved) copy(q, resolved) end })
+    table.insert(p.regular, { run = function(resolved) copy(q, resolved) end })
     return q
   end
 
   function lwt.protected(p) return following(p, "self") end
   function lwt.no_cancel(p)
     local q = following(p, "none")
-    if q ~= p then q.shelters = true end
+    q.shelters = q.state == "pending"
     return q
   end
   function lwt.wrap_in_cancelable(p) return following(p, "both") end

@@ -90,7 +90,7 @@ typedef struct promise {
   uint16_t flags;
   uint16_t unused;
   uint32_t n;     /* fulfilled: number of values; pending: see kinds */
-  uint32_t epoch; /* the last cancel walk that came by */
+  uint32_t epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
 /* User values. Kinds that wait for nothing have only the first. */
@@ -162,6 +162,7 @@ struct lwt_context {
   int nest;        /* how many resolutions are under way, one in another */
   int immediate;   /* how many callbacks of resolved promises, one in another */
   int work;        /* entries of the work stack */
+  uint32_t resolutions; /* how many, ever: the stamp of the last one */
   uint8_t has_current; /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
   uint8_t recovering;  /* no allocation now */
@@ -195,6 +196,7 @@ struct lwt_context {
   /* Time (timer.c). */
   timer *heap;
   uint32_t *position; /* of a timer in the heap; or the next free number */
+  uint32_t background; /* of the timers, how many keep nobody from a deadlock */
   uint32_t ntimers, timers_size, free_timer, timers_made;
   uint64_t seq;
   double virtual_now;
@@ -222,6 +224,11 @@ struct lwt_context {
 #define REG LUA_REGISTRYINDEX
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
+
+/* Was p resolved before q? (Stamps may wrap around.) */
+static inline int earlier(const promise *p, const promise *q) {
+  return (int32_t)(p->epoch - q->epoch) < 0;
+}
 
 static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
@@ -316,6 +323,7 @@ API void lwt_timer_open(lua_State *L, lwt_context *c);
 API int lwt_ring_reserve(ring *r, size_t n);
 API void lwt_ring_push(ring *r, task *t); /* room was reserved */
 API void lwt_loop_report(lua_State *L, lwt_context *c); /* the error on top: to the hook */
+API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);

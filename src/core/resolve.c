@@ -83,6 +83,7 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   lua_setiuservalue(L, idx, U_STATE);
   p->flags |= flags;
   p->state = (uint8_t)state;
+  p->epoch = ++c->resolutions;
   p->n = (uint32_t)n;
   p->waiters = W_NONE;
   if (p->kind > K_TASK) { /* let go of what it was waiting for */
@@ -483,6 +484,9 @@ static int undefer(lua_State *L, lwt_context *c) {
     lua_pushboolean(L, 0);
     setreg(L, c->r_defer_tail);
   }
+  lua_getiuservalue(L, -1, H_SOURCE); /* to those who wait it is resolved only now */
+  ((promise *)lua_touserdata(L, -1))->epoch = c->resolutions;
+  lua_pop(L, 1);
   push_work(L, c);
   return 1;
 }
@@ -563,6 +567,27 @@ void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int st
   lwt_promise_listify(L, idx, p);
   lwt_resolve_commit(L, c, idx, p, state, n);
   while (c->work > base) defer(L, c);
+}
+
+/* core.reject_traced(p, error, trace): rejects p, if it is pending, with an error that was
+** raised elsewhere (in another Lua state) and the text that tells where. */
+static int l_reject_traced(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int base = c->work;
+  promise *p;
+  lua_settop(L, 3);
+  p = lwt_promise_check(L, c, 1);
+  if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
+  p = lwt_promise_find(L, 1);
+  if (p->state != S_PENDING) return 0;
+  lua_createtable(L, 2, 0);
+  lua_insert(L, 2);
+  lua_rawseti(L, 2, 2);
+  lua_rawseti(L, 2, 1);
+  if (c->nest >= MAX_NEST && owes(p, L, 1)) lwt_promise_listify(L, 1, p);
+  lwt_resolve_commit(L, c, 1, p, S_REJECTED, -1);
+  if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
+  return 0;
 }
 
 /* ---- What Lua calls --------------------------------------------------------- */
@@ -686,6 +711,7 @@ static const luaL_Reg functions[] = {{"wakeup", l_wakeup},
                                      {"wakeup_later_exn", l_wakeup_later_exn},
                                      {"wake", l_wake},
                                      {"wake_exn", l_wake_exn},
+                                     {"reject_traced", l_reject_traced},
                                      {NULL, NULL}};
 
 static const luaL_Reg resolver_methods[] = {{"wakeup", l_wakeup},

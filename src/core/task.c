@@ -582,6 +582,17 @@ static int l_current(lua_State *L) {
   return 1;
 }
 
+/* core.cancel_due(): will the next await of the running task raise lwt.Canceled, whatever
+** it is given? What takes something at once (a lock, a value) then must not: nobody
+** would be told of it. */
+static int l_cancel_due(lua_State *L) {
+  lwt_context *c = context_of(L);
+  task *t = c->current;
+  lua_pushboolean(L, t != NULL && (t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 &&
+                         !c->callbacks);
+  return 1;
+}
+
 static int shield_k(lua_State *L, int status, lua_KContext k) {
   (void)status;
   return lwt_task_await_end(L, (lwt_context *)k, 1);
@@ -612,7 +623,8 @@ static int l_shield(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"spawn", l_spawn},   {"await", l_await},
                                      {"yield", l_yield},   {"current", l_current},
-                                     {"shield", l_shield}, {NULL, NULL}};
+                                     {"shield", l_shield},
+                                     {"cancel_due", l_cancel_due}, {NULL, NULL}};
 
 void lwt_task_open(lua_State *L, lwt_context *c) {
   c->free_slot = NO_SLOT;

@@ -425,10 +425,7 @@ void lwt_uv_channel_on_idle(lua_State *L, void *state) {
 }
 
 void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
-  lwt_uv *ctx = ch->ctx;
-  channel_state *st = channel_state_of(ctx);
-  if (ch->idle_at != NULL)
-    return;
+  channel_state *st = channel_state_of(ch->ctx);
   anchor(L, ch, idx);
   if (!st->exit_hooked && st->at_exit != LUA_NOREF) {
     st->exit_hooked = 1;
@@ -523,7 +520,7 @@ static int run(lua_State *L, view *v, const op *proto, int keep) {
         lwt_uv_channel_settle(L, ch, o, k);
     }
   }
-  if (ch->out.len > ch->out.off && ch->idle_at == NULL && !ch->out.pending && ch->out.error == 0 &&
+  if (ch->out.len > ch->out.off && !lwt_uv_channel_will_flush(ch) && !ch->out.pending && ch->out.error == 0 &&
       ch->first != NULL)
     lwt_uv_channel_flush_soon(L, ch, 1);
   return n;

@@ -206,6 +206,8 @@ void lwt_uv_channel_unanchor(lua_State *L, channel *ch);
 void lwt_uv_channel_pump(lua_State *L, channel *ch);
 /* Have the buffer flushed when the loop has nothing else to do. May raise (memory). */
 void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx);
+#define lwt_uv_channel_will_flush(ch) \
+  ((ch)->idle_at != NULL && channel_state_of((ch)->ctx)->exit_hooked)
 /* Push the error object for a status of the port. */
 void lwt_uv_channel_push_error(lua_State *L, channel *ch, int status, int writing);
 /* Callbacks of the port. */

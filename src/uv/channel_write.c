@@ -247,7 +247,7 @@ static int try_drain(lua_State *L, channel *ch, op *o) {
 
 static int try_resize(lua_State *L, channel *ch, op *o) {
   channel_out *out = &ch->out;
-  if (out->len - out->off > o->n) {
+  if (out->len - out->off + out->fly_len - out->fly_off > o->n) {
     int r = push_or_fail(L, ch, o);
     if (r != 0)
       return r;
@@ -398,7 +398,7 @@ static int l_write_line(lua_State *L) {
   if (v->q[WRITING].first == NULL && !v->ch->shared && v->ch->out.error == 0 &&
       lwt_uv_channel_put(v->ch, s, n) > 0) {
     if (lwt_uv_channel_put(v->ch, "\n", 1) > 0) {
-      if (v->ch->idle_at == NULL && !v->ch->out.pending)
+      if (!lwt_uv_channel_will_flush(v->ch) && !v->ch->out.pending)
         lwt_uv_channel_flush_soon(L, v->ch, 1);
       lwt_uv_push_done(ctx, L);
       return 1;

@@ -281,7 +281,6 @@ static int l_getnameinfo(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_address a;
   dns_req *d;
-  lua_settop(L, 1);
   lwt_uv_check_address(L, 1, &a);
   luaL_argcheck(L, a.family == AF_INET || a.family == AF_INET6, 1, "numeric address expected");
   lua_pushstring(L, a.text);

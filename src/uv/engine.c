@@ -49,6 +49,7 @@ static int engine_alive(void *data) {
   lwt_uv *ctx = data;
   if (ctx->working > 0) return LWT_WORKING;
   if (ctx->waiting > 0) return LWT_WAITING;
+  if (lwt_uv_thread_alive != NULL && lwt_uv_thread_alive(ctx)) return LWT_WAITING;
   return ctx->adopted && uv_loop_alive(ctx->loop) ? LWT_WAITING : LWT_IDLE;
 }
 

@@ -641,8 +641,9 @@ static int l_unflushed(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   channel_state *st = channel_state_of(ctx);
   lua_Integer n = 0;
+  if (lua_toboolean(L, 1)) /* at exit: what comes now asks for another */
+    st->exit_hooked = 0;
   lua_newtable(L);
-  st->exit_hooked = 0;
   for (channel *ch = st->channels; ch != NULL; ch = ch->next) {
     channel_out *out = &ch->out;
     if (ch->closed || ch->close_op != NULL ||

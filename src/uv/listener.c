@@ -137,7 +137,7 @@ static void on_clients(lua_State *L, void *data) {
   lwt_uv_handle_push(L, &l->h);
   self = lua_gettop(L);
   while (l->h.box != NULL && n++ < AT_ONCE &&
-         lwt_uv_waiters_peek(ctx, L, &l->acceptors, self) >= 0) {
+         lwt_uv_waiters_front(ctx, L, &l->acceptors, self)) {
     status = push_client(L, l);
     if (status == UV_EAGAIN) break;
     if (out_of_something(status)) {
@@ -145,9 +145,8 @@ static void on_clients(lua_State *L, void *data) {
       break;
     }
     if (status < 0) lwt_uv_push_error(ctx, L, status, "accept", NULL, NULL);
-    lwt_uv_waiters_pop(ctx, L, &l->acceptors, self);
+    lwt_uv_waiters_take(L, &l->acceptors, self);
     lwt_uv_waiters_anchor(L, &l->acceptors, &l->h, self);
-    lua_insert(L, -2);
     if (status < 0)
       ctx->lwt->reject(ctx->lwt, L, self + 1);
     else
@@ -199,7 +198,7 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class listener_class = {
-  LWT_UV_LISTENER, "listener", sizeof(listener), 1, stop, closing, release,
+  LWT_UV_LISTENER, "listener", sizeof(listener), 1, stop, release, closing,
 };
 
 listener *lwt_uv_listener_new(lwt_uv *ctx, lua_State *L, lwt_uv_type accepts, int nodelay,
@@ -275,8 +274,8 @@ static int l_tcp_listen(lua_State *L) {
   lwt_uv_address a;
   listener *l;
   int backlog, reuseport, nodelay, only_v6, fd, status;
-  lua_settop(L, 2);
   lwt_uv_check_address(L, 1, &a);
+  lua_settop(L, 2);
   luaL_argcheck(L, a.family != AF_UNIX, 1, "a Unix address (see pipe_listen)");
   lwt_uv_check_options(L, 2, options);
   backlog = (int)lwt_uv_number(L, 2, "backlog", 1, 65535, 511);

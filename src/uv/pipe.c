@@ -45,8 +45,8 @@ static int l_pipe_connect(lua_State *L) {
   uv_connect_t *uv;
   int status;
   static const char *const none[] = {NULL};
-  lua_settop(L, 2);
   check_path(L, &a);
+  lua_settop(L, 2);
   lwt_uv_check_options(L, 2, none);
   if (too_long(&a)) return lwt_uv_reject(ctx, L, UV_ENAMETOOLONG, "connect", "address", a.text);
   s = lwt_uv_stream_new(ctx, L, LWT_UV_PIPE);
@@ -94,8 +94,8 @@ static int l_pipe_listen(lua_State *L) {
   lwt_uv_address a;
   listener *l;
   int status, backlog;
-  lua_settop(L, 2);
   check_path(L, &a);
+  lua_settop(L, 2);
   lwt_uv_check_options(L, 2, options);
   backlog = (int)lwt_uv_number(L, 2, "backlog", 1, 65535, 511);
   if (too_long(&a)) return lwt_uv_reject(ctx, L, UV_ENAMETOOLONG, "listen", "address", a.text);

@@ -34,9 +34,9 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class classes[] = {
-  [LWT_UV_TCP] = {LWT_UV_TCP, "tcp", sizeof(lwt_uv_stream), 1, stop, closing, release},
-  [LWT_UV_PIPE] = {LWT_UV_PIPE, "pipe", sizeof(lwt_uv_stream), 1, stop, closing, release},
-  [LWT_UV_TTY] = {LWT_UV_TTY, "tty", sizeof(lwt_uv_stream), 1, stop, closing, release},
+  [LWT_UV_TCP] = {LWT_UV_TCP, "tcp", sizeof(lwt_uv_stream), 1, stop, release, closing},
+  [LWT_UV_PIPE] = {LWT_UV_PIPE, "pipe", sizeof(lwt_uv_stream), 1, stop, release, closing},
+  [LWT_UV_TTY] = {LWT_UV_TTY, "tty", sizeof(lwt_uv_stream), 1, stop, release, closing},
 };
 
 /* ---- The port ----------------------------------------------------------------------------- */
@@ -175,7 +175,12 @@ uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status) {
 
 int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd) {
   lwt_uv_type type;
+  lwt_uv_handle *h;
+  uv_os_fd_t taken;
   int status;
+  /* Two handles with one descriptor would make libuv abort. */
+  for (h = ctx->handles; h != NULL; h = h->next)
+    if (uv_fileno(h->uv, &taken) == 0 && taken == fd) return UV_EEXIST;
   switch (uv_guess_handle(fd)) {
     case UV_TCP: type = LWT_UV_TCP; break;
     case UV_NAMED_PIPE: type = LWT_UV_PIPE; break;

@@ -79,17 +79,15 @@ static void deliver(lua_State *L, void *data) {
   int self;
   lwt_uv_handle_push(L, &s->h);
   self = lua_gettop(L);
-  while (d->n > 0 && s->h.box != NULL) {
-    lua_Integer want = lwt_uv_waiters_peek(ctx, L, &s->readers, self);
-    size_t n;
-    if (want < 0) break;
-    n = (size_t)want < d->n ? (size_t)want : d->n;
+  while (d->n > 0 && s->h.box != NULL &&
+         lwt_uv_waiters_front(ctx, L, &s->readers, self)) {
+    lua_Integer want = s->readers.want;
+    size_t n = (size_t)want < d->n ? (size_t)want : d->n;
     lua_pushlstring(L, d->bytes, n); /* may raise: before anything is taken */
-    lwt_uv_waiters_pop(ctx, L, &s->readers, self);
+    lwt_uv_waiters_take(L, &s->readers, self);
     lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
     d->bytes += n;
     d->n -= n;
-    lua_insert(L, -2);
     ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
     lua_settop(L, self);
   }
@@ -103,14 +101,13 @@ static void deliver_end(lua_State *L, void *data) {
   int self;
   lwt_uv_handle_push(L, &s->h);
   self = lua_gettop(L);
-  while (s->h.box != NULL && lwt_uv_waiters_peek(ctx, L, &s->readers, self) >= 0) {
+  while (s->h.box != NULL && lwt_uv_waiters_front(ctx, L, &s->readers, self)) {
     if (end == UV_EOF)
       lua_pushnil(L);
     else
       lwt_uv_push_error(ctx, L, end, "read", NULL, NULL);
-    lwt_uv_waiters_pop(ctx, L, &s->readers, self);
+    lwt_uv_waiters_take(L, &s->readers, self);
     lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
-    lua_insert(L, -2);
     if (end == UV_EOF)
       ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
     else
@@ -219,8 +216,11 @@ print(b:read():await())   --> o
 int lwt_uv_stream_l_read(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_stream *s = lwt_uv_stream_check(ctx, L);
-  lua_Integer want = luaL_optinteger(L, 2, LWT_UV_SCRATCH);
-  luaL_argcheck(L, want >= 0, 2, "count is negative");
+  lua_Integer want = LWT_UV_SCRATCH;
+  if (lua_gettop(L) > 1) {
+    want = luaL_optinteger(L, 2, want);
+    luaL_argcheck(L, want >= 0, 2, "count is negative");
+  }
   if (s == NULL) return lwt_uv_reject_closed(ctx, L);
   if (want == 0) {
     lua_pushliteral(L, "");

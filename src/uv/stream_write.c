@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "net_internal.h"
 
 /* What waits to be written, or a shutdown (no buffers). User value 3 anchors the bytes. */
@@ -128,19 +129,22 @@ typedef struct parts {
 
 /* Collect argument `arg` into `p`; a long list's array is pushed as a userdata. */
 static void collect(lwt_uv *ctx, lua_State *L, int arg, parts *p) {
+  const char *bytes = NULL;
   size_t n;
   unsigned i;
   p->bufs = p->few;
   p->n = 1;
   p->total = 0;
-  if (lua_type(L, arg) != LUA_TTABLE) {
-    const char *bytes = NULL;
-    if (lua_isstring(L, arg))
-      bytes = lua_tolstring(L, arg, &n);
-    else if (lwt_uv_bytes_data != NULL)
-      bytes = lwt_uv_bytes_data(ctx, L, arg, &n);
-    if (bytes == NULL) luaL_typeerror(L, arg, "string, lwt.bytes or table of strings");
-    p->few[0] = uv_buf_init((char *)bytes, 0);
+  switch (lua_type(L, arg)) {
+    case LUA_TTABLE: break;
+    case LUA_TNUMBER:
+    case LUA_TSTRING: bytes = lua_tolstring(L, arg, &n); break;
+    default:
+      bytes = lwt_uv_test_bytes(ctx, L, arg, &n);
+      if (bytes == NULL) luaL_typeerror(L, arg, "string, lwt.bytes or table of strings");
+  }
+  if (bytes != NULL) {
+    p->few[0].base = (char *)bytes;
     p->few[0].len = p->total = n;
     return;
   }

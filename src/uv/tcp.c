@@ -68,8 +68,8 @@ static int l_tcp_connect(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_address a, from;
   int bound = 0, nodelay;
-  lua_settop(L, 2);
   lwt_uv_check_address(L, 1, &a);
+  lua_settop(L, 2);
   luaL_argcheck(L, a.family != AF_UNIX, 1, "a Unix address (see pipe_connect)");
   luaL_argcheck(L, a.port != 0, 1, "port 0 cannot be connected to");
   lwt_uv_check_options(L, 2, connect_options);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "net_internal.h"
 
 #define RECEIVERS 1 /* user value: who waits */
@@ -62,17 +63,16 @@ static void deliver(lua_State *L, void *data) {
   int self;
   lwt_uv_handle_push(L, &u->h);
   self = lua_gettop(L);
-  if (lwt_uv_waiters_peek(ctx, L, &u->receivers, self) < 0) return;
+  if (!lwt_uv_waiters_front(ctx, L, &u->receivers, self)) return;
   if (a->n >= 0) {
     lua_pushlstring(L, a->bytes, (size_t)a->n);
     push_from(L, a->from);
   } else {
     lwt_uv_push_error(ctx, L, a->n, "recv", NULL, NULL);
   }
-  lwt_uv_waiters_pop(ctx, L, &u->receivers, self);
+  lwt_uv_waiters_take(L, &u->receivers, self);
   lwt_uv_waiters_anchor(L, &u->receivers, &u->h, self);
   a->u = NULL;
-  lua_insert(L, self + 1);
   if (a->n >= 0)
     ctx->lwt->fulfill(ctx->lwt, L, self + 1, 2);
   else
@@ -139,7 +139,7 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class udp_class = {
-  LWT_UV_UDP, "udp", sizeof(udp), 1, stop, NULL, release,
+  LWT_UV_UDP, "udp", sizeof(udp), 1, stop, release, NULL,
 };
 
 /* The udp at 1, open; `promise`: NULL when it is closed, else that raises. */
@@ -171,7 +171,8 @@ Without, it is bound when it first sends. Options: `reuseaddr`, `ipv6only`, `bro
 @param opts? table # reuseaddr, ipv6only, broadcast, ttl
 @return lwt.Udp
 ```lua
-local a <close>, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+local _ <close> = a
 a:send("hello", b:getsockname()):await()
 local data, from = b:recv():await()
 print(data, from == a:getsockname())   --> hello true
@@ -230,7 +231,7 @@ static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a
   int status;
   lua_settop(L, 2);
   if (lua_type(L, 2) != LUA_TSTRING) { /* lwt.bytes may change meanwhile */
-    bytes = lwt_uv_bytes_data(ctx, L, 2, &n);
+    bytes = lwt_uv_check_data(ctx, L, 2, &n);
     lua_pushlstring(L, bytes, n);
     lua_replace(L, 2);
   }
@@ -267,19 +268,15 @@ static int l_send(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   udp *u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP);
   lwt_uv_address a;
-  const char *bytes = NULL;
-  size_t n = 0;
+  const char *bytes;
+  size_t n;
   uv_buf_t buf;
   int status, given = !lua_isnoneornil(L, 3);
   if (given) {
     lwt_uv_check_address(L, 3, &a);
     luaL_argcheck(L, a.family != AF_UNIX, 3, "a Unix address");
   }
-  if (lua_isstring(L, 2))
-    bytes = lua_tolstring(L, 2, &n);
-  else if (lwt_uv_bytes_data != NULL)
-    bytes = lwt_uv_bytes_data(ctx, L, 2, &n);
-  if (bytes == NULL) return luaL_typeerror(L, 2, "string or lwt.bytes");
+  bytes = lwt_uv_check_data(ctx, L, 2, &n);
   if (u == NULL) return lwt_uv_reject_closed(ctx, L);
   if (given && a.family == AF_UNSPEC) {
     lwt_uv_push_by_name(ctx, L, "send");

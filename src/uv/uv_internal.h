@@ -191,11 +191,11 @@ typedef struct lwt_uv_class {
   ** The handle is closing already; its block stays until this returns. Not called when the
   ** state is being closed or from __gc. May be NULL. */
   void (*stop)(lua_State *L, lwt_uv_handle *h);
+  /* C only: the block is about to be freed. May be NULL. */
+  void (*release)(lwt_uv_handle *h);
   /* C only, on every path: uv_close was just called (a descriptor that libuv does not
   ** close is closed here). May be NULL. */
   void (*closing)(lwt_uv_handle *h);
-  /* C only: the block is about to be freed. May be NULL. */
-  void (*release)(lwt_uv_handle *h);
 } lwt_uv_class;
 
 struct lwt_uv_handle {
@@ -305,14 +305,16 @@ typedef struct lwt_uv_waiters {
 /* A queue without waiters, in that user value. */
 void lwt_uv_waiters_init(lwt_uv_waiters *w, int slot);
 /* Append the promise at the top of the stack (it stays there) to the queue of the userdata
-** at `idx`. May raise (memory), and then has changed nothing. */
+** at `idx` (absolute). May raise (memory), and then has changed nothing. */
 void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
                          lua_Integer want);
-/* Push the first live promise and take it out (returns 1), or push nothing (0). Never raises.
-** Afterwards `w->want` is what the popped one wanted. */
+/* Push the first live promise, what it wants in `w->want` (returns 1), or push nothing (0).
+** `idx` is absolute. Never raises. */
+int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* Take out the one that front pushed, just before. */
+void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx);
+/* Both in one. */
 int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* The first live one's number, without taking it: -1 when there is none. */
-lua_Integer lwt_uv_waiters_peek(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 /* From a promise's cancel function: let go of the cancelled. Returns how many wait. */
 int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 /* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after each
@@ -334,9 +336,6 @@ uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status);
 uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx);
 /* A descriptor has been closed: listeners that had none left may try again. */
 void lwt_uv_descriptor_freed(lwt_uv *ctx);
-
-/* The bytes of the lwt.bytes at `idx` (NULL when it is none), valid until Lua runs again. */
-char *lwt_uv_bytes_data(lwt_uv *ctx, lua_State *L, int idx, size_t *length) LWT_UV_OPTIONAL;
 
 /* ---- Addresses (addr.c) -------------------------------------------------------------- */
 
@@ -375,6 +374,9 @@ void lwt_uv_open_interrupt(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+
+/* thread.c, for engine.c: may other threads still have something for this state? */
+int lwt_uv_thread_alive(lwt_uv *ctx) LWT_UV_OPTIONAL;
 
 /* engine.c, for module.c: start (raises) and end (C only) of the context's loop. */
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);
