@@ -191,9 +191,7 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading fails
 ---with. A line that is buffered costs no promise.
 ---```lua
----for line in io.of_bytes("a\nb\n"):lines() do print(line) end
------> a
------> b
+---for line in io.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ---```
 ---@return function the iterator, and what it works on
 function lwt_Channel:lines() end
@@ -524,8 +522,9 @@ local lwt_Condition = {}
 ---Waits for a signal. With a mutex, which the caller must hold: unlocks it, waits, and locks
 ---it again before the promise is resolved, whether by a signal, a `broadcast_exn` or a
 ---cancel; that locking cannot be cancelled, so the caller holds the mutex again whenever
----`await(c:wait(m))` returns or raises (in Lwt a second cancel breaks this).
----A waiter that is cancelled takes no signal from the others.
+---`await(c:wait(m))` returns or raises (in Lwt a cancel at the wrong moment breaks this).
+---A waiter that is cancelled takes no signal from the others: one that was signalled, and then
+---cancelled before it had the mutex, passes the signal on.
 ---```lua
 ---local mutex = require "lwt.mutex"
 ---local m, c, queue = mutex.create(), condition.create(), {}
@@ -765,13 +764,14 @@ function lwt_File:fileno() end
 ---@return lwt.Promise without values
 function lwt_File:close() end
 
----Locks the file against others who lock it (advisory; the whole file; `flock`): another process, or the
----same file opened a second time. Fulfilled with `true` when it has the lock, which `unlock`, `close`
----and collection give back. With `wait = false` it is not waited for: `false` when somebody else has
----it. Cancelling gives up; a lock is never half acquired. Who waits asks again and again, at most
----every tenth of a second: there is no queue.
+---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
+---or the same file opened a second time. Fulfilled with `true` when it has the lock, which
+---`unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
+---when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
+---again and again, at most every tenth of a second: there is no queue.
 ---```lua
----local a <close>, b <close> = await(fs.open("f", "w")), await(fs.open("f", "w"))
+---local a <close> = await(fs.open("f", "w"))
+---local b <close> = await(fs.open("f", "w"))
 ---print(await(a:lock()), await(b:lock("exclusive", {wait = false})))   --> true false
 ---```
 ---@param mode? string "exclusive" (default) or "shared"
@@ -1004,8 +1004,8 @@ function lwt_Pool:wait_queue_length() end
 ---@field rusage table what it used, once it has ended
 local lwt_Process = {}
 
----A promise of how it ends: `{code = n}`, or `{signal = "TERM"}` (a name, or a number that has none).
----Cancelling it only ends the waiting.
+---A promise of how it ends: `{code = n}`, or `{signal = "TERM"}` (a name, or a number that has
+---none). Cancelling it only ends the waiting.
 ---```lua
 ---local p = process.open {"sh", "-c", "exit 3"}
 ---print(await(p:status()).code)   --> 3
@@ -1025,8 +1025,9 @@ function lwt_Process:status() end
 ---@return boolean sent
 function lwt_Process:kill(signal) end
 
----Closes its channels (what `stdin` still holds is written first) and waits for its end. A write that
----the program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the status.
+---Closes its channels (what `stdin` still holds is written first) and waits for its end. A write
+---that the program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
+---status.
 ---```lua
 ---local p = process.open({"cat"}, {stdin = "pipe", stdout = "null"})
 ---print(await(p:close()).code)   --> 0
@@ -2733,154 +2734,6 @@ lwt_module.stall = function(s, f) end
 ---@return boolean
 lwt_module.debug = function(on) end
 
-lwt_module.job = {}
-
----The number of threads in libuv's pool, which the whole process shares: for file operations,
----names and jobs. Jobs use all of them but one (the only one, if there is one), so that they
----do not hold up files; jobs beyond that wait. Detached functions have threads of their own.
----```lua
----print(math.type(job.pool_size()))   --> integer
----```
----@return integer
-lwt_module.job.pool_size = function() end
-
----Sets the size of libuv's pool, from 1 to 1024. libuv reads it once, when the first file
----operation, name or job of the process needs a thread: before that, this function starts
----the pool with `n` threads. After that it raises, unless `n` is the size it has: set the
----variable `UV_THREADPOOL_SIZE` in the environment of the process then.
----@param n integer
-lwt_module.job.set_pool_size = function(n) end
-
-lwt_module.preemptive = {}
-
----Makes a channel between Lua states. Passed to a detached function (as an argument, an
----upvalue, or through another channel) it is shared, not copied: any number of tasks in any
----number of states may send and receive, each message goes to one receiver, in order.
----
----`n` messages may wait in the channel; a sender beyond that waits. With 0, a sender waits for
----its receiver. Messages are copied as `detach` does. In a detached function, wait for
----the promises in a loop of its own: `lwt.run(function() … end)`.
----
----A task that waits at a channel which no other state knows does not keep `lwt.run` going.
----```lua
----local ch = preemptive.channel(1)
----preemptive.detach(function()
----  local lwt = require "lwt"
----  lwt.run(ch:send("hello", 42))
----end)
----print(ch:recv():await())   --> hello 42
----```
----@param n? integer 0 or more (0)
----@return lwt.ThreadChannel
-lwt_module.preemptive.channel = function(n) end
-
-lwt_module.preemptive.send = lwt_ThreadChannel.send
-
-lwt_module.preemptive.recv = lwt_ThreadChannel.recv
-
-lwt_module.preemptive.close = lwt_ThreadChannel.close
-
-lwt_module.preemptive.is_closed = lwt_ThreadChannel.is_closed
-
----Gives a metatable a name, so that tables with it can be sent between Lua states: in
----messages of channels, as arguments and results of detached functions. Each state has to
----register it, best in a module that both sides require: where it is not registered yet
----when a table arrives, the module of that name is required, or else the one of the name up
----to its last dot. Metatables made in C with `luaL_newmetatable` are registered already; a
----module that is itself the metatable of its objects (`Point.__index = Point`) needs no
----registering. Sets `__name`. Raises if the name belongs to something else.
----```lua
----local mt = preemptive.register_metatable("geometry.point", {
----  __index = { norm = function(p) return math.abs(p.x) + math.abs(p.y) end },
----})
----print(setmetatable({ x = 1, y = -2 }, mt):norm())   --> 3
----```
----@param name string such as `"geometry.point"`: a module and what it makes
----@param metatable table
----@return table the metatable
-lwt_module.preemptive.register_metatable = function(name, metatable) end
-
----Runs `f(...)` in a worker thread, which has a Lua state of its own, and gives a promise of
----what it returns or raises. Threads are started as they are needed, up to the maximum of
----`init`, and kept; so are their states: what a function leaves in globals and modules, the
----next one finds. Beyond the maximum, calls wait in a queue, first come first served.
----
----`f`, its upvalues and its arguments are copied when `detach` is called; so are the results.
----Tables may share parts and contain themselves; `lwt.bytes` are moved; thread channels are
----shared. A module, or a function of one, is found again by name (and its module required
----there); `_ENV` becomes the worker's globals. Coroutines, promises, C functions, other
----userdata, and tables with an unregistered metatable (see `register_metatable`) are refused:
----`detach` raises, and tells the way to what cannot be sent.
----
----A worker has the `package.path`, `package.cpath` and the `package.preload` of the state that
----detaches, as they were when the thread was started. It may use all of lwt, with a loop of
----its own: `lwt.run` in it.
----
----Cancelling the promise of a call that still waits withdraws it (and gives its `lwt.bytes`
----back); one that runs goes on, and nobody hears of its result. When the Lua state closes, calls that run are given a
----quarter of a second; then an error is raised in them; one that sits in a C function
----for another second is left behind, and ends when the C function returns or the process does.
----An error keeps the traceback of the worker: see `lwt.traceback`.
----```lua
----local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
----print(await(preemptive.detach(fib, 20)))   --> 6765
----```
----@param f function
----@param ... any
----@return lwt.Promise
-lwt_module.preemptive.detach = function(f, ...) end
-
----Sets the least and the greatest number of worker threads, and starts threads up to the
----least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
----at first. Raises when a thread cannot be started.
----```lua
----preemptive.set_bounds(1, 2)
----print(preemptive.get_bounds())   --> 1 2
----```
----@param min integer
----@param max integer at least 1
-lwt_module.preemptive.set_bounds = function(min, max) end
-
----The least and the greatest number of worker threads.
----```lua
----preemptive.set_bounds(0, 4)
----print(preemptive.get_bounds())   --> 0 4
----```
----@return integer
----@return integer
-lwt_module.preemptive.get_bounds = function() end
-
----Sets how many calls may wait in the queue for a thread (1000 at first). Those beyond it wait
----in the state that made them, with their copied arguments, until there is room in the queue:
----await the promises to slow down whoever makes the calls.
----```lua
----preemptive.set_max_queued(10)
----print(preemptive.get_max_queued())   --> 10
----```
----@param n integer
-lwt_module.preemptive.set_max_queued = function(n) end
-
----How many calls may wait in the queue.
----@return integer
-lwt_module.preemptive.get_max_queued = function() end
-
----Limits the memory of each worker's Lua state that is started from now on. A function that
----needs more fails with `not enough memory`; the worker lives on.
----@param bytes integer 0 for no limit
-lwt_module.preemptive.set_memory_limit = function(bytes) end
-
----The number of worker threads there are.
----@return integer
-lwt_module.preemptive.nthreads = function() end
-
----The number of worker threads that are running a function.
----@return integer
-lwt_module.preemptive.nbusy = function() end
-
----The number of calls in the queue, waiting for a thread.
----@return integer
-lwt_module.preemptive.nqueued = function() end
-
 ---Runs `f(...)` as a background task: nobody waits for it, and its failure goes to the exception hook.
 ---```lua
 ---lwt.async(function() print "started" end)   --> started
@@ -3112,13 +2965,18 @@ local lwt_engine_module = {}
 ---@return string
 lwt_engine_module.name = function() end
 
----Changes the engine, between turns of the loop: `"uv"`, `"virtual"` (time stands still while
----anything can run, and jumps to the next timer when nothing can), or a table
----`{now = function() → seconds, wait = function(seconds or nil), alive = function() → boolean}`
----(`alive` may be left out: can something still come from outside?). Raises while an
----operation of the system is pending, for nobody would finish it.
+---Changes the engine, between turns of the loop. `"uv"` is libuv's. `"virtual"`: time stands
+---still while anything can run, and jumps to the next timer when nothing can; what comes from
+---outside is still the engine's before. A table `{now = function() → seconds, wait =
+---function(seconds or nil), alive = function() → boolean}` is one of your own (`alive` may be
+---left out: can something still come from outside?). That is refused while an operation of
+---the system is pending, for nobody would finish it.
 ---```lua
----print((pcall(engine.set, "no such engine")))   --> false
+---engine.set("virtual")
+---local before = lwt.now()
+---lwt.sleep(3600):await()
+---print(lwt.now() - before)   --> 3600.0
+---engine.set("uv")
 ---```
 ---@param engine string|table
 lwt_engine_module.set = function(engine) end
@@ -3443,7 +3301,8 @@ lwt_fs_module.copyfile = function(from, to, opts) end
 ---must stay open meanwhile.
 ---```lua
 ---await(fs.write_file("a", "hello"))
----local src <close>, dst <close> = await(fs.open("a")), await(fs.open("b", "w"))
+---local src <close> = await(fs.open("a"))
+---local dst <close> = await(fs.open("b", "w"))
 ---print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
 ---```
 ---@param dst lwt.File|integer
@@ -3453,10 +3312,11 @@ lwt_fs_module.copyfile = function(from, to, opts) end
 ---@return lwt.Promise of the number of bytes, less than `length` at the end of `src`
 lwt_fs_module.sendfile = function(dst, src, offset, length) end
 
----A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and "..".
----The directory is opened at the first read (whose promise an error rejects) and read piece by piece:
----any number of entries takes the same memory. `s:close()`, the end, and dropping the stream close it.
----`type` is "file", "directory", "link" …, or "unknown" where the file system does not tell.
+---A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
+---"..". The directory is opened at the first read (whose promise an error rejects) and read piece
+---by piece: any number of entries takes the same memory. `s:close()`, the end, and dropping the
+---stream close it. `type` is "file", "directory", "link" …, or "unknown" where the file system
+---does not tell.
 ---```lua
 ---await(fs.write_file("a", ""))
 ---for entry in fs.readdir(".") do print(entry.name, entry.type) end   --> a file
@@ -3465,11 +3325,12 @@ lwt_fs_module.sendfile = function(dst, src, offset, length) end
 ---@return lwt.Stream
 lwt_fs_module.readdir = function(path) end
 
----A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where `type` is
----"change" (contents or properties) or "rename" (appeared, disappeared, got another name), and `name`
----the entry's, or the file's own. Raises when it cannot be watched (`ENOENT` …). What happens again
----before it was read is told once; if more is kept than a thousand different ones, the rest is dropped,
----and an element of type "overflow" says so. `s:close()` ends it; so does dropping it.
+---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
+---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
+---name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
+---…). What happens again before it was read is told once; if more is kept than a thousand
+---different ones, the rest is dropped, and an element of type "overflow" says so. `s:close()`
+---ends it; so does dropping it.
 ---```lua
 ---local s = fs.watch(".")
 ---await(fs.write_file("a", "x"))
@@ -3712,10 +3573,11 @@ lwt_io_module.with_temp_file = function(f, opts) end
 ---Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when `f` is done, however it
 ---ends.
 ---```lua
----print(await(io.with_temp_dir(function(path)
+---local p = io.with_temp_dir(function(path)
 ---  await(io.lines_to_file(path .. "/f", {"one", "two"}))
 ---  return io.file_length(path .. "/f")
----end)))   --> 8
+---end)
+---print(await(p))   --> 8
 ---```
 ---@param f function a task; gets the path
 ---@param opts table? as for `create_temp_dir`
@@ -3794,10 +3656,11 @@ lwt_io_module.open_connection = function(addr, opts) end
 ---local server = await(io.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line((await(ch:read_line())):upper()))
 ---end))
----print(await(io.with_connection(server:address(), function(ch)
+---local p = io.with_connection(server:address(), function(ch)
 ---  await(ch:write_line("hello"))
 ---  return ch:read_line()
----end)))   --> HELLO
+---end)
+---print(await(p))   --> HELLO
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
@@ -3899,6 +3762,25 @@ lwt_io_module.hexdump = lwt_Channel.hexdump
 ---```
 ---@return lwt.Promise
 lwt_io_module.flush_all = function() end
+
+---@class lwt.job.module
+local lwt_job_module = {}
+
+---The number of threads in libuv's pool, which the whole process shares: for file operations,
+---names and jobs. Jobs use all of them but one (the only one, if there is one), so that they
+---do not hold up files; jobs beyond that wait. Detached functions have threads of their own.
+---```lua
+---print(math.type(job.pool_size()))   --> integer
+---```
+---@return integer
+lwt_job_module.pool_size = function() end
+
+---Sets the size of libuv's pool, from 1 to 1024. libuv reads it once, when the first file
+---operation, name or job of the process needs a thread: before that, this function starts
+---the pool with `n` threads. After that it raises, unless `n` is the size it has: set the
+---variable `UV_THREADPOOL_SIZE` in the environment of the process then.
+---@param n integer
+lwt_job_module.set_pool_size = function(n) end
 
 ---@class lwt.list.module
 local lwt_list_module = {}
@@ -4337,8 +4219,8 @@ lwt_net_module.socketpair = function() end
 lwt_net_module.of_fd = function(fd) end
 
 ---Waits until a descriptor of another library can be read without blocking (or is at its end, or broken). Any number may
----wait for one descriptor. It must stay open so long. Rejects with `EPERM` for a regular file, `EBADF`, and `EEXIST` for a
----descriptor that is a socket of lwt's own.
+---wait for one descriptor. It must stay open so long. Rejects with `EPERM` for a regular file (which never has to wait) and
+---with `EBADF`.
 ---@param fd integer
 ---@return lwt.Promise
 lwt_net_module.wait_readable = function(fd) end
@@ -4397,7 +4279,8 @@ lwt_net_module.mode = lwt_Tty.mode
 ---A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there; port 0 has the system pick one.
 ---Without, it is bound when it first sends. Options: `reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
 ---```lua
----local a <close>, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+---local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+---local _ <close> = a
 ---a:send("hello", b:getsockname()):await()
 ---local data, from = b:recv():await()
 ---print(data, from == a:getsockname())   --> hello true
@@ -4462,6 +4345,185 @@ lwt_pool_module.clear = lwt_Pool.clear
 
 lwt_pool_module.wait_queue_length = lwt_Pool.wait_queue_length
 
+---@class lwt.preemptive.module
+local lwt_preemptive_module = {}
+
+---Makes a channel between Lua states. Passed to a detached function (as an argument, an
+---upvalue, or through another channel) it is shared, not copied: any number of tasks in any
+---number of states may send and receive, each message goes to one receiver, in order.
+---
+---`n` messages may wait in the channel; a sender beyond that waits. With 0, a sender waits for
+---its receiver. Messages are copied as `detach` does. In a detached function, wait for
+---the promises in a loop of its own: `lwt.run(function() … end)`.
+---
+---A task that waits at a channel which no other state knows does not keep `lwt.run` going.
+---```lua
+---local ch = preemptive.channel(1)
+---preemptive.detach(function()
+---  local lwt = require "lwt"
+---  lwt.run(ch:send("hello", 42))
+---end)
+---print(ch:recv():await())   --> hello 42
+---```
+---@param n? integer 0 or more (0)
+---@return lwt.ThreadChannel
+lwt_preemptive_module.channel = function(n) end
+
+lwt_preemptive_module.send = lwt_ThreadChannel.send
+
+lwt_preemptive_module.recv = lwt_ThreadChannel.recv
+
+lwt_preemptive_module.close = lwt_ThreadChannel.close
+
+lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
+
+---Gives a metatable a name, so that tables with it can be sent between Lua states: in
+---messages of channels, as arguments and results of detached functions. Each state has to
+---register it, best in a module that both sides require: where it is not registered yet
+---when a table arrives, the module of that name is required, or else the one of the name up
+---to its last dot. Metatables made in C with `luaL_newmetatable` are registered already; a
+---module that is itself the metatable of its objects (`Point.__index = Point`) needs no
+---registering. Sets `__name`. Raises if the name belongs to something else.
+---```lua
+---local mt = preemptive.register_metatable("geometry.point", {
+---  __index = { norm = function(p) return math.abs(p.x) + math.abs(p.y) end },
+---})
+---print(setmetatable({ x = 1, y = -2 }, mt):norm())   --> 3
+---```
+---@param name string such as `"geometry.point"`: a module and what it makes
+---@param metatable table
+---@return table the metatable
+lwt_preemptive_module.register_metatable = function(name, metatable) end
+
+---Runs `f(...)` in a worker thread, which has a Lua state of its own, and gives a promise of
+---what it returns or raises. Threads are started as they are needed, up to the maximum of
+---`init`, and kept; so are their states: what a function leaves in globals and modules, the
+---next one finds. Beyond the maximum, calls wait in a queue, first come first served.
+---
+---`f`, its upvalues and its arguments are copied when `detach` is called; so are the results.
+---Tables may share parts and contain themselves; `lwt.bytes` are moved; thread channels are
+---shared. A module, or a function of one, is found again by name (and its module required
+---there); `_ENV` becomes the worker's globals. Coroutines, promises, C functions, other
+---userdata, and tables with an unregistered metatable (see `register_metatable`) are refused:
+---`detach` raises, and tells the way to what cannot be sent.
+---
+---A worker has the `package.path`, `package.cpath` and the `package.preload` of the state that
+---detaches, as they were when the thread was started. It may use all of lwt, with a loop of
+---its own: `lwt.run` in it.
+---
+---Cancelling the promise of a call that still waits withdraws it (and gives its `lwt.bytes`
+---back); one that runs goes on, and nobody hears of its result. When the Lua state closes, calls that run are given a
+---quarter of a second; then an error is raised in them; one that sits in a C function
+---for another second is left behind, and ends when the C function returns or the process does.
+---An error keeps the traceback of the worker: see `lwt.traceback`.
+---```lua
+---local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
+---print(await(preemptive.detach(fib, 20)))   --> 6765
+---```
+---@param f function
+---@param ... any
+---@return lwt.Promise
+lwt_preemptive_module.detach = function(f, ...) end
+
+---Sets the least and the greatest number of worker threads, and starts threads up to the
+---least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
+---at first. Raises when a thread cannot be started.
+---```lua
+---preemptive.set_bounds(1, 2)
+---print(preemptive.get_bounds())   --> 1 2
+---```
+---@param min integer
+---@param max integer at least 1
+lwt_preemptive_module.set_bounds = function(min, max) end
+
+---The least and the greatest number of worker threads.
+---```lua
+---preemptive.set_bounds(0, 4)
+---print(preemptive.get_bounds())   --> 0 4
+---```
+---@return integer
+---@return integer
+lwt_preemptive_module.get_bounds = function() end
+
+---Sets how many calls may wait in the queue for a thread (1000 at first). Those beyond it wait
+---in the state that made them, with their copied arguments, until there is room in the queue:
+---await the promises to slow down whoever makes the calls.
+---```lua
+---preemptive.set_max_queued(10)
+---print(preemptive.get_max_queued())   --> 10
+---```
+---@param n integer
+lwt_preemptive_module.set_max_queued = function(n) end
+
+---How many calls may wait in the queue.
+---@return integer
+lwt_preemptive_module.get_max_queued = function() end
+
+---Limits the memory of each worker's Lua state that is started from now on. A function that
+---needs more fails with `not enough memory`; the worker lives on.
+---@param bytes integer 0 for no limit
+lwt_preemptive_module.set_memory_limit = function(bytes) end
+
+---The number of worker threads there are.
+---@return integer
+lwt_preemptive_module.nthreads = function() end
+
+---The number of worker threads that are running a function.
+---@return integer
+lwt_preemptive_module.nbusy = function() end
+
+---The number of calls in the queue, waiting for a thread.
+---@return integer
+lwt_preemptive_module.nqueued = function() end
+
+---Sets the bounds of the number of threads, as `set_bounds`, with 0 and 4 where none are
+---given, and starts threads up to the least. `detach` does without: this is for having threads
+---ready, or more of them.
+---```lua
+---preemptive.init(1, 8)
+---print(preemptive.get_bounds())   --> 1 8
+---```
+---@param min? integer threads that are started now (0)
+---@param max? integer threads at most (4, or `min` if that is more)
+lwt_preemptive_module.init = function(min, max) end
+
+---In a detached function: runs `f(...)` as a task of the state that detached it, waits until
+---it is done (for the promise that it returns, too), and returns what it gives, or raises its
+---error. `f`, its upvalues, arguments and results are copied as by `detach`; its globals and
+---modules are those of the main state. The whole worker thread waits; only in a task of the
+---worker's own `lwt.run` just that task does. Raises when the main state has closed.
+---```lua
+---local p = preemptive.detach(function()
+---  local preemptive = require "lwt.preemptive"
+---  return preemptive.run_in_main(function(n) return preemptive.is_worker(), n + 1 end, 5)
+---end)
+---print(await(p))   --> false 6
+---```
+---@param f function
+---@param ... any
+---@return any ...
+lwt_preemptive_module.run_in_main = function(f, ...) end
+
+---In a detached function: has `f(...)` run as a task of the state that detached it, and goes
+---on at once. Its failure goes to that state's exception hook.
+---```lua
+---local ch = preemptive.channel(1)
+---preemptive.detach(function()
+---  require "lwt.preemptive".run_in_main_dont_wait(function() ch:send("from the main state") end)
+---end)
+---print(await(ch:recv()))   --> from the main state
+---```
+---@param f function
+---@param ... any
+lwt_preemptive_module.run_in_main_dont_wait = function(f, ...) end
+
+---Is this Lua state a worker's? True in detached functions.
+---```lua
+---print(preemptive.is_worker())   --> false
+---```
+---@return boolean
+lwt_preemptive_module.is_worker = function() end
+
 ---@class lwt.process.module
 local lwt_process_module = {}
 
@@ -4474,8 +4536,8 @@ local lwt_process_module = {}
 ---of names and values; `timeout` seconds, after which it is killed and its channels are closed;
 ---`detached` makes it the leader of a session of its own; `uid`, `gid` who it runs as.
 ---
----A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable sends
----TERM, after 2 seconds KILL, and waits until it has ended.
+---A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
+---sends TERM, after 2 seconds KILL, and waits until it has ended.
 ---```lua
 ---local p <close> = process.open({"cat"}, {stdin = "pipe", stdout = "pipe"})
 ---await(p.stdin:write_line("hello"))
@@ -4495,8 +4557,8 @@ lwt_process_module.kill = lwt_Process.kill
 
 lwt_process_module.close = lwt_Process.close
 
----Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it, and
----is over when it has ended. After the `timeout` it is killed, which the status tells.
+---Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it,
+---and is over when it has ended. After the `timeout` it is killed, which the status tells.
 ---```lua
 ---print(await(process.exec {"true"}).code)   --> 0
 ---print(select(2, pcall(await, process.exec {"no-such-program"})).code)   --> ENOENT
@@ -4522,9 +4584,9 @@ lwt_process_module.shell = function(text) end
 ---@return integer
 lwt_process_module.getpid = function() end
 
----Runs a program and gives all it writes, and as a second value its status: whether it succeeded is
----for the caller to look at. Cancelling stops the program, and is over when it has ended. When the
----`timeout` has passed it is rejected with `lwt.Timeout`; so it is with all calls below.
+---Runs a program and gives all it writes, and as a second value its status: whether it succeeded
+---is for the caller to look at. Cancelling stops the program, and is over when it has ended. When
+---the `timeout` has passed it is rejected with `lwt.Timeout`; so it is with all calls below.
 ---```lua
 ---local text, status = await(process.pread {"printf", "a b"})
 ---print(text, status.code)   --> a b 0
@@ -4534,8 +4596,8 @@ lwt_process_module.getpid = function() end
 ---@return lwt.Promise of a string and a lwt.ProcessStatus
 lwt_process_module.pread = function(cmd, opts) end
 
----The first line that a program writes, without its end; nil when there is none. The program is not
----read further (it ends when it writes on), and waited for.
+---The first line that a program writes, without its end; nil when there is none. The program is
+---not read further (it ends when it writes on), and waited for.
 ---```lua
 ---print((await(process.pread_line {"printf", "one\\ntwo\\n"})))   --> one
 ---```
@@ -4564,8 +4626,8 @@ lwt_process_module.pread_lines = function(cmd, opts) end
 ---@return lwt.Stream
 lwt_process_module.pread_chars = function(cmd, opts) end
 
----Runs a program with a text as its input, and gives its status. A program that closes its input before
----it has read all of it is an error (`EPIPE`).
+---Runs a program with a text as its input, and gives its status. A program that closes its input
+---before it has read all of it is an error (`EPIPE`).
 ---```lua
 ---print(await(process.pwrite({"grep", "-q", "b"}, "a\nb\n")).code)   --> 0
 ---```
@@ -4605,8 +4667,8 @@ lwt_process_module.pwrite_chars = function(cmd, chars, opts) end
 ---@return lwt.Promise of a lwt.ProcessStatus
 lwt_process_module.pwrite_lines = function(cmd, lines, opts) end
 
----Runs a program with a text as its input and gives what it writes: writing and reading go on together.
----A failure of writing (`EPIPE`) is the result's.
+---Runs a program with a text as its input and gives what it writes: writing and reading go on
+---together. A failure of writing (`EPIPE`) is the result's.
 ---```lua
 ---print((await(process.pmap({"tr", "a-z", "A-Z"}, "hello"))))   --> HELLO
 ---```
@@ -4626,8 +4688,8 @@ lwt_process_module.pmap = function(cmd, text, opts) end
 ---@return lwt.Promise of a string or nil, and a lwt.ProcessStatus
 lwt_process_module.pmap_line = function(cmd, line, opts) end
 
----A stream of the lines that a program makes of the lines of a stream or a list. A failure of writing is
----reported once, at the next element.
+---A stream of the lines that a program makes of the lines of a stream or a list. A failure of
+---writing is reported once, at the next element.
 ---```lua
 ---local s = process.pmap_lines({"tr", "a-z", "A-Z"}, {"one", "two"})
 ---print(table.concat(await(s:to_list()), " "))   --> ONE TWO
@@ -4648,8 +4710,8 @@ lwt_process_module.pmap_lines = function(cmd, lines, opts) end
 ---@return lwt.Stream
 lwt_process_module.pmap_chars = function(cmd, chars, opts) end
 
----Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f` returns is
----fulfilled after the program has ended (on an error or a cancel it is stopped first).
+---Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
+---returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
 ---```lua
 ---print(await(process.with_process({"printf", "x"}, {stdout = "pipe"}, function(p)
 --- return await(p.stdout:read())
@@ -4677,24 +4739,26 @@ lwt_retry_module.default_delay = function(n) end
 
 ---Raises `err` as an error that ends a retry at once; the result is then rejected with `err`.
 ---```lua
----print(pcall(await, retry.run(function(n)
+---local p = retry.run(function(n)
 ---  print("attempt", n)   --> attempt 1
 ---  retry.fatal("wrong password")
----end)))                  --> false wrong password
+---end)
+---print(pcall(await, p))   --> false wrong password
 ---```
 ---@param err any
 lwt_retry_module.fatal = function(err) end
 
 ---Runs `f(n)` as a task, n = 1, 2, …, until an attempt succeeds, at most `times` times (3).
 ---Between two attempts it waits for `delay`: seconds, or a function of the number of the attempt
----that has just failed (`retry.default_delay`). An error that `retry_if(err, n)` does not want to see
+---that has just failed (`retry.default_delay`). An error that `retry_if(err, n)` would not see
 ---tried again, one that `retry.fatal` raised, `Canceled` and `Interrupted` end it at once.
 ---`retry_if` and `delay` may await. Cancelling the promise cancels the attempt, or the wait.
 ---```lua
----print(await(retry.run(function(n)
+---local p = retry.run(function(n)
 ---  if n < 3 then error("not yet") end
 ---  return "attempt " .. n
----end, { times = 5, delay = 0.001 })))   --> attempt 3
+---end, { times = 5, delay = 0.001 })
+---print(await(p))   --> attempt 3
 ---```
 ---@param f fun(n: integer): ...
 ---@param opts? lwt.retry.Options
@@ -5220,6 +5284,114 @@ lwt_switch_module.add_hook_or_exec = function(sw, f) end
 ---@param f fun(sw: lwt.Switch): ...
 ---@return lwt.Promise # what `f` returns or raises
 lwt_switch_module.with_switch = function(f) end
+
+---@class lwt.test.module
+local lwt_test_module = {}
+
+---A function for busted's `it` that runs `f` as a task with `lwt.run`, so that it may await. It
+---fails where `f` fails: what is raised there, or awaited there, is reported at that line of the
+---spec; `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
+---or what the environment variable `LWT_TEST_TIMEOUT` says) it is cancelled, and the spec fails
+---with the list of the tasks that were waiting. The engine is restored if `f` changes it.
+---```lua
+----- outside a task
+---local test = require "lwt.test"
+---local spec = test.async(function()
+---  require "lwt".await(require "lwt".sleep(0.001))
+---  print("ran")   --> ran
+---end)
+---spec()   -- as busted does: it("…", spec)
+---```
+---@param f fun(...)
+---@param opts? { timeout: number }
+---@return fun(...) spec
+lwt_test_module.async = function(f, opts) end
+
+---Like `async`, but time is virtual: it stands still while anything can run, and jumps to the
+---next timer when nothing can. A spec that sleeps for a year takes no time, everything wakes in
+---the right order, and waiting for what cannot come fails at once with `deadlock`. The time-out
+---counts the processor's time.
+---```lua
+----- outside a task
+---local lwt, test = require "lwt", require "lwt.test"
+---local spec = test.virtual(function()
+---  local p = lwt.with_timeout(3600, lwt.wait())
+---  print(select(2, pcall(lwt.await, p)) == lwt.Timeout)   --> true
+---end)
+---spec()   -- as busted does: it("…", spec)
+---```
+---@param f fun(...)
+---@param opts? { timeout: number }
+---@return fun(...) spec
+lwt_test_module.virtual = function(f, opts) end
+
+---Like `virtual`, but tasks that are ready run in an order that the seed decides (and
+---`math.random` is seeded with it). What goes wrong in one order in a thousand is found by a
+---thousand seeds, and seen again with its own, which the failure tells.
+---```lua
+----- outside a task
+---local lwt, test = require "lwt", require "lwt.test"
+---local function order(seed)
+---  local log = {}
+---  test.fuzz(seed, function()
+---    local tasks = {}
+---    for i = 1, 5 do
+---      tasks[i] = lwt.spawn(function() lwt.yield() log[#log + 1] = i end)
+---    end
+---    lwt.await(lwt.join(tasks))
+---  end)()
+---  return table.concat(log)
+---end
+---print(order(1) == order(1))   --> true
+---```
+---@param seed integer
+---@param f fun(...)
+---@param opts? { timeout: number }
+---@return fun(...) spec
+lwt_test_module.fuzz = function(seed, f, opts) end
+
+---Raises an error that lists what is left, if anything is: open handles, timers, live tasks
+---other than the one that asks, rejections that nobody has looked at. A plain function: call it
+---at the end of a spec, or in `after_each`. (`lwt.debug(true)` tells where handles were made.)
+---```lua
+---test.assert_clean()
+---local p = lwt.sleep(60)
+---print((pcall(test.assert_clean)))   --> false
+---p:cancel()
+---test.assert_clean()
+---```
+lwt_test_module.assert_clean = function() end
+
+---What must hold of a stream, as specs for one of your own: an iterator of names and functions
+---for `it`. `make(values)` gives a fresh stream of the elements of a list; of its methods,
+---`get` and the generic `for` are needed, `peek` and `next` are looked at where it has them.
+---```lua
+----- outside a task
+---local test, stream = require "lwt.test", require "lwt.stream"
+---for name, check in test.stream_kit(stream.of_list) do
+---  check()   -- in a spec file: it(name, check)
+---end
+---```
+---@param make fun(values: any[]): any
+---@return fun(): string?, fun()?
+lwt_test_module.stream_kit = function(make) end
+
+---What must hold of channels, as specs for a kind of your own: an iterator of names and functions
+---for `it`. `make()` gives an output channel and the input channel where it comes out; it
+---may await.
+---```lua
+----- outside a task
+---local test, io = require "lwt.test", require "lwt.io"
+---for name, check in test.channel_kit(function()
+---  local input, output = io.pipe()
+---  return output, input
+---end) do
+---  check()   -- in a spec file: it(name, check)
+---end
+---```
+---@param make fun(): any, any
+---@return fun(): string?, fun()?
+lwt_test_module.channel_kit = function(make) end
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}
