@@ -310,7 +310,7 @@ API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
-API void lwt_task_sweep(lua_State *L, lwt_context *c);
+API void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);

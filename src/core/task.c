@@ -185,24 +185,27 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   lwt_ring_push(&c->ready, t);
 }
 
-/* Takes the anchors of a few tasks that wait, a window of slots at each call, so that
-** those whom nobody can wake any more can be collected. */
-void lwt_task_sweep(lua_State *L, lwt_context *c) {
-  uint32_t s = c->sweep_at, n = 64;
-  if (c->slots_made == 0) return;
+/* From now on only what the waiting task awaits holds it. */
+static void release(lua_State *L, lwt_context *c, task *t) {
+  if (!(t->flags & TF_LISTED)) {
+    pushreg(L, c->r_live);
+    push_anchor(L, c, t->slot);
+    lua_rawseti(L, -2, (lua_Integer)t->slot + 1);
+    lua_pop(L, 1);
+    t->flags |= TF_LISTED;
+  }
+  t->anchored = 0;
+  clear_anchor(L, c, t->slot);
+}
+
+/* Releases tasks that wait, a window of `n` slots at each call, so that those whom
+** nobody can wake any more can be collected. */
+void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n) {
+  uint32_t s = c->sweep_at;
   if (s >= c->slots_made) s = 0;
   for (; n > 0 && s < c->slots_made; n--, s++) {
     task *t = c->slots[s].t;
-    if (t == NULL || t->status != T_WAITING || !t->anchored) continue;
-    if (!(t->flags & TF_LISTED)) {
-      pushreg(L, c->r_live);
-      push_anchor(L, c, s);
-      lua_rawseti(L, -2, (lua_Integer)s + 1);
-      lua_pop(L, 1);
-      t->flags |= TF_LISTED;
-    }
-    t->anchored = 0;
-    clear_anchor(L, c, s);
+    if (t != NULL && t->status == T_WAITING && t->anchored) release(L, c, t);
   }
   c->sweep_at = s;
 }
@@ -413,6 +416,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
 void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
   if (c->resumes < MAX_RESUMES) {
     lwt_task_run(L, c, t);
+    if (t->status == T_WAITING && t->anchored) release(L, c, t);
     return;
   }
   if (c->storing) {
