@@ -304,11 +304,13 @@ static void let_go(lua_State *L, lwt_context *c, int idx) {
   int top = lua_gettop(L);
   promise *p;
   luaL_checkstack(L, 16, NULL);
+  c->epoch++;
   lua_pushvalue(L, idx);
   p = lwt_promise_find(L, top + 1);
-  while (p->state == S_PENDING && p->how == C_DEP &&
+  while (p->state == S_PENDING && p->how == C_DEP && p->epoch != c->epoch &&
          lua_getiuservalue(L, top + 1, U_DEP) == LUA_TUSERDATA) {
     promise *input = lwt_promise_find(L, top + 2);
+    p->epoch = c->epoch; /* there may be a cycle */
     if (input->kind == K_TASK || input->state != S_PENDING) break;
     lwt_promise_weaken_waiter(L, c, top + 2, input, top + 1);
     if (input->waiters != W_ONE) break;

@@ -512,7 +512,7 @@ int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r
   if (q->waiters == W_ONE && r->waiters != W_NONE) return 0;
   merge_waiters(L, outer, q, inner, r);
   q->flags |= (uint16_t)(r->flags & F_ON_CANCEL);
-  if (r->kind == K_TASK || r->kind == K_TIMER || r->kind == K_OP || r->kind == K_SCOPE ||
+  if ((r->kind == K_TASK && ((task *)r)->status != T_DONE) || r->kind == K_TIMER || r->kind == K_OP || r->kind == K_SCOPE ||
       r->kind == K_FOLLOW) {
     q->how = C_DEP; /* what is cancelled is the record, not just a promise */
     lua_pushvalue(L, inner);

@@ -351,6 +351,7 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   c->callbacks = 0;
   c->resumes++;
   c->nresumed++;
+  c->calls++;
   t->status = T_RUNNING;
   status = lua_resume(co, L, nargs, &nres);
   c->resumes--;
