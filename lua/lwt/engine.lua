@@ -18,25 +18,35 @@ function M.name()
   return core.engine_name()
 end
 
---- Changes the engine, between turns of the loop: `"uv"`, `"virtual"` (time stands still while
---- anything can run, and jumps to the next timer when nothing can), or a table
---- `{now = function() → seconds, wait = function(seconds or nil), alive = function() → boolean}`
---- (`alive` may be left out: can something still come from outside?). Raises while an
---- operation of the system is pending, for nobody would finish it.
+--- Changes the engine, between turns of the loop. `"uv"` is libuv's. `"virtual"`: time stands
+--- still while anything can run, and jumps to the next timer when nothing can; what comes from
+--- outside is still the engine's before. A table `{now = function() → seconds, wait =
+--- function(seconds or nil), alive = function() → boolean}` is one of your own (`alive` may be
+--- left out: can something still come from outside?). That is refused while an operation of
+--- the system is pending, for nobody would finish it.
 ---@param engine string|table
 --- ```lua
---- print((pcall(engine.set, "no such engine")))   --> false
+--- engine.set("virtual")
+--- local before = lwt.now()
+--- lwt.sleep(3600):await()
+--- print(lwt.now() - before)   --> 3600.0
+--- engine.set("uv")
 --- ```
 function M.set(engine)
-  if has_uv and core.engine_name() == "uv" and engine ~= "uv" and uv.engine.pending() > 0 then
-    error("cannot change the engine: operations of the system are pending", 2)
-  end
   if engine == "uv" then
     need_uv "set"
     uv.engine.use()
-  else
-    core.set_engine(engine)
+    core.set_engine("real")
+    return
   end
+  if engine ~= "virtual" and type(engine) ~= "table" then
+    error(("bad argument #1 to 'set' (\"uv\", \"virtual\" or table expected, got %s)")
+      :format(type(engine) == "string" and '"' .. engine .. '"' or type(engine)), 2)
+  end
+  if type(engine) == "table" and has_uv and uv.engine.pending() > 0 then
+    error("cannot change the engine: operations of the system are pending", 2)
+  end
+  core.set_engine(engine)
 end
 
 --- The loop, for another library in C that works on libuv: a light userdata `uv_loop_t *`. What

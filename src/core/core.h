@@ -90,7 +90,7 @@ typedef struct promise {
   uint16_t flags;
   uint16_t unused;
   uint32_t n;     /* fulfilled: number of values; pending: see kinds */
-  uint32_t epoch; /* the last cancel walk that came by */
+  uint32_t epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
 /* User values. Kinds that wait for nothing have only the first. */
@@ -115,7 +115,8 @@ enum {
   TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
-  TF_LISTED = 128      /* in r_live */
+  TF_LISTED = 128,     /* in r_live */
+  TF_FRESH = 256       /* has not begun */
 };
 
 typedef struct task {
@@ -126,7 +127,8 @@ typedef struct task {
   uint32_t slot;
   uint16_t shield; /* how many uncancelable waits it is in */
   uint8_t status;
-  uint8_t flags;
+  uint8_t anchored; /* the slot's anchor is the task, also while it waits */
+  uint16_t flags;
   int wait_idx; /* where in wait_co the awaited promise is; 0: none (yield) */
   uint8_t uncancelable; /* the await under way counts in shield */
 } task;
@@ -162,8 +164,11 @@ struct lwt_context {
   int nest;        /* how many resolutions are under way, one in another */
   int immediate;   /* how many callbacks of resolved promises, one in another */
   int work;        /* entries of the work stack */
+  uint32_t resolutions; /* how many, ever: the stamp of the last one */
   uint8_t has_current; /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
+  uint8_t has_deferred; /* the deferred queue is not empty */
+  uint32_t currents;    /* how often r_current was set */
   uint8_t recovering;  /* no allocation now */
   int callbacks;   /* > 0: a callback is running, awaiting is an error */
   uint8_t storing; /* the current storage is not empty */
@@ -177,7 +182,7 @@ struct lwt_context {
   uint32_t nslots, free_slot, next_scan, slots_made;
   int *r_blocks; /* registry keys of the blocks that anchor slots' values */
   uint32_t nblocks;
-  uint32_t idle_threads;
+  uint32_t idle_threads, sweep_at; /* sweep_at: see lwt_task_sweep */
   uint64_t nresumed; /* turns of tasks ever */
 
   /* Queues (loop.c). */
@@ -195,6 +200,7 @@ struct lwt_context {
   /* Time (timer.c). */
   timer *heap;
   uint32_t *position; /* of a timer in the heap; or the next free number */
+  uint32_t background; /* of the timers, how many keep nobody from a deadlock */
   uint32_t ntimers, timers_size, free_timer, timers_made;
   uint64_t seq;
   double virtual_now;
@@ -222,6 +228,11 @@ struct lwt_context {
 #define REG LUA_REGISTRYINDEX
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
+
+/* Was p resolved before q? (Stamps may wrap around.) */
+static inline int earlier(const promise *p, const promise *q) {
+  return (int32_t)(p->epoch - q->epoch) < 0;
+}
 
 static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
@@ -299,6 +310,7 @@ API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
+API void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);
@@ -316,6 +328,7 @@ API void lwt_timer_open(lua_State *L, lwt_context *c);
 API int lwt_ring_reserve(ring *r, size_t n);
 API void lwt_ring_push(ring *r, task *t); /* room was reserved */
 API void lwt_loop_report(lua_State *L, lwt_context *c); /* the error on top: to the hook */
+API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
