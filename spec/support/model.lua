@@ -536,8 +536,21 @@ function M.new()
 
   local function first_value(p) return find(p).values[1] end
 
+  -- The one that was resolved before the others, of those in this state if one is given.
+  local function earliest(list, state)
+    local found
+    for _, p in ipairs(list) do
+      p = find(p)
+      if p.stamp and (not state or p.state == state) and (not found or p.stamp < found.stamp) then
+        found = p
+      end
+    end
+    return found
+  end
+
   -- Waits for all of the list; then `outcome()` gives state and values, unless one was
-  -- rejected and `stops` says that this decides.
+  -- rejected and `stops` says that this decides: the first in the list of those that are
+  -- rejected at the call, else the first in time.
   local function wait_for_all(list, stops, outcome)
     local q = new "several"
     q.several = list
@@ -545,16 +558,14 @@ function M.new()
     local function one_less()
       left = left - 1
       if left > 0 then return end
+      failure = failure or stops and earliest(list, "rejected")
       if failure then copy(q, failure) else resolve(q, outcome()) end
     end
     for _, p in ipairs(list) do
       p = find(p)
       if p.state == "pending" then
         left = left + 1
-        table.insert(p.regular, { run = function(resolved)
-          if stops and resolved.state == "rejected" then failure = failure or resolved end
-          one_less()
-        end })
+        table.insert(p.regular, { run = one_less })
       elseif stops and p.state == "rejected" then
         failure = failure or p
       end
@@ -641,12 +652,7 @@ function M.new()
     local function told()
       if done then return end
       done = true
-      local winner
-      for _, p in ipairs(list) do
-        p = find(p)
-        if p.stamp and (not winner or p.stamp < winner.stamp) then winner = p end
-      end
-      local state, values = outcome(winner)
+      local state, values = outcome(earliest(list))
       if cancels then cancel_losers(q, list) end
       resolve(q, state, values)
     end
