@@ -376,7 +376,7 @@ static void idle(lua_State *L, channel *ch) {
     if (o == NULL) {
       int r = lwt_uv_channel_push_out(ch, NULL);
       if (r < 0)
-        ch->out.error = r; /* the next operation tells */
+        lwt_uv_channel_untold(ch, r);
     }
   }
   ready(L, ch);
@@ -435,12 +435,17 @@ void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
   lwt_uv_channel_idle_start(ch);
 }
 
+void lwt_uv_channel_untold(channel *ch, int status) {
+  ch->out.error = status;
+  ch->out.told = 0;
+}
+
 void lwt_uv_channel_on_write(port *p, void *data, ssize_t status) {
   channel *ch = data;
   (void)p;
   ch->out.pending = 0;
   if (status < 0)
-    ch->out.error = (int)status;
+    lwt_uv_channel_untold(ch, (int)status);
   else
     lwt_uv_channel_wrote(ch, ch->out.fly_op, (size_t)status);
   ch->out.fly_op = NULL;

@@ -106,7 +106,8 @@ typedef struct channel_out {
   unsigned char pending; /* a write of the port is under way */
   unsigned char closing; /* close was called: no new operations */
   unsigned char closed;
-  int error; /* what the last write met, until it is told */
+  unsigned char told; /* an operation has failed with `error` */
+  int error;          /* what the last write met */
 } channel_out;
 
 struct channel {
@@ -239,6 +240,8 @@ int lwt_uv_channel_put(channel *ch, const char *data, size_t n);
 /* Whether an error of the port may be over at the next try (a full disk), or never (a
 ** broken pipe). */
 int lwt_uv_channel_retries(const channel *ch);
+/* A write has failed that nobody waits for: the next operation tells. */
+void lwt_uv_channel_untold(channel *ch, int status);
 /* At the end of the state: write what can be written without waiting. C only. */
 void lwt_uv_channel_last_words(channel *ch);
 /* The port has taken `n` bytes: of `fly` and the buffer, then of the op's own. */
