@@ -127,7 +127,7 @@ typedef struct task {
   uint32_t slot;
   uint16_t shield; /* how many uncancelable waits it is in */
   uint8_t status;
-  uint8_t anchored; /* the slot's anchor is the task, also while it waits */
+  uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
   int wait_idx; /* where in wait_co the awaited promise is; 0: none (yield) */
   uint8_t uncancelable; /* the await under way counts in shield */
@@ -139,6 +139,7 @@ typedef struct slot {
   lua_State *co; /* NULL: no thread made yet */
   task *t;       /* NULL: free */
   uint32_t next_free;
+  uint8_t released; /* not anchored: t may have been collected */
 } slot;
 
 typedef struct ring { /* of tasks; NULL stands for the next paused promise */

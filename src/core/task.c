@@ -47,6 +47,7 @@ static void push_anchor(lua_State *L, lwt_context *c, uint32_t s) {
 
 static void free_slot(lwt_context *c, uint32_t s) {
   c->slots[s].t = NULL;
+  c->slots[s].released = 0;
   c->slots[s].next_free = c->free_slot;
   c->free_slot = s;
 }
@@ -180,6 +181,7 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
     lua_pushvalue(L, -1);
     set_anchor(L, c, t->slot);
     t->anchored = 1;
+    c->slots[t->slot].released = 0;
   }
   t->status = T_READY;
   lwt_ring_push(&c->ready, t);
@@ -195,6 +197,7 @@ static void release(lua_State *L, lwt_context *c, task *t) {
     t->flags |= TF_LISTED;
   }
   t->anchored = 0;
+  c->slots[t->slot].released = 1;
   clear_anchor(L, c, t->slot);
 }
 
@@ -205,7 +208,7 @@ void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n) {
   if (s >= c->slots_made) s = 0;
   for (; n > 0 && s < c->slots_made; n--, s++) {
     task *t = c->slots[s].t;
-    if (t != NULL && t->status == T_WAITING && t->anchored) release(L, c, t);
+    if (t != NULL && !c->slots[s].released && t->status == T_WAITING) release(L, c, t);
   }
   c->sweep_at = s;
 }
