@@ -17,7 +17,7 @@ for name, value in pairs(methods) do
   if name:sub(1, 1) ~= "_" then M[name] = value end
 end
 for _, name in ipairs { "of_fd", "of_bytes", "pipe", "open_file", "open_temp_file", "create_temp_dir",
-  "delete_recursively", "file_length", "default_buffer_size", "set_default_buffer_size" } do
+  "delete_recursively", "file_length", "default_buffer_size", "set_default_buffer_size", "le", "be" } do
   M[name] = cio[name]
 end
 
@@ -313,10 +313,11 @@ end
 ---@param opts table? as for `create_temp_dir`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- print(await(io.with_temp_dir(function(path)
+--- local p = io.with_temp_dir(function(path)
 ---   await(io.lines_to_file(path .. "/f", {"one", "two"}))
 ---   return io.file_length(path .. "/f")
---- end)))   --> 8
+--- end)
+--- print(await(p))   --> 8
 --- ```
 function M.with_temp_dir(f, opts)
   check_function(1, "with_temp_dir", f)
@@ -474,10 +475,11 @@ end
 --- local server = await(io.establish_server("127.0.0.1:0", function(ch)
 ---   await(ch:write_line((await(ch:read_line())):upper()))
 --- end))
---- print(await(io.with_connection(server:address(), function(ch)
+--- local p = io.with_connection(server:address(), function(ch)
 ---   await(ch:write_line("hello"))
 ---   return ch:read_line()
---- end)))   --> HELLO
+--- end)
+--- print(await(p))   --> HELLO
 --- await(server:shutdown())
 --- ```
 function M.with_connection(addr, f, opts)
@@ -676,7 +678,7 @@ local function report(err)
 end
 
 local function flush_at_exit()
-  flush_each(cio.unflushed(), report)
+  flush_each(cio.unflushed(true), report)
 end
 
 cio.at_exit(function() lwt.at_exit(flush_at_exit) end)

@@ -193,8 +193,8 @@ describe("the end of a state", function()
   end)
 
   it("leaks nothing, says valgrind", function()
-    if not os.execute("command -v valgrind >/dev/null 2>&1") then
-      return pending("valgrind is not installed")
+    if os.getenv("LWT_UNDER") == "asan" or not os.execute("command -v valgrind >/dev/null 2>&1") then
+      return pending("no valgrind here")
     end
     local out = lua((script:gsub("EXIT_CODE", "0")), "valgrind -q --leak-check=full "
       .. "--show-leak-kinds=definite,indirect,possible --error-exitcode=9 "

@@ -93,15 +93,15 @@ static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
 /* Leaves a promise of the outcome of call_now on top. */
 static int result(lua_State *L, lwt_context *c, int base, int status, int follow) {
   promise *q;
-  luaL_checkstack(L, 10, NULL);
   if (!(status == LUA_OK && follow && lua_gettop(L) == base + 1 &&
         lwt_promise_test(L, c, -1) != NULL)) {
+    luaL_checkstack(L, 10, NULL);
     q = lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof *q);
     lua_insert(L, base + 1);
     lwt_resolve_follow(L, c, base + 1, base + 1, status, 0);
     lua_settop(L, base + 1);
   }
-  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  if (c->immediate == 0 && c->has_deferred) lwt_resolve_drain(L, c);
   return 1;
 }
 

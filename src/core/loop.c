@@ -173,7 +173,7 @@ static int wait_for_events(lwt_context *c, int may_wait) {
   double seconds = 0;
   run_idle(c);
   if (!has_ready(c) && c->idle == NULL && may_wait && c->nerrors == 0) {
-    if (c->ntimers == 0 && engine_alive(c) == LWT_IDLE) return 0;
+    if (c->ntimers <= c->background && engine_alive(c) == LWT_IDLE) return 0;
     if (c->is_virtual) {
       wait_virtual(c);
       return 1;
@@ -204,6 +204,7 @@ static void wake_paused(lua_State *L, lwt_context *c) {
 
 static void run_ready(lua_State *L, lwt_context *c, double deadline) {
   size_t limit;
+  luaL_checkstack(L, 20, NULL);
   if (c->ready.count == 0) {
     ring r = c->ready;
     c->ready = c->paused;
@@ -236,6 +237,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
+  lwt_task_sweep(L, c, 64);
   return alive;
 }
 
@@ -298,6 +300,8 @@ static int run_body(lua_State *L) {
   drive(L, c, 1);
   run_list(L, c, c->r_exit, 1);
   run_list(L, c, c->r_ends, 0);
+  c->sweep_at = 0;
+  lwt_task_sweep(L, c, c->slots_made);
   raise_reported(L, c);
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {
@@ -547,6 +551,13 @@ static int l_interrupt(lua_State *L) {
   return 1;
 }
 
+/* core.background(n): that many of the pending timers are watchdogs (a spec's time-out),
+** which do not count when run looks for a deadlock. */
+static int l_background(lua_State *L) {
+  context_of(L)->background = (uint32_t)luaL_checkinteger(L, 1);
+  return 0;
+}
+
 /* core.shuffle(seed | nil): ready tasks run in a random order from now on. */
 static int l_shuffle(lua_State *L) {
   lwt_context *c = context_of(L);
@@ -692,6 +703,7 @@ static const luaL_Reg functions[] = {{"run", l_run},
                                      {"set_iteration_hooks", l_set_iteration_hooks},
                                      {"interrupt", l_interrupt},
                                      {"shuffle", l_shuffle},
+                                     {"background", l_background},
                                      {"set_engine", l_set_engine},
                                      {"engine_name", l_engine_name},
                                      {NULL, NULL}};

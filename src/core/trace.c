@@ -750,6 +750,31 @@ static int l_handles(lua_State *L) {
   return 1;
 }
 
+/* core.left(): for lwt.test: {timers = how many are pending, unseen = the texts of the
+** rejections that nobody has looked at so far}. */
+static int l_left(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_Integer n = 0;
+  lua_settop(L, 0);
+  lwt_trace_check_unseen(L, c, 0);
+  lua_newtable(L);
+  lua_pushinteger(L, (lua_Integer)c->ntimers);
+  lua_setfield(L, 1, "timers");
+  lua_newtable(L);
+  pushreg(L, c->r_watches);
+  lua_pushnil(L);
+  while (lua_next(L, 3)) {
+    if (((watch *)lua_touserdata(L, 4))->armed) {
+      lua_getiuservalue(L, 4, 1);
+      lua_rawseti(L, 2, ++n);
+    }
+    lua_settop(L, 4);
+  }
+  lua_settop(L, 2);
+  lua_setfield(L, 1, "unseen");
+  return 1;
+}
+
 static int left_open(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_Integer i, n;
@@ -836,6 +861,7 @@ static const luaL_Reg functions[] = {{"traceback", l_traceback},
                                      {"stall", l_stall},
                                      {"debug", l_debug},
                                      {"handles", l_handles},
+                                     {"left", l_left},
                                      {"check", l_check},
                                      {NULL, NULL}};
 

@@ -376,7 +376,7 @@ static void idle(lua_State *L, channel *ch) {
     if (o == NULL) {
       int r = lwt_uv_channel_push_out(ch, NULL);
       if (r < 0)
-        ch->out.error = r; /* the next operation tells */
+        lwt_uv_channel_untold(ch, r);
     }
   }
   ready(L, ch);
@@ -425,10 +425,7 @@ void lwt_uv_channel_on_idle(lua_State *L, void *state) {
 }
 
 void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
-  lwt_uv *ctx = ch->ctx;
-  channel_state *st = channel_state_of(ctx);
-  if (ch->idle_at != NULL)
-    return;
+  channel_state *st = channel_state_of(ch->ctx);
   anchor(L, ch, idx);
   if (!st->exit_hooked && st->at_exit != LUA_NOREF) {
     st->exit_hooked = 1;
@@ -438,12 +435,17 @@ void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
   lwt_uv_channel_idle_start(ch);
 }
 
+void lwt_uv_channel_untold(channel *ch, int status) {
+  ch->out.error = status;
+  ch->out.told = 0;
+}
+
 void lwt_uv_channel_on_write(port *p, void *data, ssize_t status) {
   channel *ch = data;
   (void)p;
   ch->out.pending = 0;
   if (status < 0)
-    ch->out.error = (int)status;
+    lwt_uv_channel_untold(ch, (int)status);
   else
     lwt_uv_channel_wrote(ch, ch->out.fly_op, (size_t)status);
   ch->out.fly_op = NULL;
@@ -523,7 +525,7 @@ static int run(lua_State *L, view *v, const op *proto, int keep) {
         lwt_uv_channel_settle(L, ch, o, k);
     }
   }
-  if (ch->out.len > ch->out.off && ch->idle_at == NULL && !ch->out.pending && ch->out.error == 0 &&
+  if (ch->out.len > ch->out.off && !lwt_uv_channel_will_flush(ch) && !ch->out.pending && ch->out.error == 0 &&
       ch->first != NULL)
     lwt_uv_channel_flush_soon(L, ch, 1);
   return n;

@@ -106,7 +106,8 @@ typedef struct channel_out {
   unsigned char pending; /* a write of the port is under way */
   unsigned char closing; /* close was called: no new operations */
   unsigned char closed;
-  int error; /* what the last write met, until it is told */
+  unsigned char told; /* an operation has failed with `error` */
+  int error;          /* what the last write met */
 } channel_out;
 
 struct channel {
@@ -206,6 +207,8 @@ void lwt_uv_channel_unanchor(lua_State *L, channel *ch);
 void lwt_uv_channel_pump(lua_State *L, channel *ch);
 /* Have the buffer flushed when the loop has nothing else to do. May raise (memory). */
 void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx);
+#define lwt_uv_channel_will_flush(ch) \
+  ((ch)->idle_at != NULL && channel_state_of((ch)->ctx)->exit_hooked)
 /* Push the error object for a status of the port. */
 void lwt_uv_channel_push_error(lua_State *L, channel *ch, int status, int writing);
 /* Callbacks of the port. */
@@ -237,6 +240,8 @@ int lwt_uv_channel_put(channel *ch, const char *data, size_t n);
 /* Whether an error of the port may be over at the next try (a full disk), or never (a
 ** broken pipe). */
 int lwt_uv_channel_retries(const channel *ch);
+/* A write has failed that nobody waits for: the next operation tells. */
+void lwt_uv_channel_untold(channel *ch, int status);
 /* At the end of the state: write what can be written without waiting. C only. */
 void lwt_uv_channel_last_words(channel *ch);
 /* The port has taken `n` bytes: of `fly` and the buffer, then of the op's own. */

@@ -436,9 +436,7 @@ with. A line that is buffered costs no promise.
 @param ch lwt.Channel
 @return function the iterator, and what it works on
 ```lua
-for line in io.of_bytes("a\nb\n"):lines() do print(line) end
---> a
---> b
+for line in io.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ```
 @function lwt.io.lines(ch)
 */

@@ -150,12 +150,13 @@ static int l_lock(lua_State *L) {
   return lwt_uv_channel_run(L, v, &o, 0);
 }
 
-/* … and its end. */
+/* … and its end. False for a channel that is none. */
 static int l_release(lua_State *L) {
   view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_CHANNEL);
+  lua_pushboolean(L, v->lock != NULL);
   if (v->lock != NULL)
     lwt_uv_channel_release(L, v);
-  return 0;
+  return 1;
 }
 
 /*---

@@ -1,9 +1,11 @@
-/* engine.c: libuv's loop as the engine of the scheduler (lwt_engine), and lwt.engine's C half.
+/* engine.c: libuv's loop as the engine of the scheduler (lwt_engine), and lwt.engine's
+** C half.
 **
-** A loop of its own per Lua state, never the default one: other libraries and other states
-** have theirs. One uv_timer_t stands for the nearest deadline, one uv_async_t for `wake`;
-** both count only while `wait` runs, so that the rest of the time the loop is as alive as
-** what its users opened. What is pending is counted by handle.c and request.c.
+** A loop of its own per Lua state, never the default one: other libraries and other
+** states have theirs. One uv_timer_t stands for the nearest deadline, one uv_async_t
+** for `wake`; both count only while `wait` runs, so that the rest of the time the loop
+** is as alive as what its users opened. What is pending is counted by handle.c and
+** request.c.
 */
 #include <math.h>
 #include <signal.h>
@@ -11,7 +13,7 @@
 
 #include "uv_internal.h"
 
-/* ---- The five functions of lwt_engine -------------------------------------------------- */
+/* ---- The five functions of lwt_engine ------------------------------------ */
 
 static double engine_now(void *data) {
   (void)data;
@@ -76,13 +78,14 @@ static void *api_loop(const lwt_api *lwt) {
   return ctx == NULL ? NULL : ctx->loop;
 }
 
-/* ---- Start and end ------------------------------------------------------------------------ */
+/* ---- Start and end ------------------------------------------------------- */
 
 static void free_handle(uv_handle_t *h) {
   free(h);
 }
 
-/* Put our timer and our async on ctx->loop. Returns a status; on failure nothing is left. */
+/* Put our timer and our async on ctx->loop. Returns a status; on failure nothing is
+** left. */
 static int attach(lwt_uv *ctx) {
   int status;
   ctx->timer = malloc(sizeof *ctx->timer);
@@ -140,12 +143,13 @@ void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
   }
   /* A peer that goes away is an error of the write (EPIPE), not the end of the process. A
   ** program that has a handler of its own keeps it. */
-  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+    signal(SIGPIPE, SIG_IGN);
   ctx->lwt->loop = api_loop;
   ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
 }
 
-/* ---- lwt.engine ------------------------------------------------------------------------------ */
+/* ---- lwt.engine ---------------------------------------------------------- */
 
 /* Let libuv drive this state (again). */
 static int l_use(lua_State *L) {
@@ -209,7 +213,8 @@ static int l_pending(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"use", l_use},         {"pending", l_pending}, {"loop", l_loop}, {"fd", l_fd}, {"adopt", l_adopt}, {NULL, NULL},
+    {"use", l_use}, {"pending", l_pending}, {"loop", l_loop},
+    {"fd", l_fd},   {"adopt", l_adopt},     {NULL, NULL},
 };
 
 void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L) {

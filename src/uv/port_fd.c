@@ -98,6 +98,7 @@ static void finish(port_fd *f) {
 static void on_poll_closed(uv_handle_t *h) {
   port_fd *f = h->data;
   f->ctx->unclosed--;
+  f->ctx->working--;
   finish(f);
 }
 
@@ -454,6 +455,7 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
   if (f->how == ON_POLL) {
     set_events(f);
     f->ctx->unclosed++;
+    f->ctx->working++; /* bound to end, and somebody may wait for it */
     uv_close((uv_handle_t *)&f->poll, on_poll_closed);
     return;
   }

@@ -16,7 +16,7 @@
 local lwt = require "lwt"
 
 local wrap, current, async = lwt.wrap, lwt.current, lwt.async
-local setmetatable, pcall, error = setmetatable, pcall, error
+local getmetatable, setmetatable, pcall, error = getmetatable, setmetatable, pcall, error
 
 local G = {}
 
@@ -296,9 +296,8 @@ end
 
 function G.send_all(list) send(set_all, list) end
 
--- In a step, now or later: `f()` may make nodes and set them.
-function G.stepping() return active end
-function G.now(node) return node.stamp == id and active end
+-- Whether a node occurred, or changed, in the step that runs.
+function G.now(node) return active and node.stamp == id end
 
 ---- Nodes -----------------------------------------------------------------------
 
@@ -330,7 +329,7 @@ local function depend(node, producers, update)
   for i = 1, #producers do
     local p = producers[i]
     if p.rank >= rank then rank = p.rank + 1 end
-    if active and (p.stamp == id or p.queued == id) then fresh = true end
+    if active and p.stamp == id and getmetatable(p) == Emt then fresh = true end
   end
   node.rank = rank
   for i = 1, #producers do attach(node, producers[i]) end
@@ -347,8 +346,8 @@ function G.signal_from(producers, v, eq, update)
   return depend(s, producers, update)
 end
 
--- Nodes that follow one node at a time. Gives false when the node must wait for its
--- turn because `inner` may still change in this step: it is in the queue again.
+-- For nodes that follow one node at a time: from now on `inner`. Gives false when that one
+-- may still change in this step: then the node is in the queue again, above it.
 function G.follow(node, inner)
   local old = node.inner
   if old ~= inner then
@@ -358,13 +357,9 @@ function G.follow(node, inner)
     node.inner = inner
     node.slot = attach(node, inner)
   end
-  if inner.rank >= node.rank then
-    lift(node, inner.rank)
-    if active and inner.queued == id then
-      enqueue(node)
-      return false
-    end
-  elseif active and inner.queued == id then
+  local above = inner.rank < node.rank
+  if not above then lift(node, inner.rank) end
+  if active and (not above or inner.queued == id) then
     enqueue(node)
     return false
   end
@@ -391,8 +386,7 @@ function G.stop(node, strong)
   end
 end
 
--- Stop a node from inside its own update, or keep one that is stopped usable: a node
--- that can never change takes no dependents.
+-- A node that can never change takes no dependents.
 function G.silence(node)
   node.silent = true
   return node
@@ -400,8 +394,8 @@ end
 
 ---- Keeping ---------------------------------------------------------------------
 
-local kept = {}
-function G.keep(node) kept[node] = true end
-function G.unkeep(node) kept[node] = nil end
+G.kept = {}
+function G.keep(node) G.kept[node] = true end
+function G.unkeep(node) G.kept[node] = nil end
 
 return G

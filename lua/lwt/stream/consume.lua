@@ -25,15 +25,19 @@ local function gather(s, result)
     items[n] = v
     return go()
   end
+  local function add(v)
+    n = n + 1
+    items[n] = v
+  end
   function go()
     while true do
+      if s.drive then s.drive(s, add) end
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
         return fulfilled(result(items, n))
       end
-      n = n + 1
-      items[n] = v
+      add(v)
     end
   end
   return wrap(go):catch(function(err)
@@ -88,14 +92,16 @@ function M.fold(s, init, f)
     acc = f(v, acc)
     return go()
   end
+  local function add(v) acc = f(v, acc) end
   function go()
     while true do
+      if s.drive then s.drive(s, add) end
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
         return fulfilled(acc)
       end
-      acc = f(v, acc)
+      add(v)
     end
   end
   return wrap(go)
@@ -145,6 +151,7 @@ function M.iter(s, f)
   end
   function go()
     while true do
+      if s.drive then s.drive(s, f) end -- what f returns does no harm
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end

@@ -8,6 +8,7 @@ local dropped = require "lwt.stream.dropped"
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
 local spawn, await, task = lwt.spawn, lwt.await, lwt.task
+local append = C.append
 local error = error
 
 --- A stream of what `f()` gives, call after call, until it gives nil. `f` is called
@@ -41,11 +42,20 @@ end
 ---```
 function M.from_direct(f)
   args.func(f, 1, "from_direct")
-  return derive(function(x)
+  local function source(x)
     local v = f()
     if v == nil then return ended(x) end
     return v
-  end, true)
+  end
+  local s = derive(source, true)
+  s.drive = function(_, sink)
+    while s.pull == source do
+      local v = f()
+      if v == nil then return ended(s) end
+      if sink(v) then return end
+    end
+  end
+  return s
 end
 
 --- A stream and the function that pushes to it. `push(v)` appends an element, or hands
@@ -62,18 +72,8 @@ end
 ---print(await(s:next()), await(s:next()), await(s:get()))   --> a b nil
 ---```
 function M.create()
-  local s, log = C.pushed()
-  local waiting, append, deliver = log.waiting, C.append, C.deliver
-  return s, function(v)
-    if log.closed then error(lwt.Closed, 0) end
-    if v == nil then
-      ended(log)
-    elseif waiting[1] then
-      deliver(log, v)
-    else
-      append(log, v)
-    end
-  end
+  local s, _, push = C.pushed()
+  return s, push
 end
 
 local Pusher = {}
@@ -143,7 +143,6 @@ end
 function M.of_list(l)
   local n = args.list(l, 1, "of_list")
   local s, log = C.pushed()
-  local append = C.append
   for i = 1, n do
     local v = l[i]
     if v == nil then args.bad(1, "of_list", ("element %d is nil"):format(i)) end

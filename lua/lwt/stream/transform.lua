@@ -39,7 +39,7 @@ function M.map(s, f)
     if v == nil then none("map") end
     return v
   end
-  local d = derive(function(x)
+  local function source(x)
     local v, p = s.pull(s)
     if v == nil then
       if p then return pend(x, p, resume) end
@@ -48,9 +48,16 @@ function M.map(s, f)
     v = f(v)
     if v == nil then none("map") end
     return v
-  end)
+  end
+  local d = derive(source)
   log = d.log
-  return d
+  return C.drivable(d, source, s, function(sink)
+    return function(v)
+      v = f(v)
+      if v == nil then none("map") end
+      return sink(v) or d.pull ~= source
+    end
+  end)
 end
 
 -- What the `_s` forms share: `work(x, v)` makes an element of `v`, or gives nothing and
@@ -121,7 +128,11 @@ function M.filter(s, f)
   end
   local d = derive(source)
   log = d.log
-  return d
+  return C.drivable(d, source, s, function(sink)
+    return function(v)
+      if f(v) then return sink(v) or d.pull ~= source end
+    end
+  end)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
@@ -174,7 +185,12 @@ function M.filter_map(s, f)
   end
   local d = derive(source)
   log = d.log
-  return d
+  return C.drivable(d, source, s, function(sink)
+    return function(v)
+      v = f(v)
+      if v ~= nil then return sink(v) or d.pull ~= source end
+    end
+  end)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
