@@ -68,7 +68,7 @@ function Step.execute(step)
 end
 
 -- Called by the senders.
-function Step.add(step, _, set, node, v)
+function Step.add(step, set, node, v)
   if getmetatable(step) ~= step_mt then
     error(("bad argument #2 to 'send' (step expected, got %s)"):format(args.type_name(step)), 3)
   end

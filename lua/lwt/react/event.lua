@@ -45,7 +45,7 @@ E.never = G.silence(G.event())
 function E.create()
   local e = G.event()
   return e, function(v, step)
-    if step ~= nil then return step:add("event", occur, e, v) end
+    if step ~= nil then return step:add(occur, e, v) end
     send(occur, e, v)
   end
 end

@@ -55,10 +55,7 @@ function S.const(v) return G.silence(G.signal(v)) end
 function S.create(v, eq)
   check_eq(eq, 2, "create")
   local s = G.signal(v, eq)
-  return s, function(w, step)
-    if step ~= nil then return step:add("signal", change, s, w) end
-    send(change, s, w)
-  end
+  return s, G.setter(s)
 end
 
 --- The value of a signal, now.
@@ -190,7 +187,7 @@ function S.map(s, f, eq)
   check(s, 1, "map")
   args.func(f, 2, "map")
   check_eq(eq, 3, "map")
-  return signal_from({ s }, (f(s.v)), eq, function(m) change(m, (f(s.v))) end)
+  return signal_from({ s }, (f(s.v)), eq, G.mapping(s, f, eq))
 end
 
 --- The last value for which `f(v)` is true; `init` if the first is refused.
