@@ -24,10 +24,10 @@ local weak = { __mode = "v" }
 
 -- Fields of a node
 --   rank      see above
---   stamp     the step in which it last occurred or changed
+--   last      the step in which it last occurred or changed
 --   v         the occurrence (while the step runs), or the value of the signal
 --   update    what to do when a producer has changed; nil for primitives
---   deps, ndeps, limit   dependents: a weak array with holes
+--   deps, ndeps, room   dependents: a weak array with holes
 --   queued    the step it is in the queue of
 --   producers what it is made from
 --   eq        of signals: when is a value the same as the last one (nil: ==)
@@ -38,7 +38,8 @@ local active = false
 local first = nil -- the queue while it holds one node …
 local heap, heaped = {}, 0 -- … and else: the ranks in it, a binary heap,
 local buckets = {} -- and the nodes of each rank
-local occurred, n_occurred = {}, 0 -- events to be cleared when the step is over
+local occurred = {} -- luacheck: ignore 241
+local n_occurred = 0 -- these events are to be cleared when the step is over
 local later, later_head, later_tail = {}, 1, 0 -- sends that wait for a step of their own
 
 local function report(err) async(error, err, 0) end
@@ -135,7 +136,7 @@ local function compact(node)
       end
     end
   end
-  node.ndeps, node.limit = k, 2 * k + 8
+  node.ndeps, node.room = k, 2 * k + 8
 end
 
 local function attach(node, producer)
@@ -144,7 +145,7 @@ local function attach(node, producer)
   if not deps then
     deps = setmetatable({}, weak)
     producer.deps = deps
-  elseif n >= producer.limit then
+  elseif n >= producer.room then
     compact(producer)
     n = producer.ndeps
   end
@@ -196,7 +197,7 @@ end
 
 -- An event occurs in the step that runs.
 local function occur(e, v)
-  e.v, e.stamp = v, id
+  e.v, e.last = v, id
   n_occurred = n_occurred + 1
   occurred[n_occurred] = e
   if e.ndeps > 0 then schedule(e) end
@@ -211,7 +212,7 @@ local function change(s, v)
   elseif old == v then
     return
   end
-  s.v, s.stamp = v, id
+  s.v, s.last = v, id
   if s.ndeps > 0 then schedule(s) end
 end
 G.change = change
@@ -282,12 +283,12 @@ G.send = send
 function G.setter(s)
   local eq = s.eq
   return function(v, at)
-    if at ~= nil then return at:add(change, s, v) end
+    if at ~= nil then return at:_add(change, s, v) end
     if active or eq or s.stopped then return send(change, s, v) end
     if s.v == v then return end
     active = true
     id = id + 1
-    s.v, s.stamp = v, id
+    s.v, s.last = v, id
     local n = s.ndeps
     if n > 0 then
       if n == 1 then
@@ -310,7 +311,7 @@ function G.mapping(s, f, eq)
   return function(m)
     local v = f(s.v)
     if m.v == v then return end
-    m.v, m.stamp = v, id
+    m.v, m.last = v, id
     if m.ndeps > 0 then schedule(m) end
   end
 end
@@ -329,7 +330,7 @@ end
 function G.send_all(list) send(set_all, { list = list, stopped = false, eq = false }) end
 
 -- Whether a node occurred, or changed, in the step that runs.
-function G.now(node) return active and node.stamp == id end
+function G.now(node) return active and node.last == id end
 
 ---- Nodes -----------------------------------------------------------------------
 
@@ -337,7 +338,7 @@ function G.now(node) return active and node.stamp == id end
 -- methods, each time.
 local function node_of(mt, v, eq)
   return setmetatable({
-    rank = 0, stamp = 0, queued = 0, ndeps = 0, limit = 8, v = v, eq = eq or false,
+    rank = 0, last = 0, queued = 0, ndeps = 0, room = 8, v = v, eq = eq or false,
     update = false, deps = false, producers = false, inner = false, slot = false,
     stopped = false, silent = false,
   }, mt)
@@ -360,7 +361,7 @@ local function depend(node, producers, update)
   for i = 1, #producers do
     local p = producers[i]
     if p.rank >= rank then rank = p.rank + 1 end
-    if active and p.stamp == id and getmetatable(p) == Emt then fresh = true end
+    if active and p.last == id and getmetatable(p) == Emt then fresh = true end
   end
   node.rank = rank
   for i = 1, #producers do attach(node, producers[i]) end
