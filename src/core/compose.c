@@ -431,7 +431,27 @@ static int l_wrap(lua_State *L) {
   return result(L, c, 1, status, 1);
 }
 
+/* core.callback(f, ...): calls it as a plain callback that nobody waits for: what it
+** raises goes to the exception hook. Gives whether it ended well. */
+static int l_callback(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int status;
+  check_callable(L, 1);
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, lua_gettop(L) - 2, 0, 1);
+  c->callbacks--;
+  c->immediate--;
+  if (status != LUA_OK) lwt_loop_report(L, c);
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  lua_pushboolean(L, status == LUA_OK);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"wrap", l_wrap},
+                                     {"callback", l_callback},
                                      {"bind", l_bind},
                                      {"map", l_map},
                                      {"catch", l_catch},
