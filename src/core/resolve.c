@@ -494,9 +494,6 @@ static int undefer(lua_State *L, lwt_context *c) {
     setreg(L, c->r_defer_tail);
     c->has_deferred = 0;
   }
-  lua_getiuservalue(L, -1, H_SOURCE); /* to those who wait it is resolved only now */
-  ((promise *)lua_touserdata(L, -1))->epoch = c->resolutions;
-  lua_pop(L, 1);
   push_work(L, c);
   return 1;
 }
