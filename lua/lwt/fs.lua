@@ -6,6 +6,7 @@
 -- with the operation and the path in the error.
 
 local lwt = require "lwt"
+local args = require "lwt.args"
 local uv = require "lwt.uvneeded"("lwt.fs").fs
 
 local M = {}
@@ -27,20 +28,11 @@ local try_lock = file.try_lock
 file.try_lock = nil
 M.file = file
 
-local function check_path(path, name)
-  if type(path) ~= "string" then
-    error(("bad argument #1 to '%s' (string expected, got %s)"):format(name,
-      path == nil and "no value" or type(path)), 3)
-  end
-  if path:find("\0", 1, true) then
-    error(("bad argument #1 to '%s' (path contains a zero byte)"):format(name), 3)
-  end
-end
-
---- A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and "..".
---- The directory is opened at the first read (whose promise an error rejects) and read piece by piece:
---- any number of entries takes the same memory. `s:close()`, the end, and dropping the stream close it.
---- `type` is "file", "directory", "link" …, or "unknown" where the file system does not tell.
+--- A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
+--- "..". The directory is opened at the first read (whose promise an error rejects) and read piece
+--- by piece: any number of entries takes the same memory. `s:close()`, the end, and dropping the
+--- stream close it. `type` is "file", "directory", "link" …, or "unknown" where the file system
+--- does not tell.
 ---@param path string
 ---@return lwt.Stream
 ---```lua
@@ -48,18 +40,20 @@ end
 ---for entry in fs.readdir(".") do print(entry.name, entry.type) end   --> a file
 ---```
 function M.readdir(path)
-  check_path(path, "readdir")
+  if type(path) ~= "string" then args.wrong(1, "readdir", "string", path) end
+  if path:find("\0", 1, true) then args.bad(1, "readdir", "path contains a zero byte") end
   local dir = uv.dir(path)
   local s = require("lwt.stream").from(function() return dir:next() end):flatten()
   function s.close() dir:close() end
   return s
 end
 
---- A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where `type` is
---- "change" (contents or properties) or "rename" (appeared, disappeared, got another name), and `name`
---- the entry's, or the file's own. Raises when it cannot be watched (`ENOENT` …). What happens again
---- before it was read is told once; if more is kept than a thousand different ones, the rest is dropped,
---- and an element of type "overflow" says so. `s:close()` ends it; so does dropping it.
+--- A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
+--- `type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
+--- name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
+--- …). What happens again before it was read is told once; if more is kept than a thousand
+--- different ones, the rest is dropped, and an element of type "overflow" says so. `s:close()`
+--- ends it; so does dropping it.
 ---@param path string
 ---@return lwt.Stream
 ---```lua
@@ -69,7 +63,8 @@ end
 ---s:close()
 ---```
 function M.watch(path)
-  check_path(path, "watch")
+  if type(path) ~= "string" then args.wrong(1, "watch", "string", path) end
+  if path:find("\0", 1, true) then args.bad(1, "watch", "path contains a zero byte") end
   local watcher = uv.watcher(path)
   local s = require("lwt.stream").from(function() return watcher:next() end)
   function s.close() watcher:close() end
@@ -80,37 +75,28 @@ end
 -- A lock that somebody else has: how long to wait before the next try, growing.
 local FIRST_WAIT, LONGEST_WAIT = 0.001, 0.1
 
---- Locks the file against others who lock it (advisory; the whole file; `flock`): another process, or the
---- same file opened a second time. Fulfilled with `true` when it has the lock, which `unlock`, `close`
---- and collection give back. With `wait = false` it is not waited for: `false` when somebody else has
---- it. Cancelling gives up; a lock is never half acquired. Who waits asks again and again, at most
---- every tenth of a second: there is no queue.
+--- Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
+--- or the same file opened a second time. Fulfilled with `true` when it has the lock, which
+--- `unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
+--- when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
+--- again and again, at most every tenth of a second: there is no queue.
 ---@param f lwt.File
 ---@param mode? string "exclusive" (default) or "shared"
 ---@param opts? table `{wait = boolean}`
 ---@return lwt.Promise of a boolean
 ---```lua
----local a <close>, b <close> = await(fs.open("f", "w")), await(fs.open("f", "w"))
+---local a <close> = await(fs.open("f", "w"))
+---local b <close> = await(fs.open("f", "w"))
 ---print(await(a:lock()), await(b:lock("exclusive", {wait = false})))   --> true false
 ---```
 ---@function lwt.fs.file.lock(f, mode, opts)
 function file.lock(f, mode, opts)
-  local wait = true
-  if opts ~= nil then
-    if type(opts) ~= "table" then
-      error(("bad argument #3 to 'lock' (table expected, got %s)"):format(type(opts)), 2)
-    end
-    for k in pairs(opts) do
-      if k ~= "wait" then
-        error(("bad argument #3 to 'lock' (unknown option '%s')"):format(tostring(k)), 2)
-      end
-    end
-    wait = opts.wait ~= false
+  if mode ~= nil and mode ~= "exclusive" and mode ~= "shared" then
+    args.bad(2, "lock", ("invalid mode '%s'"):format(tostring(mode)))
   end
+  local wait = args.options(3, "lock", opts, { wait = "boolean" }).wait ~= false
   local ok, first = pcall(try_lock, f, mode)
-  if not ok then
-    error(type(first) == "string" and first:gsub("to 'try_lock'", "to 'lock'", 1) or first, 2)
-  end
+  if not ok then args.wrong(1, "lock", "lwt.file", f) end
   if not wait then return first end
   return spawn(function()
     local pause = FIRST_WAIT

@@ -138,8 +138,8 @@ end
 --- of names and values; `timeout` seconds, after which it is killed and its channels are closed;
 --- `detached` makes it the leader of a session of its own; `uid`, `gid` who it runs as.
 ---
---- A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable sends
---- TERM, after 2 seconds KILL, and waits until it has ended.
+--- A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
+--- sends TERM, after 2 seconds KILL, and waits until it has ended.
 ---@param cmd string[]
 ---@param opts? table
 ---@return lwt.Process
@@ -156,8 +156,8 @@ function M.open(cmd, opts)
   return open(cmd, opts, "open", 2)
 end
 
---- A promise of how it ends: `{code = n}`, or `{signal = "TERM"}` (a name, or a number that has none).
---- Cancelling it only ends the waiting.
+--- A promise of how it ends: `{code = n}`, or `{signal = "TERM"}` (a name, or a number that has
+--- none). Cancelling it only ends the waiting.
 ---@param p lwt.Process
 ---@return lwt.Promise of a lwt.ProcessStatus
 ---```lua
@@ -224,8 +224,9 @@ function mt.__tostring(p)
   return ("lwt.process (%d, %s)"):format(p.pid, state)
 end
 
---- Closes its channels (what `stdin` still holds is written first) and waits for its end. A write that
---- the program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the status.
+--- Closes its channels (what `stdin` still holds is written first) and waits for its end. A write
+--- that the program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
+--- status.
 ---@param p lwt.Process
 ---@return lwt.Promise of a lwt.ProcessStatus
 ---```lua
@@ -275,13 +276,13 @@ end
 -- The result of `f(...)`, which fails with lwt.Timeout when the time was up.
 local function timely(p, f, ...)
   local result = table.pack(pcall(f, ...))
-  if p.timed_out then error(lwt.Timeout, 0) end
+  if p.timed_out then settled(p) end
   if not result[1] then error(result[2], 0) end
   return table.unpack(result, 2, result.n)
 end
 
---- Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it, and
---- is over when it has ended. After the `timeout` it is killed, which the status tells.
+--- Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it,
+--- and is over when it has ended. After the `timeout` it is killed, which the status tells.
 ---@param cmd string[]
 ---@param opts? table as for `open`
 ---@return lwt.Promise of a lwt.ProcessStatus
@@ -313,9 +314,9 @@ end
 ---```
 function M.getpid() return uv.getpid() end
 
---- Runs a program and gives all it writes, and as a second value its status: whether it succeeded is
---- for the caller to look at. Cancelling stops the program, and is over when it has ended. When the
---- `timeout` has passed it is rejected with `lwt.Timeout`; so it is with all calls below.
+--- Runs a program and gives all it writes, and as a second value its status: whether it succeeded
+--- is for the caller to look at. Cancelling stops the program, and is over when it has ended. When
+--- the `timeout` has passed it is rejected with `lwt.Timeout`; so it is with all calls below.
 ---@param cmd string[]
 ---@param opts? table as for `open`
 ---@return lwt.Promise of a string and a lwt.ProcessStatus
@@ -331,8 +332,8 @@ function M.pread(cmd, opts)
   end)
 end
 
---- The first line that a program writes, without its end; nil when there is none. The program is not
---- read further (it ends when it writes on), and waited for.
+--- The first line that a program writes, without its end; nil when there is none. The program is
+--- not read further (it ends when it writes on), and waited for.
 ---@param cmd string[]
 ---@param opts? table as for `open`
 ---@return lwt.Promise of a string or nil, and a lwt.ProcessStatus
@@ -348,8 +349,9 @@ function M.pread_line(cmd, opts)
   end)
 end
 
--- A stream of what `read(p)` gives until nil; then the program has ended, too. `failure` (may be nil)
--- raises what happened to its input. close() stops the program; dropping the stream does as well.
+-- A stream of what `read(p)` gives until nil; then the program has ended, too. `failure(p)` raises,
+-- once, what happened to its input (nil: it has none). close() stops the program; dropping the
+-- stream does as well.
 local function reading(p, read, failure)
   local guard = require("lwt.stream.dropped").call(function()
     if not p.state then lwt.async(stop, p) end
@@ -357,14 +359,14 @@ local function reading(p, read, failure)
   local over = false
   local s = require("lwt.stream").from(function()
     if over or not guard then return nil end
-    local v = timely(p, read, p)
     if failure then failure() end
-    if v == nil then
-      over = true
-      await(p:close())
-      settled(p)
-    end
-    return v
+    local v = timely(p, read, p)
+    if v ~= nil then return v end
+    over = true
+    settled(p)
+    abort(p)
+    if failure then failure() end
+    return nil
   end)
   function s.close()
     over = true
@@ -449,8 +451,8 @@ local function pwrite(name, kind)
   end
 end
 
---- Runs a program with a text as its input, and gives its status. A program that closes its input before
---- it has read all of it is an error (`EPIPE`).
+--- Runs a program with a text as its input, and gives its status. A program that closes its input
+--- before it has read all of it is an error (`EPIPE`).
 ---@param cmd string[]
 ---@param text string|lwt.Bytes
 ---@param opts? table as for `open`
@@ -521,8 +523,8 @@ local function pmap(name, kind, read)
   end
 end
 
---- Runs a program with a text as its input and gives what it writes: writing and reading go on together.
---- A failure of writing (`EPIPE`) is the result's.
+--- Runs a program with a text as its input and gives what it writes: writing and reading go on
+--- together. A failure of writing (`EPIPE`) is the result's.
 ---@param cmd string[]
 ---@param text string|lwt.Bytes
 ---@param opts? table as for `open`
@@ -565,8 +567,8 @@ local function pmap_stream(name, kind, read)
   end
 end
 
---- A stream of the lines that a program makes of the lines of a stream or a list. A failure of writing is
---- reported once, at the next element.
+--- A stream of the lines that a program makes of the lines of a stream or a list. A failure of
+--- writing is reported once, at the next element.
 ---@param cmd string[]
 ---@param lines lwt.Stream|string[]
 ---@param opts? table as for `open`
@@ -589,8 +591,8 @@ M.pmap_lines = pmap_stream("pmap_lines", "lines", read_line)
 ---@function process.pmap_chars(cmd, chars, opts)
 M.pmap_chars = pmap_stream("pmap_chars", "chars", read_char)
 
---- Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f` returns is
---- fulfilled after the program has ended (on an error or a cancel it is stopped first).
+--- Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
+--- returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
 ---@param cmd string[]
 ---@param opts? table as for `open`
 ---@param f fun(p: lwt.Process): ...

@@ -262,47 +262,65 @@ static void begin(lua_State *L, lwt_context *c, walk *k) {
   k->actions = k->values + 1;
   k->nactions = 0;
   k->epoch = ++c->epoch;
+  c->walk_calls = c->calls;
   if (c->nest == 0 && c->resumes <= 1 && c->immediate == 0) c->nframes = 0;
   k->base = c->nframes;
 }
 
-/* Cancels the pending promises in the table at `list`; what they owe is put on the
-** work stack, and the caller sees to it that it is worked off. */
-void lwt_cancel_push(lua_State *L, lwt_context *c, int list) {
-  walk k;
+/* Cancels the promise at idx; what that owes is put on the work stack, and the caller
+** sees to it that it is worked off. Returns whether anything could be cancelled. */
+int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
   int top = lua_gettop(L);
-  lua_Integer i, n = (lua_Integer)lua_rawlen(L, list);
-  begin(L, c, &k);
-  for (i = 1; i <= n; i++) {
-    lua_rawgeti(L, list, i);
-    go(L, c, &k);
-  }
-  perform(L, c, &k);
-  lua_settop(L, top);
-}
-
-/* Cancels the promise at idx and runs what follows from it. Returns whether
-** anything could be cancelled. */
-int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
-  int base = c->work, top = lua_gettop(L), found;
   promise *p;
   walk k;
   luaL_checkstack(L, 16, NULL);
   lua_pushvalue(L, idx);
   p = (promise *)lua_touserdata(L, top + 1);
+  k.nactions = 2;
   if (p->state == S_PENDING && p->how == C_SELF) { /* no walk needed */
     mark(L, c, top + 1);
-    found = 1;
   } else {
     begin(L, c, &k);
     lua_pushvalue(L, top + 1);
     go(L, c, &k);
     perform(L, c, &k);
-    found = k.nactions > 0;
   }
   lua_settop(L, top);
+  return k.nactions > 0;
+}
+
+/* Cancels the promise at idx and runs what follows from it. Returns whether
+** anything could be cancelled. */
+int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
+  int base = c->work, found = lwt_cancel_push(L, c, idx);
   if (c->work > base) lwt_resolve_drive(L, c, base);
   return found;
+}
+
+/* Nothing could be cancelled below the promise at idx. If it is a bind or map that
+** nobody waits for, what it waits for no longer keeps it alive: a promise that is
+** cancelled and dropped leaves no trace on one that stays pending. It remains what it
+** is for whoever still holds it. */
+static void let_go(lua_State *L, lwt_context *c, int idx) {
+  int top = lua_gettop(L);
+  promise *p;
+  luaL_checkstack(L, 16, NULL);
+  c->epoch++;
+  lua_pushvalue(L, idx);
+  p = lwt_promise_find(L, top + 1);
+  if (p->waiters != W_NONE) p->epoch = c->epoch; /* no */
+  while (p->state == S_PENDING && (p->kind == K_BIND || p->kind == K_MAP) && p->how == C_DEP &&
+         p->epoch != c->epoch &&
+         lua_getiuservalue(L, top + 1, U_DEP) == LUA_TUSERDATA) {
+    promise *input = lwt_promise_find(L, top + 2);
+    p->epoch = c->epoch; /* there may be a cycle */
+    if (input->state != S_PENDING) break;
+    lwt_promise_weaken_waiter(L, c, top + 2, input, top + 1);
+    if (input->waiters != W_ONE) break;
+    lua_replace(L, top + 1);
+    p = input;
+  }
+  lua_settop(L, top);
 }
 
 /* ---- What Lua calls -------------------------------------------------------------- */
@@ -310,7 +328,7 @@ int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
 /*---
 Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
-pending (nothing could be cancelled). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
+pending (nothing could be cancelled; then what it waits for no longer keeps a bind or map alive that nobody waits for). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 resolved promise.
 
 ```lua
@@ -325,7 +343,7 @@ static int l_cancel(lua_State *L) {
   lwt_context *c = context_of(L);
   lwt_promise_check(L, c, 1);
   lua_settop(L, 1);
-  lwt_cancel(L, c, 1);
+  if (!lwt_cancel(L, c, 1)) let_go(L, c, 1);
   return 0;
 }
 

@@ -17,15 +17,11 @@ static void check_callable(lua_State *L, int idx) {
   luaL_typeerror(L, idx, "function");
 }
 
-/* Pushes a promise of this kind that waits for the pending one at 1, with the
-** `nfn` callbacks that are at 2. Returns 0, pushing nothing, when the input is no
-** longer pending. */
-static int derive(lua_State *L, lwt_context *c, int kind, int nfn) {
-  promise *p = (promise *)lua_touserdata(L, 1), *q;
-  int at = lua_gettop(L) + 1;
-  q = lwt_promise_push(L, c, kind, C_DEP, 2 + nfn, sizeof *q);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, at, U_DEP);
+/* Pushes a promise of this kind that holds the `nfn` callbacks at 2, and the storage
+** that they are to see. */
+static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int nfn) {
+  int at = 2 + nfn;
+  promise *q = lwt_promise_push(L, c, kind, how, 2 + nfn, sizeof *q);
   if (c->storing) {
     lua_createtable(L, 3, 0);
     lua_pushvalue(L, 2);
@@ -46,8 +42,18 @@ static int derive(lua_State *L, lwt_context *c, int kind, int nfn) {
       lua_setiuservalue(L, at, U_FN2);
     }
   }
+  return q;
+}
+
+/* Pushes a promise that waits for the pending one at 1, with the callbacks at 2.
+** Returns 0, pushing nothing, when the input is no longer pending. */
+static int derive(lua_State *L, lwt_context *c, promise *p, int kind, int nfn) {
+  int at = 2 + nfn;
+  promise *q = push_record(L, c, kind, C_DEP, nfn);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, at, U_DEP);
   lua_pushvalue(L, at);
-  if (lwt_promise_add_waiter(L, 1, p)) return 1;
+  if (lwt_promise_add_known_waiter(L, 1, p, q)) return 1;
   lua_settop(L, at - 1);
   return 0;
 }
@@ -57,15 +63,8 @@ static int too_deep(lwt_context *c) { return c->immediate >= MAX_NEST; }
 
 /* Like derive, for a resolved input: the callback is called later. */
 static void derive_owed(lua_State *L, lwt_context *c, int kind, int nfn) {
-  int at = lua_gettop(L) + 1;
-  promise *q = lwt_promise_push(L, c, kind, C_NONE, 2 + nfn, sizeof *q);
-  lua_pushvalue(L, 2);
-  lua_setiuservalue(L, at, U_FN);
-  if (nfn == 2) {
-    lua_pushvalue(L, 3);
-    lua_setiuservalue(L, at, U_FN2);
-  }
-  lua_pushvalue(L, at);
+  push_record(L, c, kind, C_NONE, nfn);
+  lua_pushvalue(L, -1);
   lwt_resolve_owe(L, c, 1);
 }
 
@@ -94,15 +93,15 @@ static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
 /* Leaves a promise of the outcome of call_now on top. */
 static int result(lua_State *L, lwt_context *c, int base, int status, int follow) {
   promise *q;
-  luaL_checkstack(L, 10, NULL);
   if (!(status == LUA_OK && follow && lua_gettop(L) == base + 1 &&
         lwt_promise_test(L, c, -1) != NULL)) {
+    luaL_checkstack(L, 10, NULL);
     q = lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof *q);
     lua_insert(L, base + 1);
     lwt_resolve_follow(L, c, base + 1, base + 1, status, 0);
     lua_settop(L, base + 1);
   }
-  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  if (c->immediate == 0 && c->has_deferred) lwt_resolve_drain(L, c);
   return 1;
 }
 
@@ -127,8 +126,8 @@ static int bind(lua_State *L, int kind) {
   int base, status;
   check_callable(L, 2);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, kind, 1)) return 1;
-  p = lwt_promise_find(L, 1);
+  if (p->state == S_PENDING && derive(L, c, p, kind, 1)) return 1;
+  if (p->state == S_PROXY || p->state == S_PENDING) p = lwt_promise_find(L, 1);
   if (p->state == S_REJECTED) {
     lua_settop(L, 1);
     return 1;
@@ -192,7 +191,7 @@ static int l_catch(lua_State *L) {
   lua_settop(L, 2);
   p = promise_or_task(L, c);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, K_CATCH, 1)) return 1;
+  if (p->state == S_PENDING && derive(L, c, p, K_CATCH, 1)) return 1;
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {
     lua_settop(L, 1);
@@ -228,7 +227,7 @@ static int l_try_bind(lua_State *L) {
   lua_settop(L, 3);
   p = promise_or_task(L, c);
   lua_settop(L, 3);
-  if (p->state == S_PENDING && derive(L, c, K_TRY_BIND, 2)) return 1;
+  if (p->state == S_PENDING && derive(L, c, p, K_TRY_BIND, 2)) return 1;
   p = lwt_promise_find(L, 1);
   if (too_deep(c)) {
     derive_owed(L, c, K_TRY_BIND, 2);
@@ -241,18 +240,23 @@ static int l_try_bind(lua_State *L) {
 
 /* ---- finalize ----------------------------------------------------------------- */
 
-/* The finalizer at 2 has given a pending promise (on top): a promise that waits for
-** it and then becomes the one at 1. Returns 0 when it is no longer pending. */
-static int wait_for_finalizer(lua_State *L, lwt_context *c, int r) {
-  promise *q = lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof *q);
-  lua_pushvalue(L, r);
-  lua_setiuservalue(L, -2, U_DEP);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, U_FN);
-  lua_pushvalue(L, -1);
-  if (lwt_promise_add_waiter(L, r, (promise *)lua_touserdata(L, r))) return 1;
-  lua_pop(L, 1);
-  return 0;
+/* The finalizer has given the promise at r. Pushes what finalize returns: where that
+** is pending, a promise that waits for it and then becomes the one at 1. */
+static void push_finalized(lua_State *L, lwt_context *c, int r) {
+  promise *p = lwt_promise_find(L, r), *q;
+  p->flags |= F_SEEN;
+  if (p->state == S_PENDING) {
+    q = lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof *q);
+    lua_pushvalue(L, r);
+    lua_setiuservalue(L, -2, U_DEP);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, U_FN);
+    lua_pushvalue(L, -1);
+    if (lwt_promise_add_waiter(L, r, p)) return;
+    lua_pop(L, 1);
+    p = lwt_promise_find(L, r);
+  }
+  lua_pushvalue(L, p->state == S_REJECTED ? r : 1);
 }
 
 /*---
@@ -270,28 +274,28 @@ print(await(lwt.finalize(function() return 1 end, function() print "cleanup" end
 */
 static int l_finalize(lua_State *L) {
   lwt_context *c = context_of(L);
-  promise *p, *r;
+  promise *p;
   int base, status;
   check_callable(L, 2);
   lua_settop(L, 2);
   p = promise_or_task(L, c);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, K_FINALIZE, 1)) return 1;
+  if (p->state == S_PENDING && derive(L, c, p, K_FINALIZE, 1)) return 1;
   lwt_promise_find(L, 1);
   if (too_deep(c)) {
     derive_owed(L, c, K_FINALIZE, 1);
     return 1;
   }
   status = call_now(L, c, 2, 0, &base);
-  if (status != LUA_OK) return result(L, c, base, status, 0);
-  if (lua_gettop(L) == base + 1 && lwt_promise_test(L, c, -1) != NULL) {
-    luaL_checkstack(L, 10, NULL);
-    r = lwt_promise_find(L, base + 1);
-    r->flags |= F_SEEN;
-    if (r->state == S_PENDING && wait_for_finalizer(L, c, base + 1)) return 1;
-    if (r->state == S_REJECTED) return 1;
+  if (status != LUA_OK) {
+    lwt_trace_earlier(L, c, 1);
+    return result(L, c, base, status, 0);
   }
-  lua_settop(L, 1);
+  luaL_checkstack(L, 10, NULL);
+  if (lua_gettop(L) == base + 1 && lwt_promise_test(L, c, -1) != NULL)
+    push_finalized(L, c, base + 1);
+  else
+    lua_pushvalue(L, 1);
   if (c->immediate == 0) lwt_resolve_drain(L, c);
   return 1;
 }
@@ -305,7 +309,7 @@ static int on(lua_State *L, int kind) {
   check_callable(L, 2);
   if (nfn == 2) check_callable(L, 3);
   lua_settop(L, 1 + nfn);
-  if (p->state == S_PENDING && derive(L, c, kind, nfn)) return 0;
+  if (p->state == S_PENDING && derive(L, c, p, kind, nfn)) return 0;
   p = lwt_promise_find(L, 1);
   switch (kind) {
     case K_ON_SUCCESS:
@@ -427,7 +431,27 @@ static int l_wrap(lua_State *L) {
   return result(L, c, 1, status, 1);
 }
 
+/* core.callback(f, ...): calls it as a plain callback that nobody waits for: what it
+** raises goes to the exception hook. Gives whether it ended well. */
+static int l_callback(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int status;
+  check_callable(L, 1);
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, lua_gettop(L) - 2, 0, 1);
+  c->callbacks--;
+  c->immediate--;
+  if (status != LUA_OK) lwt_loop_report(L, c);
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  lua_pushboolean(L, status == LUA_OK);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"wrap", l_wrap},
+                                     {"callback", l_callback},
                                      {"bind", l_bind},
                                      {"map", l_map},
                                      {"catch", l_catch},

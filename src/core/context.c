@@ -92,6 +92,7 @@ static lwt_context *make_context(lua_State *L) {
   lua_pushcfunction(L, context_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
+  c->epoch = 1;
   c->r_self = lwt_slot(L);
   lua_rawgeti(L, REG, LUA_RIDX_MAINTHREAD);
   c->L = lua_tothread(L, -1);
@@ -122,6 +123,10 @@ static lwt_context *make_context(lua_State *L) {
   c->r_exit = table_slot(L);
   c->r_ends = table_slot(L);
   c->r_handles = table_slot(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  c->r_weak_mt = lwt_slot(L);
   c->r_live = weak_slot(L, "v");
   c->r_watches = weak_slot(L, "k");
   c->r_names = weak_slot(L, "k");

@@ -54,7 +54,8 @@ enum {
   K_NCHOOSE,
   K_NPICK,
   K_NCHOOSE_SPLIT,
-  K_SCOPE
+  K_SCOPE,
+  K_WEAK /* stands for a waiter that may be collected: U_STATE is {it}, weak */
 };
 
 /* How a pending promise is cancelled. */
@@ -89,7 +90,7 @@ typedef struct promise {
   uint16_t flags;
   uint16_t unused;
   uint32_t n;     /* fulfilled: number of values; pending: see kinds */
-  uint32_t epoch; /* the last cancel walk that came by */
+  uint32_t epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
 /* User values. Kinds that wait for nothing have only the first. */
@@ -114,7 +115,8 @@ enum {
   TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
-  TF_LISTED = 128      /* in r_live */
+  TF_LISTED = 128,     /* in r_live */
+  TF_FRESH = 256       /* has not begun */
 };
 
 typedef struct task {
@@ -125,7 +127,8 @@ typedef struct task {
   uint32_t slot;
   uint16_t shield; /* how many uncancelable waits it is in */
   uint8_t status;
-  uint8_t flags;
+  uint8_t anchored; /* the slot's anchor is the task */
+  uint16_t flags;
   int wait_idx; /* where in wait_co the awaited promise is; 0: none (yield) */
   uint8_t uncancelable; /* the await under way counts in shield */
 } task;
@@ -136,6 +139,7 @@ typedef struct slot {
   lua_State *co; /* NULL: no thread made yet */
   task *t;       /* NULL: free */
   uint32_t next_free;
+  uint8_t released; /* not anchored: t may have been collected */
 } slot;
 
 typedef struct ring { /* of tasks; NULL stands for the next paused promise */
@@ -161,8 +165,12 @@ struct lwt_context {
   int nest;        /* how many resolutions are under way, one in another */
   int immediate;   /* how many callbacks of resolved promises, one in another */
   int work;        /* entries of the work stack */
+  uint32_t resolutions; /* how many, ever: the stamp of the last one */
   uint8_t has_current; /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
+  uint8_t has_deferred; /* the deferred queue is not empty */
+  uint32_t currents;    /* how often r_current was set */
+  promise *current_waiter, *source; /* with has_current: what r_current and r_source hold */
   uint8_t recovering;  /* no allocation now */
   int callbacks;   /* > 0: a callback is running, awaiting is an error */
   uint8_t storing; /* the current storage is not empty */
@@ -176,7 +184,7 @@ struct lwt_context {
   uint32_t nslots, free_slot, next_scan, slots_made;
   int *r_blocks; /* registry keys of the blocks that anchor slots' values */
   uint32_t nblocks;
-  uint32_t idle_threads;
+  uint32_t idle_threads, sweep_at; /* sweep_at: see lwt_task_sweep */
   uint64_t nresumed; /* turns of tasks ever */
 
   /* Queues (loop.c). */
@@ -194,6 +202,7 @@ struct lwt_context {
   /* Time (timer.c). */
   timer *heap;
   uint32_t *position; /* of a timer in the heap; or the next free number */
+  uint32_t background; /* of the timers, how many keep nobody from a deadlock */
   uint32_t ntimers, timers_size, free_timer, timers_made;
   uint64_t seq;
   double virtual_now;
@@ -202,7 +211,7 @@ struct lwt_context {
   void *engine_data;
 
   /* Cancelling (cancel.c). */
-  uint32_t epoch;
+  uint32_t epoch, calls, walk_calls; /* calls: of callbacks, ever; when the last walk was */
   frame *frames;
   size_t nframes, frames_size;
 
@@ -212,7 +221,7 @@ struct lwt_context {
       r_handler, r_hook, r_names, r_causes, r_traces, r_strings, r_made, r_task_storage, r_canceled,
       r_timeout, r_eof, r_closed, r_interrupted, r_error_mt, r_drive, r_enter, r_turn, r_handles,
       r_enter_hooks, r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_function, r_check_unseen;
+      r_run_function, r_check_unseen, r_weak_mt;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -221,6 +230,11 @@ struct lwt_context {
 #define REG LUA_REGISTRYINDEX
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
+
+/* Was p resolved before q? (Stamps may wrap around.) */
+static inline int earlier(const promise *p, const promise *q) {
+  return (int32_t)(p->epoch - q->epoch) < 0;
+}
 
 static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
@@ -236,10 +250,12 @@ API void lwt_promise_collapse(lua_State *L, int n);
 API int lwt_promise_push_values(lua_State *L, int idx, promise *p);
 API void lwt_promise_push_error(lua_State *L, int idx, promise *p);
 API int lwt_promise_add_waiter(lua_State *L, int idx, promise *p);
+API int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w);
 API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter);
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
 API void lwt_promise_listify(lua_State *L, int idx, promise *p);
+API void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p, int waiter);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
@@ -279,7 +295,7 @@ API void lwt_several_detach(lua_State *L, int w, promise *except);
 
 /* cancel.c */
 API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
-API void lwt_cancel_push(lua_State *L, lwt_context *c, int list);
+API int lwt_cancel_push(lua_State *L, lwt_context *c, int idx);
 API void lwt_cancel_open(lua_State *L, lwt_context *c);
 
 /* storage.c */
@@ -297,6 +313,7 @@ API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
+API void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);
@@ -305,6 +322,7 @@ API void lwt_coroutine_open(lua_State *L, lwt_context *c);
 
 /* timer.c */
 API double lwt_timer_now(lwt_context *c);
+API void lwt_timer_shift(lwt_context *c, double by);
 API void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id);
 API int lwt_timer_fire(lua_State *L, lwt_context *c);
 API void lwt_timer_open(lua_State *L, lwt_context *c);
@@ -313,6 +331,7 @@ API void lwt_timer_open(lua_State *L, lwt_context *c);
 API int lwt_ring_reserve(ring *r, size_t n);
 API void lwt_ring_push(ring *r, task *t); /* room was reserved */
 API void lwt_loop_report(lua_State *L, lwt_context *c); /* the error on top: to the hook */
+API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
@@ -321,6 +340,7 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p);
 API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
+API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
 API void lwt_trace_seen(lua_State *L, int idx, promise *p);
 API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_trace_made(lua_State *L, lwt_context *c, int idx);

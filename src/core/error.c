@@ -70,8 +70,8 @@ static const char *culprit(lua_State *L) {
 int lwt_error_awaiting(lua_State *L, lwt_context *c) {
   const char *name;
   if (c->callbacks > 0)
-    return luaL_error(L, "attempt to await inside a callback (return the promise, or use "
-                         "lwt.spawn)");
+    return luaL_error(L, "attempt to await outside a task (in a callback: return the promise, "
+                         "or use lwt.spawn)");
   if (c->current == NULL)
     return luaL_error(L, "attempt to await outside a task (use lwt.run or lwt.spawn)");
   if (L != c->current_co)

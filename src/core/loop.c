@@ -173,7 +173,7 @@ static int wait_for_events(lwt_context *c, int may_wait) {
   double seconds = 0;
   run_idle(c);
   if (!has_ready(c) && c->idle == NULL && may_wait && c->nerrors == 0) {
-    if (c->ntimers == 0 && engine_alive(c) == LWT_IDLE) return 0;
+    if (c->ntimers <= c->background && engine_alive(c) == LWT_IDLE) return 0;
     if (c->is_virtual) {
       wait_virtual(c);
       return 1;
@@ -204,6 +204,7 @@ static void wake_paused(lua_State *L, lwt_context *c) {
 
 static void run_ready(lua_State *L, lwt_context *c, double deadline) {
   size_t limit;
+  luaL_checkstack(L, 20, NULL);
   if (c->ready.count == 0) {
     ring r = c->ready;
     c->ready = c->paused;
@@ -236,6 +237,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
+  lwt_task_sweep(L, c, 64);
   return alive;
 }
 
@@ -298,6 +300,8 @@ static int run_body(lua_State *L) {
   drive(L, c, 1);
   run_list(L, c, c->r_exit, 1);
   run_list(L, c, c->r_ends, 0);
+  c->sweep_at = 0;
+  lwt_task_sweep(L, c, c->slots_made);
   raise_reported(L, c);
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {
@@ -547,6 +551,13 @@ static int l_interrupt(lua_State *L) {
   return 1;
 }
 
+/* core.background(n): that many of the pending timers are watchdogs (a spec's time-out),
+** which do not count when run looks for a deadlock. */
+static int l_background(lua_State *L) {
+  context_of(L)->background = (uint32_t)luaL_checkinteger(L, 1);
+  return 0;
+}
+
 /* core.shuffle(seed | nil): ready tasks run in a random order from now on. */
 static int l_shuffle(lua_State *L) {
   lwt_context *c = context_of(L);
@@ -617,6 +628,17 @@ static int lua_engine_fd(void *data) { return (void)data, -1; }
 static const lwt_engine lua_engine = {"lua",           lua_engine_now,  lua_engine_wait,
                                       lua_engine_alive, lua_engine_wake, lua_engine_fd};
 
+/* From now on time and events come from this engine (NULL: none), or time is virtual
+** over it. What is pending stays as far away as it was, whatever the new clock says. */
+void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual) {
+  double was = lwt_timer_now(c);
+  c->engine = e;
+  c->engine_data = data;
+  if (is_virtual && !c->is_virtual) c->virtual_now = 0; /* a round start keeps sums exact */
+  c->is_virtual = (uint8_t)is_virtual;
+  lwt_timer_shift(c, lwt_timer_now(c) - was);
+}
+
 /* core.set_engine(x): "virtual": virtual time over the engine in use; "real": back;
 ** a table {now=, wait=, alive=}: an engine of the user's; nil: the core's own. */
 static int l_set_engine(lua_State *L) {
@@ -629,19 +651,17 @@ static int l_set_engine(lua_State *L) {
       return luaL_argerror(L, 1, "an engine needs functions 'now' and 'wait'");
     lua_pushvalue(L, 1);
     setreg(L, c->r_lua_engine);
-    c->is_virtual = 0;
-    c->engine = &lua_engine;
-    c->engine_data = c;
+    lwt_loop_set_engine(c, &lua_engine, c, 0);
   } else if (lua_isnil(L, 1)) {
-    c->is_virtual = 0;
-    c->engine = NULL;
+    lwt_loop_set_engine(c, NULL, NULL, 0);
   } else {
     s = luaL_checkstring(L, 1);
     if (strcmp(s, "virtual") == 0) {
-      c->virtual_now = lwt_timer_now(c);
-      c->is_virtual = 1;
+      lwt_loop_set_engine(c, c->engine, c->engine_data, 1);
     } else if (strcmp(s, "real") == 0) {
-      c->is_virtual = 0;
+      lwt_loop_set_engine(c, c->engine, c->engine_data, 0);
+    } else if (strcmp(s, "none") == 0) {
+      lwt_loop_set_engine(c, NULL, NULL, 0);
     } else {
       return luaL_argerror(L, 1, lua_pushfstring(L, "unknown engine '%s'", s));
     }
@@ -683,6 +703,7 @@ static const luaL_Reg functions[] = {{"run", l_run},
                                      {"set_iteration_hooks", l_set_iteration_hooks},
                                      {"interrupt", l_interrupt},
                                      {"shuffle", l_shuffle},
+                                     {"background", l_background},
                                      {"set_engine", l_set_engine},
                                      {"engine_name", l_engine_name},
                                      {NULL, NULL}};

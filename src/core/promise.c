@@ -7,6 +7,8 @@
 **
 ** Whatever allocates may run a finalizer, and that may resolve or wait for any
 ** promise: after an allocation nothing that was read before is taken for granted. */
+#include <string.h>
+
 #include "core.h"
 
 #define CHUNK_MIN 4
@@ -235,10 +237,24 @@ static void add_chunk(lua_State *L, int idx, int head, int at, chunk *fresh) {
 /* The waiter on top (popped) will be told when p, at idx, is resolved. Returns 0
 ** when p is not pending (any more). */
 int lwt_promise_add_waiter(lua_State *L, int idx, promise *p) {
-  promise *w = (promise *)lua_touserdata(L, -1);
-  int oc = is_on_cancel(w), item = lua_gettop(L), head = item + 1, at = item + 2, done = 0;
+  return lwt_promise_add_known_waiter(L, idx, p, (promise *)lua_touserdata(L, -1));
+}
+
+/* Likewise, when w is known to be the waiter on top. */
+int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w) {
+  int oc, item, head, at, done = 0;
+  if (p->state == S_PENDING && p->waiters == W_NONE) { /* the commonest case */
+    lua_setiuservalue(L, idx, U_STATE);
+    p->waiters = W_ONE;
+    if (is_on_cancel(w)) p->flags |= F_ON_CANCEL;
+    return 1;
+  }
+  oc = is_on_cancel(w);
+  item = lua_gettop(L);
+  head = item + 1;
+  at = item + 2;
   idx = lua_absindex(L, idx);
-  if (p->waiters != W_NONE) luaL_checkstack(L, 10, NULL);
+  luaL_checkstack(L, 10, NULL);
   while (!done && p->state == S_PENDING) {
     chunk *fresh;
     const void *last;
@@ -281,8 +297,17 @@ int lwt_promise_add_waiter(lua_State *L, int idx, promise *p) {
   return done;
 }
 
+/* The waiter w, which is on top of the stack. */
 static int is_live(lua_State *L, promise *w, promise *p) {
   if (w->kind == K_TASK) return lwt_task_is_waiting_for(L, (task *)w, p);
+  if (w->kind == K_WEAK) {
+    int live;
+    lua_getiuservalue(L, -1, U_STATE);
+    lua_rawgeti(L, -1, 1);
+    live = lua_toboolean(L, -1);
+    lua_pop(L, 2);
+    return live;
+  }
   return !(w->flags & F_DONE);
 }
 
@@ -369,6 +394,40 @@ void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waite
     h->dead++;
     if (h->dead >= SWEEP_MIN && h->dead * 2 > h->total) sweep(L, idx, p);
   }
+}
+
+/* The promise w (at `waiter`) goes on waiting for p, but p no longer keeps it alive. */
+void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p, int waiter) {
+  int top = lua_gettop(L), i;
+  promise *w = (promise *)lua_touserdata(L, waiter), *weak;
+  luaL_checkstack(L, 10, NULL);
+  weak = (promise *)lua_newuserdatauv(L, sizeof *weak, 1);
+  memset(weak, 0, sizeof *weak);
+  weak->kind = K_WEAK;
+  lua_createtable(L, 1, 0);
+  lua_pushvalue(L, waiter);
+  lua_rawseti(L, -2, 1);
+  pushreg(L, c->r_weak_mt);
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, top + 1, U_STATE);
+  lua_getiuservalue(L, idx, U_STATE);
+  if (p->state == S_PENDING && p->waiters == W_ONE && lua_touserdata(L, -1) == (void *)w) {
+    lua_pushvalue(L, top + 1);
+    lua_setiuservalue(L, idx, U_STATE);
+  } else if (p->state == S_PENDING && p->waiters == W_LIST) {
+    chunk *h = push_tail(L, top + 2); /* the newest, as a rule */
+    for (i = h->len - 1; i >= 0; i--) {
+      lua_getiuservalue(L, top + 3, H_ITEM + i);
+      if (lua_touserdata(L, -1) == (void *)w) {
+        lua_pushvalue(L, top + 1);
+        lua_setiuservalue(L, top + 3, H_ITEM + i);
+        lwt_promise_remove_waiter(L, idx, p, w); /* counts as one that may be gone */
+        break;
+      }
+      lua_settop(L, top + 3);
+    }
+  }
+  lua_settop(L, top);
 }
 
 /* How many would be told if p were resolved now. */
@@ -467,7 +526,7 @@ int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r
   if (q->waiters == W_ONE && r->waiters != W_NONE) return 0;
   merge_waiters(L, outer, q, inner, r);
   q->flags |= (uint16_t)(r->flags & F_ON_CANCEL);
-  if (r->kind == K_TASK || r->kind == K_TIMER || r->kind == K_OP || r->kind == K_SCOPE ||
+  if ((r->kind == K_TASK && ((task *)r)->status != T_DONE) || r->kind == K_TIMER || r->kind == K_OP || r->kind == K_SCOPE ||
       r->kind == K_FOLLOW) {
     q->how = C_DEP; /* what is cancelled is the record, not just a promise */
     lua_pushvalue(L, inner);

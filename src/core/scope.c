@@ -6,11 +6,6 @@
 ** Children that are done are swept from the list when they are half of it. */
 #include "core.h"
 
-typedef struct scope { /* what s refers to; user value 1: the promise */
-  uint32_t children;   /* in the list */
-  uint32_t done;
-} scope;
-
 /* Pushes the scope object's record: user value 1 of the userdata at idx. */
 static promise *push_record(lua_State *L, lwt_context *c, int idx) {
   if (lua_touserdata(L, idx) == NULL || !lua_getmetatable(L, idx)) luaL_typeerror(L, idx, "scope");
@@ -75,10 +70,8 @@ static int is_body(lua_State *L, int list, int src) {
 
 /* All are done: pushes the promise whose outcome is the scope's. */
 static void push_outcome(lua_State *L, int w, int list) {
-  promise *rec = (promise *)lua_touserdata(L, w);
   if (lua_getiuservalue(L, w, U_FN) == LUA_TUSERDATA) return;
   lua_pop(L, 1);
-  (void)rec;
   lua_rawgeti(L, list, 1);
   lwt_promise_find(L, lua_gettop(L));
 }
@@ -117,11 +110,7 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
     }
     if (!(rec->flags & F_CLOSED) && rec->n > 0 && (!canceled || is_body(L, list, src))) {
       /* cancel the rest; what that owes is worked off by who called us */
-      lua_settop(L, list);
-      lua_createtable(L, 1, 0);
-      lua_pushvalue(L, w);
-      lua_rawseti(L, -2, 1);
-      lwt_cancel_push(L, c, list + 1);
+      lwt_cancel_push(L, c, w);
     }
   }
   lua_settop(L, list);

@@ -4,16 +4,16 @@
 ** inputs are the list in U_DEP (cancel walks there). join, all, both, settled
 ** count what is still pending in n, and keep the first rejected input in U_FN.
 ** choose and its kin are over (F_DONE) with the first input; they withdraw from the
-** others. pick and npick first have the others cancelled: they put themselves on
-** the work stack below what the cancel owes, with the outcome in U_FN2, and
-** finish when that is done. */
+** others. pick and npick first have the others cancelled, one after another: they
+** keep the outcome in U_FN2 and put themselves on the work stack below what each
+** cancel owes (n: how many have been seen to). */
 #include "core.h"
 
 #define LIST 1 /* stack slots of the functions that Lua calls */
 #define W 2
 
-/* Replaces the user's list at 1 by one of our own, of representatives, which count
-** as looked at. Returns its length. */
+/* Replaces the user's list at 1 by one of our own. Its promises count as looked at.
+** Returns its length. */
 static int take_list(lua_State *L, lwt_context *c, int may_be_empty) {
   int i, n;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -29,7 +29,9 @@ static int take_list(lua_State *L, lwt_context *c, int may_be_empty) {
                       luaL_typename(L, 3));
       luaL_argerror(L, 1, lua_tostring(L, -1));
     }
-    lwt_promise_arg(L, c, 3);
+    lua_pushvalue(L, 3);
+    lwt_promise_arg(L, c, 4);
+    lua_pop(L, 1);
     lua_rawseti(L, 2, i);
   }
   lua_replace(L, LIST);
@@ -57,12 +59,12 @@ static void set_n(lua_State *L, int n) {
 
 /* Pushes a table of the first values of the fulfilled inputs; the i-th at i when
 ** `keep` says so, else one behind the other. */
-static void push_values(lua_State *L, int list, int n, int keep) {
+static void push_values(lua_State *L, int list, int n, int keep, promise *first) {
   int i, k = 0, top = lua_gettop(L);
   lua_createtable(L, n, 1);
   for (i = 1; i <= n; i++) {
     promise *p = push_input(L, list, i);
-    if (p->state == S_FULFILLED) {
+    if (p->state == S_FULFILLED && !(first && earlier(first, p))) {
       push_first_value(L, top + 2, p);
       lua_rawseti(L, top + 1, keep ? i : ++k);
     }
@@ -151,7 +153,7 @@ static void complete(lua_State *L, lwt_context *c, int w) {
         state = S_REJECTED;
         break;
       default:
-        push_values(L, list, n, 1);
+        push_values(L, list, n, 1, NULL);
     }
     q = lwt_promise_find(L, top + 2);
     if (q->state == S_PENDING) lwt_resolve_commit(L, c, top + 2, q, state, values);
@@ -171,6 +173,7 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
   for (i = 1; i <= n; i++) {
     promise *p = push_input(L, LIST, i);
     lua_pushvalue(L, W);
+    if (w->flags & F_DONE) break;
     if (lwt_promise_add_waiter(L, W + 1, p)) {
       w->n++;
     } else {
@@ -186,7 +189,7 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
     }
     lua_settop(L, W);
   }
-  if (--w->n == 0 && !(w->flags & F_DONE)) complete(L, c, W);
+  if (!(w->flags & F_DONE) && --w->n == 0) complete(L, c, W);
   return 1;
 }
 
@@ -194,29 +197,35 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
 
 /* What a choice over the list gives now: pushes the promise to take over, or a
 ** table of values (two tables for nchoose_split, of which the returned count
-** tells); returns 0 when none is resolved. -1: a promise. */
-static int push_choice(lua_State *L, int kind, int list, int n) {
+** tells); returns 0 when none is resolved. -1: a promise. With `first`, what was
+** resolved after that does not count. */
+static int push_choice(lua_State *L, int kind, int list, int n, promise *first) {
   int i, top = lua_gettop(L), found = 0;
   luaL_checkstack(L, 8, NULL);
   for (i = 1; i <= n; i++) {
     promise *p = push_input(L, list, i);
-    if (p->state == S_REJECTED) return -1;
-    if (p->state == S_FULFILLED && !found) found = i;
     lua_settop(L, top);
+    if (p->state == S_PENDING || (first && earlier(first, p))) continue;
+    if (p->state == S_REJECTED) {
+      lua_rawgeti(L, list, i);
+      return -1;
+    }
+    if (p->state == S_FULFILLED && !found) found = i;
   }
   if (!found) return 0;
   if (kind == K_CHOOSE || kind == K_PICK) {
-    push_input(L, list, found);
+    lua_rawgeti(L, list, found);
     return -1;
   }
-  push_values(L, list, n, 0);
+  push_values(L, list, n, 0, first);
   if (kind != K_NCHOOSE_SPLIT) return 1;
   lua_createtable(L, n, 1);
   for (i = 1, found = 0; i <= n; i++) {
-    if (push_input(L, list, i)->state == S_PENDING)
-      lua_rawseti(L, -2, ++found);
-    else
-      lua_pop(L, 1);
+    promise *p = push_input(L, list, i);
+    lua_pop(L, 1);
+    if (p->state != S_PENDING && !(first && earlier(first, p))) continue;
+    lua_rawgeti(L, list, i);
+    lua_rawseti(L, -2, ++found);
   }
   set_n(L, found);
   return 2;
@@ -241,55 +250,96 @@ void lwt_several_detach(lua_State *L, int w, promise *except) {
   lua_settop(L, top);
 }
 
-/* The choice w is made: one input is resolved. */
-static void choose(lua_State *L, lwt_context *c, int w) {
-  promise *rec = (promise *)lua_touserdata(L, w), *q;
-  int top = lua_gettop(L), list = top + 1, n, outcome, values;
+/* Pushes the input that was resolved first: the one at src, that we have been told of,
+** or one whose callbacks brought that about. */
+static promise *push_first(lua_State *L, int list, int src) {
+  int i, n = (int)lua_rawlen(L, list), at = lua_gettop(L) + 1;
+  promise *first = (promise *)lua_touserdata(L, src);
+  lua_pushvalue(L, src);
+  for (i = 1; i <= n; i++) {
+    promise *p = push_input(L, list, i);
+    if (p->state != S_PENDING && earlier(p, first)) {
+      first = p;
+      lua_replace(L, at);
+    }
+    lua_settop(L, at);
+  }
+  return first;
+}
+
+/* The choice w is made: the input at src is resolved. */
+static void choose(lua_State *L, lwt_context *c, int w, int src) {
+  promise *rec = (promise *)lua_touserdata(L, w), *q, *first;
+  int top = lua_gettop(L), list = top + 1, outcome = -1;
   luaL_checkstack(L, 10, NULL);
   lua_getiuservalue(L, w, U_DEP);
-  n = (int)lua_rawlen(L, list);
-  outcome = push_choice(L, rec->kind, list, n);
-  if (outcome == 0) { /* cannot be */
-    lua_settop(L, top);
-    return;
+  first = push_first(L, list, src);
+  if (rec->kind != K_CHOOSE && rec->kind != K_PICK) {
+    lua_pop(L, 1);
+    outcome = push_choice(L, rec->kind, list, (int)lua_rawlen(L, list), first);
   }
-  values = outcome;
   if (outcome == 2) lwt_promise_collapse(L, 2);
   lwt_several_detach(L, w, NULL);
-  if (cancels(rec->kind)) {
-    rec->n = (uint32_t)(outcome < 0 ? 0 : outcome);
+  if (cancels(rec->kind)) { /* the others first: see lwt_several_finish */
     lua_setiuservalue(L, w, U_FN2);
+    rec->n = 0;
     lwt_resolve_push_entry(L, c, w);
-    lwt_cancel_push(L, c, list);
-    lua_settop(L, top);
-    return;
-  }
-  lua_pushvalue(L, w);
-  q = lwt_promise_find(L, lua_gettop(L));
-  if (q->state == S_PENDING) {
-    lua_insert(L, -2);
-    if (outcome < 0)
-      lwt_resolve_copy(L, c, lua_gettop(L), lua_gettop(L) - 1);
-    else
-      lwt_resolve_commit(L, c, lua_gettop(L) - 1, q, S_FULFILLED, values);
+  } else {
+    lua_pushvalue(L, w);
+    q = lwt_promise_find(L, list + 2);
+    if (q->state == S_PENDING) {
+      if (outcome < 0) {
+        lwt_promise_find(L, list + 1);
+        lwt_resolve_copy(L, c, list + 1, list + 2);
+      } else {
+        lua_pushvalue(L, list + 1);
+        lwt_resolve_commit(L, c, list + 2, q, S_FULFILLED, outcome);
+      }
+    }
   }
   lua_settop(L, top);
 }
 
-/* The others have been cancelled: w gets its outcome. */
+/* Called from the work stack for a pick: has the next loser cancelled, and comes
+** again when all that follows from that has been done; after the last one, w gets
+** its outcome. */
 void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
   promise *rec = (promise *)lua_touserdata(L, w), *q;
-  int top = lua_gettop(L);
+  int top = lua_gettop(L), list = top + 1;
+  luaL_checkstack(L, 10, NULL);
+  if (lua_getiuservalue(L, w, U_DEP) == LUA_TTABLE) {
+    uint32_t n = (uint32_t)lua_rawlen(L, list);
+    /* picks in one another, cancelled from above: the walk that told us has seen to
+    ** all our inputs, and no callback has run since */
+    if (rec->n == 0 && rec->epoch == c->epoch && c->calls == c->walk_calls) rec->n = n;
+    while (rec->n < n) {
+      int pending;
+      rec->n++;
+      pending = push_input(L, list, (int)rec->n)->state == S_PENDING;
+      lua_settop(L, list);
+      if (!pending) continue;
+      lwt_resolve_push_entry(L, c, w);
+      lua_rawgeti(L, list, (lua_Integer)rec->n);
+      lwt_cancel_push(L, c, list + 1);
+      lua_settop(L, top);
+      return;
+    }
+  }
+  lua_settop(L, top);
   lua_pushvalue(L, w);
   q = lwt_promise_find(L, top + 1);
   lua_getiuservalue(L, w, U_FN2);
   lua_pushnil(L);
   lua_setiuservalue(L, w, U_FN2);
+  lua_pushnil(L);
+  lua_setiuservalue(L, w, U_DEP);
   if (q->state == S_PENDING) {
-    if (rec->n == 0)
+    if (lwt_promise_test(L, c, top + 2) != NULL) {
+      lwt_promise_find(L, top + 2);
       lwt_resolve_copy(L, c, top + 2, top + 1);
-    else
-      lwt_resolve_commit(L, c, top + 1, q, S_FULFILLED, (int)rec->n);
+    } else {
+      lwt_resolve_commit(L, c, top + 1, q, S_FULFILLED, 1);
+    }
   }
   lua_settop(L, top);
 }
@@ -299,12 +349,12 @@ static int choice(lua_State *L, int kind) {
   int n = take_list(L, c, 0), i, outcome;
   promise *w;
   lua_settop(L, LIST);
-  outcome = push_choice(L, kind, LIST, n);
+  outcome = push_choice(L, kind, LIST, n, NULL);
   if (outcome != 0) {
-    if (cancels(kind)) {
-      int base = c->work;
-      lwt_cancel_push(L, c, LIST);
-      lwt_resolve_drive(L, c, base);
+    for (i = 1; cancels(kind) && i <= n; i++) {
+      push_input(L, LIST, i);
+      lwt_cancel(L, c, lua_gettop(L));
+      lua_pop(L, 1);
     }
     if (outcome < 0) return 1;
     if (outcome == 2) lwt_promise_collapse(L, 2);
@@ -321,7 +371,8 @@ static int choice(lua_State *L, int kind) {
     lua_pushvalue(L, W);
     if (!lwt_promise_add_waiter(L, W + 1, p)) {
       int base = c->work;
-      choose(L, c, W);
+      lwt_promise_find(L, W + 1);
+      choose(L, c, W, W + 1);
       lwt_resolve_drive(L, c, base);
     }
     lua_settop(L, W);
@@ -335,7 +386,7 @@ void lwt_several_input(lua_State *L, lwt_context *c, int w, int src) {
   promise *rec = (promise *)lua_touserdata(L, w);
   promise *p = (promise *)lua_touserdata(L, src);
   if (rec->kind >= K_CHOOSE) {
-    choose(L, c, w);
+    choose(L, c, w, src);
     return;
   }
   if (rec->kind == K_ANY && p->state == S_FULFILLED) {
@@ -347,7 +398,8 @@ void lwt_several_input(lua_State *L, lwt_context *c, int w, int src) {
     return;
   }
   if (p->state == S_REJECTED && stops_at_rejection(rec->kind)) {
-    if (lua_getiuservalue(L, w, U_FN) == LUA_TNIL) {
+    if (lua_getiuservalue(L, w, U_FN) == LUA_TNIL ||
+        earlier(p, (promise *)lua_touserdata(L, -1))) {
       lua_pushvalue(L, src);
       lua_setiuservalue(L, w, U_FN);
     }

@@ -124,6 +124,12 @@ static void push_timer(lua_State *L, lwt_context *c, double seconds, uint32_t ti
   sift_up(c, c->ntimers++, t);
 }
 
+/* The clock is set: what was due at t is due at t + by. */
+void lwt_timer_shift(lwt_context *c, double by) {
+  uint32_t i;
+  for (i = 0; i < c->ntimers; i++) c->heap[i].when += by;
+}
+
 void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id) {
   pushreg(L, c->r_timers);
   lua_pushboolean(L, 0);

@@ -30,6 +30,22 @@ void lwt_trace_where(lua_State *L, lua_State *co, int level) {
   lua_pushliteral(L, "?");
 }
 
+static int tolstring(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+/* As luaL_tolstring, for any value: a __tostring that fails is no reason to. */
+static void push_text(lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  lua_pushcfunction(L, tolstring);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    lua_pop(L, 1);
+    lua_pushfstring(L, "%s: %p", luaL_typename(L, idx), lua_topointer(L, idx));
+  }
+}
+
 /* ---- Making a trace --------------------------------------------------------------- */
 
 static void add_task_name(lua_State *L, lwt_context *c, luaL_Buffer *b, task *t) {
@@ -186,6 +202,29 @@ static int handler(lua_State *L) {
   return 1;
 }
 
+/* A finalizer has failed, with a trace, after the promise at src: if that was
+** rejected, its error stays reachable in the trace. */
+void lwt_trace_earlier(lua_State *L, lwt_context *c, int src) {
+  promise *p = (promise *)lua_touserdata(L, src);
+  if (!c->has_trace || p->state != S_REJECTED) return;
+  luaL_checkstack(L, 6, NULL);
+  pushreg(L, c->r_trace);
+  lua_pushliteral(L, "\nafter an earlier error: ");
+  lwt_promise_push_error(L, src, p);
+  push_text(L, -1);
+  lua_replace(L, -2);
+  push_trace(L, src, p);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_concat(L, 3);
+  } else {
+    lua_pushliteral(L, "\n");
+    lua_insert(L, -2);
+    lua_concat(L, 5);
+  }
+  setreg(L, c->r_trace);
+}
+
 static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
   int i;
   pushreg(L, c->r_traces);
@@ -253,7 +292,7 @@ static int l_traceback(lua_State *L) {
       return 1;
     }
     lwt_promise_push_error(L, 1, p);
-    luaL_tolstring(L, 2, NULL);
+    push_text(L, 2);
     push_trace(L, 1, p);
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
@@ -262,7 +301,7 @@ static int l_traceback(lua_State *L) {
     push_made(L, c, 1);
     lua_insert(L, -3); /* made, text, trace */
   } else {
-    luaL_tolstring(L, 1, NULL);
+    push_text(L, 1);
     push_trace_of_value(L, c, 1);
     lua_pushliteral(L, "");
     lua_insert(L, -3);
@@ -294,7 +333,7 @@ static void warn_unseen(lua_State *L, int text) {
 
 /* Pushes the text of the warning: error (at err), trace (at trace). */
 static void push_warning(lua_State *L, int err, int trace) {
-  luaL_tolstring(L, err, NULL);
+  push_text(L, err);
   if (lua_type(L, trace) == LUA_TSTRING) {
     lua_pushliteral(L, "\n");
     lua_pushvalue(L, trace);
@@ -711,6 +750,31 @@ static int l_handles(lua_State *L) {
   return 1;
 }
 
+/* core.left(): for lwt.test: {timers = how many are pending, unseen = the texts of the
+** rejections that nobody has looked at so far}. */
+static int l_left(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_Integer n = 0;
+  lua_settop(L, 0);
+  lwt_trace_check_unseen(L, c, 0);
+  lua_newtable(L);
+  lua_pushinteger(L, (lua_Integer)c->ntimers);
+  lua_setfield(L, 1, "timers");
+  lua_newtable(L);
+  pushreg(L, c->r_watches);
+  lua_pushnil(L);
+  while (lua_next(L, 3)) {
+    if (((watch *)lua_touserdata(L, 4))->armed) {
+      lua_getiuservalue(L, 4, 1);
+      lua_rawseti(L, 2, ++n);
+    }
+    lua_settop(L, 4);
+  }
+  lua_settop(L, 2);
+  lua_setfield(L, 1, "unseen");
+  return 1;
+}
+
 static int left_open(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_Integer i, n;
@@ -797,6 +861,7 @@ static const luaL_Reg functions[] = {{"traceback", l_traceback},
                                      {"stall", l_stall},
                                      {"debug", l_debug},
                                      {"handles", l_handles},
+                                     {"left", l_left},
                                      {"check", l_check},
                                      {NULL, NULL}};
 

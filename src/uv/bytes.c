@@ -18,8 +18,7 @@ typedef struct view {
 /* ---- Memories ------------------------------------------------------------ */
 
 static void mem_unref(lwt_uv_mem *mem) {
-  if (--mem->refs > 0)
-    return;
+  if (--mem->refs > 0) return;
   free(mem->data);
   free(mem);
 }
@@ -35,8 +34,7 @@ void lwt_uv_mem_unpin(lwt_uv_mem *mem) {
 }
 
 int lwt_uv_mem_detach(lwt_uv_mem *mem, lwt_uv_parcel *out) {
-  if (mem->pins > 0 || mem->data == NULL)
-    return -1;
+  if (mem->pins > 0 || mem->data == NULL) return -1;
   out->data = mem->data;
   out->size = mem->size;
   mem->data = NULL;
@@ -52,8 +50,7 @@ void lwt_uv_parcel_free(lwt_uv_parcel *parcel) {
 /* Tell the collector about `size` bytes that it cannot see: dropped buffers would pile up
 ** otherwise. What is smaller than its unit is outweighed by the userdata. */
 static void charge(lua_State *L, size_t size) {
-  if (size < 1024 || !lua_gc(L, LUA_GCISRUNNING))
-    return;
+  if (size < 1024 || !lua_gc(L, LUA_GCISRUNNING)) return;
   size_t kilobytes = size / 1024;
   lua_gc(L, LUA_GCSTEP, kilobytes > INT_MAX / 2048 ? INT_MAX / 2048 : (int)kilobytes);
 }
@@ -79,26 +76,22 @@ static view *push_empty(lwt_uv *ctx, lua_State *L) {
 
 void *lwt_uv_test_bytes(lwt_uv *ctx, lua_State *L, int idx, size_t *len) {
   view *v = lwt_uv_test(ctx, L, idx, LWT_UV_BYTES);
-  if (v == NULL)
-    return NULL;
+  if (v == NULL) return NULL;
   *len = v->len;
   return view_data(L, idx, v);
 }
 
 void *lwt_uv_check_bytes(lwt_uv *ctx, lua_State *L, int arg, size_t *len) {
   void *data = lwt_uv_test_bytes(ctx, L, arg, len);
-  if (data == NULL)
-    luaL_typeerror(L, arg, "lwt.bytes");
+  if (data == NULL) luaL_typeerror(L, arg, "lwt.bytes");
   return data;
 }
 
 const char *lwt_uv_check_data(lwt_uv *ctx, lua_State *L, int arg, size_t *len) {
   int type = lua_type(L, arg);
-  if (type == LUA_TSTRING || type == LUA_TNUMBER)
-    return lua_tolstring(L, arg, len);
+  if (type == LUA_TSTRING || type == LUA_TNUMBER) return lua_tolstring(L, arg, len);
   const char *data = lwt_uv_test_bytes(ctx, L, arg, len);
-  if (data == NULL)
-    luaL_typeerror(L, arg, "string or lwt.bytes");
+  if (data == NULL) luaL_typeerror(L, arg, "string or lwt.bytes");
   return data;
 }
 
@@ -118,7 +111,8 @@ char *lwt_uv_push_bytes(lwt_uv *ctx, lua_State *L, size_t len) {
   return data;
 }
 
-static void push_shared(lwt_uv *ctx, lua_State *L, lwt_uv_mem *mem, size_t ofs, size_t len) {
+static void push_shared(lwt_uv *ctx, lua_State *L, lwt_uv_mem *mem, size_t ofs,
+                        size_t len) {
   view *v = push_empty(ctx, L);
   mem->refs++;
   v->mem = mem;
@@ -138,7 +132,8 @@ lwt_uv_mem *lwt_uv_bytes_mem(lua_State *L, int idx, size_t *ofs, size_t *len) {
   return v->mem;
 }
 
-void lwt_uv_push_parcel(lwt_uv *ctx, lua_State *L, lwt_uv_parcel *parcel, size_t ofs, size_t len) {
+void lwt_uv_push_parcel(lwt_uv *ctx, lua_State *L, lwt_uv_parcel *parcel, size_t ofs,
+                        size_t len) {
   view *v = push_empty(ctx, L);
   lwt_uv_mem *mem = malloc(sizeof *mem);
   if (mem == NULL)
@@ -358,7 +353,7 @@ static int l_blit(lua_State *L) {
   luaL_argcheck(L, dofs >= 0 && (lua_Unsigned)dofs <= dst->len, 4, "offset out of range");
   luaL_argcheck(L,
                 len >= 0 && (lua_Unsigned)len <= size - (size_t)sofs &&
-                  (lua_Unsigned)len <= dst->len - (size_t)dofs,
+                    (lua_Unsigned)len <= dst->len - (size_t)dofs,
                 5, "length out of range");
   memmove(dst->mem->data + dst->ofs + dofs, src + sofs, (size_t)len);
   return 0;
@@ -383,8 +378,7 @@ static int l_to_string(lua_State *L) {
 
 static int l_gc(lua_State *L) {
   view *v = lua_touserdata(L, 1);
-  if (v->mem != NULL)
-    mem_unref(v->mem);
+  if (v->mem != NULL) mem_unref(v->mem);
   v->mem = NULL;
   return 0;
 }
@@ -400,24 +394,19 @@ static int l_tostring(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"create", l_create},
-  {"of_string", l_of_string},
-  {"length", l_length},
-  {"get", l_get},
-  {"set", l_set},
-  {"sub", l_sub},
-  {"copy", l_copy},
-  {"fill", l_fill},
-  {"blit", l_blit},
-  {"to_string", l_to_string},
-  {NULL, NULL},
+    {"create", l_create}, {"of_string", l_of_string},
+    {"length", l_length}, {"get", l_get},
+    {"set", l_set},       {"sub", l_sub},
+    {"copy", l_copy},     {"fill", l_fill},
+    {"blit", l_blit},     {"to_string", l_to_string},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
-  {"__len", l_length},
-  {"__gc", l_gc},
-  {"__tostring", l_tostring},
-  {NULL, NULL},
+    {"__len", l_length},
+    {"__gc", l_gc},
+    {"__tostring", l_tostring},
+    {NULL, NULL},
 };
 
 void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L) {

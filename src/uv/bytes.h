@@ -49,7 +49,8 @@ void lwt_uv_mem_unpin(lwt_uv_mem *mem);
 int lwt_uv_mem_detach(lwt_uv_mem *mem, lwt_uv_parcel *out);
 /* Push a view of what a parcel holds, which belongs to this state afterwards. When
 ** it raises (memory), the parcel still belongs to the caller. */
-void lwt_uv_push_parcel(lwt_uv *ctx, lua_State *L, lwt_uv_parcel *parcel, size_t ofs, size_t len);
+void lwt_uv_push_parcel(lwt_uv *ctx, lua_State *L, lwt_uv_parcel *parcel, size_t ofs,
+                        size_t len);
 /* Throw a parcel away, on any thread. */
 void lwt_uv_parcel_free(lwt_uv_parcel *parcel);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,8 +27,8 @@ static void on_done(uv_work_t *work, int status) {
   lwt_uv_req_done(&q->req, status < 0 ? status : q->status);
 }
 
-void *fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size, int what,
-             int own, fs_work run) {
+void *fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
+             int what, int own, fs_work run) {
   fs_req *q = lwt_uv_req_new(ctx, L, class, size, offsetof(fs_req, work), what, own);
   q->run = run;
   return q;
@@ -43,23 +44,30 @@ int fs_start(lua_State *L, fs_req *q) {
 
 /* ---- System calls, on the pool ----------------------------------------------- */
 
+/* Whether a failed call is to be repeated: after a signal, and when a descriptor that came from
+** elsewhere is non-blocking: then this thread waits. */
+static int repeat(int fd, short events) {
+  if (errno == EINTR) return 1;
+  if (errno != EAGAIN) return 0;
+  struct pollfd p = {fd, events, 0};
+  return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
 ssize_t fs_read(int fd, char *buf, size_t len, int64_t offset) {
   ssize_t n;
-  do
-    n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
-  while (n < 0 && errno == EINTR);
+  do n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
+  while (n < 0 && repeat(fd, POLLIN));
   return n < 0 ? -errno : n;
 }
 
 ssize_t fs_write(int fd, const char *buf, size_t len, int64_t offset) {
   size_t done = 0;
   while (done < len) {
-    ssize_t n = offset < 0 ? write(fd, buf + done, len - done)
-                           : pwrite(fd, buf + done, len - done, (off_t)offset + (off_t)done);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return -errno;
+    ssize_t n = offset < 0
+                    ? write(fd, buf + done, len - done)
+                    : pwrite(fd, buf + done, len - done, (off_t)offset + (off_t)done);
+    if (n < 0 && repeat(fd, POLLOUT)) continue;
+    if (n < 0) return -errno;
     done += (size_t)n;
   }
   return (ssize_t)done;
@@ -67,8 +75,7 @@ ssize_t fs_write(int fd, const char *buf, size_t len, int64_t offset) {
 
 int fs_open(const char *path, int flags, int mode) {
   int fd;
-  do
-    fd = open(path, flags | O_CLOEXEC, mode);
+  do fd = open(path, flags | O_CLOEXEC, mode);
   while (fd < 0 && errno == EINTR);
   return fd < 0 ? -errno : fd;
 }
@@ -98,8 +105,14 @@ static int parse_flags(const char *s) {
   int flags, plus = 0, create = 0;
   switch (*s) {
   case 'r': flags = O_RDONLY; break;
-  case 'w': flags = O_WRONLY; create = O_CREAT | O_TRUNC; break;
-  case 'a': flags = O_WRONLY; create = O_CREAT | O_APPEND; break;
+  case 'w':
+    flags = O_WRONLY;
+    create = O_CREAT | O_TRUNC;
+    break;
+  case 'a':
+    flags = O_WRONLY;
+    create = O_CREAT | O_APPEND;
+    break;
   default: return -1;
   }
   while (*++s != '\0') {
@@ -114,12 +127,10 @@ static int parse_flags(const char *s) {
 }
 
 int fs_check_flags(lua_State *L, int arg, const char *or_else) {
-  if (lua_type(L, arg) == LUA_TNUMBER)
-    return (int)luaL_checkinteger(L, arg);
+  if (lua_type(L, arg) == LUA_TNUMBER) return (int)luaL_checkinteger(L, arg);
   const char *s = luaL_optstring(L, arg, or_else);
   int flags = parse_flags(s);
-  if (flags < 0)
-    luaL_argerror(L, arg, lua_pushfstring(L, "invalid mode '%s'", s));
+  if (flags < 0) luaL_argerror(L, arg, lua_pushfstring(L, "invalid mode '%s'", s));
   return flags;
 }
 
@@ -239,15 +250,15 @@ typedef struct path_op {
   fs_work run;
 } path_op;
 
-#define PATH_OP(name, result) \
-  static const path_op op_##name = { \
-    {#name, "path", 1, result, release_path, NULL}, run_##name}
+#define PATH_OP(name, result)                                                       \
+  static const path_op op_##name = {{#name, "path", 1, result, release_path, NULL}, \
+                                    run_##name}
 
-#define RUN(name, call) \
+#define RUN(name, call)                  \
   static ssize_t run_##name(fs_req *q) { \
-    path_req *p = (path_req *)q; \
-    call; \
-    return result_of(p); \
+    path_req *p = (path_req *)q;         \
+    call;                                \
+    return result_of(p);                 \
   }
 
 RUN(stat, uv_fs_stat(NULL, &p->fs, p->path, NULL))
@@ -346,8 +357,7 @@ static int l_exists(lua_State *L) {
 
 static int check_access(lua_State *L, int arg) {
   int mode = F_OK;
-  for (const char *s = luaL_optstring(L, arg, ""); *s != '\0'; s++)
-    switch (*s) {
+  for (const char *s = luaL_optstring(L, arg, ""); *s != '\0'; s++) switch (*s) {
     case 'r': mode |= R_OK; break;
     case 'w': mode |= W_OK; break;
     case 'x': mode |= X_OK; break;
@@ -528,8 +538,7 @@ static int l_utime(lua_State *L) {
 /* One directory, from the first `length` bytes of `path`. */
 static int make_one(const char *path, size_t length, int mode) {
   char copy[4096];
-  if (length >= sizeof copy)
-    return -ENAMETOOLONG;
+  if (length >= sizeof copy) return -ENAMETOOLONG;
   memcpy(copy, path, length);
   copy[length] = '\0';
   return mkdir(copy, (mode_t)mode) == 0 ? 0 : -errno;
@@ -543,11 +552,10 @@ static int is_directory(const char *path) {
 static ssize_t run_mkdir(fs_req *q) {
   path_req *p = (path_req *)q;
   int status;
-  if (!p->j)
-    return mkdir(p->path, (mode_t)p->i) == 0 ? 0 : -errno;
+  if (!p->j) return mkdir(p->path, (mode_t)p->i) == 0 ? 0 : -errno;
+  while (p->length > 1 && p->path[p->length - 1] == '/') p->length--;
   for (size_t i = 1; i < p->length; i++) {
-    if (p->path[i] != '/' || p->path[i - 1] == '/')
-      continue;
+    if (p->path[i] != '/' || p->path[i - 1] == '/') continue;
     status = make_one(p->path, i, 0777);
     /* A directory that we may not write to, or a read-only one, need not be made. */
     if (status < 0 && status != -EEXIST && status != -EACCES && status != -EROFS &&
@@ -606,7 +614,7 @@ static void release_mkdtemp(lwt_uv_req *r) {
 }
 
 static const path_op op_mkdtemp = {
-  {"mkdtemp", "path", 1, push_mkdtemp, release_mkdtemp, NULL}, run_mkdtemp};
+    {"mkdtemp", "path", 1, push_mkdtemp, release_mkdtemp, NULL}, run_mkdtemp};
 /*---
 Makes a new directory that only this user may enter, with a name that nothing had before, and
 gives its path. Cancelled, it leaves none behind. `io.with_temp_dir` removes it as well.
@@ -709,13 +717,25 @@ static int l_statfs(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"stat", l_stat},         {"lstat", l_lstat},     {"exists", l_exists},
-  {"access", l_access},     {"unlink", l_unlink},   {"rename", l_rename},
-  {"link", l_link},         {"symlink", l_symlink}, {"readlink", l_readlink},
-  {"realpath", l_realpath}, {"chmod", l_chmod},     {"chown", l_chown},
-  {"utime", l_utime},       {"mkdir", l_mkdir},     {"mkdtemp", l_mkdtemp},
-  {"rmdir", l_rmdir},       {"scandir", l_scandir}, {"statfs", l_statfs},
-  {NULL, NULL},
+    {"stat", l_stat},
+    {"lstat", l_lstat},
+    {"exists", l_exists},
+    {"access", l_access},
+    {"unlink", l_unlink},
+    {"rename", l_rename},
+    {"link", l_link},
+    {"symlink", l_symlink},
+    {"readlink", l_readlink},
+    {"realpath", l_realpath},
+    {"chmod", l_chmod},
+    {"chown", l_chown},
+    {"utime", l_utime},
+    {"mkdir", l_mkdir},
+    {"mkdtemp", l_mkdtemp},
+    {"rmdir", l_rmdir},
+    {"scandir", l_scandir},
+    {"statfs", l_statfs},
+    {NULL, NULL},
 };
 
 void fs_open_paths(lwt_uv *ctx, lua_State *L) {

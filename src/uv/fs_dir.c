@@ -32,14 +32,12 @@ typedef struct dir_req {
 } dir_req;
 
 static void close_stream(dir *d) {
-  if (d->stream != NULL)
-    closedir(d->stream);
+  if (d->stream != NULL) closedir(d->stream);
   d->stream = NULL;
 }
 
 static void unref(dir *d) {
-  if (--d->refs > 0)
-    return;
+  if (--d->refs > 0) return;
   close_stream(d);
   free(d);
 }
@@ -67,8 +65,7 @@ static int add_name(dir_req *r, const struct dirent *e) {
   if (r->len + len > r->cap) {
     size_t cap = r->cap * 2 + 1024 + len;
     char *names = realloc(r->names, cap);
-    if (names == NULL)
-      return UV_ENOMEM;
+    if (names == NULL) return UV_ENOMEM;
     r->names = names;
     r->cap = cap;
   }
@@ -81,8 +78,7 @@ static int add_name(dir_req *r, const struct dirent *e) {
 static ssize_t run_next(fs_req *q) {
   dir_req *r = (dir_req *)q;
   dir *d = r->d;
-  if (d->stream == NULL && (d->stream = opendir(r->path)) == NULL)
-    return -errno;
+  if (d->stream == NULL && (d->stream = opendir(r->path)) == NULL) return -errno;
   for (int n = 0; n < PIECE;) {
     errno = 0;
     const struct dirent *e = readdir(d->stream);
@@ -92,11 +88,9 @@ static ssize_t run_next(fs_req *q) {
       close_stream(d);
       return err != 0 ? -err : n;
     }
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-      continue;
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
     int status = add_name(r, e);
-    if (status < 0)
-      return status;
+    if (status < 0) return status;
     n++;
   }
   return PIECE;
@@ -126,8 +120,7 @@ static int push_entries(lua_State *L, lwt_uv_req *req) {
 static void release_next(lwt_uv_req *req) {
   dir_req *r = (dir_req *)req;
   free(r->names);
-  if (r->d == NULL)
-    return;
+  if (r->d == NULL) return;
   r->d->busy = 0;
   unref(r->d);
 }
@@ -179,8 +172,7 @@ static int l_close(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   dir_box *box = check(L);
   dir *d = box->d;
-  if (d == NULL)
-    return 0;
+  if (d == NULL) return 0;
   box->d = NULL;
   ctx->lwt->handle_closed(ctx->lwt, L, box);
   unref(d);
@@ -188,7 +180,8 @@ static int l_close(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"next", l_next}, {"close", l_close}, {NULL, NULL}};
-static const luaL_Reg metamethods[] = {{"__gc", l_close}, {"__close", l_close}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {
+    {"__gc", l_close}, {"__close", l_close}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"dir", l_dir}, {NULL, NULL}};
 
 void fs_open_dirs(lwt_uv *ctx, lua_State *L) {

@@ -34,7 +34,7 @@ typedef struct piece {
 struct file_req {
   fs_req q;
   file *f;
-  file_req *next;        /* in the queue */
+  file_req *next;          /* in the queue */
   file_req *anext, *aprev; /* in f->all */
   unsigned char ordered, started, locked;
   char *buf; /* reading: malloc'd; `len` of `cap` bytes are there, of `want` */
@@ -60,11 +60,11 @@ typedef struct file_op {
 static int submit(file_req *fq) {
   file *f = fq->f;
   if (fq->ordered) {
-    if (fq->want > 0 && f->left_len > 0 && fq->offset < 0) { /* what a cancelled read left */
+    if (fq->want > 0 && f->left_len > 0 &&
+        fq->offset < 0) { /* what a cancelled read left */
       size_t n = f->left_len < fq->want ? f->left_len : fq->want;
       if (n < f->left_len) {
-        if ((fq->buf = malloc(n)) == NULL)
-          return UV_ENOMEM;
+        if ((fq->buf = malloc(n)) == NULL) return UV_ENOMEM;
         fq->cap = n;
         fq->len = file_take_left(f, fq->buf, n);
       } else {
@@ -92,8 +92,7 @@ static void submit_head(file *f) {
   /* A file that is being closed starts nothing: who closes it ends what waits. */
   while (f->head != NULL && !f->head->started && !f->closed) {
     int status = submit(f->head);
-    if (status >= 0)
-      return;
+    if (status >= 0) return;
     lwt_uv_req_done(&f->head->q.req, status); /* takes it out of the queue */
   }
 }
@@ -105,11 +104,9 @@ static void leave_queue(file_req *fq) {
     before = *at;
     at = &(*at)->next;
   }
-  if (*at == NULL)
-    return;
+  if (*at == NULL) return;
   *at = fq->next;
-  if (f->tail == fq)
-    f->tail = before;
+  if (f->tail == fq) f->tail = before;
 }
 
 /* A request that waits its turn is over at once; a running one only if no thread has it. */
@@ -124,34 +121,26 @@ static void cancel_file_req(lwt_uv_req *r) {
 static void release_file_req(lwt_uv_req *r) {
   file_req *fq = (file_req *)r;
   file *f = fq->f;
-  if (f == NULL)
-    return;
-  if (fq->anext != NULL)
-    fq->anext->aprev = fq->aprev;
+  if (f == NULL) return;
+  if (fq->anext != NULL) fq->anext->aprev = fq->aprev;
   if (fq->aprev != NULL)
     fq->aprev->anext = fq->anext;
   else
     f->all = fq->anext;
-  if (fq->ordered)
-    leave_queue(fq);
+  if (fq->ordered) leave_queue(fq);
   /* Bytes read at the position that nobody got are the next read's. */
   if (fq->ordered && !r->taken && fq->len > 0) {
     file_keep_left(f, fq->buf, 0, fq->len, fq->cap);
     fq->buf = NULL;
   }
-  if (fq->locked && !r->taken)
-    flock(f->fd, LOCK_UN);
+  if (fq->locked && !r->taken) flock(f->fd, LOCK_UN);
   free(fq->buf);
-  if (fq->mem != NULL)
-    lwt_uv_mem_unpin(fq->mem);
+  if (fq->mem != NULL) lwt_uv_mem_unpin(fq->mem);
   for (int i = 0; i < fq->npieces; i++)
-    if (fq->pieces[i].mem != NULL)
-      lwt_uv_mem_unpin(fq->pieces[i].mem);
+    if (fq->pieces[i].mem != NULL) lwt_uv_mem_unpin(fq->pieces[i].mem);
   free(fq->pieces);
-  if (fq->started)
-    file_end(f);
-  if (fq->ordered)
-    submit_head(f);
+  if (fq->started) file_end(f);
+  if (fq->ordered) submit_head(f);
   file_unref(f);
 }
 
@@ -159,7 +148,7 @@ static void release_file_req(lwt_uv_req *r) {
 static file_req *new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op *op) {
   lua_getiuservalue(L, 1, U_PATH);
   file_req *fq =
-    fs_new(ctx, L, &op->class, sizeof *fq, lua_isstring(L, -1) ? -1 : 0, 2, op->run);
+      fs_new(ctx, L, &op->class, sizeof *fq, lua_isstring(L, -1) ? -1 : 0, 2, op->run);
   lua_remove(L, -3);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -3, U_FILE);
@@ -168,16 +157,14 @@ static file_req *new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op *op) 
   fq->offset = -1;
   f->refs++;
   fq->anext = f->all;
-  if (f->all != NULL)
-    f->all->aprev = fq;
+  if (f->all != NULL) f->all->aprev = fq;
   f->all = fq;
   return fq;
 }
 
 static int begin(lua_State *L, file_req *fq) {
   file *f = fq->f;
-  if (!fq->ordered)
-    return lwt_uv_req_started(L, &fq->q.req, submit(fq));
+  if (!fq->ordered) return lwt_uv_req_started(L, &fq->q.req, submit(fq));
   if (f->tail != NULL)
     f->tail->next = fq;
   else
@@ -205,8 +192,7 @@ static void forget_box(lwt_uv *ctx, lua_State *L, file_box *box) {
 static file_box *push_file(lwt_uv *ctx, lua_State *L) {
   file_box *box = lwt_uv_new_userdata(ctx, L, LWT_UV_FILE, sizeof *box, 2);
   file *f = calloc(1, sizeof *f);
-  if (f == NULL)
-    lwt_uv_raise(ctx, L, UV_ENOMEM, "open", NULL, NULL);
+  if (f == NULL) lwt_uv_raise(ctx, L, UV_ENOMEM, "open", NULL, NULL);
   f->port.class = &file_port_class;
   f->ctx = ctx;
   f->fd = -1;
@@ -230,8 +216,7 @@ static ssize_t run_open(fs_req *q) {
   open_req *o = (open_req *)q;
   struct stat st;
   int fd = fs_open(o->path, o->flags, o->mode);
-  if (fd < 0)
-    return fd;
+  if (fd < 0) return fd;
   if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
     fs_close(fd);
     return UV_EISDIR;
@@ -282,7 +267,8 @@ print(await(f:pread(3, 1)))   --> ell
 ```
 @function lwt.fs.open(path, flags, mode) */
 static int l_open(lua_State *L) {
-  static const lwt_uv_req_class class = {"open", "path", 1, push_opened, release_open, NULL};
+  static const lwt_uv_req_class class = {"open",      "path",       1,
+                                         push_opened, release_open, NULL};
   lwt_uv *ctx = lwt_uv_context(L);
   const char *path = fs_check_path(L, 1);
   int flags = fs_check_flags(L, 2, "r"), mode = fs_check_mode(L, 3, 0666);
@@ -334,8 +320,7 @@ uv_file lwt_uv_file_fd(lwt_uv *ctx, lua_State *L, int idx) {
 
 int fs_check_fd(lwt_uv *ctx, lua_State *L, int arg) {
   file_box *box = lwt_uv_check(ctx, L, arg, LWT_UV_FILE);
-  if (box->f == NULL)
-    lwt_uv_raise_closed(L, "file");
+  if (box->f == NULL) lwt_uv_raise_closed(L, "file");
   return box->f->fd;
 }
 
@@ -352,11 +337,9 @@ static int grow(file_req *fq) {
     else if (!fq->f->regular && fq->want != READ_ALL)
       cap = 65536;
   }
-  if (cap > fq->want)
-    cap = fq->want;
+  if (cap > fq->want) cap = fq->want;
   char *buf = realloc(fq->buf, cap);
-  if (buf == NULL)
-    return UV_ENOMEM;
+  if (buf == NULL) return UV_ENOMEM;
   fq->buf = buf;
   fq->cap = cap;
   return 0;
@@ -367,19 +350,17 @@ static int grow(file_req *fq) {
 static ssize_t run_read(fs_req *q) {
   file_req *fq = (file_req *)q;
   file *f = fq->f;
+  if (fq->len > 0 && !f->regular && fq->want != READ_ALL)
+    return 0; /* what a cancelled read left: more might have to be waited for */
   while (fq->len < fq->want) {
     int status = fq->len == fq->cap ? grow(fq) : 0;
-    if (status < 0)
-      return status;
+    if (status < 0) return status;
     ssize_t n = fs_read(f->fd, fq->buf + fq->len, fq->cap - fq->len,
                         fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->len);
-    if (n < 0 && fq->len == 0)
-      return n;
-    if (n <= 0)
-      break;
+    if (n < 0 && fq->len == 0) return n;
+    if (n <= 0) break;
     fq->len += (size_t)n;
-    if (!f->regular && fq->want != READ_ALL)
-      break;
+    if (!f->regular && fq->want != READ_ALL) break;
   }
   return 0;
 }
@@ -398,8 +379,7 @@ static int give_read(lua_State *L, lwt_uv *ctx, int data, const char *buf, size_
       lua_rawgeti(L, data, i);
       size_t size;
       char *to = lwt_uv_check_bytes(ctx, L, -1, &size);
-      if (size > len - done)
-        size = len - done;
+      if (size > len - done) size = len - done;
       memcpy(to, buf + done, size);
       done += size;
       lua_pop(L, 1);
@@ -420,16 +400,15 @@ static int push_read(lua_State *L, lwt_uv_req *r) {
   file_req *fq = (file_req *)r;
   lwt_uv_req_push(L, r);
   lua_getiuservalue(L, -1, U_DATA);
-  return give_read(L, r->ctx, lua_gettop(L), fq->buf == NULL ? "" : fq->buf, fq->len, fq->want);
+  return give_read(L, r->ctx, lua_gettop(L), fq->buf == NULL ? "" : fq->buf, fq->len,
+                   fq->want);
 }
 
 /* The argument n | bytes: how much; the buffer stays at `arg`, anything else becomes nil. */
 static size_t check_want(lwt_uv *ctx, lua_State *L, int arg, int all) {
   size_t len;
-  if (all && lua_isnoneornil(L, arg))
-    return READ_ALL;
-  if (lwt_uv_test_bytes(ctx, L, arg, &len) != NULL)
-    return len;
+  if (all && lua_isnoneornil(L, arg)) return READ_ALL;
+  if (lwt_uv_test_bytes(ctx, L, arg, &len) != NULL) return len;
   lua_Integer n = luaL_checkinteger(L, arg);
   luaL_argcheck(L, n >= 0, arg, "negative count");
   luaL_argcheck(L, (lua_Unsigned)n < PTRDIFF_MAX, arg, "count too large");
@@ -439,14 +418,13 @@ static size_t check_want(lwt_uv *ctx, lua_State *L, int arg, int all) {
 }
 
 static const file_op op_read = {
-  {"read", "path", 1, push_read, release_file_req, cancel_file_req}, run_read, 1};
+    {"read", "path", 1, push_read, release_file_req, cancel_file_req}, run_read, 1};
 
 /* Try to read at the position without the pool. Returns 1 with a promise pushed, or 0; what
 ** was read then is in `left`. */
 static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
   size_t len = 0;
-  if (f->head != NULL || f->left_len > 0 || want > LWT_UV_SCRATCH)
-    return 0;
+  if (f->head != NULL || f->left_len > 0 || want > LWT_UV_SCRATCH) return 0;
   while (len < want) {
     ssize_t n = file_read_now(f, ctx->scratch + len, want - len);
     if (n < 0) {
@@ -459,8 +437,7 @@ static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
       file_keep_left(f, rest, 0, len, len);
       return 0;
     }
-    if (n == 0)
-      break;
+    if (n == 0) break;
     len += (size_t)n;
   }
   give_read(L, ctx, 2, ctx->scratch, len, want);
@@ -488,15 +465,13 @@ static int l_read(lua_State *L) {
   file *f = check_file(ctx, L);
   lua_settop(L, 2);
   size_t want = check_want(ctx, L, 2, 1);
-  if (f == NULL)
-    return lwt_uv_reject_closed(ctx, L);
+  if (f == NULL) return lwt_uv_reject_closed(ctx, L);
   if (want == 0) {
     give_read(L, ctx, 2, "", 0, 0);
     ctx->lwt->fulfilled(ctx->lwt, L, 1);
     return 1;
   }
-  if (want != READ_ALL && read_inline(ctx, L, f, want))
-    return 1;
+  if (want != READ_ALL && read_inline(ctx, L, f, want)) return 1;
   file_req *fq = new_req(ctx, L, f, &op_read);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
@@ -524,14 +499,13 @@ print(await(f:pread(2, 3)))   --> lo
 @function lwt.fs.file.pread(f, n, offset) */
 static int l_pread(lua_State *L) {
   static const file_op op = {
-    {"pread", "path", 1, push_read, release_file_req, cancel_file_req}, run_read, 0};
+      {"pread", "path", 1, push_read, release_file_req, cancel_file_req}, run_read, 0};
   lwt_uv *ctx = lwt_uv_context(L);
   file *f = check_file(ctx, L);
   lua_settop(L, 3);
   size_t want = check_want(ctx, L, 2, 0);
   int64_t offset = check_offset(L, 3);
-  if (f == NULL)
-    return lwt_uv_reject_closed(ctx, L);
+  if (f == NULL) return lwt_uv_reject_closed(ctx, L);
   file_req *fq = new_req(ctx, L, f, &op);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
@@ -576,14 +550,13 @@ static int l_readv(lua_State *L) {
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, 2, i);
     if (lwt_uv_test_bytes(ctx, L, -1, &size) == NULL)
-      luaL_argerror(L, 2, lua_pushfstring(L, "element %I is no lwt.bytes", (LUAI_UACINT)i));
+      luaL_argerror(L, 2,
+                    lua_pushfstring(L, "element %I is no lwt.bytes", (LUAI_UACINT)i));
     want += size;
     lua_pop(L, 1);
   }
-  if (f == NULL)
-    return lwt_uv_reject_closed(ctx, L);
-  if (read_inline(ctx, L, f, want))
-    return 1;
+  if (f == NULL) return lwt_uv_reject_closed(ctx, L);
+  if (read_inline(ctx, L, f, want)) return 1;
   file_req *fq = new_req(ctx, L, f, &op_read);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
@@ -604,7 +577,8 @@ static int push_status(lua_State *L, lwt_uv_req *r) {
 }
 
 /* The data at argument 2, anchored, pinned, and how much of it in fs.result. */
-static void take_data(lwt_uv *ctx, lua_State *L, file_req *fq, const char *data, size_t len) {
+static void take_data(lwt_uv *ctx, lua_State *L, file_req *fq, const char *data,
+                      size_t len) {
   size_t ofs, size;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
@@ -631,13 +605,12 @@ print(await(f:write("hello")))   --> 5
 @function lwt.fs.file.write(f, data) */
 static int l_write(lua_State *L) {
   static const file_op op = {
-    {"write", "path", 1, push_status, release_file_req, cancel_file_req}, run_write, 1};
+      {"write", "path", 1, push_status, release_file_req, cancel_file_req}, run_write, 1};
   lwt_uv *ctx = lwt_uv_context(L);
   file *f = check_file(ctx, L);
   size_t len;
   const char *data = lwt_uv_check_data(ctx, L, 2, &len);
-  if (f == NULL)
-    return lwt_uv_reject_closed(ctx, L);
+  if (f == NULL) return lwt_uv_reject_closed(ctx, L);
   file_req *fq = new_req(ctx, L, f, &op);
   take_data(ctx, L, fq, data, len);
   return begin(L, fq);
@@ -658,14 +631,15 @@ print(await(f:read()))   --> hELlo
 @function lwt.fs.file.pwrite(f, data, offset) */
 static int l_pwrite(lua_State *L) {
   static const file_op op = {
-    {"pwrite", "path", 1, push_status, release_file_req, cancel_file_req}, run_write, 0};
+      {"pwrite", "path", 1, push_status, release_file_req, cancel_file_req},
+      run_write,
+      0};
   lwt_uv *ctx = lwt_uv_context(L);
   file *f = check_file(ctx, L);
   size_t len;
   const char *data = lwt_uv_check_data(ctx, L, 2, &len);
   int64_t offset = check_offset(L, 3);
-  if (f == NULL)
-    return lwt_uv_reject_closed(ctx, L);
+  if (f == NULL) return lwt_uv_reject_closed(ctx, L);
   file_req *fq = new_req(ctx, L, f, &op);
   take_data(ctx, L, fq, data, len);
   fq->offset = offset;
@@ -686,10 +660,8 @@ static ssize_t run_writev(fs_req *q) {
       n++;
     }
     ssize_t done = writev(fq->f->fd, iov, n);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done < 0)
-      return -errno;
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return -errno;
     total += done;
     while (at < fq->npieces && (size_t)done >= fq->pieces[at].iov.iov_len) {
       done -= (ssize_t)fq->pieces[at].iov.iov_len;
@@ -716,7 +688,9 @@ print(await(f:writev({"he", "llo"})))   --> 5
 @function lwt.fs.file.writev(f, list) */
 static int l_writev(lua_State *L) {
   static const file_op op = {
-    {"writev", "path", 1, push_status, release_file_req, cancel_file_req}, run_writev, 1};
+      {"writev", "path", 1, push_status, release_file_req, cancel_file_req},
+      run_writev,
+      1};
   lwt_uv *ctx = lwt_uv_context(L);
   file *f = check_file(ctx, L);
   lua_settop(L, 2);
@@ -726,11 +700,11 @@ static int l_writev(lua_State *L) {
     lua_rawgeti(L, 2, i);
     if (lua_type(L, -1) != LUA_TSTRING && lwt_uv_test_bytes(ctx, L, -1, &size) == NULL)
       luaL_argerror(
-        L, 2, lua_pushfstring(L, "element %I is no string or lwt.bytes", (LUAI_UACINT)i));
+          L, 2,
+          lua_pushfstring(L, "element %I is no string or lwt.bytes", (LUAI_UACINT)i));
     lua_pop(L, 1);
   }
-  if (f == NULL)
-    return lwt_uv_reject_closed(ctx, L);
+  if (f == NULL) return lwt_uv_reject_closed(ctx, L);
   file_req *fq = new_req(ctx, L, f, &op);
   piece *pieces = calloc((size_t)n + 1, sizeof *pieces);
   if (pieces != NULL) {
@@ -739,7 +713,8 @@ static int l_writev(lua_State *L) {
     for (int i = 0; i < (int)n; i++) {
       size_t size, ofs;
       lua_rawgeti(L, 2, i + 1);
-      pieces[i].iov.iov_base = (void *)lwt_uv_check_data(ctx, L, -1, &pieces[i].iov.iov_len);
+      pieces[i].iov.iov_base =
+          (void *)lwt_uv_check_data(ctx, L, -1, &pieces[i].iov.iov_len);
       if (lua_type(L, -1) == LUA_TUSERDATA) {
         pieces[i].mem = lwt_uv_bytes_mem(L, -1, &ofs, &size);
         lwt_uv_mem_pin(pieces[i].mem);
@@ -749,8 +724,7 @@ static int l_writev(lua_State *L) {
   }
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
-  if (pieces == NULL)
-    return lwt_uv_req_started(L, &fq->q.req, UV_ENOMEM);
+  if (pieces == NULL) return lwt_uv_req_started(L, &fq->q.req, UV_ENOMEM);
   return begin(L, fq);
 }
 
@@ -764,17 +738,15 @@ static ssize_t run_seek(fs_req *q) {
 static int push_seek(lua_State *L, lwt_uv_req *r) {
   file_req *fq = (file_req *)r;
   int64_t at = file_seek(fq->f, (int64_t)fq->fs.result, fq->i);
-  if (at < 0)
-    return (int)at;
+  if (at < 0) return (int)at;
   lua_pushinteger(L, at);
   return 1;
 }
 
 static int seek(lwt_uv *ctx, lua_State *L, file *f, int64_t offset, int from) {
   static const file_op op = {
-    {"seek", "path", 1, push_seek, release_file_req, cancel_file_req}, run_seek, 1};
-  if (f == NULL)
-    return lwt_uv_reject_closed(ctx, L);
+      {"seek", "path", 1, push_seek, release_file_req, cancel_file_req}, run_seek, 1};
+  if (f == NULL) return lwt_uv_reject_closed(ctx, L);
   if (f->head == NULL) {
     int64_t at = file_seek(f, offset, from);
     if (at < 0) {
@@ -831,13 +803,13 @@ static int l_tell(lua_State *L) {
 
 /* ---- About the file ------------------------------------------------------------------------------- */
 
-#define RUN(name, call) \
+#define RUN(name, call)                  \
   static ssize_t run_##name(fs_req *q) { \
-    file_req *fq = (file_req *)q; \
-    call; \
-    ssize_t status = fq->fs.result; \
-    uv_fs_req_cleanup(&fq->fs); \
-    return status; \
+    file_req *fq = (file_req *)q;        \
+    call;                                \
+    ssize_t status = fq->fs.result;      \
+    uv_fs_req_cleanup(&fq->fs);          \
+    return status;                       \
   }
 
 RUN(stat, uv_fs_fstat(NULL, &fq->fs, fq->f->fd, NULL))
@@ -854,9 +826,9 @@ static int push_fstat(lua_State *L, lwt_uv_req *r) {
 }
 
 /* These wait for the reads and writes before them, so that `sync` means what it seems to. */
-#define FILE_OP(name, result) \
+#define FILE_OP(name, result)        \
   static const file_op op_##name = { \
-    {#name, "path", 1, result, release_file_req, cancel_file_req}, run_##name, 1}
+      {#name, "path", 1, result, release_file_req, cancel_file_req}, run_##name, 1}
 
 /* Push a request for the file, or a rejected promise when it is closed (then NULL). */
 static file_req *new_op(lua_State *L, const file_op *op) {
@@ -935,11 +907,11 @@ print(await(f:read()))   --> he
 ```
 @function lwt.fs.file.truncate(f, length) */
 static int l_truncate(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   lua_Integer length = luaL_optinteger(L, 2, 0);
   luaL_argcheck(L, length >= 0, 2, "negative length");
   file_req *fq = new_op(L, &op_truncate);
-  if (fq == NULL)
-    return 1;
+  if (fq == NULL) return 1;
   fq->a = (double)length;
   return begin(L, fq);
 }
@@ -956,11 +928,11 @@ await(f:chmod(tonumber("600", 8)))
 ```
 @function lwt.fs.file.chmod(f, mode) */
 static int l_chmod(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   luaL_checkinteger(L, 2);
   int mode = fs_check_mode(L, 2, 0);
   file_req *fq = new_op(L, &op_chmod);
-  if (fq == NULL)
-    return 1;
+  if (fq == NULL) return 1;
   fq->i = mode;
   return begin(L, fq);
 }
@@ -978,12 +950,12 @@ await(f:chown(-1, -1))
 ```
 @function lwt.fs.file.chown(f, uid, gid) */
 static int l_chown(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   lua_Integer uid = luaL_optinteger(L, 2, -1), gid = luaL_optinteger(L, 3, -1);
   luaL_argcheck(L, uid >= -1 && uid <= 0xffffffffLL, 2, "id out of range");
   luaL_argcheck(L, gid >= -1 && gid <= 0xffffffffLL, 3, "id out of range");
   file_req *fq = new_op(L, &op_chown);
-  if (fq == NULL)
-    return 1;
+  if (fq == NULL) return 1;
   fq->i = (int)uid;
   fq->j = (int)gid;
   return begin(L, fq);
@@ -1003,10 +975,10 @@ print(await(f:stat()).mtime)   --> 2.0
 ```
 @function lwt.fs.file.utime(f, atime, mtime) */
 static int l_utime(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   double a = fs_check_time(L, 2), b = fs_check_time(L, 3);
   file_req *fq = new_op(L, &op_utime);
-  if (fq == NULL)
-    return 1;
+  if (fq == NULL) return 1;
   fq->a = a;
   fq->b = b;
   return begin(L, fq);
@@ -1017,11 +989,9 @@ static int l_utime(lua_State *L) {
 static ssize_t run_lock(fs_req *q) {
   file_req *fq = (file_req *)q;
   int status;
-  do
-    status = flock(fq->f->fd, fq->i | LOCK_NB);
+  do status = flock(fq->f->fd, fq->i | LOCK_NB);
   while (status != 0 && errno == EINTR);
-  if (status != 0)
-    return errno == EWOULDBLOCK ? 0 : -errno;
+  if (status != 0) return errno == EWOULDBLOCK ? 0 : -errno;
   fq->locked = fq->i != LOCK_UN;
   return 1;
 }
@@ -1032,21 +1002,21 @@ static int push_locked(lua_State *L, lwt_uv_req *r) {
 }
 
 static const file_op op_lock = {
-  {"lock", "path", 1, push_locked, release_file_req, cancel_file_req}, run_lock, 0};
+    {"lock", "path", 1, push_locked, release_file_req, cancel_file_req}, run_lock, 0};
 
 static int l_try_lock(lua_State *L) {
+  check_file(lwt_uv_context(L), L);
   static const char *const names[] = {"exclusive", "shared", NULL};
   static const int modes[] = {LOCK_EX, LOCK_SH};
   int mode = modes[luaL_checkoption(L, 2, "exclusive", names)];
   file_req *fq = new_op(L, &op_lock);
-  if (fq == NULL)
-    return 1;
+  if (fq == NULL) return 1;
   fq->i = mode;
   return begin(L, fq);
 }
 
 static const file_op op_unlock = {
-  {"unlock", "path", 1, NULL, release_file_req, cancel_file_req}, run_lock, 0};
+    {"unlock", "path", 1, NULL, release_file_req, cancel_file_req}, run_lock, 0};
 /*---
 Gives a lock back; nothing when there is none.
 @param f lwt.File
@@ -1059,8 +1029,7 @@ await(f:unlock())
 @function lwt.fs.file.unlock(f) */
 static int l_unlock(lua_State *L) {
   file_req *fq = new_op(L, &op_unlock);
-  if (fq == NULL)
-    return 1;
+  if (fq == NULL) return 1;
   fq->i = LOCK_UN;
   return begin(L, fq);
 }
@@ -1091,8 +1060,7 @@ static void reject_pending(lua_State *L, file *f) {
     }
     f->ctx->lwt->push_sentinel(f->ctx->lwt, L, "Closed");
     lwt_uv_req_abandon(L, &fq->q.req); /* may run callbacks: start again */
-    if (!fq->started)
-      lwt_uv_req_done(&fq->q.req, UV_ECANCELED);
+    if (!fq->started) lwt_uv_req_done(&fq->q.req, UV_ECANCELED);
     fq = f->all;
   }
 }
@@ -1121,8 +1089,7 @@ static int l_close(lua_State *L) {
   file *f = box->f;
   lua_settop(L, 1);
   if (f == NULL) {
-    if (lua_getiuservalue(L, 1, U_CLOSE) == LUA_TNIL)
-      lwt_uv_push_done(ctx, L);
+    if (lua_getiuservalue(L, 1, U_CLOSE) == LUA_TNIL) lwt_uv_push_done(ctx, L);
     return 1;
   }
   lua_getiuservalue(L, 1, U_PATH);
@@ -1148,12 +1115,10 @@ static int l_shut(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   file_box *box = lua_touserdata(L, 1);
   file *f = box->f;
-  if (f == NULL)
-    return 0;
+  if (f == NULL) return 0;
   forget_box(ctx, L, box);
   f->closed = 1;
-  if (!ctx->closing)
-    reject_pending(L, f);
+  if (!ctx->closing) reject_pending(L, f);
   file_shut(f);
   file_unref(f);
   return 0;
@@ -1163,8 +1128,7 @@ static int l_gc(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   file_box *box = lua_touserdata(L, 1);
   file *f = box->f;
-  if (f == NULL)
-    return 0;
+  if (f == NULL) return 0;
   box->f = NULL;
   f->box = NULL;
   ctx->lwt->handle_closed(ctx->lwt, L, box);
@@ -1190,17 +1154,20 @@ static port *port_of(void *userdata) {
 }
 
 static const luaL_Reg methods[] = {
-  {"read", l_read},         {"pread", l_pread},       {"readv", l_readv},
-  {"write", l_write},       {"pwrite", l_pwrite},     {"writev", l_writev},
-  {"seek", l_seek},         {"tell", l_tell},         {"stat", l_stat},
-  {"sync", l_sync},         {"datasync", l_datasync}, {"truncate", l_truncate},
-  {"chmod", l_chmod},       {"chown", l_chown},       {"utime", l_utime},
-  {"try_lock", l_try_lock}, {"unlock", l_unlock},     {"fileno", l_fileno},
-  {"close", l_close},       {NULL, NULL},
+    {"read", l_read},         {"pread", l_pread},
+    {"readv", l_readv},       {"write", l_write},
+    {"pwrite", l_pwrite},     {"writev", l_writev},
+    {"seek", l_seek},         {"tell", l_tell},
+    {"stat", l_stat},         {"sync", l_sync},
+    {"datasync", l_datasync}, {"truncate", l_truncate},
+    {"chmod", l_chmod},       {"chown", l_chown},
+    {"utime", l_utime},       {"try_lock", l_try_lock},
+    {"unlock", l_unlock},     {"fileno", l_fileno},
+    {"close", l_close},       {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
-  {"__gc", l_gc}, {"__close", l_shut}, {"__tostring", l_tostring}, {NULL, NULL}};
+    {"__gc", l_gc}, {"__close", l_shut}, {"__tostring", l_tostring}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"open", l_open}, {"of_fd", l_of_fd}, {NULL, NULL}};
 

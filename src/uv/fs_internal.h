@@ -22,8 +22,8 @@ struct fs_req {
 
 /* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise, see
 ** lwt_uv_req_new. Nothing may raise between this and fs_start. */
-void *fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size, int what,
-             int own, fs_work run);
+void *fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
+             int what, int own, fs_work run);
 /* Hand it to the pool; returns 1 with the promise on the stack, as lwt_uv_req_started. */
 int fs_start(lua_State *L, fs_req *q);
 /* The same without Lua, for a request whose promise is out already. Returns a status. */

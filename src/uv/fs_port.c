@@ -24,14 +24,12 @@ ssize_t file_read_now(file *f, char *buf, size_t len) {
 #ifdef RWF_NOWAIT
   struct iovec v = {buf, len};
   ssize_t n;
-  if (!f->regular || f->no_nowait)
-    return UV_EAGAIN;
+  if (!f->regular || f->no_nowait) return UV_EAGAIN;
   if (f->turn != f->ctx->turn) {
     f->turn = f->ctx->turn;
     f->spent = 0;
   }
-  if (f->spent + len > TURN_BUDGET)
-    return UV_EAGAIN;
+  if (f->spent + len > TURN_BUDGET) return UV_EAGAIN;
   n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
   if (n >= 0) {
     f->spent += (size_t)n + 512; /* the end of the file costs too */
@@ -70,8 +68,7 @@ void file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t cap) {
 }
 
 void file_rewind_left(file *f) {
-  if (f->left_len == 0)
-    return;
+  if (f->left_len == 0) return;
   if (lseek(f->fd, -(off_t)f->left_len, SEEK_CUR) < 0)
     return; /* a pipe: what it reads and writes are unrelated */
   free(f->left);
@@ -84,11 +81,9 @@ int64_t file_seek(file *f, int64_t offset, int from) {
     off_t now = lseek(f->fd, 0, SEEK_CUR);
     return now < 0 ? -errno : (int64_t)now - (int64_t)f->left_len;
   }
-  if (from == SEEK_CUR)
-    offset -= (int64_t)f->left_len;
+  if (from == SEEK_CUR) offset -= (int64_t)f->left_len;
   off_t at = lseek(f->fd, (off_t)offset, from);
-  if (at < 0)
-    return -errno;
+  if (at < 0) return -errno;
   free(f->left);
   f->left = NULL;
   f->left_len = 0;
@@ -102,8 +97,7 @@ static int submit(file_job *job, file *f, uv_work_cb run, uv_after_work_cb done)
   job->f = f;
   job->work.data = job;
   int status = uv_queue_work(f->ctx->loop, &job->work, run, done);
-  if (status < 0)
-    return status;
+  if (status < 0) return status;
   job->busy = 1;
   f->refs++;
   f->ctx->working++;
@@ -122,11 +116,9 @@ static void finished(file_job *job) {
 }
 
 static int reserve(file_job *job, size_t len) {
-  if (job->cap >= len)
-    return 0;
+  if (job->cap >= len) return 0;
   char *buf = realloc(job->buf, len);
-  if (buf == NULL)
-    return UV_ENOMEM;
+  if (buf == NULL) return UV_ENOMEM;
   job->buf = buf;
   job->cap = len;
   return 0;
@@ -159,28 +151,22 @@ static void read_done(uv_work_t *work, int status) {
       job->cap = 0;
     }
   }
-  if (cb != NULL && !f->ctx->closing)
-    cb(&f->port, job->data, n == 0 ? UV_EOF : n);
+  if (cb != NULL && !f->ctx->closing) cb(&f->port, job->data, n == 0 ? UV_EOF : n);
   finished(job);
 }
 
 static ssize_t port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   file *f = (file *)p;
   file_job *job = &f->reading;
-  if (f->closed)
-    return UV_EBADF;
-  if (f->left_len > 0)
-    return (ssize_t)file_take_left(f, buf, len);
+  if (f->closed) return UV_EBADF;
+  if (f->left_len > 0) return (ssize_t)file_take_left(f, buf, len);
   if (!job->busy) {
     ssize_t n = file_read_now(f, buf, len);
-    if (n != UV_EAGAIN)
-      return n == 0 ? UV_EOF : n;
+    if (n != UV_EAGAIN) return n == 0 ? UV_EOF : n;
     int status = reserve(job, len);
     job->len = len;
-    if (status == 0)
-      status = submit(job, f, run_read, read_done);
-    if (status < 0)
-      return status;
+    if (status == 0) status = submit(job, f, run_read, read_done);
+    if (status < 0) return status;
   }
   job->cb = cb;
   job->data = data;
@@ -218,15 +204,13 @@ static void write_done(uv_work_t *work, int status) {
     next->cap = cap;
     next->len = 0;
     next->cb = NULL;
-    if (n >= 0)
-      n = submit(job, f, run_write, write_done);
+    if (n >= 0) n = submit(job, f, run_write, write_done);
     if (n < 0) { /* it hears of the failure that the other one did not */
       cb = job->cb;
       job->cb = NULL;
     }
   }
-  if (cb != NULL && !f->ctx->closing)
-    cb(&f->port, job->data, n);
+  if (cb != NULL && !f->ctx->closing) cb(&f->port, job->data, n);
   finished(job);
 }
 
@@ -236,16 +220,11 @@ static ssize_t port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb
   file_job *job = f->writing.busy ? &f->waiting_write : &f->writing;
   size_t total = 0, at = 0;
   int status;
-  if (f->closed)
-    return UV_EBADF;
-  for (unsigned i = 0; i < nbufs; i++)
-    total += bufs[i].len;
-  if (total == 0)
-    return 0;
-  if (total > WRITE_MAX)
-    total = WRITE_MAX;
-  if ((status = reserve(job, total)) < 0)
-    return status;
+  if (f->closed) return UV_EBADF;
+  for (unsigned i = 0; i < nbufs; i++) total += bufs[i].len;
+  if (total == 0) return 0;
+  if (total > WRITE_MAX) total = WRITE_MAX;
+  if ((status = reserve(job, total)) < 0) return status;
   for (unsigned i = 0; at < total; i++) {
     size_t n = bufs[i].len < total - at ? bufs[i].len : total - at;
     memcpy(job->buf + at, bufs[i].base, n);
@@ -254,8 +233,7 @@ static ssize_t port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb
   job->len = total;
   if (!f->writing.busy) {
     file_rewind_left(f);
-    if ((status = submit(job, f, run_write, write_done)) < 0)
-      return status;
+    if ((status = submit(job, f, run_write, write_done)) < 0) return status;
   }
   job->cb = cb;
   job->data = data;
@@ -266,8 +244,7 @@ static ssize_t port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb
 static ssize_t port_write_cancel(port *p) {
   file *f = (file *)p;
   file_job *job = f->waiting_write.len > 0 ? &f->waiting_write : &f->writing;
-  if (job->cb == NULL)
-    return 0;
+  if (job->cb == NULL) return 0;
   job->cb = NULL;
   return (ssize_t)job->len;
 }
@@ -284,8 +261,7 @@ static void close_done(uv_work_t *work, int status) {
   f->fd = -1;
   f->ctx->working--;
   f->ctx->unclosed--;
-  if (!f->ctx->closing)
-    lwt_uv_descriptor_freed(f->ctx);
+  if (!f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
   file_port_close_done(f, status < 0 ? status : job->status);
   file_unref(f);
 }
@@ -296,17 +272,14 @@ void file_port_close_done(file *f, ssize_t status) {
   fs_req *q = f->close_req;
   f->closing.cb = NULL;
   f->close_req = NULL;
-  if (q != NULL)
-    lwt_uv_req_done(&q->req, status);
-  if (cb != NULL && !f->ctx->closing)
-    cb(&f->port, f->closing.data, status);
+  if (q != NULL) lwt_uv_req_done(&q->req, status);
+  if (cb != NULL && !f->ctx->closing) cb(&f->port, f->closing.data, status);
 }
 
 /* Nothing runs on it and nothing will. */
 static void close_descriptor(file *f) {
   file_job *job = &f->closing;
-  if (f->fd < 0 || job->busy)
-    return;
+  if (f->fd < 0 || job->busy) return;
   job->f = f;
   job->work.data = job;
   if ((f->close_req != NULL || job->cb != NULL) && !f->ctx->closing &&
@@ -319,8 +292,7 @@ static void close_descriptor(file *f) {
   }
   int status = fs_close(f->fd);
   f->fd = -1;
-  if (!f->ctx->closing)
-    lwt_uv_descriptor_freed(f->ctx);
+  if (!f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
   file_port_close_done(f, status);
 }
 
@@ -329,21 +301,17 @@ void file_begin(file *f) {
 }
 
 void file_end(file *f) {
-  if (--f->running == 0 && f->closed)
-    close_descriptor(f);
+  if (--f->running == 0 && f->closed) close_descriptor(f);
 }
 
 void file_shut(file *f) {
   f->closed = 1;
-  if (f->running == 0)
-    close_descriptor(f);
+  if (f->running == 0) close_descriptor(f);
 }
 
 void file_unref(file *f) {
-  if (--f->refs > 0)
-    return;
-  if (f->fd >= 0)
-    fs_close(f->fd);
+  if (--f->refs > 0) return;
+  if (f->fd >= 0) fs_close(f->fd);
   file_port_free(f);
   free(f->left);
   free(f);
@@ -359,8 +327,7 @@ static void port_close(port *p, int directions, port_cb cb, void *data) {
   file *f = (file *)p;
   f->directions &= (unsigned char)~directions;
   if (f->closed || f->directions != 0) {
-    if (cb != NULL)
-      cb(p, data, 0);
+    if (cb != NULL) cb(p, data, 0);
     return;
   }
   f->closing.cb = cb;
@@ -383,6 +350,6 @@ static int64_t port_seek(port *p, int64_t offset, int from) {
 }
 
 const port_class file_port_class = {
-  "file",           port_read,  port_read_cancel, port_write, port_write_cancel,
-  port_close,       port_seek,
+    "file",     port_read, port_read_cancel, port_write, port_write_cancel,
+    port_close, port_seek,
 };

@@ -43,8 +43,7 @@ static int is_stopped(whole_req *w) {
 static void release_whole(lwt_uv_req *r) {
   whole_req *w = (whole_req *)r;
   free(w->buf);
-  if (w->mem != NULL)
-    lwt_uv_mem_unpin(w->mem);
+  if (w->mem != NULL) lwt_uv_mem_unpin(w->mem);
 }
 
 /* ---- Reading ------------------------------------------------------------------- */
@@ -52,8 +51,7 @@ static void release_whole(lwt_uv_req *r) {
 static int more_room(whole_req *w, size_t *cap) {
   size_t next = *cap + *cap / 2 + 4096;
   char *buf = realloc(w->buf, next);
-  if (buf == NULL)
-    return UV_ENOMEM;
+  if (buf == NULL) return UV_ENOMEM;
   w->buf = buf;
   *cap = next;
   return 0;
@@ -64,18 +62,14 @@ static int more_room(whole_req *w, size_t *cap) {
 static ssize_t read_rest(whole_req *w, int fd, size_t size) {
   size_t cap = size > 0 ? size : 4096;
   w->buf = malloc(cap);
-  if (w->buf == NULL)
-    return UV_ENOMEM;
+  if (w->buf == NULL) return UV_ENOMEM;
   while (!is_stopped(w)) {
     size_t want = cap - w->len;
     ssize_t n = fs_read(fd, w->buf + w->len, want < STEP ? want : STEP, -1);
-    if (n < 0)
-      return n;
+    if (n < 0) return n;
     w->len += (size_t)n;
-    if (n == 0 || (size > 0 && w->len == size))
-      return 0;
-    if (w->len == cap && more_room(w, &cap) < 0)
-      return UV_ENOMEM;
+    if (n == 0 || (size > 0 && w->len == size)) return 0;
+    if (w->len == cap && more_room(w, &cap) < 0) return UV_ENOMEM;
   }
   return UV_ECANCELED;
 }
@@ -84,8 +78,7 @@ static ssize_t run_read_file(fs_req *q) {
   whole_req *w = (whole_req *)q;
   struct stat st;
   int fd = fs_open(w->path, O_RDONLY, 0);
-  if (fd < 0)
-    return fd;
+  if (fd < 0) return fd;
   ssize_t status;
   if (fstat(fd, &st) != 0)
     status = -errno;
@@ -129,13 +122,11 @@ static ssize_t run_write_file(fs_req *q) {
   size_t done = 0;
   ssize_t status = 0;
   int fd = fs_open(w->path, w->flags, w->mode);
-  if (fd < 0)
-    return fd;
+  if (fd < 0) return fd;
   while (status >= 0 && done < w->len) {
     size_t n = w->len - done < STEP ? w->len - done : STEP;
     status = is_stopped(w) ? UV_ECANCELED : fs_write(fd, w->data + done, n, -1);
-    if (status > 0)
-      done += (size_t)status;
+    if (status > 0) done += (size_t)status;
   }
   int closed = fs_close(fd);
   return status < 0 ? status : closed;
@@ -157,8 +148,8 @@ print(await(fs.read_file("f")))   --> hello world
 ```
 @function lwt.fs.write_file(path, data, flags, mode) */
 static int l_write_file(lua_State *L) {
-  static const lwt_uv_req_class class = {"write_file",  "path",       1, NULL,
-                                         release_whole, cancel_whole};
+  static const lwt_uv_req_class class = {"write_file", "path",        1,
+                                         NULL,         release_whole, cancel_whole};
   lwt_uv *ctx = lwt_uv_context(L);
   size_t len, ofs, size;
   const char *path = fs_check_path(L, 1);
@@ -185,13 +176,10 @@ static ssize_t copy_by_hand(whole_req *w, int in, int out) {
   size_t size = 256 * 1024;
   ssize_t n, status = 0;
   w->buf = malloc(size);
-  if (w->buf == NULL)
-    return UV_ENOMEM;
+  if (w->buf == NULL) return UV_ENOMEM;
   while ((n = fs_read(in, w->buf, size, -1)) > 0) {
-    if (is_stopped(w))
-      return UV_ECANCELED;
-    if ((status = fs_write(out, w->buf, (size_t)n, -1)) < 0)
-      return status;
+    if (is_stopped(w)) return UV_ECANCELED;
+    if ((status = fs_write(out, w->buf, (size_t)n, -1)) < 0) return status;
   }
   return n;
 }
@@ -200,16 +188,12 @@ static ssize_t copy_by_hand(whole_req *w, int in, int out) {
 static ssize_t copy_data(whole_req *w, int in, int out) {
 #ifdef __linux__
   for (int first = 1;; first = 0) {
-    if (is_stopped(w))
-      return UV_ECANCELED;
+    if (is_stopped(w)) return UV_ECANCELED;
     ssize_t n = copy_file_range(in, NULL, out, NULL, STEP, 0);
-    if (n > 0 || (n < 0 && errno == EINTR))
-      continue;
-    if (n == 0 && !first)
-      return 0;
+    if (n > 0 || (n < 0 && errno == EINTR)) continue;
+    if (n == 0 && !first) return 0;
     /* Not between these two, or (0 at first) a file of /proc that only looks empty. */
-    if (n < 0 && !first)
-      return -errno;
+    if (n < 0 && !first) return -errno;
     break;
   }
 #endif
@@ -218,13 +202,11 @@ static ssize_t copy_data(whole_req *w, int in, int out) {
 
 static ssize_t copy_opened(whole_req *w, int in) {
   struct stat from, to;
-  if (fstat(in, &from) != 0)
-    return -errno;
-  if (S_ISDIR(from.st_mode))
-    return UV_EISDIR;
-  int out = fs_open(w->path2, O_WRONLY | O_CREAT | (w->flags & O_EXCL), from.st_mode & 07777);
-  if (out < 0)
-    return out;
+  if (fstat(in, &from) != 0) return -errno;
+  if (S_ISDIR(from.st_mode)) return UV_EISDIR;
+  int out =
+      fs_open(w->path2, O_WRONLY | O_CREAT | (w->flags & O_EXCL), from.st_mode & 07777);
+  if (out < 0) return out;
   ssize_t status = 0;
   if (fstat(out, &to) != 0)
     status = -errno;
@@ -234,11 +216,9 @@ static ssize_t copy_opened(whole_req *w, int in) {
     status = -errno;
   else if (fchmod(out, from.st_mode & 07777) != 0 && errno != EPERM)
     status = -errno;
-  if (status == 0)
-    status = copy_data(w, in, out);
+  if (status == 0) status = copy_data(w, in, out);
   int closed = fs_close(out);
-  if (status == 0)
-    status = closed;
+  if (status == 0) status = closed;
   if (status < 0 && status != UV_EINVAL && S_ISREG(to.st_mode))
     unlink(w->path2); /* a part of a copy is worse than none */
   return status;
@@ -247,8 +227,7 @@ static ssize_t copy_opened(whole_req *w, int in) {
 static ssize_t run_copyfile(fs_req *q) {
   whole_req *w = (whole_req *)q;
   int in = fs_open(w->path, O_RDONLY, 0);
-  if (in < 0)
-    return in;
+  if (in < 0) return in;
   ssize_t status = copy_opened(w, in);
   fs_close(in);
   return status;
@@ -269,8 +248,8 @@ print(await(fs.read_file("b")))   --> text
 ```
 @function lwt.fs.copyfile(from, to, opts) */
 static int l_copyfile(lua_State *L) {
-  static const lwt_uv_req_class class = {"copyfile",    "path",       1, NULL,
-                                         release_whole, cancel_whole};
+  static const lwt_uv_req_class class = {"copyfile", "path",        1,
+                                         NULL,       release_whole, cancel_whole};
   static const char *const names[] = {"excl", NULL};
   const char *path = fs_check_path(L, 1), *path2 = fs_check_path(L, 2);
   int excl = 0;
@@ -296,12 +275,10 @@ static ssize_t run_sendfile(fs_req *q) {
     uv_fs_t fs;
     size_t n = w->len - done < STEP ? w->len - done : STEP;
     ssize_t sent =
-      uv_fs_sendfile(NULL, &fs, w->out, w->in, w->offset + (int64_t)done, n, NULL);
+        uv_fs_sendfile(NULL, &fs, w->out, w->in, w->offset + (int64_t)done, n, NULL);
     uv_fs_req_cleanup(&fs);
-    if (sent < 0 && done == 0)
-      return sent;
-    if (sent <= 0)
-      break;
+    if (sent < 0 && done == 0) return sent;
+    if (sent <= 0) break;
     done += (size_t)sent;
   }
   return (ssize_t)done;
@@ -314,8 +291,7 @@ static int push_count(lua_State *L, lwt_uv_req *r) {
 
 /* A file, or a descriptor's number. */
 static int check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TNUMBER)
-    return fs_check_fd(ctx, L, arg);
+  if (lua_type(L, arg) != LUA_TNUMBER) return fs_check_fd(ctx, L, arg);
   lua_Integer fd = luaL_checkinteger(L, arg);
   luaL_argcheck(L, fd >= 0 && fd <= 0x7fffffff, arg, "descriptor out of range");
   return (int)fd;
@@ -331,13 +307,14 @@ must stay open meanwhile.
 @return lwt.Promise of the number of bytes, less than `length` at the end of `src`
 ```lua
 await(fs.write_file("a", "hello"))
-local src <close>, dst <close> = await(fs.open("a")), await(fs.open("b", "w"))
+local src <close> = await(fs.open("a"))
+local dst <close> = await(fs.open("b", "w"))
 print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
 ```
 @function lwt.fs.sendfile(dst, src, offset, length) */
 static int l_sendfile(lua_State *L) {
-  static const lwt_uv_req_class class = {"sendfile",    NULL,         1, push_count,
-                                         release_whole, cancel_whole};
+  static const lwt_uv_req_class class = {"sendfile", NULL,          1,
+                                         push_count, release_whole, cancel_whole};
   lwt_uv *ctx = lwt_uv_context(L);
   int out = check_descriptor(ctx, L, 1), in = check_descriptor(ctx, L, 2);
   lua_Integer offset = luaL_checkinteger(L, 3), length = luaL_checkinteger(L, 4);

@@ -41,12 +41,14 @@ typedef struct process {
 
 static void release(lwt_uv_handle *h) {
   process *p = (process *)h;
-  if (p->pidfd >= 0)
-    close(p->pidfd);
+  if (p->pidfd >= 0) close(p->pidfd);
 }
 
-static const lwt_uv_class process_class = {LWT_UV_PROCESS, "process", sizeof(process), 1,
-                                           NULL, release};
+static const lwt_uv_class process_class = {.type = LWT_UV_PROCESS,
+                                           .kind = "process",
+                                           .size = sizeof(process),
+                                           .nuservalues = 1,
+                                           .release = release};
 
 /* ---- The end of a child ------------------------------------------------------------ */
 
@@ -104,8 +106,8 @@ static void tell_end(lua_State *L, void *data) {
   lwt_uv_handle_push(L, &p->h);
   lua_getiuservalue(L, -1, U_EXIT);
   if (p->lost)
-    lwt->push_error(lwt, L, "ECHILD", ECHILD, "somebody else has waited for this child", "wait",
-                    NULL, NULL);
+    lwt->push_error(lwt, L, "ECHILD", ECHILD, "somebody else has waited for this child",
+                    "wait", NULL, NULL);
   else
     push_status(L, p), push_usage(L, &p->usage);
   lwt_uv_handle_close(L, lua_touserdata(L, top + 1), 1);
@@ -122,11 +124,9 @@ static void tell_end(lua_State *L, void *data) {
 static int reap(process *p) {
   int status;
   pid_t pid;
-  do
-    pid = wait4(p->pid, &status, WNOHANG, &p->usage);
+  do pid = wait4(p->pid, &status, WNOHANG, &p->usage);
   while (pid < 0 && errno == EINTR);
-  if (pid == 0)
-    return 0;
+  if (pid == 0) return 0;
   if (pid < 0)
     p->lost = 1;
   else if (WIFSIGNALED(status))
@@ -137,8 +137,7 @@ static int reap(process *p) {
 }
 
 static void check_end(process *p) {
-  if (p->h.box == NULL || !reap(p))
-    return;
+  if (p->h.box == NULL || !reap(p)) return;
   if (p->pidfd >= 0)
     uv_poll_stop(&p->uv.poll);
   else
@@ -160,8 +159,7 @@ static void on_sigchld(uv_signal_t *sig, int number) {
 
 static void on_ended(uv_process_t *uv, int64_t code, int sig) {
   process *p = (process *)(lwt_uv_handle *)uv->data;
-  if (p->h.box == NULL)
-    return;
+  if (p->h.box == NULL) return;
   p->code = (int)code;
   p->signal = sig;
   lwt_uv_enter(p->h.ctx, tell_end, p);
@@ -179,31 +177,25 @@ typedef struct plan {
   int parent[3]; /* our ends of the pipes */
 } plan;
 
-static void close_plan(plan *p) {
+static int l_plan_close(lua_State *L) {
+  plan *p = lua_touserdata(L, 1);
   for (int i = 0; i < 3; i++) {
-    if (p->keep[i] >= 0)
-      close(p->keep[i]);
-    if (p->parent[i] >= 0)
-      close(p->parent[i]);
-    p->keep[i] = p->parent[i] = -1;
+    if (p->keep[i] >= 0) close(p->keep[i]);
+    if (p->parent[i] >= 0) close(p->parent[i]);
   }
-}
-
-static int l_plan_gc(lua_State *L) {
-  close_plan(lua_touserdata(L, 1));
   return 0;
 }
 
 static plan *push_plan(lua_State *L) {
   plan *p = lua_newuserdatauv(L, sizeof *p, 0);
   memset(p, 0, sizeof *p);
-  for (int i = 0; i < 3; i++)
-    p->keep[i] = p->parent[i] = p->o.fds[i] = -1;
+  for (int i = 0; i < 3; i++) p->keep[i] = p->parent[i] = p->o.fds[i] = -1;
   p->o.uid = p->o.gid = -1;
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, l_plan_gc);
-  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, l_plan_close);
+  lua_setfield(L, -2, "__close");
   lua_setmetatable(L, -2);
+  lua_toclose(L, -1); /* whether the call returns or raises */
   return p;
 }
 
@@ -244,7 +236,8 @@ static void plan_words(lua_State *L, plan *p) {
     lua_pop(L, 1);
     lua_rawseti(L, list, i);
   }
-  shell[0] = (char *)"sh"; /* sh PATH ARGUMENTS…: PATH is filled in when it comes to that */
+  shell[0] =
+      (char *)"sh"; /* sh PATH ARGUMENTS…: PATH is filled in when it comes to that */
   memcpy(shell + 1, argv, (size_t)n * sizeof *argv);
   p->o.argv = argv;
   p->o.shell_argv = shell;
@@ -253,8 +246,7 @@ static void plan_words(lua_State *L, plan *p) {
 /* The environment: a table of names and values, or ours. */
 static void plan_env(lua_State *L, plan *p) {
   p->o.env = environ;
-  if (lua_getfield(L, 2, "env") == LUA_TNIL)
-    return;
+  if (lua_getfield(L, 2, "env") == LUA_TNIL) return;
   luaL_argcheck(L, lua_istable(L, -1), 2, "env is no table");
   int env = lua_gettop(L), n = 0;
   lua_newtable(L); /* "NAME=value" strings */
@@ -279,8 +271,7 @@ static void plan_env(lua_State *L, plan *p) {
 /* PATH of the child, or ours when its environment has none. */
 static const char *search_path(const plan *p) {
   for (char **e = p->o.env; *e != NULL; e++)
-    if (strncmp(*e, "PATH=", 5) == 0)
-      return *e + 5;
+    if (strncmp(*e, "PATH=", 5) == 0) return *e + 5;
   const char *path = getenv("PATH");
   return path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
 }
@@ -296,8 +287,7 @@ static void plan_candidates(lua_State *L, plan *p) {
   }
   const char *path = search_path(p);
   size_t n = 1;
-  for (const char *s = path; *s != '\0'; s++)
-    n += *s == ':';
+  for (const char *s = path; *s != '\0'; s++) n += *s == ':';
   char **list = push_array(L, n);
   lua_createtable(L, (int)n, 0);
   for (size_t i = 0; i < n; i++) {
@@ -322,7 +312,9 @@ static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
     fd = n >= 0 && n <= 0x7fffffff ? (int)n : -1;
   } else if ((file = luaL_testudata(L, -1, LUA_FILEHANDLE)) != NULL) {
     fd = file->closef == NULL ? -1 : fileno(file->f);
-  } else if ((fd = lwt_uv_file_fd(ctx, L, -1)) < 0 && luaL_getmetafield(L, -1, "__index") &&
+  } else if (lwt_uv_test(ctx, L, -1, LWT_UV_FILE) != NULL) {
+    fd = lwt_uv_file_fd(ctx, L, -1);
+  } else if (luaL_getmetafield(L, -1, "__index") &&
              lua_getfield(L, -2, "fileno") == LUA_TFUNCTION) {
     lua_pushvalue(L, -3);
     lua_call(L, 1, 1);
@@ -336,9 +328,9 @@ static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
 static int make_pipe(plan *p, int i) {
   uv_file ends[2];
   /* The child's end must block: programs expect that. */
-  int status = uv_pipe(ends, i == 0 ? 0 : UV_NONBLOCK_PIPE, i == 0 ? UV_NONBLOCK_PIPE : 0);
-  if (status < 0)
-    return status;
+  int status =
+      uv_pipe(ends, i == 0 ? 0 : UV_NONBLOCK_PIPE, i == 0 ? UV_NONBLOCK_PIPE : 0);
+  if (status < 0) return status;
   p->keep[i] = ends[i == 0 ? 0 : 1];
   p->parent[i] = ends[i == 0 ? 1 : 0];
   p->o.fds[i] = p->keep[i];
@@ -366,16 +358,14 @@ static void plan_stdio(lwt_uv *ctx, lua_State *L, plan *p) {
     } else {
       p->o.fds[i] = value_fd(ctx, L, names[i]);
     }
-    if (status < 0)
-      lwt_uv_raise(ctx, L, status, "spawn", "path", p->o.argv[0]);
+    if (status < 0) lwt_uv_raise(ctx, L, status, "spawn", "path", p->o.argv[0]);
     lua_settop(L, top);
   }
 }
 
 static long plan_id(lua_State *L, const char *name) {
   int is_integer;
-  if (lua_getfield(L, 2, name) == LUA_TNIL)
-    return -1;
+  if (lua_getfield(L, 2, name) == LUA_TNIL) return -1;
   lua_Integer id = lua_tointegerx(L, -1, &is_integer);
   luaL_argcheck(L, is_integer && id >= 0 && id <= 0xfffffffeLL, 2,
                 lua_pushfstring(L, "%s is no id", name));
@@ -407,26 +397,22 @@ static int watch_end(lwt_uv *ctx, lua_State *L, process *p) {
   }
   status = uv_signal_init(ctx->loop, &p->uv.signal);
   status = lwt_uv_handle_opened(L, &p->h, &p->uv.signal, status);
-  if (status >= 0)
-    status = uv_signal_start(&p->uv.signal, on_sigchld, SIGCHLD);
-  if (status >= 0)
-    kill(getpid(), SIGCHLD); /* it may have ended before we listened */
+  if (status >= 0) status = uv_signal_start(&p->uv.signal, on_sigchld, SIGCHLD);
+  if (status >= 0) kill(getpid(), SIGCHLD); /* it may have ended before we listened */
   return status;
 }
 
 static int start(lwt_uv *ctx, lua_State *L, process *p, plan *plan_, int *step) {
   pid_t pid;
   int err = lwt_uv_spawn(&plan_->o, &pid, step);
-  if (err != 0)
-    return -err;
+  if (err != 0) return -err;
   p->pid = (int)pid;
   lwt_uv_box *box = p->h.box;
   int status = watch_end(ctx, L, p);
   if (status < 0) {
     *step = LWT_UV_SPAWN_START;
     kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
     lwt_uv_handle_close(L, box, 1);
   }
   return status;
@@ -449,18 +435,15 @@ static int start(lwt_uv *ctx, lua_State *L, process *p, plan *plan_, int *step) 
   o.stdio = stdio;
   o.stdio_count = 3;
   o.flags = plan_->o.new_session ? UV_PROCESS_DETACHED : 0;
-  if (plan_->o.uid >= 0)
-    o.flags |= UV_PROCESS_SETUID, o.uid = (uv_uid_t)plan_->o.uid;
-  if (plan_->o.gid >= 0)
-    o.flags |= UV_PROCESS_SETGID, o.gid = (uv_gid_t)plan_->o.gid;
+  if (plan_->o.uid >= 0) o.flags |= UV_PROCESS_SETUID, o.uid = (uv_uid_t)plan_->o.uid;
+  if (plan_->o.gid >= 0) o.flags |= UV_PROCESS_SETGID, o.gid = (uv_gid_t)plan_->o.gid;
   *step = LWT_UV_SPAWN_EXEC;
   p->pidfd = -1;
   lwt_uv_box *box = p->h.box;
   /* libuv has the handle also when spawning fails: it is closed like any other. */
   int status = uv_spawn(ctx->loop, &p->uv.process, &o);
   lwt_uv_handle_opened(L, &p->h, &p->uv.process, 0);
-  if (status < 0)
-    lwt_uv_handle_close(L, box, 1);
+  if (status < 0) lwt_uv_handle_close(L, box, 1);
   p->pid = p->uv.process.pid;
   return status;
 }
@@ -511,7 +494,6 @@ static int l_spawn(lua_State *L) {
       lua_pushnil(L);
     pl->parent[i] = -1; /* the caller's now */
   }
-  close_plan(pl);
   return 6;
 }
 
@@ -522,7 +504,8 @@ static int l_kill(lua_State *L) {
   pid_t pid;
   if (lua_isinteger(L, 1)) {
     lua_Integer n = lua_tointeger(L, 1);
-    luaL_argcheck(L, n != 0 && n >= -0x7fffffff && n <= 0x7fffffff, 1, "pid out of range");
+    luaL_argcheck(L, n != 0 && n >= -0x7fffffff && n <= 0x7fffffff, 1,
+                  "pid out of range");
     pid = (pid_t)n;
   } else {
     process *p = lwt_uv_handle_check(ctx, L, 1, LWT_UV_PROCESS);
@@ -546,7 +529,7 @@ static int l_getpid(lua_State *L) {
 
 static const luaL_Reg methods[] = {{NULL, NULL}};
 static const luaL_Reg functions[] = {
-  {"spawn", l_spawn}, {"kill", l_kill}, {"getpid", l_getpid}, {NULL, NULL}};
+    {"spawn", l_spawn}, {"kill", l_kill}, {"getpid", l_getpid}, {NULL, NULL}};
 
 void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) {
   lwt_uv_new_handle_type(ctx, L, LWT_UV_PROCESS, "lwt.process.handle", methods, NULL);

@@ -14,22 +14,22 @@ static const struct {
   const char *name;
   int number;
 } signals[] = {
-  {"HUP", SIGHUP},   {"INT", SIGINT},       {"QUIT", SIGQUIT}, {"ILL", SIGILL},
-  {"TRAP", SIGTRAP}, {"ABRT", SIGABRT},     {"BUS", SIGBUS},   {"FPE", SIGFPE},
-  {"KILL", SIGKILL}, {"USR1", SIGUSR1},     {"SEGV", SIGSEGV}, {"USR2", SIGUSR2},
-  {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},     {"TERM", SIGTERM}, {"CHLD", SIGCHLD},
-  {"CONT", SIGCONT}, {"STOP", SIGSTOP},     {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},
-  {"TTOU", SIGTTOU}, {"URG", SIGURG},       {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ},
-  {"PROF", SIGPROF}, {"VTALRM", SIGVTALRM}, {"SYS", SIGSYS},   {"WINCH", SIGWINCH},
-  {"IO", SIGIO},
+    {"HUP", SIGHUP},       {"INT", SIGINT},       {"QUIT", SIGQUIT}, {"ILL", SIGILL},
+    {"TRAP", SIGTRAP},     {"ABRT", SIGABRT},     {"BUS", SIGBUS},   {"FPE", SIGFPE},
+    {"KILL", SIGKILL},     {"USR1", SIGUSR1},     {"SEGV", SIGSEGV}, {"USR2", SIGUSR2},
+    {"PIPE", SIGPIPE},     {"ALRM", SIGALRM},     {"TERM", SIGTERM}, {"CHLD", SIGCHLD},
+    {"CONT", SIGCONT},     {"STOP", SIGSTOP},     {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},
+    {"TTOU", SIGTTOU},     {"URG", SIGURG},       {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ},
+    {"PROF", SIGPROF},     {"VTALRM", SIGVTALRM}, {"SYS", SIGSYS},   {"WINCH", SIGWINCH},
+    {"IO", SIGIO},
 #ifdef SIGPWR
-  {"PWR", SIGPWR},
+    {"PWR", SIGPWR},
 #endif
 #ifdef SIGSTKFLT
-  {"STKFLT", SIGSTKFLT},
+    {"STKFLT", SIGSTKFLT},
 #endif
 #ifdef SIGINFO
-  {"INFO", SIGINFO},
+    {"INFO", SIGINFO},
 #endif
 };
 
@@ -37,8 +37,7 @@ static const struct {
 
 const char *lwt_uv_signal_name(int number) {
   for (size_t i = 0; i < NSIGNALS; i++)
-    if (signals[i].number == number)
-      return signals[i].name;
+    if (signals[i].number == number) return signals[i].name;
   return NULL;
 }
 
@@ -51,8 +50,7 @@ int lwt_uv_check_signal(lua_State *L, int arg) {
   const char *name = luaL_checkstring(L, arg);
   const char *bare = strncmp(name, "SIG", 3) == 0 ? name + 3 : name;
   for (size_t i = 0; i < NSIGNALS; i++)
-    if (strcmp(signals[i].name, bare) == 0)
-      return signals[i].number;
+    if (strcmp(signals[i].name, bare) == 0) return signals[i].number;
   return luaL_argerror(L, arg, lua_pushfstring(L, "unknown signal '%s'", name));
 }
 
@@ -63,8 +61,8 @@ typedef struct listener {
   uv_signal_t uv;
 } listener;
 
-static const lwt_uv_class listener_class = {LWT_UV_SIGNAL, "signal", sizeof(listener), 1,
-                                            NULL, NULL};
+static const lwt_uv_class listener_class = {
+    .type = LWT_UV_SIGNAL, .kind = "signal", .size = sizeof(listener), .nuservalues = 1};
 
 static void call(lua_State *L, void *data) {
   listener *s = data;
@@ -76,8 +74,7 @@ static void call(lua_State *L, void *data) {
 static void on_signal(uv_signal_t *uv, int number) {
   listener *s = (listener *)(lwt_uv_handle *)uv->data;
   (void)number;
-  if (s->h.box != NULL)
-    lwt_uv_enter(s->h.ctx, call, s);
+  if (s->h.box != NULL) lwt_uv_enter(s->h.ctx, call, s);
 }
 
 /* signal.listen(name, f): calls f() whenever the signal comes, until close(). */
@@ -111,7 +108,8 @@ static int l_name(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{NULL, NULL}};
-static const luaL_Reg functions[] = {{"listen", l_listen}, {"name", l_name}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"listen", l_listen}, {"name", l_name}, {NULL, NULL}};
 
 void lwt_uv_open_signal(lwt_uv *ctx, lua_State *L) {
   lwt_uv_new_handle_type(ctx, L, LWT_UV_SIGNAL, "lwt.signal", methods, NULL);

@@ -61,8 +61,7 @@ typedef struct failure {
 
 static void give_up(const child *c, int step) {
   failure f = {errno, step};
-  while (write(c->report, &f, sizeof f) < 0 && errno == EINTR) {
-  }
+  while (write(c->report, &f, sizeof f) < 0 && errno == EINTR) {}
   _exit(127);
 }
 
@@ -71,10 +70,8 @@ static void give_up(const child *c, int step) {
 static void reset_signals(void) {
   for (int sig = 1; sig < NSIG; sig++) {
     struct sigaction sa;
-    if (sigaction(sig, NULL, &sa) != 0 || sa.sa_handler == SIG_DFL)
-      continue;
-    if (sa.sa_handler == SIG_IGN && sig != SIGPIPE)
-      continue;
+    if (sigaction(sig, NULL, &sa) != 0 || sa.sa_handler == SIG_DFL) continue;
+    if (sa.sa_handler == SIG_IGN && sig != SIGPIPE) continue;
     sa.sa_handler = SIG_DFL;
     sa.sa_flags = 0;
     sigaction(sig, &sa, NULL);
@@ -100,16 +97,14 @@ static void place_descriptors(const child *c) {
 
 /* Whatever was opened without close-on-exec (by Lua's io.open, for one). */
 static void close_the_rest(void) {
-  if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
-    return;
+  if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
   struct rlimit limit;
   int end = 65536;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536)
     end = (int)limit.rlim_cur;
   for (int fd = 3; fd < end; fd++) {
     int flags = fcntl(fd, F_GETFD);
-    if (flags >= 0)
-      fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+    if (flags >= 0) fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
   }
 }
 
@@ -127,11 +122,9 @@ static int child_main(void *arg) {
   const child *c = arg;
   const lwt_uv_spawn_options *o = c->o;
   reset_signals();
-  if (o->new_session && setsid() < 0)
-    give_up(c, LWT_UV_SPAWN_START);
+  if (o->new_session && setsid() < 0) give_up(c, LWT_UV_SPAWN_START);
   place_descriptors(c);
-  if (o->cwd != NULL && chdir(o->cwd) != 0)
-    give_up(c, LWT_UV_SPAWN_CHDIR);
+  if (o->cwd != NULL && chdir(o->cwd) != 0) give_up(c, LWT_UV_SPAWN_CHDIR);
   become_user(c);
   close_the_rest();
   sigset_t none;
@@ -159,8 +152,7 @@ static int child_main(void *arg) {
 int lwt_uv_spawn(const lwt_uv_spawn_options *o, pid_t *pid, int *step) {
   int report[2];
   *step = LWT_UV_SPAWN_START;
-  if (pipe2(report, O_CLOEXEC) != 0)
-    return errno;
+  if (pipe2(report, O_CLOEXEC) != 0) return errno;
   if (report[1] < 3) { /* we run without standard descriptors: keep out of their way */
     int high = fcntl(report[1], F_DUPFD_CLOEXEC, 3);
     if (high < 0) {
@@ -191,13 +183,11 @@ int lwt_uv_spawn(const lwt_uv_spawn_options *o, pid_t *pid, int *step) {
   if (p >= 0) {
     failure f;
     ssize_t n;
-    while ((n = read(report[0], &f, sizeof f)) < 0 && errno == EINTR) {
-    }
+    while ((n = read(report[0], &f, sizeof f)) < 0 && errno == EINTR) {}
     if (n == (ssize_t)sizeof f) {
       err = f.err;
       *step = f.step;
-      while (waitpid(p, NULL, 0) < 0 && errno == EINTR) {
-      }
+      while (waitpid(p, NULL, 0) < 0 && errno == EINTR) {}
     }
   }
   close(report[0]);

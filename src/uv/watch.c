@@ -48,8 +48,7 @@ static int is_kept(const watch *w, const char *type, const char *name) {
 }
 
 static void keep(watch *w, const char *type, const char *name) {
-  if (w->overflow || is_kept(w, type, name))
-    return;
+  if (w->overflow || is_kept(w, type, name)) return;
   size_t len = name == NULL ? 0 : strlen(name);
   event *e = w->n < KEEP_MAX ? malloc(sizeof *e + len + 1) : NULL;
   if (e == NULL) {
@@ -71,16 +70,14 @@ static void keep(watch *w, const char *type, const char *name) {
 static void drop_first(watch *w) {
   event *e = w->first;
   w->first = e->next;
-  if (w->first == NULL)
-    w->last = NULL;
+  if (w->first == NULL) w->last = NULL;
   w->n--;
   free(e);
 }
 
 static void release(lwt_uv_handle *h) {
   watch *w = (watch *)h;
-  while (w->first != NULL)
-    drop_first(w);
+  while (w->first != NULL) drop_first(w);
 }
 
 /* ---- Telling ---------------------------------------------------------------------- */
@@ -96,8 +93,7 @@ static void tell(lua_State *L, void *data) {
   news *n = data;
   watch *w = n->w;
   lwt_uv *ctx = w->h.ctx;
-  if (w->h.pending == 0)
-    return;
+  if (w->h.pending == 0) return;
   int top = lua_gettop(L);
   lwt_uv_handle_push(L, &w->h);
   if (n->type != NULL)
@@ -118,11 +114,9 @@ static void tell(lua_State *L, void *data) {
 
 static void happen(watch *w, const char *type, const char *name) {
   news n = {w, type, name, 0};
-  if (w->h.box == NULL)
-    return; /* somebody who was told closed it */
+  if (w->h.box == NULL) return; /* somebody who was told closed it */
   lwt_uv_enter(w->h.ctx, tell, &n);
-  if (!n.told && type != NULL && w->h.box != NULL)
-    keep(w, type, name);
+  if (!n.told && type != NULL && w->h.box != NULL) keep(w, type, name);
 }
 
 static void on_event(uv_fs_event_t *fs, const char *name, int events, int status) {
@@ -134,10 +128,8 @@ static void on_event(uv_fs_event_t *fs, const char *name, int events, int status
   }
   /* The name lies in libuv's buffer: closing the handle inside the first call frees nothing
   ** before the close callback. */
-  if (events & UV_RENAME)
-    happen(w, "rename", name);
-  if (events & UV_CHANGE)
-    happen(w, "change", name);
+  if (events & UV_RENAME) happen(w, "rename", name);
+  if (events & UV_CHANGE) happen(w, "change", name);
 }
 
 /* ---- What Lua calls ------------------------------------------------------------------ */
@@ -153,8 +145,12 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
   }
 }
 
-static const lwt_uv_class watch_class = {LWT_UV_WATCH, "watch", sizeof(watch), 1, stop,
-                                         release};
+static const lwt_uv_class watch_class = {.type = LWT_UV_WATCH,
+                                         .kind = "watch",
+                                         .size = sizeof(watch),
+                                         .nuservalues = 1,
+                                         .stop = stop,
+                                         .release = release};
 
 /* fs.watcher(path): a handle with next() and close(). */
 static int l_watcher(lua_State *L) {
@@ -166,8 +162,7 @@ static int l_watcher(lua_State *L) {
   status = lwt_uv_handle_opened(L, &w->h, &w->fs, status);
   if (status >= 0 && (status = uv_fs_event_start(&w->fs, on_event, path, 0)) < 0)
     lwt_uv_handle_close(L, w->h.box, 1);
-  if (status < 0)
-    return lwt_uv_raise(ctx, L, status, "watch", "path", path);
+  if (status < 0) return lwt_uv_raise(ctx, L, status, "watch", "path", path);
   return 1;
 }
 
