@@ -158,11 +158,11 @@ tsan:
 	$(DEPS) tsan
 	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
 	$(AGAIN) tsan-run BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
-tsan-run: SPECS = $(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua)))
+tsan-run: SPECS = $(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua spec/uv/job_spec.lua spec/uv/notify_spec.lua spec/preemptive_spec.lua)))
 tsan-run:
 	@test -n "$(SPECS)" || { echo "make tsan: there is no spec/uv/thread*_spec.lua yet" >&2; exit 1; }
 	@$(RUN_ENV) $(call preload,tsan) LWT_UNDER=tsan \
-	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5 \
+	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
 	  $(RUN_BUSTED) $(SPECS)
 
 VALGRIND ?= valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \

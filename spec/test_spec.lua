@@ -167,6 +167,26 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
       assert.same({ 2, 4, 3, 1 }, log)
     end))
 
+    it("waits for real input and output before time passes", test.virtual(function()
+      local inp, out = require "lwt.io".pipe()
+      local log = {}
+      local task = lwt.spawn(function()
+        local line = await(inp:read_line())
+        log[#log + 1] = "read " .. line
+      end)
+      local writer = lwt.spawn(function()
+        await(require "lwt.fs".stat("."))
+        await(out:write_line("line"))
+        await(out:flush())
+      end)
+      await(lwt.sleep(1000))
+      log[#log + 1] = "slept"
+      await(lwt.join { task:map(function() end), writer })
+      await(inp:close())
+      await(out:close())
+      assert.same({ "read line", "slept" }, log)
+    end))
+
     it("restores the engine", function()
       local engine = require "lwt.engine"
       local before = engine.name()
@@ -280,6 +300,14 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
       local p = lwt.rejected("unseen one")
       raises(test.assert_clean, "unseen one")
       p:state()
+      test.assert_clean()
+    end))
+
+    it("tells of an open handle", test.async(function()
+      local inp, out = require "lwt.io".pipe()
+      raises(test.assert_clean, "an open handle")
+      await(inp:close())
+      await(out:close())
       test.assert_clean()
     end))
 

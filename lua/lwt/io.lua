@@ -17,7 +17,7 @@ for name, value in pairs(methods) do
   if name:sub(1, 1) ~= "_" then M[name] = value end
 end
 for _, name in ipairs { "of_fd", "of_bytes", "pipe", "open_file", "open_temp_file", "create_temp_dir",
-  "delete_recursively", "file_length", "default_buffer_size", "set_default_buffer_size" } do
+  "delete_recursively", "file_length", "default_buffer_size", "set_default_buffer_size", "le", "be" } do
   M[name] = cio[name]
 end
 

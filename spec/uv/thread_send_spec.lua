@@ -3,7 +3,7 @@
 local lwt = require "lwt"
 local bytes = require "lwt.bytes"
 local preemptive = require "lwt.preemptive"
-local shell = require "spec.support.shell"
+local script = require "spec.support.script".run
 local await = lwt.await
 
 -- The values, packed and unpacked again.
@@ -224,22 +224,19 @@ describe("messages between Lua states", function()
   end)
 
   it("require the module that registers a metatable where a table arrives", function()
-    local dir = shell.temp_dir()
-    shell.write(dir .. "/spec_geometry.lua", [[
-      local M = {}
-      local mt = { __index = { sum = function(p) return p.x + p.y end } }
-      require "lwt.preemptive".register_metatable("spec_geometry.point", mt)
-      function M.point(x, y) return setmetatable({ x = x, y = y }, mt) end
-      return M]])
-    shell.write(dir .. "/main.lua", ([[
-      package.path = %q .. "/?.lua;" .. package.path
+    local result = script [[
+      package.preload.spec_geometry = function()
+        local M = {}
+        local mt = { __index = { sum = function(p) return p.x + p.y end } }
+        require "lwt.preemptive".register_metatable("spec_geometry.point", mt)
+        function M.point(x, y) return setmetatable({ x = x, y = y }, mt) end
+        return M
+      end
       local lwt, preemptive = require "lwt", require "lwt.preemptive"
       local point = require "spec_geometry".point(3, 4)
       local function f(p) return p:sum(), p end
       local sum, again = lwt.run(preemptive.detach(f, point))
-      print(sum, getmetatable(again) == getmetatable(point))]]):format(dir))
-    local result = shell.run(shell.lua .. " " .. dir .. "/main.lua")
-    shell.remove_dir(dir)
+      print(sum, getmetatable(again) == getmetatable(point))]]
     assert.equal("7\ttrue\n", result.out)
     assert.equal("", result.err)
   end)

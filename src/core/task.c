@@ -4,11 +4,12 @@
 ** each belongs to a slot, and so does the task that it runs now.
 **
 **   slot i:  free      its anchor is the idle thread, or false
-**            in use    ready, running: its anchor is the task, which holds the thread
-**                      waiting: no anchor; what it awaits holds the task
+**            in use    its anchor is the task, which holds the thread; a task that has
+**                      waited for a while loses it (lwt_task_sweep): then only what
+**                      it awaits holds it
 **
-** So a task that waits for something that nobody can resolve is garbage, and its
-** slot is found again by looking for it in r_live (weak). Anchors are user values
+** So a task that waits for something that nobody can resolve is garbage in the end, and
+** its slot is found again by looking for it in r_live (weak). Anchors are user values
 ** of a few blocks, so that making a task ready allocates nothing.
 **
 ** Tasks are resumed by the scheduler, never inside somebody's wakeup; only spawn
@@ -26,9 +27,9 @@
 
 static void set_anchor(lua_State *L, lwt_context *c, uint32_t s) { /* value on top, popped */
   pushreg(L, c->r_blocks[s / BLOCK]);
-  lua_insert(L, -2);
+  lua_pushvalue(L, -2);
   lua_setiuservalue(L, -2, (int)(s % BLOCK) + 1);
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }
 
 static void clear_anchor(lua_State *L, lwt_context *c, uint32_t s) {
@@ -46,6 +47,7 @@ static void push_anchor(lua_State *L, lwt_context *c, uint32_t s) {
 
 static void free_slot(lwt_context *c, uint32_t s) {
   c->slots[s].t = NULL;
+  c->slots[s].released = 0;
   c->slots[s].next_free = c->free_slot;
   c->free_slot = s;
 }
@@ -145,7 +147,7 @@ void lwt_slot_push_task(lua_State *L, lwt_context *c, uint32_t s) { push_anchor(
 
 /* Pushes the task's userdata (nil when it was collected). */
 void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
-  if (t->status != T_WAITING) {
+  if (t->anchored) {
     push_anchor(L, c, t->slot);
   } else {
     pushreg(L, c->r_live);
@@ -173,11 +175,42 @@ int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
   return is;
 }
 
-/* The waiting task on top (popped) becomes ready. */
+/* The waiting task on top becomes ready. */
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
-  set_anchor(L, c, t->slot);
+  if (!t->anchored) {
+    lua_pushvalue(L, -1);
+    set_anchor(L, c, t->slot);
+    t->anchored = 1;
+    c->slots[t->slot].released = 0;
+  }
   t->status = T_READY;
   lwt_ring_push(&c->ready, t);
+}
+
+/* From now on only what the waiting task awaits holds it. */
+static void release(lua_State *L, lwt_context *c, task *t) {
+  if (!(t->flags & TF_LISTED)) {
+    pushreg(L, c->r_live);
+    push_anchor(L, c, t->slot);
+    lua_rawseti(L, -2, (lua_Integer)t->slot + 1);
+    lua_pop(L, 1);
+    t->flags |= TF_LISTED;
+  }
+  t->anchored = 0;
+  c->slots[t->slot].released = 1;
+  clear_anchor(L, c, t->slot);
+}
+
+/* Releases tasks that wait, a window of `n` slots at each call, so that those whom
+** nobody can wake any more can be collected. */
+void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n) {
+  uint32_t s = c->sweep_at;
+  if (s >= c->slots_made) s = 0;
+  for (; n > 0 && s < c->slots_made; n--, s++) {
+    task *t = c->slots[s].t;
+    if (t != NULL && !c->slots[s].released && t->status == T_WAITING) release(L, c, t);
+  }
+  c->sweep_at = s;
 }
 
 /* The await under way is over: lwt.Canceled will be raised there. */
@@ -195,6 +228,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
   t->flags |= TF_RAISE;
   lua_pushvalue(L, top + 1);
   lwt_task_wake(L, c, t);
+  lua_pop(L, 1);
   if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
   lua_settop(L, top);
 }
@@ -288,7 +322,7 @@ static void enter_storage(lua_State *L, lwt_context *c, task *t) { /* pushes the
     lwt_task_push(L, c, t);
     lua_rawget(L, -2);
     lua_replace(L, -2);
-    t->flags &= (uint8_t)~TF_STORAGE;
+    t->flags &= (uint16_t)~TF_STORAGE;
   } else {
     lua_pushboolean(L, 0);
   }
@@ -299,10 +333,14 @@ static void enter_storage(lua_State *L, lwt_context *c, task *t) { /* pushes the
 void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   task *previous = c->current;
   lua_State *co = t->co, *previous_co = c->current_co;
-  int callbacks = c->callbacks, fresh = lua_status(co) == LUA_OK, top = lua_gettop(L);
-  int swap = c->storing || (t->flags & TF_STORAGE), nres, status;
-  luaL_checkstack(L, 10, NULL);
+  int callbacks = c->callbacks, fresh = t->flags & TF_FRESH, nargs = 0, nres, status;
+  int swap = c->storing || (t->flags & TF_STORAGE), top = 0;
+  if (fresh) {
+    t->flags &= (uint16_t)~TF_FRESH;
+    nargs = lua_gettop(co) - 1;
+  }
   if (swap) {
+    top = lua_gettop(L);
     if (fresh && !(t->flags & TF_STORAGE))
       pushreg(L, c->r_storage); /* inherited */
     else
@@ -313,8 +351,9 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   c->callbacks = 0;
   c->resumes++;
   c->nresumed++;
+  c->calls++;
   t->status = T_RUNNING;
-  status = lua_resume(co, L, fresh ? lua_gettop(co) - 1 : 0, &nres);
+  status = lua_resume(co, L, nargs, &nres);
   c->resumes--;
   c->callbacks = callbacks;
   c->current = previous;
@@ -322,17 +361,18 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   if (status == LUA_YIELD && t->status != T_RUNNING) {
     if (swap || c->storing) {
       if (!swap) lua_pushboolean(L, 0);
-      leave_storage(L, c, t, top + 1);
+      leave_storage(L, c, t, lua_gettop(L));
+      lua_pop(L, 1);
     }
   } else {
     if (swap || c->storing) {
       if (!swap) lua_pushboolean(L, 0);
-      lua_pushvalue(L, top + 1);
       lwt_storage_swap(L, c);
+      lua_pop(L, 1);
     }
     finish(L, c, t, status);
   }
-  lua_settop(L, top);
+  (void)top;
 }
 
 /* ---- Spawning --------------------------------------------------------------------- */
@@ -350,7 +390,8 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->co = t->wait_co = NULL;
   t->since = 0;
   t->shield = 0;
-  t->flags = 0;
+  t->flags = TF_FRESH;
+  t->anchored = 1;
   t->wait_idx = 0;
   t->uncancelable = 0;
   t->slot = s = take_slot(L, c);
@@ -379,6 +420,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
 void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
   if (c->resumes < MAX_RESUMES) {
     lwt_task_run(L, c, t);
+    if (t->status == T_WAITING && t->anchored) release(L, c, t);
     return;
   }
   if (c->storing) {
@@ -401,7 +443,7 @@ int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs) {
 
 static int raise_canceled(lua_State *L, lwt_context *c, task *t) {
   if (t->flags & TF_INTERRUPTED) {
-    t->flags &= (uint8_t)~TF_INTERRUPTED;
+    t->flags &= (uint16_t)~TF_INTERRUPTED;
     pushreg(L, c->r_interrupted);
   } else {
     pushreg(L, c->r_canceled);
@@ -414,13 +456,11 @@ static task *running(lua_State *L, lwt_context *c) {
   return c->current;
 }
 
-/* The task on top of the stack is about to wait: nothing can fail any more. */
 static void suspend(lua_State *L, lwt_context *c, task *t, int idx) {
   t->status = T_WAITING;
   t->wait_co = L;
   t->wait_idx = idx;
   t->since = c->turn_now;
-  clear_anchor(L, c, t->slot);
 }
 
 static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) {
@@ -428,24 +468,17 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) 
   promise *p = lwt_promise_check(L, c, idx);
   if (p->flags & F_NO_CANCEL) uncancelable = 1;
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
-    t->flags &= (uint8_t)~TF_CANCEL;
+    t->flags &= (uint16_t)~TF_CANCEL;
     p->flags |= F_SEEN;
     lwt_cancel(L, c, idx);
     return raise_canceled(L, c, t);
   }
-  if (p->state == S_PROXY || !(p->flags & F_SEEN)) p = lwt_promise_arg(L, c, idx);
+  if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
+  p->flags |= F_SEEN;
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
-  luaL_checkstack(L, 10, NULL);
   push_anchor(L, c, t->slot);
-  if (!(t->flags & TF_LISTED)) {
-    pushreg(L, c->r_live);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, (lua_Integer)t->slot + 1);
-    lua_pop(L, 1);
-    t->flags |= TF_LISTED;
-  }
-  if (!lwt_promise_add_waiter(L, idx, p)) {
+  if (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) {
     lwt_promise_find(L, idx);
     return 1;
   }
@@ -469,7 +502,7 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
     t->shield--;
   }
   if (t->flags & TF_RAISE) {
-    t->flags &= (uint8_t)~TF_RAISE;
+    t->flags &= (uint16_t)~TF_RAISE;
     return raise_canceled(L, c, t);
   }
   p = lwt_promise_find(L, idx);
@@ -503,6 +536,11 @@ print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 */
 static int l_await(lua_State *L) {
   lwt_context *c = context_of(L);
+  task *t = c->current;
+  promise *p = lwt_promise_test(L, c, 1);
+  if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL && !c->callbacks &&
+      !(t->flags & (TF_CANCEL | TF_LEVEL)))
+    return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
   if (await_begin(L, c, 1, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }
@@ -527,7 +565,7 @@ static int l_yield(lua_State *L) {
   lwt_context *c = context_of(L);
   task *t = running(L, c);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
-    t->flags &= (uint8_t)~TF_CANCEL;
+    t->flags &= (uint16_t)~TF_CANCEL;
     return raise_canceled(L, c, t);
   }
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);

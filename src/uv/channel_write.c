@@ -161,30 +161,24 @@ static int failed(lua_State *L, channel *ch, int status) {
   return FAILED;
 }
 
-/* A flush, or the write of `o`'s own data: AGAIN, FAILED, or 0 when all is written. What
-** fails here is told here; where trying again cannot help it is told to everybody after. */
+static int failed_now(lua_State *L, channel *ch, int status) {
+  ch->out.error = status;
+  ch->out.told = 1;
+  return failed(L, ch, status);
+}
+
+/* A flush, or the write of `o`'s own data: AGAIN, FAILED, or 0 when all is written. An error that
+** an earlier flush met is told here, unless it is over at another try. */
 static int push_or_fail(lua_State *L, channel *ch, op *o) {
   int r;
   if (ch->out.error != 0) {
-    r = ch->out.error;
-    if (lwt_uv_channel_retries(ch) && !ch->out.pending) {
-      ch->out.error = 0;
-      if (!o->retried) { /* an earlier flush met it: it may be over */
-        o->retried = 1;
-        return push_or_fail(L, ch, o);
-      }
-    }
-    return failed(L, ch, r);
+    if (o->retried || !lwt_uv_channel_retries(ch))
+      return failed_now(L, ch, ch->out.error);
+    ch->out.error = 0;
   }
   o->retried = 1;
   r = lwt_uv_channel_push_out(ch, o->kind == OP_WRITE ? o : NULL);
-  if (r > 0)
-    return AGAIN;
-  if (r == 0)
-    return 0;
-  if (!lwt_uv_channel_retries(ch))
-    ch->out.error = r;
-  return failed(L, ch, r);
+  return r > 0 ? AGAIN : r == 0 ? 0 : failed_now(L, ch, r);
 }
 
 /* Start on a full buffer of a file at once: the disk works while the next one is filled. */
@@ -197,7 +191,7 @@ static int put(lua_State *L, channel *ch, op *o) {
       ch->port->class->seek != NULL) {
     int e = lwt_uv_channel_push_out(ch, NULL);
     if (e < 0)
-      out->error = e;
+      lwt_uv_channel_untold(ch, e);
   }
   return r > 0 ? 0 : AGAIN;
 }
@@ -215,7 +209,7 @@ static int try_write_data(lua_State *L, channel *ch, op *o) {
       /* A file: let what is buffered go, and take this into the other buffer. */
       r = lwt_uv_channel_push_out(ch, NULL);
       if (r < 0) {
-        out->error = r;
+        lwt_uv_channel_untold(ch, r);
       } else {
         r = put(L, ch, o);
         if (r != AGAIN)

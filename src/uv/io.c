@@ -646,7 +646,7 @@ static int l_unflushed(lua_State *L) {
   lua_newtable(L);
   for (channel *ch = st->channels; ch != NULL; ch = ch->next) {
     channel_out *out = &ch->out;
-    if (ch->closed || ch->close_op != NULL ||
+    if (ch->closed || ch->close_op != NULL || (out->error != 0 && out->told) ||
         (out->len == out->off && out->fly_len == out->fly_off))
       continue;
     if (lwt_uv_channel_push(L, ch))
@@ -740,17 +740,16 @@ static void new_types(lwt_uv *ctx, lua_State *L) {
   lua_pushvalue(L, -2);
   lua_pushcclosure(L, l_index, 2);
   lua_setfield(L, -3, "__index"); /* stack: metatable, methods */
-  for (int big = 0; big <= 1; big++) {
+  lwt_uv_port_lua_open(ctx, L);
+  lwt_uv_new_type(ctx, L, LWT_UV_CURSOR, "lwt.channel.order", none, NULL);
+  for (int big = 1; big >= 0; big--) { /* pushes: be, le */
     lua_newtable(L);
     lwt_uv_channel_push_numbers(ctx, L, big);
-    lua_setfield(L, -2, big ? "be" : "le");
   }
-  lwt_uv_new_type(ctx, L, LWT_UV_CURSOR, "lwt.channel.order", none, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[LWT_UV_CURSOR].ref);
-  lua_getfield(L, -2, "le"); /* the same for both: the view knows its order */
+  lua_pushvalue(L, -2); /* the same for both: the view knows its order */
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
-  lwt_uv_port_lua_open(ctx, L);
 }
 
 void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
@@ -788,7 +787,9 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   st->unpack = string_function(L, "unpack");
   st->pack = string_function(L, "pack");
   lwt_uv_push_functions(ctx, L, functions);
-  new_types(ctx, L); /* pushes: metatable, methods */
+  new_types(ctx, L); /* pushes: metatable, methods, be, le */
+  lua_setfield(L, -5, "le");
+  lua_setfield(L, -4, "be");
   lua_setfield(L, -3, "methods");
   lua_setfield(L, -2, "metatable");
 }

@@ -1,9 +1,10 @@
 /* stream_read.c: reading of tcp, pipe and tty, for tasks and for channels.
 **
-** libuv pushes, we pull. From the first read on the handle stays in reading mode, so that a task
-** that answers and reads again costs no system call for asking; what arrives unasked is held, up
-** to HIGH_WATER, and then reading stops until somebody reads. When a read filled its buffer, the
-** next one asks the descriptor itself first, without a turn of the loop.
+** libuv pushes, we pull. From the first read on the handle stays in reading mode, so
+** that a task that answers and reads again costs no system call for asking; what
+** arrives unasked is held, up to HIGH_WATER, and then reading stops until somebody
+** reads. When a read filled its buffer, the next one asks the descriptor itself first,
+** without a turn of the loop.
 */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,9 +13,10 @@
 
 #include "net_internal.h"
 
-/* ---- Bytes held ---------------------------------------------------------------------- */
+/* ---- Bytes held ---------------------------------------------------------- */
 
-/* Append to what is held; without memory the stream ends with ENOMEM rather than with a gap. */
+/* Append to what is held; without memory the stream ends with ENOMEM rather than with a
+** gap. */
 static void hold(lwt_uv_stream *s, const char *bytes, size_t n) {
   if (n == 0) return;
   if (s->held_n == 0) s->held_at = 0;
@@ -44,7 +46,7 @@ static void unhold(lwt_uv_stream *s, size_t n) {
   s->held_size = 0;
 }
 
-/* ---- Reading: libuv's side -------------------------------------------------------------- */
+/* ---- Reading: libuv's side ----------------------------------------------- */
 
 void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
   if (!s->reading) return;
@@ -151,9 +153,10 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
     lwt_uv_stream_stop_reading(s);
 }
 
-/* ---- Reading: our side -------------------------------------------------------------------- */
+/* ---- Reading: our side --------------------------------------------------- */
 
-/* Read the descriptor directly, where that is likely to give something. UV_EAGAIN: wait. */
+/* Read the descriptor directly, where that is likely to give something. UV_EAGAIN:
+** wait. */
 static ssize_t read_now(lwt_uv_stream *s, char *buf, size_t len) {
   uv_os_fd_t fd;
   ssize_t n;
@@ -199,9 +202,10 @@ static int read_ended(lwt_uv_stream *s, lua_State *L) {
 }
 
 /*---
-Reads what there is, at most `n` bytes (default: 65536), and waits only when there is nothing. The value is nil at
-the end of the input. Several reads may wait: they are served in their order. Cancelling a read loses nothing: the
-bytes are what the next read gets. On a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
+Reads what there is, at most `n` bytes (default: 65536), and waits only when there is
+nothing. The value is nil at the end of the input. Several reads may wait: they are served
+in their order. Cancelling a read loses nothing: the bytes are what the next read gets. On
+a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
 @param sock lwt.Socket
 @param n? integer
 @return lwt.Promise # string, or nil at the end
@@ -253,13 +257,14 @@ int lwt_uv_stream_l_read(lua_State *L) {
   return 1;
 }
 
-/* ---- For channels (port.h) ------------------------------------------------------------------ */
+/* ---- For channels (port.h) ----------------------------------------------- */
 
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   lwt_uv_stream *s = lwt_uv_stream_of_port(p);
   ssize_t n;
   if (s->h.box == NULL) return UV_EBADF;
-  if (s->rcb != NULL || s->readers.n > 0) return UV_EBUSY; /* a task reads the socket itself */
+  if (s->rcb != NULL || s->readers.n > 0)
+    return UV_EBUSY; /* a task reads the socket itself */
   if (s->held_n > 0) {
     size_t k = len < s->held_n ? len : s->held_n;
     memcpy(buf, s->held + s->held_at, k);

@@ -1,8 +1,9 @@
 /* waiters.c: who waits for a handle, first come first served.
 **
-** One waiter is a promise in a user value. From the second on the user value is a table of
-** promises at 2i and what each wants at 2i + 1, i from `first` to `last`. A cancelled promise
-** is no longer pending: that is how it is known, and it is passed over.
+** One waiter is a promise in a user value. From the second on the user value is a table
+** of promises at 2i and what each wants at 2i + 1, i from `first` to `last`. A
+** cancelled promise is no longer pending: that is how it is known, and it is passed
+** over.
 */
 #include "uv_internal.h"
 
