@@ -170,6 +170,8 @@ struct lwt_context {
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
+  promise *current_waiter, *source; /* with has_current: what r_current and r_source hold */
+  uint32_t told;        /* how many waiters were told, ever */
   uint8_t recovering;  /* no allocation now */
   int callbacks;   /* > 0: a callback is running, awaiting is an error */
   uint8_t storing; /* the current storage is not empty */
@@ -249,6 +251,7 @@ API void lwt_promise_collapse(lua_State *L, int n);
 API int lwt_promise_push_values(lua_State *L, int idx, promise *p);
 API void lwt_promise_push_error(lua_State *L, int idx, promise *p);
 API int lwt_promise_add_waiter(lua_State *L, int idx, promise *p);
+API int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w);
 API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter);
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);

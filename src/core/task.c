@@ -473,11 +473,12 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) 
     lwt_cancel(L, c, idx);
     return raise_canceled(L, c, t);
   }
-  if (p->state == S_PROXY || !(p->flags & F_SEEN)) p = lwt_promise_arg(L, c, idx);
+  if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
+  p->flags |= F_SEEN;
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   push_anchor(L, c, t->slot);
-  if (!lwt_promise_add_waiter(L, idx, p)) {
+  if (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) {
     lwt_promise_find(L, idx);
     return 1;
   }
@@ -535,6 +536,11 @@ print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 */
 static int l_await(lua_State *L) {
   lwt_context *c = context_of(L);
+  task *t = c->current;
+  promise *p = lwt_promise_test(L, c, 1);
+  if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL && !c->callbacks &&
+      !(t->flags & (TF_CANCEL | TF_LEVEL)))
+    return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
   if (await_begin(L, c, 1, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }

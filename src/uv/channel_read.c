@@ -27,7 +27,9 @@ int lwt_uv_channel_room(channel *ch, size_t want) {
   char *buf;
   if (unread == 0) {
     in->head = in->tail = 0;
-    if (in->full && in->cap < in->size) { /* proved too small: nothing to keep */
+    if (in->cap > in->size) {
+      drop_buffer(in);
+    } else if (in->full && in->cap < in->size) { /* proved too small: nothing to keep */
       cap = in->cap * 4;
       drop_buffer(in);
     }
@@ -108,8 +110,8 @@ static int refill(channel *ch, size_t want) {
 static int take(lua_State *L, channel_in *in, size_t n, size_t skip) {
   lua_pushlstring(L, in->buf + in->head, n);
   in->head += n + skip;
-  if (in->head == in->tail && in->cap > in->size)
-    drop_buffer(in); /* grown for this one */
+  if (in->head == in->tail && in->cap > in->size && !in->pending)
+    drop_buffer(in); /* grown for this one, and not lent to the port */
   return 1;
 }
 
@@ -254,7 +256,7 @@ int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o) {
 /* ---- What Lua calls -------------------------------------------------------------------- */
 
 /* Run a reading operation. On the way in, what every one of them needs to know. */
-static int read_op(lua_State *L, const op *o, int keep) {
+static int read_op(lua_State *L, op *o, int keep) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
