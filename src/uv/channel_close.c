@@ -38,6 +38,7 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   if (ch == NULL) {
     luaL_unref(L, LUA_REGISTRYINDEX, ref);
     lwt_uv_raise(ctx, L, UV_ENOMEM, "channel", NULL, NULL);
+    return NULL; /* not reached */
   }
   if (owner != 0) {
     lua_pushvalue(L, owner);

@@ -291,7 +291,7 @@ void lwt_uv_channel_release(lua_State *L, view *inner) {
   outer = lock->view;
   for (int side = READING; side <= WRITING; side++) {
     op_queue *q = &inner->q[side];
-    if (q->first == NULL) continue;
+    if (q->first == NULL || q->last == NULL) continue;
     for (op *o = q->first; o != NULL; o = o->next[side]) o->view = outer;
     q->last->next[side] = lock->next[side];
     lock->next[side] = q->first;

@@ -387,7 +387,10 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
       {NULL, NULL},
   };
   channel_state *st = calloc(1, sizeof *st);
-  if (st == NULL) lwt_uv_raise(ctx, L, UV_ENOMEM, "io", NULL, NULL);
+  if (st == NULL) {
+    lwt_uv_raise(ctx, L, UV_ENOMEM, "io", NULL, NULL);
+    return; /* not reached */
+  }
   st->ctx = ctx;
   st->idle.f = lwt_uv_channel_on_idle;
   st->idle.data = st;
