@@ -222,7 +222,7 @@ static int l_write_number(lua_State *L) {
     memcpy(&x, &d, sizeof x);
   } else {
     lua_Integer n = luaL_checkinteger(L, 2);
-    lua_Integer limit = (lua_Integer)1 << (k->size * 8 - 1);
+    lua_Integer limit = k->size < 8 ? (lua_Integer)1 << (k->size * 8 - 1) : 0;
     luaL_argcheck(L, k->size == 8 || (-limit <= n && n < limit), 2, "integer overflow");
     x = (uint64_t)n;
   }

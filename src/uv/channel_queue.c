@@ -194,7 +194,10 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   unsigned char sides = lwt_uv_channel_sides(ch, proto->kind), slot = 0;
   if (o == NULL) {
     o = calloc(1, sizeof *o);
-    if (o == NULL) lwt_uv_raise(ctx, L, UV_ENOMEM, "channel", NULL, NULL);
+    if (o == NULL) {
+      lwt_uv_raise(ctx, L, UV_ENOMEM, "channel", NULL, NULL);
+      return NULL; /* not reached */
+    }
     st->spare = o;
   }
   lwt_uv_channel_anchor(L, ch, 1);
