@@ -5,9 +5,13 @@ local core = require "lwt.core"
 local has_uv, uv = pcall(require, "lwt.uv")
 local M = {}
 
-local function need_uv(name)
-  if not has_uv then require "lwt.uvneeded"("engine." .. name) end
+-- A function of lwt.uv's, or one that says that lwt.uv is missing.
+local function of_uv(name)
+  if has_uv then return uv.engine[name] end
+  return function() require "lwt.uvneeded"("engine." .. name) end
 end
+
+local use_uv = of_uv "use"
 
 --- The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own.
 ---@return string
@@ -34,8 +38,7 @@ end
 --- ```
 function M.set(engine)
   if engine == "uv" then
-    need_uv "set"
-    uv.engine.use()
+    use_uv()
     core.set_engine("real")
     return
   end
@@ -55,19 +58,16 @@ end
 --- ```lua
 --- print(type(engine.loop()))   --> userdata
 --- ```
-function M.loop()
-  need_uv "loop"
-  return uv.engine.loop()
-end
+---@function engine.loop()
+M.loop = of_uv "loop"
 
 --- Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
 --- this state. Raises while any handle or request of lwt is open. `lwt.run` then turns that
---- loop, and its owner's callbacks run within.
+--- loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
+--- run within that. What nobody caught is then told by `warn`.
 ---@param loop lightuserdata
-function M.adopt(loop)
-  need_uv "adopt"
-  uv.engine.adopt(loop)
-end
+---@function engine.adopt(loop)
+M.adopt = of_uv "adopt"
 
 --- The descriptor to poll for "the loop has something to do", for a host that has a loop of its
 --- own: when it becomes readable, or when the time that `lwt.step` told is over, call `lwt.step`.
@@ -75,9 +75,7 @@ end
 --- ```lua
 --- print(engine.fd() >= 0)   --> true
 --- ```
-function M.fd()
-  need_uv "fd"
-  return uv.engine.fd()
-end
+---@function engine.fd()
+M.fd = of_uv "fd"
 
 return M

@@ -74,6 +74,9 @@ end
 --- ```
 ---@param p lwt.Promise
 function lwt.ignore_result(p)
+  if not is_promise(p) then
+    error(("bad argument #1 to 'ignore_result' (promise expected, got %s)"):format(type(p)), 2)
+  end
   local state, err = core.state(p)
   if state == "rejected" then error(err, 0) end
   if state == "pending" then p:on_failure(report) end

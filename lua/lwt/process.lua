@@ -276,7 +276,7 @@ end
 -- The result of `f(...)`, which fails with lwt.Timeout when the time was up.
 local function timely(p, f, ...)
   local result = table.pack(pcall(f, ...))
-  if p.timed_out then error(lwt.Timeout, 0) end
+  if p.timed_out then settled(p) end
   if not result[1] then error(result[2], 0) end
   return table.unpack(result, 2, result.n)
 end
@@ -349,8 +349,9 @@ function M.pread_line(cmd, opts)
   end)
 end
 
--- A stream of what `read(p)` gives until nil; then the program has ended, too. `failure` (may be nil)
--- raises what happened to its input. close() stops the program; dropping the stream does as well.
+-- A stream of what `read(p)` gives until nil; then the program has ended, too. `failure(p)` raises,
+-- once, what happened to its input (nil: it has none). close() stops the program; dropping the
+-- stream does as well.
 local function reading(p, read, failure)
   local guard = require("lwt.stream.dropped").call(function()
     if not p.state then lwt.async(stop, p) end
@@ -358,14 +359,14 @@ local function reading(p, read, failure)
   local over = false
   local s = require("lwt.stream").from(function()
     if over or not guard then return nil end
-    local v = timely(p, read, p)
     if failure then failure() end
-    if v == nil then
-      over = true
-      await(p:close())
-      settled(p)
-    end
-    return v
+    local v = timely(p, read, p)
+    if v ~= nil then return v end
+    over = true
+    settled(p)
+    abort(p)
+    if failure then failure() end
+    return nil
   end)
   function s.close()
     over = true

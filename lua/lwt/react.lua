@@ -49,17 +49,19 @@ end
 ---local a, set_a = react.S.create(1)
 ---local b, set_b = react.S.create(2)
 ---local sum = react.S.l2(a, b, function(x, y) return x + y end)
----local seen = sum:changes():map(print)
+---local seen = sum:changes():map(function(v) print(v) end)   --> 30
 ---local step = react.Step.create()
 ---set_a(10, step) set_b(20, step)
----step:execute()   --> 30
+---step:execute()
 ---```
+---@function react.Step.create()
 function Step.create()
   return setmetatable({ list = {}, nodes = {}, over = false }, step_mt)
 end
 
 --- Run a step: all that is queued on it happens at one instant. A step runs once.
 ---@param step lwt.Step
+---@function react.Step.execute(step)
 function Step.execute(step)
   check(step, "execute")
   if step.over then args.bad(1, "execute", "the step was executed already") end
@@ -68,7 +70,7 @@ function Step.execute(step)
 end
 
 -- Called by the senders.
-function Step.add(step, _, set, node, v)
+function Step._add(step, set, node, v)
   if getmetatable(step) ~= step_mt then
     error(("bad argument #2 to 'send' (step expected, got %s)"):format(args.type_name(step)), 3)
   end

@@ -6,6 +6,7 @@
 -- the system's way.
 
 local lwt = require "lwt"
+local args = require "lwt.args"
 local signal = require "lwt.uvneeded"("lwt.signal").signal
 
 local M = {}
@@ -66,12 +67,6 @@ end
 local handler = { __name = "lwt.signal.handler" }
 handler.__index = handler
 
-local function check_handler(h)
-  if getmetatable(h) ~= handler then
-    error(("bad argument #1 to 'stop' (lwt.signal.handler expected, got %s)"):format(type(h)), 3)
-  end
-end
-
 --- Takes the handler away. With the last one of a signal, its default action is back. Stopping
 --- again does nothing. Leaving a `<close>` variable stops too.
 ---@param h lwt.SignalHandler
@@ -81,7 +76,7 @@ end
 ---```
 ---@function signal.stop(h)
 function handler.stop(h)
-  check_handler(h)
+  if getmetatable(h) ~= handler then args.wrong(1, "stop", "lwt.signal.handler", h) end
   remove(h.receiver)
 end
 
@@ -91,19 +86,16 @@ function handler.__tostring(h)
   return ("lwt.signal.handler (%s%s)"):format(h.receiver.name, h.receiver.f and "" or ", stopped")
 end
 
-local function check_function(f, name)
-  if type(f) ~= "function" then
-    error(("bad argument #2 to '%s' (function expected, got %s)"):format(name,
-      f == nil and "nil" or type(f)), 3)
-  end
-end
-
--- Names are checked by the C function, whose complaint is raised as ours.
+-- Blames `what`, called from the user's code, for a name that is none.
 local function check_name(name, what)
   local ok, found = pcall(signal.name, name)
+  if not ok then
+    found = found:match("%((.*)%)$")
+  elseif found == "KILL" or found == "STOP" then
+    ok, found = false, ("signal '%s' cannot be handled"):format(found)
+  end
   if ok then return found end
-  error((tostring(found):gsub("to 'name'", ("to '%s'"):format(what), 1)
-    :gsub("to '%?'", ("to '%s'"):format(what), 1)), 3)
+  error(("bad argument #1 to '%s' (%s)"):format(what, found), 3)
 end
 
 --- Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
@@ -123,7 +115,7 @@ end
 ---h:stop()
 ---```
 function M.on(name, f)
-  check_function(f, "on")
+  if type(f) ~= "function" then args.wrong(2, "on", "function", f) end
   name = check_name(name, "on")
   return setmetatable({ receiver = add(name, function() async(f, name) end) }, handler)
 end

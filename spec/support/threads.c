@@ -156,6 +156,7 @@ static void *send_all(void *data) {
 /* thread(note, times, pause): a thread that sends; join it. */
 static int l_thread(lua_State *L) {
   note *t = luaL_checkudata(L, 1, "spec.note");
+  lua_settop(L, 3);
   sender *s = lua_newuserdatauv(L, sizeof *s, 0);
   s->send = t->lwt->notification_send;
   s->release = t->lwt->notification_release;

@@ -149,6 +149,84 @@ describe("the engine", function()
   end)
 end)
 
+describe("a loop of somebody else", function()
+  local build = os.getenv("LWT_BUILD") or "build"
+  local built
+
+  setup(function()
+    local command = ("%s -std=gnu11 -shared -fPIC -I%s spec/support/loop.c -o %s/loop.so -luv 2>&1"):format(
+      os.getenv("CC") or "cc", os.getenv("LUA_INCDIR") or "/usr/include/lua5.4", build)
+    built = os.getenv("LWT_UNDER") ~= "asan" and os.execute(command)
+  end)
+  teardown(function() os.remove(build .. "/loop.so") end)
+
+  local function on(name, code, expected)
+    it(name, function()
+      if not built then return pending("cannot build spec/support/loop.c here") end
+      local out = lua(([[
+        package.cpath = %q .. "/?.so;" .. package.cpath
+        local loop = require "loop"
+        local lwt, net, engine = require "lwt", require "lwt.net", require "lwt.engine"
+        local await = lwt.await
+      ]]):format(build) .. code)
+      assert.equal(expected, out)
+    end)
+  end
+
+  on("is adopted, and turned by lwt.run", [[
+    local theirs = loop.new()
+    engine.adopt(theirs)
+    print(engine.loop() == theirs, engine.name())
+    loop.timer(10)
+    lwt.run(function()
+      local a, b = net.socketpair()
+      local p = b:read()
+      await(lwt.sleep(0.03))
+      a:write("x")
+      print(await(p), loop.fired())
+      a:close()
+      b:close()
+    end)
+    net.tcp_listen("127.0.0.1:0")
+  ]], "true\tuv\nx\t1\nstatus 0\n")
+
+  on("lets tasks run when its owner turns it", [[
+    engine.adopt(loop.new())
+    local log = {}
+    loop.timer(5, function()
+      log[#log + 1] = "timer"
+      lwt.spawn(function()
+        await(lwt.sleep(0.01))
+        log[#log + 1] = "slept"
+        local a, b = net.socketpair()
+        lwt.spawn(function()
+          await(lwt.sleep(0.01))
+          await(a:write("x"))
+        end)
+        log[#log + 1] = await(b:read())
+        a:close()
+        b:close()
+      end)
+    end)
+    print(loop.run(), table.concat(log, " "))
+  ]], "false\ttimer slept x\nstatus 0\n")
+
+  on("hears of errors that nobody caught", [[
+    warn("@on")
+    engine.adopt(loop.new())
+    loop.timer(1, function() lwt.async(function() await(lwt.pause()) error("lost", 0) end) end)
+    loop.run()
+  ]], "Lua warning: lwt: lost\nstatus 0\n")
+
+  on("is not adopted while something is open", [[
+    local a = net.socketpair()
+    print(pcall(engine.adopt, loop.new()))
+    print(pcall(engine.adopt, 5))
+    a:close()
+  ]], "false\tcannot change the loop: handles or requests are open on it\n"
+    .. "false\tbad argument #1 to 'lwt.engine.adopt' (userdata expected, got number)\nstatus 0\n")
+end)
+
 describe("the end of a state", function()
   -- Everything pending that the network has, then the state is closed in the middle.
   local script = [[

@@ -92,6 +92,7 @@ static lwt_context *make_context(lua_State *L) {
   lua_pushcfunction(L, context_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
+  c->epoch = 1;
   c->r_self = lwt_slot(L);
   lua_rawgeti(L, REG, LUA_RIDX_MAINTHREAD);
   c->L = lua_tothread(L, -1);

@@ -127,7 +127,7 @@ typedef struct task {
   uint32_t slot;
   uint16_t shield; /* how many uncancelable waits it is in */
   uint8_t status;
-  uint8_t anchored; /* the slot's anchor is the task, also while it waits */
+  uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
   int wait_idx; /* where in wait_co the awaited promise is; 0: none (yield) */
   uint8_t uncancelable; /* the await under way counts in shield */
@@ -139,6 +139,7 @@ typedef struct slot {
   lua_State *co; /* NULL: no thread made yet */
   task *t;       /* NULL: free */
   uint32_t next_free;
+  uint8_t released; /* not anchored: t may have been collected */
 } slot;
 
 typedef struct ring { /* of tasks; NULL stands for the next paused promise */
@@ -169,6 +170,7 @@ struct lwt_context {
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
+  promise *current_waiter, *source; /* with has_current: what r_current and r_source hold */
   uint8_t recovering;  /* no allocation now */
   int callbacks;   /* > 0: a callback is running, awaiting is an error */
   uint8_t storing; /* the current storage is not empty */
@@ -248,6 +250,7 @@ API void lwt_promise_collapse(lua_State *L, int n);
 API int lwt_promise_push_values(lua_State *L, int idx, promise *p);
 API void lwt_promise_push_error(lua_State *L, int idx, promise *p);
 API int lwt_promise_add_waiter(lua_State *L, int idx, promise *p);
+API int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w);
 API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter);
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
@@ -310,7 +313,7 @@ API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
-API void lwt_task_sweep(lua_State *L, lwt_context *c);
+API void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);

@@ -237,7 +237,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
-  lwt_task_sweep(L, c);
+  lwt_task_sweep(L, c, 64);
   return alive;
 }
 
@@ -300,6 +300,8 @@ static int run_body(lua_State *L) {
   drive(L, c, 1);
   run_list(L, c, c->r_exit, 1);
   run_list(L, c, c->r_ends, 0);
+  c->sweep_at = 0;
+  lwt_task_sweep(L, c, c->slots_made);
   raise_reported(L, c);
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {

@@ -237,10 +237,24 @@ static void add_chunk(lua_State *L, int idx, int head, int at, chunk *fresh) {
 /* The waiter on top (popped) will be told when p, at idx, is resolved. Returns 0
 ** when p is not pending (any more). */
 int lwt_promise_add_waiter(lua_State *L, int idx, promise *p) {
-  promise *w = (promise *)lua_touserdata(L, -1);
-  int oc = is_on_cancel(w), item = lua_gettop(L), head = item + 1, at = item + 2, done = 0;
+  return lwt_promise_add_known_waiter(L, idx, p, (promise *)lua_touserdata(L, -1));
+}
+
+/* Likewise, when w is known to be the waiter on top. */
+int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w) {
+  int oc, item, head, at, done = 0;
+  if (p->state == S_PENDING && p->waiters == W_NONE) { /* the commonest case */
+    lua_setiuservalue(L, idx, U_STATE);
+    p->waiters = W_ONE;
+    if (is_on_cancel(w)) p->flags |= F_ON_CANCEL;
+    return 1;
+  }
+  oc = is_on_cancel(w);
+  item = lua_gettop(L);
+  head = item + 1;
+  at = item + 2;
   idx = lua_absindex(L, idx);
-  if (p->waiters != W_NONE) luaL_checkstack(L, 10, NULL);
+  luaL_checkstack(L, 10, NULL);
   while (!done && p->state == S_PENDING) {
     chunk *fresh;
     const void *last;
@@ -512,7 +526,7 @@ int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r
   if (q->waiters == W_ONE && r->waiters != W_NONE) return 0;
   merge_waiters(L, outer, q, inner, r);
   q->flags |= (uint16_t)(r->flags & F_ON_CANCEL);
-  if (r->kind == K_TASK || r->kind == K_TIMER || r->kind == K_OP || r->kind == K_SCOPE ||
+  if ((r->kind == K_TASK && ((task *)r)->status != T_DONE) || r->kind == K_TIMER || r->kind == K_OP || r->kind == K_SCOPE ||
       r->kind == K_FOLLOW) {
     q->how = C_DEP; /* what is cancelled is the record, not just a promise */
     lua_pushvalue(L, inner);

@@ -108,6 +108,9 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
       lua_pushvalue(L, idx);
       setreg(L, c->r_source);
       c->has_current = 1;
+      c->current_waiter = w;
+      c->source = p;
+      return;
     }
   } else {
     lua_pushvalue(L, idx);
@@ -117,13 +120,14 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   lua_pop(L, 1);
 }
 
-/* The promise at `to` gets what the resolved one at `from` has. */
-void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to) {
-  promise *p = (promise *)lua_touserdata(L, from);
-  promise *q = (promise *)lua_touserdata(L, to);
+/* q (at `to`) gets what the resolved p (at `from`) has. */
+static void copy(lua_State *L, lwt_context *c, int from, promise *p, int to, promise *q) {
   lua_getiuservalue(L, from, U_STATE);
-  lwt_resolve_commit(L, c, to, q, p->state,
-                     p->flags & F_WRAPPED ? -1 : (int)p->n);
+  lwt_resolve_commit(L, c, to, q, p->state, p->flags & F_WRAPPED ? -1 : (int)p->n);
+}
+
+void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to) {
+  copy(L, c, from, (promise *)lua_touserdata(L, from), to, (promise *)lua_touserdata(L, to));
 }
 
 /* The pending promise at q gets the outcome of a callback: status is lua_pcall's,
@@ -141,19 +145,19 @@ void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int statu
     lwt_resolve_commit(L, c, q, p, S_REJECTED, wrapped ? -1 : 1);
     return;
   }
-  if (follow && n == 1 && lwt_promise_test(L, c, -1) != NULL) {
-    int inner = lua_gettop(L);
-    do {
-      p = lwt_promise_find(L, q);
-      r = lwt_promise_find(L, inner);
+  if (follow && n == 1 && (r = lwt_promise_test(L, c, -1)) != NULL) {
+    int inner = base + 1;
+    for (;;) {
+      if (r->state == S_PROXY) r = lwt_promise_find(L, inner);
       if (p->state != S_PENDING || r == p) return;
       if (r->state != S_PENDING) {
         r->flags |= F_SEEN;
-        lwt_resolve_copy(L, c, inner, q);
+        copy(L, c, inner, r, q, p);
         return;
       }
-    } while (!lwt_promise_merge(L, q, p, inner, r));
-    return;
+      if (lwt_promise_merge(L, q, p, inner, r)) return;
+      p = lwt_promise_find(L, q);
+    }
   }
   lwt_promise_collapse(L, n);
   lwt_resolve_commit(L, c, q, p, S_FULFILLED, n);
@@ -185,8 +189,7 @@ static int push_callback(lua_State *L, lwt_context *c, promise *w, int which) {
 
 /* Calls the waiter's callback with `n` values of the source (-1: its error).
 ** Puts the waiter at Q and leaves the results above; returns the status. */
-static int call(lua_State *L, lwt_context *c, promise *w, int which, int n) {
-  promise *src = (promise *)lua_touserdata(L, SRC);
+static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int which, int n) {
   int swapped, status;
   uint32_t currents;
   lua_pushvalue(L, WAITER);
@@ -222,9 +225,9 @@ static int call(lua_State *L, lwt_context *c, promise *w, int which, int n) {
   return status;
 }
 
-static void call_and_follow(lua_State *L, lwt_context *c, promise *w, int which, int n,
-                            int follow) {
-  int status = call(L, c, w, which, n);
+static void call_and_follow(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
+                            int n, int follow) {
+  int status = call(L, c, w, src, which, n);
   lwt_resolve_follow(L, c, Q, Q, status, follow);
 }
 
@@ -233,8 +236,9 @@ static void pass_on(lua_State *L, lwt_context *c, int from) {
   if (lwt_promise_find(L, Q)->state == S_PENDING) lwt_resolve_copy(L, c, from, Q);
 }
 
-static void call_and_forget(lua_State *L, lwt_context *c, promise *w, int which, int n) {
-  if (call(L, c, w, which, n) != LUA_OK) {
+static void call_and_forget(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
+                            int n) {
+  if (call(L, c, w, src, which, n) != LUA_OK) {
     lua_settop(L, Q + 1);
     lwt_loop_report(L, c);
   }
@@ -242,8 +246,8 @@ static void call_and_forget(lua_State *L, lwt_context *c, promise *w, int which,
 
 /* The finalizer of finalize: its promise is waited for, then the outcome stands
 ** unless the finalizer failed. */
-static void finalize(lua_State *L, lwt_context *c, promise *w) {
-  int status = call(L, c, w, U_FN, 0), q = Q;
+static void finalize(lua_State *L, lwt_context *c, promise *w, promise *src) {
+  int status = call(L, c, w, src, U_FN, 0), q = Q;
   promise *p, *r;
   if (status != LUA_OK) {
     lwt_trace_earlier(L, c, SRC);
@@ -274,8 +278,7 @@ static void finalize(lua_State *L, lwt_context *c, promise *w) {
   lwt_resolve_copy(L, c, SRC, q);
 }
 
-static void tell(lua_State *L, lwt_context *c, promise *w) {
-  promise *src = (promise *)lua_touserdata(L, SRC);
+static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
   int ok = src->state == S_FULFILLED;
   switch (w->kind) {
     case K_TASK:
@@ -287,7 +290,7 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
     case K_BIND:
     case K_MAP:
       if (ok)
-        call_and_follow(L, c, w, U_FN, 1, w->kind == K_BIND);
+        call_and_follow(L, c, w, src, U_FN, 1, w->kind == K_BIND);
       else
         pass_on(L, c, SRC);
       break;
@@ -295,13 +298,13 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
       if (ok)
         pass_on(L, c, SRC);
       else
-        call_and_follow(L, c, w, U_FN, -1, 1);
+        call_and_follow(L, c, w, src, U_FN, -1, 1);
       break;
     case K_TRY_BIND:
-      call_and_follow(L, c, w, ok ? U_FN : U_FN2, ok ? 1 : -1, 1);
+      call_and_follow(L, c, w, src, ok ? U_FN : U_FN2, ok ? 1 : -1, 1);
       break;
     case K_FINALIZE:
-      finalize(L, c, w);
+      finalize(L, c, w, src);
       break;
     case K_FINALIZED:
       if (ok) {
@@ -319,19 +322,19 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
       }
       break;
     case K_ON_SUCCESS:
-      if (ok) call_and_forget(L, c, w, U_FN, 1);
+      if (ok) call_and_forget(L, c, w, src, U_FN, 1);
       break;
     case K_ON_FAILURE:
-      if (!ok) call_and_forget(L, c, w, U_FN, -1);
+      if (!ok) call_and_forget(L, c, w, src, U_FN, -1);
       break;
     case K_ON_TERMINATION:
-      call_and_forget(L, c, w, U_FN, 0);
+      call_and_forget(L, c, w, src, U_FN, 0);
       break;
     case K_ON_ANY:
-      call_and_forget(L, c, w, ok ? U_FN : U_FN2, ok ? 1 : -1);
+      call_and_forget(L, c, w, src, ok ? U_FN : U_FN2, ok ? 1 : -1);
       break;
     case K_ON_CANCEL:
-      if (src->flags & F_CANCELED) call_and_forget(L, c, w, U_FN, 0);
+      if (src->flags & F_CANCELED) call_and_forget(L, c, w, src, U_FN, 0);
       break;
     case K_WEAK:
       lua_getiuservalue(L, WAITER, U_STATE);
@@ -340,7 +343,7 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
         lua_settop(L, HANDLER);
         lua_pushvalue(L, WAITER);
         set_current(L, c);
-        tell(L, c, (promise *)lua_touserdata(L, WAITER));
+        tell(L, c, (promise *)lua_touserdata(L, WAITER), src);
       }
       break;
     case K_SCOPE:
@@ -400,7 +403,7 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
 static int work(lua_State *L) {
   lwt_context *c = context_of(L);
   int base = (int)lua_tointeger(L, 1);
-  promise *w;
+  promise *w, *src;
   lua_settop(L, 2);
   pushreg(L, c->r_handler);
   for (;;) {
@@ -411,16 +414,18 @@ static int work(lua_State *L) {
       lua_replace(L, SRC);
       pushreg(L, c->r_current);
       lua_replace(L, WAITER);
-      w = (promise *)lua_touserdata(L, WAITER);
+      w = c->current_waiter;
+      src = c->source;
     } else if (c->work > base) {
       w = next_waiter(L, c);
       if (w == NULL) continue;
       lua_pushvalue(L, WAITER);
       set_current(L, c); /* for `recover` */
+      src = (promise *)lua_touserdata(L, SRC);
     } else {
       return 0;
     }
-    tell(L, c, w);
+    tell(L, c, w, src);
   }
 }
 
@@ -489,9 +494,6 @@ static int undefer(lua_State *L, lwt_context *c) {
     setreg(L, c->r_defer_tail);
     c->has_deferred = 0;
   }
-  lua_getiuservalue(L, -1, H_SOURCE); /* to those who wait it is resolved only now */
-  ((promise *)lua_touserdata(L, -1))->epoch = c->resolutions;
-  lua_pop(L, 1);
   push_work(L, c);
   return 1;
 }

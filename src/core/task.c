@@ -47,6 +47,7 @@ static void push_anchor(lua_State *L, lwt_context *c, uint32_t s) {
 
 static void free_slot(lwt_context *c, uint32_t s) {
   c->slots[s].t = NULL;
+  c->slots[s].released = 0;
   c->slots[s].next_free = c->free_slot;
   c->free_slot = s;
 }
@@ -180,29 +181,34 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
     lua_pushvalue(L, -1);
     set_anchor(L, c, t->slot);
     t->anchored = 1;
+    c->slots[t->slot].released = 0;
   }
   t->status = T_READY;
   lwt_ring_push(&c->ready, t);
 }
 
-/* Takes the anchors of a few tasks that wait, a window of slots at each call, so that
-** those whom nobody can wake any more can be collected. */
-void lwt_task_sweep(lua_State *L, lwt_context *c) {
-  uint32_t s = c->sweep_at, n = 64;
-  if (c->slots_made == 0) return;
+/* From now on only what the waiting task awaits holds it. */
+static void release(lua_State *L, lwt_context *c, task *t) {
+  if (!(t->flags & TF_LISTED)) {
+    pushreg(L, c->r_live);
+    push_anchor(L, c, t->slot);
+    lua_rawseti(L, -2, (lua_Integer)t->slot + 1);
+    lua_pop(L, 1);
+    t->flags |= TF_LISTED;
+  }
+  t->anchored = 0;
+  c->slots[t->slot].released = 1;
+  clear_anchor(L, c, t->slot);
+}
+
+/* Releases tasks that wait, a window of `n` slots at each call, so that those whom
+** nobody can wake any more can be collected. */
+void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n) {
+  uint32_t s = c->sweep_at;
   if (s >= c->slots_made) s = 0;
   for (; n > 0 && s < c->slots_made; n--, s++) {
     task *t = c->slots[s].t;
-    if (t == NULL || t->status != T_WAITING || !t->anchored) continue;
-    if (!(t->flags & TF_LISTED)) {
-      pushreg(L, c->r_live);
-      push_anchor(L, c, s);
-      lua_rawseti(L, -2, (lua_Integer)s + 1);
-      lua_pop(L, 1);
-      t->flags |= TF_LISTED;
-    }
-    t->anchored = 0;
-    clear_anchor(L, c, s);
+    if (t != NULL && !c->slots[s].released && t->status == T_WAITING) release(L, c, t);
   }
   c->sweep_at = s;
 }
@@ -345,6 +351,7 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   c->callbacks = 0;
   c->resumes++;
   c->nresumed++;
+  c->calls++;
   t->status = T_RUNNING;
   status = lua_resume(co, L, nargs, &nres);
   c->resumes--;
@@ -413,6 +420,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
 void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
   if (c->resumes < MAX_RESUMES) {
     lwt_task_run(L, c, t);
+    if (t->status == T_WAITING && t->anchored) release(L, c, t);
     return;
   }
   if (c->storing) {
@@ -465,11 +473,12 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) 
     lwt_cancel(L, c, idx);
     return raise_canceled(L, c, t);
   }
-  if (p->state == S_PROXY || !(p->flags & F_SEEN)) p = lwt_promise_arg(L, c, idx);
+  if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
+  p->flags |= F_SEEN;
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   push_anchor(L, c, t->slot);
-  if (!lwt_promise_add_waiter(L, idx, p)) {
+  if (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) {
     lwt_promise_find(L, idx);
     return 1;
   }
@@ -527,6 +536,11 @@ print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 */
 static int l_await(lua_State *L) {
   lwt_context *c = context_of(L);
+  task *t = c->current;
+  promise *p = lwt_promise_test(L, c, 1);
+  if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL && !c->callbacks &&
+      !(t->flags & (TF_CANCEL | TF_LEVEL)))
+    return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
   if (await_begin(L, c, 1, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }

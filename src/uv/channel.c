@@ -139,6 +139,13 @@ static unsigned char sides_of(const channel *ch, op_kind kind) {
   return kind < OP_WRITE ? CAN_READ : CAN_WRITE;
 }
 
+void lwt_uv_channel_stop_reading(channel *ch) {
+  if (!ch->in.pending)
+    return;
+  ch->port->class->read_cancel(ch->port);
+  ch->in.pending = 0;
+}
+
 /* The promise has been cancelled: no Lua code may run here, so whatever others may now do
 ** is left to the idle hook. */
 static void on_cancel(lua_State *L, void *data) {
@@ -158,10 +165,8 @@ static void on_cancel(lua_State *L, void *data) {
   op_unlink(o);
   op_forget(L, ctx, o, 1);
   op_free(ctx, o);
-  if (ch->in.pending && lwt_uv_channel_turn(ch, READING) == NULL) {
-    ch->port->class->read_cancel(ch->port);
-    ch->in.pending = 0;
-  }
+  if (lwt_uv_channel_turn(ch, READING) == NULL)
+    lwt_uv_channel_stop_reading(ch);
   if (ch->ops > 0)
     lwt_uv_channel_idle_start(ch);
   else
@@ -286,7 +291,11 @@ static int change_side(lua_State *L, channel *ch, const op *o) {
       lwt_uv_channel_push_error(L, ch, r, 1);
       return FAILED;
     }
-  } else if (ch->in.tail > ch->in.head) {
+    return 0;
+  }
+  lwt_uv_channel_stop_reading(ch);
+  ch->in.eof = 0;
+  if (ch->in.tail > ch->in.head) {
     int64_t r = ch->port->class->seek(ch->port, -(int64_t)(ch->in.tail - ch->in.head), SEEK_CUR);
     if (r < 0) {
       lwt_uv_channel_push_error(L, ch, (int)r, 1);

@@ -203,6 +203,8 @@ op *lwt_uv_channel_turn(const channel *ch, int side);
 int lwt_uv_channel_push(lua_State *L, channel *ch);
 /* Let it be collected, if nothing is under way. */
 void lwt_uv_channel_unanchor(lua_State *L, channel *ch);
+/* Take back the read that the port has, if any: its bytes are the next read's. C only. */
+void lwt_uv_channel_stop_reading(channel *ch);
 /* Let the waiting operations go on. The channel is anchored. */
 void lwt_uv_channel_pump(lua_State *L, channel *ch);
 /* Have the buffer flushed when the loop has nothing else to do. May raise (memory). */
@@ -280,6 +282,8 @@ int lwt_uv_port_lua_new(lua_State *L);
 void lwt_uv_port_lua_open(lwt_uv *ctx, lua_State *L);
 extern const port_class lwt_uv_port_lua_class;
 #define PORT_LUA_ERROR (-99999) /* status: the error is a Lua value */
+/* Forget what was read and not taken, also what is still to come. C only. */
+void lwt_uv_port_lua_drop(port *p);
 /* Push the error behind that status. */
 void lwt_uv_port_lua_push_error(lua_State *L, port *p, int writing);
 

@@ -108,10 +108,7 @@ static void on_end(port *p, void *data, ssize_t status) {
 }
 
 static void stop_port(channel *ch) {
-  if (ch->in.pending) {
-    ch->port->class->read_cancel(ch->port);
-    ch->in.pending = 0;
-  }
+  lwt_uv_channel_stop_reading(ch);
   if (ch->out.pending) {
     ssize_t taken = ch->port->class->write_cancel(ch->port);
     ch->out.pending = 0;
@@ -211,14 +208,11 @@ static view *check_own(lua_State *L, const char *what) {
   return v;
 }
 
-static op *start_close(lua_State *L, view *v) {
+static void start_close(lua_State *L, view *v) {
   op o = {.kind = OP_CLOSE};
-  op *waiting = lwt_uv_channel_enqueue(L, v, &o, 0);
-  v->ch->close_op = waiting;
-  lua_pushvalue(L, -1);
+  v->ch->close_op = lwt_uv_channel_enqueue(L, v, &o, 0);
   lua_setiuservalue(L, 1, UV_CLOSE);
   v->ch->out.closing = 1;
-  return waiting;
 }
 
 /*---
@@ -244,22 +238,18 @@ static int l_close(lua_State *L) {
   channel *ch = v->ch;
   lua_settop(L, 1);
   if (!ch->closed && ch->close_op == NULL) {
-    op *o = start_close(L, v);
+    start_close(L, v);
+    lua_settop(L, 1);
+    if (!(ch->sides & CAN_WRITE)) { /* nothing to wait for */
+      lwt_uv_channel_abort(L, ch);
+      return push_close(L, ch);
+    }
     if (!ch->in.closed) {
       ch->in.closed = 1;
-      if (ch->in.pending) {
-        ch->port->class->read_cancel(ch->port);
-        ch->in.pending = 0;
-      }
+      lwt_uv_channel_stop_reading(ch);
       fail_waiting(L, ch, OP_WRITE);
     }
-    if (ch->close_op == o && lwt_uv_channel_turn(ch, o->sides == CAN_WRITE) == o) {
-      int n = lwt_uv_channel_attempt(L, o);
-      if (n != AGAIN) {
-        ch->close_op = NULL;
-        lwt_uv_channel_settle(L, ch, o, n);
-      }
-    }
+    lwt_uv_channel_pump(L, ch);
   }
   return push_close(L, ch);
 }

@@ -27,7 +27,9 @@ int lwt_uv_channel_room(channel *ch, size_t want) {
   char *buf;
   if (unread == 0) {
     in->head = in->tail = 0;
-    if (in->full && in->cap < in->size) { /* proved too small: nothing to keep */
+    if (in->cap > in->size) {
+      drop_buffer(in);
+    } else if (in->full && in->cap < in->size) { /* proved too small: nothing to keep */
       cap = in->cap * 4;
       drop_buffer(in);
     }
@@ -108,8 +110,8 @@ static int refill(channel *ch, size_t want) {
 static int take(lua_State *L, channel_in *in, size_t n, size_t skip) {
   lua_pushlstring(L, in->buf + in->head, n);
   in->head += n + skip;
-  if (in->head == in->tail && in->cap > in->size)
-    drop_buffer(in); /* grown for this one */
+  if (in->head == in->tail && in->cap > in->size && !in->pending)
+    drop_buffer(in); /* grown for this one, and not lent to the port */
   return 1;
 }
 

@@ -17,6 +17,9 @@ int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o) {
     if (n != 0)
       return n;
   }
+  lwt_uv_channel_stop_reading(ch);
+  ch->in.eof = 0;
+  ch->in.error = 0;
   if (ch->in.tail > ch->in.head) {
     int64_t at = ch->port->class->seek(ch->port, 0, SEEK_CUR);
     int64_t from = at - (int64_t)ch->in.tail; /* the position of buf[0] */
@@ -150,6 +153,16 @@ static int l_lock(lua_State *L) {
   return lwt_uv_channel_run(L, v, &o, 0);
 }
 
+/* A made channel goes elsewhere: forget what was read ahead. */
+static int l_drop(lua_State *L) {
+  channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
+  lwt_uv_channel_stop_reading(ch);
+  ch->in.head = ch->in.tail = 0;
+  if (ch->port->class == &lwt_uv_port_lua_class)
+    lwt_uv_port_lua_drop(ch->port);
+  return 0;
+}
+
 /* … and its end. False for a channel that is none. */
 static int l_release(lua_State *L) {
   view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_CHANNEL);
@@ -191,6 +204,7 @@ const luaL_Reg lwt_uv_channel_seeking[] = {
     {"position", l_position}, {"set_position", l_set_position},
     {"length", l_length},     {"is_busy", l_is_busy},
     {"mode", l_mode},         {"_lock", l_lock},
-    {"_release", l_release},  {"_tostring", l_tostring},
+    {"_release", l_release},  {"_drop", l_drop},
+    {"_tostring", l_tostring},
     {NULL, NULL},
 };

@@ -13,6 +13,12 @@
 
 #include "uv_internal.h"
 
+/* lwt_uv.guest: who turns the loop at the moment. */
+enum {
+  GUEST_TURNS = 1, /* we do, in engine_wait */
+  GUEST_STEPS = 2  /* its owner, and we step within */
+};
+
 /* ---- The five functions of lwt_engine ------------------------------------ */
 
 static double engine_now(void *data) {
@@ -24,27 +30,34 @@ static void on_timer(uv_timer_t *t) {
   (void)t; /* the scheduler looks at its own heap after wait */
 }
 
+/* Rounded up: a deadline is never early. The loop's idea of now may be old. */
+static void start_timer(lwt_uv *ctx, double seconds) {
+  double ms = ceil(seconds * 1e3);
+  uv_update_time(ctx->loop);
+  uv_timer_start(ctx->timer, on_timer, ms < 1e15 ? (uint64_t)ms : (uint64_t)1e15, 0);
+  uv_ref((uv_handle_t *)ctx->timer);
+}
+
+static void stop_timer(lwt_uv *ctx) {
+  uv_unref((uv_handle_t *)ctx->timer);
+  uv_timer_stop(ctx->timer);
+}
+
 static void engine_wait(void *data, double seconds) {
   lwt_uv *ctx = data;
   ctx->turn++;
+  if (ctx->guest == GUEST_STEPS) return; /* its owner turns the loop already */
+  ctx->guest = GUEST_TURNS;
   if (seconds == 0) {
     uv_run(ctx->loop, UV_RUN_NOWAIT);
-    return;
+  } else {
+    if (seconds > 0) start_timer(ctx, seconds);
+    uv_ref((uv_handle_t *)ctx->async);
+    uv_run(ctx->loop, UV_RUN_ONCE);
+    uv_unref((uv_handle_t *)ctx->async);
+    if (seconds > 0) stop_timer(ctx);
   }
-  if (seconds > 0) {
-    /* Rounded up: a deadline is never early. The loop's idea of now may be old. */
-    double ms = ceil(seconds * 1e3);
-    uv_update_time(ctx->loop);
-    uv_timer_start(ctx->timer, on_timer, ms < 1e15 ? (uint64_t)ms : (uint64_t)1e15, 0);
-    uv_ref((uv_handle_t *)ctx->timer);
-  }
-  uv_ref((uv_handle_t *)ctx->async);
-  uv_run(ctx->loop, UV_RUN_ONCE);
-  uv_unref((uv_handle_t *)ctx->async);
-  if (seconds > 0) {
-    uv_unref((uv_handle_t *)ctx->timer);
-    uv_timer_stop(ctx->timer);
-  }
+  ctx->guest = 0;
 }
 
 static int engine_alive(void *data) {
@@ -76,6 +89,88 @@ static const lwt_engine uv_engine = {"uv",         engine_now,  engine_wait,
 static void *api_loop(const lwt_api *lwt) {
   lwt_uv *ctx = lwt_uv_find_context(lwt->main);
   return ctx == NULL ? NULL : ctx->loop;
+}
+
+/* ---- On somebody else's loop --------------------------------------------- */
+
+/* The owner of an adopted loop may turn it himself (luv's uv.run, a host program). Then
+** our callbacks come, but nobody runs the tasks that they wake: before and after each
+** poll we take a step ourselves. */
+
+typedef struct guest {
+  uv_prepare_t prepare;
+  uv_check_t check;
+  int open; /* of the two */
+} guest;
+
+/* step(context): protected, for lwt->step raises what nobody caught. */
+static int l_step(lua_State *L) {
+  lwt_uv *ctx = lua_touserdata(L, 1);
+  double wait;
+  ctx->lwt->step(ctx->lwt, L, 0, &wait);
+  lua_pushnumber(L, wait);
+  return 1;
+}
+
+static void step_as_guest(lwt_uv *ctx) {
+  lua_State *L;
+  double wait = -1;
+  if (ctx->guest != 0 || ctx->closing) return;
+  L = lwt_uv_main(ctx);
+  ctx->guest = GUEST_STEPS;
+  lua_pushcfunction(L, l_step);
+  lua_pushlightuserdata(L, ctx);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
+    wait = lua_tonumber(L, -1);
+  } else {
+    /* There is no run or step of the user's to raise it from. */
+    lua_warning(L, "lwt: ", 1);
+    lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
+    lua_pop(L, 1);
+    wait = 0;
+  }
+  lua_pop(L, 1);
+  ctx->guest = 0;
+  if (wait >= 0)
+    start_timer(ctx, wait);
+  else
+    stop_timer(ctx);
+}
+
+static void on_prepare(uv_prepare_t *prepare) {
+  step_as_guest(prepare->data);
+}
+
+static void on_check(uv_check_t *check) {
+  step_as_guest(check->data);
+}
+
+static void free_guest(uv_handle_t *h) {
+  guest *g = h->type == UV_PREPARE
+                 ? (guest *)(void *)h
+                 : (guest *)(void *)((char *)h - offsetof(guest, check));
+  if (--g->open == 0) free(g);
+}
+
+static void leave(lwt_uv *ctx) {
+  guest *g = ctx->adopted;
+  if (g == NULL) return;
+  ctx->adopted = NULL;
+  uv_close((uv_handle_t *)&g->prepare, free_guest);
+  uv_close((uv_handle_t *)&g->check, free_guest);
+}
+
+/* `g` begins to watch ctx->loop. */
+static void settle(lwt_uv *ctx, guest *g) {
+  uv_prepare_init(ctx->loop, &g->prepare); /* none of these can fail */
+  uv_check_init(ctx->loop, &g->check);
+  g->prepare.data = g->check.data = ctx;
+  g->open = 2;
+  uv_prepare_start(&g->prepare, on_prepare);
+  uv_check_start(&g->check, on_check);
+  uv_unref((uv_handle_t *)&g->prepare);
+  uv_unref((uv_handle_t *)&g->check);
+  ctx->adopted = g;
 }
 
 /* ---- Start and end ------------------------------------------------------- */
@@ -120,8 +215,9 @@ void lwt_uv_engine_close(lwt_uv *ctx) {
   detach(ctx->timer, ctx->async);
   ctx->timer = NULL;
   ctx->async = NULL;
+  leave(ctx);
   uv_run(ctx->loop, UV_RUN_NOWAIT);
-  if (!ctx->adopted && uv_loop_close(ctx->loop) == UV_EBUSY) {
+  if (ctx->loop == &ctx->own && uv_loop_close(ctx->loop) == UV_EBUSY) {
     /* Somebody put handles of their own on our loop and left them open. */
     uv_walk(ctx->loop, close_foreign, NULL);
     uv_run(ctx->loop, UV_RUN_DEFAULT);
@@ -179,6 +275,7 @@ static int l_adopt(lua_State *L) {
   uv_loop_t *loop, *before = ctx->loop;
   uv_timer_t *timer = ctx->timer;
   uv_async_t *async = ctx->async;
+  guest *g;
   int status, i;
   luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
   loop = lua_touserdata(L, 1);
@@ -187,10 +284,13 @@ static int l_adopt(lua_State *L) {
   if (loop == before) return 0;
   if (ctx->handles != NULL || ctx->reqs != NULL)
     return luaL_error(L, "cannot change the loop: handles or requests are open on it");
+  if (ctx->guest != 0) return luaL_error(L, "cannot change the loop from inside it");
   while (ctx->unclosed > 0) uv_run(before, UV_RUN_NOWAIT);
+  g = malloc(sizeof *g);
   ctx->loop = loop;
-  status = attach(ctx);
+  status = g == NULL ? UV_ENOMEM : attach(ctx);
   if (status < 0) {
+    free(g);
     ctx->loop = before;
     ctx->timer = timer;
     ctx->async = async;
@@ -199,9 +299,10 @@ static int l_adopt(lua_State *L) {
   for (i = 0; i < LWT_UV_NFAMILIES; i++)
     if (ctx->family_moved[i] != NULL) ctx->family_moved[i](ctx);
   detach(timer, async);
+  leave(ctx);
   uv_run(before, UV_RUN_NOWAIT);
   if (before == &ctx->own) uv_loop_close(before);
-  ctx->adopted = 1;
+  settle(ctx, g);
   return 0;
 }
 

@@ -36,6 +36,7 @@ typedef struct port_lua {
   size_t len;
   char *kept;     /* bytes that were answered and not taken */
   size_t kept_at, kept_len;
+  int stale; /* the read that is under way is not wanted: the position has changed */
   const uv_buf_t *bufs; /* of the write, copied below */
   uv_buf_t copy[2];
   unsigned nbufs;
@@ -191,6 +192,18 @@ static void on_idle(lua_State *L, void *data) {
   lua_pop(L, 2);
 }
 
+void lwt_uv_port_lua_drop(port *p) {
+  port_lua *f = (port_lua *)p;
+  lua_op *o = &f->op[READ];
+  free(f->kept);
+  f->kept = NULL;
+  f->kept_at = f->kept_len = 0;
+  if (o->state == RUNNING)
+    f->stale = 1;
+  else if (o->state == ANSWERED)
+    o->state = REST;
+}
+
 static int wrong(lua_State *L, lua_op *o, int what, const char *message) {
   lua_pushstring(L, message);
   lua_setiuservalue(L, 1, ERROR + what);
@@ -209,6 +222,11 @@ static int l_done(lua_State *L) {
     return 0;
   o->state = ANSWERED;
   poke(f);
+  if (what == READ && f->stale) {
+    f->stale = 0;
+    o->state = o->cb != NULL ? ASKED : REST;
+    return 0;
+  }
   if (!lua_toboolean(L, 3)) {
     lua_pushvalue(L, 4);
     lua_setiuservalue(L, 1, ERROR + what);

@@ -177,16 +177,12 @@ typedef struct plan {
   int parent[3]; /* our ends of the pipes */
 } plan;
 
-static void close_plan(plan *p) {
+static int l_plan_close(lua_State *L) {
+  plan *p = lua_touserdata(L, 1);
   for (int i = 0; i < 3; i++) {
     if (p->keep[i] >= 0) close(p->keep[i]);
     if (p->parent[i] >= 0) close(p->parent[i]);
-    p->keep[i] = p->parent[i] = -1;
   }
-}
-
-static int l_plan_gc(lua_State *L) {
-  close_plan(lua_touserdata(L, 1));
   return 0;
 }
 
@@ -196,9 +192,10 @@ static plan *push_plan(lua_State *L) {
   for (int i = 0; i < 3; i++) p->keep[i] = p->parent[i] = p->o.fds[i] = -1;
   p->o.uid = p->o.gid = -1;
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, l_plan_gc);
-  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, l_plan_close);
+  lua_setfield(L, -2, "__close");
   lua_setmetatable(L, -2);
+  lua_toclose(L, -1); /* whether the call returns or raises */
   return p;
 }
 
@@ -315,8 +312,9 @@ static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
     fd = n >= 0 && n <= 0x7fffffff ? (int)n : -1;
   } else if ((file = luaL_testudata(L, -1, LUA_FILEHANDLE)) != NULL) {
     fd = file->closef == NULL ? -1 : fileno(file->f);
-  } else if ((fd = lwt_uv_file_fd(ctx, L, -1)) < 0 &&
-             luaL_getmetafield(L, -1, "__index") &&
+  } else if (lwt_uv_test(ctx, L, -1, LWT_UV_FILE) != NULL) {
+    fd = lwt_uv_file_fd(ctx, L, -1);
+  } else if (luaL_getmetafield(L, -1, "__index") &&
              lua_getfield(L, -2, "fileno") == LUA_TFUNCTION) {
     lua_pushvalue(L, -3);
     lua_call(L, 1, 1);
@@ -496,7 +494,6 @@ static int l_spawn(lua_State *L) {
       lua_pushnil(L);
     pl->parent[i] = -1; /* the caller's now */
   }
-  close_plan(pl);
   return 6;
 }
 

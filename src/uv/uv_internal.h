@@ -88,7 +88,8 @@ struct lwt_uv {
   lwt_api *lwt;    /* writable: this is where job_start and the like are filled in */
   uv_loop_t *loop; /* the one to use: `own`, or an adopted one; NULL: closed */
   uv_loop_t own;
-  int adopted;
+  void *adopted;          /* engine.c: what watches a loop that is not ours, or NULL */
+  int guest;              /* engine.c: who turns the loop just now */
   int closing;            /* the state is being closed: no Lua any more */
   int waiting;            /* pending operations of handles: LWT_WAITING */
   int working;            /* requests on the threadpool: LWT_WORKING */

@@ -98,6 +98,7 @@ end
 ---collectgarbage() lwt.yield()
 ---await(lwt.pause())
 ---```
+---@function react.E.with_finaliser(e, f)
 function E.with_finaliser(e, f)
   check_event(e, 1, "with_finaliser")
   args.func(f, 2, "with_finaliser")
@@ -116,6 +117,7 @@ end
 ---send(1) send(2)
 ---print(await(p))   --> 1
 ---```
+---@function react.E.next(e)
 function E.next(e)
   check_event(e, 1, "next")
   local p, r = lwt.task()
@@ -175,11 +177,13 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:limit(function() return lwt.sleep(0.01) end):map(print)
----send(1)   --> 1
+---local seen = e:limit(function() return lwt.sleep(0.01) end):map(function(v) print(v) end)   --> 1
+--- --> 3
+---send(1)
 ---send(2) send(3)
 ---await(lwt.sleep(0.05))
 ---```
+---@function react.E.limit(e, f)
 function E.limit(e, f)
   check_event(e, 1, "limit")
   args.func(f, 2, "limit")
@@ -218,6 +222,7 @@ end
 ---local e = react.E.from(function() n = n + 1 await(lwt.sleep(0.001)) return n end)
 ---print(await(e:next()), await(e:next()))   --> 1 2
 ---```
+---@function react.E.from(f)
 function E.from(f)
   args.func(f, 1, "from")
   return background(G.event(), function(ref)
@@ -235,6 +240,7 @@ end
 ---send(1) send(2)
 ---print(await(s:next()), await(s:next()))   --> 1 2
 ---```
+---@function react.E.to_stream(e)
 function E.to_stream(e)
   check_event(e, 1, "to_stream")
   local s, push = stream.create()
@@ -255,6 +261,7 @@ end
 ---local e = react.E.of_stream(stream.of_list { 1, 2 })
 ---print(await(e:next()))   --> 1
 ---```
+---@function react.E.of_stream(s)
 function E.of_stream(s)
   if not stream.is_stream(s) then args.wrong(s, 1, "of_stream", "lwt.stream") end
   return background(G.event(), function(ref)
@@ -274,11 +281,12 @@ end
 ---```lua
 ---local e, send = react.E.create()
 ---local p, r = lwt.wait()
----local seen = react.E.delay(p):map(print)
+---local seen = react.E.delay(p):map(function(v) print(v) end)   --> 2
 ---send(1)
 ---r:wakeup(e)
----send(2)   --> 2
+---send(2)
 ---```
+---@function react.E.delay(p)
 function E.delay(p)
   if not is_promise(p) then args.wrong(p, 1, "delay", "lwt.promise") end
   local state, e = p:state()
@@ -307,9 +315,10 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----e:map(print):keep()
----send(1)   --> 1
+---e:map(function(v) print(v) end):keep()   --> 1
+---send(1)
 ---```
+---@function react.E.keep(e)
 function E.keep(e)
   check_event(e, 1, "keep")
   G.keep(e)
@@ -358,9 +367,10 @@ end
 ---@function react.E.map_s(e, f)
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:map_s(function(v) await(lwt.sleep(v)) return v end):map(print)
----send(0.02) send(0.01)   --> 0.02
-------> 0.01
+---local made = e:map_s(function(v) await(lwt.sleep(v)) return v end)
+---local seen = made:map(function(v) print(v) end)   --> 0.02
+--- --> 0.01
+---send(0.02) send(0.01)
 ---await(lwt.sleep(0.1))
 ---```
 E.map_s = map(true, "map_s")
@@ -459,6 +469,7 @@ E.fmap_p = fmap(false, "fmap_p")
 ---@param e lwt.Event
 ---@param f fun(new: any, old: any): any
 ---@return lwt.Event
+---@function react.E.diff_s(e, f)
 function E.diff_s(e, f)
   check_event(e, 1, "diff_s")
   args.func(f, 2, "diff_s")
@@ -476,6 +487,7 @@ end
 ---@param ef lwt.Event
 ---@param init any
 ---@return lwt.Event
+---@function react.E.accum_s(ef, init)
 function E.accum_s(ef, init)
   check_event(ef, 1, "accum_s")
   local acc = init
@@ -496,11 +508,13 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:fold_s(0, function(acc, v) await(lwt.pause()) return acc + v end):map(print)
----send(1) send(2)   --> 1
-------> 3
+---local made = e:fold_s(0, function(acc, v) await(lwt.pause()) return acc + v end)
+---local seen = made:map(function(v) print(v) end)   --> 1
+--- --> 3
+---send(1) send(2)
 ---await(lwt.sleep(0.01))
 ---```
+---@function react.E.fold_s(e, init, f)
 function E.fold_s(e, init, f)
   check_event(e, 1, "fold_s")
   args.func(f, 3, "fold_s")
@@ -525,6 +539,7 @@ end
 ---@param init any
 ---@param f fun(acc: any, v: any): any
 ---@return lwt.Event
+---@function react.E.merge_s(list, init, f)
 function E.merge_s(list, init, f)
   local n = check_events(list, "merge_s")
   args.func(f, 3, "merge_s")
@@ -549,6 +564,7 @@ end
 ---@param s lwt.Signal
 ---@param f fun()
 ---@return lwt.Signal
+---@function react.S.with_finaliser(s, f)
 function S.with_finaliser(s, f)
   check_signal(s, 1, "with_finaliser")
   args.func(f, 2, "with_finaliser")
@@ -573,6 +589,7 @@ end
 ---await(lwt.sleep(0.05))
 ---print(slow:value())   --> 2
 ---```
+---@function react.S.limit(s, f, eq)
 function S.limit(s, f, eq)
   check_signal(s, 1, "limit")
   args.func(f, 2, "limit")
@@ -595,9 +612,11 @@ end
 ---@return lwt.Signal
 ---```lua
 ---local s, set = react.S.create(1)
----s:map(print):keep()   --> 1
----set(2)   --> 2
+---s:map(function(v) print(v) end):keep()   --> 1
+--- --> 2
+---set(2)
 ---```
+---@function react.S.keep(s)
 function S.keep(s)
   check_signal(s, 1, "keep")
   G.keep(s)
@@ -635,6 +654,7 @@ end
 ---@param s lwt.Signal
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Promise
+---@function react.S.app_s(sf, s, eq)
 function S.app_s(sf, s, eq)
   check_signal(sf, 1, "app_s")
   check_signal(s, 2, "app_s")
@@ -660,6 +680,7 @@ end
 ---await(lwt.sleep(0.01))
 ---print(twice:value())   --> 8
 ---```
+---@function react.S.map_s(s, f, eq)
 function S.map_s(s, f, eq)
   check_signal(s, 1, "map_s")
   args.func(f, 2, "map_s")
@@ -678,6 +699,7 @@ end
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Promise
+---@function react.S.filter_s(s, init, f, eq)
 function S.filter_s(s, init, f, eq)
   check_signal(s, 1, "filter_s")
   args.func(f, 3, "filter_s")
@@ -701,6 +723,7 @@ end
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Promise
+---@function react.S.fmap_s(s, init, f, eq)
 function S.fmap_s(s, init, f, eq)
   check_signal(s, 1, "fmap_s")
   args.func(f, 3, "fmap_s")
@@ -723,6 +746,7 @@ end
 ---@param s lwt.Signal
 ---@param f fun(new: any, old: any): any
 ---@return lwt.Event
+---@function react.S.diff_s(s, f)
 function S.diff_s(s, f)
   check_signal(s, 1, "diff_s")
   args.func(f, 2, "diff_s")
@@ -739,6 +763,7 @@ end
 ---@param e lwt.Event
 ---@param f fun(v: any, value: any): any
 ---@return lwt.Event
+---@function react.S.sample_s(s, e, f)
 function S.sample_s(s, e, f)
   check_signal(s, 1, "sample_s")
   check_event(e, 2, "sample_s")
@@ -772,6 +797,7 @@ end
 ---@param init any
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
+---@function react.S.accum_s(ef, init, eq)
 function S.accum_s(ef, init, eq)
   check_event(ef, 1, "accum_s")
   check_eq(eq, 3, "accum_s")
@@ -784,6 +810,7 @@ end
 ---@param f fun(acc: any, v: any): any
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
+---@function react.S.fold_s(e, init, f, eq)
 function S.fold_s(e, init, f, eq)
   check_event(e, 1, "fold_s")
   args.func(f, 3, "fold_s")
@@ -803,6 +830,7 @@ end
 ---@param f fun(acc: any, v: any): any
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Promise
+---@function react.S.merge_s(list, init, f, eq)
 function S.merge_s(list, init, f, eq)
   local n = check_signals(list, "merge_s")
   args.func(f, 3, "merge_s")
@@ -820,6 +848,7 @@ end
 ---@param s lwt.Signal
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Promise
+---@function react.S.run_s(s, eq)
 function S.run_s(s, eq)
   check_signal(s, 1, "run_s")
   check_eq(eq, 2, "run_s")
@@ -840,6 +869,7 @@ end
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Promise
+---@function react.S.bind_s(s, f, eq)
 function S.bind_s(s, f, eq)
   check_signal(s, 1, "bind_s")
   args.func(f, 2, "bind_s")
@@ -945,6 +975,9 @@ local Notifier = {}
 Notifier.__index = Notifier
 Notifier.__name = "lwt.react.notifier"
 
+--- Ends it: the function is not called any more.
+---@param handle lwt.Notifier
+---@function react.notifier.stop(handle)
 function Notifier:stop()
   local node = self.node
   if node then
@@ -1001,8 +1034,8 @@ end
 ---@function react.E.notify(e, f)
 ---```lua
 ---local e, send = react.E.create()
----local handle = e:notify(print)
----send(1)   --> 1
+---local handle = e:notify(function(v) print(v) end)   --> 1
+---send(1)
 ---handle:stop()
 ---send(2)
 ---```
@@ -1030,8 +1063,8 @@ E.notify_p = notify_p(check_event, "notify_p")
 ---@function react.S.notify(s, f)
 ---```lua
 ---local s, set = react.S.create(1)
----local handle = s:notify(print)
----set(2)   --> 2
+---local handle = s:notify(function(v) print(v) end)   --> 2
+---set(2)
 ---handle:stop()
 ---set(3)
 ---```

@@ -16,7 +16,8 @@ local function check_list(list, name)
   local n = args.list(list, 1, name, 1)
   for i = 1, n do
     if getmetatable(list[i]) ~= Emt then
-      args.bad(1, name, ("element %d: event expected, got %s"):format(i, args.type_name(list[i])), 1)
+      args.bad(1, name, ("element %d: event expected, got %s")
+        :format(i, args.type_name(list[i])), 1)
     end
   end
   return n
@@ -25,10 +26,10 @@ end
 G.check_event, G.check_events = check, check_list
 
 --- The event that never occurs.
----@type lwt.Event
----@function react.E.never
+---@value react.E.never lwt.Event
+
 ---```lua
----print(react.E.never:map(print) ~= nil)   --> true
+---print(react.E.never:map(tostring) ~= react.E.never)   --> true
 ---```
 E.never = G.silence(G.event())
 
@@ -39,13 +40,14 @@ E.never = G.silence(G.event())
 ---@return fun(v: any, step?: lwt.Step) send
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:map(print)
----send("hello")   --> hello
+---local seen = e:map(function(v) print(v) end)   --> hello
+---send("hello")
 ---```
+---@function react.E.create()
 function E.create()
   local e = G.event()
   return e, function(v, step)
-    if step ~= nil then return step:add("event", occur, e, v) end
+    if step ~= nil then return step:_add(occur, e, v) end
     send(occur, e, v)
   end
 end
@@ -58,6 +60,7 @@ end
 ---local e = react.E.create()
 ---print(e:retain("a"), e:retain("b"))   --> nil a
 ---```
+---@function react.E.retain(e, x)
 function E.retain(e, x)
   check(e, 1, "retain")
   local old = e.held
@@ -71,10 +74,11 @@ end
 ---@param strong? boolean
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:map(print)
+---local seen = e:map(function(v) print(v) end)
 ---seen:stop()
 ---send(1)
 ---```
+---@function react.E.stop(e, strong)
 function E.stop(e, strong)
   check(e, 1, "stop")
   G.stop(e, strong)
@@ -88,6 +92,7 @@ end
 ---local e = react.E.create()
 ---print(e:equal(e))   --> true
 ---```
+---@function react.E.equal(a, b)
 function E.equal(a, b)
   check(a, 1, "equal")
   check(b, 2, "equal")
@@ -101,9 +106,10 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:map(function(v) return v * 2 end):map(print)
----send(4)   --> 8
+---local seen = e:map(function(v) return v * 2 end):map(function(v) print(v) end)   --> 8
+---send(4)
 ---```
+---@function react.E.map(e, f)
 function E.map(e, f)
   check(e, 1, "map")
   args.func(f, 2, "map")
@@ -118,9 +124,10 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local t = e:trace(print)
----send("x")   --> x
+---local t = e:trace(function(v) print(v) end)   --> x
+---send("x")
 ---```
+---@function react.E.trace(e, f, iff)
 function E.trace(e, f, iff)
   check(e, 1, "trace")
   args.func(f, 2, "trace")
@@ -138,10 +145,11 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:once():map(print)
----send(1)   --> 1
+---local seen = e:once():map(function(v) print(v) end)   --> 1
+---send(1)
 ---send(2)
 ---```
+---@function react.E.once(e)
 function E.once(e)
   check(e, 1, "once")
   return event_from({ e }, function(m)
@@ -156,10 +164,11 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:drop_once():map(print)
+---local seen = e:drop_once():map(function(v) print(v) end)   --> 2
 ---send(1)
----send(2)   --> 2
+---send(2)
 ---```
+---@function react.E.drop_once(e)
 function E.drop_once(e)
   check(e, 1, "drop_once")
   local first = true
@@ -175,9 +184,10 @@ end
 ---```lua
 ---local e, send = react.E.create()
 ---local plus = e:map(function(v) return function(w) return v + w end end)
----local seen = plus:app(e):map(print)
----send(4)   --> 8
+---local seen = plus:app(e):map(function(v) print(v) end)   --> 8
+---send(4)
 ---```
+---@function react.E.app(ef, e)
 function E.app(ef, e)
   check(ef, 1, "app")
   check(e, 2, "app")
@@ -192,9 +202,10 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:stamp("tick"):map(print)
----send(1)   --> tick
+---local seen = e:stamp("tick"):map(function(v) print(v) end)   --> tick
+---send(1)
 ---```
+---@function react.E.stamp(e, v)
 function E.stamp(e, v)
   check(e, 1, "stamp")
   return event_from({ e }, function(m) occur(m, v) end)
@@ -206,10 +217,11 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:filter(function(v) return v > 1 end):map(print)
+---local seen = e:filter(function(v) return v > 1 end):map(function(v) print(v) end)   --> 2
 ---send(1)
----send(2)   --> 2
+---send(2)
 ---```
+---@function react.E.filter(e, f)
 function E.filter(e, f)
   check(e, 1, "filter")
   args.func(f, 2, "filter")
@@ -225,10 +237,11 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:fmap(tonumber):map(print)
+---local seen = e:fmap(tonumber):map(function(v) print(v) end)   --> 7
 ---send("x")
----send("7")   --> 7
+---send("7")
 ---```
+---@function react.E.fmap(e, f)
 function E.fmap(e, f)
   check(e, 1, "fmap")
   args.func(f, 2, "fmap")
@@ -244,10 +257,12 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:diff(function(new, old) return new - old end):map(print)
+---local made = e:diff(function(new, old) return new - old end)
+---local seen = made:map(function(v) print(v) end)   --> 4
 ---send(1)
----send(5)   --> 4
+---send(5)
 ---```
+---@function react.E.diff(e, f)
 function E.diff(e, f)
   check(e, 1, "diff")
   args.func(f, 2, "diff")
@@ -265,10 +280,11 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:changes():map(print)
----send(1)   --> 1
+---local seen = e:changes():map(function(v) print(v) end)   --> 1
+---send(1)
 ---send(1)
 ---```
+---@function react.E.changes(e, eq)
 function E.changes(e, eq)
   check(e, 1, "changes")
   if eq ~= nil then args.func(eq, 2, "changes") end
@@ -294,11 +310,12 @@ end
 ---```lua
 ---local e, send = react.E.create()
 ---local c, set = react.S.create(false)
----local seen = e:on(c):map(print)
+---local seen = e:on(c):map(function(v) print(v) end)   --> 2
 ---send(1)
 ---set(true)
----send(2)   --> 2
+---send(2)
 ---```
+---@function react.E.on(e, c)
 function E.on(e, c)
   check(e, 1, "on")
   if getmetatable(c) ~= Smt then args.wrong(c, 2, "on", "signal") end
@@ -315,10 +332,11 @@ E.when = E.on
 ---```lua
 ---local e, send = react.E.create()
 ---local big = e:filter(function(v) return v > 9 end)
----local seen = e:dismiss(big):map(print)
+---local seen = e:dismiss(big):map(function(v) print(v) end)   --> 5
 ---send(10)
----send(5)   --> 5
+---send(5)
 ---```
+---@function react.E.dismiss(e, c)
 function E.dismiss(e, c)
   check(e, 1, "dismiss")
   check(c, 2, "dismiss")
@@ -334,10 +352,12 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:until_(e:filter(function(v) return v == 2 end)):map(print)
----send(1)   --> 1
+---local made = e:until_(e:filter(function(v) return v == 2 end))
+---local seen = made:map(function(v) print(v) end)   --> 1
+---send(1)
 ---send(2) send(3)
 ---```
+---@function react.E.until_(e, c)
 function E.until_(e, c)
   check(e, 1, "until_")
   check(c, 2, "until_")
@@ -358,9 +378,10 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:accum(1):map(print)
----send(function(n) return n + 1 end)   --> 2
+---local seen = e:accum(1):map(function(v) print(v) end)   --> 2
+---send(function(n) return n + 1 end)
 ---```
+---@function react.E.accum(ef, init)
 function E.accum(ef, init)
   check(ef, 1, "accum")
   local acc = init
@@ -377,10 +398,12 @@ end
 ---@return lwt.Event
 ---```lua
 ---local e, send = react.E.create()
----local seen = e:fold(0, function(acc, v) return acc + v end):map(print)
----send(2)   --> 2
----send(3)   --> 5
+---local seen = e:fold(0, function(acc, v) return acc + v end):map(function(v) print(v) end)   --> 2
+--- --> 5
+---send(2)
+---send(3)
 ---```
+---@function react.E.fold(e, init, f)
 function E.fold(e, init, f)
   check(e, 1, "fold")
   args.func(f, 3, "fold")
@@ -397,9 +420,10 @@ end
 ---```lua
 ---local a, send_a = react.E.create()
 ---local b, send_b = react.E.create()
----local seen = react.E.select({ a, b }):map(print)
----send_b(2)   --> 2
+---local seen = react.E.select({ a, b }):map(function(v) print(v) end)   --> 2
+---send_b(2)
 ---```
+---@function react.E.select(list)
 function E.select(list)
   local n = check_list(list, "select")
   local from = table.move(list, 1, n, 1, {})
@@ -419,9 +443,11 @@ end
 ---```lua
 ---local e, send = react.E.create()
 ---local twice = e:map(function(v) return 2 * v end)
----local seen = react.E.merge({ e, twice }, 0, function(acc, v) return acc + v end):map(print)
----send(3)   --> 9
+---local made = react.E.merge({ e, twice }, 0, function(acc, v) return acc + v end)
+---local seen = made:map(function(v) print(v) end)   --> 9
+---send(3)
 ---```
+---@function react.E.merge(list, init, f)
 function E.merge(list, init, f)
   local n = check_list(list, "merge")
   args.func(f, 3, "merge")
@@ -447,12 +473,14 @@ end
 ---local a, send_a = react.E.create()
 ---local b, send_b = react.E.create()
 ---local ee, turn = react.E.create()
----local seen = a:switch(ee):map(print)
----send_a(1)   --> 1
+---local seen = a:switch(ee):map(function(v) print(v) end)   --> 1
+--- --> 3
+---send_a(1)
 ---turn(b)
 ---send_a(2)
----send_b(3)   --> 3
+---send_b(3)
 ---```
+---@function react.E.switch(e, ee)
 function E.switch(e, ee)
   check(e, 1, "switch")
   check(ee, 2, "switch")
@@ -480,11 +508,12 @@ end
 ---local seen = react.E.fix(function(d)
 ---  local all = react.E.select { e, d }
 ---  return all:fmap(function(v) if v > 1 then return v // 2 end end), all
----end):map(print)
----send(4)   --> 4
-------> 2
-------> 1
+---end):map(function(v) print(v) end)   --> 4
+--- --> 2
+--- --> 1
+---send(4)
 ---```
+---@function react.E.fix(f)
 function E.fix(f)
   args.func(f, 1, "fix")
   local d = G.event()
@@ -530,9 +559,10 @@ E.l1 = lift(1, "l1")
 ---```lua
 ---local e, send = react.E.create()
 ---local half = e:filter(function(v) return v % 2 == 0 end):map(function(v) return v // 2 end)
----local seen = react.E.l2(e, half, function(v, h) return v .. "/" .. h end):map(print)
+---local made = react.E.l2(e, half, function(v, h) return v .. "/" .. h end)
+---local seen = made:map(function(v) print(v) end)   --> 4/2
 ---send(3)
----send(4)   --> 4/2
+---send(4)
 ---```
 E.l2 = lift(2, "l2")
 
@@ -589,6 +619,7 @@ E.l6 = lift(6, "l6")
 ---send(3)
 ---print(s:value())   --> 3
 ---```
+---@function react.E.hold(e, init, eq)
 function E.hold(e, init, eq)
   check(e, 1, "hold")
   return G.S.hold(e, init, eq)

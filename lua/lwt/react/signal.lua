@@ -20,7 +20,8 @@ local function check_list(list, name)
   local n = args.list(list, 1, name, 1)
   for i = 1, n do
     if getmetatable(list[i]) ~= Smt then
-      args.bad(1, name, ("element %d: signal expected, got %s"):format(i, args.type_name(list[i])), 1)
+      args.bad(1, name, ("element %d: signal expected, got %s")
+        :format(i, args.type_name(list[i])), 1)
     end
   end
   return n
@@ -38,6 +39,7 @@ G.check_signal, G.check_signals, G.check_eq = check, check_list, check_eq
 ---```lua
 ---print(react.S.const(5):value())   --> 5
 ---```
+---@function react.S.const(v) return G.silence(G.signal(v))
 function S.const(v) return G.silence(G.signal(v)) end
 
 --- A signal and the function that sets it: `set(v)`, or `set(v, step)` for later (see
@@ -52,13 +54,11 @@ function S.const(v) return G.silence(G.signal(v)) end
 ---set(2)
 ---print(s:value())   --> 2
 ---```
+---@function react.S.create(v, eq)
 function S.create(v, eq)
   check_eq(eq, 2, "create")
   local s = G.signal(v, eq)
-  return s, function(w, step)
-    if step ~= nil then return step:add("signal", change, s, w) end
-    send(change, s, w)
-  end
+  return s, G.setter(s)
 end
 
 --- The value of a signal, now.
@@ -68,6 +68,7 @@ end
 ---local s, set = react.S.create(1)
 ---print(s:map(function(v) return v + 1 end):value())   --> 2
 ---```
+---@function react.S.value(s)
 function S.value(s)
   check(s, 1, "value")
   return s.v
@@ -81,6 +82,7 @@ end
 ---local s = react.S.create(1)
 ---print(s:retain("a"), s:retain("b"))   --> nil a
 ---```
+---@function react.S.retain(s, x)
 function S.retain(s, x)
   check(s, 1, "retain")
   local old = s.held
@@ -99,6 +101,7 @@ end
 ---set(2)
 ---print(m:value())   --> 10
 ---```
+---@function react.S.stop(s, strong)
 function S.stop(s, strong)
   check(s, 1, "stop")
   G.stop(s, strong)
@@ -111,6 +114,7 @@ end
 ---```lua
 ---print(react.S.const(1):equal(react.S.const(1)))   --> false
 ---```
+---@function react.S.equal(a, b)
 function S.equal(a, b)
   check(a, 1, "equal")
   check(b, 2, "equal")
@@ -125,9 +129,10 @@ end
 ---@return lwt.Signal
 ---```lua
 ---local s, set = react.S.create(1)
----local t = s:trace(print)
----set(2)   --> 2
+---local t = s:trace(function(v) print(v) end)   --> 2
+---set(2)
 ---```
+---@function react.S.trace(s, f, iff)
 function S.trace(s, f, iff)
   check(s, 1, "trace")
   args.func(f, 2, "trace")
@@ -151,6 +156,7 @@ end
 ---send(3)
 ---print(s:value())   --> 3
 ---```
+---@function react.S.hold(e, init, eq)
 function S.hold(e, init, eq)
   check_event(e, 1, "hold")
   check_eq(eq, 3, "hold")
@@ -167,6 +173,7 @@ end
 ---local s = react.S.const(3)
 ---print(react.S.const(function(v) return v * v end):app(s):value())   --> 9
 ---```
+---@function react.S.app(sf, s, eq)
 function S.app(sf, s, eq)
   check(sf, 1, "app")
   check(s, 2, "app")
@@ -186,11 +193,12 @@ end
 ---set(4)
 ---print(twice:value())   --> 8
 ---```
+---@function react.S.map(s, f, eq)
 function S.map(s, f, eq)
   check(s, 1, "map")
   args.func(f, 2, "map")
   check_eq(eq, 3, "map")
-  return signal_from({ s }, (f(s.v)), eq, function(m) change(m, (f(s.v))) end)
+  return signal_from({ s }, (f(s.v)), eq, G.mapping(s, f, eq))
 end
 
 --- The last value for which `f(v)` is true; `init` if the first is refused.
@@ -205,6 +213,7 @@ end
 ---set(4) set(5)
 ---print(even:value())   --> 4
 ---```
+---@function react.S.filter(s, init, f, eq)
 function S.filter(s, init, f, eq)
   check(s, 1, "filter")
   args.func(f, 3, "filter")
@@ -229,6 +238,7 @@ end
 ---set("12") set("y")
 ---print(n:value())   --> 12
 ---```
+---@function react.S.fmap(s, init, f, eq)
 function S.fmap(s, init, f, eq)
   check(s, 1, "fmap")
   args.func(f, 3, "fmap")
@@ -247,9 +257,11 @@ end
 ---@return lwt.Event
 ---```lua
 ---local s, set = react.S.create(1)
----local seen = s:diff(function(new, old) return new - old end):map(print)
----set(5)   --> 4
+---local made = s:diff(function(new, old) return new - old end)
+---local seen = made:map(function(v) print(v) end)   --> 4
+---set(5)
 ---```
+---@function react.S.diff(s, f)
 function S.diff(s, f)
   check(s, 1, "diff")
   args.func(f, 2, "diff")
@@ -266,9 +278,10 @@ end
 ---@return lwt.Event
 ---```lua
 ---local s, set = react.S.create(1)
----local seen = s:changes():map(print)
----set(2)   --> 2
+---local seen = s:changes():map(function(v) print(v) end)   --> 2
+---set(2)
 ---```
+---@function react.S.changes(s)
 function S.changes(s)
   check(s, 1, "changes")
   return event_from({ s }, function(m) occur(m, s.v) end)
@@ -282,9 +295,11 @@ end
 ---```lua
 ---local s = react.S.const(10)
 ---local e, send = react.E.create()
----local seen = s:sample(e, function(v, value) return v + value end):map(print)
----send(1)   --> 11
+---local made = s:sample(e, function(v, value) return v + value end)
+---local seen = made:map(function(v) print(v) end)   --> 11
+---send(1)
 ---```
+---@function react.S.sample(s, e, f)
 function S.sample(s, e, f)
   check(s, 1, "sample")
   check_event(e, 2, "sample")
@@ -308,6 +323,7 @@ end
 ---open(false) set(2)
 ---print(t:value())   --> 1
 ---```
+---@function react.S.on(s, c, init, eq)
 function S.on(s, c, init, eq)
   check(s, 1, "on")
   check(c, 2, "on")
@@ -333,6 +349,7 @@ S.when = S.on
 ---set(5) set(10)
 ---print(t:value())   --> 5
 ---```
+---@function react.S.dismiss(s, c, init, eq)
 function S.dismiss(s, c, init, eq)
   check(s, 1, "dismiss")
   check_event(c, 2, "dismiss")
@@ -355,6 +372,7 @@ end
 ---send(function(n) return n + 1 end)
 ---print(s:value())   --> 2
 ---```
+---@function react.S.accum(ef, init, eq)
 function S.accum(ef, init, eq)
   check_event(ef, 1, "accum")
   check_eq(eq, 3, "accum")
@@ -373,6 +391,7 @@ end
 ---send(2) send(3)
 ---print(sum:value())   --> 5
 ---```
+---@function react.S.fold(e, init, f, eq)
 function S.fold(e, init, f, eq)
   check_event(e, 1, "fold")
   args.func(f, 3, "fold")
@@ -392,6 +411,7 @@ end
 ---set(5)
 ---print(sum:value())   --> 7
 ---```
+---@function react.S.merge(list, init, f, eq)
 function S.merge(list, init, f, eq)
   local n = check_list(list, "merge")
   args.func(f, 3, "merge")
@@ -434,6 +454,7 @@ end
 ---set(b)
 ---print(s:value())   --> b
 ---```
+---@function react.S.switch(ss, eq)
 function S.switch(ss, eq)
   check(ss, 1, "switch")
   check_eq(eq, 2, "switch")
@@ -451,6 +472,7 @@ end
 ---set(2)
 ---print(t:value())   --> 20
 ---```
+---@function react.S.bind(s, f, eq)
 function S.bind(s, f, eq)
   check(s, 1, "bind")
   args.func(f, 2, "bind")
@@ -475,6 +497,7 @@ end
 ---send("a") send("b")
 ---print(history:value())   --> ab
 ---```
+---@function react.S.fix(init, f, eq)
 function S.fix(init, f, eq)
   args.func(f, 2, "fix")
   check_eq(eq, 3, "fix")
@@ -525,6 +548,7 @@ S.l1 = S.map
 ---set(2)
 ---print(s:value())   --> 12
 ---```
+---@function react.S.l2(a, b, f, eq)
 function S.l2(a, b, f, eq)
   check(a, 1, "l2")
   check(b, 2, "l2")

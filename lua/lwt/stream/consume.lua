@@ -138,7 +138,7 @@ end
 ---@return lwt.Promise
 ---```lua
 ---await(stream.of_list({ 1, 2 }):iter(print))   --> 1
-------> 2
+--- --> 2
 ---```
 function M.iter(s, f)
   check(s, "iter")
@@ -170,7 +170,7 @@ end
 ---@return lwt.Promise
 ---```lua
 ---await(stream.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
-------> 2
+--- --> 2
 ---```
 function M.iter_s(s, f)
   check(s, "iter_s")
@@ -204,8 +204,9 @@ end
 ---@param f fun(v: any): any
 ---@return lwt.Promise
 ---```lua
----await(stream.of_list({ 0.02, 0.01 }):iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
-------> 0.02
+---local s = stream.of_list { 0.02, 0.01 }
+---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
+--- --> 0.02
 ---```
 function M.iter_p(s, f)
   check(s, "iter_p")

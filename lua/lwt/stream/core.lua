@@ -739,8 +739,8 @@ local function submit(s, req)
         req.done = true
         break
       end
-      local taken, done
-      if req.feed then taken, done = req.feed(req, v) else taken, done, req.value = true, true, v end
+      local taken, done = true, true
+      if req.feed then taken, done = req.feed(req, v) else req.value = v end
       if taken then
         local section = s.section
         if section then section.record[#section.record + 1] = v end

@@ -438,7 +438,8 @@ local function is_empty(req) req.value = true end
 ---@param s lwt.Stream
 ---@return lwt.Promise
 ---```lua
----print(await(stream.of_list({}):is_empty()), await(stream.of_list({ 1 }):is_empty()))   --> true false
+---print(await(stream.of_list({}):is_empty()))   --> true
+---print(await(stream.of_list({ 1 }):is_empty()))   --> false
 ---```
 function M.is_empty(s)
   check(s, "is_empty")

@@ -85,26 +85,55 @@ local function bound_of(p, name)
   return p.bound
 end
 
+--- Adds an element: a promise, fulfilled when the stream has it, rejected with `lwt.Closed`
+--- when the stream is closed. Cancelling it withdraws the element. See `create_bounded`.
+---@param pusher lwt.StreamPusher
+---@param v any
+---@return lwt.Promise
+---@function stream.pusher.push(pusher, v)
 function Pusher.push(p, v)
   local bound = bound_of(p, "push")
   if v == nil then args.bad(2, "push", "an element cannot be nil; use close") end
   return bound:push(v)
 end
 
+--- Ends the stream after what it holds. Pushes that wait are rejected with `lwt.Closed`.
+---@param pusher lwt.StreamPusher
+---@function stream.pusher.close(pusher)
 function Pusher.close(p) bound_of(p, "close"):close() end
 
+--- How many elements the stream may hold.
+---@param pusher lwt.StreamPusher
+---@return integer
+---@function stream.pusher.size(pusher)
 function Pusher.size(p) return bound_of(p, "size").size end
 
+--- Changes how many it may hold. It may hold more already: then pushes wait until it does not.
+---@param pusher lwt.StreamPusher
+---@param n integer
+---@function stream.pusher.resize(pusher, n)
 function Pusher.resize(p, n)
   local bound = bound_of(p, "resize")
   bound.size = args.int(n, 2, "resize", 0)
   bound:admit()
 end
 
+--- How many elements it holds; those that wait to be pushed do not count.
+---@param pusher lwt.StreamPusher
+---@return integer
+---@function stream.pusher.count(pusher)
 function Pusher.count(p) return bound_of(p, "count").n end
 
+--- Whether a push waits.
+---@param pusher lwt.StreamPusher
+---@return boolean
+---@function stream.pusher.blocked(pusher)
 function Pusher.blocked(p) return bound_of(p, "blocked"):blocked() ~= nil end
 
+--- Whether the stream is closed.
+---@param pusher lwt.StreamPusher
+---@return boolean
+---@function stream.pusher.closed(pusher)
 function Pusher.closed(p) return bound_of(p, "closed").log.closed end
 
 --- A stream that holds at most `n` elements, and its pusher: a producer that is faster
@@ -266,8 +295,8 @@ end
 ---  for i = 1, 3 do yield(i * 10) end
 ---end)
 ---for v in s do print(v) end   --> 10
-------> 20
-------> 30
+--- --> 20
+--- --> 30
 ---```
 function M.generate(f)
   args.func(f, 1, "generate")

@@ -290,7 +290,8 @@ end
 ---@param s lwt.Stream
 ---@return lwt.Stream
 ---```lua
----print(table.concat(await(stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten():to_list()), " "))   --> 1 2 3
+---local q = stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten()
+---print(table.concat(await(q:to_list()), " "))   --> 1 2 3
 ---```
 function M.flatten(s)
   check(s, "flatten")
@@ -431,7 +432,7 @@ end
 ---```lua
 ---local rest = stream.of_list { "x", "y", "z" }
 ---for v in stream.of_list({ 1, 2 }):combine(rest) do print(v[1], v[2]) end   --> 1 x
-------> 2 y
+--- --> 2 y
 ---print(await(rest:next()))   --> z
 ---```
 function M.combine(a, b)
@@ -554,7 +555,7 @@ end
 ---```lua
 ---local s = stream.of_list({ 1, 2 }):map(function(v) return v == 2 and error("two", 0) or v end)
 ---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
-------> false two
+--- --> false two
 ---```
 function M.wrap_exn(s)
   check(s, "wrap_exn")

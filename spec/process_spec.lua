@@ -1,0 +1,524 @@
+-- lwt.process: real children, from true and cat to ones that resist.
+
+local lwt = require "lwt"
+local fs = require "lwt.fs"
+local process = require "lwt.process"
+local stream = require "lwt.stream"
+local shell = require "spec.support.shell"
+
+local await = lwt.await
+
+local function task(f)
+  return function() lwt.run(f) end
+end
+
+local function failure(p)
+  local ok, err = pcall(await, p)
+  assert.is_false(ok, "it was fulfilled")
+  return err
+end
+
+local function refused(message, f)
+  local ok, err = pcall(f)
+  assert.is_false(ok)
+  assert.equal(message, (tostring(err):gsub("^[^:]+:%d+: ", "")))
+end
+
+local function is_alive(pid)
+  return (pcall(process.kill, pid, "CONT")) and process.kill(pid, "CONT")
+end
+
+-- Nobody is left behind: no child of ours, dead or alive.
+local function children()
+  local out = shell.run(("ps -o pid=,stat=,args= --ppid %d | grep -v 'ps -o'"):format(
+    process.getpid())).out
+  return (out:gsub("[^\n]*sh %-c[^\n]*\n", ""))
+end
+
+local function descriptors()
+  collectgarbage() -- files that the specs themselves have dropped
+  collectgarbage()
+  await(lwt.sleep(0.002)) -- what is closed in the next turn
+  return #await(fs.scandir("/proc/self/fd"))
+end
+
+describe("lwt.process", function()
+  local dir
+  before_each(function() dir = shell.temp_dir() end)
+  after_each(function()
+    shell.remove_dir(dir)
+    assert.equal("", children())
+  end)
+
+  it("runs a program and tells how it ended", task(function()
+    assert.same({ code = 0 }, await(process.exec { "true" }))
+    assert.same({ code = 1 }, await(process.exec { "false" }))
+    assert.same({ code = 255 }, await(process.exec { "sh", "-c", "exit 255" }))
+    assert.same({ signal = "KILL" }, await(process.exec { "sh", "-c", "kill -KILL $$" }))
+    assert.same({ signal = "USR2" }, await(process.exec { "sh", "-c", "kill -USR2 $$" }))
+  end))
+
+  it("passes words as they are, and no shell sees them", task(function()
+    local words = { "printf", "[%s]", "a b", "$HOME", "*", "'\"", "", "-n", "\n" }
+    assert.equal("[a b][$HOME][*]['\"][][-n][\n]", (await(process.pread(words))))
+    assert.equal("[1][2.5]", (await(process.pread { "printf", "[%s]", 1, 2.5 })))
+    assert.equal("42\n", (await(process.pread(process.shell "echo $((6 * 7))"))))
+  end))
+
+  it("says at once what cannot be started, with its name", task(function()
+    local function cannot(code, op, where, ...)
+      local before = descriptors()
+      local ok, err = pcall(process.open, ...)
+      assert.is_false(ok)
+      assert.same({ code, op, where }, { err.code, err.op, err.path })
+      err = failure(process.exec(...))
+      assert.same({ code, op, where }, { err.code, err.op, err.path })
+      assert.equal(before, descriptors())
+    end
+    local pipes = { stdin = "pipe", stdout = "pipe", stderr = "pipe" }
+    shell.write(dir .. "/plain", "no program")
+    cannot("ENOENT", "spawn", "no-such-program", { "no-such-program" }, pipes)
+    cannot("ENOENT", "spawn", "", { "" }, pipes)
+    cannot("ENOENT", "spawn", dir .. "/none", { dir .. "/none" }, pipes)
+    cannot("EACCES", "spawn", dir .. "/plain", { dir .. "/plain" }, pipes)
+    cannot("EACCES", "spawn", dir, { dir }, pipes)
+    cannot("ENOENT", "chdir", dir .. "/none", { "true" }, { cwd = dir .. "/none" })
+    cannot("ENOENT", "spawn", "true", { "true" }, { env = { PATH = dir } })
+    for _, name in ipairs { "pread", "pread_line" } do
+      assert.equal("ENOENT", failure(process[name] { "no-such-program" }).code, name)
+    end
+    for _, name in ipairs { "pwrite", "pwrite_line", "pmap", "pmap_line" } do
+      assert.equal("ENOENT", failure(process[name]({ "no-such-program" }, "")).code, name)
+    end
+    for _, name in ipairs { "pread_lines", "pread_chars" } do
+      local ok, err = pcall(process[name], { "no-such-program" })
+      assert.is_false(ok)
+      assert.equal("ENOENT", err.code)
+    end
+  end))
+
+  it("refuses what is no command and no option", function()
+    refused("bad argument #1 to 'open' (list of words expected, got string; "
+      .. "process.shell makes one of a shell's text)", function() process.open("ls -l") end)
+    refused("bad argument #1 to 'exec' (list of words expected, got nil)", function()
+      process.exec()
+    end)
+    refused("bad argument #1 to 'open' (a command needs at least one word)", function()
+      process.open {}
+    end)
+    refused("bad argument #1 to 'open' (word 2 is no string)", function()
+      process.open { "ls", true }
+    end)
+    refused("bad argument #1 to 'open' (word 2 contains a zero byte)", function()
+      process.open { "ls", "a\0b" }
+    end)
+    refused("bad argument #2 to 'open' (unknown option 'dir')", function()
+      process.open({ "ls" }, { dir = "/" })
+    end)
+    refused("bad argument #2 to 'open' (stdin: invalid value 'pipes')", function()
+      process.open({ "ls" }, { stdin = "pipes" })
+    end)
+    refused("bad argument #2 to 'open' (stdout is no open descriptor or file)", function()
+      process.open({ "ls" }, { stdout = 9999 })
+    end)
+    refused("bad argument #2 to 'open' (stderr is no open descriptor or file)", function()
+      process.open({ "ls" }, { stderr = {} })
+    end)
+    refused("bad argument #2 to 'open' (cwd contains a zero byte)", function()
+      process.open({ "ls" }, { cwd = "\0" })
+    end)
+    refused("bad argument #2 to 'open' (env is no table)", function()
+      process.open({ "ls" }, { env = "A=1" })
+    end)
+    refused("bad argument #2 to 'open' (a name in env is no name)", function()
+      process.open({ "ls" }, { env = { "A=1" } })
+    end)
+    refused("bad argument #2 to 'open' (a name in env is no name)", function()
+      process.open({ "ls" }, { env = { ["A=B"] = "1" } })
+    end)
+    refused("bad argument #2 to 'open' (uid is no id)", function()
+      process.open({ "ls" }, { uid = "root" })
+    end)
+    refused("bad argument #2 to 'open' (timeout is no time)", function()
+      process.open({ "ls" }, { timeout = -1 })
+    end)
+    refused("bad argument #3 to 'pmap' (unknown option 'dir')", function()
+      process.pmap({ "cat" }, "", { dir = "/" })
+    end)
+    refused("bad argument #2 to 'pwrite' (string expected, got nil)", function()
+      process.pwrite { "cat" }
+    end)
+    refused("bad argument #2 to 'pmap_lines' (stream or list expected, got string)", function()
+      process.pmap_lines({ "cat" }, "x")
+    end)
+    refused("bad argument #1 to 'shell' (string expected, got table)", function()
+      process.shell {}
+    end)
+  end)
+
+  it("runs it elsewhere, in an environment of its own", task(function()
+    local real = await(fs.realpath(dir))
+    assert.equal(real .. "\n", (await(process.pread({ "pwd", "-P" }, { cwd = dir }))))
+    assert.equal("A=1\nB=x y\n",
+      (await(process.pread(process.shell("env | grep -v PWD | sort"), {
+        env = { A = 1, B = "x y" },
+      }))):gsub("_=[^\n]*\n", ""):gsub("SHLVL=[^\n]*\n", "") .. "")
+    shell.write(dir .. "/here", "#!/bin/sh\necho found")
+    os.execute("chmod +x '" .. dir .. "/here'")
+    assert.equal("found\n", (await(process.pread({ "here" }, { env = { PATH = "/x:" .. dir } }))))
+    assert.equal("found\n", (await(process.pread({ "./here" }, { cwd = dir }))))
+    assert.equal("found\n", (await(process.pread({ "here" }, { cwd = dir, env = { PATH = "" } }))))
+  end))
+
+  it("runs scripts that name no interpreter", task(function()
+    shell.write(dir .. "/script", 'echo "$0 $1"')
+    os.execute("chmod +x '" .. dir .. "/script'")
+    assert.equal(dir .. "/script x\n", (await(process.pread { dir .. "/script", "x" })))
+  end))
+
+  it("connects stdin, stdout and stderr to what they are told", task(function()
+    local text = process.shell "cat; echo err >&2"
+    await(fs.write_file(dir .. "/in", "input\n"))
+    local i = await(fs.open(dir .. "/in"))
+    local o = io.open(dir .. "/out", "w")
+    local e = await(fs.open(dir .. "/err", "w"))
+    local p = process.open(text, { stdin = i, stdout = o, stderr = e:fileno() })
+    assert.is_nil(p.stdin)
+    assert.equal(0, await(p:status()).code)
+    o:close()
+    await(lwt.join { i:close(), e:close() })
+    assert.equal("input\n", shell.read(dir .. "/out"))
+    assert.equal("err\n", shell.read(dir .. "/err"))
+    assert.equal("err\n", (await(process.pread(text, { stdin = "null", stderr = "stdout" }))))
+    p = process.open(text, { stdin = "null", stdout = "null", stderr = "pipe" })
+    assert.equal("err\n", await(p.stderr:read()))
+    await(p:close())
+    refused("bad argument #2 to 'open' (stdin is no open descriptor or file)", function()
+      process.open({ "true" }, { stdin = i })
+    end)
+    refused("bad argument #2 to 'open' (stdin is no open descriptor or file)", function()
+      process.open({ "true" }, { stdin = o })
+    end)
+  end))
+
+  it("swaps descriptors without losing one", task(function()
+    local _, _, exit, _, fd = require("lwt.uv").process.spawn(
+      process.shell "echo one; echo two >&2", { stdout = "pipe", stderr = 1 })
+    local f = fs.of_fd(fd)
+    assert.equal("one\n", await(f:read()))
+    await(exit)
+    await(f:close())
+  end))
+
+  it("leaks no descriptor into children, whoever opened it", task(function()
+    local plain = io.open(dir .. "/x", "w") -- without close-on-exec
+    local f <close> = await(fs.open(dir .. "/y", "w"))
+    local others = {}
+    for n = 1, 4 do
+      others[n] = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe", stderr = "pipe" })
+    end
+    local out = await(process.pread(process.shell "ls /proc/self/fd"))
+    assert.equal("0\n1\n2\n3\n", out) -- 3 is what ls reads the folder with
+    for _, p in ipairs(others) do
+      await(p.stdin:close())
+      assert.equal("", await(p.stdout:read()))
+      await(p:close())
+    end
+    plain:close()
+    assert.is_true(f:fileno() > 2)
+  end))
+
+  it("does not hand on ignored SIGPIPE or blocked signals", task(function()
+    local mask = await(process.pread(process.shell "grep -E 'Sig(Blk|Ign)' /proc/self/status"))
+    local blocked = tonumber(mask:match("SigBlk:%s*(%x+)"), 16)
+    local ignored = tonumber(mask:match("SigIgn:%s*(%x+)"), 16)
+    assert.equal(0, blocked)
+    assert.equal(0, ignored & (1 << 12)) -- SIGPIPE is 13
+  end))
+
+  it("talks to a program through channels", task(function()
+    local p <close> = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
+    assert.equal("integer", math.type(p.pid))
+    for i = 1, 100 do
+      await(p.stdin:write_line("line " .. i))
+      await(p.stdin:flush())
+      assert.equal("line " .. i, await(p.stdout:read_line()))
+    end
+    await(p.stdin:close())
+    assert.is_nil(await(p.stdout:read_line()))
+    assert.same({ code = 0 }, await(p:status()))
+  end))
+
+  it("keeps the end of the output apart from the end of the program", task(function()
+    local p <close> = process.open(process.shell "exec >&-; read x; exit 5",
+      { stdin = "pipe", stdout = "pipe" })
+    assert.equal("", await(p.stdout:read()))
+    local status = p:status()
+    assert.is_true(status:is_pending())
+    await(p.stdin:close())
+    assert.same({ code = 5 }, await(status))
+    -- and the other way round: the child's child still holds the pipe
+    local q <close> = process.open(process.shell "(sleep 0.05; echo late) & exit 3",
+      { stdout = "pipe" })
+    assert.same({ code = 3 }, await(q:status()))
+    assert.equal("late\n", await(q.stdout:read()))
+  end))
+
+  it("sends signals, and not to who has ended", task(function()
+    local p = process.open { "sleep", "100" }
+    assert.matches("^lwt.process %(%d+, running%)$", tostring(p))
+    assert.is_true(p:kill())
+    assert.same({ signal = "TERM" }, await(p:status()))
+    assert.is_false(p:kill("KILL"))
+    assert.matches("^lwt.process %(%d+, TERM%)$", tostring(p))
+    local q = process.open { "sleep", "100" }
+    assert.is_true(q:kill("SIGSTOP"))
+    assert.is_true(q:kill("CONT"))
+    assert.is_true(process.kill(q.pid, 9))
+    assert.same({ signal = "KILL" }, await(q:status()))
+    refused("bad argument #2 to 'kill' (unknown signal 'TREM')", function() q.kill(q, "TREM") end)
+    refused("bad argument #1 to 'kill' (lwt.process expected, got string)", function()
+      process.kill("x")
+    end)
+  end))
+
+  it("gives the status to everybody, and is not ended by who stops waiting", task(function()
+    local p = process.open { "sleep", "0.05" }
+    local a, b = p:status(), p:status()
+    a:cancel()
+    assert.equal(lwt.Canceled, failure(a))
+    assert.same({ code = 0 }, await(b))
+    assert.same({ code = 0 }, await(p:status()))
+    assert.same({ code = 0 }, await(p:close()))
+    assert.same({ code = 0 }, await(p:close()))
+  end))
+
+  it("tells what a program used", task(function()
+    local p = process.open(process.shell "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done")
+    local usage = await(p:rusage())
+    assert.equal(usage, p.rusage)
+    assert.is_true(usage.utime > 0 and usage.utime < 60)
+    assert.equal("float", math.type(usage.stime))
+    assert.is_true(usage.maxrss > 100000)
+    for _, key in ipairs { "minflt", "majflt", "inblock", "oublock", "nvcsw", "nivcsw" } do
+      assert.equal("integer", math.type(usage[key]), key)
+    end
+  end))
+
+  it("stops the program when a <close> variable goes, and reaps it", task(function()
+    local pid
+    do
+      local p <close> = process.open({ "sleep", "100" }, { stdin = "pipe", stdout = "pipe" })
+      pid = p.pid
+    end
+    assert.is_false(is_alive(pid))
+    pcall(function()
+      local p <close> = process.open { "sleep", "100" }
+      pid = p.pid
+      error("oops")
+    end)
+    assert.is_false(is_alive(pid))
+  end))
+
+  it("kills what does not listen, after two seconds", task(function()
+    local start = lwt.now()
+    local p
+    do
+      local resists <close> = process.open(
+        process.shell "trap '' TERM; echo ready; while :; do sleep 0.05; done", { stdout = "pipe" })
+      p = resists
+      assert.equal("ready", await(p.stdout:read_line()))
+    end
+    assert.same({ signal = "KILL" }, await(p:status()))
+    local took = lwt.now() - start
+    assert.is_true(took >= 2 and took < 4, took)
+  end))
+
+  it("stops the program when the call is cancelled, every call", task(function()
+    local forever = process.shell("echo $$ > '" .. dir .. "/pid'; sleep 100")
+    local started = {
+      process.exec(forever), process.pread(forever), process.pread_line(forever),
+      process.pwrite(forever, "x"), process.pwrite_line(forever, "x"),
+      process.pwrite_lines(forever, {}), process.pwrite_chars(forever, {}),
+      process.pmap(forever, "x"), process.pmap_line(forever, "x"),
+      process.with_process(forever, {}, function(p) await(p:status()) end),
+    }
+    await(lwt.sleep(0.05))
+    for _, p in ipairs(started) do p:cancel() end
+    for i, p in ipairs(started) do assert.equal(lwt.Canceled, failure(p), i) end
+    assert.equal("", children())
+  end))
+
+  it("kills it when its time is up", task(function()
+    local start = lwt.now()
+    assert.same({ signal = "KILL" }, await(process.exec({ "sleep", "100" }, { timeout = 0.05 })))
+    local p = process.open({ "sleep", "100" }, { stdout = "pipe", timeout = 0.05 })
+    assert.equal(lwt.Closed, failure(p.stdout:read()))
+    assert.same({ signal = "KILL" }, await(p:status()))
+    assert.equal(lwt.Timeout, failure(process.pread({ "sleep", "100" }, { timeout = 0.05 })))
+    assert.equal(lwt.Timeout, failure(process.pmap({ "sleep", "100" }, "x", { timeout = 0.05 })))
+    local text = ("x"):rep(1 << 20)
+    assert.equal(lwt.Timeout, failure(process.pwrite({ "sleep", "100" }, text, { timeout = 0.05 })))
+    assert.equal(lwt.Timeout,
+      failure(process.pread_lines({ "sleep", "100" }, { timeout = 0.05 }):next()))
+    assert.same({ code = 0 }, await(process.exec({ "true" }, { timeout = 100 })))
+    assert.is_true(lwt.now() - start < 5)
+  end))
+
+  it("reads what a program writes", task(function()
+    local text, status = await(process.pread(process.shell "printf 'a\\0b'; exit 3"))
+    assert.equal("a\0b", text)
+    assert.same({ code = 3 }, status)
+    assert.equal("", (await(process.pread { "true" })))
+    assert.equal(3000000, #await(process.pread(process.shell "head -c 3000000 /dev/zero")))
+    assert.equal("one", (await(process.pread_line { "printf", "one\ntwo\n" })))
+    assert.is_nil((await(process.pread_line { "true" })))
+    local _, yes = await(process.pread_line { "yes" })
+    assert.same({ signal = "PIPE" }, yes)
+    assert.equal("one,two",
+      table.concat(await(process.pread_lines({ "printf", "one\ntwo" }):to_list()), ","))
+    assert.equal("abc", await(process.pread_chars({ "printf", "abc" }):to_string()))
+  end))
+
+  it("stops the program of a stream that is closed or dropped", task(function()
+    local lines = process.pread_lines { "yes" }
+    assert.equal("y", await(lines:next()))
+    await(lines:close())
+    assert.equal("", children())
+    local function drop()
+      local s = process.pread_lines { "yes" }
+      assert.equal("y", await(s:next()))
+    end
+    drop()
+    for _ = 1, 200 do
+      collectgarbage()
+      await(lwt.sleep(0.01))
+      if children() == "" then break end
+    end
+    assert.equal("", children())
+  end))
+
+  it("writes what a program reads", task(function()
+    local keep = process.shell("cat > '" .. dir .. "/out'")
+    local function wrote() return shell.read(dir .. "/out") end
+    local big = ("0123456789"):rep(100000)
+    assert.same({ code = 0 }, await(process.pwrite(keep, big)))
+    assert.equal(big, wrote())
+    await(process.pwrite_line(keep, "a line"))
+    assert.equal("a line\n", wrote())
+    await(process.pwrite_lines(keep, { "a", "b" }))
+    assert.equal("a\nb\n", wrote())
+    await(process.pwrite_lines(keep, stream.of_list { "c", "d" }))
+    assert.equal("c\nd\n", wrote())
+    await(process.pwrite_chars(keep, stream.of_string("xyz")))
+    assert.equal("xyz", wrote())
+  end))
+
+  it("maps through a program, both ways at once", task(function()
+    local upper = { "tr", "a-z", "A-Z" }
+    local big = ("abcdefghij"):rep(300000)
+    local text, status = await(process.pmap(upper, big))
+    assert.is_true(text == big:upper())
+    assert.same({ code = 0 }, status)
+    assert.equal("HELLO", (await(process.pmap_line(upper, "hello"))))
+    assert.equal("A,B",
+      table.concat(await(process.pmap_lines(upper, { "a", "b" }):to_list()), ","))
+    assert.equal("XYZ", await(process.pmap_chars(upper, stream.of_string("xyz")):to_string()))
+    local lines = {}
+    for i = 1, 20000 do lines[i] = "line " .. i end
+    local n = 0
+    for line in process.pmap_lines({ "cat" }, stream.of_list(lines)) do
+      n = n + 1
+      assert.equal(lines[n], line)
+    end
+    assert.equal(20000, n)
+  end))
+
+  it("reports a program that closes its input early", task(function()
+    local big = ("x"):rep(1 << 20)
+    assert.equal("EPIPE", failure(process.pwrite({ "true" }, big)).code)
+    assert.equal("EPIPE", failure(process.pmap({ "true" }, big)).code)
+    local p <close> = process.open({ "true" }, { stdin = "pipe" })
+    await(p:status())
+    await(p.stdin:write("x"))
+    assert.equal("EPIPE", failure(p:close()).code)
+    local lines = {}
+    for i = 1, 50000 do lines[i] = "line " .. i end
+    local s = process.pmap_lines({ "head", "-n", "1" }, lines)
+    local got = {}
+    while true do
+      local ok, line = pcall(await, s:get())
+      got[#got + 1] = ok and (line or "end") or line.code
+      if ok and not line then break end
+    end
+    table.sort(got)
+    assert.same({ "EPIPE", "end", "line 1" }, got)
+  end))
+
+  it("closes the process after a function", task(function()
+    local pid
+    assert.equal("x", await(process.with_process({ "printf", "x" }, { stdout = "pipe" },
+      function(p)
+        pid = p.pid
+        return await(p.stdout:read())
+      end)))
+    assert.is_false(is_alive(pid))
+    assert.equal("mine", failure(process.with_process({ "sleep", "100" }, nil, function(p)
+      pid = p.pid
+      error("mine", 0)
+    end)))
+    assert.is_false(is_alive(pid))
+    assert.equal(7, await(process.with_process({ "true" }, nil, function()
+      return lwt.fulfilled(7)
+    end)))
+  end))
+
+  it("notices a child that somebody kills", task(function()
+    local p = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
+    local read = p.stdout:read()
+    os.execute("kill -KILL " .. p.pid)
+    assert.same({ signal = "KILL" }, await(p:status()))
+    assert.equal("", await(read))
+    await(p.stdin:write("x"))
+    assert.equal("EPIPE", failure(p.stdin:flush()).code)
+    pcall(await, p:close())
+  end))
+
+  it("reaps those whose process was dropped", task(function()
+    for _ = 1, 20 do process.open { "true" } end
+    collectgarbage()
+    collectgarbage()
+    await(lwt.sleep(0.2))
+    assert.equal("", children())
+  end))
+
+  it("runs hundreds, many at once, and ends with what it began with", task(function()
+    local before = descriptors()
+    local all = {}
+    for i = 1, 64 do all[i] = process.pread { "printf", tostring(i) } end
+    for i, text in ipairs(await(lwt.all(all))) do assert.equal(tostring(i), text) end
+    local list = require "lwt.list"
+    local n = {}
+    for i = 1, 300 do n[i] = i end
+    await(list.iter_n(function(i)
+      assert.same({ code = i % 7 }, await(process.exec { "sh", "-c", "exit " .. i % 7 }))
+    end, n, 16))
+    await(lwt.sleep(0.01))
+    assert.equal(before, descriptors())
+  end))
+
+  it("is the leader of a session when detached", task(function()
+    local out = await(process.pread(process.shell "ps -o sid= -p $$; echo $$", { detached = true }))
+    local sid, pid = out:match("(%d+)%s+(%d+)")
+    assert.equal(pid, sid)
+  end))
+
+  it("runs as somebody else, where that is allowed", task(function()
+    local ok, out = pcall(await, process.pread({ "id", "-u" }, { uid = 65534, gid = 65534 }))
+    if ok then
+      assert.equal("65534\n", out)
+    else
+      assert.same({ "EPERM", "setuid" }, { out.code, out.op })
+    end
+  end))
+end)
