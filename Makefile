@@ -60,7 +60,7 @@ DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_I
 AGAIN = @$(MAKE) --no-print-directory
 
 .PHONY: all help run test check asan valgrind tsan lint format format-check docs docs-check \
-  install uninstall dist clean fuzz coverage bench bench-count rock-test
+  install install-files uninstall dist clean fuzz coverage bench bench-count rock-test
 .DELETE_ON_ERROR:
 
 all: $(MODULES)
@@ -242,6 +242,9 @@ docs-check:
 DEST_LIB = $(DESTDIR)$(INST_LIBDIR)/lwt
 DEST_LUA = $(DESTDIR)$(INST_LUADIR)/lwt
 install: all
+	$(AGAIN) install-files
+
+install-files: # puts what was built in place, and builds nothing
 	$(INSTALL) -d "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_BINDIR)" "$(DESTDIR)$(INST_INCDIR)" "$(DESTDIR)$(INST_DATADIR)/types"
 	$(INSTALL) -m 755 $(MODULES) "$(DEST_LIB)"
 	for f in $(LUA_SRC:lua/lwt/%=%); do $(INSTALL) -D -m 644 "lua/lwt/$$f" "$(DEST_LUA)/$$f" || exit 1; done

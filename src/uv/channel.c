@@ -61,17 +61,40 @@ static void op_free(lwt_uv *ctx, op *o) {
   st->spare = o;
 }
 
-/* Forget what the pending table holds for this op: never raises. */
-static void op_forget(lua_State *L, lwt_uv *ctx, op *o, int values_too) {
+/* Where the promise of a waiting op is: in a user value of the first view when it is alone in
+** its queue there, in the pending table otherwise. What else must live as long is in the
+** table, next to it. */
+static void push_promise(lua_State *L, op *o, int channel_idx) {
+  if (o->slot != 0) {
+    lua_getiuservalue(L, channel_idx, o->slot);
+    return;
+  }
+  push_pending(L, o->view->ch->ctx);
+  lua_rawgetp(L, -1, o);
+  lua_replace(L, -2);
+}
+
+/* Forget the promise, and what else is kept. Never raises. */
+static void forget_promise(lua_State *L, op *o, int channel_idx) {
+  lua_pushnil(L);
+  if (o->slot != 0) {
+    lua_setiuservalue(L, channel_idx, o->slot);
+    return;
+  }
+  push_pending(L, o->view->ch->ctx);
+  lua_insert(L, -2);
+  lua_rawsetp(L, -2, o);
+  lua_pop(L, 1);
+}
+
+static void forget_kept(lua_State *L, lwt_uv *ctx, op *o) {
+  if (!o->kept && !o->viewed)
+    return;
   push_pending(L, ctx);
   lua_pushnil(L);
-  lua_rawsetp(L, -2, o);
-  if (values_too) {
-    lua_pushnil(L);
-    lua_rawsetp(L, -2, (char *)o + 1);
-    lua_pushnil(L);
-    lua_rawsetp(L, -2, (char *)o + 2);
-  }
+  lua_rawsetp(L, -2, (char *)o + 1);
+  lua_pushnil(L);
+  lua_rawsetp(L, -2, (char *)o + 2);
   lua_pop(L, 1);
 }
 
@@ -152,10 +175,13 @@ static void on_cancel(lua_State *L, void *data) {
   op *o = data;
   channel *ch = o->view->ch;
   lwt_uv *ctx = ch->ctx;
+  if (!lwt_uv_channel_push(L, ch))
+    return;
+  forget_promise(L, o, lua_gettop(L));
+  lua_pop(L, 1);
   if (o->kind == OP_CLOSE || (o->kind == OP_WRITE && o->begun)) {
     /* A write that has begun goes out whole; a cancelled close becomes an abort. */
     o->dead = 1;
-    op_forget(L, ctx, o, 0);
     if (o->kind == OP_CLOSE) {
       ch->aborting = ch->close_canceled = 1;
       lwt_uv_channel_idle_start(ch);
@@ -163,7 +189,7 @@ static void on_cancel(lua_State *L, void *data) {
     return;
   }
   op_unlink(o);
-  op_forget(L, ctx, o, 1);
+  forget_kept(L, ctx, o);
   op_free(ctx, o);
   if (lwt_uv_channel_turn(ch, READING) == NULL)
     lwt_uv_channel_stop_reading(ch);
@@ -174,12 +200,13 @@ static void on_cancel(lua_State *L, void *data) {
 }
 
 /* Put a copy of `proto` in the queue: pushes its promise. Raises before it has changed
-** anything. */
+** anything. The view is at index 1. */
 op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   channel *ch = v->ch;
   lwt_uv *ctx = ch->ctx;
   channel_state *st = channel_state_of(ctx);
   op *o = st->spare;
+  unsigned char sides = sides_of(ch, proto->kind), slot = 0;
   if (o == NULL) {
     o = calloc(1, sizeof *o);
     if (o == NULL)
@@ -188,54 +215,72 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   }
   anchor(L, ch, 1);
   ctx->lwt->promise_new(ctx->lwt, L, on_cancel, o);
-  push_pending(L, ctx);
-  if (keep != 0) {
-    lua_pushvalue(L, keep);
-    lua_rawsetp(L, -2, (char *)o + 1);
+  if (v->lock == NULL && sides != (CAN_READ | CAN_WRITE) &&
+      v->q[sides == CAN_WRITE].first == NULL)
+    slot = sides == CAN_WRITE ? UV_WRITER : UV_READER;
+  if (slot == 0 || keep != 0) {
+    push_pending(L, ctx);
+    if (keep != 0) {
+      lua_pushvalue(L, keep);
+      lua_rawsetp(L, -2, (char *)o + 1);
+    }
+    if (v->lock != NULL) {
+      lua_pushvalue(L, 1);
+      lua_rawsetp(L, -2, (char *)o + 2);
+    }
+    if (slot == 0) {
+      lua_pushvalue(L, -2);
+      lua_rawsetp(L, -2, o);
+    }
+    lua_pop(L, 1);
   }
-  if (v->lock != NULL) {
-    lua_pushvalue(L, 1);
-    lua_rawsetp(L, -2, (char *)o + 2);
+  if (slot != 0) {
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, slot);
   }
-  lua_pushvalue(L, -2);
-  lua_rawsetp(L, -2, o);
-  lua_pop(L, 1);
   st->spare = o->next[0];
   *o = *proto;
   o->view = v;
-  o->sides = sides_of(ch, o->kind);
+  o->sides = sides;
+  o->slot = slot;
+  o->kept = keep != 0;
+  o->viewed = v->lock != NULL;
   if (o->mem != NULL)
     lwt_uv_mem_pin(o->mem);
   op_link(o);
   return o;
 }
 
-/* The op has left the queue or leaves it here; the top `n` values are its results, or the
-** error when n is FAILED. */
+/* Resolve the promise of `o`, which leaves the queue, with the top `n` values, or with the
+** error there when n is FAILED. */
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n) {
   lwt_uv *ctx = ch->ctx;
-  int dead = o->dead;
-  int atomic = o->kind == OP_ATOMIC && n >= 0;
-  int values = n == FAILED ? 1 : n;
-  if (!atomic)
+  int granted = o->kind == OP_ATOMIC && n >= 0, dead = o->dead;
+  int values = n == FAILED ? 1 : n, promise;
+  if (lwt_uv_channel_push(L, ch)) {
+    int u = lua_gettop(L);
+    if (!dead) {
+      push_promise(L, o, u);
+      forget_promise(L, o, u);
+    }
+    lua_remove(L, u);
+  }
+  if (!granted)
     op_unlink(o);
+  forget_kept(L, ctx, o);
+  if (!granted)
+    op_free(ctx, o);
   if (dead) {
     lua_pop(L, values);
-    op_forget(L, ctx, o, 1);
-    op_free(ctx, o);
     return;
   }
-  push_pending(L, ctx);
-  lua_rawgetp(L, -1, o);
-  lua_replace(L, -2);
-  lua_insert(L, -values - 1);
-  op_forget(L, ctx, o, 1);
-  if (!atomic)
-    op_free(ctx, o);
+  promise = lua_gettop(L) - values;
+  if (values > 0)
+    lua_insert(L, promise);
   if (n == FAILED)
-    ctx->lwt->reject(ctx->lwt, L, lua_absindex(L, -2));
+    ctx->lwt->reject(ctx->lwt, L, promise);
   else
-    ctx->lwt->fulfill(ctx->lwt, L, lua_absindex(L, -values - 1), values);
+    ctx->lwt->fulfill(ctx->lwt, L, promise, values);
   lua_pop(L, 1);
 }
 
@@ -340,19 +385,29 @@ int lwt_uv_channel_attempt(lua_State *L, op *o) {
   return result;
 }
 
-static void pump_side(lua_State *L, channel *ch, int side) {
+/* What waits on this side, as far as it goes. With `fast`, a reading operation is tried without
+** a protected call of its own: it can raise nothing but want of memory, and `ch->hurt` tells the caller of
+** ours (lwt_uv_channel_on_read) to try again with one. */
+static void pump_side(lua_State *L, channel *ch, int side, int fast) {
   op *o;
   while ((o = lwt_uv_channel_turn(ch, side)) != NULL) {
-    int n = lwt_uv_channel_attempt(L, o);
+    int n;
+    if (fast && o->kind < OP_UNPACK && !ch->shared) {
+      ch->hurt = 1;
+      n = lwt_uv_channel_try_read(L, ch, o);
+      ch->hurt = 0;
+    } else {
+      n = lwt_uv_channel_attempt(L, o);
+    }
     if (n == AGAIN)
       return;
     lwt_uv_channel_settle(L, ch, o, n);
   }
 }
 
-void lwt_uv_channel_pump(lua_State *L, channel *ch) {
-  pump_side(L, ch, READING);
-  pump_side(L, ch, WRITING);
+static void pump(lua_State *L, channel *ch, int fast) {
+  pump_side(L, ch, READING, fast);
+  pump_side(L, ch, WRITING, 0);
   if (!ch->in.pending) {
     /* What was met concerned those that were waiting. */
     ch->in.eof = 0;
@@ -360,15 +415,18 @@ void lwt_uv_channel_pump(lua_State *L, channel *ch) {
   }
 }
 
-static void ready(lua_State *L, void *data) {
-  channel *ch = data;
+void lwt_uv_channel_pump(lua_State *L, channel *ch) {
+  pump(L, ch, 0);
+}
+
+static void go_on(lua_State *L, channel *ch, int fast) {
   luaL_checkstack(L, 20, NULL);
   if (lwt_uv_channel_push(L, ch)) {
     if (ch->aborting) {
       ch->aborting = 0;
       lwt_uv_channel_abort(L, ch);
     }
-    lwt_uv_channel_pump(L, ch);
+    pump(L, ch, fast);
     if (ch->out.len > ch->out.off && !ch->out.pending && ch->out.error == 0 &&
         !ch->out.closed && lwt_uv_channel_turn(ch, ch->shared ? READING : WRITING) == NULL)
       lwt_uv_channel_flush_soon(L, ch, -1);
@@ -376,23 +434,39 @@ static void ready(lua_State *L, void *data) {
   }
 }
 
+static void ready(lua_State *L, void *data) {
+  go_on(L, data, 0);
+}
+
+static void ready_to_read(lua_State *L, void *data) {
+  go_on(L, data, 1);
+}
+
+/* Write without being asked to, if nothing is in the way. */
+static void flush_now(channel *ch) {
+  channel_out *out = &ch->out;
+  int r;
+  if (out->len == out->off || out->pending || out->error != 0 || out->closed)
+    return;
+  r = lwt_uv_channel_push_out(ch, NULL);
+  if (r < 0)
+    lwt_uv_channel_untold(ch, r);
+  else if (r == 0 && ch->idle_to_flush)
+    lwt_uv_channel_idle_stop(ch);
+}
+
 /* The loop has nothing else to do: flush, and give a turn to who gave way. */
 static void idle(lua_State *L, channel *ch) {
   ch->in.yielded = 0;
   ch->in.burst = 0;
-  if (ch->out.len > ch->out.off && !ch->out.pending && ch->out.error == 0 && !ch->out.closed) {
-    const op *o = lwt_uv_channel_turn(ch, ch->shared ? READING : WRITING);
-    if (o == NULL) {
-      int r = lwt_uv_channel_push_out(ch, NULL);
-      if (r < 0)
-        lwt_uv_channel_untold(ch, r);
-    }
-  }
+  if (lwt_uv_channel_turn(ch, ch->shared ? READING : WRITING) == NULL)
+    flush_now(ch);
   ready(L, ch);
 }
 
 void lwt_uv_channel_idle_start(channel *ch) {
   channel_state *st = channel_state_of(ch->ctx);
+  ch->idle_to_flush = 0;
   if (ch->idle_at != NULL)
     return;
   ch->idle_next = NULL;
@@ -441,7 +515,10 @@ void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, st->at_exit);
     lua_call(L, 0, 0);
   }
-  lwt_uv_channel_idle_start(ch);
+  if (ch->idle_at == NULL) {
+    lwt_uv_channel_idle_start(ch);
+    ch->idle_to_flush = 1;
+  }
 }
 
 void lwt_uv_channel_untold(channel *ch, int status) {
@@ -474,7 +551,10 @@ void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
   } else {
     ch->in.error = (int)status;
   }
-  lwt_uv_enter(ch->ctx, ready, ch);
+  if (lwt_uv_enter(ch->ctx, ready_to_read, ch) != 0 && ch->hurt) {
+    ch->hurt = 0;
+    lwt_uv_enter(ch->ctx, ready, ch);
+  }
 }
 
 /* ---- Arguments ------------------------------------------------------------------------- */
@@ -511,23 +591,26 @@ static int queued_first(const channel *ch, const op *o) {
 
 /* Number of values pushed, FAILED with the error pushed, or AGAIN with a promise pushed
 ** (which may be resolved). */
-static int run(lua_State *L, view *v, const op *proto, int keep) {
+static int run(lua_State *L, view *v, op *now, int keep) {
   channel *ch = v->ch;
-  int is_free = lwt_uv_channel_is_free(v, sides_of(ch, proto->kind));
-  int first = queued_first(ch, proto);
-  op now = *proto;
-  int n = AGAIN;
-  now.view = v;
-  now.sides = sides_of(ch, proto->kind);
+  int first = queued_first(ch, now), is_free, n = AGAIN;
+  now->view = v;
+  now->sides = sides_of(ch, now->kind);
+  is_free = lwt_uv_channel_is_free(v, now->sides);
   if (is_free && !first) {
-    n = attempt(L, ch, &now);
+    n = attempt(L, ch, now);
     if (n != AGAIN && !ch->in.pending) {
       ch->in.eof = 0;
       ch->in.error = 0;
     }
   }
   if (n == AGAIN) {
-    op *o = lwt_uv_channel_enqueue(L, v, &now, keep);
+    op *o;
+    /* A reader that waits for an answer: what it has written is the question. */
+    if (now->kind < OP_WRITE && ch->out.len > ch->out.off && v->q[WRITING].first == NULL &&
+        !ch->shared)
+      flush_now(ch);
+    o = lwt_uv_channel_enqueue(L, v, now, keep);
     if (is_free && first) {
       int k = lwt_uv_channel_attempt(L, o);
       if (k != AGAIN)
@@ -540,12 +623,12 @@ static int run(lua_State *L, view *v, const op *proto, int keep) {
   return n;
 }
 
-int lwt_uv_channel_run_direct(lua_State *L, view *v, const op *proto, int keep) {
+int lwt_uv_channel_run_direct(lua_State *L, view *v, op *proto, int keep) {
   int n = run(L, v, proto, keep);
   return n == FAILED ? lua_error(L) : n;
 }
 
-int lwt_uv_channel_run(lua_State *L, view *v, const op *proto, int keep) {
+int lwt_uv_channel_run(lua_State *L, view *v, op *proto, int keep) {
   lwt_uv *ctx = v->ch->ctx;
   int n = run(L, v, proto, keep);
   if (n == FAILED)

@@ -59,6 +59,9 @@ typedef struct op {
   unsigned char granted; /* OP_ATOMIC: has its turn */
   unsigned char begun;   /* OP_WRITE: some of it is on its way */
   unsigned char dead;    /* cancelled, but has to be brought to its end */
+  unsigned char slot;    /* user value of the promise; 0: it is in the pending table */
+  unsigned char kept;    /* so is a value that it needs */
+  unsigned char viewed;  /* so is its temporary view */
   unsigned char retried; /* has tried again what a flush before it could not write */
   char tag;              /* OP_NUMBER: type and byte order */
   size_t n;              /* how many bytes */
@@ -125,6 +128,8 @@ struct channel {
   unsigned char close_canceled;
   unsigned char aborting;  /* abort as soon as Lua may run: close was cancelled */
   unsigned char finishing; /* inside port->close */
+  unsigned char hurt;      /* an attempt has raised */
+  unsigned char idle_to_flush; /* and for nothing else */
   int end_status;
   int ref;       /* slot in the registry: false, or the first view */
   size_t ops;    /* waiting */
@@ -159,7 +164,9 @@ typedef struct channel_state {
 #define UV_CLOSE 2 /* the promise of close */
 #define UV_LE 3    /* the le and be views */
 #define UV_BE 4
-#define CHANNEL_UV 4
+#define UV_READER 5 /* promises of operations that wait alone */
+#define UV_WRITER 6
+#define CHANNEL_UV 6
 /* Of a temporary one: the first view, and the function's place is the same. */
 
 /* Results of an attempt: values pushed (0 …), or: */
@@ -188,10 +195,10 @@ view *lwt_uv_channel_check(lwt_uv *ctx, lua_State *L, int side, int *closed);
 view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg);
 /* Run `proto` now or put it in the queue. Returns the promise (returns 1). The view is
 ** argument 1; `keep` is the stack index of a value that must live as long (0: none). */
-int lwt_uv_channel_run(lua_State *L, view *v, const op *proto, int keep);
+int lwt_uv_channel_run(lua_State *L, view *v, op *proto, int keep);
 /* The same without a promise where it is done at once: returns the number of values, or
 ** AGAIN with the promise pushed. Raises what it fails with. */
-int lwt_uv_channel_run_direct(lua_State *L, view *v, const op *proto, int keep);
+int lwt_uv_channel_run_direct(lua_State *L, view *v, op *proto, int keep);
 /* Would an operation of this view run at once? */
 int lwt_uv_channel_is_free(const view *v, int sides);
 /* For channel_close.c: the parts of running. */

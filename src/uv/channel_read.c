@@ -256,7 +256,7 @@ int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o) {
 /* ---- What Lua calls -------------------------------------------------------------------- */
 
 /* Run a reading operation. On the way in, what every one of them needs to know. */
-static int read_op(lua_State *L, const op *o, int keep) {
+static int read_op(lua_State *L, op *o, int keep) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);

@@ -272,14 +272,38 @@ int lwt_uv_channel_try_write(lua_State *L, channel *ch, op *o) {
 
 /* ---- What Lua calls ---------------------------------------------------------------------- */
 
-static int write_op(lua_State *L, const op *o, int keep) {
+static int write_op(lua_State *L, op *o, int keep) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
 }
 
-/* Write the data at `idx`. The way that nearly every write goes comes first. */
+/* The way that nearly every write goes: nobody waits, and it fits into the buffer. `tail` is one more byte, or
+** '\0' for none. */
+static int write_quickly(lua_State *L, lwt_uv *ctx, view *v, const char *s, size_t n, char tail) {
+  channel *ch = v->ch;
+  if (v->q[WRITING].first != NULL || ch->shared || ch->out.error != 0 ||
+      lwt_uv_channel_put(ch, s, n) <= 0)
+    return 0;
+  if (tail != '\0' && lwt_uv_channel_put(ch, &tail, 1) <= 0) {
+    ch->out.len -= n;
+    return 0;
+  }
+  if (!ch->out.pending) {
+    if (ch->out.len == ch->out.size && ch->port->class->seek != NULL) {
+      int e = lwt_uv_channel_push_out(ch, NULL); /* see put */
+      if (e < 0)
+        lwt_uv_channel_untold(ch, e);
+    }
+    if (!lwt_uv_channel_will_flush(ch))
+      lwt_uv_channel_flush_soon(L, ch, 1);
+  }
+  lwt_uv_push_done(ctx, L);
+  return 1;
+}
+
+/* Write the data at `idx`. */
 static int write_at(lua_State *L, int idx) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
@@ -292,6 +316,8 @@ static int write_at(lua_State *L, int idx) {
     lwt_uv_push_done(ctx, L);
     return 1;
   }
+  if (write_quickly(L, ctx, v, o.data, o.n, '\0'))
+    return 1;
   return lwt_uv_channel_run(L, v, &o, idx);
 }
 
@@ -389,16 +415,8 @@ static int l_write_line(lua_State *L) {
     return lwt_uv_reject_closed(ctx, L);
   s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
   lua_settop(L, 2);
-  if (v->q[WRITING].first == NULL && !v->ch->shared && v->ch->out.error == 0 &&
-      lwt_uv_channel_put(v->ch, s, n) > 0) {
-    if (lwt_uv_channel_put(v->ch, "\n", 1) > 0) {
-      if (!lwt_uv_channel_will_flush(v->ch) && !v->ch->out.pending)
-        lwt_uv_channel_flush_soon(L, v->ch, 1);
-      lwt_uv_push_done(ctx, L);
-      return 1;
-    }
-    v->ch->out.len -= n;
-  }
+  if (write_quickly(L, ctx, v, s, n, '\n'))
+    return 1;
   return write_at(L, concat(L, 2, "\n"));
 }
 
