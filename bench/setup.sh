@@ -34,6 +34,7 @@ program() { # name, libraries
 module probe || exit 1
 module job || exit 1
 if [ "${1-}" = --count ]; then
+  module limit || exit 1
   module still || exit 1
   exit 0
 fi

@@ -76,8 +76,15 @@ static void *counting(void *ud, void *p, size_t osize, size_t nsize) {
   return counts.f(counts.ud, p, osize, nsize);
 }
 
-/* count(f, ...): calls f, and gives a table of what was allocated meanwhile. */
-static int l_count(lua_State *L) {
+static int l_count_begin(lua_State *L) {
+  counts.f = lua_getallocf(L, &counts.ud);
+  memset(counts.made, 0, sizeof counts.made);
+  counts.other = counts.grown = counts.bytes = 0;
+  lua_setallocf(L, counting, NULL);
+  return 0;
+}
+
+static int l_count_end(lua_State *L) { /* a table: how many of each kind since the beginning */
   static const struct {
     int type;
     const char *name;
@@ -85,21 +92,14 @@ static int l_count(lua_State *L) {
                {LUA_TFUNCTION, "functions"}, {LUA_TUSERDATA, "userdata"},
                {LUA_TTHREAD, "threads"},     {LUA_NUMTYPES, "upvalues"}};
   size_t i;
-  counts.f = lua_getallocf(L, &counts.ud);
-  memset(counts.made, 0, sizeof counts.made);
-  counts.other = counts.grown = counts.bytes = 0;
-  lua_setallocf(L, counting, NULL);
-  lua_call(L, lua_gettop(L) - 1, 0);
   lua_setallocf(L, counts.f, counts.ud);
   lua_createtable(L, 0, 10);
   for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     lua_pushinteger(L, counts.made[kinds[i].type]);
     lua_setfield(L, -2, kinds[i].name);
   }
-  lua_pushinteger(L, counts.other);
+  lua_pushinteger(L, counts.other + counts.grown); /* stacks, table parts, C's own */
   lua_setfield(L, -2, "other");
-  lua_pushinteger(L, counts.grown);
-  lua_setfield(L, -2, "grown");
   lua_pushinteger(L, counts.bytes);
   lua_setfield(L, -2, "bytes");
   return 1;
@@ -127,8 +127,9 @@ static int l_stop(lua_State *L) {
 
 int luaopen_bench_probe(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"now", l_now},     {"cpu", l_cpu},   {"rss", l_rss},   {"peak", l_peak}, {"count", l_count},
-      {"start", l_start}, {"mark", l_mark}, {"stop", l_stop}, {NULL, NULL}};
+      {"now", l_now},     {"cpu", l_cpu},   {"rss", l_rss},   {"peak", l_peak},
+      {"start", l_start}, {"mark", l_mark}, {"stop", l_stop}, {"count_begin", l_count_begin},
+      {"count_end", l_count_end}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }
