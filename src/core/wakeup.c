@@ -105,7 +105,7 @@ static int l_reject_traced(lua_State *L) {
   lua_insert(L, 2);
   lua_rawseti(L, 2, 2);
   lua_rawseti(L, 2, 1);
-  if (c->nest >= MAX_NEST && owes(p, L, 1)) lwt_promise_listify(L, 1, p);
+  if (c->nest >= MAX_NEST) lwt_promise_listify(L, 1, p);
   lwt_resolve_commit(L, c, 1, p, S_REJECTED, -1);
   if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
   return 0;
