@@ -12,10 +12,8 @@
 
 static void release_memory(channel *ch) {
   channel_state *st = channel_state_of(ch->ctx);
-  if (--ch->refs > 0)
-    return;
-  if (ch->next != NULL)
-    ch->next->prev = ch->prev;
+  if (--ch->refs > 0) return;
+  if (ch->next != NULL) ch->next->prev = ch->prev;
   if (ch->prev != NULL)
     ch->prev->next = ch->next;
   else if (st->channels == ch)
@@ -27,7 +25,7 @@ static void release_memory(channel *ch) {
   free(ch);
 }
 
-/* ---- The beginning --------------------------------------------------------------- */
+/* ---- The beginning ---------------------------------------------------------- */
 
 channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   channel_state *st = channel_state_of(ctx);
@@ -40,6 +38,7 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   if (ch == NULL) {
     luaL_unref(L, LUA_REGISTRYINDEX, ref);
     lwt_uv_raise(ctx, L, UV_ENOMEM, "channel", NULL, NULL);
+    return NULL; /* not reached */
   }
   if (owner != 0) {
     lua_pushvalue(L, owner);
@@ -52,8 +51,7 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   ch->in.size = ch->out.size = size != 0 ? size : st->default_size;
   ch->closed = ch->in.closed = ch->out.closed = ch->port_gone = ch->ended = 1;
   ch->next = st->channels;
-  if (ch->next != NULL)
-    ch->next->prev = ch;
+  if (ch->next != NULL) ch->next->prev = ch;
   st->channels = ch;
   v->ch = ch;
   return ch;
@@ -74,12 +72,12 @@ void lwt_uv_channel_name(channel *ch, const char *what_key, const char *what) {
   ch->what = strdup(what); /* without memory the error object shows less */
 }
 
-/* ---- The end ------------------------------------------------------------------------ */
+/* ---- The end ------------------------------------------------------------------------
+** */
 
 static void ended(lua_State *L, void *data) {
   channel *ch = data;
-  if (!lwt_uv_channel_push(L, ch))
-    return;
+  if (!lwt_uv_channel_push(L, ch)) return;
   if (ch->listed) {
     ch->listed = 0;
     ch->ctx->lwt->handle_closed(ch->ctx->lwt, L, ch->first);
@@ -102,8 +100,7 @@ static void on_end(port *p, void *data, ssize_t status) {
   ch->end_status = status < 0 ? (int)status : 0;
   if (ch->finishing) /* called from within port->close: finish goes on */
     return;
-  if (ch->first != NULL)
-    lwt_uv_enter(ch->ctx, ended, ch);
+  if (ch->first != NULL) lwt_uv_enter(ch->ctx, ended, ch);
   release_memory(ch);
 }
 
@@ -112,16 +109,14 @@ static void stop_port(channel *ch) {
   if (ch->out.pending) {
     ssize_t taken = ch->port->class->write_cancel(ch->port);
     ch->out.pending = 0;
-    if (taken > 0)
-      lwt_uv_channel_wrote(ch, ch->out.fly_op, (size_t)taken);
+    if (taken > 0) lwt_uv_channel_wrote(ch, ch->out.fly_op, (size_t)taken);
     ch->out.fly_op = NULL;
   }
 }
 
 /* Let go of the port. The channel is anchored until it has closed. */
 static void finish(channel *ch) {
-  if (ch->port_gone)
-    return;
+  if (ch->port_gone) return;
   stop_port(ch);
   ch->port_gone = 1;
   ch->closed = ch->in.closed = ch->out.closing = ch->out.closed = 1;
@@ -131,8 +126,7 @@ static void finish(channel *ch) {
   ch->finishing = 1;
   ch->port->class->close(ch->port, ch->sides, on_end, ch);
   ch->finishing = 0;
-  if (ch->ended)
-    ch->refs--;
+  if (ch->ended) ch->refs--;
 }
 
 int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o) {
@@ -142,21 +136,18 @@ int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o) {
       if (ch->out.error != 0 && !ch->out.pending && lwt_uv_channel_retries(ch))
         ch->out.error = 0;
       r = ch->out.error != 0 ? ch->out.error : lwt_uv_channel_push_out(ch, NULL);
-      if (r > 0)
-        return AGAIN;
+      if (r > 0) return AGAIN;
       o->pos = r;
     }
     finish(ch);
   }
-  if (!ch->ended)
-    return AGAIN;
+  if (!ch->ended) return AGAIN;
   if (ch->listed) {
     ch->listed = 0;
     ch->ctx->lwt->handle_closed(ch->ctx->lwt, L, ch->first);
   }
   ch->close_op = NULL;
-  if (o->pos == 0 && ch->end_status == 0)
-    return 0;
+  if (o->pos == 0 && ch->end_status == 0) return 0;
   lwt_uv_channel_push_error(L, ch, o->pos != 0 ? (int)o->pos : ch->end_status,
                             (ch->sides & CAN_WRITE) != 0);
   return FAILED;
@@ -168,8 +159,7 @@ static int fail_one(lua_State *L, channel *ch, view *v, op_kind below) {
   for (int side = READING; side <= WRITING; side++)
     for (op *o = v->q[side].first; o != NULL; o = o->next[side]) {
       if (o->kind == OP_ATOMIC && o->granted) {
-        if (fail_one(L, ch, o->inner, below))
-          return 1;
+        if (fail_one(L, ch, o->inner, below)) return 1;
       } else if (o->kind < below && o->kind != OP_CLOSE) {
         ch->ctx->lwt->push_sentinel(ch->ctx->lwt, L, "Closed");
         lwt_uv_channel_settle(L, ch, o, FAILED);
@@ -180,18 +170,17 @@ static int fail_one(lua_State *L, channel *ch, view *v, op_kind below) {
 }
 
 static void fail_waiting(lua_State *L, channel *ch, op_kind below) {
-  while (ch->first != NULL && fail_one(L, ch, ch->first, below)) {
-  }
+  while (ch->first != NULL && fail_one(L, ch, ch->first, below)) {}
 }
 
 void lwt_uv_channel_abort(lua_State *L, channel *ch) {
   finish(ch);
   fail_waiting(L, ch, OP_SEEK + 1);
-  if (ch->ended)
-    ended(L, ch);
+  if (ch->ended) ended(L, ch);
 }
 
-/* ---- What Lua calls ------------------------------------------------------------------- */
+/* ---- What Lua calls -------------------------------------------------------------------
+** */
 
 /* The promise of close, once there is one. */
 static int push_close(lua_State *L, channel *ch) {
@@ -217,11 +206,12 @@ static void start_close(lua_State *L, view *v) {
 
 /*---
 Close the channel. Reading ends at once: reads that are waiting are rejected with
-`lwt.Closed`. Writes that are waiting are carried out, and what is buffered is written; then
-the descriptor, socket or whatever is behind the channel is closed. The promise is fulfilled
-when that is done, and rejected when not everything could be written (it is closed then as
-well; Lwt says nothing). Closing again gives the same promise. Cancelling the promise turns the
-close into an `abort`. Operations that come later are rejected with `lwt.Closed`.
+`lwt.Closed`. Writes that are waiting are carried out, and what is buffered is written;
+then the descriptor, socket or whatever is behind the channel is closed. The promise is
+fulfilled when that is done, and rejected when not everything could be written (it is
+closed then as well; Lwt says nothing). Closing again gives the same promise. Cancelling
+the promise turns the close into an `abort`. Operations that come later are rejected with
+`lwt.Closed`.
 
 @param ch lwt.Channel
 @return lwt.Promise
@@ -272,8 +262,7 @@ static int l_abort(lua_State *L) {
   channel *ch = v->ch;
   lua_settop(L, 1);
   if (!ch->port_gone) {
-    if (ch->close_op == NULL)
-      start_close(L, v);
+    if (ch->close_op == NULL) start_close(L, v);
     lua_settop(L, 1);
     lwt_uv_channel_abort(L, ch);
   }
@@ -300,8 +289,7 @@ static int l_gc(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_test(ctx, L, 1, LWT_UV_CHANNEL);
   channel *ch;
-  if (v == NULL || v->ch == NULL)
-    return 0;
+  if (v == NULL || v->ch == NULL) return 0;
   ch = v->ch;
   if (v->lock != NULL) {
     lwt_uv_channel_release(L, v);
