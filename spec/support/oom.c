@@ -7,10 +7,10 @@
 ** (the text, the error, or a warning).
 ** Then the state must still work, and give back every byte when it is closed.
 **
-**   oom SCRIPT [STRIDE [SECTION [N]]]    every STRIDE-th n; one section; one n
+**   oom [-a] SCRIPT [STRIDE [SECTION [N]]]    every STRIDE-th n; one section; one n
 **
 ** Lua asks a second time after a refusal (it collects garbage first), so two requests
-** in a row are refused, or, in the second mode, all from the n-th on. The core's own
+** in a row are refused, or, with -a, all from the n-th on. The core's own
 ** malloc and realloc are counted too: it is compiled with these names in their place.
 ** Meant to be built with the address sanitizer. */
 #include <lauxlib.h>
@@ -32,6 +32,7 @@ static size_t in_use;
 static int refuses(void) {
   if (!armed) return 0;
   requests++;
+  if (limit == 0) return 0;
   return requests == limit || requests == limit + 1 || (persistent && requests > limit);
 }
 
@@ -149,28 +150,28 @@ static void run_section(const char *script, int section, long stride, long only)
   snprintf(name, sizeof name, "%s", lua_tostring(L, -1));
   lua_pop(L, 3);
   limit = 0;
-  persistent = 0;
   if (call(L, "setup", 0) != LUA_OK) die("setup", text_of(L));
   lua_pop(L, 1);
   if (call(L, NULL, section) != LUA_OK) die(name, text_of(L));
   if (strlen(text_of(L)) >= sizeof expected) die(name, "too much text");
   strcpy(expected, text_of(L));
   lua_close(L);
-  for (persistent = 0; persistent < (getenv("OOM_ONCE") ? 1 : 2); persistent++) {
-    if (only) {
-      attempt(script, name, section, only);
-      continue;
-    }
+  if (only)
+    attempt(script, name, section, only);
+  else
     for (n = 1 + section % stride; !attempt(script, name, section, n); n += stride) continue;
-  }
   printf("section %s: %ld requests\n", name, n);
 }
 
 int main(int argc, char **argv) {
-  long stride = argc > 2 ? atol(argv[2]) : 1, only = argc > 4 ? atol(argv[4]) : 0;
-  int section = argc > 3 ? atoi(argv[3]) : 0, count;
+  long stride, only;
+  int section, count;
   lua_State *L;
-  if (argc < 2) die("usage", "oom SCRIPT [STRIDE [SECTION [N]]]");
+  if (argc > 1 && strcmp(argv[1], "-a") == 0) persistent = 1, argc--, argv++;
+  if (argc < 2) die("usage", "oom [-a] SCRIPT [STRIDE [SECTION [N]]]");
+  stride = argc > 2 ? atol(argv[2]) : 1;
+  section = argc > 3 ? atoi(argv[3]) : 0;
+  only = argc > 4 ? atol(argv[4]) : 0;
   L = open_state(argv[1]);
   lua_getfield(L, -1, "sections");
   count = (int)lua_rawlen(L, -1);
