@@ -43,7 +43,8 @@ function M.readdir(path)
   if type(path) ~= "string" then args.wrong(1, "readdir", "string", path) end
   if path:find("\0", 1, true) then args.bad(1, "readdir", "path contains a zero byte") end
   local dir = uv.dir(path)
-  local s = require("lwt.stream").from(function() return dir:next() end):flatten()
+  -- A piece that is on its way comes, also when its reader has been cancelled: the next has it.
+  local s = require("lwt.stream").from(function() return lwt.no_cancel(dir:next()) end):flatten()
   function s.close() dir:close() end
   return s
 end
@@ -66,7 +67,7 @@ function M.watch(path)
   if type(path) ~= "string" then args.wrong(1, "watch", "string", path) end
   if path:find("\0", 1, true) then args.bad(1, "watch", "path contains a zero byte") end
   local watcher = uv.watcher(path)
-  local s = require("lwt.stream").from(function() return watcher:next() end)
+  local s = require("lwt.stream").from(function() return lwt.no_cancel(watcher:next()) end)
   function s.close() watcher:close() end
   s.stop = s.close
   return s

@@ -15,8 +15,9 @@ local function flat(name, round, make)
     local p = (make or lwt.wait)()
     for _ = 1, 1000 do round(p) end
     lwt.yield()
-    core.memory() -- collects: what was let go is swept when the waiters are counted
-    local waiting, before = waiters(p), core.memory()
+    core.memory() -- so that dead waiters are not counted, and
+    local waiting = waiters(p) -- this sweeps them away
+    local before = core.memory()
     for i = 1, rounds do
       round(p)
       if i % 1000 == 0 then lwt.yield() end

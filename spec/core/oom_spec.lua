@@ -13,6 +13,7 @@ end
 
 describe("when memory runs out", function()
   it("every call gives a Lua error or the right result, and the state works on", function()
+    if os.getenv "LWT_UNDER" then return end -- it has a sanitizer of its own
     local build = os.getenv "BUILD" or "build"
     local include = os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"
     local compiler = os.getenv "CC" or "cc"

@@ -171,6 +171,7 @@ struct lwt_context {
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
   promise *current_waiter, *source; /* with has_current: what r_current and r_source hold */
+  uint32_t told;        /* how many waiters were told, ever */
   uint8_t recovering;  /* no allocation now */
   int callbacks;   /* > 0: a callback is running, awaiting is an error */
   uint8_t storing; /* the current storage is not empty */

@@ -368,6 +368,9 @@ static int step_body(lua_State *L) {
   lwt_context *c = context_of(L);
   double budget = lua_tonumber(L, 1);
   turn(L, c, 0, budget > 0 ? c->engine_now + budget : 0);
+  /* A host may go to sleep on the engine's descriptor now, which knows only what the engine
+  ** was told when it last looked: it has to see what the tasks have just begun. */
+  if (!has_ready(c) && c->idle == NULL && engine_alive(c) != LWT_IDLE) engine_wait(c, 0);
   return 0;
 }
 

@@ -356,6 +356,23 @@ static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
 
 /* ---- Working off ----------------------------------------------------------- */
 
+/* The chunk on top, of the work stack, is done: the next one of its list takes its
+** place, or the entry goes. */
+static void pop_chunk(lua_State *L, lwt_context *c) {
+  if (lua_getiuservalue(L, -1, H_NEXT) == LUA_TUSERDATA) {
+    lua_getiuservalue(L, -2, H_SOURCE);
+    lua_setiuservalue(L, -2, H_SOURCE);
+    lua_getiuservalue(L, -2, H_LINK);
+    lua_setiuservalue(L, -2, H_LINK);
+    setreg(L, c->r_work);
+  } else {
+    lua_pop(L, 1);
+    lua_getiuservalue(L, -1, H_LINK);
+    setreg(L, c->r_work);
+    c->work--;
+  }
+}
+
 /* Takes the next waiter off the work stack into WAITER, its promise into SRC.
 ** Returns NULL when the entry was none, or had nothing left. */
 static promise *next_waiter(lua_State *L, lwt_context *c) {
@@ -384,18 +401,7 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
     lua_settop(L, HANDLER);
     return (promise *)lua_touserdata(L, WAITER);
   }
-  if (lua_getiuservalue(L, -1, H_NEXT) == LUA_TUSERDATA) {
-    lua_getiuservalue(L, -2, H_SOURCE);
-    lua_setiuservalue(L, -2, H_SOURCE);
-    lua_getiuservalue(L, -2, H_LINK);
-    lua_setiuservalue(L, -2, H_LINK);
-    setreg(L, c->r_work);
-  } else {
-    lua_pop(L, 1);
-    lua_getiuservalue(L, -1, H_LINK);
-    setreg(L, c->r_work);
-    c->work--;
-  }
+  pop_chunk(L, c);
   return NULL;
 }
 
@@ -407,6 +413,7 @@ static int work(lua_State *L) {
   lua_settop(L, 2);
   pushreg(L, c->r_handler);
   for (;;) {
+    c->told++;
     if (c->has_current) {
       c->has_current = 0;
       lua_settop(L, HANDLER);
@@ -429,34 +436,80 @@ static int work(lua_State *L) {
   }
 }
 
-/* An error that is nobody's (out of memory) came up while a waiter was told: if
-** it is a promise that is still pending, it is rejected with that error. */
+/* What the waiter at idx stands for, if that is still pending, is rejected with the
+** error at err. Allocates nothing. */
+static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
+  promise *w = lwt_promise_find(L, idx);
+  if (w->kind == K_TASK || w->kind == K_WEAK || w->state != S_PENDING) return;
+  if (w->kind >= K_ON_SUCCESS && w->kind <= K_ON_CANCEL) return; /* nobody to tell */
+  w->flags |= F_DONE;
+  c->recovering = 1;
+  lua_pushvalue(L, err);
+  lwt_resolve_commit(L, c, idx, w, S_REJECTED, 1);
+  c->recovering = 0;
+}
+
+/* An error that is nobody's (out of memory, as a rule) came up while a waiter was
+** told. It is on top. */
 static void recover(lua_State *L, lwt_context *c) {
-  promise *w;
   int err = lua_gettop(L);
   c->has_trace = 0;
-  if (c->has_current) return; /* not begun */
-  if (pushreg(L, c->r_current) == LUA_TUSERDATA) {
-    w = lwt_promise_find(L, err + 1);
-    if (w->kind != K_TASK && (w->kind < K_ON_SUCCESS || w->kind > K_ON_CANCEL) &&
-        w->state == S_PENDING) {
-      lua_pushvalue(L, err);
-      c->recovering = 1;
-      w->flags |= F_DONE;
-      lwt_resolve_commit(L, c, err + 1, w, S_REJECTED, 1);
-      c->recovering = 0;
-    }
-  }
+  if (!c->has_current && pushreg(L, c->r_current) == LUA_TUSERDATA)
+    fail_waiter(L, c, err + 1, err);
   lua_settop(L, err);
 }
 
+/* Not even the next waiter could be told, so that nothing would ever change: it fails
+** with the error on top without being asked. */
+static void give_up_one(lua_State *L, lwt_context *c) {
+  int err = lua_gettop(L), at = err + 1;
+  chunk *h;
+  if (c->has_current) {
+    c->has_current = 0;
+    pushreg(L, c->r_current);
+    fail_waiter(L, c, at, err);
+    return;
+  }
+  pushreg(L, c->r_work);
+  if (lua_getmetatable(L, at)) { /* a pick that was to get its outcome */
+    lua_settop(L, at);
+    lua_getiuservalue(L, at, U_FN);
+    setreg(L, c->r_work);
+    c->work--;
+    fail_waiter(L, c, at, err);
+    return;
+  }
+  h = (chunk *)lua_touserdata(L, at);
+  if (h->first < h->len) {
+    task *t;
+    lua_getiuservalue(L, at, H_ITEM + h->first++);
+    t = (task *)lua_touserdata(L, at + 1);
+    if (t->p.kind != K_TASK) {
+      fail_waiter(L, c, at + 1, err);
+    } else {
+      lua_getiuservalue(L, at, H_SOURCE);
+      if (lwt_task_is_waiting_for(L, t, (promise *)lua_touserdata(L, at + 2))) {
+        lua_settop(L, at + 1);
+        lwt_task_wake(L, c, t);
+      }
+    }
+    return;
+  }
+  pop_chunk(L, c);
+}
+
 static void drive(lua_State *L, lwt_context *c, int base) {
+  int top = lua_gettop(L);
   for (;;) {
+    uint32_t told = c->told;
     pushreg(L, c->r_drive);
     lua_pushinteger(L, base);
     if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
-    recover(L, c);
-    lua_pop(L, 1);
+    if (c->told != told)
+      recover(L, c);
+    else if (c->has_current || c->work > base)
+      give_up_one(L, c);
+    lua_settop(L, top);
   }
 }
 
@@ -501,7 +554,7 @@ static int undefer(lua_State *L, lwt_context *c) {
 /* Works off the entries above `base`; the outermost one, then the deferred too.
 ** Deeper than MAX_NEST, what was added is deferred instead. */
 void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
-  luaL_checkstack(L, 10, NULL);
+  luaL_checkstack(L, 16, NULL);
   if (c->nest >= MAX_NEST) {
     while (c->work > base) defer(L, c);
     return;

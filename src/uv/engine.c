@@ -49,7 +49,11 @@ static void engine_wait(void *data, double seconds) {
   if (ctx->guest == GUEST_STEPS) return; /* its owner turns the loop already */
   ctx->guest = GUEST_TURNS;
   if (seconds == 0) {
+    /* uv_run looks at nothing when nothing counts; what other threads have posted does not. */
+    int posts = lwt_uv_thread_listens != NULL && lwt_uv_thread_listens(ctx);
+    if (posts) uv_ref((uv_handle_t *)ctx->async);
     uv_run(ctx->loop, UV_RUN_NOWAIT);
+    if (posts) uv_unref((uv_handle_t *)ctx->async);
   } else {
     if (seconds > 0) start_timer(ctx, seconds);
     uv_ref((uv_handle_t *)ctx->async);

@@ -75,9 +75,7 @@ static int add_name(dir_req *r, const struct dirent *e) {
   return 0;
 }
 
-static ssize_t run_next(fs_req *q) {
-  dir_req *r = (dir_req *)q;
-  dir *d = r->d;
+static ssize_t read_piece(dir_req *r, dir *d) {
   if (d->stream == NULL && (d->stream = opendir(r->path)) == NULL) return -errno;
   for (int n = 0; n < PIECE;) {
     errno = 0;
@@ -94,6 +92,15 @@ static ssize_t run_next(fs_req *q) {
     n++;
   }
   return PIECE;
+}
+
+/* Who is told of this piece may ask for the next one before the request is released: the
+** directory is free as soon as the thread is done with it. */
+static ssize_t run_next(fs_req *q) {
+  dir_req *r = (dir_req *)q;
+  ssize_t n = read_piece(r, r->d);
+  __atomic_store_n(&r->d->busy, 0, __ATOMIC_RELEASE);
+  return n;
 }
 
 /* Push the list of entries, or nil at the end. */
@@ -121,7 +128,7 @@ static void release_next(lwt_uv_req *req) {
   dir_req *r = (dir_req *)req;
   free(r->names);
   if (r->d == NULL) return;
-  r->d->busy = 0;
+  if (req->status == UV_ECANCELED) r->d->busy = 0; /* never ran */
   unref(r->d);
 }
 
@@ -151,20 +158,21 @@ static int l_next(lua_State *L) {
                                          push_entries, release_next, NULL};
   lwt_uv *ctx = lwt_uv_context(L);
   dir *d = check(L)->d;
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  if (d != NULL && __atomic_load_n(&d->busy, __ATOMIC_ACQUIRE))
+    return lwt_uv_reject(ctx, L, UV_EBUSY, "readdir", "path", lua_tostring(L, -1));
   if (d == NULL || d->over) {
     lua_pushnil(L);
     ctx->lwt->fulfilled(ctx->lwt, L, 1);
     return 1;
   }
-  lua_getiuservalue(L, 1, 1);
-  if (d->busy)
-    return lwt_uv_reject(ctx, L, UV_EBUSY, "readdir", "path", lua_tostring(L, -1));
   const char *path = lua_tostring(L, -1);
   dir_req *r = fs_new(ctx, L, &class, sizeof *r, -1, 0, run_next);
   r->d = d;
   r->path = path;
   d->refs++;
-  d->busy = 1;
+  __atomic_store_n(&d->busy, 1, __ATOMIC_RELAXED);
   return fs_start(L, &r->q);
 }
 

@@ -33,7 +33,10 @@ void *lwt_uv_handle_new(lwt_uv *ctx, lua_State *L, const lwt_uv_class *class) {
   lwt_uv_check_open(ctx, L);
   box = lwt_uv_new_userdata(ctx, L, class->type, sizeof *box, class->nuservalues);
   h = calloc(1, class->size);
-  if (h == NULL) lwt_uv_raise(ctx, L, UV_ENOMEM, class->kind, NULL, NULL);
+  if (h == NULL) {
+    lwt_uv_raise(ctx, L, UV_ENOMEM, class->kind, NULL, NULL);
+    return NULL; /* (never) */
+  }
   h->ctx = ctx;
   h->class = class;
   h->ref = LUA_NOREF;

@@ -231,8 +231,8 @@ int lwt_uv_listener_opened(lua_State *L, listener *l, int fd) {
 /* A descriptor that listens at `sa`, or a status. */
 static int listen_at(const struct sockaddr *sa, int backlog, int reuseport, int only_v6) {
   int one = 1, status;
-  int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return uv_translate_sys_error(errno);
+  int fd = lwt_uv_socket(sa->sa_family);
+  if (fd < 0) return fd;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
       (reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) ||
       (sa->sa_family == AF_INET6 &&

@@ -1,6 +1,8 @@
 /* net.c: the table of network functions (uv.net), put together from its files, and what
 ** they share: the state of the family and the reading of options.
 */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +10,20 @@
 
 void lwt_uv_descriptor_freed(lwt_uv *ctx) {
   lwt_uv_listener_retry(ctx);
+}
+
+/* Non-blocking, and not for children, from the start where the system can. */
+int lwt_uv_socket(int domain) {
+#ifdef SOCK_CLOEXEC
+  int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+#else
+  int fd = socket(domain, SOCK_STREAM, 0);
+  if (fd >= 0) {
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+  }
+#endif
+  return fd >= 0 ? fd : uv_translate_sys_error(errno);
 }
 
 int lwt_uv_flag(lua_State *L, int arg, const char *name, int otherwise) {

@@ -61,8 +61,8 @@ static int l_pipe_connect(lua_State *L) {
 
 static int listen_at(const lwt_uv_address *a, int backlog) {
   struct sockaddr_un un;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), status;
-  if (fd < 0) return uv_translate_sys_error(errno);
+  int fd = lwt_uv_socket(AF_UNIX), status;
+  if (fd < 0) return fd;
   memset(&un, 0, sizeof un);
   un.sun_family = AF_UNIX;
   memcpy(un.sun_path, a->path, a->path_length);
@@ -146,8 +146,8 @@ static int l_socketpair(lua_State *L) {
   fds p;
   int i;
   p.ctx = ctx;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p.fd) != 0)
-    return lwt_uv_raise(ctx, L, uv_translate_sys_error(errno), "socketpair", NULL, NULL);
+  i = uv_socketpair(SOCK_STREAM, 0, p.fd, UV_NONBLOCK_PIPE, UV_NONBLOCK_PIPE);
+  if (i < 0) return lwt_uv_raise(ctx, L, i, "socketpair", NULL, NULL);
   lua_settop(L, 0);
   lua_pushcfunction(L, wrap_pair);
   lua_pushlightuserdata(L, &p);

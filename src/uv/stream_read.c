@@ -15,6 +15,12 @@
 
 /* ---- Bytes held ---------------------------------------------------------- */
 
+void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
+  if (!s->reading) return;
+  s->reading = 0;
+  uv_read_stop(&s->uv.stream);
+}
+
 /* Append to what is held; without memory the stream ends with ENOMEM rather than with a
 ** gap. */
 static void hold(lwt_uv_stream *s, const char *bytes, size_t n) {
@@ -24,6 +30,7 @@ static void hold(lwt_uv_stream *s, const char *bytes, size_t n) {
     size_t size = s->held_n + n < 4096 ? 4096 : s->held_n + n;
     char *to = malloc(size);
     if (to == NULL) {
+      lwt_uv_stream_stop_reading(s);
       s->end = UV_ENOMEM;
       return;
     }
@@ -47,12 +54,6 @@ static void unhold(lwt_uv_stream *s, size_t n) {
 }
 
 /* ---- Reading: libuv's side ----------------------------------------------- */
-
-void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
-  if (!s->reading) return;
-  s->reading = 0;
-  uv_read_stop(&s->uv.stream);
-}
 
 static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   lwt_uv_stream *s = uv->data;
@@ -125,27 +126,39 @@ static port_cb take_port_read(lwt_uv_stream *s) {
   return cb;
 }
 
+/* These bytes are for the readers; what is left of them is held. */
+static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
+  delivery d = {s, bytes, n};
+  int behind =
+      s->held_n > 0 && s->readers.n > 0; /* there was no memory to deliver them */
+  if (behind) {
+    hold(s, bytes, n);
+    d.bytes = s->held + s->held_at;
+    d.n = n = s->held_n;
+  }
+  if (s->readers.n > 0) lwt_uv_enter(s->h.ctx, deliver, &d);
+  if (s->h.box == NULL) return;
+  if (behind)
+    unhold(s, n - d.n);
+  else
+    hold(s, d.bytes, d.n);
+}
+
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   lwt_uv_stream *s = uv->data;
-  lwt_uv *ctx = s->h.ctx;
-  delivery d;
   if (nread == 0) return;
   if (nread < 0) {
     lwt_uv_stream_stop_reading(s);
     s->end = nread;
     if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, nread);
-    if (s->readers.n > 0) lwt_uv_enter(ctx, deliver_end, s);
+    if (s->readers.n > 0) lwt_uv_enter(s->h.ctx, deliver_end, s);
     return;
   }
   s->more = s->raw && (size_t)nread == buf->len;
   if (s->rcb != NULL && buf->base == s->rbuf) {
     take_port_read(s)(&s->p, s->rdata, nread);
   } else {
-    d.s = s;
-    d.bytes = buf->base;
-    d.n = (size_t)nread;
-    if (s->readers.n > 0) lwt_uv_enter(ctx, deliver, &d);
-    if (s->h.box != NULL) hold(s, d.bytes, d.n);
+    give(s, buf->base, (size_t)nread);
   }
   /* libuv goes on reading by itself after a full buffer: only for somebody. */
   if (s->h.box != NULL && s->rcb == NULL && s->readers.n == 0 &&

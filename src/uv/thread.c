@@ -64,6 +64,11 @@ int lwt_uv_thread_alive(lwt_uv *ctx) {
   return lwt_uv_inbox_pending(ctx) || lwt_uv_thread_channel_alive(ctx);
 }
 
+int lwt_uv_thread_listens(lwt_uv *ctx) {
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  return t != NULL && t->inbox != NULL;
+}
+
 static int is_sentinel(lwt_uv *ctx, lua_State *L, int idx) {
   static const char *const names[] = {"Canceled", "Timeout", "EOF", "Closed", "Interrupted"};
   int found = 0;

@@ -378,8 +378,10 @@ void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 
-/* thread.c, for engine.c: may other threads still have something for this state? */
+/* thread.c, for engine.c: may other threads still have something for this state? has it been
+** given a place where they can put it? */
 int lwt_uv_thread_alive(lwt_uv *ctx) LWT_UV_OPTIONAL;
+int lwt_uv_thread_listens(lwt_uv *ctx) LWT_UV_OPTIONAL;
 
 /* engine.c, for module.c: start (raises) and end (C only) of the context's loop. */
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);

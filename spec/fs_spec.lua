@@ -1,0 +1,229 @@
+-- lwt.fs in Lua: streams of directory entries and of events. (Paths and open files: spec/uv.)
+
+local lwt = require "lwt"
+local fs = require "lwt.fs"
+local stream = require "lwt.stream"
+local shell = require "spec.support.shell"
+
+local await = lwt.await
+
+local dir
+
+local function path(name) return dir .. "/" .. name end
+
+local function task(f)
+  return function() lwt.run(f) end
+end
+
+local function failure(p)
+  local ok, err = pcall(await, p)
+  assert.is_false(ok, "it was fulfilled")
+  return err
+end
+
+local function refused(message, f)
+  local ok, err = pcall(f)
+  assert.is_false(ok)
+  assert.equal(message, (tostring(err):gsub("^[^:]+:%d+: ", "")))
+end
+
+local function descriptors()
+  collectgarbage()
+  collectgarbage()
+  await(lwt.sleep(0.001))
+  return #await(fs.scandir("/proc/self/fd"))
+end
+
+describe("lwt.fs.readdir", function()
+  before_each(function() dir = shell.temp_dir() end)
+  after_each(function() shell.remove_dir(dir) end)
+
+  it("gives every entry once, with its type, and then ends", task(function()
+    for i = 1, 600 do shell.write(path("f" .. i), "") end
+    await(fs.mkdir(path("d")))
+    await(fs.symlink("x", path("l")))
+    local seen, n = {}, 0
+    for entry in fs.readdir(dir) do
+      assert.is_nil(seen[entry.name])
+      seen[entry.name] = entry.type
+      n = n + 1
+    end
+    assert.equal(602, n)
+    assert.equal("directory", seen.d)
+    assert.equal("link", seen.l)
+    assert.equal("file", seen.f600)
+    assert.is_nil(seen["."])
+  end))
+
+  it("is a stream like any other", task(function()
+    for i = 1, 5 do shell.write(path("f" .. i), "") end
+    local s = fs.readdir(dir)
+    assert.is_true(stream.is_stream(s))
+    local names = await(s:map(function(e) return e.name end):to_list())
+    table.sort(names)
+    assert.equal("f1 f2 f3 f4 f5", table.concat(names, " "))
+    assert.is_nil(await(s:get()))
+    assert.equal(0, #await(fs.readdir(path("")):filter(function() return false end):to_list()))
+  end))
+
+  it("says at the first read what cannot be read", task(function()
+    shell.write(path("f"), "")
+    local err = failure(fs.readdir(path("x")):next())
+    assert.same({ "ENOENT", "readdir", path("x") }, { err.code, err.op, err.path })
+    assert.equal("ENOTDIR", failure(fs.readdir(path("f")):get()).code)
+    refused("bad argument #1 to 'readdir' (string expected, got nil)", function()
+      local s = fs.readdir()
+      return s
+    end)
+    refused("bad argument #1 to 'readdir' (path contains a zero byte)", function()
+      local s = fs.readdir("\0")
+      return s
+    end)
+  end))
+
+  it("closes the directory at the end, by close, and when it is dropped", task(function()
+    for i = 1, 600 do shell.write(path("f" .. i), "") end
+    local before = descriptors()
+    local all = fs.readdir(dir)
+    await(all:next())
+    assert.equal(before + 1, descriptors())
+    await(all:to_list())
+    assert.equal(before, descriptors())
+    local some = fs.readdir(dir)
+    await(some:next())
+    some:close()
+    assert.equal(before, descriptors())
+    local function drop() await(fs.readdir(dir):next()) end
+    drop()
+    assert.equal(before, descriptors())
+  end))
+
+  it("loses no entry when a read is cancelled", task(function()
+    for i = 1, 300 do shell.write(path("f" .. i), "") end
+    local s = fs.readdir(dir)
+    local p = s:next()
+    p:cancel()
+    assert.equal(lwt.Canceled, failure(p))
+    assert.equal(300, #await(s:to_list()))
+  end))
+
+  it("reads 100,000 entries in bounded memory", task(function()
+    local total = os.getenv("LWT_UNDER") and 5000 or 100000
+    shell.run(("cd '%s' && seq -f 'some-rather-long-name-of-a-file-%%.0f' %d | xargs touch")
+      :format(dir, total))
+    local function memory()
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage("count")
+    end
+    local before, peak, n = memory(), 0, 0
+    for _ in fs.readdir(dir) do
+      n = n + 1
+      if n % 1000 == 0 then peak = math.max(peak, memory() - before) end
+    end
+    assert.equal(total, n)
+    assert.is_true(peak < 500, peak .. " KB")
+  end))
+end)
+
+describe("lwt.fs.watch", function()
+  before_each(function() dir = shell.temp_dir() end)
+  after_each(function() shell.remove_dir(dir) end)
+
+  -- The events up to the one that `last` is true for.
+  local function collect(s, last)
+    local seen = {}
+    while true do
+      local e = await(lwt.with_timeout(5, s:next()))
+      seen[#seen + 1] = e.type .. ":" .. tostring(e.name)
+      if last(e) then return seen end
+    end
+  end
+
+  it("tells what happens in a directory", task(function()
+    local s = fs.watch(dir)
+    assert.is_true(stream.is_stream(s))
+    await(fs.write_file(path("a"), "x"))
+    await(fs.rename(path("a"), path("b")))
+    await(fs.unlink(path("b")))
+    await(fs.write_file(path("end"), ""))
+    local seen = collect(s, function(e) return e.name == "end" end)
+    assert.same({ "rename:a", "change:a", "rename:b" }, { seen[1], seen[2], seen[3] })
+    s:close()
+  end))
+
+  it("tells what happens to a file", task(function()
+    shell.write(path("f"), "x")
+    local s = fs.watch(path("f"))
+    local waiting = s:next()
+    assert.is_true(waiting:is_pending())
+    await(fs.write_file(path("f"), "y", "a"))
+    local e = await(waiting)
+    assert.same({ "change", "f" }, { e.type, e.name })
+    s:close()
+  end))
+
+  it("tells once what happened often before anybody looked", task(function()
+    local s = fs.watch(dir)
+    for i = 1, 50 do await(fs.write_file(path("a"), tostring(i))) end
+    await(fs.write_file(path("end"), ""))
+    local seen = collect(s, function(e) return e.name == "end" end)
+    assert.is_true(#seen <= 4, #seen)
+    s:close()
+  end))
+
+  it("keeps no more than a thousand, and says so", task(function()
+    local s = fs.watch(dir)
+    for i = 1, 1500 do shell.write(path("f" .. i), "") end
+    await(lwt.sleep(0.05)) -- the loop takes what the system has queued
+    local n, overflow = 0, false
+    while not overflow do
+      overflow = await(s:next()).type == "overflow"
+      n = n + 1
+    end
+    assert.equal(1025, n)
+    s:close()
+  end))
+
+  it("ends when it is closed, for who waits as well", task(function()
+    local s = fs.watch(dir)
+    local waiting = s:get()
+    s:close()
+    assert.is_nil(await(waiting))
+    assert.is_nil(await(s:get()))
+    s:stop()
+  end))
+
+  it("loses no event when a read is cancelled", task(function()
+    local s = fs.watch(dir)
+    local p = s:next()
+    p:cancel()
+    assert.equal(lwt.Canceled, failure(p))
+    await(fs.mkdir(path("d")))
+    assert.equal("d", await(s:next()).name)
+    s:close()
+  end))
+
+  it("gives its descriptor back when it is dropped", task(function()
+    local function use()
+      local s = fs.watch(dir)
+      await(fs.mkdir(path("d")))
+      await(s:next())
+    end
+    use()
+    local before = descriptors() -- libuv keeps one for all watches
+    fs.watch(dir)
+    collectgarbage()
+    assert.is_true(descriptors() <= before)
+  end))
+
+  it("raises at once when there is nothing to watch", function()
+    local ok, err = pcall(fs.watch, path("x"))
+    assert.is_false(ok)
+    assert.same({ "ENOENT", "watch", path("x") }, { err.code, err.op, err.path })
+    refused("bad argument #1 to 'watch' (path contains a zero byte)", function()
+      local s = fs.watch("\0")
+      return s
+    end)
+  end)
+end)
