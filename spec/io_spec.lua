@@ -331,6 +331,12 @@ describe("the standard channels", function()
     assert.equal(0, status)
   end)
 
+  it("refuse what cannot be printed, where it is printed", function()
+    local _, err = pcall(function() io.print("a", nil) end)
+    assert.matches("io_spec.lua:%d+: bad argument #2 to 'print' %(string expected, got nil%)", err)
+    assert.error_matches(function() io.eprintl({}) end, "bad argument #1 to 'eprintl'")
+  end)
+
   it("write to standard error", function()
     assert.equal("ab\n1\n2", (program(head .. [[
       lwt.run(function()

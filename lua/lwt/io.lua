@@ -24,6 +24,18 @@ for _, name in ipairs {
   M[name] = cio[name]
 end
 
+-- Strings and numbers, as one string: for the printing family.
+local function text_of(name, ...)
+  local n = select("#", ...)
+  for i = 1, n do
+    local kind = type((select(i, ...)))
+    if kind ~= "string" and kind ~= "number" then
+      error(("bad argument #%d to '%s' (string expected, got %s)"):format(i, name, kind), 3)
+    end
+  end
+  return n == 1 and (...) or table.concat({ ... }, "", 1, n)
+end
+
 -- A wrong argument, at the line that called the function which checks it.
 local function bad_argument(n, name, message)
   error(("bad argument #%d to '%s' (%s)"):format(n, name, message), 3)
@@ -566,8 +578,7 @@ setmetatable(M, {
 --- print(lwt.is_promise(io.print("")))   --> true
 --- ```
 function M.print(...)
-  if select("#", ...) == 0 then return lwt.fulfilled() end
-  return write(M.stdout, ...)
+  return write(M.stdout, text_of("print", ...))
 end
 
 --- Write the arguments and a newline to `io.stdout`.
@@ -575,9 +586,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise
 function M.printl(...)
-  local n = select("#", ...)
-  if n == 1 then return write_line(M.stdout, (...)) end
-  return write_line(M.stdout, table.concat({ ... }, "", 1, n))
+  return write_line(M.stdout, text_of("printl", ...))
 end
 
 --- Write `fmt:format(...)` to `io.stdout`.
@@ -603,8 +612,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise
 function M.eprint(...)
-  if select("#", ...) == 0 then return lwt.fulfilled() end
-  return write(M.stderr, ...)
+  return write(M.stderr, text_of("eprint", ...))
 end
 
 --- Write the arguments and a newline to `io.stderr`.
@@ -612,7 +620,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise
 function M.eprintl(...)
-  return write_line(M.stderr, table.concat({ ... }, "", 1, select("#", ...)))
+  return write_line(M.stderr, text_of("eprintl", ...))
 end
 
 --- Write `fmt:format(...)` to `io.stderr`.

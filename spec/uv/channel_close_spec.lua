@@ -133,6 +133,13 @@ describe("closing", function()
     assert.is_true(ch:is_closed())
   end))
 
+  it("gives up where writing fails for good", task(function()
+    local ch = io.make { write = function() error("never", 0) end }
+    await(ch:write("x"))
+    assert.equal("never", failure(ch:close()))
+    assert.is_true(ch:is_closed())
+  end))
+
   it("happens when a channel is dropped", task(function()
     local r = io.pipe()
     collectgarbage()

@@ -138,7 +138,7 @@ static void go_on(lua_State *L, channel *ch, int fast) {
   }
 }
 
-static void ready(lua_State *L, void *data) {
+void lwt_uv_channel_ready(lua_State *L, void *data) {
   go_on(L, data, 0);
 }
 
@@ -163,7 +163,7 @@ static void idle(lua_State *L, channel *ch) {
   ch->in.yielded = 0;
   ch->in.burst = 0;
   if (lwt_uv_channel_turn(ch, ch->shared ? READING : WRITING) == NULL) flush_now(ch);
-  ready(L, ch);
+  lwt_uv_channel_ready(L, ch);
 }
 
 void lwt_uv_channel_idle_start(channel *ch) {
@@ -233,7 +233,7 @@ void lwt_uv_channel_on_write(port *p, void *data, ssize_t status) {
   else
     lwt_uv_channel_wrote(ch, ch->out.fly_op, (size_t)status);
   ch->out.fly_op = NULL;
-  lwt_uv_enter(ch->ctx, ready, ch);
+  lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
 }
 
 void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
@@ -251,7 +251,7 @@ void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
   }
   if (lwt_uv_enter(ch->ctx, ready_to_read, ch) != 0 && ch->hurt) {
     ch->hurt = 0;
-    lwt_uv_enter(ch->ctx, ready, ch);
+    lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
   }
 }
 

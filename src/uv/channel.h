@@ -43,6 +43,7 @@ typedef enum op_kind {
   OP_FLUSH,
   OP_DRAIN, /* direct access: one write */
   OP_RESIZE,
+  OP_SHUT, /* close("write") */
   OP_CLOSE,
   OP_ATOMIC, /* of either or both */
   OP_SEEK
@@ -109,6 +110,8 @@ typedef struct channel_out {
   unsigned char pending; /* a write of the port is under way */
   unsigned char closing; /* close was called: no new operations */
   unsigned char closed;
+  unsigned char shut; /* the port has closed this direction */
+  int shut_status;
   unsigned char told; /* an operation has failed with `error` */
   int error;          /* what the last write met */
 } channel_out;
@@ -218,6 +221,8 @@ void lwt_uv_channel_unanchor(lua_State *L, channel *ch);
 void lwt_uv_channel_stop_reading(channel *ch);
 /* Let the waiting operations go on. The channel is anchored. */
 void lwt_uv_channel_pump(lua_State *L, channel *ch);
+/* The same for lwt_uv_enter, with the channel as data. */
+void lwt_uv_channel_ready(lua_State *L, void *data);
 /* Have the buffer flushed when the loop has nothing else to do. May raise (memory). */
 void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx);
 #define lwt_uv_channel_will_flush(ch) \
@@ -235,6 +240,7 @@ void lwt_uv_channel_release(lua_State *L, view *inner);
 /* Close at once, rejecting all that waits with lwt.Closed. */
 void lwt_uv_channel_abort(lua_State *L, channel *ch);
 int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o);
+int lwt_uv_channel_try_shut(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_closing[];
 extern const luaL_Reg lwt_uv_channel_meta[];
 

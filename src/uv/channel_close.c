@@ -72,8 +72,7 @@ void lwt_uv_channel_name(channel *ch, const char *what_key, const char *what) {
   ch->what = strdup(what); /* without memory the error object shows less */
 }
 
-/* ---- The end ------------------------------------------------------------------------
-** */
+/* ---- The end ---------------------------------------------------------------- */
 
 static void ended(lua_State *L, void *data) {
   channel *ch = data;
@@ -124,18 +123,59 @@ static void finish(channel *ch) {
   ch->out.off = ch->out.len = ch->out.fly_off = ch->out.fly_len = 0;
   ch->refs++;
   ch->finishing = 1;
-  ch->port->class->close(ch->port, ch->sides, on_end, ch);
+  ch->port->class->close(ch->port, CAN_READ | CAN_WRITE, on_end, ch);
   ch->finishing = 0;
   if (ch->ended) ch->refs--;
 }
 
+/* What is buffered, as push_out; an error of before is tried again once. */
+static int flush_for(channel *ch, op *o) {
+  if (ch->out.error != 0 && (o->retried || !lwt_uv_channel_retries(ch)))
+    return ch->out.error;
+  o->retried = 1;
+  ch->out.error = 0;
+  return lwt_uv_channel_push_out(ch, NULL);
+}
+
+static void on_shut(port *p, void *data, ssize_t status) {
+  channel *ch = data;
+  (void)p;
+  ch->out.shut = 1;
+  ch->out.shut_status = status < 0 ? (int)status : 0;
+  if (ch->finishing) return;
+  if (ch->first != NULL) lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
+  release_memory(ch);
+}
+
+/* The end of writing alone: the other side of a socket sees the end of its input. */
+int lwt_uv_channel_try_shut(lua_State *L, channel *ch, op *o) {
+  int r;
+  if (!ch->out.closed) {
+    r = flush_for(ch, o);
+    if (r > 0) return AGAIN;
+    o->pos = r;
+    ch->out.closed = 1;
+    ch->out.shut = 1;
+    if (r == 0 && !ch->shared && ch->port->class != &lwt_uv_port_lua_class) {
+      ch->out.shut = 0;
+      ch->refs++;
+      ch->finishing = 1;
+      ch->port->class->close(ch->port, CAN_WRITE, on_shut, ch);
+      ch->finishing = 0;
+      if (ch->out.shut) ch->refs--;
+    }
+  }
+  if (!ch->out.shut) return AGAIN;
+  r = o->pos != 0 ? (int)o->pos : ch->out.shut_status;
+  if (r == 0) return 0;
+  lwt_uv_channel_push_error(L, ch, r, 1);
+  return FAILED;
+}
+
 int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o) {
   if (!ch->port_gone) {
-    if (ch->sides & CAN_WRITE) {
-      int r;
-      if (ch->out.error != 0 && !ch->out.pending && lwt_uv_channel_retries(ch))
-        ch->out.error = 0;
-      r = ch->out.error != 0 ? ch->out.error : lwt_uv_channel_push_out(ch, NULL);
+    if (!ch->out.closed) {
+      int r = flush_for(ch, o);
       if (r > 0) return AGAIN;
       o->pos = r;
     }
@@ -179,8 +219,7 @@ void lwt_uv_channel_abort(lua_State *L, channel *ch) {
   if (ch->ended) ended(L, ch);
 }
 
-/* ---- What Lua calls -------------------------------------------------------------------
-** */
+/* ---- What Lua calls --------------------------------------------------------- */
 
 /* The promise of close, once there is one. */
 static int push_close(lua_State *L, channel *ch) {
@@ -204,6 +243,32 @@ static void start_close(lua_State *L, view *v) {
   v->ch->out.closing = 1;
 }
 
+static void end_reading(lua_State *L, channel *ch) {
+  if (ch->in.closed) return;
+  ch->in.closed = 1;
+  lwt_uv_channel_stop_reading(ch);
+  fail_waiting(L, ch, OP_WRITE);
+}
+
+/* One direction of a channel that has both. */
+static int close_side(lua_State *L, view *v, int side) {
+  channel *ch = v->ch;
+  op o = {.kind = OP_SHUT};
+  if (!(ch->sides & side))
+    return luaL_argerror(L, 2, "the channel does not have that side");
+  lua_settop(L, 1);
+  if (ch->closed || ch->close_op != NULL) return push_close(L, ch);
+  if (side == CAN_READ) {
+    end_reading(L, ch);
+    lwt_uv_channel_pump(L, ch);
+  } else if (!ch->out.closing) {
+    ch->out.closing = 1;
+    return lwt_uv_channel_run(L, v, &o, 0);
+  }
+  lwt_uv_push_done(ch->ctx, L);
+  return 1;
+}
+
 /*---
 Close the channel. Reading ends at once: reads that are waiting are rejected with
 `lwt.Closed`. Writes that are waiting are carried out, and what is buffered is written;
@@ -213,7 +278,11 @@ closed then as well; Lwt says nothing). Closing again gives the same promise. Ca
 the promise turns the close into an `abort`. Operations that come later are rejected with
 `lwt.Closed`.
 
+Of a channel that does both, one side can be closed: `close("write")` flushes and tells the
+other end that nothing more comes, while reading goes on; `close("read")` ends reading.
+
 @param ch lwt.Channel
+@param side? string `"read"` or `"write"`; both when it is left out
 @return lwt.Promise
 ```lua
 local ch = await(io.open_file("f", "w"))
@@ -221,11 +290,14 @@ await(ch:write("hello"))
 await(ch:close())
 print(io.is_closed(ch))   --> true
 ```
-@function lwt.io.close(ch)
+@function lwt.io.close(ch, side)
 */
 static int l_close(lua_State *L) {
+  static const char *const names[] = {"read", "write", NULL};
   view *v = check_own(L, "closed");
   channel *ch = v->ch;
+  int side = lua_isnoneornil(L, 2) ? 0 : luaL_checkoption(L, 2, NULL, names) + 1;
+  if (side != 0 && side != ch->sides) return close_side(L, v, side);
   lua_settop(L, 1);
   if (!ch->closed && ch->close_op == NULL) {
     start_close(L, v);
@@ -234,11 +306,7 @@ static int l_close(lua_State *L) {
       lwt_uv_channel_abort(L, ch);
       return push_close(L, ch);
     }
-    if (!ch->in.closed) {
-      ch->in.closed = 1;
-      lwt_uv_channel_stop_reading(ch);
-      fail_waiting(L, ch, OP_WRITE);
-    }
+    end_reading(L, ch);
     lwt_uv_channel_pump(L, ch);
   }
   return push_close(L, ch);
@@ -302,7 +370,7 @@ static int l_gc(lua_State *L) {
     stop_port(ch);
     lwt_uv_channel_last_words(ch);
     ch->port_gone = 1;
-    ch->port->class->close(ch->port, ch->sides, NULL, NULL);
+    ch->port->class->close(ch->port, CAN_READ | CAN_WRITE, NULL, NULL);
   }
   lwt_uv_channel_drop_ops(ch, v);
   luaL_unref(L, LUA_REGISTRYINDEX, ch->ref);

@@ -177,8 +177,7 @@ int lwt_uv_channel_unpack_need(const char *fmt, const char *data, size_t n,
   return at > n;
 }
 
-/* ---- What Lua calls ------------------------------------------------------------------
-** */
+/* ---- What Lua calls --------------------------------------------------------- */
 
 /* Argument 1 may be a view: put its channel in its place. */
 static int order_of(lua_State *L, lwt_uv *ctx, int otherwise) {

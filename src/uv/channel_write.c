@@ -142,8 +142,7 @@ void lwt_uv_channel_last_words(channel *ch) {
     say(ch, out->buf + out->off, out->len - out->off);
 }
 
-/* ---- The operations ------------------------------------------------------------------
-** */
+/* ---- The operations --------------------------------------------------------- */
 
 static int failed(lua_State *L, channel *ch, int status) {
   lwt_uv_channel_push_error(L, ch, status, 1);
@@ -244,6 +243,7 @@ int lwt_uv_channel_try_write(lua_State *L, channel *ch, op *o) {
   case OP_DRAIN: return try_drain(L, ch, o);
   case OP_RESIZE: return try_resize(L, ch, o);
   case OP_SEEK: return lwt_uv_channel_try_seek(L, ch, o);
+  case OP_SHUT: return lwt_uv_channel_try_shut(L, ch, o);
   default: /* OP_FLUSH */ return push_or_fail(L, ch, o);
   }
 }

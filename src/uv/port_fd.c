@@ -79,8 +79,7 @@ static int last_error(void) {
   return errno == EWOULDBLOCK ? UV_EAGAIN : -errno;
 }
 
-/* ---- The end ------------------------------------------------------------------------
-** */
+/* ---- The end ---------------------------------------------------------------- */
 
 static void finish(port_fd *f) {
   int status = 0;
@@ -419,7 +418,11 @@ static ssize_t fd_write_cancel(port *p) {
 
 static void fd_close(port *p, int directions, port_cb cb, void *data) {
   port_fd *f = (port_fd *)p;
-  (void)directions; /* its channel lets go of all at once */
+  if (directions == CAN_WRITE) { /* reading goes on; only a socket can say so */
+    int r = f->socket && shutdown(f->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 0;
+    if (cb != NULL) cb(p, data, r);
+    return;
+  }
   f->closing = 1;
   f->read_cb = f->write_cb = NULL;
   f->close_cb = cb;

@@ -70,8 +70,7 @@ static ssize_t take_kept(port_lua *f, char *buf, size_t len) {
   return (ssize_t)n;
 }
 
-/* ---- The port ------------------------------------------------------------------------
-** */
+/* ---- The port --------------------------------------------------------------- */
 
 static ssize_t l_port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_lua *f = (port_lua *)p;
