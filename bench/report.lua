@@ -56,8 +56,9 @@ local function noise_words(result)
   local n = result.noise
   if not n then return "nothing was measured" end
   return ("The machine was %s: the same piece of work took up to %.0f %% longer at one time than at another "
-    .. "(nine of ten times), and other programs used %.2f processors meanwhile (%d programs, %d rounds, %d s)."):format(
-    n.word, n.spin * 100, n.foreign, n.programs, result.rounds, result.seconds)
+    .. "(nine of ten times), and other programs used %.2f processors meanwhile (%d programs, %d rounds, %d s).%s"):format(
+    n.word, n.spin * 100, n.foreign, n.programs, result.rounds, result.seconds,
+    result.clock and " Rows that only compute: processor time." or "")
 end
 
 local function bar_words(b)

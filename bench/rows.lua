@@ -4,6 +4,7 @@
 --   size, quick         operations in a full run and in a quick one
 --   rounds              how often at most (the run's own number may be smaller)
 --   cpus                where it runs; "1" unless said. Servers: 0, their load: 1
+--   computes            neither waits nor uses a second thread: CLOCK=cpu applies
 --   needs               the file it reads: "big", "lines" or "small"
 --   runs                the programs: { peer, command }; {row} {size} {bin} {data} … are filled in
 --   bars                { figure, "<=" | "<" | ">=" | ">", factor, other figure } compares with another figure of
@@ -36,37 +37,37 @@ local M = {}
 
 M.rows = {
   {
-    name = "bind_resolved", title = "bind, resolved", per = "bind on a fulfilled promise",
+    name = "bind_resolved", computes = true, title = "bind, resolved", per = "bind on a fulfilled promise",
     size = 1000000, quick = 200000,
     runs = { lwt "promises", limit, plain, ocaml, node },
     bars = { { "lwt", "<=", 1.3, "limit_c" }, { "lwt", "<", 1, "mini" } },
   },
   {
-    name = "bind_pending", title = "bind, pending", per = "bind, in chains of 100 that are then woken",
+    name = "bind_pending", computes = true, title = "bind, pending", per = "bind, in chains of 100 that are then woken",
     size = 1000000, quick = 200000,
     runs = { lwt "promises", limit, plain, ocaml, node },
     bars = { { "lwt", "<=", 1.5, "limit_c" } },
   },
   {
-    name = "await_resolved", title = "await, resolved", per = "await of a fulfilled promise in a task",
+    name = "await_resolved", computes = true, title = "await, resolved", per = "await of a fulfilled promise in a task",
     size = 1000000, quick = 200000,
     runs = { lwt "promises", limit, plain, cqueues, ocaml, node, uvloop },
     bars = { { "lwt", "<=", 1.2, "limit_c" } },
   },
   {
-    name = "handover", title = "hand-over", per = "hand-over between two tasks through an mvar",
+    name = "handover", computes = true, title = "hand-over", per = "hand-over between two tasks through an mvar",
     size = 1000000, quick = 100000,
     runs = { lwt "tasks", plain, limit, cqueues, ocaml, node, uvloop },
     bars = { { "lwt", "<=", 1.7, "resume" }, { "lwt", "<", 1, "node_mvar" } },
   },
   {
-    name = "yield", title = "yield", per = "yield, 1,000 tasks taking turns",
+    name = "yield", computes = true, title = "yield", per = "yield, 1,000 tasks taking turns",
     size = 1000000, quick = 100000,
     runs = { lwt "tasks", plain, limit, luv, cqueues, ocaml, node, uvloop },
     bars = { { "lwt", "<=", 0.85, "roundrobin" }, { "lwt", "<", 1, "node_microtask" } },
   },
   {
-    name = "spawn", title = "spawn", per = "trivial task, started and finished",
+    name = "spawn", computes = true, title = "spawn", per = "trivial task, started and finished",
     size = 1000000, quick = 100000,
     runs = { lwt "tasks", plain, node, uvloop },
     bars = { { "lwt", "<=", 1.5, "coroutine" } },
@@ -161,7 +162,7 @@ M.rows = {
     },
   },
   {
-    name = "stream", title = "stream", per = "element pushed, mapped, filtered, iterated",
+    name = "stream", computes = true, title = "stream", per = "element pushed, mapped, filtered, iterated",
     size = 1000000, quick = 100000,
     runs = { lwt "flow", plain, ocaml, node, uvloop },
     bars = {
@@ -169,14 +170,14 @@ M.rows = {
     },
   },
   {
-    name = "mvar", title = "mvar put/take", per = "put and take in one task that never waits",
+    name = "mvar", computes = true, title = "mvar put/take", per = "put and take in one task that never waits",
     size = 1000000, quick = 100000,
     runs = { lwt "flow", ocaml, node },
     -- Lwt's figure is the baseline's program: a producer and a consumer. Its same-task loop is in the table too.
     bars = { { "lwt", "<=", 1.35, "lwt_ocaml_two" } },
   },
   {
-    name = "signals", title = "signals", per = "update of a signal that one S.map depends on",
+    name = "signals", computes = true, title = "signals", per = "update of a signal that one S.map depends on",
     size = 1000000, quick = 100000,
     runs = { lwt "flow", ocaml },
     bars = { { "lwt", "<=", 1, "react_ocaml" } },

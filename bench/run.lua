@@ -5,6 +5,8 @@
 --   make bench QUICK=1               small sizes and one round: does it all work?
 --   make bench ROUNDS=5              instead of 3
 --   make bench PEERS=luv,node        with these peers only (what needs no package is always there)
+--   make bench CLOCK=cpu             processor time instead of time, for the rows that only compute: when others use the
+--                                    machine as well
 --
 -- Plain Lua, and nothing of lwt: what is measured has no part in measuring.
 
@@ -62,9 +64,9 @@ local run = figures.new()
 local failures = {}
 
 -- Runs a command under `hold`; hands each line "RES …" to `take(workload, who, part, sample)`.
-local function execute(command, cpus, take)
-  local pipe = assert(io.popen(("BENCH_DATA='%s' %s/hold -c %s -t 180 %s 2>%s/stderr"):format(
-    data_folder, bin, cpus, command, bin)))
+local function execute(command, cpus, take, clock)
+  local pipe = assert(io.popen(("BENCH_DATA='%s' BENCH_CLOCK=%s %s/hold -c %s -t 180 %s 2>%s/stderr"):format(
+    data_folder, clock or "", bin, cpus, command, bin)))
   local results, used = {}, nil
   for line in pipe:lines() do
     local name, seconds, n, rest = line:match "^RES (%S+) (%S+) (%d+)(.*)$"
@@ -122,7 +124,7 @@ local function run_row(row, round)
       execute(fill(command, values_of(row)), row.cpus or "1", function(workload, who, part, sample)
         if not workload:find(row.name, 1, true) then who = workload .. ":" .. who end
         run:add(row, peer, who, part, round, sample)
-      end)
+      end, row.computes and option "CLOCK")
     end
   end
 end
@@ -170,7 +172,7 @@ end
 
 local result = run:finish {
   rows = rows, more = more, rounds = rounds, quick = quick, seconds = os.time() - begun,
-  versions = versions, failures = failures, peers = spec.peers,
+  versions = versions, failures = failures, peers = spec.peers, clock = option "CLOCK",
 }
 report.text(result, io.stdout)
 if not only and not quick then

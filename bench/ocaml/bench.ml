@@ -2,7 +2,7 @@
 
 open Lwt.Infix
 
-let now = Unix.gettimeofday
+let now = if Sys.getenv_opt "BENCH_CLOCK" = Some "cpu" then Sys.time else Unix.gettimeofday
 let workload = Sys.argv.(1)
 let size () = int_of_string Sys.argv.(2)
 let data = try Sys.getenv "BENCH_DATA" with Not_found -> "build/bench/data"
