@@ -60,7 +60,7 @@ DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_I
 AGAIN = @$(MAKE) --no-print-directory
 
 .PHONY: all help run test check asan valgrind tsan lint format format-check docs docs-check \
-  install uninstall dist clean fuzz coverage bench bench-count rock-test
+  install install-files uninstall dist clean fuzz coverage bench bench-count rock-test
 .DELETE_ON_ERROR:
 
 all: $(MODULES)
@@ -158,11 +158,11 @@ tsan:
 	$(DEPS) tsan
 	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
 	$(AGAIN) tsan-run BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
-tsan-run: SPECS = $(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua)))
+tsan-run: SPECS = $(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua spec/uv/job_spec.lua spec/uv/notify_spec.lua spec/preemptive_spec.lua)))
 tsan-run:
 	@test -n "$(SPECS)" || { echo "make tsan: there is no spec/uv/thread*_spec.lua yet" >&2; exit 1; }
 	@$(RUN_ENV) $(call preload,tsan) LWT_UNDER=tsan \
-	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5 \
+	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
 	  $(RUN_BUSTED) $(SPECS)
 
 VALGRIND ?= valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
@@ -192,17 +192,20 @@ fuzz:
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) scripts/fuzz.lua $(ARGS)
 
+# ONLY=echo runs one row; QUICK=1 ROUNDS=5 PEERS=luv,node: see bench/README.md
+BENCH_ENV = CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" \
+  BUILD="$(BUILD)" ONLY="$(ONLY)" QUICK="$(QUICK)" ROUNDS="$(ROUNDS)" PEERS="$(PEERS)" CLOCK="$(CLOCK)"
 bench:
 	$(DEPS) run
-	$(call script,bench/run.lua)
 	$(AGAIN) all
-	@$(RUN_ENV) $(LUA) bench/run.lua $(ARGS)
+	@$(RUN_ENV) $(BENCH_ENV) bench/setup.sh
+	@$(RUN_ENV) $(BENCH_ENV) $(LUA) bench/run.lua $(ARGS)
 
 bench-count:
 	$(DEPS) valgrind
-	$(call script,bench/count.lua)
 	$(AGAIN) all
-	@$(RUN_ENV) $(LUA) bench/count.lua $(ARGS)
+	@$(RUN_ENV) $(BENCH_ENV) bench/setup.sh --count
+	@$(RUN_ENV) $(BENCH_ENV) $(LUA) bench/count.lua $(ARGS)
 
 # ---- Reading ----------------------------------------------------------------
 
@@ -239,6 +242,9 @@ docs-check:
 DEST_LIB = $(DESTDIR)$(INST_LIBDIR)/lwt
 DEST_LUA = $(DESTDIR)$(INST_LUADIR)/lwt
 install: all
+	$(AGAIN) install-files
+
+install-files: # puts what was built in place, and builds nothing
 	$(INSTALL) -d "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_BINDIR)" "$(DESTDIR)$(INST_INCDIR)" "$(DESTDIR)$(INST_DATADIR)/types"
 	$(INSTALL) -m 755 $(MODULES) "$(DEST_LIB)"
 	for f in $(LUA_SRC:lua/lwt/%=%); do $(INSTALL) -D -m 644 "lua/lwt/$$f" "$(DEST_LUA)/$$f" || exit 1; done

@@ -57,7 +57,7 @@ local function send_file(ch, path)
     return answer(ch, "404 Not Found", tostring(file) .. "\n")
   end
   local source <close> = file
-  local left = await(source:length())
+  local left = source:length()
   await(ch:write(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(left)))
   while left > 0 do
     local bytes = await(source:read(math.min(left, CHUNK)))
@@ -67,18 +67,25 @@ local function send_file(ch, path)
   end
 end
 
--- One task per connection; the connection is closed when it ends.
-local function serve(root)
-  return function(ch)
-    for request in function() return (read_head(ch)) end do
-      local path = unescape(request:match("^GET /(%S*) HTTP/1%.1$") or "..")
-      if ("/" .. path .. "/"):find("/../", 1, true) then
-        answer(ch, "400 Bad Request", "cannot do that\n")
-      else
-        send_file(ch, root .. "/" .. path)
-      end
-      await(ch:flush())
+local function serve(ch, root)
+  for request in function() return (read_head(ch)) end do
+    local path = unescape(request:match("^GET /(%S*) HTTP/1%.1$") or "..")
+    if ("/" .. path .. "/"):find("/../", 1, true) then
+      answer(ch, "400 Bad Request", "cannot do that\n")
+    else
+      send_file(ch, root .. "/" .. path)
     end
+    await(ch:flush())
+  end
+end
+
+-- One task per connection, which is closed when the task ends. A client that went away half way is
+-- nothing to worry about; any other error ends the program.
+local function handler(root)
+  return function(ch)
+    local ok, err = pcall(serve, ch, root)
+    local code = not ok and type(err) == "table" and err.code
+    if not ok and code ~= "ECONNRESET" and code ~= "EPIPE" then error(err) end
   end
 end
 
@@ -125,16 +132,12 @@ end
 
 -- Regular files below `root` and the folders they are in, as paths from there. Links are left out.
 local function walk(root, below, files, folders)
-  local names = {}
-  for entry in await(fs.scandir(root .. "/" .. below)) do names[#names + 1] = entry.name end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local path = below == "" and name or below .. "/" .. name
-    local kind = await(fs.lstat(root .. "/" .. path)).type
-    if kind == "directory" then
+  for _, entry in ipairs(await(fs.scandir(root .. "/" .. below))) do
+    local path = below == "" and entry.name or below .. "/" .. entry.name
+    if entry.type == "directory" then
       folders[#folders + 1] = path
       walk(root, path, files, folders)
-    elseif kind == "file" then
+    elseif entry.type == "file" then
       files[#files + 1] = path
     end
   end
@@ -142,13 +145,15 @@ end
 
 -- ---- Telling how it goes -------------------------------------------------------------------
 
+local terminal = os.execute("test -t 1")
+local CLEAR = terminal and "\r\27[K" or ""
+
 -- On a terminal one line that is redrawn ten times a second, elsewhere a line every second.
 local function progress(done, total)
-  local terminal = os.execute("test -t 1")
   while true do
     await(lwt.sleep(terminal and 0.1 or 1))
-    local line = ("%d of %d files, %d bytes"):format(done.files, total, done.bytes)
-    await(io.stdout:write(terminal and "\r\27[K" .. line or line .. "\n"))
+    await(io.stdout:write(("%s%d of %d files, %d bytes%s"):format(CLEAR, done.files, total,
+      done.bytes, terminal and "" or "\n")))
     await(io.stdout:flush())
   end
 end
@@ -161,7 +166,7 @@ local function mirror(root, copies, options)
   walk(root, "", files, folders)
   for _, path in ipairs(folders) do await(fs.mkdir(copies .. "/" .. path)) end
 
-  local server = await(io.establish_server("127.0.0.1:0", serve(root)))
+  local server = await(io.establish_server("127.0.0.1:0", handler(root)))
   local done = { files = 0, bytes = 0, refused = {}, different = {} }
   local next_file = 0
 
@@ -171,9 +176,13 @@ local function mirror(root, copies, options)
       next_file = next_file + 1
       local path = files[next_file]
       local target = copies .. "/" .. path
-      local size, why = await(lwt.with_timeout(options.seconds, function()
+      local ok, size, why = pcall(await, lwt.with_timeout(options.seconds, function()
         return download(ch, path, target)
       end))
+      if not ok and size == lwt.Timeout then
+        error(("%s took more than %g seconds"):format(path, options.seconds), 0)
+      end
+      if not ok then error(size, 0) end
       if not size then
         table.insert(done.refused, path .. ": " .. why)
       elseif not same(root .. "/" .. path, target) then
@@ -196,8 +205,9 @@ local function mirror(root, copies, options)
 
   for _, line in ipairs(done.refused) do await(io.eprintl("not served: " .. line)) end
   for _, path in ipairs(done.different) do await(io.eprintl("different: " .. path)) end
-  await(io.printl(("\r%d files, %d bytes, %.2f seconds: %s"):format(done.files, done.bytes,
-    lwt.now() - start, #done.different == 0 and "all equal" or #done.different .. " different")))
+  local verdict = #done.different == 0 and "all equal" or #done.different .. " different"
+  await(io.printl(("%s%d files, %d bytes, %.2f seconds: %s"):format(CLEAR, done.files, done.bytes,
+    lwt.now() - start, verdict)))
   return #done.different == 0
 end
 
@@ -207,7 +217,10 @@ do
   while arg[i] do
     if arg[i] == "-n" or arg[i] == "-t" then
       local n = tonumber(arg[i + 1])
-      if not n or n < 1 then error(arg[i] .. " needs a number, 1 or more", 0) end
+      if not n or n <= 0 then
+        await(io.eprintl(arg[i] .. " needs a number above 0"))
+        os.exit(1)
+      end
       options[arg[i] == "-n" and "at_once" or "seconds"] = n
       i = i + 1
     else

@@ -85,10 +85,36 @@ describe("the runner of code blocks", function()
     assert.truthy(text:find("line 2 of the page: printed: 1", 1, true), text)
     ok, text = verdict("if false then print(1) end --> 1\n")
     assert.falsy(ok)
-    assert.truthy(text:find("nothing was printed", 1, true), text)
+    assert.truthy(text:find("printed: nothing", 1, true), text)
     ok, text = verdict("local x = 1\nerror('no')\n")
     assert.falsy(ok)
     assert.truthy(text:find("line 2 of the page: no", 1, true), text)
+  end)
+
+  it("takes what callbacks print in the order of time, and several lines for one", function()
+    local ok, text = verdict([[
+local p, r = lwt.wait()
+p:on_success(print)
+r:wakeup(1, 2)   --> 1 2
+for i = 3, 4 do print(i) end  --> 3
+                              --> 4
+]])
+    assert(ok, text)
+    ok, text = verdict([[
+lwt.spawn(function()
+  lwt.yield()
+  print "later"   --> later
+end)
+print "now"       --> now
+lwt.yield()
+]])
+    assert(ok, text)
+  end)
+
+  it("refuses callbacks that print something else", function()
+    local ok, text = verdict("lwt.fulfilled(1):on_success(print)   --> 2\n")
+    assert.falsy(ok)
+    assert.truthy(text:find("printed: 1", 1, true), text)
   end)
 
   it("runs a block that calls lwt.run as a plain chunk", function()

@@ -2,6 +2,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
 local getmetatable = getmetatable
@@ -27,6 +28,15 @@ function M.create(n)
   return setmetatable({ parties = n, queue = waiters.new() }, barrier)
 end
 
+-- Let all go when they are as many as it takes. Who comes meanwhile is the first of the next round.
+local function complete(b)
+  local queue = b.queue
+  if queue.n >= b.parties and waiters.count(queue) >= b.parties then
+    b.queue = waiters.new()
+    for place = 1, b.parties do waiters.wake(queue, place) end
+  end
+end
+
 --- Waits until as many wait as the barrier is for. Then all are woken, in the order in which they
 --- came. One that is cancelled no longer counts.
 ---@param b lwt.Barrier
@@ -42,19 +52,14 @@ end
 --- ```
 function M.wait(b)
   if getmetatable(b) ~= barrier then args.wrong(1, "wait", "lwt.barrier", b) end
-  local queue, parties = b.queue, b.parties
-  if queue.n + 1 >= parties and waiters.count(queue) + 1 == parties then
-    -- Who comes while they are woken is the first of the next round.
-    b.queue = waiters.new()
-    local place, r = 1, waiters.pop(queue)
-    while r do
-      lwt.wakeup_later(r, place)
-      place, r = place + 1, waiters.pop(queue)
-    end
-    return lwt.fulfilled(parties)
+  local p = core.waiter()
+  waiters.push(b.queue, p, false)
+  if core.cancel_due() then
+    -- Awaiting will withdraw it again: it counts only if it is there a turn later.
+    lwt.pause():on_success(function() complete(b) end)
+  else
+    complete(b)
   end
-  local p, r = lwt.task()
-  waiters.push(queue, p, r, false)
   return p
 end
 

@@ -8,8 +8,9 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 
-local is_pending, wakeup_later = lwt.is_pending, lwt.wakeup_later
+local is_pending, waiter, wake_waiter = lwt.is_pending, core.waiter, core.wake
 local getmetatable = getmetatable
 
 ---@class lwt.Clock
@@ -104,23 +105,27 @@ end
 
 local arm
 
--- Wake those who are due, in the order of their deadlines. All are taken out first: a callback
--- may sleep again on this clock, and change it.
+local woken = { __close = function(w) w.clock.waking = nil end }
+
+-- Wake those who are due, in the order of their deadlines, but not those who come meanwhile.
+-- A callback may sleep again on this clock, and change it: then there is another round.
 local function wake(c)
-  local time, due, n = now(c), {}, 0
-  local first = c.heap[1]
-  while first and is_due(c, first.deadline, time) do
-    pop(c)
-    if is_pending(first.promise) then
-      n = n + 1
-      due[n] = first
-    else
-      c.dead = c.dead - 1
-    end
-    first = c.heap[1]
+  if c.waking then
+    c.again = true
+    return
   end
+  c.waking = true
+  local _ <close> = setmetatable({ clock = c }, woken)
+  repeat
+    c.again = false
+    local limit, first = c.serial, c.heap[1]
+    while first and first.serial <= limit and is_due(c, first.deadline, now(c)) do
+      pop(c)
+      if not wake_waiter(first.promise) then c.dead = c.dead - 1 end
+      first = c.heap[1]
+    end
+  until not c.again
   arm(c)
-  for i = 1, n do wakeup_later(due[i].resolver) end
 end
 
 local function disarm(c)
@@ -226,13 +231,12 @@ function M.sleep(c, seconds)
   if getmetatable(c) ~= clock then args.wrong(1, "sleep", "lwt.clock", c) end
   local wrong = wrong_seconds(seconds)
   if wrong then args.bad(2, "sleep", wrong) end
-  local p, r = lwt.task()
+  local p = waiter()
   c.serial = c.serial + 1
   local entry = {
     deadline = now(c) + math.max(0, seconds),
     serial = c.serial,
     promise = p,
-    resolver = r,
   }
   push(c, entry)
   p:on_cancel(c.withdraw)

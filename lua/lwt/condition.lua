@@ -5,17 +5,19 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local mutex = require "lwt.mutex"
 local waiters = require "lwt.waiters"
 
-local push, pop = waiters.push, waiters.pop
-local wakeup_later, wakeup_later_exn = lwt.wakeup_later, lwt.wakeup_later_exn
+local push, shift, wake = waiters.push, waiters.shift, waiters.wake
+local await = lwt.await
 local getmetatable = getmetatable
 
 ---@class lwt.Condition
 local M = {}
 local condition = { __name = "lwt.condition", __index = M }
 local mutex_type = getmetatable(mutex.create())
+local done = lwt.fulfilled()
 
 --- Makes a condition, with nobody waiting.
 ---@return lwt.Condition
@@ -29,24 +31,33 @@ function M.create()
   return setmetatable({ queue = waiters.new() }, condition)
 end
 
--- Lock `m` again, whatever happens meanwhile, then resolve as `make` says. That is what a
--- surrounding with_lock counts on.
-local function relocked(m, make, ...)
-  if not m.locked then
-    mutex.lock(m)
-    return make(...)
-  end
-  local n, values = select("#", ...), { ... }
-  return lwt.no_cancel(mutex.lock(m):bind(function()
-    return make(table.unpack(values, 1, n))
-  end))
+-- The task of a wait (for `p`, in `queue`) with a mutex. Being a task, it is waited for when it is
+-- cancelled, until it holds the mutex again.
+local function relock_after(c, queue, p, m)
+  local ok, err = pcall(await, p)
+  if m.locked then lwt.shield(mutex.lock, m) else mutex.lock(m) end
+  if p:state() == "rejected" then error(err, 0) end
+  -- Signalled. If it was cancelled since, the signal is for the next one. (After a broadcast all
+  -- who were waiting had theirs: the queue is another then.)
+  if ok then ok, err = pcall(await, done) end
+  if ok then return p end
+  if c.queue == queue then wake(queue, select(2, p:state())) end
+  error(err, 0)
+end
+
+-- A turn later, if it has not been cancelled until then.
+local function wait_later(c, m)
+  lwt.yield()
+  await(done)
+  return M.wait(c, m)
 end
 
 --- Waits for a signal. With a mutex, which the caller must hold: unlocks it, waits, and locks
 --- it again before the promise is resolved, whether by a signal, a `broadcast_exn` or a
 --- cancel; that locking cannot be cancelled, so the caller holds the mutex again whenever
---- `await(c:wait(m))` returns or raises (in Lwt a second cancel breaks this).
---- A waiter that is cancelled takes no signal from the others.
+--- `await(c:wait(m))` returns or raises (in Lwt a cancel at the wrong moment breaks this).
+--- A waiter that is cancelled takes no signal from the others: one that was signalled, and then
+--- cancelled before it had the mutex, passes the signal on.
 ---@param c lwt.Condition
 ---@param m? lwt.Mutex
 ---@return lwt.Promise # of what was signalled
@@ -69,15 +80,13 @@ function M.wait(c, m)
     if getmetatable(m) ~= mutex_type then args.wrong(2, "wait", "lwt.mutex", m) end
     if not m.locked then error("attempt to wait with a mutex that is free", 2) end
   end
-  local p, r = lwt.task()
-  push(c.queue, p, r, false)
+  -- In a task whose next await will raise, the mutex must not be let go.
+  if m and core.cancel_due() then return lwt.spawn(wait_later, c, m) end
+  local p, queue = core.waiter(), c.queue
+  push(queue, p, false)
   if m == nil then return p end
   mutex.unlock(m)
-  return p:try_bind(function(...)
-    return relocked(m, lwt.fulfilled, ...)
-  end, function(err)
-    return relocked(m, lwt.rejected, err)
-  end)
+  return lwt.spawn(relock_after, c, queue, p, m)
 end
 
 --- Wakes the oldest who waits, with these values. With nobody waiting nothing happens: a signal
@@ -93,19 +102,17 @@ end
 --- ```
 function M.signal(c, ...)
   if getmetatable(c) ~= condition then args.wrong(1, "signal", "lwt.condition", c) end
-  local r = pop(c.queue)
-  if r then wakeup_later(r, ...) end
+  wake(c.queue, ...)
 end
 
 -- Wake everybody who waits now. Who comes while they are woken waits in a new queue.
-local function wake_all(c, wake, ...)
+local function wake_all(c, how, ...)
   local queue = c.queue
   if queue.n == 0 then return end
   c.queue = waiters.new()
-  local r = pop(queue)
-  while r do
-    wake(r, ...)
-    r = pop(queue)
+  while queue.n > 0 do
+    local p = shift(queue)
+    how(p, ...)
   end
 end
 
@@ -121,7 +128,7 @@ end
 --- ```
 function M.broadcast(c, ...)
   if getmetatable(c) ~= condition then args.wrong(1, "broadcast", "lwt.condition", c) end
-  wake_all(c, wakeup_later, ...)
+  wake_all(c, core.wake, ...)
 end
 
 --- Makes the wait of everybody who waits fail with this error, oldest first.
@@ -135,7 +142,7 @@ end
 --- ```
 function M.broadcast_exn(c, err)
   if getmetatable(c) ~= condition then args.wrong(1, "broadcast_exn", "lwt.condition", c) end
-  wake_all(c, wakeup_later_exn, err)
+  wake_all(c, core.wake_exn, err)
 end
 
 return M

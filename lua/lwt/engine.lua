@@ -5,9 +5,13 @@ local core = require "lwt.core"
 local has_uv, uv = pcall(require, "lwt.uv")
 local M = {}
 
-local function need_uv(name)
-  if not has_uv then require "lwt.uvneeded"("engine." .. name) end
+-- A function of lwt.uv's, or one that says that lwt.uv is missing.
+local function of_uv(name)
+  if has_uv then return uv.engine[name] end
+  return function() require "lwt.uvneeded"("engine." .. name) end
 end
+
+local use_uv = of_uv "use"
 
 --- The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own.
 ---@return string
@@ -18,25 +22,34 @@ function M.name()
   return core.engine_name()
 end
 
---- Changes the engine, between turns of the loop: `"uv"`, `"virtual"` (time stands still while
---- anything can run, and jumps to the next timer when nothing can), or a table
---- `{now = function() → seconds, wait = function(seconds or nil), alive = function() → boolean}`
---- (`alive` may be left out: can something still come from outside?). Raises while an
---- operation of the system is pending, for nobody would finish it.
+--- Changes the engine, between turns of the loop. `"uv"` is libuv's. `"virtual"`: time stands
+--- still while anything can run, and jumps to the next timer when nothing can; what comes from
+--- outside is still the engine's before. A table `{now = function() → seconds, wait =
+--- function(seconds or nil), alive = function() → boolean}` is one of your own (`alive` may be
+--- left out: can something still come from outside?). That is refused while an operation of
+--- the system is pending, for nobody would finish it.
 ---@param engine string|table
 --- ```lua
---- print((pcall(engine.set, "no such engine")))   --> false
+--- engine.set("virtual")
+--- local before = lwt.now()
+--- lwt.sleep(3600):await()
+--- print(lwt.now() - before)   --> 3600.0
+--- engine.set("uv")
 --- ```
 function M.set(engine)
-  if has_uv and core.engine_name() == "uv" and engine ~= "uv" and uv.engine.pending() > 0 then
+  if engine == "uv" then
+    use_uv()
+    core.set_engine("real")
+    return
+  end
+  if engine ~= "virtual" and type(engine) ~= "table" then
+    error(("bad argument #1 to 'set' (\"uv\", \"virtual\" or table expected, got %s)")
+      :format(type(engine) == "string" and '"' .. engine .. '"' or type(engine)), 2)
+  end
+  if type(engine) == "table" and has_uv and uv.engine.pending() > 0 then
     error("cannot change the engine: operations of the system are pending", 2)
   end
-  if engine == "uv" then
-    need_uv "set"
-    uv.engine.use()
-  else
-    core.set_engine(engine)
-  end
+  core.set_engine(engine)
 end
 
 --- The loop, for another library in C that works on libuv: a light userdata `uv_loop_t *`. What
@@ -45,19 +58,16 @@ end
 --- ```lua
 --- print(type(engine.loop()))   --> userdata
 --- ```
-function M.loop()
-  need_uv "loop"
-  return uv.engine.loop()
-end
+---@function engine.loop()
+M.loop = of_uv "loop"
 
 --- Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
 --- this state. Raises while any handle or request of lwt is open. `lwt.run` then turns that
---- loop, and its owner's callbacks run within.
+--- loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
+--- run within that. What nobody caught is then told by `warn`.
 ---@param loop lightuserdata
-function M.adopt(loop)
-  need_uv "adopt"
-  uv.engine.adopt(loop)
-end
+---@function engine.adopt(loop)
+M.adopt = of_uv "adopt"
 
 --- The descriptor to poll for "the loop has something to do", for a host that has a loop of its
 --- own: when it becomes readable, or when the time that `lwt.step` told is over, call `lwt.step`.
@@ -65,9 +75,7 @@ end
 --- ```lua
 --- print(engine.fd() >= 0)   --> true
 --- ```
-function M.fd()
-  need_uv "fd"
-  return uv.engine.fd()
-end
+---@function engine.fd()
+M.fd = of_uv "fd"
 
 return M

@@ -7,6 +7,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 
 local M = {}
 
@@ -14,7 +15,6 @@ local sentinels = setmetatable({}, { __mode = "k" }) -- object -> list of its se
 local at_exit = setmetatable({}, { __mode = "k" }) -- sentinels of finalise_or_exit
 local collected = {} -- sentinels whose object is gone, oldest first
 local unfinished = {} -- promises of finalisers that run
-local armed = false -- will the end of the present (or next) run wait for us
 local serial = 0
 
 local sentinel_type = {
@@ -44,9 +44,8 @@ local function run_collected()
   end
 end
 
--- At the end of a run: everything that is due, and wait for it.
+-- At the end of each run: everything that is due, and wait for it.
 local function finish()
-  armed = false
   run_collected()
   local rest = {}
   for s in pairs(at_exit) do
@@ -61,34 +60,23 @@ local function finish()
   until not p
 end
 
-local function arm()
-  if not armed then
-    armed = true
-    lwt.at_exit(finish)
-  end
-end
-
--- Before the loop waits. Costs a comparison where nothing was collected.
-local function look()
-  if #collected > 0 then
-    arm()
-    run_collected()
-  end
-end
-
+-- Before the loop waits, and at the end of a run; from the first registration on.
 local watching = false
 
+local function watch()
+  if watching then return end
+  watching = true
+  lwt.on_iteration("enter", run_collected)
+  core.on_run_end(finish)
+end
+
 local function register(f, object)
+  watch()
   local s = setmetatable({ object = object, f = f, done = false }, sentinel_type)
   serial = serial + 1
   s.serial = serial
   local list = sentinels[object]
   if list then list[#list + 1] = s else sentinels[object] = { s } end
-  if not watching then
-    watching = true
-    lwt.on_iteration("enter", look)
-  end
-  arm()
   return s
 end
 

@@ -74,6 +74,9 @@ end
 --- ```
 ---@param p lwt.Promise
 function lwt.ignore_result(p)
+  if not is_promise(p) then
+    error(("bad argument #1 to 'ignore_result' (promise expected, got %s)"):format(type(p)), 2)
+  end
   local state, err = core.state(p)
   if state == "rejected" then error(err, 0) end
   if state == "pending" then p:on_failure(report) end
@@ -342,13 +345,17 @@ end
 
 local uv_loaded, uv = pcall(require, "lwt.uv")
 
-if uv_loaded and uv.interrupts then
-  local watch_mt = { __close = function(watch) watch:stop() end }
-  local run = core.run
+-- Signals are for the main thread's state.
+if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
+
+if uv_loaded and uv.interrupt then
+  local start, run = uv.interrupt.start, core.run
+  local until_left = setmetatable({}, { __close = uv.interrupt.stop })
 
   function lwt.run(x, ...)
     if not handle_interrupts then return run(x, ...) end
-    local watch <close> = setmetatable(uv.interrupts(core.interrupt), watch_mt) -- luacheck: ignore
+    start(core.interrupt)
+    local watch <close> = until_left -- luacheck: ignore
     return run(x, ...)
   end
 elseif not uv_loaded and not tostring(uv):find("module 'lwt.uv' not found", 1, true) then

@@ -20,7 +20,8 @@ local M = {}
 
 local function check(f, l, name)
   args.func(f, 1, name, 1)
-  return args.list(l, 2, name, 1)
+  local n = args.list(l, 2, name, 1) -- no tail call: it looks for its caller
+  return n
 end
 
 -- The value that a call gives, awaited when it is a promise.
@@ -52,7 +53,7 @@ local function same(v) return fulfilled(v) end
 ---@return lwt.Promise
 ---```lua
 ---await(list.iter_s(function(v) await(lwt.pause()) print(v) end, { 1, 2 }))   --> 1
-------> 2
+--- --> 2
 ---```
 function M.iter_s(f, l)
   local n = check(f, l, "iter_s")
@@ -67,7 +68,7 @@ end
 ---@return lwt.Promise
 ---```lua
 ---await(list.iter_p(function(v) await(lwt.sleep(v)) print(v) end, { 0.02, 0.01 }))   --> 0.01
-------> 0.02
+--- --> 0.02
 ---```
 function M.iter_p(f, l)
   local n = check(f, l, "iter_p")
@@ -101,8 +102,8 @@ end
 ---@param l table
 ---@return lwt.Promise
 ---```lua
----await(list.iteri_s(print, { "a", "b" }))   --> 1 a
-------> 2 b
+---await(list.iteri_s(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
+--- --> 2 b
 ---```
 function M.iteri_s(f, l)
   local n = check(f, l, "iteri_s")
@@ -116,8 +117,8 @@ end
 ---@param l table
 ---@return lwt.Promise
 ---```lua
----await(list.iteri_p(print, { "a", "b" }))   --> 1 a
-------> 2 b
+---await(list.iteri_p(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
+--- --> 2 b
 ---```
 function M.iteri_p(f, l)
   local n = check(f, l, "iteri_p")
@@ -129,7 +130,8 @@ end
 ---@param l table
 ---@return lwt.Promise
 ---```lua
----print(table.concat(await(list.map_s(function(v) return lwt.fulfilled(v * 2) end, { 1, 2 })), " "))   --> 2 4
+---local l = await(list.map_s(function(v) return lwt.fulfilled(v * 2) end, { 1, 2 }))
+---print(table.concat(l, " "))   --> 2 4
 ---```
 function M.map_s(f, l)
   local n = check(f, l, "map_s")
@@ -173,7 +175,8 @@ end
 ---@param l table
 ---@return lwt.Promise
 ---```lua
----print(table.concat(await(list.mapi_s(function(i, v) return i .. v end, { "a", "b" })), " "))   --> 1a 2b
+---local l = await(list.mapi_s(function(i, v) return i .. v end, { "a", "b" }))
+---print(table.concat(l, " "))   --> 1a 2b
 ---```
 function M.mapi_s(f, l)
   local n = check(f, l, "mapi_s")
@@ -189,7 +192,8 @@ end
 ---@param l table
 ---@return lwt.Promise
 ---```lua
----print(table.concat(await(list.mapi_p(function(i, v) return i .. v end, { "a", "b" })), " "))   --> 1a 2b
+---local l = await(list.mapi_p(function(i, v) return i .. v end, { "a", "b" }))
+---print(table.concat(l, " "))   --> 1a 2b
 ---```
 function M.mapi_p(f, l)
   local n = check(f, l, "mapi_p")
@@ -221,7 +225,8 @@ end
 ---@param l table
 ---@return lwt.Promise
 ---```lua
----print(table.concat(await(list.filter_s(function(v) return v > 1 end, { 1, 2, 3 })), " "))   --> 2 3
+---local l = await(list.filter_s(function(v) return v > 1 end, { 1, 2, 3 }))
+---print(table.concat(l, " "))   --> 2 3
 ---```
 function M.filter_s(f, l)
   local n = check(f, l, "filter_s")
@@ -346,7 +351,8 @@ end
 ---@param l table
 ---@return lwt.Promise
 ---```lua
----print(await(list.exists_p(function(v) return lwt.fulfilled(v == 4) end, { 1, 2, 3 })))   --> false
+---local function is_4(v) return lwt.fulfilled(v == 4) end
+---print(await(list.exists_p(is_4, { 1, 2, 3 })))   --> false
 ---```
 function M.exists_p(f, l)
   local n = check(f, l, "exists_p")

@@ -5,10 +5,12 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
-local task, spawn, wakeup_later = lwt.task, lwt.spawn, lwt.wakeup_later
-local push, pop = waiters.push, waiters.pop
+local await, is_promise, spawn, waiter = lwt.await, lwt.is_promise, lwt.spawn, core.waiter
+local cancel_due = core.cancel_due
+local push, wake = waiters.push, waiters.wake
 local getmetatable = getmetatable
 
 ---@class lwt.Mutex
@@ -20,20 +22,45 @@ function mutex.__tostring(m)
   return ("lwt.mutex (%s): %p"):format(m.locked and "locked" or "free", m)
 end
 
+-- What a user's function returned; followed when it is a promise.
+local function follow(...)
+  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
+  return ...
+end
+
 -- The lock is free, or whoever holds it lets go.
 local function release(m)
-  if m.queue.n > 0 then
-    local r = pop(m.queue)
-    if r then
-      wakeup_later(r, m.guard)
-      return
-    end
-  end
+  if m.queue.n > 0 and wake(m.queue, m.guard) then return end
   m.locked = false
 end
 
+-- Locked at once in a task whose next await will raise, it would never be unlocked: nobody would
+-- be told that he has it. So such a one waits for a turn; awaiting withdraws it again.
+local function lock_later(m)
+  m.locked = true
+  local p = waiter()
+  push(m.queue, p, false)
+  lwt.pause():on_success(function() release(m) end)
+  return p
+end
+
 function guard.__close(g)
-  if g.mutex.locked then release(g.mutex) end
+  if not g.mutex.locked then error("attempt to unlock a free mutex", 0) end
+  release(g.mutex)
+end
+
+-- The task of a with_lock. Given the lock (promise `p`) and cancelled at the same time, it lets go
+-- of it again.
+local function locked(m, p, f, ...)
+  if p then
+    local ok, err = pcall(await, p)
+    if not ok then
+      if p:state() == "fulfilled" then release(m) end
+      error(err, 0)
+    end
+  end
+  local _ <close> = m.guard
+  return follow(f(...))
 end
 
 --- Makes a mutex, free.
@@ -46,8 +73,6 @@ function M.create()
   local m = { locked = false, queue = waiters.new() }
   m.guard = setmetatable({ mutex = m }, guard)
   m.granted = lwt.fulfilled(m.guard)
-  -- One function for all the with_lock of this mutex.
-  m.unlock_it = function() M.unlock(m) end
   return setmetatable(m, mutex)
 end
 
@@ -68,11 +93,12 @@ end
 function M.lock(m)
   if getmetatable(m) ~= mutex then args.wrong(1, "lock", "lwt.mutex", m) end
   if not m.locked then
+    if cancel_due() then return lock_later(m) end
     m.locked = true
     return m.granted
   end
-  local p, r = task()
-  push(m.queue, p, r, false)
+  local p = waiter()
+  push(m.queue, p, false)
   return p
 end
 
@@ -114,12 +140,9 @@ function M.with_lock(m, f, ...)
   if type(f) ~= "function" then args.wrong(2, "with_lock", "function", f) end
   if not m.locked then
     m.locked = true
-    return spawn(f, ...):finalize(m.unlock_it)
+    return spawn(locked, m, nil, f, ...)
   end
-  local n, arguments = select("#", ...), { ... }
-  return M.lock(m):bind(function()
-    return spawn(f, table.unpack(arguments, 1, n)):finalize(m.unlock_it)
-  end)
+  return spawn(locked, m, M.lock(m), f, ...)
 end
 
 --- Whether somebody holds the mutex.

@@ -1,17 +1,20 @@
 -- lwt.mvar: a cell that holds one value or none, for handing values from task to task.
 --
--- Always holds: putters wait only while the cell is full, takers only while it is empty;
--- a value that is put is stored, handed to one taker, waiting with its putter, or gone with
--- the putter that was cancelled: never twice, never lost.
--- An operation that need not wait makes no closure, and `put` not even a promise.
+-- Always holds: putters wait only while the cell is full, takers only while it is empty (or for a
+-- turn, see take_later); a value that is put is stored, handed to one taker, waiting with its
+-- putter, or gone with the putter that was cancelled: never twice, never lost.
+-- The oldest waiter is in the mvar itself (`taker`, `putter` with its value), which is all that
+-- two tasks need; those behind it are in a ring. `false` stands for none.
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
-local task, fulfilled, wakeup_later = lwt.task, lwt.fulfilled, lwt.wakeup_later
-local push, pop = waiters.push, waiters.pop
-local getmetatable = getmetatable
+local fulfilled, waiter, wake = lwt.fulfilled, core.waiter, core.wake
+local cancel_due = core.cancel_due
+local push, shift = waiters.push, waiters.shift
+local getmetatable, is_pending = getmetatable, lwt.is_pending
 
 ---@class lwt.Mvar
 local M = {}
@@ -36,8 +39,11 @@ function M.create(value)
   return setmetatable({
     full = value ~= nil,
     value = value,
-    putters = waiters.new(),
+    taker = false,
     takers = waiters.new(),
+    putter = false,
+    putter_value = nil,
+    putters = waiters.new(),
   }, mvar)
 end
 
@@ -58,35 +64,71 @@ end
 function M.put(m, value)
   if getmetatable(m) ~= mvar then args.wrong(1, "put", "lwt.mvar", m) end
   if not m.full then
-    local takers = m.takers
-    if takers.n > 0 then
-      local r = pop(takers)
-      if r then
-        wakeup_later(r, value)
-        return done
-      end
+    local p = m.taker
+    while p do
+      local behind = m.takers
+      m.taker = behind.n > 0 and shift(behind)
+      if wake(p, value) then return done end
+      p = m.taker
     end
     m.full, m.value = true, value
     return done
   end
-  local p, r = task()
-  push(m.putters, p, r, value)
+  local p = waiter()
+  if m.putter then
+    push(m.putters, p, value)
+  else
+    m.putter, m.putter_value = p, value
+  end
   return p
 end
 
 -- Empty the full cell; the oldest waiting putter's value moves in.
 local function empty(m)
-  local value, putters = m.value, m.putters
-  if putters.n > 0 then
-    local r, following = pop(putters)
-    if r then
-      m.value = following
-      wakeup_later(r)
-      return value
+  local value, p = m.value, m.putter
+  while p do
+    m.value = m.putter_value
+    local behind = m.putters
+    if behind.n > 0 then
+      m.putter, m.putter_value = shift(behind)
+    else
+      m.putter, m.putter_value = false, nil
     end
+    if wake(p) then return value end
+    p = m.putter
   end
   m.full, m.value = false, nil
   return value
+end
+
+local function wait_to_take(m)
+  local p = waiter()
+  if m.taker then
+    push(m.takers, p, false)
+  else
+    m.taker = p
+  end
+  return p
+end
+
+-- Give what is in the cell to the takers that have waited for a turn.
+local function serve(m)
+  while m.full and m.taker do
+    local p, value, behind = m.taker, m.value, m.takers
+    m.taker = behind.n > 0 and shift(behind)
+    if is_pending(p) then
+      empty(m)
+      wake(p, value)
+    end
+  end
+end
+
+-- Taken at once in a task whose next await will raise, a value would be lost: nobody would be
+-- told of it. So such a taker waits for a turn; awaiting withdraws it again.
+local function take_later(m)
+  local p = wait_to_take(m)
+  lwt.pause():on_success(function() serve(m) end)
+  return p
 end
 
 --- Takes the value out of the cell. When it is empty, the promise waits for one; cancelling it
@@ -103,10 +145,14 @@ end
 --- ```
 function M.take(m)
   if getmetatable(m) ~= mvar then args.wrong(1, "take", "lwt.mvar", m) end
-  if m.full then return fulfilled(empty(m)) end
-  local p, r = task()
-  push(m.takers, p, r, false)
-  return p
+  if m.full then
+    if m.taker then serve(m) end
+    if m.full then
+      if cancel_due() then return take_later(m) end
+      return fulfilled(empty(m))
+    end
+  end
+  return wait_to_take(m)
 end
 
 --- Takes the value out of the cell if there is one, without waiting.
@@ -120,6 +166,7 @@ end
 --- ```
 function M.take_available(m)
   if getmetatable(m) ~= mvar then args.wrong(1, "take_available", "lwt.mvar", m) end
+  if m.taker then serve(m) end
   if m.full then return empty(m), true end
   return nil, false
 end

@@ -11,13 +11,29 @@ for name, f in pairs(cnet) do
   if type(f) == "function" and name ~= "by_name" then M[name] = f end
 end
 
--- Every method is a function of the module as well. Names that several types have go by the
--- object.
-for _, methods in pairs(cnet.methods) do
-  for name, f in pairs(methods) do
+--- Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+--- rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+--- first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+--- close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---@param handle lwt.Socket|lwt.Listener|lwt.Udp
+---@return lwt.Promise
+--- ```lua
+--- local a, b = net.socketpair()
+--- local p = b:read()
+--- a:close()
+--- print(p:await())   --> nil
+--- ```
+function M.close(handle)
+  return handle:close()
+end
+
+-- Every method is a function of the module as well. The streams share theirs; names that other
+-- types have too go by the object.
+for _, kind in ipairs { "tcp", "tty", "listener", "udp" } do
+  for name, f in pairs(cnet.methods[kind]) do
     if M[name] == nil then
       M[name] = f
-    elseif M[name] ~= f then
+    elseif kind ~= "tty" and name ~= "close" then
       M[name] = function(handle, ...) return handle[name](handle, ...) end
     end
   end

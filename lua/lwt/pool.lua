@@ -8,6 +8,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
 local await, is_promise = lwt.await, lwt.is_promise
@@ -87,20 +88,14 @@ local function take(p)
     p.count = p.count + 1
     return { full = false }
   end
-  local promise, r = lwt.task()
-  waiters.push(p.queue, promise, r, false)
+  local promise = core.waiter()
+  waiters.push(p.queue, promise, false)
   return nil, promise
 end
 
 -- Let go of a slot: the oldest who waits gets it as it is.
 local function release(p, slot)
-  if p.queue.n > 0 then
-    local r = waiters.pop(p.queue)
-    if r then
-      lwt.wakeup_later(r, slot)
-      return
-    end
-  end
+  if waiters.wake(p.queue, slot) then return end
   if not slot.full then
     p.count = p.count - 1
   elseif p.idle_last then

@@ -71,10 +71,11 @@ end
 --- Raises `err` as an error that ends a retry at once; the result is then rejected with `err`.
 ---@param err any
 --- ```lua
---- print(pcall(await, retry.run(function(n)
+--- local p = retry.run(function(n)
 ---   print("attempt", n)   --> attempt 1
 ---   retry.fatal("wrong password")
---- end)))                  --> false wrong password
+--- end)
+--- print(pcall(await, p))   --> false wrong password
 --- ```
 function M.fatal(err)
   error(setmetatable({ error = err }, fatal), 2)
@@ -95,17 +96,18 @@ end
 
 --- Runs `f(n)` as a task, n = 1, 2, …, until an attempt succeeds, at most `times` times (3).
 --- Between two attempts it waits for `delay`: seconds, or a function of the number of the attempt
---- that has just failed (`retry.default_delay`). An error that `retry_if(err, n)` does not want to see
+--- that has just failed (`retry.default_delay`). An error that `retry_if(err, n)` would not see
 --- tried again, one that `retry.fatal` raised, `Canceled` and `Interrupted` end it at once.
 --- `retry_if` and `delay` may await. Cancelling the promise cancels the attempt, or the wait.
 ---@param f fun(n: integer): ...
 ---@param opts? lwt.retry.Options
 ---@return lwt.Promise # of the first success; rejected with the last failure
 --- ```lua
---- print(await(retry.run(function(n)
+--- local p = retry.run(function(n)
 ---   if n < 3 then error("not yet") end
 ---   return "attempt " .. n
---- end, { times = 5, delay = 0.001 })))   --> attempt 3
+--- end, { times = 5, delay = 0.001 })
+--- print(await(p))   --> attempt 3
 --- ```
 function M.run(f, opts)
   if type(f) ~= "function" then args.wrong(1, "run", "function", f) end

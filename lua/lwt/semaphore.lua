@@ -5,10 +5,12 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
-local task, spawn, wakeup_later = lwt.task, lwt.spawn, lwt.wakeup_later
-local push, pop = waiters.push, waiters.pop
+local await, is_promise, spawn, waiter = lwt.await, lwt.is_promise, lwt.spawn, core.waiter
+local cancel_due = core.cancel_due
+local push, wake = waiters.push, waiters.wake
 local getmetatable = getmetatable
 
 ---@class lwt.Semaphore
@@ -20,19 +22,43 @@ function semaphore.__tostring(s)
   return ("lwt.semaphore (%d free): %p"):format(s.free, s)
 end
 
+-- What a user's function returned; followed when it is a promise.
+local function follow(...)
+  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
+  return ...
+end
+
 local function release(s)
-  if s.queue.n > 0 then
-    local r = pop(s.queue)
-    if r then
-      wakeup_later(r, s.permit)
-      return
-    end
-  end
+  if s.queue.n > 0 and wake(s.queue, s.permit) then return end
   s.free = s.free + 1
+end
+
+-- Taken at once in a task whose next await will raise, a permit would be lost: nobody would be
+-- told that he has it. So such a one waits for a turn; awaiting withdraws it again.
+local function acquire_later(s)
+  s.free = s.free - 1
+  local p = waiter()
+  push(s.queue, p, false)
+  lwt.pause():on_success(function() release(s) end)
+  return p
 end
 
 function permit.__close(p)
   release(p.semaphore)
+end
+
+-- The task of a `with`. Given a permit (promise `p`) and cancelled at the same time, it gives it
+-- back.
+local function permitted(s, p, f, ...)
+  if p then
+    local ok, err = pcall(await, p)
+    if not ok then
+      if p:state() == "fulfilled" then release(s) end
+      error(err, 0)
+    end
+  end
+  local _ <close> = s.permit
+  return follow(f(...))
 end
 
 --- Makes a semaphore with `n` free permits (0 or more).
@@ -58,7 +84,6 @@ function M.create(n)
   local s = { free = n, queue = waiters.new() }
   s.permit = setmetatable({ semaphore = s }, permit)
   s.granted = lwt.fulfilled(s.permit)
-  s.release_it = function() release(s) end
   return setmetatable(s, semaphore)
 end
 
@@ -78,11 +103,12 @@ end
 function M.acquire(s)
   if getmetatable(s) ~= semaphore then args.wrong(1, "acquire", "lwt.semaphore", s) end
   if s.free > 0 then
+    if cancel_due() then return acquire_later(s) end
     s.free = s.free - 1
     return s.granted
   end
-  local p, r = task()
-  push(s.queue, p, r, false)
+  local p = waiter()
+  push(s.queue, p, false)
   return p
 end
 
@@ -113,12 +139,9 @@ function M.with(s, f, ...)
   if type(f) ~= "function" then args.wrong(2, "with", "function", f) end
   if s.free > 0 then
     s.free = s.free - 1
-    return spawn(f, ...):finalize(s.release_it)
+    return spawn(permitted, s, nil, f, ...)
   end
-  local n, arguments = select("#", ...), { ... }
-  return M.acquire(s):bind(function()
-    return spawn(f, table.unpack(arguments, 1, n)):finalize(s.release_it)
-  end)
+  return spawn(permitted, s, M.acquire(s), f, ...)
 end
 
 return M

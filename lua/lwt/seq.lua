@@ -74,8 +74,7 @@ end
 local function nothing() return nil end
 
 --- The sequence of no element.
----@type lwt.Seq
----@function seq.empty
+---@value seq.empty lwt.Seq
 ---```lua
 ---print(#await(seq.empty:to_list()))   --> 0
 ---```
@@ -128,7 +127,8 @@ end
 ---@param p lwt.Promise
 ---@return lwt.Seq
 ---```lua
----print(table.concat(await(seq.of_list({ 2 }):cons_lwt(lwt.fulfilled(1)):to_list()), " "))   --> 1 2
+---local q = seq.of_list({ 2 }):cons_lwt(lwt.fulfilled(1))
+---print(table.concat(await(q:to_list()), " "))   --> 1 2
 ---```
 function M.cons_lwt(q, p)
   check(q, "cons_lwt")
@@ -162,7 +162,8 @@ end
 ---@param f fun(v: any): any
 ---@return lwt.Seq
 ---```lua
----print(table.concat(await(seq.of_list({ 1, 2 }):map(function(v) return v * 2 end):to_list()), " "))   --> 2 4
+---local q = seq.of_list({ 1, 2 }):map(function(v) return v * 2 end)
+---print(table.concat(await(q:to_list()), " "))   --> 2 4
 ---```
 function M.map(q, f)
   check(q, "map")
@@ -215,7 +216,8 @@ end
 ---@param f fun(v: any): boolean
 ---@return lwt.Seq
 ---```lua
----print(table.concat(await(seq.of_list({ 1, 2, 3 }):filter(function(v) return v > 1 end):to_list()), " "))   --> 2 3
+---local q = seq.of_list({ 1, 2, 3 }):filter(function(v) return v > 1 end)
+---print(table.concat(await(q:to_list()), " "))   --> 2 3
 ---```
 function M.filter(q, f)
   check(q, "filter")
@@ -268,7 +270,8 @@ end
 ---@param f fun(v: any): any
 ---@return lwt.Seq
 ---```lua
----print(table.concat(await(seq.of_list({ "1", "x", "2" }):filter_map(tonumber):to_list()), " "))   --> 1 2
+---local q = seq.of_list({ "1", "x", "2" }):filter_map(tonumber)
+---print(table.concat(await(q:to_list()), " "))   --> 1 2
 ---```
 function M.filter_map(q, f)
   check(q, "filter_map")
@@ -286,7 +289,8 @@ end
 ---@param f fun(v: any): any
 ---@return lwt.Seq
 ---```lua
----local q = seq.of_list({ "1", "x" }):filter_map_s(function(v) await(lwt.pause()) return tonumber(v) end)
+---local function number(v) await(lwt.pause()) return tonumber(v) end
+---local q = seq.of_list({ "1", "x" }):filter_map_s(number)
 ---print(table.concat(await(q:to_list()), " "))   --> 1
 ---```
 function M.filter_map_s(q, f)
@@ -455,7 +459,8 @@ end
 ---@return lwt.Promise
 ---```lua
 ---local v, rest = await(seq.of_list({ "a", "b" }):next())
----print(v, await(rest:next()))   --> a b
+---local w = await(rest:next())
+---print(v, w)   --> a b
 ---```
 function M.next(q)
   check(q, "next")
@@ -474,7 +479,7 @@ end
 ---@return fun(): any
 ---```lua
 ---for v in seq.of_list({ 1, 2 }):each() do print(v) end   --> 1
-------> 2
+--- --> 2
 ---```
 function M.each(q)
   check(q, "each")
@@ -508,7 +513,8 @@ end
 ---@param f fun(acc: any, v: any): any
 ---@return lwt.Promise
 ---```lua
----print(await(seq.of_list({ "a", "b" }):fold_left("", function(acc, v) return acc .. v end)))   --> ab
+---local q = seq.of_list { "a", "b" }
+---print(await(q:fold_left("", function(acc, v) return acc .. v end)))   --> ab
 ---```
 function M.fold_left(q, init, f)
   check(q, "fold_left")
@@ -541,8 +547,8 @@ end
 ---@param f fun(acc: any, v: any): any
 ---@return lwt.Promise
 ---```lua
----local sum = seq.of_list({ 1, 2 }):fold_left_s(0, function(acc, v) return lwt.fulfilled(acc + v) end)
----print(await(sum))   --> 3
+---local q = seq.of_list { 1, 2 }
+---print(await(q:fold_left_s(0, function(acc, v) await(lwt.pause()) return acc + v end)))   --> 3
 ---```
 function M.fold_left_s(q, init, f)
   check(q, "fold_left_s")
@@ -564,7 +570,7 @@ end
 ---@return lwt.Promise
 ---```lua
 ---await(seq.of_list({ 1, 2 }):iter(print))   --> 1
-------> 2
+--- --> 2
 ---```
 function M.iter(q, f)
   check(q, "iter")
@@ -578,7 +584,7 @@ end
 ---@return lwt.Promise
 ---```lua
 ---await(seq.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
-------> 2
+--- --> 2
 ---```
 function M.iter_s(q, f)
   check(q, "iter_s")
@@ -610,8 +616,9 @@ end
 ---@param f fun(v: any): any
 ---@return lwt.Promise
 ---```lua
----await(seq.of_list({ 0.02, 0.01 }):iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
-------> 0.02
+---local q = seq.of_list { 0.02, 0.01 }
+---await(q:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
+--- --> 0.02
 ---```
 function M.iter_p(q, f)
   check(q, "iter_p")
@@ -627,8 +634,8 @@ end
 ---@return lwt.Promise
 ---```lua
 ---await(seq.of_list({ 1, 2, 3 }):iter_n(function(v) await(lwt.pause()) print(v) end, 2))   --> 1
-------> 2
-------> 3
+--- --> 2
+--- --> 3
 ---```
 function M.iter_n(q, f, max)
   check(q, "iter_n")

@@ -6,6 +6,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local core = require "lwt.core"
 local waiters = require "lwt.waiters"
 
 local getmetatable = getmetatable
@@ -52,27 +53,23 @@ end
 
 local arm
 
--- A new window: for each key the oldest waiters, up to `rate` of them, use it first.
+-- A new window: for each key the oldest waiters, up to `rate` of them, use it first. Called by
+-- a callback, so that the callbacks of those who are woken run when it is done.
 local function next_window(t)
   local now = lwt.now()
   t.timer = nil
   t.start = now < t.start + 2 and t.start + 1 or now
   t.used = {}
-  local woken = {}
+  local woken = 0
   for key, queue in pairs(t.queues) do
     local n = 0
-    while n < t.rate do
-      local r = waiters.pop(queue)
-      if not r then break end
-      n = n + 1
-      woken[#woken + 1] = r
-    end
+    while n < t.rate and waiters.wake(queue, true) do n = n + 1 end
     t.used[key] = n > 0 and n or nil
+    woken = woken + n
     if queue.n == 0 then t.queues[key] = nil end
   end
-  t.waiting = t.waiting - #woken
+  t.waiting = t.waiting - woken
   if t.waiting > 0 then arm(t) end
-  for i = 1, #woken do woken[i]:wakeup_later(true) end
 end
 
 -- Have next_window called when the present one is over.
@@ -109,13 +106,13 @@ function M.wait(t, key)
     return lwt.fulfilled(true)
   end
   if t.waiting >= t.max then return lwt.fulfilled(false) end
-  local p, r = lwt.task()
+  local p = core.waiter()
   local queue = t.queues[key]
   if not queue then
     queue = waiters.new()
     t.queues[key] = queue
   end
-  waiters.push(queue, p, r, false)
+  waiters.push(queue, p, false)
   t.waiting = t.waiting + 1
   p:on_cancel(t.withdraw)
   if not t.timer then arm(t) end

@@ -112,6 +112,10 @@ local function entry_text(out, source, entry)
   end
   out[#out + 1] = entry.text
   out[#out + 1] = ""
+  if #entry.also > 0 then
+    out[#out + 1] = "The same holds for `" .. table.concat(entry.also, "`, `") .. "`."
+    out[#out + 1] = ""
+  end
   local before = #out
   fields(out, entry.tags, "param")
   for _, tag in ipairs(entry.tags) do

@@ -3,6 +3,20 @@
 
 local M = {}
 
+-- Classes made in C whose methods are documented as functions of a module of another name.
+local HOMES = {
+  ["lwt.promise"] = "lwt", ["lwt.resolver"] = "lwt", ["lwt.task"] = "lwt",
+  ["lwt.tcp"] = "lwt.net", ["lwt.pipe"] = "lwt.net", ["lwt.tty"] = "lwt.net",
+  ["lwt.udp"] = "lwt.net", ["lwt.listener"] = "lwt.net",
+  ["lwt.channel"] = "lwt.io", ["lwt.channel.order"] = "lwt.io",
+  ["lwt.thread_channel"] = "lwt.preemptive",
+}
+-- Classes that users never hold: a Lua module wraps them.
+local HIDDEN = {
+  ["lwt.dir"] = true, ["lwt.watch"] = true, ["lwt.poll"] = true, ["lwt.port"] = true,
+  ["lwt.signal"] = true,
+}
+
 local function walk(roots)
   local seen, classes = {}, {}
   local queue = {}
@@ -82,6 +96,8 @@ function M.find(modules)
     if type(module) == "function" then found.functions[name] = module end
   end
 
+  -- Metatables made in C are known to the registry alone.
+  roots[#roots + 1] = debug.getregistry()
   local listed = {}
   for _, mt in ipairs(walk(roots)) do
     local index = rawget(mt, "__index")
@@ -102,18 +118,34 @@ function M.find(modules)
   return found
 end
 
+-- Lua's own functions, which a module may pass on (lwt.coroutine.status).
+local function standard()
+  local set = {}
+  for _, library in pairs(_G) do
+    if type(library) == "table" then
+      for _, f in pairs(library) do set[f] = true end
+    end
+  end
+  return set
+end
+
+-- "lwt.signal.handler" and "lwt.SignalHandler" are one class.
+local function normal(name)
+  return (name:lower():gsub("[._]", ""))
+end
+
 -- Compares what is public with what has an entry: a list of complaints.
 function M.compare(source)
   local found = M.find(source.modules)
-  local complaints, documented, named = {}, {}, {}
+  local complaints, there = {}, {}
   for _, message in ipairs(found.failed) do complaints[#complaints + 1] = message end
 
   -- By name, and by identity: one function may be exported in several places.
-  for key, entry in pairs(source.by_name) do
-    named[key:lower()] = true
+  local documented = standard()
+  for key in pairs(source.by_name) do
     local f = found.functions[key]
-    if f then documented[f] = key end
-    entry.there = f ~= nil or found.values[key] ~= nil
+    if f then documented[f] = true end
+    if f ~= nil or found.values[key] ~= nil then there[key] = true end
   end
   for key, f in pairs(found.functions) do
     if not source.by_name[key] and not documented[f] then
@@ -121,26 +153,38 @@ function M.compare(source)
     end
   end
 
-  -- A method read of class "lwt.file" is documented as file.read, in whichever module.
-  local by_class = {}
-  for _, entry in ipairs(source.entries) do
-    local full = (entry.module .. "." .. entry.name):lower()
-    local owner, name = full:match("([^.:]+)[.:]([^.:]+)$")
-    by_class[owner .. "." .. name] = by_class[owner .. "." .. name] or {}
-    table.insert(by_class[owner .. "." .. name], entry)
+  -- Methods. `read` of class "lwt.io.file" is covered by an entry file.read, by an entry read of
+  -- the module lwt.io (or of lwt.io.file), or by a field of the class as it is declared.
+  local function covered(method)
+    local hit = documented[method.f] or false
+    local owner = method.class:match("[^.]+$")
+    for key, entry in pairs(source.by_name) do
+      local before, name = key:match("^(.*)[.:]([^.:]+)$")
+      if name == method.name and (before == HOMES[method.class]
+        or before:match("[^.:]+$"):lower() == owner:lower() or method.class == entry.module
+        or entry.module ~= "lwt"
+        and method.class:sub(1, #entry.module + 1) == entry.module .. ".") then
+        there[key] = true
+        hit = true
+      end
+    end
+    for name, class in pairs(source.classes) do
+      if normal(name) == normal(method.class) then
+        for _, tag in ipairs(class.tags) do
+          if tag.tag == "field" and tag.name:gsub("%?$", "") == method.name then hit = true end
+        end
+      end
+    end
+    return hit
   end
   for _, method in ipairs(found.methods) do
-    local short = method.class:match("[^.]+$"):lower() .. "." .. method.name:lower()
-    local entries = by_class[short]
-    if entries then
-      for _, entry in ipairs(entries) do entry.there = true end
-    elseif not documented[method.f] and not named[method.class:lower() .. "." .. method.name] then
+    if not HIDDEN[method.class] and not covered(method) then
       complaints[#complaints + 1] = ("%s:%s: a method without an entry")
         :format(method.class, method.name)
     end
   end
   for key, entry in pairs(source.by_name) do
-    if not entry.there then
+    if not there[key] then
       complaints[#complaints + 1] = ("%s:%d: %s: an entry for something that does not exist")
         :format(entry.file, entry.line, key)
     end

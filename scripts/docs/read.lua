@@ -8,6 +8,8 @@
 -- `M.Name = …` with a `@type` is a value. Modules whose comment begins with "Internal", and those
 -- inside another module (lwt.stream.read), are no pages of their own.
 --
+-- `@also name name …` in a block says that it holds for these names of the same module too.
+--
 -- An entry: { kind = "function"|"value"|"class", module =, name =, params = { names }, text =,
 -- examples = { text }, tags = { { tag =, rest =, name =, type =, text = } }, file =, line = }.
 
@@ -145,8 +147,10 @@ function Reader:add(kind, path, line, block, full, args, home)
     self:problem(path, line, "'" .. full .. "' is the name of a module")
     return
   end
+  local also = {}
+  for other in (take_tag(block, "also") or ""):gmatch("[%w_.]+") do also[#also + 1] = other end
   local entry = {
-    kind = kind, module = module, name = name, args = args,
+    kind = kind, also = also, module = module, name = name, args = args,
     params = args and param_names(args), text = block.text, examples = block.examples,
     tags = block.tags, file = path, line = line,
   }
@@ -159,6 +163,13 @@ function Reader:add(kind, path, line, block, full, args, home)
   if block.unfinished then self:problem(path, line, key .. ": a code block is not closed") end
   if block.text == "" then self:problem(path, line, key .. ": the entry says nothing") end
   self.by_name[key] = entry
+  for _, other in ipairs(also) do
+    local other_key = module .. "." .. other
+    if self.by_name[other_key] then
+      self:problem(path, line, "@also " .. other .. ": it has an entry of its own")
+    end
+    self.by_name[other_key] = entry
+  end
   self.entries[#self.entries + 1] = entry
 end
 
@@ -334,7 +345,7 @@ function M.read()
   for _, path in ipairs(lua_files) do self.modules[module_name(path)] = { path = path } end
   for name, module in pairs(self.modules) do
     local parent = name:match("^(lwt%.[^.]+)%.")
-    if self.modules[parent] then module.part_of, module.internal = parent, true end
+    if parent then module.part_of, module.internal = parent, true end
   end
   for name in pairs(INTERNAL) do
     if self.modules[name] then self.modules[name].internal = true end

@@ -216,6 +216,33 @@ describe("cancel", function()
     log.says "a b c a end"
   end)
 
+  it("in vain loses no finalizer and no callback, even when the promise is dropped", function()
+    local p, r = lwt.wait()
+    local log = new_log()
+    do
+      p:finalize(log.word "cleanup"):cancel()
+      local q = p:bind(function() return 1 end)
+      q:on_success(log.word "told")
+      q:cancel()
+      p:catch(log.word "caught"):cancel()
+      p:finalize(log.word "inner"):bind(function() end):cancel()
+    end
+    collectgarbage()
+    collectgarbage()
+    r:wakeup_exn "oops"
+    log.says "cleanup caught inner"
+    local p2, r2 = lwt.wait()
+    do
+      local q = p2:bind(function() return 1 end)
+      q:on_success(log.word "told")
+      q:cancel()
+    end
+    collectgarbage()
+    collectgarbage()
+    r2:wakeup()
+    log.says "cleanup caught inner told"
+  end)
+
   it("does nothing through a bind whose function is running", function()
     local p, r = lwt.task()
     local q

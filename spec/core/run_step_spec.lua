@@ -1,18 +1,7 @@
 local lwt = require "lwt"
 local core = require "spec.support.core"
 local is, new_log, virtual, child = core.is, core.log, core.virtual, core.child
-
--- A spec of step alone needs the virtual engine outside of run.
-local function stepping(body)
-  return function()
-    local engine = require "lwt.engine"
-    local before = engine.name()
-    engine.set "virtual"
-    local ok, err = pcall(body)
-    engine.set(before)
-    if not ok then error(err, 0) end
-  end
-end
+local stepping = core.stepping
 
 describe("run", function()
   it("of a function runs it as a task with the arguments, and returns what it returns", function()
@@ -288,7 +277,7 @@ describe("a process that ends", function()
       for i = 1, 10 do
         lwt.spawn(function() lwt.sleep(10):await() end)
         lwt.spawn(function() lwt.await((lwt.wait())) end)
-        lwt.pick { lwt.sleep(5), lwt.task() }
+        lwt.pick { lwt.sleep(5), (lwt.task()) }
       end
       print "end"
     ]]

@@ -30,7 +30,7 @@ describe("traceback", function()
     local ok, err = pcall(lwt.await, outer)
     assert.is_false(ok)
     local text = lwt.traceback(outer)
-    in_order(text, "thrower", "inner task", "waiter", "outer task")
+    in_order(text, "inner task", "thrower", "outer task", "waiter")
     in_order(lwt.traceback(err), "thrower")
   end))
 

@@ -3,12 +3,14 @@
 --   lua5.4 spec/support/block.lua FILE PAGE
 --
 -- FILE holds the block; PAGE is the module whose page it is on ("lwt.stream"), or "". The block
--- is the body of a task, with `lwt`, `await` and the page's module in scope; a block that calls
--- lwt.run itself, or whose first line says `-- outside a task`, is run as a plain chunk.
+-- is the body of a task, with `lwt`, `await` and the page's module in scope. One that calls lwt.run
+-- itself (on a line that is not indented), or begins with `-- outside a task`, is a plain chunk.
 --
--- Every `print(…)   --> text` is checked: what that line printed must be the text, blanks apart.
--- A line that prints several times has them joined; lines of nothing but `--> text` go on with the
--- text of the line above. Exits 1, with the reason on standard error.
+-- `--> text` is checked: all that the block prints, in the order in which it does, is what its
+-- `-->` say, in the order in which they stand, blanks apart. Or else, where things happen in another
+-- order than they are written, each line with a `-->` has printed that (and lines of nothing but
+-- `--> text` go on with the line above); then prints without a `-->` are not looked at.
+-- Exits 1, with the reason on standard error.
 
 local path, page = arg[1], arg[2]
 local file = assert(io.open(path))
@@ -19,6 +21,7 @@ local lwt = require "lwt"
 local stderr, exit = io.stderr, os.exit
 
 local printed = {} -- by line
+local all = {} -- in the order of time
 local env = setmetatable({ lwt = lwt, await = lwt.await }, { __index = _G })
 if page ~= "" then env[page:match("[^.]+$")] = require(page) end
 
@@ -37,6 +40,7 @@ function env.print(...)
     end
   end
   line = line or 0
+  all[#all + 1] = text
   printed[line] = printed[line] and printed[line] .. " " .. text or text
 end
 
@@ -49,7 +53,8 @@ local chunk, message = load(source, "=block", "t", env)
 if not chunk then fail(message) end
 
 local ok, err
-if source:match("lwt%.run%s*[%({]") or source:match("^%s*%-%- outside a task") then
+if ("\n" .. source):match("\n[^%s][^\n]*lwt%.run%s*[%({]")
+  or ("\n" .. source):match("\nlwt%.run%s*[%({]") or source:match("^%s*%-%- outside a task") then
   ok, err = xpcall(chunk, function(e) return debug.traceback(tostring(e)) end)
 else
   ok, err = pcall(lwt.run, chunk)
@@ -61,25 +66,30 @@ local function squeeze(s)
 end
 
 local expected, order, last = {}, {}, nil
+local in_order = {}
 local number = 0
 for line in (source .. "\n"):gmatch("(.-)\n") do
   number = number + 1
   local before, text = line:match("^(.-)%-%->%s?(.*)$")
   if text then
-    if before:match("^%s*$") and last then
+    in_order[#in_order + 1] = text
+    if before:match("^[%s-]*$") and last then
       expected[last] = expected[last] .. " " .. text
-    elseif before:match("print") then
+    else
       last = number
       order[#order + 1] = number
       expected[number] = text
-    else
-      fail(("block:%d: `-->` is for what a print on the same line shows"):format(number))
     end
   end
 end
-for _, n in ipairs(order) do
-  local got, want = squeeze(printed[n] or ""), squeeze(expected[n])
-  if not printed[n] then fail(("block:%d: nothing was printed, expected: %s"):format(n, want)) end
-  if got ~= want then fail(("block:%d: printed: %s\nexpected: %s"):format(n, got, want)) end
+local shown, promised = squeeze(table.concat(all, " ")), squeeze(table.concat(in_order, " "))
+if #order > 0 and shown ~= promised then
+  for _, n in ipairs(order) do
+    local got, want = squeeze(printed[n] or ""), squeeze(expected[n])
+    if got ~= want then
+      fail(("block:%d: printed: %s\nexpected: %s\nThe whole block printed: %s"):format(n,
+        printed[n] and got or "nothing", want, shown))
+    end
+  end
 end
 exit(0, true)

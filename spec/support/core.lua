@@ -82,6 +82,18 @@ function M.virtual(body)
   end
 end
 
+-- Runs `body` outside of any task on the virtual engine, where it may call step: for `it`.
+function M.stepping(body)
+  return function()
+    local engine = require "lwt.engine"
+    local before = engine.name()
+    engine.set "virtual"
+    local ok, err = pcall(body)
+    engine.set(before)
+    if not ok then error(err, 0) end
+  end
+end
+
 -- Runs `body` as a task of lwt.run on the engine that is there: for `it`.
 function M.async(body)
   return function() lwt.run(body) end

@@ -32,6 +32,8 @@ function M.new()
   local ready, paused = {}, {} -- functions for this turn and the next one
   local storage = {} -- key -> value; never changed in place
   local stamp = 0 -- how many promises were resolved
+  local calls = 0 -- how many functions of the user's were called
+  local walks, calls_at_walk = 0, 0 -- how many cancel walks there were; calls at the last
   local hook
 
   -- ---- Promises -----------------------------------------------------------------
@@ -93,6 +95,7 @@ function M.new()
 
   -- Calls f as a plain callback, which may not await: what pcall returns.
   local function call_back(f, ...)
+    calls = calls + 1
     callbacks = callbacks + 1
     local results = table.pack(pcall(f, ...))
     callbacks = callbacks - 1
@@ -214,7 +217,6 @@ function M.new()
 
   -- Applies the operation to p: now if p is resolved, else when it is.
   local function apply(name, p, f, h)
-    local input = p
     p = find(p)
     if p.state == "pending" then
       local q = new "dependency"
@@ -225,7 +227,7 @@ function M.new()
       return q
     end
     local chosen = chooses[name](p)
-    if not chosen then return input end
+    if not chosen then return p end
     local q = new()
     if immediate >= MAX_NEST then
       local functions = { with_storage(f), h and with_storage(h) }
@@ -237,7 +239,7 @@ function M.new()
     end)
     local r = returned(table.unpack(results, 1, results.n))
     if name == "finalize" and results[1] and not (r and find(r).state == "pending") then
-      q = r and find(r).state == "rejected" and r or input
+      q = r and find(r).state == "rejected" and find(r) or p
     elseif r and name ~= "map" and name ~= "finalize" then
       q = r
     else
@@ -254,7 +256,7 @@ function M.new()
 
   local function run_task(t)
     local before = { current, storage, callbacks }
-    current, storage, callbacks, tasks = t, t.storage, 0, tasks + 1
+    current, storage, callbacks, tasks, calls = t, t.storage, 0, tasks + 1, calls + 1
     local results = table.pack(coroutine.resume(t.coroutine))
     t.storage = storage
     current, storage, callbacks = table.unpack(before, 1, 3)
@@ -435,6 +437,7 @@ function M.new()
     if p.state ~= "pending" then return false end
     if seen[p] ~= nil then return seen[p] end
     local how, found = p.how, false
+    p.walk = walks
     seen[p] = how == "self" or how == "both" or how == "task"
     if how == "self" or how == "both" then
       actions[#actions + 1] = { "reject", p }
@@ -479,10 +482,16 @@ function M.new()
     for _, run in ipairs(owed) do run() end
   end
 
-  function lwt.cancel(p)
+  -- Everything but the callbacks of what is rejected: a list of functions that run them.
+  local function begin_cancel(p)
     local actions = {}
+    walks, calls_at_walk = walks + 1, calls
     walk(p, {}, actions)
-    local owed = perform(actions)
+    return perform(actions)
+  end
+
+  function lwt.cancel(p)
+    local owed = begin_cancel(p)
     if not owed[1] then return end
     if nest >= MAX_NEST then
       for _, run in ipairs(owed) do deferred[#deferred + 1] = run end
@@ -491,28 +500,34 @@ function M.new()
     end
   end
 
-  -- Cancels each of the list, one after another, inside a resolution.
-  local function cancel_each(list)
+  -- Cancels each of the list, one after another, inside a resolution: the losers of q.
+  -- When that was decided by a cancel that came through q, it has been to all of them
+  -- already; a second time is not meant, as long as nothing of the user's has run.
+  local function cancel_losers(q, list)
+    if q.walk == walks and calls == calls_at_walk then return end
     for _, p in ipairs(list) do
-      local actions = {}
-      walk(p, {}, actions)
-      run_all(perform(actions))
+      if find(p).state == "pending" then run_all(begin_cancel(p)) end
     end
+  end
+
+  local function cancel_each(list)
+    for _, p in ipairs(list) do lwt.cancel(p) end
   end
 
   -- A promise that follows p and is cancelled in its own way.
   local function following(p, how)
-    if find(p).state ~= "pending" then return p end
+    p = find(p)
+    if p.state ~= "pending" then return p end
     local q = new(how)
     q.dependency = p
-    table.insert(find(p).regular, { run = function(resolved) copy(q, resolved) end })
+    table.insert(p.regular, { run = function(resolved) copy(q, resolved) end })
     return q
   end
 
   function lwt.protected(p) return following(p, "self") end
   function lwt.no_cancel(p)
     local q = following(p, "none")
-    if q ~= p then q.shelters = true end
+    q.shelters = q.state == "pending"
     return q
   end
   function lwt.wrap_in_cancelable(p) return following(p, "both") end
@@ -521,8 +536,21 @@ function M.new()
 
   local function first_value(p) return find(p).values[1] end
 
+  -- The one that was resolved before the others, of those in this state if one is given.
+  local function earliest(list, state)
+    local found
+    for _, p in ipairs(list) do
+      p = find(p)
+      if p.stamp and (not state or p.state == state) and (not found or p.stamp < found.stamp) then
+        found = p
+      end
+    end
+    return found
+  end
+
   -- Waits for all of the list; then `outcome()` gives state and values, unless one was
-  -- rejected and `stops` says that this decides.
+  -- rejected and `stops` says that this decides: the first in the list of those that are
+  -- rejected at the call, else the first in time.
   local function wait_for_all(list, stops, outcome)
     local q = new "several"
     q.several = list
@@ -530,16 +558,14 @@ function M.new()
     local function one_less()
       left = left - 1
       if left > 0 then return end
+      failure = failure or stops and earliest(list, "rejected")
       if failure then copy(q, failure) else resolve(q, outcome()) end
     end
     for _, p in ipairs(list) do
       p = find(p)
       if p.state == "pending" then
         left = left + 1
-        table.insert(p.regular, { run = function(resolved)
-          if stops and resolved.state == "rejected" then failure = failure or resolved end
-          one_less()
-        end })
+        table.insert(p.regular, { run = one_less })
       elseif stops and p.state == "rejected" then
         failure = failure or p
       end
@@ -626,13 +652,8 @@ function M.new()
     local function told()
       if done then return end
       done = true
-      local winner
-      for _, p in ipairs(list) do
-        p = find(p)
-        if p.stamp and (not winner or p.stamp < winner.stamp) then winner = p end
-      end
-      local state, values = outcome(winner)
-      if cancels then cancel_each(list) end
+      local state, values = outcome(earliest(list))
+      if cancels then cancel_losers(q, list) end
       resolve(q, state, values)
     end
     for _, p in ipairs(list) do table.insert(find(p).regular, { run = told }) end
@@ -643,7 +664,7 @@ function M.new()
     list = copy_of(list)
     local winner = first(list, "rejected") or first(list, "fulfilled")
     if winner then
-      if cancels then resolution(function() cancel_each(list) end) end
+      if cancels then cancel_each(list) end
       return winner
     end
     return first_to_resolve(list, cancels, function(p) return p.state, p.values end)
@@ -673,7 +694,7 @@ function M.new()
     if first(list, "rejected") or first(list, "fulfilled") then
       local failed = first(list, "rejected")
       local state, values = gather(list, split, function(p) return p.state == "fulfilled" end)
-      if cancels then resolution(function() cancel_each(list) end) end
+      if cancels then cancel_each(list) end
       if failed then return failed end
       local q = new()
       settle(q, state, values)

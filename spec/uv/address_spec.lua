@@ -77,7 +77,7 @@ describe("an address", function()
   end)
 
   it("is refused when it is something else", function()
-    refused(nil, "address expected, got no value")
+    refused(nil, "address expected, got nil")
     refused(80, "address expected, got number")
   end)
 end)

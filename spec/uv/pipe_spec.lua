@@ -36,7 +36,7 @@ describe("a Unix-domain socket", function()
   end))
 
   it("takes a plain path and a table", task(function()
-    local listener <close> = await(net.pipe_listen(path))
+    local _ <close> = await(net.pipe_listen(path))
     local a <close> = await(net.pipe_connect({ path = path }))
     assert.is_truthy(tostring(a):find("^lwt.pipe: "))
   end))
@@ -50,7 +50,7 @@ describe("a Unix-domain socket", function()
   end))
 
   it("rejects a path that exists, or nobody listens at", task(function()
-    local listener <close> = await(net.pipe_listen(path))
+    local _ <close> = await(net.pipe_listen(path))
     assert.equal("EADDRINUSE", failure(net.pipe_listen(path)).code)
     assert.equal("ENOENT", failure(net.pipe_connect(path .. ".none")).code)
     assert.equal("ECONNREFUSED", failure(net.pipe_connect("/dev/null")).code)
@@ -66,7 +66,8 @@ end)
 
 describe("socketpair", function()
   it("gives two connected sockets at once", task(function()
-    local a <close>, b <close> = net.socketpair()
+    local a, b <close> = net.socketpair()
+    local _ <close> = a
     local p = b:read()
     await(a:write("x"))
     assert.equal("x", await(p))
@@ -77,7 +78,8 @@ describe("socketpair", function()
   end))
 
   it("waits with a reader that is slow", task(function()
-    local a <close>, b <close> = net.socketpair()
+    local a, b <close> = net.socketpair()
+    local _ <close> = a
     local sent, got = 0, 0
     local writer = lwt.spawn(function()
       for _ = 1, 300 do
@@ -100,7 +102,7 @@ end)
 
 describe("a descriptor of somebody else", function()
   it("becomes a socket", task(function()
-    local a <close>, b = net.socketpair()
+    local a, b = net.socketpair()
     assert.has_error(function() net.of_fd(-1) end,
       "bad argument #1 to 'of_fd' (descriptor is out of range)")
     local ok, err = pcall(net.of_fd, b:fileno()) -- it is ours already
@@ -111,7 +113,7 @@ describe("a descriptor of somebody else", function()
   end))
 
   it("is refused when it is a file", function()
-    local f <close> = assert(io.open("/etc/passwd"))
+    local _ <close> = assert(io.open("/etc/passwd"))
     local ok, err
     for fd = 3, 40 do -- Lua does not tell a file's number
       ok, err = pcall(net.of_fd, fd)

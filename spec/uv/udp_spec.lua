@@ -14,7 +14,8 @@ end
 
 describe("udp", function()
   it("sends to an address and tells where it came from", task(function()
-    local a <close>, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+    local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+    local _ <close> = a
     await(a:send("one", b:getsockname()))
     await(a:send("", b:getsockname()))
     local data, from = await(b:recv())
@@ -23,8 +24,16 @@ describe("udp", function()
     assert.equal("", (await(b:recv())))
   end))
 
+  it("sends lwt.bytes", task(function()
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
+    await(a:send(require("lwt.bytes").of_string("bytes"), b:getsockname()))
+    assert.equal("bytes", (await(b:recv())))
+  end))
+
   it("works over IPv6", task(function()
-    local a <close>, b <close> = net.udp("[::1]:0"), net.udp("[::1]:0")
+    local a, b <close> = net.udp("[::1]:0"), net.udp("[::1]:0")
+    local _ <close> = a
     a:send("six", b:getsockname())
     local data, from = await(b:recv())
     assert.equal("six", data)
@@ -32,7 +41,8 @@ describe("udp", function()
   end))
 
   it("serves several receivers in their order, and keeps what is unasked", task(function()
-    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
     local p, q = b:recv(), b:recv()
     for i = 1, 4 do await(a:send(tostring(i), b:getsockname())) end
     assert.equal("1", (await(p)))
@@ -42,7 +52,8 @@ describe("udp", function()
   end))
 
   it("loses nothing when a receiver is cancelled", task(function()
-    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
     local p, q = b:recv(), b:recv()
     p:cancel()
     assert.equal(lwt.Canceled, failure(p))
@@ -56,7 +67,8 @@ describe("udp", function()
   end))
 
   it("holds a bounded number for nobody", task(function()
-    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
     b:recv():cancel()
     for i = 1, 100 do await(a:send(tostring(i), b:getsockname())) end
     await(lwt.sleep(0.02))
@@ -64,7 +76,8 @@ describe("udp", function()
   end))
 
   it("can be connected", task(function()
-    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
     a:connect(b:getsockname())
     assert.equal(b:getsockname(), a:getpeername())
     await(a:send("to b"))
@@ -86,20 +99,23 @@ describe("udp", function()
   end))
 
   it("looks a name up", task(function()
-    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
     await(a:send("x", { host = "localhost", port = net.parse_address(b:getsockname()).port }))
     assert.equal("x", (await(b:recv())))
   end))
 
   it("rejects a datagram that is too long", task(function()
-    local a <close>, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
     local err = failure(a:send(("x"):rep(70000), b:getsockname()))
     assert.equal("EMSGSIZE", err.code)
     assert.equal(b:getsockname(), err.address)
   end))
 
   it("joins and leaves a group", task(function()
-    local a <close>, b <close> = net.udp("127.0.0.1:0"), net.udp("*:0", { reuseaddr = true })
+    local a, b <close> = net.udp("127.0.0.1:0"), net.udp("*:0", { reuseaddr = true })
+    local _ <close> = a
     b:multicast_join("239.255.1.2", "127.0.0.1")
     a:multicast_interface("127.0.0.1")
     a:multicast_loop(true)

@@ -42,7 +42,10 @@ static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int ki
   if (c->nframes == c->frames_size) {
     size_t size = c->frames_size ? 2 * c->frames_size : 64;
     f = (frame *)realloc(c->frames, size * sizeof *f);
-    if (f == NULL) luaL_error(L, "not enough memory");
+    if (f == NULL) {
+      luaL_error(L, "not enough memory");
+      return;
+    }
     c->frames = f;
     c->frames_size = size;
   }
@@ -152,7 +155,6 @@ static void go(lua_State *L, lwt_context *c, walk *k) { /* root on top, popped *
     size_t at = c->nframes - 1;
     frame *f = &c->frames[at];
     if (found > 0) f->found = 1;
-    found = 0;
     lua_rawgeti(L, k->values, (lua_Integer)(at - k->base) + 1);
     if (push_child(L, f)) {
       lua_replace(L, top + 1);
@@ -297,19 +299,24 @@ int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
   return found;
 }
 
-/* Nothing could be cancelled below the promise at idx: what it waits for no longer
-** keeps it alive, so that a promise that is cancelled and dropped leaves no trace on
-** one that stays pending. It remains what it is for whoever still holds it. */
+/* Nothing could be cancelled below the promise at idx. If it is a bind or map that
+** nobody waits for, what it waits for no longer keeps it alive: a promise that is
+** cancelled and dropped leaves no trace on one that stays pending. It remains what it
+** is for whoever still holds it. */
 static void let_go(lua_State *L, lwt_context *c, int idx) {
   int top = lua_gettop(L);
   promise *p;
   luaL_checkstack(L, 16, NULL);
+  c->epoch++;
   lua_pushvalue(L, idx);
   p = lwt_promise_find(L, top + 1);
-  while (p->state == S_PENDING && p->how == C_DEP &&
+  if (p->waiters != W_NONE) p->epoch = c->epoch; /* no */
+  while (p->state == S_PENDING && (p->kind == K_BIND || p->kind == K_MAP) && p->how == C_DEP &&
+         p->epoch != c->epoch &&
          lua_getiuservalue(L, top + 1, U_DEP) == LUA_TUSERDATA) {
     promise *input = lwt_promise_find(L, top + 2);
-    if (input->kind == K_TASK || input->state != S_PENDING) break;
+    p->epoch = c->epoch; /* there may be a cycle */
+    if (input->state != S_PENDING) break;
     lwt_promise_weaken_waiter(L, c, top + 2, input, top + 1);
     if (input->waiters != W_ONE) break;
     lua_replace(L, top + 1);
@@ -323,7 +330,7 @@ static void let_go(lua_State *L, lwt_context *c, int idx) {
 /*---
 Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
-pending (nothing could be cancelled; then what it waits for no longer keeps it alive). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
+pending (nothing could be cancelled; then what it waits for no longer keeps a bind or map alive that nobody waits for). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 resolved promise.
 
 ```lua

@@ -166,8 +166,7 @@ static void idle_stop(const lwt_api *api, lwt_idle *i) {
 }
 
 static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
-  api->context->engine = e;
-  api->context->engine_data = data;
+  lwt_loop_set_engine(api->context, e, data, 0);
 }
 
 static double now(const lwt_api *api) { return lwt_timer_now(api->context); }

@@ -20,7 +20,7 @@ static void check_callable(lua_State *L, int idx) {
 /* Pushes a promise of this kind that holds the `nfn` callbacks at 2, and the storage
 ** that they are to see. */
 static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int nfn) {
-  int at = lua_gettop(L) + 1;
+  int at = 2 + nfn;
   promise *q = lwt_promise_push(L, c, kind, how, 2 + nfn, sizeof *q);
   if (c->storing) {
     lua_createtable(L, 3, 0);
@@ -47,13 +47,13 @@ static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int
 
 /* Pushes a promise that waits for the pending one at 1, with the callbacks at 2.
 ** Returns 0, pushing nothing, when the input is no longer pending. */
-static int derive(lua_State *L, lwt_context *c, int kind, int nfn) {
-  int at = lua_gettop(L) + 1;
-  push_record(L, c, kind, C_DEP, nfn);
+static int derive(lua_State *L, lwt_context *c, promise *p, int kind, int nfn) {
+  int at = 2 + nfn;
+  promise *q = push_record(L, c, kind, C_DEP, nfn);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, at, U_DEP);
   lua_pushvalue(L, at);
-  if (lwt_promise_add_waiter(L, 1, (promise *)lua_touserdata(L, 1))) return 1;
+  if (lwt_promise_add_known_waiter(L, 1, p, q)) return 1;
   lua_settop(L, at - 1);
   return 0;
 }
@@ -92,16 +92,15 @@ static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
 
 /* Leaves a promise of the outcome of call_now on top. */
 static int result(lua_State *L, lwt_context *c, int base, int status, int follow) {
-  promise *q;
-  luaL_checkstack(L, 10, NULL);
   if (!(status == LUA_OK && follow && lua_gettop(L) == base + 1 &&
         lwt_promise_test(L, c, -1) != NULL)) {
-    q = lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof *q);
+    luaL_checkstack(L, 10, NULL);
+    lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof(promise));
     lua_insert(L, base + 1);
     lwt_resolve_follow(L, c, base + 1, base + 1, status, 0);
     lua_settop(L, base + 1);
   }
-  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  if (c->immediate == 0 && c->has_deferred) lwt_resolve_drain(L, c);
   return 1;
 }
 
@@ -126,8 +125,8 @@ static int bind(lua_State *L, int kind) {
   int base, status;
   check_callable(L, 2);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, kind, 1)) return 1;
-  p = lwt_promise_find(L, 1);
+  if (p->state == S_PENDING && derive(L, c, p, kind, 1)) return 1;
+  if (p->state == S_PROXY || p->state == S_PENDING) p = lwt_promise_find(L, 1);
   if (p->state == S_REJECTED) {
     lua_settop(L, 1);
     return 1;
@@ -191,7 +190,7 @@ static int l_catch(lua_State *L) {
   lua_settop(L, 2);
   p = promise_or_task(L, c);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, K_CATCH, 1)) return 1;
+  if (p->state == S_PENDING && derive(L, c, p, K_CATCH, 1)) return 1;
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {
     lua_settop(L, 1);
@@ -227,7 +226,7 @@ static int l_try_bind(lua_State *L) {
   lua_settop(L, 3);
   p = promise_or_task(L, c);
   lua_settop(L, 3);
-  if (p->state == S_PENDING && derive(L, c, K_TRY_BIND, 2)) return 1;
+  if (p->state == S_PENDING && derive(L, c, p, K_TRY_BIND, 2)) return 1;
   p = lwt_promise_find(L, 1);
   if (too_deep(c)) {
     derive_owed(L, c, K_TRY_BIND, 2);
@@ -243,10 +242,10 @@ static int l_try_bind(lua_State *L) {
 /* The finalizer has given the promise at r. Pushes what finalize returns: where that
 ** is pending, a promise that waits for it and then becomes the one at 1. */
 static void push_finalized(lua_State *L, lwt_context *c, int r) {
-  promise *p = lwt_promise_find(L, r), *q;
+  promise *p = lwt_promise_find(L, r);
   p->flags |= F_SEEN;
   if (p->state == S_PENDING) {
-    q = lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof *q);
+    lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof(promise));
     lua_pushvalue(L, r);
     lua_setiuservalue(L, -2, U_DEP);
     lua_pushvalue(L, 1);
@@ -280,7 +279,7 @@ static int l_finalize(lua_State *L) {
   lua_settop(L, 2);
   p = promise_or_task(L, c);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, K_FINALIZE, 1)) return 1;
+  if (p->state == S_PENDING && derive(L, c, p, K_FINALIZE, 1)) return 1;
   lwt_promise_find(L, 1);
   if (too_deep(c)) {
     derive_owed(L, c, K_FINALIZE, 1);
@@ -309,7 +308,7 @@ static int on(lua_State *L, int kind) {
   check_callable(L, 2);
   if (nfn == 2) check_callable(L, 3);
   lua_settop(L, 1 + nfn);
-  if (p->state == S_PENDING && derive(L, c, kind, nfn)) return 0;
+  if (p->state == S_PENDING && derive(L, c, p, kind, nfn)) return 0;
   p = lwt_promise_find(L, 1);
   switch (kind) {
     case K_ON_SUCCESS:
@@ -431,7 +430,27 @@ static int l_wrap(lua_State *L) {
   return result(L, c, 1, status, 1);
 }
 
+/* core.callback(f, ...): calls it as a plain callback that nobody waits for: what it
+** raises goes to the exception hook. Gives whether it ended well. */
+static int l_callback(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int status;
+  check_callable(L, 1);
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, lua_gettop(L) - 2, 0, 1);
+  c->callbacks--;
+  c->immediate--;
+  if (status != LUA_OK) lwt_loop_report(L, c);
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  lua_pushboolean(L, status == LUA_OK);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"wrap", l_wrap},
+                                     {"callback", l_callback},
                                      {"bind", l_bind},
                                      {"map", l_map},
                                      {"catch", l_catch},

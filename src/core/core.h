@@ -90,7 +90,7 @@ typedef struct promise {
   uint16_t flags;
   uint16_t unused;
   uint32_t n;     /* fulfilled: number of values; pending: see kinds */
-  uint32_t epoch; /* the last cancel walk that came by */
+  uint32_t epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
 /* User values. Kinds that wait for nothing have only the first. */
@@ -115,7 +115,8 @@ enum {
   TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
-  TF_LISTED = 128      /* in r_live */
+  TF_LISTED = 128,     /* in r_live */
+  TF_FRESH = 256       /* has not begun */
 };
 
 typedef struct task {
@@ -126,7 +127,8 @@ typedef struct task {
   uint32_t slot;
   uint16_t shield; /* how many uncancelable waits it is in */
   uint8_t status;
-  uint8_t flags;
+  uint8_t anchored; /* the slot's anchor is the task */
+  uint16_t flags;
   int wait_idx; /* where in wait_co the awaited promise is; 0: none (yield) */
   uint8_t uncancelable; /* the await under way counts in shield */
 } task;
@@ -137,6 +139,7 @@ typedef struct slot {
   lua_State *co; /* NULL: no thread made yet */
   task *t;       /* NULL: free */
   uint32_t next_free;
+  uint8_t released; /* not anchored: t may have been collected */
 } slot;
 
 typedef struct ring { /* of tasks; NULL stands for the next paused promise */
@@ -162,8 +165,13 @@ struct lwt_context {
   int nest;        /* how many resolutions are under way, one in another */
   int immediate;   /* how many callbacks of resolved promises, one in another */
   int work;        /* entries of the work stack */
+  uint32_t resolutions; /* how many, ever: the stamp of the last one */
   uint8_t has_current; /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
+  uint8_t has_deferred; /* the deferred queue is not empty */
+  uint32_t currents;    /* how often r_current was set */
+  promise *current_waiter, *source; /* with has_current: what r_current and r_source hold */
+  uint32_t told;        /* how many waiters were told, ever */
   uint8_t recovering;  /* no allocation now */
   int callbacks;   /* > 0: a callback is running, awaiting is an error */
   uint8_t storing; /* the current storage is not empty */
@@ -177,7 +185,7 @@ struct lwt_context {
   uint32_t nslots, free_slot, next_scan, slots_made;
   int *r_blocks; /* registry keys of the blocks that anchor slots' values */
   uint32_t nblocks;
-  uint32_t idle_threads;
+  uint32_t idle_threads, sweep_at; /* sweep_at: see lwt_task_sweep */
   uint64_t nresumed; /* turns of tasks ever */
 
   /* Queues (loop.c). */
@@ -195,6 +203,7 @@ struct lwt_context {
   /* Time (timer.c). */
   timer *heap;
   uint32_t *position; /* of a timer in the heap; or the next free number */
+  uint32_t background; /* of the timers, how many keep nobody from a deadlock */
   uint32_t ntimers, timers_size, free_timer, timers_made;
   uint64_t seq;
   double virtual_now;
@@ -223,11 +232,16 @@ struct lwt_context {
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
 
+/* Was p resolved before q? (Stamps may wrap around.) */
+static inline int earlier(const promise *p, const promise *q) {
+  return (int32_t)(p->epoch - q->epoch) < 0;
+}
+
 static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* promise.c: making them, finding what they stand for, who waits. */
+/* promise.c, waiters.c: making them, finding what they stand for, who waits. */
 API promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int nuv, size_t size);
 API promise *lwt_promise_test(lua_State *L, lwt_context *c, int idx);
 API promise *lwt_promise_check(lua_State *L, lwt_context *c, int idx);
@@ -237,6 +251,7 @@ API void lwt_promise_collapse(lua_State *L, int n);
 API int lwt_promise_push_values(lua_State *L, int idx, promise *p);
 API void lwt_promise_push_error(lua_State *L, int idx, promise *p);
 API int lwt_promise_add_waiter(lua_State *L, int idx, promise *p);
+API int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w);
 API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter);
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
@@ -271,6 +286,7 @@ API void lwt_resolve_owe(lua_State *L, lwt_context *c, int source);
 API void lwt_resolve_drain(lua_State *L, lwt_context *c);
 API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
 API void lwt_resolve_open(lua_State *L, lwt_context *c);
+API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c: one and many. */
 API void lwt_compose_open(lua_State *L, lwt_context *c);
@@ -288,12 +304,41 @@ API void lwt_cancel_open(lua_State *L, lwt_context *c);
 API void lwt_storage_swap(lua_State *L, lwt_context *c); /* top <-> current */
 API void lwt_storage_open(lua_State *L, lwt_context *c);
 
+/* slots.c */
+#define SLOT_BLOCK 256
+#define NO_SLOT UINT32_MAX
+
+static inline void lwt_slot_anchor(lua_State *L, lwt_context *c, uint32_t s) { /* pops it */
+  pushreg(L, c->r_blocks[s / SLOT_BLOCK]);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, (int)(s % SLOT_BLOCK) + 1);
+  lua_pop(L, 2);
+}
+
+static inline void lwt_slot_unanchor(lua_State *L, lwt_context *c, uint32_t s) {
+  pushreg(L, c->r_blocks[s / SLOT_BLOCK]);
+  lua_pushboolean(L, 0);
+  lua_setiuservalue(L, -2, (int)(s % SLOT_BLOCK) + 1);
+  lua_pop(L, 1);
+}
+
+static inline void lwt_slot_push(lua_State *L, lwt_context *c, uint32_t s) {
+  pushreg(L, c->r_blocks[s / SLOT_BLOCK]);
+  lua_getiuservalue(L, -1, (int)(s % SLOT_BLOCK) + 1);
+  lua_replace(L, -2);
+}
+
+API uint32_t lwt_slot_take(lua_State *L, lwt_context *c);
+API void lwt_slot_free(lwt_context *c, uint32_t s);
+API void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable);
+API void lwt_slot_release(lua_State *L, lwt_context *c, task *t);
+API void lwt_slot_sweep(lua_State *L, lwt_context *c, uint32_t n);
+
 /* task.c */
 API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> promise */
 API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
-API void lwt_slot_push_task(lua_State *L, lwt_context *c, uint32_t s);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
@@ -316,11 +361,13 @@ API void lwt_timer_open(lua_State *L, lwt_context *c);
 API int lwt_ring_reserve(ring *r, size_t n);
 API void lwt_ring_push(ring *r, task *t); /* room was reserved */
 API void lwt_loop_report(lua_State *L, lwt_context *c); /* the error on top: to the hook */
+API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
+API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p);
 API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
@@ -334,6 +381,8 @@ API void lwt_trace_left_open(lua_State *L, lwt_context *c);
 API void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx, const char *kind);
 API void lwt_trace_handle_closed(const lwt_api *api, lua_State *L, void *userdata);
 API void lwt_trace_open(lua_State *L, lwt_context *c);
+API void lwt_inspect_open(lua_State *L, lwt_context *c);
+API void lwt_engine_open(lua_State *L, lwt_context *c);
 
 /* error.c */
 API int lwt_error_awaiting(lua_State *L, lwt_context *c);

@@ -23,7 +23,7 @@ int lwt_ring_reserve(ring *r, size_t n) {
   task **at;
   if (n <= r->size) return 1;
   while (size < n) size *= 2;
-  at = (task **)malloc(size * sizeof *at);
+  at = (task **)malloc(size * sizeof *at); /* NOLINT(bugprone-sizeof-expression) */
   if (at == NULL) return 0;
   for (i = 0; i < r->count; i++) at[i] = r->at[(r->head + i) & (r->size - 1)];
   free(r->at);
@@ -173,7 +173,7 @@ static int wait_for_events(lwt_context *c, int may_wait) {
   double seconds = 0;
   run_idle(c);
   if (!has_ready(c) && c->idle == NULL && may_wait && c->nerrors == 0) {
-    if (c->ntimers == 0 && engine_alive(c) == LWT_IDLE) return 0;
+    if (c->ntimers <= c->background && engine_alive(c) == LWT_IDLE) return 0;
     if (c->is_virtual) {
       wait_virtual(c);
       return 1;
@@ -204,6 +204,7 @@ static void wake_paused(lua_State *L, lwt_context *c) {
 
 static void run_ready(lua_State *L, lwt_context *c, double deadline) {
   size_t limit;
+  luaL_checkstack(L, 20, NULL);
   if (c->ready.count == 0) {
     ring r = c->ready;
     c->ready = c->paused;
@@ -229,6 +230,7 @@ static void run_ready(lua_State *L, lwt_context *c, double deadline) {
 /* One turn. Returns 0 when there is nothing left that could happen. */
 static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   int alive;
+  uint64_t resumed = c->nresumed;
   call_hook(L, c, c->r_enter_hooks);
   alive = wait_for_events(c, may_wait);
   c->turn_now = lwt_timer_now(c);
@@ -236,6 +238,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
+  lwt_slot_sweep(L, c, (uint32_t)(c->nresumed - resumed) + 1);
   return alive;
 }
 
@@ -298,6 +301,8 @@ static int run_body(lua_State *L) {
   drive(L, c, 1);
   run_list(L, c, c->r_exit, 1);
   run_list(L, c, c->r_ends, 0);
+  c->sweep_at = 0;
+  lwt_slot_sweep(L, c, c->slots_made);
   raise_reported(L, c);
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {
@@ -364,6 +369,9 @@ static int step_body(lua_State *L) {
   lwt_context *c = context_of(L);
   double budget = lua_tonumber(L, 1);
   turn(L, c, 0, budget > 0 ? c->engine_now + budget : 0);
+  /* A host may go to sleep on the engine's descriptor now, which knows only what the engine
+  ** was told when it last looked: it has to see what the tasks have just begun. */
+  if (!has_ready(c) && c->idle == NULL && engine_alive(c) != LWT_IDLE) engine_wait(c, 0);
   return 0;
 }
 
@@ -547,6 +555,13 @@ static int l_interrupt(lua_State *L) {
   return 1;
 }
 
+/* core.background(n): that many of the pending timers are watchdogs (a spec's time-out),
+** which do not count when run looks for a deadlock. */
+static int l_background(lua_State *L) {
+  context_of(L)->background = (uint32_t)luaL_checkinteger(L, 1);
+  return 0;
+}
+
 /* core.shuffle(seed | nil): ready tasks run in a random order from now on. */
 static int l_shuffle(lua_State *L) {
   lwt_context *c = context_of(L);
@@ -555,116 +570,6 @@ static int l_shuffle(lua_State *L) {
   if (c->random == 0) c->random = 1;
   next_random(c);
   return 0;
-}
-
-/* ---- Engines written in Lua ---------------------------------------------------------------- */
-
-/* Calls the function `name` of the engine table with nargs values on top; one result. */
-static int call_engine(lua_State *L, lwt_context *c, const char *name, int nargs) {
-  int top = lua_gettop(L) - nargs;
-  lua_checkstack(L, 6);
-  pushreg(L, c->r_lua_engine);
-  if (lua_getfield(L, -1, name) == LUA_TNIL) {
-    lua_settop(L, top);
-    return 0;
-  }
-  lua_replace(L, -2);
-  lua_insert(L, top + 1);
-  c->callbacks++;
-  if (lua_pcall(L, nargs, 1, 0) != LUA_OK) {
-    lwt_loop_report(L, c);
-    lua_settop(L, top);
-    c->callbacks--;
-    return 0;
-  }
-  c->callbacks--;
-  return 1;
-}
-
-static double lua_engine_now(void *data) {
-  lwt_context *c = (lwt_context *)data;
-  double now = 0;
-  if (call_engine(c->L, c, "now", 0)) {
-    now = lua_tonumber(c->L, -1);
-    lua_pop(c->L, 1);
-  }
-  return now;
-}
-
-static void lua_engine_wait(void *data, double seconds) {
-  lwt_context *c = (lwt_context *)data;
-  lua_checkstack(c->L, 6);
-  if (seconds < 0)
-    lua_pushnil(c->L);
-  else
-    lua_pushnumber(c->L, seconds);
-  if (call_engine(c->L, c, "wait", 1)) lua_pop(c->L, 1);
-}
-
-static int lua_engine_alive(void *data) {
-  lwt_context *c = (lwt_context *)data;
-  int alive = 0;
-  if (call_engine(c->L, c, "alive", 0)) {
-    alive = lua_toboolean(c->L, -1);
-    lua_pop(c->L, 1);
-  }
-  return alive ? LWT_WAITING : LWT_IDLE;
-}
-
-static void lua_engine_wake(void *data) { (void)data; }
-static int lua_engine_fd(void *data) { return (void)data, -1; }
-
-static const lwt_engine lua_engine = {"lua",           lua_engine_now,  lua_engine_wait,
-                                      lua_engine_alive, lua_engine_wake, lua_engine_fd};
-
-static void set_real(lwt_context *c) {
-  double was = c->virtual_now;
-  if (!c->is_virtual) return;
-  c->is_virtual = 0;
-  lwt_timer_shift(c, lwt_timer_now(c) - was);
-}
-
-/* core.set_engine(x): "virtual": virtual time over the engine in use; "real": back;
-** a table {now=, wait=, alive=}: an engine of the user's; nil: the core's own. */
-static int l_set_engine(lua_State *L) {
-  lwt_context *c = context_of(L);
-  const char *s;
-  luaL_checkany(L, 1);
-  lua_settop(L, 1);
-  if (lua_istable(L, 1)) {
-    if (lua_getfield(L, 1, "now") != LUA_TFUNCTION || lua_getfield(L, 1, "wait") != LUA_TFUNCTION)
-      return luaL_argerror(L, 1, "an engine needs functions 'now' and 'wait'");
-    lua_pushvalue(L, 1);
-    setreg(L, c->r_lua_engine);
-    set_real(c);
-    c->engine = &lua_engine;
-    c->engine_data = c;
-  } else if (lua_isnil(L, 1)) {
-    set_real(c);
-    c->engine = NULL;
-  } else {
-    s = luaL_checkstring(L, 1);
-    if (strcmp(s, "virtual") == 0) {
-      if (!c->is_virtual) lwt_timer_shift(c, -lwt_timer_now(c));
-      c->virtual_now = 0; /* a round start keeps sums of times exact */
-      c->is_virtual = 1;
-    } else if (strcmp(s, "real") == 0) {
-      set_real(c);
-    } else if (strcmp(s, "none") == 0) {
-      set_real(c);
-      c->engine = NULL;
-    } else {
-      return luaL_argerror(L, 1, lua_pushfstring(L, "unknown engine '%s'", s));
-    }
-  }
-  return 0;
-}
-
-/* core.engine_name() */
-static int l_engine_name(lua_State *L) {
-  lwt_context *c = context_of(L);
-  lua_pushstring(L, c->is_virtual ? "virtual" : c->engine ? c->engine->name : "none");
-  return 1;
 }
 
 /* ---- lwt.h ------------------------------------------------------------------------------------ */
@@ -694,8 +599,7 @@ static const luaL_Reg functions[] = {{"run", l_run},
                                      {"set_iteration_hooks", l_set_iteration_hooks},
                                      {"interrupt", l_interrupt},
                                      {"shuffle", l_shuffle},
-                                     {"set_engine", l_set_engine},
-                                     {"engine_name", l_engine_name},
+                                     {"background", l_background},
                                      {NULL, NULL}};
 
 static int closure(lua_State *L, lwt_context *c, lua_CFunction f) {

@@ -20,6 +20,7 @@
 #define SRC 1     /* the promise that was resolved (a representative) */
 #define WAITER 2  /* the waiter to be told */
 #define HANDLER 3 /* the message handler */
+#define Q 4       /* what the waiter stands for now; a callback's results lie above */
 
 /* ---- Committing ----------------------------------------------------------- */
 
@@ -34,6 +35,11 @@ int lwt_resolve_wrap_error(lua_State *L, lwt_context *c) {
   pushreg(L, c->r_trace);
   lua_rawseti(L, -2, 2);
   return 1;
+}
+
+static void set_current(lua_State *L, lwt_context *c) { /* waiter on top, popped */
+  setreg(L, c->r_current);
+  c->currents++;
 }
 
 static void push_work(lua_State *L, lwt_context *c) { /* entry on top, popped */
@@ -78,11 +84,12 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   }
   if (waiters != W_NONE) {
     lua_getiuservalue(L, idx, U_STATE);
-    lua_insert(L, -2);
+    lua_pushvalue(L, -2);
   }
   lua_setiuservalue(L, idx, U_STATE);
   p->flags |= flags;
   p->state = (uint8_t)state;
+  p->epoch = ++c->resolutions;
   p->n = (uint32_t)n;
   p->waiters = W_NONE;
   if (p->kind > K_TASK) { /* let go of what it was waiting for */
@@ -94,31 +101,33 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   p->flags |= F_SEEN;
   if (waiters == W_ONE) {
     promise *w = (promise *)lua_touserdata(L, -1);
-    if (w->kind == K_TASK) {
-      if (lwt_task_is_waiting_for(L, (task *)w, p))
-        lwt_task_wake(L, c, (task *)w);
-      else
-        lua_pop(L, 1);
+    if (w->kind == K_TASK) { /* one that was interrupted has withdrawn */
+      lwt_task_wake(L, c, (task *)w);
     } else {
-      setreg(L, c->r_current);
+      set_current(L, c);
       lua_pushvalue(L, idx);
       setreg(L, c->r_source);
       c->has_current = 1;
+      c->current_waiter = w;
+      c->source = p;
+      return;
     }
   } else {
     lua_pushvalue(L, idx);
     lua_setiuservalue(L, -2, H_SOURCE);
     push_work(L, c);
   }
+  lua_pop(L, 1);
 }
 
-/* The promise at `to` gets what the resolved one at `from` has. */
-void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to) {
-  promise *p = (promise *)lua_touserdata(L, from);
-  promise *q = (promise *)lua_touserdata(L, to);
+/* q (at `to`) gets what the resolved p (at `from`) has. */
+static void copy(lua_State *L, lwt_context *c, int from, promise *p, int to, promise *q) {
   lua_getiuservalue(L, from, U_STATE);
-  lwt_resolve_commit(L, c, to, q, p->state,
-                     p->flags & F_WRAPPED ? -1 : (int)p->n);
+  lwt_resolve_commit(L, c, to, q, p->state, p->flags & F_WRAPPED ? -1 : (int)p->n);
+}
+
+void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to) {
+  copy(L, c, from, (promise *)lua_touserdata(L, from), to, (promise *)lua_touserdata(L, to));
 }
 
 /* The pending promise at q gets the outcome of a callback: status is lua_pcall's,
@@ -136,19 +145,19 @@ void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int statu
     lwt_resolve_commit(L, c, q, p, S_REJECTED, wrapped ? -1 : 1);
     return;
   }
-  if (follow && n == 1 && lwt_promise_test(L, c, -1) != NULL) {
-    int inner = lua_gettop(L);
-    do {
-      p = lwt_promise_find(L, q);
-      r = lwt_promise_find(L, inner);
+  if (follow && n == 1 && (r = lwt_promise_test(L, c, -1)) != NULL) {
+    int inner = base + 1;
+    for (;;) {
+      if (r->state == S_PROXY) r = lwt_promise_find(L, inner);
       if (p->state != S_PENDING || r == p) return;
       if (r->state != S_PENDING) {
         r->flags |= F_SEEN;
-        lwt_resolve_copy(L, c, inner, q);
+        copy(L, c, inner, r, q, p);
         return;
       }
-    } while (!lwt_promise_merge(L, q, p, inner, r));
-    return;
+      if (lwt_promise_merge(L, q, p, inner, r)) return;
+      p = lwt_promise_find(L, q);
+    }
   }
   lwt_promise_collapse(L, n);
   lwt_resolve_commit(L, c, q, p, S_FULFILLED, n);
@@ -179,10 +188,12 @@ static int push_callback(lua_State *L, lwt_context *c, promise *w, int which) {
 }
 
 /* Calls the waiter's callback with `n` values of the source (-1: its error).
-** Leaves the results above HANDLER; returns the status. */
-static int call(lua_State *L, lwt_context *c, promise *w, int which, int n) {
-  promise *src = (promise *)lua_touserdata(L, SRC);
-  int swapped = push_callback(L, c, w, which), status;
+** Puts the waiter at Q and leaves the results above; returns the status. */
+static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int which, int n) {
+  int swapped, status;
+  uint32_t currents;
+  lua_pushvalue(L, WAITER);
+  swapped = push_callback(L, c, w, which);
   if (n < 0) {
     lwt_promise_push_error(L, SRC, src);
     n = 1;
@@ -198,47 +209,46 @@ static int call(lua_State *L, lwt_context *c, promise *w, int which, int n) {
     }
   }
   c->calls++;
+  currents = c->currents;
   status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
-  luaL_checkstack(L, 10, NULL);
-  lua_pushvalue(L, WAITER);
-  setreg(L, c->r_current); /* a resolution inside the callback has used it */
+  lua_checkstack(L, 10);
+  if (c->currents != currents) { /* a resolution inside the callback has used it */
+    lua_pushvalue(L, WAITER);
+    set_current(L, c);
+  }
   if (swapped) {
-    lua_pushvalue(L, HANDLER + 1);
+    lua_pushvalue(L, Q + 1);
     lwt_storage_swap(L, c);
     lua_pop(L, 1);
-    lua_remove(L, HANDLER + 1);
+    lua_remove(L, Q + 1);
   }
   return status;
 }
 
-static void call_and_follow(lua_State *L, lwt_context *c, promise *w, int which, int n,
-                            int follow) {
-  int status = call(L, c, w, which, n);
-  lua_pushvalue(L, WAITER);
-  lua_insert(L, HANDLER + 1);
-  lwt_resolve_follow(L, c, HANDLER + 1, HANDLER + 1, status, follow);
+static void call_and_follow(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
+                            int n, int follow) {
+  int status = call(L, c, w, src, which, n);
+  lwt_resolve_follow(L, c, Q, Q, status, follow);
 }
 
 static void pass_on(lua_State *L, lwt_context *c, int from) {
   lua_pushvalue(L, WAITER);
-  if (lwt_promise_find(L, HANDLER + 1)->state == S_PENDING)
-    lwt_resolve_copy(L, c, from, HANDLER + 1);
+  if (lwt_promise_find(L, Q)->state == S_PENDING) lwt_resolve_copy(L, c, from, Q);
 }
 
-static void call_and_forget(lua_State *L, lwt_context *c, promise *w, int which, int n) {
-  if (call(L, c, w, which, n) != LUA_OK) {
-    lua_settop(L, HANDLER + 1);
+static void call_and_forget(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
+                            int n) {
+  if (call(L, c, w, src, which, n) != LUA_OK) {
+    lua_settop(L, Q + 1);
     lwt_loop_report(L, c);
   }
 }
 
 /* The finalizer of finalize: its promise is waited for, then the outcome stands
 ** unless the finalizer failed. */
-static void finalize(lua_State *L, lwt_context *c, promise *w) {
-  int status = call(L, c, w, U_FN, 0), q = HANDLER + 1;
+static void finalize(lua_State *L, lwt_context *c, promise *w, promise *src) {
+  int status = call(L, c, w, src, U_FN, 0), q = Q;
   promise *p, *r;
-  lua_pushvalue(L, WAITER);
-  lua_insert(L, q);
   if (status != LUA_OK) {
     lwt_trace_earlier(L, c, SRC);
     lwt_resolve_follow(L, c, q, q, status, 0);
@@ -268,8 +278,7 @@ static void finalize(lua_State *L, lwt_context *c, promise *w) {
   lwt_resolve_copy(L, c, SRC, q);
 }
 
-static void tell(lua_State *L, lwt_context *c, promise *w) {
-  promise *src = (promise *)lua_touserdata(L, SRC);
+static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
   int ok = src->state == S_FULFILLED;
   switch (w->kind) {
     case K_TASK:
@@ -281,7 +290,7 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
     case K_BIND:
     case K_MAP:
       if (ok)
-        call_and_follow(L, c, w, U_FN, 1, w->kind == K_BIND);
+        call_and_follow(L, c, w, src, U_FN, 1, w->kind == K_BIND);
       else
         pass_on(L, c, SRC);
       break;
@@ -289,13 +298,13 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
       if (ok)
         pass_on(L, c, SRC);
       else
-        call_and_follow(L, c, w, U_FN, -1, 1);
+        call_and_follow(L, c, w, src, U_FN, -1, 1);
       break;
     case K_TRY_BIND:
-      call_and_follow(L, c, w, ok ? U_FN : U_FN2, ok ? 1 : -1, 1);
+      call_and_follow(L, c, w, src, ok ? U_FN : U_FN2, ok ? 1 : -1, 1);
       break;
     case K_FINALIZE:
-      finalize(L, c, w);
+      finalize(L, c, w, src);
       break;
     case K_FINALIZED:
       if (ok) {
@@ -313,19 +322,19 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
       }
       break;
     case K_ON_SUCCESS:
-      if (ok) call_and_forget(L, c, w, U_FN, 1);
+      if (ok) call_and_forget(L, c, w, src, U_FN, 1);
       break;
     case K_ON_FAILURE:
-      if (!ok) call_and_forget(L, c, w, U_FN, -1);
+      if (!ok) call_and_forget(L, c, w, src, U_FN, -1);
       break;
     case K_ON_TERMINATION:
-      call_and_forget(L, c, w, U_FN, 0);
+      call_and_forget(L, c, w, src, U_FN, 0);
       break;
     case K_ON_ANY:
-      call_and_forget(L, c, w, ok ? U_FN : U_FN2, ok ? 1 : -1);
+      call_and_forget(L, c, w, src, ok ? U_FN : U_FN2, ok ? 1 : -1);
       break;
     case K_ON_CANCEL:
-      if (src->flags & F_CANCELED) call_and_forget(L, c, w, U_FN, 0);
+      if (src->flags & F_CANCELED) call_and_forget(L, c, w, src, U_FN, 0);
       break;
     case K_WEAK:
       lua_getiuservalue(L, WAITER, U_STATE);
@@ -333,8 +342,8 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
         lua_replace(L, WAITER);
         lua_settop(L, HANDLER);
         lua_pushvalue(L, WAITER);
-        setreg(L, c->r_current);
-        tell(L, c, (promise *)lua_touserdata(L, WAITER));
+        set_current(L, c);
+        tell(L, c, (promise *)lua_touserdata(L, WAITER), src);
       }
       break;
     case K_SCOPE:
@@ -346,6 +355,23 @@ static void tell(lua_State *L, lwt_context *c, promise *w) {
 }
 
 /* ---- Working off ----------------------------------------------------------- */
+
+/* The chunk on top, of the work stack, is done: the next one of its list takes its
+** place, or the entry goes. */
+static void pop_chunk(lua_State *L, lwt_context *c) {
+  if (lua_getiuservalue(L, -1, H_NEXT) == LUA_TUSERDATA) {
+    lua_getiuservalue(L, -2, H_SOURCE);
+    lua_setiuservalue(L, -2, H_SOURCE);
+    lua_getiuservalue(L, -2, H_LINK);
+    lua_setiuservalue(L, -2, H_LINK);
+    setreg(L, c->r_work);
+  } else {
+    lua_pop(L, 1);
+    lua_getiuservalue(L, -1, H_LINK);
+    setreg(L, c->r_work);
+    c->work--;
+  }
+}
 
 /* Takes the next waiter off the work stack into WAITER, its promise into SRC.
 ** Returns NULL when the entry was none, or had nothing left. */
@@ -361,7 +387,7 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
     lua_pushnil(L);
     lua_setiuservalue(L, -2, U_FN);
     lua_pushvalue(L, -1);
-    setreg(L, c->r_current);
+    set_current(L, c);
     lwt_several_finish(L, c, HANDLER + 1);
     return NULL;
   }
@@ -375,18 +401,7 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
     lua_settop(L, HANDLER);
     return (promise *)lua_touserdata(L, WAITER);
   }
-  if (lua_getiuservalue(L, -1, H_NEXT) == LUA_TUSERDATA) {
-    lua_getiuservalue(L, -2, H_SOURCE);
-    lua_setiuservalue(L, -2, H_SOURCE);
-    lua_getiuservalue(L, -2, H_LINK);
-    lua_setiuservalue(L, -2, H_LINK);
-    setreg(L, c->r_work);
-  } else {
-    lua_pop(L, 1);
-    lua_getiuservalue(L, -1, H_LINK);
-    setreg(L, c->r_work);
-    c->work--;
-  }
+  pop_chunk(L, c);
   return NULL;
 }
 
@@ -394,10 +409,11 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
 static int work(lua_State *L) {
   lwt_context *c = context_of(L);
   int base = (int)lua_tointeger(L, 1);
-  promise *w;
+  promise *w, *src;
   lua_settop(L, 2);
   pushreg(L, c->r_handler);
   for (;;) {
+    c->told++;
     if (c->has_current) {
       c->has_current = 0;
       lua_settop(L, HANDLER);
@@ -405,47 +421,95 @@ static int work(lua_State *L) {
       lua_replace(L, SRC);
       pushreg(L, c->r_current);
       lua_replace(L, WAITER);
-      w = (promise *)lua_touserdata(L, WAITER);
+      w = c->current_waiter;
+      src = c->source;
     } else if (c->work > base) {
       w = next_waiter(L, c);
       if (w == NULL) continue;
       lua_pushvalue(L, WAITER);
-      setreg(L, c->r_current); /* for `recover` */
+      set_current(L, c); /* for `recover` */
+      src = (promise *)lua_touserdata(L, SRC);
     } else {
       return 0;
     }
-    tell(L, c, w);
+    tell(L, c, w, src);
   }
 }
 
-/* An error that is nobody's (out of memory) came up while a waiter was told: if
-** it is a promise that is still pending, it is rejected with that error. */
+/* What the waiter at idx stands for, if that is still pending, is rejected with the
+** error at err. Allocates nothing. */
+static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
+  promise *w = lwt_promise_find(L, idx);
+  if (w->kind == K_TASK || w->kind == K_WEAK || w->state != S_PENDING) return;
+  if (w->kind >= K_ON_SUCCESS && w->kind <= K_ON_CANCEL) return; /* nobody to tell */
+  w->flags |= F_DONE;
+  c->recovering = 1;
+  lua_pushvalue(L, err);
+  lwt_resolve_commit(L, c, idx, w, S_REJECTED, 1);
+  c->recovering = 0;
+}
+
+/* An error that is nobody's (out of memory, as a rule) came up while a waiter was
+** told. It is on top. */
 static void recover(lua_State *L, lwt_context *c) {
-  promise *w;
   int err = lua_gettop(L);
   c->has_trace = 0;
-  if (c->has_current) return; /* not begun */
-  if (pushreg(L, c->r_current) == LUA_TUSERDATA) {
-    w = lwt_promise_find(L, err + 1);
-    if (w->kind != K_TASK && (w->kind < K_ON_SUCCESS || w->kind > K_ON_CANCEL) &&
-        w->state == S_PENDING) {
-      lua_pushvalue(L, err);
-      c->recovering = 1;
-      w->flags |= F_DONE;
-      lwt_resolve_commit(L, c, err + 1, w, S_REJECTED, 1);
-      c->recovering = 0;
-    }
-  }
+  if (!c->has_current && pushreg(L, c->r_current) == LUA_TUSERDATA)
+    fail_waiter(L, c, err + 1, err);
   lua_settop(L, err);
 }
 
+/* Not even the next waiter could be told, so that nothing would ever change: it fails
+** with the error on top without being asked. */
+static void give_up_one(lua_State *L, lwt_context *c) {
+  int err = lua_gettop(L), at = err + 1;
+  chunk *h;
+  if (c->has_current) {
+    c->has_current = 0;
+    pushreg(L, c->r_current);
+    fail_waiter(L, c, at, err);
+    return;
+  }
+  pushreg(L, c->r_work);
+  if (lua_getmetatable(L, at)) { /* a pick that was to get its outcome */
+    lua_settop(L, at);
+    lua_getiuservalue(L, at, U_FN);
+    setreg(L, c->r_work);
+    c->work--;
+    fail_waiter(L, c, at, err);
+    return;
+  }
+  h = (chunk *)lua_touserdata(L, at);
+  if (h->first < h->len) {
+    task *t;
+    lua_getiuservalue(L, at, H_ITEM + h->first++);
+    t = (task *)lua_touserdata(L, at + 1);
+    if (t->p.kind != K_TASK) {
+      fail_waiter(L, c, at + 1, err);
+    } else {
+      lua_getiuservalue(L, at, H_SOURCE);
+      if (lwt_task_is_waiting_for(L, t, (promise *)lua_touserdata(L, at + 2))) {
+        lua_settop(L, at + 1);
+        lwt_task_wake(L, c, t);
+      }
+    }
+    return;
+  }
+  pop_chunk(L, c);
+}
+
 static void drive(lua_State *L, lwt_context *c, int base) {
+  int top = lua_gettop(L);
   for (;;) {
+    uint32_t told = c->told;
     pushreg(L, c->r_drive);
     lua_pushinteger(L, base);
     if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
-    recover(L, c);
-    lua_pop(L, 1);
+    if (c->told != told)
+      recover(L, c);
+    else if (c->has_current || c->work > base)
+      give_up_one(L, c);
+    lua_settop(L, top);
   }
 }
 
@@ -467,13 +531,12 @@ static void defer(lua_State *L, lwt_context *c) {
     setreg(L, c->r_defer_head);
   }
   setreg(L, c->r_defer_tail);
+  c->has_deferred = 1;
 }
 
 static int undefer(lua_State *L, lwt_context *c) {
-  if (pushreg(L, c->r_defer_head) != LUA_TUSERDATA) {
-    lua_pop(L, 1);
-    return 0;
-  }
+  if (!c->has_deferred) return 0;
+  pushreg(L, c->r_defer_head);
   if (lua_getiuservalue(L, -1, H_LINK) == LUA_TUSERDATA) {
     setreg(L, c->r_defer_head);
   } else {
@@ -482,6 +545,7 @@ static int undefer(lua_State *L, lwt_context *c) {
     setreg(L, c->r_defer_head);
     lua_pushboolean(L, 0);
     setreg(L, c->r_defer_tail);
+    c->has_deferred = 0;
   }
   push_work(L, c);
   return 1;
@@ -490,7 +554,7 @@ static int undefer(lua_State *L, lwt_context *c) {
 /* Works off the entries above `base`; the outermost one, then the deferred too.
 ** Deeper than MAX_NEST, what was added is deferred instead. */
 void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
-  luaL_checkstack(L, 10, NULL);
+  luaL_checkstack(L, 16, NULL);
   if (c->nest >= MAX_NEST) {
     while (c->work > base) defer(L, c);
     return;
@@ -516,12 +580,7 @@ void lwt_resolve_owe(lua_State *L, lwt_context *c, int source) {
 
 /* What was deferred, when no resolution is under way that would see to it. */
 void lwt_resolve_drain(lua_State *L, lwt_context *c) {
-  if (c->nest == 0 && pushreg(L, c->r_defer_head) == LUA_TUSERDATA) {
-    lua_pop(L, 1);
-    lwt_resolve_drive(L, c, c->work);
-  } else if (c->nest == 0) {
-    lua_pop(L, 1);
-  }
+  if (c->nest == 0 && c->has_deferred) lwt_resolve_drive(L, c, c->work);
 }
 
 /* ---- Resolving -------------------------------------------------------------- */
@@ -536,11 +595,10 @@ static int owes(promise *p, lua_State *L, int idx) {
   return !one_task;
 }
 
-/* Resolves the pending representative p at idx with the top n values (or the
+/* Resolves the pending representative p at idx (absolute) with the top n values (or the
 ** error on top), which are popped; callbacks run before this returns. */
 void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
   int base = c->work;
-  idx = lua_absindex(L, idx);
   lwt_promise_collapse(L, n);
   if (c->nest >= MAX_NEST && owes(p, L, idx)) lwt_promise_listify(L, idx, p);
   if (p->state != S_PENDING) {
@@ -565,145 +623,8 @@ void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int st
   while (c->work > base) defer(L, c);
 }
 
-/* ---- What Lua calls --------------------------------------------------------- */
-
-static int wake(lua_State *L, int promise_idx, int state, int n, int later) {
-  lwt_context *c = context_of(L);
-  promise *p = lwt_promise_find(L, promise_idx);
-  if (p->state != S_PENDING) {
-    if (!(p->flags & F_CANCELED)) luaL_error(L, "promise is already resolved");
-    return 0;
-  }
-  if (c->nest >= MAX_NEST || later)
-    lwt_resolve_later(L, c, promise_idx, p, state, n);
-  else
-    lwt_resolve(L, c, promise_idx, p, state, n);
-  return 0;
-}
-
-/* The resolver at 1 becomes its promise; the values are above it. */
-static int wake_resolver(lua_State *L, int state, int later) {
-  lwt_context *c = context_of(L);
-  int n;
-  if (lua_touserdata(L, 1) == NULL || !lua_getmetatable(L, 1)) luaL_typeerror(L, 1, "resolver");
-  if (lua_topointer(L, -1) != c->resolver_mt) luaL_typeerror(L, 1, "resolver");
-  lua_pop(L, 1);
-  lua_getiuservalue(L, 1, 1);
-  lua_replace(L, 1);
-  if (state == S_REJECTED) lua_settop(L, 2);
-  n = lua_gettop(L) - 1;
-  return wake(L, 1, state, n, later);
-}
-
-/*---
-Fulfils the resolver's promise with these values. Its callbacks run before this returns (to a nesting depth of 16; deeper ones
-when the outermost resolution is done); tasks that await it become ready. Raises `promise is already resolved` the second
-time; ignored when the promise was canceled.
-
-```lua
-local p, r = lwt.wait()
-p:on_success(print)
-r:wakeup(1, 2)   --> 1 2
-```
-@param r lwt.Resolver
-@param ... any
-@function lwt.wakeup(r, ...)
-*/
-static int l_wakeup(lua_State *L) { return wake_resolver(L, S_FULFILLED, 0); }
-
-/*---
-Rejects the resolver's promise with this error; otherwise as `lwt.wakeup`.
-
-```lua
-local p, r = lwt.wait()
-r:wakeup_exn("broken")
-print(p:state())   --> rejected broken
-```
-@param r lwt.Resolver
-@param err any
-@function lwt.wakeup_exn(r, err)
-*/
-static int l_wakeup_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 0); }
-
-/*---
-As `lwt.wakeup`, but when called inside a callback the promise's callbacks wait until that one is done. The state changes at once.
-
-```lua
-local a, ra = lwt.wait()
-local b, rb = lwt.wait()
-b:on_success(function() print "b" end)
-a:on_success(function() rb:wakeup_later() print "a" end)
-ra:wakeup()   --> a
-              --> b
-```
-@param r lwt.Resolver
-@param ... any
-@function lwt.wakeup_later(r, ...)
-*/
-static int l_wakeup_later(lua_State *L) { return wake_resolver(L, S_FULFILLED, 1); }
-
-/*---
-As `lwt.wakeup_later`, rejecting with this error.
-
-```lua
-local p, r = lwt.wait()
-r:wakeup_later_exn("broken")
-print(p:state())   --> rejected broken
-```
-@param r lwt.Resolver
-@param err any
-@function lwt.wakeup_later_exn(r, err)
-*/
-static int l_wakeup_later_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 1); }
-
-/* core.wake(p, ...), core.wake_exn(p, err): wakeup_later for a promise made by
-** core.waiter; false when it is resolved already (cancelled, as a rule). */
-static int wake_waiter(lua_State *L, int state) {
-  lwt_context *c = context_of(L);
-  promise *p = lwt_promise_check(L, c, 1);
-  if (p->state == S_PROXY) p = lwt_promise_find(L, 1);
-  if (p->state != S_PENDING) {
-    lua_pushboolean(L, 0);
-    return 1;
-  }
-  if (state == S_REJECTED) lua_settop(L, 2);
-  lwt_resolve_later(L, c, 1, p, state, lua_gettop(L) - 1);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-static int l_wake(lua_State *L) { return wake_waiter(L, S_FULFILLED); }
-static int l_wake_exn(lua_State *L) { return wake_waiter(L, S_REJECTED); }
-
-static int resolver_tostring(lua_State *L) {
-  lua_pushfstring(L, "lwt.resolver: %p", lua_touserdata(L, 1));
-  return 1;
-}
-
-static const luaL_Reg functions[] = {{"wakeup", l_wakeup},
-                                     {"wakeup_exn", l_wakeup_exn},
-                                     {"wakeup_later", l_wakeup_later},
-                                     {"wakeup_later_exn", l_wakeup_later_exn},
-                                     {"wake", l_wake},
-                                     {"wake_exn", l_wake_exn},
-                                     {NULL, NULL}};
-
-static const luaL_Reg resolver_methods[] = {{"wakeup", l_wakeup},
-                                            {"wakeup_exn", l_wakeup_exn},
-                                            {"wakeup_later", l_wakeup_later},
-                                            {"wakeup_later_exn", l_wakeup_later_exn},
-                                            {NULL, NULL}};
-
 void lwt_resolve_open(lua_State *L, lwt_context *c) {
-  lwt_register(L, c, functions);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, work, 1);
   c->r_drive = lwt_slot(L);
-  pushreg(L, c->r_resolver_mt);
-  lua_newtable(L);
-  lwt_register(L, c, resolver_methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, resolver_tostring);
-  lua_setfield(L, -2, "__tostring");
-  lua_pop(L, 1);
 }

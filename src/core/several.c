@@ -59,12 +59,12 @@ static void set_n(lua_State *L, int n) {
 
 /* Pushes a table of the first values of the fulfilled inputs; the i-th at i when
 ** `keep` says so, else one behind the other. */
-static void push_values(lua_State *L, int list, int n, int keep) {
+static void push_values(lua_State *L, int list, int n, int keep, promise *first) {
   int i, k = 0, top = lua_gettop(L);
   lua_createtable(L, n, 1);
   for (i = 1; i <= n; i++) {
     promise *p = push_input(L, list, i);
-    if (p->state == S_FULFILLED) {
+    if (p->state == S_FULFILLED && !(first && earlier(first, p))) {
       push_first_value(L, top + 2, p);
       lua_rawseti(L, top + 1, keep ? i : ++k);
     }
@@ -153,7 +153,7 @@ static void complete(lua_State *L, lwt_context *c, int w) {
         state = S_REJECTED;
         break;
       default:
-        push_values(L, list, n, 1);
+        push_values(L, list, n, 1, NULL);
     }
     q = lwt_promise_find(L, top + 2);
     if (q->state == S_PENDING) lwt_resolve_commit(L, c, top + 2, q, state, values);
@@ -197,13 +197,15 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
 
 /* What a choice over the list gives now: pushes the promise to take over, or a
 ** table of values (two tables for nchoose_split, of which the returned count
-** tells); returns 0 when none is resolved. -1: a promise. */
-static int push_choice(lua_State *L, int kind, int list, int n) {
+** tells); returns 0 when none is resolved. -1: a promise. With `first`, what was
+** resolved after that does not count. */
+static int push_choice(lua_State *L, int kind, int list, int n, promise *first) {
   int i, top = lua_gettop(L), found = 0;
   luaL_checkstack(L, 8, NULL);
   for (i = 1; i <= n; i++) {
     promise *p = push_input(L, list, i);
     lua_settop(L, top);
+    if (p->state == S_PENDING || (first && earlier(first, p))) continue;
     if (p->state == S_REJECTED) {
       lua_rawgeti(L, list, i);
       return -1;
@@ -215,13 +217,13 @@ static int push_choice(lua_State *L, int kind, int list, int n) {
     lua_rawgeti(L, list, found);
     return -1;
   }
-  push_values(L, list, n, 0);
+  push_values(L, list, n, 0, first);
   if (kind != K_NCHOOSE_SPLIT) return 1;
   lua_createtable(L, n, 1);
   for (i = 1, found = 0; i <= n; i++) {
-    int pending = push_input(L, list, i)->state == S_PENDING;
+    promise *p = push_input(L, list, i);
     lua_pop(L, 1);
-    if (!pending) continue;
+    if (p->state != S_PENDING && !(first && earlier(first, p))) continue;
     lua_rawgeti(L, list, i);
     lua_rawseti(L, -2, ++found);
   }
@@ -248,16 +250,34 @@ void lwt_several_detach(lua_State *L, int w, promise *except) {
   lua_settop(L, top);
 }
 
+/* Pushes the input that was resolved first: the one at src, that we have been told of,
+** or one whose callbacks brought that about. */
+static promise *push_first(lua_State *L, int list, int src) {
+  int i, n = (int)lua_rawlen(L, list), at = lua_gettop(L) + 1;
+  promise *first = (promise *)lua_touserdata(L, src);
+  lua_pushvalue(L, src);
+  for (i = 1; i <= n; i++) {
+    promise *p = push_input(L, list, i);
+    if (p->state != S_PENDING && earlier(p, first)) {
+      first = p;
+      lua_replace(L, at);
+    }
+    lua_settop(L, at);
+  }
+  return first;
+}
+
 /* The choice w is made: the input at src is resolved. */
 static void choose(lua_State *L, lwt_context *c, int w, int src) {
-  promise *rec = (promise *)lua_touserdata(L, w), *q;
+  promise *rec = (promise *)lua_touserdata(L, w), *q, *first;
   int top = lua_gettop(L), list = top + 1, outcome = -1;
   luaL_checkstack(L, 10, NULL);
   lua_getiuservalue(L, w, U_DEP);
-  if (rec->kind == K_CHOOSE || rec->kind == K_PICK)
-    lua_pushvalue(L, src);
-  else
-    outcome = push_choice(L, rec->kind, list, (int)lua_rawlen(L, list));
+  first = push_first(L, list, src);
+  if (rec->kind != K_CHOOSE && rec->kind != K_PICK) {
+    lua_pop(L, 1);
+    outcome = push_choice(L, rec->kind, list, (int)lua_rawlen(L, list), first);
+  }
   if (outcome == 2) lwt_promise_collapse(L, 2);
   lwt_several_detach(L, w, NULL);
   if (cancels(rec->kind)) { /* the others first: see lwt_several_finish */
@@ -329,7 +349,7 @@ static int choice(lua_State *L, int kind) {
   int n = take_list(L, c, 0), i, outcome;
   promise *w;
   lua_settop(L, LIST);
-  outcome = push_choice(L, kind, LIST, n);
+  outcome = push_choice(L, kind, LIST, n, NULL);
   if (outcome != 0) {
     for (i = 1; cancels(kind) && i <= n; i++) {
       push_input(L, LIST, i);
@@ -378,7 +398,8 @@ void lwt_several_input(lua_State *L, lwt_context *c, int w, int src) {
     return;
   }
   if (p->state == S_REJECTED && stops_at_rejection(rec->kind)) {
-    if (lua_getiuservalue(L, w, U_FN) == LUA_TNIL) {
+    if (lua_getiuservalue(L, w, U_FN) == LUA_TNIL ||
+        earlier(p, (promise *)lua_touserdata(L, -1))) {
       lua_pushvalue(L, src);
       lua_setiuservalue(L, w, U_FN);
     }

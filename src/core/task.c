@@ -1,158 +1,9 @@
 /* task.c: tasks: functions that run as coroutines and may await.
 **
-** A task is a promise (what spawn returns) with a coroutine. Coroutines are reused:
-** each belongs to a slot, and so does the task that it runs now.
-**
-**   slot i:  free      its anchor is the idle thread, or false
-**            in use    ready, running: its anchor is the task, which holds the thread
-**                      waiting: no anchor; what it awaits holds the task
-**
-** So a task that waits for something that nobody can resolve is garbage, and its
-** slot is found again by looking for it in r_live (weak). Anchors are user values
-** of a few blocks, so that making a task ready allocates nothing.
-**
-** Tasks are resumed by the scheduler, never inside somebody's wakeup; only spawn
-** runs a task at once, to its first wait. */
-#include <stdlib.h>
-#include <string.h>
-
+** A task is a promise (what spawn returns) with a coroutine. Coroutines are reused, see
+** slots.c. Tasks are resumed by the scheduler, never inside somebody's wakeup; only
+** spawn runs a task at once, to its first wait. */
 #include "core.h"
-
-#define BLOCK 256
-#define IDLE_THREADS 1024 /* how many coroutines are kept for the next tasks */
-#define NO_SLOT UINT32_MAX
-
-/* ---- Slots ----------------------------------------------------------------- */
-
-static void set_anchor(lua_State *L, lwt_context *c, uint32_t s) { /* value on top, popped */
-  pushreg(L, c->r_blocks[s / BLOCK]);
-  lua_insert(L, -2);
-  lua_setiuservalue(L, -2, (int)(s % BLOCK) + 1);
-  lua_pop(L, 1);
-}
-
-static void clear_anchor(lua_State *L, lwt_context *c, uint32_t s) {
-  pushreg(L, c->r_blocks[s / BLOCK]);
-  lua_pushboolean(L, 0);
-  lua_setiuservalue(L, -2, (int)(s % BLOCK) + 1);
-  lua_pop(L, 1);
-}
-
-static void push_anchor(lua_State *L, lwt_context *c, uint32_t s) {
-  pushreg(L, c->r_blocks[s / BLOCK]);
-  lua_getiuservalue(L, -1, (int)(s % BLOCK) + 1);
-  lua_replace(L, -2);
-}
-
-static void free_slot(lwt_context *c, uint32_t s) {
-  c->slots[s].t = NULL;
-  c->slots[s].next_free = c->free_slot;
-  c->free_slot = s;
-}
-
-/* Frees the slots of tasks that were collected while they waited. */
-static void scan_slots(lua_State *L, lwt_context *c) {
-  uint32_t s, used = 0;
-  int top = lua_gettop(L);
-  pushreg(L, c->r_live);
-  for (s = 0; s < c->slots_made; s++) {
-    if (c->slots[s].t == NULL) continue;
-    push_anchor(L, c, s);
-    lua_rawgeti(L, top + 1, (lua_Integer)s + 1);
-    if (lua_toboolean(L, -1) || lua_toboolean(L, -2)) {
-      used++;
-    } else {
-      c->slots[s].co = NULL;
-      free_slot(c, s);
-    }
-    lua_settop(L, top + 1);
-  }
-  lua_settop(L, top);
-  c->next_scan = used < 128 ? 256 : 2 * used;
-}
-
-static void more_slots(lua_State *L, lwt_context *c) {
-  uint32_t s, made = c->slots_made + BLOCK;
-  slot *slots;
-  int *blocks, i;
-  if (made > c->nslots) {
-    uint32_t n = c->nslots ? 2 * c->nslots : BLOCK;
-    slots = (slot *)realloc(c->slots, n * sizeof *slots);
-    if (slots != NULL) c->slots = slots;
-    blocks = slots ? (int *)realloc(c->r_blocks, (n / BLOCK) * sizeof *blocks) : NULL;
-    if (blocks == NULL) luaL_error(L, "not enough memory");
-    c->r_blocks = blocks;
-    c->nslots = n;
-  }
-  if (!lwt_ring_reserve(&c->ready, made + (size_t)(c->pause_tail - c->pause_head) + 64) ||
-      !lwt_ring_reserve(&c->paused, made + (size_t)(c->pause_tail - c->pause_head) + 64))
-    luaL_error(L, "not enough memory");
-  lua_newuserdatauv(L, 0, BLOCK);
-  for (i = 1; i <= BLOCK; i++) {
-    lua_pushboolean(L, 0);
-    lua_setiuservalue(L, -2, i);
-  }
-  c->r_blocks[c->nblocks] = lwt_slot(L);
-  c->nblocks++;
-  for (s = made; s > c->slots_made; s--) {
-    c->slots[s - 1].co = NULL;
-    free_slot(c, s - 1);
-  }
-  c->slots_made = made;
-}
-
-/* Takes a slot and pushes its thread. */
-static uint32_t take_slot(lua_State *L, lwt_context *c) {
-  uint32_t s;
-  if (c->free_slot == NO_SLOT && c->slots_made >= c->next_scan) scan_slots(L, c);
-  if (c->free_slot == NO_SLOT) more_slots(L, c);
-  s = c->free_slot;
-  if (c->slots[s].co == NULL) {
-    lua_State *co = lua_newthread(L);
-    s = c->free_slot; /* a finalizer may have spawned */
-    if (s == NO_SLOT || c->slots[s].co != NULL) {
-      lua_pop(L, 1);
-      return take_slot(L, c);
-    }
-    c->slots[s].co = co;
-  } else {
-    push_anchor(L, c, s);
-    c->idle_threads--;
-  }
-  c->free_slot = c->slots[s].next_free;
-  return s;
-}
-
-/* The task is done with its slot. Its coroutine is kept when it can run again. */
-static void leave_slot(lua_State *L, lwt_context *c, task *t, int idx, int reusable) {
-  uint32_t s = t->slot;
-  if (reusable && c->idle_threads < IDLE_THREADS) {
-    lua_getiuservalue(L, idx, U_DEP);
-    set_anchor(L, c, s);
-    c->idle_threads++;
-  } else {
-    c->slots[s].co = NULL;
-    clear_anchor(L, c, s);
-  }
-  lua_pushnil(L);
-  lua_setiuservalue(L, idx, U_DEP);
-  t->co = t->wait_co = NULL;
-  free_slot(c, s);
-}
-
-/* Pushes what anchors the slot: its task when that is ready or running. */
-void lwt_slot_push_task(lua_State *L, lwt_context *c, uint32_t s) { push_anchor(L, c, s); }
-
-/* Pushes the task's userdata (nil when it was collected). */
-void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
-  if (t->status != T_WAITING) {
-    push_anchor(L, c, t->slot);
-  } else {
-    pushreg(L, c->r_live);
-    lua_rawgeti(L, -1, (lua_Integer)t->slot + 1);
-    lua_replace(L, -2);
-  }
-}
 
 /* ---- Waking ------------------------------------------------------------------ */
 
@@ -173,9 +24,14 @@ int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
   return is;
 }
 
-/* The waiting task on top (popped) becomes ready. */
+/* The waiting task on top becomes ready. */
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
-  set_anchor(L, c, t->slot);
+  if (!t->anchored) {
+    lua_pushvalue(L, -1);
+    lwt_slot_anchor(L, c, t->slot);
+    t->anchored = 1;
+    c->slots[t->slot].released = 0;
+  }
   t->status = T_READY;
   lwt_ring_push(&c->ready, t);
 }
@@ -195,6 +51,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
   t->flags |= TF_RAISE;
   lua_pushvalue(L, top + 1);
   lwt_task_wake(L, c, t);
+  lua_pop(L, 1);
   if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
   lua_settop(L, top);
 }
@@ -247,7 +104,7 @@ static void finish(lua_State *L, lwt_context *c, task *t, int status) {
   int top = lua_gettop(L), reusable = status == LUA_OK;
   t->status = T_DONE;
   lua_checkstack(L, 10);
-  push_anchor(L, c, t->slot);
+  lwt_slot_push(L, c, t->slot);
   if (status == LUA_YIELD) { /* coroutine.yield in a task: nobody is there to get it */
     lua_pushliteral(L, "attempt to yield from a task with coroutine.yield (use lwt.yield, or "
                        "lwt.coroutine for coroutines of your own)");
@@ -262,7 +119,7 @@ static void finish(lua_State *L, lwt_context *c, task *t, int status) {
     lua_xmove(t->co, L, 1);
   }
   if (reusable) lua_settop(t->co, 0);
-  leave_slot(L, c, t, top + 1, reusable);
+  lwt_slot_leave(L, c, t, top + 1, reusable);
   settle(L, c, t, top + 1);
   lua_settop(L, top);
 }
@@ -288,7 +145,7 @@ static void enter_storage(lua_State *L, lwt_context *c, task *t) { /* pushes the
     lwt_task_push(L, c, t);
     lua_rawget(L, -2);
     lua_replace(L, -2);
-    t->flags &= (uint8_t)~TF_STORAGE;
+    t->flags &= (uint16_t)~TF_STORAGE;
   } else {
     lua_pushboolean(L, 0);
   }
@@ -299,10 +156,14 @@ static void enter_storage(lua_State *L, lwt_context *c, task *t) { /* pushes the
 void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   task *previous = c->current;
   lua_State *co = t->co, *previous_co = c->current_co;
-  int callbacks = c->callbacks, fresh = lua_status(co) == LUA_OK, top = lua_gettop(L);
-  int swap = c->storing || (t->flags & TF_STORAGE), nres, status;
-  luaL_checkstack(L, 10, NULL);
+  int callbacks = c->callbacks, fresh = t->flags & TF_FRESH, nargs = 0, nres, status;
+  int swap = c->storing || (t->flags & TF_STORAGE), top = 0;
+  if (fresh) {
+    t->flags &= (uint16_t)~TF_FRESH;
+    nargs = lua_gettop(co) - 1;
+  }
   if (swap) {
+    top = lua_gettop(L);
     if (fresh && !(t->flags & TF_STORAGE))
       pushreg(L, c->r_storage); /* inherited */
     else
@@ -313,8 +174,9 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   c->callbacks = 0;
   c->resumes++;
   c->nresumed++;
+  c->calls++;
   t->status = T_RUNNING;
-  status = lua_resume(co, L, fresh ? lua_gettop(co) - 1 : 0, &nres);
+  status = lua_resume(co, L, nargs, &nres);
   c->resumes--;
   c->callbacks = callbacks;
   c->current = previous;
@@ -322,17 +184,18 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   if (status == LUA_YIELD && t->status != T_RUNNING) {
     if (swap || c->storing) {
       if (!swap) lua_pushboolean(L, 0);
-      leave_storage(L, c, t, top + 1);
+      leave_storage(L, c, t, lua_gettop(L));
+      lua_pop(L, 1);
     }
   } else {
     if (swap || c->storing) {
       if (!swap) lua_pushboolean(L, 0);
-      lua_pushvalue(L, top + 1);
       lwt_storage_swap(L, c);
+      lua_pop(L, 1);
     }
     finish(L, c, t, status);
   }
-  lua_settop(L, top);
+  (void)top;
 }
 
 /* ---- Spawning --------------------------------------------------------------------- */
@@ -350,15 +213,16 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->co = t->wait_co = NULL;
   t->since = 0;
   t->shield = 0;
-  t->flags = 0;
+  t->flags = TF_FRESH;
+  t->anchored = 1;
   t->wait_idx = 0;
   t->uncancelable = 0;
-  t->slot = s = take_slot(L, c);
+  t->slot = s = lwt_slot_take(L, c);
   co = c->slots[s].co;
   if (!lua_checkstack(co, nargs + 10)) {
-    set_anchor(L, c, s);
+    lwt_slot_anchor(L, c, s);
     c->idle_threads++;
-    free_slot(c, s);
+    lwt_slot_free(c, s);
     luaL_error(L, "too many arguments");
   }
   lua_setiuservalue(L, -2, U_DEP);
@@ -366,7 +230,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->co = t->wait_co = co;
   t->status = T_READY;
   lua_pushvalue(L, -1);
-  set_anchor(L, c, s);
+  lwt_slot_anchor(L, c, s);
   lua_insert(L, at);
   pushreg(co, c->r_task_main);
   pushreg(co, c->r_handler);
@@ -379,6 +243,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
 void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
   if (c->resumes < MAX_RESUMES) {
     lwt_task_run(L, c, t);
+    if (t->status == T_WAITING && t->anchored) lwt_slot_release(L, c, t);
     return;
   }
   if (c->storing) {
@@ -401,7 +266,7 @@ int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs) {
 
 static int raise_canceled(lua_State *L, lwt_context *c, task *t) {
   if (t->flags & TF_INTERRUPTED) {
-    t->flags &= (uint8_t)~TF_INTERRUPTED;
+    t->flags &= (uint16_t)~TF_INTERRUPTED;
     pushreg(L, c->r_interrupted);
   } else {
     pushreg(L, c->r_canceled);
@@ -414,13 +279,11 @@ static task *running(lua_State *L, lwt_context *c) {
   return c->current;
 }
 
-/* The task on top of the stack is about to wait: nothing can fail any more. */
 static void suspend(lua_State *L, lwt_context *c, task *t, int idx) {
   t->status = T_WAITING;
   t->wait_co = L;
   t->wait_idx = idx;
   t->since = c->turn_now;
-  clear_anchor(L, c, t->slot);
 }
 
 static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) {
@@ -428,24 +291,17 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) 
   promise *p = lwt_promise_check(L, c, idx);
   if (p->flags & F_NO_CANCEL) uncancelable = 1;
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
-    t->flags &= (uint8_t)~TF_CANCEL;
+    t->flags &= (uint16_t)~TF_CANCEL;
     p->flags |= F_SEEN;
     lwt_cancel(L, c, idx);
     return raise_canceled(L, c, t);
   }
-  if (p->state == S_PROXY || !(p->flags & F_SEEN)) p = lwt_promise_arg(L, c, idx);
+  if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
+  p->flags |= F_SEEN;
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
-  luaL_checkstack(L, 10, NULL);
-  push_anchor(L, c, t->slot);
-  if (!(t->flags & TF_LISTED)) {
-    pushreg(L, c->r_live);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, (lua_Integer)t->slot + 1);
-    lua_pop(L, 1);
-    t->flags |= TF_LISTED;
-  }
-  if (!lwt_promise_add_waiter(L, idx, p)) {
+  lwt_slot_push(L, c, t->slot);
+  if (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) {
     lwt_promise_find(L, idx);
     return 1;
   }
@@ -469,7 +325,7 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
     t->shield--;
   }
   if (t->flags & TF_RAISE) {
-    t->flags &= (uint8_t)~TF_RAISE;
+    t->flags &= (uint16_t)~TF_RAISE;
     return raise_canceled(L, c, t);
   }
   p = lwt_promise_find(L, idx);
@@ -503,6 +359,11 @@ print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 */
 static int l_await(lua_State *L) {
   lwt_context *c = context_of(L);
+  task *t = c->current;
+  promise *p = lwt_promise_test(L, c, 1);
+  if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL && !c->callbacks &&
+      !(t->flags & (TF_CANCEL | TF_LEVEL)))
+    return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
   if (await_begin(L, c, 1, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }
@@ -527,7 +388,7 @@ static int l_yield(lua_State *L) {
   lwt_context *c = context_of(L);
   task *t = running(L, c);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
-    t->flags &= (uint8_t)~TF_CANCEL;
+    t->flags &= (uint16_t)~TF_CANCEL;
     return raise_canceled(L, c, t);
   }
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
@@ -578,7 +439,18 @@ static int l_current(lua_State *L) {
   if (c->current == NULL || c->callbacks)
     lua_pushnil(L);
   else
-    push_anchor(L, c, c->current->slot);
+    lwt_slot_push(L, c, c->current->slot);
+  return 1;
+}
+
+/* core.cancel_due(): will the next await of the running task raise lwt.Canceled, whatever
+** it is given? What takes something at once (a lock, a value) then must not: nobody
+** would be told of it. */
+static int l_cancel_due(lua_State *L) {
+  lwt_context *c = context_of(L);
+  task *t = c->current;
+  lua_pushboolean(L, t != NULL && (t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 &&
+                         !c->callbacks);
   return 1;
 }
 
@@ -612,7 +484,8 @@ static int l_shield(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"spawn", l_spawn},   {"await", l_await},
                                      {"yield", l_yield},   {"current", l_current},
-                                     {"shield", l_shield}, {NULL, NULL}};
+                                     {"shield", l_shield},
+                                     {"cancel_due", l_cancel_due}, {NULL, NULL}};
 
 void lwt_task_open(lua_State *L, lwt_context *c) {
   c->free_slot = NO_SLOT;

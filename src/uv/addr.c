@@ -3,8 +3,8 @@
 **   "127.0.0.1:8080"  "[::1]:8080"  "localhost:http"  "unix:/path"
 **   {host = "::1", port = 8080}  {host = "localhost", port = "http"}  {path = "/path"}
 **
-** Nothing is looked up here: a host that is no number stays a name (AF_UNSPEC). What cannot be
-** an address is an argument error that says why.
+** Nothing is looked up here: a host that is no number stays a name (AF_UNSPEC). What
+** cannot be an address is an argument error that says why.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,8 @@ static void take(lua_State *L, int arg, const char *what, char *to, size_t size,
                  const char *from, size_t length) {
   if (length == 0) bad(L, arg, "no %s in address", what);
   if (length >= size) bad(L, arg, "%s of address is too long", what);
-  if (memchr(from, '\0', length) != NULL) bad(L, arg, "%s of address contains a zero byte", what);
+  if (memchr(from, '\0', length) != NULL)
+    bad(L, arg, "%s of address contains a zero byte", what);
   memcpy(to, from, length);
   to[length] = '\0';
 }
@@ -37,7 +38,8 @@ static void take_port(lua_State *L, int arg, lwt_uv_address *a, lua_Integer n) {
   snprintf(a->service, sizeof a->service, "%d", a->port);
 }
 
-static void take_service(lua_State *L, int arg, lwt_uv_address *a, const char *s, size_t n) {
+static void take_service(lua_State *L, int arg, lwt_uv_address *a, const char *s,
+                         size_t n) {
   take(L, arg, "port", a->service, sizeof a->service, s, n);
   a->port = -1;
   if (strspn(a->service, "0123456789") == n)
@@ -48,7 +50,8 @@ static void take_service(lua_State *L, int arg, lwt_uv_address *a, const char *s
 
 static void take_path(lua_State *L, int arg, lwt_uv_address *a, const char *s, size_t n) {
   if (n == 0) bad(L, arg, "no path in address%s", "");
-  if (memchr(s, '\0', n) != NULL) bad(L, arg, "path of address contains a zero byte%s", "");
+  if (memchr(s, '\0', n) != NULL)
+    bad(L, arg, "path of address contains a zero byte%s", "");
   a->family = AF_UNIX;
   a->path = s;
   a->path_length = n;
@@ -59,7 +62,7 @@ static void take_path(lua_State *L, int arg, lwt_uv_address *a, const char *s, s
 static void finish(lwt_uv_address *a) {
   struct sockaddr_in in4;
   struct sockaddr_in6 in6;
-    snprintf(a->text, sizeof a->text, strchr(a->host, ':') ? "[%s]:%s" : "%s:%s", a->host,
+  snprintf(a->text, sizeof a->text, strchr(a->host, ':') ? "[%s]:%s" : "%s:%s", a->host,
            a->service);
   a->family = AF_UNSPEC;
   if (a->port < 0) return; /* the service has to be looked up anyway */
@@ -84,7 +87,8 @@ static void parse_string(lua_State *L, int arg, lwt_uv_address *a) {
     if (end == NULL) bad(L, arg, "address '%s' has no ']'", s);
     take(L, arg, "host", a->host, sizeof a->host, s + 1, (size_t)(end - s) - 1);
     colon = end + 1;
-    if ((size_t)(colon - s) == n || *colon != ':') bad(L, arg, "no port in address '%s'", s);
+    if ((size_t)(colon - s) == n || *colon != ':')
+      bad(L, arg, "no port in address '%s'", s);
   } else {
     colon = memchr(s, ':', n);
     if (colon == NULL) bad(L, arg, "no port in address '%s'", s);
@@ -110,20 +114,21 @@ static void parse_table(lua_State *L, int arg, lwt_uv_address *a) {
     lua_pop(L, 1);
     return;
   }
-  if (lua_getfield(L, arg, "host") != LUA_TSTRING) bad(L, arg, "no host in address%s", "");
+  if (lua_getfield(L, arg, "host") != LUA_TSTRING)
+    bad(L, arg, "no host in address%s", "");
   s = lua_tolstring(L, -1, &n);
   take(L, arg, "host", a->host, sizeof a->host, s, n);
   switch (lua_getfield(L, arg, "port")) {
-    case LUA_TNUMBER:
-      number = lua_tointegerx(L, -1, &exact);
-      if (!exact) bad(L, arg, "port of address is no integer%s", "");
-      take_port(L, arg, a, number);
-      break;
-    case LUA_TSTRING:
-      s = lua_tolstring(L, -1, &n);
-      take_service(L, arg, a, s, n);
-      break;
-    default: bad(L, arg, "no port in address%s", "");
+  case LUA_TNUMBER:
+    number = lua_tointegerx(L, -1, &exact);
+    if (!exact) bad(L, arg, "port of address is no integer%s", "");
+    take_port(L, arg, a, number);
+    break;
+  case LUA_TSTRING:
+    s = lua_tolstring(L, -1, &n);
+    take_service(L, arg, a, s, n);
+    break;
+  default: bad(L, arg, "no port in address%s", "");
   }
   lua_pop(L, 2);
   finish(a);
@@ -157,8 +162,8 @@ void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
     uv_ip6_name(in6, host, sizeof host);
     if (in6->sin6_scope_id == 0 || uv_if_indextoname(in6->sin6_scope_id, zone, &size) < 0)
       zone[0] = '\0';
-    snprintf(text, LWT_UV_ADDRESS_MAX, "[%s%s%s]:%d", host, zone[0] != '\0' ? "%" : "", zone,
-             ntohs(in6->sin6_port));
+    snprintf(text, LWT_UV_ADDRESS_MAX, "[%s%s%s]:%d", host, zone[0] != '\0' ? "%" : "",
+             zone, ntohs(in6->sin6_port));
   } else if (sa->sa_family == AF_UNIX) {
     const struct sockaddr_un *un = (const void *)sa;
     size_t offset = offsetof(struct sockaddr_un, sun_path);

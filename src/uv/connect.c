@@ -1,7 +1,7 @@
 /* connect.c: the request of connecting one socket to one address, for tcp and pipe.
 **
-** User value 3 of the request is the socket to be, which nobody else has yet: whoever gives up
-** (an error, a cancelled promise, the end of the state) closes it.
+** User value 3 of the request is the socket to be, which nobody else has yet: whoever
+** gives up (an error, a cancelled promise, the end of the state) closes it.
 */
 #include "net_internal.h"
 
@@ -21,19 +21,20 @@ static int connected(lua_State *L, lwt_uv_req *r) {
   return 1;
 }
 
-/* Nobody took the socket. Closing it is also what ends a connecting that was cancelled: its
-** callback comes with UV_ECANCELED. */
+/* Nobody took the socket. Closing it is also what ends a connecting that was cancelled:
+** its callback comes with UV_ECANCELED. */
 static void give_up(lwt_uv_req *r) {
   connect_req *c = (connect_req *)(void *)r;
-  if (!r->taken) lwt_uv_handle_close(r->ctx->closing ? NULL : lwt_uv_main(r->ctx), c->box, 1);
+  if (!r->taken)
+    lwt_uv_handle_close(r->ctx->closing ? NULL : lwt_uv_main(r->ctx), c->box, 1);
 }
 
 static const lwt_uv_req_class connect_class = {
-  .op = "connect",
-  .what_key = "address",
-  .result = connected,
-  .release = give_up,
-  .cancel = give_up,
+    .op = "connect",
+    .what_key = "address",
+    .result = connected,
+    .release = give_up,
+    .cancel = give_up,
 };
 
 uv_connect_t *lwt_uv_connect_begin(lwt_uv_stream *s, lua_State *L, const char *text,
@@ -41,7 +42,8 @@ uv_connect_t *lwt_uv_connect_begin(lwt_uv_stream *s, lua_State *L, const char *t
   int socket = lua_gettop(L);
   connect_req *c;
   lua_pushstring(L, text);
-  c = lwt_uv_req_new(s->h.ctx, L, &connect_class, sizeof *c, offsetof(connect_req, uv), -1, 1);
+  c = lwt_uv_req_new(s->h.ctx, L, &connect_class, sizeof *c, offsetof(connect_req, uv),
+                     -1, 1);
   c->box = s->h.box;
   c->nodelay = nodelay;
   lua_pushvalue(L, socket);

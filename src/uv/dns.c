@@ -1,9 +1,10 @@
-/* dns.c: names and addresses: getaddrinfo, getnameinfo, getservbyname, and what the machine knows
-** about itself.
+/* dns.c: names and addresses: getaddrinfo, getnameinfo, getservbyname, and what the
+** machine knows about itself.
 **
-** Lookups run on libuv's threadpool, which gives them at most half of its threads, so that files
-** are never kept waiting by a name server that does not answer. In front of it stands a limit of
-** our own (dns_limit): what is more waits here, where it can be cancelled.
+** Lookups run on libuv's threadpool, which gives them at most half of its threads, so
+** that files are never kept waiting by a name server that does not answer. In front of
+** it stands a limit of our own (dns_limit): what is more waits here, where it can be
+** cancelled.
 */
 #include <netdb.h>
 #include <stdio.h>
@@ -28,16 +29,18 @@ struct dns_req {
   dns_req *next;
 };
 
-/* ---- The queue ------------------------------------------------------------------------------- */
+/* ---- The queue ----------------------------------------------------------- */
 
 static void on_address(uv_getaddrinfo_t *uv, int status, struct addrinfo *list);
-static void on_name(uv_getnameinfo_t *uv, int status, const char *host, const char *service);
+static void on_name(uv_getnameinfo_t *uv, int status, const char *host,
+                    const char *service);
 
 static int start(dns_req *d) {
   uv_loop_t *loop = d->r.ctx->loop;
   d->started = 1;
   if (d->by_address)
-    return uv_getnameinfo(loop, &d->uv.name, on_name, (struct sockaddr *)&d->sa, d->flags);
+    return uv_getnameinfo(loop, &d->uv.name, on_name, (struct sockaddr *)&d->sa,
+                          d->flags);
   return uv_getaddrinfo(loop, &d->uv.address, on_address, d->host, d->service, &d->hints);
 }
 
@@ -69,7 +72,8 @@ static void on_address(uv_getaddrinfo_t *uv, int status, struct addrinfo *list) 
   finish(uv->data, status);
 }
 
-static void on_name(uv_getnameinfo_t *uv, int status, const char *host, const char *service) {
+static void on_name(uv_getnameinfo_t *uv, int status, const char *host,
+                    const char *service) {
   (void)host;
   (void)service;
   finish(uv->data, status);
@@ -108,7 +112,7 @@ static int enqueue(lua_State *L, dns_req *d) {
   return lwt_uv_req_started(L, &d->r, status);
 }
 
-/* ---- Results ------------------------------------------------------------------------------------ */
+/* ---- Results ------------------------------------------------------------- */
 
 static void set_string(lua_State *L, const char *key, const char *value) {
   lua_pushstring(L, value);
@@ -170,22 +174,22 @@ static void free_list(lwt_uv_req *r) {
 }
 
 static const lwt_uv_req_class address_class = {
-  "getaddrinfo", "address", 1, push_list, free_list, cancel,
+    "getaddrinfo", "address", 1, push_list, free_list, cancel,
 };
 static const lwt_uv_req_class service_class = {
-  "getservbyname", "service", 1, push_port, free_list, cancel,
+    "getservbyname", "service", 1, push_port, free_list, cancel,
 };
 static const lwt_uv_req_class name_class = {
-  "getnameinfo", "address", 1, push_names, NULL, cancel,
+    "getnameinfo", "address", 1, push_names, NULL, cancel,
 };
 
-/* ---- Functions ------------------------------------------------------------------------------------ */
+/* ---- Functions ----------------------------------------------------------- */
 
-/* Push a request to look up the strings at `host` and `service` (0: none), and its promise. */
-static dns_req *new_lookup(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, int what,
-                           int host, int service) {
-  dns_req *d =
-    lwt_uv_req_new(ctx, L, class, sizeof *d, offsetof(dns_req, uv), what, 2);
+/* Push a request to look up the strings at `host` and `service` (0: none), and its
+** promise. */
+static dns_req *new_lookup(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
+                           int what, int host, int service) {
+  dns_req *d = lwt_uv_req_new(ctx, L, class, sizeof *d, offsetof(dns_req, uv), what, 2);
   if (host != 0) {
     d->host = lua_tostring(L, host);
     lua_pushvalue(L, host);
@@ -232,10 +236,12 @@ static const char *const socktypes[] = {"stream", "datagram", NULL};
 static const int socktype_values[] = {SOCK_STREAM, SOCK_DGRAM};
 
 /*---
-Looks up a host, a service (a name or a port), or both. The value is a list of addresses, in the system's order, each
-`{host=, port=, family="inet"|"inet6", socktype="stream"|"datagram"}`, which every function that takes an address takes.
-Options: `family`, `socktype` (default: stream), `passive` (addresses to listen at, where host is nil), `canonname`.
-Rejects with the resolver's error (`EAI_NONAME`). Cancelling gives the lookup up. See `dns_limit`.
+Looks up a host, a service (a name or a port), or both. The value is a list of addresses,
+in the system's order, each `{host=, port=, family="inet"|"inet6",
+socktype="stream"|"datagram"}`, which every function that takes an address takes. Options:
+`family`, `socktype` (default: stream), `passive` (addresses to listen at, where host is
+nil), `canonname`. Rejects with the resolver's error (`EAI_NONAME`). Cancelling gives the
+lookup up. See `dns_limit`.
 @param host string|nil
 @param service? string|integer
 @param opts? table # family, socktype, passive, canonname
@@ -247,7 +253,8 @@ print(list[1].host, list[1].port, list[1].family)   --> 127.0.0.1 80 inet
 @function lwt.net.getaddrinfo(host, service, opts)
 */
 static int l_getaddrinfo(lua_State *L) {
-  static const char *const options[] = {"family", "socktype", "passive", "canonname", NULL};
+  static const char *const options[] = {"family", "socktype", "passive", "canonname",
+                                        NULL};
   lwt_uv *ctx = lwt_uv_context(L);
   int host, service, family, socktype, flags = 0;
   dns_req *d;
@@ -268,7 +275,8 @@ static int l_getaddrinfo(lua_State *L) {
 }
 
 /*---
-The names of an address (numbers): its host, and its service. Where there is no name the value is the number, as text.
+The names of an address (numbers): its host, and its service. Where there is no name the
+value is the number, as text.
 @param addr string|table
 @return lwt.Promise # host, service
 ```lua
@@ -281,9 +289,9 @@ static int l_getnameinfo(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_address a;
   dns_req *d;
-  lua_settop(L, 1);
   lwt_uv_check_address(L, 1, &a);
-  luaL_argcheck(L, a.family == AF_INET || a.family == AF_INET6, 1, "numeric address expected");
+  luaL_argcheck(L, a.family == AF_INET || a.family == AF_INET6, 1,
+                "numeric address expected");
   lua_pushstring(L, a.text);
   d = new_lookup(ctx, L, &name_class, -1, 0, 0);
   d->sa = a.sa;
@@ -292,8 +300,8 @@ static int l_getnameinfo(lua_State *L) {
 }
 
 /*---
-The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with `EAI_SERVICE` for a name that
-the system does not know.
+The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with
+`EAI_SERVICE` for a name that the system does not know.
 @param name string
 @param proto? string
 @return lwt.Promise # integer
@@ -319,8 +327,9 @@ static int l_getservbyname(lua_State *L) {
 }
 
 /*---
-How many lookups run at once (16 at first); with a number, sets it. More of them wait, in their order. Of the threadpool
-(see `lwt.job`), lookups never take more than half, whatever the limit: file operations go on beside them.
+How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
+their order. Of the threadpool (see `lwt.job`), lookups never take more than half,
+whatever the limit: file operations go on beside them.
 @param n? integer
 @return integer
 ```lua
@@ -386,8 +395,8 @@ static int push_interfaces(lua_State *L) {
     else
       uv_ip4_name(&a->netmask.netmask4, text, sizeof text);
     set_string(L, "netmask", text);
-    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
-             m[5]);
+    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
+             m[4], m[5]);
     set_string(L, "mac", mac);
     lua_pushboolean(L, a->is_internal);
     lua_setfield(L, -2, "internal");
@@ -397,7 +406,8 @@ static int push_interfaces(lua_State *L) {
 }
 
 /*---
-The addresses of the network interfaces that are up: a list of `{name=, family=, host=, netmask=, mac=, internal=}`.
+The addresses of the network interfaces that are up: a list of `{name=, family=, host=,
+netmask=, mac=, internal=}`.
 @return table
 ```lua
 for _, i in ipairs(net.interfaces()) do
@@ -421,13 +431,13 @@ static int l_interfaces(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"getaddrinfo", l_getaddrinfo},
-  {"getnameinfo", l_getnameinfo},
-  {"getservbyname", l_getservbyname},
-  {"dns_limit", l_dns_limit},
-  {"gethostname", l_gethostname},
-  {"interfaces", l_interfaces},
-  {NULL, NULL},
+    {"getaddrinfo", l_getaddrinfo},
+    {"getnameinfo", l_getnameinfo},
+    {"getservbyname", l_getservbyname},
+    {"dns_limit", l_dns_limit},
+    {"gethostname", l_gethostname},
+    {"interfaces", l_interfaces},
+    {NULL, NULL},
 };
 
 void lwt_uv_add_dns(lwt_uv *ctx, lua_State *L) {

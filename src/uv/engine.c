@@ -1,9 +1,11 @@
-/* engine.c: libuv's loop as the engine of the scheduler (lwt_engine), and lwt.engine's C half.
+/* engine.c: libuv's loop as the engine of the scheduler (lwt_engine), and lwt.engine's
+** C half.
 **
-** A loop of its own per Lua state, never the default one: other libraries and other states
-** have theirs. One uv_timer_t stands for the nearest deadline, one uv_async_t for `wake`;
-** both count only while `wait` runs, so that the rest of the time the loop is as alive as
-** what its users opened. What is pending is counted by handle.c and request.c.
+** A loop of its own per Lua state, never the default one: other libraries and other
+** states have theirs. One uv_timer_t stands for the nearest deadline, one uv_async_t
+** for `wake`; both count only while `wait` runs, so that the rest of the time the loop
+** is as alive as what its users opened. What is pending is counted by handle.c and
+** request.c.
 */
 #include <math.h>
 #include <signal.h>
@@ -11,7 +13,13 @@
 
 #include "uv_internal.h"
 
-/* ---- The five functions of lwt_engine -------------------------------------------------- */
+/* lwt_uv.guest: who turns the loop at the moment. */
+enum {
+  GUEST_TURNS = 1, /* we do, in engine_wait */
+  GUEST_STEPS = 2  /* its owner, and we step within */
+};
+
+/* ---- The five functions of lwt_engine ------------------------------------ */
 
 static double engine_now(void *data) {
   (void)data;
@@ -22,33 +30,45 @@ static void on_timer(uv_timer_t *t) {
   (void)t; /* the scheduler looks at its own heap after wait */
 }
 
+/* Rounded up: a deadline is never early. The loop's idea of now may be old. */
+static void start_timer(lwt_uv *ctx, double seconds) {
+  double ms = ceil(seconds * 1e3);
+  uv_update_time(ctx->loop);
+  uv_timer_start(ctx->timer, on_timer, ms < 1e15 ? (uint64_t)ms : (uint64_t)1e15, 0);
+  uv_ref((uv_handle_t *)ctx->timer);
+}
+
+static void stop_timer(lwt_uv *ctx) {
+  uv_unref((uv_handle_t *)ctx->timer);
+  uv_timer_stop(ctx->timer);
+}
+
 static void engine_wait(void *data, double seconds) {
   lwt_uv *ctx = data;
   ctx->turn++;
+  if (ctx->guest == GUEST_STEPS) return; /* its owner turns the loop already */
+  ctx->guest = GUEST_TURNS;
   if (seconds == 0) {
+    /* uv_run looks at nothing when nothing counts; what other threads have posted does not. */
+    int posts = lwt_uv_thread_listens != NULL && lwt_uv_thread_listens(ctx);
+    if (posts) uv_ref((uv_handle_t *)ctx->async);
     uv_run(ctx->loop, UV_RUN_NOWAIT);
-    return;
+    if (posts) uv_unref((uv_handle_t *)ctx->async);
+  } else {
+    if (seconds > 0) start_timer(ctx, seconds);
+    uv_ref((uv_handle_t *)ctx->async);
+    uv_run(ctx->loop, UV_RUN_ONCE);
+    uv_unref((uv_handle_t *)ctx->async);
+    if (seconds > 0) stop_timer(ctx);
   }
-  if (seconds > 0) {
-    /* Rounded up: a deadline is never early. The loop's idea of now may be old. */
-    double ms = ceil(seconds * 1e3);
-    uv_update_time(ctx->loop);
-    uv_timer_start(ctx->timer, on_timer, ms < 1e15 ? (uint64_t)ms : (uint64_t)1e15, 0);
-    uv_ref((uv_handle_t *)ctx->timer);
-  }
-  uv_ref((uv_handle_t *)ctx->async);
-  uv_run(ctx->loop, UV_RUN_ONCE);
-  uv_unref((uv_handle_t *)ctx->async);
-  if (seconds > 0) {
-    uv_unref((uv_handle_t *)ctx->timer);
-    uv_timer_stop(ctx->timer);
-  }
+  ctx->guest = 0;
 }
 
 static int engine_alive(void *data) {
   lwt_uv *ctx = data;
   if (ctx->working > 0) return LWT_WORKING;
   if (ctx->waiting > 0) return LWT_WAITING;
+  if (lwt_uv_thread_alive != NULL && lwt_uv_thread_alive(ctx)) return LWT_WAITING;
   return ctx->adopted && uv_loop_alive(ctx->loop) ? LWT_WAITING : LWT_IDLE;
 }
 
@@ -75,13 +95,96 @@ static void *api_loop(const lwt_api *lwt) {
   return ctx == NULL ? NULL : ctx->loop;
 }
 
-/* ---- Start and end ------------------------------------------------------------------------ */
+/* ---- On somebody else's loop --------------------------------------------- */
+
+/* The owner of an adopted loop may turn it himself (luv's uv.run, a host program). Then
+** our callbacks come, but nobody runs the tasks that they wake: before and after each
+** poll we take a step ourselves. */
+
+typedef struct guest {
+  uv_prepare_t prepare;
+  uv_check_t check;
+  int open; /* of the two */
+} guest;
+
+/* step(context): protected, for lwt->step raises what nobody caught. */
+static int l_step(lua_State *L) {
+  lwt_uv *ctx = lua_touserdata(L, 1);
+  double wait;
+  ctx->lwt->step(ctx->lwt, L, 0, &wait);
+  lua_pushnumber(L, wait);
+  return 1;
+}
+
+static void step_as_guest(lwt_uv *ctx) {
+  lua_State *L;
+  double wait = -1;
+  if (ctx->guest != 0 || ctx->closing) return;
+  L = lwt_uv_main(ctx);
+  ctx->guest = GUEST_STEPS;
+  lua_pushcfunction(L, l_step);
+  lua_pushlightuserdata(L, ctx);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
+    wait = lua_tonumber(L, -1);
+  } else {
+    /* There is no run or step of the user's to raise it from. */
+    lua_warning(L, "lwt: ", 1);
+    lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
+    lua_pop(L, 1);
+    wait = 0;
+  }
+  lua_pop(L, 1);
+  ctx->guest = 0;
+  if (wait >= 0)
+    start_timer(ctx, wait);
+  else
+    stop_timer(ctx);
+}
+
+static void on_prepare(uv_prepare_t *prepare) {
+  step_as_guest(prepare->data);
+}
+
+static void on_check(uv_check_t *check) {
+  step_as_guest(check->data);
+}
+
+static void free_guest(uv_handle_t *h) {
+  guest *g = h->type == UV_PREPARE
+                 ? (guest *)(void *)h
+                 : (guest *)(void *)((char *)h - offsetof(guest, check));
+  if (--g->open == 0) free(g);
+}
+
+static void leave(lwt_uv *ctx) {
+  guest *g = ctx->adopted;
+  if (g == NULL) return;
+  ctx->adopted = NULL;
+  uv_close((uv_handle_t *)&g->prepare, free_guest);
+  uv_close((uv_handle_t *)&g->check, free_guest);
+}
+
+/* `g` begins to watch ctx->loop. */
+static void settle(lwt_uv *ctx, guest *g) {
+  uv_prepare_init(ctx->loop, &g->prepare); /* none of these can fail */
+  uv_check_init(ctx->loop, &g->check);
+  g->prepare.data = g->check.data = ctx;
+  g->open = 2;
+  uv_prepare_start(&g->prepare, on_prepare);
+  uv_check_start(&g->check, on_check);
+  uv_unref((uv_handle_t *)&g->prepare);
+  uv_unref((uv_handle_t *)&g->check);
+  ctx->adopted = g;
+}
+
+/* ---- Start and end ------------------------------------------------------- */
 
 static void free_handle(uv_handle_t *h) {
   free(h);
 }
 
-/* Put our timer and our async on ctx->loop. Returns a status; on failure nothing is left. */
+/* Put our timer and our async on ctx->loop. Returns a status; on failure nothing is
+** left. */
 static int attach(lwt_uv *ctx) {
   int status;
   ctx->timer = malloc(sizeof *ctx->timer);
@@ -116,8 +219,9 @@ void lwt_uv_engine_close(lwt_uv *ctx) {
   detach(ctx->timer, ctx->async);
   ctx->timer = NULL;
   ctx->async = NULL;
+  leave(ctx);
   uv_run(ctx->loop, UV_RUN_NOWAIT);
-  if (!ctx->adopted && uv_loop_close(ctx->loop) == UV_EBUSY) {
+  if (ctx->loop == &ctx->own && uv_loop_close(ctx->loop) == UV_EBUSY) {
     /* Somebody put handles of their own on our loop and left them open. */
     uv_walk(ctx->loop, close_foreign, NULL);
     uv_run(ctx->loop, UV_RUN_DEFAULT);
@@ -139,12 +243,13 @@ void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
   }
   /* A peer that goes away is an error of the write (EPIPE), not the end of the process. A
   ** program that has a handler of its own keeps it. */
-  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+    signal(SIGPIPE, SIG_IGN);
   ctx->lwt->loop = api_loop;
   ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
 }
 
-/* ---- lwt.engine ------------------------------------------------------------------------------ */
+/* ---- lwt.engine ---------------------------------------------------------- */
 
 /* Let libuv drive this state (again). */
 static int l_use(lua_State *L) {
@@ -174,6 +279,7 @@ static int l_adopt(lua_State *L) {
   uv_loop_t *loop, *before = ctx->loop;
   uv_timer_t *timer = ctx->timer;
   uv_async_t *async = ctx->async;
+  guest *g;
   int status, i;
   luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
   loop = lua_touserdata(L, 1);
@@ -182,10 +288,13 @@ static int l_adopt(lua_State *L) {
   if (loop == before) return 0;
   if (ctx->handles != NULL || ctx->reqs != NULL)
     return luaL_error(L, "cannot change the loop: handles or requests are open on it");
+  if (ctx->guest != 0) return luaL_error(L, "cannot change the loop from inside it");
   while (ctx->unclosed > 0) uv_run(before, UV_RUN_NOWAIT);
+  g = malloc(sizeof *g);
   ctx->loop = loop;
-  status = attach(ctx);
+  status = g == NULL ? UV_ENOMEM : attach(ctx);
   if (status < 0) {
+    free(g);
     ctx->loop = before;
     ctx->timer = timer;
     ctx->async = async;
@@ -194,9 +303,10 @@ static int l_adopt(lua_State *L) {
   for (i = 0; i < LWT_UV_NFAMILIES; i++)
     if (ctx->family_moved[i] != NULL) ctx->family_moved[i](ctx);
   detach(timer, async);
+  leave(ctx);
   uv_run(before, UV_RUN_NOWAIT);
   if (before == &ctx->own) uv_loop_close(before);
-  ctx->adopted = 1;
+  settle(ctx, g);
   return 0;
 }
 
@@ -208,7 +318,8 @@ static int l_pending(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"use", l_use},         {"pending", l_pending}, {"loop", l_loop}, {"fd", l_fd}, {"adopt", l_adopt}, {NULL, NULL},
+    {"use", l_use}, {"pending", l_pending}, {"loop", l_loop},
+    {"fd", l_fd},   {"adopt", l_adopt},     {NULL, NULL},
 };
 
 void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L) {

@@ -4,8 +4,8 @@
 **          ▲                 │
 **          └──── registry ◄──┘ ref: only while an operation is pending
 **
-** The userdata belongs to Lua, the block to libuv. close(), <close>, __gc and the end of the
-** state all call lwt_uv_handle_close, which cuts the two apart; only on_closed frees.
+** The userdata belongs to Lua, the block to libuv. close(), <close>, __gc and the end of
+** the state all call lwt_uv_handle_close, which cuts the two apart; on_closed frees.
 */
 #include <stdlib.h>
 
@@ -33,7 +33,10 @@ void *lwt_uv_handle_new(lwt_uv *ctx, lua_State *L, const lwt_uv_class *class) {
   lwt_uv_check_open(ctx, L);
   box = lwt_uv_new_userdata(ctx, L, class->type, sizeof *box, class->nuservalues);
   h = calloc(1, class->size);
-  if (h == NULL) lwt_uv_raise(ctx, L, UV_ENOMEM, class->kind, NULL, NULL);
+  if (h == NULL) {
+    lwt_uv_raise(ctx, L, UV_ENOMEM, class->kind, NULL, NULL);
+    return NULL; /* (never) */
+  }
   h->ctx = ctx;
   h->class = class;
   h->ref = LUA_NOREF;
@@ -86,8 +89,9 @@ void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet) {
   uv_close(h->uv, on_closed);
   if (h->class->closing != NULL) h->class->closing(h);
   if (quiet || L == NULL || h->class->stop == NULL) return;
-  /* Rejecting runs callbacks, which may turn the loop: keep the block till stop is done. An
-  ** error (memory) leaves it to its close callback only when that has not been. */
+  /* Rejecting runs callbacks, which may turn the loop: keep the block till stop is
+  ** done. An error (memory) leaves it to its close callback only when that has not
+  ** been. */
   h->busy = 1;
   h->class->stop(L, h);
   h->busy = 0;
@@ -126,7 +130,8 @@ static lwt_uv_box *self(lua_State *L) {
   meta = lua_topointer(L, -1);
   lua_pop(L, 1);
   for (i = 0; i < LWT_UV_NTYPES; i++)
-    if (ctx->type[i].meta == meta) return ctx->type[i].is_handle ? lua_touserdata(L, 1) : NULL;
+    if (ctx->type[i].meta == meta)
+      return ctx->type[i].is_handle ? lua_touserdata(L, 1) : NULL;
   return NULL;
 }
 
@@ -160,10 +165,8 @@ static int l_tostring(lua_State *L) {
 
 void lwt_uv_new_handle_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
                             const luaL_Reg *methods, const luaL_Reg *meta) {
-  static const luaL_Reg common[] = {{"__gc", l_gc},
-                                    {"__close", l_close},
-                                    {"__tostring", l_tostring},
-                                    {NULL, NULL}};
+  static const luaL_Reg common[] = {
+      {"__gc", l_gc}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
   lwt_uv_new_type(ctx, L, type, name, methods, common);
   ctx->type[type].is_handle = 1;
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[type].ref);

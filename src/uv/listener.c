@@ -1,9 +1,10 @@
 /* listener.c: sockets that accept, TCP and Unix-domain.
 **
-** We watch the descriptor and accept ourselves, one client for each accept() that waits. libuv's
-** own listening accepts unasked, and out of descriptors it accepts and closes everybody who waits;
-** here they stay in the system's queue until there is a descriptor again: the listener stops
-** watching and tries again when a handle has been closed, and RETRY ms later in any case.
+** We watch the descriptor and accept ourselves, one client for each accept() that
+** waits. libuv's own listening accepts unasked, and out of descriptors it accepts and
+** closes everybody who waits; here they stay in the system's queue until there is a
+** descriptor again: the listener stops watching and tries again when a handle has been
+** closed, and RETRY ms later in any case.
 */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,10 +30,11 @@ struct listener {
   char *path;     /* to be removed, or NULL */
 };
 
-/* ---- Accepting ---------------------------------------------------------------------------- */
+/* ---- Accepting ----------------------------------------------------------- */
 
 static int accept_fd(int fd) {
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || \
+    defined(__OpenBSD__)
   return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
   int client = accept(fd, NULL, NULL);
@@ -49,17 +51,17 @@ static int next_client(listener *l) {
     fd = accept_fd(l->fd);
     if (fd >= 0) break;
     switch (errno) {
-      case EINTR:
-      case ECONNABORTED: /* the client is gone again, which is its own affair; Linux also */
-      case EPROTO:       /* reports here what had gone wrong with that connection */
-      case ENETDOWN:
-      case ENETUNREACH:
-      case EHOSTUNREACH:
-      case EHOSTDOWN:
-      case ENOPROTOOPT:
-      case EOPNOTSUPP: continue;
-      case EWOULDBLOCK: return UV_EAGAIN;
-      default: return uv_translate_sys_error(errno);
+    case EINTR:
+    case ECONNABORTED: /* the client is gone again, which is its own affair; Linux also */
+    case EPROTO:       /* reports here what had gone wrong with that connection */
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP: continue;
+    case EWOULDBLOCK: return UV_EAGAIN;
+    default: return uv_translate_sys_error(errno);
     }
   }
   return fd;
@@ -81,7 +83,7 @@ static int push_client(lua_State *L, listener *l) {
   return status;
 }
 
-/* ---- Waiting for clients --------------------------------------------------------------------- */
+/* ---- Waiting for clients ------------------------------------------------- */
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
@@ -137,7 +139,7 @@ static void on_clients(lua_State *L, void *data) {
   lwt_uv_handle_push(L, &l->h);
   self = lua_gettop(L);
   while (l->h.box != NULL && n++ < AT_ONCE &&
-         lwt_uv_waiters_peek(ctx, L, &l->acceptors, self) >= 0) {
+         lwt_uv_waiters_front(ctx, L, &l->acceptors, self)) {
     status = push_client(L, l);
     if (status == UV_EAGAIN) break;
     if (out_of_something(status)) {
@@ -145,9 +147,8 @@ static void on_clients(lua_State *L, void *data) {
       break;
     }
     if (status < 0) lwt_uv_push_error(ctx, L, status, "accept", NULL, NULL);
-    lwt_uv_waiters_pop(ctx, L, &l->acceptors, self);
+    lwt_uv_waiters_take(L, &l->acceptors, self);
     lwt_uv_waiters_anchor(L, &l->acceptors, &l->h, self);
-    lua_insert(L, -2);
     if (status < 0)
       ctx->lwt->reject(ctx->lwt, L, self + 1);
     else
@@ -160,7 +161,8 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
   listener *l = poll->data;
   (void)status; /* accept says it better */
   (void)events;
-  /* Watching goes on for the accept() that usually follows; a client nobody wants ends it. */
+  /* Watching goes on for the accept() that usually follows; a client nobody wants ends
+  ** it. */
   if (l->acceptors.n > 0)
     lwt_uv_enter(l->h.ctx, on_clients, l);
   else
@@ -176,7 +178,7 @@ static void cancel_accept(lua_State *L, void *data) {
   lua_pop(L, 1);
 }
 
-/* ---- Life ------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------- */
 
 static void stop(lua_State *L, lwt_uv_handle *h) {
   listener *l = (listener *)(void *)h;
@@ -199,7 +201,7 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class listener_class = {
-  LWT_UV_LISTENER, "listener", sizeof(listener), 1, stop, closing, release,
+    LWT_UV_LISTENER, "listener", sizeof(listener), 1, stop, release, closing,
 };
 
 listener *lwt_uv_listener_new(lwt_uv *ctx, lua_State *L, lwt_uv_type accepts, int nodelay,
@@ -224,19 +226,20 @@ int lwt_uv_listener_opened(lua_State *L, listener *l, int fd) {
   return status;
 }
 
-/* ---- Listening ---------------------------------------------------------------------------------- */
+/* ---- Listening ----------------------------------------------------------- */
 
 /* A descriptor that listens at `sa`, or a status. */
 static int listen_at(const struct sockaddr *sa, int backlog, int reuseport, int only_v6) {
   int one = 1, status;
-  int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return uv_translate_sys_error(errno);
+  int fd = lwt_uv_socket(sa->sa_family);
+  if (fd < 0) return fd;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
       (reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) ||
       (sa->sa_family == AF_INET6 &&
        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6) != 0) ||
-      bind(fd, sa, sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                             : sizeof(struct sockaddr_in)) != 0 ||
+      bind(fd, sa,
+           sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                     : sizeof(struct sockaddr_in)) != 0 ||
       listen(fd, backlog) != 0) {
     status = uv_translate_sys_error(errno);
     close(fd);
@@ -245,7 +248,8 @@ static int listen_at(const struct sockaddr *sa, int backlog, int reuseport, int 
   return fd;
 }
 
-/* "*": every address of the machine, both families through one socket where there is IPv6. */
+/* "*": every address of the machine, both families through one socket where there is
+** IPv6. */
 static int listen_everywhere(lwt_uv_address *a, int backlog, int reuseport, int only_v6) {
   int fd;
   uv_ip6_addr("::", a->port, (struct sockaddr_in6 *)&a->sa);
@@ -256,10 +260,11 @@ static int listen_everywhere(lwt_uv_address *a, int backlog, int reuseport, int 
 }
 
 /*---
-Listens at a TCP address. Port 0 has the system pick one (see `address`); host `*` is every address of the machine,
-IPv6 and IPv4. A name is looked up, and its first address taken. Options: `backlog` (511: how many clients the system
-keeps until they are accepted), `reuseport` (several processes share the port), `nodelay` (default true, for the sockets
-accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
+Listens at a TCP address. Port 0 has the system pick one (see `address`); host `*` is
+every address of the machine, IPv6 and IPv4. A name is looked up, and its first address
+taken. Options: `backlog` (511: how many clients the system keeps until they are
+accepted), `reuseport` (several processes share the port), `nodelay` (default true, for
+the sockets accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
 @param addr string|table
 @param opts? table # backlog, reuseport, nodelay, ipv6only
 @return lwt.Promise # lwt.Listener
@@ -270,13 +275,14 @@ print(listener:address():match("^127.0.0.1:%d+$") ~= nil)   --> true
 @function lwt.net.tcp_listen(addr, opts)
 */
 static int l_tcp_listen(lua_State *L) {
-  static const char *const options[] = {"backlog", "reuseport", "nodelay", "ipv6only", NULL};
+  static const char *const options[] = {"backlog", "reuseport", "nodelay", "ipv6only",
+                                        NULL};
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_address a;
   listener *l;
   int backlog, reuseport, nodelay, only_v6, fd, status;
-  lua_settop(L, 2);
   lwt_uv_check_address(L, 1, &a);
+  lua_settop(L, 2);
   luaL_argcheck(L, a.family != AF_UNIX, 1, "a Unix address (see pipe_listen)");
   lwt_uv_check_options(L, 2, options);
   backlog = (int)lwt_uv_number(L, 2, "backlog", 1, 65535, 511);
@@ -287,20 +293,22 @@ static int l_tcp_listen(lua_State *L) {
   if (a.family == AF_UNSPEC && (strcmp(a.host, "*") != 0 || a.port < 0))
     return lwt_uv_call_by_name(ctx, L, "listen", &a);
   l = lwt_uv_listener_new(ctx, L, LWT_UV_TCP, nodelay, NULL);
-  fd = a.family == AF_UNSPEC ? listen_everywhere(&a, backlog, reuseport, only_v6)
-                             : listen_at((const void *)&a.sa, backlog, reuseport, only_v6);
+  fd = a.family == AF_UNSPEC
+           ? listen_everywhere(&a, backlog, reuseport, only_v6)
+           : listen_at((const void *)&a.sa, backlog, reuseport, only_v6);
   status = lwt_uv_listener_opened(L, l, fd);
   if (status < 0) return lwt_uv_reject(ctx, L, status, "listen", "address", a.text);
   ctx->lwt->fulfilled(ctx->lwt, L, 1);
   return 1;
 }
 
-/* ---- Methods -------------------------------------------------------------------------------------- */
+/* ---- Methods ------------------------------------------------------------- */
 
 /*---
-Waits for a client. Several may wait; they are served in their order. Nobody is lost while there is no descriptor left
-for a client (`EMFILE`): it stays in the system's queue, and accept goes on waiting until there is one. Clients that
-gave up meanwhile are passed over. Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
+Waits for a client. Several may wait; they are served in their order. Nobody is lost while
+there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
+accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
+Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
 @param listener lwt.Listener
 @return lwt.Promise # lwt.Socket
 ```lua
@@ -338,7 +346,8 @@ static int l_accept(lua_State *L) {
 }
 
 /*---
-Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes: `"127.0.0.1:40112"`, `"unix:/path"`.
+Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes:
+`"127.0.0.1:40112"`, `"unix:/path"`.
 @param listener lwt.Listener
 @return string
 ```lua
@@ -371,7 +380,10 @@ static int l_fileno(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"accept", l_accept}, {"address", l_address}, {"fileno", l_fileno}, {NULL, NULL},
+    {"accept", l_accept},
+    {"address", l_address},
+    {"fileno", l_fileno},
+    {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {{"tcp_listen", l_tcp_listen}, {NULL, NULL}};

@@ -11,7 +11,7 @@
 
 static const char context_key = 0; /* its address is the registry's key */
 
-/* ---- The context -------------------------------------------------------------- */
+/* ---- The context --------------------------------------------------------- */
 
 /* The end of the state. Nothing here calls Lua: `closing` keeps lwt_uv_enter shut. */
 static int l_context_gc(lua_State *L) {
@@ -89,7 +89,7 @@ void lwt_uv_push_done(lwt_uv *ctx, lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->done_ref);
 }
 
-/* ---- Types ------------------------------------------------------------------------ */
+/* ---- Types --------------------------------------------------------------- */
 
 void lwt_uv_push_functions(lwt_uv *ctx, lua_State *L, const luaL_Reg *functions) {
   lua_newtable(L);
@@ -160,12 +160,12 @@ void lwt_uv_check_options(lua_State *L, int arg, const char *const names[]) {
     if (lua_type(L, -1) == LUA_TSTRING)
       while (names[i] != NULL && strcmp(names[i], lua_tostring(L, -1)) != 0) i++;
     if (lua_type(L, -1) != LUA_TSTRING || names[i] == NULL)
-      luaL_argerror(L, arg,
-                    lua_pushfstring(L, "unknown option '%s'", luaL_tolstring(L, -1, NULL)));
+      luaL_argerror(
+          L, arg, lua_pushfstring(L, "unknown option '%s'", luaL_tolstring(L, -1, NULL)));
   }
 }
 
-/* ---- The module --------------------------------------------------------------------- */
+/* ---- The module ---------------------------------------------------------- */
 
 typedef struct family {
   const char *name;
@@ -174,11 +174,11 @@ typedef struct family {
 
 LUAMOD_API __attribute__((visibility("default"))) int luaopen_lwt_uv(lua_State *L) {
   const family families[] = {
-    {"engine", lwt_uv_open_engine},   {"bytes", lwt_uv_open_bytes},
-    {"net", lwt_uv_open_net},         {"fs", lwt_uv_open_fs},
-    {"io", lwt_uv_open_io},           {"process", lwt_uv_open_process},
-    {"signal", lwt_uv_open_signal},   {"job", lwt_uv_open_job},
-    {"thread", lwt_uv_open_thread},
+      {"engine", lwt_uv_open_engine}, {"bytes", lwt_uv_open_bytes},
+      {"net", lwt_uv_open_net},       {"fs", lwt_uv_open_fs},
+      {"io", lwt_uv_open_io},         {"process", lwt_uv_open_process},
+      {"signal", lwt_uv_open_signal}, {"job", lwt_uv_open_job},
+      {"thread", lwt_uv_open_thread}, {"interrupt", lwt_uv_open_interrupt},
   };
   lwt_uv *ctx;
   size_t i;

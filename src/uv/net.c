@@ -1,6 +1,8 @@
-/* net.c: the table of network functions (uv.net), put together from its files, and what they share:
-** the state of the family and the reading of options.
+/* net.c: the table of network functions (uv.net), put together from its files, and what
+** they share: the state of the family and the reading of options.
 */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +10,20 @@
 
 void lwt_uv_descriptor_freed(lwt_uv *ctx) {
   lwt_uv_listener_retry(ctx);
+}
+
+/* Non-blocking, and not for children, from the start where the system can. */
+int lwt_uv_socket(int domain) {
+#ifdef SOCK_CLOEXEC
+  int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+#else
+  int fd = socket(domain, SOCK_STREAM, 0);
+  if (fd >= 0) {
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+  }
+#endif
+  return fd >= 0 ? fd : uv_translate_sys_error(errno);
 }
 
 int lwt_uv_flag(lua_State *L, int arg, const char *name, int otherwise) {
@@ -32,8 +48,8 @@ lua_Integer lwt_uv_number(lua_State *L, int arg, const char *name, lua_Integer l
   if (lua_getfield(L, arg, name) != LUA_TNIL) {
     n = lua_tointegerx(L, -1, &exact);
     if (!exact || n < low || n > high) {
-      lua_pushfstring(L, "option '%s' is no integer from %I to %I", name, (LUAI_UACINT)low,
-                      (LUAI_UACINT)high);
+      lua_pushfstring(L, "option '%s' is no integer from %I to %I", name,
+                      (LUAI_UACINT)low, (LUAI_UACINT)high);
       luaL_argerror(L, arg, lua_tostring(L, -1));
     }
   }
@@ -51,7 +67,8 @@ static int l_by_name(lua_State *L) {
 }
 
 /*---
-The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what is none.
+The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what
+is none.
 @param addr string|table
 @return table
 ```lua
@@ -85,7 +102,10 @@ static void add_methods(lwt_uv *ctx, lua_State *L) {
     lwt_uv_type type;
     const char *name;
   } types[] = {
-    {LWT_UV_TCP, "tcp"}, {LWT_UV_LISTENER, "listener"}, {LWT_UV_UDP, "udp"}, {LWT_UV_TTY, "tty"},
+      {LWT_UV_TCP, "tcp"},
+      {LWT_UV_LISTENER, "listener"},
+      {LWT_UV_UDP, "udp"},
+      {LWT_UV_TTY, "tty"},
   };
   size_t i;
   lua_newtable(L);
@@ -99,7 +119,9 @@ static void add_methods(lwt_uv *ctx, lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"by_name", l_by_name}, {"parse_address", l_parse_address}, {NULL, NULL},
+    {"by_name", l_by_name},
+    {"parse_address", l_parse_address},
+    {NULL, NULL},
 };
 
 static void free_timer(uv_handle_t *h) {

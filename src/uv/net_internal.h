@@ -1,5 +1,5 @@
-/* net_internal.h: what the network files (stream, tcp, pipe, tty, listener, udp, dns, poll)
-** share among themselves.
+/* net_internal.h: what the network files (stream, tcp, pipe, tty, listener, udp, dns,
+** poll) share among themselves.
 */
 #ifndef LWT_UV_NET_INTERNAL_H
 #define LWT_UV_NET_INTERNAL_H
@@ -8,11 +8,11 @@
 
 /* Bytes held for nobody before reading stops. */
 #define HIGH_WATER 65536
-/* Operations that may succeed at once in a row before they go through the loop: nobody can
-** keep a turn for ever. */
+/* Operations that may succeed at once in a row before they go through the loop: nobody
+** can keep a turn for ever. */
 #define AT_ONCE 32
 
-/* ---- Streams (stream.c) --------------------------------------------------------- */
+/* ---- Streams (stream.c) -------------------------------------------------- */
 
 typedef struct write_req write_req;
 
@@ -29,10 +29,10 @@ typedef struct lwt_uv_stream {
   lwt_uv_waiters readers;
   char *held; /* bytes that nobody asked for yet: held_n from held_at on */
   size_t held_at, held_n, held_size;
-  ssize_t end;           /* 0, or UV_EOF or an error: what follows what is held */
-  unsigned char reading; /* uv_read_start is on */
-  unsigned char more;    /* the last read filled its buffer: likely there is more */
-  unsigned char raw;     /* the descriptor may be read without libuv */
+  ssize_t end;            /* 0, or UV_EOF or an error: what follows what is held */
+  unsigned char reading;  /* uv_read_start is on */
+  unsigned char more;     /* the last read filled its buffer: likely there is more */
+  unsigned char raw;      /* the descriptor may be read without libuv */
   unsigned at_once, turn; /* reads at once in this turn of the loop */
   port_cb rcb;
   void *rdata;
@@ -49,7 +49,7 @@ typedef struct lwt_uv_stream {
 } lwt_uv_stream;
 
 #define lwt_uv_stream_of_port(p) \
-  ((lwt_uv_stream *)(void *)((char *)(p) - offsetof(lwt_uv_stream, p)))
+  ((lwt_uv_stream *)(void *)((char *)(p)-offsetof(lwt_uv_stream, p)))
 
 /* Push a new stream userdata of this type, not yet initialised. May raise. */
 lwt_uv_stream *lwt_uv_stream_new(lwt_uv *ctx, lua_State *L, lwt_uv_type type);
@@ -71,49 +71,54 @@ int lwt_uv_stream_l_writev(lua_State *L);
 int lwt_uv_stream_l_shutdown(lua_State *L);
 void lwt_uv_stream_stop_writing(lwt_uv_stream *s, lua_State *L);
 void lwt_uv_stream_end_writing(lwt_uv_stream *s);
-ssize_t lwt_uv_stream_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb,
-                                 void *data);
+ssize_t lwt_uv_stream_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs,
+                                 port_cb cb, void *data);
 ssize_t lwt_uv_stream_port_write_cancel(port *p);
 
-/* connect.c: the socket at the top of the stack is to be connected: begin (may raise), start
-** libuv with the request and lwt_uv_on_connect, then begun pushes the promise, returns 1. */
+/* connect.c: the socket at the top of the stack is to be connected: begin (may raise),
+** start libuv with the request and lwt_uv_on_connect, then begun pushes the promise,
+** returns 1. */
 uv_connect_t *lwt_uv_connect_begin(lwt_uv_stream *s, lua_State *L, const char *text,
                                    int nodelay);
 int lwt_uv_connect_begun(lua_State *L, uv_connect_t *uv, int status);
 void lwt_uv_on_connect(uv_connect_t *uv, int status);
-/* tcp.c: call the Lua function `name` ("connect", "listen") for an address that is a name, with
-** (host, service, the options at 2, text): 1 result. */
+/* tcp.c: call the Lua function `name` ("connect", "listen") for an address that is a
+** name, with (host, service, the options at 2, text): 1 result. */
 void lwt_uv_push_by_name(lwt_uv *ctx, lua_State *L, const char *name);
-int lwt_uv_call_by_name(lwt_uv *ctx, lua_State *L, const char *name, const lwt_uv_address *a);
+int lwt_uv_call_by_name(lwt_uv *ctx, lua_State *L, const char *name,
+                        const lwt_uv_address *a);
 
-/* ---- State of the family ------------------------------------------------------------ */
+/* ---- State of the family ------------------------------------------------- */
 
 typedef struct dns_req dns_req;
 typedef struct listener listener;
 
 typedef struct net_state {
-  /* listener.c: those that ran out of descriptors, and the timer that lets them try again. */
+  /* listener.c: those that ran out of descriptors, and the timer that lets them try
+  ** again. */
   listener *starved;
   uv_timer_t *retry;
   /* dns.c: lookups under way, and those that wait for their turn. */
   int dns_limit, dns_active;
   dns_req *dns_first, *dns_last;
   int tty_changed; /* tty.c: a mode has to be put back */
-  int pollers; /* poll.c: registry reference of the table descriptor -> poller */
-  int by_name; /* tcp.c: registry reference of the table of Lua functions for names */
+  int pollers;     /* poll.c: registry reference of the table descriptor -> poller */
+  int by_name;     /* tcp.c: registry reference of the table of Lua functions for names */
 } net_state;
 
 #define net_of(ctx) ((net_state *)(ctx)->family[LWT_UV_FNET])
 
 /* C only: listeners that wait for a descriptor look again. */
 void lwt_uv_listener_retry(lwt_uv *ctx);
-/* Push a listener that is closed until opened with a descriptor that listens, which it then owns;
-** on failure (fd < 0 is one: a status) that is closed. `path` is removed when it closes. */
+/* Push a listener that is closed until opened with a descriptor that listens, which it
+** then owns; on failure (fd < 0 is one: a status) that is closed. `path` is removed
+** when it closes. */
 listener *lwt_uv_listener_new(lwt_uv *ctx, lua_State *L, lwt_uv_type accepts, int nodelay,
                               const char *path);
 int lwt_uv_listener_opened(lua_State *L, listener *l, int fd);
-/* Push a tcp or pipe userdata for a connected descriptor: 0, or a negative status with nothing
-** pushed and the descriptor still open. May raise (memory), the descriptor still open. */
+/* Push a tcp or pipe userdata for a connected descriptor: 0, or a negative status with
+** nothing pushed and the descriptor still open. May raise (memory), the descriptor
+** still open. */
 int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd, int nodelay);
 
 /* The registration of each file: adds its functions to the table at the top. */
@@ -125,6 +130,8 @@ void lwt_uv_add_udp(lwt_uv *ctx, lua_State *L);
 void lwt_uv_add_dns(lwt_uv *ctx, lua_State *L);
 void lwt_uv_add_poll(lwt_uv *ctx, lua_State *L);
 
+/* A stream socket: a descriptor, or a negative status. */
+int lwt_uv_socket(int domain);
 /* A boolean option `name` of the table at `arg`, or `otherwise`. */
 int lwt_uv_flag(lua_State *L, int arg, const char *name, int otherwise);
 /* An integer option within bounds, or `otherwise`. */

@@ -52,7 +52,9 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
 }
 
 static void drop(lwt_uv_post *post) {
-  release((lwt_notification *)post);
+  lwt_notification *n = (lwt_notification *)post;
+  atomic_store_explicit(&n->stopped, 1, memory_order_release);
+  release(n);
 }
 
 static int api_send(lwt_notification *n) {

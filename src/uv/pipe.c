@@ -1,4 +1,4 @@
-/* pipe.c: Unix-domain sockets, socket pairs, and descriptors that somebody else opened. */
+/* pipe.c: Unix-domain sockets, socket pairs, descriptors that somebody else opened. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,7 +7,7 @@
 
 #include "net_internal.h"
 
-/* ---- Connecting ------------------------------------------------------------------------------ */
+/* ---- Connecting ---------------------------------------------------------- */
 
 /* The address at 1 must be a path, with or without "unix:". */
 static void check_path(lua_State *L, lwt_uv_address *a) {
@@ -27,8 +27,8 @@ static int too_long(const lwt_uv_address *a) {
 }
 
 /*---
-Connects to a Unix-domain socket: `"unix:/path"`, `"/path"` or `{path=}`. A path that is longer than the system takes
-rejects with `ENAMETOOLONG`.
+Connects to a Unix-domain socket: `"unix:/path"`, `"/path"` or `{path=}`. A path that is
+longer than the system takes rejects with `ENAMETOOLONG`.
 @param addr string|table
 @return lwt.Promise # lwt.Socket
 ```lua
@@ -45,13 +45,14 @@ static int l_pipe_connect(lua_State *L) {
   uv_connect_t *uv;
   int status;
   static const char *const none[] = {NULL};
-  lua_settop(L, 2);
   check_path(L, &a);
+  lua_settop(L, 2);
   lwt_uv_check_options(L, 2, none);
-  if (too_long(&a)) return lwt_uv_reject(ctx, L, UV_ENAMETOOLONG, "connect", "address", a.text);
+  if (too_long(&a))
+    return lwt_uv_reject(ctx, L, UV_ENAMETOOLONG, "connect", "address", a.text);
   s = lwt_uv_stream_new(ctx, L, LWT_UV_PIPE);
-  status =
-    lwt_uv_handle_opened(L, &s->h, &s->uv.pipe, uv_pipe_init(ctx->loop, &s->uv.pipe, 0));
+  status = lwt_uv_handle_opened(L, &s->h, &s->uv.pipe,
+                                uv_pipe_init(ctx->loop, &s->uv.pipe, 0));
   if (status < 0) return lwt_uv_reject(ctx, L, status, "connect", "address", a.text);
   uv = lwt_uv_connect_begin(s, L, a.text, 0);
   uv_pipe_connect(uv, &s->uv.pipe, a.path, lwt_uv_on_connect); /* always calls back */
@@ -60,8 +61,8 @@ static int l_pipe_connect(lua_State *L) {
 
 static int listen_at(const lwt_uv_address *a, int backlog) {
   struct sockaddr_un un;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), status;
-  if (fd < 0) return uv_translate_sys_error(errno);
+  int fd = lwt_uv_socket(AF_UNIX), status;
+  if (fd < 0) return fd;
   memset(&un, 0, sizeof un);
   un.sun_family = AF_UNIX;
   memcpy(un.sun_path, a->path, a->path_length);
@@ -77,8 +78,9 @@ static int listen_at(const lwt_uv_address *a, int backlog) {
 }
 
 /*---
-Listens at a Unix-domain socket, which is made there and removed again when the listener closes. Rejects with
-`EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too long.
+Listens at a Unix-domain socket, which is made there and removed again when the listener
+closes. Rejects with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
+long.
 @param addr string|table
 @param opts? table # backlog
 @return lwt.Promise # lwt.Listener
@@ -94,11 +96,12 @@ static int l_pipe_listen(lua_State *L) {
   lwt_uv_address a;
   listener *l;
   int status, backlog;
-  lua_settop(L, 2);
   check_path(L, &a);
+  lua_settop(L, 2);
   lwt_uv_check_options(L, 2, options);
   backlog = (int)lwt_uv_number(L, 2, "backlog", 1, 65535, 511);
-  if (too_long(&a)) return lwt_uv_reject(ctx, L, UV_ENAMETOOLONG, "listen", "address", a.text);
+  if (too_long(&a))
+    return lwt_uv_reject(ctx, L, UV_ENAMETOOLONG, "listen", "address", a.text);
   l = lwt_uv_listener_new(ctx, L, LWT_UV_PIPE, 0, a.path);
   status = lwt_uv_listener_opened(L, l, listen_at(&a, backlog));
   if (status < 0) return lwt_uv_reject(ctx, L, status, "listen", "address", a.text);
@@ -106,14 +109,15 @@ static int l_pipe_listen(lua_State *L) {
   return 1;
 }
 
-/* ---- Pairs and descriptors ----------------------------------------------------------------------- */
+/* ---- Pairs and descriptors ----------------------------------------------- */
 
 typedef struct fds {
   lwt_uv *ctx;
   int fd[2];
 } fds;
 
-/* Wrap both, in a protected call: what is not wrapped yet when it fails has to be closed. */
+/* Wrap both, in a protected call: what is not wrapped yet when it fails has to be
+** closed. */
 static int wrap_pair(lua_State *L) {
   fds *p = lua_touserdata(L, 1);
   int i, status;
@@ -126,8 +130,8 @@ static int wrap_pair(lua_State *L) {
 }
 
 /*---
-Two sockets that are connected to each other, at once (no promise). Raises the system's error when there is no
-descriptor left.
+Two sockets that are connected to each other, at once (no promise). Raises the system's
+error when there is no descriptor left.
 @return lwt.Socket
 @return lwt.Socket
 ```lua
@@ -142,8 +146,8 @@ static int l_socketpair(lua_State *L) {
   fds p;
   int i;
   p.ctx = ctx;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p.fd) != 0)
-    return lwt_uv_raise(ctx, L, uv_translate_sys_error(errno), "socketpair", NULL, NULL);
+  i = uv_socketpair(SOCK_STREAM, 0, p.fd, UV_NONBLOCK_PIPE, UV_NONBLOCK_PIPE);
+  if (i < 0) return lwt_uv_raise(ctx, L, i, "socketpair", NULL, NULL);
   lua_settop(L, 0);
   lua_pushcfunction(L, wrap_pair);
   lua_pushlightuserdata(L, &p);
@@ -154,9 +158,9 @@ static int l_socketpair(lua_State *L) {
 }
 
 /*---
-A socket of a descriptor that something else opened: a TCP or Unix-domain socket, a pipe or a terminal. It belongs to
-the socket from then on, and is set to non-blocking. Raises for anything else (`EINVAL` for a regular file: see
-`lwt.fs`).
+A socket of a descriptor that something else opened: a TCP or Unix-domain socket, a pipe
+or a terminal. It belongs to the socket from then on, and is set to non-blocking. Raises
+for anything else (`EINVAL` for a regular file: see `lwt.fs`).
 @param fd integer
 @return lwt.Socket
 @function lwt.net.of_fd(fd)
@@ -172,11 +176,11 @@ static int l_of_fd(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"pipe_connect", l_pipe_connect},
-  {"pipe_listen", l_pipe_listen},
-  {"socketpair", l_socketpair},
-  {"of_fd", l_of_fd},
-  {NULL, NULL},
+    {"pipe_connect", l_pipe_connect},
+    {"pipe_listen", l_pipe_listen},
+    {"socketpair", l_socketpair},
+    {"of_fd", l_of_fd},
+    {NULL, NULL},
 };
 
 void lwt_uv_add_pipe(lwt_uv *ctx, lua_State *L) {

@@ -1,9 +1,14 @@
 /* poll.c: waiting for descriptors of other libraries.
 **
-** libuv allows one uv_poll_t for a descriptor: waiters for reading and for writing share it. It is
-** closed with the last of them, so that the owner may close the descriptor, or the number mean
-** another one, before the next wait.
+** Waiters for reading and for writing share one uv_poll_t. It is closed with the last
+** of them, so that the owner may close the descriptor, or the number mean another one,
+** before the next wait. It polls a duplicate: two watchers of one number (one of our
+** own sockets, say) make libuv abort.
 */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "net_internal.h"
 
 #define READERS 1 /* user values */
@@ -13,7 +18,8 @@ typedef struct poller {
   lwt_uv_handle h;
   uv_poll_t poll;
   lwt_uv_waiters readers, writers;
-  int fd;
+  int fd;     /* the owner's */
+  int copy;   /* ours, or -1 */
   int events; /* what is watched */
 } poller;
 
@@ -29,7 +35,8 @@ static void forget(lua_State *L, poller *p) {
 
 /* Watch for what is waited for; close when that is nothing. The userdata is at `self`. */
 static int update(lua_State *L, poller *p, int self) {
-  int events = (p->readers.n > 0 ? UV_READABLE : 0) | (p->writers.n > 0 ? UV_WRITABLE : 0);
+  int events =
+      (p->readers.n > 0 ? UV_READABLE : 0) | (p->writers.n > 0 ? UV_WRITABLE : 0);
   int status = 0;
   lwt_uv_waiters_anchor(L, &p->readers, &p->h, self);
   lwt_uv_waiters_anchor(L, &p->writers, &p->h, self);
@@ -105,11 +112,28 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
   lwt_uv_waiters_reject(h->ctx, L, &p->writers, -2);
 }
 
+static void closing(lwt_uv_handle *h) {
+  close(((poller *)(void *)h)->copy);
+}
+
 static const lwt_uv_class poller_class = {
-  LWT_UV_POLL, "poll", sizeof(poller), 2, stop, NULL, NULL,
+    LWT_UV_POLL, "poll", sizeof(poller), 2, stop, NULL, closing,
 };
 
-/* Push the poller of a descriptor, made if there is none: NULL with *status on failure. */
+/* uv_poll_init makes the descriptor non-blocking, for everybody who shares it; polling
+** needs no such thing, and the mode is the owner's affair. */
+static int init_poll(poller *p) {
+  int status, mode;
+  p->copy = fcntl(p->fd, F_DUPFD_CLOEXEC, 3);
+  if (p->copy < 0) return uv_translate_sys_error(errno);
+  mode = fcntl(p->copy, F_GETFL);
+  status = uv_poll_init(p->h.ctx->loop, &p->poll, p->copy);
+  if (mode >= 0 && (mode & O_NONBLOCK) == 0) fcntl(p->copy, F_SETFL, mode);
+  if (status < 0) close(p->copy);
+  return status;
+}
+
+/* Push the poller of a descriptor, made where there is none: NULL and *status if not. */
 static poller *poller_of(lwt_uv *ctx, lua_State *L, int fd, int *status) {
   poller *p;
   lwt_uv_box *box;
@@ -125,7 +149,7 @@ static poller *poller_of(lwt_uv *ctx, lua_State *L, int fd, int *status) {
   lwt_uv_waiters_init(&p->readers, READERS);
   lwt_uv_waiters_init(&p->writers, WRITERS);
   p->fd = fd;
-  *status = lwt_uv_handle_opened(L, &p->h, &p->poll, uv_poll_init(ctx->loop, &p->poll, fd));
+  *status = lwt_uv_handle_opened(L, &p->h, &p->poll, init_poll(p));
   if (*status == 0) return p;
   lua_pushnil(L);
   lua_rawseti(L, -3, fd);
@@ -149,9 +173,9 @@ static int wait_for(lua_State *L, int writing, const char *op) {
 }
 
 /*---
-Waits until a descriptor of another library can be read without blocking (or is at its end, or broken). Any number may
-wait for one descriptor. It must stay open so long. Rejects with `EPERM` for a regular file, `EBADF`, and `EEXIST` for a
-descriptor that is a socket of lwt's own.
+Waits until a descriptor of another library can be read without blocking (or is at its
+end, or broken). Any number may wait for one descriptor. It must stay open so long.
+Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 @param fd integer
 @return lwt.Promise
 @function lwt.net.wait_readable(fd)
@@ -161,7 +185,8 @@ static int l_wait_readable(lua_State *L) {
 }
 
 /*---
-Waits until a descriptor of another library can be written without blocking. See `wait_readable`.
+Waits until a descriptor of another library can be written without blocking. See
+`wait_readable`.
 @param fd integer
 @return lwt.Promise
 @function lwt.net.wait_writable(fd)
@@ -171,7 +196,9 @@ static int l_wait_writable(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"wait_readable", l_wait_readable}, {"wait_writable", l_wait_writable}, {NULL, NULL},
+    {"wait_readable", l_wait_readable},
+    {"wait_writable", l_wait_writable},
+    {NULL, NULL},
 };
 
 void lwt_uv_add_poll(lwt_uv *ctx, lua_State *L) {

@@ -1,9 +1,9 @@
 /* request.c: the life of a request, the same for every family.
 **
-** A request is a userdata without metatable whose memory libuv uses until the one callback;
-** a reference in the registry anchors it so long. Its promise is its first user value.
-** Whoever cancels the promise only stops listening: the callback comes all the same, and
-** `release` is what cleans up, once, on every path.
+** A request is a userdata without metatable whose memory libuv uses until the one
+** callback; a reference in the registry anchors it so long. Its promise is its first
+** user value. Whoever cancels the promise only stops listening: the callback comes all
+** the same, and `release` is what cleans up, once, on every path.
 */
 #include <string.h>
 
@@ -24,8 +24,8 @@ static void cancel_request(lua_State *L, void *data) {
     uv_cancel(r->uv); /* EBUSY once a thread has it: then its result is thrown away */
 }
 
-void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
-                     size_t uv_offset, int what, int own) {
+void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
+                     size_t size, size_t uv_offset, int what, int own) {
   lwt_uv_req *r;
   lwt_uv_check_open(ctx, L);
   if (what != 0) what = lua_absindex(L, what);

@@ -1,5 +1,5 @@
-/* stream.c: what tcp, pipe and tty have in common besides reading (stream_read.c) and writing
-** (stream_write.c): their life, their port, their type.
+/* stream.c: what tcp, pipe and tty have in common besides reading (stream_read.c) and
+** writing (stream_write.c): their life, their port, their type.
 */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #define READERS 1 /* user value: who waits to read */
 
-/* ---- Life ------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------- */
 
 static void stop(lua_State *L, lwt_uv_handle *h) {
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)h;
@@ -34,12 +34,13 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class classes[] = {
-  [LWT_UV_TCP] = {LWT_UV_TCP, "tcp", sizeof(lwt_uv_stream), 1, stop, closing, release},
-  [LWT_UV_PIPE] = {LWT_UV_PIPE, "pipe", sizeof(lwt_uv_stream), 1, stop, closing, release},
-  [LWT_UV_TTY] = {LWT_UV_TTY, "tty", sizeof(lwt_uv_stream), 1, stop, closing, release},
+    [LWT_UV_TCP] = {LWT_UV_TCP, "tcp", sizeof(lwt_uv_stream), 1, stop, release, closing},
+    [LWT_UV_PIPE] = {LWT_UV_PIPE, "pipe", sizeof(lwt_uv_stream), 1, stop, release,
+                     closing},
+    [LWT_UV_TTY] = {LWT_UV_TTY, "tty", sizeof(lwt_uv_stream), 1, stop, release, closing},
 };
 
-/* ---- The port ----------------------------------------------------------------------------- */
+/* ---- The port ------------------------------------------------------------ */
 
 typedef struct ending {
   uv_shutdown_t uv;
@@ -94,13 +95,13 @@ static void port_close(port *p, int directions, port_cb cb, void *data) {
 }
 
 static const port_class stream_port = {
-  .name = "stream",
-  .read = lwt_uv_stream_port_read,
-  .read_cancel = lwt_uv_stream_port_read_cancel,
-  .write = lwt_uv_stream_port_write,
-  .write_cancel = lwt_uv_stream_port_write_cancel,
-  .close = port_close,
-  .seek = NULL,
+    .name = "stream",
+    .read = lwt_uv_stream_port_read,
+    .read_cancel = lwt_uv_stream_port_read_cancel,
+    .write = lwt_uv_stream_port_write,
+    .write_cancel = lwt_uv_stream_port_write_cancel,
+    .close = port_close,
+    .seek = NULL,
 };
 
 static port *port_of(void *userdata) {
@@ -108,7 +109,7 @@ static port *port_of(void *userdata) {
   return box->h == NULL ? NULL : &((lwt_uv_stream *)(void *)box->h)->p;
 }
 
-/* ---- For the other files ---------------------------------------------------------------------- */
+/* ---- For the other files ------------------------------------------------- */
 
 lwt_uv_stream *lwt_uv_stream_new(lwt_uv *ctx, lua_State *L, lwt_uv_type type) {
   lwt_uv_stream *s = lwt_uv_handle_new(ctx, L, &classes[type]);
@@ -141,11 +142,13 @@ uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx) {
   return box == NULL || box->h == NULL ? NULL : (uv_stream_t *)box->h->uv;
 }
 
-int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd, int nodelay) {
+int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd,
+                        int nodelay) {
   lwt_uv_stream *s = lwt_uv_stream_new(ctx, L, type);
   int status;
   if (type == LWT_UV_TCP) {
-    status = lwt_uv_handle_opened(L, &s->h, &s->uv.tcp, uv_tcp_init(ctx->loop, &s->uv.tcp));
+    status =
+        lwt_uv_handle_opened(L, &s->h, &s->uv.tcp, uv_tcp_init(ctx->loop, &s->uv.tcp));
     if (status == 0) {
       status = uv_tcp_open(&s->uv.tcp, fd);
       if (status == 0 && nodelay) uv_tcp_nodelay(&s->uv.tcp, 1); /* a wish */
@@ -175,18 +178,23 @@ uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status) {
 
 int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd) {
   lwt_uv_type type;
+  lwt_uv_handle *h;
+  uv_os_fd_t taken;
   int status;
+  /* Two handles with one descriptor would make libuv abort. */
+  for (h = ctx->handles; h != NULL; h = h->next)
+    if (uv_fileno(h->uv, &taken) == 0 && taken == fd) return UV_EEXIST;
   switch (uv_guess_handle(fd)) {
-    case UV_TCP: type = LWT_UV_TCP; break;
-    case UV_NAMED_PIPE: type = LWT_UV_PIPE; break;
-    case UV_TTY: type = LWT_UV_TTY; break;
-    default: return UV_EINVAL;
+  case UV_TCP: type = LWT_UV_TCP; break;
+  case UV_NAMED_PIPE: type = LWT_UV_PIPE; break;
+  case UV_TTY: type = LWT_UV_TTY; break;
+  default: return UV_EINVAL;
   }
   status = lwt_uv_stream_adopt(ctx, L, type, fd, 0);
   return status < 0 ? status : (int)type;
 }
 
-/* ---- Methods -------------------------------------------------------------------------------------- */
+/* ---- Methods ------------------------------------------------------------- */
 
 /*---
 The number of the descriptor, for other libraries: it stays the socket's own.
@@ -232,7 +240,8 @@ static int name(lua_State *L, name_fn f, const char *op) {
 }
 
 /*---
-The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"` (`"unix:"` when it has no name).
+The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"`
+(`"unix:"` when it has no name).
 @param sock lwt.Socket
 @return string
 ```lua
@@ -262,18 +271,18 @@ static int l_getpeername(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"read", lwt_uv_stream_l_read},
-  {"write", lwt_uv_stream_l_write},
-  {"writev", lwt_uv_stream_l_writev},
-  {"shutdown", lwt_uv_stream_l_shutdown},
-  {"getsockname", l_getsockname},
-  {"getpeername", l_getpeername},
-  {"fileno", l_fileno},
-  {NULL, NULL},
+    {"read", lwt_uv_stream_l_read},
+    {"write", lwt_uv_stream_l_write},
+    {"writev", lwt_uv_stream_l_writev},
+    {"shutdown", lwt_uv_stream_l_shutdown},
+    {"getsockname", l_getsockname},
+    {"getpeername", l_getpeername},
+    {"fileno", l_fileno},
+    {NULL, NULL},
 };
 
-void lwt_uv_stream_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *type_name,
-                        const luaL_Reg *own) {
+void lwt_uv_stream_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type,
+                        const char *type_name, const luaL_Reg *own) {
   lwt_uv_new_handle_type(ctx, L, type, type_name, methods, NULL);
   ctx->type[type].port = port_of;
   if (own == NULL) return;

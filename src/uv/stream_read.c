@@ -1,9 +1,10 @@
 /* stream_read.c: reading of tcp, pipe and tty, for tasks and for channels.
 **
-** libuv pushes, we pull. From the first read on the handle stays in reading mode, so that a task
-** that answers and reads again costs no system call for asking; what arrives unasked is held, up
-** to HIGH_WATER, and then reading stops until somebody reads. When a read filled its buffer, the
-** next one asks the descriptor itself first, without a turn of the loop.
+** libuv pushes, we pull. From the first read on the handle stays in reading mode, so
+** that a task that answers and reads again costs no system call for asking; what
+** arrives unasked is held, up to HIGH_WATER, and then reading stops until somebody
+** reads. When a read filled its buffer, the next one asks the descriptor itself first,
+** without a turn of the loop.
 */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,9 +13,16 @@
 
 #include "net_internal.h"
 
-/* ---- Bytes held ---------------------------------------------------------------------- */
+/* ---- Bytes held ---------------------------------------------------------- */
 
-/* Append to what is held; without memory the stream ends with ENOMEM rather than with a gap. */
+void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
+  if (!s->reading) return;
+  s->reading = 0;
+  uv_read_stop(&s->uv.stream);
+}
+
+/* Append to what is held; without memory the stream ends with ENOMEM rather than with a
+** gap. */
 static void hold(lwt_uv_stream *s, const char *bytes, size_t n) {
   if (n == 0) return;
   if (s->held_n == 0) s->held_at = 0;
@@ -22,6 +30,7 @@ static void hold(lwt_uv_stream *s, const char *bytes, size_t n) {
     size_t size = s->held_n + n < 4096 ? 4096 : s->held_n + n;
     char *to = malloc(size);
     if (to == NULL) {
+      lwt_uv_stream_stop_reading(s);
       s->end = UV_ENOMEM;
       return;
     }
@@ -44,13 +53,7 @@ static void unhold(lwt_uv_stream *s, size_t n) {
   s->held_size = 0;
 }
 
-/* ---- Reading: libuv's side -------------------------------------------------------------- */
-
-void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
-  if (!s->reading) return;
-  s->reading = 0;
-  uv_read_stop(&s->uv.stream);
-}
+/* ---- Reading: libuv's side ----------------------------------------------- */
 
 static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   lwt_uv_stream *s = uv->data;
@@ -79,17 +82,15 @@ static void deliver(lua_State *L, void *data) {
   int self;
   lwt_uv_handle_push(L, &s->h);
   self = lua_gettop(L);
-  while (d->n > 0 && s->h.box != NULL) {
-    lua_Integer want = lwt_uv_waiters_peek(ctx, L, &s->readers, self);
-    size_t n;
-    if (want < 0) break;
-    n = (size_t)want < d->n ? (size_t)want : d->n;
+  while (d->n > 0 && s->h.box != NULL &&
+         lwt_uv_waiters_front(ctx, L, &s->readers, self)) {
+    lua_Integer want = s->readers.want;
+    size_t n = (size_t)want < d->n ? (size_t)want : d->n;
     lua_pushlstring(L, d->bytes, n); /* may raise: before anything is taken */
-    lwt_uv_waiters_pop(ctx, L, &s->readers, self);
+    lwt_uv_waiters_take(L, &s->readers, self);
     lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
     d->bytes += n;
     d->n -= n;
-    lua_insert(L, -2);
     ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
     lua_settop(L, self);
   }
@@ -103,14 +104,13 @@ static void deliver_end(lua_State *L, void *data) {
   int self;
   lwt_uv_handle_push(L, &s->h);
   self = lua_gettop(L);
-  while (s->h.box != NULL && lwt_uv_waiters_peek(ctx, L, &s->readers, self) >= 0) {
+  while (s->h.box != NULL && lwt_uv_waiters_front(ctx, L, &s->readers, self)) {
     if (end == UV_EOF)
       lua_pushnil(L);
     else
       lwt_uv_push_error(ctx, L, end, "read", NULL, NULL);
-    lwt_uv_waiters_pop(ctx, L, &s->readers, self);
+    lwt_uv_waiters_take(L, &s->readers, self);
     lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
-    lua_insert(L, -2);
     if (end == UV_EOF)
       ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
     else
@@ -126,27 +126,39 @@ static port_cb take_port_read(lwt_uv_stream *s) {
   return cb;
 }
 
+/* These bytes are for the readers; what is left of them is held. */
+static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
+  delivery d = {s, bytes, n};
+  int behind =
+      s->held_n > 0 && s->readers.n > 0; /* there was no memory to deliver them */
+  if (behind) {
+    hold(s, bytes, n);
+    d.bytes = s->held + s->held_at;
+    d.n = n = s->held_n;
+  }
+  if (s->readers.n > 0) lwt_uv_enter(s->h.ctx, deliver, &d);
+  if (s->h.box == NULL) return;
+  if (behind)
+    unhold(s, n - d.n);
+  else
+    hold(s, d.bytes, d.n);
+}
+
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   lwt_uv_stream *s = uv->data;
-  lwt_uv *ctx = s->h.ctx;
-  delivery d;
   if (nread == 0) return;
   if (nread < 0) {
     lwt_uv_stream_stop_reading(s);
     s->end = nread;
     if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, nread);
-    if (s->readers.n > 0) lwt_uv_enter(ctx, deliver_end, s);
+    if (s->readers.n > 0) lwt_uv_enter(s->h.ctx, deliver_end, s);
     return;
   }
   s->more = s->raw && (size_t)nread == buf->len;
   if (s->rcb != NULL && buf->base == s->rbuf) {
     take_port_read(s)(&s->p, s->rdata, nread);
   } else {
-    d.s = s;
-    d.bytes = buf->base;
-    d.n = (size_t)nread;
-    if (s->readers.n > 0) lwt_uv_enter(ctx, deliver, &d);
-    if (s->h.box != NULL) hold(s, d.bytes, d.n);
+    give(s, buf->base, (size_t)nread);
   }
   /* libuv goes on reading by itself after a full buffer: only for somebody. */
   if (s->h.box != NULL && s->rcb == NULL && s->readers.n == 0 &&
@@ -154,9 +166,10 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
     lwt_uv_stream_stop_reading(s);
 }
 
-/* ---- Reading: our side -------------------------------------------------------------------- */
+/* ---- Reading: our side --------------------------------------------------- */
 
-/* Read the descriptor directly, where that is likely to give something. UV_EAGAIN: wait. */
+/* Read the descriptor directly, where that is likely to give something. UV_EAGAIN:
+** wait. */
 static ssize_t read_now(lwt_uv_stream *s, char *buf, size_t len) {
   uv_os_fd_t fd;
   ssize_t n;
@@ -202,9 +215,10 @@ static int read_ended(lwt_uv_stream *s, lua_State *L) {
 }
 
 /*---
-Reads what there is, at most `n` bytes (default: 65536), and waits only when there is nothing. The value is nil at
-the end of the input. Several reads may wait: they are served in their order. Cancelling a read loses nothing: the
-bytes are what the next read gets. On a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
+Reads what there is, at most `n` bytes (default: 65536), and waits only when there is
+nothing. The value is nil at the end of the input. Several reads may wait: they are served
+in their order. Cancelling a read loses nothing: the bytes are what the next read gets. On
+a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
 @param sock lwt.Socket
 @param n? integer
 @return lwt.Promise # string, or nil at the end
@@ -219,8 +233,11 @@ print(b:read():await())   --> o
 int lwt_uv_stream_l_read(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_stream *s = lwt_uv_stream_check(ctx, L);
-  lua_Integer want = luaL_optinteger(L, 2, LWT_UV_SCRATCH);
-  luaL_argcheck(L, want >= 0, 2, "count is negative");
+  lua_Integer want = LWT_UV_SCRATCH;
+  if (lua_gettop(L) > 1) {
+    want = luaL_optinteger(L, 2, want);
+    luaL_argcheck(L, want >= 0, 2, "count is negative");
+  }
   if (s == NULL) return lwt_uv_reject_closed(ctx, L);
   if (want == 0) {
     lua_pushliteral(L, "");
@@ -253,13 +270,14 @@ int lwt_uv_stream_l_read(lua_State *L) {
   return 1;
 }
 
-/* ---- For channels (port.h) ------------------------------------------------------------------ */
+/* ---- For channels (port.h) ----------------------------------------------- */
 
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   lwt_uv_stream *s = lwt_uv_stream_of_port(p);
   ssize_t n;
   if (s->h.box == NULL) return UV_EBADF;
-  if (s->rcb != NULL || s->readers.n > 0) return UV_EBUSY; /* a task reads the socket itself */
+  if (s->rcb != NULL || s->readers.n > 0)
+    return UV_EBUSY; /* a task reads the socket itself */
   if (s->held_n > 0) {
     size_t k = len < s->held_n ? len : s->held_n;
     memcpy(buf, s->held + s->held_at, k);

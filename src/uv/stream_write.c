@@ -1,15 +1,16 @@
 /* stream_write.c: writing of tcp, pipe and tty, for tasks and for channels.
 **
-** The system first (uv_try_write); the rest waits in a queue of our own whose first is with
-** libuv, so that a cancelled write that has not begun is never sent. A request in the queue holds
-** the handle and anchors its bytes.
+** The system first (uv_try_write); the rest waits in a queue of our own whose first is
+** with libuv, so that a cancelled write that has not begun is never sent. A request in
+** the queue holds the handle and anchors its bytes.
 */
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "net_internal.h"
 
-/* What waits to be written, or a shutdown (no buffers). User value 3 anchors the bytes. */
+/* What waits to be written, or a shutdown (no buffers). User value 3 keeps the bytes. */
 struct write_req {
   lwt_uv_req r;
   lwt_uv_stream *s; /* NULL: the stream was closed while it queued */
@@ -49,8 +50,7 @@ static void on_shutdown(uv_shutdown_t *uv, int status) {
 
 static int start_write(lwt_uv_stream *s, write_req *w) {
   w->started = 1;
-  if (w->nbufs == 0)
-    return uv_shutdown(&w->uv.shutdown, &s->uv.stream, on_shutdown);
+  if (w->nbufs == 0) return uv_shutdown(&w->uv.shutdown, &s->uv.stream, on_shutdown);
   return uv_write(&w->uv.write, &s->uv.stream, w->bufs, w->nbufs, on_write);
 }
 
@@ -93,8 +93,8 @@ static void cancel_write(lwt_uv_req *r) {
 static const lwt_uv_req_class write_class = {.op = "write", .cancel = cancel_write};
 static const lwt_uv_req_class shutdown_class = {.op = "shutdown", .cancel = cancel_write};
 
-/* Queue a request with room for `nbufs` buffers: pushes it and its promise. The caller fills
-** it, and then calls queued(); neither may raise in between. */
+/* Queue a request with room for `nbufs` buffers: pushes it and its promise. The caller
+** fills it, and then calls queued(); neither may raise in between. */
 static write_req *queue(lwt_uv_stream *s, lua_State *L, const lwt_uv_req_class *class,
                         unsigned nbufs) {
   write_req *w = lwt_uv_req_new(s->h.ctx, L, class, sizeof *w + nbufs * sizeof *w->bufs,
@@ -128,19 +128,22 @@ typedef struct parts {
 
 /* Collect argument `arg` into `p`; a long list's array is pushed as a userdata. */
 static void collect(lwt_uv *ctx, lua_State *L, int arg, parts *p) {
+  const char *bytes = NULL;
   size_t n;
   unsigned i;
   p->bufs = p->few;
   p->n = 1;
   p->total = 0;
-  if (lua_type(L, arg) != LUA_TTABLE) {
-    const char *bytes = NULL;
-    if (lua_isstring(L, arg))
-      bytes = lua_tolstring(L, arg, &n);
-    else if (lwt_uv_bytes_data != NULL)
-      bytes = lwt_uv_bytes_data(ctx, L, arg, &n);
+  switch (lua_type(L, arg)) {
+  case LUA_TTABLE: break;
+  case LUA_TNUMBER:
+  case LUA_TSTRING: bytes = lua_tolstring(L, arg, &n); break;
+  default:
+    bytes = lwt_uv_test_bytes(ctx, L, arg, &n);
     if (bytes == NULL) luaL_typeerror(L, arg, "string, lwt.bytes or table of strings");
-    p->few[0] = uv_buf_init((char *)bytes, 0);
+  }
+  if (bytes != NULL) {
+    p->few[0].base = (char *)bytes;
     p->few[0].len = p->total = n;
     return;
   }
@@ -151,7 +154,8 @@ static void collect(lwt_uv *ctx, lua_State *L, int arg, parts *p) {
     p->bufs = lua_newuserdatauv(L, n * sizeof *p->bufs, 0);
   for (i = 0; i < p->n; i++) {
     if (lua_rawgeti(L, arg, (lua_Integer)i + 1) != LUA_TSTRING) {
-      lua_pushfstring(L, "string expected at [%d], got %s", (int)i + 1, luaL_typename(L, -1));
+      lua_pushfstring(L, "string expected at [%d], got %s", (int)i + 1,
+                      luaL_typename(L, -1));
       luaL_argerror(L, arg, lua_tostring(L, -1));
     }
     p->bufs[i].base = (char *)lua_tolstring(L, -1, &p->bufs[i].len);
@@ -160,8 +164,8 @@ static void collect(lwt_uv *ctx, lua_State *L, int arg, parts *p) {
   }
 }
 
-/* Queue what remains after `done` bytes. A table's strings are put together, for the table may
-** change meanwhile; a string is pinned where it is. */
+/* Queue what remains after `done` bytes. A table's strings are put together, for the
+** table may change meanwhile; a string is pinned where it is. */
 static int write_rest(lwt_uv_stream *s, lua_State *L, int arg, parts *p, size_t done) {
   write_req *w;
   unsigned i;
@@ -205,9 +209,10 @@ static int write_parts(lwt_uv *ctx, lua_State *L) {
 }
 
 /*---
-Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled when the system has all of
-it. Writes are sent in their order, whole. A write that is cancelled before its first byte was sent is withdrawn; later
-its rest is sent all the same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
+Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled
+when the system has all of it. Writes are sent in their order, whole. A write that is
+cancelled before its first byte was sent is withdrawn; later its rest is sent all the
+same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
 @param sock lwt.Socket
 @param data string|lwt.Bytes|string[]
 @return lwt.Promise
@@ -241,8 +246,8 @@ int lwt_uv_stream_l_writev(lua_State *L) {
 }
 
 /*---
-Closes the writing half, after everything that was written: the other side reads it all and then the end. Reading goes
-on. A second shutdown does nothing.
+Closes the writing half, after everything that was written: the other side reads it all
+and then the end. Reading goes on. A second shutdown does nothing.
 @param sock lwt.Socket
 @return lwt.Promise
 ```lua
@@ -269,8 +274,8 @@ int lwt_uv_stream_l_shutdown(lua_State *L) {
   return queued(L, w);
 }
 
-/* The stream is being closed: everything that waits is rejected with lwt.Closed. The first of the
-** queue comes back from libuv by itself. */
+/* The stream is being closed: everything that waits is rejected with lwt.Closed. The
+** first of the queue comes back from libuv by itself. */
 void lwt_uv_stream_stop_writing(lwt_uv_stream *s, lua_State *L) {
   lwt_uv *ctx = s->h.ctx;
   write_req *w, *next, *rest;
@@ -289,10 +294,10 @@ void lwt_uv_stream_stop_writing(lwt_uv_stream *s, lua_State *L) {
   }
 }
 
-/* ---- For channels (port.h) ------------------------------------------------------------------ */
+/* ---- For channels (port.h) ----------------------------------------------- */
 
-/* What the system did not take at once: libuv gets a copy of the next bytes, which thereby count
-** as written, and the channel's own buffer is free again at any time. */
+/* What the system did not take at once: libuv gets a copy of the next bytes, which
+** thereby count as written, and the channel's own buffer is free again at any time. */
 typedef struct chunk {
   uv_write_t uv;
   lwt_uv_stream *s;
@@ -317,8 +322,8 @@ static void on_chunk(uv_write_t *uv, int status) {
     take_port_write(s)(&s->p, s->wdata, status < 0 ? status : (ssize_t)s->wtaken);
 }
 
-ssize_t lwt_uv_stream_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb,
-                                 void *data) {
+ssize_t lwt_uv_stream_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs,
+                                 port_cb cb, void *data) {
   lwt_uv_stream *s = lwt_uv_stream_of_port(p);
   size_t n = 0, total = 0;
   unsigned i;

@@ -1,7 +1,7 @@
 /* tcp.c: TCP sockets: connecting to one address, and what only TCP sockets can.
 **
-** A name is looked up in Lua (lua/lwt/net.lua: happy eyeballs over all its addresses), which calls
-** back here for each address. What listens is in listener.c.
+** A name is looked up in Lua (lua/lwt/net.lua: happy eyeballs over all its addresses),
+** which calls back here for each address. What listens is in listener.c.
 */
 #include <errno.h>
 #include <string.h>
@@ -9,16 +9,17 @@
 
 #include "net_internal.h"
 
-/* ---- Connecting ---------------------------------------------------------------------------- */
+/* ---- Connecting ---------------------------------------------------------- */
 
 /* Push a promise of a socket that is connected to `a` (a number). */
 static int connect_to(lwt_uv *ctx, lua_State *L, const lwt_uv_address *a,
                       const lwt_uv_address *from, int nodelay) {
   lwt_uv_stream *s = lwt_uv_stream_new(ctx, L, LWT_UV_TCP);
   int status = lwt_uv_handle_opened(
-    L, &s->h, &s->uv.tcp, uv_tcp_init_ex(ctx->loop, &s->uv.tcp, (unsigned)a->family));
+      L, &s->h, &s->uv.tcp, uv_tcp_init_ex(ctx->loop, &s->uv.tcp, (unsigned)a->family));
   uv_connect_t *uv;
-  if (status == 0 && from != NULL) status = uv_tcp_bind(&s->uv.tcp, (const void *)&from->sa, 0);
+  if (status == 0 && from != NULL)
+    status = uv_tcp_bind(&s->uv.tcp, (const void *)&from->sa, 0);
   if (status < 0) {
     lwt_uv_handle_close(L, lua_touserdata(L, -1), 1);
     return lwt_uv_reject(ctx, L, status, "connect", "address", a->text);
@@ -35,7 +36,8 @@ void lwt_uv_push_by_name(lwt_uv *ctx, lua_State *L, const char *name) {
     luaL_error(L, "lwt.net is not loaded: names cannot be looked up");
 }
 
-int lwt_uv_call_by_name(lwt_uv *ctx, lua_State *L, const char *name, const lwt_uv_address *a) {
+int lwt_uv_call_by_name(lwt_uv *ctx, lua_State *L, const char *name,
+                        const lwt_uv_address *a) {
   lwt_uv_push_by_name(ctx, L, name);
   lua_pushstring(L, a->host);
   lua_pushstring(L, a->service);
@@ -48,10 +50,12 @@ int lwt_uv_call_by_name(lwt_uv *ctx, lua_State *L, const char *name, const lwt_u
 static const char *const connect_options[] = {"nodelay", "bind", "delay", NULL};
 
 /*---
-Connects to a TCP address, `"host:port"` or `{host=, port=}`. A name is looked up, and all its addresses are tried, IPv6
-and IPv4 in turn: the next one when the last has failed or after 250 ms (`delay` seconds), until one answers; the others
-are closed. Nagle's algorithm is off (`nodelay = false` leaves it on); `bind` is the local address to connect from.
-Rejects with the error of the first address when none answers. Cancelling closes what was begun.
+Connects to a TCP address, `"host:port"` or `{host=, port=}`. A name is looked up, and all
+its addresses are tried, IPv6 and IPv4 in turn: the next one when the last has failed or
+after 250 ms (`delay` seconds), until one answers; the others are closed. Nagle's
+algorithm is off (`nodelay = false` leaves it on); `bind` is the local address to connect
+from. Rejects with the error of the first address when none answers. Cancelling closes
+what was begun.
 @param addr string|table
 @param opts? table # nodelay, bind, delay
 @return lwt.Promise # lwt.Socket
@@ -68,8 +72,8 @@ static int l_tcp_connect(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_address a, from;
   int bound = 0, nodelay;
-  lua_settop(L, 2);
   lwt_uv_check_address(L, 1, &a);
+  lua_settop(L, 2);
   luaL_argcheck(L, a.family != AF_UNIX, 1, "a Unix address (see pipe_connect)");
   luaL_argcheck(L, a.port != 0, 1, "port 0 cannot be connected to");
   lwt_uv_check_options(L, 2, connect_options);
@@ -86,7 +90,7 @@ static int l_tcp_connect(lua_State *L) {
   return connect_to(ctx, L, &a, bound ? &from : NULL, nodelay);
 }
 
-/* ---- Methods -------------------------------------------------------------------------------- */
+/* ---- Methods ------------------------------------------------------------- */
 
 static uv_tcp_t *check_tcp(lwt_uv *ctx, lua_State *L) {
   lwt_uv_stream *s = lwt_uv_handle_check(ctx, L, 1, LWT_UV_TCP);
@@ -95,7 +99,8 @@ static uv_tcp_t *check_tcp(lwt_uv *ctx, lua_State *L) {
 }
 
 /*---
-Whether small writes are sent at once (`true`, as they are by default) or collected (Nagle's algorithm).
+Whether small writes are sent at once (`true`, as they are by default) or collected
+(Nagle's algorithm).
 @param sock lwt.Socket
 @param on? boolean # default true
 ```lua
@@ -115,8 +120,8 @@ static int l_nodelay(lua_State *L) {
 }
 
 /*---
-Has the system ask a silent peer whether it is still there, after `seconds` of silence (rounded up to whole ones);
-`false` or nil: not.
+Has the system ask a silent peer whether it is still there, after `seconds` of silence
+(rounded up to whole ones); `false` or nil: not.
 @param sock lwt.Socket
 @param seconds number|false
 ```lua
@@ -138,8 +143,8 @@ static int l_keepalive(lua_State *L) {
 }
 
 /*---
-Closes the socket with a reset: what was not sent yet is thrown away, and the peer's next operation fails with
-`ECONNRESET`.
+Closes the socket with a reset: what was not sent yet is thrown away, and the peer's next
+operation fails with `ECONNRESET`.
 @param sock lwt.Socket
 ```lua
 local listener = net.tcp_listen("127.0.0.1:0"):await()
@@ -162,11 +167,15 @@ static int l_reset(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"nodelay", l_nodelay}, {"keepalive", l_keepalive}, {"reset", l_reset}, {NULL, NULL},
+    {"nodelay", l_nodelay},
+    {"keepalive", l_keepalive},
+    {"reset", l_reset},
+    {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-  {"tcp_connect", l_tcp_connect}, {NULL, NULL},
+    {"tcp_connect", l_tcp_connect},
+    {NULL, NULL},
 };
 
 void lwt_uv_add_tcp(lwt_uv *ctx, lua_State *L) {

@@ -29,6 +29,7 @@ static void new_threads(lwt_uv *ctx, lua_State *L) {
   if (t == NULL) luaL_error(L, "not enough memory");
   ctx->family[LWT_UV_FTHREAD] = t; /* the context frees it, whatever happens next */
   ctx->family_close[LWT_UV_FTHREAD] = family_close;
+  ctx->family_moved[LWT_UV_FTHREAD] = lwt_uv_inbox_move;
   t->runner = LUA_NOREF;
   lwt_uv **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
@@ -57,6 +58,44 @@ static void register_errors(lwt_uv *ctx, lua_State *L) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
+}
+
+int lwt_uv_thread_alive(lwt_uv *ctx) {
+  return lwt_uv_inbox_pending(ctx) || lwt_uv_thread_channel_alive(ctx);
+}
+
+int lwt_uv_thread_listens(lwt_uv *ctx) {
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  return t != NULL && t->inbox != NULL;
+}
+
+static int is_sentinel(lwt_uv *ctx, lua_State *L, int idx) {
+  static const char *const names[] = {"Canceled", "Timeout", "EOF", "Closed", "Interrupted"};
+  int found = 0;
+  for (int i = 0; i < 5 && !found; i++) {
+    ctx->lwt->push_sentinel(ctx->lwt, L, names[i]);
+    found = lua_rawequal(L, idx, -1);
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
+void lwt_uv_reject_traced(lwt_uv *ctx, lua_State *L, int idx, const char *traceback) {
+  int error = lua_gettop(L);
+  idx = lua_absindex(L, idx);
+  luaL_checkstack(L, 6, NULL);
+  if (traceback == NULL || is_sentinel(ctx, L, error)) {
+    ctx->lwt->reject(ctx->lwt, L, idx);
+    return;
+  }
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "lwt.core");
+  lua_getfield(L, -1, "reject_traced");
+  lua_pushvalue(L, idx);
+  lua_pushvalue(L, error);
+  lua_pushstring(L, traceback);
+  lua_call(L, 3, 0);
+  lua_settop(L, error - 1);
 }
 
 /* How lwt.preemptive runs a function for a worker: f(ticket, wait, function, ...). */

@@ -39,8 +39,10 @@ void lwt_uv_inbox_release(lwt_uv_inbox *inbox);
 int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post);
 /* From any thread: make the state's loop turn; when it does it asks `lwt_uv_stopping`. */
 void lwt_uv_inbox_wake(lwt_uv_inbox *inbox);
-/* The state has gone over to another loop (engine.adopt). Returns a status. */
-int lwt_uv_inbox_move(lwt_uv *ctx);
+/* Is there something in it that has not been delivered? */
+int lwt_uv_inbox_pending(lwt_uv *ctx);
+/* The state has gone over to another loop (engine.adopt). */
+void lwt_uv_inbox_move(lwt_uv *ctx);
 /* The state is being closed: refuse posts from now on, drop what is there. */
 void lwt_uv_inbox_close(lwt_uv *ctx);
 
@@ -268,13 +270,17 @@ void lwt_uv_pool_done(lwt_uv_pool *pool, lwt_uv_call *call);
 /* Is this state a worker's that shall run no more Lua? */
 int lwt_uv_stopping(lwt_uv *ctx);
 
+/* Reject the promise at `idx` with the error at the top, popped, which was raised in
+** another state: `traceback` (may be NULL) tells where. May raise. */
+void lwt_uv_reject_traced(lwt_uv *ctx, lua_State *L, int idx, const char *traceback);
+
 /* ---- The families ------------------------------------------------------------------ */
 
 /* thread_channel.c */
 typedef struct lwt_uv_thread_channel lwt_uv_thread_channel;
 typedef struct lwt_uv_thread_waiter lwt_uv_thread_waiter;
 void lwt_uv_thread_channel_open(lwt_uv *ctx, lua_State *L); /* makes the type */
-int lwt_uv_thread_channel_alive(lwt_uv *ctx);
+int lwt_uv_thread_channel_alive(lwt_uv *ctx); /* does it wait for another state? */
 void lwt_uv_thread_channel_close(lwt_uv *ctx); /* withdraws this state's waiters */
 lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *channel);
 void lwt_uv_thread_channel_release(lwt_uv_thread_channel *channel);

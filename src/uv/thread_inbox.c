@@ -131,10 +131,19 @@ lwt_uv_inbox *lwt_uv_inbox_of(lwt_uv *ctx, int *status) {
   return t->inbox;
 }
 
-int lwt_uv_inbox_move(lwt_uv *ctx) {
+void lwt_uv_inbox_move(lwt_uv *ctx) {
   lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
-  if (t == NULL || t->inbox == NULL || t->inbox->loop == ctx->loop) return 0;
-  return attach(t->inbox);
+  if (t == NULL || t->inbox == NULL || t->inbox->loop == ctx->loop) return;
+  if (attach(t->inbox) < 0) detach(t->inbox); /* out of descriptors: it is shut */
+}
+
+int lwt_uv_inbox_pending(lwt_uv *ctx) {
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  if (t == NULL || t->inbox == NULL) return 0;
+  uv_mutex_lock(&t->inbox->lock);
+  int pending = t->inbox->first != NULL || t->inbox->taken != NULL;
+  uv_mutex_unlock(&t->inbox->lock);
+  return pending;
 }
 
 void lwt_uv_inbox_retain(lwt_uv_inbox *inbox) {

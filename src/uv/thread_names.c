@@ -16,10 +16,15 @@ static int is_nameable(lua_State *L, int idx) {
   return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA;
 }
 
-/* names[value] = name, unless it has one; value and name are popped. 1: was new. */
-static int note(lua_State *L, int names) {
+/* names[value] = name, unless it has one (`over`: unless that is a module's); value and
+** name are popped. 1: was new. */
+static int note(lua_State *L, int names, int over) {
+  size_t len;
+  const char *old;
   lua_pushvalue(L, -2);
-  if (lua_rawget(L, names) != LUA_TNIL) {
+  lua_rawget(L, names);
+  old = lua_tolstring(L, -1, &len);
+  if (old != NULL && (!over || strlen(old) == len)) {
     lua_pop(L, 3);
     return 0;
   }
@@ -43,7 +48,7 @@ static int note_fields(lua_State *L, int names) {
       lua_pushvalue(L, module + 1);
       luaL_addvalue(&b);
       luaL_pushresult(&b);
-      found |= note(L, names);
+      found |= note(L, names, 0);
     }
     lua_pop(L, 1);
   }
@@ -51,20 +56,37 @@ static int note_fields(lua_State *L, int names) {
 }
 
 int lwt_uv_names_refresh(lua_State *L, lwt_uv_transport *t, int deep) {
-  int found = 0, top = lua_gettop(L), names = top + 1, loaded = top + 2;
-  luaL_checkstack(L, 12, NULL);
+  int found = 0, top = lua_gettop(L), names = top + 1, loaded = top + 2, fresh = top + 3;
+  luaL_checkstack(L, 16, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->names);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L); /* becomes a table of the new ones */
   lua_pushnil(L);
   while (lua_next(L, loaded) != 0) {
     if (lua_type(L, -2) == LUA_TSTRING && is_nameable(L, -1)) {
       lua_pushvalue(L, -1);
       lua_pushvalue(L, -3);
-      int fresh = note(L, names);
-      found |= fresh;
-      if ((fresh || deep) && lua_istable(L, -1)) found |= note_fields(L, names);
+      if (note(L, names, 1)) {
+        found = 1;
+        if (lua_isnil(L, fresh)) {
+          lua_newtable(L);
+          lua_replace(L, fresh);
+        }
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, fresh);
+      }
     }
     lua_pop(L, 1);
+  }
+  /* Fields after modules: string is "string", not a field of _G. */
+  int which = deep ? loaded : fresh;
+  if (deep || found) {
+    lua_pushnil(L);
+    while (lua_next(L, which) != 0) {
+      if (lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1)) found |= note_fields(L, names);
+      lua_pop(L, 1);
+    }
   }
   lua_settop(L, top);
   return found;

@@ -326,7 +326,7 @@ static int l_settle(lua_State *L) {
   if (c->state == LWT_UV_CALL_OK)
     ctx->lwt->fulfill(ctx->lwt, L, 1, n);
   else
-    ctx->lwt->reject(ctx->lwt, L, 1);
+    lwt_uv_reject_traced(ctx, L, 1, c->traceback);
   return 0;
 }
 

@@ -45,6 +45,7 @@ typedef struct lwt_uv_writer {
   unsigned nobjects, objects_size;
   int failed;  /* a malloc did */
   int again;   /* new modules have turned up: start over */
+  int refreshed; /* has looked for some */
   /* Of the message that is being packed. */
   lua_State *L;
   lwt_uv_transport *t;
@@ -296,6 +297,7 @@ static void push_path(writer *w, int idx) {
   }
   lua_pop(L, 1);
   steps = lua_gettop(L);
+  lua_pushnil(L); /* so that there is a slot for the result */
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   if (part == 0)
@@ -319,6 +321,8 @@ static void push_path(writer *w, int idx) {
   }
   if (in_field) luaL_addchar(&b, '"');
   luaL_pushresult(&b);
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
 }
 
 static void refuse(writer *w, int idx, const char *kind) {
@@ -406,11 +410,13 @@ static void put_table(writer *w, int idx) {
     put_name(w, LWT_UV_T_NAME);
     return;
   }
-  if (lua_getmetatable(w->L, idx)) { /* what has a metatable that cannot be sent, but lies */
-    int mt = lua_gettop(w->L);       /* in a module: lwt.Timeout and its like */
-    int named = lwt_uv_metatable_name(w->L, mt) || lwt_uv_name_of(w->L, w->t, mt, 1);
-    lua_settop(w->L, mt - 1);
-    if (!named && (lwt_uv_name_of(w->L, w->t, idx, 1) || named_now(w, idx))) {
+  if (lua_getmetatable(w->L, idx)) {
+    lua_pop(w->L, 1);
+    if (!w->refreshed) {
+      w->refreshed = 1;
+      w->again |= lwt_uv_names_refresh(w->L, w->t, 0);
+    }
+    if (lwt_uv_name_of(w->L, w->t, idx, 1)) { /* lwt.Timeout and its like: not just any copy */
       put_name(w, LWT_UV_T_NAME);
       return;
     }
@@ -724,6 +730,7 @@ lwt_uv_message *lwt_uv_pack(lua_State *L, int first, int n, const char *what, in
   luaL_checkstack(L, 16, "too many values");
   lua_pushnil(L); /* becomes the list, below the values */
   lua_insert(L, first);
+  w->refreshed = 0;
   do {
     clear(w);
     w->L = L;

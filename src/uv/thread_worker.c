@@ -127,13 +127,42 @@ static int l_begin(lua_State *L) {
 
 /* ---- Calls ------------------------------------------------------------------------------------ */
 
+/* Push what lwt.traceback tells of the error at 1, without the error itself; or nil. A
+** detached function that runs a loop gets its errors from there. */
+static void push_lwt_trace(lua_State *L) {
+  size_t skip;
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "lwt") == LUA_TTABLE &&
+      lua_getfield(L, -1, "traceback") == LUA_TFUNCTION) {
+    lua_pushvalue(L, 1);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_isstring(L, -1)) {
+      luaL_tolstring(L, 1, &skip);
+      lua_insert(L, -2);
+      if (lua_rawlen(L, -1) > skip + 1) {
+        lua_pushstring(L, lua_tostring(L, -1) + skip + 1);
+        return;
+      }
+    }
+  }
+  lua_pushnil(L);
+}
+
 /* Message handler: the error stays what it is, the traceback goes with the call. */
 static int l_traceback(lua_State *L) {
+  static const char head[] = "stack traceback:";
   lwt_uv_call *c = lwt_uv_transport_of(L)->worker->call;
-  if (c->traceback == NULL) {
-    luaL_traceback(L, L, NULL, 1);
-    c->traceback = strdup(lua_tostring(L, -1));
-  }
+  lua_settop(L, 1);
+  if (c->traceback != NULL) return 1;
+  push_lwt_trace(L);
+  int within = lua_gettop(L);
+  luaL_traceback(L, L, NULL, 1);
+  const char *text = lua_tostring(L, -1);
+  if (strncmp(text, head, sizeof head - 1) == 0) text += sizeof head - 1;
+  if (lua_isnil(L, within))
+    lua_pushfstring(L, "in a detached function:%s", text);
+  else
+    lua_pushfstring(L, "%s\nin a detached function:%s", lua_tostring(L, within), text);
+  c->traceback = strdup(lua_tostring(L, -1));
   lua_settop(L, 1);
   return 1;
 }

@@ -1,7 +1,8 @@
-/* tty.c: terminals. Reading and writing are any stream's; here is what only terminals have.
+/* tty.c: terminals. Reading and writing are any stream's; here is what only terminals
+** have.
 **
-** libuv opens the terminal anew for itself, so that other programs on it do not find it in
-** non-blocking mode; what mode() changed is put back when the state closes.
+** libuv opens the terminal anew for itself, so that other programs on it do not find it
+** in non-blocking mode; what mode() changed is put back when the state closes.
 */
 #include "net_internal.h"
 
@@ -12,8 +13,8 @@ static uv_tty_t *check_tty(lwt_uv *ctx, lua_State *L) {
 }
 
 /*---
-A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size` and `mode`. Raises when it is
-none.
+A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
+and `mode`. Raises when it is none.
 @param fd integer
 @return lwt.Tty
 @function lwt.net.tty(fd)
@@ -24,8 +25,8 @@ static int l_tty(lua_State *L) {
   int status;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
   status = uv_guess_handle((uv_file)fd) == UV_TTY
-             ? lwt_uv_stream_adopt(ctx, L, LWT_UV_TTY, (int)fd, 0)
-             : UV_ENOTTY;
+               ? lwt_uv_stream_adopt(ctx, L, LWT_UV_TTY, (int)fd, 0)
+               : UV_ENOTTY;
   if (status < 0) return lwt_uv_raise(ctx, L, status, "tty", NULL, NULL);
   return 1;
 }
@@ -48,8 +49,8 @@ static int l_size(lua_State *L) {
 }
 
 /*---
-How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key at once, no echo) or `"io"` (as
-raw, and binary output too). It is put back at the end.
+How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key
+at once, no echo) or `"io"` (as raw, and binary output too). It is put back at the end.
 @param tty lwt.Tty
 @param mode string
 @function lwt.net.mode(tty, mode)

@@ -1,12 +1,13 @@
 /* udp.c: datagrams.
 **
-** As for streams, the first recv() turns receiving on and it stays on; what nobody asked for is
-** held, HELD_BYTES or HELD datagrams at most, and then the rest stays with the system, which drops
-** what it cannot keep: that is UDP.
+** As for streams, the first recv() turns receiving on and it stays on; what nobody
+** asked for is held, HELD_BYTES or HELD datagrams at most, and then the rest stays with
+** the system, which drops what it cannot keep: that is UDP.
 */
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "net_internal.h"
 
 #define RECEIVERS 1 /* user value: who waits */
@@ -30,7 +31,7 @@ typedef struct udp {
   unsigned char receiving;
 } udp;
 
-/* ---- Receiving ------------------------------------------------------------------------------ */
+/* ---- Receiving ----------------------------------------------------------- */
 
 typedef struct arrival {
   udp *u;
@@ -62,17 +63,16 @@ static void deliver(lua_State *L, void *data) {
   int self;
   lwt_uv_handle_push(L, &u->h);
   self = lua_gettop(L);
-  if (lwt_uv_waiters_peek(ctx, L, &u->receivers, self) < 0) return;
+  if (!lwt_uv_waiters_front(ctx, L, &u->receivers, self)) return;
   if (a->n >= 0) {
     lua_pushlstring(L, a->bytes, (size_t)a->n);
     push_from(L, a->from);
   } else {
     lwt_uv_push_error(ctx, L, a->n, "recv", NULL, NULL);
   }
-  lwt_uv_waiters_pop(ctx, L, &u->receivers, self);
+  lwt_uv_waiters_take(L, &u->receivers, self);
   lwt_uv_waiters_anchor(L, &u->receivers, &u->h, self);
   a->u = NULL;
-  lua_insert(L, self + 1);
   if (a->n >= 0)
     ctx->lwt->fulfill(ctx->lwt, L, self + 1, 2);
   else
@@ -98,8 +98,8 @@ static void hold(udp *u, const arrival *a) {
   if (++u->held >= HELD || u->held_bytes >= HELD_BYTES) stop_receiving(u);
 }
 
-static void on_recv(uv_udp_t *uv, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from,
-                    unsigned flags) {
+static void on_recv(uv_udp_t *uv, ssize_t n, const uv_buf_t *buf,
+                    const struct sockaddr *from, unsigned flags) {
   udp *u = uv->data;
   arrival a;
   (void)flags;
@@ -121,7 +121,7 @@ static void cancel_recv(lua_State *L, void *data) {
   lua_pop(L, 1);
 }
 
-/* ---- Life --------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------- */
 
 static void stop(lua_State *L, lwt_uv_handle *h) {
   udp *u = (udp *)(void *)h;
@@ -139,7 +139,7 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class udp_class = {
-  LWT_UV_UDP, "udp", sizeof(udp), 1, stop, NULL, release,
+    LWT_UV_UDP, "udp", sizeof(udp), 1, stop, release, NULL,
 };
 
 /* The udp at 1, open; `promise`: NULL when it is closed, else that raises. */
@@ -165,13 +165,15 @@ static int check(lwt_uv *ctx, lua_State *L, int status, const char *op) {
 }
 
 /*---
-A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there; port 0 has the system pick one.
-Without, it is bound when it first sends. Options: `reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
+A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there;
+port 0 has the system pick one. Without, it is bound when it first sends. Options:
+`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
 @param addr? string|table
 @param opts? table # reuseaddr, ipv6only, broadcast, ttl
 @return lwt.Udp
 ```lua
-local a <close>, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
+local _ <close> = a
 a:send("hello", b:getsockname()):await()
 local data, from = b:recv():await()
 print(data, from == a:getsockname())   --> hello true
@@ -179,7 +181,8 @@ print(data, from == a:getsockname())   --> hello true
 @function lwt.net.udp(addr, opts)
 */
 static int l_udp(lua_State *L) {
-  static const char *const options[] = {"reuseaddr", "ipv6only", "broadcast", "ttl", NULL};
+  static const char *const options[] = {"reuseaddr", "ipv6only", "broadcast", "ttl",
+                                        NULL};
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_address a;
   unsigned flags = 0;
@@ -196,8 +199,8 @@ static int l_udp(lua_State *L) {
   u = lwt_uv_handle_new(ctx, L, &udp_class);
   lwt_uv_waiters_init(&u->receivers, RECEIVERS);
   status = lwt_uv_handle_opened(
-    L, &u->h, &u->udp,
-    uv_udp_init_ex(ctx->loop, &u->udp, bound ? (unsigned)a.family : AF_INET));
+      L, &u->h, &u->udp,
+      uv_udp_init_ex(ctx->loop, &u->udp, bound ? (unsigned)a.family : AF_INET));
   if (status == 0 && bound) status = uv_udp_bind(&u->udp, (const void *)&a.sa, flags);
   if (status == 0 && broadcast) status = uv_udp_set_broadcast(&u->udp, 1);
   if (status == 0 && ttl != 0) status = uv_udp_set_ttl(&u->udp, ttl);
@@ -206,7 +209,7 @@ static int l_udp(lua_State *L) {
   return lwt_uv_raise(ctx, L, status, "udp", "address", bound ? a.text : NULL);
 }
 
-/* ---- Sending ------------------------------------------------------------------------------------- */
+/* ---- Sending ------------------------------------------------------------- */
 
 typedef struct send_req {
   lwt_uv_req r; /* user value 3: the bytes; 4: the socket */
@@ -230,7 +233,7 @@ static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a
   int status;
   lua_settop(L, 2);
   if (lua_type(L, 2) != LUA_TSTRING) { /* lwt.bytes may change meanwhile */
-    bytes = lwt_uv_bytes_data(ctx, L, 2, &n);
+    bytes = lwt_uv_check_data(ctx, L, 2, &n);
     lua_pushlstring(L, bytes, n);
     lua_replace(L, 2);
   }
@@ -250,8 +253,9 @@ static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a
 }
 
 /*---
-Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A name is looked up. The promise
-is fulfilled when the system has it: that says nothing of its arrival. Rejects with `EMSGSIZE` when it is too long.
+Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
+name is looked up. The promise is fulfilled when the system has it: that says nothing of
+its arrival. Rejects with `EMSGSIZE` when it is too long.
 @param udp lwt.Udp
 @param data string|lwt.Bytes
 @param addr? string|table
@@ -267,19 +271,15 @@ static int l_send(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   udp *u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP);
   lwt_uv_address a;
-  const char *bytes = NULL;
-  size_t n = 0;
+  const char *bytes;
+  size_t n;
   uv_buf_t buf;
   int status, given = !lua_isnoneornil(L, 3);
   if (given) {
     lwt_uv_check_address(L, 3, &a);
     luaL_argcheck(L, a.family != AF_UNIX, 3, "a Unix address");
   }
-  if (lua_isstring(L, 2))
-    bytes = lua_tolstring(L, 2, &n);
-  else if (lwt_uv_bytes_data != NULL)
-    bytes = lwt_uv_bytes_data(ctx, L, 2, &n);
-  if (bytes == NULL) return luaL_typeerror(L, 2, "string or lwt.bytes");
+  bytes = lwt_uv_check_data(ctx, L, 2, &n);
   if (u == NULL) return lwt_uv_reject_closed(ctx, L);
   if (given && a.family == AF_UNSPEC) {
     lwt_uv_push_by_name(ctx, L, "send");
@@ -299,12 +299,13 @@ static int l_send(lua_State *L) {
   return 1;
 }
 
-/* ---- Methods --------------------------------------------------------------------------------------- */
+/* ---- Methods ------------------------------------------------------------- */
 
 /*---
-Waits for a datagram: two values, its bytes and the address it came from, as text. Several may wait: first come, first
-served. Cancelling loses nothing. Rejects with what the system reports (`ECONNREFUSED` on a connected socket), and with
-`lwt.Closed` when the socket closes.
+Waits for a datagram: two values, its bytes and the address it came from, as text. Several
+may wait: first come, first served. Cancelling loses nothing. Rejects with what the system
+reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
+closes.
 @param udp lwt.Udp
 @return lwt.Promise # string, address
 ```lua
@@ -345,8 +346,8 @@ static int l_recv(lua_State *L) {
 }
 
 /*---
-Fixes the other end, at once: `send` needs no address any more, and only what comes from there is received. Without an
-address, undoes it.
+Fixes the other end, at once: `send` needs no address any more, and only what comes from
+there is received. Without an address, undoes it.
 @param udp lwt.Udp
 @param addr? string|table
 ```lua
@@ -361,7 +362,8 @@ static int l_connect(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   udp *u = check_udp(ctx, L);
   lwt_uv_address a;
-  if (lua_isnoneornil(L, 2)) return check(ctx, L, uv_udp_connect(&u->udp, NULL), "connect");
+  if (lua_isnoneornil(L, 2))
+    return check(ctx, L, uv_udp_connect(&u->udp, NULL), "connect");
   check_numeric(L, 2, &a);
   return check(ctx, L, uv_udp_connect(&u->udp, (const void *)&a.sa), "connect");
 }
@@ -454,7 +456,8 @@ static int l_multicast_loop(lua_State *L) {
 }
 
 /*---
-The interface (its address) through which datagrams to groups are sent; nil: the system's choice.
+The interface (its address) through which datagrams to groups are sent; nil: the system's
+choice.
 @param udp lwt.Udp
 @param host? string
 @function lwt.net.multicast_interface(udp, host)
@@ -472,15 +475,15 @@ static int membership(lua_State *L, uv_membership what, const char *op) {
   const char *group = luaL_checkstring(L, 2), *host = luaL_optstring(L, 3, NULL);
   const char *source = luaL_optstring(L, 4, NULL);
   int status = source == NULL
-                 ? uv_udp_set_membership(&u->udp, group, host, what)
-                 : uv_udp_set_source_membership(&u->udp, group, host, source, what);
+                   ? uv_udp_set_membership(&u->udp, group, host, what)
+                   : uv_udp_set_source_membership(&u->udp, group, host, source, what);
   if (status < 0) return lwt_uv_raise(ctx, L, status, op, "address", group);
   return 0;
 }
 
 /*---
-Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the system's choice), from everybody or
-from one `source` only. Raises the system's error.
+Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the
+system's choice), from everybody or from one `source` only. Raises the system's error.
 @param udp lwt.Udp
 @param group string
 @param host? string
@@ -504,20 +507,20 @@ static int l_multicast_leave(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"send", l_send},
-  {"recv", l_recv},
-  {"connect", l_connect},
-  {"getsockname", l_getsockname},
-  {"getpeername", l_getpeername},
-  {"fileno", l_fileno},
-  {"broadcast", l_broadcast},
-  {"ttl", l_ttl},
-  {"multicast_join", l_multicast_join},
-  {"multicast_leave", l_multicast_leave},
-  {"multicast_ttl", l_multicast_ttl},
-  {"multicast_loop", l_multicast_loop},
-  {"multicast_interface", l_multicast_interface},
-  {NULL, NULL},
+    {"send", l_send},
+    {"recv", l_recv},
+    {"connect", l_connect},
+    {"getsockname", l_getsockname},
+    {"getpeername", l_getpeername},
+    {"fileno", l_fileno},
+    {"broadcast", l_broadcast},
+    {"ttl", l_ttl},
+    {"multicast_join", l_multicast_join},
+    {"multicast_leave", l_multicast_leave},
+    {"multicast_ttl", l_multicast_ttl},
+    {"multicast_loop", l_multicast_loop},
+    {"multicast_interface", l_multicast_interface},
+    {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {{"udp", l_udp}, {NULL, NULL}};

@@ -27,7 +27,7 @@
 /* Defined in a family's file: NULL when that is not built. */
 #define LWT_UV_OPTIONAL __attribute__((weak))
 
-/* ---- Types of userdata ---------------------------------------------------- */
+/* ---- Types of userdata --------------------------------------------------- */
 
 /* A number for each metatable, so that a check is one comparison. */
 typedef enum lwt_uv_type {
@@ -62,10 +62,10 @@ typedef struct lwt_uv_handle lwt_uv_handle;
 typedef struct lwt_uv_req lwt_uv_req;
 
 typedef struct lwt_uv_typeinfo {
-  const void *meta; /* lua_topointer of the metatable */
-  int ref;          /* the metatable in the registry */
-  const char *name; /* "lwt.tcp" */
-  int is_handle;    /* its userdata is a lwt_uv_box */
+  const void *meta;              /* lua_topointer of the metatable */
+  int ref;                       /* the metatable in the registry */
+  const char *name;              /* "lwt.tcp" */
+  int is_handle;                 /* its userdata is a lwt_uv_box */
   port *(*port)(void *userdata); /* its port, or NULL when closed; or no function */
 } lwt_uv_typeinfo;
 
@@ -82,18 +82,19 @@ enum {
   LWT_UV_NFAMILIES
 };
 
-/* ---- The context ------------------------------------------------------------ */
+/* ---- The context --------------------------------------------------------- */
 
 struct lwt_uv {
-  lwt_api *lwt; /* writable: this is where job_start and the like are filled in */
+  lwt_api *lwt;    /* writable: this is where job_start and the like are filled in */
   uv_loop_t *loop; /* the one to use: `own`, or an adopted one; NULL: closed */
   uv_loop_t own;
-  int adopted;
-  int closing;  /* the state is being closed: no Lua any more */
-  int waiting;  /* pending operations of handles: LWT_WAITING */
-  int working;  /* requests on the threadpool: LWT_WORKING */
-  int unclosed; /* handles between uv_close and their close callback */
-  unsigned turn; /* counts the turns of the loop: for budgets of a turn */
+  void *adopted;          /* engine.c: what watches a loop that is not ours, or NULL */
+  int guest;              /* engine.c: who turns the loop just now */
+  int closing;            /* the state is being closed: no Lua any more */
+  int waiting;            /* pending operations of handles: LWT_WAITING */
+  int working;            /* requests on the threadpool: LWT_WORKING */
+  int unclosed;           /* handles between uv_close and their close callback */
+  unsigned turn;          /* counts the turns of the loop: for budgets of a turn */
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
   int done_ref;           /* a fulfilled promise without values, shared */
@@ -104,7 +105,7 @@ struct lwt_uv {
   /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
-  char *scratch; /* LWT_UV_SCRATCH bytes to read into, used within one callback */
+  char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
 };
@@ -140,7 +141,7 @@ void lwt_uv_check_options(lua_State *L, int arg, const char *const names[]);
 /* Refuse to start anything in a state that is being closed (raises). */
 void lwt_uv_check_open(lwt_uv *ctx, lua_State *L);
 
-/* ---- Errors (error.c) ------------------------------------------------------- */
+/* ---- Errors (error.c) ---------------------------------------------------- */
 
 /* The only place where a libuv status becomes an error object. `what` may be NULL. */
 void lwt_uv_push_error(lwt_uv *ctx, lua_State *L, ssize_t status, const char *op,
@@ -157,7 +158,7 @@ int lwt_uv_reject_closed(lwt_uv *ctx, lua_State *L);
 /* What gives no promise raises "attempt to use a closed tcp". */
 int lwt_uv_raise_closed(lua_State *L, const char *kind);
 
-/* ---- Entering Lua ------------------------------------------------------------- */
+/* ---- Entering Lua -------------------------------------------------------- */
 
 /* Every libuv callback that has something to tell goes through here. `f` runs on the
 ** main thread's stack, protected; nothing happens while the state is closed. */
@@ -167,7 +168,7 @@ lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
 
-/* ---- Handles (handle.c) ----------------------------------------------------- */
+/* ---- Handles (handle.c) -------------------------------------------------- */
 
 /* The one life cycle. A handle is a userdata (`lwt_uv_box`, closed while `h` is NULL)
 ** and a block from malloc, whose first field is a lwt_uv_handle, which libuv owns from
@@ -188,14 +189,14 @@ typedef struct lwt_uv_class {
   size_t size;      /* of the block */
   int nuservalues;  /* of the userdata: pending promises live there */
   /* The userdata is at the top of the stack: reject what is pending (with lwt.Closed).
-  ** The handle is closing already; its block stays until this returns. Not called when the
-  ** state is being closed or from __gc. May be NULL. */
+  ** The handle is closing already; its block stays until this returns. Not called when
+  ** the state is being closed or from __gc. May be NULL. */
   void (*stop)(lua_State *L, lwt_uv_handle *h);
+  /* C only: the block is about to be freed. May be NULL. */
+  void (*release)(lwt_uv_handle *h);
   /* C only, on every path: uv_close was just called (a descriptor that libuv does not
   ** close is closed here). May be NULL. */
   void (*closing)(lwt_uv_handle *h);
-  /* C only: the block is about to be freed. May be NULL. */
-  void (*release)(lwt_uv_handle *h);
 } lwt_uv_class;
 
 struct lwt_uv_handle {
@@ -204,8 +205,8 @@ struct lwt_uv_handle {
   lwt_uv_handle *next, *prev; /* in ctx->handles */
   lwt_uv_box *box;            /* NULL: closed; the userdata may be gone */
   uv_handle_t *uv;            /* inside the block; NULL before opened */
-  int ref;     /* slot in the registry: false, or the userdata while anchored */
-  int pending; /* pending operations: anchored while not 0 */
+  int ref;              /* slot in the registry: false, or the userdata while anchored */
+  int pending;          /* pending operations: anchored while not 0 */
   unsigned char busy;   /* `stop` is running: the block may not go yet */
   unsigned char closed; /* the close callback has been */
 };
@@ -226,19 +227,19 @@ void lwt_uv_handle_hold(lua_State *L, lwt_uv_handle *h, int idx);
 void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h);
 /* In a callback: push the userdata of an anchored handle. */
 void lwt_uv_handle_push(lua_State *L, lwt_uv_handle *h);
-/* lwt_uv_new_type for handles: adds __gc, __close, __tostring, and the method close(), which
-** gives a promise. Further metamethods in `meta` (may be NULL). */
+/* lwt_uv_new_type for handles: adds __gc, __close, __tostring, and the method close(),
+** which gives a promise. Further metamethods in `meta` (may be NULL). */
 void lwt_uv_new_handle_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
                             const luaL_Reg *methods, const luaL_Reg *meta);
 
-/* ---- Requests (request.c) -------------------------------------------------------- */
+/* ---- Requests (request.c) ------------------------------------------------ */
 
 /* One operation of libuv that ends in one callback: fs, dns, work, connect, send. The
 ** request is a userdata without metatable, anchored while in flight. User value 1 is the
 ** promise, 2 is `what` (a path, an address: a string, for the error), from 3 on the
 ** family's own.
 **
-**   T *r = lwt_uv_req_new(ctx, L, &class, sizeof(T), n, (offset of uv_req_t) …
+**   T *r = lwt_uv_req_new(ctx, L, &class, sizeof *r, offsetof(T, fs), path_index, 0);
 **     pushes the request, then the promise; nothing may raise from here …
 **   status = uv_fs_open(ctx->loop, &r->fs, …, on_done);
 **   return lwt_uv_req_started(L, &r->req, status);    … to here
@@ -253,12 +254,12 @@ typedef struct lwt_uv_req_class {
   ** number; or return a negative status. May raise: the promise is rejected with
   ** that. NULL: no values. */
   int (*result)(lua_State *L, lwt_uv_req *r);
-  /* C only, exactly once, last, also when start failed: clean up (uv_fs_req_cleanup, close a
-  ** descriptor that nobody took: `r->taken` is 0). NULL: nothing. */
+  /* C only, exactly once, last, also when start failed: clean up (uv_fs_req_cleanup,
+  ** close a descriptor that nobody took: `r->taken` is 0). NULL: nothing. */
   void (*release)(lwt_uv_req *r);
-  /* Instead of uv_cancel when the promise is cancelled, and at the end of the state. C only.
-  ** A request that libuv does not have (a queue of your own) must be ended here, with
-  ** lwt_uv_req_done. May be NULL. */
+  /* Instead of uv_cancel when the promise is cancelled, and at the end of the state. C
+  ** only. A request that libuv does not have (a queue of your own) must be ended here,
+  ** with lwt_uv_req_done. May be NULL. */
   void (*cancel)(lwt_uv_req *r);
 } lwt_uv_req_class;
 
@@ -273,72 +274,73 @@ struct lwt_uv_req {
   unsigned char taken;     /* `result` returned (did not raise) */
 };
 
-/* `uv_offset`: offsetof the uv_..._t in T; its `data` is set to the request. `what` is the
-** stack index of a string for user value 2, or 0. `own`: user values from 3 on. */
-void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
-                     size_t uv_offset, int what, int own);
-/* The request is at the top but one, its promise at the top. Returns 1 with the promise at
-** the top: on failure (status < 0) a rejected one. */
+/* `uv_offset`: offsetof the uv_..._t in T; its `data` is set to the request. `what` is
+** the stack index of a string for user value 2, or 0. `own`: user values from 3 on. */
+void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
+                     size_t size, size_t uv_offset, int what, int own);
+/* The request is at the top but one, its promise at the top. Returns 1 with the promise
+** at the top: on failure (status < 0) a rejected one. */
 int lwt_uv_req_started(lua_State *L, lwt_uv_req *r, ssize_t status);
 /* From the callback: settles the promise, releases the request. Do not touch it after. */
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status);
-/* Reject its promise with the error at the top (popped); the request itself goes on until its
-** callback, unheard. Nothing when the promise is resolved already. */
+/* Reject its promise with the error at the top (popped); the request itself goes on
+** until its callback, unheard. Nothing when the promise is resolved already. */
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
 /* Push the request's userdata (to reach its user values), while in flight. */
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
 
-/* ---- Waiters (waiters.c) ------------------------------------------------------------- */
+/* ---- Waiters (waiters.c) ------------------------------------------------- */
 
-/* A queue of pending promises in one user value of a userdata: readers, acceptors … in the
-** order they came. One waiter costs nothing but the user value; more make a table. Cancelled
-** ones are passed over. Each may carry a number (the bytes it wants). */
+/* A queue of pending promises in one user value of a userdata: readers, acceptors … in
+** the order they came. One waiter costs nothing but the user value; more make a table.
+** Cancelled ones are passed over. Each may carry a number (the bytes it wants). */
 typedef struct lwt_uv_waiters {
-  int slot;        /* the user value */
-  int n;           /* still counted: live ones and dead ones not yet passed over */
-  int first, last; /* in the table, when there is one */
-  int dead;        /* cancelled, still in the table */
-  int anchored;    /* its handle is held for it: lwt_uv_waiters_anchor */
+  int slot;         /* the user value */
+  int n;            /* still counted: live ones and dead ones not yet passed over */
+  int first, last;  /* in the table, when there is one */
+  int dead;         /* cancelled, still in the table */
+  int anchored;     /* its handle is held for it: lwt_uv_waiters_anchor */
   lua_Integer want; /* of the first one */
 } lwt_uv_waiters;
 
 /* A queue without waiters, in that user value. */
 void lwt_uv_waiters_init(lwt_uv_waiters *w, int slot);
-/* Append the promise at the top of the stack (it stays there) to the queue of the userdata
-** at `idx`. May raise (memory), and then has changed nothing. */
+/* Append the promise at the top of the stack (it stays there) to the queue of the
+** userdata at `idx` (absolute). May raise (memory), and then has changed nothing. */
 void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
                          lua_Integer want);
-/* Push the first live promise and take it out (returns 1), or push nothing (0). Never raises.
-** Afterwards `w->want` is what the popped one wanted. */
+/* Push the first live promise, what it wants in `w->want` (returns 1), or push nothing
+** (0). `idx` is absolute. Never raises. */
+int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* Take out the one that front pushed, just before. */
+void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx);
+/* Both in one. */
 int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* The first live one's number, without taking it: -1 when there is none. */
-lua_Integer lwt_uv_waiters_peek(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 /* From a promise's cancel function: let go of the cancelled. Returns how many wait. */
 int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after each
-** change of it. */
+/* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after
+** each change of it. */
 void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx);
 /* Reject all, with the error at the top (popped): for a class's `stop`. */
 void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 
-/* ---- Streams (stream.c), for channels and processes ---------------------------------- */
+/* ---- Streams (stream.c), for channels and processes ---------------------- */
 
-/* Wrap a descriptor in a new tcp, pipe or tty userdata, by what uv_guess_handle says: pushes
-** it and returns its type, or pushes nothing and returns a negative status (UV_EINVAL for a
-** regular file: use a file there). The descriptor is owned from success on. */
+/* Wrap a descriptor in a new tcp, pipe or tty userdata, by what uv_guess_handle says:
+** pushes it and returns its type, or pushes nothing and returns a negative status
+** (UV_EINVAL for a regular file: use a file there). The descriptor is owned from
+** success on. */
 int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd);
-/* A new pipe userdata, initialised, not open yet (for uv_spawn's stdio): pushes it. NULL with
-** nothing pushed, and the status in *status, when libuv refuses. May raise (memory). */
+/* A new pipe userdata, initialised, not open yet (for uv_spawn's stdio): pushes it.
+** NULL with nothing pushed, and the status in *status, when libuv refuses. May raise
+** (memory). */
 uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status);
 /* The uv handle of the tcp, pipe or tty at `idx`; NULL when it is none or is closed. */
 uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx);
 /* A descriptor has been closed: listeners that had none left may try again. */
 void lwt_uv_descriptor_freed(lwt_uv *ctx);
 
-/* The bytes of the lwt.bytes at `idx` (NULL when it is none), valid until Lua runs again. */
-char *lwt_uv_bytes_data(lwt_uv *ctx, lua_State *L, int idx, size_t *length) LWT_UV_OPTIONAL;
-
-/* ---- Addresses (addr.c) -------------------------------------------------------------- */
+/* ---- Addresses (addr.c) -------------------------------------------------- */
 
 #define LWT_UV_ADDRESS_MAX 300
 typedef struct lwt_uv_address {
@@ -362,7 +364,7 @@ void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
 /* Push "127.0.0.1:8080", "[::1]:8080", "unix:/path" (or "unix:" for an unnamed one). */
 void lwt_uv_push_address(lua_State *L, const struct sockaddr *sa, size_t length);
 
-/* ---- Families ------------------------------------------------------------------------- */
+/* ---- Families ------------------------------------------------------------ */
 
 /* Each pushes its table of functions. A family that is not built is left out. */
 void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L);
@@ -371,9 +373,15 @@ void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_signal(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_interrupt(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+
+/* thread.c, for engine.c: may other threads still have something for this state? has it been
+** given a place where they can put it? */
+int lwt_uv_thread_alive(lwt_uv *ctx) LWT_UV_OPTIONAL;
+int lwt_uv_thread_listens(lwt_uv *ctx) LWT_UV_OPTIONAL;
 
 /* engine.c, for module.c: start (raises) and end (C only) of the context's loop. */
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);

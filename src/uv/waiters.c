@@ -1,8 +1,9 @@
 /* waiters.c: who waits for a handle, first come first served.
 **
-** One waiter is a promise in a user value. From the second on the user value is a table of
-** promises at 2i and what each wants at 2i + 1, i from `first` to `last`. A cancelled promise
-** is no longer pending: that is how it is known, and it is passed over.
+** One waiter is a promise in a user value. From the second on the user value is a table
+** of promises at 2i and what each wants at 2i + 1, i from `first` to `last`. A
+** cancelled promise is no longer pending: that is how it is known, and it is passed
+** over.
 */
 #include "uv_internal.h"
 
@@ -46,9 +47,17 @@ static void clear_entry(lua_State *L, int t, int i) {
 
 void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
                          lua_Integer want) {
-  int promise = lua_gettop(L);
-  idx = lua_absindex(L, idx);
-  if (w->n > 0 && lua_getiuservalue(L, idx, w->slot) != LUA_TTABLE) {
+  int promise;
+  if (w->n == 0) { /* as a rule */
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, idx, w->slot);
+    w->want = want;
+    w->first = w->last = w->dead = 0;
+    w->n = 1;
+    return;
+  }
+  promise = lua_gettop(L);
+  if (lua_getiuservalue(L, idx, w->slot) != LUA_TTABLE) {
     if (is_live(ctx, L, -1)) { /* the second one: make a table */
       lua_createtable(L, 4, 0);
       lua_insert(L, -2);
@@ -63,13 +72,7 @@ void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
     }
     lua_pop(L, 1);
     w->n = 0;
-  }
-  if (w->n == 0) {
-    lua_pushvalue(L, promise);
-    lua_setiuservalue(L, idx, w->slot);
-    w->want = want;
-    w->first = w->last = w->dead = 0;
-    w->n = 1;
+    lwt_uv_waiters_push(ctx, L, w, idx, want);
     return;
   }
   lua_pushvalue(L, promise);
@@ -79,9 +82,7 @@ void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
   lua_settop(L, promise);
 }
 
-/* Push the first live promise, its number in w->want, without taking it out: returns 1. The
-** dead before it go. Pushes nothing and returns 0 when there is none. */
-static int front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
+int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
   int t;
   if (w->n == 0) return 0;
   if (lua_getiuservalue(L, idx, w->slot) != LUA_TTABLE) {
@@ -110,23 +111,21 @@ static int front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
   return 0;
 }
 
-int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
-  idx = lua_absindex(L, idx);
-  if (!front(ctx, L, w, idx)) return 0;
+void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx) {
   if (--w->n == 0) {
     forget_all(L, w, idx);
-    return 1;
+    return;
   }
   lua_getiuservalue(L, idx, w->slot);
   clear_entry(L, lua_gettop(L), w->first++);
   lua_pop(L, 1);
-  return 1;
 }
 
-lua_Integer lwt_uv_waiters_peek(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
-  if (!front(ctx, L, w, lua_absindex(L, idx))) return -1;
-  lua_pop(L, 1);
-  return w->want;
+int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
+  idx = lua_absindex(L, idx);
+  if (!lwt_uv_waiters_front(ctx, L, w, idx)) return 0;
+  lwt_uv_waiters_take(L, w, idx);
+  return 1;
 }
 
 /* Close the gaps of the table at `t`. */
@@ -154,7 +153,7 @@ int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int i
   idx = lua_absindex(L, idx);
   if (w->n == 0) return 0;
   w->dead++;
-  if (!front(ctx, L, w, idx)) return 0;
+  if (!lwt_uv_waiters_front(ctx, L, w, idx)) return 0;
   lua_pop(L, 1);
   /* Not at once for each: a thousand cancelled one by one would be a million steps. */
   if (w->n > 1 && 2 * w->dead > w->n) {

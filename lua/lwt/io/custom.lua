@@ -32,9 +32,10 @@ end
 local function seek(ch, state, position)
   return ch:atomic(function(inner)
     if ch:mode() ~= "input" then await(inner:flush()) end
-    if ch:mode() ~= "output" then inner:_skip((inner:buffered())) end
+    if ch:mode() ~= "output" then inner:_drop() end
     local at = state.seek(position, "set")
     if lwt.is_promise(at) then at = await(at) end
+    if ch:mode() ~= "output" then inner:_drop() end
     state.at = math.tointeger(at) or position
   end)
 end

@@ -10,13 +10,13 @@
 --
 -- One step at a time: what is sent while one runs becomes a step of its own, right
 -- after it. A function that raises is reported to the exception hook, its node is left
--- as it was, and the step goes on. Functions are plain callbacks: a step runs inside
--- lwt.wrap, where awaiting raises.
+-- as it was, and the step goes on. Functions are plain callbacks: awaiting in them raises.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 
-local wrap, current, async = lwt.wrap, lwt.current, lwt.async
-local setmetatable, pcall, error = setmetatable, pcall, error
+local async, callback = lwt.async, core.callback
+local getmetatable, setmetatable, error = getmetatable, setmetatable, error
 
 local G = {}
 
@@ -24,10 +24,10 @@ local weak = { __mode = "v" }
 
 -- Fields of a node
 --   rank      see above
---   stamp     the step in which it last occurred or changed
+--   last      the step in which it last occurred or changed
 --   v         the occurrence (while the step runs), or the value of the signal
 --   update    what to do when a producer has changed; nil for primitives
---   deps, ndeps, limit   dependents: a weak array with holes
+--   deps, ndeps, room   dependents: a weak array with holes
 --   queued    the step it is in the queue of
 --   producers what it is made from
 --   eq        of signals: when is a value the same as the last one (nil: ==)
@@ -38,7 +38,8 @@ local active = false
 local first = nil -- the queue while it holds one node …
 local heap, heaped = {}, 0 -- … and else: the ranks in it, a binary heap,
 local buckets = {} -- and the nodes of each rank
-local occurred, n_occurred = {}, 0 -- events to be cleared when the step is over
+local occurred = {} -- luacheck: ignore 241
+local n_occurred = 0 -- these events are to be cleared when the step is over
 local later, later_head, later_tail = {}, 1, 0 -- sends that wait for a step of their own
 
 local function report(err) async(error, err, 0) end
@@ -104,11 +105,6 @@ end
 G.enqueue = enqueue
 
 local function pop()
-  local node = first
-  if node then
-    first = nil
-    return node
-  end
   while heaped > 0 do
     local rank = heap[1]
     local bucket = buckets[rank]
@@ -117,7 +113,7 @@ local function pop()
       buckets[rank] = nil
       pop_rank()
     else
-      node = bucket[i]
+      local node = bucket[i]
       bucket[i], bucket.i = nil, i
       if node.rank == rank then return node end
       put(node) -- it was moved up meanwhile
@@ -140,7 +136,7 @@ local function compact(node)
       end
     end
   end
-  node.ndeps, node.limit = k, 2 * k + 8
+  node.ndeps, node.room = k, 2 * k + 8
 end
 
 local function attach(node, producer)
@@ -149,7 +145,7 @@ local function attach(node, producer)
   if not deps then
     deps = setmetatable({}, weak)
     producer.deps = deps
-  elseif n >= producer.limit then
+  elseif n >= producer.room then
     compact(producer)
     n = producer.ndeps
   end
@@ -161,8 +157,15 @@ end
 -- What depends on a node that changed goes to the queue.
 local function schedule(node)
   local n = node.ndeps
-  if n == 0 then return end
   local deps, holes = node.deps, 0
+  if n == 1 and heaped == 0 and not first then -- the common case of what follows
+    local d = deps[1]
+    if d then
+      d.queued = id
+      first = d
+    end
+    return
+  end
   for i = 1, n do
     local d = deps[i]
     if d then enqueue(d) else holes = holes + 1 end
@@ -194,7 +197,7 @@ end
 
 -- An event occurs in the step that runs.
 local function occur(e, v)
-  e.v, e.stamp = v, id
+  e.v, e.last = v, id
   n_occurred = n_occurred + 1
   occurred[n_occurred] = e
   if e.ndeps > 0 then schedule(e) end
@@ -209,7 +212,7 @@ local function change(s, v)
   elseif old == v then
     return
   end
-  s.v, s.stamp = v, id
+  s.v, s.last = v, id
   if s.ndeps > 0 then schedule(s) end
 end
 G.change = change
@@ -217,45 +220,38 @@ G.change = change
 ---- Steps -----------------------------------------------------------------------
 
 local function drain()
-  local node = pop()
-  while node do
+  while true do
+    local node = first
+    if node then
+      first = nil
+    else
+      if heaped == 0 then return end
+      node = pop()
+      if not node then return end
+    end
     node.queued = 0
     local update = node.update
     if update then update(node) end
-    node = pop()
   end
 end
 
--- drain, whatever raises, as a plain callback also when a task sends.
-local function run()
-  while true do
-    local ok, err
-    if current() then
-      local state, e = wrap(drain):state()
-      ok, err = state == "fulfilled", e
-    else
-      ok, err = pcall(drain)
+-- The rest of a step, after its primitives have been set.
+local function finish()
+  while first or heaped > 0 do callback(drain) end -- again, after one that raised
+  if n_occurred > 0 then
+    for i = 1, n_occurred do
+      occurred[i].v = nil
+      occurred[i] = nil
     end
-    if ok then return end
-    report(err)
+    n_occurred = 0
   end
-end
-
-local function clear()
-  for i = 1, n_occurred do
-    occurred[i].v = nil
-    occurred[i] = nil
-  end
-  n_occurred = 0
 end
 
 -- `set` is occur or change, with whatever user's equality it calls.
-local function begin(set, node, v)
+local function step(set, node, v)
   id = id + 1
-  local ok, err = pcall(set, node, v)
-  if not ok then report(err) end
-  if first or heaped > 0 then run() end
-  if n_occurred > 0 then clear() end
+  if node.eq then callback(set, node, v) else set(node, v) end
+  finish()
 end
 
 local function do_later()
@@ -263,7 +259,7 @@ local function do_later()
     local entry = later[later_head]
     later[later_head] = nil
     later_head = later_head + 1
-    begin(entry.set, entry.node, entry.v)
+    step(entry.set, entry.node, entry.v)
   end
   later_head, later_tail = 1, 0
 end
@@ -277,35 +273,74 @@ local function send(set, node, v)
     return
   end
   active = true
-  begin(set, node, v)
+  step(set, node, v)
   if later_tail > 0 then do_later() end
   active = false
 end
 G.send = send
 
+-- The function that sets a signal. `send(change, s, v)` would do; this is what is hot.
+function G.setter(s)
+  local eq = s.eq
+  return function(v, at)
+    if at ~= nil then return at:_add(change, s, v) end
+    if active or eq or s.stopped then return send(change, s, v) end
+    if s.v == v then return end
+    active = true
+    id = id + 1
+    s.v, s.last = v, id
+    local n = s.ndeps
+    if n > 0 then
+      if n == 1 then
+        local d = s.deps[1]
+        local update = d and d.update
+        if update then callback(update, d) end
+      else
+        schedule(s)
+      end
+      if first or heaped > 0 or n_occurred > 0 then finish() end
+      if later_tail > 0 then do_later() end
+    end
+    active = false
+  end
+end
+
+-- What updates a signal that is `f` of another: change(m, f(s.v)), likewise.
+function G.mapping(s, f, eq)
+  if eq then return function(m) change(m, (f(s.v))) end end
+  return function(m)
+    local v = f(s.v)
+    if m.v == v then return end
+    m.v, m.last = v, id
+    if m.ndeps > 0 then schedule(m) end
+  end
+end
+
 -- Several at the same time (see Step): a list of { set =, node =, v = }.
-local function set_all(list)
+local function set_all(all)
+  local list = all.list
   for i = 1, #list do
     local entry = list[i]
     if not entry.node.stopped then
-      local ok, err = pcall(entry.set, entry.node, entry.v)
-      if not ok then report(err) end
+      callback(entry.set, entry.node, entry.v)
     end
   end
 end
 
-function G.send_all(list) send(set_all, list) end
+function G.send_all(list) send(set_all, { list = list, stopped = false, eq = false }) end
 
--- In a step, now or later: `f()` may make nodes and set them.
-function G.stepping() return active end
-function G.now(node) return node.stamp == id and active end
+-- Whether a node occurred, or changed, in the step that runs.
+function G.now(node) return active and node.last == id end
 
 ---- Nodes -----------------------------------------------------------------------
 
-local function node_of(mt, rank)
+-- Every field is there from the start: one that is missing would be looked for among the
+-- methods, each time.
+local function node_of(mt, v, eq)
   return setmetatable({
-    rank = rank, stamp = 0, queued = 0, ndeps = 0, limit = 8,
-    v = nil, update = nil, deps = nil, producers = nil,
+    rank = 0, last = 0, queued = 0, ndeps = 0, room = 8, v = v, eq = eq or false,
+    update = false, deps = false, producers = false, inner = false, slot = false,
+    stopped = false, silent = false,
   }, mt)
 end
 
@@ -314,13 +349,9 @@ G.Emt = { __index = G.E, __name = "lwt.react.event" }
 G.Smt = { __index = G.S, __name = "lwt.react.signal" }
 local Emt, Smt = G.Emt, G.Smt
 
-function G.event() return node_of(Emt, 0) end
+function G.event() return node_of(Emt, nil, nil) end
 
-function G.signal(v, eq)
-  local s = node_of(Smt, 0)
-  s.v, s.eq = v, eq
-  return s
-end
+function G.signal(v, eq) return node_of(Smt, v, eq) end
 
 -- Make `node` depend on `producers`, a list. An event made in a step in which one of
 -- them has occurred sees that occurrence.
@@ -330,7 +361,7 @@ local function depend(node, producers, update)
   for i = 1, #producers do
     local p = producers[i]
     if p.rank >= rank then rank = p.rank + 1 end
-    if active and (p.stamp == id or p.queued == id) then fresh = true end
+    if active and p.last == id and getmetatable(p) == Emt then fresh = true end
   end
   node.rank = rank
   for i = 1, #producers do attach(node, producers[i]) end
@@ -339,16 +370,16 @@ local function depend(node, producers, update)
 end
 G.depend = depend
 
-function G.event_from(producers, update) return depend(node_of(Emt, 0), producers, update) end
-
-function G.signal_from(producers, v, eq, update)
-  local s = node_of(Smt, 0)
-  s.v, s.eq = v, eq
-  return depend(s, producers, update)
+function G.event_from(producers, update)
+  return depend(node_of(Emt, nil, nil), producers, update)
 end
 
--- Nodes that follow one node at a time. Gives false when the node must wait for its
--- turn because `inner` may still change in this step: it is in the queue again.
+function G.signal_from(producers, v, eq, update)
+  return depend(node_of(Smt, v, eq), producers, update)
+end
+
+-- For nodes that follow one node at a time: from now on `inner`. Gives false when that one
+-- may still change in this step: then the node is in the queue again, above it.
 function G.follow(node, inner)
   local old = node.inner
   if old ~= inner then
@@ -358,13 +389,9 @@ function G.follow(node, inner)
     node.inner = inner
     node.slot = attach(node, inner)
   end
-  if inner.rank >= node.rank then
-    lift(node, inner.rank)
-    if active and inner.queued == id then
-      enqueue(node)
-      return false
-    end
-  elseif active and inner.queued == id then
+  local above = inner.rank < node.rank
+  if not above then lift(node, inner.rank) end
+  if active and (not above or inner.queued == id) then
     enqueue(node)
     return false
   end
@@ -376,11 +403,11 @@ function G.stop(node, strong)
   if node.stopped then return end
   node.stopped = true
   node.silent = true
-  node.update = nil
+  node.update = false
   local producers = node.producers or {}
-  node.producers = nil
+  node.producers = false
   if node.inner then producers = { node.inner, table.unpack(producers) } end
-  node.inner = nil
+  node.inner = false
   for i = 1, #producers do
     local p = producers[i]
     local deps, live = p.deps, false
@@ -391,8 +418,7 @@ function G.stop(node, strong)
   end
 end
 
--- Stop a node from inside its own update, or keep one that is stopped usable: a node
--- that can never change takes no dependents.
+-- A node that can never change takes no dependents.
 function G.silence(node)
   node.silent = true
   return node
@@ -400,8 +426,8 @@ end
 
 ---- Keeping ---------------------------------------------------------------------
 
-local kept = {}
-function G.keep(node) kept[node] = true end
-function G.unkeep(node) kept[node] = nil end
+G.kept = {}
+function G.keep(node) G.kept[node] = true end
+function G.unkeep(node) G.kept[node] = nil end
 
 return G

@@ -25,15 +25,19 @@ local function gather(s, result)
     items[n] = v
     return go()
   end
+  local function add(v)
+    n = n + 1
+    items[n] = v
+  end
   function go()
     while true do
+      if s.drive then s.drive(s, add) end
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
         return fulfilled(result(items, n))
       end
-      n = n + 1
-      items[n] = v
+      add(v)
     end
   end
   return wrap(go):catch(function(err)
@@ -88,14 +92,16 @@ function M.fold(s, init, f)
     acc = f(v, acc)
     return go()
   end
+  local function add(v) acc = f(v, acc) end
   function go()
     while true do
+      if s.drive then s.drive(s, add) end
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
         return fulfilled(acc)
       end
-      acc = f(v, acc)
+      add(v)
     end
   end
   return wrap(go)
@@ -132,7 +138,7 @@ end
 ---@return lwt.Promise
 ---```lua
 ---await(stream.of_list({ 1, 2 }):iter(print))   --> 1
-------> 2
+--- --> 2
 ---```
 function M.iter(s, f)
   check(s, "iter")
@@ -145,6 +151,7 @@ function M.iter(s, f)
   end
   function go()
     while true do
+      if s.drive then s.drive(s, f) end -- what f returns does no harm
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
@@ -163,7 +170,7 @@ end
 ---@return lwt.Promise
 ---```lua
 ---await(stream.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
-------> 2
+--- --> 2
 ---```
 function M.iter_s(s, f)
   check(s, "iter_s")
@@ -197,8 +204,9 @@ end
 ---@param f fun(v: any): any
 ---@return lwt.Promise
 ---```lua
----await(stream.of_list({ 0.02, 0.01 }):iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
-------> 0.02
+---local s = stream.of_list { 0.02, 0.01 }
+---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
+--- --> 0.02
 ---```
 function M.iter_p(s, f)
   check(s, "iter_p")

@@ -10,8 +10,8 @@
 --   source   a function of a log that produces the next element (from, map …).
 --
 -- `s.pull(s)` is how everything reads one element: it gives the element; or nil at
--- the end; or nil and a promise of one of the two; or raises what the source failed
--- with. No promise is made for an element that is there. Elements are never nil.
+-- the end; or nil and a promise of one of the two (and its request); or raises what the
+-- source failed with. No promise is made for an element that is there. Elements are never nil.
 --
 -- A stream of one cursor whose log is empty has its source itself as `pull`: ready
 -- elements go through a whole pipeline without being stored anywhere.
@@ -65,7 +65,8 @@ end
 local function new_log(source)
   local chunk = new_chunk()
   local log = {
-    tail = chunk, n = 1, -- where the next element goes
+    tail = chunk, n = 1, -- where the next element goes, unless
+    put = false, -- … it has a function of its own for that
     source = source or false,
     closed = false, -- the end was produced (or pushed)
     ended = false, -- … and stands in the log
@@ -85,16 +86,22 @@ local function new_log(source)
   return log
 end
 
+local function next_chunk(log, c)
+  local fresh = log.spare
+  if fresh then log.spare = false else fresh = new_chunk() end
+  c.next = fresh
+  return fresh
+end
+
 local function append(log, v)
+  if log.put then return log.put(v) end
   local c, n = log.tail, log.n
   c[n] = v
   if n < SIZE then
     log.n = n + 1
     return
   end
-  local fresh = log.spare
-  if fresh then log.spare = false else fresh = new_chunk() end
-  c.next, log.tail, log.n = fresh, fresh, 1
+  log.tail, log.n = next_chunk(log, c), 1
 end
 C.append = append
 
@@ -145,6 +152,11 @@ end
 -- A section has its own pull (see below), so the ordinary one is set through here.
 local function set_pull(s, pull)
   if s.section then s.base = pull else s.pull = pull end
+end
+
+-- From now on there may be something in the log.
+local function use_log(s)
+  set_pull(s, s.shared and C.pull_shared or C.pull_log)
 end
 
 ---- Readers in line -------------------------------------------------------------
@@ -248,22 +260,17 @@ local function withdraw(log)
   end
 end
 
--- The request that the last pull which had to wait put in line.
-local newest
-function C.newest() return newest end
+local function withdrawing(log)
+  local f = function() withdraw(log) end
+  log.on_withdraw = f
+  return f
+end
 
 local function promise_of(s, req)
   local p, r = task()
   req.p, req.r = p, r
   local log = s.log
-  if log.source then
-    local f = log.on_withdraw
-    if not f then
-      f = function() withdraw(log) end
-      log.on_withdraw = f
-    end
-    p:on_cancel(f)
-  end
+  if log.source then p:on_cancel(log.on_withdraw or withdrawing(log)) end
   local put_back = req.put_back
   if put_back then p:on_cancel(function() put_back(req) end) end
   return p
@@ -350,6 +357,7 @@ end
 local function dismiss(s, wakes, failed, err)
   local req = s.first
   s.first, s.last, s.lined = false, false, 0
+  if not failed then s.drive = false end
   while req do
     local nx = req.next
     if alive(req) then
@@ -470,7 +478,10 @@ local function ended(x)
   log.fetching, log.withdrawable = false, false
   log.guard = false
   append(log, STOP)
-  if x ~= log then set_pull(x, C.pull_log) end
+  if x ~= log then
+    use_log(x)
+    x.drive = false
+  end
   local waiting = log.waiting
   local wakes = {}
   for k = #waiting, 1, -1 do
@@ -538,13 +549,19 @@ local function arrive(log, failed, raw)
   run(log)
 end
 
--- One reader more, who takes one element: its promise.
+-- One reader more, who takes one element: its promise and request.
 local function line_up(s)
-  local req = {}
-  local p = promise_of(s, req)
+  local p, r = task()
+  local req = {
+    p = p, r = r, next = false, feed = false, finish = false, looks = false, put_back = false,
+    turn = false, done = false, failed = false, value = nil,
+  }
+  local log = s.log
+  if log.source then
+    p:on_cancel(log.on_withdraw or withdrawing(log))
+  end
   get_in_line(s, req)
-  newest = req
-  return p
+  return p, req
 end
 
 local function wait_for(x, p, resume, rescue, withdrawable)
@@ -557,7 +574,7 @@ local function wait_for(x, p, resume, rescue, withdrawable)
   end
   p:on_any(log.on_value, log.on_error)
   if log.serving then return nil, p end
-  set_pull(x, C.pull_log)
+  use_log(x)
   return nil, line_up(x)
 end
 
@@ -601,26 +618,42 @@ local function refill(s)
   return source(s)
 end
 
-local function pull_log(s)
+-- Whatever is not an element at the cursor.
+local function pull_else(s)
   if s.first and busy(s) then return nil, line_up(s) end
-  local c, i = s.chunk, s.i
-  local v = c[i]
-  if v == nil then
-    v = front(s)
-    if v == nil then return refill(s) end
-    c, i = s.chunk, s.i
-  end
+  local v = front(s)
+  if v == nil then return refill(s) end
   if v == STOP then
     local box = error_at(s)
-    if not box then return nil end
+    if not box then
+      s.drive = false
+      return nil
+    end
     drop(s)
     error(box[1], 0)
   end
-  s.i = i + 1
-  if not s.shared then c[i] = nil end
+  drop(s)
   return v
 end
-C.pull_log = pull_log
+
+-- When an element is there, nobody is in line to take it.
+local function pull_log(s)
+  local c, i = s.chunk, s.i
+  local v = c[i]
+  if v == nil or v == STOP then return pull_else(s) end
+  s.i = i + 1
+  c[i] = nil
+  return v
+end
+
+local function pull_shared(s)
+  local i = s.i
+  local v = s.chunk[i]
+  if v == nil or v == STOP then return pull_else(s) end
+  s.i = i + 1
+  return v
+end
+C.pull_log, C.pull_shared = pull_log, pull_shared
 
 local function pull_bounded(s)
   if s.first and busy(s) then return nil, line_up(s) end
@@ -632,6 +665,27 @@ local function pull_bounded(s)
 end
 
 local key = lwt.new_key() -- see sections
+
+-- `s.drive(s, sink)`, where a stream has it, hands what is ready to `sink` in one loop,
+-- until there is nothing or `sink` returns something true: what whole-stream functions
+-- run on, with half the calls of pull. It never waits and never ends a stream: who drives
+-- goes on with pull.
+
+local function drive_log(s, sink)
+  while s.pull == pull_log do -- whatever `sink` did to it
+    local c, i = s.chunk, s.i
+    local v = c[i]
+    if v == nil then
+      v = front(s)
+      if v == nil then return end
+      c, i = s.chunk, s.i
+    end
+    if v == STOP then return end
+    s.i = i + 1
+    c[i] = nil
+    if sink(v) then return end
+  end
+end
 
 -- Do for a request what can be done now; else it waits in line.
 local function submit(s, req)
@@ -687,12 +741,14 @@ local function submit(s, req)
         req.done = true
         break
       end
-      local taken, done
-      if req.feed then taken, done = req.feed(req, v) else taken, done, req.value = true, true, v end
+      local taken, done = true, true
+      if req.feed then taken, done = req.feed(req, v) else req.value = v end
       if taken then
         local section = s.section
         if section then section.record[#section.record + 1] = v end
         drop(s)
+      elseif req.failed and req.put_back then
+        req.put_back(req)
       end
       req.done = done
     end
@@ -700,7 +756,7 @@ local function submit(s, req)
   if req.done then return end
   get_in_line(s, req)
   if log.source then
-    set_pull(s, pull_log)
+    use_log(s)
     run(log)
   end
 end
@@ -722,10 +778,7 @@ C.ask = ask
 function ask_one(s)
   local req = {}
   submit(s, req)
-  if not req.done then
-    newest = req
-    return nil, promise_of(s, req)
-  end
+  if not req.done then return nil, promise_of(s, req), req end
   if req.failed then error(req.value, 0) end
   return req.value
 end
@@ -755,7 +808,7 @@ local function unread(s, items, n)
     kept.next, kept.start, kept.errors, kept.whole = s.chunk, s.i, false, false
     s.chunk, s.i = kept, 1
     if s.bound then s.bound.n = s.bound.n + #kept
-    else set_pull(s, pull_log) end
+    else use_log(s) end
   end
   if not s.first then demand(s.log) end
   wake_all(wakes)
@@ -786,14 +839,14 @@ end
 local function pull_section(s)
   local section = s.section
   if not inside(section, get_local(key)) then
-    newest = {}
-    return nil, C.wait_outside(section, s, newest)
+    local req = {}
+    return nil, C.wait_outside(section, s, req), req
   end
   local record = section.record
   local n = #record
-  local v, p = s.base(s)
+  local v, p, req = s.base(s)
   if v ~= nil and #record == n then record[n + 1] = v end
-  return v, p
+  return v, p, req
 end
 
 function C.enter(s, section)
@@ -867,7 +920,7 @@ function C.section(s, rollback, f)
     C.enter(s, section)
     return start()
   end
-  local turn = { turn = section, finish = function() C.enter(s, section) end }
+  local turn = { turn = section, feed = true, finish = function() C.enter(s, section) end }
   return ask(s, turn):bind(start)
 end
 
@@ -877,21 +930,61 @@ local function new_stream(log, pull)
   return setmetatable({
     pull = pull, log = log, chunk = log.tail, i = log.n,
     shared = false, first = false, last = false, lined = 0, sweep_at = 16,
-    section = false, base = false, bound = false, plain = false, upset = false,
+    section = false, base = false, bound = false, plain = false, upset = false, drive = false,
   }, mt)
 end
 
--- A stream that reads from `source`.
+-- A stream that reads from `source`; `plain`: it calls plain callbacks (see read.lua).
 function C.derive(source, plain)
   local s = new_stream(new_log(source), source)
   s.plain = plain or false
   return s
 end
 
--- A stream that is pushed to, and its log.
+-- Lets a stream `d` with that source be driven, by driving what it reads: `stage(sink)`
+-- gives the sink for that one. It returns whether `d` is still read directly.
+function C.drivable(d, source, up, stage)
+  if up.drive then
+    d.drive = function(_, sink)
+      if d.pull == source then return up.drive(up, stage(sink)) end
+    end
+  end
+  return d
+end
+
+-- A stream that is pushed to, its log, and the function that pushes. That one has the
+-- end of the log in its upvalues, for speed.
 function C.pushed()
   local log = new_log()
-  return new_stream(log, pull_log), log
+  local s = new_stream(log, pull_log)
+  s.drive = drive_log
+  local tail, n, waiting = log.tail, log.n, log.waiting
+  function log.put(v)
+    tail[n] = v
+    if v == STOP then
+      n = SIZE + 1 -- no place is left
+    elseif n < SIZE then
+      n = n + 1
+    else
+      tail, n = next_chunk(log, tail), 1
+    end
+  end
+  log.tail = false
+  local function push(v)
+    if log.closed then error(lwt.Closed, 0) end
+    if v == nil then
+      ended(log)
+    elseif waiting[1] then
+      deliver(log, v)
+    else
+      append(log, v)
+    end
+  end
+  return s, log, function(v)
+    if v == nil or n >= SIZE or waiting[1] then return push(v) end
+    tail[n] = v
+    n = n + 1
+  end
 end
 
 C.deliver = deliver
@@ -900,8 +993,8 @@ function C.clone(s)
   local log = s.log
   log.shared = true
   s.shared = true
-  if log.source then set_pull(s, pull_log) end
-  local twin = new_stream(log, pull_log)
+  set_pull(s, pull_shared)
+  local twin = new_stream(log, pull_shared)
   twin.chunk, twin.i, twin.shared, twin.plain = s.chunk, s.i, true, s.plain
   return twin
 end

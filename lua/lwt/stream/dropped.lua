@@ -13,7 +13,10 @@ local function settle()
   if not due[1] then return end
   local list = due
   due = {}
-  for i = 1, #list do list[i]() end
+  for i = 1, #list do
+    local ok, err = pcall(list[i])
+    if not ok then lwt.async(error, err, 0) end
+  end
 end
 
 local mt = { __gc = function(guard) due[#due + 1] = guard.f end }

@@ -8,6 +8,7 @@ local dropped = require "lwt.stream.dropped"
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
 local spawn, await, task = lwt.spawn, lwt.await, lwt.task
+local append = C.append
 local error = error
 
 --- A stream of what `f()` gives, call after call, until it gives nil. `f` is called
@@ -41,11 +42,20 @@ end
 ---```
 function M.from_direct(f)
   args.func(f, 1, "from_direct")
-  return derive(function(x)
+  local function source(x)
     local v = f()
     if v == nil then return ended(x) end
     return v
-  end, true)
+  end
+  local s = derive(source, true)
+  s.drive = function(_, sink)
+    while s.pull == source do
+      local v = f()
+      if v == nil then return ended(s) end
+      if sink(v) then return end
+    end
+  end
+  return s
 end
 
 --- A stream and the function that pushes to it. `push(v)` appends an element, or hands
@@ -62,18 +72,8 @@ end
 ---print(await(s:next()), await(s:next()), await(s:get()))   --> a b nil
 ---```
 function M.create()
-  local s, log = C.pushed()
-  local waiting, append, deliver = log.waiting, C.append, C.deliver
-  return s, function(v)
-    if log.closed then error(lwt.Closed, 0) end
-    if v == nil then
-      ended(log)
-    elseif waiting[1] then
-      deliver(log, v)
-    else
-      append(log, v)
-    end
-  end
+  local s, _, push = C.pushed()
+  return s, push
 end
 
 local Pusher = {}
@@ -85,26 +85,55 @@ local function bound_of(p, name)
   return p.bound
 end
 
+--- Adds an element: a promise, fulfilled when the stream has it, rejected with `lwt.Closed`
+--- when the stream is closed. Cancelling it withdraws the element. See `create_bounded`.
+---@param pusher lwt.StreamPusher
+---@param v any
+---@return lwt.Promise
+---@function stream.pusher.push(pusher, v)
 function Pusher.push(p, v)
   local bound = bound_of(p, "push")
   if v == nil then args.bad(2, "push", "an element cannot be nil; use close") end
   return bound:push(v)
 end
 
+--- Ends the stream after what it holds. Pushes that wait are rejected with `lwt.Closed`.
+---@param pusher lwt.StreamPusher
+---@function stream.pusher.close(pusher)
 function Pusher.close(p) bound_of(p, "close"):close() end
 
+--- How many elements the stream may hold.
+---@param pusher lwt.StreamPusher
+---@return integer
+---@function stream.pusher.size(pusher)
 function Pusher.size(p) return bound_of(p, "size").size end
 
+--- Changes how many it may hold. It may hold more already: then pushes wait until it does not.
+---@param pusher lwt.StreamPusher
+---@param n integer
+---@function stream.pusher.resize(pusher, n)
 function Pusher.resize(p, n)
   local bound = bound_of(p, "resize")
   bound.size = args.int(n, 2, "resize", 0)
   bound:admit()
 end
 
+--- How many elements it holds; those that wait to be pushed do not count.
+---@param pusher lwt.StreamPusher
+---@return integer
+---@function stream.pusher.count(pusher)
 function Pusher.count(p) return bound_of(p, "count").n end
 
+--- Whether a push waits.
+---@param pusher lwt.StreamPusher
+---@return boolean
+---@function stream.pusher.blocked(pusher)
 function Pusher.blocked(p) return bound_of(p, "blocked"):blocked() ~= nil end
 
+--- Whether the stream is closed.
+---@param pusher lwt.StreamPusher
+---@return boolean
+---@function stream.pusher.closed(pusher)
 function Pusher.closed(p) return bound_of(p, "closed").log.closed end
 
 --- A stream that holds at most `n` elements, and its pusher: a producer that is faster
@@ -143,7 +172,6 @@ end
 function M.of_list(l)
   local n = args.list(l, 1, "of_list")
   local s, log = C.pushed()
-  local append = C.append
   for i = 1, n do
     local v = l[i]
     if v == nil then args.bad(1, "of_list", ("element %d is nil"):format(i)) end
@@ -267,8 +295,8 @@ end
 ---  for i = 1, 3 do yield(i * 10) end
 ---end)
 ---for v in s do print(v) end   --> 10
-------> 20
-------> 30
+--- --> 20
+--- --> 30
 ---```
 function M.generate(f)
   args.func(f, 1, "generate")

@@ -39,7 +39,7 @@ function M.map(s, f)
     if v == nil then none("map") end
     return v
   end
-  local d = derive(function(x)
+  local function source(x)
     local v, p = s.pull(s)
     if v == nil then
       if p then return pend(x, p, resume) end
@@ -48,9 +48,16 @@ function M.map(s, f)
     v = f(v)
     if v == nil then none("map") end
     return v
-  end)
+  end
+  local d = derive(source)
   log = d.log
-  return d
+  return C.drivable(d, source, s, function(sink)
+    return function(v)
+      v = f(v)
+      if v == nil then none("map") end
+      return sink(v) or d.pull ~= source
+    end
+  end)
 end
 
 -- What the `_s` forms share: `work(x, v)` makes an element of `v`, or gives nothing and
@@ -121,7 +128,11 @@ function M.filter(s, f)
   end
   local d = derive(source)
   log = d.log
-  return d
+  return C.drivable(d, source, s, function(sink)
+    return function(v)
+      if f(v) then return sink(v) or d.pull ~= source end
+    end
+  end)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
@@ -174,7 +185,12 @@ function M.filter_map(s, f)
   end
   local d = derive(source)
   log = d.log
-  return d
+  return C.drivable(d, source, s, function(sink)
+    return function(v)
+      v = f(v)
+      if v ~= nil then return sink(v) or d.pull ~= source end
+    end
+  end)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
@@ -274,7 +290,8 @@ end
 ---@param s lwt.Stream
 ---@return lwt.Stream
 ---```lua
----print(table.concat(await(stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten():to_list()), " "))   --> 1 2 3
+---local q = stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten()
+---print(table.concat(await(q:to_list()), " "))   --> 1 2 3
 ---```
 function M.flatten(s)
   check(s, "flatten")
@@ -415,7 +432,7 @@ end
 ---```lua
 ---local rest = stream.of_list { "x", "y", "z" }
 ---for v in stream.of_list({ 1, 2 }):combine(rest) do print(v[1], v[2]) end   --> 1 x
-------> 2 y
+--- --> 2 y
 ---print(await(rest:next()))   --> z
 ---```
 function M.combine(a, b)
@@ -538,7 +555,7 @@ end
 ---```lua
 ---local s = stream.of_list({ 1, 2 }):map(function(v) return v == 2 and error("two", 0) or v end)
 ---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
-------> false two
+--- --> false two
 ---```
 function M.wrap_exn(s)
   check(s, "wrap_exn")

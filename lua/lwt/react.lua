@@ -1,0 +1,83 @@
+--- Events and signals: the React library, with what Lwt_react adds to it.
+---
+--- An **event** occurs at instants, with a value. A **signal** always has a value, and
+--- changes at instants. What is made from them is kept up to date: `s:map(f)` is a signal,
+--- `e:filter(f)` an event. `react.E` has the functions of events, `react.S` those of signals;
+--- all are methods as well.
+---
+--- - A send is an **update step**: everything that depends on it is updated once, in the order
+---   of dependency, so that nothing ever sees half of a change. Several primitives may be set
+---   at the same time: `react.Step`.
+--- - One step at a time: what is sent while one runs becomes a step of its own, right after.
+--- - Links are **weak** downwards: an event or signal that nothing refers to is collected and
+---   stops, side effects included. Keep a reference, or use `keep`, `retain` or `notify`.
+--- - Signals compare: setting the value that it has is no update (`==`, or the `eq` given).
+--- - Functions are plain callbacks, and those of the `_s` and `_p` forms tasks. One that fails
+---   goes to the exception hook, and that event or change is skipped.
+---
+--- `S.const` is React's `return`, `E.until_` its `until`: keywords in Lua.
+
+local args = require "lwt.stream.args"
+local G = require "lwt.react.both"
+
+--- An event.
+---@class lwt.Event
+
+--- A signal.
+---@class lwt.Signal
+
+--- Several sends at one instant.
+---@class lwt.Step
+
+--- What `notify` gives: `stop()` ends it, and so does `<close>`.
+---@class lwt.Notifier
+---@field stop fun(self: lwt.Notifier)
+
+local M = { E = G.E, S = G.S }
+
+local Step = {}
+local step_mt = { __index = Step, __name = "lwt.react.step" }
+M.Step = Step
+
+local function check(step, name)
+  if getmetatable(step) ~= step_mt then args.wrong(step, 1, name, "step", 1) end
+end
+
+--- A step that several primitives can be queued on: `send(v, step)`.
+---@return lwt.Step
+---```lua
+---local a, set_a = react.S.create(1)
+---local b, set_b = react.S.create(2)
+---local sum = react.S.l2(a, b, function(x, y) return x + y end)
+---local seen = sum:changes():map(function(v) print(v) end)   --> 30
+---local step = react.Step.create()
+---set_a(10, step) set_b(20, step)
+---step:execute()
+---```
+---@function react.Step.create()
+function Step.create()
+  return setmetatable({ list = {}, nodes = {}, over = false }, step_mt)
+end
+
+--- Run a step: all that is queued on it happens at one instant. A step runs once.
+---@param step lwt.Step
+---@function react.Step.execute(step)
+function Step.execute(step)
+  check(step, "execute")
+  if step.over then args.bad(1, "execute", "the step was executed already") end
+  step.over = true
+  G.send_all(step.list)
+end
+
+-- Called by the senders.
+function Step._add(step, set, node, v)
+  if getmetatable(step) ~= step_mt then
+    error(("bad argument #2 to 'send' (step expected, got %s)"):format(args.type_name(step)), 3)
+  end
+  if step.over then error("bad argument #2 to 'send' (the step was executed already)", 3) end
+  if step.nodes[node] then error("bad argument #2 to 'send' (it has a value in this step)", 3) end
+  step.nodes[node] = true
+  step.list[#step.list + 1] = { set = set, node = node, v = v }
+end
+
+return M

@@ -1,0 +1,360 @@
+-- lwt.test: specs for busted that await, in real or virtual time or in a shuffled order.
+--
+-- A spec is run by lwt.run, so its stack is gone by the time busted sees the error. Busted reports
+-- the place of the innermost Lua function that is neither its own nor luassert's: `rethrow` makes
+-- one that says it stands at the failing line of the spec. So the error arrives as it was raised,
+-- `pending` and assertion failures included, with the right place.
+
+local lwt = require "lwt"
+local args = require "lwt.args"
+local core = require "lwt.core"
+
+local getinfo = debug.getinfo
+
+local M = {}
+
+local DEFAULT_TIMEOUT = 10
+local known = { timeout = "number" }
+local own_timers, own_task = 0, nil -- ours, not the spec's
+
+-- Places ------------------------------------------------------------------------------------
+
+-- Where in the file of `f` the error now being handled was raised or awaited: source, line.
+local function place_of(f)
+  local source = getinfo(f, "S").source
+  for level = 3, math.huge do
+    local info = getinfo(level, "Sl")
+    if not info then return nil end
+    if info.source == source and info.currentline > 0 then return source, info.currentline end
+  end
+end
+
+local function rethrow(err, source, line)
+  local code = ("\n"):rep(line - 1) .. "local err = ... error(err, 0)"
+  local raise = load(code, source, "t")
+  raise(err)
+end
+
+local function describe(t)
+  local text = ("%s (%s"):format(t.name and "task '" .. t.name .. "'" or "a task", t.state)
+  if t.waiting_on then text = text .. " for " .. t.waiting_on end
+  return text .. (t.where and " at " .. t.where or "") .. ")"
+end
+
+-- The live tasks, a line each.
+local function waiting_tasks()
+  local lines = {}
+  for i, t in ipairs(lwt.tasks()) do lines[i] = "  " .. describe(t) end
+  return table.concat(lines, "\n")
+end
+
+-- Running a spec ----------------------------------------------------------------------------
+
+-- The spec's own task. Its failure is noted where it happens.
+local function guarded(f, note, ...)
+  lwt.name("spec")
+  local ok, err = xpcall(f, function(err)
+    note.source, note.line = place_of(f)
+    return err
+  end, ...)
+  if not ok then error(err, 0) end
+end
+
+-- Call too_late() after `limit` seconds, and then every second: by the loop's clock, or, where time
+-- is virtual, by the processor's. Returns what stops it.
+local function watch(limit, virtual, too_late)
+  if virtual then
+    local last = os.clock()
+    local hook = lwt.on_iteration("enter", function()
+      if os.clock() - last > limit then
+        last, limit = os.clock(), 1
+        too_late()
+      end
+    end)
+    return function() hook:remove() end
+  end
+  local timer
+  local function arm(seconds)
+    timer = lwt.sleep(seconds)
+    own_timers = 1
+    core.background(1)
+    timer:on_success(function()
+      arm(1)
+      too_late()
+    end)
+  end
+  arm(limit)
+  return function()
+    own_timers = 0
+    core.background(0)
+    timer:cancel()
+  end
+end
+
+-- Run the spec with lwt.run. Returns true; or false, the error, and where in the spec.
+local function run(f, how, ...)
+  local note, n, arguments = {}, select("#", ...), { ... }
+  local p, stop, waiting
+  local ok, err = pcall(lwt.run, function()
+    own_task = lwt.current()
+    local over, r = lwt.task()
+    p = lwt.spawn(guarded, f, note, table.unpack(arguments, 1, n))
+    over:on_cancel(function() p:cancel() end)
+    stop = watch(how.timeout, how.virtual, function()
+      if waiting then
+        -- It does not even end when it is cancelled.
+        if over:is_pending() then r:wakeup() end
+      else
+        waiting = waiting_tasks()
+        p:cancel()
+      end
+    end)
+    p:on_termination(function()
+      if over:is_pending() then r:wakeup() end
+    end)
+    return over:bind(function()
+      if not p:is_pending() then return p end
+    end)
+  end)
+  if stop then stop() end
+  if p and p:is_pending() then
+    -- A deadlock, or an error out of the loop: let the spec clean up.
+    p:cancel()
+    pcall(lwt.run, lwt.pick { p, lwt.sleep(1) })
+  end
+  if waiting then
+    ok = false
+    err = ("the spec did not end within %g s; waiting tasks:\n%s"):format(how.timeout, waiting)
+  end
+  if ok then return true end
+  local info = getinfo(f, "S")
+  return false, err, note.source or info.source, note.line or math.max(1, info.linedefined)
+end
+
+-- Add the seed to the text of an error, where it has one: that is what it takes to see it again.
+local function with_seed(err, seed)
+  seed = ("\n(with seed %d)"):format(seed)
+  if type(err) == "string" then return err .. seed end
+  local mt = getmetatable(err)
+  if type(err) == "table" and type(mt) == "table" and mt.__type == "failure"
+    and type(rawget(err, "message")) == "string" then
+    err.message = err.message .. seed
+  end
+  return err
+end
+
+-- Leave virtual time, or whatever engine the spec chose.
+local function restore_engine(before)
+  if core.engine_name() == "virtual" then core.set_engine("real") end
+  if core.engine_name() ~= before then
+    if before == "none" then
+      core.set_engine(nil)
+    else
+      require "lwt.engine".set(before)
+    end
+  end
+end
+
+-- Run it, and put things back as they were.
+local function run_and_restore(f, how, ...)
+  local before = core.engine_name()
+  if how.virtual and before ~= "virtual" then core.set_engine("virtual") end
+  if how.seed then
+    core.shuffle(how.seed)
+    math.randomseed(how.seed)
+  end
+  local ok, err, source, line = run(f, how, ...)
+  if how.seed then
+    core.shuffle(nil)
+    math.randomseed()
+    if not ok then err = with_seed(err, how.seed) end
+  end
+  if core.engine_name() ~= before then restore_engine(before) end
+  return ok, err, source, line
+end
+
+-- A function for `it`, with the globals of `f`, where busted looks for them.
+local function for_it(f, how)
+  local globals = _G
+  for i = 1, math.huge do
+    local name, value = debug.getupvalue(f, i)
+    if name == "_ENV" then globals = value end
+    if not name or name == "_ENV" then break end
+  end
+  local make = load([[
+    local run = ...
+    return function(...)
+      local _ = _ENV
+      return run(...)
+    end]], "=(lwt.test)", "t", globals)
+  return make(function(...)
+    local ok, err, source, line = run_and_restore(f, how, ...)
+    if not ok then rethrow(err, how.source or source, how.line or line) end
+  end)
+end
+
+-- Seconds that a spec has: the option's, the environment's, or 10. Checked; a message if wrong.
+local function limit_of(opts)
+  local limit = opts.timeout or tonumber(os.getenv("LWT_TEST_TIMEOUT")) or DEFAULT_TIMEOUT
+  return limit, limit <= 0 and "option 'timeout': must be more than 0" or nil
+end
+
+--- A function for busted's `it` that runs `f` as a task with `lwt.run`, so that it may await. It
+--- fails where `f` fails: what is raised there, or awaited there, is reported at that line of the
+--- spec; `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
+--- or what the environment variable `LWT_TEST_TIMEOUT` says) it is cancelled, and the spec fails
+--- with the list of the tasks that were waiting. The engine is restored if `f` changes it.
+---@param f fun(...)
+---@param opts? { timeout: number }
+---@return fun(...) spec
+--- ```lua
+--- -- outside a task
+--- local test = require "lwt.test"
+--- local spec = test.async(function()
+---   require "lwt".await(require "lwt".sleep(0.001))
+---   print("ran")   --> ran
+--- end)
+--- spec()   -- as busted does: it("…", spec)
+--- ```
+function M.async(f, opts)
+  if type(f) ~= "function" then args.wrong(1, "async", "function", f) end
+  local limit, wrong = limit_of(args.options(2, "async", opts, known))
+  if wrong then args.bad(2, "async", wrong) end
+  return for_it(f, { timeout = limit })
+end
+
+--- Like `async`, but time is virtual: it stands still while anything can run, and jumps to the
+--- next timer when nothing can. A spec that sleeps for a year takes no time, everything wakes in
+--- the right order, and waiting for what cannot come fails at once with `deadlock`. The time-out
+--- counts the processor's time.
+---@param f fun(...)
+---@param opts? { timeout: number }
+---@return fun(...) spec
+--- ```lua
+--- -- outside a task
+--- local lwt, test = require "lwt", require "lwt.test"
+--- local spec = test.virtual(function()
+---   local p = lwt.with_timeout(3600, lwt.wait())
+---   print(select(2, pcall(lwt.await, p)) == lwt.Timeout)   --> true
+--- end)
+--- spec()   -- as busted does: it("…", spec)
+--- ```
+function M.virtual(f, opts)
+  if type(f) ~= "function" then args.wrong(1, "virtual", "function", f) end
+  local limit, wrong = limit_of(args.options(2, "virtual", opts, known))
+  if wrong then args.bad(2, "virtual", wrong) end
+  return for_it(f, { timeout = limit, virtual = true })
+end
+
+--- Like `virtual`, but tasks that are ready run in an order that the seed decides (and
+--- `math.random` is seeded with it). What goes wrong in one order in a thousand is found by a
+--- thousand seeds, and seen again with its own, which the failure tells.
+---@param seed integer
+---@param f fun(...)
+---@param opts? { timeout: number }
+---@return fun(...) spec
+--- ```lua
+--- -- outside a task
+--- local lwt, test = require "lwt", require "lwt.test"
+--- local function order(seed)
+---   local log = {}
+---   test.fuzz(seed, function()
+---     local tasks = {}
+---     for i = 1, 5 do
+---       tasks[i] = lwt.spawn(function() lwt.yield() log[#log + 1] = i end)
+---     end
+---     lwt.await(lwt.join(tasks))
+---   end)()
+---   return table.concat(log)
+--- end
+--- print(order(1) == order(1))   --> true
+--- ```
+function M.fuzz(seed, f, opts)
+  if math.type(seed) ~= "integer" then args.wrong(1, "fuzz", "integer", seed) end
+  if type(f) ~= "function" then args.wrong(2, "fuzz", "function", f) end
+  local limit, wrong = limit_of(args.options(3, "fuzz", opts, known))
+  if wrong then args.bad(3, "fuzz", wrong) end
+  return for_it(f, { timeout = limit, virtual = true, seed = seed })
+end
+
+-- Nothing left -------------------------------------------------------------------------------
+
+--- Raises an error that lists what is left, if anything is: open handles, timers, live tasks
+--- other than the one that asks, rejections that nobody has looked at. A plain function: call it
+--- at the end of a spec, or in `after_each`. (`lwt.debug(true)` tells where handles were made.)
+--- ```lua
+--- test.assert_clean()
+--- local p = lwt.sleep(60)
+--- print((pcall(test.assert_clean)))   --> false
+--- p:cancel()
+--- test.assert_clean()
+--- ```
+function M.assert_clean()
+  local left, current, lines = core.left(), lwt.current(), {}
+  for _, handle in ipairs(core.handles()) do lines[#lines + 1] = "an open handle: " .. handle end
+  if left.timers > own_timers then
+    lines[#lines + 1] = ("timers that are pending: %d"):format(left.timers - own_timers)
+  end
+  for _, t in ipairs(lwt.tasks()) do
+    if t.promise ~= current and t.promise ~= own_task then lines[#lines + 1] = describe(t) end
+  end
+  for _, text in ipairs(left.unseen) do
+    lines[#lines + 1] = "a rejection nobody has looked at: " .. text
+  end
+  if #lines > 0 then error("not clean, there is left:\n  " .. table.concat(lines, "\n  "), 2) end
+end
+
+-- Conformance --------------------------------------------------------------------------------
+
+-- An iterator over the checks of a kit: name, function for `it`.
+local function each_check(kit, make)
+  local caller = getinfo(3, "Sl")
+  local how = { timeout = DEFAULT_TIMEOUT, source = caller.source, line = caller.currentline }
+  local i = 0
+  return function()
+    i = i + 1
+    local check = kit[i]
+    if check then return check[1], for_it(function() return check[2](make) end, how) end
+  end
+end
+
+--- What must hold of a stream, as specs for one of your own: an iterator of names and functions
+--- for `it`. `make(values)` gives a fresh stream of the elements of a list; of its methods,
+--- `get` and the generic `for` are needed, `peek` and `next` are looked at where it has them.
+---@param make fun(values: any[]): any
+---@return fun(): string?, fun()?
+--- ```lua
+--- -- outside a task
+--- local test, stream = require "lwt.test", require "lwt.stream"
+--- for name, check in test.stream_kit(stream.of_list) do
+---   check()   -- in a spec file: it(name, check)
+--- end
+--- ```
+function M.stream_kit(make)
+  if type(make) ~= "function" then args.wrong(1, "stream_kit", "function", make) end
+  local each = each_check(require "lwt.kits".stream, make)
+  return each
+end
+
+--- What must hold of channels, as specs for a kind of your own: an iterator of names and functions
+--- for `it`. `make()` gives an output channel and the input channel where it comes out; it
+--- may await.
+---@param make fun(): any, any
+---@return fun(): string?, fun()?
+--- ```lua
+--- -- outside a task
+--- local test, io = require "lwt.test", require "lwt.io"
+--- for name, check in test.channel_kit(function()
+---   local input, output = io.pipe()
+---   return output, input
+--- end) do
+---   check()   -- in a spec file: it(name, check)
+--- end
+--- ```
+function M.channel_kit(make)
+  if type(make) ~= "function" then args.wrong(1, "channel_kit", "function", make) end
+  local each = each_check(require "lwt.kits".channel, make)
+  return each
+end
+
+return M

@@ -1,0 +1,59 @@
+-- Builds C for the specs, as a user's compiler sees the header. The flags of the build under
+-- test (a sanitizer's) are taken over. No shell: see script.lua.
+local M = {}
+
+local lwt = require "lwt"
+local fs = require "lwt.fs"
+local process = require "lwt.process"
+
+M.root = os.getenv "PWD"
+local lua_include = os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"
+
+local flags = ({
+  tsan = { "-fsanitize=thread" },
+  asan = { "-fsanitize=address,undefined" },
+})[os.getenv "LWT_UNDER"] or {}
+
+-- Runs a program, without what is loaded before ours: { code =, out =, err = }.
+function M.run(cmd, opts)
+  opts = opts or {}
+  local env = opts.env or {}
+  for _, name in ipairs { "PATH", "HOME", "TMPDIR", "LUA_PATH", "LUA_CPATH" } do
+    env[name] = env[name] or os.getenv(name)
+  end
+  return lwt.run(function()
+    local p = process.open(cmd, { stdin = "null", stdout = "pipe", stderr = "pipe", env = env,
+      cwd = opts.cwd, timeout = opts.timeout or 120 })
+    local out, err = lwt.both(p.stdout:read(), p.stderr:read()):await()
+    local status = p:status():await()
+    return { code = status.code, signal = status.signal, out = out, err = err }
+  end)
+end
+
+local function cc(...)
+  local cmd = { os.getenv "CC" or "cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+    "-O1", "-g", "-pthread", "-I" .. lua_include, "-I" .. M.root .. "/src" }
+  table.move(flags, 1, #flags, #cmd + 1, cmd)
+  table.move({ ... }, 1, select("#", ...), #cmd + 1, cmd)
+  local result = M.run(cmd)
+  if result.code ~= 0 then error("cannot build: " .. result.err, 0) end
+end
+
+function M.temp_dir() return (lwt.run(fs.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/lwt-XXXXXX"))) end
+
+function M.remove_dir(dir) return process.exec({ "rm", "-rf", dir }) end
+
+-- A loadable module of one C file, in `dir`; and its functions.
+function M.module(dir, source, name)
+  local path = dir .. "/" .. name .. ".so"
+  cc("-fPIC", "-shared", "-o", path, source)
+  return assert(package.loadlib(path, "luaopen_" .. name))()
+end
+
+-- A program that embeds Lua.
+function M.program(dir, source, name)
+  cc("-o", dir .. "/" .. name, source, "-llua5.4", "-lm", "-ldl")
+  return dir .. "/" .. name
+end
+
+return M

@@ -1,0 +1,243 @@
+-- Channels between Lua states: in one state, between two, and between many.
+local lwt = require "lwt"
+local preemptive = require "lwt.preemptive"
+local await = lwt.await
+
+local function task(f) return function() lwt.run(f) end end
+
+describe("a thread channel", function()
+  it("takes as many messages as its size, then senders wait", task(function()
+    local ch = preemptive.channel(2)
+    assert.same({ "fulfilled" }, { ch:send(1):state() })
+    assert.same({ "fulfilled" }, { ch:send(2):state() })
+    local third, fourth = ch:send(3), ch:send(4)
+    assert.is_true(third:is_pending())
+    assert.equal(2, #ch)
+    assert.same({ "fulfilled", 1 }, { ch:recv():state() })
+    await(third)
+    assert.is_true(fourth:is_pending())
+    assert.equal(2, await(ch:recv()))
+    await(fourth)
+    assert.equal(3, await(ch:recv()))
+    assert.equal(4, await(ch:recv()))
+    assert.equal(0, #ch)
+  end))
+
+  it("hands over directly when its size is 0", task(function()
+    local ch = preemptive.channel()
+    local sent = ch:send("a", nil, "c")
+    assert.is_true(sent:is_pending())
+    assert.same({ "fulfilled", "a", nil, "c" }, { ch:recv():state() })
+    await(sent)
+    local received = ch:recv()
+    assert.is_true(received:is_pending())
+    assert.same({ "fulfilled" }, { ch:send(5):state() })
+    assert.equal(5, await(received))
+  end))
+
+  it("serves receivers in the order in which they came", task(function()
+    local ch = preemptive.channel(0)
+    local r = { ch:recv(), ch:recv(), ch:recv() }
+    for i = 1, 3 do ch:send(i) end
+    for i = 1, 3 do assert.equal(i, await(r[i])) end
+  end))
+
+  it("gives what is in it, then nil, when it is closed", task(function()
+    local ch = preemptive.channel(2)
+    ch:send(1)
+    ch:send(2)
+    local waiting = ch:send(3)
+    assert.is_false(ch:is_closed())
+    ch:close()
+    ch:close()
+    assert.is_true(ch:is_closed())
+    assert.same({ false, lwt.Closed }, { pcall(await, waiting) })
+    assert.same({ "rejected", lwt.Closed }, { ch:send(4):state() })
+    assert.equal(1, await(ch:recv()))
+    assert.equal(2, await(ch:recv()))
+    assert.equal(1, select("#", await(ch:recv())))
+    assert.is_nil(await(ch:recv()))
+  end))
+
+  it("wakes receivers with nil when it is closed", task(function()
+    local ch = preemptive.channel(1)
+    local a, b = ch:recv(), ch:recv()
+    ch:close()
+    assert.is_nil(await(a))
+    assert.is_nil(await(b))
+  end))
+
+  it("loses nothing when a receiver is cancelled", task(function()
+    local ch = preemptive.channel(1)
+    local a, b = ch:recv(), ch:recv()
+    a:cancel()
+    assert.same({ "rejected", lwt.Canceled }, { a:state() })
+    ch:send "x"
+    assert.equal("x", await(b))
+    -- already on its way to the receiver that is cancelled
+    local c, d = ch:recv(), ch:recv()
+    ch:send "y"
+    c:cancel()
+    assert.equal("y", await(d))
+    local e = ch:recv()
+    ch:send "z"
+    e:cancel()
+    ch:send "after"
+    assert.equal("z", await(ch:recv()))
+    assert.equal("after", await(ch:recv()))
+  end))
+
+  it("withdraws the message of a sender that is cancelled", task(function()
+    local ch = preemptive.channel(0)
+    local b = require "lwt.bytes".of_string "bytes"
+    local first, second, third = ch:send "first", ch:send(b), ch:send "third"
+    assert.has_error(function() b:get(0) end)
+    second:cancel()
+    assert.equal("bytes", b:to_string())
+    assert.equal("first", await(ch:recv()))
+    assert.equal("third", await(ch:recv()))
+    await(lwt.both(first, third))
+    b:set(0, 66)
+    local last = ch:send(b)
+    ch:close()
+    assert.is_false(pcall(await, last))
+    assert.equal("Bytes", b:to_string())
+  end))
+
+  it("does not take a message twice when its receiver is cancelled after it", task(function()
+    local ch = preemptive.channel(0)
+    local a = ch:recv()
+    ch:send(1)
+    await(a)
+    a:cancel()
+    assert.equal(1, await(a))
+    assert.equal(0, #ch)
+  end))
+
+  it("is one and the same wherever it arrives", task(function()
+    local ch = preemptive.channel(2)
+    await(ch:send(ch))
+    assert.equal(ch, await(ch:recv()))
+    assert.equal(ch, await(preemptive.detach(function(a, b)
+      assert(a == b)
+      return a
+    end, ch, ch)))
+  end))
+
+  it("carries messages to a worker and back", task(function()
+    local there, back = preemptive.channel(10), preemptive.channel(0)
+    local p = preemptive.detach(function()
+      local l = require "lwt"
+      return l.run(function()
+        local n = 0
+        while true do
+          local x = there:recv():await()
+          if x == nil then break end
+          back:send(x * 2):await()
+          n = n + 1
+        end
+        back:close()
+        return n
+      end)
+    end)
+    lwt.async(function()
+      for i = 1, 1000 do await(there:send(i)) end
+      there:close()
+    end)
+    for i = 1, 1000 do assert(await(back:recv()) == 2 * i) end
+    assert.is_nil(await(back:recv()))
+    assert.equal(1000, await(p))
+  end))
+
+  it("gives each message to one receiver, among many states", task(function()
+    local work, done = preemptive.channel(5), preemptive.channel(5)
+    local workers = {}
+    for i = 1, 4 do
+      workers[i] = preemptive.detach(function()
+        local l = require "lwt"
+        return l.run(function()
+          local tasks, n = {}, 0
+          for t = 1, 3 do
+            tasks[t] = l.spawn(function()
+              while true do
+                local x = work:recv():await()
+                if x == nil then return end
+                n = n + 1
+                done:send(x):await()
+              end
+            end)
+          end
+          l.join(tasks):await()
+          return n
+        end)
+      end)
+    end
+    local sum = 0
+    local collector = lwt.spawn(function()
+      for _ = 1, 2000 do sum = sum + await(done:recv()) end
+    end)
+    for i = 1, 2000 do await(work:send(i)) end
+    work:close()
+    await(collector)
+    local total = 0
+    for i = 1, 4 do total = total + await(workers[i]) end
+    assert.equal(2000, total)
+    assert.equal(2000 * 2001 // 2, sum)
+  end))
+
+  it("outlives the state that made it", task(function()
+    local ch = await(preemptive.detach(function()
+      local l, p = require "lwt", require "lwt.preemptive"
+      -- made in the worker of a worker, whose state ends with the bounds
+      return l.run(p.detach(function()
+        local q = require "lwt.preemptive"
+        local c = q.channel(1)
+        require "lwt".run(c:send "from afar")
+        return c
+      end))
+    end))
+    assert.equal("from afar", await(ch:recv()))
+  end))
+
+  it("does not keep a loop waiting for what nobody can send", function()
+    local ok, err = pcall(lwt.run, function()
+      local ch = preemptive.channel(0)
+      await(ch:recv())
+    end)
+    assert.is_false(ok)
+    assert.truthy(tostring(err):find "deadlock")
+    -- and neither when the last other state forgets the channel
+    ok, err = pcall(lwt.run, function()
+      local ch = preemptive.channel(0)
+      local p = preemptive.detach(function(c)
+        assert(c)
+        c = nil -- luacheck: ignore
+        require "lwt".run(require "lwt".sleep(0.02))
+        collectgarbage()
+      end, ch)
+      assert(p)
+      await(ch:recv())
+    end)
+    assert.is_false(ok)
+    assert.truthy(tostring(err):find "deadlock")
+  end)
+
+  it("rejects the receiver of what cannot be unpacked, and goes on", task(function()
+    package.loaded["spec.vanishing"] = { f = function() end }
+    local ch = preemptive.channel(2)
+    ch:send(package.loaded["spec.vanishing"])
+    ch:send "next"
+    package.loaded["spec.vanishing"] = nil
+    local ok, err = pcall(await, ch:recv())
+    assert.is_false(ok)
+    assert.truthy(tostring(err):find "spec.vanishing")
+    assert.equal("next", await(ch:recv()))
+  end))
+
+  it("checks its arguments", function()
+    assert.is_false(pcall(preemptive.channel, -1))
+    assert.is_false(pcall(preemptive.send, {}, 1))
+    assert.is_false(pcall(preemptive.recv))
+    assert.truthy(tostring(preemptive.channel(1)):find "^lwt.thread_channel")
+  end)
+end)

@@ -1,0 +1,88 @@
+local lwt = require "lwt"
+local net = require "lwt.net"
+
+-- Run code on a pseudo-terminal of its own (util-linux's script makes it), with `input` typed.
+local function on_terminal(code, input)
+  local path, typed = os.tmpname(), os.tmpname()
+  local f <close> = assert(io.open(path, "w"))
+  f:write([[
+    local lwt, net = require "lwt", require "lwt.net"
+    local function show(...) io.write("<", table.concat({ ... }, " "), ">\n") end
+  ]], code)
+  f:close()
+  local t <close> = assert(io.open(typed, "w"))
+  t:write(input or "")
+  t:close()
+  local command = ("(sleep 0.3; cat %s; sleep 0.3) | script -qec '%s %s' /dev/null 2>&1"):format(
+    typed, os.getenv("LUA") or "lua5.4", path)
+  local p = assert(io.popen(command))
+  local out = p:read("a")
+  p:close()
+  os.remove(path)
+  os.remove(typed)
+  return out
+end
+
+local has_script = os.execute("command -v script >/dev/null 2>&1")
+
+describe("a terminal", function()
+  local function on(name, f)
+    it(name, function()
+      if not has_script then return pending("no `script` to make a terminal") end
+      f()
+    end)
+  end
+
+  on("is read by lines and written", function()
+    local out = on_terminal([[
+      lwt.run(function()
+        local tty = net.tty(0)
+        tty:write("name? "):await()
+        show("got", (tty:read():await():gsub("%s", "")))
+        tty:close()
+      end)
+    ]], "lwt\n")
+    assert.is_truthy(out:find("name? ", 1, true), out)
+    assert.is_truthy(out:find("<got lwt>", 1, true), out)
+  end)
+
+  on("has a size and modes", function()
+    local out = on_terminal([[
+      lwt.run(function()
+        local tty <close> = net.of_fd(0)
+        local columns, rows = tty:size()
+        show(math.type(columns), math.type(rows), tostring(tty):match("^lwt.tty"))
+        tty:mode("raw")
+        show("key", tty:read(1):await():byte())
+        tty:mode("normal")
+        show(select(2, pcall(tty.mode, tty, "loud")))
+      end)
+    ]], "q")
+    assert.is_truthy(out:find("<integer integer lwt.tty>", 1, true), out)
+    assert.is_truthy(out:find("<key 113>", 1, true), out)
+    assert.is_truthy(out:find("invalid option 'loud'", 1, true), out)
+  end)
+
+  on("may be read by two, and closed while they wait", function()
+    local out = on_terminal([[
+      lwt.run(function()
+        local tty = net.tty(0)
+        local p, q = tty:read(), tty:read()
+        p:cancel()
+        tty:close()
+        show(tostring(select(2, pcall(lwt.await, q)) == lwt.Closed))
+      end)
+    ]])
+    assert.is_truthy(out:find("<true>", 1, true), out)
+  end)
+
+  it("is refused when it is none", function()
+    lwt.run(function()
+      local a <close>, b = net.socketpair()
+      local ok, err = pcall(net.tty, a:fileno())
+      assert.is_false(ok)
+      assert.equal("ENOTTY", err.code)
+      b:close()
+    end)
+  end)
+end)
