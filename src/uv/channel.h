@@ -18,6 +18,7 @@
 #include "uv_internal.h"
 
 #define CHANNEL_BUFFER 65536 /* unless told otherwise */
+#define CHANNEL_FILE_BUFFER 262144 /* for writing to files */
 #define CHANNEL_BUFFER_MIN 16
 #define CHANNEL_FIRST 4096 /* what a buffer starts with; it grows when it is of use */
 #define CHANNEL_READ_MAX (1u << 20) /* asked of a port at once */

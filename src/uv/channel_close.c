@@ -61,6 +61,9 @@ void lwt_uv_channel_attach(channel *ch, port *p, int sides) {
   ch->port = p;
   ch->sides = (unsigned char)sides;
   ch->shared = sides == (CAN_READ | CAN_WRITE) && p->class->seek != NULL;
+  /* What a file is given at once goes through the pool: worth a larger piece. */
+  if (ch->out.size == CHANNEL_BUFFER && lwt_uv_port_is_fd(p) && p->class->seek != NULL)
+    ch->out.size = CHANNEL_FILE_BUFFER;
   ch->closed = ch->port_gone = ch->ended = 0;
   ch->in.closed = !(sides & CAN_READ);
   ch->out.closed = !(sides & CAN_WRITE);
