@@ -10,8 +10,8 @@
 --   source   a function of a log that produces the next element (from, map …).
 --
 -- `s.pull(s)` is how everything reads one element: it gives the element; or nil at
--- the end; or nil and a promise of one of the two; or raises what the source failed
--- with. No promise is made for an element that is there. Elements are never nil.
+-- the end; or nil and a promise of one of the two (and its request); or raises what the
+-- source failed with. No promise is made for an element that is there. Elements are never nil.
 --
 -- A stream of one cursor whose log is empty has its source itself as `pull`: ready
 -- elements go through a whole pipeline without being stored anywhere.
@@ -260,10 +260,6 @@ local function withdraw(log)
   end
 end
 
--- The request that the last pull which had to wait put in line.
-local newest
-function C.newest() return newest end
-
 local function withdrawing(log)
   local f = function() withdraw(log) end
   log.on_withdraw = f
@@ -361,6 +357,7 @@ end
 local function dismiss(s, wakes, failed, err)
   local req = s.first
   s.first, s.last, s.lined = false, false, 0
+  if not failed then s.drive = false end
   while req do
     local nx = req.next
     if alive(req) then
@@ -481,7 +478,10 @@ local function ended(x)
   log.fetching, log.withdrawable = false, false
   log.guard = false
   append(log, STOP)
-  if x ~= log then use_log(x) end
+  if x ~= log then
+    use_log(x)
+    x.drive = false
+  end
   local waiting = log.waiting
   local wakes = {}
   for k = #waiting, 1, -1 do
@@ -549,7 +549,7 @@ local function arrive(log, failed, raw)
   run(log)
 end
 
--- One reader more, who takes one element: its promise.
+-- One reader more, who takes one element: its promise and request.
 local function line_up(s)
   local p, r = task()
   local req = {
@@ -561,8 +561,7 @@ local function line_up(s)
     p:on_cancel(log.on_withdraw or withdrawing(log))
   end
   get_in_line(s, req)
-  newest = req
-  return p
+  return p, req
 end
 
 local function wait_for(x, p, resume, rescue, withdrawable)
@@ -626,7 +625,10 @@ local function pull_else(s)
   if v == nil then return refill(s) end
   if v == STOP then
     local box = error_at(s)
-    if not box then return nil end
+    if not box then
+      s.drive = false
+      return nil
+    end
     drop(s)
     error(box[1], 0)
   end
@@ -745,6 +747,8 @@ local function submit(s, req)
         local section = s.section
         if section then section.record[#section.record + 1] = v end
         drop(s)
+      elseif req.failed and req.put_back then
+        req.put_back(req)
       end
       req.done = done
     end
@@ -774,10 +778,7 @@ C.ask = ask
 function ask_one(s)
   local req = {}
   submit(s, req)
-  if not req.done then
-    newest = req
-    return nil, promise_of(s, req)
-  end
+  if not req.done then return nil, promise_of(s, req), req end
   if req.failed then error(req.value, 0) end
   return req.value
 end
@@ -838,14 +839,14 @@ end
 local function pull_section(s)
   local section = s.section
   if not inside(section, get_local(key)) then
-    newest = {}
-    return nil, C.wait_outside(section, s, newest)
+    local req = {}
+    return nil, C.wait_outside(section, s, req), req
   end
   local record = section.record
   local n = #record
-  local v, p = s.base(s)
+  local v, p, req = s.base(s)
   if v ~= nil and #record == n then record[n + 1] = v end
-  return v, p
+  return v, p, req
 end
 
 function C.enter(s, section)
@@ -919,7 +920,7 @@ function C.section(s, rollback, f)
     C.enter(s, section)
     return start()
   end
-  local turn = { turn = section, finish = function() C.enter(s, section) end }
+  local turn = { turn = section, feed = true, finish = function() C.enter(s, section) end }
   return ask(s, turn):bind(start)
 end
 

@@ -5,7 +5,7 @@ local args = require "lwt.stream.args"
 local C = require "lwt.stream.core"
 
 local M, mt = C.M, C.mt
-local ask, unread, newest = C.ask, C.unread, C.newest
+local ask, unread = C.ask, C.unread
 local fulfilled, rejected, wrap = lwt.fulfilled, lwt.rejected, lwt.wrap
 local await, is_promise = lwt.await, lwt.is_promise
 local getmetatable, pcall, error = getmetatable, pcall, error
@@ -36,10 +36,10 @@ end)
 local function no_more(req) req.failed, req.value = true, Empty end
 
 local next_one = through(function(s)
-  local v, p = s.pull(s)
+  local v, p, req = s.pull(s)
   if v ~= nil then return fulfilled(v) end
   if not p then return rejected(Empty) end
-  newest().finish = no_more
+  req.finish = no_more
   return p
 end)
 
@@ -409,7 +409,7 @@ function M.last_new(s)
   check(s, "last_new")
   local last
   while true do
-    local ok, v, p = pcall(s.pull, s)
+    local ok, v, p, req = pcall(s.pull, s)
     if not ok then
       if last ~= nil then unread(s, { last }, 1) end
       return rejected(v)
@@ -419,7 +419,7 @@ function M.last_new(s)
       if p then p:cancel() end
       return fulfilled(last)
     elseif p then
-      newest().finish = no_more
+      req.finish = no_more
       return p
     else
       return rejected(Empty)
