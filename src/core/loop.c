@@ -23,7 +23,7 @@ int lwt_ring_reserve(ring *r, size_t n) {
   task **at;
   if (n <= r->size) return 1;
   while (size < n) size *= 2;
-  at = (task **)malloc(size * sizeof *at);
+  at = (task **)malloc(size * sizeof *at); /* NOLINT(bugprone-sizeof-expression) */
   if (at == NULL) return 0;
   for (i = 0; i < r->count; i++) at[i] = r->at[(r->head + i) & (r->size - 1)];
   free(r->at);
@@ -230,6 +230,7 @@ static void run_ready(lua_State *L, lwt_context *c, double deadline) {
 /* One turn. Returns 0 when there is nothing left that could happen. */
 static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   int alive;
+  uint64_t resumed = c->nresumed;
   call_hook(L, c, c->r_enter_hooks);
   alive = wait_for_events(c, may_wait);
   c->turn_now = lwt_timer_now(c);
@@ -237,7 +238,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
-  lwt_slot_sweep(L, c, 64);
+  lwt_slot_sweep(L, c, (uint32_t)(c->nresumed - resumed) + 1);
   return alive;
 }
 
