@@ -155,7 +155,7 @@ static const lwt_uv_class watch_class = {.type = LWT_UV_WATCH,
 /* fs.watcher(path): a handle with next() and close(). */
 static int l_watcher(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  const char *path = fs_check_path(L, 1);
+  const char *path = lwt_uv_fs_check_path(L, 1);
   watch *w = lwt_uv_handle_new(ctx, L, &watch_class);
   lwt_uv_waiters_init(&w->waiters, U_WAITERS);
   int status = uv_fs_event_init(ctx->loop, &w->fs);
@@ -202,7 +202,7 @@ static int l_next(lua_State *L) {
 static const luaL_Reg methods[] = {{"next", l_next}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"watcher", l_watcher}, {NULL, NULL}};
 
-void fs_open_watch(lwt_uv *ctx, lua_State *L) {
+void lwt_uv_fs_open_watch(lwt_uv *ctx, lua_State *L) {
   lwt_uv_new_handle_type(ctx, L, LWT_UV_WATCH, "lwt.watch", methods, NULL);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
