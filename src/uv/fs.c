@@ -1,8 +1,9 @@
 /* fs.c: lwt.fs: its requests, system calls, arguments and results.
 **
-** One pool job per call, plain blocking code inside it; strings are anchored with the request.
-** Functions of paths are in fs_path.c, open files in fs_file*.c and fs_port.c, whole files in
-** fs_whole.c, directories read piece by piece in fs_dir.c, watching in watch.c.
+** One pool job per call, plain blocking code inside it; strings are anchored with the
+** request. Functions of paths are in fs_path.c, open files in fs_file*.c and fs_port.c,
+** whole files in fs_whole.c, directories read piece by piece in fs_dir.c, watching in
+** watch.c.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 
 #include "fs_internal.h"
 
-/* ---- Requests ---------------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------ */
 
 static void on_work(uv_work_t *work) {
   fs_req *q = work->data;
@@ -41,10 +42,10 @@ int lwt_uv_fs_start(lua_State *L, fs_req *q) {
   return lwt_uv_req_started(L, &q->req, lwt_uv_fs_submit(q));
 }
 
-/* ---- System calls, on the pool ----------------------------------------------- */
+/* ---- System calls, on the pool ------------------------------------------- */
 
-/* Whether a failed call is to be repeated: after a signal, and when a descriptor that came from
-** elsewhere is non-blocking: then this thread waits. */
+/* Whether a failed call is to be repeated: after a signal, and when a descriptor that
+** came from elsewhere is non-blocking: then this thread waits. */
 static int repeat(int fd, short events) {
   if (errno == EINTR) return 1;
   if (errno != EAGAIN) return 0;
@@ -84,7 +85,7 @@ int lwt_uv_fs_close(int fd) {
   return close(fd) == 0 || errno == EINTR || errno == EINPROGRESS ? 0 : -errno;
 }
 
-/* ---- Arguments ---------------------------------------------------------------- */
+/* ---- Arguments ----------------------------------------------------------- */
 
 const char *lwt_uv_fs_check_path(lua_State *L, int arg) {
   size_t len;
@@ -144,7 +145,7 @@ double lwt_uv_fs_check_time(lua_State *L, int arg) {
   return t;
 }
 
-/* ---- Results -------------------------------------------------------------------- */
+/* ---- Results ------------------------------------------------------------- */
 
 static const char *mode_type(uint64_t mode) {
   switch (mode & S_IFMT) {

@@ -1,9 +1,9 @@
 /* fs_file.c: lwt.fs.open, the queue of an open file's operations, and its end.
 **
-** The life of a file and the order of its operations: fs_file.h. Every method gives a promise;
-** misuse raises; on a closed file, and when the file is closed meanwhile, the promise is
-** rejected with lwt.Closed. Errors carry the file's path. Reading and writing are in
-** fs_file_data.c, properties and locks in fs_file_about.c, the port in fs_port.c.
+** The life of a file and the order of its operations: fs_file.h. Every method gives a
+** promise; misuse raises; on a closed file, and when the file is closed meanwhile, the
+** promise is rejected with lwt.Closed. Errors carry the file's path. Reading and writing
+** are in fs_file_data.c, properties and locks in fs_file_about.c, the port in fs_port.c.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "fs.h"
 #include "fs_file.h"
 
-/* ---- The queue of a file ------------------------------------------------------------- */
+/* ---- The queue of a file ------------------------------------------------- */
 
 static int submit(file_req *fq) {
   file *f = fq->f;
@@ -166,7 +166,7 @@ static void forget_box(lwt_uv *ctx, lua_State *L, file_box *box) {
   ctx->lwt->handle_closed(ctx->lwt, L, box);
 }
 
-/* ---- Opening ----------------------------------------------------------------------------- */
+/* ---- Opening ------------------------------------------------------------- */
 
 /* Push a closed file, to be given its descriptor. */
 static file_box *push_file(lwt_uv *ctx, lua_State *L) {
@@ -229,13 +229,13 @@ static void release_open(lwt_uv_req *r) {
 }
 
 /*---
-Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or without a
-"b"), with an "x" for a file that must not exist yet ("wx"), or the system's number. Fulfilled
-with the file; rejected with the system's error, a directory with `EISDIR`. Cancelling rejects at
-once, and a file that was opened too late is closed again.
+Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
+without a "b"), with an "x" for a file that must not exist yet ("wx"), or the system's
+number. Fulfilled with the file; rejected with the system's error, a directory with
+`EISDIR`. Cancelling rejects at once, and a file that was opened too late is closed again.
 
-Operations of a file that use its position run in the order in which they were asked for; `pread`
-and `pwrite` run beside them. `close` rejects what is pending with `lwt.Closed`.
+Operations of a file that use its position run in the order in which they were asked for;
+`pread` and `pwrite` run beside them. `close` rejects what is pending with `lwt.Closed`.
 @param path string
 @param flags? string|integer default "r"
 @param mode? integer permissions of a new file, default 0666 less the umask
@@ -304,7 +304,7 @@ int lwt_uv_fs_check_fd(lwt_uv *ctx, lua_State *L, int arg) {
   return box->f->fd;
 }
 
-/* ---- Closing ------------------------------------------------------------------------------------------ */
+/* ---- Closing ------------------------------------------------------------- */
 
 /* Reject what is pending on the file at index 1, whose box is empty already. */
 static void reject_pending(lua_State *L, file *f) {
@@ -326,10 +326,10 @@ static void keep_on(lwt_uv_req *r) {
 }
 
 /*---
-Closes the file. What is pending is rejected with `lwt.Closed` at once; the promise is fulfilled
-when the system has closed the descriptor, or rejected with what it could not write (a full disk
-on some file systems). Closing again gives the same promise. Leaving a `<close>` variable, and
-collection, close too.
+Closes the file. What is pending is rejected with `lwt.Closed` at once; the promise is
+fulfilled when the system has closed the descriptor, or rejected with what it could not
+write (a full disk on some file systems). Closing again gives the same promise. Leaving a
+`<close>` variable, and collection, close too.
 @param f lwt.File
 @return lwt.Promise without values
 ```lua
@@ -366,8 +366,8 @@ static int l_close(lua_State *L) {
   return 1;
 }
 
-/* <close> and collection. Nothing is pending, as a rule: then the descriptor is closed right
-** here, which does not wait for what was written before. */
+/* <close> and collection. Nothing is pending, as a rule: then the descriptor is closed
+** right here, which does not wait for what was written before. */
 static int l_shut(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   file_box *box = lua_touserdata(L, 1);

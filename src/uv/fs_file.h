@@ -1,14 +1,15 @@
 /* fs_file.h: an open file, shared by its methods (fs_file.c) and its port (fs_port.c).
 **
-**   userdata (file_box) ──f──► file ◄── requests and port jobs under way, each one reference
+**   userdata (file_box) ──f──► file ◄── requests and port jobs under way: a reference each
 **
 ** The descriptor is closed when nothing runs on it any more: another thread may be in a
 ** system call with it, and its number must not be somebody else's by then. Who closes the
 ** file rejects what is pending at once all the same.
 **
-** Order. What moves the position (read, write, seek …) forms a queue, one at a time on the
-** pool; pread and pwrite run beside it. A read that was cancelled too late leaves its bytes in
-** `left`, where the next read finds them: the system's position is `left_len` ahead of ours.
+** Order. What moves the position (read, write, seek …) forms a queue, one at a time on
+** the pool; pread and pwrite run beside it. A read that was cancelled too late leaves its
+** bytes in `left`, where the next read finds them: the system's position is `left_len`
+** ahead of ours.
 */
 #ifndef LWT_UV_FS_FILE_H
 #define LWT_UV_FS_FILE_H
@@ -23,8 +24,8 @@ typedef struct file_req file_req;
 
 /* User values of the file. */
 enum { U_PATH = 1, U_CLOSE = 2 };
-/* User values of a request: what is written, or filled; the file, which may not be collected
-** (and closed) while something is pending. */
+/* User values of a request: what is written, or filled; the file, which may not be
+** collected (and closed) while something is pending. */
 enum { U_DATA = 3, U_FILE = 4 };
 
 /* One piece of work for a port: reading, writing or closing. */
@@ -65,7 +66,7 @@ struct file {
   fs_req *close_req; /* the promise of close() */
 };
 
-/* ---- Requests on a file (fs_file.c) ------------------------------------------ */
+/* ---- Requests on a file (fs_file.c) -------------------------------------- */
 
 /* As much as there is. */
 #define FILE_ALL ((size_t)-1)
@@ -108,19 +109,20 @@ void lwt_uv_file_release_req(lwt_uv_req *r);
 void lwt_uv_file_cancel_req(lwt_uv_req *r);
 /* The file at argument 1; NULL when it is closed. */
 file *lwt_uv_file_check(lwt_uv *ctx, lua_State *L);
-/* Push a request on the file at argument 1 and its promise; nothing may raise until it begins. */
+/* Push a request on the file at argument 1 and its promise; nothing may raise until it
+** begins. */
 file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op *op);
 /* Start it, or let it wait its turn; returns 1 with the promise pushed. */
 int lwt_uv_file_begin_req(lua_State *L, file_req *fq);
-/* The same for what leaves the position alone; for a closed file a rejected promise is pushed, and
-** lwt_uv_file_new_op gives NULL. */
+/* The same for what leaves the position alone; for a closed file a rejected promise is
+** pushed, and lwt_uv_file_new_op gives NULL. */
 file_req *lwt_uv_file_new_op(lua_State *L, const file_op *op);
 int lwt_uv_file_run_op(lua_State *L, const file_op *op);
 
 /* Methods of the other files. */
 extern const luaL_Reg lwt_uv_file_data_methods[], lwt_uv_file_about_methods[];
 
-/* ---- Reading ahead (fs_port.c) ----------------------------------------------- */
+/* ---- Reading ahead (fs_port.c) ------------------------------------------- */
 
 /* Try to read without waiting. The count, 0 at the end, UV_EAGAIN: ask the pool. */
 ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len);

@@ -1,14 +1,15 @@
 /* fs_file_about.c: an open file's properties, putting it on the disk, and locks.
 **
-** Methods of the file's userdata; how they are queued is fs_file.c's. These wait for the reads and
-** writes before them, so that `sync` means what it seems to; locks alone do not.
+** Methods of the file's userdata; how they are queued is fs_file.c's. These wait for the
+** reads and writes before them, so that `sync` means what it seems to; locks alone do
+** not.
 */
 #include <errno.h>
 #include <sys/file.h>
 
 #include "fs_file.h"
 
-/* ---- About the file ------------------------------------------------------------------------------- */
+/* ---- About the file ------------------------------------------------------ */
 
 #define RUN(name, call)                  \
   static ssize_t run_##name(fs_req *q) { \
@@ -52,8 +53,8 @@ static int l_stat(lua_State *L) {
 
 FILE_OP(sync, NULL);
 /*---
-Fulfilled when the system has the file's bytes and properties on the disk, those of the writes that
-were asked for before included.
+Fulfilled when the system has the file's bytes and properties on the disk, those of the
+writes that were asked for before included.
 @param f lwt.File
 @return lwt.Promise without values
 ```lua
@@ -171,8 +172,8 @@ static int l_utime(lua_State *L) {
   return lwt_uv_file_begin_req(L, fq);
 }
 
-/* Waiting for a lock would hold a thread of the pool, and with it, four times over, the one
-** who could give it back: only try, fs.lua comes again. */
+/* Waiting for a lock would hold a thread of the pool, and with it, four times over, the
+** one who could give it back: only try, fs.lua comes again. */
 static ssize_t run_lock(fs_req *q) {
   file_req *fq = (file_req *)q;
   int status;
@@ -220,7 +221,8 @@ static int l_unlock(lua_State *L) {
 }
 
 /*---
-The system's number of the file. It belongs to the file: do not close it. A closed file raises.
+The system's number of the file. It belongs to the file: do not close it. A closed file
+raises.
 @param f lwt.File
 @return integer
 ```lua

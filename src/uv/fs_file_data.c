@@ -1,9 +1,9 @@
 /* fs_file_data.c: what is read from an open file and written to it, and where.
 **
-** Methods of the file's userdata; how they are queued is fs_file.c's. A read goes to memory of the
-** request's own and is handed over on the loop's thread: a cancelled one touches nothing of the
-** caller's, and its bytes are the next read's. What is written stays the caller's, anchored (strings)
-** or pinned (lwt.bytes).
+** Methods of the file's userdata; how they are queued is fs_file.c's. A read goes to
+** memory of the request's own and is handed over on the loop's thread: a cancelled one
+** touches nothing of the caller's, and its bytes are the next read's. What is written
+** stays the caller's, anchored (strings) or pinned (lwt.bytes).
 */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #include "fs_file.h"
 
-/* ---- Reading ------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------- */
 
 /* Make room for at least one more byte. */
 static int grow(file_req *fq) {
@@ -34,8 +34,8 @@ static int grow(file_req *fq) {
   return 0;
 }
 
-/* Read until `want` bytes are there or the end; from what is no regular file, what the first
-** read gives (all of it when all is wanted). */
+/* Read until `want` bytes are there or the end; from what is no regular file, what the
+** first read gives (all of it when all is wanted). */
 static ssize_t run_read(fs_req *q) {
   file_req *fq = (file_req *)q;
   file *f = fq->f;
@@ -54,8 +54,8 @@ static ssize_t run_read(fs_req *q) {
   return 0;
 }
 
-/* Push what was read, as the call wanted it: a string, or a count when U_DATA is a buffer (or
-** a list of them). nil at the end. */
+/* Push what was read, as the call wanted it: a string, or a count when U_DATA is a buffer
+** (or a list of them). nil at the end. */
 static int give_read(lua_State *L, lwt_uv *ctx, int data, const char *buf, size_t len,
                      size_t want) {
   if (len == 0 && want > 0 && want != FILE_ALL) {
@@ -108,8 +108,8 @@ static size_t check_want(lwt_uv *ctx, lua_State *L, int arg, int all) {
 
 static const file_op op_read = {FILE_CLASS("read", push_read), run_read, 1};
 
-/* Try to read at the position without the pool. Returns 1 with a promise pushed, or 0; what
-** was read then is in `left`. */
+/* Try to read at the position without the pool. Returns 1 with a promise pushed, or 0;
+** what was read then is in `left`. */
 static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
   size_t len = 0;
   if (f->head != NULL || f->left_len > 0 || want > LWT_UV_SCRATCH) return 0;
@@ -134,11 +134,11 @@ static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
 }
 
 /*---
-Reads at the file's position and moves it. `f:read(n)` gives a string of `n` bytes, fewer only at
-the end (from what is no regular file, such as a terminal: as many as come at once), and nil when
-there are none; `f:read()` all the rest, "" at the end; `f:read(b)` fills a `lwt.bytes` and gives the
-number of bytes, or nil. A cancelled read loses nothing: the next one gets its bytes. A negative
-count raises.
+Reads at the file's position and moves it. `f:read(n)` gives a string of `n` bytes, fewer
+only at the end (from what is no regular file, such as a terminal: as many as come at
+once), and nil when there are none; `f:read()` all the rest, "" at the end; `f:read(b)`
+fills a `lwt.bytes` and gives the number of bytes, or nil. A cancelled read loses nothing:
+the next one gets its bytes. A negative count raises.
 @param f lwt.File
 @param n? integer|lwt.Bytes
 @return lwt.Promise of a string, or of a number for a buffer; of nil at the end
@@ -251,7 +251,7 @@ static int l_readv(lua_State *L) {
   return lwt_uv_file_begin_req(L, fq);
 }
 
-/* ---- Writing --------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------- */
 
 static ssize_t run_write(fs_req *q) {
   file_req *fq = (file_req *)q;
@@ -278,10 +278,10 @@ static void take_data(lwt_uv *ctx, lua_State *L, file_req *fq, const char *data,
 }
 
 /*---
-Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's position, all
-of it, and moves the position; a file opened with "a" always writes at its end. Rejected with the
-system's error (`ENOSPC` …): how much was written before is not told. A write that runs already
-cannot be cancelled: only nobody hears of it.
+Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
+position, all of it, and moves the position; a file opened with "a" always writes at its
+end. Rejected with the system's error (`ENOSPC` …): how much was written before is not
+told. A write that runs already cannot be cancelled: only nobody hears of it.
 @param f lwt.File
 @param data string|lwt.Bytes
 @return lwt.Promise of the number of bytes
@@ -408,7 +408,7 @@ static int l_writev(lua_State *L) {
   return lwt_uv_file_begin_req(L, fq);
 }
 
-/* ---- The position ------------------------------------------------------------------------------ */
+/* ---- The position -------------------------------------------------------- */
 
 static ssize_t run_seek(fs_req *q) {
   (void)q;

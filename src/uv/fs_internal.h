@@ -1,7 +1,7 @@
 /* fs_internal.h: what the files of lwt.fs share.
 **
-** Every operation is a request (uv_internal.h) whose work runs on the threadpool, as plain
-** blocking code: several system calls cost one hand-over, not one each.
+** Every operation is a request (uv_internal.h) whose work runs on the threadpool, as
+** plain blocking code: several system calls cost one hand-over, not one each.
 */
 #ifndef LWT_UV_FS_INTERNAL_H
 #define LWT_UV_FS_INTERNAL_H
@@ -20,8 +20,8 @@ struct fs_req {
   ssize_t status;
 };
 
-/* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise, see
-** lwt_uv_req_new. Nothing may raise between this and lwt_uv_fs_start. */
+/* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise,
+** see lwt_uv_req_new. Nothing may raise between this and lwt_uv_fs_start. */
 void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
                     int what, int own, fs_work run);
 /* Hand it to the pool; returns 1 with the promise on the stack, as lwt_uv_req_started. */

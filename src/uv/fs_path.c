@@ -1,7 +1,7 @@
 /* fs_path.c: the functions of lwt.fs that take a path and are over with it.
 **
-** The libuv function is called synchronously inside the job (libuv's fs functions without a
-** callback touch no loop); the request owns its uv_fs_t.
+** The libuv function is called synchronously inside the job (libuv's fs functions without
+** a callback touch no loop); the request owns its uv_fs_t.
 */
 #include <errno.h>
 #include <string.h>
@@ -105,11 +105,11 @@ static int start(lua_State *L, const path_op *op, int paths) {
 
 PATH_OP(stat, push_stat);
 /*---
-What the system knows about a file: a table with `type` ("file", "directory", "link", "fifo",
-"socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`, `gid`, `dev`,
-`ino`, `rdev`, `blksize`, `blocks`, and the times `atime`, `mtime`, `ctime`, `birthtime` in
-seconds since 1970, with their fractions. Follows symbolic links. Rejected with the system's
-error (`ENOENT` …). Cancelling rejects at once.
+What the system knows about a file: a table with `type` ("file", "directory", "link",
+"fifo", "socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`,
+`gid`, `dev`, `ino`, `rdev`, `blksize`, `blocks`, and the times `atime`, `mtime`, `ctime`,
+`birthtime` in seconds since 1970, with their fractions. Follows symbolic links. Rejected
+with the system's error (`ENOENT` …). Cancelling rejects at once.
 @param path string
 @return lwt.Promise of the table
 ```lua
@@ -173,8 +173,8 @@ static int check_access(lua_State *L, int arg) {
 
 PATH_OP(access, push_true);
 /*---
-Fulfilled with `true` when this process may use the file in these ways, rejected with `EACCES`
-(or `ENOENT` …) when not.
+Fulfilled with `true` when this process may use the file in these ways, rejected with
+`EACCES` (or `ENOENT` …) when not.
 @param path string
 @param mode? string letters of "rwx"; none: only that it is there
 @return lwt.Promise of true
@@ -373,8 +373,8 @@ static ssize_t run_mkdir(fs_req *q) {
 
 PATH_OP(mkdir, NULL);
 /*---
-Makes a directory. With `parents` also those above it that are missing, and one that is there
-already is no error.
+Makes a directory. With `parents` also those above it that are missing, and one that is
+there already is no error.
 @param path string
 @param opts? integer|table the mode (default 0777 less the umask), or `{mode=, parents=}`
 @return lwt.Promise without values
@@ -421,10 +421,11 @@ static void release_mkdtemp(lwt_uv_req *r) {
 static const path_op op_mkdtemp = {
     {"mkdtemp", "path", 1, push_mkdtemp, release_mkdtemp, NULL}, run_mkdtemp};
 /*---
-Makes a new directory that only this user may enter, with a name that nothing had before, and
-gives its path. Cancelled, it leaves none behind. `io.with_temp_dir` removes it as well.
-@param template? string its path, to which six characters are added (in place of XXXXXX at the
-  end if that is there); default: "lwt_" in TMPDIR or /tmp
+Makes a new directory that only this user may enter, with a name that nothing had before,
+and gives its path. (An XXXXXX at the end of the template is replaced; the default is in
+TMPDIR.) Cancelled, it leaves none behind. `io.with_temp_dir` removes it as
+well.
+@param template? string its path, to which six characters are added; default "/tmp/lwt_"
 @return lwt.Promise of the path
 ```lua
 local path = await(fs.mkdtemp("work-"))
@@ -479,14 +480,16 @@ static int push_scandir(lua_State *L, lwt_uv_req *r) {
 
 PATH_OP(scandir, push_scandir);
 /*---
-All entries of a directory at once, sorted by name: a list of `{name=, type=}`, without "." and
-"..". For directories of any size in bounded memory there is `readdir`.
+All entries of a directory at once, sorted by name: a list of `{name=, type=}`, without
+"." and "..". For directories of any size in bounded memory there is `readdir`.
 @param path string
 @return lwt.Promise of the list
 ```lua
 await(fs.write_file("b", ""))
 await(fs.mkdir("a"))
-for _, entry in ipairs(await(fs.scandir("."))) do io.write(entry.name, " ", entry.type, ";") end
+for _, entry in ipairs(await(fs.scandir("."))) do print(entry.name, entry.type) end
+--> a directory
+--> b file
 ```
 @function lwt.fs.scandir(path) */
 static int l_scandir(lua_State *L) {
@@ -508,8 +511,8 @@ static int push_statfs(lua_State *L, lwt_uv_req *r) {
 
 PATH_OP(statfs, push_statfs);
 /*---
-About the file system that holds the path: `type` (the system's number), `bsize` (bytes of a
-block), `blocks`, `bfree`, `bavail` (free for everybody), `files`, `ffree`.
+About the file system that holds the path: `type` (the system's number), `bsize` (bytes of
+a block), `blocks`, `bfree`, `bavail` (free for everybody), `files`, `ffree`.
 @param path string
 @return lwt.Promise of the table
 ```lua

@@ -1,9 +1,9 @@
 /* fs_port.c: an open file as a port, which is what channels read and write (port.h).
 **
-** A read is tried at once where the system can say "not without waiting" (RWF_NOWAIT), since
-** a lone job costs three times what copying 64 KiB from the page cache does; otherwise, and
-** for writes always, a job runs on the pool with a buffer of its own. Called by channel.c,
-** on the loop's thread; the channel anchors the file's userdata.
+** A read is tried at once where the system can say "not without waiting" (RWF_NOWAIT),
+** since a lone job costs three times what copying 64 KiB from the page cache does;
+** otherwise, and for writes always, a job runs on the pool with a buffer of its own.
+** Called by channel.c, on the loop's thread; the channel anchors the file's userdata.
 */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 /* A write takes at most this much (the caller comes back with the rest). */
 #define WRITE_MAX ((size_t)1024 * 1024)
 
-/* ---- Reading ahead of the callers ------------------------------------------------- */
+/* ---- Reading ahead of the callers ---------------------------------------- */
 
 ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len) {
 #ifdef RWF_NOWAIT
@@ -90,7 +90,7 @@ int64_t lwt_uv_file_seek(file *f, int64_t offset, int from) {
   return at;
 }
 
-/* ---- Jobs ------------------------------------------------------------------------------ */
+/* ---- Jobs ---------------------------------------------------------------- */
 
 /* Port jobs are no requests: the end of the state waits for `unclosed` to be 0. */
 static int submit(file_job *job, file *f, uv_work_cb run, uv_after_work_cb done) {
@@ -124,7 +124,7 @@ static int reserve(file_job *job, size_t len) {
   return 0;
 }
 
-/* ---- The port --------------------------------------------------------------------------- */
+/* ---- The port ------------------------------------------------------------ */
 
 static void run_read(uv_work_t *work) {
   file_job *job = work->data;

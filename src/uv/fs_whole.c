@@ -1,8 +1,10 @@
-/* fs_whole.c: whole files in one pool job each: read_file, write_file, copyfile, sendfile.
+/* fs_whole.c: whole files in one pool job each: read_file, write_file, copyfile,
+** sendfile.
 **
-** A job handed to the pool costs several times what opening, reading and closing a small file
-** does, so all of it is one job. Long ones look from time to time whether anybody still wants
-** the result: `req.cancelled` is set by the loop's thread, hence the atomic look.
+** A job handed to the pool costs several times what opening, reading and closing a small
+** file does, so all of it is one job. Long ones look from time to time whether anybody
+** still wants the result: `req.cancelled` is set by the loop's thread, hence the atomic
+** look.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +48,7 @@ static void release_whole(lwt_uv_req *r) {
   if (w->mem != NULL) lwt_uv_mem_unpin(w->mem);
 }
 
-/* ---- Reading ------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------- */
 
 static int more_room(whole_req *w, size_t *cap) {
   size_t next = *cap + *cap / 2 + 4096;
@@ -97,8 +99,9 @@ static int push_contents(lua_State *L, lwt_uv_req *r) {
 }
 
 /*---
-Reads a whole file, in one job of the threadpool. Rejected with the system's error; a directory with
-`EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects at once.
+Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
+directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
+at once.
 @param path string
 @return lwt.Promise of a string
 ```lua
@@ -116,7 +119,7 @@ static int l_read_file(lua_State *L) {
   return lwt_uv_fs_start(L, &w->q);
 }
 
-/* ---- Writing --------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------- */
 
 static ssize_t run_write_file(fs_req *q) {
   whole_req *w = (whole_req *)q;
@@ -134,9 +137,10 @@ static ssize_t run_write_file(fs_req *q) {
 }
 
 /*---
-Writes a whole file, in one job of the threadpool. By default it is made, or emptied first if it is
-there; "a" appends, "wx" refuses one that is there. Not in one step for others who look: write
-another file and `rename` it for that. Cancelled in the middle, a part may be written.
+Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
+if it is there; "a" appends, "wx" refuses one that is there. Not in one step for others
+who look: write another file and `rename` it for that. Cancelled in the middle, a part may
+be written.
 @param path string
 @param data string|lwt.Bytes
 @param flags? string|integer as in `open`, default "w"
@@ -171,7 +175,7 @@ static int l_write_file(lua_State *L) {
   return lwt_uv_fs_start(L, &w->q);
 }
 
-/* ---- Copying ----------------------------------------------------------------------- */
+/* ---- Copying ------------------------------------------------------------- */
 
 static ssize_t copy_by_hand(whole_req *w, int in, int out) {
   size_t size = 256 * 1024;
@@ -235,9 +239,9 @@ static ssize_t run_copyfile(fs_req *q) {
 }
 
 /*---
-Copies a file, with its permissions, in one job of the threadpool and inside the system where that
-is possible. A file that has the new name is overwritten, with `excl` refused (`EEXIST`). When it
-fails or is cancelled, no part of a copy is left.
+Copies a file, with its permissions, in one job of the threadpool and inside the system
+where that is possible. A file that has the new name is overwritten, with `excl` refused
+(`EEXIST`). When it fails or is cancelled, no part of a copy is left.
 @param from string
 @param to string
 @param opts? table `{excl = boolean}`
@@ -300,8 +304,8 @@ static int check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
 }
 
 /*---
-Copies bytes from one open file to another at its position, without their passing through Lua. Both
-must stay open meanwhile.
+Copies bytes from one open file to another at its position, without their passing through
+Lua. Both must stay open meanwhile.
 @param dst lwt.File|integer
 @param src lwt.File|integer
 @param offset integer where to begin in `src`
