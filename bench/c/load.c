@@ -4,7 +4,7 @@
 **
 ** The server gets a port as its last argument. Closed loop: each connection sends its next request
 ** when the answer to the last is complete. One line for each number of connections:
-**   RES NAME@50 SECONDS REQUESTS p50=µs p99=µs cpu=µs user=µs busy=0.98 rss=KiB
+**   RES NAME@50 SECONDS REQUESTS p50=µs p99=µs cpu=µs user=µs busy=0.98 rss=KiB all=REQUESTS with the warm-up
 ** cpu and user are the server's, for each request. `idle` opens the connections, has each served
 ** once and reports the memory of the server for each: bytes=…
 **
@@ -229,10 +229,10 @@ static void run(const char *name, pid_t server, int n, double seconds, int idle)
     printf("RES %s@%d %.6f %d bytes=%.0f rss=%ld\n", name, n, t - start + WARM_UP, n,
            (double)(after.rss - before.rss) * 1024 / (n - 1), after.rss);
   else
-    printf("RES %s@%d %.6f %ld p50=%ld p99=%ld cpu=%.3f user=%.3f busy=%.2f rss=%ld\n", name,
+    printf("RES %s@%d %.6f %ld p50=%ld p99=%ld cpu=%.3f user=%.3f busy=%.2f rss=%ld all=%d\n", name,
            n, t - start, done, p50, p99, (after.all - before.all) / (double)done * 1e6,
            (after.user - before.user) / (double)done * 1e6,
-           (after.all - before.all) / (t - start), after.rss);
+           (after.all - before.all) / (t - start), after.rss, served);
   fflush(stdout);
   /* A connection that is closed with an answer under way would be reset. */
   for (open_requests = n - (idle ? served : 0); open_requests > 0;) {
