@@ -192,17 +192,20 @@ fuzz:
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) scripts/fuzz.lua $(ARGS)
 
+# ONLY=echo runs one row; QUICK=1 ROUNDS=5 PEERS=luv,node: see bench/README.md
+BENCH_ENV = CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" \
+  BUILD="$(BUILD)" ONLY="$(ONLY)" QUICK="$(QUICK)" ROUNDS="$(ROUNDS)" PEERS="$(PEERS)" CLOCK="$(CLOCK)"
 bench:
 	$(DEPS) run
-	$(call script,bench/run.lua)
 	$(AGAIN) all
-	@$(RUN_ENV) $(LUA) bench/run.lua $(ARGS)
+	@$(RUN_ENV) $(BENCH_ENV) bench/setup.sh
+	@$(RUN_ENV) $(BENCH_ENV) $(LUA) bench/run.lua $(ARGS)
 
 bench-count:
 	$(DEPS) valgrind
-	$(call script,bench/count.lua)
 	$(AGAIN) all
-	@$(RUN_ENV) $(LUA) bench/count.lua $(ARGS)
+	@$(RUN_ENV) $(BENCH_ENV) bench/setup.sh --count
+	@$(RUN_ENV) $(BENCH_ENV) $(LUA) bench/count.lua $(ARGS)
 
 # ---- Reading ----------------------------------------------------------------
 

@@ -108,8 +108,9 @@ describe("lwt.fs.readdir", function()
   end))
 
   it("reads 100,000 entries in bounded memory", task(function()
-    shell.run(("cd '%s' && seq -f 'some-rather-long-name-of-a-file-%%.0f' 100000 | xargs touch")
-      :format(dir))
+    local total = os.getenv("LWT_UNDER") and 5000 or 100000
+    shell.run(("cd '%s' && seq -f 'some-rather-long-name-of-a-file-%%.0f' %d | xargs touch")
+      :format(dir, total))
     local function memory()
       collectgarbage()
       collectgarbage()
@@ -118,9 +119,9 @@ describe("lwt.fs.readdir", function()
     local before, peak, n = memory(), 0, 0
     for _ in fs.readdir(dir) do
       n = n + 1
-      if n % 10000 == 0 then peak = math.max(peak, memory() - before) end
+      if n % 1000 == 0 then peak = math.max(peak, memory() - before) end
     end
-    assert.equal(100000, n)
+    assert.equal(total, n)
     assert.is_true(peak < 500, peak .. " KB")
   end))
 end)

@@ -2,9 +2,9 @@
 --
 --   lua5.4 spec/fuzz_channel.lua [SEED [COUNT]]     COUNT runs of each kind from SEED on
 --
--- Without SEED it begins at one taken from the clock, which it prints. The first difference ends it, with
--- exit status 1 and the seed that shows it. Set FUZZ_SEED to a path to have the seed at hand written there,
--- for when the process dies.
+-- Without SEED it begins at one taken from the clock, which it prints. The first difference ends
+-- it, with exit status 1 and the seed that shows it. Set FUZZ_SEED to a path to have the seed at
+-- hand written there, for when the process dies.
 package.path = "./?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
 package.cpath = "build/?.so;" .. package.cpath
 

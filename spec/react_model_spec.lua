@@ -1,14 +1,12 @@
 -- React against recomputation from scratch: random graphs of signals and events, some of
 -- which change their shape, are driven by random steps; after each one every node must be
 -- what a naive evaluation of the whole graph says, and no function may have been called
--- twice in it. LWT_FUZZ_N graphs (default 200) from LWT_FUZZ_SEED (default: the clock; it is
--- printed when they differ).
+-- twice in it. (How many, and from which seed: spec/support/generated.lua.)
 
 local react = require "lwt.react"
+local generated = require "spec.support.generated"
 local E, S = react.E, react.S
 
-local N = math.tointeger(os.getenv "LWT_FUZZ_N") or 200
-local SEED = math.tointeger(os.getenv "LWT_FUZZ_SEED") or os.time()
 
 local random = math.random
 
@@ -366,12 +364,9 @@ end
 
 describe("a graph of signals and events against recomputation", function()
   it("agrees at every step, and calls each function once", function()
-    for seed = SEED, SEED + N - 1 do
-      local ok, d, g = pcall(program, seed)
-      if not ok or d then
-        error(("LWT_FUZZ_SEED=%d LWT_FUZZ_N=1: %s\n%s"):format(seed, tostring(d),
-          g and table.concat(g.trace, "\n") or ""), 0)
-      end
-    end
+    generated.cases(200, function(_, seed)
+      local d, g = program(seed)
+      if d then error(d .. "\n" .. table.concat(g.trace, "\n"), 0) end
+    end)
   end)
 end)

@@ -5,9 +5,7 @@
 
 local lwt = require "lwt"
 local stream = require "lwt.stream"
-
-local N = math.tointeger(os.getenv "LWT_FUZZ_N") or 400
-local SEED = math.tointeger(os.getenv "LWT_FUZZ_SEED") or os.time()
+local generated = require "spec.support.generated"
 
 ---- The model -------------------------------------------------------------------
 
@@ -408,12 +406,9 @@ end
 
 describe("a stream against a plain list", function()
   it("agrees, whatever is read, cancelled, cloned and pushed in which order", function()
-    for seed = SEED, SEED + N - 1 do
-      local ok, d, trace = pcall(program, seed)
-      if not ok or d then
-        error(("LWT_FUZZ_SEED=%d LWT_FUZZ_N=1: %s\n%s"):format(seed, tostring(d),
-          trace and table.concat(trace, "\n") or ""), 0)
-      end
-    end
+    generated.cases(400, function(_, seed)
+      local d, trace = program(seed)
+      if d then error(d .. "\n" .. table.concat(trace, "\n"), 0) end
+    end)
   end)
 end)

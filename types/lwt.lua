@@ -96,19 +96,24 @@ function lwt_Bytes:to_string(ofs, len) end
 local lwt_Channel = {}
 
 ---Close the channel. Reading ends at once: reads that are waiting are rejected with
----`lwt.Closed`. Writes that are waiting are carried out, and what is buffered is written; then
----the descriptor, socket or whatever is behind the channel is closed. The promise is fulfilled
----when that is done, and rejected when not everything could be written (it is closed then as
----well; Lwt says nothing). Closing again gives the same promise. Cancelling the promise turns the
----close into an `abort`. Operations that come later are rejected with `lwt.Closed`.
+---`lwt.Closed`. Writes that are waiting are carried out, and what is buffered is written;
+---then the descriptor, socket or whatever is behind the channel is closed. The promise is
+---fulfilled when that is done, and rejected when not everything could be written (it is
+---closed then as well; Lwt says nothing). Closing again gives the same promise. Cancelling
+---the promise turns the close into an `abort`. Operations that come later are rejected with
+---`lwt.Closed`.
+---
+---Of a channel that does both, one side can be closed: `close("write")` flushes and tells the
+---other end that nothing more comes, while reading goes on; `close("read")` ends reading.
 ---```lua
 ---local ch = await(io.open_file("f", "w"))
 ---await(ch:write("hello"))
 ---await(ch:close())
 ---print(io.is_closed(ch))   --> true
 ---```
+---@param side? string `"read"` or `"write"`; both when it is left out
 ---@return lwt.Promise
-function lwt_Channel:close() end
+function lwt_Channel:close(side) end
 
 ---Close the channel now: what is buffered is thrown away, and every operation that waits is
 ---rejected with `lwt.Closed`.
@@ -135,17 +140,18 @@ function lwt_Channel:is_closed() end
 ---@return lwt.Promise a string of one byte, or nil at the end
 function lwt_Channel:read_char() end
 
----Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
----need not have one. A line may be as long as memory allows.
+---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last
+---line need not have one. A line may be as long as memory allows.
 ---```lua
 ---local ch = io.of_bytes("one\r\ntwo\nthree")
----print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two three nil
+---for _ = 1, 4 do print(await(ch:read_line())) end   --> one two three nil
 ---```
 ---@return lwt.Promise a string, or nil at the end
 function lwt_Channel:read_line() end
 
----Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes: what is
----buffered, or else what the next read of the system gives. `read(0)` gives `""` at once.
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes:
+---what is buffered, or else what the next read of the system gives. `read(0)` gives `""` at
+---once.
 ---```lua
 ---local ch = io.of_bytes("hello world")
 ---print(await(ch:read(5)))    --> hello
@@ -156,8 +162,8 @@ function lwt_Channel:read_line() end
 ---@return lwt.Promise a string; with `n`, nil at the end
 function lwt_Channel:read(n) end
 
----Read `n` bytes, no fewer. When the input ends before, the promise is rejected with `lwt.EOF`, and
----what there was can still be read.
+---Read `n` bytes, no fewer. When the input ends before, the promise is rejected with
+---`lwt.EOF`, and what there was can still be read.
 ---```lua
 ---local ch = io.of_bytes("abc")
 ---print(await(ch:read_exactly(2)))                          --> ab
@@ -170,13 +176,14 @@ function lwt_Channel:read_exactly(n) end
 ---Read up to a delimiter, which is taken off, or to the end of the input.
 ---```lua
 ---local ch = io.of_bytes("a, b, c")
----print(await(ch:read_until(", ")), await(ch:read_until(", ")), await(ch:read_until(", ")))   --> a b c
+---for _ = 1, 3 do print(await(ch:read_until(", "))) end   --> a b c
 ---```
 ---@param delim string one byte or more
 ---@return lwt.Promise a string, or nil at the end
 function lwt_Channel:read_until(delim) end
 
----Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by default).
+---Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by
+---default).
 ---```lua
 ---local b = require "lwt.bytes".create(8)
 ---print(await(io.of_bytes("abc"):read_into(b, 2)))   --> 3
@@ -188,16 +195,16 @@ function lwt_Channel:read_until(delim) end
 ---@return lwt.Promise how many were read, or nil at the end
 function lwt_Channel:read_into(bytes, ofs, len) end
 
----An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading fails
----with. A line that is buffered costs no promise.
+---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
+---reading fails with. A line that is buffered costs no promise.
 ---```lua
 ---for line in io.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ---```
 ---@return function the iterator, and what it works on
 function lwt_Channel:lines() end
 
----How many bytes are in the buffer: read and not yet asked for, or written and not yet flushed. Of
----a channel that does both: the first, the second.
+---How many bytes are in the buffer: read and not yet asked for, or written and not yet
+---flushed. Of a channel that does both: the first, the second.
 ---```lua
 ---local ch = io.of_bytes("abc")
 ---await(ch:read_char())
@@ -206,8 +213,8 @@ function lwt_Channel:lines() end
 ---@return integer
 function lwt_Channel:buffered() end
 
----The position in the file: where the next byte is read from or written to, counted from 0. What is
----buffered is taken into account. Raises where there is no position (`ESPIPE`).
+---The position in the file: where the next byte is read from or written to, counted from 0.
+---What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
 ---```lua
 ---local ch = io.of_bytes("hello")
 ---await(ch:read(2))
@@ -216,8 +223,8 @@ function lwt_Channel:buffered() end
 ---@return integer
 function lwt_Channel:position() end
 
----Go to a position, counted from 0. What is to be written is written first; input that is buffered
----already is used where it can be.
+---Go to a position, counted from 0. What is to be written is written first; input that is
+---buffered already is used where it can be.
 ---```lua
 ---local ch = io.of_bytes("hello")
 ---await(ch:set_position(3))
@@ -227,8 +234,8 @@ function lwt_Channel:position() end
 ---@return lwt.Promise
 function lwt_Channel:set_position(position) end
 
----How long the file behind the channel is, what is buffered for writing not counted. Raises where there
----is no length (`ESPIPE`).
+---How long the file behind the channel is, what is buffered for writing not counted. Raises
+---where there is no length (`ESPIPE`).
 ---```lua
 ---print(io.of_bytes("hello"):length())   --> 5
 ---```
@@ -252,10 +259,11 @@ function lwt_Channel:is_busy() end
 ---@return string
 function lwt_Channel:mode() end
 
----Write strings (numbers and `lwt.bytes` are taken too), as one operation. They go into the buffer,
----which is written out when it is full, when the loop has nothing else to do, by `flush` and by `close`.
----The promise is fulfilled when the bytes are in the buffer or written: a writer that is faster than
----the other end waits here. A write that has begun to go out is not torn by cancelling it.
+---Write strings (numbers and `lwt.bytes` are taken too), as one operation. They go into the
+---buffer, which is written out when it is full, when the loop has nothing else to do, by
+---`flush` and by `close`. The promise is fulfilled when the bytes are in the buffer or
+---written: a writer that is faster than the other end waits here. A write that has begun to
+---go out is not torn by cancelling it.
 ---```lua
 ---local r, w = io.pipe()
 ---await(w:write("a", 1))
@@ -288,8 +296,8 @@ function lwt_Channel:write_char(char) end
 ---@return lwt.Promise
 function lwt_Channel:write_line(line) end
 
----Write out what is buffered. The promise is fulfilled when the system has it, and rejected when it
----does not take it.
+---Write out what is buffered. The promise is fulfilled when the system has it, and rejected
+---when it does not take it.
 ---```lua
 ---local ch = await(io.open_file("f", "w"))
 ---await(ch:write("now"))
@@ -300,16 +308,16 @@ function lwt_Channel:write_line(line) end
 ---@return lwt.Promise
 function lwt_Channel:flush() end
 
----The size of the buffer (of each, where there are two). 64 KiB unless told otherwise. It is a
----bound: memory is taken as it is needed.
+---The size of the buffer (of each, where there are two). 64 KiB unless told otherwise. It is
+---a bound: memory is taken as it is needed.
 ---```lua
 ---print(io.of_bytes("abc"):buffer_size())   --> 65536
 ---```
 ---@return integer
 function lwt_Channel:buffer_size() end
 
----Give the buffer another size (16 bytes at least). Output that does not fit is flushed first; for
----input that does not fit, the promise is rejected.
+---Give the buffer another size (16 bytes at least). Output that does not fit is flushed
+---first; for input that does not fit, the promise is rejected.
 ---```lua
 ---local ch = io.of_bytes("abc")
 ---await(ch:resize_buffer(16))
@@ -319,9 +327,10 @@ function lwt_Channel:buffer_size() end
 ---@return lwt.Promise
 function lwt_Channel:resize_buffer(size) end
 
----Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f` is a task of its own
----and works on the temporary channel it is given; the channel itself would wait for `f`. Afterwards the temporary
----channel can no longer be used. atomic may be nested, on the temporary channel.
+---Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f`
+---is a task of its own and works on the temporary channel it is given; the channel itself would
+---wait for `f`. Afterwards the temporary channel can no longer be used. atomic may be nested, on
+---the temporary channel.
 ---```lua
 ---local r, w = io.pipe()
 ---lwt.join {
@@ -335,7 +344,8 @@ function lwt_Channel:resize_buffer(size) end
 ---@return lwt.Promise what `f` returns
 function lwt_Channel:atomic(f) end
 
----The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an operation of its own.
+---The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an
+---operation of its own.
 ---```lua
 ---print(table.concat(await(io.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
 ---```
@@ -349,8 +359,8 @@ function lwt_Channel:read_lines() end
 ---@return lwt.Stream
 function lwt_Channel:read_chars() end
 
----Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is an operation of
----its own.
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
+---is an operation of its own.
 ---```lua
 ---local r, w = io.pipe()
 ---await(w:write_lines {"a", "b"})
@@ -383,11 +393,11 @@ function lwt_Channel:write_chars(chars) end
 ---@return lwt.Promise
 function lwt_Channel:writef(fmt, ...) end
 
----Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for input, `d:available()`
----(how many bytes are buffered), `d:peek([n])` (a string of them, which stay), `d:skip(n)` and `d:perform()` (read once
----more: a promise of how many bytes came, 0 at the end); for output, `d:available()` (how many bytes still fit),
----`d:put(s)` (how many of its bytes were put there) and `d:perform()` (write: a promise of how many went out). It ends
----with `f`.
+---Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for
+---input, `d:available()` (how many bytes are buffered), `d:peek([n])` (a string of them, which
+---stay), `d:skip(n)` and `d:perform()` (read once more: a promise of how many bytes came, 0 at the
+---end); for output, `d:available()` (how many bytes still fit), `d:put(s)` (how many of its bytes
+---were put there) and `d:perform()` (write: a promise of how many went out). It ends with `f`.
 ---```lua
 ---local ch = io.of_bytes("key=value")
 ---await(ch:direct_access(function(d)
@@ -404,7 +414,7 @@ function lwt_Channel:direct_access(f) end
 ---```lua
 ---local r, w = io.pipe()
 ---await(w:hexdump("Hello\n"))
----print((await(r:read_line())))   --> 00000000  48 65 6c 6c 6f 0a                                 |Hello.|
+---print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
 ---```
 ---@param data string
 ---@return lwt.Promise
@@ -574,6 +584,509 @@ function lwt_Condition:broadcast(...) end
 ---```
 ---@param err any
 function lwt_Condition:broadcast_exn(err) end
+
+---An event.
+---@class lwt.Event
+local lwt_Event = {}
+
+---The same event; when the result is garbage `f()` is called, from the loop.
+---```lua
+---local e, send = react.E.create()
+---local copy = e:with_finaliser(function() print "gone" end)
+---copy = nil
+---collectgarbage() lwt.yield()
+---await(lwt.pause())
+---```
+---@param f fun()
+---@return lwt.Event
+function lwt_Event:with_finaliser(f) end
+
+---A promise of the next occurrence. Inside an update step in which `e` occurs, that is the
+---next one. Cancelable.
+---```lua
+---local e, send = react.E.create()
+---local p = e:next()
+---send(1) send(2)
+---print(await(p))   --> 1
+---```
+---@return lwt.Promise
+function lwt_Event:next() end
+
+---The occurrences of `e`, but no two of them closer than `f()` takes: an occurrence is let
+---through and `f()` is called (as a task); while its promise is pending only the latest
+---occurrence is kept, which is let through when it is done. When `f` fails its error goes
+---to the exception hook, and it counts as done.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:limit(function() return lwt.sleep(0.01) end):map(function(v) print(v) end)   --> 1
+-----> 3
+---send(1)
+---send(2) send(3)
+---await(lwt.sleep(0.05))
+---```
+---@param f fun(): any
+---@return lwt.Event
+function lwt_Event:limit(f) end
+
+---A stream of the occurrences, which keeps the event alive. (Occurrences of nil are
+---reported to the exception hook: they cannot be elements.)
+---```lua
+---local e, send = react.E.create()
+---local s = e:to_stream()
+---send(1) send(2)
+---print(await(s:next()), await(s:next()))   --> 1 2
+---```
+---@return lwt.Stream
+function lwt_Event:to_stream() end
+
+---Keeps an event from ever being collected. Gives it.
+---```lua
+---local e, send = react.E.create()
+---e:map(function(v) print(v) end):keep()   --> 1
+---send(1)
+---```
+---@return lwt.Event
+function lwt_Event:keep() end
+
+---The values of the promises that `e` occurs with, awaited one after another, in order.
+---@return lwt.Event
+function lwt_Event:run_s() end
+
+---The values of the promises that `e` occurs with, as they come.
+---@return lwt.Event
+function lwt_Event:run_p() end
+
+---`f(v)` as a task at each occurrence, one after another: occurs with the results, in order.
+---If it fails, its error goes to the exception hook and the occurrence is skipped. (So it is
+---for all `_s` and `_p` forms.)
+---```lua
+---local e, send = react.E.create()
+---local made = e:map_s(function(v) await(lwt.sleep(v)) return v end)
+---local seen = made:map(function(v) print(v) end)   --> 0.02
+-----> 0.01
+---send(0.02) send(0.01)
+---await(lwt.sleep(0.1))
+---```
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:map_s(f) end
+
+---`f(v)` as a task at each occurrence, at the same time: occurs with the results as they
+---come.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:map_p(f) end
+
+---When both occur at the same time: the function that `ef` gives, run as a task on what `e`
+---gives, one after another.
+---@param e lwt.Event
+---@return lwt.Event
+function lwt_Event:app_s(e) end
+
+---The same at the same time.
+---@param e lwt.Event
+---@return lwt.Event
+function lwt_Event:app_p(e) end
+
+---The occurrences for which `f(v)`, a task, gives something true: one after another.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:filter_s(f) end
+
+---The same at the same time, as the answers come.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:filter_p(f) end
+
+---What `f(v)`, a task, gives that is not nil: one after another.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:fmap_s(f) end
+
+---The same at the same time, as it comes.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:fmap_p(f) end
+
+---`f(new, old)` as a task from the second occurrence on, one after another.
+---@param f fun(new: any, old: any): any
+---@return lwt.Event
+function lwt_Event:diff_s(f) end
+
+---A state, changed by the functions that `ef` gives, which run as tasks one after another.
+---@param init any
+---@return lwt.Event
+function lwt_Event:accum_s(init) end
+
+---`f(acc, v)` as a task at each occurrence, one after another: occurs with each new
+---accumulator.
+---```lua
+---local e, send = react.E.create()
+---local made = e:fold_s(0, function(acc, v) await(lwt.pause()) return acc + v end)
+---local seen = made:map(function(v) print(v) end)   --> 1
+-----> 3
+---send(1) send(2)
+---await(lwt.sleep(0.01))
+---```
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@return lwt.Event
+function lwt_Event:fold_s(init, f) end
+
+---A state, changed by the functions that the event `ef` gives, which run as tasks one after
+---another.
+---@param init any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:accum_s(init, eq) end
+
+---`f(acc, v)` as a task at each occurrence of an event, one after another.
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:fold_s(init, f, eq) end
+
+---Calls `f(v)`, a plain callback, at each occurrence, until the handle's `stop()`. The event
+---is kept alive meanwhile. What `f` raises goes to the exception hook.
+---```lua
+---local e, send = react.E.create()
+---local handle = e:notify(function(v) print(v) end)   --> 1
+---send(1)
+---handle:stop()
+---send(2)
+---```
+---@param f fun(v: any)
+---@return lwt.Notifier
+function lwt_Event:notify(f) end
+
+---The same with an `f` that runs as a task, one call after another.
+---@param f fun(v: any): any
+---@return lwt.Notifier
+function lwt_Event:notify_s(f) end
+
+---The same with an `f` that runs as a task, without waiting for the calls before.
+---@param f fun(v: any): any
+---@return lwt.Notifier
+function lwt_Event:notify_p(f) end
+
+---Makes `e` hold `x`, so that it lives as long as `e`. Gives what it held before.
+---```lua
+---local e = react.E.create()
+---print(e:retain("a"), e:retain("b"))   --> nil a
+---```
+---@param x any
+---@return any
+function lwt_Event:retain(x) end
+
+---Ends an event: it never occurs again. With `strong`, events and signals that it alone
+---was made from are ended as well.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:map(function(v) print(v) end)
+---seen:stop()
+---send(1)
+---```
+---@param strong? boolean
+function lwt_Event:stop(strong) end
+
+---Whether two events are the same one.
+---```lua
+---local e = react.E.create()
+---print(e:equal(e))   --> true
+---```
+---@param b lwt.Event
+---@return boolean
+function lwt_Event:equal(b) end
+
+---`f(v)` at each occurrence. `f` is a plain callback; if it fails, its error goes to the
+---exception hook and the occurrence is skipped.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:map(function(v) return v * 2 end):map(function(v) print(v) end)   --> 8
+---send(4)
+---```
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:map(f) end
+
+---The occurrences of `e`, for each of which `f(v)` is called first (while the signal `iff`
+---is true, when there is one).
+---```lua
+---local e, send = react.E.create()
+---local t = e:trace(function(v) print(v) end)   --> x
+---send("x")
+---```
+---@param f fun(v: any)
+---@param iff? lwt.Signal
+---@return lwt.Event
+function lwt_Event:trace(f, iff) end
+
+---The first occurrence only.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:once():map(function(v) print(v) end)   --> 1
+---send(1)
+---send(2)
+---```
+---@return lwt.Event
+function lwt_Event:once() end
+
+---All occurrences but the first.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:drop_once():map(function(v) print(v) end)   --> 2
+---send(1)
+---send(2)
+---```
+---@return lwt.Event
+function lwt_Event:drop_once() end
+
+---When both occur at the same time: the function that `ef` gives, of what `e` gives.
+---```lua
+---local e, send = react.E.create()
+---local plus = e:map(function(v) return function(w) return v + w end end)
+---local seen = plus:app(e):map(function(v) print(v) end)   --> 8
+---send(4)
+---```
+---@param e lwt.Event
+---@return lwt.Event
+function lwt_Event:app(e) end
+
+---Occurs with `v` each time `e` occurs.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:stamp("tick"):map(function(v) print(v) end)   --> tick
+---send(1)
+---```
+---@param v any
+---@return lwt.Event
+function lwt_Event:stamp(v) end
+
+---The occurrences for which `f(v)` is true.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:filter(function(v) return v > 1 end):map(function(v) print(v) end)   --> 2
+---send(1)
+---send(2)
+---```
+---@param f fun(v: any): boolean
+---@return lwt.Event
+function lwt_Event:filter(f) end
+
+---The values of `f(v)` that are not nil.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:fmap(tonumber):map(function(v) print(v) end)   --> 7
+---send("x")
+---send("7")
+---```
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:fmap(f) end
+
+---`f(new, old)` from the second occurrence on.
+---```lua
+---local e, send = react.E.create()
+---local made = e:diff(function(new, old) return new - old end)
+---local seen = made:map(function(v) print(v) end)   --> 4
+---send(1)
+---send(5)
+---```
+---@param f fun(new: any, old: any): any
+---@return lwt.Event
+function lwt_Event:diff(f) end
+
+---The occurrences that differ from the one before: `eq(old, new)`, or `==`.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:changes():map(function(v) print(v) end)   --> 1
+---send(1)
+---send(1)
+---```
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Event
+function lwt_Event:changes(eq) end
+
+---The occurrences of `e` while the signal `c` is true. (React's `on`, once `when`.)
+---```lua
+---local e, send = react.E.create()
+---local c, set = react.S.create(false)
+---local seen = e:on(c):map(function(v) print(v) end)   --> 2
+---send(1)
+---set(true)
+---send(2)
+---```
+---@param c lwt.Signal
+---@return lwt.Event
+function lwt_Event:on(c) end
+
+---The occurrences of `e` at which `c` does not occur.
+---```lua
+---local e, send = react.E.create()
+---local big = e:filter(function(v) return v > 9 end)
+---local seen = e:dismiss(big):map(function(v) print(v) end)   --> 5
+---send(10)
+---send(5)
+---```
+---@param c lwt.Event
+---@return lwt.Event
+function lwt_Event:dismiss(c) end
+
+---The occurrences of `e` until `c` occurs (that instant excluded). (React's `until`: a
+---keyword in Lua.)
+---```lua
+---local e, send = react.E.create()
+---local made = e:until_(e:filter(function(v) return v == 2 end))
+---local seen = made:map(function(v) print(v) end)   --> 1
+---send(1)
+---send(2) send(3)
+---```
+---@param c lwt.Event
+---@return lwt.Event
+function lwt_Event:until_(c) end
+
+---A state, changed by the functions that `ef` gives, from `init` on: occurs with each new
+---state.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:accum(1):map(function(v) print(v) end)   --> 2
+---send(function(n) return n + 1 end)
+---```
+---@param init any
+---@return lwt.Event
+function lwt_Event:accum(init) end
+
+---`f(acc, v)` at each occurrence, from `acc = init` on: occurs with each new accumulator.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:fold(0, function(acc, v) return acc + v end):map(function(v) print(v) end)   --> 2
+-----> 5
+---send(2)
+---send(3)
+---```
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@return lwt.Event
+function lwt_Event:fold(init, f) end
+
+---The occurrences of `e` until `ee` occurs, then those of the event that `ee` gave last.
+---```lua
+---local a, send_a = react.E.create()
+---local b, send_b = react.E.create()
+---local ee, turn = react.E.create()
+---local seen = a:switch(ee):map(function(v) print(v) end)   --> 1
+-----> 3
+---send_a(1)
+---turn(b)
+---send_a(2)
+---send_b(3)
+---```
+---@param ee lwt.Event
+---@return lwt.Event
+function lwt_Event:switch(ee) end
+
+---`f(a)` when it occurs: the same as `map`.
+---@param f fun(a: any): any
+---@return lwt.Event
+function lwt_Event:l1(f) end
+
+---`f(a, b)` when both occur at the same time.
+---```lua
+---local e, send = react.E.create()
+---local half = e:filter(function(v) return v % 2 == 0 end):map(function(v) return v // 2 end)
+---local made = react.E.l2(e, half, function(v, h) return v .. "/" .. h end)
+---local seen = made:map(function(v) print(v) end)   --> 4/2
+---send(3)
+---send(4)
+---```
+---@param b lwt.Event
+---@param f fun(a: any, b: any): any
+---@return lwt.Event
+function lwt_Event:l2(b, f) end
+
+---`f(a, b, c)` when all three occur at the same time.
+---@param b lwt.Event
+---@param c lwt.Event
+---@param f fun(a: any, b: any, c: any): any
+---@return lwt.Event
+function lwt_Event:l3(b, c, f) end
+
+---The same for four.
+---@param b lwt.Event
+---@param c lwt.Event
+---@param d lwt.Event
+---@param f fun(a: any, b: any, c: any, d: any): any
+---@return lwt.Event
+function lwt_Event:l4(b, c, d, f) end
+
+---The same for five.
+---@param b lwt.Event
+---@param c lwt.Event
+---@param d lwt.Event
+---@param e lwt.Event
+---@param f fun(a: any, b: any, c: any, d: any, e: any): any
+---@return lwt.Event
+function lwt_Event:l5(b, c, d, e, f) end
+
+---The same for six.
+---@param b lwt.Event
+---@param c lwt.Event
+---@param d lwt.Event
+---@param e lwt.Event
+---@param g lwt.Event
+---@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
+---@return lwt.Event
+function lwt_Event:l6(b, c, d, e, g, f) end
+
+---The signal of the last occurrence, `init` before the first: `S.hold`.
+---```lua
+---local e, send = react.E.create()
+---local s = e:hold(0)
+---send(3)
+---print(s:value())   --> 3
+---```
+---@param init any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:hold(init, eq) end
+
+---The last occurrence of an event, `init` before the first.
+---```lua
+---local e, send = react.E.create()
+---local s = react.S.hold(e, 0)
+---send(3)
+---print(s:value())   --> 3
+---```
+---@param init any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:hold(init, eq) end
+
+---A state, changed by the functions that the event `ef` gives, from `init` on.
+---```lua
+---local e, send = react.E.create()
+---local s = react.S.accum(e, 1)
+---send(function(n) return n + 1 end)
+---print(s:value())   --> 2
+---```
+---@param init any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:accum(init, eq) end
+
+---`f(acc, v)` of the occurrences of an event, from `init` on.
+---```lua
+---local e, send = react.E.create()
+---local sum = react.S.fold(e, 0, function(acc, v) return acc + v end)
+---send(2) send(3)
+---print(sum:value())   --> 5
+---```
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:fold(init, f, eq) end
 
 ---@class lwt.File
 local lwt_File = {}
@@ -817,9 +1330,10 @@ function lwt_Key:with_value(v, f, ...) end
 ---@class lwt.Listener
 local lwt_Listener = {}
 
----Waits for a client. Several may wait; they are served in their order. Nobody is lost while there is no descriptor left
----for a client (`EMFILE`): it stays in the system's queue, and accept goes on waiting until there is one. Clients that
----gave up meanwhile are passed over. Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
+---Waits for a client. Several may wait; they are served in their order. Nobody is lost while
+---there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
+---accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
+---Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---net.tcp_connect(listener:address())
@@ -829,7 +1343,8 @@ local lwt_Listener = {}
 ---@return lwt.Promise # lwt.Socket
 function lwt_Listener:accept() end
 
----Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes: `"127.0.0.1:40112"`, `"unix:/path"`.
+---Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes:
+---`"127.0.0.1:40112"`, `"unix:/path"`.
 ---```lua
 ---local listener = net.tcp_listen("[::1]:0"):await()
 ---print(listener:address():match("^%[::1%]:") ~= nil)   --> true
@@ -954,6 +1469,14 @@ function lwt_Mvar:take_available() end
 ---@return boolean
 function lwt_Mvar:is_empty() end
 
+---What `notify` gives: `stop()` ends it, and so does `<close>`.
+---@class lwt.Notifier
+---@field stop fun(self: lwt.Notifier)
+local lwt_Notifier = {}
+
+---Ends it: the function is not called any more.
+function lwt_Notifier:stop() end
+
 ---@class lwt.Pool
 local lwt_Pool = {}
 
@@ -1045,7 +1568,7 @@ local lwt_Promise = {}
 
 ---Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 ---before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
----pending (nothing could be cancelled; then what it waits for no longer keeps it alive). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
+---pending (nothing could be cancelled; then what it waits for no longer keeps a bind or map alive that nobody waits for). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 ---resolved promise.
 ---```lua
 ---local p = lwt.sleep(10):catch(function(e) return "handled " .. tostring(e) end)
@@ -1319,7 +1842,8 @@ function lwt_Seq:cons(v) end
 
 ---The same for a promised element.
 ---```lua
----print(table.concat(await(seq.of_list({ 2 }):cons_lwt(lwt.fulfilled(1)):to_list()), " "))   --> 1 2
+---local q = seq.of_list({ 2 }):cons_lwt(lwt.fulfilled(1))
+---print(table.concat(await(q:to_list()), " "))   --> 1 2
 ---```
 ---@param p lwt.Promise
 ---@return lwt.Seq
@@ -1335,7 +1859,8 @@ function lwt_Seq:append(b) end
 
 ---The sequence of `f(v)`. `f` is a plain callback.
 ---```lua
----print(table.concat(await(seq.of_list({ 1, 2 }):map(function(v) return v * 2 end):to_list()), " "))   --> 2 4
+---local q = seq.of_list({ 1, 2 }):map(function(v) return v * 2 end)
+---print(table.concat(await(q:to_list()), " "))   --> 2 4
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Seq
@@ -1352,7 +1877,8 @@ function lwt_Seq:map_s(f) end
 
 ---The elements for which `f(v)` is true. `f` is a plain callback.
 ---```lua
----print(table.concat(await(seq.of_list({ 1, 2, 3 }):filter(function(v) return v > 1 end):to_list()), " "))   --> 2 3
+---local q = seq.of_list({ 1, 2, 3 }):filter(function(v) return v > 1 end)
+---print(table.concat(await(q:to_list()), " "))   --> 2 3
 ---```
 ---@param f fun(v: any): boolean
 ---@return lwt.Seq
@@ -1369,7 +1895,8 @@ function lwt_Seq:filter_s(f) end
 
 ---The values of `f(v)` that are not nil. `f` is a plain callback.
 ---```lua
----print(table.concat(await(seq.of_list({ "1", "x", "2" }):filter_map(tonumber):to_list()), " "))   --> 1 2
+---local q = seq.of_list({ "1", "x", "2" }):filter_map(tonumber)
+---print(table.concat(await(q:to_list()), " "))   --> 1 2
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Seq
@@ -1377,7 +1904,8 @@ function lwt_Seq:filter_map(f) end
 
 ---The same for an `f` that runs as a task.
 ---```lua
----local q = seq.of_list({ "1", "x" }):filter_map_s(function(v) await(lwt.pause()) return tonumber(v) end)
+---local function number(v) await(lwt.pause()) return tonumber(v) end
+---local q = seq.of_list({ "1", "x" }):filter_map_s(number)
 ---print(table.concat(await(q:to_list()), " "))   --> 1
 ---```
 ---@param f fun(v: any): any
@@ -1398,7 +1926,8 @@ function lwt_Seq:flat_map(f) end
 ---at the end.
 ---```lua
 ---local v, rest = await(seq.of_list({ "a", "b" }):next())
----print(v, await(rest:next()))   --> a b
+---local w = await(rest:next())
+---print(v, w)   --> a b
 ---```
 ---@return lwt.Promise
 function lwt_Seq:next() end
@@ -1406,7 +1935,7 @@ function lwt_Seq:next() end
 ---An iterator for `for`, which awaits each element (up to the first that is nil).
 ---```lua
 ---for v in seq.of_list({ 1, 2 }):each() do print(v) end   --> 1
-------> 2
+-----> 2
 ---```
 ---@return fun(): any
 function lwt_Seq:each() end
@@ -1421,7 +1950,8 @@ function lwt_Seq:to_list() end
 ---`f(acc, v)` for each element, from `acc = init` on: the last accumulator. `f` is a plain
 ---callback.
 ---```lua
----print(await(seq.of_list({ "a", "b" }):fold_left("", function(acc, v) return acc .. v end)))   --> ab
+---local q = seq.of_list { "a", "b" }
+---print(await(q:fold_left("", function(acc, v) return acc .. v end)))   --> ab
 ---```
 ---@param init any
 ---@param f fun(acc: any, v: any): any
@@ -1430,8 +1960,8 @@ function lwt_Seq:fold_left(init, f) end
 
 ---The same for an `f` that runs as a task, one element after another.
 ---```lua
----local sum = seq.of_list({ 1, 2 }):fold_left_s(0, function(acc, v) return lwt.fulfilled(acc + v) end)
----print(await(sum))   --> 3
+---local q = seq.of_list { 1, 2 }
+---print(await(q:fold_left_s(0, function(acc, v) await(lwt.pause()) return acc + v end)))   --> 3
 ---```
 ---@param init any
 ---@param f fun(acc: any, v: any): any
@@ -1441,7 +1971,7 @@ function lwt_Seq:fold_left_s(init, f) end
 ---`f(v)` for each element. `f` is a plain callback.
 ---```lua
 ---await(seq.of_list({ 1, 2 }):iter(print))   --> 1
-------> 2
+-----> 2
 ---```
 ---@param f fun(v: any)
 ---@return lwt.Promise
@@ -1450,7 +1980,7 @@ function lwt_Seq:iter(f) end
 ---The same for an `f` that runs as a task, one element after another.
 ---```lua
 ---await(seq.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
-------> 2
+-----> 2
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Promise
@@ -1459,8 +1989,9 @@ function lwt_Seq:iter_s(f) end
 ---`f(v)` as a task for each element as soon as it is there. At the first failure no more
 ---elements are forced, the others are cancelled and awaited, and the promise is rejected.
 ---```lua
----await(seq.of_list({ 0.02, 0.01 }):iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
-------> 0.02
+---local q = seq.of_list { 0.02, 0.01 }
+---await(q:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
+-----> 0.02
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Promise
@@ -1470,13 +2001,430 @@ function lwt_Seq:iter_p(f) end
 ---room.
 ---```lua
 ---await(seq.of_list({ 1, 2, 3 }):iter_n(function(v) await(lwt.pause()) print(v) end, 2))   --> 1
-------> 2
-------> 3
+-----> 2
+-----> 3
 ---```
 ---@param f fun(v: any): any
 ---@param max? integer
 ---@return lwt.Promise
 function lwt_Seq:iter_n(f, max) end
+
+---A signal.
+---@class lwt.Signal
+local lwt_Signal = {}
+
+---The same signal; when the result is garbage `f()` is called, from the loop.
+---@param f fun()
+---@return lwt.Signal
+function lwt_Signal:with_finaliser(f) end
+
+---Follows `s`, but no two updates are closer than `f()` takes. `f()` is called (as a task)
+---when it is made and at each update; while its promise is pending only the newest value is
+---kept, which is taken when it is done. The newest value is never lost. When `f` fails its
+---error goes to the exception hook, and it counts as done.
+---```lua
+---local load, set_load = react.S.create(0)
+---local slow = load:limit(function() return lwt.sleep(0.01) end)
+---set_load(1) set_load(2)
+---print(slow:value())   --> 0
+---await(lwt.sleep(0.05))
+---print(slow:value())   --> 2
+---```
+---@param f fun(): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:limit(f, eq) end
+
+---Keeps a signal from ever being collected. Gives it.
+---```lua
+---local s, set = react.S.create(1)
+---s:map(function(v) print(v) end):keep()   --> 1
+-----> 2
+---set(2)
+---```
+---@return lwt.Signal
+function lwt_Signal:keep() end
+
+---A promise of a signal: the value of the function that `sf` holds, run as a task on the
+---value of `s`, once the first one is there; later changes one after another.
+---@param s lwt.Signal
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:app_s(s, eq) end
+
+---A promise of the signal of `f(v)`, which runs as a task: the promise is fulfilled when the
+---first value is there (and rejected if that fails); later changes are worked on one after
+---another, and one that fails goes to the exception hook and is skipped.
+---```lua
+---local s, set = react.S.create(1)
+---local twice = await(s:map_s(function(v) await(lwt.pause()) return v * 2 end))
+---set(4)
+---await(lwt.sleep(0.01))
+---print(twice:value())   --> 8
+---```
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:map_s(f, eq) end
+
+---A promise of the signal of the last value for which `f(v)`, a task, gives something true;
+---`init` if the first is refused.
+---@param init any
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:filter_s(init, f, eq) end
+
+---A promise of the signal of the last thing `f(v)`, a task, gave that is not nil; `init`
+---if the first is nil.
+---@param init any
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:fmap_s(init, f, eq) end
+
+---`f(new, old)` as a task at each change, one after another: an event of the results.
+---@param f fun(new: any, old: any): any
+---@return lwt.Event
+function lwt_Signal:diff_s(f) end
+
+---`f(occurrence, value)` as a task each time `e` occurs, one after another.
+---@param e lwt.Event
+---@param f fun(v: any, value: any): any
+---@return lwt.Event
+function lwt_Signal:sample_s(e, f) end
+
+---A promise of the signal of the values of the promises that `s` holds, awaited one after
+---another.
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:run_s(eq) end
+
+---A promise of the signal of what the signal holds that `f(v)`, a task, gives.
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:bind_s(f, eq) end
+
+---A promise of the signal of `f(a)`, a task: the same as `map_s`.
+---@param f fun(a: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l1_s(f, eq) end
+
+---A promise of the signal of `f(a, b)`, a task.
+---```lua
+---local a, b = react.S.const(1), react.S.const(2)
+---local sum = await(react.S.l2_s(a, b, function(x, y) await(lwt.pause()) return x + y end))
+---print(sum:value())   --> 3
+---```
+---@param b lwt.Signal
+---@param f fun(a: any, b: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l2_s(b, f, eq) end
+
+---The same for three.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param f fun(a: any, b: any, c: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l3_s(b, c, f, eq) end
+
+---The same for four.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l4_s(b, c, d, f, eq) end
+
+---The same for five.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param e lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any, e: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l5_s(b, c, d, e, f, eq) end
+
+---The same for six.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param e lwt.Signal
+---@param g lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
+
+---Calls `f(v)`, a plain callback, at each change, until the handle's `stop()`. The signal is
+---kept alive meanwhile. What `f` raises goes to the exception hook.
+---```lua
+---local s, set = react.S.create(1)
+---local handle = s:notify(function(v) print(v) end)   --> 2
+---set(2)
+---handle:stop()
+---set(3)
+---```
+---@param f fun(v: any)
+---@return lwt.Notifier
+function lwt_Signal:notify(f) end
+
+---The same with an `f` that runs as a task: the next call waits for the last one.
+---@param f fun(v: any): any
+---@return lwt.Notifier
+function lwt_Signal:notify_s(f) end
+
+---The same with an `f` that runs as a task, without waiting for the calls before.
+---@param f fun(v: any): any
+---@return lwt.Notifier
+function lwt_Signal:notify_p(f) end
+
+---The value of a signal, now.
+---```lua
+---local s, set = react.S.create(1)
+---print(s:map(function(v) return v + 1 end):value())   --> 2
+---```
+---@return any
+function lwt_Signal:value() end
+
+---Makes `s` hold `x`, so that it lives as long as `s`. Gives what it held before.
+---```lua
+---local s = react.S.create(1)
+---print(s:retain("a"), s:retain("b"))   --> nil a
+---```
+---@param x any
+---@return any
+function lwt_Signal:retain(x) end
+
+---Freezes a signal: it keeps its value for good. With `strong`, what it alone was made from
+---is ended as well.
+---```lua
+---local s, set = react.S.create(1)
+---local m = s:map(function(v) return v * 10 end)
+---m:stop()
+---set(2)
+---print(m:value())   --> 10
+---```
+---@param strong? boolean
+function lwt_Signal:stop(strong) end
+
+---Whether two signals are the same one.
+---```lua
+---print(react.S.const(1):equal(react.S.const(1)))   --> false
+---```
+---@param b lwt.Signal
+---@return boolean
+function lwt_Signal:equal(b) end
+
+---The same signal, for each new value of which `f(v)` is called first (while the signal
+---`iff` is true, when there is one).
+---```lua
+---local s, set = react.S.create(1)
+---local t = s:trace(function(v) print(v) end)   --> 2
+---set(2)
+---```
+---@param f fun(v: any)
+---@param iff? lwt.Signal
+---@return lwt.Signal
+function lwt_Signal:trace(f, iff) end
+
+---The value of a signal of functions, of the value of `s`.
+---```lua
+---local s = react.S.const(3)
+---print(react.S.const(function(v) return v * v end):app(s):value())   --> 9
+---```
+---@param s lwt.Signal
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:app(s, eq) end
+
+---`f(v)` of the value. `f` is a plain callback; if it fails in an update, its error goes to
+---the exception hook and the signal stays as it is.
+---```lua
+---local s, set = react.S.create(1)
+---local twice = s:map(function(v) return v * 2 end)
+---set(4)
+---print(twice:value())   --> 8
+---```
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:map(f, eq) end
+
+---The last value for which `f(v)` is true; `init` if the first is refused.
+---```lua
+---local s, set = react.S.create(1)
+---local even = s:filter(0, function(v) return v % 2 == 0 end)
+---set(4) set(5)
+---print(even:value())   --> 4
+---```
+---@param init any
+---@param f fun(v: any): boolean
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:filter(init, f, eq) end
+
+---The last value of `f(v)` that is not nil; `init` before there is one.
+---```lua
+---local s, set = react.S.create("x")
+---local n = s:fmap(0, tonumber)
+---set("12") set("y")
+---print(n:value())   --> 12
+---```
+---@param init any
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:fmap(init, f, eq) end
+
+---An event that occurs at each change with `f(new, old)`.
+---```lua
+---local s, set = react.S.create(1)
+---local made = s:diff(function(new, old) return new - old end)
+---local seen = made:map(function(v) print(v) end)   --> 4
+---set(5)
+---```
+---@param f fun(new: any, old: any): any
+---@return lwt.Event
+function lwt_Signal:diff(f) end
+
+---An event that occurs with each new value.
+---```lua
+---local s, set = react.S.create(1)
+---local seen = s:changes():map(function(v) print(v) end)   --> 2
+---set(2)
+---```
+---@return lwt.Event
+function lwt_Signal:changes() end
+
+---`f(occurrence, value)` each time `e` occurs.
+---```lua
+---local s = react.S.const(10)
+---local e, send = react.E.create()
+---local made = s:sample(e, function(v, value) return v + value end)
+---local seen = made:map(function(v) print(v) end)   --> 11
+---send(1)
+---```
+---@param e lwt.Event
+---@param f fun(v: any, value: any): any
+---@return lwt.Event
+function lwt_Signal:sample(e, f) end
+
+---Follows `s` while the signal `c` is true, and keeps the last value while it is not;
+---`init` until it first is.
+---```lua
+---local s, set = react.S.create(1)
+---local c, open = react.S.create(true)
+---local t = s:on(c, 0)
+---open(false) set(2)
+---print(t:value())   --> 1
+---```
+---@param c lwt.Signal
+---@param init any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:on(c, init, eq) end
+
+---Follows `s`, except for changes at which the event `c` occurs; `init` when it is made at
+---such an instant.
+---```lua
+---local s, set = react.S.create(1)
+---local t = s:dismiss(s:changes():filter(function(v) return v > 9 end), 0)
+---set(5) set(10)
+---print(t:value())   --> 5
+---```
+---@param c lwt.Event
+---@param init any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:dismiss(c, init, eq) end
+
+---The value of the signal that is the value of `ss`.
+---```lua
+---local a, b = react.S.const("a"), react.S.const("b")
+---local ss, set = react.S.create(a)
+---local s = ss:switch()
+---set(b)
+---print(s:value())   --> b
+---```
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:switch(eq) end
+
+---The value of the signal `f(v)`, for the value of `s`.
+---```lua
+---local s, set = react.S.create(1)
+---local t = s:bind(function(v) return react.S.const(v * 10) end)
+---set(2)
+---print(t:value())   --> 20
+---```
+---@param f fun(v: any): lwt.Signal
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:bind(f, eq) end
+
+---`f(a)` of the value: the same as `map`.
+---@param f fun(a: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:l1(f, eq) end
+
+---`f(a, b)` of the values of two signals.
+---```lua
+---local a, set = react.S.create(1)
+---local s = react.S.l2(a, react.S.const(10), function(x, y) return x + y end)
+---set(2)
+---print(s:value())   --> 12
+---```
+---@param b lwt.Signal
+---@param f fun(a: any, b: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:l2(b, f, eq) end
+
+---`f(a, b, c)` of the values of three signals.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param f fun(a: any, b: any, c: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:l3(b, c, f, eq) end
+
+---The same for four.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:l4(b, c, d, f, eq) end
+
+---The same for five.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param e lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any, e: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:l5(b, c, d, e, f, eq) end
+
+---The same for six.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param e lwt.Signal
+---@param g lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:l6(b, c, d, e, g, f, eq) end
 
 ---@class lwt.SignalHandler
 local lwt_SignalHandler = {}
@@ -1500,7 +2448,8 @@ local lwt_Socket = {}
 ---@return integer
 function lwt_Socket:fileno() end
 
----The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"` (`"unix:"` when it has no name).
+---The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"`
+---(`"unix:"` when it has no name).
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---local sock = net.tcp_connect(listener:address()):await()
@@ -1518,9 +2467,10 @@ function lwt_Socket:getsockname() end
 ---@return string
 function lwt_Socket:getpeername() end
 
----Reads what there is, at most `n` bytes (default: 65536), and waits only when there is nothing. The value is nil at
----the end of the input. Several reads may wait: they are served in their order. Cancelling a read loses nothing: the
----bytes are what the next read gets. On a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
+---Reads what there is, at most `n` bytes (default: 65536), and waits only when there is
+---nothing. The value is nil at the end of the input. Several reads may wait: they are served
+---in their order. Cancelling a read loses nothing: the bytes are what the next read gets. On
+---a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
 ---```lua
 ---local a, b = net.socketpair()
 ---a:write("hello"):await()
@@ -1531,9 +2481,10 @@ function lwt_Socket:getpeername() end
 ---@return lwt.Promise # string, or nil at the end
 function lwt_Socket:read(n) end
 
----Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled when the system has all of
----it. Writes are sent in their order, whole. A write that is cancelled before its first byte was sent is withdrawn; later
----its rest is sent all the same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
+---Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled
+---when the system has all of it. Writes are sent in their order, whole. A write that is
+---cancelled before its first byte was sent is withdrawn; later its rest is sent all the
+---same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
 ---```lua
 ---local a, b = net.socketpair()
 ---a:write("one"):await()
@@ -1554,8 +2505,8 @@ function lwt_Socket:write(data) end
 ---@return lwt.Promise
 function lwt_Socket:writev(list) end
 
----Closes the writing half, after everything that was written: the other side reads it all and then the end. Reading goes
----on. A second shutdown does nothing.
+---Closes the writing half, after everything that was written: the other side reads it all
+---and then the end. Reading goes on. A second shutdown does nothing.
 ---```lua
 ---local a, b = net.socketpair()
 ---a:write("bye")
@@ -1565,7 +2516,8 @@ function lwt_Socket:writev(list) end
 ---@return lwt.Promise
 function lwt_Socket:shutdown() end
 
----Whether small writes are sent at once (`true`, as they are by default) or collected (Nagle's algorithm).
+---Whether small writes are sent at once (`true`, as they are by default) or collected
+---(Nagle's algorithm).
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---local sock = net.tcp_connect(listener:address()):await()
@@ -1574,8 +2526,8 @@ function lwt_Socket:shutdown() end
 ---@param on? boolean # default true
 function lwt_Socket:nodelay(on) end
 
----Has the system ask a silent peer whether it is still there, after `seconds` of silence (rounded up to whole ones);
----`false` or nil: not.
+---Has the system ask a silent peer whether it is still there, after `seconds` of silence
+---(rounded up to whole ones); `false` or nil: not.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---local sock = net.tcp_connect(listener:address()):await()
@@ -1584,14 +2536,21 @@ function lwt_Socket:nodelay(on) end
 ---@param seconds number|false
 function lwt_Socket:keepalive(seconds) end
 
----Closes the socket with a reset: what was not sent yet is thrown away, and the peer's next operation fails with
----`ECONNRESET`.
+---Closes the socket with a reset: what was not sent yet is thrown away, and the peer's next
+---operation fails with `ECONNRESET`.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---local sock = net.tcp_connect(listener:address()):await()
 ---sock:reset()
 ---```
 function lwt_Socket:reset() end
+
+---Several sends at one instant.
+---@class lwt.Step
+local lwt_Step = {}
+
+---Run a step: all that is queued on it happens at one instant. A step runs once.
+function lwt_Step:execute() end
 
 ---Streams: elements that come one after another, now or later, to whoever asks.
 ---
@@ -1653,7 +2612,7 @@ function lwt_Stream:fold_s(init, f) end
 ---rejected with the first error of the stream or of `f`. `f` is a plain callback.
 ---```lua
 ---await(stream.of_list({ 1, 2 }):iter(print))   --> 1
-------> 2
+-----> 2
 ---```
 ---@param f fun(v: any)
 ---@return lwt.Promise
@@ -1663,7 +2622,7 @@ function lwt_Stream:iter(f) end
 ---element after another.
 ---```lua
 ---await(stream.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
-------> 2
+-----> 2
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Promise
@@ -1673,8 +2632,9 @@ function lwt_Stream:iter_s(f) end
 ---Fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
----await(stream.of_list({ 0.02, 0.01 }):iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
-------> 0.02
+---local s = stream.of_list { 0.02, 0.01 }
+---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
+-----> 0.02
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Promise
@@ -1887,7 +2847,8 @@ function lwt_Stream:last_new() end
 
 ---Whether there is no element any more. Waits until that is known; takes nothing.
 ---```lua
----print(await(stream.of_list({}):is_empty()), await(stream.of_list({ 1 }):is_empty()))   --> true false
+---print(await(stream.of_list({}):is_empty()))   --> true
+---print(await(stream.of_list({ 1 }):is_empty()))   --> false
 ---```
 ---@return lwt.Promise
 function lwt_Stream:is_empty() end
@@ -2018,7 +2979,8 @@ function lwt_Stream:map_list_s(f) end
 
 ---The elements of a stream of lists.
 ---```lua
----print(table.concat(await(stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten():to_list()), " "))   --> 1 2 3
+---local q = stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten()
+---print(table.concat(await(q:to_list()), " "))   --> 1 2 3
 ---```
 ---@return lwt.Stream
 function lwt_Stream:flatten() end
@@ -2046,7 +3008,7 @@ function lwt_Stream:concat() end
 ---```lua
 ---local rest = stream.of_list { "x", "y", "z" }
 ---for v in stream.of_list({ 1, 2 }):combine(rest) do print(v[1], v[2]) end   --> 1 x
-------> 2 y
+-----> 2 y
 ---print(await(rest:next()))   --> z
 ---```
 ---@param b lwt.Stream
@@ -2058,7 +3020,7 @@ function lwt_Stream:combine(b) end
 ---```lua
 ---local s = stream.of_list({ 1, 2 }):map(function(v) return v == 2 and error("two", 0) or v end)
 ---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
-------> false two
+-----> false two
 ---```
 ---@return lwt.Stream
 function lwt_Stream:wrap_exn() end
@@ -2081,6 +3043,35 @@ function lwt_Stream:hexdump() end
 ---@field blocked fun(self: lwt.StreamPusher): boolean
 ---@field closed fun(self: lwt.StreamPusher): boolean
 local lwt_StreamPusher = {}
+
+---Adds an element: a promise, fulfilled when the stream has it, rejected with `lwt.Closed`
+---when the stream is closed. Cancelling it withdraws the element. See `create_bounded`.
+---@param v any
+---@return lwt.Promise
+function lwt_StreamPusher:push(v) end
+
+---Ends the stream after what it holds. Pushes that wait are rejected with `lwt.Closed`.
+function lwt_StreamPusher:close() end
+
+---How many elements the stream may hold.
+---@return integer
+function lwt_StreamPusher:size() end
+
+---Changes how many it may hold. It may hold more already: then pushes wait until it does not.
+---@param n integer
+function lwt_StreamPusher:resize(n) end
+
+---How many elements it holds; those that wait to be pushed do not count.
+---@return integer
+function lwt_StreamPusher:count() end
+
+---Whether a push waits.
+---@return boolean
+function lwt_StreamPusher:blocked() end
+
+---Whether the stream is closed.
+---@return boolean
+function lwt_StreamPusher:closed() end
 
 ---@class lwt.Switch
 local lwt_Switch = {}
@@ -2196,16 +3187,17 @@ local lwt_Tty = {}
 ---@return integer rows
 function lwt_Tty:size() end
 
----How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key at once, no echo) or `"io"` (as
----raw, and binary output too). It is put back at the end.
+---How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key
+---at once, no echo) or `"io"` (as raw, and binary output too). It is put back at the end.
 ---@param mode string
 function lwt_Tty:mode(mode) end
 
 ---@class lwt.Udp
 local lwt_Udp = {}
 
----Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A name is looked up. The promise
----is fulfilled when the system has it: that says nothing of its arrival. Rejects with `EMSGSIZE` when it is too long.
+---Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
+---name is looked up. The promise is fulfilled when the system has it: that says nothing of
+---its arrival. Rejects with `EMSGSIZE` when it is too long.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:send("ping", b:getsockname()):await()
@@ -2216,9 +3208,10 @@ local lwt_Udp = {}
 ---@return lwt.Promise
 function lwt_Udp:send(data, addr) end
 
----Waits for a datagram: two values, its bytes and the address it came from, as text. Several may wait: first come, first
----served. Cancelling loses nothing. Rejects with what the system reports (`ECONNREFUSED` on a connected socket), and with
----`lwt.Closed` when the socket closes.
+---Waits for a datagram: two values, its bytes and the address it came from, as text. Several
+---may wait: first come, first served. Cancelling loses nothing. Rejects with what the system
+---reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
+---closes.
 ---```lua
 ---local a, b = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
 ---local p = b:recv()
@@ -2228,8 +3221,8 @@ function lwt_Udp:send(data, addr) end
 ---@return lwt.Promise # string, address
 function lwt_Udp:recv() end
 
----Fixes the other end, at once: `send` needs no address any more, and only what comes from there is received. Without an
----address, undoes it.
+---Fixes the other end, at once: `send` needs no address any more, and only what comes from
+---there is received. Without an address, undoes it.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:connect(b:getsockname())
@@ -2255,12 +3248,13 @@ function lwt_Udp:multicast_ttl(n) end
 ---@param on? boolean
 function lwt_Udp:multicast_loop(on) end
 
----The interface (its address) through which datagrams to groups are sent; nil: the system's choice.
+---The interface (its address) through which datagrams to groups are sent; nil: the system's
+---choice.
 ---@param host? string
 function lwt_Udp:multicast_interface(host) end
 
----Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the system's choice), from everybody or
----from one `source` only. Raises the system's error.
+---Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the
+---system's choice), from everybody or from one `source` only. Raises the system's error.
 ---@param group string
 ---@param host? string
 ---@param source? string
@@ -2387,6 +3381,45 @@ lwt_module.coroutine.create = function(f) end
 ---@return function
 lwt_module.coroutine.wrap = function(f) end
 
+---Every task that is not over: a list of `{name=, state=, waiting_on=, where=, since=, promise=}`. `state` is "running", "ready" or
+---"waiting"; `where` the line it is at; `waiting_on` what it awaits, in words; `since` the loop's time (`lwt.now`) since when.
+---(`name` is nil where `lwt.name` has given none.)
+---```lua
+---lwt.spawn(function() lwt.name("sleeper") await(lwt.sleep(9)) end)
+---for _, t in ipairs(lwt.tasks()) do
+---  if t.name then print(t.name, t.state, t.waiting_on) end   --> sleeper waiting a timer
+---end
+---```
+---@return table[]
+lwt_module.tasks = function() end
+
+---Names the running task, for traces and lists; returns its name.
+---```lua
+---print(lwt.name("main"), lwt.name())   --> main main
+---```
+---@param name? string
+---@return string|nil
+lwt_module.name = function(name) end
+
+---Calls `f(text)` (default: `warn`) with a traceback when one turn of a task runs longer than `s` seconds: something blocks the loop.
+---`lwt.stall(nil)` switches it off.
+---```lua norun
+---lwt.stall(0.1, function(text) io.stderr:write(text, "\n") end)
+---```
+---@param s number|nil seconds
+---@param f? fun(text: string)
+lwt_module.stall = function(s, f) end
+
+---Debugging on or off: every promise, task and handle remembers where it was made; errors then show it, and `run` ends with warnings
+---(`warn`) about what was left open or waiting, and where it was made. Costs time and memory. Returns what it was.
+---```lua
+---print(lwt.debug(true))   --> false
+---print(lwt.debug(false))   --> true
+---```
+---@param on? boolean
+---@return boolean
+lwt_module.debug = function(on) end
+
 ---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
 ---raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
 ---list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises. Ctrl-C cancels the main task with
@@ -2485,14 +3518,6 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@param x any
 ---@return boolean
 lwt_module.is_promise = function(x) end
-
-lwt_module.wakeup = lwt_Resolver.wakeup
-
-lwt_module.wakeup_exn = lwt_Resolver.wakeup_exn
-
-lwt_module.wakeup_later = lwt_Resolver.wakeup_later
-
-lwt_module.wakeup_later_exn = lwt_Resolver.wakeup_later_exn
 
 lwt_module.scope = {}
 
@@ -2695,44 +3720,13 @@ lwt_module.now = function() end
 ---@return string
 lwt_module.traceback = function(x) end
 
----Every task that is not over: a list of `{name=, state=, waiting_on=, where=, since=, promise=}`. `state` is "running", "ready" or
----"waiting"; `where` the line it is at; `waiting_on` what it awaits, in words; `since` the loop's time (`lwt.now`) since when.
----(`name` is nil where `lwt.name` has given none.)
----```lua
----lwt.spawn(function() lwt.name("sleeper") await(lwt.sleep(9)) end)
----for _, t in ipairs(lwt.tasks()) do
----  if t.name then print(t.name, t.state, t.waiting_on) end   --> sleeper waiting a timer
----end
----```
----@return table[]
-lwt_module.tasks = function() end
+lwt_module.wakeup = lwt_Resolver.wakeup
 
----Names the running task, for traces and lists; returns its name.
----```lua
----print(lwt.name("main"), lwt.name())   --> main main
----```
----@param name? string
----@return string|nil
-lwt_module.name = function(name) end
+lwt_module.wakeup_exn = lwt_Resolver.wakeup_exn
 
----Calls `f(text)` (default: `warn`) with a traceback when one turn of a task runs longer than `s` seconds: something blocks the loop.
----`lwt.stall(nil)` switches it off.
----```lua norun
----lwt.stall(0.1, function(text) io.stderr:write(text, "\n") end)
----```
----@param s number|nil seconds
----@param f? fun(text: string)
-lwt_module.stall = function(s, f) end
+lwt_module.wakeup_later = lwt_Resolver.wakeup_later
 
----Debugging on or off: every promise, task and handle remembers where it was made; errors then show it, and `run` ends with warnings
----(`warn`) about what was left open or waiting, and where it was made. Costs time and memory. Returns what it was.
----```lua
----print(lwt.debug(true))   --> false
----print(lwt.debug(false))   --> true
----```
----@param on? boolean
----@return boolean
-lwt_module.debug = function(on) end
+lwt_module.wakeup_later_exn = lwt_Resolver.wakeup_later_exn
 
 ---Runs `f(...)` as a background task: nobody waits for it, and its failure goes to the exception hook.
 ---```lua
@@ -2991,7 +3985,8 @@ lwt_engine_module.loop = function() end
 
 ---Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
 ---this state. Raises while any handle or request of lwt is open. `lwt.run` then turns that
----loop, and its owner's callbacks run within.
+---loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
+---run within that. What nobody caught is then told by `warn`.
 ---@param loop lightuserdata
 lwt_engine_module.adopt = function(loop) end
 
@@ -3423,9 +4418,10 @@ lwt_io_module.buffer_size = lwt_Channel.buffer_size
 
 lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 
----A channel on a descriptor that is there already. `mode` is `"r"`, `"w"` or `"r+"`; without it, what the
----descriptor was opened for. The channel closes the descriptor unless `close = false` is given, and sets it non-blocking
----only when it closes it: one that is shared with other programs stays as it is.
+---A channel on a descriptor that is there already. `mode` is `"r"`, `"w"` or `"r+"`; without
+---it, what the descriptor was opened for. The channel closes the descriptor unless `close =
+---false` is given, and sets it non-blocking only when it closes it: one that is shared with
+---other programs stays as it is.
 ---```lua
 ---print(io.of_fd(1, "w", {close = false}):mode())   --> output
 ---```
@@ -3445,8 +4441,9 @@ lwt_io_module.of_fd = function(fd, mode, opts) end
 ---@return lwt.Channel, lwt.Channel
 lwt_io_module.pipe = function(opts) end
 
----A channel on memory: a string, which can be read, or an `lwt.bytes`, which can be read (`"r"`, the
----default), written (`"w"`) or both (`"r+"`). Writing stops at the end of it, with `ENOSPC`.
+---A channel on memory: a string, which can be read, or an `lwt.bytes`, which can be read
+---(`"r"`, the default), written (`"w"`) or both (`"r+"`). Writing stops at the end of it,
+---with `ENOSPC`.
 ---```lua
 ---local b = require "lwt.bytes".create(5)
 ---local ch = io.of_bytes(b, "w")
@@ -3460,9 +4457,25 @@ lwt_io_module.pipe = function(opts) end
 ---@return lwt.Channel
 lwt_io_module.of_bytes = function(data, mode, opts) end
 
----Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with `"+"` for
----both reading and writing at one position; `"wx"` refuses a file that exists. A `"b"` is ignored. A directory is
----refused (`EISDIR`).
+---The size of the buffers of channels that are made without `buffer_size`: 65536 at first.
+---```lua
+---print(io.default_buffer_size())   --> 65536
+---```
+---@return integer
+lwt_io_module.default_buffer_size = function() end
+
+---Set the size of the buffers of channels that are made from now on. 16 bytes at least.
+---```lua
+---io.set_default_buffer_size(4096)
+---print(io.of_bytes(""):buffer_size())   --> 4096
+---io.set_default_buffer_size(65536)
+---```
+---@param size integer
+lwt_io_module.set_default_buffer_size = function(size) end
+
+---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
+---`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
+---`"b"` is ignored. A directory is refused (`EISDIR`).
 ---```lua
 ---local ch <close> = await(io.open_file("notes", "w+"))
 ---await(ch:write_line("first"))
@@ -3475,14 +4488,14 @@ lwt_io_module.of_bytes = function(data, mode, opts) end
 ---@return lwt.Promise a channel
 lwt_io_module.open_file = function(path, mode, opts) end
 
----Make a new file with a random name and open it for reading and writing. Nothing is left behind when
----the promise is cancelled.
+---Make a new file with a random name and open it for reading and writing. Nothing is left
+---behind when the promise is cancelled.
 ---```lua
 ---local path, ch = await(io.open_temp_file {dir = ".", suffix = ".txt"})
 ---print(path:match("%.txt$"))   --> .txt
 ---await(ch:close())
 ---```
----@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (default 0600), `buffer_size`
+---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0600), …
 ---@return lwt.Promise its path, and the channel
 lwt_io_module.open_temp_file = function(opts) end
 
@@ -3491,12 +4504,13 @@ lwt_io_module.open_temp_file = function(opts) end
 ---local path = await(io.create_temp_dir {dir = ".", prefix = "t"})
 ---print(path:match("^%./t"))   --> ./t
 ---```
----@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (default 0700)
+---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
 ---@return lwt.Promise its path
 lwt_io_module.create_temp_dir = function(opts) end
 
----Delete a file, or a folder with all that is in it. Symbolic links are deleted and not followed.
----What cannot be deleted is told (the first of it), the rest is deleted all the same.
+---Delete a file, or a folder with all that is in it. Symbolic links are deleted and not
+---followed. What cannot be deleted is told (the first of it), the rest is deleted all the
+---same.
 ---```lua
 ---await(require "lwt.fs".mkdir("d"))
 ---await(io.lines_to_file("d/f", {"x"}))
@@ -3516,22 +4530,6 @@ lwt_io_module.delete_recursively = function(path) end
 ---@return lwt.Promise an integer
 lwt_io_module.file_length = function(path) end
 
----The size of the buffers of channels that are made without `buffer_size`: 65536 at first.
----```lua
----print(io.default_buffer_size())   --> 65536
----```
----@return integer
-lwt_io_module.default_buffer_size = function() end
-
----Set the size of the buffers of channels that are made from now on. 16 bytes at least.
----```lua
----io.set_default_buffer_size(4096)
----print(io.of_bytes(""):buffer_size())   --> 4096
----io.set_default_buffer_size(65536)
----```
----@param size integer
-lwt_io_module.set_default_buffer_size = function(size) end
-
 lwt_io_module.atomic = lwt_Channel.atomic
 
 lwt_io_module.read_lines = lwt_Channel.read_lines
@@ -3546,8 +4544,8 @@ lwt_io_module.writef = lwt_Channel.writef
 
 lwt_io_module.direct_access = lwt_Channel.direct_access
 
----Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done, however it ends. What
----could not be written is an error of the whole.
+---Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done,
+---however it ends. What could not be written is an error of the whole.
 ---```lua
 ---await(io.with_file("f", "w", function(ch) return ch:write("text") end))
 ---print(await(io.with_file("f", "r", io.read)))   --> text
@@ -3559,8 +4557,8 @@ lwt_io_module.direct_access = lwt_Channel.direct_access
 ---@return lwt.Promise what `f` returns
 lwt_io_module.with_file = function(path, mode, f, opts) end
 
----Make a temporary file and give its path and its channel to `f`. It is closed and removed when `f` is done, however it
----ends, by cancellation as well.
+---Make a temporary file and give its path and its channel to `f`. It is closed and removed when
+---`f` is done, however it ends, by cancellation as well.
 ---```lua
 ---local path = await(io.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
 ---print((pcall(await, io.file_length(path))))   --> false
@@ -3570,8 +4568,8 @@ lwt_io_module.with_file = function(path, mode, f, opts) end
 ---@return lwt.Promise what `f` returns
 lwt_io_module.with_temp_file = function(f, opts) end
 
----Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when `f` is done, however it
----ends.
+---Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when
+---`f` is done, however it ends.
 ---```lua
 ---local p = io.with_temp_dir(function(path)
 ---  await(io.lines_to_file(path .. "/f", {"one", "two"}))
@@ -3602,7 +4600,8 @@ lwt_io_module.lines_of_file = function(path) end
 ---@return lwt.Stream
 lwt_io_module.chars_of_file = function(path) end
 
----Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait).
+---Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may
+---wait).
 ---```lua
 ---await(io.lines_to_file("f", {"a", "b"}))
 ---print(await(io.file_length("f")))   --> 4
@@ -3622,10 +4621,11 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise
 lwt_io_module.chars_to_file = function(path, chars) end
 
----A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives a string of 1 to `n` bytes (more
----are kept), or nil at the end; `write(s)` gives how many bytes of `s` it has taken (nothing means all);
----`seek(position, whence)` (`"set"`, `"cur"` or `"end"`) gives the new position; `close()`. The channel reads where there is a
----`read`, and writes where there is a `write`.
+---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
+---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
+---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
+---gives the new position; `close()`. The channel reads where there is a `read`, and writes where
+---there is a `write`.
 ---```lua
 ---local parts = {"one\ntw", "o\n"}
 ---local ch = io.make {read = function() return table.remove(parts, 1) end}
@@ -3636,8 +4636,8 @@ lwt_io_module.chars_to_file = function(path, chars) end
 ---@return lwt.Channel
 lwt_io_module.make = function(functions, opts) end
 
----Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads and writes. Its close
----flushes, and closes the socket.
+---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
+---and writes. Its close flushes, and closes the socket.
 ---```lua
 ---local server = await(io.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line("hello"))
@@ -3680,13 +4680,14 @@ lwt_io_module.with_connection = function(addr, f, opts) end
 ---@return lwt.Promise what `f` returns
 lwt_io_module.with_close_connection = function(f, ch) end
 
----Listen at an address, and run `f(ch, address)` as a task for each client that connects; `address` is the client's. The
----channel is flushed and closed when `f` is done, however it ends; an error of `f` goes to the exception hook and ends that
----connection alone. Port 0 has the system pick one: `server:address()` tells which.
+---Listen at an address, and run `f(ch, address)` as a task for each client that connects;
+---`address` is the client's. The channel is flushed and closed when `f` is done, however it ends;
+---an error of `f` goes to the exception hook and ends that connection alone. Port 0 has the system
+---pick one: `server:address()` tells which.
 ---
----The server has `address()`, `connections()` (how many are being served) and `shutdown([seconds])`, a promise: nobody
----is accepted any more, those who are served have so many seconds (5) to finish, then they are cancelled.
----With `<close>`, a server shuts down at once.
+---The server has `address()`, `connections()` (how many are being served) and
+---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
+---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---```lua
 ---local server = await(io.establish_server("127.0.0.1:0", function(ch)
 ---  for line in ch:lines() do await(ch:write_line(line:upper())) end
@@ -3703,8 +4704,8 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---@return lwt.Promise the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
 
----Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf` formats, `printlf` does
----both; with an `e` in front they write to `io.stderr`.
+---Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
+---formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
 ---```lua
 ---print(lwt.is_promise(io.print("")))   --> true
 ---```
@@ -3753,7 +4754,8 @@ lwt_io_module.eprintlf = function(fmt, ...) end
 
 lwt_io_module.hexdump = lwt_Channel.hexdump
 
----Flush every open output channel. What cannot be written is told by the channel's next operation, not here.
+---Flush every open output channel. What cannot be written is told by the channel's next operation,
+---not here.
 ---```lua
 ---local r, w = io.pipe()
 ---await(w:write("x"))
@@ -3788,7 +4790,7 @@ local lwt_list_module = {}
 ---`f(v)` for one element after another.
 ---```lua
 ---await(list.iter_s(function(v) await(lwt.pause()) print(v) end, { 1, 2 }))   --> 1
-------> 2
+-----> 2
 ---```
 ---@param f fun(v: any): any
 ---@param l table
@@ -3798,7 +4800,7 @@ lwt_list_module.iter_s = function(f, l) end
 ---`f(v)` for all elements at the same time.
 ---```lua
 ---await(list.iter_p(function(v) await(lwt.sleep(v)) print(v) end, { 0.02, 0.01 }))   --> 0.01
-------> 0.02
+-----> 0.02
 ---```
 ---@param f fun(v: any): any
 ---@param l table
@@ -3825,8 +4827,8 @@ lwt_list_module.iter_n = function(f, l, max) end
 
 ---`f(i, v)` for one element after another; `i` counts from 1.
 ---```lua
----await(list.iteri_s(print, { "a", "b" }))   --> 1 a
-------> 2 b
+---await(list.iteri_s(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
+-----> 2 b
 ---```
 ---@param f fun(i: integer, v: any): any
 ---@param l table
@@ -3835,8 +4837,8 @@ lwt_list_module.iteri_s = function(f, l) end
 
 ---`f(i, v)` for all elements at the same time.
 ---```lua
----await(list.iteri_p(print, { "a", "b" }))   --> 1 a
-------> 2 b
+---await(list.iteri_p(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
+-----> 2 b
 ---```
 ---@param f fun(i: integer, v: any): any
 ---@param l table
@@ -3845,7 +4847,8 @@ lwt_list_module.iteri_p = function(f, l) end
 
 ---The list of `f(v)`, called for one element after another.
 ---```lua
----print(table.concat(await(list.map_s(function(v) return lwt.fulfilled(v * 2) end, { 1, 2 })), " "))   --> 2 4
+---local l = await(list.map_s(function(v) return lwt.fulfilled(v * 2) end, { 1, 2 }))
+---print(table.concat(l, " "))   --> 2 4
 ---```
 ---@param f fun(v: any): any
 ---@param l table
@@ -3875,7 +4878,8 @@ lwt_list_module.map_n = function(f, l, max) end
 
 ---The list of `f(i, v)`, called for one element after another; `i` counts from 1.
 ---```lua
----print(table.concat(await(list.mapi_s(function(i, v) return i .. v end, { "a", "b" })), " "))   --> 1a 2b
+---local l = await(list.mapi_s(function(i, v) return i .. v end, { "a", "b" }))
+---print(table.concat(l, " "))   --> 1a 2b
 ---```
 ---@param f fun(i: integer, v: any): any
 ---@param l table
@@ -3884,7 +4888,8 @@ lwt_list_module.mapi_s = function(f, l) end
 
 ---The list of `f(i, v)`, called for all elements at the same time.
 ---```lua
----print(table.concat(await(list.mapi_p(function(i, v) return i .. v end, { "a", "b" })), " "))   --> 1a 2b
+---local l = await(list.mapi_p(function(i, v) return i .. v end, { "a", "b" }))
+---print(table.concat(l, " "))   --> 1a 2b
 ---```
 ---@param f fun(i: integer, v: any): any
 ---@param l table
@@ -3893,7 +4898,8 @@ lwt_list_module.mapi_p = function(f, l) end
 
 ---The elements for which `f(v)` is true, asked one after another.
 ---```lua
----print(table.concat(await(list.filter_s(function(v) return v > 1 end, { 1, 2, 3 })), " "))   --> 2 3
+---local l = await(list.filter_s(function(v) return v > 1 end, { 1, 2, 3 }))
+---print(table.concat(l, " "))   --> 2 3
 ---```
 ---@param f fun(v: any): any
 ---@param l table
@@ -3958,7 +4964,8 @@ lwt_list_module.exists_s = function(f, l) end
 
 ---Whether `f(v)` is true for some element: all are asked at the same time, and waited for.
 ---```lua
----print(await(list.exists_p(function(v) return lwt.fulfilled(v == 4) end, { 1, 2, 3 })))   --> false
+---local function is_4(v) return lwt.fulfilled(v == 4) end
+---print(await(list.exists_p(is_4, { 1, 2, 3 })))   --> false
 ---```
 ---@param f fun(v: any): any
 ---@param l table
@@ -4093,10 +5100,12 @@ lwt_mvar_module.is_empty = lwt_Mvar.is_empty
 ---@class lwt.net.module
 local lwt_net_module = {}
 
----Looks up a host, a service (a name or a port), or both. The value is a list of addresses, in the system's order, each
----`{host=, port=, family="inet"|"inet6", socktype="stream"|"datagram"}`, which every function that takes an address takes.
----Options: `family`, `socktype` (default: stream), `passive` (addresses to listen at, where host is nil), `canonname`.
----Rejects with the resolver's error (`EAI_NONAME`). Cancelling gives the lookup up. See `dns_limit`.
+---Looks up a host, a service (a name or a port), or both. The value is a list of addresses,
+---in the system's order, each `{host=, port=, family="inet"|"inet6",
+---socktype="stream"|"datagram"}`, which every function that takes an address takes. Options:
+---`family`, `socktype` (default: stream), `passive` (addresses to listen at, where host is
+---nil), `canonname`. Rejects with the resolver's error (`EAI_NONAME`). Cancelling gives the
+---lookup up. See `dns_limit`.
 ---```lua
 ---local list = net.getaddrinfo("127.0.0.1", 80):await()
 ---print(list[1].host, list[1].port, list[1].family)   --> 127.0.0.1 80 inet
@@ -4107,7 +5116,8 @@ local lwt_net_module = {}
 ---@return lwt.Promise # table
 lwt_net_module.getaddrinfo = function(host, service, opts) end
 
----The names of an address (numbers): its host, and its service. Where there is no name the value is the number, as text.
+---The names of an address (numbers): its host, and its service. Where there is no name the
+---value is the number, as text.
 ---```lua
 ---local _, service = net.getnameinfo("127.0.0.1:4"):await()
 ---print(service)   --> 4
@@ -4116,8 +5126,8 @@ lwt_net_module.getaddrinfo = function(host, service, opts) end
 ---@return lwt.Promise # host, service
 lwt_net_module.getnameinfo = function(addr) end
 
----The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with `EAI_SERVICE` for a name that
----the system does not know.
+---The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with
+---`EAI_SERVICE` for a name that the system does not know.
 ---```lua
 ---local p = net.getservbyname("no such service")
 ---print((pcall(lwt.await, p)))   --> false
@@ -4127,8 +5137,9 @@ lwt_net_module.getnameinfo = function(addr) end
 ---@return lwt.Promise # integer
 lwt_net_module.getservbyname = function(name, proto) end
 
----How many lookups run at once (16 at first); with a number, sets it. More of them wait, in their order. Of the threadpool
----(see `lwt.job`), lookups never take more than half, whatever the limit: file operations go on beside them.
+---How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
+---their order. Of the threadpool (see `lwt.job`), lookups never take more than half,
+---whatever the limit: file operations go on beside them.
 ---```lua
 ---print(net.dns_limit())   --> 16
 ---```
@@ -4143,7 +5154,8 @@ lwt_net_module.dns_limit = function(n) end
 ---@return string
 lwt_net_module.gethostname = function() end
 
----The addresses of the network interfaces that are up: a list of `{name=, family=, host=, netmask=, mac=, internal=}`.
+---The addresses of the network interfaces that are up: a list of `{name=, family=, host=,
+---netmask=, mac=, internal=}`.
 ---```lua
 ---for _, i in ipairs(net.interfaces()) do
 ---  if i.host == "127.0.0.1" then print(i.internal) end   --> true
@@ -4152,10 +5164,11 @@ lwt_net_module.gethostname = function() end
 ---@return table
 lwt_net_module.interfaces = function() end
 
----Listens at a TCP address. Port 0 has the system pick one (see `address`); host `*` is every address of the machine,
----IPv6 and IPv4. A name is looked up, and its first address taken. Options: `backlog` (511: how many clients the system
----keeps until they are accepted), `reuseport` (several processes share the port), `nodelay` (default true, for the sockets
----accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
+---Listens at a TCP address. Port 0 has the system pick one (see `address`); host `*` is
+---every address of the machine, IPv6 and IPv4. A name is looked up, and its first address
+---taken. Options: `backlog` (511: how many clients the system keeps until they are
+---accepted), `reuseport` (several processes share the port), `nodelay` (default true, for
+---the sockets accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
 ---```lua
 ---local listener <close> = net.tcp_listen("127.0.0.1:0"):await()
 ---print(listener:address():match("^127.0.0.1:%d+$") ~= nil)   --> true
@@ -4169,7 +5182,8 @@ lwt_net_module.accept = lwt_Listener.accept
 
 lwt_net_module.address = lwt_Listener.address
 
----The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what is none.
+---The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what
+---is none.
 ---```lua
 ---local a = net.parse_address("[::1]:8080")
 ---print(a.host, a.port)   --> ::1 8080
@@ -4178,8 +5192,8 @@ lwt_net_module.address = lwt_Listener.address
 ---@return table
 lwt_net_module.parse_address = function(addr) end
 
----Connects to a Unix-domain socket: `"unix:/path"`, `"/path"` or `{path=}`. A path that is longer than the system takes
----rejects with `ENAMETOOLONG`.
+---Connects to a Unix-domain socket: `"unix:/path"`, `"/path"` or `{path=}`. A path that is
+---longer than the system takes rejects with `ENAMETOOLONG`.
 ---```lua
 ---local listener = net.pipe_listen("unix:sock"):await()
 ---local sock <close> = net.pipe_connect("unix:sock"):await()
@@ -4189,8 +5203,9 @@ lwt_net_module.parse_address = function(addr) end
 ---@return lwt.Promise # lwt.Socket
 lwt_net_module.pipe_connect = function(addr) end
 
----Listens at a Unix-domain socket, which is made there and removed again when the listener closes. Rejects with
----`EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too long.
+---Listens at a Unix-domain socket, which is made there and removed again when the listener
+---closes. Rejects with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
+---long.
 ---```lua
 ---local listener <close> = net.pipe_listen("unix:sock"):await()
 ---print(listener:address())   --> unix:sock
@@ -4200,8 +5215,8 @@ lwt_net_module.pipe_connect = function(addr) end
 ---@return lwt.Promise # lwt.Listener
 lwt_net_module.pipe_listen = function(addr, opts) end
 
----Two sockets that are connected to each other, at once (no promise). Raises the system's error when there is no
----descriptor left.
+---Two sockets that are connected to each other, at once (no promise). Raises the system's
+---error when there is no descriptor left.
 ---```lua
 ---local a, b = net.socketpair()
 ---a:write("ping"):await()
@@ -4211,21 +5226,22 @@ lwt_net_module.pipe_listen = function(addr, opts) end
 ---@return lwt.Socket
 lwt_net_module.socketpair = function() end
 
----A socket of a descriptor that something else opened: a TCP or Unix-domain socket, a pipe or a terminal. It belongs to
----the socket from then on, and is set to non-blocking. Raises for anything else (`EINVAL` for a regular file: see
----`lwt.fs`).
+---A socket of a descriptor that something else opened: a TCP or Unix-domain socket, a pipe
+---or a terminal. It belongs to the socket from then on, and is set to non-blocking. Raises
+---for anything else (`EINVAL` for a regular file: see `lwt.fs`).
 ---@param fd integer
 ---@return lwt.Socket
 lwt_net_module.of_fd = function(fd) end
 
----Waits until a descriptor of another library can be read without blocking (or is at its end, or broken). Any number may
----wait for one descriptor. It must stay open so long. Rejects with `EPERM` for a regular file (which never has to wait) and
----with `EBADF`.
+---Waits until a descriptor of another library can be read without blocking (or is at its
+---end, or broken). Any number may wait for one descriptor. It must stay open so long.
+---Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 ---@param fd integer
 ---@return lwt.Promise
 lwt_net_module.wait_readable = function(fd) end
 
----Waits until a descriptor of another library can be written without blocking. See `wait_readable`.
+---Waits until a descriptor of another library can be written without blocking. See
+---`wait_readable`.
 ---@param fd integer
 ---@return lwt.Promise
 lwt_net_module.wait_writable = function(fd) end
@@ -4244,10 +5260,12 @@ lwt_net_module.writev = lwt_Socket.writev
 
 lwt_net_module.shutdown = lwt_Socket.shutdown
 
----Connects to a TCP address, `"host:port"` or `{host=, port=}`. A name is looked up, and all its addresses are tried, IPv6
----and IPv4 in turn: the next one when the last has failed or after 250 ms (`delay` seconds), until one answers; the others
----are closed. Nagle's algorithm is off (`nodelay = false` leaves it on); `bind` is the local address to connect from.
----Rejects with the error of the first address when none answers. Cancelling closes what was begun.
+---Connects to a TCP address, `"host:port"` or `{host=, port=}`. A name is looked up, and all
+---its addresses are tried, IPv6 and IPv4 in turn: the next one when the last has failed or
+---after 250 ms (`delay` seconds), until one answers; the others are closed. Nagle's
+---algorithm is off (`nodelay = false` leaves it on); `bind` is the local address to connect
+---from. Rejects with the error of the first address when none answers. Cancelling closes
+---what was begun.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---local sock <close> = net.tcp_connect(listener:address()):await()
@@ -4266,8 +5284,8 @@ lwt_net_module.keepalive = lwt_Socket.keepalive
 
 lwt_net_module.reset = lwt_Socket.reset
 
----A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size` and `mode`. Raises when it is
----none.
+---A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
+---and `mode`. Raises when it is none.
 ---@param fd integer
 ---@return lwt.Tty
 lwt_net_module.tty = function(fd) end
@@ -4276,8 +5294,9 @@ lwt_net_module.size = lwt_Tty.size
 
 lwt_net_module.mode = lwt_Tty.mode
 
----A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there; port 0 has the system pick one.
----Without, it is bound when it first sends. Options: `reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
+---A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there;
+---port 0 has the system pick one. Without, it is bound when it first sends. Options:
+---`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
 ---```lua
 ---local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
 ---local _ <close> = a
@@ -4309,6 +5328,20 @@ lwt_net_module.multicast_interface = lwt_Udp.multicast_interface
 lwt_net_module.multicast_join = lwt_Udp.multicast_join
 
 lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
+
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@param handle lwt.Socket|lwt.Listener|lwt.Udp
+---@return lwt.Promise
+lwt_net_module.close = function(handle) end
 
 ---@class lwt.pool.module
 local lwt_pool_module = {}
@@ -4723,6 +5756,387 @@ lwt_process_module.pmap_chars = function(cmd, chars, opts) end
 ---@return lwt.Promise of what `f` returns
 lwt_process_module.with_process = function(cmd, opts, f) end
 
+---@class lwt.react.module
+local lwt_react_module = {}
+
+lwt_react_module.Step = {}
+
+---A step that several primitives can be queued on: `send(v, step)`.
+---```lua
+---local a, set_a = react.S.create(1)
+---local b, set_b = react.S.create(2)
+---local sum = react.S.l2(a, b, function(x, y) return x + y end)
+---local seen = sum:changes():map(function(v) print(v) end)   --> 30
+---local step = react.Step.create()
+---set_a(10, step) set_b(20, step)
+---step:execute()
+---```
+---@return lwt.Step
+lwt_react_module.Step.create = function() end
+
+lwt_react_module.Step.execute = lwt_Step.execute
+
+lwt_react_module.E = {}
+
+lwt_react_module.E.with_finaliser = lwt_Event.with_finaliser
+
+lwt_react_module.E.next = lwt_Event.next
+
+lwt_react_module.E.limit = lwt_Event.limit
+
+---An event that occurs with what `f()` gives, called again and again as a task, beginning
+---after a pause. It stops at its first error, which goes to the exception hook, and when the
+---event is dropped.
+---```lua
+---local n = 0
+---local e = react.E.from(function() n = n + 1 await(lwt.sleep(0.001)) return n end)
+---print(await(e:next()), await(e:next()))   --> 1 2
+---```
+---@param f fun(): any
+---@return lwt.Event
+lwt_react_module.E.from = function(f) end
+
+lwt_react_module.E.to_stream = lwt_Event.to_stream
+
+---An event that occurs with the elements of a stream, read from after a pause on. It stops
+---at the stream's first error, which goes to the exception hook, and when the event is
+---dropped.
+---```lua
+---local stream = require "lwt.stream"
+---local e = react.E.of_stream(stream.of_list { 1, 2 })
+---print(await(e:next()))   --> 1
+---```
+---@param s lwt.Stream
+---@return lwt.Event
+lwt_react_module.E.of_stream = function(s) end
+
+---The event that a promise stands for: that event itself when the promise is fulfilled, else
+---one that occurs when it does, once it is there. If the promise is rejected, the error goes
+---to the exception hook.
+---```lua
+---local e, send = react.E.create()
+---local p, r = lwt.wait()
+---local seen = react.E.delay(p):map(function(v) print(v) end)   --> 2
+---send(1)
+---r:wakeup(e)
+---send(2)
+---```
+---@param p lwt.Promise
+---@return lwt.Event
+lwt_react_module.E.delay = function(p) end
+
+lwt_react_module.E.keep = lwt_Event.keep
+
+lwt_react_module.E.run_s = lwt_Event.run_s
+
+lwt_react_module.E.run_p = lwt_Event.run_p
+
+lwt_react_module.E.map_s = lwt_Event.map_s
+
+lwt_react_module.E.map_p = lwt_Event.map_p
+
+lwt_react_module.E.app_s = lwt_Event.app_s
+
+lwt_react_module.E.app_p = lwt_Event.app_p
+
+lwt_react_module.E.filter_s = lwt_Event.filter_s
+
+lwt_react_module.E.filter_p = lwt_Event.filter_p
+
+lwt_react_module.E.fmap_s = lwt_Event.fmap_s
+
+lwt_react_module.E.fmap_p = lwt_Event.fmap_p
+
+lwt_react_module.E.diff_s = lwt_Event.diff_s
+
+lwt_react_module.E.accum_s = lwt_Event.accum_s
+
+lwt_react_module.E.fold_s = lwt_Event.fold_s
+
+---Folds what occurs at the same time, in the list's order: `f(acc, v)` as a task.
+---@param list lwt.Event[]
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@return lwt.Event
+lwt_react_module.E.merge_s = function(list, init, f) end
+
+lwt_react_module.S = {}
+
+lwt_react_module.S.with_finaliser = lwt_Signal.with_finaliser
+
+lwt_react_module.S.limit = lwt_Signal.limit
+
+lwt_react_module.S.keep = lwt_Signal.keep
+
+lwt_react_module.S.app_s = lwt_Signal.app_s
+
+lwt_react_module.S.map_s = lwt_Signal.map_s
+
+lwt_react_module.S.filter_s = lwt_Signal.filter_s
+
+lwt_react_module.S.fmap_s = lwt_Signal.fmap_s
+
+lwt_react_module.S.diff_s = lwt_Signal.diff_s
+
+lwt_react_module.S.sample_s = lwt_Signal.sample_s
+
+lwt_react_module.S.accum_s = lwt_Event.accum_s
+
+lwt_react_module.S.fold_s = lwt_Event.fold_s
+
+---A promise of the signal of a fold over a list of signals: `f(acc, v)` as a task.
+---@param list lwt.Signal[]
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+lwt_react_module.S.merge_s = function(list, init, f, eq) end
+
+lwt_react_module.S.run_s = lwt_Signal.run_s
+
+lwt_react_module.S.bind_s = lwt_Signal.bind_s
+
+lwt_react_module.S.l1_s = lwt_Signal.l1_s
+
+lwt_react_module.S.l2_s = lwt_Signal.l2_s
+
+lwt_react_module.S.l3_s = lwt_Signal.l3_s
+
+lwt_react_module.S.l4_s = lwt_Signal.l4_s
+
+lwt_react_module.S.l5_s = lwt_Signal.l5_s
+
+lwt_react_module.S.l6_s = lwt_Signal.l6_s
+
+lwt_react_module.notifier = {}
+
+lwt_react_module.notifier.stop = lwt_Notifier.stop
+
+lwt_react_module.E.notify = lwt_Event.notify
+
+lwt_react_module.E.notify_s = lwt_Event.notify_s
+
+lwt_react_module.E.notify_p = lwt_Event.notify_p
+
+lwt_react_module.S.notify = lwt_Signal.notify
+
+lwt_react_module.S.notify_s = lwt_Signal.notify_s
+
+lwt_react_module.S.notify_p = lwt_Signal.notify_p
+
+---The event that never occurs.
+---@type lwt.Event
+lwt_react_module.E.never = nil
+
+---An event and the function that makes it occur: `send(v)`, or `send(v, step)` for later
+---(see `react.Step`). A send while an update step runs becomes a step of its own, right
+---after that one.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:map(function(v) print(v) end)   --> hello
+---send("hello")
+---```
+---@return lwt.Event
+---@return fun(v: any, step?: lwt.Step) send
+lwt_react_module.E.create = function() end
+
+lwt_react_module.E.retain = lwt_Event.retain
+
+lwt_react_module.E.stop = lwt_Event.stop
+
+lwt_react_module.E.equal = lwt_Event.equal
+
+lwt_react_module.E.map = lwt_Event.map
+
+lwt_react_module.E.trace = lwt_Event.trace
+
+lwt_react_module.E.once = lwt_Event.once
+
+lwt_react_module.E.drop_once = lwt_Event.drop_once
+
+lwt_react_module.E.app = lwt_Event.app
+
+lwt_react_module.E.stamp = lwt_Event.stamp
+
+lwt_react_module.E.filter = lwt_Event.filter
+
+lwt_react_module.E.fmap = lwt_Event.fmap
+
+lwt_react_module.E.diff = lwt_Event.diff
+
+lwt_react_module.E.changes = lwt_Event.changes
+
+lwt_react_module.E.on = lwt_Event.on
+
+lwt_react_module.E.dismiss = lwt_Event.dismiss
+
+lwt_react_module.E.until_ = lwt_Event.until_
+
+lwt_react_module.E.accum = lwt_Event.accum
+
+lwt_react_module.E.fold = lwt_Event.fold
+
+---Occurs with the first event of a list that occurs.
+---```lua
+---local a, send_a = react.E.create()
+---local b, send_b = react.E.create()
+---local seen = react.E.select({ a, b }):map(function(v) print(v) end)   --> 2
+---send_b(2)
+---```
+---@param list lwt.Event[]
+---@return lwt.Event
+lwt_react_module.E.select = function(list) end
+
+---Folds what occurs at the same time, in the list's order: `f(acc, v)` from `acc = init`.
+---```lua
+---local e, send = react.E.create()
+---local twice = e:map(function(v) return 2 * v end)
+---local made = react.E.merge({ e, twice }, 0, function(acc, v) return acc + v end)
+---local seen = made:map(function(v) print(v) end)   --> 9
+---send(3)
+---```
+---@param list lwt.Event[]
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@return lwt.Event
+lwt_react_module.E.merge = function(list, init, f) end
+
+lwt_react_module.E.switch = lwt_Event.switch
+
+---Recursion: `f(d)` is given the event that occurs, in a step of its own right after, with
+---what `e` occurred with, where `f(d)` returns `e` and the result. Gives the result.
+---```lua
+---local e, send = react.E.create()
+---local seen = react.E.fix(function(d)
+--- local all = react.E.select { e, d }
+--- return all:fmap(function(v) if v > 1 then return v // 2 end end), all
+---end):map(function(v) print(v) end)   --> 4
+-----> 2
+-----> 1
+---send(4)
+---```
+---@param f fun(d: lwt.Event): lwt.Event, any
+---@return any
+lwt_react_module.E.fix = function(f) end
+
+lwt_react_module.E.l1 = lwt_Event.l1
+
+lwt_react_module.E.l2 = lwt_Event.l2
+
+lwt_react_module.E.l3 = lwt_Event.l3
+
+lwt_react_module.E.l4 = lwt_Event.l4
+
+lwt_react_module.E.l5 = lwt_Event.l5
+
+lwt_react_module.E.l6 = lwt_Event.l6
+
+lwt_react_module.E.hold = lwt_Event.hold
+
+---A signal that never changes. (React's `const`, Lwt_react's `return`.)
+---```lua
+---print(react.S.const(5):value())   --> 5
+---```
+---@param v any
+---@return lwt.Signal
+lwt_react_module.S.const = function(v) end
+
+---A signal and the function that sets it: `set(v)`, or `set(v, step)` for later (see
+---`react.Step`). Setting the value it has is no update: `eq(old, new)`, or `==`. What is set
+---while an update step runs becomes a step of its own, right after that one.
+---```lua
+---local s, set = react.S.create(1)
+---set(2)
+---print(s:value())   --> 2
+---```
+---@param v any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+---@return fun(v: any, step?: lwt.Step) set
+lwt_react_module.S.create = function(v, eq) end
+
+lwt_react_module.S.value = lwt_Signal.value
+
+lwt_react_module.S.retain = lwt_Signal.retain
+
+lwt_react_module.S.stop = lwt_Signal.stop
+
+lwt_react_module.S.equal = lwt_Signal.equal
+
+lwt_react_module.S.trace = lwt_Signal.trace
+
+lwt_react_module.S.hold = lwt_Event.hold
+
+lwt_react_module.S.app = lwt_Signal.app
+
+lwt_react_module.S.map = lwt_Signal.map
+
+lwt_react_module.S.filter = lwt_Signal.filter
+
+lwt_react_module.S.fmap = lwt_Signal.fmap
+
+lwt_react_module.S.diff = lwt_Signal.diff
+
+lwt_react_module.S.changes = lwt_Signal.changes
+
+lwt_react_module.S.sample = lwt_Signal.sample
+
+lwt_react_module.S.on = lwt_Signal.on
+
+lwt_react_module.S.dismiss = lwt_Signal.dismiss
+
+lwt_react_module.S.accum = lwt_Event.accum
+
+lwt_react_module.S.fold = lwt_Event.fold
+
+---Folds the values of a list of signals, in its order: `f(acc, v)` from `init`.
+---```lua
+---local a, set = react.S.create(1)
+---local sum = react.S.merge({ a, react.S.const(2) }, 0, function(acc, v) return acc + v end)
+---set(5)
+---print(sum:value())   --> 7
+---```
+---@param list lwt.Signal[]
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+lwt_react_module.S.merge = function(list, init, f, eq) end
+
+lwt_react_module.S.switch = lwt_Signal.switch
+
+lwt_react_module.S.bind = lwt_Signal.bind
+
+---Recursion: `f(d)` is given a signal, `init` at first, that is set, in a step of its own
+---right after, to what `s` has become, where `f(d)` returns `s` and the result. Gives the
+---result.
+---```lua
+---local e, send = react.E.create()
+---local history = react.S.fix("", function(d)
+--- local s = react.S.hold(react.S.sample(d, e, function(v, old) return old .. v end), "")
+--- return s, s
+---end)
+---send("a") send("b")
+---print(history:value())   --> ab
+---```
+---@param init any
+---@param f fun(d: lwt.Signal): lwt.Signal, any
+---@param eq? fun(a: any, b: any): boolean
+---@return any
+lwt_react_module.S.fix = function(init, f, eq) end
+
+lwt_react_module.S.l1 = lwt_Signal.l1
+
+lwt_react_module.S.l2 = lwt_Signal.l2
+
+lwt_react_module.S.l3 = lwt_Signal.l3
+
+lwt_react_module.S.l4 = lwt_Signal.l4
+
+lwt_react_module.S.l5 = lwt_Signal.l5
+
+lwt_react_module.S.l6 = lwt_Signal.l6
+
 ---@class lwt.retry.module
 local lwt_retry_module = {}
 
@@ -4812,6 +6226,10 @@ lwt_semaphore_module.with = lwt_Semaphore.with
 
 ---@class lwt.seq.module
 local lwt_seq_module = {}
+
+---The sequence of no element.
+---@type lwt.Seq
+lwt_seq_module.empty = nil
 
 ---Whether `x` is a sequence.
 ---```lua
@@ -5096,6 +6514,22 @@ lwt_stream_module.from_direct = function(f) end
 ---@return fun(v: any) push
 lwt_stream_module.create = function() end
 
+lwt_stream_module.pusher = {}
+
+lwt_stream_module.pusher.push = lwt_StreamPusher.push
+
+lwt_stream_module.pusher.close = lwt_StreamPusher.close
+
+lwt_stream_module.pusher.size = lwt_StreamPusher.size
+
+lwt_stream_module.pusher.resize = lwt_StreamPusher.resize
+
+lwt_stream_module.pusher.count = lwt_StreamPusher.count
+
+lwt_stream_module.pusher.blocked = lwt_StreamPusher.blocked
+
+lwt_stream_module.pusher.closed = lwt_StreamPusher.closed
+
 ---A stream that holds at most `n` elements, and its pusher: a producer that is faster
 ---than its consumer has to wait.
 ---
@@ -5171,8 +6605,8 @@ lwt_stream_module.of_seq = function(q) end
 --- for i = 1, 3 do yield(i * 10) end
 ---end)
 ---for v in s do print(v) end   --> 10
-------> 20
-------> 30
+-----> 20
+-----> 30
 ---```
 ---@param f fun(yield: fun(v: any))
 ---@return lwt.Stream

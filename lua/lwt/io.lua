@@ -1,5 +1,5 @@
--- lwt.io: buffered channels. What touches bytes is in C (src/uv/channel*.c, src/uv/io.c); here is what
--- is made of it: atomic, whole files, temporary things, connections, servers, printing.
+-- lwt.io: buffered channels. What touches bytes is in C (src/uv/channel*.c, src/uv/io.c); here is
+-- what is made of it: atomic, whole files, temporary things, connections, servers, printing.
 --
 -- Every function that takes a channel first is a method as well: the same function.
 
@@ -16,9 +16,24 @@ local M = {}
 for name, value in pairs(methods) do
   if name:sub(1, 1) ~= "_" then M[name] = value end
 end
-for _, name in ipairs { "of_fd", "of_bytes", "pipe", "open_file", "open_temp_file", "create_temp_dir",
-  "delete_recursively", "file_length", "default_buffer_size", "set_default_buffer_size", "le", "be" } do
+for _, name in ipairs {
+  "of_fd", "of_bytes", "pipe", "open_file", "open_temp_file", "create_temp_dir",
+  "delete_recursively", "file_length", "default_buffer_size", "set_default_buffer_size",
+  "le", "be",
+} do
   M[name] = cio[name]
+end
+
+-- Strings and numbers, as one string: for the printing family.
+local function text_of(name, ...)
+  local n = select("#", ...)
+  for i = 1, n do
+    local kind = type((select(i, ...)))
+    if kind ~= "string" and kind ~= "number" then
+      error(("bad argument #%d to '%s' (string expected, got %s)"):format(i, name, kind), 3)
+    end
+  end
+  return n == 1 and (...) or table.concat({ ... }, "", 1, n)
 end
 
 -- A wrong argument, at the line that called the function which checks it.
@@ -64,8 +79,8 @@ end
 
 local ERROR_GRACE = 1 -- seconds that a flush may take when something has failed already
 
--- `<close>` waits until the channel is closed, whatever cancels the task meanwhile. When an error is on
--- its way, an end that does not read must not hold it up for ever.
+-- `<close>` waits until the channel is closed, whatever cancels the task meanwhile. When an error
+-- is on its way, an end that does not read must not hold it up for ever.
 local function close_whole(ch)
   await(close(ch))
 end
@@ -100,9 +115,10 @@ local function run_atomic(ch, f)
   return follow(f(inner))
 end
 
---- Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f` is a task of its own
---- and works on the temporary channel it is given; the channel itself would wait for `f`. Afterwards the temporary
---- channel can no longer be used. atomic may be nested, on the temporary channel.
+--- Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f`
+--- is a task of its own and works on the temporary channel it is given; the channel itself would
+--- wait for `f`. Afterwards the temporary channel can no longer be used. atomic may be nested, on
+--- the temporary channel.
 ---
 ---@param ch lwt.Channel
 ---@param f function
@@ -125,7 +141,8 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Reading and writing, by lines and characters
 
---- The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an operation of its own.
+--- The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an
+--- operation of its own.
 ---
 ---@param ch lwt.Channel
 ---@return lwt.Stream
@@ -168,8 +185,8 @@ local function write_each(ch, put, next_item)
   for item in next_item do await(put(ch, item)) end
 end
 
---- Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is an operation of
---- its own.
+--- Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
+--- is an operation of its own.
 ---
 ---@param ch lwt.Channel
 ---@param lines table|lwt.Stream|function
@@ -220,11 +237,11 @@ end
 
 local direct = require "lwt.io.direct"
 
---- Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for input, `d:available()`
---- (how many bytes are buffered), `d:peek([n])` (a string of them, which stay), `d:skip(n)` and `d:perform()` (read once
---- more: a promise of how many bytes came, 0 at the end); for output, `d:available()` (how many bytes still fit),
---- `d:put(s)` (how many of its bytes were put there) and `d:perform()` (write: a promise of how many went out). It ends
---- with `f`.
+--- Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for
+--- input, `d:available()` (how many bytes are buffered), `d:peek([n])` (a string of them, which
+--- stay), `d:skip(n)` and `d:perform()` (read once more: a promise of how many bytes came, 0 at the
+--- end); for output, `d:available()` (how many bytes still fit), `d:put(s)` (how many of its bytes
+--- were put there) and `d:perform()` (write: a promise of how many went out). It ends with `f`.
 ---
 ---@param ch lwt.Channel
 ---@param f function
@@ -251,8 +268,8 @@ local function run_with_channel(opened, f)
   return follow(f(ch))
 end
 
---- Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done, however it ends. What
---- could not be written is an error of the whole.
+--- Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done,
+--- however it ends. What could not be written is an error of the whole.
 ---
 ---@param path string
 ---@param mode string
@@ -285,8 +302,8 @@ local function run_with_temp_file(opts, f)
   return follow(f(path, ch))
 end
 
---- Make a temporary file and give its path and its channel to `f`. It is closed and removed when `f` is done, however it
---- ends, by cancellation as well.
+--- Make a temporary file and give its path and its channel to `f`. It is closed and removed when
+--- `f` is done, however it ends, by cancellation as well.
 ---
 ---@param f function a task; gets the path and the channel
 ---@param opts table? as for `open_temp_file`
@@ -306,8 +323,8 @@ local function run_with_temp_dir(opts, f)
   return follow(f(path))
 end
 
---- Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when `f` is done, however it
---- ends.
+--- Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when
+--- `f` is done, however it ends.
 ---
 ---@param f function a task; gets the path
 ---@param opts table? as for `create_temp_dir`
@@ -375,7 +392,8 @@ local function run_to_file(path, put, next_item)
   write_each(ch, put, next_item)
 end
 
---- Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait).
+--- Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may
+--- wait).
 ---
 ---@param path string
 ---@param lines table|lwt.Stream|function
@@ -412,10 +430,11 @@ end
 
 local custom = require "lwt.io.custom"
 
---- A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives a string of 1 to `n` bytes (more
---- are kept), or nil at the end; `write(s)` gives how many bytes of `s` it has taken (nothing means all);
---- `seek(position, whence)` (`"set"`, `"cur"` or `"end"`) gives the new position; `close()`. The channel reads where there is a
---- `read`, and writes where there is a `write`.
+--- A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
+--- a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
+--- of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
+--- gives the new position; `close()`. The channel reads where there is a `read`, and writes where
+--- there is a `write`.
 ---
 ---@param functions table `read`, `write`, `seek`, `close`
 ---@param opts table? `buffer_size`
@@ -447,8 +466,8 @@ end
 
 local network = require "lwt.io.network"
 
---- Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads and writes. Its close
---- flushes, and closes the socket.
+--- Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
+--- and writes. Its close flushes, and closes the socket.
 ---
 ---@param addr string|table
 ---@param opts table? `buffer_size`, and those of `net.tcp_connect`
@@ -505,13 +524,14 @@ function M.with_close_connection(f, ch)
   return spawn(run_with_channel, lwt.fulfilled(ch), f)
 end
 
---- Listen at an address, and run `f(ch, address)` as a task for each client that connects; `address` is the client's. The
---- channel is flushed and closed when `f` is done, however it ends; an error of `f` goes to the exception hook and ends that
---- connection alone. Port 0 has the system pick one: `server:address()` tells which.
+--- Listen at an address, and run `f(ch, address)` as a task for each client that connects;
+--- `address` is the client's. The channel is flushed and closed when `f` is done, however it ends;
+--- an error of `f` goes to the exception hook and ends that connection alone. Port 0 has the system
+--- pick one: `server:address()` tells which.
 ---
---- The server has `address()`, `connections()` (how many are being served) and `shutdown([seconds])`, a promise: nobody
---- is accepted any more, those who are served have so many seconds (5) to finish, then they are cancelled.
---- With `<close>`, a server shuts down at once.
+--- The server has `address()`, `connections()` (how many are being served) and
+--- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
+--- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---
 ---@param addr string|table
 ---@param f function a task for each client
@@ -537,7 +557,8 @@ end
 
 local standard = { stdin = { 0, "r" }, stdout = { 1, "w" }, stderr = { 2, "w" } }
 
--- Made when they are first asked for: a program that does not use them leaves the descriptors alone.
+-- Made when they are first asked for: a program that does not use them leaves the descriptors
+-- alone.
 setmetatable(M, {
   __index = function(_, name)
     local how = standard[name]
@@ -548,8 +569,8 @@ setmetatable(M, {
   end,
 })
 
---- Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf` formats, `printlf` does
---- both; with an `e` in front they write to `io.stderr`.
+--- Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
+--- formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
 ---
 ---@param ... string|number
 ---@return lwt.Promise
@@ -557,8 +578,7 @@ setmetatable(M, {
 --- print(lwt.is_promise(io.print("")))   --> true
 --- ```
 function M.print(...)
-  if select("#", ...) == 0 then return lwt.fulfilled() end
-  return write(M.stdout, ...)
+  return write(M.stdout, text_of("print", ...))
 end
 
 --- Write the arguments and a newline to `io.stdout`.
@@ -566,9 +586,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise
 function M.printl(...)
-  local n = select("#", ...)
-  if n == 1 then return write_line(M.stdout, (...)) end
-  return write_line(M.stdout, table.concat({ ... }, "", 1, n))
+  return write_line(M.stdout, text_of("printl", ...))
 end
 
 --- Write `fmt:format(...)` to `io.stdout`.
@@ -594,8 +612,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise
 function M.eprint(...)
-  if select("#", ...) == 0 then return lwt.fulfilled() end
-  return write(M.stderr, ...)
+  return write(M.stderr, text_of("eprint", ...))
 end
 
 --- Write the arguments and a newline to `io.stderr`.
@@ -603,7 +620,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise
 function M.eprintl(...)
-  return write_line(M.stderr, table.concat({ ... }, "", 1, select("#", ...)))
+  return write_line(M.stderr, text_of("eprintl", ...))
 end
 
 --- Write `fmt:format(...)` to `io.stderr`.
@@ -634,7 +651,7 @@ local hex = require "lwt.io.hex"
 --- ```lua
 --- local r, w = io.pipe()
 --- await(w:hexdump("Hello\n"))
---- print((await(r:read_line())))   --> 00000000  48 65 6c 6c 6f 0a                                 |Hello.|
+--- print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
 --- ```
 function M.hexdump(ch, data)
   check_channel(ch, "hexdump")
@@ -657,7 +674,8 @@ local function flush_each(list, report)
   end
 end
 
---- Flush every open output channel. What cannot be written is told by the channel's next operation, not here.
+--- Flush every open output channel. What cannot be written is told by the channel's next operation,
+--- not here.
 ---
 ---@return lwt.Promise
 --- ```lua
@@ -670,8 +688,8 @@ function M.flush_all()
   return spawn(flush_each, cio.unflushed())
 end
 
--- At the end of `run` an error has nobody else to go to than the exception hook. An end that has gone away
--- is not worth it (`lwt script | head`).
+-- At the end of `run` an error has nobody else to go to than the exception hook. An end that has
+-- gone away is not worth it (`lwt script | head`).
 local function report(err)
   if type(err) == "table" and err.code == "EPIPE" then return end
   lwt.async(error, err, 0)
@@ -683,8 +701,10 @@ end
 
 cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
 
-for _, name in ipairs { "atomic", "read_lines", "read_chars", "write_lines", "write_chars", "writef",
-  "direct_access", "hexdump" } do
+for _, name in ipairs {
+  "atomic", "read_lines", "read_chars", "write_lines", "write_chars", "writef", "direct_access",
+  "hexdump",
+} do
   methods[name] = M[name]
 end
 methods.set_position = custom.set_position(methods.set_position)

@@ -20,7 +20,8 @@ local M = {}
 
 local function check(f, l, name)
   args.func(f, 1, name, 1)
-  return args.list(l, 2, name, 1)
+  local n = args.list(l, 2, name, 1) -- no tail call: it looks for its caller
+  return n
 end
 
 -- The value that a call gives, awaited when it is a promise.

@@ -1,9 +1,10 @@
 -- Random runs of channels against what they stand for: a whole string.
 --
--- reading(seed): a text reaches a channel in arbitrary pieces, from a made channel, a pipe, a file or memory;
--- arbitrary operations, several at a time, some of them cancelled, must give what they would give on
--- the whole text. writing(seed): arbitrary operations, some cancelled, some atomic, must arrive whole and in
--- order, whatever the other end takes at a time. Both raise where they find a difference.
+-- reading(seed): a text reaches a channel in arbitrary pieces, from a made channel, a pipe, a file
+-- or memory; arbitrary operations, several at a time, some of them cancelled, must give what they
+-- would give on the whole text. writing(seed): arbitrary operations, some cancelled, some atomic,
+-- must arrive whole and in order, whatever the other end takes at a time. Both raise where they
+-- find a difference.
 
 local lwt = require "lwt"
 local io = require "lwt.io"
@@ -89,8 +90,8 @@ end
 
 local names = { "made", "pipe", "memory", "file", "made", "pipe" }
 
--- Each kind: start(ch, argument) gives the promise; expected(rest, argument) gives "value", v, taken or "error", e or,
--- where the pieces matter, "prefix", n.
+-- Each kind: start(ch, argument) gives the promise; expected(rest, argument) gives "value", v,
+-- taken or "error", e or, where the pieces matter, "prefix", n.
 local kinds = {
   {
     name = "read_line",
@@ -106,7 +107,8 @@ local kinds = {
     name = "lines",
     start = function(ch)
       return lwt.spawn(function()
-        for line in ch:lines() do return line end
+        local next_line, over = ch:lines()
+        return next_line(over)
       end)
     end,
   },

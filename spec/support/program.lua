@@ -327,8 +327,7 @@ local function show(x)
   if rawequal(x, lwt.Canceled) then return "Canceled" end
   if lwt.is_promise(x) then return names[x] or "promise" end
   if type(x) == "string" then
-    return x:match "promise is already resolved"
-      or x:match "await outside a task" or x:match "await inside a callback" and "await outside a task" or x
+    return x:match "promise is already resolved" or x:match "await outside a task" or x
   end
   if type(x) ~= "table" then return tostring(x) end
   if x.state then return "{" .. x.state .. " " .. show(x.value) .. " " .. show(x.error) .. "}" end

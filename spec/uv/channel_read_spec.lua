@@ -101,7 +101,9 @@ describe("reading", function()
 
     it("can be left and taken up again", task(function()
       local ch = io.of_bytes("a\nb\nc")
-      for _ in ch:lines() do break end
+      for line in ch:lines() do
+        if line == "a" then break end
+      end
       assert.equal("b", await(ch:read_line()))
       assert.same({ "c" }, all_lines(ch))
     end))

@@ -148,8 +148,10 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   mod = lua_gettop(L);
   lwt_error_open(L, c);
   lwt_trace_open(L, c);
+  lwt_inspect_open(L, c);
   lwt_promise_open(L, c);
   lwt_resolve_open(L, c);
+  lwt_wakeup_open(L, c);
   lwt_compose_open(L, c);
   lwt_several_open(L, c);
   lwt_cancel_open(L, c);
@@ -159,6 +161,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_coroutine_open(L, c);
   lwt_timer_open(L, c);
   lwt_loop_open(L, c);
+  lwt_engine_open(L, c);
   lwt_capi_open(L, c);
   set_methods(L, c, mod);
   lua_pushliteral(L, LWT_VERSION);

@@ -171,6 +171,7 @@ struct lwt_context {
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
   promise *current_waiter, *source; /* with has_current: what r_current and r_source hold */
+  uint32_t told;        /* how many waiters were told, ever */
   uint8_t recovering;  /* no allocation now */
   int callbacks;   /* > 0: a callback is running, awaiting is an error */
   uint8_t storing; /* the current storage is not empty */
@@ -240,7 +241,7 @@ static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* promise.c: making them, finding what they stand for, who waits. */
+/* promise.c, waiters.c: making them, finding what they stand for, who waits. */
 API promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int nuv, size_t size);
 API promise *lwt_promise_test(lua_State *L, lwt_context *c, int idx);
 API promise *lwt_promise_check(lua_State *L, lwt_context *c, int idx);
@@ -285,6 +286,7 @@ API void lwt_resolve_owe(lua_State *L, lwt_context *c, int source);
 API void lwt_resolve_drain(lua_State *L, lwt_context *c);
 API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
 API void lwt_resolve_open(lua_State *L, lwt_context *c);
+API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c: one and many. */
 API void lwt_compose_open(lua_State *L, lwt_context *c);
@@ -302,18 +304,46 @@ API void lwt_cancel_open(lua_State *L, lwt_context *c);
 API void lwt_storage_swap(lua_State *L, lwt_context *c); /* top <-> current */
 API void lwt_storage_open(lua_State *L, lwt_context *c);
 
+/* slots.c */
+#define SLOT_BLOCK 256
+#define NO_SLOT UINT32_MAX
+
+static inline void lwt_slot_anchor(lua_State *L, lwt_context *c, uint32_t s) { /* pops it */
+  pushreg(L, c->r_blocks[s / SLOT_BLOCK]);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, (int)(s % SLOT_BLOCK) + 1);
+  lua_pop(L, 2);
+}
+
+static inline void lwt_slot_unanchor(lua_State *L, lwt_context *c, uint32_t s) {
+  pushreg(L, c->r_blocks[s / SLOT_BLOCK]);
+  lua_pushboolean(L, 0);
+  lua_setiuservalue(L, -2, (int)(s % SLOT_BLOCK) + 1);
+  lua_pop(L, 1);
+}
+
+static inline void lwt_slot_push(lua_State *L, lwt_context *c, uint32_t s) {
+  pushreg(L, c->r_blocks[s / SLOT_BLOCK]);
+  lua_getiuservalue(L, -1, (int)(s % SLOT_BLOCK) + 1);
+  lua_replace(L, -2);
+}
+
+API uint32_t lwt_slot_take(lua_State *L, lwt_context *c);
+API void lwt_slot_free(lwt_context *c, uint32_t s);
+API void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable);
+API void lwt_slot_release(lua_State *L, lwt_context *c, task *t);
+API void lwt_slot_sweep(lua_State *L, lwt_context *c, uint32_t n);
+
 /* task.c */
 API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> promise */
 API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
-API void lwt_slot_push_task(lua_State *L, lwt_context *c, uint32_t s);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
-API void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);
@@ -337,6 +367,7 @@ API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
+API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p);
 API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
@@ -350,6 +381,8 @@ API void lwt_trace_left_open(lua_State *L, lwt_context *c);
 API void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx, const char *kind);
 API void lwt_trace_handle_closed(const lwt_api *api, lua_State *L, void *userdata);
 API void lwt_trace_open(lua_State *L, lwt_context *c);
+API void lwt_inspect_open(lua_State *L, lwt_context *c);
+API void lwt_engine_open(lua_State *L, lwt_context *c);
 
 /* error.c */
 API int lwt_error_awaiting(lua_State *L, lwt_context *c);

@@ -356,6 +356,23 @@ static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
 
 /* ---- Working off ----------------------------------------------------------- */
 
+/* The chunk on top, of the work stack, is done: the next one of its list takes its
+** place, or the entry goes. */
+static void pop_chunk(lua_State *L, lwt_context *c) {
+  if (lua_getiuservalue(L, -1, H_NEXT) == LUA_TUSERDATA) {
+    lua_getiuservalue(L, -2, H_SOURCE);
+    lua_setiuservalue(L, -2, H_SOURCE);
+    lua_getiuservalue(L, -2, H_LINK);
+    lua_setiuservalue(L, -2, H_LINK);
+    setreg(L, c->r_work);
+  } else {
+    lua_pop(L, 1);
+    lua_getiuservalue(L, -1, H_LINK);
+    setreg(L, c->r_work);
+    c->work--;
+  }
+}
+
 /* Takes the next waiter off the work stack into WAITER, its promise into SRC.
 ** Returns NULL when the entry was none, or had nothing left. */
 static promise *next_waiter(lua_State *L, lwt_context *c) {
@@ -384,18 +401,7 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
     lua_settop(L, HANDLER);
     return (promise *)lua_touserdata(L, WAITER);
   }
-  if (lua_getiuservalue(L, -1, H_NEXT) == LUA_TUSERDATA) {
-    lua_getiuservalue(L, -2, H_SOURCE);
-    lua_setiuservalue(L, -2, H_SOURCE);
-    lua_getiuservalue(L, -2, H_LINK);
-    lua_setiuservalue(L, -2, H_LINK);
-    setreg(L, c->r_work);
-  } else {
-    lua_pop(L, 1);
-    lua_getiuservalue(L, -1, H_LINK);
-    setreg(L, c->r_work);
-    c->work--;
-  }
+  pop_chunk(L, c);
   return NULL;
 }
 
@@ -407,6 +413,7 @@ static int work(lua_State *L) {
   lua_settop(L, 2);
   pushreg(L, c->r_handler);
   for (;;) {
+    c->told++;
     if (c->has_current) {
       c->has_current = 0;
       lua_settop(L, HANDLER);
@@ -429,34 +436,80 @@ static int work(lua_State *L) {
   }
 }
 
-/* An error that is nobody's (out of memory) came up while a waiter was told: if
-** it is a promise that is still pending, it is rejected with that error. */
+/* What the waiter at idx stands for, if that is still pending, is rejected with the
+** error at err. Allocates nothing. */
+static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
+  promise *w = lwt_promise_find(L, idx);
+  if (w->kind == K_TASK || w->kind == K_WEAK || w->state != S_PENDING) return;
+  if (w->kind >= K_ON_SUCCESS && w->kind <= K_ON_CANCEL) return; /* nobody to tell */
+  w->flags |= F_DONE;
+  c->recovering = 1;
+  lua_pushvalue(L, err);
+  lwt_resolve_commit(L, c, idx, w, S_REJECTED, 1);
+  c->recovering = 0;
+}
+
+/* An error that is nobody's (out of memory, as a rule) came up while a waiter was
+** told. It is on top. */
 static void recover(lua_State *L, lwt_context *c) {
-  promise *w;
   int err = lua_gettop(L);
   c->has_trace = 0;
-  if (c->has_current) return; /* not begun */
-  if (pushreg(L, c->r_current) == LUA_TUSERDATA) {
-    w = lwt_promise_find(L, err + 1);
-    if (w->kind != K_TASK && (w->kind < K_ON_SUCCESS || w->kind > K_ON_CANCEL) &&
-        w->state == S_PENDING) {
-      lua_pushvalue(L, err);
-      c->recovering = 1;
-      w->flags |= F_DONE;
-      lwt_resolve_commit(L, c, err + 1, w, S_REJECTED, 1);
-      c->recovering = 0;
-    }
-  }
+  if (!c->has_current && pushreg(L, c->r_current) == LUA_TUSERDATA)
+    fail_waiter(L, c, err + 1, err);
   lua_settop(L, err);
 }
 
+/* Not even the next waiter could be told, so that nothing would ever change: it fails
+** with the error on top without being asked. */
+static void give_up_one(lua_State *L, lwt_context *c) {
+  int err = lua_gettop(L), at = err + 1;
+  chunk *h;
+  if (c->has_current) {
+    c->has_current = 0;
+    pushreg(L, c->r_current);
+    fail_waiter(L, c, at, err);
+    return;
+  }
+  pushreg(L, c->r_work);
+  if (lua_getmetatable(L, at)) { /* a pick that was to get its outcome */
+    lua_settop(L, at);
+    lua_getiuservalue(L, at, U_FN);
+    setreg(L, c->r_work);
+    c->work--;
+    fail_waiter(L, c, at, err);
+    return;
+  }
+  h = (chunk *)lua_touserdata(L, at);
+  if (h->first < h->len) {
+    task *t;
+    lua_getiuservalue(L, at, H_ITEM + h->first++);
+    t = (task *)lua_touserdata(L, at + 1);
+    if (t->p.kind != K_TASK) {
+      fail_waiter(L, c, at + 1, err);
+    } else {
+      lua_getiuservalue(L, at, H_SOURCE);
+      if (lwt_task_is_waiting_for(L, t, (promise *)lua_touserdata(L, at + 2))) {
+        lua_settop(L, at + 1);
+        lwt_task_wake(L, c, t);
+      }
+    }
+    return;
+  }
+  pop_chunk(L, c);
+}
+
 static void drive(lua_State *L, lwt_context *c, int base) {
+  int top = lua_gettop(L);
   for (;;) {
+    uint32_t told = c->told;
     pushreg(L, c->r_drive);
     lua_pushinteger(L, base);
     if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
-    recover(L, c);
-    lua_pop(L, 1);
+    if (c->told != told)
+      recover(L, c);
+    else if (c->has_current || c->work > base)
+      give_up_one(L, c);
+    lua_settop(L, top);
   }
 }
 
@@ -501,7 +554,7 @@ static int undefer(lua_State *L, lwt_context *c) {
 /* Works off the entries above `base`; the outermost one, then the deferred too.
 ** Deeper than MAX_NEST, what was added is deferred instead. */
 void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
-  luaL_checkstack(L, 10, NULL);
+  luaL_checkstack(L, 16, NULL);
   if (c->nest >= MAX_NEST) {
     while (c->work > base) defer(L, c);
     return;
@@ -570,167 +623,8 @@ void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int st
   while (c->work > base) defer(L, c);
 }
 
-/* core.reject_traced(p, error, trace): rejects p, if it is pending, with an error that was
-** raised elsewhere (in another Lua state) and the text that tells where. */
-static int l_reject_traced(lua_State *L) {
-  lwt_context *c = context_of(L);
-  int base = c->work;
-  promise *p;
-  lua_settop(L, 3);
-  p = lwt_promise_check(L, c, 1);
-  if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
-  p = lwt_promise_find(L, 1);
-  if (p->state != S_PENDING) return 0;
-  lua_createtable(L, 2, 0);
-  lua_insert(L, 2);
-  lua_rawseti(L, 2, 2);
-  lua_rawseti(L, 2, 1);
-  if (c->nest >= MAX_NEST && owes(p, L, 1)) lwt_promise_listify(L, 1, p);
-  lwt_resolve_commit(L, c, 1, p, S_REJECTED, -1);
-  if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
-  return 0;
-}
-
-/* ---- What Lua calls --------------------------------------------------------- */
-
-static int wake(lua_State *L, int promise_idx, int state, int n, int later) {
-  lwt_context *c = context_of(L);
-  promise *p = lwt_promise_find(L, promise_idx);
-  if (p->state != S_PENDING) {
-    if (!(p->flags & F_CANCELED)) luaL_error(L, "promise is already resolved");
-    return 0;
-  }
-  if (c->nest >= MAX_NEST || later)
-    lwt_resolve_later(L, c, promise_idx, p, state, n);
-  else
-    lwt_resolve(L, c, promise_idx, p, state, n);
-  return 0;
-}
-
-/* The resolver at 1 becomes its promise; the values are above it. */
-static int wake_resolver(lua_State *L, int state, int later) {
-  lwt_context *c = context_of(L);
-  int n;
-  if (lua_touserdata(L, 1) == NULL || !lua_getmetatable(L, 1)) luaL_typeerror(L, 1, "resolver");
-  if (lua_topointer(L, -1) != c->resolver_mt) luaL_typeerror(L, 1, "resolver");
-  lua_pop(L, 1);
-  lua_getiuservalue(L, 1, 1);
-  lua_replace(L, 1);
-  if (state == S_REJECTED) lua_settop(L, 2);
-  n = lua_gettop(L) - 1;
-  return wake(L, 1, state, n, later);
-}
-
-/*---
-Fulfils the resolver's promise with these values. Its callbacks run before this returns (to a nesting depth of 16; deeper ones
-when the outermost resolution is done); tasks that await it become ready. Raises `promise is already resolved` the second
-time; ignored when the promise was canceled.
-
-```lua
-local p, r = lwt.wait()
-p:on_success(print)
-r:wakeup(1, 2)   --> 1 2
-```
-@param r lwt.Resolver
-@param ... any
-@function lwt.wakeup(r, ...)
-*/
-static int l_wakeup(lua_State *L) { return wake_resolver(L, S_FULFILLED, 0); }
-
-/*---
-Rejects the resolver's promise with this error; otherwise as `lwt.wakeup`.
-
-```lua
-local p, r = lwt.wait()
-r:wakeup_exn("broken")
-print(p:state())   --> rejected broken
-```
-@param r lwt.Resolver
-@param err any
-@function lwt.wakeup_exn(r, err)
-*/
-static int l_wakeup_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 0); }
-
-/*---
-As `lwt.wakeup`, but when called inside a callback the promise's callbacks wait until that one is done. The state changes at once.
-
-```lua
-local a, ra = lwt.wait()
-local b, rb = lwt.wait()
-b:on_success(function() print "b" end)
-a:on_success(function() rb:wakeup_later() print "a" end)
-ra:wakeup()   --> a
-              --> b
-```
-@param r lwt.Resolver
-@param ... any
-@function lwt.wakeup_later(r, ...)
-*/
-static int l_wakeup_later(lua_State *L) { return wake_resolver(L, S_FULFILLED, 1); }
-
-/*---
-As `lwt.wakeup_later`, rejecting with this error.
-
-```lua
-local p, r = lwt.wait()
-r:wakeup_later_exn("broken")
-print(p:state())   --> rejected broken
-```
-@param r lwt.Resolver
-@param err any
-@function lwt.wakeup_later_exn(r, err)
-*/
-static int l_wakeup_later_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 1); }
-
-/* core.wake(p, ...), core.wake_exn(p, err): wakeup_later for a promise made by
-** core.waiter; false when it is resolved already (cancelled, as a rule). */
-static int wake_waiter(lua_State *L, int state) {
-  lwt_context *c = context_of(L);
-  promise *p = lwt_promise_check(L, c, 1);
-  if (p->state == S_PROXY) p = lwt_promise_find(L, 1);
-  if (p->state != S_PENDING) {
-    lua_pushboolean(L, 0);
-    return 1;
-  }
-  if (state == S_REJECTED) lua_settop(L, 2);
-  lwt_resolve_later(L, c, 1, p, state, lua_gettop(L) - 1);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-static int l_wake(lua_State *L) { return wake_waiter(L, S_FULFILLED); }
-static int l_wake_exn(lua_State *L) { return wake_waiter(L, S_REJECTED); }
-
-static int resolver_tostring(lua_State *L) {
-  lua_pushfstring(L, "lwt.resolver: %p", lua_touserdata(L, 1));
-  return 1;
-}
-
-static const luaL_Reg functions[] = {{"wakeup", l_wakeup},
-                                     {"wakeup_exn", l_wakeup_exn},
-                                     {"wakeup_later", l_wakeup_later},
-                                     {"wakeup_later_exn", l_wakeup_later_exn},
-                                     {"wake", l_wake},
-                                     {"wake_exn", l_wake_exn},
-                                     {"reject_traced", l_reject_traced},
-                                     {NULL, NULL}};
-
-static const luaL_Reg resolver_methods[] = {{"wakeup", l_wakeup},
-                                            {"wakeup_exn", l_wakeup_exn},
-                                            {"wakeup_later", l_wakeup_later},
-                                            {"wakeup_later_exn", l_wakeup_later_exn},
-                                            {NULL, NULL}};
-
 void lwt_resolve_open(lua_State *L, lwt_context *c) {
-  lwt_register(L, c, functions);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, work, 1);
   c->r_drive = lwt_slot(L);
-  pushreg(L, c->r_resolver_mt);
-  lua_newtable(L);
-  lwt_register(L, c, resolver_methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, resolver_tostring);
-  lua_setfield(L, -2, "__tostring");
-  lua_pop(L, 1);
 }

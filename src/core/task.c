@@ -1,160 +1,9 @@
 /* task.c: tasks: functions that run as coroutines and may await.
 **
-** A task is a promise (what spawn returns) with a coroutine. Coroutines are reused:
-** each belongs to a slot, and so does the task that it runs now.
-**
-**   slot i:  free      its anchor is the idle thread, or false
-**            in use    its anchor is the task, which holds the thread; a task that has
-**                      waited for a while loses it (lwt_task_sweep): then only what
-**                      it awaits holds it
-**
-** So a task that waits for something that nobody can resolve is garbage in the end, and
-** its slot is found again by looking for it in r_live (weak). Anchors are user values
-** of a few blocks, so that making a task ready allocates nothing.
-**
-** Tasks are resumed by the scheduler, never inside somebody's wakeup; only spawn
-** runs a task at once, to its first wait. */
-#include <stdlib.h>
-#include <string.h>
-
+** A task is a promise (what spawn returns) with a coroutine. Coroutines are reused, see
+** slots.c. Tasks are resumed by the scheduler, never inside somebody's wakeup; only
+** spawn runs a task at once, to its first wait. */
 #include "core.h"
-
-#define BLOCK 256
-#define IDLE_THREADS 1024 /* how many coroutines are kept for the next tasks */
-#define NO_SLOT UINT32_MAX
-
-/* ---- Slots ----------------------------------------------------------------- */
-
-static void set_anchor(lua_State *L, lwt_context *c, uint32_t s) { /* value on top, popped */
-  pushreg(L, c->r_blocks[s / BLOCK]);
-  lua_pushvalue(L, -2);
-  lua_setiuservalue(L, -2, (int)(s % BLOCK) + 1);
-  lua_pop(L, 2);
-}
-
-static void clear_anchor(lua_State *L, lwt_context *c, uint32_t s) {
-  pushreg(L, c->r_blocks[s / BLOCK]);
-  lua_pushboolean(L, 0);
-  lua_setiuservalue(L, -2, (int)(s % BLOCK) + 1);
-  lua_pop(L, 1);
-}
-
-static void push_anchor(lua_State *L, lwt_context *c, uint32_t s) {
-  pushreg(L, c->r_blocks[s / BLOCK]);
-  lua_getiuservalue(L, -1, (int)(s % BLOCK) + 1);
-  lua_replace(L, -2);
-}
-
-static void free_slot(lwt_context *c, uint32_t s) {
-  c->slots[s].t = NULL;
-  c->slots[s].released = 0;
-  c->slots[s].next_free = c->free_slot;
-  c->free_slot = s;
-}
-
-/* Frees the slots of tasks that were collected while they waited. */
-static void scan_slots(lua_State *L, lwt_context *c) {
-  uint32_t s, used = 0;
-  int top = lua_gettop(L);
-  pushreg(L, c->r_live);
-  for (s = 0; s < c->slots_made; s++) {
-    if (c->slots[s].t == NULL) continue;
-    push_anchor(L, c, s);
-    lua_rawgeti(L, top + 1, (lua_Integer)s + 1);
-    if (lua_toboolean(L, -1) || lua_toboolean(L, -2)) {
-      used++;
-    } else {
-      c->slots[s].co = NULL;
-      free_slot(c, s);
-    }
-    lua_settop(L, top + 1);
-  }
-  lua_settop(L, top);
-  c->next_scan = used < 128 ? 256 : 2 * used;
-}
-
-static void more_slots(lua_State *L, lwt_context *c) {
-  uint32_t s, made = c->slots_made + BLOCK;
-  slot *slots;
-  int *blocks, i;
-  if (made > c->nslots) {
-    uint32_t n = c->nslots ? 2 * c->nslots : BLOCK;
-    slots = (slot *)realloc(c->slots, n * sizeof *slots);
-    if (slots != NULL) c->slots = slots;
-    blocks = slots ? (int *)realloc(c->r_blocks, (n / BLOCK) * sizeof *blocks) : NULL;
-    if (blocks == NULL) luaL_error(L, "not enough memory");
-    c->r_blocks = blocks;
-    c->nslots = n;
-  }
-  if (!lwt_ring_reserve(&c->ready, made + (size_t)(c->pause_tail - c->pause_head) + 64) ||
-      !lwt_ring_reserve(&c->paused, made + (size_t)(c->pause_tail - c->pause_head) + 64))
-    luaL_error(L, "not enough memory");
-  lua_newuserdatauv(L, 0, BLOCK);
-  for (i = 1; i <= BLOCK; i++) {
-    lua_pushboolean(L, 0);
-    lua_setiuservalue(L, -2, i);
-  }
-  c->r_blocks[c->nblocks] = lwt_slot(L);
-  c->nblocks++;
-  for (s = made; s > c->slots_made; s--) {
-    c->slots[s - 1].co = NULL;
-    free_slot(c, s - 1);
-  }
-  c->slots_made = made;
-}
-
-/* Takes a slot and pushes its thread. */
-static uint32_t take_slot(lua_State *L, lwt_context *c) {
-  uint32_t s;
-  if (c->free_slot == NO_SLOT && c->slots_made >= c->next_scan) scan_slots(L, c);
-  if (c->free_slot == NO_SLOT) more_slots(L, c);
-  s = c->free_slot;
-  if (c->slots[s].co == NULL) {
-    lua_State *co = lua_newthread(L);
-    s = c->free_slot; /* a finalizer may have spawned */
-    if (s == NO_SLOT || c->slots[s].co != NULL) {
-      lua_pop(L, 1);
-      return take_slot(L, c);
-    }
-    c->slots[s].co = co;
-  } else {
-    push_anchor(L, c, s);
-    c->idle_threads--;
-  }
-  c->free_slot = c->slots[s].next_free;
-  return s;
-}
-
-/* The task is done with its slot. Its coroutine is kept when it can run again. */
-static void leave_slot(lua_State *L, lwt_context *c, task *t, int idx, int reusable) {
-  uint32_t s = t->slot;
-  if (reusable && c->idle_threads < IDLE_THREADS) {
-    lua_getiuservalue(L, idx, U_DEP);
-    set_anchor(L, c, s);
-    c->idle_threads++;
-  } else {
-    c->slots[s].co = NULL;
-    clear_anchor(L, c, s);
-  }
-  lua_pushnil(L);
-  lua_setiuservalue(L, idx, U_DEP);
-  t->co = t->wait_co = NULL;
-  free_slot(c, s);
-}
-
-/* Pushes what anchors the slot: its task when that is ready or running. */
-void lwt_slot_push_task(lua_State *L, lwt_context *c, uint32_t s) { push_anchor(L, c, s); }
-
-/* Pushes the task's userdata (nil when it was collected). */
-void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
-  if (t->anchored) {
-    push_anchor(L, c, t->slot);
-  } else {
-    pushreg(L, c->r_live);
-    lua_rawgeti(L, -1, (lua_Integer)t->slot + 1);
-    lua_replace(L, -2);
-  }
-}
 
 /* ---- Waking ------------------------------------------------------------------ */
 
@@ -179,38 +28,12 @@ int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   if (!t->anchored) {
     lua_pushvalue(L, -1);
-    set_anchor(L, c, t->slot);
+    lwt_slot_anchor(L, c, t->slot);
     t->anchored = 1;
     c->slots[t->slot].released = 0;
   }
   t->status = T_READY;
   lwt_ring_push(&c->ready, t);
-}
-
-/* From now on only what the waiting task awaits holds it. */
-static void release(lua_State *L, lwt_context *c, task *t) {
-  if (!(t->flags & TF_LISTED)) {
-    pushreg(L, c->r_live);
-    push_anchor(L, c, t->slot);
-    lua_rawseti(L, -2, (lua_Integer)t->slot + 1);
-    lua_pop(L, 1);
-    t->flags |= TF_LISTED;
-  }
-  t->anchored = 0;
-  c->slots[t->slot].released = 1;
-  clear_anchor(L, c, t->slot);
-}
-
-/* Releases tasks that wait, a window of `n` slots at each call, so that those whom
-** nobody can wake any more can be collected. */
-void lwt_task_sweep(lua_State *L, lwt_context *c, uint32_t n) {
-  uint32_t s = c->sweep_at;
-  if (s >= c->slots_made) s = 0;
-  for (; n > 0 && s < c->slots_made; n--, s++) {
-    task *t = c->slots[s].t;
-    if (t != NULL && !c->slots[s].released && t->status == T_WAITING) release(L, c, t);
-  }
-  c->sweep_at = s;
 }
 
 /* The await under way is over: lwt.Canceled will be raised there. */
@@ -281,7 +104,7 @@ static void finish(lua_State *L, lwt_context *c, task *t, int status) {
   int top = lua_gettop(L), reusable = status == LUA_OK;
   t->status = T_DONE;
   lua_checkstack(L, 10);
-  push_anchor(L, c, t->slot);
+  lwt_slot_push(L, c, t->slot);
   if (status == LUA_YIELD) { /* coroutine.yield in a task: nobody is there to get it */
     lua_pushliteral(L, "attempt to yield from a task with coroutine.yield (use lwt.yield, or "
                        "lwt.coroutine for coroutines of your own)");
@@ -296,7 +119,7 @@ static void finish(lua_State *L, lwt_context *c, task *t, int status) {
     lua_xmove(t->co, L, 1);
   }
   if (reusable) lua_settop(t->co, 0);
-  leave_slot(L, c, t, top + 1, reusable);
+  lwt_slot_leave(L, c, t, top + 1, reusable);
   settle(L, c, t, top + 1);
   lua_settop(L, top);
 }
@@ -394,12 +217,12 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->anchored = 1;
   t->wait_idx = 0;
   t->uncancelable = 0;
-  t->slot = s = take_slot(L, c);
+  t->slot = s = lwt_slot_take(L, c);
   co = c->slots[s].co;
   if (!lua_checkstack(co, nargs + 10)) {
-    set_anchor(L, c, s);
+    lwt_slot_anchor(L, c, s);
     c->idle_threads++;
-    free_slot(c, s);
+    lwt_slot_free(c, s);
     luaL_error(L, "too many arguments");
   }
   lua_setiuservalue(L, -2, U_DEP);
@@ -407,7 +230,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->co = t->wait_co = co;
   t->status = T_READY;
   lua_pushvalue(L, -1);
-  set_anchor(L, c, s);
+  lwt_slot_anchor(L, c, s);
   lua_insert(L, at);
   pushreg(co, c->r_task_main);
   pushreg(co, c->r_handler);
@@ -420,7 +243,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
 void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
   if (c->resumes < MAX_RESUMES) {
     lwt_task_run(L, c, t);
-    if (t->status == T_WAITING && t->anchored) release(L, c, t);
+    if (t->status == T_WAITING && t->anchored) lwt_slot_release(L, c, t);
     return;
   }
   if (c->storing) {
@@ -477,7 +300,7 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) 
   p->flags |= F_SEEN;
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
-  push_anchor(L, c, t->slot);
+  lwt_slot_push(L, c, t->slot);
   if (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) {
     lwt_promise_find(L, idx);
     return 1;
@@ -616,7 +439,7 @@ static int l_current(lua_State *L) {
   if (c->current == NULL || c->callbacks)
     lua_pushnil(L);
   else
-    push_anchor(L, c, c->current->slot);
+    lwt_slot_push(L, c, c->current->slot);
   return 1;
 }
 

@@ -1,10 +1,10 @@
 /* channel.h: what the files of buffered channels share (channel*.c, port_*.c, io.c).
 **
-** A channel reads and writes one port through a buffer for each direction. What Lua
-** holds is a view of it: the first view, and a temporary one for each `atomic`. Every
-** view has a queue of waiting operations for each direction; the operation at the head
-** of the innermost queue is the one that runs. An `atomic` that has its turn stays at
-** the head of its queue until it is over, and lends its turn to its temporary view.
+** A channel reads and writes one port through a buffer for each direction. What Lua holds
+** is a view of it: the first view, and a temporary one for each `atomic`. Every view has
+** a queue of waiting operations for each direction; the operation at the head of the
+** innermost queue is the one that runs. An `atomic` that has its turn stays at the head
+** of its queue until it is over, and lends its turn to its temporary view.
 **
 ** An operation is tried at once when nothing is before it, and costs nothing then. One
 ** that has to wait is an `op` in the queue, with its promise in a table (the pending
@@ -17,7 +17,8 @@
 
 #include "uv_internal.h"
 
-#define CHANNEL_BUFFER 65536 /* unless told otherwise */
+#define CHANNEL_BUFFER 65536       /* unless told otherwise */
+#define CHANNEL_FILE_BUFFER 262144 /* for writing to files */
 #define CHANNEL_BUFFER_MIN 16
 #define CHANNEL_FIRST 4096 /* what a buffer starts with; it grows when it is of use */
 #define CHANNEL_READ_MAX (1u << 20) /* asked of a port at once */
@@ -43,6 +44,7 @@ typedef enum op_kind {
   OP_FLUSH,
   OP_DRAIN, /* direct access: one write */
   OP_RESIZE,
+  OP_SHUT, /* close("write") */
   OP_CLOSE,
   OP_ATOMIC, /* of either or both */
   OP_SEEK
@@ -55,21 +57,22 @@ typedef struct op {
   struct op *next[2];
   view *view;
   op_kind kind;
-  unsigned char sides;   /* the queues it stands in: bit 1 reading, bit 2 writing */
-  unsigned char granted; /* OP_ATOMIC: has its turn */
-  unsigned char begun;   /* OP_WRITE: some of it is on its way */
-  unsigned char dead;    /* cancelled, but has to be brought to its end */
-  unsigned char slot;    /* user value of the promise; 0: it is in the pending table */
-  unsigned char kept;    /* so is a value that it needs */
-  unsigned char viewed;  /* so is its temporary view */
-  unsigned char retried; /* has tried again what a flush before it could not write */
-  char tag;              /* OP_NUMBER: type and byte order */
-  size_t n;              /* how many bytes */
-  size_t done;           /* bytes of it that are written, or searched in vain */
-  const char *data;      /* what to write, or the delimiter, or the format */
-  size_t len;            /* of the delimiter or the format; OP_INTO: the offset */
-  int64_t pos;           /* OP_SEEK */
-  view *inner;           /* OP_ATOMIC */
+  unsigned char sides;    /* the queues it stands in: bit 1 reading, bit 2 writing */
+  unsigned char granted;  /* OP_ATOMIC: has its turn */
+  unsigned char begun;    /* OP_WRITE: some of it is on its way */
+  unsigned char dead;     /* cancelled, but has to be brought to its end */
+  unsigned char slot;     /* user value of the promise; 0: it is in the pending table */
+  unsigned char kept;     /* so is a value that it needs */
+  unsigned char viewed;   /* so is its temporary view */
+  unsigned char retried;  /* has tried again what a flush before it could not write */
+  char tag;               /* OP_NUMBER: type and byte order */
+  size_t n;               /* how many bytes */
+  size_t done;            /* bytes of it that are written, or searched in vain */
+  const char *data;       /* what to write, or the delimiter, or the format */
+  size_t len;             /* of the delimiter or the format; OP_INTO: the offset */
+  int64_t pos;            /* OP_SEEK */
+  view *inner;            /* OP_ATOMIC */
+  struct op *owed;        /* in the channel's list of what is owed */
   struct lwt_uv_mem *mem; /* OP_INTO: pinned while it waits */
 } op;
 
@@ -91,7 +94,7 @@ typedef struct channel_in {
   size_t size;           /* the nominal size; cap passes it for long lines only */
   unsigned char pending; /* a read of the port is under way */
   unsigned char full;    /* the last read filled all there was */
-  unsigned char eof;     /* the last read met the end; only for the operation that asked */
+  unsigned char eof; /* the last read met the end; only for the operation that asked */
   unsigned char closed;
   unsigned char yielded; /* waits for a turn of the loop, not for the port */
   unsigned burst;        /* reads answered at once in turn `turn` */
@@ -109,6 +112,8 @@ typedef struct channel_out {
   unsigned char pending; /* a write of the port is under way */
   unsigned char closing; /* close was called: no new operations */
   unsigned char closed;
+  unsigned char shut; /* the port has closed this direction */
+  int shut_status;
   unsigned char told; /* an operation has failed with `error` */
   int error;          /* what the last write met */
 } channel_out;
@@ -126,33 +131,37 @@ struct channel {
   unsigned char port_gone; /* port->close has been called for all */
   unsigned char ended;     /* … and has called back */
   unsigned char close_canceled;
-  unsigned char aborting;  /* abort as soon as Lua may run: close was cancelled */
-  unsigned char finishing; /* inside port->close */
-  unsigned char hurt;      /* an attempt has raised */
+  unsigned char aborting;      /* abort as soon as Lua may run: close was cancelled */
+  unsigned char slots;         /* of UV_READER and UV_WRITER, which are in use */
+  unsigned char finishing;     /* inside port->close */
+  unsigned char hurt;          /* an attempt has raised */
   unsigned char idle_to_flush; /* and for nothing else */
   int end_status;
-  int ref;       /* slot in the registry: false, or the first view */
-  size_t ops;    /* waiting */
-  op *close_op;  /* waits for the end of the port */
+  int ref;      /* slot in the registry: false, or the first view */
+  size_t ops;   /* waiting */
+  op *owing;    /* settled, but resolving the promise has raised */
+  op *close_op; /* waits for the end of the port */
   channel_in in;
   channel_out out;
   channel *idle_next, **idle_at; /* in the state's list; at NULL: not in it */
-  channel *next, *prev; /* all channels of this state, for flush_all */
-  const char *what_key; /* for error objects: "path", "address" */
+  channel *next, *prev;          /* all channels of this state, for flush_all */
+  const char *what_key;          /* for error objects: "path", "address" */
   char *what;
 };
 
 /* Per state (ctx->family[LWT_UV_FIO]). */
 typedef struct channel_state {
   lwt_uv *ctx;
-  lwt_idle idle;  /* one for all channels */
+  lwt_idle idle;                    /* one for all channels */
   channel *idle_first, **idle_last; /* those that want a word */
   size_t idle_count;
-  int pending; /* registry reference of the pending table */
+  channel *current; /* whose turn in the idle hook has not ended well */
+  int no_memory;    /* registry reference of what want of memory raises */
+  int pending;      /* registry reference of the pending table */
   channel *channels;
-  op *spare;  /* used ops */
+  op *spare;        /* used ops */
   int unpack, pack; /* registry references of string.unpack and string.pack */
-  int at_exit; /* registry reference of what registers the flush at exit */
+  int at_exit;      /* registry reference of what registers the flush at exit */
   unsigned char exit_hooked;
   size_t default_size;
 } channel_state;
@@ -176,7 +185,8 @@ typedef struct channel_state {
 /* ---- channel.c -------------------------------------------------------------- */
 
 /* Push a new channel, closed until it is attached to a port, whose `owner` is at this
-** stack index (0: none). `size`: of the buffers, 0 for the default. May raise (memory). */
+** stack index (0: none). `size`: of the buffers, 0 for the default. May raise (memory).
+** */
 channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size);
 /* The port belongs to the channel from here on. Never raises. */
 void lwt_uv_channel_attach(channel *ch, port *p, int sides);
@@ -201,10 +211,15 @@ int lwt_uv_channel_run(lua_State *L, view *v, op *proto, int keep);
 int lwt_uv_channel_run_direct(lua_State *L, view *v, op *proto, int keep);
 /* Would an operation of this view run at once? */
 int lwt_uv_channel_is_free(const view *v, int sides);
-/* For channel_close.c: the parts of running. */
+/* channel_queue.c: the parts of running. */
+void lwt_uv_channel_anchor(lua_State *L, channel *ch, int idx);
+/* The queues that an operation of this kind stands in. */
+unsigned char lwt_uv_channel_sides(const channel *ch, op_kind kind);
 op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep);
 int lwt_uv_channel_attempt(lua_State *L, op *o);
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n);
+/* Pay what is owed: the channel is at the top. */
+void lwt_uv_channel_pay(lua_State *L, channel *ch);
 op *lwt_uv_channel_turn(const channel *ch, int side);
 /* Push the first view of an anchored channel (returns 1), or nothing (0). */
 int lwt_uv_channel_push(lua_State *L, channel *ch);
@@ -214,6 +229,8 @@ void lwt_uv_channel_unanchor(lua_State *L, channel *ch);
 void lwt_uv_channel_stop_reading(channel *ch);
 /* Let the waiting operations go on. The channel is anchored. */
 void lwt_uv_channel_pump(lua_State *L, channel *ch);
+/* The same for lwt_uv_enter, with the channel as data. */
+void lwt_uv_channel_ready(lua_State *L, void *data);
 /* Have the buffer flushed when the loop has nothing else to do. May raise (memory). */
 void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx);
 #define lwt_uv_channel_will_flush(ch) \
@@ -226,15 +243,16 @@ void lwt_uv_channel_on_write(port *p, void *data, ssize_t status);
 /* The function given to `atomic` is done: its temporary channel ends. */
 void lwt_uv_channel_release(lua_State *L, view *inner);
 
-/* ---- channel_close.c --------------------------------------------------------- */
+/* ---- channel_close.c -------------------------------------------------------- */
 
 /* Close at once, rejecting all that waits with lwt.Closed. */
 void lwt_uv_channel_abort(lua_State *L, channel *ch);
 int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o);
+int lwt_uv_channel_try_shut(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_closing[];
 extern const luaL_Reg lwt_uv_channel_meta[];
 
-/* ---- channel_read.c, channel_write.c, channel_number.c ------------------------ */
+/* ---- channel_read.c, channel_write.c, channel_number.c ---------------------- */
 
 int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o);
 int lwt_uv_channel_try_write(lua_State *L, channel *ch, op *o);
@@ -255,8 +273,8 @@ void lwt_uv_channel_untold(channel *ch, int status);
 void lwt_uv_channel_last_words(channel *ch);
 /* The port has taken `n` bytes: of `fly` and the buffer, then of the op's own. */
 void lwt_uv_channel_wrote(channel *ch, op *o, size_t n);
-/* Start writing what is buffered. 1: under way, 0: all is written, or a status. `o` (may be
-** NULL) is the operation whose own data follows. */
+/* Start writing what is buffered. 1: under way, 0: all is written, or a status. `o` (may
+** be NULL) is the operation whose own data follows. */
 int lwt_uv_channel_push_out(channel *ch, op *o);
 
 extern const luaL_Reg lwt_uv_channel_reading[];
@@ -271,7 +289,7 @@ void lwt_uv_channel_push_lines(lwt_uv *ctx, lua_State *L);
 void lwt_uv_channel_push_numbers(lwt_uv *ctx, lua_State *L, int big);
 int lwt_uv_channel_push_order(lwt_uv *ctx, lua_State *L, int big);
 
-/* ---- Ports -------------------------------------------------------------------- */
+/* ---- Ports ------------------------------------------------------------------ */
 
 /* port_fd.c: a port on a descriptor of any kind (malloc'd), or NULL and *status. `own`:
 ** closed with the port. A descriptor that is ours alone may be set non-blocking. */

@@ -17,8 +17,8 @@ typedef struct number {
 } number;
 
 static const number numbers[] = {
-    {"int", 'i', 4},    {"int16", 'i', 2},   {"int32", 'i', 4},
-    {"int64", 'i', 8},  {"float32", 'f', 4}, {"float64", 'd', 8},
+    {"int", 'i', 4},   {"int16", 'i', 2},   {"int32", 'i', 4},
+    {"int64", 'i', 8}, {"float32", 'f', 4}, {"float64", 'd', 8},
 };
 #define NNUMBERS (sizeof numbers / sizeof *numbers)
 
@@ -38,30 +38,29 @@ static int native_is_big(void) {
 void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t n) {
   uint64_t x = 0;
   int big = ((unsigned char)tag & BIG) != 0;
-  for (size_t i = 0; i < n; i++)
-    x = x << 8 | (unsigned char)data[big ? i : n - 1 - i];
+  for (size_t i = 0; i < n; i++) x = x << 8 | (unsigned char)data[big ? i : n - 1 - i];
   switch (tag & 0x7f) {
-    case 'f': {
-      uint32_t bits = (uint32_t)x;
-      float f;
-      memcpy(&f, &bits, sizeof f);
-      lua_pushnumber(L, (lua_Number)f);
-      break;
-    }
-    case 'd': {
-      double d;
-      memcpy(&d, &x, sizeof d);
-      lua_pushnumber(L, d);
-      break;
-    }
-    default:
-      if (n < 8 && x >> (8 * n - 1)) /* negative: fill up with its sign */
-        x |= ~(uint64_t)0 << (8 * n);
-      lua_pushinteger(L, (lua_Integer)x);
+  case 'f': {
+    uint32_t bits = (uint32_t)x;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    lua_pushnumber(L, (lua_Number)f);
+    break;
+  }
+  case 'd': {
+    double d;
+    memcpy(&d, &x, sizeof d);
+    lua_pushnumber(L, d);
+    break;
+  }
+  default:
+    if (0 < n && n < 8 && x >> (8 * n - 1)) /* negative: fill up with its sign */
+      x |= ~(uint64_t)0 << (8 * n);
+    lua_pushinteger(L, (lua_Integer)x);
   }
 }
 
-/* ---- What string.unpack will need -------------------------------------------------- */
+/* ---- What string.unpack will need ------------------------------------------- */
 
 typedef struct scan {
   const char *fmt;
@@ -80,43 +79,51 @@ static int count(scan *s, size_t otherwise, size_t *out) {
     return 0;
   }
   while (digit(*s->fmt)) {
-    if (n > (SIZE_MAX / 2 - 9) / 10)
-      return -1;
+    if (n > (SIZE_MAX / 2 - 9) / 10) return -1;
     n = n * 10 + (size_t)(*s->fmt++ - '0');
   }
   *out = n;
   return 0;
 }
 
-/* One option: its size, what it is ('i' aligned number, 'c' bytes, 's', 'z', 0 nothing). */
+/* One option: its size, what it is ('i' aligned number, 'c' bytes, 's', 'z', 0 nothing).
+** */
 static int option(scan *s, char *kind, size_t *size) {
   char c = *s->fmt++;
   *size = 0;
   *kind = 'i';
   switch (c) {
-    case 'b': case 'B': *size = 1; return 0;
-    case 'h': case 'H': *size = sizeof(short); return 0;
-    case 'l': case 'L': *size = sizeof(long); return 0;
-    case 'j': case 'J': *size = sizeof(lua_Integer); return 0;
-    case 'T': *size = sizeof(size_t); return 0;
-    case 'f': *size = sizeof(float); return 0;
-    case 'n': *size = sizeof(lua_Number); return 0;
-    case 'd': *size = sizeof(double); return 0;
-    case 'i': case 'I': return count(s, sizeof(int), size);
-    case 's': *kind = 's'; return count(s, sizeof(size_t), size);
-    case 'c': *kind = 'c'; return count(s, SIZE_MAX, size);
-    case 'z': *kind = 'z'; return 0;
-    case 'x': *kind = 'c'; *size = 1; return 0;
-    case 'X': *kind = 'X'; return 0;
-    case ' ': break;
-    case '<': s->little = 1; break;
-    case '>': s->little = 0; break;
-    case '=': s->little = !native_is_big(); break;
-    case '!': {
-      *kind = 0;
-      return count(s, _Alignof(max_align_t), &s->align);
-    }
-    default: return -1;
+  case 'b':
+  case 'B': *size = 1; return 0;
+  case 'h':
+  case 'H': *size = sizeof(short); return 0;
+  case 'l':
+  case 'L': *size = sizeof(long); return 0;
+  case 'j':
+  case 'J': *size = sizeof(lua_Integer); return 0;
+  case 'T': *size = sizeof(size_t); return 0;
+  case 'f': *size = sizeof(float); return 0;
+  case 'n': *size = sizeof(lua_Number); return 0;
+  case 'd': *size = sizeof(double); return 0;
+  case 'i':
+  case 'I': return count(s, sizeof(int), size);
+  case 's': *kind = 's'; return count(s, sizeof(size_t), size);
+  case 'c': *kind = 'c'; return count(s, SIZE_MAX, size);
+  case 'z': *kind = 'z'; return 0;
+  case 'x':
+    *kind = 'c';
+    *size = 1;
+    return 0;
+  case 'X': *kind = 'X'; return 0;
+  case ' ': break;
+  case '<': s->little = 1; break;
+  case '>': s->little = 0; break;
+  case '=': s->little = !native_is_big(); break;
+  case '!': {
+    *kind = 0;
+    return count(s, _Alignof(max_align_t), &s->align);
+  }
+  default: return -1;
   }
   *kind = 0;
   return 0;
@@ -124,20 +131,19 @@ static int option(scan *s, char *kind, size_t *size) {
 
 static size_t padding(const scan *s, size_t at, size_t size) {
   size_t align = size < s->align ? size : s->align;
-  if (align <= 1 || (align & (align - 1)) != 0)
-    return 0;
+  if (align <= 1 || (align & (align - 1)) != 0) return 0;
   return (align - (at & (align - 1))) & (align - 1);
 }
 
-int lwt_uv_channel_unpack_need(const char *fmt, const char *data, size_t n, size_t *need) {
+int lwt_uv_channel_unpack_need(const char *fmt, const char *data, size_t n,
+                               size_t *need) {
   scan s = {fmt, !native_is_big(), 1};
   size_t at = 0;
   *need = 0;
   while (*s.fmt != '\0') {
     char kind;
     size_t size;
-    if (option(&s, &kind, &size) < 0 || (kind == 'c' && size == SIZE_MAX))
-      return -1;
+    if (option(&s, &kind, &size) < 0 || (kind == 'c' && size == SIZE_MAX)) return -1;
     if (kind == 'X') { /* aligns as the next option would */
       if (*s.fmt == '\0' || option(&s, &kind, &size) < 0 || kind == 'c' || size == 0)
         return -1;
@@ -151,8 +157,7 @@ int lwt_uv_channel_unpack_need(const char *fmt, const char *data, size_t n, size
       at = (size_t)(end - data) + 1;
     } else if (kind == 's') {
       uint64_t len = 0;
-      if (size == 0 || size > 16)
-        return -1;
+      if (size == 0 || size > 16) return -1;
       at += padding(&s, at, size);
       if (at + size > n) {
         *need = at + size;
@@ -160,28 +165,24 @@ int lwt_uv_channel_unpack_need(const char *fmt, const char *data, size_t n, size
       }
       for (size_t i = 0; i < size; i++)
         len = len << 8 | (unsigned char)data[at + (s.little ? size - 1 - i : i)];
-      if (len > SIZE_MAX / 4)
-        return -1;
+      if (len > SIZE_MAX / 4) return -1;
       at += size + (size_t)len;
     } else if (kind != 0) {
-      if (kind == 'i' && (size == 0 || size > 16))
-        return -1;
+      if (kind == 'i' && (size == 0 || size > 16)) return -1;
       at += (kind == 'i' ? padding(&s, at, size) : 0) + size;
     }
-    if (at > SIZE_MAX / 4)
-      return -1;
+    if (at > SIZE_MAX / 4) return -1;
   }
   *need = at;
   return at > n;
 }
 
-/* ---- What Lua calls ------------------------------------------------------------------ */
+/* ---- What Lua calls --------------------------------------------------------- */
 
 /* Argument 1 may be a view: put its channel in its place. */
 static int order_of(lua_State *L, lwt_uv *ctx, int otherwise) {
   const order *v = lwt_uv_test(ctx, L, 1, LWT_UV_CURSOR);
-  if (v == NULL)
-    return otherwise;
+  if (v == NULL) return otherwise;
   lua_getiuservalue(L, 1, 1);
   lua_replace(L, 1);
   return v->big;
@@ -195,8 +196,7 @@ static int l_read_number(lua_State *L) {
   op o = {.kind = OP_NUMBER};
   int closed;
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  if (closed)
-    return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_reject_closed(ctx, L);
   o.tag = (char)(k->letter | (big ? BIG : 0));
   o.n = k->size;
   return lwt_uv_channel_run(L, v, &o, 0);
@@ -221,12 +221,11 @@ static int l_write_number(lua_State *L) {
     memcpy(&x, &d, sizeof x);
   } else {
     lua_Integer n = luaL_checkinteger(L, 2);
-    lua_Integer limit = (lua_Integer)1 << (k->size * 8 - 1);
+    lua_Integer limit = k->size < 8 ? (lua_Integer)1 << (k->size * 8 - 1) : 0;
     luaL_argcheck(L, k->size == 8 || (-limit <= n && n < limit), 2, "integer overflow");
     x = (uint64_t)n;
   }
-  if (closed)
-    return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_reject_closed(ctx, L);
   for (size_t i = 0; i < k->size; i++)
     bytes[big ? k->size - 1 - i : i] = (char)(x >> (8 * i) & 0xff);
   lua_settop(L, 1);
@@ -263,8 +262,7 @@ static int l_unpack(lua_State *L) {
   v = lwt_uv_channel_check(ctx, L, READING, &closed);
   if (lwt_uv_channel_unpack_need(o.data, "", 0, &need) < 0)
     luaL_argerror(L, 2, "not a format of string.unpack");
-  if (closed)
-    return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_reject_closed(ctx, L);
   return lwt_uv_channel_run(L, v, &o, 2);
 }
 
@@ -278,8 +276,7 @@ static int l_pack(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, channel_state_of(ctx)->pack);
   lua_insert(L, 2);
   lua_call(L, lua_gettop(L) - 2, 1);
-  if (closed)
-    return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_reject_closed(ctx, L);
   o.data = lua_tolstring(L, 2, &o.n);
   if (o.n == 0) {
     lwt_uv_push_done(ctx, L);
@@ -316,8 +313,7 @@ void lwt_uv_channel_push_numbers(lwt_uv *ctx, lua_State *L, int big) {
 int lwt_uv_channel_push_order(lwt_uv *ctx, lua_State *L, int big) {
   int slot = big ? UV_BE : UV_LE;
   order *v;
-  if (lua_getiuservalue(L, 1, slot) != LUA_TNIL)
-    return 1;
+  if (lua_getiuservalue(L, 1, slot) != LUA_TNIL) return 1;
   v = lwt_uv_new_userdata(ctx, L, LWT_UV_CURSOR, sizeof *v, 1);
   v->big = big;
   lua_pushvalue(L, 1);

@@ -2,9 +2,10 @@
 **
 ** Called by channel.c (try_read) and Lua. An operation that is not satisfied by what is
 ** buffered asks the port for more, straight into the buffer, which grows while a single
-** operation needs more than it holds and shrinks when it is empty again. Bytes leave the buffer only
-** when their string has been made, so that a read which is cancelled or fails for want of
-** memory loses nothing. `done` of an op is how far it has searched: no byte twice.
+** operation needs more than it holds and shrinks when it is empty again. Bytes leave the
+** buffer only when their string has been made, so that a read which is cancelled or fails
+** for want of memory loses nothing. `done` of an op is how far it has searched: no byte
+** twice.
 */
 #include "channel.h"
 
@@ -13,7 +14,7 @@
 
 #include "bytes.h"
 
-/* ---- The buffer ------------------------------------------------------------------ */
+/* ---- The buffer ------------------------------------------------------------- */
 
 static void drop_buffer(channel_in *in) {
   free(in->buf);
@@ -35,11 +36,9 @@ int lwt_uv_channel_room(channel *ch, size_t want) {
     }
   }
   if (in->cap > in->tail) {
-    if (in->cap - in->tail >= want)
-      return 0;
+    if (in->cap - in->tail >= want) return 0;
     /* Not all that is wanted has room, but the end of a long wait is not in sight. */
-    if (in->cap >= in->size && in->tail < in->cap / 2)
-      return 0;
+    if (in->cap >= in->size && in->tail < in->cap / 2) return 0;
   }
   if (in->head > 0 && in->head >= in->cap / 4) {
     memmove(in->buf, in->buf + in->head, unread);
@@ -47,31 +46,27 @@ int lwt_uv_channel_room(channel *ch, size_t want) {
     in->tail = unread;
     return 0;
   }
-  if (in->cap > 0)
-    cap = in->cap * 2;
+  if (in->cap > 0) cap = in->cap * 2;
   if (in->cap < in->size) {
-    if (cap < want + unread)
-      cap = want + unread;
-    if (cap > in->size)
-      cap = in->size;
+    if (cap < want + unread) cap = want + unread;
+    if (cap > in->size) cap = in->size;
   }
   buf = cap > in->cap ? realloc(in->buf, cap) : NULL;
-  if (buf == NULL)
-    return UV_ENOMEM;
+  if (buf == NULL) return UV_ENOMEM;
   in->buf = buf;
   in->cap = cap;
   return 0;
 }
 
-/* Get more: 1 when something has come (bytes, the end, an error), 0 when that takes time. */
+/* Get more: 1 when something has come (bytes, the end, an error), 0 when that takes time.
+** */
 static int refill(channel *ch, size_t want) {
   channel_in *in = &ch->in;
   lwt_uv *ctx = ch->ctx;
   size_t room;
   ssize_t n;
   int r;
-  if (in->pending || in->yielded)
-    return 0;
+  if (in->pending || in->yielded) return 0;
   if (in->turn != ctx->turn) {
     in->turn = ctx->turn;
     in->burst = 0;
@@ -87,9 +82,9 @@ static int refill(channel *ch, size_t want) {
     return 1;
   }
   room = in->cap - in->tail;
-  if (room > CHANNEL_READ_MAX)
-    room = CHANNEL_READ_MAX;
-  n = ch->port->class->read(ch->port, in->buf + in->tail, room, lwt_uv_channel_on_read, ch);
+  if (room > CHANNEL_READ_MAX) room = CHANNEL_READ_MAX;
+  n = ch->port->class->read(ch->port, in->buf + in->tail, room, lwt_uv_channel_on_read,
+                            ch);
   if (n == UV_EAGAIN) {
     in->pending = 1;
     return 0;
@@ -104,7 +99,7 @@ static int refill(channel *ch, size_t want) {
   return 1;
 }
 
-/* ---- The operations ---------------------------------------------------------------- */
+/* ---- The operations --------------------------------------------------------- */
 
 /* Push `n` bytes of the buffer as a string, and take them and `skip` more out of it. */
 static int take(lua_State *L, channel_in *in, size_t n, size_t skip) {
@@ -118,8 +113,7 @@ static int take(lua_State *L, channel_in *in, size_t n, size_t skip) {
 static int take_line(lua_State *L, channel_in *in, const char *nl) {
   const char *p = in->buf + in->head;
   size_t n = (size_t)(nl - p);
-  if (n > 0 && p[n - 1] == '\r')
-    return take(L, in, n - 1, 2);
+  if (n > 0 && p[n - 1] == '\r') return take(L, in, n - 1, 2);
   return take(L, in, n, 1);
 }
 
@@ -141,95 +135,80 @@ static int unpack(lua_State *L, channel *ch, op *o, size_t need) {
 
 /* Can `o` be satisfied by the `u` bytes at `p`? Values pushed, FAILED, or AGAIN with, in
 ** *want, how many more it could use. */
-static int satisfy(lua_State *L, channel *ch, op *o, const char *p, size_t u, size_t *want) {
+static int satisfy(lua_State *L, channel *ch, op *o, const char *p, size_t u,
+                   size_t *want) {
   channel_in *in = &ch->in;
   const char *found;
   *want = 1;
   switch (o->kind) {
-    case OP_CHAR:
-      return u > 0 ? take(L, in, 1, 0) : AGAIN;
-    case OP_LINE:
-      found = u > o->done ? memchr(p + o->done, '\n', u - o->done) : NULL;
-      o->done = u;
-      return found != NULL ? take_line(L, in, found) : AGAIN;
-    case OP_UNTIL:
-      if (u < o->len)
-        return AGAIN;
-      found = memmem(p + o->done, u - o->done, o->data, o->len);
-      if (found != NULL)
-        return take(L, in, (size_t)(found - p), o->len);
-      o->done = u - o->len + 1;
-      return AGAIN;
-    case OP_SOME:
-      if (o->n == 0) {
-        lua_pushliteral(L, "");
-        return 1;
-      }
-      return u > 0 ? take(L, in, u < o->n ? u : o->n, 0) : AGAIN;
-    case OP_EXACTLY:
-      if (u >= o->n)
-        return o->n > 0 ? take(L, in, o->n, 0) : (lua_pushliteral(L, ""), 1);
-      *want = o->n - u;
-      return AGAIN;
-    case OP_INTO:
-      if (o->n > 0 && u == 0)
-        return AGAIN;
-      u = u < o->n ? u : o->n;
-      if (u > 0)
-        memcpy(o->mem->data + o->len, p, u);
-      in->head += u;
-      lua_pushinteger(L, (lua_Integer)u);
+  case OP_CHAR: return u > 0 ? take(L, in, 1, 0) : AGAIN;
+  case OP_LINE:
+    found = u > o->done ? memchr(p + o->done, '\n', u - o->done) : NULL;
+    o->done = u;
+    return found != NULL ? take_line(L, in, found) : AGAIN;
+  case OP_UNTIL:
+    if (u < o->len) return AGAIN;
+    found = memmem(p + o->done, u - o->done, o->data, o->len);
+    if (found != NULL) return take(L, in, (size_t)(found - p), o->len);
+    o->done = u - o->len + 1;
+    return AGAIN;
+  case OP_SOME:
+    if (o->n == 0) {
+      lua_pushliteral(L, "");
       return 1;
-    case OP_NUMBER:
-      if (u < o->n)
-        return AGAIN;
-      lwt_uv_channel_push_number(L, p, o->tag, o->n);
-      in->head += o->n;
-      return 1;
-    case OP_UNPACK: {
-      size_t need;
-      if (lwt_uv_channel_unpack_need(o->data, p, u, &need) != 0) {
-        *want = need > u ? need - u : 1;
-        return AGAIN;
-      }
-      return unpack(L, ch, o, need);
     }
-    case OP_FILL:
-      if (!o->begun) {
-        o->begun = 1;
-        o->n = u;
-      }
-      if (u <= o->n)
-        return AGAIN;
-      lua_pushinteger(L, (lua_Integer)(u - o->n));
-      return 1;
-    default: /* OP_ALL */
+    return u > 0 ? take(L, in, u < o->n ? u : o->n, 0) : AGAIN;
+  case OP_EXACTLY:
+    if (u >= o->n) return o->n > 0 ? take(L, in, o->n, 0) : (lua_pushliteral(L, ""), 1);
+    *want = o->n - u;
+    return AGAIN;
+  case OP_INTO:
+    if (o->n > 0 && u == 0) return AGAIN;
+    u = u < o->n ? u : o->n;
+    if (u > 0) memcpy(o->mem->data + o->len, p, u);
+    in->head += u;
+    lua_pushinteger(L, (lua_Integer)u);
+    return 1;
+  case OP_NUMBER:
+    if (u < o->n) return AGAIN;
+    lwt_uv_channel_push_number(L, p, o->tag, o->n);
+    in->head += o->n;
+    return 1;
+  case OP_UNPACK: {
+    size_t need;
+    if (lwt_uv_channel_unpack_need(o->data, p, u, &need) != 0) {
+      *want = need > u ? need - u : 1;
       return AGAIN;
+    }
+    return unpack(L, ch, o, need);
+  }
+  case OP_FILL:
+    if (!o->begun) {
+      o->begun = 1;
+      o->n = u;
+    }
+    if (u <= o->n) return AGAIN;
+    lua_pushinteger(L, (lua_Integer)(u - o->n));
+    return 1;
+  default: /* OP_ALL */ return AGAIN;
   }
 }
 
 /* The input ends here, with `u` bytes that did not satisfy `o`. */
 static int at_end(lua_State *L, channel *ch, op *o, size_t u) {
   switch (o->kind) {
-    case OP_ALL:
-      return u > 0 ? take(L, &ch->in, u, 0) : (lua_pushliteral(L, ""), 1);
-    case OP_LINE:
-    case OP_UNTIL:
-      if (u > 0)
-        return take(L, &ch->in, u, 0);
-      break;
-    case OP_EXACTLY:
-      return failed_with(L, ch, "EOF");
-    case OP_NUMBER:
-    case OP_UNPACK:
-      if (u > 0)
-        return failed_with(L, ch, "EOF");
-      break;
-    case OP_FILL:
-      lua_pushinteger(L, 0);
-      return 1;
-    default:
-      break;
+  case OP_ALL: return u > 0 ? take(L, &ch->in, u, 0) : (lua_pushliteral(L, ""), 1);
+  case OP_LINE:
+  case OP_UNTIL:
+    if (u > 0) return take(L, &ch->in, u, 0);
+    break;
+  case OP_EXACTLY: return failed_with(L, ch, "EOF");
+  case OP_NUMBER:
+  case OP_UNPACK:
+    if (u > 0) return failed_with(L, ch, "EOF");
+    break;
+  case OP_FILL: lua_pushinteger(L, 0); return 1;
+  default: break;
   }
   lua_pushnil(L);
   return 1;
@@ -240,20 +219,17 @@ int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o) {
   for (;;) {
     size_t want, u = in->tail - in->head;
     int n = satisfy(L, ch, o, u > 0 ? in->buf + in->head : "", u, &want);
-    if (n != AGAIN)
-      return n;
+    if (n != AGAIN) return n;
     if (in->error != 0) {
       lwt_uv_channel_push_error(L, ch, in->error, 0);
       return FAILED;
     }
-    if (in->eof)
-      return at_end(L, ch, o, u);
-    if (!refill(ch, want))
-      return AGAIN;
+    if (in->eof) return at_end(L, ch, o, u);
+    if (!refill(ch, want)) return AGAIN;
   }
 }
 
-/* ---- What Lua calls -------------------------------------------------------------------- */
+/* ---- What Lua calls --------------------------------------------------------- */
 
 /* Run a reading operation. On the way in, what every one of them needs to know. */
 static int read_op(lua_State *L, op *o, int keep) {
@@ -286,14 +262,14 @@ static int l_read_char(lua_State *L) {
 }
 
 /*---
-Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
-need not have one. A line may be as long as memory allows.
+Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last
+line need not have one. A line may be as long as memory allows.
 
 @param ch lwt.Channel
 @return lwt.Promise a string, or nil at the end
 ```lua
 local ch = io.of_bytes("one\r\ntwo\nthree")
-print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two three nil
+for _ = 1, 4 do print(await(ch:read_line())) end   --> one two three nil
 ```
 @function lwt.io.read_line(ch)
 */
@@ -303,8 +279,9 @@ static int l_read_line(lua_State *L) {
 }
 
 /*---
-Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes: what is
-buffered, or else what the next read of the system gives. `read(0)` gives `""` at once.
+Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes:
+what is buffered, or else what the next read of the system gives. `read(0)` gives `""` at
+once.
 
 @param ch lwt.Channel
 @param n integer? at most so many bytes
@@ -327,8 +304,8 @@ static int l_read(lua_State *L) {
 }
 
 /*---
-Read `n` bytes, no fewer. When the input ends before, the promise is rejected with `lwt.EOF`, and
-what there was can still be read.
+Read `n` bytes, no fewer. When the input ends before, the promise is rejected with
+`lwt.EOF`, and what there was can still be read.
 
 @param ch lwt.Channel
 @param n integer
@@ -354,7 +331,7 @@ Read up to a delimiter, which is taken off, or to the end of the input.
 @return lwt.Promise a string, or nil at the end
 ```lua
 local ch = io.of_bytes("a, b, c")
-print(await(ch:read_until(", ")), await(ch:read_until(", ")), await(ch:read_until(", ")))   --> a b c
+for _ = 1, 3 do print(await(ch:read_until(", "))) end   --> a b c
 ```
 @function lwt.io.read_until(ch, delim)
 */
@@ -366,7 +343,8 @@ static int l_read_until(lua_State *L) {
 }
 
 /*---
-Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by default).
+Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by
+default).
 
 @param ch lwt.Channel
 @param bytes lwt.Bytes
@@ -394,7 +372,8 @@ static int l_read_into(lua_State *L) {
   return read_op(L, &o, 2);
 }
 
-/* lines(): what `for` calls. A line that is buffered costs its string and nothing more. */
+/* lines(): what `for` calls. A line that is buffered costs its string and nothing more.
+** */
 static int after_wait(lua_State *L, int status, lua_KContext c) {
   lwt_uv *ctx = lwt_uv_context(L);
   (void)status;
@@ -418,22 +397,19 @@ static int l_next_line(lua_State *L) {
     const char *p = ch->in.buf + ch->in.head;
     size_t u = ch->in.tail - ch->in.head;
     const char *nl = memchr(p, '\n', u);
-    if (nl != NULL)
-      return take_line(L, &ch->in, nl);
+    if (nl != NULL) return take_line(L, &ch->in, nl);
     o.done = u;
   }
   lua_settop(L, 1);
   n = lwt_uv_channel_run_direct(L, v, &o, 0);
-  if (n != AGAIN)
-    return n;
-  if (ctx->lwt->await_begin(ctx->lwt, L, 2))
-    return after_wait(L, LUA_OK, 0);
+  if (n != AGAIN) return n;
+  if (ctx->lwt->await_begin(ctx->lwt, L, 2)) return after_wait(L, LUA_OK, 0);
   return lua_yieldk(L, 0, 0, after_wait);
 }
 
 /*---
-An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading fails
-with. A line that is buffered costs no promise.
+An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
+reading fails with. A line that is buffered costs no promise.
 
 @param ch lwt.Channel
 @return function the iterator, and what it works on
@@ -451,8 +427,8 @@ static int l_lines(lua_State *L) {
 }
 
 /*---
-How many bytes are in the buffer: read and not yet asked for, or written and not yet flushed. Of
-a channel that does both: the first, the second.
+How many bytes are in the buffer: read and not yet asked for, or written and not yet
+flushed. Of a channel that does both: the first, the second.
 
 @param ch lwt.Channel
 @return integer
@@ -465,11 +441,10 @@ print(ch:buffered())   --> 2
 */
 static int l_buffered(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
-  if (ch->sides & CAN_READ)
-    lua_pushinteger(L, (lua_Integer)(ch->in.tail - ch->in.head));
+  if (ch->sides & CAN_READ) lua_pushinteger(L, (lua_Integer)(ch->in.tail - ch->in.head));
   if (ch->sides & CAN_WRITE)
-    lua_pushinteger(L, (lua_Integer)(ch->out.len - ch->out.off + ch->out.fly_len -
-                                     ch->out.fly_off));
+    lua_pushinteger(
+        L, (lua_Integer)(ch->out.len - ch->out.off + ch->out.fly_len - ch->out.fly_off));
   return ch->sides == (CAN_READ | CAN_WRITE) ? 2 : 1;
 }
 

@@ -14,8 +14,7 @@ int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o) {
     flush.view = o->view;
     n = lwt_uv_channel_try_write(L, ch, &flush);
     o->retried = flush.retried;
-    if (n != 0)
-      return n;
+    if (n != 0) return n;
   }
   lwt_uv_channel_stop_reading(ch);
   ch->in.eof = 0;
@@ -39,16 +38,15 @@ int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o) {
 
 static channel *check_seekable(lua_State *L, const char *what) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
-  if (ch->closed)
-    lwt_uv_raise_closed(L, "channel");
+  if (ch->closed) lwt_uv_raise_closed(L, "channel");
   if (ch->port->class->seek == NULL)
     lwt_uv_raise(ch->ctx, L, UV_ESPIPE, what, ch->what_key, ch->what);
   return ch;
 }
 
 /*---
-The position in the file: where the next byte is read from or written to, counted from 0. What is
-buffered is taken into account. Raises where there is no position (`ESPIPE`).
+The position in the file: where the next byte is read from or written to, counted from 0.
+What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
 
 @param ch lwt.Channel
 @return integer
@@ -72,8 +70,8 @@ static int l_position(lua_State *L) {
 }
 
 /*---
-Go to a position, counted from 0. What is to be written is written first; input that is buffered
-already is used where it can be.
+Go to a position, counted from 0. What is to be written is written first; input that is
+buffered already is used where it can be.
 
 @param ch lwt.Channel
 @param position integer
@@ -92,16 +90,15 @@ static int l_set_position(lua_State *L) {
   lua_Integer n = luaL_checkinteger(L, 2);
   luaL_argcheck(L, n >= 0, 2, "negative position");
   o.pos = n;
-  if (v->ch->closed || v->ch->close_op != NULL)
-    return lwt_uv_reject_closed(ctx, L);
+  if (v->ch->closed || v->ch->close_op != NULL) return lwt_uv_reject_closed(ctx, L);
   if (v->ch->port->class->seek == NULL)
     return lwt_uv_reject(ctx, L, UV_ESPIPE, "set_position", v->ch->what_key, v->ch->what);
   return lwt_uv_channel_run(L, v, &o, 0);
 }
 
 /*---
-How long the file behind the channel is, what is buffered for writing not counted. Raises where there
-is no length (`ESPIPE`).
+How long the file behind the channel is, what is buffered for writing not counted. Raises
+where there is no length (`ESPIPE`).
 
 @param ch lwt.Channel
 @return integer
@@ -113,12 +110,11 @@ print(io.of_bytes("hello"):length())   --> 5
 static int l_length(lua_State *L) {
   channel *ch = check_seekable(L, "length");
   int64_t at = ch->port->class->seek(ch->port, 0, SEEK_CUR), end = at;
-  if (at >= 0)
-    end = ch->port->class->seek(ch->port, 0, SEEK_END);
-  if (end >= 0)
-    at = ch->port->class->seek(ch->port, at, SEEK_SET);
+  if (at >= 0) end = ch->port->class->seek(ch->port, 0, SEEK_END);
+  if (end >= 0) at = ch->port->class->seek(ch->port, at, SEEK_SET);
   if (at < 0 || end < 0)
-    return lwt_uv_raise(ch->ctx, L, (ssize_t)(end < 0 ? end : at), "length", ch->what_key, ch->what);
+    return lwt_uv_raise(ch->ctx, L, (ssize_t)(end < 0 ? end : at), "length", ch->what_key,
+                        ch->what);
   lua_pushinteger(L, end);
   return 1;
 }
@@ -147,8 +143,7 @@ static int l_lock(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_view(ctx, L, 1);
   op o = {.kind = OP_ATOMIC};
-  if (v->ch->closed || v->ch->close_op != NULL)
-    return lwt_uv_reject_closed(ctx, L);
+  if (v->ch->closed || v->ch->close_op != NULL) return lwt_uv_reject_closed(ctx, L);
   lua_settop(L, 1);
   return lwt_uv_channel_run(L, v, &o, 0);
 }
@@ -158,8 +153,7 @@ static int l_drop(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
   lwt_uv_channel_stop_reading(ch);
   ch->in.head = ch->in.tail = 0;
-  if (ch->port->class == &lwt_uv_port_lua_class)
-    lwt_uv_port_lua_drop(ch->port);
+  if (ch->port->class == &lwt_uv_port_lua_class) lwt_uv_port_lua_drop(ch->port);
   return 0;
 }
 
@@ -167,8 +161,7 @@ static int l_drop(lua_State *L) {
 static int l_release(lua_State *L) {
   view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_CHANNEL);
   lua_pushboolean(L, v->lock != NULL);
-  if (v->lock != NULL)
-    lwt_uv_channel_release(L, v);
+  if (v->lock != NULL) lwt_uv_channel_release(L, v);
   return 1;
 }
 
@@ -201,10 +194,9 @@ static int l_tostring(lua_State *L) {
 }
 
 const luaL_Reg lwt_uv_channel_seeking[] = {
-    {"position", l_position}, {"set_position", l_set_position},
-    {"length", l_length},     {"is_busy", l_is_busy},
-    {"mode", l_mode},         {"_lock", l_lock},
-    {"_release", l_release},  {"_drop", l_drop},
-    {"_tostring", l_tostring},
-    {NULL, NULL},
+    {"position", l_position},  {"set_position", l_set_position},
+    {"length", l_length},      {"is_busy", l_is_busy},
+    {"mode", l_mode},          {"_lock", l_lock},
+    {"_release", l_release},   {"_drop", l_drop},
+    {"_tostring", l_tostring}, {NULL, NULL},
 };

@@ -1,10 +1,11 @@
 /* channel_write.c: writing: the output buffer and the operations on it.
 **
-** Called by channel.c (try_write, push_out) and Lua. A write copies into `buf` and is done.
-** When it does not fit, what is buffered and then the string itself go to the port without
-** being copied together. A buffer that the port cannot take at once becomes `fly`, which does not move until
-** the port is done with it, and `buf` fills anew meanwhile: so the order is fly, then buf,
-** then the data of the operation at the head of the queue.
+** Called by channel.c (try_write, push_out) and Lua. A write copies into `buf` and is
+** done. When it does not fit, what is buffered and then the string itself go to the port
+** without being copied together. A buffer that the port cannot take at once becomes
+** `fly`, which does not move until the port is done with it, and `buf` fills anew
+** meanwhile: so the order is fly, then buf, then the data of the operation at the head of
+** the queue.
 */
 #include "channel.h"
 
@@ -15,13 +16,12 @@
 
 #define WRITE_MAX ((size_t)1 << 30) /* given to the port at once */
 
-/* ---- The buffer ------------------------------------------------------------------- */
+/* ---- The buffer ------------------------------------------------------------- */
 
 int lwt_uv_channel_put(channel *ch, const char *data, size_t n) {
   channel_out *out = &ch->out;
   size_t len = out->len - out->off;
-  if (len + n > out->size)
-    return 0;
+  if (len + n > out->size) return 0;
   if (out->len + n > out->cap) {
     if (out->off > 0) {
       memmove(out->buf, out->buf + out->off, len);
@@ -31,19 +31,15 @@ int lwt_uv_channel_put(channel *ch, const char *data, size_t n) {
     if (len + n > out->cap) {
       size_t cap = out->cap * 2 > CHANNEL_FIRST ? out->cap * 2 : CHANNEL_FIRST;
       char *buf;
-      if (cap < len + n)
-        cap = len + n;
-      if (cap > out->size)
-        cap = out->size;
+      if (cap < len + n) cap = len + n;
+      if (cap > out->size) cap = out->size;
       buf = realloc(out->buf, cap);
-      if (buf == NULL)
-        return UV_ENOMEM;
+      if (buf == NULL) return UV_ENOMEM;
       out->buf = buf;
       out->cap = cap;
     }
   }
-  if (n > 0)
-    memcpy(out->buf + out->len, data, n);
+  if (n > 0) memcpy(out->buf + out->len, data, n);
   out->len += n;
   return 1;
 }
@@ -60,11 +56,9 @@ void lwt_uv_channel_wrote(channel *ch, op *o, size_t n) {
     k = n < k ? n : k;
     out->off += k;
     n -= k;
-    if (out->off == out->len)
-      out->off = out->len = 0;
+    if (out->off == out->len) out->off = out->len = 0;
   }
-  if (out->fly_off == out->fly_len)
-    out->fly_off = out->fly_len = 0;
+  if (out->fly_off == out->fly_len) out->fly_off = out->fly_len = 0;
   if (o != NULL && n > 0) {
     o->begun = 1;
     o->done += n;
@@ -79,8 +73,7 @@ int lwt_uv_channel_push_out(channel *ch, op *o) {
     int from_buf = 0, from_op = 0;
     size_t fly = out->fly_len - out->fly_off, len = out->len - out->off;
     ssize_t r;
-    if (out->pending)
-      return 1;
+    if (out->pending) return 1;
     if (fly > 0) {
       b[n++] = uv_buf_init(out->fly + out->fly_off, (unsigned)fly);
     } else if (len > 0) {
@@ -93,8 +86,7 @@ int lwt_uv_channel_push_out(channel *ch, op *o) {
                            (unsigned)(rest < WRITE_MAX ? rest : WRITE_MAX));
       from_op = 1;
     }
-    if (n == 0)
-      return 0;
+    if (n == 0) return 0;
     r = ch->port->class->write(ch->port, b, n, lwt_uv_channel_on_write, ch);
     if (r == UV_EAGAIN) {
       out->pending = 1;
@@ -115,8 +107,7 @@ int lwt_uv_channel_push_out(channel *ch, op *o) {
       }
       return 1;
     }
-    if (r < 0)
-      return (int)r;
+    if (r < 0) return (int)r;
     lwt_uv_channel_wrote(ch, from_op ? o : NULL, (size_t)r);
   }
 }
@@ -135,26 +126,23 @@ static void nobody(port *p, void *data, ssize_t status) {
 static int say(channel *ch, const char *data, size_t n) {
   uv_buf_t b;
   ssize_t r;
-  if (n == 0)
-    return 1;
+  if (n == 0) return 1;
   if (lwt_uv_port_is_fd(ch->port))
     return lwt_uv_port_fd_write_now(ch->port, data, n) == (ssize_t)n;
   b = uv_buf_init((char *)data, (unsigned)n);
   r = ch->port->class->write(ch->port, &b, 1, nobody, NULL);
-  if (r == UV_EAGAIN)
-    r = ch->port->class->write_cancel(ch->port);
+  if (r == UV_EAGAIN) r = ch->port->class->write_cancel(ch->port);
   return r == (ssize_t)n;
 }
 
 void lwt_uv_channel_last_words(channel *ch) {
   channel_out *out = &ch->out;
-  if (out->error != 0 || ch->port->class == &lwt_uv_port_lua_class)
-    return;
+  if (out->error != 0 || ch->port->class == &lwt_uv_port_lua_class) return;
   if (say(ch, out->fly + out->fly_off, out->fly_len - out->fly_off))
     say(ch, out->buf + out->off, out->len - out->off);
 }
 
-/* ---- The operations ------------------------------------------------------------------ */
+/* ---- The operations --------------------------------------------------------- */
 
 static int failed(lua_State *L, channel *ch, int status) {
   lwt_uv_channel_push_error(L, ch, status, 1);
@@ -167,8 +155,8 @@ static int failed_now(lua_State *L, channel *ch, int status) {
   return failed(L, ch, status);
 }
 
-/* A flush, or the write of `o`'s own data: AGAIN, FAILED, or 0 when all is written. An error that
-** an earlier flush met is told here, unless it is over at another try. */
+/* A flush, or the write of `o`'s own data: AGAIN, FAILED, or 0 when all is written. An
+** error that an earlier flush met is told here, unless it is over at another try. */
 static int push_or_fail(lua_State *L, channel *ch, op *o) {
   int r;
   if (ch->out.error != 0) {
@@ -181,17 +169,16 @@ static int push_or_fail(lua_State *L, channel *ch, op *o) {
   return r > 0 ? AGAIN : r == 0 ? 0 : failed_now(L, ch, r);
 }
 
-/* Start on a full buffer of a file at once: the disk works while the next one is filled. */
+/* Start on a full buffer of a file at once: the disk works while the next one is filled.
+** */
 static int put(lua_State *L, channel *ch, op *o) {
   channel_out *out = &ch->out;
   int r = lwt_uv_channel_put(ch, o->data + o->done, o->n - o->done);
-  if (r < 0)
-    return failed(L, ch, r);
+  if (r < 0) return failed(L, ch, r);
   if (r > 0 && out->len - out->off == out->size && !out->pending &&
       ch->port->class->seek != NULL) {
     int e = lwt_uv_channel_push_out(ch, NULL);
-    if (e < 0)
-      lwt_uv_channel_untold(ch, e);
+    if (e < 0) lwt_uv_channel_untold(ch, e);
   }
   return r > 0 ? 0 : AGAIN;
 }
@@ -201,10 +188,8 @@ static int try_write_data(lua_State *L, channel *ch, op *o) {
   int r;
   if (out->error == 0 && (!o->begun || !out->pending)) {
     r = put(L, ch, o);
-    if (r != AGAIN)
-      return r;
-    if (out->pending)
-      return AGAIN;
+    if (r != AGAIN) return r;
+    if (out->pending) return AGAIN;
     if (ch->port->class->seek != NULL && o->n <= out->size) {
       /* A file: let what is buffered go, and take this into the other buffer. */
       r = lwt_uv_channel_push_out(ch, NULL);
@@ -212,8 +197,7 @@ static int try_write_data(lua_State *L, channel *ch, op *o) {
         lwt_uv_channel_untold(ch, r);
       } else {
         r = put(L, ch, o);
-        if (r != AGAIN)
-          return r;
+        if (r != AGAIN) return r;
       }
     }
   }
@@ -231,8 +215,7 @@ static int try_drain(lua_State *L, channel *ch, op *o) {
   }
   if (left == o->n && left > 0) {
     r = push_or_fail(L, ch, o);
-    if (r != 0)
-      return r;
+    if (r != 0) return r;
     left = 0;
   }
   lua_pushinteger(L, (lua_Integer)(o->n - left));
@@ -243,8 +226,7 @@ static int try_resize(lua_State *L, channel *ch, op *o) {
   channel_out *out = &ch->out;
   if (out->len - out->off + out->fly_len - out->fly_off > o->n) {
     int r = push_or_fail(L, ch, o);
-    if (r != 0)
-      return r;
+    if (r != 0) return r;
   }
   out->size = o->n;
   if (out->len == 0 && out->cap > out->size) {
@@ -257,20 +239,16 @@ static int try_resize(lua_State *L, channel *ch, op *o) {
 
 int lwt_uv_channel_try_write(lua_State *L, channel *ch, op *o) {
   switch (o->kind) {
-    case OP_WRITE:
-      return try_write_data(L, ch, o);
-    case OP_DRAIN:
-      return try_drain(L, ch, o);
-    case OP_RESIZE:
-      return try_resize(L, ch, o);
-    case OP_SEEK:
-      return lwt_uv_channel_try_seek(L, ch, o);
-    default: /* OP_FLUSH */
-      return push_or_fail(L, ch, o);
+  case OP_WRITE: return try_write_data(L, ch, o);
+  case OP_DRAIN: return try_drain(L, ch, o);
+  case OP_RESIZE: return try_resize(L, ch, o);
+  case OP_SEEK: return lwt_uv_channel_try_seek(L, ch, o);
+  case OP_SHUT: return lwt_uv_channel_try_shut(L, ch, o);
+  default: /* OP_FLUSH */ return push_or_fail(L, ch, o);
   }
 }
 
-/* ---- What Lua calls ---------------------------------------------------------------------- */
+/* ---- What Lua calls --------------------------------------------------------- */
 
 static int write_op(lua_State *L, op *o, int keep) {
   int closed;
@@ -279,9 +257,10 @@ static int write_op(lua_State *L, op *o, int keep) {
   return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
 }
 
-/* The way that nearly every write goes: nobody waits, and it fits into the buffer. `tail` is one more byte, or
-** '\0' for none. */
-static int write_quickly(lua_State *L, lwt_uv *ctx, view *v, const char *s, size_t n, char tail) {
+/* The way that nearly every write goes: nobody waits, and it fits into the buffer. `tail`
+** is one more byte, or '\0' for none. */
+static int write_quickly(lua_State *L, lwt_uv *ctx, view *v, const char *s, size_t n,
+                         char tail) {
   channel *ch = v->ch;
   if (v->q[WRITING].first != NULL || ch->shared || ch->out.error != 0 ||
       lwt_uv_channel_put(ch, s, n) <= 0)
@@ -293,11 +272,9 @@ static int write_quickly(lua_State *L, lwt_uv *ctx, view *v, const char *s, size
   if (!ch->out.pending) {
     if (ch->out.len == ch->out.size && ch->port->class->seek != NULL) {
       int e = lwt_uv_channel_push_out(ch, NULL); /* see put */
-      if (e < 0)
-        lwt_uv_channel_untold(ch, e);
+      if (e < 0) lwt_uv_channel_untold(ch, e);
     }
-    if (!lwt_uv_channel_will_flush(ch))
-      lwt_uv_channel_flush_soon(L, ch, 1);
+    if (!lwt_uv_channel_will_flush(ch)) lwt_uv_channel_flush_soon(L, ch, 1);
   }
   lwt_uv_push_done(ctx, L);
   return 1;
@@ -309,22 +286,19 @@ static int write_at(lua_State *L, int idx) {
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   op o = {.kind = OP_WRITE};
-  if (closed)
-    return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_reject_closed(ctx, L);
   o.data = lwt_uv_check_data(lwt_uv_context(L), L, idx, &o.n);
   if (o.n == 0) {
     lwt_uv_push_done(ctx, L);
     return 1;
   }
-  if (write_quickly(L, ctx, v, o.data, o.n, '\0'))
-    return 1;
+  if (write_quickly(L, ctx, v, o.data, o.n, '\0')) return 1;
   return lwt_uv_channel_run(L, v, &o, idx);
 }
 
 /* Make one string of the arguments from 2 on, at the top. */
 static int concat(lua_State *L, int last, const char *newline) {
-  if (last == 2 && newline == NULL)
-    return 2;
+  if (last == 2 && newline == NULL) return 2;
   for (int i = 2; i <= last; i++)
     if (lua_type(L, i) != LUA_TSTRING) {
       size_t n;
@@ -332,17 +306,17 @@ static int concat(lua_State *L, int last, const char *newline) {
       lua_pushlstring(L, s, n);
       lua_replace(L, i);
     }
-  if (newline != NULL)
-    lua_pushstring(L, newline);
+  if (newline != NULL) lua_pushstring(L, newline);
   lua_concat(L, lua_gettop(L) - 1);
   return lua_gettop(L);
 }
 
 /*---
-Write strings (numbers and `lwt.bytes` are taken too), as one operation. They go into the buffer,
-which is written out when it is full, when the loop has nothing else to do, by `flush` and by `close`.
-The promise is fulfilled when the bytes are in the buffer or written: a writer that is faster than
-the other end waits here. A write that has begun to go out is not torn by cancelling it.
+Write strings (numbers and `lwt.bytes` are taken too), as one operation. They go into the
+buffer, which is written out when it is full, when the loop has nothing else to do, by
+`flush` and by `close`. The promise is fulfilled when the bytes are in the buffer or
+written: a writer that is faster than the other end waits here. A write that has begun to
+go out is not torn by cancelling it.
 
 @param ch lwt.Channel
 @param ... string|number|lwt.Bytes
@@ -357,8 +331,7 @@ print(await(r:read()))   --> a1
 */
 static int l_write(lua_State *L) {
   int last = lua_gettop(L);
-  if (last < 2)
-    luaL_checkany(L, 2);
+  if (last < 2) luaL_checkany(L, 2);
   return write_at(L, concat(L, last, NULL));
 }
 
@@ -411,18 +384,16 @@ static int l_write_line(lua_State *L) {
   view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   size_t n;
   const char *s;
-  if (closed)
-    return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_reject_closed(ctx, L);
   s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
   lua_settop(L, 2);
-  if (write_quickly(L, ctx, v, s, n, '\n'))
-    return 1;
+  if (write_quickly(L, ctx, v, s, n, '\n')) return 1;
   return write_at(L, concat(L, 2, "\n"));
 }
 
 /*---
-Write out what is buffered. The promise is fulfilled when the system has it, and rejected when it
-does not take it.
+Write out what is buffered. The promise is fulfilled when the system has it, and rejected
+when it does not take it.
 
 @param ch lwt.Channel
 @return lwt.Promise
@@ -441,8 +412,9 @@ static int l_flush(lua_State *L) {
 }
 
 /*---
-The size of the buffer (of each, where there are two). 64 KiB unless told otherwise. It is a
-bound: memory is taken as it is needed.
+The size of the buffer, of the one for reading where there are two: 64 KiB unless told
+otherwise, and 256 KiB for writing to a file. It is a bound: memory is taken as it is
+needed.
 
 @param ch lwt.Channel
 @return integer
@@ -458,8 +430,8 @@ static int l_buffer_size(lua_State *L) {
 }
 
 /*---
-Give the buffer another size (16 bytes at least). Output that does not fit is flushed first; for
-input that does not fit, the promise is rejected.
+Give the buffer another size (16 bytes at least). Output that does not fit is flushed
+first; for input that does not fit, the promise is rejected.
 
 @param ch lwt.Channel
 @param size integer
@@ -486,8 +458,7 @@ static int l_resize_buffer(lua_State *L) {
     }
     ch->in.size = o.n;
   }
-  if (ch->sides & CAN_WRITE)
-    return write_op(L, &o, 0);
+  if (ch->sides & CAN_WRITE) return write_op(L, &o, 0);
   lwt_uv_push_done(ctx, L);
   return 1;
 }
@@ -502,8 +473,7 @@ static int l_put(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
   size_t n, room = ch->out.size - (ch->out.len - ch->out.off);
   const char *s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
-  if (n > room)
-    n = room;
+  if (n > room) n = room;
   if (lwt_uv_channel_put(ch, s, n) < 0)
     lwt_uv_raise(ch->ctx, L, UV_ENOMEM, "write", NULL, NULL);
   lua_pushinteger(L, (lua_Integer)n);

@@ -2,14 +2,15 @@
 **
 ** Made by io.c, used by one channel, freed when it is closed and nothing is in flight.
 **
-**   a file    reads what the page cache has at once (preadv2, RWF_NOWAIT); everything else, and
-**             all writes, on the threadpool, through the descriptor's own position
-**   a pipe, socket, terminal    tries, then waits with uv_poll. A descriptor that is shared with other
-**             programs is never set non-blocking: it is asked with poll(2) before each try
-**   the rest (/dev/null …)      at once
+**   a file      reads what the page cache has at once (preadv2, RWF_NOWAIT); everything
+**               else, and all writes, on the threadpool, at the descriptor's own position
+**   a pipe, socket or terminal
+**               tries, then waits with uv_poll. A descriptor that is shared with other
+**               programs is never set non-blocking: poll(2) is asked before each try
+**   the rest    (/dev/null …) at once
 **
-** A job on the pool reads into the port's own memory, so that a read which is cancelled leaves the
-** caller's buffer alone: its bytes are kept for the next read.
+** A job on the pool reads into the port's own memory, so that a read which is cancelled
+** leaves the caller's buffer alone: its bytes are kept for the next read.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,14 +26,15 @@
 
 enum { ON_POOL, ON_POLL, AT_ONCE };
 
-#define SHARED_WRITE 4096 /* what a pipe or terminal that is writable takes without waiting */
+#define SHARED_WRITE \
+  4096 /* what a pipe or terminal that is writable takes without waiting */
 
 typedef struct port_fd port_fd;
 
 typedef struct fd_job {
   uv_work_t work;
   port_fd *f;
-  int busy; /* with the pool */
+  int busy;    /* with the pool */
   int done;    /* set by the thread, under the mutex: wait_for_job waits for it */
   int swallow; /* its result was taken before its callback came */
   ssize_t result;
@@ -77,18 +79,14 @@ static int last_error(void) {
   return errno == EWOULDBLOCK ? UV_EAGAIN : -errno;
 }
 
-/* ---- The end ------------------------------------------------------------------------ */
+/* ---- The end ---------------------------------------------------------------- */
 
 static void finish(port_fd *f) {
   int status = 0;
-  if (f->reader.busy || f->writer.busy)
-    return;
-  if (f->own && close(f->fd) < 0 && errno != EINTR)
-    status = -errno;
-  if (f->own && !f->ctx->closing)
-    lwt_uv_descriptor_freed(f->ctx);
-  if (f->close_cb != NULL)
-    f->close_cb(&f->p, f->close_data, status);
+  if (f->reader.busy || f->writer.busy) return;
+  if (f->own && close(f->fd) < 0 && errno != EINTR) status = -errno;
+  if (f->own && !f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
+  if (f->close_cb != NULL) f->close_cb(&f->p, f->close_data, status);
   uv_mutex_destroy(&f->mutex);
   uv_cond_destroy(&f->cond);
   free(f->own_buf);
@@ -105,11 +103,10 @@ static void on_poll_closed(uv_handle_t *h) {
 static void job_over(port_fd *f) {
   f->ctx->working--;
   f->ctx->unclosed--;
-  if (f->closing)
-    finish(f);
+  if (f->closing) finish(f);
 }
 
-/* ---- The pool --------------------------------------------------------------------------- */
+/* ---- The pool --------------------------------------------------------------- */
 
 static int start_job(port_fd *f, fd_job *j, uv_work_cb work, uv_after_work_cb after) {
   int r;
@@ -118,8 +115,7 @@ static int start_job(port_fd *f, fd_job *j, uv_work_cb work, uv_after_work_cb af
   j->done = j->swallow = 0;
   j->result = UV_ECANCELED;
   r = uv_queue_work(f->ctx->loop, &j->work, work, after);
-  if (r < 0)
-    return r;
+  if (r < 0) return r;
   j->busy = 1;
   f->ctx->working++;
   f->ctx->unclosed++; /* the end of the state waits for it */
@@ -136,11 +132,9 @@ static void job_done(port_fd *f, fd_job *j, ssize_t result) {
 
 /* Take a job back, or wait until it is done (it works on a file: not long). */
 static void wait_for_job(port_fd *f, fd_job *j) {
-  if (!j->busy || j->swallow || uv_cancel((uv_req_t *)&j->work) == 0)
-    return;
+  if (!j->busy || j->swallow || uv_cancel((uv_req_t *)&j->work) == 0) return;
   uv_mutex_lock(&f->mutex);
-  while (!j->done)
-    uv_cond_wait(&f->cond, &f->mutex);
+  while (!j->done) uv_cond_wait(&f->cond, &f->mutex);
   uv_mutex_unlock(&f->mutex);
   j->swallow = 1;
 }
@@ -149,8 +143,7 @@ static void do_read(uv_work_t *w) {
   fd_job *j = w->data;
   port_fd *f = j->f;
   ssize_t n;
-  do
-    n = read(f->fd, f->own_buf, f->own_cap);
+  do n = read(f->fd, f->own_buf, f->own_cap);
   while (n < 0 && errno == EINTR);
   job_done(f, j, n > 0 ? n : n == 0 ? UV_EOF : -errno);
 }
@@ -159,8 +152,7 @@ static void do_read(uv_work_t *w) {
 static ssize_t take_kept(port_fd *f, char *buf, size_t len) {
   size_t n = f->own_len - f->own_at;
   if (n > 0) {
-    if (n > len)
-      n = len;
+    if (n > len) n = len;
     memcpy(buf, f->own_buf + f->own_at, n);
     f->own_at += n;
     return (ssize_t)n;
@@ -186,10 +178,8 @@ static void after_read(uv_work_t *w, int status) {
   fd_job *j = w->data;
   port_fd *f = j->f;
   j->busy = 0;
-  if (j->swallow)
-    status = UV_ECANCELED;
-  if (status != UV_ECANCELED)
-    keep(f, j->result);
+  if (j->swallow) status = UV_ECANCELED;
+  if (status != UV_ECANCELED) keep(f, j->result);
   if (f->read_cb != NULL && !f->closing) {
     port_cb cb = f->read_cb;
     ssize_t n;
@@ -221,8 +211,7 @@ static void do_write(uv_work_t *w) {
     v[i].iov_base = f->bufs[i].base;
     v[i].iov_len = f->bufs[i].len;
   }
-  do
-    n = writev(f->fd, v, (int)f->nbufs);
+  do n = writev(f->fd, v, (int)f->nbufs);
   while (n < 0 && errno == EINTR);
   job_done(f, j, n >= 0 ? n : -errno);
 }
@@ -243,26 +232,22 @@ static void after_write(uv_work_t *w, int status) {
   job_over(f);
 }
 
-/* ---- Trying, and waiting with uv_poll ------------------------------------------------------ */
+/* ---- Trying, and waiting with uv_poll --------------------------------------- */
 
 /* May this be tried without blocking? */
 static int may_try(const port_fd *f, short events) {
   struct pollfd p = {.fd = f->fd, .events = events};
-  if (f->private || f->how == AT_ONCE)
-    return 1;
+  if (f->private || f->how == AT_ONCE) return 1;
   return poll(&p, 1, 0) > 0;
 }
 
 static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   ssize_t n;
-  if (!may_try(f, POLLIN))
-    return UV_EAGAIN;
-  do
-    n = f->socket ? recv(f->fd, buf, len, MSG_DONTWAIT) : read(f->fd, buf, len);
+  if (!may_try(f, POLLIN)) return UV_EAGAIN;
+  do n = f->socket ? recv(f->fd, buf, len, MSG_DONTWAIT) : read(f->fd, buf, len);
   while (n < 0 && errno == EINTR);
   /* The other side of a terminal has gone: its end. */
-  if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd))
-    return UV_EOF;
+  if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd)) return UV_EOF;
   return n > 0 ? n : n == 0 ? UV_EOF : last_error();
 }
 
@@ -272,16 +257,13 @@ static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
     size_t at = 0;
     while (at < bufs[i].len) {
       size_t len = bufs[i].len - at;
-      if (!f->private && f->how == ON_POLL && len > SHARED_WRITE)
-        len = SHARED_WRITE;
-      if (!may_try(f, POLLOUT))
-        return total > 0 ? total : UV_EAGAIN;
+      if (!f->private && f->how == ON_POLL && len > SHARED_WRITE) len = SHARED_WRITE;
+      if (!may_try(f, POLLOUT)) return total > 0 ? total : UV_EAGAIN;
       do
         n = f->socket ? send(f->fd, bufs[i].base + at, len, MSG_DONTWAIT | MSG_NOSIGNAL)
                       : write(f->fd, bufs[i].base + at, len);
       while (n < 0 && errno == EINTR);
-      if (n < 0)
-        return total > 0 ? total : last_error();
+      if (n < 0) return total > 0 ? total : last_error();
       at += (size_t)n;
       total += n;
     }
@@ -293,10 +275,10 @@ static void on_poll(uv_poll_t *h, int status, int events);
 
 /* Poll for what is waited for, or for nothing. */
 static int set_events(port_fd *f) {
-  int events = (f->read_cb != NULL ? UV_READABLE : 0) | (f->write_cb != NULL ? UV_WRITABLE : 0);
+  int events =
+      (f->read_cb != NULL ? UV_READABLE : 0) | (f->write_cb != NULL ? UV_WRITABLE : 0);
   int r = 0;
-  if (events == f->events)
-    return 0;
+  if (events == f->events) return 0;
   if (events == 0)
     uv_poll_stop(&f->poll);
   else
@@ -319,20 +301,17 @@ static void on_poll(uv_poll_t *h, int status, int events) {
   }
   if (cb != NULL && (events & UV_READABLE)) {
     ssize_t n = try_read(f, f->buf, f->len);
-    if (n == UV_EAGAIN && status < 0)
-      n = status;
+    if (n == UV_EAGAIN && status < 0) n = status;
     if (n != UV_EAGAIN) {
       f->read_cb = NULL;
-      if (wcb == NULL || !(events & UV_WRITABLE))
-        set_events(f);
+      if (wcb == NULL || !(events & UV_WRITABLE)) set_events(f);
       cb(&f->p, f->read_data, n);
     }
   }
   /* The callback may have closed, cancelled, or written something else. */
   if (wcb != NULL && (events & UV_WRITABLE) && !f->closing && f->write_cb != NULL) {
     ssize_t n = try_write(f, f->bufs, f->nbufs);
-    if (n == UV_EAGAIN && status < 0)
-      n = status;
+    if (n == UV_EAGAIN && status < 0) n = status;
     if (n != UV_EAGAIN) {
       wcb = f->write_cb;
       f->write_cb = NULL;
@@ -341,26 +320,22 @@ static void on_poll(uv_poll_t *h, int status, int events) {
       return;
     }
   }
-  if (!f->closing)
-    set_events(f);
+  if (!f->closing) set_events(f);
 }
 
-/* ---- The port --------------------------------------------------------------------------------- */
+/* ---- The port --------------------------------------------------------------- */
 
 static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_fd *f = (port_fd *)p;
   ssize_t n = take_kept(f, buf, len);
-  if (n != UV_EAGAIN)
-    return n;
+  if (n != UV_EAGAIN) return n;
   if (f->how != ON_POOL) {
     n = try_read(f, buf, len);
-    if (n != UV_EAGAIN)
-      return n;
+    if (n != UV_EAGAIN) return n;
   } else if (!f->no_nowait && !f->reader.busy) {
     struct iovec v = {.iov_base = buf, .iov_len = len};
     n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
-    if (n >= 0)
-      return n > 0 ? n : UV_EOF;
+    if (n >= 0) return n > 0 ? n : UV_EOF;
     if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
       f->no_nowait = 1;
     else if (errno != EAGAIN && errno != EINTR)
@@ -383,8 +358,7 @@ static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
         return UV_ENOMEM;
       }
       f->own_buf = own;
-      if (cap > f->own_cap)
-        f->own_cap = cap;
+      if (cap > f->own_cap) f->own_cap = cap;
     }
     n = start_job(f, &f->reader, do_read, after_read);
   }
@@ -410,13 +384,10 @@ static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb c
   ssize_t n;
   if (f->how != ON_POOL) {
     n = try_write(f, bufs, nbufs);
-    if (n != UV_EAGAIN)
-      return n;
+    if (n != UV_EAGAIN) return n;
   }
-  if (f->writer.busy)
-    return UV_EBUSY;
-  if (nbufs > 2)
-    nbufs = 2;
+  if (f->writer.busy) return UV_EBUSY;
+  if (nbufs > 2) nbufs = 2;
   memcpy(f->bufs, bufs, nbufs * sizeof *bufs);
   f->nbufs = nbufs;
   f->write_cb = cb;
@@ -447,7 +418,11 @@ static ssize_t fd_write_cancel(port *p) {
 
 static void fd_close(port *p, int directions, port_cb cb, void *data) {
   port_fd *f = (port_fd *)p;
-  (void)directions; /* its channel lets go of all at once */
+  if (directions == CAN_WRITE) { /* reading goes on; only a socket can say so */
+    int r = f->socket && shutdown(f->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 0;
+    if (cb != NULL) cb(p, data, r);
+    return;
+  }
   f->closing = 1;
   f->read_cb = f->write_cb = NULL;
   f->close_cb = cb;
@@ -459,27 +434,23 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
     uv_close((uv_handle_t *)&f->poll, on_poll_closed);
     return;
   }
-  if (f->reader.busy)
-    uv_cancel((uv_req_t *)&f->reader.work);
+  if (f->reader.busy) uv_cancel((uv_req_t *)&f->reader.work);
   finish(f);
 }
 
 static int64_t fd_seek(port *p, int64_t offset, int from) {
   port_fd *f = (port_fd *)p;
   off_t r;
-  if (f->writer.busy && offset == 0 && from == SEEK_CUR)
-    return f->base;
+  if (f->writer.busy && offset == 0 && from == SEEK_CUR) return f->base;
   if (f->reader.busy && !f->reader.swallow) { /* one that was cancelled */
     wait_for_job(f, &f->reader);
-    if (f->reader.swallow)
-      keep(f, f->reader.result);
+    if (f->reader.swallow) keep(f, f->reader.result);
   }
   if (from == SEEK_CUR && offset == 0) {
     r = lseek(f->fd, 0, SEEK_CUR);
     return r < 0 ? -errno : r - (off_t)(f->own_len - f->own_at);
   }
-  if (from == SEEK_CUR)
-    offset -= (int64_t)(f->own_len - f->own_at);
+  if (from == SEEK_CUR) offset -= (int64_t)(f->own_len - f->own_at);
   f->own_at = f->own_len = 0;
   f->kept = 0;
   r = lseek(f->fd, (off_t)offset, from);
@@ -488,18 +459,16 @@ static int64_t fd_seek(port *p, int64_t offset, int from) {
 
 static const port_class file_class = {"file",          fd_read,  fd_read_cancel, fd_write,
                                       fd_write_cancel, fd_close, fd_seek};
-static const port_class poll_class = {"descriptor",    fd_read,  fd_read_cancel, fd_write,
-                                      fd_write_cancel, fd_close, NULL};
+static const port_class poll_class = {
+    "descriptor", fd_read, fd_read_cancel, fd_write, fd_write_cancel, fd_close, NULL};
 
 /* What kind of descriptor is it? */
 static int set_up(port_fd *f) {
   struct stat st;
   int flags = fcntl(f->fd, F_GETFL);
   int r;
-  if (flags < 0 || fstat(f->fd, &st) < 0)
-    return -errno;
-  if (S_ISDIR(st.st_mode))
-    return UV_EISDIR;
+  if (flags < 0 || fstat(f->fd, &st) < 0) return -errno;
+  if (S_ISDIR(st.st_mode)) return UV_EISDIR;
   if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
     f->how = ON_POOL;
     f->p.class = &file_class;
@@ -515,13 +484,11 @@ static int set_up(port_fd *f) {
     f->how = AT_ONCE;
     return 0;
   }
-  if (r < 0)
-    return r;
+  if (r < 0) return r;
   f->how = ON_POLL;
   f->poll.data = f;
   /* uv_poll_init has set it non-blocking: not to somebody else's descriptor. */
-  if (!(flags & O_NONBLOCK))
-    fcntl(f->fd, F_SETFL, flags);
+  if (!(flags & O_NONBLOCK)) fcntl(f->fd, F_SETFL, flags);
   return 0;
 }
 

@@ -1,9 +1,10 @@
 /* port_lua.c: a port on functions in Lua (io.make).
 **
 ** A userdata, made by lua/lwt/io.lua and owned by its channel. What the channel asks for
-** is told to one Lua function, `start(port, what, argument)`, which answers some time later with
-** `port:done(what, ok, value)`. Both happen in the idle hook, on the main thread: no user's
-** function runs inside a channel's operation, and no answer arrives in the middle of one.
+** is told to one Lua function, `start(port, what, argument)`, which answers some time
+** later with `port:done(what, ok, value)`. Both happen in the idle hook, on the main
+** thread: no user's function runs inside a channel's operation, and no answer arrives in
+** the middle of one.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +33,9 @@ typedef struct port_lua {
   lwt_idle idle;
   lua_op op[NOPS];
   channel *ch;
-  char *buf;      /* of the read that waits */
+  char *buf; /* of the read that waits */
   size_t len;
-  char *kept;     /* bytes that were answered and not taken */
+  char *kept; /* bytes that were answered and not taken */
   size_t kept_at, kept_len;
   int stale; /* the read that is under way is not wanted: the position has changed */
   const uv_buf_t *bufs; /* of the write, copied below */
@@ -50,18 +51,15 @@ static ssize_t ask(port_lua *f, int what, port_cb cb, void *data) {
   lua_op *o = &f->op[what];
   o->cb = cb;
   o->data = data;
-  if (data != NULL)
-    f->ch = data;
-  if (o->state == REST)
-    o->state = ASKED;
+  if (data != NULL) f->ch = data;
+  if (o->state == REST) o->state = ASKED;
   poke(f); /* RUNNING: an earlier one is still under way; its answer will do */
   return UV_EAGAIN;
 }
 
 static ssize_t take_kept(port_lua *f, char *buf, size_t len) {
   size_t n = f->kept_len - f->kept_at;
-  if (n > len)
-    n = len;
+  if (n > len) n = len;
   memcpy(buf, f->kept + f->kept_at, n);
   f->kept_at += n;
   if (f->kept_at == f->kept_len) {
@@ -72,17 +70,15 @@ static ssize_t take_kept(port_lua *f, char *buf, size_t len) {
   return (ssize_t)n;
 }
 
-/* ---- The port ------------------------------------------------------------------------ */
+/* ---- The port --------------------------------------------------------------- */
 
 static ssize_t l_port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_lua *f = (port_lua *)p;
   if (f->op[READ].state == ANSWERED) { /* to one who was cancelled */
     f->op[READ].state = REST;
-    if (f->op[READ].status <= 0)
-      return f->op[READ].status;
+    if (f->op[READ].status <= 0) return f->op[READ].status;
   }
-  if (f->kept_len > f->kept_at)
-    return take_kept(f, buf, len);
+  if (f->kept_len > f->kept_at) return take_kept(f, buf, len);
   f->buf = buf;
   f->len = len;
   return ask(f, READ, cb, data);
@@ -91,15 +87,13 @@ static ssize_t l_port_read(port *p, char *buf, size_t len, port_cb cb, void *dat
 static void l_port_read_cancel(port *p) {
   port_lua *f = (port_lua *)p;
   f->op[READ].cb = NULL;
-  if (f->op[READ].state == ASKED)
-    f->op[READ].state = REST;
+  if (f->op[READ].state == ASKED) f->op[READ].state = REST;
 }
 
 static ssize_t l_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb,
                             void *data) {
   port_lua *f = (port_lua *)p;
-  if (f->op[WRITE].state != REST)
-    return UV_EBUSY;
+  if (f->op[WRITE].state != REST) return UV_EBUSY;
   f->nbufs = nbufs < 2 ? nbufs : 2;
   memcpy(f->copy, bufs, f->nbufs * sizeof *bufs);
   return ask(f, WRITE, cb, data);
@@ -108,21 +102,19 @@ static ssize_t l_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_
 static ssize_t l_port_write_cancel(port *p) {
   port_lua *f = (port_lua *)p;
   f->op[WRITE].cb = NULL;
-  if (f->op[WRITE].state == ASKED)
-    f->op[WRITE].state = REST;
+  if (f->op[WRITE].state == ASKED) f->op[WRITE].state = REST;
   return 0;
 }
 
 static void l_port_close(port *p, int directions, port_cb cb, void *data) {
   (void)directions;
-  if (cb != NULL)
-    ask((port_lua *)p, CLOSE, cb, data);
+  if (cb != NULL) ask((port_lua *)p, CLOSE, cb, data);
   /* From the collector: there is nobody to call. */
 }
 
 const port_class lwt_uv_port_lua_class = {
-    "functions",  l_port_read,         l_port_read_cancel, l_port_write,
-    l_port_write_cancel, l_port_close, NULL};
+    "functions",  l_port_read, l_port_read_cancel, l_port_write, l_port_write_cancel,
+    l_port_close, NULL};
 
 void lwt_uv_port_lua_push_error(lua_State *L, port *p, int writing) {
   port_lua *f = (port_lua *)p;
@@ -137,7 +129,7 @@ void lwt_uv_port_lua_push_error(lua_State *L, port *p, int writing) {
   lua_pop(L, 1);
 }
 
-/* ---- Questions and answers -------------------------------------------------------------- */
+/* ---- Questions and answers -------------------------------------------------- */
 
 /* The argument of the question. */
 static void push_argument(lua_State *L, const port_lua *f, int what) {
@@ -164,22 +156,18 @@ static void answer(port_lua *f, int what) {
     return;
   o->state = REST;
   o->cb = NULL;
-  if (cb == NULL)
-    return;
-  if (what == READ && n > 0)
-    n = take_kept(f, f->buf, f->len);
+  if (cb == NULL) return;
+  if (what == READ && n > 0) n = take_kept(f, f->buf, f->len);
   cb(&f->p, o->data, n);
 }
 
 static void on_idle(lua_State *L, void *data) {
   port_lua *f = data;
   luaL_checkstack(L, 10, NULL);
-  if (f->ch == NULL || !lwt_uv_channel_push(L, f->ch))
-    return;
+  if (f->ch == NULL || !lwt_uv_channel_push(L, f->ch)) return;
   lua_getiuservalue(L, -1, UV_OWNER); /* the port's userdata: keeps it alive here */
   for (int what = READ; what < NOPS; what++) {
-    if (f->op[what].state == ANSWERED)
-      answer(f, what);
+    if (f->op[what].state == ANSWERED) answer(f, what);
     if (f->op[what].state == ASKED) {
       lua_getiuservalue(L, -1, START);
       lua_pushvalue(L, -2);
@@ -218,8 +206,7 @@ static int l_done(lua_State *L) {
   int what = luaL_checkoption(L, 2, NULL, names);
   lua_op *o = &f->op[what];
   lua_settop(L, 4);
-  if (o->state != RUNNING)
-    return 0;
+  if (o->state != RUNNING) return 0;
   o->state = ANSWERED;
   poke(f);
   if (what == READ && f->stale) {
@@ -256,8 +243,7 @@ static int l_done(lua_State *L) {
     size_t total = 0;
     lua_Integer n;
     int is_integer;
-    for (unsigned i = 0; i < f->nbufs; i++)
-      total += f->copy[i].len;
+    for (unsigned i = 0; i < f->nbufs; i++) total += f->copy[i].len;
     n = lua_tointegerx(L, 4, &is_integer);
     if (lua_isnil(L, 4))
       n = (lua_Integer)total;

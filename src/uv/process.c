@@ -385,11 +385,18 @@ static void plan_rest(lua_State *L, plan *p) {
 
 #ifdef LWT_UV_OWN_SPAWN
 
-/* Have the end of a child told that has been started already: never fails for good reason but
-** want of memory, and then the child is killed rather than lost. */
+/* What ctx->family[LWT_UV_FPROCESS] is where the system is too old to have pidfds. */
+static const char no_pidfds[] = "no pidfds";
+
+/* Have the end of a child told that has been started already: fails for want of memory at most,
+** and then the child is killed rather than lost. */
 static int watch_end(lwt_uv *ctx, lua_State *L, process *p) {
-  int status = UV_ENOSYS;
-  p->pidfd = lwt_uv_pidfd(p->pid);
+  int status;
+  if (ctx->family[LWT_UV_FPROCESS] != no_pidfds) {
+    p->pidfd = lwt_uv_pidfd(p->pid);
+    if (p->pidfd < 0 && errno == ENOSYS)
+      ctx->family[LWT_UV_FPROCESS] = (void *)no_pidfds; /* do not ask again */
+  }
   if (p->pidfd >= 0) {
     status = uv_poll_init(ctx->loop, &p->uv.poll, p->pidfd);
     status = lwt_uv_handle_opened(L, &p->h, &p->uv.poll, status);

@@ -7,7 +7,8 @@ local function row(offset, bytes)
   for i = 1, #bytes do hex[i] = ("%02x"):format(bytes:byte(i)) end
   local left = table.concat(hex, " ", 1, math.min(#hex, 8))
   local right = table.concat(hex, " ", math.min(#hex, 8) + 1)
-  return ("%08x  %-23s  %-23s  |%s|\n"):format(offset, left, right, (bytes:gsub("[^\32-\126]", ".")))
+  local text = bytes:gsub("[^\32-\126]", ".")
+  return ("%08x  %-23s  %-23s  |%s|\n"):format(offset, left, right, text)
 end
 
 function M.dump(data)

@@ -30,7 +30,9 @@ end
 local function call(name, f, ...)
   local ok, p = pcall(f, ...)
   if ok then return p end
-  if type(p) == "string" then p = p:gsub("^.-bad argument", "bad argument"):gsub("to '[^']*'", "to '" .. name .. "'") end
+  if type(p) == "string" then
+    p = p:gsub("^.-bad argument", "bad argument"):gsub("to '[^']*'", "to '" .. name .. "'")
+  end
   error(p, 4)
 end
 
@@ -48,7 +50,9 @@ end
 function M.connect(cio, addr, opts, name)
   local rest, size = split(opts, name, name == "open_connection" and 2 or 3)
   local text = type(addr) == "string" and addr or nil
-  return start_connect(addr, rest, name):map(function(sock) return channel_on(cio, sock, size, text) end)
+  return start_connect(addr, rest, name):map(function(sock)
+    return channel_on(cio, sock, size, text)
+  end)
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ function Server:shutdown(seconds)
   if getmetatable(self) ~= Server then
     error(("bad argument #1 to 'shutdown' (lwt.server expected, got %s)"):format(type(self)), 2)
   end
-  if seconds ~= nil and (type(seconds) ~= "number" or not (seconds >= 0)) then
+  if seconds ~= nil and (type(seconds) ~= "number" or seconds < 0) then
     error("bad argument #2 to 'shutdown' (a number of seconds expected)", 2)
   end
   if not self.ending then self.ending = spawn(shut_down, self, seconds or 5) end
@@ -165,7 +169,8 @@ end
 function M.establish(cio, addr, f, opts)
   local rest, size = split(opts, "establish_server", 3)
   local net = require "lwt.net"
-  local listening = call("establish_server", is_unix(addr) and net.pipe_listen or net.tcp_listen, addr, rest)
+  local listen = is_unix(addr) and net.pipe_listen or net.tcp_listen
+  local listening = call("establish_server", listen, addr, rest)
   return spawn(establish, cio, listening, f, size)
 end
 

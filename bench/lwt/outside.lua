@@ -1,0 +1,82 @@
+-- lwt: processes, jobs in C on the threadpool, Lua functions on worker threads.
+
+local lwt = require "lwt"
+local list = require "lwt.list"
+local preemptive = require "lwt.preemptive"
+local process = require "lwt.process"
+local bench = require "bench.harness"
+
+local await = lwt.await
+
+local function numbers(n)
+  local t = {}
+  for i = 1, n do t[i] = i end
+  return t
+end
+
+local W = {}
+
+local function processes(who, n)
+  lwt.run(function()
+    bench.time(who, n, function()
+      await(list.iter_n(function()
+        assert(await(process.exec { "/bin/true" }).code == 0)
+      end, numbers(n), 16))
+    end)
+  end)
+end
+
+function W.processes(n, resident)
+  local ballast = resident and ("x"):rep(tonumber(resident) << 20)
+  processes(ballast and "lwt_1g" or "lwt", n)
+  assert(not ballast or #ballast > 0)
+end
+
+function W.jobs(n)
+  local job = require "bench.job"
+  lwt.run(function()
+    bench.time("lwt", n, function()
+      await(list.iter_n(function(i) assert(await(job.add(i)) == i + 1) end, numbers(n), 64))
+    end)
+    bench.time("lwt_alone", n // 10, function()
+      for i = 1, n // 10 do assert(await(job.add(i)) == i + 1) end
+    end)
+  end)
+end
+
+local function add_one(v) return v + 1 end
+
+local function fib(n)
+  if n < 2 then return n end
+  return fib(n - 1) + fib(n - 2)
+end
+
+function W.detach(n)
+  preemptive.init(2, 2)
+  lwt.run(function()
+    await(lwt.join { preemptive.detach(add_one, 1), preemptive.detach(add_one, 1) })
+    bench.time("lwt", n, function()
+      await(list.iter_n(function(i) assert(await(preemptive.detach(add_one, i)) == i + 1) end, numbers(n), 64))
+    end)
+    bench.time("lwt_alone", n // 10, function()
+      for i = 1, n // 10 do assert(await(preemptive.detach(add_one, i)) == i + 1) end
+    end)
+  end)
+end
+
+function W.cpu(n)
+  preemptive.init(2, 2)
+  lwt.run(function()
+    await(lwt.join { preemptive.detach(add_one, 1), preemptive.detach(add_one, 1) })
+    local one = bench.time("lwt_serial", 2, function()
+      fib(n)
+      fib(n)
+    end)
+    local start = bench.now()
+    await(lwt.join { preemptive.detach(fib, n), preemptive.detach(fib, n) })
+    local two = bench.now() - start
+    bench.report("lwt", two, 2, { speedup = one / two })
+  end)
+end
+
+bench.main(W)

@@ -1,0 +1,112 @@
+#!/bin/sh
+# Gets the peers of the benchmark ready: looks which are here, installs what Debian has of the others,
+# builds the programs in C and OCaml into build/bench. A peer that cannot be had is left out, and this
+# says so. The Makefile passes CC LUA_INCDIR LIBUV_INCDIR LIBUV_LIBDIR BUILD.
+#
+#   bench/setup.sh [--count]      --count: only what `make bench-count` needs, installs nothing
+#
+# What is here is written to build/bench/peers, a line each: name, version.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+: "${CC:=cc}" "${LUA:=lua5.4}" "${LUA_INCDIR:=/usr/include/lua5.4}" "${LIBUV_INCDIR:=}" "${LIBUV_LIBDIR:=}"
+: "${BUILD:=build}"
+out=$BUILD/bench
+mkdir -p "$out/ocaml"
+
+newer() { # target, sources: must it be built?
+  target=$1; shift
+  for source; do [ "$source" -nt "$target" ] && return 0; done
+  [ ! -e "$target" ]
+}
+CWARN='-std=gnu11 -O2 -Wall -Wextra -Wshadow'
+# shellcheck disable=SC2086 # flags
+module() { # a Lua module in C
+  newer "$out/$1.so" "bench/c/$1.c" src/lwt.h || return 0
+  case $(uname -s) in Darwin) flags='-bundle -undefined dynamic_lookup' ;; *) flags=-shared ;; esac
+  $CC $CWARN -fPIC $flags -I"$LUA_INCDIR" -Isrc "bench/c/$1.c" -o "$out/$1.so.new" && mv "$out/$1.so.new" "$out/$1.so"
+}
+# shellcheck disable=SC2086
+program() { # name, libraries
+  newer "$out/$1" "bench/c/$1.c" || return 0
+  $CC $CWARN ${LIBUV_INCDIR:+-I"$LIBUV_INCDIR"} "bench/c/$1.c" -o "$out/$1" ${LIBUV_LIBDIR:+-L"$LIBUV_LIBDIR"} ${2-}
+}
+
+module probe || exit 1
+module job || exit 1
+if [ "${1-}" = --count ]; then
+  module limit || exit 1
+  module still || exit 1
+  exit 0
+fi
+module limit || exit 1
+program hold || exit 1
+program load || exit 1
+program uv -luv || exit 1
+program serve -luv || exit 1
+
+# ---- The peers: is it here, its packages, its version -------------------------------------------
+
+old_paths='package.path = package.path .. ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;/usr/share/lua/5.1/?.lua"'
+peers='luv cqueues copas lwt_ocaml node uvloop'
+version() {
+  case $1 in
+    luv) "$LUA" -e 'print(require "luv".version_string())' ;;
+    cqueues) "$LUA" -e "$old_paths" -e 'print(require "cqueues".VERSION)' ;;
+    copas) "$LUA" -e "$old_paths" -e 'print((require "copas"._VERSION:gsub("Copas ", "")))' ;;
+    lwt_ocaml) ocamlfind query -format '%v' lwt && ocamlfind query react >/dev/null && command -v ocamlopt >/dev/null ;;
+    node) node --version ;;
+    uvloop) python -c 'import sys, uvloop; print(uvloop.__version__, "on Python", sys.version.split()[0])' ;;
+  esac 2>/dev/null
+}
+# Debian's own Python: the packages are for that one.
+python() { if [ -x /usr/bin/python3 ]; then /usr/bin/python3 "$@"; else python3 "$@"; fi; }
+packages() {
+  case $1 in
+    luv) echo lua-luv ;;
+    cqueues) echo lua-cqueues ;;
+    copas) echo lua-copas lua-socket lua-coxpcall ;;
+    lwt_ocaml) echo ocaml-nox ocaml-findlib liblwt-ocaml-dev libreact-ocaml-dev libev-dev ;;
+    node) echo nodejs ;;
+    uvloop) echo python3 python3-uvloop ;;
+  esac
+}
+
+missing='' wanted=''
+for peer in $peers; do
+  version "$peer" >/dev/null && continue
+  missing="$missing $peer"
+  wanted="$wanted $(packages "$peer")"
+done
+if [ -n "$missing" ]; then
+  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    echo "make bench: not here:$missing (on Debian, as root: apt-get install$wanted)"
+  else
+    echo "make bench: installing$wanted (apt-get)"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q update >"$out/apt.log" 2>&1
+    for peer in $missing; do # one by one: a package that cannot be had leaves the others
+      # shellcheck disable=SC2046
+      apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 install $(packages "$peer") >>"$out/apt.log" 2>&1 </dev/null ||
+        echo "make bench: $peer could not be installed: $(grep '^E:' "$out/apt.log" | tail -n 1)"
+    done
+  fi
+fi
+: >"$out/peers.new"
+for peer in $peers; do
+  if found=$(version "$peer"); then
+    if [ "$peer" = lwt_ocaml ]; then
+      for p in bench serve; do
+        if newer "$out/lwt_$p" "bench/ocaml/$p.ml"; then
+          cp "bench/ocaml/$p.ml" "$out/ocaml/" && (cd "$out/ocaml" &&
+            ocamlfind ocamlopt -thread -O3 -package lwt.unix,react,threads.posix -linkpkg -o "../lwt_$p" "$p.ml" >build.log 2>&1) ||
+            { echo "make bench: OCaml's programs do not build, see $out/ocaml/build.log"; continue 2; }
+        fi
+      done
+      found="$found, OCaml $(ocamlopt -version)"
+    fi
+    echo "$peer $found" >>"$out/peers.new"
+  else
+    echo "make bench: $peer is left out"
+  fi
+done
+mv "$out/peers.new" "$out/peers"

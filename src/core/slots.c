@@ -1,0 +1,149 @@
+/* slots.c: where tasks and their coroutines live.
+**
+**   slot i:  free      its anchor is the idle thread, or false
+**            in use    its anchor is the task, which holds the thread; a task that has
+**                      waited for a while loses it (release): then only what it
+**                      awaits holds it
+**
+** So a task that waits for something that nobody can resolve is garbage in the end, and
+** its slot is found again by looking for it in r_live (weak). Anchors are user values
+** of a few blocks, so that making a task ready allocates nothing. */
+#include <stdlib.h>
+
+#include "core.h"
+
+#define IDLE_THREADS 1024 /* how many coroutines are kept for the next tasks */
+
+void lwt_slot_free(lwt_context *c, uint32_t s) {
+  c->slots[s].t = NULL;
+  c->slots[s].released = 0;
+  c->slots[s].next_free = c->free_slot;
+  c->free_slot = s;
+}
+
+/* Frees the slots of tasks that were collected while they waited. */
+static void scan_slots(lua_State *L, lwt_context *c) {
+  uint32_t s, used = 0;
+  int top = lua_gettop(L);
+  pushreg(L, c->r_live);
+  for (s = 0; s < c->slots_made; s++) {
+    if (c->slots[s].t == NULL) continue;
+    lwt_slot_push(L, c, s);
+    lua_rawgeti(L, top + 1, (lua_Integer)s + 1);
+    if (lua_toboolean(L, -1) || lua_toboolean(L, -2)) {
+      used++;
+    } else {
+      c->slots[s].co = NULL;
+      lwt_slot_free(c, s);
+    }
+    lua_settop(L, top + 1);
+  }
+  lua_settop(L, top);
+  c->next_scan = used < 128 ? 256 : 2 * used;
+}
+
+static void more_slots(lua_State *L, lwt_context *c) {
+  uint32_t s, made = c->slots_made + SLOT_BLOCK;
+  slot *slots;
+  int *blocks, i;
+  if (made > c->nslots) {
+    uint32_t n = c->nslots ? 2 * c->nslots : SLOT_BLOCK;
+    slots = (slot *)realloc(c->slots, n * sizeof *slots);
+    if (slots != NULL) c->slots = slots;
+    blocks = slots ? (int *)realloc(c->r_blocks, (n / SLOT_BLOCK) * sizeof *blocks) : NULL;
+    if (blocks == NULL) luaL_error(L, "not enough memory");
+    c->r_blocks = blocks;
+    c->nslots = n;
+  }
+  if (!lwt_ring_reserve(&c->ready, made + (size_t)(c->pause_tail - c->pause_head) + 64) ||
+      !lwt_ring_reserve(&c->paused, made + (size_t)(c->pause_tail - c->pause_head) + 64))
+    luaL_error(L, "not enough memory");
+  lua_newuserdatauv(L, 0, SLOT_BLOCK);
+  for (i = 1; i <= SLOT_BLOCK; i++) {
+    lua_pushboolean(L, 0);
+    lua_setiuservalue(L, -2, i);
+  }
+  c->r_blocks[c->nblocks] = lwt_slot(L);
+  c->nblocks++;
+  for (s = made; s > c->slots_made; s--) {
+    c->slots[s - 1].co = NULL;
+    lwt_slot_free(c, s - 1);
+  }
+  c->slots_made = made;
+}
+
+/* Takes a slot and pushes its thread. */
+uint32_t lwt_slot_take(lua_State *L, lwt_context *c) {
+  uint32_t s;
+  if (c->free_slot == NO_SLOT && c->slots_made >= c->next_scan) scan_slots(L, c);
+  if (c->free_slot == NO_SLOT) more_slots(L, c);
+  s = c->free_slot;
+  if (c->slots[s].co == NULL) {
+    lua_State *co = lua_newthread(L);
+    s = c->free_slot; /* a finalizer may have spawned */
+    if (s == NO_SLOT || c->slots[s].co != NULL) {
+      lua_pop(L, 1);
+      return lwt_slot_take(L, c);
+    }
+    c->slots[s].co = co;
+  } else {
+    lwt_slot_push(L, c, s);
+    c->idle_threads--;
+  }
+  c->free_slot = c->slots[s].next_free;
+  return s;
+}
+
+/* The task is done with its slot. Its coroutine is kept when it can run again. */
+void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable) {
+  uint32_t s = t->slot;
+  if (reusable && c->idle_threads < IDLE_THREADS) {
+    lua_getiuservalue(L, idx, U_DEP);
+    lwt_slot_anchor(L, c, s);
+    c->idle_threads++;
+  } else {
+    c->slots[s].co = NULL;
+    lwt_slot_unanchor(L, c, s);
+  }
+  lua_pushnil(L);
+  lua_setiuservalue(L, idx, U_DEP);
+  t->co = t->wait_co = NULL;
+  lwt_slot_free(c, s);
+}
+
+/* Pushes the task's userdata (nil when it was collected). */
+void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
+  if (t->anchored) {
+    lwt_slot_push(L, c, t->slot);
+  } else {
+    pushreg(L, c->r_live);
+    lua_rawgeti(L, -1, (lua_Integer)t->slot + 1);
+    lua_replace(L, -2);
+  }
+}
+
+/* From now on only what the waiting task awaits holds it. */
+void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
+  if (!(t->flags & TF_LISTED)) {
+    pushreg(L, c->r_live);
+    lwt_slot_push(L, c, t->slot);
+    lua_rawseti(L, -2, (lua_Integer)t->slot + 1);
+    lua_pop(L, 1);
+    t->flags |= TF_LISTED;
+  }
+  t->anchored = 0;
+  c->slots[t->slot].released = 1;
+  lwt_slot_unanchor(L, c, t->slot);
+}
+
+/* Releases tasks that wait, a window of `n` slots at each call, so that those whom
+** nobody can wake any more can be collected. */
+void lwt_slot_sweep(lua_State *L, lwt_context *c, uint32_t n) {
+  uint32_t s = c->sweep_at;
+  if (s >= c->slots_made) s = 0;
+  for (; n > 0 && s < c->slots_made; n--, s++) {
+    task *t = c->slots[s].t;
+    if (t != NULL && !c->slots[s].released && t->status == T_WAITING) lwt_slot_release(L, c, t);
+  }
+  c->sweep_at = s;
+}

@@ -1,0 +1,439 @@
+/* waiters.c: who waits for a pending promise, and how two promises become one.
+**
+** Waiters: none, one (U_STATE is that promise), or a list of chunks (core.h). A waiter
+** that withdraws from a list stays there as a shell until half of the list is shells.
+**
+** Whatever allocates may run a finalizer, and that may resolve or wait for any
+** promise: after an allocation nothing that was read before is taken for granted. */
+#include <string.h>
+
+#include "core.h"
+
+#define CHUNK_MIN 4
+#define CHUNK_MAX 64
+#define SWEEP_MIN 8
+
+static chunk *chunk_push(lua_State *L, int cap, int on_cancel) {
+  chunk *h = (chunk *)lua_newuserdatauv(L, sizeof *h, H_ITEM - 1 + cap);
+  h->first = h->len = 0;
+  h->cap = (uint16_t)cap;
+  h->on_cancel = (uint8_t)on_cancel;
+  h->dead = h->total = 0;
+  return h;
+}
+
+static int is_on_cancel(const promise *w) { return w->kind == K_ON_CANCEL; }
+
+/* A single waiter becomes a list of one. */
+void lwt_promise_listify(lua_State *L, int idx, promise *p) {
+  chunk *h;
+  promise *w;
+  if (p->waiters != W_ONE) return;
+  idx = lua_absindex(L, idx);
+  h = chunk_push(L, CHUNK_MIN, 0);
+  if (p->state == S_PENDING && p->waiters == W_ONE) {
+    lua_getiuservalue(L, idx, U_STATE);
+    w = (promise *)lua_touserdata(L, -1);
+    lua_setiuservalue(L, -2, H_ITEM);
+    h->on_cancel = (uint8_t)is_on_cancel(w);
+    h->len = 1;
+    h->total = 1;
+    lua_setiuservalue(L, idx, U_STATE);
+    p->waiters = W_LIST;
+  } else {
+    lua_pop(L, 1);
+  }
+}
+
+/* The waiter on top is replaced by a list that holds it. */
+void lwt_promise_push_list_of_one(lua_State *L) {
+  chunk *h = chunk_push(L, 1, 0);
+  h->len = 1;
+  h->total = 1;
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, H_ITEM);
+}
+
+/* Pushes the last chunk of the list whose head is at idx. */
+static chunk *push_tail(lua_State *L, int idx) {
+  if (lua_getiuservalue(L, idx, H_TAIL) != LUA_TUSERDATA) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, idx);
+  }
+  return (chunk *)lua_touserdata(L, -1);
+}
+
+/* Pushes the last chunk of on_cancel callbacks; the head (at idx) is one. */
+static chunk *push_last_on_cancel(lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  for (;;) {
+    if (lua_getiuservalue(L, -1, H_NEXT) != LUA_TUSERDATA ||
+        !((chunk *)lua_touserdata(L, -1))->on_cancel) {
+      lua_pop(L, 1);
+      return (chunk *)lua_touserdata(L, -1);
+    }
+    lua_remove(L, -2);
+  }
+}
+
+/* Links the chunk on top (popped) behind the one at `at`, in the list of `head`. */
+static void link_behind(lua_State *L, int head, int at) {
+  int was_last = lua_getiuservalue(L, at, H_NEXT) != LUA_TUSERDATA;
+  lua_setiuservalue(L, -2, H_NEXT); /* new.next = at.next */
+  if (was_last) {
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, head, H_TAIL);
+  }
+  lua_setiuservalue(L, at, H_NEXT);
+}
+
+static void put(lua_State *L, int item, int at, chunk *h) {
+  lua_pushvalue(L, item);
+  lua_setiuservalue(L, at, H_ITEM + h->len);
+  h->len++;
+}
+
+/* Puts the item into the list at head if there is room where it belongs, and
+** returns 1. Otherwise pushes the chunk behind which a new one goes (nil: it
+** becomes the head) and returns 0. */
+static int put_in_list(lua_State *L, int item, int head, int on_cancel) {
+  chunk *h = (chunk *)lua_touserdata(L, head), *last;
+  if (on_cancel && !h->on_cancel) {
+    lua_pushnil(L);
+    return 0;
+  }
+  last = on_cancel ? push_last_on_cancel(L, head) : push_tail(L, head);
+  if (last->len == last->cap || last->on_cancel != on_cancel) return 0;
+  put(L, item, lua_gettop(L), last);
+  h->total++;
+  return 1;
+}
+
+/* Adds a new chunk (on top, with the item in it) to the list of p: behind the one
+** at `at`, or as its head. */
+static void add_chunk(lua_State *L, int idx, int head, int at, chunk *fresh) {
+  chunk *h = (chunk *)lua_touserdata(L, head);
+  if (!lua_isnil(L, at)) {
+    link_behind(L, head, at);
+    h->total++;
+    return;
+  }
+  fresh->total = h->total + 1;
+  fresh->dead = h->dead;
+  push_tail(L, head);
+  lua_setiuservalue(L, -2, H_TAIL);
+  lua_pushvalue(L, head);
+  lua_setiuservalue(L, -2, H_NEXT);
+  lua_setiuservalue(L, idx, U_STATE);
+}
+
+/* The waiter on top (popped) will be told when p, at idx, is resolved. Returns 0
+** when p is not pending (any more). */
+int lwt_promise_add_waiter(lua_State *L, int idx, promise *p) {
+  return lwt_promise_add_known_waiter(L, idx, p, (promise *)lua_touserdata(L, -1));
+}
+
+/* Likewise, when w is known to be the waiter on top. */
+int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w) {
+  int oc, item, head, at, done = 0;
+  if (p->state == S_PENDING && p->waiters == W_NONE) { /* the commonest case */
+    lua_setiuservalue(L, idx, U_STATE);
+    p->waiters = W_ONE;
+    if (is_on_cancel(w)) p->flags |= F_ON_CANCEL;
+    return 1;
+  }
+  oc = is_on_cancel(w);
+  item = lua_gettop(L);
+  head = item + 1;
+  at = item + 2;
+  idx = lua_absindex(L, idx);
+  luaL_checkstack(L, 10, NULL);
+  while (!done && p->state == S_PENDING) {
+    chunk *fresh;
+    const void *last;
+    if (p->waiters == W_NONE) {
+      lua_setiuservalue(L, idx, U_STATE);
+      p->waiters = W_ONE;
+      if (oc) p->flags |= F_ON_CANCEL;
+      return 1;
+    }
+    if (p->waiters == W_ONE) {
+      lwt_promise_listify(L, idx, p);
+      continue;
+    }
+    lua_getiuservalue(L, idx, U_STATE);
+    if (put_in_list(L, item, head, oc)) {
+      done = 1;
+    } else {
+      chunk *before = (chunk *)lua_touserdata(L, at);
+      int cap = before == NULL ? CHUNK_MIN : before->cap >= CHUNK_MAX ? CHUNK_MAX : 2 * before->cap;
+      last = before;
+      fresh = chunk_push(L, cap, oc);
+      put(L, item, at + 1, fresh);
+      lua_insert(L, item + 1); /* item, fresh; look again where it goes */
+      lua_settop(L, item + 1);
+      if (p->state == S_PENDING && p->waiters == W_LIST) {
+        lua_getiuservalue(L, idx, U_STATE);
+        if (put_in_list(L, item, item + 2, oc)) {
+          done = 1;
+        } else if (lua_touserdata(L, item + 3) == last) {
+          lua_pushvalue(L, item + 1);
+          add_chunk(L, idx, item + 2, item + 3, fresh);
+          done = 1;
+        }
+      }
+    }
+    lua_settop(L, item);
+  }
+  if (done && oc) p->flags |= F_ON_CANCEL;
+  lua_settop(L, item - 1);
+  return done;
+}
+
+/* The waiter w, which is on top of the stack. */
+static int is_live(lua_State *L, promise *w, promise *p) {
+  if (w->kind == K_TASK) return lwt_task_is_waiting_for(L, (task *)w, p);
+  if (w->kind == K_WEAK) {
+    int live;
+    lua_getiuservalue(L, -1, U_STATE);
+    lua_rawgeti(L, -1, 1);
+    live = lua_toboolean(L, -1);
+    lua_pop(L, 2);
+    return live;
+  }
+  return !(w->flags & F_DONE);
+}
+
+/* Drops the waiters that have withdrawn. Works in place: nothing is allocated.
+** Items move towards the front, within their section (on_cancel or not). */
+static void sweep(lua_State *L, int idx, promise *p) {
+  int top = lua_gettop(L), head = top + 1, rd = top + 2, wr = top + 3;
+  chunk *h, *r, *w;
+  uint32_t total = 0;
+  int i, wlen = 0, more;
+  luaL_checkstack(L, 8, NULL);
+  lua_getiuservalue(L, idx, U_STATE);
+  h = r = w = (chunk *)lua_touserdata(L, head);
+  lua_pushvalue(L, head);
+  lua_pushvalue(L, head);
+  do {
+    for (i = 0; i < r->len; i++) {
+      lua_getiuservalue(L, rd, H_ITEM + i);
+      if (!is_live(L, (promise *)lua_touserdata(L, -1), p)) {
+        lua_pop(L, 1);
+        continue;
+      }
+      if (wlen == w->cap) {
+        w->len = (uint16_t)wlen;
+        lua_getiuservalue(L, wr, H_NEXT);
+        lua_replace(L, wr);
+        w = (chunk *)lua_touserdata(L, wr);
+        wlen = 0;
+      }
+      lua_setiuservalue(L, wr, H_ITEM + wlen);
+      wlen++;
+      total++;
+    }
+    more = lua_getiuservalue(L, rd, H_NEXT) == LUA_TUSERDATA;
+    if (!more || ((chunk *)lua_touserdata(L, -1))->on_cancel != r->on_cancel) {
+      /* the section ends: cut what is left of it, go on writing in the next */
+      for (i = wlen; i < w->cap; i++) {
+        lua_pushnil(L);
+        lua_setiuservalue(L, wr, H_ITEM + i);
+      }
+      w->len = (uint16_t)wlen;
+      lua_pushvalue(L, -1);
+      lua_setiuservalue(L, wr, H_NEXT);
+      if (more) {
+        lua_pushvalue(L, -1);
+        lua_replace(L, wr);
+        w = (chunk *)lua_touserdata(L, wr);
+        wlen = 0;
+      }
+    }
+    lua_replace(L, rd);
+    if (more) r = (chunk *)lua_touserdata(L, rd);
+  } while (more);
+  if (total == 0) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, idx, U_STATE);
+    p->waiters = W_NONE;
+  } else {
+    lua_pushvalue(L, wr);
+    lua_setiuservalue(L, head, H_TAIL);
+    h->total = total;
+    h->dead = 0;
+  }
+  lua_settop(L, top);
+}
+
+/* `waiter` (which is done already, or a task that no longer waits) withdraws from
+** p. In a list it stays as a shell until half of the list is shells. */
+void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter) {
+  idx = lua_absindex(L, idx);
+  if (p->waiters == W_ONE) {
+    lua_getiuservalue(L, idx, U_STATE);
+    if (lua_touserdata(L, -1) == waiter) {
+      lua_pushnil(L);
+      lua_setiuservalue(L, idx, U_STATE);
+      p->waiters = W_NONE;
+    }
+    lua_pop(L, 1);
+  } else if (p->waiters == W_LIST) {
+    chunk *h;
+    lua_getiuservalue(L, idx, U_STATE);
+    h = (chunk *)lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    h->dead++;
+    if (h->dead >= SWEEP_MIN && h->dead * 2 > h->total) sweep(L, idx, p);
+  }
+}
+
+/* The promise w (at `waiter`) goes on waiting for p, but p no longer keeps it alive. */
+void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p, int waiter) {
+  int top = lua_gettop(L), i;
+  promise *w = (promise *)lua_touserdata(L, waiter), *weak;
+  luaL_checkstack(L, 10, NULL);
+  weak = (promise *)lua_newuserdatauv(L, sizeof *weak, 1);
+  memset(weak, 0, sizeof *weak);
+  weak->kind = K_WEAK;
+  lua_createtable(L, 1, 0);
+  lua_pushvalue(L, waiter);
+  lua_rawseti(L, -2, 1);
+  pushreg(L, c->r_weak_mt);
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, top + 1, U_STATE);
+  lua_getiuservalue(L, idx, U_STATE);
+  if (p->state == S_PENDING && p->waiters == W_ONE && lua_touserdata(L, -1) == (void *)w) {
+    lua_pushvalue(L, top + 1);
+    lua_setiuservalue(L, idx, U_STATE);
+  } else if (p->state == S_PENDING && p->waiters == W_LIST) {
+    chunk *h = push_tail(L, top + 2); /* the newest, as a rule */
+    for (i = h->len - 1; i >= 0; i--) {
+      lua_getiuservalue(L, top + 3, H_ITEM + i);
+      if (lua_touserdata(L, -1) == (void *)w) {
+        lua_pushvalue(L, top + 1);
+        lua_setiuservalue(L, top + 3, H_ITEM + i);
+        lwt_promise_remove_waiter(L, idx, p, w); /* counts as one that may be gone */
+        break;
+      }
+      lua_settop(L, top + 3);
+    }
+  }
+  lua_settop(L, top);
+}
+
+/* How many would be told if p were resolved now. */
+uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p) {
+  chunk *h;
+  uint32_t n;
+  if (p->waiters != W_LIST) return p->waiters == W_ONE;
+  sweep(L, lua_absindex(L, idx), p);
+  if (p->waiters != W_LIST) return 0;
+  lua_getiuservalue(L, idx, U_STATE);
+  h = (chunk *)lua_touserdata(L, -1);
+  n = h->total;
+  lua_pop(L, 1);
+  return n;
+}
+
+/* ---- Proxies ------------------------------------------------------------- */
+
+/* The chunk list at `from` goes behind that at `to` (both heads, without
+** on_cancel chunks in `from`). */
+static void concat(lua_State *L, int to, int from) {
+  chunk *a = (chunk *)lua_touserdata(L, to), *b = (chunk *)lua_touserdata(L, from);
+  push_tail(L, to);
+  lua_pushvalue(L, from);
+  lua_setiuservalue(L, -2, H_NEXT);
+  lua_pop(L, 1);
+  push_tail(L, from);
+  lua_setiuservalue(L, to, H_TAIL);
+  a->total += b->total;
+  a->dead += b->dead;
+}
+
+/* Moves the on_cancel callbacks of r, which come first, to q; leaves the chunk
+** that begins the rest (or nil) on top. */
+static void move_on_cancel(lua_State *L, int outer, promise *q, int inner) {
+  lua_getiuservalue(L, inner, U_STATE);
+  while (lua_touserdata(L, -1) && ((chunk *)lua_touserdata(L, -1))->on_cancel) {
+    chunk *h = (chunk *)lua_touserdata(L, -1), *next;
+    for (; h->first < h->len; h->first++) {
+      lua_getiuservalue(L, -1, H_ITEM + h->first);
+      lwt_promise_add_waiter(L, outer, q);
+    }
+    lua_getiuservalue(L, -1, H_NEXT);
+    next = (chunk *)lua_touserdata(L, -1);
+    if (next) { /* it becomes the head of what is left */
+      next->total = h->total > h->len ? h->total - h->len : 0;
+      next->dead = h->dead;
+      lua_getiuservalue(L, -2, H_TAIL);
+      if (lua_touserdata(L, -1) == (void *)next) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+      }
+      lua_setiuservalue(L, -2, H_TAIL);
+    }
+    lua_remove(L, -2);
+  }
+}
+
+static void merge_waiters(lua_State *L, int outer, promise *q, int inner, promise *r) {
+  int top = lua_gettop(L);
+  if (r->waiters == W_NONE) return;
+  if (q->waiters == W_NONE) {
+    lua_getiuservalue(L, inner, U_STATE);
+    lua_setiuservalue(L, outer, U_STATE);
+    q->waiters = r->waiters;
+    return;
+  }
+  if (r->flags & F_ON_CANCEL) {
+    int running = lua_gc(L, LUA_GCISRUNNING); /* no finalizer in between */
+    if (running) lua_gc(L, LUA_GCSTOP);
+    move_on_cancel(L, outer, q, inner);
+    if (running) lua_gc(L, LUA_GCRESTART);
+  } else {
+    lua_getiuservalue(L, inner, U_STATE);
+  }
+  if (lua_touserdata(L, -1)) {
+    lua_getiuservalue(L, outer, U_STATE);
+    concat(L, top + 2, top + 1);
+  }
+  lua_settop(L, top);
+}
+
+/* The pending promise r, given by a callback of q's, becomes q: what waits for
+** r waits for q behind what waited for q, and q is cancelled as r was. Returns 0
+** when one of them is not pending any more. */
+int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r) {
+  outer = lua_absindex(L, outer);
+  inner = lua_absindex(L, inner);
+  luaL_checkstack(L, 12, NULL);
+  if (q->waiters != W_NONE && r->waiters != W_NONE) {
+    lwt_promise_listify(L, outer, q);
+    lwt_promise_listify(L, inner, r);
+  }
+  if (q->state != S_PENDING || r->state != S_PENDING) return 0;
+  if (r->waiters == W_ONE && q->waiters != W_NONE) return 0; /* changed meanwhile */
+  if (q->waiters == W_ONE && r->waiters != W_NONE) return 0;
+  merge_waiters(L, outer, q, inner, r);
+  q->flags |= (uint16_t)(r->flags & F_ON_CANCEL);
+  if ((r->kind == K_TASK && ((task *)r)->status != T_DONE) || r->kind == K_TIMER || r->kind == K_OP || r->kind == K_SCOPE ||
+      r->kind == K_FOLLOW) {
+    q->how = C_DEP; /* what is cancelled is the record, not just a promise */
+    lua_pushvalue(L, inner);
+  } else {
+    q->how = r->how;
+    if (r->how == C_DEP || r->how == C_DEPS)
+      lua_getiuservalue(L, inner, U_DEP);
+    else
+      lua_pushnil(L);
+  }
+  lua_setiuservalue(L, outer, U_DEP);
+  r->state = S_PROXY;
+  r->waiters = W_NONE;
+  lua_pushvalue(L, outer);
+  lua_setiuservalue(L, inner, U_STATE);
+  return 1;
+}

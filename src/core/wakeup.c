@@ -1,0 +1,162 @@
+/* wakeup.c: resolvers, and what else resolves a promise from Lua. */
+#include "core.h"
+
+static int wake(lua_State *L, int promise_idx, int state, int n, int later) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_find(L, promise_idx);
+  if (p->state != S_PENDING) {
+    if (!(p->flags & F_CANCELED)) luaL_error(L, "promise is already resolved");
+    return 0;
+  }
+  if (c->nest >= MAX_NEST || later)
+    lwt_resolve_later(L, c, promise_idx, p, state, n);
+  else
+    lwt_resolve(L, c, promise_idx, p, state, n);
+  return 0;
+}
+
+/* The resolver at 1 becomes its promise; the values are above it. */
+static int wake_resolver(lua_State *L, int state, int later) {
+  lwt_context *c = context_of(L);
+  int n;
+  if (lua_touserdata(L, 1) == NULL || !lua_getmetatable(L, 1)) luaL_typeerror(L, 1, "resolver");
+  if (lua_topointer(L, -1) != c->resolver_mt) luaL_typeerror(L, 1, "resolver");
+  lua_pop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  lua_replace(L, 1);
+  if (state == S_REJECTED) lua_settop(L, 2);
+  n = lua_gettop(L) - 1;
+  return wake(L, 1, state, n, later);
+}
+
+/*---
+Fulfils the resolver's promise with these values. Its callbacks run before this returns (to a nesting depth of 16; deeper ones
+when the outermost resolution is done); tasks that await it become ready. Raises `promise is already resolved` the second
+time; ignored when the promise was canceled.
+
+```lua
+local p, r = lwt.wait()
+p:on_success(print)
+r:wakeup(1, 2)   --> 1 2
+```
+@param r lwt.Resolver
+@param ... any
+@function lwt.wakeup(r, ...)
+*/
+static int l_wakeup(lua_State *L) { return wake_resolver(L, S_FULFILLED, 0); }
+
+/*---
+Rejects the resolver's promise with this error; otherwise as `lwt.wakeup`.
+
+```lua
+local p, r = lwt.wait()
+r:wakeup_exn("broken")
+print(p:state())   --> rejected broken
+```
+@param r lwt.Resolver
+@param err any
+@function lwt.wakeup_exn(r, err)
+*/
+static int l_wakeup_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 0); }
+
+/*---
+As `lwt.wakeup`, but when called inside a callback the promise's callbacks wait until that one is done. The state changes at once.
+
+```lua
+local a, ra = lwt.wait()
+local b, rb = lwt.wait()
+b:on_success(function() print "b" end)
+a:on_success(function() rb:wakeup_later() print "a" end)
+ra:wakeup()   --> a
+              --> b
+```
+@param r lwt.Resolver
+@param ... any
+@function lwt.wakeup_later(r, ...)
+*/
+static int l_wakeup_later(lua_State *L) { return wake_resolver(L, S_FULFILLED, 1); }
+
+/*---
+As `lwt.wakeup_later`, rejecting with this error.
+
+```lua
+local p, r = lwt.wait()
+r:wakeup_later_exn("broken")
+print(p:state())   --> rejected broken
+```
+@param r lwt.Resolver
+@param err any
+@function lwt.wakeup_later_exn(r, err)
+*/
+static int l_wakeup_later_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 1); }
+
+/* core.reject_traced(p, error, trace): rejects p, if it is pending, with an error that was
+** raised elsewhere (in another Lua state) and the text that tells where. */
+static int l_reject_traced(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int base = c->work;
+  promise *p;
+  lua_settop(L, 3);
+  p = lwt_promise_check(L, c, 1);
+  if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
+  p = lwt_promise_find(L, 1);
+  if (p->state != S_PENDING) return 0;
+  lua_createtable(L, 2, 0);
+  lua_insert(L, 2);
+  lua_rawseti(L, 2, 2);
+  lua_rawseti(L, 2, 1);
+  if (c->nest >= MAX_NEST) lwt_promise_listify(L, 1, p);
+  lwt_resolve_commit(L, c, 1, p, S_REJECTED, -1);
+  if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
+  return 0;
+}
+
+/* core.wake(p, ...), core.wake_exn(p, err): wakeup_later for a promise made by
+** core.waiter; false when it is resolved already (cancelled, as a rule). */
+static int wake_waiter(lua_State *L, int state) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_check(L, c, 1);
+  if (p->state == S_PROXY) p = lwt_promise_find(L, 1);
+  if (p->state != S_PENDING) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (state == S_REJECTED) lua_settop(L, 2);
+  lwt_resolve_later(L, c, 1, p, state, lua_gettop(L) - 1);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int l_wake(lua_State *L) { return wake_waiter(L, S_FULFILLED); }
+static int l_wake_exn(lua_State *L) { return wake_waiter(L, S_REJECTED); }
+
+static int resolver_tostring(lua_State *L) {
+  lua_pushfstring(L, "lwt.resolver: %p", lua_touserdata(L, 1));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"wakeup", l_wakeup},
+                                     {"wakeup_exn", l_wakeup_exn},
+                                     {"wakeup_later", l_wakeup_later},
+                                     {"wakeup_later_exn", l_wakeup_later_exn},
+                                     {"wake", l_wake},
+                                     {"wake_exn", l_wake_exn},
+                                     {"reject_traced", l_reject_traced},
+                                     {NULL, NULL}};
+
+static const luaL_Reg resolver_methods[] = {{"wakeup", l_wakeup},
+                                            {"wakeup_exn", l_wakeup_exn},
+                                            {"wakeup_later", l_wakeup_later},
+                                            {"wakeup_later_exn", l_wakeup_later_exn},
+                                            {NULL, NULL}};
+
+void lwt_wakeup_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+  pushreg(L, c->r_resolver_mt);
+  lua_newtable(L);
+  lwt_register(L, c, resolver_methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, resolver_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+}
