@@ -156,7 +156,7 @@ for _, extra in ipairs(extras) do
     for _, command in ipairs(extra.commands(quick)) do
       execute(fill(command, values), extra.cpus or "1", function(workload, who, part, sample)
         got[#got + 1] = { workload = workload, who = who, part = part, sample = sample }
-      end)
+      end, extra.computes and option "CLOCK")
     end
     more[#more + 1] = { extra = extra, got = got }
   end
