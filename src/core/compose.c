@@ -449,8 +449,29 @@ static int l_callback(lua_State *L) {
   return 1;
 }
 
+/* core.try(f, ...): pcall for a plain callback. */
+static int l_try(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int status;
+  check_callable(L, 1);
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
+  c->callbacks--;
+  c->immediate--;
+  c->has_trace = 0;
+  luaL_checkstack(L, 10, NULL);
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_replace(L, 1);
+  return lua_gettop(L);
+}
+
 static const luaL_Reg functions[] = {{"wrap", l_wrap},
                                      {"callback", l_callback},
+                                     {"try", l_try},
                                      {"bind", l_bind},
                                      {"map", l_map},
                                      {"catch", l_catch},

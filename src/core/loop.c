@@ -202,6 +202,25 @@ static void wake_paused(lua_State *L, lwt_context *c) {
   lua_settop(L, top);
 }
 
+/* With many tasks their memory is cold: have it fetched while others run. */
+static void look_ahead(const ring *r) {
+#ifdef __GNUC__
+  size_t mask = r->size - 1;
+  if (r->count > 8) {
+    const task *near = r->at[(r->head + 3) & mask], *far = r->at[(r->head + 7) & mask];
+    if (far != NULL) __builtin_prefetch(far);
+    if (near != NULL) {
+      const char *co = (const char *)near->co;
+      __builtin_prefetch(co);
+      __builtin_prefetch(co + 64);
+      __builtin_prefetch(co + 128);
+    }
+  }
+#else
+  (void)r;
+#endif
+}
+
 static void run_ready(lua_State *L, lwt_context *c, double deadline) {
   size_t limit;
   luaL_checkstack(L, 20, NULL);
@@ -217,6 +236,7 @@ static void run_ready(lua_State *L, lwt_context *c, double deadline) {
     task *t;
     if (c->shuffling) shuffle_head(c);
     t = ring_pop(&c->ready);
+    look_ahead(&c->ready);
     if (t == NULL)
       wake_paused(L, c);
     else if (c->stall > 0)

@@ -11,7 +11,9 @@
 --
 -- `s.pull(s)` is how everything reads one element: it gives the element; or nil at
 -- the end; or nil and a promise of one of the two (and its request); or raises what the
--- source failed with. No promise is made for an element that is there. Elements are never nil.
+-- source failed with. No promise is made for an element that is there. Elements are never
+-- nil. A stream that reads for another one is told so, `s.pull(s, log)`: what it has to
+-- wait for is then no promise but a request, which is answered to that log directly.
 --
 -- A stream of one cursor whose log is empty has its source itself as `pull`: ready
 -- elements go through a whole pipeline without being stored anywhere.
@@ -22,9 +24,11 @@
 
 local lwt = require "lwt"
 
+local try = require "lwt.core".try -- pcall for a plain callback
+
 local task, fulfilled, rejected = lwt.task, lwt.fulfilled, lwt.rejected
 local spawn, get_local, with_value = lwt.spawn, lwt.get, lwt.with_value
-local setmetatable, pcall, error, rawequal = setmetatable, pcall, error, rawequal
+local setmetatable, error, rawequal, type = setmetatable, error, rawequal, type
 local remove = table.remove
 
 local C = {}
@@ -162,7 +166,8 @@ end
 ---- Readers in line -------------------------------------------------------------
 
 -- A request: { p =, r =, feed =, finish =, … }
---   p, r     its promise, made when it has to wait
+--   p, r     its promise, made when it has to wait; or
+--   log, on  the log that it reads for, and the stream that it waits at
 --   feed     function(req, v) → taken, done; without one: it takes one element
 --   finish   function(req): the end came; without one: nil is its value
 --   value, failed, done   what became of it
@@ -250,13 +255,18 @@ end
 -- A reader went away. When it was the last one, what its stream was reading from
 -- another stream is taken back: that one's next reader gets the element.
 local function withdraw(log)
-  if log.withdrawable and not demand(log) then
-    local p = log.fetching
-    if p and p ~= true and p:is_pending() then
-      log.fetching, log.withdrawable = false, false
-      log.stale = log.stale + 1
-      p:cancel()
-    end
+  if not log.withdrawable or demand(log) then return end
+  local p = log.fetching
+  if type(p) == "table" then
+    if p.done then return end -- it is on its way
+    p.done = true
+    log.fetching, log.withdrawable = false, false
+    local above = p.on.log
+    if above.source then return withdraw(above) end
+  elseif p and p ~= true and p:is_pending() then
+    log.fetching, log.withdrawable = false, false
+    log.stale = log.stale + 1
+    p:cancel()
   end
 end
 
@@ -276,9 +286,23 @@ local function promise_of(s, req)
   return p
 end
 
+local arrive, unread
+
 local function wake(req)
   local r = req.r
-  if not r then return end -- it is being made: whoever makes it looks at `done`
+  if not r then
+    local log = req.log
+    if log then
+      local v = req.value
+      req.value = nil
+      if log.fetching == req then
+        arrive(log, req.failed, v)
+      elseif v ~= nil and not req.failed then -- taken back since
+        unread(req.on, { v }, 1)
+      end
+    end
+    return -- else it is being made: whoever makes it looks at `done`
+  end
   local v = req.value
   req.value = nil
   if req.failed then r:wakeup_later_exn(v) else r:wakeup_later(v) end
@@ -513,7 +537,7 @@ end
 local function run(log)
   while not log.fetching and log.source and demand(log) do
     log.fetching, log.serving = true, true
-    local ok, v = pcall(log.source, log)
+    local ok, v = try(log.source, log)
     log.serving = false
     settle(log, ok, v)
   end
@@ -521,10 +545,10 @@ end
 C.run = run
 
 -- What the source waited for is there.
-local function arrive(log, failed, raw)
+function arrive(log, failed, raw)
   local f
   if failed then
-    if log.stale > 0 and raw == lwt.Canceled then
+    if log.stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
       log.stale = log.stale - 1
       return
     end
@@ -537,7 +561,7 @@ local function arrive(log, failed, raw)
   log.resume, log.rescue = false, false
   local ok, v
   if f then
-    ok, v = pcall(f, raw)
+    ok, v = try(f, raw)
   elseif failed then
     ok, v = false, raw
   else
@@ -549,13 +573,17 @@ local function arrive(log, failed, raw)
   run(log)
 end
 
--- One reader more, who takes one element: its promise and request.
-local function line_up(s)
+-- One reader more, who takes one element: its promise and request, or its request alone
+-- when it reads for the log `taker`. (A section tells its readers by task-local storage,
+-- which only promises carry.)
+local function line_up(s, taker)
+  if taker and not s.section then
+    local req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    get_in_line(s, req)
+    return req
+  end
   local p, r = task()
-  local req = {
-    p = p, r = r, next = false, feed = false, finish = false, looks = false, put_back = false,
-    turn = false, done = false, failed = false, value = nil,
-  }
+  local req = { p = p, r = r, next = false, done = false, failed = false, value = nil }
   local log = s.log
   if log.source then
     p:on_cancel(log.on_withdraw or withdrawing(log))
@@ -564,34 +592,40 @@ local function line_up(s)
   return p, req
 end
 
-local function wait_for(x, p, resume, rescue, withdrawable)
+local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   log.fetching, log.withdrawable = p, withdrawable
   log.resume, log.rescue = resume or false, rescue or false
-  if not log.on_value then
-    log.on_value = function(v) arrive(log, false, v) end
-    log.on_error = function(e) arrive(log, true, e) end
+  if type(p) ~= "table" then
+    if not log.on_value then
+      log.on_value = function(v) arrive(log, false, v) end
+      log.on_error = function(e) arrive(log, true, e) end
+    end
+    p:on_any(log.on_value, log.on_error)
   end
-  p:on_any(log.on_value, log.on_error)
   if log.serving then return nil, p end
   use_log(x)
-  return nil, line_up(x)
+  return nil, line_up(x, taker)
 end
 
--- A source has to wait for `p`, which a stream's pull gave. `resume(v)` does with
--- its value (`rescue(e)` with its error) what the source would have done with it.
--- `x` is what the source was called with. For `return pend(x, …)` in a source.
-function C.pend(x, p, resume, rescue) return wait_for(x, p, resume, rescue, true) end
+-- A source has to wait for `p`, which a stream's pull gave. `resume(v)` does with its
+-- value (`rescue(e)` with its error) what the source would have done with it. `x` and
+-- `taker` are what the source was called with. For `return pend(x, taker, …)` in a source.
+function C.pend(x, taker, p, resume, rescue)
+  return wait_for(x, taker, p, resume, rescue, true)
+end
 
 -- Likewise for work that is not interrupted when the readers go away.
-function C.work(x, p, resume, rescue) return wait_for(x, p, resume, rescue, false) end
+function C.work(x, taker, p, resume, rescue)
+  return wait_for(x, taker, p, resume, rescue, false)
+end
 local work = C.work
 
 -- Run `f(...)` as a task for a source; `resume(v)` with what it gives.
-function C.run_task(x, resume, f, ...)
+function C.run_task(x, taker, resume, f, ...)
   local t = spawn(f, ...)
   local state, v = t:state()
-  if state == "pending" then return work(x, t, resume) end
+  if state == "pending" then return work(x, taker, t, resume) end
   if state == "rejected" then error(v, 0) end
   if resume then return resume(v) end
   if v == nil then return ended(x) end
@@ -599,9 +633,9 @@ function C.run_task(x, resume, f, ...)
 end
 
 -- The source did not like what it got: ask it once more.
-function C.again(x)
+function C.again(x, taker)
   local log = x.log
-  return log.source(x)
+  return log.source(x, taker)
 end
 
 ---- Reading ---------------------------------------------------------------------
@@ -609,20 +643,20 @@ end
 local ask_one
 
 -- Nothing is buffered.
-local function refill(s)
+local function refill(s, taker)
   local log = s.log
   local source = log.source
-  if not source or log.fetching then return nil, line_up(s) end
-  if s.shared or s.first then return ask_one(s) end
+  if not source or log.fetching then return nil, line_up(s, taker) end
+  if s.shared or s.first then return ask_one(s, taker) end
   set_pull(s, source)
-  return source(s)
+  return source(s, taker)
 end
 
 -- Whatever is not an element at the cursor.
-local function pull_else(s)
-  if s.first and busy(s) then return nil, line_up(s) end
+local function pull_else(s, taker)
+  if s.first and busy(s) then return nil, line_up(s, taker) end
   local v = front(s)
-  if v == nil then return refill(s) end
+  if v == nil then return refill(s, taker) end
   if v == STOP then
     local box = error_at(s)
     if not box then
@@ -637,28 +671,28 @@ local function pull_else(s)
 end
 
 -- When an element is there, nobody is in line to take it.
-local function pull_log(s)
+local function pull_log(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
-  if v == nil or v == STOP then return pull_else(s) end
+  if v == nil or v == STOP then return pull_else(s, taker) end
   s.i = i + 1
   c[i] = nil
   return v
 end
 
-local function pull_shared(s)
+local function pull_shared(s, taker)
   local i = s.i
   local v = s.chunk[i]
-  if v == nil or v == STOP then return pull_else(s) end
+  if v == nil or v == STOP then return pull_else(s, taker) end
   s.i = i + 1
   return v
 end
 C.pull_log, C.pull_shared = pull_log, pull_shared
 
-local function pull_bounded(s)
-  if s.first and busy(s) then return nil, line_up(s) end
+local function pull_bounded(s, taker)
+  if s.first and busy(s) then return nil, line_up(s, taker) end
   local v = front(s)
-  if v == nil then return nil, line_up(s) end
+  if v == nil then return nil, line_up(s, taker) end
   if v == STOP then return nil end
   drop(s)
   return v
@@ -775,17 +809,21 @@ end
 C.ask = ask
 
 -- One element for a pull that has to keep a shared log, or lookers, informed.
-function ask_one(s)
+function ask_one(s, taker)
   local req = {}
   submit(s, req)
-  if not req.done then return nil, promise_of(s, req), req end
+  if not req.done then
+    if not taker or s.section then return nil, promise_of(s, req), req end
+    req.log, req.on = taker, s
+    return nil, req
+  end
   if req.failed then error(req.value, 0) end
   return req.value
 end
 
 -- Elements that were taken, and not used after all, go back to the front: to those
 -- in line first, then to whoever reads next.
-local function unread(s, items, n)
+function unread(s, items, n)
   local section = s.section
   if section then
     -- They are no longer taken.
