@@ -1,5 +1,5 @@
--- What `make bench` measures of lwt alone, beside the rows: growth, memory, lateness. An entry makes its commands, and the
--- lines of text and of Markdown of what they gave.
+-- What `make bench` measures of lwt alone, beside the rows: growth, memory, lateness. An entry makes its commands, and
+-- the lines of text and of Markdown of what they gave.
 
 local M = {}
 
