@@ -185,6 +185,7 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
 }
 
 static void cancel(lua_State *L, void *data) {
+  if (lwt_uv_threads_closed(L)) return;
   item *i = data;
   jobs *j = i->jobs;
   i->canceled = 1;

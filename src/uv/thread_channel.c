@@ -250,6 +250,7 @@ static void drop(lwt_uv_post *post) {
 }
 
 static void cancel(lua_State *L, void *data) {
+  if (lwt_uv_threads_closed(L)) return;
   waiter *w = data;
   channel *c = w->channel;
   w->canceled = 1;
