@@ -71,6 +71,7 @@ local function new_log(source)
   local log = {
     tail = chunk, n = 1, -- where the next element goes, unless
     put = false, -- … it has a function of its own for that
+    hold = false, -- and one to be told that there are readers in line
     source = source or false,
     closed = false, -- the end was produced (or pushed)
     ended = false, -- … and stands in the log
@@ -156,6 +157,8 @@ end
 -- A section has its own pull (see below), so the ordinary one is set through here.
 local function set_pull(s, pull)
   if s.section then s.base = pull else s.pull = pull end
+  local ride = s.ride
+  if ride then ride.over = true end
 end
 
 -- From now on there may be something in the log.
@@ -236,6 +239,8 @@ local function get_in_line(s, req)
       if waiting[k] == s then found = true break end
     end
     if not found then waiting[#waiting + 1] = s end
+    local hold = s.log.hold
+    if hold then hold() end -- pushes must look who waits
   end
   s.last = req
   local n = s.lined + 1
@@ -700,25 +705,30 @@ end
 
 local key = lwt.new_key() -- see sections
 
--- `s.drive(s, sink)`, where a stream has it, hands what is ready to `sink` in one loop,
--- until there is nothing or `sink` returns something true: what whole-stream functions
--- run on, with half the calls of pull. It never waits and never ends a stream: who drives
--- goes on with pull.
+-- `s.drive(s, sink, ride)`, where a stream has it, hands what is ready to `sink` in one
+-- loop, until there is nothing, `sink` returns something true, or `ride.over`: what
+-- whole-stream functions run on, with half the calls of pull. It never waits and never
+-- ends a stream: who drives goes on with pull. A stream that stops being read directly
+-- (somebody peeked, cloned it …) ends the ride that it is part of: see set_pull.
 
-local function drive_log(s, sink)
-  while s.pull == pull_log do -- whatever `sink` did to it
+local function drive_log(s, sink, ride)
+  if s.pull ~= pull_log then return end
+  local outer = s.ride
+  s.ride = ride
+  while not ride.over do
     local c, i = s.chunk, s.i
     local v = c[i]
     if v == nil then
       v = front(s)
-      if v == nil then return end
+      if v == nil then break end
       c, i = s.chunk, s.i
     end
-    if v == STOP then return end
+    if v == STOP then break end
     s.i = i + 1
     c[i] = nil
-    if sink(v) then return end
+    if sink(v) then break end
   end
+  s.ride = outer
 end
 
 -- Do for a request what can be done now; else it waits in line.
@@ -894,6 +904,7 @@ function C.enter(s, section)
   if not up then s.base = s.pull end
   s.section = section
   s.pull = pull_section
+  if s.ride then s.ride.over = true end
   -- Who was in line behind us waits outside.
   local req = s.first
   s.first, s.last, s.lined = false, false, 0
@@ -969,6 +980,7 @@ local function new_stream(log, pull)
     pull = pull, log = log, chunk = log.tail, i = log.n,
     shared = false, first = false, last = false, lined = 0, sweep_at = 16,
     section = false, base = false, bound = false, plain = false, upset = false, drive = false,
+    ride = false,
   }, mt)
 end
 
@@ -980,11 +992,15 @@ function C.derive(source, plain)
 end
 
 -- Lets a stream `d` with that source be driven, by driving what it reads: `stage(sink)`
--- gives the sink for that one. It returns whether `d` is still read directly.
+-- gives the sink for that one.
 function C.drivable(d, source, up, stage)
   if up.drive then
-    d.drive = function(_, sink)
-      if d.pull == source then return up.drive(up, stage(sink)) end
+    d.drive = function(_, sink, ride)
+      if d.pull ~= source then return end
+      local outer = d.ride
+      d.ride = ride
+      up.drive(up, stage(sink), ride)
+      d.ride = outer
     end
   end
   return d
@@ -997,14 +1013,24 @@ function C.pushed()
   local s = new_stream(log, pull_log)
   s.drive = drive_log
   local tail, n, waiting = log.tail, log.n, log.waiting
+  local held = false -- the true `n`, while pushes take the long way
+  function log.hold()
+    if not held then held, n = n, SIZE + 1 end
+  end
   function log.put(v)
-    tail[n] = v
-    if v == STOP then
-      n = SIZE + 1 -- no place is left
-    elseif n < SIZE then
-      n = n + 1
+    local i = held or n
+    tail[i] = v
+    if i < SIZE then
+      i = i + 1
     else
-      tail, n = next_chunk(log, tail), 1
+      tail, i = next_chunk(log, tail), 1
+    end
+    if v == STOP then
+      held, n = false, SIZE + 1 -- no place is left
+    elseif waiting[1] then
+      held, n = i, SIZE + 1
+    else
+      held, n = false, i
     end
   end
   log.tail = false
@@ -1015,11 +1041,11 @@ function C.pushed()
     elseif waiting[1] then
       deliver(log, v)
     else
-      append(log, v)
+      log.put(v)
     end
   end
   return s, log, function(v)
-    if v == nil or n >= SIZE or waiting[1] then return push(v) end
+    if v == nil or n >= SIZE then return push(v) end
     tail[n] = v
     n = n + 1
   end
