@@ -252,6 +252,11 @@ operation, name or job of the process needs a thread: before that, this function
 the pool with `n` threads. After that it raises, unless `n` is the size it has: set the
 variable `UV_THREADPOOL_SIZE` in the environment of the process then.
 @param n integer
+```lua
+job.set_pool_size(8)
+print(job.pool_size())             --> 8
+print(pcall(job.set_pool_size, 9)) --> false the threadpool already runs with 8 threads: call set_pool_size before anything else, or set UV_THREADPOOL_SIZE in the environment
+```
 @function lwt.job.set_pool_size(n) */
 static int l_set_pool_size(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);

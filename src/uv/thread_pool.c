@@ -572,6 +572,9 @@ static int l_set_max_queued(lua_State *L) {
 /*---
 How many calls may wait in the queue.
 @return integer
+```lua
+print(preemptive.get_max_queued())   --> 1000
+```
 @function lwt.preemptive.get_max_queued() */
 static int l_get_max_queued(lua_State *L) {
   lua_pushinteger(L, check_pool(lwt_uv_context(L), L)->max_queued);
@@ -582,6 +585,10 @@ static int l_get_max_queued(lua_State *L) {
 Limits the memory of each worker's Lua state that is started from now on. A function that
 needs more fails with `not enough memory`; the worker lives on.
 @param bytes integer 0 for no limit
+```lua
+preemptive.set_memory_limit(8 << 20)
+print(pcall(await, preemptive.detach(string.rep, "x", 16 << 20)))   --> false not enough memory
+```
 @function lwt.preemptive.set_memory_limit(bytes) */
 static int l_set_memory_limit(lua_State *L) {
   lua_Integer n = luaL_checkinteger(L, 1);
@@ -593,6 +600,10 @@ static int l_set_memory_limit(lua_State *L) {
 /*---
 The number of worker threads there are.
 @return integer
+```lua
+await(preemptive.detach(function() end))
+print(preemptive.nthreads())   --> 1
+```
 @function lwt.preemptive.nthreads() */
 static int l_nthreads(lua_State *L) {
   lwt_uv_pool *pool = check_pool(lwt_uv_context(L), L);
@@ -606,6 +617,9 @@ static int l_nthreads(lua_State *L) {
 /*---
 The number of worker threads that are running a function.
 @return integer
+```lua
+print(preemptive.nbusy())   --> 0
+```
 @function lwt.preemptive.nbusy() */
 static int l_nbusy(lua_State *L) {
   lwt_uv_pool *pool = check_pool(lwt_uv_context(L), L);
@@ -619,6 +633,9 @@ static int l_nbusy(lua_State *L) {
 /*---
 The number of calls in the queue, waiting for a thread.
 @return integer
+```lua
+print(preemptive.nqueued())   --> 0
+```
 @function lwt.preemptive.nqueued() */
 static int l_nqueued(lua_State *L) {
   lua_pushinteger(L, atomic_load(&check_pool(lwt_uv_context(L), L)->nqueued));
