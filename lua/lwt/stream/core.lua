@@ -75,6 +75,7 @@ local function new_log(source)
     source = source or false,
     closed = false, -- the end was produced (or pushed)
     ended = false, -- … and stands in the log
+    ending = false, -- the source has just met it
     shared = false, -- there are, or were, several cursors
     waiting = {}, -- the streams with readers in line
     fetching = false, -- true while the source runs, then the promise it waits for
@@ -502,6 +503,10 @@ end
 local function ended(x)
   local log = x.log
   if log.ended then return nil end
+  if log.serving then -- see settle: not in here, or a long pipeline would nest
+    log.ending = true
+    return nil
+  end
   log.closed, log.ended = true, true
   log.source, log.resume, log.rescue = false, false, false
   log.fetching, log.withdrawable = false, false
@@ -531,7 +536,9 @@ C.ended = ended
 
 local function settle(log, ok, v)
   if log.fetching == true then log.fetching = false end
-  if not ok then
+  if log.ending then
+    ended(log)
+  elseif not ok then
     deliver_error(log, v)
   elseif v ~= nil then
     deliver(log, v)
