@@ -49,7 +49,7 @@ local function start(generation)
   for i = 1, workers do
     running[i] = preemptive.detach(work, generation .. "." .. i, address, ready, stop)
     -- The first one settles the port (0 picks one), the others share it. One that fails ends all.
-    address = await(lwt.pick { ready:recv(), running[i] })
+    address = await(lwt.choose { ready:recv(), running[i] })
   end
   return { running = running, stop = stop }
 end

@@ -127,6 +127,13 @@ describe("preemptive.detach", function()
     assert.equal(10, n)
   end))
 
+  it("comes back to a loop that is never idle", task(function()
+    local p = preemptive.detach(function() return 1 end)
+    local deadline = lwt.now() + 20
+    while p:is_pending() and lwt.now() < deadline do lwt.yield() end
+    assert.same({ "fulfilled", 1 }, { p:state() })
+  end))
+
   it("runs as many at a time as there are threads at most", task(function()
     preemptive.set_bounds(0, 2)
     local begun, go = preemptive.channel(9), preemptive.channel(9)

@@ -96,19 +96,24 @@ function lwt_Bytes:to_string(ofs, len) end
 local lwt_Channel = {}
 
 ---Close the channel. Reading ends at once: reads that are waiting are rejected with
----`lwt.Closed`. Writes that are waiting are carried out, and what is buffered is written; then
----the descriptor, socket or whatever is behind the channel is closed. The promise is fulfilled
----when that is done, and rejected when not everything could be written (it is closed then as
----well; Lwt says nothing). Closing again gives the same promise. Cancelling the promise turns the
----close into an `abort`. Operations that come later are rejected with `lwt.Closed`.
+---`lwt.Closed`. Writes that are waiting are carried out, and what is buffered is written;
+---then the descriptor, socket or whatever is behind the channel is closed. The promise is
+---fulfilled when that is done, and rejected when not everything could be written (it is
+---closed then as well; Lwt says nothing). Closing again gives the same promise. Cancelling
+---the promise turns the close into an `abort`. Operations that come later are rejected with
+---`lwt.Closed`.
+---
+---Of a channel that does both, one side can be closed: `close("write")` flushes and tells the
+---other end that nothing more comes, while reading goes on; `close("read")` ends reading.
 ---```lua
 ---local ch = await(io.open_file("f", "w"))
 ---await(ch:write("hello"))
 ---await(ch:close())
 ---print(io.is_closed(ch))   --> true
 ---```
+---@param side? string `"read"` or `"write"`; both when it is left out
 ---@return lwt.Promise
-function lwt_Channel:close() end
+function lwt_Channel:close(side) end
 
 ---Close the channel now: what is buffered is thrown away, and every operation that waits is
 ---rejected with `lwt.Closed`.
@@ -135,17 +140,18 @@ function lwt_Channel:is_closed() end
 ---@return lwt.Promise a string of one byte, or nil at the end
 function lwt_Channel:read_char() end
 
----Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
----need not have one. A line may be as long as memory allows.
+---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last
+---line need not have one. A line may be as long as memory allows.
 ---```lua
 ---local ch = io.of_bytes("one\r\ntwo\nthree")
----print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two three nil
+---for _ = 1, 4 do print(await(ch:read_line())) end   --> one two three nil
 ---```
 ---@return lwt.Promise a string, or nil at the end
 function lwt_Channel:read_line() end
 
----Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes: what is
----buffered, or else what the next read of the system gives. `read(0)` gives `""` at once.
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes:
+---what is buffered, or else what the next read of the system gives. `read(0)` gives `""` at
+---once.
 ---```lua
 ---local ch = io.of_bytes("hello world")
 ---print(await(ch:read(5)))    --> hello
@@ -156,8 +162,8 @@ function lwt_Channel:read_line() end
 ---@return lwt.Promise a string; with `n`, nil at the end
 function lwt_Channel:read(n) end
 
----Read `n` bytes, no fewer. When the input ends before, the promise is rejected with `lwt.EOF`, and
----what there was can still be read.
+---Read `n` bytes, no fewer. When the input ends before, the promise is rejected with
+---`lwt.EOF`, and what there was can still be read.
 ---```lua
 ---local ch = io.of_bytes("abc")
 ---print(await(ch:read_exactly(2)))                          --> ab
@@ -170,13 +176,14 @@ function lwt_Channel:read_exactly(n) end
 ---Read up to a delimiter, which is taken off, or to the end of the input.
 ---```lua
 ---local ch = io.of_bytes("a, b, c")
----print(await(ch:read_until(", ")), await(ch:read_until(", ")), await(ch:read_until(", ")))   --> a b c
+---for _ = 1, 3 do print(await(ch:read_until(", "))) end   --> a b c
 ---```
 ---@param delim string one byte or more
 ---@return lwt.Promise a string, or nil at the end
 function lwt_Channel:read_until(delim) end
 
----Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by default).
+---Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by
+---default).
 ---```lua
 ---local b = require "lwt.bytes".create(8)
 ---print(await(io.of_bytes("abc"):read_into(b, 2)))   --> 3
@@ -188,16 +195,16 @@ function lwt_Channel:read_until(delim) end
 ---@return lwt.Promise how many were read, or nil at the end
 function lwt_Channel:read_into(bytes, ofs, len) end
 
----An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading fails
----with. A line that is buffered costs no promise.
+---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
+---reading fails with. A line that is buffered costs no promise.
 ---```lua
 ---for line in io.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ---```
 ---@return function the iterator, and what it works on
 function lwt_Channel:lines() end
 
----How many bytes are in the buffer: read and not yet asked for, or written and not yet flushed. Of
----a channel that does both: the first, the second.
+---How many bytes are in the buffer: read and not yet asked for, or written and not yet
+---flushed. Of a channel that does both: the first, the second.
 ---```lua
 ---local ch = io.of_bytes("abc")
 ---await(ch:read_char())
@@ -206,8 +213,8 @@ function lwt_Channel:lines() end
 ---@return integer
 function lwt_Channel:buffered() end
 
----The position in the file: where the next byte is read from or written to, counted from 0. What is
----buffered is taken into account. Raises where there is no position (`ESPIPE`).
+---The position in the file: where the next byte is read from or written to, counted from 0.
+---What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
 ---```lua
 ---local ch = io.of_bytes("hello")
 ---await(ch:read(2))
@@ -216,8 +223,8 @@ function lwt_Channel:buffered() end
 ---@return integer
 function lwt_Channel:position() end
 
----Go to a position, counted from 0. What is to be written is written first; input that is buffered
----already is used where it can be.
+---Go to a position, counted from 0. What is to be written is written first; input that is
+---buffered already is used where it can be.
 ---```lua
 ---local ch = io.of_bytes("hello")
 ---await(ch:set_position(3))
@@ -227,8 +234,8 @@ function lwt_Channel:position() end
 ---@return lwt.Promise
 function lwt_Channel:set_position(position) end
 
----How long the file behind the channel is, what is buffered for writing not counted. Raises where there
----is no length (`ESPIPE`).
+---How long the file behind the channel is, what is buffered for writing not counted. Raises
+---where there is no length (`ESPIPE`).
 ---```lua
 ---print(io.of_bytes("hello"):length())   --> 5
 ---```
@@ -252,10 +259,11 @@ function lwt_Channel:is_busy() end
 ---@return string
 function lwt_Channel:mode() end
 
----Write strings (numbers and `lwt.bytes` are taken too), as one operation. They go into the buffer,
----which is written out when it is full, when the loop has nothing else to do, by `flush` and by `close`.
----The promise is fulfilled when the bytes are in the buffer or written: a writer that is faster than
----the other end waits here. A write that has begun to go out is not torn by cancelling it.
+---Write strings (numbers and `lwt.bytes` are taken too), as one operation. They go into the
+---buffer, which is written out when it is full, when the loop has nothing else to do, by
+---`flush` and by `close`. The promise is fulfilled when the bytes are in the buffer or
+---written: a writer that is faster than the other end waits here. A write that has begun to
+---go out is not torn by cancelling it.
 ---```lua
 ---local r, w = io.pipe()
 ---await(w:write("a", 1))
@@ -288,8 +296,8 @@ function lwt_Channel:write_char(char) end
 ---@return lwt.Promise
 function lwt_Channel:write_line(line) end
 
----Write out what is buffered. The promise is fulfilled when the system has it, and rejected when it
----does not take it.
+---Write out what is buffered. The promise is fulfilled when the system has it, and rejected
+---when it does not take it.
 ---```lua
 ---local ch = await(io.open_file("f", "w"))
 ---await(ch:write("now"))
@@ -300,16 +308,16 @@ function lwt_Channel:write_line(line) end
 ---@return lwt.Promise
 function lwt_Channel:flush() end
 
----The size of the buffer (of each, where there are two). 64 KiB unless told otherwise. It is a
----bound: memory is taken as it is needed.
+---The size of the buffer (of each, where there are two). 64 KiB unless told otherwise. It is
+---a bound: memory is taken as it is needed.
 ---```lua
 ---print(io.of_bytes("abc"):buffer_size())   --> 65536
 ---```
 ---@return integer
 function lwt_Channel:buffer_size() end
 
----Give the buffer another size (16 bytes at least). Output that does not fit is flushed first; for
----input that does not fit, the promise is rejected.
+---Give the buffer another size (16 bytes at least). Output that does not fit is flushed
+---first; for input that does not fit, the promise is rejected.
 ---```lua
 ---local ch = io.of_bytes("abc")
 ---await(ch:resize_buffer(16))
@@ -319,9 +327,10 @@ function lwt_Channel:buffer_size() end
 ---@return lwt.Promise
 function lwt_Channel:resize_buffer(size) end
 
----Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f` is a task of its own
----and works on the temporary channel it is given; the channel itself would wait for `f`. Afterwards the temporary
----channel can no longer be used. atomic may be nested, on the temporary channel.
+---Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f`
+---is a task of its own and works on the temporary channel it is given; the channel itself would
+---wait for `f`. Afterwards the temporary channel can no longer be used. atomic may be nested, on
+---the temporary channel.
 ---```lua
 ---local r, w = io.pipe()
 ---lwt.join {
@@ -335,7 +344,8 @@ function lwt_Channel:resize_buffer(size) end
 ---@return lwt.Promise what `f` returns
 function lwt_Channel:atomic(f) end
 
----The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an operation of its own.
+---The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an
+---operation of its own.
 ---```lua
 ---print(table.concat(await(io.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
 ---```
@@ -349,8 +359,8 @@ function lwt_Channel:read_lines() end
 ---@return lwt.Stream
 function lwt_Channel:read_chars() end
 
----Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is an operation of
----its own.
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
+---is an operation of its own.
 ---```lua
 ---local r, w = io.pipe()
 ---await(w:write_lines {"a", "b"})
@@ -383,11 +393,11 @@ function lwt_Channel:write_chars(chars) end
 ---@return lwt.Promise
 function lwt_Channel:writef(fmt, ...) end
 
----Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for input, `d:available()`
----(how many bytes are buffered), `d:peek([n])` (a string of them, which stay), `d:skip(n)` and `d:perform()` (read once
----more: a promise of how many bytes came, 0 at the end); for output, `d:available()` (how many bytes still fit),
----`d:put(s)` (how many of its bytes were put there) and `d:perform()` (write: a promise of how many went out). It ends
----with `f`.
+---Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for
+---input, `d:available()` (how many bytes are buffered), `d:peek([n])` (a string of them, which
+---stay), `d:skip(n)` and `d:perform()` (read once more: a promise of how many bytes came, 0 at the
+---end); for output, `d:available()` (how many bytes still fit), `d:put(s)` (how many of its bytes
+---were put there) and `d:perform()` (write: a promise of how many went out). It ends with `f`.
 ---```lua
 ---local ch = io.of_bytes("key=value")
 ---await(ch:direct_access(function(d)
@@ -404,7 +414,7 @@ function lwt_Channel:direct_access(f) end
 ---```lua
 ---local r, w = io.pipe()
 ---await(w:hexdump("Hello\n"))
----print((await(r:read_line())))   --> 00000000  48 65 6c 6c 6f 0a                                 |Hello.|
+---print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
 ---```
 ---@param data string
 ---@return lwt.Promise
@@ -3371,6 +3381,45 @@ lwt_module.coroutine.create = function(f) end
 ---@return function
 lwt_module.coroutine.wrap = function(f) end
 
+---Every task that is not over: a list of `{name=, state=, waiting_on=, where=, since=, promise=}`. `state` is "running", "ready" or
+---"waiting"; `where` the line it is at; `waiting_on` what it awaits, in words; `since` the loop's time (`lwt.now`) since when.
+---(`name` is nil where `lwt.name` has given none.)
+---```lua
+---lwt.spawn(function() lwt.name("sleeper") await(lwt.sleep(9)) end)
+---for _, t in ipairs(lwt.tasks()) do
+---  if t.name then print(t.name, t.state, t.waiting_on) end   --> sleeper waiting a timer
+---end
+---```
+---@return table[]
+lwt_module.tasks = function() end
+
+---Names the running task, for traces and lists; returns its name.
+---```lua
+---print(lwt.name("main"), lwt.name())   --> main main
+---```
+---@param name? string
+---@return string|nil
+lwt_module.name = function(name) end
+
+---Calls `f(text)` (default: `warn`) with a traceback when one turn of a task runs longer than `s` seconds: something blocks the loop.
+---`lwt.stall(nil)` switches it off.
+---```lua norun
+---lwt.stall(0.1, function(text) io.stderr:write(text, "\n") end)
+---```
+---@param s number|nil seconds
+---@param f? fun(text: string)
+lwt_module.stall = function(s, f) end
+
+---Debugging on or off: every promise, task and handle remembers where it was made; errors then show it, and `run` ends with warnings
+---(`warn`) about what was left open or waiting, and where it was made. Costs time and memory. Returns what it was.
+---```lua
+---print(lwt.debug(true))   --> false
+---print(lwt.debug(false))   --> true
+---```
+---@param on? boolean
+---@return boolean
+lwt_module.debug = function(on) end
+
 ---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
 ---raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
 ---list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises. Ctrl-C cancels the main task with
@@ -3469,14 +3518,6 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@param x any
 ---@return boolean
 lwt_module.is_promise = function(x) end
-
-lwt_module.wakeup = lwt_Resolver.wakeup
-
-lwt_module.wakeup_exn = lwt_Resolver.wakeup_exn
-
-lwt_module.wakeup_later = lwt_Resolver.wakeup_later
-
-lwt_module.wakeup_later_exn = lwt_Resolver.wakeup_later_exn
 
 lwt_module.scope = {}
 
@@ -3679,44 +3720,13 @@ lwt_module.now = function() end
 ---@return string
 lwt_module.traceback = function(x) end
 
----Every task that is not over: a list of `{name=, state=, waiting_on=, where=, since=, promise=}`. `state` is "running", "ready" or
----"waiting"; `where` the line it is at; `waiting_on` what it awaits, in words; `since` the loop's time (`lwt.now`) since when.
----(`name` is nil where `lwt.name` has given none.)
----```lua
----lwt.spawn(function() lwt.name("sleeper") await(lwt.sleep(9)) end)
----for _, t in ipairs(lwt.tasks()) do
----  if t.name then print(t.name, t.state, t.waiting_on) end   --> sleeper waiting a timer
----end
----```
----@return table[]
-lwt_module.tasks = function() end
+lwt_module.wakeup = lwt_Resolver.wakeup
 
----Names the running task, for traces and lists; returns its name.
----```lua
----print(lwt.name("main"), lwt.name())   --> main main
----```
----@param name? string
----@return string|nil
-lwt_module.name = function(name) end
+lwt_module.wakeup_exn = lwt_Resolver.wakeup_exn
 
----Calls `f(text)` (default: `warn`) with a traceback when one turn of a task runs longer than `s` seconds: something blocks the loop.
----`lwt.stall(nil)` switches it off.
----```lua norun
----lwt.stall(0.1, function(text) io.stderr:write(text, "\n") end)
----```
----@param s number|nil seconds
----@param f? fun(text: string)
-lwt_module.stall = function(s, f) end
+lwt_module.wakeup_later = lwt_Resolver.wakeup_later
 
----Debugging on or off: every promise, task and handle remembers where it was made; errors then show it, and `run` ends with warnings
----(`warn`) about what was left open or waiting, and where it was made. Costs time and memory. Returns what it was.
----```lua
----print(lwt.debug(true))   --> false
----print(lwt.debug(false))   --> true
----```
----@param on? boolean
----@return boolean
-lwt_module.debug = function(on) end
+lwt_module.wakeup_later_exn = lwt_Resolver.wakeup_later_exn
 
 ---Runs `f(...)` as a background task: nobody waits for it, and its failure goes to the exception hook.
 ---```lua
@@ -4408,9 +4418,10 @@ lwt_io_module.buffer_size = lwt_Channel.buffer_size
 
 lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 
----A channel on a descriptor that is there already. `mode` is `"r"`, `"w"` or `"r+"`; without it, what the
----descriptor was opened for. The channel closes the descriptor unless `close = false` is given, and sets it non-blocking
----only when it closes it: one that is shared with other programs stays as it is.
+---A channel on a descriptor that is there already. `mode` is `"r"`, `"w"` or `"r+"`; without
+---it, what the descriptor was opened for. The channel closes the descriptor unless `close =
+---false` is given, and sets it non-blocking only when it closes it: one that is shared with
+---other programs stays as it is.
 ---```lua
 ---print(io.of_fd(1, "w", {close = false}):mode())   --> output
 ---```
@@ -4430,8 +4441,9 @@ lwt_io_module.of_fd = function(fd, mode, opts) end
 ---@return lwt.Channel, lwt.Channel
 lwt_io_module.pipe = function(opts) end
 
----A channel on memory: a string, which can be read, or an `lwt.bytes`, which can be read (`"r"`, the
----default), written (`"w"`) or both (`"r+"`). Writing stops at the end of it, with `ENOSPC`.
+---A channel on memory: a string, which can be read, or an `lwt.bytes`, which can be read
+---(`"r"`, the default), written (`"w"`) or both (`"r+"`). Writing stops at the end of it,
+---with `ENOSPC`.
 ---```lua
 ---local b = require "lwt.bytes".create(5)
 ---local ch = io.of_bytes(b, "w")
@@ -4445,9 +4457,25 @@ lwt_io_module.pipe = function(opts) end
 ---@return lwt.Channel
 lwt_io_module.of_bytes = function(data, mode, opts) end
 
----Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with `"+"` for
----both reading and writing at one position; `"wx"` refuses a file that exists. A `"b"` is ignored. A directory is
----refused (`EISDIR`).
+---The size of the buffers of channels that are made without `buffer_size`: 65536 at first.
+---```lua
+---print(io.default_buffer_size())   --> 65536
+---```
+---@return integer
+lwt_io_module.default_buffer_size = function() end
+
+---Set the size of the buffers of channels that are made from now on. 16 bytes at least.
+---```lua
+---io.set_default_buffer_size(4096)
+---print(io.of_bytes(""):buffer_size())   --> 4096
+---io.set_default_buffer_size(65536)
+---```
+---@param size integer
+lwt_io_module.set_default_buffer_size = function(size) end
+
+---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
+---`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
+---`"b"` is ignored. A directory is refused (`EISDIR`).
 ---```lua
 ---local ch <close> = await(io.open_file("notes", "w+"))
 ---await(ch:write_line("first"))
@@ -4460,14 +4488,14 @@ lwt_io_module.of_bytes = function(data, mode, opts) end
 ---@return lwt.Promise a channel
 lwt_io_module.open_file = function(path, mode, opts) end
 
----Make a new file with a random name and open it for reading and writing. Nothing is left behind when
----the promise is cancelled.
+---Make a new file with a random name and open it for reading and writing. Nothing is left
+---behind when the promise is cancelled.
 ---```lua
 ---local path, ch = await(io.open_temp_file {dir = ".", suffix = ".txt"})
 ---print(path:match("%.txt$"))   --> .txt
 ---await(ch:close())
 ---```
----@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (default 0600), `buffer_size`
+---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0600), …
 ---@return lwt.Promise its path, and the channel
 lwt_io_module.open_temp_file = function(opts) end
 
@@ -4476,12 +4504,13 @@ lwt_io_module.open_temp_file = function(opts) end
 ---local path = await(io.create_temp_dir {dir = ".", prefix = "t"})
 ---print(path:match("^%./t"))   --> ./t
 ---```
----@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (default 0700)
+---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
 ---@return lwt.Promise its path
 lwt_io_module.create_temp_dir = function(opts) end
 
----Delete a file, or a folder with all that is in it. Symbolic links are deleted and not followed.
----What cannot be deleted is told (the first of it), the rest is deleted all the same.
+---Delete a file, or a folder with all that is in it. Symbolic links are deleted and not
+---followed. What cannot be deleted is told (the first of it), the rest is deleted all the
+---same.
 ---```lua
 ---await(require "lwt.fs".mkdir("d"))
 ---await(io.lines_to_file("d/f", {"x"}))
@@ -4501,22 +4530,6 @@ lwt_io_module.delete_recursively = function(path) end
 ---@return lwt.Promise an integer
 lwt_io_module.file_length = function(path) end
 
----The size of the buffers of channels that are made without `buffer_size`: 65536 at first.
----```lua
----print(io.default_buffer_size())   --> 65536
----```
----@return integer
-lwt_io_module.default_buffer_size = function() end
-
----Set the size of the buffers of channels that are made from now on. 16 bytes at least.
----```lua
----io.set_default_buffer_size(4096)
----print(io.of_bytes(""):buffer_size())   --> 4096
----io.set_default_buffer_size(65536)
----```
----@param size integer
-lwt_io_module.set_default_buffer_size = function(size) end
-
 lwt_io_module.atomic = lwt_Channel.atomic
 
 lwt_io_module.read_lines = lwt_Channel.read_lines
@@ -4531,8 +4544,8 @@ lwt_io_module.writef = lwt_Channel.writef
 
 lwt_io_module.direct_access = lwt_Channel.direct_access
 
----Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done, however it ends. What
----could not be written is an error of the whole.
+---Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done,
+---however it ends. What could not be written is an error of the whole.
 ---```lua
 ---await(io.with_file("f", "w", function(ch) return ch:write("text") end))
 ---print(await(io.with_file("f", "r", io.read)))   --> text
@@ -4544,8 +4557,8 @@ lwt_io_module.direct_access = lwt_Channel.direct_access
 ---@return lwt.Promise what `f` returns
 lwt_io_module.with_file = function(path, mode, f, opts) end
 
----Make a temporary file and give its path and its channel to `f`. It is closed and removed when `f` is done, however it
----ends, by cancellation as well.
+---Make a temporary file and give its path and its channel to `f`. It is closed and removed when
+---`f` is done, however it ends, by cancellation as well.
 ---```lua
 ---local path = await(io.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
 ---print((pcall(await, io.file_length(path))))   --> false
@@ -4555,8 +4568,8 @@ lwt_io_module.with_file = function(path, mode, f, opts) end
 ---@return lwt.Promise what `f` returns
 lwt_io_module.with_temp_file = function(f, opts) end
 
----Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when `f` is done, however it
----ends.
+---Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when
+---`f` is done, however it ends.
 ---```lua
 ---local p = io.with_temp_dir(function(path)
 ---  await(io.lines_to_file(path .. "/f", {"one", "two"}))
@@ -4587,7 +4600,8 @@ lwt_io_module.lines_of_file = function(path) end
 ---@return lwt.Stream
 lwt_io_module.chars_of_file = function(path) end
 
----Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait).
+---Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may
+---wait).
 ---```lua
 ---await(io.lines_to_file("f", {"a", "b"}))
 ---print(await(io.file_length("f")))   --> 4
@@ -4607,10 +4621,11 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise
 lwt_io_module.chars_to_file = function(path, chars) end
 
----A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives a string of 1 to `n` bytes (more
----are kept), or nil at the end; `write(s)` gives how many bytes of `s` it has taken (nothing means all);
----`seek(position, whence)` (`"set"`, `"cur"` or `"end"`) gives the new position; `close()`. The channel reads where there is a
----`read`, and writes where there is a `write`.
+---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
+---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
+---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
+---gives the new position; `close()`. The channel reads where there is a `read`, and writes where
+---there is a `write`.
 ---```lua
 ---local parts = {"one\ntw", "o\n"}
 ---local ch = io.make {read = function() return table.remove(parts, 1) end}
@@ -4621,8 +4636,8 @@ lwt_io_module.chars_to_file = function(path, chars) end
 ---@return lwt.Channel
 lwt_io_module.make = function(functions, opts) end
 
----Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads and writes. Its close
----flushes, and closes the socket.
+---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
+---and writes. Its close flushes, and closes the socket.
 ---```lua
 ---local server = await(io.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line("hello"))
@@ -4665,13 +4680,14 @@ lwt_io_module.with_connection = function(addr, f, opts) end
 ---@return lwt.Promise what `f` returns
 lwt_io_module.with_close_connection = function(f, ch) end
 
----Listen at an address, and run `f(ch, address)` as a task for each client that connects; `address` is the client's. The
----channel is flushed and closed when `f` is done, however it ends; an error of `f` goes to the exception hook and ends that
----connection alone. Port 0 has the system pick one: `server:address()` tells which.
+---Listen at an address, and run `f(ch, address)` as a task for each client that connects;
+---`address` is the client's. The channel is flushed and closed when `f` is done, however it ends;
+---an error of `f` goes to the exception hook and ends that connection alone. Port 0 has the system
+---pick one: `server:address()` tells which.
 ---
----The server has `address()`, `connections()` (how many are being served) and `shutdown([seconds])`, a promise: nobody
----is accepted any more, those who are served have so many seconds (5) to finish, then they are cancelled.
----With `<close>`, a server shuts down at once.
+---The server has `address()`, `connections()` (how many are being served) and
+---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
+---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---```lua
 ---local server = await(io.establish_server("127.0.0.1:0", function(ch)
 ---  for line in ch:lines() do await(ch:write_line(line:upper())) end
@@ -4688,8 +4704,8 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---@return lwt.Promise the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
 
----Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf` formats, `printlf` does
----both; with an `e` in front they write to `io.stderr`.
+---Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
+---formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
 ---```lua
 ---print(lwt.is_promise(io.print("")))   --> true
 ---```
@@ -4738,7 +4754,8 @@ lwt_io_module.eprintlf = function(fmt, ...) end
 
 lwt_io_module.hexdump = lwt_Channel.hexdump
 
----Flush every open output channel. What cannot be written is told by the channel's next operation, not here.
+---Flush every open output channel. What cannot be written is told by the channel's next operation,
+---not here.
 ---```lua
 ---local r, w = io.pipe()
 ---await(w:write("x"))

@@ -74,6 +74,30 @@ describe("Ctrl-C during lwt.run", function()
     assert.equal("false\nfalse\tinterrupted\n", r.out, r.err)
   end)
 
+  it("is not heard by the workers", function()
+    local r = lua [[
+      local preemptive = require "lwt.preemptive"
+      local ready, go = preemptive.channel(1), preemptive.channel(1)
+      print(pcall(lwt.run, function()
+        local p = preemptive.detach(function()
+          local lwt = require "lwt"
+          return lwt.run(function()
+            ready:send(true):await()
+            return go:recv():await()
+          end)
+        end)
+        ready:recv():await()
+        local ok, err = pcall(function() kill "INT" lwt.await(lwt.sleep(30)) end)
+        print(ok, err)
+        return lwt.shield(function()
+          go:send("finished"):await()
+          return p:await()
+        end)
+      end))
+    ]]
+    assert.equal("false\tinterrupted\ntrue\tfinished\n", r.out, r.err)
+  end)
+
   it("leaves nothing behind, however often", function()
     local r = lua [[
       local p = lwt.fulfilled()

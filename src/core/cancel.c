@@ -42,7 +42,10 @@ static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int ki
   if (c->nframes == c->frames_size) {
     size_t size = c->frames_size ? 2 * c->frames_size : 64;
     f = (frame *)realloc(c->frames, size * sizeof *f);
-    if (f == NULL) luaL_error(L, "not enough memory");
+    if (f == NULL) {
+      luaL_error(L, "not enough memory");
+      return;
+    }
     c->frames = f;
     c->frames_size = size;
   }
@@ -152,7 +155,6 @@ static void go(lua_State *L, lwt_context *c, walk *k) { /* root on top, popped *
     size_t at = c->nframes - 1;
     frame *f = &c->frames[at];
     if (found > 0) f->found = 1;
-    found = 0;
     lua_rawgeti(L, k->values, (lua_Integer)(at - k->base) + 1);
     if (push_child(L, f)) {
       lua_replace(L, top + 1);

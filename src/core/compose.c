@@ -92,11 +92,10 @@ static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
 
 /* Leaves a promise of the outcome of call_now on top. */
 static int result(lua_State *L, lwt_context *c, int base, int status, int follow) {
-  promise *q;
   if (!(status == LUA_OK && follow && lua_gettop(L) == base + 1 &&
         lwt_promise_test(L, c, -1) != NULL)) {
     luaL_checkstack(L, 10, NULL);
-    q = lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof *q);
+    lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof(promise));
     lua_insert(L, base + 1);
     lwt_resolve_follow(L, c, base + 1, base + 1, status, 0);
     lua_settop(L, base + 1);
@@ -243,10 +242,10 @@ static int l_try_bind(lua_State *L) {
 /* The finalizer has given the promise at r. Pushes what finalize returns: where that
 ** is pending, a promise that waits for it and then becomes the one at 1. */
 static void push_finalized(lua_State *L, lwt_context *c, int r) {
-  promise *p = lwt_promise_find(L, r), *q;
+  promise *p = lwt_promise_find(L, r);
   p->flags |= F_SEEN;
   if (p->state == S_PENDING) {
-    q = lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof *q);
+    lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof(promise));
     lua_pushvalue(L, r);
     lua_setiuservalue(L, -2, U_DEP);
     lua_pushvalue(L, 1);
@@ -450,8 +449,29 @@ static int l_callback(lua_State *L) {
   return 1;
 }
 
+/* core.try(f, ...): pcall for a plain callback. */
+static int l_try(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int status;
+  check_callable(L, 1);
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
+  c->callbacks--;
+  c->immediate--;
+  c->has_trace = 0;
+  luaL_checkstack(L, 10, NULL);
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_replace(L, 1);
+  return lua_gettop(L);
+}
+
 static const luaL_Reg functions[] = {{"wrap", l_wrap},
                                      {"callback", l_callback},
+                                     {"try", l_try},
                                      {"bind", l_bind},
                                      {"map", l_map},
                                      {"catch", l_catch},

@@ -189,7 +189,7 @@ static void stall_report(lua_State *L, lwt_context *c, lua_State *co, double sec
   if (!lua_checkstack(L, 6)) return;
   snprintf(text, sizeof text, "a task has been running for %.3f s without a pause", seconds);
   pushreg(L, c->r_stall);
-  luaL_traceback(L, co, text, L == co ? 0 : 0);
+  luaL_traceback(L, co, text, 0);
   if (lua_type(L, -2) == LUA_TFUNCTION) {
     c->callbacks++;
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) lwt_loop_report(L, c);

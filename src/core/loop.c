@@ -23,7 +23,7 @@ int lwt_ring_reserve(ring *r, size_t n) {
   task **at;
   if (n <= r->size) return 1;
   while (size < n) size *= 2;
-  at = (task **)malloc(size * sizeof *at);
+  at = (task **)malloc(size * sizeof *at); /* NOLINT(bugprone-sizeof-expression) */
   if (at == NULL) return 0;
   for (i = 0; i < r->count; i++) at[i] = r->at[(r->head + i) & (r->size - 1)];
   free(r->at);
@@ -135,7 +135,7 @@ static void run_idle(lwt_context *c) {
     lwt_idle *i = c->idle_now;
     c->idle_now = i->next;
     i->queued = 0;
-    c->api.enter(&c->api, i->f, i->data);
+    if (c->api.enter(&c->api, i->f, i->data) == -2) c->api.idle_start(&c->api, i);
   }
 }
 
@@ -202,6 +202,25 @@ static void wake_paused(lua_State *L, lwt_context *c) {
   lua_settop(L, top);
 }
 
+/* With many tasks their memory is cold: have it fetched while others run. */
+static void look_ahead(const ring *r) {
+#ifdef __GNUC__
+  size_t mask = r->size - 1;
+  if (r->count > 8) {
+    const task *near = r->at[(r->head + 3) & mask], *far = r->at[(r->head + 7) & mask];
+    if (far != NULL) __builtin_prefetch(far);
+    if (near != NULL) {
+      const char *co = (const char *)near->co;
+      __builtin_prefetch(co);
+      __builtin_prefetch(co + 64);
+      __builtin_prefetch(co + 128);
+    }
+  }
+#else
+  (void)r;
+#endif
+}
+
 static void run_ready(lua_State *L, lwt_context *c, double deadline) {
   size_t limit;
   luaL_checkstack(L, 20, NULL);
@@ -217,6 +236,7 @@ static void run_ready(lua_State *L, lwt_context *c, double deadline) {
     task *t;
     if (c->shuffling) shuffle_head(c);
     t = ring_pop(&c->ready);
+    look_ahead(&c->ready);
     if (t == NULL)
       wake_paused(L, c);
     else if (c->stall > 0)
@@ -230,6 +250,7 @@ static void run_ready(lua_State *L, lwt_context *c, double deadline) {
 /* One turn. Returns 0 when there is nothing left that could happen. */
 static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   int alive;
+  uint64_t resumed = c->nresumed;
   call_hook(L, c, c->r_enter_hooks);
   alive = wait_for_events(c, may_wait);
   c->turn_now = lwt_timer_now(c);
@@ -237,7 +258,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
-  lwt_slot_sweep(L, c, 64);
+  lwt_slot_sweep(L, c, (uint32_t)(c->nresumed - resumed) + 1);
   return alive;
 }
 

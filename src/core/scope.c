@@ -193,11 +193,10 @@ end)))   --> false no
 */
 static int l_scope(lua_State *L) {
   lwt_context *c = context_of(L);
-  promise *rec;
   if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
     luaL_typeerror(L, 1, "function");
   lua_settop(L, 1);
-  rec = lwt_promise_push(L, c, K_SCOPE, C_SCOPE, 4, sizeof *rec);
+  lwt_promise_push(L, c, K_SCOPE, C_SCOPE, 4, sizeof(promise));
   lua_newtable(L);
   lua_setiuservalue(L, 2, U_DEP);
   lua_pushvalue(L, 1);

@@ -125,6 +125,7 @@ void lwt_uv_channel_pump(lua_State *L, channel *ch) {
 static void go_on(lua_State *L, channel *ch, int fast) {
   luaL_checkstack(L, 20, NULL);
   if (lwt_uv_channel_push(L, ch)) {
+    if (ch->owing != NULL) lwt_uv_channel_pay(L, ch);
     if (ch->aborting) {
       ch->aborting = 0;
       lwt_uv_channel_abort(L, ch);
@@ -195,12 +196,15 @@ void lwt_uv_channel_on_idle(lua_State *L, void *state) {
   channel_state *st = state;
   const lwt_api *lwt = st->ctx->lwt;
   size_t n = st->idle_count;
-  if (n == 0) return;
+  if (n == 0 && st->current == NULL) return;
   lwt->idle_start(lwt, &st->idle); /* should one raise, the others come then */
+  if (st->current != NULL) lwt_uv_channel_idle_start(st->current);
   for (; n > 0 && st->idle_first != NULL; n--) {
     channel *ch = st->idle_first;
     lwt_uv_channel_idle_stop(ch);
+    st->current = ch;
     idle(L, ch);
+    st->current = NULL;
   }
   if (st->idle_first == NULL) lwt->idle_stop(lwt, &st->idle);
 }
@@ -219,6 +223,13 @@ void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
   }
 }
 
+/* Enter Lua, and once more to make good what an error (memory) has left undone. */
+static void enter(channel *ch, void (*f)(lua_State *L, void *data)) {
+  if (lwt_uv_enter(ch->ctx, f, ch) == 0 || (!ch->hurt && ch->owing == NULL)) return;
+  ch->hurt = 0;
+  lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
+}
+
 void lwt_uv_channel_untold(channel *ch, int status) {
   ch->out.error = status;
   ch->out.told = 0;
@@ -233,7 +244,7 @@ void lwt_uv_channel_on_write(port *p, void *data, ssize_t status) {
   else
     lwt_uv_channel_wrote(ch, ch->out.fly_op, (size_t)status);
   ch->out.fly_op = NULL;
-  lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
+  enter(ch, lwt_uv_channel_ready);
 }
 
 void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
@@ -249,10 +260,7 @@ void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
   } else {
     ch->in.error = (int)status;
   }
-  if (lwt_uv_enter(ch->ctx, ready_to_read, ch) != 0 && ch->hurt) {
-    ch->hurt = 0;
-    lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
-  }
+  enter(ch, ready_to_read);
 }
 
 /* ---- Arguments -------------------------------------------------------------- */

@@ -17,7 +17,8 @@
 
 #include "uv_internal.h"
 
-#define CHANNEL_BUFFER 65536 /* unless told otherwise */
+#define CHANNEL_BUFFER 65536       /* unless told otherwise */
+#define CHANNEL_FILE_BUFFER 262144 /* for writing to files */
 #define CHANNEL_BUFFER_MIN 16
 #define CHANNEL_FIRST 4096 /* what a buffer starts with; it grows when it is of use */
 #define CHANNEL_READ_MAX (1u << 20) /* asked of a port at once */
@@ -71,6 +72,7 @@ typedef struct op {
   size_t len;             /* of the delimiter or the format; OP_INTO: the offset */
   int64_t pos;            /* OP_SEEK */
   view *inner;            /* OP_ATOMIC */
+  struct op *owed;        /* in the channel's list of what is owed */
   struct lwt_uv_mem *mem; /* OP_INTO: pinned while it waits */
 } op;
 
@@ -130,12 +132,14 @@ struct channel {
   unsigned char ended;     /* … and has called back */
   unsigned char close_canceled;
   unsigned char aborting;      /* abort as soon as Lua may run: close was cancelled */
+  unsigned char slots;         /* of UV_READER and UV_WRITER, which are in use */
   unsigned char finishing;     /* inside port->close */
   unsigned char hurt;          /* an attempt has raised */
   unsigned char idle_to_flush; /* and for nothing else */
   int end_status;
   int ref;      /* slot in the registry: false, or the first view */
   size_t ops;   /* waiting */
+  op *owing;    /* settled, but resolving the promise has raised */
   op *close_op; /* waits for the end of the port */
   channel_in in;
   channel_out out;
@@ -151,7 +155,9 @@ typedef struct channel_state {
   lwt_idle idle;                    /* one for all channels */
   channel *idle_first, **idle_last; /* those that want a word */
   size_t idle_count;
-  int pending; /* registry reference of the pending table */
+  channel *current; /* whose turn in the idle hook has not ended well */
+  int no_memory;    /* registry reference of what want of memory raises */
+  int pending;      /* registry reference of the pending table */
   channel *channels;
   op *spare;        /* used ops */
   int unpack, pack; /* registry references of string.unpack and string.pack */
@@ -212,6 +218,8 @@ unsigned char lwt_uv_channel_sides(const channel *ch, op_kind kind);
 op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep);
 int lwt_uv_channel_attempt(lua_State *L, op *o);
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n);
+/* Pay what is owed: the channel is at the top. */
+void lwt_uv_channel_pay(lua_State *L, channel *ch);
 op *lwt_uv_channel_turn(const channel *ch, int side);
 /* Push the first view of an anchored channel (returns 1), or nothing (0). */
 int lwt_uv_channel_push(lua_State *L, channel *ch);

@@ -61,6 +61,9 @@ void lwt_uv_channel_attach(channel *ch, port *p, int sides) {
   ch->port = p;
   ch->sides = (unsigned char)sides;
   ch->shared = sides == (CAN_READ | CAN_WRITE) && p->class->seek != NULL;
+  /* What a file is given at once goes through the pool: worth a larger piece. */
+  if (ch->out.size == CHANNEL_BUFFER && lwt_uv_port_is_fd(p) && p->class->seek != NULL)
+    ch->out.size = CHANNEL_FILE_BUFFER;
   ch->closed = ch->port_gone = ch->ended = 0;
   ch->in.closed = !(sides & CAN_READ);
   ch->out.closed = !(sides & CAN_WRITE);
@@ -355,6 +358,7 @@ static int l_is_closed(lua_State *L) {
 
 static int l_gc(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
+  channel_state *st = channel_state_of(ctx);
   view *v = lwt_uv_test(ctx, L, 1, LWT_UV_CHANNEL);
   channel *ch;
   if (v == NULL || v->ch == NULL) return 0;
@@ -372,6 +376,7 @@ static int l_gc(lua_State *L) {
     ch->port_gone = 1;
     ch->port->class->close(ch->port, CAN_READ | CAN_WRITE, NULL, NULL);
   }
+  if (st->current == ch) st->current = NULL;
   lwt_uv_channel_drop_ops(ch, v);
   luaL_unref(L, LUA_REGISTRYINDEX, ch->ref);
   release_memory(ch);

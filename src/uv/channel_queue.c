@@ -74,6 +74,7 @@ static void forget_promise(lua_State *L, op *o, int channel_idx) {
   lua_pushnil(L);
   if (o->slot != 0) {
     lua_setiuservalue(L, channel_idx, o->slot);
+    o->view->ch->slots &= (unsigned char)~(1u << (o->slot - UV_READER));
     return;
   }
   push_pending(L, o->view->ch->ctx);
@@ -203,7 +204,7 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   lwt_uv_channel_anchor(L, ch, 1);
   ctx->lwt->promise_new(ctx->lwt, L, on_cancel, o);
   if (v->lock == NULL && sides != (CAN_READ | CAN_WRITE) &&
-      v->q[sides == CAN_WRITE].first == NULL)
+      !(ch->slots & (sides == CAN_WRITE ? 2 : 1)))
     slot = sides == CAN_WRITE ? UV_WRITER : UV_READER;
   if (slot == 0 || keep != 0) {
     push_pending(L, ctx);
@@ -224,6 +225,7 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   if (slot != 0) {
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, slot);
+    ch->slots |= (unsigned char)(1u << (slot - UV_READER));
   }
   st->spare = o->next[0];
   *o = *proto;
@@ -237,34 +239,52 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   return o;
 }
 
-/* Resolve the promise of `o`, which leaves the queue, with the top `n` values, or with
-** the error there when n is FAILED. */
+static void pay_off(lua_State *L, channel *ch, op *o, int channel_idx) {
+  op **at = &ch->owing;
+  while (*at != o) at = &(*at)->owed;
+  *at = o->owed;
+  forget_promise(L, o, channel_idx);
+  forget_kept(L, ch->ctx, o);
+  if (!o->granted) op_free(ch->ctx, o);
+}
+
+/* Resolve the promise of `o`, which leaves the queue, with the top `n` values, or with the
+** error there when n is FAILED. Resolving may raise for want of memory: until it has been
+** done the op is on the list of what is owed. */
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n) {
-  lwt_uv *ctx = ch->ctx;
-  int granted = o->kind == OP_ATOMIC && n >= 0, dead = o->dead;
+  const lwt_api *lwt = ch->ctx->lwt;
   int values = n == FAILED ? 1 : n, promise;
-  if (lwt_uv_channel_push(L, ch)) {
-    int u = lua_gettop(L);
-    if (!dead) {
-      push_promise(L, o, u);
-      forget_promise(L, o, u);
-    }
-    lua_remove(L, u);
-  }
-  if (!granted) op_unlink(o);
-  forget_kept(L, ctx, o);
-  if (!granted) op_free(ctx, o);
-  if (dead) {
+  if (!o->granted) op_unlink(o);
+  if (o->dead || !lwt_uv_channel_push(L, ch)) {
     lua_pop(L, values);
+    forget_kept(L, ch->ctx, o);
+    op_free(ch->ctx, o);
     return;
   }
+  o->owed = ch->owing;
+  ch->owing = o;
+  push_promise(L, o, lua_gettop(L));
   promise = lua_gettop(L) - values;
-  if (values > 0) lua_insert(L, promise);
+  if (values > 0) lua_rotate(L, promise - 1, 2); /* channel, promise, values */
   if (n == FAILED)
-    ctx->lwt->reject(ctx->lwt, L, promise);
+    lwt->reject(lwt, L, promise);
   else
-    ctx->lwt->fulfill(ctx->lwt, L, promise, values);
-  lua_pop(L, 1);
+    lwt->fulfill(lwt, L, promise, values);
+  pay_off(L, ch, o, promise - 1);
+  lua_pop(L, 2);
+}
+
+/* An earlier settle has raised: those promises are rejected now. The channel is at the top. */
+void lwt_uv_channel_pay(lua_State *L, channel *ch) {
+  int u = lua_gettop(L);
+  while (ch->owing != NULL) {
+    op *o = ch->owing;
+    push_promise(L, o, u);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, channel_state_of(ch->ctx)->no_memory);
+    ch->ctx->lwt->reject(ch->ctx->lwt, L, u + 1);
+    lua_settop(L, u);
+    pay_off(L, ch, o, u);
+  }
 }
 
 void lwt_uv_channel_drop_ops(channel *ch, view *v) {

@@ -412,8 +412,9 @@ static int l_flush(lua_State *L) {
 }
 
 /*---
-The size of the buffer (of each, where there are two). 64 KiB unless told otherwise. It is
-a bound: memory is taken as it is needed.
+The size of the buffer, of the one for reading where there are two: 64 KiB unless told
+otherwise, and 256 KiB for writing to a file. It is a bound: memory is taken as it is
+needed.
 
 @param ch lwt.Channel
 @return integer

@@ -26,14 +26,19 @@ static double engine_now(void *data) {
   return (double)uv_hrtime() * 1e-9;
 }
 
+/* The scheduler looks at its own heap after wait. But uv_run runs timers *before* it polls:
+** one that is due by then (the machine was busy since start_timer) would be gone, and the poll
+** without a limit, unless it is told to stop. The owner's own uv_run is left alone. */
 static void on_timer(uv_timer_t *t) {
-  (void)t; /* the scheduler looks at its own heap after wait */
+  const lwt_uv *ctx = t->data;
+  if (ctx->guest == GUEST_TURNS) uv_stop(t->loop);
 }
 
 /* Rounded up: a deadline is never early. The loop's idea of now may be old. */
 static void start_timer(lwt_uv *ctx, double seconds) {
   double ms = ceil(seconds * 1e3);
   uv_update_time(ctx->loop);
+  ctx->timer->data = ctx;
   uv_timer_start(ctx->timer, on_timer, ms < 1e15 ? (uint64_t)ms : (uint64_t)1e15, 0);
   uv_ref((uv_handle_t *)ctx->timer);
 }

@@ -401,6 +401,8 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   ctx->family_close[LWT_UV_FIO] = family_close;
   lua_newtable(L);
   st->pending = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushliteral(L, "not enough memory");
+  st->no_memory = luaL_ref(L, LUA_REGISTRYINDEX);
   st->unpack = string_function(L, "unpack");
   st->pack = string_function(L, "pack");
   lwt_uv_push_functions(ctx, L, functions);

@@ -11,7 +11,9 @@
 --
 -- `s.pull(s)` is how everything reads one element: it gives the element; or nil at
 -- the end; or nil and a promise of one of the two (and its request); or raises what the
--- source failed with. No promise is made for an element that is there. Elements are never nil.
+-- source failed with. No promise is made for an element that is there. Elements are never
+-- nil. A stream that reads for another one is told so, `s.pull(s, log)`: what it has to
+-- wait for is then no promise but a request, which is answered to that log directly.
 --
 -- A stream of one cursor whose log is empty has its source itself as `pull`: ready
 -- elements go through a whole pipeline without being stored anywhere.
@@ -22,9 +24,11 @@
 
 local lwt = require "lwt"
 
+local try = require "lwt.core".try -- pcall for a plain callback
+
 local task, fulfilled, rejected = lwt.task, lwt.fulfilled, lwt.rejected
 local spawn, get_local, with_value = lwt.spawn, lwt.get, lwt.with_value
-local setmetatable, pcall, error, rawequal = setmetatable, pcall, error, rawequal
+local setmetatable, error, rawequal, type = setmetatable, error, rawequal, type
 local remove = table.remove
 
 local C = {}
@@ -67,6 +71,7 @@ local function new_log(source)
   local log = {
     tail = chunk, n = 1, -- where the next element goes, unless
     put = false, -- … it has a function of its own for that
+    hold = false, -- and one to be told that there are readers in line
     source = source or false,
     closed = false, -- the end was produced (or pushed)
     ended = false, -- … and stands in the log
@@ -152,6 +157,8 @@ end
 -- A section has its own pull (see below), so the ordinary one is set through here.
 local function set_pull(s, pull)
   if s.section then s.base = pull else s.pull = pull end
+  local ride = s.ride
+  if ride then ride.over = true end
 end
 
 -- From now on there may be something in the log.
@@ -162,7 +169,8 @@ end
 ---- Readers in line -------------------------------------------------------------
 
 -- A request: { p =, r =, feed =, finish =, … }
---   p, r     its promise, made when it has to wait
+--   p, r     its promise, made when it has to wait; or
+--   log, on  the log that it reads for, and the stream that it waits at
 --   feed     function(req, v) → taken, done; without one: it takes one element
 --   finish   function(req): the end came; without one: nil is its value
 --   value, failed, done   what became of it
@@ -231,6 +239,8 @@ local function get_in_line(s, req)
       if waiting[k] == s then found = true break end
     end
     if not found then waiting[#waiting + 1] = s end
+    local hold = s.log.hold
+    if hold then hold() end -- pushes must look who waits
   end
   s.last = req
   local n = s.lined + 1
@@ -250,13 +260,18 @@ end
 -- A reader went away. When it was the last one, what its stream was reading from
 -- another stream is taken back: that one's next reader gets the element.
 local function withdraw(log)
-  if log.withdrawable and not demand(log) then
-    local p = log.fetching
-    if p and p ~= true and p:is_pending() then
-      log.fetching, log.withdrawable = false, false
-      log.stale = log.stale + 1
-      p:cancel()
-    end
+  if not log.withdrawable or demand(log) then return end
+  local p = log.fetching
+  if type(p) == "table" then
+    if p.done then return end -- it is on its way
+    p.done = true
+    log.fetching, log.withdrawable = false, false
+    local above = p.on.log
+    if above.source then return withdraw(above) end
+  elseif p and p ~= true and p:is_pending() then
+    log.fetching, log.withdrawable = false, false
+    log.stale = log.stale + 1
+    p:cancel()
   end
 end
 
@@ -276,9 +291,23 @@ local function promise_of(s, req)
   return p
 end
 
+local arrive, unread
+
 local function wake(req)
   local r = req.r
-  if not r then return end -- it is being made: whoever makes it looks at `done`
+  if not r then
+    local log = req.log
+    if log then
+      local v = req.value
+      req.value = nil
+      if log.fetching == req then
+        arrive(log, req.failed, v)
+      elseif v ~= nil and not req.failed then -- taken back since
+        unread(req.on, { v }, 1)
+      end
+    end
+    return -- else it is being made: whoever makes it looks at `done`
+  end
   local v = req.value
   req.value = nil
   if req.failed then r:wakeup_later_exn(v) else r:wakeup_later(v) end
@@ -513,7 +542,7 @@ end
 local function run(log)
   while not log.fetching and log.source and demand(log) do
     log.fetching, log.serving = true, true
-    local ok, v = pcall(log.source, log)
+    local ok, v = try(log.source, log)
     log.serving = false
     settle(log, ok, v)
   end
@@ -521,10 +550,10 @@ end
 C.run = run
 
 -- What the source waited for is there.
-local function arrive(log, failed, raw)
+function arrive(log, failed, raw)
   local f
   if failed then
-    if log.stale > 0 and raw == lwt.Canceled then
+    if log.stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
       log.stale = log.stale - 1
       return
     end
@@ -537,7 +566,7 @@ local function arrive(log, failed, raw)
   log.resume, log.rescue = false, false
   local ok, v
   if f then
-    ok, v = pcall(f, raw)
+    ok, v = try(f, raw)
   elseif failed then
     ok, v = false, raw
   else
@@ -549,13 +578,17 @@ local function arrive(log, failed, raw)
   run(log)
 end
 
--- One reader more, who takes one element: its promise and request.
-local function line_up(s)
+-- One reader more, who takes one element: its promise and request, or its request alone
+-- when it reads for the log `taker`. (A section tells its readers by task-local storage,
+-- which only promises carry.)
+local function line_up(s, taker)
+  if taker and not s.section then
+    local req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    get_in_line(s, req)
+    return req
+  end
   local p, r = task()
-  local req = {
-    p = p, r = r, next = false, feed = false, finish = false, looks = false, put_back = false,
-    turn = false, done = false, failed = false, value = nil,
-  }
+  local req = { p = p, r = r, next = false, done = false, failed = false, value = nil }
   local log = s.log
   if log.source then
     p:on_cancel(log.on_withdraw or withdrawing(log))
@@ -564,34 +597,40 @@ local function line_up(s)
   return p, req
 end
 
-local function wait_for(x, p, resume, rescue, withdrawable)
+local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   log.fetching, log.withdrawable = p, withdrawable
   log.resume, log.rescue = resume or false, rescue or false
-  if not log.on_value then
-    log.on_value = function(v) arrive(log, false, v) end
-    log.on_error = function(e) arrive(log, true, e) end
+  if type(p) ~= "table" then
+    if not log.on_value then
+      log.on_value = function(v) arrive(log, false, v) end
+      log.on_error = function(e) arrive(log, true, e) end
+    end
+    p:on_any(log.on_value, log.on_error)
   end
-  p:on_any(log.on_value, log.on_error)
   if log.serving then return nil, p end
   use_log(x)
-  return nil, line_up(x)
+  return nil, line_up(x, taker)
 end
 
--- A source has to wait for `p`, which a stream's pull gave. `resume(v)` does with
--- its value (`rescue(e)` with its error) what the source would have done with it.
--- `x` is what the source was called with. For `return pend(x, …)` in a source.
-function C.pend(x, p, resume, rescue) return wait_for(x, p, resume, rescue, true) end
+-- A source has to wait for `p`, which a stream's pull gave. `resume(v)` does with its
+-- value (`rescue(e)` with its error) what the source would have done with it. `x` and
+-- `taker` are what the source was called with. For `return pend(x, taker, …)` in a source.
+function C.pend(x, taker, p, resume, rescue)
+  return wait_for(x, taker, p, resume, rescue, true)
+end
 
 -- Likewise for work that is not interrupted when the readers go away.
-function C.work(x, p, resume, rescue) return wait_for(x, p, resume, rescue, false) end
+function C.work(x, taker, p, resume, rescue)
+  return wait_for(x, taker, p, resume, rescue, false)
+end
 local work = C.work
 
 -- Run `f(...)` as a task for a source; `resume(v)` with what it gives.
-function C.run_task(x, resume, f, ...)
+function C.run_task(x, taker, resume, f, ...)
   local t = spawn(f, ...)
   local state, v = t:state()
-  if state == "pending" then return work(x, t, resume) end
+  if state == "pending" then return work(x, taker, t, resume) end
   if state == "rejected" then error(v, 0) end
   if resume then return resume(v) end
   if v == nil then return ended(x) end
@@ -599,9 +638,9 @@ function C.run_task(x, resume, f, ...)
 end
 
 -- The source did not like what it got: ask it once more.
-function C.again(x)
+function C.again(x, taker)
   local log = x.log
-  return log.source(x)
+  return log.source(x, taker)
 end
 
 ---- Reading ---------------------------------------------------------------------
@@ -609,20 +648,20 @@ end
 local ask_one
 
 -- Nothing is buffered.
-local function refill(s)
+local function refill(s, taker)
   local log = s.log
   local source = log.source
-  if not source or log.fetching then return nil, line_up(s) end
-  if s.shared or s.first then return ask_one(s) end
+  if not source or log.fetching then return nil, line_up(s, taker) end
+  if s.shared or s.first then return ask_one(s, taker) end
   set_pull(s, source)
-  return source(s)
+  return source(s, taker)
 end
 
 -- Whatever is not an element at the cursor.
-local function pull_else(s)
-  if s.first and busy(s) then return nil, line_up(s) end
+local function pull_else(s, taker)
+  if s.first and busy(s) then return nil, line_up(s, taker) end
   local v = front(s)
-  if v == nil then return refill(s) end
+  if v == nil then return refill(s, taker) end
   if v == STOP then
     local box = error_at(s)
     if not box then
@@ -637,28 +676,28 @@ local function pull_else(s)
 end
 
 -- When an element is there, nobody is in line to take it.
-local function pull_log(s)
+local function pull_log(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
-  if v == nil or v == STOP then return pull_else(s) end
+  if v == nil or v == STOP then return pull_else(s, taker) end
   s.i = i + 1
   c[i] = nil
   return v
 end
 
-local function pull_shared(s)
+local function pull_shared(s, taker)
   local i = s.i
   local v = s.chunk[i]
-  if v == nil or v == STOP then return pull_else(s) end
+  if v == nil or v == STOP then return pull_else(s, taker) end
   s.i = i + 1
   return v
 end
 C.pull_log, C.pull_shared = pull_log, pull_shared
 
-local function pull_bounded(s)
-  if s.first and busy(s) then return nil, line_up(s) end
+local function pull_bounded(s, taker)
+  if s.first and busy(s) then return nil, line_up(s, taker) end
   local v = front(s)
-  if v == nil then return nil, line_up(s) end
+  if v == nil then return nil, line_up(s, taker) end
   if v == STOP then return nil end
   drop(s)
   return v
@@ -666,25 +705,30 @@ end
 
 local key = lwt.new_key() -- see sections
 
--- `s.drive(s, sink)`, where a stream has it, hands what is ready to `sink` in one loop,
--- until there is nothing or `sink` returns something true: what whole-stream functions
--- run on, with half the calls of pull. It never waits and never ends a stream: who drives
--- goes on with pull.
+-- `s.drive(s, sink, ride)`, where a stream has it, hands what is ready to `sink` in one
+-- loop, until there is nothing, `sink` returns something true, or `ride.over`: what
+-- whole-stream functions run on, with half the calls of pull. It never waits and never
+-- ends a stream: who drives goes on with pull. A stream that stops being read directly
+-- (somebody peeked, cloned it …) ends the ride that it is part of: see set_pull.
 
-local function drive_log(s, sink)
-  while s.pull == pull_log do -- whatever `sink` did to it
+local function drive_log(s, sink, ride)
+  if s.pull ~= pull_log then return end
+  local outer = s.ride
+  s.ride = ride
+  while not ride.over do
     local c, i = s.chunk, s.i
     local v = c[i]
     if v == nil then
       v = front(s)
-      if v == nil then return end
+      if v == nil then break end
       c, i = s.chunk, s.i
     end
-    if v == STOP then return end
+    if v == STOP then break end
     s.i = i + 1
     c[i] = nil
-    if sink(v) then return end
+    if sink(v) then break end
   end
+  s.ride = outer
 end
 
 -- Do for a request what can be done now; else it waits in line.
@@ -775,17 +819,21 @@ end
 C.ask = ask
 
 -- One element for a pull that has to keep a shared log, or lookers, informed.
-function ask_one(s)
+function ask_one(s, taker)
   local req = {}
   submit(s, req)
-  if not req.done then return nil, promise_of(s, req), req end
+  if not req.done then
+    if not taker or s.section then return nil, promise_of(s, req), req end
+    req.log, req.on = taker, s
+    return nil, req
+  end
   if req.failed then error(req.value, 0) end
   return req.value
 end
 
 -- Elements that were taken, and not used after all, go back to the front: to those
 -- in line first, then to whoever reads next.
-local function unread(s, items, n)
+function unread(s, items, n)
   local section = s.section
   if section then
     -- They are no longer taken.
@@ -856,6 +904,7 @@ function C.enter(s, section)
   if not up then s.base = s.pull end
   s.section = section
   s.pull = pull_section
+  if s.ride then s.ride.over = true end
   -- Who was in line behind us waits outside.
   local req = s.first
   s.first, s.last, s.lined = false, false, 0
@@ -931,6 +980,7 @@ local function new_stream(log, pull)
     pull = pull, log = log, chunk = log.tail, i = log.n,
     shared = false, first = false, last = false, lined = 0, sweep_at = 16,
     section = false, base = false, bound = false, plain = false, upset = false, drive = false,
+    ride = false,
   }, mt)
 end
 
@@ -942,11 +992,15 @@ function C.derive(source, plain)
 end
 
 -- Lets a stream `d` with that source be driven, by driving what it reads: `stage(sink)`
--- gives the sink for that one. It returns whether `d` is still read directly.
+-- gives the sink for that one.
 function C.drivable(d, source, up, stage)
   if up.drive then
-    d.drive = function(_, sink)
-      if d.pull == source then return up.drive(up, stage(sink)) end
+    d.drive = function(_, sink, ride)
+      if d.pull ~= source then return end
+      local outer = d.ride
+      d.ride = ride
+      up.drive(up, stage(sink), ride)
+      d.ride = outer
     end
   end
   return d
@@ -959,14 +1013,24 @@ function C.pushed()
   local s = new_stream(log, pull_log)
   s.drive = drive_log
   local tail, n, waiting = log.tail, log.n, log.waiting
+  local held = false -- the true `n`, while pushes take the long way
+  function log.hold()
+    if not held then held, n = n, SIZE + 1 end
+  end
   function log.put(v)
-    tail[n] = v
-    if v == STOP then
-      n = SIZE + 1 -- no place is left
-    elseif n < SIZE then
-      n = n + 1
+    local i = held or n
+    tail[i] = v
+    if i < SIZE then
+      i = i + 1
     else
-      tail, n = next_chunk(log, tail), 1
+      tail, i = next_chunk(log, tail), 1
+    end
+    if v == STOP then
+      held, n = false, SIZE + 1 -- no place is left
+    elseif waiting[1] then
+      held, n = i, SIZE + 1
+    else
+      held, n = false, i
     end
   end
   log.tail = false
@@ -977,11 +1041,11 @@ function C.pushed()
     elseif waiting[1] then
       deliver(log, v)
     else
-      append(log, v)
+      log.put(v)
     end
   end
   return s, log, function(v)
-    if v == nil or n >= SIZE or waiting[1] then return push(v) end
+    if v == nil or n >= SIZE then return push(v) end
     tail[n] = v
     n = n + 1
   end

@@ -6,7 +6,8 @@ local C = require "lwt.stream.core"
 
 local M, mt = C.M, C.mt
 local ask, unread = C.ask, C.unread
-local fulfilled, rejected, wrap = lwt.fulfilled, lwt.rejected, lwt.wrap
+local try = require "lwt.core".try
+local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
 local getmetatable, pcall, error = getmetatable, pcall, error
 local Empty = M.Empty
@@ -16,12 +17,11 @@ local function check(s, name)
 end
 C.check = check
 
--- Functions of a pipeline (map, filter …) are plain callbacks: streams that call them
--- (`plain`) are read from inside lwt.wrap, where awaiting raises.
+-- A read that is given as a promise. What it calls on the way (the functions of map,
+-- filter …) are plain callbacks, where awaiting raises: hence try.
 local function through(pull)
   return function(s)
-    if s.plain then return wrap(pull, s) end
-    local ok, p = pcall(pull, s)
+    local ok, p = try(pull, s)
     if ok then return p end
     return rejected(p)
   end
@@ -159,13 +159,11 @@ end
 -- Ask a predicate about an element, as a plain callback. It stays in line while it
 -- runs, so it must not wait.
 local function holds(req, v, name)
-  local p = wrap(req.f, v)
-  local state, yes = p:state()
-  if state == "fulfilled" then return true, yes end
-  if state == "rejected" then return false, yes end
-  p:cancel()
-  return false, ("the function given to '%s' returned a pending promise (use %s_s)")
-    :format(name, name)
+  local ok, yes = try(req.f, v)
+  if ok and yes and is_promise(yes) then
+    return false, ("the function given to '%s' returned a promise (use %s_s)"):format(name, name)
+  end
+  return ok, yes
 end
 
 local function take_while(req, v)

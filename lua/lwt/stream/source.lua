@@ -28,7 +28,7 @@ local error = error
 ---```
 function M.from(f)
   args.func(f, 1, "from")
-  return derive(function(x) return run_task(x, nil, f) end)
+  return derive(function(x, taker) return run_task(x, taker, nil, f) end)
 end
 
 --- The same as `from` for an `f` that never waits: it is called directly, inside the
@@ -47,13 +47,20 @@ function M.from_direct(f)
     if v == nil then return ended(x) end
     return v
   end
-  local s = derive(source, true)
-  s.drive = function(_, sink)
-    while s.pull == source do
+  local s = derive(source)
+  s.drive = function(_, sink, ride)
+    if s.pull ~= source then return end
+    local outer = s.ride
+    s.ride = ride
+    while not ride.over do
       local v = f()
-      if v == nil then return ended(s) end
-      if sink(v) then return end
+      if v == nil then
+        ended(s)
+        break
+      end
+      if sink(v) then break end
     end
+    s.ride = outer
   end
   return s
 end
@@ -236,9 +243,9 @@ function M.of_iterator(f, state, control, closing)
     end
     return outcome(pcall(f, state, control))
   end
-  return derive(function(x)
+  return derive(function(x, taker)
     if failed then return ended(x) end
-    return run_task(x, nil, step)
+    return run_task(x, taker, nil, step)
   end)
 end
 
@@ -252,8 +259,8 @@ end
 function M.of_seq(q)
   local seq = require "lwt.seq"
   if not seq.is_seq(q) then args.wrong(q, 1, "of_seq", "lwt.seq") end
-  return derive(function(x)
-    return run_task(x, nil, function()
+  return derive(function(x, taker)
+    return run_task(x, taker, nil, function()
       local v, rest = await(q:next())
       if rest == nil then return nil end
       q = rest
@@ -304,7 +311,7 @@ function M.generate(f)
   local started = false
   local s
   local log
-  s = derive(function(x)
+  s = derive(function(x, taker)
     if gen.over then return ended(x) end
     local p, r = lwt.wait()
     gen.wanted = r
@@ -329,7 +336,7 @@ function M.generate(f)
       for k = 1, #idle do idle[k]:wakeup_later() end
     end
     local state, v = p:state()
-    if state == "pending" then return work(x, p) end
+    if state == "pending" then return work(x, taker, p) end
     if state == "rejected" then error(v, 0) end
     if v == nil then return ended(x) end
     return v

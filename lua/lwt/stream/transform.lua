@@ -13,7 +13,7 @@ local check = C.check
 local ended, pend, run_task = C.ended, C.pend, C.run_task
 local error, pcall, getmetatable = error, pcall, getmetatable
 
-local function derive(source) return C.derive(source, true) end
+local derive = C.derive
 
 local function none(name)
   error(("the function given to '%s' returned nil, which cannot be an element"):format(name), 0)
@@ -39,10 +39,10 @@ function M.map(s, f)
     if v == nil then none("map") end
     return v
   end
-  local function source(x)
-    local v, p = s.pull(s)
+  local function source(x, taker)
+    local v, p = s.pull(s, log)
     if v == nil then
-      if p then return pend(x, p, resume) end
+      if p then return pend(x, taker, p, resume) end
       return ended(x)
     end
     v = f(v)
@@ -55,26 +55,26 @@ function M.map(s, f)
     return function(v)
       v = f(v)
       if v == nil then none("map") end
-      return sink(v) or d.pull ~= source
+      return sink(v)
     end
   end)
 end
 
--- What the `_s` forms share: `work(x, v)` makes an element of `v`, or gives nothing and
--- has begun to wait; `again` asks for the next one.
+-- What the `_s` forms share: `work(x, taker, v)` makes an element of `v`, or gives nothing
+-- and has begun to wait; `again` asks for the next one.
 local function sequential(s, work)
   local log
   local function resume(v)
     if v == nil then return ended(log) end
-    return work(log, v)
+    return work(log, nil, v)
   end
-  local d = derive(function(x)
-    local v, p = s.pull(s)
+  local d = derive(function(x, taker)
+    local v, p = s.pull(s, log)
     if v == nil then
-      if p then return pend(x, p, resume) end
+      if p then return pend(x, taker, p, resume) end
       return ended(x)
     end
-    return work(x, v)
+    return work(x, taker, v)
   end)
   log = d.log
   return d
@@ -96,7 +96,7 @@ function M.map_s(s, f)
     if v == nil then none("map_s") end
     return v
   end
-  return sequential(s, function(x, v) return run_task(x, result, f, v) end)
+  return sequential(s, function(x, taker, v) return run_task(x, taker, result, f, v) end)
 end
 
 --- The elements for which `f(v)` is true. `f` is a plain callback.
@@ -111,11 +111,11 @@ function M.filter(s, f)
   check(s, "filter")
   args.func(f, 2, "filter")
   local log, resume
-  local function source(x)
+  local function source(x, taker)
     while true do
-      local v, p = s.pull(s)
+      local v, p = s.pull(s, log)
       if v == nil then
-        if p then return pend(x, p, resume) end
+        if p then return pend(x, taker, p, resume) end
         return ended(x)
       end
       if f(v) then return v end
@@ -130,7 +130,7 @@ function M.filter(s, f)
   log = d.log
   return C.drivable(d, source, s, function(sink)
     return function(v)
-      if f(v) then return sink(v) or d.pull ~= source end
+      if f(v) then return sink(v) end
     end
   end)
 end
@@ -146,10 +146,10 @@ end
 function M.filter_s(s, f)
   check(s, "filter_s")
   args.func(f, 2, "filter_s")
-  return sequential(s, function(x, v)
-    return run_task(x, function(yes)
+  return sequential(s, function(x, taker, v)
+    return run_task(x, taker, function(yes)
       if yes then return v end
-      return C.again(x)
+      return C.again(x, taker)
     end, f, v)
   end)
 end
@@ -166,11 +166,11 @@ function M.filter_map(s, f)
   check(s, "filter_map")
   args.func(f, 2, "filter_map")
   local log, resume
-  local function source(x)
+  local function source(x, taker)
     while true do
-      local v, p = s.pull(s)
+      local v, p = s.pull(s, log)
       if v == nil then
-        if p then return pend(x, p, resume) end
+        if p then return pend(x, taker, p, resume) end
         return ended(x)
       end
       v = f(v)
@@ -188,7 +188,7 @@ function M.filter_map(s, f)
   return C.drivable(d, source, s, function(sink)
     return function(v)
       v = f(v)
-      if v ~= nil then return sink(v) or d.pull ~= source end
+      if v ~= nil then return sink(v) end
     end
   end)
 end
@@ -205,27 +205,34 @@ end
 function M.filter_map_s(s, f)
   check(s, "filter_map_s")
   args.func(f, 2, "filter_map_s")
-  return sequential(s, function(x, v)
-    return run_task(x, function(y)
+  return sequential(s, function(x, taker, v)
+    return run_task(x, taker, function(y)
       if y ~= nil then return y end
-      return C.again(x)
+      return C.again(x, taker)
     end, f, v)
   end)
 end
 
--- Streams whose elements come in lists: `next_list(x, open)` opens the next list, or
--- gives nothing, as a source does.
-local function unpacking(name, next_list)
+-- Streams whose elements come in lists. `list_of(x, taker, use, v)` gives `use(list)` for an
+-- element of `s`, now or, as a source does, later.
+local function unpacking(name, s, list_of)
   local list, i, n
-  local take
-  local function open(x, l)
+  local log, take
+  local function open(x, taker, l)
     if type(l) ~= "table" then
       error(("'%s': a list expected, got %s"):format(name, args.type_name(l)), 0)
     end
     list, i, n = l, 0, math.type(l.n) == "integer" and l.n or #l
-    return take(x)
+    return take(x, taker)
   end
-  function take(x)
+  local function use_of(x, taker)
+    return function(l) return open(x, taker, l) end
+  end
+  local function resume(v)
+    if v == nil then return ended(log) end
+    return list_of(log, nil, use_of(log), v)
+  end
+  function take(x, taker)
     if list then
       if i < n then
         i = i + 1
@@ -235,9 +242,14 @@ local function unpacking(name, next_list)
       end
       list = nil
     end
-    return next_list(x, open)
+    local v, p = s.pull(s, log)
+    if v ~= nil then return list_of(x, taker, use_of(x, taker), v) end
+    if p then return pend(x, taker, p, resume) end
+    return ended(x)
   end
-  return derive(take)
+  local d = derive(take)
+  log = d.log
+  return d
 end
 
 --- The elements of the lists that `f(v)` gives, one after another. `f` is a plain
@@ -252,15 +264,7 @@ end
 function M.map_list(s, f)
   check(s, "map_list")
   args.func(f, 2, "map_list")
-  return unpacking("map_list", function(x, open)
-    local v, p = s.pull(s)
-    if v ~= nil then return open(x, f(v)) end
-    if not p then return ended(x) end
-    return pend(x, p, function(raw)
-      if raw == nil then return ended(x) end
-      return open(x, f(raw))
-    end)
-  end)
+  return unpacking("map_list", s, function(_, _, use, v) return use(f(v)) end)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
@@ -274,15 +278,8 @@ end
 function M.map_list_s(s, f)
   check(s, "map_list_s")
   args.func(f, 2, "map_list_s")
-  return unpacking("map_list_s", function(x, open)
-    local function opened(l) return open(x, l) end
-    local v, p = s.pull(s)
-    if v ~= nil then return run_task(x, opened, f, v) end
-    if not p then return ended(x) end
-    return pend(x, p, function(raw)
-      if raw == nil then return ended(x) end
-      return run_task(x, opened, f, raw)
-    end)
+  return unpacking("map_list_s", s, function(x, taker, use, v)
+    return run_task(x, taker, use, f, v)
   end)
 end
 
@@ -295,15 +292,7 @@ end
 ---```
 function M.flatten(s)
   check(s, "flatten")
-  return unpacking("flatten", function(x, open)
-    local v, p = s.pull(s)
-    if v ~= nil then return open(x, v) end
-    if not p then return ended(x) end
-    return pend(x, p, function(raw)
-      if raw == nil then return ended(x) end
-      return open(x, raw)
-    end)
-  end)
+  return unpacking("flatten", s, function(_, _, use, v) return use(v) end)
 end
 
 --- The elements of `a`, then those of `b`, which is not touched before.
@@ -318,13 +307,13 @@ function M.append(a, b)
   check(a, "append")
   if getmetatable(b) ~= C.mt then args.wrong(b, 2, "append", "lwt.stream") end
   local log, resume
-  local function source(x)
-    local v, p = a.pull(a)
+  local function source(x, taker)
+    local v, p = a.pull(a, log)
     if v ~= nil then return v end
-    if p then return pend(x, p, resume) end
+    if p then return pend(x, taker, p, resume) end
     if not b then return ended(x) end
     a, b = b, nil
-    return source(x)
+    return source(x, taker)
   end
   function resume(v)
     if v ~= nil then return v end
@@ -364,20 +353,20 @@ function M.concat(s)
     inner = nil
     return source(log)
   end
-  function source(x)
+  function source(x, taker)
     while true do
       local v, p
       if not inner then
-        v, p = s.pull(s)
+        v, p = s.pull(s, log)
         if v == nil then
-          if p then return pend(x, p, outer_came) end
+          if p then return pend(x, taker, p, outer_came) end
           return ended(x)
         end
         open(v)
       end
-      v, p = inner.pull(inner)
+      v, p = inner.pull(inner, log)
       if v ~= nil then return v end
-      if p then return pend(x, p, inner_came) end
+      if p then return pend(x, taker, p, inner_came) end
       inner = nil
     end
   end
@@ -439,7 +428,7 @@ function M.combine(a, b)
   check(a, "combine")
   if getmetatable(b) ~= C.mt then args.wrong(b, 2, "combine", "lwt.stream") end
   local log
-  local function source(x)
+  local function source(x, taker)
     local va, pa = a.pull(a)
     if va == nil and not pa then return ended(x) end
     local ok, vb, pb = pcall(b.pull, b)
@@ -454,7 +443,7 @@ function M.combine(a, b)
     local first = first_of({ wa, wb }, function(w)
       return w.failed or w.value == nil or wa.come and wb.come
     end)
-    return pend(x, first, function(w)
+    return pend(x, taker, first, function(w)
       if not w.failed and wa.value ~= nil and wb.value ~= nil then
         return { wa.value, wb.value }
       end
@@ -512,7 +501,7 @@ function M.choose(streams)
     end
     return w.value
   end
-  function source(x)
+  function source(x, taker)
     local waits = {}
     local i = turn
     for _ = 1, #list do
@@ -541,7 +530,7 @@ function M.choose(streams)
     end
     for _, e in ipairs(waits.ended or {}) do drop(e) end
     if not waits[1] then return ended(x) end
-    return pend(x, first_of(waits, function() return true end), came)
+    return pend(x, taker, first_of(waits, function() return true end), came)
   end
   local d = derive(source)
   log = d.log
@@ -565,11 +554,11 @@ function M.wrap_exn(s)
     return { ok = true, value = v }
   end
   local function rescue(err) return { ok = false, error = err } end
-  local d = derive(function(x)
-    local ok, v, p = pcall(s.pull, s)
+  local d = derive(function(x, taker)
+    local ok, v, p = pcall(s.pull, s, log)
     if not ok then return rescue(v) end
     if v ~= nil then return { ok = true, value = v } end
-    if p then return pend(x, p, resume, rescue) end
+    if p then return pend(x, taker, p, resume, rescue) end
     return ended(x)
   end)
   log = d.log
@@ -618,11 +607,11 @@ function M.hexdump(s)
     add(v)
     return source(log)
   end
-  function source(x)
+  function source(x, taker)
     while #held - pos < 15 do
-      local v, p = s.pull(s)
+      local v, p = s.pull(s, log)
       if v == nil then
-        if p then return pend(x, p, resume) end
+        if p then return pend(x, taker, p, resume) end
         if pos <= #held then return line() end
         return ended(x)
       end
