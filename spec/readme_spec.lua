@@ -38,7 +38,7 @@ end)
 describe("the documentation", function()
   local function pages()
     local out = {}
-    for path in shell.run "ls *.md; find doc -name '*.md'".out:gmatch "[^\n]+" do out[#out + 1] = path end
+    for path in shell.run "ls *.md examples/*.md; find doc -name '*.md'".out:gmatch "[^\n]+" do out[#out + 1] = path end
     return out
   end
 
