@@ -238,8 +238,7 @@ buffer raises.
 @return integer
 ```lua
 local b = bytes.of_string("A")
-print(b:get(0))              --> 65
-print(pcall(b.get, b, 1))    --> false bad argument #2 to 'get' (offset out of range)
+print(b:get(0), (pcall(b.get, b, 1)))   --> 65 false
 ```
 @function lwt.bytes.get(b, ofs) */
 static int l_get(lua_State *L) {

@@ -172,7 +172,10 @@ static void forget_box(lwt_uv *ctx, lua_State *L, file_box *box) {
 static file_box *push_file(lwt_uv *ctx, lua_State *L) {
   file_box *box = lwt_uv_new_userdata(ctx, L, LWT_UV_FILE, sizeof *box, 2);
   file *f = calloc(1, sizeof *f);
-  if (f == NULL) lwt_uv_raise(ctx, L, UV_ENOMEM, "open", NULL, NULL);
+  if (f == NULL) {
+    lwt_uv_push_error(ctx, L, UV_ENOMEM, "open", NULL, NULL);
+    lua_error(L);
+  }
   f->port.class = &lwt_uv_file_port_class;
   f->ctx = ctx;
   f->fd = -1;
@@ -300,7 +303,7 @@ uv_file lwt_uv_file_fd(lwt_uv *ctx, lua_State *L, int idx) {
 
 int lwt_uv_fs_check_fd(lwt_uv *ctx, lua_State *L, int arg) {
   file_box *box = lwt_uv_check(ctx, L, arg, LWT_UV_FILE);
-  if (box->f == NULL) lwt_uv_raise_closed(L, "file");
+  if (box->f == NULL) luaL_error(L, "attempt to use a closed file");
   return box->f->fd;
 }
 

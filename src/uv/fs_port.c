@@ -22,7 +22,9 @@
 
 ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len) {
 #ifdef RWF_NOWAIT
-  struct iovec v = {buf, len};
+  struct iovec v;
+  v.iov_base = buf;
+  v.iov_len = len;
   ssize_t n;
   if (!f->regular || f->no_nowait) return UV_EAGAIN;
   if (f->turn != f->ctx->turn) {

@@ -205,6 +205,16 @@ static ssize_t copy_data(whole_req *w, int in, int out) {
   return copy_by_hand(w, in, out);
 }
 
+/* Whether the open file `out` may be overwritten by a file of which `from` tells; empties
+** it then. */
+static int prepare(int out, const struct stat *from, struct stat *to) {
+  if (fstat(out, to) != 0) return -errno;
+  /* Onto itself: emptying it first would lose it. */
+  if (to->st_dev == from->st_dev && to->st_ino == from->st_ino) return UV_EINVAL;
+  if (S_ISREG(to->st_mode) && ftruncate(out, 0) != 0) return -errno;
+  return fchmod(out, from->st_mode & 07777) == 0 || errno == EPERM ? 0 : -errno;
+}
+
 static ssize_t copy_opened(whole_req *w, int in) {
   struct stat from, to;
   if (fstat(in, &from) != 0) return -errno;
@@ -212,20 +222,12 @@ static ssize_t copy_opened(whole_req *w, int in) {
   int out = lwt_uv_fs_open(w->path2, O_WRONLY | O_CREAT | (w->flags & O_EXCL),
                            from.st_mode & 07777);
   if (out < 0) return out;
-  ssize_t status = 0;
-  if (fstat(out, &to) != 0)
-    status = -errno;
-  else if (to.st_dev == from.st_dev && to.st_ino == from.st_ino)
-    status = UV_EINVAL; /* onto itself: emptying it first would lose it */
-  else if (S_ISREG(to.st_mode) && ftruncate(out, 0) != 0)
-    status = -errno;
-  else if (fchmod(out, from.st_mode & 07777) != 0 && errno != EPERM)
-    status = -errno;
-  if (status == 0) status = copy_data(w, in, out);
+  int prepared = prepare(out, &from, &to);
+  ssize_t status = prepared < 0 ? prepared : copy_data(w, in, out);
   int closed = lwt_uv_fs_close(out);
   if (status == 0) status = closed;
-  if (status < 0 && status != UV_EINVAL && S_ISREG(to.st_mode))
-    unlink(w->path2); /* a part of a copy is worse than none */
+  /* A part of a copy is worse than none. */
+  if (status < 0 && prepared == 0 && S_ISREG(to.st_mode)) unlink(w->path2);
   return status;
 }
 

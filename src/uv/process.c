@@ -23,8 +23,6 @@
 #include "spawn.h"
 #include "uv_internal.h"
 
-extern char **environ;
-
 enum { U_EXIT = 1 }; /* user value of the handle: the promise of the end */
 
 typedef struct process {
