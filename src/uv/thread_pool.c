@@ -416,6 +416,16 @@ static lwt_uv_call *new_call(lwt_uv_pool *pool, lwt_uv_message *in) {
   return c;
 }
 
+/* Is there a thread, or may one be started, that has nothing else to do? Then the next
+** call is as good as running, and can no longer be cancelled. */
+static int starts_at_once(lwt_uv_pool *pool) {
+  uv_mutex_lock(&pool->lock);
+  int idle = pool->nthreads - pool->nbusy - pool->nqueued;
+  int at_once = pool->nthreads <= pool->max && (idle > 0 || pool->nthreads < pool->max);
+  uv_mutex_unlock(&pool->lock);
+  return at_once;
+}
+
 /* Protected: 1: the call, 2: the receipt. Gives the promise. */
 static int l_make_promise(lua_State *L) {
   lwt_uv_call *c = lua_touserdata(L, 1);
@@ -424,7 +434,7 @@ static int l_make_promise(lua_State *L) {
     lua_pushvalue(L, 2);
     c->receipt = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  lwt->promise_new(lwt, L, cancel_call, c);
+  lwt->promise_new(lwt, L, starts_at_once(c->pool) ? NULL : cancel_call, c);
   lua_pushvalue(L, -1);
   c->promise = luaL_ref(L, LUA_REGISTRYINDEX);
   return 1;
@@ -447,8 +457,9 @@ A worker has the `package.path`, `package.cpath` and the `package.preload` of th
 detaches, as they were when the thread was started. It may use all of lwt, with a loop of
 its own: `lwt.run` in it.
 
-Cancelling the promise of a call that still waits withdraws it (and gives its `lwt.bytes`
-back); one that runs goes on, and nobody hears of its result. When the Lua state closes, calls that run are given a
+A call that has to wait for a thread can be cancelled: then it never runs, and its `lwt.bytes`
+are back (if it has begun by then, it goes on, and nobody hears of its result). Cancelling one
+that has found a thread at once does nothing. When the Lua state closes, calls that run are given a
 quarter of a second; then an error is raised in them; one that sits in a C function
 for another second is left behind, and ends when the C function returns or the process does.
 An error keeps the traceback of the worker: see `lwt.traceback`.
