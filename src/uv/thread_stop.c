@@ -28,8 +28,8 @@ struct lwt_uv_stop {
   void **set;
   size_t set_size, nset; /* a power of two; removed ones leave TOMBSTONE */
   size_t nused;
-  size_t thread_size;   /* the size of a coroutine's block, 0: none made yet */
-  void *fresh;          /* made, but not yet initialised by Lua */
+  size_t thread_size; /* the size of a coroutine's block, 0: none made yet */
+  void *fresh;        /* made, but not yet initialised by Lua */
   volatile sig_atomic_t busy, hooked, late;
   atomic_int wanted;
 };
@@ -38,7 +38,7 @@ struct lwt_uv_stop {
 
 /* One thread, one state: what the handler finds. Not in a lazily made block. */
 static _Thread_local lwt_uv_stop *volatile current
-  __attribute__((tls_model("initial-exec")));
+    __attribute__((tls_model("initial-exec")));
 
 /* ---- The hook ----------------------------------------------------------------------- */
 
@@ -126,7 +126,8 @@ static void *stop_alloc(void *data, void *p, size_t osize, size_t nsize) {
   atomic_signal_fence(memory_order_seq_cst);
   if (nsize == 0 && p != NULL && p == s->fresh) s->fresh = NULL;
   settle(s);
-  if (nsize == 0 && p != NULL && s->L != NULL && state_of(p) == s->L) s->L = NULL; /* closed */
+  if (nsize == 0 && p != NULL && s->L != NULL && state_of(p) == s->L)
+    s->L = NULL; /* closed */
   if (nsize == 0 && p != NULL && old == s->thread_size) forget(s, p);
   void *q = NULL;
   if (!is_thread || reserve(s)) {
