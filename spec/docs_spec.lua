@@ -41,7 +41,7 @@ end
 
 local function pages()
   local out = {}
-  local found = shell.run("ls README.md; find doc -name '*.md' | LC_ALL=C sort").out
+  local found = shell.run("ls README.md CONTRIBUTING.md; find doc -name '*.md' | LC_ALL=C sort").out
   for path in found:gmatch("[^\n]+") do out[#out + 1] = path end
   return out
 end

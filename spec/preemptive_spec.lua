@@ -429,6 +429,21 @@ describe("a Lua state that closes", function()
     closes_within(6, HEAD .. "start(function() os.execute 'exec sleep 10 >/dev/null 2>&1' end)" .. TAIL)
   end)
 
+  it("survives finalizers that cancel", function()
+    closes_within(5, [[
+      local early = setmetatable({}, { __gc = function(t) for _, p in ipairs(t) do p:cancel() end end })
+    ]] .. HEAD .. [[
+      preemptive.set_bounds(0, 1)
+      local ch = preemptive.channel(0)
+      local late = setmetatable({}, getmetatable(early))
+      for _, list in ipairs { early, late } do
+        for i = 1, 20 do
+          list[#list + 1] = preemptive.detach(function() return i end)
+          list[#list + 1] = ch:recv()
+        end
+      end]] .. TAIL)
+  end)
+
   it("throws away calls that have not started, and results nobody waits for", function()
     closes_within(5, HEAD .. [[
       for i = 1, 1000 do preemptive.detach(function() return { i } end) end]] .. TAIL)

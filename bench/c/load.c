@@ -1,6 +1,6 @@
 /* load: starts a server, loads it over the loopback, says how many requests a second it served.
 **
-**   load [-s CPU] [-c CPU] [-t SECONDS] NAME echo|http|idle CONNECTIONS,… -- server arguments…
+**   load [-u] [-s CPU] [-c CPU] [-t SECONDS] NAME echo|http|idle CONNECTIONS,… -- server arguments…
 **
 ** The server gets a port as its last argument. Closed loop: each connection sends its next request
 ** when the answer to the last is complete. One line for each number of connections:
@@ -8,7 +8,7 @@
 ** cpu and user are the server's, for each request. `idle` opens the connections, has each served
 ** once and reports the memory of the server for each: bytes=…
 **
-** It ends its connections before it ends the server, so that a server may say something last. */
+** With -u the load goes on until the server ends, and it is the server that reports. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ typedef struct client {
 static unsigned histogram[SLOTS];
 static char request[256], answer[65536];
 static size_t request_size, answer_size; /* answer_size 0: not known yet */
-static int http, port;
+static int http, port, until;
 
 static double now(void) {
   struct timespec t;
@@ -136,7 +136,9 @@ static usage used_by(pid_t pid) {
 static void ask(client *c, double t) {
   c->sent = t;
   c->got = 0;
-  if (write(c->fd, request, request_size) != (ssize_t)request_size) fail("write");
+  if (write(c->fd, request, request_size) == (ssize_t)request_size) return;
+  if (until) exit(0);
+  fail("write");
 }
 
 /* The size of an HTTP answer, from the first one: servers send the same again and again. */
@@ -160,6 +162,7 @@ static int answered(client *c) {
   ssize_t n = read(c->fd, answer + (learning ? c->got : 0),
                    sizeof answer - (learning ? c->got + 1 : 0));
   if (n < 0 && errno == EAGAIN) return 0;
+  if (n <= 0 && until) exit(0);
   if (n <= 0) fail("the server closed a connection");
   c->got += (size_t)n;
   if (learning) learn(c->got);
@@ -250,8 +253,10 @@ int main(int argc, char **argv) {
   double seconds = 1;
   char text[16], *list, **command;
   pid_t server;
-  while ((o = getopt(argc, argv, "+s:c:t:")) != -1) {
-    if (o == 's')
+  while ((o = getopt(argc, argv, "+us:c:t:")) != -1) {
+    if (o == 'u')
+      until = 1;
+    else if (o == 's')
       server_cpu = atoi(optarg);
     else if (o == 'c')
       own_cpu = atoi(optarg);

@@ -299,8 +299,7 @@ end
 ---@param text string
 ---@return string[]
 ---```lua
----print(await(process.pread(process.shell("echo $((6 * 7))"))))   --> 42
------->
+---print((await(process.pread_line(process.shell("echo $((6 * 7))")))))   --> 42
 ---```
 function M.shell(text)
   if type(text) ~= "string" then bad(1, "shell", "string expected, got " .. type(text), 2) end

@@ -47,7 +47,7 @@ describe("when memory runs out", function()
       return
     end
     local output, status = run(("LUA_PATH='lua/?.lua;lua/?/init.lua' LUA_CPATH='' "
-      .. "timeout 1200 %s %s spec/support/oom.lua %d"):format(oom, options, stride))
+      .. "timeout 300 %s %s spec/support/oom.lua %d"):format(oom, options, stride))
     assert.equal(0, status, output)
     assert.truthy(output:find "\n0 failures\n")
   end

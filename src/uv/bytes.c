@@ -148,7 +148,7 @@ void lwt_uv_push_parcel(lwt_uv *ctx, lua_State *L, lwt_uv_parcel *parcel, size_t
   }
 }
 
-/* ---- Arguments ------------------------------------------------------------ */
+/* ---- Arguments ----------------------------------------------------------- */
 
 static size_t check_size(lua_State *L, int arg) {
   lua_Integer n = luaL_checkinteger(L, arg);
@@ -185,7 +185,7 @@ static size_t opt_range(lua_State *L, int arg, size_t size, size_t *len) {
   return (size_t)ofs;
 }
 
-/* ---- What Lua calls -------------------------------------------------------- */
+/* ---- What Lua calls ------------------------------------------------------ */
 
 /*---
 Makes a buffer of `n` bytes, all zero. A negative size raises; more than the system
@@ -238,8 +238,7 @@ buffer raises.
 @return integer
 ```lua
 local b = bytes.of_string("A")
-print(b:get(0))              --> 65
-print(pcall(b.get, b, 1))    --> false bad argument #2 to 'get' (offset out of range)
+print(b:get(0), (pcall(b.get, b, 1)))   --> 65 false
 ```
 @function lwt.bytes.get(b, ofs) */
 static int l_get(lua_State *L) {

@@ -116,7 +116,7 @@ static int push_entries(lua_State *L, lwt_uv_req *req) {
     lua_createtable(L, 0, 2);
     lua_pushstring(L, p + 1);
     lua_setfield(L, -2, "name");
-    lua_pushstring(L, fs_type_name((uv_dirent_type_t)*p));
+    lua_pushstring(L, lwt_uv_fs_type_name((uv_dirent_type_t)*p));
     lua_setfield(L, -2, "type");
     lua_rawseti(L, -2, i);
     p += strlen(p + 1) + 2;
@@ -139,7 +139,7 @@ static dir_box *check(lua_State *L) {
 /* fs.dir(path): a directory that is not open yet. */
 static int l_dir(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  fs_check_path(L, 1);
+  lwt_uv_fs_check_path(L, 1);
   lwt_uv_check_open(ctx, L);
   dir_box *box = lwt_uv_new_userdata(ctx, L, LWT_UV_DIR, sizeof *box, 1);
   lua_pushvalue(L, 1);
@@ -168,12 +168,12 @@ static int l_next(lua_State *L) {
     return 1;
   }
   const char *path = lua_tostring(L, -1);
-  dir_req *r = fs_new(ctx, L, &class, sizeof *r, -1, 0, run_next);
+  dir_req *r = lwt_uv_fs_new(ctx, L, &class, sizeof *r, -1, 0, run_next);
   r->d = d;
   r->path = path;
   d->refs++;
   __atomic_store_n(&d->busy, 1, __ATOMIC_RELAXED);
-  return fs_start(L, &r->q);
+  return lwt_uv_fs_start(L, &r->q);
 }
 
 static int l_close(lua_State *L) {
@@ -192,7 +192,7 @@ static const luaL_Reg metamethods[] = {
     {"__gc", l_close}, {"__close", l_close}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"dir", l_dir}, {NULL, NULL}};
 
-void fs_open_dirs(lwt_uv *ctx, lua_State *L) {
+void lwt_uv_fs_open_dirs(lwt_uv *ctx, lua_State *L) {
   lwt_uv_new_type(ctx, L, LWT_UV_DIR, "lwt.dir", methods, metamethods);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);

@@ -1,22 +1,32 @@
 /* fs_file.h: an open file, shared by its methods (fs_file.c) and its port (fs_port.c).
 **
-**   userdata (file_box) ──f──► file ◄── requests and port jobs under way, each one reference
+**   userdata (file_box) ──f──► file ◄── requests and port jobs under way: a reference each
 **
 ** The descriptor is closed when nothing runs on it any more: another thread may be in a
 ** system call with it, and its number must not be somebody else's by then. Who closes the
 ** file rejects what is pending at once all the same.
 **
-** Order. What moves the position (read, write, seek …) forms a queue, one at a time on the
-** pool; pread and pwrite run beside it. A read that was cancelled too late leaves its bytes in
-** `left`, where the next read finds them: the system's position is `left_len` ahead of ours.
+** Order. What moves the position (read, write, seek …) forms a queue, one at a time on
+** the pool; pread and pwrite run beside it. A read that was cancelled too late leaves its
+** bytes in `left`, where the next read finds them: the system's position is `left_len`
+** ahead of ours.
 */
 #ifndef LWT_UV_FS_FILE_H
 #define LWT_UV_FS_FILE_H
 
+#include <sys/uio.h>
+
+#include "bytes.h"
 #include "fs_internal.h"
 
 typedef struct file file;
 typedef struct file_req file_req;
+
+/* User values of the file. */
+enum { U_PATH = 1, U_CLOSE = 2 };
+/* User values of a request: what is written, or filled; the file, which may not be
+** collected (and closed) while something is pending. */
+enum { U_DATA = 3, U_FILE = 4 };
 
 /* One piece of work for a port: reading, writing or closing. */
 typedef struct file_job {
@@ -56,27 +66,85 @@ struct file {
   fs_req *close_req; /* the promise of close() */
 };
 
+/* ---- Requests on a file (fs_file.c) -------------------------------------- */
+
+/* As much as there is. */
+#define FILE_ALL ((size_t)-1)
+
+/* What writev writes: the memory, and what is pinned for it. */
+typedef struct file_piece {
+  struct iovec iov;
+  lwt_uv_mem *mem;
+} file_piece;
+
+struct file_req {
+  fs_req q;
+  file *f;
+  file_req *next;          /* in the queue */
+  file_req *anext, *aprev; /* in f->all */
+  unsigned char ordered, started, locked;
+  char *buf; /* reading: malloc'd; `len` of `cap` bytes are there, of `want` */
+  size_t len, cap, want;
+  const char *data; /* writing */
+  lwt_uv_mem *mem;
+  file_piece *pieces;
+  int npieces;
+  int64_t offset; /* -1: at the position */
+  double a, b;
+  int i, j;
+  uv_fs_t fs;
+};
+
+typedef struct file_op {
+  lwt_uv_req_class class;
+  fs_work run;
+  int ordered;
+} file_op;
+
+/* The class of a request on a file, for a file_op. */
+#define FILE_CLASS(name, result) \
+  { name, "path", 1, result, lwt_uv_file_release_req, lwt_uv_file_cancel_req }
+
+void lwt_uv_file_release_req(lwt_uv_req *r);
+void lwt_uv_file_cancel_req(lwt_uv_req *r);
+/* The file at argument 1; NULL when it is closed. */
+file *lwt_uv_file_check(lwt_uv *ctx, lua_State *L);
+/* Push a request on the file at argument 1 and its promise; nothing may raise until it
+** begins. */
+file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op *op);
+/* Start it, or let it wait its turn; returns 1 with the promise pushed. */
+int lwt_uv_file_begin_req(lua_State *L, file_req *fq);
+/* The same for what leaves the position alone; for a closed file a rejected promise is
+** pushed, and lwt_uv_file_new_op gives NULL. */
+file_req *lwt_uv_file_new_op(lua_State *L, const file_op *op);
+int lwt_uv_file_run_op(lua_State *L, const file_op *op);
+
+/* Methods of the other files. */
+extern const luaL_Reg lwt_uv_file_data_methods[], lwt_uv_file_about_methods[];
+
+/* ---- Reading ahead (fs_port.c) ------------------------------------------- */
+
 /* Try to read without waiting. The count, 0 at the end, UV_EAGAIN: ask the pool. */
-ssize_t file_read_now(file *f, char *buf, size_t len);
+ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len);
 /* Take up to `len` bytes of what a cancelled read left. */
-size_t file_take_left(file *f, char *buf, size_t len);
+size_t lwt_uv_file_take_left(file *f, char *buf, size_t len);
 /* Keep a malloc'd buffer's bytes from `ofs` on as what the next read gets (after what is
 ** there already). The buffer is taken over. */
-void file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t cap);
+void lwt_uv_file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t cap);
 /* Move the system's position back to ours, before a write. */
-void file_rewind_left(file *f);
-int64_t file_seek(file *f, int64_t offset, int from);
+void lwt_uv_file_rewind_left(file *f);
+int64_t lwt_uv_file_seek(file *f, int64_t offset, int from);
 
-void file_unref(file *f);
+void lwt_uv_file_unref(file *f);
 /* A job on the pool begins or has ended (and with the last the descriptor may be closed). */
-void file_begin(file *f);
-void file_end(file *f);
+void lwt_uv_file_begin(file *f);
+void lwt_uv_file_end(file *f);
 /* Nothing new from now on; the descriptor is closed once nothing runs. */
-void file_shut(file *f);
+void lwt_uv_file_shut(file *f);
 
 /* fs_port.c */
-extern const port_class file_port_class;
-void file_port_close_done(file *f, ssize_t status);
-void file_port_free(file *f);
+extern const port_class lwt_uv_file_port_class;
+void lwt_uv_file_port_close_done(file *f, ssize_t status);
+void lwt_uv_file_port_free(file *f);
 
 #endif

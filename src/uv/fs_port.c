@@ -1,9 +1,9 @@
 /* fs_port.c: an open file as a port, which is what channels read and write (port.h).
 **
-** A read is tried at once where the system can say "not without waiting" (RWF_NOWAIT), since
-** a lone job costs three times what copying 64 KiB from the page cache does; otherwise, and
-** for writes always, a job runs on the pool with a buffer of its own. Called by channel.c,
-** on the loop's thread; the channel anchors the file's userdata.
+** A read is tried at once where the system can say "not without waiting" (RWF_NOWAIT),
+** since a lone job costs three times what copying 64 KiB from the page cache does;
+** otherwise, and for writes always, a job runs on the pool with a buffer of its own.
+** Called by channel.c, on the loop's thread; the channel anchors the file's userdata.
 */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,11 +18,13 @@
 /* A write takes at most this much (the caller comes back with the rest). */
 #define WRITE_MAX ((size_t)1024 * 1024)
 
-/* ---- Reading ahead of the callers ------------------------------------------------- */
+/* ---- Reading ahead of the callers ---------------------------------------- */
 
-ssize_t file_read_now(file *f, char *buf, size_t len) {
+ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len) {
 #ifdef RWF_NOWAIT
-  struct iovec v = {buf, len};
+  struct iovec v;
+  v.iov_base = buf;
+  v.iov_len = len;
   ssize_t n;
   if (!f->regular || f->no_nowait) return UV_EAGAIN;
   if (f->turn != f->ctx->turn) {
@@ -43,7 +45,7 @@ ssize_t file_read_now(file *f, char *buf, size_t len) {
   return UV_EAGAIN;
 }
 
-size_t file_take_left(file *f, char *buf, size_t len) {
+size_t lwt_uv_file_take_left(file *f, char *buf, size_t len) {
   size_t n = f->left_len < len ? f->left_len : len;
   memcpy(buf, f->left + f->left_ofs, n);
   f->left_ofs += n;
@@ -55,7 +57,7 @@ size_t file_take_left(file *f, char *buf, size_t len) {
   return n;
 }
 
-void file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t cap) {
+void lwt_uv_file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t cap) {
   if (len == 0) {
     free(buf);
     return;
@@ -67,7 +69,7 @@ void file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t cap) {
   f->left_cap = cap;
 }
 
-void file_rewind_left(file *f) {
+void lwt_uv_file_rewind_left(file *f) {
   if (f->left_len == 0) return;
   if (lseek(f->fd, -(off_t)f->left_len, SEEK_CUR) < 0)
     return; /* a pipe: what it reads and writes are unrelated */
@@ -76,7 +78,7 @@ void file_rewind_left(file *f) {
   f->left_len = 0;
 }
 
-int64_t file_seek(file *f, int64_t offset, int from) {
+int64_t lwt_uv_file_seek(file *f, int64_t offset, int from) {
   if (from == SEEK_CUR && offset == 0) { /* only asks */
     off_t now = lseek(f->fd, 0, SEEK_CUR);
     return now < 0 ? -errno : (int64_t)now - (int64_t)f->left_len;
@@ -90,7 +92,7 @@ int64_t file_seek(file *f, int64_t offset, int from) {
   return at;
 }
 
-/* ---- Jobs ------------------------------------------------------------------------------ */
+/* ---- Jobs ---------------------------------------------------------------- */
 
 /* Port jobs are no requests: the end of the state waits for `unclosed` to be 0. */
 static int submit(file_job *job, file *f, uv_work_cb run, uv_after_work_cb done) {
@@ -102,7 +104,7 @@ static int submit(file_job *job, file *f, uv_work_cb run, uv_after_work_cb done)
   f->refs++;
   f->ctx->working++;
   f->ctx->unclosed++;
-  file_begin(f);
+  lwt_uv_file_begin(f);
   return 0;
 }
 
@@ -111,8 +113,8 @@ static void finished(file_job *job) {
   file *f = job->f;
   f->ctx->working--;
   f->ctx->unclosed--;
-  file_end(f);
-  file_unref(f);
+  lwt_uv_file_end(f);
+  lwt_uv_file_unref(f);
 }
 
 static int reserve(file_job *job, size_t len) {
@@ -124,11 +126,11 @@ static int reserve(file_job *job, size_t len) {
   return 0;
 }
 
-/* ---- The port --------------------------------------------------------------------------- */
+/* ---- The port ------------------------------------------------------------ */
 
 static void run_read(uv_work_t *work) {
   file_job *job = work->data;
-  job->status = fs_read(job->f->fd, job->buf, job->len, -1);
+  job->status = lwt_uv_fs_read(job->f->fd, job->buf, job->len, -1);
 }
 
 static void read_done(uv_work_t *work, int status) {
@@ -146,7 +148,7 @@ static void read_done(uv_work_t *work, int status) {
       n = (ssize_t)given;
     }
     if (given < got) {
-      file_keep_left(f, job->buf, given, got - given, job->cap);
+      lwt_uv_file_keep_left(f, job->buf, given, got - given, job->cap);
       job->buf = NULL;
       job->cap = 0;
     }
@@ -159,9 +161,9 @@ static ssize_t port_read(port *p, char *buf, size_t len, port_cb cb, void *data)
   file *f = (file *)p;
   file_job *job = &f->reading;
   if (f->closed) return UV_EBADF;
-  if (f->left_len > 0) return (ssize_t)file_take_left(f, buf, len);
+  if (f->left_len > 0) return (ssize_t)lwt_uv_file_take_left(f, buf, len);
   if (!job->busy) {
-    ssize_t n = file_read_now(f, buf, len);
+    ssize_t n = lwt_uv_file_read_now(f, buf, len);
     if (n != UV_EAGAIN) return n == 0 ? UV_EOF : n;
     int status = reserve(job, len);
     job->len = len;
@@ -181,7 +183,7 @@ static void port_read_cancel(port *p) {
 
 static void run_write(uv_work_t *work) {
   file_job *job = work->data;
-  job->status = fs_write(job->f->fd, job->buf, job->len, -1);
+  job->status = lwt_uv_fs_write(job->f->fd, job->buf, job->len, -1);
 }
 
 static void write_done(uv_work_t *work, int status) {
@@ -232,7 +234,7 @@ static ssize_t port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb
   }
   job->len = total;
   if (!f->writing.busy) {
-    file_rewind_left(f);
+    lwt_uv_file_rewind_left(f);
     if ((status = submit(job, f, run_write, write_done)) < 0) return status;
   }
   job->cb = cb;
@@ -251,7 +253,7 @@ static ssize_t port_write_cancel(port *p) {
 
 static void run_close(uv_work_t *work) {
   file_job *job = work->data;
-  job->status = fs_close(job->f->fd);
+  job->status = lwt_uv_fs_close(job->f->fd);
 }
 
 static void close_done(uv_work_t *work, int status) {
@@ -262,12 +264,12 @@ static void close_done(uv_work_t *work, int status) {
   f->ctx->working--;
   f->ctx->unclosed--;
   if (!f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
-  file_port_close_done(f, status < 0 ? status : job->status);
-  file_unref(f);
+  lwt_uv_file_port_close_done(f, status < 0 ? status : job->status);
+  lwt_uv_file_unref(f);
 }
 
 /* Tell whoever waits for the descriptor to be closed. */
-void file_port_close_done(file *f, ssize_t status) {
+void lwt_uv_file_port_close_done(file *f, ssize_t status) {
   port_cb cb = f->closing.cb;
   fs_req *q = f->close_req;
   f->closing.cb = NULL;
@@ -290,34 +292,34 @@ static void close_descriptor(file *f) {
     f->ctx->unclosed++;
     return;
   }
-  int status = fs_close(f->fd);
+  int status = lwt_uv_fs_close(f->fd);
   f->fd = -1;
   if (!f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
-  file_port_close_done(f, status);
+  lwt_uv_file_port_close_done(f, status);
 }
 
-void file_begin(file *f) {
+void lwt_uv_file_begin(file *f) {
   f->running++;
 }
 
-void file_end(file *f) {
+void lwt_uv_file_end(file *f) {
   if (--f->running == 0 && f->closed) close_descriptor(f);
 }
 
-void file_shut(file *f) {
+void lwt_uv_file_shut(file *f) {
   f->closed = 1;
   if (f->running == 0) close_descriptor(f);
 }
 
-void file_unref(file *f) {
+void lwt_uv_file_unref(file *f) {
   if (--f->refs > 0) return;
-  if (f->fd >= 0) fs_close(f->fd);
-  file_port_free(f);
+  if (f->fd >= 0) lwt_uv_fs_close(f->fd);
+  lwt_uv_file_port_free(f);
   free(f->left);
   free(f);
 }
 
-void file_port_free(file *f) {
+void lwt_uv_file_port_free(file *f) {
   free(f->reading.buf);
   free(f->writing.buf);
   free(f->waiting_write.buf);
@@ -337,19 +339,19 @@ static void port_close(port *p, int directions, port_cb cb, void *data) {
     box->f = NULL;
     f->box = NULL;
     f->ctx->lwt->handle_closed(f->ctx->lwt, f->ctx->lwt->main, box);
-    file_shut(f);
-    file_unref(f);
+    lwt_uv_file_shut(f);
+    lwt_uv_file_unref(f);
   } else {
-    file_shut(f);
+    lwt_uv_file_shut(f);
   }
 }
 
 static int64_t port_seek(port *p, int64_t offset, int from) {
   file *f = (file *)p;
-  return f->closed ? UV_EBADF : file_seek(f, offset, from);
+  return f->closed ? UV_EBADF : lwt_uv_file_seek(f, offset, from);
 }
 
-const port_class file_port_class = {
+const port_class lwt_uv_file_port_class = {
     "file",     port_read, port_read_cancel, port_write, port_write_cancel,
     port_close, port_seek,
 };

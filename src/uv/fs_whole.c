@@ -1,8 +1,10 @@
-/* fs_whole.c: whole files in one pool job each: read_file, write_file, copyfile, sendfile.
+/* fs_whole.c: whole files in one pool job each: read_file, write_file, copyfile,
+** sendfile.
 **
-** A job handed to the pool costs several times what opening, reading and closing a small file
-** does, so all of it is one job. Long ones look from time to time whether anybody still wants
-** the result: `req.cancelled` is set by the loop's thread, hence the atomic look.
+** A job handed to the pool costs several times what opening, reading and closing a small
+** file does, so all of it is one job. Long ones look from time to time whether anybody
+** still wants the result: `req.cancelled` is set by the loop's thread, hence the atomic
+** look.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +48,7 @@ static void release_whole(lwt_uv_req *r) {
   if (w->mem != NULL) lwt_uv_mem_unpin(w->mem);
 }
 
-/* ---- Reading ------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------- */
 
 static int more_room(whole_req *w, size_t *cap) {
   size_t next = *cap + *cap / 2 + 4096;
@@ -65,7 +67,7 @@ static ssize_t read_rest(whole_req *w, int fd, size_t size) {
   if (w->buf == NULL) return UV_ENOMEM;
   while (!is_stopped(w)) {
     size_t want = cap - w->len;
-    ssize_t n = fs_read(fd, w->buf + w->len, want < STEP ? want : STEP, -1);
+    ssize_t n = lwt_uv_fs_read(fd, w->buf + w->len, want < STEP ? want : STEP, -1);
     if (n < 0) return n;
     w->len += (size_t)n;
     if (n == 0 || (size > 0 && w->len == size)) return 0;
@@ -77,7 +79,7 @@ static ssize_t read_rest(whole_req *w, int fd, size_t size) {
 static ssize_t run_read_file(fs_req *q) {
   whole_req *w = (whole_req *)q;
   struct stat st;
-  int fd = fs_open(w->path, O_RDONLY, 0);
+  int fd = lwt_uv_fs_open(w->path, O_RDONLY, 0);
   if (fd < 0) return fd;
   ssize_t status;
   if (fstat(fd, &st) != 0)
@@ -86,7 +88,7 @@ static ssize_t run_read_file(fs_req *q) {
     status = UV_EISDIR;
   else
     status = read_rest(w, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0);
-  fs_close(fd);
+  lwt_uv_fs_close(fd);
   return status;
 }
 
@@ -97,8 +99,9 @@ static int push_contents(lua_State *L, lwt_uv_req *r) {
 }
 
 /*---
-Reads a whole file, in one job of the threadpool. Rejected with the system's error; a directory with
-`EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects at once.
+Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
+directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
+at once.
 @param path string
 @return lwt.Promise of a string
 ```lua
@@ -109,33 +112,35 @@ print(await(fs.read_file("f")))   --> hello
 static int l_read_file(lua_State *L) {
   static const lwt_uv_req_class class = {"read_file",   "path",        1,
                                          push_contents, release_whole, cancel_whole};
-  const char *path = fs_check_path(L, 1);
-  whole_req *w = fs_new(lwt_uv_context(L), L, &class, sizeof *w, 1, 0, run_read_file);
+  const char *path = lwt_uv_fs_check_path(L, 1);
+  whole_req *w =
+      lwt_uv_fs_new(lwt_uv_context(L), L, &class, sizeof *w, 1, 0, run_read_file);
   w->path = path;
-  return fs_start(L, &w->q);
+  return lwt_uv_fs_start(L, &w->q);
 }
 
-/* ---- Writing --------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------- */
 
 static ssize_t run_write_file(fs_req *q) {
   whole_req *w = (whole_req *)q;
   size_t done = 0;
   ssize_t status = 0;
-  int fd = fs_open(w->path, w->flags, w->mode);
+  int fd = lwt_uv_fs_open(w->path, w->flags, w->mode);
   if (fd < 0) return fd;
   while (status >= 0 && done < w->len) {
     size_t n = w->len - done < STEP ? w->len - done : STEP;
-    status = is_stopped(w) ? UV_ECANCELED : fs_write(fd, w->data + done, n, -1);
+    status = is_stopped(w) ? UV_ECANCELED : lwt_uv_fs_write(fd, w->data + done, n, -1);
     if (status > 0) done += (size_t)status;
   }
-  int closed = fs_close(fd);
+  int closed = lwt_uv_fs_close(fd);
   return status < 0 ? status : closed;
 }
 
 /*---
-Writes a whole file, in one job of the threadpool. By default it is made, or emptied first if it is
-there; "a" appends, "wx" refuses one that is there. Not in one step for others who look: write
-another file and `rename` it for that. Cancelled in the middle, a part may be written.
+Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
+if it is there; "a" appends, "wx" refuses one that is there. Not in one step for others
+who look: write another file and `rename` it for that. Cancelled in the middle, a part may
+be written.
 @param path string
 @param data string|lwt.Bytes
 @param flags? string|integer as in `open`, default "w"
@@ -152,10 +157,10 @@ static int l_write_file(lua_State *L) {
                                          NULL,         release_whole, cancel_whole};
   lwt_uv *ctx = lwt_uv_context(L);
   size_t len, ofs, size;
-  const char *path = fs_check_path(L, 1);
+  const char *path = lwt_uv_fs_check_path(L, 1);
   const char *data = lwt_uv_check_data(ctx, L, 2, &len);
-  int flags = fs_check_flags(L, 3, "w"), mode = fs_check_mode(L, 4, 0666);
-  whole_req *w = fs_new(ctx, L, &class, sizeof *w, 1, 1, run_write_file);
+  int flags = lwt_uv_fs_check_flags(L, 3, "w"), mode = lwt_uv_fs_check_mode(L, 4, 0666);
+  whole_req *w = lwt_uv_fs_new(ctx, L, &class, sizeof *w, 1, 1, run_write_file);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, 3);
   if (lua_type(L, 2) == LUA_TUSERDATA) {
@@ -167,19 +172,19 @@ static int l_write_file(lua_State *L) {
   w->len = len;
   w->flags = flags;
   w->mode = mode;
-  return fs_start(L, &w->q);
+  return lwt_uv_fs_start(L, &w->q);
 }
 
-/* ---- Copying ----------------------------------------------------------------------- */
+/* ---- Copying ------------------------------------------------------------- */
 
 static ssize_t copy_by_hand(whole_req *w, int in, int out) {
   size_t size = 256 * 1024;
   ssize_t n, status = 0;
   w->buf = malloc(size);
   if (w->buf == NULL) return UV_ENOMEM;
-  while ((n = fs_read(in, w->buf, size, -1)) > 0) {
+  while ((n = lwt_uv_fs_read(in, w->buf, size, -1)) > 0) {
     if (is_stopped(w)) return UV_ECANCELED;
-    if ((status = fs_write(out, w->buf, (size_t)n, -1)) < 0) return status;
+    if ((status = lwt_uv_fs_write(out, w->buf, (size_t)n, -1)) < 0) return status;
   }
   return n;
 }
@@ -200,43 +205,45 @@ static ssize_t copy_data(whole_req *w, int in, int out) {
   return copy_by_hand(w, in, out);
 }
 
+/* Whether the open file `out` may be overwritten by a file of which `from` tells; empties
+** it then. */
+static int prepare(int out, const struct stat *from, struct stat *to) {
+  if (fstat(out, to) != 0) return -errno;
+  /* Onto itself: emptying it first would lose it. */
+  if (to->st_dev == from->st_dev && to->st_ino == from->st_ino) return UV_EINVAL;
+  if (S_ISREG(to->st_mode) && ftruncate(out, 0) != 0) return -errno;
+  return fchmod(out, from->st_mode & 07777) == 0 || errno == EPERM ? 0 : -errno;
+}
+
 static ssize_t copy_opened(whole_req *w, int in) {
   struct stat from, to;
   if (fstat(in, &from) != 0) return -errno;
   if (S_ISDIR(from.st_mode)) return UV_EISDIR;
-  int out =
-      fs_open(w->path2, O_WRONLY | O_CREAT | (w->flags & O_EXCL), from.st_mode & 07777);
+  int out = lwt_uv_fs_open(w->path2, O_WRONLY | O_CREAT | (w->flags & O_EXCL),
+                           from.st_mode & 07777);
   if (out < 0) return out;
-  ssize_t status = 0;
-  if (fstat(out, &to) != 0)
-    status = -errno;
-  else if (to.st_dev == from.st_dev && to.st_ino == from.st_ino)
-    status = UV_EINVAL; /* onto itself: emptying it first would lose it */
-  else if (S_ISREG(to.st_mode) && ftruncate(out, 0) != 0)
-    status = -errno;
-  else if (fchmod(out, from.st_mode & 07777) != 0 && errno != EPERM)
-    status = -errno;
-  if (status == 0) status = copy_data(w, in, out);
-  int closed = fs_close(out);
+  int prepared = prepare(out, &from, &to);
+  ssize_t status = prepared < 0 ? prepared : copy_data(w, in, out);
+  int closed = lwt_uv_fs_close(out);
   if (status == 0) status = closed;
-  if (status < 0 && status != UV_EINVAL && S_ISREG(to.st_mode))
-    unlink(w->path2); /* a part of a copy is worse than none */
+  /* A part of a copy is worse than none. */
+  if (status < 0 && prepared == 0 && S_ISREG(to.st_mode)) unlink(w->path2);
   return status;
 }
 
 static ssize_t run_copyfile(fs_req *q) {
   whole_req *w = (whole_req *)q;
-  int in = fs_open(w->path, O_RDONLY, 0);
+  int in = lwt_uv_fs_open(w->path, O_RDONLY, 0);
   if (in < 0) return in;
   ssize_t status = copy_opened(w, in);
-  fs_close(in);
+  lwt_uv_fs_close(in);
   return status;
 }
 
 /*---
-Copies a file, with its permissions, in one job of the threadpool and inside the system where that
-is possible. A file that has the new name is overwritten, with `excl` refused (`EEXIST`). When it
-fails or is cancelled, no part of a copy is left.
+Copies a file, with its permissions, in one job of the threadpool and inside the system
+where that is possible. A file that has the new name is overwritten, with `excl` refused
+(`EEXIST`). When it fails or is cancelled, no part of a copy is left.
 @param from string
 @param to string
 @param opts? table `{excl = boolean}`
@@ -251,7 +258,7 @@ static int l_copyfile(lua_State *L) {
   static const lwt_uv_req_class class = {"copyfile", "path",        1,
                                          NULL,       release_whole, cancel_whole};
   static const char *const names[] = {"excl", NULL};
-  const char *path = fs_check_path(L, 1), *path2 = fs_check_path(L, 2);
+  const char *path = lwt_uv_fs_check_path(L, 1), *path2 = lwt_uv_fs_check_path(L, 2);
   int excl = 0;
   lua_settop(L, 3);
   lwt_uv_check_options(L, 3, names);
@@ -259,13 +266,14 @@ static int l_copyfile(lua_State *L) {
     lua_getfield(L, 3, "excl");
     excl = lua_toboolean(L, -1);
   }
-  whole_req *w = fs_new(lwt_uv_context(L), L, &class, sizeof *w, 1, 1, run_copyfile);
+  whole_req *w =
+      lwt_uv_fs_new(lwt_uv_context(L), L, &class, sizeof *w, 1, 1, run_copyfile);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, 3);
   w->path = path;
   w->path2 = path2;
   w->flags = excl ? O_EXCL : 0;
-  return fs_start(L, &w->q);
+  return lwt_uv_fs_start(L, &w->q);
 }
 
 static ssize_t run_sendfile(fs_req *q) {
@@ -291,15 +299,15 @@ static int push_count(lua_State *L, lwt_uv_req *r) {
 
 /* A file, or a descriptor's number. */
 static int check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TNUMBER) return fs_check_fd(ctx, L, arg);
+  if (lua_type(L, arg) != LUA_TNUMBER) return lwt_uv_fs_check_fd(ctx, L, arg);
   lua_Integer fd = luaL_checkinteger(L, arg);
   luaL_argcheck(L, fd >= 0 && fd <= 0x7fffffff, arg, "descriptor out of range");
   return (int)fd;
 }
 
 /*---
-Copies bytes from one open file to another at its position, without their passing through Lua. Both
-must stay open meanwhile.
+Copies bytes from one open file to another at its position, without their passing through
+Lua. Both must stay open meanwhile.
 @param dst lwt.File|integer
 @param src lwt.File|integer
 @param offset integer where to begin in `src`
@@ -321,7 +329,7 @@ static int l_sendfile(lua_State *L) {
   luaL_argcheck(L, offset >= 0, 3, "negative offset");
   luaL_argcheck(L, length >= 0, 4, "negative length");
   /* The files may not be collected, nor closed under the job's feet (close waits). */
-  whole_req *w = fs_new(ctx, L, &class, sizeof *w, 0, 2, run_sendfile);
+  whole_req *w = lwt_uv_fs_new(ctx, L, &class, sizeof *w, 0, 2, run_sendfile);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -3, 3);
   lua_pushvalue(L, 2);
@@ -330,7 +338,7 @@ static int l_sendfile(lua_State *L) {
   w->in = in;
   w->offset = offset;
   w->len = (size_t)length;
-  return fs_start(L, &w->q);
+  return lwt_uv_fs_start(L, &w->q);
 }
 
 static const luaL_Reg functions[] = {{"read_file", l_read_file},
@@ -339,7 +347,7 @@ static const luaL_Reg functions[] = {{"read_file", l_read_file},
                                      {"sendfile", l_sendfile},
                                      {NULL, NULL}};
 
-void fs_open_whole(lwt_uv *ctx, lua_State *L) {
+void lwt_uv_fs_open_whole(lwt_uv *ctx, lua_State *L) {
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

@@ -185,6 +185,7 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
 }
 
 static void cancel(lua_State *L, void *data) {
+  if (lwt_uv_threads_closed(L)) return;
   item *i = data;
   jobs *j = i->jobs;
   i->canceled = 1;
@@ -251,6 +252,11 @@ operation, name or job of the process needs a thread: before that, this function
 the pool with `n` threads. After that it raises, unless `n` is the size it has: set the
 variable `UV_THREADPOOL_SIZE` in the environment of the process then.
 @param n integer
+```lua
+job.set_pool_size(8)
+print(job.pool_size())             --> 8
+print(pcall(job.set_pool_size, 9)) --> false the threadpool already runs with 8 threads: call set_pool_size before anything else, or set UV_THREADPOOL_SIZE in the environment
+```
 @function lwt.job.set_pool_size(n) */
 static int l_set_pool_size(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);

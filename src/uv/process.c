@@ -1,12 +1,13 @@
-/* process.c: children: start, watch for their end, kill. process.lua makes lwt.process of it.
+/* process.c: children: start, watch for their end, kill. process.lua makes lwt.process of
+** it.
 **
-** spawn() starts a program (spawn.c where we have one, uv_spawn elsewhere) and gives a handle,
-** the promise of its end, and our ends of the pipes. The handle is anchored until the child has
-** been reaped, whoever dropped it: there are no zombies.
+** spawn() starts a program (spawn.c where we have one, uv_spawn elsewhere) and gives a
+** handle, the promise of its end, and our ends of the pipes. The handle is anchored until
+** the child has been reaped, whoever dropped it: there are no zombies.
 **
-** The end is told by a pidfd where the system has them: exact, one descriptor per child, no
-** signal. Otherwise by SIGCHLD through uv_signal, each child polling its own pid: both leave the
-** children of others (uv_spawn's, another Lua state's, the host's) alone.
+** The end is told by a pidfd where the system has them: exact, one descriptor per child,
+** no signal. Otherwise by SIGCHLD through uv_signal, each child polling its own pid: both
+** leave the children of others (uv_spawn's, another Lua state's, the host's) alone.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +22,6 @@
 #include "signal.h"
 #include "spawn.h"
 #include "uv_internal.h"
-
-extern char **environ;
 
 enum { U_EXIT = 1 }; /* user value of the handle: the promise of the end */
 
@@ -50,7 +49,7 @@ static const lwt_uv_class process_class = {.type = LWT_UV_PROCESS,
                                            .nuservalues = 1,
                                            .release = release};
 
-/* ---- The end of a child ------------------------------------------------------------ */
+/* ---- The end of a child -------------------------------------------------- */
 
 static double seconds(struct timeval t) {
   return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
@@ -167,10 +166,10 @@ static void on_ended(uv_process_t *uv, int64_t code, int sig) {
 
 #endif
 
-/* ---- What to start: from Lua values to C strings --------------------------------------- */
+/* ---- What to start: from Lua values to C strings ------------------------- */
 
-/* Everything here is in memory of Lua's, or in descriptors listed for closing: raising at any
-** point leaves nothing behind. */
+/* Everything here is in memory of Lua's, or in descriptors listed for closing: raising at
+** any point leaves nothing behind. */
 typedef struct plan {
   lwt_uv_spawn_options o;
   int keep[3];   /* opened for the child, to be closed in this process */
@@ -218,8 +217,8 @@ static char **push_array(lua_State *L, size_t n) {
   return a;
 }
 
-/* The words of the list at argument 1, copied to a table of ours: the strings live as long as
-** that does, whatever happens to the caller's. */
+/* The words of the list at argument 1, copied to a table of ours: the strings live as
+** long as that does, whatever happens to the caller's. */
 static void plan_words(lua_State *L, plan *p) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_Integer n = luaL_len(L, 1);
@@ -302,8 +301,8 @@ static void plan_candidates(lua_State *L, plan *p) {
   p->o.candidates = (const char *const *)list;
 }
 
-/* The descriptor that the value at the top stands for: a number, an open lwt.file, a file of
-** Lua's, or anything with a method fileno(). */
+/* The descriptor that the value at the top stands for: a number, an open lwt.file, a file
+** of Lua's, or anything with a method fileno(). */
 static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
   int fd = -1;
   luaL_Stream *file;
@@ -381,15 +380,15 @@ static void plan_rest(lua_State *L, plan *p) {
   p->o.gid = plan_id(L, "gid");
 }
 
-/* ---- Starting --------------------------------------------------------------------------- */
+/* ---- Starting ------------------------------------------------------------ */
 
 #ifdef LWT_UV_OWN_SPAWN
 
 /* What ctx->family[LWT_UV_FPROCESS] is where the system is too old to have pidfds. */
 static const char no_pidfds[] = "no pidfds";
 
-/* Have the end of a child told that has been started already: fails for want of memory at most,
-** and then the child is killed rather than lost. */
+/* Have the end of a child told that has been started already: fails for want of memory at
+** most, and then the child is killed rather than lost. */
 static int watch_end(lwt_uv *ctx, lua_State *L, process *p) {
   int status;
   if (ctx->family[LWT_UV_FPROCESS] != no_pidfds) {
@@ -465,8 +464,9 @@ static int raise_spawn(lwt_uv *ctx, lua_State *L, const plan *p, int status, int
   return lwt_uv_raise(ctx, L, status, "spawn", "path", p->o.argv[0]);
 }
 
-/* process.spawn(words, opts): handle, pid, promise of (status, usage), and our ends of the pipes
-** (descriptors, or nil) for stdin, stdout and stderr. Raises what keeps it from starting. */
+/* process.spawn(words, opts): handle, pid, promise of (status, usage), and our ends of
+** the pipes (descriptors, or nil) for stdin, stdout and stderr. Raises what keeps it from
+** starting. */
 static int l_spawn(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   int step = LWT_UV_SPAWN_START;

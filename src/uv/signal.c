@@ -1,7 +1,8 @@
 /* signal.c: signals by name, and a handle that calls a function for each delivery.
 **
-** signal.lua keeps one such handle per signal and does the rest: several handlers, next, streams.
-** libuv's own handler only writes to a pipe; the function is called from the loop.
+** signal.lua keeps one such handle per signal and does the rest: several handlers, next,
+** streams. libuv's own handler only writes to a pipe; the function is called from the
+** loop.
 */
 #include "signal.h"
 
@@ -54,7 +55,7 @@ int lwt_uv_check_signal(lua_State *L, int arg) {
   return luaL_argerror(L, arg, lua_pushfstring(L, "unknown signal '%s'", name));
 }
 
-/* ---- The handle --------------------------------------------------------------------- */
+/* ---- The handle ---------------------------------------------------------- */
 
 typedef struct listener {
   lwt_uv_handle h;
@@ -96,7 +97,8 @@ static int l_listen(lua_State *L) {
   return 1;
 }
 
-/* signal.name(name or number): "TERM" for both of its names; raises for what is no signal. */
+/* signal.name(name or number): "TERM" for both of its names; raises for what is no
+** signal. */
 static int l_name(lua_State *L) {
   int number = lwt_uv_check_signal(L, 1);
   const char *name = lwt_uv_signal_name(number);

@@ -50,7 +50,8 @@
 #define RAW_SETGROUPS SYS_setgroups
 #endif
 
-/* The address sanitizer marks stacks as it goes, and would find the marks of this one later. */
+/* The address sanitizer marks stacks as it goes, and would find the marks of this one
+** later. */
 #define CHILD __attribute__((no_sanitize("address")))
 
 typedef struct child {

@@ -12,11 +12,18 @@
 static int l_threads_gc(lua_State *L) {
   lwt_uv *ctx = *(lwt_uv **)lua_touserdata(L, 1);
   if (ctx == NULL || ctx->family[LWT_UV_FTHREAD] == NULL) return 0;
+  ((lwt_uv_threads *)ctx->family[LWT_UV_FTHREAD])->closed = 1;
   lwt_uv_pool_close(ctx);
   lwt_uv_jobs_close(ctx);
   lwt_uv_inbox_close(ctx);
   lwt_uv_thread_channel_close(ctx);
   return 0;
+}
+
+int lwt_uv_threads_closed(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_find_context(L);
+  lwt_uv_threads *t = ctx == NULL ? NULL : ctx->family[LWT_UV_FTHREAD];
+  return t == NULL || t->closed;
 }
 
 static void family_close(lwt_uv *ctx) {

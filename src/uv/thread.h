@@ -188,26 +188,28 @@ typedef struct lwt_uv_pool lwt_uv_pool;
 typedef struct lwt_uv_worker lwt_uv_worker;
 typedef struct lwt_uv_call lwt_uv_call;
 
+/* What came of a call. */
 enum {
-  LWT_UV_CALL_OVER,    /* waits for room in the queue: only its state knows it */
-  LWT_UV_CALL_QUEUED,
-  LWT_UV_CALL_RUNNING,
-  LWT_UV_CALL_OK,      /* `out` is its results */
-  LWT_UV_CALL_RAISED,  /* `out` is the error */
+  LWT_UV_CALL_OK,     /* `out` is its results */
+  LWT_UV_CALL_RAISED, /* `out` is the error */
   LWT_UV_CALL_NO_MEMORY
 };
 
-/* A detached function: its state's, but for `in` while it runs, and `out`, `traceback`
-** and `state`, which the worker sets before it posts the call back. */
+/* A detached function. */
 struct lwt_uv_call {
   lwt_uv_post post; /* first: on its way back */
   lwt_uv_call *next, *prev; /* in a queue */
   lwt_uv_pool *pool;
-  lwt_uv_message *in, *out;
+  lwt_uv_message *in; /* the worker's, once it runs */
+  int queued;         /* in the pool's queue: under its lock */
+  /* Set by the worker before it posts the call. */
+  int outcome;
+  lwt_uv_message *out;
   char *traceback; /* of an error: malloc'd */
-  int state;
-  int promise, receipt; /* in the registry */
+  /* Its state's. */
+  int over;             /* waits for room in the queue: no worker knows it */
   int canceled;         /* nobody wants the result any more */
+  int promise, receipt; /* in the registry */
 };
 
 typedef struct lwt_uv_calls {
@@ -298,6 +300,7 @@ void lwt_uv_jobs_close(lwt_uv *ctx); /* withdraws what waits */
 
 /* What the threads of one state hang on: ctx->family[LWT_UV_FTHREAD]. */
 typedef struct lwt_uv_threads {
+  int closed; /* the state is ending: what promises were given to cancel is gone */
   lwt_uv_inbox *inbox;
   lwt_uv_pool *pool;
   lwt_uv_worker *worker; /* whose state this is; NULL: no worker's */
@@ -305,5 +308,8 @@ typedef struct lwt_uv_threads {
   int channels; /* registry: channel's address -> userdata, weakly */
   lwt_uv_thread_waiter *waiters; /* of this state, at any channel */
 } lwt_uv_threads;
+
+/* In a cancel function, which a finaliser may call late: is its `data` gone already? */
+int lwt_uv_threads_closed(lua_State *L);
 
 #endif

@@ -250,6 +250,7 @@ static void drop(lwt_uv_post *post) {
 }
 
 static void cancel(lua_State *L, void *data) {
+  if (lwt_uv_threads_closed(L)) return;
   waiter *w = data;
   channel *c = w->channel;
   w->canceled = 1;
@@ -438,6 +439,12 @@ withdraws the message. Values that cannot be sent raise, see `detach`.
 @param ch lwt.ThreadChannel
 @param ... any
 @return lwt.Promise
+```lua
+local ch = preemptive.channel(1)
+await(ch:send("one", { 2 }))
+local waiting = ch:send("three")
+print(#ch, waiting:is_pending())   --> 1 true
+```
 @function lwt.preemptive.send(ch, ...) */
 static int l_send(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
@@ -501,6 +508,11 @@ Receives the next message: a promise of its values. When the channel is closed a
 is fulfilled with nil. Cancelling it loses no message.
 @param ch lwt.ThreadChannel
 @return lwt.Promise
+```lua
+local ch = preemptive.channel(1)
+lwt.async(function() await(ch:send("hello", "there")) end)
+print(await(ch:recv()))   --> hello there
+```
 @function lwt.preemptive.recv(ch) */
 static int l_recv(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
@@ -560,6 +572,11 @@ static int l_close(lua_State *L) {
 Has the channel been closed?
 @param ch lwt.ThreadChannel
 @return boolean
+```lua
+local ch = preemptive.channel(1)
+ch:close()
+print(ch:is_closed())   --> true
+```
 @function lwt.preemptive.is_closed(ch) */
 static int l_is_closed(lua_State *L) {
   channel *c = check(L);

@@ -11,7 +11,7 @@
 
 #define DEFAULT_MAX 4
 #define DEFAULT_QUEUED 1000
-#define SPINS 2000 /* some 20 microseconds of looking before a worker goes to sleep */
+#define SPIN 15000u /* nanoseconds that a worker looks for more before it goes to sleep */
 
 /* How long a state that closes waits for its workers, in nanoseconds. */
 #define PATIENCE 250000000u  /* for what is running to end by itself */
@@ -56,18 +56,24 @@ static void free_call(lwt_uv_call *c) {
 
 /* ---- The workers' side ----------------------------------------------------------------- */
 
+static int glance(lwt_uv_pool *pool) {
+  return atomic_load_explicit(&pool->nqueued, memory_order_relaxed) > 0 ||
+         atomic_load_explicit(&pool->closing, memory_order_relaxed);
+}
+
 /* Look for a call for a short while without sleeping: waking a thread takes longer than
 ** most functions do. One worker at a time, and none where it would be in the way. */
 static void spin(lwt_uv_pool *pool) {
+  uint64_t end = uv_hrtime() + SPIN;
   pool->nspinning++;
   uv_mutex_unlock(&pool->lock);
-  for (int i = 0; i < SPINS; i++) {
-    if (atomic_load_explicit(&pool->nqueued, memory_order_relaxed) > 0) break;
-    if (atomic_load_explicit(&pool->closing, memory_order_relaxed)) break;
+  do {
+    for (int i = 0; i < 20 && !glance(pool); i++) {
 #if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
+      __builtin_ia32_pause();
 #endif
-  }
+    }
+  } while (!glance(pool) && uv_hrtime() < end);
   uv_mutex_lock(&pool->lock);
   pool->nspinning--;
 }
@@ -85,7 +91,7 @@ lwt_uv_call *lwt_uv_pool_take(lwt_uv_pool *pool) {
     if (c != NULL) {
       unlink_call(&pool->queue, c);
       count_queued(pool, -1);
-      c->state = LWT_UV_CALL_RUNNING;
+      c->queued = 0;
       pool->nbusy++;
       break;
     }
@@ -252,9 +258,10 @@ static lwt_uv_pool *check_pool(lwt_uv *ctx, lua_State *L) {
 /* ---- Calls, in the owner ----------------------------------------------------------------------- */
 
 static void enqueue(lwt_uv_pool *pool, lwt_uv_call *c) {
-  c->state = LWT_UV_CALL_QUEUED;
+  c->over = 0;
   pool->naccepted++;
   uv_mutex_lock(&pool->lock);
+  c->queued = 1;
   append(&pool->queue, c);
   count_queued(pool, 1);
   if (pool->nsleeping > 0 && pool->nqueued > pool->nspinning) uv_cond_signal(&pool->more);
@@ -293,7 +300,7 @@ static void fail_queued(lwt_uv_pool *pool, lua_State *L, int status) {
     if (c != NULL) {
       unlink_call(&pool->queue, c);
       count_queued(pool, -1);
-      c->state = LWT_UV_CALL_RAISED;
+      c->queued = 0;
     }
     uv_mutex_unlock(&pool->lock);
     if (c == NULL) return;
@@ -317,13 +324,13 @@ static int l_settle(lua_State *L) {
   lwt_uv_call *c = lua_touserdata(L, 2);
   lwt_uv *ctx = c->pool->ctx;
   lua_settop(L, 1);
-  if (c->state == LWT_UV_CALL_NO_MEMORY) {
+  if (c->outcome == LWT_UV_CALL_NO_MEMORY) {
     lua_pushliteral(L, "not enough memory");
     ctx->lwt->reject(ctx->lwt, L, 1);
     return 0;
   }
   int n = lwt_uv_unpack(L, c->out);
-  if (c->state == LWT_UV_CALL_OK)
+  if (c->outcome == LWT_UV_CALL_OK)
     ctx->lwt->fulfill(ctx->lwt, L, 1, n);
   else
     lwt_uv_reject_traced(ctx, L, 1, c->traceback);
@@ -363,16 +370,17 @@ static void drop_call(lwt_uv_post *post) {
 
 /* The promise of a call was cancelled. One that has not started never will. */
 static void cancel_call(lua_State *L, void *data) {
+  if (lwt_uv_threads_closed(L)) return;
   lwt_uv_call *c = data;
   lwt_uv_pool *pool = c->pool;
   int withdrawn = 0;
   c->canceled = 1;
-  if (c->state == LWT_UV_CALL_OVER) {
+  if (c->over) {
     unlink_call(&pool->over, c);
     withdrawn = 1;
   } else {
     uv_mutex_lock(&pool->lock);
-    if (c->state == LWT_UV_CALL_QUEUED) {
+    if (c->queued) {
       unlink_call(&pool->queue, c);
       count_queued(pool, -1);
       withdrawn = 1;
@@ -475,7 +483,7 @@ static int l_detach(lua_State *L) {
   if (pool->over.first == NULL && has_room(pool)) {
     enqueue(pool, c);
   } else {
-    c->state = LWT_UV_CALL_OVER;
+    c->over = 1;
     append(&pool->over, c);
   }
   status = start_for(pool, L);
@@ -564,6 +572,9 @@ static int l_set_max_queued(lua_State *L) {
 /*---
 How many calls may wait in the queue.
 @return integer
+```lua
+print(preemptive.get_max_queued())   --> 1000
+```
 @function lwt.preemptive.get_max_queued() */
 static int l_get_max_queued(lua_State *L) {
   lua_pushinteger(L, check_pool(lwt_uv_context(L), L)->max_queued);
@@ -574,6 +585,10 @@ static int l_get_max_queued(lua_State *L) {
 Limits the memory of each worker's Lua state that is started from now on. A function that
 needs more fails with `not enough memory`; the worker lives on.
 @param bytes integer 0 for no limit
+```lua
+preemptive.set_memory_limit(8 << 20)
+print(pcall(await, preemptive.detach(string.rep, "x", 16 << 20)))   --> false not enough memory
+```
 @function lwt.preemptive.set_memory_limit(bytes) */
 static int l_set_memory_limit(lua_State *L) {
   lua_Integer n = luaL_checkinteger(L, 1);
@@ -585,6 +600,10 @@ static int l_set_memory_limit(lua_State *L) {
 /*---
 The number of worker threads there are.
 @return integer
+```lua
+await(preemptive.detach(function() end))
+print(preemptive.nthreads())   --> 1
+```
 @function lwt.preemptive.nthreads() */
 static int l_nthreads(lua_State *L) {
   lwt_uv_pool *pool = check_pool(lwt_uv_context(L), L);
@@ -598,6 +617,9 @@ static int l_nthreads(lua_State *L) {
 /*---
 The number of worker threads that are running a function.
 @return integer
+```lua
+print(preemptive.nbusy())   --> 0
+```
 @function lwt.preemptive.nbusy() */
 static int l_nbusy(lua_State *L) {
   lwt_uv_pool *pool = check_pool(lwt_uv_context(L), L);
@@ -611,6 +633,9 @@ static int l_nbusy(lua_State *L) {
 /*---
 The number of calls in the queue, waiting for a thread.
 @return integer
+```lua
+print(preemptive.nqueued())   --> 0
+```
 @function lwt.preemptive.nqueued() */
 static int l_nqueued(lua_State *L) {
   lua_pushinteger(L, atomic_load(&check_pool(lwt_uv_context(L), L)->nqueued));

@@ -177,7 +177,7 @@ static int l_run(lua_State *L) {
   c->in = NULL;
   if (lua_pcall(L, n - 1, LUA_MULTRET, 1) != LUA_OK) return lua_error(L);
   c->out = lwt_uv_pack(L, 2, lua_gettop(L) - 1, "result", 0);
-  c->state = c->out == NULL ? LWT_UV_CALL_NO_MEMORY : LWT_UV_CALL_OK;
+  c->outcome = c->out == NULL ? LWT_UV_CALL_NO_MEMORY : LWT_UV_CALL_OK;
   return 0;
 }
 
@@ -219,7 +219,7 @@ static void run(lwt_uv_worker *w, lwt_uv_call *c) {
   int status = lua_pcall(L, 1, 0, 0);
   if (status != LUA_OK) {
     c->out = status == LUA_ERRMEM ? NULL : pack_error(L);
-    c->state = c->out == NULL ? LWT_UV_CALL_NO_MEMORY : LWT_UV_CALL_RAISED;
+    c->outcome = c->out == NULL ? LWT_UV_CALL_NO_MEMORY : LWT_UV_CALL_RAISED;
   }
   w->call = NULL;
   lua_settop(L, 0);
@@ -272,7 +272,7 @@ void lwt_uv_worker_main(void *data) {
     if (usable)
       run(w, c);
     else
-      c->state = LWT_UV_CALL_NO_MEMORY;
+      c->outcome = LWT_UV_CALL_NO_MEMORY;
     lwt_uv_pool_done(pool, c);
   }
   end(w);

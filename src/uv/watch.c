@@ -1,9 +1,9 @@
 /* watch.c: watching files and directories, for fs.watch (fs.lua makes the stream).
 **
-** A handle (uv_internal.h) with the events that nobody has asked for yet, or those who wait for
-** one, never both. The events are kept outside Lua, since an idle handle is not anchored. What
-** happens again before anybody looked is not told twice; when there are too many to keep, the
-** last one says so ("overflow").
+** A handle (uv_internal.h) with the events that nobody has asked for yet, or those who
+** wait for one, never both. The events are kept outside Lua, since an idle handle is not
+** anchored. What happens again before anybody looked is not told twice; when there are
+** too many to keep, the last one says so ("overflow").
 */
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void push_event(lua_State *L, const char *type, const char *name) {
   lua_setfield(L, -2, "name");
 }
 
-/* ---- Keeping ------------------------------------------------------------------- */
+/* ---- Keeping ------------------------------------------------------------- */
 
 static int is_kept(const watch *w, const char *type, const char *name) {
   for (const event *e = w->first; e != NULL; e = e->next)
@@ -80,7 +80,7 @@ static void release(lwt_uv_handle *h) {
   while (w->first != NULL) drop_first(w);
 }
 
-/* ---- Telling ---------------------------------------------------------------------- */
+/* ---- Telling ------------------------------------------------------------- */
 
 typedef struct news {
   watch *w;
@@ -126,13 +126,13 @@ static void on_event(uv_fs_event_t *fs, const char *name, int events, int status
     happen(w, NULL, NULL);
     return;
   }
-  /* The name lies in libuv's buffer: closing the handle inside the first call frees nothing
-  ** before the close callback. */
+  /* The name lies in libuv's buffer: closing the handle inside the first call frees
+  ** nothing before the close callback. */
   if (events & UV_RENAME) happen(w, "rename", name);
   if (events & UV_CHANGE) happen(w, "change", name);
 }
 
-/* ---- What Lua calls ------------------------------------------------------------------ */
+/* ---- What Lua calls ------------------------------------------------------ */
 
 /* The userdata is at the top: it is being closed, the end of the stream for who waits. */
 static void stop(lua_State *L, lwt_uv_handle *h) {
@@ -155,7 +155,7 @@ static const lwt_uv_class watch_class = {.type = LWT_UV_WATCH,
 /* fs.watcher(path): a handle with next() and close(). */
 static int l_watcher(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  const char *path = fs_check_path(L, 1);
+  const char *path = lwt_uv_fs_check_path(L, 1);
   watch *w = lwt_uv_handle_new(ctx, L, &watch_class);
   lwt_uv_waiters_init(&w->waiters, U_WAITERS);
   int status = uv_fs_event_init(ctx->loop, &w->fs);
@@ -202,7 +202,7 @@ static int l_next(lua_State *L) {
 static const luaL_Reg methods[] = {{"next", l_next}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"watcher", l_watcher}, {NULL, NULL}};
 
-void fs_open_watch(lwt_uv *ctx, lua_State *L) {
+void lwt_uv_fs_open_watch(lwt_uv *ctx, lua_State *L) {
   lwt_uv_new_handle_type(ctx, L, LWT_UV_WATCH, "lwt.watch", methods, NULL);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
