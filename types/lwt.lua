@@ -33,8 +33,7 @@ function lwt_Bytes:length() end
 ---buffer raises.
 ---```lua
 ---local b = bytes.of_string("A")
----print(b:get(0))              --> 65
----print(pcall(b.get, b, 1))    --> false bad argument #2 to 'get' (offset out of range)
+---print(b:get(0), (pcall(b.get, b, 1)))   --> 65 false
 ---```
 ---@param ofs integer
 ---@return integer
@@ -1088,6 +1087,17 @@ function lwt_Event:accum(init, eq) end
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
 function lwt_Event:fold(init, f, eq) end
+
+---A signal that is `init`, true or false, and turns over each time an event occurs.
+---```lua
+---local e, send = react.E.create()
+---local s = react.S.flip(e, false)
+---send() send() send()
+---print(s:value())   --> true
+---```
+---@param init boolean
+---@return lwt.Signal
+function lwt_Event:flip(init) end
 
 ---@class lwt.File
 local lwt_File = {}
@@ -2346,6 +2356,34 @@ function lwt_Signal:on(c, init, eq) end
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
 function lwt_Signal:dismiss(c, init, eq) end
+
+---An event that occurs with true when a signal becomes true (not false, not nil), and with
+---false when it no longer is.
+---```lua
+---local s, set = react.S.create(1)
+---local seen = s:edge():map(function(v) print(v) end)   --> false true
+---set(2) set(nil) set(false) set(3)
+---```
+---@return lwt.Event
+function lwt_Signal:edge() end
+
+---Occurs when a signal becomes true.
+---```lua
+---local s, set = react.S.create(false)
+---local seen = s:rise():map(function() print "on" end)   --> on
+---set(true) set(false)
+---```
+---@return lwt.Event
+function lwt_Signal:rise() end
+
+---Occurs when a signal is no longer true.
+---```lua
+---local s, set = react.S.create(false)
+---local seen = s:fall():map(function() print "off" end)   --> off
+---set(true) set(false)
+---```
+---@return lwt.Event
+function lwt_Signal:fall() end
 
 ---The value of the signal that is the value of `ss`.
 ---```lua
@@ -5649,8 +5687,7 @@ lwt_process_module.exec = function(cmd, opts) end
 
 ---The command that has `/bin/sh` run a text.
 ---```lua
----print(await(process.pread(process.shell("echo $((6 * 7))"))))   --> 42
------->
+---print((await(process.pread_line(process.shell("echo $((6 * 7))")))))   --> 42
 ---```
 ---@param text string
 ---@return string[]
@@ -6148,6 +6185,14 @@ lwt_react_module.S.fold = lwt_Event.fold
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
 lwt_react_module.S.merge = function(list, init, f, eq) end
+
+lwt_react_module.S.edge = lwt_Signal.edge
+
+lwt_react_module.S.rise = lwt_Signal.rise
+
+lwt_react_module.S.fall = lwt_Signal.fall
+
+lwt_react_module.S.flip = lwt_Event.flip
 
 lwt_react_module.S.switch = lwt_Signal.switch
 
