@@ -192,9 +192,9 @@ script = @test -f $(1) || { echo "make $@: there is no $(1) in this checkout" >&
 
 fuzz:
 	$(DEPS) test
-	$(call script,scripts/fuzz.lua)
+	$(call script,spec/fuzz.lua)
 	$(AGAIN) all
-	@$(RUN_ENV) $(LUA) scripts/fuzz.lua $(ARGS)
+	@$(RUN_ENV) $(LUA) spec/fuzz.lua $(ARGS)
 
 # ONLY=echo runs one row; QUICK=1 ROUNDS=5 PEERS=luv,node: see bench/README.md
 BENCH_ENV = CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" \
