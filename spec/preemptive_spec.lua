@@ -259,6 +259,19 @@ describe("preemptive.detach", function()
     assert.equal("false\tnot enough memory\nfalse\tnot enough memory\nalive\n", result.out)
   end)
 
+  it("starts programs that can be told to end", task(function()
+    assert.equal("", await(preemptive.detach(function()
+      local file = io.popen "kill -TERM $$; echo deaf"
+      local text = file:read "a"
+      file:close()
+      return text
+    end)))
+    assert.equal("", await(preemptive.detach(function()
+      local l, process = require "lwt", require "lwt.process"
+      return l.run(process.pread { "sh", "-c", "kill -INT $$; echo deaf" })
+    end)))
+  end))
+
   it("inherits package.path, package.cpath and package.preload", function()
     local result = script [[
       package.preload.spec_preloaded = function(name) return { name = name, n = 42 } end

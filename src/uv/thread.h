@@ -172,7 +172,7 @@ typedef struct lwt_uv_stop lwt_uv_stop;
 lwt_uv_stop *lwt_uv_stop_new(lua_State *L, size_t memory_limit);
 /* After lua_close. */
 void lwt_uv_stop_free(lwt_uv_stop *stop);
-/* The thread that runs this state begins (its signals are blocked) or ends. */
+/* The thread that runs this state begins (Ctrl-C is not for it) or ends. */
 void lwt_uv_stop_enter(lwt_uv_stop *stop);
 void lwt_uv_stop_leave(void);
 /* Make sure that the handler is there; call before any thread starts. */

@@ -36,9 +36,14 @@ struct lwt_uv_stop {
 
 #define TOMBSTONE ((void *)1)
 
-/* One thread, one state: what the handler finds. Not in a lazily made block. */
-static _Thread_local lwt_uv_stop *volatile current
-    __attribute__((tls_model("initial-exec")));
+/* One thread, one state: what the handler finds. Not in a block that is made when first used,
+** for that is no time to allocate. */
+#if defined(__linux__)
+#define STATIC_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define STATIC_TLS
+#endif
+static _Thread_local lwt_uv_stop *volatile current STATIC_TLS;
 
 /* ---- The hook ----------------------------------------------------------------------- */
 
@@ -200,18 +205,17 @@ void lwt_uv_stop_prepare(void) {
   pthread_once(&once, install);
 }
 
-/* Signals belong to the thread that runs the program, the main state's. */
+/* Ctrl-C is for the main thread: the handler of the `lua` program would reach for its state.
+** Other signals may come here, libuv's handlers do not mind; what is blocked here is blocked
+** in every program that the worker starts. */
 void lwt_uv_stop_enter(lwt_uv_stop *stop) {
   sigset_t set;
-  sigfillset(&set);
-  sigdelset(&set, SIGSEGV);
-  sigdelset(&set, SIGBUS);
-  sigdelset(&set, SIGFPE);
-  sigdelset(&set, SIGILL);
-  sigdelset(&set, SIGABRT);
-  sigdelset(&set, SIGTRAP);
-  sigdelset(&set, STOP_SIGNAL);
-  pthread_sigmask(SIG_SETMASK, &set, NULL);
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  sigemptyset(&set);
+  sigaddset(&set, STOP_SIGNAL);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
   current = stop;
 }
 
