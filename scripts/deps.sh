@@ -45,7 +45,12 @@ look_run() {
   look_build
   "${LUA%% *}" -e "assert(_VERSION == 'Lua $LUA_VERSION')" >/dev/null 2>&1 || need "lua$LUA_VERSION" "Lua $LUA_VERSION ($LUA)"
 }
-look_test() { look_run; have "$BUSTED" || need lua-busted 'busted'; }
+look_test() { # and the programs that specs have at the other end
+  look_run
+  have "$BUSTED" || need lua-busted 'busted'
+  have nc || need netcat-openbsd nc
+  have ps || need procps ps
+}
 look_sanitizer() { # name
   case $($CC -print-file-name="lib$1.so" 2>/dev/null) in
     /*) ;;

@@ -30,8 +30,8 @@ end
 
 -- Nobody is left behind: no child of ours, dead or alive.
 local function children()
-  local out = shell.run(("ps -o pid=,stat=,args= --ppid %d | grep -v 'ps -o'"):format(
-    process.getpid())).out
+  local out = shell.run((shell.plain .. "ps -o pid=,stat=,args= --ppid %d | "
+    .. shell.plain .. "grep -v 'ps -o'"):format(process.getpid())).out
   return (out:gsub("[^\n]*sh %-c[^\n]*\n", ""))
 end
 
