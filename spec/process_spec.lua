@@ -28,11 +28,18 @@ local function is_alive(pid)
   return (pcall(process.kill, pid, "CONT")) and process.kill(pid, "CONT")
 end
 
--- Nobody is left behind: no child of ours, dead or alive.
+-- Nobody is left behind: the children of ours that are there, dead or alive.
 local function children()
-  local out = shell.run(("ps -o pid=,stat=,args= --ppid %d | grep -v 'ps -o'"):format(
-    process.getpid())).out
-  return (out:gsub("[^\n]*sh %-c[^\n]*\n", ""))
+  local me, list = tostring(process.getpid()), {}
+  local function look()
+    for _, entry in ipairs(await(fs.scandir("/proc"))) do
+      local ok, stat = pcall(await, fs.read_file("/proc/" .. entry.name .. "/stat"))
+      local name, state, parent = (ok and stat or ""):match("%((.*)%) (%S+) (%d+)")
+      if parent == me then list[#list + 1] = name .. " " .. state end
+    end
+  end
+  if lwt.current() then look() else lwt.run(look) end
+  return table.concat(list, "\n")
 end
 
 local function descriptors()
