@@ -10,7 +10,7 @@
 -- randomised, the environment is empty, and what waits does so on virtual time.
 
 local figures_path = "bench/counts.txt"
-local tolerance, tolerance_bytes = 1.05, 1.05
+local tolerance, tolerance_bytes = 1.05, 1.05 -- and a byte
 
 local build = os.getenv "LWT_BUILD"
 local here = io.popen "pwd"
@@ -33,8 +33,9 @@ local still = lines_of("setarch -R true 2>&1 && echo yes"):find "yes" and "setar
 
 -- A command in an empty environment: what is left says where the modules are, by paths from here.
 local function clean(command, preload)
-  return ("env -i PATH=\"$PATH\" LC_ALL=C LUA_PATH='lua/?.lua;lua/?/init.lua;?.lua' LUA_CPATH='%s/?.so' %s %s%s"):format(
-    build, preload and ("LD_PRELOAD=" .. build .. "/bench/still.so") or "", still, command)
+  return ("env -i PATH=\"$PATH\" LC_ALL=C LUA_PATH='lua/?.lua;lua/?/init.lua;?.lua' "
+    .. "LUA_CPATH='%s/?.so' %s %s%s"):format(build,
+    preload and ("LD_PRELOAD=" .. build .. "/bench/still.so") or "", still, command)
 end
 
 -- What the counts depend on besides lwt: another Lua, libuv or C library counts differently.
@@ -98,7 +99,9 @@ local function read_stored()
   for line in f:lines() do
     where = line:match "^# with (.*)$" or where
     local name, instructions, bytes, rest = line:match "^(%S+)%s+([%d.]+)%s+([%d.]+)%s*(.*)$"
-    if name then stored[name] = { instructions = tonumber(instructions), bytes = tonumber(bytes), objects = rest } end
+    if name then
+      stored[name] = { instructions = tonumber(instructions), bytes = tonumber(bytes), objects = rest }
+    end
   end
   f:close()
   return stored, where
@@ -110,7 +113,8 @@ local function store(results, where)
     "# `make bench-count ARGS=--store` writes this file. What an operation is: bench/count/ops.lua.\n",
     "# with ", where, "\n")
   for _, r in ipairs(results) do
-    f:write(("%-22s %8.0f %8.1f  %s\n"):format(r.op.name, r.count.instructions, r.count.bytes or 0, objects(r.count)))
+    local c = r.count
+    f:write(("%-22s %8.0f %8.1f  %s\n"):format(r.op.name, c.instructions, c.bytes or 0, objects(c)))
   end
   f:close()
 end
@@ -142,8 +146,8 @@ local function wanted(name)
   return false
 end
 
-local names = lines_of(("%s -e 'for _, o in ipairs(require \"bench.count.ops\") do print(o.name, o.floor or \"-\", o.what) end'")
-  :format(lua))
+local names = lines_of(("%s -e 'for _, o in ipairs(require \"bench.count.ops\") do "
+  .. "print(o.name, o.floor or \"-\", o.what) end'"):format(lua))
 local ops = {}
 for name, floor, what in names:gmatch "(%S+)\t(%S+)\t([^\n]+)" do
   ops[#ops + 1] = { name = name, floor = floor, what = what }
@@ -185,7 +189,8 @@ for _, op in ipairs(ops) do
       local was = stored[op.name]
       local change = was and ("%+.1f %%"):format((c.instructions / was.instructions - 1) * 100) or "new"
       local mark = ""
-      if was and (c.instructions > was.instructions * tolerance or (c.bytes or 0) > was.bytes * tolerance_bytes + 1) then
+      if was and (c.instructions > was.instructions * tolerance
+          or (c.bytes or 0) > was.bytes * tolerance_bytes + 1) then
         mark = "  GREW"
         failed[#failed + 1] = ("%s: %.0f instructions (stored %.0f), %.0f bytes (stored %.0f)"):format(op.name,
           c.instructions, was.instructions, c.bytes or 0, was.bytes)
@@ -220,7 +225,8 @@ if #broken > 0 then
   os.exit(1)
 end
 if not same then
-  print(("\nThe stored figures were counted with %s, these with %s: growth is shown, not judged."):format(stored_where, where))
+  print(("\nThe stored figures were counted with %s, these with %s: growth is shown, not judged."):format(
+    stored_where, where))
 elseif #failed > 0 then
   io.stderr:write "\nmake bench-count: these grew by more than 5 %:\n"
   for _, f in ipairs(failed) do io.stderr:write("  ", f, "\n") end

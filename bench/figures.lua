@@ -39,7 +39,8 @@ function M:add(row, peer, who, part, round, sample)
     group.order[#group.order + 1] = figure
   end
   -- Lower is better for what takes time; servers are told by their rate.
-  sample.value = row.servers and sample.n / sample.seconds or sample.seconds / sample.n * 1e9
+  sample.value = row.servers and sample.n / sample.seconds
+    or (row.by_cpu and sample.process_cpu or sample.seconds) / sample.n * 1e9
   figure.rounds[round] = sample
 end
 

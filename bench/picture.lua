@@ -1,5 +1,5 @@
--- The picture of a run, as SVG: a line for each row, a dot for each peer. How far a dot is to the right of lwt's line is
--- how many times as fast as lwt that peer is; to the left it is slower. A logarithmic scale.
+-- The picture of a run, as SVG: a line for each row, a dot for each peer. How far a dot is to the right of lwt's line
+-- is how many times as fast as lwt that peer is; to the left it is slower. A logarithmic scale.
 
 local M = {}
 
@@ -40,7 +40,7 @@ function M.draw(result)
 
   local x = 20
   for _, p in ipairs(result.peers) do -- the legend
-    put('<circle cx="%.1f" cy="68" r="5" fill="%s"/>', x + 5, colours[p[1]] or "#000")
+    put('<circle cx="%.1f" cy="68" r="5" fill="%s"/>', x + 5, colours[p[1]])
     put('<text x="%.1f" y="72" fill="#333">%s</text>', x + 14, escape(p[2]))
     x = x + 34 + 7 * #p[2]
   end
@@ -61,11 +61,12 @@ function M.draw(result)
     end
     put('<text x="%d" y="%.1f" text-anchor="end" fill="#222">%s</text>', left - 12, y + 4, escape(g.title))
     for _, f in ipairs(g.figures) do
-      if f.lwt_speed then
+      if f.lwt_speed and colours[f.peer] then
         local speed = 1 / f.lwt_speed
         local cx = x_of(speed)
-        put('<circle cx="%.1f" cy="%.1f" r="5.5" fill="%s" fill-opacity="0.85"><title>%s: %.2f times as fast as lwt</title></circle>',
-          cx, y, colours[f.peer] or "#000", escape(f.who), speed)
+        put('<circle cx="%.1f" cy="%.1f" r="5.5" fill="%s" fill-opacity="0.85">'
+          .. '<title>%s: %.2f times as fast as lwt</title></circle>',
+          cx, y, colours[f.peer], escape(f.who), speed)
         if speed < low or speed > high then
           put('<text x="%.1f" y="%.1f" text-anchor="%s" font-size="10" fill="#555">%s</text>',
             speed < low and cx + 9 or cx - 9, y - 7, speed < low and "start" or "end",

@@ -46,7 +46,7 @@ local function remarks(row, figure)
     else
       words[#words + 1] = ("%.0f bytes each"):format(peak / n)
     end
-    say("cpu", "%.2f s CPU")
+    say("process_cpu", "%.2f s CPU")
   end
   say("speedup", "%.2f times as fast on two")
   return table.concat(words, ", ")
@@ -55,8 +55,8 @@ end
 local function noise_words(result)
   local n = result.noise
   if not n then return "nothing was measured" end
-  return ("The machine was %s: the same piece of work took up to %.0f %% longer at one time than at another "
-    .. "(nine of ten times), and other programs used %.2f processors meanwhile (%d programs, %d rounds, %d s).%s"):format(
+  return ("The machine was %s: the same piece of work took up to %.0f %% longer at one time than at another (nine of "
+    .. "ten times), and other programs used %.2f processors meanwhile (%d programs, %d rounds, %d s).%s"):format(
     n.word, n.spin * 100, n.foreign, n.programs, result.rounds, result.seconds,
     result.clock and " Rows that only compute: processor time." or "")
 end
@@ -124,7 +124,8 @@ local function machine()
     cpu = cpu or line:match "^model name%s*:%s*(.*)$"
   end
   if f then f:close() end
-  return ("%s, %s processors, %s"):format(cpu or "a processor", first_line "nproc" or "?", first_line "uname -sr" or "?")
+  return ("%s, %s processors, %s"):format(cpu or "a processor", first_line "nproc" or "?",
+    first_line "uname -sr" or "?")
 end
 
 -- The best figure of a peer in a group (a peer may have several ways).
@@ -159,7 +160,8 @@ function M.write(result, path, picture_path)
   line "|---|---|---|---|"
   for _, g in ipairs(result.groups) do
     for _, b in ipairs(g.bars) do
-      line("| %s | %s | %s | %s |", g.title, bar_words(b), reached_words(b), b.met and "met" or "**" .. met_words(b) .. "**")
+      line("| %s | %s | %s | %s |", g.title, bar_words(b), reached_words(b),
+        b.met and "met" or "**" .. met_words(b) .. "**")
     end
   end
   line ""
@@ -205,8 +207,8 @@ function M.write(result, path, picture_path)
     line "| | | rounds | lwt is … times as fast | |"
     line "|---|---:|---:|---:|---|"
     for _, f in ipairs(g.figures) do
-      line("| %s | %s | %s..%s | %s | %s |", f.who, value(g.row, f.value), (amount(g.row, f.min)), (amount(g.row, f.max)),
-        f.lwt_speed and ("%.2f"):format(f.lwt_speed) or "", remarks(g.row, f))
+      line("| %s | %s | %s..%s | %s | %s |", f.who, value(g.row, f.value), (amount(g.row, f.min)),
+        (amount(g.row, f.max)), f.lwt_speed and ("%.2f"):format(f.lwt_speed) or "", remarks(g.row, f))
     end
   end
   for _, f in ipairs(result.failures) do

@@ -1,12 +1,12 @@
 -- `make bench`: runs every program of rows.lua, all peers in turn, round after round, and says what came out.
 --
---   make bench                       everything: about ten minutes; writes bench/RESULTS.md and bench/results.svg
---   make bench ONLY=echo             the rows (or `growth`, `memory`, `latency`) whose names contain "echo"; "a,b" takes several
+--   make bench                       everything: ten minutes; writes bench/RESULTS.md and bench/results.svg
+--   make bench ONLY=echo             rows (`growth`, `memory`, `latency` too) whose names contain it; "a,b": several
 --   make bench QUICK=1               small sizes and one round: does it all work?
 --   make bench ROUNDS=5              instead of 3
 --   make bench PEERS=luv,node        with these peers only (what needs no package is always there)
---   make bench CLOCK=cpu             processor time instead of time, for the rows that only compute: when others use the
---                                    machine as well
+--   make bench CLOCK=cpu             processor time instead of time, for the rows that only compute: when others use
+--                                    the machine as well
 --
 -- Plain Lua, and nothing of lwt: what is measured has no part in measuring.
 
@@ -91,6 +91,7 @@ local function execute(command, cpus, take, clock)
   for _, r in ipairs(results) do
     local workload, who, part = r[1]:match "^([%w_]+):([^@]+)@?(.*)$"
     r[2].peak = used and used.rss * 1024
+    r[2].process_cpu = used and used.cpu
     take(workload, who, part, r[2])
   end
 end
@@ -156,7 +157,7 @@ for _, extra in ipairs(extras) do
     for _, command in ipairs(extra.commands(quick)) do
       execute(fill(command, values), extra.cpus or "1", function(workload, who, part, sample)
         got[#got + 1] = { workload = workload, who = who, part = part, sample = sample }
-      end)
+      end, extra.computes and option "CLOCK")
     end
     more[#more + 1] = { extra = extra, got = got }
   end

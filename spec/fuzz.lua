@@ -21,6 +21,7 @@ local lwt = require "lwt"
 local first = math.tointeger(arg[1]) or os.time() * 1000000
 local count = math.tointeger(arg[2]) or 100000
 local seed_path = os.getenv "FUZZ_SEED"
+local seed_file = seed_path and assert(io.open(seed_path, "w"))
 
 local function lwt_again() return lwt end
 
@@ -29,10 +30,10 @@ local function differs(p) return program.compare(p, model.new, lwt_again) end
 print(("%d programs from seed %d"):format(count, first))
 local began = os.clock()
 for seed = first, first + count - 1 do
-  if seed_path then
-    local f = assert(io.open(seed_path, "w"))
-    f:write(seed, "\n")
-    f:close()
+  if seed_file then
+    seed_file:seek "set"
+    seed_file:write(("%-20d\n"):format(seed))
+    seed_file:flush()
   end
   local p = program.generate(seed)
   if differs(p) then

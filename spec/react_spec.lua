@@ -320,6 +320,17 @@ describe("lwt.react", function()
       assert.equal(1, t:value())
     end)
 
+    it("edge, rise, fall and flip", function()
+      local s, set = S.create(false)
+      local got = { seen(s:edge()), seen(s:rise()), seen(s:fall()) }
+      for _, v in ipairs { 1, true, false, 2 } do set(v) end
+      assert.same({ { true, false, true }, { true, true }, { false } }, got)
+      local e, send = E.create()
+      local f = S.flip(e, true)
+      send() send() send()
+      assert.is_false(f:value())
+    end)
+
     it("trace, stop, equal and retain", function()
       local s, set = S.create(1)
       local log = {}

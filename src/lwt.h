@@ -161,7 +161,8 @@ struct lwt_api {
 
   /* Call f(main, data) in a protected call on the main thread, from an event
   ** loop's callback. An error that f lets through goes to the exception hook.
-  ** Returns 0 when there was none. */
+  ** Returns 0 when there was none, -1 when there was, and -2 when f could not even
+  ** be called (no memory; the state is closing). */
   int (*enter)(const lwt_api *, void (*f)(lua_State *L, void *data), void *data);
   /* Have `idle->f` called once before the loop next waits. Allocates nothing;
   ** does nothing when it is already queued. idle_stop takes it back. */

@@ -33,8 +33,7 @@ function lwt_Bytes:length() end
 ---buffer raises.
 ---```lua
 ---local b = bytes.of_string("A")
----print(b:get(0))              --> 65
----print(pcall(b.get, b, 1))    --> false bad argument #2 to 'get' (offset out of range)
+---print(b:get(0), (pcall(b.get, b, 1)))   --> 65 false
 ---```
 ---@param ofs integer
 ---@return integer
@@ -308,8 +307,9 @@ function lwt_Channel:write_line(line) end
 ---@return lwt.Promise
 function lwt_Channel:flush() end
 
----The size of the buffer (of each, where there are two). 64 KiB unless told otherwise. It is
----a bound: memory is taken as it is needed.
+---The size of the buffer, of the one for reading where there are two: 64 KiB unless told
+---otherwise, and 256 KiB for writing to a file. It is a bound: memory is taken as it is
+---needed.
 ---```lua
 ---print(io.of_bytes("abc"):buffer_size())   --> 65536
 ---```
@@ -419,6 +419,9 @@ function lwt_Channel:direct_access(f) end
 ---@param data string
 ---@return lwt.Promise
 function lwt_Channel:hexdump(data) end
+
+---@class lwt.ChannelOrder
+local lwt_ChannelOrder = {}
 
 ---@class lwt.Clock
 local lwt_Clock = {}
@@ -1088,98 +1091,31 @@ function lwt_Event:accum(init, eq) end
 ---@return lwt.Signal
 function lwt_Event:fold(init, f, eq) end
 
+---A signal that is `init`, true or false, and turns over each time an event occurs.
+---```lua
+---local e, send = react.E.create()
+---local s = react.S.flip(e, false)
+---send() send() send()
+---print(s:value())   --> true
+---```
+---@param init boolean
+---@return lwt.Signal
+function lwt_Event:flip(init) end
+
 ---@class lwt.File
 local lwt_File = {}
 
----Reads at the file's position and moves it. `f:read(n)` gives a string of `n` bytes, fewer only at
----the end (from what is no regular file, such as a terminal: as many as come at once), and nil when
----there are none; `f:read()` all the rest, "" at the end; `f:read(b)` fills a `lwt.bytes` and gives the
----number of bytes, or nil. A cancelled read loses nothing: the next one gets its bytes. A negative
----count raises.
+---Closes the file. What is pending is rejected with `lwt.Closed` at once; the promise is
+---fulfilled when the system has closed the descriptor, or rejected with what it could not
+---write (a full disk on some file systems). Closing again gives the same promise. Leaving a
+---`<close>` variable, and collection, close too.
 ---```lua
----await(fs.write_file("f", "hello"))
----local f <close> = await(fs.open("f"))
----print(await(f:read(2)), await(f:read()), await(f:read(2)))   --> he llo nil
+---local f = await(fs.open("f", "w"))
+---await(f:close())
+---print(select(2, pcall(await, f:write("x"))) == lwt.Closed)   --> true
 ---```
----@param n? integer|lwt.Bytes
----@return lwt.Promise of a string, or of a number for a buffer; of nil at the end
-function lwt_File:read(n) end
-
----As `read(n)`, from an offset, and leaves the position alone.
----```lua
----await(fs.write_file("f", "hello"))
----local f <close> = await(fs.open("f"))
----print(await(f:pread(2, 3)))   --> lo
----```
----@param n integer|lwt.Bytes
----@param offset integer
----@return lwt.Promise
-function lwt_File:pread(n, offset) end
-
----Fills several `lwt.bytes`, one after another, with one read.
----```lua
----local bytes = require "lwt.bytes"
----await(fs.write_file("f", "hello"))
----local f <close> = await(fs.open("f"))
----local a, b = bytes.create(2), bytes.create(9)
----print(await(f:readv({a, b})), a:to_string(), b:to_string(0, 3))   --> 5 he llo
----```
----@param list lwt.Bytes[]
----@return lwt.Promise of the number of bytes; of nil at the end
-function lwt_File:readv(list) end
-
----Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's position, all
----of it, and moves the position; a file opened with "a" always writes at its end. Rejected with the
----system's error (`ENOSPC` …): how much was written before is not told. A write that runs already
----cannot be cancelled: only nobody hears of it.
----```lua
----local f <close> = await(fs.open("f", "w"))
----print(await(f:write("hello")))   --> 5
----```
----@param data string|lwt.Bytes
----@return lwt.Promise of the number of bytes
-function lwt_File:write(data) end
-
----As `write`, at an offset, and leaves the position alone.
----```lua
----await(fs.write_file("f", "hello"))
----local f <close> = await(fs.open("f", "r+"))
----await(f:pwrite("EL", 1))
----print(await(f:read()))   --> hELlo
----```
----@param data string|lwt.Bytes
----@param offset integer
----@return lwt.Promise of the number of bytes
-function lwt_File:pwrite(data, offset) end
-
----Writes a list of strings and `lwt.bytes`, one after another, all of it.
----```lua
----local f <close> = await(fs.open("f", "w"))
----print(await(f:writev({"he", "llo"})))   --> 5
----```
----@param list (string|lwt.Bytes)[]
----@return lwt.Promise of the number of bytes
-function lwt_File:writev(list) end
-
----Moves the position, as Lua's own `file:seek` does, and gives the new one.
----```lua
----await(fs.write_file("f", "hello"))
----local f <close> = await(fs.open("f"))
----print(await(f:seek("end", -2)), await(f:read()))   --> 3 lo
----```
----@param whence? string "set", "cur" (default) or "end"
----@param offset? integer default 0
----@return lwt.Promise of the position, from the start of the file
-function lwt_File:seek(whence, offset) end
-
----The position.
----```lua
----local f <close> = await(fs.open("f", "w"))
----await(f:write("hello"))
----print(await(f:tell()))   --> 5
----```
----@return lwt.Promise of the position, from the start of the file
-function lwt_File:tell() end
+---@return lwt.Promise without values
+function lwt_File:close() end
 
 ---As `fs.stat`, of the open file.
 ---```lua
@@ -1189,8 +1125,8 @@ function lwt_File:tell() end
 ---@return lwt.Promise of the table
 function lwt_File:stat() end
 
----Fulfilled when the system has the file's bytes and properties on the disk, those of the writes that
----were asked for before included.
+---Fulfilled when the system has the file's bytes and properties on the disk, those of the
+---writes that were asked for before included.
 ---```lua
 ---local f <close> = await(fs.open("f", "w"))
 ---await(f:write("safe"))
@@ -1257,7 +1193,8 @@ function lwt_File:utime(atime, mtime) end
 ---@return lwt.Promise without values
 function lwt_File:unlock() end
 
----The system's number of the file. It belongs to the file: do not close it. A closed file raises.
+---The system's number of the file. It belongs to the file: do not close it. A closed file
+---raises.
 ---```lua
 ---local f <close> = await(fs.open("f", "w"))
 ---print(math.type(f:fileno()))   --> integer
@@ -1265,17 +1202,95 @@ function lwt_File:unlock() end
 ---@return integer
 function lwt_File:fileno() end
 
----Closes the file. What is pending is rejected with `lwt.Closed` at once; the promise is fulfilled
----when the system has closed the descriptor, or rejected with what it could not write (a full disk
----on some file systems). Closing again gives the same promise. Leaving a `<close>` variable, and
----collection, close too.
+---Reads at the file's position and moves it. `f:read(n)` gives a string of `n` bytes, fewer
+---only at the end (from what is no regular file, such as a terminal: as many as come at
+---once), and nil when there are none; `f:read()` all the rest, "" at the end; `f:read(b)`
+---fills a `lwt.bytes` and gives the number of bytes, or nil. A cancelled read loses nothing:
+---the next one gets its bytes. A negative count raises.
 ---```lua
----local f = await(fs.open("f", "w"))
----await(f:close())
----print(select(2, pcall(await, f:write("x"))) == lwt.Closed)   --> true
+---await(fs.write_file("f", "hello"))
+---local f <close> = await(fs.open("f"))
+---print(await(f:read(2)), await(f:read()), await(f:read(2)))   --> he llo nil
 ---```
----@return lwt.Promise without values
-function lwt_File:close() end
+---@param n? integer|lwt.Bytes
+---@return lwt.Promise of a string, or of a number for a buffer; of nil at the end
+function lwt_File:read(n) end
+
+---As `read(n)`, from an offset, and leaves the position alone.
+---```lua
+---await(fs.write_file("f", "hello"))
+---local f <close> = await(fs.open("f"))
+---print(await(f:pread(2, 3)))   --> lo
+---```
+---@param n integer|lwt.Bytes
+---@param offset integer
+---@return lwt.Promise
+function lwt_File:pread(n, offset) end
+
+---Fills several `lwt.bytes`, one after another, with one read.
+---```lua
+---local bytes = require "lwt.bytes"
+---await(fs.write_file("f", "hello"))
+---local f <close> = await(fs.open("f"))
+---local a, b = bytes.create(2), bytes.create(9)
+---print(await(f:readv({a, b})), a:to_string(), b:to_string(0, 3))   --> 5 he llo
+---```
+---@param list lwt.Bytes[]
+---@return lwt.Promise of the number of bytes; of nil at the end
+function lwt_File:readv(list) end
+
+---Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
+---position, all of it, and moves the position; a file opened with "a" always writes at its
+---end. Rejected with the system's error (`ENOSPC` …): how much was written before is not
+---told. A write that runs already cannot be cancelled: only nobody hears of it.
+---```lua
+---local f <close> = await(fs.open("f", "w"))
+---print(await(f:write("hello")))   --> 5
+---```
+---@param data string|lwt.Bytes
+---@return lwt.Promise of the number of bytes
+function lwt_File:write(data) end
+
+---As `write`, at an offset, and leaves the position alone.
+---```lua
+---await(fs.write_file("f", "hello"))
+---local f <close> = await(fs.open("f", "r+"))
+---await(f:pwrite("EL", 1))
+---print(await(f:read()))   --> hELlo
+---```
+---@param data string|lwt.Bytes
+---@param offset integer
+---@return lwt.Promise of the number of bytes
+function lwt_File:pwrite(data, offset) end
+
+---Writes a list of strings and `lwt.bytes`, one after another, all of it.
+---```lua
+---local f <close> = await(fs.open("f", "w"))
+---print(await(f:writev({"he", "llo"})))   --> 5
+---```
+---@param list (string|lwt.Bytes)[]
+---@return lwt.Promise of the number of bytes
+function lwt_File:writev(list) end
+
+---Moves the position, as Lua's own `file:seek` does, and gives the new one.
+---```lua
+---await(fs.write_file("f", "hello"))
+---local f <close> = await(fs.open("f"))
+---print(await(f:seek("end", -2)), await(f:read()))   --> 3 lo
+---```
+---@param whence? string "set", "cur" (default) or "end"
+---@param offset? integer default 0
+---@return lwt.Promise of the position, from the start of the file
+function lwt_File:seek(whence, offset) end
+
+---The position.
+---```lua
+---local f <close> = await(fs.open("f", "w"))
+---await(f:write("hello"))
+---print(await(f:tell()))   --> 5
+---```
+---@return lwt.Promise of the position, from the start of the file
+function lwt_File:tell() end
 
 ---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
 ---or the same file opened a second time. Fulfilled with `true` when it has the lock, which
@@ -1292,7 +1307,9 @@ function lwt_File:close() end
 ---@return lwt.Promise of a boolean
 function lwt_File:lock(mode, opts) end
 
+---What `lwt.on_iteration` gives.
 ---@class lwt.Hook
+---@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
 local lwt_Hook = {}
 
 ---@class lwt.Key
@@ -2009,6 +2026,13 @@ function lwt_Seq:iter_p(f) end
 ---@return lwt.Promise
 function lwt_Seq:iter_n(f, max) end
 
+---A server, as `establish_server` gives it.
+---@class lwt.Server
+---@field address fun(server: lwt.Server): string where it listens
+---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
+local lwt_Server = {}
+
 ---A signal.
 ---@class lwt.Signal
 local lwt_Signal = {}
@@ -2344,6 +2368,34 @@ function lwt_Signal:on(c, init, eq) end
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
 function lwt_Signal:dismiss(c, init, eq) end
+
+---An event that occurs with true when a signal becomes true (not false, not nil), and with
+---false when it no longer is.
+---```lua
+---local s, set = react.S.create(1)
+---local seen = s:edge():map(function(v) print(v) end)   --> false true
+---set(2) set(nil) set(false) set(3)
+---```
+---@return lwt.Event
+function lwt_Signal:edge() end
+
+---Occurs when a signal becomes true.
+---```lua
+---local s, set = react.S.create(false)
+---local seen = s:rise():map(function() print "on" end)   --> on
+---set(true) set(false)
+---```
+---@return lwt.Event
+function lwt_Signal:rise() end
+
+---Occurs when a signal is no longer true.
+---```lua
+---local s, set = react.S.create(false)
+---local seen = s:fall():map(function() print "off" end)   --> off
+---set(true) set(false)
+---```
+---@return lwt.Event
+function lwt_Signal:fall() end
 
 ---The value of the signal that is the value of `ss`.
 ---```lua
@@ -3105,12 +3157,23 @@ local lwt_ThreadChannel = {}
 ---Sends the values as one message. The promise is fulfilled when the channel, or a receiver,
 ---has taken it; rejected with `lwt.Closed` when the channel is closed first. Cancelling it
 ---withdraws the message. Values that cannot be sent raise, see `detach`.
+---```lua
+---local ch = preemptive.channel(1)
+---await(ch:send("one", { 2 }))
+---local waiting = ch:send("three")
+---print(#ch, waiting:is_pending())   --> 1 true
+---```
 ---@param ... any
 ---@return lwt.Promise
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
 ---is fulfilled with nil. Cancelling it loses no message.
+---```lua
+---local ch = preemptive.channel(1)
+---lwt.async(function() await(ch:send("hello", "there")) end)
+---print(await(ch:recv()))   --> hello there
+---```
 ---@return lwt.Promise
 function lwt_ThreadChannel:recv() end
 
@@ -3125,6 +3188,11 @@ function lwt_ThreadChannel:recv() end
 function lwt_ThreadChannel:close() end
 
 ---Has the channel been closed?
+---```lua
+---local ch = preemptive.channel(1)
+---ch:close()
+---print(ch:is_closed())   --> true
+---```
 ---@return boolean
 function lwt_ThreadChannel:is_closed() end
 
@@ -3265,6 +3333,15 @@ function lwt_Udp:multicast_join(group, host, source) end
 ---@param host? string
 ---@param source? string
 function lwt_Udp:multicast_leave(group, host, source) end
+
+---The buffer of a channel, as `direct_access` gives it to its function; valid while that runs.
+---@class lwt.io.direct
+---@field available fun(d: lwt.io.direct): integer bytes that can be taken (input), or for which there is room (output)
+---@field peek fun(d: lwt.io.direct, n: integer): string the next bytes, at most `n`, without taking them
+---@field skip fun(d: lwt.io.direct, n: integer) takes `n` bytes
+---@field put fun(d: lwt.io.direct, s: string): integer puts as much of `s` into the buffer as there is room for: how many bytes
+---@field perform fun(d: lwt.io.direct): lwt.Promise fills the buffer once (input; 0 at the end), or writes from it: how many bytes
+local lwt_io_direct = {}
 
 ---@class lwt.pool.Options
 ---@field validate? fun(element: any): boolean
@@ -4001,11 +4078,76 @@ lwt_engine_module.fd = function() end
 ---@class lwt.fs.module
 local lwt_fs_module = {}
 
----What the system knows about a file: a table with `type` ("file", "directory", "link", "fifo",
----"socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`, `gid`, `dev`,
----`ino`, `rdev`, `blksize`, `blocks`, and the times `atime`, `mtime`, `ctime`, `birthtime` in
----seconds since 1970, with their fractions. Follows symbolic links. Rejected with the system's
----error (`ENOENT` …). Cancelling rejects at once.
+---Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
+---without a "b"), with an "x" for a file that must not exist yet ("wx"), or the system's
+---number. Fulfilled with the file; rejected with the system's error, a directory with
+---`EISDIR`. Cancelling rejects at once, and a file that was opened too late is closed again.
+---
+---Operations of a file that use its position run in the order in which they were asked for;
+---`pread` and `pwrite` run beside them. `close` rejects what is pending with `lwt.Closed`.
+---```lua
+---local f <close> = await(fs.open("f", "w+"))
+---await(f:write("hello"))
+---print(await(f:pread(3, 1)))   --> ell
+---```
+---@param path string
+---@param flags? string|integer default "r"
+---@param mode? integer permissions of a new file, default 0666 less the umask
+---@return lwt.Promise of a lwt.File
+lwt_fs_module.open = function(path, flags, mode) end
+
+---A file made of a descriptor that is open already; it belongs to the file from now on.
+---```lua
+---local f = await(fs.open("f", "w"))
+---print(f:fileno() > 2)   --> true
+---```
+---@param fd integer
+---@return lwt.File
+lwt_fs_module.of_fd = function(fd) end
+
+lwt_fs_module.file = {}
+
+lwt_fs_module.file.close = lwt_File.close
+
+lwt_fs_module.file.stat = lwt_File.stat
+
+lwt_fs_module.file.sync = lwt_File.sync
+
+lwt_fs_module.file.datasync = lwt_File.datasync
+
+lwt_fs_module.file.truncate = lwt_File.truncate
+
+lwt_fs_module.file.chmod = lwt_File.chmod
+
+lwt_fs_module.file.chown = lwt_File.chown
+
+lwt_fs_module.file.utime = lwt_File.utime
+
+lwt_fs_module.file.unlock = lwt_File.unlock
+
+lwt_fs_module.file.fileno = lwt_File.fileno
+
+lwt_fs_module.file.read = lwt_File.read
+
+lwt_fs_module.file.pread = lwt_File.pread
+
+lwt_fs_module.file.readv = lwt_File.readv
+
+lwt_fs_module.file.write = lwt_File.write
+
+lwt_fs_module.file.pwrite = lwt_File.pwrite
+
+lwt_fs_module.file.writev = lwt_File.writev
+
+lwt_fs_module.file.seek = lwt_File.seek
+
+lwt_fs_module.file.tell = lwt_File.tell
+
+---What the system knows about a file: a table with `type` ("file", "directory", "link",
+---"fifo", "socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`,
+---`gid`, `dev`, `ino`, `rdev`, `blksize`, `blocks`, and the times `atime`, `mtime`, `ctime`,
+---`birthtime` in seconds since 1970, with their fractions. Follows symbolic links. Rejected
+---with the system's error (`ENOENT` …). Cancelling rejects at once.
 ---```lua
 ---await(fs.write_file("f", "abc"))
 ---local st = await(fs.stat("f"))
@@ -4033,8 +4175,8 @@ lwt_fs_module.lstat = function(path) end
 ---@return lwt.Promise of a boolean
 lwt_fs_module.exists = function(path) end
 
----Fulfilled with `true` when this process may use the file in these ways, rejected with `EACCES`
----(or `ENOENT` …) when not.
+---Fulfilled with `true` when this process may use the file in these ways, rejected with
+---`EACCES` (or `ENOENT` …) when not.
 ---```lua
 ---print(await(fs.access(".", "rx")))   --> true
 ---```
@@ -4137,8 +4279,8 @@ lwt_fs_module.chown = function(path, uid, gid) end
 ---@return lwt.Promise without values
 lwt_fs_module.utime = function(path, atime, mtime) end
 
----Makes a directory. With `parents` also those above it that are missing, and one that is there
----already is no error.
+---Makes a directory. With `parents` also those above it that are missing, and one that is
+---there already is no error.
 ---```lua
 ---await(fs.mkdir("a/b/c", {parents = true}))
 ---print(await(fs.stat("a/b/c")).type)   --> directory
@@ -4148,13 +4290,15 @@ lwt_fs_module.utime = function(path, atime, mtime) end
 ---@return lwt.Promise without values
 lwt_fs_module.mkdir = function(path, opts) end
 
----Makes a new directory that only this user may enter, with a name that nothing had before, and
----gives its path. Cancelled, it leaves none behind. `io.with_temp_dir` removes it as well.
+---Makes a new directory that only this user may enter, with a name that nothing had before,
+---and gives its path. (An XXXXXX at the end of the template is replaced; the default is in
+---TMPDIR.) Cancelled, it leaves none behind. `io.with_temp_dir` removes it as
+---well.
 ---```lua
 ---local path = await(fs.mkdtemp("work-"))
 ---print(#path, await(fs.stat(path)).type)   --> 11 directory
 ---```
----@param template? string its path, to which six characters are added (in place of XXXXXX at the end if that is there); default: "lwt_" in TMPDIR or /tmp
+---@param template? string its path, to which six characters are added; default "/tmp/lwt_"
 ---@return lwt.Promise of the path
 lwt_fs_module.mkdtemp = function(template) end
 
@@ -4167,19 +4311,21 @@ lwt_fs_module.mkdtemp = function(template) end
 ---@return lwt.Promise without values
 lwt_fs_module.rmdir = function(path) end
 
----All entries of a directory at once, sorted by name: a list of `{name=, type=}`, without "." and
----"..". For directories of any size in bounded memory there is `readdir`.
+---All entries of a directory at once, sorted by name: a list of `{name=, type=}`, without
+---"." and "..". For directories of any size in bounded memory there is `readdir`.
 ---```lua
 ---await(fs.write_file("b", ""))
 ---await(fs.mkdir("a"))
----for _, entry in ipairs(await(fs.scandir("."))) do io.write(entry.name, " ", entry.type, ";") end
+---for _, entry in ipairs(await(fs.scandir("."))) do print(entry.name, entry.type) end
+-----> a directory
+-----> b file
 ---```
 ---@param path string
 ---@return lwt.Promise of the list
 lwt_fs_module.scandir = function(path) end
 
----About the file system that holds the path: `type` (the system's number), `bsize` (bytes of a
----block), `blocks`, `bfree`, `bavail` (free for everybody), `files`, `ffree`.
+---About the file system that holds the path: `type` (the system's number), `bsize` (bytes of
+---a block), `blocks`, `bfree`, `bavail` (free for everybody), `files`, `ffree`.
 ---```lua
 ---local st = await(fs.statfs("."))
 ---print(st.bavail <= st.blocks)   --> true
@@ -4188,73 +4334,9 @@ lwt_fs_module.scandir = function(path) end
 ---@return lwt.Promise of the table
 lwt_fs_module.statfs = function(path) end
 
----Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or without a
----"b"), with an "x" for a file that must not exist yet ("wx"), or the system's number. Fulfilled
----with the file; rejected with the system's error, a directory with `EISDIR`. Cancelling rejects at
----once, and a file that was opened too late is closed again.
----
----Operations of a file that use its position run in the order in which they were asked for; `pread`
----and `pwrite` run beside them. `close` rejects what is pending with `lwt.Closed`.
----```lua
----local f <close> = await(fs.open("f", "w+"))
----await(f:write("hello"))
----print(await(f:pread(3, 1)))   --> ell
----```
----@param path string
----@param flags? string|integer default "r"
----@param mode? integer permissions of a new file, default 0666 less the umask
----@return lwt.Promise of a lwt.File
-lwt_fs_module.open = function(path, flags, mode) end
-
----A file made of a descriptor that is open already; it belongs to the file from now on.
----```lua
----local f = await(fs.open("f", "w"))
----print(f:fileno() > 2)   --> true
----```
----@param fd integer
----@return lwt.File
-lwt_fs_module.of_fd = function(fd) end
-
-lwt_fs_module.file = {}
-
-lwt_fs_module.file.read = lwt_File.read
-
-lwt_fs_module.file.pread = lwt_File.pread
-
-lwt_fs_module.file.readv = lwt_File.readv
-
-lwt_fs_module.file.write = lwt_File.write
-
-lwt_fs_module.file.pwrite = lwt_File.pwrite
-
-lwt_fs_module.file.writev = lwt_File.writev
-
-lwt_fs_module.file.seek = lwt_File.seek
-
-lwt_fs_module.file.tell = lwt_File.tell
-
-lwt_fs_module.file.stat = lwt_File.stat
-
-lwt_fs_module.file.sync = lwt_File.sync
-
-lwt_fs_module.file.datasync = lwt_File.datasync
-
-lwt_fs_module.file.truncate = lwt_File.truncate
-
-lwt_fs_module.file.chmod = lwt_File.chmod
-
-lwt_fs_module.file.chown = lwt_File.chown
-
-lwt_fs_module.file.utime = lwt_File.utime
-
-lwt_fs_module.file.unlock = lwt_File.unlock
-
-lwt_fs_module.file.fileno = lwt_File.fileno
-
-lwt_fs_module.file.close = lwt_File.close
-
----Reads a whole file, in one job of the threadpool. Rejected with the system's error; a directory with
----`EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects at once.
+---Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
+---directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
+---at once.
 ---```lua
 ---await(fs.write_file("f", "hello"))
 ---print(await(fs.read_file("f")))   --> hello
@@ -4263,9 +4345,10 @@ lwt_fs_module.file.close = lwt_File.close
 ---@return lwt.Promise of a string
 lwt_fs_module.read_file = function(path) end
 
----Writes a whole file, in one job of the threadpool. By default it is made, or emptied first if it is
----there; "a" appends, "wx" refuses one that is there. Not in one step for others who look: write
----another file and `rename` it for that. Cancelled in the middle, a part may be written.
+---Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
+---if it is there; "a" appends, "wx" refuses one that is there. Not in one step for others
+---who look: write another file and `rename` it for that. Cancelled in the middle, a part may
+---be written.
 ---```lua
 ---await(fs.write_file("f", "hello "))
 ---await(fs.write_file("f", "world", "a"))
@@ -4278,9 +4361,9 @@ lwt_fs_module.read_file = function(path) end
 ---@return lwt.Promise without values
 lwt_fs_module.write_file = function(path, data, flags, mode) end
 
----Copies a file, with its permissions, in one job of the threadpool and inside the system where that
----is possible. A file that has the new name is overwritten, with `excl` refused (`EEXIST`). When it
----fails or is cancelled, no part of a copy is left.
+---Copies a file, with its permissions, in one job of the threadpool and inside the system
+---where that is possible. A file that has the new name is overwritten, with `excl` refused
+---(`EEXIST`). When it fails or is cancelled, no part of a copy is left.
 ---```lua
 ---await(fs.write_file("a", "text"))
 ---await(fs.copyfile("a", "b"))
@@ -4292,8 +4375,8 @@ lwt_fs_module.write_file = function(path, data, flags, mode) end
 ---@return lwt.Promise without values
 lwt_fs_module.copyfile = function(from, to, opts) end
 
----Copies bytes from one open file to another at its position, without their passing through Lua. Both
----must stay open meanwhile.
+---Copies bytes from one open file to another at its position, without their passing through
+---Lua. Both must stay open meanwhile.
 ---```lua
 ---await(fs.write_file("a", "hello"))
 ---local src <close> = await(fs.open("a"))
@@ -4379,6 +4462,52 @@ lwt_io_module.close = lwt_Channel.close
 lwt_io_module.abort = lwt_Channel.abort
 
 lwt_io_module.is_closed = lwt_Channel.is_closed
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = io.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise of a number, or nil
+lwt_io_module.read_int16 = function(ch) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = io.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise
+lwt_io_module.write_int16 = function(ch, n) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(io.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@return lwt.Promise of the values
+lwt_io_module.unpack = function(ch, format) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = io.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param ... any
+---@return lwt.Promise
+lwt_io_module.pack = function(ch, format, ...) end
 
 lwt_io_module.read_char = lwt_Channel.read_char
 
@@ -4781,6 +4910,11 @@ lwt_job_module.pool_size = function() end
 ---operation, name or job of the process needs a thread: before that, this function starts
 ---the pool with `n` threads. After that it raises, unless `n` is the size it has: set the
 ---variable `UV_THREADPOOL_SIZE` in the environment of the process then.
+---```lua
+---job.set_pool_size(8)
+---print(job.pool_size())             --> 8
+---print(pcall(job.set_pool_size, 9)) --> false the threadpool already runs with 8 threads: call set_pool_size before anything else, or set UV_THREADPOOL_SIZE in the environment
+---```
 ---@param n integer
 lwt_job_module.set_pool_size = function(n) end
 
@@ -5410,24 +5544,6 @@ lwt_preemptive_module.close = lwt_ThreadChannel.close
 
 lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
 
----Gives a metatable a name, so that tables with it can be sent between Lua states: in
----messages of channels, as arguments and results of detached functions. Each state has to
----register it, best in a module that both sides require: where it is not registered yet
----when a table arrives, the module of that name is required, or else the one of the name up
----to its last dot. Metatables made in C with `luaL_newmetatable` are registered already; a
----module that is itself the metatable of its objects (`Point.__index = Point`) needs no
----registering. Sets `__name`. Raises if the name belongs to something else.
----```lua
----local mt = preemptive.register_metatable("geometry.point", {
----  __index = { norm = function(p) return math.abs(p.x) + math.abs(p.y) end },
----})
----print(setmetatable({ x = 1, y = -2 }, mt):norm())   --> 3
----```
----@param name string such as `"geometry.point"`: a module and what it makes
----@param metatable table
----@return table the metatable
-lwt_preemptive_module.register_metatable = function(name, metatable) end
-
 ---Runs `f(...)` in a worker thread, which has a Lua state of its own, and gives a promise of
 ---what it returns or raises. Threads are started as they are needed, up to the maximum of
 ---`init`, and kept; so are their states: what a function leaves in globals and modules, the
@@ -5444,10 +5560,14 @@ lwt_preemptive_module.register_metatable = function(name, metatable) end
 ---detaches, as they were when the thread was started. It may use all of lwt, with a loop of
 ---its own: `lwt.run` in it.
 ---
----Cancelling the promise of a call that still waits withdraws it (and gives its `lwt.bytes`
----back); one that runs goes on, and nobody hears of its result. When the Lua state closes, calls that run are given a
----quarter of a second; then an error is raised in them; one that sits in a C function
----for another second is left behind, and ends when the C function returns or the process does.
+---A call that has to wait for a thread can be cancelled: then it never runs, and its `lwt.bytes`
+---are back (if it has begun by then, it goes on, and nobody hears of its result). Cancelling one
+---that has found a thread at once does nothing.
+---
+---When the Lua state closes, calls that run are given a quarter of a second; then an error is
+---raised in them. One that sits in a C function for another second is left behind, and ends when
+---the C function returns or the process does.
+---
 ---An error keeps the traceback of the worker: see `lwt.traceback`.
 ---```lua
 ---local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
@@ -5489,25 +5609,60 @@ lwt_preemptive_module.get_bounds = function() end
 lwt_preemptive_module.set_max_queued = function(n) end
 
 ---How many calls may wait in the queue.
+---```lua
+---print(preemptive.get_max_queued())   --> 1000
+---```
 ---@return integer
 lwt_preemptive_module.get_max_queued = function() end
 
 ---Limits the memory of each worker's Lua state that is started from now on. A function that
 ---needs more fails with `not enough memory`; the worker lives on.
+---```lua
+---preemptive.set_memory_limit(8 << 20)
+---print(pcall(await, preemptive.detach(string.rep, "x", 16 << 20)))   --> false not enough memory
+---```
 ---@param bytes integer 0 for no limit
 lwt_preemptive_module.set_memory_limit = function(bytes) end
 
 ---The number of worker threads there are.
+---```lua
+---await(preemptive.detach(function() end))
+---print(preemptive.nthreads())   --> 1
+---```
 ---@return integer
 lwt_preemptive_module.nthreads = function() end
 
 ---The number of worker threads that are running a function.
+---```lua
+---print(preemptive.nbusy())   --> 0
+---```
 ---@return integer
 lwt_preemptive_module.nbusy = function() end
 
 ---The number of calls in the queue, waiting for a thread.
+---```lua
+---print(preemptive.nqueued())   --> 0
+---```
 ---@return integer
 lwt_preemptive_module.nqueued = function() end
+
+---Gives a metatable a name, so that tables with it can be sent between Lua states: in
+---messages of channels, as arguments and results of detached functions. Each state has to
+---register it, best in a module that both sides require: where it is not registered yet
+---when a table arrives, the module of that name is required, or else the one of the name up
+---to its last dot. Metatables made in C with `luaL_newmetatable` are registered already; a
+---module that is itself the metatable of its objects (`Point.__index = Point`) needs no
+---registering. Sets `__name`. Raises if the name belongs to something else.
+---```lua
+---local mt = preemptive.register_metatable("geometry.point", {
+---  __index = { norm = function(p) return math.abs(p.x) + math.abs(p.y) end },
+---})
+---print(setmetatable({ x = 1, y = -2 }, mt):norm())   --> 3
+---```
+---@param name string such as `"geometry.point"`: a module and what it makes
+---@param metatable table
+---@return table the metatable
+lwt_preemptive_module.register_metatable = function(name, metatable) end
 
 ---Sets the bounds of the number of threads, as `set_bounds`, with 0 and 4 where none are
 ---given, and starts threads up to the least. `detach` does without: this is for having threads
@@ -5603,8 +5758,7 @@ lwt_process_module.exec = function(cmd, opts) end
 
 ---The command that has `/bin/sh` run a text.
 ---```lua
----print(await(process.pread(process.shell("echo $((6 * 7))"))))   --> 42
------->
+---print((await(process.pread_line(process.shell("echo $((6 * 7))")))))   --> 42
 ---```
 ---@param text string
 ---@return string[]
@@ -6102,6 +6256,14 @@ lwt_react_module.S.fold = lwt_Event.fold
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
 lwt_react_module.S.merge = function(list, init, f, eq) end
+
+lwt_react_module.S.edge = lwt_Signal.edge
+
+lwt_react_module.S.rise = lwt_Signal.rise
+
+lwt_react_module.S.fall = lwt_Signal.fall
+
+lwt_react_module.S.flip = lwt_Event.flip
 
 lwt_react_module.S.switch = lwt_Signal.switch
 
@@ -6785,8 +6947,9 @@ lwt_test_module.virtual = function(f, opts) end
 lwt_test_module.fuzz = function(seed, f, opts) end
 
 ---Raises an error that lists what is left, if anything is: open handles, timers, live tasks
----other than the one that asks, rejections that nobody has looked at. A plain function: call it
----at the end of a spec, or in `after_each`. (`lwt.debug(true)` tells where handles were made.)
+---other than the one that asks, rejections that nobody has looked at. Handles that were open
+---before the last `async`, `virtual` or `fuzz` spec began are not its fault, and do not count. A
+---plain function: call it at the end of a spec, or in `after_each`. (`lwt.debug(true)` tells where handles were made.)
 ---```lua
 ---test.assert_clean()
 ---local p = lwt.sleep(60)

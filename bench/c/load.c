@@ -1,14 +1,16 @@
-/* load: starts a server, loads it over the loopback, says how many requests a second it served.
+/* load: starts a server, loads it over the loopback, says how many requests a second
+** it served.
 **
-**   load [-s CPU] [-c CPU] [-t SECONDS] NAME echo|http|idle CONNECTIONS,… -- server arguments…
+**   load [-u] [-s CPU] [-c CPU] [-t SECONDS] NAME MODE CONNECTIONS,… -- server args…
 **
-** The server gets a port as its last argument. Closed loop: each connection sends its next request
-** when the answer to the last is complete. One line for each number of connections:
-**   RES NAME@50 SECONDS REQUESTS p50=µs p99=µs cpu=µs user=µs busy=0.98 rss=KiB all=REQUESTS with the warm-up
-** cpu and user are the server's, for each request. `idle` opens the connections, has each served
-** once and reports the memory of the server for each: bytes=…
+** MODE: echo, http or idle. The server gets a port as its last argument. Closed loop: each connection sends its
+** next request when the answer to the last is complete. One line for each number of
+** connections:
+**   RES NAME@50 SECONDS REQUESTS p50=µs p99=µs cpu=µs user=µs busy=0.98 rss=KiB all=…
+** cpu and user are the server's, for each request. `idle` opens the connections, has
+** each served once and reports the memory of the server for each: bytes=…
 **
-** It ends its connections before it ends the server, so that a server may say something last. */
+** With -u the load goes on until the server ends, and it is the server that reports. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +40,7 @@ typedef struct client {
 static unsigned histogram[SLOTS];
 static char request[256], answer[65536];
 static size_t request_size, answer_size; /* answer_size 0: not known yet */
-static int http, port;
+static int http, port, until;
 
 static double now(void) {
   struct timespec t;
@@ -55,7 +57,8 @@ static void bind_to(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
-  sched_setaffinity(0, sizeof set, &set); /* with fewer processors: wherever there is one */
+  sched_setaffinity(0, sizeof set,
+                    &set); /* with fewer processors: wherever there is one */
 }
 
 static int socket_at(int to) {
@@ -136,10 +139,12 @@ static usage used_by(pid_t pid) {
 static void ask(client *c, double t) {
   c->sent = t;
   c->got = 0;
-  if (write(c->fd, request, request_size) != (ssize_t)request_size) fail("write");
+  if (write(c->fd, request, request_size) == (ssize_t)request_size) return;
+  if (until) exit(0);
+  fail("write");
 }
 
-/* The size of an HTTP answer, from the first one: servers send the same again and again. */
+/* The size of an HTTP answer, from the first one: servers send the same each time. */
 static void learn(size_t got) {
   const char *end, *length;
   if (got >= sizeof answer) fail("answer too long");
@@ -160,6 +165,7 @@ static int answered(client *c) {
   ssize_t n = read(c->fd, answer + (learning ? c->got : 0),
                    sizeof answer - (learning ? c->got + 1 : 0));
   if (n < 0 && errno == EAGAIN) return 0;
+  if (n <= 0 && until) exit(0);
   if (n <= 0) fail("the server closed a connection");
   c->got += (size_t)n;
   if (learning) learn(c->got);
@@ -229,8 +235,10 @@ static void run(const char *name, pid_t server, int n, double seconds, int idle)
     printf("RES %s@%d %.6f %d bytes=%.0f rss=%ld\n", name, n, t - start + WARM_UP, n,
            (double)(after.rss - before.rss) * 1024 / (n - 1), after.rss);
   else
-    printf("RES %s@%d %.6f %ld p50=%ld p99=%ld cpu=%.3f user=%.3f busy=%.2f rss=%ld all=%d\n", name,
-           n, t - start, done, p50, p99, (after.all - before.all) / (double)done * 1e6,
+    printf("RES %s@%d %.6f %ld p50=%ld p99=%ld cpu=%.3f user=%.3f busy=%.2f rss=%ld "
+           "all=%d\n",
+           name, n, t - start, done, p50, p99,
+           (after.all - before.all) / (double)done * 1e6,
            (after.user - before.user) / (double)done * 1e6,
            (after.all - before.all) / (t - start), after.rss, served);
   fflush(stdout);
@@ -250,8 +258,10 @@ int main(int argc, char **argv) {
   double seconds = 1;
   char text[16], *list, **command;
   pid_t server;
-  while ((o = getopt(argc, argv, "+s:c:t:")) != -1) {
-    if (o == 's')
+  while ((o = getopt(argc, argv, "+us:c:t:")) != -1) {
+    if (o == 'u')
+      until = 1;
+    else if (o == 's')
       server_cpu = atoi(optarg);
     else if (o == 'c')
       own_cpu = atoi(optarg);

@@ -1,6 +1,6 @@
--- The hot paths whose instructions are counted. Each entry: name, what one operation is, and a function that is run in a
--- task, sets up, and gives `run(n)`, which does n operations. `engine = "uv"` where the system is used; the others run on
--- virtual time, where no clock has a say in what is executed.
+-- The hot paths whose instructions are counted. Each entry: name, what one operation is, and a function that is run
+-- in a task, sets up, and gives `run(n)`, which does n operations. `engine = "uv"` where the system is used; the
+-- others run on virtual time, where no clock has a say in what is executed.
 
 local lwt = require "lwt"
 
@@ -13,10 +13,12 @@ local function nothing() end
 -- What the same work costs without a library, or in a floor of a library (bench/c/limit.c): counted for comparison.
 -- `op.floor` names one of these.
 local floors = {}
-local function floor(name, what, setup) floors[#floors + 1] = { name = name, what = what, setup = setup, is_floor = true } end
+local function floor(name, what, setup) floors[#floors + 1] = { name = name, what = what, setup = setup } end
 
 local ops = {}
-local function op(name, what, setup, engine) ops[#ops + 1] = { name = name, what = what, setup = setup, engine = engine } end
+local function op(name, what, setup, engine)
+  ops[#ops + 1] = { name = name, what = what, setup = setup, engine = engine }
+end
 
 ---------------------------------------------------------------------------------------------------
 -- Promises

@@ -1,5 +1,5 @@
--- Where the instructions of one operation go: reads what callgrind wrote, takes the collections at rest away, prints the
--- functions that execute most. Debian's Lua has no names for its inner functions; they are given by address.
+-- Where the instructions of one operation go: reads what callgrind wrote, takes the collections at rest away, prints
+-- the functions that execute most. Debian's Lua has no names for its inner functions; they are given by address.
 
 local M = {}
 

@@ -54,11 +54,14 @@ describe("examples/mirror.lua", function()
 
   it("cleans up after Ctrl-C", function()
     -- Thousands of files, one after another: it is far from done when its folder can be seen.
-    local r = mirror("-n 1 /usr/include >/dev/null & pid=$!; until ls '" .. temp
-      .. "' | grep -q .; do :; done; kill -INT $(pgrep -P $pid); wait $pid")
+    local r = shell.run(([[
+      TMPDIR='%s' %s examples/mirror.lua -n 1 /usr/include >/dev/null &
+      while [ -z "$(ls '%s')" ] && kill -0 $!; do :; done
+      kill -INT $!
+      wait $!]]):format(temp, LWT, temp))
     assert.equal(130, r.code, r.err)
     assert.equal("lwt: interrupted\n", r.err)
-    assert.equal("", r.left)
+    assert.equal("", shell.run("ls -A '" .. temp .. "'").out)
   end)
 end)
 

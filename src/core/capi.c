@@ -109,11 +109,13 @@ static void push_sentinel(const lwt_api *api, lua_State *L, const char *name) {
 typedef struct entry {
   void (*f)(lua_State *L, void *data);
   void *data;
+  int begun;
 } entry;
 
 static int enter_body(lua_State *L) {
   entry *e = (entry *)lua_touserdata(L, 1);
   lua_settop(L, 0);
+  e->begun = 1;
   e->f(L, e->data);
   return 0;
 }
@@ -123,9 +125,10 @@ static int enter(const lwt_api *api, void (*f)(lua_State *, void *), void *data)
   lua_State *L = c->L;
   entry e;
   int status;
-  if (c->closing || !lua_checkstack(L, 6)) return -1;
+  if (c->closing || !lua_checkstack(L, 6)) return -2;
   e.f = f;
   e.data = data;
+  e.begun = 0;
   pushreg(L, c->r_handler);
   pushreg(L, c->r_enter);
   lua_pushlightuserdata(L, &e);
@@ -133,7 +136,7 @@ static int enter(const lwt_api *api, void (*f)(lua_State *, void *), void *data)
   if (status != LUA_OK) {
     lwt_loop_report(L, c);
     lua_pop(L, 1);
-    return -1;
+    return e.begun ? -1 : -2;
   }
   lua_pop(L, 1);
   return 0;

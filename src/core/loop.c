@@ -135,7 +135,7 @@ static void run_idle(lwt_context *c) {
     lwt_idle *i = c->idle_now;
     c->idle_now = i->next;
     i->queued = 0;
-    c->api.enter(&c->api, i->f, i->data);
+    if (c->api.enter(&c->api, i->f, i->data) == -2) c->api.idle_start(&c->api, i);
   }
 }
 

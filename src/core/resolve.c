@@ -510,6 +510,7 @@ static void drive(lua_State *L, lwt_context *c, int base) {
     else if (c->has_current || c->work > base)
       give_up_one(L, c);
     lua_settop(L, top);
+    if (!c->has_current && c->work <= base) return;
   }
 }
 

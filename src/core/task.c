@@ -286,9 +286,13 @@ static void suspend(lua_State *L, lwt_context *c, task *t, int idx) {
   t->since = c->turn_now;
 }
 
-static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) {
+/* p: the promise at idx, or NULL where there is none. */
+static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p, int uncancelable) {
   task *t = running(L, c);
-  promise *p = lwt_promise_check(L, c, idx);
+  if (p == NULL) {
+    luaL_typeerror(L, idx, "promise");
+    return 0;
+  }
   if (p->flags & F_NO_CANCEL) uncancelable = 1;
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
     t->flags &= (uint16_t)~TF_CANCEL;
@@ -314,7 +318,7 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, int uncancelable) 
 }
 
 int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx) {
-  return await_begin(L, c, idx, 0);
+  return await_begin(L, c, idx, lwt_promise_test(L, c, idx), 0);
 }
 
 int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
@@ -364,7 +368,7 @@ static int l_await(lua_State *L) {
   if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL && !c->callbacks &&
       !(t->flags & (TF_CANCEL | TF_LEVEL)))
     return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
-  if (await_begin(L, c, 1, 0)) return lwt_task_await_end(L, c, 1);
+  if (await_begin(L, c, 1, p, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }
 
@@ -478,7 +482,7 @@ static int l_shield(lua_State *L) {
   check_function(L, 1);
   running(L, c);
   lwt_task_spawn(L, c, lua_gettop(L) - 1);
-  if (await_begin(L, c, 1, 1)) return lwt_task_await_end(L, c, 1);
+  if (await_begin(L, c, 1, lwt_promise_test(L, c, 1), 1)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, shield_k);
 }
 

@@ -367,6 +367,10 @@ static int l_gc(lua_State *L) {
     lwt_uv_channel_release(L, v);
     return 0;
   }
+  if (ch->listed) {
+    ch->listed = 0;
+    ctx->lwt->handle_closed(ctx->lwt, L, v);
+  }
   v->ch = NULL;
   ch->first = NULL;
   lwt_uv_channel_idle_stop(ch);

@@ -425,6 +425,72 @@ function S.merge(list, init, f, eq)
   return signal_from(from, value(), eq, function(m) change(m, value()) end)
 end
 
+--- An event that occurs with true when a signal becomes true (not false, not nil), and with
+--- false when it no longer is.
+---@param s lwt.Signal
+---@return lwt.Event
+---```lua
+---local s, set = react.S.create(1)
+---local seen = s:edge():map(function(v) print(v) end)   --> false true
+---set(2) set(nil) set(false) set(3)
+---```
+---@function react.S.edge(s)
+function S.edge(s)
+  check(s, 1, "edge")
+  local last = s.v and true or false
+  return event_from({ s }, function(m)
+    local v = s.v and true or false
+    if v ~= last then
+      last = v
+      occur(m, v)
+    end
+  end)
+end
+
+--- Occurs when a signal becomes true.
+---@param s lwt.Signal
+---@return lwt.Event
+---```lua
+---local s, set = react.S.create(false)
+---local seen = s:rise():map(function() print "on" end)   --> on
+---set(true) set(false)
+---```
+---@function react.S.rise(s)
+function S.rise(s)
+  check(s, 1, "rise")
+  return S.edge(s):filter(function(v) return v end)
+end
+
+--- Occurs when a signal is no longer true.
+---@param s lwt.Signal
+---@return lwt.Event
+---```lua
+---local s, set = react.S.create(false)
+---local seen = s:fall():map(function() print "off" end)   --> off
+---set(true) set(false)
+---```
+---@function react.S.fall(s)
+function S.fall(s)
+  check(s, 1, "fall")
+  return S.edge(s):filter(function(v) return not v end)
+end
+
+--- A signal that is `init`, true or false, and turns over each time an event occurs.
+---@param e lwt.Event
+---@param init boolean
+---@return lwt.Signal
+---```lua
+---local e, send = react.E.create()
+---local s = react.S.flip(e, false)
+---send() send() send()
+---print(s:value())   --> true
+---```
+---@function react.S.flip(e, init)
+function S.flip(e, init)
+  check_event(e, 1, "flip")
+  return signal_from({ e }, init and true or false, nil, function(m) change(m, not m.v) end)
+end
+
 -- What `inner_of()` is, with `outer` to tell when that changes.
 local function follow(outer, inner_of, eq)
   local inner = inner_of()

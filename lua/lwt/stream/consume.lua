@@ -31,7 +31,7 @@ local function gather(s, result)
   end
   function go()
     while true do
-      if s.drive then s.drive(s, add) end
+      if s.drive then s.drive(s, add, { over = false }) end
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
@@ -95,7 +95,7 @@ function M.fold(s, init, f)
   local function add(v) acc = f(v, acc) end
   function go()
     while true do
-      if s.drive then s.drive(s, add) end
+      if s.drive then s.drive(s, add, { over = false }) end
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
@@ -151,7 +151,7 @@ function M.iter(s, f)
   end
   function go()
     while true do
-      if s.drive then s.drive(s, f) end -- what f returns does no harm
+      if s.drive then s.drive(s, f, { over = false }) end -- what f returns does no harm
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end

@@ -48,12 +48,19 @@ function M.from_direct(f)
     return v
   end
   local s = derive(source)
-  s.drive = function(_, sink)
-    while s.pull == source do
+  s.drive = function(_, sink, ride)
+    if s.pull ~= source then return end
+    local outer = s.ride
+    s.ride = ride
+    while not ride.over do
       local v = f()
-      if v == nil then return ended(s) end
-      if sink(v) then return end
+      if v == nil then
+        ended(s)
+        break
+      end
+      if sink(v) then break end
     end
+    s.ride = outer
   end
   return s
 end

@@ -55,7 +55,7 @@ function M.map(s, f)
     return function(v)
       v = f(v)
       if v == nil then none("map") end
-      return sink(v) or d.pull ~= source
+      return sink(v)
     end
   end)
 end
@@ -130,7 +130,7 @@ function M.filter(s, f)
   log = d.log
   return C.drivable(d, source, s, function(sink)
     return function(v)
-      if f(v) then return sink(v) or d.pull ~= source end
+      if f(v) then return sink(v) end
     end
   end)
 end
@@ -188,7 +188,7 @@ function M.filter_map(s, f)
   return C.drivable(d, source, s, function(sink)
     return function(v)
       v = f(v)
-      if v ~= nil then return sink(v) or d.pull ~= source end
+      if v ~= nil then return sink(v) end
     end
   end)
 end

@@ -1,0 +1,238 @@
+-- What a source produces goes to those in line, or into the log; and sources are asked for
+-- as long as somebody waits.
+
+local lwt = require "lwt"
+local try = require "lwt.core".try -- pcall for a plain callback
+local C = require "lwt.stream.line"
+
+local STOP, append, front, drop, use_log = C.STOP, C.append, C.front, C.drop, C.use_log
+local alive, demand, get_in_line, withdrawing = C.alive, C.demand, C.get_in_line, C.withdrawing
+local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
+local put_back_all = C.put_back_all
+local task, spawn = lwt.task, lwt.spawn
+local error, type = error, type
+
+---- Producing -------------------------------------------------------------------
+
+-- A new element.
+local function deliver(log, v)
+  local waiting = log.waiting
+  local s = waiting[1]
+  if not s then return append(log, v) end
+  if not log.shared then
+    local req = s.first
+    if req and not req.feed and not s.section and alive(req) then
+      local nx = req.next
+      s.first = nx
+      s.lined = s.lined - 1
+      if not nx then
+        s.last = false
+        waiting[1] = nil
+      end
+      req.value, req.done = v, true
+      return wake(req)
+    end
+    local wakes = {}
+    if not offer(s, v, wakes) then append(log, v) end
+    if s.upset then calm(s, wakes) end
+    demand(log)
+    return wake_all(wakes)
+  end
+  append(log, v)
+  local wakes = {}
+  for k = #waiting, 1, -1 do
+    s = waiting[k]
+    if offer(s, v, wakes) then
+      front(s)
+      drop(s)
+    end
+    if s.upset then calm(s, wakes) end
+  end
+  demand(log)
+  wake_all(wakes)
+end
+
+-- The source failed: everybody who waits is told, once. With nobody there the
+-- error keeps its place among the elements. Other clones meet it there.
+local function deliver_error(log, err)
+  local waiting = log.waiting
+  local any = demand(log)
+  if log.shared or not any then
+    local c = log.tail
+    if not c.errors then c.errors = {} end
+    c.errors[log.n] = { err }
+    append(log, STOP)
+  end
+  if not any then return end
+  local wakes = {}
+  local list = {}
+  for k = 1, #waiting do list[k] = waiting[k] end
+  for k = #list, 1, -1 do
+    local s = list[k]
+    waiting[k] = nil
+    if log.shared then
+      front(s)
+      drop(s)
+    end
+    local from = #wakes + 1
+    dismiss(s, wakes, true, err)
+    put_back_all(wakes, from)
+  end
+  wake_all(wakes)
+end
+
+-- The end. `x` is the stream that pulled, or the log. Gives nil, so that a source
+-- can return it.
+local function ended(x)
+  local log = x.log
+  if log.ended then return nil end
+  if log.serving then -- see settle: not in here, or a long pipeline would nest
+    log.ending = true
+    return nil
+  end
+  log.closed, log.ended = true, true
+  log.source, log.resume, log.rescue = false, false, false
+  log.fetching, log.withdrawable = false, false
+  log.guard = false
+  append(log, STOP)
+  if x ~= log then
+    use_log(x)
+    x.drive = false
+  end
+  local waiting = log.waiting
+  local wakes = {}
+  for k = #waiting, 1, -1 do
+    dismiss(waiting[k], wakes)
+    waiting[k] = nil
+  end
+  local r = log.closed_resolver
+  if r then
+    log.closed_resolver = false
+    r:wakeup_later()
+  end
+  wake_all(wakes)
+  return nil
+end
+C.ended = ended
+
+---- Fetching --------------------------------------------------------------------
+
+local function settle(log, ok, v)
+  if log.fetching == true then log.fetching = false end
+  if log.ending then
+    ended(log)
+  elseif not ok then
+    deliver_error(log, v)
+  elseif v ~= nil then
+    deliver(log, v)
+  end -- else it waits, or it ended
+end
+
+-- Ask the source for as long as somebody waits and it answers at once.
+local function run(log)
+  while not log.fetching and log.source and demand(log) do
+    log.fetching, log.serving = true, true
+    local ok, v = try(log.source, log)
+    log.serving = false
+    settle(log, ok, v)
+  end
+end
+C.run = run
+
+-- What the source waited for is there.
+local function arrive(log, failed, raw)
+  local f
+  if failed then
+    if log.stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
+      log.stale = log.stale - 1
+      return
+    end
+    f = log.rescue
+  else
+    f = log.resume
+  end
+  if not log.fetching or log.ended then return end
+  log.fetching, log.serving, log.withdrawable = true, true, false
+  log.resume, log.rescue = false, false
+  local ok, v
+  if f then
+    ok, v = try(f, raw)
+  elseif failed then
+    ok, v = false, raw
+  else
+    ok, v = true, raw
+    if raw == nil then ended(log) end
+  end
+  log.serving = false
+  settle(log, ok, v)
+  run(log)
+end
+
+-- One reader more, who takes one element: its promise and request, or its request alone
+-- when it reads for the log `taker`. (A section tells its readers by task-local storage,
+-- which only promises carry.)
+local function line_up(s, taker)
+  if taker and not s.section then
+    local req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    get_in_line(s, req)
+    return req
+  end
+  local p, r = task()
+  local req = { p = p, r = r, next = false, done = false, failed = false, value = nil }
+  local log = s.log
+  if log.source then
+    p:on_cancel(log.on_withdraw or withdrawing(log))
+  end
+  get_in_line(s, req)
+  return p, req
+end
+
+local function wait_for(x, taker, p, resume, rescue, withdrawable)
+  local log = x.log
+  log.fetching, log.withdrawable = p, withdrawable
+  log.resume, log.rescue = resume or false, rescue or false
+  if type(p) ~= "table" then
+    if not log.on_value then
+      log.on_value = function(v) arrive(log, false, v) end
+      log.on_error = function(e) arrive(log, true, e) end
+    end
+    p:on_any(log.on_value, log.on_error)
+  end
+  if log.serving then return nil, p end
+  use_log(x)
+  return nil, line_up(x, taker)
+end
+
+-- A source has to wait for `p`, which a stream's pull gave. `resume(v)` does with its
+-- value (`rescue(e)` with its error) what the source would have done with it. `x` and
+-- `taker` are what the source was called with. For `return pend(x, taker, …)` in a source.
+function C.pend(x, taker, p, resume, rescue)
+  return wait_for(x, taker, p, resume, rescue, true)
+end
+
+-- Likewise for work that is not interrupted when the readers go away.
+function C.work(x, taker, p, resume, rescue)
+  return wait_for(x, taker, p, resume, rescue, false)
+end
+local work = C.work
+
+-- Run `f(...)` as a task for a source; `resume(v)` with what it gives.
+function C.run_task(x, taker, resume, f, ...)
+  local t = spawn(f, ...)
+  local state, v = t:state()
+  if state == "pending" then return work(x, taker, t, resume) end
+  if state == "rejected" then error(v, 0) end
+  if resume then return resume(v) end
+  if v == nil then return ended(x) end
+  return v
+end
+
+-- The source did not like what it got: ask it once more.
+function C.again(x, taker)
+  local log = x.log
+  return log.source(x, taker)
+end
+
+C.deliver, C.arrive, C.line_up = deliver, arrive, line_up
+
+return C

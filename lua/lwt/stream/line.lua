@@ -1,0 +1,272 @@
+-- Readers in line at a stream: requests, who is served by an element, and waking them.
+
+local lwt = require "lwt"
+local C = require "lwt.stream.log"
+
+local STOP, front, drop = C.STOP, C.front, C.drop
+local task, type, remove = lwt.task, type, table.remove
+
+-- A request: { p =, r =, feed =, finish =, … }
+--   p, r     its promise, made when it has to wait; or
+--   log, on  the log that it reads for, and the stream that it waits at
+--   feed     function(req, v) → taken, done; without one: it takes one element
+--   finish   function(req): the end came; without one: nil is its value
+--   value, failed, done   what became of it
+--   looks    it never takes anything
+--   put_back function(req): it was cancelled, or the source failed
+
+local function alive(req)
+  if req.done then return false end
+  local p = req.p
+  return not p or p:is_pending()
+end
+
+-- Forget the dead at the head of the line. The first live one is left there.
+local function prune(s)
+  local req = s.first
+  while req and not alive(req) do
+    req = req.next
+    s.lined = s.lined - 1
+  end
+  s.first = req
+  if not req then
+    s.last = false
+    s.lined = 0
+  end
+  return req
+end
+
+-- Is somebody in line to take an element?
+local function busy(s)
+  local req = prune(s)
+  while req do
+    if not req.looks and alive(req) then return true end
+    req = req.next
+  end
+  return false
+end
+
+-- Cancelled readers are skipped when their turn comes; so that a million of them
+-- do not pile up in front of a silent source, the line is swept now and then.
+local function sweep(s)
+  local first, last, n = false, false, 0
+  local req = s.first
+  while req do
+    local nx = req.next
+    if alive(req) then
+      if last then last.next = req else first = req end
+      last, n = req, n + 1
+      req.next = false
+    end
+    req = nx
+  end
+  s.first, s.last, s.lined = first, last, n
+  s.sweep_at = 2 * n + 16
+end
+
+local function get_in_line(s, req)
+  req.next = false
+  local last = s.last
+  if last then
+    last.next = req
+  else
+    s.first = req
+    local waiting = s.log.waiting
+    local found = false
+    for k = 1, #waiting do
+      if waiting[k] == s then found = true break end
+    end
+    if not found then waiting[#waiting + 1] = s end
+    local hold = s.log.hold
+    if hold then hold() end -- pushes must look who waits
+  end
+  s.last = req
+  local n = s.lined + 1
+  s.lined = n
+  if n > s.sweep_at then sweep(s) end
+end
+
+-- Does anybody wait for an element of this log?
+local function demand(log)
+  local waiting = log.waiting
+  for k = #waiting, 1, -1 do
+    if not prune(waiting[k]) then remove(waiting, k) end
+  end
+  return waiting[1] ~= nil
+end
+
+-- A reader went away. When it was the last one, what its stream was reading from
+-- another stream is taken back: that one's next reader gets the element.
+local function withdraw(log)
+  if not log.withdrawable or demand(log) then return end
+  local p = log.fetching
+  if type(p) == "table" then
+    if p.done then return end -- it is on its way
+    p.done = true
+    log.fetching, log.withdrawable = false, false
+    local above = p.on.log
+    if above.source then return withdraw(above) end
+  elseif p and p ~= true and p:is_pending() then
+    log.fetching, log.withdrawable = false, false
+    log.stale = log.stale + 1
+    p:cancel()
+  end
+end
+
+local function withdrawing(log)
+  local f = function() withdraw(log) end
+  log.on_withdraw = f
+  return f
+end
+
+local function promise_of(s, req)
+  local p, r = task()
+  req.p, req.r = p, r
+  local log = s.log
+  if log.source then p:on_cancel(log.on_withdraw or withdrawing(log)) end
+  local put_back = req.put_back
+  if put_back then p:on_cancel(function() put_back(req) end) end
+  return p
+end
+
+local function wake(req)
+  local r = req.r
+  if not r then
+    local log = req.log
+    if log then
+      local v = req.value
+      req.value = nil
+      if log.fetching == req then
+        C.arrive(log, req.failed, v)
+      elseif v ~= nil and not req.failed then -- taken back since
+        C.unread(req.on, { v }, 1)
+      end
+    end
+    return -- else it is being made: whoever makes it looks at `done`
+  end
+  local v = req.value
+  req.value = nil
+  if req.failed then r:wakeup_later_exn(v) else r:wakeup_later(v) end
+end
+
+-- Everything is decided before anybody is woken. With several to wake, they are
+-- woken inside a callback, where wakeup_later changes all states before it calls
+-- anybody: else the first could cancel the second and lose its element.
+local function wake_all(wakes)
+  if not wakes[2] then
+    if wakes[1] then wake(wakes[1]) end
+    return
+  end
+  local p, r = lwt.wait()
+  p:on_success(function()
+    for k = 1, #wakes do wake(wakes[k]) end
+  end)
+  r:wakeup()
+end
+
+-- Show an element to those in line, up to the one who takes it. Gives whether it
+-- was taken; who is served goes to `wakes`. When one of them failed over it, and has
+-- others to put back before it, it is shown to nobody else: see `calm`.
+local function offer(s, v, wakes)
+  local prev, req = false, s.first
+  while req do
+    local taken, done
+    if not alive(req) then
+      done = true
+    elseif req.turn then
+      s.first = req
+      if prev then prev.next = false end
+      local nx = req.next
+      s.first, s.lined = nx, nx and s.lined or 0
+      if not nx then s.last = false end
+      req.done = true
+      wakes[#wakes + 1] = req
+      C.enter(s, req.turn)
+      return false
+    else
+      local feed = req.feed
+      if not feed then
+        req.value = v
+        taken, done = true, true
+      else
+        taken, done = feed(req, v)
+      end
+      if done then
+        req.done = true
+        wakes[#wakes + 1] = req
+      end
+    end
+    local nx = req.next
+    if done then
+      if prev then prev.next = nx else s.first = nx end
+      if not nx then s.last = prev end
+      s.lined = s.lined - 1
+      if req.failed and req.put_back then
+        s.upset = req
+        return false
+      end
+    else
+      prev = req
+    end
+    if taken then
+      local section = s.section
+      if section then section.record[#section.record + 1] = v end
+      return true
+    end
+    req = nx
+  end
+  return false
+end
+
+-- The end, or an error: everybody in line is told.
+local function dismiss(s, wakes, failed, err)
+  local req = s.first
+  s.first, s.last, s.lined = false, false, 0
+  if not failed then s.drive = false end
+  while req do
+    local nx = req.next
+    if alive(req) then
+      if failed then
+        req.failed, req.value = true, err
+      elseif req.finish then
+        req.finish(req)
+      end
+      req.done = true
+      wakes[#wakes + 1] = req
+    end
+    req = nx
+  end
+end
+
+local function put_back_all(wakes, from)
+  for k = from, #wakes do
+    local req = wakes[k]
+    if req.put_back then req.put_back(req) end
+  end
+end
+
+local function serve(s, wakes)
+  while s.first and busy(s) do
+    local v = front(s)
+    if v == nil or v == STOP or not offer(s, v, wakes) then return end
+    drop(s)
+  end
+end
+
+-- After an offer that upset somebody: what was taken goes back, in order, and is
+-- offered again, and so is what follows it.
+local function calm(s, wakes)
+  while s.upset do
+    local req = s.upset
+    s.upset = false
+    req.put_back(req)
+    serve(s, wakes)
+  end
+end
+
+C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
+C.promise_of, C.withdrawing = promise_of, withdrawing
+C.wake, C.wake_all, C.offer = wake, wake_all, offer
+C.dismiss, C.put_back_all, C.calm = dismiss, put_back_all, calm
+
+return C

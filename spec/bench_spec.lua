@@ -1,0 +1,145 @@
+-- The benchmark's own reckoning: medians, ratios, bars, and what it writes.
+
+local figures = require "bench.figures"
+local report = require "bench.report"
+local rows = require "bench.rows"
+local build = os.getenv "LWT_BUILD" or "build"
+
+local function sample(seconds, n, extra)
+  local s = { seconds = seconds, n = n }
+  for k, v in pairs(extra or {}) do s[k] = v end
+  return s
+end
+
+local function read(path)
+  local f = assert(io.open(path))
+  local text = f:read "a"
+  f:close()
+  return text
+end
+
+-- A run of one row in three rounds, in which the machine is twice as slow in the second.
+local function run()
+  local row = {
+    name = "bind", title = "bind", per = "bind",
+    bars = { { "lwt", "<=", 1.3, "floor" }, { "lwt", "<", 1, "mini" }, { "lwt", "<=", 100, unit = "ns" } },
+  }
+  local r = figures.new()
+  for round, slow in ipairs { 1, 2, 1 } do
+    r:noise { spin = 100 * slow, foreign = 0.02, wall = 1 }
+    r:add(row, "lwt", "lwt", "", round, sample(0.12e-3 * slow, 1000))
+    r:add(row, "limit_c", "floor", "", round, sample(0.1e-3 * slow, 1000))
+    r:add(row, "lua", "mini", "", round, sample(0.11e-3 * slow, 1000))
+  end
+  return r:finish {
+    rows = { row }, more = {}, rounds = 3, seconds = 3, versions = { { "luv", "1.2" } }, failures = {},
+    peers = rows.peers,
+  }
+end
+
+describe("the benchmark", function()
+  it("takes the median of the rounds, and the ratio within a round", function()
+    local g = run().groups[1]
+    assert.equal("floor", g.figures[1].who)
+    assert.is_near(100, g.figures[1].value, 1e-6)
+    assert.is_near(200, g.figures[1].max, 1e-6)
+    assert.is_near(1.2, g.bars[1].reached, 1e-9)
+    assert.is_near(1 / 1.2, g.figures[1].lwt_speed, 1e-9)
+  end)
+
+  it("judges bars beside another figure and beside a limit", function()
+    local result = run()
+    local bars = result.groups[1].bars
+    assert.is_true(bars[1].met)
+    assert.is_false(bars[2].met)
+    assert.is_false(bars[3].met)
+    assert.equal(1, result.judged)
+    assert.is_nil(result.met)
+  end)
+
+  it("leaves a bar open when its peer was not there", function()
+    local row = { name = "x", title = "x", per = "x", bars = { { "lwt", "<", 1, "node" } } }
+    local r = figures.new()
+    r:add(row, "lwt", "lwt", "", 1, sample(1, 1000))
+    local result = r:finish { rows = { row }, more = {}, rounds = 1, seconds = 1, versions = {}, failures = {} }
+    assert.is_nil(result.groups[1].bars[1].met)
+    assert.is_nil(result.judged)
+  end)
+
+  it("counts a server by its rate: more is better", function()
+    local row = { name = "echo", title = "echo", per = "message", servers = true, bars = { { "lwt", ">=", 0.9, "c" } } }
+    local r = figures.new()
+    r:add(row, "libuv", "c", "50", 1, sample(1, 1000))
+    r:add(row, "lwt", "lwt", "50", 1, sample(1, 950))
+    local g = r:finish { rows = { row }, more = {}, rounds = 1, seconds = 1, versions = {}, failures = {} }.groups[1]
+    assert.equal("c", g.figures[1].who)
+    assert.is_true(g.bars[1].met)
+  end)
+
+  it("says how noisy a run was", function()
+    local result = run()
+    assert.is_near(1, result.noise.spin, 1e-9)
+    assert.equal("noisy", result.noise.word)
+  end)
+
+  it("writes the table and the picture", function()
+    local path = os.tmpname()
+    report.write(run(), path .. ".md", path .. ".svg")
+    local md, svg = read(path .. ".md"), read(path .. ".svg")
+    for _, p in ipairs { path, path .. ".md", path .. ".svg" } do os.remove(p) end
+    assert.truthy(md:find("| bind | lwt <= 1.3 × floor | 1.20 × | met |", 1, true))
+    assert.truthy(md:find("The bars: 0 of 1 rows", 1, true))
+    assert.truthy(svg:find("<title>floor: 1.20 times as fast as lwt</title>", 1, true))
+    assert.equal(select(2, svg:gsub("<text", "")), select(2, svg:gsub("</text>", "")))
+    assert.truthy(svg:find "</svg>%s*$")
+  end)
+
+  it("has a row for each line of the goals, each with a program of lwt and a bar", function()
+    assert.equal(18, #rows.rows)
+    local peers = { lwt = true }
+    for _, p in ipairs(rows.peers) do peers[p[1]] = true end
+    for _, row in ipairs(rows.rows) do
+      assert.truthy(row.bars[1], row.name)
+      assert.equal("lwt", row.runs[1][1], row.name)
+      for _, r in ipairs(row.runs) do
+        assert.is_true(peers[r[1]], r[1])
+        local program = r[2]:match "bench/[%w/]+%.%w+"
+        if program then read(program) end
+      end
+    end
+  end)
+
+  it("has stored counts for every operation it counts", function()
+    local stored = {}
+    for line in io.lines "bench/counts.txt" do
+      local name = line:match "^([%w_]+)%s+%d+"
+      if name then stored[name] = true end
+    end
+    for _, op in ipairs(require "bench.count.ops") do
+      assert.is_true(stored[op.name], op.name)
+      stored[op.name] = nil
+    end
+    assert.is_nil(next(stored))
+  end)
+end)
+
+describe("the programs of the benchmark", function()
+  -- They need what bench/setup.sh builds; `make bench` and `make bench-count` make it.
+  local probe = io.open(build .. "/bench/probe.so")
+  if probe then probe:close() end
+  local maybe = probe and it or pending
+  local lua = os.getenv "LUA" or "lua5.4"
+
+  for _, w in ipairs {
+    "promises bind_resolved", "promises bind_pending", "promises await_resolved", "tasks handover", "tasks yield",
+    "tasks spawn", "flow stream", "flow mvar", "flow signals",
+  } do
+    maybe("run: lwt's " .. w, function()
+      local program, workload = w:match "(%S+) (%S+)"
+      local pipe = io.popen(("%s bench/lwt/%s.lua %s 1000 2>&1"):format(lua, program, workload))
+      local text = pipe:read "a"
+      pipe:close()
+      assert.truthy(text:find("RES " .. workload .. ":lwt %d+%.%d+ %d+"), text)
+    end)
+  end
+end)
