@@ -45,11 +45,12 @@ look_run() {
   look_build
   "${LUA%% *}" -e "assert(_VERSION == 'Lua $LUA_VERSION')" >/dev/null 2>&1 || need "lua$LUA_VERSION" "Lua $LUA_VERSION ($LUA)"
 }
-look_test() { # and the programs that specs have at the other end
+look_test() {
   look_run
   have "$BUSTED" || need lua-busted 'busted'
-  have nc || need netcat-openbsd nc
-  have ps || need procps ps
+  # What specs talk to: another program's sockets, and the names of services.
+  have nc || need netcat-openbsd 'nc (netcat)'
+  [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
 }
 look_sanitizer() { # name
   case $($CC -print-file-name="lib$1.so" 2>/dev/null) in
