@@ -79,7 +79,6 @@ local at_once = {
     return p:status()
   end,
   ["signal.next"] = function() return require "lwt.signal".next "USR2" end,
-  detach = function() return require "lwt.preemptive".detach(function() end) end,
   ["recv of a thread channel"] = function() return require "lwt.preemptive".channel(1):recv() end,
   ["send to a thread channel"] = function() return require "lwt.preemptive".channel(0):send(1) end,
 }

@@ -420,6 +420,9 @@ function lwt_Channel:direct_access(f) end
 ---@return lwt.Promise
 function lwt_Channel:hexdump(data) end
 
+---@class lwt.ChannelOrder
+local lwt_ChannelOrder = {}
+
 ---@class lwt.Clock
 local lwt_Clock = {}
 
@@ -1304,7 +1307,9 @@ function lwt_File:tell() end
 ---@return lwt.Promise of a boolean
 function lwt_File:lock(mode, opts) end
 
+---What `lwt.on_iteration` gives.
 ---@class lwt.Hook
+---@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
 local lwt_Hook = {}
 
 ---@class lwt.Key
@@ -2020,6 +2025,13 @@ function lwt_Seq:iter_p(f) end
 ---@param max? integer
 ---@return lwt.Promise
 function lwt_Seq:iter_n(f, max) end
+
+---A server, as `establish_server` gives it.
+---@class lwt.Server
+---@field address fun(server: lwt.Server): string where it listens
+---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
+local lwt_Server = {}
 
 ---A signal.
 ---@class lwt.Signal
@@ -3322,6 +3334,15 @@ function lwt_Udp:multicast_join(group, host, source) end
 ---@param source? string
 function lwt_Udp:multicast_leave(group, host, source) end
 
+---The buffer of a channel, as `direct_access` gives it to its function; valid while that runs.
+---@class lwt.io.direct
+---@field available fun(d: lwt.io.direct): integer bytes that can be taken (input), or for which there is room (output)
+---@field peek fun(d: lwt.io.direct, n: integer): string the next bytes, at most `n`, without taking them
+---@field skip fun(d: lwt.io.direct, n: integer) takes `n` bytes
+---@field put fun(d: lwt.io.direct, s: string): integer puts as much of `s` into the buffer as there is room for: how many bytes
+---@field perform fun(d: lwt.io.direct): lwt.Promise fills the buffer once (input; 0 at the end), or writes from it: how many bytes
+local lwt_io_direct = {}
+
 ---@class lwt.pool.Options
 ---@field validate? fun(element: any): boolean
 ---@field check? fun(element: any, is_ok: fun(ok: boolean)): boolean?
@@ -4441,6 +4462,52 @@ lwt_io_module.close = lwt_Channel.close
 lwt_io_module.abort = lwt_Channel.abort
 
 lwt_io_module.is_closed = lwt_Channel.is_closed
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = io.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise of a number, or nil
+lwt_io_module.read_int16 = function(ch) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = io.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise
+lwt_io_module.write_int16 = function(ch, n) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(io.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@return lwt.Promise of the values
+lwt_io_module.unpack = function(ch, format) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = io.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param ... any
+---@return lwt.Promise
+lwt_io_module.pack = function(ch, format, ...) end
 
 lwt_io_module.read_char = lwt_Channel.read_char
 

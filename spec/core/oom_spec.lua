@@ -39,15 +39,15 @@ local function build()
 end
 
 describe("when memory runs out", function()
-  local function try(options, stride)
+  local function try(options, stride, setting)
     if os.getenv "LWT_UNDER" then return end -- it has a sanitizer of its own
     local oom, why = build()
     if not oom then
       pending("cannot build it here: " .. why)
       return
     end
-    local output, status = run(("LUA_PATH='lua/?.lua;lua/?/init.lua' LUA_CPATH='' "
-      .. "timeout 300 %s %s spec/support/oom.lua %d"):format(oom, options, stride))
+    local output, status = run(("%s LUA_PATH='lua/?.lua;lua/?/init.lua' LUA_CPATH='' "
+      .. "timeout 300 %s %s spec/support/oom.lua %d"):format(setting or "", oom, options, stride))
     assert.equal(0, status, output)
     assert.truthy(output:find "\n0 failures\n")
   end
@@ -57,4 +57,7 @@ describe("when memory runs out", function()
 
   it("for good, every call gives a Lua error or the right result, and the state works on "
     .. "once there is memory again", function() try("-a", core.count(29, 1)) end)
+
+  it("at one request while lwt.debug is on, likewise, and core.check finds nothing wrong",
+    function() try("", core.count(37, 1), "OOM_DEBUG=1") end)
 end)
