@@ -227,6 +227,7 @@ struct lwt_uv_pool {
   atomic_int closing;
   int nthreads, nbusy;
   int nspinning, nsleeping; /* workers that have nothing to do */
+  int waking;               /* one that sleeps has been signalled, and is not there yet */
   int spins;                /* there is more than one processor; constant */
   int min, max;
   lwt_uv_worker *workers; /* not joined yet */
@@ -273,6 +274,8 @@ lwt_uv_call *lwt_uv_calls_pop(lwt_uv_calls *q); /* NULL: empty */
 void lwt_uv_call_free(lwt_uv_call *c);
 
 void lwt_uv_pool_release(lwt_uv_pool *pool);
+/* With the lock: see to it that a worker comes, if there is one to spare. */
+void lwt_uv_pool_wake(lwt_uv_pool *pool);
 /* With the lock: so many more (or fewer) are in the queue. */
 void lwt_uv_pool_count(lwt_uv_pool *pool, int by);
 /* This state's pool, made when first needed. NULL: *status tells why; or raises. */

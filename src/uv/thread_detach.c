@@ -17,7 +17,7 @@ static void enqueue(lwt_uv_pool *pool, lwt_uv_call *c) {
   c->queued = 1;
   lwt_uv_calls_append(&pool->queue, c);
   lwt_uv_pool_count(pool, 1);
-  if (pool->nsleeping > 0 && pool->nqueued > pool->nspinning) uv_cond_signal(&pool->more);
+  lwt_uv_pool_wake(pool);
   uv_mutex_unlock(&pool->lock);
 }
 

@@ -87,6 +87,14 @@ static void spin(lwt_uv_pool *pool) {
   pool->nspinning--;
 }
 
+/* One at a time: whoever has come wakes the next, if there is still more to do. So a burst
+** of short calls is not met by a crowd that finds nothing left. */
+void lwt_uv_pool_wake(lwt_uv_pool *pool) {
+  if (pool->waking || pool->nsleeping == 0 || pool->nqueued <= pool->nspinning) return;
+  pool->waking = 1;
+  uv_cond_signal(&pool->more);
+}
+
 lwt_uv_call *lwt_uv_pool_take(lwt_uv_pool *pool) {
   lwt_uv_call *c = NULL;
   int has_spun = 0;
@@ -101,6 +109,7 @@ lwt_uv_call *lwt_uv_pool_take(lwt_uv_pool *pool) {
       lwt_uv_pool_count(pool, -1);
       c->queued = 0;
       pool->nbusy++;
+      lwt_uv_pool_wake(pool);
       break;
     }
     if (!has_spun && pool->nspinning == 0 && pool->spins) {
@@ -111,6 +120,7 @@ lwt_uv_call *lwt_uv_pool_take(lwt_uv_pool *pool) {
       pool->nsleeping++;
       uv_cond_wait(&pool->more, &pool->lock);
       pool->nsleeping--;
+      pool->waking = 0;
     }
   }
   uv_mutex_unlock(&pool->lock);
