@@ -166,10 +166,11 @@ describe("closing", function()
       collectgarbage()
       for _ = 1, 5 do lwt.yield() end -- what was dropped has closed
     end
-    use(1)
+    for _ = 1, 3 do use(1) end
     local before = count()
     use(200)
-    assert.equal(before, count())
+    local after = count() -- others' garbage may go meanwhile
+    assert.is_true(after <= before, ("%d, then %d"):format(before, after))
   end))
 end)
 

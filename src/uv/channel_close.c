@@ -10,6 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void free_buffers(channel *ch) {
+  free(ch->in.buf);
+  free(ch->out.buf);
+  free(ch->out.fly);
+  ch->in.buf = ch->out.buf = ch->out.fly = NULL;
+  ch->in.cap = ch->out.cap = ch->out.fly_cap = 0;
+}
+
 static void release_memory(channel *ch) {
   channel_state *st = channel_state_of(ch->ctx);
   if (--ch->refs > 0) return;
@@ -18,9 +26,7 @@ static void release_memory(channel *ch) {
     ch->prev->next = ch->next;
   else if (st->channels == ch)
     st->channels = ch->next;
-  free(ch->in.buf);
-  free(ch->out.buf);
-  free(ch->out.fly);
+  free_buffers(ch);
   free(ch->what);
   free(ch);
 }
@@ -103,6 +109,9 @@ static void on_end(port *p, void *data, ssize_t status) {
   if (ch->finishing) /* called from within port->close: finish goes on */
     return;
   if (ch->first != NULL) lwt_uv_enter(ch->ctx, ended, ch);
+  /* Called from the loop, so nobody is in the middle of using them. The collector does
+  ** not see them, and would leave them for long. */
+  free_buffers(ch);
   release_memory(ch);
 }
 
@@ -224,6 +233,14 @@ void lwt_uv_channel_abort(lua_State *L, channel *ch) {
 
 /* ---- What Lua calls --------------------------------------------------------- */
 
+/* The buffers of what is closed go with the channel, when it is collected. The collector
+** does not see them: tell it, or they would pile up. */
+static void charge(lua_State *L, channel *ch) {
+  size_t kilobytes = (ch->in.cap + ch->out.cap + ch->out.fly_cap) / 1024;
+  if (kilobytes > 0 && ch->port_gone && lua_gc(L, LUA_GCISRUNNING))
+    lua_gc(L, LUA_GCSTEP, kilobytes < 1 << 20 ? (int)kilobytes : 1 << 20);
+}
+
 /* The promise of close, once there is one. */
 static int push_close(lua_State *L, channel *ch) {
   lua_settop(L, 1);
@@ -311,6 +328,7 @@ static int l_close(lua_State *L) {
     }
     end_reading(L, ch);
     lwt_uv_channel_pump(L, ch);
+    charge(L, ch);
   }
   return push_close(L, ch);
 }
