@@ -44,40 +44,82 @@ int lwt_uv_fs_start(lua_State *L, fs_req *q) {
 
 /* ---- System calls, on the pool ------------------------------------------- */
 
-/* Whether a failed call is to be repeated: after a signal, and when a descriptor that
-** came from elsewhere is non-blocking: then this thread waits. */
-static int repeat(int fd, short events) {
-  if (errno == EINTR) return 1;
-  if (errno != EAGAIN) return 0;
-  struct pollfd p = {fd, events, 0};
-  return poll(&p, 1, -1) >= 0 || errno == EINTR;
+/* How long a thread waits before it looks whether anybody still wants it to. */
+#define LOOK_MS 100
+/* What a pipe takes without waiting once it can be written to. */
+#define SMALL_WRITE ((size_t)4096)
+
+static int is_stopped(const char *stop) {
+  return __atomic_load_n(stop, __ATOMIC_RELAXED);
 }
 
-ssize_t lwt_uv_fs_read(int fd, char *buf, size_t len, int64_t offset) {
+/* Wait until the descriptor is ready, or `*stop` is set (UV_ECANCELED). */
+static int wait_ready(int fd, short events, const char *stop) {
+  struct pollfd p = {fd, events, 0};
+  while (!is_stopped(stop)) {
+    int n = poll(&p, 1, LOOK_MS);
+    if (n > 0) return 0;
+    if (n < 0 && errno != EINTR) return -errno;
+  }
+  return UV_ECANCELED;
+}
+
+ssize_t lwt_uv_fs_read(int fd, char *buf, size_t len, int64_t offset, const char *stop) {
   ssize_t n;
-  do n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
-  while (n < 0 && repeat(fd, POLLIN));
+  do {
+    int status = stop == NULL ? 0 : wait_ready(fd, POLLIN, stop);
+    if (status < 0) return status;
+    n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
+  } while (n < 0 && (errno == EINTR || (errno == EAGAIN && stop != NULL)));
   return n < 0 ? -errno : n;
 }
 
-ssize_t lwt_uv_fs_write(int fd, const char *buf, size_t len, int64_t offset) {
+ssize_t lwt_uv_fs_write(int fd, const char *buf, size_t len, int64_t offset,
+                        const char *stop) {
   size_t done = 0;
   while (done < len) {
-    ssize_t n = offset < 0
-                    ? write(fd, buf + done, len - done)
-                    : pwrite(fd, buf + done, len - done, (off_t)offset + (off_t)done);
-    if (n < 0 && repeat(fd, POLLOUT)) continue;
+    size_t want = len - done;
+    if (stop != NULL) {
+      int status = wait_ready(fd, POLLOUT, stop);
+      if (status < 0) return status;
+      if (want > SMALL_WRITE) want = SMALL_WRITE;
+    }
+    ssize_t n = offset < 0 ? write(fd, buf + done, want)
+                           : pwrite(fd, buf + done, want, (off_t)offset + (off_t)done);
+    if (n < 0 && (errno == EINTR || (errno == EAGAIN && stop != NULL))) continue;
     if (n < 0) return -errno;
     done += (size_t)n;
   }
   return (ssize_t)done;
 }
 
-int lwt_uv_fs_open(const char *path, int flags, int mode) {
-  int fd;
-  do fd = open(path, flags | O_CLOEXEC, mode);
-  while (fd < 0 && errno == EINTR);
-  return fd < 0 ? -errno : fd;
+/* O_NONBLOCK, or a fifo would hold the thread until somebody opens its other end: reading
+** waits for who writes first all the same (poll tells), and for a reader we ask again. */
+int lwt_uv_fs_open(const char *path, int flags, int mode, const char *stop) {
+  struct stat st;
+  for (;;) {
+    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, mode);
+    if (fd >= 0) return fd;
+    if (errno == EINTR) continue;
+    if (errno != ENXIO || stat(path, &st) != 0 || !S_ISFIFO(st.st_mode)) return -errno;
+    if (is_stopped(stop)) return UV_ECANCELED;
+    poll(NULL, 0, LOOK_MS / 10);
+  }
+}
+
+int lwt_uv_fs_is_regular(int fd, const struct stat *st, int flags) {
+  if (S_ISREG(st->st_mode)) return 1;
+  if (!(flags & O_NONBLOCK)) { /* children, and whoever else gets it, expect it to wait */
+    int now = fcntl(fd, F_GETFL);
+    if (now >= 0) fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
+  }
+  return 0;
+}
+
+void lwt_uv_fs_cancel(lwt_uv_req *r) {
+  fs_req *q = (fs_req *)r;
+  __atomic_store_n(&q->stop, 1, __ATOMIC_RELAXED);
+  uv_cancel(r->uv);
 }
 
 /* Never repeated: Linux has closed the descriptor also when it says EINTR. */

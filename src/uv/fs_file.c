@@ -74,7 +74,7 @@ static void leave_queue(file_req *fq) {
 void lwt_uv_file_cancel_req(lwt_uv_req *r) {
   file_req *fq = (file_req *)r;
   if (fq->started)
-    uv_cancel(r->uv);
+    lwt_uv_fs_cancel(r);
   else
     lwt_uv_req_done(r, UV_ECANCELED);
 }
@@ -198,13 +198,13 @@ typedef struct open_req {
 static ssize_t run_open(fs_req *q) {
   open_req *o = (open_req *)q;
   struct stat st;
-  int fd = lwt_uv_fs_open(o->path, o->flags, o->mode);
+  int fd = lwt_uv_fs_open(o->path, o->flags, o->mode, &q->stop);
   if (fd < 0) return fd;
   if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
     lwt_uv_fs_close(fd);
     return UV_EISDIR;
   }
-  o->regular = S_ISREG(st.st_mode);
+  o->regular = lwt_uv_fs_is_regular(fd, &st, o->flags);
   o->fd = fd;
   return 0;
 }
@@ -251,7 +251,7 @@ print(await(f:pread(3, 1)))   --> ell
 @function lwt.fs.open(path, flags, mode) */
 static int l_open(lua_State *L) {
   static const lwt_uv_req_class class = {"open",      "path",       1,
-                                         push_opened, release_open, NULL};
+                                         push_opened, release_open, lwt_uv_fs_cancel};
   lwt_uv *ctx = lwt_uv_context(L);
   const char *path = lwt_uv_fs_check_path(L, 1);
   int flags = lwt_uv_fs_check_flags(L, 2, "r"), mode = lwt_uv_fs_check_mode(L, 3, 0666);
@@ -359,10 +359,9 @@ static int l_close(lua_State *L) {
   lwt_uv_req_started(L, &q->req, 0);
   forget_box(ctx, L, box);
   f->close_req = q;
-  f->closed = 1;
   f->refs++;
-  reject_pending(L, f);
   lwt_uv_file_shut(f);
+  reject_pending(L, f);
   lwt_uv_file_unref(f); /* ours */
   lwt_uv_file_unref(f); /* the userdata's */
   lua_getiuservalue(L, 1, U_CLOSE);
@@ -377,9 +376,8 @@ static int l_shut(lua_State *L) {
   file *f = box->f;
   if (f == NULL) return 0;
   forget_box(ctx, L, box);
-  f->closed = 1;
-  if (!ctx->closing) reject_pending(L, f);
   lwt_uv_file_shut(f);
+  if (!ctx->closing) reject_pending(L, f);
   lwt_uv_file_unref(f);
   return 0;
 }

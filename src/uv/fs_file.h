@@ -53,7 +53,7 @@ struct file {
   int refs;    /* the userdata, and all that is under way */
   int running; /* jobs on the pool */
   unsigned char regular, no_nowait;
-  unsigned char closed;     /* nothing new begins */
+  char closed;              /* atomic: nothing new begins */
   unsigned char directions; /* still open for the port */
   file_box *box;
   file_req *head, *tail; /* the queue; its head runs */

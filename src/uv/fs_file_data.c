@@ -45,7 +45,8 @@ static ssize_t run_read(fs_req *q) {
     int status = fq->len == fq->cap ? grow(fq) : 0;
     if (status < 0) return status;
     ssize_t n = lwt_uv_fs_read(f->fd, fq->buf + fq->len, fq->cap - fq->len,
-                               fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->len);
+                               fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->len,
+                               f->regular ? NULL : &q->stop);
     if (n < 0 && fq->len == 0) return n;
     if (n <= 0) break;
     fq->len += (size_t)n;
@@ -255,7 +256,8 @@ static int l_readv(lua_State *L) {
 
 static ssize_t run_write(fs_req *q) {
   file_req *fq = (file_req *)q;
-  return lwt_uv_fs_write(fq->f->fd, fq->data, (size_t)fq->fs.result, fq->offset);
+  return lwt_uv_fs_write(fq->f->fd, fq->data, (size_t)fq->fs.result, fq->offset,
+                         fq->f->regular ? NULL : &q->stop);
 }
 
 static int push_status(lua_State *L, lwt_uv_req *r) {

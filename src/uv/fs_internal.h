@@ -6,6 +6,8 @@
 #ifndef LWT_UV_FS_INTERNAL_H
 #define LWT_UV_FS_INTERNAL_H
 
+#include <sys/stat.h>
+
 #include "uv_internal.h"
 
 typedef struct fs_req fs_req;
@@ -18,6 +20,7 @@ struct fs_req {
   uv_work_t work;
   fs_work run;
   ssize_t status;
+  char stop; /* atomic: nobody wants it any more */
 };
 
 /* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise,
@@ -43,11 +46,17 @@ void lwt_uv_fs_push_stat(lua_State *L, const uv_stat_t *st);
 void lwt_uv_fs_set_integer(lua_State *L, const char *key, uint64_t n);
 const char *lwt_uv_fs_type_name(uv_dirent_type_t type);
 
-/* System calls that go on after a signal. Negative errno on failure; `full` reads and
-** writes go on until all is done or the end is reached. */
-ssize_t lwt_uv_fs_read(int fd, char *buf, size_t len, int64_t offset);
-ssize_t lwt_uv_fs_write(int fd, const char *buf, size_t len, int64_t offset);
-int lwt_uv_fs_open(const char *path, int flags, int mode);
+/* System calls that go on after a signal; a negative errno on failure. `write` goes on
+** until all is written. What may keep a thread for long (all but regular files) is given
+** `stop`: when that is set, they give up within a tenth of a second (UV_ECANCELED). */
+ssize_t lwt_uv_fs_read(int fd, char *buf, size_t len, int64_t offset, const char *stop);
+ssize_t lwt_uv_fs_write(int fd, const char *buf, size_t len, int64_t offset,
+                        const char *stop);
+int lwt_uv_fs_open(const char *path, int flags, int mode, const char *stop);
+/* After lwt_uv_fs_open with these flags and fstat. */
+int lwt_uv_fs_is_regular(int fd, const struct stat *st, int flags);
+/* A class's `cancel` that sets `stop` for the thread that has it. */
+void lwt_uv_fs_cancel(lwt_uv_req *r);
 int lwt_uv_fs_close(int fd);
 
 /* Register the functions of each file in the table at the top of the stack. */

@@ -130,7 +130,9 @@ static int reserve(file_job *job, size_t len) {
 
 static void run_read(uv_work_t *work) {
   file_job *job = work->data;
-  job->status = lwt_uv_fs_read(job->f->fd, job->buf, job->len, -1);
+  const file *f = job->f;
+  job->status =
+      lwt_uv_fs_read(f->fd, job->buf, job->len, -1, f->regular ? NULL : &f->closed);
 }
 
 static void read_done(uv_work_t *work, int status) {
@@ -183,7 +185,9 @@ static void port_read_cancel(port *p) {
 
 static void run_write(uv_work_t *work) {
   file_job *job = work->data;
-  job->status = lwt_uv_fs_write(job->f->fd, job->buf, job->len, -1);
+  const file *f = job->f;
+  job->status =
+      lwt_uv_fs_write(f->fd, job->buf, job->len, -1, f->regular ? NULL : &f->closed);
 }
 
 static void write_done(uv_work_t *work, int status) {
@@ -307,7 +311,9 @@ void lwt_uv_file_end(file *f) {
 }
 
 void lwt_uv_file_shut(file *f) {
-  f->closed = 1;
+  __atomic_store_n(&f->closed, 1, __ATOMIC_RELAXED);
+  for (file_req *fq = f->all; fq != NULL; fq = fq->anext)
+    __atomic_store_n(&fq->q.stop, 1, __ATOMIC_RELAXED);
   if (f->running == 0) close_descriptor(f);
 }
 

@@ -29,17 +29,10 @@ typedef struct whole_req {
   int flags, mode;
   int in, out; /* sendfile */
   int64_t offset;
-  char stopped; /* atomic: the promise was cancelled */
 } whole_req;
 
-static void cancel_whole(lwt_uv_req *r) {
-  whole_req *w = (whole_req *)r;
-  __atomic_store_n(&w->stopped, 1, __ATOMIC_RELAXED);
-  uv_cancel(r->uv);
-}
-
 static int is_stopped(whole_req *w) {
-  return __atomic_load_n(&w->stopped, __ATOMIC_RELAXED);
+  return __atomic_load_n(&w->q.stop, __ATOMIC_RELAXED);
 }
 
 static void release_whole(lwt_uv_req *r) {
@@ -61,13 +54,13 @@ static int more_room(whole_req *w, size_t *cap) {
 
 /* All there is, in as few reads as the size that the system tells allows: one when it is
 ** right, more when the file grows or, as in /proc, has no size. */
-static ssize_t read_rest(whole_req *w, int fd, size_t size) {
+static ssize_t read_rest(whole_req *w, int fd, size_t size, const char *stop) {
   size_t cap = size > 0 ? size : 4096;
   w->buf = malloc(cap);
   if (w->buf == NULL) return UV_ENOMEM;
   while (!is_stopped(w)) {
     size_t want = cap - w->len;
-    ssize_t n = lwt_uv_fs_read(fd, w->buf + w->len, want < STEP ? want : STEP, -1);
+    ssize_t n = lwt_uv_fs_read(fd, w->buf + w->len, want < STEP ? want : STEP, -1, stop);
     if (n < 0) return n;
     w->len += (size_t)n;
     if (n == 0 || (size > 0 && w->len == size)) return 0;
@@ -79,15 +72,17 @@ static ssize_t read_rest(whole_req *w, int fd, size_t size) {
 static ssize_t run_read_file(fs_req *q) {
   whole_req *w = (whole_req *)q;
   struct stat st;
-  int fd = lwt_uv_fs_open(w->path, O_RDONLY, 0);
+  int fd = lwt_uv_fs_open(w->path, O_RDONLY, 0, &w->q.stop);
   if (fd < 0) return fd;
   ssize_t status;
   if (fstat(fd, &st) != 0)
     status = -errno;
   else if (S_ISDIR(st.st_mode))
     status = UV_EISDIR;
+  else if (lwt_uv_fs_is_regular(fd, &st, O_RDONLY))
+    status = read_rest(w, fd, (size_t)st.st_size, NULL);
   else
-    status = read_rest(w, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0);
+    status = read_rest(w, fd, 0, &w->q.stop);
   lwt_uv_fs_close(fd);
   return status;
 }
@@ -111,7 +106,7 @@ print(await(fs.read_file("f")))   --> hello
 @function lwt.fs.read_file(path) */
 static int l_read_file(lua_State *L) {
   static const lwt_uv_req_class class = {"read_file",   "path",        1,
-                                         push_contents, release_whole, cancel_whole};
+                                         push_contents, release_whole, lwt_uv_fs_cancel};
   const char *path = lwt_uv_fs_check_path(L, 1);
   whole_req *w =
       lwt_uv_fs_new(lwt_uv_context(L), L, &class, sizeof *w, 1, 0, run_read_file);
@@ -123,13 +118,18 @@ static int l_read_file(lua_State *L) {
 
 static ssize_t run_write_file(fs_req *q) {
   whole_req *w = (whole_req *)q;
+  struct stat st;
   size_t done = 0;
   ssize_t status = 0;
-  int fd = lwt_uv_fs_open(w->path, w->flags, w->mode);
+  int fd = lwt_uv_fs_open(w->path, w->flags, w->mode, &q->stop);
   if (fd < 0) return fd;
+  if (fstat(fd, &st) != 0) status = -errno;
+  const char *stop =
+      status == 0 && lwt_uv_fs_is_regular(fd, &st, w->flags) ? NULL : &q->stop;
   while (status >= 0 && done < w->len) {
     size_t n = w->len - done < STEP ? w->len - done : STEP;
-    status = is_stopped(w) ? UV_ECANCELED : lwt_uv_fs_write(fd, w->data + done, n, -1);
+    status =
+        is_stopped(w) ? UV_ECANCELED : lwt_uv_fs_write(fd, w->data + done, n, -1, stop);
     if (status > 0) done += (size_t)status;
   }
   int closed = lwt_uv_fs_close(fd);
@@ -154,7 +154,7 @@ print(await(fs.read_file("f")))   --> hello world
 @function lwt.fs.write_file(path, data, flags, mode) */
 static int l_write_file(lua_State *L) {
   static const lwt_uv_req_class class = {"write_file", "path",        1,
-                                         NULL,         release_whole, cancel_whole};
+                                         NULL,         release_whole, lwt_uv_fs_cancel};
   lwt_uv *ctx = lwt_uv_context(L);
   size_t len, ofs, size;
   const char *path = lwt_uv_fs_check_path(L, 1);
@@ -182,9 +182,10 @@ static ssize_t copy_by_hand(whole_req *w, int in, int out) {
   ssize_t n, status = 0;
   w->buf = malloc(size);
   if (w->buf == NULL) return UV_ENOMEM;
-  while ((n = lwt_uv_fs_read(in, w->buf, size, -1)) > 0) {
+  while ((n = lwt_uv_fs_read(in, w->buf, size, -1, &w->q.stop)) > 0) {
     if (is_stopped(w)) return UV_ECANCELED;
-    if ((status = lwt_uv_fs_write(out, w->buf, (size_t)n, -1)) < 0) return status;
+    if ((status = lwt_uv_fs_write(out, w->buf, (size_t)n, -1, &w->q.stop)) < 0)
+      return status;
   }
   return n;
 }
@@ -220,7 +221,7 @@ static ssize_t copy_opened(whole_req *w, int in) {
   if (fstat(in, &from) != 0) return -errno;
   if (S_ISDIR(from.st_mode)) return UV_EISDIR;
   int out = lwt_uv_fs_open(w->path2, O_WRONLY | O_CREAT | (w->flags & O_EXCL),
-                           from.st_mode & 07777);
+                           from.st_mode & 07777, &w->q.stop);
   if (out < 0) return out;
   int prepared = prepare(out, &from, &to);
   ssize_t status = prepared < 0 ? prepared : copy_data(w, in, out);
@@ -233,7 +234,7 @@ static ssize_t copy_opened(whole_req *w, int in) {
 
 static ssize_t run_copyfile(fs_req *q) {
   whole_req *w = (whole_req *)q;
-  int in = lwt_uv_fs_open(w->path, O_RDONLY, 0);
+  int in = lwt_uv_fs_open(w->path, O_RDONLY, 0, &w->q.stop);
   if (in < 0) return in;
   ssize_t status = copy_opened(w, in);
   lwt_uv_fs_close(in);
@@ -256,7 +257,7 @@ print(await(fs.read_file("b")))   --> text
 @function lwt.fs.copyfile(from, to, opts) */
 static int l_copyfile(lua_State *L) {
   static const lwt_uv_req_class class = {"copyfile", "path",        1,
-                                         NULL,       release_whole, cancel_whole};
+                                         NULL,       release_whole, lwt_uv_fs_cancel};
   static const char *const names[] = {"excl", NULL};
   const char *path = lwt_uv_fs_check_path(L, 1), *path2 = lwt_uv_fs_check_path(L, 2);
   int excl = 0;
@@ -322,7 +323,7 @@ print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 el
 @function lwt.fs.sendfile(dst, src, offset, length) */
 static int l_sendfile(lua_State *L) {
   static const lwt_uv_req_class class = {"sendfile", NULL,          1,
-                                         push_count, release_whole, cancel_whole};
+                                         push_count, release_whole, lwt_uv_fs_cancel};
   lwt_uv *ctx = lwt_uv_context(L);
   int out = check_descriptor(ctx, L, 1), in = check_descriptor(ctx, L, 2);
   lua_Integer offset = luaL_checkinteger(L, 3), length = luaL_checkinteger(L, 4);
