@@ -8,3 +8,4 @@ files["spec"] = { std = "lua54+busted", max_line_length = 120 }
 files["types"] = { ignore = { "211", "212" } }
 files["rockspec"] = { std = "rockspec", ignore = { "111", "112", "113" } }
 files["bench"] = { max_line_length = 120 }
+max_comment_line_length = 200

@@ -1,9 +1,11 @@
--- Lines and branches of the C sources that the specs reached:
+-- Lines and branches of the C sources that the specs reached.
 --
 --   lua5.4 scripts/coverage.lua BUILD FOLDER       BUILD: compiled with --coverage, after a run
 --
--- Prints a line a file and the totals. "Branches" are gcov's: each way a decision can go; those
--- of calls that may raise are not counted. The annotated sources are left in BUILD/gcov/.
+-- Prints a line a file and the total. A branch is one way a decision in the code can go:
+-- "executed" counts those of the decisions that were come to, "taken" those that were gone. What
+-- BUILD/oom.d holds (the same sources in the program that refuses memory) counts too. The annotated
+-- sources are left in BUILD/gcov/, and every branch not taken is a line of BUILD/gcov/missed.txt.
 
 local build, folder = arg[1], arg[2]
 local out_dir = build .. "/gcov"
@@ -16,47 +18,94 @@ local function lines_of(command)
   return out
 end
 
-os.execute(("rm -rf '%s' && mkdir -p '%s'"):format(out_dir, out_dir))
-local here = lines_of("pwd")[1]
-local total = { lines = 0, lines_hit = 0, branches = 0, branches_hit = 0 }
+local function save(name, lines)
+  local file = assert(io.open(out_dir .. "/" .. name, "w"))
+  file:write(table.concat(lines, "\n"), "\n")
+  file:close()
+end
 
 local function percent(hit, all)
-  return all == 0 and 100 or hit * 100 / all
+  return all == 0 and 0 or hit * 100 / all
 end
 
 local function report(name, c)
-  print(("%-32s lines %5d of %5d %6.1f%%   branches %5d of %5d %6.1f%%"):format(name, c.lines_hit,
-    c.lines, percent(c.lines_hit, c.lines), c.branches_hit, c.branches,
-    percent(c.branches_hit, c.branches)))
+  print(("%-24s lines %5d of %5d %6.1f%%   branches %5d: executed %6.1f%%, taken %5d %6.1f%%")
+    :format(name, c.lines_hit, c.lines, percent(c.lines_hit, c.lines), c.branches,
+    percent(c.executed, c.branches), c.taken, percent(c.taken, c.branches)))
 end
 
-local objects = lines_of(("ls %s/%s/*.gcda 2>/dev/null"):format(build, folder))
-if #objects == 0 then
+-- Adds what one run's data say about `source` to `seen`: a list by line number of
+-- { hit =, text =, [branch] = "taken" | "not" | "never" }.
+local function read(data, source, seen, annotated)
+  local dir = data:match("^(.*)/[^/]*$")
+  local ours, at, nth = false, nil, 0
+  for _, line in ipairs(lines_of(("gcov -b -c -t -o '%s' '%s' 2>/dev/null"):format(dir, data))) do
+    local from = line:match("^%s*%-:%s*0:Source:(.*)$")
+    if from then ours = from == source end
+    if ours then
+      annotated[#annotated + 1] = line
+      local count, number, text = line:match("^%s*([^:]-)%*?:%s*(%d+):(.*)$")
+      if number and number ~= "0" then
+        at = nil
+        nth = 0
+        if count ~= "-" then
+          at = seen[tonumber(number)] or { text = text, number = tonumber(number) }
+          seen[at.number] = at
+          if count:match("^%d") then at.hit = true end
+        end
+      end
+      local how = line:match("^branch%s+%d+ (.*)$") -- gcov numbers calls and branches alike
+      if how and at then
+        nth = nth + 1
+        if how:match("^taken [1-9]") then
+          at[nth] = "taken"
+        elseif at[nth] ~= "taken" then
+          at[nth] = (at[nth] == "not" or not how:match("^never")) and "not" or "never"
+        end
+      end
+    end
+  end
+end
+
+local objects = lines_of(("ls %s/%s/*.gcno 2>/dev/null"):format(build, folder))
+if #objects == 0 or #lines_of(("ls %s/%s/*.gcda 2>/dev/null"):format(build, folder)) == 0 then
   io.stderr:write("no coverage data below ", build, "/", folder, "\n")
   os.exit(1)
 end
-for _, data in ipairs(objects) do
-  os.execute(("cd '%s' && gcov -b -c -o '%s/%s/%s' '%s/%s' >/dev/null 2>&1"):format(out_dir, here,
-    build, folder, here, data))
-  local name = data:match("([^/]+)%.gcda$") .. ".c"
-  local c = { lines = 0, lines_hit = 0, branches = 0, branches_hit = 0 }
-  local file = io.open(out_dir .. "/" .. name .. ".gcov")
-  if file then
-    for line in file:lines() do
-      local count = line:match("^%s*([%d#=*-]+):%s*%d+:")
-      if count and count ~= "-" then
-        c.lines = c.lines + 1
-        if not count:match("^[#=]") then c.lines_hit = c.lines_hit + 1 end
-      end
-      local taken = line:match("^branch%s+%d+ (.*)$")
-      if taken and not taken:find("throw", 1, true) then
-        c.branches = c.branches + 1
-        if taken:match("^taken [1-9]") then c.branches_hit = c.branches_hit + 1 end
+os.execute(("rm -rf '%s' && mkdir -p '%s'"):format(out_dir, out_dir))
+local total = { lines = 0, lines_hit = 0, branches = 0, executed = 0, taken = 0 }
+local missed = {}
+for _, object in ipairs(objects) do
+  local name = object:match("([^/]+)%.gcno$")
+  local source = ("src/%s/%s.c"):format(folder, name)
+  local seen, annotated = {}, {}
+  read(("%s/%s/%s.gcda"):format(build, folder, name), source, seen, annotated)
+  read(("%s/oom.d/%s.gcda"):format(build, name), source, seen, annotated)
+  save(name .. ".c.gcov", annotated)
+  local numbers = {}
+  for number in pairs(seen) do numbers[#numbers + 1] = number end
+  table.sort(numbers)
+  local c = { lines = #numbers, lines_hit = 0, branches = 0, executed = 0, taken = 0 }
+  for _, number in ipairs(numbers) do
+    local line = seen[number]
+    if line.hit then c.lines_hit = c.lines_hit + 1 end
+    for branch, what in ipairs(line) do
+      c.branches = c.branches + 1
+      if what ~= "never" then c.executed = c.executed + 1 end
+      if what == "taken" then
+        c.taken = c.taken + 1
+      else
+        missed[#missed + 1] = ("%s:%d: branch %d of %d %s: %s"):format(source, number, branch,
+          #line, what == "not" and "not taken" or "never come to", line.text:match("^%s*(.*)$"))
       end
     end
-    file:close()
   end
-  report("src/" .. folder .. "/" .. name, c)
+  if c.lines == 0 then
+    io.stderr:write("gcov says nothing about ", source, "\n")
+    os.exit(1)
+  end
+  report(source, c)
   for key, value in pairs(c) do total[key] = total[key] + value end
 end
+save("missed.txt", missed)
 report("total", total)

@@ -33,7 +33,8 @@ describe("the examples in C", function()
   local function tested(name, ...)
     local there = dir .. "/" .. name
     assert.equal(0, run(nil, "cp", "-r", build.root .. "/examples/" .. name, there).code)
-    local result = run(there, "make", "-s", "test", "LWT_INCDIR=" .. prefix .. "/include", "LUA=" .. lua,
+    local result = run(there, "timeout", "60", "make", "-s", "test", "LUA=" .. lua,
+      "LWT_INCDIR=" .. prefix .. "/include",
       "CFLAGS=-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wpedantic -Wshadow -Werror", ...)
     assert.equal("", result.err)
     assert.equal(0, result.code)

@@ -109,6 +109,28 @@ describe("connections", function()
     assert.error_matches(function() r:close("x") end, "invalid option 'x'")
   end))
 
+  it("leave nothing behind: a channel that was served is collected", task(function()
+    local served = setmetatable({}, { __mode = "k" })
+    local server <close> = serve(function(ch)
+      served[ch] = true
+      await(ch:read(1))
+    end)
+    for _ = 1, 20 do
+      local ch <close> = await(io.open_connection(server:address()))
+      served[ch] = true
+      await(ch:write("x"))
+      await(ch:flush())
+      assert.is_nil(await(ch:read(1)))
+    end
+    for _ = 1, 4 do
+      lwt.yield()
+      collectgarbage()
+    end
+    local left = 0
+    for _ in pairs(served) do left = left + 1 end
+    assert.is_true(left <= 2, left .. " channels are left")
+  end))
+
   it("carry a lot in both directions at once", task(function()
     local server <close> = serve(function(ch)
       for s in function() return await(ch:read(65536)) end do await(ch:write(s)) end

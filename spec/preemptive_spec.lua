@@ -204,6 +204,20 @@ describe("preemptive.detach", function()
     preemptive.set_bounds(0, 4)
   end))
 
+  it("cannot be cancelled while it runs", task(function()
+    local begun, go = preemptive.channel(1), preemptive.channel(1)
+    local p = hold(begun, go)
+    await(begun:recv())
+    p:cancel()
+    assert.is_true(p:is_pending())
+    -- a task that awaits it is let go all the same
+    local t = lwt.spawn(await, p)
+    t:cancel()
+    assert.same({ false, lwt.Canceled }, { pcall(await, t) })
+    await(go:send "result")
+    assert.equal("result", await(p))
+  end))
+
   it("keeps the bound of the queue by waiting, in order", task(function()
     preemptive.set_bounds(0, 1)
     preemptive.set_max_queued(1)
@@ -244,6 +258,19 @@ describe("preemptive.detach", function()
       end)]]
     assert.equal("false\tnot enough memory\nfalse\tnot enough memory\nalive\n", result.out)
   end)
+
+  it("starts programs that can be told to end", task(function()
+    assert.equal("", await(preemptive.detach(function()
+      local file = io.popen "kill -TERM $$; echo deaf"
+      local text = file:read "a"
+      file:close()
+      return text
+    end)))
+    assert.equal("", await(preemptive.detach(function()
+      local l, process = require "lwt", require "lwt.process"
+      return l.run(process.pread { "sh", "-c", "kill -INT $$; echo deaf" })
+    end)))
+  end))
 
   it("inherits package.path, package.cpath and package.preload", function()
     local result = script [[

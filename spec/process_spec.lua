@@ -28,11 +28,18 @@ local function is_alive(pid)
   return (pcall(process.kill, pid, "CONT")) and process.kill(pid, "CONT")
 end
 
--- Nobody is left behind: no child of ours, dead or alive.
+-- Nobody is left behind: the children of ours that are there, dead or alive.
 local function children()
-  local out = shell.run(("ps -o pid=,stat=,args= --ppid %d | grep -v 'ps -o'"):format(
-    process.getpid())).out
-  return (out:gsub("[^\n]*sh %-c[^\n]*\n", ""))
+  local me, list = tostring(process.getpid()), {}
+  local function look()
+    for _, entry in ipairs(await(fs.scandir("/proc"))) do
+      local ok, stat = pcall(await, fs.read_file("/proc/" .. entry.name .. "/stat"))
+      local name, state, parent = (ok and stat or ""):match("%((.*)%) (%S+) (%d+)")
+      if parent == me then list[#list + 1] = name .. " " .. state end
+    end
+  end
+  if lwt.current() then look() else lwt.run(look) end
+  return table.concat(list, "\n")
 end
 
 local function descriptors()
@@ -508,7 +515,9 @@ describe("lwt.process", function()
   end))
 
   it("is the leader of a session when detached", task(function()
-    local out = await(process.pread(process.shell "ps -o sid= -p $$; echo $$", { detached = true }))
+    local out = await(process.pread(
+      process.shell "read pid name state ppid pgrp sid rest < /proc/$$/stat; echo $sid $$",
+      { detached = true }))
     local sid, pid = out:match("(%d+)%s+(%d+)")
     assert.equal(pid, sid)
   end))

@@ -245,6 +245,11 @@ places["`io`: `with_file` and its like, `atomic`, `direct_access`, `make`, a ser
 end
 places["`process.with_process`, `preemptive.run_in_main`"] = function(w)
   await(require "lwt.process".with_process({ "true" }, nil, w))
+  local preemptive = require "lwt.preemptive"
+  local awaited = await(preemptive.detach(function()
+    return preemptive.run_in_main(function() return (pcall(require "lwt".yield)) end)
+  end))
+  assert.is_true(awaited)
 end
 places["`signal.on`"] = function(w)
   local handler = require "lwt.signal".on("USR1", w)

@@ -2,11 +2,13 @@
 **
 **   hold [-c CPUS] [-t SECONDS] program arguments…
 **
-** The program is bound to the processors CPUS ("1", "0,1"), may open as many descriptors as the
-** system allows, and is killed after SECONDS. When it is done, a line on standard output:
+** The program is bound to the processors CPUS ("1", "0,1"), may open as many
+** descriptors as the system allows, and is killed after SECONDS. When it is done, a
+** line on standard output:
 **   USED status=0 wall=… cpu=… rss=… foreign=… spin=…
-** rss: its peak, in KiB. foreign: processors that were busy with something else meanwhile. spin:
-** microseconds that a fixed piece of work took just before; how it varies in a run is the noise. */
+** rss: its peak, in KiB. foreign: processors that were busy with something else
+** meanwhile. spin: microseconds that a fixed piece of work took just before; how it
+** varies in a run is the noise. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
@@ -42,8 +44,7 @@ static double machine_busy(void) {
              v + 4, v + 5, v + 6, v + 7) != 8)
     memset(v, 0, sizeof v);
   fclose(f);
-  return (double)(v[0] + v[1] + v[2] + v[5] + v[6] + v[7]) /
-         (double)sysconf(_SC_CLK_TCK);
+  return (double)(v[0] + v[1] + v[2] + v[5] + v[6] + v[7]) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static double spin(void) {

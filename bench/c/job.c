@@ -1,5 +1,6 @@
-/* job: a C module of a user's own, with a trivial job for lwt's threadpool; built on lua.h and
-** lwt.h alone. `require "bench.job"`: job.add(n) is the promise of n + 1, reckoned on a thread. */
+/* job: a C module of a user's own, with a trivial job for lwt's threadpool; built on
+** lua.h and lwt.h alone. `require "bench.job"`: job.add(n) is the promise of n + 1,
+** reckoned on a thread. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lwt.h>

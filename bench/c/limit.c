@@ -1,9 +1,11 @@
-/* limit: the floor for a promise library in C under PUC Lua. It does the least that can be done
-** (one userdata per promise, a lua_pcall round every callback, lua_resume and lua_yield per
-** switch) and has no semantics: one callback per promise, no cancelling, no errors, no storage.
-** Nobody can be much faster; nobody should use it. `require "bench.limit"`
+/* limit: the floor for a promise library in C under PUC Lua. It does the least that
+** can be done (one userdata per promise, a lua_pcall round every callback, lua_resume
+** and lua_yield per switch) and has no semantics: one callback per promise, no
+** cancelling, no errors, no storage. Nobody can be much faster; nobody should use it.
+** `require "bench.limit"`
 **
-** User values of a promise: 1 its value, or the callback that waits; 2 the promise behind it. */
+** User values of a promise: 1 its value, or the callback that waits; 2 the promise
+** behind it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -26,8 +28,7 @@ static promise *make(lua_State *L, int resolved) {
 
 static promise *check(lua_State *L, int arg) {
   promise *p = lua_touserdata(L, arg);
-  if (p == NULL || !lua_getmetatable(L, arg) ||
-      !lua_rawequal(L, -1, lua_upvalueindex(1)))
+  if (p == NULL || !lua_getmetatable(L, arg) || !lua_rawequal(L, -1, lua_upvalueindex(1)))
     luaL_typeerror(L, arg, "promise");
   lua_pop(L, 1);
   return p;
@@ -102,7 +103,8 @@ static int l_pause(lua_State *L) {
   return lua_yield(L, 0);
 }
 
-static int l_run(lua_State *L) { /* a list of functions: round and round until all are done */
+static int l_run(
+    lua_State *L) { /* a list of functions: round and round until all are done */
   int n = (int)luaL_len(L, 1), live = n, i, results;
   lua_State **co = lua_newuserdatauv(L, (size_t)n * sizeof *co, 0);
   lua_createtable(L, n, 0);
@@ -182,11 +184,11 @@ static int l_lines(lua_State *L) {
 }
 
 int luaopen_bench_limit(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"fulfilled", l_fulfilled}, {"wait", l_wait},   {"bind", l_bind},
-      {"wakeup", l_wakeup},       {"value", l_value}, {"await", l_await},
-      {"pause", l_pause},         {"run", l_run},     {"lines", l_lines},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"fulfilled", l_fulfilled}, {"wait", l_wait},
+                                       {"bind", l_bind},           {"wakeup", l_wakeup},
+                                       {"value", l_value},         {"await", l_await},
+                                       {"pause", l_pause},         {"run", l_run},
+                                       {"lines", l_lines},         {NULL, NULL}};
   luaL_newlibtable(L, functions);
   lua_newtable(L); /* the metatable: upvalue 1 of every function */
   lua_pushvalue(L, -2);

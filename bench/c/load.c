@@ -1,12 +1,14 @@
-/* load: starts a server, loads it over the loopback, says how many requests a second it served.
+/* load: starts a server, loads it over the loopback, says how many requests a second
+** it served.
 **
-**   load [-u] [-s CPU] [-c CPU] [-t SECONDS] NAME echo|http|idle CONNECTIONS,… -- server arguments…
+**   load [-u] [-s CPU] [-c CPU] [-t SECONDS] NAME MODE CONNECTIONS,… -- server args…
 **
-** The server gets a port as its last argument. Closed loop: each connection sends its next request
-** when the answer to the last is complete. One line for each number of connections:
-**   RES NAME@50 SECONDS REQUESTS p50=µs p99=µs cpu=µs user=µs busy=0.98 rss=KiB all=REQUESTS with the warm-up
-** cpu and user are the server's, for each request. `idle` opens the connections, has each served
-** once and reports the memory of the server for each: bytes=…
+** MODE: echo, http or idle. The server gets a port as its last argument. Closed loop: each connection sends its
+** next request when the answer to the last is complete. One line for each number of
+** connections:
+**   RES NAME@50 SECONDS REQUESTS p50=µs p99=µs cpu=µs user=µs busy=0.98 rss=KiB all=…
+** cpu and user are the server's, for each request. `idle` opens the connections, has
+** each served once and reports the memory of the server for each: bytes=…
 **
 ** With -u the load goes on until the server ends, and it is the server that reports. */
 #define _GNU_SOURCE
@@ -55,7 +57,8 @@ static void bind_to(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
-  sched_setaffinity(0, sizeof set, &set); /* with fewer processors: wherever there is one */
+  sched_setaffinity(0, sizeof set,
+                    &set); /* with fewer processors: wherever there is one */
 }
 
 static int socket_at(int to) {
@@ -141,7 +144,7 @@ static void ask(client *c, double t) {
   fail("write");
 }
 
-/* The size of an HTTP answer, from the first one: servers send the same again and again. */
+/* The size of an HTTP answer, from the first one: servers send the same each time. */
 static void learn(size_t got) {
   const char *end, *length;
   if (got >= sizeof answer) fail("answer too long");
@@ -232,8 +235,10 @@ static void run(const char *name, pid_t server, int n, double seconds, int idle)
     printf("RES %s@%d %.6f %d bytes=%.0f rss=%ld\n", name, n, t - start + WARM_UP, n,
            (double)(after.rss - before.rss) * 1024 / (n - 1), after.rss);
   else
-    printf("RES %s@%d %.6f %ld p50=%ld p99=%ld cpu=%.3f user=%.3f busy=%.2f rss=%ld all=%d\n", name,
-           n, t - start, done, p50, p99, (after.all - before.all) / (double)done * 1e6,
+    printf("RES %s@%d %.6f %ld p50=%ld p99=%ld cpu=%.3f user=%.3f busy=%.2f rss=%ld "
+           "all=%d\n",
+           name, n, t - start, done, p50, p99,
+           (after.all - before.all) / (double)done * 1e6,
            (after.user - before.user) / (double)done * 1e6,
            (after.all - before.all) / (t - start), after.rss, served);
   fflush(stdout);

@@ -1,6 +1,7 @@
-/* probe: what the Lua programs of the benchmark measure with. A clock, the process's memory,
-** how many objects of which kind Lua allocates, and marks for callgrind. It is loaded by lwt's
-** programs and by the peers' alike; nothing of lwt is in it. `require "bench.probe"` */
+/* probe: what the Lua programs of the benchmark measure with. A clock, the process's
+** memory, how many objects of which kind Lua allocates, and marks for callgrind. It is
+** loaded by lwt's programs and by the peers' alike; nothing of lwt is in it. `require
+** "bench.probe"` */
 #define _GNU_SOURCE
 #include <lauxlib.h>
 #include <lua.h>
@@ -84,7 +85,8 @@ static int l_count_begin(lua_State *L) {
   return 0;
 }
 
-static int l_count_end(lua_State *L) { /* a table: how many of each kind since the beginning */
+static int l_count_end(
+    lua_State *L) { /* a table: how many of each kind since the beginning */
   static const struct {
     int type;
     const char *name;
@@ -126,10 +128,16 @@ static int l_stop(lua_State *L) {
 }
 
 int luaopen_bench_probe(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"now", l_now},     {"cpu", l_cpu},   {"rss", l_rss},   {"peak", l_peak},
-      {"start", l_start}, {"mark", l_mark}, {"stop", l_stop}, {"count_begin", l_count_begin},
-      {"count_end", l_count_end}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"now", l_now},
+                                       {"cpu", l_cpu},
+                                       {"rss", l_rss},
+                                       {"peak", l_peak},
+                                       {"start", l_start},
+                                       {"mark", l_mark},
+                                       {"stop", l_stop},
+                                       {"count_begin", l_count_begin},
+                                       {"count_end", l_count_end},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

@@ -2,7 +2,8 @@
 **
 **   serve write|try|http PORT
 **
-** write: echo with uv_write. try: uv_try_write first. http: try, and "hello world" for each head. */
+** write: echo with uv_write. try: uv_try_write first. http: try, and "hello world" for
+** each head. */
 #define _GNU_SOURCE
 #include <assert.h>
 #include <stdlib.h>

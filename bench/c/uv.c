@@ -1,5 +1,5 @@
-/* uv: the same work in C, on bare libuv or on system calls: the floor for everything that talks to
-** the system.
+/* uv: the same work in C, on bare libuv or on system calls: the floor for everything
+** that talks to the system.
 **
 **   uv sleepers N | files DIR N | copy FROM TO | processes N [resident-MiB] | jobs N
 **

@@ -23,7 +23,7 @@ typedef struct mkdir_job {
   lwt_job job;
   const lwt_api *lwt;
   mode_t mode;
-  int error; /* errno of the call, 0: it worked */
+  int error;   /* errno of the call, 0: it worked */
   char path[]; /* a copy: the Lua string may be gone by the time the worker runs */
 } mkdir_job;
 
@@ -52,8 +52,8 @@ static const char *code_of(int error) {
 static int result(lua_State *L, lwt_job *job) {
   mkdir_job *m = (mkdir_job *)job;
   if (m->error == 0) return 0;
-  m->lwt->push_error(m->lwt, L, code_of(m->error), m->error, strerror(m->error), "mkdir", "path",
-                     m->path);
+  m->lwt->push_error(m->lwt, L, code_of(m->error), m->error, strerror(m->error), "mkdir",
+                     "path", m->path);
   return lua_error(L);
 }
 
@@ -86,7 +86,8 @@ static int l_mkdir(lua_State *L) {
 int luaopen_mkdir_job(lua_State *L);
 int luaopen_mkdir_job(lua_State *L) {
   const lwt_api *lwt = lwt_import(L);
-  if (lwt->job_start == NULL) return luaL_error(L, "mkdir_job needs lwt with libuv (lwt.uv)");
+  if (lwt->job_start == NULL)
+    return luaL_error(L, "mkdir_job needs lwt with libuv (lwt.uv)");
   lua_createtable(L, 0, 1);
   lua_pushlightuserdata(L, (void *)lwt);
   lua_pushcclosure(L, l_mkdir, 1);

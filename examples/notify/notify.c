@@ -128,7 +128,8 @@ static int l_start(lua_State *L) {
   s->send = lwt->notification_send;
   /* 1: lwt.run goes on waiting for it. */
   s->notification = lwt->notification_new(lwt, L, told, s, 1);
-  if (pthread_create(&s->thread, NULL, run, s) != 0) return luaL_error(L, "cannot start a thread");
+  if (pthread_create(&s->thread, NULL, run, s) != 0)
+    return luaL_error(L, "cannot start a thread");
   s->running = 1;
   return 1;
 }
@@ -136,7 +137,8 @@ static int l_start(lua_State *L) {
 int luaopen_notify(lua_State *L);
 int luaopen_notify(lua_State *L) {
   const lwt_api *lwt = lwt_import(L);
-  if (lwt->notification_new == NULL) return luaL_error(L, "notify needs lwt with libuv (lwt.uv)");
+  if (lwt->notification_new == NULL)
+    return luaL_error(L, "notify needs lwt with libuv (lwt.uv)");
   luaL_newmetatable(L, "notify.sensor");
   lua_pushcfunction(L, l_stop);
   lua_setfield(L, -2, "__gc");

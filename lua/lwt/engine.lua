@@ -42,6 +42,10 @@ function M.set(engine)
     core.set_engine("real")
     return
   end
+  if engine == "none" and not has_uv then -- what `name` says on the core alone
+    core.set_engine("none")
+    return
+  end
   if engine ~= "virtual" and type(engine) ~= "table" then
     error(("bad argument #1 to 'set' (\"uv\", \"virtual\" or table expected, got %s)")
       :format(type(engine) == "string" and '"' .. engine .. '"' or type(engine)), 2)

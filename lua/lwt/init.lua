@@ -265,6 +265,10 @@ end
 -- ---- Loop hooks -----------------------------------------------------------------------------
 
 local hooks = { enter = {}, leave = {} }
+--- What `lwt.on_iteration` gives.
+---@class lwt.Hook
+---@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
+
 local hook_mt = { __name = "lwt.hook" }
 hook_mt.__index = hook_mt
 

@@ -349,6 +349,69 @@ describe("catch", function()
   end)
 end)
 
+it("a callable object will do wherever a function does", function()
+  local calls = 0
+  local callable = setmetatable({}, { __call = function(_, x)
+    calls = calls + 1
+    return x
+  end })
+  local p, r = lwt.wait()
+  local failed = lwt.rejected "e"
+  is(lwt.fulfilled(1):bind(callable), "fulfilled", 1)
+  is(lwt.fulfilled(1):map(callable), "fulfilled", 1)
+  is(failed:catch(callable), "fulfilled", "e")
+  is(lwt.fulfilled(1):finalize(callable), "fulfilled", 1)
+  is(failed:try_bind(callable, callable), "fulfilled", "e")
+  is(lwt.catch(callable, callable), "fulfilled", nil)
+  is(lwt.wrap(callable, 7), "fulfilled", 7)
+  is(lwt.spawn(callable, 8), "fulfilled", 8)
+  p:on_success(callable)
+  p:on_any(callable, callable)
+  p:on_termination(callable)
+  r:wakeup(3)
+  lwt.with_value(lwt.new_key(), 1, callable)
+  lwt.async(callable)
+  lwt.dont_wait(callable, callable)
+  assert.equal(14, calls)
+end)
+
+describe("callbacks on resolved promises, too deep inside one another,", function()
+  -- More than sixteen of them nest no further: the rest are called when the outermost is.
+  local key = lwt.new_key()
+
+  for name, operate in pairs {
+    bind = function(f) return lwt.fulfilled():bind(f) end,
+    map = function(f) return lwt.fulfilled():map(f) end,
+    catch = function(f) return lwt.rejected():catch(f) end,
+    finalize = function(f) return lwt.fulfilled():finalize(f) end,
+    ["try_bind, the first"] = function(f) return lwt.fulfilled():try_bind(f, error) end,
+    ["try_bind, the second"] = function(f) return lwt.rejected():try_bind(error, f) end,
+    on_success = function(f) return lwt.fulfilled():on_success(f) end,
+    on_failure = function(f) return lwt.rejected():on_failure(f) end,
+    on_termination = function(f) return lwt.fulfilled():on_termination(f) end,
+    on_any = function(f) return lwt.fulfilled():on_any(f, error) end,
+    on_cancel = function(f) return lwt.rejected(lwt.Canceled):on_cancel(f) end,
+  } do
+    it("are deferred and lose neither result nor storage: " .. name, function()
+      local left, depth, deepest, seen = 100, 0, 0, 0
+      local function down()
+        left = left - 1
+        depth = depth + 1
+        deepest = math.max(deepest, depth)
+        if lwt.get(key) == name then seen = seen + 1 end
+        local p = left > 0 and operate(down) or nil
+        depth = depth - 1
+        return p
+      end
+      local p = lwt.with_value(key, name, operate, down)
+      assert.equal(0, left)
+      assert.is_true(deepest <= 17, deepest) -- sixteen, inside a deferred one
+      assert.equal(100, seen)
+      if p and name ~= "map" then assert.equal("fulfilled", (p:state())) end
+    end)
+  end
+end)
+
 describe("catch, finalize and try_bind of a function", function()
   it("call it at once and take what it returns", function()
     local log = new_log()

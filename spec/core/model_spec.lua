@@ -30,6 +30,19 @@ describe("random programs", function()
     end
   end)
 
+  it("leave nothing that core.check finds wrong", function()
+    local core = require "lwt.core"
+    lwt.debug(true)
+    local ok, err = pcall(function()
+      for seed = first, first + count // 30 do
+        program.run(program.generate(seed), lwt)
+        assert.equal("number", type(core.check()))
+      end
+    end)
+    lwt.debug(false)
+    if not ok then error(err, 0) end
+  end)
+
   it("are the same for the same seed, everywhere", function()
     local a, b = program.generate(42), program.generate(42)
     assert.equal(program.text(a), program.text(b))

@@ -1,6 +1,7 @@
 -- Builds support/oom.c with the core under the address sanitizer and runs it: with the
 -- n-th request for memory refused, every call gives a Lua error or the right result.
--- LWT_SPEC_FULL=1 tries every n; normally every 13th.
+-- LWT_SPEC_FULL=1 tries every n; normally every 13th. Under `make coverage` it is built for that
+-- instead, and what it reaches counts (scripts/coverage.lua).
 local core = require "spec.support.core"
 
 local function run(command)
@@ -19,8 +20,9 @@ local function build()
   built = true
   local folder = os.getenv "BUILD" or "build"
   local include = os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"
-  local compiler = (os.getenv "CC" or "cc") .. " -std=c11 -D_GNU_SOURCE -O1 -g "
-    .. "-fsanitize=address,undefined -fno-sanitize-recover=undefined -I" .. include
+  local compiler = (os.getenv "CC" or "cc") .. " -std=c11 -D_GNU_SOURCE -g "
+    .. (os.getenv "LWT_UNDER" == "coverage" and "-O0 --coverage"
+    or "-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined") .. " -I" .. include
   local objects, commands = {}, { ("mkdir -p %s/oom.d"):format(folder) }
   local sources = io.popen "ls src/core/*.c"
   for source in sources:lines() do
@@ -39,15 +41,16 @@ local function build()
 end
 
 describe("when memory runs out", function()
-  local function try(options, stride)
-    if os.getenv "LWT_UNDER" then return end -- it has a sanitizer of its own
+  local function try(options, stride, setting)
+    local under = os.getenv "LWT_UNDER"
+    if under and under ~= "coverage" then return end -- it has a sanitizer of its own
     local oom, why = build()
     if not oom then
       pending("cannot build it here: " .. why)
       return
     end
-    local output, status = run(("LUA_PATH='lua/?.lua;lua/?/init.lua' LUA_CPATH='' "
-      .. "timeout 300 %s %s spec/support/oom.lua %d"):format(oom, options, stride))
+    local output, status = run(("%s LUA_PATH='lua/?.lua;lua/?/init.lua' LUA_CPATH='' "
+      .. "timeout 300 %s %s spec/support/oom.lua %d"):format(setting or "", oom, options, stride))
     assert.equal(0, status, output)
     assert.truthy(output:find "\n0 failures\n")
   end
@@ -57,4 +60,7 @@ describe("when memory runs out", function()
 
   it("for good, every call gives a Lua error or the right result, and the state works on "
     .. "once there is memory again", function() try("-a", core.count(29, 1)) end)
+
+  it("at one request while lwt.debug is on, likewise, and core.check finds nothing wrong",
+    function() try("", core.count(37, 1), "OOM_DEBUG=1") end)
 end)

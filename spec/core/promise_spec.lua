@@ -116,6 +116,11 @@ describe("a promise", function()
     p:on_failure(function() end)
   end)
 
+  it("has a resolver with a readable tostring", function()
+    local _, r = lwt.wait()
+    assert.truthy(tostring(r):find "^lwt.resolver: ")
+  end)
+
   it("has every operation as a method and as a function of the module", function()
     local p = lwt.fulfilled(1)
     for _, name in ipairs {

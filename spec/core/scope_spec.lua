@@ -315,6 +315,29 @@ describe("scope", function()
     is(p, "fulfilled", 1)
   end))
 
+  it("forgets children that are done, while it goes on", async(function()
+    local grown
+    lwt.scope(function(s)
+      local before
+      for i = 1, core.count(5000, 100000) do
+        s:spawn(lwt.yield)
+        if i % 10 == 0 then lwt.yield() lwt.yield() end
+        if i == 1000 then before = core.memory() end
+      end
+      grown = core.memory() - before
+    end):await()
+    assert.is_true(grown < 16 * 1024, grown)
+  end))
+
+  it("has an object with a readable tostring, which refuses what is no function", async(function()
+    lwt.scope(function(s)
+      assert(tostring(s):find "^lwt.scope: ")
+      core.raises_here("bad argument #1 to 'spawn' (function expected, got nil)",
+        function() s:spawn(nil) end)
+      assert(not pcall(s.spawn, {}, print))
+    end):await()
+  end))
+
   it("may be large: ten thousand children, of which one fails", virtual(function()
     local over = 0
     local p = lwt.scope(function(s)

@@ -73,6 +73,37 @@ describe("spawn", function()
     assert.equal(500, started)
   end))
 
+  it("lets a task that is nested too deep inherit the storage of who spawned it", async(function()
+    local key, seen, done = lwt.new_key(), 0, 0
+    local function nest(n)
+      if lwt.get(key) == n then seen = seen + 1 end
+      done = done + 1
+      if n > 1 then lwt.with_value(key, n - 1, lwt.spawn, nest, n - 1) end
+    end
+    lwt.with_value(key, 100, lwt.spawn, nest, 100)
+    while done < 100 do lwt.yield() end
+    assert.equal(100, seen)
+  end))
+
+  it("passes a great many arguments and results", async(function()
+    local values = {}
+    for i = 1, 5000 do values[i] = i end
+    local results = table.pack(lwt.spawn(function(...)
+      lwt.yield()
+      return ...
+    end, table.unpack(values)):await())
+    assert.equal(5000, results.n)
+    assert.equal(5000, results[5000])
+  end))
+
+  it("rejects a task that yields with coroutine.yield, and says what to use", async(function()
+    local p = lwt.spawn(function() coroutine.yield "whom to?" end)
+    local state, err = p:state()
+    assert.equal("rejected", state)
+    assert.truthy(tostring(err):find("lwt.yield", 1, true))
+    lwt.yield()
+  end))
+
   it("runs a function that is written in C", async(function()
     is(lwt.spawn(math.max, 1, 3, 2), "fulfilled", 3)
     is(lwt.spawn(lwt.yield), "pending")
@@ -297,6 +328,26 @@ describe("await", function()
       package.preload["lwt spec module"] = function() pending():await() end
       reason(function() require "lwt spec module" end)
       package.preload["lwt spec module"] = nil
+    end))
+
+    it("says so in words: a message handler of xpcall", async(function()
+      local _, err = xpcall(error, function()
+        local ok, e = pcall(lwt.await, pending())
+        return { ok, tostring(e) }
+      end, "x")
+      assert.is_false(err[1])
+      assert.truthy(err[2]:find "await")
+    end))
+
+    it("says so in words: __gc", async(function()
+      local told
+      setmetatable({}, { __gc = function()
+        local ok, e = pcall(lwt.await, pending())
+        told = not ok and tostring(e)
+      end })
+      collectgarbage()
+      collectgarbage()
+      assert.truthy(told and told:find "await", told)
     end))
 
     it("leaves the task able to await afterwards", async(function()

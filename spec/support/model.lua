@@ -8,6 +8,7 @@
 --   regular    callbacks to run when it is resolved, in order; each is a table with a
 --              function `run(p)`
 --   on_cancel  those to run before the regular ones when it is rejected with Canceled
+--   crowded    whether it ever had more than one of them at a time
 --   stamp      counts resolutions: who was resolved first
 --   how        how it is cancelled: "none", "self", "dependency" (`dependency`),
 --              "several" (`several`, a list), "both" (itself and `dependency`), "task"
@@ -54,18 +55,25 @@ function M.new()
     return p.state == "rejected" and rawequal(p.values[1], lwt.Canceled)
   end
 
+  local function has_waiters(p) return p.regular[1] ~= nil or p.on_cancel[1] ~= nil end
+
+  local function add_waiter(p, callback, list)
+    if has_waiters(p) then p.crowded = true end
+    table.insert(list or p.regular, callback)
+  end
+
   -- The state changes; returns a function that runs the callbacks in order, or nil.
   local function settle(p, state, values)
     assert(p.state == "pending")
     stamp = stamp + 1
     p.state, p.values, p.how, p.stamp = state, values, "none", stamp
-    local list = {}
+    local list, waited = {}, has_waiters(p)
     if is_canceled(p) then
       for _, callback in ipairs(p.on_cancel) do list[#list + 1] = callback end
     end
     for _, callback in ipairs(p.regular) do list[#list + 1] = callback end
     p.regular, p.on_cancel = nil, nil
-    return list[1] and function()
+    return waited and function()
       for _, callback in ipairs(list) do callback.run(p) end
     end
   end
@@ -120,6 +128,7 @@ function M.new()
 
   -- q, pending, was given r by a callback: they become one, and r stands for q.
   local function merge(q, r)
+    q.crowded = q.crowded or r.crowded or has_waiters(q) and has_waiters(r)
     for _, list in ipairs { "regular", "on_cancel" } do
       for _, callback in ipairs(r[list]) do table.insert(q[list], callback) end
     end
@@ -127,19 +136,23 @@ function M.new()
     r.state, r.to = "proxy", q
   end
 
-  -- q gets the outcome of a call: what pcall returned.
-  local function follow(q, follows, ok, ...)
+  -- q gets the outcome of a call: what pcall returned. Returns what runs its callbacks.
+  local function settle_by(q, follows, ok, ...)
     q = find(q)
     if q.state ~= "pending" then return end
-    if not ok then
-      resolve(q, "rejected", { (...) })
-    elseif follows and select("#", ...) == 1 and is_promise((...)) then
-      local r = find((...))
-      if r == q then return end -- its own callback gave it: pending for ever
-      if r.state == "pending" then merge(q, r) else resolve(q, r.state, r.values) end
-    else
-      resolve(q, "fulfilled", table.pack(...))
+    if not ok then return settle(q, "rejected", { (...) }) end
+    if not (follows and select("#", ...) == 1 and is_promise((...))) then
+      return settle(q, "fulfilled", table.pack(...))
     end
+    local r = find((...))
+    if r == q then return end -- its own callback gave it: pending for ever
+    if r.state ~= "pending" then return settle(q, r.state, r.values) end
+    merge(q, r)
+  end
+
+  local function follow(...)
+    local run = settle_by(...)
+    if run then run() end
   end
 
   -- ---- Sequential composition --------------------------------------------------------
@@ -185,7 +198,7 @@ function M.new()
       q = find(q)
       if r and r.state == "pending" and q.state == "pending" then
         q.how, q.dependency = "dependency", r
-        table.insert(r.regular, { run = function(cleaned)
+        add_waiter(r, { run = function(cleaned)
           copy(q, cleaned.state == "rejected" and cleaned or p)
         end })
       else
@@ -222,8 +235,8 @@ function M.new()
       local q = new "dependency"
       q.dependency = p
       local functions = { with_storage(f), h and with_storage(h) }
-      table.insert(name == "on_cancel" and p.on_cancel or p.regular,
-        { run = function(resolved) tell(name, q, resolved, functions) end })
+      add_waiter(p, { run = function(resolved) tell(name, q, resolved, functions) end },
+        name == "on_cancel" and p.on_cancel)
       return q
     end
     local chosen = chooses[name](p)
@@ -264,8 +277,8 @@ function M.new()
     if coroutine.status(t.coroutine) ~= "dead" then return end
     local p = find(t.promise)
     if p.how == "task" then p.how = "none" end
-    local function finish() follow(p, true, table.unpack(results, 2, results.n)) end
-    if p.regular and (p.regular[1] or p.on_cancel[1]) then resolution(finish) else finish() end
+    local run = settle_by(p, true, table.unpack(results, 2, results.n))
+    if run then resolution(run) end
   end
 
   function lwt.spawn(f, ...)
@@ -297,12 +310,11 @@ function M.new()
     end
     if find(p).state == "pending" then
       t.awaited, t.sheltered = p, p.shelters
-      local callback = { run = function()
+      add_waiter(find(p), { task = t, run = function()
         if t.awaited ~= p then return end
         t.awaited = nil
         ready[#ready + 1] = function() run_task(t) end
-      end }
-      table.insert(find(p).regular, callback)
+      end })
       coroutine.yield()
       t.sheltered = nil
     end
@@ -409,8 +421,10 @@ function M.new()
       if not is_canceled(p) then error("promise is already resolved", 0) end
       return
     end
+    local waiter = not p.crowded and p.regular[1]
     local run = settle(p, state, values)
     if not run then return end
+    if waiter and waiter.task then return run() end -- alone: it becomes ready at once
     if later and nest > 0 then deferred[#deferred + 1] = run else resolution(run) end
   end
 
@@ -471,6 +485,8 @@ function M.new()
           if run then table.insert(owed, 1, run) end
         end
       else
+        local p = find(x.awaited)
+        if not p.crowded then p.regular = {} end -- it was the only one
         x.awaited, x.interrupted = nil, true
         ready[#ready + 1] = function() run_task(x) end
       end
@@ -520,7 +536,7 @@ function M.new()
     if p.state ~= "pending" then return p end
     local q = new(how)
     q.dependency = p
-    table.insert(p.regular, { run = function(resolved) copy(q, resolved) end })
+    add_waiter(p, { run = function(resolved) copy(q, resolved) end })
     return q
   end
 
@@ -565,7 +581,7 @@ function M.new()
       p = find(p)
       if p.state == "pending" then
         left = left + 1
-        table.insert(p.regular, { run = one_less })
+        add_waiter(p, { run = one_less })
       elseif stops and p.state == "rejected" then
         failure = failure or p
       end
@@ -629,7 +645,7 @@ function M.new()
     for _, p in ipairs(list) do
       if find(p).state == "pending" then
         left = left + 1
-        table.insert(find(p).regular, { run = function(resolved)
+        add_waiter(find(p), { run = function(resolved)
           if resolved.state == "fulfilled" then copy(q, resolved) else one_rejected() end
         end })
       end
@@ -656,7 +672,7 @@ function M.new()
       if cancels then cancel_losers(q, list) end
       resolve(q, state, values)
     end
-    for _, p in ipairs(list) do table.insert(find(p).regular, { run = told }) end
+    for _, p in ipairs(list) do add_waiter(find(p), { run = told }) end
     return q
   end
 

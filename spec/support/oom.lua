@@ -1,6 +1,7 @@
 -- What oom.c runs: sections that between them use every call of the core. Each gives a
 -- text that says what came of it; where memory ran out and a promise, the hook or a pcall
--- got that error, the text speaks of memory.
+-- got that error, the text speaks of memory. With OOM_DEBUG set, lwt.debug is on: everything
+-- remembers where it was made, and core.check() sees every promise.
 local M = { sections = {} }
 
 local lwt
@@ -30,6 +31,7 @@ local function told() return table.concat(log, " ") end
 function M.setup()
   log = {}
   lwt = require "lwt"
+  if os.getenv "OOM_DEBUG" then lwt.debug(true) end
   lwt.async_exception_hook(function(err) log[#log + 1] = show(err) end)
 end
 

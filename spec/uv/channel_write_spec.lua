@@ -193,6 +193,7 @@ describe("writing", function()
     local err = failure(w:write("y"))
     assert.equal("EPIPE", err.code)
     assert.equal("write", err.op)
+    await(w:abort())
   end))
 
   it("fails every operation that waits when the pipe breaks", task(function()

@@ -435,7 +435,7 @@ static int l_wrap(lua_State *L) {
 static int l_callback(lua_State *L) {
   lwt_context *c = context_of(L);
   int status;
-  check_callable(L, 1);
+  luaL_checkany(L, 1);
   pushreg(L, c->r_handler);
   lua_insert(L, 1);
   c->immediate++;

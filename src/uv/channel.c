@@ -120,6 +120,7 @@ static void pump(lua_State *L, channel *ch, int fast) {
 
 void lwt_uv_channel_pump(lua_State *L, channel *ch) {
   pump(L, ch, 0);
+  lwt_uv_channel_unanchor(L, ch); /* a close may have been all that kept it */
 }
 
 static void go_on(lua_State *L, channel *ch, int fast) {

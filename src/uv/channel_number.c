@@ -188,7 +188,22 @@ static int order_of(lua_State *L, lwt_uv *ctx, int otherwise) {
   return v->big;
 }
 
-/* Upvalues: the context, the number's index, the byte order. */
+/* Of the functions of numbers, upvalues: the context, the number's index, the byte order. */
+
+/*---
+Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+`ch.be` are views of it whose functions of these names read and write little and big endian.
+
+```lua
+local ch = io.of_bytes("\1\2\3\4")
+print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+```
+@param ch lwt.Channel|lwt.ChannelOrder
+@return lwt.Promise of a number, or nil
+@also read_int read_int32 read_int64 read_float32 read_float64 le.read_int le.read_int16 le.read_int32 le.read_int64 le.read_float32 le.read_float64 be.read_int be.read_int16 be.read_int32 be.read_int64 be.read_float32 be.read_float64
+@function lwt.io.read_int16(ch)
+*/
 static int l_read_number(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   const number *k = &numbers[lua_tointeger(L, lua_upvalueindex(2))];
@@ -202,6 +217,21 @@ static int l_read_number(lua_State *L) {
   return lwt_uv_channel_run(L, v, &o, 0);
 }
 
+/*---
+Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+
+```lua
+local r, w = io.pipe()
+await(w.be:write_int16(258))
+await(w:close())
+print(await(r:read()):byte(1, -1))   --> 1 2
+```
+@param ch lwt.Channel|lwt.ChannelOrder
+@param n number
+@return lwt.Promise
+@also write_int write_int32 write_int64 write_float32 write_float64 le.write_int le.write_int16 le.write_int32 le.write_int64 le.write_float32 le.write_float64 be.write_int be.write_int16 be.write_int32 be.write_int64 be.write_float32 be.write_float64
+@function lwt.io.write_int16(ch, n)
+*/
 static int l_write_number(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   const number *k = &numbers[lua_tointeger(L, lua_upvalueindex(2))];
@@ -251,6 +281,19 @@ static int upvalue_order(lua_State *L) {
   return lua_isnil(L, lua_upvalueindex(3)) ? -1 : lua_toboolean(L, lua_upvalueindex(3));
 }
 
+/*---
+Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+of the input; rejected with `lwt.EOF` where it ends inside. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+
+```lua
+print(await(io.of_bytes("\3abc"):unpack("s1")))   --> abc
+```
+@param ch lwt.Channel|lwt.ChannelOrder
+@param format string
+@return lwt.Promise of the values
+@also le.unpack be.unpack
+@function lwt.io.unpack(ch, format)
+*/
 static int l_unpack(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   op o = {.kind = OP_UNPACK};
@@ -266,6 +309,22 @@ static int l_unpack(lua_State *L) {
   return lwt_uv_channel_run(L, v, &o, 2);
 }
 
+/*---
+Writes values in a format of `string.pack`, as one operation.
+
+```lua
+local r, w = io.pipe()
+await(w:pack("s1", "abc"))
+await(w:close())
+print(#await(r:read()))   --> 4
+```
+@param ch lwt.Channel|lwt.ChannelOrder
+@param format string
+@param ... any
+@return lwt.Promise
+@also le.pack be.pack
+@function lwt.io.pack(ch, format, ...)
+*/
 static int l_pack(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   op o = {.kind = OP_WRITE};

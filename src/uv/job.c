@@ -77,6 +77,17 @@ static void withdraw(items *q, item *i) {
     q->last = i->prev;
 }
 
+static item *pop(items *q) { /* NULL: empty */
+  item *i = q->first;
+  if (i == NULL) return NULL;
+  q->first = i->next;
+  if (q->first != NULL)
+    q->first->prev = NULL;
+  else
+    q->last = NULL;
+  return i;
+}
+
 static void free_item(item *i) {
   i->job->release(i->job);
   free(i);
@@ -96,9 +107,8 @@ static void run(uv_work_t *work) {
   uint64_t end = uv_hrtime() + SLICE;
   do {
     uv_mutex_lock(&j->lock);
-    item *i = j->closing ? NULL : j->queue.first;
+    item *i = j->closing ? NULL : pop(&j->queue);
     if (i != NULL) {
-      withdraw(&j->queue, i);
       j->nwaiting--;
       i->state = RUNNING;
     }
@@ -118,11 +128,8 @@ static void release_dropped(jobs *j) {
   items dropped = j->dropped;
   j->dropped.first = j->dropped.last = NULL;
   uv_mutex_unlock(&j->lock);
-  while (dropped.first != NULL) {
-    item *i = dropped.first;
-    withdraw(&dropped, i);
-    free_item(i);
-  }
+  item *i;
+  while ((i = pop(&dropped)) != NULL) free_item(i);
 }
 
 static void after_run(uv_work_t *work, int status) {
@@ -282,9 +289,11 @@ static int l_set_pool_size(lua_State *L) {
   ctx->unclosed++;
   if (threads < 0 || count_threads() >= threads + (int)n) return 0;
   uv_os_setenv("UV_THREADPOOL_SIZE", before);
-  return luaL_error(L,
-                    "the threadpool already runs with %d threads: call set_pool_size before "
-                    "anything else, or set UV_THREADPOOL_SIZE in the environment", old);
+  return luaL_error(
+      L,
+      "the threadpool already runs with %d threads: call set_pool_size before "
+      "anything else, or set UV_THREADPOOL_SIZE in the environment",
+      old);
 }
 
 /* ---- Starting ---------------------------------------------------------------------------------- */
@@ -365,11 +374,8 @@ void lwt_uv_jobs_close(lwt_uv *ctx) {
   items queue = j->queue;
   j->queue.first = j->queue.last = NULL;
   uv_mutex_unlock(&j->lock);
-  while (queue.first != NULL) {
-    item *i = queue.first;
-    withdraw(&queue, i);
-    free_item(i);
-  }
+  item *i;
+  while ((i = pop(&queue)) != NULL) free_item(i);
 }
 
 /* The loop has run until every runner had ended. */
@@ -384,7 +390,9 @@ static void family_close(lwt_uv *ctx) {
 }
 
 static const luaL_Reg functions[] = {
-  {"pool_size", l_pool_size}, {"set_pool_size", l_set_pool_size}, {NULL, NULL},
+    {"pool_size", l_pool_size},
+    {"set_pool_size", l_set_pool_size},
+    {NULL, NULL},
 };
 
 void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) {

@@ -67,8 +67,8 @@ static int api_send(lwt_notification *n) {
   return -1;
 }
 
-static lwt_notification *api_new(const lwt_api *lwt, lua_State *L, lwt_notify_fn f, void *data,
-                                 int keep) {
+static lwt_notification *api_new(const lwt_api *lwt, lua_State *L, lwt_notify_fn f,
+                                 void *data, int keep) {
   lwt_uv *ctx = lwt_uv_find_context(lwt->main);
   int status = UV_ENOMEM;
   lwt_uv_check_open(ctx, L);

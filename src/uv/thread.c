@@ -38,7 +38,7 @@ static void new_threads(lwt_uv *ctx, lua_State *L) {
   ctx->family_close[LWT_UV_FTHREAD] = family_close;
   ctx->family_moved[LWT_UV_FTHREAD] = lwt_uv_inbox_move;
   t->runner = LUA_NOREF;
-  lwt_uv **box = lua_newuserdatauv(L, sizeof *box, 0);
+  lwt_uv **box = lua_newuserdatauv(L, sizeof(void *), 0);
   *box = NULL;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_threads_gc);
@@ -77,7 +77,8 @@ int lwt_uv_thread_listens(lwt_uv *ctx) {
 }
 
 static int is_sentinel(lwt_uv *ctx, lua_State *L, int idx) {
-  static const char *const names[] = {"Canceled", "Timeout", "EOF", "Closed", "Interrupted"};
+  static const char *const names[] = {"Canceled", "Timeout", "EOF", "Closed",
+                                      "Interrupted"};
   int found = 0;
   for (int i = 0; i < 5 && !found; i++) {
     ctx->lwt->push_sentinel(ctx->lwt, L, names[i]);
@@ -124,10 +125,10 @@ static int l_is_worker(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"register_metatable", lwt_uv_l_register_metatable},
-  {"set_runner", l_set_runner},
-  {"is_worker", l_is_worker},
-  {NULL, NULL},
+    {"register_metatable", lwt_uv_l_register_metatable},
+    {"set_runner", l_set_runner},
+    {"is_worker", l_is_worker},
+    {NULL, NULL},
 };
 
 static void add(lwt_uv *ctx, lua_State *L, const luaL_Reg *more) {

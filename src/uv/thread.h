@@ -46,7 +46,7 @@ void lwt_uv_inbox_move(lwt_uv *ctx);
 /* The state is being closed: refuse posts from now on, drop what is there. */
 void lwt_uv_inbox_close(lwt_uv *ctx);
 
-/* ---- Messages (thread_send.c, thread_receive.c) ------------------------------- */
+/* ---- Messages (thread_send.c, _message.c, _receive.c) ------------------------------- */
 
 /* Lua values, copied out of their state. Movable; may be freed on any thread. */
 typedef struct lwt_uv_message lwt_uv_message;
@@ -71,15 +71,15 @@ void lwt_uv_message_free(lwt_uv_message *message);
 typedef struct lwt_uv_transport lwt_uv_transport;
 lwt_uv_transport *lwt_uv_transport_of(lua_State *L);
 struct lwt_uv_transport {
-  lwt_uv *ctx;                   /* set while lwt.uv is loaded */
-  struct lwt_uv_worker *worker;  /* set in a worker's state */
-  struct lwt_uv_writer *writer;  /* thread_send.c's scratch memory */
-  struct lwt_uv_code **cached;   /* thread_receive.c: functions that were loaded here, */
-  int ncached;                   /* in a ring of LWT_UV_CODES */
-  int by_function, by_text;      /* registry: closure -> code or name; dump -> code */
-  int names;                     /* registry: value -> "module" or "module\0field" */
-  int loaded;                    /* registry: code's address -> function */
-  int code_meta, receipt_meta;   /* registry */
+  lwt_uv *ctx;                  /* set while lwt.uv is loaded */
+  struct lwt_uv_worker *worker; /* set in a worker's state */
+  struct lwt_uv_writer *writer; /* thread_send.c's scratch memory */
+  struct lwt_uv_code **cached;  /* thread_receive.c: functions that were loaded here, */
+  int ncached;                  /* in a ring of LWT_UV_CODES */
+  int by_function, by_text;     /* registry: closure -> code or name; dump -> code */
+  int names;                    /* registry: value -> "module" or "module\0field" */
+  int loaded;                   /* registry: code's address -> function */
+  int code_meta, receipt_meta;  /* registry */
 };
 #define LWT_UV_CODES 256
 void lwt_uv_writer_free(struct lwt_uv_writer *writer);
@@ -125,23 +125,23 @@ enum {
   LWT_UV_T_NIL,
   LWT_UV_T_FALSE,
   LWT_UV_T_TRUE,
-  LWT_UV_T_BYTE,    /* an integer from 0 to 255 */
+  LWT_UV_T_BYTE, /* an integer from 0 to 255 */
   LWT_UV_T_INTEGER,
   LWT_UV_T_FLOAT,
-  LWT_UV_T_SHORT,   /* a string of up to 255 bytes */
+  LWT_UV_T_SHORT, /* a string of up to 255 bytes */
   LWT_UV_T_STRING,
-  LWT_UV_T_LIGHT,   /* a light userdata */
-  LWT_UV_T_NAME,    /* "module" or "module\0field" */
-  LWT_UV_T_META,    /* name of a registered metatable */
-  LWT_UV_T_OBJECT,  /* number of a table or function that came before */
-  LWT_UV_T_TABLE,   /* the next number; its contents come later */
-  LWT_UV_T_CODE,    /* ref: a function without upvalues of its own */
-  LWT_UV_T_FUNCTION,/* ref; the next number; its upvalues come later */
-  LWT_UV_T_BYTES,   /* ref, offset, length */
-  LWT_UV_T_VIEW,    /* the same of a memory that came before */
-  LWT_UV_T_CHANNEL, /* ref */
-  LWT_UV_T_ENV,     /* upvalue: the globals */
-  LWT_UV_T_JOIN,    /* upvalue: the same variable as function n's, number m */
+  LWT_UV_T_LIGHT,    /* a light userdata */
+  LWT_UV_T_NAME,     /* "module" or "module\0field" */
+  LWT_UV_T_META,     /* name of a registered metatable */
+  LWT_UV_T_OBJECT,   /* number of a table or function that came before */
+  LWT_UV_T_TABLE,    /* the next number; its contents come later */
+  LWT_UV_T_CODE,     /* ref: a function without upvalues of its own */
+  LWT_UV_T_FUNCTION, /* ref; the next number; its upvalues come later */
+  LWT_UV_T_BYTES,    /* ref, offset, length */
+  LWT_UV_T_VIEW,     /* the same of a memory that came before */
+  LWT_UV_T_CHANNEL,  /* ref */
+  LWT_UV_T_ENV,      /* upvalue: the globals */
+  LWT_UV_T_JOIN,     /* upvalue: the same variable as function n's, number m */
   LWT_UV_T_END
 };
 
@@ -172,7 +172,7 @@ typedef struct lwt_uv_stop lwt_uv_stop;
 lwt_uv_stop *lwt_uv_stop_new(lua_State *L, size_t memory_limit);
 /* After lua_close. */
 void lwt_uv_stop_free(lwt_uv_stop *stop);
-/* The thread that runs this state begins (its signals are blocked) or ends. */
+/* The thread that runs this state begins (Ctrl-C is not for it) or ends. */
 void lwt_uv_stop_enter(lwt_uv_stop *stop);
 void lwt_uv_stop_leave(void);
 /* Make sure that the handler is there; call before any thread starts. */
@@ -197,7 +197,7 @@ enum {
 
 /* A detached function. */
 struct lwt_uv_call {
-  lwt_uv_post post; /* first: on its way back */
+  lwt_uv_post post;         /* first: on its way back */
   lwt_uv_call *next, *prev; /* in a queue */
   lwt_uv_pool *pool;
   lwt_uv_message *in; /* the worker's, once it runs */
@@ -217,17 +217,18 @@ typedef struct lwt_uv_calls {
 } lwt_uv_calls;
 
 struct lwt_uv_pool {
-  atomic_int refs; /* the owner's, and one of each worker */
+  atomic_int refs;     /* the owner's, and one of each worker */
   lwt_uv_inbox *owner; /* constant */
-  uv_mutex_t lock; /* for what follows */
-  uv_cond_t more;  /* there is something to do, or a reason to end */
-  uv_cond_t gone;  /* a worker has ended */
+  uv_mutex_t lock;     /* for what follows */
+  uv_cond_t more;      /* there is something to do, or a reason to end */
+  uv_cond_t gone;      /* a worker has ended */
   lwt_uv_calls queue;
-  atomic_int nqueued;  /* set under the lock, glanced at without */
+  atomic_int nqueued; /* set under the lock, glanced at without */
   atomic_int closing;
   int nthreads, nbusy;
   int nspinning, nsleeping; /* workers that have nothing to do */
-  int spins; /* there is more than one processor; constant */
+  int waking;               /* one that sleeps has been signalled, and is not there yet */
+  int spins;                /* there is more than one processor; constant */
   int min, max;
   lwt_uv_worker *workers; /* not joined yet */
   /* The owner's thread only. */
@@ -241,7 +242,7 @@ struct lwt_uv_pool {
 struct lwt_uv_worker {
   lwt_uv_worker *next; /* pool's */
   lwt_uv_pool *pool;
-  atomic_int refs;     /* the thread's, the pool's, and one for each request under way */
+  atomic_int refs; /* the thread's, the pool's, and one for each request under way */
   uv_thread_t thread;
   size_t memory_limit;
   lwt_uv_message *setup; /* what the state begins with */
@@ -261,11 +262,30 @@ struct lwt_uv_worker {
 /* The state of a worker has loaded lwt.uv. */
 void lwt_uv_worker_attach(lwt_uv *ctx, lwt_uv_worker *w);
 /* Runs in a new thread, with a reference of its own to the worker. */
-void lwt_uv_worker_main(void *worker);
+void lwt_uv_worker_main(void *data);
 void lwt_uv_worker_release(lwt_uv_worker *w);
 /* Pack what a new worker's state begins with. NULL: no memory. */
 lwt_uv_message *lwt_uv_worker_setup(lua_State *L);
+
+/* Queues of calls. */
+void lwt_uv_calls_append(lwt_uv_calls *q, lwt_uv_call *c);
+void lwt_uv_calls_unlink(lwt_uv_calls *q, lwt_uv_call *c);
+lwt_uv_call *lwt_uv_calls_pop(lwt_uv_calls *q); /* NULL: empty */
+void lwt_uv_call_free(lwt_uv_call *c);
+
 void lwt_uv_pool_release(lwt_uv_pool *pool);
+/* With the lock: see to it that a worker comes, if there is one to spare. */
+void lwt_uv_pool_wake(lwt_uv_pool *pool);
+/* With the lock: so many more (or fewer) are in the queue. */
+void lwt_uv_pool_count(lwt_uv_pool *pool, int by);
+/* This state's pool, made when first needed. NULL: *status tells why; or raises. */
+lwt_uv_pool *lwt_uv_pool_of(lwt_uv *ctx, int *status);
+lwt_uv_pool *lwt_uv_pool_check(lwt_uv *ctx, lua_State *L);
+/* One more thread: returns a status. */
+int lwt_uv_pool_start_thread(lwt_uv_pool *pool, lua_State *L);
+/* Start a thread if there is more to do than there are threads for. A failure matters
+** only when there is none at all: returns it then, else 0. */
+int lwt_uv_pool_start_for(lwt_uv_pool *pool, lua_State *L);
 /* The worker's thread: wait for a call; NULL: end. Give it back when it is done. */
 lwt_uv_call *lwt_uv_pool_take(lwt_uv_pool *pool);
 void lwt_uv_pool_done(lwt_uv_pool *pool, lwt_uv_call *call);
@@ -282,12 +302,13 @@ void lwt_uv_reject_traced(lwt_uv *ctx, lua_State *L, int idx, const char *traceb
 typedef struct lwt_uv_thread_channel lwt_uv_thread_channel;
 typedef struct lwt_uv_thread_waiter lwt_uv_thread_waiter;
 void lwt_uv_thread_channel_open(lwt_uv *ctx, lua_State *L); /* makes the type */
-int lwt_uv_thread_channel_alive(lwt_uv *ctx); /* does it wait for another state? */
+int lwt_uv_thread_channel_alive(lwt_uv *ctx);  /* does it wait for another state? */
 void lwt_uv_thread_channel_close(lwt_uv *ctx); /* withdraws this state's waiters */
-lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *channel);
+lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *p);
 void lwt_uv_thread_channel_release(lwt_uv_thread_channel *channel);
 /* Push this state's userdata for a channel. May raise. */
-void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L, lwt_uv_thread_channel *channel);
+void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L,
+                                lwt_uv_thread_channel *channel);
 extern const luaL_Reg lwt_uv_thread_channel_functions[];
 
 /* thread_pool.c, thread_worker.c: functions of uv.thread, which thread.c lists. */
@@ -304,8 +325,8 @@ typedef struct lwt_uv_threads {
   lwt_uv_inbox *inbox;
   lwt_uv_pool *pool;
   lwt_uv_worker *worker; /* whose state this is; NULL: no worker's */
-  int runner;   /* registry: how lwt.preemptive runs something for a worker */
-  int channels; /* registry: channel's address -> userdata, weakly */
+  int runner;            /* registry: how lwt.preemptive runs something for a worker */
+  int channels;          /* registry: channel's address -> userdata, weakly */
   lwt_uv_thread_waiter *waiters; /* of this state, at any channel */
 } lwt_uv_threads;
 

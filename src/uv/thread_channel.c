@@ -14,11 +14,11 @@
 
 /* Somebody who waits. Its state frees it. */
 struct lwt_uv_thread_waiter {
-  lwt_uv_post post; /* first */
-  lwt_uv_thread_waiter *next, *prev;       /* in the channel's queue, under its lock */
-  lwt_uv_thread_waiter *mine, *mine_prev;  /* among its state's waiters */
-  lwt_uv_thread_channel *channel;          /* a reference */
-  lwt_uv_inbox *inbox;                     /* a reference */
+  lwt_uv_post post;                       /* first */
+  lwt_uv_thread_waiter *next, *prev;      /* in the channel's queue, under its lock */
+  lwt_uv_thread_waiter *mine, *mine_prev; /* among its state's waiters */
+  lwt_uv_thread_channel *channel;         /* a reference */
+  lwt_uv_inbox *inbox;                    /* a reference */
   lwt_uv *ctx;
   lwt_uv_message *message; /* to send, or received: under the lock */
   int sender, waiting;     /* waiting: in the queue. Under the lock */
@@ -75,7 +75,7 @@ static void withdraw(channel *c, waiter *w) {
 static int reserve(channel *c) {
   if (c->count < c->size) return 1;
   size_t size = c->size < 8 ? 8 : c->size * 2;
-  lwt_uv_message **ring = malloc(size * sizeof *ring);
+  lwt_uv_message **ring = malloc(size * sizeof(void *));
   if (ring == NULL) return 0;
   for (size_t i = 0; i < c->count; i++) ring[i] = c->ring[(c->head + i) % c->size];
   free(c->ring);
@@ -161,8 +161,10 @@ void lwt_uv_thread_channel_release(channel *c) {
   if (atomic_fetch_sub_explicit(&c->handles, 1, memory_order_acq_rel) <= 2) {
     /* Those who wait may now wait in vain: let their states look (see _alive). */
     uv_mutex_lock(&c->lock);
-    for (waiter *w = c->receivers.first; w != NULL; w = w->next) lwt_uv_inbox_wake(w->inbox);
-    for (waiter *w = c->senders.first; w != NULL; w = w->next) lwt_uv_inbox_wake(w->inbox);
+    for (waiter *w = c->receivers.first; w != NULL; w = w->next)
+      lwt_uv_inbox_wake(w->inbox);
+    for (waiter *w = c->senders.first; w != NULL; w = w->next)
+      lwt_uv_inbox_wake(w->inbox);
     uv_mutex_unlock(&c->lock);
   }
   release(c);
@@ -334,9 +336,10 @@ int lwt_uv_thread_channel_alive(lwt_uv *ctx) {
 
 void lwt_uv_thread_channel_close(lwt_uv *ctx) {
   lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
-  waiter *w;
-  while ((w = t->waiters) != NULL) {
+  waiter *w = t->waiters, *next;
+  for (; w != NULL; w = next) {
     channel *c = w->channel;
+    next = w->mine;
     uv_mutex_lock(&c->lock);
     if (w->waiting) withdraw(c, w);
     uv_mutex_unlock(&c->lock);
@@ -358,7 +361,7 @@ void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L, channel *c) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->channels);
   if (lua_rawgetp(L, -1, c) == LUA_TNIL) {
     lua_pop(L, 1);
-    channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof *box, 0);
+    channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof(void *), 0);
     *box = lwt_uv_thread_channel_retain(c);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, -3, c);
@@ -400,7 +403,7 @@ static int l_channel(lua_State *L) {
   lua_Integer n = luaL_optinteger(L, 1, 0);
   luaL_argcheck(L, n >= 0, 1, "negative size");
   lwt_uv_check_open(ctx, L);
-  channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof *box, 0);
+  channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof(void *), 0);
   channel *c = calloc(1, sizeof *c);
   if (c == NULL) return lwt_uv_raise(ctx, L, UV_ENOMEM, "channel", NULL, NULL);
   int status = uv_mutex_init(&c->lock);
@@ -604,17 +607,20 @@ static int l_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"send", l_send}, {"recv", l_recv}, {"close", l_close}, {"is_closed", l_is_closed},
-  {NULL, NULL},
+    {"send", l_send},           {"recv", l_recv}, {"close", l_close},
+    {"is_closed", l_is_closed}, {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {
-  {"__gc", l_gc}, {"__len", l_len}, {"__tostring", l_tostring}, {NULL, NULL},
+    {"__gc", l_gc},
+    {"__len", l_len},
+    {"__tostring", l_tostring},
+    {NULL, NULL},
 };
 
 const luaL_Reg lwt_uv_thread_channel_functions[] = {
-  {"channel", l_channel}, {"send", l_send},           {"recv", l_recv},
-  {"close", l_close},     {"is_closed", l_is_closed}, {NULL, NULL},
+    {"channel", l_channel}, {"send", l_send},           {"recv", l_recv},
+    {"close", l_close},     {"is_closed", l_is_closed}, {NULL, NULL},
 };
 
 void lwt_uv_thread_channel_open(lwt_uv *ctx, lua_State *L) {

@@ -84,7 +84,8 @@ int lwt_uv_names_refresh(lua_State *L, lwt_uv_transport *t, int deep) {
   if (deep || found) {
     lua_pushnil(L);
     while (lua_next(L, which) != 0) {
-      if (lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1)) found |= note_fields(L, names);
+      if (lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1))
+        found |= note_fields(L, names);
       lua_pop(L, 1);
     }
   }
@@ -165,9 +166,11 @@ void lwt_uv_push_metatable(lua_State *L, const char *name) {
     lua_settop(L, top);
     if (luaL_getmetatable(L, name) == LUA_TTABLE) return;
   }
-  luaL_error(L,
-             "metatable '%s' is not registered in this Lua state: register it in a module "
-             "of that name", name);
+  luaL_error(
+      L,
+      "metatable '%s' is not registered in this Lua state: register it in a module "
+      "of that name",
+      name);
 }
 
 /*---

@@ -105,15 +105,9 @@ static void push_value(reader *r) {
   const char *name;
   void *p;
   switch (*r->p++) {
-  case LWT_UV_T_FALSE:
-    lua_pushboolean(L, 0);
-    break;
-  case LWT_UV_T_TRUE:
-    lua_pushboolean(L, 1);
-    break;
-  case LWT_UV_T_BYTE:
-    lua_pushinteger(L, *r->p++);
-    break;
+  case LWT_UV_T_FALSE: lua_pushboolean(L, 0); break;
+  case LWT_UV_T_TRUE: lua_pushboolean(L, 1); break;
+  case LWT_UV_T_BYTE: lua_pushinteger(L, *r->p++); break;
   case LWT_UV_T_INTEGER:
     get(r, &integer, sizeof integer);
     lua_pushinteger(L, integer);
@@ -142,33 +136,18 @@ static void push_value(reader *r) {
     name = get_name(r, &len);
     lwt_uv_push_metatable(L, name);
     break;
-  case LWT_UV_T_OBJECT:
-    lua_rawgeti(L, r->list, get_number(r));
-    break;
-  case LWT_UV_T_TABLE:
-    push_table(r);
-    break;
-  case LWT_UV_T_CODE:
-    lwt_uv_push_code(L, r->t, r->m->refs[get_number(r)].p);
-    break;
+  case LWT_UV_T_OBJECT: lua_rawgeti(L, r->list, get_number(r)); break;
+  case LWT_UV_T_TABLE: push_table(r); break;
+  case LWT_UV_T_CODE: lwt_uv_push_code(L, r->t, r->m->refs[get_number(r)].p); break;
   case LWT_UV_T_FUNCTION:
     lwt_uv_push_code(L, r->t, r->m->refs[get_number(r)].p);
     number(r);
     break;
-  case LWT_UV_T_BYTES:
-    push_bytes(r, 1);
-    break;
-  case LWT_UV_T_VIEW:
-    push_bytes(r, 0);
-    break;
-  case LWT_UV_T_CHANNEL:
-    push_channel(r);
-    break;
-  case LWT_UV_T_ENV:
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
-    break;
-  default:
-    lua_pushnil(L);
+  case LWT_UV_T_BYTES: push_bytes(r, 1); break;
+  case LWT_UV_T_VIEW: push_bytes(r, 0); break;
+  case LWT_UV_T_CHANNEL: push_channel(r); break;
+  case LWT_UV_T_ENV: lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS); break;
+  default: lua_pushnil(L);
   }
 }
 

@@ -15,47 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "thread.h"
+#include "thread_writer.h"
 
-/* A table, function, memory or variable that has been seen. */
-typedef struct seen {
-  const void *key;
-  unsigned round; /* entries of other rounds are empty */
-  unsigned id;
-  unsigned upvalue;
-} seen;
-
-/* How a numbered object was come by: for telling the path to what is refused. */
-typedef struct object {
-  unsigned parent; /* 0: it is one of the values */
-  int part;        /* number of the value or of the upvalue */
-  size_t at;       /* of a table: where the number of its pairs is to be written */
-} object;
-
-typedef struct lwt_uv_writer {
-  unsigned char *data;
-  size_t len, size;
-  lwt_uv_ref *refs;
-  int nrefs, refs_size;
-  seen *table;
-  size_t table_size, nseen; /* a power of two */
-  unsigned round;
-  object *objects; /* from 1 on */
-  unsigned nobjects, objects_size;
-  int failed;  /* a malloc did */
-  int again;   /* new modules have turned up: start over */
-  int refreshed; /* has looked for some */
-  /* Of the message that is being packed. */
-  lua_State *L;
-  lwt_uv_transport *t;
-  int list; /* stack index of the table of numbered objects, 0: none yet */
-  int first; /* stack index of the values */
-  int base;  /* the number of the value that is called "function": see push_path */
-  unsigned id; /* whose contents are being packed: 0, the values */
-  int part;
-  const char *what;
-} writer;
+typedef lwt_uv_writer writer;
+typedef lwt_uv_seen seen;
+typedef lwt_uv_object object;
 
 /* ---- Memory -------------------------------------------------------------------------- */
 
@@ -100,25 +64,6 @@ static void put_name(writer *w, int tag) { /* the string at the top, popped */
   lua_pop(w->L, 1);
 }
 
-static void release_ref(lwt_uv_ref *ref) {
-  lwt_uv_parcel parcel;
-  switch (ref->kind) {
-  case LWT_UV_REF_CODE:
-    lwt_uv_code_release(ref->p);
-    break;
-  case LWT_UV_REF_CHANNEL:
-    lwt_uv_thread_channel_release(ref->p);
-    break;
-  case LWT_UV_REF_PARCEL:
-    parcel = (lwt_uv_parcel){.data = ref->p, .size = ref->size};
-    lwt_uv_parcel_free(&parcel);
-    break;
-  default:
-    break;
-  }
-  ref->kind = LWT_UV_REF_NONE;
-}
-
 /* Number of the new ref. Takes over the reference to a code or channel; of a parcel the
 ** memory is noted, and moved at the end. */
 static unsigned put_ref(writer *w, int kind, void *p) {
@@ -130,7 +75,7 @@ static unsigned put_ref(writer *w, int kind, void *p) {
   }
   if (w->failed || w->nrefs == w->refs_size) {
     w->failed = 1;
-    if (kind != LWT_UV_REF_PARCEL) release_ref(&ref);
+    if (kind != LWT_UV_REF_PARCEL) lwt_uv_ref_release(&ref);
     return 0;
   }
   w->refs[w->nrefs] = ref;
@@ -139,7 +84,7 @@ static unsigned put_ref(writer *w, int kind, void *p) {
 
 static void clear(writer *w) {
   for (int i = 0; i < w->nrefs; i++)
-    if (w->refs[i].kind != LWT_UV_REF_PARCEL) release_ref(&w->refs[i]);
+    if (w->refs[i].kind != LWT_UV_REF_PARCEL) lwt_uv_ref_release(&w->refs[i]);
   w->nrefs = 0;
   w->len = 0;
   w->nobjects = 0;
@@ -232,110 +177,6 @@ static unsigned number(writer *w, int idx) {
   return id;
 }
 
-/* ---- Refusing ------------------------------------------------------------------------------ */
-
-static void add_key(luaL_Buffer *b, lua_State *L, int key, int after) {
-  if (lua_type(L, key) == LUA_TSTRING) {
-    if (after) luaL_addchar(b, '.');
-    lua_pushvalue(L, key);
-  } else if (lua_isinteger(L, key)) {
-    lua_pushfstring(L, "[%I]", lua_tointeger(L, key));
-  } else {
-    lua_pushfstring(L, "[%s]", luaL_tolstring(L, key, NULL));
-    lua_remove(L, -2);
-  }
-  luaL_addvalue(b);
-}
-
-/* Push the key under which `value` lies in `table`, found by looking for it: few messages
-** are refused. */
-static void push_key_of(lua_State *L, int table, int value) {
-  table = lua_absindex(L, table);
-  value = lua_absindex(L, value);
-  lua_pushnil(L);
-  while (lua_next(L, table) != 0) {
-    if (lua_rawequal(L, -1, value)) {
-      lua_pop(L, 1);
-      return; /* the key */
-    }
-    if (lua_rawequal(L, -2, value)) {
-      lua_pop(L, 2);
-      lua_pushliteral(L, "(a key)");
-      return;
-    }
-    lua_pop(L, 1);
-  }
-  lua_pushliteral(L, "(metatable)");
-}
-
-/* Push the path to the value at `idx`, which is in the contents of `w->id`. */
-static void push_path(writer *w, int idx) {
-  lua_State *L = w->L;
-  int top = lua_gettop(L), steps, part = w->part;
-  unsigned id = w->id;
-  /* The steps, from the value outwards: a key, or an upvalue's name as {name}. */
-  lua_pushvalue(L, idx);
-  while (id != 0) {
-    luaL_checkstack(L, 8, NULL);
-    lua_rawgeti(L, w->list, id);
-    if (lua_istable(L, -1)) {
-      push_key_of(L, -1, -2);
-      lua_insert(L, -3); /* step, value, table */
-      lua_remove(L, -2);
-    } else {
-      const char *name = lua_getupvalue(L, -1, part);
-      if (name == NULL) lua_pushnil(L);
-      lua_pop(L, 1);
-      lua_createtable(L, 1, 0);
-      lua_pushstring(L, name != NULL && *name != '\0' ? name : "?");
-      lua_rawseti(L, -2, 1);
-      lua_insert(L, -3);
-      lua_remove(L, -2);
-    }
-    part = w->objects[id].part;
-    id = w->objects[id].parent;
-  }
-  lua_pop(L, 1);
-  steps = lua_gettop(L);
-  lua_pushnil(L); /* so that there is a slot for the result */
-  luaL_Buffer b;
-  luaL_buffinit(L, &b);
-  if (part == 0)
-    lua_pushliteral(L, "function");
-  else
-    lua_pushfstring(L, "%s %d", w->what, part);
-  luaL_addvalue(&b);
-  int in_field = 0;
-  for (int i = steps; i > top; i--) {
-    if (lua_istable(L, i)) {
-      lua_rawgeti(L, i, 1);
-      lua_pushfstring(L, "%s, upvalue \"%s\"", in_field ? "\"" : "", lua_tostring(L, -1));
-      lua_remove(L, -2);
-      luaL_addvalue(&b);
-      in_field = 0;
-    } else {
-      if (!in_field) luaL_addstring(&b, ", field \"");
-      add_key(&b, L, i, in_field);
-      in_field = 1;
-    }
-  }
-  if (in_field) luaL_addchar(&b, '"');
-  luaL_pushresult(&b);
-  lua_replace(L, top + 1);
-  lua_settop(L, top + 1);
-}
-
-static void refuse(writer *w, int idx, const char *kind) {
-  lua_State *L = w->L;
-  luaL_checkstack(L, 16, NULL);
-  lua_pushstring(L, kind);
-  push_path(w, idx);
-  luaL_where(L, 1);
-  lua_pushfstring(L, "%scannot send %s (%s)", lua_tostring(L, -1), lua_tostring(L, -3),
-                  lua_tostring(L, -2));
-  lua_error(L);
-}
-
 /* Something that can only be sent by name has none: perhaps it is new. */
 static int named_now(writer *w, int idx) {
   return lwt_uv_names_refresh(w->L, w->t, 1) && lwt_uv_name_of(w->L, w->t, idx, 1);
@@ -346,7 +187,7 @@ static void refuse_userdata(writer *w, int idx) {
   const char *kind = "a userdata";
   if (luaL_getmetafield(L, idx, "__name") == LUA_TSTRING)
     kind = lua_pushfstring(L, "a userdata (%s)", lua_tostring(L, -1));
-  refuse(w, idx, kind);
+  lwt_uv_refuse(w, idx, kind);
 }
 
 /* ---- Values ---------------------------------------------------------------------------------- */
@@ -416,7 +257,8 @@ static void put_table(writer *w, int idx) {
       w->refreshed = 1;
       w->again |= lwt_uv_names_refresh(w->L, w->t, 0);
     }
-    if (lwt_uv_name_of(w->L, w->t, idx, 1)) { /* lwt.Timeout and its like: not just any copy */
+    if (lwt_uv_name_of(w->L, w->t, idx,
+                       1)) { /* lwt.Timeout and its like: not just any copy */
       put_name(w, LWT_UV_T_NAME);
       return;
     }
@@ -450,26 +292,21 @@ static void put_code(writer *w, int idx, lwt_uv_code *code) {
 static void put_function(writer *w, int idx) {
   lwt_uv_code *code;
   switch (lwt_uv_code_of(w->L, w->t, idx, &code, &w->again)) {
-  case LWT_UV_CODE_NAMED:
-    put_name(w, LWT_UV_T_NAME);
-    break;
-  case LWT_UV_CODE_DUMPED:
-    put_code(w, idx, code);
-    break;
-  case LWT_UV_CODE_NONE:
-    refuse(w, idx, "a C function");
-    break;
-  default:
-    w->failed = 1;
+  case LWT_UV_CODE_NAMED: put_name(w, LWT_UV_T_NAME); break;
+  case LWT_UV_CODE_DUMPED: put_code(w, idx, code); break;
+  case LWT_UV_CODE_NONE: lwt_uv_refuse(w, idx, "a C function"); break;
+  default: w->failed = 1;
   }
 }
 
 static void put_bytes(writer *w, int idx) {
   size_t ofs, len;
   lwt_uv_mem *mem = lwt_uv_bytes_mem(w->L, idx, &ofs, &len);
-  if (mem == NULL || mem->data == NULL)
-    refuse(w, idx, "bytes that were moved to another thread");
-  if (mem->pins > 0) refuse(w, idx, "bytes that an operation under way uses");
+  if (mem == NULL || mem->data == NULL) {
+    lwt_uv_refuse(w, idx, "bytes that were moved to another thread");
+    return;
+  }
+  if (mem->pins > 0) lwt_uv_refuse(w, idx, "bytes that an operation under way uses");
   seen *s = see(w, mem);
   if (s == NULL) return;
   put_tag(w, s->id == 0 ? LWT_UV_T_BYTES : LWT_UV_T_VIEW);
@@ -494,7 +331,7 @@ static void put_userdata(writer *w, int idx) {
   } else if (lwt_uv_name_of(L, w->t, idx, 1) || named_now(w, idx)) {
     put_name(w, LWT_UV_T_NAME);
   } else if (ctx != NULL && ctx->lwt->is_promise(ctx->lwt, L, idx)) {
-    refuse(w, idx, "a promise");
+    lwt_uv_refuse(w, idx, "a promise");
   } else {
     refuse_userdata(w, idx);
   }
@@ -504,34 +341,21 @@ static void put_value(writer *w, int idx) {
   lua_State *L = w->L;
   void *p;
   switch (lua_type(L, idx)) {
-  case LUA_TNIL:
-    put_tag(w, LWT_UV_T_NIL);
-    break;
+  case LUA_TNIL: put_tag(w, LWT_UV_T_NIL); break;
   case LUA_TBOOLEAN:
     put_tag(w, lua_toboolean(L, idx) ? LWT_UV_T_TRUE : LWT_UV_T_FALSE);
     break;
-  case LUA_TNUMBER:
-    put_numeric(w, idx);
-    break;
-  case LUA_TSTRING:
-    put_string(w, idx);
-    break;
+  case LUA_TNUMBER: put_numeric(w, idx); break;
+  case LUA_TSTRING: put_string(w, idx); break;
   case LUA_TLIGHTUSERDATA:
     p = lua_touserdata(L, idx);
     put_tag(w, LWT_UV_T_LIGHT);
     put(w, &p, sizeof p);
     break;
-  case LUA_TTABLE:
-    put_table(w, idx);
-    break;
-  case LUA_TFUNCTION:
-    put_function(w, idx);
-    break;
-  case LUA_TUSERDATA:
-    put_userdata(w, idx);
-    break;
-  default:
-    refuse(w, idx, "a coroutine");
+  case LUA_TTABLE: put_table(w, idx); break;
+  case LUA_TFUNCTION: put_function(w, idx); break;
+  case LUA_TUSERDATA: put_userdata(w, idx); break;
+  default: lwt_uv_refuse(w, idx, "a coroutine");
   }
 }
 
@@ -544,11 +368,10 @@ static void put_metatable(writer *w, int table) {
     return;
   }
   int mt = lua_gettop(L);
-  if (lwt_uv_name_of(L, w->t, mt, 0)) {
-    put_name(w, LWT_UV_T_NAME);
-  } else if (lwt_uv_metatable_name(L, mt)) {
+  int module = lwt_uv_name_of(L, w->t, mt, 0);
+  if (!module && lwt_uv_metatable_name(L, mt)) {
     put_name(w, LWT_UV_T_META);
-  } else if (lwt_uv_name_of(L, w->t, mt, 1) || named_now(w, mt)) {
+  } else if (module || lwt_uv_name_of(L, w->t, mt, 1) || named_now(w, mt)) {
     put_name(w, LWT_UV_T_NAME);
   } else {
     /* Tell the path to the table itself. */
@@ -556,10 +379,11 @@ static void put_metatable(writer *w, int table) {
     w->part = w->objects[w->id].part;
     w->id = w->objects[w->id].parent;
     if (luaL_getmetafield(L, table, "__name") == LUA_TSTRING)
-      lua_pushfstring(L, "a table whose metatable (%s) is not registered", lua_tostring(L, -1));
+      lua_pushfstring(L, "a table whose metatable (%s) is not registered",
+                      lua_tostring(L, -1));
     else
       lua_pushliteral(L, "a table whose metatable is not registered");
-    refuse(w, mt + 1, lua_tostring(L, -1));
+    lwt_uv_refuse(w, mt + 1, lua_tostring(L, -1));
   }
   lua_pop(L, 1);
 }
@@ -634,66 +458,8 @@ static void put_contents(writer *w) {
 
 /* ---- The message ---------------------------------------------------------------------------------- */
 
-/* What an undone message gives back: memories, each with the number of its ref. They are
-** pinned by the receipt, so that they are still there. */
-typedef struct receipt {
-  int n;
-  struct {
-    lwt_uv_mem *mem;
-    int ref;
-  } moved[];
-} receipt;
-
-int lwt_uv_receipt_gc(lua_State *L) {
-  receipt *r = lua_touserdata(L, 1);
-  for (int i = 0; i < r->n; i++) lwt_uv_mem_unpin(r->moved[i].mem);
-  r->n = 0;
-  return 0;
-}
-
-void lwt_uv_undo(lua_State *L, int idx, lwt_uv_message *message) {
-  receipt *r = lua_touserdata(L, idx);
-  if (r == NULL) return; /* nothing was moved */
-  for (int i = 0; i < r->n; i++) {
-    lwt_uv_ref *ref = &message->refs[r->moved[i].ref];
-    lwt_uv_mem *mem = r->moved[i].mem;
-    mem->data = ref->p;
-    mem->size = ref->size;
-    ref->kind = LWT_UV_REF_NONE;
-    lwt_uv_mem_unpin(mem);
-  }
-  r->n = 0;
-}
-
-/* Push a receipt with room for what will be moved, or nil. */
-static receipt *push_receipt(writer *w) {
-  lua_State *L = w->L;
-  size_t n = 0;
-  for (int i = 0; i < w->nrefs; i++) n += w->refs[i].kind == LWT_UV_REF_PARCEL;
-  if (n == 0 || w->failed) {
-    lua_pushnil(L);
-    return NULL;
-  }
-  receipt *r = lua_newuserdatauv(L, sizeof *r + n * sizeof r->moved[0], 0);
-  r->n = 0;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->t->receipt_meta);
-  lua_setmetatable(L, -2);
-  return r;
-}
-
-static void move(lwt_uv_ref *ref, int i, receipt *r) {
-  lwt_uv_parcel parcel;
-  lwt_uv_mem *mem = ref->p;
-  lwt_uv_mem_detach(mem, &parcel); /* put_bytes has seen that it can be */
-  lwt_uv_mem_pin(mem);
-  r->moved[r->n].mem = mem;
-  r->moved[r->n++].ref = i;
-  ref->p = parcel.data;
-  ref->size = parcel.size;
-}
-
 /* Everything has been accepted: make the message, move the buffers. Nothing raises. */
-static lwt_uv_message *finish(writer *w, int n, receipt *r) {
+static lwt_uv_message *finish(writer *w, int n, lwt_uv_receipt *r) {
   lwt_uv_message *m = NULL;
   size_t refs = (size_t)w->nrefs * sizeof *w->refs;
   if (!w->failed) m = malloc(sizeof *m + refs + w->len);
@@ -705,7 +471,7 @@ static lwt_uv_message *finish(writer *w, int n, receipt *r) {
   m->refs = (lwt_uv_ref *)(m + 1);
   m->data = (unsigned char *)(m->refs + w->nrefs);
   for (int i = 0; i < w->nrefs; i++)
-    if (w->refs[i].kind == LWT_UV_REF_PARCEL) move(&w->refs[i], i, r);
+    if (w->refs[i].kind == LWT_UV_REF_PARCEL) lwt_uv_move(&w->refs[i], i, r);
   if (refs > 0) memcpy(m->refs, w->refs, refs);
   if (w->len > 0) memcpy(m->data, w->data, w->len);
   w->nrefs = 0; /* the message's now */
@@ -741,16 +507,10 @@ lwt_uv_message *lwt_uv_pack(lua_State *L, int first, int n, const char *what, in
     w->id = 0;
     pack(w, first + 1, n);
   } while (w->again);
-  receipt *r = push_receipt(w);
+  lwt_uv_receipt *r = lwt_uv_push_receipt(w);
   lwt_uv_message *m = finish(w, n, r);
   clear(w);
   shrink(w);
   lua_remove(L, first);
   return m;
-}
-
-void lwt_uv_message_free(lwt_uv_message *message) {
-  if (message == NULL) return;
-  for (int i = 0; i < message->nrefs; i++) release_ref(&message->refs[i]);
-  free(message);
 }

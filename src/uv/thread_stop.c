@@ -28,17 +28,22 @@ struct lwt_uv_stop {
   void **set;
   size_t set_size, nset; /* a power of two; removed ones leave TOMBSTONE */
   size_t nused;
-  size_t thread_size;   /* the size of a coroutine's block, 0: none made yet */
-  void *fresh;          /* made, but not yet initialised by Lua */
+  size_t thread_size; /* the size of a coroutine's block, 0: none made yet */
+  void *fresh;        /* made, but not yet initialised by Lua */
   volatile sig_atomic_t busy, hooked, late;
   atomic_int wanted;
 };
 
 #define TOMBSTONE ((void *)1)
 
-/* One thread, one state: what the handler finds. Not in a lazily made block. */
-static _Thread_local lwt_uv_stop *volatile current
-  __attribute__((tls_model("initial-exec")));
+/* One thread, one state: what the handler finds. Not in a block that is made when first used,
+** for that is no time to allocate. */
+#if defined(__linux__)
+#define STATIC_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define STATIC_TLS
+#endif
+static _Thread_local lwt_uv_stop *volatile current STATIC_TLS;
 
 /* ---- The hook ----------------------------------------------------------------------- */
 
@@ -126,7 +131,8 @@ static void *stop_alloc(void *data, void *p, size_t osize, size_t nsize) {
   atomic_signal_fence(memory_order_seq_cst);
   if (nsize == 0 && p != NULL && p == s->fresh) s->fresh = NULL;
   settle(s);
-  if (nsize == 0 && p != NULL && s->L != NULL && state_of(p) == s->L) s->L = NULL; /* closed */
+  if (nsize == 0 && p != NULL && s->L != NULL && state_of(p) == s->L)
+    s->L = NULL; /* closed */
   if (nsize == 0 && p != NULL && old == s->thread_size) forget(s, p);
   void *q = NULL;
   if (!is_thread || reserve(s)) {
@@ -199,18 +205,17 @@ void lwt_uv_stop_prepare(void) {
   pthread_once(&once, install);
 }
 
-/* Signals belong to the thread that runs the program, the main state's. */
+/* Ctrl-C is for the main thread: the handler of the `lua` program would reach for its state.
+** Other signals may come here, libuv's handlers do not mind; what is blocked here is blocked
+** in every program that the worker starts. */
 void lwt_uv_stop_enter(lwt_uv_stop *stop) {
   sigset_t set;
-  sigfillset(&set);
-  sigdelset(&set, SIGSEGV);
-  sigdelset(&set, SIGBUS);
-  sigdelset(&set, SIGFPE);
-  sigdelset(&set, SIGILL);
-  sigdelset(&set, SIGABRT);
-  sigdelset(&set, SIGTRAP);
-  sigdelset(&set, STOP_SIGNAL);
-  pthread_sigmask(SIG_SETMASK, &set, NULL);
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  sigemptyset(&set);
+  sigaddset(&set, STOP_SIGNAL);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
   current = stop;
 }
 

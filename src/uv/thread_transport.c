@@ -115,7 +115,7 @@ static void push_dump(lua_State *L, int idx) {
 static lwt_uv_code *new_code(lua_State *L, lwt_uv_transport *t, int idx) {
   size_t len;
   const char *text = lua_tolstring(L, -1, &len), *name;
-  lwt_uv_code **box = lua_newuserdatauv(L, sizeof *box, 0);
+  lwt_uv_code **box = lua_newuserdatauv(L, sizeof(void *), 0);
   *box = NULL;
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->code_meta);
   lua_setmetatable(L, -2);
@@ -220,7 +220,7 @@ static void load_code(lua_State *L, const lwt_uv_code *code) {
 
 /* Keep the function at the top, in place of the one kept longest. */
 static void keep(lua_State *L, lwt_uv_transport *t, lwt_uv_code *code) {
-  if (t->cached == NULL) t->cached = calloc(LWT_UV_CODES, sizeof *t->cached);
+  if (t->cached == NULL) t->cached = calloc(LWT_UV_CODES, sizeof(void *));
   if (t->cached == NULL) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->loaded);
   lua_pushvalue(L, -2);

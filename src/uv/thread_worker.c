@@ -320,11 +320,11 @@ typedef struct request {
   atomic_int refs;
   lwt_uv_worker *w; /* a reference */
   lwt_uv_message *in, *out;
-  int state;             /* under w->lock */
-  int wait;              /* 0: no answer is wanted */
-  lwt_uv_inbox *back;    /* where to post the answer to (a reference); NULL: wake w */
-  lwt_uv *asker;         /* with `back`: the state that asked */
-  int promise;           /* in its registry */
+  int state;          /* under w->lock */
+  int wait;           /* 0: no answer is wanted */
+  lwt_uv_inbox *back; /* where to post the answer to (a reference); NULL: wake w */
+  lwt_uv *asker;      /* with `back`: the state that asked */
+  int promise;        /* in its registry */
 } request;
 
 static void release_request(request *q) {
@@ -342,7 +342,8 @@ static int l_settle(lua_State *L) {
   const lwt_api *lwt = q->asker->lwt;
   lua_settop(L, 1);
   if (q->state == LOST || q->out == NULL) {
-    lua_pushstring(L, q->state == LOST ? "the main Lua state has closed" : "not enough memory");
+    lua_pushstring(L, q->state == LOST ? "the main Lua state has closed"
+                                       : "not enough memory");
     lwt->reject(lwt, L, 1);
     return 0;
   }
@@ -403,7 +404,7 @@ static int l_start(lua_State *L) {
   lwt_uv_threads *t = q->w->pool->ctx->family[LWT_UV_FTHREAD];
   lua_settop(L, 0);
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->runner);
-  request **ticket = lua_newuserdatauv(L, sizeof *ticket, 0);
+  request **ticket = lua_newuserdatauv(L, sizeof(void *), 0);
   *ticket = NULL;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_ticket_gc);
@@ -500,7 +501,7 @@ static lwt_uv_worker *check_worker(lua_State *L, const char *name) {
 
 static void ask(lua_State *L, lwt_uv_worker *w, request *q) {
   if (lwt_uv_inbox_post(w->pool->owner, &q->post) == 0) return;
-  if (q->wait) release_request(q);
+  atomic_store(&q->refs, 1); /* nobody else has come to know it */
   release_request(q);
   luaL_error(L, "the main Lua state has closed");
 }
@@ -523,14 +524,16 @@ static int l_run_in_main(lua_State *L) {
   request *q = new_request(L, w, 1);
   ask(L, w, q);
   uv_mutex_lock(&w->lock);
-  while (q->state == ASKED && !atomic_load(&w->stopping) && !atomic_load(&w->pool->closing))
+  while (q->state == ASKED && !atomic_load(&w->stopping) &&
+         !atomic_load(&w->pool->closing))
     uv_cond_wait(&w->reply, &w->lock);
   int state = q->state;
   uv_mutex_unlock(&w->lock);
   if (state == ASKED || state == LOST || q->out == NULL) {
     release_request(q);
-    return luaL_error(L, state == OK || state == RAISED ? "not enough memory"
-                                                        : "the main Lua state has closed");
+    return luaL_error(L, state == OK || state == RAISED
+                             ? "not enough memory"
+                             : "the main Lua state has closed");
   }
   lua_settop(L, 0);
   lua_pushcfunction(L, l_take_answer);
@@ -575,16 +578,18 @@ static int l_ask_main(lua_State *L) {
   q->asker = ctx;
   q->promise = promise;
   ctx->working++;
-  if (lwt_uv_inbox_post(w->pool->owner, &q->post) < 0) drop_request(&q->post);
-  else release_request(q); /* the answer has one of its own */
+  if (lwt_uv_inbox_post(w->pool->owner, &q->post) < 0)
+    drop_request(&q->post);
+  else
+    release_request(q); /* the answer has one of its own */
   lua_settop(L, 1);
   return 1;
 }
 
 const luaL_Reg lwt_uv_worker_functions[] = {
-  {"run_in_main", l_run_in_main},
-  {"run_in_main_dont_wait", l_run_in_main_dont_wait},
-  {"ask_main", l_ask_main},
-  {"reply", l_reply},
-  {NULL, NULL},
+    {"run_in_main", l_run_in_main},
+    {"run_in_main_dont_wait", l_run_in_main_dont_wait},
+    {"ask_main", l_ask_main},
+    {"reply", l_reply},
+    {NULL, NULL},
 };

@@ -35,6 +35,7 @@ local weak = { __mode = "v" }
 
 local id = 0 -- the step that runs, or ran last
 local active = false
+local more = false -- G.setter's step is not over with the first node
 local first = nil -- the queue while it holds one node …
 local heap, heaped = {}, 0 -- … and else: the ranks in it, a binary heap,
 local buckets = {} -- and the nodes of each rank
@@ -92,6 +93,7 @@ end
 local function enqueue(node)
   if node.queued == id then return end
   node.queued = id
+  more = true
   if heaped == 0 then
     if not first then
       first = node
@@ -163,6 +165,7 @@ local function schedule(node)
     if d then
       d.queued = id
       first = d
+      more = true
     end
     return
   end
@@ -198,6 +201,7 @@ end
 -- An event occurs in the step that runs.
 local function occur(e, v)
   e.v, e.last = v, id
+  more = true
   n_occurred = n_occurred + 1
   occurred[n_occurred] = e
   if e.ndeps > 0 then schedule(e) end
@@ -268,6 +272,7 @@ end
 local function send(set, node, v)
   if node.stopped then return end
   if active then
+    more = true
     later_tail = later_tail + 1
     later[later_tail] = { set = set, node = node, v = v }
     return
@@ -298,8 +303,11 @@ function G.setter(s)
       else
         schedule(s)
       end
-      if first or heaped > 0 or n_occurred > 0 then finish() end
-      if later_tail > 0 then do_later() end
+      if more then
+        more = false
+        finish()
+        if later_tail > 0 then do_later() end
+      end
     end
     active = false
   end
