@@ -1312,6 +1312,16 @@ function lwt_File:lock(mode, opts) end
 ---@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
 local lwt_Hook = {}
 
+---Takes the hook away: it is not called again. Removing it once more does nothing.
+---```lua
+---local n = 0
+---local hook = lwt.on_iteration("enter", function() n = n + 1 end)
+---hook:remove()
+---await(lwt.sleep(0.001))
+---print(n)   --> 0
+---```
+function lwt_Hook:remove() end
+
 ---@class lwt.Key
 local lwt_Key = {}
 
@@ -3888,6 +3898,10 @@ lwt_module.direct = function(x) end
 ---@param f fun()
 ---@return lwt.Hook
 lwt_module.on_iteration = function(which, f) end
+
+lwt_module.hook = {}
+
+lwt_module.hook.remove = lwt_Hook.remove
 
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 ---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone.

@@ -315,6 +315,17 @@ function lwt.on_iteration(which, f)
   return hook
 end
 
+--- Takes the hook away: it is not called again. Removing it once more does nothing.
+---
+--- ```lua
+--- local n = 0
+--- local hook = lwt.on_iteration("enter", function() n = n + 1 end)
+--- hook:remove()
+--- await(lwt.sleep(0.001))
+--- print(n)   --> 0
+--- ```
+---@param hook lwt.Hook
+---@function hook.remove(hook)
 function hook_mt:remove()
   local list = hooks[self.which]
   for i, hook in ipairs(list) do
