@@ -348,7 +348,7 @@ describe("lwt.coroutine", function()
       end
       return keep(5, ...)
     end)
-    assert.is_true((resume(co, table.unpack({}, 1, 80000))))
+    assert.is_true((resume(co, table.unpack({}, 1, 110000))))
     ok, err = resume(co, table.unpack({}, 1, 400000))
     assert.is_false(ok)
     assert.equal("too many arguments to resume", err)
