@@ -284,6 +284,35 @@ describe("lwt.debug", function()
   end)
 end)
 
+describe("what run has left", function()
+  it("names tasks that are ready, and have only not had their turn", function()
+    local text = child [[
+      local lwt = require "lwt"
+      lwt.debug(true)
+      lwt.run(function()
+        lwt.spawn(function()
+          lwt.name "named"
+          lwt.yield()
+          lwt.yield()
+        end)
+        lwt.spawn(function() lwt.yield() end)
+      end)
+    ]]
+    assert.truthy(text:find("task 'named' waits for its turn at script.lua:6", 1, true), text)
+    assert.truthy(text:find("a task waits for its turn at script.lua:9", 1, true), text)
+  end)
+
+  it("core.left lists the failures that nobody has seen", function()
+    local text = child [[
+      local lwt, core = require "lwt", require "lwt.core"
+      kept = { lwt.spawn(error, "one", 0), lwt.rejected "two", lwt.spawn(error, "three", 0) }
+      kept[3]:catch(print)
+      print(#core.left().unseen, core.left().timers)
+    ]]
+    assert.truthy(text:find "^three\n%d\t%d")
+  end)
+end)
+
 describe("core.check", function()
   -- What makes p, with debugging on; then takes out of it what it holds.
   local function broken(make, value, message)

@@ -444,3 +444,107 @@ describe("the core alone", function()
     end)
   end)
 end)
+
+describe("where the stack of C is used up", function()
+  -- Calls f at every depth of nested calls through C, from the deepest on.
+  local function at_every_depth(f)
+    local function nest(n)
+      pcall(string.gsub, "x", "x", function()
+        if n < 250 then nest(n + 1) end
+        pcall(f)
+      end)
+    end
+    nest(1)
+  end
+
+  it("nobody who waits is forgotten: each is told, or gets the error", function()
+    local made, tasks, calls = {}, {}, 0
+    local function count() calls = calls + 1 end
+    local ways = {
+      function(p) return { p:map(count) } end,
+      function(p) return { p:map(count), p:map(count), p:bind(count) } end,
+      function(p) return { lwt.pick { p, (lwt.task()) } } end,
+      function(p) return { p:map(count), lwt.pick { p, (lwt.task()) }, lwt.all { p, p } } end,
+      function(p) return { p:finalize(count), p:catch(count), lwt.protected(p) } end,
+      function(p)
+        p:on_success(count)
+        p:on_any(count, count)
+        return { p:map(count) }
+      end,
+    }
+    for _ = 1, 260 do
+      for i, way in ipairs(ways) do
+        local p, r = lwt.wait()
+        tasks[#tasks + 1] = i % 2 == 0 and lwt.spawn(function() p:await() end) or nil
+        made[#made + 1] = { p = p, r = r, way = i, results = way(p) }
+      end
+    end
+    local next_one = 0
+    with_hook(function()
+      at_every_depth(function()
+        for _ = 1, #ways do
+          next_one = next_one + 1
+          local m = made[next_one]
+          if m then pcall(m.r.wakeup, m.r, 1) end
+        end
+      end)
+    end)
+    for _ = 1, 5 do lwt.step() end
+    local failed = 0
+    for i = 1, math.min(next_one, #made) do
+      local m = made[i]
+      if not m.p:is_pending() then
+        for k, p in ipairs(m.results) do
+          local state, err = p:state()
+          if state == "pending" then error(("way %d, result %d is pending"):format(m.way, k)) end
+          if state == "rejected" then
+            failed = failed + 1
+            assert.truthy(tostring(err):find "overflow", err)
+          end
+        end
+      end
+    end
+    assert.is_true(calls > 0)
+    assert.equal("integer", math.type(failed))
+    is(lwt.fulfilled(1):map(function(x) return x + 1 end), "fulfilled", 2)
+    for i = next_one + 1, #made do made[i].r:wakeup() end
+    for _ = 1, 5 do lwt.step() end
+    for _, t in ipairs(tasks) do assert.is_false(t:is_pending()) end
+  end)
+end)
+
+describe("a value of the wrong kind", function()
+  it("is told from a promise, a resolver, a scope and a key, without a metatable too", function()
+    local light = debug.upvalueid(function() return lwt end, 1)
+    for _, x in ipairs { light, io.stdout, 12, {} } do
+      assert.is_false(lwt.is_promise(x))
+      assert.is_false((pcall(lwt.wakeup, x)))
+      assert.is_false((pcall(lwt.await, x)))
+      assert.is_false((pcall(inner.wake, x)))
+      lwt.run(lwt.scope(function(s) assert.is_false((pcall(s.spawn, x, print))) end))
+    end
+    assert.is_false((pcall(lwt.get, io.stdout)))
+    assert.is_false((pcall(lwt.get, 12)))
+    assert.is_false((pcall(inner.set_engine, "foo")))
+  end)
+
+  it("scopes take what can be called", function()
+    local callable = setmetatable({}, { __call = function(_, s)
+      if s then s:spawn(setmetatable({}, { __call = function() end })) end
+      return 3
+    end })
+    assert.equal(3, lwt.run(lwt.scope(callable)))
+    assert.is_false((pcall(lwt.scope, {})))
+    lwt.run(lwt.scope(function(s) assert.is_false((pcall(s.spawn, s, {}))) end))
+  end)
+
+  it("errors of every type keep their trace", function()
+    local co = coroutine.create(print)
+    for _, e in ipairs { {}, io.stdout, print, co, "text", 12, true } do
+      local p = lwt.spawn(function() error(e, 0) end)
+      local q = lwt.spawn(function() p:await() end)
+      is(q, "rejected", e)
+      assert.truthy(lwt.traceback(q):find "within_spec.lua")
+    end
+  end)
+end)
