@@ -37,7 +37,8 @@ static void act(lua_State *L, walk *k, int idx, int what) {
   lua_rawseti(L, k->actions, ++k->nactions);
 }
 
-static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int kind, int found) {
+static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int kind,
+                       int found) {
   frame *f;
   if (c->nframes == c->frames_size) {
     size_t size = c->frames_size ? 2 * c->frames_size : 64;
@@ -85,7 +86,8 @@ static int visit_task(lua_State *L, lwt_context *c, walk *k, task *t) {
 /* Things that are cancelled as what they are, even when their promise has become
 ** part of another: a timer, an operation in C, protected, a scope. */
 static int is_record(const promise *p) {
-  return p->kind == K_TIMER || p->kind == K_OP || p->kind == K_FOLLOW || p->kind == K_SCOPE;
+  return p->kind == K_TIMER || p->kind == K_OP || p->kind == K_FOLLOW ||
+         p->kind == K_SCOPE;
 }
 
 static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
@@ -108,7 +110,8 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
   int at = lua_gettop(L), kind;
   promise *p = (promise *)lua_touserdata(L, at);
   luaL_checkstack(L, 8, NULL);
-  if (p->kind == K_TASK && ((task *)p)->status != T_DONE) return visit_task(L, c, k, (task *)p);
+  if (p->kind == K_TASK && ((task *)p)->status != T_DONE)
+    return visit_task(L, c, k, (task *)p);
   if (p->state == S_PROXY && is_record(p) && p->how != C_NONE) {
     int pending;
     lua_pushvalue(L, at);
@@ -121,7 +124,8 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
     lua_pop(L, 1);
     return 0;
   }
-  if (p->kind == K_TASK && ((task *)p)->status != T_DONE) return visit_task(L, c, k, (task *)p);
+  if (p->kind == K_TASK && ((task *)p)->status != T_DONE)
+    return visit_task(L, c, k, (task *)p);
   if (is_record(p)) return visit_record(L, c, k, p);
   if (p->epoch == k->epoch) {
     lua_pop(L, 1);
@@ -144,7 +148,8 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
 static int push_child(lua_State *L, frame *f) {
   uint32_t i = f->i++;
   if (f->kind == FR_TASK) return i == 0 && push_awaited(L, (task *)f->p) != NULL;
-  if (f->kind == FR_DEP) return i == 0 && lua_getiuservalue(L, -1, U_DEP) == LUA_TUSERDATA;
+  if (f->kind == FR_DEP)
+    return i == 0 && lua_getiuservalue(L, -1, U_DEP) == LUA_TUSERDATA;
   if (lua_getiuservalue(L, -1, U_DEP) != LUA_TTABLE) return 0;
   return lua_rawgeti(L, -1, (lua_Integer)i + 1) == LUA_TUSERDATA;
 }
@@ -240,17 +245,10 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     t = (task *)lua_touserdata(L, top + 1);
     lua_rawgeti(L, k->actions, i + 1);
     switch (lua_tointeger(L, -1)) {
-      case DO_MARK:
-        mark(L, c, top + 1);
-        break;
-      case DO_FLAG:
-        t->flags |= TF_CANCEL;
-        break;
-      case DO_INTERRUPT:
-        lwt_task_interrupt(L, c, t);
-        break;
-      default:
-        close_scope(L, top + 1);
+    case DO_MARK: mark(L, c, top + 1); break;
+    case DO_FLAG: t->flags |= TF_CANCEL; break;
+    case DO_INTERRUPT: lwt_task_interrupt(L, c, t); break;
+    default: close_scope(L, top + 1);
     }
     lua_settop(L, top);
   }
@@ -311,8 +309,8 @@ static void let_go(lua_State *L, lwt_context *c, int idx) {
   lua_pushvalue(L, idx);
   p = lwt_promise_find(L, top + 1);
   if (p->waiters != W_NONE) p->epoch = c->epoch; /* no */
-  while (p->state == S_PENDING && (p->kind == K_BIND || p->kind == K_MAP) && p->how == C_DEP &&
-         p->epoch != c->epoch &&
+  while (p->state == S_PENDING && (p->kind == K_BIND || p->kind == K_MAP) &&
+         p->how == C_DEP && p->epoch != c->epoch &&
          lua_getiuservalue(L, top + 1, U_DEP) == LUA_TUSERDATA) {
     promise *input = lwt_promise_find(L, top + 2);
     p->epoch = c->epoch; /* there may be a cycle */
@@ -379,7 +377,9 @@ print((p:state()), q:state())   --> pending rejected canceled
 @return lwt.Promise
 @function lwt.protected(p)
 */
-static int l_protected(lua_State *L) { return follow(L, C_SELF, 0); }
+static int l_protected(lua_State *L) {
+  return follow(L, C_SELF, 0);
+}
 
 /*---
 A promise that follows `p`; cancelling it does nothing at all, and a task that awaits it cannot be interrupted.
@@ -394,7 +394,9 @@ print((p:state()), (q:state()))   --> pending pending
 @return lwt.Promise
 @function lwt.no_cancel(p)
 */
-static int l_no_cancel(lua_State *L) { return follow(L, C_NONE, F_NO_CANCEL); }
+static int l_no_cancel(lua_State *L) {
+  return follow(L, C_NONE, F_NO_CANCEL);
+}
 
 /*---
 A promise that follows `p` and can always be cancelled: it is then rejected with `lwt.Canceled` at once, and `p` is cancelled too.
@@ -409,7 +411,9 @@ print((p:state()), q:state())   --> pending rejected canceled
 @return lwt.Promise
 @function lwt.wrap_in_cancelable(p)
 */
-static int l_wrap_in_cancelable(lua_State *L) { return follow(L, C_WRAP, 0); }
+static int l_wrap_in_cancelable(lua_State *L) {
+  return follow(L, C_WRAP, 0);
+}
 
 static const luaL_Reg functions[] = {{"cancel", l_cancel},
                                      {"protected", l_protected},
@@ -417,4 +421,6 @@ static const luaL_Reg functions[] = {{"cancel", l_cancel},
                                      {"wrap_in_cancelable", l_wrap_in_cancelable},
                                      {NULL, NULL}};
 
-void lwt_cancel_open(lua_State *L, lwt_context *c) { lwt_register(L, c, functions); }
+void lwt_cancel_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+}

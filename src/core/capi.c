@@ -4,10 +4,12 @@
 
 #include "core.h"
 
-static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel, void *data) {
+static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
+                        void *data) {
   operation *o;
   luaL_checkstack(L, 3, NULL);
-  o = (operation *)lwt_promise_push(L, api->context, K_OP, cancel ? C_SELF : C_NONE, 1, sizeof *o);
+  o = (operation *)lwt_promise_push(L, api->context, K_OP, cancel ? C_SELF : C_NONE, 1,
+                                    sizeof *o);
   o->cancel = cancel;
   o->data = data;
 }
@@ -172,9 +174,13 @@ static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
   lwt_loop_set_engine(api->context, e, data, 0);
 }
 
-static double now(const lwt_api *api) { return lwt_timer_now(api->context); }
+static double now(const lwt_api *api) {
+  return lwt_timer_now(api->context);
+}
 
-static void *no_loop(const lwt_api *api) { return (void)api, NULL; }
+static void *no_loop(const lwt_api *api) {
+  return (void)api, NULL;
+}
 
 void lwt_capi_open(lua_State *L, lwt_context *c) {
   lwt_api *a = &c->api;

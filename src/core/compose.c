@@ -59,7 +59,9 @@ static int derive(lua_State *L, lwt_context *c, promise *p, int kind, int nfn) {
 }
 
 /* Deeper than this, even a callback that could be called at once is deferred. */
-static int too_deep(lwt_context *c) { return c->immediate >= MAX_NEST; }
+static int too_deep(lwt_context *c) {
+  return c->immediate >= MAX_NEST;
+}
 
 /* Like derive, for a resolved input: the callback is called later. */
 static void derive_owed(lua_State *L, lwt_context *c, int kind, int nfn) {
@@ -153,7 +155,9 @@ print(p:state())   --> fulfilled 42
 @return lwt.Promise
 @function lwt.bind(p, f)
 */
-static int l_bind(lua_State *L) { return bind(L, K_BIND); }
+static int l_bind(lua_State *L) {
+  return bind(L, K_BIND);
+}
 
 /*---
 As `lwt.bind`, but what `f` returns is the value, also when it is a promise.
@@ -166,7 +170,9 @@ print(lwt.fulfilled(2):map(function(x) return x + 1, "b" end):state())   --> ful
 @return lwt.Promise
 @function lwt.map(p, f)
 */
-static int l_map(lua_State *L) { return bind(L, K_MAP); }
+static int l_map(lua_State *L) {
+  return bind(L, K_MAP);
+}
 
 /* ---- catch, try_bind -------------------------------------------------------- */
 
@@ -311,23 +317,22 @@ static int on(lua_State *L, int kind) {
   if (p->state == S_PENDING && derive(L, c, p, kind, nfn)) return 0;
   p = lwt_promise_find(L, 1);
   switch (kind) {
-    case K_ON_SUCCESS:
-      if (p->state != S_FULFILLED) return 0;
-      how = 1;
-      break;
-    case K_ON_FAILURE:
-      if (p->state != S_REJECTED) return 0;
-      how = -1;
-      break;
-    case K_ON_ANY:
-      how = p->state == S_FULFILLED ? 1 : -1;
-      if (how < 0) fn = 3;
-      break;
-    case K_ON_CANCEL:
-      if (!(p->flags & F_CANCELED)) return 0;
-      break;
-    default:
-      break;
+  case K_ON_SUCCESS:
+    if (p->state != S_FULFILLED) return 0;
+    how = 1;
+    break;
+  case K_ON_FAILURE:
+    if (p->state != S_REJECTED) return 0;
+    how = -1;
+    break;
+  case K_ON_ANY:
+    how = p->state == S_FULFILLED ? 1 : -1;
+    if (how < 0) fn = 3;
+    break;
+  case K_ON_CANCEL:
+    if (!(p->flags & F_CANCELED)) return 0;
+    break;
+  default: break;
   }
   if (too_deep(c)) {
     derive_owed(L, c, kind, nfn);
@@ -352,7 +357,9 @@ lwt.fulfilled(1):on_success(print)   --> 1
 @param f fun(...)
 @function lwt.on_success(p, f)
 */
-static int l_on_success(lua_State *L) { return on(L, K_ON_SUCCESS); }
+static int l_on_success(lua_State *L) {
+  return on(L, K_ON_SUCCESS);
+}
 
 /*---
 Calls `h` with the error when `p` is rejected; otherwise as `lwt.on_success`.
@@ -364,7 +371,9 @@ lwt.rejected("no"):on_failure(print)   --> no
 @param h fun(err: any)
 @function lwt.on_failure(p, h)
 */
-static int l_on_failure(lua_State *L) { return on(L, K_ON_FAILURE); }
+static int l_on_failure(lua_State *L) {
+  return on(L, K_ON_FAILURE);
+}
 
 /*---
 Calls `f` without arguments when `p` is resolved, either way.
@@ -376,7 +385,9 @@ lwt.rejected("no"):on_termination(function() print "over" end)   --> over
 @param f fun()
 @function lwt.on_termination(p, f)
 */
-static int l_on_termination(lua_State *L) { return on(L, K_ON_TERMINATION); }
+static int l_on_termination(lua_State *L) {
+  return on(L, K_ON_TERMINATION);
+}
 
 /*---
 Calls `f` with the values, or `h` with the error, when `p` is resolved.
@@ -389,7 +400,9 @@ lwt.fulfilled(1):on_any(print, error)   --> 1
 @param h fun(err: any)
 @function lwt.on_any(p, f, h)
 */
-static int l_on_any(lua_State *L) { return on(L, K_ON_ANY); }
+static int l_on_any(lua_State *L) {
+  return on(L, K_ON_ANY);
+}
 
 /*---
 Calls `f` when `p` becomes rejected with `lwt.Canceled`, by whatever means (at once if it is), before the other callbacks of `p`.
@@ -403,7 +416,9 @@ p:cancel()   --> canceled
 @param f fun()
 @function lwt.on_cancel(p, f)
 */
-static int l_on_cancel(lua_State *L) { return on(L, K_ON_CANCEL); }
+static int l_on_cancel(lua_State *L) {
+  return on(L, K_ON_CANCEL);
+}
 
 /*---
 Calls `f(...)`: the promise of what it returns (a single promise is followed) or raises. `f` is a plain callback.
@@ -484,4 +499,6 @@ static const luaL_Reg functions[] = {{"wrap", l_wrap},
                                      {"on_cancel", l_on_cancel},
                                      {NULL, NULL}};
 
-void lwt_compose_open(lua_State *L, lwt_context *c) { lwt_register(L, c, functions); }
+void lwt_compose_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+}

@@ -7,7 +7,9 @@
 
 #include "core.h"
 
-int lwt_slot(lua_State *L) { return luaL_ref(L, REG); }
+int lwt_slot(lua_State *L) {
+  return luaL_ref(L, REG);
+}
 
 void lwt_register(lua_State *L, lwt_context *c, const luaL_Reg *functions) {
   pushreg(L, c->r_self);
@@ -60,11 +62,16 @@ static int context_gc(lua_State *L) {
 
 /* The promise metatable's __index is a table of the functions that are methods. */
 static void set_methods(lua_State *L, lwt_context *c, int mod) {
-  static const char *const names[] = {"state",      "is_pending",     "bind",       "map",
-                                      "catch",      "finalize",       "try_bind",   "on_success",
-                                      "on_failure", "on_termination", "on_any",     "on_cancel",
-                                      "cancel",     "await",          "protected",  "no_cancel",
-                                      "traceback",  "wrap_in_cancelable", NULL};
+  static const char *const names[] = {"state",      "is_pending",
+                                      "bind",       "map",
+                                      "catch",      "finalize",
+                                      "try_bind",   "on_success",
+                                      "on_failure", "on_termination",
+                                      "on_any",     "on_cancel",
+                                      "cancel",     "await",
+                                      "protected",  "no_cancel",
+                                      "traceback",  "wrap_in_cancelable",
+                                      NULL};
   int i;
   pushreg(L, c->r_mt);
   lua_newtable(L);

@@ -24,7 +24,12 @@
 
 /* ---- Promises ------------------------------------------------------------ */
 
-enum { S_PENDING = LWT_PENDING, S_FULFILLED = LWT_FULFILLED, S_REJECTED = LWT_REJECTED, S_PROXY };
+enum {
+  S_PENDING = LWT_PENDING,
+  S_FULFILLED = LWT_FULFILLED,
+  S_REJECTED = LWT_REJECTED,
+  S_PROXY
+};
 
 /* What a promise does when something that it waits for is resolved. */
 enum {
@@ -36,9 +41,9 @@ enum {
   K_MAP,
   K_CATCH,
   K_TRY_BIND,
-  K_FINALIZE, /* the finalizer has not run */
+  K_FINALIZE,  /* the finalizer has not run */
   K_FINALIZED, /* waits for the finalizer's promise; U_FN is the outcome */
-  K_FOLLOW,   /* takes over what its input gives */
+  K_FOLLOW,    /* takes over what its input gives */
   K_ON_SUCCESS,
   K_ON_FAILURE,
   K_ON_TERMINATION,
@@ -73,24 +78,25 @@ enum {
 enum { W_NONE, W_ONE, W_LIST };
 
 enum {
-  F_SEEN = 1,       /* somebody looked: its rejection needs no warning */
-  F_NO_CANCEL = 2,  /* made by no_cancel: awaiting it cannot be interrupted */
-  F_CANCELED = 4,   /* rejected with lwt.Canceled */
-  F_ON_CANCEL = 8,  /* has on_cancel callbacks among its waiters */
-  F_STORED = 16,    /* U_FN is {fn, fn2, storage} */
-  F_DONE = 32,      /* no longer interested in what it waits for */
-  F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
-  F_FOUND = 128,    /* cancel walk: something cancelable is below */
-  F_CLOSED = 256,   /* scope: canceled, every await in it raises */
-  F_WATCHED = 512   /* in the list of rejections nobody has looked at */
+  F_SEEN = 1,      /* somebody looked: its rejection needs no warning */
+  F_NO_CANCEL = 2, /* made by no_cancel: awaiting it cannot be interrupted */
+  F_CANCELED = 4,  /* rejected with lwt.Canceled */
+  F_ON_CANCEL = 8, /* has on_cancel callbacks among its waiters */
+  F_STORED = 16,   /* U_FN is {fn, fn2, storage} */
+  F_DONE = 32,     /* no longer interested in what it waits for */
+  F_WRAPPED = 64,  /* rejected: U_STATE is {error, trace, watch} */
+  F_FOUND = 128,   /* cancel walk: something cancelable is below */
+  F_CLOSED = 256,  /* scope: canceled, every await in it raises */
+  F_WATCHED = 512  /* in the list of rejections nobody has looked at */
 };
 
 typedef struct promise {
   uint8_t state, kind, how, waiters;
   uint16_t flags;
   uint16_t unused;
-  uint32_t n;     /* fulfilled: number of values; pending: see kinds */
-  uint32_t epoch; /* pending: the last cancel walk that came by; resolved: when that was */
+  uint32_t n; /* fulfilled: number of values; pending: see kinds */
+  uint32_t
+      epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
 /* User values. Kinds that wait for nothing have only the first. */
@@ -129,7 +135,7 @@ typedef struct task {
   uint8_t status;
   uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
-  int wait_idx; /* where in wait_co the awaited promise is; 0: none (yield) */
+  int wait_idx;         /* where in wait_co the awaited promise is; 0: none (yield) */
   uint8_t uncancelable; /* the await under way counts in shield */
 } task;
 
@@ -162,19 +168,20 @@ struct lwt_context {
   const void *canceled;         /* identity of lwt.Canceled */
 
   /* Resolution (resolve.c). */
-  int nest;        /* how many resolutions are under way, one in another */
-  int immediate;   /* how many callbacks of resolved promises, one in another */
-  int work;        /* entries of the work stack */
+  int nest;             /* how many resolutions are under way, one in another */
+  int immediate;        /* how many callbacks of resolved promises, one in another */
+  int work;             /* entries of the work stack */
   uint32_t resolutions; /* how many, ever: the stamp of the last one */
-  uint8_t has_current; /* r_current is a waiter to be run, with r_source */
-  uint8_t has_trace;   /* r_trace is the trace of the error just caught */
+  uint8_t has_current;  /* r_current is a waiter to be run, with r_source */
+  uint8_t has_trace;    /* r_trace is the trace of the error just caught */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
-  promise *current_waiter, *source; /* with has_current: what r_current and r_source hold */
-  uint32_t told;        /* how many waiters were told, ever */
-  uint8_t recovering;  /* no allocation now */
-  int callbacks;   /* > 0: a callback is running, awaiting is an error */
-  uint8_t storing; /* the current storage is not empty */
+  promise *current_waiter,
+      *source;        /* with has_current: what r_current and r_source hold */
+  uint32_t told;      /* how many waiters were told, ever */
+  uint8_t recovering; /* no allocation now */
+  int callbacks;      /* > 0: a callback is running, awaiting is an error */
+  uint8_t storing;    /* the current storage is not empty */
   uint8_t debug, closing;
 
   /* Tasks (task.c). */
@@ -186,7 +193,7 @@ struct lwt_context {
   int *r_blocks; /* registry keys of the blocks that anchor slots' values */
   uint32_t nblocks;
   uint32_t idle_threads, sweep_at; /* sweep_at: see lwt_task_sweep */
-  uint64_t nresumed; /* turns of tasks ever */
+  uint64_t nresumed;               /* turns of tasks ever */
 
   /* Queues (loop.c). */
   ring ready, paused;
@@ -196,13 +203,13 @@ struct lwt_context {
   uint64_t random;
   double stall, turn_start, turn_now, engine_now;
   uint8_t stalled;
-  uint32_t nerrors;     /* in r_errors */
-  uint32_t nunseen;     /* in r_unseen */
-  uint32_t nstrings;    /* in r_strings */
+  uint32_t nerrors;  /* in r_errors */
+  uint32_t nunseen;  /* in r_unseen */
+  uint32_t nstrings; /* in r_strings */
 
   /* Time (timer.c). */
   timer *heap;
-  uint32_t *position; /* of a timer in the heap; or the next free number */
+  uint32_t *position;  /* of a timer in the heap; or the next free number */
   uint32_t background; /* of the timers, how many keep nobody from a deadlock */
   uint32_t ntimers, timers_size, free_timer, timers_made;
   uint64_t seq;
@@ -212,16 +219,18 @@ struct lwt_context {
   void *engine_data;
 
   /* Cancelling (cancel.c). */
-  uint32_t epoch, calls, walk_calls; /* calls: of callbacks, ever; when the last walk was */
+  uint32_t epoch, calls,
+      walk_calls; /* calls: of callbacks, ever; when the last walk was */
   frame *frames;
   size_t nframes, frames_size;
 
   /* Registry keys. */
-  int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace, r_storage, r_defer_head, r_defer_tail,
-      r_pauses, r_timers, r_live, r_errors, r_unseen, r_watches, r_watch_mt, r_task_main,
-      r_handler, r_hook, r_names, r_causes, r_traces, r_strings, r_made, r_task_storage, r_canceled,
-      r_timeout, r_eof, r_closed, r_interrupted, r_error_mt, r_drive, r_enter, r_turn, r_handles,
-      r_enter_hooks, r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
+  int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace,
+      r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
+      r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
+      r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
+      r_interrupted, r_error_mt, r_drive, r_enter, r_turn, r_handles, r_enter_hooks,
+      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
       r_run_function, r_check_unseen, r_weak_mt;
 };
 
@@ -242,11 +251,13 @@ static inline lwt_context *context_of(lua_State *L) {
 }
 
 /* promise.c, waiters.c: making them, finding what they stand for, who waits. */
-API promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int nuv, size_t size);
+API promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int nuv,
+                              size_t size);
 API promise *lwt_promise_test(lua_State *L, lwt_context *c, int idx);
 API promise *lwt_promise_check(lua_State *L, lwt_context *c, int idx);
 API promise *lwt_promise_find(lua_State *L, int idx); /* replaces the value at idx */
-API promise *lwt_promise_arg(lua_State *L, lwt_context *c, int idx); /* check, find, look */
+API promise *lwt_promise_arg(lua_State *L, lwt_context *c,
+                             int idx); /* check, find, look */
 API void lwt_promise_collapse(lua_State *L, int n);
 API int lwt_promise_push_values(lua_State *L, int idx, promise *p);
 API void lwt_promise_push_error(lua_State *L, int idx, promise *p);
@@ -256,7 +267,8 @@ API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *w
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
 API void lwt_promise_listify(lua_State *L, int idx, promise *p);
-API void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p, int waiter);
+API void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p,
+                                   int waiter);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
@@ -276,10 +288,13 @@ typedef struct chunk {
 
 /* resolve.c: resolving, and running what waits for it. */
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
-API void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
-API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
+API void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                           int n);
+API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                            int n);
 API void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to);
-API void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int status, int follow);
+API void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int status,
+                            int follow);
 API void lwt_resolve_push_entry(lua_State *L, lwt_context *c, int idx);
 API void lwt_resolve_drive(lua_State *L, lwt_context *c, int base);
 API void lwt_resolve_owe(lua_State *L, lwt_context *c, int source);
@@ -308,7 +323,8 @@ API void lwt_storage_open(lua_State *L, lwt_context *c);
 #define SLOT_BLOCK 256
 #define NO_SLOT UINT32_MAX
 
-static inline void lwt_slot_anchor(lua_State *L, lwt_context *c, uint32_t s) { /* pops it */
+static inline void lwt_slot_anchor(lua_State *L, lwt_context *c,
+                                   uint32_t s) { /* pops it */
   pushreg(L, c->r_blocks[s / SLOT_BLOCK]);
   lua_pushvalue(L, -2);
   lua_setiuservalue(L, -2, (int)(s % SLOT_BLOCK) + 1);
@@ -360,8 +376,10 @@ API void lwt_timer_open(lua_State *L, lwt_context *c);
 /* loop.c */
 API int lwt_ring_reserve(ring *r, size_t n);
 API void lwt_ring_push(ring *r, task *t); /* room was reserved */
-API void lwt_loop_report(lua_State *L, lwt_context *c); /* the error on top: to the hook */
-API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual);
+API void lwt_loop_report(lua_State *L,
+                         lwt_context *c); /* the error on top: to the hook */
+API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
+                             int is_virtual);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
@@ -378,7 +396,8 @@ API void lwt_trace_made(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_waiting(lua_State *L, lwt_context *c); /* pushes the list, as text */
 API void lwt_trace_watch(lua_State *L, lwt_context *c, task *t);
 API void lwt_trace_left_open(lua_State *L, lwt_context *c);
-API void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx, const char *kind);
+API void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx,
+                                 const char *kind);
 API void lwt_trace_handle_closed(const lwt_api *api, lua_State *L, void *userdata);
 API void lwt_trace_open(lua_State *L, lwt_context *c);
 API void lwt_inspect_open(lua_State *L, lwt_context *c);

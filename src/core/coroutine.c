@@ -24,7 +24,8 @@ static int go(lua_State *L, lwt_context *c, lua_State *co, int narg) {
   c->current_co = outer == L && lua_isyieldable(L) && !c->callbacks ? co : NULL;
   if (outer != NULL && outer != L) c->current_co = outer; /* going on after an await */
   status = lua_resume(co, L, narg, &nres);
-  if (status == LUA_YIELD && c->current != NULL && c->current->status != T_RUNNING) return -2;
+  if (status == LUA_YIELD && c->current != NULL && c->current->status != T_RUNNING)
+    return -2;
   c->current_co = c->current ? L : outer;
   if (outer == NULL) c->current_co = NULL;
   if (status != LUA_OK && status != LUA_YIELD) {
@@ -177,7 +178,8 @@ static const luaL_Reg functions[] = {
 
 /* The rest (yield, status, close, running, isyieldable) is Lua's own. */
 void lwt_coroutine_open(lua_State *L, lwt_context *c) {
-  static const char *const standard[] = {"yield", "status", "close", "running", "isyieldable", NULL};
+  static const char *const standard[] = {"yield",   "status",      "close",
+                                         "running", "isyieldable", NULL};
   int i, mod;
   lua_newtable(L);
   mod = lua_gettop(L);

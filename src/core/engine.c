@@ -56,19 +56,26 @@ static int lua_engine_alive(void *data) {
   return alive ? LWT_WAITING : LWT_IDLE;
 }
 
-static void lua_engine_wake(void *data) { (void)data; }
-static int lua_engine_fd(void *data) { return (void)data, -1; }
+static void lua_engine_wake(void *data) {
+  (void)data;
+}
+static int lua_engine_fd(void *data) {
+  return (void)data, -1;
+}
 
-static const lwt_engine lua_engine = {"lua",           lua_engine_now,  lua_engine_wait,
-                                      lua_engine_alive, lua_engine_wake, lua_engine_fd};
+static const lwt_engine lua_engine = {"lua",           lua_engine_now,
+                                      lua_engine_wait, lua_engine_alive,
+                                      lua_engine_wake, lua_engine_fd};
 
 /* From now on time and events come from this engine (NULL: none), or time is virtual
 ** over it. What is pending stays as far away as it was, whatever the new clock says. */
-void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data, int is_virtual) {
+void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
+                         int is_virtual) {
   double was = lwt_timer_now(c);
   c->engine = e;
   c->engine_data = data;
-  if (is_virtual && !c->is_virtual) c->virtual_now = 0; /* a round start keeps sums exact */
+  if (is_virtual && !c->is_virtual)
+    c->virtual_now = 0; /* a round start keeps sums exact */
   c->is_virtual = (uint8_t)is_virtual;
   lwt_timer_shift(c, lwt_timer_now(c) - was);
 }
@@ -81,7 +88,8 @@ static int l_set_engine(lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
   if (lua_istable(L, 1)) {
-    if (lua_getfield(L, 1, "now") != LUA_TFUNCTION || lua_getfield(L, 1, "wait") != LUA_TFUNCTION)
+    if (lua_getfield(L, 1, "now") != LUA_TFUNCTION ||
+        lua_getfield(L, 1, "wait") != LUA_TFUNCTION)
       return luaL_argerror(L, 1, "an engine needs functions 'now' and 'wait'");
     lua_pushvalue(L, 1);
     setreg(L, c->r_lua_engine);
@@ -113,4 +121,6 @@ static int l_engine_name(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"set_engine", l_set_engine}, {"engine_name", l_engine_name}, {NULL, NULL}};
 
-void lwt_engine_open(lua_State *L, lwt_context *c) { lwt_register(L, c, functions); }
+void lwt_engine_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+}

@@ -56,8 +56,8 @@ static const char *culprit(lua_State *L) {
   int level;
   for (level = 1; lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Sn", &ar);
-    if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0 && ar.name != NULL &&
-        (strcmp(ar.name, "gc") == 0 || strcmp(ar.name, "__gc") == 0))
+    if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0 &&
+        ar.name != NULL && (strcmp(ar.name, "gc") == 0 || strcmp(ar.name, "__gc") == 0))
       return "__gc";
     if (*ar.what == 'C' && ar.name != NULL && strcmp(ar.name, "pcall") != 0 &&
         strcmp(ar.name, "xpcall") != 0)
@@ -70,19 +70,25 @@ static const char *culprit(lua_State *L) {
 int lwt_error_awaiting(lua_State *L, lwt_context *c) {
   const char *name;
   if (c->callbacks > 0)
-    return luaL_error(L, "attempt to await outside a task (in a callback: return the promise, "
-                         "or use lwt.spawn)");
+    return luaL_error(
+        L, "attempt to await outside a task (in a callback: return the promise, "
+           "or use lwt.spawn)");
   if (c->current == NULL)
     return luaL_error(L, "attempt to await outside a task (use lwt.run or lwt.spawn)");
   if (L != c->current_co)
-    return luaL_error(L, "attempt to await outside a task: in a coroutine of its own (make it "
-                         "with lwt.coroutine.create or lwt.coroutine.wrap)");
+    return luaL_error(
+        L, "attempt to await outside a task: in a coroutine of its own (make it "
+           "with lwt.coroutine.create or lwt.coroutine.wrap)");
   name = culprit(L);
   if (name == NULL)
-    return luaL_error(L, "attempt to await where Lua cannot yield (inside a C function); await "
-                         "before, or spawn a task");
-  return luaL_error(L, "attempt to await where Lua cannot yield (inside '%s'); await before, or "
-                       "spawn a task", name);
+    return luaL_error(
+        L, "attempt to await where Lua cannot yield (inside a C function); await "
+           "before, or spawn a task");
+  return luaL_error(
+      L,
+      "attempt to await where Lua cannot yield (inside '%s'); await before, or "
+      "spawn a task",
+      name);
 }
 
 /* ---- Making them -------------------------------------------------------------------------- */

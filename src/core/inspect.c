@@ -11,14 +11,21 @@
 
 static const char *kind_name(const promise *p) {
   switch (p->kind) {
-    case K_TIMER: return "a timer";
-    case K_OP: return "an operation";
-    case K_TASK: return "a task";
-    case K_SCOPE: return "a scope";
-    case K_JOIN: case K_ALL: case K_BOTH: case K_SETTLED: return "several promises";
-    case K_ANY: case K_CHOOSE: case K_PICK: case K_NCHOOSE: case K_NPICK: case K_NCHOOSE_SPLIT:
-      return "one of several promises";
-    default: return "a promise";
+  case K_TIMER: return "a timer";
+  case K_OP: return "an operation";
+  case K_TASK: return "a task";
+  case K_SCOPE: return "a scope";
+  case K_JOIN:
+  case K_ALL:
+  case K_BOTH:
+  case K_SETTLED: return "several promises";
+  case K_ANY:
+  case K_CHOOSE:
+  case K_PICK:
+  case K_NCHOOSE:
+  case K_NPICK:
+  case K_NCHOOSE_SPLIT: return "one of several promises";
+  default: return "a promise";
   }
 }
 
@@ -140,7 +147,8 @@ void lwt_trace_waiting(lua_State *L, lwt_context *c) {
     on = lua_tostring(L, -2);
     where = lua_tostring(L, -1);
     if (name != NULL)
-      lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", name, on ? on : "its turn", where);
+      lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", name, on ? on : "its turn",
+                      where);
     else
       lua_pushfstring(L, "\n\ta task waits for %s at %s", on ? on : "its turn", where);
     lua_insert(L, -5);
@@ -187,7 +195,8 @@ static void stall_report(lua_State *L, lwt_context *c, lua_State *co, double sec
   char text[80];
   c->stalled = 1;
   if (!lua_checkstack(L, 6)) return;
-  snprintf(text, sizeof text, "a task has been running for %.3f s without a pause", seconds);
+  snprintf(text, sizeof text, "a task has been running for %.3f s without a pause",
+           seconds);
   pushreg(L, c->r_stall);
   luaL_traceback(L, co, text, 0);
   if (lua_type(L, -2) == LUA_TFUNCTION) {
@@ -266,7 +275,8 @@ void lwt_trace_made(lua_State *L, lwt_context *c, int idx) {
   lua_pop(L, 1);
 }
 
-void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx, const char *kind) {
+void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx,
+                             const char *kind) {
   lwt_context *c = api->context;
   void *u = lua_touserdata(L, idx);
   luaL_checkstack(L, 6, NULL);
@@ -386,12 +396,10 @@ static int l_check(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"tasks", l_tasks},
-                                     {"name", l_name},
-                                     {"stall", l_stall},
-                                     {"debug", l_debug},
-                                     {"handles", l_handles},
-                                     {"check", l_check},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"tasks", l_tasks},     {"name", l_name},   {"stall", l_stall}, {"debug", l_debug},
+    {"handles", l_handles}, {"check", l_check}, {NULL, NULL}};
 
-void lwt_inspect_open(lua_State *L, lwt_context *c) { lwt_register(L, c, functions); }
+void lwt_inspect_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+}

@@ -139,7 +139,9 @@ static void run_idle(lwt_context *c) {
   }
 }
 
-static int has_ready(const lwt_context *c) { return c->ready.count > 0 || c->paused.count > 0; }
+static int has_ready(const lwt_context *c) {
+  return c->ready.count > 0 || c->paused.count > 0;
+}
 
 static int engine_alive(const lwt_context *c) {
   return c->engine ? c->engine->alive(c->engine_data) : LWT_IDLE;
@@ -163,8 +165,8 @@ static void wait_virtual(lwt_context *c) {
     engine_wait(c, -1);
   else if (alive == LWT_WAITING)
     engine_wait(c, GRACE);
-  if (!has_ready(c) && c->idle == NULL && c->ntimers > 0 && engine_alive(c) != LWT_WORKING &&
-      c->heap[0].when > c->virtual_now)
+  if (!has_ready(c) && c->idle == NULL && c->ntimers > 0 &&
+      engine_alive(c) != LWT_WORKING && c->heap[0].when > c->virtual_now)
     c->virtual_now = c->heap[0].when;
 }
 
@@ -458,8 +460,10 @@ print(lwt.pause():state())   --> pending
 static int l_pause(lua_State *L) {
   lwt_context *c = context_of(L);
   lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof(promise));
-  if (!lwt_ring_reserve(&c->paused, c->slots_made + (size_t)(c->pause_tail - c->pause_head) + 64) ||
-      !lwt_ring_reserve(&c->ready, c->slots_made + (size_t)(c->pause_tail - c->pause_head) + 64))
+  if (!lwt_ring_reserve(&c->paused,
+                        c->slots_made + (size_t)(c->pause_tail - c->pause_head) + 64) ||
+      !lwt_ring_reserve(&c->ready,
+                        c->slots_made + (size_t)(c->pause_tail - c->pause_head) + 64))
     return luaL_error(L, "not enough memory");
   pushreg(L, c->r_pauses);
   lua_pushvalue(L, -2);
@@ -568,7 +572,8 @@ static int l_interrupt(lua_State *L) {
   p = (promise *)lua_touserdata(L, 1);
   if (c->interrupted == 0) {
     c->interrupted = 1;
-    if (p->kind == K_TASK && ((task *)p)->status != T_DONE) ((task *)p)->flags |= TF_INTERRUPTED;
+    if (p->kind == K_TASK && ((task *)p)->status != T_DONE)
+      ((task *)p)->flags |= TF_INTERRUPTED;
     if (!lwt_cancel(L, c, 1)) c->interrupted = 2; /* run gives up waiting */
   }
   lua_pushboolean(L, 1);

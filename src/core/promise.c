@@ -179,7 +179,9 @@ print(p:state())   --> fulfilled done
 @return lwt.Resolver resolver
 @function lwt.wait()
 */
-static int l_wait(lua_State *L) { return push_pair(L, C_NONE); }
+static int l_wait(lua_State *L) {
+  return push_pair(L, C_NONE);
+}
 
 /*---
 A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
@@ -194,7 +196,9 @@ print(p:state())   --> rejected canceled
 @return lwt.Resolver resolver
 @function lwt.task()
 */
-static int l_task(lua_State *L) { return push_pair(L, C_SELF); }
+static int l_task(lua_State *L) {
+  return push_pair(L, C_SELF);
+}
 
 /* As lwt.task for the library's own modules: the promise alone, which core.wake
 ** and core.wake_exn resolve. One userdata instead of two. */

@@ -63,7 +63,8 @@ void lwt_resolve_push_entry(lua_State *L, lwt_context *c, int idx) {
 ** is popped. Tasks become ready; other waiters are owed, see above. Allocates only
 ** for a rejection that nobody looks at, and before anything is changed. `n` is the
 ** number of values, or -1 for an error that is wrapped. */
-void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
+void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                        int n) {
   int waiters = p->waiters;
   uint16_t flags = 0;
   if (state == S_REJECTED) {
@@ -73,7 +74,8 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
     } else if (lua_topointer(L, -1) == c->canceled) {
       flags = F_CANCELED;
     }
-    if (waiters == W_NONE && flags != F_CANCELED && !(p->flags & F_SEEN) && !c->recovering) {
+    if (waiters == W_NONE && flags != F_CANCELED && !(p->flags & F_SEEN) &&
+        !c->recovering) {
       lwt_trace_unseen(L, c, idx, p);
       waiters = p->waiters;
     }
@@ -127,13 +129,15 @@ static void copy(lua_State *L, lwt_context *c, int from, promise *p, int to, pro
 }
 
 void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to) {
-  copy(L, c, from, (promise *)lua_touserdata(L, from), to, (promise *)lua_touserdata(L, to));
+  copy(L, c, from, (promise *)lua_touserdata(L, from), to,
+       (promise *)lua_touserdata(L, to));
 }
 
 /* The pending promise at q gets the outcome of a callback: status is lua_pcall's,
 ** the results lie above `base`. With `follow`, a single result that is a promise
 ** is followed. */
-void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int status, int follow) {
+void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int status,
+                        int follow) {
   promise *p = lwt_promise_find(L, q), *r;
   int n = lua_gettop(L) - base;
   if (p->state != S_PENDING) { /* resolved meanwhile (a cancel) */
@@ -189,7 +193,8 @@ static int push_callback(lua_State *L, lwt_context *c, promise *w, int which) {
 
 /* Calls the waiter's callback with `n` values of the source (-1: its error).
 ** Puts the waiter at Q and leaves the results above; returns the status. */
-static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int which, int n) {
+static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
+                int n) {
   int swapped, status;
   uint32_t currents;
   lua_pushvalue(L, WAITER);
@@ -225,8 +230,8 @@ static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int whic
   return status;
 }
 
-static void call_and_follow(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
-                            int n, int follow) {
+static void call_and_follow(lua_State *L, lwt_context *c, promise *w, promise *src,
+                            int which, int n, int follow) {
   int status = call(L, c, w, src, which, n);
   lwt_resolve_follow(L, c, Q, Q, status, follow);
 }
@@ -236,8 +241,8 @@ static void pass_on(lua_State *L, lwt_context *c, int from) {
   if (lwt_promise_find(L, Q)->state == S_PENDING) lwt_resolve_copy(L, c, from, Q);
 }
 
-static void call_and_forget(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
-                            int n) {
+static void call_and_forget(lua_State *L, lwt_context *c, promise *w, promise *src,
+                            int which, int n) {
   if (call(L, c, w, src, which, n) != LUA_OK) {
     lua_settop(L, Q + 1);
     lwt_loop_report(L, c);
@@ -281,76 +286,68 @@ static void finalize(lua_State *L, lwt_context *c, promise *w, promise *src) {
 static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
   int ok = src->state == S_FULFILLED;
   switch (w->kind) {
-    case K_TASK:
-      if (lwt_task_is_waiting_for(L, (task *)w, src)) {
-        lua_pushvalue(L, WAITER);
-        lwt_task_wake(L, c, (task *)w);
-      }
-      break;
-    case K_BIND:
-    case K_MAP:
-      if (ok)
-        call_and_follow(L, c, w, src, U_FN, 1, w->kind == K_BIND);
-      else
-        pass_on(L, c, SRC);
-      break;
-    case K_CATCH:
-      if (ok)
-        pass_on(L, c, SRC);
-      else
-        call_and_follow(L, c, w, src, U_FN, -1, 1);
-      break;
-    case K_TRY_BIND:
-      call_and_follow(L, c, w, src, ok ? U_FN : U_FN2, ok ? 1 : -1, 1);
-      break;
-    case K_FINALIZE:
-      finalize(L, c, w, src);
-      break;
-    case K_FINALIZED:
-      if (ok) {
-        lua_getiuservalue(L, WAITER, U_FN);
-        lua_replace(L, SRC);
-      }
-      lua_pushnil(L);
-      lua_setiuservalue(L, WAITER, U_FN);
+  case K_TASK:
+    if (lwt_task_is_waiting_for(L, (task *)w, src)) {
+      lua_pushvalue(L, WAITER);
+      lwt_task_wake(L, c, (task *)w);
+    }
+    break;
+  case K_BIND:
+  case K_MAP:
+    if (ok)
+      call_and_follow(L, c, w, src, U_FN, 1, w->kind == K_BIND);
+    else
       pass_on(L, c, SRC);
-      break;
-    case K_FOLLOW:
-      if (!(w->flags & F_DONE)) {
-        w->flags |= F_DONE;
-        pass_on(L, c, SRC);
-      }
-      break;
-    case K_ON_SUCCESS:
-      if (ok) call_and_forget(L, c, w, src, U_FN, 1);
-      break;
-    case K_ON_FAILURE:
-      if (!ok) call_and_forget(L, c, w, src, U_FN, -1);
-      break;
-    case K_ON_TERMINATION:
-      call_and_forget(L, c, w, src, U_FN, 0);
-      break;
-    case K_ON_ANY:
-      call_and_forget(L, c, w, src, ok ? U_FN : U_FN2, ok ? 1 : -1);
-      break;
-    case K_ON_CANCEL:
-      if (src->flags & F_CANCELED) call_and_forget(L, c, w, src, U_FN, 0);
-      break;
-    case K_WEAK:
-      lua_getiuservalue(L, WAITER, U_STATE);
-      if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA) {
-        lua_replace(L, WAITER);
-        lua_settop(L, HANDLER);
-        lua_pushvalue(L, WAITER);
-        set_current(L, c);
-        tell(L, c, (promise *)lua_touserdata(L, WAITER), src);
-      }
-      break;
-    case K_SCOPE:
-      lwt_scope_child_done(L, c, WAITER, SRC);
-      break;
-    default:
-      if (!(w->flags & F_DONE)) lwt_several_input(L, c, WAITER, SRC);
+    break;
+  case K_CATCH:
+    if (ok)
+      pass_on(L, c, SRC);
+    else
+      call_and_follow(L, c, w, src, U_FN, -1, 1);
+    break;
+  case K_TRY_BIND:
+    call_and_follow(L, c, w, src, ok ? U_FN : U_FN2, ok ? 1 : -1, 1);
+    break;
+  case K_FINALIZE: finalize(L, c, w, src); break;
+  case K_FINALIZED:
+    if (ok) {
+      lua_getiuservalue(L, WAITER, U_FN);
+      lua_replace(L, SRC);
+    }
+    lua_pushnil(L);
+    lua_setiuservalue(L, WAITER, U_FN);
+    pass_on(L, c, SRC);
+    break;
+  case K_FOLLOW:
+    if (!(w->flags & F_DONE)) {
+      w->flags |= F_DONE;
+      pass_on(L, c, SRC);
+    }
+    break;
+  case K_ON_SUCCESS:
+    if (ok) call_and_forget(L, c, w, src, U_FN, 1);
+    break;
+  case K_ON_FAILURE:
+    if (!ok) call_and_forget(L, c, w, src, U_FN, -1);
+    break;
+  case K_ON_TERMINATION: call_and_forget(L, c, w, src, U_FN, 0); break;
+  case K_ON_ANY: call_and_forget(L, c, w, src, ok ? U_FN : U_FN2, ok ? 1 : -1); break;
+  case K_ON_CANCEL:
+    if (src->flags & F_CANCELED) call_and_forget(L, c, w, src, U_FN, 0);
+    break;
+  case K_WEAK:
+    lua_getiuservalue(L, WAITER, U_STATE);
+    if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA) {
+      lua_replace(L, WAITER);
+      lua_settop(L, HANDLER);
+      lua_pushvalue(L, WAITER);
+      set_current(L, c);
+      tell(L, c, (promise *)lua_touserdata(L, WAITER), src);
+    }
+    break;
+  case K_SCOPE: lwt_scope_child_done(L, c, WAITER, SRC); break;
+  default:
+    if (!(w->flags & F_DONE)) lwt_several_input(L, c, WAITER, SRC);
   }
 }
 
@@ -611,7 +608,8 @@ void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, i
 }
 
 /* Likewise; inside a callback, the callbacks wait until that one is done. */
-void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
+void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                       int n) {
   int base = c->work;
   if (c->nest == 0 || !owes(p, L, idx)) {
     lwt_resolve(L, c, idx, p, state, n);

@@ -8,7 +8,8 @@
 
 /* Pushes the scope object's record: user value 1 of the userdata at idx. */
 static promise *push_record(lua_State *L, lwt_context *c, int idx) {
-  if (lua_touserdata(L, idx) == NULL || !lua_getmetatable(L, idx)) luaL_typeerror(L, idx, "scope");
+  if (lua_touserdata(L, idx) == NULL || !lua_getmetatable(L, idx))
+    luaL_typeerror(L, idx, "scope");
   pushreg(L, c->r_scope_mt);
   if (!lua_rawequal(L, -1, -2)) luaL_typeerror(L, idx, "scope");
   lua_pop(L, 2);
@@ -93,7 +94,8 @@ static void note_failure(lua_State *L, int w, int src) {
 ** was canceled by itself is no failure; in a canceled scope it makes the scope
 ** canceled, unless something worse has happened. */
 void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
-  promise *rec = (promise *)lua_touserdata(L, w), *p = (promise *)lua_touserdata(L, src), *first;
+  promise *rec = (promise *)lua_touserdata(L, w), *p = (promise *)lua_touserdata(L, src),
+          *first;
   int top = lua_gettop(L), list = top + 1;
   luaL_checkstack(L, 12, NULL);
   rec->n--;
@@ -103,7 +105,8 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
     lua_getiuservalue(L, w, U_FN);
     first = (promise *)lua_touserdata(L, -1);
     if (!canceled) note_failure(L, w, src);
-    if ((first == NULL && (!canceled || (rec->flags & F_CLOSED) || is_body(L, list, src))) ||
+    if ((first == NULL &&
+         (!canceled || (rec->flags & F_CLOSED) || is_body(L, list, src))) ||
         (first != NULL && (first->flags & F_CANCELED) && !canceled)) {
       lua_pushvalue(L, src);
       lua_setiuservalue(L, w, U_FN);
@@ -247,7 +250,8 @@ static int l_errors(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"scope", l_scope}, {"errors", l_errors}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"scope", l_scope}, {"errors", l_errors}, {NULL, NULL}};
 static const luaL_Reg methods[] = {
     {"spawn", l_scope_spawn}, {"cancel", l_scope_cancel}, {NULL, NULL}};
 

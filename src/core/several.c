@@ -131,29 +131,26 @@ static void complete(lua_State *L, lwt_context *c, int w) {
   } else {
     int state = S_FULFILLED;
     switch (rec->kind) {
-      case K_JOIN:
-        values = 0;
-        lua_pushnil(L);
-        break;
-      case K_BOTH:
-        lua_createtable(L, 2, 0);
-        for (n = 1; n <= 2; n++) {
-          promise *p = push_input(L, list, n);
-          push_first_value(L, lua_gettop(L), p);
-          lua_rawseti(L, -3, n);
-          lua_pop(L, 1);
-        }
-        values = 2;
-        break;
-      case K_SETTLED:
-        push_settled(L, list, n);
-        break;
-      case K_ANY:
-        push_errors(L, list, n);
-        state = S_REJECTED;
-        break;
-      default:
-        push_values(L, list, n, 1, NULL);
+    case K_JOIN:
+      values = 0;
+      lua_pushnil(L);
+      break;
+    case K_BOTH:
+      lua_createtable(L, 2, 0);
+      for (n = 1; n <= 2; n++) {
+        promise *p = push_input(L, list, n);
+        push_first_value(L, lua_gettop(L), p);
+        lua_rawseti(L, -3, n);
+        lua_pop(L, 1);
+      }
+      values = 2;
+      break;
+    case K_SETTLED: push_settled(L, list, n); break;
+    case K_ANY:
+      push_errors(L, list, n);
+      state = S_REJECTED;
+      break;
+    default: push_values(L, list, n, 1, NULL);
     }
     q = lwt_promise_find(L, top + 2);
     if (q->state == S_PENDING) lwt_resolve_commit(L, c, top + 2, q, state, values);
@@ -161,7 +158,9 @@ static void complete(lua_State *L, lwt_context *c, int w) {
   lua_settop(L, top);
 }
 
-static int stops_at_rejection(int kind) { return kind != K_SETTLED && kind != K_ANY; }
+static int stops_at_rejection(int kind) {
+  return kind != K_SETTLED && kind != K_ANY;
+}
 
 /* Makes w wait for the pending ones among the n inputs. */
 static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
@@ -231,7 +230,9 @@ static int push_choice(lua_State *L, int kind, int list, int n, promise *first) 
   return 2;
 }
 
-static int cancels(int kind) { return kind == K_PICK || kind == K_NPICK; }
+static int cancels(int kind) {
+  return kind == K_PICK || kind == K_NPICK;
+}
 
 /* Withdraws w from all its inputs. */
 void lwt_several_detach(lua_State *L, int w, promise *except) {
@@ -243,7 +244,8 @@ void lwt_several_detach(lua_State *L, int w, promise *except) {
     n = (int)lua_rawlen(L, top + 1);
     for (i = 1; i <= n; i++) {
       promise *p = push_input(L, top + 1, i);
-      if (p->state == S_PENDING && p != except) lwt_promise_remove_waiter(L, top + 2, p, rec);
+      if (p->state == S_PENDING && p != except)
+        lwt_promise_remove_waiter(L, top + 2, p, rec);
       lua_settop(L, top + 1);
     }
   }
@@ -427,7 +429,9 @@ print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
 @return lwt.Promise
 @function lwt.join(list)
 */
-static int l_join(lua_State *L) { return join_like(L, K_JOIN); }
+static int l_join(lua_State *L) {
+  return join_like(L, K_JOIN);
+}
 
 /*---
 As `lwt.join`, fulfilled with a table of the first values, in the list's order, with `n`.
@@ -440,7 +444,9 @@ print(t[1], t[2], t[3], t.n)   --> a nil c 3
 @return lwt.Promise
 @function lwt.all(list)
 */
-static int l_all(lua_State *L) { return join_like(L, K_ALL); }
+static int l_all(lua_State *L) {
+  return join_like(L, K_ALL);
+}
 
 /*---
 As `lwt.join` of two, fulfilled with their two first values.
@@ -479,7 +485,9 @@ print(t[1].value, t[2].error)   --> 1 no
 @return lwt.Promise
 @function lwt.settled(list)
 */
-static int l_settled(lua_State *L) { return join_like(L, K_SETTLED); }
+static int l_settled(lua_State *L) {
+  return join_like(L, K_SETTLED);
+}
 
 /*---
 The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
@@ -492,7 +500,9 @@ print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 @return lwt.Promise
 @function lwt.any(list)
 */
-static int l_any(lua_State *L) { return join_like(L, K_ANY); }
+static int l_any(lua_State *L) {
+  return join_like(L, K_ANY);
+}
 
 /*---
 What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
@@ -505,7 +515,9 @@ print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
 @return lwt.Promise
 @function lwt.choose(list)
 */
-static int l_choose(lua_State *L) { return choice(L, K_CHOOSE); }
+static int l_choose(lua_State *L) {
+  return choice(L, K_CHOOSE);
+}
 
 /*---
 As `lwt.choose`, and cancels all the others, before its own result is resolved.
@@ -519,7 +531,9 @@ print(slow:state())   --> rejected canceled
 @return lwt.Promise
 @function lwt.pick(list)
 */
-static int l_pick(lua_State *L) { return choice(L, K_PICK); }
+static int l_pick(lua_State *L) {
+  return choice(L, K_PICK);
+}
 
 /*---
 A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
@@ -533,7 +547,9 @@ print(t.n, t[1], t[2])   --> 2 1 3
 @return lwt.Promise
 @function lwt.nchoose(list)
 */
-static int l_nchoose(lua_State *L) { return choice(L, K_NCHOOSE); }
+static int l_nchoose(lua_State *L) {
+  return choice(L, K_NCHOOSE);
+}
 
 /*---
 As `lwt.nchoose`, and cancels those still pending.
@@ -546,7 +562,9 @@ print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 fal
 @return lwt.Promise
 @function lwt.npick(list)
 */
-static int l_npick(lua_State *L) { return choice(L, K_NPICK); }
+static int l_npick(lua_State *L) {
+  return choice(L, K_NPICK);
+}
 
 /*---
 As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
@@ -559,18 +577,18 @@ print(values.n, rest.n)   --> 1 1
 @return lwt.Promise
 @function lwt.nchoose_split(list)
 */
-static int l_nchoose_split(lua_State *L) { return choice(L, K_NCHOOSE_SPLIT); }
+static int l_nchoose_split(lua_State *L) {
+  return choice(L, K_NCHOOSE_SPLIT);
+}
 
-static const luaL_Reg functions[] = {{"join", l_join},
-                                     {"all", l_all},
-                                     {"both", l_both},
-                                     {"settled", l_settled},
-                                     {"any", l_any},
-                                     {"choose", l_choose},
-                                     {"pick", l_pick},
-                                     {"nchoose", l_nchoose},
-                                     {"npick", l_npick},
-                                     {"nchoose_split", l_nchoose_split},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"join", l_join},   {"all", l_all},
+    {"both", l_both},   {"settled", l_settled},
+    {"any", l_any},     {"choose", l_choose},
+    {"pick", l_pick},   {"nchoose", l_nchoose},
+    {"npick", l_npick}, {"nchoose_split", l_nchoose_split},
+    {NULL, NULL}};
 
-void lwt_several_open(lua_State *L, lwt_context *c) { lwt_register(L, c, functions); }
+void lwt_several_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+}

@@ -50,7 +50,8 @@ static void more_slots(lua_State *L, lwt_context *c) {
     uint32_t n = c->nslots ? 2 * c->nslots : SLOT_BLOCK;
     slots = (slot *)realloc(c->slots, n * sizeof *slots);
     if (slots != NULL) c->slots = slots;
-    blocks = slots ? (int *)realloc(c->r_blocks, (n / SLOT_BLOCK) * sizeof *blocks) : NULL;
+    blocks =
+        slots ? (int *)realloc(c->r_blocks, (n / SLOT_BLOCK) * sizeof *blocks) : NULL;
     if (blocks == NULL) luaL_error(L, "not enough memory");
     c->r_blocks = blocks;
     c->nslots = n;
@@ -143,7 +144,8 @@ void lwt_slot_sweep(lua_State *L, lwt_context *c, uint32_t n) {
   if (s >= c->slots_made) s = 0;
   for (; n > 0 && s < c->slots_made; n--, s++) {
     task *t = c->slots[s].t;
-    if (t != NULL && !c->slots[s].released && t->status == T_WAITING) lwt_slot_release(L, c, t);
+    if (t != NULL && !c->slots[s].released && t->status == T_WAITING)
+      lwt_slot_release(L, c, t);
   }
   c->sweep_at = s;
 }

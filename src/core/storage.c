@@ -143,7 +143,8 @@ static int l_with_value(lua_State *L) {
       (lua_KContext)c);
 }
 
-static const luaL_Reg functions[] = {{"get", l_get}, {"set", l_set}, {"with_value", l_with_value}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"get", l_get}, {"set", l_set}, {"with_value", l_with_value}, {NULL, NULL}};
 
 void lwt_storage_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);

@@ -77,8 +77,9 @@ static int main_k(lua_State *co, int status, lua_KContext k) {
 static int task_main(lua_State *co) {
   lwt_context *c = context_of(co);
   c->has_trace = 0;
-  return main_k(co, lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, (lua_KContext)c, main_k),
-                (lua_KContext)c);
+  return main_k(
+      co, lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, (lua_KContext)c, main_k),
+      (lua_KContext)c);
 }
 
 /* The result of the finished task (at idx) is on top. */
@@ -106,8 +107,9 @@ static void finish(lua_State *L, lwt_context *c, task *t, int status) {
   lua_checkstack(L, 10);
   lwt_slot_push(L, c, t->slot);
   if (status == LUA_YIELD) { /* coroutine.yield in a task: nobody is there to get it */
-    lua_pushliteral(L, "attempt to yield from a task with coroutine.yield (use lwt.yield, or "
-                       "lwt.coroutine for coroutines of your own)");
+    lua_pushliteral(
+        L, "attempt to yield from a task with coroutine.yield (use lwt.yield, or "
+           "lwt.coroutine for coroutines of your own)");
     t->flags |= TF_FAILED;
     t->p.n = 0;
     lua_resetthread(t->co);
@@ -139,7 +141,8 @@ static void leave_storage(lua_State *L, lwt_context *c, task *t, int saved) {
   lua_pop(L, 1);
 }
 
-static void enter_storage(lua_State *L, lwt_context *c, task *t) { /* pushes the one before */
+static void enter_storage(lua_State *L, lwt_context *c,
+                          task *t) { /* pushes the one before */
   if (t->flags & TF_STORAGE) {
     pushreg(L, c->r_task_storage);
     lwt_task_push(L, c, t);
@@ -287,7 +290,8 @@ static void suspend(lua_State *L, lwt_context *c, task *t, int idx) {
 }
 
 /* p: the promise at idx, or NULL where there is none. */
-static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p, int uncancelable) {
+static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
+                       int uncancelable) {
   task *t = running(L, c);
   if (p == NULL) {
     luaL_typeerror(L, idx, "promise");
@@ -365,8 +369,8 @@ static int l_await(lua_State *L) {
   lwt_context *c = context_of(L);
   task *t = c->current;
   promise *p = lwt_promise_test(L, c, 1);
-  if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL && !c->callbacks &&
-      !(t->flags & (TF_CANCEL | TF_LEVEL)))
+  if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL &&
+      !c->callbacks && !(t->flags & (TF_CANCEL | TF_LEVEL)))
     return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
   if (await_begin(L, c, 1, p, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
@@ -482,14 +486,15 @@ static int l_shield(lua_State *L) {
   check_function(L, 1);
   running(L, c);
   lwt_task_spawn(L, c, lua_gettop(L) - 1);
-  if (await_begin(L, c, 1, lwt_promise_test(L, c, 1), 1)) return lwt_task_await_end(L, c, 1);
+  if (await_begin(L, c, 1, lwt_promise_test(L, c, 1), 1))
+    return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, shield_k);
 }
 
 static const luaL_Reg functions[] = {{"spawn", l_spawn},   {"await", l_await},
                                      {"yield", l_yield},   {"current", l_current},
-                                     {"shield", l_shield},
-                                     {"cancel_due", l_cancel_due}, {NULL, NULL}};
+                                     {"shield", l_shield}, {"cancel_due", l_cancel_due},
+                                     {NULL, NULL}};
 
 void lwt_task_open(lua_State *L, lwt_context *c) {
   c->free_slot = NO_SLOT;

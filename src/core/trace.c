@@ -75,7 +75,8 @@ static void add_frames(lua_State *L, luaL_Buffer *b, int level) {
       snprintf(line, sizeof line, "\n\t%s: in ", ar.short_src);
     luaL_addstring(b, line);
     if (ar.name != NULL)
-      snprintf(line, sizeof line, "%s '%.60s'", *ar.namewhat ? ar.namewhat : "function", ar.name);
+      snprintf(line, sizeof line, "%s '%.60s'", *ar.namewhat ? ar.namewhat : "function",
+               ar.name);
     else if (*ar.what == 'm')
       snprintf(line, sizeof line, "main chunk");
     else
@@ -353,20 +354,20 @@ static int watch_gc(lua_State *L) {
 static void attach_watch(lua_State *L, lwt_context *c, int idx, promise *p) {
   int top = lua_gettop(L);
   watch *w;
-  lwt_promise_push_error(L, idx, p);  /* top + 1 */
-  push_trace(L, idx, p);              /* top + 2 */
+  lwt_promise_push_error(L, idx, p); /* top + 1 */
+  push_trace(L, idx, p);             /* top + 2 */
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     push_trace_of_value(L, c, top + 1);
   }
-  lua_createtable(L, 3, 0);           /* top + 3 */
+  lua_createtable(L, 3, 0); /* top + 3 */
   lua_pushvalue(L, top + 1);
   lua_rawseti(L, top + 3, 1);
   if (!lua_isnil(L, top + 2)) {
     lua_pushvalue(L, top + 2);
     lua_rawseti(L, top + 3, 2);
   }
-  push_warning(L, top + 1, top + 2);  /* top + 4 */
+  push_warning(L, top + 1, top + 2); /* top + 4 */
   push_made(L, c, idx);
   lua_concat(L, 2);
   w = (watch *)lua_newuserdatauv(L, sizeof *w, 1);
@@ -412,7 +413,8 @@ static int check_unseen(lua_State *L) {
     c->nunseen--;
     if (lua_touserdata(L, 2) == NULL) continue;
     p = lwt_promise_find(L, 2);
-    if (p->state == S_REJECTED && !(p->flags & (F_SEEN | F_WATCHED))) attach_watch(L, c, 2, p);
+    if (p->state == S_REJECTED && !(p->flags & (F_SEEN | F_WATCHED)))
+      attach_watch(L, c, 2, p);
   }
   if (!at_end) return 0;
   lua_settop(L, 1);

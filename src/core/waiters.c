@@ -22,7 +22,9 @@ static chunk *chunk_push(lua_State *L, int cap, int on_cancel) {
   return h;
 }
 
-static int is_on_cancel(const promise *w) { return w->kind == K_ON_CANCEL; }
+static int is_on_cancel(const promise *w) {
+  return w->kind == K_ON_CANCEL;
+}
 
 /* A single waiter becomes a list of one. */
 void lwt_promise_listify(lua_State *L, int idx, promise *p) {
@@ -166,7 +168,9 @@ int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w) 
       done = 1;
     } else {
       chunk *before = (chunk *)lua_touserdata(L, at);
-      int cap = before == NULL ? CHUNK_MIN : before->cap >= CHUNK_MAX ? CHUNK_MAX : 2 * before->cap;
+      int cap = before == NULL             ? CHUNK_MIN
+                : before->cap >= CHUNK_MAX ? CHUNK_MAX
+                                           : 2 * before->cap;
       last = before;
       fresh = chunk_push(L, cap, oc);
       put(L, item, at + 1, fresh);
@@ -290,7 +294,8 @@ void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waite
 }
 
 /* The promise w (at `waiter`) goes on waiting for p, but p no longer keeps it alive. */
-void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p, int waiter) {
+void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p,
+                               int waiter) {
   int top = lua_gettop(L), i;
   promise *w = (promise *)lua_touserdata(L, waiter), *weak;
   luaL_checkstack(L, 10, NULL);
@@ -304,7 +309,8 @@ void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p
   lua_setmetatable(L, -2);
   lua_setiuservalue(L, top + 1, U_STATE);
   lua_getiuservalue(L, idx, U_STATE);
-  if (p->state == S_PENDING && p->waiters == W_ONE && lua_touserdata(L, -1) == (void *)w) {
+  if (p->state == S_PENDING && p->waiters == W_ONE &&
+      lua_touserdata(L, -1) == (void *)w) {
     lua_pushvalue(L, top + 1);
     lua_setiuservalue(L, idx, U_STATE);
   } else if (p->state == S_PENDING && p->waiters == W_LIST) {
@@ -419,8 +425,8 @@ int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r
   if (q->waiters == W_ONE && r->waiters != W_NONE) return 0;
   merge_waiters(L, outer, q, inner, r);
   q->flags |= (uint16_t)(r->flags & F_ON_CANCEL);
-  if ((r->kind == K_TASK && ((task *)r)->status != T_DONE) || r->kind == K_TIMER || r->kind == K_OP || r->kind == K_SCOPE ||
-      r->kind == K_FOLLOW) {
+  if ((r->kind == K_TASK && ((task *)r)->status != T_DONE) || r->kind == K_TIMER ||
+      r->kind == K_OP || r->kind == K_SCOPE || r->kind == K_FOLLOW) {
     q->how = C_DEP; /* what is cancelled is the record, not just a promise */
     lua_pushvalue(L, inner);
   } else {

@@ -19,7 +19,8 @@ static int wake(lua_State *L, int promise_idx, int state, int n, int later) {
 static int wake_resolver(lua_State *L, int state, int later) {
   lwt_context *c = context_of(L);
   int n;
-  if (lua_touserdata(L, 1) == NULL || !lua_getmetatable(L, 1)) luaL_typeerror(L, 1, "resolver");
+  if (lua_touserdata(L, 1) == NULL || !lua_getmetatable(L, 1))
+    luaL_typeerror(L, 1, "resolver");
   if (lua_topointer(L, -1) != c->resolver_mt) luaL_typeerror(L, 1, "resolver");
   lua_pop(L, 1);
   lua_getiuservalue(L, 1, 1);
@@ -43,7 +44,9 @@ r:wakeup(1, 2)   --> 1 2
 @param ... any
 @function lwt.wakeup(r, ...)
 */
-static int l_wakeup(lua_State *L) { return wake_resolver(L, S_FULFILLED, 0); }
+static int l_wakeup(lua_State *L) {
+  return wake_resolver(L, S_FULFILLED, 0);
+}
 
 /*---
 Rejects the resolver's promise with this error; otherwise as `lwt.wakeup`.
@@ -57,7 +60,9 @@ print(p:state())   --> rejected broken
 @param err any
 @function lwt.wakeup_exn(r, err)
 */
-static int l_wakeup_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 0); }
+static int l_wakeup_exn(lua_State *L) {
+  return wake_resolver(L, S_REJECTED, 0);
+}
 
 /*---
 As `lwt.wakeup`, but when called inside a callback the promise's callbacks wait until that one is done. The state changes at once.
@@ -74,7 +79,9 @@ ra:wakeup()   --> a
 @param ... any
 @function lwt.wakeup_later(r, ...)
 */
-static int l_wakeup_later(lua_State *L) { return wake_resolver(L, S_FULFILLED, 1); }
+static int l_wakeup_later(lua_State *L) {
+  return wake_resolver(L, S_FULFILLED, 1);
+}
 
 /*---
 As `lwt.wakeup_later`, rejecting with this error.
@@ -88,7 +95,9 @@ print(p:state())   --> rejected broken
 @param err any
 @function lwt.wakeup_later_exn(r, err)
 */
-static int l_wakeup_later_exn(lua_State *L) { return wake_resolver(L, S_REJECTED, 1); }
+static int l_wakeup_later_exn(lua_State *L) {
+  return wake_resolver(L, S_REJECTED, 1);
+}
 
 /* core.reject_traced(p, error, trace): rejects p, if it is pending, with an error that was
 ** raised elsewhere (in another Lua state) and the text that tells where. */
@@ -127,8 +136,12 @@ static int wake_waiter(lua_State *L, int state) {
   return 1;
 }
 
-static int l_wake(lua_State *L) { return wake_waiter(L, S_FULFILLED); }
-static int l_wake_exn(lua_State *L) { return wake_waiter(L, S_REJECTED); }
+static int l_wake(lua_State *L) {
+  return wake_waiter(L, S_FULFILLED);
+}
+static int l_wake_exn(lua_State *L) {
+  return wake_waiter(L, S_REJECTED);
+}
 
 static int resolver_tostring(lua_State *L) {
   lua_pushfstring(L, "lwt.resolver: %p", lua_touserdata(L, 1));
