@@ -208,14 +208,30 @@ describe("lwt.process", function()
     end)
   end))
 
-  it("swaps descriptors without losing one", task(function()
-    local _, _, exit, _, fd = require("lwt.uv").process.spawn(
-      process.shell "echo one; echo two >&2", { stdout = "pipe", stderr = 1 })
-    local f = fs.of_fd(fd)
-    assert.equal("one\n", await(f:read()))
-    await(exit)
-    await(f:close())
-  end))
+  it("swaps descriptors without losing one", function()
+    local script = shell.write(dir .. "/swap.lua", [[
+      local lwt, process = require "lwt", require "lwt.process"
+      lwt.run(process.exec(process.shell "echo one; echo two >&2", { stdout = 2, stderr = 1 }))
+    ]])
+    local result = shell.run(shell.lua .. " '" .. script .. "'")
+    assert.same({ 0, "two\n", "one\n" }, { result.code, result.out, result.err })
+  end)
+
+  it("runs where standard descriptors are closed", function()
+    local script = shell.write(dir .. "/closed.lua", [[
+      local lwt, process = require "lwt", require "lwt.process"
+      lwt.run(function()
+        local text = process.pread(process.shell "echo out; cat"):await()
+        local file = assert(io.open(arg[1], "w"))
+        file:write(text)
+        file:close()
+      end)
+    ]])
+    local result = shell.run(("exec %s '%s' '%s/text' 0<&- 1>&- 2>&-"):format(
+      shell.lua, script, dir))
+    assert.equal(0, result.code)
+    assert.equal("out\n", shell.read(dir .. "/text"))
+  end)
 
   it("leaks no descriptor into children, whoever opened it", task(function()
     local plain = io.open(dir .. "/x", "w") -- without close-on-exec

@@ -101,7 +101,8 @@ end
 --- Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 --- order in which they were registered. A handler runs as a task of its own: it may await; what it
 --- raises goes to the exception hook and keeps no other handler from running. `KILL` and `STOP`
---- cannot be handled (`EINVAL`).
+--- cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+--- `lwt.interrupts(false)` does.
 ---@param name string "TERM" or "SIGTERM"
 ---@param f fun(name: string)
 ---@return lwt.SignalHandler

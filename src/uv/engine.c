@@ -7,9 +7,11 @@
 ** is as alive as what its users opened. What is pending is counted by handle.c and
 ** request.c.
 */
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "uv_internal.h"
 
@@ -235,8 +237,20 @@ void lwt_uv_engine_close(lwt_uv *ctx) {
   ctx->loop = NULL;
 }
 
+/* libuv aborts when it is to close a descriptor below 3, and would get those here in a
+** process that was started without them. */
+static void fill_standard_descriptors(void) {
+  int fd;
+  do fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd < 3);
+  if (fd >= 3) close(fd);
+}
+
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
-  int status = uv_loop_init(&ctx->own);
+  int status;
+  if (fcntl(0, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
+    fill_standard_descriptors();
+  status = uv_loop_init(&ctx->own);
   struct sigaction old;
   if (status < 0) lwt_uv_raise(ctx, L, status, "uv_loop_init", NULL, NULL);
   ctx->loop = &ctx->own;
