@@ -538,6 +538,13 @@ describe("a value of the wrong kind", function()
     lwt.run(lwt.scope(function(s) assert.is_false((pcall(s.spawn, s, {}))) end))
   end)
 
+  it("with_value gives what can be called its own arguments only", function()
+    local key = lwt.new_key()
+    local callable = setmetatable({}, { __call = function(_, ...) return lwt.get(key), ... end })
+    assert.same({ 1, "a", n = 2 }, table.pack(lwt.with_value(key, 1, callable, "a")))
+    assert.is_false((pcall(lwt.with_value, key, 1, {})))
+  end)
+
   it("errors of every type keep their trace", function()
     local co = coroutine.create(print)
     for _, e in ipairs { {}, io.stdout, print, co, "text", 12, true } do

@@ -217,7 +217,7 @@ static void stall_hook(lua_State *co, lua_Debug *ar) {
   lua_rawgetp(co, REG, &stall_key);
   c = (lwt_context *)lua_touserdata(co, -1);
   lua_pop(co, 1);
-  if (c == NULL || c->stalled) return;
+  if (c == NULL || c->stalled || c->stall <= 0) return;
   now = c->engine ? c->engine->now(c->engine_data) : lwt_timer_now(c);
   if (now - c->turn_start > c->stall) stall_report(co, c, co, now - c->turn_start);
 }
@@ -225,14 +225,20 @@ static void stall_hook(lua_State *co, lua_Debug *ar) {
 /* Runs a task with the stall watch on. */
 void lwt_trace_watch(lua_State *L, lwt_context *c, task *t) {
   lua_State *co = t->co;
-  double took;
+  double took, outer_start = c->turn_start;
+  uint8_t outer_stalled = c->stalled;
+  luaL_checkstack(L, 8, NULL);
+  lwt_task_push(L, c, t); /* it is looked at again when it may be over */
   c->stalled = 0;
   c->turn_start = c->engine ? c->engine->now(c->engine_data) : lwt_timer_now(c);
   if (lua_gethook(co) == NULL) lua_sethook(co, stall_hook, LUA_MASKCOUNT, STALL_COUNT);
   lwt_task_run(L, c, t);
-  if (lua_gethook(co) == stall_hook) lua_sethook(co, NULL, 0, 0);
+  if (t->co == co && lua_gethook(co) == stall_hook) lua_sethook(co, NULL, 0, 0);
   took = (c->engine ? c->engine->now(c->engine_data) : lwt_timer_now(c)) - c->turn_start;
   if (!c->stalled && took > c->stall) stall_report(L, c, t->co ? t->co : L, took);
+  c->turn_start = outer_start; /* of the task that has started this one */
+  c->stalled |= outer_stalled; /* and is not told of what was told here */
+  lua_pop(L, 1);
 }
 
 /*---

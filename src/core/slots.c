@@ -98,6 +98,7 @@ uint32_t lwt_slot_take(lua_State *L, lwt_context *c) {
 /* The task is done with its slot. Its coroutine is kept when it can run again. */
 void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable) {
   uint32_t s = t->slot;
+  if (c->stall > 0) lua_sethook(t->co, NULL, 0, 0);
   if (reusable && c->idle_threads < IDLE_THREADS) {
     lua_getiuservalue(L, idx, U_DEP);
     lwt_slot_anchor(L, c, s);

@@ -130,8 +130,10 @@ static int l_with_value(lua_State *L) {
   lwt_context *c = context_of(L);
   check_key(L, 1);
   luaL_checkany(L, 2);
-  if (lua_type(L, 3) != LUA_TFUNCTION && luaL_getmetafield(L, 3, "__call") == LUA_TNIL)
-    luaL_typeerror(L, 3, "function");
+  if (lua_type(L, 3) != LUA_TFUNCTION) {
+    if (luaL_getmetafield(L, 3, "__call") == LUA_TNIL) luaL_typeerror(L, 3, "function");
+    lua_pop(L, 1); /* or f would be given it */
+  }
   push_changed(L, c, 1, 2);
   lua_replace(L, 2);
   lua_pushvalue(L, 2);

@@ -245,7 +245,10 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
 ** another too deep for the C stack. */
 void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
   if (c->resumes < MAX_RESUMES) {
-    lwt_task_run(L, c, t);
+    if (c->stall > 0)
+      lwt_trace_watch(L, c, t);
+    else
+      lwt_task_run(L, c, t);
     if (t->status == T_WAITING && t->anchored) lwt_slot_release(L, c, t);
     return;
   }
