@@ -6531,7 +6531,8 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ---Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 ---order in which they were registered. A handler runs as a task of its own: it may await; what it
 ---raises goes to the exception hook and keeps no other handler from running. `KILL` and `STOP`
----cannot be handled (`EINVAL`).
+---cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+---`lwt.interrupts(false)` does.
 ---```lua
 ---local process = require "lwt.process"
 ---local h = signal.on("USR1", function(name) print("got " .. name) end)
