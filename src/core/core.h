@@ -122,7 +122,15 @@ enum {
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
   TF_LISTED = 128,     /* in r_live */
-  TF_FRESH = 256       /* has not begun */
+  TF_FRESH = 256,      /* has not begun */
+  TF_ENDED = 512       /* has run to its end, but nobody has been told */
+};
+
+/* How a task waits without a promise. */
+enum {
+  D_NONE,
+  D_MVAR, /* at an mvar */
+  D_WAIT  /* in a C function: lwt->wait_begin. Its slot holds it all the time */
 };
 
 typedef struct task {
@@ -136,9 +144,12 @@ typedef struct task {
   uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
   uint8_t uncancelable; /* the await under way counts in shield */
-  uint8_t direct;       /* waits at an mvar, without a promise */
+  uint8_t direct;       /* waits without a promise: D_… */
   int wait_idx;         /* where in wait_co that promise (or mvar) is; 0: none (yield) */
-  uint32_t ticket;      /* direct: its place there */
+  union {
+    uint32_t ticket; /* D_MVAR: its place there */
+    lwt_wait *wait;  /* D_WAIT */
+  };
 } task;
 
 /* ---- The context --------------------------------------------------------- */
@@ -361,6 +372,8 @@ API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> p
 API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
+API int lwt_task_resume(lua_State *L, lwt_context *c, task *t, int nargs);
+API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
@@ -396,6 +409,7 @@ API void lwt_loop_report(lua_State *L,
 API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
                              int is_virtual);
 API void lwt_loop_run_woken(lua_State *L, lwt_context *c);
+API int lwt_loop_may_run(lwt_context *c);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);

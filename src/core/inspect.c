@@ -31,10 +31,11 @@ static const char *kind_name(const promise *p) {
 
 /* Pushes what a waiting task awaits, as text. */
 static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
+  static const promise op = {.kind = K_OP};
   int top = lua_gettop(L);
   promise *p;
   if (t->status == T_WAITING && t->direct) {
-    lua_pushliteral(L, "an mvar");
+    lua_pushstring(L, t->direct == D_MVAR ? "an mvar" : kind_name(&op));
     return;
   }
   if (t->status != T_WAITING || t->wait_idx == 0 || !lua_checkstack(t->wait_co, 1)) {

@@ -126,6 +126,7 @@ void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
 
 /* From now on only what the waiting task awaits holds it. */
 void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
+  if (t->direct == D_WAIT) return; /* the event comes from outside, to the C structure */
   if (!(t->flags & TF_LISTED)) {
     pushreg(L, c->r_live);
     lwt_slot_push(L, c, t->slot);

@@ -51,8 +51,16 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
   lua_pushvalue(L, top + 1);
   lwt_task_wake(L, c, t);
   lua_pop(L, 1);
+  if (t->direct == D_WAIT) {
+    lwt_wait *w = t->wait;
+    t->direct = D_NONE;
+    w->task = NULL;
+    w->cancel(L, w);
+    lua_settop(L, top);
+    return;
+  }
   if (t->direct) {
-    t->direct = 0;
+    t->direct = D_NONE;
     lwt_mvar_withdraw(L, t);
     lua_settop(L, top);
     return;
@@ -161,23 +169,11 @@ static void enter_storage(lua_State *L, lwt_context *c,
   lwt_storage_swap(L, c);
 }
 
-/* Resumes a ready task until it waits or ends. */
-void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
+/* Resumes a task. Returns what lua_resume does. Never raises. */
+int lwt_task_resume(lua_State *L, lwt_context *c, task *t, int nargs) {
   task *previous = c->current;
-  lua_State *co = t->co, *previous_co = c->current_co;
-  int callbacks = c->callbacks, fresh = t->flags & TF_FRESH, nargs = 0, nres, status;
-  int swap = c->storing || (t->flags & TF_STORAGE), top = 0;
-  if (fresh) {
-    t->flags &= (uint16_t)~TF_FRESH;
-    nargs = lua_gettop(co) - 1;
-  }
-  if (swap) {
-    top = lua_gettop(L);
-    if (fresh && !(t->flags & TF_STORAGE))
-      pushreg(L, c->r_storage); /* inherited */
-    else
-      enter_storage(L, c, t);
-  }
+  lua_State *previous_co = c->current_co;
+  int callbacks = c->callbacks, nres, status;
   c->current = t;
   c->current_co = t->wait_co;
   c->callbacks = 0;
@@ -185,26 +181,61 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   c->nresumed++;
   c->calls++;
   t->status = T_RUNNING;
-  status = lua_resume(co, L, nargs, &nres);
+  status = lua_resume(t->co, L, nargs, &nres);
   c->resumes--;
   c->callbacks = callbacks;
   c->current = previous;
   c->current_co = previous_co;
+  return status;
+}
+
+/* What is left to do for a task that was resumed without a storage of its own, unless it
+** waits again and has none now either. */
+void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status) {
+  if (c->storing) lua_pushboolean(L, 0);
   if (status == LUA_YIELD && t->status != T_RUNNING) {
-    if (swap || c->storing) {
-      if (!swap) lua_pushboolean(L, 0);
-      leave_storage(L, c, t, lua_gettop(L));
-      lua_pop(L, 1);
+    if (!c->storing) return;
+    leave_storage(L, c, t, lua_gettop(L));
+    lua_pop(L, 1);
+    return;
+  }
+  if (c->storing) {
+    lwt_storage_swap(L, c);
+    lua_pop(L, 1);
+  }
+  finish(L, c, t, status);
+}
+
+/* Resumes a ready task until it waits or ends. */
+void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
+  lua_State *co = t->co;
+  int fresh = t->flags & (TF_FRESH | TF_ENDED), nargs = 0, status;
+  int swap = c->storing || (t->flags & TF_STORAGE);
+  if (fresh) {
+    if (fresh & TF_ENDED) {
+      finish(L, c, t, lua_status(co));
+      return;
     }
+    t->flags &= (uint16_t)~TF_FRESH;
+    nargs = lua_gettop(co) - 1;
+  }
+  if (swap) {
+    if (fresh && !(t->flags & TF_STORAGE))
+      pushreg(L, c->r_storage); /* inherited */
+    else
+      enter_storage(L, c, t);
+  }
+  status = lwt_task_resume(L, c, t, nargs);
+  if (!swap) {
+    lwt_task_resumed(L, c, t, status);
+  } else if (status == LUA_YIELD && t->status != T_RUNNING) {
+    leave_storage(L, c, t, lua_gettop(L));
+    lua_pop(L, 1);
   } else {
-    if (swap || c->storing) {
-      if (!swap) lua_pushboolean(L, 0);
-      lwt_storage_swap(L, c);
-      lua_pop(L, 1);
-    }
+    lwt_storage_swap(L, c);
+    lua_pop(L, 1);
     finish(L, c, t, status);
   }
-  (void)top;
 }
 
 /* ---- Spawning --------------------------------------------------------------------- */
@@ -373,7 +404,7 @@ task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
 void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int at) {
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   suspend(L, c, t, at);
-  t->direct = 1;
+  t->direct = D_MVAR;
 }
 
 void lwt_task_direct_end(lua_State *L, lwt_context *c) {

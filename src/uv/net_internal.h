@@ -26,6 +26,8 @@ typedef struct lwt_uv_stream {
     uv_tty_t tty;
   } uv;
   /* Reading. What comes first: a channel's read (rcb), then the waiters, then `held`. */
+  lwt_wait direct; /* the task that reads through a direct view: before the readers */
+  size_t direct_want;
   lwt_uv_waiters readers;
   char *held; /* bytes that nobody asked for yet: held_n from held_at on */
   size_t held_at, held_n, held_size;
@@ -65,7 +67,31 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
 void lwt_uv_stream_end_reading(lwt_uv_stream *s);
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data);
 void lwt_uv_stream_port_read_cancel(port *p);
+/* What has arrived, on its way to those who read. */
+typedef struct lwt_uv_delivery {
+  lwt_uv_stream *s;
+  const char *bytes;
+  size_t n, given;
+  unsigned char behind; /* the bytes are what is held */
+  unsigned char done;   /* what nobody took has been kept */
+} lwt_uv_delivery;
+void lwt_uv_stream_keep(lwt_uv_delivery *d);
+/* What can be read at once: the number of bytes at *from, to be taken with `taken` when
+** their string is made; 0: the end, or what s->end says; UV_EAGAIN: wait, reading is on;
+** another status. Nobody else may be reading. */
+ssize_t lwt_uv_stream_read_at_once(lwt_uv_stream *s, size_t want, const char **from);
+void lwt_uv_stream_taken(lwt_uv_stream *s, size_t n);
+/* Does a task read it (not a channel)? */
+#define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
+/* stream_direct.c */
+void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);
+void lwt_uv_stream_init_direct(lwt_uv_stream *s);
+void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_delivery *d);
+void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s);
 /* stream_write.c */
+/* The socket is at 1, a string at 2, of which `done` bytes are sent: pushes the promise of
+** the rest, returns 1. */
+int lwt_uv_stream_write_rest(lwt_uv_stream *s, lua_State *L, size_t done);
 int lwt_uv_stream_l_write(lua_State *L);
 int lwt_uv_stream_l_writev(lua_State *L);
 int lwt_uv_stream_l_shutdown(lua_State *L);
@@ -104,6 +130,8 @@ typedef struct net_state {
   int tty_changed; /* tty.c: a mode has to be put back */
   int pollers;     /* poll.c: registry reference of the table descriptor -> poller */
   int by_name;     /* tcp.c: registry reference of the table of Lua functions for names */
+  /* stream_direct.c: registry references of the metatables of views. */
+  int view_meta[LWT_UV_TTY + 1];
 } net_state;
 
 #define net_of(ctx) ((net_state *)(ctx)->family[LWT_UV_FNET])

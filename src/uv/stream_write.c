@@ -192,6 +192,12 @@ static int write_rest(lwt_uv_stream *s, lua_State *L, int arg, parts *p, size_t 
   return queued(L, w);
 }
 
+int lwt_uv_stream_write_rest(lwt_uv_stream *s, lua_State *L, size_t done) {
+  parts p;
+  collect(s->h.ctx, L, 2, &p);
+  return write_rest(s, L, 2, &p, done);
+}
+
 static int write_parts(lwt_uv *ctx, lua_State *L) {
   lwt_uv_stream *s = lwt_uv_stream_check(ctx, L);
   parts p;

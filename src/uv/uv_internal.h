@@ -105,6 +105,7 @@ struct lwt_uv {
   /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
+  void *arrival;     /* stream_direct.c: what the task that is resumed just now is to take */
   char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
