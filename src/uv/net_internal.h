@@ -34,6 +34,7 @@ typedef struct lwt_uv_stream {
   ssize_t end;            /* 0, or UV_EOF or an error: what follows what is held */
   unsigned char reading;  /* uv_read_start is on */
   unsigned char more;     /* the last read filled its buffer: likely there is more */
+  unsigned char socket;   /* TCP: send and recv apply */
   unsigned char raw;      /* the descriptor may be read without libuv */
   unsigned at_once, turn; /* reads at once in this turn of the loop */
   port_cb rcb;
@@ -89,6 +90,7 @@ void lwt_uv_stream_init_direct(lwt_uv_stream *s);
 void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_delivery *d);
 void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s);
 /* stream_write.c */
+ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned n);
 /* The socket is at 1, a string at 2, of which `done` bytes are sent: pushes the promise of
 ** the rest, returns 1. */
 int lwt_uv_stream_write_rest(lwt_uv_stream *s, lua_State *L, size_t done);

@@ -121,6 +121,7 @@ lwt_uv_stream *lwt_uv_stream_new(lwt_uv *ctx, lua_State *L, lwt_uv_type type) {
   lwt_uv_stream_init_direct(s);
   s->p.class = &stream_port;
   s->raw = type != LWT_UV_TTY;
+  s->socket = type == LWT_UV_TCP;
   return s;
 }
 

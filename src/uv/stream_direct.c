@@ -169,7 +169,7 @@ static int view_write(lua_State *L) {
   ssize_t n = 0;
   if (s == NULL || s->first != NULL || lua_type(L, 2) != LUA_TSTRING) return others(L);
   buf.base = (char *)lua_tolstring(L, 2, &buf.len);
-  if (buf.len > 0) n = uv_try_write(&s->uv.stream, &buf, 1);
+  if (buf.len > 0) n = lwt_uv_stream_try_write(s, &buf, 1);
   if (n == (ssize_t)buf.len) {
     ctx->lwt->wait_check(ctx->lwt, L);
     return 0;
