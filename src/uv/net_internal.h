@@ -19,32 +19,37 @@ typedef struct write_req write_req;
 typedef struct lwt_uv_stream {
   lwt_uv_handle h;
   port p;
+  /* What every read and write looks at, close together. Who reads: a channel (rcb), or
+  ** else the task that reads through a direct view, and then the waiters. */
+  lwt_wait direct;
+  size_t direct_want;
+  const void *hint[4]; /* stream_direct.c */
+  port_cb rcb;
+  lwt_uv_waiters readers;
+  size_t held_n;         /* bytes that nobody asked for yet */
+  ssize_t end;           /* 0, or UV_EOF or an error: what follows what is held */
+  write_req *first;      /* of the writes; it is with libuv */
+  unsigned char reading; /* uv_read_start is on */
+  unsigned char more;    /* the last read filled its buffer: likely there is more */
+  unsigned char socket;  /* TCP: send and recv apply */
+  unsigned char raw;     /* the descriptor may be read without libuv */
+  unsigned char shut;    /* shutdown was called */
+  unsigned char let_go;  /* directions that a channel closed: 1 reading, 2 writing */
   union {
     uv_stream_t stream;
     uv_tcp_t tcp;
     uv_pipe_t pipe;
     uv_tty_t tty;
   } uv;
-  /* Reading. What comes first: a channel's read (rcb), then the waiters, then `held`. */
-  lwt_wait direct; /* the task that reads through a direct view: before the readers */
-  size_t direct_want;
-  lwt_uv_waiters readers;
-  char *held; /* bytes that nobody asked for yet: held_n from held_at on */
-  size_t held_at, held_n, held_size;
-  ssize_t end;            /* 0, or UV_EOF or an error: what follows what is held */
-  unsigned char reading;  /* uv_read_start is on */
-  unsigned char more;     /* the last read filled its buffer: likely there is more */
-  unsigned char socket;   /* TCP: send and recv apply */
-  unsigned char raw;      /* the descriptor may be read without libuv */
+  /* Reading. */
+  char *held; /* held_n bytes from held_at on */
+  size_t held_at, held_size;
   unsigned at_once, turn; /* reads at once in this turn of the loop */
-  port_cb rcb;
   void *rdata;
   char *rbuf;
   size_t rlen;
-  /* Writing: the first of the queue is with libuv. */
-  write_req *first, *last;
-  unsigned char shut;   /* shutdown was called */
-  unsigned char let_go; /* directions that a channel closed: 1 reading, 2 writing */
+  /* Writing. */
+  write_req *last;
   port_cb wcb;
   void *wdata;
   size_t wtaken; /* bytes of the channel's write that libuv has */
@@ -85,6 +90,7 @@ void lwt_uv_stream_taken(lwt_uv_stream *s, size_t n);
 /* Does a task read it (not a channel)? */
 #define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
 /* stream_direct.c */
+void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
 void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);
 void lwt_uv_stream_init_direct(lwt_uv_stream *s);
 void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_delivery *d);

@@ -106,6 +106,10 @@ struct lwt_uv {
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
   void *arrival;     /* stream_direct.c: what the task that is resumed just now is to take */
+  struct {
+    uv_buf_t buf;
+    ssize_t n;
+  } got;             /* stream_read.c: what was read, between two calls from libuv */
   char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
