@@ -291,7 +291,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
-  lwt_slot_sweep(L, c, (uint32_t)(c->nresumed - resumed) + 1);
+  lwt_slot_sweep(L, c, (uint32_t)(c->nresumed - resumed) / 8 + 1);
   return alive;
 }
 

@@ -56,11 +56,16 @@ static void unhold(lwt_uv_stream *s, size_t n) {
 
 /* ---- Reading: libuv's side ----------------------------------------------- */
 
+/* Not by `data`, which lies where nothing else is needed. */
+static lwt_uv_stream *of_handle(void *uv) {
+  return (lwt_uv_stream *)(void *)((char *)uv - offsetof(lwt_uv_stream, uv));
+}
+
 /* libuv asks where to read to, and then calls `read`. Of a socket we read right here, for
 ** `recv` costs less than `read`; on_read is told that there was no buffer, and looks at
 ** what came. */
 static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
-  lwt_uv_stream *s = uv->data;
+  lwt_uv_stream *s = of_handle(uv);
   lwt_uv *ctx = s->h.ctx;
   size_t n = LWT_UV_SCRATCH;
   (void)suggested;
@@ -184,7 +189,7 @@ static void settle(lwt_uv_stream *s) {
 }
 
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
-  lwt_uv_stream *s = uv->data;
+  lwt_uv_stream *s = of_handle(uv);
   if (nread == UV_ENOBUFS && s->socket) {
     nread = s->h.ctx->got.n;
     buf = &s->h.ctx->got.buf;
