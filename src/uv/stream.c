@@ -30,8 +30,10 @@ static void closing(lwt_uv_handle *h) {
 static void release(lwt_uv_handle *h) {
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)h;
   /* Only at the end of the state: nobody will run it. */
-  if (s->direct.task != NULL)
+  if (s->direct.task != NULL) {
+    h->ctx->waiting--;
     h->ctx->lwt->wait_wake(h->ctx->lwt, h->ctx->lwt->main, &s->direct, 0);
+  }
   if (s->rcb != NULL) h->ctx->waiting--;
   if (s->wcb != NULL) h->ctx->waiting--;
   free(s->held);
@@ -86,7 +88,9 @@ static void port_close(port *p, int directions, port_cb cb, void *data) {
   if (directions & 1) lwt_uv_stream_stop_reading(s);
   if ((s->let_go & 3) == 3) {
     lua_State *L = lwt_uv_main(s->h.ctx);
-    int waited = s->h.pending > 0; /* a task used the socket beside its channel */
+    /* Has a task used the socket beside its channel? (What reads directly does not anchor
+    ** it: then something else is pushed, and nothing asks for it.) */
+    int waited = s->h.pending > 0 || s->direct.task != NULL;
     if (waited) lwt_uv_handle_push(L, &s->h);
     lwt_uv_handle_close(L, s->h.box, !waited);
     if (waited) lua_pop(L, 1);

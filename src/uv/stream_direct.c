@@ -55,7 +55,8 @@ static int await_top(lwt_uv *ctx, lua_State *L) {
 
 static void cancel(lua_State *L, lwt_wait *w) {
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)((char *)w - offsetof(lwt_uv_stream, direct));
-  lwt_uv_handle_drop(L, &s->h);
+  (void)L;
+  s->h.ctx->waiting--;
 }
 
 void lwt_uv_stream_init_direct(lwt_uv_stream *s) {
@@ -79,7 +80,7 @@ void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_delivery *d) {
   size_t n = part(s, d);
   lua_pushlstring(L, d->bytes, n); /* may raise */
   took(d, n);
-  lwt_uv_handle_drop_later(&s->h);
+  s->h.ctx->waiting--;
   lwt->wait_wake(lwt, L, &s->direct, 1);
 }
 
@@ -96,7 +97,7 @@ void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s) {
     lwt_uv_push_error(ctx, L, s->end, "read", NULL, NULL);
   }
   if (n == 2) lua_pushlightuserdata(L, (void *)&failed);
-  lwt_uv_handle_drop_later(&s->h);
+  s->h.ctx->waiting--;
   ctx->lwt->wait_wake(ctx->lwt, L, &s->direct, n);
 }
 
@@ -107,7 +108,7 @@ static int read_k(lua_State *L, int status, lua_KContext k) {
   ctx->lwt->wait_end(ctx->lwt, L);
   if (d != NULL) {
     size_t n = part(d->s, d);
-    lwt_uv_handle_drop_later(&d->s->h);
+      ctx->waiting--;
     lua_pushlstring(L, d->bytes, n); /* may raise: then nothing is taken */
     took(d, n);
     ctx->arrival = NULL;
@@ -174,12 +175,7 @@ static int view_read(lua_State *L) {
     ctx->lwt->wait_begin(ctx->lwt, L, 1, &s->direct);
     s->direct_want = (size_t)want;
     remember(L, s, v);
-    if (s->h.anchored) {
-      lwt_uv_handle_hold(L, &s->h, 1);
-    } else {
-      lua_getiuservalue(L, 1, 1);
-      lwt_uv_handle_hold(L, &s->h, -1);
-    }
+    ctx->waiting++;
     return lua_yieldk(L, 0, (lua_KContext)ctx, read_k);
   }
   if (n > 0) {

@@ -105,7 +105,7 @@ static void deliver(lua_State *L, void *data) {
   lwt_uv *ctx = s->h.ctx;
   int self;
   if (s->direct.task != NULL) lwt_uv_stream_deliver_direct(L, d);
-  lwt_uv_handle_push(L, &s->h);
+  lwt_uv_handle_push(L, &s->h); /* it is anchored when there are waiters */
   self = lua_gettop(L);
   while (d->n > 0 && s->h.box != NULL &&
          lwt_uv_waiters_front(ctx, L, &s->readers, self)) {
@@ -113,7 +113,7 @@ static void deliver(lua_State *L, void *data) {
     size_t n = (size_t)want < d->n ? (size_t)want : d->n;
     lua_pushlstring(L, d->bytes, n); /* may raise: before anything is taken */
     lwt_uv_waiters_take(L, &s->readers, self);
-    lwt_uv_waiters_release(&s->readers, &s->h);
+    lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
     d->bytes += n;
     d->n -= n;
     d->given += n;
@@ -182,12 +182,6 @@ static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
   if (!d.done) lwt_uv_stream_keep(&d);
 }
 
-/* Nobody may have begun another operation: then nothing holds the handle any more. */
-static void settle(lwt_uv_stream *s) {
-  if (s->h.anchored && s->h.pending == 0)
-    lwt_uv_handle_settle(lwt_uv_main(s->h.ctx), &s->h);
-}
-
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   lwt_uv_stream *s = of_handle(uv);
   if (nread == UV_ENOBUFS && s->socket) {
@@ -200,7 +194,6 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
     s->end = nread;
     if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, nread);
     if (lwt_uv_stream_has_reader(s)) lwt_uv_enter_last(s->h.ctx, deliver_end, s);
-    settle(s);
     return;
   }
   s->more = s->raw && (size_t)nread == buf->len;
@@ -213,7 +206,6 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   if ((s->more || s->held_n >= HIGH_WATER) && s->h.box != NULL && s->rcb == NULL &&
       !lwt_uv_stream_has_reader(s))
     lwt_uv_stream_stop_reading(s);
-  settle(s);
 }
 
 /* ---- Reading: our side --------------------------------------------------- */
