@@ -54,7 +54,8 @@ static int await_top(lwt_uv *ctx, lua_State *L) {
 /* ---- Reading ------------------------------------------------------------- */
 
 static void cancel(lua_State *L, lwt_wait *w) {
-  lwt_uv_stream *s = (lwt_uv_stream *)(void *)((char *)w - offsetof(lwt_uv_stream, direct));
+  lwt_uv_stream *s =
+      (lwt_uv_stream *)(void *)((char *)w - offsetof(lwt_uv_stream, direct));
   (void)L;
   s->h.ctx->waiting--;
 }

@@ -167,7 +167,8 @@ static port_cb take_port_read(lwt_uv_stream *s) {
 static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
   lwt_uv_delivery d = {s, bytes, n, 0, 0, 0};
   lwt_uv *ctx = s->h.ctx;
-  if (s->direct.task != NULL && s->held_n == 0) { /* to its task at once, where it may run */
+  if (s->direct.task != NULL &&
+      s->held_n == 0) { /* to its task at once, where it may run */
     int ran;
     ctx->arrival = &d;
     ran = ctx->lwt->wait_run(ctx->lwt, &s->direct);

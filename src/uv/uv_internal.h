@@ -105,7 +105,7 @@ struct lwt_uv {
   /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
-  void *arrival;     /* stream_direct.c: what the task that is resumed just now is to take */
+  void *arrival; /* stream_direct.c: what the task that is resumed just now is to take */
   struct {
     uv_buf_t buf;
     ssize_t n;
@@ -194,8 +194,8 @@ typedef struct lwt_uv_box {
 /* The type of the handle at `idx`, by what only our boxes hold; NULL for anything else. */
 static inline const lwt_uv_typeinfo *lwt_uv_box_type(const lwt_uv *ctx, lua_State *L,
                                                      int idx, const lwt_uv_box *box) {
-  if (box == NULL || lua_rawlen(L, idx) != sizeof *box ||
-      box->type < ctx->type || box->type >= ctx->type + LWT_UV_NTYPES)
+  if (box == NULL || lua_rawlen(L, idx) != sizeof *box || box->type < ctx->type ||
+      box->type >= ctx->type + LWT_UV_NTYPES)
     return NULL;
   return box->type;
 }
