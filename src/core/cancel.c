@@ -59,9 +59,9 @@ static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int ki
 }
 
 /* Pushes what the task awaits, as it was given; NULL (nothing pushed) when that is no
-** promise: for a yield and a direct wait. */
+** promise: for a direct wait. */
 static promise *push_awaited(lua_State *L, task *t) {
-  if (t->wait_idx == 0 || t->direct || !lua_checkstack(t->wait_co, 1)) return NULL;
+  if (t->direct || !lua_checkstack(t->wait_co, 1)) return NULL;
   lua_pushvalue(t->wait_co, t->wait_idx);
   lua_xmove(t->wait_co, L, 1);
   return (promise *)lua_touserdata(L, -1);

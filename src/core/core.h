@@ -137,7 +137,7 @@ typedef struct task {
   uint16_t flags;
   uint8_t uncancelable; /* the await under way counts in shield */
   uint8_t direct;       /* waits at an mvar, without a promise */
-  int wait_idx;         /* where in wait_co that promise (or mvar) is; 0: none (yield) */
+  int wait_idx;         /* waiting: where in wait_co that promise (or mvar) is */
   uint32_t ticket;      /* direct: its place there */
 } task;
 
@@ -195,7 +195,6 @@ struct lwt_context {
   int *r_blocks; /* registry keys of the blocks that anchor slots' values */
   uint32_t nblocks;
   uint32_t idle_threads, sweep_at; /* sweep_at: see lwt_task_sweep */
-  uint64_t nresumed;               /* turns of tasks ever */
 
   /* Queues (loop.c). */
   ring ready, paused;
@@ -358,6 +357,7 @@ API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> p
 API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
+API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
@@ -387,7 +387,9 @@ API void lwt_timer_open(lua_State *L, lwt_context *c);
 
 /* loop.c */
 API int lwt_ring_reserve(ring *r, size_t n);
-API void lwt_ring_push(ring *r, task *t); /* room was reserved */
+static inline void lwt_ring_push(ring *r, task *t) { /* room was reserved */
+  r->at[(r->head + r->count++) & (r->size - 1)] = t;
+}
 API void lwt_loop_report(lua_State *L,
                          lwt_context *c); /* the error on top: to the hook */
 API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,

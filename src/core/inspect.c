@@ -37,7 +37,7 @@ static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
     lua_pushliteral(L, "an mvar");
     return;
   }
-  if (t->status != T_WAITING || t->wait_idx == 0 || !lua_checkstack(t->wait_co, 1)) {
+  if (t->status != T_WAITING || !lua_checkstack(t->wait_co, 1)) {
     lua_pushnil(L);
     return;
   }

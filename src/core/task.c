@@ -5,11 +5,20 @@
 ** spawn runs a task at once, to its first wait. */
 #include "core.h"
 
+/* The context whose task is running on this thread, while it does (lua_resume raises
+** nothing): for await and yield that is cheaper to ask than the upvalue. */
+static _Thread_local lwt_context *running_here;
+
+static inline lwt_context *context_here(lua_State *L) {
+  lwt_context *c = running_here;
+  return c != NULL && c->current_co == L ? c : context_of(L);
+}
+
 /* ---- Waking ------------------------------------------------------------------ */
 
 int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
   int is = 0;
-  if (t->status != T_WAITING || t->wait_idx == 0 || t->direct) return 0;
+  if (t->status != T_WAITING || t->direct) return 0;
   if (lua_checkstack(t->wait_co, 1) && lua_checkstack(L, 2)) {
     lua_pushvalue(t->wait_co, t->wait_idx);
     if (lua_touserdata(t->wait_co, -1) == p) {
@@ -161,18 +170,30 @@ static void enter_storage(lua_State *L, lwt_context *c,
   lwt_storage_swap(L, c);
 }
 
+/* The task has yielded, or is done; `swap`: the storage before it is on the stack. */
+static void after_resume(lua_State *L, lwt_context *c, task *t, int status, int swap) {
+  int waits = status == LUA_YIELD && t->status != T_RUNNING;
+  if (swap || c->storing) {
+    if (!swap) lua_pushboolean(L, 0);
+    if (waits)
+      leave_storage(L, c, t, lua_gettop(L));
+    else
+      lwt_storage_swap(L, c);
+    lua_pop(L, 1);
+  }
+  if (!waits) finish(L, c, t, status);
+}
+
 /* Resumes a ready task until it waits or ends. */
 void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   task *previous = c->current;
-  lua_State *co = t->co, *previous_co = c->current_co;
-  int callbacks = c->callbacks, fresh = t->flags & TF_FRESH, nargs = 0, nres, status;
-  int swap = c->storing || (t->flags & TF_STORAGE), top = 0;
-  if (fresh) {
-    t->flags &= (uint16_t)~TF_FRESH;
-    nargs = lua_gettop(co) - 1;
-  }
+  lua_State *previous_co = c->current_co;
+  lwt_context *outer = running_here;
+  int callbacks = c->callbacks, fresh = t->flags & TF_FRESH, nres, status;
+  int nargs = fresh ? lua_gettop(t->co) - 1 : 0;
+  int swap = c->storing || (t->flags & TF_STORAGE);
+  t->flags &= (uint16_t)~TF_FRESH;
   if (swap) {
-    top = lua_gettop(L);
     if (fresh && !(t->flags & TF_STORAGE))
       pushreg(L, c->r_storage); /* inherited */
     else
@@ -182,29 +203,67 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   c->current_co = t->wait_co;
   c->callbacks = 0;
   c->resumes++;
-  c->nresumed++;
   c->calls++;
   t->status = T_RUNNING;
-  status = lua_resume(co, L, nargs, &nres);
+  running_here = c;
+  status = lua_resume(t->co, L, nargs, &nres);
+  running_here = outer;
   c->resumes--;
   c->callbacks = callbacks;
   c->current = previous;
   c->current_co = previous_co;
-  if (status == LUA_YIELD && t->status != T_RUNNING) {
-    if (swap || c->storing) {
-      if (!swap) lua_pushboolean(L, 0);
-      leave_storage(L, c, t, lua_gettop(L));
-      lua_pop(L, 1);
+  after_resume(L, c, t, status, swap);
+}
+
+/* With many tasks their memory is cold: have it fetched while others run. */
+static inline void look_ahead(const ring *r) {
+#ifdef __GNUC__
+  size_t mask = r->size - 1;
+  if (r->count > 8) {
+    const task *near = r->at[(r->head + 3) & mask], *far = r->at[(r->head + 7) & mask];
+    if (far != NULL) __builtin_prefetch(far);
+    if (near != NULL) {
+      const char *co = (const char *)near->co;
+      __builtin_prefetch(co);
+      __builtin_prefetch(co + 64);
+      __builtin_prefetch(co + 128);
     }
-  } else {
-    if (swap || c->storing) {
-      if (!swap) lua_pushboolean(L, 0);
-      lwt_storage_swap(L, c);
-      lua_pop(L, 1);
-    }
-    finish(L, c, t, status);
   }
-  (void)top;
+#else
+  (void)r;
+#endif
+}
+
+/* For the loop, which is in no task: runs ready tasks, at most n, up to one that needs
+** more than to be resumed. Returns how many of the n are left. */
+size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n) {
+  ring *r = &c->ready;
+  lwt_context *outer = running_here;
+  task *t;
+  int status, nres, more = 0;
+  running_here = c;
+  c->resumes++;
+  while (n > 0 && r->count > 0) {
+    t = r->at[r->head];
+    if (t == NULL || (t->flags & (TF_FRESH | TF_STORAGE))) break;
+    r->head = (r->head + 1) & (r->size - 1);
+    r->count--;
+    n--;
+    look_ahead(r);
+    c->current = t;
+    c->current_co = t->wait_co;
+    c->calls++;
+    t->status = T_RUNNING;
+    status = lua_resume(t->co, L, 0, &nres);
+    more = status != LUA_YIELD || t->status == T_RUNNING || c->storing;
+    if (more) break;
+  }
+  c->resumes--;
+  c->current = NULL;
+  c->current_co = NULL;
+  running_here = outer;
+  if (more) after_resume(L, c, t, status, 0);
+  return n;
 }
 
 /* ---- Spawning --------------------------------------------------------------------- */
@@ -403,7 +462,7 @@ print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 @function lwt.await(p)
 */
 static int l_await(lua_State *L) {
-  lwt_context *c = context_of(L);
+  lwt_context *c = context_here(L);
   task *t = c->current;
   promise *p = lwt_promise_test(L, c, 1);
   if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL &&
@@ -411,11 +470,6 @@ static int l_await(lua_State *L) {
     return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
   if (await_begin(L, c, 1, p, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
-}
-
-static int yield_k(lua_State *L, int status, lua_KContext k) {
-  (void)L, (void)status, (void)k;
-  return 0;
 }
 
 /*---
@@ -430,7 +484,7 @@ lwt.yield()   --> third
 @function lwt.yield()
 */
 static int l_yield(lua_State *L) {
-  lwt_context *c = context_of(L);
+  lwt_context *c = context_here(L);
   task *t = running(L, c);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
     t->flags &= (uint16_t)~TF_CANCEL;
@@ -439,9 +493,8 @@ static int l_yield(lua_State *L) {
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   t->status = T_READY;
   t->wait_co = L;
-  t->wait_idx = 0;
   lwt_ring_push(&c->paused, t);
-  return lua_yieldk(L, 0, 0, yield_k);
+  return lua_yield(L, 0);
 }
 
 /* ---- What Lua calls ------------------------------------------------------------------- */
