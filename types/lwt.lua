@@ -537,7 +537,9 @@ local lwt_Condition = {}
 ---cancel; that locking cannot be cancelled, so the caller holds the mutex again whenever
 ---`await(c:wait(m))` returns or raises (in Lwt a cancel at the wrong moment breaks this).
 ---A waiter that is cancelled takes no signal from the others: one that was signalled, and then
----cancelled before it had the mutex, passes the signal on.
+---cancelled before it had the mutex, passes the signal on. So for a limit in time with a mutex,
+---cancel this promise after a while, and await it: `with_timeout`, like `pick`, goes on at once,
+---before the mutex is held again.
 ---```lua
 ---local mutex = require "lwt.mutex"
 ---local m, c, queue = mutex.create(), condition.create(), {}
@@ -1373,8 +1375,8 @@ function lwt_Listener:accept() end
 ---Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes:
 ---`"127.0.0.1:40112"`, `"unix:/path"`.
 ---```lua
----local listener = net.tcp_listen("[::1]:0"):await()
----print(listener:address():match("^%[::1%]:") ~= nil)   --> true
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---print(listener:address():match("^127%.0%.0%.1:%d+$") ~= nil)   --> true
 ---```
 ---@return string
 function lwt_Listener:address() end
