@@ -36,6 +36,7 @@ build = {
         "src/core/error.c",
         "src/core/inspect.c",
         "src/core/loop.c",
+        "src/core/mvar.c",
         "src/core/promise.c",
         "src/core/resolve.c",
         "src/core/scope.c",

@@ -243,6 +243,31 @@ op("handover", "hand-over between two tasks through an mvar", function()
   end
 end)
 
+op("mvar_direct", "put and take that never wait, in the direct view", function()
+  local m = lwt.direct(require "lwt.mvar".create())
+  return function(n)
+    for i = 1, n do
+      m:put(i)
+      m:take()
+    end
+  end
+end)
+
+op("handover_direct", "hand-over between two tasks through the direct view of an mvar", function()
+  local mvar = require "lwt.mvar"
+  return function(n)
+    local there, back = lwt.direct(mvar.create()), lwt.direct(mvar.create())
+    local echo = spawn(function()
+      for _ = 1, n // 2 do back:put(there:take()) end
+    end)
+    for i = 1, n // 2 do
+      there:put(i)
+      back:take()
+    end
+    await(echo)
+  end
+end)
+
 op("mutex", "mutex.with_lock that never waits", function()
   local m = require "lwt.mutex".create()
   return function(n) for _ = 1, n do await(m:with_lock(nothing)) end end
@@ -455,7 +480,8 @@ end)
 
 local floor_of = {
   fulfilled = "limit_fulfilled", bind_resolved = "limit_bind_resolved", bind_pending = "limit_bind_pending",
-  await_resolved = "limit_await_resolved", handover = "resume_yield", yield = "resume_yield", spawn = "coroutine",
+  await_resolved = "limit_await_resolved", handover = "resume_yield",
+  handover_direct = "resume_yield", yield = "resume_yield", spawn = "coroutine",
 }
 for _, o in ipairs(ops) do o.floor = floor_of[o.name] end
 for _, o in ipairs(floors) do ops[#ops + 1] = o end

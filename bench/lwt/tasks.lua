@@ -11,8 +11,19 @@ local W = {}
 -- Each hand-over is one task that waited and was woken by the other.
 function W.handover(n)
   lwt.run(function()
-    local there, back = mvar.create(), mvar.create()
+    local there, back = lwt.direct(mvar.create()), lwt.direct(mvar.create())
     bench.time("lwt", n, function()
+      local echo = spawn(function()
+        for _ = 1, n // 2 do back:put(there:take()) end
+      end)
+      for i = 1, n // 2 do
+        there:put(i)
+        back:take()
+      end
+      await(echo)
+    end)
+    there, back = mvar.create(), mvar.create()
+    bench.time("lwt_promises", n, function()
       local echo = spawn(function()
         for _ = 1, n // 2 do await(back:put(await(there:take()))) end
       end)

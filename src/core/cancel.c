@@ -58,9 +58,10 @@ static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int ki
   f->found = (uint8_t)found;
 }
 
-/* Pushes what the task awaits, as it was given; NULL (nothing pushed) for a yield. */
+/* Pushes what the task awaits, as it was given; NULL (nothing pushed) when that is no
+** promise: for a yield and a direct wait. */
 static promise *push_awaited(lua_State *L, task *t) {
-  if (t->wait_idx == 0 || !lua_checkstack(t->wait_co, 1)) return NULL;
+  if (t->wait_idx == 0 || t->direct || !lua_checkstack(t->wait_co, 1)) return NULL;
   lua_pushvalue(t->wait_co, t->wait_idx);
   lua_xmove(t->wait_co, L, 1);
   return (promise *)lua_touserdata(L, -1);
@@ -77,7 +78,8 @@ static int visit_task(lua_State *L, lwt_context *c, walk *k, task *t) {
       push_frame(L, c, k, &t->p, FR_TASK, 0);
       return -1;
     }
-    act(L, k, at, DO_FLAG);
+    act(L, k, at,
+        t->status == T_WAITING && t->shield == 0 && t->direct ? DO_INTERRUPT : DO_FLAG);
   }
   lua_settop(L, at - 1);
   return 1;

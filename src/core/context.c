@@ -124,6 +124,8 @@ static lwt_context *make_context(lua_State *L) {
   c->r_lua_engine = false_slot(L);
   c->r_enter_hooks = false_slot(L);
   c->r_leave_hooks = false_slot(L);
+  c->r_show = false_slot(L);
+  c->r_unview = false_slot(L);
   c->r_pauses = table_slot(L);
   c->r_timers = table_slot(L);
   c->r_errors = table_slot(L);
@@ -168,6 +170,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_coroutine_open(L, c);
   lwt_timer_open(L, c);
   lwt_loop_open(L, c);
+  lwt_mvar_open(L, c);
   lwt_engine_open(L, c);
   lwt_capi_open(L, c);
   set_methods(L, c, mod);

@@ -135,8 +135,10 @@ typedef struct task {
   uint8_t status;
   uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
-  int wait_idx;         /* where in wait_co the awaited promise is; 0: none (yield) */
   uint8_t uncancelable; /* the await under way counts in shield */
+  uint8_t direct;       /* waits at an mvar, without a promise */
+  int wait_idx;         /* where in wait_co that promise (or mvar) is; 0: none (yield) */
+  uint32_t ticket;      /* direct: its place there */
 } task;
 
 /* ---- The context --------------------------------------------------------- */
@@ -231,7 +233,8 @@ struct lwt_context {
       r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
       r_interrupted, r_error_mt, r_drive, r_enter, r_turn, r_handles, r_enter_hooks,
       r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_function, r_check_unseen, r_weak_mt;
+      r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
+      r_show, r_unview;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -361,10 +364,19 @@ API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
+API int lwt_task_cancel_due(const lwt_context *c);
+API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);
+API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int at);
+API void lwt_task_direct_end(lua_State *L, lwt_context *c);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);
 API void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src);
 API void lwt_coroutine_open(lua_State *L, lwt_context *c);
+
+/* mvar.c */
+API void lwt_mvar_hold(lua_State *L, task *t);
+API void lwt_mvar_withdraw(lua_State *L, const task *t);
+API void lwt_mvar_open(lua_State *L, lwt_context *c);
 
 /* timer.c */
 API double lwt_timer_now(lwt_context *c);

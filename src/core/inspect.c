@@ -33,6 +33,10 @@ static const char *kind_name(const promise *p) {
 static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
   int top = lua_gettop(L);
   promise *p;
+  if (t->status == T_WAITING && t->direct) {
+    lua_pushliteral(L, "an mvar");
+    return;
+  }
   if (t->status != T_WAITING || t->wait_idx == 0 || !lua_checkstack(t->wait_co, 1)) {
     lua_pushnil(L);
     return;

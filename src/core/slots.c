@@ -133,6 +133,13 @@ void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
     lua_pop(L, 1);
     t->flags |= TF_LISTED;
   }
+  if (t->direct) {
+    lua_pushvalue(t->wait_co, t->wait_idx);
+    lua_xmove(t->wait_co, L, 1);
+    lwt_slot_push(L, c, t->slot);
+    lwt_mvar_hold(L, t);
+    lua_pop(L, 2);
+  }
   t->anchored = 0;
   c->slots[t->slot].released = 1;
   lwt_slot_unanchor(L, c, t->slot);

@@ -9,7 +9,7 @@
 
 int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
   int is = 0;
-  if (t->status != T_WAITING || t->wait_idx == 0) return 0;
+  if (t->status != T_WAITING || t->wait_idx == 0 || t->direct) return 0;
   if (lua_checkstack(t->wait_co, 1) && lua_checkstack(L, 2)) {
     lua_pushvalue(t->wait_co, t->wait_idx);
     if (lua_touserdata(t->wait_co, -1) == p) {
@@ -47,11 +47,17 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
   lwt_task_push(L, c, t);
   lua_pushvalue(t->wait_co, t->wait_idx);
   lua_xmove(t->wait_co, L, 1);
-  p = lwt_promise_find(L, top + 2);
   t->flags |= TF_RAISE;
   lua_pushvalue(L, top + 1);
   lwt_task_wake(L, c, t);
   lua_pop(L, 1);
+  if (t->direct) {
+    t->direct = 0;
+    lwt_mvar_withdraw(L, t);
+    lua_settop(L, top);
+    return;
+  }
+  p = lwt_promise_find(L, top + 2);
   if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
   lua_settop(L, top);
 }
@@ -220,6 +226,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->anchored = 1;
   t->wait_idx = 0;
   t->uncancelable = 0;
+  t->direct = 0;
   t->slot = s = lwt_slot_take(L, c);
   co = c->slots[s].co;
   if (!lua_checkstack(co, nargs + 10)) {
@@ -350,6 +357,33 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
   return lua_error(L);
 }
 
+/* Waiting at an mvar without a promise: whoever wakes the task pushes its value. */
+
+/* The running task; raises where no task may wait, and lwt.Canceled where that is due. */
+task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
+  task *t = running(L, c);
+  if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
+    t->flags &= (uint16_t)~TF_CANCEL;
+    raise_canceled(L, c, t);
+  }
+  return t;
+}
+
+/* The task waits, at the mvar at `at`. The caller yields. */
+void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int at) {
+  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
+  suspend(L, c, t, at);
+  t->direct = 1;
+}
+
+void lwt_task_direct_end(lua_State *L, lwt_context *c) {
+  task *t = c->current;
+  if (t->flags & TF_RAISE) {
+    t->flags &= (uint16_t)~TF_RAISE;
+    raise_canceled(L, c, t);
+  }
+}
+
 static int await_k(lua_State *L, int status, lua_KContext k) {
   (void)status;
   return lwt_task_await_end(L, (lwt_context *)k, 1);
@@ -457,11 +491,14 @@ static int l_current(lua_State *L) {
 /* core.cancel_due(): will the next await of the running task raise lwt.Canceled, whatever
 ** it is given? What takes something at once (a lock, a value) then must not: nobody
 ** would be told of it. */
+int lwt_task_cancel_due(const lwt_context *c) {
+  const task *t = c->current;
+  return t != NULL && (t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 &&
+         !c->callbacks;
+}
+
 static int l_cancel_due(lua_State *L) {
-  lwt_context *c = context_of(L);
-  task *t = c->current;
-  lua_pushboolean(L, t != NULL && (t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 &&
-                         !c->callbacks);
+  lua_pushboolean(L, lwt_task_cancel_due(context_of(L)));
   return 1;
 }
 
