@@ -173,7 +173,7 @@ tsan-run:
 	  $(RUN_BUSTED) $(SPECS)
 
 VALGRIND ?= valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-  --errors-for-leak-kinds=definite --num-callers=30 --keep-debuginfo=yes --track-fds=no \
+  --errors-for-leak-kinds=definite --num-callers=30 --keep-debuginfo=yes --track-fds=no --child-silent-after-fork=yes \
   --suppressions=scripts/valgrind.supp
 valgrind:
 	$(DEPS) valgrind
