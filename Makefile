@@ -55,7 +55,9 @@ RUN_ENV = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua
   LUA_CPATH="$(abspath $(BUILD))/?.so;;" LWT_BUILD="$(abspath $(BUILD))" LUA="$(LUA)" LUA_INIT= LUA_INIT_5_4=
 BUSTED ?= $(or $(shell command -v busted 2>/dev/null),busted)
 # Debian's busted is a Lua script for any Lua; LuaRocks makes a shell script that knows its own.
-RUN_BUSTED = $(if $(shell sed -n '1{/lua/p;q}' "$(BUSTED)" 2>/dev/null),$(LUA)) $(BUSTED) --cpath="$(abspath $(BUILD))/?.so"
+# A spec may take this many seconds: more than lwt.test gives, for slow machines.
+TEST_TIMEOUT = $(or $(LWT_TEST_TIMEOUT),60)
+RUN_BUSTED = LWT_TEST_TIMEOUT="$(TEST_TIMEOUT)" $(VALGRIND_RUN) $(if $(shell sed -n '1{/lua/p;q}' "$(BUSTED)" 2>/dev/null),$(LUA)) $(BUSTED) --cpath="$(abspath $(BUILD))/?.so"
 DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_INCDIR)" \
   LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" BUSTED="$(BUSTED)" scripts/deps.sh
 # A make of its own: what deps.sh has just installed is only seen by a fresh look.
@@ -175,10 +177,12 @@ tsan-run:
 VALGRIND ?= valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
   --errors-for-leak-kinds=definite --num-callers=30 --keep-debuginfo=yes --track-fds=no --child-silent-after-fork=yes \
   --suppressions=scripts/valgrind.supp
+valgrind: TEST_TIMEOUT = $(or $(LWT_TEST_TIMEOUT),300)
+valgrind: VALGRIND_RUN = $(VALGRIND)
 valgrind:
 	$(DEPS) valgrind
 	$(AGAIN) all
-	@$(RUN_ENV) LWT_UNDER=valgrind $(VALGRIND) $(RUN_BUSTED) $(ARGS)
+	@$(RUN_ENV) LWT_UNDER=valgrind $(RUN_BUSTED) $(ARGS)
 
 COV_CFLAGS := -O0 -g --coverage
 coverage:
