@@ -17,7 +17,10 @@ describe("jobs", function()
 
   teardown(function() lwt.run(build.remove_dir(dir)) end)
 
-  before_each(function() c.counts() end)
+  before_each(function()
+    c.gate(false)
+    c.counts()
+  end)
 
   it("run on the threadpool and give what their result pushes", task(function()
     local v, s = await(c.job(21, "text"))
@@ -55,11 +58,12 @@ describe("jobs", function()
   it("leave a thread to files", task(function()
     local fs = require "lwt.fs"
     local slow = {}
-    for i = 1, 8 do slow[i] = c.job(i, "", 0.1) end
+    for i = 1, 8 do slow[i] = c.job(i, "gate") end
     if job.pool_size() > 1 then
       await(fs.stat("."))
       for i = 1, 8 do assert.is_true(slow[i]:is_pending()) end
     end
+    c.gate(true)
     await(lwt.join(slow))
   end))
 
@@ -85,7 +89,7 @@ describe("jobs", function()
   it("never start when they are cancelled while they wait", task(function()
     local threads = math.max(1, job.pool_size() - 1)
     local slow, waiting = {}, {}
-    for i = 1, threads do slow[i] = c.job(i, "", 0.1) end
+    for i = 1, threads do slow[i] = c.job(i, "gate") end
     for i = 1, 10 do waiting[i] = c.job(i) end
     for i = 1, 10, 2 do
       waiting[i]:cancel()
@@ -93,16 +97,19 @@ describe("jobs", function()
     end
     local _, _, releases = c.counts()
     assert.equal(5, releases)
+    c.gate(true)
     await(lwt.join(slow))
     for i = 2, 10, 2 do assert.equal(2 * i, await(waiting[i])) end
   end))
 
   it("run on unheard when they are cancelled while they run", task(function()
-    local p = c.job(1, "", 0.1)
-    await(lwt.sleep(0.03))
+    local p = c.job(1, "gate")
+    while c.running() == 0 do await(lwt.sleep(0.001)) end
     p:cancel()
     assert.same({ "rejected", lwt.Canceled }, { p:state() })
-    await(c.job(1, "", 0.15))
+    c.gate(true)
+    while c.running() > 0 do await(lwt.sleep(0.001)) end
+    await(c.job(1))
     local workers, results, releases = c.counts()
     assert.same({ 2, 1, 2 }, { workers, results, releases })
   end))
