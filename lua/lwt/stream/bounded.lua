@@ -5,8 +5,8 @@ local C = require "lwt.stream.log" -- and what core.lua has added to it
 
 local STOP, append, new_log, new_stream = C.STOP, C.append, C.new_log, C.new_stream
 local front, drop, busy, demand, line_up = C.front, C.drop, C.busy, C.demand, C.line_up
-local offer, calm, wake_all, ended = C.offer, C.calm, C.wake_all, C.ended
-local task, fulfilled, rejected = lwt.task, lwt.fulfilled, lwt.rejected
+local offer, calm, wake, wake_all, ended = C.offer, C.calm, C.wake, C.wake_all, C.ended
+local waiter, fulfilled, rejected = require "lwt.core".waiter, lwt.fulfilled, lwt.rejected
 local setmetatable = setmetatable
 
 -- `n` elements are in the log; who pushes more waits in `line` with its element.
@@ -39,7 +39,8 @@ function Bound.take(bound)
   local entry = blocked(bound)
   bound.line[bound.head] = nil
   bound.head = bound.head + 1
-  entry.r:wakeup_later()
+  entry.value = nil
+  wake(entry)
 end
 
 -- Show what waits to be pushed to somebody who only looks.
@@ -114,10 +115,9 @@ function Bound.push(bound, v)
     bound.n = bound.n + 1
     append(log, v)
   else
-    local r
-    p, r = task()
+    p = waiter()
     local k = bound.stop
-    bound.line[k] = { p = p, r = r, value = v }
+    bound.line[k] = { p = p, value = v }
     bound.stop = k + 1
     if k - bound.head > bound.sweep_at then sweep_line(bound) end
   end
@@ -137,7 +137,7 @@ function Bound.close(bound)
   while entry do
     bound.line[bound.head] = nil
     bound.head = bound.head + 1
-    wakes[#wakes + 1] = { r = entry.r, failed = true, value = lwt.Closed }
+    wakes[#wakes + 1] = { p = entry.p, failed = true, value = lwt.Closed }
     entry = blocked(bound)
   end
   log.closed = true

@@ -25,7 +25,9 @@
 local lwt = require "lwt"
 local C = require "lwt.stream.fetch"
 
-local STOP, SIZE, new_log, next_chunk = C.STOP, C.SIZE, C.new_log, C.next_chunk
+local STOP, HOLD, append, new_log = C.STOP, C.HOLD, C.append, C.new_log
+local SIZE <const> = 64
+assert(C.SIZE == SIZE)
 local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.set_pull, C.use_log
 local busy, demand, get_in_line, promise_of = C.busy, C.demand, C.get_in_line, C.promise_of
 local wake_all, offer, line_up, run = C.wake_all, C.offer, C.line_up, C.run
@@ -55,10 +57,7 @@ local function pull_else(s, taker)
   if v == nil then return refill(s, taker) end
   if v == STOP then
     local box = error_at(s)
-    if not box then
-      s.drive = false
-      return nil
-    end
+    if not box then return nil end
     drop(s)
     error(box[1], 0)
   end
@@ -70,7 +69,7 @@ end
 local function pull_log(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
-  if v == nil or v == STOP then return pull_else(s, taker) end
+  if v == nil then return pull_else(s, taker) end
   s.i = i + 1
   c[i] = nil
   return v
@@ -79,45 +78,18 @@ end
 local function pull_shared(s, taker)
   local i = s.i
   local v = s.chunk[i]
-  if v == nil or v == STOP then return pull_else(s, taker) end
+  if v == nil then return pull_else(s, taker) end
   s.i = i + 1
   return v
 end
-C.pull_log, C.pull_shared = pull_log, pull_shared
+C.pull_log, C.pull_shared, C.pull_else = pull_log, pull_shared, pull_else
 
 local key = lwt.new_key() -- see section.lua
 C.key = key
 
--- `s.drive(s, sink, ride)`, where a stream has it, hands what is ready to `sink` in one
--- loop, until there is nothing, `sink` returns something true, or `ride.over`: what
--- whole-stream functions run on, with half the calls of pull. It never waits and never
--- ends a stream: who drives goes on with pull. A stream that stops being read directly
--- (somebody peeked, cloned it …) ends the ride that it is part of: see set_pull.
-
-local function drive_log(s, sink, ride)
-  if s.pull ~= pull_log then return end
-  local outer = s.ride
-  s.ride = ride
-  while not ride.over do
-    local c, i = s.chunk, s.i
-    local v = c[i]
-    if v == nil then
-      v = front(s)
-      if v == nil then break end
-      c, i = s.chunk, s.i
-    end
-    if v == STOP then break end
-    s.i = i + 1
-    c[i] = nil
-    if sink(v) then break end
-  end
-  s.ride = outer
-end
-
 -- Do for a request what can be done now; else it waits in line.
 local function submit(s, req)
   local log = s.log
-  local c, i = s.chunk, s.i
   if req.turn then
     if not busy(s) then
       C.enter(s, req.turn)
@@ -126,26 +98,24 @@ local function submit(s, req)
   elseif req.looks then
     -- Looks along what is buffered, without moving the cursor.
     if not busy(s) then
+      front(s) -- into the chunk that the next thing is in
+      local c, i = s.chunk, s.i
       while not req.done do
         local v = c[i]
-        if v == STOP then
-          local box = c.errors and c.errors[i]
-          if not box then
-            if req.finish then req.finish(req) end
-            req.done = true
-          elseif c == s.chunk and i == s.i then
-            drop(s)
-            req.failed, req.value, req.done = true, box[1], true
-          else -- it is met when it is the next thing
-            req.finish(req)
-            req.done = true
-          end
-        elseif v ~= nil then
+        local box = v == nil and c.errors and c.errors[i]
+        if v ~= nil then
           local _, done = req.feed(req, v)
           req.done = done
           i = i + 1
-        elseif c.next then
-          c, i = c.next, c.start
+          if s.lent then s.lent() end -- feed may have read
+        elseif not box and c.next then
+          c, i = c.next, c.start or 1
+        elseif box and c == s.chunk and i == s.i then
+          drop(s)
+          req.failed, req.value, req.done = true, box[1], true
+        elseif box or log.ended then -- an error is met when it is the next thing
+          if req.finish then req.finish(req) end
+          req.done = true
         else
           break
         end
@@ -217,6 +187,7 @@ end
 -- Elements that were taken, and not used after all, go back to the front: to those
 -- in line first, then to whoever reads next.
 local function unread(s, items, n)
+  if s.lent then s.lent() end
   local section = s.section
   if section then
     -- They are no longer taken.
@@ -248,80 +219,66 @@ C.unread = unread
 
 ---- Making ----------------------------------------------------------------------
 
+-- As in a log, fields that most streams never need are nil until then: `last`, `lined` and
+-- `sweep_at` of the line, `upset`; `base` of a section; `bound`; `stage` and
+-- `lent` (see fuse.lua).
 local function new_stream(log, pull)
   return setmetatable({
     pull = pull, log = log, chunk = log.tail, i = log.n,
-    shared = false, first = false, last = false, lined = 0, sweep_at = 16,
-    section = false, base = false, bound = false, upset = false, drive = false,
-    ride = false,
+    shared = false, first = false, section = false,
   }, mt)
 end
 
 -- A stream that reads from `source`.
 function C.derive(source) return new_stream(new_log(source), source) end
 
--- Lets a stream `d` with that source be driven, by driving what it reads: `stage(sink)`
--- gives the sink for that one.
-function C.drivable(d, source, up, stage)
-  if up.drive then
-    d.drive = function(_, sink, ride)
-      if d.pull ~= source then return end
-      local outer = d.ride
-      d.ride = ride
-      up.drive(up, stage(sink), ride)
-      d.ride = outer
-    end
-  end
-  return d
+-- A stream whose log is written by whoever made it, and its log.
+function C.stored()
+  local log = new_log()
+  return new_stream(log, pull_log), log
 end
 
--- A stream that is pushed to, its log, and the function that pushes. That one has the
--- end of the log in its upvalues, for speed.
+local function push_slowly(log, v)
+  if log.closed then error(lwt.Closed, 0) end
+  if v == nil then
+    ended(log)
+  elseif log.waiting[1] then
+    deliver(log, v)
+  else
+    append(log, v)
+  end
+end
+
+local AWAY <const> = SIZE + 2
+
+-- A stream that is pushed to, and the function that pushes. That one has the end of the
+-- log in its upvalues, for speed; while `n` is AWAY it is in the log.
 function C.pushed()
   local log = new_log()
-  local s = new_stream(log, pull_log)
-  s.drive = drive_log
-  local tail, n, waiting = log.tail, log.n, log.waiting
-  local held = false -- the true `n`, while pushes take the long way
-  function log.hold()
-    if not held then held, n = n, SIZE + 1 end
-  end
-  function log.put(v)
-    local i = held or n
-    tail[i] = v
-    if i < SIZE then
-      i = i + 1
-    else
-      tail, i = next_chunk(log, tail), 1
+  local tail, n = log.tail, log.n
+  local function push(v, hold)
+    local i = n
+    if v and i <= SIZE then
+      tail[i] = v
+      n = i + 1
+      return
     end
-    if v == STOP then
-      held, n = false, SIZE + 1 -- no place is left
-    elseif waiting[1] then
-      held, n = i, SIZE + 1
-    else
-      held, n = false, i
+    if i ~= AWAY then
+      log.tail, log.n = tail, i
+      tail, n = false, AWAY
     end
+    if hold == HOLD then return end
+    push_slowly(log, v)
+    -- Whom that woke may have pushed as well.
+    if n == AWAY and not log.waiting[1] and not log.closed then tail, n = log.tail, log.n end
   end
-  log.tail = false
-  local function push(v)
-    if log.closed then error(lwt.Closed, 0) end
-    if v == nil then
-      ended(log)
-    elseif waiting[1] then
-      deliver(log, v)
-    else
-      log.put(v)
-    end
-  end
-  return s, log, function(v)
-    if v == nil or n >= SIZE then return push(v) end
-    tail[n] = v
-    n = n + 1
-  end
+  log.hold = push
+  return new_stream(log, pull_log), push
 end
 
 function C.clone(s)
   local log = s.log
+  if s.lent then s.lent() end
   log.shared = true
   s.shared = true
   set_pull(s, pull_shared)

@@ -2,14 +2,15 @@
 -- as long as somebody waits.
 
 local lwt = require "lwt"
-local try = require "lwt.core".try -- pcall for a plain callback
+local core = require "lwt.core"
 local C = require "lwt.stream.line"
 
-local STOP, append, front, drop, use_log = C.STOP, C.append, C.front, C.drop, C.use_log
+local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
 local alive, demand, get_in_line, withdrawing = C.alive, C.demand, C.get_in_line, C.withdrawing
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
 local put_back_all = C.put_back_all
-local task, spawn = lwt.task, lwt.spawn
+local try = core.try -- pcall for a plain callback
+local waiter, spawn = core.waiter, lwt.spawn
 local error, type = error, type
 
 ---- Producing -------------------------------------------------------------------
@@ -58,10 +59,7 @@ local function deliver_error(log, err)
   local waiting = log.waiting
   local any = demand(log)
   if log.shared or not any then
-    local c = log.tail
-    if not c.errors then c.errors = {} end
-    c.errors[log.n] = { err }
-    append(log, STOP)
+    C.append_error(log, err)
   end
   if not any then return end
   local wakes = {}
@@ -81,11 +79,15 @@ local function deliver_error(log, err)
   wake_all(wakes)
 end
 
--- The end. `x` is the stream that pulled, or the log. Gives nil, so that a source
--- can return it.
+-- The end. `x` is the stream that pulled, or the log. Gives what a source is to give: nil,
+-- unless somebody has read `x` meanwhile and left something in it.
 local function ended(x)
   local log = x.log
-  if log.ended then return nil end
+  if log.ended then
+    if x == log then return nil end
+    use_log(x)
+    return x.pull(x)
+  end
   if log.serving then -- see settle: not in here, or a long pipeline would nest
     log.ending = true
     return nil
@@ -94,10 +96,8 @@ local function ended(x)
   log.source, log.resume, log.rescue = false, false, false
   log.fetching, log.withdrawable = false, false
   log.guard = false
-  append(log, STOP)
   if x ~= log then
     use_log(x)
-    x.drive = false
   end
   local waiting = log.waiting
   local wakes = {}
@@ -111,6 +111,7 @@ local function ended(x)
     r:wakeup_later()
   end
   wake_all(wakes)
+  if x ~= log then return x.pull(x) end
   return nil
 end
 C.ended = ended
@@ -143,8 +144,9 @@ C.run = run
 local function arrive(log, failed, raw)
   local f
   if failed then
-    if log.stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
-      log.stale = log.stale - 1
+    local stale = log.stale or 0
+    if stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
+      log.stale = stale - 1
       return
     end
     f = log.rescue
@@ -177,8 +179,8 @@ local function line_up(s, taker)
     get_in_line(s, req)
     return req
   end
-  local p, r = task()
-  local req = { p = p, r = r, next = false, done = false, failed = false, value = nil }
+  local p = waiter()
+  local req = { p = p, next = false, done = false, failed = false, value = nil }
   local log = s.log
   if log.source then
     p:on_cancel(log.on_withdraw or withdrawing(log))

@@ -1,13 +1,15 @@
 -- Readers in line at a stream: requests, who is served by an element, and waking them.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local C = require "lwt.stream.log"
 
-local STOP, front, drop = C.STOP, C.front, C.drop
-local task, type, remove = lwt.task, type, table.remove
+local STOP, NOBODY, front, drop = C.STOP, C.NOBODY, C.front, C.drop
+local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
+local type, remove = type, table.remove
 
--- A request: { p =, r =, feed =, finish =, … }
---   p, r     its promise, made when it has to wait; or
+-- A request: { p =, feed =, finish =, … }
+--   p        its promise, made when it has to wait; or
 --   log, on  the log that it reads for, and the stream that it waits at
 --   feed     function(req, v) → taken, done; without one: it takes one element
 --   finish   function(req): the end came; without one: nil is its value
@@ -24,6 +26,7 @@ end
 -- Forget the dead at the head of the line. The first live one is left there.
 local function prune(s)
   local req = s.first
+  if not req then return false end
   while req and not alive(req) do
     req = req.next
     s.lined = s.lined - 1
@@ -64,6 +67,10 @@ local function sweep(s)
   s.sweep_at = 2 * n + 16
 end
 
+-- Said to a function that pushes.
+local HOLD = {}
+C.HOLD = HOLD
+
 local function get_in_line(s, req)
   req.next = false
   local last = s.last
@@ -73,17 +80,21 @@ local function get_in_line(s, req)
     s.first = req
     local waiting = s.log.waiting
     local found = false
+    if waiting == NOBODY then
+      waiting = {}
+      s.log.waiting = waiting
+    end
     for k = 1, #waiting do
       if waiting[k] == s then found = true break end
     end
     if not found then waiting[#waiting + 1] = s end
     local hold = s.log.hold
-    if hold then hold() end -- pushes must look who waits
+    if hold then hold(nil, HOLD) end -- pushes must look who waits
   end
   s.last = req
-  local n = s.lined + 1
+  local n = (s.lined or 0) + 1
   s.lined = n
-  if n > s.sweep_at then sweep(s) end
+  if n > (s.sweep_at or 16) then sweep(s) end
 end
 
 -- Does anybody wait for an element of this log?
@@ -108,7 +119,7 @@ local function withdraw(log)
     if above.source then return withdraw(above) end
   elseif p and p ~= true and p:is_pending() then
     log.fetching, log.withdrawable = false, false
-    log.stale = log.stale + 1
+    log.stale = (log.stale or 0) + 1
     p:cancel()
   end
 end
@@ -120,8 +131,8 @@ local function withdrawing(log)
 end
 
 local function promise_of(s, req)
-  local p, r = task()
-  req.p, req.r = p, r
+  local p = waiter()
+  req.p = p
   local log = s.log
   if log.source then p:on_cancel(log.on_withdraw or withdrawing(log)) end
   local put_back = req.put_back
@@ -130,8 +141,8 @@ local function promise_of(s, req)
 end
 
 local function wake(req)
-  local r = req.r
-  if not r then
+  local p = req.p
+  if not p then
     local log = req.log
     if log then
       local v = req.value
@@ -146,7 +157,7 @@ local function wake(req)
   end
   local v = req.value
   req.value = nil
-  if req.failed then r:wakeup_later_exn(v) else r:wakeup_later(v) end
+  if req.failed then wake_exn(p, v) else wake_p(p, v) end
 end
 
 -- Everything is decided before anybody is woken. With several to wake, they are
@@ -222,7 +233,6 @@ end
 local function dismiss(s, wakes, failed, err)
   local req = s.first
   s.first, s.last, s.lined = false, false, 0
-  if not failed then s.drive = false end
   while req do
     local nx = req.next
     if alive(req) then

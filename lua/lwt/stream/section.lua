@@ -41,13 +41,13 @@ local function pull_section(s)
 end
 
 function C.enter(s, section)
+  if s.lent then s.lent() end
   section.outside, section.record = {}, {}
   local up = s.section
   section.up = up
   if not up then s.base = s.pull end
   s.section = section
   s.pull = pull_section
-  if s.ride then s.ride.over = true end
   -- Who was in line behind us waits outside.
   local req = s.first
   s.first, s.last, s.lined = false, false, 0

@@ -47,22 +47,7 @@ function M.from_direct(f)
     if v == nil then return ended(x) end
     return v
   end
-  local s = derive(source)
-  s.drive = function(_, sink, ride)
-    if s.pull ~= source then return end
-    local outer = s.ride
-    s.ride = ride
-    while not ride.over do
-      local v = f()
-      if v == nil then
-        ended(s)
-        break
-      end
-      if sink(v) then break end
-    end
-    s.ride = outer
-  end
-  return s
+  return derive(source)
 end
 
 --- A stream and the function that pushes to it. `push(v)` appends an element, or hands
@@ -79,8 +64,7 @@ end
 ---print(await(s:next()), await(s:next()), await(s:get()))   --> a b nil
 ---```
 function M.create()
-  local s, _, push = C.pushed()
-  return s, push
+  return C.pushed()
 end
 
 local Pusher = {}
@@ -178,7 +162,7 @@ end
 ---```
 function M.of_list(l)
   local n = args.list(l, 1, "of_list")
-  local s, log = C.pushed()
+  local s, log = C.stored()
   for i = 1, n do
     local v = l[i]
     if v == nil then args.bad(1, "of_list", ("element %d is nil"):format(i)) end
