@@ -29,7 +29,7 @@ extern "C" {
 /* Grows when something is added at the end of lwt_api; a change of what is
 ** already there changes the major number. */
 #define LWT_ABI_MAJOR 1
-#define LWT_ABI_MINOR 0
+#define LWT_ABI_MINOR 1
 
 /* Registry key of the table. */
 #define LWT_REGISTRY_KEY "lwt.api.1"
@@ -215,6 +215,13 @@ struct lwt_api {
   /* The uv_loop_t that this state runs on, as void * so that this header needs
   ** no libuv; NULL without lwt.uv. */
   void *(*loop)(const lwt_api *);
+
+  /* Since 1.1. -------------------------------------------------------------- */
+
+  /* As enter, for a callback that has nothing left to do after it: the tasks that f
+  ** has made ready may run before this returns. They may do anything: close the handle
+  ** whose callback this is, begin another operation on it. */
+  int (*enter_last)(const lwt_api *, void (*f)(lua_State *L, void *data), void *data);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

@@ -107,41 +107,57 @@ static void push_sentinel(const lwt_api *api, lua_State *L, const char *name) {
     luaL_error(L, "lwt.h: no sentinel '%s'", name);
 }
 
-/* enter_body(f, data): both behind one light userdata each. */
+/* What enter calls, how far it came, and whether tasks may run when it is done. */
 typedef struct entry {
   void (*f)(lua_State *L, void *data);
   void *data;
-  int begun;
+  lwt_context *run;
+  enum { E_NOT_BEGUN, E_BEGUN, E_DONE } at;
 } entry;
 
 static int enter_body(lua_State *L) {
   entry *e = (entry *)lua_touserdata(L, 1);
   lua_settop(L, 0);
-  e->begun = 1;
+  e->at = E_BEGUN;
   e->f(L, e->data);
+  e->at = E_DONE;
+  if (e->run != NULL && e->run->ready.count > 0) lwt_loop_run_woken(L, e->run);
   return 0;
 }
 
-static int enter(const lwt_api *api, void (*f)(lua_State *, void *), void *data) {
-  lwt_context *c = api->context;
+static int enter_with(lwt_context *c, entry *e) {
   lua_State *L = c->L;
-  entry e;
   int status;
   if (c->closing || !lua_checkstack(L, 6)) return -2;
+  e->at = E_NOT_BEGUN;
+  lua_pushcfunction(L, enter_body);
+  lua_pushlightuserdata(L, e);
+  c->entered++;
+  status = lua_pcall(L, 1, 0, 0);
+  c->entered--;
+  if (status == LUA_OK) return 0;
+  lwt_loop_report(L, c);
+  return e->at == E_DONE ? 0 : e->at == E_BEGUN ? -1 : -2;
+}
+
+static int enter(const lwt_api *api, void (*f)(lua_State *, void *), void *data) {
+  entry e;
   e.f = f;
   e.data = data;
-  e.begun = 0;
-  pushreg(L, c->r_handler);
-  pushreg(L, c->r_enter);
-  lua_pushlightuserdata(L, &e);
-  status = lua_pcall(L, 1, 0, -3);
-  if (status != LUA_OK) {
-    lwt_loop_report(L, c);
-    lua_pop(L, 1);
-    return e.begun ? -1 : -2;
-  }
-  lua_pop(L, 1);
-  return 0;
+  e.run = NULL;
+  return enter_with(api->context, &e);
+}
+
+static int enter_last(const lwt_api *api, void (*f)(lua_State *, void *), void *data) {
+  lwt_context *c = api->context;
+  entry e;
+  e.f = f;
+  e.data = data;
+  e.run = c->may_run && c->entered == 0 && c->nest == 0 && c->callbacks == 0 &&
+                  c->current == NULL
+              ? c
+              : NULL;
+  return enter_with(c, &e);
 }
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
@@ -209,9 +225,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->handle_opened = lwt_trace_handle_opened;
   a->handle_closed = lwt_trace_handle_closed;
   a->loop = no_loop;
-  pushreg(L, c->r_self);
-  lua_pushcclosure(L, enter_body, 1);
-  c->r_enter = lwt_slot(L);
+  a->enter_last = enter_last;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

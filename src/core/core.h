@@ -201,6 +201,9 @@ struct lwt_context {
   uint64_t pause_head, pause_tail; /* of r_pauses */
   lwt_idle *idle, *idle_now;
   uint8_t running, interrupted, shuffling;
+  uint8_t may_run; /* run waits: the tasks that an event wakes may run right after it */
+  uint32_t woken;  /* in this wait: how many of them */
+  int entered;     /* calls of lwt->enter under way, one in another */
   uint64_t random;
   double stall, turn_start, turn_now, engine_now;
   uint8_t stalled;
@@ -230,7 +233,7 @@ struct lwt_context {
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
       r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
       r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
-      r_interrupted, r_error_mt, r_drive, r_enter, r_turn, r_handles, r_enter_hooks,
+      r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
       r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
       r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
       r_show, r_unview;
@@ -394,6 +397,7 @@ API void lwt_loop_report(lua_State *L,
                          lwt_context *c); /* the error on top: to the hook */
 API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
                              int is_virtual);
+API void lwt_loop_run_woken(lua_State *L, lwt_context *c);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);

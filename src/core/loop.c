@@ -184,7 +184,11 @@ static int wait_for_events(lwt_context *c, int may_wait) {
       seconds = -1;
     }
   }
-  if (seconds != 0 || c->engine != NULL) engine_wait(c, seconds);
+  if (seconds == 0 && c->engine == NULL) return 1;
+  c->may_run = (uint8_t)(may_wait && !c->is_virtual && !c->shuffling && c->stall <= 0);
+  c->woken = 0;
+  engine_wait(c, seconds);
+  c->may_run = 0;
   return 1;
 }
 
@@ -230,6 +234,29 @@ static size_t run_ready(lua_State *L, lwt_context *c, double deadline) {
     if (deadline > 0 && lwt_timer_now(c) >= deadline) break;
   }
   return limit - left;
+}
+
+/* At the end of an event (lwt->enter_last), while `run` waits: what it woke is run at once,
+** for by the end of a long batch of events its memory would have left the caches. The
+** order is that of the queue, and what becomes ready meanwhile comes later. */
+void lwt_loop_run_woken(lua_State *L, lwt_context *c) {
+  size_t n = c->ready.count;
+  luaL_checkstack(L, 20, NULL);
+  if (c->woken == 0) c->turn_now = lwt_timer_now(c);
+  for (; n > 0 && c->ready.count > 0; n--) {
+    task *t;
+    if (c->is_virtual || c->shuffling || c->stall > 0 || c->woken >= TURN_LIMIT) break;
+    /* Timers that are due are not made to wait for a long batch. */
+    if ((++c->woken & 255) == 0 && c->ntimers > 0 && c->heap[0].when <= lwt_timer_now(c)) {
+      c->woken = TURN_LIMIT;
+      break;
+    }
+    t = ring_pop(&c->ready);
+    if (t == NULL)
+      wake_paused(L, c);
+    else
+      lwt_task_run(L, c, t);
+  }
 }
 
 /* One turn. Returns 0 when there is nothing left that could happen. */

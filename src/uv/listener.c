@@ -164,7 +164,7 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
   /* Watching goes on for the accept() that usually follows; a client nobody wants ends
   ** it. */
   if (l->acceptors.n > 0)
-    lwt_uv_enter(l->h.ctx, on_clients, l);
+    lwt_uv_enter_last(l->h.ctx, on_clients, l);
   else
     unwatch(l);
 }

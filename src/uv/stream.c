@@ -121,14 +121,8 @@ lwt_uv_stream *lwt_uv_stream_new(lwt_uv *ctx, lua_State *L, lwt_uv_type type) {
 
 static lwt_uv_box *stream_box(lwt_uv *ctx, lua_State *L, int idx) {
   lwt_uv_box *box = lua_touserdata(L, idx);
-  const void *meta;
-  if (box == NULL || !lua_getmetatable(L, idx)) return NULL;
-  meta = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  if (meta == ctx->type[LWT_UV_TCP].meta || meta == ctx->type[LWT_UV_PIPE].meta ||
-      meta == ctx->type[LWT_UV_TTY].meta)
-    return box;
-  return NULL;
+  const lwt_uv_typeinfo *type = lwt_uv_box_type(ctx, L, idx, box);
+  return type != NULL && type <= &ctx->type[LWT_UV_TTY] ? box : NULL;
 }
 
 lwt_uv_stream *lwt_uv_stream_check(lwt_uv *ctx, lua_State *L) {

@@ -71,8 +71,20 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
 typedef struct delivery {
   lwt_uv_stream *s;
   const char *bytes;
-  size_t n;
+  size_t n, given;
+  unsigned char behind; /* the bytes are what is held */
+  unsigned char done;   /* what nobody took has been kept */
 } delivery;
+
+/* What is left of it waits for the next reader. */
+static void keep(delivery *d) {
+  d->done = 1;
+  if (d->s->h.box == NULL) return;
+  if (d->behind)
+    unhold(d->s, d->given);
+  else
+    hold(d->s, d->bytes, d->n);
+}
 
 /* Give to the waiting readers, in their order, what has arrived. */
 static void deliver(lua_State *L, void *data) {
@@ -88,12 +100,14 @@ static void deliver(lua_State *L, void *data) {
     size_t n = (size_t)want < d->n ? (size_t)want : d->n;
     lua_pushlstring(L, d->bytes, n); /* may raise: before anything is taken */
     lwt_uv_waiters_take(L, &s->readers, self);
-    lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
+    lwt_uv_waiters_release(&s->readers, &s->h);
     d->bytes += n;
     d->n -= n;
+    d->given += n;
     ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
     lua_settop(L, self);
   }
+  keep(d); /* before any task runs */
 }
 
 /* The end, or an error: tell everybody who waits. */
@@ -128,20 +142,17 @@ static port_cb take_port_read(lwt_uv_stream *s) {
 
 /* These bytes are for the readers; what is left of them is held. */
 static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
-  delivery d = {s, bytes, n};
-  int behind =
-      s->held_n > 0 && s->readers.n > 0; /* there was no memory to deliver them */
-  if (behind) {
-    hold(s, bytes, n);
-    d.bytes = s->held + s->held_at;
-    d.n = n = s->held_n;
+  delivery d = {s, bytes, n, 0, 0, 0};
+  if (s->readers.n > 0) {
+    if (s->held_n > 0) { /* there was no memory to deliver them */
+      hold(s, bytes, n);
+      d.bytes = s->held + s->held_at;
+      d.n = s->held_n;
+      d.behind = 1;
+    }
+    lwt_uv_enter_last(s->h.ctx, deliver, &d);
   }
-  if (s->readers.n > 0) lwt_uv_enter(s->h.ctx, deliver, &d);
-  if (s->h.box == NULL) return;
-  if (behind)
-    unhold(s, n - d.n);
-  else
-    hold(s, d.bytes, d.n);
+  if (!d.done) keep(&d);
 }
 
 /* libuv takes a hang-up after a short read for the end, without another read: after a
@@ -164,7 +175,8 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
     lwt_uv_stream_stop_reading(s);
     s->end = nread;
     if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, nread);
-    if (s->readers.n > 0) lwt_uv_enter(s->h.ctx, deliver_end, s);
+    if (s->readers.n > 0) lwt_uv_enter_last(s->h.ctx, deliver_end, s);
+    if (s->h.anchored) lwt_uv_handle_settle(lwt_uv_main(s->h.ctx), &s->h);
     return;
   }
   s->more = s->raw && (size_t)nread == buf->len;
@@ -177,6 +189,7 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   if (s->h.box != NULL && s->rcb == NULL && s->readers.n == 0 &&
       (s->more || s->held_n >= HIGH_WATER))
     lwt_uv_stream_stop_reading(s);
+  if (s->h.anchored) lwt_uv_handle_settle(lwt_uv_main(s->h.ctx), &s->h);
 }
 
 /* ---- Reading: our side --------------------------------------------------- */

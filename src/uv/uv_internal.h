@@ -31,7 +31,7 @@
 
 /* A number for each metatable, so that a check is one comparison. */
 typedef enum lwt_uv_type {
-  LWT_UV_TCP,
+  LWT_UV_TCP, /* the streams come first */
   LWT_UV_PIPE,
   LWT_UV_TTY,
   LWT_UV_LISTENER,
@@ -163,6 +163,8 @@ int lwt_uv_raise_closed(lua_State *L, const char *kind);
 /* Every libuv callback that has something to tell goes through here. `f` runs on the
 ** main thread's stack, protected; nothing happens while the state is closed. */
 int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
+/* The same, as the last thing that the callback does: tasks may run before it returns. */
+int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
 /* The main thread, for C-only code that moves an anchor: with room for a few values. */
 lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
@@ -181,7 +183,17 @@ void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
 ** close(), <close>, __gc and the end of the state all end in lwt_uv_handle_close. */
 typedef struct lwt_uv_box {
   lwt_uv_handle *h;
+  const lwt_uv_typeinfo *type; /* in ctx->type: what a quick check looks at */
 } lwt_uv_box;
+
+/* The type of the handle at `idx`, by what only our boxes hold; NULL for anything else. */
+static inline const lwt_uv_typeinfo *lwt_uv_box_type(const lwt_uv *ctx, lua_State *L,
+                                                     int idx, const lwt_uv_box *box) {
+  if (box == NULL || lua_rawlen(L, idx) != sizeof *box ||
+      box->type < ctx->type || box->type >= ctx->type + LWT_UV_NTYPES)
+    return NULL;
+  return box->type;
+}
 
 typedef struct lwt_uv_class {
   lwt_uv_type type;
@@ -207,6 +219,7 @@ struct lwt_uv_handle {
   uv_handle_t *uv;            /* inside the block; NULL before opened */
   int ref;              /* slot in the registry: false, or the userdata while anchored */
   int pending;          /* pending operations: anchored while not 0 */
+  unsigned char anchored;
   unsigned char busy;   /* `stop` is running: the block may not go yet */
   unsigned char closed; /* the close callback has been */
 };
@@ -225,6 +238,10 @@ void *lwt_uv_handle_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);
 ** between. Neither raises nor allocates. */
 void lwt_uv_handle_hold(lua_State *L, lwt_uv_handle *h, int idx);
 void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h);
+/* The same for an operation that ends in a callback, after which the next one is likely to
+** begin: it stays anchored until the callback ends with `settle`. */
+void lwt_uv_handle_drop_later(lwt_uv_handle *h);
+void lwt_uv_handle_settle(lua_State *L, lwt_uv_handle *h);
 /* In a callback: push the userdata of an anchored handle. */
 void lwt_uv_handle_push(lua_State *L, lwt_uv_handle *h);
 /* lwt_uv_new_type for handles: adds __gc, __close, __tostring, and the method close(),
@@ -316,6 +333,9 @@ int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx);
 /* Both in one. */
 int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* After take, in a callback that ends with lwt_uv_handle_settle: as lwt_uv_waiters_anchor,
+** but the handle stays anchored until then. */
+void lwt_uv_waiters_release(lwt_uv_waiters *w, lwt_uv_handle *h);
 /* From a promise's cancel function: let go of the cancelled. Returns how many wait. */
 int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 /* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after
