@@ -121,7 +121,10 @@ static int enter_body(lua_State *L) {
   e->at = E_BEGUN;
   e->f(L, e->data);
   e->at = E_DONE;
-  if (e->run != NULL && e->run->ready.count > 0) lwt_loop_run_woken(L, e->run);
+  if (e->run != NULL && e->run->ready.count > 0) {
+    lua_settop(L, 0); /* what f left must not live as long as the tasks run */
+    lwt_loop_run_woken(L, e->run);
+  }
   return 0;
 }
 
