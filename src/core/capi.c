@@ -14,6 +14,17 @@ static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
   o->data = data;
 }
 
+static void promise_new_guarded(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
+                                void *data, int (*may_cancel)(lua_State *L, void *data)) {
+  guarded *g;
+  luaL_checkstack(L, 3, NULL);
+  g = (guarded *)lwt_promise_push(L, api->context, K_OP, C_SELF, 1, sizeof *g);
+  g->o.p.flags |= F_GUARDED;
+  g->o.cancel = cancel;
+  g->o.data = data;
+  g->may_cancel = may_cancel;
+}
+
 static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) {
   lwt_context *c = api->context;
   promise *p;
@@ -48,6 +59,10 @@ static int fulfill(const lwt_api *api, lua_State *L, int idx, int n) {
 
 static int reject(const lwt_api *api, lua_State *L, int idx) {
   return resolve(api, L, idx, S_REJECTED, 1);
+}
+
+static int reject_traced(const lwt_api *api, lua_State *L, int idx, const char *trace) {
+  return lwt_wakeup_reject_traced(L, api->context, lua_absindex(L, idx), trace);
 }
 
 static void resolved(lua_State *L, lwt_context *c, int state, int n) {
@@ -208,6 +223,8 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->context = c;
   a->main = c->L;
   a->promise_new = promise_new;
+  a->promise_new_guarded = promise_new_guarded;
+  a->reject_traced = reject_traced;
   a->fulfill = fulfill;
   a->reject = reject;
   a->fulfilled = fulfilled;

@@ -78,16 +78,17 @@ enum {
 enum { W_NONE, W_ONE, W_LIST };
 
 enum {
-  F_SEEN = 1,      /* somebody looked: its rejection needs no warning */
-  F_NO_CANCEL = 2, /* made by no_cancel: awaiting it cannot be interrupted */
-  F_CANCELED = 4,  /* rejected with lwt.Canceled */
-  F_ON_CANCEL = 8, /* has on_cancel callbacks among its waiters */
-  F_STORED = 16,   /* U_FN is {fn, fn2, storage} */
-  F_DONE = 32,     /* no longer interested in what it waits for */
-  F_WRAPPED = 64,  /* rejected: U_STATE is {error, trace, watch} */
-  F_FOUND = 128,   /* cancel walk: something cancelable is below */
-  F_CLOSED = 256,  /* scope: canceled, every await in it raises */
-  F_WATCHED = 512  /* in the list of rejections nobody has looked at */
+  F_SEEN = 1,       /* somebody looked: its rejection needs no warning */
+  F_NO_CANCEL = 2,  /* made by no_cancel: awaiting it cannot be interrupted */
+  F_CANCELED = 4,   /* rejected with lwt.Canceled */
+  F_ON_CANCEL = 8,  /* has on_cancel callbacks among its waiters */
+  F_STORED = 16,    /* U_FN is {fn, fn2, storage} */
+  F_DONE = 32,      /* no longer interested in what it waits for */
+  F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
+  F_FOUND = 128,    /* cancel walk: something cancelable is below */
+  F_CLOSED = 256,   /* scope: canceled, every await in it raises */
+  F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
+  F_WATCHED = 512   /* in the list of rejections nobody has looked at */
 };
 
 typedef struct promise {
@@ -110,6 +111,11 @@ typedef struct operation {
   lwt_cancel_fn cancel;
   void *data;
 } operation;
+
+typedef struct guarded {
+  operation o;
+  int (*may_cancel)(lua_State *L, void *data);
+} guarded;
 
 /* Task states and flags. */
 enum { T_READY, T_RUNNING, T_WAITING, T_DONE };
@@ -233,10 +239,10 @@ struct lwt_context {
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
       r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
       r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
-      r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
-      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
-      r_show, r_unview;
+      r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks, r_leave_hooks,
+      r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_function,
+      r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show,
+      r_unview;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -306,6 +312,8 @@ API void lwt_resolve_owe(lua_State *L, lwt_context *c, int source);
 API void lwt_resolve_drain(lua_State *L, lwt_context *c);
 API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
 API void lwt_resolve_open(lua_State *L, lwt_context *c);
+API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
+                                 const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c: one and many. */

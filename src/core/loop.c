@@ -247,7 +247,8 @@ void lwt_loop_run_woken(lua_State *L, lwt_context *c) {
     task *t;
     if (c->is_virtual || c->shuffling || c->stall > 0 || c->woken >= TURN_LIMIT) break;
     /* Timers that are due are not made to wait for a long batch. */
-    if ((++c->woken & 255) == 0 && c->ntimers > 0 && c->heap[0].when <= lwt_timer_now(c)) {
+    if ((++c->woken & 255) == 0 && c->ntimers > 0 &&
+        c->heap[0].when <= lwt_timer_now(c)) {
       c->woken = TURN_LIMIT;
       break;
     }

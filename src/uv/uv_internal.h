@@ -189,8 +189,8 @@ typedef struct lwt_uv_box {
 /* The type of the handle at `idx`, by what only our boxes hold; NULL for anything else. */
 static inline const lwt_uv_typeinfo *lwt_uv_box_type(const lwt_uv *ctx, lua_State *L,
                                                      int idx, const lwt_uv_box *box) {
-  if (box == NULL || lua_rawlen(L, idx) != sizeof *box ||
-      box->type < ctx->type || box->type >= ctx->type + LWT_UV_NTYPES)
+  if (box == NULL || lua_rawlen(L, idx) != sizeof *box || box->type < ctx->type ||
+      box->type >= ctx->type + LWT_UV_NTYPES)
     return NULL;
   return box->type;
 }
@@ -217,8 +217,8 @@ struct lwt_uv_handle {
   lwt_uv_handle *next, *prev; /* in ctx->handles */
   lwt_uv_box *box;            /* NULL: closed; the userdata may be gone */
   uv_handle_t *uv;            /* inside the block; NULL before opened */
-  int ref;              /* slot in the registry: false, or the userdata while anchored */
-  int pending;          /* pending operations: anchored while not 0 */
+  int ref;     /* slot in the registry: false, or the userdata while anchored */
+  int pending; /* pending operations: anchored while not 0 */
   unsigned char anchored;
   unsigned char busy;   /* `stop` is running: the block may not go yet */
   unsigned char closed; /* the close callback has been */
