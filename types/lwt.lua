@@ -3880,7 +3880,7 @@ lwt_module.promisify = function(f) end
 
 ---A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 ---objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
----The view of an mvar waits without making a promise: the fastest way to hand values from task to task.
+---Some views wait without making a promise, which is faster and takes less memory: an mvar's, and `sleep` in that of `lwt`.
 ---```lua
 ---local l = lwt.direct(lwt)
 ---l.sleep(0.01)

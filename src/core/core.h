@@ -142,19 +142,22 @@ typedef struct task {
   uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
   uint8_t uncancelable; /* the await under way counts in shield */
-  uint8_t direct;       /* waits at an mvar, without a promise */
+  uint8_t direct;       /* waits without a promise, for D_… */
   int wait_idx;         /* waiting: where in wait_co that promise (or mvar) is */
-  uint32_t ticket;      /* direct: its place there */
+  uint32_t ticket;      /* D_MVAR: its place there */
 } task;
+
+/* What a task can wait for without a promise. */
+enum { D_NOTHING, D_MVAR, D_TIMER };
 
 /* ---- The context --------------------------------------------------------- */
 
 typedef struct slot {
   lua_State *co; /* NULL: no thread made yet */
-  task *t;       /* NULL: free */
-  uint32_t next_free;
-  uint8_t released; /* not anchored: t may have been collected */
+  uintptr_t use; /* the task, or with SLOT_FREE the next free slot: see slots.c */
 } slot;
+#define SLOT_FREE 1
+#define SLOT_RELEASED 2 /* not anchored: the task may have been collected */
 
 typedef struct ring { /* of tasks; NULL stands for the next paused promise */
   task **at;
@@ -163,9 +166,10 @@ typedef struct ring { /* of tasks; NULL stands for the next paused promise */
 
 typedef struct timer {
   double when;
-  uint64_t seq;
-  uint32_t id;
+  uint32_t seq; /* of its creation, twice; + 1 for a timeout */
+  uint32_t id; /* its number; with TIMER_OF_TASK a slot: of a task that sleeps directly */
 } timer;
+#define TIMER_OF_TASK 0x80000000u
 
 typedef struct frame frame; /* cancel.c */
 
@@ -220,9 +224,10 @@ struct lwt_context {
   /* Time (timer.c). */
   timer *heap;
   uint32_t *position;  /* of a timer in the heap; or the next free number */
+  uint32_t *naps;      /* of a slot's task that sleeps: its position in the heap */
   uint32_t background; /* of the timers, how many keep nobody from a deadlock */
-  uint32_t ntimers, timers_size, free_timer, timers_made;
-  uint64_t seq;
+  uint32_t ntimers, heap_size, timers_size, free_timer, timers_made;
+  uint32_t seq;
   double virtual_now;
   uint8_t is_virtual;
   const lwt_engine *engine;
@@ -357,6 +362,12 @@ static inline void lwt_slot_push(lua_State *L, lwt_context *c, uint32_t s) {
   lua_replace(L, -2);
 }
 
+/* Its task; NULL: it is free. */
+static inline task *lwt_slot_task(const lwt_context *c, uint32_t s) {
+  uintptr_t use = c->slots[s].use;
+  return use & SLOT_FREE ? NULL : (task *)(use & ~(uintptr_t)SLOT_RELEASED);
+}
+
 API uint32_t lwt_slot_take(lua_State *L, lwt_context *c);
 API void lwt_slot_free(lwt_context *c, uint32_t s);
 API void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable);
@@ -377,7 +388,7 @@ API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_cancel_due(const lwt_context *c);
 API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);
-API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int at);
+API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at);
 API void lwt_task_direct_end(lua_State *L, lwt_context *c);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);
@@ -393,6 +404,7 @@ API void lwt_mvar_open(lua_State *L, lwt_context *c);
 API double lwt_timer_now(lwt_context *c);
 API void lwt_timer_shift(lwt_context *c, double by);
 API void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id);
+API void lwt_timer_wake(lwt_context *c, const task *t);
 API int lwt_timer_fire(lua_State *L, lwt_context *c);
 API void lwt_timer_open(lua_State *L, lwt_context *c);
 

@@ -34,7 +34,7 @@ static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
   int top = lua_gettop(L);
   promise *p;
   if (t->status == T_WAITING && t->direct) {
-    lua_pushliteral(L, "an mvar");
+    lua_pushstring(L, t->direct == D_MVAR ? "an mvar" : "a timer");
     return;
   }
   if (t->status != T_WAITING || !lua_checkstack(t->wait_co, 1)) {
@@ -98,7 +98,7 @@ static int l_tasks(lua_State *L) {
   lua_settop(L, 0);
   lua_newtable(L);
   for (s = 0; s < c->slots_made; s++) {
-    task *t = c->slots[s].t;
+    task *t = lwt_slot_task(c, s);
     lua_settop(L, 1);
     if (t == NULL) continue;
     pushreg(L, c->r_live);

@@ -233,6 +233,7 @@ static size_t run_ready(lua_State *L, lwt_context *c, double deadline) {
       lwt_task_run(L, c, t);
     if (deadline > 0 && lwt_timer_now(c) >= deadline) break;
   }
+  if (c->ready.count == 0) c->ready.head = 0; /* the same memory again */
   return limit - left;
 }
 

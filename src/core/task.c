@@ -39,7 +39,7 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
     lua_pushvalue(L, -1);
     lwt_slot_anchor(L, c, t->slot);
     t->anchored = 1;
-    c->slots[t->slot].released = 0;
+    c->slots[t->slot].use &= ~(uintptr_t)SLOT_RELEASED;
   }
   t->status = T_READY;
   lwt_ring_push(&c->ready, t);
@@ -53,21 +53,26 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
     t->flags |= TF_CANCEL;
     return;
   }
+  t->flags |= TF_RAISE;
+  if (t->direct == D_TIMER) {
+    lwt_timer_wake(c, t);
+    t->direct = D_NOTHING;
+    lwt_task_wake(L, c, t);
+    return;
+  }
   lwt_task_push(L, c, t);
   lua_pushvalue(t->wait_co, t->wait_idx);
   lua_xmove(t->wait_co, L, 1);
-  t->flags |= TF_RAISE;
   lua_pushvalue(L, top + 1);
   lwt_task_wake(L, c, t);
   lua_pop(L, 1);
-  if (t->direct) {
-    t->direct = 0;
+  if (t->direct == D_MVAR) {
+    t->direct = D_NOTHING;
     lwt_mvar_withdraw(L, t);
-    lua_settop(L, top);
-    return;
+  } else {
+    p = lwt_promise_find(L, top + 2);
+    if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
   }
-  p = lwt_promise_find(L, top + 2);
-  if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
   lua_settop(L, top);
 }
 
@@ -285,7 +290,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->anchored = 1;
   t->wait_idx = 0;
   t->uncancelable = 0;
-  t->direct = 0;
+  t->direct = D_NOTHING;
   t->slot = s = lwt_slot_take(L, c);
   co = c->slots[s].co;
   if (!lua_checkstack(co, nargs + 10)) {
@@ -295,7 +300,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
     luaL_error(L, "too many arguments");
   }
   lua_setiuservalue(L, -2, U_DEP);
-  c->slots[s].t = t;
+  c->slots[s].use = (uintptr_t)t;
   t->co = t->wait_co = co;
   t->status = T_READY;
   lua_pushvalue(L, -1);
@@ -416,7 +421,8 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
   return lua_error(L);
 }
 
-/* Waiting at an mvar without a promise: whoever wakes the task pushes its value. */
+/* Waiting without a promise: at an mvar (whoever wakes the task pushes its value), or for a
+** moment. */
 
 /* The running task; raises where no task may wait, and lwt.Canceled where that is due. */
 task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
@@ -428,11 +434,11 @@ task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
   return t;
 }
 
-/* The task waits, at the mvar at `at`. The caller yields. */
-void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int at) {
+/* The task waits for `what` (at `at`, if it is a value). The caller yields. */
+void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at) {
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   suspend(L, c, t, at);
-  t->direct = 1;
+  t->direct = (uint8_t)what;
 }
 
 void lwt_task_direct_end(lua_State *L, lwt_context *c) {

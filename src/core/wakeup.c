@@ -125,6 +125,16 @@ int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx, const char *
   return 1;
 }
 
+/* For specs: core.reject_traced(p, error, trace), as lwt.h has it. */
+static int l_reject_traced(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lwt_promise_check(L, c, 1);
+  lua_settop(L, 3);
+  lua_pushvalue(L, 2);
+  lwt_wakeup_reject_traced(L, c, 1, luaL_checkstring(L, 3));
+  return 0;
+}
+
 /* core.wake(p, ...), core.wake_exn(p, err): wakeup_later for a promise made by
 ** core.waiter; false when it is resolved already (cancelled, as a rule). */
 static int wake_waiter(lua_State *L, int state) {
@@ -159,6 +169,7 @@ static const luaL_Reg functions[] = {{"wakeup", l_wakeup},
                                      {"wakeup_later_exn", l_wakeup_later_exn},
                                      {"wake", l_wake},
                                      {"wake_exn", l_wake_exn},
+                                     {"reject_traced", l_reject_traced},
                                      {NULL, NULL}};
 
 static const luaL_Reg resolver_methods[] = {{"wakeup", l_wakeup},
