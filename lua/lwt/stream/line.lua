@@ -6,7 +6,7 @@ local C = require "lwt.stream.log"
 
 local STOP, NOBODY, front, drop = C.STOP, C.NOBODY, C.front, C.drop
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
-local type, remove = type, table.remove
+local is_pending, type, remove = lwt.is_pending, type, table.remove
 
 -- A request: { p =, feed =, finish =, … }
 --   p        its promise, made when it has to wait; or
@@ -20,11 +20,29 @@ local type, remove = type, table.remove
 local function alive(req)
   if req.done then return false end
   local p = req.p
-  return not p or p:is_pending()
+  return not p or is_pending(p)
+end
+
+-- Most often one reader waits alone, for one element. It is not in the line: `s.solo` is
+-- its promise, and `log.taker` is s. Whoever has more to do with the line than to wake it
+-- makes a request of it, and gets that.
+local get_in_line
+local function unfold(s)
+  local req = { p = s.solo, next = false, done = false, failed = false, value = nil }
+  s.solo, s.log.taker = false, nil
+  get_in_line(s, req)
+  return req
+end
+
+-- The same from the log.
+local function unfold_taker(log)
+  local s = log.taker
+  if s then unfold(s) end
 end
 
 -- Forget the dead at the head of the line. The first live one is left there.
 local function prune(s)
+  if s.solo then unfold(s) end
   local req = s.first
   if not req then return false end
   while req and not alive(req) do
@@ -71,7 +89,14 @@ end
 local HOLD = {}
 C.HOLD = HOLD
 
-local function get_in_line(s, req)
+-- From now on pushes must look who waits.
+local function hold_pushes(log)
+  local hold = log.hold
+  if hold and not log.held then hold(nil, HOLD) end
+end
+
+function get_in_line(s, req)
+  if s.solo then unfold(s) end
   req.next = false
   local last = s.last
   if last then
@@ -88,8 +113,7 @@ local function get_in_line(s, req)
       if waiting[k] == s then found = true break end
     end
     if not found then waiting[#waiting + 1] = s end
-    local hold = s.log.hold
-    if hold then hold(nil, HOLD) end -- pushes must look who waits
+    hold_pushes(s.log)
   end
   s.last = req
   local n = (s.lined or 0) + 1
@@ -99,6 +123,11 @@ end
 
 -- Does anybody wait for an element of this log?
 local function demand(log)
+  local s = log.taker
+  if s then
+    if is_pending(s.solo) then return true end
+    s.solo, log.taker = false, nil
+  end
   local waiting = log.waiting
   for k = #waiting, 1, -1 do
     if not prune(waiting[k]) then remove(waiting, k) end
@@ -179,6 +208,7 @@ end
 -- was taken; who is served goes to `wakes`. When one of them failed over it, and has
 -- others to put back before it, it is shown to nobody else: see `calm`.
 local function offer(s, v, wakes)
+  if s.solo then unfold(s) end
   local prev, req = false, s.first
   while req do
     local taken, done
@@ -275,6 +305,7 @@ local function calm(s, wakes)
 end
 
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
+C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
 C.promise_of, C.withdrawing = promise_of, withdrawing
 C.wake, C.wake_all, C.offer = wake, wake_all, offer
 C.dismiss, C.put_back_all, C.calm = dismiss, put_back_all, calm

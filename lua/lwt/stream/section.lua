@@ -42,6 +42,7 @@ end
 
 function C.enter(s, section)
   if s.lent then s.lent() end
+  if s.solo then C.unfold(s) end
   section.outside, section.record = {}, {}
   local up = s.section
   section.up = up
