@@ -121,7 +121,7 @@ function C.push_bounded(bound, v)
   local s = log.taker
   if s then
     local p = s.solo
-    s.solo, log.taker = false, nil
+    s.solo, log.taker = false, false
     if wake(p, v) then return done end -- else it was cancelled
   end
   s = log.waiting[1]

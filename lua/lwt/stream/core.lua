@@ -32,6 +32,8 @@ local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.
 local busy, demand, get_in_line, promise_of = C.busy, C.demand, C.get_in_line, C.promise_of
 local wake_all, offer, line_up, run, unfold = C.wake_all, C.offer, C.line_up, C.run, C.unfold
 local deliver, ended, mt = C.deliver, C.ended, C.mt
+local core = require "lwt.core"
+local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
 local fulfilled, rejected, get_local = lwt.fulfilled, lwt.rejected, lwt.get
 local setmetatable, error, rawequal = setmetatable, error, rawequal
 local remove = table.remove
@@ -52,6 +54,16 @@ end
 
 -- Whatever is not an element at the cursor.
 local function pull_else(s, taker)
+  local log = s.log
+  if not (taker or s.first or s.solo or log.source or log.ended or s.section) then
+    local c = s.chunk
+    if not (c.next or c.errors or s.shared) then -- nothing but to wait, as line_up does
+      local p = waiter()
+      s.solo, log.taker = p, s
+      if not log.held then hold_pushes(log) end
+      return nil, p
+    end
+  end
   if (s.first or s.solo) and busy(s) then return nil, line_up(s, taker) end
   local v = front(s)
   if v == nil then return refill(s, taker) end
@@ -90,6 +102,7 @@ C.key = key
 -- Do for a request what can be done now; else it waits in line.
 local function submit(s, req)
   local log = s.log
+  if s.lent then s.lent() end
   if req.turn then
     if not busy(s) then
       C.enter(s, req.turn)
@@ -265,6 +278,12 @@ function C.pushed()
       tail[i] = v
       n = i + 1
       return
+    end
+    local s = log.taker
+    if s and v ~= nil then
+      local p = s.solo
+      s.solo, log.taker = false, false
+      if wake(p, v) then return end -- else it was cancelled
     end
     if i ~= AWAY then
       log.tail, log.n, log.held = tail, i, true

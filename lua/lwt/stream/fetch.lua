@@ -20,7 +20,7 @@ local function deliver(log, v)
   local s = log.taker
   if s then
     local p = s.solo
-    s.solo, log.taker = false, nil
+    s.solo, log.taker = false, false
     if wake_p(p, v) then return end -- else it was cancelled
   end
   local waiting = log.waiting

@@ -29,7 +29,7 @@ end
 local get_in_line
 local function unfold(s)
   local req = { p = s.solo, next = false, done = false, failed = false, value = nil }
-  s.solo, s.log.taker = false, nil
+  s.solo, s.log.taker = false, false
   get_in_line(s, req)
   return req
 end
@@ -126,7 +126,7 @@ local function demand(log)
   local s = log.taker
   if s then
     if is_pending(s.solo) then return true end
-    s.solo, log.taker = false, nil
+    s.solo, log.taker = false, false
   end
   local waiting = log.waiting
   for k = #waiting, 1, -1 do

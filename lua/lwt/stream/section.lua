@@ -108,6 +108,7 @@ function C.section(s, rollback, f)
       error(err, 0)
     end)
   end
+  if s.lent then s.lent() end
   local outer = s.section
   if (not outer or inside(outer, get_local(key))) and not busy(s) then
     C.enter(s, section)
