@@ -29,7 +29,8 @@ local STOP, HOLD, append, new_log = C.STOP, C.HOLD, C.append, C.new_log
 local SIZE <const> = 64
 assert(C.SIZE == SIZE)
 local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.set_pull, C.use_log
-local busy, demand, get_in_line, promise_of = C.busy, C.demand, C.get_in_line, C.promise_of
+local busy, demand, get_in_line, fresh = C.busy, C.demand, C.get_in_line, C.fresh
+local promise_of = C.promise_of
 local wake_all, offer, line_up, run, unfold = C.wake_all, C.offer, C.line_up, C.run, C.unfold
 local deliver, ended, mt = C.deliver, C.ended, C.mt
 local core = require "lwt.core"
@@ -46,6 +47,7 @@ local ask_one
 local function refill(s, taker)
   local log = s.log
   local source = log.source
+  if source and log.fetching then fresh(log) end
   if not source or log.fetching then return nil, line_up(s, taker) end
   if s.shared or s.first or s.solo then return ask_one(s, taker) end
   set_pull(s, source)
@@ -165,6 +167,7 @@ local function submit(s, req)
     end
   end
   if req.done then return end
+  if log.fetching then fresh(log) end
   get_in_line(s, req)
   if log.source then
     use_log(s)
@@ -228,6 +231,7 @@ local function unread(s, items, n)
     if bound then bound.n = bound.n + #kept
     else use_log(s) end
   end
+  if wakes[1] and s.log.fetching then C.set_eager(s.log) end
   if not s.first then demand(s.log) end
   wake_all(wakes)
 end

@@ -6,7 +6,8 @@ local core = require "lwt.core"
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
-local alive, demand, get_in_line, withdrawing = C.alive, C.demand, C.get_in_line, C.withdrawing
+local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
+local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
 local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
 local try = core.try -- pcall for a plain callback
@@ -183,15 +184,19 @@ end
 -- which only promises carry.)
 local function line_up(s, taker)
   if taker and not s.section then
-    local req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    local req = taker.idle
+    if req then
+      taker.idle = false
+      req.on, req.done, req.failed = s, false, false
+    else
+      req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    end
     get_in_line(s, req)
     return req
   end
   local p = waiter()
   local log = s.log
-  if log.source then
-    p:on_cancel(log.on_withdraw or withdrawing(log))
-  end
+  if log.eager then watch(log, p) end
   if not (s.first or s.solo or s.section or log.shared) then
     s.solo, log.taker = p, s
     hold_pushes(log)
@@ -206,7 +211,10 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   log.fetching, log.withdrawable = p, withdrawable
   log.resume, log.rescue = resume or false, rescue or false
-  if type(p) ~= "table" then
+  if type(p) == "table" then
+    if p.on.log.source then set_eager(log) end
+  else
+    if withdrawable then set_eager(log) end
     if not log.on_value then
       log.on_value = function(v) arrive(log, false, v) end
       log.on_error = function(e) arrive(log, true, e) end

@@ -13,7 +13,7 @@
 local C = require "lwt.stream.core"
 
 local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
-local error = error
+local set_eager, fresh, error = C.set_eager, C.fresh, error
 
 -- A stage is { stream =, kind =, f =, up = the stream that it reads, source =, and once they
 -- were needed alone =, resume = (the same for the stage by itself) }.
@@ -61,6 +61,7 @@ local function splitting(stages)
   return function()
     local p = stages.wait
     set_free(stages)
+    if p then fresh(log) end
     if not p or p.done or log.fetching ~= p then return end
     p.log = stages[1].stream.log
     for k = 1, n - 1 do
@@ -68,6 +69,7 @@ local function splitting(stages)
       _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
     end
     by_itself(stages[n])
+    set_eager(log)
     log.fetching, log.resume = p, stages[n].resume
   end
 end

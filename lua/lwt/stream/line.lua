@@ -17,10 +17,18 @@ local is_pending, type, remove = lwt.is_pending, type, table.remove
 --   looks    it never takes anything
 --   put_back function(req): it was cancelled, or the source failed
 
+local demand, withdraw
+
 local function alive(req)
   if req.done then return false end
   local p = req.p
-  return not p or is_pending(p)
+  if p then return is_pending(p) end
+  local log = req.log
+  if log and not log.eager and log.fetching == req and not demand(log) then
+    withdraw(log)
+    return false
+  end
+  return true
 end
 
 -- Most often one reader waits alone, for one element. It is not in the line: `s.solo` is
@@ -122,7 +130,7 @@ function get_in_line(s, req)
 end
 
 -- Does anybody wait for an element of this log?
-local function demand(log)
+function demand(log)
   local s = log.taker
   if s then
     if is_pending(s.solo) then return true end
@@ -137,7 +145,12 @@ end
 
 -- A reader went away. When it was the last one, what its stream was reading from
 -- another stream is taken back: that one's next reader gets the element.
-local function withdraw(log)
+--
+-- Nobody notices that before somebody looks at the line of that other stream, or reads this
+-- one again: so, where what is waited for is a request at a stream that is pushed to, it is
+-- found out then, by `alive` and `fresh`. A log that has had to wait for anything else, or
+-- whose readers may go without being cancelled, is `eager`: its readers tell when they are.
+function withdraw(log)
   if not log.withdrawable or demand(log) then return end
   local p = log.fetching
   if type(p) == "table" then
@@ -153,18 +166,44 @@ local function withdraw(log)
   end
 end
 
-local function withdrawing(log)
-  local f = function() withdraw(log) end
-  log.on_withdraw = f
-  return f
+local function watch(log, p)
+  local f = log.on_withdraw
+  if not f then
+    f = function() withdraw(log) end
+    log.on_withdraw = f
+  end
+  p:on_cancel(f)
+end
+
+-- From now on the log waits for what has to be told at once that it is not wanted any more.
+local function set_eager(log)
+  if log.eager then return end
+  log.eager = true
+  local waiting = log.waiting
+  if log.taker then watch(log, log.taker.solo) end
+  for k = 1, #waiting do
+    local req = waiting[k].first
+    while req do
+      if req.p and alive(req) then watch(log, req.p) end
+      req = req.next
+    end
+  end
+end
+
+-- A new reader is about to come: it does not profit from those that were cancelled.
+local function fresh(log)
+  if log.fetching and not log.eager and not demand(log) then withdraw(log) end
 end
 
 local function promise_of(s, req)
   local p = waiter()
   req.p = p
-  local log = s.log
-  if log.source then p:on_cancel(log.on_withdraw or withdrawing(log)) end
-  local put_back = req.put_back
+  local log, put_back = s.log, req.put_back
+  if put_back and log.source then
+    fresh(log)
+    set_eager(log)
+  end
+  if log.eager then watch(log, p) end
   if put_back then p:on_cancel(function() put_back(req) end) end
   return p
 end
@@ -177,6 +216,7 @@ local function wake(req)
       local v = req.value
       req.value = nil
       if log.fetching == req then
+        log.idle = req -- the next one that it makes
         C.arrive(log, req.failed, v)
       elseif v ~= nil and not req.failed then -- taken back since
         C.unread(req.on, { v }, 1)
@@ -215,6 +255,7 @@ local function offer(s, v, wakes)
     if not alive(req) then
       done = true
     elseif req.turn then
+      if s.log.fetching then set_eager(s.log) end
       s.first = req
       if prev then prev.next = false end
       local nx = req.next
@@ -306,7 +347,7 @@ end
 
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
-C.promise_of, C.withdrawing = promise_of, withdrawing
+C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.wake, C.wake_all, C.offer = wake, wake_all, offer
 C.dismiss, C.put_back_all, C.calm = dismiss, put_back_all, calm
 

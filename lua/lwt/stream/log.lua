@@ -62,6 +62,8 @@ local function new_log(source)
     -- guard     what lives as long as the streams do
     -- taker     see `unfold` in line.lua
     -- bound     see bounded.lua
+    -- eager     see `withdraw` in line.lua
+    -- idle      a request of its own that is in no line
     -- held      the function that pushes has been told
   }
   log.log = log

@@ -43,6 +43,10 @@ end
 function C.enter(s, section)
   if s.lent then s.lent() end
   if s.solo then C.unfold(s) end
+  if s.log.fetching then
+    C.fresh(s.log)
+    C.set_eager(s.log)
+  end
   section.outside, section.record = {}, {}
   local up = s.section
   section.up = up
