@@ -29,9 +29,12 @@ local STOP, HOLD, append, new_log = C.STOP, C.HOLD, C.append, C.new_log
 local SIZE <const> = 64
 assert(C.SIZE == SIZE)
 local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.set_pull, C.use_log
-local busy, demand, get_in_line, promise_of = C.busy, C.demand, C.get_in_line, C.promise_of
-local wake_all, offer, line_up, run = C.wake_all, C.offer, C.line_up, C.run
+local busy, demand, get_in_line, fresh = C.busy, C.demand, C.get_in_line, C.fresh
+local promise_of = C.promise_of
+local wake_all, offer, line_up, run, unfold = C.wake_all, C.offer, C.line_up, C.run, C.unfold
 local deliver, ended, mt = C.deliver, C.ended, C.mt
+local core = require "lwt.core"
+local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
 local fulfilled, rejected, get_local = lwt.fulfilled, lwt.rejected, lwt.get
 local setmetatable, error, rawequal = setmetatable, error, rawequal
 local remove = table.remove
@@ -44,15 +47,26 @@ local ask_one
 local function refill(s, taker)
   local log = s.log
   local source = log.source
+  if source and log.fetching then fresh(log) end
   if not source or log.fetching then return nil, line_up(s, taker) end
-  if s.shared or s.first then return ask_one(s, taker) end
+  if s.shared or s.first or s.solo then return ask_one(s, taker) end
   set_pull(s, source)
   return source(s, taker)
 end
 
 -- Whatever is not an element at the cursor.
 local function pull_else(s, taker)
-  if s.first and busy(s) then return nil, line_up(s, taker) end
+  local log = s.log
+  if not (taker or s.first or s.solo or log.source or log.ended or s.section) then
+    local c = s.chunk
+    if not (c.next or c.errors or s.shared) then -- nothing but to wait, as line_up does
+      local p = waiter()
+      s.solo, log.taker = p, s
+      if not log.held then hold_pushes(log) end
+      return nil, p
+    end
+  end
+  if (s.first or s.solo) and busy(s) then return nil, line_up(s, taker) end
   local v = front(s)
   if v == nil then return refill(s, taker) end
   if v == STOP then
@@ -90,6 +104,7 @@ C.key = key
 -- Do for a request what can be done now; else it waits in line.
 local function submit(s, req)
   local log = s.log
+  if s.lent then s.lent() end
   if req.turn then
     if not busy(s) then
       C.enter(s, req.turn)
@@ -120,7 +135,8 @@ local function submit(s, req)
           break
         end
       end
-      if not req.done and s.bound then s.bound.show(s.bound, req) end
+      local bound = log.bound
+      if not req.done and bound then bound.show(bound, req) end
     end
   elseif not busy(s) then
     while not req.done do
@@ -151,6 +167,7 @@ local function submit(s, req)
     end
   end
   if req.done then return end
+  if log.fetching then fresh(log) end
   get_in_line(s, req)
   if log.source then
     use_log(s)
@@ -188,6 +205,7 @@ end
 -- in line first, then to whoever reads next.
 local function unread(s, items, n)
   if s.lent then s.lent() end
+  if s.solo then unfold(s) end
   local section = s.section
   if section then
     -- They are no longer taken.
@@ -209,9 +227,11 @@ local function unread(s, items, n)
   if kept[1] ~= nil then
     kept.next, kept.start, kept.errors, kept.whole = s.chunk, s.i, false, false
     s.chunk, s.i = kept, 1
-    if s.bound then s.bound.n = s.bound.n + #kept
+    local bound = s.log.bound
+    if bound then bound.n = bound.n + #kept
     else use_log(s) end
   end
+  if wakes[1] and s.log.fetching then C.set_eager(s.log) end
   if not s.first then demand(s.log) end
   wake_all(wakes)
 end
@@ -220,12 +240,12 @@ C.unread = unread
 ---- Making ----------------------------------------------------------------------
 
 -- As in a log, fields that most streams never need are nil until then: `last`, `lined` and
--- `sweep_at` of the line, `upset`; `base` of a section; `bound`; `stage` and
--- `lent` (see fuse.lua).
+-- `sweep_at` of the line, `upset`; `base` of a section; `stage` and `lent`
+-- (see fuse.lua).
 local function new_stream(log, pull)
   return setmetatable({
     pull = pull, log = log, chunk = log.tail, i = log.n,
-    shared = false, first = false, section = false,
+    shared = false, first = false, solo = false, section = false,
   }, mt)
 end
 
@@ -242,7 +262,7 @@ local function push_slowly(log, v)
   if log.closed then error(lwt.Closed, 0) end
   if v == nil then
     ended(log)
-  elseif log.waiting[1] then
+  elseif log.taker or log.waiting[1] then
     deliver(log, v)
   else
     append(log, v)
@@ -252,7 +272,7 @@ end
 local AWAY <const> = SIZE + 2
 
 -- A stream that is pushed to, and the function that pushes. That one has the end of the
--- log in its upvalues, for speed; while `n` is AWAY it is in the log.
+-- log in its upvalues, for speed; while `n` is AWAY (and `log.held`) it is in the log.
 function C.pushed()
   local log = new_log()
   local tail, n = log.tail, log.n
@@ -263,14 +283,23 @@ function C.pushed()
       n = i + 1
       return
     end
+    local s = log.taker
+    if s and v ~= nil then
+      local p = s.solo
+      s.solo, log.taker = false, false
+      if wake(p, v) then return end -- else it was cancelled
+    end
     if i ~= AWAY then
-      log.tail, log.n = tail, i
+      log.tail, log.n, log.held = tail, i, true
       tail, n = false, AWAY
     end
     if hold == HOLD then return end
+    local before = log.n
     push_slowly(log, v)
-    -- Whom that woke may have pushed as well.
-    if n == AWAY and not log.waiting[1] and not log.closed then tail, n = log.tail, log.n end
+    -- If it was handed over, the next one will be, too. (Whom that woke may have pushed.)
+    if n == AWAY and log.n ~= before and not (log.taker or log.waiting[1] or log.closed) then
+      tail, n, log.held = log.tail, log.n, false
+    end
   end
   log.hold = push
   return new_stream(log, pull_log), push
@@ -279,6 +308,7 @@ end
 function C.clone(s)
   local log = s.log
   if s.lent then s.lent() end
+  if s.solo then unfold(s) end
   log.shared = true
   s.shared = true
   set_pull(s, pull_shared)

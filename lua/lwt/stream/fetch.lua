@@ -6,19 +6,26 @@ local core = require "lwt.core"
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
-local alive, demand, get_in_line, withdrawing = C.alive, C.demand, C.get_in_line, C.withdrawing
+local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
+local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
-local put_back_all = C.put_back_all
+local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
 local try = core.try -- pcall for a plain callback
-local waiter, spawn = core.waiter, lwt.spawn
+local waiter, wake_p, spawn = core.waiter, core.wake, lwt.spawn
 local error, type = error, type
 
 ---- Producing -------------------------------------------------------------------
 
 -- A new element.
 local function deliver(log, v)
+  local s = log.taker
+  if s then
+    local p = s.solo
+    s.solo, log.taker = false, false
+    if wake_p(p, v) then return end -- else it was cancelled
+  end
   local waiting = log.waiting
-  local s = waiting[1]
+  s = waiting[1]
   if not s then return append(log, v) end
   if not log.shared then
     local req = s.first
@@ -56,6 +63,7 @@ end
 -- The source failed: everybody who waits is told, once. With nobody there the
 -- error keeps its place among the elements. Other clones meet it there.
 local function deliver_error(log, err)
+  unfold_taker(log)
   local waiting = log.waiting
   local any = demand(log)
   if log.shared or not any then
@@ -96,6 +104,7 @@ local function ended(x)
   log.source, log.resume, log.rescue = false, false, false
   log.fetching, log.withdrawable = false, false
   log.guard = false
+  unfold_taker(log)
   if x ~= log then
     use_log(x)
   end
@@ -170,21 +179,30 @@ local function arrive(log, failed, raw)
   run(log)
 end
 
--- One reader more, who takes one element: its promise and request, or its request alone
--- when it reads for the log `taker`. (A section tells its readers by task-local storage,
+-- One reader more, who takes one element: its promise, and its request if it has one (else
+-- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its readers by task-local storage,
 -- which only promises carry.)
 local function line_up(s, taker)
   if taker and not s.section then
-    local req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    local req = taker.idle
+    if req then
+      taker.idle = false
+      req.on, req.done, req.failed = s, false, false
+    else
+      req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    end
     get_in_line(s, req)
     return req
   end
   local p = waiter()
-  local req = { p = p, next = false, done = false, failed = false, value = nil }
   local log = s.log
-  if log.source then
-    p:on_cancel(log.on_withdraw or withdrawing(log))
+  if log.eager then watch(log, p) end
+  if not (s.first or s.solo or s.section or log.shared) then
+    s.solo, log.taker = p, s
+    hold_pushes(log)
+    return p
   end
+  local req = { p = p, next = false, done = false, failed = false, value = nil }
   get_in_line(s, req)
   return p, req
 end
@@ -193,7 +211,10 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   log.fetching, log.withdrawable = p, withdrawable
   log.resume, log.rescue = resume or false, rescue or false
-  if type(p) ~= "table" then
+  if type(p) == "table" then
+    if p.on.log.source then set_eager(log) end
+  else
+    if withdrawable then set_eager(log) end
     if not log.on_value then
       log.on_value = function(v) arrive(log, false, v) end
       log.on_error = function(e) arrive(log, true, e) end

@@ -13,9 +13,10 @@
 local C = require "lwt.stream.core"
 
 local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
-local error = error
+local set_eager, fresh, error = C.set_eager, C.fresh, error
 
--- A stage is { stream =, kind =, f =, up = the stream that it reads, source =, resume = }.
+-- A stage is { stream =, kind =, f =, up = the stream that it reads, source =, and once they
+-- were needed alone =, resume = (the same for the stage by itself) }.
 
 local function none(name)
   error(("the function given to '%s' returned nil, which cannot be an element"):format(name), 0)
@@ -24,58 +25,86 @@ C.none = none
 
 C.most = 6 -- stages in one function
 
--- What is done with an element that has come, by kind: it gives what the source would give.
-local resumes = {}
-
-function resumes.map(log, f)
-  return function(v)
-    if v == nil then return ended(log) end
-    v = f(v)
-    if v == nil then none "map" end
-    return v
-  end
-end
-
-function resumes.filter(log, f)
-  return function(v)
-    if v == nil then return ended(log) end
-    if f(v) then return v end
-    return log.source(log)
-  end
-end
-
-function resumes.filter_map(log, f)
-  return function(v)
-    if v == nil then return ended(log) end
-    v = f(v)
-    if v ~= nil then return v end
-    return log.source(log)
-  end
-end
+local alone, by_itself
 
 -- Stage `st` has to wait for `p`, or is at its end.
 local function wait_or_end(st, x, taker, p)
   if not p then return ended(x) end
-  local resume = st.resume
-  if not resume then
-    resume = resumes[st.kind](x.log, st.f)
-    st.resume = resume
-  end
-  return pend(x, taker, p, resume)
+  by_itself(st)
+  return pend(x, taker, p, st.resume)
 end
 
-local alone
+-- `pull` of a stream whose cursor is lent, or for which another one waits: see `missed`.
+local function lent(s, taker)
+  s.lent()
+  return s.pull(s, taker)
+end
 
--- There was nothing for the chain `stages`, read for `x` and `taker`: each of them waits for
--- the one before.
+-- The streams in between are read directly again.
+local function set_free(stages)
+  local split = stages.split
+  stages.wait = false
+  for k = 1, #stages - 1 do
+    local st = stages[k]
+    local d = st.stream
+    if d.lent == split then
+      d.lent = nil
+      if d.pull == lent then d.pull = st.source end
+    end
+  end
+end
+
+-- Somebody has to do with a stream in between: from now on each waits for the one before.
+local function splitting(stages)
+  local n = #stages
+  local log = stages[n].stream.log
+  return function()
+    local p = stages.wait
+    set_free(stages)
+    if p then fresh(log) end
+    if not p or p.done or log.fetching ~= p then return end
+    p.log = stages[1].stream.log
+    for k = 1, n - 1 do
+      local _
+      _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+    end
+    by_itself(stages[n])
+    set_eager(log)
+    log.fetching, log.resume = p, stages[n].resume
+  end
+end
+
+-- There was nothing for the chain `stages`, read for `x` and `taker`. The last one waits for
+-- what the first one reads, with those in between set to call `split` when they are used.
 local function missed(stages, x, taker, p)
   local n = #stages
-  if not p and n > 1 then return alone(stages, x, taker) end -- each meets its end
-  for k = 1, n - 1 do
-    local _
-    _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+  if n == 1 then return wait_or_end(stages[1], x, taker, p) end
+  if not p then return alone(stages, x, taker) end -- each meets its end
+  if type(p) ~= "table" then -- a promise is not taken to another log
+    for k = 1, n - 1 do
+      local _
+      _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+    end
+    return wait_or_end(stages[n], x, taker, p)
   end
-  return wait_or_end(stages[n], x, taker, p)
+  local split = stages.split
+  if not split then
+    split = splitting(stages)
+    stages.split = split
+  end
+  stages.wait = p
+  for k = 1, n - 1 do
+    local d = stages[k].stream
+    if d.lent then d.lent() end
+    d.lent, d.pull = split, lent
+  end
+  return pend(x, taker, p, stages.resume)
+end
+
+-- The end has come to the last of the stages.
+local function last(stages)
+  for k = 1, #stages - 1 do ended(stages[k].stream) end
+  return ended(stages[#stages].stream.log)
 end
 
 ---- Writing them -----------------------------------------------------------------
@@ -88,14 +117,14 @@ local parts = {
 
 -- The text for a shape: the names of its stages.
 local function text_of(kinds)
-  local names, body, ends = {}, {}, {}
+  local names, body, ends = {}, "", ""
   for k = 1, #kinds do
     names[k] = ("f%d"):format(k)
-    body[k] = parts[kinds[k]]:format(k)
-    if kinds[k] ~= "map" then ends[#ends + 1] = "end " end
+    body = body .. parts[kinds[k]]:format(k)
+    if kinds[k] ~= "map" then ends = ends .. "end " end
   end
   return ([[
-local NOTHING, lent, pull_log, borrow, direct, alone, missed, none = ...
+local NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none = ...
 return function(stages, s, log, %s)
   local c, i, pull = NOTHING, 1, nil
   local function give_back()
@@ -106,7 +135,7 @@ return function(stages, s, log, %s)
     end
     c, pull, s.lent = NOTHING, nil, nil
   end
-  return function(x, taker)
+  local function source(x, taker)
     while true do
       local k = i
       local v = c[k]
@@ -133,7 +162,14 @@ return function(stages, s, log, %s)
       %s do return v end %s
     end
   end
-end]]):format(table.concat(names, ", "), table.concat(body), table.concat(ends))
+  local function resume(v)
+    if stages.wait then set_free(stages) end
+    if v == nil then return last(stages) end
+    %s do return v end %s
+    return source(log)
+  end
+  return source, resume
+end]]):format(table.concat(names, ", "), body, ends, body, ends)
 end
 
 local shapes = {}
@@ -164,12 +200,7 @@ local function borrow(stages, s, give_back)
   return pull
 end
 
--- `pull` of a stream whose cursor is lent.
-local function lent(s, taker)
-  s.lent()
-  return s.pull(s, taker)
-end
-
+-- The source of the last of the stages, and what it does with what it waited for.
 local function compile(stages)
   local kinds, fs = {}, {}
   for k, st in ipairs(stages) do kinds[k], fs[k] = st.kind, st.f end
@@ -177,21 +208,21 @@ local function compile(stages)
   local make = shapes[name]
   if not make then
     make = assert(load(text_of(kinds), "=lwt.stream.fuse", "t", {}))(
-      NOTHING, lent, pull_log, borrow, direct, alone, missed, none)
+      NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none)
     shapes[name] = make
   end
-  return make(stages, stages[1].up, stages[1].stream.log, table.unpack(fs))
+  return make(stages, stages[1].up, stages[#stages].stream.log, table.unpack(fs))
+end
+
+function by_itself(st)
+  if not st.resume then st.alone, st.resume = compile { st } end
 end
 
 -- The last of the stages reads the stream before it, whatever state that one is in.
 function alone(stages, x, taker)
   local st = stages[#stages]
-  local source = st.alone
-  if not source then
-    source = compile { st }
-    st.alone = source
-  end
-  return source(x, taker)
+  by_itself(st)
+  return st.alone(x, taker)
 end
 
 -- The stream that a stage makes of `s`.
@@ -205,8 +236,10 @@ function C.stage(kind, s, f)
   end
   local d = derive(false)
   d.stage, st.stream = st, d
-  local source = compile(stages)
+  local source, resume = compile(stages)
   st.source, d.log.source, d.pull = source, source, source
+  stages.resume = resume
+  if not stages[2] then st.alone, st.resume = source, resume end
   return d
 end
 

@@ -60,6 +60,11 @@ local function new_log(source)
     -- spare     a used up chunk
     -- on_value, on_error, on_withdraw   callbacks, once they were needed
     -- guard     what lives as long as the streams do
+    -- taker     see `unfold` in line.lua
+    -- bound     see bounded.lua
+    -- eager     see `withdraw` in line.lua
+    -- idle      a request of its own that is in no line
+    -- held      the function that pushes has been told
   }
   log.log = log
   return log
@@ -93,15 +98,18 @@ end
 
 -- What stands at the cursor: an element, STOP, or nil when there is nothing.
 local function front(s)
-  if s.lent then s.lent() end -- see fuse.lua
   local c, i = s.chunk, s.i
+  if not c then -- see fuse.lua
+    s.lent()
+    c, i = s.chunk, s.i
+  end
   local v = c[i]
   while v == nil do
     local errors = c.errors
     if errors and errors[i] then return STOP end
     local nx = c.next
     if not nx then
-      local bound = s.bound
+      local bound = s.log.bound
       if bound then v = bound.offered(bound) end
       if v == nil and s.log.ended then return STOP end
       return v
@@ -120,9 +128,9 @@ end
 
 -- Move past what front just gave.
 local function drop(s)
-  if s.lent then s.lent() end
+  if not s.chunk then s.lent() end
   local c, i = s.chunk, s.i
-  local bound = s.bound
+  local bound = s.log.bound
   if bound and c[i] == nil then return bound.take(bound) end
   s.i = i + 1
   if not s.shared then c[i] = nil end

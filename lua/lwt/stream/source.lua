@@ -8,7 +8,7 @@ local dropped = require "lwt.stream.dropped"
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
 local spawn, await, task = lwt.spawn, lwt.await, lwt.task
-local append = C.append
+local append, push_bounded = C.append, C.push_bounded
 local error = error
 
 --- A stream of what `f()` gives, call after call, until it gives nil. `f` is called
@@ -85,7 +85,7 @@ end
 function Pusher.push(p, v)
   local bound = bound_of(p, "push")
   if v == nil then args.bad(2, "push", "an element cannot be nil; use close") end
-  return bound:push(v)
+  return push_bounded(bound, v)
 end
 
 --- Ends the stream after what it holds. Pushes that wait are rejected with `lwt.Closed`.
