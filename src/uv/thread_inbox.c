@@ -201,10 +201,11 @@ int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post) {
   }
 }
 
-lwt_uv_post *lwt_uv_inbox_next(lwt_uv *ctx, lwt_uv_post *like) {
+lwt_uv_post *lwt_uv_inbox_next(lwt_uv *ctx,
+                               void (*like)(lua_State *L, lwt_uv_post *post)) {
   lwt_uv_inbox *inbox = ((lwt_uv_threads *)ctx->family[LWT_UV_FTHREAD])->inbox;
   lwt_uv_post *post = inbox == NULL ? NULL : inbox->taken;
-  if (post == NULL || post->deliver != like->deliver) return NULL;
+  if (post == NULL || post->deliver != like) return NULL;
   inbox->taken = post->next;
   return post;
 }
