@@ -243,6 +243,31 @@ op("handover", "hand-over between two tasks through an mvar", function()
   end
 end)
 
+op("mvar_direct", "put and take that never wait, in the direct view", function()
+  local m = lwt.direct(require "lwt.mvar".create())
+  return function(n)
+    for i = 1, n do
+      m:put(i)
+      m:take()
+    end
+  end
+end)
+
+op("handover_direct", "hand-over between two tasks through the direct view of an mvar", function()
+  local mvar = require "lwt.mvar"
+  return function(n)
+    local there, back = lwt.direct(mvar.create()), lwt.direct(mvar.create())
+    local echo = spawn(function()
+      for _ = 1, n // 2 do back:put(there:take()) end
+    end)
+    for i = 1, n // 2 do
+      there:put(i)
+      back:take()
+    end
+    await(echo)
+  end
+end)
+
 op("mutex", "mutex.with_lock that never waits", function()
   local m = require "lwt.mutex".create()
   return function(n) for _ = 1, n do await(m:with_lock(nothing)) end end
@@ -406,6 +431,32 @@ op("channel_echo", "a line to a task that sends it back, on channels over TCP (b
 end, "uv")
 
 ---------------------------------------------------------------------------------------------------
+-- Lists, and the threadpool (the instructions of its threads are counted as well)
+
+local function numbers(n)
+  local t = {}
+  for i = 1, n do t[i] = i end
+  return t
+end
+
+op("list_iter_n", "element of list.iter_n(f, l, 64), f yields once", function()
+  local list = require "lwt.list"
+  return function(n) await(list.iter_n(lwt.yield, numbers(n), 64)) end
+end)
+
+op("job", "trivial job in C on the threadpool, 64 in flight", function()
+  local list, job = require "lwt.list", require "bench.job"
+  return function(n) await(list.iter_n(function(i) await(job.add(i)) end, numbers(n), 64)) end
+end, "uv")
+
+op("read_file", "fs.read_file of 4 KiB, 64 in flight", function()
+  local list, fs = require "lwt.list", require "lwt.fs"
+  local path = os.tmpname()
+  await(fs.write_file(path, ("x"):rep(4096)))
+  return function(n) await(list.iter_n(function() await(fs.read_file(path)) end, numbers(n), 64)) end
+end, "uv")
+
+---------------------------------------------------------------------------------------------------
 -- The floors
 
 local function limit() return require "bench.limit" end
@@ -455,7 +506,8 @@ end)
 
 local floor_of = {
   fulfilled = "limit_fulfilled", bind_resolved = "limit_bind_resolved", bind_pending = "limit_bind_pending",
-  await_resolved = "limit_await_resolved", handover = "resume_yield", yield = "resume_yield", spawn = "coroutine",
+  await_resolved = "limit_await_resolved", handover = "resume_yield",
+  handover_direct = "resume_yield", yield = "resume_yield", spawn = "coroutine",
 }
 for _, o in ipairs(ops) do o.floor = floor_of[o.name] end
 for _, o in ipairs(floors) do ops[#ops + 1] = o end

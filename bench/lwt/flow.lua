@@ -50,13 +50,27 @@ end
 function W.mvar(n)
   lwt.run(function()
     local m = mvar.create()
+    local direct = lwt.direct(m)
     bench.time("lwt", n, function()
+      for i = 1, n do
+        direct:put(i)
+        direct:take()
+      end
+    end)
+    bench.time("lwt_promises", n, function()
       for i = 1, n do
         await(m:put(i))
         await(m:take())
       end
     end)
     bench.time("lwt_two", n, function()
+      local producer = lwt.spawn(function()
+        for i = 1, n do direct:put(i) end
+      end)
+      for _ = 1, n do direct:take() end
+      await(producer)
+    end)
+    bench.time("lwt_two_promises", n, function()
       local producer = lwt.spawn(function()
         for i = 1, n do await(m:put(i)) end
       end)

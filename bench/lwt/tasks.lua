@@ -11,8 +11,19 @@ local W = {}
 -- Each hand-over is one task that waited and was woken by the other.
 function W.handover(n)
   lwt.run(function()
-    local there, back = mvar.create(), mvar.create()
+    local there, back = lwt.direct(mvar.create()), lwt.direct(mvar.create())
     bench.time("lwt", n, function()
+      local echo = spawn(function()
+        for _ = 1, n // 2 do back:put(there:take()) end
+      end)
+      for i = 1, n // 2 do
+        there:put(i)
+        back:take()
+      end
+      await(echo)
+    end)
+    there, back = mvar.create(), mvar.create()
+    bench.time("lwt_promises", n, function()
       local echo = spawn(function()
         for _ = 1, n // 2 do await(back:put(await(there:take()))) end
       end)
@@ -62,12 +73,12 @@ local function sleepers(who, n, start_all)
 end
 
 -- n tasks, asleep at once: they wake in the second second.
-function W.sleepers(n)
-  sleepers("lwt", n, function()
+local function sleeping_tasks(who, n, sleep)
+  sleepers(who, n, function()
     local all, resolver = lwt.wait()
     local left = n
     local function nap(seconds)
-      await(lwt.sleep(seconds))
+      sleep(seconds)
       left = left - 1
       if left == 0 then resolver:wakeup() end
     end
@@ -76,7 +87,14 @@ function W.sleepers(n)
   end)
 end
 
--- The same without a stack for each: the promises alone.
+function W.sleepers(n) sleeping_tasks("lwt", n, lwt.direct(lwt).sleep) end
+
+-- The same with a promise for each.
+function W.sleepers_await(n)
+  sleeping_tasks("lwt_await", n, function(seconds) await(lwt.sleep(seconds)) end)
+end
+
+-- Without a stack for each: the promises alone.
 function W.sleepers_promise(n)
   sleepers("lwt_promise", n, function()
     local naps = {}

@@ -103,7 +103,8 @@ function M.find(modules)
   local listed = {}
   for _, mt in ipairs(walk(roots)) do
     local index = rawget(mt, "__index")
-    if type(index) == "table" then
+    -- (A view of lwt.direct has the methods of what it shows, which are documented there.)
+    if type(index) == "table" and mt.__name ~= "lwt.direct" then
       for key, f in pairs(index) do
         local id = mt.__name .. "." .. tostring(key)
         if type(key) == "string" and not key:match("^_") and is_callable(f) and not listed[id] then

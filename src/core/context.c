@@ -43,6 +43,7 @@ static int context_gc(lua_State *L) {
   lwt_context *c = (lwt_context *)lua_touserdata(L, 1);
   c->closing = 1;
   free(c->slots);
+  free(c->naps);
   free(c->r_blocks);
   free(c->ready.at);
   free(c->paused.at);
@@ -52,6 +53,7 @@ static int context_gc(lua_State *L) {
   memset(&c->ready, 0, sizeof c->ready);
   memset(&c->paused, 0, sizeof c->paused);
   c->slots = NULL;
+  c->naps = NULL;
   c->r_blocks = NULL;
   c->heap = NULL;
   c->position = NULL;
@@ -124,6 +126,8 @@ static lwt_context *make_context(lua_State *L) {
   c->r_lua_engine = false_slot(L);
   c->r_enter_hooks = false_slot(L);
   c->r_leave_hooks = false_slot(L);
+  c->r_show = false_slot(L);
+  c->r_unview = false_slot(L);
   c->r_pauses = table_slot(L);
   c->r_timers = table_slot(L);
   c->r_errors = table_slot(L);
@@ -168,6 +172,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_coroutine_open(L, c);
   lwt_timer_open(L, c);
   lwt_loop_open(L, c);
+  lwt_mvar_open(L, c);
   lwt_engine_open(L, c);
   lwt_capi_open(L, c);
   set_methods(L, c, mod);

@@ -177,33 +177,40 @@ static int l_write_file(lua_State *L) {
 
 /* ---- Copying ------------------------------------------------------------- */
 
-static ssize_t copy_by_hand(whole_req *w, int in, int out) {
+/* From what is no regular file, or to it, a descriptor may keep the thread waiting: `stop_in`
+** and `stop_out` are NULL where it cannot. */
+static ssize_t copy_by_hand(whole_req *w, int in, const char *stop_in, int out,
+                            const char *stop_out) {
   size_t size = 256 * 1024;
-  ssize_t n, status = 0;
   w->buf = malloc(size);
   if (w->buf == NULL) return UV_ENOMEM;
-  while ((n = lwt_uv_fs_read(in, w->buf, size, -1, &w->q.stop)) > 0) {
-    if (is_stopped(w)) return UV_ECANCELED;
-    if ((status = lwt_uv_fs_write(out, w->buf, (size_t)n, -1, &w->q.stop)) < 0)
-      return status;
+  while (!is_stopped(w)) {
+    ssize_t n = lwt_uv_fs_read(in, w->buf, size, -1, stop_in);
+    if (n <= 0) return n;
+    n = lwt_uv_fs_write(out, w->buf, (size_t)n, -1, stop_out);
+    if (n < 0) return n;
   }
-  return n;
+  return UV_ECANCELED;
 }
 
-/* Inside the system where it can (and shares blocks on file systems that do that). */
-static ssize_t copy_data(whole_req *w, int in, int out) {
+/* Inside the system where it can (which shares blocks on file systems that do that). */
+static ssize_t copy_data(whole_req *w, int in, const char *stop_in, int out,
+                         const char *stop_out) {
 #ifdef __linux__
-  for (int first = 1;; first = 0) {
-    if (is_stopped(w)) return UV_ECANCELED;
+  size_t done = 0;
+  while (!is_stopped(w)) {
     ssize_t n = copy_file_range(in, NULL, out, NULL, STEP, 0);
-    if (n > 0 || (n < 0 && errno == EINTR)) continue;
-    if (n == 0 && !first) return 0;
+    if (n > 0)
+      done += (size_t)n;
+    else if (n == 0 && done > 0)
+      return 0;
     /* Not between these two, or (0 at first) a file of /proc that only looks empty. */
-    if (n < 0 && !first) return -errno;
-    break;
+    else if (n == 0 || errno != EINTR)
+      break;
   }
+  /* What is still to be copied begins where both files stand. */
 #endif
-  return copy_by_hand(w, in, out);
+  return copy_by_hand(w, in, stop_in, out, stop_out);
 }
 
 /* Whether the open file `out` may be overwritten by a file of which `from` tells; empties
@@ -212,7 +219,10 @@ static int prepare(int out, const struct stat *from, struct stat *to) {
   if (fstat(out, to) != 0) return -errno;
   /* Onto itself: emptying it first would lose it. */
   if (to->st_dev == from->st_dev && to->st_ino == from->st_ino) return UV_EINVAL;
-  if (S_ISREG(to->st_mode) && ftruncate(out, 0) != 0) return -errno;
+  if (!S_ISREG(to->st_mode)) return 0; /* /dev/null keeps its permissions */
+  /* Not when it is empty: ext4 writes a file that was cut to nothing out to the disk, as
+  ** soon as it is closed, and the copy would wait for that. */
+  if (to->st_size > 0 && ftruncate(out, 0) != 0) return -errno;
   return fchmod(out, from->st_mode & 07777) == 0 || errno == EPERM ? 0 : -errno;
 }
 
@@ -224,7 +234,10 @@ static ssize_t copy_opened(whole_req *w, int in) {
                            from.st_mode & 07777, &w->q.stop);
   if (out < 0) return out;
   int prepared = prepare(out, &from, &to);
-  ssize_t status = prepared < 0 ? prepared : copy_data(w, in, out);
+  ssize_t status = prepared;
+  if (prepared == 0)
+    status = copy_data(w, in, S_ISREG(from.st_mode) ? NULL : &w->q.stop, out,
+                       S_ISREG(to.st_mode) ? NULL : &w->q.stop);
   int closed = lwt_uv_fs_close(out);
   if (status == 0) status = closed;
   /* A part of a copy is worse than none. */

@@ -164,7 +164,7 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
   /* Watching goes on for the accept() that usually follows; a client nobody wants ends
   ** it. */
   if (l->acceptors.n > 0)
-    lwt_uv_enter(l->h.ctx, on_clients, l);
+    lwt_uv_enter_last(l->h.ctx, on_clients, l);
   else
     unwatch(l);
 }
@@ -351,8 +351,8 @@ Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes:
 @param listener lwt.Listener
 @return string
 ```lua
-local listener = net.tcp_listen("[::1]:0"):await()
-print(listener:address():match("^%[::1%]:") ~= nil)   --> true
+local listener = net.tcp_listen("127.0.0.1:0"):await()
+print(listener:address():match("^127%.0%.0%.1:%d+$") ~= nil)   --> true
 ```
 @function lwt.net.address(listener)
 */

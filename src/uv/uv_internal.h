@@ -31,7 +31,7 @@
 
 /* A number for each metatable, so that a check is one comparison. */
 typedef enum lwt_uv_type {
-  LWT_UV_TCP,
+  LWT_UV_TCP, /* the streams come first */
   LWT_UV_PIPE,
   LWT_UV_TTY,
   LWT_UV_LISTENER,
@@ -105,6 +105,11 @@ struct lwt_uv {
   /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
+  void *arrival; /* stream_direct.c: what the task that is resumed just now is to take */
+  struct {
+    uv_buf_t buf;
+    ssize_t n;
+  } got;             /* stream_read.c: what was read, between two calls from libuv */
   char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
@@ -163,6 +168,8 @@ int lwt_uv_raise_closed(lua_State *L, const char *kind);
 /* Every libuv callback that has something to tell goes through here. `f` runs on the
 ** main thread's stack, protected; nothing happens while the state is closed. */
 int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
+/* The same, as the last thing that the callback does: tasks may run before it returns. */
+int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
 /* The main thread, for C-only code that moves an anchor: with room for a few values. */
 lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
@@ -181,7 +188,17 @@ void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
 ** close(), <close>, __gc and the end of the state all end in lwt_uv_handle_close. */
 typedef struct lwt_uv_box {
   lwt_uv_handle *h;
+  const lwt_uv_typeinfo *type; /* in ctx->type: what a quick check looks at */
 } lwt_uv_box;
+
+/* The type of the handle at `idx`, by what only our boxes hold; NULL for anything else. */
+static inline const lwt_uv_typeinfo *lwt_uv_box_type(const lwt_uv *ctx, lua_State *L,
+                                                     int idx, const lwt_uv_box *box) {
+  if (box == NULL || lua_rawlen(L, idx) != sizeof *box || box->type < ctx->type ||
+      box->type >= ctx->type + LWT_UV_NTYPES)
+    return NULL;
+  return box->type;
+}
 
 typedef struct lwt_uv_class {
   lwt_uv_type type;

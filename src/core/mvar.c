@@ -1,0 +1,683 @@
+/* mvar.c: lwt.mvar, a cell that holds one value or none.
+**
+** Always holds: putters wait only while the cell is full, takers only while it is
+** empty, so that there is one queue. A value that is put is in the cell, handed to one
+** taker, waiting with its putter, or gone with the putter that was cancelled.
+**
+** A waiter is a promise, or a task that waits without one (the methods of the view that
+** lwt.direct gives). A task that is interrupted withdraws at once, by its ticket; a
+** promise that is cancelled stays, a shell, until somebody comes across it or the ring
+** is full. The oldest waiter is in `first`, which is all that two tasks need; those
+** behind it are in a ring, a table. The oldest is held by a user value as well, but for a
+** task that its slot still holds: see lwt_mvar_hold.
+**
+** Whatever allocates may run a finalizer that uses the same mvar: after an allocation
+** nothing that was read before is taken for granted.
+** `at` is where the mvar is on the stack: an absolute index. */
+#include "core.h"
+
+#define V_VALUE 1 /* of the full cell */
+#define V_FIRST 2
+#define V_FIRST_VALUE 3 /* of a putter */
+#define V_RING 4        /* waiter i at 2*i + 1, its value at 2*i + 2 */
+#define V_LATE 5        /* promises of takers to whom a full cell was not given at once */
+#define KEEP_SIZE 64    /* an empty ring that is larger is dropped */
+
+typedef struct mvar {
+  const void *magic;          /* what it is: the address below */
+  promise *first;             /* the oldest waiter, or NULL */
+  uint32_t head, nring, size; /* of the ring; size is a power of two, or 0 */
+  uint8_t full, late;
+  uint8_t held; /* V_FIRST is the first waiter */
+} mvar;
+
+typedef struct view { /* its user value is the mvar */
+  const void *magic;
+  mvar *m;
+  lwt_context *c;
+} view;
+
+static const char mvar_magic, view_magic;
+
+static mvar *check(lua_State *L) {
+  mvar *m = (mvar *)lua_touserdata(L, 1);
+  if (m == NULL || lua_rawlen(L, 1) != sizeof *m || m->magic != &mvar_magic)
+    luaL_typeerror(L, 1, "lwt.mvar");
+  return m;
+}
+
+/* ---- Waiters ----------------------------------------------------------------------- */
+
+/* Is the waiter at idx still one? A proxy is replaced by what it stands for. */
+static int is_live(lua_State *L, int idx) {
+  promise *p = (promise *)lua_touserdata(L, idx);
+  if (p->kind == K_TASK) return 1;
+  return lwt_promise_find(L, idx)->state == S_PENDING;
+}
+
+static void set_ticket(promise *w, uint32_t ticket) {
+  if (w->kind == K_TASK) ((task *)w)->ticket = ticket;
+}
+
+/* The waiter on top (popped) is the first one from now on. */
+static void hold_first(lua_State *L, int at, mvar *m) {
+  m->first = (promise *)lua_touserdata(L, -1);
+  m->held = 1;
+  set_ticket(m->first, 0);
+  lua_setiuservalue(L, at, V_FIRST);
+}
+
+/* The first waiter goes; the one behind it moves up. */
+static void drop_first(lua_State *L, int at, mvar *m) {
+  int top = lua_gettop(L);
+  while (m->nring > 0) {
+    lua_Integer i = m->head;
+    int found;
+    lua_getiuservalue(L, at, V_RING);
+    found = lua_rawgeti(L, top + 1, 2 * i + 1) == LUA_TUSERDATA;
+    lua_rawgeti(L, top + 1, 2 * i + 2);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, top + 1, 2 * i + 1);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, top + 1, 2 * i + 2);
+    m->head = (m->head + 1) & (m->size - 1);
+    m->nring--;
+    if (found) {
+      lua_setiuservalue(L, at, V_FIRST_VALUE);
+      hold_first(L, at, m);
+      lua_settop(L, top);
+      return;
+    }
+    lua_settop(L, top);
+  }
+  m->first = NULL;
+  if (m->held) {
+    m->held = 0;
+    lua_pushnil(L);
+    lua_setiuservalue(L, at, V_FIRST);
+  }
+  if (m->full) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, at, V_FIRST_VALUE);
+  }
+  if (m->size > KEEP_SIZE) {
+    m->size = m->head = 0;
+    lua_pushnil(L);
+    lua_setiuservalue(L, at, V_RING);
+  }
+}
+
+static uint32_t count_live(lua_State *L, int at, mvar *m) {
+  uint32_t i, live = 0;
+  int top = lua_gettop(L);
+  lua_getiuservalue(L, at, V_RING);
+  for (i = 0; i < m->nring; i++) {
+    lua_Integer k = (m->head + i) & (m->size - 1);
+    if (lua_rawgeti(L, top + 1, 2 * k + 1) == LUA_TUSERDATA && is_live(L, top + 2))
+      live++;
+    lua_settop(L, top + 1);
+  }
+  lua_settop(L, top);
+  return live;
+}
+
+/* Makes a new ring of those that are live, of twice the size where most are. */
+static void rebuild(lua_State *L, int at, mvar *m) {
+  int top = lua_gettop(L);
+  uint32_t i, n = 0, was = m->size;
+  uint32_t size = was == 0 ? 2 : count_live(L, at, m) > was / 2 ? 2 * was : was;
+  lua_createtable(L, (int)(2 * size), 0);
+  if (m->size == was) { /* no finalizer was faster */
+    lua_getiuservalue(L, at, V_RING);
+    for (i = 0; i < m->nring; i++) {
+      lua_Integer k = (m->head + i) & (m->size - 1);
+      if (lua_rawgeti(L, top + 2, 2 * k + 1) == LUA_TUSERDATA && is_live(L, top + 3)) {
+        set_ticket((promise *)lua_touserdata(L, top + 3), n + 1);
+        lua_rawseti(L, top + 1, 2 * (lua_Integer)n + 1);
+        lua_rawgeti(L, top + 2, 2 * k + 2);
+        lua_rawseti(L, top + 1, 2 * (lua_Integer)n + 2);
+        n++;
+      }
+      lua_settop(L, top + 2);
+    }
+    for (i = 2 * n; i < 2 * size; i++) {
+      lua_pushboolean(L, 0);
+      lua_rawseti(L, top + 1, (lua_Integer)i + 1);
+    }
+    lua_pushvalue(L, top + 1);
+    lua_setiuservalue(L, at, V_RING);
+    m->size = size;
+    m->head = 0;
+    m->nring = n;
+  }
+  lua_settop(L, top);
+}
+
+/* Is there room for one more waiter? 0: there may be now, but anything may have
+** changed. */
+static int has_room(lua_State *L, int at, mvar *m) {
+  if (m->first == NULL || m->nring < m->size) return 1;
+  rebuild(L, at, m);
+  return 0;
+}
+
+/* The waiter on top (popped) goes behind the others; there is room. A putter's value is
+** at `value`; 0 for a taker. */
+static void enqueue(lua_State *L, int at, mvar *m, int value) {
+  if (m->first == NULL) {
+    hold_first(L, at, m);
+    if (value != 0) {
+      lua_pushvalue(L, value);
+      lua_setiuservalue(L, at, V_FIRST_VALUE);
+    }
+  } else {
+    uint32_t i = (m->head + m->nring++) & (m->size - 1);
+    set_ticket((promise *)lua_touserdata(L, -1), i + 1);
+    lua_getiuservalue(L, at, V_RING);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, 2 * (lua_Integer)i + 1);
+    if (value != 0) {
+      lua_pushvalue(L, value);
+      lua_rawseti(L, -2, 2 * (lua_Integer)i + 2);
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/* The running task waits behind the others, without a promise; there is room. As the
+** first it is held by its slot, until that lets go of tasks that wait. */
+static void enqueue_task(lua_State *L, lwt_context *c, int at, mvar *m, task *t,
+                         int value) {
+  lwt_task_direct_wait(L, c, t, D_MVAR, at);
+  if (m->first == NULL) {
+    m->first = &t->p;
+    t->ticket = 0;
+    if (value != 0) {
+      lua_pushvalue(L, value);
+      lua_setiuservalue(L, at, V_FIRST_VALUE);
+    }
+  } else {
+    lwt_slot_push(L, c, t->slot);
+    enqueue(L, at, m, value);
+  }
+}
+
+/* The task, on top, waits without a promise at the mvar below it, and is about to lose
+** its slot's hold. */
+void lwt_mvar_hold(lua_State *L, task *t) {
+  int at = lua_gettop(L) - 1;
+  if (t->ticket != 0) return;
+  lua_pushvalue(L, -1);
+  hold_first(L, at, (mvar *)lua_touserdata(L, at));
+}
+
+/* The task, which waits without a promise at the mvar on top (popped), leaves it. */
+void lwt_mvar_withdraw(lua_State *L, const task *t) {
+  int at = lua_gettop(L);
+  if (t->ticket == 0) {
+    drop_first(L, at, (mvar *)lua_touserdata(L, at));
+  } else {
+    lua_getiuservalue(L, at, V_RING);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, 2 * (lua_Integer)t->ticket - 1);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, 2 * (lua_Integer)t->ticket);
+  }
+  lua_settop(L, at - 1);
+}
+
+/* The first waiter is dropped and woken: with the value at `value`, or with none where
+** that is 0. Returns 0 when it had been cancelled. */
+static int wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  int top = lua_gettop(L), live = 1;
+  promise *w = m->first;
+  if (w->kind == K_TASK) {
+    task *t = (task *)w;
+    if (value != 0) {
+      lua_pushvalue(L, value);
+      lua_xmove(L, t->wait_co, 1);
+    }
+    t->direct = D_NONE;
+    if (m->held) lua_getiuservalue(L, at, V_FIRST);
+    lwt_task_wake(L, c, t);
+    drop_first(L, at, m);
+    if (lua_gettop(L) > top) lua_settop(L, top);
+    return 1;
+  }
+  lua_getiuservalue(L, at, V_FIRST);
+  drop_first(L, at, m);
+  live = is_live(L, top + 1);
+  if (live) {
+    if (value != 0) lua_pushvalue(L, value);
+    lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1), S_FULFILLED,
+                      value != 0);
+  }
+  lua_settop(L, top);
+  return live;
+}
+
+/* ---- The cell ------------------------------------------------------------------------ */
+
+/* Hands the value at `value` to the oldest taker, or stores it in the empty cell. */
+static void fill(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  while (m->first != NULL)
+    if (wake_first(L, c, at, m, value)) return;
+  m->full = 1;
+  lua_pushvalue(L, value);
+  lua_setiuservalue(L, at, V_VALUE);
+}
+
+/* The value of the full cell has been taken: that of the oldest putter moves in. */
+static void refill(lua_State *L, lwt_context *c, int at, mvar *m) {
+  while (m->first != NULL) {
+    lua_getiuservalue(L, at, V_FIRST_VALUE);
+    lua_setiuservalue(L, at, V_VALUE);
+    if (wake_first(L, c, at, m, 0)) return;
+  }
+  m->full = 0;
+  lua_pushnil(L);
+  lua_setiuservalue(L, at, V_VALUE);
+}
+
+/* The first of the late ones (in the list on top) goes. */
+static void drop_late(lua_State *L) {
+  lua_Integer i, n = (lua_Integer)lua_rawlen(L, -1);
+  for (i = 1; i <= n; i++) {
+    lua_rawgeti(L, -1, i + 1);
+    lua_rawseti(L, -2, i);
+  }
+}
+
+/* Takers that are late for nothing but a turn are served before anybody else. */
+static void serve_late(lua_State *L, lwt_context *c, int at, mvar *m) {
+  int top = lua_gettop(L);
+  while (m->late) {
+    lua_getiuservalue(L, at, V_LATE);
+    if (lua_rawgeti(L, top + 1, 1) != LUA_TUSERDATA) {
+      m->late = 0;
+      lua_pushnil(L);
+      lua_setiuservalue(L, at, V_LATE);
+    } else if (!is_live(L, top + 2)) {
+      lua_settop(L, top + 1);
+      drop_late(L);
+    } else if (m->full) {
+      lua_insert(L, top + 1);
+      drop_late(L);
+      lua_getiuservalue(L, at, V_VALUE);
+      lua_replace(L, top + 2);
+      refill(L, c, at, m);
+      lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1), S_FULFILLED,
+                        1);
+    } else if (has_room(L, at, m)) {
+      lua_insert(L, top + 1);
+      drop_late(L);
+      lua_pop(L, 1);
+      enqueue(L, at, m, 0);
+    }
+    lua_settop(L, top);
+  }
+}
+
+static int after_a_turn(lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  serve_late(L, context_of(L), 1, (mvar *)lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Taken at once in a task whose next await will raise, a value would be lost: nobody
+** would be told of it. So such a taker waits for a turn; awaiting withdraws it again. */
+static int take_later(lua_State *L, lwt_context *c, mvar *m) {
+  lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof(promise));
+  pushreg(L, c->r_mvar_pause);
+  lua_call(L, 0, 1);
+  lua_getfield(L, 3, "on_success");
+  lua_insert(L, 3);
+  pushreg(L, c->r_self);
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, after_a_turn, 2);
+  lua_call(L, 2, 0);
+  if (!m->late) {
+    lua_newtable(L);
+    lua_setiuservalue(L, 1, V_LATE);
+    m->late = 1;
+  }
+  lua_getiuservalue(L, 1, V_LATE);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, 3, (lua_Integer)lua_rawlen(L, 3) + 1);
+  lua_settop(L, 2);
+  return 1;
+}
+
+/*---
+Makes an mvar: a cell that is empty, or holds one value. Several tasks may put and take at
+once; they are served in the order in which they came.
+With a value other than nil the cell starts full, without it empty.
+
+```lua
+local m = mvar.create()
+lwt.spawn(function() for i = 1, 3 do await(m:put(i)) end end)
+print(await(m:take()), await(m:take()), await(m:take()))   --> 1 2 3
+```
+@param value any what the cell holds at first
+@return lwt.Mvar
+@function lwt.mvar.create(value)
+*/
+static int l_create(lua_State *L) {
+  lwt_context *c = context_of(L);
+  mvar *m;
+  lua_settop(L, 1);
+  m = (mvar *)lua_newuserdatauv(L, sizeof *m, 5);
+  m->magic = &mvar_magic;
+  m->first = NULL;
+  m->head = m->nring = m->size = 0;
+  m->late = m->held = 0;
+  m->full = !lua_isnil(L, 1);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 2, V_VALUE);
+  pushreg(L, c->r_mvar_mt);
+  lua_setmetatable(L, 2);
+  return 1;
+}
+
+/*---
+Puts a value into the cell. When it is empty, the promise is fulfilled at once, and the
+value goes straight to the oldest waiting taker, if there is one. When it is full, the
+promise waits until the value has found room; cancelling it takes the value back.
+Any value may be put: nil, and a promise, which stays what it is.
+
+```lua
+local m = mvar.create("old")
+local p = m:put("new")
+print(p:state())          --> pending
+print(await(m:take()))    --> old
+print(await(m:take()))    --> new
+```
+@param m lwt.Mvar
+@param value any
+@return lwt.Promise # fulfilled without a value
+@function lwt.mvar.put(m, value)
+*/
+static int l_put(lua_State *L) {
+  lwt_context *c = context_of(L);
+  mvar *m = check(L);
+  promise *p = NULL;
+  lua_settop(L, 2);
+  if (m->late) serve_late(L, c, 1, m);
+  for (;;) {
+    if (!m->full) {
+      fill(L, c, 1, m, 2);
+      lua_pushvalue(L, lua_upvalueindex(2));
+      return 1;
+    }
+    if (p == NULL) {
+      p = lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof *p);
+    } else if (has_room(L, 1, m)) {
+      lua_pushvalue(L, 3);
+      enqueue(L, 1, m, 2);
+      return 1;
+    }
+  }
+}
+
+/*---
+Takes the value out of the cell. When it is empty, the promise waits for one; cancelling it
+withdraws the taker, and the next value goes to the next one. Taking lets the oldest
+waiting `put` in.
+(In a task that was cancelled and has not been told yet, the promise waits for a turn of the loop, so that no
+value is lost at the `await` that raises.)
+
+```lua
+local m = mvar.create()
+local p = m:take()
+m:put("hello")
+print(await(p))          --> hello
+print(m:is_empty())      --> true
+```
+@param m lwt.Mvar
+@return lwt.Promise # of the value
+@function lwt.mvar.take(m)
+*/
+static int l_take(lua_State *L) {
+  lwt_context *c = context_of(L);
+  mvar *m = check(L);
+  promise *p = NULL;
+  lua_settop(L, 1);
+  if (m->late) serve_late(L, c, 1, m);
+  if (m->full && lwt_task_cancel_due(c)) return take_later(L, c, m);
+  for (;;) {
+    if (p == NULL) {
+      p = lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof *p);
+    } else if (m->full) {
+      lua_getiuservalue(L, 1, V_VALUE);
+      lua_setiuservalue(L, 2, U_STATE);
+      p->n = 1;
+      p->state = S_FULFILLED;
+      refill(L, c, 1, m);
+      return 1;
+    } else if (has_room(L, 1, m)) {
+      lua_pushvalue(L, 2);
+      enqueue(L, 1, m, 0);
+      return 1;
+    }
+  }
+}
+
+/*---
+Takes the value out of the cell if there is one, without waiting.
+
+```lua
+local m = mvar.create(7)
+print(m:take_available())   --> 7 true
+print(m:take_available())   --> nil false
+```
+@param m lwt.Mvar
+@return any value nil when the cell is empty
+@return boolean found tells a nil that was in the cell from an empty one
+@function lwt.mvar.take_available(m)
+*/
+static int l_take_available(lua_State *L) {
+  mvar *m = check(L);
+  int full;
+  lua_settop(L, 1);
+  if (m->late) serve_late(L, context_of(L), 1, m);
+  full = m->full;
+  lua_getiuservalue(L, 1, V_VALUE);
+  lua_pushboolean(L, full);
+  if (full) refill(L, context_of(L), 1, m);
+  return 2;
+}
+
+/*---
+Whether the cell holds nothing. That it is empty does not mean that a value put now would
+stay in it: takers may be waiting.
+
+```lua
+print(mvar.create():is_empty(), mvar.create(1):is_empty())   --> true false
+```
+@param m lwt.Mvar
+@return boolean
+@function lwt.mvar.is_empty(m)
+*/
+static int l_is_empty(lua_State *L) {
+  lua_pushboolean(L, !check(L)->full);
+  return 1;
+}
+
+static int mvar_tostring(lua_State *L) {
+  mvar *m = check(L);
+  lua_pushfstring(L, "lwt.mvar (%s): %p", m->full ? "full" : "empty", (void *)m);
+  return 1;
+}
+
+/* ---- The direct view -------------------------------------------------------------------
+** Its methods await by themselves (lwt.direct), and make no promise for that. */
+
+static view *check_view(lua_State *L) {
+  view *v = (view *)lua_touserdata(L, 1);
+  if (v == NULL || lua_rawlen(L, 1) != sizeof *v || v->magic != &view_magic)
+    luaL_typeerror(L, 1, "lwt.mvar's direct view");
+  return v;
+}
+
+/* An object is seen through a view of its own: `ref` is lwt.direct's function for that. */
+static void translate(lua_State *L, int idx, int ref) {
+  int type = lua_type(L, idx);
+  if (type != LUA_TTABLE && type != LUA_TUSERDATA) return;
+  pushreg(L, ref);
+  lua_pushvalue(L, idx);
+  lua_call(L, 1, 1);
+  lua_replace(L, idx);
+}
+
+static int put_k(lua_State *L, int status, lua_KContext k) {
+  (void)status;
+  lwt_task_direct_end(L, (lwt_context *)k);
+  return 0;
+}
+
+static int view_put(lua_State *L) { /* view, value; the mvar at 3 */
+  view *v = check_view(L);
+  lwt_context *c = v->c;
+  mvar *m = v->m;
+  task *t = lwt_task_direct_begin(L, c);
+  if (lua_gettop(L) != 2) lua_settop(L, 2);
+  translate(L, 2, c->r_unview);
+  lua_getiuservalue(L, 1, 1);
+  if (m->late) serve_late(L, c, 3, m);
+  for (;;) {
+    if (!m->full) {
+      fill(L, c, 3, m, 2);
+      return 0;
+    }
+    if (has_room(L, 3, m)) {
+      enqueue_task(L, c, 3, m, t, 2);
+      return lua_yieldk(L, 0, (lua_KContext)c, put_k);
+    }
+  }
+}
+
+static int take_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  (void)status;
+  lwt_task_direct_end(L, c);
+  translate(L, lua_gettop(L), c->r_show); /* the value was put on top */
+  return 1;
+}
+
+static int view_take(lua_State *L) { /* view; the mvar at 2 */
+  view *v = check_view(L);
+  lwt_context *c = v->c;
+  mvar *m = v->m;
+  task *t = lwt_task_direct_begin(L, c);
+  if (lua_gettop(L) != 1) lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  if (m->late) serve_late(L, c, 2, m);
+  for (;;) {
+    if (m->full) {
+      lua_getiuservalue(L, 2, V_VALUE);
+      refill(L, c, 2, m);
+      translate(L, 3, c->r_show);
+      return 1;
+    }
+    if (has_room(L, 2, m)) {
+      enqueue_task(L, c, 2, m, t, 0);
+      return lua_yieldk(L, 0, (lua_KContext)c, take_k);
+    }
+  }
+}
+
+/* The view at 1 is replaced by its mvar. */
+static lwt_context *look_through(lua_State *L) {
+  lwt_context *c = check_view(L)->c;
+  lua_getiuservalue(L, 1, 1);
+  lua_replace(L, 1);
+  return c;
+}
+
+static int view_take_available(lua_State *L) {
+  lwt_context *c = look_through(L);
+  l_take_available(L);
+  translate(L, 2, c->r_show);
+  return 2;
+}
+
+static int view_is_empty(lua_State *L) {
+  look_through(L);
+  return l_is_empty(L);
+}
+
+static int view_tostring(lua_State *L) {
+  look_through(L);
+  return mvar_tostring(L);
+}
+
+/* core.mvar_view(m) */
+static int l_view(lua_State *L) {
+  mvar *m = check(L);
+  view *v = (view *)lua_newuserdatauv(L, sizeof *v, 1);
+  v->magic = &view_magic;
+  v->m = m;
+  v->c = context_of(L);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  pushreg(L, v->c->r_mvar_view_mt);
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+/* core.direct_views(show, unview): how lwt.direct shows an object, and back. Returns the
+** metatable of the views made here. */
+static int l_direct_views(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_settop(L, 2);
+  setreg(L, c->r_unview);
+  setreg(L, c->r_show);
+  pushreg(L, c->r_mvar_view_mt);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"mvar_view", l_view}, {"direct_views", l_direct_views}, {NULL, NULL}};
+
+static const luaL_Reg mvar_functions[] = {{"create", l_create},
+                                          {"take", l_take},
+                                          {"take_available", l_take_available},
+                                          {"is_empty", l_is_empty},
+                                          {NULL, NULL}};
+
+static const luaL_Reg view_methods[] = {{"put", view_put},
+                                        {"take", view_take},
+                                        {"take_available", view_take_available},
+                                        {"is_empty", view_is_empty},
+                                        {NULL, NULL}};
+
+/* A metatable in the registry, whose __index is the table on top. */
+static int metatable(lua_State *L, const char *name, lua_CFunction to_string) {
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, to_string);
+  lua_setfield(L, -2, "__tostring");
+  return lwt_slot(L);
+}
+
+void lwt_mvar_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+  lua_getfield(L, -1, "pause");
+  c->r_mvar_pause = lwt_slot(L);
+  lua_newtable(L);
+  lwt_register(L, c, view_methods);
+  c->r_mvar_view_mt = metatable(L, "lwt.direct", view_tostring);
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lwt_register(L, c, mvar_functions);
+  pushreg(L, c->r_self);
+  lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof(promise))->state = S_FULFILLED;
+  lua_pushcclosure(L, l_put, 2);
+  lua_setfield(L, -2, "put");
+  c->r_mvar_mt = metatable(L, "lwt.mvar", mvar_tostring);
+  lua_setfield(L, -2, "mvar");
+}
