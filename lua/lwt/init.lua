@@ -103,7 +103,7 @@ function lwt.with_timeout(s, x)
     end
     p = spawn(x)
   end
-  return core.pick { p, core.timeout(s) }
+  return core.pick_two(p, core.timeout(s))
 end
 
 --- A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
