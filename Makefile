@@ -55,14 +55,16 @@ RUN_ENV = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua
   LUA_CPATH="$(abspath $(BUILD))/?.so;;" LWT_BUILD="$(abspath $(BUILD))" LUA="$(LUA)" LUA_INIT= LUA_INIT_5_4=
 BUSTED ?= $(or $(shell command -v busted 2>/dev/null),busted)
 # Debian's busted is a Lua script for any Lua; LuaRocks makes a shell script that knows its own.
-RUN_BUSTED = $(if $(shell sed -n '1{/lua/p;q}' "$(BUSTED)" 2>/dev/null),$(LUA)) $(BUSTED) --cpath="$(abspath $(BUILD))/?.so"
+# A spec may take this many seconds: more than lwt.test gives, for slow machines.
+TEST_TIMEOUT = $(or $(LWT_TEST_TIMEOUT),60)
+RUN_BUSTED = LWT_TEST_TIMEOUT="$(TEST_TIMEOUT)" $(VALGRIND_RUN) $(if $(shell sed -n '1{/lua/p;q}' "$(BUSTED)" 2>/dev/null),$(LUA)) $(BUSTED) --cpath="$(abspath $(BUILD))/?.so"
 DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_INCDIR)" \
   LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" BUSTED="$(BUSTED)" scripts/deps.sh
 # A make of its own: what deps.sh has just installed is only seen by a fresh look.
 AGAIN = @$(MAKE) --no-print-directory
 
 .PHONY: all help run test check asan valgrind tsan lint format format-check docs docs-check \
-  install install-files uninstall dist clean fuzz coverage bench bench-count rock-test
+  install install-files uninstall dist clean fuzz soak soak-run coverage bench bench-count rock-test
 .DELETE_ON_ERROR:
 
 all: $(MODULES)
@@ -80,7 +82,8 @@ help:
 	@echo "make format        clang-format over src/ (format-check only looks)"
 	@echo "make docs          doc/reference/ and types/lwt.lua from the sources (docs-check only looks)"
 	@echo "make coverage      branch coverage of src/core"
-	@echo "make fuzz          seeded random runs"
+	@echo "make fuzz          seeded random runs against models; ARGS=\"SEED COUNT\""
+	@echo "make soak          everything at once, SOAK_SECONDS=600, under the address sanitizer; ARGS=SEED"
 	@echo "make bench         measurements; bench-count: instructions instead of time"
 	@echo "make install       into PREFIX ($(PREFIX)), below DESTDIR; uninstall takes it back"
 	@echo "make dist          build/lwt-$(VERSION).tar.gz"
@@ -138,6 +141,7 @@ check:
 	$(AGAIN) asan
 	$(AGAIN) valgrind
 	$(AGAIN) tsan
+	$(AGAIN) bench-count
 
 # The interpreter itself is not instrumented: the sanitizer's library is loaded before it.
 preload = LD_PRELOAD="$$($(CC) -print-file-name=lib$(1).so)"
@@ -148,12 +152,12 @@ asan:
 	$(DEPS) asan
 	$(AGAIN) all BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
 	$(AGAIN) asan-run BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
+ASAN_ENV = $(call preload,asan) LWT_UNDER=asan \
+  ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0:allocator_may_return_null=1 \
+  LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp:print_suppressions=0 \
+  UBSAN_OPTIONS=print_stacktrace=1
 asan-run:
-	@$(RUN_ENV) $(call preload,asan) LWT_UNDER=asan \
-	  ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0:allocator_may_return_null=1 \
-	  LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp:print_suppressions=0 \
-	  UBSAN_OPTIONS=print_stacktrace=1 \
-	  $(RUN_BUSTED) $(ARGS)
+	@$(RUN_ENV) $(ASAN_ENV) $(RUN_BUSTED) $(ARGS)
 
 # Lua leaves our functions by longjmp, so what is noted at their entry would grow for ever: with
 # gcc it is left out, at the price of one frame per stack in a report.
@@ -172,12 +176,14 @@ tsan-run:
 	  $(RUN_BUSTED) $(SPECS)
 
 VALGRIND ?= valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-  --errors-for-leak-kinds=definite --num-callers=30 --keep-debuginfo=yes --track-fds=no \
+  --errors-for-leak-kinds=definite --num-callers=30 --keep-debuginfo=yes --track-fds=no --child-silent-after-fork=yes \
   --suppressions=scripts/valgrind.supp
+valgrind: TEST_TIMEOUT = $(or $(LWT_TEST_TIMEOUT),300)
+valgrind: VALGRIND_RUN = $(VALGRIND)
 valgrind:
 	$(DEPS) valgrind
 	$(AGAIN) all
-	@$(RUN_ENV) LWT_UNDER=valgrind $(VALGRIND) $(RUN_BUSTED) $(ARGS)
+	@$(RUN_ENV) LWT_UNDER=valgrind $(RUN_BUSTED) $(ARGS)
 
 COV_CFLAGS := -O0 -g --coverage
 coverage:
@@ -197,6 +203,14 @@ fuzz:
 	$(call script,spec/fuzz.lua)
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) spec/fuzz.lua $(ARGS)
+	@$(RUN_ENV) $(LUA) spec/fuzz_channel.lua $(ARGS)
+
+soak:
+	$(DEPS) asan
+	$(AGAIN) all BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
+	$(AGAIN) soak-run BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
+soak-run:
+	@$(RUN_ENV) $(ASAN_ENV) SOAK_SECONDS="$(SOAK_SECONDS)" $(LUA) spec/soak.lua $(ARGS)
 
 # ONLY=echo runs one row; QUICK=1 ROUNDS=5 PEERS=luv,node: see bench/README.md
 BENCH_ENV = CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" \

@@ -11,7 +11,8 @@
 -- What to look at: every figure is a signal, set by the task that reads it. The screen is a signal
 -- as well, made from them and from the size of the terminal: what depends on what is kept up to
 -- date by itself. A step sets several at one instant, so that nothing shows half of a look.
--- `S.limit` redraws at most ten times a second, always with the newest figures.
+-- `S.limit` redraws at most ten times a second, always with the newest figures. Into a pipe the
+-- same signal is read after each look.
 
 local lwt = require "lwt"
 local fs = require "lwt.fs"
@@ -194,15 +195,15 @@ local function dashboard(options)
   else
     shown = S.l3(load, memory, processes, function(...) return summary(...) .. "\n" end)
   end
-  -- A line is an update even when it says the same as the last one.
-  local limited = S.limit(shown, function() return lwt.sleep(REDRAW) end,
-    not terminal and function() return false end or nil)
   local lost, lose = lwt.task() -- nobody reads what we write
-  local drawing <close> = limited:notify_s(function(text) -- luacheck: ignore 211
+  local function draw(text)
     local ok, err = pcall(write, text)
     if not ok and lost:is_pending() then lose:wakeup_exn(err) end
-  end)
-  write(limited:value())
+  end
+  -- luacheck: ignore 211
+  local drawing <close> = terminal
+    and S.limit(shown, function() return lwt.sleep(REDRAW) end):notify_s(draw)
+  write(shown:value())
 
   local looking = lwt.spawn(function()
     for n = 2, options.looks do
@@ -212,7 +213,9 @@ local function dashboard(options)
       set_load(read_load(), step)
       set_memory(read_memory(), step)
       step:execute()
-      if n == options.looks then await(lwt.sleep(2 * REDRAW)) end -- the last one is drawn
+      -- A line is written even when it says the same as the last one.
+      if not terminal then write(shown:value()) end
+      if terminal and n == options.looks then await(lwt.sleep(2 * REDRAW)) end -- it is drawn
     end
   end)
   await(lwt.pick { looking, lost, terminal and terminal.left })

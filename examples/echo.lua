@@ -9,18 +9,11 @@ local lwt = require "lwt"
 local io = require "lwt.io"
 local await = lwt.await
 
-local function echo(ch)
+local server = await(io.establish_server(arg[1] or "127.0.0.1:7000", function(ch)
   for bytes in function() return await(ch:read(4096)) end do
     await(ch:write(bytes))
     await(ch:flush())
   end
-end
-
-local server = await(io.establish_server(arg[1] or "127.0.0.1:7000", function(ch)
-  local ok, err = pcall(echo, ch)
-  local code = not ok and type(err) == "table" and err.code
-  -- A client that goes away half way is nothing to worry about.
-  if not ok and code ~= "ECONNRESET" and code ~= "EPIPE" then error(err) end
 end))
 await(io.printl("listening on " .. server:address()))
 await(io.stdout:flush())

@@ -160,6 +160,7 @@ build = {
     ["lwt.stream.core"] = "lua/lwt/stream/core.lua",
     ["lwt.stream.dropped"] = "lua/lwt/stream/dropped.lua",
     ["lwt.stream.fetch"] = "lua/lwt/stream/fetch.lua",
+    ["lwt.stream.fuse"] = "lua/lwt/stream/fuse.lua",
     ["lwt.stream.line"] = "lua/lwt/stream/line.lua",
     ["lwt.stream.log"] = "lua/lwt/stream/log.lua",
     ["lwt.stream.read"] = "lua/lwt/stream/read.lua",

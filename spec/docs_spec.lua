@@ -30,7 +30,7 @@ end
 local function run_block(block, page)
   local dir = shell.temp_dir()
   local path = shell.write(os.tmpname(), block.text)
-  local result = shell.run(("cd '%s' && timeout 30 %s '%s' '%s' '%s'"):format(
+  local result = shell.run(("cd '%s' && timeout 120 %s '%s' '%s' '%s'"):format(
     dir, shell.lua, BLOCK, path, page))
   os.remove(path)
   shell.remove_dir(dir)

@@ -7,7 +7,7 @@
 -- on which the two differ is shrunk and printed, and the exit status is 1. Set FUZZ_SEED
 -- to a path to have the seed at hand written there, for when the process dies.
 package.path = "./?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
-package.cpath = "build/?.so;" .. package.cpath
+package.cpath = (os.getenv "LWT_BUILD" or "build") .. "/?.so;" .. package.cpath
 
 local program = require "spec.support.program"
 local model = require "spec.support.model"

@@ -6,7 +6,7 @@
 -- it, with exit status 1 and the seed that shows it. Set FUZZ_SEED to a path to have the seed at
 -- hand written there, for when the process dies.
 package.path = "./?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
-package.cpath = "build/?.so;" .. package.cpath
+package.cpath = (os.getenv "LWT_BUILD" or "build") .. "/?.so;" .. package.cpath
 
 local lwt = require "lwt"
 local model = require "spec.support.channel_model"

@@ -1,5 +1,6 @@
 local lwt = require "lwt"
 local io = require "lwt.io"
+local eventually = require "spec.support.eventually"
 local await = lwt.await
 local lua_io = _G.io
 
@@ -135,8 +136,7 @@ describe("files", function()
       p:cancel()
       assert.equal(lwt.Canceled, failure(p))
     end
-    await(lwt.sleep(0.02))
-    assert.equal(0, count())
+    eventually(function() return count() == 0 end)
   end))
 
   it("give their lines and bytes as streams, and take them", in_dir(function(dir)
@@ -202,10 +202,12 @@ describe("temporary files and folders", function()
       p:cancel()
       q:cancel()
     end
-    await(lwt.sleep(0.02))
-    local p = lua_io.popen("ls -A " .. dir)
-    assert.equal("", p:read("a"))
-    p:close()
+    eventually(function()
+      local p = lua_io.popen("ls -A " .. dir)
+      local left = p:read("a")
+      p:close()
+      return left == ""
+    end)
   end))
 
   it("may have been removed by the function itself", task(function()

@@ -66,6 +66,12 @@ typedef struct lwt_job {
 
 /* ---- Notifications ------------------------------------------------------ */
 
+/* A thread of yours tells the loop something. It needs a reference of its own, which is
+** retained for it before it begins (notification_retain) and which it gives up when it has
+** sent for the last time; and it needs copies of the pointers to notification_send and
+** notification_release, for the table goes with the Lua state. Then it may send at any
+** time, also while the state closes and after. Such a thread must have ended before the
+** process does, and before its module's code is unloaded: lua_close unloads it. */
 typedef struct lwt_notification lwt_notification; /* opaque, reference counted */
 
 /* Called on the main thread, in a protected call, `count` times' worth of sends
@@ -231,6 +237,14 @@ struct lwt_api {
   ** has made ready may run before this returns. They may do anything: close the handle
   ** whose callback this is, begin another operation on it. */
   int (*enter_last)(const lwt_api *, void (*f)(lua_State *L, void *data), void *data);
+  /* As promise_new, for what can be cancelled for a time only: `may_cancel` is asked
+  ** first, and when it says 0 cancelling does nothing. It must not raise, nor change
+  ** anything: a cancel may also look, and then not come. */
+  void (*promise_new_guarded)(const lwt_api *, lua_State *L, lwt_cancel_fn cancel,
+                              void *data, int (*may_cancel)(lua_State *L, void *data));
+  /* As reject, with an error that was raised elsewhere (in another Lua state, say):
+  ** `trace` is the text that lwt.traceback gives for it. */
+  int (*reject_traced)(const lwt_api *, lua_State *L, int idx, const char *trace);
 
   /* Waiting without a promise, for functions that await by themselves (the methods of
   ** what lwt.direct shows):

@@ -537,7 +537,9 @@ local lwt_Condition = {}
 ---cancel; that locking cannot be cancelled, so the caller holds the mutex again whenever
 ---`await(c:wait(m))` returns or raises (in Lwt a cancel at the wrong moment breaks this).
 ---A waiter that is cancelled takes no signal from the others: one that was signalled, and then
----cancelled before it had the mutex, passes the signal on.
+---cancelled before it had the mutex, passes the signal on. So for a limit in time with a mutex,
+---cancel this promise after a while, and await it: `with_timeout`, like `pick`, goes on at once,
+---before the mutex is held again.
 ---```lua
 ---local mutex = require "lwt.mutex"
 ---local m, c, queue = mutex.create(), condition.create(), {}
@@ -1373,8 +1375,8 @@ function lwt_Listener:accept() end
 ---Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes:
 ---`"127.0.0.1:40112"`, `"unix:/path"`.
 ---```lua
----local listener = net.tcp_listen("[::1]:0"):await()
----print(listener:address():match("^%[::1%]:") ~= nil)   --> true
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---print(listener:address():match("^127%.0%.0%.1:%d+$") ~= nil)   --> true
 ---```
 ---@return string
 function lwt_Listener:address() end
@@ -3878,7 +3880,8 @@ lwt_module.promisify = function(f) end
 
 ---A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 ---objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
----The view of an mvar waits without making a promise: the fastest way to hand values from task to task.
+---Some views wait without making a promise, which is faster and takes less memory: those of mvars and of sockets (`read`, `write`),
+---and `sleep` in that of `lwt`.
 ---```lua
 ---local l = lwt.direct(lwt)
 ---l.sleep(0.01)
@@ -4827,9 +4830,14 @@ lwt_io_module.with_connection = function(addr, f, opts) end
 lwt_io_module.with_close_connection = function(f, ch) end
 
 ---Listen at an address, and run `f(ch, address)` as a task for each client that connects;
----`address` is the client's. The channel is flushed and closed when `f` is done, however it ends;
----an error of `f` goes to the exception hook and ends that connection alone. Port 0 has the system
----pick one: `server:address()` tells which.
+---`address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
+---Port 0 has the system pick one: `server:address()` tells which.
+---
+---An error of `f` ends that connection, and goes to the exception hook, whose default ends `run`.
+---But that a client is gone is nothing unusual: `ECONNRESET`, `EPIPE`, `ECONNABORTED` and
+---`ETIMEDOUT` of the client's own channel, and `lwt.Closed` when that is closed, are dropped. With
+---the option `on_error`, a function that runs as a task, every error of `f`, those as well, goes
+---to `on_error(err, address)`, and none to the hook.
 ---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
@@ -4846,7 +4854,7 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---```
 ---@param addr string|table
 ---@param f function a task for each client
----@param opts table? `buffer_size`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `on_error`, and those of `net.tcp_listen`
 ---@return lwt.Promise the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
 
@@ -5577,9 +5585,8 @@ lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
 ---detaches, as they were when the thread was started. It may use all of lwt, with a loop of
 ---its own: `lwt.run` in it.
 ---
----A call that has to wait for a thread can be cancelled: then it never runs, and its `lwt.bytes`
----are back (if it has begun by then, it goes on, and nobody hears of its result). Cancelling one
----that has found a thread at once does nothing.
+---A call that has to wait for a thread can be cancelled, while it waits: then it never runs, and its
+---`lwt.bytes` are back. Cancelling one that has a thread does nothing.
 ---
 ---When the Lua state closes, calls that run are given a quarter of a second; then an error is
 ---raised in them. One that sits in a C function for another second is left behind, and ends when

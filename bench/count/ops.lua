@@ -452,6 +452,32 @@ op("channel_echo", "a line to a task that sends it back, on channels over TCP (b
 end, "uv")
 
 ---------------------------------------------------------------------------------------------------
+-- Lists, and the threadpool (the instructions of its threads are counted as well)
+
+local function numbers(n)
+  local t = {}
+  for i = 1, n do t[i] = i end
+  return t
+end
+
+op("list_iter_n", "element of list.iter_n(f, l, 64), f yields once", function()
+  local list = require "lwt.list"
+  return function(n) await(list.iter_n(lwt.yield, numbers(n), 64)) end
+end)
+
+op("job", "trivial job in C on the threadpool, 64 in flight", function()
+  local list, job = require "lwt.list", require "bench.job"
+  return function(n) await(list.iter_n(function(i) await(job.add(i)) end, numbers(n), 64)) end
+end, "uv")
+
+op("read_file", "fs.read_file of 4 KiB, 64 in flight", function()
+  local list, fs = require "lwt.list", require "lwt.fs"
+  local path = os.tmpname()
+  await(fs.write_file(path, ("x"):rep(4096)))
+  return function(n) await(list.iter_n(function() await(fs.read_file(path)) end, numbers(n), 64)) end
+end, "uv")
+
+---------------------------------------------------------------------------------------------------
 -- The floors
 
 local function limit() return require "bench.limit" end

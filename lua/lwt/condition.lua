@@ -57,7 +57,9 @@ end
 --- cancel; that locking cannot be cancelled, so the caller holds the mutex again whenever
 --- `await(c:wait(m))` returns or raises (in Lwt a cancel at the wrong moment breaks this).
 --- A waiter that is cancelled takes no signal from the others: one that was signalled, and then
---- cancelled before it had the mutex, passes the signal on.
+--- cancelled before it had the mutex, passes the signal on. So for a limit in time with a mutex,
+--- cancel this promise after a while, and await it: `with_timeout`, like `pick`, goes on at once,
+--- before the mutex is held again.
 ---@param c lwt.Condition
 ---@param m? lwt.Mutex
 ---@return lwt.Promise # of what was signalled

@@ -103,7 +103,7 @@ function lwt.with_timeout(s, x)
     end
     p = spawn(x)
   end
-  return core.pick { p, core.timeout(s) }
+  return core.pick_two(p, core.timeout(s))
 end
 
 --- A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
@@ -208,7 +208,8 @@ local function settle(...)
   return showing(...)
 end
 
-local functions = setmetatable({}, { __mode = "k" })
+-- What stands for a function of what is shown. Sleeping needs no promise for that.
+local functions = setmetatable({ [core.sleep] = core.nap }, { __mode = "k" })
 
 local view_mt = { __name = "lwt.direct" }
 
@@ -272,8 +273,8 @@ end
 
 --- A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 --- objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
---- The view of an mvar waits without making a promise: the fastest way to hand values from task to task. So do `read` and
---- `write` of a socket's view: the fastest way to talk to somebody.
+--- Some views wait without making a promise, which is faster and takes less memory: those of mvars and of sockets (`read`, `write`),
+--- and `sleep` in that of `lwt`.
 ---
 --- ```lua
 --- local l = lwt.direct(lwt)

@@ -525,9 +525,14 @@ function M.with_close_connection(f, ch)
 end
 
 --- Listen at an address, and run `f(ch, address)` as a task for each client that connects;
---- `address` is the client's. The channel is flushed and closed when `f` is done, however it ends;
---- an error of `f` goes to the exception hook and ends that connection alone. Port 0 has the system
---- pick one: `server:address()` tells which.
+--- `address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
+--- Port 0 has the system pick one: `server:address()` tells which.
+---
+--- An error of `f` ends that connection, and goes to the exception hook, whose default ends `run`.
+--- But that a client is gone is nothing unusual: `ECONNRESET`, `EPIPE`, `ECONNABORTED` and
+--- `ETIMEDOUT` of the client's own channel, and `lwt.Closed` when that is closed, are dropped. With
+--- the option `on_error`, a function that runs as a task, every error of `f`, those as well, goes
+--- to `on_error(err, address)`, and none to the hook.
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
 --- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
@@ -535,7 +540,7 @@ end
 ---
 ---@param addr string|table
 ---@param f function a task for each client
----@param opts table? `buffer_size`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `on_error`, and those of `net.tcp_listen`
 ---@return lwt.Promise the server, once it is listening
 --- ```lua
 --- local server = await(io.establish_server("127.0.0.1:0", function(ch)

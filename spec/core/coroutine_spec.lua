@@ -116,6 +116,35 @@ describe("lwt.coroutine", function()
     assert.same({ false, "second" }, { pcall(g) })
   end))
 
+  it("waits in the <close> variables of a wrapped one that fails or is cancelled", async(function()
+    local log = core.log()
+    local function guard(name)
+      return setmetatable({}, { __close = function(_, err)
+        lwt.yield()
+        log(name, err == lwt.Canceled and "canceled" or err)
+      end })
+    end
+    local failing = co.wrap(function()
+      local _ <close> = guard "a"
+      co.yield()
+      local _ <close> = guard "b"
+      error("oops", 0)
+    end)
+    failing()
+    assert.same({ false, "oops" }, { pcall(failing) })
+    log.says "b:oops a:oops"
+    local task = lwt.spawn(function()
+      co.wrap(function()
+        local _ <close> = guard "c"
+        lwt.await((lwt.task()))
+      end)()
+    end)
+    task:cancel()
+    assert.is_true(task:is_pending())
+    assert.same({ false, lwt.Canceled }, { pcall(lwt.await, task) })
+    log.says "b:oops a:oops c:canceled"
+  end))
+
   it("sees the cancel of its task at the await in its body", async(function()
     local log = core.log()
     local task = lwt.spawn(function()

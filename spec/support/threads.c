@@ -9,7 +9,7 @@
 
 #include <lwt.h>
 
-static atomic_int workers, results, releases, on_main, most, running;
+static atomic_int workers, results, releases, on_main, most, running, gate;
 
 static void nap(double seconds) {
   struct timespec t = {.tv_sec = (time_t)seconds};
@@ -36,6 +36,7 @@ static void run(lwt_job *job) {
   atomic_fetch_add(&workers, 1);
   atomic_fetch_add(&on_main, pthread_equal(w->main, pthread_self()) != 0);
   if (w->seconds > 0) nap(w->seconds);
+  while (strcmp(w->what, "gate") == 0 && atomic_load(&gate) == 0) nap(0.0005);
   w->value *= 2;
   atomic_fetch_sub(&running, 1);
 }
@@ -58,7 +59,7 @@ static void release(lwt_job *job) {
   free(job);
 }
 
-/* job(value, what, seconds): a promise of 2 * value and what. */
+/* job(value, what, seconds): a promise of 2 * value and what. What is "gate" waits for it. */
 static int l_job(lua_State *L) {
   const lwt_api *lwt = lwt_import(L);
   lua_Integer value = luaL_checkinteger(L, 1);
@@ -84,6 +85,17 @@ static int l_counts(lua_State *L) {
   atomic_int *all[] = {&workers, &results, &releases, &on_main, &most};
   for (int i = 0; i < 5; i++) lua_pushinteger(L, atomic_exchange(all[i], 0));
   return 5;
+}
+
+/* gate(open): lets all jobs of "gate" go on, or shuts it. */
+static int l_gate(lua_State *L) {
+  atomic_store(&gate, lua_toboolean(L, 1));
+  return 0;
+}
+
+static int l_running(lua_State *L) {
+  lua_pushinteger(L, atomic_load(&running));
+  return 1;
 }
 
 /* ---- Notifications ----------------------------------------------------------------- */
@@ -188,7 +200,8 @@ static int l_loop(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"job", l_job},       {"counts", l_counts}, {"note", l_note}, {"thread", l_thread},
+  {"job", l_job},       {"counts", l_counts}, {"gate", l_gate},
+  {"running", l_running}, {"note", l_note},   {"thread", l_thread},
   {"join", l_join},     {"loop", l_loop},     {NULL, NULL},
 };
 

@@ -318,6 +318,32 @@ describe("reading", function()
     assert.equal(99, #await(ch:read()))
   end))
 
+  -- Looking through the whole line again at each refill would take minutes.
+  it("takes lines of any length, in time that grows with it alone", task(function()
+    local size = (os.getenv("LWT_UNDER") and 4 or 32) << 20
+    local text = ("x"):rep(size)
+    local began = os.clock()
+    for _, how in ipairs { "read_line", "read_until", "read_exactly", "lines", "read" } do
+      local r, w = io.pipe()
+      lwt.spawn(function()
+        await(w:write(text))
+        await(w:write("\nlast"))
+        await(w:close())
+      end)
+      local got
+      if how == "lines" then
+        for line in r:lines() do got = got or line end
+      elseif how == "read" then
+        got = await(r:read()):sub(1, -6)
+      else
+        got = await(r[how](r, how == "read_until" and "\nl" or how == "read_exactly" and size or nil))
+      end
+      assert.is_true(got == text, how)
+      await(r:close())
+    end
+    if not os.getenv("LWT_UNDER") then assert.is_true(os.clock() - began < 20, os.clock() - began) end
+  end))
+
   describe("direct access", function()
     it("looks, skips and reads on", task(function()
       local ch = of_pieces { "head", "er;body" }

@@ -6,6 +6,8 @@ local function task(f)
   return function() lwt.run(f) end
 end
 
+local ipv6 = pcall(function() net.udp("[::1]:0"):close() end) -- a container may have none
+
 -- A connected pair, over the loopback interface.
 local function pair(opts)
   local listener <close> = await(net.tcp_listen("127.0.0.1:0"))
@@ -36,6 +38,7 @@ describe("tcp", function()
     end))
 
     it("works over IPv6", task(function()
+      if not ipv6 then return pending("no IPv6 here") end
       local listener <close> = await(net.tcp_listen("[::1]:0"))
       local a <close> = await(net.tcp_connect(listener:address()))
       assert.is_truthy(a:getpeername():find("^%[::1%]:%d+$"))

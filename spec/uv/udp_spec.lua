@@ -12,6 +12,8 @@ local function failure(p)
   return err
 end
 
+local ipv6 = pcall(function() net.udp("[::1]:0"):close() end) -- a container may have none
+
 describe("udp", function()
   it("sends to an address and tells where it came from", task(function()
     local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
@@ -32,6 +34,7 @@ describe("udp", function()
   end))
 
   it("works over IPv6", task(function()
+    if not ipv6 then return pending("no IPv6 here") end
     local a, b <close> = net.udp("[::1]:0"), net.udp("[::1]:0")
     local _ <close> = a
     a:send("six", b:getsockname())

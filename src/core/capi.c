@@ -14,6 +14,17 @@ static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
   o->data = data;
 }
 
+static void promise_new_guarded(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
+                                void *data, int (*may_cancel)(lua_State *L, void *data)) {
+  guarded *g;
+  luaL_checkstack(L, 3, NULL);
+  g = (guarded *)lwt_promise_push(L, api->context, K_OP, C_SELF, 1, sizeof *g);
+  g->o.p.flags |= F_GUARDED;
+  g->o.cancel = cancel;
+  g->o.data = data;
+  g->may_cancel = may_cancel;
+}
+
 static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) {
   lwt_context *c = api->context;
   promise *p;
@@ -48,6 +59,10 @@ static int fulfill(const lwt_api *api, lua_State *L, int idx, int n) {
 
 static int reject(const lwt_api *api, lua_State *L, int idx) {
   return resolve(api, L, idx, S_REJECTED, 1);
+}
+
+static int reject_traced(const lwt_api *api, lua_State *L, int idx, const char *trace) {
+  return lwt_wakeup_reject_traced(L, api->context, lua_absindex(L, idx), trace);
 }
 
 static void resolved(lua_State *L, lwt_context *c, int state, int n) {
@@ -122,7 +137,7 @@ static int enter_body(lua_State *L) {
   e->f(L, e->data);
   e->at = E_DONE;
   if (e->run != NULL && e->run->ready.count > 0) {
-    lua_settop(L, 0); /* so that nothing of it is held meanwhile */
+    lua_settop(L, 0); /* what f left must not live as long as the tasks run */
     lwt_loop_run_woken(L, e->run);
   }
   return 0;
@@ -173,8 +188,7 @@ static void wait_check(const lwt_api *api, lua_State *L) {
 static void wait_begin(const lwt_api *api, lua_State *L, int idx, lwt_wait *w) {
   lwt_context *c = api->context;
   task *t = lwt_task_direct_begin(L, c);
-  lwt_task_direct_wait(L, c, t, idx);
-  t->direct = D_WAIT;
+  lwt_task_direct_wait(L, c, t, D_WAIT, idx);
   t->wait = w;
   w->task = t;
 }
@@ -200,7 +214,7 @@ typedef struct leg {
 
 static void leg_done(lua_State *L, void *data) {
   leg *l = (leg *)data;
-  lwt_task_resumed(L, l->c, l->t, l->status);
+  lwt_task_resumed(L, l->c, l->t, l->status, 0);
 }
 
 static int wait_run(const lwt_api *api, lwt_wait *w) {
@@ -269,6 +283,8 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->context = c;
   a->main = c->L;
   a->promise_new = promise_new;
+  a->promise_new_guarded = promise_new_guarded;
+  a->reject_traced = reject_traced;
   a->fulfill = fulfill;
   a->reject = reject;
   a->fulfilled = fulfilled;

@@ -120,10 +120,7 @@ static int l_create(lua_State *L) {
 
 static int wrap_done(lua_State *L, lua_State *co, int n) {
   if (n >= 0) return n;
-  if (lua_status(co) > LUA_YIELD) { /* as the standard one: close what is pending */
-    lua_resetthread(co);
-    lua_settop(co, 0);
-  }
+  if (lua_status(co) > LUA_YIELD) lua_settop(co, 0); /* nothing of it is to be closed */
   if (lua_type(L, -1) == LUA_TSTRING) {
     luaL_where(L, 1);
     lua_insert(L, -2);
@@ -149,6 +146,19 @@ static int wrapped(lua_State *L) {
   return wrap_done(L, co, n);
 }
 
+/* What a wrapped coroutine runs: its function, protected. An error has closed what it
+** left when it comes out, as of the standard wrap, but here that may await. */
+static int body_k(lua_State *co, int status, lua_KContext k) {
+  (void)k;
+  return status == LUA_OK || status == LUA_YIELD ? lua_gettop(co) : lua_error(co);
+}
+
+static int body(lua_State *co) {
+  lua_pushvalue(co, lua_upvalueindex(1));
+  lua_insert(co, 1);
+  return body_k(co, lua_pcallk(co, lua_gettop(co) - 1, LUA_MULTRET, 0, 0, body_k), 0);
+}
+
 /*---
 As `coroutine.wrap`, for a function that may await: a generator that waits for what it gives.
 
@@ -166,6 +176,9 @@ print(gen(), gen())   --> 1 2
 @function lwt.coroutine.wrap(f)
 */
 static int l_wrap(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_pushcclosure(L, body, 1);
   l_create(L);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, -2);

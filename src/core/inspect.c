@@ -35,10 +35,12 @@ static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
   int top = lua_gettop(L);
   promise *p;
   if (t->status == T_WAITING && t->direct) {
-    lua_pushstring(L, t->direct == D_MVAR ? "an mvar" : kind_name(&op));
+    lua_pushstring(L, t->direct == D_MVAR    ? "an mvar"
+                      : t->direct == D_TIMER ? "a timer"
+                                             : kind_name(&op));
     return;
   }
-  if (t->status != T_WAITING || t->wait_idx == 0 || !lua_checkstack(t->wait_co, 1)) {
+  if (t->status != T_WAITING || !lua_checkstack(t->wait_co, 1)) {
     lua_pushnil(L);
     return;
   }
@@ -99,7 +101,7 @@ static int l_tasks(lua_State *L) {
   lua_settop(L, 0);
   lua_newtable(L);
   for (s = 0; s < c->slots_made; s++) {
-    task *t = c->slots[s].t;
+    task *t = lwt_slot_task(c, s);
     lua_settop(L, 1);
     if (t == NULL) continue;
     pushreg(L, c->r_live);

@@ -351,8 +351,8 @@ Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes:
 @param listener lwt.Listener
 @return string
 ```lua
-local listener = net.tcp_listen("[::1]:0"):await()
-print(listener:address():match("^%[::1%]:") ~= nil)   --> true
+local listener = net.tcp_listen("127.0.0.1:0"):await()
+print(listener:address():match("^127%.0%.0%.1:%d+$") ~= nil)   --> true
 ```
 @function lwt.net.address(listener)
 */

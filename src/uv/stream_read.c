@@ -192,6 +192,18 @@ static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
   if (!d.done) lwt_uv_stream_keep(&d);
 }
 
+/* libuv takes a hang-up after a short read for the end, without another read: after a
+** reset it is not. (After the peer's end it is, whatever came later: EPIPE.) */
+static ssize_t really_end(lwt_uv_stream *s) {
+  uv_os_fd_t fd;
+  int err = 0;
+  socklen_t len = sizeof(err);
+  if (uv_fileno(s->h.uv, &fd) < 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+    return UV_EOF; /* a pipe is no socket */
+  return err == 0 || err == EPIPE ? UV_EOF : uv_translate_sys_error(err);
+}
+
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   lwt_uv_stream *s = of_handle(uv);
   if (nread == UV_ENOBUFS && s->socket) {
@@ -200,6 +212,7 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   }
   if (nread == 0) return;
   if (nread < 0) {
+    if (nread == UV_EOF && buf->base == NULL) nread = really_end(s);
     lwt_uv_stream_stop_reading(s);
     s->end = nread;
     if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, nread);

@@ -5,15 +5,15 @@ local await, spawn = lwt.await, lwt.spawn
 
 local M = {}
 
--- The channel's own options, taken out of those for lwt.net.
-local function split(opts, name, n)
+-- Our own options (`own` is the name of another one), taken out of those for lwt.net.
+local function split(opts, name, n, own)
   if opts == nil then return nil, nil end
   if type(opts) ~= "table" then
     error(("bad argument #%d to '%s' (table expected, got %s)"):format(n, name, type(opts)), 4)
   end
   local rest
   for key, value in pairs(opts) do
-    if key ~= "buffer_size" then
+    if key ~= "buffer_size" and key ~= own then
       rest = rest or {}
       rest[key] = value
     end
@@ -70,24 +70,36 @@ local function report(err)
   lwt.async(error, err, 0)
 end
 
+-- A client that is gone: its own affair, and nothing that is wrong with the server.
+local of_the_client = { ECONNRESET = true, EPIPE = true, ECONNABORTED = true, ETIMEDOUT = true }
+
+local function is_gone(err, ch, address)
+  if err == lwt.Closed then return ch:is_closed() end
+  return type(err) == "table" and of_the_client[err.code] and err.address == address
+end
+
 local function serve(server, sock, f, size)
   local address = sock:getpeername()
   local ch = channel_on(server.cio, sock, size, address)
   local ok, err = pcall(f, ch, address)
   if ok and lwt.is_promise(err) then ok, err = pcall(await, err) end
+  local theirs
   if ok then
     ok, err = pcall(await, ch:close())
-    -- A client that has gone before it took everything is its own affair.
-    if not ok and type(err) == "table" and (err.code == "EPIPE" or err.code == "ECONNRESET") then
-      ok = true
-    end
+    theirs = not ok and is_gone(err, ch, address)
   else
+    theirs = is_gone(err, ch, address)
     ch:close()
     if err == lwt.Canceled or err == lwt.Interrupted then
       ch:abort()
     end
   end
-  if not ok then error(err, 0) end
+  if ok then return end
+  if server.on_error and not (server.cancelling and err == lwt.Canceled) then
+    lwt.async(server.on_error, err, address)
+  elseif not theirs then
+    error(err, 0)
+  end
 end
 
 local function accept_loop(server, f, size)
@@ -160,10 +172,11 @@ function Server:__tostring()
   return ("lwt.server: %s%s"):format(self.where, self.ending and " (closed)" or "")
 end
 
-local function establish(cio, listening, f, size)
+local function establish(cio, listening, f, size, on_error)
   local listener = await(listening)
   local server = setmetatable({
     cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0,
+    on_error = on_error,
   }, Server)
   server.accepting = spawn(accept_loop, server, f, size)
   server.accepting:on_failure(function(err)
@@ -173,11 +186,16 @@ local function establish(cio, listening, f, size)
 end
 
 function M.establish(cio, addr, f, opts)
-  local rest, size = split(opts, "establish_server", 3)
+  local rest, size = split(opts, "establish_server", 3, "on_error")
+  local on_error = opts and opts.on_error
+  if on_error ~= nil and type(on_error) ~= "function" then
+    error(("bad argument #3 to 'establish_server' (option 'on_error': function expected, got %s)")
+      :format(type(on_error)), 3)
+  end
   local net = require "lwt.net"
   local listen = is_unix(addr) and net.pipe_listen or net.tcp_listen
   local listening = call("establish_server", listen, addr, rest)
-  return spawn(establish, cio, listening, f, size)
+  return spawn(establish, cio, listening, f, size, on_error)
 end
 
 return M
