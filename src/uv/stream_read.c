@@ -164,7 +164,7 @@ static port_cb take_port_read(lwt_uv_stream *s) {
 }
 
 /* These bytes are for the readers; what is left of them is held. */
-static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
+static inline void give(lwt_uv_stream *s, const char *bytes, size_t n) {
   lwt_uv_delivery d = {s, bytes, n, 0, 0, 0};
   lwt_uv *ctx = s->h.ctx;
   if (s->direct.task != NULL &&
