@@ -221,7 +221,9 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   }
   s->more = s->raw && (size_t)nread == buf->len;
   if (s->rcb != NULL && buf->base == s->rbuf) {
+    s->h.ctx->last = 1;
     take_port_read(s)(&s->p, s->rdata, nread);
+    s->h.ctx->last = 0;
   } else {
     give(s, buf->base, (size_t)nread);
   }
