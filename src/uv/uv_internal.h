@@ -84,6 +84,8 @@ enum {
 
 /* ---- The context --------------------------------------------------------- */
 
+#define LWT_UV_SPARE 64
+
 struct lwt_uv {
   lwt_api *lwt;    /* writable: this is where job_start and the like are filled in */
   uv_loop_t *loop; /* the one to use: `own`, or an adopted one; NULL: closed */
@@ -98,6 +100,8 @@ struct lwt_uv {
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
   int done_ref;           /* a fulfilled promise without values, shared */
+  int nspare;             /* request.c: places in the registry, to be used again */
+  int spare[LWT_UV_SPARE];
   lwt_uv_typeinfo type[LWT_UV_NTYPES];
   void *family[LWT_UV_NFAMILIES]; /* whatever a family keeps per state */
   /* C only, after everything else is closed; the loop turns once more after it. */
