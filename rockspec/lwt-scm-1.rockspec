@@ -93,6 +93,7 @@ build = {
         "src/uv/signal.c",
         "src/uv/spawn.c",
         "src/uv/stream.c",
+        "src/uv/stream_direct.c",
         "src/uv/stream_read.c",
         "src/uv/stream_write.c",
         "src/uv/tcp.c",

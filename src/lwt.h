@@ -110,6 +110,15 @@ typedef struct lwt_idle {
   int queued;            /* the core's */
 } lwt_idle;
 
+/* A task that waits in a function of yours without a promise (see wait_begin). Part of a
+** structure of yours that stays where it is while somebody waits. */
+typedef struct lwt_wait {
+  /* The task has been cancelled and waits no longer: withdraw the operation. Called on the
+  ** main thread; must not raise, must not run Lua code. */
+  void (*cancel)(lua_State *L, struct lwt_wait *wait);
+  void *task; /* the core's; NULL: nobody waits */
+} lwt_wait;
+
 /* ---- The table ---------------------------------------------------------- */
 
 struct lwt_api {
@@ -236,6 +245,34 @@ struct lwt_api {
   /* As reject, with an error that was raised elsewhere (in another Lua state, say):
   ** `trace` is the text that lwt.traceback gives for it. */
   int (*reject_traced)(const lwt_api *, lua_State *L, int idx, const char *trace);
+
+  /* Waiting without a promise, for functions that await by themselves (the methods of
+  ** what lwt.direct shows):
+  **
+  **   static int k(lua_State *L, int status, lua_KContext c) {
+  **     lwt->wait_end(lwt, L);            what wait_wake has pushed is on top
+  **     …
+  **   }
+  **     lwt->wait_check(lwt, L);
+  **     …                                 whatever may raise
+  **     lwt->wait_begin(lwt, L, idx, &w);
+  **     return lua_yieldk(L, 0, c, k);
+  */
+
+  /* Raise what await raises here whatever it is given: not in a task, cancelled. */
+  void (*wait_check)(const lwt_api *, lua_State *L);
+  /* The task waits with `wait` for the object at `idx`, which holds it. May raise when
+  ** the task cannot yield here, and then does not wait. */
+  void (*wait_begin)(const lwt_api *, lua_State *L, int idx, lwt_wait *wait);
+  /* First thing when the task goes on: raises lwt.Canceled when it was cancelled. */
+  void (*wait_end)(const lwt_api *, lua_State *L);
+  /* Push the top `n` values (popped; at most 4) onto the waiting task's stack, and have
+  ** it run when its turn comes. */
+  void (*wait_wake)(const lwt_api *, lua_State *L, lwt_wait *wait, int n);
+  /* At the end of an event loop's callback: run the waiting task at once, without values,
+  ** and return 1 when it waits again or has ended. Returns 0, and has done nothing, where
+  ** it has to wait for its turn. */
+  int (*wait_run)(const lwt_api *, lwt_wait *wait);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

@@ -3880,7 +3880,8 @@ lwt_module.promisify = function(f) end
 
 ---A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 ---objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
----Some views wait without making a promise, which is faster and takes less memory: an mvar's, and `sleep` in that of `lwt`.
+---Some views wait without making a promise, which is faster and takes less memory: those of mvars and of sockets (`read`, `write`),
+---and `sleep` in that of `lwt`.
 ---```lua
 ---local l = lwt.direct(lwt)
 ---l.sleep(0.01)

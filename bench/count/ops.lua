@@ -416,6 +416,27 @@ op("socket_echo", "64 bytes to a task that sends them back, on TCP sockets (both
   end
 end, "uv")
 
+op("socket_echo_direct", "the same through the direct views of the sockets", function()
+  local net = lwt.direct(require "lwt.net")
+  local listener = net.tcp_listen "127.0.0.1:0"
+  local there = spawn(function() return net.tcp_connect(listener:address()) end)
+  local server = listener:accept()
+  local client = await(there)
+  spawn(function()
+    while true do
+      local data = server:read()
+      if not data then return end
+      server:write(data)
+    end
+  end)
+  return function(n)
+    for _ = 1, n do
+      client:write(message)
+      client:read()
+    end
+  end
+end, "uv")
+
 op("channel_echo", "a line to a task that sends it back, on channels over TCP (both ends counted)", function()
   local io = require "lwt.io"
   local server = await(io.establish_server("127.0.0.1:0", function(ch)

@@ -128,7 +128,16 @@ enum {
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
   TF_LISTED = 128,     /* in r_live */
-  TF_FRESH = 256       /* has not begun */
+  TF_FRESH = 256,      /* has not begun */
+  TF_ENDED = 512       /* has run to its end, but nobody has been told */
+};
+
+/* How a task waits without a promise. */
+enum {
+  D_NONE,
+  D_MVAR,  /* at an mvar */
+  D_TIMER, /* for a moment. Its slot holds it all the time */
+  D_WAIT   /* in a C function: lwt->wait_begin. Likewise */
 };
 
 typedef struct task {
@@ -142,13 +151,13 @@ typedef struct task {
   uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
   uint8_t uncancelable; /* the await under way counts in shield */
-  uint8_t direct;       /* waits without a promise, for D_… */
+  uint8_t direct;       /* waits without a promise: D_… */
   int wait_idx;         /* waiting: where in wait_co that promise (or mvar) is */
-  uint32_t ticket;      /* D_MVAR: its place there */
+  union {
+    uint32_t ticket; /* D_MVAR: its place there */
+    lwt_wait *wait;  /* D_WAIT */
+  };
 } task;
-
-/* What a task can wait for without a promise. */
-enum { D_NOTHING, D_MVAR, D_TIMER };
 
 /* ---- The context --------------------------------------------------------- */
 
@@ -380,6 +389,8 @@ API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
 API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
+API int lwt_task_resume(lua_State *L, lwt_context *c, task *t, int nargs);
+API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
@@ -418,6 +429,7 @@ API void lwt_loop_report(lua_State *L,
 API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
                              int is_virtual);
 API void lwt_loop_run_woken(lua_State *L, lwt_context *c);
+API int lwt_loop_may_run(lwt_context *c);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);

@@ -31,10 +31,13 @@ static const char *kind_name(const promise *p) {
 
 /* Pushes what a waiting task awaits, as text. */
 static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
+  static const promise op = {.kind = K_OP};
   int top = lua_gettop(L);
   promise *p;
   if (t->status == T_WAITING && t->direct) {
-    lua_pushstring(L, t->direct == D_MVAR ? "an mvar" : "a timer");
+    lua_pushstring(L, t->direct == D_MVAR    ? "an mvar"
+                      : t->direct == D_TIMER ? "a timer"
+                                             : kind_name(&op));
     return;
   }
   if (t->status != T_WAITING || !lua_checkstack(t->wait_co, 1)) {

@@ -237,23 +237,26 @@ static size_t run_ready(lua_State *L, lwt_context *c, double deadline) {
   return limit - left;
 }
 
-/* At the end of an event (lwt->enter_last), while `run` waits: what it woke is run at once,
-** for by the end of a long batch of events its memory would have left the caches. The
-** order is that of the queue, and what becomes ready meanwhile comes later. */
+/* May a task run at the end of an event (lwt->enter_last), while `run` waits? Its memory
+** is in the caches then, and would have left them by the end of a long batch of events. */
+int lwt_loop_may_run(lwt_context *c) {
+  if (c->is_virtual || c->shuffling || c->stall > 0 || c->woken >= TURN_LIMIT) return 0;
+  if (c->woken == 0) c->turn_now = lwt_timer_now(c);
+  /* Timers that are due are not made to wait for a long batch. */
+  if ((++c->woken & 255) == 0 && c->ntimers > 0 && c->heap[0].when <= lwt_timer_now(c)) {
+    c->woken = TURN_LIMIT;
+    return 0;
+  }
+  return 1;
+}
+
+/* Runs what the event has woken. The order is that of the queue, and what becomes ready
+** meanwhile comes later. */
 void lwt_loop_run_woken(lua_State *L, lwt_context *c) {
   size_t n = c->ready.count;
   luaL_checkstack(L, 20, NULL);
-  if (c->woken == 0) c->turn_now = lwt_timer_now(c);
-  for (; n > 0 && c->ready.count > 0; n--) {
-    task *t;
-    if (c->is_virtual || c->shuffling || c->stall > 0 || c->woken >= TURN_LIMIT) break;
-    /* Timers that are due are not made to wait for a long batch. */
-    if ((++c->woken & 255) == 0 && c->ntimers > 0 &&
-        c->heap[0].when <= lwt_timer_now(c)) {
-      c->woken = TURN_LIMIT;
-      break;
-    }
-    t = ring_pop(&c->ready);
+  for (; n > 0 && c->ready.count > 0 && lwt_loop_may_run(c); n--) {
+    task *t = ring_pop(&c->ready);
     if (t == NULL)
       wake_paused(L, c);
     else

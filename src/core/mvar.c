@@ -237,7 +237,7 @@ static int wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) 
       lua_pushvalue(L, value);
       lua_xmove(L, t->wait_co, 1);
     }
-    t->direct = D_NOTHING;
+    t->direct = D_NONE;
     if (m->held) lua_getiuservalue(L, at, V_FIRST);
     lwt_task_wake(L, c, t);
     drop_first(L, at, m);

@@ -128,7 +128,7 @@ void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
 /* From now on only what the waiting task awaits holds it. (A timer wakes it for certain, so
 ** that one that just sleeps stays where it is.) */
 void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
-  if (t->direct == D_TIMER) return;
+  if (t->direct == D_WAIT || t->direct == D_TIMER) return;
   if (!(t->flags & TF_LISTED)) {
     pushreg(L, c->r_live);
     lwt_slot_push(L, c, t->slot);

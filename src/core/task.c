@@ -56,7 +56,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
   t->flags |= TF_RAISE;
   if (t->direct == D_TIMER) {
     lwt_timer_wake(c, t);
-    t->direct = D_NOTHING;
+    t->direct = D_NONE;
     lwt_task_wake(L, c, t);
     return;
   }
@@ -67,8 +67,13 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
   lwt_task_wake(L, c, t);
   lua_pop(L, 1);
   if (t->direct == D_MVAR) {
-    t->direct = D_NOTHING;
+    t->direct = D_NONE;
     lwt_mvar_withdraw(L, t);
+  } else if (t->direct == D_WAIT) {
+    lwt_wait *w = t->wait;
+    t->direct = D_NONE;
+    w->task = NULL;
+    w->cancel(L, w);
   } else {
     p = lwt_promise_find(L, top + 2);
     if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
@@ -175,35 +180,12 @@ static void enter_storage(lua_State *L, lwt_context *c,
   lwt_storage_swap(L, c);
 }
 
-/* The task has yielded, or is done; `swap`: the storage before it is on the stack. */
-static void after_resume(lua_State *L, lwt_context *c, task *t, int status, int swap) {
-  int waits = status == LUA_YIELD && t->status != T_RUNNING;
-  if (swap || c->storing) {
-    if (!swap) lua_pushboolean(L, 0);
-    if (waits)
-      leave_storage(L, c, t, lua_gettop(L));
-    else
-      lwt_storage_swap(L, c);
-    lua_pop(L, 1);
-  }
-  if (!waits) finish(L, c, t, status);
-}
-
-/* Resumes a ready task until it waits or ends. */
-void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
+/* Resumes a task. Returns what lua_resume does. Never raises. */
+int lwt_task_resume(lua_State *L, lwt_context *c, task *t, int nargs) {
   task *previous = c->current;
   lua_State *previous_co = c->current_co;
   lwt_context *outer = running_here;
-  int callbacks = c->callbacks, fresh = t->flags & TF_FRESH, nres, status;
-  int nargs = fresh ? lua_gettop(t->co) - 1 : 0;
-  int swap = c->storing || (t->flags & TF_STORAGE);
-  t->flags &= (uint16_t)~TF_FRESH;
-  if (swap) {
-    if (fresh && !(t->flags & TF_STORAGE))
-      pushreg(L, c->r_storage); /* inherited */
-    else
-      enter_storage(L, c, t);
-  }
+  int callbacks = c->callbacks, nres, status;
   c->current = t;
   c->current_co = t->wait_co;
   c->callbacks = 0;
@@ -217,7 +199,41 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
   c->callbacks = callbacks;
   c->current = previous;
   c->current_co = previous_co;
-  after_resume(L, c, t, status, swap);
+  return status;
+}
+
+/* What is left to do for the task after that. `swapped`: the storage before it is on top;
+** otherwise there was none. */
+void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped) {
+  int waits = status == LUA_YIELD && t->status != T_RUNNING;
+  if (swapped || c->storing) {
+    if (!swapped) lua_pushboolean(L, 0);
+    if (waits)
+      leave_storage(L, c, t, lua_gettop(L));
+    else
+      lwt_storage_swap(L, c);
+    lua_pop(L, 1);
+  }
+  if (!waits) finish(L, c, t, status);
+}
+
+/* Resumes a ready task until it waits or ends. */
+void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
+  int fresh = t->flags & TF_FRESH, nargs = fresh ? lua_gettop(t->co) - 1 : 0, status;
+  int swap = c->storing || (t->flags & TF_STORAGE);
+  if (t->flags & TF_ENDED) {
+    finish(L, c, t, lua_status(t->co));
+    return;
+  }
+  t->flags &= (uint16_t)~TF_FRESH;
+  if (swap) {
+    if (fresh && !(t->flags & TF_STORAGE))
+      pushreg(L, c->r_storage); /* inherited */
+    else
+      enter_storage(L, c, t);
+  }
+  status = lwt_task_resume(L, c, t, nargs);
+  lwt_task_resumed(L, c, t, status, swap);
 }
 
 /* With many tasks their memory is cold: have it fetched while others run. */
@@ -250,7 +266,7 @@ size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n) {
   c->resumes++;
   while (n > 0 && r->count > 0) {
     t = r->at[r->head];
-    if (t == NULL || (t->flags & (TF_FRESH | TF_STORAGE))) break;
+    if (t == NULL || (t->flags & (TF_FRESH | TF_STORAGE | TF_ENDED))) break;
     r->head = (r->head + 1) & (r->size - 1);
     r->count--;
     n--;
@@ -267,7 +283,7 @@ size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n) {
   c->current = NULL;
   c->current_co = NULL;
   running_here = outer;
-  if (more) after_resume(L, c, t, status, 0);
+  if (more) lwt_task_resumed(L, c, t, status, 0);
   return n;
 }
 
@@ -290,7 +306,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->anchored = 1;
   t->wait_idx = 0;
   t->uncancelable = 0;
-  t->direct = D_NOTHING;
+  t->direct = D_NONE;
   t->slot = s = lwt_slot_take(L, c);
   co = c->slots[s].co;
   if (!lua_checkstack(co, nargs + 10)) {

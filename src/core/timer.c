@@ -176,7 +176,7 @@ int lwt_timer_fire(lua_State *L, lwt_context *c) {
     if (t.id & TIMER_OF_TASK) {
       task *sleeper = lwt_slot_task(c, t.id & ~TIMER_OF_TASK);
       remove_at(c, 0);
-      sleeper->direct = D_NOTHING;
+      sleeper->direct = D_NONE;
       lwt_task_wake(L, c, sleeper);
       continue;
     }

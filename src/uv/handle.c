@@ -73,7 +73,6 @@ void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet) {
   h->box = NULL;
   if (h->pending > 0) ctx->waiting--;
   h->pending = 0;
-  h->anchored = 0;
   if (L != NULL) {
     luaL_unref(L, LUA_REGISTRYINDEX, h->ref);
     ctx->lwt->handle_closed(ctx->lwt, L, box);
@@ -108,26 +107,15 @@ void *lwt_uv_handle_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type) 
 void lwt_uv_handle_hold(lua_State *L, lwt_uv_handle *h, int idx) {
   if (h->pending++ > 0) return;
   h->ctx->waiting++;
-  if (h->anchored) return;
-  h->anchored = 1;
   lua_pushvalue(L, idx);
   lua_rawseti(L, LUA_REGISTRYINDEX, h->ref); /* the slot exists: allocates nothing */
 }
 
-void lwt_uv_handle_drop_later(lwt_uv_handle *h) {
-  if (h->pending > 0 && --h->pending == 0) h->ctx->waiting--;
-}
-
-void lwt_uv_handle_settle(lua_State *L, lwt_uv_handle *h) {
-  if (h->pending > 0 || !h->anchored) return;
-  h->anchored = 0;
+void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h) {
+  if (h->pending == 0 || --h->pending > 0) return;
+  h->ctx->waiting--;
   lua_pushboolean(L, 0);
   lua_rawseti(L, LUA_REGISTRYINDEX, h->ref);
-}
-
-void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h) {
-  lwt_uv_handle_drop_later(h);
-  lwt_uv_handle_settle(L, h);
 }
 
 void lwt_uv_handle_push(lua_State *L, lwt_uv_handle *h) {

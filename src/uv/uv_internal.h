@@ -109,6 +109,11 @@ struct lwt_uv {
   /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
+  void *arrival; /* stream_direct.c: what the task that is resumed just now is to take */
+  struct {
+    uv_buf_t buf;
+    ssize_t n;
+  } got;             /* stream_read.c: what was read, between two calls from libuv */
   char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
@@ -221,9 +226,8 @@ struct lwt_uv_handle {
   lwt_uv_handle *next, *prev; /* in ctx->handles */
   lwt_uv_box *box;            /* NULL: closed; the userdata may be gone */
   uv_handle_t *uv;            /* inside the block; NULL before opened */
-  int ref;     /* slot in the registry: false, or the userdata while anchored */
-  int pending; /* pending operations: anchored while not 0 */
-  unsigned char anchored;
+  int ref;              /* slot in the registry: false, or the userdata while anchored */
+  int pending;          /* pending operations: anchored while not 0 */
   unsigned char busy;   /* `stop` is running: the block may not go yet */
   unsigned char closed; /* the close callback has been */
 };
@@ -242,10 +246,6 @@ void *lwt_uv_handle_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);
 ** between. Neither raises nor allocates. */
 void lwt_uv_handle_hold(lua_State *L, lwt_uv_handle *h, int idx);
 void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h);
-/* The same for an operation that ends in a callback, after which the next one is likely to
-** begin: it stays anchored until the callback ends with `settle`. */
-void lwt_uv_handle_drop_later(lwt_uv_handle *h);
-void lwt_uv_handle_settle(lua_State *L, lwt_uv_handle *h);
 /* In a callback: push the userdata of an anchored handle. */
 void lwt_uv_handle_push(lua_State *L, lwt_uv_handle *h);
 /* lwt_uv_new_type for handles: adds __gc, __close, __tostring, and the method close(),
@@ -337,9 +337,6 @@ int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx);
 /* Both in one. */
 int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* After take, in a callback that ends with lwt_uv_handle_settle: as lwt_uv_waiters_anchor,
-** but the handle stays anchored until then. */
-void lwt_uv_waiters_release(lwt_uv_waiters *w, lwt_uv_handle *h);
 /* From a promise's cancel function: let go of the cancelled. Returns how many wait. */
 int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 /* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after

@@ -25,12 +25,6 @@ void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, in
   w->anchored = w->n > 0;
 }
 
-void lwt_uv_waiters_release(lwt_uv_waiters *w, lwt_uv_handle *h) {
-  if (w->n > 0 || !w->anchored) return;
-  w->anchored = 0;
-  lwt_uv_handle_drop_later(h);
-}
-
 static void forget_all(lua_State *L, lwt_uv_waiters *w, int idx) {
   w->n = 0;
   lua_pushnil(L);

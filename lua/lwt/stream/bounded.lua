@@ -8,6 +8,7 @@ local C = require "lwt.stream.log" -- and what core.lua has added to it
 local STOP, append, new_log, new_stream = C.STOP, C.append, C.new_log, C.new_stream
 local front, drop, busy, demand, line_up = C.front, C.drop, C.busy, C.demand, C.line_up
 local offer, calm, wake_all, ended = C.offer, C.calm, C.wake_all, C.ended
+local hand_over = C.hand_over
 local waiter, wake = core.waiter, core.wake
 local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
 local push_behind, shift = waiters.push, waiters.shift
@@ -105,7 +106,9 @@ local function pull_bounded(s, taker)
     if bound.pusher then admit(bound) end
     return v
   end
-  if (s.first or s.solo) and busy(s) then return nil, line_up(s, taker) end
+  local log = s.log
+  if (s.first or s.solo) and busy(s)
+    or not (c.next or log.bound.pusher or log.ended) then return nil, line_up(s, taker) end
   v = front(s)
   if v == nil then return nil, line_up(s, taker) end
   if v == STOP then return nil end
@@ -127,6 +130,7 @@ function C.push_bounded(bound, v)
   s = log.waiting[1]
   local wakes
   if s then
+    if hand_over(log, s, v) then return done end
     wakes = {}
     local taken = offer(s, v, wakes)
     if taken then

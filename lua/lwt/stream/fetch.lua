@@ -16,6 +16,24 @@ local error, type = error, type
 
 ---- Producing -------------------------------------------------------------------
 
+-- Give an element to who waits at `s`, alone in front of a line without lookers and
+-- conditions, if it is so.
+local function hand_over(log, s, v)
+  local req = s.first
+  if not req or req.feed or s.section or not alive(req) then return false end
+  local nx = req.next
+  s.first = nx
+  s.lined = s.lined - 1
+  if not nx then
+    s.last = false
+    log.waiting[1] = nil
+  end
+  req.value, req.done = v, true
+  wake(req)
+  return true
+end
+C.hand_over = hand_over
+
 -- A new element.
 local function deliver(log, v)
   local s = log.taker
@@ -28,18 +46,7 @@ local function deliver(log, v)
   s = waiting[1]
   if not s then return append(log, v) end
   if not log.shared then
-    local req = s.first
-    if req and not req.feed and not s.section and alive(req) then
-      local nx = req.next
-      s.first = nx
-      s.lined = s.lined - 1
-      if not nx then
-        s.last = false
-        waiting[1] = nil
-      end
-      req.value, req.done = v, true
-      return wake(req)
-    end
+    if hand_over(log, s, v) then return end
     local wakes = {}
     if not offer(s, v, wakes) then append(log, v) end
     if s.upset then calm(s, wakes) end
@@ -211,8 +218,9 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   log.fetching, log.withdrawable = p, withdrawable
   log.resume, log.rescue = resume or false, rescue or false
-  if type(p) == "table" then
-    if p.on.log.source then set_eager(log) end
+  local on = p.on
+  if on then -- a request
+    if on.log.source then set_eager(log) end
   else
     if withdrawable then set_eager(log) end
     if not log.on_value then

@@ -60,6 +60,7 @@ local function splitting(stages)
   local log = stages[n].stream.log
   return function()
     local p = stages.wait
+    stages.give_back()
     set_free(stages)
     if p then fresh(log) end
     if not p or p.done or log.fetching ~= p then return end
@@ -80,7 +81,7 @@ local function missed(stages, x, taker, p)
   local n = #stages
   if n == 1 then return wait_or_end(stages[1], x, taker, p) end
   if not p then return alone(stages, x, taker) end -- each meets its end
-  if type(p) ~= "table" then -- a promise is not taken to another log
+  if not p.on then -- a promise, which cannot be taken to another log as a request can
     for k = 1, n - 1 do
       local _
       _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
@@ -95,8 +96,11 @@ local function missed(stages, x, taker, p)
   stages.wait = p
   for k = 1, n - 1 do
     local d = stages[k].stream
-    if d.lent then d.lent() end
-    d.lent, d.pull = split, lent
+    local before = d.lent
+    if before ~= split then
+      if before and before ~= stages.give_back then before() end
+      d.lent, d.pull = split, lent
+    end
   end
   return pend(x, taker, p, stages.resume)
 end
@@ -163,12 +167,16 @@ return function(stages, s, log, %s)
     end
   end
   local function resume(v)
-    if stages.wait then set_free(stages) end
+    if pull then
+      stages.wait = false
+    elseif stages.wait then
+      set_free(stages)
+    end
     if v == nil then return last(stages) end
     %s do return v end %s
     return source(log)
   end
-  return source, resume
+  return source, resume, give_back
 end]]):format(table.concat(names, ", "), body, ends, body, ends)
 end
 
@@ -236,9 +244,9 @@ function C.stage(kind, s, f)
   end
   local d = derive(false)
   d.stage, st.stream = st, d
-  local source, resume = compile(stages)
+  local source, resume, give_back = compile(stages)
   st.source, d.log.source, d.pull = source, source, source
-  stages.resume = resume
+  stages.resume, stages.give_back = resume, give_back
   if not stages[2] then st.alone, st.resume = source, resume end
   return d
 end

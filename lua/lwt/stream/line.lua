@@ -111,17 +111,21 @@ function get_in_line(s, req)
     last.next = req
   else
     s.first = req
-    local waiting = s.log.waiting
-    local found = false
+    local log = s.log
+    local waiting = log.waiting
+    local other = waiting[1]
     if waiting == NOBODY then
-      waiting = {}
-      s.log.waiting = waiting
+      log.waiting = { s }
+    elseif not other then
+      waiting[1] = s
+    elseif other ~= s then
+      local found = false
+      for k = 2, #waiting do
+        if waiting[k] == s then found = true break end
+      end
+      if not found then waiting[#waiting + 1] = s end
     end
-    for k = 1, #waiting do
-      if waiting[k] == s then found = true break end
-    end
-    if not found then waiting[#waiting + 1] = s end
-    hold_pushes(s.log)
+    if not log.held then hold_pushes(log) end
   end
   s.last = req
   local n = (s.lined or 0) + 1

@@ -83,7 +83,7 @@ end
 ---@return lwt.Promise
 ---@function stream.pusher.push(pusher, v)
 function Pusher.push(p, v)
-  local bound = bound_of(p, "push")
+  local bound = getmetatable(p) == Pusher and p.bound or bound_of(p, "push")
   if v == nil then args.bad(2, "push", "an element cannot be nil; use close") end
   return push_bounded(bound, v)
 end
