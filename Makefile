@@ -141,6 +141,7 @@ check:
 	$(AGAIN) asan
 	$(AGAIN) valgrind
 	$(AGAIN) tsan
+	$(AGAIN) bench-count
 
 # The interpreter itself is not instrumented: the sanitizer's library is loaded before it.
 preload = LD_PRELOAD="$$($(CC) -print-file-name=lib$(1).so)"

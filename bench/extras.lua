@@ -1,4 +1,4 @@
--- What `make bench` measures of lwt alone, beside the rows: growth, memory, lateness. An entry makes its commands, and
+-- What `make bench` measures of lwt alone, beside the rows: growth, memory, threads, lateness. An entry makes its commands, and
 -- the lines of text and of Markdown of what they gave.
 
 local M = {}
@@ -105,6 +105,34 @@ add {
       local name = r.who
       if r.workload ~= "memory" then name, heap, resident = r.workload, nil, r.sample.bytes end
       rows[#rows + 1] = { (name:gsub("_", " ")), heap and number(heap) or "", number(math.max(0, resident)) }
+    end
+    return rows
+  end,
+}
+
+add {
+  name = "threads", title = "Between threads", cpus = "0,1",
+  head = { "what", "time", "most memory there was" },
+  commands = function(quick)
+    return {
+      ("{lua} bench/lwt/growth.lua messages %d"):format(quick and 100000 or 1000000),
+      ("{lua} bench/lwt/threads.lua bytes %d"):format(quick and 64 or 1024),
+    }
+  end,
+  rows = function(got, number)
+    local rows = {}
+    for _, r in ipairs(got) do
+      local s = r.sample
+      if r.workload == "bytes" then
+        rows[#rows + 1] = {
+          number(s.mib) .. " MiB of lwt.bytes to a worker and back", ("%s µs"):format(number(s.seconds * 1e6)),
+          number(s.peak / 1048576) .. " MiB",
+        }
+      else
+        rows[#rows + 1] = {
+          number(s.n) .. " messages to a worker, each answered", ("%s ns each"):format(number(s.seconds / s.n * 1e9)), "",
+        }
+      end
     end
     return rows
   end,

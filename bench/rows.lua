@@ -91,7 +91,8 @@ M.rows = {
     name = "echo", title = "echo", per = "message of 64 bytes, sent back", servers = true,
     size = "50,1000", quick = "50,200", cpus = "0,1", parts = " connections",
     runs = {
-      echo("lwt", "lwt", lwt_server, "echo"), echo("lwt", "lwt_lines", lwt_server, "echo_lines"),
+      echo("lwt", "lwt", lwt_server, "echo"), echo("lwt", "lwt_await", lwt_server, "echo_await"),
+      echo("lwt", "lwt_lines", lwt_server, "echo_lines"),
       echo("libuv", "libuv_try", c_server, "try"), echo("libuv", "libuv", c_server, "write"),
       echo("luv", "luv_try", luv_server, "echo_try"), echo("luv", "luv", luv_server, "echo"),
       echo("luv", "luv_coroutine", luv_server, "echo_coroutine"),

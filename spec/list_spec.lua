@@ -222,6 +222,76 @@ describe("lwt.list", function()
     end
   end))
 
+  it("starts in the list's order, whoever is done first", spec(function()
+    for _, name in ipairs { "map_n", "iter_n" } do
+      local order = {}
+      await(list[name](function(v)
+        order[#order + 1] = v
+        if v % 3 ~= 0 then await(lwt.sleep(10 / v)) end
+      end, { 1, 2, 3, 4, 5, 6, 7, 8, 9 }, 4))
+      assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9 }, order)
+    end
+  end))
+
+  it("starts no more from the moment of the cancel on", spec(function()
+    for _, name in ipairs { "map_n", "iter_n" } do
+      for max = 1, 3 do
+        local started, ended = 0, 0
+        local gate, open = lwt.wait()
+        local p = list[name](function()
+          started = started + 1
+          await(lwt.protected(gate))
+          ended = ended + 1
+        end, { 1, 2, 3, 4, 5, 6 }, max)
+        open:wakeup() -- they may go on …
+        p:cancel() -- … and each would come to its next one before the crew hears of this
+        fails(lwt.Canceled, p)
+        assert.same({ max, max }, { started, ended })
+      end
+    end
+  end))
+
+  it("starts no more when its function takes no notice of the cancel", spec(function()
+    for _, name in ipairs { "map_n", "iter_n" } do
+      local started = 0
+      local function stubborn(v)
+        started = started + 1
+        pcall(await, lwt.sleep(50))
+        if v == 0 then error("zero", 0) end
+        await(lwt.sleep(1)) -- told once
+      end
+      local p = list[name](stubborn, { 1, 2, 3, 4, 5 }, 2)
+      await(lwt.sleep(1))
+      p:cancel()
+      fails(lwt.Canceled, p)
+      assert.equal(2, started)
+      started = 0
+      fails("zero", list[name](stubborn, { 1, 0, 3, 4, 5 }, 2))
+      assert.equal(2, started)
+    end
+  end))
+
+  it("starts no more when one has failed, also where others are done at the same time",
+    spec(function()
+      for _, name in ipairs { "map_n", "iter_n" } do
+        local started, ended = 0, 0
+        fails("two", list[name](function(v)
+          started = started + 1
+          await(lwt.sleep(1))
+          if v == 2 then error("two", 0) end
+          ended = ended + 1
+        end, { 1, 2, 3, 4, 5, 6 }, 3))
+        assert.is_true(started <= 4, started) -- the first was done before, and had its next
+        assert.is_true(ended <= 2, ended)
+        local calls = 0
+        fails("at once", list[name](function(v)
+          calls = calls + 1
+          if v == 2 then error("at once", 0) end
+        end, { 1, 2, 3 }, 2))
+        assert.equal(2, calls)
+      end
+    end))
+
   it("goes through a long list", spec(function()
     local l = {}
     for i = 1, 100000 do l[i] = i end

@@ -29,7 +29,7 @@ extern "C" {
 /* Grows when something is added at the end of lwt_api; a change of what is
 ** already there changes the major number. */
 #define LWT_ABI_MAJOR 1
-#define LWT_ABI_MINOR 0
+#define LWT_ABI_MINOR 1
 
 /* Registry key of the table. */
 #define LWT_REGISTRY_KEY "lwt.api.1"
@@ -66,6 +66,12 @@ typedef struct lwt_job {
 
 /* ---- Notifications ------------------------------------------------------ */
 
+/* A thread of yours tells the loop something. It needs a reference of its own, which is
+** retained for it before it begins (notification_retain) and which it gives up when it has
+** sent for the last time; and it needs copies of the pointers to notification_send and
+** notification_release, for the table goes with the Lua state. Then it may send at any
+** time, also while the state closes and after. Such a thread must have ended before the
+** process does, and before its module's code is unloaded: lua_close unloads it. */
 typedef struct lwt_notification lwt_notification; /* opaque, reference counted */
 
 /* Called on the main thread, in a protected call, `count` times' worth of sends
@@ -103,6 +109,15 @@ typedef struct lwt_idle {
   struct lwt_idle *next; /* the core's */
   int queued;            /* the core's */
 } lwt_idle;
+
+/* A task that waits in a function of yours without a promise (see wait_begin). Part of a
+** structure of yours that stays where it is while somebody waits. */
+typedef struct lwt_wait {
+  /* The task has been cancelled and waits no longer: withdraw the operation. Called on the
+  ** main thread; must not raise, must not run Lua code. */
+  void (*cancel)(lua_State *L, struct lwt_wait *wait);
+  void *task; /* the core's; NULL: nobody waits */
+} lwt_wait;
 
 /* ---- The table ---------------------------------------------------------- */
 
@@ -215,6 +230,49 @@ struct lwt_api {
   /* The uv_loop_t that this state runs on, as void * so that this header needs
   ** no libuv; NULL without lwt.uv. */
   void *(*loop)(const lwt_api *);
+
+  /* Since 1.1. -------------------------------------------------------------- */
+
+  /* As enter, for a callback that has nothing left to do after it: the tasks that f
+  ** has made ready may run before this returns. They may do anything: close the handle
+  ** whose callback this is, begin another operation on it. */
+  int (*enter_last)(const lwt_api *, void (*f)(lua_State *L, void *data), void *data);
+  /* As promise_new, for what can be cancelled for a time only: `may_cancel` is asked
+  ** first, and when it says 0 cancelling does nothing. It must not raise, nor change
+  ** anything: a cancel may also look, and then not come. */
+  void (*promise_new_guarded)(const lwt_api *, lua_State *L, lwt_cancel_fn cancel,
+                              void *data, int (*may_cancel)(lua_State *L, void *data));
+  /* As reject, with an error that was raised elsewhere (in another Lua state, say):
+  ** `trace` is the text that lwt.traceback gives for it. */
+  int (*reject_traced)(const lwt_api *, lua_State *L, int idx, const char *trace);
+
+  /* Waiting without a promise, for functions that await by themselves (the methods of
+  ** what lwt.direct shows):
+  **
+  **   static int k(lua_State *L, int status, lua_KContext c) {
+  **     lwt->wait_end(lwt, L);            what wait_wake has pushed is on top
+  **     …
+  **   }
+  **     lwt->wait_check(lwt, L);
+  **     …                                 whatever may raise
+  **     lwt->wait_begin(lwt, L, idx, &w);
+  **     return lua_yieldk(L, 0, c, k);
+  */
+
+  /* Raise what await raises here whatever it is given: not in a task, cancelled. */
+  void (*wait_check)(const lwt_api *, lua_State *L);
+  /* The task waits with `wait` for the object at `idx`, which holds it. May raise when
+  ** the task cannot yield here, and then does not wait. */
+  void (*wait_begin)(const lwt_api *, lua_State *L, int idx, lwt_wait *wait);
+  /* First thing when the task goes on: raises lwt.Canceled when it was cancelled. */
+  void (*wait_end)(const lwt_api *, lua_State *L);
+  /* Push the top `n` values (popped; at most 4) onto the waiting task's stack, and have
+  ** it run when its turn comes. */
+  void (*wait_wake)(const lwt_api *, lua_State *L, lwt_wait *wait, int n);
+  /* At the end of an event loop's callback: run the waiting task at once, without values,
+  ** and return 1 when it waits again or has ended. Returns 0, and has done nothing, where
+  ** it has to wait for its turn. */
+  int (*wait_run)(const lwt_api *, lwt_wait *wait);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

@@ -3880,7 +3880,8 @@ lwt_module.promisify = function(f) end
 
 ---A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 ---objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
----The view of an mvar waits without making a promise: the fastest way to hand values from task to task.
+---Some views wait without making a promise, which is faster and takes less memory: those of mvars and of sockets (`read`, `write`),
+---and `sleep` in that of `lwt`.
 ---```lua
 ---local l = lwt.direct(lwt)
 ---l.sleep(0.01)
@@ -5584,9 +5585,8 @@ lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
 ---detaches, as they were when the thread was started. It may use all of lwt, with a loop of
 ---its own: `lwt.run` in it.
 ---
----A call that has to wait for a thread can be cancelled: then it never runs, and its `lwt.bytes`
----are back (if it has begun by then, it goes on, and nobody hears of its result). Cancelling one
----that has found a thread at once does nothing.
+---A call that has to wait for a thread can be cancelled, while it waits: then it never runs, and its
+---`lwt.bytes` are back. Cancelling one that has a thread does nothing.
 ---
 ---When the Lua state closes, calls that run are given a quarter of a second; then an error is
 ---raised in them. One that sits in a C function for another second is left behind, and ends when

@@ -416,6 +416,27 @@ op("socket_echo", "64 bytes to a task that sends them back, on TCP sockets (both
   end
 end, "uv")
 
+op("socket_echo_direct", "the same through the direct views of the sockets", function()
+  local net = lwt.direct(require "lwt.net")
+  local listener = net.tcp_listen "127.0.0.1:0"
+  local there = spawn(function() return net.tcp_connect(listener:address()) end)
+  local server = listener:accept()
+  local client = await(there)
+  spawn(function()
+    while true do
+      local data = server:read()
+      if not data then return end
+      server:write(data)
+    end
+  end)
+  return function(n)
+    for _ = 1, n do
+      client:write(message)
+      client:read()
+    end
+  end
+end, "uv")
+
 op("channel_echo", "a line to a task that sends it back, on channels over TCP (both ends counted)", function()
   local io = require "lwt.io"
   local server = await(io.establish_server("127.0.0.1:0", function(ch)
@@ -428,6 +449,32 @@ op("channel_echo", "a line to a task that sends it back, on channels over TCP (b
       await(ch:read_line())
     end
   end
+end, "uv")
+
+---------------------------------------------------------------------------------------------------
+-- Lists, and the threadpool (the instructions of its threads are counted as well)
+
+local function numbers(n)
+  local t = {}
+  for i = 1, n do t[i] = i end
+  return t
+end
+
+op("list_iter_n", "element of list.iter_n(f, l, 64), f yields once", function()
+  local list = require "lwt.list"
+  return function(n) await(list.iter_n(lwt.yield, numbers(n), 64)) end
+end)
+
+op("job", "trivial job in C on the threadpool, 64 in flight", function()
+  local list, job = require "lwt.list", require "bench.job"
+  return function(n) await(list.iter_n(function(i) await(job.add(i)) end, numbers(n), 64)) end
+end, "uv")
+
+op("read_file", "fs.read_file of 4 KiB, 64 in flight", function()
+  local list, fs = require "lwt.list", require "lwt.fs"
+  local path = os.tmpname()
+  await(fs.write_file(path, ("x"):rep(4096)))
+  return function(n) await(list.iter_n(function() await(fs.read_file(path)) end, numbers(n), 64)) end
 end, "uv")
 
 ---------------------------------------------------------------------------------------------------

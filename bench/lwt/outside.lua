@@ -42,9 +42,11 @@ local function processes(who, n)
 end
 
 function W.processes(n, resident)
-  local ballast = resident and ("x"):rep(tonumber(resident) << 20)
-  processes(ballast and "lwt_1g" or "lwt", n)
-  assert(not ballast or #ballast > 0)
+  -- Piece by piece: one string of a gigabyte takes two while it is made, and seconds.
+  local ballast, pieces = {}, tonumber(resident) or 0
+  for i = 1, pieces do ballast[i] = ("0123456789abcdef"):rep(1 << 16) end
+  processes(resident and "lwt_1g" or "lwt", n)
+  assert(#ballast == pieces)
 end
 
 function W.jobs(n)

@@ -1,6 +1,6 @@
 -- lwt: servers, one task for each connection.
 --
---   lua5.4 bench/lwt/serve.lua echo|echo_lines|http PORT
+--   lua5.4 bench/lwt/serve.lua echo|echo_await|echo_lines|http PORT
 
 local lwt = require "lwt"
 local io = require "lwt.io"
@@ -12,8 +12,22 @@ local hello = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 11
 
 local S = {}
 
--- On sockets.
+-- On sockets, as lwt.direct shows them.
 function S.echo(address)
+  local function serve(socket)
+    local client <close> = socket
+    while true do
+      local data = client:read()
+      if not data then return end
+      client:write(data)
+    end
+  end
+  local listener <close> = lwt.direct(net).tcp_listen(address, { backlog = 4096 })
+  while true do spawn(serve, listener:accept()) end
+end
+
+-- The same, a promise for each operation.
+function S.echo_await(address)
   local function serve(socket)
     local client <close> = socket
     while true do

@@ -73,12 +73,12 @@ local function sleepers(who, n, start_all)
 end
 
 -- n tasks, asleep at once: they wake in the second second.
-function W.sleepers(n)
-  sleepers("lwt", n, function()
+local function sleeping_tasks(who, n, sleep)
+  sleepers(who, n, function()
     local all, resolver = lwt.wait()
     local left = n
     local function nap(seconds)
-      await(lwt.sleep(seconds))
+      sleep(seconds)
       left = left - 1
       if left == 0 then resolver:wakeup() end
     end
@@ -87,7 +87,14 @@ function W.sleepers(n)
   end)
 end
 
--- The same without a stack for each: the promises alone.
+function W.sleepers(n) sleeping_tasks("lwt", n, lwt.direct(lwt).sleep) end
+
+-- The same with a promise for each.
+function W.sleepers_await(n)
+  sleeping_tasks("lwt_await", n, function(seconds) await(lwt.sleep(seconds)) end)
+end
+
+-- Without a stack for each: the promises alone.
 function W.sleepers_promise(n)
   sleepers("lwt_promise", n, function()
     local naps = {}

@@ -103,7 +103,7 @@ function lwt.with_timeout(s, x)
     end
     p = spawn(x)
   end
-  return core.pick { p, core.timeout(s) }
+  return core.pick_two(p, core.timeout(s))
 end
 
 --- A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
@@ -208,22 +208,23 @@ local function settle(...)
   return showing(...)
 end
 
-local functions = setmetatable({}, { __mode = "k" })
+-- What stands for a function of what is shown. Sleeping needs no promise for that.
+local functions = setmetatable({ [core.sleep] = core.nap }, { __mode = "k" })
 
 local view_mt = { __name = "lwt.direct" }
 
-function view_mt.__index(v, key)
-  local x = views[v][key]
-  if type(x) == "function" then
-    local f = functions[x]
-    if f == nil then
-      f = function(...) return settle(x(unview(...))) end
-      functions[x] = f
-    end
-    return f
+-- What a view has in the place of `x`: a function awaits what it returns.
+local function shown_field(x)
+  if type(x) ~= "function" then return show(x) end
+  local f = functions[x]
+  if f == nil then
+    f = function(...) return settle(x(unview(...))) end
+    functions[x] = f
   end
-  return show(x)
+  return f
 end
+
+function view_mt.__index(v, key) return shown_field(views[v][key]) end
 
 function view_mt.__newindex(v, key, value) views[v][key] = value end
 function view_mt.__tostring(v) return tostring(views[v]) end
@@ -246,15 +247,31 @@ core.direct_views(show, function(v)
   return v
 end).__eq = view_mt.__eq
 
+-- So have other objects: the metatable of the object -> a function that makes its view.
+local kinds = { [mvar_mt] = mvar_view }
+
+-- core.direct_kind(shown, mt, make): objects with the metatable `shown` get a view from `make`, of which `mt` is the
+-- metatable: it is filled in here. Returns its methods, for those that are better done otherwise.
+function core.direct_kind(shown, mt, make)
+  local methods = {}
+  for name, f in pairs(shown.__index) do methods[name] = shown_field(f) end
+  mt.__name, mt.__tostring, mt.__eq, mt.__close = "lwt.direct", view_mt.__tostring, view_mt.__eq, view_mt.__close
+  mt.__index = setmetatable(methods, { __index = function(_, key) return shown_field(shown.__index[key]) end })
+  kinds[shown] = make
+  return methods
+end
+
 function view(x)
-  local v = getmetatable(x) == mvar_mt and mvar_view(x) or setmetatable({}, view_mt)
+  local make = kinds[getmetatable(x)]
+  local v = make and make(x) or setmetatable({}, view_mt)
   views[v] = x
   return v
 end
 
 --- A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 --- objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
---- The view of an mvar waits without making a promise: the fastest way to hand values from task to task.
+--- Some views wait without making a promise, which is faster and takes less memory: those of mvars and of sockets (`read`, `write`),
+--- and `sleep` in that of `lwt`.
 ---
 --- ```lua
 --- local l = lwt.direct(lwt)

@@ -5,6 +5,9 @@
 --- and may return a promise. Results are in the list's order whatever finishes first.
 --- Lists may hold nil when they have `n`; lists that are results always have `n`.
 ---
+--- The calls of an `_n` form share that many tasks: `lwt.current()` has made the calls before,
+--- and goes on with the next.
+---
 --- `_s` stops at the first failure. `_p` starts everything; at the first failure the others
 --- are cancelled and awaited, and then that failure is the result (in Lwt they run on). The
 --- same when the result is cancelled.
@@ -30,15 +33,13 @@ local function value(v)
   return v
 end
 
--- Call `f` for all of 1 … n, at most `max` at a time: the promise of the list of results.
-local function together(f, n, max, finish)
+-- Call `f` for all of 1 … n at the same time: the promise of what `finish` makes of the
+-- list of results.
+local function together(f, n, finish)
   local out = { n = n }
   local function one(i) out[i] = value(f(i)) end
-  return crew.run(max, function(c)
-    for i = 1, n do
-      if max ~= math_huge and not c:room() then return end
-      c:start(one, i)
-    end
+  return crew.run(math_huge, function(c)
+    for i = 1, n do c:start(one, i) end
     c:finish()
     return finish(out)
   end)
@@ -72,7 +73,7 @@ end
 ---```
 function M.iter_p(f, l)
   local n = check(f, l, "iter_p")
-  return together(function(i) return f(l[i]) end, n, math_huge, done)
+  return together(function(i) return f(l[i]) end, n, done)
 end
 
 --- `f(v)` for all elements, at most `max` (default 1) at a time. After a failure no more
@@ -94,7 +95,12 @@ end
 function M.iter_n(f, l, max)
   local n = check(f, l, "iter_n")
   max = max == nil and 1 or args.int(max, 3, "iter_n", 1)
-  return together(function(i) return f(l[i]) end, n, max, done)
+  return crew.run(max, function(c)
+    c:loop(function(i)
+      local v = f(l[i])
+      if v ~= nil and is_promise(v) then await(v) end
+    end, n)
+  end)
 end
 
 --- `f(i, v)` for one element after another; `i` counts from 1.
@@ -122,7 +128,7 @@ end
 ---```
 function M.iteri_p(f, l)
   local n = check(f, l, "iteri_p")
-  return together(function(i) return f(i, l[i]) end, n, math_huge, done)
+  return together(function(i) return f(i, l[i]) end, n, done)
 end
 
 --- The list of `f(v)`, called for one element after another.
@@ -152,7 +158,7 @@ end
 ---```
 function M.map_p(f, l)
   local n = check(f, l, "map_p")
-  return together(function(i) return f(l[i]) end, n, math_huge, same)
+  return together(function(i) return f(l[i]) end, n, same)
 end
 
 --- The list of `f(v)`, with at most `max` (default 1) calls at a time.
@@ -167,7 +173,11 @@ end
 function M.map_n(f, l, max)
   local n = check(f, l, "map_n")
   max = max == nil and 1 or args.int(max, 3, "map_n", 1)
-  return together(function(i) return f(l[i]) end, n, max, same)
+  return crew.run(max, function(c)
+    local out = { n = n }
+    c:loop(function(i) out[i] = value(f(l[i])) end, n)
+    return out
+  end)
 end
 
 --- The list of `f(i, v)`, called for one element after another; `i` counts from 1.
@@ -197,7 +207,7 @@ end
 ---```
 function M.mapi_p(f, l)
   local n = check(f, l, "mapi_p")
-  return together(function(i) return f(i, l[i]) end, n, math_huge, same)
+  return together(function(i) return f(i, l[i]) end, n, same)
 end
 
 -- The elements of `l` at the places where `marks` holds what is wanted.
@@ -243,7 +253,7 @@ end
 ---```
 function M.filter_p(f, l)
   local n = check(f, l, "filter_p")
-  return together(function(i) return f(l[i]) end, n, math_huge,
+  return together(function(i) return f(l[i]) end, n,
     function(marks) return chosen(l, marks, true) end)
 end
 
@@ -291,7 +301,7 @@ end
 ---```
 function M.filter_map_p(f, l)
   local n = check(f, l, "filter_map_p")
-  return together(function(i) return f(l[i]) end, n, math_huge, compact)
+  return together(function(i) return f(l[i]) end, n, compact)
 end
 
 --- Whether `f(v)` is true for every element, asked one after another until it is not.
@@ -321,7 +331,7 @@ end
 ---```
 function M.for_all_p(f, l)
   local n = check(f, l, "for_all_p")
-  return together(function(i) return f(l[i]) end, n, math_huge, function(marks)
+  return together(function(i) return f(l[i]) end, n, function(marks)
     for i = 1, n do
       if not marks[i] then return false end
     end
@@ -356,7 +366,7 @@ end
 ---```
 function M.exists_p(f, l)
   local n = check(f, l, "exists_p")
-  return together(function(i) return f(l[i]) end, n, math_huge, function(marks)
+  return together(function(i) return f(l[i]) end, n, function(marks)
     for i = 1, n do
       if marks[i] then return true end
     end
@@ -393,7 +403,7 @@ end
 ---```
 function M.find_p(f, l)
   local n = check(f, l, "find_p")
-  return together(function(i) return f(l[i]) end, n, math_huge, function(marks)
+  return together(function(i) return f(l[i]) end, n, function(marks)
     for i = 1, n do
       if marks[i] then return fulfilled(l[i]) end
     end
@@ -430,7 +440,7 @@ end
 ---```
 function M.find_map_p(f, l)
   local n = check(f, l, "find_map_p")
-  return together(function(i) return f(l[i]) end, n, math_huge, function(values)
+  return together(function(i) return f(l[i]) end, n, function(values)
     for i = 1, n do
       if values[i] ~= nil then return fulfilled(values[i]) end
     end
@@ -465,7 +475,7 @@ end
 ---```
 function M.partition_p(f, l)
   local n = check(f, l, "partition_p")
-  return together(function(i) return f(l[i]) end, n, math_huge,
+  return together(function(i) return f(l[i]) end, n,
     function(marks) return chosen(l, marks, true), chosen(l, marks, false) end)
 end
 

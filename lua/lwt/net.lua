@@ -2,6 +2,7 @@
 -- (lwt.uv's net); here is what goes over several addresses: connecting to a name.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local uv = require "lwt.uvneeded" "lwt.net"
 
 local cnet = uv.net
@@ -25,6 +26,13 @@ end
 --- ```
 function M.close(handle)
   return handle:close()
+end
+
+-- What lwt.direct shows of a socket reads and writes in C, without promises.
+for kind = 0, 2 do
+  local shown, mt = cnet.views.kind(kind)
+  local methods = core.direct_kind(shown, mt, cnet.views.view)
+  methods.read, methods.write = cnet.views.methods(methods.read, methods.write)
 end
 
 -- Every method is a function of the module as well. The streams share theirs; names that other

@@ -75,6 +75,14 @@ local function shift(q)
 end
 M.shift = shift
 
+-- `f(value)` for each of those who still wait, the oldest first.
+function M.each(q, f)
+  for i = 0, q.n - 1 do
+    local at = 2 * ((q.head + i) & (q.size - 1)) + 1
+    if is_pending(q[at]) then f(q[at + 1]) end
+  end
+end
+
 -- Fulfil the oldest who still waits with these values. False when nobody does.
 function M.wake(q, ...)
   while q.n > 0 do

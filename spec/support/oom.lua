@@ -328,6 +328,34 @@ section("scopes and time", function()
   return told()
 end)
 
+section("mvars", function()
+  local mvar = require "lwt.mvar"
+  local m = mvar.create(0)
+  local direct = lwt.direct(m)
+  lwt.run(function()
+    local tasks = {}
+    for i = 1, 4 do
+      tasks[#tasks + 1] = lwt.spawn(function()
+        direct:put(i)
+        return i
+      end)
+      tasks[#tasks + 1] = lwt.spawn(function() return m:put({ i }):await() end)
+    end
+    tasks[3]:cancel()
+    tasks[6]:cancel()
+    for _ = 1, 3 do say(type(direct:take()), type(m:take():await())) end
+    for i = 1, 3 do tasks[#tasks + 1] = lwt.spawn(function() say(i, type(direct:take())) end) end
+    tasks[#tasks]:cancel()
+    lwt.current():cancel()
+    say(pcall(lwt.await, m:take()))
+    m:put "late"
+    lwt.yield()
+    for _, t in ipairs(tasks) do say(t:state()) end
+    say(m:take_available())
+  end)
+  return told()
+end)
+
 section("coroutines", function()
   lwt.run(function()
     local g = lwt.coroutine.wrap(function()

@@ -55,6 +55,62 @@ describe("jobs", function()
     assert.is_true(most > 1 or threads == 1)
   end))
 
+  it("do not wait for one that takes long while there is a thread for them", task(function()
+    if job.pool_size() < 3 then return end
+    local long = c.job(1, "", 0.3)
+    await(lwt.sleep(0.02))
+    assert.equal(4, (await(c.job(2))))
+    assert.is_true(long:is_pending())
+    -- Also not after a stream of short ones, for which one thread is enough.
+    await(lwt.join { long, lwt.pause() })
+    local left, slow = 3000, nil
+    local tasks = {}
+    for i = 1, 16 do
+      tasks[i] = lwt.spawn(function()
+        while left > 0 do
+          left = left - 1
+          if left == 500 then slow = c.job(1, "", 0.3) end
+          await(c.job(1))
+        end
+      end)
+    end
+    await(lwt.join(tasks))
+    assert.is_true(slow:is_pending())
+    await(slow)
+  end))
+
+  it("are released, and settle, each for itself, when some of them raise", task(function()
+    local all = {}
+    for i = 1, 300 do all[i] = c.job(i, ({ "", "raise", "fail" })[i % 3 + 1]) end
+    for i, p in ipairs(all) do
+      local ok, v = pcall(await, p)
+      if i % 3 == 0 then
+        assert.same({ true, 2 * i }, { ok, v })
+      elseif i % 3 == 1 then
+        assert.same({ false, "raised" }, { ok, v })
+      else
+        assert.same({ false, "EPERM" }, { ok, v.code })
+      end
+    end
+    assert.same({ 300, 300, 300, 0 }, { table.unpack({ c.counts() }, 1, 4) })
+  end))
+
+  it("can be begun and cancelled where another has just been settled", task(function()
+    local before = c.job(1)
+    local after, cancelled
+    before:on_success(function()
+      after = c.job(2)
+      cancelled = c.job(3)
+      cancelled:cancel()
+    end)
+    await(before)
+    assert.equal(4, (await(after)))
+    assert.same({ "rejected", lwt.Canceled }, { cancelled:state() })
+    await(c.job(1))
+    local _, _, releases = c.counts()
+    assert.equal(4, releases)
+  end))
+
   it("leave a thread to files", task(function()
     local fs = require "lwt.fs"
     local slow = {}

@@ -59,9 +59,9 @@ static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int ki
 }
 
 /* Pushes what the task awaits, as it was given; NULL (nothing pushed) when that is no
-** promise: for a yield and a direct wait. */
+** promise: for a direct wait. */
 static promise *push_awaited(lua_State *L, task *t) {
-  if (t->wait_idx == 0 || t->direct || !lua_checkstack(t->wait_co, 1)) return NULL;
+  if (t->direct || !lua_checkstack(t->wait_co, 1)) return NULL;
   lua_pushvalue(t->wait_co, t->wait_idx);
   lua_xmove(t->wait_co, L, 1);
   return (promise *)lua_touserdata(L, -1);
@@ -92,6 +92,13 @@ static int is_record(const promise *p) {
          p->kind == K_SCOPE;
 }
 
+/* Can the pending promise be cancelled at all, now? */
+static int is_cancelable(lua_State *L, const promise *p) {
+  const guarded *g = (const guarded *)p;
+  if (p->how == C_NONE) return 0;
+  return !(p->flags & F_GUARDED) || g->o.cancel == NULL || g->may_cancel(L, g->o.data);
+}
+
 static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   int at = lua_gettop(L);
   if (p->epoch != k->epoch) {
@@ -114,7 +121,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
   luaL_checkstack(L, 8, NULL);
   if (p->kind == K_TASK && ((task *)p)->status != T_DONE)
     return visit_task(L, c, k, (task *)p);
-  if (p->state == S_PROXY && is_record(p) && p->how != C_NONE) {
+  if (p->state == S_PROXY && is_record(p) && is_cancelable(L, p)) {
     int pending;
     lua_pushvalue(L, at);
     pending = lwt_promise_find(L, at + 1)->state == S_PENDING;
@@ -122,7 +129,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
     if (pending) return visit_record(L, c, k, p);
   }
   p = lwt_promise_find(L, at);
-  if (p->state != S_PENDING || p->how == C_NONE) {
+  if (p->state != S_PENDING || !is_cancelable(L, p)) {
     lua_pop(L, 1);
     return 0;
   }
@@ -279,7 +286,8 @@ int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
   lua_pushvalue(L, idx);
   p = (promise *)lua_touserdata(L, top + 1);
   k.nactions = 2;
-  if (p->state == S_PENDING && p->how == C_SELF) { /* no walk needed */
+  if (p->state == S_PENDING && p->how == C_SELF &&
+      !(p->flags & F_GUARDED)) { /* no walk needed */
     mark(L, c, top + 1);
   } else {
     begin(L, c, &k);

@@ -14,6 +14,17 @@ static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
   o->data = data;
 }
 
+static void promise_new_guarded(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
+                                void *data, int (*may_cancel)(lua_State *L, void *data)) {
+  guarded *g;
+  luaL_checkstack(L, 3, NULL);
+  g = (guarded *)lwt_promise_push(L, api->context, K_OP, C_SELF, 1, sizeof *g);
+  g->o.p.flags |= F_GUARDED;
+  g->o.cancel = cancel;
+  g->o.data = data;
+  g->may_cancel = may_cancel;
+}
+
 static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) {
   lwt_context *c = api->context;
   promise *p;
@@ -48,6 +59,10 @@ static int fulfill(const lwt_api *api, lua_State *L, int idx, int n) {
 
 static int reject(const lwt_api *api, lua_State *L, int idx) {
   return resolve(api, L, idx, S_REJECTED, 1);
+}
+
+static int reject_traced(const lwt_api *api, lua_State *L, int idx, const char *trace) {
+  return lwt_wakeup_reject_traced(L, api->context, lua_absindex(L, idx), trace);
 }
 
 static void resolved(lua_State *L, lwt_context *c, int state, int n) {
@@ -107,41 +122,120 @@ static void push_sentinel(const lwt_api *api, lua_State *L, const char *name) {
     luaL_error(L, "lwt.h: no sentinel '%s'", name);
 }
 
-/* enter_body(f, data): both behind one light userdata each. */
+/* What enter calls, how far it came, and whether tasks may run when it is done. */
 typedef struct entry {
   void (*f)(lua_State *L, void *data);
   void *data;
-  int begun;
+  lwt_context *run;
+  enum { E_NOT_BEGUN, E_BEGUN, E_DONE } at;
 } entry;
 
 static int enter_body(lua_State *L) {
   entry *e = (entry *)lua_touserdata(L, 1);
   lua_settop(L, 0);
-  e->begun = 1;
+  e->at = E_BEGUN;
   e->f(L, e->data);
+  e->at = E_DONE;
+  if (e->run != NULL && e->run->ready.count > 0) {
+    lua_settop(L, 0); /* what f left must not live as long as the tasks run */
+    lwt_loop_run_woken(L, e->run);
+  }
   return 0;
 }
 
-static int enter(const lwt_api *api, void (*f)(lua_State *, void *), void *data) {
-  lwt_context *c = api->context;
+static int enter_with(lwt_context *c, entry *e) {
   lua_State *L = c->L;
-  entry e;
   int status;
   if (c->closing || !lua_checkstack(L, 6)) return -2;
+  e->at = E_NOT_BEGUN;
+  lua_pushcfunction(L, enter_body);
+  lua_pushlightuserdata(L, e);
+  c->entered++;
+  status = lua_pcall(L, 1, 0, 0);
+  c->entered--;
+  if (status == LUA_OK) return 0;
+  lwt_loop_report(L, c);
+  return e->at == E_DONE ? 0 : e->at == E_BEGUN ? -1 : -2;
+}
+
+static int enter(const lwt_api *api, void (*f)(lua_State *, void *), void *data) {
+  entry e;
   e.f = f;
   e.data = data;
-  e.begun = 0;
-  pushreg(L, c->r_handler);
-  pushreg(L, c->r_enter);
-  lua_pushlightuserdata(L, &e);
-  status = lua_pcall(L, 1, 0, -3);
-  if (status != LUA_OK) {
-    lwt_loop_report(L, c);
-    lua_pop(L, 1);
-    return e.begun ? -1 : -2;
+  e.run = NULL;
+  return enter_with(api->context, &e);
+}
+
+/* Is this an event of the wait of `run` itself, and nothing else under way? */
+static int outermost(const lwt_context *c) {
+  return c->may_run && c->entered == 0 && c->nest == 0 && c->callbacks == 0 &&
+         c->current == NULL;
+}
+
+static int enter_last(const lwt_api *api, void (*f)(lua_State *, void *), void *data) {
+  lwt_context *c = api->context;
+  entry e;
+  e.f = f;
+  e.data = data;
+  e.run = outermost(c) ? c : NULL;
+  return enter_with(c, &e);
+}
+
+static void wait_check(const lwt_api *api, lua_State *L) {
+  lwt_task_direct_begin(L, api->context);
+}
+
+static void wait_begin(const lwt_api *api, lua_State *L, int idx, lwt_wait *w) {
+  lwt_context *c = api->context;
+  task *t = c->current;
+  lwt_task_direct_wait(L, c, t, D_WAIT, idx);
+  t->wait = w;
+  w->task = t;
+}
+
+static void wait_end(const lwt_api *api, lua_State *L) {
+  lwt_task_direct_end(L, api->context);
+}
+
+static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
+  task *t = (task *)w->task;
+  lua_xmove(L, t->wait_co, n);
+  w->task = NULL;
+  t->direct = D_NONE;
+  lwt_task_wake(L, api->context, t);
+}
+
+/* A task that was run, and what lua_resume said. */
+typedef struct leg {
+  lwt_context *c;
+  task *t;
+  int status;
+} leg;
+
+static void leg_done(lua_State *L, void *data) {
+  leg *l = (leg *)data;
+  lwt_task_resumed(L, l->c, l->t, l->status, 0);
+}
+
+static int wait_run(const lwt_api *api, lwt_wait *w) {
+  lwt_context *c = api->context;
+  task *t = (task *)w->task;
+  leg l;
+  if (!outermost(c) || c->closing || c->ready.count > 0 || c->storing ||
+      (t->flags & TF_STORAGE) || t->wait_co != t->co || !lwt_loop_may_run(c))
+    return 0;
+  w->task = NULL;
+  t->direct = D_NONE;
+  l.status = lwt_task_resume(c->L, c, t, 0);
+  if (l.status == LUA_YIELD && t->status != T_RUNNING && !c->storing) return 1;
+  l.c = c;
+  l.t = t;
+  if (enter_last(api, leg_done, &l) == -2 &&
+      (l.status != LUA_YIELD || t->status == T_RUNNING)) { /* no memory for that call */
+    t->flags |= TF_ENDED;
+    lwt_ring_push(&c->ready, t);
   }
-  lua_pop(L, 1);
-  return 0;
+  return 1;
 }
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
@@ -189,6 +283,8 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->context = c;
   a->main = c->L;
   a->promise_new = promise_new;
+  a->promise_new_guarded = promise_new_guarded;
+  a->reject_traced = reject_traced;
   a->fulfill = fulfill;
   a->reject = reject;
   a->fulfilled = fulfilled;
@@ -209,9 +305,12 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->handle_opened = lwt_trace_handle_opened;
   a->handle_closed = lwt_trace_handle_closed;
   a->loop = no_loop;
-  pushreg(L, c->r_self);
-  lua_pushcclosure(L, enter_body, 1);
-  c->r_enter = lwt_slot(L);
+  a->enter_last = enter_last;
+  a->wait_check = wait_check;
+  a->wait_begin = wait_begin;
+  a->wait_end = wait_end;
+  a->wait_wake = wait_wake;
+  a->wait_run = wait_run;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

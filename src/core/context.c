@@ -43,6 +43,7 @@ static int context_gc(lua_State *L) {
   lwt_context *c = (lwt_context *)lua_touserdata(L, 1);
   c->closing = 1;
   free(c->slots);
+  free(c->naps);
   free(c->r_blocks);
   free(c->ready.at);
   free(c->paused.at);
@@ -52,6 +53,7 @@ static int context_gc(lua_State *L) {
   memset(&c->ready, 0, sizeof c->ready);
   memset(&c->paused, 0, sizeof c->paused);
   c->slots = NULL;
+  c->naps = NULL;
   c->r_blocks = NULL;
   c->heap = NULL;
   c->position = NULL;

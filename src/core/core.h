@@ -78,16 +78,17 @@ enum {
 enum { W_NONE, W_ONE, W_LIST };
 
 enum {
-  F_SEEN = 1,      /* somebody looked: its rejection needs no warning */
-  F_NO_CANCEL = 2, /* made by no_cancel: awaiting it cannot be interrupted */
-  F_CANCELED = 4,  /* rejected with lwt.Canceled */
-  F_ON_CANCEL = 8, /* has on_cancel callbacks among its waiters */
-  F_STORED = 16,   /* U_FN is {fn, fn2, storage} */
-  F_DONE = 32,     /* no longer interested in what it waits for */
-  F_WRAPPED = 64,  /* rejected: U_STATE is {error, trace, watch} */
-  F_FOUND = 128,   /* cancel walk: something cancelable is below */
-  F_CLOSED = 256,  /* scope: canceled, every await in it raises */
-  F_WATCHED = 512  /* in the list of rejections nobody has looked at */
+  F_SEEN = 1,       /* somebody looked: its rejection needs no warning */
+  F_NO_CANCEL = 2,  /* made by no_cancel: awaiting it cannot be interrupted */
+  F_CANCELED = 4,   /* rejected with lwt.Canceled */
+  F_ON_CANCEL = 8,  /* has on_cancel callbacks among its waiters */
+  F_STORED = 16,    /* U_FN is {fn, fn2, storage} */
+  F_DONE = 32,      /* no longer interested in what it waits for */
+  F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
+  F_FOUND = 128,    /* cancel walk: something cancelable is below */
+  F_CLOSED = 256,   /* scope: canceled, every await in it raises */
+  F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
+  F_WATCHED = 512   /* in the list of rejections nobody has looked at */
 };
 
 typedef struct promise {
@@ -111,6 +112,11 @@ typedef struct operation {
   void *data;
 } operation;
 
+typedef struct guarded {
+  operation o;
+  int (*may_cancel)(lua_State *L, void *data);
+} guarded;
+
 /* Task states and flags. */
 enum { T_READY, T_RUNNING, T_WAITING, T_DONE };
 enum {
@@ -122,7 +128,16 @@ enum {
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
   TF_LISTED = 128,     /* in r_live */
-  TF_FRESH = 256       /* has not begun */
+  TF_FRESH = 256,      /* has not begun */
+  TF_ENDED = 512       /* has run to its end, but nobody has been told */
+};
+
+/* How a task waits without a promise. */
+enum {
+  D_NONE,
+  D_MVAR,  /* at an mvar */
+  D_TIMER, /* for a moment. Its slot holds it all the time */
+  D_WAIT   /* in a C function: lwt->wait_begin. Likewise */
 };
 
 typedef struct task {
@@ -136,19 +151,22 @@ typedef struct task {
   uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
   uint8_t uncancelable; /* the await under way counts in shield */
-  uint8_t direct;       /* waits at an mvar, without a promise */
-  int wait_idx;         /* where in wait_co that promise (or mvar) is; 0: none (yield) */
-  uint32_t ticket;      /* direct: its place there */
+  uint8_t direct;       /* waits without a promise: D_… */
+  int wait_idx;         /* waiting: where in wait_co that promise (or mvar) is */
+  union {
+    uint32_t ticket; /* D_MVAR: its place there */
+    lwt_wait *wait;  /* D_WAIT */
+  };
 } task;
 
 /* ---- The context --------------------------------------------------------- */
 
 typedef struct slot {
   lua_State *co; /* NULL: no thread made yet */
-  task *t;       /* NULL: free */
-  uint32_t next_free;
-  uint8_t released; /* not anchored: t may have been collected */
+  uintptr_t use; /* the task, or with SLOT_FREE the next free slot: see slots.c */
 } slot;
+#define SLOT_FREE 1
+#define SLOT_RELEASED 2 /* not anchored: the task may have been collected */
 
 typedef struct ring { /* of tasks; NULL stands for the next paused promise */
   task **at;
@@ -157,9 +175,10 @@ typedef struct ring { /* of tasks; NULL stands for the next paused promise */
 
 typedef struct timer {
   double when;
-  uint64_t seq;
-  uint32_t id;
+  uint32_t seq; /* of its creation, twice; + 1 for a timeout */
+  uint32_t id; /* its number; with TIMER_OF_TASK a slot: of a task that sleeps directly */
 } timer;
+#define TIMER_OF_TASK 0x80000000u
 
 typedef struct frame frame; /* cancel.c */
 
@@ -195,13 +214,15 @@ struct lwt_context {
   int *r_blocks; /* registry keys of the blocks that anchor slots' values */
   uint32_t nblocks;
   uint32_t idle_threads, sweep_at; /* sweep_at: see lwt_task_sweep */
-  uint64_t nresumed;               /* turns of tasks ever */
 
   /* Queues (loop.c). */
   ring ready, paused;
   uint64_t pause_head, pause_tail; /* of r_pauses */
   lwt_idle *idle, *idle_now;
   uint8_t running, interrupted, shuffling;
+  uint8_t may_run; /* run waits: the tasks that an event wakes may run right after it */
+  uint32_t woken;  /* in this wait: how many of them */
+  int entered;     /* calls of lwt->enter under way, one in another */
   uint64_t random;
   double stall, turn_start, turn_now, engine_now;
   uint8_t stalled;
@@ -212,9 +233,10 @@ struct lwt_context {
   /* Time (timer.c). */
   timer *heap;
   uint32_t *position;  /* of a timer in the heap; or the next free number */
+  uint32_t *naps;      /* of a slot's task that sleeps: its position in the heap */
   uint32_t background; /* of the timers, how many keep nobody from a deadlock */
-  uint32_t ntimers, timers_size, free_timer, timers_made;
-  uint64_t seq;
+  uint32_t ntimers, heap_size, timers_size, free_timer, timers_made;
+  uint32_t seq;
   double virtual_now;
   uint8_t is_virtual;
   const lwt_engine *engine;
@@ -231,10 +253,10 @@ struct lwt_context {
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
       r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
       r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
-      r_interrupted, r_error_mt, r_drive, r_enter, r_turn, r_handles, r_enter_hooks,
-      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
-      r_show, r_unview;
+      r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks, r_leave_hooks,
+      r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_function,
+      r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show,
+      r_unview;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -304,6 +326,8 @@ API void lwt_resolve_owe(lua_State *L, lwt_context *c, int source);
 API void lwt_resolve_drain(lua_State *L, lwt_context *c);
 API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
 API void lwt_resolve_open(lua_State *L, lwt_context *c);
+API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
+                                 const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c: one and many. */
@@ -347,6 +371,12 @@ static inline void lwt_slot_push(lua_State *L, lwt_context *c, uint32_t s) {
   lua_replace(L, -2);
 }
 
+/* Its task; NULL: it is free. */
+static inline task *lwt_slot_task(const lwt_context *c, uint32_t s) {
+  uintptr_t use = c->slots[s].use;
+  return use & SLOT_FREE ? NULL : (task *)(use & ~(uintptr_t)SLOT_RELEASED);
+}
+
 API uint32_t lwt_slot_take(lua_State *L, lwt_context *c);
 API void lwt_slot_free(lwt_context *c, uint32_t s);
 API void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable);
@@ -358,6 +388,9 @@ API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> p
 API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
+API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
+API int lwt_task_resume(lua_State *L, lwt_context *c, task *t, int nargs);
+API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
@@ -366,7 +399,7 @@ API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_cancel_due(const lwt_context *c);
 API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);
-API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int at);
+API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at);
 API void lwt_task_direct_end(lua_State *L, lwt_context *c);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);
@@ -382,16 +415,21 @@ API void lwt_mvar_open(lua_State *L, lwt_context *c);
 API double lwt_timer_now(lwt_context *c);
 API void lwt_timer_shift(lwt_context *c, double by);
 API void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id);
+API void lwt_timer_wake(lwt_context *c, const task *t);
 API int lwt_timer_fire(lua_State *L, lwt_context *c);
 API void lwt_timer_open(lua_State *L, lwt_context *c);
 
 /* loop.c */
 API int lwt_ring_reserve(ring *r, size_t n);
-API void lwt_ring_push(ring *r, task *t); /* room was reserved */
+static inline void lwt_ring_push(ring *r, task *t) { /* room was reserved */
+  r->at[(r->head + r->count++) & (r->size - 1)] = t;
+}
 API void lwt_loop_report(lua_State *L,
                          lwt_context *c); /* the error on top: to the hook */
 API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
                              int is_virtual);
+API void lwt_loop_run_woken(lua_State *L, lwt_context *c);
+API int lwt_loop_may_run(lwt_context *c);
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);

@@ -31,13 +31,16 @@ static const char *kind_name(const promise *p) {
 
 /* Pushes what a waiting task awaits, as text. */
 static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
+  static const promise op = {.kind = K_OP};
   int top = lua_gettop(L);
   promise *p;
   if (t->status == T_WAITING && t->direct) {
-    lua_pushliteral(L, "an mvar");
+    lua_pushstring(L, t->direct == D_MVAR    ? "an mvar"
+                      : t->direct == D_TIMER ? "a timer"
+                                             : kind_name(&op));
     return;
   }
-  if (t->status != T_WAITING || t->wait_idx == 0 || !lua_checkstack(t->wait_co, 1)) {
+  if (t->status != T_WAITING || !lua_checkstack(t->wait_co, 1)) {
     lua_pushnil(L);
     return;
   }
@@ -98,7 +101,7 @@ static int l_tasks(lua_State *L) {
   lua_settop(L, 0);
   lua_newtable(L);
   for (s = 0; s < c->slots_made; s++) {
-    task *t = c->slots[s].t;
+    task *t = lwt_slot_task(c, s);
     lua_settop(L, 1);
     if (t == NULL) continue;
     pushreg(L, c->r_live);

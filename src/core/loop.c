@@ -33,10 +33,6 @@ int lwt_ring_reserve(ring *r, size_t n) {
   return 1;
 }
 
-void lwt_ring_push(ring *r, task *t) {
-  r->at[(r->head + r->count++) & (r->size - 1)] = t;
-}
-
 static task *ring_pop(ring *r) {
   task *t = r->at[r->head];
   r->head = (r->head + 1) & (r->size - 1);
@@ -188,7 +184,11 @@ static int wait_for_events(lwt_context *c, int may_wait) {
       seconds = -1;
     }
   }
-  if (seconds != 0 || c->engine != NULL) engine_wait(c, seconds);
+  if (seconds == 0 && c->engine == NULL) return 1;
+  c->may_run = (uint8_t)(may_wait && !c->is_virtual && !c->shuffling && c->stall <= 0);
+  c->woken = 0;
+  engine_wait(c, seconds);
+  c->may_run = 0;
   return 1;
 }
 
@@ -204,27 +204,9 @@ static void wake_paused(lua_State *L, lwt_context *c) {
   lua_settop(L, top);
 }
 
-/* With many tasks their memory is cold: have it fetched while others run. */
-static void look_ahead(const ring *r) {
-#ifdef __GNUC__
-  size_t mask = r->size - 1;
-  if (r->count > 8) {
-    const task *near = r->at[(r->head + 3) & mask], *far = r->at[(r->head + 7) & mask];
-    if (far != NULL) __builtin_prefetch(far);
-    if (near != NULL) {
-      const char *co = (const char *)near->co;
-      __builtin_prefetch(co);
-      __builtin_prefetch(co + 64);
-      __builtin_prefetch(co + 128);
-    }
-  }
-#else
-  (void)r;
-#endif
-}
-
-static void run_ready(lua_State *L, lwt_context *c, double deadline) {
-  size_t limit;
+/* Returns how many were run. */
+static size_t run_ready(lua_State *L, lwt_context *c, double deadline) {
+  size_t limit, left;
   luaL_checkstack(L, 20, NULL);
   if (c->ready.count == 0) {
     ring r = c->ready;
@@ -233,12 +215,16 @@ static void run_ready(lua_State *L, lwt_context *c, double deadline) {
   } else {
     while (c->paused.count > 0) lwt_ring_push(&c->ready, ring_pop(&c->paused));
   }
-  limit = 2 * c->ready.count + TURN_LIMIT;
-  while (c->ready.count > 0 && limit-- > 0) {
+  left = limit = 2 * c->ready.count + TURN_LIMIT;
+  while (c->ready.count > 0 && left > 0) {
     task *t;
+    if (!c->shuffling && c->stall <= 0 && deadline <= 0) {
+      left = lwt_task_run_ready(L, c, left);
+      if (c->ready.count == 0 || left == 0) break;
+    }
+    left--;
     if (c->shuffling) shuffle_head(c);
     t = ring_pop(&c->ready);
-    look_ahead(&c->ready);
     if (t == NULL)
       wake_paused(L, c);
     else if (c->stall > 0)
@@ -247,20 +233,49 @@ static void run_ready(lua_State *L, lwt_context *c, double deadline) {
       lwt_task_run(L, c, t);
     if (deadline > 0 && lwt_timer_now(c) >= deadline) break;
   }
+  if (c->ready.count == 0) c->ready.head = 0; /* the same memory again */
+  return limit - left;
+}
+
+/* May a task run at the end of an event (lwt->enter_last), while `run` waits? Its memory
+** is in the caches then, and would have left them by the end of a long batch of events. */
+int lwt_loop_may_run(lwt_context *c) {
+  if (c->is_virtual || c->shuffling || c->stall > 0 || c->woken >= TURN_LIMIT) return 0;
+  if (c->woken == 0) c->turn_now = lwt_timer_now(c);
+  /* Timers that are due are not made to wait for a long batch. */
+  if ((++c->woken & 255) == 0 && c->ntimers > 0 && c->heap[0].when <= lwt_timer_now(c)) {
+    c->woken = TURN_LIMIT;
+    return 0;
+  }
+  return 1;
+}
+
+/* Runs what the event has woken. The order is that of the queue, and what becomes ready
+** meanwhile comes later. */
+void lwt_loop_run_woken(lua_State *L, lwt_context *c) {
+  size_t n = c->ready.count;
+  luaL_checkstack(L, 20, NULL);
+  for (; n > 0 && c->ready.count > 0 && lwt_loop_may_run(c); n--) {
+    task *t = ring_pop(&c->ready);
+    if (t == NULL)
+      wake_paused(L, c);
+    else
+      lwt_task_run(L, c, t);
+  }
 }
 
 /* One turn. Returns 0 when there is nothing left that could happen. */
 static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   int alive;
-  uint64_t resumed = c->nresumed;
+  size_t ran;
   call_hook(L, c, c->r_enter_hooks);
   alive = wait_for_events(c, may_wait);
   c->turn_now = lwt_timer_now(c);
   lwt_timer_fire(L, c);
-  run_ready(L, c, deadline);
+  ran = run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
-  lwt_slot_sweep(L, c, (uint32_t)(c->nresumed - resumed) + 1);
+  lwt_slot_sweep(L, c, (uint32_t)(ran < 64 ? ran + 1 : 64 + ran / 64));
   return alive;
 }
 

@@ -188,7 +188,7 @@ static void enqueue(lua_State *L, int at, mvar *m, int value) {
 ** first it is held by its slot, until that lets go of tasks that wait. */
 static void enqueue_task(lua_State *L, lwt_context *c, int at, mvar *m, task *t,
                          int value) {
-  lwt_task_direct_wait(L, c, t, at);
+  lwt_task_direct_wait(L, c, t, D_MVAR, at);
   if (m->first == NULL) {
     m->first = &t->p;
     t->ticket = 0;
@@ -237,7 +237,7 @@ static int wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) 
       lua_pushvalue(L, value);
       lua_xmove(L, t->wait_co, 1);
     }
-    t->direct = 0;
+    t->direct = D_NONE;
     if (m->held) lua_getiuservalue(L, at, V_FIRST);
     lwt_task_wake(L, c, t);
     drop_first(L, at, m);

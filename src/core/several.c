@@ -12,9 +12,20 @@
 #define LIST 1 /* stack slots of the functions that Lua calls */
 #define W 2
 
+/* The promise on top is an input: it counts as looked at, and is replaced by its
+** representative. */
+static promise *take_input(lua_State *L, promise *p) {
+  if (p->state == S_PROXY) p = lwt_promise_find(L, lua_gettop(L));
+  if (!(p->flags & F_SEEN)) {
+    p->flags |= F_SEEN;
+    if (p->flags & F_WATCHED) lwt_trace_seen(L, lua_gettop(L), p);
+  }
+  return p;
+}
+
 /* Replaces the user's list at 1 by one of our own. Its promises count as looked at.
-** Returns its length. */
-static int take_list(lua_State *L, lwt_context *c, int may_be_empty) {
+** Returns its length, and whether all of them are pending. */
+static int take_list(lua_State *L, lwt_context *c, int may_be_empty, int *all_pending) {
   int i, n;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -22,16 +33,25 @@ static int take_list(lua_State *L, lwt_context *c, int may_be_empty) {
   if (n == 0 && !may_be_empty)
     luaL_argerror(L, 1, "empty list: the promise would be pending for ever");
   lua_createtable(L, n, 0);
+  *all_pending = 1;
   for (i = 1; i <= n; i++) {
+    promise *p;
     lua_rawgeti(L, 1, i);
-    if (lwt_promise_test(L, c, 3) == NULL) {
+    p = lwt_promise_test(L, c, 3);
+    if (p == NULL) {
       lua_pushfstring(L, "promise expected at index %d of the list, got %s", i,
                       luaL_typename(L, 3));
       luaL_argerror(L, 1, lua_tostring(L, -1));
+      return 0;
     }
-    lua_pushvalue(L, 3);
-    lwt_promise_arg(L, c, 4);
-    lua_pop(L, 1);
+    if (p->state == S_PROXY) {
+      lua_pushvalue(L, 3); /* the list has what was given */
+      p = take_input(L, p);
+      lua_pop(L, 1);
+    } else {
+      take_input(L, p);
+    }
+    if (p->state != S_PENDING) *all_pending = 0;
     lua_rawseti(L, 2, i);
   }
   lua_replace(L, LIST);
@@ -121,7 +141,7 @@ static void complete(lua_State *L, lwt_context *c, int w) {
   rec->flags |= F_DONE;
   luaL_checkstack(L, 10, NULL);
   lua_getiuservalue(L, w, U_DEP);
-  n = (int)lua_rawlen(L, list);
+  n = rec->kind == K_JOIN ? 0 : (int)lua_rawlen(L, list);
   lua_pushvalue(L, w);
   q = lwt_promise_find(L, top + 2);
   if (lua_getiuservalue(L, w, U_FN) == LUA_TUSERDATA) {
@@ -173,7 +193,7 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
     promise *p = push_input(L, LIST, i);
     lua_pushvalue(L, W);
     if (w->flags & F_DONE) break;
-    if (lwt_promise_add_waiter(L, W + 1, p)) {
+    if (lwt_promise_add_known_waiter(L, W + 1, p, w)) {
       w->n++;
     } else {
       p = lwt_promise_find(L, W + 1);
@@ -269,19 +289,45 @@ static promise *push_first(lua_State *L, int list, int src) {
   return first;
 }
 
+/* The same for choose and pick, which need nothing but that input; w withdraws from
+** the others on the way. */
+static void push_first_and_detach(lua_State *L, int w, int list, int src) {
+  promise *rec = (promise *)lua_touserdata(L, w);
+  promise *first = (promise *)lua_touserdata(L, src);
+  int i, n = (int)lua_rawlen(L, list), at = lua_gettop(L) + 1;
+  rec->flags |= F_DONE;
+  lua_pushvalue(L, src);
+  for (i = 1; i <= n; i++) {
+    promise *p;
+    lua_rawgeti(L, list, i);
+    p = (promise *)lua_touserdata(L, at + 1);
+    if (p->state == S_PROXY) p = lwt_promise_find(L, at + 1);
+    if (p->state == S_PENDING) {
+      lwt_promise_remove_waiter(L, at + 1, p, rec);
+    } else if (earlier(p, first)) {
+      first = p;
+      lua_replace(L, at);
+      continue;
+    }
+    lua_pop(L, 1);
+  }
+}
+
 /* The choice w is made: the input at src is resolved. */
 static void choose(lua_State *L, lwt_context *c, int w, int src) {
-  promise *rec = (promise *)lua_touserdata(L, w), *q, *first;
+  promise *rec = (promise *)lua_touserdata(L, w), *q;
   int top = lua_gettop(L), list = top + 1, outcome = -1;
   luaL_checkstack(L, 10, NULL);
   lua_getiuservalue(L, w, U_DEP);
-  first = push_first(L, list, src);
-  if (rec->kind != K_CHOOSE && rec->kind != K_PICK) {
+  if (rec->kind == K_CHOOSE || rec->kind == K_PICK) {
+    push_first_and_detach(L, w, list, src);
+  } else {
+    promise *first = push_first(L, list, src);
     lua_pop(L, 1);
     outcome = push_choice(L, rec->kind, list, (int)lua_rawlen(L, list), first);
+    if (outcome == 2) lwt_promise_collapse(L, 2);
+    lwt_several_detach(L, w, NULL);
   }
-  if (outcome == 2) lwt_promise_collapse(L, 2);
-  lwt_several_detach(L, w, NULL);
   if (cancels(rec->kind)) { /* the others first: see lwt_several_finish */
     lua_setiuservalue(L, w, U_FN2);
     rec->n = 0;
@@ -315,16 +361,25 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
     ** all our inputs, and no callback has run since */
     if (rec->n == 0 && rec->epoch == c->epoch && c->calls == c->walk_calls) rec->n = n;
     while (rec->n < n) {
-      int pending;
+      promise *p;
+      int alone;
       rec->n++;
-      pending = push_input(L, list, (int)rec->n)->state == S_PENDING;
+      p = push_input(L, list, (int)rec->n);
+      if (p->state != S_PENDING) {
+        lua_settop(L, list);
+        continue;
+      }
+      /* nobody waits for it: nothing follows from cancelling it */
+      alone = p->how == C_SELF && p->waiters == W_NONE && p->kind <= K_TIMER;
       lua_settop(L, list);
-      if (!pending) continue;
-      lwt_resolve_push_entry(L, c, w);
+      if (!alone) lwt_resolve_push_entry(L, c, w);
       lua_rawgeti(L, list, (lua_Integer)rec->n);
       lwt_cancel_push(L, c, list + 1);
-      lua_settop(L, top);
-      return;
+      lua_settop(L, list);
+      if (!alone) {
+        lua_settop(L, top);
+        return;
+      }
     }
   }
   lua_settop(L, top);
@@ -346,12 +401,12 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
   lua_settop(L, top);
 }
 
-static int choice(lua_State *L, int kind) {
-  lwt_context *c = context_of(L);
-  int n = take_list(L, c, 0), i, outcome;
+/* The n promises are in the list at LIST. */
+static int choice(lua_State *L, lwt_context *c, int kind, int n, int all_pending) {
+  int i, outcome;
   promise *w;
   lua_settop(L, LIST);
-  outcome = push_choice(L, kind, LIST, n, NULL);
+  outcome = all_pending ? 0 : push_choice(L, kind, LIST, n, NULL);
   if (outcome != 0) {
     for (i = 1; cancels(kind) && i <= n; i++) {
       push_input(L, LIST, i);
@@ -371,7 +426,7 @@ static int choice(lua_State *L, int kind) {
   for (i = 1; i <= n && !(w->flags & F_DONE); i++) {
     promise *p = push_input(L, LIST, i);
     lua_pushvalue(L, W);
-    if (!lwt_promise_add_waiter(L, W + 1, p)) {
+    if (!lwt_promise_add_known_waiter(L, W + 1, p, w)) {
       int base = c->work;
       lwt_promise_find(L, W + 1);
       choose(L, c, W, W + 1);
@@ -414,8 +469,29 @@ void lwt_several_input(lua_State *L, lwt_context *c, int w, int src) {
 
 static int join_like(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
-  int n = take_list(L, c, kind != K_ANY);
+  int all_pending, n = take_list(L, c, kind != K_ANY, &all_pending);
   return wait_for_all(L, c, kind, n);
+}
+
+static int choice_of_list(lua_State *L, int kind) {
+  lwt_context *c = context_of(L);
+  int all_pending, n = take_list(L, c, 0, &all_pending);
+  return choice(L, c, kind, n, all_pending);
+}
+
+/* The promises at 1 and 2 become a list of two, at 1; whether both are pending. */
+static int take_two(lua_State *L, lwt_context *c) {
+  int pending;
+  lwt_promise_check(L, c, 1);
+  lwt_promise_check(L, c, 2);
+  lua_settop(L, 2);
+  lua_createtable(L, 2, 0);
+  lua_insert(L, 1);
+  pending = lwt_promise_arg(L, c, 3)->state == S_PENDING;
+  lua_rawseti(L, 1, 2);
+  pending = lwt_promise_arg(L, c, 2)->state == S_PENDING && pending;
+  lua_rawseti(L, 1, 1);
+  return pending;
 }
 
 /*---
@@ -461,15 +537,7 @@ print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
 */
 static int l_both(lua_State *L) {
   lwt_context *c = context_of(L);
-  lwt_promise_check(L, c, 1);
-  lwt_promise_check(L, c, 2);
-  lua_settop(L, 2);
-  lua_createtable(L, 2, 0);
-  lua_insert(L, 1);
-  lwt_promise_arg(L, c, 3);
-  lua_rawseti(L, 1, 2);
-  lwt_promise_arg(L, c, 2);
-  lua_rawseti(L, 1, 1);
+  take_two(L, c);
   return wait_for_all(L, c, K_BOTH, 2);
 }
 
@@ -516,7 +584,7 @@ print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
 @function lwt.choose(list)
 */
 static int l_choose(lua_State *L) {
-  return choice(L, K_CHOOSE);
+  return choice_of_list(L, K_CHOOSE);
 }
 
 /*---
@@ -532,7 +600,14 @@ print(slow:state())   --> rejected canceled
 @function lwt.pick(list)
 */
 static int l_pick(lua_State *L) {
-  return choice(L, K_PICK);
+  return choice_of_list(L, K_PICK);
+}
+
+/* core.pick_two(p, q): pick{p, q} without a list to be made first. */
+static int l_pick_two(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int pending = take_two(L, c);
+  return choice(L, c, K_PICK, 2, pending);
 }
 
 /*---
@@ -548,7 +623,7 @@ print(t.n, t[1], t[2])   --> 2 1 3
 @function lwt.nchoose(list)
 */
 static int l_nchoose(lua_State *L) {
-  return choice(L, K_NCHOOSE);
+  return choice_of_list(L, K_NCHOOSE);
 }
 
 /*---
@@ -563,7 +638,7 @@ print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 fal
 @function lwt.npick(list)
 */
 static int l_npick(lua_State *L) {
-  return choice(L, K_NPICK);
+  return choice_of_list(L, K_NPICK);
 }
 
 /*---
@@ -578,16 +653,16 @@ print(values.n, rest.n)   --> 1 1
 @function lwt.nchoose_split(list)
 */
 static int l_nchoose_split(lua_State *L) {
-  return choice(L, K_NCHOOSE_SPLIT);
+  return choice_of_list(L, K_NCHOOSE_SPLIT);
 }
 
 static const luaL_Reg functions[] = {
-    {"join", l_join},   {"all", l_all},
-    {"both", l_both},   {"settled", l_settled},
-    {"any", l_any},     {"choose", l_choose},
-    {"pick", l_pick},   {"nchoose", l_nchoose},
-    {"npick", l_npick}, {"nchoose_split", l_nchoose_split},
-    {NULL, NULL}};
+    {"join", l_join},         {"all", l_all},
+    {"both", l_both},         {"settled", l_settled},
+    {"any", l_any},           {"choose", l_choose},
+    {"pick", l_pick},         {"nchoose", l_nchoose},
+    {"npick", l_npick},       {"nchoose_split", l_nchoose_split},
+    {"pick_two", l_pick_two}, {NULL, NULL}};
 
 void lwt_several_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);

@@ -14,10 +14,9 @@
 
 #define IDLE_THREADS 1024 /* how many coroutines are kept for the next tasks */
 
+/* A free slot's `use` leads to the next free one: NO_SLOT + 1 is 0. */
 void lwt_slot_free(lwt_context *c, uint32_t s) {
-  c->slots[s].t = NULL;
-  c->slots[s].released = 0;
-  c->slots[s].next_free = c->free_slot;
+  c->slots[s].use = (uintptr_t)(c->free_slot + 1) << 2 | SLOT_FREE;
   c->free_slot = s;
 }
 
@@ -27,7 +26,7 @@ static void scan_slots(lua_State *L, lwt_context *c) {
   int top = lua_gettop(L);
   pushreg(L, c->r_live);
   for (s = 0; s < c->slots_made; s++) {
-    if (c->slots[s].t == NULL) continue;
+    if (c->slots[s].use & SLOT_FREE) continue;
     lwt_slot_push(L, c, s);
     lua_rawgeti(L, top + 1, (lua_Integer)s + 1);
     if (lua_toboolean(L, -1) || lua_toboolean(L, -2)) {
@@ -45,13 +44,15 @@ static void scan_slots(lua_State *L, lwt_context *c) {
 static void more_slots(lua_State *L, lwt_context *c) {
   uint32_t s, made = c->slots_made + SLOT_BLOCK;
   slot *slots;
+  uint32_t *naps;
   int *blocks, i;
   if (made > c->nslots) {
     uint32_t n = c->nslots ? 2 * c->nslots : SLOT_BLOCK;
     slots = (slot *)realloc(c->slots, n * sizeof *slots);
     if (slots != NULL) c->slots = slots;
-    blocks =
-        slots ? (int *)realloc(c->r_blocks, (n / SLOT_BLOCK) * sizeof *blocks) : NULL;
+    naps = slots ? (uint32_t *)realloc(c->naps, n * sizeof *naps) : NULL;
+    if (naps != NULL) c->naps = naps;
+    blocks = naps ? (int *)realloc(c->r_blocks, (n / SLOT_BLOCK) * sizeof *blocks) : NULL;
     if (blocks == NULL) luaL_error(L, "not enough memory");
     c->r_blocks = blocks;
     c->nslots = n;
@@ -91,7 +92,7 @@ uint32_t lwt_slot_take(lua_State *L, lwt_context *c) {
     lwt_slot_push(L, c, s);
     c->idle_threads--;
   }
-  c->free_slot = c->slots[s].next_free;
+  c->free_slot = (uint32_t)(c->slots[s].use >> 2) - 1;
   return s;
 }
 
@@ -124,8 +125,10 @@ void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
   }
 }
 
-/* From now on only what the waiting task awaits holds it. */
+/* From now on only what the waiting task awaits holds it. (A timer wakes it for certain, so
+** that one that just sleeps stays where it is.) */
 void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
+  if (t->direct == D_WAIT || t->direct == D_TIMER) return;
   if (!(t->flags & TF_LISTED)) {
     pushreg(L, c->r_live);
     lwt_slot_push(L, c, t->slot);
@@ -133,7 +136,7 @@ void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
     lua_pop(L, 1);
     t->flags |= TF_LISTED;
   }
-  if (t->direct) {
+  if (t->direct == D_MVAR) {
     lua_pushvalue(t->wait_co, t->wait_idx);
     lua_xmove(t->wait_co, L, 1);
     lwt_slot_push(L, c, t->slot);
@@ -141,7 +144,7 @@ void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
     lua_pop(L, 2);
   }
   t->anchored = 0;
-  c->slots[t->slot].released = 1;
+  c->slots[t->slot].use |= SLOT_RELEASED;
   lwt_slot_unanchor(L, c, t->slot);
 }
 
@@ -151,9 +154,9 @@ void lwt_slot_sweep(lua_State *L, lwt_context *c, uint32_t n) {
   uint32_t s = c->sweep_at;
   if (s >= c->slots_made) s = 0;
   for (; n > 0 && s < c->slots_made; n--, s++) {
-    task *t = c->slots[s].t;
-    if (t != NULL && !c->slots[s].released && t->status == T_WAITING)
-      lwt_slot_release(L, c, t);
+    uintptr_t use = c->slots[s].use;
+    if (use & (SLOT_FREE | SLOT_RELEASED)) continue;
+    if (((task *)use)->status == T_WAITING) lwt_slot_release(L, c, (task *)use);
   }
   c->sweep_at = s;
 }

@@ -5,11 +5,20 @@
 ** spawn runs a task at once, to its first wait. */
 #include "core.h"
 
+/* The context whose task is running on this thread, while it does (lua_resume raises
+** nothing): for await and yield that is cheaper to ask than the upvalue. */
+static _Thread_local lwt_context *running_here;
+
+static inline lwt_context *context_here(lua_State *L) {
+  lwt_context *c = running_here;
+  return c != NULL && c->current_co == L ? c : context_of(L);
+}
+
 /* ---- Waking ------------------------------------------------------------------ */
 
 int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
   int is = 0;
-  if (t->status != T_WAITING || t->wait_idx == 0 || t->direct) return 0;
+  if (t->status != T_WAITING || t->direct) return 0;
   if (lua_checkstack(t->wait_co, 1) && lua_checkstack(L, 2)) {
     lua_pushvalue(t->wait_co, t->wait_idx);
     if (lua_touserdata(t->wait_co, -1) == p) {
@@ -30,7 +39,7 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
     lua_pushvalue(L, -1);
     lwt_slot_anchor(L, c, t->slot);
     t->anchored = 1;
-    c->slots[t->slot].released = 0;
+    c->slots[t->slot].use &= ~(uintptr_t)SLOT_RELEASED;
   }
   t->status = T_READY;
   lwt_ring_push(&c->ready, t);
@@ -44,21 +53,31 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
     t->flags |= TF_CANCEL;
     return;
   }
+  t->flags |= TF_RAISE;
+  if (t->direct == D_TIMER) {
+    lwt_timer_wake(c, t);
+    t->direct = D_NONE;
+    lwt_task_wake(L, c, t);
+    return;
+  }
   lwt_task_push(L, c, t);
   lua_pushvalue(t->wait_co, t->wait_idx);
   lua_xmove(t->wait_co, L, 1);
-  t->flags |= TF_RAISE;
   lua_pushvalue(L, top + 1);
   lwt_task_wake(L, c, t);
   lua_pop(L, 1);
-  if (t->direct) {
-    t->direct = 0;
+  if (t->direct == D_MVAR) {
+    t->direct = D_NONE;
     lwt_mvar_withdraw(L, t);
-    lua_settop(L, top);
-    return;
+  } else if (t->direct == D_WAIT) {
+    lwt_wait *w = t->wait;
+    t->direct = D_NONE;
+    w->task = NULL;
+    w->cancel(L, w);
+  } else {
+    p = lwt_promise_find(L, top + 2);
+    if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
   }
-  p = lwt_promise_find(L, top + 2);
-  if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
   lua_settop(L, top);
 }
 
@@ -161,50 +180,111 @@ static void enter_storage(lua_State *L, lwt_context *c,
   lwt_storage_swap(L, c);
 }
 
+/* Resumes a task. Returns what lua_resume does. Never raises. */
+int lwt_task_resume(lua_State *L, lwt_context *c, task *t, int nargs) {
+  task *previous = c->current;
+  lua_State *previous_co = c->current_co;
+  lwt_context *outer = running_here;
+  int callbacks = c->callbacks, nres, status;
+  c->current = t;
+  c->current_co = t->wait_co;
+  c->callbacks = 0;
+  c->resumes++;
+  c->calls++;
+  t->status = T_RUNNING;
+  running_here = c;
+  status = lua_resume(t->co, L, nargs, &nres);
+  running_here = outer;
+  c->resumes--;
+  c->callbacks = callbacks;
+  c->current = previous;
+  c->current_co = previous_co;
+  return status;
+}
+
+/* What is left to do for the task after that. `swapped`: the storage before it is on top;
+** otherwise there was none. */
+void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped) {
+  int waits = status == LUA_YIELD && t->status != T_RUNNING;
+  if (swapped || c->storing) {
+    if (!swapped) lua_pushboolean(L, 0);
+    if (waits)
+      leave_storage(L, c, t, lua_gettop(L));
+    else
+      lwt_storage_swap(L, c);
+    lua_pop(L, 1);
+  }
+  if (!waits) finish(L, c, t, status);
+}
+
 /* Resumes a ready task until it waits or ends. */
 void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
-  task *previous = c->current;
-  lua_State *co = t->co, *previous_co = c->current_co;
-  int callbacks = c->callbacks, fresh = t->flags & TF_FRESH, nargs = 0, nres, status;
-  int swap = c->storing || (t->flags & TF_STORAGE), top = 0;
-  if (fresh) {
-    t->flags &= (uint16_t)~TF_FRESH;
-    nargs = lua_gettop(co) - 1;
+  int fresh = t->flags & TF_FRESH, nargs = fresh ? lua_gettop(t->co) - 1 : 0, status;
+  int swap = c->storing || (t->flags & TF_STORAGE);
+  if (t->flags & TF_ENDED) {
+    finish(L, c, t, lua_status(t->co));
+    return;
   }
+  t->flags &= (uint16_t)~TF_FRESH;
   if (swap) {
-    top = lua_gettop(L);
     if (fresh && !(t->flags & TF_STORAGE))
       pushreg(L, c->r_storage); /* inherited */
     else
       enter_storage(L, c, t);
   }
-  c->current = t;
-  c->current_co = t->wait_co;
-  c->callbacks = 0;
-  c->resumes++;
-  c->nresumed++;
-  c->calls++;
-  t->status = T_RUNNING;
-  status = lua_resume(co, L, nargs, &nres);
-  c->resumes--;
-  c->callbacks = callbacks;
-  c->current = previous;
-  c->current_co = previous_co;
-  if (status == LUA_YIELD && t->status != T_RUNNING) {
-    if (swap || c->storing) {
-      if (!swap) lua_pushboolean(L, 0);
-      leave_storage(L, c, t, lua_gettop(L));
-      lua_pop(L, 1);
+  status = lwt_task_resume(L, c, t, nargs);
+  lwt_task_resumed(L, c, t, status, swap);
+}
+
+/* With many tasks their memory is cold: have it fetched while others run. */
+static inline void look_ahead(const ring *r) {
+#ifdef __GNUC__
+  size_t mask = r->size - 1;
+  if (r->count > 8) {
+    const task *near = r->at[(r->head + 3) & mask], *far = r->at[(r->head + 7) & mask];
+    if (far != NULL) __builtin_prefetch(far);
+    if (near != NULL) {
+      const char *co = (const char *)near->co;
+      __builtin_prefetch(co);
+      __builtin_prefetch(co + 64);
+      __builtin_prefetch(co + 128);
     }
-  } else {
-    if (swap || c->storing) {
-      if (!swap) lua_pushboolean(L, 0);
-      lwt_storage_swap(L, c);
-      lua_pop(L, 1);
-    }
-    finish(L, c, t, status);
   }
-  (void)top;
+#else
+  (void)r;
+#endif
+}
+
+/* For the loop, which is in no task: runs ready tasks, at most n, up to one that needs
+** more than to be resumed. Returns how many of the n are left. */
+size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n) {
+  ring *r = &c->ready;
+  lwt_context *outer = running_here;
+  task *t;
+  int status, nres, more = 0;
+  running_here = c;
+  c->resumes++;
+  while (n > 0 && r->count > 0) {
+    t = r->at[r->head];
+    if (t == NULL || (t->flags & (TF_FRESH | TF_STORAGE | TF_ENDED))) break;
+    r->head = (r->head + 1) & (r->size - 1);
+    r->count--;
+    n--;
+    look_ahead(r);
+    c->current = t;
+    c->current_co = t->wait_co;
+    c->calls++;
+    t->status = T_RUNNING;
+    status = lua_resume(t->co, L, 0, &nres);
+    more = status != LUA_YIELD || t->status == T_RUNNING || c->storing;
+    if (more) break;
+  }
+  c->resumes--;
+  c->current = NULL;
+  c->current_co = NULL;
+  running_here = outer;
+  if (more) lwt_task_resumed(L, c, t, status, 0);
+  return n;
 }
 
 /* ---- Spawning --------------------------------------------------------------------- */
@@ -226,7 +306,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->anchored = 1;
   t->wait_idx = 0;
   t->uncancelable = 0;
-  t->direct = 0;
+  t->direct = D_NONE;
   t->slot = s = lwt_slot_take(L, c);
   co = c->slots[s].co;
   if (!lua_checkstack(co, nargs + 10)) {
@@ -236,7 +316,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
     luaL_error(L, "too many arguments");
   }
   lua_setiuservalue(L, -2, U_DEP);
-  c->slots[s].t = t;
+  c->slots[s].use = (uintptr_t)t;
   t->co = t->wait_co = co;
   t->status = T_READY;
   lua_pushvalue(L, -1);
@@ -357,7 +437,8 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
   return lua_error(L);
 }
 
-/* Waiting at an mvar without a promise: whoever wakes the task pushes its value. */
+/* Waiting without a promise: at an mvar (whoever wakes the task pushes its value), or for a
+** moment. */
 
 /* The running task; raises where no task may wait, and lwt.Canceled where that is due. */
 task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
@@ -369,11 +450,11 @@ task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
   return t;
 }
 
-/* The task waits, at the mvar at `at`. The caller yields. */
-void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int at) {
+/* The task waits for `what` (at `at`, if it is a value). The caller yields. */
+void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at) {
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   suspend(L, c, t, at);
-  t->direct = 1;
+  t->direct = (uint8_t)what;
 }
 
 void lwt_task_direct_end(lua_State *L, lwt_context *c) {
@@ -403,7 +484,7 @@ print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 @function lwt.await(p)
 */
 static int l_await(lua_State *L) {
-  lwt_context *c = context_of(L);
+  lwt_context *c = context_here(L);
   task *t = c->current;
   promise *p = lwt_promise_test(L, c, 1);
   if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL &&
@@ -411,11 +492,6 @@ static int l_await(lua_State *L) {
     return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
   if (await_begin(L, c, 1, p, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
-}
-
-static int yield_k(lua_State *L, int status, lua_KContext k) {
-  (void)L, (void)status, (void)k;
-  return 0;
 }
 
 /*---
@@ -430,7 +506,7 @@ lwt.yield()   --> third
 @function lwt.yield()
 */
 static int l_yield(lua_State *L) {
-  lwt_context *c = context_of(L);
+  lwt_context *c = context_here(L);
   task *t = running(L, c);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
     t->flags &= (uint16_t)~TF_CANCEL;
@@ -439,9 +515,8 @@ static int l_yield(lua_State *L) {
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   t->status = T_READY;
   t->wait_co = L;
-  t->wait_idx = 0;
   lwt_ring_push(&c->paused, t);
-  return lua_yieldk(L, 0, 0, yield_k);
+  return lua_yield(L, 0);
 }
 
 /* ---- What Lua calls ------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
 **
 ** The heap (C memory) orders timers by deadline, then by creation. A timer's number
 ** (its id) finds its promise in r_timers and its place in the heap in position[],
-** so that a cancelled one leaves at once. The clock is the engine's, or virtual:
+** so that a cancelled one leaves at once. A task that sleeps without a promise (lwt.direct's
+** sleep) has no number: its slot stands for it, and its place is in naps[]. The clock is the engine's, or virtual:
 ** then it stands still while anything can run and jumps to the next deadline. */
 #include <stdlib.h>
 #include <time.h>
@@ -10,6 +11,8 @@
 #include "core.h"
 
 #define NO_TIMER UINT32_MAX
+#define FIRE_LIMIT \
+  10000 /* timers in a turn: a crowd is served in parts, with I/O in between */
 
 static double clock_now(void) {
   struct timespec t;
@@ -29,12 +32,15 @@ double lwt_timer_now(lwt_context *c) {
 /* ---- The heap ------------------------------------------------------------------ */
 
 static int before(const timer *a, const timer *b) {
-  return a->when < b->when || (a->when == b->when && a->seq < b->seq);
+  return a->when < b->when || (a->when == b->when && (int32_t)(a->seq - b->seq) < 0);
 }
 
 static void place(lwt_context *c, uint32_t i, timer t) {
   c->heap[i] = t;
-  c->position[t.id] = i;
+  if (t.id & TIMER_OF_TASK)
+    c->naps[t.id & ~TIMER_OF_TASK] = i;
+  else
+    c->position[t.id] = i;
 }
 
 static void sift_up(lwt_context *c, uint32_t i, timer t) {
@@ -62,39 +68,49 @@ static void sift_down(lwt_context *c, uint32_t i, timer t) {
 }
 
 static void remove_at(lwt_context *c, uint32_t i) {
-  timer last = c->heap[--c->ntimers];
-  uint32_t id = i == c->ntimers ? last.id : c->heap[i].id;
+  timer gone = c->heap[i], last = c->heap[--c->ntimers];
   if (i < c->ntimers) {
     if (i > 0 && before(&last, &c->heap[(i - 1) / 4]))
       sift_up(c, i, last);
     else
       sift_down(c, i, last);
   }
-  c->position[id] = c->free_timer;
-  c->free_timer = id;
+  if (gone.id & TIMER_OF_TASK) return;
+  c->position[gone.id] = c->free_timer;
+  c->free_timer = gone.id;
 }
 
+static void *grown(lua_State *L, void *block, size_t size) {
+  void *p = realloc(block, size);
+  if (p == NULL) luaL_error(L, "not enough memory");
+  return p;
+}
+
+/* Room in the heap for one more. */
 static void reserve(lua_State *L, lwt_context *c) {
+  uint32_t size = c->heap_size ? 2 * c->heap_size : 64;
+  if (c->ntimers < c->heap_size) return;
+  c->heap = (timer *)grown(L, c->heap, size * sizeof *c->heap);
+  c->heap_size = size;
+}
+
+/* A number for one more, too. */
+static void reserve_number(lua_State *L, lwt_context *c) {
   uint32_t size = c->timers_size ? 2 * c->timers_size : 64;
-  timer *heap;
-  uint32_t *position;
-  if (c->ntimers < c->timers_size) return;
-  heap = (timer *)realloc(c->heap, size * sizeof *heap);
-  if (heap != NULL) c->heap = heap;
-  position = heap ? (uint32_t *)realloc(c->position, size * sizeof *position) : NULL;
-  if (position == NULL) luaL_error(L, "not enough memory");
-  c->position = position;
+  reserve(L, c);
+  if (c->free_timer != NO_TIMER || c->timers_made < c->timers_size) return;
+  c->position = (uint32_t *)grown(L, c->position, size * sizeof *c->position);
   c->timers_size = size;
 }
 
 /* Gives back memory after a crowd has left. */
 static void shrink(lwt_context *c) {
-  if (c->ntimers > 0 || c->timers_size <= 4096) return;
+  if (c->ntimers > 0 || c->heap_size <= 4096) return;
   free(c->heap);
   free(c->position);
   c->heap = NULL;
   c->position = NULL;
-  c->timers_size = c->timers_made = 0;
+  c->heap_size = c->timers_size = c->timers_made = 0;
   c->free_timer = NO_TIMER;
 }
 
@@ -103,13 +119,13 @@ static void push_timer(lua_State *L, lwt_context *c, double seconds, uint32_t ti
   promise *p = lwt_promise_push(L, c, K_TIMER, C_SELF, 1, sizeof *p);
   timer t;
   uint32_t id;
-  reserve(L, c);
+  reserve_number(L, c);
   pushreg(L, c->r_timers);
   for (;;) { /* a finalizer may take the number that we have chosen */
     id = c->free_timer != NO_TIMER ? c->free_timer : c->timers_made;
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, (lua_Integer)id + 1);
-    reserve(L, c);
+    reserve_number(L, c);
     if (id == (c->free_timer != NO_TIMER ? c->free_timer : c->timers_made)) break;
   }
   lua_pop(L, 1);
@@ -130,6 +146,11 @@ void lwt_timer_shift(lwt_context *c, double by) {
   for (i = 0; i < c->ntimers; i++) c->heap[i].when += by;
 }
 
+/* The task that sleeps directly need not wait any longer. */
+void lwt_timer_wake(lwt_context *c, const task *t) {
+  remove_at(c, c->naps[t->slot]);
+}
+
 void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id) {
   pushreg(L, c->r_timers);
   lua_pushboolean(L, 0);
@@ -138,18 +159,27 @@ void lwt_timer_remove(lua_State *L, lwt_context *c, uint32_t id) {
   remove_at(c, c->position[id]);
 }
 
-/* Resolves the timers that are due now, not those that are made meanwhile. Returns
-** how many. */
+/* Resolves the timers that are due now (up to a limit), not those that are made meanwhile.
+** Returns how many. */
 int lwt_timer_fire(lua_State *L, lwt_context *c) {
   double now;
-  uint64_t limit = c->seq << 1;
+  uint32_t begun = c->seq << 1;
   int n = 0, top = lua_gettop(L);
   if (c->ntimers == 0) return 0;
   now = lwt_timer_now(c);
   luaL_checkstack(L, 10, NULL);
-  while (c->ntimers > 0 && c->heap[0].when <= now && c->heap[0].seq < limit) {
+  while (c->ntimers > 0 && c->heap[0].when <= now && n < FIRE_LIMIT) {
     timer t = c->heap[0];
     promise *p;
+    if (t.seq - begun < (c->seq << 1) - begun) break; /* made since */
+    n++;
+    if (t.id & TIMER_OF_TASK) {
+      task *sleeper = lwt_slot_task(c, t.id & ~TIMER_OF_TASK);
+      remove_at(c, 0);
+      sleeper->direct = D_NONE;
+      lwt_task_wake(L, c, sleeper);
+      continue;
+    }
     pushreg(L, c->r_timers);
     lua_rawgeti(L, top + 1, (lua_Integer)t.id + 1);
     lua_pushboolean(L, 0);
@@ -165,7 +195,6 @@ int lwt_timer_fire(lua_State *L, lwt_context *c) {
       }
     }
     lua_settop(L, top);
-    n++;
   }
   shrink(c);
   return n;
@@ -194,6 +223,27 @@ print(lwt.now() - t >= 0.02)   --> true
 static int l_sleep(lua_State *L) {
   push_timer(L, context_of(L), check_seconds(L, 1), 0);
   return 1;
+}
+
+static int nap_k(lua_State *L, int status, lua_KContext k) {
+  (void)status;
+  lwt_task_direct_end(L, (lwt_context *)k);
+  return 0;
+}
+
+/* core.nap(s): sleep for lwt.direct(lwt): as await(lwt.sleep(s)), without the promise. */
+static int l_nap(lua_State *L) {
+  lwt_context *c = context_of(L);
+  double seconds = check_seconds(L, 1);
+  task *t = lwt_task_direct_begin(L, c);
+  timer nap;
+  reserve(L, c);
+  lwt_task_direct_wait(L, c, t, D_TIMER, 0);
+  nap.when = lwt_timer_now(c) + (seconds > 0 ? seconds : 0);
+  nap.seq = c->seq++ << 1;
+  nap.id = t->slot | TIMER_OF_TASK;
+  sift_up(c, c->ntimers++, nap);
+  return lua_yieldk(L, 0, (lua_KContext)c, nap_k);
 }
 
 /*---
@@ -225,8 +275,11 @@ static int l_now(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"sleep", l_sleep}, {"timeout", l_timeout}, {"now", l_now}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"sleep", l_sleep},
+                                     {"timeout", l_timeout},
+                                     {"now", l_now},
+                                     {"nap", l_nap},
+                                     {NULL, NULL}};
 
 void lwt_timer_open(lua_State *L, lwt_context *c) {
   c->free_timer = NO_TIMER;

@@ -99,24 +99,39 @@ static int l_wakeup_later_exn(lua_State *L) {
   return wake_resolver(L, S_REJECTED, 1);
 }
 
-/* core.reject_traced(p, error, trace): rejects p, if it is pending, with an error that was
-** raised elsewhere (in another Lua state) and the text that tells where. */
+/* Rejects the promise at idx (absolute), if it is pending, with the error on top, which is
+** popped; `trace` is the text that tells where that was raised. */
+int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx, const char *trace) {
+  int base = c->work, err = lua_gettop(L);
+  promise *p = (promise *)lua_touserdata(L, idx);
+  luaL_checkstack(L, 8, NULL);
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, err);
+  lua_rawseti(L, -2, 1);
+  lua_pushstring(L, trace);
+  lua_rawseti(L, -2, 2);
+  lua_pushvalue(L, idx);
+  lua_insert(L, -2);
+  if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
+  p = lwt_promise_find(L, err + 1);
+  if (c->nest >= MAX_NEST) lwt_promise_listify(L, err + 1, p);
+  if (p->state != S_PENDING) {
+    lua_settop(L, err - 1);
+    return 0;
+  }
+  lwt_resolve_commit(L, c, err + 1, p, S_REJECTED, -1);
+  if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
+  lua_settop(L, err - 1);
+  return 1;
+}
+
+/* For specs: core.reject_traced(p, error, trace), as lwt.h has it. */
 static int l_reject_traced(lua_State *L) {
   lwt_context *c = context_of(L);
-  int base = c->work;
-  promise *p;
+  lwt_promise_check(L, c, 1);
   lua_settop(L, 3);
-  p = lwt_promise_check(L, c, 1);
-  if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
-  p = lwt_promise_find(L, 1);
-  if (p->state != S_PENDING) return 0;
-  lua_createtable(L, 2, 0);
-  lua_insert(L, 2);
-  lua_rawseti(L, 2, 2);
-  lua_rawseti(L, 2, 1);
-  if (c->nest >= MAX_NEST) lwt_promise_listify(L, 1, p);
-  lwt_resolve_commit(L, c, 1, p, S_REJECTED, -1);
-  if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
+  lua_pushvalue(L, 2);
+  lwt_wakeup_reject_traced(L, c, 1, luaL_checkstring(L, 3));
   return 0;
 }
 

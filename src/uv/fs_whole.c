@@ -19,12 +19,29 @@
 /* Between two looks. */
 #define STEP ((size_t)8 * 1024 * 1024)
 
+/* Memory for small files is kept: taken from malloc by a thread and given back by another,
+** it would have the threads wait for each other. */
+#define BLOCK ((size_t)8 * 1024)
+#define MAX_BLOCKS 64
+
+typedef union block {
+  union block *next;
+  char data[BLOCK];
+} block;
+
+/* ctx->family[LWT_UV_FFS] */
+typedef struct blocks {
+  block *first;
+  int n;
+} blocks;
+
 typedef struct whole_req {
   fs_req q;
   const char *path, *path2;
   const char *data; /* write_file */
   lwt_uv_mem *mem;  /* pinned, when it is a lwt.bytes */
-  char *buf;        /* read_file */
+  block *block;     /* read_file: may be used instead of malloc; or NULL */
+  char *buf;        /* what is used: the block's, or malloc's */
   size_t len;
   int flags, mode;
   int in, out; /* sendfile */
@@ -35,9 +52,48 @@ static int is_stopped(whole_req *w) {
   return __atomic_load_n(&w->q.stop, __ATOMIC_RELAXED);
 }
 
+static block *take_block(lwt_uv *ctx) { /* NULL: no memory */
+  blocks *all = ctx->family[LWT_UV_FFS];
+  block *b = all->first;
+  if (b == NULL) return malloc(sizeof *b);
+  all->first = b->next;
+  all->n--;
+  return b;
+}
+
+static void give_block(lwt_uv *ctx, block *b) {
+  blocks *all = ctx->family[LWT_UV_FFS];
+  if (b == NULL) return;
+  if (all->n == MAX_BLOCKS) {
+    free(b);
+    return;
+  }
+  b->next = all->first;
+  all->first = b;
+  all->n++;
+}
+
+/* After the last request. */
+static void family_close(lwt_uv *ctx) {
+  blocks *all = ctx->family[LWT_UV_FFS];
+  ctx->family[LWT_UV_FFS] = NULL;
+  if (all == NULL) return;
+  while (all->first != NULL) {
+    block *b = all->first;
+    all->first = b->next;
+    free(b);
+  }
+  free(all);
+}
+
+static int is_block(const whole_req *w) {
+  return w->block != NULL && w->buf == w->block->data;
+}
+
 static void release_whole(lwt_uv_req *r) {
   whole_req *w = (whole_req *)r;
-  free(w->buf);
+  if (!is_block(w)) free(w->buf);
+  give_block(r->ctx, w->block);
   if (w->mem != NULL) lwt_uv_mem_unpin(w->mem);
 }
 
@@ -45,8 +101,9 @@ static void release_whole(lwt_uv_req *r) {
 
 static int more_room(whole_req *w, size_t *cap) {
   size_t next = *cap + *cap / 2 + 4096;
-  char *buf = realloc(w->buf, next);
+  char *buf = realloc(is_block(w) ? NULL : w->buf, next);
   if (buf == NULL) return UV_ENOMEM;
+  if (is_block(w)) memcpy(buf, w->buf, w->len);
   w->buf = buf;
   *cap = next;
   return 0;
@@ -55,8 +112,9 @@ static int more_room(whole_req *w, size_t *cap) {
 /* All there is, in as few reads as the size that the system tells allows: one when it is
 ** right, more when the file grows or, as in /proc, has no size. */
 static ssize_t read_rest(whole_req *w, int fd, size_t size, const char *stop) {
-  size_t cap = size > 0 ? size : 4096;
-  w->buf = malloc(cap);
+  size_t cap = size > BLOCK || w->block == NULL ? size : BLOCK;
+  if (cap == 0) cap = 4096;
+  w->buf = cap == BLOCK && w->block != NULL ? w->block->data : malloc(cap);
   if (w->buf == NULL) return UV_ENOMEM;
   while (!is_stopped(w)) {
     size_t want = cap - w->len;
@@ -107,9 +165,10 @@ print(await(fs.read_file("f")))   --> hello
 static int l_read_file(lua_State *L) {
   static const lwt_uv_req_class class = {"read_file",   "path",        1,
                                          push_contents, release_whole, lwt_uv_fs_cancel};
+  lwt_uv *ctx = lwt_uv_context(L);
   const char *path = lwt_uv_fs_check_path(L, 1);
-  whole_req *w =
-      lwt_uv_fs_new(lwt_uv_context(L), L, &class, sizeof *w, 1, 0, run_read_file);
+  whole_req *w = lwt_uv_fs_new(ctx, L, &class, sizeof *w, 1, 0, run_read_file);
+  w->block = take_block(ctx);
   w->path = path;
   return lwt_uv_fs_start(L, &w->q);
 }
@@ -177,33 +236,40 @@ static int l_write_file(lua_State *L) {
 
 /* ---- Copying ------------------------------------------------------------- */
 
-static ssize_t copy_by_hand(whole_req *w, int in, int out) {
+/* From what is no regular file, or to it, a descriptor may keep the thread waiting: `stop_in`
+** and `stop_out` are NULL where it cannot. */
+static ssize_t copy_by_hand(whole_req *w, int in, const char *stop_in, int out,
+                            const char *stop_out) {
   size_t size = 256 * 1024;
-  ssize_t n, status = 0;
   w->buf = malloc(size);
   if (w->buf == NULL) return UV_ENOMEM;
-  while ((n = lwt_uv_fs_read(in, w->buf, size, -1, &w->q.stop)) > 0) {
-    if (is_stopped(w)) return UV_ECANCELED;
-    if ((status = lwt_uv_fs_write(out, w->buf, (size_t)n, -1, &w->q.stop)) < 0)
-      return status;
+  while (!is_stopped(w)) {
+    ssize_t n = lwt_uv_fs_read(in, w->buf, size, -1, stop_in);
+    if (n <= 0) return n;
+    n = lwt_uv_fs_write(out, w->buf, (size_t)n, -1, stop_out);
+    if (n < 0) return n;
   }
-  return n;
+  return UV_ECANCELED;
 }
 
-/* Inside the system where it can (and shares blocks on file systems that do that). */
-static ssize_t copy_data(whole_req *w, int in, int out) {
+/* Inside the system where it can (which shares blocks on file systems that do that). */
+static ssize_t copy_data(whole_req *w, int in, const char *stop_in, int out,
+                         const char *stop_out) {
 #ifdef __linux__
-  for (int first = 1;; first = 0) {
-    if (is_stopped(w)) return UV_ECANCELED;
+  size_t done = 0;
+  while (!is_stopped(w)) {
     ssize_t n = copy_file_range(in, NULL, out, NULL, STEP, 0);
-    if (n > 0 || (n < 0 && errno == EINTR)) continue;
-    if (n == 0 && !first) return 0;
+    if (n > 0)
+      done += (size_t)n;
+    else if (n == 0 && done > 0)
+      return 0;
     /* Not between these two, or (0 at first) a file of /proc that only looks empty. */
-    if (n < 0 && !first) return -errno;
-    break;
+    else if (n == 0 || errno != EINTR)
+      break;
   }
+  /* What is still to be copied begins where both files stand. */
 #endif
-  return copy_by_hand(w, in, out);
+  return copy_by_hand(w, in, stop_in, out, stop_out);
 }
 
 /* Whether the open file `out` may be overwritten by a file of which `from` tells; empties
@@ -212,7 +278,10 @@ static int prepare(int out, const struct stat *from, struct stat *to) {
   if (fstat(out, to) != 0) return -errno;
   /* Onto itself: emptying it first would lose it. */
   if (to->st_dev == from->st_dev && to->st_ino == from->st_ino) return UV_EINVAL;
-  if (S_ISREG(to->st_mode) && ftruncate(out, 0) != 0) return -errno;
+  if (!S_ISREG(to->st_mode)) return 0; /* /dev/null keeps its permissions */
+  /* Not when it is empty: ext4 writes a file that was cut to nothing out to the disk, as
+  ** soon as it is closed, and the copy would wait for that. */
+  if (to->st_size > 0 && ftruncate(out, 0) != 0) return -errno;
   return fchmod(out, from->st_mode & 07777) == 0 || errno == EPERM ? 0 : -errno;
 }
 
@@ -224,7 +293,10 @@ static ssize_t copy_opened(whole_req *w, int in) {
                            from.st_mode & 07777, &w->q.stop);
   if (out < 0) return out;
   int prepared = prepare(out, &from, &to);
-  ssize_t status = prepared < 0 ? prepared : copy_data(w, in, out);
+  ssize_t status = prepared;
+  if (prepared == 0)
+    status = copy_data(w, in, S_ISREG(from.st_mode) ? NULL : &w->q.stop, out,
+                       S_ISREG(to.st_mode) ? NULL : &w->q.stop);
   int closed = lwt_uv_fs_close(out);
   if (status == 0) status = closed;
   /* A part of a copy is worse than none. */
@@ -349,6 +421,9 @@ static const luaL_Reg functions[] = {{"read_file", l_read_file},
                                      {NULL, NULL}};
 
 void lwt_uv_fs_open_whole(lwt_uv *ctx, lua_State *L) {
+  ctx->family[LWT_UV_FFS] = calloc(1, sizeof(blocks));
+  if (ctx->family[LWT_UV_FFS] == NULL) luaL_error(L, "not enough memory");
+  ctx->family_close[LWT_UV_FFS] = family_close;
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

@@ -41,6 +41,7 @@ void *lwt_uv_handle_new(lwt_uv *ctx, lua_State *L, const lwt_uv_class *class) {
   h->class = class;
   h->ref = LUA_NOREF;
   h->box = box;
+  box->type = &ctx->type[class->type];
   box->h = h; /* from here on __gc frees it */
   lua_pushboolean(L, 0);
   h->ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -4,10 +4,12 @@
 ** may take long. So jobs have a queue of their own: at most all threads but one run them
 ** ("runners", each a uv_work_t), and a runner steps aside after a while, so that what
 ** waits behind it in libuv's queue has its turn. A runner takes one job after another and
-** posts each to the state's inbox: a stream of small jobs needs few hand-overs.
+** posts each to the state's inbox. In a stream of short jobs it looks for more for a few
+** microseconds before it goes, for waking a thread costs as much as many of them.
 **
 ** A job belongs to the queue, then to the runner, then to the main thread, which calls
-** `result` and `release`.
+** `result` and `release`. Its item belongs to the main thread before and after, and is
+** used again. Jobs that are done at the same time are settled in one protected call.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,10 @@
 #include "thread.h"
 
 #define SLICE 2000000u /* nanoseconds that a runner goes on while others may wait */
+#define SHORT 10000u   /* nanoseconds: a job that takes less is a short one */
+#define STREAM 8       /* so many short ones after another are a stream */
+#define SPIN 20000u    /* nanoseconds that a runner looks for the next of a stream */
+#define MAX_SPARE 256  /* items kept */
 #define MAX_RUNNERS 64
 #define POOL_DEFAULT 4
 #define POOL_MAX 1024
@@ -28,7 +34,7 @@ typedef struct item {
   lwt_job *job;
   int state; /* under the lock */
   int canceled;
-  int promise; /* in the registry */
+  int promise; /* its place in the registry: false, or the promise */
 } item;
 
 typedef struct items {
@@ -44,12 +50,22 @@ typedef struct runner {
 typedef struct jobs {
   lwt_uv *ctx;
   lwt_uv_inbox *inbox; /* a reference */
-  uv_mutex_t lock;
+  /* Jobs that are queued, and not yet in `queue`: the newest, which leads to those before
+  ** it. The main thread adds to it without the lock. */
+  _Atomic(item *) coming;
+  atomic_int nwaiting; /* in `coming` or in the queue */
+  atomic_int nrunning;
+  atomic_int in_stream; /* the jobs of late were short */
+  atomic_int spinning;  /* a runner looks for more */
+  int spins;            /* there is more than one processor; constant */
+  uv_mutex_t lock;      /* for what follows */
   items queue;
   items dropped; /* finished after the inbox was shut: released by the main thread */
-  int nwaiting;  /* in the queue */
   int closing;
   /* Main thread's. */
+  lwt_idle idle;
+  item *spare;
+  int nspare;
   int limit, nactive;
   runner runners[MAX_RUNNERS];
 } jobs;
@@ -88,9 +104,26 @@ static item *pop(items *q) { /* NULL: empty */
   return i;
 }
 
-static void free_item(item *i) {
-  i->job->release(i->job);
-  free(i);
+/* With the lock: all that came is in the queue. */
+static void fetch(jobs *j) {
+  item *next, *list = NULL;
+  item *i = atomic_exchange_explicit(&j->coming, NULL, memory_order_acquire);
+  for (; i != NULL; i = next) {
+    next = i->next;
+    i->next = list;
+    list = i;
+  }
+  for (; list != NULL; list = next) {
+    next = list->next;
+    append(&j->queue, list);
+  }
+}
+
+static void release_job(item *i) {
+  lwt_job *job = i->job;
+  i->job = NULL;
+  i->state = DONE;
+  job->release(job);
 }
 
 /* ---- The pool's threads ------------------------------------------------------------------ */
@@ -102,34 +135,83 @@ static void drop(lwt_uv_post *post) {
   uv_mutex_unlock(&i->jobs->lock);
 }
 
+static item *take(jobs *j) {
+  item *i = NULL;
+  if (atomic_load(&j->nwaiting) == 0) return NULL;
+  uv_mutex_lock(&j->lock);
+  if (j->queue.first == NULL) fetch(j);
+  if (!j->closing) i = pop(&j->queue);
+  if (i != NULL) {
+    /* In this order: whoever sees neither would think that a runner is free. */
+    atomic_fetch_add(&j->nrunning, 1);
+    atomic_fetch_sub(&j->nwaiting, 1);
+    i->state = RUNNING;
+  }
+  uv_mutex_unlock(&j->lock);
+  return i;
+}
+
+/* The next of a stream, or NULL; `*now` is the time then. */
+static item *wait_for_next(jobs *j, uint64_t *now) {
+  item *i = NULL;
+  uint64_t end = *now + SPIN;
+  if (!j->spins || atomic_exchange(&j->spinning, 1)) return NULL;
+  while (i == NULL && (*now = uv_hrtime()) < end) {
+    for (int k = 0;
+         k < 20 && atomic_load_explicit(&j->nwaiting, memory_order_relaxed) == 0; k++) {
+#if defined(__x86_64__) || defined(__i386__)
+      __builtin_ia32_pause();
+#endif
+    }
+    i = take(j);
+  }
+  atomic_store(&j->spinning, 0);
+  return i;
+}
+
 static void run(uv_work_t *work) {
   jobs *j = ((runner *)work->data)->jobs;
-  uint64_t end = uv_hrtime() + SLICE;
+  uint64_t now = uv_hrtime(), end = now + SLICE;
+  int stream = 0;
   do {
-    uv_mutex_lock(&j->lock);
-    item *i = j->closing ? NULL : pop(&j->queue);
-    if (i != NULL) {
-      j->nwaiting--;
-      i->state = RUNNING;
-    }
-    uv_mutex_unlock(&j->lock);
-    if (i == NULL) return;
+    item *i = take(j);
+    if (i == NULL && stream >= STREAM) i = wait_for_next(j, &now);
+    if (i == NULL) break;
     i->job->worker(i->job);
+    atomic_fetch_sub(&j->nrunning, 1);
     if (lwt_uv_inbox_post(j->inbox, &i->post) < 0) drop(&i->post);
-  } while (uv_hrtime() < end);
+    uint64_t begun = now;
+    now = uv_hrtime();
+    stream = now - begun < SHORT ? stream + 1 : 0;
+    if (stream == 0 || stream == STREAM) atomic_store(&j->in_stream, stream);
+  } while (now < end);
 }
 
 /* ---- The main thread ------------------------------------------------------------------------ */
 
 static void start_runners(jobs *j);
 
+static void free_items(item *i) {
+  while (i != NULL) {
+    item *next = i->next;
+    if (i->job != NULL) release_job(i);
+    free(i);
+    i = next;
+  }
+}
+
 static void release_dropped(jobs *j) {
   uv_mutex_lock(&j->lock);
   items dropped = j->dropped;
   j->dropped.first = j->dropped.last = NULL;
   uv_mutex_unlock(&j->lock);
-  item *i;
-  while ((i = pop(&dropped)) != NULL) free_item(i);
+  free_items(dropped.first);
+}
+
+/* Is there more to do than runners that are about to look? */
+static int is_short_of_runners(jobs *j) {
+  return j->nactive < j->limit &&
+         atomic_load(&j->nwaiting) + atomic_load(&j->nrunning) > j->nactive;
 }
 
 static void after_run(uv_work_t *work, int status) {
@@ -145,12 +227,10 @@ static void after_run(uv_work_t *work, int status) {
     start_runners(j);
 }
 
-/* As many runners as there are jobs that wait, up to the limit. */
+/* As many runners as there are jobs that wait or run, up to the limit. */
 static void start_runners(jobs *j) {
-  uv_mutex_lock(&j->lock);
-  int need = j->nwaiting;
-  uv_mutex_unlock(&j->lock);
-  for (int i = 0; i < j->limit && j->nactive < need && j->nactive < j->limit; i++) {
+  if (j->nactive == 0) atomic_store(&j->in_stream, 0);
+  for (int i = 0; i < j->limit && is_short_of_runners(j); i++) {
     runner *r = &j->runners[i];
     if (r->active) continue;
     r->jobs = j;
@@ -162,33 +242,70 @@ static void start_runners(jobs *j) {
   }
 }
 
-/* Protected: 1: the promise. */
+static void on_idle(lua_State *L, void *data) {
+  jobs *j = data;
+  (void)L;
+  if (!j->ctx->closing && !j->closing) start_runners(j);
+}
+
+/* The item's promise is resolved, or nobody has it; its job is released. */
+static void recycle(lua_State *L, item *i) {
+  jobs *j = i->jobs;
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, LUA_REGISTRYINDEX, i->promise);
+  if (j->nspare < MAX_SPARE) {
+    j->nspare++;
+    i->next = j->spare;
+    j->spare = i;
+    return;
+  }
+  luaL_unref(L, LUA_REGISTRYINDEX, i->promise);
+  free(i);
+}
+
+static void deliver(lua_State *L, lwt_uv_post *post);
+
+/* Protected: (&item): settles it, and those done after it, and leaves NULL there. */
 static int l_settle(lua_State *L) {
-  item *i = lua_touserdata(L, 2);
-  const lwt_api *lwt = i->jobs->ctx->lwt;
-  lua_settop(L, 1);
-  int n = i->job->result(L, i->job);
-  lwt->fulfill(lwt, L, 1, n);
+  item **at = lua_touserdata(L, 1);
+  item *i = *at;
+  lwt_uv *ctx = i->jobs->ctx;
+  const lwt_api *lwt = ctx->lwt;
+  for (; i != NULL; i = (item *)lwt_uv_inbox_next(ctx, deliver), *at = i) {
+    ctx->working--;
+    i->state = DONE;
+    if (!i->canceled) {
+      lua_rawgeti(L, LUA_REGISTRYINDEX, i->promise);
+      int n = i->job->result(L, i->job);
+      lwt->fulfill(lwt, L, 2, n);
+      lua_settop(L, 1);
+    }
+    release_job(i);
+    recycle(L, i);
+  }
   return 0;
 }
 
 static void deliver(lua_State *L, lwt_uv_post *post) {
   item *i = (item *)post;
   lwt_uv *ctx = i->jobs->ctx;
-  int top = lua_gettop(L), failed = LUA_OK;
-  ctx->working--;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, i->promise);
-  luaL_unref(L, LUA_REGISTRYINDEX, i->promise);
-  i->state = DONE;
-  if (!i->canceled) {
+  int top = lua_gettop(L);
+  while (i != NULL) {
     lua_pushcfunction(L, l_settle);
-    lua_pushvalue(L, top + 1);
-    lua_pushlightuserdata(L, i);
-    failed = lua_pcall(L, 2, 0, 0);
+    lua_pushlightuserdata(L, &i);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) break;
+    release_job(i);
+    drop(&i->post); /* should we not come back: its promise still knows it */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, i->promise);
+    lua_insert(L, -2);
+    ctx->lwt->reject(ctx->lwt, L, top + 1);
+    lua_settop(L, top);
+    uv_mutex_lock(&i->jobs->lock);
+    withdraw(&i->jobs->dropped, i);
+    uv_mutex_unlock(&i->jobs->lock);
+    recycle(L, i);
+    i = (item *)lwt_uv_inbox_next(ctx, deliver);
   }
-  free_item(i);
-  if (failed != LUA_OK) ctx->lwt->reject(ctx->lwt, L, top + 1);
-  lua_settop(L, top);
 }
 
 static void cancel(lua_State *L, void *data) {
@@ -199,14 +316,15 @@ static void cancel(lua_State *L, void *data) {
   uv_mutex_lock(&j->lock);
   int queued = i->state == QUEUED;
   if (queued) {
+    fetch(j);
     withdraw(&j->queue, i);
-    j->nwaiting--;
+    atomic_fetch_sub(&j->nwaiting, 1);
   }
   uv_mutex_unlock(&j->lock);
   if (!queued) return;
   j->ctx->working--;
-  luaL_unref(L, LUA_REGISTRYINDEX, i->promise);
-  free_item(i);
+  release_job(i);
+  recycle(L, i);
 }
 
 /* ---- The pool's size ------------------------------------------------------------------------- */
@@ -311,6 +429,9 @@ static int new_jobs(lwt_uv *ctx) {
   }
   int limit = pool_size() - 1;
   j->limit = limit < 1 ? 1 : limit > MAX_RUNNERS ? MAX_RUNNERS : limit;
+  j->spins = uv_available_parallelism() > 1;
+  j->idle.f = on_idle;
+  j->idle.data = j;
   j->ctx = ctx;
   j->inbox = inbox;
   lwt_uv_inbox_retain(inbox);
@@ -318,14 +439,60 @@ static int new_jobs(lwt_uv *ctx) {
   return 0;
 }
 
+/* One that has no job and no promise yet. NULL: no memory. */
+static item *new_item(jobs *j) {
+  item *i = j->spare;
+  if (i != NULL) {
+    j->spare = i->next;
+    j->nspare--;
+    i->canceled = 0;
+    i->state = QUEUED;
+    return i;
+  }
+  i = calloc(1, sizeof *i);
+  if (i == NULL) return NULL;
+  i->post.deliver = deliver;
+  i->post.drop = drop;
+  i->jobs = j;
+  i->promise = LUA_NOREF;
+  return i;
+}
+
 /* Protected: (item): the promise. */
 static int l_make_promise(lua_State *L) {
   item *i = lua_touserdata(L, 1);
   const lwt_api *lwt = i->jobs->ctx->lwt;
+  if (i->promise == LUA_NOREF) {
+    lua_pushboolean(L, 0);
+    i->promise = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   lwt->promise_new(lwt, L, cancel, i);
   lua_pushvalue(L, -1);
-  i->promise = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_rawseti(L, LUA_REGISTRYINDEX, i->promise);
   return 1;
+}
+
+/* It has come to nothing. */
+static void give_up(lua_State *L, item *i) {
+  release_job(i);
+  if (i->promise == LUA_NOREF)
+    free(i);
+  else
+    recycle(L, i);
+}
+
+static void queue_item(jobs *j, item *i) {
+  atomic_fetch_add(&j->nwaiting, 1);
+  i->next = atomic_load_explicit(&j->coming, memory_order_relaxed);
+  while (!atomic_compare_exchange_weak_explicit(
+      &j->coming, &i->next, i, memory_order_release, memory_order_relaxed)) {}
+  if (!is_short_of_runners(j)) return;
+  /* A short job is over before another thread is awake. Should it not be a short one, then
+  ** the others wait until the loop's thread has nothing else to do. */
+  if (atomic_load_explicit(&j->in_stream, memory_order_relaxed) && j->nactive > 0)
+    j->ctx->lwt->idle_start(j->ctx->lwt, &j->idle);
+  else
+    start_runners(j);
 }
 
 static void api_start(const lwt_api *lwt, lua_State *L, lwt_job *job) {
@@ -335,33 +502,26 @@ static void api_start(const lwt_api *lwt, lua_State *L, lwt_job *job) {
     status = UV_ECANCELED;
   else if (ctx->family[LWT_UV_FJOB] == NULL)
     status = new_jobs(ctx);
-  item *i = status < 0 ? NULL : calloc(1, sizeof *i);
+  jobs *j = ctx->family[LWT_UV_FJOB];
+  item *i = status < 0 ? NULL : new_item(j);
   if (i == NULL) {
     job->release(job);
     lwt_uv_reject(ctx, L, status < 0 ? status : UV_ENOMEM, "job", NULL, NULL);
     return;
   }
-  jobs *j = ctx->family[LWT_UV_FJOB];
-  i->post.deliver = deliver;
-  i->post.drop = drop;
-  i->jobs = j;
   i->job = job;
   if (!lua_checkstack(L, 3)) {
-    free_item(i);
+    give_up(L, i);
     luaL_error(L, "stack overflow");
   }
   lua_pushcfunction(L, l_make_promise);
   lua_pushlightuserdata(L, i);
   if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
-    free_item(i);
+    give_up(L, i);
     lua_error(L);
   }
   ctx->working++;
-  uv_mutex_lock(&j->lock);
-  append(&j->queue, i);
-  int need = ++j->nwaiting;
-  uv_mutex_unlock(&j->lock);
-  if (j->nactive < j->limit && j->nactive < need) start_runners(j);
+  queue_item(j, i);
 }
 
 /* ---- The end ------------------------------------------------------------------------------------- */
@@ -369,13 +529,14 @@ static void api_start(const lwt_api *lwt, lua_State *L, lwt_job *job) {
 void lwt_uv_jobs_close(lwt_uv *ctx) {
   jobs *j = ctx->family[LWT_UV_FJOB];
   if (j == NULL) return;
+  ctx->lwt->idle_stop(ctx->lwt, &j->idle);
   uv_mutex_lock(&j->lock);
   j->closing = 1;
+  fetch(j);
   items queue = j->queue;
   j->queue.first = j->queue.last = NULL;
   uv_mutex_unlock(&j->lock);
-  item *i;
-  while ((i = pop(&queue)) != NULL) free_item(i);
+  free_items(queue.first);
 }
 
 /* The loop has run until every runner had ended. */
@@ -384,6 +545,7 @@ static void family_close(lwt_uv *ctx) {
   ctx->family[LWT_UV_FJOB] = NULL;
   if (j == NULL) return;
   release_dropped(j);
+  free_items(j->spare);
   lwt_uv_inbox_release(j->inbox);
   uv_mutex_destroy(&j->lock);
   free(j);

@@ -121,7 +121,8 @@ static void unstarve(listener *l) {
   *at = l->next;
 }
 
-static void serve(listener *l);
+typedef int enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
+static void serve(listener *l, enter *in);
 
 /* Each of those who starve now gets a try; what is `fresh`, which the system will not
 ** tell of again, only from the timer. */
@@ -135,7 +136,7 @@ static void retry(net_state *net, int from_timer) {
     if (l->fresh < 0)
       watch(l); /* fires at once when somebody is there */
     else if (from_timer)
-      serve(l);
+      serve(l, lwt_uv_enter);
     else
       starve(l);
   }
@@ -177,8 +178,8 @@ static void on_clients(lua_State *L, void *data) {
   }
 }
 
-static void serve(listener *l) {
-  lwt_uv_enter(l->h.ctx, on_clients, l);
+static void serve(listener *l, enter *in) {
+  in(l->h.ctx, on_clients, l);
   if (l->fresh >= 0 && l->acceptors.n > 0) starve(l); /* memory ran out, which was told */
 }
 
@@ -189,7 +190,7 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
   /* Watching goes on for the accept() that usually follows; a client nobody wants ends
   ** it. */
   if (l->acceptors.n > 0)
-    serve(l);
+    serve(l, lwt_uv_enter_last);
   else
     unwatch(l);
 }

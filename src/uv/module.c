@@ -80,6 +80,11 @@ int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data) {
   return ctx->lwt->enter(ctx->lwt, f, data);
 }
 
+int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data) {
+  if (ctx->closing) return 0;
+  return ctx->lwt->enter_last(ctx->lwt, f, data);
+}
+
 lua_State *lwt_uv_main(lwt_uv *ctx) {
   lua_checkstack(ctx->lwt->main, 8);
   return ctx->lwt->main;

@@ -19,29 +19,37 @@ typedef struct write_req write_req;
 typedef struct lwt_uv_stream {
   lwt_uv_handle h;
   port p;
+  /* What every read and write looks at, close together. Who reads: a channel (rcb), or
+  ** else the task that reads through a direct view, and then the waiters. */
+  lwt_wait direct;
+  size_t direct_want;
+  const void *hint[4]; /* stream_direct.c */
+  port_cb rcb;
+  lwt_uv_waiters readers;
+  size_t held_n;         /* bytes that nobody asked for yet */
+  ssize_t end;           /* 0, or UV_EOF or an error: what follows what is held */
+  write_req *first;      /* of the writes; it is with libuv */
+  unsigned char reading; /* uv_read_start is on */
+  unsigned char more;    /* the last read filled its buffer: likely there is more */
+  unsigned char socket;  /* TCP: send and recv apply */
+  unsigned char raw;     /* the descriptor may be read without libuv */
+  unsigned char shut;    /* shutdown was called */
+  unsigned char let_go;  /* directions that a channel closed: 1 reading, 2 writing */
   union {
     uv_stream_t stream;
     uv_tcp_t tcp;
     uv_pipe_t pipe;
     uv_tty_t tty;
   } uv;
-  /* Reading. What comes first: a channel's read (rcb), then the waiters, then `held`. */
-  lwt_uv_waiters readers;
-  char *held; /* bytes that nobody asked for yet: held_n from held_at on */
-  size_t held_at, held_n, held_size;
-  ssize_t end;            /* 0, or UV_EOF or an error: what follows what is held */
-  unsigned char reading;  /* uv_read_start is on */
-  unsigned char more;     /* the last read filled its buffer: likely there is more */
-  unsigned char raw;      /* the descriptor may be read without libuv */
+  /* Reading. */
+  char *held; /* held_n bytes from held_at on */
+  size_t held_at, held_size;
   unsigned at_once, turn; /* reads at once in this turn of the loop */
-  port_cb rcb;
   void *rdata;
   char *rbuf;
   size_t rlen;
-  /* Writing: the first of the queue is with libuv. */
-  write_req *first, *last;
-  unsigned char shut;   /* shutdown was called */
-  unsigned char let_go; /* directions that a channel closed: 1 reading, 2 writing */
+  /* Writing. */
+  write_req *last;
   port_cb wcb;
   void *wdata;
   size_t wtaken; /* bytes of the channel's write that libuv has */
@@ -65,7 +73,33 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
 void lwt_uv_stream_end_reading(lwt_uv_stream *s);
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data);
 void lwt_uv_stream_port_read_cancel(port *p);
+/* What has arrived, on its way to those who read. */
+typedef struct lwt_uv_delivery {
+  lwt_uv_stream *s;
+  const char *bytes;
+  size_t n, given;
+  unsigned char behind; /* the bytes are what is held */
+  unsigned char done;   /* what nobody took has been kept */
+} lwt_uv_delivery;
+void lwt_uv_stream_keep(lwt_uv_delivery *d);
+/* What can be read at once: the number of bytes at *from, to be taken with `taken` when
+** their string is made; 0: the end, or what s->end says; UV_EAGAIN: wait, reading is on;
+** another status. Nobody else may be reading. */
+ssize_t lwt_uv_stream_read_at_once(lwt_uv_stream *s, size_t want, const char **from);
+void lwt_uv_stream_taken(lwt_uv_stream *s, size_t n);
+/* Does a task read it (not a channel)? */
+#define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
+/* stream_direct.c */
+void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
+void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);
+void lwt_uv_stream_init_direct(lwt_uv_stream *s);
+void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_delivery *d);
+void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s);
 /* stream_write.c */
+ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned n);
+/* The socket is at 1, a string at 2, of which `done` bytes are sent: pushes the promise of
+** the rest, returns 1. */
+int lwt_uv_stream_write_rest(lwt_uv_stream *s, lua_State *L, size_t done);
 int lwt_uv_stream_l_write(lua_State *L);
 int lwt_uv_stream_l_writev(lua_State *L);
 int lwt_uv_stream_l_shutdown(lua_State *L);
@@ -104,6 +138,8 @@ typedef struct net_state {
   int tty_changed; /* tty.c: a mode has to be put back */
   int pollers;     /* poll.c: registry reference of the table descriptor -> poller */
   int by_name;     /* tcp.c: registry reference of the table of Lua functions for names */
+  /* stream_direct.c: registry references of the metatables of views. */
+  int view_meta[LWT_UV_TTY + 1];
 } net_state;
 
 #define net_of(ctx) ((net_state *)(ctx)->family[LWT_UV_FNET])

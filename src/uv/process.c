@@ -384,17 +384,28 @@ static void plan_rest(lua_State *L, plan *p) {
 
 #ifdef LWT_UV_OWN_SPAWN
 
-/* What ctx->family[LWT_UV_FPROCESS] is where the system is too old to have pidfds. */
-static const char no_pidfds[] = "no pidfds";
+/* ctx->family[LWT_UV_FPROCESS] */
+typedef struct processes {
+  lwt_uv_spawner spawner;
+  int no_pidfds; /* the system is too old to have them */
+} processes;
+
+static void family_close(lwt_uv *ctx) {
+  processes *all = ctx->family[LWT_UV_FPROCESS];
+  ctx->family[LWT_UV_FPROCESS] = NULL;
+  if (all == NULL) return;
+  lwt_uv_spawner_close(&all->spawner);
+  free(all);
+}
 
 /* Have the end of a child told that has been started already: fails for want of memory at
 ** most, and then the child is killed rather than lost. */
 static int watch_end(lwt_uv *ctx, lua_State *L, process *p) {
+  processes *all = ctx->family[LWT_UV_FPROCESS];
   int status;
-  if (ctx->family[LWT_UV_FPROCESS] != no_pidfds) {
+  if (!all->no_pidfds) {
     p->pidfd = lwt_uv_pidfd(p->pid);
-    if (p->pidfd < 0 && errno == ENOSYS)
-      ctx->family[LWT_UV_FPROCESS] = (void *)no_pidfds; /* do not ask again */
+    if (p->pidfd < 0 && errno == ENOSYS) all->no_pidfds = 1; /* do not ask again */
   }
   if (p->pidfd >= 0) {
     status = uv_poll_init(ctx->loop, &p->uv.poll, p->pidfd);
@@ -409,8 +420,9 @@ static int watch_end(lwt_uv *ctx, lua_State *L, process *p) {
 }
 
 static int start(lwt_uv *ctx, lua_State *L, process *p, plan *plan_, int *step) {
+  processes *all = ctx->family[LWT_UV_FPROCESS];
   pid_t pid;
-  int err = lwt_uv_spawn(&plan_->o, &pid, step);
+  int err = lwt_uv_spawn(&all->spawner, &plan_->o, &pid, step);
   if (err != 0) return -err;
   p->pid = (int)pid;
   lwt_uv_box *box = p->h.box;
@@ -539,6 +551,11 @@ static const luaL_Reg functions[] = {
     {"spawn", l_spawn}, {"kill", l_kill}, {"getpid", l_getpid}, {NULL, NULL}};
 
 void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) {
+#ifdef LWT_UV_OWN_SPAWN
+  ctx->family[LWT_UV_FPROCESS] = calloc(1, sizeof(processes));
+  if (ctx->family[LWT_UV_FPROCESS] == NULL) luaL_error(L, "not enough memory");
+  ctx->family_close[LWT_UV_FPROCESS] = family_close;
+#endif
   lwt_uv_new_handle_type(ctx, L, LWT_UV_PROCESS, "lwt.process.handle", methods, NULL);
   lwt_uv_push_functions(ctx, L, functions);
 }

@@ -13,6 +13,24 @@ static int *counter(lwt_uv_req *r) {
   return r->class->pooled ? &r->ctx->working : &r->ctx->waiting;
 }
 
+/* luaL_ref and luaL_unref, with places that are kept: they hold false meanwhile. */
+static int anchor(lua_State *L, lwt_uv *ctx) {
+  if (ctx->nspare == 0) return luaL_ref(L, LUA_REGISTRYINDEX);
+  int ref = ctx->spare[--ctx->nspare];
+  lua_rawseti(L, LUA_REGISTRYINDEX, ref);
+  return ref;
+}
+
+static void let_go(lua_State *L, lwt_uv *ctx, int ref) {
+  if (ctx->nspare == LWT_UV_SPARE) {
+    luaL_unref(L, LUA_REGISTRYINDEX, ref);
+    return;
+  }
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, LUA_REGISTRYINDEX, ref);
+  ctx->spare[ctx->nspare++] = ref;
+}
+
 /* The promise has been cancelled. */
 static void cancel_request(lua_State *L, void *data) {
   lwt_uv_req *r = data;
@@ -43,7 +61,7 @@ void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, -3, 1);
   lua_pushvalue(L, -2);
-  r->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  r->ref = anchor(L, ctx);
   r->next = ctx->reqs;
   if (r->next != NULL) r->next->prev = r;
   ctx->reqs = r;
@@ -77,7 +95,7 @@ int lwt_uv_req_started(lua_State *L, lwt_uv_req *r, ssize_t status) {
   r->status = status;
   unlink_request(r);
   if (r->class->release != NULL) r->class->release(r);
-  luaL_unref(L, LUA_REGISTRYINDEX, r->ref);
+  let_go(L, ctx, r->ref);
   push_failure(L, r, -2);
   ctx->lwt->rejected(ctx->lwt, L);
   lua_replace(L, -3);
@@ -126,7 +144,7 @@ void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
   if (r->class->release != NULL) r->class->release(r);
   /* At the end of the state the memory goes with everything else. */
   if (!ctx->closing && lua_checkstack(ctx->lwt->main, 4))
-    luaL_unref(ctx->lwt->main, LUA_REGISTRYINDEX, r->ref);
+    let_go(ctx->lwt->main, ctx, r->ref);
 }
 
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r) {

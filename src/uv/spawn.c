@@ -7,9 +7,9 @@
 ** descriptors that were opened without close-on-exec, so it would not do.
 **
 ** The child may only make system calls: no malloc, no locks, no writing to what the
-** parent uses. What it needs is prepared before. Failure comes back through a
-** close-on-exec pipe (not through the shared memory: valgrind really forks here).
-** No Lua in this file.
+** parent uses. What it needs is prepared before. Failure comes back through the shared
+** memory, once a first start has shown that it is shared: valgrind really forks here.
+** Until then, and there, through a close-on-exec pipe. No Lua in this file.
 */
 #include "spawn.h"
 
@@ -54,18 +54,31 @@
 ** later. */
 #define CHILD __attribute__((no_sanitize("address")))
 
-typedef struct child {
-  const lwt_uv_spawn_options *o;
-  int report; /* write end of the pipe */
-} child;
+/* The thread sanitizer keeps an account of each thread's calls in memory: the child's
+** would be taken for ours. There, it gets a copy. */
+#if defined(__SANITIZE_THREAD__)
+#define BORROW CLONE_VFORK
+#else
+#define BORROW (CLONE_VM | CLONE_VFORK)
+#endif
 
 typedef struct failure {
   int err, step;
 } failure;
 
-CHILD static void give_up(const child *c, int step) {
-  failure f = {errno, step};
-  while (write(c->report, &f, sizeof f) < 0 && errno == EINTR) {}
+typedef struct child {
+  const lwt_uv_spawn_options *o;
+  int report; /* write end of the pipe, or -1 */
+  /* Written by the child; the parent sees it if memory is shared. */
+  int begun;
+  failure failure;
+} child;
+
+CHILD static void give_up(child *c, int step) {
+  const failure f = {errno, step};
+  c->failure = f;
+  if (c->report >= 0)
+    while (write(c->report, &f, sizeof f) < 0 && errno == EINTR) {}
   _exit(127);
 }
 
@@ -82,7 +95,7 @@ CHILD static void reset_signals(void) {
   }
 }
 
-CHILD static void place_descriptors(const child *c) {
+CHILD static void place_descriptors(child *c) {
   int fds[3];
   for (int i = 0; i < 3; i++) {
     fds[i] = c->o->fds[i];
@@ -112,7 +125,7 @@ CHILD static void close_the_rest(void) {
   }
 }
 
-CHILD static void become_user(const child *c) {
+CHILD static void become_user(child *c) {
   const lwt_uv_spawn_options *o = c->o;
   if (o->uid >= 0 || o->gid >= 0)
     syscall(RAW_SETGROUPS, 0, NULL); /* only root may; nobody else has to */
@@ -123,8 +136,9 @@ CHILD static void become_user(const child *c) {
 }
 
 CHILD static int child_main(void *arg) {
-  const child *c = arg;
+  child *c = arg;
   const lwt_uv_spawn_options *o = c->o;
+  c->begun = 1;
   reset_signals();
   if (o->new_session && setsid() < 0) give_up(c, LWT_UV_SPAWN_START);
   place_descriptors(c);
@@ -153,49 +167,67 @@ CHILD static int child_main(void *arg) {
   return 127;
 }
 
-int lwt_uv_spawn(const lwt_uv_spawn_options *o, pid_t *pid, int *step) {
-  int report[2];
-  *step = LWT_UV_SPAWN_START;
+/* A pipe for the child's failure. 0 or an errno. */
+static int open_report(int report[2]) {
   if (pipe2(report, O_CLOEXEC) != 0) return errno;
-  if (report[1] < 3) { /* we run without standard descriptors: keep out of their way */
-    int high = fcntl(report[1], F_DUPFD_CLOEXEC, 3);
-    if (high < 0) {
-      int e = errno;
-      close(report[0]);
-      close(report[1]);
-      return e;
-    }
-    close(report[1]);
-    report[1] = high;
-  }
-  /* Not from malloc: valgrind, in the child that it forks, would call it lost. */
+  if (report[1] >= 3) return 0;
+  /* We run without standard descriptors: keep out of their way. */
+  int high = fcntl(report[1], F_DUPFD_CLOEXEC, 3), err = errno;
+  close(report[1]);
+  report[1] = high;
+  if (high >= 0) return 0;
+  close(report[0]);
+  return err;
+}
+
+/* What the child wrote before it gave up, if it did. */
+static failure read_report(int fd) {
+  failure f;
+  ssize_t n;
+  while ((n = read(fd, &f, sizeof f)) < 0 && errno == EINTR) {}
+  return n == (ssize_t)sizeof f ? f : (failure){0, LWT_UV_SPAWN_START};
+}
+
+/* Not from malloc: valgrind, in the child that it forks, would call it lost. Kept: giving
+** it back disturbs the other processors, on which children have used this memory. */
+static int make_stack(lwt_uv_spawner *s) {
+  if (s->stack != NULL) return 0;
   char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) {
-    close(report[0]);
-    close(report[1]);
-    return ENOMEM;
-  }
-  child c = {o, report[1]};
+  if (stack == MAP_FAILED) return ENOMEM;
+  s->stack = stack;
+  return 0;
+}
+
+void lwt_uv_spawner_close(lwt_uv_spawner *s) {
+  if (s->stack != NULL) munmap(s->stack, STACK_SIZE);
+  s->stack = NULL;
+}
+
+int lwt_uv_spawn(lwt_uv_spawner *s, const lwt_uv_spawn_options *o, pid_t *pid,
+                 int *step) {
+  int report[2] = {-1, -1}, err = make_stack(s);
+  *step = LWT_UV_SPAWN_START;
+  if (err == 0 && !s->shares) err = open_report(report);
+  if (err != 0) return err;
+  child c = {.o = o, .report = report[1]};
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  pid_t p = clone(child_main, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
-  int err = p < 0 ? errno : 0;
+  pid_t p = clone(child_main, s->stack + STACK_SIZE, BORROW | SIGCHLD, &c);
+  err = p < 0 ? errno : 0;
   pthread_sigmask(SIG_SETMASK, &old, NULL);
-  munmap(stack, STACK_SIZE);
-  close(report[1]);
+  if (c.begun) s->shares = 1;
+  if (report[1] >= 0) close(report[1]);
   if (p >= 0) {
-    failure f;
-    ssize_t n;
-    while ((n = read(report[0], &f, sizeof f)) < 0 && errno == EINTR) {}
-    if (n == (ssize_t)sizeof f) {
+    failure f = c.begun ? c.failure : read_report(report[0]);
+    if (f.err != 0) {
       err = f.err;
       *step = f.step;
       while (waitpid(p, NULL, 0) < 0 && errno == EINTR) {}
     }
   }
-  close(report[0]);
+  if (report[0] >= 0) close(report[0]);
   *pid = p;
   return err;
 }

@@ -24,9 +24,16 @@ typedef struct lwt_uv_spawn_options {
 enum { LWT_UV_SPAWN_START, LWT_UV_SPAWN_CHDIR, LWT_UV_SPAWN_USER, LWT_UV_SPAWN_EXEC };
 
 #ifdef LWT_UV_OWN_SPAWN
+/* What is kept from one start to the next, one for each state; zeroed at first. */
+typedef struct lwt_uv_spawner {
+  char *stack; /* the child's, until it execs */
+  int shares;  /* the child is known to write to our memory */
+} lwt_uv_spawner;
+
 /* 0 and the child's pid, or the positive errno and the step that failed; a child
 ** that could not exec has been reaped then. */
-int lwt_uv_spawn(const lwt_uv_spawn_options *o, pid_t *pid, int *step);
+int lwt_uv_spawn(lwt_uv_spawner *s, const lwt_uv_spawn_options *o, pid_t *pid, int *step);
+void lwt_uv_spawner_close(lwt_uv_spawner *s);
 
 /* A descriptor that becomes readable when the child ends, or -1. */
 int lwt_uv_pidfd(pid_t pid);

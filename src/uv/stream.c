@@ -17,6 +17,7 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
   lwt_uv_stream_end_reading(s);
   lwt_uv_stream_end_writing(s);
   lwt_uv_stream_stop_writing(s, L);
+  if (s->direct.task != NULL) lwt_uv_stream_end_direct(L, s);
   ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
   lwt_uv_waiters_reject(ctx, L, &s->readers, -2);
 }
@@ -28,6 +29,11 @@ static void closing(lwt_uv_handle *h) {
 
 static void release(lwt_uv_handle *h) {
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)h;
+  /* Only at the end of the state: nobody will run it. */
+  if (s->direct.task != NULL) {
+    h->ctx->waiting--;
+    h->ctx->lwt->wait_wake(h->ctx->lwt, h->ctx->lwt->main, &s->direct, 0);
+  }
   if (s->rcb != NULL) h->ctx->waiting--;
   if (s->wcb != NULL) h->ctx->waiting--;
   free(s->held);
@@ -82,7 +88,9 @@ static void port_close(port *p, int directions, port_cb cb, void *data) {
   if (directions & 1) lwt_uv_stream_stop_reading(s);
   if ((s->let_go & 3) == 3) {
     lua_State *L = lwt_uv_main(s->h.ctx);
-    int waited = s->h.pending > 0; /* a task used the socket beside its channel */
+    /* Has a task used the socket beside its channel? (What reads directly does not anchor
+    ** it: then something else is pushed, and nothing asks for it.) */
+    int waited = s->h.pending > 0 || s->direct.task != NULL;
     if (waited) lwt_uv_handle_push(L, &s->h);
     lwt_uv_handle_close(L, s->h.box, !waited);
     if (waited) lua_pop(L, 1);
@@ -114,21 +122,17 @@ static port *port_of(void *userdata) {
 lwt_uv_stream *lwt_uv_stream_new(lwt_uv *ctx, lua_State *L, lwt_uv_type type) {
   lwt_uv_stream *s = lwt_uv_handle_new(ctx, L, &classes[type]);
   lwt_uv_waiters_init(&s->readers, READERS);
+  lwt_uv_stream_init_direct(s);
   s->p.class = &stream_port;
   s->raw = type != LWT_UV_TTY;
+  s->socket = type == LWT_UV_TCP;
   return s;
 }
 
 static lwt_uv_box *stream_box(lwt_uv *ctx, lua_State *L, int idx) {
   lwt_uv_box *box = lua_touserdata(L, idx);
-  const void *meta;
-  if (box == NULL || !lua_getmetatable(L, idx)) return NULL;
-  meta = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  if (meta == ctx->type[LWT_UV_TCP].meta || meta == ctx->type[LWT_UV_PIPE].meta ||
-      meta == ctx->type[LWT_UV_TTY].meta)
-    return box;
-  return NULL;
+  const lwt_uv_typeinfo *type = lwt_uv_box_type(ctx, L, idx, box);
+  return type != NULL && type <= &ctx->type[LWT_UV_TTY] ? box : NULL;
 }
 
 lwt_uv_stream *lwt_uv_stream_check(lwt_uv *ctx, lua_State *L) {

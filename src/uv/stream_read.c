@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net_internal.h"
@@ -55,32 +56,58 @@ static void unhold(lwt_uv_stream *s, size_t n) {
 
 /* ---- Reading: libuv's side ----------------------------------------------- */
 
-static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
-  lwt_uv_stream *s = uv->data;
-  size_t n = LWT_UV_SCRATCH;
-  (void)suggested;
-  if (s->rcb != NULL) {
-    *buf = uv_buf_init(s->rbuf, (unsigned)s->rlen);
-    return;
-  }
-  if (s->readers.n == 0 && s->held_n < HIGH_WATER && n > HIGH_WATER - s->held_n)
-    n = HIGH_WATER - s->held_n;
-  *buf = uv_buf_init(s->h.ctx->scratch, (unsigned)n);
+/* Not by `data`, which lies where nothing else is needed. */
+static lwt_uv_stream *of_handle(void *uv) {
+  return (lwt_uv_stream *)(void *)((char *)uv - offsetof(lwt_uv_stream, uv));
 }
 
-typedef struct delivery {
-  lwt_uv_stream *s;
-  const char *bytes;
-  size_t n;
-} delivery;
+/* libuv asks where to read to, and then calls `read`. Of a socket we read right here, for
+** `recv` costs less than `read`; on_read is told that there was no buffer, and looks at
+** what came. */
+static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
+  lwt_uv_stream *s = of_handle(uv);
+  lwt_uv *ctx = s->h.ctx;
+  size_t n = LWT_UV_SCRATCH;
+  (void)suggested;
+  if (s->direct.task != NULL) lwt_uv_stream_fetch_direct(s);
+  if (s->rcb != NULL) {
+    *buf = uv_buf_init(s->rbuf, (unsigned)s->rlen);
+  } else {
+    if (!lwt_uv_stream_has_reader(s) && s->held_n < HIGH_WATER &&
+        n > HIGH_WATER - s->held_n)
+      n = HIGH_WATER - s->held_n;
+    *buf = uv_buf_init(ctx->scratch, (unsigned)n);
+  }
+  if (!s->socket) return;
+  ctx->got.buf = *buf;
+  do ctx->got.n = recv(s->uv.tcp.io_watcher.fd, buf->base, buf->len, MSG_DONTWAIT);
+  while (ctx->got.n < 0 && errno == EINTR);
+  if (ctx->got.n == 0)
+    ctx->got.n = UV_EOF;
+  else if (ctx->got.n < 0)
+    ctx->got.n =
+        errno == EAGAIN || errno == EWOULDBLOCK ? 0 : uv_translate_sys_error(errno);
+  *buf = uv_buf_init(NULL, 0);
+}
+
+/* What is left of it waits for the next reader. */
+void lwt_uv_stream_keep(lwt_uv_delivery *d) {
+  d->done = 1;
+  if (d->s->h.box == NULL) return;
+  if (d->behind)
+    unhold(d->s, d->given);
+  else
+    hold(d->s, d->bytes, d->n);
+}
 
 /* Give to the waiting readers, in their order, what has arrived. */
 static void deliver(lua_State *L, void *data) {
-  delivery *d = data;
+  lwt_uv_delivery *d = data;
   lwt_uv_stream *s = d->s;
   lwt_uv *ctx = s->h.ctx;
   int self;
-  lwt_uv_handle_push(L, &s->h);
+  if (s->direct.task != NULL) lwt_uv_stream_deliver_direct(L, d);
+  lwt_uv_handle_push(L, &s->h); /* it is anchored when there are waiters */
   self = lua_gettop(L);
   while (d->n > 0 && s->h.box != NULL &&
          lwt_uv_waiters_front(ctx, L, &s->readers, self)) {
@@ -91,9 +118,11 @@ static void deliver(lua_State *L, void *data) {
     lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
     d->bytes += n;
     d->n -= n;
+    d->given += n;
     ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
     lua_settop(L, self);
   }
+  lwt_uv_stream_keep(d); /* before any task runs */
 }
 
 /* The end, or an error: tell everybody who waits. */
@@ -102,6 +131,7 @@ static void deliver_end(lua_State *L, void *data) {
   lwt_uv *ctx = s->h.ctx;
   ssize_t end = s->end;
   int self;
+  if (s->direct.task != NULL) lwt_uv_stream_end_direct(L, s);
   lwt_uv_handle_push(L, &s->h);
   self = lua_gettop(L);
   while (s->h.box != NULL && lwt_uv_waiters_front(ctx, L, &s->readers, self)) {
@@ -128,20 +158,31 @@ static port_cb take_port_read(lwt_uv_stream *s) {
 
 /* These bytes are for the readers; what is left of them is held. */
 static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
-  delivery d = {s, bytes, n};
-  int behind =
-      s->held_n > 0 && s->readers.n > 0; /* there was no memory to deliver them */
-  if (behind) {
-    hold(s, bytes, n);
-    d.bytes = s->held + s->held_at;
-    d.n = n = s->held_n;
+  lwt_uv_delivery d = {s, bytes, n, 0, 0, 0};
+  lwt_uv *ctx = s->h.ctx;
+  if (s->direct.task != NULL &&
+      s->held_n == 0) { /* to its task at once, where it may run */
+    int ran;
+    ctx->arrival = &d;
+    ran = ctx->lwt->wait_run(ctx->lwt, &s->direct);
+    ctx->arrival = NULL;
+    if (ran && d.done) { /* it has seen to the rest as well, but not to who came later */
+      if (s->h.box == NULL || s->held_n == 0 || !lwt_uv_stream_has_reader(s)) return;
+      d.done = 0;
+      d.n = 0;
+    }
   }
-  if (s->readers.n > 0) lwt_uv_enter(s->h.ctx, deliver, &d);
-  if (s->h.box == NULL) return;
-  if (behind)
-    unhold(s, n - d.n);
-  else
-    hold(s, d.bytes, d.n);
+  if (lwt_uv_stream_has_reader(s) && s->h.box != NULL) {
+    if (s->held_n > 0) { /* there was no memory to deliver them */
+      hold(s, d.bytes, d.n);
+      d.bytes = s->held + s->held_at;
+      d.n = s->held_n;
+      d.given = 0;
+      d.behind = 1;
+    }
+    lwt_uv_enter_last(ctx, deliver, &d);
+  }
+  if (!d.done) lwt_uv_stream_keep(&d);
 }
 
 /* libuv takes a hang-up after a short read for the end, without another read: after a
@@ -157,14 +198,18 @@ static ssize_t really_end(lwt_uv_stream *s) {
 }
 
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
-  lwt_uv_stream *s = uv->data;
+  lwt_uv_stream *s = of_handle(uv);
+  if (nread == UV_ENOBUFS && s->socket) {
+    nread = s->h.ctx->got.n;
+    buf = &s->h.ctx->got.buf;
+  }
   if (nread == 0) return;
   if (nread < 0) {
     if (nread == UV_EOF && buf->base == NULL) nread = really_end(s);
     lwt_uv_stream_stop_reading(s);
     s->end = nread;
     if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, nread);
-    if (s->readers.n > 0) lwt_uv_enter(s->h.ctx, deliver_end, s);
+    if (lwt_uv_stream_has_reader(s)) lwt_uv_enter_last(s->h.ctx, deliver_end, s);
     return;
   }
   s->more = s->raw && (size_t)nread == buf->len;
@@ -174,8 +219,8 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
     give(s, buf->base, (size_t)nread);
   }
   /* libuv goes on reading by itself after a full buffer: only for somebody. */
-  if (s->h.box != NULL && s->rcb == NULL && s->readers.n == 0 &&
-      (s->more || s->held_n >= HIGH_WATER))
+  if ((s->more || s->held_n >= HIGH_WATER) && s->h.box != NULL && s->rcb == NULL &&
+      !lwt_uv_stream_has_reader(s))
     lwt_uv_stream_stop_reading(s);
 }
 
@@ -186,7 +231,7 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
 static ssize_t read_now(lwt_uv_stream *s, char *buf, size_t len) {
   uv_os_fd_t fd;
   ssize_t n;
-  if (!s->more) return UV_EAGAIN;
+  if (!s->more || s->h.ctx->arrival != NULL) return UV_EAGAIN;
   if (s->turn != s->h.ctx->turn) {
     s->turn = s->h.ctx->turn;
     s->at_once = 0;
@@ -227,6 +272,26 @@ static int read_ended(lwt_uv_stream *s, lua_State *L) {
   return 1;
 }
 
+ssize_t lwt_uv_stream_read_at_once(lwt_uv_stream *s, size_t want, const char **from) {
+  ssize_t n;
+  if (s->held_n > 0) {
+    *from = s->held + s->held_at;
+    return (ssize_t)(want < s->held_n ? want : s->held_n);
+  }
+  if (s->end != 0) return 0;
+  *from = s->h.ctx->scratch;
+  n = read_now(s, s->h.ctx->scratch, want < LWT_UV_SCRATCH ? want : LWT_UV_SCRATCH);
+  if (n > 0) return n;
+  if (s->end != 0) return 0;
+  if (s->reading) return UV_EAGAIN;
+  n = start_reading(s);
+  return n < 0 ? n : UV_EAGAIN;
+}
+
+void lwt_uv_stream_taken(lwt_uv_stream *s, size_t n) {
+  if (s->held_n > 0) unhold(s, n);
+}
+
 /*---
 Reads what there is, at most `n` bytes (default: 65536), and waits only when there is
 nothing. The value is nil at the end of the input. Several reads may wait: they are served
@@ -257,25 +322,17 @@ int lwt_uv_stream_l_read(lua_State *L) {
     ctx->lwt->fulfilled(ctx->lwt, L, 1);
     return 1;
   }
-  if (s->readers.n == 0 && s->rcb == NULL) {
-    ssize_t n;
-    if (s->held_n > 0) {
-      size_t k = (size_t)want < s->held_n ? (size_t)want : s->held_n;
-      lua_pushlstring(L, s->held + s->held_at, k);
-      ctx->lwt->fulfilled(ctx->lwt, L, 1);
-      unhold(s, k);
-      return 1;
-    }
-    if (s->end != 0) return read_ended(s, L);
-    n = read_now(s, ctx->scratch, want < LWT_UV_SCRATCH ? (size_t)want : LWT_UV_SCRATCH);
+  if (!lwt_uv_stream_has_reader(s) && s->rcb == NULL) {
+    const char *from;
+    ssize_t n = lwt_uv_stream_read_at_once(s, (size_t)want, &from);
     if (n > 0) {
-      lua_pushlstring(L, ctx->scratch, (size_t)n);
+      lua_pushlstring(L, from, (size_t)n);
       ctx->lwt->fulfilled(ctx->lwt, L, 1);
+      lwt_uv_stream_taken(s, (size_t)n);
       return 1;
     }
-    if (s->end != 0) return read_ended(s, L);
-    n = start_reading(s);
-    if (n < 0) return lwt_uv_reject(ctx, L, n, "read", NULL, NULL);
+    if (n == 0) return read_ended(s, L);
+    if (n != UV_EAGAIN) return lwt_uv_reject(ctx, L, n, "read", NULL, NULL);
   }
   ctx->lwt->promise_new(ctx->lwt, L, cancel_read, s);
   lwt_uv_waiters_push(ctx, L, &s->readers, 1, want);
@@ -289,7 +346,7 @@ ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void
   lwt_uv_stream *s = lwt_uv_stream_of_port(p);
   ssize_t n;
   if (s->h.box == NULL) return UV_EBADF;
-  if (s->rcb != NULL || s->readers.n > 0)
+  if (s->rcb != NULL || lwt_uv_stream_has_reader(s))
     return UV_EBUSY; /* a task reads the socket itself */
   if (s->held_n > 0) {
     size_t k = len < s->held_n ? len : s->held_n;

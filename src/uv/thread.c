@@ -90,20 +90,10 @@ static int is_sentinel(lwt_uv *ctx, lua_State *L, int idx) {
 
 void lwt_uv_reject_traced(lwt_uv *ctx, lua_State *L, int idx, const char *traceback) {
   int error = lua_gettop(L);
-  idx = lua_absindex(L, idx);
-  luaL_checkstack(L, 6, NULL);
-  if (traceback == NULL || is_sentinel(ctx, L, error)) {
+  if (traceback == NULL || is_sentinel(ctx, L, error))
     ctx->lwt->reject(ctx->lwt, L, idx);
-    return;
-  }
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(L, -1, "lwt.core");
-  lua_getfield(L, -1, "reject_traced");
-  lua_pushvalue(L, idx);
-  lua_pushvalue(L, error);
-  lua_pushstring(L, traceback);
-  lua_call(L, 3, 0);
-  lua_settop(L, error - 1);
+  else
+    ctx->lwt->reject_traced(ctx->lwt, L, idx, traceback);
 }
 
 /* How lwt.preemptive runs a function for a worker: f(ticket, wait, function, ...). */

@@ -153,6 +153,19 @@ static void cancel_call(lua_State *L, void *data) {
   lwt_uv_call_free(c);
 }
 
+/* Asked before: one that runs cannot be cancelled. */
+static int may_cancel_call(lua_State *L, void *data) {
+  if (lwt_uv_threads_closed(L)) return 0;
+  const lwt_uv_call *c = data;
+  lwt_uv_pool *pool = c->pool;
+  int may = c->over;
+  if (may) return 1;
+  uv_mutex_lock(&pool->lock);
+  may = c->queued;
+  uv_mutex_unlock(&pool->lock);
+  return may;
+}
+
 /* A call with its message. Takes the message over. NULL: no memory. */
 static lwt_uv_call *new_call(lwt_uv_pool *pool, lwt_uv_message *in) {
   lwt_uv_call *c = in == NULL ? NULL : calloc(1, sizeof *c);
@@ -187,7 +200,10 @@ static int l_make_promise(lua_State *L) {
     lua_pushvalue(L, 2);
     c->receipt = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  lwt->promise_new(lwt, L, starts_at_once(c->pool) ? NULL : cancel_call, c);
+  if (starts_at_once(c->pool))
+    lwt->promise_new(lwt, L, NULL, NULL);
+  else
+    lwt->promise_new_guarded(lwt, L, cancel_call, c, may_cancel_call);
   lua_pushvalue(L, -1);
   c->promise = luaL_ref(L, LUA_REGISTRYINDEX);
   return 1;
@@ -210,9 +226,8 @@ A worker has the `package.path`, `package.cpath` and the `package.preload` of th
 detaches, as they were when the thread was started. It may use all of lwt, with a loop of
 its own: `lwt.run` in it.
 
-A call that has to wait for a thread can be cancelled: then it never runs, and its `lwt.bytes`
-are back (if it has begun by then, it goes on, and nobody hears of its result). Cancelling one
-that has found a thread at once does nothing.
+A call that has to wait for a thread can be cancelled, while it waits: then it never runs, and its
+`lwt.bytes` are back. Cancelling one that has a thread does nothing.
 
 When the Lua state closes, calls that run are given a quarter of a second; then an error is
 raised in them. One that sits in a C function for another second is left behind, and ends when

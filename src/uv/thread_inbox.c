@@ -1,8 +1,9 @@
 /* thread_inbox.c: how other threads reach a state's loop.
 **
-** One inbox per state: a locked list of posts and one uv_async_t. The lock also guards
-** the async itself, so that a sender never meets one that is being closed. The inbox is
-** counted: senders may outlive the state, and then find it shut.
+** One inbox per state: a list of posts, to which senders add without a lock, and one
+** uv_async_t. The lock guards that, so that a sender never meets one that is being closed;
+** only the first post since the list was last taken needs it. The inbox is counted: senders
+** may outlive the state, and then find it shut.
 */
 #include <stdlib.h>
 
@@ -10,14 +11,16 @@
 
 struct lwt_uv_inbox {
   atomic_int refs;
+  _Atomic(lwt_uv_post *) newest; /* leads to those before it; SHUT: none are taken */
   uv_mutex_t lock;
-  lwt_uv_post *first, *last;
   uv_async_t *async; /* NULL: shut */
   /* The state's thread only. */
   lwt_uv *ctx;
   uv_loop_t *loop;    /* that the async is on */
   lwt_uv_post *taken; /* being delivered */
 };
+
+#define SHUT(inbox) ((lwt_uv_post *)(void *)(inbox)) /* an address that is no post's */
 
 static void on_closed(uv_handle_t *h) {
   lwt_uv_inbox *inbox = h->data;
@@ -46,13 +49,25 @@ static void stop_turn(lua_State *L, void *data) {
   luaL_error(L, "this worker is being stopped: the state that it belongs to has closed");
 }
 
-static void take(lwt_uv_inbox *inbox) {
-  lwt_uv_post **end = &inbox->taken; /* not empty in a nested turn of the loop */
+/* What has been posted, in the order in which it was, to the end of `taken` (not empty in
+** a nested turn of the loop). From now on `instead` is what senders find. */
+static void take(lwt_uv_inbox *inbox, lwt_uv_post *instead) {
+  lwt_uv_post *post, *next, *list = NULL, **end = &inbox->taken;
+  post = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
+  if (post == SHUT(inbox)) return; /* only this thread makes it so */
+  post = atomic_exchange_explicit(&inbox->newest, instead, memory_order_acq_rel);
+  for (; post != NULL; post = next) {
+    next = post->next;
+    post->next = list;
+    list = post;
+  }
   while (*end != NULL) end = &(*end)->next;
-  uv_mutex_lock(&inbox->lock);
-  *end = inbox->first;
-  inbox->first = inbox->last = NULL;
-  uv_mutex_unlock(&inbox->lock);
+  *end = list;
+}
+
+static int is_pending(lwt_uv_inbox *inbox) {
+  lwt_uv_post *post = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
+  return (post != NULL && post != SHUT(inbox)) || inbox->taken != NULL;
 }
 
 static void on_async(uv_async_t *async) {
@@ -60,7 +75,7 @@ static void on_async(uv_async_t *async) {
   if (inbox->ctx->closing) return;
   lwt_uv_inbox_retain(inbox);
   if (lwt_uv_stopping(inbox->ctx)) lwt_uv_enter(inbox->ctx, stop_turn, NULL);
-  take(inbox);
+  take(inbox, NULL);
   while (inbox->taken != NULL) {
     lwt_uv_post *before = inbox->taken;
     lwt_uv_enter(inbox->ctx, deliver, inbox);
@@ -89,13 +104,16 @@ static int attach(lwt_uv_inbox *inbox) {
   old = inbox->async;
   inbox->async = async;
   inbox->loop = inbox->ctx->loop;
-  if (inbox->first != NULL) uv_async_send(async);
+  if (atomic_load_explicit(&inbox->newest, memory_order_relaxed) == SHUT(inbox))
+    atomic_store_explicit(&inbox->newest, NULL, memory_order_relaxed);
+  if (is_pending(inbox)) uv_async_send(async);
   uv_mutex_unlock(&inbox->lock);
   if (old != NULL) close_async(inbox, old);
   return 0;
 }
 
 static void detach(lwt_uv_inbox *inbox) {
+  take(inbox, SHUT(inbox));
   uv_mutex_lock(&inbox->lock);
   uv_async_t *async = inbox->async;
   inbox->async = NULL;
@@ -140,10 +158,7 @@ void lwt_uv_inbox_move(lwt_uv *ctx) {
 int lwt_uv_inbox_pending(lwt_uv *ctx) {
   lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
   if (t == NULL || t->inbox == NULL) return 0;
-  uv_mutex_lock(&t->inbox->lock);
-  int pending = t->inbox->first != NULL || t->inbox->taken != NULL;
-  uv_mutex_unlock(&t->inbox->lock);
-  return pending;
+  return is_pending(t->inbox);
 }
 
 void lwt_uv_inbox_retain(lwt_uv_inbox *inbox) {
@@ -156,22 +171,43 @@ void lwt_uv_inbox_release(lwt_uv_inbox *inbox) {
   free(inbox);
 }
 
-int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post) {
+/* The first post, which wakes the loop. Once a post is in the list, it may be delivered, and
+** whoever posted gone with his reference: what keeps the inbox is that it cannot be shut
+** while we have the lock. */
+static int post_first(lwt_uv_inbox *inbox, lwt_uv_post *post) {
+  lwt_uv_post *none = NULL;
   post->next = NULL;
   uv_mutex_lock(&inbox->lock);
-  if (inbox->async == NULL) {
-    uv_mutex_unlock(&inbox->lock);
-    return -1;
-  }
-  if (inbox->last == NULL) {
-    inbox->first = post;
-    uv_async_send(inbox->async); /* one wake for all that come before the loop turns */
-  } else {
-    inbox->last->next = post;
-  }
-  inbox->last = post;
+  int done = atomic_compare_exchange_strong_explicit(
+      &inbox->newest, &none, post, memory_order_release, memory_order_relaxed);
+  if (done) uv_async_send(inbox->async); /* one wake for all until the loop turns */
   uv_mutex_unlock(&inbox->lock);
-  return 0;
+  return done;
+}
+
+int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post) {
+  lwt_uv_post *old = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
+  for (;;) {
+    if (old == SHUT(inbox)) return -1;
+    if (old == NULL) {
+      if (post_first(inbox, post)) return 0;
+      old = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
+    } else {
+      post->next = old;
+      if (atomic_compare_exchange_weak_explicit(
+              &inbox->newest, &old, post, memory_order_release, memory_order_relaxed))
+        return 0;
+    }
+  }
+}
+
+lwt_uv_post *lwt_uv_inbox_next(lwt_uv *ctx,
+                               void (*like)(lua_State *L, lwt_uv_post *post)) {
+  lwt_uv_inbox *inbox = ((lwt_uv_threads *)ctx->family[LWT_UV_FTHREAD])->inbox;
+  lwt_uv_post *post = inbox == NULL ? NULL : inbox->taken;
+  if (post == NULL || post->deliver != like) return NULL;
+  inbox->taken = post->next;
+  return post;
 }
 
 void lwt_uv_inbox_wake(lwt_uv_inbox *inbox) {
@@ -186,16 +222,10 @@ void lwt_uv_inbox_close(lwt_uv *ctx) {
   lwt_uv_post *post;
   if (inbox == NULL) return;
   t->inbox = NULL;
-  detach(inbox);
-  /* Nobody adds to the lists any more. */
+  detach(inbox); /* from now on nobody adds to it */
   while ((post = inbox->taken) != NULL) {
     inbox->taken = post->next;
     post->drop(post);
   }
-  while ((post = inbox->first) != NULL) {
-    inbox->first = post->next;
-    post->drop(post);
-  }
-  inbox->last = NULL;
   lwt_uv_inbox_release(inbox);
 }

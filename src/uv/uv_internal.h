@@ -31,7 +31,7 @@
 
 /* A number for each metatable, so that a check is one comparison. */
 typedef enum lwt_uv_type {
-  LWT_UV_TCP,
+  LWT_UV_TCP, /* the streams come first */
   LWT_UV_PIPE,
   LWT_UV_TTY,
   LWT_UV_LISTENER,
@@ -84,6 +84,8 @@ enum {
 
 /* ---- The context --------------------------------------------------------- */
 
+#define LWT_UV_SPARE 64
+
 struct lwt_uv {
   lwt_api *lwt;    /* writable: this is where job_start and the like are filled in */
   uv_loop_t *loop; /* the one to use: `own`, or an adopted one; NULL: closed */
@@ -98,6 +100,8 @@ struct lwt_uv {
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
   int done_ref;           /* a fulfilled promise without values, shared */
+  int nspare;             /* request.c: places in the registry, to be used again */
+  int spare[LWT_UV_SPARE];
   lwt_uv_typeinfo type[LWT_UV_NTYPES];
   void *family[LWT_UV_NFAMILIES]; /* whatever a family keeps per state */
   /* C only, after everything else is closed; the loop turns once more after it. */
@@ -105,6 +109,11 @@ struct lwt_uv {
   /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
+  void *arrival; /* stream_direct.c: what the task that is resumed just now is to take */
+  struct {
+    uv_buf_t buf;
+    ssize_t n;
+  } got;             /* stream_read.c: what was read, between two calls from libuv */
   char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
@@ -163,6 +172,8 @@ int lwt_uv_raise_closed(lua_State *L, const char *kind);
 /* Every libuv callback that has something to tell goes through here. `f` runs on the
 ** main thread's stack, protected; nothing happens while the state is closed. */
 int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
+/* The same, as the last thing that the callback does: tasks may run before it returns. */
+int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
 /* The main thread, for C-only code that moves an anchor: with room for a few values. */
 lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
@@ -181,7 +192,17 @@ void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
 ** close(), <close>, __gc and the end of the state all end in lwt_uv_handle_close. */
 typedef struct lwt_uv_box {
   lwt_uv_handle *h;
+  const lwt_uv_typeinfo *type; /* in ctx->type: what a quick check looks at */
 } lwt_uv_box;
+
+/* The type of the handle at `idx`, by what only our boxes hold; NULL for anything else. */
+static inline const lwt_uv_typeinfo *lwt_uv_box_type(const lwt_uv *ctx, lua_State *L,
+                                                     int idx, const lwt_uv_box *box) {
+  if (box == NULL || lua_rawlen(L, idx) != sizeof *box || box->type < ctx->type ||
+      box->type >= ctx->type + LWT_UV_NTYPES)
+    return NULL;
+  return box->type;
+}
 
 typedef struct lwt_uv_class {
   lwt_uv_type type;

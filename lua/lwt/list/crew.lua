@@ -15,10 +15,10 @@ local task, pick, rejected = lwt.task, lwt.pick, lwt.rejected
 local Crew = {}
 Crew.__index = Crew
 
--- Somebody ended: the body may be waiting for that.
+-- Somebody ended: the body may be waiting for that (while children loop, for the last).
 local function poke(c)
   local r = c.waiter
-  if r then
+  if r and (c.n == 0 or c.failed or not c.halt) then
     c.waiter = nil
     r:wakeup_later()
   end
@@ -27,6 +27,7 @@ end
 local function wait(c)
   local p, r = task()
   c.waiter = r
+  if c.halt then p:on_cancel(c.halt) end
   await(p)
 end
 
@@ -72,6 +73,26 @@ local function settle(c)
 end
 Crew.finish = settle
 
+-- Call `one(i)` for all of 1 … n, at most `max` at a time, for the body: by so many children
+-- that each take the next number when they are done with one, which costs a fraction of a
+-- child for each. Where no more may be started is known at once: a child that fails says so,
+-- and a cancel before the crew's own task hears of it.
+function Crew:loop(one, n)
+  local i, over = 0, false
+  self.halt = function() over = true end
+  local function child()
+    while i < n and not over and not self.failed do
+      i = i + 1
+      one(i)
+    end
+  end
+  for _ = 1, self.max < n and self.max or n do
+    if i >= n or self.failed then break end
+    self:start(child)
+  end
+  settle(self)
+end
+
 -- Await `p` for the body, unless a child fails first: then `p` is cancelled and
 -- there is no result.
 function Crew:watch(p)
@@ -90,6 +111,7 @@ end
 
 local function stop(c)
   local list = {}
+  if c.halt then c.halt() end
   for child in pairs(c.live) do list[#list + 1] = child end
   for i = 1, #list do list[i]:cancel() end
   shield(drain, c)

@@ -1,92 +1,115 @@
 -- Bounded streams.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
+local waiters = require "lwt.waiters"
 local C = require "lwt.stream.log" -- and what core.lua has added to it
 
 local STOP, append, new_log, new_stream = C.STOP, C.append, C.new_log, C.new_stream
 local front, drop, busy, demand, line_up = C.front, C.drop, C.busy, C.demand, C.line_up
 local offer, calm, wake_all, ended = C.offer, C.calm, C.wake_all, C.ended
-local task, fulfilled, rejected = lwt.task, lwt.fulfilled, lwt.rejected
+local hand_over = C.hand_over
+local waiter, wake = core.waiter, core.wake
+local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
+local push_behind, shift = waiters.push, waiters.shift
 local setmetatable = setmetatable
 
--- `n` elements are in the log; who pushes more waits in `line` with its element.
+-- `n` elements are in the log. Who pushes more waits: the first is `pusher` (a promise, or
+-- false) with its `value`, those behind it are in the ring `behind`, made when needed.
 local Bound = {}
 Bound.__index = Bound
 
-local function blocked(bound)
-  local line, k = bound.line, bound.head
-  while k < bound.stop do
-    local entry = line[k]
-    if entry.p:is_pending() then
-      bound.head = k
-      return entry
-    end
-    line[k] = nil
-    k = k + 1
+-- The first who waits to push goes; the next one is first.
+local function advance(bound)
+  local behind = bound.behind
+  if behind and behind.n > 0 then
+    bound.pusher, bound.value = shift(behind)
+  else
+    bound.pusher, bound.value = false, nil
   end
-  bound.head, bound.stop = 1, 1
+  return bound.pusher
+end
+
+-- The promise of the first who waits to push; nil: nobody does.
+local function blocked(bound)
+  local p = bound.pusher
+  while p do
+    if is_pending(p) then return p end
+    p = advance(bound)
+  end
   return nil
 end
 Bound.blocked = blocked
 
 -- Where nothing may be buffered, the element of the first who waits to push.
 function Bound.offered(bound)
-  local entry = blocked(bound)
-  return entry and entry.value
+  return blocked(bound) and bound.value
 end
 
 function Bound.take(bound)
-  local entry = blocked(bound)
-  bound.line[bound.head] = nil
-  bound.head = bound.head + 1
-  entry.r:wakeup_later()
+  local p = blocked(bound)
+  advance(bound)
+  wake(p)
 end
 
 -- Show what waits to be pushed to somebody who only looks.
 function Bound.show(bound, req)
-  local line = bound.line
-  for k = bound.head, bound.stop - 1 do
-    if req.done then return end
-    local entry = line[k]
-    if entry.p:is_pending() then
-      local _, done = req.feed(req, entry.value)
-      req.done = done
-    end
-  end
+  if not blocked(bound) then return end
+  local _
+  _, req.done = req.feed(req, bound.value)
+  local behind = bound.behind
+  if not behind then return end
+  waiters.each(behind, function(value)
+    if not req.done then _, req.done = req.feed(req, value) end
+  end)
+end
+
+-- Several are woken only after all have been let in, and as line.lua does it.
+local function wake_several(wakes, failed, err)
+  for k = 1, #wakes do wakes[k] = { p = wakes[k], failed = failed, value = err } end
+  wake_all(wakes)
 end
 
 -- Let in who waits, as far as there is room.
-function Bound.admit(bound)
-  local log = bound.log
-  local wakes = nil
+local function admit(bound)
+  local first, wakes
   while bound.n < bound.size do
-    local entry = blocked(bound)
-    if not entry then break end
-    bound.line[bound.head] = nil
-    bound.head = bound.head + 1
+    local p = blocked(bound)
+    if not p then break end
     bound.n = bound.n + 1
-    append(log, entry.value)
-    entry.value = nil
-    if wakes then wakes[#wakes + 1] = entry else wakes = { entry } end
-  end
-  if wakes then wake_all(wakes) end
-end
-
-local function sweep_line(bound)
-  local line, n = {}, 0
-  for k = bound.head, bound.stop - 1 do
-    local entry = bound.line[k]
-    if entry.p:is_pending() then
-      n = n + 1
-      line[n] = entry
+    append(bound.log, bound.value)
+    advance(bound)
+    if wakes then
+      wakes[#wakes + 1] = p
+    elseif first then
+      wakes = { first, p }
+    else
+      first = p
     end
   end
-  bound.line, bound.head, bound.stop, bound.sweep_at = line, 1, n + 1, 2 * n + 16
+  if wakes then
+    wake_several(wakes, false, nil)
+  elseif first then
+    wake(first)
+  end
 end
+Bound.admit = admit
 
 local function pull_bounded(s, taker)
-  if s.first and busy(s) then return nil, line_up(s, taker) end
-  local v = front(s)
+  local c, i = s.chunk, s.i
+  local v = c[i]
+  if v ~= nil then -- then nobody is in line to take it
+    s.i = i + 1
+    c[i] = nil
+    local bound = s.log.bound
+    bound.n = bound.n - 1
+    if bound.pusher then admit(bound) end
+    return v
+  end
+  local log = s.log
+  if (s.first or s.solo) and busy(s)
+    or not (c.next or log.bound.pusher or log.ended) then return nil, line_up(s, taker) end
+  v = front(s)
   if v == nil then return nil, line_up(s, taker) end
   if v == STOP then return nil end
   drop(s)
@@ -95,12 +118,19 @@ end
 
 local done = fulfilled()
 
-function Bound.push(bound, v)
+function C.push_bounded(bound, v)
   local log = bound.log
   if log.closed then return rejected(lwt.Closed) end
-  local s = log.waiting[1]
+  local s = log.taker
+  if s then
+    local p = s.solo
+    s.solo, log.taker = false, false
+    if wake(p, v) then return done end -- else it was cancelled
+  end
+  s = log.waiting[1]
   local wakes
   if s then
+    if hand_over(log, s, v) then return done end
     wakes = {}
     local taken = offer(s, v, wakes)
     if taken then
@@ -110,16 +140,21 @@ function Bound.push(bound, v)
     end
   end
   local p = done
-  if bound.n < bound.size and not blocked(bound) then
+  if bound.n < bound.size and not (bound.pusher and blocked(bound)) then
     bound.n = bound.n + 1
     append(log, v)
   else
-    local r
-    p, r = task()
-    local k = bound.stop
-    bound.line[k] = { p = p, r = r, value = v }
-    bound.stop = k + 1
-    if k - bound.head > bound.sweep_at then sweep_line(bound) end
+    p = waiter()
+    if bound.pusher then
+      local behind = bound.behind
+      if not behind then
+        behind = waiters.new()
+        bound.behind = behind
+      end
+      push_behind(behind, p, v)
+    else
+      bound.pusher, bound.value = p, v
+    end
   end
   if wakes then
     if s.upset then calm(s, wakes) end
@@ -133,25 +168,24 @@ function Bound.close(bound)
   local log = bound.log
   if log.closed then return end
   local wakes = {}
-  local entry = blocked(bound)
-  while entry do
-    bound.line[bound.head] = nil
-    bound.head = bound.head + 1
-    wakes[#wakes + 1] = { r = entry.r, failed = true, value = lwt.Closed }
-    entry = blocked(bound)
+  local p = blocked(bound)
+  while p do
+    wakes[#wakes + 1] = p
+    advance(bound)
+    p = blocked(bound)
   end
   log.closed = true
   ended(log)
-  wake_all(wakes)
+  wake_several(wakes, true, lwt.Closed)
 end
 
 function C.bounded(size)
   local log = new_log()
   local s = new_stream(log, pull_bounded)
   local bound = setmetatable({
-    log = log, size = size, n = 0, line = {}, head = 1, stop = 1, sweep_at = 16,
+    log = log, size = size, n = 0, pusher = false, value = nil, behind = false,
   }, Bound)
-  s.bound = bound
+  log.bound = bound
   return s, bound
 end
 

@@ -31,7 +31,6 @@ local function gather(s, result)
   end
   function go()
     while true do
-      if s.drive then s.drive(s, add, { over = false }) end
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
@@ -95,7 +94,6 @@ function M.fold(s, init, f)
   local function add(v) acc = f(v, acc) end
   function go()
     while true do
-      if s.drive then s.drive(s, add, { over = false }) end
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end
@@ -151,7 +149,6 @@ function M.iter(s, f)
   end
   function go()
     while true do
-      if s.drive then s.drive(s, f, { over = false }) end -- what f returns does no harm
       local v, p = s.pull(s)
       if v == nil then
         if p then return p:bind(came) end

@@ -25,11 +25,16 @@
 local lwt = require "lwt"
 local C = require "lwt.stream.fetch"
 
-local STOP, SIZE, new_log, next_chunk = C.STOP, C.SIZE, C.new_log, C.next_chunk
+local STOP, HOLD, append, new_log = C.STOP, C.HOLD, C.append, C.new_log
+local SIZE <const> = 64
+assert(C.SIZE == SIZE)
 local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.set_pull, C.use_log
-local busy, demand, get_in_line, promise_of = C.busy, C.demand, C.get_in_line, C.promise_of
-local wake_all, offer, line_up, run = C.wake_all, C.offer, C.line_up, C.run
+local busy, demand, get_in_line, fresh = C.busy, C.demand, C.get_in_line, C.fresh
+local promise_of = C.promise_of
+local wake_all, offer, line_up, run, unfold = C.wake_all, C.offer, C.line_up, C.run, C.unfold
 local deliver, ended, mt = C.deliver, C.ended, C.mt
+local core = require "lwt.core"
+local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
 local fulfilled, rejected, get_local = lwt.fulfilled, lwt.rejected, lwt.get
 local setmetatable, error, rawequal = setmetatable, error, rawequal
 local remove = table.remove
@@ -42,23 +47,31 @@ local ask_one
 local function refill(s, taker)
   local log = s.log
   local source = log.source
+  if source and log.fetching then fresh(log) end
   if not source or log.fetching then return nil, line_up(s, taker) end
-  if s.shared or s.first then return ask_one(s, taker) end
+  if s.shared or s.first or s.solo then return ask_one(s, taker) end
   set_pull(s, source)
   return source(s, taker)
 end
 
 -- Whatever is not an element at the cursor.
 local function pull_else(s, taker)
-  if s.first and busy(s) then return nil, line_up(s, taker) end
+  local log = s.log
+  if not (taker or s.first or s.solo or log.source or log.ended or s.section) then
+    local c = s.chunk
+    if not (c.next or c.errors or s.shared) then -- nothing but to wait, as line_up does
+      local p = waiter()
+      s.solo, log.taker = p, s
+      if not log.held then hold_pushes(log) end
+      return nil, p
+    end
+  end
+  if (s.first or s.solo) and busy(s) then return nil, line_up(s, taker) end
   local v = front(s)
   if v == nil then return refill(s, taker) end
   if v == STOP then
     local box = error_at(s)
-    if not box then
-      s.drive = false
-      return nil
-    end
+    if not box then return nil end
     drop(s)
     error(box[1], 0)
   end
@@ -70,7 +83,7 @@ end
 local function pull_log(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
-  if v == nil or v == STOP then return pull_else(s, taker) end
+  if v == nil then return pull_else(s, taker) end
   s.i = i + 1
   c[i] = nil
   return v
@@ -79,45 +92,19 @@ end
 local function pull_shared(s, taker)
   local i = s.i
   local v = s.chunk[i]
-  if v == nil or v == STOP then return pull_else(s, taker) end
+  if v == nil then return pull_else(s, taker) end
   s.i = i + 1
   return v
 end
-C.pull_log, C.pull_shared = pull_log, pull_shared
+C.pull_log, C.pull_shared, C.pull_else = pull_log, pull_shared, pull_else
 
 local key = lwt.new_key() -- see section.lua
 C.key = key
 
--- `s.drive(s, sink, ride)`, where a stream has it, hands what is ready to `sink` in one
--- loop, until there is nothing, `sink` returns something true, or `ride.over`: what
--- whole-stream functions run on, with half the calls of pull. It never waits and never
--- ends a stream: who drives goes on with pull. A stream that stops being read directly
--- (somebody peeked, cloned it …) ends the ride that it is part of: see set_pull.
-
-local function drive_log(s, sink, ride)
-  if s.pull ~= pull_log then return end
-  local outer = s.ride
-  s.ride = ride
-  while not ride.over do
-    local c, i = s.chunk, s.i
-    local v = c[i]
-    if v == nil then
-      v = front(s)
-      if v == nil then break end
-      c, i = s.chunk, s.i
-    end
-    if v == STOP then break end
-    s.i = i + 1
-    c[i] = nil
-    if sink(v) then break end
-  end
-  s.ride = outer
-end
-
 -- Do for a request what can be done now; else it waits in line.
 local function submit(s, req)
   local log = s.log
-  local c, i = s.chunk, s.i
+  if s.lent then s.lent() end
   if req.turn then
     if not busy(s) then
       C.enter(s, req.turn)
@@ -126,31 +113,30 @@ local function submit(s, req)
   elseif req.looks then
     -- Looks along what is buffered, without moving the cursor.
     if not busy(s) then
+      front(s) -- into the chunk that the next thing is in
+      local c, i = s.chunk, s.i
       while not req.done do
         local v = c[i]
-        if v == STOP then
-          local box = c.errors and c.errors[i]
-          if not box then
-            if req.finish then req.finish(req) end
-            req.done = true
-          elseif c == s.chunk and i == s.i then
-            drop(s)
-            req.failed, req.value, req.done = true, box[1], true
-          else -- it is met when it is the next thing
-            req.finish(req)
-            req.done = true
-          end
-        elseif v ~= nil then
+        local box = v == nil and c.errors and c.errors[i]
+        if v ~= nil then
           local _, done = req.feed(req, v)
           req.done = done
           i = i + 1
-        elseif c.next then
-          c, i = c.next, c.start
+          if s.lent then s.lent() end -- feed may have read
+        elseif not box and c.next then
+          c, i = c.next, c.start or 1
+        elseif box and c == s.chunk and i == s.i then
+          drop(s)
+          req.failed, req.value, req.done = true, box[1], true
+        elseif box or log.ended then -- an error is met when it is the next thing
+          if req.finish then req.finish(req) end
+          req.done = true
         else
           break
         end
       end
-      if not req.done and s.bound then s.bound.show(s.bound, req) end
+      local bound = log.bound
+      if not req.done and bound then bound.show(bound, req) end
     end
   elseif not busy(s) then
     while not req.done do
@@ -181,6 +167,7 @@ local function submit(s, req)
     end
   end
   if req.done then return end
+  if log.fetching then fresh(log) end
   get_in_line(s, req)
   if log.source then
     use_log(s)
@@ -217,6 +204,8 @@ end
 -- Elements that were taken, and not used after all, go back to the front: to those
 -- in line first, then to whoever reads next.
 local function unread(s, items, n)
+  if s.lent then s.lent() end
+  if s.solo then unfold(s) end
   local section = s.section
   if section then
     -- They are no longer taken.
@@ -238,9 +227,11 @@ local function unread(s, items, n)
   if kept[1] ~= nil then
     kept.next, kept.start, kept.errors, kept.whole = s.chunk, s.i, false, false
     s.chunk, s.i = kept, 1
-    if s.bound then s.bound.n = s.bound.n + #kept
+    local bound = s.log.bound
+    if bound then bound.n = bound.n + #kept
     else use_log(s) end
   end
+  if wakes[1] and s.log.fetching then C.set_eager(s.log) end
   if not s.first then demand(s.log) end
   wake_all(wakes)
 end
@@ -248,80 +239,76 @@ C.unread = unread
 
 ---- Making ----------------------------------------------------------------------
 
+-- As in a log, fields that most streams never need are nil until then: `last`, `lined` and
+-- `sweep_at` of the line, `upset`; `base` of a section; `stage` and `lent`
+-- (see fuse.lua).
 local function new_stream(log, pull)
   return setmetatable({
     pull = pull, log = log, chunk = log.tail, i = log.n,
-    shared = false, first = false, last = false, lined = 0, sweep_at = 16,
-    section = false, base = false, bound = false, upset = false, drive = false,
-    ride = false,
+    shared = false, first = false, solo = false, section = false,
   }, mt)
 end
 
 -- A stream that reads from `source`.
 function C.derive(source) return new_stream(new_log(source), source) end
 
--- Lets a stream `d` with that source be driven, by driving what it reads: `stage(sink)`
--- gives the sink for that one.
-function C.drivable(d, source, up, stage)
-  if up.drive then
-    d.drive = function(_, sink, ride)
-      if d.pull ~= source then return end
-      local outer = d.ride
-      d.ride = ride
-      up.drive(up, stage(sink), ride)
-      d.ride = outer
-    end
-  end
-  return d
+-- A stream whose log is written by whoever made it, and its log.
+function C.stored()
+  local log = new_log()
+  return new_stream(log, pull_log), log
 end
 
--- A stream that is pushed to, its log, and the function that pushes. That one has the
--- end of the log in its upvalues, for speed.
+local function push_slowly(log, v)
+  if log.closed then error(lwt.Closed, 0) end
+  if v == nil then
+    ended(log)
+  elseif log.taker or log.waiting[1] then
+    deliver(log, v)
+  else
+    append(log, v)
+  end
+end
+
+local AWAY <const> = SIZE + 2
+
+-- A stream that is pushed to, and the function that pushes. That one has the end of the
+-- log in its upvalues, for speed; while `n` is AWAY (and `log.held`) it is in the log.
 function C.pushed()
   local log = new_log()
-  local s = new_stream(log, pull_log)
-  s.drive = drive_log
-  local tail, n, waiting = log.tail, log.n, log.waiting
-  local held = false -- the true `n`, while pushes take the long way
-  function log.hold()
-    if not held then held, n = n, SIZE + 1 end
-  end
-  function log.put(v)
-    local i = held or n
-    tail[i] = v
-    if i < SIZE then
-      i = i + 1
-    else
-      tail, i = next_chunk(log, tail), 1
+  local tail, n = log.tail, log.n
+  local function push(v, hold)
+    local i = n
+    if v and i <= SIZE then
+      tail[i] = v
+      n = i + 1
+      return
     end
-    if v == STOP then
-      held, n = false, SIZE + 1 -- no place is left
-    elseif waiting[1] then
-      held, n = i, SIZE + 1
-    else
-      held, n = false, i
+    local s = log.taker
+    if s and v ~= nil then
+      local p = s.solo
+      s.solo, log.taker = false, false
+      if wake(p, v) then return end -- else it was cancelled
     end
-  end
-  log.tail = false
-  local function push(v)
-    if log.closed then error(lwt.Closed, 0) end
-    if v == nil then
-      ended(log)
-    elseif waiting[1] then
-      deliver(log, v)
-    else
-      log.put(v)
+    if i ~= AWAY then
+      log.tail, log.n, log.held = tail, i, true
+      tail, n = false, AWAY
+    end
+    if hold == HOLD then return end
+    local before = log.n
+    push_slowly(log, v)
+    -- If it was handed over, the next one will be, too. (Whom that woke may have pushed.)
+    if n == AWAY and log.n ~= before and not (log.taker or log.waiting[1] or log.closed) then
+      tail, n, log.held = log.tail, log.n, false
     end
   end
-  return s, log, function(v)
-    if v == nil or n >= SIZE then return push(v) end
-    tail[n] = v
-    n = n + 1
-  end
+  log.hold = push
+  return new_stream(log, pull_log), push
 end
 
 function C.clone(s)
   local log = s.log
+  if s.lent then s.lent() end
+  if s.solo then unfold(s) end
   log.shared = true
   s.shared = true
   set_pull(s, pull_shared)

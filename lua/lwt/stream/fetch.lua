@@ -2,36 +2,51 @@
 -- as long as somebody waits.
 
 local lwt = require "lwt"
-local try = require "lwt.core".try -- pcall for a plain callback
+local core = require "lwt.core"
 local C = require "lwt.stream.line"
 
-local STOP, append, front, drop, use_log = C.STOP, C.append, C.front, C.drop, C.use_log
-local alive, demand, get_in_line, withdrawing = C.alive, C.demand, C.get_in_line, C.withdrawing
+local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
+local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
+local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
-local put_back_all = C.put_back_all
-local task, spawn = lwt.task, lwt.spawn
+local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
+local try = core.try -- pcall for a plain callback
+local waiter, wake_p, spawn = core.waiter, core.wake, lwt.spawn
 local error, type = error, type
 
 ---- Producing -------------------------------------------------------------------
 
+-- Give an element to who waits at `s`, alone in front of a line without lookers and
+-- conditions, if it is so.
+local function hand_over(log, s, v)
+  local req = s.first
+  if not req or req.feed or s.section or not alive(req) then return false end
+  local nx = req.next
+  s.first = nx
+  s.lined = s.lined - 1
+  if not nx then
+    s.last = false
+    log.waiting[1] = nil
+  end
+  req.value, req.done = v, true
+  wake(req)
+  return true
+end
+C.hand_over = hand_over
+
 -- A new element.
 local function deliver(log, v)
+  local s = log.taker
+  if s then
+    local p = s.solo
+    s.solo, log.taker = false, false
+    if wake_p(p, v) then return end -- else it was cancelled
+  end
   local waiting = log.waiting
-  local s = waiting[1]
+  s = waiting[1]
   if not s then return append(log, v) end
   if not log.shared then
-    local req = s.first
-    if req and not req.feed and not s.section and alive(req) then
-      local nx = req.next
-      s.first = nx
-      s.lined = s.lined - 1
-      if not nx then
-        s.last = false
-        waiting[1] = nil
-      end
-      req.value, req.done = v, true
-      return wake(req)
-    end
+    if hand_over(log, s, v) then return end
     local wakes = {}
     if not offer(s, v, wakes) then append(log, v) end
     if s.upset then calm(s, wakes) end
@@ -55,13 +70,11 @@ end
 -- The source failed: everybody who waits is told, once. With nobody there the
 -- error keeps its place among the elements. Other clones meet it there.
 local function deliver_error(log, err)
+  unfold_taker(log)
   local waiting = log.waiting
   local any = demand(log)
   if log.shared or not any then
-    local c = log.tail
-    if not c.errors then c.errors = {} end
-    c.errors[log.n] = { err }
-    append(log, STOP)
+    C.append_error(log, err)
   end
   if not any then return end
   local wakes = {}
@@ -81,11 +94,15 @@ local function deliver_error(log, err)
   wake_all(wakes)
 end
 
--- The end. `x` is the stream that pulled, or the log. Gives nil, so that a source
--- can return it.
+-- The end. `x` is the stream that pulled, or the log. Gives what a source is to give: nil,
+-- unless somebody has read `x` meanwhile and left something in it.
 local function ended(x)
   local log = x.log
-  if log.ended then return nil end
+  if log.ended then
+    if x == log then return nil end
+    use_log(x)
+    return x.pull(x)
+  end
   if log.serving then -- see settle: not in here, or a long pipeline would nest
     log.ending = true
     return nil
@@ -94,10 +111,9 @@ local function ended(x)
   log.source, log.resume, log.rescue = false, false, false
   log.fetching, log.withdrawable = false, false
   log.guard = false
-  append(log, STOP)
+  unfold_taker(log)
   if x ~= log then
     use_log(x)
-    x.drive = false
   end
   local waiting = log.waiting
   local wakes = {}
@@ -111,6 +127,7 @@ local function ended(x)
     r:wakeup_later()
   end
   wake_all(wakes)
+  if x ~= log then return x.pull(x) end
   return nil
 end
 C.ended = ended
@@ -143,8 +160,9 @@ C.run = run
 local function arrive(log, failed, raw)
   local f
   if failed then
-    if log.stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
-      log.stale = log.stale - 1
+    local stale = log.stale or 0
+    if stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
+      log.stale = stale - 1
       return
     end
     f = log.rescue
@@ -168,21 +186,30 @@ local function arrive(log, failed, raw)
   run(log)
 end
 
--- One reader more, who takes one element: its promise and request, or its request alone
--- when it reads for the log `taker`. (A section tells its readers by task-local storage,
+-- One reader more, who takes one element: its promise, and its request if it has one (else
+-- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its readers by task-local storage,
 -- which only promises carry.)
 local function line_up(s, taker)
   if taker and not s.section then
-    local req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    local req = taker.idle
+    if req then
+      taker.idle = false
+      req.on, req.done, req.failed = s, false, false
+    else
+      req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    end
     get_in_line(s, req)
     return req
   end
-  local p, r = task()
-  local req = { p = p, r = r, next = false, done = false, failed = false, value = nil }
+  local p = waiter()
   local log = s.log
-  if log.source then
-    p:on_cancel(log.on_withdraw or withdrawing(log))
+  if log.eager then watch(log, p) end
+  if not (s.first or s.solo or s.section or log.shared) then
+    s.solo, log.taker = p, s
+    hold_pushes(log)
+    return p
   end
+  local req = { p = p, next = false, done = false, failed = false, value = nil }
   get_in_line(s, req)
   return p, req
 end
@@ -191,7 +218,11 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   log.fetching, log.withdrawable = p, withdrawable
   log.resume, log.rescue = resume or false, rescue or false
-  if type(p) ~= "table" then
+  local on = p.on
+  if on then -- a request
+    if on.log.source then set_eager(log) end
+  else
+    if withdrawable then set_eager(log) end
     if not log.on_value then
       log.on_value = function(v) arrive(log, false, v) end
       log.on_error = function(e) arrive(log, true, e) end

@@ -1,13 +1,15 @@
 -- Readers in line at a stream: requests, who is served by an element, and waking them.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local C = require "lwt.stream.log"
 
-local STOP, front, drop = C.STOP, C.front, C.drop
-local task, type, remove = lwt.task, type, table.remove
+local STOP, NOBODY, front, drop = C.STOP, C.NOBODY, C.front, C.drop
+local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
+local is_pending, type, remove = lwt.is_pending, type, table.remove
 
--- A request: { p =, r =, feed =, finish =, … }
---   p, r     its promise, made when it has to wait; or
+-- A request: { p =, feed =, finish =, … }
+--   p        its promise, made when it has to wait; or
 --   log, on  the log that it reads for, and the stream that it waits at
 --   feed     function(req, v) → taken, done; without one: it takes one element
 --   finish   function(req): the end came; without one: nil is its value
@@ -15,15 +17,42 @@ local task, type, remove = lwt.task, type, table.remove
 --   looks    it never takes anything
 --   put_back function(req): it was cancelled, or the source failed
 
+local demand, withdraw
+
 local function alive(req)
   if req.done then return false end
   local p = req.p
-  return not p or p:is_pending()
+  if p then return is_pending(p) end
+  local log = req.log
+  if log and not log.eager and log.fetching == req and not demand(log) then
+    withdraw(log)
+    return false
+  end
+  return true
+end
+
+-- Most often one reader waits alone, for one element. It is not in the line: `s.solo` is
+-- its promise, and `log.taker` is s. Whoever has more to do with the line than to wake it
+-- makes a request of it, and gets that.
+local get_in_line
+local function unfold(s)
+  local req = { p = s.solo, next = false, done = false, failed = false, value = nil }
+  s.solo, s.log.taker = false, false
+  get_in_line(s, req)
+  return req
+end
+
+-- The same from the log.
+local function unfold_taker(log)
+  local s = log.taker
+  if s then unfold(s) end
 end
 
 -- Forget the dead at the head of the line. The first live one is left there.
 local function prune(s)
+  if s.solo then unfold(s) end
   local req = s.first
+  if not req then return false end
   while req and not alive(req) do
     req = req.next
     s.lined = s.lined - 1
@@ -64,30 +93,53 @@ local function sweep(s)
   s.sweep_at = 2 * n + 16
 end
 
-local function get_in_line(s, req)
+-- Said to a function that pushes.
+local HOLD = {}
+C.HOLD = HOLD
+
+-- From now on pushes must look who waits.
+local function hold_pushes(log)
+  local hold = log.hold
+  if hold and not log.held then hold(nil, HOLD) end
+end
+
+function get_in_line(s, req)
+  if s.solo then unfold(s) end
   req.next = false
   local last = s.last
   if last then
     last.next = req
   else
     s.first = req
-    local waiting = s.log.waiting
-    local found = false
-    for k = 1, #waiting do
-      if waiting[k] == s then found = true break end
+    local log = s.log
+    local waiting = log.waiting
+    local other = waiting[1]
+    if waiting == NOBODY then
+      log.waiting = { s }
+    elseif not other then
+      waiting[1] = s
+    elseif other ~= s then
+      local found = false
+      for k = 2, #waiting do
+        if waiting[k] == s then found = true break end
+      end
+      if not found then waiting[#waiting + 1] = s end
     end
-    if not found then waiting[#waiting + 1] = s end
-    local hold = s.log.hold
-    if hold then hold() end -- pushes must look who waits
+    if not log.held then hold_pushes(log) end
   end
   s.last = req
-  local n = s.lined + 1
+  local n = (s.lined or 0) + 1
   s.lined = n
-  if n > s.sweep_at then sweep(s) end
+  if n > (s.sweep_at or 16) then sweep(s) end
 end
 
 -- Does anybody wait for an element of this log?
-local function demand(log)
+function demand(log)
+  local s = log.taker
+  if s then
+    if is_pending(s.solo) then return true end
+    s.solo, log.taker = false, false
+  end
   local waiting = log.waiting
   for k = #waiting, 1, -1 do
     if not prune(waiting[k]) then remove(waiting, k) end
@@ -97,7 +149,12 @@ end
 
 -- A reader went away. When it was the last one, what its stream was reading from
 -- another stream is taken back: that one's next reader gets the element.
-local function withdraw(log)
+--
+-- Nobody notices that before somebody looks at the line of that other stream, or reads this
+-- one again: so, where what is waited for is a request at a stream that is pushed to, it is
+-- found out then, by `alive` and `fresh`. A log that has had to wait for anything else, or
+-- whose readers may go without being cancelled, is `eager`: its readers tell when they are.
+function withdraw(log)
   if not log.withdrawable or demand(log) then return end
   local p = log.fetching
   if type(p) == "table" then
@@ -108,35 +165,62 @@ local function withdraw(log)
     if above.source then return withdraw(above) end
   elseif p and p ~= true and p:is_pending() then
     log.fetching, log.withdrawable = false, false
-    log.stale = log.stale + 1
+    log.stale = (log.stale or 0) + 1
     p:cancel()
   end
 end
 
-local function withdrawing(log)
-  local f = function() withdraw(log) end
-  log.on_withdraw = f
-  return f
+local function watch(log, p)
+  local f = log.on_withdraw
+  if not f then
+    f = function() withdraw(log) end
+    log.on_withdraw = f
+  end
+  p:on_cancel(f)
+end
+
+-- From now on the log waits for what has to be told at once that it is not wanted any more.
+local function set_eager(log)
+  if log.eager then return end
+  log.eager = true
+  local waiting = log.waiting
+  if log.taker then watch(log, log.taker.solo) end
+  for k = 1, #waiting do
+    local req = waiting[k].first
+    while req do
+      if req.p and alive(req) then watch(log, req.p) end
+      req = req.next
+    end
+  end
+end
+
+-- A new reader is about to come: it does not profit from those that were cancelled.
+local function fresh(log)
+  if log.fetching and not log.eager and not demand(log) then withdraw(log) end
 end
 
 local function promise_of(s, req)
-  local p, r = task()
-  req.p, req.r = p, r
-  local log = s.log
-  if log.source then p:on_cancel(log.on_withdraw or withdrawing(log)) end
-  local put_back = req.put_back
+  local p = waiter()
+  req.p = p
+  local log, put_back = s.log, req.put_back
+  if put_back and log.source then
+    fresh(log)
+    set_eager(log)
+  end
+  if log.eager then watch(log, p) end
   if put_back then p:on_cancel(function() put_back(req) end) end
   return p
 end
 
 local function wake(req)
-  local r = req.r
-  if not r then
+  local p = req.p
+  if not p then
     local log = req.log
     if log then
       local v = req.value
       req.value = nil
       if log.fetching == req then
+        log.idle = req -- the next one that it makes
         C.arrive(log, req.failed, v)
       elseif v ~= nil and not req.failed then -- taken back since
         C.unread(req.on, { v }, 1)
@@ -146,7 +230,7 @@ local function wake(req)
   end
   local v = req.value
   req.value = nil
-  if req.failed then r:wakeup_later_exn(v) else r:wakeup_later(v) end
+  if req.failed then wake_exn(p, v) else wake_p(p, v) end
 end
 
 -- Everything is decided before anybody is woken. With several to wake, they are
@@ -168,12 +252,14 @@ end
 -- was taken; who is served goes to `wakes`. When one of them failed over it, and has
 -- others to put back before it, it is shown to nobody else: see `calm`.
 local function offer(s, v, wakes)
+  if s.solo then unfold(s) end
   local prev, req = false, s.first
   while req do
     local taken, done
     if not alive(req) then
       done = true
     elseif req.turn then
+      if s.log.fetching then set_eager(s.log) end
       s.first = req
       if prev then prev.next = false end
       local nx = req.next
@@ -222,7 +308,6 @@ end
 local function dismiss(s, wakes, failed, err)
   local req = s.first
   s.first, s.last, s.lined = false, false, 0
-  if not failed then s.drive = false end
   while req do
     local nx = req.next
     if alive(req) then
@@ -265,7 +350,8 @@ local function calm(s, wakes)
 end
 
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
-C.promise_of, C.withdrawing = promise_of, withdrawing
+C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
+C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.wake, C.wake_all, C.offer = wake, wake_all, offer
 C.dismiss, C.put_back_all, C.calm = dismiss, put_back_all, calm
 

@@ -10,8 +10,8 @@ C.M = M
 local mt = { __index = M, __name = "lwt.stream" }
 C.mt = mt
 
--- Chunk entry that is no element: an error when the chunk has one noted at that
--- place, else the end.
+-- What `front` gives for what is no element: the end, or an error. In a chunk an error
+-- has a place without element, and is noted beside it.
 local STOP = setmetatable({}, { __name = "lwt.stream.stop" })
 
 local Empty = setmetatable({}, {
@@ -20,7 +20,7 @@ local Empty = setmetatable({}, {
 })
 M.Empty = Empty
 
-local SIZE = 64
+local SIZE <const> = 64
 
 -- Both parts of the table are made in full at once: an insertion that had to grow
 -- either would count the cleared places and throw the array away.
@@ -30,33 +30,41 @@ local function new_chunk()
     nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
     nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
     nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
-    next = false, start = 1, errors = false, whole = true,
+    next = false, errors = false, whole = true,
   }
 end
 
 ---- The log ---------------------------------------------------------------------
 
+local NOBODY = {} -- never written to
+
+-- What is in it is all that most logs ever need; a field that is not there is nil, for
+-- false. (Streams are many, and most are idle. The eight fields fill their table.)
 local function new_log(source)
-  local chunk = new_chunk()
   local log = {
-    tail = chunk, n = 1, -- where the next element goes, unless
-    put = false, -- … it has a function of its own for that
-    hold = false, -- and one to be told that there are readers in line
+    tail = { next = false }, n = SIZE + 1, -- where the next element goes: a new chunk
     source = source or false,
+    waiting = NOBODY, -- the streams with readers in line
     closed = false, -- the end was produced (or pushed)
-    ended = false, -- … and stands in the log
-    ending = false, -- the source has just met it
     shared = false, -- there are, or were, several cursors
-    waiting = {}, -- the streams with readers in line
-    fetching = false, -- true while the source runs, then the promise it waits for
-    serving = false, -- the source is being asked for those in line
-    withdrawable = false, -- `fetching` is a read that may be taken back
-    stale = 0, -- fetches taken back whose rejection is still to be heard of
-    resume = false, rescue = false, -- what to do with the value or error of `fetching`
-    closed_promise = false, closed_resolver = false,
-    spare = false, -- a used up chunk
-    on_value = false, on_error = false, on_withdraw = false,
-    guard = false, -- what lives as long as the streams do
+    hold = false, -- the function that pushes, to be told that there are readers in line
+    log = false,
+    -- fetching  true while the source runs, then what it waits for
+    -- ended     the end follows what is in the log
+    -- ending    the source has just met it
+    -- serving   the source is being asked for those in line
+    -- withdrawable   `fetching` is a read that may be taken back
+    -- stale     how many fetches were taken back whose rejection is still to be heard of
+    -- resume, rescue   what to do with the value or error of `fetching`
+    -- closed_promise, closed_resolver   see stream.closed
+    -- spare     a used up chunk
+    -- on_value, on_error, on_withdraw   callbacks, once they were needed
+    -- guard     what lives as long as the streams do
+    -- taker     see `unfold` in line.lua
+    -- bound     see bounded.lua
+    -- eager     see `withdraw` in line.lua
+    -- idle      a request of its own that is in no line
+    -- held      the function that pushes has been told
   }
   log.log = log
   return log
@@ -70,43 +78,59 @@ local function next_chunk(log, c)
 end
 
 local function append(log, v)
-  if log.put then return log.put(v) end
   local c, n = log.tail, log.n
-  c[n] = v
-  if n < SIZE then
-    log.n = n + 1
-    return
+  if n > SIZE then
+    c, n = next_chunk(log, c), 1
+    log.tail = c
   end
-  log.tail, log.n = next_chunk(log, c), 1
+  c[n] = v
+  log.n = n + 1
 end
+
+local function append_error(log, err)
+  append(log, nil)
+  local c = log.tail
+  if not c.errors then c.errors = {} end
+  c.errors[log.n - 1] = { err }
+end
+
 ---- Cursors ---------------------------------------------------------------------
 
--- The entry at the cursor: nil when there is none.
+-- What stands at the cursor: an element, STOP, or nil when there is nothing.
 local function front(s)
-  local c = s.chunk
-  local v = c[s.i]
+  local c, i = s.chunk, s.i
+  if not c then -- see fuse.lua
+    s.lent()
+    c, i = s.chunk, s.i
+  end
+  local v = c[i]
   while v == nil do
+    local errors = c.errors
+    if errors and errors[i] then return STOP end
     local nx = c.next
     if not nx then
-      local bound = s.bound
-      if bound then return bound.offered(bound) end
-      return nil
+      local bound = s.log.bound
+      if bound then v = bound.offered(bound) end
+      if v == nil and s.log.ended then return STOP end
+      return v
     end
-    s.chunk, s.i = nx, c.start
-    if c.whole and not c.errors and not s.shared then
+    i = c.start or 1
+    s.chunk, s.i = nx, i
+    if c.whole and not errors and not s.shared then
       c.next = false
       s.log.spare = c
     end
     c = nx
-    v = c[s.i]
+    v = c[i]
   end
   return v
 end
 
--- Move past the entry that front just gave.
+-- Move past what front just gave.
 local function drop(s)
+  if not s.chunk then s.lent() end
   local c, i = s.chunk, s.i
-  local bound = s.bound
+  local bound = s.log.bound
   if bound and c[i] == nil then return bound.take(bound) end
   s.i = i + 1
   if not s.shared then c[i] = nil end
@@ -125,9 +149,9 @@ end
 
 -- A section has its own pull (see below), so the ordinary one is set through here.
 local function set_pull(s, pull)
+  local give_back = s.lent
+  if give_back then give_back() end
   if s.section then s.base = pull else s.pull = pull end
-  local ride = s.ride
-  if ride then ride.over = true end
 end
 
 -- From now on there may be something in the log.
@@ -135,8 +159,8 @@ local function use_log(s)
   set_pull(s, s.shared and C.pull_shared or C.pull_log)
 end
 
-C.STOP, C.SIZE = STOP, SIZE
-C.new_log, C.next_chunk, C.append = new_log, next_chunk, append
+C.STOP, C.SIZE, C.NOBODY = STOP, SIZE, NOBODY
+C.new_log, C.append, C.append_error = new_log, append, append_error
 C.front, C.error_at, C.set_pull, C.use_log = front, error_at, set_pull, use_log
 
 return C

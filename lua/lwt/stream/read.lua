@@ -5,7 +5,7 @@ local args = require "lwt.stream.args"
 local C = require "lwt.stream.core"
 
 local M, mt = C.M, C.mt
-local ask, unread = C.ask, C.unread
+local ask, unread, unfold = C.ask, C.unread, C.unfold
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
@@ -39,6 +39,7 @@ local next_one = through(function(s)
   local v, p, req = s.pull(s)
   if v ~= nil then return fulfilled(v) end
   if not p then return rejected(Empty) end
+  if not req then req = unfold(s) end
   req.finish = no_more
   return p
 end)
@@ -417,6 +418,7 @@ function M.last_new(s)
       if p then p:cancel() end
       return fulfilled(last)
     elseif p then
+      if not req then req = unfold(s) end
       req.finish = no_more
       return p
     else
@@ -495,7 +497,7 @@ end
 ---```
 function M.clone(s)
   check(s, "clone")
-  if s.bound then args.bad(1, "clone", "a bounded stream cannot be cloned") end
+  if s.log.bound then args.bad(1, "clone", "a bounded stream cannot be cloned") end
   return C.clone(s)
 end
 

@@ -41,13 +41,18 @@ local function pull_section(s)
 end
 
 function C.enter(s, section)
+  if s.lent then s.lent() end
+  if s.solo then C.unfold(s) end
+  if s.log.fetching then
+    C.fresh(s.log)
+    C.set_eager(s.log)
+  end
   section.outside, section.record = {}, {}
   local up = s.section
   section.up = up
   if not up then s.base = s.pull end
   s.section = section
   s.pull = pull_section
-  if s.ride then s.ride.over = true end
   -- Who was in line behind us waits outside.
   local req = s.first
   s.first, s.last, s.lined = false, false, 0
@@ -107,6 +112,7 @@ function C.section(s, rollback, f)
       error(err, 0)
     end)
   end
+  if s.lent then s.lent() end
   local outer = s.section
   if (not outer or inside(outer, get_local(key))) and not busy(s) then
     C.enter(s, section)

@@ -8,7 +8,7 @@ local dropped = require "lwt.stream.dropped"
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
 local spawn, await, task = lwt.spawn, lwt.await, lwt.task
-local append = C.append
+local append, push_bounded = C.append, C.push_bounded
 local error = error
 
 --- A stream of what `f()` gives, call after call, until it gives nil. `f` is called
@@ -47,22 +47,7 @@ function M.from_direct(f)
     if v == nil then return ended(x) end
     return v
   end
-  local s = derive(source)
-  s.drive = function(_, sink, ride)
-    if s.pull ~= source then return end
-    local outer = s.ride
-    s.ride = ride
-    while not ride.over do
-      local v = f()
-      if v == nil then
-        ended(s)
-        break
-      end
-      if sink(v) then break end
-    end
-    s.ride = outer
-  end
-  return s
+  return derive(source)
 end
 
 --- A stream and the function that pushes to it. `push(v)` appends an element, or hands
@@ -79,8 +64,7 @@ end
 ---print(await(s:next()), await(s:next()), await(s:get()))   --> a b nil
 ---```
 function M.create()
-  local s, _, push = C.pushed()
-  return s, push
+  return C.pushed()
 end
 
 local Pusher = {}
@@ -99,9 +83,9 @@ end
 ---@return lwt.Promise
 ---@function stream.pusher.push(pusher, v)
 function Pusher.push(p, v)
-  local bound = bound_of(p, "push")
+  local bound = getmetatable(p) == Pusher and p.bound or bound_of(p, "push")
   if v == nil then args.bad(2, "push", "an element cannot be nil; use close") end
-  return bound:push(v)
+  return push_bounded(bound, v)
 end
 
 --- Ends the stream after what it holds. Pushes that wait are rejected with `lwt.Closed`.
@@ -178,7 +162,7 @@ end
 ---```
 function M.of_list(l)
   local n = args.list(l, 1, "of_list")
-  local s, log = C.pushed()
+  local s, log = C.stored()
   for i = 1, n do
     local v = l[i]
     if v == nil then args.bad(1, "of_list", ("element %d is nil"):format(i)) end

@@ -6,18 +6,14 @@
 
 local lwt = require "lwt"
 local args = require "lwt.stream.args"
-local C = require "lwt.stream.core"
+local C = require "lwt.stream.fuse" -- which adds to lwt.stream.core
 
 local M = C.M
 local check = C.check
 local ended, pend, run_task = C.ended, C.pend, C.run_task
 local error, pcall, getmetatable = error, pcall, getmetatable
 
-local derive = C.derive
-
-local function none(name)
-  error(("the function given to '%s' returned nil, which cannot be an element"):format(name), 0)
-end
+local derive, stage, none = C.derive, C.stage, C.none
 
 --- A stream of `f(v)` for each element. `f` is a plain callback and must not await (see
 --- `map_s`). If it fails the reader gets the error, the element is lost and the stream
@@ -32,32 +28,7 @@ end
 function M.map(s, f)
   check(s, "map")
   args.func(f, 2, "map")
-  local log
-  local function resume(v)
-    if v == nil then return ended(log) end
-    v = f(v)
-    if v == nil then none("map") end
-    return v
-  end
-  local function source(x, taker)
-    local v, p = s.pull(s, log)
-    if v == nil then
-      if p then return pend(x, taker, p, resume) end
-      return ended(x)
-    end
-    v = f(v)
-    if v == nil then none("map") end
-    return v
-  end
-  local d = derive(source)
-  log = d.log
-  return C.drivable(d, source, s, function(sink)
-    return function(v)
-      v = f(v)
-      if v == nil then none("map") end
-      return sink(v)
-    end
-  end)
+  return stage("map", s, f)
 end
 
 -- What the `_s` forms share: `work(x, taker, v)` makes an element of `v`, or gives nothing
@@ -110,29 +81,7 @@ end
 function M.filter(s, f)
   check(s, "filter")
   args.func(f, 2, "filter")
-  local log, resume
-  local function source(x, taker)
-    while true do
-      local v, p = s.pull(s, log)
-      if v == nil then
-        if p then return pend(x, taker, p, resume) end
-        return ended(x)
-      end
-      if f(v) then return v end
-    end
-  end
-  function resume(v)
-    if v == nil then return ended(log) end
-    if f(v) then return v end
-    return source(log)
-  end
-  local d = derive(source)
-  log = d.log
-  return C.drivable(d, source, s, function(sink)
-    return function(v)
-      if f(v) then return sink(v) end
-    end
-  end)
+  return stage("filter", s, f)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
@@ -165,32 +114,7 @@ end
 function M.filter_map(s, f)
   check(s, "filter_map")
   args.func(f, 2, "filter_map")
-  local log, resume
-  local function source(x, taker)
-    while true do
-      local v, p = s.pull(s, log)
-      if v == nil then
-        if p then return pend(x, taker, p, resume) end
-        return ended(x)
-      end
-      v = f(v)
-      if v ~= nil then return v end
-    end
-  end
-  function resume(v)
-    if v == nil then return ended(log) end
-    v = f(v)
-    if v ~= nil then return v end
-    return source(log)
-  end
-  local d = derive(source)
-  log = d.log
-  return C.drivable(d, source, s, function(sink)
-    return function(v)
-      v = f(v)
-      if v ~= nil then return sink(v) end
-    end
-  end)
+  return stage("filter_map", s, f)
 end
 
 --- The same for an `f` that runs as a task, one element after another.

@@ -1,0 +1,254 @@
+-- Chains of map, filter and filter_map, each on the one before: what is ready goes through
+-- all of them in one function, as if they were one, and none of the streams in between
+-- is called.
+--
+-- That function is written out, and compiled, for each shape of chain that is met; it is
+-- the source of the last stream. While elements are there it has borrowed the cursor of the
+-- stream that the chain begins with (or its pull, if that one stores nothing). Whoever looks
+-- at that stream, and whatever changes how it or a stream in between is read, calls its
+-- `lent` first, which gives all back. Without a loan it goes the ordinary way, from stream to
+-- stream, where one of those in between has something of its own: readers, clones, a
+-- section, a fetch under way.
+
+local C = require "lwt.stream.core"
+
+local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
+local set_eager, fresh, error = C.set_eager, C.fresh, error
+
+-- A stage is { stream =, kind =, f =, up = the stream that it reads, source =, and once they
+-- were needed alone =, resume = (the same for the stage by itself) }.
+
+local function none(name)
+  error(("the function given to '%s' returned nil, which cannot be an element"):format(name), 0)
+end
+C.none = none
+
+C.most = 6 -- stages in one function
+
+local alone, by_itself
+
+-- Stage `st` has to wait for `p`, or is at its end.
+local function wait_or_end(st, x, taker, p)
+  if not p then return ended(x) end
+  by_itself(st)
+  return pend(x, taker, p, st.resume)
+end
+
+-- `pull` of a stream whose cursor is lent, or for which another one waits: see `missed`.
+local function lent(s, taker)
+  s.lent()
+  return s.pull(s, taker)
+end
+
+-- The streams in between are read directly again.
+local function set_free(stages)
+  local split = stages.split
+  stages.wait = false
+  for k = 1, #stages - 1 do
+    local st = stages[k]
+    local d = st.stream
+    if d.lent == split then
+      d.lent = nil
+      if d.pull == lent then d.pull = st.source end
+    end
+  end
+end
+
+-- Somebody has to do with a stream in between: from now on each waits for the one before.
+local function splitting(stages)
+  local n = #stages
+  local log = stages[n].stream.log
+  return function()
+    local p = stages.wait
+    stages.give_back()
+    set_free(stages)
+    if p then fresh(log) end
+    if not p or p.done or log.fetching ~= p then return end
+    p.log = stages[1].stream.log
+    for k = 1, n - 1 do
+      local _
+      _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+    end
+    by_itself(stages[n])
+    set_eager(log)
+    log.fetching, log.resume = p, stages[n].resume
+  end
+end
+
+-- There was nothing for the chain `stages`, read for `x` and `taker`. The last one waits for
+-- what the first one reads, with those in between set to call `split` when they are used.
+local function missed(stages, x, taker, p)
+  local n = #stages
+  if n == 1 then return wait_or_end(stages[1], x, taker, p) end
+  if not p then return alone(stages, x, taker) end -- each meets its end
+  if not p.on then -- a promise, which cannot be taken to another log as a request can
+    for k = 1, n - 1 do
+      local _
+      _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+    end
+    return wait_or_end(stages[n], x, taker, p)
+  end
+  local split = stages.split
+  if not split then
+    split = splitting(stages)
+    stages.split = split
+  end
+  stages.wait = p
+  for k = 1, n - 1 do
+    local d = stages[k].stream
+    local before = d.lent
+    if before ~= split then
+      if before and before ~= stages.give_back then before() end
+      d.lent, d.pull = split, lent
+    end
+  end
+  return pend(x, taker, p, stages.resume)
+end
+
+-- The end has come to the last of the stages.
+local function last(stages)
+  for k = 1, #stages - 1 do ended(stages[k].stream) end
+  return ended(stages[#stages].stream.log)
+end
+
+---- Writing them -----------------------------------------------------------------
+
+local parts = {
+  map = "v = f%d(v) if not v and v == nil then none 'map' end ",
+  filter = "if f%d(v) then ",
+  filter_map = "v = f%d(v) if v or v == false then ",
+}
+
+-- The text for a shape: the names of its stages.
+local function text_of(kinds)
+  local names, body, ends = {}, "", ""
+  for k = 1, #kinds do
+    names[k] = ("f%d"):format(k)
+    body = body .. parts[kinds[k]]:format(k)
+    if kinds[k] ~= "map" then ends = ends .. "end " end
+  end
+  return ([[
+local NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none = ...
+return function(stages, s, log, %s)
+  local c, i, pull = NOTHING, 1, nil
+  local function give_back()
+    if c ~= NOTHING then
+      s.chunk, s.i, s.pull = c, i, pull_log
+    elseif not pull then
+      return -- nothing is borrowed (any more)
+    end
+    c, pull, s.lent = NOTHING, nil, nil
+  end
+  local function source(x, taker)
+    while true do
+      local k = i
+      local v = c[k]
+      if v or v == false then
+        i = k + 1
+        c[k] = nil
+      else
+        local p
+        if pull then
+          v, p = pull(s, log)
+          if v == nil then return missed(stages, x, taker, p) end
+        else
+          if c ~= NOTHING then give_back() end
+          if not direct(stages) then return alone(stages, x, taker) end
+          v, p = s.pull(s, log)
+          if v == nil then return missed(stages, x, taker, p) end
+          pull = borrow(stages, s, give_back)
+          if pull == pull_log then
+            c, i, pull = s.chunk, s.i, nil
+            s.pull, s.chunk = lent, nil
+          end
+        end
+      end
+      %s do return v end %s
+    end
+  end
+  local function resume(v)
+    if pull then
+      stages.wait = false
+    elseif stages.wait then
+      set_free(stages)
+    end
+    if v == nil then return last(stages) end
+    %s do return v end %s
+    return source(log)
+  end
+  return source, resume, give_back
+end]]):format(table.concat(names, ", "), body, ends, body, ends)
+end
+
+local shapes = {}
+local NOTHING = {}
+
+-- Do the streams in between read directly?
+local function direct(stages)
+  for k = 1, #stages - 1 do
+    local st = stages[k]
+    if st.stream.pull ~= st.source then return false end
+  end
+  return true
+end
+
+-- How `s` may be read from now on, until `give_back` is called: by its cursor when
+-- pull_log is given; by the function given; or not at all without asking.
+local function borrow(stages, s, give_back)
+  local pull = s.pull
+  if s.section or not direct(stages) or pull == pull_log and s.chunk[s.i] == nil then return nil end
+  if s.lent then s.lent() end
+  if s.pull ~= pull then return nil end
+  for k = 1, #stages - 1 do
+    local between = stages[k].stream
+    if between.lent then between.lent() end
+    between.lent = give_back
+  end
+  s.lent = give_back
+  return pull
+end
+
+-- The source of the last of the stages, and what it does with what it waited for.
+local function compile(stages)
+  local kinds, fs = {}, {}
+  for k, st in ipairs(stages) do kinds[k], fs[k] = st.kind, st.f end
+  local name = table.concat(kinds, " ")
+  local make = shapes[name]
+  if not make then
+    make = assert(load(text_of(kinds), "=lwt.stream.fuse", "t", {}))(
+      NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none)
+    shapes[name] = make
+  end
+  return make(stages, stages[1].up, stages[#stages].stream.log, table.unpack(fs))
+end
+
+function by_itself(st)
+  if not st.resume then st.alone, st.resume = compile { st } end
+end
+
+-- The last of the stages reads the stream before it, whatever state that one is in.
+function alone(stages, x, taker)
+  local st = stages[#stages]
+  by_itself(st)
+  return st.alone(x, taker)
+end
+
+-- The stream that a stage makes of `s`.
+function C.stage(kind, s, f)
+  local st = { stream = false, kind = kind, f = f, up = s, source = false }
+  local stages = { st }
+  local before = s.stage
+  while before and #stages < C.most do
+    table.insert(stages, 1, before)
+    before = before.up.stage
+  end
+  local d = derive(false)
+  d.stage, st.stream = st, d
+  local source, resume, give_back = compile(stages)
+  st.source, d.log.source, d.pull = source, source, source
+  stages.resume, stages.give_back = resume, give_back
+  if not stages[2] then st.alone, st.resume = source, resume end
+  return d
+end
+
+return C
