@@ -256,7 +256,9 @@ local kinds = { [mvar_mt] = mvar_view }
 function core.direct_kind(shown, mt, make)
   local methods = {}
   for name, f in pairs(shown.__index) do methods[name] = shown_field(f) end
-  for _, event in ipairs { "__name", "__tostring", "__eq", "__close" } do mt[event] = view_mt[event] end
+  for _, event in ipairs { "__name", "__tostring", "__eq", "__close" } do
+    mt[event] = view_mt[event]
+  end
   mt.__index = setmetatable(methods, {
     __index = function(_, key) return shown_field(shown.__index[key]) end,
   })
