@@ -12,7 +12,8 @@
 ** Lua asks a second time after a refusal (it collects garbage first), so two requests
 ** in a row are refused, or, with -a, all from the n-th on. The core's own
 ** malloc and realloc are counted too: it is compiled with these names in their place.
-** Meant to be built with the address sanitizer. */
+** Meant to be built with the address sanitizer; with OOM_UV defined, and the files of
+** src/uv, lwt.uv is there as well. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -21,6 +22,9 @@
 #include <string.h>
 
 int luaopen_lwt_core(lua_State *L);
+#ifdef OOM_UV
+int luaopen_lwt_uv(lua_State *L);
+#endif
 void *oom_malloc(size_t size);
 void *oom_calloc(size_t count, size_t size);
 void *oom_realloc(void *ptr, size_t size);
@@ -76,6 +80,10 @@ static lua_State *open_state(const char *script) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_lwt_core);
   lua_setfield(L, -2, "lwt.core");
+#ifdef OOM_UV
+  lua_pushcfunction(L, luaopen_lwt_uv);
+  lua_setfield(L, -2, "lwt.uv");
+#endif
   lua_pop(L, 1);
   if (luaL_dofile(L, script) != LUA_OK) die(script, lua_tostring(L, -1));
   return L;

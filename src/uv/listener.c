@@ -98,18 +98,18 @@ static void unwatch(listener *l) {
   l->polling = 0;
 }
 
-static void on_retry(uv_timer_t *t) {
-  lwt_uv_listener_retry(t->data);
-}
+static void on_retry(uv_timer_t *t);
 
-/* No descriptor for the client that waits: look away for a while. */
+/* No descriptor, or no memory, for the client that waits: look away for a while. */
 static void starve(listener *l) {
   net_state *net = net_of(l->h.ctx);
+  listener **at = &net->starved;
   unwatch(l);
   if (l->starved) return;
   l->starved = 1;
-  l->next = net->starved;
-  net->starved = l;
+  while (*at != NULL) at = &(*at)->next;
+  l->next = NULL;
+  *at = l;
   if (net->retry != NULL) uv_timer_start(net->retry, on_retry, RETRY, 0);
 }
 
@@ -121,15 +121,36 @@ static void unstarve(listener *l) {
   *at = l->next;
 }
 
+typedef int enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
+static void serve(listener *l, enter *in);
+
+/* Each of those who starve now gets a try; what is `fresh`, which the system will not
+** tell of again, only from the timer. */
+static void retry(net_state *net, int from_timer) {
+  listener *l;
+  int n = 0;
+  for (l = net->starved; l != NULL; l = l->next) n++;
+  while (n-- > 0 && (l = net->starved) != NULL) {
+    unstarve(l);
+    if (l->acceptors.n == 0) continue;
+    if (l->fresh < 0)
+      watch(l); /* fires at once when somebody is there */
+    else if (from_timer)
+      serve(l, lwt_uv_enter);
+    else
+      starve(l);
+  }
+  if (net->starved == NULL && net->retry != NULL) uv_timer_stop(net->retry);
+}
+
+static void on_retry(uv_timer_t *t) {
+  net_state *net = net_of((lwt_uv *)t->data);
+  if (net != NULL) retry(net, 1);
+}
+
 void lwt_uv_listener_retry(lwt_uv *ctx) {
   net_state *net = net_of(ctx);
-  if (net == NULL || net->starved == NULL) return;
-  while (net->starved != NULL) {
-    listener *l = net->starved;
-    unstarve(l);
-    if (l->acceptors.n > 0) watch(l); /* fires at once when somebody is there */
-  }
-  if (net->retry != NULL) uv_timer_stop(net->retry);
+  if (net != NULL && net->starved != NULL) retry(net, 0);
 }
 
 static void on_clients(lua_State *L, void *data) {
@@ -157,6 +178,11 @@ static void on_clients(lua_State *L, void *data) {
   }
 }
 
+static void serve(listener *l, enter *in) {
+  in(l->h.ctx, on_clients, l);
+  if (l->fresh >= 0 && l->acceptors.n > 0) starve(l); /* memory ran out, which was told */
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events) {
   listener *l = poll->data;
   (void)status; /* accept says it better */
@@ -164,7 +190,7 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
   /* Watching goes on for the accept() that usually follows; a client nobody wants ends
   ** it. */
   if (l->acceptors.n > 0)
-    lwt_uv_enter_last(l->h.ctx, on_clients, l);
+    serve(l, lwt_uv_enter_last);
   else
     unwatch(l);
 }

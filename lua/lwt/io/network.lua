@@ -42,9 +42,13 @@ local function start_connect(addr, opts, name)
   return call(name, net.tcp_connect, addr, opts)
 end
 
--- Nothing may come between the socket and its channel: no await.
+-- The channel of a socket, which is closed where that cannot be made: nobody else would, and the
+-- other end would wait. No await may come between.
 local function channel_on(cio, sock, size, address)
-  return cio.of_port(sock, 3, size, "address", address)
+  local ok, ch = pcall(cio.of_port, sock, 3, size, "address", address)
+  if ok then return ch end
+  sock:close()
+  error(ch, 0)
 end
 
 function M.connect(cio, addr, opts, name)
@@ -78,9 +82,7 @@ local function is_gone(err, ch, address)
   return type(err) == "table" and of_the_client[err.code] and err.address == address
 end
 
-local function serve(server, sock, f, size)
-  local address = sock:getpeername()
-  local ch = channel_on(server.cio, sock, size, address)
+local function serve(server, ch, address, f)
   local ok, err = pcall(f, ch, address)
   if ok and lwt.is_promise(err) then ok, err = pcall(await, err) end
   local theirs
@@ -102,26 +104,67 @@ local function serve(server, sock, f, size)
   end
 end
 
+-- A task that has failed; without memory it has perhaps not even begun.
+local function failed(server, ch, err)
+  if not ch:is_closed() then ch:abort() end
+  if not server.cancelling or err ~= lwt.Canceled then report(err) end
+end
+
+local function start(server, ch, address, f)
+  local p = spawn(serve, server, ch, address, f)
+  if p:is_pending() then
+    p:on_any(function() server:_gone(p) end, function(err)
+      server:_gone(p)
+      failed(server, ch, err)
+    end)
+    server.tasks[p] = true
+    server.n = server.n + 1
+  else
+    local state, err = p:state()
+    if state == "rejected" then failed(server, ch, err) end
+  end
+end
+
+-- Whatever is raised here, for want of memory, the client is not left waiting for nobody. What the
+-- listener itself rejects with is returned, after true.
+local function accept_one(server, f, size)
+  local accepting = server.listener:accept()
+  local awaited, sock = pcall(await, accepting)
+  if not awaited then
+    local state, late = accepting:state()
+    if state == "rejected" then return true, late end
+    if state == "pending" then
+      accepting:cancel() -- or it takes a client that nobody serves
+      error(sock, 0)
+    end
+    sock = late
+  end
+  local named, address = pcall(sock.getpeername, sock)
+  if not named then
+    sock:close()
+    error(address, 0)
+  end
+  local ch = channel_on(server.cio, sock, size, address)
+  local ok, err = pcall(start, server, ch, address, f)
+  if not ok then
+    ch:abort()
+    error(err, 0)
+  end
+end
+
 local function accept_loop(server, f, size)
-  local listener = server.listener
   while true do
-    local sock = await(listener:accept())
-    local p = spawn(serve, server, sock, f, size)
-    if p:is_pending() then
-      server.tasks[p] = true
-      server.n = server.n + 1
-      p:on_any(function() server:_gone(p) end, function(err)
-        server:_gone(p)
-        if not server.cancelling or err ~= lwt.Canceled then report(err) end
-      end)
-    else
-      local _, err = p:state()
-      if err then report(err) end
+    local ok, over, err = pcall(accept_one, server, f, size)
+    if over and ok then error(err, 0) end
+    if not ok then
+      report(over)
+      lwt.yield()
     end
   end
 end
 
 function Server:_gone(p)
+  if not self.tasks[p] then return end
   self.tasks[p] = nil
   self.n = self.n - 1
   if self.n == 0 and self.empty then self.empty:wakeup_later() end

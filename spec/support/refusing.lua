@@ -1,0 +1,68 @@
+-- Builds and runs support/oom.c, which refuses requests for memory: the core's, and with `uv` also
+-- those of lwt.uv.
+
+local M = {}
+
+local function run(command)
+  local pipe = assert(io.popen(command .. " 2>&1; echo \"status $?\""))
+  local text = pipe:read "a"
+  pipe:close()
+  local output, status = text:match "^(.*)status (%d+)\n$"
+  return output, tonumber(status)
+end
+
+local built = {} -- by name: { program, or nil and what the compiler said }
+
+local function build(name, folders, options, libraries)
+  if built[name] then return table.unpack(built[name], 1, 2) end
+  local folder = os.getenv "BUILD" or "build"
+  local include = os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"
+  local compiler = (os.getenv "CC" or "cc") .. " -std=c11 -D_GNU_SOURCE -g -pthread "
+    .. (os.getenv "LWT_UNDER" == "coverage" and "-O0 --coverage"
+    or "-O0 -fsanitize=address,undefined -fno-sanitize-recover=undefined")
+    .. " -I" .. include .. options
+  local objects, commands = {}, { ("mkdir -p %s/%s.d"):format(folder, name) }
+  for _, from in ipairs(folders) do
+    local sources = io.popen(("ls src/%s/*.c"):format(from))
+    for source in sources:lines() do
+      local object = ("%s/%s.d/%s_%s.o"):format(folder, name, from, source:match "([^/]+)%.c$")
+      objects[#objects + 1] = object
+      commands[#commands + 1] = ("{ test %s -nt %s && test -z \"$(find src -name '*.h' -newer %s)\" "
+        .. "|| %s -Dmalloc=oom_malloc -Dcalloc=oom_calloc -Drealloc=oom_realloc -c %s -o %s; }"):format(
+        object, source, object, compiler, source, object)
+    end
+    sources:close()
+  end
+  commands[#commands + 1] = ("%s spec/support/oom.c %s -o %s/%s -llua5.4 -lm %s"):format(
+    compiler, table.concat(objects, " "), folder, name, libraries)
+  local output, status = run(table.concat(commands, " && "))
+  built[name] = { status == 0 and ("%s/%s"):format(folder, name) or nil, output }
+  return table.unpack(built[name], 1, 2)
+end
+
+-- Runs the script with every stride-th request refused; raises what it finds. Where it cannot,
+-- it gives the reason.
+function M.run(script, options, stride, setting, uv)
+  local under = os.getenv "LWT_UNDER"
+  if under and under ~= "coverage" then return end -- it has a sanitizer of its own
+  if under then stride = math.max(1, stride // 4) end -- faster without a sanitizer
+  local program, why
+  if uv then
+    local places = ""
+    for option, name in pairs { I = "LIBUV_INCDIR", L = "LIBUV_LIBDIR" } do
+      local dir = os.getenv(name)
+      if dir and dir ~= "" then places = ("%s -%s%s"):format(places, option, dir) end
+    end
+    program, why = build("oom_uv", { "core", "uv" }, " -DOOM_UV" .. places, "-luv")
+  else
+    program, why = build("oom", { "core" }, "", "")
+  end
+  if not program then
+    return "cannot build it here: " .. why
+  end
+  local output, status = run(("%s LUA_PATH='lua/?.lua;lua/?/init.lua' LUA_CPATH='' "
+    .. "timeout 300 %s %s %s %d"):format(setting or "", program, options, script, stride))
+  if status ~= 0 or not output:find "\n0 failures\n" then error(output, 0) end
+end
+
+return M

@@ -1,0 +1,18 @@
+-- The n-th request for memory is refused, in a program with a server and its clients: nothing
+-- crashes, nobody waits for ever, and the server is still there for those who come later. See
+-- spec/core/oom_spec.lua. LWT_SPEC_FULL=1 tries every n.
+local core = require "spec.support.core"
+local refusing = require "spec.support.refusing"
+
+describe("a server and its clients, when memory runs out", function()
+  local function try(options, stride)
+    local why = refusing.run("spec/support/oom_io.lua", options, stride, nil, true)
+    if why then pending(why) end
+  end
+
+  it("at one request, hang nowhere, and work on", function() try("", core.count(7, 1)) end)
+
+  it("for good, hang nowhere, and work on once there is memory again", function()
+    try("-a", core.count(11, 1))
+  end)
+end)
