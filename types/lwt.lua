@@ -4395,19 +4395,20 @@ lwt_fs_module.write_file = function(path, data, flags, mode) end
 ---@return lwt.Promise without values
 lwt_fs_module.copyfile = function(from, to, opts) end
 
----Copies bytes from one open file to another at its position, without their passing through
----Lua. Both must stay open meanwhile.
+---Copies bytes of an open file to another one, at its position, or to a socket, without their
+---passing through Lua. Both must stay open meanwhile. A socket or pipe that takes no more is
+---waited for; what a socket of `lwt.net` has still to write comes out later, not before.
 ---```lua
 ---await(fs.write_file("a", "hello"))
 ---local src <close> = await(fs.open("a"))
 ---local dst <close> = await(fs.open("b", "w"))
 ---print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
 ---```
----@param dst lwt.File|integer
+---@param dst lwt.File|integer a file, or a descriptor: `sock:fileno()`
 ---@param src lwt.File|integer
 ---@param offset integer where to begin in `src`
 ---@param length integer
----@return lwt.Promise of the number of bytes, less than `length` at the end of `src`
+---@return lwt.Promise # the number of bytes: less than `length` at the end of `src`
 lwt_fs_module.sendfile = function(dst, src, offset, length) end
 
 ---A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
