@@ -1,5 +1,5 @@
--- What `make bench` measures of lwt alone, beside the rows: growth, memory, threads, lateness. An entry makes its commands, and
--- the lines of text and of Markdown of what they gave.
+-- What `make bench` measures of lwt alone, beside the rows: growth, memory, threads, lateness. An entry makes its
+-- commands, and the lines of text and of Markdown of what they gave.
 
 local M = {}
 
@@ -130,7 +130,8 @@ add {
         }
       else
         rows[#rows + 1] = {
-          number(s.n) .. " messages to a worker, each answered", ("%s ns each"):format(number(s.seconds / s.n * 1e9)), "",
+          number(s.n) .. " messages to a worker, each answered",
+          ("%s ns each"):format(number(s.seconds / s.n * 1e9)), "",
         }
       end
     end

@@ -1,7 +1,7 @@
 -- `make bench`: runs every program of rows.lua, all peers in turn, round after round, and says what came out.
 --
 --   make bench                       everything: ten minutes; writes bench/RESULTS.md and bench/results.svg
---   make bench ONLY=echo             rows (`growth`, `memory`, `threads`, `latency` too) whose names contain it; "a,b": several
+--   make bench ONLY=echo             rows (or `growth`, `memory`, `threads`, `latency`) whose names contain it; "a,b"
 --   make bench QUICK=1               small sizes and one round: does it all work?
 --   make bench ROUNDS=5              instead of 3
 --   make bench PEERS=luv,node        with these peers only (what needs no package is always there)

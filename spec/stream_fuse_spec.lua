@@ -50,9 +50,17 @@ local function program(random, evil)
   }
   local kinds = { "map", "filter", "filter_map" }
   local function source()
-    local what = random(3)
+    local what = random(4)
     note("source", what)
-    if what == 1 then
+    if what == 4 then
+      local s, pusher = stream.create_bounded(random(3) - 1)
+      pushes[#pushes + 1] = function(v)
+        if v == nil then return pusher:close() end
+        local p = pusher:push(v)
+        if p:is_pending() then reads[#reads + 1] = p end
+      end
+      return s
+    elseif what == 1 then
       local i = 0
       return stream.from_direct(function()
         i = i + 1
@@ -118,8 +126,9 @@ local function program(random, evil)
       note(kind)
       streams[#streams + 1] = from[kind](from, stages[kind])
     elseif what == 18 then
-      note "clone"
-      streams[#streams + 1] = streams[random(#streams)]:clone()
+      local ok, twin = pcall(stream.clone, streams[random(#streams)])
+      note("clone", tostring(ok))
+      if ok then streams[#streams + 1] = twin end
     elseif what == 19 then
       note("available", show { pcall(stream.get_available_up_to, streams[random(#streams)], 3) })
     elseif pushes[1] and random(4) == 1 then

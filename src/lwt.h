@@ -253,18 +253,18 @@ struct lwt_api {
   **     lwt->wait_end(lwt, L);            what wait_wake has pushed is on top
   **     …
   **   }
-  **     lwt->wait_check(lwt, L);
-  **     …                                 whatever may raise
   **     lwt->wait_begin(lwt, L, idx, &w);
+  **     …                                 nothing that may raise
   **     return lua_yieldk(L, 0, c, k);
   */
 
-  /* Raise what await raises here whatever it is given: not in a task, cancelled. */
+  /* Raise what await raises here whatever it is given: not in a task, cancelled. For
+  ** calls that need not wait. */
   void (*wait_check)(const lwt_api *, lua_State *L);
-  /* The task waits with `wait` for the object at `idx`, which holds it. May raise when
-  ** the task cannot yield here, and then does not wait. */
+  /* The same, and then the task waits with `wait`, which the object at `idx` holds. */
   void (*wait_begin)(const lwt_api *, lua_State *L, int idx, lwt_wait *wait);
-  /* First thing when the task goes on: raises lwt.Canceled when it was cancelled. */
+  /* When the task goes on: raises lwt.Canceled when it was cancelled. Need not be called
+  ** after wait_run. */
   void (*wait_end)(const lwt_api *, lua_State *L);
   /* Push the top `n` values (popped; at most 4) onto the waiting task's stack, and have
   ** it run when its turn comes. */

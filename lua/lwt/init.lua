@@ -250,13 +250,18 @@ end).__eq = view_mt.__eq
 -- So have other objects: the metatable of the object -> a function that makes its view.
 local kinds = { [mvar_mt] = mvar_view }
 
--- core.direct_kind(shown, mt, make): objects with the metatable `shown` get a view from `make`, of which `mt` is the
--- metatable: it is filled in here. Returns its methods, for those that are better done otherwise.
+-- core.direct_kind(shown, mt, make): objects with the metatable `shown` get a view from `make`, of
+-- which `mt` is the metatable: it is filled in here. Returns its methods, for those that are better
+-- done otherwise.
 function core.direct_kind(shown, mt, make)
   local methods = {}
   for name, f in pairs(shown.__index) do methods[name] = shown_field(f) end
-  mt.__name, mt.__tostring, mt.__eq, mt.__close = "lwt.direct", view_mt.__tostring, view_mt.__eq, view_mt.__close
-  mt.__index = setmetatable(methods, { __index = function(_, key) return shown_field(shown.__index[key]) end })
+  for _, event in ipairs { "__name", "__tostring", "__eq", "__close" } do
+    mt[event] = view_mt[event]
+  end
+  mt.__index = setmetatable(methods, {
+    __index = function(_, key) return shown_field(shown.__index[key]) end,
+  })
   kinds[shown] = make
   return methods
 end

@@ -450,9 +450,10 @@ describe("lwt.fs: whole files", function()
   end))
 
   it("stops a copy in the middle when it is cancelled", task(function()
-    -- So long that it cannot be over: it has begun when the new file is there.
+    if os.getenv "LWT_UNDER" == "valgrind" then return end -- it lets one thread run for minutes
+    -- So long that it is not over: it has begun when the new file is there.
     local f <close> = await(fs.open(path("a"), "w"))
-    await(f:truncate(1 << 40))
+    await(f:truncate(4 << 30))
     local copy = fs.copyfile(path("a"), path("b"))
     while not await(fs.exists(path("b"))) do await(lwt.pause()) end
     while await(fs.stat(path("b"))).size == 0 do await(lwt.pause()) end

@@ -187,7 +187,7 @@ static void wait_check(const lwt_api *api, lua_State *L) {
 
 static void wait_begin(const lwt_api *api, lua_State *L, int idx, lwt_wait *w) {
   lwt_context *c = api->context;
-  task *t = c->current;
+  task *t = lwt_task_direct_begin(L, c);
   lwt_task_direct_wait(L, c, t, D_WAIT, idx);
   t->wait = w;
   w->task = t;

@@ -376,6 +376,12 @@ static int l_debug(lua_State *L) {
   return 1;
 }
 
+/* Waiters that stand for others are no promises to Lua: they have no metatable. */
+static int is_weak_waiter(lua_State *L, int idx) {
+  const promise *w = (const promise *)lua_touserdata(L, idx);
+  return w != NULL && lua_rawlen(L, idx) == sizeof *w && w->kind == K_WEAK;
+}
+
 /* core.check(): walks over every promise made while debugging was on and raises where
 ** something does not hold. Returns how many there were. */
 static int l_check(lua_State *L) {
@@ -399,7 +405,8 @@ static int l_check(lua_State *L) {
       return luaL_error(L, "promise %p: resolved with waiters", (void *)p);
     if (p->state == S_PENDING && p->waiters == W_NONE && !lua_isnil(L, 3))
       return luaL_error(L, "promise %p: pending with a value", (void *)p);
-    if (p->state == S_PENDING && p->waiters == W_ONE && lwt_promise_test(L, c, 3) == NULL)
+    if (p->state == S_PENDING && p->waiters == W_ONE &&
+        lwt_promise_test(L, c, 3) == NULL && !is_weak_waiter(L, 3))
       return luaL_error(L, "promise %p: its waiter is none", (void *)p);
     if (p->state == S_FULFILLED && p->n > 1 && !lua_istable(L, 3))
       return luaL_error(L, "promise %p: several values without a list", (void *)p);

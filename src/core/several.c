@@ -289,12 +289,18 @@ static promise *push_first(lua_State *L, int list, int src) {
   return first;
 }
 
+/* Nobody waits for the pending p: nothing follows from cancelling it. */
+static int is_alone(const promise *p) {
+  return p->how == C_SELF && p->waiters == W_NONE &&
+         (p->kind <= K_TIMER || p->kind == K_FOLLOW);
+}
+
 /* The same for choose and pick, which need nothing but that input; w withdraws from
-** the others on the way. */
-static void push_first_and_detach(lua_State *L, int w, int list, int src) {
+** the others on the way. Returns whether nobody waits for any of those. */
+static int push_first_and_detach(lua_State *L, int w, int list, int src) {
   promise *rec = (promise *)lua_touserdata(L, w);
   promise *first = (promise *)lua_touserdata(L, src);
-  int i, n = (int)lua_rawlen(L, list), at = lua_gettop(L) + 1;
+  int i, n = (int)lua_rawlen(L, list), at = lua_gettop(L) + 1, alone = 1;
   rec->flags |= F_DONE;
   lua_pushvalue(L, src);
   for (i = 1; i <= n; i++) {
@@ -304,6 +310,7 @@ static void push_first_and_detach(lua_State *L, int w, int list, int src) {
     if (p->state == S_PROXY) p = lwt_promise_find(L, at + 1);
     if (p->state == S_PENDING) {
       lwt_promise_remove_waiter(L, at + 1, p, rec);
+      if (!is_alone(p)) alone = 0;
     } else if (earlier(p, first)) {
       first = p;
       lua_replace(L, at);
@@ -311,16 +318,35 @@ static void push_first_and_detach(lua_State *L, int w, int list, int src) {
     }
     lua_pop(L, 1);
   }
+  return alone;
+}
+
+/* Cancels what is still pending in the list, and has nobody who waits for it. */
+static void cancel_alone(lua_State *L, lwt_context *c, int list) {
+  int i, n = (int)lua_rawlen(L, list), top = lua_gettop(L);
+  for (i = 1; i <= n; i++) {
+    if (push_input(L, list, i)->state == S_PENDING) {
+      lua_rawgeti(L, list, i);
+      lwt_cancel_push(L, c, top + 2);
+    }
+    lua_settop(L, top);
+  }
+}
+
+/* Picks in one another, cancelled from above: the walk that told us has seen to all
+** our inputs, and no callback has run since. */
+static int told_by_walk(lwt_context *c, const promise *rec) {
+  return rec->epoch == c->epoch && c->calls == c->walk_calls;
 }
 
 /* The choice w is made: the input at src is resolved. */
 static void choose(lua_State *L, lwt_context *c, int w, int src) {
   promise *rec = (promise *)lua_touserdata(L, w), *q;
-  int top = lua_gettop(L), list = top + 1, outcome = -1;
+  int top = lua_gettop(L), list = top + 1, outcome = -1, alone = 0;
   luaL_checkstack(L, 10, NULL);
   lua_getiuservalue(L, w, U_DEP);
   if (rec->kind == K_CHOOSE || rec->kind == K_PICK) {
-    push_first_and_detach(L, w, list, src);
+    alone = push_first_and_detach(L, w, list, src);
   } else {
     promise *first = push_first(L, list, src);
     lua_pop(L, 1);
@@ -328,7 +354,13 @@ static void choose(lua_State *L, lwt_context *c, int w, int src) {
     if (outcome == 2) lwt_promise_collapse(L, 2);
     lwt_several_detach(L, w, NULL);
   }
-  if (cancels(rec->kind)) { /* the others first: see lwt_several_finish */
+  if (cancels(rec->kind) && alone && !told_by_walk(c, rec)) {
+    cancel_alone(L, c, list);
+    lua_pushnil(L);
+    lua_setiuservalue(L, w, U_DEP);
+    alone = 2;
+  }
+  if (cancels(rec->kind) && alone < 2) { /* the others first: see lwt_several_finish */
     lua_setiuservalue(L, w, U_FN2);
     rec->n = 0;
     lwt_resolve_push_entry(L, c, w);
@@ -357,9 +389,7 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
   luaL_checkstack(L, 10, NULL);
   if (lua_getiuservalue(L, w, U_DEP) == LUA_TTABLE) {
     uint32_t n = (uint32_t)lua_rawlen(L, list);
-    /* picks in one another, cancelled from above: the walk that told us has seen to
-    ** all our inputs, and no callback has run since */
-    if (rec->n == 0 && rec->epoch == c->epoch && c->calls == c->walk_calls) rec->n = n;
+    if (rec->n == 0 && told_by_walk(c, rec)) rec->n = n;
     while (rec->n < n) {
       promise *p;
       int alone;
@@ -369,8 +399,7 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
         lua_settop(L, list);
         continue;
       }
-      /* nobody waits for it: nothing follows from cancelling it */
-      alone = p->how == C_SELF && p->waiters == W_NONE && p->kind <= K_TIMER;
+      alone = is_alone(p);
       lua_settop(L, list);
       if (!alone) lwt_resolve_push_entry(L, c, w);
       lua_rawgeti(L, list, (lua_Integer)rec->n);

@@ -104,9 +104,10 @@ static void release_whole(lwt_uv_req *r) {
 
 static int more_room(whole_req *w, size_t *cap) {
   size_t next = *cap + *cap / 2 + 4096;
-  char *buf = realloc(is_block(w) ? NULL : w->buf, next);
+  int kept = is_block(w);
+  char *buf = realloc(kept ? NULL : w->buf, next);
   if (buf == NULL) return UV_ENOMEM;
-  if (is_block(w)) memcpy(buf, w->buf, w->len);
+  if (kept) memcpy(buf, w->block->data, w->len);
   w->buf = buf;
   *cap = next;
   return 0;

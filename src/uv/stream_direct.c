@@ -17,7 +17,7 @@ typedef struct view { /* its user value is the socket */
 
 static const char view_magic, failed; /* by their addresses */
 
-static view *check_view(lua_State *L) {
+static inline view *check_view(lua_State *L) {
   view *v = lua_touserdata(L, 1);
   if (v == NULL || lua_rawlen(L, 1) != sizeof *v || v->magic != &view_magic)
     luaL_typeerror(L, 1, "socket");
@@ -106,16 +106,19 @@ static int read_k(lua_State *L, int status, lua_KContext k) {
   lwt_uv *ctx = (lwt_uv *)k;
   lwt_uv_delivery *d = ctx->arrival;
   (void)status;
-  ctx->lwt->wait_end(ctx->lwt, L);
-  if (d != NULL) {
+  if (d != NULL) { /* wait_run */
     size_t n = part(d->s, d);
     ctx->waiting--;
     lua_pushlstring(L, d->bytes, n); /* may raise: then nothing is taken */
-    took(d, n);
     ctx->arrival = NULL;
-    lwt_uv_stream_keep(d);
+    took(d, n);
+    if (d->n > 0)
+      lwt_uv_stream_keep(d);
+    else
+      d->done = 1;
     return 1;
   }
+  ctx->lwt->wait_end(ctx->lwt, L);
   if (lua_touserdata(L, -1) == &failed) {
     lua_pop(L, 1);
     return lua_error(L);
@@ -157,6 +160,15 @@ void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s) {
   fetch(s->h.box, 0);
 }
 
+static int wait(lua_State *L, lwt_uv_stream *s, view *v, size_t want) {
+  lwt_uv *ctx = v->ctx;
+  ctx->lwt->wait_begin(ctx->lwt, L, 1, &s->direct);
+  s->direct_want = want;
+  if (s->hint[1] != L || s->hint[0] != v) remember(L, s, v);
+  ctx->waiting++;
+  return lua_yieldk(L, 0, (lua_KContext)ctx, read_k);
+}
+
 static int view_read(lua_State *L) {
   view *v = check_view(L);
   lwt_uv *ctx = v->ctx;
@@ -170,15 +182,11 @@ static int view_read(lua_State *L) {
   }
   if (s == NULL || want == 0 || lwt_uv_stream_has_reader(s) || s->rcb != NULL)
     return others(L);
+  if (s->held_n == 0 && s->end == 0 && !s->more && s->reading) /* the commonest case */
+    return wait(L, s, v, (size_t)want);
   ctx->lwt->wait_check(ctx->lwt, L);
   n = lwt_uv_stream_read_at_once(s, (size_t)want, &from);
-  if (n == UV_EAGAIN) {
-    ctx->lwt->wait_begin(ctx->lwt, L, 1, &s->direct);
-    s->direct_want = (size_t)want;
-    remember(L, s, v);
-    ctx->waiting++;
-    return lua_yieldk(L, 0, (lua_KContext)ctx, read_k);
-  }
+  if (n == UV_EAGAIN) return wait(L, s, v, (size_t)want);
   if (n > 0) {
     lua_pushlstring(L, from, (size_t)n);
     lwt_uv_stream_taken(s, (size_t)n);

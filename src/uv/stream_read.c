@@ -67,27 +67,34 @@ static lwt_uv_stream *of_handle(void *uv) {
 static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   lwt_uv_stream *s = of_handle(uv);
   lwt_uv *ctx = s->h.ctx;
-  size_t n = LWT_UV_SCRATCH;
+  uv_buf_t to;
+  ssize_t n;
   (void)suggested;
-  if (s->direct.task != NULL) lwt_uv_stream_fetch_direct(s);
-  if (s->rcb != NULL) {
-    *buf = uv_buf_init(s->rbuf, (unsigned)s->rlen);
-  } else {
-    if (!lwt_uv_stream_has_reader(s) && s->held_n < HIGH_WATER &&
-        n > HIGH_WATER - s->held_n)
-      n = HIGH_WATER - s->held_n;
-    *buf = uv_buf_init(ctx->scratch, (unsigned)n);
+  to.base = ctx->scratch;
+  to.len = LWT_UV_SCRATCH;
+  if (s->direct.task != NULL) {
+    lwt_uv_stream_fetch_direct(s);
+  } else if (s->rcb != NULL) {
+    to.base = s->rbuf;
+    to.len = s->rlen;
+  } else if (s->readers.n == 0 && s->held_n < HIGH_WATER &&
+             to.len > HIGH_WATER - s->held_n) {
+    to.len = HIGH_WATER - s->held_n;
   }
-  if (!s->socket) return;
-  ctx->got.buf = *buf;
-  do ctx->got.n = recv(s->uv.tcp.io_watcher.fd, buf->base, buf->len, MSG_DONTWAIT);
-  while (ctx->got.n < 0 && errno == EINTR);
-  if (ctx->got.n == 0)
-    ctx->got.n = UV_EOF;
-  else if (ctx->got.n < 0)
-    ctx->got.n =
-        errno == EAGAIN || errno == EWOULDBLOCK ? 0 : uv_translate_sys_error(errno);
-  *buf = uv_buf_init(NULL, 0);
+  if (!s->socket) {
+    *buf = to;
+    return;
+  }
+  do n = recv(s->uv.tcp.io_watcher.fd, to.base, to.len, MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n == 0)
+    n = UV_EOF;
+  else if (n < 0)
+    n = errno == EAGAIN || errno == EWOULDBLOCK ? 0 : uv_translate_sys_error(errno);
+  ctx->got.buf = to;
+  ctx->got.n = n;
+  buf->base = NULL;
+  buf->len = 0;
 }
 
 /* What is left of it waits for the next reader. */

@@ -37,10 +37,10 @@ void lwt_uv_inbox_retain(lwt_uv_inbox *inbox);
 void lwt_uv_inbox_release(lwt_uv_inbox *inbox);
 /* From any thread. 0, or -1 when the state is closed: the post is still the caller's. */
 int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post);
-/* In `deliver`: take the post that follows, if it has the same function, to deliver it as
-** well. NULL: it has not. */
+/* In `deliver`: take the post that follows, if it has the same function `like`, to deliver
+** it as well. NULL: it has not. */
 lwt_uv_post *lwt_uv_inbox_next(lwt_uv *ctx,
-                               void (*deliver)(lua_State *L, lwt_uv_post *post));
+                               void (*like)(lua_State *L, lwt_uv_post *post));
 /* From any thread: make the state's loop turn; when it does it asks `lwt_uv_stopping`. */
 void lwt_uv_inbox_wake(lwt_uv_inbox *inbox);
 /* Is there something in it that has not been delivered? */

@@ -25,10 +25,6 @@ local function gather(s, result)
     items[n] = v
     return go()
   end
-  local function add(v)
-    n = n + 1
-    items[n] = v
-  end
   function go()
     while true do
       local v, p = s.pull(s)
@@ -36,7 +32,8 @@ local function gather(s, result)
         if p then return p:bind(came) end
         return fulfilled(result(items, n))
       end
-      add(v)
+      n = n + 1
+      items[n] = v
     end
   end
   return wrap(go):catch(function(err)
@@ -91,7 +88,6 @@ function M.fold(s, init, f)
     acc = f(v, acc)
     return go()
   end
-  local function add(v) acc = f(v, acc) end
   function go()
     while true do
       local v, p = s.pull(s)
@@ -99,7 +95,7 @@ function M.fold(s, init, f)
         if p then return p:bind(came) end
         return fulfilled(acc)
       end
-      add(v)
+      acc = f(v, acc)
     end
   end
   return wrap(go)

@@ -183,7 +183,7 @@ local function arrive(log, failed, raw)
   end
   log.serving = false
   settle(log, ok, v)
-  run(log)
+  if log.source and not log.fetching then run(log) end
 end
 
 -- One reader more, who takes one element: its promise, and its request if it has one (else
@@ -217,7 +217,7 @@ end
 local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   log.fetching, log.withdrawable = p, withdrawable
-  log.resume, log.rescue = resume or false, rescue or false
+  log.resume, log.rescue = resume, rescue
   local on = p.on
   if on then -- a request
     if on.log.source then set_eager(log) end

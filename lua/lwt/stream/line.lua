@@ -24,9 +24,12 @@ local function alive(req)
   local p = req.p
   if p then return is_pending(p) end
   local log = req.log
-  if log and not log.eager and log.fetching == req and not demand(log) then
-    withdraw(log)
-    return false
+  if log and not log.eager and log.fetching == req then
+    local s = log.taker
+    if not (s and is_pending(s.solo) or demand(log)) then
+      withdraw(log)
+      return false
+    end
   end
   return true
 end
