@@ -140,3 +140,69 @@ describe("the reference", function()
     assert.truthy(result.err:find("lwt.pick: a public function without an entry", 1, true), result.err)
   end)
 end)
+
+-- An object of each type whose functions the reference shows as methods.
+local samples = {}
+
+function samples.make()
+  local lwt = require "lwt"
+  local io, net, process = require "lwt.io", require "lwt.net", require "lwt.process"
+  local stream, react = require "lwt.stream", require "lwt.react"
+  local p, r = lwt.wait()
+  local _, pusher = stream.create_bounded(1)
+  local event, signal = react.E.create(), react.S.create(1)
+  local tty
+  pcall(function() tty = net.tty(0) end) -- where there is a terminal
+  local of = {
+    Promise = p, Resolver = r, Key = lwt.new_key(), Hook = lwt.on_iteration("enter", print),
+    Barrier = require "lwt.barrier".create(1), Bytes = require "lwt.bytes".create(1),
+    Clock = require "lwt.clock".create(), Condition = require "lwt.condition".create(),
+    File = lwt.run(require "lwt.fs".open("README.md")), Channel = io.of_bytes("x"),
+    Mutex = require "lwt.mutex".create(), Mvar = require "lwt.mvar".create(),
+    Listener = lwt.run(net.tcp_listen("127.0.0.1:0")),
+    Udp = net.udp("127.0.0.1:0"), Tty = tty, Pool = require "lwt.pool".create(1, print),
+    ThreadChannel = require "lwt.preemptive".channel(1),
+    Process = lwt.run(function() return process.open { "true" } end),
+    Event = event, Notifier = event:notify(print), Signal = signal, Step = react.Step.create(),
+    Semaphore = require "lwt.semaphore".create(1), Seq = require "lwt.seq".empty,
+    SignalHandler = require "lwt.signal".on("WINCH", print), Stream = stream.of_list {},
+    StreamPusher = pusher, Switch = require "lwt.switch".create(),
+    Throttle = require "lwt.throttle".create(1, 1), Timer = require "lwt.timer".create(1, print),
+  }
+  lwt.run(lwt.scope(function(s) of.Scope = s end))
+  of.Socket = lwt.run(net.tcp_connect(of.Listener:address()))
+  of.Hook:remove()
+  of.Notifier:stop()
+  of.SignalHandler:stop()
+  lwt.run(function()
+    of.Process:status():await()
+    for _, name in ipairs { "File", "Listener", "Socket", "Udp" } do of[name]:close() end
+  end)
+  return of
+end
+
+describe("the reference's methods", function()
+  it("are there, on an object of their type", function()
+    local of, missing, shown = samples.make(), {}, 0
+    for path in shell.run("ls doc/reference/lwt*.md").out:gmatch("[^\n]+") do
+      local text = shell.read(path) .. "\n### "
+      for entry in text:gmatch("As a method: (`.-)\n### ") do
+        local receiver, method = entry:match("^`([%w_]+):([%w_]+)%(")
+        local type_name = entry:match("%- `" .. receiver .. "` %(`lwt%.(%a+)`%)")
+        assert(type_name, path .. ": " .. entry:match("^`.-`") .. " has a receiver without a type")
+        local object = of[type_name]
+        if object == nil then
+          assert.equal("Tty", type_name, path)
+        else
+          local ok, f = pcall(function() return object[method] end)
+          if not (ok and type(f) == "function") then
+            missing[#missing + 1] = ("%s.%s"):format(type_name, method)
+          end
+          shown = shown + 1
+        end
+      end
+    end
+    assert.same({}, missing)
+    assert.is_true(shown > 250, shown)
+  end)
+end)

@@ -1093,17 +1093,6 @@ function lwt_Event:accum(init, eq) end
 ---@return lwt.Signal
 function lwt_Event:fold(init, f, eq) end
 
----A signal that is `init`, true or false, and turns over each time an event occurs.
----```lua
----local e, send = react.E.create()
----local s = react.S.flip(e, false)
----send() send() send()
----print(s:value())   --> true
----```
----@param init boolean
----@return lwt.Signal
-function lwt_Event:flip(init) end
-
 ---@class lwt.File
 local lwt_File = {}
 
@@ -1326,35 +1315,6 @@ function lwt_Hook:remove() end
 
 ---@class lwt.Key
 local lwt_Key = {}
-
----The value of a key here: in this task, or in this callback (which sees what was there when it was attached). `nil` when there is none.
----```lua
----print(lwt.get(lwt.new_key()))   --> nil
----```
----@return any
-function lwt_Key:get() end
-
----Sets the value of a key for the rest of this task or callback, and for what it starts. `nil` removes it.
----```lua
----local k = lwt.new_key()
----lwt.set(k, 1)
----lwt.yield()
----print(lwt.get(k))   --> 1
----```
----@param v any
-function lwt_Key:set(v) end
-
----Calls `f(...)` with the key set to `v`, and returns what it returns. What `f` starts or attaches keeps the value; after the call
----the old one is back. In a task, `f` may await.
----```lua
----local k = lwt.new_key()
----print(lwt.with_value(k, 5, lwt.get, k), lwt.get(k))   --> 5 nil
----```
----@param v any `nil` removes the key
----@param f fun(...): any
----@param ... any
----@return any ...
-function lwt_Key:with_value(v, f, ...) end
 
 ---@class lwt.Listener
 local lwt_Listener = {}
@@ -1711,27 +1671,6 @@ function lwt_Promise:state() end
 ---@return boolean
 function lwt_Promise:is_pending() end
 
----The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. An empty
----table for any other promise.
----```lua
----local p = lwt.scope(function(s)
----  s:spawn(error, "a", 0)
----  s:spawn(error, "b", 0)
----end)
----pcall(await, p)
----print(lwt.errors(p).n, lwt.errors(p)[1])   --> 2 a
----```
----@return any[]
-function lwt_Promise:errors() end
-
----As `lwt.join` of two, fulfilled with their two first values.
----```lua
----print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
----```
----@param q lwt.Promise
----@return lwt.Promise
-function lwt_Promise:both(q) end
-
 ---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
 ---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
 ---`p` is then rejected with, as a rule `lwt.Canceled`.
@@ -1741,13 +1680,6 @@ function lwt_Promise:both(q) end
 ---@async 
 ---@return any ...
 function lwt_Promise:await() end
-
----Does not wait for `p`: raises its error when it is rejected already; when it fails later, its error goes to the exception hook.
----```lua
----lwt.ignore_result(lwt.sleep(0))
----print(pcall(lwt.ignore_result, lwt.rejected("no")))   --> false no
----```
-function lwt_Promise:ignore_result() end
 
 ---@class lwt.Resolver
 local lwt_Resolver = {}
@@ -3631,7 +3563,19 @@ lwt_module.scope.cancel = lwt_Scope.cancel
 ---@return lwt.Promise
 lwt_module.scope = function(f) end
 
-lwt_module.errors = lwt_Promise.errors
+---The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. An empty
+---table for any other promise.
+---```lua
+---local p = lwt.scope(function(s)
+---  s:spawn(error, "a", 0)
+---  s:spawn(error, "b", 0)
+---end)
+---pcall(await, p)
+---print(lwt.errors(p).n, lwt.errors(p)[1])   --> 2 a
+---```
+---@param p lwt.Promise the promise of a scope
+---@return any[]
+lwt_module.errors = function(p) end
 
 ---Waits for every promise of the list; fulfilled without a value when all are. If some failed: the first in the list among those
 ---already rejected at the call, else the first in time. Never cancels; cancelling it cancels all. `join{}` is fulfilled.
@@ -3651,7 +3595,14 @@ lwt_module.join = function(list) end
 ---@return lwt.Promise
 lwt_module.all = function(list) end
 
-lwt_module.both = lwt_Promise.both
+---As `lwt.join` of two, fulfilled with their two first values.
+---```lua
+---print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
+---```
+---@param p lwt.Promise
+---@param q lwt.Promise
+---@return lwt.Promise
+lwt_module.both = function(p, q) end
 
 ---Waits for every promise of the list, and is never rejected: fulfilled with a table (with `n`) of
 ---`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. Not in Lwt.
@@ -3727,11 +3678,37 @@ lwt_module.nchoose_split = function(list) end
 ---@return lwt.Key
 lwt_module.new_key = function() end
 
-lwt_module.get = lwt_Key.get
+---The value of a key here: in this task, or in this callback (which sees what was there when it was attached). `nil` when there is none.
+---```lua
+---print(lwt.get(lwt.new_key()))   --> nil
+---```
+---@param key lwt.Key
+---@return any
+lwt_module.get = function(key) end
 
-lwt_module.set = lwt_Key.set
+---Sets the value of a key for the rest of this task or callback, and for what it starts. `nil` removes it.
+---```lua
+---local k = lwt.new_key()
+---lwt.set(k, 1)
+---lwt.yield()
+---print(lwt.get(k))   --> 1
+---```
+---@param key lwt.Key
+---@param v any
+lwt_module.set = function(key, v) end
 
-lwt_module.with_value = lwt_Key.with_value
+---Calls `f(...)` with the key set to `v`, and returns what it returns. What `f` starts or attaches keeps the value; after the call
+---the old one is back. In a task, `f` may await.
+---```lua
+---local k = lwt.new_key()
+---print(lwt.with_value(k, 5, lwt.get, k), lwt.get(k))   --> 5 nil
+---```
+---@param key lwt.Key
+---@param v any `nil` removes the key
+---@param f fun(...): any
+---@param ... any
+---@return any ...
+lwt_module.with_value = function(key, v, f, ...) end
 
 lwt_module.await = lwt_Promise.await
 
@@ -3835,7 +3812,13 @@ lwt_module.async = function(f, ...) end
 ---@param h fun(err: any)
 lwt_module.dont_wait = function(f, h) end
 
-lwt_module.ignore_result = lwt_Promise.ignore_result
+---Does not wait for `p`: raises its error when it is rejected already; when it fails later, its error goes to the exception hook.
+---```lua
+---lwt.ignore_result(lwt.sleep(0))
+---print(pcall(lwt.ignore_result, lwt.rejected("no")))   --> false no
+---```
+---@param p lwt.Promise
+lwt_module.ignore_result = function(p) end
 
 ---Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
 ---loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
@@ -4396,19 +4379,20 @@ lwt_fs_module.write_file = function(path, data, flags, mode) end
 ---@return lwt.Promise without values
 lwt_fs_module.copyfile = function(from, to, opts) end
 
----Copies bytes from one open file to another at its position, without their passing through
----Lua. Both must stay open meanwhile.
+---Copies bytes of an open file to another one, at its position, or to a socket, without their
+---passing through Lua. Both must stay open meanwhile. A socket or pipe that takes no more is
+---waited for; what a socket of `lwt.net` has still to write comes out later, not before.
 ---```lua
 ---await(fs.write_file("a", "hello"))
 ---local src <close> = await(fs.open("a"))
 ---local dst <close> = await(fs.open("b", "w"))
 ---print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
 ---```
----@param dst lwt.File|integer
+---@param dst lwt.File|integer a file, or a descriptor: `sock:fileno()`
 ---@param src lwt.File|integer
 ---@param offset integer where to begin in `src`
 ---@param length integer
----@return lwt.Promise of the number of bytes, less than `length` at the end of `src`
+---@return lwt.Promise # the number of bytes: less than `length` at the end of `src`
 lwt_fs_module.sendfile = function(dst, src, offset, length) end
 
 ---A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
@@ -6288,7 +6272,17 @@ lwt_react_module.S.rise = lwt_Signal.rise
 
 lwt_react_module.S.fall = lwt_Signal.fall
 
-lwt_react_module.S.flip = lwt_Event.flip
+---A signal that is `init`, true or false, and turns over each time an event occurs.
+---```lua
+---local e, send = react.E.create()
+---local s = react.S.flip(e, false)
+---send() send() send()
+---print(s:value())   --> true
+---```
+---@param e lwt.Event
+---@param init boolean
+---@return lwt.Signal
+lwt_react_module.S.flip = function(e, init) end
 
 lwt_react_module.S.switch = lwt_Signal.switch
 

@@ -61,12 +61,20 @@ local function homes(source)
   return home
 end
 
+-- Functions that are no methods of their first argument; spec/docs_spec.lua tries all others.
+local plain = {}
+for name in ([[ lwt.get lwt.set lwt.with_value lwt.both lwt.errors lwt.ignore_result
+  lwt.react.S.flip ]]):gmatch("%S+") do
+  plain[name] = true
+end
+
 -- Is it also a method of its first argument? Then its class, that argument's name, and the
 -- method's name and arguments.
 function M.method_form(source, entry)
   source.homes = source.homes or homes(source)
   local class, first = first_type(entry)
-  if class and source.homes[class] == entry.module then
+  if class and source.homes[class] == entry.module
+    and not plain[entry.module .. "." .. entry.name] then
     return class, first, entry.name:match("[^.:]+$"),
       (entry.args:gsub("^[%[%s]*" .. first .. "%s*,?%s*", ""))
   end

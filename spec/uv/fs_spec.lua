@@ -383,11 +383,56 @@ describe("lwt.fs: whole files", function()
     assert.equal(3, await(fs.sendfile(dst, src, 1, 3)))
     assert.equal(0, await(fs.sendfile(dst, src, 99, 3)))
     assert.equal(">ell", shell.read(path("b")))
+    local after <close> = await(fs.open(path("b"), "a")) -- the system's own call refuses this
+    assert.equal(5, await(fs.sendfile(after, src, 0, 100)))
+    assert.equal(">ellhello", shell.read(path("b")))
     await(src:close())
     refused("attempt to use a closed file", function() fs.sendfile(dst, src, 0, 1) end)
     refused("bad argument #4 to 'sendfile' (negative length)", function()
       fs.sendfile(dst, dst, 0, -1)
     end)
+  end))
+
+  it("sends all of a file to a socket, however slowly that takes it", task(function()
+    local net = require "lwt.net"
+    local text = ("0123456789abcdef"):rep(1 << 19)
+    await(fs.write_file(path("a"), text))
+    local src <close> = await(fs.open(path("a")))
+    -- More than there are threads in the pool, and nobody reads yet.
+    local pairs_of, sending = {}, {}
+    for i = 1, 8 do
+      local a, b = net.socketpair()
+      pairs_of[i] = { a, b }
+      sending[i] = fs.sendfile(a:fileno(), src, i, #text)
+    end
+    assert.is_true(await(fs.exists(path("a"))))
+    for i = 1, 8 do
+      assert.is_true(sending[i]:is_pending())
+      local b, got, n = pairs_of[i][2], {}, 0
+      while n < #text - i do
+        got[#got + 1] = await(b:read())
+        n = n + #got[#got]
+      end
+      assert.is_true(table.concat(got) == text:sub(i + 1))
+      assert.equal(#text - i, await(sending[i]))
+      pairs_of[i][1]:close()
+      b:close()
+    end
+  end))
+
+  it("stops sending to a socket when it is cancelled, or nobody reads it", task(function()
+    local net = require "lwt.net"
+    await(fs.write_file(path("a"), ("x"):rep(1 << 23)))
+    local src <close> = await(fs.open(path("a")))
+    local a <close>, b = net.socketpair()
+    local p = fs.sendfile(a:fileno(), src, 0, 1 << 23)
+    assert.is_string(await(b:read(1)))
+    p:cancel()
+    assert.equal(lwt.Canceled, failure(p))
+    p = fs.sendfile(a:fileno(), src, 0, 1 << 23)
+    b:close()
+    local code = failure(p).code
+    assert.is_truthy(code == "EPIPE" or code == "ECONNRESET", code)
   end))
 
   it("leaves no part of a copy when it is cancelled", task(function()

@@ -10,6 +10,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/sendfile.h>
+#endif
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -350,15 +353,32 @@ static int l_copyfile(lua_State *L) {
   return lwt_uv_fs_start(L, &w->q);
 }
 
+/* Some bytes from one descriptor to the other: their count, 0 at the end, or an error.
+** libuv's would wait in the thread where `out` takes no more. */
+static ssize_t send_some(int out, int in, int64_t offset, size_t n) {
+  char buf[16384];
+  ssize_t got, sent;
+#ifdef __linux__
+  off_t at = (off_t)offset;
+  do sent = sendfile(out, in, &at, n);
+  while (sent < 0 && errno == EINTR);
+  /* Not between these two (`out` appends, perhaps): through memory. */
+  if (sent >= 0 || (errno != EINVAL && errno != ENOSYS)) return sent < 0 ? -errno : sent;
+#endif
+  do got = pread(in, buf, n < sizeof buf ? n : sizeof buf, (off_t)offset);
+  while (got < 0 && errno == EINTR);
+  if (got <= 0) return got < 0 ? -errno : 0;
+  do sent = write(out, buf, (size_t)got);
+  while (sent < 0 && errno == EINTR);
+  return sent < 0 ? -errno : sent;
+}
+
 static ssize_t run_sendfile(fs_req *q) {
   whole_req *w = (whole_req *)q;
   size_t done = 0;
   while (done < w->len && !is_stopped(w)) {
-    uv_fs_t fs;
     size_t n = w->len - done < STEP ? w->len - done : STEP;
-    ssize_t sent =
-        uv_fs_sendfile(NULL, &fs, w->out, w->in, w->offset + (int64_t)done, n, NULL);
-    uv_fs_req_cleanup(&fs);
+    ssize_t sent = send_some(w->out, w->in, w->offset + (int64_t)done, n);
     if (sent < 0 && done == 0) return sent;
     if (sent <= 0) break;
     done += (size_t)sent;
@@ -379,21 +399,8 @@ static int check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
   return (int)fd;
 }
 
-/*---
-Copies bytes from one open file to another at its position, without their passing through
-Lua. Both must stay open meanwhile.
-@param dst lwt.File|integer
-@param src lwt.File|integer
-@param offset integer where to begin in `src`
-@param length integer
-@return lwt.Promise of the number of bytes, less than `length` at the end of `src`
-```lua
-await(fs.write_file("a", "hello"))
-local src <close> = await(fs.open("a"))
-local dst <close> = await(fs.open("b", "w"))
-print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
-```
-@function lwt.fs.sendfile(dst, src, offset, length) */
+/* sendfile(dst, src, offset, length): one job's worth; lua/lwt/fs.lua goes on where `dst`
+** takes no more (a short count, and EAGAIN the next time). */
 static int l_sendfile(lua_State *L) {
   static const lwt_uv_req_class class = {"sendfile", NULL,          1,
                                          push_count, release_whole, lwt_uv_fs_cancel};
