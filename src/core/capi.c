@@ -166,18 +166,12 @@ static int enter(const lwt_api *api, void (*f)(lua_State *, void *), void *data)
   return enter_with(api->context, &e);
 }
 
-/* Is this an event of the wait of `run` itself, and nothing else under way? */
-static int outermost(const lwt_context *c) {
-  return c->may_run && c->entered == 0 && c->nest == 0 && c->callbacks == 0 &&
-         c->current == NULL;
-}
-
 static int enter_last(const lwt_api *api, void (*f)(lua_State *, void *), void *data) {
   lwt_context *c = api->context;
   entry e;
   e.f = f;
   e.data = data;
-  e.run = outermost(c) ? c : NULL;
+  e.run = lwt_outermost(c) ? c : NULL;
   return enter_with(c, &e);
 }
 
@@ -203,39 +197,6 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
   w->task = NULL;
   t->direct = D_NONE;
   lwt_task_wake(L, api->context, t);
-}
-
-/* A task that was run, and what lua_resume said. */
-typedef struct leg {
-  lwt_context *c;
-  task *t;
-  int status;
-} leg;
-
-static void leg_done(lua_State *L, void *data) {
-  leg *l = (leg *)data;
-  lwt_task_resumed(L, l->c, l->t, l->status, 0);
-}
-
-static int wait_run(const lwt_api *api, lwt_wait *w) {
-  lwt_context *c = api->context;
-  task *t = (task *)w->task;
-  leg l;
-  if (!outermost(c) || c->closing || c->ready.count > 0 || c->storing ||
-      (t->flags & TF_STORAGE) || t->wait_co != t->co || !lwt_loop_may_run(c))
-    return 0;
-  w->task = NULL;
-  t->direct = D_NONE;
-  l.status = lwt_task_resume(c->L, c, t, 0);
-  if (l.status == LUA_YIELD && t->status != T_RUNNING && !c->storing) return 1;
-  l.c = c;
-  l.t = t;
-  if (enter_last(api, leg_done, &l) == -2 &&
-      (l.status != LUA_YIELD || t->status == T_RUNNING)) { /* no memory for that call */
-    t->flags |= TF_ENDED;
-    lwt_ring_push(&c->ready, t);
-  }
-  return 1;
 }
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
@@ -310,7 +271,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_begin = wait_begin;
   a->wait_end = wait_end;
   a->wait_wake = wait_wake;
-  a->wait_run = wait_run;
+  a->wait_run = lwt_task_run_waiting;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

@@ -271,6 +271,12 @@ static inline int earlier(const promise *p, const promise *q) {
   return (int32_t)(p->epoch - q->epoch) < 0;
 }
 
+/* Is this an event of the wait of `run` itself, and nothing else under way? */
+static inline int lwt_outermost(const lwt_context *c) {
+  return c->may_run && c->entered == 0 && c->nest == 0 && c->callbacks == 0 &&
+         c->current == NULL;
+}
+
 static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
 }
@@ -389,7 +395,7 @@ API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
 API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
-API int lwt_task_resume(lua_State *L, lwt_context *c, task *t, int nargs);
+API int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w);
 API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);

@@ -181,7 +181,7 @@ static void enter_storage(lua_State *L, lwt_context *c,
 }
 
 /* Resumes a task. Returns what lua_resume does. Never raises. */
-int lwt_task_resume(lua_State *L, lwt_context *c, task *t, int nargs) {
+static inline int resume(lua_State *L, lwt_context *c, task *t, int nargs) {
   task *previous = c->current;
   lua_State *previous_co = c->current_co;
   lwt_context *outer = running_here;
@@ -232,7 +232,7 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
     else
       enter_storage(L, c, t);
   }
-  status = lwt_task_resume(L, c, t, nargs);
+  status = resume(L, c, t, nargs);
   lwt_task_resumed(L, c, t, status, swap);
 }
 
@@ -285,6 +285,41 @@ size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n) {
   running_here = outer;
   if (more) lwt_task_resumed(L, c, t, status, 0);
   return n;
+}
+
+/* A task that was run, and what lua_resume said. */
+typedef struct leg {
+  lwt_context *c;
+  task *t;
+  int status;
+} leg;
+
+static void leg_done(lua_State *L, void *data) {
+  leg *l = (leg *)data;
+  lwt_task_resumed(L, l->c, l->t, l->status, 0);
+}
+
+/* lwt->wait_run. Nothing that may raise happens outside the coroutine, as a rule: the rest
+** is done in a protected call. */
+int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w) {
+  lwt_context *c = api->context;
+  task *t = (task *)w->task;
+  leg l;
+  if (!lwt_outermost(c) || c->closing || c->ready.count > 0 || c->storing ||
+      (t->flags & TF_STORAGE) || t->wait_co != t->co || !lwt_loop_may_run(c))
+    return 0;
+  w->task = NULL;
+  t->direct = D_NONE;
+  l.status = resume(c->L, c, t, 0);
+  if (l.status == LUA_YIELD && t->status != T_RUNNING && !c->storing) return 1;
+  l.c = c;
+  l.t = t;
+  if (api->enter_last(api, leg_done, &l) == -2 &&
+      (l.status != LUA_YIELD || t->status == T_RUNNING)) { /* no memory for that call */
+    t->flags |= TF_ENDED;
+    lwt_ring_push(&c->ready, t);
+  }
+  return 1;
 }
 
 /* ---- Spawning --------------------------------------------------------------------- */

@@ -226,7 +226,10 @@ void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
 
 /* Enter Lua, and once more to make good what an error (memory) has left undone. */
 static void enter(channel *ch, void (*f)(lua_State *L, void *data)) {
-  if (lwt_uv_enter(ch->ctx, f, ch) == 0 || (!ch->hurt && ch->owing == NULL)) return;
+  int last = ch->ctx->last, status;
+  ch->ctx->last = 0;
+  status = last ? lwt_uv_enter_last(ch->ctx, f, ch) : lwt_uv_enter(ch->ctx, f, ch);
+  if (status == 0 || (!ch->hurt && ch->owing == NULL)) return;
   ch->hurt = 0;
   lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
 }

@@ -23,7 +23,7 @@ typedef struct lwt_uv_stream {
   ** else the task that reads through a direct view, and then the waiters. */
   lwt_wait direct;
   size_t direct_want;
-  const void *hint[4]; /* stream_direct.c */
+  const void *hint[6]; /* stream_direct.c */
   port_cb rcb;
   lwt_uv_waiters readers;
   size_t held_n;         /* bytes that nobody asked for yet */

@@ -136,6 +136,9 @@ static void remember(lua_State *L, lwt_uv_stream *s, view *v) {
   if (!lua_getstack(L, 0, &ar)) return;
   s->hint[2] = ar.i_ci;
   s->hint[3] = *(void **)(void *)ar.i_ci; /* in Lua 5.4 its place on the stack */
+  if (!lua_getstack(L, 1, &ar)) return;
+  s->hint[4] = ar.i_ci;
+  s->hint[5] = *(void **)(void *)ar.i_ci;
 }
 
 #ifdef __GNUC__
@@ -145,6 +148,8 @@ static void remember(lua_State *L, lwt_uv_stream *s, view *v) {
 #endif
 
 void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s) {
+  fetch(s, 0);
+  fetch(s, 192);
   fetch(s->direct.task, 0);
   fetch(s->direct.task, 56);
   fetch(s->hint[1], 0);
@@ -155,6 +160,9 @@ void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s) {
   fetch(s->hint[2], 56);
   fetch(s->hint[3], -64);
   fetch(s->hint[3], 0);
+  fetch(s->hint[4], 0);
+  fetch(s->hint[4], 56);
+  fetch(s->hint[5], 0);
   fetch(s->hint[0], -56);
   fetch(s->hint[0], 0);
   fetch(s->h.box, 0);

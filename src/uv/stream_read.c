@@ -164,7 +164,7 @@ static port_cb take_port_read(lwt_uv_stream *s) {
 }
 
 /* These bytes are for the readers; what is left of them is held. */
-static void give(lwt_uv_stream *s, const char *bytes, size_t n) {
+static inline void give(lwt_uv_stream *s, const char *bytes, size_t n) {
   lwt_uv_delivery d = {s, bytes, n, 0, 0, 0};
   lwt_uv *ctx = s->h.ctx;
   if (s->direct.task != NULL &&
@@ -221,7 +221,9 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   }
   s->more = s->raw && (size_t)nread == buf->len;
   if (s->rcb != NULL && buf->base == s->rbuf) {
+    s->h.ctx->last = 1;
     take_port_read(s)(&s->p, s->rdata, nread);
+    s->h.ctx->last = 0;
   } else {
     give(s, buf->base, (size_t)nread);
   }

@@ -109,6 +109,7 @@ struct lwt_uv {
   /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
+  int last;      /* a port calls its channel, and has nothing left to do after it */
   void *arrival; /* stream_direct.c: what the task that is resumed just now is to take */
   struct {
     uv_buf_t buf;
