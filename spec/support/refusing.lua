@@ -25,7 +25,8 @@ local function build(name, folders, options, libraries)
   for _, from in ipairs(folders) do
     local sources = io.popen(("ls src/%s/*.c"):format(from))
     for source in sources:lines() do
-      local object = ("%s/%s.d/%s_%s.o"):format(folder, name, from, source:match "([^/]+)%.c$")
+      local object = ("%s/%s.d/%s%s.o"):format(folder, name, from == "core" and "" or from .. "_",
+        source:match "([^/]+)%.c$")
       objects[#objects + 1] = object
       commands[#commands + 1] = ("{ test %s -nt %s && test -z \"$(find src -name '*.h' -newer %s)\" "
         .. "|| %s -Dmalloc=oom_malloc -Dcalloc=oom_calloc -Drealloc=oom_realloc -c %s -o %s; }"):format(

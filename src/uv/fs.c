@@ -1,8 +1,8 @@
 /* fs.c: lwt.fs: its requests, system calls, arguments and results.
 **
 ** One pool job per call, plain blocking code inside it; strings are anchored with the
-** request. Functions of paths are in fs_path.c, open files in fs_file*.c and fs_port.c,
-** whole files in fs_whole.c, directories read piece by piece in fs_dir.c, watching in
+** request. Functions of paths are in fs_path.c, open files in fs_file*.c, whole
+** files in fs_whole.c, directories read piece by piece in fs_dir.c, watching in
 ** watch.c.
 */
 #include <errno.h>

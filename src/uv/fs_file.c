@@ -3,7 +3,7 @@
 ** The life of a file and the order of its operations: fs_file.h. Every method gives a
 ** promise; misuse raises; on a closed file, and when the file is closed meanwhile, the
 ** promise is rejected with lwt.Closed. Errors carry the file's path. Reading and writing
-** are in fs_file_data.c, properties and locks in fs_file_about.c, the port in fs_port.c.
+** are in fs_file_data.c, properties and locks in fs_file_about.c, the end in fs_file_life.c.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -176,11 +176,9 @@ static file_box *push_file(lwt_uv *ctx, lua_State *L) {
     lwt_uv_push_error(ctx, L, UV_ENOMEM, "open", NULL, NULL);
     lua_error(L);
   }
-  f->port.class = &lwt_uv_file_port_class;
   f->ctx = ctx;
   f->fd = -1;
   f->refs = 1;
-  f->directions = 3;
   f->box = box;
   box->f = f;
   ctx->lwt->handle_opened(ctx->lwt, L, -1, "file");
@@ -216,8 +214,6 @@ static int push_opened(lua_State *L, lwt_uv_req *r) {
   lua_getiuservalue(L, -1, 2);
   lua_setiuservalue(L, -3, U_PATH);
   lua_pop(L, 1);
-  int access = o->flags & O_ACCMODE;
-  box->f->directions = access == O_RDONLY ? 1 : access == O_WRONLY ? 2 : 3;
   box->f->regular = (unsigned char)o->regular;
   box->f->fd = o->fd;
   return 1;
@@ -270,9 +266,6 @@ void lwt_uv_file_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd, const char *path) 
     lua_setiuservalue(L, -2, U_PATH);
   }
   struct stat st;
-  int access = fcntl(fd, F_GETFL);
-  access = access < 0 ? O_RDWR : access & O_ACCMODE;
-  box->f->directions = access == O_RDONLY ? 1 : access == O_WRONLY ? 2 : 3;
   box->f->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
   box->f->fd = fd;
 }
@@ -406,11 +399,6 @@ static int l_tostring(lua_State *L) {
   return 1;
 }
 
-static port *port_of(void *userdata) {
-  file_box *box = userdata;
-  return box->f == NULL ? NULL : &box->f->port;
-}
-
 static const luaL_Reg methods[] = {{"close", l_close}, {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {
@@ -421,7 +409,6 @@ static const luaL_Reg functions[] = {{"open", l_open}, {"of_fd", l_of_fd}, {NULL
 /* The methods are fs.file: fs.lua adds those that are written in Lua. */
 void lwt_uv_fs_open_files(lwt_uv *ctx, lua_State *L) {
   lwt_uv_new_type(ctx, L, LWT_UV_FILE, "lwt.file", methods, metamethods);
-  ctx->type[LWT_UV_FILE].port = port_of;
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[LWT_UV_FILE].ref);
   lua_getfield(L, -1, "__index");
   lwt_uv_push_context(ctx, L);

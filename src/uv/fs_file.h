@@ -1,6 +1,7 @@
-/* fs_file.h: an open file, shared by its methods (fs_file.c) and its port (fs_port.c).
+/* fs_file.h: an open file, shared by its methods (fs_file*.c) and its end
+** (fs_file_life.c).
 **
-**   userdata (file_box) ──f──► file ◄── requests and port jobs under way: a reference each
+**   userdata (file_box) ──f──► file ◄── requests under way: a reference each
 **
 ** The descriptor is closed when nothing runs on it any more: another thread may be in a
 ** system call with it, and its number must not be somebody else's by then. Who closes the
@@ -28,18 +29,12 @@ enum { U_PATH = 1, U_CLOSE = 2 };
 ** collected (and closed) while something is pending. */
 enum { U_DATA = 3, U_FILE = 4 };
 
-/* One piece of work for a port: reading, writing or closing. */
+/* Closing the descriptor. */
 typedef struct file_job {
   uv_work_t work;
   file *f;
-  char *buf; /* our own: whoever cancels may free his at once */
-  size_t cap, len;
   ssize_t status;
   int busy;
-  port_cb cb; /* NULL: nobody waits */
-  void *data;
-  char *to; /* reading: where it goes in the end */
-  size_t want;
 } file_job;
 
 typedef struct file_box {
@@ -47,14 +42,12 @@ typedef struct file_box {
 } file_box;
 
 struct file {
-  port port; /* first */
   lwt_uv *ctx;
   int fd;
   int refs;    /* the userdata, and all that is under way */
   int running; /* jobs on the pool */
   unsigned char regular, no_nowait;
-  char closed;              /* atomic: nothing new begins */
-  unsigned char directions; /* still open for the port */
+  char closed; /* atomic: nothing new begins */
   file_box *box;
   file_req *head, *tail; /* the queue; its head runs */
   file_req *all;         /* every request under way */
@@ -62,7 +55,7 @@ struct file {
   size_t left_ofs, left_len, left_cap;
   unsigned turn; /* of the loop, and what was read inline in it */
   size_t spent;
-  file_job reading, writing, waiting_write, closing;
+  file_job closing;
   fs_req *close_req; /* the promise of close() */
 };
 
@@ -122,7 +115,7 @@ int lwt_uv_file_run_op(lua_State *L, const file_op *op);
 /* Methods of the other files. */
 extern const luaL_Reg lwt_uv_file_data_methods[], lwt_uv_file_about_methods[];
 
-/* ---- Reading ahead (fs_port.c) ------------------------------------------- */
+/* ---- Reading ahead (fs_file_life.c) ------------------------------------------- */
 
 /* Try to read without waiting. The count, 0 at the end, UV_EAGAIN: ask the pool. */
 ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len);
@@ -141,10 +134,5 @@ void lwt_uv_file_begin(file *f);
 void lwt_uv_file_end(file *f);
 /* Nothing new from now on; the descriptor is closed once nothing runs. */
 void lwt_uv_file_shut(file *f);
-
-/* fs_port.c */
-extern const port_class lwt_uv_file_port_class;
-void lwt_uv_file_port_close_done(file *f, ssize_t status);
-void lwt_uv_file_port_free(file *f);
 
 #endif
