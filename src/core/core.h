@@ -129,7 +129,8 @@ enum {
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
   TF_LISTED = 128,     /* in r_live */
   TF_FRESH = 256,      /* has not begun */
-  TF_ENDED = 512       /* has run to its end, but nobody has been told */
+  TF_ENDED = 512,      /* has run to its end, but nobody has been told */
+  TF_HELD = 1024       /* waits, anchored; p.n is the turn in which it began to */
 };
 
 /* How a task waits without a promise. */
@@ -213,7 +214,9 @@ struct lwt_context {
   uint32_t nslots, free_slot, next_scan, slots_made;
   int *r_blocks; /* registry keys of the blocks that anchor slots' values */
   uint32_t nblocks;
-  uint32_t idle_threads, sweep_at; /* sweep_at: see lwt_task_sweep */
+  uint32_t idle_threads;
+  uint32_t held; /* tasks that wait and are anchored: with TF_HELD */
+  uint32_t sweep_at, turns, pass_began; /* see lwt_slot_sweep */
 
   /* Queues (loop.c). */
   ring ready, paused;
@@ -387,7 +390,7 @@ API uint32_t lwt_slot_take(lua_State *L, lwt_context *c);
 API void lwt_slot_free(lwt_context *c, uint32_t s);
 API void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable);
 API void lwt_slot_release(lua_State *L, lwt_context *c, task *t);
-API void lwt_slot_sweep(lua_State *L, lwt_context *c, uint32_t n);
+API void lwt_slot_sweep(lua_State *L, lwt_context *c, size_t n, int all);
 
 /* task.c */
 API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> promise */

@@ -275,7 +275,8 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   ran = run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
   if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
-  lwt_slot_sweep(L, c, (uint32_t)(ran < 64 ? ran + 1 : 64 + ran / 64));
+  c->turns++;
+  lwt_slot_sweep(L, c, 4 * ran + 4, 0);
   return alive;
 }
 
@@ -339,7 +340,7 @@ static int run_body(lua_State *L) {
   run_list(L, c, c->r_exit, 1);
   run_list(L, c, c->r_ends, 0);
   c->sweep_at = 0;
-  lwt_slot_sweep(L, c, c->slots_made);
+  lwt_slot_sweep(L, c, (size_t)c->slots_made + 1, 1);
   raise_reported(L, c);
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {

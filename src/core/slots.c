@@ -125,10 +125,10 @@ void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
   }
 }
 
-/* From now on only what the waiting task awaits holds it. (A timer wakes it for certain, so
-** that one that just sleeps stays where it is.) */
+/* From now on only what the waiting task awaits holds it. (One that waits directly for a
+** moment, or in C, stays where it is: it will be woken.) */
 void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
-  if (t->direct == D_WAIT || t->direct == D_TIMER) return;
+  if (!(t->flags & TF_HELD)) return;
   if (!(t->flags & TF_LISTED)) {
     pushreg(L, c->r_live);
     lwt_slot_push(L, c, t->slot);
@@ -143,20 +143,31 @@ void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
     lwt_mvar_hold(L, t);
     lua_pop(L, 2);
   }
+  t->flags &= (uint16_t)~TF_HELD;
+  c->held--;
   t->anchored = 0;
   c->slots[t->slot].use |= SLOT_RELEASED;
   lwt_slot_unanchor(L, c, t->slot);
 }
 
-/* Releases tasks that wait, a window of `n` slots at each call, so that those whom
-** nobody can wake any more can be collected. */
-void lwt_slot_sweep(lua_State *L, lwt_context *c, uint32_t n) {
+/* Releases tasks that wait, a window of `n` slots at each call, so that those whom nobody
+** can wake any more can be collected: those that waited already when this pass over the
+** slots began, or `all`. */
+void lwt_slot_sweep(lua_State *L, lwt_context *c, size_t n, int all) {
   uint32_t s = c->sweep_at;
-  if (s >= c->slots_made) s = 0;
-  for (; n > 0 && s < c->slots_made; n--, s++) {
-    uintptr_t use = c->slots[s].use;
+  for (; n > 0 && c->held > 0; n--, s++) {
+    uintptr_t use;
+    task *t;
+    if (s >= c->slots_made) {
+      s = 0;
+      c->pass_began = c->turns;
+      if (all) break;
+    }
+    use = c->slots[s].use;
     if (use & (SLOT_FREE | SLOT_RELEASED)) continue;
-    if (((task *)use)->status == T_WAITING) lwt_slot_release(L, c, (task *)use);
+    t = (task *)use;
+    if ((t->flags & TF_HELD) && (all || (int32_t)(t->p.n - c->pass_began) < 0))
+      lwt_slot_release(L, c, t);
   }
   c->sweep_at = s;
 }

@@ -40,6 +40,9 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
     lwt_slot_anchor(L, c, t->slot);
     t->anchored = 1;
     c->slots[t->slot].use &= ~(uintptr_t)SLOT_RELEASED;
+  } else if (t->flags & TF_HELD) {
+    t->flags &= (uint16_t)~TF_HELD;
+    c->held--;
   }
   t->status = T_READY;
   lwt_ring_push(&c->ready, t);
@@ -371,7 +374,7 @@ void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
       lwt_trace_watch(L, c, t);
     else
       lwt_task_run(L, c, t);
-    if (t->status == T_WAITING && t->anchored) lwt_slot_release(L, c, t);
+    if (t->status == T_WAITING) lwt_slot_release(L, c, t);
     return;
   }
   if (c->storing) {
@@ -407,11 +410,17 @@ static task *running(lua_State *L, lwt_context *c) {
   return c->current;
 }
 
-static void suspend(lua_State *L, lwt_context *c, task *t, int idx) {
+static void suspend(lua_State *L, lwt_context *c, task *t, int what, int idx) {
   t->status = T_WAITING;
   t->wait_co = L;
   t->wait_idx = idx;
   t->since = c->turn_now;
+  t->direct = (uint8_t)what;
+  if (what <= D_MVAR) {
+    t->flags |= TF_HELD;
+    t->p.n = c->turns;
+    c->held++;
+  }
 }
 
 /* p: the promise at idx, or NULL where there is none. */
@@ -442,7 +451,7 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
     t->uncancelable = 1;
     t->shield++;
   }
-  suspend(L, c, t, idx);
+  suspend(L, c, t, D_NONE, idx);
   return 0;
 }
 
@@ -488,8 +497,7 @@ task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
 /* The task waits for `what` (at `at`, if it is a value). The caller yields. */
 void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at) {
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
-  suspend(L, c, t, at);
-  t->direct = (uint8_t)what;
+  suspend(L, c, t, what, at);
 }
 
 void lwt_task_direct_end(lua_State *L, lwt_context *c) {
