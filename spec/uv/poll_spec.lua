@@ -41,6 +41,20 @@ describe("waiting for a descriptor", function()
     a:close()
   end))
 
+  it("ends when an error is pending, which the next operation tells", task(function()
+    for _ = 1, 20 do
+      local a, b = net.socketpair()
+      local w = a:write(("x"):rep(1 << 22)) -- more than goes through
+      local p = net.wait_writable(a:fileno())
+      await(lwt.pause())
+      assert.is_true(p:is_pending())
+      b:close() -- with bytes that nobody has read
+      await(p)
+      assert.is_false((pcall(await, w)))
+      a:close()
+    end
+  end))
+
   it("may be for both at once, each in its time", task(function()
     local a <close>, b = net.socketpair()
     local r, w = net.wait_readable(b:fileno()), net.wait_writable(b:fileno())

@@ -91,6 +91,11 @@ static void on_event(uv_poll_t *poll, int status, int events) {
   e.p = poll->data;
   e.status = status;
   e.events = events;
+  if (status ==
+      UV_EBADF) { /* an error is pending, libuv means: the next operation tells */
+    e.status = 0;
+    e.events = UV_READABLE | UV_WRITABLE;
+  }
   lwt_uv_enter(e.p->h.ctx, deliver, &e);
 }
 
