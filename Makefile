@@ -107,14 +107,16 @@ $(BUILD)/lwt/uv.so: $(UV_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $(UV_OBJ) $(UV_LIBS)
 
-# Changes when the flags or the list of files do, so that everything is built again. The first
-# line of a build, too: with no compiler or header it says so in words.
+# Changes when the flags or the list of files do, so that everything is built again, and what
+# was built of a file that is gone goes too. The first line of a build: with no compiler or header
+# it says so in words.
 FLAGS := $(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(LUA_INCDIR) $(LIBUV_INCDIR) $(LIBUV_LIBDIR) $(CORE_SRC) $(UV_SRC)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || { \
 	  CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_INCDIR)" \
 	  LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" scripts/deps.sh --look build && \
+	  rm -f $(filter-out $(CORE_OBJ) $(UV_OBJ),$(wildcard $(BUILD)/core/*.o $(BUILD)/uv/*.o)) && \
 	  echo '$(subst ','\'',$(FLAGS))' > $@; }
 FORCE:
 
