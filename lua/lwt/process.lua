@@ -9,6 +9,7 @@
 -- two seconds KILL) and wait for its end on every way out, a cancel included.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local uv = require "lwt.uvneeded"("lwt.process").process
 
 local M = {}
@@ -545,23 +546,32 @@ M.pmap = pmap("pmap", "text", function(ch) return ch:read() end)
 ---@function process.pmap_line(cmd, line, opts)
 M.pmap_line = pmap("pmap_line", "line", function(ch) return ch:read_line() end)
 
+local function broken_pipe()
+  return core.error { code = "EPIPE", errno = 32, message = "broken pipe", op = "write" }
+end
+
 local function pmap_stream(name, kind, read)
   return function(cmd, data, opts)
     check_command(cmd, opts, 3, name, 2)
     check_data(kind, data, name, 2)
     local p = open(cmd, with(opts, both), name, 2)
     local writer = feeding(p, kind, data)
-    local told = false
-    -- A failure of writing is told once, at the next element; its wait ends with the program.
+    local told, unread = false, false
+    -- A failure of writing is told once, at the next element. With the program it ends, be it
+    -- that a write is under way (whose own failure may come later) or that input is waited for.
     local function failure()
       local state, err = writer:state()
       if state == "rejected" and not told then
         told = true
+        if unread and err == lwt.Canceled then err = broken_pipe() end
         error(err, 0)
       end
     end
     writer:on_failure(function() end)
-    p.ended:on_termination(function() writer:cancel() end)
+    p.ended:on_termination(function()
+      unread = writer:is_pending()
+      writer:cancel()
+    end)
     return reading(p, read, failure)
   end
 end

@@ -202,20 +202,32 @@ static void enqueue_task(lua_State *L, lwt_context *c, int at, mvar *m, task *t,
   }
 }
 
-/* The task, on top, waits without a promise at the mvar below it, and is about to lose
-** its slot's hold. */
-void lwt_mvar_hold(lua_State *L, task *t) {
-  int at = lua_gettop(L) - 1;
-  if (t->ticket != 0) return;
-  lua_pushvalue(L, -1);
-  hold_first(L, at, (mvar *)lua_touserdata(L, at));
+/* The mvar at `at`, or the view of one, which it takes the place of. */
+static mvar *look_through(lua_State *L, int at) {
+  mvar *m = (mvar *)lua_touserdata(L, at);
+  if (m->magic == &mvar_magic) return m;
+  m = ((view *)(void *)m)->m;
+  lua_getiuservalue(L, at, 1);
+  lua_replace(L, at);
+  return m;
 }
 
-/* The task, which waits without a promise at the mvar on top (popped), leaves it. */
+/* The task, on top, waits without a promise at the mvar below it (or the view of that),
+** and is about to lose its slot's hold. */
+void lwt_mvar_hold(lua_State *L, task *t) {
+  int at = lua_gettop(L) - 1;
+  mvar *m = look_through(L, at);
+  if (t->ticket != 0) return;
+  lua_pushvalue(L, -1);
+  hold_first(L, at, m);
+}
+
+/* The task, which waits without a promise at the mvar (or view) on top (popped), leaves it. */
 void lwt_mvar_withdraw(lua_State *L, const task *t) {
   int at = lua_gettop(L);
+  mvar *m = look_through(L, at);
   if (t->ticket == 0) {
-    drop_first(L, at, (mvar *)lua_touserdata(L, at));
+    drop_first(L, at, m);
   } else {
     lua_getiuservalue(L, at, V_RING);
     lua_pushboolean(L, 0);
@@ -524,6 +536,7 @@ static view *check_view(lua_State *L) {
 static void translate(lua_State *L, int idx, int ref) {
   int type = lua_type(L, idx);
   if (type != LUA_TTABLE && type != LUA_TUSERDATA) return;
+  idx = lua_absindex(L, idx);
   pushreg(L, ref);
   lua_pushvalue(L, idx);
   lua_call(L, 1, 1);
@@ -536,6 +549,11 @@ static int put_k(lua_State *L, int status, lua_KContext k) {
   return 0;
 }
 
+/* Is there one waiter, a task that only its slot holds? */
+static int is_lone_task(const mvar *m) {
+  return m->first != NULL && !m->held && m->nring == 0 && !m->late;
+}
+
 static int view_put(lua_State *L) { /* view, value; the mvar at 3 */
   view *v = check_view(L);
   lwt_context *c = v->c;
@@ -543,6 +561,14 @@ static int view_put(lua_State *L) { /* view, value; the mvar at 3 */
   task *t = lwt_task_direct_begin(L, c);
   if (lua_gettop(L) != 2) lua_settop(L, 2);
   translate(L, 2, c->r_unview);
+  if (!m->full && is_lone_task(m)) { /* the commonest case, in short */
+    task *taker = (task *)m->first;
+    lua_xmove(L, taker->wait_co, 1);
+    taker->direct = D_NONE;
+    m->first = NULL;
+    lwt_task_wake(L, c, taker);
+    return 0;
+  }
   lua_getiuservalue(L, 1, 1);
   if (m->late) serve_late(L, c, 3, m);
   for (;;) {
@@ -561,7 +587,7 @@ static int take_k(lua_State *L, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   (void)status;
   lwt_task_direct_end(L, c);
-  translate(L, lua_gettop(L), c->r_show); /* the value was put on top */
+  translate(L, -1, c->r_show); /* the value was put on top */
   return 1;
 }
 
@@ -571,6 +597,12 @@ static int view_take(lua_State *L) { /* view; the mvar at 2 */
   mvar *m = v->m;
   task *t = lwt_task_direct_begin(L, c);
   if (lua_gettop(L) != 1) lua_settop(L, 1);
+  if (!m->full && m->first == NULL && !m->late) { /* likewise */
+    lwt_task_direct_wait(L, c, t, D_MVAR, 1);
+    m->first = &t->p;
+    t->ticket = 0;
+    return lua_yieldk(L, 0, (lua_KContext)c, take_k);
+  }
   lua_getiuservalue(L, 1, 1);
   if (m->late) serve_late(L, c, 2, m);
   for (;;) {
@@ -588,27 +620,26 @@ static int view_take(lua_State *L) { /* view; the mvar at 2 */
 }
 
 /* The view at 1 is replaced by its mvar. */
-static lwt_context *look_through(lua_State *L) {
+static lwt_context *check_through(lua_State *L) {
   lwt_context *c = check_view(L)->c;
-  lua_getiuservalue(L, 1, 1);
-  lua_replace(L, 1);
+  look_through(L, 1);
   return c;
 }
 
 static int view_take_available(lua_State *L) {
-  lwt_context *c = look_through(L);
+  lwt_context *c = check_through(L);
   l_take_available(L);
   translate(L, 2, c->r_show);
   return 2;
 }
 
 static int view_is_empty(lua_State *L) {
-  look_through(L);
+  check_through(L);
   return l_is_empty(L);
 }
 
 static int view_tostring(lua_State *L) {
-  look_through(L);
+  check_through(L);
   return mvar_tostring(L);
 }
 
