@@ -334,7 +334,8 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   uint32_t s;
   lua_State *co;
   task *t;
-  luaL_checkstack(L, 10, NULL);
+  /* (LUA_MINSTACK slots are free in any C function's frame: enough here, and on an idle
+  ** coroutine for a few arguments.) */
   t = (task *)lwt_promise_push(L, c, K_TASK, C_TASK, 2, sizeof *t);
   t->status = T_DONE;
   t->co = t->wait_co = NULL;
@@ -347,7 +348,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->direct = D_NONE;
   t->slot = s = lwt_slot_take(L, c);
   co = c->slots[s].co;
-  if (!lua_checkstack(co, nargs + 10)) {
+  if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(co, nargs + 10)) {
     lwt_slot_anchor(L, c, s);
     c->idle_threads++;
     lwt_slot_free(c, s);
