@@ -3,6 +3,7 @@
 --   name, title, per    the row, what it is in words, what one operation is
 --   size, quick         operations in a full run and in a quick one
 --   rounds              how often at most (the run's own number may be smaller)
+--   times               so many times as often as the others: it varies more
 --   cpus                where it runs; "1" unless said. Servers: 0, their load: 1
 --   computes            neither waits nor uses a second thread: CLOCK=cpu applies
 --   by_cpu              what counts is the processor time of the whole program
@@ -88,7 +89,7 @@ M.rows = {
     },
   },
   {
-    name = "echo", title = "echo", per = "message of 64 bytes, sent back", servers = true,
+    name = "echo", times = 2, title = "echo", per = "message of 64 bytes, sent back", servers = true,
     size = "50,1000", quick = "50,200", cpus = "0,1", parts = " connections",
     runs = {
       echo("lwt", "lwt", lwt_server, "echo"), echo("lwt", "lwt_await", lwt_server, "echo_await"),
