@@ -7,6 +7,9 @@
 
 /* The context whose task is running on this thread, while it does (lua_resume raises
 ** nothing): for await and yield that is cheaper to ask than the upvalue. */
+#ifdef __SANITIZE_THREAD__ /* which guesses wrong at the size of dynamic thread storage */
+__attribute__((tls_model("initial-exec")))
+#endif
 static _Thread_local lwt_context *running_here;
 
 static inline lwt_context *context_here(lua_State *L) {
