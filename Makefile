@@ -154,7 +154,7 @@ asan:
 	$(DEPS) asan
 	$(AGAIN) all BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
 	$(AGAIN) asan-run BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
-ASAN_ENV = $(call preload,asan) LWT_UNDER=asan \
+ASAN_ENV = $(call preload,asan) LWT_UNDER=asan LWT_CFLAGS="$(ASAN_CFLAGS)" \
   ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0:allocator_may_return_null=1 \
   LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp:print_suppressions=0 \
   UBSAN_OPTIONS=print_stacktrace=1
@@ -173,7 +173,7 @@ tsan:
 tsan-run: SPECS = $(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua spec/uv/job_spec.lua spec/uv/notify_spec.lua spec/preemptive_spec.lua)))
 tsan-run:
 	@test -n "$(SPECS)" || { echo "make tsan: there is no spec/uv/thread*_spec.lua yet" >&2; exit 1; }
-	@$(RUN_ENV) $(call preload,tsan) LWT_UNDER=tsan \
+	@$(RUN_ENV) $(call preload,tsan) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
 	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
 	  $(RUN_BUSTED) $(SPECS)
 

@@ -4,6 +4,7 @@ local lwt = require "lwt"
 local fs = require "lwt.fs"
 local process = require "lwt.process"
 local stream = require "lwt.stream"
+local build = require "spec.support.build"
 local shell = require "spec.support.shell"
 
 local await = lwt.await
@@ -529,6 +530,24 @@ describe("lwt.process", function()
     await(lwt.sleep(0.01))
     assert.equal(before, descriptors())
   end))
+
+  it("hears of every end where the system has no pidfd", function()
+    local library = build.library(dir, "spec/support/no_pidfd.c", "no_pidfd")
+    local script = shell.write(dir .. "/many.lua", ([[
+      local lwt, process = require "lwt", require "lwt.process"
+      assert(package.loadlib(%q, "luaopen_no_pidfd"))()
+      lwt.run(function()
+        local all = {}
+        for i = 1, 100 do all[i] = process.exec { "sh", "-c", "exit " .. i %% 7 } end
+        os.execute "sleep 0.5" -- all have ended before the loop looks
+        for i, status in ipairs(lwt.await(lwt.all(all))) do assert(status.code == i %% 7) end
+        local p <close> = process.open { "sleep", "100" }
+        assert(p:kill "KILL" and lwt.await(p:status()).signal == "KILL" and not p:kill())
+        print(#all)
+      end)]]):format(library))
+    local result = shell.run("timeout 60 " .. shell.lua .. " '" .. script .. "'")
+    assert.same({ "100\n", "", 0 }, { result.out, result.err, result.code })
+  end)
 
   it("is the leader of a session when detached", task(function()
     local out = await(process.pread(

@@ -134,8 +134,9 @@ struct lwt_api {
   /* Resolve the promise at `idx` with the top `nvalues` values, which are
   ** popped. Its callbacks run before this returns; tasks become ready. A promise
   ** that is already resolved is left alone, and the call returns 0. `idx` may
-  ** not be relative to the popped values: use lua_absindex. May raise only for
-  ** want of memory, and then has resolved nothing. */
+  ** not be relative to the popped values: use lua_absindex. Without memory to keep
+  ** several values the promise is rejected ("not enough memory"). May raise only
+  ** when Lua's stack cannot grow, and then has resolved nothing. */
   int (*fulfill)(const lwt_api *, lua_State *L, int idx, int nvalues);
   /* Likewise with the error on top, which is popped. */
   int (*reject)(const lwt_api *, lua_State *L, int idx);

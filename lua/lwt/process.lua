@@ -106,28 +106,46 @@ local function start_timer(p, seconds)
   p.ended:on_termination(function() timer:cancel() end)
 end
 
-local function open(cmd, opts, name, level)
-  opts = opts or {}
-  local ok, handle, pid, exit, i, o, e = pcall(uv.spawn, cmd, opts)
-  if not ok then
-    if type(handle) ~= "string" then error(handle, 0) end
-    error((handle:gsub("to '[^']*'", "to '" .. name .. "'", 1)), level + 1)
-  end
-  local p = setmetatable({ pid = pid, handle = handle, state = false, timed_out = false }, mt)
+local PIPES = { "stdin", "stdout", "stderr" }
+local MODES = { "w", "r", "r" }
+
+-- What a process has once its child runs. `fds`: our ends of its pipes, false when they are taken.
+local function equip(p, exit, fds, timeout)
   p.rusage = setmetatable({}, rusage_mt)
   p.ended = exit:map(function(status, usage)
     p.state = status
     for k, v in pairs(usage) do p.rusage[k] = v end
     return status
   end)
-  if i or o or e then
-    local io = require "lwt.io"
-    if i then p.stdin = io.of_fd(i, "w") end
-    if o then p.stdout = io.of_fd(o, "r") end
-    if e then p.stderr = io.of_fd(e, "r") end
+  for i = 1, 3 do
+    if fds[i] then
+      p[PIPES[i]] = require("lwt.io").of_fd(fds[i], MODES[i])
+      fds[i] = false
+    end
   end
-  if opts.timeout then start_timer(p, opts.timeout) end
-  return p
+  if timeout then start_timer(p, timeout) end
+end
+
+local function open(cmd, opts, name, level)
+  opts = opts or {}
+  local p = setmetatable({ pid = false, handle = false, state = false, timed_out = false }, mt)
+  local fds = { false, false, false }
+  local ok, exit
+  ok, p.handle, p.pid, exit, fds[1], fds[2], fds[3] = pcall(uv.spawn, cmd, opts)
+  local err = p.handle
+  if ok then
+    ok, err = pcall(equip, p, exit, fds, opts.timeout)
+    if ok then return p end
+    -- No memory or no descriptors: the child is not left running without anybody to know of it.
+    uv.kill(p.handle, "KILL")
+    pcall(abort, p)
+    for i = 1, 3 do
+      if fds[i] then uv.close(fds[i]) end
+    end
+  elseif type(err) == "string" then
+    error((err:gsub("to '[^']*'", "to '" .. name .. "'", 1)), level + 1)
+  end
+  error(err, 0)
 end
 
 --- Starts a program and gives the process at once. Raises an error object with the program's name

@@ -90,7 +90,7 @@ end
 local function check_name(name, what)
   local ok, found = pcall(signal.name, name)
   if not ok then
-    found = found:match("%((.*)%)$")
+    found = found:match("%((.*)%)$") or found
   elseif found == "KILL" or found == "STOP" then
     ok, found = false, ("signal '%s' cannot be handled"):format(found)
   end

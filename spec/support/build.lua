@@ -9,10 +9,8 @@ local process = require "lwt.process"
 M.root = os.getenv "PWD"
 local lua_include = os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"
 
-local flags = ({
-  tsan = { "-fsanitize=thread" },
-  asan = { "-fsanitize=address,undefined" },
-})[os.getenv "LWT_UNDER"] or {}
+local flags = {} -- of a sanitizer, from make
+for flag in (os.getenv "LWT_CFLAGS" or ""):gmatch "%S+" do flags[#flags + 1] = flag end
 
 -- Runs a program, without what is loaded before ours: { code =, out =, err = }.
 function M.run(cmd, opts)
@@ -43,11 +41,16 @@ function M.temp_dir() return (lwt.run(fs.mkdtemp((os.getenv "TMPDIR" or "/tmp") 
 
 function M.remove_dir(dir) return process.exec({ "rm", "-rf", dir }) end
 
--- A loadable module of one C file, in `dir`; and its functions.
-function M.module(dir, source, name)
+-- A loadable module of one C file, in `dir`: its path.
+function M.library(dir, source, name)
   local path = dir .. "/" .. name .. ".so"
   cc("-fPIC", "-shared", "-o", path, source)
-  return assert(package.loadlib(path, "luaopen_" .. name))()
+  return path
+end
+
+-- The same, loaded: its functions.
+function M.module(dir, source, name)
+  return assert(package.loadlib(M.library(dir, source, name), "luaopen_" .. name))()
 end
 
 -- A program that embeds Lua.

@@ -163,6 +163,8 @@ static void run_section(const char *script, int section, long stride, long only)
   if (call(L, NULL, section) != LUA_OK) die(name, text_of(L));
   if (strlen(text_of(L)) >= sizeof expected) die(name, "too much text");
   strcpy(expected, text_of(L));
+  lua_pop(L, 1);
+  if (call(L, "check", 0) != LUA_OK) die("check", text_of(L));
   lua_close(L);
   if (only)
     attempt(script, name, section, only);

@@ -1,9 +1,9 @@
--- What oom.c runs when it is built with lwt.uv: see oom.lua. A server with its clients: whoever
--- loses the memory that it needs is told, and nobody waits for ever.
+-- What oom.c runs when it is built with lwt.uv: see oom.lua. A server with its clients, and
+-- children: whoever loses the memory that it needs is told, and nobody waits for ever.
 local M = { sections = {} }
 
-local lwt, io, net
-local log
+local lwt, fs, io, net, process
+local log, dir
 
 local function section(name, run) M.sections[#M.sections + 1] = { name = name, run = run } end
 
@@ -14,19 +14,23 @@ end
 
 function M.setup()
   log = {}
-  lwt, io, net = require "lwt", require "lwt.io", require "lwt.net"
+  lwt, fs, io, net = require "lwt", require "lwt.fs", require "lwt.io", require "lwt.net"
+  process = require "lwt.process"
   lwt.async_exception_hook(function(err) log[#log + 1] = tostring(err) end)
   -- Opens the loop, and what the first use of each makes.
   lwt.run(function()
     local s = io.establish_server("127.0.0.1:0", function(ch) ch:read_line():await() end):await()
     io.with_connection(s:address(), function(ch) ch:write_line("x"):await() end):await()
     s:shutdown(1):await()
+    process.exec({ "true" }):await()
+    dir = fs.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/oomXXXXXX"):await()
   end)
 end
 
 -- Afterwards the same works, on the same state.
 function M.check()
   lwt.async_exception_hook(function() end)
+  for _, name in ipairs { "/file", "/file2", "" } do os.remove(dir .. name) end
   for _ = 1, 100 do if not lwt.step() then break end end
   collectgarbage()
   assert(lwt.run(lwt.with_timeout(10, function()
@@ -107,6 +111,71 @@ section("sockets", function()
     say(b:read(5):await())
     b:shutdown():await()
     say(a:read():await())
+  end)
+end)
+
+section("files", function()
+  return limited(function()
+    local path = dir .. "/file"
+    local function try(f, ...) -- a step that fails is said, and the next is tried
+      local ok, x = pcall(lwt.await, f(...))
+      say(ok, (tostring(x):gsub(dir, "DIR"):gsub("0x%x+", "")))
+    end
+    try(function()
+      return lwt.spawn(function()
+        local file <close> = fs.open(path, "w+"):await()
+        file:write("hello"):await()
+        file:pwrite("J", 0):await()
+        return file:pread(5, 0):await()
+      end)
+    end)
+    try(function() return fs.read_file(path) end)
+    try(function() return fs.write_file(path, "more") end)
+    try(function() return fs.stat(path):map(function(st) return st.size end) end)
+    try(function() return fs.scandir(dir) end)
+    try(function() return fs.copyfile(path, path .. "2") end)
+    try(function() return fs.stat(dir .. "/none") end)
+    try(function()
+      return io.with_file(path, "r", function(ch) return ch:read() end)
+    end)
+  end)
+end)
+
+section("names, datagrams and readiness", function()
+  return limited(function()
+    local function try(f)
+      local ok, x = pcall(lwt.await, lwt.spawn(f))
+      say(ok, x)
+    end
+    try(function() return net.getaddrinfo("127.0.0.1", "80"):await()[1].port end)
+    try(function()
+      local a <close> = net.udp "127.0.0.1:0"
+      local b <close> = net.udp()
+      local got = a:recv()
+      b:send("hello", a:getsockname()):await()
+      return (got:await())
+    end)
+    try(function()
+      local a, b = net.socketpair()
+      local _ <close> = a
+      local _ <close> = b -- luacheck: ignore
+      local ready = net.wait_readable(a:fileno())
+      b:write("x"):await()
+      return ready:await()
+    end)
+  end)
+end)
+
+section("processes", function()
+  return limited(function()
+    local list = {}
+    for i = 1, 3 do list[i] = process.pread { "printf", tostring(i) } end
+    for _, p in ipairs(list) do
+      local ok, text = pcall(lwt.await, p)
+      say(ok, text)
+    end
+    local ok, status = pcall(lwt.await, process.exec { "true" })
+    say(ok, ok and status.code or status)
   end)
 end)
 

@@ -25,6 +25,27 @@ static void promise_new_guarded(const lwt_api *api, lua_State *L, lwt_cancel_fn 
   g->may_cancel = may_cancel;
 }
 
+static int collapse(lua_State *L) {
+  lwt_promise_collapse(L, lua_gettop(L));
+  return 1;
+}
+
+/* Callers have nobody to tell that there is no memory for several values: the promise is. */
+static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                            int n) {
+  if (n < 2) {
+    lwt_resolve(L, c, idx, p, state, n);
+    return;
+  }
+  lua_pushcfunction(L, collapse);
+  lua_insert(L, -n - 1);
+  if (lua_pcall(L, n, 1, 0) != LUA_OK) {
+    state = S_REJECTED;
+    n = 1;
+  }
+  lwt_resolve_collapsed(L, c, idx, p, state, n);
+}
+
 static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) {
   lwt_context *c = api->context;
   promise *p;
@@ -37,7 +58,7 @@ static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) 
     idx = lua_gettop(L) - n;
     p = lwt_promise_find(L, idx);
     if (p->state == S_PENDING) {
-      lwt_resolve(L, c, idx, p, state, n);
+      resolve_pending(L, c, idx, p, state, n);
       lua_settop(L, idx - 1);
       return 1;
     }
@@ -49,7 +70,7 @@ static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) 
     return 0;
   }
   luaL_checkstack(L, 8, NULL);
-  lwt_resolve(L, c, idx, p, state, n);
+  resolve_pending(L, c, idx, p, state, n);
   return 1;
 }
 

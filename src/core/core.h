@@ -322,6 +322,8 @@ typedef struct chunk {
 
 /* resolve.c: resolving, and running what waits for it. */
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
+API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
+                               int state, int n);
 API void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                            int n);
 API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,

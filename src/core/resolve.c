@@ -593,11 +593,12 @@ static int owes(promise *p, lua_State *L, int idx) {
   return !one_task;
 }
 
-/* Resolves the pending representative p at idx (absolute) with the top n values (or the
-** error on top), which are popped; callbacks run before this returns. */
-void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
+/* Resolves the pending representative p at idx (absolute) with the n values that the top
+** stands for (see lwt_promise_collapse; or with the error there), which is popped; callbacks
+** run before this returns. */
+void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                           int n) {
   int base = c->work;
-  lwt_promise_collapse(L, n);
   if (c->nest >= MAX_NEST && owes(p, L, idx)) lwt_promise_listify(L, idx, p);
   if (p->state != S_PENDING) {
     lua_pop(L, 1);
@@ -605,6 +606,12 @@ void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, i
   }
   lwt_resolve_commit(L, c, idx, p, state, n);
   if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
+}
+
+/* Likewise, with the top n values. */
+void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
+  lwt_promise_collapse(L, n);
+  lwt_resolve_collapsed(L, c, idx, p, state, n);
 }
 
 /* Likewise; inside a callback, the callbacks wait until that one is done. */

@@ -6,8 +6,10 @@
 #include "core.h"
 
 /* The context whose task is running on this thread, while it does (lua_resume raises
-** nothing): for await and yield that is cheaper to ask than the upvalue. */
-#ifdef __SANITIZE_THREAD__ /* which guesses wrong at the size of dynamic thread storage */
+** nothing): for await and yield that is cheaper to ask than the upvalue. In the thread's
+** static storage: the other kind is allocated when first used, which may fail. (musl does
+** that beforehand, and has no static storage for what is loaded later.) */
+#ifdef __GLIBC__
 __attribute__((tls_model("initial-exec")))
 #endif
 static _Thread_local lwt_context *running_here;

@@ -30,7 +30,12 @@ static ssize_t result_of(path_req *p) {
 }
 
 static void release_path(lwt_uv_req *r) {
-  uv_fs_req_cleanup(&((path_req *)r)->fs);
+  uv_fs_t *fs = &((path_req *)r)->fs;
+  uv_dirent_t entry;
+  /* Cleaning up forgets the last entry, when that has been asked for but not the end. */
+  if (fs->fs_type == UV_FS_SCANDIR && fs->result > 0)
+    while (uv_fs_scandir_next(fs, &entry) == 0) continue;
+  uv_fs_req_cleanup(fs);
 }
 
 static int push_stat(lua_State *L, lwt_uv_req *r) {

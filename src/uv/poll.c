@@ -57,9 +57,11 @@ static int update(lua_State *L, poller *p, int self) {
 static void wake_all(lua_State *L, poller *p, lwt_uv_waiters *w, int self, int status) {
   lwt_uv *ctx = p->h.ctx;
   int n = w->n; /* who begins to wait in a callback waits for the next event */
-  while (n-- > 0 && p->h.box != NULL && lwt_uv_waiters_pop(ctx, L, w, self)) {
-    if (status < 0) {
+  while (n-- > 0 && p->h.box != NULL && lwt_uv_waiters_front(ctx, L, w, self)) {
+    if (status < 0) /* may raise: before anything is taken */
       lwt_uv_push_error(ctx, L, status, "poll", NULL, NULL);
+    lwt_uv_waiters_take(L, w, self);
+    if (status < 0) {
       ctx->lwt->reject(ctx->lwt, L, self + 1);
     } else {
       ctx->lwt->fulfill(ctx->lwt, L, self + 1, 0);
@@ -86,6 +88,17 @@ static void deliver(lua_State *L, void *data) {
   if (p->h.box != NULL) update(L, p, self);
 }
 
+/* There was no memory for it: say so. */
+static void fail(lua_State *L, void *data) {
+  poller *p = data;
+  int self;
+  lwt_uv_handle_push(L, &p->h);
+  self = lua_gettop(L);
+  lwt_uv_waiters_fail(p->h.ctx, L, &p->readers, self);
+  lwt_uv_waiters_fail(p->h.ctx, L, &p->writers, self);
+  if (p->h.box != NULL) update(L, p, self);
+}
+
 static void on_event(uv_poll_t *poll, int status, int events) {
   event e;
   e.p = poll->data;
@@ -96,7 +109,8 @@ static void on_event(uv_poll_t *poll, int status, int events) {
     e.status = 0;
     e.events = UV_READABLE | UV_WRITABLE;
   }
-  lwt_uv_enter(e.p->h.ctx, deliver, &e);
+  if (lwt_uv_enter(e.p->h.ctx, deliver, &e) != 0 && e.status < 0)
+    lwt_uv_enter(e.p->h.ctx, fail, e.p);
 }
 
 static void cancel_wait(lua_State *L, void *data) {

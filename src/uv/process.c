@@ -6,8 +6,10 @@
 ** the child has been reaped, whoever dropped it: there are no zombies.
 **
 ** The end is told by a pidfd where the system has them: exact, one descriptor per child,
-** no signal. Otherwise by SIGCHLD through uv_signal, each child polling its own pid: both
-** leave the children of others (uv_spawn's, another Lua state's, the host's) alone.
+** no signal. Otherwise by SIGCHLD, for which the state has one uv_signal as long as it has
+** such children: it asks after each of their pids. (One per child would not do: libuv
+** drops what does not fit its pipe, and that would be children times children.) Both leave
+** the children of others (uv_spawn's, another Lua state's, the host's) alone.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,25 +31,43 @@ typedef struct process {
   lwt_uv_handle h;
   union {
     uv_poll_t poll;
-    uv_signal_t signal;
+    uv_idle_t none; /* never started: SIGCHLD tells */
     uv_process_t process;
   } uv;
   int pid, pidfd; /* pidfd: -1 when SIGCHLD is watched */
   int code, signal;
   struct rusage usage;
-  int lost; /* somebody else has reaped it: nothing is known */
+  int ended;               /* reaped: the pid is not ours any more */
+  int lost;                /* by somebody else: nothing is known */
+  struct process *next;    /* the others that SIGCHLD is watched for */
+  struct process **before; /* what points to this one; NULL: not among them */
 } process;
+
+#ifdef LWT_UV_OWN_SPAWN
+
+/* ctx->family[LWT_UV_FPROCESS] */
+typedef struct processes {
+  lwt_uv_spawner spawner;
+  int no_pidfds;        /* the system is too old to have them */
+  process *watched;     /* the children without a pidfd */
+  uv_signal_t *sigchld; /* listens while there are some, or NULL */
+} processes;
+
+#endif
 
 static void release(lwt_uv_handle *h) {
   process *p = (process *)h;
   if (p->pidfd >= 0) close(p->pidfd);
 }
 
+static void closing(lwt_uv_handle *h);
+
 static const lwt_uv_class process_class = {.type = LWT_UV_PROCESS,
                                            .kind = "process",
                                            .size = sizeof(process),
                                            .nuservalues = 1,
-                                           .release = release};
+                                           .release = release,
+                                           .closing = closing};
 
 /* ---- The end of a child -------------------------------------------------- */
 
@@ -97,61 +117,118 @@ static void push_usage(lua_State *L, const struct rusage *u) {
   set_integer(L, "nivcsw", u->ru_nivcsw);
 }
 
-/* Settle the promise of the end, then close the handle. */
+typedef struct telling {
+  process *p;
+  int told; /* the process may be gone with its handle */
+} telling;
+
+/* Settle the promise of the end, which raises only before it does anything, and close the
+** handle. */
 static void tell_end(lua_State *L, void *data) {
-  process *p = data;
+  telling *t = data;
+  process *p = t->p;
   const lwt_api *lwt = p->h.ctx->lwt;
   int top = lua_gettop(L);
   lwt_uv_handle_push(L, &p->h);
   lua_getiuservalue(L, -1, U_EXIT);
-  if (p->lost)
+  if (p->lost) {
     lwt->push_error(lwt, L, "ECHILD", ECHILD, "somebody else has waited for this child",
                     "wait", NULL, NULL);
-  else
-    push_status(L, p), push_usage(L, &p->usage);
-  lwt_uv_handle_close(L, lua_touserdata(L, top + 1), 1);
-  if (p->lost)
     lwt->reject(lwt, L, top + 2);
-  else
+  } else {
+    push_status(L, p);
+    push_usage(L, &p->usage);
     lwt->fulfill(lwt, L, top + 2, 2);
+  }
+  t->told = 1;
+  lwt_uv_handle_close(L, lua_touserdata(L, top + 1), 1);
   lua_settop(L, top);
+}
+
+/* When there was no memory for that: Lua keeps this string for itself. */
+static void tell_failure(lua_State *L, void *data) {
+  telling *t = data;
+  const lwt_api *lwt = t->p->h.ctx->lwt;
+  int top = lua_gettop(L);
+  lwt_uv_handle_push(L, &t->p->h);
+  lua_getiuservalue(L, -1, U_EXIT);
+  lua_pushliteral(L, "not enough memory");
+  lwt->reject(lwt, L, top + 2);
+  t->told = 1;
+  lwt_uv_handle_close(L, lua_touserdata(L, top + 1), 1);
+  lua_settop(L, top);
+}
+
+/* Whether that could be done. */
+static int tell(process *p) {
+  lwt_uv *ctx = p->h.ctx;
+  telling t = {p, 0};
+  lwt_uv_enter(ctx, tell_end, &t);
+  if (!t.told) lwt_uv_enter(ctx, tell_failure, &t);
+  return t.told;
 }
 
 #ifdef LWT_UV_OWN_SPAWN
 
 /* Reap it if it has ended. */
-static int reap(process *p) {
+static void reap(process *p) {
   int status;
   pid_t pid;
   do pid = wait4(p->pid, &status, WNOHANG, &p->usage);
   while (pid < 0 && errno == EINTR);
-  if (pid == 0) return 0;
+  if (pid == 0) return;
+  p->ended = 1;
   if (pid < 0)
     p->lost = 1;
   else if (WIFSIGNALED(status))
     p->signal = WTERMSIG(status);
   else
     p->code = WEXITSTATUS(status);
-  return 1;
-}
-
-static void check_end(process *p) {
-  if (p->h.box == NULL || !reap(p)) return;
-  if (p->pidfd >= 0)
-    uv_poll_stop(&p->uv.poll);
-  else
-    uv_signal_stop(&p->uv.signal);
-  lwt_uv_enter(p->h.ctx, tell_end, p);
 }
 
 static void on_pidfd(uv_poll_t *poll, int status, int events) {
+  process *p = (process *)(lwt_uv_handle *)poll->data;
   (void)status, (void)events;
-  check_end((process *)(lwt_uv_handle *)poll->data);
+  if (p->h.box == NULL) return;
+  reap(p);
+  if (!p->ended) return;
+  uv_poll_stop(&p->uv.poll);
+  tell(p);
 }
 
+static void free_signal(uv_handle_t *h) {
+  free(h);
+}
+
+/* No longer watched, if it was; with the last one the listening ends. */
+static void closing(lwt_uv_handle *h) {
+  process *p = (process *)h;
+  processes *all = h->ctx->family[LWT_UV_FPROCESS];
+  if (p->before == NULL) return;
+  *p->before = p->next;
+  if (p->next != NULL) p->next->before = p->before;
+  p->before = NULL;
+  if (all->watched != NULL) return;
+  uv_close((uv_handle_t *)all->sigchld, free_signal);
+  all->sigchld = NULL;
+}
+
+static process *find_ended(const processes *all) {
+  process *p = all->watched;
+  while (p != NULL && !p->ended) p = p->next;
+  return p;
+}
+
+/* One signal may stand for many ends. What is told runs Lua, which may start and close
+** others: so first all are asked, then told from the start of the list each time. */
 static void on_sigchld(uv_signal_t *sig, int number) {
+  lwt_uv *ctx = sig->data;
+  processes *all = ctx->family[LWT_UV_FPROCESS];
+  process *p;
   (void)number;
-  check_end((process *)(lwt_uv_handle *)sig->data);
+  for (p = all->watched; p != NULL; p = p->next)
+    if (!p->ended) reap(p);
+  while ((p = find_ended(all)) != NULL && tell(p)) {}
 }
 
 #else
@@ -161,7 +238,12 @@ static void on_ended(uv_process_t *uv, int64_t code, int sig) {
   if (p->h.box == NULL) return;
   p->code = (int)code;
   p->signal = sig;
-  lwt_uv_enter(p->h.ctx, tell_end, p);
+  p->ended = 1;
+  tell(p);
+}
+
+static void closing(lwt_uv_handle *h) {
+  (void)h;
 }
 
 #endif
@@ -384,18 +466,30 @@ static void plan_rest(lua_State *L, plan *p) {
 
 #ifdef LWT_UV_OWN_SPAWN
 
-/* ctx->family[LWT_UV_FPROCESS] */
-typedef struct processes {
-  lwt_uv_spawner spawner;
-  int no_pidfds; /* the system is too old to have them */
-} processes;
-
 static void family_close(lwt_uv *ctx) {
   processes *all = ctx->family[LWT_UV_FPROCESS];
   ctx->family[LWT_UV_FPROCESS] = NULL;
   if (all == NULL) return;
   lwt_uv_spawner_close(&all->spawner);
   free(all);
+}
+
+static int watch_sigchld(lwt_uv *ctx, processes *all) {
+  if (all->sigchld != NULL) return 0;
+  uv_signal_t *sig = malloc(sizeof *sig);
+  if (sig == NULL) return UV_ENOMEM;
+  int status = uv_signal_init(ctx->loop, sig);
+  if (status < 0) {
+    free(sig);
+    return status;
+  }
+  sig->data = ctx;
+  status = uv_signal_start(sig, on_sigchld, SIGCHLD);
+  if (status < 0)
+    uv_close((uv_handle_t *)sig, free_signal);
+  else
+    all->sigchld = sig;
+  return status;
 }
 
 /* Have the end of a child told that has been started already: fails for want of memory at
@@ -412,11 +506,16 @@ static int watch_end(lwt_uv *ctx, lua_State *L, process *p) {
     status = lwt_uv_handle_opened(L, &p->h, &p->uv.poll, status);
     return status < 0 ? status : uv_poll_start(&p->uv.poll, UV_READABLE, on_pidfd);
   }
-  status = uv_signal_init(ctx->loop, &p->uv.signal);
-  status = lwt_uv_handle_opened(L, &p->h, &p->uv.signal, status);
-  if (status >= 0) status = uv_signal_start(&p->uv.signal, on_sigchld, SIGCHLD);
-  if (status >= 0) kill(getpid(), SIGCHLD); /* it may have ended before we listened */
-  return status;
+  uv_idle_init(ctx->loop, &p->uv.none); /* cannot fail */
+  lwt_uv_handle_opened(L, &p->h, &p->uv.none, 0);
+  status = watch_sigchld(ctx, all);
+  if (status < 0) return status;
+  p->next = all->watched;
+  p->before = &all->watched;
+  if (p->next != NULL) p->next->before = &p->next;
+  all->watched = p;
+  kill(getpid(), SIGCHLD); /* it may have ended before we listened */
+  return 0;
 }
 
 static int start(lwt_uv *ctx, lua_State *L, process *p, plan *plan_, int *step) {
@@ -484,7 +583,7 @@ static int l_spawn(lua_State *L) {
   int step = LWT_UV_SPAWN_START;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  luaL_checkstack(L, 30, NULL);
+  luaL_checkstack(L, 30, "not enough memory");
   plan *pl = push_plan(L);
   plan_words(L, pl);
   plan_env(L, pl);
@@ -528,7 +627,7 @@ static int l_kill(lua_State *L) {
     pid = (pid_t)n;
   } else {
     process *p = lwt_uv_handle_check(ctx, L, 1, LWT_UV_PROCESS);
-    if (p == NULL) {
+    if (p == NULL || p->ended) {
       lua_pushboolean(L, 0);
       return 1;
     }
@@ -541,14 +640,23 @@ static int l_kill(lua_State *L) {
   return 1;
 }
 
+/* process.close(descriptor): what spawn gave and nobody took. */
+static int l_close(lua_State *L) {
+  close((int)luaL_checkinteger(L, 1));
+  return 0;
+}
+
 static int l_getpid(lua_State *L) {
   lua_pushinteger(L, getpid());
   return 1;
 }
 
 static const luaL_Reg methods[] = {{NULL, NULL}};
-static const luaL_Reg functions[] = {
-    {"spawn", l_spawn}, {"kill", l_kill}, {"getpid", l_getpid}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"spawn", l_spawn},
+                                     {"kill", l_kill},
+                                     {"close", l_close},
+                                     {"getpid", l_getpid},
+                                     {NULL, NULL}};
 
 void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) {
 #ifdef LWT_UV_OWN_SPAWN

@@ -136,11 +136,21 @@ static void settle(lua_State *L, void *data) {
     lwt->fulfill(lwt, L, promise, lua_gettop(L) - promise);
 }
 
+/* When there was no memory for that: Lua keeps this string for itself. */
+static void settle_poorly(lua_State *L, void *data) {
+  lwt_uv_req *r = data;
+  lwt_uv_req_push(L, r);
+  lua_getiuservalue(L, -1, 1);
+  lua_pushliteral(L, "not enough memory");
+  r->ctx->lwt->reject(r->ctx->lwt, L, lua_gettop(L) - 1);
+}
+
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
   lwt_uv *ctx = r->ctx;
   r->status = status;
   unlink_request(r);
-  if (!r->cancelled) lwt_uv_enter(ctx, settle, r);
+  if (!r->cancelled && lwt_uv_enter(ctx, settle, r) != 0)
+    lwt_uv_enter(ctx, settle_poorly, r); /* which does nothing to what is settled */
   if (r->class->release != NULL) r->class->release(r);
   /* At the end of the state the memory goes with everything else. */
   if (!ctx->closing && lua_checkstack(ctx->lwt->main, 4))

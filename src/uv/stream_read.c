@@ -156,6 +156,14 @@ static void deliver_end(lua_State *L, void *data) {
   }
 }
 
+/* There was no memory for it: say so. */
+static void fail_readers(lua_State *L, void *data) {
+  lwt_uv_stream *s = data;
+  lwt_uv_handle_push(L, &s->h);
+  lwt_uv_waiters_fail(s->h.ctx, L, &s->readers, -1);
+  if (s->h.box != NULL) lwt_uv_waiters_anchor(L, &s->readers, &s->h, -1);
+}
+
 static port_cb take_port_read(lwt_uv_stream *s) {
   port_cb cb = s->rcb;
   s->rcb = NULL;
@@ -216,7 +224,9 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
     lwt_uv_stream_stop_reading(s);
     s->end = nread;
     if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, nread);
-    if (lwt_uv_stream_has_reader(s)) lwt_uv_enter_last(s->h.ctx, deliver_end, s);
+    if (lwt_uv_stream_has_reader(s) && lwt_uv_enter_last(s->h.ctx, deliver_end, s) != 0 &&
+        nread != UV_EOF)
+      lwt_uv_enter(s->h.ctx, fail_readers, s);
     return;
   }
   s->more = s->raw && (size_t)nread == buf->len;

@@ -37,8 +37,8 @@ struct lwt_uv_stop {
 #define TOMBSTONE ((void *)1)
 
 /* One thread, one state: what the handler finds. Not in a block that is made when first used,
-** for that is no time to allocate. */
-#if defined(__linux__)
+** for that is no time to allocate. (musl makes them all beforehand.) */
+#ifdef __GLIBC__
 #define STATIC_TLS __attribute__((tls_model("initial-exec")))
 #else
 #define STATIC_TLS

@@ -79,6 +79,14 @@ static void deliver(lua_State *L, void *data) {
     ctx->lwt->reject(ctx->lwt, L, self + 1);
 }
 
+/* There was no memory for it: say so, and keep the datagram for the next who asks. */
+static void fail(lua_State *L, void *data) {
+  udp *u = data;
+  lwt_uv_handle_push(L, &u->h);
+  lwt_uv_waiters_fail(u->h.ctx, L, &u->receivers, -1);
+  if (u->h.box != NULL) lwt_uv_waiters_anchor(L, &u->receivers, &u->h, -1);
+}
+
 static void hold(udp *u, const arrival *a) {
   datagram *d = malloc(sizeof *d + (size_t)a->n);
   if (d == NULL) return; /* as if the network had lost it */
@@ -108,7 +116,8 @@ static void on_recv(uv_udp_t *uv, ssize_t n, const uv_buf_t *buf,
   a.n = n;
   a.bytes = buf->base;
   a.from = from;
-  if (u->receivers.n > 0) lwt_uv_enter(u->h.ctx, deliver, &a);
+  if (u->receivers.n > 0 && lwt_uv_enter(u->h.ctx, deliver, &a) != 0 && a.u != NULL)
+    lwt_uv_enter(u->h.ctx, fail, u);
   if (a.u != NULL && n >= 0 && u->h.box != NULL) hold(u, &a);
 }
 

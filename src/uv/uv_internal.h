@@ -345,6 +345,8 @@ int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int i
 void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx);
 /* Reject all, with the error at the top (popped): for a class's `stop`. */
 void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* The same when there was no memory to tell them anything else: asks for none. */
+void lwt_uv_waiters_fail(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 
 /* ---- Streams (stream.c), for channels and processes ---------------------- */
 

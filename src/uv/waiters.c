@@ -164,6 +164,11 @@ int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int i
   return w->n;
 }
 
+void lwt_uv_waiters_fail(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
+  lua_pushliteral(L, "not enough memory");
+  lwt_uv_waiters_reject(ctx, L, w, idx < 0 ? idx - 1 : idx);
+}
+
 void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
   int error = lua_gettop(L);
   idx = lua_absindex(L, idx);

@@ -112,10 +112,19 @@ static void tell(lua_State *L, void *data) {
   lua_settop(L, top);
 }
 
+/* There was no memory for it: say so. */
+static void fail(lua_State *L, void *data) {
+  watch *w = data;
+  lwt_uv_handle_push(L, &w->h);
+  while (w->h.pending > 0) lwt_uv_handle_drop(L, &w->h);
+  lwt_uv_waiters_fail(w->h.ctx, L, &w->waiters, -1);
+}
+
 static void happen(watch *w, const char *type, const char *name) {
   news n = {w, type, name, 0};
   if (w->h.box == NULL) return; /* somebody who was told closed it */
-  lwt_uv_enter(w->h.ctx, tell, &n);
+  if (lwt_uv_enter(w->h.ctx, tell, &n) != 0 && !n.told && w->h.pending > 0)
+    lwt_uv_enter(w->h.ctx, fail, w);
   if (!n.told && type != NULL && w->h.box != NULL) keep(w, type, name);
 }
 
