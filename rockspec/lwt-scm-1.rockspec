@@ -89,6 +89,8 @@ build = {
         "src/uv/port_lua.c",
         "src/uv/port_mem.c",
         "src/uv/process.c",
+        "src/uv/process_end.c",
+        "src/uv/process_plan.c",
         "src/uv/request.c",
         "src/uv/signal.c",
         "src/uv/spawn.c",
