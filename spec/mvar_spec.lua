@@ -21,6 +21,51 @@ describe("lwt.mvar", function()
     assert.is_true(m:is_empty())
   end))
 
+  it("serves hundreds that wait, in their order, and then starts anew", spec(function()
+    local m = mvar.create()
+    for _ = 1, 2 do
+      local takers = {}
+      for i = 1, 200 do takers[i] = m:take() end
+      for i = 1, 200 do await(m:put(i)) end
+      for i = 1, 200 do assert.equal(i, await(takers[i])) end
+      local putters = {}
+      for i = 1, 201 do putters[i] = m:put(i) end
+      for i = 1, 201 do assert.equal(i, await(m:take())) end
+      for i = 1, 201 do await(putters[i]) end
+      assert.is_true(m:is_empty())
+    end
+  end))
+
+  it("lets a taker in a task that is cancelled wait for a turn, or for the next who comes", spec(function()
+    local function taker(m, f)
+      lwt.spawn(function()
+        lwt.cancel(lwt.current())
+        local p = m:take() -- awaited, it would raise, and the value would be lost
+        assert.equal("pending", state(p))
+        f(p)
+      end)
+    end
+    local m, p = mvar.create "a", nil
+    taker(m, function(taken) p = taken end)
+    lwt.pause():await()
+    assert.same({ "fulfilled", true }, { state(p), m:is_empty() })
+    assert.equal("a", await(p))
+    await(m:put "b")
+    taker(m, function(taken)
+      lwt.cancel(taken)
+      p = taken
+    end)
+    lwt.pause():await()
+    assert.same({ "rejected", false }, { state(p), m:is_empty() })
+    local found
+    taker(m, function(taken)
+      found = select(2, m:take_available())
+      p = taken
+    end)
+    assert.is_false(found)
+    assert.equal("b", await(p))
+  end))
+
   it("has every function as a method and in the module", spec(function()
     local m = mvar.create()
     await(mvar.put(m, 1))

@@ -74,6 +74,35 @@ describe("the engine", function()
     b:close()
   end))
 
+  it("serves hundreds that become ready in one turn, and a timer that is due meanwhile", task(function()
+    local ran, seen = 0, nil
+    local tasks, ends = {}, {}
+    for i = 1, 300 do
+      local a, b = net.socketpair()
+      ends[i] = { a, b }
+      tasks[i] = lwt.spawn(function()
+        assert.equal("x", await(b:read()))
+        if ran == 0 then -- the timer is due from here on
+          local until_then = os.clock() + 0.004
+          while os.clock() < until_then do end
+        end
+        ran = ran + 1
+      end)
+    end
+    tasks[301] = lwt.spawn(function()
+      await(lwt.sleep(0.002))
+      seen = ran
+    end)
+    for i = 1, 300 do ends[i][1]:write("x") end
+    await(lwt.join(tasks))
+    assert.equal(300, ran)
+    assert.is_true(seen > 0)
+    for _, e in ipairs(ends) do
+      e[1]:close()
+      e[2]:close()
+    end
+  end))
+
   it("may be virtual, and back", task(function()
     engine.set("virtual")
     assert.equal("virtual", engine.name())
