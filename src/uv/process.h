@@ -38,7 +38,7 @@ typedef struct lwt_uv_children {
 
 /* Have the end of a child told that has been started already: fails for want of memory at
 ** most, and then the child is to be killed rather than lost. */
-int lwt_uv_child_watch(lwt_uv *ctx, lua_State *L, lwt_uv_child *c);
+int lwt_uv_child_watch(lwt_uv *ctx, lua_State *L, lwt_uv_child *p);
 
 #else
 
