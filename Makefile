@@ -53,6 +53,8 @@ UV_CC = $(CORE_CC) $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR))
 # What programs run from the checkout see: absolute, so that they may change directory.
 RUN_ENV = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
   LUA_CPATH="$(abspath $(BUILD))/?.so;;" LWT_BUILD="$(abspath $(BUILD))" LUA="$(LUA)" LUA_INIT= LUA_INIT_5_4=
+# The same for the specs, which look at their own processes and open terminals.
+SPEC_ENV = scripts/mounted.sh env $(RUN_ENV)
 BUSTED ?= $(or $(shell command -v busted 2>/dev/null),busted)
 # Debian's busted is a Lua script for any Lua; LuaRocks makes a shell script that knows its own.
 # A spec may take this many seconds: more than lwt.test gives, for slow machines.
@@ -132,7 +134,7 @@ run:
 test:
 	$(DEPS) test
 	$(AGAIN) all
-	@$(RUN_ENV) $(RUN_BUSTED) $(ARGS)
+	@$(SPEC_ENV) $(RUN_BUSTED) $(ARGS)
 
 check:
 	$(DEPS) check
@@ -159,7 +161,7 @@ ASAN_ENV = $(call preload,asan) LWT_UNDER=asan LWT_CFLAGS="$(ASAN_CFLAGS)" \
   LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp:print_suppressions=0 \
   UBSAN_OPTIONS=print_stacktrace=1
 asan-run:
-	@$(RUN_ENV) $(ASAN_ENV) $(RUN_BUSTED) $(ARGS)
+	@$(SPEC_ENV) $(ASAN_ENV) $(RUN_BUSTED) $(ARGS)
 
 # Lua leaves our functions by longjmp, so what is noted at their entry would grow for ever: with
 # gcc it is left out, at the price of one frame per stack in a report.
@@ -173,7 +175,7 @@ tsan:
 tsan-run: SPECS = $(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua spec/uv/job_spec.lua spec/uv/notify_spec.lua spec/preemptive_spec.lua)))
 tsan-run:
 	@test -n "$(SPECS)" || { echo "make tsan: there is no spec/uv/thread*_spec.lua yet" >&2; exit 1; }
-	@$(RUN_ENV) $(call preload,tsan) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
+	@$(SPEC_ENV) $(call preload,tsan) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
 	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
 	  $(RUN_BUSTED) $(SPECS)
 
@@ -185,7 +187,7 @@ valgrind: VALGRIND_RUN = $(VALGRIND)
 valgrind:
 	$(DEPS) valgrind
 	$(AGAIN) all
-	@$(RUN_ENV) LWT_UNDER=valgrind $(RUN_BUSTED) $(ARGS)
+	@$(SPEC_ENV) LWT_UNDER=valgrind $(RUN_BUSTED) $(ARGS)
 
 COV_CFLAGS := -O0 -g --coverage
 coverage:
@@ -194,7 +196,7 @@ coverage:
 	$(AGAIN) all BUILD=$(BUILD)/cov CFLAGS="$(COV_CFLAGS)"
 	$(AGAIN) coverage-run BUILD=$(BUILD)/cov CFLAGS="$(COV_CFLAGS)"
 coverage-run:
-	@$(RUN_ENV) LWT_UNDER=coverage $(RUN_BUSTED) $(ARGS)
+	@$(SPEC_ENV) LWT_UNDER=coverage $(RUN_BUSTED) $(ARGS)
 	@$(LUA) scripts/coverage.lua $(BUILD) core
 
 # Runs $(1), which belongs to another part of the tree, or says plainly that it is not there.

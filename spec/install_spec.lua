@@ -53,3 +53,20 @@ describe("make dist", function()
     assert.truthy(list:find("lwt-9.9.9/Makefile", 1, true), list)
   end)
 end)
+
+describe("scripts/mounted.sh", function()
+  it("gives a command /proc where there is none, and takes it away again", function()
+    local alone = shell.plain .. "unshare -m sh -c '"
+    if shell.run(alone .. "umount -l /proc'").code ~= 0 then
+      pending "this user may not unmount /proc, not even for itself"
+      return
+    end
+    local r = shell.run(alone .. [[umount -l /proc
+      scripts/mounted.sh sh -c "test -e /proc/self/stat; exit 7"; echo $?
+      scripts/mounted.sh test -e /proc/self/stat; echo $?
+      test -e /proc/self/stat; echo $?']])
+    assert.equal("7\n0\n1\n", r.out)
+    assert.matches("^mounting /proc for the time being\n", r.err)
+    assert.equal("true\n", shell.run("scripts/mounted.sh echo true").out)
+  end)
+end)
