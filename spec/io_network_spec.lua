@@ -1,6 +1,7 @@
 local lwt = require "lwt"
 local io = require "lwt.io"
 local net = require "lwt.net"
+local preemptive = require "lwt.preemptive"
 local await = lwt.await
 
 local function task(f)
@@ -301,6 +302,35 @@ describe("a server", function()
     assert.equal("ECONNREFUSED", failure(io.open_connection(server:address())).code)
     await(server:shutdown())
     assert.matches("closed", tostring(server))
+  end))
+
+  it("shutdown serves a client that was accepted just before", task(function()
+    local begun, over, late = 0, false, false
+    local server = serve(function(ch)
+      begun, late = begun + 1, over
+      await(ch:write(await(ch:read(1))))
+    end)
+    local stop = preemptive.channel(1)
+    local down = lwt.spawn(function()
+      await(stop:recv())
+      await(server:shutdown(1))
+      over = true
+    end)
+    local client = preemptive.detach(function(address, channel)
+      local l, n = require "lwt", require "lwt.net"
+      l.run(function()
+        channel:send(true):await()
+        local c <close> = n.tcp_connect(address):await()
+        c:write("x"):await()
+        c:read():await()
+      end)
+    end, server:address(), stop)
+    local later = os.clock() + 0.02 -- both have come by then: first the message, then the client
+    while os.clock() < later do end
+    await(down)
+    pcall(await, client) -- on a slow machine it came too late, and was refused
+    assert.is_false(late)
+    assert.is_true(begun <= 1)
   end))
 
   it("shutdown cancels those who take too long, and waits for them", task(function()

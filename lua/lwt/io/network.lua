@@ -181,6 +181,8 @@ end
 local function shut_down(server, seconds)
   server.accepting:cancel()
   await(server.listener:close())
+  -- A client that the listener gave just before is one of those who are served.
+  pcall(await, lwt.protected(server.accepting))
   if server.n > 0 then
     local gone, wake = lwt.wait()
     server.empty = wake
