@@ -60,6 +60,7 @@ local function finish(generation)
 end
 
 preemptive.init(0, 2 * workers) -- two generations for a moment
+local restarts = signal.stream "HUP" -- from here on: without it HUP ends the process
 local current = start(1)
 await(io.printl(("%d workers on %s, pid %d"):format(workers, address, process.getpid())))
 await(io.stdout:flush())
@@ -67,7 +68,7 @@ await(io.stdout:flush())
 local ending = {} -- generations that are finishing
 local ok, err = pcall(function()
   for n = 2, math.huge do
-    await(signal.next "HUP")
+    await(restarts:next())
     local old = current
     current = start(n)
     ending[#ending + 1] = finish(old)
@@ -77,6 +78,7 @@ local ok, err = pcall(function()
 end)
 
 -- Ctrl-C: let everybody finish.
+restarts:close()
 lwt.shield(function()
   ending[#ending + 1] = finish(current)
   await(lwt.join(ending))
