@@ -531,6 +531,25 @@ describe("lwt.process", function()
     assert.equal(before, descriptors())
   end))
 
+  it("leaves no child and no descriptor behind when its channels cannot be had", task(function()
+    local io = require "lwt.io"
+    local of_fd, before, n = io.of_fd, descriptors(), 0
+    io.of_fd = function(...)
+      n = n + 1
+      if n == 2 then error("out of something", 0) end
+      return of_fd(...)
+    end
+    local ok, err = pcall(process.open, { "cat" }, { stdin = "pipe", stdout = "pipe", stderr = "pipe" })
+    io.of_fd = of_fd
+    assert.same({ false, "out of something" }, { ok, err })
+    for _ = 1, 500 do
+      if children() == "" then break end
+      await(lwt.sleep(0.01))
+    end
+    assert.equal("", children())
+    assert.equal(before, descriptors())
+  end))
+
   it("hears of every end where the system has no pidfd", function()
     local library = build.library(dir, "spec/support/no_pidfd.c", "no_pidfd")
     local script = shell.write(dir .. "/many.lua", ([[

@@ -182,7 +182,7 @@ local function shut_down(server, seconds)
   server.accepting:cancel()
   await(server.listener:close())
   -- A client that the listener gave just before is one of those who are served.
-  pcall(await, lwt.protected(server.accepting))
+  pcall(await, lwt.no_cancel(server.accepting))
   if server.n > 0 then
     local gone, wake = lwt.wait()
     server.empty = wake
