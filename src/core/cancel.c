@@ -198,8 +198,7 @@ static void mark(lua_State *L, lwt_context *c, int idx) {
   promise *rec = (promise *)lua_touserdata(L, idx), *p;
   int top = lua_gettop(L);
   lua_pushvalue(L, idx);
-  p = lwt_promise_find(L, top + 1);
-  lwt_promise_listify(L, top + 1, p);
+  p = lwt_promise_listify(L, top + 1, lwt_promise_find(L, top + 1));
   if (p->state != S_PENDING) {
     lua_settop(L, top);
     return;
@@ -361,15 +360,15 @@ static int follow(lua_State *L, int how, int flags) {
   lwt_context *c = context_of(L);
   promise *p = lwt_promise_arg(L, c, 1), *q;
   lua_settop(L, 1);
-  if (p->state != S_PENDING) return 1;
-  q = lwt_promise_push(L, c, K_FOLLOW, how, 2, sizeof *q);
-  q->flags |= (uint16_t)flags;
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, 2, U_DEP);
-  lua_pushvalue(L, 2);
-  if (!lwt_promise_add_waiter(L, 1, p)) {
-    lwt_promise_find(L, 1);
-    lua_settop(L, 1);
+  while (p->state == S_PENDING) {
+    q = lwt_promise_push(L, c, K_FOLLOW, how, 2, sizeof *q);
+    q->flags |= (uint16_t)flags;
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, 2, U_DEP);
+    lua_pushvalue(L, 2);
+    if (lwt_promise_add_waiter(L, 1, p)) return 1;
+    lua_settop(L, 1); /* a finalizer has changed it */
+    p = lwt_promise_find(L, 1);
   }
   return 1;
 }

@@ -45,17 +45,21 @@ static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int
   return q;
 }
 
-/* Pushes a promise that waits for the pending one at 1, with the callbacks at 2.
-** Returns 0, pushing nothing, when the input is no longer pending. */
-static int derive(lua_State *L, lwt_context *c, promise *p, int kind, int nfn) {
+/* Pushes a promise that waits for the one at 1, if that is pending, with the callbacks at 2,
+** and returns NULL. Otherwise returns that one, pushing nothing. (A finalizer may change it
+** in the middle.) */
+static promise *derive(lua_State *L, lwt_context *c, promise *p, int kind, int nfn) {
   int at = 2 + nfn;
-  promise *q = push_record(L, c, kind, C_DEP, nfn);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, at, U_DEP);
-  lua_pushvalue(L, at);
-  if (lwt_promise_add_known_waiter(L, 1, p, q)) return 1;
-  lua_settop(L, at - 1);
-  return 0;
+  while (p->state == S_PENDING) {
+    promise *q = push_record(L, c, kind, C_DEP, nfn);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, at, U_DEP);
+    lua_pushvalue(L, at);
+    if (lwt_promise_add_known_waiter(L, 1, p, q)) return NULL;
+    lua_settop(L, at - 1);
+    p = lwt_promise_find(L, 1);
+  }
+  return p;
 }
 
 /* Deeper than this, even a callback that could be called at once is deferred. */
@@ -127,8 +131,7 @@ static int bind(lua_State *L, int kind) {
   int base, status;
   check_callable(L, 2);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, p, kind, 1)) return 1;
-  if (p->state == S_PROXY || p->state == S_PENDING) p = lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, kind, 1)) == NULL) return 1;
   if (p->state == S_REJECTED) {
     lua_settop(L, 1);
     return 1;
@@ -196,8 +199,7 @@ static int l_catch(lua_State *L) {
   lua_settop(L, 2);
   p = promise_or_task(L, c);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, p, K_CATCH, 1)) return 1;
-  p = lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, K_CATCH, 1)) == NULL) return 1;
   if (p->state == S_FULFILLED) {
     lua_settop(L, 1);
     return 1;
@@ -232,8 +234,7 @@ static int l_try_bind(lua_State *L) {
   lua_settop(L, 3);
   p = promise_or_task(L, c);
   lua_settop(L, 3);
-  if (p->state == S_PENDING && derive(L, c, p, K_TRY_BIND, 2)) return 1;
-  p = lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, K_TRY_BIND, 2)) == NULL) return 1;
   if (too_deep(c)) {
     derive_owed(L, c, K_TRY_BIND, 2);
     return 1;
@@ -248,19 +249,21 @@ static int l_try_bind(lua_State *L) {
 /* The finalizer has given the promise at r. Pushes what finalize returns: where that
 ** is pending, a promise that waits for it and then becomes the one at 1. */
 static void push_finalized(lua_State *L, lwt_context *c, int r) {
-  promise *p = lwt_promise_find(L, r);
-  p->flags |= F_SEEN;
-  if (p->state == S_PENDING) {
+  promise *p;
+  while ((p = lwt_promise_find(L, r))->state == S_PENDING) {
     lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof(promise));
     lua_pushvalue(L, r);
     lua_setiuservalue(L, -2, U_DEP);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, U_FN);
     lua_pushvalue(L, -1);
-    if (lwt_promise_add_waiter(L, r, p)) return;
-    lua_pop(L, 1);
-    p = lwt_promise_find(L, r);
+    if (lwt_promise_add_waiter(L, r, p)) {
+      p->flags |= F_SEEN;
+      return;
+    }
+    lua_pop(L, 1); /* a finalizer has changed it */
   }
+  p->flags |= F_SEEN;
   lua_pushvalue(L, p->state == S_REJECTED ? r : 1);
 }
 
@@ -285,8 +288,7 @@ static int l_finalize(lua_State *L) {
   lua_settop(L, 2);
   p = promise_or_task(L, c);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, p, K_FINALIZE, 1)) return 1;
-  lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, K_FINALIZE, 1)) == NULL) return 1;
   if (too_deep(c)) {
     derive_owed(L, c, K_FINALIZE, 1);
     return 1;
@@ -314,8 +316,7 @@ static int on(lua_State *L, int kind) {
   check_callable(L, 2);
   if (nfn == 2) check_callable(L, 3);
   lua_settop(L, 1 + nfn);
-  if (p->state == S_PENDING && derive(L, c, p, kind, nfn)) return 0;
-  p = lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, kind, nfn)) == NULL) return 0;
   switch (kind) {
   case K_ON_SUCCESS:
     if (p->state != S_FULFILLED) return 0;

@@ -300,7 +300,7 @@ API int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise 
 API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter);
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
-API void lwt_promise_listify(lua_State *L, int idx, promise *p);
+API promise *lwt_promise_listify(lua_State *L, int idx, promise *p);
 API void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p,
                                    int waiter);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
@@ -317,6 +317,8 @@ typedef struct chunk {
 #define H_NEXT 1   /* the next chunk */
 #define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
 #define H_SOURCE 3 /* on the work stack: the resolved promise */
+#define H_ON_CANCEL \
+  H_SOURCE       /* before, in the head: the last chunk of on_cancel callbacks, likewise */
 #define H_LINK 4   /* on the work stack or the deferred queue: the next entry */
 #define H_ITEM 5
 
@@ -324,7 +326,7 @@ typedef struct chunk {
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
 API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
                                int state, int n);
-API void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+API int lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                            int n);
 API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                             int n);
@@ -448,7 +450,7 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 /* trace.c */
 API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
-API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p);
+API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
 API void lwt_trace_seen(lua_State *L, int idx, promise *p);
