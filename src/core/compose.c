@@ -74,11 +74,52 @@ static void derive_owed(lua_State *L, lwt_context *c, int kind, int nfn) {
   lwt_resolve_owe(L, c, 1);
 }
 
+/* Calls the function below nargs values, as a callback: what it sets in the storage is
+** gone with it. `saved`: where the storage is (0: there is none). The handler is at `h`. */
+static int call_back(lua_State *L, lwt_context *c, int nargs, int nresults, int h,
+                     int saved) {
+  int status;
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, nargs, nresults, h);
+  c->callbacks--;
+  c->immediate--;
+  if (saved || c->storing) {
+    luaL_checkstack(L, 3, NULL);
+    if (saved)
+      lua_pushvalue(L, saved);
+    else
+      lua_pushboolean(L, 0);
+    lwt_storage_swap(L, c);
+    lua_pop(L, 1);
+  }
+  return status;
+}
+
+/* Puts the handler and, if there is one, the storage below the function at 1 and its
+** arguments. Calls it; the results lie above `base`. */
+static int call_first(lua_State *L, lwt_context *c, int nresults, int *base) {
+  int storing = c->storing;
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  *base = 1;
+  if (storing) {
+    pushreg(L, c->r_storage);
+    lua_insert(L, 1);
+    *base = 2;
+  }
+  return call_back(L, c, lua_gettop(L) - *base - 1, nresults, *base, storing);
+}
+
 /* Calls the function at `fn` with the outcome of the resolved promise at 1 (how:
 ** 1 its values, -1 its error, 0 nothing). The results lie above `base`. */
 static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
   promise *p = (promise *)lua_touserdata(L, 1);
-  int n = 0, status;
+  int n = 0, saved = 0;
+  if (c->storing) {
+    pushreg(L, c->r_storage);
+    saved = lua_gettop(L);
+  }
   pushreg(L, c->r_handler);
   *base = lua_gettop(L);
   lua_pushvalue(L, fn);
@@ -88,12 +129,7 @@ static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
     lwt_promise_push_error(L, 1, p);
     n = 1;
   }
-  c->immediate++;
-  c->callbacks++;
-  status = lua_pcall(L, n, LUA_MULTRET, *base);
-  c->callbacks--;
-  c->immediate--;
-  return status;
+  return call_back(L, c, n, LUA_MULTRET, *base, saved);
 }
 
 /* Leaves a promise of the outcome of call_now on top. */
@@ -434,31 +470,19 @@ print(lwt.wrap(tonumber, "12"):state())   --> fulfilled 12
 */
 static int l_wrap(lua_State *L) {
   lwt_context *c = context_of(L);
-  int status;
+  int base, status;
   check_callable(L, 1);
-  pushreg(L, c->r_handler);
-  lua_insert(L, 1);
-  c->immediate++;
-  c->callbacks++;
-  status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
-  c->callbacks--;
-  c->immediate--;
-  return result(L, c, 1, status, 1);
+  status = call_first(L, c, LUA_MULTRET, &base);
+  return result(L, c, base, status, 1);
 }
 
 /* core.callback(f, ...): calls it as a plain callback that nobody waits for: what it
 ** raises goes to the exception hook. Gives whether it ended well. */
 static int l_callback(lua_State *L) {
   lwt_context *c = context_of(L);
-  int status;
+  int base, status;
   luaL_checkany(L, 1);
-  pushreg(L, c->r_handler);
-  lua_insert(L, 1);
-  c->immediate++;
-  c->callbacks++;
-  status = lua_pcall(L, lua_gettop(L) - 2, 0, 1);
-  c->callbacks--;
-  c->immediate--;
+  status = call_first(L, c, 0, &base);
   if (status != LUA_OK) lwt_loop_report(L, c);
   if (c->immediate == 0) lwt_resolve_drain(L, c);
   lua_pushboolean(L, status == LUA_OK);
@@ -468,21 +492,15 @@ static int l_callback(lua_State *L) {
 /* core.try(f, ...): pcall for a plain callback. */
 static int l_try(lua_State *L) {
   lwt_context *c = context_of(L);
-  int status;
+  int base, status;
   check_callable(L, 1);
-  pushreg(L, c->r_handler);
-  lua_insert(L, 1);
-  c->immediate++;
-  c->callbacks++;
-  status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
-  c->callbacks--;
-  c->immediate--;
+  status = call_first(L, c, LUA_MULTRET, &base);
   c->has_trace = 0;
   luaL_checkstack(L, 10, NULL);
   if (c->immediate == 0) lwt_resolve_drain(L, c);
   lua_pushboolean(L, status == LUA_OK);
-  lua_replace(L, 1);
-  return lua_gettop(L);
+  lua_replace(L, base);
+  return lua_gettop(L) - base + 1;
 }
 
 static const luaL_Reg functions[] = {{"wrap", l_wrap},

@@ -204,11 +204,13 @@ struct lwt_context {
   uint8_t recovering; /* no allocation now */
   int callbacks;      /* > 0: a callback is running, awaiting is an error */
   uint8_t storing;    /* the current storage is not empty */
+  uint8_t co_storage; /* there are coroutines with one of their own, or were */
   uint8_t debug, closing;
 
   /* Tasks (task.c). */
   task *current;
   lua_State *current_co; /* where await is allowed now */
+  lua_State *storage_co; /* the coroutine that lwt.coroutine has resumed */
   int resumes;           /* how many tasks are running, one in another */
   slot *slots;
   uint32_t nslots, free_slot, next_scan, slots_made;
@@ -259,7 +261,7 @@ struct lwt_context {
       r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks, r_leave_hooks,
       r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_function,
       r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show,
-      r_unview;
+      r_unview, r_guard_mt;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -357,6 +359,9 @@ API void lwt_cancel_open(lua_State *L, lwt_context *c);
 
 /* storage.c */
 API void lwt_storage_swap(lua_State *L, lwt_context *c); /* top <-> current */
+API void lwt_storage_keep(lua_State *L, lwt_context *c);
+API void lwt_storage_enter(lua_State *L, lwt_context *c, int thread);
+API void lwt_storage_leave(lua_State *L, lwt_context *c, int thread, int saved);
 API void lwt_storage_open(lua_State *L, lwt_context *c);
 
 /* slots.c */
