@@ -60,7 +60,7 @@ enum {
   K_NPICK,
   K_NCHOOSE_SPLIT,
   K_SCOPE,
-  K_WEAK /* stands for a waiter that may be collected: U_STATE is {it}, weak */
+  K_WEAK /* stands for a waiter that may be collected: letgo.c */
 };
 
 /* How a pending promise is cancelled. */
@@ -88,6 +88,7 @@ enum {
   F_FOUND = 128,    /* cancel walk: something cancelable is below */
   F_CLOSED = 256,   /* scope: canceled, every await in it raises */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
+  F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
   F_WATCHED = 512   /* in the list of rejections nobody has looked at */
 };
 
@@ -303,8 +304,7 @@ API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *w
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
 API promise *lwt_promise_listify(lua_State *L, int idx, promise *p);
-API void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p,
-                                   int waiter);
+API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
@@ -315,6 +315,7 @@ typedef struct chunk {
   uint8_t on_cancel; /* holds on_cancel callbacks, and nothing else */
   uint32_t dead;     /* in the head: how many withdrew since the last sweep */
   uint32_t total;    /* in the head: how many are in the list */
+  uint32_t let_go;   /* in the head: how many were let go since that was last seen to */
 } chunk;
 #define H_NEXT 1   /* the next chunk */
 #define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
@@ -323,6 +324,11 @@ typedef struct chunk {
   H_SOURCE       /* before, in the head: the last chunk of on_cancel callbacks, likewise */
 #define H_LINK 4   /* on the work stack or the deferred queue: the next entry */
 #define H_ITEM 5
+
+/* letgo.c: what was cancelled in vain is kept only by who wants it. */
+API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
+API void lwt_let_go_no_more(lua_State *L, int idx);
+API void lwt_let_go_open(lua_State *L, lwt_context *c);
 
 /* resolve.c: resolving, and running what waits for it. */
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);

@@ -394,7 +394,12 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
   luaL_checkstack(L, 10, NULL);
   if (lua_getiuservalue(L, w, U_DEP) == LUA_TTABLE) {
     uint32_t n = (uint32_t)lua_rawlen(L, list);
-    if (rec->n == 0 && told_by_walk(c, rec)) rec->n = n;
+    if (rec->n == 0 && told_by_walk(c, rec)) {
+      for (; rec->n < n; lua_settop(L, list)) {
+        lua_rawgeti(L, list, (lua_Integer)++rec->n);
+        lwt_let_go(L, c, list + 1);
+      }
+    }
     while (rec->n < n) {
       promise *p;
       int alone;
@@ -408,7 +413,7 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
       lua_settop(L, list);
       if (!alone) lwt_resolve_push_entry(L, c, w);
       lua_rawgeti(L, list, (lua_Integer)rec->n);
-      lwt_cancel_push(L, c, list + 1);
+      if (!lwt_cancel_push(L, c, list + 1)) lwt_let_go(L, c, list + 1);
       lua_settop(L, list);
       if (!alone) {
         lua_settop(L, top);
@@ -444,7 +449,7 @@ static int choice(lua_State *L, lwt_context *c, int kind, int n, int all_pending
   if (outcome != 0) {
     for (i = 1; cancels(kind) && i <= n; i++) {
       push_input(L, LIST, i);
-      lwt_cancel(L, c, lua_gettop(L));
+      if (!lwt_cancel(L, c, lua_gettop(L))) lwt_let_go(L, c, lua_gettop(L));
       lua_pop(L, 1);
     }
     if (outcome < 0) return 1;

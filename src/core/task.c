@@ -441,7 +441,7 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
     t->flags &= (uint16_t)~TF_CANCEL;
     p->flags |= F_SEEN;
-    lwt_cancel(L, c, idx);
+    if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
     return raise_canceled(L, c, t);
   }
   if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);

@@ -5,8 +5,6 @@
 **
 ** Whatever allocates may run a finalizer, and that may resolve or wait for any
 ** promise: after an allocation nothing that was read before is taken for granted. */
-#include <string.h>
-
 #include "core.h"
 
 #define CHUNK_MIN 4
@@ -18,7 +16,7 @@ static chunk *chunk_push(lua_State *L, int cap, int on_cancel) {
   h->first = h->len = 0;
   h->cap = (uint16_t)cap;
   h->on_cancel = (uint8_t)on_cancel;
-  h->dead = h->total = 0;
+  h->dead = h->total = h->let_go = 0;
   return h;
 }
 
@@ -126,6 +124,7 @@ static void add_chunk(lua_State *L, int idx, int head, int at, chunk *fresh) {
   }
   fresh->total = h->total + 1;
   fresh->dead = h->dead;
+  fresh->let_go = h->let_go;
   push_tail(L, head);
   lua_setiuservalue(L, -2, H_TAIL);
   lua_pushvalue(L, head);
@@ -142,6 +141,7 @@ int lwt_promise_add_waiter(lua_State *L, int idx, promise *p) {
 /* Likewise, when w is known to be the waiter on top. */
 int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w) {
   int oc, item, head, at, done = 0;
+  if (p->flags & F_LET_GO) lwt_let_go_no_more(L, idx);
   if (p->state == S_PENDING && p->waiters == W_NONE) { /* the commonest case */
     lua_setiuservalue(L, idx, U_STATE);
     p->waiters = W_ONE;
@@ -301,40 +301,14 @@ void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waite
   }
 }
 
-/* The promise w (at `waiter`) goes on waiting for p, but p no longer keeps it alive. */
-void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p,
-                               int waiter) {
-  int top = lua_gettop(L), i;
-  promise *w = (promise *)lua_touserdata(L, waiter), *weak;
-  luaL_checkstack(L, 10, NULL);
-  weak = (promise *)lua_newuserdatauv(L, sizeof *weak, 1);
-  memset(weak, 0, sizeof *weak);
-  weak->kind = K_WEAK;
-  lua_createtable(L, 1, 0);
-  lua_pushvalue(L, waiter);
-  lua_rawseti(L, -2, 1);
-  pushreg(L, c->r_weak_mt);
-  lua_setmetatable(L, -2);
-  lua_setiuservalue(L, top + 1, U_STATE);
+/* Waiters of p may have gone without a word: where those are half of a list, it is swept. */
+void lwt_promise_sweep(lua_State *L, int idx, promise *p) {
+  const chunk *h;
+  if (p->state != S_PENDING || p->waiters != W_LIST) return;
   lua_getiuservalue(L, idx, U_STATE);
-  if (p->state == S_PENDING && p->waiters == W_ONE &&
-      lua_touserdata(L, -1) == (void *)w) {
-    lua_pushvalue(L, top + 1);
-    lua_setiuservalue(L, idx, U_STATE);
-  } else if (p->state == S_PENDING && p->waiters == W_LIST) {
-    chunk *h = push_tail(L, top + 2); /* the newest, as a rule */
-    for (i = h->len - 1; i >= 0; i--) {
-      lua_getiuservalue(L, top + 3, H_ITEM + i);
-      if (lua_touserdata(L, -1) == (void *)w) {
-        lua_pushvalue(L, top + 1);
-        lua_setiuservalue(L, top + 3, H_ITEM + i);
-        lwt_promise_remove_waiter(L, idx, p, w); /* counts as one that may be gone */
-        break;
-      }
-      lua_settop(L, top + 3);
-    }
-  }
-  lua_settop(L, top);
+  h = (const chunk *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (h->dead >= SWEEP_MIN && h->dead * 2 > h->total) sweep(L, idx, p);
 }
 
 /* How many would be told if p were resolved now. */
@@ -387,6 +361,7 @@ static void join_lists(lua_State *L, int to, int from) {
   lua_setiuservalue(L, head, H_TAIL);
   a->total = b->total = a->total + b->total; /* of the head */
   a->dead = b->dead = a->dead + b->dead;
+  a->let_go = b->let_go = a->let_go + b->let_go;
   lua_settop(L, tail - 1);
   lua_pushvalue(L, head);
 }
@@ -414,6 +389,7 @@ int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r
   outer = lua_absindex(L, outer);
   inner = lua_absindex(L, inner);
   luaL_checkstack(L, 16, NULL);
+  if (r->flags & F_LET_GO) lwt_let_go_no_more(L, inner);
   if (q->waiters != W_NONE && r->waiters != W_NONE) {
     lwt_promise_listify(L, outer, q);
     lwt_promise_listify(L, inner, r);
@@ -421,6 +397,7 @@ int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r
   if (q->state != S_PENDING || r->state != S_PENDING) return 0;
   if (r->waiters == W_ONE && q->waiters != W_NONE) return 0; /* changed meanwhile */
   if (q->waiters == W_ONE && r->waiters != W_NONE) return 0;
+  if (r->waiters != W_NONE) q->flags &= (uint16_t)~F_LET_GO;
   merge_waiters(L, outer, q, inner, r);
   q->flags |= (uint16_t)(r->flags & F_ON_CANCEL);
   if ((r->kind == K_TASK && ((task *)r)->status != T_DONE) || r->kind == K_TIMER ||
