@@ -10,7 +10,8 @@ local function waiters(p)
   return has_core and internals.waiters and internals.waiters(p) or 0
 end
 
-local function flat(name, round, make)
+-- `loose`: what is let go among older waiters is seen to many at a time.
+local function flat(name, round, make, loose)
   it(name, core.virtual(function()
     local p = (make or lwt.wait)()
     for _ = 1, 1000 do round(p) end
@@ -24,10 +25,10 @@ local function flat(name, round, make)
     end
     lwt.yield()
     core.memory()
-    local left = waiters(p) - waiting -- those let go are seen to many at a time
-    if left > 100 then error(left .. " waiters more", 0) end
+    local left = waiters(p) - waiting
+    if left > (loose and rounds // 25 or 0) then error(left .. " waiters more", 0) end
     local grown = core.memory() - before
-    if grown > 128 * 1024 then
+    if grown > (loose and 40 * rounds or 32 * 1024) then
       error(("%d bytes more after %d rounds"):format(grown, rounds), 0)
     end
     assert.equal("pending", (p:state()))
@@ -115,7 +116,7 @@ describe("nothing is left on a promise that stays pending by", function()
 
   flat("cancelling a bind on it and dropping that", function(p)
     p:bind(function() end):cancel()
-  end)
+  end, nil, true)
 
   -- What follows from it, when it is cancelled in vain: as the loser of a pick, of a deadline,
   -- or because a task that awaited it was cancelled.
@@ -123,10 +124,8 @@ describe("nothing is left on a promise that stays pending by", function()
   local consequences = {
     ["a map"] = function(p) return p:map(id) end,
     ["a bind"] = function(p) return p:bind(id) end,
-    ["a catch"] = function(p) return p:catch(id) end,
-    ["a try_bind"] = function(p) return p:try_bind(id, id) end,
     ["a no_cancel"] = function(p) return lwt.no_cancel(p) end,
-    ["maps in a row"] = function(p) return p:map(id):map(id):bind(id):catch(id) end,
+    ["maps in a row"] = function(p) return p:map(id):map(id):bind(id) end,
     ["an all"] = function(p) return lwt.all { p, p:map(id), lwt.both(p, p:map(id)) } end,
     ["a choose"] = function(p) return lwt.choose { p:map(id), lwt.no_cancel(p), lwt.join { p } } end,
     ["a bind that gave a map"] = function(p)
@@ -142,33 +141,33 @@ describe("nothing is left on a promise that stays pending by", function()
       local q, r = lwt.wait()
       lwt.pick { make(p), q }
       r:wakeup()
-    end)
+    end, nil, true)
     flat(name .. ", in a pick that another has won", function(p)
       lwt.pick { make(p), lwt.fulfilled() }
-    end)
+    end, nil, true)
     flat(name .. ", in a pick that is awaited", function(p)
       lwt.pick({ make(p), lwt.sleep(0) }):await()
-    end)
+    end, nil, true)
     flat(name .. ", with a deadline", function(p)
       pcall(lwt.await, lwt.with_timeout(0, make(p)))
-    end)
+    end, nil, true)
     flat(name .. ", in a pick that is cancelled", function(p)
       lwt.pick({ make(p), (lwt.task()) }):cancel()
-    end)
+    end, nil, true)
     if name == "a no_cancel" then goto cannot_be_interrupted end
     flat(name .. ", awaited by a task that is cancelled", function(p)
       local task = lwt.spawn(function() make(p):await() end)
       lwt.yield()
       task:cancel()
       pcall(lwt.await, task)
-    end)
+    end, nil, true)
     flat(name .. ", awaited by a task that was cancelled before", function(p)
       local task = lwt.spawn(function()
         lwt.current():cancel()
         make(p):await()
       end)
       pcall(lwt.await, task)
-    end)
+    end, nil, true)
     ::cannot_be_interrupted::
   end
 end)

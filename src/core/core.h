@@ -315,14 +315,15 @@ typedef struct chunk {
   uint8_t on_cancel; /* holds on_cancel callbacks, and nothing else */
   uint32_t dead;     /* in the head: how many withdrew since the last sweep */
   uint32_t total;    /* in the head: how many are in the list */
-  uint32_t let_go;   /* in the head: how many were let go since that was last seen to */
+  uint32_t let_go;   /* in the head: how many were let go and have no shell: letgo.c */
+  uint32_t shells;   /* in the head: how many have one, or had */
 } chunk;
 #define H_NEXT 1   /* the next chunk */
 #define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
 #define H_SOURCE 3 /* on the work stack: the resolved promise */
 #define H_ON_CANCEL \
-  H_SOURCE       /* before, in the head: the last chunk of on_cancel callbacks, likewise */
-#define H_LINK 4   /* on the work stack or the deferred queue: the next entry */
+  H_SOURCE /* before, in the head: the last chunk of on_cancel callbacks, likewise */
+#define H_LINK 4 /* on the work stack or the deferred queue: the next entry */
 #define H_ITEM 5
 
 /* letgo.c: what was cancelled in vain is kept only by who wants it. */
@@ -335,7 +336,7 @@ API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int stat
 API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
                                int state, int n);
 API int lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
-                           int n);
+                          int n);
 API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                             int n);
 API void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to);

@@ -16,15 +16,15 @@
 
 /* A shell's user values: U_STATE is {the waiter}, weak; U_DEP the waiter, while it is kept. */
 
-static const char shells_key; /* of the registry's table of shells: waiter -> shell, weak */
+static const char
+    shells_key; /* of the registry's table of shells: waiter -> shell, weak */
 
 /* Is the promise a mere consequence of others, which may go when nobody wants it? (Not what
-** is to clean up: a finalizer.) */
+** is to clean up or to handle an error: those functions run in any case.) */
 static int is_consequence(const promise *p) {
-  return p->state == S_PENDING && (p->kind == K_BIND || p->kind == K_MAP ||
-                                   p->kind == K_CATCH || p->kind == K_TRY_BIND ||
-                                   p->kind == K_FOLLOW ||
-                                   (p->kind >= K_JOIN && p->kind <= K_NCHOOSE_SPLIT));
+  return p->state == S_PENDING &&
+         (p->kind == K_BIND || p->kind == K_MAP || p->kind == K_FOLLOW ||
+          (p->kind >= K_JOIN && p->kind <= K_NCHOOSE_SPLIT));
 }
 
 /* ---- Shells -------------------------------------------------------------------------- */
@@ -120,6 +120,7 @@ static void replace(lua_State *L, int at, int i, int list) {
 static void put_shells(lua_State *L, lwt_context *c, int idx, promise *p) {
   int top = lua_gettop(L), list = top + 1;
   lua_Integer i, n;
+  chunk *h;
   lua_newtable(L);
   if (p->state == S_PENDING && p->waiters == W_LIST) {
     lua_getiuservalue(L, idx, U_STATE);
@@ -133,7 +134,10 @@ static void put_shells(lua_State *L, lwt_context *c, int idx, promise *p) {
   }
   if (p->state == S_PENDING && p->waiters == W_LIST) {
     lua_getiuservalue(L, idx, U_STATE);
-    ((chunk *)lua_touserdata(L, -1))->let_go = 0;
+    h = (chunk *)lua_touserdata(L, -1);
+    h->shells += h->let_go;
+    h->let_go = 0;
+    if (h->shells > h->total) h->shells = h->total;
     each_item(L, replace, list);
   }
   lua_settop(L, top);
@@ -190,7 +194,10 @@ static int let_go_of_input(lua_State *L, lwt_context *c, int in, int w) {
     lua_getiuservalue(L, in, U_STATE);
     h = (chunk *)lua_touserdata(L, -1);
     h->dead++; /* it may be gone when that is looked at */
-    if (!found && ++h->let_go >= BATCH && h->let_go * BATCH > h->total)
+    if (found)
+      h->shells++;
+    else if (++h->let_go >= BATCH &&
+             h->let_go * BATCH > h->total / 16 + (h->total - h->shells))
       put_shells(L, c, in, input);
     lwt_promise_sweep(L, in, input);
   }

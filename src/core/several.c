@@ -238,7 +238,8 @@ static int push_choice(lua_State *L, int kind, int list, int n, promise *first) 
     lua_rawgeti(L, list, found);
     return -1;
   }
-  if (kind == K_NCHOOSE_SPLIT) lua_createtable(L, n, 1); /* all that is allocated is, now */
+  if (kind == K_NCHOOSE_SPLIT)
+    lua_createtable(L, n, 1); /* all that is allocated is, now */
   lua_createtable(L, n, 1);
   fill_values(L, list, n, 0, first);
   if (kind != K_NCHOOSE_SPLIT) return 1;

@@ -449,7 +449,8 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   lwt_slot_push(L, c, t->slot);
-  while (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) { /* a finalizer has changed it */
+  while (
+      !lwt_promise_add_known_waiter(L, idx, p, &t->p)) { /* a finalizer has changed it */
     p = lwt_promise_find(L, idx);
     p->flags |= F_SEEN;
     if (p->state != S_PENDING) return 1;

@@ -16,7 +16,7 @@ static chunk *chunk_push(lua_State *L, int cap, int on_cancel) {
   h->first = h->len = 0;
   h->cap = (uint16_t)cap;
   h->on_cancel = (uint8_t)on_cancel;
-  h->dead = h->total = h->let_go = 0;
+  h->dead = h->total = h->let_go = h->shells = 0;
   return h;
 }
 
@@ -125,6 +125,7 @@ static void add_chunk(lua_State *L, int idx, int head, int at, chunk *fresh) {
   fresh->total = h->total + 1;
   fresh->dead = h->dead;
   fresh->let_go = h->let_go;
+  fresh->shells = h->shells;
   push_tail(L, head);
   lua_setiuservalue(L, -2, H_TAIL);
   lua_pushvalue(L, head);
@@ -217,7 +218,7 @@ static int is_live(lua_State *L, promise *w, promise *p) {
 static void sweep(lua_State *L, int idx, promise *p) {
   int top = lua_gettop(L), head = top + 1, rd = top + 2, wr = top + 3;
   chunk *h, *r, *w;
-  uint32_t total = 0;
+  uint32_t total = 0, shells = 0;
   int i, wlen = 0, more;
   luaL_checkstack(L, 8, NULL);
   lua_getiuservalue(L, idx, U_STATE);
@@ -231,6 +232,7 @@ static void sweep(lua_State *L, int idx, promise *p) {
         lua_pop(L, 1);
         continue;
       }
+      if (((promise *)lua_touserdata(L, -1))->kind == K_WEAK) shells++;
       if (wlen == w->cap) {
         w->len = (uint16_t)wlen;
         lua_getiuservalue(L, wr, H_NEXT);
@@ -274,6 +276,7 @@ static void sweep(lua_State *L, int idx, promise *p) {
     lua_pushvalue(L, wr);
     lua_setiuservalue(L, head, H_TAIL);
     h->total = total;
+    h->shells = shells;
     h->dead = 0;
   }
   lua_settop(L, top);
@@ -362,6 +365,7 @@ static void join_lists(lua_State *L, int to, int from) {
   a->total = b->total = a->total + b->total; /* of the head */
   a->dead = b->dead = a->dead + b->dead;
   a->let_go = b->let_go = a->let_go + b->let_go;
+  a->shells = b->shells = a->shells + b->shells;
   lua_settop(L, tail - 1);
   lua_pushvalue(L, head);
 }
