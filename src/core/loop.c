@@ -179,7 +179,7 @@ static int wait_for_events(lwt_context *c, int may_wait) {
     if (c->ntimers > 0) {
       seconds = c->heap[0].when - lwt_timer_now(c);
       if (seconds < 0) seconds = 0;
-      if (seconds > 1e6) seconds = engine_alive(c) == LWT_IDLE ? 1e6 : -1;
+      if (seconds > 1e6) seconds = 1e6; /* more than engines can wait: look again then */
     } else {
       seconds = -1;
     }
