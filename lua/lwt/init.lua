@@ -296,6 +296,7 @@ end
 -- ---- Loop hooks -----------------------------------------------------------------------------
 
 local hooks = { enter = {}, leave = {} }
+local removed = { enter = 0, leave = 0 } -- how many of them have been
 --- What `lwt.on_iteration` gives.
 ---@class lwt.Hook
 ---@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
@@ -308,8 +309,9 @@ local function run_hooks(which)
   local n = #list
   if n == 0 then return nil end
   return function()
-    for i, hook in ipairs { table.unpack(list) } do
-      if list[i] == hook or not hook.removed then
+    for i = 1, n do
+      local hook = list[i]
+      if hook and not hook.removed then
         local ok, err = pcall(hook.f)
         if not ok then report(err) end
       end
@@ -358,14 +360,16 @@ end
 ---@param hook lwt.Hook
 ---@function hook.remove(hook)
 function hook_mt:remove()
-  local list = hooks[self.which]
-  for i, hook in ipairs(list) do
-    if hook == self then
-      table.remove(list, i)
-      break
-    end
-  end
+  if self.removed then return end
   self.removed = true
+  local which = self.which
+  removed[which] = removed[which] + 1
+  if removed[which] * 2 <= #hooks[which] then return end
+  local rest = {}
+  for _, hook in ipairs(hooks[which]) do
+    if not hook.removed then rest[#rest + 1] = hook end
+  end
+  hooks[which], removed[which] = rest, 0
   install_hooks()
 end
 

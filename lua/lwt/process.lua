@@ -581,7 +581,7 @@ local function pmap_stream(name, kind, read)
       local state, err = writer:state()
       if state == "rejected" and not told then
         told = true
-        if unread and err == lwt.Canceled then err = broken_pipe() end
+        if unread and rawequal(err, lwt.Canceled) then err = broken_pipe() end
         error(err, 0)
       end
     end

@@ -58,7 +58,7 @@ end
 -- Does this failure end it? Being cancelled is not a failure to try again after.
 local function is_fatal(err, n, how)
   if getmetatable(err) == fatal then return true end
-  if err == lwt.Canceled or err == lwt.Interrupted then return true end
+  if rawequal(err, lwt.Canceled) or rawequal(err, lwt.Interrupted) then return true end
   return how.retry_if ~= nil and not follow(how.retry_if(err, n))
 end
 

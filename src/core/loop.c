@@ -127,10 +127,10 @@ static void run_idle(lwt_context *c) {
   lwt_idle *list = c->idle;
   c->idle = NULL;
   c->idle_now = list;
+  if (list != NULL) list->at = &c->idle_now;
   while (c->idle_now != NULL) {
     lwt_idle *i = c->idle_now;
-    c->idle_now = i->next;
-    i->queued = 0;
+    c->api.idle_stop(&c->api, i);
     if (c->api.enter(&c->api, i->f, i->data) == -2) c->api.idle_start(&c->api, i);
   }
 }

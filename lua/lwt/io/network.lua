@@ -78,7 +78,7 @@ end
 local of_the_client = { ECONNRESET = true, EPIPE = true, ECONNABORTED = true, ETIMEDOUT = true }
 
 local function is_gone(err, ch, address)
-  if err == lwt.Closed then return ch:is_closed() end
+  if rawequal(err, lwt.Closed) then return ch:is_closed() end
   return type(err) == "table" and of_the_client[err.code] and err.address == address
 end
 
@@ -92,12 +92,12 @@ local function serve(server, ch, address, f)
   else
     theirs = is_gone(err, ch, address)
     ch:close()
-    if err == lwt.Canceled or err == lwt.Interrupted then
+    if rawequal(err, lwt.Canceled) or rawequal(err, lwt.Interrupted) then
       ch:abort()
     end
   end
   if ok then return end
-  if server.on_error and not (server.cancelling and err == lwt.Canceled) then
+  if server.on_error and not (server.cancelling and rawequal(err, lwt.Canceled)) then
     lwt.async(server.on_error, err, address)
   elseif not theirs then
     error(err, 0)
@@ -107,7 +107,7 @@ end
 -- A task that has failed; without memory it has perhaps not even begun.
 local function failed(server, ch, err)
   if not ch:is_closed() then ch:abort() end
-  if not server.cancelling or err ~= lwt.Canceled then report(err) end
+  if not server.cancelling or not rawequal(err, lwt.Canceled) then report(err) end
 end
 
 local function start(server, ch, address, f)
@@ -225,7 +225,7 @@ local function establish(cio, listening, f, size, on_error)
   }, Server)
   server.accepting = spawn(accept_loop, server, f, size)
   server.accepting:on_failure(function(err)
-    if err ~= lwt.Canceled and err ~= lwt.Closed then report(err) end
+    if not rawequal(err, lwt.Canceled) and not rawequal(err, lwt.Closed) then report(err) end
   end)
   return server
 end
