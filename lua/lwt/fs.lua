@@ -81,8 +81,18 @@ function M.readdir(path)
   if type(path) ~= "string" then args.wrong(1, "readdir", "string", path) end
   if path:find("\0", 1, true) then args.bad(1, "readdir", "path contains a zero byte") end
   local dir = uv.dir(path)
+  local function closed_at_the_end(entries)
+    if entries == nil then dir:close() end
+    return entries
+  end
+  local function closed(err)
+    dir:close()
+    error(err, 0)
+  end
   -- A piece that is on its way comes, also when its reader has been cancelled: the next has it.
-  local s = require("lwt.stream").from(function() return lwt.no_cancel(dir:next()) end):flatten()
+  local s = require("lwt.stream").from(function()
+    return lwt.no_cancel(dir:next():try_bind(closed_at_the_end, closed))
+  end):flatten()
   function s.close() dir:close() end
   return s
 end
