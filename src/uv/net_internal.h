@@ -41,10 +41,12 @@ typedef struct lwt_uv_stream {
     uv_pipe_t pipe;
     uv_tty_t tty;
   } uv;
-  /* Reading. */
-  char *held; /* held_n bytes from held_at on */
+  /* Reading. What arrives is held here until it is taken, also while it is on its way to
+  ** those who wait: whatever runs meanwhile finds it in its place. */
+  char *held; /* held_n bytes from held_at on; of LWT_UV_SCRATCH bytes: a scratch buffer */
   size_t held_at, held_size;
   unsigned at_once, turn; /* reads at once in this turn of the loop */
+  unsigned taken;         /* counts what is taken: has somebody been here meanwhile? */
   void *rdata;
   char *rbuf;
   size_t rlen;
@@ -73,27 +75,21 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
 void lwt_uv_stream_end_reading(lwt_uv_stream *s);
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data);
 void lwt_uv_stream_port_read_cancel(port *p);
-/* What has arrived, on its way to those who read. */
-typedef struct lwt_uv_delivery {
-  lwt_uv_stream *s;
-  const char *bytes;
-  size_t n, given;
-  unsigned char behind; /* the bytes are what is held */
-  unsigned char done;   /* what nobody took has been kept */
-} lwt_uv_delivery;
-void lwt_uv_stream_keep(lwt_uv_delivery *d);
-/* What can be read at once: the number of bytes at *from, to be taken with `taken` when
-** their string is made; 0: the end, or what s->end says; UV_EAGAIN: wait, reading is on;
-** another status. Nobody else may be reading. */
-ssize_t lwt_uv_stream_read_at_once(lwt_uv_stream *s, size_t want, const char **from);
-void lwt_uv_stream_taken(lwt_uv_stream *s, size_t n);
+/* What is held and nobody asked for stays: out of a scratch buffer, which may be needed. */
+void lwt_uv_stream_keep(lwt_uv_stream *s);
+/* See that something is held, of at most `want` bytes where they have to be read first: 1
+** when there is, to be taken with `take` once it is in a string; 0: the end, or what s->end
+** says; UV_EAGAIN: wait, reading is on; another status. Nobody else may be reading. */
+ssize_t lwt_uv_stream_fill(lwt_uv_stream *s, size_t want);
+#define lwt_uv_stream_first(s) ((s)->held + (s)->held_at)
+void lwt_uv_stream_take(lwt_uv_stream *s, size_t n);
 /* Does a task read it (not a channel)? */
 #define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
 /* stream_direct.c */
 void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
 void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);
 void lwt_uv_stream_init_direct(lwt_uv_stream *s);
-void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_delivery *d);
+void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_stream *s);
 void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s);
 /* stream_write.c */
 ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned n);

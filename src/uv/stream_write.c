@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "net_internal.h"
+#include "private.h"
 
 #ifdef MSG_NOSIGNAL
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -39,7 +40,7 @@ ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned
   ssize_t sent;
   if (!s->socket || n != 1 || s->shut || s->uv.stream.write_queue_size > 0)
     return uv_try_write(&s->uv.stream, bufs, n);
-  do sent = send(s->uv.tcp.io_watcher.fd, bufs->base, bufs->len, SEND_FLAGS);
+  do sent = send(lwt_uv_tcp_descriptor(&s->uv.tcp), bufs->base, bufs->len, SEND_FLAGS);
   while (sent < 0 && errno == EINTR);
   if (sent >= 0) return sent;
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return UV_EAGAIN;
