@@ -28,12 +28,14 @@ typedef struct lwt_uv_stream {
   lwt_uv_waiters readers;
   size_t held_n;         /* bytes that nobody asked for yet */
   ssize_t end;           /* 0, or UV_EOF or an error: what follows what is held */
+  ssize_t broken;        /* the error of the connection that a write was told, or 0 */
   write_req *first;      /* of the writes; it is with libuv */
   unsigned char reading; /* uv_read_start is on */
   unsigned char more;    /* the last read filled its buffer: likely there is more */
   unsigned char socket;  /* TCP: send and recv apply */
   unsigned char raw;     /* the descriptor may be read without libuv */
   unsigned char shut;    /* shutdown was called */
+  unsigned char half_sent; /* the rest of a write is being queued: others wait for it */
   unsigned char let_go;  /* directions that a channel closed: 1 reading, 2 writing */
   union {
     uv_stream_t stream;

@@ -231,7 +231,8 @@ static int view_write(lua_State *L) {
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)v->box->h;
   uv_buf_t buf;
   ssize_t n = 0;
-  if (s == NULL || s->first != NULL || lua_type(L, 2) != LUA_TSTRING) return others(L);
+  if (s == NULL || s->first != NULL || s->half_sent || lua_type(L, 2) != LUA_TSTRING)
+    return others(L);
   ctx->lwt->wait_check(ctx->lwt, L); /* before it has an effect */
   buf.base = (char *)lua_tolstring(L, 2, &buf.len);
   if (buf.len > 0) n = lwt_uv_stream_try_write(s, &buf, 1);

@@ -23,6 +23,14 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
   uv_read_stop(&s->uv.stream);
 }
 
+/* Nothing follows what is held. (A write may have been told of a reset: then the system
+** says only that there is no more.) */
+static ssize_t end_with(lwt_uv_stream *s, ssize_t status) {
+  lwt_uv_stream_stop_reading(s);
+  s->end = status == UV_EOF && s->broken != 0 ? s->broken : status;
+  return s->end;
+}
+
 /* Append to what is held; without memory the stream ends with ENOMEM rather than with a
 ** gap. */
 static void append(lwt_uv_stream *s, const char *bytes, size_t n) {
@@ -225,11 +233,10 @@ static ssize_t really_end(lwt_uv_stream *s) {
   return err == 0 || err == EPIPE ? UV_EOF : uv_translate_sys_error(err);
 }
 
-/* Nothing follows what is held. */
+/* The end has come: tell those who wait. */
 static void ended(lwt_uv_stream *s, ssize_t status) {
   lwt_uv *ctx = s->h.ctx;
-  lwt_uv_stream_stop_reading(s);
-  s->end = status;
+  status = end_with(s, status);
   if (s->rcb != NULL) take_port_read(s)(&s->p, s->rdata, status);
   if (s->held_n > 0 && lwt_uv_stream_has_reader(s)) /* there was no memory before */
     lwt_uv_enter(ctx, deliver, s);
@@ -285,9 +292,7 @@ static ssize_t read_now(lwt_uv_stream *s, char *buf, size_t len) {
   s->more = n == (ssize_t)len;
   if (n > 0) return n;
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return UV_EAGAIN;
-  lwt_uv_stream_stop_reading(s);
-  s->end = n == 0 ? UV_EOF : uv_translate_sys_error(errno);
-  return s->end;
+  return end_with(s, n == 0 ? UV_EOF : uv_translate_sys_error(errno));
 }
 
 static int start_reading(lwt_uv_stream *s) {
