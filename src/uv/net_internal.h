@@ -58,6 +58,9 @@ typedef struct lwt_uv_stream {
   void *wdata;
   size_t wtaken; /* bytes of the channel's write that libuv has */
   int chunks;    /* with libuv; one more than `wcb` knows after a cancelled write */
+  /* What it was lent (lent.h). */
+  int number;         /* the descriptor that it was made of; -1: libuv's own */
+  int mode, blocking; /* tickets, or -1 */
 } lwt_uv_stream;
 
 #define lwt_uv_stream_of_port(p) \
@@ -133,7 +136,6 @@ typedef struct net_state {
   /* dns.c: lookups under way, and those that wait for their turn. */
   int dns_limit, dns_active;
   dns_req *dns_first, *dns_last;
-  int tty_changed; /* tty.c: a mode has to be put back */
   int pollers;     /* poll.c: registry reference of the table descriptor -> poller */
   int by_name;     /* tcp.c: registry reference of the table of Lua functions for names */
   /* stream_direct.c: registry references of the metatables of views. */
@@ -154,6 +156,8 @@ int lwt_uv_listener_opened(lua_State *L, listener *l, int fd);
 ** nothing pushed and the descriptor still open. May raise (memory), the descriptor
 ** still open. */
 int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd, int nodelay);
+/* The same for a descriptor that somebody else opened, and may share with others. */
+int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd);
 
 /* The registration of each file: adds its functions to the table at the top. */
 void lwt_uv_add_tcp(lwt_uv *ctx, lua_State *L);
