@@ -113,23 +113,26 @@ static const file_op op_read = {FILE_CLASS("read", push_read), run_read, 1};
 ** what was read then is in `left`. */
 static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
   size_t len = 0;
+  char *scratch;
   if (f->head != NULL || f->left_len > 0 || want > LWT_UV_SCRATCH) return 0;
+  scratch = lwt_uv_scratch_borrow(ctx);
+  if (scratch == NULL) return 0;
   while (len < want) {
-    ssize_t n = lwt_uv_file_read_now(f, ctx->scratch + len, want - len);
+    ssize_t n = lwt_uv_file_read_now(f, scratch + len, want - len);
     if (n < 0) {
       char *rest = len == 0 ? NULL : malloc(len);
       if (rest == NULL) { /* as if it had not been read */
         lseek(f->fd, -(off_t)len, SEEK_CUR);
         return 0;
       }
-      memcpy(rest, ctx->scratch, len);
+      memcpy(rest, scratch, len);
       lwt_uv_file_keep_left(f, rest, 0, len, len);
       return 0;
     }
     if (n == 0) break;
     len += (size_t)n;
   }
-  give_read(L, ctx, 2, ctx->scratch, len, want);
+  give_read(L, ctx, 2, scratch, len, want);
   ctx->lwt->fulfilled(ctx->lwt, L, 1);
   return 1;
 }
