@@ -430,6 +430,46 @@ describe("lwt.fs: whole files", function()
     end
   end))
 
+  it("never sends into a file that was opened later, nor from one", task(function()
+    local source <close> = await(fs.open(path("a"), "w+"))
+    await(source:truncate(1 << 28))
+    for _, how in ipairs { "dst", "src", "number" } do
+      local src, dst = await(fs.open(path("a"))), await(fs.open(path("b"), "w"))
+      local sent
+      if how == "number" then
+        sent = fs.sendfile(dst:fileno(), src:fileno(), 0, 1 << 28)
+      else
+        sent = fs.sendfile(dst, src, 0, 1 << 28)
+      end
+      while await(fs.stat(path("b"))).size == 0 do await(lwt.pause()) end
+      local closing = {}
+      if how ~= "src" then closing[1] = dst:close() end
+      if how ~= "dst" then closing[#closing + 1] = src:close() end
+      if how == "number" then await(lwt.join(closing)) end -- the numbers are free now
+      -- These get the first numbers that are free.
+      await(fs.write_file(path("text"), "not zeros"))
+      local others = {}
+      for i = 1, 4 do others[i] = await(fs.open(path(how .. i), "w")) end
+      local text = await(fs.open(path("text")))
+      local ok, told = pcall(await, sent)
+      await(lwt.join(closing))
+      for i = 1, 4 do
+        assert.equal(0, await(others[i]:stat()).size)
+        await(others[i]:close())
+      end
+      assert.equal(how == "number" and 1 << 28 or lwt.Closed, told)
+      assert.equal(how == "number", ok)
+      await(lwt.join { text:close(), src:close(), dst:close() })
+      -- Nothing of the other file has come in.
+      local written <close> = await(fs.open(path("b")))
+      while true do
+        local piece = await(written:read(1 << 20))
+        if piece == nil then break end
+        assert.is_nil(piece:find("[^\0]"))
+      end
+    end
+  end))
+
   it("stops sending to a socket when it is cancelled, or nobody reads it", task(function()
     local net = require "lwt.net"
     await(fs.write_file(path("a"), ("x"):rep(1 << 23)))
