@@ -196,9 +196,9 @@ it("an error's __eq is not asked whether it is a sentinel", async(function()
   assert.is_true(rawequal(err, got))
   local io = require "lwt.io"
   local server = io.establish_server("127.0.0.1:0", function() error(err) end,
-    { on_error = function(e) got = e end })
+    { on_error = function(e) got = e end }):await()
   got = nil
-  io.open_connection(server.address):await():read():await()
+  io.open_connection(server:address()):await():read():await()
   server:shutdown(0):await()
   assert.is_true(rawequal(err, got))
 end))

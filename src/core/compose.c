@@ -8,15 +8,6 @@
 ** is called at once. */
 #include "core.h"
 
-static void check_callable(lua_State *L, int idx) {
-  if (lua_type(L, idx) == LUA_TFUNCTION) return;
-  if (luaL_getmetafield(L, idx, "__call") != LUA_TNIL) {
-    lua_pop(L, 1);
-    return;
-  }
-  luaL_typeerror(L, idx, "function");
-}
-
 /* Pushes a promise of this kind that holds the `nfn` callbacks at 2, and the storage
 ** that they are to see. */
 static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int nfn) {
@@ -166,7 +157,7 @@ static int bind(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
   promise *p = lwt_promise_passed(L, c, 1);
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
   if ((p = derive(L, c, p, kind, 1)) == NULL) return 1;
   if (p->state == S_REJECTED) {
@@ -232,7 +223,7 @@ static int l_catch(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
   p = promise_or_task(L, c, 1);
   lua_settop(L, 2);
@@ -266,8 +257,8 @@ static int l_try_bind(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status, ok;
-  check_callable(L, 2);
-  check_callable(L, 3);
+  lwt_check_callable(L, 2);
+  lwt_check_callable(L, 3);
   lua_settop(L, 3);
   p = promise_or_task(L, c, 1);
   lua_settop(L, 3);
@@ -326,7 +317,7 @@ static int l_finalize(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
   p = promise_or_task(L, c, 0);
   lua_settop(L, 2);
@@ -356,8 +347,8 @@ static int on(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
   promise *p = lwt_promise_arg(L, c, 1);
   int nfn = kind == K_ON_ANY ? 2 : 1, fn = 2, how = 0, base;
-  check_callable(L, 2);
-  if (nfn == 2) check_callable(L, 3);
+  lwt_check_callable(L, 2);
+  if (nfn == 2) lwt_check_callable(L, 3);
   lua_settop(L, 1 + nfn);
   if ((p = derive(L, c, p, kind, nfn)) == NULL) return 0;
   switch (kind) {
@@ -478,7 +469,7 @@ print(lwt.wrap(tonumber, "12"):state())   --> fulfilled 12
 static int l_wrap(lua_State *L) {
   lwt_context *c = context_of(L);
   int base, status;
-  check_callable(L, 1);
+  lwt_check_callable(L, 1);
   status = call_first(L, c, LUA_MULTRET, &base);
   return result(L, c, base, status, 1);
 }
@@ -500,7 +491,7 @@ static int l_callback(lua_State *L) {
 static int l_try(lua_State *L) {
   lwt_context *c = context_of(L);
   int base, status;
-  check_callable(L, 1);
+  lwt_check_callable(L, 1);
   status = call_first(L, c, LUA_MULTRET, &base);
   c->has_trace = 0;
   luaL_checkstack(L, 10, NULL);

@@ -287,6 +287,20 @@ static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
 }
 
+/* Whatever can be called is taken where a function is wanted. */
+static inline void lwt_check_callable(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TFUNCTION) return;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) luaL_typeerror(L, idx, "function");
+  lua_pop(L, 1);
+}
+
+/* A number; 0 where there is none. A string is no number. */
+static inline double lwt_opt_number(lua_State *L, int idx) {
+  if (lua_isnoneornil(L, idx)) return 0;
+  luaL_checktype(L, idx, LUA_TNUMBER);
+  return lua_tonumber(L, idx);
+}
+
 /* promise.c, waiters.c: making them, finding what they stand for, who waits. */
 API promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int nuv,
                               size_t size);

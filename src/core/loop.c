@@ -449,7 +449,7 @@ function love.update(dt) lwt.step(0.002) end
 */
 static int l_step(lua_State *L) {
   lwt_context *c = context_of(L);
-  double budget = luaL_optnumber(L, 1, 0), wait;
+  double budget = lwt_opt_number(L, 1), wait;
   int alive;
   luaL_argcheck(L, budget >= 0, 1, "negative budget");
   lua_settop(L, 0);
@@ -507,6 +507,7 @@ lwt.async_exception_hook(nil)
 */
 static int l_hook(lua_State *L) {
   lwt_context *c = context_of(L);
+  if (!lua_isnoneornil(L, 1)) lwt_check_callable(L, 1);
   if (pushreg(L, c->r_hook) == LUA_TBOOLEAN) {
     lua_pop(L, 1);
     lua_pushnil(L);
@@ -516,7 +517,6 @@ static int l_hook(lua_State *L) {
     if (lua_isnil(L, 2)) {
       lua_pushboolean(L, 0);
     } else {
-      if (lua_type(L, 2) != LUA_TFUNCTION) luaL_typeerror(L, 1, "function");
       lua_pushvalue(L, 2);
     }
     setreg(L, c->r_hook);
@@ -550,7 +550,7 @@ lwt.at_exit(function() lwt.await(log:close()) end)
 @function lwt.at_exit(f)
 */
 static int l_at_exit(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lwt_check_callable(L, 1);
   lua_settop(L, 1);
   lwt_storage_keep(L, context_of(L));
   push_to_list(L, context_of(L)->r_exit);

@@ -211,7 +211,9 @@ int lwt_timer_fire(lua_State *L, lwt_context *c) {
 /* ---- What Lua calls ---------------------------------------------------------------- */
 
 static double check_seconds(lua_State *L, int idx) {
-  double s = luaL_checknumber(L, idx);
+  double s;
+  luaL_checktype(L, idx, LUA_TNUMBER); /* a string is none */
+  s = lua_tonumber(L, idx);
   luaL_argcheck(L, s == s, idx, "a number of seconds expected, got nan");
   return s;
 }

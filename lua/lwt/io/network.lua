@@ -234,7 +234,7 @@ end
 function M.establish(cio, addr, f, opts)
   local rest, size = split(opts, "establish_server", 3, "on_error")
   local on_error = opts and opts.on_error
-  if on_error ~= nil and type(on_error) ~= "function" then
+  if on_error ~= nil and not args.is_callable(on_error) then
     error(("bad argument #3 to 'establish_server' (option 'on_error': function expected, got %s)")
       :format(type(on_error)), 3)
   end
