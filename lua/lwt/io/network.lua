@@ -1,6 +1,7 @@
 -- Connections and servers for lwt.io: channels on the sockets of lwt.net.
 
 local lwt = require "lwt"
+local args = require "lwt.args"
 local order = require "lwt.order"
 local await, spawn = lwt.await, lwt.spawn
 
