@@ -3624,7 +3624,7 @@ lwt_module.both = function(p, q) end
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
----Cancels nobody. Not in Lwt.
+---Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
@@ -3761,7 +3761,8 @@ lwt_module.current = function() end
 ---@return any ...
 lwt_module.shield = function(f, ...) end
 
----Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. Cancelable.
+---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
+---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -3771,7 +3772,7 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds. Cancelable.
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable.
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```
