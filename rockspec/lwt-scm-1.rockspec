@@ -74,6 +74,7 @@ build = {
         "src/uv/fs_file_data.c",
         "src/uv/fs_file_life.c",
         "src/uv/fs_path.c",
+        "src/uv/fs_remove.c",
         "src/uv/fs_wait.c",
         "src/uv/fs_whole.c",
         "src/uv/handle.c",

@@ -42,7 +42,14 @@ void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, si
 }
 
 int lwt_uv_fs_submit(fs_req *q) {
-  int status = uv_queue_work(q->req.ctx->loop, &q->work, on_work, on_done);
+  lwt_uv *ctx = q->req.ctx;
+  int status;
+  if (!q->started && ctx->lwt->cancel_due(ctx->lwt)) {
+    q->wait_for = FS_WAIT_TURN;
+    status = lwt_uv_fs_wait(q);
+  } else {
+    status = uv_queue_work(ctx->loop, &q->work, on_work, on_done);
+  }
   if (status >= 0) q->started = 1;
   return status;
 }
@@ -147,6 +154,17 @@ const char *lwt_uv_fs_check_path(lua_State *L, int arg) {
   const char *path = luaL_checklstring(L, arg, &len);
   luaL_argcheck(L, strlen(path) == len, arg, "path contains a zero byte");
   return path;
+}
+
+const char *lwt_uv_fs_pin(lwt_uv *ctx, lua_State *L, int idx, size_t *len,
+                          lwt_uv_mem **mem) {
+  size_t ofs;
+  if (lwt_uv_test(ctx, L, idx, LWT_UV_BYTES) == NULL) return lua_tolstring(L, idx, len);
+  lwt_uv_mem *m = lwt_uv_bytes_mem(L, idx, &ofs, len);
+  if (m->data == NULL) return NULL;
+  lwt_uv_mem_pin(m);
+  *mem = m;
+  return m->data + ofs;
 }
 
 int lwt_uv_fs_check_mode(lua_State *L, int arg, int or_else) {

@@ -247,22 +247,18 @@ static int l_write_file(lua_State *L) {
   static const lwt_uv_req_class class = {"write_file", "path",        1,
                                          NULL,         release_whole, lwt_uv_fs_cancel};
   lwt_uv *ctx = lwt_uv_context(L);
-  size_t len, ofs, size;
+  size_t len;
   const char *path = lwt_uv_fs_check_path(L, 1);
-  const char *data = lwt_uv_check_data(ctx, L, 2, &len);
+  lwt_uv_check_data(ctx, L, 2, &len);
   int flags = lwt_uv_fs_check_flags(L, 3, "w"), mode = lwt_uv_fs_check_mode(L, 4, 0666);
   whole_req *w = new_whole(ctx, L, &class, 1, 1, run_write_file);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, 3);
-  if (lua_type(L, 2) == LUA_TUSERDATA) {
-    w->mem = lwt_uv_bytes_mem(L, 2, &ofs, &size);
-    lwt_uv_mem_pin(w->mem);
-  }
   w->path = path;
-  w->data = data;
-  w->len = len;
+  w->data = lwt_uv_fs_pin(ctx, L, 2, &w->len, &w->mem);
   w->flags = flags;
   w->mode = mode;
+  if (w->data == NULL) return lwt_uv_req_started(L, &w->q.req, UV_EINVAL);
   return lwt_uv_fs_start(L, &w->q);
 }
 
