@@ -82,6 +82,7 @@ build = {
         "src/uv/io.c",
         "src/uv/io_file.c",
         "src/uv/job.c",
+        "src/uv/job_threads.c",
         "src/uv/listener.c",
         "src/uv/module.c",
         "src/uv/net.c",

@@ -48,7 +48,7 @@ static int submit(file_req *fq) {
 /* Start the head of the queue; what cannot start is over. */
 static void submit_head(file *f) {
   /* A file that is being closed starts nothing: who closes it ends what waits. */
-  while (f->head != NULL && !f->head->q.started && !f->closed) {
+  while (f->head != NULL && !f->head->q.started && !f->closed && !f->ctx->closing) {
     int status = submit(f->head);
     if (status >= 0) return;
     lwt_uv_req_done(&f->head->q.req, status); /* takes it out of the queue */
@@ -331,7 +331,7 @@ static void reject_pending(lua_State *L, file *f) {
     if (f->told != u) continue; /* over already */
     if (!u->q->started)
       lwt_uv_req_done(r, UV_ECANCELED);
-    else if (u->q->wait != NULL)
+    else if (u->q->wait != NULL || u->q->in_line)
       lwt_uv_fs_cancel(r);
   }
 }

@@ -24,8 +24,18 @@ typedef struct fs_wait fs_wait; /* fs_wait.c: what is on the loop meanwhile */
 
 enum { FS_NO_WAIT, FS_WAIT_READ, FS_WAIT_WRITE, FS_WAIT_READER, FS_WAIT_TURN };
 
+/* ctx->family[LWT_UV_FFS] */
+typedef struct fs_state {
+  int running;          /* requests on the pool */
+  fs_req *first, *last; /* those that wait for their turn */
+  void *blocks;         /* fs_whole.c */
+  int nblocks;
+} fs_state;
+
 struct fs_req {
-  lwt_uv_req req; /* first: a fs_req is its lwt_uv_req */
+  lwt_uv_req req;        /* first: a fs_req is its lwt_uv_req */
+  fs_req *next, *prev;   /* while it waits for its turn */
+  unsigned char in_line; /* it does */
   uv_work_t work;
   fs_work run;
   ssize_t status;
@@ -102,6 +112,7 @@ void lwt_uv_fs_wait_end(fs_req *q);
 void lwt_uv_fs_open_paths(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_files(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_whole(lwt_uv *ctx, lua_State *L);
+void lwt_uv_fs_free_blocks(fs_state *fs);
 void lwt_uv_fs_open_copies(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_dirs(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_watch(lwt_uv *ctx, lua_State *L);

@@ -28,12 +28,6 @@ typedef union block {
   char data[BLOCK];
 } block;
 
-/* ctx->family[LWT_UV_FFS] */
-typedef struct blocks {
-  block *first;
-  int n;
-} blocks;
-
 typedef struct whole_req {
   fs_req q;
   const char *path;
@@ -71,37 +65,32 @@ static int waits(const whole_req *w, ssize_t status) {
 }
 
 static block *take_block(lwt_uv *ctx) { /* NULL: no memory */
-  blocks *all = ctx->family[LWT_UV_FFS];
-  block *b = all->first;
+  fs_state *fs = ctx->family[LWT_UV_FFS];
+  block *b = fs->blocks;
   if (b == NULL) return malloc(sizeof *b);
-  all->first = b->next;
-  all->n--;
+  fs->blocks = b->next;
+  fs->nblocks--;
   return b;
 }
 
 static void give_block(lwt_uv *ctx, block *b) {
-  blocks *all = ctx->family[LWT_UV_FFS];
+  fs_state *fs = ctx->family[LWT_UV_FFS];
   if (b == NULL) return;
-  if (all->n == MAX_BLOCKS) {
+  if (fs->nblocks == MAX_BLOCKS) {
     free(b);
     return;
   }
-  b->next = all->first;
-  all->first = b;
-  all->n++;
+  b->next = fs->blocks;
+  fs->blocks = b;
+  fs->nblocks++;
 }
 
-/* After the last request. */
-static void family_close(lwt_uv *ctx) {
-  blocks *all = ctx->family[LWT_UV_FFS];
-  ctx->family[LWT_UV_FFS] = NULL;
-  if (all == NULL) return;
-  while (all->first != NULL) {
-    block *b = all->first;
-    all->first = b->next;
+void lwt_uv_fs_free_blocks(fs_state *fs) {
+  block *b = fs->blocks, *next;
+  for (; b != NULL; b = next) {
+    next = b->next;
     free(b);
   }
-  free(all);
 }
 
 static int is_block(const whole_req *w) {
@@ -266,9 +255,6 @@ static const luaL_Reg functions[] = {
     {"read_file", l_read_file}, {"write_file", l_write_file}, {NULL, NULL}};
 
 void lwt_uv_fs_open_whole(lwt_uv *ctx, lua_State *L) {
-  ctx->family[LWT_UV_FFS] = calloc(1, sizeof(blocks));
-  if (ctx->family[LWT_UV_FFS] == NULL) luaL_error(L, "not enough memory");
-  ctx->family_close[LWT_UV_FFS] = family_close;
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

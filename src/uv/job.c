@@ -23,8 +23,6 @@
 #define SPIN 20000u    /* nanoseconds that a runner looks for the next of a stream */
 #define MAX_SPARE 256  /* items kept */
 #define MAX_RUNNERS 64
-#define POOL_DEFAULT 4
-#define POOL_MAX 1024
 
 enum { QUEUED, RUNNING, DONE };
 
@@ -347,16 +345,6 @@ static void cancel(lua_State *L, void *data) {
 
 /* ---- The pool's size ------------------------------------------------------------------------- */
 
-/* libuv reads it from the environment when the first request of the process needs a
-** thread. */
-static int pool_size(void) {
-  char text[32];
-  size_t size = sizeof text;
-  if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) < 0) return POOL_DEFAULT;
-  int n = atoi(text);
-  return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
-}
-
 static int count_threads(void) {
   uv_fs_t fs;
   int n = uv_fs_scandir(NULL, &fs, "/proc/self/task", 0, NULL) < 0 ? -1 : (int)fs.result;
@@ -377,7 +365,7 @@ static void after_nothing(uv_work_t *work, int status) {
 
 /* Of the threads of jobs, in the whole process. */
 static int limit(void) {
-  int n = pool_size() - 1;
+  int n = lwt_uv_pool_size() - 1;
   return n < 1 ? 1 : n > MAX_RUNNERS ? MAX_RUNNERS : n;
 }
 
@@ -393,7 +381,7 @@ print(math.type(job.pool_size()))   --> integer
 ```
 @function lwt.job.pool_size() */
 static int l_pool_size(lua_State *L) {
-  lua_pushinteger(L, pool_size());
+  lua_pushinteger(L, lwt_uv_pool_size());
   return 1;
 }
 
@@ -415,7 +403,7 @@ static int l_set_pool_size(lua_State *L) {
   char before[32], text[32];
   luaL_argcheck(L, n >= 1 && n <= POOL_MAX, 1, "a number from 1 to 1024 expected");
   lwt_uv_check_open(ctx, L);
-  int old = pool_size();
+  int old = lwt_uv_pool_size();
   if (n == old) return 0;
   uv_work_t *work = malloc(sizeof *work);
   if (work == NULL) return lwt_uv_raise(ctx, L, UV_ENOMEM, "set_pool_size", NULL, NULL);
