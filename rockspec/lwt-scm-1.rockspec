@@ -120,6 +120,7 @@ build = {
         "src/uv/udp.c",
         "src/uv/waiters.c",
         "src/uv/watch.c",
+        "src/uv/watch_inotify.c",
       },
       defines = { "_GNU_SOURCE" },
       libraries = { "uv", "pthread" },
