@@ -21,6 +21,33 @@ enum {
   GUEST_STEPS = 2  /* its owner, and we step within */
 };
 
+/* ---- Later ---------------------------------------------------------------- */
+
+void lwt_uv_later_add(lwt_uv *ctx, lwt_uv_later *later) {
+  if (later->queued) return;
+  later->queued = 1;
+  later->next = NULL;
+  *ctx->later_end = later;
+  ctx->later_end = &later->next;
+}
+
+void lwt_uv_later_drop(lwt_uv *ctx, lwt_uv_later *later) {
+  lwt_uv_later **at = &ctx->later;
+  if (!later->queued) return;
+  while (*at != later) at = &(*at)->next;
+  *at = later->next;
+  if (*at == NULL) ctx->later_end = at;
+  later->queued = 0;
+}
+
+void lwt_uv_later_run(lwt_uv *ctx) {
+  while (ctx->later != NULL) {
+    lwt_uv_later *first = ctx->later;
+    lwt_uv_later_drop(ctx, first);
+    first->f(first); /* may free it, and anything else */
+  }
+}
+
 /* ---- The five functions of lwt_engine ------------------------------------ */
 
 static double engine_now(void *data) {
@@ -53,6 +80,10 @@ static void stop_timer(lwt_uv *ctx) {
 static void engine_wait(void *data, double seconds) {
   lwt_uv *ctx = data;
   ctx->turn++;
+  if (ctx->later != NULL) { /* left by a callback while we were not waiting */
+    lwt_uv_later_run(ctx);
+    seconds = 0;
+  }
   if (ctx->guest == GUEST_STEPS) return; /* its owner turns the loop already */
   ctx->guest = GUEST_TURNS;
   if (seconds == 0) {
@@ -69,6 +100,7 @@ static void engine_wait(void *data, double seconds) {
     if (seconds > 0) stop_timer(ctx);
   }
   ctx->guest = 0;
+  lwt_uv_later_run(ctx);
 }
 
 static int engine_alive(void *data) {
@@ -127,6 +159,7 @@ static void step_as_guest(lwt_uv *ctx) {
   lua_State *L;
   double wait = -1;
   if (ctx->guest != 0 || ctx->closing) return;
+  lwt_uv_later_run(ctx);
   L = lwt_uv_main(ctx);
   ctx->guest = GUEST_STEPS;
   lua_pushcfunction(L, l_step);
@@ -323,7 +356,8 @@ static int l_adopt(lua_State *L) {
     if (ctx->family_moved[i] != NULL) ctx->family_moved[i](ctx);
   detach(timer, async);
   leave(ctx);
-  uv_run(before, UV_RUN_NOWAIT);
+  do uv_run(before, UV_RUN_NOWAIT);
+  while (ctx->unclosed > 0);
   if (before == &ctx->own) uv_loop_close(before);
   settle(ctx, g);
   return 0;

@@ -24,7 +24,7 @@ static void on_work(uv_work_t *work) {
 
 static void on_done(uv_work_t *work, int status) {
   fs_req *q = work->data;
-  lwt_uv_req_done(&q->req, status < 0 ? status : q->status);
+  lwt_uv_req_done_later(&q->req, status < 0 ? status : q->status);
 }
 
 void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,

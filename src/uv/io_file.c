@@ -144,7 +144,7 @@ static void work(uv_work_t *w) {
 
 static void after(uv_work_t *w, int status) {
   io_req *r = (io_req *)w->data;
-  lwt_uv_req_done(&r->req, status < 0 ? status : r->status);
+  lwt_uv_req_done_later(&r->req, status < 0 ? status : r->status);
 }
 
 static int result(lua_State *L, lwt_uv_req *req) {

@@ -23,6 +23,7 @@ static void family_close(lwt_uv *ctx) {
   lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
   ctx->family[LWT_UV_FPROCESS] = NULL;
   if (all == NULL) return;
+  lwt_uv_later_drop(ctx, &all->later);
   lwt_uv_spawner_close(&all->spawner);
   free(all);
 }
@@ -164,8 +165,10 @@ static const luaL_Reg functions[] = {{"spawn", l_spawn},
 
 void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) {
 #ifdef LWT_UV_OWN_SPAWN
-  ctx->family[LWT_UV_FPROCESS] = calloc(1, sizeof(lwt_uv_children));
-  if (ctx->family[LWT_UV_FPROCESS] == NULL) luaL_error(L, "not enough memory");
+  lwt_uv_children *all = calloc(1, sizeof *all);
+  if (all == NULL) luaL_error(L, "not enough memory");
+  all->later.f = lwt_uv_children_look;
+  ctx->family[LWT_UV_FPROCESS] = all;
   ctx->family_close[LWT_UV_FPROCESS] = family_close;
 #endif
   lwt_uv_new_handle_type(ctx, L, LWT_UV_PROCESS, "lwt.process.handle", methods, NULL);

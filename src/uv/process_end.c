@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,7 +147,14 @@ static void on_pidfd(uv_poll_t *poll, int status, int events) {
 }
 
 static void free_signal(uv_handle_t *h) {
+  lwt_uv *ctx = h->data;
+  ctx->unclosed--;
   free(h);
+}
+
+static void close_signal(lwt_uv *ctx, uv_signal_t *sig) {
+  ctx->unclosed++;
+  uv_close((uv_handle_t *)sig, free_signal);
 }
 
 /* No longer watched, if it was; with the last one the listening ends. */
@@ -158,8 +166,9 @@ static void closing(lwt_uv_handle *h) {
   if (p->next != NULL) p->next->before = p->before;
   p->before = NULL;
   if (all->watched != NULL) return;
-  uv_close((uv_handle_t *)all->sigchld, free_signal);
+  close_signal(h->ctx, all->sigchld);
   all->sigchld = NULL;
+  lwt_uv_later_drop(h->ctx, &all->later);
 }
 
 static lwt_uv_child *find_ended(const lwt_uv_children *all) {
@@ -170,14 +179,20 @@ static lwt_uv_child *find_ended(const lwt_uv_children *all) {
 
 /* One signal may stand for many ends. What is told runs Lua, which may start and close
 ** others: so first all are asked, then told from the start of the list each time. */
-static void on_sigchld(uv_signal_t *sig, int number) {
-  lwt_uv *ctx = sig->data;
-  lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
+void lwt_uv_children_look(lwt_uv_later *later) {
+  lwt_uv_children *all =
+      (lwt_uv_children *)(void *)((char *)later - offsetof(lwt_uv_children, later));
   lwt_uv_child *p;
-  (void)number;
   for (p = all->watched; p != NULL; p = p->next)
     if (!p->ended) reap(p);
   while ((p = find_ended(all)) != NULL && tell(p)) {}
+}
+
+static void on_sigchld(uv_signal_t *sig, int number) {
+  lwt_uv *ctx = sig->data;
+  lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
+  (void)number;
+  if (all != NULL && all->watched != NULL) lwt_uv_later_add(ctx, &all->later);
 }
 
 static int watch_sigchld(lwt_uv *ctx, lwt_uv_children *all) {
@@ -192,7 +207,7 @@ static int watch_sigchld(lwt_uv *ctx, lwt_uv_children *all) {
   sig->data = ctx;
   status = uv_signal_start(sig, on_sigchld, SIGCHLD);
   if (status < 0)
-    uv_close((uv_handle_t *)sig, free_signal);
+    close_signal(ctx, sig);
   else
     all->sigchld = sig;
   return status;

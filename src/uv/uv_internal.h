@@ -61,6 +61,13 @@ typedef struct lwt_uv lwt_uv;
 typedef struct lwt_uv_handle lwt_uv_handle;
 typedef struct lwt_uv_req lwt_uv_req;
 
+/* What is to be done once libuv's callbacks have returned (engine.c). */
+typedef struct lwt_uv_later {
+  void (*f)(struct lwt_uv_later *later);
+  struct lwt_uv_later *next;
+  int queued;
+} lwt_uv_later;
+
 typedef struct lwt_uv_typeinfo {
   const void *meta;              /* lua_topointer of the metatable */
   int ref;                       /* the metatable in the registry */
@@ -99,8 +106,9 @@ struct lwt_uv {
   unsigned turn;          /* counts the turns of the loop: for budgets of a turn */
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
-  int done_ref;           /* a fulfilled promise without values, shared */
-  int nspare;             /* request.c: places in the registry, to be used again */
+  lwt_uv_later *later, **later_end; /* in order; the end's pointer */
+  int done_ref;                     /* a fulfilled promise without values, shared */
+  int nspare; /* request.c: places in the registry, to be used again */
   int spare[LWT_UV_SPARE];
   lwt_uv_typeinfo type[LWT_UV_NTYPES];
   void *family[LWT_UV_NFAMILIES]; /* whatever a family keeps per state */
@@ -179,6 +187,19 @@ int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *da
 lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
+
+/* Whatever enters Lua may close the state (os.exit), which turns the loop until everything
+** on it is closed. That would wait for ever for what libuv still has on its stack: the signal
+** whose callback this is, and the results that came from the threadpool together with this
+** one. So signals and what comes from the pool enter Lua by these: `later->f` is called when
+** uv_run has returned (on an adopted loop: before and after its next poll). The callbacks of
+** other handles may enter Lua themselves.
+** Adding allocates nothing, and does nothing when it is queued already. Whoever frees it
+** drops it first. */
+void lwt_uv_later_add(lwt_uv *ctx, lwt_uv_later *later);
+void lwt_uv_later_drop(lwt_uv *ctx, lwt_uv_later *later);
+/* Do what is queued. */
+void lwt_uv_later_run(lwt_uv *ctx);
 
 /* ---- Handles (handle.c) -------------------------------------------------- */
 
@@ -292,6 +313,7 @@ struct lwt_uv_req {
   uv_req_t *uv;
   int ref; /* the anchor */
   ssize_t status;
+  lwt_uv_later later;
   unsigned char cancelled; /* nobody listens any more */
   unsigned char taken;     /* `result` returned (did not raise) */
 };
@@ -305,6 +327,10 @@ void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
 int lwt_uv_req_started(lua_State *L, lwt_uv_req *r, ssize_t status);
 /* From the callback: settles the promise, releases the request. Do not touch it after. */
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status);
+/* The same, for callbacks of the threadpool: when they have returned (see lwt_uv_later). */
+void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status);
+/* The end of the state: withdraw them all. C only. */
+void lwt_uv_reqs_cancel(lwt_uv *ctx);
 /* Reject its promise with the error at the top (popped); the request itself goes on
 ** until its callback, unheard. Nothing when the promise is resolved already. */
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
