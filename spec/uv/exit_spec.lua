@@ -55,9 +55,9 @@ describe("os.exit with the state closed", function()
 
   it("ends at a child's end, as SIGCHLD tells it", function()
     local dir = shell.temp_dir()
-    local library = build.library(dir, "spec/support/no_pidfd.c", "no_pidfd")
+    local library = build.library(dir, "spec/support/refuse.c", "refuse")
     leaves(([[
-      assert(package.loadlib(%q, "luaopen_no_pidfd"))()
+      assert(package.loadlib(%q, "luaopen_refuse"))()("pidfd_open")
       for _ = 1, 3 do process.exec({"true"}):on_success(leave) end
     ]]):format(library))
     shell.remove_dir(dir)
