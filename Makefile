@@ -6,7 +6,10 @@
 
 LUA_VERSION ?= 5.4
 LUA ?= lua$(LUA_VERSION)
+PREFIX_GIVEN := $(filter command environment,$(firstword $(origin PREFIX)))
 PREFIX ?= /usr/local
+# Not every shell does this.
+override PREFIX := $(patsubst ~/%,$(HOME)/%,$(PREFIX))
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
@@ -65,7 +68,7 @@ DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_I
 # A make of its own: what deps.sh has just installed is only seen by a fresh look.
 AGAIN = @$(MAKE) --no-print-directory
 
-.PHONY: all help run test check asan valgrind tsan lint format format-check docs docs-check \
+.PHONY: all help env run test check asan valgrind tsan lint format format-check docs docs-check \
   install install-files uninstall dist clean fuzz soak soak-run coverage bench bench-count rock-test
 .DELETE_ON_ERROR:
 
@@ -74,6 +77,7 @@ all: $(MODULES)
 
 help:
 	@echo "make               build $(BUILD)/lwt/core.so and $(BUILD)/lwt/uv.so"
+	@echo "make env           LUA_PATH and LUA_CPATH for this checkout, for eval; for a folder with PREFIX=…"
 	@echo "make run           the main example; ARGS=\"-n 8 /usr/include\" mirrors another folder"
 	@echo "make test          the specs; ARGS=spec/x_spec.lua runs one file"
 	@echo "make check         everything a careful person would run: format-check lint docs-check test asan valgrind tsan"
@@ -130,6 +134,15 @@ run:
 	$(DEPS) run
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) bin/lwt examples/mirror.lua $(ARGS)
+
+# What a shell needs to start plain lua5.4 with lwt: from this checkout, or, when PREFIX is given,
+# from where `make install` puts it.
+env:
+ifeq ($(PREFIX_GIVEN),)
+	@echo "export LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;' LUA_CPATH='$(abspath $(BUILD))/?.so;;'"
+else
+	@echo "export LUA_PATH='$(INST_LUADIR)/?.lua;$(INST_LUADIR)/?/init.lua;;' LUA_CPATH='$(INST_LIBDIR)/?.so;;'"
+endif
 
 test:
 	$(DEPS) test

@@ -2,6 +2,11 @@
 -- what can be said in a few lines of Lua on top of that is here. Loads the libuv engine when it
 -- is installed, and runs on the core alone when it is not.
 
+-- (No syntax in this file that an older Lua does not know: it is to say so in words.)
+if _VERSION ~= "Lua 5.4" then
+  error("lwt needs Lua 5.4, and this is " .. tostring(_VERSION), 2)
+end
+
 local core = require "lwt.core"
 
 local lwt = {}
@@ -395,14 +400,25 @@ local uv_loaded, uv = pcall(require, "lwt.uv")
 if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
 
 if uv_loaded and uv.interrupt then
-  local start, run = uv.interrupt.start, core.run
-  local until_left = setmetatable({}, { __close = uv.interrupt.stop })
+  local start, stop, run = uv.interrupt.start, uv.interrupt.stop, core.run
+
+  local function check_runnable(x)
+    local mt = not is_promise(x) and type(x) ~= "function" and getmetatable(x)
+    if mt == false or (type(mt) == "table" and mt.__call) then return end
+    error(("bad argument #1 to 'run' (promise or function expected, got %s)"):format(type(x)), 3)
+  end
+
+  local function left(ok, ...)
+    stop()
+    if not ok then error((...), 0) end
+    return ...
+  end
 
   function lwt.run(x, ...)
     if not handle_interrupts then return run(x, ...) end
+    check_runnable(x)
     start(core.interrupt)
-    local watch <close> = until_left -- luacheck: ignore
-    return run(x, ...)
+    return left(pcall(run, x, ...))
   end
 elseif not uv_loaded and not tostring(uv):find("module 'lwt.uv' not found", 1, true) then
   error(uv, 0) -- it is there, and does not load: say why

@@ -381,7 +381,8 @@ static int run(lua_State *L, lwt_context *c) {
 /*---
 Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
 raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
-list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises. Ctrl-C cancels the main task with
+list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises; only in the main script of the `lwt`
+command, which is inside one, it runs its argument as a task and waits for it, so that any program works there. Ctrl-C cancels the main task with
 `lwt.Interrupted`, see `lwt.interrupts`.
 
 ```lua norun

@@ -370,8 +370,14 @@ static int l_pending(lua_State *L) {
   return 1;
 }
 
+/* Of these, how many are bound to end. */
+static int l_working(lua_State *L) {
+  lua_pushinteger(L, lwt_uv_context(L)->working);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"use", l_use}, {"pending", l_pending}, {"loop", l_loop},
+    {"use", l_use}, {"pending", l_pending}, {"working", l_working}, {"loop", l_loop},
     {"fd", l_fd},   {"adopt", l_adopt},     {NULL, NULL},
 };
 
