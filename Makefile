@@ -15,6 +15,8 @@ INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 INST_INCDIR ?= $(PREFIX)/include
 INST_DATADIR ?= $(PREFIX)/share/lwt
+INST_MANDIR ?= $(PREFIX)/share/man
+INST_PCDIR ?= $(PREFIX)/lib/pkgconfig
 INSTALL ?= install
 BUILD ?= build
 CFLAGS ?= -O2 -g
@@ -278,21 +280,31 @@ docs-check:
 
 DEST_LIB = $(DESTDIR)$(INST_LIBDIR)/lwt
 DEST_LUA = $(DESTDIR)$(INST_LUADIR)/lwt
+DEST_TYPES = $(DESTDIR)$(INST_DATADIR)/types
+TYPES := $(sort $(shell find types -type f 2>/dev/null))
 install: all
 	$(AGAIN) install-files
 
 install-files: # puts what was built in place, and builds nothing
-	$(INSTALL) -d "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_BINDIR)" "$(DESTDIR)$(INST_INCDIR)" "$(DESTDIR)$(INST_DATADIR)/types"
+	$(INSTALL) -d "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_BINDIR)" "$(DESTDIR)$(INST_INCDIR)" \
+	  "$(DESTDIR)$(INST_MANDIR)/man1" "$(DESTDIR)$(INST_PCDIR)"
 	$(INSTALL) -m 755 $(MODULES) "$(DEST_LIB)"
 	for f in $(LUA_SRC:lua/lwt/%=%); do $(INSTALL) -D -m 644 "lua/lwt/$$f" "$(DEST_LUA)/$$f" || exit 1; done
 	$(INSTALL) -m 755 bin/lwt "$(DESTDIR)$(INST_BINDIR)/lwt"
 	$(INSTALL) -m 644 src/lwt.h "$(DESTDIR)$(INST_INCDIR)/lwt.h"
-	$(INSTALL) -m 644 types/lwt.lua "$(DESTDIR)$(INST_DATADIR)/types/lwt.lua"
+	$(INSTALL) -m 644 doc/lwt.1 "$(DESTDIR)$(INST_MANDIR)/man1/lwt.1"
+	for f in $(TYPES:types/%=%); do $(INSTALL) -D -m 644 "types/$$f" "$(DEST_TYPES)/$$f" || exit 1; done
+	printf '%s\n' 'Name: lwt' 'Description: promises and tasks for Lua $(LUA_VERSION): the header for modules in C' \
+	  'Version: $(VERSION)' 'Cflags: -I$(INST_INCDIR)' > "$(DESTDIR)$(INST_PCDIR)/lwt.pc"
+	chmod 644 "$(DESTDIR)$(INST_PCDIR)/lwt.pc"
 
 uninstall:
-	rm -f $(MODULES:$(BUILD)/lwt/%="$(DEST_LIB)/%") $(LUA_SRC:lua/lwt/%="$(DEST_LUA)/%") \
-	  "$(DESTDIR)$(INST_BINDIR)/lwt" "$(DESTDIR)$(INST_INCDIR)/lwt.h" "$(DESTDIR)$(INST_DATADIR)/types/lwt.lua"
-	-rmdir "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_DATADIR)/types" "$(DESTDIR)$(INST_DATADIR)" 2>/dev/null
+	rm -f $(MODULES:$(BUILD)/lwt/%="$(DEST_LIB)/%") $(LUA_SRC:lua/lwt/%="$(DEST_LUA)/%") $(TYPES:types/%="$(DEST_TYPES)/%") \
+	  "$(DESTDIR)$(INST_BINDIR)/lwt" "$(DESTDIR)$(INST_INCDIR)/lwt.h" "$(DESTDIR)$(INST_MANDIR)/man1/lwt.1" \
+	  "$(DESTDIR)$(INST_PCDIR)/lwt.pc"
+	@for d in "$(DEST_LUA)" "$(DESTDIR)$(INST_DATADIR)"; do \
+	  test ! -d "$$d" || find "$$d" -depth -type d -exec rmdir {} + 2>/dev/null || true; done
+	@rmdir "$(DEST_LIB)" 2>/dev/null || true
 
 dist:
 	@scripts/dist.sh "$(VERSION)" build
