@@ -74,12 +74,12 @@ describe("lwt.process", function()
   end))
 
   it("says at once what cannot be started, with its name", task(function()
-    local function cannot(code, op, where, ...)
+    local function cannot(code, op, where, cmd, opts)
       local before = descriptors()
-      local ok, err = pcall(process.open, ...)
+      local ok, err = pcall(process.open, cmd, opts)
       assert.is_false(ok)
       assert.same({ code, op, where }, { err.code, err.op, err.path })
-      err = failure(process.exec(...))
+      err = failure(process.with_process(cmd, opts, print))
       assert.same({ code, op, where }, { err.code, err.op, err.path })
       assert.equal(before, descriptors())
     end
@@ -166,6 +166,19 @@ describe("lwt.process", function()
         process.open({ "ls" }, { gid = id })
       end)
     end
+    -- Pipes that would hang the program, for nobody has their other end.
+    refused("bad argument #2 to 'exec' (stdin: nobody would have the other end of the pipe)", function()
+      process.exec({ "cat" }, { stdin = "pipe" })
+    end)
+    refused("bad argument #2 to 'pread' (stderr: nobody would have the other end of the pipe)", function()
+      process.pread({ "cat" }, { stderr = "pipe" })
+    end)
+    refused("bad argument #3 to 'pwrite' (stdout: nobody would have the other end of the pipe)", function()
+      process.pwrite({ "cat" }, "", { stdout = "pipe" })
+    end)
+    refused("bad argument #3 to 'pmap_lines' (stdout is the call's own)", function()
+      process.pmap_lines({ "cat" }, {}, { stdout = "null" })
+    end)
     refused("bad argument #3 to 'pmap' (unknown option 'dir')", function()
       process.pmap({ "cat" }, "", { dir = "/" })
     end)
@@ -688,6 +701,32 @@ describe("lwt.process", function()
     collectgarbage()
     await(lwt.sleep(0.2))
     assert.equal("", children())
+  end))
+
+  it("reaps those that a detached function has left, of threads that live on and that end", task(function()
+    local preemptive = require "lwt.preemptive"
+    local meet = preemptive.channel(2)
+    local function start() -- each on a thread of its own
+      require "lwt.process".open { "sleep", "0.1" }
+      require "lwt".run(function() require "lwt".await(meet:recv()) end)
+    end
+    local min, max = preemptive.get_bounds()
+    preemptive.set_bounds(2, 2)
+    local calls = { preemptive.detach(start), preemptive.detach(start) }
+    await(meet:send(true))
+    await(meet:send(true))
+    await(lwt.join(calls))
+    preemptive.set_bounds(1, 1)
+    for _ = 1, 1000 do
+      local list = children()
+      if preemptive.nthreads() == 1 and list == "sleep Z\nsleep Z" then break end
+      await(lwt.sleep(0.01))
+    end
+    -- The next call sees to its thread's, the next program to those of threads that are gone.
+    await(preemptive.detach(function() end))
+    await(process.exec { "true" })
+    assert.equal("", children())
+    preemptive.set_bounds(min, max)
   end))
 
   it("runs hundreds, many at once, and ends with what it began with", task(function()

@@ -44,7 +44,20 @@ local known = {
   detached = true, timeout = true, group = true,
 }
 
-local function check_command(cmd, opts, n, name, level)
+-- What a call does with the program's pipes: those that it reads or writes itself are its own, and
+-- others would be nobody's. (Without a list the caller has them all.)
+local function check_pipes(opts, n, name, level, own)
+  for _, stream in ipairs { "stdin", "stdout", "stderr" } do
+    local v = opts[stream]
+    if own[stream] and v ~= nil and v ~= "pipe" then
+      bad(n, name, ("%s is the call's own"):format(stream), level + 1)
+    elseif not own[stream] and v == "pipe" then
+      bad(n, name, ("%s: nobody would have the other end of the pipe"):format(stream), level + 1)
+    end
+  end
+end
+
+local function check_command(cmd, opts, n, name, level, own)
   if type(cmd) ~= "table" then
     local hint = type(cmd) == "string" and "; process.shell makes one of a shell's text" or ""
     bad(1, name, ("list of words expected, got %s%s"):format(type(cmd), hint), level + 1)
@@ -63,6 +76,7 @@ local function check_command(cmd, opts, n, name, level)
   if opts.group ~= nil and type(opts.group) ~= "boolean" then
     bad(n, name, "group is no boolean", level + 1)
   end
+  if own then check_pipes(opts, n, name, level + 1, own) end
 end
 
 local function check(p, name)
@@ -70,6 +84,12 @@ local function check(p, name)
     bad(1, name, "lwt.process expected, got " .. type(p), 2)
   end
 end
+
+-- What the calls below add to the options.
+local nothing = {}
+local reads = { stdout = "pipe", group = "auto" }
+local writes = { stdin = "pipe" }
+local both = { stdin = "pipe", stdout = "pipe", group = "auto" }
 
 -- The same options, with these where none are given.
 local function with(opts, defaults)
@@ -379,8 +399,6 @@ for name, f in pairs(methods) do M[name] = f end
 
 -- ---- From the start to the end ----------------------------------------------------------------
 
-local reads = { stdout = "pipe", group = "auto" }
-
 -- Run `f(p)` in a task with a new process, which is stopped on every way out.
 local function run(cmd, opts, name, f)
   return spawn(function()
@@ -414,7 +432,7 @@ end
 ---print(select(2, pcall(await, process.exec {"no-such-program"})).code)   --> ENOENT
 ---```
 function M.exec(cmd, opts)
-  check_command(cmd, opts, 2, "exec", 2)
+  check_command(cmd, opts, 2, "exec", 2, nothing)
   return run(cmd, opts, "exec", function(p) return await(lwt.protected(p.ended)) end)
 end
 
@@ -450,7 +468,7 @@ function M.getpid() return uv.getpid() end
 ---print(text, status.code)   --> a b 0
 ---```
 function M.pread(cmd, opts)
-  check_command(cmd, opts, 2, "pread", 2)
+  check_command(cmd, opts, 2, "pread", 2, reads)
   return run(cmd, with(opts, reads), "pread", function(p)
     local text = timely(p, await, p.stdout:read())
     return text, settled(p)
@@ -466,7 +484,7 @@ end
 ---print((await(process.pread_line {"printf", "one\\ntwo\\n"})))   --> one
 ---```
 function M.pread_line(cmd, opts)
-  check_command(cmd, opts, 2, "pread_line", 2)
+  check_command(cmd, opts, 2, "pread_line", 2, reads)
   return run(cmd, with(opts, reads), "pread_line", function(p)
     local line = timely(p, await, p.stdout:read_line())
     await(p.stdout:close())
@@ -516,7 +534,7 @@ local function read_char(p) return await(p.stdout:read_char()) end
 ------> two
 ---```
 function M.pread_lines(cmd, opts)
-  check_command(cmd, opts, 2, "pread_lines", 2)
+  check_command(cmd, opts, 2, "pread_lines", 2, reads)
   return reading(open(cmd, with(opts, reads), "pread_lines", 2), read_line)
 end
 
@@ -528,7 +546,7 @@ end
 ---print(await(process.pread_chars({"printf", "abc"}):to_string()))   --> abc
 ---```
 function M.pread_chars(cmd, opts)
-  check_command(cmd, opts, 2, "pread_chars", 2)
+  check_command(cmd, opts, 2, "pread_chars", 2, reads)
   return reading(open(cmd, with(opts, reads), "pread_chars", 2), read_char)
 end
 
@@ -570,9 +588,9 @@ end
 
 local function pwrite(name, kind)
   return function(cmd, data, opts)
-    check_command(cmd, opts, 3, name, 2)
+    check_command(cmd, opts, 3, name, 2, writes)
     check_data(kind, data, name, 2)
-    return run(cmd, with(opts, { stdin = "pipe" }), name, function(p)
+    return run(cmd, with(opts, writes), name, function(p)
       timely(p, feed, p, kind, data)
       return settled(p)
     end)
@@ -624,8 +642,6 @@ M.pwrite_chars = pwrite("pwrite_chars", "chars")
 ---@function process.pwrite_lines(cmd, lines, opts)
 M.pwrite_lines = pwrite("pwrite_lines", "lines")
 
-local both = { stdin = "pipe", stdout = "pipe", group = "auto" }
-
 -- Write in the background. Gives the promise, whose failure somebody will look at.
 local function feeding(p, kind, data)
   return spawn(feed, p, kind, data)
@@ -633,7 +649,7 @@ end
 
 local function pmap(name, kind, read)
   return function(cmd, data, opts)
-    check_command(cmd, opts, 3, name, 2)
+    check_command(cmd, opts, 3, name, 2, both)
     check_data(kind, data, name, 2)
     return run(cmd, with(opts, both), name, function(p)
       local text
@@ -680,7 +696,7 @@ end
 
 local function pmap_stream(name, kind, read)
   return function(cmd, data, opts)
-    check_command(cmd, opts, 3, name, 2)
+    check_command(cmd, opts, 3, name, 2, both)
     check_data(kind, data, name, 2)
     local p = open(cmd, with(opts, both), name, 2)
     local writer = feeding(p, kind, data)

@@ -93,6 +93,9 @@ local function check_name(name, what)
     found = found:match("%((.*)%)$") or found
   elseif found == "KILL" or found == "STOP" then
     ok, found = false, ("signal '%s' cannot be handled"):format(found)
+  elseif found == "URG" then
+    -- A handler of libuv's would take the place of the one that stops them.
+    ok, found = false, "signal 'URG' cannot be handled: it is how worker threads are stopped"
   end
   if ok then return found end
   error(("bad argument #1 to '%s' (%s)"):format(what, found), 3)
@@ -100,8 +103,8 @@ end
 
 --- Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 --- order in which they were registered. A handler runs as a task of its own: it may await; what it
---- raises goes to the exception hook and keeps no other handler from running. `KILL` and `STOP`
---- cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+--- raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
+--- (which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
 --- `lwt.interrupts(false)` does.
 ---@param name string "TERM" or "SIGTERM"
 ---@param f fun(name: string)

@@ -279,12 +279,19 @@ static void fill_standard_descriptors(void) {
   if (fd >= 3) close(fd);
 }
 
+/* A peer that goes away is an error of the write (EPIPE), not the end of the process. A
+** program that has a handler of its own keeps it. */
+void lwt_uv_ignore_sigpipe(void) {
+  struct sigaction old;
+  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+    signal(SIGPIPE, SIG_IGN);
+}
+
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
   int status;
   if (fcntl(0, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
     fill_standard_descriptors();
   status = uv_loop_init(&ctx->own);
-  struct sigaction old;
   if (status < 0) lwt_uv_raise(ctx, L, status, "uv_loop_init", NULL, NULL);
   ctx->loop = &ctx->own;
   status = attach(ctx);
@@ -293,10 +300,7 @@ void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
     ctx->loop = NULL;
     lwt_uv_raise(ctx, L, status, "uv_async_init", NULL, NULL);
   }
-  /* A peer that goes away is an error of the write (EPIPE), not the end of the process. A
-  ** program that has a handler of its own keeps it. */
-  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-    signal(SIGPIPE, SIG_IGN);
+  lwt_uv_ignore_sigpipe();
   ctx->lwt->loop = api_loop;
   ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
 }

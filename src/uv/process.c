@@ -37,6 +37,7 @@ static int start(lwt_uv *ctx, lua_State *L, lwt_uv_child *p, lwt_uv_plan *plan,
   lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
   pid_t pid;
   lwt_uv_hear_of_children();
+  lwt_uv_orphans_reap();
   int err = lwt_uv_spawn(&all->spawner, &plan->o, &pid, step);
   if (err != 0) return -err;
   p->pid = (int)pid;
@@ -46,6 +47,7 @@ static int start(lwt_uv *ctx, lua_State *L, lwt_uv_child *p, lwt_uv_plan *plan,
     *step = LWT_UV_SPAWN_START;
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    p->ended = 1;
     lwt_uv_handle_close(L, box, 1);
   }
   return status;

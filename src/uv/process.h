@@ -37,6 +37,8 @@ typedef struct lwt_uv_children {
   lwt_uv_later later;    /* look which of them has ended */
 } lwt_uv_children;
 
+/* Reap what has ended of the children of states that are closed. */
+void lwt_uv_orphans_reap(void);
 /* What `later` does. */
 void lwt_uv_children_look(lwt_uv_later *later);
 /* Have the end of a child told that has been started already: fails for want of memory at

@@ -9,6 +9,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "signal.h"
+#include "thread.h"
 
 /* ---- Telling ------------------------------------------------------------- */
 
@@ -254,10 +256,77 @@ static void closing(lwt_uv_handle *h) {
 
 #endif
 
+/* ---- Orphans ------------------------------------------------------------- */
+
+#ifdef LWT_UV_OWN_SPAWN
+
+/* Children whose state was closed before they ended: nobody asks for their status, but in a
+** process that lives on (a host's, or one whose worker threads end) they would stay as zombies.
+** They are looked at when children are started, in any state. */
+typedef struct orphan {
+  struct orphan *next;
+  int pidfd; /* ours now: what has been reaped by somebody else is not taken for another */
+} orphan;
+
+static pthread_mutex_t orphans_lock = PTHREAD_MUTEX_INITIALIZER;
+static orphan *orphans;
+
+void lwt_uv_orphans_reap(void) {
+  pthread_mutex_lock(&orphans_lock);
+  for (orphan **at = &orphans, *o; (o = *at) != NULL;) {
+    siginfo_t info = {.si_pid = 0};
+    int status =
+        waitid((idtype_t)LWT_UV_P_PIDFD, (id_t)o->pidfd, &info, WEXITED | WNOHANG);
+    if (status == 0 && info.si_pid == 0) {
+      at = &o->next;
+      continue;
+    }
+    *at = o->next;
+    close(o->pidfd);
+    free(o);
+  }
+  pthread_mutex_unlock(&orphans_lock);
+}
+
+/* Takes the pidfd over. */
+static void leave_orphan(lwt_uv_child *p) {
+  orphan *o = malloc(sizeof *o);
+  if (o == NULL) return;
+  lwt_uv_pin_library(); /* the list is in it */
+  o->pidfd = p->pidfd;
+  p->pidfd = -1;
+  pthread_mutex_lock(&orphans_lock);
+  o->next = orphans;
+  orphans = o;
+  pthread_mutex_unlock(&orphans_lock);
+  lwt_uv_orphans_reap();
+}
+
+static lwt_uv_child *find_to_tell(const lwt_uv *ctx) {
+  for (lwt_uv_handle *h = ctx->handles; h != NULL; h = h->next) {
+    lwt_uv_child *p = (lwt_uv_child *)h;
+    if (h->class != &lwt_uv_child_class || h->box == NULL || p->pid == 0) continue;
+    if (!p->ended) reap(p);
+    if (p->ended) return p;
+  }
+  return NULL;
+}
+
+void lwt_uv_children_poll(lwt_uv *ctx) {
+  lwt_uv_child *p;
+  while ((p = find_to_tell(ctx)) != NULL && tell(p)) {}
+}
+
+#endif
+
 /* ---- The handle ---------------------------------------------------------- */
 
 static void release(lwt_uv_handle *h) {
   lwt_uv_child *p = (lwt_uv_child *)h;
+  if (p->pidfd < 0) return;
+#ifdef LWT_UV_OWN_SPAWN
+  if (p->pid != 0 && !p->ended) leave_orphan(p);
+#endif
   if (p->pidfd >= 0) close(p->pidfd);
 }
 

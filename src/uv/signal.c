@@ -63,6 +63,7 @@ typedef struct listener {
   uv_signal_t uv;
   lwt_uv_later later;
   unsigned came; /* deliveries that are not told yet */
+  int number;
 } listener;
 
 static void call(lua_State *L, void *data) {
@@ -88,7 +89,10 @@ static void on_signal(uv_signal_t *uv, int number) {
 }
 
 static void closing(lwt_uv_handle *h) {
-  lwt_uv_later_drop(h->ctx, &((listener *)h)->later);
+  listener *s = (listener *)h;
+  lwt_uv_later_drop(h->ctx, &s->later);
+  /* With the last listener libuv brings back the default, which is the end. */
+  if (s->number == SIGPIPE) lwt_uv_ignore_sigpipe();
 }
 
 static const lwt_uv_class listener_class = {.type = LWT_UV_SIGNAL,
@@ -105,6 +109,7 @@ static int l_listen(lua_State *L) {
   lua_settop(L, 2);
   listener *s = lwt_uv_handle_new(ctx, L, &listener_class);
   s->later.f = tell;
+  s->number = number;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1);
   int status = uv_signal_init(ctx->loop, &s->uv);

@@ -38,6 +38,7 @@ void lwt_uv_spawner_close(lwt_uv_spawner *s);
 
 /* A descriptor that becomes readable when the child ends, or -1. */
 int lwt_uv_pidfd(pid_t pid);
+#define LWT_UV_P_PIDFD 3 /* P_PIDFD of waitid, which older headers do not have */
 /* As kill, of the very process that the descriptor was made for. 0, or -1 and errno. */
 int lwt_uv_pidfd_kill(int pidfd, int number);
 /* A parent that ignores SIGCHLD is told of no child's end: the system reaps them. */

@@ -261,6 +261,12 @@ static void end(lwt_uv_worker *w) {
   if (inbox != NULL) lwt_uv_inbox_release(inbox);
 }
 
+/* Its loop turns only where a call waits for something: see to what earlier ones have left. */
+static void poll_children(const lwt_uv_worker *w) {
+  lwt_uv *ctx = lwt_uv_children_poll != NULL ? lwt_uv_find_context(w->L) : NULL;
+  if (ctx != NULL) lwt_uv_children_poll(ctx);
+}
+
 void lwt_uv_worker_main(void *data) {
   lwt_uv_worker *w = data;
   lwt_uv_pool *pool = w->pool;
@@ -269,9 +275,10 @@ void lwt_uv_worker_main(void *data) {
   lwt_uv_message_free(w->setup);
   w->setup = NULL;
   while ((c = lwt_uv_pool_take(pool)) != NULL) {
-    if (usable)
+    if (usable) {
+      poll_children(w);
       run(w, c);
-    else
+    } else
       c->outcome = LWT_UV_CALL_NO_MEMORY;
     lwt_uv_pool_done(pool, c);
   }

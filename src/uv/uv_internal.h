@@ -433,8 +433,14 @@ void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 int lwt_uv_thread_alive(lwt_uv *ctx) LWT_UV_OPTIONAL;
 int lwt_uv_thread_listens(lwt_uv *ctx) LWT_UV_OPTIONAL;
 
+/* process_end.c, for thread_worker.c: the children that have ended, of a state whose loop may
+** not turn for long. */
+void lwt_uv_children_poll(lwt_uv *ctx) LWT_UV_OPTIONAL;
+
 /* engine.c, for module.c: start (raises) and end (C only) of the context's loop. */
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);
 void lwt_uv_engine_close(lwt_uv *ctx);
+/* engine.c, for signal.c. */
+void lwt_uv_ignore_sigpipe(void);
 
 #endif
