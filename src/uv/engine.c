@@ -23,7 +23,7 @@ enum {
 
 /* ---- Later ---------------------------------------------------------------- */
 
-void lwt_uv_later_add(lwt_uv *ctx, lwt_uv_later *later) {
+void lwt_uv_after_add(lwt_uv *ctx, lwt_uv_after *later) {
   if (later->queued) return;
   later->queued = 1;
   later->next = NULL;
@@ -31,8 +31,8 @@ void lwt_uv_later_add(lwt_uv *ctx, lwt_uv_later *later) {
   ctx->later_end = &later->next;
 }
 
-void lwt_uv_later_drop(lwt_uv *ctx, lwt_uv_later *later) {
-  lwt_uv_later **at = &ctx->later;
+void lwt_uv_after_drop(lwt_uv *ctx, lwt_uv_after *later) {
+  lwt_uv_after **at = &ctx->later;
   if (!later->queued) return;
   while (*at != later) at = &(*at)->next;
   *at = later->next;
@@ -40,10 +40,10 @@ void lwt_uv_later_drop(lwt_uv *ctx, lwt_uv_later *later) {
   later->queued = 0;
 }
 
-void lwt_uv_later_run(lwt_uv *ctx) {
+void lwt_uv_after_run(lwt_uv *ctx) {
   while (ctx->later != NULL) {
-    lwt_uv_later *first = ctx->later;
-    lwt_uv_later_drop(ctx, first);
+    lwt_uv_after *first = ctx->later;
+    lwt_uv_after_drop(ctx, first);
     first->f(first); /* may free it, and anything else */
   }
 }
@@ -81,7 +81,7 @@ static void engine_wait(void *data, double seconds) {
   lwt_uv *ctx = data;
   ctx->turn++;
   if (ctx->later != NULL) { /* left by a callback while we were not waiting */
-    lwt_uv_later_run(ctx);
+    lwt_uv_after_run(ctx);
     seconds = 0;
   }
   if (ctx->guest == GUEST_STEPS) return; /* its owner turns the loop already */
@@ -100,7 +100,7 @@ static void engine_wait(void *data, double seconds) {
     if (seconds > 0) stop_timer(ctx);
   }
   ctx->guest = 0;
-  lwt_uv_later_run(ctx);
+  lwt_uv_after_run(ctx);
 }
 
 static int engine_alive(void *data) {
@@ -159,7 +159,7 @@ static void step_as_guest(lwt_uv *ctx) {
   lua_State *L;
   double wait = -1;
   if (ctx->guest != 0 || ctx->closing) return;
-  lwt_uv_later_run(ctx);
+  lwt_uv_after_run(ctx);
   L = lwt_uv_main(ctx);
   ctx->guest = GUEST_STEPS;
   lua_pushcfunction(L, l_step);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "lent.h"
 #include "signal.h"
 #include "uv_internal.h"
 
@@ -23,7 +24,7 @@ typedef struct interrupts {
   uv_signal_t *uv[MAX_WATCHED]; /* NULL: not made yet */
   int depth;                    /* runs under way (a second one is about to be refused) */
   int last;                     /* the last one that came; 0: none */
-  lwt_uv_later later;
+  lwt_uv_after later;
 } interrupts;
 
 static const char function_key = 0; /* its address is the registry's key */
@@ -38,7 +39,7 @@ static void call(lua_State *L, void *data) {
     lua_call(L, 0, 0);
 }
 
-static void tell(lwt_uv_later *later) {
+static void tell(lwt_uv_after *later) {
   interrupts *in = (interrupts *)(void *)((char *)later - offsetof(interrupts, later));
   lwt_uv_enter(in->ctx, call, NULL);
 }
@@ -46,9 +47,10 @@ static void tell(lwt_uv_later *later) {
 static void on_signal(uv_signal_t *uv, int number) {
   lwt_uv *ctx = uv->data;
   interrupts *in = interrupts_of(ctx);
+  lwt_uv_lent_guard(); /* it is one-shot: the next one kills */
   if (in->depth == 0) return;
   in->last = number;
-  lwt_uv_later_add(ctx, &in->later);
+  lwt_uv_after_add(ctx, &in->later);
 }
 
 static void free_watch(uv_handle_t *h) {
@@ -92,7 +94,8 @@ static void stop_all(interrupts *in) {
   int i;
   for (i = 0; i < MAX_WATCHED; i++)
     if (in->uv[i] != NULL) uv_signal_stop(in->uv[i]);
-  lwt_uv_later_drop(in->ctx, &in->later);
+  lwt_uv_after_drop(in->ctx, &in->later);
+  lwt_uv_lent_guard();
 }
 
 /* interrupt.start(f): the next of the signals calls f(), until stop(). */
@@ -146,7 +149,7 @@ static int l_last(lua_State *L) {
 
 static void family_close(lwt_uv *ctx) {
   interrupts *in = interrupts_of(ctx);
-  lwt_uv_later_drop(ctx, &in->later);
+  lwt_uv_after_drop(ctx, &in->later);
   close_all(in);
 }
 

@@ -15,7 +15,7 @@ static const char context_key = 0; /* its address is the registry's key */
 
 static void turn_until_closed(lwt_uv *ctx) {
   for (;;) {
-    lwt_uv_later_run(ctx);
+    lwt_uv_after_run(ctx);
     if (ctx->unclosed == 0 && ctx->reqs == NULL) return;
     uv_run(ctx->loop, UV_RUN_ONCE);
   }

@@ -2,7 +2,7 @@
 **
 ** Made by io.c, used by one channel, freed when it is closed and nothing is in flight.
 **
-**   a file      reads what the page cache has at once (preadv2, RWF_NOWAIT); everything
+**   a file      reads what the page cache has at once (RWF_NOWAIT); everything
 **               else, and all writes, on the threadpool, at the descriptor's own position
 **   a pipe, socket or terminal
 **               tries, then waits with uv_poll. A descriptor that is shared with other
@@ -40,7 +40,7 @@ typedef struct fd_job {
   int swallow; /* its result was taken before its callback came */
   ssize_t result;
   int status;         /* what libuv said of it */
-  lwt_uv_later later; /* the rest of its callback */
+  lwt_uv_after later; /* the rest of its callback */
 } fd_job;
 
 struct port_fd {
@@ -76,7 +76,7 @@ struct port_fd {
   /* Closing. */
   port_cb close_cb;
   void *close_data;
-  lwt_uv_later closed;
+  lwt_uv_after closed;
 };
 
 static int last_error(void) {
@@ -97,7 +97,7 @@ static void finish(port_fd *f) {
   free(f);
 }
 
-static void poll_closed(lwt_uv_later *later) {
+static void poll_closed(lwt_uv_after *later) {
   port_fd *f = (port_fd *)(void *)((char *)later - offsetof(port_fd, closed));
   f->ctx->unclosed--;
   f->ctx->working--;
@@ -107,7 +107,7 @@ static void poll_closed(lwt_uv_later *later) {
 static void on_poll_closed(uv_handle_t *h) {
   port_fd *f = h->data;
   f->closed.f = poll_closed;
-  lwt_uv_later_add(f->ctx, &f->closed);
+  lwt_uv_after_add(f->ctx, &f->closed);
 }
 
 static void job_over(port_fd *f) {
@@ -122,15 +122,15 @@ static void job_over(port_fd *f) {
 static void on_job(uv_work_t *w, int status) {
   fd_job *j = w->data;
   j->status = status;
-  lwt_uv_later_add(j->f->ctx, &j->later);
+  lwt_uv_after_add(j->f->ctx, &j->later);
 }
 
-static fd_job *job_of(lwt_uv_later *later) {
+static fd_job *job_of(lwt_uv_after *later) {
   return (fd_job *)(void *)((char *)later - offsetof(fd_job, later));
 }
 
 static int start_job(port_fd *f, fd_job *j, uv_work_cb work,
-                     void (*after)(lwt_uv_later *later)) {
+                     void (*after)(lwt_uv_after *later)) {
   int r;
   j->f = f;
   j->work.data = j;
@@ -203,7 +203,7 @@ static void keep(port_fd *f, ssize_t result) {
   }
 }
 
-static void after_read(lwt_uv_later *later) {
+static void after_read(lwt_uv_after *later) {
   fd_job *j = job_of(later);
   port_fd *f = j->f;
   int status = j->status;
@@ -246,7 +246,7 @@ static void do_write(uv_work_t *w) {
   job_done(f, j, n >= 0 ? n : -errno);
 }
 
-static void after_write(lwt_uv_later *later) {
+static void after_write(lwt_uv_after *later) {
   fd_job *j = job_of(later);
   port_fd *f = j->f;
   port_cb cb = f->write_cb;
@@ -263,11 +263,14 @@ static void after_write(lwt_uv_later *later) {
 
 /* ---- Trying, and waiting with uv_poll --------------------------------------- */
 
+static int is_ready(const port_fd *f, short events) {
+  struct pollfd p = {.fd = f->fd, .events = events};
+  return poll(&p, 1, 0) != 0;
+}
+
 /* May this be tried without blocking? */
 static int may_try(const port_fd *f, short events) {
-  struct pollfd p = {.fd = f->fd, .events = events};
-  if (f->private || f->how == AT_ONCE) return 1;
-  return poll(&p, 1, 0) > 0;
+  return f->private || f->how == AT_ONCE || is_ready(f, events);
 }
 
 static ssize_t try_read(port_fd *f, char *buf, size_t len) {
@@ -277,6 +280,9 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   while (n < 0 && errno == EINTR);
   /* The other side of a terminal has gone: its end. */
   if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd)) return UV_EOF;
+  /* A fifo to which nobody has written yet reads as if it were at its end. */
+  if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !is_ready(f, POLLIN))
+    return UV_EAGAIN;
   return n > 0 ? n : n == 0 ? UV_EOF : last_error();
 }
 
@@ -354,6 +360,23 @@ static void on_poll(uv_poll_t *h, int status, int events) {
 
 /* ---- The port --------------------------------------------------------------- */
 
+/* What the page cache has; UV_EAGAIN: ask the pool. */
+static ssize_t read_now(port_fd *f, char *buf, size_t len) {
+#ifdef RWF_NOWAIT
+  struct iovec v = {.iov_base = buf, .iov_len = len};
+  ssize_t n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
+  if (n >= 0) return n > 0 ? n : UV_EOF;
+  if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
+    f->no_nowait = 1;
+  else if (errno != EAGAIN && errno != EINTR)
+    return -errno;
+#else
+  (void)buf, (void)len; /* musl, before 1.2.5, has no preadv2 */
+  f->no_nowait = 1;
+#endif
+  return UV_EAGAIN;
+}
+
 static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_fd *f = (port_fd *)p;
   ssize_t n = take_kept(f, buf, len);
@@ -362,13 +385,8 @@ static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
     n = try_read(f, buf, len);
     if (n != UV_EAGAIN) return n;
   } else if (!f->no_nowait && !f->reader.busy) {
-    struct iovec v = {.iov_base = buf, .iov_len = len};
-    n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
-    if (n >= 0) return n > 0 ? n : UV_EOF;
-    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
-      f->no_nowait = 1;
-    else if (errno != EAGAIN && errno != EINTR)
-      return -errno;
+    n = read_now(f, buf, len);
+    if (n != UV_EAGAIN) return n;
   }
   f->buf = buf;
   f->len = len;

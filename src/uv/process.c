@@ -27,7 +27,7 @@ static void family_close(lwt_uv *ctx) {
   lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
   ctx->family[LWT_UV_FPROCESS] = NULL;
   if (all == NULL) return;
-  lwt_uv_later_drop(ctx, &all->later);
+  lwt_uv_after_drop(ctx, &all->later);
   lwt_uv_spawner_close(&all->spawner);
   free(all);
 }

@@ -170,7 +170,7 @@ static void closing(lwt_uv_handle *h) {
   if (all->watched != NULL) return;
   close_signal(h->ctx, all->sigchld);
   all->sigchld = NULL;
-  lwt_uv_later_drop(h->ctx, &all->later);
+  lwt_uv_after_drop(h->ctx, &all->later);
 }
 
 static lwt_uv_child *find_ended(const lwt_uv_children *all) {
@@ -181,7 +181,7 @@ static lwt_uv_child *find_ended(const lwt_uv_children *all) {
 
 /* One signal may stand for many ends. What is told runs Lua, which may start and close
 ** others: so first all are asked, then told from the start of the list each time. */
-void lwt_uv_children_look(lwt_uv_later *later) {
+void lwt_uv_children_look(lwt_uv_after *later) {
   lwt_uv_children *all =
       (lwt_uv_children *)(void *)((char *)later - offsetof(lwt_uv_children, later));
   lwt_uv_child *p;
@@ -194,7 +194,7 @@ static void on_sigchld(uv_signal_t *sig, int number) {
   lwt_uv *ctx = sig->data;
   lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
   (void)number;
-  if (all != NULL && all->watched != NULL) lwt_uv_later_add(ctx, &all->later);
+  if (all != NULL && all->watched != NULL) lwt_uv_after_add(ctx, &all->later);
 }
 
 static int watch_sigchld(lwt_uv *ctx, lwt_uv_children *all) {

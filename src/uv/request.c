@@ -173,7 +173,7 @@ void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
     let_go(ctx->lwt->main, ctx, r->ref);
 }
 
-static void done_later(lwt_uv_later *later) {
+static void done_later(lwt_uv_after *later) {
   lwt_uv_req *r = (lwt_uv_req *)(void *)((char *)later - offsetof(lwt_uv_req, later));
   lwt_uv_req_done(r, r->status);
 }
@@ -185,7 +185,7 @@ void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status) {
   }
   r->status = status;
   r->later.f = done_later;
-  lwt_uv_later_add(r->ctx, &r->later);
+  lwt_uv_after_add(r->ctx, &r->later);
 }
 
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r) {

@@ -4,6 +4,7 @@
 ** streams. libuv's own handler only writes to a pipe; the function is called from the
 ** loop, when libuv has returned from its own.
 */
+#include "lent.h"
 #include "signal.h"
 
 #include <signal.h>
@@ -61,7 +62,7 @@ int lwt_uv_check_signal(lua_State *L, int arg) {
 typedef struct listener {
   lwt_uv_handle h;
   uv_signal_t uv;
-  lwt_uv_later later;
+  lwt_uv_after later;
   unsigned came; /* deliveries that are not told yet */
   int number;
 } listener;
@@ -74,9 +75,9 @@ static void call(lua_State *L, void *data) {
 }
 
 /* One delivery; the others after it, for this may be closed then. */
-static void tell(lwt_uv_later *later) {
+static void tell(lwt_uv_after *later) {
   listener *s = (listener *)(void *)((char *)later - offsetof(listener, later));
-  if (--s->came > 0) lwt_uv_later_add(s->h.ctx, later);
+  if (--s->came > 0) lwt_uv_after_add(s->h.ctx, later);
   lwt_uv_enter(s->h.ctx, call, s);
 }
 
@@ -85,14 +86,15 @@ static void on_signal(uv_signal_t *uv, int number) {
   (void)number;
   if (s->h.box == NULL) return;
   s->came++;
-  lwt_uv_later_add(s->h.ctx, &s->later);
+  lwt_uv_after_add(s->h.ctx, &s->later);
 }
 
 static void closing(lwt_uv_handle *h) {
   listener *s = (listener *)h;
-  lwt_uv_later_drop(h->ctx, &s->later);
+  lwt_uv_after_drop(h->ctx, &s->later);
   /* With the last listener libuv brings back the default, which is the end. */
   if (s->number == SIGPIPE) lwt_uv_ignore_sigpipe();
+  lwt_uv_lent_guard(); /* the default may be back, and it may be fatal */
 }
 
 static const lwt_uv_class listener_class = {.type = LWT_UV_SIGNAL,

@@ -12,6 +12,7 @@
 #define LWT_UV_INTERNAL_H
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <uv.h>
 
 #include <lauxlib.h>
@@ -62,11 +63,11 @@ typedef struct lwt_uv_handle lwt_uv_handle;
 typedef struct lwt_uv_req lwt_uv_req;
 
 /* What is to be done once libuv's callbacks have returned (engine.c). */
-typedef struct lwt_uv_later {
-  void (*f)(struct lwt_uv_later *later);
-  struct lwt_uv_later *next;
+typedef struct lwt_uv_after {
+  void (*f)(struct lwt_uv_after *later);
+  struct lwt_uv_after *next;
   int queued;
-} lwt_uv_later;
+} lwt_uv_after;
 
 typedef struct lwt_uv_typeinfo {
   const void *meta;              /* lua_topointer of the metatable */
@@ -106,7 +107,7 @@ struct lwt_uv {
   unsigned turn;          /* counts the turns of the loop: for budgets of a turn */
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
-  lwt_uv_later *later, **later_end; /* in order; the end's pointer */
+  lwt_uv_after *later, **later_end; /* in order; the end's pointer */
   int done_ref;                     /* a fulfilled promise without values, shared */
   int nspare; /* request.c: places in the registry, to be used again */
   int spare[LWT_UV_SPARE];
@@ -118,17 +119,45 @@ struct lwt_uv {
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
   int last;      /* a port calls its channel, and has nothing left to do after it */
-  void *arrival; /* stream_direct.c: what the task that is resumed just now is to take */
+  void *arrival; /* stream_direct.c: the stream that the task resumed just now reads */
   struct {
     uv_buf_t buf;
     ssize_t n;
   } got;             /* stream_read.c: what was read, between two calls from libuv */
-  char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
+  char *scratch;     /* see below; NULL while somebody owns it */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
 };
 
+/* ---- A buffer to read into ------------------------------------------------ */
+
+/* LWT_UV_SCRATCH bytes from malloc, kept from one use to the next. Whoever reads into it and
+** may run Lua before it has been emptied owns it meanwhile: he takes it, and gives it back
+** (or to somebody else, or to `free`). Another reader then gets another one, so that nothing
+** that runs in between can write into it. */
 #define LWT_UV_SCRATCH 65536
+
+/* NULL: no memory. */
+static inline char *lwt_uv_scratch_take(lwt_uv *ctx) {
+  char *buf = ctx->scratch;
+  ctx->scratch = NULL;
+  return buf != NULL ? buf : malloc(LWT_UV_SCRATCH);
+}
+
+static inline void lwt_uv_scratch_give(lwt_uv *ctx, char *buf) {
+  if (ctx->scratch == NULL)
+    ctx->scratch = buf;
+  else
+    free(buf);
+}
+
+/* The same buffer without taking it, for what is copied out of it before any Lua can run:
+** into a string, say (a string is copied before its allocation runs finalizers). NULL: no
+** memory. */
+static inline char *lwt_uv_scratch_borrow(lwt_uv *ctx) {
+  if (ctx->scratch == NULL) ctx->scratch = malloc(LWT_UV_SCRATCH);
+  return ctx->scratch;
+}
 
 /* The context, in a C function of lwt.uv. */
 #define lwt_uv_context(L) ((lwt_uv *)lua_touserdata((L), lua_upvalueindex(1)))
@@ -188,6 +217,12 @@ lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
 
+/* ---- A cancel that is due (due.c) ----------------------------------------- */
+
+/* When lwt->cancel_due says so: push the promise of what `f`, the C function that is running,
+** gives when it is called with the same arguments a turn of the loop later; return 1. */
+int lwt_uv_later(lua_State *L, lua_CFunction f);
+
 /* Whatever enters Lua may close the state (os.exit), which turns the loop until everything
 ** on it is closed. That would wait for ever for what libuv still has on its stack: the signal
 ** whose callback this is, and the results that came from the threadpool together with this
@@ -196,10 +231,10 @@ void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
 ** other handles may enter Lua themselves.
 ** Adding allocates nothing, and does nothing when it is queued already. Whoever frees it
 ** drops it first. */
-void lwt_uv_later_add(lwt_uv *ctx, lwt_uv_later *later);
-void lwt_uv_later_drop(lwt_uv *ctx, lwt_uv_later *later);
+void lwt_uv_after_add(lwt_uv *ctx, lwt_uv_after *later);
+void lwt_uv_after_drop(lwt_uv *ctx, lwt_uv_after *later);
 /* Do what is queued. */
-void lwt_uv_later_run(lwt_uv *ctx);
+void lwt_uv_after_run(lwt_uv *ctx);
 
 /* ---- Handles (handle.c) -------------------------------------------------- */
 
@@ -313,7 +348,7 @@ struct lwt_uv_req {
   uv_req_t *uv;
   int ref; /* the anchor */
   ssize_t status;
-  lwt_uv_later later;
+  lwt_uv_after later;
   unsigned char cancelled; /* nobody listens any more */
   unsigned char taken;     /* `result` returned (did not raise) */
 };
@@ -327,7 +362,7 @@ void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
 int lwt_uv_req_started(lua_State *L, lwt_uv_req *r, ssize_t status);
 /* From the callback: settles the promise, releases the request. Do not touch it after. */
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status);
-/* The same, for callbacks of the threadpool: when they have returned (see lwt_uv_later). */
+/* The same, for callbacks of the threadpool: when they have returned (see lwt_uv_after). */
 void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status);
 /* The end of the state: withdraw them all. C only. */
 void lwt_uv_reqs_cancel(lwt_uv *ctx);
@@ -340,14 +375,15 @@ void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
 /* ---- Waiters (waiters.c) ------------------------------------------------- */
 
 /* A queue of pending promises in one user value of a userdata: readers, acceptors … in
-** the order they came. One waiter costs nothing but the user value; more make a table.
+** the order they came. One waiter costs nothing but the user value; more make a ring.
 ** Cancelled ones are passed over. Each may carry a number (the bytes it wants). */
 typedef struct lwt_uv_waiters {
   int slot;         /* the user value */
   int n;            /* still counted: live ones and dead ones not yet passed over */
-  int first, last;  /* in the table, when there is one */
-  int dead;         /* cancelled, still in the table */
+  int size, first;  /* of the ring (a power of two), and in it; 0: there is none */
+  int dead;         /* cancelled, still in the ring */
   int anchored;     /* its handle is held for it: lwt_uv_waiters_anchor */
+  unsigned changes; /* counts what leaves: is the first one still the first? */
   lua_Integer want; /* of the first one */
 } lwt_uv_waiters;
 
@@ -357,6 +393,10 @@ void lwt_uv_waiters_init(lwt_uv_waiters *w, int slot);
 ** userdata at `idx` (absolute). May raise (memory), and then has changed nothing. */
 void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
                          lua_Integer want);
+/* Push a new promise that waits in the queue of the open handle at `idx` (absolute), and
+** return 1; rejected when the handle was closed while that was made. May raise (memory). */
+int lwt_uv_waiters_wait(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx,
+                        lua_Integer want, lwt_cancel_fn cancel);
 /* Push the first live promise, what it wants in `w->want` (returns 1), or push nothing
 ** (0). `idx` is absolute. Never raises. */
 int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
