@@ -181,7 +181,7 @@ local function open(cmd, opts, name, level)
   if opts.group == nil and shells[cmd] then opts = with(opts, { group = "auto" }) end
   local p = setmetatable({
     pid = false, handle = false, state = false, reaped = false, timed_out = false, timer = false,
-    fds = {},
+    group = false, fds = {},
   }, mt)
   local fds = { false, false, false }
   local ok, exit

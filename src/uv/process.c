@@ -109,6 +109,7 @@ static int l_spawn(lua_State *L) {
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, handle, LWT_UV_PROCESS_EXIT);
   lua_insert(L, handle); /* promise, handle */
+  if (pl->o.env == NULL) pl->o.env = environ;
   int status = start(ctx, L, p, pl, &step);
   if (status < 0) {
     lwt_uv_handle_close(L, lua_touserdata(L, handle + 1), 1);

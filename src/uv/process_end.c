@@ -114,7 +114,7 @@ static int tell(lwt_uv_child *p) {
   lwt_uv *ctx = p->h.ctx;
   telling t = {p, 0};
   lwt_uv_enter(ctx, tell_end, &t);
-  if (!t.told) lwt_uv_enter(ctx, tell_failure, &t);
+  if (!t.told && p->h.box != NULL) lwt_uv_enter(ctx, tell_failure, &t);
   return t.told;
 }
 
@@ -126,6 +126,7 @@ static int tell(lwt_uv_child *p) {
 static void reap(lwt_uv_child *p) {
   int status;
   pid_t pid;
+  if (p->ended) return;
   do pid = wait4(p->pid, &status, WNOHANG, &p->usage);
   while (pid < 0 && errno == EINTR);
   if (pid == 0) return;
@@ -185,8 +186,7 @@ void lwt_uv_children_look(lwt_uv_after *later) {
   lwt_uv_children *all =
       (lwt_uv_children *)(void *)((char *)later - offsetof(lwt_uv_children, later));
   lwt_uv_child *p;
-  for (p = all->watched; p != NULL; p = p->next)
-    if (!p->ended) reap(p);
+  for (p = all->watched; p != NULL; p = p->next) reap(p);
   while ((p = find_ended(all)) != NULL && tell(p)) {}
 }
 
@@ -306,7 +306,7 @@ static lwt_uv_child *find_to_tell(const lwt_uv *ctx) {
   for (lwt_uv_handle *h = ctx->handles; h != NULL; h = h->next) {
     lwt_uv_child *p = (lwt_uv_child *)h;
     if (h->class != &lwt_uv_child_class || h->box == NULL || p->pid == 0) continue;
-    if (!p->ended) reap(p);
+    reap(p);
     if (p->ended) return p;
   }
   return NULL;

@@ -76,8 +76,7 @@ static void plan_words(lua_State *L, lwt_uv_plan *p) {
 
 /* The environment: a table of names and values, or ours. */
 static void plan_env(lua_State *L, lwt_uv_plan *p) {
-  p->o.env = environ;
-  if (lua_getfield(L, 2, "env") == LUA_TNIL) return;
+  if (lua_getfield(L, 2, "env") == LUA_TNIL) return; /* ours, as it is when it starts */
   luaL_argcheck(L, lua_istable(L, -1), 2, "env is no table");
   int env = lua_gettop(L), n = 0;
   lua_newtable(L); /* "NAME=value" strings */
@@ -101,7 +100,7 @@ static void plan_env(lua_State *L, lwt_uv_plan *p) {
 
 /* PATH of the child, or ours when its environment has none. */
 static const char *search_path(const lwt_uv_plan *p) {
-  for (char **e = p->o.env; *e != NULL; e++)
+  for (char **e = p->o.env != NULL ? p->o.env : environ; *e != NULL; e++)
     if (strncmp(*e, "PATH=", 5) == 0) return *e + 5;
   const char *path = getenv("PATH");
   return path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
@@ -187,7 +186,10 @@ static void plan_stdio(lwt_uv *ctx, lua_State *L, lwt_uv_plan *p) {
     } else if (s != NULL) {
       luaL_argerror(L, 2, lua_pushfstring(L, "%s: invalid value '%s'", names[i], s));
     } else {
-      p->o.fds[i] = value_fd(ctx, L, names[i]);
+      /* A duplicate: before it is used, somebody may close this one, and open another. */
+      int fd = fcntl(value_fd(ctx, L, names[i]), F_DUPFD_CLOEXEC, 3);
+      status = fd < 0 ? -errno : 0;
+      p->keep[i] = p->o.fds[i] = fd;
     }
     if (status < 0) lwt_uv_raise(ctx, L, status, "spawn", "path", p->o.argv[0]);
     lua_settop(L, top);

@@ -48,13 +48,30 @@ static void cancel_request(lua_State *L, void *data) {
   withdraw(data);
 }
 
-/* Withdrawing one ends it at once when libuv does not have it, and no other: what is `next`
-** stays in flight meanwhile. */
+static void link_request(lwt_uv_req *r, lwt_uv_req **at) {
+  r->next = *at;
+  if (r->next != NULL) r->next->before = &r->next;
+  r->before = at;
+  *at = r;
+}
+
+static void take_out(const lwt_uv_req *r) {
+  *r->before = r->next;
+  if (r->next != NULL) r->next->before = r->before;
+}
+
+/* Withdrawing one may end it at once, and others (the last one of a file that is closed ends
+** the closing): so each is moved to another list before. */
 void lwt_uv_reqs_cancel(lwt_uv *ctx) {
-  lwt_uv_req *r, *next;
-  for (r = ctx->reqs; r != NULL; r = next) {
-    next = r->next;
+  lwt_uv_req *r, *told = NULL;
+  while ((r = ctx->reqs) != NULL) {
+    take_out(r);
+    link_request(r, &told);
     withdraw(r);
+  }
+  while ((r = told) != NULL) {
+    take_out(r);
+    link_request(r, &ctx->reqs);
   }
 }
 
@@ -78,19 +95,13 @@ void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
   lua_setiuservalue(L, -3, 1);
   lua_pushvalue(L, -2);
   r->ref = anchor(L, ctx);
-  r->next = ctx->reqs;
-  if (r->next != NULL) r->next->prev = r;
-  ctx->reqs = r;
+  link_request(r, &ctx->reqs);
   ++*counter(r);
   return r;
 }
 
 static void unlink_request(lwt_uv_req *r) {
-  if (r->next != NULL) r->next->prev = r->prev;
-  if (r->prev != NULL)
-    r->prev->next = r->next;
-  else
-    r->ctx->reqs = r->next;
+  take_out(r);
   --*counter(r);
 }
 

@@ -344,7 +344,7 @@ typedef struct lwt_uv_req_class {
 struct lwt_uv_req {
   lwt_uv *ctx;
   const lwt_uv_req_class *class;
-  lwt_uv_req *next, *prev; /* in ctx->reqs */
+  lwt_uv_req *next, **before; /* in ctx->reqs: what points to it */
   uv_req_t *uv;
   int ref; /* the anchor */
   ssize_t status;
