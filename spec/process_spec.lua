@@ -788,7 +788,7 @@ describe("lwt.process", function()
         print(lwt.await(process.exec { "sh", "-c", "exit 3" }).code)
         print((lwt.await(process.pread { "echo", "text" })))
       end)]])
-    local r = shell.run(("trap '' CHLD; exec timeout 60 %s %s"):format(shell.lua, script))
+    local r = shell.run(("timeout 60 env --ignore-signal=CHLD %s %s"):format(shell.lua, script))
     assert.same({ "3\ntext\n\n", "", 0 }, { r.out, r.err, r.code })
   end)
 
