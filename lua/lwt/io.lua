@@ -11,6 +11,8 @@ local lock, release, close, abort = methods._lock, methods._release, methods.clo
 local write, write_line, read_line, read_char =
   methods.write, methods.write_line, methods.read_line, methods.read_char
 
+local check = require "lwt.io.check"
+
 local M = {}
 
 for name, value in pairs(methods) do
@@ -458,6 +460,8 @@ function M.make(functions, opts)
     bad_argument(1, "make", "neither 'read' nor 'write' given")
   end
   opts = check_options(2, "make", opts, { buffer_size = true })
+  local ok, err = pcall(check.channel_options, 2, "make", opts)
+  if not ok then error(err, 2) end
   return custom.make(cio, functions, opts.buffer_size)
 end
 
@@ -470,7 +474,7 @@ local network = require "lwt.io.network"
 --- and writes. Its close flushes, and closes the socket.
 ---
 ---@param addr string|table
----@param opts table? `buffer_size`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
 ---@return lwt.Promise a channel
 --- ```lua
 --- local server = await(io.establish_server("127.0.0.1:0", function(ch)
@@ -481,7 +485,9 @@ local network = require "lwt.io.network"
 --- await(server:shutdown())
 --- ```
 function M.open_connection(addr, opts)
-  return network.connect(cio, addr, opts, "open_connection")
+  local ok, p = pcall(network.connect, cio, addr, opts, "open_connection")
+  if not ok then error(p, 2) end
+  return p
 end
 
 --- Connect, give the channel to `f`, and close it when `f` is done, however it ends.
@@ -503,7 +509,9 @@ end
 --- ```
 function M.with_connection(addr, f, opts)
   check_function(2, "with_connection", f)
-  return spawn(run_with_channel, network.connect(cio, addr, opts, "with_connection"), f)
+  local ok, p = pcall(network.connect, cio, addr, opts, "with_connection")
+  if not ok then error(p, 2) end
+  return spawn(run_with_channel, p, f)
 end
 
 --- Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
@@ -528,11 +536,17 @@ end
 --- `address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
 --- Port 0 has the system pick one: `server:address()` tells which.
 ---
---- An error of `f` ends that connection, and goes to the exception hook, whose default ends `run`.
---- But that a client is gone is nothing unusual: `ECONNRESET`, `EPIPE`, `ECONNABORTED` and
---- `ETIMEDOUT` of the client's own channel, and `lwt.Closed` when that is closed, are dropped. With
---- the option `on_error`, a function that runs as a task, every error of `f`, those as well, goes
---- to `on_error(err, address)`, and none to the hook.
+--- What `f` fails with ends that connection and no other: it is written to stderr, with its
+--- traceback and the client's address, and the server goes on. Neither a handler that is cancelled
+--- is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
+--- `ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
+--- that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
+--- goes to `on_error(err, address)` instead, those of clients that are gone as well
+--- (`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
+--- first failure, but not for a client that is gone.
+---
+--- A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
+--- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
 --- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
@@ -540,7 +554,7 @@ end
 ---
 ---@param addr string|table
 ---@param f function a task for each client
----@param opts table? `buffer_size`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
 ---@return lwt.Promise the server, once it is listening
 --- ```lua
 --- local server = await(io.establish_server("127.0.0.1:0", function(ch)
@@ -554,7 +568,9 @@ end
 --- ```
 function M.establish_server(addr, f, opts)
   check_function(2, "establish_server", f)
-  return network.establish(cio, addr, f, opts)
+  local ok, p = pcall(network.establish, cio, addr, f, opts)
+  if not ok then error(p, 2) end
+  return p
 end
 
 ---------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o) {
     if (n != 0) return n;
   }
   lwt_uv_channel_stop_reading(ch);
+  ch->changes++;
   ch->in.eof = 0;
   ch->in.error = 0;
   if (ch->in.tail > ch->in.head) {
@@ -152,6 +153,7 @@ static int l_lock(lua_State *L) {
 static int l_drop(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
   lwt_uv_channel_stop_reading(ch);
+  ch->changes++;
   ch->in.head = ch->in.tail = 0;
   if (ch->port->class == &lwt_uv_port_lua_class) lwt_uv_port_lua_drop(ch->port);
   return 0;
