@@ -126,7 +126,7 @@ end
 ---@param f function
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- lwt.join {
 ---   w:atomic(function(c) await(c:write "a"); lwt.yield(); await(c:write "b") end),
 ---   w:write("c"),
@@ -149,7 +149,7 @@ end
 ---@param ch lwt.Channel
 ---@return lwt.Stream
 --- ```lua
---- print(table.concat(await(io.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
+--- print(table.concat(await(lio.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
 --- ```
 function M.read_lines(ch)
   check_channel(ch, "read_lines")
@@ -161,7 +161,7 @@ end
 ---@param ch lwt.Channel
 ---@return lwt.Stream
 --- ```lua
---- print(#await(io.of_bytes("abc"):read_chars():to_list()))   --> 3
+--- print(#await(lio.of_bytes("abc"):read_chars():to_list()))   --> 3
 --- ```
 function M.read_chars(ch)
   check_channel(ch, "read_chars")
@@ -194,7 +194,7 @@ end
 ---@param lines table|lwt.Stream|function
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:write_lines {"a", "b"})
 --- await(w:close())
 --- print((await(r:read()):gsub("\n", ";")))   --> a;b;
@@ -210,7 +210,7 @@ end
 ---@param chars table|lwt.Stream|function
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:write_chars {"a", "b"})
 --- await(w:close())
 --- print(await(r:read()))   --> ab
@@ -227,7 +227,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:writef("%d-%s\n", 1, "x"))
 --- print(await(r:read_line()))   --> 1-x
 --- ```
@@ -249,7 +249,7 @@ local direct = require "lwt.io.direct"
 ---@param f function
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local ch = io.of_bytes("key=value")
+--- local ch = lio.of_bytes("key=value")
 --- await(ch:direct_access(function(d)
 ---   await(d:perform())
 ---   d:skip((d:peek():find("=")))
@@ -279,8 +279,8 @@ end
 ---@param opts table? as for `open_file`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- await(io.with_file("f", "w", function(ch) return ch:write("text") end))
---- print(await(io.with_file("f", "r", io.read)))   --> text
+--- await(lio.with_file("f", "w", function(ch) return ch:write("text") end))
+--- print(await(lio.with_file("f", "r", lio.read)))   --> text
 --- ```
 function M.with_file(path, mode, f, opts)
   check_function(3, "with_file", f)
@@ -311,8 +311,8 @@ end
 ---@param opts table? as for `open_temp_file`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local path = await(io.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
---- print((pcall(await, io.file_length(path))))   --> false
+--- local path = await(lio.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
+--- print((pcall(await, lio.file_length(path))))   --> false
 --- ```
 function M.with_temp_file(f, opts)
   check_function(1, "with_temp_file", f)
@@ -332,9 +332,9 @@ end
 ---@param opts table? as for `create_temp_dir`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local p = io.with_temp_dir(function(path)
----   await(io.lines_to_file(path .. "/f", {"one", "two"}))
----   return io.file_length(path .. "/f")
+--- local p = lio.with_temp_dir(function(path)
+---   await(lio.lines_to_file(path .. "/f", {"one", "two"}))
+---   return lio.file_length(path .. "/f")
 --- end)
 --- print(await(p))   --> 8
 --- ```
@@ -364,8 +364,8 @@ end
 ---@param path string
 ---@return lwt.Stream
 --- ```lua
---- await(io.lines_to_file("f", {"a", "b"}))
---- print(table.concat(await(io.lines_of_file("f"):to_list()), " "))   --> a b
+--- await(lio.lines_to_file("f", {"a", "b"}))
+--- print(table.concat(await(lio.lines_of_file("f"):to_list()), " "))   --> a b
 --- ```
 function M.lines_of_file(path)
   if type(path) ~= "string" then
@@ -379,8 +379,8 @@ end
 ---@param path string
 ---@return lwt.Stream
 --- ```lua
---- await(io.chars_to_file("f", {"a", "b"}))
---- print(#await(io.chars_of_file("f"):to_list()))   --> 2
+--- await(lio.chars_to_file("f", {"a", "b"}))
+--- print(#await(lio.chars_of_file("f"):to_list()))   --> 2
 --- ```
 function M.chars_of_file(path)
   if type(path) ~= "string" then
@@ -401,8 +401,8 @@ end
 ---@param lines table|lwt.Stream|function
 ---@return lwt.Promise
 --- ```lua
---- await(io.lines_to_file("f", {"a", "b"}))
---- print(await(io.file_length("f")))   --> 4
+--- await(lio.lines_to_file("f", {"a", "b"}))
+--- print(await(lio.file_length("f")))   --> 4
 --- ```
 function M.lines_to_file(path, lines)
   if type(path) ~= "string" then
@@ -417,8 +417,8 @@ end
 ---@param chars table|lwt.Stream|function
 ---@return lwt.Promise
 --- ```lua
---- await(io.chars_to_file("f", {"a", "b"}))
---- print(await(io.file_length("f")))   --> 2
+--- await(lio.chars_to_file("f", {"a", "b"}))
+--- print(await(lio.file_length("f")))   --> 2
 --- ```
 function M.chars_to_file(path, chars)
   if type(path) ~= "string" then
@@ -443,7 +443,7 @@ local custom = require "lwt.io.custom"
 ---@return lwt.Channel
 --- ```lua
 --- local parts = {"one\ntw", "o\n"}
---- local ch = io.make {read = function() return table.remove(parts, 1) end}
+--- local ch = lio.make {read = function() return table.remove(parts, 1) end}
 --- print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
 --- ```
 function M.make(functions, opts)
@@ -477,10 +477,10 @@ local network = require "lwt.io.network"
 ---@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
 ---@return lwt.Promise a channel
 --- ```lua
---- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+--- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   await(ch:write_line("hello"))
 --- end))
---- local ch <close> = await(io.open_connection(server:address()))
+--- local ch <close> = await(lio.open_connection(server:address()))
 --- print(await(ch:read_line()))   --> hello
 --- await(server:shutdown())
 --- ```
@@ -497,10 +497,10 @@ end
 ---@param opts table? as for `open_connection`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+--- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   await(ch:write_line((await(ch:read_line())):upper()))
 --- end))
---- local p = io.with_connection(server:address(), function(ch)
+--- local p = lio.with_connection(server:address(), function(ch)
 ---   await(ch:write_line("hello"))
 ---   return ch:read_line()
 --- end)
@@ -520,9 +520,9 @@ end
 ---@param ch lwt.Channel
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local r, w = io.pipe()
---- await(io.with_close_connection(function(c) return c:write("x") end, w))
---- print(await(r:read()), io.is_closed(w))   --> x true
+--- local r, w = lio.pipe()
+--- await(lio.with_close_connection(function(c) return c:write("x") end, w))
+--- print(await(r:read()), lio.is_closed(w))   --> x true
 --- ```
 function M.with_close_connection(f, ch)
   check_function(1, "with_close_connection", f)
@@ -557,10 +557,10 @@ end
 ---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
 ---@return lwt.Promise the server, once it is listening
 --- ```lua
---- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+--- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   for line in ch:lines() do await(ch:write_line(line:upper())) end
 --- end))
---- local ch <close> = await(io.open_connection(server:address()))
+--- local ch <close> = await(lio.open_connection(server:address()))
 --- await(ch:write_line("hello"))
 --- print(await(ch:read_line()), server:connections())   --> HELLO 1
 --- await(ch:close())
@@ -596,7 +596,7 @@ setmetatable(M, {
 ---@param ... string|number
 ---@return lwt.Promise
 --- ```lua
---- print(lwt.is_promise(io.print("")))   --> true
+--- print(lwt.is_promise(lio.print("")))   --> true
 --- ```
 function M.print(...)
   return write(M.stdout, text_of("print", ...))
@@ -670,7 +670,7 @@ local hex = require "lwt.io.hex"
 ---@param data string
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:hexdump("Hello\n"))
 --- print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
 --- ```
@@ -700,9 +700,9 @@ end
 ---
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:write("x"))
---- await(io.flush_all())
+--- await(lio.flush_all())
 --- print(await(r:read(1)))   --> x
 --- ```
 function M.flush_all()

@@ -313,10 +313,10 @@ other end that nothing more comes, while reading goes on; `close("read")` ends r
 @param side? string `"read"` or `"write"`; both when it is left out
 @return lwt.Promise
 ```lua
-local ch = await(io.open_file("f", "w"))
+local ch = await(lio.open_file("f", "w"))
 await(ch:write("hello"))
 await(ch:close())
-print(io.is_closed(ch))   --> true
+print(lio.is_closed(ch))   --> true
 ```
 @function lwt.io.close(ch, side)
 */
@@ -347,7 +347,7 @@ rejected with `lwt.Closed`.
 @param ch lwt.Channel
 @return lwt.Promise fulfilled when it is closed
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:abort())
 print(await(r:read()))   -->
 ```
@@ -371,7 +371,7 @@ Whether the channel is closed, or its `close` has been called.
 @param ch lwt.Channel
 @return boolean
 ```lua
-print(io.is_closed(io.stdin))   --> false
+print(lio.is_closed(lio.stdin))   --> false
 ```
 @function lwt.io.is_closed(ch)
 */

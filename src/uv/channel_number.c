@@ -243,7 +243,7 @@ rejected with `lwt.EOF` where the input ends inside the number. On a channel it 
 `ch.be` are views of it whose functions of these names read and write little and big endian.
 
 ```lua
-local ch = io.of_bytes("\1\2\3\4")
+local ch = lio.of_bytes("\1\2\3\4")
 print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
 ```
 @param ch lwt.Channel|lwt.ChannelOrder
@@ -268,7 +268,7 @@ static int l_read_number(lua_State *L) {
 Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
 
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w.be:write_int16(258))
 await(w:close())
 print(await(r:read()):byte(1, -1))   --> 1 2
@@ -363,7 +363,7 @@ static int l_unpack(lua_State *L) {
 Writes values in a format of `string.pack`, as one operation.
 
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:pack("s1", "abc"))
 await(w:close())
 print(#await(r:read()))   --> 4

@@ -335,7 +335,7 @@ Read one byte.
 @param ch lwt.Channel
 @return lwt.Promise a string of one byte, or nil at the end
 ```lua
-local ch = io.of_bytes("ab")
+local ch = lio.of_bytes("ab")
 print(await(ch:read_char()), await(ch:read_char()), await(ch:read_char()))   --> a b nil
 ```
 @function lwt.io.read_char(ch)
@@ -374,7 +374,7 @@ once.
 @param n integer? at most so many bytes
 @return lwt.Promise a string; with `n`, nil at the end
 ```lua
-local ch = io.of_bytes("hello world")
+local ch = lio.of_bytes("hello world")
 print(await(ch:read(5)))    --> hello
 print(await(ch:read()))     --> world
 print(await(ch:read(1)))    --> nil
@@ -398,7 +398,7 @@ Read `n` bytes, no fewer. When the input ends before, the promise is rejected wi
 @param n integer
 @return lwt.Promise a string of `n` bytes
 ```lua
-local ch = io.of_bytes("abc")
+local ch = lio.of_bytes("abc")
 print(await(ch:read_exactly(2)))                          --> ab
 print(select(2, pcall(await, ch:read_exactly(2))) == lwt.EOF)   --> true
 ```
@@ -419,7 +419,7 @@ Read up to a delimiter, which is taken off, or to the end of the input. What is 
 @param max integer? at most so many bytes, the delimiter not counted
 @return lwt.Promise a string, or nil at the end
 ```lua
-local ch = io.of_bytes("a, b, c")
+local ch = lio.of_bytes("a, b, c")
 for _ = 1, 3 do print(await(ch:read_until(", "))) end   --> a b c
 ```
 @function lwt.io.read_until(ch, delim, max)
@@ -443,7 +443,7 @@ default).
 @return lwt.Promise how many were read, or nil at the end
 ```lua
 local b = require "lwt.bytes".create(8)
-print(await(io.of_bytes("abc"):read_into(b, 2)))   --> 3
+print(await(lio.of_bytes("abc"):read_into(b, 2)))   --> 3
 print(b:to_string(2, 3))                           --> abc
 ```
 @function lwt.io.read_into(ch, bytes, ofs, len)
@@ -509,7 +509,7 @@ buffered costs no promise; each turn is a cancel point all the same.
 @param ch lwt.Channel
 @return function the iterator, and what it works on
 ```lua
-for line in io.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
+for line in lio.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ```
 @function lwt.io.lines(ch)
 */
@@ -528,7 +528,7 @@ flushed. Of a channel that does both: the first, the second.
 @param ch lwt.Channel
 @return integer
 ```lua
-local ch = io.of_bytes("abc")
+local ch = lio.of_bytes("abc")
 await(ch:read_char())
 print(ch:buffered())   --> 2
 ```

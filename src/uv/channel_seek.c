@@ -52,7 +52,7 @@ What is buffered is taken into account. Raises where there is no position (`ESPI
 @param ch lwt.Channel
 @return integer
 ```lua
-local ch = io.of_bytes("hello")
+local ch = lio.of_bytes("hello")
 await(ch:read(2))
 print(ch:position())   --> 2
 ```
@@ -78,7 +78,7 @@ buffered already is used where it can be.
 @param position integer
 @return lwt.Promise
 ```lua
-local ch = io.of_bytes("hello")
+local ch = lio.of_bytes("hello")
 await(ch:set_position(3))
 print(await(ch:read()))   --> lo
 ```
@@ -104,7 +104,7 @@ where there is no length (`ESPIPE`).
 @param ch lwt.Channel
 @return integer
 ```lua
-print(io.of_bytes("hello"):length())   --> 5
+print(lio.of_bytes("hello"):length())   --> 5
 ```
 @function lwt.io.length(ch)
 */
@@ -126,7 +126,7 @@ Whether an operation of the channel is waiting or under way, an `atomic` include
 @param ch lwt.Channel
 @return boolean
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 local p = r:read_line()
 print(r:is_busy(), w:is_busy())   --> true false
 p:cancel()
@@ -173,7 +173,7 @@ What the channel can do: `"input"`, `"output"` or `"both"`.
 @param ch lwt.Channel
 @return string
 ```lua
-print(io.stdout:mode())   --> output
+print(lio.stdout:mode())   --> output
 ```
 @function lwt.io.mode(ch)
 */

@@ -348,7 +348,7 @@ go out is not torn by cancelling it.
 @param ... string|number|lwt.Bytes
 @return lwt.Promise
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:write("a", 1))
 await(w:close())
 print(await(r:read()))   --> a1
@@ -368,7 +368,7 @@ Write one byte, given as a number from 0 to 255 or as a string of one byte.
 @param char integer|string
 @return lwt.Promise
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:write_char("x"))
 await(w:write_char(121))
 await(w:close())
@@ -398,7 +398,7 @@ Write a line: the string, and `"\n"`.
 @param line string
 @return lwt.Promise
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:write_line("hello"))
 print(await(r:read_line()))   --> hello
 ```
@@ -424,10 +424,10 @@ when it does not take it.
 @param ch lwt.Channel
 @return lwt.Promise
 ```lua
-local ch = await(io.open_file("f", "w"))
+local ch = await(lio.open_file("f", "w"))
 await(ch:write("now"))
 await(ch:flush())
-print(await(io.with_file("f", "r", io.read)))   --> now
+print(await(lio.with_file("f", "r", lio.read)))   --> now
 await(ch:close())
 ```
 @function lwt.io.flush(ch)
@@ -445,7 +445,7 @@ needed.
 @param ch lwt.Channel
 @return integer
 ```lua
-print(io.of_bytes("abc"):buffer_size())   --> 65536
+print(lio.of_bytes("abc"):buffer_size())   --> 65536
 ```
 @function lwt.io.buffer_size(ch)
 */
@@ -463,7 +463,7 @@ first; for input that does not fit, the promise is rejected.
 @param size integer
 @return lwt.Promise
 ```lua
-local ch = io.of_bytes("abc")
+local ch = lio.of_bytes("abc")
 await(ch:resize_buffer(16))
 print(ch:buffer_size())   --> 16
 ```

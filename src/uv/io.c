@@ -94,7 +94,7 @@ other programs stays as it is.
 @param opts table? `buffer_size`, `close`
 @return lwt.Channel
 ```lua
-print(io.of_fd(1, "w", {close = false}):mode())   --> output
+print(lio.of_fd(1, "w", {close = false}):mode())   --> output
 ```
 @function lwt.io.of_fd(fd, mode, opts)
 */
@@ -128,7 +128,7 @@ A pipe: a channel to read from and a channel to write to, at once and without a 
 @param opts table? `buffer_size`
 @return lwt.Channel, lwt.Channel
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:write_line("through"))
 print(await(r:read_line()))   --> through
 ```
@@ -197,7 +197,7 @@ with `ENOSPC`.
 @return lwt.Channel
 ```lua
 local b = require "lwt.bytes".create(5)
-local ch = io.of_bytes(b, "w")
+local ch = lio.of_bytes(b, "w")
 await(ch:write("hello"))
 await(ch:close())
 print(b:to_string())   --> hello
@@ -239,7 +239,7 @@ The size of the buffers of channels that are made without `buffer_size`: 65536 a
 
 @return integer
 ```lua
-print(io.default_buffer_size())   --> 65536
+print(lio.default_buffer_size())   --> 65536
 ```
 @function lwt.io.default_buffer_size()
 */
@@ -253,9 +253,9 @@ Set the size of the buffers of channels that are made from now on. 16 bytes at l
 
 @param size integer
 ```lua
-io.set_default_buffer_size(4096)
-print(io.of_bytes(""):buffer_size())   --> 4096
-io.set_default_buffer_size(65536)
+lio.set_default_buffer_size(4096)
+print(lio.of_bytes(""):buffer_size())   --> 4096
+lio.set_default_buffer_size(65536)
 ```
 @function lwt.io.set_default_buffer_size(size)
 */

@@ -2,6 +2,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
+local order = require "lwt.order"
 local check = require "lwt.io.check"
 local trouble = require "lwt.io.trouble"
 local await, spawn, guard, raise = lwt.await, lwt.spawn, core.guard, core.raise
@@ -158,8 +159,8 @@ local function start(server, ch, address, f)
       server:_gone(p)
       failed(server, ch, err)
     end)
-    server.tasks[p] = true
-    server.n = server.n + 1
+    server.n, server.started = server.n + 1, server.started + 1
+    server.tasks[p] = server.started
   else
     local state, err = p:state()
     if state == "rejected" then failed(server, ch, err) end
@@ -230,7 +231,7 @@ local function shut_down(server, seconds)
     server.empty = wake
     if not pcall(await, lwt.with_timeout(seconds, lwt.protected(gone))) then
       server.cancelling = true
-      for p in pairs(server.tasks) do p:cancel() end
+      for _, p in ipairs(order.by_value(server.tasks)) do p:cancel() end
       if server.n > 0 then await(gone) end
     end
   end
@@ -262,7 +263,7 @@ end
 local function establish(cio, listening, f, opts)
   local listener = await(listening)
   local server = setmetatable({
-    cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0,
+    cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0, started = 0,
     opts = opts, on_error = opts.on_error,
   }, Server)
   server.accepting = spawn(accept_loop, server, f)
