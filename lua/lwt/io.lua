@@ -13,7 +13,15 @@ local write, write_line, read_line, read_char =
 
 local check = require "lwt.io.check"
 
+local due = require "lwt.due"
+
 local M = {}
+
+-- A task that was cancelled and has not been told yet begins nothing at once.
+local function start(f, ...)
+  if due.cancel_due() then return due.later(spawn, f, ...) end
+  return spawn(f, ...)
+end
 
 for name, value in pairs(methods) do
   if name:sub(1, 1) ~= "_" then M[name] = value end
@@ -137,7 +145,7 @@ end
 function M.atomic(ch, f)
   check_channel(ch, "atomic")
   check_function(2, "atomic", f)
-  return spawn(run_atomic, ch, f)
+  return start(run_atomic, ch, f)
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -201,7 +209,7 @@ end
 --- ```
 function M.write_lines(ch, lines)
   check_channel(ch, "write_lines")
-  return spawn(write_each, ch, write_line, each(2, "write_lines", lines))
+  return start(write_each, ch, write_line, each(2, "write_lines", lines))
 end
 
 --- Write strings as they are: of a list, a stream or an iterator (which may wait).
@@ -217,7 +225,7 @@ end
 --- ```
 function M.write_chars(ch, chars)
   check_channel(ch, "write_chars")
-  return spawn(write_each, ch, write, each(2, "write_chars", chars))
+  return start(write_each, ch, write, each(2, "write_chars", chars))
 end
 
 --- Write `fmt:format(...)`.
@@ -259,7 +267,7 @@ local direct = require "lwt.io.direct"
 function M.direct_access(ch, f)
   check_channel(ch, "direct_access")
   check_function(2, "direct_access", f)
-  return spawn(run_atomic, ch, direct.wrap(f))
+  return start(run_atomic, ch, direct.wrap(f))
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -408,7 +416,7 @@ function M.lines_to_file(path, lines)
   if type(path) ~= "string" then
     bad_argument(1, "lines_to_file", "string expected, got " .. type(path))
   end
-  return spawn(run_to_file, path, write_line, each(2, "lines_to_file", lines))
+  return start(run_to_file, path, write_line, each(2, "lines_to_file", lines))
 end
 
 --- Make a file of strings, written one behind the other.
@@ -424,7 +432,7 @@ function M.chars_to_file(path, chars)
   if type(path) ~= "string" then
     bad_argument(1, "chars_to_file", "string expected, got " .. type(path))
   end
-  return spawn(run_to_file, path, write, each(2, "chars_to_file", chars))
+  return start(run_to_file, path, write, each(2, "chars_to_file", chars))
 end
 
 ---------------------------------------------------------------------------------------------------
