@@ -226,18 +226,18 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  lwt_idle **at = &c->idle;
   if (i->queued) return;
-  while (*at != NULL) at = &(*at)->next;
   i->next = NULL;
   i->queued = 1;
-  *at = i;
+  *c->idle_last = i;
+  c->idle_last = &i->next;
 }
 
-static int take(lwt_idle **at, lwt_idle *i) {
+static int take(lwt_context *c, lwt_idle **at, lwt_idle *i) {
   for (; *at != NULL; at = &(*at)->next) {
     if (*at != i) continue;
     *at = i->next;
+    if (c->idle_last == &i->next) c->idle_last = at;
     return 1;
   }
   return 0;
@@ -247,7 +247,7 @@ static void idle_stop(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
   if (!i->queued) return;
   i->queued = 0;
-  if (!take(&c->idle, i)) take(&c->idle_now, i);
+  if (!take(c, &c->idle, i)) take(c, &c->idle_now, i);
 }
 
 static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
@@ -268,6 +268,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->minor = LWT_ABI_MINOR;
   a->context = c;
   a->main = c->L;
+  c->idle_last = &c->idle;
   a->promise_new = promise_new;
   a->promise_new_guarded = promise_new_guarded;
   a->reject_traced = reject_traced;

@@ -126,6 +126,7 @@ static void call_hook(lua_State *L, lwt_context *c, int ref) {
 static void run_idle(lwt_context *c) {
   lwt_idle *list = c->idle;
   c->idle = NULL;
+  c->idle_last = &c->idle;
   c->idle_now = list;
   while (c->idle_now != NULL) {
     lwt_idle *i = c->idle_now;
