@@ -172,6 +172,16 @@ void lwt_uv_check_options(lua_State *L, int arg, const char *const names[]) {
   }
 }
 
+/* libuv reads it from the environment when the first request of the process needs a
+** thread. */
+int lwt_uv_pool_size(void) {
+  char text[32];
+  size_t size = sizeof text;
+  if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) < 0) return 4;
+  int n = atoi(text);
+  return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
+}
+
 /* ---- The module ---------------------------------------------------------- */
 
 typedef struct family {

@@ -372,6 +372,10 @@ void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
 /* Push the request's userdata (to reach its user values), while in flight. */
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
 
+/* The size of libuv's threadpool (module.c). */
+#define POOL_MAX 1024
+int lwt_uv_pool_size(void);
+
 /* ---- Waiters (waiters.c) ------------------------------------------------- */
 
 /* A queue of pending promises in one user value of a userdata: readers, acceptors … in
