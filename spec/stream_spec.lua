@@ -1,3 +1,4 @@
+local cost = require "spec.support.cost"
 local lwt = require "lwt"
 local stream = require "lwt.stream"
 local test = require "lwt.test"
@@ -1437,4 +1438,143 @@ describe("lwt.stream", function()
       assert.truthy(err:find("stream_spec.lua", 1, true), err)
     end
   end)
+end)
+
+describe("with many at a stream", function()
+  -- What `work(n)` costs for each, for many beside for few.
+  local function linear(work)
+    local few, many = work(500) / 500, work(8000) / 8000
+    assert.is_true(many < 2 * few, ("%.2f for each of 500, %.2f of 8000"):format(few, many))
+  end
+
+  it("an element costs the same for each clone that waits", spec(function()
+    linear(function(n)
+      local s, push = stream.create()
+      local clones, got = {}, 0
+      local function read(c)
+        c:get():on_success(function()
+          got = got + 1
+          read(c)
+        end)
+      end
+      for i = 1, n do
+        clones[i] = s:clone()
+        read(clones[i])
+      end
+      local spent = cost(function()
+        push(1)
+        push(2)
+      end)
+      assert.equal(2 * n, got)
+      return spent
+    end)
+  end))
+
+  it("a read of a clone costs the same while the source is at work", spec(function()
+    linear(function(n)
+      local s = stream.from(function() return (lwt.task()) end)
+      local clones = {}
+      for i = 1, n do clones[i] = s:clone() end
+      return cost(function()
+        for i = 1, n do clones[i]:get() end
+      end)
+    end)
+  end))
+
+  it("a read costs the same behind any number that only look", spec(function()
+    linear(function(n)
+      local s, push = stream.create()
+      local peeks, reads = {}, {}
+      local spent = cost(function()
+        for i = 1, n do peeks[i] = s:peek() end
+        for i = 1, n do
+          reads[i] = s:get()
+          s:peek()
+        end
+      end)
+      for i = 1, n do push(i) end
+      assert.equal(1, await(peeks[n]))
+      assert.equal(n, await(reads[n]))
+      return spent
+    end)
+  end))
+
+  it("a peek costs the same whatever waits to be pushed", spec(function()
+    linear(function(n)
+      local s, pusher = stream.create_bounded(0)
+      for i = 1, n do pusher:push(i) end
+      return cost(function()
+        for _ = 1, n do s:peek() end
+      end)
+    end)
+  end))
+
+  it("dropped clones whose readers were cancelled do not pile up", spec(function()
+    local s, push = stream.create()
+    local waiting = s:get()
+    for _ = 1, 2000 do s:clone():get():cancel() end
+    assert.is_true(#s.log.waiting < 100)
+    push(1)
+    assert.equal(1, await(waiting))
+  end))
+
+  it("a clone that nobody reads meets an error later", spec(function()
+    local fail
+    local s = stream.from(function()
+      local p, r = lwt.task()
+      fail = r
+      return p
+    end)
+    local a, b = s:clone(), s:clone()
+    local early = a:get()
+    local p, q = b:get(), s:get()
+    early:cancel()
+    fail:wakeup_exn "broken"
+    assert.same({ false, "broken" }, { pcall(await, p) })
+    assert.same({ false, "broken" }, { pcall(await, q) })
+    assert.same({ false, "broken" }, { pcall(await, a:get()) })
+  end))
+end)
+
+describe("what gives nothing", function()
+  -- How many values a promise has: `await` and `bind` show the difference to one nil.
+  local function values(p) return select("#", p:state()) - 1 end
+
+  local f = function() end
+  local reads = {
+    junk = function(s) return s:junk() end,
+    njunk = function(s) return s:njunk(2) end,
+    ["njunk of none"] = function(s) return s:njunk(0) end,
+    ["njunk to the end"] = function(s) return s:njunk(9) end,
+    junk_while = function(s) return s:junk_while(function(v) return v < 3 end) end,
+    junk_while_s = function(s) return s:junk_while_s(function(v) return v < 3 end) end,
+    iter = function(s) return s:iter(f) end,
+    iter_s = function(s) return s:iter_s(f) end,
+    iter_p = function(s) return s:iter_p(f) end,
+    iter_n = function(s) return s:iter_n(f) end,
+  }
+  for name, read in pairs(reads) do
+    it("has no value: " .. name, spec(function()
+      assert.equal(0, values(read(stream.of_list { 1, 2, 3 })))
+      local s, push = stream.create()
+      local p = read(s)
+      for i = 1, 3 do push(i) end
+      push(nil)
+      await(p)
+      assert.equal(0, values(p))
+    end))
+  end
+
+  it("has no value: a sequence's iter, and what is pushed", spec(function()
+    local q = require "lwt.seq".of_list { 1, 2 }
+    for _, name in ipairs { "iter", "iter_s", "iter_p", "iter_n" } do
+      assert.equal(0, values(q[name](q, f)), name)
+    end
+    local s, pusher = stream.create_bounded(1)
+    local pushes = {}
+    for i = 1, 6 do pushes[i] = pusher:push(i) end
+    pusher:resize(3)
+    await(s:nget(6))
+    for i = 1, 6 do assert.equal(0, values(pushes[i]), i) end
+  end))
 end)

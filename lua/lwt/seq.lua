@@ -578,7 +578,7 @@ end
 function M.iter(q, f)
   check(q, "iter")
   args.func(f, 2, "iter")
-  return M.fold_left(q, nil, function(_, v) f(v) end):map(nothing)
+  return M.fold_left(q, nil, function(_, v) f(v) end):map(function() end)
 end
 
 --- The same for an `f` that runs as a task, one element after another.

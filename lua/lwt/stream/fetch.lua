@@ -6,6 +6,7 @@ local core = require "lwt.core"
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
+local left, forget_gone = C.left, C.forget_gone
 local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
 local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
@@ -22,11 +23,12 @@ local function hand_over(log, s, v)
   local req = s.first
   if not req or req.feed or s.section or not alive(req) then return false end
   local nx = req.next
+  left(s, req)
   s.first = nx
   s.lined = s.lined - 1
   if not nx then
     s.last = false
-    log.waiting[1] = nil
+    log.waiting[1], s.waits = nil, false
   end
   req.value, req.done = v, true
   wake(req)
@@ -50,7 +52,7 @@ local function deliver(log, v)
     local wakes = {}
     if not offer(s, v, wakes) then append(log, v) end
     if s.upset then calm(s, wakes) end
-    demand(log)
+    forget_gone(log)
     return wake_all(wakes)
   end
   append(log, v)
@@ -63,7 +65,7 @@ local function deliver(log, v)
     end
     if s.upset then calm(s, wakes) end
   end
-  demand(log)
+  forget_gone(log)
   wake_all(wakes)
 end
 
@@ -77,12 +79,13 @@ local function deliver_error(log, err)
     C.append_error(log, err)
   end
   if not any then return end
+  forget_gone(log) -- a clone that nobody reads now meets it later
   local wakes = {}
   local list = {}
   for k = 1, #waiting do list[k] = waiting[k] end
   for k = #list, 1, -1 do
     local s = list[k]
-    waiting[k] = nil
+    waiting[k], s.waits = nil, false
     if log.shared then
       front(s)
       drop(s)
@@ -119,7 +122,7 @@ local function ended(x)
   local wakes = {}
   for k = #waiting, 1, -1 do
     dismiss(waiting[k], wakes)
-    waiting[k] = nil
+    waiting[k].waits, waiting[k] = false, nil
   end
   local r = log.closed_resolver
   if r then

@@ -250,7 +250,7 @@ end
 ---```
 function M.junk(s)
   check(s, "junk")
-  return ask(s, { feed = throw_n, want = 1 })
+  return ask(s, { feed = throw_n, want = 1, mute = true })
 end
 
 --- Take `n` elements and throw them away: fewer at the end.
@@ -266,7 +266,7 @@ function M.njunk(s, n)
   check(s, "njunk")
   n = args.int(n, 2, "njunk", 0)
   if n == 0 then return fulfilled() end
-  return ask(s, { feed = throw_n, want = n })
+  return ask(s, { feed = throw_n, want = n, mute = true })
 end
 
 local function throw_while(req, v)
@@ -292,7 +292,7 @@ end
 function M.junk_while(s, f)
   check(s, "junk_while")
   args.func(f, 2, "junk_while")
-  return ask(s, { feed = throw_while, f = f })
+  return ask(s, { feed = throw_while, f = f, mute = true })
 end
 
 --- The same for an `f` that runs as a task. Other readers wait until it is over.
