@@ -156,8 +156,9 @@ describe("lwt.react", function()
 
     it("do not let a function await, also when a task sends", spec(function()
       local a, set = S.create(1)
+      local waited = lwt.wait()
       local m = a:map(function(v)
-        if v > 1 then await(lwt.sleep(1)) end
+        if v > 1 then await(waited) end
         return v
       end)
       local errors = reported(function() set(2) end)
@@ -621,6 +622,7 @@ describe("lwt.react", function()
         send("f")
         assert.same({ "a@0.0", "c@10.0", "e@20.0", "f@65.0" }, got)
         assert.equal(4, n)
+        await(lwt.sleep(10))
       end))
 
     it("S.limit starts limited, and never loses the newest value", spec(function()
@@ -637,6 +639,7 @@ describe("lwt.react", function()
       await(lwt.sleep(50))
       set(5)
       assert.equal(5, limited:value())
+      await(lwt.sleep(10))
     end))
 
     it("the limiters survive a function that fails", spec(function()

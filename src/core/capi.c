@@ -196,6 +196,10 @@ static int enter_last(const lwt_api *api, void (*f)(lua_State *, void *), void *
   return enter_with(c, &e);
 }
 
+static int cancel_due(const lwt_api *api) {
+  return lwt_task_cancel_due(api->context);
+}
+
 static void wait_check(const lwt_api *api, lua_State *L) {
   lwt_task_direct_begin(L, api->context);
 }
@@ -293,6 +297,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_end = wait_end;
   a->wait_wake = wait_wake;
   a->wait_run = lwt_task_run_waiting;
+  a->cancel_due = cancel_due;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }
