@@ -12,7 +12,7 @@ local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
 local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
 local try = core.try -- pcall for a plain callback
-local waiter, wake_p, spawn = core.waiter, core.wake, lwt.spawn
+local waiter, wake_p = core.waiter, core.wake
 local error, type = error, type
 
 ---- Producing -------------------------------------------------------------------
@@ -250,9 +250,9 @@ function C.work(x, taker, p, resume, rescue)
 end
 local work = C.work
 
--- Run `f(...)` as a task for a source; `resume(v)` with what it gives.
-function C.run_task(x, taker, resume, f, ...)
-  local t = spawn(f, ...)
+-- A task for a source, which `start(...)` gives (see lwt.stored); `resume(v)` with what it gives.
+function C.run_task(x, taker, resume, start, ...)
+  local t = start(...)
   local state, v = t:state()
   if state == "pending" then return work(x, taker, t, resume) end
   if state == "rejected" then error(v, 0) end

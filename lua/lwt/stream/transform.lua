@@ -7,6 +7,7 @@
 local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local C = require "lwt.stream.fuse" -- which adds to lwt.stream.core
+local stored = require "lwt.stored"
 
 local M = C.M
 local check = C.check
@@ -63,11 +64,12 @@ end
 function M.map_s(s, f)
   check(s, "map_s")
   args.func(f, 2, "map_s")
+  local start = stored.task(f)
   local function result(v)
     if v == nil then none("map_s") end
     return v
   end
-  return sequential(s, function(x, taker, v) return run_task(x, taker, result, f, v) end)
+  return sequential(s, function(x, taker, v) return run_task(x, taker, result, start, v) end)
 end
 
 --- The elements for which `f(v)` is true. `f` is a plain callback.
@@ -95,11 +97,12 @@ end
 function M.filter_s(s, f)
   check(s, "filter_s")
   args.func(f, 2, "filter_s")
+  local start = stored.task(f)
   return sequential(s, function(x, taker, v)
     return run_task(x, taker, function(yes)
       if yes then return v end
       return C.again(x, taker)
-    end, f, v)
+    end, start, v)
   end)
 end
 
@@ -129,11 +132,12 @@ end
 function M.filter_map_s(s, f)
   check(s, "filter_map_s")
   args.func(f, 2, "filter_map_s")
+  local start = stored.task(f)
   return sequential(s, function(x, taker, v)
     return run_task(x, taker, function(y)
       if y ~= nil then return y end
       return C.again(x, taker)
-    end, f, v)
+    end, start, v)
   end)
 end
 
@@ -188,6 +192,7 @@ end
 function M.map_list(s, f)
   check(s, "map_list")
   args.func(f, 2, "map_list")
+  f = stored.keep(f)
   return unpacking("map_list", s, function(_, _, use, v) return use(f(v)) end)
 end
 
@@ -202,8 +207,9 @@ end
 function M.map_list_s(s, f)
   check(s, "map_list_s")
   args.func(f, 2, "map_list_s")
+  local start = stored.task(f)
   return unpacking("map_list_s", s, function(x, taker, use, v)
-    return run_task(x, taker, use, f, v)
+    return run_task(x, taker, use, start, v)
   end)
 end
 
