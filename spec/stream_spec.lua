@@ -1580,3 +1580,88 @@ describe("what gives nothing", function()
     for i = 1, 6 do assert.equal(0, values(pushes[i]), i) end
   end))
 end)
+
+describe("a chain of streams of any length", function()
+  local full = os.getenv "LWT_SPEC_FULL"
+  local function same(v) return v end
+  local links = {
+    map_s = function(s) return s:map_s(same) end,
+    filter_s = function(s) return s:filter_s(function() return true end) end,
+    map_list = function(s) return s:map_list(function(v) return { v } end) end,
+    append = function(s) return s:append(stream.of_list {}) end,
+    wrap_exn = function(s)
+      return s:wrap_exn():map(function(r) return r.value end)
+    end,
+    ["append in front"] = function(s) return stream.of_list({}):append(s) end,
+    choose = function(s) return stream.choose { s } end,
+    combine = function(s)
+      return s:combine(stream.of_list { 1, 2, 3 }):map(function(pair) return pair[1] end)
+    end,
+  }
+  for name, link in pairs(links) do
+    it("is read, waiting or not: " .. name, spec(function()
+      local s, push = stream.create()
+      local ready = stream.of_list { 1, 2 }
+      for _ = 1, full and 20000 or 600 do s, ready = link(s), link(ready) end
+      assert.same({ 1, 2, n = 2 }, await(ready:to_list()))
+      local early, cancelled, late = s:get(), s:get(), s:get()
+      cancelled:cancel()
+      push(1)
+      assert.equal(1, await(early))
+      push(2)
+      assert.equal(2, await(late))
+      push(nil)
+      assert.is_nil(await(s:get()))
+    end))
+  end
+
+  for _, name in ipairs { "map_s", "append" } do
+    it("does not fill the stack: " .. name, spec(function()
+      local s = stream.of_list { 1, 2 }
+      for _ = 1, full and 100000 or 36000 do s = links[name](s) end
+      assert.equal(1, await(s:get()))
+    end))
+  end
+end)
+
+describe("direct views inside lists, and as elements", function()
+  it("stand for the streams that they show", spec(function()
+    local S = lwt.direct(stream)
+    local function two() return S.of_list { 1 }, S.of_list { 2 } end
+    local a, b = two()
+    local merged = S.choose { a, b }:to_list()
+    assert.equal(2, #merged)
+    a, b = two()
+    assert.equal(2, #S.of_list({ a, b }):concat():to_list())
+    a, b = two()
+    assert.same({ 1, 2, n = 2 }, await(stream.of_list({ a, b }):concat():to_list()))
+    a, b = two()
+    assert.equal(2, #await(stream.choose({ a, b }):to_list()))
+  end))
+
+  it("stand for sequences, events and signals", spec(function()
+    local seq, react = require "lwt.seq", require "lwt.react"
+    local Q, E, Sg = lwt.direct(seq), lwt.direct(react.E), lwt.direct(react.S)
+    local q = Q.of_list({ 1, 2 }):flat_map(function(v) return Q.of_list { v, v } end)
+    assert.equal(4, #q:to_list())
+    local a, send = E.create()
+    local b = E.create()
+    local got = {}
+    local seen = E.select({ a, b }):map(function(v) got[#got + 1] = v end)
+    local sum = E.merge({ a, b }, 0, function(x, y) return x + y end):map(function(v)
+      got[#got + 1] = v
+    end)
+    send(5)
+    assert.same({ 5, 5 }, got)
+    local s, set = Sg.create(1)
+    local merged = Sg.merge({ s, Sg.const(2) }, 0, function(x, y) return x + y end)
+    local outer, switch = Sg.create(s)
+    local inner = outer:switch()
+    local bound = s:bind(function(v) return Sg.const(v * 10) end)
+    set(4)
+    assert.same({ 6, 4, 40 }, { merged:value(), inner:value(), bound:value() })
+    switch(Sg.const(9))
+    assert.equal(9, inner:value())
+    assert.is_not_nil(seen and sum)
+  end))
+end)

@@ -15,6 +15,7 @@ local args = require "lwt.stream.args"
 local crew = require "lwt.list.crew"
 local due = require "lwt.due"
 local stored = require "lwt.stored"
+local unview = require "lwt.core".unview
 
 local await, spawn, is_promise = lwt.await, lwt.spawn, lwt.is_promise
 local wrap, fulfilled = lwt.wrap, lwt.fulfilled
@@ -314,6 +315,7 @@ function M.filter_map_s(q, f)
 end
 
 local function sequence(q)
+  q = unview(q)
   if getmetatable(q) == mt then return q end
   error(("'flat_map': a sequence expected, got %s"):format(args.type_name(q)), 0)
 end

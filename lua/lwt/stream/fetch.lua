@@ -267,6 +267,36 @@ function C.again(x, taker)
   return log.source(x, taker)
 end
 
+---- Chains ----------------------------------------------------------------------
+
+-- Each stream of a chain reads the one before inside its own read, and hands over what comes. So
+-- that a chain may have any length, one of so many reads a turn later, as if it had to wait.
+local DEEP <const> = 150
+
+local function read(s, log) return s.pull(s, log) end
+
+local function read_later(s)
+  return nil, lwt.pause():bind(function()
+    local v, p = s.pull(s)
+    if p then return p end
+    return lwt.fulfilled(v)
+  end)
+end
+
+-- For a stream made from those of a list: the function by which it reads one of them, which gives
+-- what `s.pull(s, log)` gives, and how deep that makes it. One that reads in a pcall, of which
+-- there can be few inside one another, counts for five.
+function C.reader(list, guarded)
+  local depth = 0
+  for i = 1, #list do
+    local d = list[i].depth
+    if d and d > depth then depth = d end
+  end
+  depth = depth + (guarded and 5 or 1)
+  if depth >= DEEP then return read_later, 0 end
+  return read, depth
+end
+
 C.deliver, C.arrive, C.line_up = deliver, arrive, line_up
 
 return C

@@ -248,6 +248,7 @@ function C.stage(kind, s, f)
     before = before.up.stage
   end
   local d = derive(false)
+  d.depth = s.depth
   d.stage, st.stream = st, d
   local source, resume, give_back = compile(stages)
   st.source, d.log.source, d.pull = source, source, source
