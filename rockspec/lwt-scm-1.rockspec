@@ -166,6 +166,7 @@ build = {
     ["lwt.semaphore"] = "lua/lwt/semaphore.lua",
     ["lwt.seq"] = "lua/lwt/seq.lua",
     ["lwt.signal"] = "lua/lwt/signal.lua",
+    ["lwt.stored"] = "lua/lwt/stored.lua",
     ["lwt.stream"] = "lua/lwt/stream.lua",
     ["lwt.stream.args"] = "lua/lwt/stream/args.lua",
     ["lwt.stream.bounded"] = "lua/lwt/stream/bounded.lua",

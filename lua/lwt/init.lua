@@ -246,11 +246,13 @@ end
 
 -- An mvar has a view of its own, in C.
 local mvar_view, mvar_mt = core.mvar_view, getmetatable(core.mvar.create())
-core.direct_views(show, function(v)
+-- What `v` shows when it is a view: for what is given inside a list or as a value. Else `v`.
+function core.unview(v)
   local x = views[v]
   if x ~= nil then return x end
   return v
-end).__eq = view_mt.__eq
+end
+core.direct_views(show, core.unview).__eq = view_mt.__eq
 
 -- So have other objects: the metatable of the object -> a function that makes its view.
 local kinds = { [mvar_mt] = mvar_view }

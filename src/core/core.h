@@ -263,7 +263,7 @@ struct lwt_context {
       r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
       r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
       r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
-      r_show, r_unview, r_guard_mt;
+      r_show, r_unview, r_guard_mt, r_stored;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
