@@ -29,7 +29,7 @@ extern "C" {
 /* Grows when something is added at the end of lwt_api; a change of what is
 ** already there changes the major number. */
 #define LWT_ABI_MAJOR 1
-#define LWT_ABI_MINOR 1
+#define LWT_ABI_MINOR 2
 
 /* Registry key of the table. */
 #define LWT_REGISTRY_KEY "lwt.api.1"
@@ -274,6 +274,13 @@ struct lwt_api {
   ** and return 1 when it waits again or has ended. Returns 0, and has done nothing, where
   ** it has to wait for its turn. */
   int (*wait_run)(const lwt_api *, lwt_wait *wait);
+
+  /* Since 1.2. -------------------------------------------------------------- */
+
+  /* Will the next await of the running task raise lwt.Canceled, whatever it is given? What
+  ** takes something at once, or has an effect, then must not: nobody would be told of it.
+  ** 0 in callbacks and outside of tasks. */
+  int (*cancel_due)(const lwt_api *);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

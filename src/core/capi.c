@@ -37,6 +37,7 @@ static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, i
     lwt_resolve(L, c, idx, p, state, n);
     return;
   }
+  p->how = C_NONE; /* a finalizer's cancel now would lose the values */
   lua_pushcfunction(L, collapse);
   lua_insert(L, -n - 1);
   if (lua_pcall(L, n, 1, 0) != LUA_OK) {
@@ -196,6 +197,10 @@ static int enter_last(const lwt_api *api, void (*f)(lua_State *, void *), void *
   return enter_with(c, &e);
 }
 
+static int cancel_due(const lwt_api *api) {
+  return lwt_task_cancel_due(api->context);
+}
+
 static void wait_check(const lwt_api *api, lua_State *L) {
   lwt_task_direct_begin(L, api->context);
 }
@@ -293,6 +298,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_end = wait_end;
   a->wait_wake = wait_wake;
   a->wait_run = lwt_task_run_waiting;
+  a->cancel_due = cancel_due;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }
