@@ -19,7 +19,7 @@ local armed = finalizer -- luacheck: ignore
 
 local M = {}
 
-local files = { "core", "thread" }
+local files = { "core", "net", "io", "thread" }
 
 local lwt
 

@@ -93,11 +93,11 @@ local function named(name, op)
 end
 
 return {
-  named("channels: four messages in a channel with room", exchange(8)),
-  named("channels: four messages in a channel with less room", exchange(2)),
-  named("channels: four messages in a channel without room", exchange(0)),
+  named("messages: four messages in a channel with room", exchange(8)),
+  named("messages: four messages in a channel with less room", exchange(2)),
+  named("messages: four messages in a channel without room", exchange(0)),
   {
-    name = "channels: receivers that wait",
+    name = "messages: receivers that wait",
     setup = function() return { ch = preemptive.channel(1), got = {} } end,
     run = function(s)
       s.list = {}
@@ -137,7 +137,7 @@ return {
     end,
   },
   {
-    name = "channels: bytes that somebody wants too",
+    name = "messages: bytes that somebody wants too",
     setup = function()
       local data = kit.text(4096)
       return { ch = preemptive.channel(4), other = preemptive.channel(4), data = data,
@@ -164,7 +164,7 @@ return {
     breaks = { "send", "drop" },
   },
   {
-    name = "channels: a table that changes",
+    name = "messages: a table that changes",
     setup = function()
       local t = {}
       for i = 1, 20 do t[i], t["k" .. i] = { i }, { i } end
@@ -185,7 +185,7 @@ return {
     },
   },
   {
-    name = "channels: what is refused",
+    name = "messages: what is refused",
     setup = function() return { ch = preemptive.channel(4), b = bytes.of_string "12345678" } end,
     run = function(s)
       local key = setmetatable({}, { __tostring = function()
