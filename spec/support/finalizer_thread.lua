@@ -185,6 +185,18 @@ return {
     },
   },
   {
+    name = "messages: a channel through itself",
+    run = function()
+      local ch = preemptive.channel(2)
+      ch:send(ch, { ch })
+      ch:send("stays", ch)
+      local same, t = await(ch:recv())
+      equal(ch, same)
+      equal(ch, t[1])
+    end,
+    disturb = {},
+  },
+  {
     name = "messages: what is refused",
     setup = function() return { ch = preemptive.channel(4), b = bytes.of_string "12345678" } end,
     run = function(s)

@@ -249,13 +249,13 @@ struct lwt_uv_pool {
   int waking;               /* one that sleeps has been signalled, and is not there yet */
   int spins;                /* there is more than one processor; constant */
   int min, max;
+  size_t memory_limit;    /* of states that are made from now on */
   lwt_uv_worker *workers; /* not joined yet */
   /* The owner's thread only. */
   lwt_uv *ctx;
   lwt_uv_calls over;
   int naccepted; /* queued or running, or on the way back */
   int max_queued;
-  size_t memory_limit;
 };
 
 struct lwt_uv_worker {
@@ -263,7 +263,6 @@ struct lwt_uv_worker {
   lwt_uv_pool *pool;
   atomic_int refs; /* the thread's, the pool's, and one for each request under way */
   uv_thread_t thread;
-  size_t memory_limit;
   lwt_uv_message *setup; /* what the state begins with */
   /* Under the pool's lock. */
   lwt_uv_stop *stop;   /* while it has a state */
