@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "lent.h"
 #include "signal.h"
 #include "uv_internal.h"
 
@@ -39,6 +40,7 @@ static void call(lua_State *L, void *data) {
 static void on_signal(uv_signal_t *uv, int number) {
   lwt_uv *ctx = uv->data;
   interrupts_of(ctx)->last = number;
+  lwt_uv_lent_guard(); /* it is one-shot: the next one kills */
   lwt_uv_enter(ctx, call, NULL);
 }
 
@@ -80,6 +82,7 @@ static void stop_all(interrupts *in) {
   int i;
   for (i = 0; i < MAX_WATCHED; i++)
     if (in->uv[i] != NULL) uv_signal_stop(in->uv[i]);
+  lwt_uv_lent_guard();
 }
 
 /* interrupt.start(f): the next of the signals calls f(), until stop(). */

@@ -4,6 +4,7 @@
 ** streams. libuv's own handler only writes to a pipe; the function is called from the
 ** loop.
 */
+#include "lent.h"
 #include "signal.h"
 
 #include <signal.h>
@@ -62,8 +63,17 @@ typedef struct listener {
   uv_signal_t uv;
 } listener;
 
-static const lwt_uv_class listener_class = {
-    .type = LWT_UV_SIGNAL, .kind = "signal", .size = sizeof(listener), .nuservalues = 1};
+/* The default action may be back, and it may be fatal. */
+static void closing(lwt_uv_handle *h) {
+  (void)h;
+  lwt_uv_lent_guard();
+}
+
+static const lwt_uv_class listener_class = {.type = LWT_UV_SIGNAL,
+                                            .kind = "signal",
+                                            .size = sizeof(listener),
+                                            .nuservalues = 1,
+                                            .closing = closing};
 
 static void call(lua_State *L, void *data) {
   listener *s = data;

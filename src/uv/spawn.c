@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,6 +96,25 @@ CHILD static void reset_signals(void) {
   }
 }
 
+/* A program expects that its standard descriptors wait, and ours often do not. Pipes and
+** terminals are opened anew, so that ours stay as they are; what cannot be (a socket) waits
+** for everybody who has it from here on. */
+CHILD static void make_wait(int fd) {
+  char path[] = "/proc/self/fd/0";
+  struct stat st;
+  int flags = fcntl(fd, F_GETFL), again = -1;
+  if (flags < 0 || !(flags & O_NONBLOCK) || fstat(fd, &st) != 0 || S_ISREG(st.st_mode))
+    return;
+  path[sizeof path - 2] = (char)('0' + fd);
+  if (!S_ISSOCK(st.st_mode))
+    again = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (again >= 0) {
+    dup2(again, fd);
+    close(again);
+  }
+  fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 CHILD static void place_descriptors(child *c) {
   int fds[3];
   for (int i = 0; i < 3; i++) {
@@ -109,6 +129,8 @@ CHILD static void place_descriptors(child *c) {
       close(i);
     else if (fds[i] == i ? fcntl(i, F_SETFD, 0) < 0 : dup2(fds[i], i) < 0)
       give_up(c, LWT_UV_SPAWN_START);
+    else
+      make_wait(i);
   }
 }
 

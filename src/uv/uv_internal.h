@@ -12,6 +12,7 @@
 #define LWT_UV_INTERNAL_H
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <uv.h>
 
 #include <lauxlib.h>
@@ -110,17 +111,45 @@ struct lwt_uv {
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
   int last;      /* a port calls its channel, and has nothing left to do after it */
-  void *arrival; /* stream_direct.c: what the task that is resumed just now is to take */
+  void *arrival; /* stream_direct.c: the stream that the task resumed just now reads */
   struct {
     uv_buf_t buf;
     ssize_t n;
   } got;             /* stream_read.c: what was read, between two calls from libuv */
-  char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
+  char *scratch;     /* see below; NULL while somebody owns it */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
 };
 
+/* ---- A buffer to read into ------------------------------------------------ */
+
+/* LWT_UV_SCRATCH bytes from malloc, kept from one use to the next. Whoever reads into it and
+** may run Lua before it has been emptied owns it meanwhile: he takes it, and gives it back
+** (or to somebody else, or to `free`). Another reader then gets another one, so that nothing
+** that runs in between can write into it. */
 #define LWT_UV_SCRATCH 65536
+
+/* NULL: no memory. */
+static inline char *lwt_uv_scratch_take(lwt_uv *ctx) {
+  char *buf = ctx->scratch;
+  ctx->scratch = NULL;
+  return buf != NULL ? buf : malloc(LWT_UV_SCRATCH);
+}
+
+static inline void lwt_uv_scratch_give(lwt_uv *ctx, char *buf) {
+  if (ctx->scratch == NULL)
+    ctx->scratch = buf;
+  else
+    free(buf);
+}
+
+/* The same buffer without taking it, for what is copied out of it before any Lua can run:
+** into a string, say (a string is copied before its allocation runs finalizers). NULL: no
+** memory. */
+static inline char *lwt_uv_scratch_borrow(lwt_uv *ctx) {
+  if (ctx->scratch == NULL) ctx->scratch = malloc(LWT_UV_SCRATCH);
+  return ctx->scratch;
+}
 
 /* The context, in a C function of lwt.uv. */
 #define lwt_uv_context(L) ((lwt_uv *)lua_touserdata((L), lua_upvalueindex(1)))
@@ -179,6 +208,12 @@ int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *da
 lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
+
+/* ---- A cancel that is due (due.c) ----------------------------------------- */
+
+/* When lwt->cancel_due says so: push the promise of what `f`, the C function that is running,
+** gives when it is called with the same arguments a turn of the loop later; return 1. */
+int lwt_uv_later(lua_State *L, lua_CFunction f);
 
 /* ---- Handles (handle.c) -------------------------------------------------- */
 
@@ -314,14 +349,15 @@ void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
 /* ---- Waiters (waiters.c) ------------------------------------------------- */
 
 /* A queue of pending promises in one user value of a userdata: readers, acceptors … in
-** the order they came. One waiter costs nothing but the user value; more make a table.
+** the order they came. One waiter costs nothing but the user value; more make a ring.
 ** Cancelled ones are passed over. Each may carry a number (the bytes it wants). */
 typedef struct lwt_uv_waiters {
   int slot;         /* the user value */
   int n;            /* still counted: live ones and dead ones not yet passed over */
-  int first, last;  /* in the table, when there is one */
-  int dead;         /* cancelled, still in the table */
+  int size, first;  /* of the ring (a power of two), and in it; 0: there is none */
+  int dead;         /* cancelled, still in the ring */
   int anchored;     /* its handle is held for it: lwt_uv_waiters_anchor */
+  unsigned changes; /* counts what leaves: is the first one still the first? */
   lua_Integer want; /* of the first one */
 } lwt_uv_waiters;
 
@@ -331,6 +367,10 @@ void lwt_uv_waiters_init(lwt_uv_waiters *w, int slot);
 ** userdata at `idx` (absolute). May raise (memory), and then has changed nothing. */
 void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
                          lua_Integer want);
+/* Push a new promise that waits in the queue of the open handle at `idx` (absolute), and
+** return 1; rejected when the handle was closed while that was made. May raise (memory). */
+int lwt_uv_waiters_wait(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx,
+                        lua_Integer want, lwt_cancel_fn cancel);
 /* Push the first live promise, what it wants in `w->want` (returns 1), or push nothing
 ** (0). `idx` is absolute. Never raises. */
 int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
