@@ -3137,7 +3137,8 @@ local lwt_ThreadChannel = {}
 
 ---Sends the values as one message. The promise is fulfilled when the channel, or a receiver,
 ---has taken it; rejected with `lwt.Closed` when the channel is closed first. Cancelling it
----withdraws the message. Values that cannot be sent raise, see `detach`.
+---withdraws the message; in a task that has yet to be told of a cancel nothing is sent before
+---the task has awaited something else. Values that cannot be sent raise, see `detach`.
 ---```lua
 ---local ch = preemptive.channel(1)
 ---await(ch:send("one", { 2 }))
@@ -3149,7 +3150,10 @@ local lwt_ThreadChannel = {}
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
----is fulfilled with nil. Cancelling it loses no message.
+---is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+---yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
+---and this one is rejected; so is the receiver of one that cannot be made here (a module is
+---missing), which is gone then.
 ---```lua
 ---local ch = preemptive.channel(1)
 ---lwt.async(function() await(ch:send("hello", "there")) end)

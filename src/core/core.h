@@ -450,6 +450,7 @@ API int lwt_ring_reserve(ring *r, size_t n);
 static inline void lwt_ring_push(ring *r, task *t) { /* room was reserved */
   r->at[(r->head + r->count++) & (r->size - 1)] = t;
 }
+API void lwt_loop_raise_reported(lua_State *L, lwt_context *c);
 API void lwt_loop_report(lua_State *L,
                          lwt_context *c); /* the error on top: to the hook */
 API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
