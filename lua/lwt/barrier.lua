@@ -30,7 +30,7 @@ end
 --- print(first:state())           --> fulfilled 1
 --- ```
 function M.create(n)
-  if math.type(n) ~= "integer" then args.wrong(1, "create", "integer", n) end
+  n = args.integer(1, "create", n)
   if n < 1 then args.bad(1, "create", "must be at least 1") end
   return setmetatable({ parties = n, round = new_round() }, barrier)
 end

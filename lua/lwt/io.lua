@@ -367,7 +367,7 @@ local function of_file(path, read)
     opened = opened or await(M.open_file(path, "r"))
     local ok, item = pcall(await, read(opened))
     if ok and item ~= nil then return item end
-    if not ok and item == lwt.Canceled then error(item, 0) end
+    if not ok and rawequal(item, lwt.Canceled) then error(item, 0) end
     over = true
     await(close(opened))
     if not ok then error(item, 0) end
@@ -705,7 +705,7 @@ local function flush_each(list, report)
   for _, ch in ipairs(list) do
     local ok, err = pcall(await, ch:flush())
     if not ok then
-      if err == lwt.Canceled then error(err, 0) end
+      if rawequal(err, lwt.Canceled) then error(err, 0) end
       if report then report(err) end
     end
   end

@@ -53,9 +53,9 @@ end
 --- print(made)   --> 2
 --- ```
 function M.create(n, create, opts)
-  if math.type(n) ~= "integer" then args.wrong(1, "create", "integer", n) end
+  n = args.integer(1, "create", n)
   if n < 1 then args.bad(1, "create", "must be at least 1") end
-  if type(create) ~= "function" then args.wrong(2, "create", "function", create) end
+  args.check_callable(2, "create", create)
   opts = args.options(3, "create", opts, known)
   local p = {
     max = n,
@@ -204,7 +204,7 @@ end
 --- ```
 function M.use(p, f, ...)
   if getmetatable(p) ~= pool then args.wrong(1, "use", "lwt.pool", p) end
-  if type(f) ~= "function" then args.wrong(2, "use", "function", f) end
+  args.check_callable(2, "use", f)
   local slot, promise = take(p)
   return lwt.spawn(use, p, slot, promise, f, ...)
 end

@@ -107,7 +107,7 @@ function M.add_hook(sw, f)
   if sw ~= nil and getmetatable(sw) ~= switch then
     args.wrong(1, "add_hook", "lwt.switch or nil", sw)
   end
-  if type(f) ~= "function" then args.wrong(2, "add_hook", "function", f) end
+  args.check_callable(2, "add_hook", f)
   if sw == nil then return end
   if not sw.hooks then error(M.Off, 2) end
   sw.hooks[#sw.hooks + 1] = stored.task(f)
@@ -128,7 +128,7 @@ function M.add_hook_or_exec(sw, f)
   if sw ~= nil and getmetatable(sw) ~= switch then
     args.wrong(1, "add_hook_or_exec", "lwt.switch or nil", sw)
   end
-  if type(f) ~= "function" then args.wrong(2, "add_hook_or_exec", "function", f) end
+  args.check_callable(2, "add_hook_or_exec", f)
   if sw == nil then return lwt.fulfilled() end
   if not sw.hooks then return lwt.spawn(f) end
   sw.hooks[#sw.hooks + 1] = stored.task(f)
@@ -147,7 +147,7 @@ end
 --- print(result)   --> result
 --- ```
 function M.with_switch(f)
-  if type(f) ~= "function" then args.wrong(1, "with_switch", "function", f) end
+  args.check_callable(1, "with_switch", f)
   local sw = M.create()
   return lwt.spawn(f, sw):finalize(function() return turn_off(sw) end)
 end

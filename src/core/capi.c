@@ -227,28 +227,22 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  if (i->queued) return;
+  if (i->at != NULL) return;
   i->next = NULL;
-  i->queued = 1;
-  *c->idle_last = i;
-  c->idle_last = &i->next;
-}
-
-static int take(lwt_context *c, lwt_idle **at, lwt_idle *i) {
-  for (; *at != NULL; at = &(*at)->next) {
-    if (*at != i) continue;
-    *at = i->next;
-    if (c->idle_last == &i->next) c->idle_last = at;
-    return 1;
-  }
-  return 0;
+  i->at = c->idle == NULL ? &c->idle : c->idle_end;
+  *i->at = i;
+  c->idle_end = &i->next;
 }
 
 static void idle_stop(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  if (!i->queued) return;
-  i->queued = 0;
-  if (!take(c, &c->idle, i)) take(c, &c->idle_now, i);
+  if (i->at == NULL) return;
+  *i->at = i->next;
+  if (i->next != NULL)
+    i->next->at = i->at;
+  else if (c->idle_end == &i->next)
+    c->idle_end = i->at;
+  i->at = NULL;
 }
 
 static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
@@ -273,7 +267,6 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->minor = LWT_ABI_MINOR;
   a->context = c;
   a->main = c->L;
-  c->idle_last = &c->idle;
   a->promise_new = promise_new;
   a->promise_new_guarded = promise_new_guarded;
   a->reject_traced = reject_traced;

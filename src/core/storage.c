@@ -298,10 +298,7 @@ static int l_with_value(lua_State *L) {
   lwt_context *c = context_of(L);
   check_key(L, 1);
   luaL_checkany(L, 2);
-  if (lua_type(L, 3) != LUA_TFUNCTION) {
-    if (luaL_getmetafield(L, 3, "__call") == LUA_TNIL) luaL_typeerror(L, 3, "function");
-    lua_pop(L, 1); /* or f would be given it */
-  }
+  lwt_check_callable(L, 3);
   pushreg(L, c->r_storage);
   push_changed(L, lua_gettop(L), 1, 2);
   push_guard(L, c);

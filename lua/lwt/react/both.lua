@@ -208,7 +208,7 @@ local function background(e, loop)
     loop(ref)
   end)
   t:on_failure(function(err)
-    if err ~= lwt.Canceled then report(err) end
+    if not rawequal(err, lwt.Canceled) then report(err) end
   end)
   e.guard = dropped.cancel(t)
   return e

@@ -164,7 +164,7 @@ local function arrive(log, failed, raw)
   local f
   if failed then
     local stale = log.stale or 0
-    if stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
+    if stale > 0 and rawequal(raw, lwt.Canceled) and type(log.fetching) ~= "table" then
       log.stale = stale - 1
       return
     end
