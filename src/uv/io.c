@@ -42,8 +42,10 @@ lua_Integer lwt_uv_io_option(lua_State *L, int arg, const char *name,
 }
 
 size_t lwt_uv_io_option_size(lua_State *L, int arg) {
-  lua_Integer n = lwt_uv_io_option(L, arg, "buffer_size", 0);
-  return n == 0 ? 0 : to_size(L, arg, n);
+  if (!lua_istable(L, arg)) return 0;
+  int given = lua_getfield(L, arg, "buffer_size") != LUA_TNIL;
+  lua_pop(L, 1);
+  return given ? to_size(L, arg, lwt_uv_io_option(L, arg, "buffer_size", 0)) : 0;
 }
 
 static const char *const size_options[] = {"buffer_size", NULL};

@@ -51,7 +51,7 @@ ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned
   if (!s->socket || n != 1 || s->shut || s->uv.stream.write_queue_size > 0) {
     sent = uv_try_write(&s->uv.stream, bufs, n);
   } else {
-    do sent = send(lwt_uv_tcp_descriptor(&s->uv.tcp), bufs->base, bufs->len, SEND_FLAGS);
+    do sent = send(lwt_uv_stream_descriptor(&s->uv.stream), bufs->base, bufs->len, SEND_FLAGS);
     while (sent < 0 && errno == EINTR);
     if (sent >= 0) return sent;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return UV_EAGAIN;
