@@ -119,10 +119,33 @@ it("hangs", test.async(function()
 end, { timeout = 0.05 }))
 it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
 ]])
-      assert.matches("1 success / 0 failures / 1 error", out)
+      -- The second error is of spec/support/tidy.lua: the reader still waits.
+      assert.matches("1 success / 0 failures / 2 errors", out)
       assert.matches(name .. ":9: the spec did not end within 0.05 s", out, 1, true)
       assert.matches("reader", out)
       assert.matches(name .. ":7", out, 1, true)
+    end)
+
+    it("follows the promise that the spec returns, in real, virtual and shuffled time", function()
+      local kinds = {
+        test.async, test.virtual, function(f) return test.fuzz(1, f) end,
+      }
+      local function first_line(text) return tostring(text):match("[^\n]*") end
+      for _, kind in ipairs(kinds) do
+        local ok, err = pcall(kind(function() return lwt.rejected "boom" end))
+        assert.same({ false, "boom" }, { ok, first_line(err) })
+        ok, err = pcall(kind(function()
+          return lwt.sleep(0.01):bind(function() error("late", 0) end)
+        end))
+        assert.same({ false, "late" }, { ok, first_line(err) })
+        local ended = false
+        kind(function() return lwt.sleep(0.01):map(function() ended = true end) end)()
+        assert.is_true(ended)
+        ok, err = pcall(kind(function() return (lwt.wait()) end))
+        assert.is_false(ok)
+        assert.matches("deadlock", tostring(err))
+      end
+      test.assert_clean()
     end)
 
     it("tells at once of a spec that waits for what cannot come", function()

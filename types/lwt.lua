@@ -6906,7 +6906,8 @@ local lwt_test_module = {}
 
 ---A function for busted's `it` that runs `f` as a task with `lwt.run`, so that it may await. It
 ---fails where `f` fails: what is raised there, or awaited there, is reported at that line of the
----spec; `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
+---spec. A promise that `f` returns is followed: the spec ends when it is resolved, and fails when it
+---is rejected. `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
 ---or what the environment variable `LWT_TEST_TIMEOUT` says) it is cancelled, and the spec fails
 ---with the list of the tasks that were waiting. The engine is restored if `f` changes it.
 ---```lua

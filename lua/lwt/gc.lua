@@ -72,7 +72,7 @@ end
 
 local function register(f, object)
   watch()
-  local s = setmetatable({ object = object, f = f, done = false }, sentinel_type)
+  local s = setmetatable({ object = object, f = core.keep(f), done = false }, sentinel_type)
   serial = serial + 1
   s.serial = serial
   local list = sentinels[object]

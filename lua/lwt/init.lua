@@ -340,7 +340,7 @@ function lwt.on_iteration(which, f)
       :format(tostring(which)), 2)
   end
   check_function(f, 2, "on_iteration")
-  local hook = setmetatable({ which = which, f = f, removed = false }, hook_mt)
+  local hook = setmetatable({ which = which, f = core.keep(f), removed = false }, hook_mt)
   table.insert(hooks[which], hook)
   install_hooks()
   return hook

@@ -4,6 +4,7 @@
 local lwt = require "lwt"
 local args = require "lwt.args"
 local core = require "lwt.core"
+local order = require "lwt.order"
 local uv = require "lwt.uvneeded" "lwt.net"
 
 local cnet = uv.net
@@ -93,7 +94,7 @@ local function race(addresses, connect, delay)
     if timer then timer:cancel() end
     local losers = running
     running = {}
-    for p in pairs(losers) do p:cancel() end
+    for _, p in ipairs(order.by_value(losers)) do p:cancel() end
   end
 
   local function won(sock)
@@ -123,7 +124,7 @@ local function race(addresses, connect, delay)
     next_address = next_address + 1
     if timer then timer:cancel() end
     local p = connect(address)
-    running[p] = true
+    running[p] = next_address
     count = count + 1
     if addresses[next_address] then
       timer = lwt.sleep(delay)

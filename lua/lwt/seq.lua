@@ -13,6 +13,7 @@
 local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local crew = require "lwt.list.crew"
+local due = require "lwt.due"
 
 local await, spawn, is_promise = lwt.await, lwt.spawn, lwt.is_promise
 local wrap, fulfilled = lwt.wrap, lwt.fulfilled
@@ -474,7 +475,8 @@ function M.next(q)
   end)
 end
 
---- An iterator for `for`, which awaits each element (up to the first that is nil).
+--- An iterator for `for`, which awaits each element (up to the first that is nil). Each turn is a
+--- cancel point.
 ---@param q lwt.Seq
 ---@return fun(): any
 ---```lua
@@ -484,6 +486,7 @@ end
 function M.each(q)
   check(q, "each")
   return function()
+    if due.cancel_due() then due.tell() end
     local rest, v = force(q)
     if rest == nil then return nil end
     q = rest

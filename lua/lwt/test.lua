@@ -51,14 +51,16 @@ end
 
 -- Running a spec ----------------------------------------------------------------------------
 
--- The spec's own task. Its failure is noted where it happens.
+-- The spec's own task. Its failure is noted where it happens; what it returns is returned, so that
+-- a promise is followed.
 local function guarded(f, note, ...)
   lwt.name("spec")
-  local ok, err = xpcall(f, function(err)
+  local results = table.pack(xpcall(f, function(err)
     note.source, note.line = place_of(f)
     return err
-  end, ...)
-  if not ok then error(err, 0) end
+  end, ...))
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
 end
 
 -- Call too_late() after `limit` seconds, and then every second: by the loop's clock, or, where time
@@ -206,7 +208,8 @@ end
 
 --- A function for busted's `it` that runs `f` as a task with `lwt.run`, so that it may await. It
 --- fails where `f` fails: what is raised there, or awaited there, is reported at that line of the
---- spec; `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
+--- spec. A promise that `f` returns is followed: the spec ends when it is resolved, and fails when it
+--- is rejected. `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
 --- or what the environment variable `LWT_TEST_TIMEOUT` says) it is cancelled, and the spec fails
 --- with the list of the tasks that were waiting. The engine is restored if `f` changes it.
 ---@param f fun(...)

@@ -60,7 +60,7 @@ enum {
   K_NPICK,
   K_NCHOOSE_SPLIT,
   K_SCOPE,
-  K_WEAK /* stands for a waiter that may be collected: U_STATE is {it}, weak */
+  K_WEAK /* stands for a waiter that may be collected: letgo.c */
 };
 
 /* How a pending promise is cancelled. */
@@ -88,6 +88,7 @@ enum {
   F_FOUND = 128,    /* cancel walk: something cancelable is below */
   F_CLOSED = 256,   /* scope: canceled, every await in it raises */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
+  F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
   F_WATCHED = 512   /* in the list of rejections nobody has looked at */
 };
 
@@ -204,11 +205,13 @@ struct lwt_context {
   uint8_t recovering; /* no allocation now */
   int callbacks;      /* > 0: a callback is running, awaiting is an error */
   uint8_t storing;    /* the current storage is not empty */
+  uint8_t co_storage; /* there are coroutines with one of their own, or were */
   uint8_t debug, closing;
 
   /* Tasks (task.c). */
   task *current;
   lua_State *current_co; /* where await is allowed now */
+  lua_State *storage_co; /* the coroutine that lwt.coroutine has resumed */
   int resumes;           /* how many tasks are running, one in another */
   slot *slots;
   uint32_t nslots, free_slot, next_scan, slots_made;
@@ -259,7 +262,7 @@ struct lwt_context {
       r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks, r_leave_hooks,
       r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_function,
       r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show,
-      r_unview;
+      r_unview, r_guard_mt;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -300,9 +303,8 @@ API int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise 
 API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter);
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
-API void lwt_promise_listify(lua_State *L, int idx, promise *p);
-API void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p,
-                                   int waiter);
+API promise *lwt_promise_listify(lua_State *L, int idx, promise *p);
+API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
@@ -313,19 +315,28 @@ typedef struct chunk {
   uint8_t on_cancel; /* holds on_cancel callbacks, and nothing else */
   uint32_t dead;     /* in the head: how many withdrew since the last sweep */
   uint32_t total;    /* in the head: how many are in the list */
+  uint32_t let_go;   /* in the head: how many were let go and have no shell: letgo.c */
+  uint32_t shells;   /* in the head: how many have one, or had */
 } chunk;
 #define H_NEXT 1   /* the next chunk */
 #define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
 #define H_SOURCE 3 /* on the work stack: the resolved promise */
-#define H_LINK 4   /* on the work stack or the deferred queue: the next entry */
+#define H_ON_CANCEL \
+  H_SOURCE /* before, in the head: the last chunk of on_cancel callbacks, likewise */
+#define H_LINK 4 /* on the work stack or the deferred queue: the next entry */
 #define H_ITEM 5
+
+/* letgo.c: what was cancelled in vain is kept only by who wants it. */
+API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
+API void lwt_let_go_no_more(lua_State *L, int idx);
+API void lwt_let_go_open(lua_State *L, lwt_context *c);
 
 /* resolve.c: resolving, and running what waits for it. */
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
 API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
                                int state, int n);
-API void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
-                           int n);
+API int lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                          int n);
 API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                             int n);
 API void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to);
@@ -355,6 +366,9 @@ API void lwt_cancel_open(lua_State *L, lwt_context *c);
 
 /* storage.c */
 API void lwt_storage_swap(lua_State *L, lwt_context *c); /* top <-> current */
+API void lwt_storage_keep(lua_State *L, lwt_context *c);
+API void lwt_storage_enter(lua_State *L, lwt_context *c, int thread);
+API void lwt_storage_leave(lua_State *L, lwt_context *c, int thread, int saved);
 API void lwt_storage_open(lua_State *L, lwt_context *c);
 
 /* slots.c */
@@ -448,7 +462,7 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 /* trace.c */
 API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
-API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p);
+API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
 API void lwt_trace_seen(lua_State *L, int idx, promise *p);

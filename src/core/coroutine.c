@@ -18,12 +18,14 @@ static lua_State *check_thread(lua_State *L, int idx) {
 /* Goes on with co until it yields for its user or ends. Returns the number of
 ** results (pushed), -1 for an error (pushed), or -2 when the task waits. */
 static int go(lua_State *L, lwt_context *c, lua_State *co, int narg) {
-  lua_State *outer = c->current_co;
+  lua_State *outer = c->current_co, *outer_storage = c->storage_co;
   int status, nres;
   /* await is possible inside only when it is here */
   c->current_co = outer == L && lua_isyieldable(L) && !c->callbacks ? co : NULL;
   if (outer != NULL && outer != L) c->current_co = outer; /* going on after an await */
+  c->storage_co = co;
   status = lua_resume(co, L, narg, &nres);
+  c->storage_co = outer_storage;
   if (status == LUA_YIELD && c->current != NULL && c->current->status != T_RUNNING)
     return -2;
   c->current_co = c->current ? L : outer;
@@ -73,7 +75,8 @@ static int resume_k(lua_State *L, int status, lua_KContext k) {
   int n = go(L, c, lua_tothread(L, 1), 0);
   (void)status;
   if (n == -2) return lua_yieldk(L, 0, k, resume_k);
-  return resume_done(L, n, 1);
+  lwt_storage_leave(L, c, 1, 2);
+  return resume_done(L, n, 2);
 }
 
 /*---
@@ -92,9 +95,13 @@ print(lwt.coroutine.resume(co))   --> true done
 static int l_resume(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_State *co = check_thread(L, 1);
-  int n = start(L, c, co, lua_gettop(L) - 1);
+  int n;
+  lwt_storage_enter(L, c, 1);
+  lua_insert(L, 2);
+  n = start(L, c, co, lua_gettop(L) - 2);
   if (n == -2) return lua_yieldk(L, 0, (lua_KContext)c, resume_k);
-  return resume_done(L, n, 1);
+  lwt_storage_leave(L, c, 1, 2);
+  return resume_done(L, n, 2);
 }
 
 /*---
@@ -135,14 +142,19 @@ static int wrap_k(lua_State *L, int status, lua_KContext k) {
   int n = go(L, c, co, 0);
   (void)status;
   if (n == -2) return lua_yieldk(L, 0, k, wrap_k);
+  lwt_storage_leave(L, c, lua_upvalueindex(2), 1);
   return wrap_done(L, co, n);
 }
 
 static int wrapped(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_State *co = lua_tothread(L, lua_upvalueindex(2));
-  int n = start(L, c, co, lua_gettop(L));
+  int n;
+  lwt_storage_enter(L, c, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  n = start(L, c, co, lua_gettop(L) - 1);
   if (n == -2) return lua_yieldk(L, 0, (lua_KContext)c, wrap_k);
+  lwt_storage_leave(L, c, lua_upvalueindex(2), 1);
   return wrap_done(L, co, n);
 }
 

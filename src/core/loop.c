@@ -218,7 +218,7 @@ static size_t run_ready(lua_State *L, lwt_context *c, double deadline) {
   left = limit = 2 * c->ready.count + TURN_LIMIT;
   while (c->ready.count > 0 && left > 0) {
     task *t;
-    if (!c->shuffling && c->stall <= 0 && deadline <= 0) {
+    if (!c->shuffling && c->stall <= 0 && deadline <= 0 && !c->storing) {
       left = lwt_task_run_ready(L, c, left);
       if (c->ready.count == 0 || left == 0) break;
     }
@@ -552,6 +552,7 @@ lwt.at_exit(function() lwt.await(log:close()) end)
 static int l_at_exit(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
+  lwt_storage_keep(L, context_of(L));
   push_to_list(L, context_of(L)->r_exit);
   return 0;
 }

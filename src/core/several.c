@@ -77,11 +77,10 @@ static void set_n(lua_State *L, int n) {
   lua_setfield(L, -2, "n");
 }
 
-/* Pushes a table of the first values of the fulfilled inputs; the i-th at i when
+/* Fills the table on top with the first values of the fulfilled inputs; the i-th at i when
 ** `keep` says so, else one behind the other. */
-static void push_values(lua_State *L, int list, int n, int keep, promise *first) {
-  int i, k = 0, top = lua_gettop(L);
-  lua_createtable(L, n, 1);
+static void fill_values(lua_State *L, int list, int n, int keep, promise *first) {
+  int i, k = 0, top = lua_gettop(L) - 1;
   for (i = 1; i <= n; i++) {
     promise *p = push_input(L, list, i);
     if (p->state == S_FULFILLED && !(first && earlier(first, p))) {
@@ -170,7 +169,7 @@ static void complete(lua_State *L, lwt_context *c, int w) {
       push_errors(L, list, n);
       state = S_REJECTED;
       break;
-    default: push_values(L, list, n, 1, NULL);
+    default: lua_createtable(L, n, 1); fill_values(L, list, n, 1, NULL);
     }
     q = lwt_promise_find(L, top + 2);
     if (q->state == S_PENDING) lwt_resolve_commit(L, c, top + 2, q, state, values);
@@ -189,14 +188,17 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
   lua_pushvalue(L, LIST);
   lua_setiuservalue(L, W, U_DEP);
   w->n = 1; /* nobody completes it before we have seen them all */
-  for (i = 1; i <= n; i++) {
+  for (i = 1; i <= n && !(w->flags & F_DONE); i++) {
     promise *p = push_input(L, LIST, i);
-    lua_pushvalue(L, W);
-    if (w->flags & F_DONE) break;
-    if (lwt_promise_add_known_waiter(L, W + 1, p, w)) {
+    int waits = 0;
+    while (!waits && p->state == S_PENDING) {
+      lua_pushvalue(L, W);
+      waits = lwt_promise_add_known_waiter(L, W + 1, p, w);
+      if (!waits) p = lwt_promise_find(L, W + 1); /* a finalizer has changed it */
+    }
+    if (waits) {
       w->n++;
     } else {
-      p = lwt_promise_find(L, W + 1);
       if (p->state == S_REJECTED && stops_at_rejection(kind) &&
           lua_getiuservalue(L, W, U_FN) == LUA_TNIL) {
         lua_pushvalue(L, W + 1);
@@ -236,9 +238,12 @@ static int push_choice(lua_State *L, int kind, int list, int n, promise *first) 
     lua_rawgeti(L, list, found);
     return -1;
   }
-  push_values(L, list, n, 0, first);
-  if (kind != K_NCHOOSE_SPLIT) return 1;
+  if (kind == K_NCHOOSE_SPLIT)
+    lua_createtable(L, n, 1); /* all that is allocated is, now */
   lua_createtable(L, n, 1);
+  fill_values(L, list, n, 0, first);
+  if (kind != K_NCHOOSE_SPLIT) return 1;
+  lua_insert(L, -2);
   for (i = 1, found = 0; i <= n; i++) {
     promise *p = push_input(L, list, i);
     lua_pop(L, 1);
@@ -350,6 +355,7 @@ static void choose(lua_State *L, lwt_context *c, int w, int src) {
   } else {
     promise *first = push_first(L, list, src);
     lua_pop(L, 1);
+    rec->flags |= F_DONE; /* a finalizer may resolve another of them */
     outcome = push_choice(L, rec->kind, list, (int)lua_rawlen(L, list), first);
     if (outcome == 2) lwt_promise_collapse(L, 2);
     lwt_several_detach(L, w, NULL);
@@ -389,7 +395,12 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
   luaL_checkstack(L, 10, NULL);
   if (lua_getiuservalue(L, w, U_DEP) == LUA_TTABLE) {
     uint32_t n = (uint32_t)lua_rawlen(L, list);
-    if (rec->n == 0 && told_by_walk(c, rec)) rec->n = n;
+    if (rec->n == 0 && told_by_walk(c, rec)) {
+      for (; rec->n < n; lua_settop(L, list)) {
+        lua_rawgeti(L, list, (lua_Integer)++rec->n);
+        lwt_let_go(L, c, list + 1);
+      }
+    }
     while (rec->n < n) {
       promise *p;
       int alone;
@@ -403,7 +414,7 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
       lua_settop(L, list);
       if (!alone) lwt_resolve_push_entry(L, c, w);
       lua_rawgeti(L, list, (lua_Integer)rec->n);
-      lwt_cancel_push(L, c, list + 1);
+      if (!lwt_cancel_push(L, c, list + 1)) lwt_let_go(L, c, list + 1);
       lua_settop(L, list);
       if (!alone) {
         lua_settop(L, top);
@@ -439,7 +450,7 @@ static int choice(lua_State *L, lwt_context *c, int kind, int n, int all_pending
   if (outcome != 0) {
     for (i = 1; cancels(kind) && i <= n; i++) {
       push_input(L, LIST, i);
-      lwt_cancel(L, c, lua_gettop(L));
+      if (!lwt_cancel(L, c, lua_gettop(L))) lwt_let_go(L, c, lua_gettop(L));
       lua_pop(L, 1);
     }
     if (outcome < 0) return 1;
@@ -455,11 +466,9 @@ static int choice(lua_State *L, lwt_context *c, int kind, int n, int all_pending
   for (i = 1; i <= n && !(w->flags & F_DONE); i++) {
     promise *p = push_input(L, LIST, i);
     lua_pushvalue(L, W);
-    if (!lwt_promise_add_known_waiter(L, W + 1, p, w)) {
-      int base = c->work;
-      lwt_promise_find(L, W + 1);
-      choose(L, c, W, W + 1);
-      lwt_resolve_drive(L, c, base);
+    if (!lwt_promise_add_known_waiter(L, W + 1, p, w)) { /* a finalizer has changed it */
+      lwt_several_detach(L, W, NULL);
+      return choice(L, c, kind, n, 0);
     }
     lua_settop(L, W);
   }

@@ -122,7 +122,7 @@ static void settle(lua_State *L, lwt_context *c, task *t, int idx) {
   lua_pushvalue(L, idx);
   lua_insert(L, q);
   p = lwt_promise_find(L, q);
-  if (c->nest >= MAX_NEST) lwt_promise_listify(L, q, p);
+  if (c->nest >= MAX_NEST) p = lwt_promise_listify(L, q, p);
   if (failed) {
     if (p->state == S_PENDING) lwt_resolve_commit(L, c, q, p, S_REJECTED, n ? -1 : 1);
   } else if (n == 1) {
@@ -441,7 +441,7 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
     t->flags &= (uint16_t)~TF_CANCEL;
     p->flags |= F_SEEN;
-    lwt_cancel(L, c, idx);
+    if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
     return raise_canceled(L, c, t);
   }
   if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
@@ -449,9 +449,12 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   lwt_slot_push(L, c, t->slot);
-  if (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) {
-    lwt_promise_find(L, idx);
-    return 1;
+  while (
+      !lwt_promise_add_known_waiter(L, idx, p, &t->p)) { /* a finalizer has changed it */
+    p = lwt_promise_find(L, idx);
+    p->flags |= F_SEEN;
+    if (p->state != S_PENDING) return 1;
+    lwt_slot_push(L, c, t->slot);
   }
   if (uncancelable) {
     t->uncancelable = 1;

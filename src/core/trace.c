@@ -222,6 +222,7 @@ void lwt_trace_earlier(lua_State *L, lwt_context *c, int src) {
     lua_concat(L, 5);
   }
   setreg(L, c->r_trace);
+  c->has_trace = 1;
 }
 
 static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
@@ -439,9 +440,8 @@ void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end) {
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
-/* The promise at idx is about to be rejected with nobody waiting. */
-void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p) {
-  (void)p;
+/* The promise at idx was rejected with nobody waiting. Does not raise. */
+void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx) {
   idx = lua_absindex(L, idx);
   if (c->nunseen == UNSEEN) lwt_trace_check_unseen(L, c, 0);
   if (c->nunseen >= UNSEEN || !lua_checkstack(L, 3)) return;

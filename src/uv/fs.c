@@ -1,8 +1,9 @@
 /* fs.c: lwt.fs: its requests, system calls, arguments and results.
 **
 ** One pool job per call, plain blocking code inside it; strings are anchored with the
-** request. Functions of paths are in fs_path.c, open files in fs_file*.c, whole
-** files in fs_whole.c, directories read piece by piece in fs_dir.c, watching in
+** request. What has to wait for others waits on the loop: fs_wait.c. Functions of paths
+** are in fs_path.c, open files in fs_file*.c, whole files in fs_whole.c, what goes from
+** file to file in fs_copy.c, directories read piece by piece in fs_dir.c, watching in
 ** watch.c.
 */
 #include <errno.h>
@@ -19,12 +20,18 @@
 
 static void on_work(uv_work_t *work) {
   fs_req *q = work->data;
+  q->wait_for = FS_NO_WAIT;
   q->status = q->run(q);
 }
 
 static void on_done(uv_work_t *work, int status) {
   fs_req *q = work->data;
-  lwt_uv_req_done(&q->req, status < 0 ? status : q->status);
+  ssize_t result = status < 0 ? status : q->status;
+  if (result == UV_EAGAIN && q->wait_for != FS_NO_WAIT) {
+    result = lwt_uv_fs_is_stopped(q) ? UV_ECANCELED : lwt_uv_fs_wait(q);
+    if (result >= 0) return;
+  }
+  lwt_uv_req_done(&q->req, result);
 }
 
 void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
@@ -35,7 +42,9 @@ void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, si
 }
 
 int lwt_uv_fs_submit(fs_req *q) {
-  return uv_queue_work(q->req.ctx->loop, &q->work, on_work, on_done);
+  int status = uv_queue_work(q->req.ctx->loop, &q->work, on_work, on_done);
+  if (status >= 0) q->started = 1;
+  return status;
 }
 
 int lwt_uv_fs_start(lua_State *L, fs_req *q) {
@@ -44,49 +53,49 @@ int lwt_uv_fs_start(lua_State *L, fs_req *q) {
 
 /* ---- System calls, on the pool ------------------------------------------- */
 
-/* How long a thread waits before it looks whether anybody still wants it to. */
-#define LOOK_MS 100
-/* What a pipe takes without waiting once it can be written to. */
-#define SMALL_WRITE ((size_t)4096)
-
-static int is_stopped(const char *stop) {
-  return __atomic_load_n(stop, __ATOMIC_RELAXED);
+int lwt_uv_fs_is_stopped(fs_req *q) {
+  return __atomic_load_n(&q->stop, __ATOMIC_RELAXED);
 }
 
-/* Wait until the descriptor is ready, or `*stop` is set (UV_ECANCELED). */
-static int wait_ready(int fd, short events, const char *stop) {
-  struct pollfd p = {fd, events, 0};
-  while (!is_stopped(stop)) {
-    int n = poll(&p, 1, LOOK_MS);
-    if (n > 0) return 0;
-    if (n < 0 && errno != EINTR) return -errno;
-  }
-  return UV_ECANCELED;
+int lwt_uv_fs_wait_later(fs_req *q, int fd, int wait_for) {
+  q->wait_fd = fd;
+  q->wait_for = (unsigned char)wait_for;
+  return UV_EAGAIN;
 }
 
-ssize_t lwt_uv_fs_read(int fd, char *buf, size_t len, int64_t offset, const char *stop) {
+int lwt_uv_fs_is_ready(fs_req *q, int fd, int wait_for) {
+  struct pollfd p = {fd, wait_for == FS_WAIT_READ ? POLLIN : POLLOUT, 0};
+  if (poll(&p, 1, 0) != 0) return 1; /* what is wrong with it, the call itself tells */
+  lwt_uv_fs_wait_later(q, fd, wait_for);
+  return 0;
+}
+
+ssize_t lwt_uv_fs_read(fs_req *q, int fd, char *buf, size_t len, int64_t offset,
+                       int regular) {
   ssize_t n;
-  do {
-    int status = stop == NULL ? 0 : wait_ready(fd, POLLIN, stop);
-    if (status < 0) return status;
-    n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
-  } while (n < 0 && (errno == EINTR || (errno == EAGAIN && stop != NULL)));
-  return n < 0 ? -errno : n;
+  if (!regular && !lwt_uv_fs_is_ready(q, fd, FS_WAIT_READ)) return UV_EAGAIN;
+  do n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
+  while (n < 0 && errno == EINTR);
+  if (n >= 0) return n;
+  return errno == EAGAIN && !regular ? lwt_uv_fs_wait_later(q, fd, FS_WAIT_READ) : -errno;
 }
 
-ssize_t lwt_uv_fs_write(int fd, const char *buf, size_t len, int64_t offset,
-                        const char *stop) {
+ssize_t lwt_uv_fs_write(fs_req *q, int fd, const char *buf, size_t len, int64_t offset,
+                        int regular) {
   size_t done = 0;
   while (done < len) {
     size_t want = len - done;
-    if (stop != NULL) {
-      int status = wait_ready(fd, POLLOUT, stop);
-      if (status < 0) return status;
-      if (want > SMALL_WRITE) want = SMALL_WRITE;
+    if (!regular) {
+      if (!lwt_uv_fs_is_ready(q, fd, FS_WAIT_WRITE))
+        return done > 0 ? (ssize_t)done : UV_EAGAIN;
+      if (want > FS_SMALL_WRITE) want = FS_SMALL_WRITE;
     }
     ssize_t n = offset < 0 ? write(fd, buf + done, want)
                            : pwrite(fd, buf + done, want, (off_t)offset + (off_t)done);
-    if (n < 0 && (errno == EINTR || (errno == EAGAIN && stop != NULL))) continue;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && !regular && done > 0) return (ssize_t)done;
+    if (n < 0 && !regular && errno == EAGAIN)
+      return lwt_uv_fs_wait_later(q, fd, FS_WAIT_WRITE);
     if (n < 0) return -errno;
     done += (size_t)n;
   }
@@ -95,16 +104,15 @@ ssize_t lwt_uv_fs_write(int fd, const char *buf, size_t len, int64_t offset,
 
 /* O_NONBLOCK, or a fifo would hold the thread until somebody opens its other end: reading
 ** waits for who writes first all the same (poll tells), and for a reader we ask again. */
-int lwt_uv_fs_open(const char *path, int flags, int mode, const char *stop) {
+int lwt_uv_fs_open(fs_req *q, const char *path, int flags, int mode) {
   struct stat st;
-  for (;;) {
-    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, mode);
-    if (fd >= 0) return fd;
-    if (errno == EINTR) continue;
-    if (errno != ENXIO || stat(path, &st) != 0 || !S_ISFIFO(st.st_mode)) return -errno;
-    if (is_stopped(stop)) return UV_ECANCELED;
-    poll(NULL, 0, LOOK_MS / 10);
-  }
+  int fd;
+  do fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, mode);
+  while (fd < 0 && errno == EINTR);
+  if (fd >= 0) return fd;
+  int status = -errno;
+  if (status != UV_ENXIO || stat(path, &st) != 0 || !S_ISFIFO(st.st_mode)) return status;
+  return lwt_uv_fs_wait_later(q, -1, FS_WAIT_READER);
 }
 
 int lwt_uv_fs_is_regular(int fd, const struct stat *st, int flags) {
@@ -119,7 +127,12 @@ int lwt_uv_fs_is_regular(int fd, const struct stat *st, int flags) {
 void lwt_uv_fs_cancel(lwt_uv_req *r) {
   fs_req *q = (fs_req *)r;
   __atomic_store_n(&q->stop, 1, __ATOMIC_RELAXED);
-  uv_cancel(r->uv);
+  if (q->wait != NULL) {
+    lwt_uv_fs_wait_end(q);
+    lwt_uv_req_done(r, UV_ECANCELED);
+  } else {
+    uv_cancel(r->uv);
+  }
 }
 
 /* Never repeated: Linux has closed the descriptor also when it says EINTR. */
@@ -250,6 +263,7 @@ void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) {
   lwt_uv_fs_open_files(ctx, L);
   lwt_uv_fs_open_paths(ctx, L);
   lwt_uv_fs_open_whole(ctx, L);
+  lwt_uv_fs_open_copies(ctx, L);
   lwt_uv_fs_open_dirs(ctx, L);
   lwt_uv_fs_open_watch(ctx, L);
 }

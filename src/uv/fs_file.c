@@ -41,39 +41,46 @@ static int submit(file_req *fq) {
     }
   }
   int status = lwt_uv_fs_submit(&fq->q);
-  if (status >= 0) {
-    fq->started = 1;
-    lwt_uv_file_begin(f);
-  }
+  if (status >= 0) lwt_uv_file_begin(&fq->use);
   return status;
 }
 
 /* Start the head of the queue; what cannot start is over. */
 static void submit_head(file *f) {
   /* A file that is being closed starts nothing: who closes it ends what waits. */
-  while (f->head != NULL && !f->head->started && !f->closed) {
+  while (f->head != NULL && !f->head->q.started && !f->closed) {
     int status = submit(f->head);
     if (status >= 0) return;
     lwt_uv_req_done(&f->head->q.req, status); /* takes it out of the queue */
   }
 }
 
+static void enter_queue(file_req *fq) {
+  file *f = fq->f;
+  fq->prev = f->tail;
+  if (f->tail != NULL)
+    f->tail->next = fq;
+  else
+    f->head = fq;
+  f->tail = fq;
+}
+
 static void leave_queue(file_req *fq) {
   file *f = fq->f;
-  file_req **at = &f->head, *before = NULL;
-  while (*at != NULL && *at != fq) {
-    before = *at;
-    at = &(*at)->next;
-  }
-  if (*at == NULL) return;
-  *at = fq->next;
-  if (f->tail == fq) f->tail = before;
+  if (fq->prev == NULL && f->head != fq) return; /* never was in it */
+  if (fq->prev != NULL)
+    fq->prev->next = fq->next;
+  else
+    f->head = fq->next;
+  if (fq->next != NULL)
+    fq->next->prev = fq->prev;
+  else
+    f->tail = fq->prev;
 }
 
 /* A request that waits its turn is over at once; a running one only if no thread has it. */
 void lwt_uv_file_cancel_req(lwt_uv_req *r) {
-  file_req *fq = (file_req *)r;
-  if (fq->started)
+  if (((fs_req *)r)->started)
     lwt_uv_fs_cancel(r);
   else
     lwt_uv_req_done(r, UV_ECANCELED);
@@ -83,11 +90,6 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   file_req *fq = (file_req *)r;
   file *f = fq->f;
   if (f == NULL) return;
-  if (fq->anext != NULL) fq->anext->aprev = fq->aprev;
-  if (fq->aprev != NULL)
-    fq->aprev->anext = fq->anext;
-  else
-    f->all = fq->anext;
   if (fq->ordered) leave_queue(fq);
   /* Bytes read at the position that nobody got are the next read's. */
   if (fq->ordered && !r->taken && fq->len > 0) {
@@ -100,7 +102,8 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   for (int i = 0; i < fq->npieces; i++)
     if (fq->pieces[i].mem != NULL) lwt_uv_mem_unpin(fq->pieces[i].mem);
   free(fq->pieces);
-  if (fq->started) lwt_uv_file_end(f);
+  f->refs++;
+  lwt_uv_file_unuse(&fq->use);
   if (fq->ordered) submit_head(f);
   lwt_uv_file_unref(f);
 }
@@ -116,21 +119,14 @@ file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op 
   fq->f = f;
   fq->ordered = (unsigned char)op->ordered;
   fq->offset = -1;
-  f->refs++;
-  fq->anext = f->all;
-  if (f->all != NULL) f->all->aprev = fq;
-  f->all = fq;
+  lwt_uv_file_use(&fq->use, f, &fq->q);
   return fq;
 }
 
 int lwt_uv_file_begin_req(lua_State *L, file_req *fq) {
   file *f = fq->f;
   if (!fq->ordered) return lwt_uv_req_started(L, &fq->q.req, submit(fq));
-  if (f->tail != NULL)
-    f->tail->next = fq;
-  else
-    f->head = fq;
-  f->tail = fq;
+  enter_queue(fq);
   return lwt_uv_req_started(L, &fq->q.req, f->head == fq ? submit(fq) : 0);
 }
 
@@ -196,7 +192,7 @@ typedef struct open_req {
 static ssize_t run_open(fs_req *q) {
   open_req *o = (open_req *)q;
   struct stat st;
-  int fd = lwt_uv_fs_open(o->path, o->flags, o->mode, &q->stop);
+  int fd = lwt_uv_fs_open(q, o->path, o->flags, o->mode);
   if (fd < 0) return fd;
   if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
     lwt_uv_fs_close(fd);
@@ -289,31 +285,44 @@ static int l_of_fd(lua_State *L) {
   return 1;
 }
 
+file *lwt_uv_file_check_open(lwt_uv *ctx, lua_State *L, int arg) {
+  file_box *box = lwt_uv_check(ctx, L, arg, LWT_UV_FILE);
+  if (box->f == NULL) luaL_error(L, "attempt to use a closed file");
+  return box->f;
+}
+
 uv_file lwt_uv_file_fd(lwt_uv *ctx, lua_State *L, int idx) {
   file_box *box = lwt_uv_test(ctx, L, idx, LWT_UV_FILE);
   return box == NULL || box->f == NULL ? -1 : box->f->fd;
 }
 
 int lwt_uv_fs_check_fd(lwt_uv *ctx, lua_State *L, int arg) {
-  file_box *box = lwt_uv_check(ctx, L, arg, LWT_UV_FILE);
-  if (box->f == NULL) luaL_error(L, "attempt to use a closed file");
-  return box->f->fd;
+  return lwt_uv_file_check_open(ctx, L, arg)->fd;
 }
 
 /* ---- Closing ------------------------------------------------------------- */
 
-/* Reject what is pending on the file at index 1, whose box is empty already. */
+/* Reject what is pending on the file, whose box is empty already. Each rejection may run
+** callbacks: whoever has been told is put aside before. */
 static void reject_pending(lua_State *L, file *f) {
-  file_req *fq = f->all;
-  while (fq != NULL) {
-    if (fq->q.req.cancelled) {
-      fq = fq->anext;
-      continue;
+  file_use *u;
+  while ((u = f->uses) != NULL) {
+    f->uses = u->next;
+    if (u->next != NULL) u->next->at = &f->uses;
+    u->next = f->told;
+    u->at = &f->told;
+    if (u->next != NULL) u->next->at = &u->next;
+    f->told = u;
+    lwt_uv_req *r = &u->q->req;
+    if (!r->cancelled) {
+      f->ctx->lwt->push_sentinel(f->ctx->lwt, L, "Closed");
+      lwt_uv_req_abandon(L, r);
     }
-    f->ctx->lwt->push_sentinel(f->ctx->lwt, L, "Closed");
-    lwt_uv_req_abandon(L, &fq->q.req); /* may run callbacks: start again */
-    if (!fq->started) lwt_uv_req_done(&fq->q.req, UV_ECANCELED);
-    fq = f->all;
+    if (f->told != u) continue; /* over already */
+    if (!u->q->started)
+      lwt_uv_req_done(r, UV_ECANCELED);
+    else if (u->q->wait != NULL)
+      lwt_uv_fs_cancel(r);
   }
 }
 

@@ -44,10 +44,10 @@ static ssize_t run_read(fs_req *q) {
   while (fq->len < fq->want) {
     int status = fq->len == fq->cap ? grow(fq) : 0;
     if (status < 0) return status;
-    ssize_t n = lwt_uv_fs_read(f->fd, fq->buf + fq->len, fq->cap - fq->len,
-                               fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->len,
-                               f->regular ? NULL : &q->stop);
-    if (n < 0 && fq->len == 0) return n;
+    ssize_t n =
+        lwt_uv_fs_read(q, f->fd, fq->buf + fq->len, fq->cap - fq->len,
+                       fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->len, f->regular);
+    if (n < 0 && (fq->len == 0 || q->wait_for != FS_NO_WAIT)) return n;
     if (n <= 0) break;
     fq->len += (size_t)n;
     if (!f->regular && fq->want != FILE_ALL) break;
@@ -259,8 +259,15 @@ static int l_readv(lua_State *L) {
 
 static ssize_t run_write(fs_req *q) {
   file_req *fq = (file_req *)q;
-  return lwt_uv_fs_write(fq->f->fd, fq->data, (size_t)fq->fs.result, fq->offset,
-                         fq->f->regular ? NULL : &q->stop);
+  size_t len = (size_t)fq->fs.result;
+  while (fq->done < len) {
+    ssize_t n = lwt_uv_fs_write(q, fq->f->fd, fq->data + fq->done, len - fq->done,
+                                fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->done,
+                                fq->f->regular);
+    if (n < 0) return n;
+    fq->done += (size_t)n;
+  }
+  return (ssize_t)fq->done;
 }
 
 static int push_status(lua_State *L, lwt_uv_req *r) {
@@ -336,32 +343,42 @@ static int l_pwrite(lua_State *L) {
 
 #define IOVS 64
 
+/* What is still to be written, as far as one call takes it. */
+static int gather(const file_req *fq, struct iovec iov[IOVS]) {
+  int n = 0;
+  for (; n < IOVS && fq->piece + n < fq->npieces; n++)
+    iov[n] = fq->pieces[fq->piece + n].iov;
+  return n;
+}
+
+/* So many bytes of the pieces are written. */
+static void advance(file_req *fq, size_t n) {
+  fq->done += n;
+  while (fq->piece < fq->npieces && n >= fq->pieces[fq->piece].iov.iov_len) {
+    n -= fq->pieces[fq->piece].iov.iov_len;
+    fq->piece++;
+  }
+  if (n > 0) {
+    struct iovec *v = &fq->pieces[fq->piece].iov;
+    v->iov_base = (char *)v->iov_base + n;
+    v->iov_len -= n;
+  }
+}
+
 static ssize_t run_writev(fs_req *q) {
   file_req *fq = (file_req *)q;
-  ssize_t total = 0;
-  int at = 0;
-  while (at < fq->npieces) {
+  file *f = fq->f;
+  while (fq->piece < fq->npieces) {
     struct iovec iov[IOVS];
-    int n = 0;
-    while (n < IOVS && at + n < fq->npieces) {
-      iov[n] = fq->pieces[at + n].iov;
-      n++;
-    }
-    ssize_t done = writev(fq->f->fd, iov, n);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return -errno;
-    total += done;
-    while (at < fq->npieces && (size_t)done >= fq->pieces[at].iov.iov_len) {
-      done -= (ssize_t)fq->pieces[at].iov.iov_len;
-      at++;
-    }
-    if (done > 0) {
-      struct iovec *v = &fq->pieces[at].iov;
-      v->iov_base = (char *)v->iov_base + done;
-      v->iov_len -= (size_t)done;
-    }
+    int n = gather(fq, iov);
+    ssize_t done =
+        f->regular ? writev(f->fd, iov, n)
+                   : lwt_uv_fs_write(q, f->fd, iov[0].iov_base, iov[0].iov_len, -1, 0);
+    if (f->regular && done < 0 && errno == EINTR) continue;
+    if (done < 0) return f->regular ? -errno : done;
+    advance(fq, (size_t)done);
   }
-  return total;
+  return (ssize_t)fq->done;
 }
 
 /*---

@@ -135,18 +135,35 @@ static void close_descriptor(file *f) {
   tell_closed(f, status);
 }
 
-void lwt_uv_file_begin(file *f) {
-  f->running++;
+void lwt_uv_file_use(file_use *u, file *f, fs_req *q) {
+  u->f = f;
+  u->q = q;
+  u->next = f->uses;
+  u->at = &f->uses;
+  if (u->next != NULL) u->next->at = &u->next;
+  f->uses = u;
+  f->refs++;
 }
 
-void lwt_uv_file_end(file *f) {
-  if (--f->running == 0 && f->closed) close_descriptor(f);
+void lwt_uv_file_begin(file_use *u) {
+  u->running = 1;
+  u->f->running++;
+}
+
+void lwt_uv_file_unuse(file_use *u) {
+  file *f = u->f;
+  if (f == NULL) return;
+  u->f = NULL;
+  *u->at = u->next;
+  if (u->next != NULL) u->next->at = u->at;
+  if (u->running && --f->running == 0 && f->closed) close_descriptor(f);
+  lwt_uv_file_unref(f);
 }
 
 void lwt_uv_file_shut(file *f) {
   __atomic_store_n(&f->closed, 1, __ATOMIC_RELAXED);
-  for (file_req *fq = f->all; fq != NULL; fq = fq->anext)
-    __atomic_store_n(&fq->q.stop, 1, __ATOMIC_RELAXED);
+  for (file_use *u = f->uses; u != NULL; u = u->next)
+    __atomic_store_n(&u->q->stop, 1, __ATOMIC_RELAXED);
   if (f->running == 0) close_descriptor(f);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "fs_internal.h"
 #include "io.h"
 
 static int option_perm(lua_State *L, int arg, lua_Integer otherwise) {
@@ -27,8 +28,7 @@ static int option_perm(lua_State *L, int arg, lua_Integer otherwise) {
 typedef enum task { OPEN, TEMP_FILE, TEMP_DIR, REMOVE, REMOVE_TREE, LENGTH } task;
 
 typedef struct io_req {
-  lwt_uv_req req;
-  uv_work_t work;
+  fs_req q;
   task what;
   const char
       *path; /* the user value's string; of a temp thing: the part before the name */
@@ -36,26 +36,21 @@ typedef struct io_req {
   char *made; /* the temp thing's path */
   int flags, perm, sides;
   int fd; /* -1: none */
-  int status;
   size_t size;
   int64_t length;
 } io_req;
 
-static int check_file(int fd) {
-  struct stat st;
-  if (fstat(fd, &st) < 0) return -errno;
-  return S_ISDIR(st.st_mode) ? UV_EISDIR : 0;
-}
-
+/* Of a fifo the reading end is open at once, and its reads wait for who writes; for a reader
+** opening waits on the loop. */
 static int do_open(io_req *r) {
-  int status;
-  do r->fd = open(r->path, r->flags | O_CLOEXEC | O_NOCTTY, r->perm);
-  while (r->fd < 0 && errno == EINTR);
-  if (r->fd < 0) return -errno;
-  status = check_file(r->fd);
-  if (status == 0 && (r->flags & O_APPEND))
+  struct stat st;
+  r->fd = lwt_uv_fs_open(&r->q, r->path, r->flags | O_NOCTTY, r->perm);
+  if (r->fd < 0) return r->fd;
+  if (fstat(r->fd, &st) < 0) return -errno;
+  if (S_ISDIR(st.st_mode)) return UV_EISDIR;
+  if (r->flags & O_APPEND)
     lseek(r->fd, 0, SEEK_END); /* so that the position is right from the start */
-  return status;
+  return 0;
 }
 
 /* The name is random; only one that exists already is a reason to try another. */
@@ -130,21 +125,17 @@ static int do_length(io_req *r) {
   return 0;
 }
 
-static void work(uv_work_t *w) {
-  io_req *r = (io_req *)w->data;
+static ssize_t run(fs_req *q) {
+  io_req *r = (io_req *)q;
   switch (r->what) {
-  case OPEN: r->status = do_open(r); break;
+  case OPEN: return do_open(r);
   case TEMP_FILE:
-  case TEMP_DIR: r->status = do_temp(r); break;
-  case REMOVE: r->status = unlink(r->path) < 0 ? -errno : 0; break;
-  case REMOVE_TREE: r->status = remove_in(AT_FDCWD, r->path); break;
-  case LENGTH: r->status = do_length(r); break;
+  case TEMP_DIR: return do_temp(r);
+  case REMOVE: return unlink(r->path) < 0 ? -errno : 0;
+  case REMOVE_TREE: return remove_in(AT_FDCWD, r->path);
+  case LENGTH: return do_length(r);
   }
-}
-
-static void after(uv_work_t *w, int status) {
-  io_req *r = (io_req *)w->data;
-  lwt_uv_req_done(&r->req, status < 0 ? status : r->status);
+  return UV_EINVAL;
 }
 
 static int result(lua_State *L, lwt_uv_req *req) {
@@ -184,25 +175,17 @@ static void release(lwt_uv_req *req) {
 }
 
 static const lwt_uv_req_class classes[] = {
-    {"open", "path", 1, result, release, NULL},
-    {"open_temp_file", "path", 1, result, release, NULL},
-    {"create_temp_dir", "path", 1, result, release, NULL},
-    {"unlink", "path", 1, NULL, release, NULL},
-    {"delete_recursively", "path", 1, NULL, release, NULL},
-    {"file_length", "path", 1, result, release, NULL},
+    {"open", "path", 1, result, release, lwt_uv_fs_cancel},
+    {"open_temp_file", "path", 1, result, release, lwt_uv_fs_cancel},
+    {"create_temp_dir", "path", 1, result, release, lwt_uv_fs_cancel},
+    {"unlink", "path", 1, NULL, release, lwt_uv_fs_cancel},
+    {"delete_recursively", "path", 1, NULL, release, lwt_uv_fs_cancel},
+    {"file_length", "path", 1, result, release, lwt_uv_fs_cancel},
 };
-
-static const char *check_path(lua_State *L, int arg) {
-  size_t n;
-  const char *s = luaL_checklstring(L, arg, &n);
-  luaL_argcheck(L, strlen(s) == n, arg, "path contains a zero byte");
-  return s;
-}
 
 static io_req *new_req(lua_State *L, task what, const char *path, int arg) {
   lwt_uv *ctx = lwt_uv_context(L);
-  io_req *r =
-      lwt_uv_req_new(ctx, L, &classes[what], sizeof *r, offsetof(io_req, work), arg, 1);
+  io_req *r = lwt_uv_fs_new(ctx, L, &classes[what], sizeof *r, arg, 1, run);
   r->what = what;
   r->path = path;
   r->fd = -1;
@@ -210,14 +193,14 @@ static io_req *new_req(lua_State *L, task what, const char *path, int arg) {
 }
 
 static int start(lua_State *L, io_req *r) {
-  return lwt_uv_req_started(L, &r->req,
-                            uv_queue_work(r->req.ctx->loop, &r->work, work, after));
+  return lwt_uv_fs_start(L, &r->q);
 }
 
 /*---
 Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
 `"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
-`"b"` is ignored. A directory is refused (`EISDIR`).
+`"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
+what reads from it waits for who writes; for writing it is open once somebody reads.
 
 @param path string
 @param mode string?
@@ -233,7 +216,8 @@ print(await(ch:read_line()))   --> first
 */
 static int l_open_file(lua_State *L) {
   static const char *const names[] = {"buffer_size", "perm", NULL};
-  const char *path = check_path(L, 1), *m = luaL_optstring(L, 2, "r"), *rest = m + 1;
+  const char *path = lwt_uv_fs_check_path(L, 1), *m = luaL_optstring(L, 2, "r"),
+             *rest = m + 1;
   int plus = 0, excl = 0, perm;
   size_t size;
   io_req *r;
@@ -337,7 +321,7 @@ static int l_create_temp_dir(lua_State *L) {
 }
 
 static int path_job(lua_State *L, task what) {
-  const char *path = check_path(L, 1);
+  const char *path = lwt_uv_fs_check_path(L, 1);
   return start(L, new_req(L, what, path, 1));
 }
 

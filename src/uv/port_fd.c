@@ -2,7 +2,7 @@
 **
 ** Made by io.c, used by one channel, freed when it is closed and nothing is in flight.
 **
-**   a file      reads what the page cache has at once (preadv2, RWF_NOWAIT); everything
+**   a file      reads what the page cache has at once (RWF_NOWAIT); everything
 **               else, and all writes, on the threadpool, at the descriptor's own position
 **   a pipe, socket or terminal
 **               tries, then waits with uv_poll. A descriptor that is shared with other
@@ -234,11 +234,14 @@ static void after_write(uv_work_t *w, int status) {
 
 /* ---- Trying, and waiting with uv_poll --------------------------------------- */
 
+static int is_ready(const port_fd *f, short events) {
+  struct pollfd p = {.fd = f->fd, .events = events};
+  return poll(&p, 1, 0) != 0;
+}
+
 /* May this be tried without blocking? */
 static int may_try(const port_fd *f, short events) {
-  struct pollfd p = {.fd = f->fd, .events = events};
-  if (f->private || f->how == AT_ONCE) return 1;
-  return poll(&p, 1, 0) > 0;
+  return f->private || f->how == AT_ONCE || is_ready(f, events);
 }
 
 static ssize_t try_read(port_fd *f, char *buf, size_t len) {
@@ -248,6 +251,9 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   while (n < 0 && errno == EINTR);
   /* The other side of a terminal has gone: its end. */
   if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd)) return UV_EOF;
+  /* A fifo to which nobody has written yet reads as if it were at its end. */
+  if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !is_ready(f, POLLIN))
+    return UV_EAGAIN;
   return n > 0 ? n : n == 0 ? UV_EOF : last_error();
 }
 
@@ -325,6 +331,23 @@ static void on_poll(uv_poll_t *h, int status, int events) {
 
 /* ---- The port --------------------------------------------------------------- */
 
+/* What the page cache has; UV_EAGAIN: ask the pool. */
+static ssize_t read_now(port_fd *f, char *buf, size_t len) {
+#ifdef RWF_NOWAIT
+  struct iovec v = {.iov_base = buf, .iov_len = len};
+  ssize_t n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
+  if (n >= 0) return n > 0 ? n : UV_EOF;
+  if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
+    f->no_nowait = 1;
+  else if (errno != EAGAIN && errno != EINTR)
+    return -errno;
+#else
+  (void)buf, (void)len; /* musl, before 1.2.5, has no preadv2 */
+  f->no_nowait = 1;
+#endif
+  return UV_EAGAIN;
+}
+
 static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_fd *f = (port_fd *)p;
   ssize_t n = take_kept(f, buf, len);
@@ -333,13 +356,8 @@ static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
     n = try_read(f, buf, len);
     if (n != UV_EAGAIN) return n;
   } else if (!f->no_nowait && !f->reader.busy) {
-    struct iovec v = {.iov_base = buf, .iov_len = len};
-    n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
-    if (n >= 0) return n > 0 ? n : UV_EOF;
-    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
-      f->no_nowait = 1;
-    else if (errno != EAGAIN && errno != EINTR)
-      return -errno;
+    n = read_now(f, buf, len);
+    if (n != UV_EAGAIN) return n;
   }
   f->buf = buf;
   f->len = len;

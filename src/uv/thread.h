@@ -77,16 +77,18 @@ lwt_uv_transport *lwt_uv_transport_of(lua_State *L);
 struct lwt_uv_transport {
   lwt_uv *ctx;                  /* set while lwt.uv is loaded */
   struct lwt_uv_worker *worker; /* set in a worker's state */
-  struct lwt_uv_writer *writer; /* thread_send.c's scratch memory */
+  struct lwt_uv_writer *writer; /* thread_send.c's, while nobody is packing */
   struct lwt_uv_code **cached;  /* thread_receive.c: functions that were loaded here, */
   int ncached;                  /* in a ring of LWT_UV_CODES */
   int by_function, by_text;     /* registry: closure -> code or name; dump -> code */
   int names;                    /* registry: value -> "module" or "module\0field" */
   int loaded;                   /* registry: code's address -> function */
   int code_meta, receipt_meta;  /* registry */
+  int writer_meta, writer_ref;  /* registry; the writer's place */
+  int closed;                   /* the state is ending */
 };
 #define LWT_UV_CODES 256
-void lwt_uv_writer_free(struct lwt_uv_writer *writer);
+int lwt_uv_writer_gc(lua_State *L);
 
 /* ---- Code (thread_transport.c) ---------------------------------------------------- */
 

@@ -68,8 +68,9 @@ lwt_uv_receipt *lwt_uv_push_receipt(lwt_uv_writer *w) {
 void lwt_uv_move(lwt_uv_ref *ref, int i, lwt_uv_receipt *r) {
   lwt_uv_parcel parcel;
   lwt_uv_mem *mem = ref->p;
-  lwt_uv_mem_detach(mem, &parcel); /* put_bytes has seen that it can be */
-  lwt_uv_mem_pin(mem);
+  mem->pins--; /* the writer's, which becomes the receipt's */
+  lwt_uv_mem_detach(mem, &parcel);
+  mem->pins++;
   r->moved[r->n].mem = mem;
   r->moved[r->n++].ref = i;
   ref->p = parcel.data;

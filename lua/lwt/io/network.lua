@@ -1,6 +1,7 @@
 -- Connections and servers for lwt.io: channels on the sockets of lwt.net.
 
 local lwt = require "lwt"
+local order = require "lwt.order"
 local await, spawn = lwt.await, lwt.spawn
 
 local M = {}
@@ -117,8 +118,8 @@ local function start(server, ch, address, f)
       server:_gone(p)
       failed(server, ch, err)
     end)
-    server.tasks[p] = true
-    server.n = server.n + 1
+    server.n, server.started = server.n + 1, server.started + 1
+    server.tasks[p] = server.started
   else
     local state, err = p:state()
     if state == "rejected" then failed(server, ch, err) end
@@ -188,7 +189,7 @@ local function shut_down(server, seconds)
     server.empty = wake
     if not pcall(await, lwt.with_timeout(seconds, lwt.protected(gone))) then
       server.cancelling = true
-      for p in pairs(server.tasks) do p:cancel() end
+      for _, p in ipairs(order.by_value(server.tasks)) do p:cancel() end
       if server.n > 0 then await(gone) end
     end
   end
@@ -220,7 +221,7 @@ end
 local function establish(cio, listening, f, size, on_error)
   local listener = await(listening)
   local server = setmetatable({
-    cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0,
+    cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0, started = 0,
     on_error = on_error,
   }, Server)
   server.accepting = spawn(accept_loop, server, f, size)

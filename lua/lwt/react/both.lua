@@ -107,8 +107,9 @@ function E.with_finaliser(e, f)
   return m
 end
 
---- A promise of the next occurrence. Inside an update step in which `e` occurs, that is the
---- next one. Cancelable.
+--- A promise of the next occurrence. Asked for by a function that runs in an update step in which
+--- `e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
+--- one after it. Cancelable.
 ---@param e lwt.Event
 ---@return lwt.Promise
 ---```lua
@@ -130,7 +131,7 @@ function E.next(e)
   local m = event_from({ e }, function(m)
     waiters[m] = nil
     m.update, m.producers = nil, nil
-    r:wakeup_later(e.v)
+    G.wake(r, e.v)
   end)
   waiters[m] = true
   p:on_cancel(function()

@@ -495,7 +495,7 @@ end
 local function follow(outer, inner_of, eq)
   local inner = inner_of()
   local m = signal_from({ outer }, inner.v, eq, function(m)
-    local i = inner_of()
+    local i = now(outer) and inner_of() or m.inner
     if G.follow(m, i) then change(m, i.v) end
   end)
   G.follow(m, inner)

@@ -2,10 +2,12 @@
 
 local lwt = require "lwt"
 local args = require "lwt.stream.args"
+local due = require "lwt.due"
 local C = require "lwt.stream.core"
 
 local M, mt = C.M, C.mt
 local ask, unread, unfold = C.ask, C.unread, C.unfold
+local cancel_due, later = due.cancel_due, due.later
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
@@ -20,11 +22,13 @@ C.check = check
 -- A read that is given as a promise. What it calls on the way (the functions of map,
 -- filter …) are plain callbacks, where awaiting raises: hence try.
 local function through(pull)
-  return function(s)
+  local function read(s)
+    if cancel_due() then return later(read, s) end
     local ok, p = try(pull, s)
     if ok then return p end
     return rejected(p)
   end
+  return read
 end
 
 local get = through(function(s)
@@ -46,7 +50,9 @@ end)
 
 --- The next element; nil at the end. Several readers may wait at the same time: each
 --- element goes to exactly one of them, in the order in which they asked. A reader that
---- is cancelled leaves the line, and no element is lost with it.
+--- is cancelled leaves the line, and no element is lost with it. (In a task that was cancelled
+--- and has not been told yet, a read begins a turn of the loop later, so that no element is lost
+--- at the `await` that raises. So it is for all that takes elements.)
 ---@param s lwt.Stream
 ---@return lwt.Promise
 ---```lua
@@ -76,6 +82,8 @@ local function look(req, v)
   return false, true
 end
 
+local function peek(s) return ask(s, { looks = true, feed = look }) end
+
 --- The element that the next read will give, without taking it; nil at the end. It does
 --- not reserve the element: two tasks may see the same one.
 ---@param s lwt.Stream
@@ -86,7 +94,7 @@ end
 ---```
 function M.peek(s)
   check(s, "peek")
-  return ask(s, { looks = true, feed = look })
+  return peek(s)
 end
 
 local function give_items(req) req.value = req.items end
@@ -215,7 +223,7 @@ function M.get_while_s(s, f)
   return C.section(s, true, function()
     local items = { n = 0 }
     while true do
-      local v = await(M.peek(s))
+      local v = await(peek(s))
       if v == nil then return items end
       local yes = f(v)
       if is_promise(yes) then yes = await(yes) end
@@ -301,7 +309,7 @@ function M.junk_while_s(s, f)
   args.func(f, 2, "junk_while_s")
   return C.section(s, false, function()
     while true do
-      local v = await(M.peek(s))
+      local v = await(peek(s))
       if v == nil then return end
       local yes = f(v)
       if is_promise(yes) then yes = await(yes) end
@@ -406,6 +414,7 @@ end
 ---```
 function M.last_new(s)
   check(s, "last_new")
+  if cancel_due() then return later(M.last_new, s) end
   local last
   while true do
     local ok, v, p, req = pcall(s.pull, s)
@@ -518,11 +527,15 @@ function M.parse(s, f)
   return C.section(s, true, f)
 end
 
--- `for v in s do`
-mt.__call = function(s)
+-- For a task: the next element, nil at the end. A cancel point, also when the element is there.
+local function take(s)
+  if cancel_due() then due.tell() end
   local v, p = s.pull(s)
   if p then return await(p) end
   return v
 end
+C.take = take
+
+mt.__call = take -- `for v in s do`
 
 return M

@@ -77,7 +77,9 @@ local function bound_of(p, name)
 end
 
 --- Adds an element: a promise, fulfilled when the stream has it, rejected with `lwt.Closed`
---- when the stream is closed. Cancelling it withdraws the element. See `create_bounded`.
+--- when the stream is closed. Cancelling it withdraws the element. (In a task that was cancelled
+--- and has not been told yet, it begins a turn of the loop later, so that the `await` that raises
+--- withdraws it.) See `create_bounded`.
 ---@param pusher lwt.StreamPusher
 ---@param v any
 ---@return lwt.Promise
@@ -119,7 +121,7 @@ function Pusher.count(p) return bound_of(p, "count").n end
 ---@param pusher lwt.StreamPusher
 ---@return boolean
 ---@function stream.pusher.blocked(pusher)
-function Pusher.blocked(p) return bound_of(p, "blocked"):blocked() ~= nil end
+function Pusher.blocked(p) return bound_of(p, "blocked"):is_blocked() end
 
 --- Whether the stream is closed.
 ---@param pusher lwt.StreamPusher
