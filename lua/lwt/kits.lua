@@ -285,7 +285,7 @@ local function numbered(count)
 end
 
 -- From single bytes to more than any buffer holds.
-local chunks = { { 1, 300 }, { 7, 3000 }, { 4096, 400000 }, { 65536, 400000 }, { 200000, 400000 } }
+local chunks = { { 1, 300 }, { 7, 3000 }, { 4096, 150000 }, { 65536, 150000 }, { 100000, 150000 } }
 
 local function done_with(thing)
   if thing.close then await(thing:close()) end

@@ -40,7 +40,8 @@ static void call(lua_State *L, void *data) {
 static void on_signal(uv_signal_t *uv, int number) {
   lwt_uv *ctx = uv->data;
   interrupts_of(ctx)->last = number;
-  lwt_uv_lent_guard(); /* it is one-shot: the next one kills */
+  uv_signal_stop(uv); /* it is one-shot: the next one kills */
+  lwt_uv_lent_guard();
   lwt_uv_enter(ctx, call, NULL);
 }
 
