@@ -10,7 +10,8 @@ describe("a finalizer in the middle", function()
     if why then pending(why) end
   end
 
-  for _, family in ipairs { "promises", "tasks", "scopes", "mvar", "timers", "storage", "loop" } do
+  for _, family in ipairs { "promises", "tasks", "scopes", "mvar", "timers", "storage", "loop",
+    "tcp", "udp", "poll", "bytes" } do
     it("of operations of " .. family .. " changes nothing of what they do", function() try(family) end)
   end
 end)
