@@ -227,8 +227,7 @@ static int check_service(lua_State *L, int arg) {
   const char *s = lua_tostring(L, arg);
   if (strspn(s, "+-.0123456789") != strlen(s) || *s == '\0') return arg;
   if (strspn(s, "0123456789") != strlen(s) || strlen(s) > 9 || atoi(s) > 65535)
-    luaL_argerror(L, arg,
-                  lua_pushfstring(L, "port %s is out of range (0 to 65535)", s));
+    luaL_argerror(L, arg, lua_pushfstring(L, "port %s is out of range (0 to 65535)", s));
   return arg;
 }
 

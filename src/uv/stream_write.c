@@ -51,7 +51,9 @@ ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned
   if (!s->socket || n != 1 || s->shut || s->uv.stream.write_queue_size > 0) {
     sent = uv_try_write(&s->uv.stream, bufs, n);
   } else {
-    do sent = send(lwt_uv_stream_descriptor(&s->uv.stream), bufs->base, bufs->len, SEND_FLAGS);
+    do
+      sent = send(lwt_uv_stream_descriptor(&s->uv.stream), bufs->base, bufs->len,
+                  SEND_FLAGS);
     while (sent < 0 && errno == EINTR);
     if (sent >= 0) return sent;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return UV_EAGAIN;
@@ -267,8 +269,7 @@ static int write_rest(lwt_uv_stream *s, lua_State *L, int arg, const parts *p,
   int is_string = lua_type(L, arg) == LUA_TSTRING;
   if (!is_string) {
     r.copy = copy_rest(p, done);
-    if (r.copy == NULL)
-      return lwt_uv_reject(s->h.ctx, L, UV_ENOMEM, "write", NULL, NULL);
+    if (r.copy == NULL) return lwt_uv_reject(s->h.ctx, L, UV_ENOMEM, "write", NULL, NULL);
   }
   r.buf.base = is_string ? p->bufs[0].base + done : r.copy;
   s->half_sent = done > 0;
