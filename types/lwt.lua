@@ -606,8 +606,9 @@ local lwt_Event = {}
 ---@return lwt.Event
 function lwt_Event:with_finaliser(f) end
 
----A promise of the next occurrence. Inside an update step in which `e` occurs, that is the
----next one. Cancelable.
+---A promise of the next occurrence. Asked for by a function that runs in an update step in which
+---`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
+---one after it. Cancelable.
 ---```lua
 ---local e, send = react.E.create()
 ---local p = e:next()
@@ -1559,7 +1560,7 @@ local lwt_Promise = {}
 
 ---Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 ---before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
----pending (nothing could be cancelled; then what it waits for no longer keeps a bind or map alive that nobody waits for). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
+---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 ---resolved promise.
 ---```lua
 ---local p = lwt.sleep(10):catch(function(e) return "handled " .. tostring(e) end)
@@ -1895,7 +1896,8 @@ function lwt_Seq:flat_map(f) end
 ---@return lwt.Promise
 function lwt_Seq:next() end
 
----An iterator for `for`, which awaits each element (up to the first that is nil).
+---An iterator for `for`, which awaits each element (up to the first that is nil). Each turn is a
+---cancel point.
 ---```lua
 ---for v in seq.of_list({ 1, 2 }):each() do print(v) end   --> 1
 -----> 2
@@ -2693,7 +2695,9 @@ function lwt_Stream:find_map_s(f) end
 
 ---The next element; nil at the end. Several readers may wait at the same time: each
 ---element goes to exactly one of them, in the order in which they asked. A reader that
----is cancelled leaves the line, and no element is lost with it.
+---is cancelled leaves the line, and no element is lost with it. (In a task that was cancelled
+---and has not been told yet, a read begins a turn of the loop later, so that no element is lost
+---at the `await` that raises. So it is for all that takes elements.)
 ---```lua
 ---local s = stream.of_list { "x" }
 ---print(await(s:get()), await(s:get()))   --> x nil
@@ -3043,7 +3047,9 @@ function lwt_Stream:hexdump() end
 local lwt_StreamPusher = {}
 
 ---Adds an element: a promise, fulfilled when the stream has it, rejected with `lwt.Closed`
----when the stream is closed. Cancelling it withdraws the element. See `create_bounded`.
+---when the stream is closed. Cancelling it withdraws the element. (In a task that was cancelled
+---and has not been told yet, it begins a turn of the loop later, so that the `await` that raises
+---withdraws it.) See `create_bounded`.
 ---@param v any
 ---@return lwt.Promise
 function lwt_StreamPusher:push(v) end
@@ -3147,7 +3153,9 @@ local lwt_Throttle = {}
 
 ---Asks for a go. The first `rate` calls for a key within a second get true at once; the others
 ---wait, and get true when it is their turn, in order; when `max` wait already, it is false at
----once. Cancelling a call that waits gives its place to others.
+---once. Cancelling a call that waits gives its place to others. (In a task that was cancelled and
+---has not been told yet, a call that would go through at once begins a turn of the loop later, so
+---that the `await` that raises gives its place back.)
 ---```lua
 ---local t = throttle.create(1, 1)
 ---print(await(t:wait("bob")))       --> true
@@ -3202,7 +3210,8 @@ local lwt_Tty = {}
 function lwt_Tty:size() end
 
 ---How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key
----at once, no echo) or `"io"` (as raw, and binary output too). It is put back at the end.
+---at once, no echo) or `"io"` (as raw, and binary output too). However the program ends, also
+---by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was.
 ---@param mode string
 function lwt_Tty:mode(mode) end
 
@@ -3698,7 +3707,8 @@ lwt_module.get = function(key) end
 lwt_module.set = function(key, v) end
 
 ---Calls `f(...)` with the key set to `v`, and returns what it returns. What `f` starts or attaches keeps the value; after the call
----the old one is back. In a task, `f` may await.
+---the old one is back (other keys that `f` has set stay). In a task, `f` may await; it may yield from a coroutine of `lwt.coroutine`, whose
+---caller keeps its own value, but not from a plain one.
 ---```lua
 ---local k = lwt.new_key()
 ---print(lwt.with_value(k, 5, lwt.get, k), lwt.get(k))   --> 5 nil
@@ -4082,6 +4092,41 @@ lwt_engine_module.fd = function() end
 ---@class lwt.fs.module
 local lwt_fs_module = {}
 
+---Copies a file, with its permissions, in one job of the threadpool and inside the system
+---where that is possible. A file that has the new name is replaced, with `excl` refused
+---(`EEXIST`); through a symbolic link the file that it points to is. The copy is made beside
+---it, as ".lwt-copy-…", and renamed when it is whole: when it fails or is cancelled, what was
+---there before is there still, and no part of a copy. (Devices and fifos, and a file whose
+---folder may not be written to, are written to as they are.)
+---```lua
+---await(fs.write_file("a", "text"))
+---await(fs.copyfile("a", "b"))
+---print(await(fs.read_file("b")))   --> text
+---```
+---@param from string
+---@param to string
+---@param opts? table `{excl = boolean}`
+---@return lwt.Promise without values
+lwt_fs_module.copyfile = function(from, to, opts) end
+
+---Copies bytes of an open file to another one, at its position, or to a socket or pipe,
+---without their passing through Lua. Closing one of the files rejects it with `lwt.Closed`. A
+---number means what it stands for now: it may be closed, and used again, meanwhile. What
+---takes no more is waited for; what a socket of `lwt.net` has still to write comes out later,
+---not before. Cancelled in the middle, a part is written.
+---```lua
+---await(fs.write_file("a", "hello"))
+---local src <close> = await(fs.open("a"))
+---local dst <close> = await(fs.open("b", "w"))
+---print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
+---```
+---@param dst lwt.File|integer a file, or a descriptor: `sock:fileno()`
+---@param src lwt.File|integer
+---@param offset integer where to begin in `src`
+---@param length integer
+---@return lwt.Promise the number of bytes: less than `length` at the end of `src`
+lwt_fs_module.sendfile = function(dst, src, offset, length) end
+
 ---Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
 ---without a "b"), with an "x" for a file that must not exist yet ("wx"), or the system's
 ---number. Fulfilled with the file; rejected with the system's error, a directory with
@@ -4365,36 +4410,6 @@ lwt_fs_module.read_file = function(path) end
 ---@return lwt.Promise without values
 lwt_fs_module.write_file = function(path, data, flags, mode) end
 
----Copies a file, with its permissions, in one job of the threadpool and inside the system
----where that is possible. A file that has the new name is overwritten, with `excl` refused
----(`EEXIST`). When it fails or is cancelled, no part of a copy is left.
----```lua
----await(fs.write_file("a", "text"))
----await(fs.copyfile("a", "b"))
----print(await(fs.read_file("b")))   --> text
----```
----@param from string
----@param to string
----@param opts? table `{excl = boolean}`
----@return lwt.Promise without values
-lwt_fs_module.copyfile = function(from, to, opts) end
-
----Copies bytes of an open file to another one, at its position, or to a socket, without their
----passing through Lua. Both must stay open meanwhile. A socket or pipe that takes no more is
----waited for; what a socket of `lwt.net` has still to write comes out later, not before.
----```lua
----await(fs.write_file("a", "hello"))
----local src <close> = await(fs.open("a"))
----local dst <close> = await(fs.open("b", "w"))
----print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
----```
----@param dst lwt.File|integer a file, or a descriptor: `sock:fileno()`
----@param src lwt.File|integer
----@param offset integer where to begin in `src`
----@param length integer
----@return lwt.Promise # the number of bytes: less than `length` at the end of `src`
-lwt_fs_module.sendfile = function(dst, src, offset, length) end
-
 ---A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
 ---"..". The directory is opened at the first read (whose promise an error rejects) and read piece
 ---by piece: any number of entries takes the same memory. `s:close()`, the end, and dropping the
@@ -4609,7 +4624,8 @@ lwt_io_module.set_default_buffer_size = function(size) end
 
 ---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
 ---`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
----`"b"` is ignored. A directory is refused (`EISDIR`).
+---`"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
+---what reads from it waits for who writes; for writing it is open once somebody reads.
 ---```lua
 ---local ch <close> = await(io.open_file("notes", "w+"))
 ---await(ch:write_line("first"))
