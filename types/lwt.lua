@@ -3658,7 +3658,7 @@ lwt_module.both = function(p, q) end
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
----Cancels nobody. Not in Lwt.
+---Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
@@ -3795,7 +3795,8 @@ lwt_module.current = function() end
 ---@return any ...
 lwt_module.shield = function(f, ...) end
 
----Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. Cancelable.
+---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
+---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -3805,7 +3806,7 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds. Cancelable.
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable.
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```
@@ -4969,9 +4970,11 @@ lwt_io_module.flush_all = function() end
 ---@class lwt.job.module
 local lwt_job_module = {}
 
----The number of threads in libuv's pool, which the whole process shares: for file operations,
----names and jobs. Jobs use all of them but one (the only one, if there is one), so that they
----do not hold up files; jobs beyond that wait. Detached functions have threads of their own.
+---The number of threads in libuv's pool, which the whole process shares: for file operations
+---and names. So that none of them holds up the others, names take at most half of them, and
+---files all but one; what is more waits. Jobs have threads of their own, one less than this
+---number, for all states of the process together; jobs beyond that wait. Detached functions
+---have their own as well.
 ---```lua
 ---print(math.type(job.pool_size()))   --> integer
 ---```
@@ -7080,6 +7083,25 @@ lwt_test_module.stream_kit = function(make) end
 ---@param make fun(): any, any
 ---@return fun(): string?, fun()?
 lwt_test_module.channel_kit = function(make) end
+
+---What must hold of whatever brings bytes, as specs for a kind of your own: an iterator of names
+---and functions for `it`. `source(data)` gives a fresh source of exactly these bytes: its
+---`read(n)` gives a promise of at most `n` of them (of as many as it likes, where it has messages),
+---of nil at the end. It is read by tasks, by its direct view, by callbacks, by streams, by several
+---at once, with and without cancels, and the content is compared. With `sink`, what is written is
+---looked at as well: `sink()` gives something with `write(s)`, and a function that ends it and
+---returns what has come out. Both may await; what has a `close` is closed.
+---```lua
+----- outside a task
+---local test, io = require "lwt.test", require "lwt.io"
+---for name, check in test.bytes_kit(io.of_bytes) do
+---  check()   -- in a spec file: it(name, check)
+---end
+---```
+---@param source fun(data: string): any
+---@param sink? fun(): any, fun(): string
+---@return fun(): string?, fun()?
+lwt_test_module.bytes_kit = function(source, sink) end
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}
