@@ -96,7 +96,7 @@ static void on_done(uv_work_t *work, int status) {
     result = lwt_uv_fs_is_stopped(q) ? UV_ECANCELED : lwt_uv_fs_wait(q);
     if (result >= 0) return;
   }
-  lwt_uv_req_done(&q->req, result);
+  lwt_uv_req_done_later(&q->req, result);
 }
 
 void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,

@@ -170,7 +170,7 @@ what reads from it waits for who writes; for writing it is open once somebody re
 @param opts table? `perm` (of a new file, default 0666 less the umask), `buffer_size`
 @return lwt.Promise a channel
 ```lua
-local ch <close> = await(io.open_file("notes", "w+"))
+local ch <close> = await(lio.open_file("notes", "w+"))
 await(ch:write_line("first"))
 await(ch:set_position(0))
 print(await(ch:read_line()))   --> first
@@ -258,7 +258,7 @@ behind when the promise is cancelled.
 @param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0600), …
 @return lwt.Promise its path, and the channel
 ```lua
-local path, ch = await(io.open_temp_file {dir = ".", suffix = ".txt"})
+local path, ch = await(lio.open_temp_file {dir = ".", suffix = ".txt"})
 print(path:match("%.txt$"))   --> .txt
 await(ch:close())
 ```
@@ -274,7 +274,7 @@ Make a new folder with a random name.
 @param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
 @return lwt.Promise its path
 ```lua
-local path = await(io.create_temp_dir {dir = ".", prefix = "t"})
+local path = await(lio.create_temp_dir {dir = ".", prefix = "t"})
 print(path:match("^%./t"))   --> ./t
 ```
 @function lwt.io.create_temp_dir(opts)
@@ -301,9 +301,9 @@ same.
 @return lwt.Promise
 ```lua
 await(require "lwt.fs".mkdir("d"))
-await(io.lines_to_file("d/f", {"x"}))
-await(io.delete_recursively("d"))
-print((pcall(await, io.open_file("d/f"))))   --> false
+await(lio.lines_to_file("d/f", {"x"}))
+await(lio.delete_recursively("d"))
+print((pcall(await, lio.open_file("d/f"))))   --> false
 ```
 @function lwt.io.delete_recursively(path)
 */
@@ -317,8 +317,8 @@ The length of a file. A directory is refused (`EISDIR`).
 @param path string
 @return lwt.Promise an integer
 ```lua
-await(io.lines_to_file("f", {"four"}))
-print(await(io.file_length("f")))   --> 5
+await(lio.lines_to_file("f", {"four"}))
+print(await(lio.file_length("f")))   --> 5
 ```
 @function lwt.io.file_length(path)
 */
