@@ -1556,20 +1556,21 @@ local lwt_Process = {}
 ---@return lwt.Promise of a lwt.ProcessStatus
 function lwt_Process:status() end
 
----Sends a signal, unless it has ended already. As a module function, `kill(pid, signal)` takes the
----number of any process, too.
+---Sends a signal, to its whole group when it has one (`group`), unless it has ended already. As a
+---module function, `kill(pid, signal)` takes the number of any process, too (of a group: negative).
 ---```lua
 ---local p = process.open {"sleep", "60"}
 ---print(p:kill("KILL"))               --> true
 ---print(await(p:status()).signal)     --> KILL
 ---print(p:kill("KILL"))               --> false
 ---```
----@param signal? string|integer default "TERM"
+---@param name? string|integer default "TERM"
 ---@return boolean sent
-function lwt_Process:kill(signal) end
+function lwt_Process:kill(name) end
 
----Closes its channels (what `stdin` still holds is written first) and waits for its end. A write
----that the program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
+---Closes its channels and waits for its end. What `stdin` still holds is written first; what the
+---program then writes is thrown away, for 2 seconds, after which it gets `EPIPE`. A write that the
+---program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
 ---status.
 ---```lua
 ---local p = process.open({"cat"}, {stdin = "pipe", stdout = "null"})
@@ -3136,7 +3137,8 @@ local lwt_ThreadChannel = {}
 
 ---Sends the values as one message. The promise is fulfilled when the channel, or a receiver,
 ---has taken it; rejected with `lwt.Closed` when the channel is closed first. Cancelling it
----withdraws the message. Values that cannot be sent raise, see `detach`.
+---withdraws the message; in a task that has yet to be told of a cancel nothing is sent before
+---the task has awaited something else. Values that cannot be sent raise, see `detach`.
 ---```lua
 ---local ch = preemptive.channel(1)
 ---await(ch:send("one", { 2 }))
@@ -3148,7 +3150,10 @@ local lwt_ThreadChannel = {}
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
----is fulfilled with nil. Cancelling it loses no message.
+---is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+---yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
+---and this one is rejected; so is the receiver of one that cannot be made here (a module is
+---missing), which is gone then.
 ---```lua
 ---local ch = preemptive.channel(1)
 ---lwt.async(function() await(ch:send("hello", "there")) end)
@@ -3482,7 +3487,8 @@ lwt_module.debug = function(on) end
 
 ---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
 ---raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
----list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises. Ctrl-C cancels the main task with
+---list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises; only in the main script of the `lwt`
+---command, which is inside one, it runs its argument as a task and waits for it, so that any program works there. Ctrl-C cancels the main task with
 ---`lwt.Interrupted`, see `lwt.interrupts`.
 ---```lua norun
 ---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
@@ -5786,8 +5792,15 @@ local lwt_process_module = {}
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
----of names and values; `timeout` seconds, after which it is killed and its channels are closed;
----`detached` makes it the leader of a session of its own; `uid`, `gid` who it runs as.
+---of names and values; `timeout` seconds, after which it is killed and its channels are closed,
+---also when it has ended by then and a program that it has left behind holds them;
+---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
+---and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
+---the leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
+---
+---A group of its own is what commands of `process.shell` and the calls that read (`pread`, `pmap`
+---and the like) have, unless `group = false` or stdin is a terminal: only programs of the
+---terminal's foreground group may read from it, and get Ctrl-C.
 ---
 ---A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
 ---sends TERM, after 2 seconds KILL, and waits until it has ended.
@@ -5821,7 +5834,8 @@ lwt_process_module.close = lwt_Process.close
 ---@return lwt.Promise of a lwt.ProcessStatus
 lwt_process_module.exec = function(cmd, opts) end
 
----The command that has `/bin/sh` run a text.
+---The command that has `/bin/sh` run a text. Unless it reads from a terminal it has a process group
+---of its own (see `open`), so that what the shell starts is stopped with it.
 ---```lua
 ---print((await(process.pread_line(process.shell("echo $((6 * 7))")))))   --> 42
 ---```
@@ -6591,8 +6605,8 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 
 ---Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 ---order in which they were registered. A handler runs as a task of its own: it may await; what it
----raises goes to the exception hook and keeps no other handler from running. `KILL` and `STOP`
----cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+---raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
+---(which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
 ---`lwt.interrupts(false)` does.
 ---```lua
 ---local process = require "lwt.process"

@@ -305,10 +305,17 @@ local removing = {
   __close = function(self) shield(remove, self.path, self.how) end,
 }
 
+-- What is made is known, and removed, also when the task is cancelled while it is made: the
+-- promise is rejected when it is gone.
+local function made(make, opts)
+  return shield(function() return await(make(opts)) end)
+end
+
 local function run_with_temp_file(opts, f)
-  local path, opened = await(M.open_temp_file(opts))
+  local path, opened = made(M.open_temp_file, opts)
   local _ <close> = setmetatable({ path = path, how = cio.unlink }, removing)
   local ch <close> = opened
+  await(lwt.fulfilled()) -- a cancel that came meanwhile is raised here
   return follow(f(path, ch))
 end
 
@@ -328,8 +335,9 @@ function M.with_temp_file(f, opts)
 end
 
 local function run_with_temp_dir(opts, f)
-  local path = await(M.create_temp_dir(opts))
+  local path = made(M.create_temp_dir, opts)
   local _ <close> = setmetatable({ path = path, how = cio.delete_recursively }, removing)
+  await(lwt.fulfilled())
   return follow(f(path))
 end
 
@@ -359,7 +367,7 @@ local function of_file(path, read)
     opened = opened or await(M.open_file(path, "r"))
     local ok, item = pcall(await, read(opened))
     if ok and item ~= nil then return item end
-    if not ok and item == lwt.Canceled then error(item, 0) end
+    if not ok and rawequal(item, lwt.Canceled) then error(item, 0) end
     over = true
     await(close(opened))
     if not ok then error(item, 0) end
@@ -718,7 +726,7 @@ local function flush_each(list, report)
   for _, ch in ipairs(list) do
     local ok, err = pcall(await, ch:flush())
     if not ok then
-      if err == lwt.Canceled then error(err, 0) end
+      if rawequal(err, lwt.Canceled) then error(err, 0) end
       if report then report(err) end
     end
   end

@@ -1,7 +1,8 @@
 /* trace.c: where an error was raised and through which awaits it came, and the
 ** rejections that nobody looked at.
 **
-** A trace is a string, made by the message handler of every function that lwt calls,
+** A trace is a string, or {string, the trace of what was awaited} so that an error that
+** passes many awaits costs each of them the same; `render` makes a string of it. It is made by the message handler of every function that lwt calls,
 ** when an error is raised and before its stack is gone. The rejected promise keeps it
 ** beside the error; a promise that takes the rejection over takes the trace along. A
 ** task that is told of it at an await remembers the promise (r_causes), and if the
@@ -42,6 +43,32 @@ static void push_text(lua_State *L, int idx) {
     lua_pop(L, 1);
     lua_pushfstring(L, "%s: %p", luaL_typename(L, idx), lua_topointer(L, idx));
   }
+}
+
+/* The trace on top becomes a string; nil stays. */
+static void render(lua_State *L) {
+  int list = lua_gettop(L) + 1, at = list - 1;
+  lua_Integer n = 0;
+  luaL_Buffer b;
+  if (!lua_istable(L, at)) return;
+  luaL_checkstack(L, 8, NULL);
+  lua_newtable(L);
+  while (lua_istable(L, at)) {
+    lua_rawgeti(L, at, 1);
+    lua_rawseti(L, list, ++n);
+    lua_rawgeti(L, at, 2);
+    lua_replace(L, at);
+  }
+  luaL_buffinit(L, &b);
+  lua_pushvalue(L, at);
+  luaL_addvalue(&b);
+  for (; n > 0; n--) {
+    lua_rawgeti(L, list, n);
+    luaL_addvalue(&b);
+  }
+  luaL_pushresult(&b);
+  lua_replace(L, at);
+  lua_settop(L, at);
 }
 
 /* ---- Making a trace --------------------------------------------------------------- */
@@ -87,10 +114,11 @@ static void add_frames(lua_State *L, luaL_Buffer *b, int level) {
 }
 
 static int is_sentinel(lua_State *L, lwt_context *c, int idx) {
-  int r[4], i, is = 0;
+  const int r[] = {c->r_canceled, c->r_timeout, c->r_eof, c->r_closed, c->r_interrupted};
+  size_t i;
+  int is = 0;
   if (!lua_istable(L, idx)) return 0;
-  r[0] = c->r_canceled, r[1] = c->r_timeout, r[2] = c->r_closed, r[3] = c->r_interrupted;
-  for (i = 0; i < 4 && !is; i++) {
+  for (i = 0; i < sizeof r / sizeof *r && !is; i++) {
     pushreg(L, r[i]);
     is = lua_rawequal(L, idx, -1);
     lua_pop(L, 1);
@@ -200,13 +228,7 @@ static int handler(lua_State *L) {
   if (is_sentinel(L, c, 1) || raised_again(L, c)) return 1;
   push_cause(L, c); /* 2 */
   luaL_buffinit(L, &b);
-  if (!lua_isnil(L, 2)) {
-    lua_pushvalue(L, 2);
-    luaL_addvalue(&b);
-    luaL_addstring(&b, "\nawaited in ");
-  } else {
-    luaL_addstring(&b, "in ");
-  }
+  luaL_addstring(&b, lua_isnil(L, 2) ? "in " : "\nawaited in ");
   if (c->callbacks > 0)
     luaL_addstring(&b, "a callback");
   else if (c->current != NULL)
@@ -216,6 +238,13 @@ static int handler(lua_State *L) {
   luaL_addstring(&b, ":");
   add_frames(L, &b, 1);
   luaL_pushresult(&b);
+  if (!lua_isnil(L, 2)) {
+    lua_createtable(L, 2, 0);
+    lua_insert(L, 3);
+    lua_rawseti(L, 3, 1);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, 3, 2);
+  }
   remember(L, c);
   setreg(L, c->r_trace);
   c->has_trace = 1;
@@ -230,11 +259,13 @@ void lwt_trace_earlier(lua_State *L, lwt_context *c, int src) {
   if (!c->has_trace || p->state != S_REJECTED) return;
   luaL_checkstack(L, 6, NULL);
   pushreg(L, c->r_trace);
+  render(L);
   lua_pushliteral(L, "\nafter an earlier error: ");
   lwt_promise_push_error(L, src, p);
   push_text(L, -1);
   lua_replace(L, -2);
   push_trace(L, src, p);
+  render(L);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_concat(L, 3);
@@ -252,8 +283,9 @@ static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
   pushreg(L, c->r_traces);
   if (!lua_isnil(L, idx)) {
     lua_pushvalue(L, idx);
-    if (lua_rawget(L, -2) == LUA_TSTRING) {
+    if (lua_rawget(L, -2) != LUA_TNIL) {
       lua_replace(L, -2);
+      render(L);
       return;
     }
     lua_pop(L, 1);
@@ -266,6 +298,7 @@ static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
       lua_rawgeti(L, -2, k + STRINGS);
       lua_replace(L, -3);
       lua_pop(L, 1);
+      render(L);
       return;
     }
     lua_pop(L, 1);
@@ -316,6 +349,7 @@ static int l_traceback(lua_State *L) {
     lwt_promise_push_error(L, 1, p);
     push_text(L, 2);
     push_trace(L, 1, p);
+    render(L);
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
       push_trace_of_value(L, c, 2);
@@ -379,6 +413,7 @@ static void attach_watch(lua_State *L, lwt_context *c, int idx, promise *p) {
   watch *w;
   lwt_promise_push_error(L, idx, p); /* top + 1 */
   push_trace(L, idx, p);             /* top + 2 */
+  render(L);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     push_trace_of_value(L, c, top + 1);

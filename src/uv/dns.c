@@ -64,7 +64,7 @@ static void finish(dns_req *d, int status) {
   lwt_uv *ctx = d->r.ctx;
   net_of(ctx)->dns_active--;
   start_next(ctx);
-  lwt_uv_req_done(&d->r, status);
+  lwt_uv_req_done_later(&d->r, status);
 }
 
 static void on_address(uv_getaddrinfo_t *uv, int status, struct addrinfo *list) {

@@ -3,7 +3,6 @@
 ** Called by Lua. Each is one job on the pool; `release` undoes what nobody took, so that a
 ** cancelled open leaves nothing behind.
 */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -81,42 +80,6 @@ static int do_temp(io_req *r) {
   return UV_EEXIST;
 }
 
-static int remove_in(int dir, const char *name);
-
-/* Empty the folder behind `fd`, and close it. The first failure is told, the rest still
-** goes. */
-static int empty(int fd) {
-  DIR *d = fdopendir(fd);
-  struct dirent *e;
-  int status = 0;
-  if (d == NULL) {
-    status = -errno;
-    close(fd);
-    return status;
-  }
-  while ((e = readdir(d)) != NULL) {
-    int r;
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-    r = remove_in(dirfd(d), e->d_name);
-    if (status == 0) status = r;
-  }
-  closedir(d);
-  return status;
-}
-
-/* Symbolic links are removed, never followed. */
-static int remove_in(int dir, const char *name) {
-  int fd, status;
-  if (unlinkat(dir, name, 0) == 0) return 0;
-  if (errno != EISDIR && errno != EPERM) return -errno;
-  status = -errno;
-  fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno == ENOTDIR ? status : -errno;
-  status = empty(fd);
-  if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && status == 0) status = -errno;
-  return status;
-}
-
 static int do_length(io_req *r) {
   struct stat st;
   if (stat(r->path, &st) < 0) return -errno;
@@ -132,7 +95,7 @@ static ssize_t run(fs_req *q) {
   case TEMP_FILE:
   case TEMP_DIR: return do_temp(r);
   case REMOVE: return unlink(r->path) < 0 ? -errno : 0;
-  case REMOVE_TREE: return remove_in(AT_FDCWD, r->path);
+  case REMOVE_TREE: return lwt_uv_fs_remove_tree(r->path);
   case LENGTH: return do_length(r);
   }
   return UV_EINVAL;
