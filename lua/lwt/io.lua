@@ -611,6 +611,7 @@ setmetatable(M, {
     if not how then return nil end
     local ch = cio.of_fd(how[1], how[2], { close = false })
     M[name] = ch
+    cio.standard(name, ch)
     return ch
   end,
 })
@@ -755,15 +756,6 @@ end
 
 local function flush_at_exit()
   flush_each(cio.unflushed(true), report)
-end
-
--- Before a program of ours inherits stdout or stderr (lwt.process): what we have written comes
--- before what it writes.
-function cio.flush_standard()
-  local ch = rawget(M, "stdout")
-  if ch then cio.flush_now(ch) end
-  ch = rawget(M, "stderr")
-  if ch then cio.flush_now(ch) end
 end
 
 cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
