@@ -3658,7 +3658,7 @@ lwt_module.both = function(p, q) end
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
----Cancels nobody. Not in Lwt.
+---Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
@@ -3795,7 +3795,8 @@ lwt_module.current = function() end
 ---@return any ...
 lwt_module.shield = function(f, ...) end
 
----Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. Cancelable.
+---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
+---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -3805,7 +3806,7 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds. Cancelable.
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable.
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```
@@ -4905,8 +4906,11 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---@return lwt.Promise the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
 
----Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
----formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
+---Write the arguments to `lio.stdout`, one behind the other, at once. `printl` adds a newline,
+---`printf` formats, `printlf` does both; with an `e` in front they write to `lio.stderr`.
+---What these write and what Lua's `print` and `io.write` write comes out in the order of the
+---calls. (What `lio.stdout:write` writes is buffered, which is cheaper where there is much of it,
+---and comes later than a `print` after it.)
 ---```lua
 ---print(lwt.is_promise(lio.print("")))   --> true
 ---```
@@ -4914,40 +4918,40 @@ lwt_io_module.establish_server = function(addr, f, opts) end
 ---@return lwt.Promise
 lwt_io_module.print = function(...) end
 
----Write the arguments and a newline to `io.stdout`.
+---Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.printl = function(...) end
 
----Write `fmt:format(...)` to `io.stdout`.
+---Write `fmt:format(...)` to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.printf = function(fmt, ...) end
 
----Write `fmt:format(...)` and a newline to `io.stdout`.
+---Write `fmt:format(...)` and a newline to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.printlf = function(fmt, ...) end
 
----Write the arguments to `io.stderr`.
+---Write the arguments to `lio.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.eprint = function(...) end
 
----Write the arguments and a newline to `io.stderr`.
+---Write the arguments and a newline to `lio.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.eprintl = function(...) end
 
----Write `fmt:format(...)` to `io.stderr`.
+---Write `fmt:format(...)` to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.eprintf = function(fmt, ...) end
 
----Write `fmt:format(...)` and a newline to `io.stderr`.
+---Write `fmt:format(...)` and a newline to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
@@ -4969,9 +4973,11 @@ lwt_io_module.flush_all = function() end
 ---@class lwt.job.module
 local lwt_job_module = {}
 
----The number of threads in libuv's pool, which the whole process shares: for file operations,
----names and jobs. Jobs use all of them but one (the only one, if there is one), so that they
----do not hold up files; jobs beyond that wait. Detached functions have threads of their own.
+---The number of threads in libuv's pool, which the whole process shares: for file operations
+---and names. So that none of them holds up the others, names take at most half of them, and
+---files all but one; what is more waits. Jobs have threads of their own, one less than this
+---number, for all states of the process together; jobs beyond that wait. Detached functions
+---have their own as well.
 ---```lua
 ---print(math.type(job.pool_size()))   --> integer
 ---```

@@ -606,7 +606,8 @@ setmetatable(M, {
   __index = function(_, name)
     local how = standard[name]
     if elsewhere[name] then
-      error(("lwt.io has no '%s': Lua's io has it; here it is '%s'"):format(name, elsewhere[name]), 2)
+      error(("lwt.io has no '%s', as Lua's io has; here it is '%s'"):format(name, elsewhere[name]),
+        2)
     end
     if not how then return nil end
     local ch = cio.of_fd(how[1], how[2], { close = false })

@@ -420,9 +420,9 @@ end
 
 -- The result of `f(...)`, which fails with lwt.Timeout when the time was up.
 local function timely(p, f, ...)
-  local result = table.pack(pcall(f, ...))
+  local result = table.pack(core.guard(f, ...))
   if p.timed_out then settled(p) end
-  if not result[1] then error(result[2], 0) end
+  if not result[1] then core.raise(result[2]) end
   return table.unpack(result, 2, result.n)
 end
 

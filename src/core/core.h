@@ -96,8 +96,9 @@ typedef struct promise {
   uint8_t state, kind, how, waiters;
   uint16_t flags;
   uint16_t unused;
-  uint32_t n;     /* fulfilled: number of values; pending: see kinds */
-  uint64_t epoch; /* pending: the last cancel walk that came by; resolved: when that was */
+  uint32_t n; /* fulfilled: number of values; pending: see kinds */
+  uint64_t
+      epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
 /* User values. Kinds that wait for nothing have only the first. */
@@ -224,8 +225,8 @@ struct lwt_context {
   /* Queues (loop.c). */
   ring ready, paused;
   uint64_t pause_head, pause_tail; /* of r_pauses */
-  lwt_idle *idle, *idle_now; /* what waits for its turn, and what has it */
-  lwt_idle **idle_end;       /* the end of idle, when that is not empty */
+  lwt_idle *idle, *idle_now;       /* what waits for its turn, and what has it */
+  lwt_idle **idle_end;             /* the end of idle, when that is not empty */
   uint8_t running, interrupted, shuffling;
   uint8_t may_run; /* run waits: the tasks that an event wakes may run right after it */
   uint32_t woken;  /* in this wait: how many of them */

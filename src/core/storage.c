@@ -310,12 +310,9 @@ static int l_with_value(lua_State *L) {
   return call_guarded(L, c);
 }
 
-static const luaL_Reg functions[] = {{"get", l_get},
-                                     {"set", l_set},
-                                     {"with_value", l_with_value},
-                                     {"keep", l_keep},
-                                     {"bare", l_bare},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"get", l_get},   {"set", l_set},   {"with_value", l_with_value},
+    {"keep", l_keep}, {"bare", l_bare}, {NULL, NULL}};
 
 void lwt_storage_open(lua_State *L, lwt_context *c) {
   static const luaL_Reg guard_events[] = {{"__close", guard_close}, {NULL, NULL}};
