@@ -7087,6 +7087,25 @@ lwt_test_module.stream_kit = function(make) end
 ---@return fun(): string?, fun()?
 lwt_test_module.channel_kit = function(make) end
 
+---What must hold of whatever brings bytes, as specs for a kind of your own: an iterator of names
+---and functions for `it`. `source(data)` gives a fresh source of exactly these bytes: its
+---`read(n)` gives a promise of at most `n` of them (of as many as it likes, where it has messages),
+---of nil at the end. It is read by tasks, by its direct view, by callbacks, by streams, by several
+---at once, with and without cancels, and the content is compared. With `sink`, what is written is
+---looked at as well: `sink()` gives something with `write(s)`, and a function that ends it and
+---returns what has come out. Both may await; what has a `close` is closed.
+---```lua
+----- outside a task
+---local test, io = require "lwt.test", require "lwt.io"
+---for name, check in test.bytes_kit(io.of_bytes) do
+---  check()   -- in a spec file: it(name, check)
+---end
+---```
+---@param source fun(data: string): any
+---@param sink? fun(): any, fun(): string
+---@return fun(): string?, fun()?
+lwt_test_module.bytes_kit = function(source, sink) end
+
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}
 
