@@ -4920,8 +4920,11 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---@return lwt.Promise the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
 
----Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
----formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
+---Write the arguments to `lio.stdout`, one behind the other, at once. `printl` adds a newline,
+---`printf` formats, `printlf` does both; with an `e` in front they write to `lio.stderr`.
+---What these write and what Lua's `print` and `io.write` write comes out in the order of the
+---calls. (What `lio.stdout:write` writes is buffered, which is cheaper where there is much of it,
+---and comes later than a `print` after it.)
 ---```lua
 ---print(lwt.is_promise(lio.print("")))   --> true
 ---```
@@ -4929,40 +4932,40 @@ lwt_io_module.establish_server = function(addr, f, opts) end
 ---@return lwt.Promise
 lwt_io_module.print = function(...) end
 
----Write the arguments and a newline to `io.stdout`.
+---Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.printl = function(...) end
 
----Write `fmt:format(...)` to `io.stdout`.
+---Write `fmt:format(...)` to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.printf = function(fmt, ...) end
 
----Write `fmt:format(...)` and a newline to `io.stdout`.
+---Write `fmt:format(...)` and a newline to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.printlf = function(fmt, ...) end
 
----Write the arguments to `io.stderr`.
+---Write the arguments to `lio.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.eprint = function(...) end
 
----Write the arguments and a newline to `io.stderr`.
+---Write the arguments and a newline to `lio.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.eprintl = function(...) end
 
----Write `fmt:format(...)` to `io.stderr`.
+---Write `fmt:format(...)` to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.eprintf = function(fmt, ...) end
 
----Write `fmt:format(...)` and a newline to `io.stderr`.
+---Write `fmt:format(...)` and a newline to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise

@@ -11,7 +11,8 @@
 local lwt = require "lwt"
 local args = require "lwt.args"
 local core = require "lwt.core"
-local uv = require "lwt.uvneeded"("lwt.process").process
+local lwt_uv = require "lwt.uvneeded"("lwt.process")
+local uv, cio = lwt_uv.process, lwt_uv.io
 
 local M = {}
 
@@ -186,6 +187,8 @@ local function open(cmd, opts, name, level)
   }, mt)
   local fds = { false, false, false }
   local ok, exit
+  -- What we have printed comes before what the program prints, if it inherits our output.
+  cio.flush_standard()
   ok, p.handle, p.pid, exit, p.group, fds[1], fds[2], fds[3] = pcall(uv.spawn, cmd, opts)
   local err = p.handle
   if ok then
@@ -417,9 +420,9 @@ end
 
 -- The result of `f(...)`, which fails with lwt.Timeout when the time was up.
 local function timely(p, f, ...)
-  local result = table.pack(pcall(f, ...))
+  local result = table.pack(core.guard(f, ...))
   if p.timed_out then settled(p) end
-  if not result[1] then error(result[2], 0) end
+  if not result[1] then core.raise(result[2]) end
   return table.unpack(result, 2, result.n)
 end
 
