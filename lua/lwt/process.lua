@@ -9,6 +9,7 @@
 -- two seconds KILL) and wait for its end on every way out, a cancel included.
 
 local lwt = require "lwt"
+local args = require "lwt.args"
 local core = require "lwt.core"
 local uv = require "lwt.uvneeded"("lwt.process").process
 
@@ -707,7 +708,7 @@ local function pmap_stream(name, kind, read)
       local state, err = writer:state()
       if state == "rejected" and not told then
         told = true
-        if unread and err == lwt.Canceled then err = broken_pipe() end
+        if unread and rawequal(err, lwt.Canceled) then err = broken_pipe() end
         error(err, 0)
       end
     end
@@ -757,7 +758,7 @@ M.pmap_chars = pmap_stream("pmap_chars", "chars", read_char)
 ---```
 function M.with_process(cmd, opts, f)
   check_command(cmd, opts, 2, "with_process", 2)
-  if type(f) ~= "function" then
+  if not args.is_callable(f) then
     bad(3, "with_process", "function expected, got " .. type(f), 2)
   end
   return run(cmd, opts, "with_process", function(p)

@@ -130,7 +130,7 @@ end
 ---h:stop()
 ---```
 function M.on(name, f)
-  if type(f) ~= "function" then args.wrong(2, "on", "function", f) end
+  args.check_callable(2, "on", f)
   name = check_name(name, "on")
   return setmetatable({ receiver = add(name, function() async(f, name) end) }, handler)
 end

@@ -86,6 +86,10 @@ static void engine_wait(void *data, double seconds) {
   }
   if (ctx->guest == GUEST_STEPS) return; /* its owner turns the loop already */
   ctx->guest = GUEST_TURNS;
+  if (ctx->owed != NULL) {
+    lwt_uv_req_pay(ctx);
+    seconds = 0;
+  }
   if (seconds == 0) {
     /* uv_run looks at nothing when nothing counts; what other threads have posted does not. */
     int posts = lwt_uv_thread_listens != NULL && lwt_uv_thread_listens(ctx);
@@ -105,7 +109,7 @@ static void engine_wait(void *data, double seconds) {
 
 static int engine_alive(void *data) {
   lwt_uv *ctx = data;
-  if (ctx->working > 0) return LWT_WORKING;
+  if (ctx->working > 0 || ctx->owed != NULL) return LWT_WORKING;
   if (ctx->waiting > 0) return LWT_WAITING;
   if (lwt_uv_thread_alive != NULL && lwt_uv_thread_alive(ctx)) return LWT_WAITING;
   return ctx->adopted && uv_loop_alive(ctx->loop) ? LWT_WAITING : LWT_IDLE;
@@ -161,6 +165,7 @@ static void step_as_guest(lwt_uv *ctx) {
   if (ctx->guest != 0 || ctx->closing) return;
   lwt_uv_after_run(ctx);
   L = lwt_uv_main(ctx);
+  if (L == NULL) return; /* no memory: at the next poll */
   ctx->guest = GUEST_STEPS;
   lua_pushcfunction(L, l_step);
   lua_pushlightuserdata(L, ctx);

@@ -47,7 +47,8 @@ static void tell(lwt_uv_after *later) {
 static void on_signal(uv_signal_t *uv, int number) {
   lwt_uv *ctx = uv->data;
   interrupts *in = interrupts_of(ctx);
-  lwt_uv_lent_guard(); /* it is one-shot: the next one kills */
+  uv_signal_stop(uv); /* it is one-shot: the next one kills */
+  lwt_uv_lent_guard();
   if (in->depth == 0) return;
   in->last = number;
   lwt_uv_after_add(ctx, &in->later);

@@ -148,7 +148,8 @@ static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
              lua_getfield(L, -2, "fileno") == LUA_TFUNCTION) {
     lua_pushvalue(L, -3);
     lua_call(L, 1, 1);
-    fd = (int)lua_tointeger(L, -1);
+    lua_Integer n = lua_tointeger(L, -1);
+    fd = n >= 0 && n <= 0x7fffffff ? (int)n : -1;
   }
   if (fd < 0 || fcntl(fd, F_GETFD) < 0)
     luaL_argerror(L, 2, lua_pushfstring(L, "%s is no open descriptor or file", name));

@@ -35,7 +35,7 @@ static void let_go(lua_State *L, lwt_uv *ctx, int ref) {
 /* Nobody wants it any more. */
 static void withdraw(lwt_uv_req *r) {
   r->cancelled = 1;
-  if (r->later.queued) return; /* it is over, and will be released */
+  if (r->later.queued || r->owed) return; /* it is over, and will be released */
   if (r->class->cancel != NULL)
     r->class->cancel(r);
   else if (r->class->pooled)
@@ -172,16 +172,49 @@ static void settle_poorly(lua_State *L, void *data) {
   r->ctx->lwt->reject(r->ctx->lwt, L, lua_gettop(L) - 1);
 }
 
+/* 0, or -1 when Lua's stack could not even grow for that. */
+static int tell(lwt_uv_req *r) {
+  int status;
+  if (r->cancelled) return 0;
+  status = lwt_uv_enter(r->ctx, settle, r);
+  if (status != 0) /* which does nothing to what is settled */
+    status = lwt_uv_enter(r->ctx, settle_poorly, r);
+  return status == -2 ? -1 : 0;
+}
+
+static void finish(lwt_uv_req *r) {
+  lwt_uv *ctx = r->ctx;
+  lua_State *L;
+  if (r->class->release != NULL) r->class->release(r);
+  /* At the end of the state the memory goes with everything else. */
+  if (!ctx->closing && (L = lwt_uv_main(ctx)) != NULL) let_go(L, ctx, r->ref);
+}
+
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
   lwt_uv *ctx = r->ctx;
   r->status = status;
   unlink_request(r);
-  if (!r->cancelled && lwt_uv_enter(ctx, settle, r) != 0)
-    lwt_uv_enter(ctx, settle_poorly, r); /* which does nothing to what is settled */
-  if (r->class->release != NULL) r->class->release(r);
-  /* At the end of the state the memory goes with everything else. */
-  if (!ctx->closing && lua_checkstack(ctx->lwt->main, 4))
-    let_go(ctx->lwt->main, ctx, r->ref);
+  if (tell(r) == 0) {
+    finish(r);
+    return;
+  }
+  r->owed = 1; /* its promise still has it: it stays until that can be told */
+  r->next = ctx->owed;
+  ctx->owed = r;
+}
+
+void lwt_uv_req_pay(lwt_uv *ctx) {
+  lwt_uv_req *r = ctx->owed, *next;
+  ctx->owed = NULL;
+  for (; r != NULL; r = next) {
+    next = r->next;
+    if (!ctx->closing && tell(r) != 0) {
+      r->next = ctx->owed;
+      ctx->owed = r;
+    } else {
+      finish(r);
+    }
+  }
 }
 
 static void done_later(lwt_uv_after *later) {

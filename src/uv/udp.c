@@ -396,8 +396,13 @@ print((b:recv():await()))   --> x
 */
 static int l_connect(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
+  udp *u;
   lwt_uv_address a;
+  int type = lua_type(L, 1);
+  luaL_argcheck(L, type != LUA_TSTRING && type != LUA_TTABLE, 1,
+                "lwt.udp expected (an address is connected to by tcp_connect or "
+                "pipe_connect)");
+  u = check_udp(ctx, L);
   if (lua_isnoneornil(L, 2))
     return check(ctx, L, uv_udp_connect(&u->udp, NULL), "connect");
   check_numeric(L, 2, &a);

@@ -107,6 +107,7 @@ struct lwt_uv {
   unsigned turn;          /* counts the turns of the loop: for budgets of a turn */
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
+  lwt_uv_req *owed;       /* request.c: over, but there was no memory to tell anybody */
   lwt_uv_after *later, **later_end; /* in order; the end's pointer */
   int done_ref;                     /* a fulfilled promise without values, shared */
   int nspare; /* request.c: places in the registry, to be used again */
@@ -212,7 +213,8 @@ int lwt_uv_raise_closed(lua_State *L, const char *kind);
 int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
 /* The same, as the last thing that the callback does: tasks may run before it returns. */
 int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
-/* The main thread, for C-only code that moves an anchor: with room for a few values. */
+/* The main thread, for C-only code that moves an anchor: with room for a few values. NULL when
+** its stack cannot grow: who takes an L that may be NULL says so. */
 lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
@@ -300,7 +302,7 @@ void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet);
 ** argument error for anything else. */
 void *lwt_uv_handle_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);
 /* An operation begins (the userdata is at `idx`) or has ended: the handle is anchored
-** between. Neither raises nor allocates. */
+** between. Neither raises nor allocates. Without an L the anchor stays a while longer. */
 void lwt_uv_handle_hold(lua_State *L, lwt_uv_handle *h, int idx);
 void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h);
 /* In a callback: push the userdata of an anchored handle. */
@@ -350,6 +352,7 @@ struct lwt_uv_req {
   ssize_t status;
   lwt_uv_after later;
   unsigned char cancelled; /* nobody listens any more */
+  unsigned char owed;      /* it is over, and could not be told yet: in ctx->owed */
   unsigned char taken;     /* `result` returned (did not raise) */
 };
 
@@ -369,8 +372,14 @@ void lwt_uv_reqs_cancel(lwt_uv *ctx);
 /* Reject its promise with the error at the top (popped); the request itself goes on
 ** until its callback, unheard. Nothing when the promise is resolved already. */
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
+/* Settle those that could not be told that they are over. */
+void lwt_uv_req_pay(lwt_uv *ctx);
 /* Push the request's userdata (to reach its user values), while in flight. */
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
+
+/* The size of libuv's threadpool (module.c). */
+#define POOL_MAX 1024
+int lwt_uv_pool_size(void);
 
 /* ---- Waiters (waiters.c) ------------------------------------------------- */
 
@@ -448,6 +457,9 @@ typedef struct lwt_uv_address {
 void lwt_uv_check_address(lua_State *L, int arg, lwt_uv_address *a);
 /* Of `sa`, for AF_INET and AF_INET6. */
 size_t lwt_uv_address_size(const lwt_uv_address *a);
+/* "fe80::1%eth0": the number, and the interface where there is one. */
+#define LWT_UV_HOST_MAX (INET6_ADDRSTRLEN + UV_IF_NAMESIZE + 1)
+void lwt_uv_format_ip6(const struct sockaddr_in6 *in6, char text[LWT_UV_HOST_MAX]);
 /* What lwt_uv_push_address pushes, in `text`. */
 void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
                            char text[LWT_UV_ADDRESS_MAX]);
