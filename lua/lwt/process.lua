@@ -189,7 +189,7 @@ local function open(cmd, opts, name, level)
   local ok, exit
   -- What we have printed comes before what the program prints, if it inherits our output.
   cio.flush_standard()
-  ok, p.handle, p.pid, exit, p.group, fds[1], fds[2], fds[3] = pcall(uv.spawn, cmd, opts)
+  ok, p.handle, p.pid, exit, fds[1], fds[2], fds[3], p.group = pcall(uv.spawn, cmd, opts)
   local err = p.handle
   if ok then
     ok, err = pcall(equip, p, exit, fds, opts.timeout)
