@@ -34,6 +34,13 @@ for _, name in ipairs {
   M[name] = cio[name]
 end
 
+local function formatted(name, fmt, ...)
+  if type(fmt) ~= "string" and type(fmt) ~= "number" then
+    error(("bad argument #1 to '%s' (string expected, got %s)"):format(name, type(fmt)), 3)
+  end
+  return string.format(fmt, ...)
+end
+
 -- Strings and numbers, as one string: for the printing family.
 local function text_of(name, ...)
   local n = select("#", ...)
@@ -632,7 +639,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 function M.printf(fmt, ...)
-  return write(M.stdout, fmt:format(...))
+  return write(M.stdout, formatted("printf", fmt, ...))
 end
 
 --- Write `fmt:format(...)` and a newline to `io.stdout`.
@@ -641,7 +648,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 function M.printlf(fmt, ...)
-  return write_line(M.stdout, fmt:format(...))
+  return write_line(M.stdout, formatted("printlf", fmt, ...))
 end
 
 --- Write the arguments to `io.stderr`.
@@ -666,7 +673,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 function M.eprintf(fmt, ...)
-  return write(M.stderr, fmt:format(...))
+  return write(M.stderr, formatted("eprintf", fmt, ...))
 end
 
 --- Write `fmt:format(...)` and a newline to `io.stderr`.
@@ -675,7 +682,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 function M.eprintlf(fmt, ...)
-  return write_line(M.stderr, fmt:format(...))
+  return write_line(M.stderr, formatted("eprintlf", fmt, ...))
 end
 
 local hex = require "lwt.io.hex"
