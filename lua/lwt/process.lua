@@ -60,7 +60,7 @@ local function check_pipes(opts, n, name, level, own)
 end
 
 local function check_command(cmd, opts, n, name, level, own)
-  if type(cmd) ~= "table" then
+  if type(core.unview(cmd)) ~= "table" then -- a view looks like a table
     local hint = type(cmd) == "string" and "; process.shell makes one of a shell's text" or ""
     bad(1, name, ("list of words expected, got %s%s"):format(type(cmd), hint), level + 1)
   end
