@@ -107,7 +107,7 @@ typedef struct lwt_idle {
   void (*f)(lua_State *L, void *data); /* in a protected call */
   void *data;
   struct lwt_idle *next; /* the core's */
-  int queued;            /* the core's */
+  struct lwt_idle **at;  /* the core's; NULL (from the beginning): not started */
 } lwt_idle;
 
 /* A task that waits in a function of yours without a promise (see wait_begin). Part of a
@@ -281,6 +281,9 @@ struct lwt_api {
   ** takes something at once, or has an effect, then must not: nobody would be told of it.
   ** 0 in callbacks and outside of tasks. */
   int (*cancel_due)(const lwt_api *);
+  /* Raise the oldest error that was reported and that nobody has been told of (of a task
+  ** in the background, say), as run and step do; return when there is none. */
+  void (*raise_reported)(const lwt_api *, lua_State *L);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

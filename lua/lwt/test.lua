@@ -225,7 +225,7 @@ end
 --- spec()   -- as busted does: it("…", spec)
 --- ```
 function M.async(f, opts)
-  if type(f) ~= "function" then args.wrong(1, "async", "function", f) end
+  args.check_callable(1, "async", f)
   local limit, wrong = limit_of(args.options(2, "async", opts, known))
   if wrong then args.bad(2, "async", wrong) end
   return for_it(f, { timeout = limit })
@@ -248,7 +248,7 @@ end
 --- spec()   -- as busted does: it("…", spec)
 --- ```
 function M.virtual(f, opts)
-  if type(f) ~= "function" then args.wrong(1, "virtual", "function", f) end
+  args.check_callable(1, "virtual", f)
   local limit, wrong = limit_of(args.options(2, "virtual", opts, known))
   if wrong then args.bad(2, "virtual", wrong) end
   return for_it(f, { timeout = limit, virtual = true })
@@ -278,8 +278,8 @@ end
 --- print(order(1) == order(1))   --> true
 --- ```
 function M.fuzz(seed, f, opts)
-  if math.type(seed) ~= "integer" then args.wrong(1, "fuzz", "integer", seed) end
-  if type(f) ~= "function" then args.wrong(2, "fuzz", "function", f) end
+  seed = args.integer(1, "fuzz", seed)
+  args.check_callable(2, "fuzz", f)
   local limit, wrong = limit_of(args.options(3, "fuzz", opts, known))
   if wrong then args.bad(3, "fuzz", wrong) end
   return for_it(f, { timeout = limit, virtual = true, seed = seed })
@@ -348,7 +348,7 @@ end
 --- end
 --- ```
 function M.stream_kit(make)
-  if type(make) ~= "function" then args.wrong(1, "stream_kit", "function", make) end
+  args.check_callable(1, "stream_kit", make)
   local each = each_check(require "lwt.kits".stream, make)
   return each
 end
@@ -369,7 +369,7 @@ end
 --- end
 --- ```
 function M.channel_kit(make)
-  if type(make) ~= "function" then args.wrong(1, "channel_kit", "function", make) end
+  args.check_callable(1, "channel_kit", make)
   local each = each_check(require "lwt.kits".channel, make)
   return each
 end

@@ -10,8 +10,13 @@ describe("a finalizer in the middle", function()
     if why then pending(why) end
   end
 
-  for _, family in ipairs { "promises", "tasks", "scopes", "mvar", "timers", "storage", "loop",
-    "tcp", "udp", "poll", "bytes" } do
+  for _, family in ipairs {
+    "promises", "tasks", "scopes", "mvar", "timers", "storage", "loop", -- finalizer_core.lua
+    "tcp", "unix", "pair", "udp", "dns", "poll", -- _net
+    "bytes", "channels", "files", "watch", "processes", "signals", -- _io
+    "process", "signal", -- _process
+    "messages", "detach", -- _thread
+  } do
     it("of operations of " .. family .. " changes nothing of what they do", function() try(family) end)
   end
 end)

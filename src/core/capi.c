@@ -37,6 +37,7 @@ static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, i
     lwt_resolve(L, c, idx, p, state, n);
     return;
   }
+  p->how = C_NONE; /* a finalizer's cancel now would lose the values */
   lua_pushcfunction(L, collapse);
   lua_insert(L, -n - 1);
   if (lua_pcall(L, n, 1, 0) != LUA_OK) {
@@ -226,28 +227,22 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  lwt_idle **at = &c->idle;
-  if (i->queued) return;
-  while (*at != NULL) at = &(*at)->next;
+  if (i->at != NULL) return;
   i->next = NULL;
-  i->queued = 1;
-  *at = i;
-}
-
-static int take(lwt_idle **at, lwt_idle *i) {
-  for (; *at != NULL; at = &(*at)->next) {
-    if (*at != i) continue;
-    *at = i->next;
-    return 1;
-  }
-  return 0;
+  i->at = c->idle == NULL ? &c->idle : c->idle_end;
+  *i->at = i;
+  c->idle_end = &i->next;
 }
 
 static void idle_stop(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  if (!i->queued) return;
-  i->queued = 0;
-  if (!take(&c->idle, i)) take(&c->idle_now, i);
+  if (i->at == NULL) return;
+  *i->at = i->next;
+  if (i->next != NULL)
+    i->next->at = i->at;
+  else if (c->idle_end == &i->next)
+    c->idle_end = i->at;
+  i->at = NULL;
 }
 
 static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
@@ -256,6 +251,10 @@ static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
 
 static double now(const lwt_api *api) {
   return lwt_timer_now(api->context);
+}
+
+static void raise_reported(const lwt_api *api, lua_State *L) {
+  lwt_loop_raise_reported(L, api->context);
 }
 
 static void *no_loop(const lwt_api *api) {
@@ -298,6 +297,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_wake = wait_wake;
   a->wait_run = lwt_task_run_waiting;
   a->cancel_due = cancel_due;
+  a->raise_reported = raise_reported;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

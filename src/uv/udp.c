@@ -251,7 +251,7 @@ static void on_send(uv_udp_send_t *uv, int status) {
   send_req *s = uv->data;
   udp *u = uv->handle->data;
   if (u->h.box != NULL) lwt_uv_handle_drop(lwt_uv_main(u->h.ctx), &u->h);
-  lwt_uv_req_done(&s->r, status);
+  lwt_uv_req_done_later(&s->r, status);
 }
 
 static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a) {

@@ -62,6 +62,13 @@ typedef struct lwt_uv lwt_uv;
 typedef struct lwt_uv_handle lwt_uv_handle;
 typedef struct lwt_uv_req lwt_uv_req;
 
+/* What is to be done once libuv's callbacks have returned (engine.c). */
+typedef struct lwt_uv_after {
+  void (*f)(struct lwt_uv_after *later);
+  struct lwt_uv_after *next;
+  int queued;
+} lwt_uv_after;
+
 typedef struct lwt_uv_typeinfo {
   const void *meta;              /* lua_topointer of the metatable */
   int ref;                       /* the metatable in the registry */
@@ -101,8 +108,9 @@ struct lwt_uv {
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
   lwt_uv_req *owed;       /* request.c: over, but there was no memory to tell anybody */
-  int done_ref;           /* a fulfilled promise without values, shared */
-  int nspare;             /* request.c: places in the registry, to be used again */
+  lwt_uv_after *later, **later_end; /* in order; the end's pointer */
+  int done_ref;                     /* a fulfilled promise without values, shared */
+  int nspare; /* request.c: places in the registry, to be used again */
   int spare[LWT_UV_SPARE];
   lwt_uv_typeinfo type[LWT_UV_NTYPES];
   void *family[LWT_UV_NFAMILIES]; /* whatever a family keeps per state */
@@ -217,6 +225,19 @@ void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
 ** gives when it is called with the same arguments a turn of the loop later; return 1. */
 int lwt_uv_later(lua_State *L, lua_CFunction f);
 
+/* Whatever enters Lua may close the state (os.exit), which turns the loop until everything
+** on it is closed. That would wait for ever for what libuv still has on its stack: the signal
+** whose callback this is, and the results that came from the threadpool together with this
+** one. So signals and what comes from the pool enter Lua by these: `later->f` is called when
+** uv_run has returned (on an adopted loop: before and after its next poll). The callbacks of
+** other handles may enter Lua themselves.
+** Adding allocates nothing, and does nothing when it is queued already. Whoever frees it
+** drops it first. */
+void lwt_uv_after_add(lwt_uv *ctx, lwt_uv_after *later);
+void lwt_uv_after_drop(lwt_uv *ctx, lwt_uv_after *later);
+/* Do what is queued. */
+void lwt_uv_after_run(lwt_uv *ctx);
+
 /* ---- Handles (handle.c) -------------------------------------------------- */
 
 /* The one life cycle. A handle is a userdata (`lwt_uv_box`, closed while `h` is NULL)
@@ -325,10 +346,11 @@ typedef struct lwt_uv_req_class {
 struct lwt_uv_req {
   lwt_uv *ctx;
   const lwt_uv_req_class *class;
-  lwt_uv_req *next, *prev; /* in ctx->reqs */
+  lwt_uv_req *next, **before; /* in ctx->reqs: what points to it */
   uv_req_t *uv;
   int ref; /* the anchor */
   ssize_t status;
+  lwt_uv_after later;
   unsigned char cancelled; /* nobody listens any more */
   unsigned char owed;      /* it is over, and could not be told yet: in ctx->owed */
   unsigned char taken;     /* `result` returned (did not raise) */
@@ -343,6 +365,10 @@ void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
 int lwt_uv_req_started(lua_State *L, lwt_uv_req *r, ssize_t status);
 /* From the callback: settles the promise, releases the request. Do not touch it after. */
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status);
+/* The same, for callbacks of the threadpool: when they have returned (see lwt_uv_after). */
+void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status);
+/* The end of the state: withdraw them all. C only. */
+void lwt_uv_reqs_cancel(lwt_uv *ctx);
 /* Reject its promise with the error at the top (popped); the request itself goes on
 ** until its callback, unheard. Nothing when the promise is resolved already. */
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
@@ -350,6 +376,10 @@ void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
 void lwt_uv_req_pay(lwt_uv *ctx);
 /* Push the request's userdata (to reach its user values), while in flight. */
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
+
+/* The size of libuv's threadpool (module.c). */
+#define POOL_MAX 1024
+int lwt_uv_pool_size(void);
 
 /* ---- Waiters (waiters.c) ------------------------------------------------- */
 
@@ -455,8 +485,14 @@ void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 int lwt_uv_thread_alive(lwt_uv *ctx) LWT_UV_OPTIONAL;
 int lwt_uv_thread_listens(lwt_uv *ctx) LWT_UV_OPTIONAL;
 
+/* process_end.c, for thread_worker.c: the children that have ended, of a state whose loop may
+** not turn for long. */
+void lwt_uv_children_poll(lwt_uv *ctx) LWT_UV_OPTIONAL;
+
 /* engine.c, for module.c: start (raises) and end (C only) of the context's loop. */
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);
 void lwt_uv_engine_close(lwt_uv *ctx);
+/* engine.c, for signal.c. */
+void lwt_uv_ignore_sigpipe(void);
 
 #endif
