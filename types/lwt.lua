@@ -5364,8 +5364,9 @@ lwt_net_module.getnameinfo = function(addr) end
 lwt_net_module.getservbyname = function(name, proto) end
 
 ---How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
----their order. Of the threadpool (see `lwt.job`), lookups never take more than half,
----whatever the limit: file operations go on beside them.
+---their order. Each has a thread of its own: files and jobs go on beside them. A lookup that was
+---cancelled counts until the system's resolver gives up; nothing else waits for it, the end of
+---the program neither.
 ---```lua
 ---print(net.dns_limit())   --> 16
 ---```
