@@ -165,12 +165,12 @@ static int open_stream(lua_State *L, lwt_uv_stream *s, lwt_uv_type type, int fd,
       if (status == 0 && nodelay) uv_tcp_nodelay(&s->uv.tcp, 1); /* a wish */
     }
   } else if (type == LWT_UV_PIPE) {
-    status = lwt_uv_handle_opened(L, &s->h, &s->uv.pipe,
-                                  uv_pipe_init(loop, &s->uv.pipe, 0));
+    status =
+        lwt_uv_handle_opened(L, &s->h, &s->uv.pipe, uv_pipe_init(loop, &s->uv.pipe, 0));
     if (status == 0) status = uv_pipe_open(&s->uv.pipe, fd);
   } else {
-    status = lwt_uv_handle_opened(L, &s->h, &s->uv.tty,
-                                  uv_tty_init(loop, &s->uv.tty, fd, 0));
+    status =
+        lwt_uv_handle_opened(L, &s->h, &s->uv.tty, uv_tty_init(loop, &s->uv.tty, fd, 0));
   }
   if (status == 0) return 0;
   lwt_uv_handle_close(L, lua_touserdata(L, -1), 1);

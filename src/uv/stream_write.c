@@ -267,8 +267,7 @@ static int write_rest(lwt_uv_stream *s, lua_State *L, int arg, const parts *p,
   int is_string = lua_type(L, arg) == LUA_TSTRING;
   if (!is_string) {
     r.copy = copy_rest(p, done);
-    if (r.copy == NULL)
-      return lwt_uv_reject(s->h.ctx, L, UV_ENOMEM, "write", NULL, NULL);
+    if (r.copy == NULL) return lwt_uv_reject(s->h.ctx, L, UV_ENOMEM, "write", NULL, NULL);
   }
   r.buf.base = is_string ? p->bufs[0].base + done : r.copy;
   s->half_sent = done > 0;
