@@ -107,7 +107,7 @@ typedef struct lwt_idle {
   void (*f)(lua_State *L, void *data); /* in a protected call */
   void *data;
   struct lwt_idle *next; /* the core's */
-  int queued;            /* the core's */
+  struct lwt_idle **at;  /* the core's; NULL (from the beginning): not started */
 } lwt_idle;
 
 /* A task that waits in a function of yours without a promise (see wait_begin). Part of a

@@ -2,6 +2,11 @@
 -- what can be said in a few lines of Lua on top of that is here. Loads the libuv engine when it
 -- is installed, and runs on the core alone when it is not.
 
+-- (No syntax in this file that an older Lua does not know: it is to say so in words.)
+if _VERSION ~= "Lua 5.4" then
+  error("lwt needs Lua 5.4, and this is " .. tostring(_VERSION), 2)
+end
+
 local core = require "lwt.core"
 
 local lwt = {}
@@ -27,17 +32,25 @@ lwt._VERSION = "lwt " .. core.version
 
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report
 
+local function is_callable(f)
+  if type(f) == "function" then return true end
+  local mt = debug.getmetatable(f)
+  return type(mt) == "table" and rawget(mt, "__call") ~= nil
+end
+
 local function check_function(f, n, name)
-  local mt = type(f) ~= "function" and getmetatable(f)
-  if type(f) ~= "function" and not (type(mt) == "table" and mt.__call) then
+  if not is_callable(f) then
     error(("bad argument #%d to '%s' (function expected, got %s)"):format(n, name,
       f == nil and "nil" or type(f)), 3)
   end
 end
 
 local function check_seconds(s, n, name)
-  if type(s) ~= "number" or s ~= s then
-    error(("bad argument #%d to '%s' (number expected, got %s)"):format(n, name, type(s)), 3)
+  if type(s) ~= "number" then
+    error(("bad argument #%d to '%s' (number expected, got %s)"):format(n, name,
+      s == nil and "nil" or type(s)), 3)
+  elseif s ~= s then
+    error(("bad argument #%d to '%s' (a number of seconds expected, got nan)"):format(n, name), 3)
   end
 end
 
@@ -96,8 +109,7 @@ function lwt.with_timeout(s, x)
   check_seconds(s, 1, "with_timeout")
   local p = x
   if not is_promise(x) then
-    local mt = type(x) ~= "function" and getmetatable(x)
-    if type(x) ~= "function" and not (type(mt) == "table" and mt.__call) then
+    if not is_callable(x) then
       error(("bad argument #2 to 'with_timeout' (promise or function expected, got %s)")
         :format(type(x)), 2)
     end
@@ -187,11 +199,33 @@ local function show(x)
   return x
 end
 
+-- What stands for an argument: the object that a view shows; in a plain list, those of its
+-- elements.
+local function unviewed(x)
+  local shown = views[x]
+  if shown ~= nil then return shown end
+  if type(x) ~= "table" or getmetatable(x) ~= nil then return x end
+  local first = type(x[1])
+  if first ~= "table" and first ~= "userdata" then return x end
+  local copy
+  for i = 1, #x do
+    shown = views[x[i]]
+    if shown ~= nil then
+      copy = copy or table.move(x, 1, #x, 1, {})
+      copy[i] = shown
+    end
+  end
+  if copy == nil then return x end
+  for key, value in pairs(x) do
+    if copy[key] == nil then copy[key] = value end
+  end
+  return copy
+end
+
 local function unview(...)
   local args = table.pack(...)
   for i = 1, args.n do
-    local shown = views[args[i]]
-    if shown ~= nil then args[i] = shown end
+    if args[i] ~= nil then args[i] = unviewed(args[i]) end
   end
   return table.unpack(args, 1, args.n)
 end
@@ -208,23 +242,72 @@ local function settle(...)
   return showing(...)
 end
 
+-- The same for what table.pack(pcall(…)) gave.
+local function settle_packed(results)
+  local n, p = results.n, results[2]
+  if n == 2 and is_promise(p) then return showing(core.await(p)) end
+  for i = 2, n do results[i] = show(results[i]) end
+  return table.unpack(results, 2, n)
+end
+
+-- Raises the error that the function shown has raised. A wrong argument is told as if that had
+-- been called straight, at the line of whoever has called the view.
+local function blame(err, key)
+  if type(err) ~= "string" then error(err, 0) end
+  local n, message = err:match "^bad argument #(%d+) to '[^']*' (%(.*%))$"
+  if not n then error(err, 0) end
+  local call = debug.getinfo(2, "n")
+  local name = call.name or key
+  n = math.tointeger(n) - (call.namewhat == "method" and 1 or 0)
+  if n == 0 then error(("calling '%s' on bad self %s"):format(name, message), 3) end
+  error(("bad argument #%d to '%s' %s"):format(n, name, message), 3)
+end
+
+
+-- Functions for which `blame` is exact, and whose own frames nobody misses in a trace: those in C
+-- and lwt's.
+local here = debug.getinfo(1, "S").source:match "^(.*)init%.lua$"
+
+local function is_ours(f)
+  local info = debug.getinfo(f, "S")
+  return info.what == "C" or here ~= nil and info.source:sub(1, #here) == here
+end
+
 -- What stands for a function of what is shown. Sleeping needs no promise for that.
 local functions = setmetatable({ [core.sleep] = core.nap }, { __mode = "k" })
 
 local view_mt = { __name = "lwt.direct" }
 
--- What a view has in the place of `x`: a function awaits what it returns.
-local function shown_field(x)
+-- What a view has in the place of `x`, its field `key`: a function awaits what it returns.
+local function shown_field(x, key)
   if type(x) ~= "function" then return show(x) end
   local f = functions[x]
-  if f == nil then
+  if f ~= nil then return f end
+  if is_ours(x) then
+    f = function(...)
+      local results = table.pack(pcall(x, unview(...)))
+      if not results[1] then blame(results[2], key) end
+      return settle_packed(results)
+    end
+  else
     f = function(...) return settle(x(unview(...))) end
-    functions[x] = f
   end
+  functions[x] = f
   return f
 end
 
-function view_mt.__index(v, key) return shown_field(views[v][key]) end
+function view_mt.__index(v, key) return shown_field(views[v][key], key) end
+
+-- What pairs gives of the object, shown.
+function view_mt.__pairs(v)
+  local f, s, i = pairs(views[v])
+  local function next_shown(state, key)
+    local value
+    key, value = f(state, key)
+    return key, shown_field(value, key)
+  end
+  return next_shown, s, i
+end
 
 function view_mt.__newindex(v, key, value) views[v][key] = value end
 function view_mt.__tostring(v) return tostring(views[v]) end
@@ -241,11 +324,13 @@ end
 
 -- An mvar has a view of its own, in C.
 local mvar_view, mvar_mt = core.mvar_view, getmetatable(core.mvar.create())
-core.direct_views(show, function(v)
+-- What `v` shows when it is a view: for what is given inside a list or as a value. Else `v`.
+function core.unview(v)
   local x = views[v]
   if x ~= nil then return x end
   return v
-end).__eq = view_mt.__eq
+end
+core.direct_views(show, core.unview).__eq = view_mt.__eq
 
 -- So have other objects: the metatable of the object -> a function that makes its view.
 local kinds = { [mvar_mt] = mvar_view }
@@ -255,12 +340,12 @@ local kinds = { [mvar_mt] = mvar_view }
 -- done otherwise.
 function core.direct_kind(shown, mt, make)
   local methods = {}
-  for name, f in pairs(shown.__index) do methods[name] = shown_field(f) end
-  for _, event in ipairs { "__name", "__tostring", "__eq", "__close" } do
+  for name, f in pairs(shown.__index) do methods[name] = shown_field(f, name) end
+  for _, event in ipairs { "__name", "__tostring", "__eq", "__close", "__pairs" } do
     mt[event] = view_mt[event]
   end
   mt.__index = setmetatable(methods, {
-    __index = function(_, key) return shown_field(shown.__index[key]) end,
+    __index = function(_, key) return shown_field(shown.__index[key], key) end,
   })
   kinds[shown] = make
   return methods
@@ -296,6 +381,7 @@ end
 -- ---- Loop hooks -----------------------------------------------------------------------------
 
 local hooks = { enter = {}, leave = {} }
+local removed = { enter = 0, leave = 0 } -- how many of them have been
 --- What `lwt.on_iteration` gives.
 ---@class lwt.Hook
 ---@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
@@ -308,8 +394,9 @@ local function run_hooks(which)
   local n = #list
   if n == 0 then return nil end
   return function()
-    for i, hook in ipairs { table.unpack(list) } do
-      if list[i] == hook or not hook.removed then
+    for i = 1, n do
+      local hook = list[i]
+      if hook and not hook.removed then
         local ok, err = pcall(hook.f)
         if not ok then report(err) end
       end
@@ -358,14 +445,19 @@ end
 ---@param hook lwt.Hook
 ---@function hook.remove(hook)
 function hook_mt:remove()
-  local list = hooks[self.which]
-  for i, hook in ipairs(list) do
-    if hook == self then
-      table.remove(list, i)
-      break
-    end
+  if getmetatable(self) ~= hook_mt then
+    error(("calling 'remove' on bad self (lwt.hook expected, got %s)"):format(type(self)), 2)
   end
+  if self.removed then return end
   self.removed = true
+  local which = self.which
+  removed[which] = removed[which] + 1
+  if removed[which] * 2 <= #hooks[which] then return end
+  local rest = {}
+  for _, hook in ipairs(hooks[which]) do
+    if not hook.removed then rest[#rest + 1] = hook end
+  end
+  hooks[which], removed[which] = rest, 0
   install_hooks()
 end
 
@@ -395,14 +487,29 @@ local uv_loaded, uv = pcall(require, "lwt.uv")
 if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
 
 if uv_loaded and uv.interrupt then
-  local start, run = uv.interrupt.start, core.run
-  local until_left = setmetatable({}, { __close = uv.interrupt.stop })
+  local start, stop, run = uv.interrupt.start, uv.interrupt.stop, core.run
+
+  local function check_runnable(x)
+    local mt = not is_promise(x) and type(x) ~= "function" and getmetatable(x)
+    if mt == false or (type(mt) == "table" and mt.__call) then return end
+    error(("bad argument #1 to 'run' (promise or function expected, got %s)"):format(type(x)), 3)
+  end
+
+  local function left(ok, ...)
+    stop()
+    if not ok then error((...), 0) end
+    return ...
+  end
 
   function lwt.run(x, ...)
+    if not is_promise(x) and not is_callable(x) then
+      error(("bad argument #1 to 'run' (promise or function expected, got %s)")
+        :format(x == nil and "nil" or type(x)), 2)
+    end
     if not handle_interrupts then return run(x, ...) end
+    check_runnable(x)
     start(core.interrupt)
-    local watch <close> = until_left -- luacheck: ignore
-    return run(x, ...)
+    return left(pcall(run, x, ...))
   end
 elseif not uv_loaded and not tostring(uv):find("module 'lwt.uv' not found", 1, true) then
   error(uv, 0) -- it is there, and does not load: say why

@@ -28,9 +28,9 @@ local throttle = { __name = "lwt.throttle", __index = M }
 --- print(t:wait("ann"):state())                        --> pending
 --- ```
 function M.create(rate, max)
-  if math.type(rate) ~= "integer" then args.wrong(1, "create", "integer", rate) end
+  rate = args.integer(1, "create", rate)
   if rate < 1 then args.bad(1, "create", "must be at least 1") end
-  if math.type(max) ~= "integer" then args.wrong(2, "create", "integer", max) end
+  max = args.integer(2, "create", max)
   if max < 1 then args.bad(2, "create", "must be at least 1") end
   local t = {
     rate = rate,

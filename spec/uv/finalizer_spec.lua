@@ -14,6 +14,7 @@ describe("a finalizer in the middle", function()
     "promises", "tasks", "scopes", "mvar", "timers", "storage", "loop", -- finalizer_core.lua
     "tcp", "unix", "pair", "udp", "dns", "poll", -- _net
     "bytes", "channels", "files", "watch", "processes", "signals", -- _io
+    "process", "signal", -- _process
     "messages", "detach", -- _thread
   } do
     it("of operations of " .. family .. " changes nothing of what they do", function() try(family) end)

@@ -26,7 +26,7 @@ typedef struct walk {
   int values;  /* stack index: the frames' promises */
   int actions; /* stack index: promise, what to do, promise, … */
   lua_Integer nactions;
-  uint32_t epoch;
+  uint64_t epoch;
   size_t base; /* of our frames: a finalizer may cancel while we walk */
 } walk;
 
@@ -342,7 +342,7 @@ static int l_cancel(lua_State *L) {
 
 static int follow(lua_State *L, int how, int flags) {
   lwt_context *c = context_of(L);
-  promise *p = lwt_promise_arg(L, c, 1), *q;
+  promise *p = lwt_promise_passed(L, c, 1), *q;
   lua_settop(L, 1);
   while (p->state == S_PENDING) {
     q = lwt_promise_push(L, c, K_FOLLOW, how, 2, sizeof *q);

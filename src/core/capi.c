@@ -227,28 +227,22 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  lwt_idle **at = &c->idle;
-  if (i->queued) return;
-  while (*at != NULL) at = &(*at)->next;
+  if (i->at != NULL) return;
   i->next = NULL;
-  i->queued = 1;
-  *at = i;
-}
-
-static int take(lwt_idle **at, lwt_idle *i) {
-  for (; *at != NULL; at = &(*at)->next) {
-    if (*at != i) continue;
-    *at = i->next;
-    return 1;
-  }
-  return 0;
+  i->at = c->idle == NULL ? &c->idle : c->idle_end;
+  *i->at = i;
+  c->idle_end = &i->next;
 }
 
 static void idle_stop(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  if (!i->queued) return;
-  i->queued = 0;
-  if (!take(&c->idle, i)) take(&c->idle_now, i);
+  if (i->at == NULL) return;
+  *i->at = i->next;
+  if (i->next != NULL)
+    i->next->at = i->at;
+  else if (c->idle_end == &i->next)
+    c->idle_end = i->at;
+  i->at = NULL;
 }
 
 static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {

@@ -8,15 +8,6 @@
 ** is called at once. */
 #include "core.h"
 
-static void check_callable(lua_State *L, int idx) {
-  if (lua_type(L, idx) == LUA_TFUNCTION) return;
-  if (luaL_getmetafield(L, idx, "__call") != LUA_TNIL) {
-    lua_pop(L, 1);
-    return;
-  }
-  luaL_typeerror(L, idx, "function");
-}
-
 /* Pushes a promise of this kind that holds the `nfn` callbacks at 2, and the storage
 ** that they are to see. */
 static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int nfn) {
@@ -146,8 +137,9 @@ static int result(lua_State *L, lwt_context *c, int base, int status, int follow
   return 1;
 }
 
-/* The input at 1: a promise, or a function to run as a task. */
-static promise *promise_or_task(lua_State *L, lwt_context *c) {
+/* The input at 1: a promise, or a function to run as a task. `look`: whether it is looked
+** at; otherwise the result may be that very promise. */
+static promise *promise_or_task(lua_State *L, lwt_context *c, int look) {
   if (lwt_promise_test(L, c, 1) == NULL) {
     if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
       luaL_typeerror(L, 1, "promise or function");
@@ -156,16 +148,16 @@ static promise *promise_or_task(lua_State *L, lwt_context *c) {
     lwt_task_spawn(L, c, 0);
     lua_replace(L, 1);
   }
-  return lwt_promise_arg(L, c, 1);
+  return look ? lwt_promise_arg(L, c, 1) : lwt_promise_passed(L, c, 1);
 }
 
 /* ---- bind, map ------------------------------------------------------------- */
 
 static int bind(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
-  promise *p = lwt_promise_arg(L, c, 1);
+  promise *p = lwt_promise_passed(L, c, 1);
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
   if ((p = derive(L, c, p, kind, 1)) == NULL) return 1;
   if (p->state == S_REJECTED) {
@@ -231,9 +223,9 @@ static int l_catch(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
-  p = promise_or_task(L, c);
+  p = promise_or_task(L, c, 1);
   lua_settop(L, 2);
   if ((p = derive(L, c, p, K_CATCH, 1)) == NULL) return 1;
   if (p->state == S_FULFILLED) {
@@ -265,10 +257,10 @@ static int l_try_bind(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status, ok;
-  check_callable(L, 2);
-  check_callable(L, 3);
+  lwt_check_callable(L, 2);
+  lwt_check_callable(L, 3);
   lua_settop(L, 3);
-  p = promise_or_task(L, c);
+  p = promise_or_task(L, c, 1);
   lua_settop(L, 3);
   if ((p = derive(L, c, p, K_TRY_BIND, 2)) == NULL) return 1;
   if (too_deep(c)) {
@@ -295,12 +287,17 @@ static void push_finalized(lua_State *L, lwt_context *c, int r) {
     lua_pushvalue(L, -1);
     if (lwt_promise_add_waiter(L, r, p)) {
       p->flags |= F_SEEN;
+      lwt_promise_arg(L, c, 1); /* the result will tell of it */
       return;
     }
     lua_pop(L, 1); /* a finalizer has changed it */
   }
-  p->flags |= F_SEEN;
-  lua_pushvalue(L, p->state == S_REJECTED ? r : 1);
+  if (p->state == S_REJECTED) {
+    lwt_promise_arg(L, c, 1);
+    lua_pushvalue(L, r);
+  } else {
+    lua_pushvalue(L, 1);
+  }
 }
 
 /*---
@@ -320,9 +317,9 @@ static int l_finalize(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
-  p = promise_or_task(L, c);
+  p = promise_or_task(L, c, 0);
   lua_settop(L, 2);
   if ((p = derive(L, c, p, K_FINALIZE, 1)) == NULL) return 1;
   if (too_deep(c)) {
@@ -331,6 +328,7 @@ static int l_finalize(lua_State *L) {
   }
   status = call_now(L, c, 2, 0, &base);
   if (status != LUA_OK) {
+    lwt_promise_arg(L, c, 1); /* its error gives way to this one */
     lwt_trace_earlier(L, c, 1);
     return result(L, c, base, status, 0);
   }
@@ -349,8 +347,8 @@ static int on(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
   promise *p = lwt_promise_arg(L, c, 1);
   int nfn = kind == K_ON_ANY ? 2 : 1, fn = 2, how = 0, base;
-  check_callable(L, 2);
-  if (nfn == 2) check_callable(L, 3);
+  lwt_check_callable(L, 2);
+  if (nfn == 2) lwt_check_callable(L, 3);
   lua_settop(L, 1 + nfn);
   if ((p = derive(L, c, p, kind, nfn)) == NULL) return 0;
   switch (kind) {
@@ -471,7 +469,7 @@ print(lwt.wrap(tonumber, "12"):state())   --> fulfilled 12
 static int l_wrap(lua_State *L) {
   lwt_context *c = context_of(L);
   int base, status;
-  check_callable(L, 1);
+  lwt_check_callable(L, 1);
   status = call_first(L, c, LUA_MULTRET, &base);
   return result(L, c, base, status, 1);
 }
@@ -493,7 +491,7 @@ static int l_callback(lua_State *L) {
 static int l_try(lua_State *L) {
   lwt_context *c = context_of(L);
   int base, status;
-  check_callable(L, 1);
+  lwt_check_callable(L, 1);
   status = call_first(L, c, LUA_MULTRET, &base);
   c->has_trace = 0;
   luaL_checkstack(L, 10, NULL);

@@ -97,7 +97,7 @@ typedef struct promise {
   uint16_t flags;
   uint16_t unused;
   uint32_t n; /* fulfilled: number of values; pending: see kinds */
-  uint32_t
+  uint64_t
       epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
@@ -194,9 +194,10 @@ struct lwt_context {
   int nest;             /* how many resolutions are under way, one in another */
   int immediate;        /* how many callbacks of resolved promises, one in another */
   int work;             /* entries of the work stack */
-  uint32_t resolutions; /* how many, ever: the stamp of the last one */
+  uint64_t resolutions; /* how many, ever: the stamp of the last one */
   uint8_t has_current;  /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;    /* r_trace is the trace of the error just caught */
+  uint8_t raising;      /* core.raise has r_raised on its way */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
   promise *current_waiter,
@@ -224,7 +225,8 @@ struct lwt_context {
   /* Queues (loop.c). */
   ring ready, paused;
   uint64_t pause_head, pause_tail; /* of r_pauses */
-  lwt_idle *idle, *idle_now;
+  lwt_idle *idle, *idle_now;       /* what waits for its turn, and what has it */
+  lwt_idle **idle_end;             /* the end of idle, when that is not empty */
   uint8_t running, interrupted, shuffling;
   uint8_t may_run; /* run waits: the tasks that an event wakes may run right after it */
   uint32_t woken;  /* in this wait: how many of them */
@@ -249,7 +251,7 @@ struct lwt_context {
   void *engine_data;
 
   /* Cancelling (cancel.c). */
-  uint32_t epoch, calls,
+  uint64_t epoch, calls,
       walk_calls; /* calls: of callbacks, ever; when the last walk was */
   frame *frames;
   size_t nframes, frames_size;
@@ -258,11 +260,11 @@ struct lwt_context {
   int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace,
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
       r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
-      r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
-      r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks, r_leave_hooks,
-      r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_function,
-      r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show,
-      r_unview, r_guard_mt;
+      r_traces, r_strings, r_raised, r_made, r_task_storage, r_canceled, r_timeout, r_eof,
+      r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
+      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
+      r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
+      r_show, r_unview, r_guard_mt, r_stored;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -272,9 +274,9 @@ struct lwt_context {
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
 
-/* Was p resolved before q? (Stamps may wrap around.) */
+/* Was p resolved before q? */
 static inline int earlier(const promise *p, const promise *q) {
-  return (int32_t)(p->epoch - q->epoch) < 0;
+  return p->epoch < q->epoch;
 }
 
 /* Is this an event of the wait of `run` itself, and nothing else under way? */
@@ -287,6 +289,20 @@ static inline lwt_context *context_of(lua_State *L) {
   return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
 }
 
+/* Whatever can be called is taken where a function is wanted. */
+static inline void lwt_check_callable(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TFUNCTION) return;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) luaL_typeerror(L, idx, "function");
+  lua_pop(L, 1);
+}
+
+/* A number; 0 where there is none. A string is no number. */
+static inline double lwt_opt_number(lua_State *L, int idx) {
+  if (lua_isnoneornil(L, idx)) return 0;
+  luaL_checktype(L, idx, LUA_TNUMBER);
+  return lua_tonumber(L, idx);
+}
+
 /* promise.c, waiters.c: making them, finding what they stand for, who waits. */
 API promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int nuv,
                               size_t size);
@@ -295,6 +311,7 @@ API promise *lwt_promise_check(lua_State *L, lwt_context *c, int idx);
 API promise *lwt_promise_find(lua_State *L, int idx); /* replaces the value at idx */
 API promise *lwt_promise_arg(lua_State *L, lwt_context *c,
                              int idx); /* check, find, look */
+API promise *lwt_promise_passed(lua_State *L, lwt_context *c, int idx);
 API void lwt_promise_collapse(lua_State *L, int n);
 API int lwt_promise_push_values(lua_State *L, int idx, promise *p);
 API void lwt_promise_push_error(lua_State *L, int idx, promise *p);

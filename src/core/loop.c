@@ -127,10 +127,10 @@ static void run_idle(lwt_context *c) {
   lwt_idle *list = c->idle;
   c->idle = NULL;
   c->idle_now = list;
+  if (list != NULL) list->at = &c->idle_now;
   while (c->idle_now != NULL) {
     lwt_idle *i = c->idle_now;
-    c->idle_now = i->next;
-    i->queued = 0;
+    c->api.idle_stop(&c->api, i);
     if (c->api.enter(&c->api, i->f, i->data) == -2) c->api.idle_start(&c->api, i);
   }
 }
@@ -179,7 +179,7 @@ static int wait_for_events(lwt_context *c, int may_wait) {
     if (c->ntimers > 0) {
       seconds = c->heap[0].when - lwt_timer_now(c);
       if (seconds < 0) seconds = 0;
-      if (seconds > 1e6) seconds = engine_alive(c) == LWT_IDLE ? 1e6 : -1;
+      if (seconds > 1e6) seconds = 1e6; /* more than engines can wait: look again then */
     } else {
       seconds = -1;
     }
@@ -381,7 +381,8 @@ static int run(lua_State *L, lwt_context *c) {
 /*---
 Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
 raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
-list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises. Ctrl-C cancels the main task with
+list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises; only in the main script of the `lwt`
+command, which is inside one, it runs its argument as a task and waits for it, so that any program works there. Ctrl-C cancels the main task with
 `lwt.Interrupted`, see `lwt.interrupts`.
 
 ```lua norun
@@ -449,7 +450,7 @@ function love.update(dt) lwt.step(0.002) end
 */
 static int l_step(lua_State *L) {
   lwt_context *c = context_of(L);
-  double budget = luaL_optnumber(L, 1, 0), wait;
+  double budget = lwt_opt_number(L, 1), wait;
   int alive;
   luaL_argcheck(L, budget >= 0, 1, "negative budget");
   lua_settop(L, 0);
@@ -507,6 +508,7 @@ lwt.async_exception_hook(nil)
 */
 static int l_hook(lua_State *L) {
   lwt_context *c = context_of(L);
+  if (!lua_isnoneornil(L, 1)) lwt_check_callable(L, 1);
   if (pushreg(L, c->r_hook) == LUA_TBOOLEAN) {
     lua_pop(L, 1);
     lua_pushnil(L);
@@ -516,7 +518,6 @@ static int l_hook(lua_State *L) {
     if (lua_isnil(L, 2)) {
       lua_pushboolean(L, 0);
     } else {
-      if (lua_type(L, 2) != LUA_TFUNCTION) luaL_typeerror(L, 1, "function");
       lua_pushvalue(L, 2);
     }
     setreg(L, c->r_hook);
@@ -550,7 +551,7 @@ lwt.at_exit(function() lwt.await(log:close()) end)
 @function lwt.at_exit(f)
 */
 static int l_at_exit(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lwt_check_callable(L, 1);
   lua_settop(L, 1);
   lwt_storage_keep(L, context_of(L));
   push_to_list(L, context_of(L)->r_exit);

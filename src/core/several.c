@@ -13,10 +13,11 @@
 #define W 2
 
 /* The promise on top is an input: it counts as looked at, and is replaced by its
-** representative. */
-static promise *take_input(lua_State *L, promise *p) {
+** representative. With `may_be_it` the result may be that very promise: as long as it is
+** rejected, nobody has looked at that. */
+static promise *take_input(lua_State *L, promise *p, int may_be_it) {
   if (p->state == S_PROXY) p = lwt_promise_find(L, lua_gettop(L));
-  if (!(p->flags & F_SEEN)) {
+  if (!(p->flags & F_SEEN) && !(may_be_it && p->state == S_REJECTED)) {
     p->flags |= F_SEEN;
     if (p->flags & F_WATCHED) lwt_trace_seen(L, lua_gettop(L), p);
   }
@@ -25,7 +26,8 @@ static promise *take_input(lua_State *L, promise *p) {
 
 /* Replaces the user's list at 1 by one of our own. Its promises count as looked at.
 ** Returns its length, and whether all of them are pending. */
-static int take_list(lua_State *L, lwt_context *c, int may_be_empty, int *all_pending) {
+static int take_list(lua_State *L, lwt_context *c, int may_be_empty, int is_choice,
+                     int *all_pending) {
   int i, n;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -46,10 +48,10 @@ static int take_list(lua_State *L, lwt_context *c, int may_be_empty, int *all_pe
     }
     if (p->state == S_PROXY) {
       lua_pushvalue(L, 3); /* the list has what was given */
-      p = take_input(L, p);
+      p = take_input(L, p, is_choice);
       lua_pop(L, 1);
     } else {
-      take_input(L, p);
+      take_input(L, p, is_choice);
     }
     if (p->state != S_PENDING) *all_pending = 0;
     lua_rawseti(L, 2, i);
@@ -122,8 +124,26 @@ static void push_settled(lua_State *L, int list, int n) {
   set_n(L, n);
 }
 
-static void push_errors(lua_State *L, int list, int n) {
+/* Was w, which has become q, cancelled, and not just some of its inputs? (A walk has come by, and one of them was
+** rejected with Canceled.) */
+static int was_cancelled(lua_State *L, const promise *w, const promise *q, int list,
+                         int n) {
+  int i, canceled = 0, top = lua_gettop(L);
+  if (w->epoch == 0 && (q->state != S_PENDING || q->epoch == 0)) return 0;
+  for (i = 1; i <= n && !canceled; i++) {
+    canceled = (push_input(L, list, i)->flags & F_CANCELED) != 0;
+    lua_settop(L, top);
+  }
+  return canceled;
+}
+
+/* The errors of all inputs; or the one error in the registry slot `instead`. */
+static void push_errors(lua_State *L, int list, int n, int instead) {
   int i, top = lua_gettop(L);
+  if (instead != 0) {
+    pushreg(L, instead);
+    return;
+  }
   lua_createtable(L, n, 1);
   for (i = 1; i <= n; i++) {
     lwt_promise_push_error(L, top + 2, push_input(L, list, i));
@@ -166,7 +186,7 @@ static void complete(lua_State *L, lwt_context *c, int w) {
       break;
     case K_SETTLED: push_settled(L, list, n); break;
     case K_ANY:
-      push_errors(L, list, n);
+      push_errors(L, list, n, was_cancelled(L, rec, q, list, n) ? c->r_canceled : 0);
       state = S_REJECTED;
       break;
     default: lua_createtable(L, n, 1); fill_values(L, list, n, 1, NULL);
@@ -448,6 +468,12 @@ static int choice(lua_State *L, lwt_context *c, int kind, int n, int all_pending
   lua_settop(L, LIST);
   outcome = all_pending ? 0 : push_choice(L, kind, LIST, n, NULL);
   if (outcome != 0) {
+    const void *it = outcome < 0 ? lua_touserdata(L, -1) : NULL;
+    for (i = 1; i <= n; i++) { /* the others are looked at */
+      lua_rawgeti(L, LIST, i);
+      if (lua_touserdata(L, -1) != it) take_input(L, (promise *)lua_touserdata(L, -1), 0);
+      lua_pop(L, 1);
+    }
     for (i = 1; cancels(kind) && i <= n; i++) {
       push_input(L, LIST, i);
       if (!lwt_cancel(L, c, lua_gettop(L))) lwt_let_go(L, c, lua_gettop(L));
@@ -507,27 +533,26 @@ void lwt_several_input(lua_State *L, lwt_context *c, int w, int src) {
 
 static int join_like(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
-  int all_pending, n = take_list(L, c, kind != K_ANY, &all_pending);
+  int all_pending, n = take_list(L, c, kind != K_ANY, 0, &all_pending);
   return wait_for_all(L, c, kind, n);
 }
 
 static int choice_of_list(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
-  int all_pending, n = take_list(L, c, 0, &all_pending);
+  int all_pending, n = take_list(L, c, 0, 1, &all_pending);
   return choice(L, c, kind, n, all_pending);
 }
 
 /* The promises at 1 and 2 become a list of two, at 1; whether both are pending. */
-static int take_two(lua_State *L, lwt_context *c) {
+static int take_two(lua_State *L, lwt_context *c, int is_choice) {
   int pending;
-  lwt_promise_check(L, c, 1);
-  lwt_promise_check(L, c, 2);
+  promise *p = lwt_promise_check(L, c, 1), *q = lwt_promise_check(L, c, 2);
   lua_settop(L, 2);
   lua_createtable(L, 2, 0);
   lua_insert(L, 1);
-  pending = lwt_promise_arg(L, c, 3)->state == S_PENDING;
+  pending = take_input(L, q, is_choice)->state == S_PENDING;
   lua_rawseti(L, 1, 2);
-  pending = lwt_promise_arg(L, c, 2)->state == S_PENDING && pending;
+  pending = take_input(L, p, is_choice)->state == S_PENDING && pending;
   lua_rawseti(L, 1, 1);
   return pending;
 }
@@ -575,7 +600,7 @@ print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
 */
 static int l_both(lua_State *L) {
   lwt_context *c = context_of(L);
-  take_two(L, c);
+  take_two(L, c, 0);
   return wait_for_all(L, c, K_BOTH, 2);
 }
 
@@ -597,7 +622,7 @@ static int l_settled(lua_State *L) {
 
 /*---
 The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
-Cancels nobody. Not in Lwt.
+Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
 
 ```lua
 print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
@@ -644,7 +669,7 @@ static int l_pick(lua_State *L) {
 /* core.pick_two(p, q): pick{p, q} without a list to be made first. */
 static int l_pick_two(lua_State *L) {
   lwt_context *c = context_of(L);
-  int pending = take_two(L, c);
+  int pending = take_two(L, c, 1);
   return choice(L, c, K_PICK, 2, pending);
 }
 

@@ -573,12 +573,6 @@ static int l_yield(lua_State *L) {
 
 /* ---- What Lua calls ------------------------------------------------------------------- */
 
-static void check_function(lua_State *L, int idx) {
-  if (lua_type(L, idx) == LUA_TFUNCTION) return;
-  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) luaL_typeerror(L, idx, "function");
-  lua_pop(L, 1);
-}
-
 /*---
 Runs `f(...)` as a task, at once, until its first wait (tasks that start one another more than 10 deep begin from the ready queue).
 The promise is what `f` returns (a single promise is followed) or raises. Cancelling it cancels what the task awaits.
@@ -593,7 +587,7 @@ print(await(p))   --> 42
 @function lwt.spawn(f, ...)
 */
 static int l_spawn(lua_State *L) {
-  check_function(L, 1);
+  lwt_check_callable(L, 1);
   return lwt_task_spawn(L, context_of(L), lua_gettop(L) - 1);
 }
 
@@ -650,7 +644,7 @@ print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> 
 */
 static int l_shield(lua_State *L) {
   lwt_context *c = context_of(L);
-  check_function(L, 1);
+  lwt_check_callable(L, 1);
   running(L, c);
   lwt_task_spawn(L, c, lua_gettop(L) - 1);
   if (await_begin(L, c, 1, lwt_promise_test(L, c, 1), 1))

@@ -32,7 +32,7 @@ typedef struct lwt_uv_stream {
   write_req *first;        /* of the writes; it is with libuv */
   unsigned char reading;   /* uv_read_start is on */
   unsigned char more;      /* the last read filled its buffer: likely there is more */
-  unsigned char socket;    /* TCP: send and recv apply */
+  unsigned char socket;    /* send and recv apply, which need not wait */
   unsigned char raw;       /* the descriptor may be read without libuv */
   unsigned char shut;      /* shutdown was called */
   unsigned char half_sent; /* the rest of a write is being queued: others wait for it */

@@ -311,6 +311,12 @@ static void end(lwt_uv_worker *w) {
   if (inbox != NULL) lwt_uv_inbox_release(inbox);
 }
 
+/* Its loop turns only where a call waits for something: see to what earlier ones have left. */
+static void poll_children(const lwt_uv_worker *w) {
+  lwt_uv *ctx = lwt_uv_children_poll != NULL ? lwt_uv_find_context(w->L) : NULL;
+  if (ctx != NULL) lwt_uv_children_poll(ctx);
+}
+
 /* Is there a state? If not, the call (unless it is NULL) is told why, and the next one has
 ** it tried again: memory that was short may be there by then. */
 static int begun(lwt_uv_worker *w, lwt_uv_call *c) {
@@ -335,7 +341,10 @@ void lwt_uv_worker_main(void *data) {
   lwt_uv_call *c;
   begun(w, NULL);
   while ((c = lwt_uv_pool_take(pool)) != NULL) {
-    if (begun(w, c)) run(w, c);
+    if (begun(w, c)) {
+      poll_children(w);
+      run(w, c);
+    }
     lwt_uv_pool_done(pool, c);
   }
   end(w);

@@ -187,6 +187,7 @@ local function ask(s, req)
   submit(s, req)
   if not req.done then return promise_of(s, req) end
   if req.failed then return rejected(req.value) end
+  if req.mute then return fulfilled() end
   return fulfilled(req.value)
 end
 C.ask = ask

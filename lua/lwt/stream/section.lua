@@ -57,7 +57,7 @@ function C.enter(s, section)
   s.pull = pull_section
   -- Who was in line behind us waits outside.
   local req = s.first
-  s.first, s.last, s.lined = false, false, 0
+  s.first, s.last, s.lined, s.taking = false, false, 0, false
   while req do
     local nx = req.next
     if alive(req) then section.outside[#section.outside + 1] = req end
