@@ -5660,7 +5660,8 @@ lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
 ---raised in them. One that sits in a C function for another second is left behind, and ends when
 ---the C function returns or the process does.
 ---
----An error keeps the traceback of the worker: see `lwt.traceback`.
+---An error keeps the traceback of the worker: see `lwt.traceback`. So does one that `f` leaves behind
+---in the background, of `lwt.async` say: it rejects the call when `f` has returned.
 ---```lua
 ---local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
 ---print(await(preemptive.detach(fib, 20)))   --> 6765
