@@ -87,6 +87,7 @@ build = {
         "src/uv/job_threads.c",
         "src/uv/lent.c",
         "src/uv/listener.c",
+        "src/uv/lookup.c",
         "src/uv/module.c",
         "src/uv/net.c",
         "src/uv/notify.c",
