@@ -6,12 +6,17 @@
 
 LUA_VERSION ?= 5.4
 LUA ?= lua$(LUA_VERSION)
+PREFIX_GIVEN := $(filter command environment,$(firstword $(origin PREFIX)))
 PREFIX ?= /usr/local
+# Not every shell does this.
+override PREFIX := $(patsubst ~/%,$(HOME)/%,$(PREFIX))
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 INST_INCDIR ?= $(PREFIX)/include
 INST_DATADIR ?= $(PREFIX)/share/lwt
+INST_MANDIR ?= $(PREFIX)/share/man
+INST_PCDIR ?= $(PREFIX)/lib/pkgconfig
 INSTALL ?= install
 BUILD ?= build
 CFLAGS ?= -O2 -g
@@ -68,7 +73,7 @@ DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_I
 # A make of its own: what deps.sh has just installed is only seen by a fresh look.
 AGAIN = @$(MAKE) --no-print-directory
 
-.PHONY: all help run test check asan valgrind tsan lint format format-check docs docs-check \
+.PHONY: all help env run test check asan valgrind tsan lint format format-check docs docs-check \
   install install-files uninstall dist clean fuzz soak soak-run coverage bench bench-count rock-test
 .DELETE_ON_ERROR:
 
@@ -77,6 +82,7 @@ all: $(MODULES)
 
 help:
 	@echo "make               build $(BUILD)/lwt/core.so and $(BUILD)/lwt/uv.so"
+	@echo "make env           LUA_PATH and LUA_CPATH for this checkout, for eval; for a folder with PREFIX=…"
 	@echo "make run           the main example; ARGS=\"-n 8 /usr/include\" mirrors another folder"
 	@echo "make test          the specs, side by side; ARGS=spec/x_spec.lua runs one file"
 	@echo "make check         everything a careful person would run: format-check lint docs-check test asan valgrind tsan"
@@ -133,6 +139,15 @@ run:
 	$(DEPS) run
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) bin/lwt examples/mirror.lua $(ARGS)
+
+# What a shell needs to start plain lua5.4 with lwt: from this checkout, or, when PREFIX is given,
+# from where `make install` puts it.
+env:
+ifeq ($(PREFIX_GIVEN),)
+	@echo "export LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;' LUA_CPATH='$(abspath $(BUILD))/?.so;;'"
+else
+	@echo "export LUA_PATH='$(INST_LUADIR)/?.lua;$(INST_LUADIR)/?/init.lua;;' LUA_CPATH='$(INST_LIBDIR)/?.so;;'"
+endif
 
 test:
 	$(DEPS) test
@@ -265,21 +280,31 @@ docs-check:
 
 DEST_LIB = $(DESTDIR)$(INST_LIBDIR)/lwt
 DEST_LUA = $(DESTDIR)$(INST_LUADIR)/lwt
+DEST_TYPES = $(DESTDIR)$(INST_DATADIR)/types
+TYPES := $(sort $(shell find types -type f 2>/dev/null))
 install: all
 	$(AGAIN) install-files
 
 install-files: # puts what was built in place, and builds nothing
-	$(INSTALL) -d "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_BINDIR)" "$(DESTDIR)$(INST_INCDIR)" "$(DESTDIR)$(INST_DATADIR)/types"
+	$(INSTALL) -d "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_BINDIR)" "$(DESTDIR)$(INST_INCDIR)" \
+	  "$(DESTDIR)$(INST_MANDIR)/man1" "$(DESTDIR)$(INST_PCDIR)"
 	$(INSTALL) -m 755 $(MODULES) "$(DEST_LIB)"
 	for f in $(LUA_SRC:lua/lwt/%=%); do $(INSTALL) -D -m 644 "lua/lwt/$$f" "$(DEST_LUA)/$$f" || exit 1; done
 	$(INSTALL) -m 755 bin/lwt "$(DESTDIR)$(INST_BINDIR)/lwt"
 	$(INSTALL) -m 644 src/lwt.h "$(DESTDIR)$(INST_INCDIR)/lwt.h"
-	$(INSTALL) -m 644 types/lwt.lua "$(DESTDIR)$(INST_DATADIR)/types/lwt.lua"
+	$(INSTALL) -m 644 doc/lwt.1 "$(DESTDIR)$(INST_MANDIR)/man1/lwt.1"
+	for f in $(TYPES:types/%=%); do $(INSTALL) -D -m 644 "types/$$f" "$(DEST_TYPES)/$$f" || exit 1; done
+	printf '%s\n' 'Name: lwt' 'Description: promises and tasks for Lua $(LUA_VERSION): the header for modules in C' \
+	  'Version: $(VERSION)' 'Cflags: -I$(INST_INCDIR)' > "$(DESTDIR)$(INST_PCDIR)/lwt.pc"
+	chmod 644 "$(DESTDIR)$(INST_PCDIR)/lwt.pc"
 
 uninstall:
-	rm -f $(MODULES:$(BUILD)/lwt/%="$(DEST_LIB)/%") $(LUA_SRC:lua/lwt/%="$(DEST_LUA)/%") \
-	  "$(DESTDIR)$(INST_BINDIR)/lwt" "$(DESTDIR)$(INST_INCDIR)/lwt.h" "$(DESTDIR)$(INST_DATADIR)/types/lwt.lua"
-	-rmdir "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_DATADIR)/types" "$(DESTDIR)$(INST_DATADIR)" 2>/dev/null
+	rm -f $(MODULES:$(BUILD)/lwt/%="$(DEST_LIB)/%") $(LUA_SRC:lua/lwt/%="$(DEST_LUA)/%") $(TYPES:types/%="$(DEST_TYPES)/%") \
+	  "$(DESTDIR)$(INST_BINDIR)/lwt" "$(DESTDIR)$(INST_INCDIR)/lwt.h" "$(DESTDIR)$(INST_MANDIR)/man1/lwt.1" \
+	  "$(DESTDIR)$(INST_PCDIR)/lwt.pc"
+	@for d in "$(DEST_LUA)" "$(DESTDIR)$(INST_DATADIR)"; do \
+	  test ! -d "$$d" || find "$$d" -depth -type d -exec rmdir {} + 2>/dev/null || true; done
+	@rmdir "$(DEST_LIB)" 2>/dev/null || true
 
 dist:
 	@scripts/dist.sh "$(VERSION)" build

@@ -228,3 +228,86 @@ describe("connecting to a name", function()
     assert.is_true(loser.closed)
   end))
 end)
+
+describe("what is no socket", function()
+  local function blamed(code, message)
+    local f = assert(load("local net = require 'lwt.net'\n\n" .. code .. "\nreturn", "=chunk"))
+    local ok, err = pcall(f)
+    assert.is_false(ok)
+    assert.is_truthy(tostring(err):find("chunk:3: " .. message, 1, true), tostring(err))
+  end
+
+  it("is blamed on the line of the call", function()
+    blamed("net.close 'x'", "bad argument #1 to 'close' (socket expected, got string)")
+    blamed("net.getsockname(nil)", "bad argument #1 to 'getsockname' (socket expected, got nil)")
+    blamed("net.getpeername {}", "bad argument #1 to 'getpeername' (socket expected, got table)")
+    blamed("net.fileno(io.stdout)", "bad argument #1 to 'fileno' (socket expected, got FILE*)")
+    blamed("net.connect 'h:1'", "bad argument #1 to 'connect' (lwt.udp expected")
+    blamed("net.connect({ host = 'h', port = 1 })", "bad argument #1 to 'connect' (lwt.udp expected")
+    blamed("net.tcp_connect 'h'", "bad argument #1 to 'tcp_connect' (no port in address 'h')")
+    blamed("net.tcp_listen 'h'", "bad argument #1 to 'tcp_listen' (no port in address 'h')")
+    blamed("net.udp():send('x', 'h')", "bad argument #2 to 'send' (no port in address 'h')")
+  end)
+
+  it("says where an address is connected to", function()
+    local _, err = pcall(net.connect, "h:1")
+    assert.is_truthy(tostring(err):find("tcp_connect", 1, true))
+  end)
+
+  it("is a delay that is no number of seconds", function()
+    for _, delay in ipairs { -1, 0 / 0, "1", true } do
+      local ok, err = pcall(net.tcp_connect, "localhost:1", { delay = delay })
+      assert.is_false(ok)
+      assert.is_truthy(tostring(err):find("option 'delay'", 1, true))
+    end
+  end)
+end)
+
+describe("a name server that does not answer", function()
+  local build = require "spec.support.build"
+  local shell = require "spec.support.shell"
+
+  -- Runs code with a resolver that is silent about one name; how long it took, in seconds.
+  local function run(code)
+    local dir = build.temp_dir()
+    local library = build.library(dir, "spec/support/silent.c", "silent")
+    local script = shell.write(dir .. "/script.lua", "local lwt, net = require 'lwt', require 'lwt.net'\n"
+      .. "local fs = require 'lwt.fs'\nlocal await = lwt.await\n" .. code)
+    local before = os.time()
+    local r = shell.run(("LD_PRELOAD=\"${LD_PRELOAD:+$LD_PRELOAD:}%s\" timeout 100 %s %s"):format(library,
+      shell.lua, script))
+    shell.remove_dir(dir)
+    return r, os.time() - before
+  end
+
+  it("does not keep the program from ending", function()
+    for _, ending in ipairs { "", "os.exit(0)", "os.exit(0, true)" } do
+      local r, seconds = run([[
+        lwt.run(function()
+          local ok, err = pcall(await, lwt.with_timeout(0.1, net.getaddrinfo("silent.test", 80)))
+          assert(not ok and err == lwt.Timeout)
+          net.getaddrinfo("silent.test", 80) -- still wanted at the end
+          assert(not pcall(await, lwt.with_timeout(0.1, net.tcp_connect "silent.test:80")))
+        end)
+        print "over"
+      ]] .. ending)
+      assert.same({ "over\n", "", 0 }, { r.out, r.err, r.code })
+      assert.is_true(seconds < 40)
+    end
+  end)
+
+  it("keeps neither files nor other names waiting", function()
+    local r, seconds = run [[
+      lwt.run(function()
+        local silent = {}
+        for i = 1, 8 do silent[i] = net.getaddrinfo("silent.test", 80) end
+        assert(await(fs.stat ".").type == "directory")
+        assert(await(net.getaddrinfo("127.0.0.1", 80))[1].port == 80)
+        for _, p in ipairs(silent) do p:cancel() end
+      end)
+      print "over"
+    ]]
+    assert.same({ "over\n", "", 0 }, { r.out, r.err, r.code })
+    assert.is_true(seconds < 40)
+  end)
+end)

@@ -380,6 +380,36 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
     end)
   end)
 
+  describe("bytes_kit", function()
+    -- A source that gives some of its bytes again, or drops some, is found out by each reader.
+    local function faulty(wrong)
+      return function(data)
+        local at, reads = 1, 0
+        return { read = function(_, n)
+          reads = reads + 1
+          local s = data:sub(at, at + n - 1)
+          at = at + n
+          if reads == 2 then s = wrong(s) end
+          return lwt.fulfilled(s ~= "" and s or nil)
+        end }
+      end
+    end
+
+    it("finds out what gives wrong bytes", function()
+      for _, wrong in ipairs { string.reverse, function(s) return s .. s end,
+        function(s) return s:sub(2) end } do
+        local found, of = 0, 0
+        for name, check in test.bytes_kit(faulty(wrong)) do
+          if name:find "when it is read" and not name:find "direct" then
+            of = of + 1
+            if not pcall(check) then found = found + 1 end
+          end
+        end
+        assert.equal(of, found)
+      end
+    end)
+  end)
+
   describe("channel_kit", function()
     for name, check in test.channel_kit(function()
       local inp, out = require "lwt.io".pipe()
@@ -397,5 +427,7 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
     assert.has_error(function() test.async(print, { time = 1 }) end)
     assert.has_error(function() test.stream_kit() end)
     assert.has_error(function() test.channel_kit(1) end)
+    assert.has_error(function() test.bytes_kit() end)
+    assert.has_error(function() test.bytes_kit(print, 1) end)
   end)
 end)

@@ -281,6 +281,9 @@ struct lwt_api {
   ** takes something at once, or has an effect, then must not: nobody would be told of it.
   ** 0 in callbacks and outside of tasks. */
   int (*cancel_due)(const lwt_api *);
+  /* Raise the oldest error that was reported and that nobody has been told of (of a task
+  ** in the background, say), as run and step do; return when there is none. */
+  void (*raise_reported)(const lwt_api *, lua_State *L);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

@@ -2,6 +2,11 @@
 -- what can be said in a few lines of Lua on top of that is here. Loads the libuv engine when it
 -- is installed, and runs on the core alone when it is not.
 
+-- (No syntax in this file that an older Lua does not know: it is to say so in words.)
+if _VERSION ~= "Lua 5.4" then
+  error("lwt needs Lua 5.4, and this is " .. tostring(_VERSION), 2)
+end
+
 local core = require "lwt.core"
 
 local lwt = {}
@@ -147,7 +152,7 @@ function lwt.from_callback(f)
   local p = core.waiter()
   local function resolve(...) core.wake(p, ...) end
   local function reject(err) core.wake_exn(p, err) end
-  local ok, err = pcall(f, resolve, reject)
+  local ok, err = core.guard(f, resolve, reject)
   if not ok then reject(err) end
   return p
 end
@@ -174,7 +179,7 @@ function lwt.promisify(f)
         core.wake(p, ...)
       end
     end
-    local ok, err = pcall(f, table.unpack(args, 1, args.n))
+    local ok, err = core.guard(f, table.unpack(args, 1, args.n))
     if not ok then core.wake_exn(p, err) end
     return p
   end
@@ -319,11 +324,13 @@ end
 
 -- An mvar has a view of its own, in C.
 local mvar_view, mvar_mt = core.mvar_view, getmetatable(core.mvar.create())
-core.direct_views(show, function(v)
+-- What `v` shows when it is a view: for what is given inside a list or as a value. Else `v`.
+function core.unview(v)
   local x = views[v]
   if x ~= nil then return x end
   return v
-end).__eq = view_mt.__eq
+end
+core.direct_views(show, core.unview).__eq = view_mt.__eq
 
 -- So have other objects: the metatable of the object -> a function that makes its view.
 local kinds = { [mvar_mt] = mvar_view }
@@ -390,7 +397,7 @@ local function run_hooks(which)
     for i = 1, n do
       local hook = list[i]
       if hook and not hook.removed then
-        local ok, err = pcall(hook.f)
+        local ok, err = core.guard(hook.f)
         if not ok then report(err) end
       end
     end
@@ -480,8 +487,19 @@ local uv_loaded, uv = pcall(require, "lwt.uv")
 if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
 
 if uv_loaded and uv.interrupt then
-  local start, run = uv.interrupt.start, core.run
-  local until_left = setmetatable({}, { __close = uv.interrupt.stop })
+  local start, stop, run = uv.interrupt.start, uv.interrupt.stop, core.run
+
+  local function check_runnable(x)
+    local mt = not is_promise(x) and type(x) ~= "function" and getmetatable(x)
+    if mt == false or (type(mt) == "table" and mt.__call) then return end
+    error(("bad argument #1 to 'run' (promise or function expected, got %s)"):format(type(x)), 3)
+  end
+
+  local function left(ok, ...)
+    stop()
+    if not ok then error((...), 0) end
+    return ...
+  end
 
   function lwt.run(x, ...)
     if not is_promise(x) and not is_callable(x) then
@@ -489,9 +507,9 @@ if uv_loaded and uv.interrupt then
         :format(x == nil and "nil" or type(x)), 2)
     end
     if not handle_interrupts then return run(x, ...) end
+    check_runnable(x)
     start(core.interrupt)
-    local watch <close> = until_left -- luacheck: ignore
-    return run(x, ...)
+    return left(pcall(run, x, ...))
   end
 elseif not uv_loaded and not tostring(uv):find("module 'lwt.uv' not found", 1, true) then
   error(uv, 0) -- it is there, and does not load: say why

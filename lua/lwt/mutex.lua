@@ -171,7 +171,7 @@ end
 --- ```
 function M.is_empty(m)
   if getmetatable(m) ~= mutex then args.wrong(1, "is_empty", "lwt.mutex", m) end
-  return waiters.count(m.queue) == 0
+  return not waiters.any(m.queue)
 end
 
 return M

@@ -2,6 +2,7 @@
 -- (lwt.uv's net); here is what goes over several addresses: connecting to a name.
 
 local lwt = require "lwt"
+local args = require "lwt.args"
 local core = require "lwt.core"
 local order = require "lwt.order"
 local uv = require "lwt.uvneeded" "lwt.net"
@@ -11,6 +12,14 @@ local M = {}
 
 for name, f in pairs(cnet) do
   if type(f) == "function" and name ~= "by_name" then M[name] = f end
+end
+
+-- The method of a socket, a listener …, for the module's function of the same name; nil for
+-- anything else, which has to be blamed on who called that.
+local function method_of(handle, name)
+  local mt = type(handle) == "userdata" and getmetatable(handle)
+  local methods = type(mt) == "table" and mt.__index
+  return type(methods) == "table" and methods[name] or nil
 end
 
 --- Closes a socket, a listener or whatever else of this module is open. What is pending on it is
@@ -26,7 +35,9 @@ end
 --- print(p:await())   --> nil
 --- ```
 function M.close(handle)
-  return handle:close()
+  local close = method_of(handle, "close")
+  if not close then args.wrong(1, "close", "socket", handle) end
+  return close(handle)
 end
 
 -- What lwt.direct shows of a socket reads and writes in C, without promises.
@@ -43,7 +54,11 @@ for _, kind in ipairs { "tcp", "tty", "listener", "udp" } do
     if M[name] == nil then
       M[name] = f
     elseif kind ~= "tty" and name ~= "close" then
-      M[name] = function(handle, ...) return handle[name](handle, ...) end
+      M[name] = function(handle, ...)
+        local method = method_of(handle, name)
+        if not method then args.wrong(1, name, "socket", handle) end
+        return method(handle, ...)
+      end
     end
   end
 end
@@ -130,7 +145,7 @@ local function connect_by_name(host, service, opts)
   local delay = opts and opts.delay or ATTEMPT_DELAY
   return cnet.getaddrinfo(host, service):bind(function(list)
     return race(interleave(list), function(a)
-      return cnet.tcp_connect({ host = a.host, port = a.port }, opts)
+      return cnet.tcp_connect(a, opts)
     end, delay)
   end)
 end

@@ -11,9 +11,12 @@
 ---@class lwt.Seq
 
 local lwt = require "lwt"
+local raise = require "lwt.core".raise -- again, with the trace that it has
 local args = require "lwt.stream.args"
 local crew = require "lwt.list.crew"
 local due = require "lwt.due"
+local stored = require "lwt.stored"
+local unview = require "lwt.core".unview
 
 local await, spawn, is_promise = lwt.await, lwt.spawn, lwt.is_promise
 local wrap, fulfilled = lwt.wrap, lwt.fulfilled
@@ -26,7 +29,14 @@ local mt = { __index = M, __name = "lwt.seq" }
 --   rest, v           an element, and the sequence of those that follow
 --   nil               the end
 --   nil, promise      of one of the two: what is there needs no promise
-local function new(force) return setmetatable({ force = force }, mt) end
+-- `pull(q)` calls it, with the storage that was there when the sequence was made.
+local function new(force) return setmetatable({ force = stored.now(force) }, mt) end
+
+local has_storage, bare = stored.stored, stored.bare
+local function pull(q)
+  if has_storage[1] then return bare(q.force) end
+  return q.force()
+end
 
 local function check(q, name)
   if getmetatable(q) ~= mt then args.wrong(q, 1, name, "lwt.seq", 1) end
@@ -41,7 +51,7 @@ end
 -- A sequence of what `f` makes of a node of `q`; `f(rest, v)` gives what force gives.
 local function derive(q, f)
   return new(function()
-    local rest, v = q.force()
+    local rest, v = pull(q)
     if rest ~= nil then return f(rest, v) end
     if v == nil then return f(nil) end
     return nil, v:bind(function(r, w) return followed(f(r, w)) end)
@@ -52,7 +62,7 @@ end
 local function later(p)
   local state, rest, v = p:state()
   if state == "fulfilled" then return rest, v end
-  if state == "rejected" then error(rest, 0) end
+  if state == "rejected" then raise(rest) end
   return nil, p
 end
 
@@ -61,13 +71,13 @@ local function work(use, f, ...)
   local t = spawn(f, ...)
   local state, v = t:state()
   if state == "fulfilled" then return use(v) end
-  if state == "rejected" then error(v, 0) end
+  if state == "rejected" then raise(v) end
   return nil, t:bind(function(value) return followed(use(value)) end)
 end
 
 -- For a task: the node of `q`.
 local function force(q)
-  local rest, v = q.force()
+  local rest, v = pull(q)
   if rest == nil and v ~= nil then return await(v) end
   return rest, v
 end
@@ -137,7 +147,7 @@ function M.cons_lwt(q, p)
   return new(function()
     local state, v = p:state()
     if state == "fulfilled" then return q, v end
-    if state == "rejected" then error(v, 0) end
+    if state == "rejected" then raise(v) end
     return nil, p:map(function(w) return q, w end)
   end)
 end
@@ -154,7 +164,7 @@ function M.append(a, b)
   if getmetatable(b) ~= mt then args.wrong(b, 2, "append", "lwt.seq") end
   return derive(a, function(rest, v)
     if rest ~= nil then return M.append(rest, b), v end
-    return b.force()
+    return pull(b)
   end)
 end
 
@@ -196,7 +206,7 @@ end
 -- cost nothing.
 local function seek(q, pick)
   while true do
-    local rest, v = q.force()
+    local rest, v = pull(q)
     if rest == nil then
       if v == nil then return nil end
       return nil, v:bind(function(r, w)
@@ -306,6 +316,7 @@ function M.filter_map_s(q, f)
 end
 
 local function sequence(q)
+  q = unview(q)
   if getmetatable(q) == mt then return q end
   error(("'flat_map': a sequence expected, got %s"):format(args.type_name(q)), 0)
 end
@@ -327,7 +338,7 @@ function M.flat_map(q, f)
   local function force_flat(inner, outer)
     while true do
       if inner then
-        local rest, v = inner.force()
+        local rest, v = pull(inner)
         if rest ~= nil then return flat(rest, outer), v end
         if v ~= nil then
           local o = outer
@@ -337,7 +348,7 @@ function M.flat_map(q, f)
           end)
         end
       end
-      local rest, v = outer.force()
+      local rest, v = pull(outer)
       if rest == nil then
         if v == nil then return nil end
         return nil, v:bind(function(r, w)
@@ -466,7 +477,7 @@ end
 function M.next(q)
   check(q, "next")
   return wrap(function()
-    local rest, v = q.force()
+    local rest, v = pull(q)
     if rest ~= nil then return v, rest end
     if v == nil then return end
     return v:map(function(r, w)
@@ -532,7 +543,7 @@ function M.fold_left(q, init, f)
   end
   function go()
     while true do
-      local rest, v = q.force()
+      local rest, v = pull(q)
       if rest == nil then
         if v ~= nil then return v:bind(came) end
         return fulfilled(acc)
@@ -578,7 +589,7 @@ end
 function M.iter(q, f)
   check(q, "iter")
   args.func(f, 2, "iter")
-  return M.fold_left(q, nil, function(_, v) f(v) end):map(nothing)
+  return M.fold_left(q, nil, function(_, v) f(v) end):map(function() end)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
@@ -604,7 +615,7 @@ end
 local function at_once(q, f, max)
   return crew.run(max, function(c)
     while c:room() do
-      local rest, v = q.force()
+      local rest, v = pull(q)
       if rest == nil and v ~= nil then rest, v = c:watch(v) end
       if rest == nil then return end
       c:start(f, v)

@@ -2,6 +2,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local stored = require "lwt.stored"
 
 local getmetatable = getmetatable
 
@@ -28,7 +29,7 @@ local function turn_off(sw)
   if not hooks then return lwt.fulfilled() end
   sw.hooks = nil
   local running = {}
-  for i = #hooks, 1, -1 do running[#running + 1] = lwt.spawn(hooks[i]) end
+  for i = #hooks, 1, -1 do running[#running + 1] = hooks[i]() end
   return lwt.join(running)
 end
 
@@ -109,7 +110,7 @@ function M.add_hook(sw, f)
   args.check_callable(2, "add_hook", f)
   if sw == nil then return end
   if not sw.hooks then error(M.Off, 2) end
-  sw.hooks[#sw.hooks + 1] = f
+  sw.hooks[#sw.hooks + 1] = stored.task(f)
 end
 
 --- Like `add_hook`, but with a switch that is off it runs `f` now.
@@ -130,7 +131,7 @@ function M.add_hook_or_exec(sw, f)
   args.check_callable(2, "add_hook_or_exec", f)
   if sw == nil then return lwt.fulfilled() end
   if not sw.hooks then return lwt.spawn(f) end
-  sw.hooks[#sw.hooks + 1] = f
+  sw.hooks[#sw.hooks + 1] = stored.task(f)
   return lwt.fulfilled()
 end
 

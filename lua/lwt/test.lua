@@ -375,4 +375,33 @@ function M.channel_kit(make)
   return each
 end
 
+--- What must hold of whatever brings bytes, as specs for a kind of your own: an iterator of names
+--- and functions for `it`. `source(data)` gives a fresh source of exactly these bytes: its
+--- `read(n)` gives a promise of at most `n` of them (of as many as it likes, where it has messages),
+--- of nil at the end. It is read by tasks, by its direct view, by callbacks, by streams, by several
+--- at once, with and without cancels, and the content is compared. With `sink`, what is written is
+--- looked at as well: `sink()` gives something with `write(s)`, and a function that ends it and
+--- returns what has come out. Both may await; what has a `close` is closed.
+---@param source fun(data: string): any
+---@param sink? fun(): any, fun(): string
+---@return fun(): string?, fun()?
+--- ```lua
+--- -- outside a task
+--- local test, io = require "lwt.test", require "lwt.io"
+--- for name, check in test.bytes_kit(io.of_bytes) do
+---   check()   -- in a spec file: it(name, check)
+--- end
+--- ```
+function M.bytes_kit(source, sink)
+  if type(source) ~= "function" then args.wrong(1, "bytes_kit", "function", source) end
+  if sink ~= nil and type(sink) ~= "function" then
+    args.wrong(2, "bytes_kit", "function", sink)
+  end
+  local kits = require "lwt.kits"
+  local kit = table.move(kits.bytes, 1, #kits.bytes, 1, {})
+  if sink then table.move(kits.sinks, 1, #kits.sinks, #kit + 1, kit) end
+  local each = each_check(kit, { source = source, sink = sink })
+  return each
+end
+
 return M

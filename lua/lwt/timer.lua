@@ -5,6 +5,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local stored = require "lwt.stored"
 
 local getmetatable = getmetatable
 
@@ -35,7 +36,7 @@ function M.create(seconds, f)
   local wrong = wrong_delay(seconds)
   if wrong then args.bad(1, "create", wrong) end
   args.check_callable(2, "create", f)
-  return setmetatable({ seconds = seconds, f = f, deadline = nil, sleep = nil }, timer)
+  return setmetatable({ seconds = seconds, f = stored.keep(f), deadline = nil, sleep = nil }, timer)
 end
 
 local function drop_sleep(t)

@@ -19,7 +19,7 @@ local armed = finalizer -- luacheck: ignore
 
 local M = {}
 
-local files = { "core" }
+local files = { "core", "net", "sockets", "io", "process", "thread" }
 
 local lwt
 

@@ -70,7 +70,7 @@ function M.check()
   local react = package.loaded["lwt.react.signal"] and require "lwt.react.graph"
   if react then
     local s, set = react.S.create(1)
-    local sum = react.S.l2(s, s:map(function(v) return v * 10 end), function(a, b) return a + b end)
+    local sum = react.S.l2(s, s:map(function(v) return v * 10 end), function(x, y) return x + y end)
     set(2)
     assert(sum:value() == 22, "react is dead")
   end

@@ -37,6 +37,7 @@ static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, i
     lwt_resolve(L, c, idx, p, state, n);
     return;
   }
+  p->how = C_NONE; /* a finalizer's cancel now would lose the values */
   lua_pushcfunction(L, collapse);
   lua_insert(L, -n - 1);
   if (lua_pcall(L, n, 1, 0) != LUA_OK) {
@@ -252,6 +253,10 @@ static double now(const lwt_api *api) {
   return lwt_timer_now(api->context);
 }
 
+static void raise_reported(const lwt_api *api, lua_State *L) {
+  lwt_loop_raise_reported(L, api->context);
+}
+
 static void *no_loop(const lwt_api *api) {
   return (void)api, NULL;
 }
@@ -292,6 +297,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_wake = wait_wake;
   a->wait_run = lwt_task_run_waiting;
   a->cancel_due = cancel_due;
+  a->raise_reported = raise_reported;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

@@ -96,8 +96,9 @@ typedef struct promise {
   uint8_t state, kind, how, waiters;
   uint16_t flags;
   uint16_t unused;
-  uint32_t n;     /* fulfilled: number of values; pending: see kinds */
-  uint64_t epoch; /* pending: the last cancel walk that came by; resolved: when that was */
+  uint32_t n; /* fulfilled: number of values; pending: see kinds */
+  uint64_t
+      epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
 /* User values. Kinds that wait for nothing have only the first. */
@@ -196,6 +197,7 @@ struct lwt_context {
   uint64_t resolutions; /* how many, ever: the stamp of the last one */
   uint8_t has_current;  /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;    /* r_trace is the trace of the error just caught */
+  uint8_t raising;      /* core.raise has r_raised on its way */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
   promise *current_waiter,
@@ -223,8 +225,8 @@ struct lwt_context {
   /* Queues (loop.c). */
   ring ready, paused;
   uint64_t pause_head, pause_tail; /* of r_pauses */
-  lwt_idle *idle, *idle_now; /* what waits for its turn, and what has it */
-  lwt_idle **idle_end;       /* the end of idle, when that is not empty */
+  lwt_idle *idle, *idle_now;       /* what waits for its turn, and what has it */
+  lwt_idle **idle_end;             /* the end of idle, when that is not empty */
   uint8_t running, interrupted, shuffling;
   uint8_t may_run; /* run waits: the tasks that an event wakes may run right after it */
   uint32_t woken;  /* in this wait: how many of them */
@@ -258,11 +260,11 @@ struct lwt_context {
   int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace,
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
       r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
-      r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
-      r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks, r_leave_hooks,
-      r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_function,
-      r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show,
-      r_unview, r_guard_mt;
+      r_traces, r_strings, r_raised, r_made, r_task_storage, r_canceled, r_timeout, r_eof,
+      r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
+      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
+      r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
+      r_show, r_unview, r_guard_mt, r_stored;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -464,6 +466,7 @@ API int lwt_ring_reserve(ring *r, size_t n);
 static inline void lwt_ring_push(ring *r, task *t) { /* room was reserved */
   r->at[(r->head + r->count++) & (r->size - 1)] = t;
 }
+API void lwt_loop_raise_reported(lua_State *L, lwt_context *c);
 API void lwt_loop_report(lua_State *L,
                          lwt_context *c); /* the error on top: to the hook */
 API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,

@@ -96,7 +96,7 @@ void lwt_loop_report(lua_State *L, lwt_context *c) {
   lua_settop(L, err - 1);
 }
 
-static void raise_reported(lua_State *L, lwt_context *c) {
+void lwt_loop_raise_reported(lua_State *L, lwt_context *c) {
   if (c->nerrors == 0) return;
   pushreg(L, c->r_errors);
   lua_rawgeti(L, -1, 1);
@@ -286,7 +286,7 @@ static void drive(lua_State *L, lwt_context *c, int idx) {
   idx = lua_absindex(L, idx);
   while (lwt_promise_find(L, idx)->state == S_PENDING && c->interrupted < 2) {
     int alive = turn(L, c, 1, 0);
-    raise_reported(L, c);
+    lwt_loop_raise_reported(L, c);
     if (!alive && lwt_promise_find(L, idx)->state == S_PENDING && !has_ready(c) &&
         c->idle == NULL) {
       lua_pushliteral(L, "deadlock: nothing is left that could wake what run waits for");
@@ -341,7 +341,7 @@ static int run_body(lua_State *L) {
   run_list(L, c, c->r_ends, 0);
   c->sweep_at = 0;
   lwt_slot_sweep(L, c, (size_t)c->slots_made + 1, 1);
-  raise_reported(L, c);
+  lwt_loop_raise_reported(L, c);
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {
     n = lwt_promise_push_values(L, 1, p);
@@ -381,7 +381,8 @@ static int run(lua_State *L, lwt_context *c) {
 /*---
 Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
 raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
-list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises. Ctrl-C cancels the main task with
+list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises; only in the main script of the `lwt`
+command, which is inside one, it runs its argument as a task and waits for it, so that any program works there. Ctrl-C cancels the main task with
 `lwt.Interrupted`, see `lwt.interrupts`.
 
 ```lua norun
@@ -423,7 +424,7 @@ static int step(lua_State *L, lwt_context *c, double budget, double *wait) {
   status = lua_pcall(L, 1, 0, 0);
   c->running = 0;
   if (status != LUA_OK) lua_error(L);
-  raise_reported(L, c);
+  lwt_loop_raise_reported(L, c);
   if (has_ready(c) || c->idle != NULL)
     *wait = 0;
   else if (c->ntimers > 0) {

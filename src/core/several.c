@@ -471,8 +471,7 @@ static int choice(lua_State *L, lwt_context *c, int kind, int n, int all_pending
     const void *it = outcome < 0 ? lua_touserdata(L, -1) : NULL;
     for (i = 1; i <= n; i++) { /* the others are looked at */
       lua_rawgeti(L, LIST, i);
-      if (lua_touserdata(L, -1) != it)
-        take_input(L, (promise *)lua_touserdata(L, -1), 0);
+      if (lua_touserdata(L, -1) != it) take_input(L, (promise *)lua_touserdata(L, -1), 0);
       lua_pop(L, 1);
     }
     for (i = 1; cancels(kind) && i <= n; i++) {

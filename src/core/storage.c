@@ -12,12 +12,19 @@
 #define G_KEY 2       /* the key that with_value has set, or nil */
 #define G_INSTALLED 3 /* the storage with that */
 
-/* Exchanges the value on top (false or a table) and the current storage. */
+/* Exchanges the value on top (false or a table) and the current storage. core.stored[1] tells
+** Lua whether there is one. */
 void lwt_storage_swap(lua_State *L, lwt_context *c) {
+  uint8_t storing = (uint8_t)lua_toboolean(L, -1);
   pushreg(L, c->r_storage);
   lua_insert(L, -2);
-  c->storing = (uint8_t)lua_toboolean(L, -1);
   setreg(L, c->r_storage);
+  if (storing == c->storing) return;
+  c->storing = storing;
+  pushreg(L, c->r_stored);
+  lua_pushboolean(L, storing);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 1);
 }
 
 static void check_key(lua_State *L, int idx) {
@@ -154,6 +161,16 @@ static int l_keep(lua_State *L) {
   lua_settop(L, 1);
   lwt_storage_keep(L, context_of(L));
   return 1;
+}
+
+/* core.bare(f, ...): calls what was attached where there was no storage. */
+static int l_bare(lua_State *L) {
+  lwt_context *c = context_of(L);
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, 0);
+  push_guard(L, c);
+  lua_insert(L, 1);
+  return call_guarded(L, c);
 }
 
 /* The coroutine at `thread` is about to be resumed: pushes the storage of whoever does that.
@@ -293,11 +310,9 @@ static int l_with_value(lua_State *L) {
   return call_guarded(L, c);
 }
 
-static const luaL_Reg functions[] = {{"get", l_get},
-                                     {"set", l_set},
-                                     {"with_value", l_with_value},
-                                     {"keep", l_keep},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"get", l_get},   {"set", l_set},   {"with_value", l_with_value},
+    {"keep", l_keep}, {"bare", l_bare}, {NULL, NULL}};
 
 void lwt_storage_open(lua_State *L, lwt_context *c) {
   static const luaL_Reg guard_events[] = {{"__close", guard_close}, {NULL, NULL}};
@@ -305,6 +320,12 @@ void lwt_storage_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, guard_events);
   c->r_guard_mt = lwt_slot(L);
   lwt_register(L, c, functions);
+  lua_createtable(L, 1, 0);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "stored");
+  c->r_stored = lwt_slot(L);
   pushreg(L, c->r_self);
   lua_newtable(L);
   lua_pushliteral(L, "lwt.key");

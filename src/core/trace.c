@@ -197,13 +197,35 @@ static void remember(lua_State *L, lwt_context *c) { /* 1: error; trace on top *
   lua_pop(L, 1);
 }
 
+static void push_trace_of_value(lua_State *L, lwt_context *c, int idx);
+
+/* Has core.raise brought the error at 1? Then what was remembered of it is its trace. */
+static int raised_again(lua_State *L, lwt_context *c) {
+  int same;
+  if (!c->raising) return 0;
+  c->raising = 0;
+  pushreg(L, c->r_raised);
+  same = lua_rawequal(L, 1, -1);
+  lua_pushboolean(L, 0);
+  setreg(L, c->r_raised);
+  lua_settop(L, 1);
+  if (!same) return 0;
+  push_trace_of_value(L, c, 1);
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    setreg(L, c->r_trace);
+    c->has_trace = 1;
+  }
+  lua_settop(L, 1);
+  return c->has_trace;
+}
+
 /* The message handler: gives the error back and leaves its trace in r_trace. */
 static int handler(lua_State *L) {
   lwt_context *c = context_of(L);
   luaL_Buffer b;
   lua_settop(L, 1);
   c->has_trace = 0;
-  if (is_sentinel(L, c, 1)) return 1;
+  if (is_sentinel(L, c, 1) || raised_again(L, c)) return 1;
   push_cause(L, c); /* 2 */
   luaL_buffinit(L, &b);
   luaL_addstring(&b, lua_isnil(L, 2) ? "in " : "\nawaited in ");
@@ -511,8 +533,40 @@ static int l_left(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"traceback", l_traceback}, {"left", l_left}, {NULL, NULL}};
+static int guard_k(lua_State *L, int status, lua_KContext k) {
+  ((lwt_context *)k)->has_trace = 0; /* it belongs to the error, and to no promise yet */
+  lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
+  lua_replace(L, 1);
+  return lua_gettop(L);
+}
+
+/* core.guard(f, ...): pcall that lets f wait, and remembers where an error was raised:
+** lwt.traceback of the error tells it. For whatever stands between a function that is not
+** ours and the end of its task. */
+static int l_guard(lua_State *L) {
+  lwt_context *c = context_of(L);
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  return guard_k(
+      L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, (lua_KContext)c, guard_k),
+      (lua_KContext)c);
+}
+
+/* core.raise(err): raises what guard has caught, which keeps its trace. */
+static int l_raise(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_settop(L, 1);
+  lua_pushvalue(L, 1);
+  setreg(L, c->r_raised);
+  c->raising = 1;
+  return lua_error(L);
+}
+
+static const luaL_Reg functions[] = {{"traceback", l_traceback},
+                                     {"left", l_left},
+                                     {"guard", l_guard},
+                                     {"raise", l_raise},
+                                     {NULL, NULL}};
 
 void lwt_trace_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);
@@ -530,4 +584,6 @@ void lwt_trace_open(lua_State *L, lwt_context *c) {
   c->r_watch_mt = lwt_slot(L);
   lua_createtable(L, 2 * STRINGS, 0);
   c->r_strings = lwt_slot(L);
+  lua_pushboolean(L, 0);
+  c->r_raised = lwt_slot(L);
 }

@@ -1,47 +1,64 @@
 /* dns.c: names and addresses: getaddrinfo, getnameinfo, getservbyname, and what the
 ** machine knows about itself.
 **
-** Lookups run on libuv's threadpool, which gives them at most half of its threads, so
-** that files are never kept waiting by a name server that does not answer. In front of
-** it stands a limit of our own (dns_limit): what is more waits here, where it can be
-** cancelled.
+** Each lookup has a thread of its own (lookup.c), so that a name server that does not answer
+** keeps nobody waiting: neither files, nor the end of the program. At most dns_limit of them
+** run; what is more waits here, where it can be cancelled.
 */
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "lookup.h"
 #include "net_internal.h"
 
 #define DNS_LIMIT 16
 
 struct dns_req {
-  lwt_uv_req r; /* user values 3 and 4: host and service */
-  union {
-    uv_getaddrinfo_t address;
-    uv_getnameinfo_t name;
-  } uv;
-  struct addrinfo hints;
-  const char *host, *service;
-  struct sockaddr_storage sa;
-  int flags;
-  unsigned char by_address; /* getnameinfo */
+  lwt_uv_req r;
+  uv_req_t none;         /* (libuv has no part in it) */
+  lwt_uv_lookup *lookup; /* NULL: there was no memory for it */
   unsigned char started;
-  dns_req *next;
+  dns_req *next, *prev; /* of those that wait */
 };
 
 /* ---- The queue ----------------------------------------------------------- */
 
-static void on_address(uv_getaddrinfo_t *uv, int status, struct addrinfo *list);
-static void on_name(uv_getnameinfo_t *uv, int status, const char *host,
-                    const char *service);
+static void on_lookup(lwt_uv_lookup *lookup);
+
+/* The timer keeps the loop alive, for whoever else turns it, while an answer is wanted. */
+static void on_alive(uv_timer_t *t) {
+  (void)t;
+}
+
+static void want(net_state *net, int change) {
+  net->dns_wanted += change;
+  if (net->alive == NULL) return;
+  if (net->dns_wanted > 0)
+    uv_timer_start(net->alive, on_alive, 1000000000, 1000000000);
+  else
+    uv_timer_stop(net->alive);
+}
 
 static int start(dns_req *d) {
-  uv_loop_t *loop = d->r.ctx->loop;
+  int status = lwt_uv_lookup_start(d->r.ctx, d->lookup);
+  if (status < 0) return status;
   d->started = 1;
-  if (d->by_address)
-    return uv_getnameinfo(loop, &d->uv.name, on_name, (struct sockaddr *)&d->sa,
-                          d->flags);
-  return uv_getaddrinfo(loop, &d->uv.address, on_address, d->host, d->service, &d->hints);
+  net_of(d->r.ctx)->dns_active++;
+  want(net_of(d->r.ctx), 1);
+  return 0;
+}
+
+static void dequeue(net_state *net, dns_req *d) {
+  if (d->prev != NULL)
+    d->prev->next = d->next;
+  else
+    net->dns_first = d->next;
+  if (d->next != NULL)
+    d->next->prev = d->prev;
+  else
+    net->dns_last = d->prev;
 }
 
 /* A lookup is over: the next may begin. */
@@ -50,48 +67,30 @@ static void start_next(lwt_uv *ctx) {
   while (!ctx->closing && net->dns_first != NULL && net->dns_active < net->dns_limit) {
     dns_req *d = net->dns_first;
     int status;
-    net->dns_first = d->next;
-    if (d->next == NULL) net->dns_last = NULL;
+    dequeue(net, d);
     status = start(d);
-    if (status == 0)
-      net->dns_active++;
-    else
-      lwt_uv_req_done(&d->r, status);
+    if (status < 0) lwt_uv_req_done(&d->r, status);
   }
 }
 
-static void finish(dns_req *d, int status) {
-  lwt_uv *ctx = d->r.ctx;
+/* One that was left behind counts until it is over. */
+static void on_lookup(lwt_uv_lookup *lookup) {
+  lwt_uv *ctx = lookup->ctx;
+  dns_req *d = lookup->data;
   net_of(ctx)->dns_active--;
+  if (d != NULL) want(net_of(ctx), -1);
   start_next(ctx);
-  lwt_uv_req_done(&d->r, status);
-}
-
-static void on_address(uv_getaddrinfo_t *uv, int status, struct addrinfo *list) {
-  (void)list; /* also in uv->addrinfo */
-  finish(uv->data, status);
-}
-
-static void on_name(uv_getnameinfo_t *uv, int status, const char *host,
-                    const char *service) {
-  (void)host;
-  (void)service;
-  finish(uv->data, status);
+  if (d != NULL) lwt_uv_req_done(&d->r, lookup->status);
 }
 
 static void cancel(lwt_uv_req *r) {
-  dns_req *d = (dns_req *)(void *)r, *before = NULL, *at;
-  net_state *net = net_of(r->ctx);
+  dns_req *d = (dns_req *)(void *)r;
   if (d->started) {
-    uv_cancel(r->uv);
-    return;
+    d->lookup->data = NULL;
+    want(net_of(r->ctx), -1);
+  } else {
+    dequeue(net_of(r->ctx), d);
   }
-  for (at = net->dns_first; at != d; at = at->next) before = at;
-  if (before != NULL)
-    before->next = d->next;
-  else
-    net->dns_first = d->next;
-  if (net->dns_last == d) net->dns_last = before;
   lwt_uv_req_done(r, UV_ECANCELED);
 }
 
@@ -101,10 +100,10 @@ static int enqueue(lua_State *L, dns_req *d) {
   int status = 0;
   if (net->dns_active < net->dns_limit) {
     status = start(d);
-    if (status == 0) net->dns_active++;
   } else {
-    if (net->dns_last != NULL)
-      net->dns_last->next = d;
+    d->prev = net->dns_last;
+    if (d->prev != NULL)
+      d->prev->next = d;
     else
       net->dns_first = d;
     net->dns_last = d;
@@ -129,8 +128,8 @@ static int push_list(lua_State *L, lwt_uv_req *r) {
   struct addrinfo *a;
   lua_Integer n = 0;
   lua_newtable(L);
-  for (a = d->uv.address.addrinfo; a != NULL; a = a->ai_next) {
-    char host[64] = "";
+  for (a = d->lookup->list; a != NULL; a = a->ai_next) {
+    char host[LWT_UV_HOST_MAX] = "";
     int number;
     if (a->ai_family == AF_INET) {
       const struct sockaddr_in *in4 = (const void *)a->ai_addr;
@@ -138,7 +137,7 @@ static int push_list(lua_State *L, lwt_uv_req *r) {
       number = ntohs(in4->sin_port);
     } else if (a->ai_family == AF_INET6) {
       const struct sockaddr_in6 *in6 = (const void *)a->ai_addr;
-      uv_ip6_name(in6, host, sizeof host);
+      lwt_uv_format_ip6(in6, host);
       number = ntohs(in6->sin6_port);
     } else {
       continue;
@@ -156,31 +155,31 @@ static int push_list(lua_State *L, lwt_uv_req *r) {
 
 static int push_port(lua_State *L, lwt_uv_req *r) {
   dns_req *d = (dns_req *)(void *)r;
-  const struct sockaddr_in *in4 = (const void *)d->uv.address.addrinfo->ai_addr;
+  const struct sockaddr_in *in4 = (const void *)d->lookup->list->ai_addr;
   lua_pushinteger(L, ntohs(in4->sin_port));
   return 1;
 }
 
 static int push_names(lua_State *L, lwt_uv_req *r) {
   dns_req *d = (dns_req *)(void *)r;
-  lua_pushstring(L, d->uv.name.host);
-  lua_pushstring(L, d->uv.name.service);
+  lua_pushstring(L, d->lookup->name);
+  lua_pushstring(L, d->lookup->port);
   return 2;
 }
 
-static void free_list(lwt_uv_req *r) {
+static void release(lwt_uv_req *r) {
   dns_req *d = (dns_req *)(void *)r;
-  if (r->status >= 0 && d->started) uv_freeaddrinfo(d->uv.address.addrinfo);
+  if (d->lookup != NULL) lwt_uv_lookup_release(d->lookup);
 }
 
 static const lwt_uv_req_class address_class = {
-    "getaddrinfo", "address", 1, push_list, free_list, cancel,
+    "getaddrinfo", "address", 1, push_list, release, cancel,
 };
 static const lwt_uv_req_class service_class = {
-    "getservbyname", "service", 1, push_port, free_list, cancel,
+    "getservbyname", "service", 1, push_port, release, cancel,
 };
 static const lwt_uv_req_class name_class = {
-    "getnameinfo", "address", 1, push_names, NULL, cancel,
+    "getnameinfo", "address", 1, push_names, release, cancel,
 };
 
 /* ---- Functions ----------------------------------------------------------- */
@@ -189,18 +188,13 @@ static const lwt_uv_req_class name_class = {
 ** promise. */
 static dns_req *new_lookup(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
                            int what, int host, int service) {
-  dns_req *d = lwt_uv_req_new(ctx, L, class, sizeof *d, offsetof(dns_req, uv), what, 2);
-  if (host != 0) {
-    d->host = lua_tostring(L, host);
-    lua_pushvalue(L, host);
-    lua_setiuservalue(L, -3, 3);
-  }
-  if (service != 0) {
-    d->service = lua_tostring(L, service);
-    lua_pushvalue(L, service);
-    lua_setiuservalue(L, -3, 4);
-  }
-  d->hints.ai_family = AF_UNSPEC;
+  dns_req *d = lwt_uv_req_new(ctx, L, class, sizeof *d, offsetof(dns_req, none), what, 0);
+  d->lookup = lwt_uv_lookup_new(host != 0 ? lua_tostring(L, host) : NULL,
+                                service != 0 ? lua_tostring(L, service) : NULL);
+  if (d->lookup == NULL) return d;
+  d->lookup->data = d;
+  d->lookup->done = on_lookup;
+  d->lookup->hints.ai_family = AF_UNSPEC;
   return d;
 }
 
@@ -212,6 +206,16 @@ static int check_name(lua_State *L, int arg) {
   s = luaL_checklstring(L, arg, &n);
   luaL_argcheck(L, strlen(s) == n, arg, "name contains a zero byte");
   luaL_argcheck(L, n < 256, arg, "name is too long");
+  return arg;
+}
+
+/* A service is a name or a port: the resolver would cut one that is too large. */
+static int check_service(lua_State *L, int arg) {
+  if (check_name(L, arg) == 0) return 0;
+  const char *s = lua_tostring(L, arg);
+  if (strspn(s, "+-.0123456789") != strlen(s) || *s == '\0') return arg;
+  if (strspn(s, "0123456789") != strlen(s) || strlen(s) > 9 || atoi(s) > 65535)
+    luaL_argerror(L, arg, lua_pushfstring(L, "port %s is out of range (0 to 65535)", s));
   return arg;
 }
 
@@ -260,7 +264,7 @@ static int l_getaddrinfo(lua_State *L) {
   dns_req *d;
   lua_settop(L, 3);
   host = check_name(L, 1);
-  service = check_name(L, 2);
+  service = check_service(L, 2);
   luaL_argcheck(L, host != 0 || service != 0, 1, "host or service expected");
   lwt_uv_check_options(L, 3, options);
   family = option(L, 3, "family", families, family_values, AF_UNSPEC);
@@ -268,9 +272,10 @@ static int l_getaddrinfo(lua_State *L) {
   if (lwt_uv_flag(L, 3, "passive", 0)) flags |= AI_PASSIVE;
   if (lwt_uv_flag(L, 3, "canonname", 0) && host != 0) flags |= AI_CANONNAME;
   d = new_lookup(ctx, L, &address_class, host != 0 ? host : service, host, service);
-  d->hints.ai_family = family;
-  d->hints.ai_socktype = socktype;
-  d->hints.ai_flags = flags;
+  if (d->lookup == NULL) return lwt_uv_req_started(L, &d->r, UV_ENOMEM);
+  d->lookup->hints.ai_family = family;
+  d->lookup->hints.ai_socktype = socktype;
+  d->lookup->hints.ai_flags = flags;
   return enqueue(L, d);
 }
 
@@ -294,8 +299,9 @@ static int l_getnameinfo(lua_State *L) {
                 "numeric address expected");
   lua_pushstring(L, a.text);
   d = new_lookup(ctx, L, &name_class, -1, 0, 0);
-  d->sa = a.sa;
-  d->by_address = 1;
+  if (d->lookup == NULL) return lwt_uv_req_started(L, &d->r, UV_ENOMEM);
+  d->lookup->sa = a.sa;
+  d->lookup->by_address = 1;
   return enqueue(L, d);
 }
 
@@ -321,15 +327,17 @@ static int l_getservbyname(lua_State *L) {
   check_name(L, 1);
   protocol = luaL_checkoption(L, 2, "tcp", protocols);
   d = new_lookup(ctx, L, &service_class, 1, 0, 1);
-  d->hints.ai_family = AF_INET;
-  d->hints.ai_socktype = socktype_values[protocol];
+  if (d->lookup == NULL) return lwt_uv_req_started(L, &d->r, UV_ENOMEM);
+  d->lookup->hints.ai_family = AF_INET;
+  d->lookup->hints.ai_socktype = socktype_values[protocol];
   return enqueue(L, d);
 }
 
 /*---
 How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
-their order. Of the threadpool (see `lwt.job`), lookups never take more than half,
-whatever the limit: file operations go on beside them.
+their order. Each has a thread of its own: files and jobs go on beside them. A lookup that was
+cancelled counts until the system's resolver gives up; nothing else waits for it, the end of
+the program neither.
 @param n? integer
 @return integer
 ```lua
@@ -375,7 +383,7 @@ typedef struct interfaces {
 
 static int push_interfaces(lua_State *L) {
   interfaces *all = lua_touserdata(L, 1);
-  char text[64], mac[20];
+  char text[LWT_UV_HOST_MAX], mac[20];
   int i;
   lua_createtable(L, all->n, 0);
   for (i = 0; i < all->n; i++) {
@@ -386,7 +394,7 @@ static int push_interfaces(lua_State *L) {
     set_string(L, "name", a->name);
     set_string(L, "family", v6 ? "inet6" : "inet");
     if (v6)
-      uv_ip6_name(&a->address.address6, text, sizeof text);
+      lwt_uv_format_ip6(&a->address.address6, text);
     else
       uv_ip4_name(&a->address.address4, text, sizeof text);
     set_string(L, "host", text);

@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,14 +26,77 @@ static void on_work(uv_work_t *work) {
   q->status = q->run(q);
 }
 
+/* Files leave a thread of the pool to names, in all states together. A state that has none
+** running may have one all the same: so each comes to its own, and looks itself what it may
+** start when one is over. */
+static atomic_int running;
+
+static int may_run(const fs_state *fs) {
+  static atomic_int limit; /* once it has been used the pool keeps its size */
+  if (fs->running == 0) return 1;
+  int most = atomic_load_explicit(&limit, memory_order_relaxed);
+  if (most == 0) {
+    int n = lwt_uv_pool_size();
+    most = n > 1 ? n - 1 : 1;
+    atomic_store(&limit, most);
+  }
+  return atomic_load(&running) < most;
+}
+
+static void on_done(uv_work_t *work, int status);
+
+static int run_now(fs_state *fs, fs_req *q) {
+  int status = uv_queue_work(q->req.ctx->loop, &q->work, on_work, on_done);
+  if (status < 0) return status;
+  fs->running++;
+  atomic_fetch_add(&running, 1);
+  return 0;
+}
+
+static void line_up(fs_state *fs, fs_req *q) {
+  q->in_line = 1;
+  q->next = NULL;
+  q->prev = fs->last;
+  if (fs->last != NULL)
+    fs->last->next = q;
+  else
+    fs->first = q;
+  fs->last = q;
+}
+
+static void leave_line(fs_state *fs, fs_req *q) {
+  q->in_line = 0;
+  if (q->prev != NULL)
+    q->prev->next = q->next;
+  else
+    fs->first = q->next;
+  if (q->next != NULL)
+    q->next->prev = q->prev;
+  else
+    fs->last = q->prev;
+}
+
+static void run_next(fs_state *fs) {
+  while (fs->first != NULL && may_run(fs)) {
+    fs_req *q = fs->first;
+    leave_line(fs, q);
+    int status = run_now(fs, q);
+    if (status < 0) lwt_uv_req_done(&q->req, status);
+  }
+}
+
 static void on_done(uv_work_t *work, int status) {
   fs_req *q = work->data;
+  fs_state *fs = q->req.ctx->family[LWT_UV_FFS];
   ssize_t result = status < 0 ? status : q->status;
+  fs->running--;
+  atomic_fetch_sub(&running, 1);
+  run_next(fs);
   if (result == UV_EAGAIN && q->wait_for != FS_NO_WAIT) {
     result = lwt_uv_fs_is_stopped(q) ? UV_ECANCELED : lwt_uv_fs_wait(q);
     if (result >= 0) return;
   }
-  lwt_uv_req_done(&q->req, result);
+  lwt_uv_req_done_later(&q->req, result);
 }
 
 void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
@@ -42,7 +107,18 @@ void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, si
 }
 
 int lwt_uv_fs_submit(fs_req *q) {
-  int status = uv_queue_work(q->req.ctx->loop, &q->work, on_work, on_done);
+  lwt_uv *ctx = q->req.ctx;
+  fs_state *fs = ctx->family[LWT_UV_FFS];
+  int status;
+  if (!q->started && ctx->lwt->cancel_due(ctx->lwt)) {
+    q->wait_for = FS_WAIT_TURN;
+    status = lwt_uv_fs_wait(q);
+  } else if (fs->first == NULL && may_run(fs)) {
+    status = run_now(fs, q);
+  } else {
+    line_up(fs, q);
+    status = 0;
+  }
   if (status >= 0) q->started = 1;
   return status;
 }
@@ -130,6 +206,9 @@ void lwt_uv_fs_cancel(lwt_uv_req *r) {
   if (q->wait != NULL) {
     lwt_uv_fs_wait_end(q);
     lwt_uv_req_done(r, UV_ECANCELED);
+  } else if (q->in_line) {
+    leave_line(r->ctx->family[LWT_UV_FFS], q);
+    lwt_uv_req_done(r, UV_ECANCELED);
   } else {
     uv_cancel(r->uv);
   }
@@ -147,6 +226,17 @@ const char *lwt_uv_fs_check_path(lua_State *L, int arg) {
   const char *path = luaL_checklstring(L, arg, &len);
   luaL_argcheck(L, strlen(path) == len, arg, "path contains a zero byte");
   return path;
+}
+
+const char *lwt_uv_fs_pin(lwt_uv *ctx, lua_State *L, int idx, size_t *len,
+                          lwt_uv_mem **mem) {
+  size_t ofs;
+  if (lwt_uv_test(ctx, L, idx, LWT_UV_BYTES) == NULL) return lua_tolstring(L, idx, len);
+  lwt_uv_mem *m = lwt_uv_bytes_mem(L, idx, &ofs, len);
+  if (m->data == NULL) return NULL;
+  lwt_uv_mem_pin(m);
+  *mem = m;
+  return m->data + ofs;
 }
 
 int lwt_uv_fs_check_mode(lua_State *L, int arg, int or_else) {
@@ -258,7 +348,19 @@ void lwt_uv_fs_push_stat(lua_State *L, const uv_stat_t *st) {
   set_time(L, "birthtime", st->st_birthtim);
 }
 
+/* After the last request. */
+static void family_close(lwt_uv *ctx) {
+  fs_state *fs = ctx->family[LWT_UV_FFS];
+  ctx->family[LWT_UV_FFS] = NULL;
+  if (fs == NULL) return;
+  lwt_uv_fs_free_blocks(fs);
+  free(fs);
+}
+
 void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) {
+  ctx->family[LWT_UV_FFS] = calloc(1, sizeof(fs_state));
+  if (ctx->family[LWT_UV_FFS] == NULL) luaL_error(L, "not enough memory");
+  ctx->family_close[LWT_UV_FFS] = family_close;
   lua_newtable(L);
   lwt_uv_fs_open_files(ctx, L);
   lwt_uv_fs_open_paths(ctx, L);

@@ -363,29 +363,29 @@ static int push_count(lua_State *L, lwt_uv_req *r) {
   return 1;
 }
 
-/* A file, or (NULL) a descriptor's number. */
-static file *check_descriptor(lwt_uv *ctx, lua_State *L, int arg, int *fd) {
+/* A file, or a descriptor's number. */
+static void check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
   if (lua_type(L, arg) != LUA_TNUMBER) {
-    file *f = lwt_uv_file_check_open(ctx, L, arg);
-    *fd = f->fd;
-    return f;
+    lwt_uv_file_check_open(ctx, L, arg);
+    return;
   }
   lua_Integer n = luaL_checkinteger(L, arg);
   luaL_argcheck(L, n >= 0 && n <= 0x7fffffff, arg, "descriptor out of range");
-  *fd = (int)n;
-  return NULL;
 }
 
 /* Take part in the file, or have a descriptor of our own for what the number means now.
 ** Nobody may close either under the thread's feet: the next open would get its number. */
-static int hold(send_req *s, file_use *u, file *f, int *own, int *fd) {
-  if (f != NULL) {
-    lwt_uv_file_use(u, f, &s->q);
-    lwt_uv_file_begin(u);
-    return 0;
+static int hold(lua_State *L, send_req *s, int arg, file_use *u, int *own, int *fd) {
+  if (lua_type(L, arg) == LUA_TNUMBER) {
+    *fd = *own = fcntl((int)lua_tointeger(L, arg), F_DUPFD_CLOEXEC, 3);
+    return *own < 0 ? -errno : 0;
   }
-  *fd = *own = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
-  return *own < 0 ? -errno : 0;
+  file *f = ((file_box *)lua_touserdata(L, arg))->f;
+  if (f == NULL) return UV_EBADF; /* a finalizer closed it, just now */
+  *fd = f->fd;
+  lwt_uv_file_use(u, f, &s->q);
+  lwt_uv_file_begin(u);
+  return 0;
 }
 
 /*---
@@ -410,8 +410,8 @@ static int l_sendfile(lua_State *L) {
   static const lwt_uv_req_class class = {"sendfile", NULL,         1,
                                          push_count, release_send, lwt_uv_fs_cancel};
   lwt_uv *ctx = lwt_uv_context(L);
-  int out, in;
-  file *to = check_descriptor(ctx, L, 1, &out), *from = check_descriptor(ctx, L, 2, &in);
+  check_descriptor(ctx, L, 1);
+  check_descriptor(ctx, L, 2);
   lua_Integer offset = luaL_checkinteger(L, 3), length = luaL_checkinteger(L, 4);
   luaL_argcheck(L, offset >= 0, 3, "negative offset");
   luaL_argcheck(L, length >= 0, 4, "negative length");
@@ -421,12 +421,10 @@ static int l_sendfile(lua_State *L) {
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, 4);
   s->own_out = s->own_in = -1;
-  s->out = out;
-  s->in = in;
   s->offset = offset;
   s->len = (size_t)length;
-  int status = hold(s, &s->to, to, &s->own_out, &s->out);
-  if (status >= 0) status = hold(s, &s->from, from, &s->own_in, &s->in);
+  int status = hold(L, s, 1, &s->to, &s->own_out, &s->out);
+  if (status >= 0) status = hold(L, s, 2, &s->from, &s->own_in, &s->in);
   if (status >= 0) status = lwt_uv_fs_submit(&s->q);
   return lwt_uv_req_started(L, &s->q.req, status);
 }

@@ -48,7 +48,7 @@ static int submit(file_req *fq) {
 /* Start the head of the queue; what cannot start is over. */
 static void submit_head(file *f) {
   /* A file that is being closed starts nothing: who closes it ends what waits. */
-  while (f->head != NULL && !f->head->q.started && !f->closed) {
+  while (f->head != NULL && !f->head->q.started && !f->closed && !f->ctx->closing) {
     int status = submit(f->head);
     if (status >= 0) return;
     lwt_uv_req_done(&f->head->q.req, status); /* takes it out of the queue */
@@ -108,12 +108,21 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   lwt_uv_file_unref(f);
 }
 
-/* Push a request on the file at argument 1 and its promise. */
-file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op *op) {
+static file *file_at(lua_State *L, int arg) {
+  return ((file_box *)lua_touserdata(L, arg))->f;
+}
+
+file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, const file_op *op) {
   lua_getiuservalue(L, 1, U_PATH);
   file_req *fq = lwt_uv_fs_new(ctx, L, &op->class, sizeof *fq,
                                lua_isstring(L, -1) ? -1 : 0, 2, op->run);
+  file *f = file_at(L, 1);
   lua_remove(L, -3);
+  if (f == NULL) { /* a finalizer has closed it: making the request may run some */
+    lwt_uv_req_started(L, &fq->q.req, UV_ECANCELED);
+    lwt_uv_reject_closed(ctx, L);
+    return NULL;
+  }
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -3, U_FILE);
   fq->f = f;
@@ -144,7 +153,8 @@ file_req *lwt_uv_file_new_op(lua_State *L, const file_op *op) {
     lwt_uv_reject_closed(ctx, L);
     return NULL;
   }
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, op);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, op);
+  if (fq == NULL) return NULL;
   fq->want = FILE_ALL; /* does not touch the position, nor what was read ahead */
   fq->offset = 0;
   return fq;
@@ -321,7 +331,7 @@ static void reject_pending(lua_State *L, file *f) {
     if (f->told != u) continue; /* over already */
     if (!u->q->started)
       lwt_uv_req_done(r, UV_ECANCELED);
-    else if (u->q->wait != NULL)
+    else if (u->q->wait != NULL || u->q->in_line)
       lwt_uv_fs_cancel(r);
   }
 }
@@ -356,6 +366,11 @@ static int l_close(lua_State *L) {
   lua_getiuservalue(L, 1, U_PATH);
   fs_req *q =
       lwt_uv_fs_new(ctx, L, &class, sizeof *q, lua_isstring(L, 2) ? 2 : 0, 0, NULL);
+  if (box->f == NULL) { /* by a finalizer, just now */
+    lwt_uv_req_started(L, &q->req, UV_ECANCELED);
+    lua_getiuservalue(L, 1, U_CLOSE);
+    return 1;
+  }
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, 1, U_CLOSE);
   lwt_uv_req_started(L, &q->req, 0);
@@ -398,7 +413,7 @@ static int l_gc(lua_State *L) {
 }
 
 static int l_tostring(lua_State *L) {
-  file_box *box = lua_touserdata(L, 1);
+  file_box *box = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_FILE);
   lua_getiuservalue(L, 1, U_PATH);
   const char *path = lua_tostring(L, -1);
   if (box->f == NULL)

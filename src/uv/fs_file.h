@@ -114,8 +114,10 @@ void lwt_uv_file_cancel_req(lwt_uv_req *r);
 /* The file at argument 1; NULL when it is closed. */
 file *lwt_uv_file_check(lwt_uv *ctx, lua_State *L);
 /* Push a request on the file at argument 1 and its promise; nothing may raise until it
-** begins. */
-file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op *op);
+** begins. NULL: that is closed now, and a rejected promise is pushed. (Making a request may
+** run finalizers: what was read from the file or from lwt.bytes before is no longer
+** true.) */
+file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, const file_op *op);
 /* Start it, or let it wait its turn; returns 1 with the promise pushed. */
 int lwt_uv_file_begin_req(lua_State *L, file_req *fq);
 /* The same for what leaves the position alone; for a closed file a rejected promise is
@@ -148,7 +150,7 @@ void lwt_uv_file_begin(file_use *u);
 /* Nothing new from now on; the descriptor is closed once nothing runs. */
 void lwt_uv_file_shut(file *f);
 
-/* For sendfile (fs_whole.c): the file at `arg`, which may not be closed. */
+/* For sendfile (fs_copy.c): the file at `arg`, which may not be closed. */
 file *lwt_uv_file_check_open(lwt_uv *ctx, lua_State *L, int arg);
 
 #endif

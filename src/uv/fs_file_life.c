@@ -92,10 +92,10 @@ int64_t lwt_uv_file_seek(file *f, int64_t offset, int from) {
 /* ---- The end ------------------------------------------------------------- */
 
 /* Tell whoever waits for the descriptor to be closed. */
-static void tell_closed(file *f, ssize_t status) {
+static void tell_closed(file *f, ssize_t status, void (*done)(lwt_uv_req *, ssize_t)) {
   fs_req *q = f->close_req;
   f->close_req = NULL;
-  if (q != NULL) lwt_uv_req_done(&q->req, status);
+  if (q != NULL) done(&q->req, status);
 }
 
 static void run_close(uv_work_t *work) {
@@ -111,7 +111,7 @@ static void close_done(uv_work_t *work, int status) {
   f->ctx->working--;
   f->ctx->unclosed--;
   if (!f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
-  tell_closed(f, status < 0 ? status : job->status);
+  tell_closed(f, status < 0 ? status : job->status, lwt_uv_req_done_later);
   lwt_uv_file_unref(f);
 }
 
@@ -132,7 +132,7 @@ static void close_descriptor(file *f) {
   int status = lwt_uv_fs_close(f->fd);
   f->fd = -1;
   if (!f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
-  tell_closed(f, status);
+  tell_closed(f, status, lwt_uv_req_done);
 }
 
 void lwt_uv_file_use(file_use *u, file *f, fs_req *q) {

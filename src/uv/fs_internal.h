@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "bytes.h"
 #include "uv_internal.h"
 
 typedef struct fs_req fs_req;
@@ -21,10 +22,21 @@ typedef ssize_t (*fs_work)(fs_req *q);
 
 typedef struct fs_wait fs_wait; /* fs_wait.c: what is on the loop meanwhile */
 
-enum { FS_NO_WAIT, FS_WAIT_READ, FS_WAIT_WRITE, FS_WAIT_READER };
+enum { FS_NO_WAIT, FS_WAIT_READ, FS_WAIT_WRITE, FS_WAIT_READER, FS_WAIT_TURN };
+
+/* ctx->family[LWT_UV_FFS] */
+typedef struct fs_state {
+  int running;          /* requests on the pool */
+  fs_req *first, *last; /* those that wait for their turn */
+  void *blocks;         /* fs_whole.c */
+  int nblocks;
+  void *watches; /* watch_inotify.c */
+} fs_state;
 
 struct fs_req {
-  lwt_uv_req req; /* first: a fs_req is its lwt_uv_req */
+  lwt_uv_req req;        /* first: a fs_req is its lwt_uv_req */
+  fs_req *next, *prev;   /* while it waits for its turn */
+  unsigned char in_line; /* it does */
   uv_work_t work;
   fs_work run;
   ssize_t status;
@@ -36,13 +48,21 @@ struct fs_req {
 };
 
 /* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise,
-** see lwt_uv_req_new. Nothing may raise between this and lwt_uv_fs_start. */
+** see lwt_uv_req_new. Nothing may raise between this and lwt_uv_fs_start. `cancel` of its
+** class is lwt_uv_fs_cancel, or calls it. */
 void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, size_t size,
                     int what, int own, fs_work run);
 /* Hand it to the pool; returns 1 with the promise on the stack, as lwt_uv_req_started. */
 int lwt_uv_fs_start(lua_State *L, fs_req *q);
-/* The same without Lua, for a request whose promise is out already. Returns a status. */
+/* The same without Lua, for a request whose promise is out already. Returns a status. Of a
+** task to which a cancel is due it begins a turn of the loop later: awaiting its promise
+** withdraws it then, and nothing is done of which nobody would be told. */
 int lwt_uv_fs_submit(fs_req *q);
+
+/* The string or lwt.bytes at `idx`, whose memory is pinned (in `*mem`, for the request's
+** release). NULL: bytes that a finalizer has just moved away. Never raises. */
+const char *lwt_uv_fs_pin(lwt_uv *ctx, lua_State *L, int idx, size_t *len,
+                          lwt_uv_mem **mem);
 
 /* A path argument: a string without \0. */
 const char *lwt_uv_fs_check_path(lua_State *L, int arg);
@@ -80,6 +100,10 @@ int lwt_uv_fs_is_stopped(fs_req *q);
 void lwt_uv_fs_cancel(lwt_uv_req *r);
 int lwt_uv_fs_close(int fd);
 
+/* fs_remove.c: on the pool. Remove it, a directory with all that is in it; the first failure
+** is told, the rest still goes. */
+int lwt_uv_fs_remove_tree(const char *path);
+
 /* fs_wait.c: let the request wait on the loop for what it asks for, then run it again.
 ** Returns a status. `end` takes it off the loop again. */
 int lwt_uv_fs_wait(fs_req *q);
@@ -89,6 +113,7 @@ void lwt_uv_fs_wait_end(fs_req *q);
 void lwt_uv_fs_open_paths(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_files(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_whole(lwt_uv *ctx, lua_State *L);
+void lwt_uv_fs_free_blocks(fs_state *fs);
 void lwt_uv_fs_open_copies(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_dirs(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_watch(lwt_uv *ctx, lua_State *L);

@@ -56,40 +56,54 @@ static void on_timer(uv_timer_t *timer) {
   run_again(((fs_wait *)timer->data)->q);
 }
 
+static fs_wait *new_wait(fs_req *q) {
+  fs_wait *w = calloc(1, sizeof *w);
+  if (w == NULL) return NULL;
+  w->q = q;
+  w->ctx = q->req.ctx;
+  w->fd = -1;
+  return w;
+}
+
+/* libuv has it from here on. */
+static void begin(fs_req *q, fs_wait *w) {
+  w->uv.handle.data = w;
+  q->wait = w;
+}
+
+static int wait_timer(fs_req *q, uint64_t milliseconds) {
+  fs_wait *w = new_wait(q);
+  if (w == NULL) return UV_ENOMEM;
+  uv_timer_init(w->ctx->loop, &w->uv.timer); /* neither can fail */
+  begin(q, w);
+  return uv_timer_start(&w->uv.timer, on_timer, milliseconds, 0);
+}
+
 /* libuv sets what it polls non-blocking, for all who share it: they get it back as it
 ** was. */
-static int start_poll(fs_wait *w, int fd, int events) {
-  uv_loop_t *loop = w->ctx->loop;
-  int flags = fcntl(fd, F_GETFL);
-  w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-  if (flags < 0 || w->fd < 0) return -errno;
-  int status = uv_poll_init(loop, &w->uv.poll, w->fd);
+static int wait_poll(fs_req *q, int events) {
+  int flags = fcntl(q->wait_fd, F_GETFL), fd = fcntl(q->wait_fd, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) return -errno;
+  fs_wait *w = new_wait(q);
+  int status = w == NULL ? UV_ENOMEM : uv_poll_init(q->req.ctx->loop, &w->uv.poll, fd);
   if (!(flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags);
-  if (status < 0) return status;
-  w->uv.handle.data = w;
-  w->q->wait = w;
+  if (status < 0) {
+    close(fd);
+    free(w);
+    return status;
+  }
+  w->fd = fd;
+  begin(q, w);
   status = uv_poll_start(&w->uv.poll, events, on_poll);
-  if (status < 0) lwt_uv_fs_wait_end(w->q);
+  if (status < 0) lwt_uv_fs_wait_end(q);
   return status;
 }
 
 int lwt_uv_fs_wait(fs_req *q) {
-  fs_wait *w = calloc(1, sizeof *w);
-  if (w == NULL) return UV_ENOMEM;
-  w->q = q;
-  w->ctx = q->req.ctx;
-  w->fd = -1;
-  if (q->wait_for == FS_WAIT_READER) {
-    uv_timer_init(w->ctx->loop, &w->uv.timer); /* neither can fail */
-    w->uv.handle.data = w;
-    q->wait = w;
-    return uv_timer_start(&w->uv.timer, on_timer, ASK_AGAIN, 0);
+  switch (q->wait_for) {
+  case FS_WAIT_READ: return wait_poll(q, UV_READABLE);
+  case FS_WAIT_WRITE: return wait_poll(q, UV_WRITABLE);
+  case FS_WAIT_READER: return wait_timer(q, ASK_AGAIN);
+  default: return wait_timer(q, 0);
   }
-  int status =
-      start_poll(w, q->wait_fd, q->wait_for == FS_WAIT_READ ? UV_READABLE : UV_WRITABLE);
-  if (status < 0 && w->uv.handle.data == NULL) { /* libuv does not have it */
-    if (w->fd >= 0) close(w->fd);
-    free(w);
-  }
-  return status;
 }

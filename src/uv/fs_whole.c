@@ -28,12 +28,6 @@ typedef union block {
   char data[BLOCK];
 } block;
 
-/* ctx->family[LWT_UV_FFS] */
-typedef struct blocks {
-  block *first;
-  int n;
-} blocks;
-
 typedef struct whole_req {
   fs_req q;
   const char *path;
@@ -71,37 +65,32 @@ static int waits(const whole_req *w, ssize_t status) {
 }
 
 static block *take_block(lwt_uv *ctx) { /* NULL: no memory */
-  blocks *all = ctx->family[LWT_UV_FFS];
-  block *b = all->first;
+  fs_state *fs = ctx->family[LWT_UV_FFS];
+  block *b = fs->blocks;
   if (b == NULL) return malloc(sizeof *b);
-  all->first = b->next;
-  all->n--;
+  fs->blocks = b->next;
+  fs->nblocks--;
   return b;
 }
 
 static void give_block(lwt_uv *ctx, block *b) {
-  blocks *all = ctx->family[LWT_UV_FFS];
+  fs_state *fs = ctx->family[LWT_UV_FFS];
   if (b == NULL) return;
-  if (all->n == MAX_BLOCKS) {
+  if (fs->nblocks == MAX_BLOCKS) {
     free(b);
     return;
   }
-  b->next = all->first;
-  all->first = b;
-  all->n++;
+  b->next = fs->blocks;
+  fs->blocks = b;
+  fs->nblocks++;
 }
 
-/* After the last request. */
-static void family_close(lwt_uv *ctx) {
-  blocks *all = ctx->family[LWT_UV_FFS];
-  ctx->family[LWT_UV_FFS] = NULL;
-  if (all == NULL) return;
-  while (all->first != NULL) {
-    block *b = all->first;
-    all->first = b->next;
+void lwt_uv_fs_free_blocks(fs_state *fs) {
+  block *b = fs->blocks, *next;
+  for (; b != NULL; b = next) {
+    next = b->next;
     free(b);
   }
-  free(all);
 }
 
 static int is_block(const whole_req *w) {
@@ -247,22 +236,18 @@ static int l_write_file(lua_State *L) {
   static const lwt_uv_req_class class = {"write_file", "path",        1,
                                          NULL,         release_whole, lwt_uv_fs_cancel};
   lwt_uv *ctx = lwt_uv_context(L);
-  size_t len, ofs, size;
+  size_t len;
   const char *path = lwt_uv_fs_check_path(L, 1);
-  const char *data = lwt_uv_check_data(ctx, L, 2, &len);
+  lwt_uv_check_data(ctx, L, 2, &len);
   int flags = lwt_uv_fs_check_flags(L, 3, "w"), mode = lwt_uv_fs_check_mode(L, 4, 0666);
   whole_req *w = new_whole(ctx, L, &class, 1, 1, run_write_file);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, 3);
-  if (lua_type(L, 2) == LUA_TUSERDATA) {
-    w->mem = lwt_uv_bytes_mem(L, 2, &ofs, &size);
-    lwt_uv_mem_pin(w->mem);
-  }
   w->path = path;
-  w->data = data;
-  w->len = len;
+  w->data = lwt_uv_fs_pin(ctx, L, 2, &w->len, &w->mem);
   w->flags = flags;
   w->mode = mode;
+  if (w->data == NULL) return lwt_uv_req_started(L, &w->q.req, UV_EINVAL);
   return lwt_uv_fs_start(L, &w->q);
 }
 
@@ -270,9 +255,6 @@ static const luaL_Reg functions[] = {
     {"read_file", l_read_file}, {"write_file", l_write_file}, {NULL, NULL}};
 
 void lwt_uv_fs_open_whole(lwt_uv *ctx, lua_State *L) {
-  ctx->family[LWT_UV_FFS] = calloc(1, sizeof(blocks));
-  if (ctx->family[LWT_UV_FFS] == NULL) luaL_error(L, "not enough memory");
-  ctx->family_close[LWT_UV_FFS] = family_close;
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

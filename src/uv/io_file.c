@@ -3,7 +3,6 @@
 ** Called by Lua. Each is one job on the pool; `release` undoes what nobody took, so that a
 ** cancelled open leaves nothing behind.
 */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -81,42 +80,6 @@ static int do_temp(io_req *r) {
   return UV_EEXIST;
 }
 
-static int remove_in(int dir, const char *name);
-
-/* Empty the folder behind `fd`, and close it. The first failure is told, the rest still
-** goes. */
-static int empty(int fd) {
-  DIR *d = fdopendir(fd);
-  struct dirent *e;
-  int status = 0;
-  if (d == NULL) {
-    status = -errno;
-    close(fd);
-    return status;
-  }
-  while ((e = readdir(d)) != NULL) {
-    int r;
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-    r = remove_in(dirfd(d), e->d_name);
-    if (status == 0) status = r;
-  }
-  closedir(d);
-  return status;
-}
-
-/* Symbolic links are removed, never followed. */
-static int remove_in(int dir, const char *name) {
-  int fd, status;
-  if (unlinkat(dir, name, 0) == 0) return 0;
-  if (errno != EISDIR && errno != EPERM) return -errno;
-  status = -errno;
-  fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno == ENOTDIR ? status : -errno;
-  status = empty(fd);
-  if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && status == 0) status = -errno;
-  return status;
-}
-
 static int do_length(io_req *r) {
   struct stat st;
   if (stat(r->path, &st) < 0) return -errno;
@@ -132,7 +95,7 @@ static ssize_t run(fs_req *q) {
   case TEMP_FILE:
   case TEMP_DIR: return do_temp(r);
   case REMOVE: return unlink(r->path) < 0 ? -errno : 0;
-  case REMOVE_TREE: return remove_in(AT_FDCWD, r->path);
+  case REMOVE_TREE: return lwt_uv_fs_remove_tree(r->path);
   case LENGTH: return do_length(r);
   }
   return UV_EINVAL;
@@ -207,7 +170,7 @@ what reads from it waits for who writes; for writing it is open once somebody re
 @param opts table? `perm` (of a new file, default 0666 less the umask), `buffer_size`
 @return lwt.Promise a channel
 ```lua
-local ch <close> = await(io.open_file("notes", "w+"))
+local ch <close> = await(lio.open_file("notes", "w+"))
 await(ch:write_line("first"))
 await(ch:set_position(0))
 print(await(ch:read_line()))   --> first
@@ -295,7 +258,7 @@ behind when the promise is cancelled.
 @param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0600), …
 @return lwt.Promise its path, and the channel
 ```lua
-local path, ch = await(io.open_temp_file {dir = ".", suffix = ".txt"})
+local path, ch = await(lio.open_temp_file {dir = ".", suffix = ".txt"})
 print(path:match("%.txt$"))   --> .txt
 await(ch:close())
 ```
@@ -311,7 +274,7 @@ Make a new folder with a random name.
 @param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
 @return lwt.Promise its path
 ```lua
-local path = await(io.create_temp_dir {dir = ".", prefix = "t"})
+local path = await(lio.create_temp_dir {dir = ".", prefix = "t"})
 print(path:match("^%./t"))   --> ./t
 ```
 @function lwt.io.create_temp_dir(opts)
@@ -338,9 +301,9 @@ same.
 @return lwt.Promise
 ```lua
 await(require "lwt.fs".mkdir("d"))
-await(io.lines_to_file("d/f", {"x"}))
-await(io.delete_recursively("d"))
-print((pcall(await, io.open_file("d/f"))))   --> false
+await(lio.lines_to_file("d/f", {"x"}))
+await(lio.delete_recursively("d"))
+print((pcall(await, lio.open_file("d/f"))))   --> false
 ```
 @function lwt.io.delete_recursively(path)
 */
@@ -354,8 +317,8 @@ The length of a file. A directory is refused (`EISDIR`).
 @param path string
 @return lwt.Promise an integer
 ```lua
-await(io.lines_to_file("f", {"four"}))
-print(await(io.file_length("f")))   --> 5
+await(lio.lines_to_file("f", {"four"}))
+print(await(lio.file_length("f")))   --> 5
 ```
 @function lwt.io.file_length(path)
 */

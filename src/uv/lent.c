@@ -38,7 +38,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int at_exit_done;
 static int terminals; /* entries that are one */
 
-static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGILL,  SIGABRT, SIGBUS,
+static const int fatal[] = {SIGHUP, SIGINT,  SIGQUIT, SIGILL,  SIGABRT, SIGBUS,
                             SIGFPE, SIGSEGV, SIGTERM, SIGXCPU, SIGXFSZ, SIGSYS};
 #define NFATAL (sizeof fatal / sizeof *fatal)
 

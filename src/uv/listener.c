@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net_internal.h"
@@ -28,7 +29,9 @@ struct listener {
   unsigned char nodelay, polling, starved;
   unsigned at_once, turn;
   listener *next; /* in net_state.starved */
-  char *path;     /* to be removed, or NULL */
+  char *path;     /* to be removed, or NULL: what we have made there */
+  dev_t device;
+  ino_t inode;
 };
 
 /* ---- Accepting ----------------------------------------------------------- */
@@ -254,6 +257,14 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
   lwt_uv_waiters_reject(h->ctx, L, &l->acceptors, -2);
 }
 
+/* Somebody else may have made something of that name meanwhile: a newer listener, say. */
+static void remove_path(const listener *l) {
+  struct stat st;
+  if (l->path != NULL && l->inode != 0 && lstat(l->path, &st) == 0 &&
+      st.st_dev == l->device && st.st_ino == l->inode)
+    unlink(l->path);
+}
+
 /* libuv closes no polled descriptor, and nobody shall connect any more from here on. */
 static void closing(lwt_uv_handle *h) {
   listener *l = (listener *)(void *)h;
@@ -261,7 +272,7 @@ static void closing(lwt_uv_handle *h) {
   if (l->fd >= 0) close(l->fd);
   if (l->fresh >= 0) close(l->fresh);
   l->fd = l->fresh = -1;
-  if (l->path != NULL) unlink(l->path);
+  remove_path(l);
 }
 
 static void release(lwt_uv_handle *h) {
@@ -286,6 +297,11 @@ listener *lwt_uv_listener_new(lwt_uv *ctx, lua_State *L, lwt_uv_type accepts, in
 
 int lwt_uv_listener_opened(lua_State *L, listener *l, int fd) {
   int status = fd < 0 ? fd : uv_poll_init(l->h.ctx->loop, &l->poll, fd);
+  struct stat st;
+  if (fd >= 0 && l->path != NULL && lstat(l->path, &st) == 0) {
+    l->device = st.st_dev;
+    l->inode = st.st_ino;
+  }
   status = lwt_uv_handle_opened(L, &l->h, &l->poll, status);
   if (status == 0)
     l->fd = fd;

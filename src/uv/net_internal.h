@@ -26,17 +26,17 @@ typedef struct lwt_uv_stream {
   const void *hint[6]; /* stream_direct.c */
   port_cb rcb;
   lwt_uv_waiters readers;
-  size_t held_n;         /* bytes that nobody asked for yet */
-  ssize_t end;           /* 0, or UV_EOF or an error: what follows what is held */
-  ssize_t broken;        /* the error of the connection that a write was told, or 0 */
-  write_req *first;      /* of the writes; it is with libuv */
-  unsigned char reading; /* uv_read_start is on */
-  unsigned char more;    /* the last read filled its buffer: likely there is more */
-  unsigned char socket;  /* TCP: send and recv apply */
-  unsigned char raw;     /* the descriptor may be read without libuv */
-  unsigned char shut;    /* shutdown was called */
+  size_t held_n;           /* bytes that nobody asked for yet */
+  ssize_t end;             /* 0, or UV_EOF or an error: what follows what is held */
+  ssize_t broken;          /* the error of the connection that a write was told, or 0 */
+  write_req *first;        /* of the writes; it is with libuv */
+  unsigned char reading;   /* uv_read_start is on */
+  unsigned char more;      /* the last read filled its buffer: likely there is more */
+  unsigned char socket;    /* send and recv apply, which need not wait */
+  unsigned char raw;       /* the descriptor may be read without libuv */
+  unsigned char shut;      /* shutdown was called */
   unsigned char half_sent; /* the rest of a write is being queued: others wait for it */
-  unsigned char let_go;  /* directions that a channel closed: 1 reading, 2 writing */
+  unsigned char let_go;    /* directions that a channel closed: 1 reading, 2 writing */
   union {
     uv_stream_t stream;
     uv_tcp_t tcp;
@@ -45,7 +45,8 @@ typedef struct lwt_uv_stream {
   } uv;
   /* Reading. What arrives is held here until it is taken, also while it is on its way to
   ** those who wait: whatever runs meanwhile finds it in its place. */
-  char *held; /* held_n bytes from held_at on; of LWT_UV_SCRATCH bytes: a scratch buffer */
+  char
+      *held; /* held_n bytes from held_at on; of LWT_UV_SCRATCH bytes: a scratch buffer */
   size_t held_at, held_size;
   unsigned at_once, turn; /* reads at once in this turn of the loop */
   unsigned taken;         /* counts what is taken: has somebody been here meanwhile? */
@@ -134,10 +135,11 @@ typedef struct net_state {
   listener *starved;
   uv_timer_t *retry;
   /* dns.c: lookups under way, and those that wait for their turn. */
-  int dns_limit, dns_active;
+  int dns_limit, dns_active, dns_wanted; /* (active: also those that were left behind) */
+  uv_timer_t *alive;                     /* runs while an answer is wanted */
   dns_req *dns_first, *dns_last;
-  int pollers;     /* poll.c: registry reference of the table descriptor -> poller */
-  int by_name;     /* tcp.c: registry reference of the table of Lua functions for names */
+  int pollers; /* poll.c: registry reference of the table descriptor -> poller */
+  int by_name; /* tcp.c: registry reference of the table of Lua functions for names */
   /* stream_direct.c: registry references of the metatables of views. */
   int view_meta[LWT_UV_TTY + 1];
 } net_state;

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,6 +39,8 @@ typedef struct fd_job {
   int done;    /* set by the thread, under the mutex: wait_for_job waits for it */
   int swallow; /* its result was taken before its callback came */
   ssize_t result;
+  int status;         /* what libuv said of it */
+  lwt_uv_after later; /* the rest of its callback */
 } fd_job;
 
 struct port_fd {
@@ -73,6 +76,7 @@ struct port_fd {
   /* Closing. */
   port_cb close_cb;
   void *close_data;
+  lwt_uv_after closed;
 };
 
 static int last_error(void) {
@@ -93,11 +97,17 @@ static void finish(port_fd *f) {
   free(f);
 }
 
-static void on_poll_closed(uv_handle_t *h) {
-  port_fd *f = h->data;
+static void poll_closed(lwt_uv_after *later) {
+  port_fd *f = (port_fd *)(void *)((char *)later - offsetof(port_fd, closed));
   f->ctx->unclosed--;
   f->ctx->working--;
   finish(f);
+}
+
+static void on_poll_closed(uv_handle_t *h) {
+  port_fd *f = h->data;
+  f->closed.f = poll_closed;
+  lwt_uv_after_add(f->ctx, &f->closed);
 }
 
 static void job_over(port_fd *f) {
@@ -108,13 +118,26 @@ static void job_over(port_fd *f) {
 
 /* ---- The pool --------------------------------------------------------------- */
 
-static int start_job(port_fd *f, fd_job *j, uv_work_cb work, uv_after_work_cb after) {
+/* The callback of every job: `later` does what there is to do. */
+static void on_job(uv_work_t *w, int status) {
+  fd_job *j = w->data;
+  j->status = status;
+  lwt_uv_after_add(j->f->ctx, &j->later);
+}
+
+static fd_job *job_of(lwt_uv_after *later) {
+  return (fd_job *)(void *)((char *)later - offsetof(fd_job, later));
+}
+
+static int start_job(port_fd *f, fd_job *j, uv_work_cb work,
+                     void (*after)(lwt_uv_after *later)) {
   int r;
   j->f = f;
   j->work.data = j;
   j->done = j->swallow = 0;
   j->result = UV_ECANCELED;
-  r = uv_queue_work(f->ctx->loop, &j->work, work, after);
+  j->later.f = after;
+  r = uv_queue_work(f->ctx->loop, &j->work, work, on_job);
   if (r < 0) return r;
   j->busy = 1;
   f->ctx->working++;
@@ -130,9 +153,15 @@ static void job_done(port_fd *f, fd_job *j, ssize_t result) {
   uv_mutex_unlock(&f->mutex);
 }
 
+/* Whether a job that is busy did not begin, and never will. */
+static int take_back(fd_job *j) {
+  if (j->later.queued) return j->status == UV_ECANCELED;
+  return uv_cancel((uv_req_t *)&j->work) == 0;
+}
+
 /* Take a job back, or wait until it is done (it works on a file: not long). */
 static void wait_for_job(port_fd *f, fd_job *j) {
-  if (!j->busy || j->swallow || uv_cancel((uv_req_t *)&j->work) == 0) return;
+  if (!j->busy || j->swallow || take_back(j)) return;
   uv_mutex_lock(&f->mutex);
   while (!j->done) uv_cond_wait(&f->cond, &f->mutex);
   uv_mutex_unlock(&f->mutex);
@@ -174,9 +203,10 @@ static void keep(port_fd *f, ssize_t result) {
   }
 }
 
-static void after_read(uv_work_t *w, int status) {
-  fd_job *j = w->data;
+static void after_read(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
   port_fd *f = j->f;
+  int status = j->status;
   j->busy = 0;
   if (j->swallow) status = UV_ECANCELED;
   if (status != UV_ECANCELED) keep(f, j->result);
@@ -216,11 +246,10 @@ static void do_write(uv_work_t *w) {
   job_done(f, j, n >= 0 ? n : -errno);
 }
 
-static void after_write(uv_work_t *w, int status) {
-  fd_job *j = w->data;
+static void after_write(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
   port_fd *f = j->f;
   port_cb cb = f->write_cb;
-  (void)status;
   j->busy = 0;
   f->write_cb = NULL;
   if (cb != NULL && !f->closing) {
@@ -393,7 +422,7 @@ static void fd_read_cancel(port *p) {
   if (f->how == ON_POLL)
     set_events(f);
   else if (f->reader.busy)
-    uv_cancel((uv_req_t *)&f->reader.work);
+    take_back(&f->reader);
 }
 
 static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb,
@@ -452,7 +481,7 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
     uv_close((uv_handle_t *)&f->poll, on_poll_closed);
     return;
   }
-  if (f->reader.busy) uv_cancel((uv_req_t *)&f->reader.work);
+  if (f->reader.busy) take_back(&f->reader);
   finish(f);
 }
 

@@ -11,14 +11,14 @@
 
 #include <lua.h>
 
-/* The descriptor of a TCP handle. On Unix libuv 1.x keeps it in the watcher, which is in
+/* The descriptor of a stream. On Unix libuv 1.x keeps it in the watcher, which is in
 ** the public header (UV_STREAM_PRIVATE_FIELDS), though not for us. */
-static inline int lwt_uv_tcp_descriptor(const uv_tcp_t *tcp) {
+static inline int lwt_uv_stream_descriptor(const uv_stream_t *stream) {
 #if !defined(_WIN32) && UV_VERSION_MAJOR == 1
-  return tcp->io_watcher.fd;
+  return stream->io_watcher.fd;
 #else
   uv_os_fd_t fd;
-  return uv_fileno((const uv_handle_t *)tcp, &fd) == 0 ? (int)fd : -1;
+  return uv_fileno((const uv_handle_t *)stream, &fd) == 0 ? (int)fd : -1;
 #endif
 }
 

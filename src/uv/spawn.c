@@ -35,6 +35,9 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
@@ -149,8 +152,12 @@ CHILD static void close_the_rest(void) {
 
 CHILD static void become_user(child *c) {
   const lwt_uv_spawn_options *o = c->o;
-  if (o->uid >= 0 || o->gid >= 0)
-    syscall(RAW_SETGROUPS, 0, NULL); /* only root may; nobody else has to */
+  if (o->uid < 0 && o->gid < 0) return;
+  /* Who keeps the groups of the user that it no longer is has that user's rights. (Without
+  ** the privilege nothing can change, and then there is nothing to give up.) */
+  int changes = (o->uid >= 0 && (uid_t)o->uid != geteuid()) ||
+                (o->gid >= 0 && (gid_t)o->gid != getegid());
+  if (syscall(RAW_SETGROUPS, 0, NULL) != 0 && changes) give_up(c, LWT_UV_SPAWN_USER);
   if (o->gid >= 0 && syscall(RAW_SETGID, (gid_t)o->gid) != 0)
     give_up(c, LWT_UV_SPAWN_USER);
   if (o->uid >= 0 && syscall(RAW_SETUID, (uid_t)o->uid) != 0)
@@ -163,6 +170,8 @@ CHILD static int child_main(void *arg) {
   c->begun = 1;
   reset_signals();
   if (o->new_session && setsid() < 0) give_up(c, LWT_UV_SPAWN_START);
+  if (o->new_group && !o->new_session && setpgid(0, 0) < 0)
+    give_up(c, LWT_UV_SPAWN_START);
   place_descriptors(c);
   if (o->cwd != NULL && chdir(o->cwd) != 0) give_up(c, LWT_UV_SPAWN_CHDIR);
   become_user(c);
@@ -256,6 +265,21 @@ int lwt_uv_spawn(lwt_uv_spawner *s, const lwt_uv_spawn_options *o, pid_t *pid,
 
 int lwt_uv_pidfd(pid_t pid) {
   return (int)syscall(SYS_pidfd_open, pid, 0U);
+}
+
+int lwt_uv_pidfd_kill(int pidfd, int number) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0U);
+}
+
+void lwt_uv_hear_of_children(void) {
+  struct sigaction action;
+  if (sigaction(SIGCHLD, NULL, &action) != 0) return;
+  if (action.sa_handler == SIG_IGN)
+    action.sa_handler = SIG_DFL;
+  else if (!(action.sa_flags & SA_NOCLDWAIT))
+    return;
+  action.sa_flags &= ~SA_NOCLDWAIT;
+  sigaction(SIGCHLD, &action, NULL);
 }
 
 #else

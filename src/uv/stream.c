@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lent.h"
@@ -95,7 +96,7 @@ static void port_close(port *p, int directions, port_cb cb, void *data) {
     lua_State *L = lwt_uv_main(s->h.ctx);
     /* Has a task used the socket beside its channel? (What reads directly does not anchor
     ** it: then something else is pushed, and nothing asks for it.) */
-    int waited = s->h.pending > 0 || s->direct.task != NULL;
+    int waited = L != NULL && (s->h.pending > 0 || s->direct.task != NULL);
     if (waited) lwt_uv_handle_push(L, &s->h);
     lwt_uv_handle_close(L, s->h.box, !waited);
     if (waited) lua_pop(L, 1);
@@ -157,6 +158,7 @@ uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx) {
 static int open_stream(lua_State *L, lwt_uv_stream *s, lwt_uv_type type, int fd,
                        int nodelay) {
   uv_loop_t *loop = s->h.ctx->loop;
+  struct stat st;
   int status;
   if (type == LWT_UV_TCP) {
     status = lwt_uv_handle_opened(L, &s->h, &s->uv.tcp, uv_tcp_init(loop, &s->uv.tcp));
@@ -165,12 +167,13 @@ static int open_stream(lua_State *L, lwt_uv_stream *s, lwt_uv_type type, int fd,
       if (status == 0 && nodelay) uv_tcp_nodelay(&s->uv.tcp, 1); /* a wish */
     }
   } else if (type == LWT_UV_PIPE) {
-    status = lwt_uv_handle_opened(L, &s->h, &s->uv.pipe,
-                                  uv_pipe_init(loop, &s->uv.pipe, 0));
+    status =
+        lwt_uv_handle_opened(L, &s->h, &s->uv.pipe, uv_pipe_init(loop, &s->uv.pipe, 0));
     if (status == 0) status = uv_pipe_open(&s->uv.pipe, fd);
+    s->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
   } else {
-    status = lwt_uv_handle_opened(L, &s->h, &s->uv.tty,
-                                  uv_tty_init(loop, &s->uv.tty, fd, 0));
+    status =
+        lwt_uv_handle_opened(L, &s->h, &s->uv.tty, uv_tty_init(loop, &s->uv.tty, fd, 0));
   }
   if (status == 0) return 0;
   lwt_uv_handle_close(L, lua_touserdata(L, -1), 1);

@@ -124,7 +124,7 @@ static int read_k(lua_State *L, int status, lua_KContext k) {
     ctx->arrival = NULL;
     ctx->waiting--;
     lua_pushlstring(L, lwt_uv_stream_first(s), n); /* may raise: then nothing is taken */
-    if (s->taken != taken || s->h.box == NULL) { /* a finalizer was here: again */
+    if (s->taken != taken || s->h.box == NULL) {   /* a finalizer was here: again */
       lua_settop(L, top);
       return view_read(L);
     }
@@ -209,8 +209,7 @@ static int view_read(lua_State *L) {
       lua_pushnil(L);
       return 1;
     }
-    if (n <= 0)
-      return lwt_uv_raise(ctx, L, n == 0 ? s->end : n, "read", NULL, NULL);
+    if (n <= 0) return lwt_uv_raise(ctx, L, n == 0 ? s->end : n, "read", NULL, NULL);
     size = part(s, (size_t)want);
     lua_pushlstring(L, lwt_uv_stream_first(s), size);
     if (v->box->h == &s->h && s->taken == taken) {

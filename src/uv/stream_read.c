@@ -125,7 +125,7 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
     *buf = to;
     return;
   }
-  do n = recv(lwt_uv_tcp_descriptor(&s->uv.tcp), to.base, to.len, MSG_DONTWAIT);
+  do n = recv(lwt_uv_stream_descriptor(&s->uv.stream), to.base, to.len, MSG_DONTWAIT);
   while (n < 0 && errno == EINTR);
   if (to.base == NULL)
     n = UV_ENOMEM;
@@ -287,7 +287,7 @@ static ssize_t read_now(lwt_uv_stream *s, char *buf, size_t len) {
     s->at_once = 0;
   }
   if (s->at_once++ >= AT_ONCE || uv_fileno(s->h.uv, &fd) < 0) return UV_EAGAIN;
-  do n = read(fd, buf, len);
+  do n = s->socket ? recv(fd, buf, len, MSG_DONTWAIT) : read(fd, buf, len);
   while (n < 0 && errno == EINTR);
   s->more = n == (ssize_t)len;
   if (n > 0) return n;

@@ -51,7 +51,9 @@ ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned
   if (!s->socket || n != 1 || s->shut || s->uv.stream.write_queue_size > 0) {
     sent = uv_try_write(&s->uv.stream, bufs, n);
   } else {
-    do sent = send(lwt_uv_tcp_descriptor(&s->uv.tcp), bufs->base, bufs->len, SEND_FLAGS);
+    do
+      sent = send(lwt_uv_stream_descriptor(&s->uv.stream), bufs->base, bufs->len,
+                  SEND_FLAGS);
     while (sent < 0 && errno == EINTR);
     if (sent >= 0) return sent;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return UV_EAGAIN;
@@ -229,20 +231,20 @@ static void collect(lwt_uv *ctx, lua_State *L, int arg, parts *p) {
 typedef struct rest {
   lwt_uv_stream *s;
   uv_buf_t buf;
-  char *copy; /* where `buf` lies, unless in a string */
+  char *copy;    /* where `buf` lies, unless in a string */
+  int half_sent; /* its beginning is with the system */
 } rest;
 
 /* (socket, the string or nil, rest) */
 static int queue_rest(lua_State *L) {
   rest *r = lua_touserdata(L, 3);
-  int half_sent = r->s->half_sent;
   write_req *w = queue(r->s, L, &write_class, 1);
   w->bufs[0] = r->buf;
   w->copy = r->copy;
   r->copy = NULL;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, 3);
-  return queued(L, w, half_sent);
+  return queued(L, w, r->half_sent);
 }
 
 /* What remains after `done` bytes, in memory that nobody changes. */
@@ -263,15 +265,14 @@ static char *copy_rest(const parts *p, size_t done) {
 ** request is made. What a finalizer writes comes after it. */
 static int write_rest(lwt_uv_stream *s, lua_State *L, int arg, const parts *p,
                       size_t done) {
-  rest r = {s, {NULL, p->total - done}, NULL};
+  rest r = {s, {NULL, p->total - done}, NULL, done > 0};
   int is_string = lua_type(L, arg) == LUA_TSTRING;
   if (!is_string) {
     r.copy = copy_rest(p, done);
-    if (r.copy == NULL)
-      return lwt_uv_reject(s->h.ctx, L, UV_ENOMEM, "write", NULL, NULL);
+    if (r.copy == NULL) return lwt_uv_reject(s->h.ctx, L, UV_ENOMEM, "write", NULL, NULL);
   }
   r.buf.base = is_string ? p->bufs[0].base + done : r.copy;
-  s->half_sent = done > 0;
+  if (r.half_sent) s->half_sent = 1;
   lua_pushcfunction(L, queue_rest);
   lua_pushvalue(L, 1);
   if (is_string)
@@ -281,7 +282,7 @@ static int write_rest(lwt_uv_stream *s, lua_State *L, int arg, const parts *p,
   lua_pushlightuserdata(L, &r);
   if (lua_pcall(L, 3, 1, 0) == LUA_OK) return 1;
   free(r.copy);
-  s->half_sent = 0;
+  if (r.half_sent) s->half_sent = 0;
   if (s->h.box != NULL) start_first(s);
   return lua_error(L);
 }

@@ -251,7 +251,7 @@ static void on_send(uv_udp_send_t *uv, int status) {
   send_req *s = uv->data;
   udp *u = uv->handle->data;
   if (u->h.box != NULL) lwt_uv_handle_drop(lwt_uv_main(u->h.ctx), &u->h);
-  lwt_uv_req_done(&s->r, status);
+  lwt_uv_req_done_later(&s->r, status);
 }
 
 static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a) {
@@ -396,8 +396,13 @@ print((b:recv():await()))   --> x
 */
 static int l_connect(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
+  udp *u;
   lwt_uv_address a;
+  int type = lua_type(L, 1);
+  luaL_argcheck(L, type != LUA_TSTRING && type != LUA_TTABLE, 1,
+                "lwt.udp expected (an address is connected to by tcp_connect or "
+                "pipe_connect)");
+  u = check_udp(ctx, L);
   if (lua_isnoneornil(L, 2))
     return check(ctx, L, uv_udp_connect(&u->udp, NULL), "connect");
   check_numeric(L, 2, &a);

@@ -8,6 +8,8 @@ local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local dropped = require "lwt.stream.dropped"
 local stream = require "lwt.stream"
+local core = require "lwt.core"
+local unview, guard = core.unview, core.guard
 local G = require "lwt.react.graph"
 require "lwt.react.event"
 require "lwt.react.signal"
@@ -18,7 +20,7 @@ local event_from, signal_from = G.event_from, G.signal_from
 local check_event, check_events = G.check_event, G.check_events
 local check_signal, check_signals, check_eq = G.check_signal, G.check_signals, G.check_eq
 local spawn, await, async, is_promise = lwt.spawn, lwt.await, lwt.async, lwt.is_promise
-local getmetatable, setmetatable, pcall, unpack = getmetatable, setmetatable, pcall, table.unpack
+local getmetatable, setmetatable, unpack = getmetatable, setmetatable, table.unpack
 
 local weak = { __mode = "v" }
 
@@ -50,7 +52,7 @@ local function work(w)
     local job = w[w.first]
     w[w.first] = nil
     w.first = w.first + 1
-    local ok, err = pcall(job)
+    local ok, err = guard(job)
     if not ok then report(err) end
   end
   w.first, w.last, w.busy = 1, 0, false
@@ -200,11 +202,17 @@ function E.limit(e, f)
   return m
 end
 
-local function background(e, loop)
+-- `turn(ref)` again and again, until it gives false or the event is gone. Others have their turn
+-- even where it never waits.
+local function background(e, turn)
   local ref = setmetatable({ e }, weak)
   local t = spawn(function()
     await(lwt.pause())
-    loop(ref)
+    local n = 0
+    while alive(ref) and turn(ref) do
+      n = n + 1
+      if n % 64 == 0 then lwt.yield() end
+    end
   end)
   t:on_failure(function(err)
     if not rawequal(err, lwt.Canceled) then report(err) end
@@ -227,7 +235,8 @@ end
 function E.from(f)
   args.func(f, 1, "from")
   return background(G.event(), function(ref)
-    while alive(ref) do emit(ref, value(f())) end
+    emit(ref, value(f()))
+    return true
   end)
 end
 
@@ -266,11 +275,10 @@ end
 function E.of_stream(s)
   if not stream.is_stream(s) then args.wrong(s, 1, "of_stream", "lwt.stream") end
   return background(G.event(), function(ref)
-    while alive(ref) do
-      local v = await(s:get())
-      if v == nil then return end
-      emit(ref, v)
-    end
+    local v = await(s:get())
+    if v == nil then return false end
+    emit(ref, v)
+    return true
   end)
 end
 
@@ -292,6 +300,7 @@ function E.delay(p)
   if not is_promise(p) then args.wrong(p, 1, "delay", "lwt.promise") end
   local state, e = p:state()
   if state == "fulfilled" then
+    e = unview(e)
     if getmetatable(e) ~= Emt then
       args.bad(1, "delay", "a promise of an event expected, got one of " .. args.type_name(e))
     end
@@ -303,6 +312,7 @@ function E.delay(p)
   p:on_any(function(inner)
     local out = ref[1]
     if not out then return end
+    inner = unview(inner)
     if getmetatable(inner) ~= Emt then
       return report(("'delay': an event expected, got %s"):format(args.type_name(inner)))
     end
@@ -542,9 +552,8 @@ end
 ---@return lwt.Event
 ---@function react.E.merge_s(list, init, f)
 function E.merge_s(list, init, f)
-  local n = check_events(list, "merge_s")
+  local n, from = check_events(list, "merge_s")
   args.func(f, 3, "merge_s")
-  local from = table.move(list, 1, n, 1, {})
   return event_of(from, true, function(ref)
     local values = { n = 0 }
     for i = 1, n do
@@ -833,10 +842,9 @@ end
 ---@return lwt.Promise
 ---@function react.S.merge_s(list, init, f, eq)
 function S.merge_s(list, init, f, eq)
-  local n = check_signals(list, "merge_s")
+  local n, from = check_signals(list, "merge_s")
   args.func(f, 3, "merge_s")
   check_eq(eq, 4, "merge_s")
-  local from = table.move(list, 1, n, 1, {})
   local values0 = values_of(from, n)
   return signal_of(from, eq, function() return fold_values(values0, init, f) end, function(ref)
     local values = values_of(from, n)
@@ -861,6 +869,7 @@ function S.run_s(s, eq)
 end
 
 local function signal_in(v)
+  v = unview(v)
   if getmetatable(v) == Smt then return v end
   error(("'bind_s': a signal expected, got %s"):format(args.type_name(v)), 0)
 end
@@ -980,6 +989,7 @@ Notifier.__name = "lwt.react.notifier"
 ---@param handle lwt.Notifier
 ---@function react.notifier.stop(handle)
 function Notifier:stop()
+  if getmetatable(self) ~= Notifier then args.wrong(self, 1, "stop", "lwt.react.notifier") end
   local node = self.node
   if node then
     self.node = nil

@@ -16,12 +16,14 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
+local storage = require "lwt.stored"
 
 local async, callback = lwt.async, core.callback
 local getmetatable, setmetatable, error = getmetatable, setmetatable, error
 
 local G = {}
 
+local stored, bare = storage.stored, storage.bare
 local weak = { __mode = "v" }
 
 -- Fields of a node
@@ -48,7 +50,7 @@ local n_occurred = 0 -- these events are to be cleared when the step is over
 local later, later_head, later_tail = {}, 1, 0 -- sends that wait for a step of their own
 local waking, waking_head, waking_tail = {}, 1, 0 -- promises to be fulfilled after the step
 
-local function report(err) async(error, err, 0) end
+local function report(err) async(core.raise, err) end
 G.report = report
 
 ---- The queue -------------------------------------------------------------------
@@ -265,7 +267,9 @@ local function drain()
     got_on = true
     node.queued = 0
     local update = node.update
-    if update then update(node) end
+    if update then
+      if stored[1] then bare(update, node) else update(node) end
+    end
   end
 end
 
@@ -363,7 +367,9 @@ local function set_signal(s, v)
   if n == 1 then
     local d = s.deps[1]
     local update = d and d.update
-    if update then update(d) end
+    if update then
+      if stored[1] then bare(update, d) else update(d) end
+    end
   elseif n > 0 then
     schedule(s)
   end
@@ -375,7 +381,7 @@ end
 function G.setter(s)
   local eq = s.eq
   return function(v, at)
-    if at ~= nil then return at:_add(change, s, v) end
+    if at ~= nil then return G.add(at, change, s, v) end
     if active or eq or s.stopped then return send(change, s, v) end
     callback(set_signal, s, v)
     if more then return settle() end
@@ -427,12 +433,12 @@ local Emt, Smt = G.Emt, G.Smt
 
 function G.event() return node_of(Emt, nil, nil) end
 
-function G.signal(v, eq) return node_of(Smt, v, eq) end
+function G.signal(v, eq) return node_of(Smt, v, eq and storage.keep(eq)) end
 
 -- Make `node` depend on `producers`, a list. An event made in a step in which one of
 -- them has occurred sees that occurrence.
 local function depend(node, producers, update)
-  node.producers, node.update = producers, update
+  node.producers, node.update = producers, storage.now(update)
   local rank, fresh = node.rank, false
   for i = 1, #producers do
     local p = producers[i]
@@ -451,7 +457,7 @@ function G.event_from(producers, update)
 end
 
 function G.signal_from(producers, v, eq, update)
-  return depend(node_of(Smt, v, eq), producers, update)
+  return depend(node_of(Smt, v, eq and storage.keep(eq)), producers, update)
 end
 
 -- For nodes that follow one node at a time: from now on `inner`. Gives false when that one

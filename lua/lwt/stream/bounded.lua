@@ -46,7 +46,7 @@ end
 -- Whether a push waits, one that has yet to begin included.
 function Bound.is_blocked(bound)
   if blocked(bound) then return true end
-  return bound.late and waiters.count(bound.late) > 0
+  return bound.late and waiters.any(bound.late)
 end
 
 -- Where nothing may be buffered, the element of the first who waits to push.
@@ -66,15 +66,16 @@ function Bound.show(bound, req)
   local _
   _, req.done = req.feed(req, bound.value)
   local behind = bound.behind
-  if not behind then return end
+  if not behind or req.done then return end
   waiters.each(behind, function(value)
-    if not req.done then _, req.done = req.feed(req, value) end
+    _, req.done = req.feed(req, value)
+    return req.done
   end)
 end
 
 -- Several are woken only after all have been let in, and as line.lua does it.
 local function wake_several(wakes, failed, err)
-  for k = 1, #wakes do wakes[k] = { p = wakes[k], failed = failed, value = err } end
+  for k = 1, #wakes do wakes[k] = { p = wakes[k], failed = failed, value = err, mute = true } end
   wake_all(wakes)
 end
 

@@ -3,6 +3,8 @@
 -- done when the loop next comes round.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
+local keep = require "lwt.stored".keep
 
 local M = {}
 
@@ -14,8 +16,8 @@ local function settle()
   local list = due
   due = {}
   for i = 1, #list do
-    local ok, err = pcall(list[i])
-    if not ok then lwt.async(error, err, 0) end
+    local ok, err = core.guard(list[i])
+    if not ok then lwt.async(core.raise, err) end
   end
 end
 
@@ -25,7 +27,7 @@ local mt = { __gc = function(guard) due[#due + 1] = guard.f end }
 -- garbage, `f()` is called from the loop.
 function M.call(f)
   if not hook then hook = lwt.on_iteration("enter", settle) end
-  return setmetatable({ f = f }, mt)
+  return setmetatable({ f = keep(f) }, mt)
 end
 
 -- Likewise, cancelling a promise.

@@ -1,6 +1,7 @@
 -- Streams: reading. (Functions of `lwt.stream`.)
 
 local lwt = require "lwt"
+local raise = require "lwt.core".raise -- again, with the trace that it has
 local args = require "lwt.stream.args"
 local due = require "lwt.due"
 local C = require "lwt.stream.core"
@@ -8,10 +9,11 @@ local C = require "lwt.stream.core"
 local M, mt = C.M, C.mt
 local ask, unread, unfold = C.ask, C.unread, C.unfold
 local cancel_due, later = due.cancel_due, due.later
+local keep = require "lwt.stored".keep
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
-local getmetatable, pcall, error = getmetatable, pcall, error
+local getmetatable, pcall = getmetatable, pcall
 local Empty = M.Empty
 
 local function check(s, name)
@@ -204,7 +206,7 @@ end
 function M.get_while(s, f)
   check(s, "get_while")
   args.func(f, 2, "get_while")
-  return ask(s, collecting(s, { feed = take_while, f = f }))
+  return ask(s, collecting(s, { feed = take_while, f = keep(f) }))
 end
 
 --- The same for an `f` that runs as a task (it may await, and may return a promise).
@@ -250,7 +252,7 @@ end
 ---```
 function M.junk(s)
   check(s, "junk")
-  return ask(s, { feed = throw_n, want = 1 })
+  return ask(s, { feed = throw_n, want = 1, mute = true })
 end
 
 --- Take `n` elements and throw them away: fewer at the end.
@@ -266,7 +268,7 @@ function M.njunk(s, n)
   check(s, "njunk")
   n = args.int(n, 2, "njunk", 0)
   if n == 0 then return fulfilled() end
-  return ask(s, { feed = throw_n, want = n })
+  return ask(s, { feed = throw_n, want = n, mute = true })
 end
 
 local function throw_while(req, v)
@@ -292,7 +294,7 @@ end
 function M.junk_while(s, f)
   check(s, "junk_while")
   args.func(f, 2, "junk_while")
-  return ask(s, { feed = throw_while, f = f })
+  return ask(s, { feed = throw_while, f = keep(f), mute = true })
 end
 
 --- The same for an `f` that runs as a task. Other readers wait until it is over.
@@ -358,7 +360,7 @@ function M.get_available(s)
   local items, why, err = available(s, math.huge)
   if why == "error" then
     unread(s, items, items.n)
-    error(err, 0)
+    raise(err)
   end
   return items
 end
@@ -377,7 +379,7 @@ function M.get_available_up_to(s, n)
   local items, why, err = available(s, n)
   if why == "error" then
     unread(s, items, items.n)
-    error(err, 0)
+    raise(err)
   end
   return items
 end

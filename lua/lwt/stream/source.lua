@@ -1,13 +1,17 @@
 -- Streams: where they come from. (Functions of `lwt.stream`.)
 
 local lwt = require "lwt"
+local core = require "lwt.core"
+local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
 local args = require "lwt.stream.args"
 local C = require "lwt.stream.core"
 local dropped = require "lwt.stream.dropped"
+local stored = require "lwt.stored"
 
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
-local spawn, await, task = lwt.spawn, lwt.await, lwt.task
+local await, task = lwt.await, lwt.task
+local has_storage, bare = stored.stored, stored.bare
 local append, push_bounded = C.append, C.push_bounded
 local error = error
 
@@ -28,7 +32,8 @@ local error = error
 ---```
 function M.from(f)
   args.func(f, 1, "from")
-  return derive(function(x, taker) return run_task(x, taker, nil, f) end)
+  local start = stored.task(f)
+  return derive(function(x, taker) return run_task(x, taker, nil, start) end)
 end
 
 --- The same as `from` for an `f` that never waits: it is called directly, inside the
@@ -42,8 +47,10 @@ end
 ---```
 function M.from_direct(f)
   args.func(f, 1, "from_direct")
+  f = stored.now(f)
   local function source(x)
-    local v = f()
+    local v
+    if has_storage[1] then v = bare(f) else v = f() end
     if v == nil then return ended(x) end
     return v
   end
@@ -221,17 +228,18 @@ function M.of_iterator(f, state, control, closing)
       if not ok then
         failed = true
         close(v)
-        error(v, 0)
+        raise(v)
       end
       control = v
       if v == nil then close(nil) end
       return v
     end
-    return outcome(pcall(f, state, control))
+    return outcome(guard(f, state, control))
   end
+  local start = stored.task(step)
   return derive(function(x, taker)
     if failed then return ended(x) end
-    return run_task(x, taker, nil, step)
+    return run_task(x, taker, nil, start)
   end)
 end
 
@@ -245,15 +253,14 @@ end
 function M.of_seq(q)
   local seq = require "lwt.seq"
   if not seq.is_seq(q) then args.wrong(q, 1, "of_seq", "lwt.seq") end
-  return derive(function(x, taker)
-    return run_task(x, taker, nil, function()
-      local v, rest = await(q:next())
-      if rest == nil then return nil end
-      q = rest
-      if v == nil then error("stream elements cannot be nil", 0) end
-      return v
-    end)
+  local start = stored.task(function()
+    local v, rest = await(q:next())
+    if rest == nil then return nil end
+    q = rest
+    if v == nil then error("stream elements cannot be nil", 0) end
+    return v
   end)
+  return derive(function(x, taker) return run_task(x, taker, nil, start) end)
 end
 
 -- The task of `generate` and its stream meet here; it never refers to the stream.
@@ -294,6 +301,7 @@ end
 function M.generate(f)
   args.func(f, 1, "generate")
   local gen = { wanted = false, idle = {}, over = false }
+  local start = stored.task(f)
   local started = false
   local s
   local log
@@ -303,7 +311,7 @@ function M.generate(f)
     gen.wanted = r
     if not started then
       started = true
-      local t = spawn(f, yielder(gen))
+      local t = start(yielder(gen))
       log.guard = dropped.cancel(t)
       t:on_any(function()
         gen.over = true
@@ -323,7 +331,7 @@ function M.generate(f)
     end
     local state, v = p:state()
     if state == "pending" then return work(x, taker, p) end
-    if state == "rejected" then error(v, 0) end
+    if state == "rejected" then raise(v) end
     if v == nil then return ended(x) end
     return v
   end)
