@@ -58,6 +58,7 @@ build = {
         "src/uv/bytes.c",
         "src/uv/channel.c",
         "src/uv/channel_close.c",
+        "src/uv/channel_fill.c",
         "src/uv/channel_number.c",
         "src/uv/channel_queue.c",
         "src/uv/channel_read.c",
