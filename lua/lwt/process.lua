@@ -145,6 +145,17 @@ local function is_held(p)
   return false
 end
 
+-- When it has ended: its time counts as long as somebody holds its pipes, who tells nobody when he
+-- lets go.
+local function attend(p, pause)
+  if not is_held(p) then
+    p.timer:cancel()
+  else
+    p.look = lwt.sleep(pause)
+    p.look:on_success(function() attend(p, math.min(2 * pause, 1)) end)
+  end
+end
+
 -- The deadline is for all that it was started for, not for its own end alone.
 local function start_timer(p, seconds)
   p.timer = lwt.sleep(seconds)
@@ -154,8 +165,11 @@ local function start_timer(p, seconds)
     signal(p, "KILL")
     abort(p)
   end)
+  p.timer:on_termination(function()
+    if p.look then p.look:cancel() end
+  end)
   p.ended:on_termination(function()
-    if not is_held(p) then p.timer:cancel() end
+    if p.timer:is_pending() then attend(p, 0.005) end
   end)
 end
 
@@ -183,7 +197,7 @@ local function open(cmd, opts, name, level)
   if opts.group == nil and shells[cmd] then opts = with(opts, { group = "auto" }) end
   local p = setmetatable({
     pid = false, handle = false, state = false, reaped = false, timed_out = false, timer = false,
-    group = false, fds = {},
+    look = false, group = false, fds = {},
   }, mt)
   local fds = { false, false, false }
   local ok, exit
