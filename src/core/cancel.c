@@ -58,31 +58,32 @@ static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int ki
   f->found = (uint8_t)found;
 }
 
-/* Pushes what the task awaits, as it was given; NULL (nothing pushed) when that is no
-** promise: for a direct wait. */
-static promise *push_awaited(lua_State *L, task *t) {
-  if (t->direct || !lua_checkstack(t->wait_co, 1)) return NULL;
-  lua_pushvalue(t->wait_co, t->wait_idx);
-  lua_xmove(t->wait_co, L, 1);
-  return (promise *)lua_touserdata(L, -1);
+/* Pushes the promise that the task awaits, as it was given; NULL (nothing pushed) when
+** there is none: for a direct wait, or when its coroutine was closed. */
+static promise *push_awaited(lua_State *L, const task *t) {
+  return t->direct ? NULL : (promise *)lwt_task_push_awaited(L, t);
 }
 
-/* The live task on top (popped). */
+/* The live task on top (popped). One that the walk is passing through is nothing to be
+** found: tasks that wait for one another are interrupted. */
 static int visit_task(lua_State *L, lwt_context *c, walk *k, task *t) {
   int at = lua_gettop(L);
+  int waits = t->status == T_WAITING && (t->shield == 0 || !lwt_task_is_intact(t));
   if (t->p.epoch != k->epoch) {
+    promise *p = waits ? push_awaited(L, t) : NULL;
+    int passed = p != NULL && lwt_promise_find(L, at + 1)->state == S_PENDING;
+    lua_settop(L, at);
     t->p.epoch = k->epoch;
-    if (t->status == T_WAITING && t->shield == 0 && push_awaited(L, t) != NULL &&
-        lwt_promise_find(L, at + 1)->state == S_PENDING) {
-      lua_settop(L, at);
+    t->p.flags &= (uint16_t)~F_FOUND;
+    if (passed) {
       push_frame(L, c, k, &t->p, FR_TASK, 0);
       return -1;
     }
-    act(L, k, at,
-        t->status == T_WAITING && t->shield == 0 && t->direct ? DO_INTERRUPT : DO_FLAG);
+    t->p.flags |= F_FOUND;
+    act(L, k, at, waits && p == NULL ? DO_INTERRUPT : DO_FLAG);
   }
   lua_settop(L, at - 1);
-  return 1;
+  return (t->p.flags & F_FOUND) != 0;
 }
 
 /* Things that are cancelled as what they are, even when their promise has become

@@ -118,11 +118,35 @@ static int state(const lwt_api *api, lua_State *L, int idx) {
   return p->state;
 }
 
+/* The running task waits from now on: whatever the caller has on its stack stays there. */
+static void keep_stack(lua_State *L, lwt_context *c) {
+  task *t = c->current;
+  int above = lua_gettop(L) - t->wait_idx;
+  t->above = (uint8_t)(above < UINT8_MAX ? above : UINT8_MAX);
+}
+
 static int await_begin(const lwt_api *api, lua_State *L, int idx) {
-  return lwt_task_await_begin(L, api->context, idx);
+  if (lwt_task_await_begin(L, api->context, idx)) return 1;
+  keep_stack(L, api->context);
+  return 0;
+}
+
+static int wait_resumed(const lwt_api *api, lua_State *L) {
+  if (lwt_task_goes_on(L, api->context)) return 1;
+  lwt_task_refuse(L, api->context, -1);
+  return 0;
+}
+
+/* The same for those who have not asked. */
+static void check_resumed(lua_State *L, lwt_context *c) {
+  if (lwt_task_goes_on(L, c)) return;
+  if (c->current != NULL && c->current_co == L) return; /* (asked before) */
+  pushreg(L, c->r_refused);
+  lua_error(L);
 }
 
 static int await_end(const lwt_api *api, lua_State *L, int idx) {
+  check_resumed(L, api->context);
   return lwt_task_await_end(L, api->context, idx);
 }
 
@@ -204,17 +228,24 @@ static void wait_begin(const lwt_api *api, lua_State *L, int idx, lwt_wait *w) {
   lwt_context *c = api->context;
   task *t = lwt_task_direct_begin(L, c);
   lwt_task_direct_wait(L, c, t, D_WAIT, idx);
+  keep_stack(L, c);
   t->wait = w;
   w->task = t;
 }
 
 static void wait_end(const lwt_api *api, lua_State *L) {
+  check_resumed(L, api->context);
   lwt_task_direct_end(L, api->context);
 }
 
 static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
   task *t = (task *)w->task;
-  lua_xmove(L, t->wait_co, n);
+  if (lwt_task_is_intact(t)) {
+    lua_xmove(L, t->wait_co, n);
+    t->above = (uint8_t)(t->above + n);
+  } else { /* it finds out that its coroutine was closed */
+    lua_pop(L, n);
+  }
   w->task = NULL;
   t->direct = D_NONE;
   lwt_task_wake(L, api->context, t);
@@ -293,6 +324,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_end = wait_end;
   a->wait_wake = wait_wake;
   a->wait_run = lwt_task_run_waiting;
+  a->wait_resumed = wait_resumed;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

@@ -226,8 +226,10 @@ static int l_sleep(lua_State *L) {
 }
 
 static int nap_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
   (void)status;
-  lwt_task_direct_end(L, (lwt_context *)k);
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 0, nap_k);
+  lwt_task_direct_end(L, c);
   return 0;
 }
 
