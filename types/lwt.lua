@@ -1740,9 +1740,16 @@ local lwt_Scope = {}
 ---@return lwt.Promise
 function lwt_Scope:spawn(f, ...) end
 
----Cancels every task of the scope, the body included. From now on every await in them raises `lwt.Canceled`.
+---Ends the scope from inside: cancels every task of it, the body included. From now on every await in them raises `lwt.Canceled`.
+---The scope is then *fulfilled*, with what its body returns, or with nothing where the body was itself cut off: that is how background
+---children are stopped. (Cancelling the scope's promise, from outside, rejects it.)
 ---```lua
----print(pcall(await, lwt.scope(function(s) s:cancel() lwt.yield() end)))   --> false canceled
+---print(await(lwt.scope(function(s)
+---  s:spawn(function() await(lwt.sleep(60)) end)
+---  local result = await(lwt.sleep(0.01):map(function() return "done" end))
+---  s:cancel()
+---  return result
+---end)))   --> done
 ---```
 function lwt_Scope:cancel() end
 
@@ -3550,9 +3557,10 @@ lwt_module.scope.cancel = lwt_Scope.cancel
 
 ---Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
----(or `s:cancel()`) cancels all; inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot
----swallow it (`lwt.shield` runs cleanup that must await). `lwt.errors(p)` has the errors of all that failed.
----A child that is cancelled by itself is not a failure.
+---cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
+---returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
+---runs cleanup that must await); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
+---of all that failed. A child that is cancelled by itself is not a failure.
 ---```lua
 ---print(pcall(await, lwt.scope(function(s)
 ---  s:spawn(function() await(lwt.sleep(60)) end)

@@ -106,6 +106,34 @@ local function sorted(t)
 end
 
 describe("a task's coroutine", function()
+  local programs = {
+    ["resumed while it awaits"] = [[
+      local co
+      local p = lwt.spawn(function() co = coroutine.running() lwt.await(lwt.sleep(0.001)) end)
+      coroutine.resume(co)]],
+    ["resumed while it yields"] = [[
+      local co
+      local p = lwt.spawn(function() co = coroutine.running() lwt.yield() end)
+      coroutine.resume(co)]],
+    ["closed while it awaits"] = [[
+      local co
+      local gate, open = lwt.wait()
+      local closed = lwt.spawn(function() co = coroutine.running() gate:await() end)
+      local p = lwt.spawn(gate.await, gate)
+      coroutine.close(co)
+      lwt.tasks()
+      open:wakeup()
+      closed:on_failure(function() end)]],
+  }
+  for name, program in pairs(programs) do
+    it(("%s does not crash the process"):format(name), function()
+      local out, status = core.child(("local lwt = require 'lwt'\n%s\nlwt.run(p) print 'alive'")
+        :format(program))
+      assert.equal("alive\n", out)
+      assert.equal(0, status)
+    end)
+  end
+
   for _, wait in ipairs(sorted(waits)) do
     for _, way in ipairs(sorted(ways)) do
       it(("that waits in %s is refused to %s, and waits on"):format(wait, way), async(function()

@@ -13,7 +13,7 @@
 
 #include "core.h"
 
-enum { FR_DEP, FR_DEPS, FR_TASK }; /* what kind of node a frame is */
+enum { FR_DEP, FR_DEPS, FR_TASK, FR_CHILD }; /* what kind of node a frame is */
 enum { DO_MARK = 1, DO_FLAG, DO_INTERRUPT, DO_CLOSE };
 
 struct frame {
@@ -27,7 +27,8 @@ typedef struct walk {
   int actions; /* stack index: promise, what to do, promise, … */
   lua_Integer nactions;
   uint32_t epoch;
-  size_t base; /* of our frames: a finalizer may cancel while we walk */
+  size_t base;           /* of our frames: a finalizer may cancel while we walk */
+  const promise *inside; /* a scope that cancels itself, or NULL */
 } walk;
 
 static void act(lua_State *L, walk *k, int idx, int what) {
@@ -100,18 +101,25 @@ static int is_cancelable(lua_State *L, const promise *p) {
   return !(p->flags & F_GUARDED) || g->o.cancel == NULL || g->may_cancel(L, g->o.data);
 }
 
+/* (A scope that the walk is passing through is nothing to be found, as a task is none.) */
 static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   int at = lua_gettop(L);
   if (p->epoch != k->epoch) {
     p->epoch = k->epoch;
+    p->flags &= (uint16_t)~F_FOUND;
+    if (p->how == C_CHILD) {
+      push_frame(L, c, k, p, FR_CHILD, 0);
+      return -1;
+    }
     act(L, k, at, p->kind == K_SCOPE ? DO_CLOSE : DO_MARK);
+    if (p->how != C_SCOPE) p->flags |= F_FOUND;
     if (p->how == C_WRAP || p->how == C_SCOPE) {
       push_frame(L, c, k, p, p->how == C_WRAP ? FR_DEP : FR_DEPS, 1);
       return -1;
     }
   }
   lua_settop(L, at - 1);
-  return 1;
+  return (p->flags & F_FOUND) != 0;
 }
 
 /* The promise on top (popped). Returns whether something cancelable is there, or -1
@@ -158,7 +166,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
 static int push_child(lua_State *L, frame *f) {
   uint32_t i = f->i++;
   if (f->kind == FR_TASK) return i == 0 && push_awaited(L, (task *)f->p) != NULL;
-  if (f->kind == FR_DEP)
+  if (f->kind == FR_DEP || f->kind == FR_CHILD)
     return i == 0 && lua_getiuservalue(L, -1, U_DEP) == LUA_TUSERDATA;
   if (lua_getiuservalue(L, -1, U_DEP) != LUA_TTABLE) return 0;
   return lua_rawgeti(L, -1, (lua_Integer)i + 1) == LUA_TUSERDATA;
@@ -180,12 +188,12 @@ static void go(lua_State *L, lwt_context *c, walk *k) { /* root on top, popped *
     lua_settop(L, top + 1);
     f = &c->frames[at];
     found = f->found;
-    if (f->kind == FR_TASK) {
-      if (!found) act(L, k, top + 1, DO_INTERRUPT);
+    if (!found && f->kind >= FR_TASK) {
+      act(L, k, top + 1, f->kind == FR_TASK ? DO_INTERRUPT : DO_MARK);
       found = 1;
-    } else if (found) {
-      f->p->flags |= F_FOUND;
     }
+    f = &c->frames[at];
+    if (found) f->p->flags |= F_FOUND;
     c->nframes--;
     lua_settop(L, top);
   }
@@ -229,11 +237,11 @@ static void mark(lua_State *L, lwt_context *c, int idx) {
 }
 
 /* The scope at idx is canceled: every await of its tasks raises from now on. */
-static void close_scope(lua_State *L, int idx) {
+static void close_scope(lua_State *L, const walk *k, int idx) {
   promise *s = (promise *)lua_touserdata(L, idx);
   int top = lua_gettop(L);
   lua_Integer i, n;
-  s->flags |= F_CLOSED;
+  s->flags |= s == k->inside ? F_CLOSED : F_CLOSED | F_OUTSIDE;
   if (lua_getiuservalue(L, idx, U_DEP) == LUA_TTABLE) {
     n = (lua_Integer)lua_rawlen(L, -1);
     for (i = 1; i <= n; i++) {
@@ -258,7 +266,7 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     case DO_MARK: mark(L, c, top + 1); break;
     case DO_FLAG: t->flags |= TF_CANCEL; break;
     case DO_INTERRUPT: lwt_task_interrupt(L, c, t); break;
-    default: close_scope(L, top + 1);
+    default: close_scope(L, k, top + 1);
     }
     lua_settop(L, top);
   }
@@ -277,12 +285,11 @@ static void begin(lua_State *L, lwt_context *c, walk *k) {
   k->base = c->nframes;
 }
 
-/* Cancels the promise at idx; what that owes is put on the work stack, and the caller
-** sees to it that it is worked off. Returns whether anything could be cancelled. */
-int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
+static int cancel(lua_State *L, lwt_context *c, int idx, const promise *inside) {
   int top = lua_gettop(L);
   promise *p;
   walk k;
+  k.inside = inside;
   luaL_checkstack(L, 16, NULL);
   lua_pushvalue(L, idx);
   p = (promise *)lua_touserdata(L, top + 1);
@@ -298,6 +305,19 @@ int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
   }
   lua_settop(L, top);
   return k.nactions > 0;
+}
+
+/* Cancels the promise at idx; what that owes is put on the work stack, and the caller
+** sees to it that it is worked off. Returns whether anything could be cancelled. */
+int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
+  return cancel(L, c, idx, NULL);
+}
+
+/* The scope at idx cancels all its tasks, and is not canceled itself. */
+void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
+  int base = c->work;
+  cancel(L, c, idx, (promise *)lua_touserdata(L, idx));
+  if (c->work > base) lwt_resolve_drive(L, c, base);
 }
 
 /* Cancels the promise at idx and runs what follows from it. Returns whether

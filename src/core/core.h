@@ -71,6 +71,7 @@ enum {
   C_DEPS,  /* through those in the list in U_DEP */
   C_TASK,  /* it is a task: through what it awaits */
   C_SCOPE, /* through the children in U_DEP */
+  C_CHILD, /* through the promise in U_DEP; itself where nothing is found there */
   C_WRAP   /* itself, and the promise in U_DEP too (wrap_in_cancelable) */
 };
 
@@ -87,6 +88,7 @@ enum {
   F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
   F_FOUND = 128,    /* cancel walk: something cancelable is below */
   F_CLOSED = 256,   /* scope: canceled, every await in it raises */
+  F_OUTSIDE = 2048, /* scope: … by somebody else than itself */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_WATCHED = 512   /* in the list of rejections nobody has looked at */
 };
@@ -137,7 +139,8 @@ enum {
   TF_FRESH = 256,      /* has not begun */
   TF_ENDED = 512,      /* has run to its end, but nobody has been told */
   TF_HELD = 1024,      /* waits, anchored; p.n is the turn in which it began to */
-  TF_SHIELDED = 2048   /* the await under way counts in shield */
+  TF_SHIELDED = 2048,  /* the await under way counts in shield */
+  TF_CHILD = 4096      /* of a scope */
 };
 
 /* How a task waits without a promise. */
@@ -367,6 +370,7 @@ API void lwt_several_detach(lua_State *L, int w, promise *except);
 /* cancel.c */
 API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
 API int lwt_cancel_push(lua_State *L, lwt_context *c, int idx);
+API void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx);
 API void lwt_cancel_open(lua_State *L, lwt_context *c);
 
 /* storage.c */
@@ -446,6 +450,7 @@ API void lwt_task_direct_end(lua_State *L, lwt_context *c);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);
 API void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src);
+API int lwt_scope_child_follow(lua_State *L, int w, int r);
 API void lwt_coroutine_open(lua_State *L, lwt_context *c);
 
 /* mvar.c */

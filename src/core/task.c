@@ -191,6 +191,9 @@ static void settle(lua_State *L, lwt_context *c, task *t, int idx) {
   if (c->nest >= MAX_NEST) lwt_promise_listify(L, q, p);
   if (failed) {
     if (p->state == S_PENDING) lwt_resolve_commit(L, c, q, p, S_REJECTED, n ? -1 : 1);
+  } else if (n == 1 && (t->flags & TF_CHILD) && lwt_promise_test(L, c, -1) != NULL &&
+             lwt_scope_child_follow(L, idx, q + 1)) {
+    if (t->flags & TF_LEVEL) lwt_cancel_push(L, c, idx);
   } else if (n == 1) {
     t->p.how = C_NONE;
     lwt_resolve_follow(L, c, q, q, LUA_OK, 1);
@@ -521,6 +524,47 @@ static void suspend(lua_State *L, lwt_context *c, task *t, int what, int idx) {
   }
 }
 
+/* Is the promise at idx one that ends after its cleanup: that of a task or a scope, or what
+** depends on one alone? */
+static int cleans_up(lua_State *L, int idx) {
+  int top = lua_gettop(L), i;
+  lua_pushvalue(L, idx);
+  for (i = 0; i < 1000; i++) { /* (it may depend on itself) */
+    const promise *p = (promise *)lua_touserdata(L, top + 1);
+    if (p->state == S_PROXY && p->kind != K_TASK && p->kind != K_SCOPE)
+      p = lwt_promise_find(L, top + 1);
+    if (p->kind == K_TASK && ((const task *)p)->status != T_DONE) break;
+    if (p->kind == K_SCOPE && !(p->flags & F_DONE)) break;
+    p = lwt_promise_find(L, top + 1);
+    if (p->state != S_PENDING || (p->how != C_DEP && p->how != C_CHILD) ||
+        lua_getiuservalue(L, top + 1, U_DEP) != LUA_TUSERDATA) {
+      lua_settop(L, top);
+      return 0;
+    }
+    lua_replace(L, top + 1);
+  }
+  lua_settop(L, top);
+  return i < 1000;
+}
+
+/* The task, to which a cancel is due, was about to await the promise at idx: that is
+** cancelled. Returns whether its end is to be waited for, so that nobody's cleanup goes on
+** when the task has left; not where that would wait for the task itself. */
+static int cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
+  uint32_t epoch = c->epoch;
+  int later, pending;
+  luaL_checkstack(L, 4, NULL);
+  later = cleans_up(L, idx);
+  t->flags &= (uint16_t)~TF_CANCEL;
+  t->p.epoch = epoch;
+  lwt_cancel(L, c, idx);
+  if (!later || t->p.epoch != epoch || !lua_isyieldable(L)) return 0;
+  lua_pushvalue(L, idx);
+  pending = lwt_promise_find(L, lua_gettop(L))->state == S_PENDING;
+  lua_pop(L, 1);
+  return pending;
+}
+
 /* p: the promise at idx, or NULL where there is none. */
 static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
                        int uncancelable) {
@@ -531,10 +575,9 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   }
   if (p->flags & F_NO_CANCEL) uncancelable = 1;
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
-    t->flags &= (uint16_t)~TF_CANCEL;
     p->flags |= F_SEEN;
-    lwt_cancel(L, c, idx);
-    return raise_canceled(L, c, t);
+    if (!cancel_awaited(L, c, t, idx)) return raise_canceled(L, c, t);
+    t->flags |= TF_RAISE;
   }
   if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
   p->flags |= F_SEEN;
