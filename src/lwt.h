@@ -285,6 +285,10 @@ struct lwt_api {
   **
   ** and the task waits on. Without that, await_end and wait_end raise, in the task. */
   int (*wait_resumed)(const lwt_api *, lua_State *L);
+  /* To be called by a finalizer that can only run because the state is being closed, before
+  ** it frees what the cancel functions of pending promises are given: none is called from
+  ** then on. */
+  void (*state_closing)(const lwt_api *);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

@@ -95,10 +95,10 @@ static int is_record(const promise *p) {
 }
 
 /* Can the pending promise be cancelled at all, now? */
-static int is_cancelable(lua_State *L, const promise *p) {
+static int is_cancelable(lua_State *L, const lwt_context *c, const promise *p) {
   const guarded *g = (const guarded *)p;
   if (p->how == C_NONE) return 0;
-  return !(p->flags & F_GUARDED) || g->o.cancel == NULL || g->may_cancel(L, g->o.data);
+  return !(p->flags & F_GUARDED) || c->closing || g->o.cancel == NULL || g->may_cancel(L, g->o.data);
 }
 
 /* (A scope that the walk is passing through is nothing to be found, as a task is none.) */
@@ -130,7 +130,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
   luaL_checkstack(L, 8, NULL);
   if (p->kind == K_TASK && ((task *)p)->status != T_DONE)
     return visit_task(L, c, k, (task *)p);
-  if (p->state == S_PROXY && is_record(p) && is_cancelable(L, p)) {
+  if (p->state == S_PROXY && is_record(p) && is_cancelable(L, c, p)) {
     int pending;
     lua_pushvalue(L, at);
     pending = lwt_promise_find(L, at + 1)->state == S_PENDING;
@@ -138,7 +138,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
     if (pending) return visit_record(L, c, k, p);
   }
   p = lwt_promise_find(L, at);
-  if (p->state != S_PENDING || !is_cancelable(L, p)) {
+  if (p->state != S_PENDING || !is_cancelable(L, c, p)) {
     lua_pop(L, 1);
     return 0;
   }
@@ -231,7 +231,7 @@ static void mark(lua_State *L, lwt_context *c, int idx) {
     operation *o = (operation *)rec;
     lwt_cancel_fn f = o->cancel;
     o->cancel = NULL;
-    if (f != NULL) f(L, o->data);
+    if (f != NULL && !c->closing) f(L, o->data);
   }
   lua_settop(L, top);
 }

@@ -1,12 +1,18 @@
 /* capi.c: what lwt.h promises. Each function here is the table's entry of that name;
-** the text is in the header. */
+** the text is in the header. Once the context has ended, those that may raise do, and the
+** others do nothing. */
 #include <string.h>
 
 #include "core.h"
 
+static void check_alive(const lwt_api *api, lua_State *L) {
+  if (api->context->ended) lwt_context_ended(L);
+}
+
 static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
                         void *data) {
   operation *o;
+  check_alive(api, L);
   luaL_checkstack(L, 3, NULL);
   o = (operation *)lwt_promise_push(L, api->context, K_OP, cancel ? C_SELF : C_NONE, 1,
                                     sizeof *o);
@@ -17,6 +23,7 @@ static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
 static void promise_new_guarded(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
                                 void *data, int (*may_cancel)(lua_State *L, void *data)) {
   guarded *g;
+  check_alive(api, L);
   luaL_checkstack(L, 3, NULL);
   g = (guarded *)lwt_promise_push(L, api->context, K_OP, C_SELF, 1, sizeof *g);
   g->o.p.flags |= F_GUARDED;
@@ -49,6 +56,10 @@ static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, i
 static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) {
   lwt_context *c = api->context;
   promise *p;
+  if (c->ended) {
+    lua_pop(L, n);
+    return 0;
+  }
   idx = lua_absindex(L, idx);
   p = (promise *)lua_touserdata(L, idx);
   if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
@@ -83,6 +94,10 @@ static int reject(const lwt_api *api, lua_State *L, int idx) {
 }
 
 static int reject_traced(const lwt_api *api, lua_State *L, int idx, const char *trace) {
+  if (api->context->ended) {
+    lua_pop(L, 1);
+    return 0;
+  }
   return lwt_wakeup_reject_traced(L, api->context, lua_absindex(L, idx), trace);
 }
 
@@ -96,10 +111,12 @@ static void resolved(lua_State *L, lwt_context *c, int state, int n) {
 }
 
 static void fulfilled(const lwt_api *api, lua_State *L, int n) {
+  check_alive(api, L);
   resolved(L, api->context, S_FULFILLED, n);
 }
 
 static void rejected(const lwt_api *api, lua_State *L) {
+  check_alive(api, L);
   resolved(L, api->context, S_REJECTED, 1);
 }
 
@@ -126,6 +143,7 @@ static void keep_stack(lua_State *L, lwt_context *c) {
 }
 
 static int await_begin(const lwt_api *api, lua_State *L, int idx) {
+  check_alive(api, L);
   if (lwt_task_await_begin(L, api->context, idx)) return 1;
   keep_stack(L, api->context);
   return 0;
@@ -139,6 +157,7 @@ static int wait_resumed(const lwt_api *api, lua_State *L) {
 
 /* The same for those who have not asked. */
 static void check_resumed(lua_State *L, lwt_context *c) {
+  if (c->ended) lwt_context_ended(L);
   if (lwt_task_goes_on(L, c)) return;
   if (c->current != NULL && c->current_co == L) return; /* (asked before) */
   pushreg(L, c->r_refused);
@@ -191,7 +210,7 @@ static int enter_body(lua_State *L) {
 static int enter_with(lwt_context *c, entry *e) {
   lua_State *L = c->L;
   int status;
-  if (c->closing || !lua_checkstack(L, 6)) return -2;
+  if (c->ended || !lua_checkstack(L, 6)) return -2;
   e->at = E_NOT_BEGUN;
   lua_pushcfunction(L, enter_body);
   lua_pushlightuserdata(L, e);
@@ -220,13 +239,20 @@ static int enter_last(const lwt_api *api, void (*f)(lua_State *, void *), void *
   return enter_with(c, &e);
 }
 
+static void state_closing(const lwt_api *api) {
+  api->context->closing = 1;
+}
+
 static void wait_check(const lwt_api *api, lua_State *L) {
+  check_alive(api, L);
   lwt_task_direct_begin(L, api->context);
 }
 
 static void wait_begin(const lwt_api *api, lua_State *L, int idx, lwt_wait *w) {
   lwt_context *c = api->context;
-  task *t = lwt_task_direct_begin(L, c);
+  task *t;
+  check_alive(api, L);
+  t = lwt_task_direct_begin(L, c);
   lwt_task_direct_wait(L, c, t, D_WAIT, idx);
   keep_stack(L, c);
   t->wait = w;
@@ -240,6 +266,11 @@ static void wait_end(const lwt_api *api, lua_State *L) {
 
 static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
   task *t = (task *)w->task;
+  if (api->context->ended) {
+    lua_pop(L, n);
+    w->task = NULL;
+    return;
+  }
   if (lwt_task_is_intact(t)) {
     lua_xmove(L, t->wait_co, n);
     t->above = (uint8_t)(t->above + n);
@@ -254,7 +285,7 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
 static void idle_start(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
   lwt_idle **at = &c->idle;
-  if (i->queued) return;
+  if (i->queued || c->ended) return;
   while (*at != NULL) at = &(*at)->next;
   i->next = NULL;
   i->queued = 1;
@@ -278,6 +309,7 @@ static void idle_stop(const lwt_api *api, lwt_idle *i) {
 }
 
 static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
+  if (api->context->ended) return;
   lwt_loop_set_engine(api->context, e, data, 0);
 }
 
@@ -325,6 +357,7 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_wake = wait_wake;
   a->wait_run = lwt_task_run_waiting;
   a->wait_resumed = wait_resumed;
+  a->state_closing = state_closing;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

@@ -222,7 +222,7 @@ struct lwt_context {
   uint8_t recovering; /* no allocation now */
   int callbacks;      /* > 0: a callback is running, awaiting is an error */
   uint8_t storing;    /* the current storage is not empty */
-  uint8_t debug, closing;
+  uint8_t debug, closing, ended; /* closing: no cancel function is called any more */
 
   /* Tasks (task.c). */
   task *current;
@@ -299,8 +299,14 @@ static inline int lwt_outermost(const lwt_context *c) {
          c->current == NULL;
 }
 
+API int lwt_context_ended(lua_State *L);
+
+/* What Lua calls begins with this: it raises once the context has ended (which is before
+** the last finalizers run). */
 static inline lwt_context *context_of(lua_State *L) {
-  return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
+  lwt_context *c = (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
+  if (c->ended) lwt_context_ended(L);
+  return c;
 }
 
 /* promise.c, waiters.c: making them, finding what they stand for, who waits. */
@@ -510,7 +516,7 @@ API void lwt_error_open(lua_State *L, lwt_context *c);
 /* capi.c */
 API void lwt_capi_open(lua_State *L, lwt_context *c);
 
-/* context.c: adds functions to the module table (on top), with the context as
+/* context.c: raises that the context has ended; adds functions to the module table (on top), with the context as
 ** their upvalue; and makes a fresh registry slot holding the value on top. */
 API void lwt_register(lua_State *L, lwt_context *c, const luaL_Reg *functions);
 API int lwt_slot(lua_State *L);

@@ -617,7 +617,9 @@ static int l_shuffle(lua_State *L) {
 
 int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait) {
   double w;
-  int alive = step(L, api->context, budget, &w);
+  int alive;
+  if (api->context->ended) lwt_context_ended(L);
+  alive = step(L, api->context, budget, &w);
   if (wait != NULL) *wait = w;
   return alive;
 }

@@ -86,8 +86,10 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
   lwt_task_push(L, c, t);
   lwt_task_wake(L, c, t);
   if (direct == D_WAIT) {
-    w->task = NULL;
-    w->cancel(L, w);
+    if (!c->closing) {
+      w->task = NULL;
+      w->cancel(L, w);
+    }
   } else if (lwt_task_push_awaited(L, t) != NULL) { /* else it is found gone later */
     if (direct == D_MVAR) {
       lwt_mvar_withdraw(L, t);
@@ -406,7 +408,7 @@ int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w) {
   lwt_context *c = api->context;
   task *t = (task *)w->task;
   leg l;
-  if (!lwt_outermost(c) || c->closing || c->ready.count > 0 || c->storing ||
+  if (!lwt_outermost(c) || c->ended || c->ready.count > 0 || c->storing ||
       (t->flags & TF_STORAGE) || t->wait_co != t->co || !lwt_loop_may_run(c))
     return 0;
   w->task = NULL;

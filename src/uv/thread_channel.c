@@ -353,6 +353,7 @@ void lwt_uv_thread_channel_close(lwt_uv *ctx) {
 static channel *check(lua_State *L) {
   channel **box = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_THREAD_CHANNEL);
   lwt_uv_check_open(lwt_uv_context(L), L);
+  if (*box == NULL) lwt_uv_raise_closed(L, "thread channel"); /* (the state is closing) */
   return *box;
 }
 
