@@ -1416,6 +1416,8 @@ local lwt_Mvar = {}
 ---value goes straight to the oldest waiting taker, if there is one. When it is full, the
 ---promise waits until the value has found room; cancelling it takes the value back.
 ---Any value may be put: nil, and a promise, which stays what it is.
+---(In a task that was cancelled and has not been told yet, the value is put a turn of the loop later, so that it is not put at all when
+---the `await` raises.)
 ---```lua
 ---local m = mvar.create("old")
 ---local p = m:put("new")
@@ -3451,8 +3453,9 @@ lwt_module.stall = function(s, f) end
 lwt_module.debug = function(on) end
 
 ---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
----raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
----list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises. Ctrl-C cancels the main task with
+---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
+---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
+---finalizer raises. Ctrl-C cancels the main task with
 ---`lwt.Interrupted`, see `lwt.interrupts`.
 ---```lua norun
 ---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
@@ -3517,6 +3520,7 @@ lwt_module.fulfilled = function(...) end
 lwt_module.rejected = function(err) end
 
 ---A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
+---Takes no argument: to wait for a promise, `lwt.await`.
 ---```lua
 ---local p, r = lwt.wait()
 ---r:wakeup("done")
@@ -3527,6 +3531,7 @@ lwt_module.rejected = function(err) end
 lwt_module.wait = function() end
 
 ---A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
+---Takes no argument: to run a function as a task, `lwt.spawn`.
 ---```lua
 ---local p, r = lwt.task()
 ---p:cancel()
@@ -3769,7 +3774,7 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds. Cancelable.
+---Rejected with `lwt.Timeout` after `s` seconds. Cancelable. (To give something else that time, `lwt.with_timeout`.)
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```

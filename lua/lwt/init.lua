@@ -295,7 +295,9 @@ end
 
 -- ---- Loop hooks -----------------------------------------------------------------------------
 
-local hooks = { enter = {}, leave = {} }
+-- Those that were removed leave holes, which go when they are half of the list.
+local hooks = { enter = { last = 0, count = 0 }, leave = { last = 0, count = 0 } }
+
 --- What `lwt.on_iteration` gives.
 ---@class lwt.Hook
 ---@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
@@ -303,22 +305,41 @@ local hooks = { enter = {}, leave = {} }
 local hook_mt = { __name = "lwt.hook" }
 hook_mt.__index = hook_mt
 
+local function close_holes(list)
+  if list.last < 2 * list.count + 16 or list.running then return end
+  local n = 0
+  for i = 1, list.last do
+    local hook = list[i]
+    list[i] = nil
+    if hook then
+      n = n + 1
+      list[n], hook.at = hook, n
+    end
+  end
+  list.last = n
+end
+
 local function run_hooks(which)
   local list = hooks[which]
-  local n = #list
-  if n == 0 then return nil end
+  if list.count == 0 then return nil end
   return function()
-    for i, hook in ipairs { table.unpack(list) } do
-      if list[i] == hook or not hook.removed then
-        local ok, err = pcall(hook.f)
-        if not ok then report(err) end
-      end
+    list.running = true
+    for i = 1, list.last do
+      local hook = list[i]
+      if hook then core.callback(hook.f) end
     end
+    list.running = nil
+    close_holes(list)
   end
 end
 
-local function install_hooks()
-  core.set_iteration_hooks(run_hooks "enter", run_hooks "leave")
+-- The core is told when the first one comes and when the last one goes.
+local function count_hook(list, by)
+  local was = list.count
+  list.count = was + by
+  if was == 0 or list.count == 0 then
+    core.set_iteration_hooks(run_hooks "enter", run_hooks "leave")
+  end
 end
 
 --- Calls `f` at each turn of the loop: `"enter"` before it waits for events, `"leave"` when everything ready has run. What `f` raises
@@ -340,9 +361,11 @@ function lwt.on_iteration(which, f)
       :format(tostring(which)), 2)
   end
   check_function(f, 2, "on_iteration")
-  local hook = setmetatable({ which = which, f = f, removed = false }, hook_mt)
-  table.insert(hooks[which], hook)
-  install_hooks()
+  local list = hooks[which]
+  local hook = setmetatable({ which = which, f = f, at = list.last + 1 }, hook_mt)
+  list.last = hook.at
+  list[hook.at] = hook
+  count_hook(list, 1)
   return hook
 end
 
@@ -357,16 +380,16 @@ end
 --- ```
 ---@param hook lwt.Hook
 ---@function hook.remove(hook)
-function hook_mt:remove()
-  local list = hooks[self.which]
-  for i, hook in ipairs(list) do
-    if hook == self then
-      table.remove(list, i)
-      break
-    end
+function hook_mt.remove(hook)
+  if getmetatable(hook) ~= hook_mt then
+    error(("bad argument #1 to 'remove' (lwt.hook expected, got %s)"):format(type(hook)), 2)
   end
-  self.removed = true
-  install_hooks()
+  if not hook.at then return end
+  local list = hooks[hook.which]
+  list[hook.at] = false
+  hook.at = nil
+  count_hook(list, -1)
+  close_holes(list)
 end
 
 -- ---- run, with Ctrl-C -------------------------------------------------------------------------

@@ -98,7 +98,8 @@ static int is_record(const promise *p) {
 static int is_cancelable(lua_State *L, const lwt_context *c, const promise *p) {
   const guarded *g = (const guarded *)p;
   if (p->how == C_NONE) return 0;
-  return !(p->flags & F_GUARDED) || c->closing || g->o.cancel == NULL || g->may_cancel(L, g->o.data);
+  return !(p->flags & F_GUARDED) || c->closing || g->o.cancel == NULL ||
+         g->may_cancel(L, g->o.data);
 }
 
 /* (A scope that the walk is passing through is nothing to be found, as a task is none.) */

@@ -217,11 +217,11 @@ struct lwt_context {
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
   promise *current_waiter,
-      *source;        /* with has_current: what r_current and r_source hold */
-  uint32_t told;      /* how many waiters were told, ever */
-  uint8_t recovering; /* no allocation now */
-  int callbacks;      /* > 0: a callback is running, awaiting is an error */
-  uint8_t storing;    /* the current storage is not empty */
+      *source;                   /* with has_current: what r_current and r_source hold */
+  uint32_t told;                 /* how many waiters were told, ever */
+  uint8_t recovering;            /* no allocation now */
+  int callbacks;                 /* > 0: a callback is running, awaiting is an error */
+  uint8_t storing;               /* the current storage is not empty */
   uint8_t debug, closing, ended; /* closing: no cancel function is called any more */
 
   /* Tasks (task.c). */
@@ -276,9 +276,9 @@ struct lwt_context {
       r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
       r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
       r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks, r_leave_hooks,
-      r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_function,
-      r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show,
-      r_unview, r_refused;
+      r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_end,
+      r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
+      r_show, r_unview, r_refused;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -449,6 +449,7 @@ static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
 
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_check_function(lua_State *L, int idx);
 API int lwt_task_cancel_due(const lwt_context *c);
 API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);
 API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at);

@@ -396,6 +396,44 @@ static int take_later(lua_State *L, lwt_context *c, mvar *m) {
   return 1;
 }
 
+/* Likewise, a value that is put by such a task must not take effect. */
+static int put_after_a_turn(lua_State *L) {
+  lwt_context *c = context_of(L);
+  mvar *m;
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, lua_upvalueindex(3));
+  lua_pushvalue(L, lua_upvalueindex(4));
+  m = (mvar *)lua_touserdata(L, 1);
+  if (m->late) serve_late(L, c, 1, m);
+  while (lwt_promise_find(L, 3)->state == S_PENDING) {
+    if (!m->full) {
+      fill(L, c, 1, m, 2);
+      lwt_resolve_later(L, c, 3, (promise *)lua_touserdata(L, 3), S_FULFILLED, 0);
+    } else if (has_room(L, 1, m)) {
+      lua_pushvalue(L, 3);
+      enqueue(L, 1, m, 2);
+      break;
+    }
+  }
+  return 0;
+}
+
+static int put_later(lua_State *L, lwt_context *c) {
+  lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof(promise));
+  pushreg(L, c->r_mvar_pause);
+  lua_call(L, 0, 1);
+  lua_getfield(L, 4, "on_success");
+  lua_insert(L, 4);
+  pushreg(L, c->r_self);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, put_after_a_turn, 4);
+  lua_call(L, 2, 0);
+  return 1;
+}
+
 /*---
 Makes an mvar: a cell that is empty, or holds one value. Several tasks may put and take at
 once; they are served in the order in which they came.
@@ -432,6 +470,8 @@ Puts a value into the cell. When it is empty, the promise is fulfilled at once, 
 value goes straight to the oldest waiting taker, if there is one. When it is full, the
 promise waits until the value has found room; cancelling it takes the value back.
 Any value may be put: nil, and a promise, which stays what it is.
+(In a task that was cancelled and has not been told yet, the value is put a turn of the loop later, so that it is not put at all when
+the `await` raises.)
 
 ```lua
 local m = mvar.create("old")
@@ -451,6 +491,7 @@ static int l_put(lua_State *L) {
   promise *p = NULL;
   lua_settop(L, 2);
   if (m->late) serve_late(L, c, 1, m);
+  if (!m->full && lwt_task_cancel_due(c)) return put_later(L, c);
   for (;;) {
     if (!m->full) {
       fill(L, c, 1, m, 2);

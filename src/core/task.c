@@ -727,7 +727,8 @@ static int l_yield(lua_State *L) {
 
 /* ---- What Lua calls ------------------------------------------------------------------- */
 
-static void check_function(lua_State *L, int idx) {
+/* What may be called is a function, or has __call. */
+void lwt_task_check_function(lua_State *L, int idx) {
   if (lua_type(L, idx) == LUA_TFUNCTION) return;
   if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) luaL_typeerror(L, idx, "function");
   lua_pop(L, 1);
@@ -747,7 +748,7 @@ print(await(p))   --> 42
 @function lwt.spawn(f, ...)
 */
 static int l_spawn(lua_State *L) {
-  check_function(L, 1);
+  lwt_task_check_function(L, 1);
   return lwt_task_spawn(L, context_of(L), lua_gettop(L) - 1);
 }
 
@@ -806,7 +807,7 @@ print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> 
 */
 static int l_shield(lua_State *L) {
   lwt_context *c = context_of(L);
-  check_function(L, 1);
+  lwt_task_check_function(L, 1);
   running(L, c);
   lwt_task_spawn(L, c, lua_gettop(L) - 1);
   if (await_begin(L, c, 1, lwt_promise_test(L, c, 1), 1))

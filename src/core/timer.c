@@ -249,7 +249,7 @@ static int l_nap(lua_State *L) {
 }
 
 /*---
-Rejected with `lwt.Timeout` after `s` seconds. Cancelable.
+Rejected with `lwt.Timeout` after `s` seconds. Cancelable. (To give something else that time, `lwt.with_timeout`.)
 
 ```lua
 print(pcall(await, lwt.timeout(0.01)))   --> false timeout
@@ -259,6 +259,9 @@ print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 @function lwt.timeout(s)
 */
 static int l_timeout(lua_State *L) {
+  if (!lua_isnoneornil(L, 2))
+    luaL_argerror(L, 2,
+                  "nothing expected; to give something a time call lwt.with_timeout");
   push_timer(L, context_of(L), check_seconds(L, 1), 1);
   return 1;
 }
