@@ -142,15 +142,19 @@ describe("run and step are refused", function()
 end)
 
 describe("hooks of the loop", function()
-  it("may begin what run waits for in its last turn", virtual(function()
-    local p, r = lwt.wait()
-    local hook
-    hook = lwt.on_iteration("leave", function()
-      hook:remove()
-      lwt.sleep(0.001):on_success(function() r:wakeup "no deadlock" end)
-    end)
-    assert.equal("no deadlock", lwt.run(p))
-  end))
+  it("may begin what run waits for in its last turn", function()
+    local out = core.child [[
+      local lwt = require "lwt"
+      local p, r = lwt.wait()
+      local hook
+      hook = lwt.on_iteration("leave", function()
+        hook:remove()
+        lwt.sleep(0.001):on_success(function() r:wakeup "no deadlock" end)
+      end)
+      print(lwt.run(p))
+    ]]
+    assert.equal("no deadlock\n", out)
+  end)
 
   it("name what is wrong", function()
     local before = lwt.async_exception_hook()
