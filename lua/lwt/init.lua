@@ -27,10 +27,10 @@ lwt._VERSION = "lwt " .. core.version
 
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report
 
-local function check_function(f, n, name)
+local function check_function(f, n, name, what)
   local mt = type(f) ~= "function" and getmetatable(f)
   if type(f) ~= "function" and not (type(mt) == "table" and mt.__call) then
-    error(("bad argument #%d to '%s' (function expected, got %s)"):format(n, name,
+    error(("bad argument #%d to '%s' (%s expected, got %s)"):format(n, name, what or "function",
       f == nil and "nil" or type(f)), 3)
   end
 end
@@ -415,21 +415,55 @@ function lwt.interrupts(on)
   return was
 end
 
+-- What `run` raises comes out of a task, whose stack is gone. So that whoever makes a traceback
+-- of it (lua5.4 itself, a handler of xpcall) sees the task's lines, it is raised from functions that
+-- stand at the same lines, one in another: the frames of the trace, the innermost first.
+local function frames_of(trace)
+  local frames = {}
+  for file, line, name in trace:gmatch "\n\t([^\n]-):(%d+): in ([^\n]*)" do
+    name = name:match "'([%a_][%w_]*)'$"
+    frames[#frames + 1] = { file = file, line = tonumber(line), name = name or "task" }
+  end
+  return frames
+end
+
+local function raiser(err)
+  local task, name = error, "error"
+  for _, frame in ipairs(frames_of(core.traceback(err))) do
+    local make = frame.line < 100000 and load(("local %s = ... return function(err)%s %s(err, 0) end")
+      :format(name, ("\n"):rep(frame.line - 1), name), "@" .. frame.file, "t")
+    if make then task, name = make(task), frame.name end
+  end
+  return task
+end
+
+local function finish(ok, ...)
+  if ok then return ... end
+  local made, task = pcall(raiser, (...))
+  if not made then task = error end -- no memory, as a rule
+  task((...), 0)
+end
+
+local start_watch, until_left
+
+function lwt.run(x, ...)
+  if not is_promise(x) then check_function(x, 1, "run", "promise or function") end
+  local busy = core.busy()
+  if busy then error("attempt to run the loop " .. busy, 2) end
+  if not start_watch or not handle_interrupts then return finish(pcall(core.run, x, ...)) end
+  start_watch(core.interrupt)
+  local watch <close> = until_left -- luacheck: ignore
+  return finish(pcall(core.run, x, ...))
+end
+
 local uv_loaded, uv = pcall(require, "lwt.uv")
 
 -- Signals are for the main thread's state.
 if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
 
 if uv_loaded and uv.interrupt then
-  local start, run = uv.interrupt.start, core.run
-  local until_left = setmetatable({}, { __close = uv.interrupt.stop })
-
-  function lwt.run(x, ...)
-    if not handle_interrupts then return run(x, ...) end
-    start(core.interrupt)
-    local watch <close> = until_left -- luacheck: ignore
-    return run(x, ...)
-  end
+  start_watch = uv.interrupt.start
+  until_left = setmetatable({}, { __close = uv.interrupt.stop })
 elseif not uv_loaded and not tostring(uv):find("module 'lwt.uv' not found", 1, true) then
   error(uv, 0) -- it is there, and does not load: say why
 end

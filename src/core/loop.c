@@ -381,12 +381,23 @@ static int in_finalizer(lua_State *L) {
   return 0;
 }
 
-static void check_idle(lua_State *L, lwt_context *c, const char *what) {
-  if (c->running || c->current != NULL)
-    luaL_error(L, "attempt to %s the loop from inside it", what);
+/* Where the loop may not be run or stepped: NULL elsewhere. */
+static const char *busy(lua_State *L, const lwt_context *c) {
+  if (c->running || c->current != NULL) return "from inside it";
   if (c->nest > 0 || c->callbacks > 0 || c->immediate > 0 || c->entered > 0)
-    luaL_error(L, "attempt to %s the loop from inside it (in a callback)", what);
-  if (in_finalizer(L)) luaL_error(L, "attempt to %s the loop from a finalizer", what);
+    return "from inside it (in a callback)";
+  return in_finalizer(L) ? "from a finalizer" : NULL;
+}
+
+static void check_idle(lua_State *L, lwt_context *c, const char *what) {
+  const char *where = busy(L, c);
+  if (where != NULL) luaL_error(L, "attempt to %s the loop %s", what, where);
+}
+
+/* core.busy(): the same for lwt.run, which is Lua's. */
+static int l_busy(lua_State *L) {
+  lua_pushstring(L, busy(L, context_of(L)));
+  return 1;
 }
 
 /* Runs what is at the top of the stack (x, ...) from index 1. */
@@ -667,6 +678,7 @@ int lwt_loop_run(const lwt_api *api, lua_State *L) {
 
 static const luaL_Reg functions[] = {{"run", l_run},
                                      {"step", l_step},
+                                     {"busy", l_busy},
                                      {"pause", l_pause},
                                      {"async_exception_hook", l_hook},
                                      {"at_exit", l_at_exit},
