@@ -48,9 +48,10 @@ local function check(jobs, name, path)
   path[name] = nil
 end
 
+-- In a process group of its own: what the command has started is stopped with it.
 local function run(name, command)
   local p <close> = process.open(process.shell(command),
-    { stdin = "null", stdout = "pipe", stderr = "stdout" })
+    { stdin = "null", stdout = "pipe", stderr = "stdout", group = true })
   for line in p.stdout:lines() do
     await(io.printl(name .. " | " .. line))
     await(io.stdout:flush())

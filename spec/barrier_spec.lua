@@ -74,3 +74,18 @@ describe("lwt.barrier", function()
     assert.has_error(function() barrier.wait({}) end)
   end)
 end)
+
+describe("a barrier that is nearly full", function()
+  it("costs the same for each that comes and goes", function()
+    local cost = require "spec.support.cost"
+    local function each(n)
+      local b = barrier.create(n)
+      for _ = 1, n - 2 do b:wait() end
+      return cost(function()
+        for _ = 1, n do b:wait():cancel() end
+      end) / n
+    end
+    local few, many = each(500), each(8000)
+    assert.is_true(many < 2 * few, ("%.2f beside %.2f"):format(many, few))
+  end)
+end)

@@ -89,6 +89,105 @@ print "not reached"
     assert.truthy(r.err:find("error object is a table value", 1, true), r.err)
   end)
 
+  it("tells where an error object was raised, whatever it is", function()
+    for text, expected in pairs {
+      ["error({})"] = "lwt: (error object is a table value)",
+      ["error(setmetatable({}, { __metatable = 5 }))"] = "lwt: (error object is a table value)",
+      ["error(setmetatable({}, { __metatable = 5, __tostring = function() return 'mine' end }))"] =
+        "lwt: mine",
+      ["error(setmetatable({}, { __index = error }))"] = "lwt: (error object is a table value)",
+      ["error(setmetatable({}, { __tostring = function() error 'no' end }))"] =
+        "lwt: (error object is a table value)",
+      ["error(print)"] = "lwt: (error object is a function value)",
+      ["error(nil)"] = "lwt: (error object is a nil value)",
+    } do
+      script("local x\n" .. text)
+      local r = lwt "script.lua"
+      assert.equal(1, r.code, text)
+      assert.equal(expected, r.err:match("^[^\n]*"), text)
+      if text:find "error%({}%)" then assert.truthy(r.err:find("script.lua:2", 1, true), r.err) end
+    end
+  end)
+
+  it("runs any program: lwt.run in its main script runs a task and waits for it", function()
+    script [[
+      local lwt = require "lwt"
+      print(lwt.run(function(...) lwt.await(lwt.sleep(0.001)) return ... end, 1, nil, 3))
+      print(lwt.run(lwt.fulfilled(7)))
+      print(pcall(lwt.run, function() error("mine", 0) end))
+      print(pcall(lwt.run, setmetatable({}, { __call = function() return 5 end })))
+      print(select(2, pcall(function() lwt.run(5) end)))
+      -- In other tasks it is the mistake that it is elsewhere.
+      print(lwt.await(lwt.spawn(function() return pcall(lwt.run, print) end)))
+    ]]
+    local r = lwt "script.lua"
+    assert.equal("1\tnil\t3\n7\nfalse\tmine\ntrue\t5\n" ..
+      "script.lua:6: bad argument #1 to 'run' (promise or function expected, got number)\n" ..
+      "false\tattempt to run the loop from inside it\n", r.out, r.err)
+    assert.equal(0, r.code)
+  end)
+
+  it("raises Ctrl-C from lwt.run in its main script, as without the command", function()
+    script [[
+      local lwt = require "lwt"
+      local pid = io.open("/proc/self/stat"):read("n")
+      local ok, err = pcall(lwt.run, function()
+        io.popen("kill -INT " .. pid):close()
+        local ok, err = pcall(lwt.await, lwt.sleep(30))
+        lwt.await(lwt.sleep(0.001))
+        print("cleaned up", ok)
+        error(err, 0)
+      end)
+      print(ok, err == lwt.Interrupted)
+    ]]
+    assert.equal("cleaned up\tfalse\nfalse\ttrue\n", lwt("script.lua").out)
+  end)
+
+  it("has lwt and await as globals in -e and -i, and not in scripts", function()
+    assert.equal("3\n", lwt("-e 'print(await(lwt.fulfilled(3)))'").out)
+    script "print(lwt, await)"
+    assert.equal("nil\tnil\n", lwt("script.lua").out)
+  end)
+
+  it("runs a script on standard input", function()
+    local r = shell.run("printf 'print(1, ...)\nerror {}' | " .. LWT)
+    assert.equal("1\n", r.out)
+    assert.truthy(r.err:find("stdin:2", 1, true), r.err)
+    assert.equal(1, r.code)
+    assert.same({ "", "", 0 }, { lwt("").out, lwt("").err, lwt("").code })
+  end)
+
+  it("runs what is typed with -i, line by line", function()
+    script "x = 41"
+    shell.write(dir .. "/typed", [[
+x + 1
+function f()
+  return await(lwt.sleep(0.001):map(function() return 9 end)), nil
+end
+f()
+error "bad"
+)
+lwt.async(function() error("in the background", 0) end)
+await(lwt.sleep(0.01))
+os.exit(4)
+]])
+    local r = lwt "-i script.lua < typed"
+    assert.equal("42\n9\tnil\n", (r.out:gsub(">+ ", "")))
+    for _, text in ipairs { "lwt: stdin:1: bad", "lwt: stdin:1: unexpected symbol near ')'",
+      "lwt: in the background" } do
+      assert.truthy(r.err:find(text, 1, true), r.err)
+    end
+    assert.equal(4, r.code)
+    assert.equal(0, lwt("-i < /dev/null").code)
+  end)
+
+  it("tells a failure of what the last line has begun", function()
+    script [[require("lwt.fs").write_file("/nonexistent/x", "d")]]
+    local r = lwt "script.lua"
+    assert.equal(0, r.code)
+    assert.truthy(r.err:find("write_file /nonexistent/x", 1, true), r.err)
+  end)
+
   it("tells a syntax error, a missing file and a wrong option, and ends with 1", function()
     script "x ="
     for args, text in pairs {
@@ -97,7 +196,6 @@ print "not reached"
       ["nowhere.lua"] = "lwt: cannot open nowhere.lua",
       ["-x"] = "unrecognized option '-x'",
       ["-e"] = "'-e' needs an argument",
-      [""] = "usage: lwt",
     } do
       local r = lwt(args)
       assert.equal(1, r.code, args)
@@ -166,6 +264,23 @@ print "not reached"
     local r = signalled "TERM"
     assert.equal("false\ttrue\ncleaned up\n", r.out)
     assert.equal(143, r.code)
+  end)
+
+  it("is started without the command as `make env` tells", function()
+    local hello = shell.write(dir .. "/hello.lua", "require('lwt').run(function() print 'hello' end)")
+    local r = shell.run(("env -u LUA_PATH -u LUA_CPATH sh -c 'eval \"$(make -s env)\"; cd /; exec %s %s'")
+      :format(shell.lua, hello))
+    assert.equal("hello\n", r.out, r.err)
+    r = shell.run("make -s env PREFIX=/opt/it")
+    assert.truthy(r.out:find("LUA_PATH='/opt/it/share/lua/5.4/?.lua;", 1, true), r.out)
+    assert.truthy(r.out:find("LUA_CPATH='/opt/it/lib/lua/5.4/?.so;", 1, true), r.out)
+  end)
+
+  it("says in words that an older Lua will not do", function()
+    local r = shell.run("command -v lua5.1 >/dev/null || exit 7; " ..
+      "LUA_PATH='lua/?.lua;lua/?/init.lua' lua5.1 -e 'require \"lwt\"'")
+    if r.code == 7 then return pending("no lua5.1") end
+    assert.truthy(r.err:find("lwt needs Lua 5.4, and this is Lua 5.1", 1, true), r.err)
   end)
 
   it("finds its modules through a symbolic link to it", function()

@@ -8,6 +8,7 @@ local io = require "lwt.io"
 local list = require "lwt.list"
 local net = require "lwt.net"
 local process = require "lwt.process"
+local seq = require "lwt.seq"
 local stream = require "lwt.stream"
 local await = lwt.await
 
@@ -179,4 +180,244 @@ describe("a cancel", function()
     assert.is_false((pcall(await, p)))
     assert.is_true(await(fs.exists(dir .. "/ended")))
   end))
+end)
+
+local readers = {
+  get = function(s) return s:get() end,
+  next = function(s) return s:next() end,
+  nget = function(s) return s:nget(2) end,
+  get_while = function(s) return s:get_while(function() return true end) end,
+  get_while_s = function(s) return s:get_while_s(function() return true end) end,
+  junk = function(s) return s:junk() end,
+  njunk = function(s) return s:njunk(2) end,
+  junk_while = function(s) return s:junk_while(function() return true end) end,
+  junk_while_s = function(s) return s:junk_while_s(function() return true end) end,
+  last_new = function(s) return s:last_new() end,
+  parse = function(s) return s:parse(function() return await(s:next()) end) end,
+  to_list = function(s) return s:to_list() end,
+  to_string = function(s) return s:to_string() end,
+  fold = function(s) return s:fold(0, function(_, n) return n + 1 end) end,
+  fold_s = function(s) return s:fold_s(0, function(_, n) return n + 1 end) end,
+  iter = function(s) return s:iter(function() end) end,
+  iter_s = function(s) return s:iter_s(function() end) end,
+  iter_p = function(s) return s:iter_p(function() end) end,
+  iter_n = function(s) return s:iter_n(function() end, 2) end,
+  find = function(s) return s:find(function() return true end) end,
+  find_s = function(s) return s:find_s(function() return true end) end,
+  find_map = function(s) return s:find_map(function(v) return v end) end,
+  find_map_s = function(s) return s:find_map_s(function(v) return v end) end,
+}
+
+local sources = {
+  pushed = function()
+    local s, push = stream.create()
+    for i = 1, 3 do push("v" .. i) end
+    return s
+  end,
+  ["of_list"] = function() return stream.of_list { "v1", "v2", "v3" } end,
+  ["bounded"] = function()
+    local s, pusher = stream.create_bounded(3)
+    for i = 1, 3 do pusher:push("v" .. i) end
+    pusher:close()
+    return s
+  end,
+  ["mapped"] = function()
+    return stream.of_list({ 1, 2, 3 }):map(function(v) return "v" .. v end)
+  end,
+  ["a clone"] = function() return stream.of_list({ "v1", "v2", "v3" }):clone() end,
+}
+
+-- In a task that was cancelled and has not been told: `f` is called, and what it gives awaited.
+local function due_in_task(f)
+  local told
+  local p = lwt.spawn(function()
+    lwt.current():cancel()
+    told = { pcall(function() return await(f()) end) }
+  end)
+  await(p)
+  assert.same({ false, lwt.Canceled }, told)
+end
+
+local function due_in_scope(f)
+  local told
+  pcall(await, lwt.scope(function(s)
+    s:cancel()
+    told = { pcall(function() return await(f()) end) }
+  end))
+  assert.same({ false, lwt.Canceled }, told)
+end
+
+local function settle() for _ = 1, 3 do lwt.yield() end end
+
+describe("a task to which a cancel is due", function()
+  each_sorted({ task = due_in_task, scope = due_in_scope }, function(where, due)
+    each_sorted(readers, function(name, read)
+      it(("takes nothing from a stream that nobody gets (%s, in a %s)"):format(name, where),
+        in_task(function()
+          each_sorted(sources, function(kind, make)
+            local s = make()
+            due(function() return read(s) end)
+            settle()
+            assert.equal("v1 v2 v3", table.concat(s:get_available(), " "), kind)
+          end)
+        end))
+    end)
+
+    it("loses nothing through a direct view in a " .. where, in_task(function()
+      local s = stream.of_list { 1, 2 }
+      local view = lwt.direct(s)
+      due(function()
+        view:next()
+        error "not reached"
+      end)
+      due(function()
+        view:nget(2)
+        error "not reached"
+      end)
+      settle()
+      assert.equal(2, #s:get_available())
+    end))
+
+    it("pushes nothing in a " .. where, in_task(function()
+      local s, pusher = stream.create_bounded(3)
+      due(function() return pusher:push(1) end)
+      assert.equal(0, pusher:count())
+      settle()
+      assert.equal(0, pusher:count())
+      assert.is_false(pusher:blocked())
+      local reader = s:next()
+      due(function() return pusher:push(2) end)
+      settle()
+      assert.is_true(reader:is_pending())
+      await(pusher:push(3))
+      assert.equal(3, await(reader))
+    end))
+
+    it("gives its place at a throttle back in a " .. where, in_task(function()
+      local t = require "lwt.throttle".create(1, 10)
+      due(function() return t:wait "key" end)
+      settle()
+      assert.equal("fulfilled true", table.concat({ t:wait "key":state(), "true" }, " "))
+    end))
+
+    it("is told in the for of a stream and of a sequence, elements at hand or not, in a " .. where,
+      in_task(function()
+        local seen = 0
+        due(function()
+          for _ in stream.of_list { 1, 2, 3 } do seen = seen + 1 end
+          return lwt.rejected "ran to its end"
+        end)
+        due(function()
+          for _ in seq.of_list({ 1, 2, 3 }):each() do seen = seen + 1 end
+          return lwt.rejected "ran to its end"
+        end)
+        assert.equal(0, seen)
+      end))
+  end)
+
+  it("is told in the middle of a for", in_task(function()
+    local seen = {}
+    local p = lwt.spawn(function()
+      for v in stream.of_list { 1, 2, 3 } do
+        seen[#seen + 1] = v
+        if v == 2 then lwt.current():cancel() end
+      end
+    end)
+    assert.equal(lwt.Canceled, select(2, p:state()))
+    assert.same({ 1, 2 }, seen)
+  end))
+
+  it("reads and pushes a turn later where it does not await that", in_task(function()
+    local s, pusher = stream.create_bounded(2)
+    local read, pushed
+    local p = lwt.spawn(function()
+      lwt.current():cancel()
+      pushed = { pusher:push(1), pusher:push(2), pusher:push(3) }
+      assert.is_true(pusher:blocked())
+      read = s:next()
+    end)
+    await(p)
+    settle()
+    assert.equal(1, await(read))
+    for i = 1, 3 do assert.equal("fulfilled", (pushed[i]:state())) end
+    assert.equal(2, pusher:count())
+  end))
+
+  it("pushes before what is pushed, or closed, after it", in_task(function()
+    local s, pusher = stream.create_bounded(5)
+    await(lwt.spawn(function()
+      lwt.current():cancel()
+      pusher:push(1)
+      pusher:push(2)
+    end))
+    pusher:push(3)
+    await(lwt.spawn(function()
+      lwt.current():cancel()
+      pusher:push(4)
+      pusher:close()
+    end))
+    assert.same({ 1, 2, 3, 4, n = 4 }, await(s:to_list()))
+  end))
+end)
+
+describe("a crew", function()
+  local function working(forms)
+    return function()
+      for name, form in pairs(forms) do
+        local ended, cleaning = 0, 0
+        local p = form(function()
+          local ok, err = pcall(never)
+          assert.is_false(ok)
+          cleaning = cleaning + 1
+          lwt.yield()
+          ended = ended + 1
+          error(err, 0)
+        end)
+        p:cancel()
+        assert.is_false((pcall(await, p)), name)
+        assert.is_true(cleaning > 1, name)
+        assert.equal(cleaning, ended, name)
+      end
+    end
+  end
+
+  it("cleans up every child once", in_task(working {
+    map_p = function(f) return list.map_p(f, { 1, 2, 3 }) end,
+    map_n = function(f) return list.map_n(f, { 1, 2, 3 }, 2) end,
+    iter_p = function(f) return stream.of_list({ 1, 2, 3 }):iter_p(f) end,
+    iter_n = function(f) return stream.of_list({ 1, 2, 3 }):iter_n(f, 2) end,
+    seq = function(f) return seq.of_list({ 1, 2, 3 }):iter_n(f, 2) end,
+  }))
+
+  -- What a child awaits is rejected when `cancel` returns.
+  local forms = {
+    ["list.map_s"] = function(f) return list.map_s(f, { 1 }) end,
+    ["list.map_p"] = function(f) return list.map_p(f, { 1, 2, 3 }) end,
+    ["list.iter_n"] = function(f) return list.iter_n(f, { 1, 2, 3 }, 2) end,
+    ["stream.iter_p"] = function(f) return stream.of_list({ 1, 2, 3 }):iter_p(f) end,
+    ["stream.iter_p of one that waits"] = function(f)
+      local s, push = stream.create()
+      push(1)
+      push(2)
+      return s:iter_p(f)
+    end,
+    ["stream.iter_n"] = function(f) return stream.of_list({ 1, 2, 3 }):iter_n(f, 2) end,
+    ["seq.iter_p"] = function(f) return seq.of_list({ 1, 2, 3 }):iter_p(f) end,
+  }
+  each_sorted(forms, function(name, form)
+    it("is cancelled at once: " .. name, in_task(function()
+      local awaited = {}
+      local p = form(function(v)
+        local q = lwt.task()
+        awaited[#awaited + 1] = q
+        return await(q), v
+      end)
+      assert.is_true(#awaited > 0)
+      p:cancel()
+      for i, q in ipairs(awaited) do
+        assert.equal(lwt.Canceled, select(2, q:state()), i)
+      end
+      assert.is_false((pcall(await, p)))
+    end))
+  end)
 end)

@@ -1,6 +1,7 @@
 -- Every code block of the README and of doc/ is run as a reader would, and the reference is what
 -- the sources say.
 
+local lwt, lio, process = require "lwt", require "lwt.io", require "lwt.process"
 local shell = require "spec.support.shell"
 
 local BLOCK = shell.here .. "/spec/support/block.lua"
@@ -27,14 +28,17 @@ local function blocks_of(text)
   return out
 end
 
+-- One process for each block, and no shell: there are hundreds of them.
 local function run_block(block, page)
-  local dir = shell.temp_dir()
   local path = shell.write(os.tmpname(), block.text)
-  local result = shell.run(("cd '%s' && timeout 120 %s '%s' '%s' '%s'"):format(
-    dir, shell.lua, BLOCK, path, page))
+  local ok, text = lwt.run(lio.with_temp_dir(function(dir)
+    local child = process.open({ shell.lua, BLOCK, path, page },
+      { cwd = dir, stdin = "null", stdout = "null", stderr = "pipe", timeout = 120 })
+    local text = child.stderr:read():await()
+    return child:status():await().code == 0, text
+  end))
   os.remove(path)
-  shell.remove_dir(dir)
-  return result.code == 0, (result.err:gsub("block:(%d+):", function(n)
+  return ok, (text:gsub("block:(%d+):", function(n)
     return ("line %d of the page:"):format(block.line + n - 1)
   end))
 end
@@ -145,8 +149,7 @@ end)
 local samples = {}
 
 function samples.make()
-  local lwt = require "lwt"
-  local io, net, process = require "lwt.io", require "lwt.net", require "lwt.process"
+  local io, net = lio, require "lwt.net"
   local stream, react = require "lwt.stream", require "lwt.react"
   local p, r = lwt.wait()
   local _, pusher = stream.create_bounded(1)

@@ -58,6 +58,23 @@ describe("doc/embedding.md", function()
     assert.equal("smoke: ok\n", run(2))
   end)
 
+  it("is built in by CMake", function()
+    if shell.run("command -v cmake && pkg-config --exists lua5.4 libuv").code ~= 0 then
+      return pending "no cmake, or it finds no Lua and libuv"
+    end
+    shell.run(("mkdir '%s/cmake' && ln -s '%s' '%s/cmake/lwt' && cp '%s/host.c' '%s/cmake'"):format(
+      dir, shell.here, dir, dir, dir))
+    shell.write(dir .. "/cmake/CMakeLists.txt", blocks "cmake"[1]:gsub("COMMAND lua5%.4", "COMMAND " .. shell.lua))
+    local r = shell.run(([[cd '%s/cmake' && env -u LD_PRELOAD -u MAKEFLAGS sh -e <<'END'
+      cmake -B out >log 2>&1 || { cat log; exit 1; }
+      test -n "$LWT_SPEC_FULL" || { echo "smoke: ok"; exit; } # building it all takes long
+      cmake --build out -j 2 >log 2>&1 || { cat log; exit 1; }
+      cd lwt
+      env -u LUA_PATH -u LUA_CPATH "$OLDPWD/out/host" scripts/smoke.lua
+END]]):format(dir))
+    assert.equal("smoke: ok\n", r.out, r.err)
+  end)
+
   it("links the core alone, which steps and says what is missing", function()
     assert.equal("stepped\n", run(3))
     shell.write(dir .. "/io.lua", 'print(pcall(require, "lwt.io"))')

@@ -22,19 +22,54 @@ describe("make install", function()
     assert.equal("smoke: ok\n", r.out, r.err)
   end)
 
-  it("ships the header and the definitions for editors", function()
-    for installed, source in pairs {
-      ["include/lwt.h"] = "src/lwt.h",
-      ["share/lwt/types/lwt.lua"] = "types/lwt.lua",
-    } do
+  it("ships the header, the man page and all definitions for editors", function()
+    local files = { ["include/lwt.h"] = "src/lwt.h", ["share/man/man1/lwt.1"] = "doc/lwt.1" }
+    local n = 0
+    for path in shell.run("find types -type f").out:gmatch("types/([^\n]+)") do
+      files["share/lwt/types/" .. path] = "types/" .. path
+      n = n + 1
+    end
+    assert.is_true(n > 10)
+    for installed, source in pairs(files) do
       assert.equal(shell.read(source), shell.read(dir .. "/opt/lwt/" .. installed))
     end
   end)
 
-  it("is taken back by make uninstall, without a file left", function()
+  it("tells pkg-config where the header is", function()
+    local pc = shell.read(dir .. "/opt/lwt/lib/pkgconfig/lwt.pc")
+    assert.matches("\nVersion: %d+%.%d+%.%d+[^\n]*\nCflags: %-I/opt/lwt/include\n$", pc)
+    if shell.run("command -v pkg-config").code ~= 0 then return end
+    local r = shell.run(shell.plain ..
+      ("env PKG_CONFIG_PATH='%s/opt/lwt/lib/pkgconfig' pkg-config --cflags lwt"):format(dir))
+    assert.equal("-I/opt/lwt/include", (r.out:gsub("%s+$", "")), r.err)
+  end)
+
+  it("has a man page that knows every option, and that man can show", function()
+    local page = shell.read "doc/lwt.1"
+    local usage = shell.run(shell.lua .. " bin/lwt -h").out
+    local n = 0
+    for option in usage:gmatch "\n  (%-%S*)" do
+      n = n + 1
+      assert.truthy(page:find((option:gsub("%-", "\\-")), 1, true), option)
+    end
+    assert.is_true(n > 6)
+    if shell.run("command -v man").code ~= 0 then return end
+    local r = shell.run(shell.plain .. "LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -l doc/lwt.1")
+    assert.equal("", r.err)
+    assert.truthy(r.out:find("run a Lua script as a task", 1, true), r.out)
+  end)
+
+  it("is taken back by make uninstall, without a file or folder of its own left", function()
+    local foreign = dir .. "/opt/lwt/share/lua/5.4/other.lua"
+    shell.write(foreign, "")
     local r = shell.run(MAKE .. ("uninstall DESTDIR='%s' PREFIX=/opt/lwt"):format(dir))
     assert.equal(0, r.code, r.err)
-    assert.equal("", shell.run(("find '%s' -type f"):format(dir)).out)
+    assert.equal("", r.err)
+    assert.equal(foreign .. "\n", shell.run(("find '%s' -type f"):format(dir)).out)
+    assert.equal("", shell.run(("find '%s' -mindepth 2 -name '*lwt*' -not -path '%s/opt/lwt'"):format(dir, dir)).out)
+    -- A second time there is nothing to do, and nothing to complain of.
+    r = shell.run(MAKE .. ("uninstall DESTDIR='%s' PREFIX=/opt/lwt"):format(dir))
+    assert.same({ 0, "" }, { r.code, r.err })
   end)
 end)
 

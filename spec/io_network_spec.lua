@@ -19,10 +19,6 @@ local function serve(f, opts)
   return await(io.establish_server("127.0.0.1:0", f, opts))
 end
 
-local function echo(ch)
-  for line in ch:lines() do await(ch:write_line(line:upper())) end
-end
-
 -- Runs f with an exception hook that collects.
 local function with_hook(f)
   local errors, old = {}, lwt.async_exception_hook()
@@ -30,6 +26,21 @@ local function with_hook(f)
   local ok, err = pcall(f, errors)
   lwt.async_exception_hook(old)
   if not ok then error(err, 0) end
+end
+
+-- Runs f with what is reported, and an exception hook that collects.
+local function with_reports(f)
+  local found, trouble = pcall(require, "lwt.io.trouble")
+  if not found then trouble = {} end
+  local write, reports = trouble.write, {}
+  trouble.write = function(text) reports[#reports + 1] = text end
+  local ok, err = pcall(with_hook, function(errors) f(reports, errors) end)
+  trouble.write = write
+  if not ok then error(err, 0) end
+end
+
+local function echo(ch)
+  for line in ch:lines() do await(ch:write_line(line:upper())) end
 end
 
 describe("connections", function()
@@ -71,7 +82,19 @@ describe("connections", function()
       "bad argument #2 to 'with_connection' %(function expected")
     assert.error_matches(function() io.establish_server(address) end,
       "bad argument #2 to 'establish_server' %(function expected")
-    assert.error_matches(function() io.establish_server("nonsense", print) end, "bad argument #1 to 'establish_server'")
+    for name, f in pairs {
+      establish_server = function() local _ = io.establish_server("nonsense", print) end,
+      open_connection = function() local _ = io.open_connection("nonsense") end,
+      with_connection = function() local _ = io.with_connection({ port = {} }, print) end,
+    } do
+      local line = debug.getinfo(f, "S").linedefined
+      assert.matches(("io_network_spec.lua:%d: bad argument #1 to '%s'"):format(line, name),
+        select(2, pcall(f)))
+    end
+    for key, bad in pairs { buffer_size = 0, limit = 0, on_error = 1 } do
+      assert.error_matches(function() io.establish_server("127.0.0.1:0", print, { [key] = bad }) end,
+        "bad argument #3 to 'establish_server' %(option '" .. key .. "'")
+    end
   end))
 
   it("are closed by with_connection, whatever happens", task(function()
@@ -188,12 +211,13 @@ describe("a server", function()
   end))
 
   it("reports what a handler fails with, and goes on", task(function()
-    with_hook(function(errors)
-      local server <close> = serve(function(ch)
-        local line = await(ch:read_line())
-        if line == "fail" then error("oops", 0) end
-        await(ch:write_line(line))
-      end)
+    with_reports(function(reports, errors)
+      local function parse(line)
+        if line == "fail" then error("no such word") end
+        return line
+      end
+      local server <close> = serve(function(ch) await(ch:write_line((parse(await(ch:read_line()))))) end)
+      local peer
       assert.equal("", await(io.with_connection(server:address(), function(ch)
         await(ch:write_line("fail"))
         return ch:read()
@@ -203,7 +227,112 @@ describe("a server", function()
         return ch:read()
       end)))
       while server:connections() > 0 do lwt.yield() end
+      assert.equal(1, #reports)
+      peer = reports[1]:match("the handler of (127%.0%.0%.1:%d+)")
+      assert.is_truthy(peer and peer ~= server:address(), reports[1])
+      assert.matches("no such word", reports[1])
+      assert.matches("spec.io_network_spec.lua:%d+: in upvalue 'parse'", reports[1])
+      assert.same({}, errors)
+    end)
+  end))
+
+  it("reports to stderr, with the traceback of what a handler's promise failed with", function()
+    local result = require "spec.support.script".run([[
+      local lwt, lio = require "lwt", require "lwt.io"
+      local function deep() lwt.yield() error("deep down") end
+      lwt.run(function()
+        local server <close> = lio.establish_server("127.0.0.1:0", function()
+          return lwt.spawn(deep)
+        end):await()
+        lio.with_connection(server:address(), lio.read):await()
+        print "goes on"
+      end)
+    ]], 20)
+    assert.equal("goes on\n", result.out, result.err)
+    assert.equal(0, result.code)
+    assert.matches("the handler of 127%.0%.0%.1:%d+.*deep down", result.err)
+    assert.matches("in function <[^>]*:2>", result.err)
+  end)
+
+  it("does not take a handler that is cancelled for a failure", task(function()
+    with_reports(function(reports, errors)
+      local told = {}
+      for _, on_error in ipairs { false, function(err) told[#told + 1] = err end, error } do
+        local server <close> = serve(function()
+          lwt.current():cancel()
+          lwt.yield()
+        end, { on_error = on_error or nil })
+        assert.equal("", await(io.with_connection(server:address(), io.read)))
+        while server:connections() > 0 do lwt.yield() end
+      end
+      lwt.yield()
+      assert.same({ {}, {}, {} }, { reports, errors, told })
+    end)
+  end))
+
+  it("ends the program with on_error = error, but not for a client that is gone", task(function()
+    with_reports(function(reports, errors)
+      local server <close> = serve(function(ch)
+        if await(ch:read_line()) == "fail" then error("oops", 0) end
+        while true do await(ch:write(("x"):rep(100000))) end
+      end, { on_error = error })
+      for _, word in ipairs { "go on", "fail" } do
+        local sock = await(net.tcp_connect(server:address()))
+        await(sock:write(word .. "\n"))
+        await(sock:read(1))
+        sock:reset()
+        while server:connections() > 0 do lwt.yield() end
+      end
+      lwt.yield()
       assert.same({ "oops" }, errors)
+      assert.same({}, reports)
+    end)
+  end))
+
+  it("does not mind a client that is gone before it is served", task(function()
+    -- A listener that gives its clients when they have been reset.
+    local listen = net.tcp_listen
+    net.tcp_listen = function(...)
+      return listen(...):map(function(listener)
+        return {
+          accept = function()
+            return listener:accept():bind(function(sock)
+              return lwt.catch(sock:read(1), function() return sock end)
+            end)
+          end,
+          address = function() return listener:address() end,
+          close = function() return listener:close() end,
+        }
+      end)
+    end
+    local served = 0
+    local ok, server = pcall(serve, function(ch) served = served + 1 await(ch:read()) end)
+    net.tcp_listen = listen
+    assert.is_true(ok, server)
+    with_reports(function(reports, errors)
+      for _ = 1, 3 do
+        local sock = await(net.tcp_connect(server:address()))
+        sock:reset()
+        await(lwt.sleep(0.01))
+      end
+      assert.same({ {}, {} }, { reports, errors })
+      assert.equal(0, served)
+      assert.is_true(server.accepting:is_pending())
+      await(server:shutdown(0))
+    end)
+  end))
+
+  it("does not wait long for what a failed handler's client does not read", task(function()
+    with_reports(function(reports)
+      local server <close> = serve(function(ch)
+        ch:write(("x"):rep(10000000))
+        error("oops", 0)
+      end)
+      local sock <close> = await(net.tcp_connect(server:address()))
+      while #reports == 0 do await(lwt.sleep(0.001)) end
+      while server:connections() > 0 do await(lwt.sleep(0.01)) end
+      assert.equal(1, #reports)
+      assert.is_truthy(sock)
     end)
   end))
 
@@ -233,7 +362,7 @@ describe("a server", function()
   end))
 
   it("reports the same error of another connection than the client's", task(function()
-    with_hook(function(errors)
+    with_reports(function(reports)
       local a, b = net.socketpair()
       b:close()
       local server <close> = serve(function()
@@ -241,8 +370,8 @@ describe("a server", function()
       end)
       await(io.with_connection(server:address(), io.read))
       while server:connections() > 0 do lwt.yield() end
-      assert.equal("EPIPE", errors[1].code)
-      assert.equal(1, #errors)
+      assert.matches("EPIPE", reports[1])
+      assert.equal(1, #reports)
     end)
   end))
 

@@ -1,6 +1,7 @@
 local lwt = require "lwt"
 local io = require "lwt.io"
 local eventually = require "spec.support.eventually"
+local shell = require "spec.support.shell"
 local await = lwt.await
 local lua_io = _G.io
 
@@ -210,6 +211,26 @@ describe("temporary files and folders", function()
     end)
   end))
 
+  it("are gone when the promise says that making them was cancelled", in_dir(function(dir)
+    local function left()
+      local p = lua_io.popen("ls -A " .. dir)
+      local text = p:read("a")
+      p:close()
+      return text
+    end
+    for _, with in ipairs { io.with_temp_file, io.with_temp_dir } do
+      local called = false
+      local p = with(function() called = true end, { dir = dir })
+      local some = {}
+      p:on_any(function() some[1] = left() end, function() some[1] = left() end)
+      while left() == "" do end -- made; the loop has not been told of it yet
+      p:cancel()
+      assert.equal(lwt.Canceled, failure(p))
+      assert.equal("", some[1])
+      assert.is_false(called)
+    end
+  end))
+
   it("may have been removed by the function itself", task(function()
     await(io.with_temp_file(function(path) assert(os.remove(path)) end))
     await(io.with_temp_dir(function(path) assert(os.remove(path)) end))
@@ -225,6 +246,33 @@ describe("temporary files and folders", function()
     await(io.delete_recursively(dir .. "/outside"))
     assert.is_false(exists(dir .. "/outside"))
     assert.equal("ENOENT", failure(io.delete_recursively(dir .. "/d")).code)
+  end))
+
+  it("go also where they are deeper than there are descriptors", in_dir(function(dir)
+    local text = ([[
+      local lwt, lio = require "lwt", require "lwt.io"
+      lwt.run(lio.delete_recursively(%q))
+      print "gone"
+    ]]):format(dir .. "/deep")
+    lua_io.open(dir .. "/run.lua", "w"):write(text):close()
+    local name = ("d"):rep(20)
+    os.execute(("mkdir %s/deep && cd %s/deep && i=0 && while [ $i -lt 300 ]; do mkdir %s f && cd -P %s &&" ..
+      " touch a b; i=$((i+1)); done"):format(dir, dir, name, name))
+    local told = shell.run(("ulimit -n 64; timeout 20 %s %s/run.lua"):format(shell.lua, dir))
+    assert.same({ 0, "gone\n", "" }, { told.code, told.out, told.err })
+    assert.is_false(exists(dir .. "/deep"))
+  end))
+
+  it("tell what could not be removed, and remove the rest", in_dir(function(dir)
+    if shell.run("id -u").out == "0\n" then return end -- who may remove anything
+    os.execute("cd " .. dir .. " && mkdir -p d/shut/in d/after d/blind/in && touch d/shut/f d/after/g" ..
+      " && chmod 500 d/shut && chmod 400 d/blind")
+    assert.equal("EACCES", failure(io.delete_recursively(dir .. "/d")).code)
+    assert.is_true(exists(dir .. "/d/shut/f"))
+    assert.is_false(exists(dir .. "/d/after"))
+    os.execute("cd " .. dir .. " && chmod 700 d/shut d/blind")
+    await(io.delete_recursively(dir .. "/d"))
+    assert.is_false(exists(dir .. "/d"))
   end))
 end)
 

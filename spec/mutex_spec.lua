@@ -227,3 +227,30 @@ describe("lwt.mutex", function()
       "mutex_spec.lua:%d+: bad argument #1 to 'with_lock' %(function expected, got number%)")
   end)
 end)
+
+describe("mutex:is_empty", function()
+  it("costs the same whoever waits", function()
+    local cost = require "spec.support.cost"
+    local function each(n)
+      local m = mutex.create()
+      m:lock()
+      for _ = 1, n do m:lock() end
+      return cost(function()
+        for _ = 1, n do m:is_empty() end
+      end) / n
+    end
+    local few, many = each(500), each(8000)
+    assert.is_true(many < 2 * few, ("%.2f beside %.2f"):format(many, few))
+  end)
+
+  it("does not count those that were cancelled, wherever they stand", function()
+    local m = mutex.create()
+    m:lock()
+    local list = {}
+    for i = 1, 20 do list[i] = m:lock() end
+    for i = 1, 19 do list[i]:cancel() end
+    assert.is_false(m:is_empty())
+    list[20]:cancel()
+    assert.is_true(m:is_empty())
+  end)
+end)

@@ -228,3 +228,37 @@ describe("connecting to a name", function()
     assert.is_true(loser.closed)
   end))
 end)
+
+describe("what is no socket", function()
+  local function blamed(code, message)
+    local f = assert(load("local net = require 'lwt.net'\n\n" .. code .. "\nreturn", "=chunk"))
+    local ok, err = pcall(f)
+    assert.is_false(ok)
+    assert.is_truthy(tostring(err):find("chunk:3: " .. message, 1, true), tostring(err))
+  end
+
+  it("is blamed on the line of the call", function()
+    blamed("net.close 'x'", "bad argument #1 to 'close' (socket expected, got string)")
+    blamed("net.getsockname(nil)", "bad argument #1 to 'getsockname' (socket expected, got nil)")
+    blamed("net.getpeername {}", "bad argument #1 to 'getpeername' (socket expected, got table)")
+    blamed("net.fileno(io.stdout)", "bad argument #1 to 'fileno' (socket expected, got FILE*)")
+    blamed("net.connect 'h:1'", "bad argument #1 to 'connect' (lwt.udp expected")
+    blamed("net.connect({ host = 'h', port = 1 })", "bad argument #1 to 'connect' (lwt.udp expected")
+    blamed("net.tcp_connect 'h'", "bad argument #1 to 'tcp_connect' (no port in address 'h')")
+    blamed("net.tcp_listen 'h'", "bad argument #1 to 'tcp_listen' (no port in address 'h')")
+    blamed("net.udp():send('x', 'h')", "bad argument #2 to 'send' (no port in address 'h')")
+  end)
+
+  it("says where an address is connected to", function()
+    local _, err = pcall(net.connect, "h:1")
+    assert.is_truthy(tostring(err):find("tcp_connect", 1, true))
+  end)
+
+  it("is a delay that is no number of seconds", function()
+    for _, delay in ipairs { -1, 0 / 0, "1", true } do
+      local ok, err = pcall(net.tcp_connect, "localhost:1", { delay = delay })
+      assert.is_false(ok)
+      assert.is_truthy(tostring(err):find("option 'delay'", 1, true))
+    end
+  end)
+end)

@@ -503,3 +503,43 @@ describe("lwt.pool", function()
     end)
   end)
 end)
+
+describe("pool:wait_queue_length", function()
+  it("costs the same however many wait", spec(function()
+    local cost = require "spec.support.cost"
+    local function each(n)
+      local p = pool.create(1, function() return 1 end)
+      local gate, open = lwt.wait()
+      local jobs = {}
+      for i = 1, n do jobs[i] = p:use(function() if i == 1 then await(gate) end end) end
+      local spent = cost(function()
+        for _ = 1, n do p:wait_queue_length() end
+      end)
+      assert.equal(n - 1, p:wait_queue_length())
+      for i = 2, n, 2 do jobs[i]:cancel() end
+      assert.equal(n - 1 - n // 2, p:wait_queue_length())
+      open:wakeup()
+      for i = 1, n, 2 do await(jobs[i]) end
+      assert.equal(0, p:wait_queue_length())
+      return spent / n
+    end
+    local few, many = each(100), each(2000)
+    assert.is_true(many < 2 * few + 1, ("%.2f beside %.2f"):format(many, few))
+  end))
+
+  it("is not told of a cancel by the promise of clear, which goes on", spec(function()
+    local gone = false
+    local p = pool.create(1, function() return 1 end, {
+      dispose = function()
+        lwt.yield()
+        gone = true
+      end,
+    })
+    await(p:use(function() end))
+    local clearing = p:clear()
+    clearing:cancel()
+    assert.equal("pending", (clearing:state()))
+    await(clearing)
+    assert.is_true(gone)
+  end))
+end)

@@ -276,6 +276,82 @@ describe("preemptive.detach", function()
     assert.equal("false\tnot enough memory\nfalse\tnot enough memory\nalive\n", result.out)
   end)
 
+  it("starts a worker once there is memory for it", function()
+    local result = script [[
+      local lwt, preemptive = require "lwt", require "lwt.preemptive"
+      preemptive.set_bounds(0, 1)
+      preemptive.set_memory_limit(10000)
+      print(pcall(lwt.run, preemptive.detach(function() return 1 end)))
+      preemptive.set_memory_limit(0)
+      print(lwt.run(preemptive.detach(function() return 2 end)), preemptive.nthreads())]]
+    assert.equal("false\tnot enough memory\n2\t1\n", result.out)
+  end)
+
+  it("tells why a worker could not be started", function()
+    local result = script [[
+      local lwt, preemptive = require "lwt", require "lwt.preemptive"
+      local module = { f = function() end }
+      package.loaded.spec_vanishing = module
+      package.preload.spec_loader = function() return module.f end
+      local p = preemptive.detach(function() return 1 end)
+      print((tostring(select(2, pcall(lwt.run, p))):match "^[^\n]*"))]]
+    assert.truthy(result.out:find "spec_vanishing", result.out .. result.err)
+  end)
+
+  it("can be cancelled while it waits for room in the queue, though a thread is idle", function()
+    local result = script [[
+      local lwt, preemptive = require "lwt", require "lwt.preemptive"
+      preemptive.set_bounds(0, 1)
+      preemptive.set_max_queued(2)
+      lwt.run(function()
+        local list = {}
+        for i = 1, 300 do
+          list[i] = preemptive.detach(function() ran = (ran or 0) + 1 end)
+          if i == 100 then require "lwt.uv" for _ = 1, 3000000 do end end -- the worker runs dry
+        end
+        for i = 1, 300 do list[i]:cancel() end
+        for i = 1, 300 do pcall(lwt.await, list[i]) end
+        local ran = lwt.await(preemptive.detach(function() return ran end))
+        print(ran <= 3 or ran)
+      end)]]
+    assert.equal("true\n", result.out)
+  end)
+
+  it("has a failure in the background told when the call ends that it belongs to", task(function()
+    preemptive.set_bounds(0, 1)
+    local ok, err = pcall(await, preemptive.detach(function()
+      require "lwt".async(error, "left behind", 0)
+      return 1
+    end))
+    assert.same({ false, "left behind" }, { ok, err })
+    assert.same({ false, "its own" }, { pcall(await, preemptive.detach(function()
+      require "lwt".async(error, "left behind", 0)
+      require "lwt".async(error, "left behind too", 0)
+      error("its own", 0)
+    end)) })
+    assert.equal(2, await(preemptive.detach(function()
+      local l = require "lwt"
+      return l.run(function() return l.yield() or 2 end)
+    end)))
+    preemptive.set_bounds(0, 4)
+  end))
+
+  it("tells an error whose __tostring fails", task(function()
+    local function odd(wrap)
+      return preemptive.detach(function()
+        local function f()
+          error(setmetatable({ coroutine.create(print) }, { __tostring = function() error "no" end }))
+        end
+        if wrap then require "lwt".run(f) else f() end
+      end)
+    end
+    for _, wrap in ipairs { false, true } do
+      local ok, err = pcall(await, odd(wrap))
+      assert.is_false(ok)
+      assert.truthy(tostring(err):find "^an error without a text %(table: 0x", tostring(err))
+    end
+  end))
+
   it("starts programs that can be told to end", task(function()
     assert.equal("", await(preemptive.detach(function()
       local file = io.popen "kill -TERM $$; echo deaf"
@@ -387,6 +463,38 @@ describe("preemptive.run_in_main", function()
     end))
     assert.equal("posted", await(ch:recv()))
   end))
+
+  it("is answered once when what runs it in the main state fails", function()
+    local result = script [[
+      local lwt, preemptive = require "lwt", require "lwt.preemptive"
+      local kept
+      require "lwt.uv".thread.set_runner(function(ticket)
+        kept = ticket
+        error("the runner", 0)
+      end)
+      lwt.run(function()
+        print(pcall(lwt.await, preemptive.detach(function()
+          return require "lwt.preemptive".run_in_main(print)
+        end)))
+        print(pcall(lwt.await, preemptive.detach(function()
+          local l = require "lwt"
+          return l.run(function()
+            local p = l.spawn(require "lwt.preemptive".run_in_main, print)
+            local ok, err = pcall(l.await, p)
+            l.sleep(0.05):await()
+            return ok, err
+          end)
+        end)))
+        kept = nil
+        collectgarbage()
+        print(lwt.await(preemptive.detach(function()
+          require "lwt".run(require "lwt".sleep(0.02))
+          return "works"
+        end)))
+      end)]]
+    assert.equal(0, result.code)
+    assert.equal("false\tthe runner\ntrue\tfalse\tthe runner\nworks\n", result.out)
+  end)
 
   it("hands failures to the exception hook when nobody waits", task(function()
     local p, r = lwt.wait()

@@ -74,12 +74,12 @@ describe("lwt.process", function()
   end))
 
   it("says at once what cannot be started, with its name", task(function()
-    local function cannot(code, op, where, ...)
+    local function cannot(code, op, where, cmd, opts)
       local before = descriptors()
-      local ok, err = pcall(process.open, ...)
+      local ok, err = pcall(process.open, cmd, opts)
       assert.is_false(ok)
       assert.same({ code, op, where }, { err.code, err.op, err.path })
-      err = failure(process.exec(...))
+      err = failure(process.with_process(cmd, opts, print))
       assert.same({ code, op, where }, { err.code, err.op, err.path })
       assert.equal(before, descriptors())
     end
@@ -149,6 +149,35 @@ describe("lwt.process", function()
     end)
     refused("bad argument #2 to 'open' (timeout is no time)", function()
       process.open({ "ls" }, { timeout = -1 })
+    end)
+    refused("bad argument #2 to 'open' (timeout is no time)", function()
+      process.open({ "ls" }, { timeout = 0 / 0 })
+    end)
+    refused("bad argument #2 to 'open' (group is no boolean)", function()
+      process.open({ "ls" }, { group = "auto" })
+    end)
+    for _, fd in ipairs { 1.5, 0 / 0, -1, -1.0, 1e300, math.huge } do
+      refused("bad argument #2 to 'open' (stdout is no open descriptor or file)", function()
+        process.open({ "ls" }, { stdout = fd })
+      end)
+    end
+    for _, id in ipairs { 1.5, 0 / 0, -1, 1e300 } do
+      refused("bad argument #2 to 'open' (gid is no id)", function()
+        process.open({ "ls" }, { gid = id })
+      end)
+    end
+    -- Pipes that would hang the program, for nobody has their other end.
+    refused("bad argument #2 to 'exec' (stdin: nobody would have the other end of the pipe)", function()
+      process.exec({ "cat" }, { stdin = "pipe" })
+    end)
+    refused("bad argument #2 to 'pread' (stderr: nobody would have the other end of the pipe)", function()
+      process.pread({ "cat" }, { stderr = "pipe" })
+    end)
+    refused("bad argument #3 to 'pwrite' (stdout: nobody would have the other end of the pipe)", function()
+      process.pwrite({ "cat" }, "", { stdout = "pipe" })
+    end)
+    refused("bad argument #3 to 'pmap_lines' (stdout is the call's own)", function()
+      process.pmap_lines({ "cat" }, {}, { stdout = "null" })
     end)
     refused("bad argument #3 to 'pmap' (unknown option 'dir')", function()
       process.pmap({ "cat" }, "", { dir = "/" })
@@ -306,6 +335,28 @@ describe("lwt.process", function()
     end)
   end))
 
+  it("takes a float with an integral value for the integer, and no other number", task(function()
+    local out = assert(io.open(dir .. "/out", "w+"))
+    local fd
+    for n = 3, 200 do -- the highest: what was opened last
+      local link = await(fs.exists("/proc/self/fd/" .. n)) and await(fs.readlink("/proc/self/fd/" .. n))
+      if link == dir .. "/out" then fd = n end
+    end
+    assert.same({ code = 0 }, await(process.exec({ "printf", "x" }, { stdout = fd + 0.0 })))
+    out:close()
+    assert.equal("x", shell.read(dir .. "/out"))
+    local p = process.open { "sleep", "100" }
+    assert.is_true(process.kill(p.pid + 0.0, 15.0))
+    assert.same({ signal = "TERM" }, await(p:status()))
+    assert.is_false(process.kill(1e9, "TERM"))
+    refused("bad argument #1 to 'kill' (number has no integer representation)", function()
+      process.kill(0 / 0)
+    end)
+    refused("bad argument #1 to 'kill' (pid out of range)", function() process.kill(0) end)
+    refused("bad argument #1 to 'kill' (pid out of range)", function() process.kill(1e12) end)
+    refused("bad argument #2 to 'kill' (signal out of range)", function() process.kill(p.pid, -9) end)
+  end))
+
   it("gives the status to everybody, and is not ended by who stops waiting", task(function()
     local p = process.open { "sleep", "0.05" }
     local a, b = p:status(), p:status()
@@ -388,6 +439,41 @@ describe("lwt.process", function()
     assert.same({ code = 0 }, await(process.exec({ "true" }, { timeout = 100 })))
     assert.is_true(lwt.now() - start < 5)
   end))
+
+  -- Commands that end at once, while a program that they have left behind holds a pipe of theirs.
+  local lingers = { "sh", "-c", "sleep 30 & echo hi" }
+  local lingers_in = { "sh", "-c", "exec 3<&0; sleep 30 <&3 >/dev/null & exit 0" }
+
+  it("has its time for the whole call, also when the child has ended", task(function()
+    local short, text = { timeout = 0.3 }, ("x"):rep(1 << 20)
+    assert.equal(lwt.Timeout, failure(process.pread(lingers, short)))
+    assert.equal(lwt.Timeout, failure(process.pread_line({ "sh", "-c", "sleep 30 &" }, short)))
+    local lines = process.pread_lines(lingers, short)
+    assert.equal("hi", await(lines:next()))
+    assert.equal(lwt.Timeout, failure(lines:next()))
+    local chars = process.pread_chars({ "sh", "-c", "sleep 30 &" }, short)
+    assert.equal(lwt.Timeout, failure(chars:next()))
+    assert.equal(lwt.Timeout, failure(process.pmap(lingers, "x", short)))
+    assert.equal(lwt.Timeout, failure(process.pmap_line({ "sh", "-c", "sleep 30 &" }, "x", short)))
+    assert.equal(lwt.Timeout, failure(process.pmap_lines({ "sh", "-c", "sleep 30 &" }, {}, short):next()))
+    assert.equal(lwt.Timeout, failure(process.pwrite(lingers_in, text, { timeout = 0.3, group = true })))
+    local p = process.open(lingers, { stdout = "pipe", timeout = 0.3, group = true })
+    assert.same({ code = 0 }, await(p:status()))
+    assert.equal("hi", await(p.stdout:read_line()))
+    assert.equal(lwt.Closed, failure(p.stdout:read_line()))
+  end))
+
+  it("keeps no timer for its time when it has ended and nobody holds its pipes", function()
+    lwt.run(function()
+      local p = process.open({ "printf", "x" }, { stdout = "pipe", timeout = 1000 })
+      assert.equal("x", await(p.stdout:read()))
+      await(p:status())
+      local q <close> = process.open(lingers, { stdout = "pipe", timeout = 1000, group = true })
+      await(q:status())
+    end)
+    -- With a timer of 1000 seconds this would wait for it.
+    assert.matches("^deadlock", select(2, pcall(lwt.run, (lwt.wait()))))
+  end)
 
   it("reads what a program writes", task(function()
     local text, status = await(process.pread(process.shell "printf 'a\\0b'; exit 3"))
@@ -497,6 +583,107 @@ describe("lwt.process", function()
     end)))
   end))
 
+  it("closes a process that waits for its output to be read", task(function()
+    local text = ("x"):rep(1 << 20)
+    local p = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
+    p.stdin:write(text) -- (this is only taken as it is read)
+    assert.same({ code = 0 }, await(p:close()))
+    assert.equal(7, await(process.with_process({ "sh", "-c", "cat >&2" },
+      { stdin = "pipe", stderr = "pipe" }, function(q)
+        q.stdin:write(text)
+        return 7
+      end)))
+    -- One that never reads is told that nobody does.
+    local yes = process.open({ "yes" }, { stdin = "pipe", stdout = "pipe" })
+    yes.stdin:write(text)
+    assert.equal("EPIPE", failure(yes:close()).code)
+    assert.same({ signal = "PIPE" }, await(yes:status()))
+  end))
+
+  -- Runs a shell in a group of its own with a program behind it, and gives that one's number.
+  local function begin(f, how)
+    os.remove(dir .. "/pid")
+    local p = f(process.shell("sleep 100 & echo $! >" .. dir .. "/new; mv " .. dir .. "/new " ..
+      dir .. "/pid; " .. (how or "wait")))
+    while not await(fs.exists(dir .. "/pid")) do await(lwt.sleep(0.01)) end
+    return p, math.tointeger(tonumber(shell.read(dir .. "/pid")))
+  end
+
+  -- It dies when its signal has come through, and is somebody else's to reap.
+  local function is_running(pid)
+    local ok, stat = pcall(await, fs.read_file("/proc/" .. pid .. "/stat"))
+    return ok and stat:match("%) (%S)") ~= "Z"
+  end
+  local function expect_gone(pid, what)
+    for _ = 1, 300 do
+      if not is_running(pid) then return end
+      await(lwt.sleep(0.01))
+    end
+    process.kill(pid, "KILL")
+    error(what .. ": it is still there", 2)
+  end
+
+  it("stops with a shell what that has started, on every way", task(function()
+    local p, pid = begin(process.pread)
+    p:cancel()
+    assert.equal(lwt.Canceled, failure(p))
+    expect_gone(pid, "pread canceled")
+    p, pid = begin(function(cmd) return process.exec(cmd, { timeout = 0.3, stdin = "null" }) end)
+    assert.same({ signal = "KILL" }, await(p))
+    expect_gone(pid, "exec out of time")
+    p, pid = begin(function(cmd) return process.open(cmd, { stdin = "null" }) end)
+    assert.is_true(p:kill())
+    await(p:status())
+    expect_gone(pid, "kill")
+    p, pid = begin(function(cmd)
+      return process.with_process(cmd, { stdin = "null" }, function()
+        while not await(fs.exists(dir .. "/pid")) do await(lwt.sleep(0.01)) end
+        error("mine", 0)
+      end)
+    end)
+    assert.equal("mine", failure(p))
+    expect_gone(pid, "an error in with_process")
+    p, pid = begin(process.pread_lines)
+    await(p:close())
+    expect_gone(pid, "a stream closed")
+    -- The leader has ended already.
+    p, pid = begin(process.pread, "true")
+    await(lwt.sleep(0.05))
+    p:cancel()
+    assert.equal(lwt.Canceled, failure(p))
+    expect_gone(pid, "pread canceled after the shell's end")
+    p, pid = begin(function(cmd) return process.open(cmd, { stdin = "null" }) end, "true")
+    await(p:status())
+    assert.is_true(p:kill("KILL"))
+    expect_gone(pid, "kill after the shell's end")
+  end))
+
+  it("leaves alone what a program has left behind when it has ended well", task(function()
+    local p, pid = begin(process.exec, "true")
+    assert.same({ code = 0 }, await(p))
+    assert.is_true(is_running(pid))
+    process.kill(pid, "KILL")
+    local q
+    q, pid = begin(function(cmd) return process.open(cmd, { group = false }) end)
+    assert.is_true(q:kill())
+    await(q:status())
+    assert.is_true(is_running(pid))
+    process.kill(pid, "KILL")
+  end))
+
+  it("makes no group of what reads from a terminal, unless it is told to", function()
+    local path = shell.write(dir .. "/tty.lua", [[
+      local lwt, process = require "lwt", require "lwt.process"
+      lwt.run(function()
+        local group = process.shell "read a b c d e f </proc/$$/stat; echo $e"
+        local ours = lwt.await(process.pread(group, { group = false }))
+        local function is_ours(opts) return lwt.await(process.pread(group, opts)) == ours end
+        print(is_ours(), is_ours { stdin = "null" }, is_ours { group = true })
+      end)]])
+    local r = shell.run(("script -qec '%s %s' /dev/null"):format(shell.lua, path))
+    assert.equal("true\tfalse\tfalse", (r.out:gsub("%s+$", "")), r.err)
+  end)
+
   it("notices a child that somebody kills", task(function()
     local p = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
     local read = p.stdout:read()
@@ -514,6 +701,32 @@ describe("lwt.process", function()
     collectgarbage()
     await(lwt.sleep(0.2))
     assert.equal("", children())
+  end))
+
+  it("reaps those that a detached function has left, of threads that live on and that end", task(function()
+    local preemptive = require "lwt.preemptive"
+    local meet = preemptive.channel(2)
+    local function start() -- each on a thread of its own
+      require "lwt.process".open { "sleep", "0.1" }
+      require "lwt".run(function() require "lwt".await(meet:recv()) end)
+    end
+    local min, max = preemptive.get_bounds()
+    preemptive.set_bounds(2, 2)
+    local calls = { preemptive.detach(start), preemptive.detach(start) }
+    await(meet:send(true))
+    await(meet:send(true))
+    await(lwt.join(calls))
+    preemptive.set_bounds(1, 1)
+    for _ = 1, 1000 do
+      local list = children()
+      if preemptive.nthreads() == 1 and list == "sleep Z\nsleep Z" then break end
+      await(lwt.sleep(0.01))
+    end
+    -- The next call sees to its thread's, the next program to those of threads that are gone.
+    await(preemptive.detach(function() end))
+    await(process.exec { "true" })
+    assert.equal("", children())
+    preemptive.set_bounds(min, max)
   end))
 
   it("runs hundreds, many at once, and ends with what it began with", task(function()
@@ -551,10 +764,10 @@ describe("lwt.process", function()
   end))
 
   it("hears of every end where the system has no pidfd", function()
-    local library = build.library(dir, "spec/support/no_pidfd.c", "no_pidfd")
+    local library = build.library(dir, "spec/support/refuse.c", "refuse")
     local script = shell.write(dir .. "/many.lua", ([[
       local lwt, process = require "lwt", require "lwt.process"
-      assert(package.loadlib(%q, "luaopen_no_pidfd"))()
+      assert(package.loadlib(%q, "luaopen_refuse"))()("pidfd_open")
       lwt.run(function()
         local all = {}
         for i = 1, 100 do all[i] = process.exec { "sh", "-c", "exit " .. i %% 7 } end
@@ -566,6 +779,17 @@ describe("lwt.process", function()
       end)]]):format(library))
     local result = shell.run("timeout 60 " .. shell.lua .. " '" .. script .. "'")
     assert.same({ "100\n", "", 0 }, { result.out, result.err, result.code })
+  end)
+
+  it("hears of every end where the parent was told to ignore SIGCHLD", function()
+    local script = shell.write(dir .. "/ignoring.lua", [[
+      local lwt, process = require "lwt", require "lwt.process"
+      lwt.run(function()
+        print(lwt.await(process.exec { "sh", "-c", "exit 3" }).code)
+        print((lwt.await(process.pread { "echo", "text" })))
+      end)]])
+    local r = shell.run(("timeout 60 env --ignore-signal=CHLD %s %s"):format(shell.lua, script))
+    assert.same({ "3\ntext\n\n", "", 0 }, { r.out, r.err, r.code })
   end)
 
   it("is the leader of a session when detached", task(function()
@@ -584,4 +808,21 @@ describe("lwt.process", function()
       assert.same({ "EPERM", "setuid" }, { out.code, out.op })
     end
   end))
+
+  it("starts nobody with the groups of somebody else", function()
+    if shell.run("id -u").out ~= "0\n" then return end -- only root can be somebody else
+    refused("bad argument #2 to 'open' (uid without gid: the program would keep the group of root)",
+      function() process.open({ "true" }, { uid = 65534 }) end)
+    local library = build.library(dir, "spec/support/refuse.c", "refuse")
+    local script = shell.write(dir .. "/groups.lua", ([[
+      local lwt, process = require "lwt", require "lwt.process"
+      assert(package.loadlib(%q, "luaopen_refuse"))()("setgroups")
+      lwt.run(function()
+        local ok, err = pcall(lwt.await, process.pread({ "id", "-G" }, { uid = 65534, gid = 65534 }))
+        print(ok, ok and err or err.code, not ok and err.op)
+        print(lwt.await(process.exec({ "true" }, { uid = 0, gid = 0 })).code)
+      end)]]):format(library))
+    local r = shell.run("timeout 60 " .. shell.lua .. " '" .. script .. "'")
+    assert.same({ "false\tEPERM\tsetuid\n0\n", "" }, { r.out, r.err })
+  end)
 end)

@@ -1,5 +1,7 @@
 local lwt = require "lwt"
+local cost = require "spec.support.cost"
 local react = require "lwt.react"
+local script = require "spec.support.script"
 local stream = require "lwt.stream"
 local test = require "lwt.test"
 
@@ -154,8 +156,9 @@ describe("lwt.react", function()
 
     it("do not let a function await, also when a task sends", spec(function()
       local a, set = S.create(1)
+      local waited = lwt.wait()
       local m = a:map(function(v)
-        if v > 1 then await(lwt.sleep(1)) end
+        if v > 1 then await(waited) end
         return v
       end)
       local errors = reported(function() set(2) end)
@@ -619,6 +622,7 @@ describe("lwt.react", function()
         send("f")
         assert.same({ "a@0.0", "c@10.0", "e@20.0", "f@65.0" }, got)
         assert.equal(4, n)
+        await(lwt.sleep(10))
       end))
 
     it("S.limit starts limited, and never loses the newest value", spec(function()
@@ -635,6 +639,7 @@ describe("lwt.react", function()
       await(lwt.sleep(50))
       set(5)
       assert.equal(5, limited:value())
+      await(lwt.sleep(10))
     end))
 
     it("the limiters survive a function that fails", spec(function()
@@ -986,5 +991,271 @@ describe("lwt.react", function()
       assert.truthy(err:find(case[1], 1, true), err)
       assert.truthy(err:find("react_spec.lua", 1, true), err)
     end
+  end)
+end)
+
+describe("react after a failure", function()
+  -- A value that cannot be compared: only with itself.
+  local function hostile()
+    return setmetatable({}, { __eq = function() error("no comparison", 0) end })
+  end
+
+  -- Whether updates still work: of this signal, and of others.
+  local function works()
+    local s, set = S.create(1)
+    local m = s:map(function(v) return v * 2 end)
+    local e, send = E.create()
+    local h = e:map(function(v) return v + 1 end):hold(0)
+    set(5)
+    send(5)
+    assert.same({ 10, 6 }, { m:value(), h:value() })
+  end
+
+  it("of __eq in a set goes on, and keeps the value", function()
+    local s, set = S.create(hostile())
+    local old = s:value()
+    local errors = reported(function() set(hostile()) end)
+    assert.same({ "no comparison" }, errors)
+    assert.is_true(rawequal(old, s:value()))
+    works()
+    set "else"
+    assert.equal("else", s:value())
+  end)
+
+  it("of __eq in a set from inside a step, in a Step, in an update", function()
+    local s, set = S.create(hostile())
+    local e, send = E.create()
+    local held = e:hold(hostile())
+    local inside = e:map(function(v) set(v) end)
+    local changes = s:map(function(v) return v end)
+    assert.same({ "no comparison", "no comparison" },
+      reported(function() send(hostile()) end))
+    works()
+    local step = react.Step.create()
+    local other, set_other = S.create(1)
+    set(hostile(), step)
+    set_other(2, step)
+    assert.same({ "no comparison" }, reported(function() step:execute() end))
+    assert.equal(2, other:value())
+    works()
+    assert.is_not_nil(held and inside and changes)
+  end)
+
+  it("of a changes() whose values cannot be compared", function()
+    local e, send = E.create()
+    local got = seen(e:changes())
+    assert.same({ "no comparison" }, reported(function()
+      send(hostile())
+      send(hostile())
+    end))
+    send(1)
+    assert.equal(2, #got)
+    works()
+  end)
+
+  it("of an eq that is given", function()
+    local s, set = S.create(1, function() error("eq", 0) end)
+    local errors = reported(function()
+      set(2)
+      set(3)
+    end)
+    assert.same({ "eq", "eq" }, errors)
+    assert.equal(1, s:value())
+    works()
+  end)
+
+  it("for want of stack", function()
+    local s, set = S.create(0)
+    local m = s:map(function(v) return v end)
+    local e, send = E.create()
+    local h = e:hold(0)
+    local n = 0
+    local function deep()
+      n = n + 1
+      set(n)
+      send(n)
+      return (deep())
+    end
+    reported(function()
+      assert.is_false((pcall(deep)))
+    end)
+    works()
+    set(-1)
+    send(-1)
+    assert.same({ -1, -1 }, { m:value(), h:value() })
+  end)
+
+  it("tells every function of one step that fails", function()
+    local s, set = S.create(0)
+    local list = {}
+    for i = 1, 50 do list[i] = s:changes():map(function() error(i, 0) end) end
+    local last = s:map(function(v) return v end)
+    assert.equal(50, #reported(function() set(1) end))
+    assert.equal(1, last:value())
+    assert.equal(50, #list)
+    works()
+  end)
+end)
+
+describe("a cycle in react", function()
+  -- Each may hang where it is not noticed.
+  local function told(text)
+    local result = script.run([[
+      local lwt, react = require "lwt", require "lwt.react"
+      local E, S = react.E, react.S
+      local errors = {}
+      lwt.async_exception_hook(function(err) errors[#errors + 1] = err end)
+      ]] .. text .. [[
+      local x, set_x = S.create(1)
+      local y = x:map(function(v) return v + 1 end)
+      set_x(2)
+      assert(y:value() == 3)
+      for _, err in ipairs(errors) do print(err) end
+    ]], 20)
+    assert.equal("", result.err)
+    assert.equal(0, result.code)
+    return result.out
+  end
+
+  it("is reported: a signal that is to be itself", function()
+    assert.matches("^a cycle[^\n]*\n$", told [[
+      local inner, set = S.create(S.const(1))
+      local s = inner:switch()
+      set(s)
+      assert(s:value() == 1)
+      set(S.const(7))
+      assert(s:value() == 7)
+    ]])
+  end)
+
+  it("is reported: a signal that is to follow what depends on it", function()
+    assert.matches("^a cycle[^\n]*\na cycle[^\n]*\n$", told [[
+      local start, set_start = S.create(1)
+      local inner, set = S.create(start)
+      local s = inner:switch()
+      local far = s:map(function(v) return v + 1 end):map(function(v) return v * 10 end)
+      set(far)
+      set(far:map(function(v) return v end))
+      set_start(2)
+      assert(s:value() == 2 and far:value() == 30)
+      set(S.const(7))
+      assert(far:value() == 80)
+    ]])
+  end)
+
+  it("is reported: a bind whose function gives what depends on it", function()
+    assert.matches("^a cycle[^\n]*\n$", told [[
+      local s, set = S.create(1)
+      local far
+      local t = s:bind(function(v) return v == 2 and far or S.const(v) end)
+      far = t:map(function(v) return v + 1 end)
+      set(2)
+      set(3)
+      assert(far:value() == 4)
+    ]])
+  end)
+
+  it("is reported: an event that switches to itself, or to what depends on it", function()
+    assert.matches("^a cycle[^\n]*\na cycle[^\n]*\n$", told [[
+      local e, send = E.create()
+      local ee, turn = E.create()
+      local s = e:switch(ee)
+      local got = {}
+      local far = s:map(function(v) got[#got + 1] = v return v end)
+      turn(far)
+      turn(s)
+      send(5)
+      assert(got[1] == 5 and #got == 1)
+      assert(far)
+    ]])
+  end)
+
+  it("is reported: a delayed event that turns out to depend on itself", function()
+    assert.matches("^a cycle[^\n]*\n$", told [[
+      local p, r = lwt.wait()
+      local d = E.delay(p)
+      local far = d:map(function(v) return v end)
+      r:wakeup(far)
+      assert(far)
+    ]])
+  end)
+end)
+
+describe("E.next", function()
+  it("asked for again in its own callback, waits for the next occurrence", function()
+    local result = script.run([[
+      local react = require "lwt.react"
+      local e, send = react.E.create()
+      local got = {}
+      local function again()
+        e:next():on_success(function(v)
+          got[#got + 1] = v
+          if #got < 100 then again() end
+        end)
+      end
+      again()
+      send(1)
+      send(2)
+      send(3)
+      print(table.concat(got, " "))
+    ]], 20)
+    assert.equal("1 2 3\n", result.out)
+    assert.equal("", result.err)
+  end)
+
+  it("in a loop of binds sees each occurrence once", spec(function()
+    local e, send = E.create()
+    local got = {}
+    local function loop()
+      return e:next():bind(function(v)
+        got[#got + 1] = v
+        return v < 3 and loop() or "end"
+      end)
+    end
+    local p = loop()
+    for i = 1, 5 do send(i) end
+    assert.equal("end", await(p))
+    assert.same({ 1, 2, 3 }, got)
+  end))
+end)
+
+describe("ending in react", function()
+  it("costs as much for each of many dependents as for one of few", function()
+    for _, strong in ipairs { false, true } do
+      local function stopping(n)
+        local s, set = S.create(0)
+        local base = s:map(function(v) return v end)
+        local list = {}
+        for i = 1, n do list[i] = base:map(function(v) return v + i end) end
+        local spent = cost(function()
+          for i = 1, n do list[i]:stop(strong) end
+        end)
+        set(1)
+        return spent, base:value()
+      end
+      local few, many = stopping(500), stopping(8000)
+      assert.is_true(many < 40 * few, ("%d for 500, %d for 8000"):format(few, many))
+      assert.equal(strong and 0 or 1, (select(2, stopping(10))))
+    end
+  end)
+
+  it("ends a chain of any length when it is strong", function()
+    local s, set = S.create(0)
+    local m = s
+    for _ = 1, 100000 do m = m:map(function(v) return v end) end
+    local side = s:map(function(v) return -v end)
+    m:stop(true)
+    set(1)
+    assert.same({ 0, -1 }, { m:value(), side:value() })
+  end)
+
+  it("takes what was ended out of the dependents in time", function()
+    local s, set = S.create(0)
+    local n = 0
+    for _ = 1, 10000 do s:map(function(v) n = n + 1 return v end):stop() end
+    local live = s:map(function(v) return v end)
+    assert.is_true(s.ndeps < 100)
+    set(1)
+    assert.same({ 10000, 1 }, { n, live:value() })
   end)
 end)

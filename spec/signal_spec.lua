@@ -208,4 +208,24 @@ describe("lwt.signal", function()
     assert.equal(0, await(child).code)
     assert.not_nil(h)
   end))
+
+  it("leaves URG to the threads, which are stopped by it", function()
+    local expected = "bad argument #1 to '%s' " ..
+      "(signal 'URG' cannot be handled: it is how worker threads are stopped)"
+    refused(expected:format "on", function() signal.on("URG", print) end)
+    refused(expected:format "next", function() signal.next("SIGURG") end)
+    refused(expected:format "stream", function() signal.stream(23) end)
+  end)
+
+  it("does not let a broken pipe end the program after a handler of PIPE", task(function()
+    local h = signal.on("PIPE", function() end)
+    deliver("PIPE")
+    h:stop()
+    local text = assert(io.open("/proc/self/status")):read("a")
+    local ignored = tonumber(text:match("SigIgn:%s*(%x+)"), 16) & (1 << 12) ~= 0
+    assert.is_true(ignored)
+    local a, b = require "lwt.net".socketpair()
+    await(b:close())
+    assert.equal("EPIPE", failure(a:write("x")).code)
+  end))
 end)

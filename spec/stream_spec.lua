@@ -1,3 +1,4 @@
+local cost = require "spec.support.cost"
 local lwt = require "lwt"
 local stream = require "lwt.stream"
 local test = require "lwt.test"
@@ -163,7 +164,8 @@ describe("lwt.stream", function()
     end))
 
     it("may not await", spec(function()
-      local s = stream.from_direct(function() return await(lwt.sleep(1)) end)
+      local waited = lwt.wait()
+      local s = stream.from_direct(function() return await(waited) end)
       local ok, err = pcall(await, s:get())
       assert.is_false(ok)
       assert.truthy(tostring(err):find("await", 1, true))
@@ -937,8 +939,9 @@ describe("lwt.stream", function()
     end))
 
     it("must not await in the plain forms", spec(function()
+      local waited = lwt.wait()
       local function waits(v)
-        await(lwt.sleep(1))
+        await(waited)
         return v
       end
       for _, name in ipairs { "map", "filter", "filter_map" } do
@@ -1437,4 +1440,228 @@ describe("lwt.stream", function()
       assert.truthy(err:find("stream_spec.lua", 1, true), err)
     end
   end)
+end)
+
+describe("with many at a stream", function()
+  -- What `work(n)` costs for each, for many beside for few.
+  local function linear(work)
+    local few, many = work(500) / 500, work(8000) / 8000
+    assert.is_true(many < 2 * few, ("%.2f for each of 500, %.2f of 8000"):format(few, many))
+  end
+
+  it("an element costs the same for each clone that waits", spec(function()
+    linear(function(n)
+      local s, push = stream.create()
+      local clones, got = {}, 0
+      local function read(c)
+        c:get():on_success(function()
+          got = got + 1
+          read(c)
+        end)
+      end
+      for i = 1, n do
+        clones[i] = s:clone()
+        read(clones[i])
+      end
+      local spent = cost(function()
+        push(1)
+        push(2)
+      end)
+      assert.equal(2 * n, got)
+      return spent
+    end)
+  end))
+
+  it("a read of a clone costs the same while the source is at work", spec(function()
+    linear(function(n)
+      local s = stream.from(function() return (lwt.task()) end)
+      local clones = {}
+      for i = 1, n do clones[i] = s:clone() end
+      return cost(function()
+        for i = 1, n do clones[i]:get() end
+      end)
+    end)
+  end))
+
+  it("a read costs the same behind any number that only look", spec(function()
+    linear(function(n)
+      local s, push = stream.create()
+      local peeks, reads = {}, {}
+      local spent = cost(function()
+        for i = 1, n do peeks[i] = s:peek() end
+        for i = 1, n do
+          reads[i] = s:get()
+          s:peek()
+        end
+      end)
+      for i = 1, n do push(i) end
+      assert.equal(1, await(peeks[n]))
+      assert.equal(n, await(reads[n]))
+      return spent
+    end)
+  end))
+
+  it("a peek costs the same whatever waits to be pushed", spec(function()
+    linear(function(n)
+      local s, pusher = stream.create_bounded(0)
+      for i = 1, n do pusher:push(i) end
+      return cost(function()
+        for _ = 1, n do s:peek() end
+      end)
+    end)
+  end))
+
+  it("dropped clones whose readers were cancelled do not pile up", spec(function()
+    local s, push = stream.create()
+    local waiting = s:get()
+    for _ = 1, 2000 do s:clone():get():cancel() end
+    assert.is_true(#s.log.waiting < 100)
+    push(1)
+    assert.equal(1, await(waiting))
+  end))
+
+  it("a clone that nobody reads meets an error later", spec(function()
+    local fail
+    local s = stream.from(function()
+      local p, r = lwt.task()
+      fail = r
+      return p
+    end)
+    local a, b = s:clone(), s:clone()
+    local early = a:get()
+    local p, q = b:get(), s:get()
+    early:cancel()
+    fail:wakeup_exn "broken"
+    assert.same({ false, "broken" }, { pcall(await, p) })
+    assert.same({ false, "broken" }, { pcall(await, q) })
+    assert.same({ false, "broken" }, { pcall(await, a:get()) })
+  end))
+end)
+
+describe("what gives nothing", function()
+  -- How many values a promise has: `await` and `bind` show the difference to one nil.
+  local function values(p) return select("#", p:state()) - 1 end
+
+  local f = function() end
+  local reads = {
+    junk = function(s) return s:junk() end,
+    njunk = function(s) return s:njunk(2) end,
+    ["njunk of none"] = function(s) return s:njunk(0) end,
+    ["njunk to the end"] = function(s) return s:njunk(9) end,
+    junk_while = function(s) return s:junk_while(function(v) return v < 3 end) end,
+    junk_while_s = function(s) return s:junk_while_s(function(v) return v < 3 end) end,
+    iter = function(s) return s:iter(f) end,
+    iter_s = function(s) return s:iter_s(f) end,
+    iter_p = function(s) return s:iter_p(f) end,
+    iter_n = function(s) return s:iter_n(f) end,
+  }
+  for name, read in pairs(reads) do
+    it("has no value: " .. name, spec(function()
+      assert.equal(0, values(read(stream.of_list { 1, 2, 3 })))
+      local s, push = stream.create()
+      local p = read(s)
+      for i = 1, 3 do push(i) end
+      push(nil)
+      await(p)
+      assert.equal(0, values(p))
+    end))
+  end
+
+  it("has no value: a sequence's iter, and what is pushed", spec(function()
+    local q = require "lwt.seq".of_list { 1, 2 }
+    for _, name in ipairs { "iter", "iter_s", "iter_p", "iter_n" } do
+      assert.equal(0, values(q[name](q, f)), name)
+    end
+    local s, pusher = stream.create_bounded(1)
+    local pushes = {}
+    for i = 1, 6 do pushes[i] = pusher:push(i) end
+    pusher:resize(3)
+    await(s:nget(6))
+    for i = 1, 6 do assert.equal(0, values(pushes[i]), i) end
+  end))
+end)
+
+describe("a chain of streams of any length", function()
+  local full = os.getenv "LWT_SPEC_FULL"
+  local function same(v) return v end
+  local links = {
+    map_s = function(s) return s:map_s(same) end,
+    filter_s = function(s) return s:filter_s(function() return true end) end,
+    map_list = function(s) return s:map_list(function(v) return { v } end) end,
+    append = function(s) return s:append(stream.of_list {}) end,
+    wrap_exn = function(s)
+      return s:wrap_exn():map(function(r) return r.value end)
+    end,
+    ["append in front"] = function(s) return stream.of_list({}):append(s) end,
+    choose = function(s) return stream.choose { s } end,
+    combine = function(s)
+      return s:combine(stream.of_list { 1, 2, 3 }):map(function(pair) return pair[1] end)
+    end,
+  }
+  for name, link in pairs(links) do
+    it("is read, waiting or not: " .. name, spec(function()
+      local s, push = stream.create()
+      local ready = stream.of_list { 1, 2 }
+      for _ = 1, full and 20000 or 600 do s, ready = link(s), link(ready) end
+      assert.same({ 1, 2, n = 2 }, await(ready:to_list()))
+      local early, cancelled, late = s:get(), s:get(), s:get()
+      cancelled:cancel()
+      push(1)
+      assert.equal(1, await(early))
+      push(2)
+      assert.equal(2, await(late))
+      push(nil)
+      assert.is_nil(await(s:get()))
+    end))
+  end
+
+  for _, name in ipairs { "map_s", "append" } do
+    it("does not fill the stack: " .. name, spec(function()
+      local s = stream.of_list { 1, 2 }
+      for _ = 1, full and 100000 or 36000 do s = links[name](s) end
+      assert.equal(1, await(s:get()))
+    end))
+  end
+end)
+
+describe("direct views inside lists, and as elements", function()
+  it("stand for the streams that they show", spec(function()
+    local S = lwt.direct(stream)
+    local function two() return S.of_list { 1 }, S.of_list { 2 } end
+    local a, b = two()
+    local merged = S.choose { a, b }:to_list()
+    assert.equal(2, #merged)
+    a, b = two()
+    assert.equal(2, #S.of_list({ a, b }):concat():to_list())
+    a, b = two()
+    assert.same({ 1, 2, n = 2 }, await(stream.of_list({ a, b }):concat():to_list()))
+    a, b = two()
+    assert.equal(2, #await(stream.choose({ a, b }):to_list()))
+  end))
+
+  it("stand for sequences, events and signals", spec(function()
+    local seq, react = require "lwt.seq", require "lwt.react"
+    local Q, E, Sg = lwt.direct(seq), lwt.direct(react.E), lwt.direct(react.S)
+    local q = Q.of_list({ 1, 2 }):flat_map(function(v) return Q.of_list { v, v } end)
+    assert.equal(4, #q:to_list())
+    local a, send = E.create()
+    local b = E.create()
+    local got = {}
+    local seen = E.select({ a, b }):map(function(v) got[#got + 1] = v end)
+    local sum = E.merge({ a, b }, 0, function(x, y) return x + y end):map(function(v)
+      got[#got + 1] = v
+    end)
+    send(5)
+    assert.same({ 5, 5 }, got)
+    local s, set = Sg.create(1)
+    local merged = Sg.merge({ s, Sg.const(2) }, 0, function(x, y) return x + y end)
+    local outer, switch = Sg.create(s)
+    local inner = outer:switch()
+    local bound = s:bind(function(v) return Sg.const(v * 10) end)
+    set(4)
+    assert.same({ 6, 4, 40 }, { merged:value(), inner:value(), bound:value() })
+    switch(Sg.const(9))
+    assert.equal(9, inner:value())
+    assert.is_not_nil(seen and sum)
+  end))
 end)

@@ -119,10 +119,33 @@ it("hangs", test.async(function()
 end, { timeout = 0.05 }))
 it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
 ]])
-      assert.matches("1 success / 0 failures / 1 error", out)
+      -- The second error is of spec/support/tidy.lua: the reader still waits.
+      assert.matches("1 success / 0 failures / 2 errors", out)
       assert.matches(name .. ":9: the spec did not end within 0.05 s", out, 1, true)
       assert.matches("reader", out)
       assert.matches(name .. ":7", out, 1, true)
+    end)
+
+    it("follows the promise that the spec returns, in real, virtual and shuffled time", function()
+      local kinds = {
+        test.async, test.virtual, function(f) return test.fuzz(1, f) end,
+      }
+      local function first_line(text) return tostring(text):match("[^\n]*") end
+      for _, kind in ipairs(kinds) do
+        local ok, err = pcall(kind(function() return lwt.rejected "boom" end))
+        assert.same({ false, "boom" }, { ok, first_line(err) })
+        ok, err = pcall(kind(function()
+          return lwt.sleep(0.01):bind(function() error("late", 0) end)
+        end))
+        assert.same({ false, "late" }, { ok, first_line(err) })
+        local ended = false
+        kind(function() return lwt.sleep(0.01):map(function() ended = true end) end)()
+        assert.is_true(ended)
+        ok, err = pcall(kind(function() return (lwt.wait()) end))
+        assert.is_false(ok)
+        assert.matches("deadlock", tostring(err))
+      end
+      test.assert_clean()
     end)
 
     it("tells at once of a spec that waits for what cannot come", function()
@@ -357,6 +380,36 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
     end)
   end)
 
+  describe("bytes_kit", function()
+    -- A source that gives some of its bytes again, or drops some, is found out by each reader.
+    local function faulty(wrong)
+      return function(data)
+        local at, reads = 1, 0
+        return { read = function(_, n)
+          reads = reads + 1
+          local s = data:sub(at, at + n - 1)
+          at = at + n
+          if reads == 2 then s = wrong(s) end
+          return lwt.fulfilled(s ~= "" and s or nil)
+        end }
+      end
+    end
+
+    it("finds out what gives wrong bytes", function()
+      for _, wrong in ipairs { string.reverse, function(s) return s .. s end,
+        function(s) return s:sub(2) end } do
+        local found, of = 0, 0
+        for name, check in test.bytes_kit(faulty(wrong)) do
+          if name:find "when it is read" and not name:find "direct" then
+            of = of + 1
+            if not pcall(check) then found = found + 1 end
+          end
+        end
+        assert.equal(of, found)
+      end
+    end)
+  end)
+
   describe("channel_kit", function()
     for name, check in test.channel_kit(function()
       local inp, out = require "lwt.io".pipe()
@@ -374,5 +427,7 @@ it("goes on after that", test.async(function() await(lwt.sleep(0.001)) end))
     assert.has_error(function() test.async(print, { time = 1 }) end)
     assert.has_error(function() test.stream_kit() end)
     assert.has_error(function() test.channel_kit(1) end)
+    assert.has_error(function() test.bytes_kit() end)
+    assert.has_error(function() test.bytes_kit(print, 1) end)
   end)
 end)

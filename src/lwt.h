@@ -29,7 +29,7 @@ extern "C" {
 /* Grows when something is added at the end of lwt_api; a change of what is
 ** already there changes the major number. */
 #define LWT_ABI_MAJOR 1
-#define LWT_ABI_MINOR 1
+#define LWT_ABI_MINOR 2
 
 /* Registry key of the table. */
 #define LWT_REGISTRY_KEY "lwt.api.1"
@@ -107,7 +107,7 @@ typedef struct lwt_idle {
   void (*f)(lua_State *L, void *data); /* in a protected call */
   void *data;
   struct lwt_idle *next; /* the core's */
-  int queued;            /* the core's */
+  struct lwt_idle **at;  /* the core's; NULL (from the beginning): not started */
 } lwt_idle;
 
 /* A task that waits in a function of yours without a promise (see wait_begin). Part of a
@@ -277,6 +277,16 @@ struct lwt_api {
   ** and return 1 when it waits again or has ended. Returns 0, and has done nothing, where
   ** it has to wait for its turn. */
   int (*wait_run)(const lwt_api *, lwt_wait *wait);
+
+  /* Since 1.2. -------------------------------------------------------------- */
+
+  /* Will the next await of the running task raise lwt.Canceled, whatever it is given? What
+  ** takes something at once, or has an effect, then must not: nobody would be told of it.
+  ** 0 in callbacks and outside of tasks. */
+  int (*cancel_due)(const lwt_api *);
+  /* Raise the oldest error that was reported and that nobody has been told of (of a task
+  ** in the background, say), as run and step do; return when there is none. */
+  void (*raise_reported)(const lwt_api *, lua_State *L);
   /* The first thing in a function that goes on after a wait (`k` above, that of await_begin
   ** too). Whoever has got hold of the task's coroutine may have resumed it: then this
   ** returns 0, the values passed are gone from the stack, and an explanation is on top:

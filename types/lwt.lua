@@ -105,10 +105,10 @@ local lwt_Channel = {}
 ---Of a channel that does both, one side can be closed: `close("write")` flushes and tells the
 ---other end that nothing more comes, while reading goes on; `close("read")` ends reading.
 ---```lua
----local ch = await(io.open_file("f", "w"))
+---local ch = await(lio.open_file("f", "w"))
 ---await(ch:write("hello"))
 ---await(ch:close())
----print(io.is_closed(ch))   --> true
+---print(lio.is_closed(ch))   --> true
 ---```
 ---@param side? string `"read"` or `"write"`; both when it is left out
 ---@return lwt.Promise
@@ -117,7 +117,7 @@ function lwt_Channel:close(side) end
 ---Close the channel now: what is buffered is thrown away, and every operation that waits is
 ---rejected with `lwt.Closed`.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:abort())
 ---print(await(r:read()))   -->
 ---```
@@ -126,33 +126,35 @@ function lwt_Channel:abort() end
 
 ---Whether the channel is closed, or its `close` has been called.
 ---```lua
----print(io.is_closed(io.stdin))   --> false
+---print(lio.is_closed(lio.stdin))   --> false
 ---```
 ---@return boolean
 function lwt_Channel:is_closed() end
 
 ---Read one byte.
 ---```lua
----local ch = io.of_bytes("ab")
+---local ch = lio.of_bytes("ab")
 ---print(await(ch:read_char()), await(ch:read_char()), await(ch:read_char()))   --> a b nil
 ---```
 ---@return lwt.Promise a string of one byte, or nil at the end
 function lwt_Channel:read_char() end
 
 ---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last
----line need not have one. A line may be as long as memory allows.
+---line need not have one. A line may be as long as memory allows, but not longer than `max` or
+---the channel's `limit`: then the promise is rejected with `ELIMIT`, and nothing is taken.
 ---```lua
----local ch = io.of_bytes("one\r\ntwo\nthree")
+---local ch = lio.of_bytes("one\r\ntwo\nthree")
 ---for _ = 1, 4 do print(await(ch:read_line())) end   --> one two three nil
 ---```
+---@param max integer? at most so many bytes, its end not counted
 ---@return lwt.Promise a string, or nil at the end
-function lwt_Channel:read_line() end
+function lwt_Channel:read_line(max) end
 
 ---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes:
 ---what is buffered, or else what the next read of the system gives. `read(0)` gives `""` at
 ---once.
 ---```lua
----local ch = io.of_bytes("hello world")
+---local ch = lio.of_bytes("hello world")
 ---print(await(ch:read(5)))    --> hello
 ---print(await(ch:read()))     --> world
 ---print(await(ch:read(1)))    --> nil
@@ -164,7 +166,7 @@ function lwt_Channel:read(n) end
 ---Read `n` bytes, no fewer. When the input ends before, the promise is rejected with
 ---`lwt.EOF`, and what there was can still be read.
 ---```lua
----local ch = io.of_bytes("abc")
+---local ch = lio.of_bytes("abc")
 ---print(await(ch:read_exactly(2)))                          --> ab
 ---print(select(2, pcall(await, ch:read_exactly(2))) == lwt.EOF)   --> true
 ---```
@@ -172,20 +174,22 @@ function lwt_Channel:read(n) end
 ---@return lwt.Promise a string of `n` bytes
 function lwt_Channel:read_exactly(n) end
 
----Read up to a delimiter, which is taken off, or to the end of the input.
+---Read up to a delimiter, which is taken off, or to the end of the input. What is longer than
+---`max`, or the channel's `limit`, is rejected with `ELIMIT`, and stays.
 ---```lua
----local ch = io.of_bytes("a, b, c")
+---local ch = lio.of_bytes("a, b, c")
 ---for _ = 1, 3 do print(await(ch:read_until(", "))) end   --> a b c
 ---```
 ---@param delim string one byte or more
+---@param max integer? at most so many bytes, the delimiter not counted
 ---@return lwt.Promise a string, or nil at the end
-function lwt_Channel:read_until(delim) end
+function lwt_Channel:read_until(delim, max) end
 
 ---Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by
 ---default).
 ---```lua
 ---local b = require "lwt.bytes".create(8)
----print(await(io.of_bytes("abc"):read_into(b, 2)))   --> 3
+---print(await(lio.of_bytes("abc"):read_into(b, 2)))   --> 3
 ---print(b:to_string(2, 3))                           --> abc
 ---```
 ---@param bytes lwt.Bytes
@@ -195,9 +199,10 @@ function lwt_Channel:read_until(delim) end
 function lwt_Channel:read_into(bytes, ofs, len) end
 
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
----reading fails with. A line that is buffered costs no promise.
+---reading fails with, a line that is longer than the channel's `limit` included. A line that is
+---buffered costs no promise; each turn is a cancel point all the same.
 ---```lua
----for line in io.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
+---for line in lio.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ---```
 ---@return function the iterator, and what it works on
 function lwt_Channel:lines() end
@@ -205,17 +210,40 @@ function lwt_Channel:lines() end
 ---How many bytes are in the buffer: read and not yet asked for, or written and not yet
 ---flushed. Of a channel that does both: the first, the second.
 ---```lua
----local ch = io.of_bytes("abc")
+---local ch = lio.of_bytes("abc")
 ---await(ch:read_char())
 ---print(ch:buffered())   --> 2
 ---```
 ---@return integer
 function lwt_Channel:buffered() end
 
+---How many bytes a line, what is read up to a delimiter, or what `unpack` reads may have at most;
+---nil when only memory limits it, as it does for channels at first. (A server's clients are
+---limited: see `establish_server`.)
+---```lua
+---print(lio.of_bytes(""):limit())   --> nil
+---```
+---@return integer|nil
+function lwt_Channel:limit() end
+
+---Set how many bytes a line, what is read up to a delimiter, or what `unpack` reads may have, so
+---that the other end of a connection cannot fill the memory with a line that never ends. What is
+---longer rejects the read with an error whose `code` is `"ELIMIT"`; its bytes stay where they
+---are. `read()` to the end and reads of a given number of bytes are not limited.
+---```lua
+---local ch = lio.of_bytes("a line\n")
+---ch:set_limit(3)
+---print(select(2, pcall(await, ch:read_line())).code)   --> ELIMIT
+---ch:set_limit(nil)
+---print(await(ch:read_line()))                          --> a line
+---```
+---@param limit integer? nil: no limit
+function lwt_Channel:set_limit(limit) end
+
 ---The position in the file: where the next byte is read from or written to, counted from 0.
 ---What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
 ---```lua
----local ch = io.of_bytes("hello")
+---local ch = lio.of_bytes("hello")
 ---await(ch:read(2))
 ---print(ch:position())   --> 2
 ---```
@@ -225,7 +253,7 @@ function lwt_Channel:position() end
 ---Go to a position, counted from 0. What is to be written is written first; input that is
 ---buffered already is used where it can be.
 ---```lua
----local ch = io.of_bytes("hello")
+---local ch = lio.of_bytes("hello")
 ---await(ch:set_position(3))
 ---print(await(ch:read()))   --> lo
 ---```
@@ -236,14 +264,14 @@ function lwt_Channel:set_position(position) end
 ---How long the file behind the channel is, what is buffered for writing not counted. Raises
 ---where there is no length (`ESPIPE`).
 ---```lua
----print(io.of_bytes("hello"):length())   --> 5
+---print(lio.of_bytes("hello"):length())   --> 5
 ---```
 ---@return integer
 function lwt_Channel:length() end
 
 ---Whether an operation of the channel is waiting or under way, an `atomic` included.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---local p = r:read_line()
 ---print(r:is_busy(), w:is_busy())   --> true false
 ---p:cancel()
@@ -253,7 +281,7 @@ function lwt_Channel:is_busy() end
 
 ---What the channel can do: `"input"`, `"output"` or `"both"`.
 ---```lua
----print(io.stdout:mode())   --> output
+---print(lio.stdout:mode())   --> output
 ---```
 ---@return string
 function lwt_Channel:mode() end
@@ -264,7 +292,7 @@ function lwt_Channel:mode() end
 ---written: a writer that is faster than the other end waits here. A write that has begun to
 ---go out is not torn by cancelling it.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:write("a", 1))
 ---await(w:close())
 ---print(await(r:read()))   --> a1
@@ -275,7 +303,7 @@ function lwt_Channel:write(...) end
 
 ---Write one byte, given as a number from 0 to 255 or as a string of one byte.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:write_char("x"))
 ---await(w:write_char(121))
 ---await(w:close())
@@ -287,7 +315,7 @@ function lwt_Channel:write_char(char) end
 
 ---Write a line: the string, and `"\n"`.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:write_line("hello"))
 ---print(await(r:read_line()))   --> hello
 ---```
@@ -298,10 +326,10 @@ function lwt_Channel:write_line(line) end
 ---Write out what is buffered. The promise is fulfilled when the system has it, and rejected
 ---when it does not take it.
 ---```lua
----local ch = await(io.open_file("f", "w"))
+---local ch = await(lio.open_file("f", "w"))
 ---await(ch:write("now"))
 ---await(ch:flush())
----print(await(io.with_file("f", "r", io.read)))   --> now
+---print(await(lio.with_file("f", "r", lio.read)))   --> now
 ---await(ch:close())
 ---```
 ---@return lwt.Promise
@@ -311,7 +339,7 @@ function lwt_Channel:flush() end
 ---otherwise, and 256 KiB for writing to a file. It is a bound: memory is taken as it is
 ---needed.
 ---```lua
----print(io.of_bytes("abc"):buffer_size())   --> 65536
+---print(lio.of_bytes("abc"):buffer_size())   --> 65536
 ---```
 ---@return integer
 function lwt_Channel:buffer_size() end
@@ -319,7 +347,7 @@ function lwt_Channel:buffer_size() end
 ---Give the buffer another size (16 bytes at least). Output that does not fit is flushed
 ---first; for input that does not fit, the promise is rejected.
 ---```lua
----local ch = io.of_bytes("abc")
+---local ch = lio.of_bytes("abc")
 ---await(ch:resize_buffer(16))
 ---print(ch:buffer_size())   --> 16
 ---```
@@ -332,7 +360,7 @@ function lwt_Channel:resize_buffer(size) end
 ---wait for `f`. Afterwards the temporary channel can no longer be used. atomic may be nested, on
 ---the temporary channel.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---lwt.join {
 ---  w:atomic(function(c) await(c:write "a"); lwt.yield(); await(c:write "b") end),
 ---  w:write("c"),
@@ -347,14 +375,14 @@ function lwt_Channel:atomic(f) end
 ---The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an
 ---operation of its own.
 ---```lua
----print(table.concat(await(io.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
+---print(table.concat(await(lio.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
 ---```
 ---@return lwt.Stream
 function lwt_Channel:read_lines() end
 
 ---The bytes, as strings of one byte each, as a stream.
 ---```lua
----print(#await(io.of_bytes("abc"):read_chars():to_list()))   --> 3
+---print(#await(lio.of_bytes("abc"):read_chars():to_list()))   --> 3
 ---```
 ---@return lwt.Stream
 function lwt_Channel:read_chars() end
@@ -362,7 +390,7 @@ function lwt_Channel:read_chars() end
 ---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
 ---is an operation of its own.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:write_lines {"a", "b"})
 ---await(w:close())
 ---print((await(r:read()):gsub("\n", ";")))   --> a;b;
@@ -373,7 +401,7 @@ function lwt_Channel:write_lines(lines) end
 
 ---Write strings as they are: of a list, a stream or an iterator (which may wait).
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:write_chars {"a", "b"})
 ---await(w:close())
 ---print(await(r:read()))   --> ab
@@ -384,7 +412,7 @@ function lwt_Channel:write_chars(chars) end
 
 ---Write `fmt:format(...)`.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:writef("%d-%s\n", 1, "x"))
 ---print(await(r:read_line()))   --> 1-x
 ---```
@@ -399,7 +427,7 @@ function lwt_Channel:writef(fmt, ...) end
 ---end); for output, `d:available()` (how many bytes still fit), `d:put(s)` (how many of its bytes
 ---were put there) and `d:perform()` (write: a promise of how many went out). It ends with `f`.
 ---```lua
----local ch = io.of_bytes("key=value")
+---local ch = lio.of_bytes("key=value")
 ---await(ch:direct_access(function(d)
 ---  await(d:perform())
 ---  d:skip((d:peek():find("=")))
@@ -412,7 +440,7 @@ function lwt_Channel:direct_access(f) end
 
 ---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:hexdump("Hello\n"))
 ---print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
 ---```
@@ -606,8 +634,9 @@ local lwt_Event = {}
 ---@return lwt.Event
 function lwt_Event:with_finaliser(f) end
 
----A promise of the next occurrence. Inside an update step in which `e` occurs, that is the
----next one. Cancelable.
+---A promise of the next occurrence. Asked for by a function that runs in an update step in which
+---`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
+---one after it. Cancelable.
 ---```lua
 ---local e, send = react.E.create()
 ---local p = e:next()
@@ -1529,20 +1558,21 @@ local lwt_Process = {}
 ---@return lwt.Promise of a lwt.ProcessStatus
 function lwt_Process:status() end
 
----Sends a signal, unless it has ended already. As a module function, `kill(pid, signal)` takes the
----number of any process, too.
+---Sends a signal, to its whole group when it has one (`group`), unless it has ended already. As a
+---module function, `kill(pid, signal)` takes the number of any process, too (of a group: negative).
 ---```lua
 ---local p = process.open {"sleep", "60"}
 ---print(p:kill("KILL"))               --> true
 ---print(await(p:status()).signal)     --> KILL
 ---print(p:kill("KILL"))               --> false
 ---```
----@param signal? string|integer default "TERM"
+---@param name? string|integer default "TERM"
 ---@return boolean sent
-function lwt_Process:kill(signal) end
+function lwt_Process:kill(name) end
 
----Closes its channels (what `stdin` still holds is written first) and waits for its end. A write
----that the program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
+---Closes its channels and waits for its end. What `stdin` still holds is written first; what the
+---program then writes is thrown away, for 2 seconds, after which it gets `EPIPE`. A write that the
+---program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
 ---status.
 ---```lua
 ---local p = process.open({"cat"}, {stdin = "pipe", stdout = "null"})
@@ -1561,7 +1591,7 @@ local lwt_Promise = {}
 
 ---Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 ---before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
----pending (nothing could be cancelled; then what it waits for no longer keeps a bind or map alive that nobody waits for). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
+---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 ---resolved promise.
 ---```lua
 ---local p = lwt.sleep(10):catch(function(e) return "handled " .. tostring(e) end)
@@ -1904,7 +1934,8 @@ function lwt_Seq:flat_map(f) end
 ---@return lwt.Promise
 function lwt_Seq:next() end
 
----An iterator for `for`, which awaits each element (up to the first that is nil).
+---An iterator for `for`, which awaits each element (up to the first that is nil). Each turn is a
+---cancel point.
 ---```lua
 ---for v in seq.of_list({ 1, 2 }):each() do print(v) end   --> 1
 -----> 2
@@ -2702,7 +2733,9 @@ function lwt_Stream:find_map_s(f) end
 
 ---The next element; nil at the end. Several readers may wait at the same time: each
 ---element goes to exactly one of them, in the order in which they asked. A reader that
----is cancelled leaves the line, and no element is lost with it.
+---is cancelled leaves the line, and no element is lost with it. (In a task that was cancelled
+---and has not been told yet, a read begins a turn of the loop later, so that no element is lost
+---at the `await` that raises. So it is for all that takes elements.)
 ---```lua
 ---local s = stream.of_list { "x" }
 ---print(await(s:get()), await(s:get()))   --> x nil
@@ -3052,7 +3085,9 @@ function lwt_Stream:hexdump() end
 local lwt_StreamPusher = {}
 
 ---Adds an element: a promise, fulfilled when the stream has it, rejected with `lwt.Closed`
----when the stream is closed. Cancelling it withdraws the element. See `create_bounded`.
+---when the stream is closed. Cancelling it withdraws the element. (In a task that was cancelled
+---and has not been told yet, it begins a turn of the loop later, so that the `await` that raises
+---withdraws it.) See `create_bounded`.
 ---@param v any
 ---@return lwt.Promise
 function lwt_StreamPusher:push(v) end
@@ -3111,7 +3146,8 @@ local lwt_ThreadChannel = {}
 
 ---Sends the values as one message. The promise is fulfilled when the channel, or a receiver,
 ---has taken it; rejected with `lwt.Closed` when the channel is closed first. Cancelling it
----withdraws the message. Values that cannot be sent raise, see `detach`.
+---withdraws the message; in a task that has yet to be told of a cancel nothing is sent before
+---the task has awaited something else. Values that cannot be sent raise, see `detach`.
 ---```lua
 ---local ch = preemptive.channel(1)
 ---await(ch:send("one", { 2 }))
@@ -3123,7 +3159,10 @@ local lwt_ThreadChannel = {}
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
----is fulfilled with nil. Cancelling it loses no message.
+---is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+---yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
+---and this one is rejected; so is the receiver of one that cannot be made here (a module is
+---missing), which is gone then.
 ---```lua
 ---local ch = preemptive.channel(1)
 ---lwt.async(function() await(ch:send("hello", "there")) end)
@@ -3156,7 +3195,9 @@ local lwt_Throttle = {}
 
 ---Asks for a go. The first `rate` calls for a key within a second get true at once; the others
 ---wait, and get true when it is their turn, in order; when `max` wait already, it is false at
----once. Cancelling a call that waits gives its place to others.
+---once. Cancelling a call that waits gives its place to others. (In a task that was cancelled and
+---has not been told yet, a call that would go through at once begins a turn of the loop later, so
+---that the `await` that raises gives its place back.)
 ---```lua
 ---local t = throttle.create(1, 1)
 ---print(await(t:wait("bob")))       --> true
@@ -3211,7 +3252,8 @@ local lwt_Tty = {}
 function lwt_Tty:size() end
 
 ---How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key
----at once, no echo) or `"io"` (as raw, and binary output too). It is put back at the end.
+---at once, no echo) or `"io"` (as raw, and binary output too). However the program ends, also
+---by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was.
 ---@param mode string
 function lwt_Tty:mode(mode) end
 
@@ -3455,7 +3497,8 @@ lwt_module.debug = function(on) end
 ---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
 ---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
 ---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
----finalizer raises. Ctrl-C cancels the main task with
+---finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
+---it, so that any program works there. Ctrl-C cancels the main task with
 ---`lwt.Interrupted`, see `lwt.interrupts`.
 ---```lua norun
 ---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
@@ -3628,7 +3671,7 @@ lwt_module.both = function(p, q) end
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
----Cancels nobody. Not in Lwt.
+---Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
@@ -3711,7 +3754,8 @@ lwt_module.get = function(key) end
 lwt_module.set = function(key, v) end
 
 ---Calls `f(...)` with the key set to `v`, and returns what it returns. What `f` starts or attaches keeps the value; after the call
----the old one is back. In a task, `f` may await.
+---the old one is back (other keys that `f` has set stay). In a task, `f` may await; it may yield from a coroutine of `lwt.coroutine`, whose
+---caller keeps its own value, but not from a plain one.
 ---```lua
 ---local k = lwt.new_key()
 ---print(lwt.with_value(k, 5, lwt.get, k), lwt.get(k))   --> 5 nil
@@ -3764,7 +3808,8 @@ lwt_module.current = function() end
 ---@return any ...
 lwt_module.shield = function(f, ...) end
 
----Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. Cancelable.
+---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
+---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -3774,7 +3819,8 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds. Cancelable. (To give something else that time, `lwt.with_timeout`.)
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+---`lwt.with_timeout`.)
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```
@@ -4098,6 +4144,41 @@ lwt_engine_module.fd = function() end
 ---@class lwt.fs.module
 local lwt_fs_module = {}
 
+---Copies a file, with its permissions, in one job of the threadpool and inside the system
+---where that is possible. A file that has the new name is replaced, with `excl` refused
+---(`EEXIST`); through a symbolic link the file that it points to is. The copy is made beside
+---it, as ".lwt-copy-…", and renamed when it is whole: when it fails or is cancelled, what was
+---there before is there still, and no part of a copy. (Devices and fifos, and a file whose
+---folder may not be written to, are written to as they are.)
+---```lua
+---await(fs.write_file("a", "text"))
+---await(fs.copyfile("a", "b"))
+---print(await(fs.read_file("b")))   --> text
+---```
+---@param from string
+---@param to string
+---@param opts? table `{excl = boolean}`
+---@return lwt.Promise without values
+lwt_fs_module.copyfile = function(from, to, opts) end
+
+---Copies bytes of an open file to another one, at its position, or to a socket or pipe,
+---without their passing through Lua. Closing one of the files rejects it with `lwt.Closed`. A
+---number means what it stands for now: it may be closed, and used again, meanwhile. What
+---takes no more is waited for; what a socket of `lwt.net` has still to write comes out later,
+---not before. Cancelled in the middle, a part is written.
+---```lua
+---await(fs.write_file("a", "hello"))
+---local src <close> = await(fs.open("a"))
+---local dst <close> = await(fs.open("b", "w"))
+---print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
+---```
+---@param dst lwt.File|integer a file, or a descriptor: `sock:fileno()`
+---@param src lwt.File|integer
+---@param offset integer where to begin in `src`
+---@param length integer
+---@return lwt.Promise the number of bytes: less than `length` at the end of `src`
+lwt_fs_module.sendfile = function(dst, src, offset, length) end
+
 ---Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
 ---without a "b"), with an "x" for a file that must not exist yet ("wx"), or the system's
 ---number. Fulfilled with the file; rejected with the system's error, a directory with
@@ -4381,36 +4462,6 @@ lwt_fs_module.read_file = function(path) end
 ---@return lwt.Promise without values
 lwt_fs_module.write_file = function(path, data, flags, mode) end
 
----Copies a file, with its permissions, in one job of the threadpool and inside the system
----where that is possible. A file that has the new name is overwritten, with `excl` refused
----(`EEXIST`). When it fails or is cancelled, no part of a copy is left.
----```lua
----await(fs.write_file("a", "text"))
----await(fs.copyfile("a", "b"))
----print(await(fs.read_file("b")))   --> text
----```
----@param from string
----@param to string
----@param opts? table `{excl = boolean}`
----@return lwt.Promise without values
-lwt_fs_module.copyfile = function(from, to, opts) end
-
----Copies bytes of an open file to another one, at its position, or to a socket, without their
----passing through Lua. Both must stay open meanwhile. A socket or pipe that takes no more is
----waited for; what a socket of `lwt.net` has still to write comes out later, not before.
----```lua
----await(fs.write_file("a", "hello"))
----local src <close> = await(fs.open("a"))
----local dst <close> = await(fs.open("b", "w"))
----print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
----```
----@param dst lwt.File|integer a file, or a descriptor: `sock:fileno()`
----@param src lwt.File|integer
----@param offset integer where to begin in `src`
----@param length integer
----@return lwt.Promise # the number of bytes: less than `length` at the end of `src`
-lwt_fs_module.sendfile = function(dst, src, offset, length) end
-
 ---A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
 ---"..". The directory is opened at the first read (whose promise an error rejects) and read piece
 ---by piece: any number of entries takes the same memory. `s:close()`, the end, and dropping the
@@ -4488,7 +4539,7 @@ lwt_io_module.is_closed = lwt_Channel.is_closed
 ---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
 ---`ch.be` are views of it whose functions of these names read and write little and big endian.
 ---```lua
----local ch = io.of_bytes("\1\2\3\4")
+---local ch = lio.of_bytes("\1\2\3\4")
 ---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
 ---```
 ---@param ch lwt.Channel|lwt.ChannelOrder
@@ -4497,7 +4548,7 @@ lwt_io_module.read_int16 = function(ch) end
 
 ---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w.be:write_int16(258))
 ---await(w:close())
 ---print(await(r:read()):byte(1, -1))   --> 1 2
@@ -4508,18 +4559,20 @@ lwt_io_module.read_int16 = function(ch) end
 lwt_io_module.write_int16 = function(ch, n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
----of the input; rejected with `lwt.EOF` where it ends inside. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
 ---```lua
----print(await(io.of_bytes("\3abc"):unpack("s1")))   --> abc
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
 ---@param ch lwt.Channel|lwt.ChannelOrder
 ---@param format string
+---@param max integer? at most so many bytes
 ---@return lwt.Promise of the values
-lwt_io_module.unpack = function(ch, format) end
+lwt_io_module.unpack = function(ch, format, max) end
 
 ---Writes values in a format of `string.pack`, as one operation.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:pack("s1", "abc"))
 ---await(w:close())
 ---print(#await(r:read()))   --> 4
@@ -4545,6 +4598,10 @@ lwt_io_module.read_into = lwt_Channel.read_into
 lwt_io_module.lines = lwt_Channel.lines
 
 lwt_io_module.buffered = lwt_Channel.buffered
+
+lwt_io_module.limit = lwt_Channel.limit
+
+lwt_io_module.set_limit = lwt_Channel.set_limit
 
 lwt_io_module.position = lwt_Channel.position
 
@@ -4573,7 +4630,7 @@ lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 ---false` is given, and sets it non-blocking only when it closes it: one that is shared with
 ---other programs stays as it is.
 ---```lua
----print(io.of_fd(1, "w", {close = false}):mode())   --> output
+---print(lio.of_fd(1, "w", {close = false}):mode())   --> output
 ---```
 ---@param fd integer
 ---@param mode string?
@@ -4583,7 +4640,7 @@ lwt_io_module.of_fd = function(fd, mode, opts) end
 
 ---A pipe: a channel to read from and a channel to write to, at once and without a promise.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:write_line("through"))
 ---print(await(r:read_line()))   --> through
 ---```
@@ -4596,7 +4653,7 @@ lwt_io_module.pipe = function(opts) end
 ---with `ENOSPC`.
 ---```lua
 ---local b = require "lwt.bytes".create(5)
----local ch = io.of_bytes(b, "w")
+---local ch = lio.of_bytes(b, "w")
 ---await(ch:write("hello"))
 ---await(ch:close())
 ---print(b:to_string())   --> hello
@@ -4609,25 +4666,26 @@ lwt_io_module.of_bytes = function(data, mode, opts) end
 
 ---The size of the buffers of channels that are made without `buffer_size`: 65536 at first.
 ---```lua
----print(io.default_buffer_size())   --> 65536
+---print(lio.default_buffer_size())   --> 65536
 ---```
 ---@return integer
 lwt_io_module.default_buffer_size = function() end
 
 ---Set the size of the buffers of channels that are made from now on. 16 bytes at least.
 ---```lua
----io.set_default_buffer_size(4096)
----print(io.of_bytes(""):buffer_size())   --> 4096
----io.set_default_buffer_size(65536)
+---lio.set_default_buffer_size(4096)
+---print(lio.of_bytes(""):buffer_size())   --> 4096
+---lio.set_default_buffer_size(65536)
 ---```
 ---@param size integer
 lwt_io_module.set_default_buffer_size = function(size) end
 
 ---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
 ---`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
----`"b"` is ignored. A directory is refused (`EISDIR`).
+---`"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
+---what reads from it waits for who writes; for writing it is open once somebody reads.
 ---```lua
----local ch <close> = await(io.open_file("notes", "w+"))
+---local ch <close> = await(lio.open_file("notes", "w+"))
 ---await(ch:write_line("first"))
 ---await(ch:set_position(0))
 ---print(await(ch:read_line()))   --> first
@@ -4641,7 +4699,7 @@ lwt_io_module.open_file = function(path, mode, opts) end
 ---Make a new file with a random name and open it for reading and writing. Nothing is left
 ---behind when the promise is cancelled.
 ---```lua
----local path, ch = await(io.open_temp_file {dir = ".", suffix = ".txt"})
+---local path, ch = await(lio.open_temp_file {dir = ".", suffix = ".txt"})
 ---print(path:match("%.txt$"))   --> .txt
 ---await(ch:close())
 ---```
@@ -4651,7 +4709,7 @@ lwt_io_module.open_temp_file = function(opts) end
 
 ---Make a new folder with a random name.
 ---```lua
----local path = await(io.create_temp_dir {dir = ".", prefix = "t"})
+---local path = await(lio.create_temp_dir {dir = ".", prefix = "t"})
 ---print(path:match("^%./t"))   --> ./t
 ---```
 ---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
@@ -4663,9 +4721,9 @@ lwt_io_module.create_temp_dir = function(opts) end
 ---same.
 ---```lua
 ---await(require "lwt.fs".mkdir("d"))
----await(io.lines_to_file("d/f", {"x"}))
----await(io.delete_recursively("d"))
----print((pcall(await, io.open_file("d/f"))))   --> false
+---await(lio.lines_to_file("d/f", {"x"}))
+---await(lio.delete_recursively("d"))
+---print((pcall(await, lio.open_file("d/f"))))   --> false
 ---```
 ---@param path string
 ---@return lwt.Promise
@@ -4673,8 +4731,8 @@ lwt_io_module.delete_recursively = function(path) end
 
 ---The length of a file. A directory is refused (`EISDIR`).
 ---```lua
----await(io.lines_to_file("f", {"four"}))
----print(await(io.file_length("f")))   --> 5
+---await(lio.lines_to_file("f", {"four"}))
+---print(await(lio.file_length("f")))   --> 5
 ---```
 ---@param path string
 ---@return lwt.Promise an integer
@@ -4697,8 +4755,8 @@ lwt_io_module.direct_access = lwt_Channel.direct_access
 ---Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done,
 ---however it ends. What could not be written is an error of the whole.
 ---```lua
----await(io.with_file("f", "w", function(ch) return ch:write("text") end))
----print(await(io.with_file("f", "r", io.read)))   --> text
+---await(lio.with_file("f", "w", function(ch) return ch:write("text") end))
+---print(await(lio.with_file("f", "r", lio.read)))   --> text
 ---```
 ---@param path string
 ---@param mode string
@@ -4710,8 +4768,8 @@ lwt_io_module.with_file = function(path, mode, f, opts) end
 ---Make a temporary file and give its path and its channel to `f`. It is closed and removed when
 ---`f` is done, however it ends, by cancellation as well.
 ---```lua
----local path = await(io.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
----print((pcall(await, io.file_length(path))))   --> false
+---local path = await(lio.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
+---print((pcall(await, lio.file_length(path))))   --> false
 ---```
 ---@param f function a task; gets the path and the channel
 ---@param opts table? as for `open_temp_file`
@@ -4721,9 +4779,9 @@ lwt_io_module.with_temp_file = function(f, opts) end
 ---Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when
 ---`f` is done, however it ends.
 ---```lua
----local p = io.with_temp_dir(function(path)
----  await(io.lines_to_file(path .. "/f", {"one", "two"}))
----  return io.file_length(path .. "/f")
+---local p = lio.with_temp_dir(function(path)
+---  await(lio.lines_to_file(path .. "/f", {"one", "two"}))
+---  return lio.file_length(path .. "/f")
 ---end)
 ---print(await(p))   --> 8
 ---```
@@ -4734,8 +4792,8 @@ lwt_io_module.with_temp_dir = function(f, opts) end
 
 ---The lines of a file as a stream. The file is opened for the first and closed after the last.
 ---```lua
----await(io.lines_to_file("f", {"a", "b"}))
----print(table.concat(await(io.lines_of_file("f"):to_list()), " "))   --> a b
+---await(lio.lines_to_file("f", {"a", "b"}))
+---print(table.concat(await(lio.lines_of_file("f"):to_list()), " "))   --> a b
 ---```
 ---@param path string
 ---@return lwt.Stream
@@ -4743,8 +4801,8 @@ lwt_io_module.lines_of_file = function(path) end
 
 ---The bytes of a file as a stream of strings of one byte.
 ---```lua
----await(io.chars_to_file("f", {"a", "b"}))
----print(#await(io.chars_of_file("f"):to_list()))   --> 2
+---await(lio.chars_to_file("f", {"a", "b"}))
+---print(#await(lio.chars_of_file("f"):to_list()))   --> 2
 ---```
 ---@param path string
 ---@return lwt.Stream
@@ -4753,8 +4811,8 @@ lwt_io_module.chars_of_file = function(path) end
 ---Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may
 ---wait).
 ---```lua
----await(io.lines_to_file("f", {"a", "b"}))
----print(await(io.file_length("f")))   --> 4
+---await(lio.lines_to_file("f", {"a", "b"}))
+---print(await(lio.file_length("f")))   --> 4
 ---```
 ---@param path string
 ---@param lines table|lwt.Stream|function
@@ -4763,8 +4821,8 @@ lwt_io_module.lines_to_file = function(path, lines) end
 
 ---Make a file of strings, written one behind the other.
 ---```lua
----await(io.chars_to_file("f", {"a", "b"}))
----print(await(io.file_length("f")))   --> 2
+---await(lio.chars_to_file("f", {"a", "b"}))
+---print(await(lio.file_length("f")))   --> 2
 ---```
 ---@param path string
 ---@param chars table|lwt.Stream|function
@@ -4778,7 +4836,7 @@ lwt_io_module.chars_to_file = function(path, chars) end
 ---there is a `write`.
 ---```lua
 ---local parts = {"one\ntw", "o\n"}
----local ch = io.make {read = function() return table.remove(parts, 1) end}
+---local ch = lio.make {read = function() return table.remove(parts, 1) end}
 ---print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
 ---```
 ---@param functions table `read`, `write`, `seek`, `close`
@@ -4789,24 +4847,24 @@ lwt_io_module.make = function(functions, opts) end
 ---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
 ---and writes. Its close flushes, and closes the socket.
 ---```lua
----local server = await(io.establish_server("127.0.0.1:0", function(ch)
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line("hello"))
 ---end))
----local ch <close> = await(io.open_connection(server:address()))
+---local ch <close> = await(lio.open_connection(server:address()))
 ---print(await(ch:read_line()))   --> hello
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param opts table? `buffer_size`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
 ---@return lwt.Promise a channel
 lwt_io_module.open_connection = function(addr, opts) end
 
 ---Connect, give the channel to `f`, and close it when `f` is done, however it ends.
 ---```lua
----local server = await(io.establish_server("127.0.0.1:0", function(ch)
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line((await(ch:read_line())):upper()))
 ---end))
----local p = io.with_connection(server:address(), function(ch)
+---local p = lio.with_connection(server:address(), function(ch)
 ---  await(ch:write_line("hello"))
 ---  return ch:read_line()
 ---end)
@@ -4821,9 +4879,9 @@ lwt_io_module.with_connection = function(addr, f, opts) end
 
 ---Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
 ---```lua
----local r, w = io.pipe()
----await(io.with_close_connection(function(c) return c:write("x") end, w))
----print(await(r:read()), io.is_closed(w))   --> x true
+---local r, w = lio.pipe()
+---await(lio.with_close_connection(function(c) return c:write("x") end, w))
+---print(await(r:read()), lio.is_closed(w))   --> x true
 ---```
 ---@param f function a task; gets the channel
 ---@param ch lwt.Channel
@@ -4834,20 +4892,26 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---`address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
 ---Port 0 has the system pick one: `server:address()` tells which.
 ---
----An error of `f` ends that connection, and goes to the exception hook, whose default ends `run`.
----But that a client is gone is nothing unusual: `ECONNRESET`, `EPIPE`, `ECONNABORTED` and
----`ETIMEDOUT` of the client's own channel, and `lwt.Closed` when that is closed, are dropped. With
----the option `on_error`, a function that runs as a task, every error of `f`, those as well, goes
----to `on_error(err, address)`, and none to the hook.
+---What `f` fails with ends that connection and no other: it is written to stderr, with its
+---traceback and the client's address, and the server goes on. Neither a handler that is cancelled
+---is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
+---`ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
+---that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
+---goes to `on_error(err, address)` instead, those of clients that are gone as well
+---(`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
+---first failure, but not for a client that is gone.
+---
+---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
+---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
 ---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---```lua
----local server = await(io.establish_server("127.0.0.1:0", function(ch)
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  for line in ch:lines() do await(ch:write_line(line:upper())) end
 ---end))
----local ch <close> = await(io.open_connection(server:address()))
+---local ch <close> = await(lio.open_connection(server:address()))
 ---await(ch:write_line("hello"))
 ---print(await(ch:read_line()), server:connections())   --> HELLO 1
 ---await(ch:close())
@@ -4855,14 +4919,14 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---```
 ---@param addr string|table
 ---@param f function a task for each client
----@param opts table? `buffer_size`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
 ---@return lwt.Promise the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
 
 ---Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
 ---formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
 ---```lua
----print(lwt.is_promise(io.print("")))   --> true
+---print(lwt.is_promise(lio.print("")))   --> true
 ---```
 ---@param ... string|number
 ---@return lwt.Promise
@@ -4912,9 +4976,9 @@ lwt_io_module.hexdump = lwt_Channel.hexdump
 ---Flush every open output channel. What cannot be written is told by the channel's next operation,
 ---not here.
 ---```lua
----local r, w = io.pipe()
+---local r, w = lio.pipe()
 ---await(w:write("x"))
----await(io.flush_all())
+---await(lio.flush_all())
 ---print(await(r:read(1)))   --> x
 ---```
 ---@return lwt.Promise
@@ -4923,9 +4987,11 @@ lwt_io_module.flush_all = function() end
 ---@class lwt.job.module
 local lwt_job_module = {}
 
----The number of threads in libuv's pool, which the whole process shares: for file operations,
----names and jobs. Jobs use all of them but one (the only one, if there is one), so that they
----do not hold up files; jobs beyond that wait. Detached functions have threads of their own.
+---The number of threads in libuv's pool, which the whole process shares: for file operations
+---and names. So that none of them holds up the others, names take at most half of them, and
+---files all but one; what is more waits. Jobs have threads of their own, one less than this
+---number, for all states of the process together; jobs beyond that wait. Detached functions
+---have their own as well.
 ---```lua
 ---print(math.type(job.pool_size()))   --> integer
 ---```
@@ -5746,8 +5812,15 @@ local lwt_process_module = {}
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
----of names and values; `timeout` seconds, after which it is killed and its channels are closed;
----`detached` makes it the leader of a session of its own; `uid`, `gid` who it runs as.
+---of names and values; `timeout` seconds, after which it is killed and its channels are closed,
+---also when it has ended by then and a program that it has left behind holds them;
+---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
+---and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
+---the leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
+---
+---A group of its own is what commands of `process.shell` and the calls that read (`pread`, `pmap`
+---and the like) have, unless `group = false` or stdin is a terminal: only programs of the
+---terminal's foreground group may read from it, and get Ctrl-C.
 ---
 ---A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
 ---sends TERM, after 2 seconds KILL, and waits until it has ended.
@@ -5781,7 +5854,8 @@ lwt_process_module.close = lwt_Process.close
 ---@return lwt.Promise of a lwt.ProcessStatus
 lwt_process_module.exec = function(cmd, opts) end
 
----The command that has `/bin/sh` run a text.
+---The command that has `/bin/sh` run a text. Unless it reads from a terminal it has a process group
+---of its own (see `open`), so that what the shell starts is stopped with it.
 ---```lua
 ---print((await(process.pread_line(process.shell("echo $((6 * 7))")))))   --> 42
 ---```
@@ -6551,8 +6625,8 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 
 ---Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 ---order in which they were registered. A handler runs as a task of its own: it may await; what it
----raises goes to the exception hook and keeps no other handler from running. `KILL` and `STOP`
----cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+---raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
+---(which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
 ---`lwt.interrupts(false)` does.
 ---```lua
 ---local process = require "lwt.process"
@@ -6922,7 +6996,8 @@ local lwt_test_module = {}
 
 ---A function for busted's `it` that runs `f` as a task with `lwt.run`, so that it may await. It
 ---fails where `f` fails: what is raised there, or awaited there, is reported at that line of the
----spec; `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
+---spec. A promise that `f` returns is followed: the spec ends when it is resolved, and fails when it
+---is rejected. `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
 ---or what the environment variable `LWT_TEST_TIMEOUT` says) it is cancelled, and the spec fails
 ---with the list of the tasks that were waiting. The engine is restored if `f` changes it.
 ---```lua
@@ -7025,6 +7100,25 @@ lwt_test_module.stream_kit = function(make) end
 ---@param make fun(): any, any
 ---@return fun(): string?, fun()?
 lwt_test_module.channel_kit = function(make) end
+
+---What must hold of whatever brings bytes, as specs for a kind of your own: an iterator of names
+---and functions for `it`. `source(data)` gives a fresh source of exactly these bytes: its
+---`read(n)` gives a promise of at most `n` of them (of as many as it likes, where it has messages),
+---of nil at the end. It is read by tasks, by its direct view, by callbacks, by streams, by several
+---at once, with and without cancels, and the content is compared. With `sink`, what is written is
+---looked at as well: `sink()` gives something with `write(s)`, and a function that ends it and
+---returns what has come out. Both may await; what has a `close` is closed.
+---```lua
+----- outside a task
+---local test, io = require "lwt.test", require "lwt.io"
+---for name, check in test.bytes_kit(io.of_bytes) do
+---  check()   -- in a spec file: it(name, check)
+---end
+---```
+---@param source fun(data: string): any
+---@param sink? fun(): any, fun(): string
+---@return fun(): string?, fun()?
+lwt_test_module.bytes_kit = function(source, sink) end
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}

@@ -37,6 +37,28 @@ function M.wrong(arg, name, expected, value)
   fail(arg, name, ("%s expected, got %s"):format(expected, type_name(value)))
 end
 
+-- Whatever can be called is taken where a function is wanted.
+function M.is_callable(value)
+  if type(value) == "function" then return true end
+  local mt = debug.getmetatable(value)
+  return type(mt) == "table" and rawget(mt, "__call") ~= nil
+end
+
+-- check_callable(2, "with_lock", f)
+function M.check_callable(arg, name, value)
+  if not M.is_callable(value) then
+    fail(arg, name, ("function expected, got %s"):format(type_name(value)))
+  end
+end
+
+-- The integer that a number stands for: 2.0 is as good as 2 everywhere. Strings are no numbers.
+function M.integer(arg, name, value)
+  local integer = math.type(value) == "float" and math.tointeger(value) or value
+  if math.type(integer) == "integer" then return integer end
+  if type(value) == "number" then fail(arg, name, "number has no integer representation") end
+  fail(arg, name, ("integer expected, got %s"):format(type_name(value)))
+end
+
 -- A table of options whose keys are all among those of `known` (option = its type, or
 -- true for any), or nil, which stands for an empty one.
 function M.options(arg, name, opts, known)
@@ -48,7 +70,8 @@ function M.options(arg, name, opts, known)
     local expected = known[key]
     if expected == nil then
       fail(arg, name, ("unknown option '%s'"):format(tostring(key)))
-    elseif expected ~= true and type(value) ~= expected then
+    elseif expected ~= true and type(value) ~= expected
+      and not (expected == "function" and M.is_callable(value)) then
       fail(arg, name, ("option '%s': %s expected, got %s"):format(key, expected,
         type_name(value)))
     end

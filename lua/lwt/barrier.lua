@@ -11,6 +11,13 @@ local getmetatable = getmetatable
 local M = {}
 local barrier = { __name = "lwt.barrier", __index = M }
 
+-- Those who wait for one another: `n` of them are not cancelled.
+local function new_round()
+  local round = { n = 0, queue = waiters.new() }
+  round.withdraw = function() round.n = round.n - 1 end
+  return round
+end
+
 --- Makes a barrier for `n` tasks (1 or more). It can be used again: when n have come, it lets
 --- them go and waits for the next n.
 ---@param n integer
@@ -23,18 +30,16 @@ local barrier = { __name = "lwt.barrier", __index = M }
 --- print(first:state())           --> fulfilled 1
 --- ```
 function M.create(n)
-  if math.type(n) ~= "integer" then args.wrong(1, "create", "integer", n) end
+  n = args.integer(1, "create", n)
   if n < 1 then args.bad(1, "create", "must be at least 1") end
-  return setmetatable({ parties = n, queue = waiters.new() }, barrier)
+  return setmetatable({ parties = n, round = new_round() }, barrier)
 end
 
 -- Let all go when they are as many as it takes. Who comes meanwhile is the first of the next round.
-local function complete(b)
-  local queue = b.queue
-  if queue.n >= b.parties and waiters.count(queue) >= b.parties then
-    b.queue = waiters.new()
-    for place = 1, b.parties do waiters.wake(queue, place) end
-  end
+local function complete(b, round)
+  if b.round ~= round or round.n < b.parties then return end
+  b.round = new_round()
+  for place = 1, b.parties do waiters.wake(round.queue, place) end
 end
 
 --- Waits until as many wait as the barrier is for. Then all are woken, in the order in which they
@@ -52,13 +57,15 @@ end
 --- ```
 function M.wait(b)
   if getmetatable(b) ~= barrier then args.wrong(1, "wait", "lwt.barrier", b) end
-  local p = core.waiter()
-  waiters.push(b.queue, p, false)
+  local p, round = core.waiter(), b.round
+  waiters.push(round.queue, p, false)
+  round.n = round.n + 1
+  p:on_cancel(round.withdraw)
   if core.cancel_due() then
     -- Awaiting will withdraw it again: it counts only if it is there a turn later.
-    lwt.pause():on_success(function() complete(b) end)
+    lwt.pause():on_success(function() complete(b, round) end)
   else
-    complete(b)
+    complete(b, round)
   end
   return p
 end

@@ -24,7 +24,7 @@ end
 
 local function wrong_seconds(s)
   if type(s) ~= "number" then return "number expected, got " .. type(s) end
-  if s ~= s then return "must be a number of seconds" end
+  if s ~= s then return "a number of seconds expected, got nan" end
 end
 
 -- The heap: h[1] is due first. -------------------------------------------------------------
@@ -284,7 +284,7 @@ function M.with_timeout(c, seconds, x, ...)
   if getmetatable(c) ~= clock then args.wrong(1, "with_timeout", "lwt.clock", c) end
   local wrong = wrong_seconds(seconds)
   if wrong then args.bad(2, "with_timeout", wrong) end
-  if type(x) == "function" then
+  if not lwt.is_promise(x) and args.is_callable(x) then
     x = lwt.spawn(x, ...)
   elseif not lwt.is_promise(x) then
     args.wrong(3, "with_timeout", "promise or function", x)

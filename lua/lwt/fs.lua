@@ -16,7 +16,7 @@ local await, spawn = lwt.await, lwt.spawn
 local names = {
   "open", "of_fd", "stat", "lstat", "exists", "access", "unlink", "rename", "link", "symlink",
   "readlink", "realpath", "chmod", "chown", "utime", "mkdir", "mkdtemp", "rmdir", "scandir",
-  "copyfile", "statfs", "read_file", "write_file",
+  "copyfile", "sendfile", "statfs", "read_file", "write_file",
 }
 for _, name in ipairs(names) do M[name] = uv[name] end
 
@@ -27,44 +27,6 @@ local file = uv.file
 local try_lock = file.try_lock
 file.try_lock = nil
 M.file = file
-
-local send = uv.sendfile
-
-local function send_all(p, dst, src, offset, length)
-  local sent = 0
-  while true do
-    local ok, n = pcall(await, p)
-    if ok then
-      sent = sent + n
-      if n == 0 or sent == length then return sent end
-    elseif type(n) == "table" and n.code == "EAGAIN" then -- no thread of the pool waits
-      await(require("lwt.net").wait_writable(math.type(dst) and dst or dst:fileno()))
-    else
-      error(n, 0)
-    end
-    p = send(dst, src, offset + sent, length - sent)
-  end
-end
-
---- Copies bytes of an open file to another one, at its position, or to a socket, without their
---- passing through Lua. Both must stay open meanwhile. A socket or pipe that takes no more is
---- waited for; what a socket of `lwt.net` has still to write comes out later, not before.
----@param dst lwt.File|integer a file, or a descriptor: `sock:fileno()`
----@param src lwt.File|integer
----@param offset integer where to begin in `src`
----@param length integer
----@return lwt.Promise # the number of bytes: less than `length` at the end of `src`
----```lua
----await(fs.write_file("a", "hello"))
----local src <close> = await(fs.open("a"))
----local dst <close> = await(fs.open("b", "w"))
----print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
----```
-function M.sendfile(dst, src, offset, length)
-  local ok, p = pcall(send, dst, src, offset, length)
-  if not ok then error(type(p) == "string" and p:gsub("to '[^']*'", "to 'sendfile'") or p, 2) end
-  return spawn(send_all, p, dst, src, offset, length)
-end
 
 --- A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
 --- "..". The directory is opened at the first read (whose promise an error rejects) and read piece
@@ -81,8 +43,18 @@ function M.readdir(path)
   if type(path) ~= "string" then args.wrong(1, "readdir", "string", path) end
   if path:find("\0", 1, true) then args.bad(1, "readdir", "path contains a zero byte") end
   local dir = uv.dir(path)
+  local function closed_at_the_end(entries)
+    if entries == nil then dir:close() end
+    return entries
+  end
+  local function closed(err)
+    dir:close()
+    error(err, 0)
+  end
   -- A piece that is on its way comes, also when its reader has been cancelled: the next has it.
-  local s = require("lwt.stream").from(function() return lwt.no_cancel(dir:next()) end):flatten()
+  local s = require("lwt.stream").from(function()
+    return lwt.no_cancel(dir:next():try_bind(closed_at_the_end, closed))
+  end):flatten()
   function s.close() dir:close() end
   return s
 end

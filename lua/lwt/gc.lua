@@ -72,7 +72,7 @@ end
 
 local function register(f, object)
   watch()
-  local s = setmetatable({ object = object, f = f, done = false }, sentinel_type)
+  local s = setmetatable({ object = object, f = core.keep(f), done = false }, sentinel_type)
   serial = serial + 1
   s.serial = serial
   local list = sentinels[object]
@@ -100,7 +100,7 @@ local collectable = { table = true, userdata = true, ["function"] = true, thread
 --- print(log[1])   --> temp
 --- ```
 function M.finalise(f, object)
-  if type(f) ~= "function" then args.wrong(1, "finalise", "function", f) end
+  args.check_callable(1, "finalise", f)
   if not collectable[type(object)] then
     args.bad(2, "finalise", "nothing is ever told of the end of a " .. type(object))
   end
@@ -117,7 +117,7 @@ end
 --- print(object.closed)   --> nil
 --- ```
 function M.finalise_or_exit(f, object)
-  if type(f) ~= "function" then args.wrong(1, "finalise_or_exit", "function", f) end
+  args.check_callable(1, "finalise_or_exit", f)
   if not collectable[type(object)] then
     args.bad(2, "finalise_or_exit", "nothing is ever told of the end of a " .. type(object))
   end

@@ -2,6 +2,11 @@
 -- what can be said in a few lines of Lua on top of that is here. Loads the libuv engine when it
 -- is installed, and runs on the core alone when it is not.
 
+-- (No syntax in this file that an older Lua does not know: it is to say so in words.)
+if _VERSION ~= "Lua 5.4" then
+  error("lwt needs Lua 5.4, and this is " .. tostring(_VERSION), 2)
+end
+
 local core = require "lwt.core"
 
 local lwt = {}
@@ -27,17 +32,25 @@ lwt._VERSION = "lwt " .. core.version
 
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report
 
-local function check_function(f, n, name, what)
-  local mt = type(f) ~= "function" and getmetatable(f)
-  if type(f) ~= "function" and not (type(mt) == "table" and mt.__call) then
-    error(("bad argument #%d to '%s' (%s expected, got %s)"):format(n, name, what or "function",
+local function is_callable(f)
+  if type(f) == "function" then return true end
+  local mt = debug.getmetatable(f)
+  return type(mt) == "table" and rawget(mt, "__call") ~= nil
+end
+
+local function check_function(f, n, name)
+  if not is_callable(f) then
+    error(("bad argument #%d to '%s' (function expected, got %s)"):format(n, name,
       f == nil and "nil" or type(f)), 3)
   end
 end
 
 local function check_seconds(s, n, name)
-  if type(s) ~= "number" or s ~= s then
-    error(("bad argument #%d to '%s' (number expected, got %s)"):format(n, name, type(s)), 3)
+  if type(s) ~= "number" then
+    error(("bad argument #%d to '%s' (number expected, got %s)"):format(n, name,
+      s == nil and "nil" or type(s)), 3)
+  elseif s ~= s then
+    error(("bad argument #%d to '%s' (a number of seconds expected, got nan)"):format(n, name), 3)
   end
 end
 
@@ -99,8 +112,7 @@ function lwt.with_timeout(s, x)
   check_seconds(s, 1, "with_timeout")
   local p = x
   if not is_promise(x) then
-    local mt = type(x) ~= "function" and getmetatable(x)
-    if type(x) ~= "function" and not (type(mt) == "table" and mt.__call) then
+    if not is_callable(x) then
       error(("bad argument #2 to 'with_timeout' (promise or function expected, got %s)")
         :format(type(x)), 2)
     end
@@ -190,11 +202,33 @@ local function show(x)
   return x
 end
 
+-- What stands for an argument: the object that a view shows; in a plain list, those of its
+-- elements.
+local function unviewed(x)
+  local shown = views[x]
+  if shown ~= nil then return shown end
+  if type(x) ~= "table" or getmetatable(x) ~= nil then return x end
+  local first = type(x[1])
+  if first ~= "table" and first ~= "userdata" then return x end
+  local copy
+  for i = 1, #x do
+    shown = views[x[i]]
+    if shown ~= nil then
+      copy = copy or table.move(x, 1, #x, 1, {})
+      copy[i] = shown
+    end
+  end
+  if copy == nil then return x end
+  for key, value in pairs(x) do
+    if copy[key] == nil then copy[key] = value end
+  end
+  return copy
+end
+
 local function unview(...)
   local args = table.pack(...)
   for i = 1, args.n do
-    local shown = views[args[i]]
-    if shown ~= nil then args[i] = shown end
+    if args[i] ~= nil then args[i] = unviewed(args[i]) end
   end
   return table.unpack(args, 1, args.n)
 end
@@ -211,23 +245,72 @@ local function settle(...)
   return showing(...)
 end
 
+-- The same for what table.pack(pcall(…)) gave.
+local function settle_packed(results)
+  local n, p = results.n, results[2]
+  if n == 2 and is_promise(p) then return showing(core.await(p)) end
+  for i = 2, n do results[i] = show(results[i]) end
+  return table.unpack(results, 2, n)
+end
+
+-- Raises the error that the function shown has raised. A wrong argument is told as if that had
+-- been called straight, at the line of whoever has called the view.
+local function blame(err, key)
+  if type(err) ~= "string" then error(err, 0) end
+  local n, message = err:match "^bad argument #(%d+) to '[^']*' (%(.*%))$"
+  if not n then error(err, 0) end
+  local call = debug.getinfo(2, "n")
+  local name = call.name or key
+  n = math.tointeger(n) - (call.namewhat == "method" and 1 or 0)
+  if n == 0 then error(("calling '%s' on bad self %s"):format(name, message), 3) end
+  error(("bad argument #%d to '%s' %s"):format(n, name, message), 3)
+end
+
+
+-- Functions for which `blame` is exact, and whose own frames nobody misses in a trace: those in C
+-- and lwt's.
+local here = debug.getinfo(1, "S").source:match "^(.*)init%.lua$"
+
+local function is_ours(f)
+  local info = debug.getinfo(f, "S")
+  return info.what == "C" or here ~= nil and info.source:sub(1, #here) == here
+end
+
 -- What stands for a function of what is shown. Sleeping needs no promise for that.
 local functions = setmetatable({ [core.sleep] = core.nap }, { __mode = "k" })
 
 local view_mt = { __name = "lwt.direct" }
 
--- What a view has in the place of `x`: a function awaits what it returns.
-local function shown_field(x)
+-- What a view has in the place of `x`, its field `key`: a function awaits what it returns.
+local function shown_field(x, key)
   if type(x) ~= "function" then return show(x) end
   local f = functions[x]
-  if f == nil then
+  if f ~= nil then return f end
+  if is_ours(x) then
+    f = function(...)
+      local results = table.pack(pcall(x, unview(...)))
+      if not results[1] then blame(results[2], key) end
+      return settle_packed(results)
+    end
+  else
     f = function(...) return settle(x(unview(...))) end
-    functions[x] = f
   end
+  functions[x] = f
   return f
 end
 
-function view_mt.__index(v, key) return shown_field(views[v][key]) end
+function view_mt.__index(v, key) return shown_field(views[v][key], key) end
+
+-- What pairs gives of the object, shown.
+function view_mt.__pairs(v)
+  local f, s, i = pairs(views[v])
+  local function next_shown(state, key)
+    local value
+    key, value = f(state, key)
+    return key, shown_field(value, key)
+  end
+  return next_shown, s, i
+end
 
 function view_mt.__newindex(v, key, value) views[v][key] = value end
 function view_mt.__tostring(v) return tostring(views[v]) end
@@ -244,11 +327,13 @@ end
 
 -- An mvar has a view of its own, in C.
 local mvar_view, mvar_mt = core.mvar_view, getmetatable(core.mvar.create())
-core.direct_views(show, function(v)
+-- What `v` shows when it is a view: for what is given inside a list or as a value. Else `v`.
+function core.unview(v)
   local x = views[v]
   if x ~= nil then return x end
   return v
-end).__eq = view_mt.__eq
+end
+core.direct_views(show, core.unview).__eq = view_mt.__eq
 
 -- So have other objects: the metatable of the object -> a function that makes its view.
 local kinds = { [mvar_mt] = mvar_view }
@@ -258,12 +343,12 @@ local kinds = { [mvar_mt] = mvar_view }
 -- done otherwise.
 function core.direct_kind(shown, mt, make)
   local methods = {}
-  for name, f in pairs(shown.__index) do methods[name] = shown_field(f) end
-  for _, event in ipairs { "__name", "__tostring", "__eq", "__close" } do
+  for name, f in pairs(shown.__index) do methods[name] = shown_field(f, name) end
+  for _, event in ipairs { "__name", "__tostring", "__eq", "__close", "__pairs" } do
     mt[event] = view_mt[event]
   end
   mt.__index = setmetatable(methods, {
-    __index = function(_, key) return shown_field(shown.__index[key]) end,
+    __index = function(_, key) return shown_field(shown.__index[key], key) end,
   })
   kinds[shown] = make
   return methods
@@ -298,9 +383,8 @@ end
 
 -- ---- Loop hooks -----------------------------------------------------------------------------
 
--- Those that were removed leave holes, which go when they are half of the list.
-local hooks = { enter = { last = 0, count = 0 }, leave = { last = 0, count = 0 } }
-
+local hooks = { enter = {}, leave = {} }
+local removed = { enter = 0, leave = 0 } -- how many of them have been
 --- What `lwt.on_iteration` gives.
 ---@class lwt.Hook
 ---@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
@@ -308,41 +392,23 @@ local hooks = { enter = { last = 0, count = 0 }, leave = { last = 0, count = 0 }
 local hook_mt = { __name = "lwt.hook" }
 hook_mt.__index = hook_mt
 
-local function close_holes(list)
-  if list.last < 2 * list.count + 16 or list.running then return end
-  local n = 0
-  for i = 1, list.last do
-    local hook = list[i]
-    list[i] = nil
-    if hook then
-      n = n + 1
-      list[n], hook.at = hook, n
-    end
-  end
-  list.last = n
-end
-
 local function run_hooks(which)
   local list = hooks[which]
-  if list.count == 0 then return nil end
+  local n = #list
+  if n == 0 then return nil end
   return function()
-    list.running = true
-    for i = 1, list.last do
+    for i = 1, n do
       local hook = list[i]
-      if hook then core.callback(hook.f) end
+      if hook and not hook.removed then
+        local ok, err = pcall(hook.f)
+        if not ok then report(err) end
+      end
     end
-    list.running = nil
-    close_holes(list)
   end
 end
 
--- The core is told when the first one comes and when the last one goes.
-local function count_hook(list, by)
-  local was = list.count
-  list.count = was + by
-  if was == 0 or list.count == 0 then
-    core.set_iteration_hooks(run_hooks "enter", run_hooks "leave")
-  end
+local function install_hooks()
+  core.set_iteration_hooks(run_hooks "enter", run_hooks "leave")
 end
 
 --- Calls `f` at each turn of the loop: `"enter"` before it waits for events, `"leave"` when everything ready has run. What `f` raises
@@ -364,11 +430,9 @@ function lwt.on_iteration(which, f)
       :format(tostring(which)), 2)
   end
   check_function(f, 2, "on_iteration")
-  local list = hooks[which]
-  local hook = setmetatable({ which = which, f = f, at = list.last + 1 }, hook_mt)
-  list.last = hook.at
-  list[hook.at] = hook
-  count_hook(list, 1)
+  local hook = setmetatable({ which = which, f = core.keep(f), removed = false }, hook_mt)
+  table.insert(hooks[which], hook)
+  install_hooks()
   return hook
 end
 
@@ -383,16 +447,21 @@ end
 --- ```
 ---@param hook lwt.Hook
 ---@function hook.remove(hook)
-function hook_mt.remove(hook)
-  if getmetatable(hook) ~= hook_mt then
-    error(("bad argument #1 to 'remove' (lwt.hook expected, got %s)"):format(type(hook)), 2)
+function hook_mt:remove()
+  if getmetatable(self) ~= hook_mt then
+    error(("calling 'remove' on bad self (lwt.hook expected, got %s)"):format(type(self)), 2)
   end
-  if not hook.at then return end
-  local list = hooks[hook.which]
-  list[hook.at] = false
-  hook.at = nil
-  count_hook(list, -1)
-  close_holes(list)
+  if self.removed then return end
+  self.removed = true
+  local which = self.which
+  removed[which] = removed[which] + 1
+  if removed[which] * 2 <= #hooks[which] then return end
+  local rest = {}
+  for _, hook in ipairs(hooks[which]) do
+    if not hook.removed then rest[#rest + 1] = hook end
+  end
+  hooks[which], removed[which] = rest, 0
+  install_hooks()
 end
 
 -- ---- run, with Ctrl-C -------------------------------------------------------------------------
@@ -430,30 +499,34 @@ end
 local function raiser(err)
   local task, name = error, "error"
   for _, frame in ipairs(frames_of(core.traceback(err))) do
-    local make = frame.line < 100000 and load(("local %s = ... return function(err)%s %s(err, 0) end")
-      :format(name, ("\n"):rep(frame.line - 1), name), "@" .. frame.file, "t")
+    local text = "local %s = ... return function(err)%s %s(err, 0) end"
+    local make = frame.line < 100000
+      and load(text:format(name, ("\n"):rep(frame.line - 1), name), "@" .. frame.file, "t")
     if make then task, name = make(task), frame.name end
   end
   return task
 end
 
-local function finish(ok, ...)
+local start_watch, stop_watch
+
+local function finish(stop, ok, ...)
+  if stop then stop() end
   if ok then return ... end
   local made, task = pcall(raiser, (...))
   if not made then task = error end -- no memory, as a rule
   task((...), 0)
 end
 
-local start_watch, until_left
-
 function lwt.run(x, ...)
-  if not is_promise(x) then check_function(x, 1, "run", "promise or function") end
+  if not is_promise(x) and not is_callable(x) then
+    error(("bad argument #1 to 'run' (promise or function expected, got %s)")
+      :format(x == nil and "nil" or type(x)), 2)
+  end
   local busy = core.busy()
   if busy then error("attempt to run the loop " .. busy, 2) end
-  if not start_watch or not handle_interrupts then return finish(pcall(core.run, x, ...)) end
+  if not start_watch or not handle_interrupts then return finish(nil, pcall(core.run, x, ...)) end
   start_watch(core.interrupt)
-  local watch <close> = until_left -- luacheck: ignore
-  return finish(pcall(core.run, x, ...))
+  return finish(stop_watch, pcall(core.run, x, ...))
 end
 
 local uv_loaded, uv = pcall(require, "lwt.uv")
@@ -462,8 +535,7 @@ local uv_loaded, uv = pcall(require, "lwt.uv")
 if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
 
 if uv_loaded and uv.interrupt then
-  start_watch = uv.interrupt.start
-  until_left = setmetatable({}, { __close = uv.interrupt.stop })
+  start_watch, stop_watch = uv.interrupt.start, uv.interrupt.stop
 elseif not uv_loaded and not tostring(uv):find("module 'lwt.uv' not found", 1, true) then
   error(uv, 0) -- it is there, and does not load: say why
 end

@@ -11,7 +11,17 @@ local lock, release, close, abort = methods._lock, methods._release, methods.clo
 local write, write_line, read_line, read_char =
   methods.write, methods.write_line, methods.read_line, methods.read_char
 
+local check = require "lwt.io.check"
+
+local due = require "lwt.due"
+
 local M = {}
+
+-- A task that was cancelled and has not been told yet begins nothing at once.
+local function start(f, ...)
+  if due.cancel_due() then return due.later(spawn, f, ...) end
+  return spawn(f, ...)
+end
 
 for name, value in pairs(methods) do
   if name:sub(1, 1) ~= "_" then M[name] = value end
@@ -124,7 +134,7 @@ end
 ---@param f function
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- lwt.join {
 ---   w:atomic(function(c) await(c:write "a"); lwt.yield(); await(c:write "b") end),
 ---   w:write("c"),
@@ -135,7 +145,7 @@ end
 function M.atomic(ch, f)
   check_channel(ch, "atomic")
   check_function(2, "atomic", f)
-  return spawn(run_atomic, ch, f)
+  return start(run_atomic, ch, f)
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -147,7 +157,7 @@ end
 ---@param ch lwt.Channel
 ---@return lwt.Stream
 --- ```lua
---- print(table.concat(await(io.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
+--- print(table.concat(await(lio.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
 --- ```
 function M.read_lines(ch)
   check_channel(ch, "read_lines")
@@ -159,7 +169,7 @@ end
 ---@param ch lwt.Channel
 ---@return lwt.Stream
 --- ```lua
---- print(#await(io.of_bytes("abc"):read_chars():to_list()))   --> 3
+--- print(#await(lio.of_bytes("abc"):read_chars():to_list()))   --> 3
 --- ```
 function M.read_chars(ch)
   check_channel(ch, "read_chars")
@@ -192,14 +202,14 @@ end
 ---@param lines table|lwt.Stream|function
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:write_lines {"a", "b"})
 --- await(w:close())
 --- print((await(r:read()):gsub("\n", ";")))   --> a;b;
 --- ```
 function M.write_lines(ch, lines)
   check_channel(ch, "write_lines")
-  return spawn(write_each, ch, write_line, each(2, "write_lines", lines))
+  return start(write_each, ch, write_line, each(2, "write_lines", lines))
 end
 
 --- Write strings as they are: of a list, a stream or an iterator (which may wait).
@@ -208,14 +218,14 @@ end
 ---@param chars table|lwt.Stream|function
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:write_chars {"a", "b"})
 --- await(w:close())
 --- print(await(r:read()))   --> ab
 --- ```
 function M.write_chars(ch, chars)
   check_channel(ch, "write_chars")
-  return spawn(write_each, ch, write, each(2, "write_chars", chars))
+  return start(write_each, ch, write, each(2, "write_chars", chars))
 end
 
 --- Write `fmt:format(...)`.
@@ -225,7 +235,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:writef("%d-%s\n", 1, "x"))
 --- print(await(r:read_line()))   --> 1-x
 --- ```
@@ -247,7 +257,7 @@ local direct = require "lwt.io.direct"
 ---@param f function
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local ch = io.of_bytes("key=value")
+--- local ch = lio.of_bytes("key=value")
 --- await(ch:direct_access(function(d)
 ---   await(d:perform())
 ---   d:skip((d:peek():find("=")))
@@ -257,7 +267,7 @@ local direct = require "lwt.io.direct"
 function M.direct_access(ch, f)
   check_channel(ch, "direct_access")
   check_function(2, "direct_access", f)
-  return spawn(run_atomic, ch, direct.wrap(f))
+  return start(run_atomic, ch, direct.wrap(f))
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -277,8 +287,8 @@ end
 ---@param opts table? as for `open_file`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- await(io.with_file("f", "w", function(ch) return ch:write("text") end))
---- print(await(io.with_file("f", "r", io.read)))   --> text
+--- await(lio.with_file("f", "w", function(ch) return ch:write("text") end))
+--- print(await(lio.with_file("f", "r", lio.read)))   --> text
 --- ```
 function M.with_file(path, mode, f, opts)
   check_function(3, "with_file", f)
@@ -295,10 +305,17 @@ local removing = {
   __close = function(self) shield(remove, self.path, self.how) end,
 }
 
+-- What is made is known, and removed, also when the task is cancelled while it is made: the
+-- promise is rejected when it is gone.
+local function made(make, opts)
+  return shield(function() return await(make(opts)) end)
+end
+
 local function run_with_temp_file(opts, f)
-  local path, opened = await(M.open_temp_file(opts))
+  local path, opened = made(M.open_temp_file, opts)
   local _ <close> = setmetatable({ path = path, how = cio.unlink }, removing)
   local ch <close> = opened
+  await(lwt.fulfilled()) -- a cancel that came meanwhile is raised here
   return follow(f(path, ch))
 end
 
@@ -309,8 +326,8 @@ end
 ---@param opts table? as for `open_temp_file`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local path = await(io.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
---- print((pcall(await, io.file_length(path))))   --> false
+--- local path = await(lio.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
+--- print((pcall(await, lio.file_length(path))))   --> false
 --- ```
 function M.with_temp_file(f, opts)
   check_function(1, "with_temp_file", f)
@@ -318,8 +335,9 @@ function M.with_temp_file(f, opts)
 end
 
 local function run_with_temp_dir(opts, f)
-  local path = await(M.create_temp_dir(opts))
+  local path = made(M.create_temp_dir, opts)
   local _ <close> = setmetatable({ path = path, how = cio.delete_recursively }, removing)
+  await(lwt.fulfilled())
   return follow(f(path))
 end
 
@@ -330,9 +348,9 @@ end
 ---@param opts table? as for `create_temp_dir`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local p = io.with_temp_dir(function(path)
----   await(io.lines_to_file(path .. "/f", {"one", "two"}))
----   return io.file_length(path .. "/f")
+--- local p = lio.with_temp_dir(function(path)
+---   await(lio.lines_to_file(path .. "/f", {"one", "two"}))
+---   return lio.file_length(path .. "/f")
 --- end)
 --- print(await(p))   --> 8
 --- ```
@@ -349,7 +367,7 @@ local function of_file(path, read)
     opened = opened or await(M.open_file(path, "r"))
     local ok, item = pcall(await, read(opened))
     if ok and item ~= nil then return item end
-    if not ok and item == lwt.Canceled then error(item, 0) end
+    if not ok and rawequal(item, lwt.Canceled) then error(item, 0) end
     over = true
     await(close(opened))
     if not ok then error(item, 0) end
@@ -362,8 +380,8 @@ end
 ---@param path string
 ---@return lwt.Stream
 --- ```lua
---- await(io.lines_to_file("f", {"a", "b"}))
---- print(table.concat(await(io.lines_of_file("f"):to_list()), " "))   --> a b
+--- await(lio.lines_to_file("f", {"a", "b"}))
+--- print(table.concat(await(lio.lines_of_file("f"):to_list()), " "))   --> a b
 --- ```
 function M.lines_of_file(path)
   if type(path) ~= "string" then
@@ -377,8 +395,8 @@ end
 ---@param path string
 ---@return lwt.Stream
 --- ```lua
---- await(io.chars_to_file("f", {"a", "b"}))
---- print(#await(io.chars_of_file("f"):to_list()))   --> 2
+--- await(lio.chars_to_file("f", {"a", "b"}))
+--- print(#await(lio.chars_of_file("f"):to_list()))   --> 2
 --- ```
 function M.chars_of_file(path)
   if type(path) ~= "string" then
@@ -399,14 +417,14 @@ end
 ---@param lines table|lwt.Stream|function
 ---@return lwt.Promise
 --- ```lua
---- await(io.lines_to_file("f", {"a", "b"}))
---- print(await(io.file_length("f")))   --> 4
+--- await(lio.lines_to_file("f", {"a", "b"}))
+--- print(await(lio.file_length("f")))   --> 4
 --- ```
 function M.lines_to_file(path, lines)
   if type(path) ~= "string" then
     bad_argument(1, "lines_to_file", "string expected, got " .. type(path))
   end
-  return spawn(run_to_file, path, write_line, each(2, "lines_to_file", lines))
+  return start(run_to_file, path, write_line, each(2, "lines_to_file", lines))
 end
 
 --- Make a file of strings, written one behind the other.
@@ -415,14 +433,14 @@ end
 ---@param chars table|lwt.Stream|function
 ---@return lwt.Promise
 --- ```lua
---- await(io.chars_to_file("f", {"a", "b"}))
---- print(await(io.file_length("f")))   --> 2
+--- await(lio.chars_to_file("f", {"a", "b"}))
+--- print(await(lio.file_length("f")))   --> 2
 --- ```
 function M.chars_to_file(path, chars)
   if type(path) ~= "string" then
     bad_argument(1, "chars_to_file", "string expected, got " .. type(path))
   end
-  return spawn(run_to_file, path, write, each(2, "chars_to_file", chars))
+  return start(run_to_file, path, write, each(2, "chars_to_file", chars))
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -441,7 +459,7 @@ local custom = require "lwt.io.custom"
 ---@return lwt.Channel
 --- ```lua
 --- local parts = {"one\ntw", "o\n"}
---- local ch = io.make {read = function() return table.remove(parts, 1) end}
+--- local ch = lio.make {read = function() return table.remove(parts, 1) end}
 --- print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
 --- ```
 function M.make(functions, opts)
@@ -458,6 +476,8 @@ function M.make(functions, opts)
     bad_argument(1, "make", "neither 'read' nor 'write' given")
   end
   opts = check_options(2, "make", opts, { buffer_size = true })
+  local ok, err = pcall(check.channel_options, 2, "make", opts)
+  if not ok then error(err, 2) end
   return custom.make(cio, functions, opts.buffer_size)
 end
 
@@ -470,18 +490,20 @@ local network = require "lwt.io.network"
 --- and writes. Its close flushes, and closes the socket.
 ---
 ---@param addr string|table
----@param opts table? `buffer_size`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
 ---@return lwt.Promise a channel
 --- ```lua
---- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+--- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   await(ch:write_line("hello"))
 --- end))
---- local ch <close> = await(io.open_connection(server:address()))
+--- local ch <close> = await(lio.open_connection(server:address()))
 --- print(await(ch:read_line()))   --> hello
 --- await(server:shutdown())
 --- ```
 function M.open_connection(addr, opts)
-  return network.connect(cio, addr, opts, "open_connection")
+  local ok, p = pcall(network.connect, cio, addr, opts, "open_connection")
+  if not ok then error(p, 2) end
+  return p
 end
 
 --- Connect, give the channel to `f`, and close it when `f` is done, however it ends.
@@ -491,10 +513,10 @@ end
 ---@param opts table? as for `open_connection`
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+--- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   await(ch:write_line((await(ch:read_line())):upper()))
 --- end))
---- local p = io.with_connection(server:address(), function(ch)
+--- local p = lio.with_connection(server:address(), function(ch)
 ---   await(ch:write_line("hello"))
 ---   return ch:read_line()
 --- end)
@@ -503,7 +525,9 @@ end
 --- ```
 function M.with_connection(addr, f, opts)
   check_function(2, "with_connection", f)
-  return spawn(run_with_channel, network.connect(cio, addr, opts, "with_connection"), f)
+  local ok, p = pcall(network.connect, cio, addr, opts, "with_connection")
+  if not ok then error(p, 2) end
+  return spawn(run_with_channel, p, f)
 end
 
 --- Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
@@ -512,9 +536,9 @@ end
 ---@param ch lwt.Channel
 ---@return lwt.Promise what `f` returns
 --- ```lua
---- local r, w = io.pipe()
---- await(io.with_close_connection(function(c) return c:write("x") end, w))
---- print(await(r:read()), io.is_closed(w))   --> x true
+--- local r, w = lio.pipe()
+--- await(lio.with_close_connection(function(c) return c:write("x") end, w))
+--- print(await(r:read()), lio.is_closed(w))   --> x true
 --- ```
 function M.with_close_connection(f, ch)
   check_function(1, "with_close_connection", f)
@@ -528,11 +552,17 @@ end
 --- `address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
 --- Port 0 has the system pick one: `server:address()` tells which.
 ---
---- An error of `f` ends that connection, and goes to the exception hook, whose default ends `run`.
---- But that a client is gone is nothing unusual: `ECONNRESET`, `EPIPE`, `ECONNABORTED` and
---- `ETIMEDOUT` of the client's own channel, and `lwt.Closed` when that is closed, are dropped. With
---- the option `on_error`, a function that runs as a task, every error of `f`, those as well, goes
---- to `on_error(err, address)`, and none to the hook.
+--- What `f` fails with ends that connection and no other: it is written to stderr, with its
+--- traceback and the client's address, and the server goes on. Neither a handler that is cancelled
+--- is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
+--- `ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
+--- that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
+--- goes to `on_error(err, address)` instead, those of clients that are gone as well
+--- (`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
+--- first failure, but not for a client that is gone.
+---
+--- A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
+--- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
 --- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
@@ -540,13 +570,13 @@ end
 ---
 ---@param addr string|table
 ---@param f function a task for each client
----@param opts table? `buffer_size`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
 ---@return lwt.Promise the server, once it is listening
 --- ```lua
---- local server = await(io.establish_server("127.0.0.1:0", function(ch)
+--- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   for line in ch:lines() do await(ch:write_line(line:upper())) end
 --- end))
---- local ch <close> = await(io.open_connection(server:address()))
+--- local ch <close> = await(lio.open_connection(server:address()))
 --- await(ch:write_line("hello"))
 --- print(await(ch:read_line()), server:connections())   --> HELLO 1
 --- await(ch:close())
@@ -554,7 +584,9 @@ end
 --- ```
 function M.establish_server(addr, f, opts)
   check_function(2, "establish_server", f)
-  return network.establish(cio, addr, f, opts)
+  local ok, p = pcall(network.establish, cio, addr, f, opts)
+  if not ok then error(p, 2) end
+  return p
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -580,7 +612,7 @@ setmetatable(M, {
 ---@param ... string|number
 ---@return lwt.Promise
 --- ```lua
---- print(lwt.is_promise(io.print("")))   --> true
+--- print(lwt.is_promise(lio.print("")))   --> true
 --- ```
 function M.print(...)
   return write(M.stdout, text_of("print", ...))
@@ -654,7 +686,7 @@ local hex = require "lwt.io.hex"
 ---@param data string
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:hexdump("Hello\n"))
 --- print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
 --- ```
@@ -673,7 +705,7 @@ local function flush_each(list, report)
   for _, ch in ipairs(list) do
     local ok, err = pcall(await, ch:flush())
     if not ok then
-      if err == lwt.Canceled then error(err, 0) end
+      if rawequal(err, lwt.Canceled) then error(err, 0) end
       if report then report(err) end
     end
   end
@@ -684,9 +716,9 @@ end
 ---
 ---@return lwt.Promise
 --- ```lua
---- local r, w = io.pipe()
+--- local r, w = lio.pipe()
 --- await(w:write("x"))
---- await(io.flush_all())
+--- await(lio.flush_all())
 --- print(await(r:read(1)))   --> x
 --- ```
 function M.flush_all()

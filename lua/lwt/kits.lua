@@ -273,4 +273,237 @@ local channel = {
   end },
 }
 
-return { stream = stream, channel = channel }
+-- Sources and sinks of bytes ---------------------------------------------------------------------
+-- `make.source(data)` gives a source that brings exactly these bytes, `make.sink()` a sink and a
+-- function that ends it and gives what has come out of it.
+
+-- So many bytes, no two places of which look alike.
+local function numbered(count)
+  local parts = {}
+  for i = 0, count // 8 do parts[#parts + 1] = ("%07x."):format(i) end
+  return table.concat(parts):sub(1, count)
+end
+
+-- From single bytes to more than any buffer holds.
+local chunks = { { 1, 300 }, { 7, 3000 }, { 4096, 150000 }, { 65536, 150000 }, { 100000, 150000 } }
+
+local function done_with(thing)
+  if thing.close then await(thing:close()) end
+end
+
+local function compare(what, expected, got)
+  if got == expected then return end
+  same(what .. ", length", #expected, #got)
+  local i = 1
+  while got:byte(i) == expected:byte(i) do i = i + 1 end
+  error(("%s: wrong from byte %d on: expected %s, got %s"):format(what, i,
+    show(expected:sub(i, i + 15)), show(got:sub(i, i + 15))), 0)
+end
+
+-- Each reads a source to its end, in its own style, and gives what it got.
+local readers = {
+  { "by a task", function(source, n)
+    local got = {}
+    while true do
+      local s = await(source:read(n))
+      if s == nil then return table.concat(got) end
+      got[#got + 1] = s
+    end
+  end },
+  { "by a direct view", function(source, n)
+    local shown, got = lwt.direct(source), {}
+    while true do
+      local s = shown:read(n)
+      if s == nil then return table.concat(got) end
+      got[#got + 1] = s
+    end
+  end },
+  { "by a loop of bind", function(source, n)
+    local got = {}
+    local function go()
+      return source:read(n):bind(function(s)
+        if s == nil then return table.concat(got) end
+        got[#got + 1] = s
+        return go()
+      end)
+    end
+    return await(go())
+  end },
+  { "by a loop of on_success", function(source, n)
+    local got, done, resolver = {}, lwt.wait()
+    local function go()
+      source:read(n):on_any(function(s)
+        if s == nil then return resolver:wakeup() end
+        got[#got + 1] = s
+        go()
+      end, function(err) resolver:wakeup_exn(err) end)
+    end
+    go()
+    await(done)
+    return table.concat(got)
+  end },
+  { "by a stream", function(source, n)
+    local s = require "lwt.stream".from(function() return source:read(n) end)
+    return table.concat(await(s:to_list()))
+  end },
+  { "by two reads at once", function(source, n)
+    local got = {}
+    while true do
+      local p, q = source:read(n), source:read(n)
+      local a, b = await(p), await(q)
+      got[#got + 1], got[#got + 2] = a, a and b
+      if a == nil or b == nil then
+        if a == nil and b ~= nil then error("a read at the end was overtaken", 0) end
+        return table.concat(got)
+      end
+    end
+  end },
+  { "by callbacks, with two reads in flight", function(source, n)
+    local got, ended, resolver = {}, lwt.wait()
+    local function go()
+      source:read(n):on_any(function(s)
+        if s == nil then
+          if ended:is_pending() then resolver:wakeup() end
+          return
+        end
+        got[#got + 1] = s
+        go()
+      end, function(err)
+        if ended:is_pending() then resolver:wakeup_exn(err) end
+      end)
+    end
+    go()
+    go()
+    await(ended)
+    return table.concat(got)
+  end },
+  { "while every second read is cancelled", function(source, n)
+    local got = {}
+    while true do
+      local p = source:read(n)
+      p:cancel()
+      local ok, s = pcall(await, p)
+      if not ok then
+        same("a cancelled read", lwt.Canceled, s)
+        s = await(source:read(n))
+      end
+      if s == nil then return table.concat(got) end
+      got[#got + 1] = s
+    end
+  end },
+  { "while tasks that have yet to be told of a cancel read, too", function(source, n)
+    local got, rounds = {}, 0
+    while true do
+      rounds = rounds + 1
+      if rounds % 16 == 1 then
+        local late = lwt.spawn(function()
+          lwt.current():cancel()
+          await(source:read(n))
+        end)
+        fails("a read of such a task", lwt.Canceled, late)
+      end
+      local s = await(source:read(n))
+      if s == nil then return table.concat(got) end
+      got[#got + 1] = s
+    end
+  end },
+}
+
+local bytes = {}
+
+for _, reader in ipairs(readers) do
+  local name, read = reader[1], reader[2]
+  bytes[#bytes + 1] = { "gives every byte once, in order, when it is read " .. name,
+    function(make)
+      for _, c in ipairs(chunks) do
+        local data = numbered(c[2])
+        local source = make.source(data)
+        compare(("read(%d)"):format(c[1]), data, read(source, c[1]))
+        done_with(source)
+      end
+    end }
+end
+
+bytes[#bytes + 1] = { "gives its own bytes when another one is read in its callbacks",
+  function(make)
+    for _, c in ipairs(chunks) do
+      local data = numbered(c[2])
+      local other = data:reverse()
+      local a, b = make.source(data), make.source(other)
+      local got_a, got_b = {}, {}
+      local function go()
+        return a:read(c[1]):bind(function(s)
+          if s then got_a[#got_a + 1] = s end
+          return b:read(c[1]):bind(function(t)
+            if t then got_b[#got_b + 1] = t end
+            return (s or t) and go()
+          end)
+        end)
+      end
+      await(go())
+      compare(("the first, read(%d)"):format(c[1]), data, table.concat(got_a))
+      compare(("the second, read(%d)"):format(c[1]), other, table.concat(got_b))
+      done_with(a)
+      done_with(b)
+    end
+  end }
+
+bytes[#bytes + 1] = { "goes on saying that it is at its end", function(make)
+  local source = make.source "last"
+  same("before the end", "last", await(source:read(100)))
+  for _ = 1, 3 do same("at the end", nil, await(source:read(100))) end
+  done_with(source)
+end }
+
+-- Each writes all the parts, in its own style.
+local writers = {
+  { "by a task", function(sink, parts)
+    for _, s in ipairs(parts) do await(sink:write(s)) end
+  end },
+  { "by a direct view", function(sink, parts)
+    local shown = lwt.direct(sink)
+    for _, s in ipairs(parts) do shown:write(s) end
+  end },
+  { "all at once", function(sink, parts)
+    local all = {}
+    for i, s in ipairs(parts) do all[i] = sink:write(s) end
+    await(lwt.join(all))
+  end },
+  { "by a loop of bind", function(sink, parts)
+    local i = 0
+    local function go()
+      i = i + 1
+      return parts[i] and sink:write(parts[i]):bind(go)
+    end
+    await(go() or lwt.fulfilled())
+  end },
+  { "while others are withdrawn", function(sink, parts)
+    for _, s in ipairs(parts) do
+      local late = lwt.spawn(function()
+        lwt.current():cancel()
+        await(sink:write "never")
+      end)
+      fails("a write of a task that has yet to be told of a cancel", lwt.Canceled, late)
+      await(sink:write(s))
+    end
+  end },
+}
+
+local sinks = {}
+
+for _, writer in ipairs(writers) do
+  local name, write = writer[1], writer[2]
+  sinks[#sinks + 1] = { "brings every byte through, in order, when it is written " .. name,
+    function(make)
+      for _, c in ipairs(chunks) do
+        local data, parts = numbered(c[2]), {}
+        for i = 1, #data, c[1] do parts[#parts + 1] = data:sub(i, i + c[1] - 1) end
+        local sink, finish = make.sink()
+        write(sink, parts)
+        compare(("writes of %d"):format(c[1]), data, finish())
+        done_with(sink)
+      end
+    end }
+end
+
+return { stream = stream, channel = channel, bytes = bytes, sinks = sinks }

@@ -137,7 +137,7 @@ end
 --- ```
 function M.with_lock(m, f, ...)
   if getmetatable(m) ~= mutex then args.wrong(1, "with_lock", "lwt.mutex", m) end
-  if type(f) ~= "function" then args.wrong(2, "with_lock", "function", f) end
+  args.check_callable(2, "with_lock", f)
   if not m.locked then
     m.locked = true
     return spawn(locked, m, nil, f, ...)
@@ -171,7 +171,7 @@ end
 --- ```
 function M.is_empty(m)
   if getmetatable(m) ~= mutex then args.wrong(1, "is_empty", "lwt.mutex", m) end
-  return waiters.count(m.queue) == 0
+  return not waiters.any(m.queue)
 end
 
 return M

@@ -2,7 +2,9 @@
 -- (lwt.uv's net); here is what goes over several addresses: connecting to a name.
 
 local lwt = require "lwt"
+local args = require "lwt.args"
 local core = require "lwt.core"
+local order = require "lwt.order"
 local uv = require "lwt.uvneeded" "lwt.net"
 
 local cnet = uv.net
@@ -10,6 +12,14 @@ local M = {}
 
 for name, f in pairs(cnet) do
   if type(f) == "function" and name ~= "by_name" then M[name] = f end
+end
+
+-- The method of a socket, a listener …, for the module's function of the same name; nil for
+-- anything else, which has to be blamed on who called that.
+local function method_of(handle, name)
+  local mt = type(handle) == "userdata" and getmetatable(handle)
+  local methods = type(mt) == "table" and mt.__index
+  return type(methods) == "table" and methods[name] or nil
 end
 
 --- Closes a socket, a listener or whatever else of this module is open. What is pending on it is
@@ -25,7 +35,9 @@ end
 --- print(p:await())   --> nil
 --- ```
 function M.close(handle)
-  return handle:close()
+  local close = method_of(handle, "close")
+  if not close then args.wrong(1, "close", "socket", handle) end
+  return close(handle)
 end
 
 -- What lwt.direct shows of a socket reads and writes in C, without promises.
@@ -42,7 +54,11 @@ for _, kind in ipairs { "tcp", "tty", "listener", "udp" } do
     if M[name] == nil then
       M[name] = f
     elseif kind ~= "tty" and name ~= "close" then
-      M[name] = function(handle, ...) return handle[name](handle, ...) end
+      M[name] = function(handle, ...)
+        local method = method_of(handle, name)
+        if not method then args.wrong(1, name, "socket", handle) end
+        return method(handle, ...)
+      end
     end
   end
 end
@@ -78,7 +94,7 @@ local function race(addresses, connect, delay)
     if timer then timer:cancel() end
     local losers = running
     running = {}
-    for p in pairs(losers) do p:cancel() end
+    for _, p in ipairs(order.by_value(losers)) do p:cancel() end
   end
 
   local function won(sock)
@@ -108,7 +124,7 @@ local function race(addresses, connect, delay)
     next_address = next_address + 1
     if timer then timer:cancel() end
     local p = connect(address)
-    running[p] = true
+    running[p] = next_address
     count = count + 1
     if addresses[next_address] then
       timer = lwt.sleep(delay)
@@ -129,7 +145,7 @@ local function connect_by_name(host, service, opts)
   local delay = opts and opts.delay or ATTEMPT_DELAY
   return cnet.getaddrinfo(host, service):bind(function(list)
     return race(interleave(list), function(a)
-      return cnet.tcp_connect({ host = a.host, port = a.port }, opts)
+      return cnet.tcp_connect(a, opts)
     end, delay)
   end)
 end

@@ -53,13 +53,14 @@ end
 --- print(made)   --> 2
 --- ```
 function M.create(n, create, opts)
-  if math.type(n) ~= "integer" then args.wrong(1, "create", "integer", n) end
+  n = args.integer(1, "create", n)
   if n < 1 then args.bad(1, "create", "must be at least 1") end
-  if type(create) ~= "function" then args.wrong(2, "create", "function", create) end
+  args.check_callable(2, "create", create)
   opts = args.options(3, "create", opts, known)
-  return setmetatable({
+  local p = {
     max = n,
     count = 0,
+    waiting = 0, -- how many wait for a slot
     idle_first = nil, -- slots that hold an element nobody uses, oldest first, by slot.next
     idle_last = nil,
     cleared = 0, -- how often: an element made before the last time is not used again
@@ -68,7 +69,10 @@ function M.create(n, create, opts)
     validate = opts.validate,
     check = opts.check,
     dispose = opts.dispose,
-  }, pool)
+  }
+  -- Called for each that is cancelled.
+  p.withdraw = function() p.waiting = p.waiting - 1 end
+  return setmetatable(p, pool)
 end
 
 -- Run a user's function in the running task and follow the promise that it returns.
@@ -90,12 +94,18 @@ local function take(p)
   end
   local promise = core.waiter()
   waiters.push(p.queue, promise, false)
+  p.waiting = p.waiting + 1
+  promise:on_cancel(p.withdraw)
   return nil, promise
 end
 
 -- Let go of a slot: the oldest who waits gets it as it is.
 local function release(p, slot)
-  if waiters.wake(p.queue, slot) then return end
+  if p.waiting > 0 then
+    p.waiting = p.waiting - 1
+    waiters.wake(p.queue, slot)
+    return
+  end
   if not slot.full then
     p.count = p.count - 1
   elseif p.idle_last then
@@ -194,7 +204,7 @@ end
 --- ```
 function M.use(p, f, ...)
   if getmetatable(p) ~= pool then args.wrong(1, "use", "lwt.pool", p) end
-  if type(f) ~= "function" then args.wrong(2, "use", "function", f) end
+  args.check_callable(2, "use", f)
   local slot, promise = take(p)
   return lwt.spawn(use, p, slot, promise, f, ...)
 end
@@ -229,7 +239,7 @@ function M.clear(p)
   p.cleared = p.cleared + 1
   local slot = p.idle_first
   p.idle_first, p.idle_last = nil, nil
-  return lwt.protected(lwt.spawn(clear, p, slot))
+  return lwt.no_cancel(lwt.spawn(clear, p, slot))
 end
 
 --- How many wait for an element.
@@ -243,7 +253,7 @@ end
 --- ```
 function M.wait_queue_length(p)
   if getmetatable(p) ~= pool then args.wrong(1, "wait_queue_length", "lwt.pool", p) end
-  return waiters.count(p.queue)
+  return p.waiting
 end
 
 return M

@@ -9,6 +9,7 @@
 -- two seconds KILL) and wait for its end on every way out, a cancel included.
 
 local lwt = require "lwt"
+local args = require "lwt.args"
 local core = require "lwt.core"
 local uv = require "lwt.uvneeded"("lwt.process").process
 
@@ -41,10 +42,23 @@ end
 
 local known = {
   stdin = true, stdout = true, stderr = true, cwd = true, env = true, uid = true, gid = true,
-  detached = true, timeout = true,
+  detached = true, timeout = true, group = true,
 }
 
-local function check_command(cmd, opts, n, name, level)
+-- What a call does with the program's pipes: those that it reads or writes itself are its own, and
+-- others would be nobody's. (Without a list the caller has them all.)
+local function check_pipes(opts, n, name, level, own)
+  for _, stream in ipairs { "stdin", "stdout", "stderr" } do
+    local v = opts[stream]
+    if own[stream] and v ~= nil and v ~= "pipe" then
+      bad(n, name, ("%s is the call's own"):format(stream), level + 1)
+    elseif not own[stream] and v == "pipe" then
+      bad(n, name, ("%s: nobody would have the other end of the pipe"):format(stream), level + 1)
+    end
+  end
+end
+
+local function check_command(cmd, opts, n, name, level, own)
   if type(cmd) ~= "table" then
     local hint = type(cmd) == "string" and "; process.shell makes one of a shell's text" or ""
     bad(1, name, ("list of words expected, got %s%s"):format(type(cmd), hint), level + 1)
@@ -60,6 +74,10 @@ local function check_command(cmd, opts, n, name, level)
   if t ~= nil and (type(t) ~= "number" or t ~= t or t < 0) then
     bad(n, name, "timeout is no time", level + 1)
   end
+  if opts.group ~= nil and type(opts.group) ~= "boolean" then
+    bad(n, name, "group is no boolean", level + 1)
+  end
+  if own then check_pipes(opts, n, name, level + 1, own) end
 end
 
 local function check(p, name)
@@ -67,6 +85,12 @@ local function check(p, name)
     bad(1, name, "lwt.process expected, got " .. type(p), 2)
   end
 end
+
+-- What the calls below add to the options.
+local nothing = {}
+local reads = { stdout = "pipe", group = "auto" }
+local writes = { stdin = "pipe" }
+local both = { stdin = "pipe", stdout = "pipe", group = "auto" }
 
 -- The same options, with these where none are given.
 local function with(opts, defaults)
@@ -77,6 +101,9 @@ local function with(opts, defaults)
   end
   return o
 end
+
+-- The commands that `shell` has made: what a shell starts goes with it.
+local shells = setmetatable({}, { __mode = "k" })
 
 -- ---- A process ------------------------------------------------------------------------------
 
@@ -95,22 +122,45 @@ local rusage_mt = {
   end,
 }
 
-local function start_timer(p, seconds)
-  local timer = lwt.sleep(seconds)
-  timer:on_success(function()
-    if p.state then return end
-    p.timed_out = true
-    uv.kill(p.handle, "KILL")
-    abort(p)
-  end)
-  p.ended:on_termination(function() timer:cancel() end)
-end
-
 local PIPES = { "stdin", "stdout", "stderr" }
 local MODES = { "w", "r", "r" }
 
+-- A signal for it, or for its group, also when its leader has ended. Returns whether there was
+-- somebody to get it.
+local function signal(p, name)
+  if p.group then
+    p.group = uv.kill_group(p.pid, name, p.reaped)
+    return p.group
+  end
+  return uv.kill(p.handle, name)
+end
+
+-- Whether a program that it has left behind may still read or write what we have the other end of.
+local function is_held(p)
+  for i = 1, 3 do
+    local ch = rawget(p, PIPES[i])
+    if ch and not ch:is_closed() and uv.is_held(p.fds[i]) then return true end
+  end
+  return false
+end
+
+-- The deadline is for all that it was started for, not for its own end alone.
+local function start_timer(p, seconds)
+  p.timer = lwt.sleep(seconds)
+  p.timer:on_success(function()
+    if p.state and not is_held(p) then return end
+    p.timed_out = true
+    signal(p, "KILL")
+    abort(p)
+  end)
+  p.ended:on_termination(function()
+    if not is_held(p) then p.timer:cancel() end
+  end)
+end
+
 -- What a process has once its child runs. `fds`: our ends of its pipes, false when they are taken.
 local function equip(p, exit, fds, timeout)
+  exit:on_termination(function() p.reaped = true end)
   p.rusage = setmetatable({}, rusage_mt)
   p.ended = exit:map(function(status, usage)
     p.state = status
@@ -120,6 +170,7 @@ local function equip(p, exit, fds, timeout)
   for i = 1, 3 do
     if fds[i] then
       p[PIPES[i]] = require("lwt.io").of_fd(fds[i], MODES[i])
+      p.fds[i] = fds[i]
       fds[i] = false
     end
   end
@@ -128,16 +179,20 @@ end
 
 local function open(cmd, opts, name, level)
   opts = opts or {}
-  local p = setmetatable({ pid = false, handle = false, state = false, timed_out = false }, mt)
+  if opts.group == nil and shells[cmd] then opts = with(opts, { group = "auto" }) end
+  local p = setmetatable({
+    pid = false, handle = false, state = false, reaped = false, timed_out = false, timer = false,
+    group = false, fds = {},
+  }, mt)
   local fds = { false, false, false }
   local ok, exit
-  ok, p.handle, p.pid, exit, fds[1], fds[2], fds[3] = pcall(uv.spawn, cmd, opts)
+  ok, p.handle, p.pid, exit, p.group, fds[1], fds[2], fds[3] = pcall(uv.spawn, cmd, opts)
   local err = p.handle
   if ok then
     ok, err = pcall(equip, p, exit, fds, opts.timeout)
     if ok then return p end
     -- No memory or no descriptors: the child is not left running without anybody to know of it.
-    uv.kill(p.handle, "KILL")
+    pcall(signal, p, "KILL")
     pcall(abort, p)
     for i = 1, 3 do
       if fds[i] then uv.close(fds[i]) end
@@ -154,8 +209,15 @@ end
 --- Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
 --- name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 --- `stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
---- of names and values; `timeout` seconds, after which it is killed and its channels are closed;
---- `detached` makes it the leader of a session of its own; `uid`, `gid` who it runs as.
+--- of names and values; `timeout` seconds, after which it is killed and its channels are closed,
+--- also when it has ended by then and a program that it has left behind holds them;
+--- `group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
+--- and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
+--- the leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
+---
+--- A group of its own is what commands of `process.shell` and the calls that read (`pread`, `pmap`
+--- and the like) have, unless `group = false` or stdin is a terminal: only programs of the
+--- terminal's foreground group may read from it, and get Ctrl-C.
 ---
 --- A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
 --- sends TERM, after 2 seconds KILL, and waits until it has ended.
@@ -189,10 +251,10 @@ function methods.status(p)
   return lwt.protected(p.ended)
 end
 
---- Sends a signal, unless it has ended already. As a module function, `kill(pid, signal)` takes the
---- number of any process, too.
+--- Sends a signal, to its whole group when it has one (`group`), unless it has ended already. As a
+--- module function, `kill(pid, signal)` takes the number of any process, too (of a group: negative).
 ---@param p lwt.Process
----@param signal? string|integer default "TERM"
+---@param name? string|integer default "TERM"
 ---@return boolean sent
 ---```lua
 ---local p = process.open {"sleep", "60"}
@@ -200,35 +262,64 @@ end
 ---print(await(p:status()).signal)     --> KILL
 ---print(p:kill("KILL"))               --> false
 ---```
----@function process.kill(p, signal)
-function methods.kill(p, signal)
-  local target = p
-  if math.type(p) ~= "integer" then
+---@function process.kill(p, name)
+function methods.kill(p, name)
+  name = name == nil and "TERM" or name
+  local ok, sent
+  if type(p) == "number" then
+    ok, sent = pcall(uv.kill, p, name)
+  else
     check(p, "kill")
-    target = p.handle
+    if p.group then
+      ok, sent = pcall(uv.kill_group, p.pid, name, p.reaped)
+      p.group = not ok or sent
+    else
+      ok, sent = pcall(uv.kill, p.handle, name)
+    end
   end
-  local ok, sent = pcall(uv.kill, target, signal == nil and "TERM" or signal)
   if ok then return sent end
   if type(sent) ~= "string" then error(sent, 0) end
   error((sent:gsub("to '[^']*'", "to 'kill'", 1)), 2)
 end
 
+-- What is left of its group are no children of ours: nothing tells of their end. Most have gone by
+-- the time that one has looked a few times; the others are killed when their time is up.
+local function leave_group(p, patience)
+  local pause = 0.001
+  while p.group and pause < 0.1 and patience:is_pending() do
+    p.group = uv.group_lives(p.pid)
+    if p.group then await(lwt.sleep(pause)) end
+    pause = pause * 2
+  end
+  if p.group then
+    patience:on_success(function() signal(p, "KILL") end)
+  else
+    patience:cancel()
+  end
+end
+
+local function stop_group(p)
+  if p.group and signal(p, "TERM") then leave_group(p, lwt.sleep(GRACE)) end
+end
+
 -- End it, however long it resists, and wait. In a task; not to be interrupted.
 local function stop(p)
-  if not p.state then
-    uv.kill(p.handle, "TERM")
+  if p.timer then p.timer:cancel() end
+  if signal(p, "TERM") then
     local patience = lwt.sleep(GRACE)
     -- Whichever comes first; neither is cancelled by the other.
-    await(lwt.choose { p.ended:map(function() end), patience })
-    patience:cancel()
-    if not p.state then uv.kill(p.handle, "KILL") end
+    if not p.state then await(lwt.choose { p.ended:map(function() end), patience }) end
+    if not p.state then signal(p, "KILL") end
     await(lwt.protected(p.ended))
+    leave_group(p, patience)
   end
   abort(p)
 end
 
-function mt.__close(p)
-  if p.state then
+function mt.__close(p, err)
+  -- What it has left behind on a way out that is none of its own goes, too.
+  if p.state and (err == nil or not p.group) then
+    if p.timer then p.timer:cancel() end
     abort(p)
   elseif lwt.current() then
     lwt.shield(stop, p)
@@ -243,8 +334,36 @@ function mt.__tostring(p)
   return ("lwt.process (%d, %s)"):format(p.pid, state)
 end
 
---- Closes its channels (what `stdin` still holds is written first) and waits for its end. A write
---- that the program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
+-- Read what nobody will, so that the program goes on and takes its input.
+local function drain(p)
+  return lwt.scope(function(s)
+    for _, name in ipairs { "stdout", "stderr" } do
+      local ch = rawget(p, name)
+      if ch and not ch:is_closed() and not ch:is_busy() then
+        s:spawn(function()
+          while await(ch:read(65536)) do end
+        end)
+      end
+    end
+  end)
+end
+
+-- A program that is to be fed still may be waiting for its output to be read. That is thrown away,
+-- but not for ever: one that writes on and never reads is told so by EPIPE, when its outputs are
+-- closed.
+local function close_input(p)
+  local ch = rawget(p, "stdin")
+  if not ch then return lwt.fulfilled() end
+  local hungry = not ch:is_closed() and (ch:buffered() > 0 or ch:is_busy())
+  local closed = ch:close()
+  closed:on_failure(function() end) -- told later
+  if hungry then pcall(await, lwt.with_timeout(GRACE, drain(p))) end
+  return closed
+end
+
+--- Closes its channels and waits for its end. What `stdin` still holds is written first; what the
+--- program then writes is thrown away, for 2 seconds, after which it gets `EPIPE`. A write that the
+--- program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
 --- status.
 ---@param p lwt.Process
 ---@return lwt.Promise of a lwt.ProcessStatus
@@ -257,15 +376,19 @@ function methods.close(p)
   check(p, "close")
   if not p.closing then
     p.closing = spawn(function()
+      local input = close_input(p)
       local ok, err = true, nil
-      for _, name in ipairs { "stdin", "stdout", "stderr" } do
+      for _, name in ipairs { "stdout", "stderr" } do
         local ch = rawget(p, name)
         if ch then
           local closed, why = pcall(await, ch:close())
           if ok and not closed then ok, err = false, why end
         end
       end
+      local fed, why = pcall(await, input)
       local status = await(lwt.protected(p.ended))
+      if p.timer then p.timer:cancel() end
+      if not fed then ok, err = false, why end
       if not ok then error(err, 0) end
       return status
     end)
@@ -310,11 +433,12 @@ end
 ---print(select(2, pcall(await, process.exec {"no-such-program"})).code)   --> ENOENT
 ---```
 function M.exec(cmd, opts)
-  check_command(cmd, opts, 2, "exec", 2)
+  check_command(cmd, opts, 2, "exec", 2, nothing)
   return run(cmd, opts, "exec", function(p) return await(lwt.protected(p.ended)) end)
 end
 
---- The command that has `/bin/sh` run a text.
+--- The command that has `/bin/sh` run a text. Unless it reads from a terminal it has a process group
+--- of its own (see `open`), so that what the shell starts is stopped with it.
 ---@param text string
 ---@return string[]
 ---```lua
@@ -322,7 +446,9 @@ end
 ---```
 function M.shell(text)
   if type(text) ~= "string" then bad(1, "shell", "string expected, got " .. type(text), 2) end
-  return { "/bin/sh", "-c", text }
+  local cmd = { "/bin/sh", "-c", text }
+  shells[cmd] = true
+  return cmd
 end
 
 --- The number of this process.
@@ -343,8 +469,8 @@ function M.getpid() return uv.getpid() end
 ---print(text, status.code)   --> a b 0
 ---```
 function M.pread(cmd, opts)
-  check_command(cmd, opts, 2, "pread", 2)
-  return run(cmd, with(opts, { stdout = "pipe" }), "pread", function(p)
+  check_command(cmd, opts, 2, "pread", 2, reads)
+  return run(cmd, with(opts, reads), "pread", function(p)
     local text = timely(p, await, p.stdout:read())
     return text, settled(p)
   end)
@@ -359,8 +485,8 @@ end
 ---print((await(process.pread_line {"printf", "one\\ntwo\\n"})))   --> one
 ---```
 function M.pread_line(cmd, opts)
-  check_command(cmd, opts, 2, "pread_line", 2)
-  return run(cmd, with(opts, { stdout = "pipe" }), "pread_line", function(p)
+  check_command(cmd, opts, 2, "pread_line", 2, reads)
+  return run(cmd, with(opts, reads), "pread_line", function(p)
     local line = timely(p, await, p.stdout:read_line())
     await(p.stdout:close())
     return line, settled(p)
@@ -371,10 +497,12 @@ end
 -- once, what happened to its input (nil: it has none). close() stops the program; dropping the
 -- stream does as well.
 local function reading(p, read, failure)
-  local guard = require("lwt.stream.dropped").call(function()
-    if not p.state then lwt.async(stop, p) end
-  end)
   local over = false
+  local guard = require("lwt.stream.dropped").call(function()
+    if over then return end
+    -- (Of one that has ended the collector has closed the channels already.)
+    lwt.async(p.state and stop_group or stop, p)
+  end)
   local s = require("lwt.stream").from(function()
     if over or not guard then return nil end
     if failure then failure() end
@@ -387,6 +515,7 @@ local function reading(p, read, failure)
     return nil
   end)
   function s.close()
+    if over then return lwt.fulfilled() end
     over = true
     return spawn(function() lwt.shield(stop, p) end)
   end
@@ -406,8 +535,8 @@ local function read_char(p) return await(p.stdout:read_char()) end
 ------> two
 ---```
 function M.pread_lines(cmd, opts)
-  check_command(cmd, opts, 2, "pread_lines", 2)
-  return reading(open(cmd, with(opts, { stdout = "pipe" }), "pread_lines", 2), read_line)
+  check_command(cmd, opts, 2, "pread_lines", 2, reads)
+  return reading(open(cmd, with(opts, reads), "pread_lines", 2), read_line)
 end
 
 --- A stream of the characters (bytes) that a program writes, as `pread_lines`.
@@ -418,8 +547,8 @@ end
 ---print(await(process.pread_chars({"printf", "abc"}):to_string()))   --> abc
 ---```
 function M.pread_chars(cmd, opts)
-  check_command(cmd, opts, 2, "pread_chars", 2)
-  return reading(open(cmd, with(opts, { stdout = "pipe" }), "pread_chars", 2), read_char)
+  check_command(cmd, opts, 2, "pread_chars", 2, reads)
+  return reading(open(cmd, with(opts, reads), "pread_chars", 2), read_char)
 end
 
 -- ---- Writing to programs -----------------------------------------------------------------------
@@ -460,9 +589,9 @@ end
 
 local function pwrite(name, kind)
   return function(cmd, data, opts)
-    check_command(cmd, opts, 3, name, 2)
+    check_command(cmd, opts, 3, name, 2, writes)
     check_data(kind, data, name, 2)
-    return run(cmd, with(opts, { stdin = "pipe" }), name, function(p)
+    return run(cmd, with(opts, writes), name, function(p)
       timely(p, feed, p, kind, data)
       return settled(p)
     end)
@@ -514,8 +643,6 @@ M.pwrite_chars = pwrite("pwrite_chars", "chars")
 ---@function process.pwrite_lines(cmd, lines, opts)
 M.pwrite_lines = pwrite("pwrite_lines", "lines")
 
-local both = { stdin = "pipe", stdout = "pipe" }
-
 -- Write in the background. Gives the promise, whose failure somebody will look at.
 local function feeding(p, kind, data)
   return spawn(feed, p, kind, data)
@@ -523,7 +650,7 @@ end
 
 local function pmap(name, kind, read)
   return function(cmd, data, opts)
-    check_command(cmd, opts, 3, name, 2)
+    check_command(cmd, opts, 3, name, 2, both)
     check_data(kind, data, name, 2)
     return run(cmd, with(opts, both), name, function(p)
       local text
@@ -570,7 +697,7 @@ end
 
 local function pmap_stream(name, kind, read)
   return function(cmd, data, opts)
-    check_command(cmd, opts, 3, name, 2)
+    check_command(cmd, opts, 3, name, 2, both)
     check_data(kind, data, name, 2)
     local p = open(cmd, with(opts, both), name, 2)
     local writer = feeding(p, kind, data)
@@ -581,7 +708,7 @@ local function pmap_stream(name, kind, read)
       local state, err = writer:state()
       if state == "rejected" and not told then
         told = true
-        if unread and err == lwt.Canceled then err = broken_pipe() end
+        if unread and rawequal(err, lwt.Canceled) then err = broken_pipe() end
         error(err, 0)
       end
     end
@@ -631,7 +758,7 @@ M.pmap_chars = pmap_stream("pmap_chars", "chars", read_char)
 ---```
 function M.with_process(cmd, opts, f)
   check_command(cmd, opts, 2, "with_process", 2)
-  if type(f) ~= "function" then
+  if not args.is_callable(f) then
     bad(3, "with_process", "function expected, got " .. type(f), 2)
   end
   return run(cmd, opts, "with_process", function(p)

@@ -35,7 +35,8 @@ end
 -- The options, checked; called straight from a public function, as everything in lwt.args.
 local function checked(opts)
   local times, delay = opts.times or 3, opts.delay
-  if math.type(times) ~= "integer" or times < 1 then
+  times = type(times) == "number" and math.tointeger(times)
+  if not times or times < 1 then
     return "option 'times': must be an integer of at least 1"
   end
   if delay == nil then
@@ -44,7 +45,7 @@ local function checked(opts)
     if not (delay >= 0 and delay < math.huge) then
       return "option 'delay': must be 0 or more, and finite"
     end
-  elseif type(delay) ~= "function" then
+  elseif not args.is_callable(delay) then
     return "option 'delay': number or function expected, got " .. type(delay)
   end
   return nil, { times = times, delay = delay, retry_if = opts.retry_if }
@@ -58,13 +59,13 @@ end
 -- Does this failure end it? Being cancelled is not a failure to try again after.
 local function is_fatal(err, n, how)
   if getmetatable(err) == fatal then return true end
-  if err == lwt.Canceled or err == lwt.Interrupted then return true end
+  if rawequal(err, lwt.Canceled) or rawequal(err, lwt.Interrupted) then return true end
   return how.retry_if ~= nil and not follow(how.retry_if(err, n))
 end
 
 local function pause(n, how)
   local delay = how.delay
-  if type(delay) == "function" then delay = follow(delay(n)) end
+  if type(delay) ~= "number" then delay = follow(delay(n)) end
   await(lwt.sleep(delay))
 end
 
@@ -110,7 +111,7 @@ end
 --- print(await(p))   --> attempt 3
 --- ```
 function M.run(f, opts)
-  if type(f) ~= "function" then args.wrong(1, "run", "function", f) end
+  args.check_callable(1, "run", f)
   local wrong, how = checked(args.options(2, "run", opts, known))
   if wrong then args.bad(2, "run", wrong) end
   return lwt.spawn(run, f, how)
@@ -132,7 +133,7 @@ end
 --- end
 --- ```
 function M.attempts(f, opts)
-  if type(f) ~= "function" then args.wrong(1, "attempts", "function", f) end
+  args.check_callable(1, "attempts", f)
   local wrong, how = checked(args.options(2, "attempts", opts, known))
   if wrong then args.bad(2, "attempts", wrong) end
   local n, over = 0, false

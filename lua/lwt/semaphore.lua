@@ -79,7 +79,7 @@ end
 --- print(most)   --> 2
 --- ```
 function M.create(n)
-  if math.type(n) ~= "integer" then args.wrong(1, "create", "integer", n) end
+  n = args.integer(1, "create", n)
   if n < 0 then args.bad(1, "create", "must not be negative") end
   local s = { free = n, queue = waiters.new() }
   s.permit = setmetatable({ semaphore = s }, permit)
@@ -136,7 +136,7 @@ end
 --- ```
 function M.with(s, f, ...)
   if getmetatable(s) ~= semaphore then args.wrong(1, "with", "lwt.semaphore", s) end
-  if type(f) ~= "function" then args.wrong(2, "with", "function", f) end
+  args.check_callable(2, "with", f)
   if s.free > 0 then
     s.free = s.free - 1
     return spawn(permitted, s, nil, f, ...)

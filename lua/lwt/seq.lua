@@ -13,6 +13,9 @@
 local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local crew = require "lwt.list.crew"
+local due = require "lwt.due"
+local stored = require "lwt.stored"
+local unview = require "lwt.core".unview
 
 local await, spawn, is_promise = lwt.await, lwt.spawn, lwt.is_promise
 local wrap, fulfilled = lwt.wrap, lwt.fulfilled
@@ -25,7 +28,14 @@ local mt = { __index = M, __name = "lwt.seq" }
 --   rest, v           an element, and the sequence of those that follow
 --   nil               the end
 --   nil, promise      of one of the two: what is there needs no promise
-local function new(force) return setmetatable({ force = force }, mt) end
+-- `pull(q)` calls it, with the storage that was there when the sequence was made.
+local function new(force) return setmetatable({ force = stored.now(force) }, mt) end
+
+local has_storage, bare = stored.stored, stored.bare
+local function pull(q)
+  if has_storage[1] then return bare(q.force) end
+  return q.force()
+end
 
 local function check(q, name)
   if getmetatable(q) ~= mt then args.wrong(q, 1, name, "lwt.seq", 1) end
@@ -40,7 +50,7 @@ end
 -- A sequence of what `f` makes of a node of `q`; `f(rest, v)` gives what force gives.
 local function derive(q, f)
   return new(function()
-    local rest, v = q.force()
+    local rest, v = pull(q)
     if rest ~= nil then return f(rest, v) end
     if v == nil then return f(nil) end
     return nil, v:bind(function(r, w) return followed(f(r, w)) end)
@@ -66,7 +76,7 @@ end
 
 -- For a task: the node of `q`.
 local function force(q)
-  local rest, v = q.force()
+  local rest, v = pull(q)
   if rest == nil and v ~= nil then return await(v) end
   return rest, v
 end
@@ -153,7 +163,7 @@ function M.append(a, b)
   if getmetatable(b) ~= mt then args.wrong(b, 2, "append", "lwt.seq") end
   return derive(a, function(rest, v)
     if rest ~= nil then return M.append(rest, b), v end
-    return b.force()
+    return pull(b)
   end)
 end
 
@@ -195,7 +205,7 @@ end
 -- cost nothing.
 local function seek(q, pick)
   while true do
-    local rest, v = q.force()
+    local rest, v = pull(q)
     if rest == nil then
       if v == nil then return nil end
       return nil, v:bind(function(r, w)
@@ -305,6 +315,7 @@ function M.filter_map_s(q, f)
 end
 
 local function sequence(q)
+  q = unview(q)
   if getmetatable(q) == mt then return q end
   error(("'flat_map': a sequence expected, got %s"):format(args.type_name(q)), 0)
 end
@@ -326,7 +337,7 @@ function M.flat_map(q, f)
   local function force_flat(inner, outer)
     while true do
       if inner then
-        local rest, v = inner.force()
+        local rest, v = pull(inner)
         if rest ~= nil then return flat(rest, outer), v end
         if v ~= nil then
           local o = outer
@@ -336,7 +347,7 @@ function M.flat_map(q, f)
           end)
         end
       end
-      local rest, v = outer.force()
+      local rest, v = pull(outer)
       if rest == nil then
         if v == nil then return nil end
         return nil, v:bind(function(r, w)
@@ -465,7 +476,7 @@ end
 function M.next(q)
   check(q, "next")
   return wrap(function()
-    local rest, v = q.force()
+    local rest, v = pull(q)
     if rest ~= nil then return v, rest end
     if v == nil then return end
     return v:map(function(r, w)
@@ -474,7 +485,8 @@ function M.next(q)
   end)
 end
 
---- An iterator for `for`, which awaits each element (up to the first that is nil).
+--- An iterator for `for`, which awaits each element (up to the first that is nil). Each turn is a
+--- cancel point.
 ---@param q lwt.Seq
 ---@return fun(): any
 ---```lua
@@ -484,6 +496,7 @@ end
 function M.each(q)
   check(q, "each")
   return function()
+    if due.cancel_due() then due.tell() end
     local rest, v = force(q)
     if rest == nil then return nil end
     q = rest
@@ -529,7 +542,7 @@ function M.fold_left(q, init, f)
   end
   function go()
     while true do
-      local rest, v = q.force()
+      local rest, v = pull(q)
       if rest == nil then
         if v ~= nil then return v:bind(came) end
         return fulfilled(acc)
@@ -575,7 +588,7 @@ end
 function M.iter(q, f)
   check(q, "iter")
   args.func(f, 2, "iter")
-  return M.fold_left(q, nil, function(_, v) f(v) end):map(nothing)
+  return M.fold_left(q, nil, function(_, v) f(v) end):map(function() end)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
@@ -601,7 +614,7 @@ end
 local function at_once(q, f, max)
   return crew.run(max, function(c)
     while c:room() do
-      local rest, v = q.force()
+      local rest, v = pull(q)
       if rest == nil and v ~= nil then rest, v = c:watch(v) end
       if rest == nil then return end
       c:start(f, v)

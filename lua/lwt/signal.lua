@@ -23,15 +23,13 @@ local function sweep(name, entry)
     if receiver.f then kept[#kept + 1] = receiver end
   end
   entry.list = kept
-  if not kept[1] then
+  if not kept[1] and listening[name] == entry then
     listening[name] = nil
     entry.listener:close()
   end
 end
 
-local function deliver(name)
-  local entry = listening[name]
-  if not entry then return end
+local function deliver(name, entry)
   local list = entry.list
   -- Those that are added meanwhile did not exist when the signal came.
   for i = 1, #list do
@@ -40,20 +38,33 @@ local function deliver(name)
   end
 end
 
--- Have `f(name)` called at each delivery, until `remove` of what this returns.
-local function add(name, f)
-  local entry = listening[name]
-  if not entry then
-    entry = { list = {} }
-    entry.listener = signal.listen(name, function() deliver(name) end)
+-- Begin to listen. (Making the listener may run a finalizer that has done it as well by then.)
+local function listen(name)
+  local entry = { list = {} }
+  entry.listener = signal.listen(name, function() deliver(name, entry) end)
+  if listening[name] then
+    entry.listener:close()
+  else
     listening[name] = entry
   end
-  local receiver = { f = f, name = name, entry = entry }
-  -- A list of its own for each walk: deliver may be half way through the old one.
-  local list = table.move(entry.list, 1, #entry.list, 1, {})
-  list[#list + 1] = receiver
-  entry.list = list
-  return receiver
+  return listening[name]
+end
+
+-- Have `f(name)` called at each delivery, until `remove` of what this returns.
+local function add(name, f)
+  local receiver = { f = f, name = name, entry = false }
+  while true do
+    local entry = listening[name] or listen(name)
+    local before = entry.list
+    -- A list of its own for each walk: deliver may be half way through the old one.
+    local list = table.move(before, 1, #before, 1, {})
+    list[#list + 1] = receiver
+    -- Unless a finalizer has changed something while the list was made.
+    if listening[name] == entry and entry.list == before then
+      receiver.entry, entry.list = entry, list
+      return receiver
+    end
+  end
 end
 
 local function remove(receiver)
@@ -93,6 +104,9 @@ local function check_name(name, what)
     found = found:match("%((.*)%)$") or found
   elseif found == "KILL" or found == "STOP" then
     ok, found = false, ("signal '%s' cannot be handled"):format(found)
+  elseif found == "URG" then
+    -- A handler of libuv's would take the place of the one that stops them.
+    ok, found = false, "signal 'URG' cannot be handled: it is how worker threads are stopped"
   end
   if ok then return found end
   error(("bad argument #1 to '%s' (%s)"):format(what, found), 3)
@@ -100,8 +114,8 @@ end
 
 --- Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 --- order in which they were registered. A handler runs as a task of its own: it may await; what it
---- raises goes to the exception hook and keeps no other handler from running. `KILL` and `STOP`
---- cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+--- raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
+--- (which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
 --- `lwt.interrupts(false)` does.
 ---@param name string "TERM" or "SIGTERM"
 ---@param f fun(name: string)
@@ -116,7 +130,7 @@ end
 ---h:stop()
 ---```
 function M.on(name, f)
-  if type(f) ~= "function" then args.wrong(2, "on", "function", f) end
+  args.check_callable(2, "on", f)
   name = check_name(name, "on")
   return setmetatable({ receiver = add(name, function() async(f, name) end) }, handler)
 end

@@ -2,6 +2,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local stored = require "lwt.stored"
 
 local getmetatable = getmetatable
 
@@ -28,7 +29,7 @@ local function turn_off(sw)
   if not hooks then return lwt.fulfilled() end
   sw.hooks = nil
   local running = {}
-  for i = #hooks, 1, -1 do running[#running + 1] = lwt.spawn(hooks[i]) end
+  for i = #hooks, 1, -1 do running[#running + 1] = hooks[i]() end
   return lwt.join(running)
 end
 
@@ -106,10 +107,10 @@ function M.add_hook(sw, f)
   if sw ~= nil and getmetatable(sw) ~= switch then
     args.wrong(1, "add_hook", "lwt.switch or nil", sw)
   end
-  if type(f) ~= "function" then args.wrong(2, "add_hook", "function", f) end
+  args.check_callable(2, "add_hook", f)
   if sw == nil then return end
   if not sw.hooks then error(M.Off, 2) end
-  sw.hooks[#sw.hooks + 1] = f
+  sw.hooks[#sw.hooks + 1] = stored.task(f)
 end
 
 --- Like `add_hook`, but with a switch that is off it runs `f` now.
@@ -127,10 +128,10 @@ function M.add_hook_or_exec(sw, f)
   if sw ~= nil and getmetatable(sw) ~= switch then
     args.wrong(1, "add_hook_or_exec", "lwt.switch or nil", sw)
   end
-  if type(f) ~= "function" then args.wrong(2, "add_hook_or_exec", "function", f) end
+  args.check_callable(2, "add_hook_or_exec", f)
   if sw == nil then return lwt.fulfilled() end
   if not sw.hooks then return lwt.spawn(f) end
-  sw.hooks[#sw.hooks + 1] = f
+  sw.hooks[#sw.hooks + 1] = stored.task(f)
   return lwt.fulfilled()
 end
 
@@ -146,7 +147,7 @@ end
 --- print(result)   --> result
 --- ```
 function M.with_switch(f)
-  if type(f) ~= "function" then args.wrong(1, "with_switch", "function", f) end
+  args.check_callable(1, "with_switch", f)
   local sw = M.create()
   return lwt.spawn(f, sw):finalize(function() return turn_off(sw) end)
 end

@@ -51,14 +51,16 @@ end
 
 -- Running a spec ----------------------------------------------------------------------------
 
--- The spec's own task. Its failure is noted where it happens.
+-- The spec's own task. Its failure is noted where it happens; what it returns is returned, so that
+-- a promise is followed.
 local function guarded(f, note, ...)
   lwt.name("spec")
-  local ok, err = xpcall(f, function(err)
+  local results = table.pack(xpcall(f, function(err)
     note.source, note.line = place_of(f)
     return err
-  end, ...)
-  if not ok then error(err, 0) end
+  end, ...))
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
 end
 
 -- Call too_late() after `limit` seconds, and then every second: by the loop's clock, or, where time
@@ -206,7 +208,8 @@ end
 
 --- A function for busted's `it` that runs `f` as a task with `lwt.run`, so that it may await. It
 --- fails where `f` fails: what is raised there, or awaited there, is reported at that line of the
---- spec; `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
+--- spec. A promise that `f` returns is followed: the spec ends when it is resolved, and fails when it
+--- is rejected. `pending` and `finally` work inside. When `f` has not ended after `timeout` seconds (10,
 --- or what the environment variable `LWT_TEST_TIMEOUT` says) it is cancelled, and the spec fails
 --- with the list of the tasks that were waiting. The engine is restored if `f` changes it.
 ---@param f fun(...)
@@ -222,7 +225,7 @@ end
 --- spec()   -- as busted does: it("…", spec)
 --- ```
 function M.async(f, opts)
-  if type(f) ~= "function" then args.wrong(1, "async", "function", f) end
+  args.check_callable(1, "async", f)
   local limit, wrong = limit_of(args.options(2, "async", opts, known))
   if wrong then args.bad(2, "async", wrong) end
   return for_it(f, { timeout = limit })
@@ -245,7 +248,7 @@ end
 --- spec()   -- as busted does: it("…", spec)
 --- ```
 function M.virtual(f, opts)
-  if type(f) ~= "function" then args.wrong(1, "virtual", "function", f) end
+  args.check_callable(1, "virtual", f)
   local limit, wrong = limit_of(args.options(2, "virtual", opts, known))
   if wrong then args.bad(2, "virtual", wrong) end
   return for_it(f, { timeout = limit, virtual = true })
@@ -275,8 +278,8 @@ end
 --- print(order(1) == order(1))   --> true
 --- ```
 function M.fuzz(seed, f, opts)
-  if math.type(seed) ~= "integer" then args.wrong(1, "fuzz", "integer", seed) end
-  if type(f) ~= "function" then args.wrong(2, "fuzz", "function", f) end
+  seed = args.integer(1, "fuzz", seed)
+  args.check_callable(2, "fuzz", f)
   local limit, wrong = limit_of(args.options(3, "fuzz", opts, known))
   if wrong then args.bad(3, "fuzz", wrong) end
   return for_it(f, { timeout = limit, virtual = true, seed = seed })
@@ -345,7 +348,7 @@ end
 --- end
 --- ```
 function M.stream_kit(make)
-  if type(make) ~= "function" then args.wrong(1, "stream_kit", "function", make) end
+  args.check_callable(1, "stream_kit", make)
   local each = each_check(require "lwt.kits".stream, make)
   return each
 end
@@ -366,8 +369,37 @@ end
 --- end
 --- ```
 function M.channel_kit(make)
-  if type(make) ~= "function" then args.wrong(1, "channel_kit", "function", make) end
+  args.check_callable(1, "channel_kit", make)
   local each = each_check(require "lwt.kits".channel, make)
+  return each
+end
+
+--- What must hold of whatever brings bytes, as specs for a kind of your own: an iterator of names
+--- and functions for `it`. `source(data)` gives a fresh source of exactly these bytes: its
+--- `read(n)` gives a promise of at most `n` of them (of as many as it likes, where it has messages),
+--- of nil at the end. It is read by tasks, by its direct view, by callbacks, by streams, by several
+--- at once, with and without cancels, and the content is compared. With `sink`, what is written is
+--- looked at as well: `sink()` gives something with `write(s)`, and a function that ends it and
+--- returns what has come out. Both may await; what has a `close` is closed.
+---@param source fun(data: string): any
+---@param sink? fun(): any, fun(): string
+---@return fun(): string?, fun()?
+--- ```lua
+--- -- outside a task
+--- local test, io = require "lwt.test", require "lwt.io"
+--- for name, check in test.bytes_kit(io.of_bytes) do
+---   check()   -- in a spec file: it(name, check)
+--- end
+--- ```
+function M.bytes_kit(source, sink)
+  if type(source) ~= "function" then args.wrong(1, "bytes_kit", "function", source) end
+  if sink ~= nil and type(sink) ~= "function" then
+    args.wrong(2, "bytes_kit", "function", sink)
+  end
+  local kits = require "lwt.kits"
+  local kit = table.move(kits.bytes, 1, #kits.bytes, 1, {})
+  if sink then table.move(kits.sinks, 1, #kits.sinks, #kit + 1, kit) end
+  local each = each_check(kit, { source = source, sink = sink })
   return each
 end
 

@@ -7,6 +7,8 @@
 local lwt = require "lwt"
 local args = require "lwt.args"
 local core = require "lwt.core"
+local due = require "lwt.due"
+local order = require "lwt.order"
 local waiters = require "lwt.waiters"
 
 local getmetatable = getmetatable
@@ -26,9 +28,9 @@ local throttle = { __name = "lwt.throttle", __index = M }
 --- print(t:wait("ann"):state())                        --> pending
 --- ```
 function M.create(rate, max)
-  if math.type(rate) ~= "integer" then args.wrong(1, "create", "integer", rate) end
+  rate = args.integer(1, "create", rate)
   if rate < 1 then args.bad(1, "create", "must be at least 1") end
-  if math.type(max) ~= "integer" then args.wrong(2, "create", "integer", max) end
+  max = args.integer(2, "create", max)
   if max < 1 then args.bad(2, "create", "must be at least 1") end
   local t = {
     rate = rate,
@@ -36,6 +38,8 @@ function M.create(rate, max)
     start = nil, -- of the present window; nil before the first call
     used = {},
     queues = {}, -- by key, of those who wait
+    turn = {}, -- by key, when its queue was made: the order in which keys are served
+    turns = 0,
     waiting = 0, -- how many of them are alive
     timer = nil,
   }
@@ -43,7 +47,7 @@ function M.create(rate, max)
   t.withdraw = function()
     t.waiting = t.waiting - 1
     if t.waiting == 0 then
-      t.queues = {}
+      t.queues, t.turn = {}, {}
       if t.timer then t.timer:cancel() end
       t.timer = nil
     end
@@ -60,13 +64,13 @@ local function next_window(t)
   t.timer = nil
   t.start = now < t.start + 2 and t.start + 1 or now
   t.used = {}
-  local woken = 0
-  for key, queue in pairs(t.queues) do
-    local n = 0
+  local woken, queues, turn = 0, t.queues, t.turn
+  for _, key in ipairs(order.by_value(turn)) do
+    local queue, n = queues[key], 0
     while n < t.rate and waiters.wake(queue, true) do n = n + 1 end
     t.used[key] = n > 0 and n or nil
     woken = woken + n
-    if queue.n == 0 then t.queues[key] = nil end
+    if queue.n == 0 then queues[key], turn[key] = nil, nil end
   end
   t.waiting = t.waiting - woken
   if t.waiting > 0 then arm(t) end
@@ -81,7 +85,9 @@ end
 
 --- Asks for a go. The first `rate` calls for a key within a second get true at once; the others
 --- wait, and get true when it is their turn, in order; when `max` wait already, it is false at
---- once. Cancelling a call that waits gives its place to others.
+--- once. Cancelling a call that waits gives its place to others. (In a task that was cancelled and
+--- has not been told yet, a call that would go through at once begins a turn of the loop later, so
+--- that the `await` that raises gives its place back.)
 ---@param t lwt.Throttle
 ---@param key any any value but nil and NaN
 ---@return lwt.Promise # of a boolean
@@ -102,6 +108,7 @@ function M.wait(t, key)
   end
   local used = t.used[key] or 0
   if used < t.rate then
+    if due.cancel_due() then return due.later(M.wait, t, key) end
     t.used[key] = used + 1
     return lwt.fulfilled(true)
   end
@@ -110,7 +117,8 @@ function M.wait(t, key)
   local queue = t.queues[key]
   if not queue then
     queue = waiters.new()
-    t.queues[key] = queue
+    t.turns = t.turns + 1
+    t.queues[key], t.turn[key] = queue, t.turns
   end
   waiters.push(queue, p, false)
   t.waiting = t.waiting + 1

@@ -5,6 +5,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local stored = require "lwt.stored"
 
 local getmetatable = getmetatable
 
@@ -34,8 +35,8 @@ end
 function M.create(seconds, f)
   local wrong = wrong_delay(seconds)
   if wrong then args.bad(1, "create", wrong) end
-  if type(f) ~= "function" then args.wrong(2, "create", "function", f) end
-  return setmetatable({ seconds = seconds, f = f, deadline = nil, sleep = nil }, timer)
+  args.check_callable(2, "create", f)
+  return setmetatable({ seconds = seconds, f = stored.keep(f), deadline = nil, sleep = nil }, timer)
 end
 
 local function drop_sleep(t)
@@ -124,7 +125,7 @@ end
 --- timer.set_exn_handler(old)
 --- ```
 function M.set_exn_handler(f)
-  if f ~= nil and type(f) ~= "function" then
+  if f ~= nil and not args.is_callable(f) then
     args.wrong(1, "set_exn_handler", "function or nil", f)
   end
   local old = handler

@@ -35,7 +35,16 @@ local function rebuild(q, size)
   q.n, q.head, q.size = n, 0, size
 end
 
--- The number of those who still wait.
+-- Does somebody wait? Forgets the dead in front.
+function M.any(q)
+  while q.n > 0 do
+    if is_pending(q[2 * q.head + 1]) then return true end
+    M.shift(q)
+  end
+  return false
+end
+
+-- The number of those who still wait: looks at all. Where it is asked for often, count yourself.
 function M.count(q)
   local live, mask = 0, q.size - 1
   for i = 0, q.n - 1 do
@@ -75,11 +84,11 @@ local function shift(q)
 end
 M.shift = shift
 
--- `f(value)` for each of those who still wait, the oldest first.
+-- `f(value)` for each of those who still wait, the oldest first, until it gives true.
 function M.each(q, f)
   for i = 0, q.n - 1 do
     local at = 2 * ((q.head + i) & (q.size - 1)) + 1
-    if is_pending(q[at]) then f(q[at + 1]) end
+    if is_pending(q[at]) and f(q[at + 1]) then return end
   end
 end
 

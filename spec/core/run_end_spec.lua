@@ -170,7 +170,7 @@ describe("hooks of the loop", function()
     hook:remove()
     hook:remove()
     assert.is_false(ok)
-    assert.truthy(err:find("bad argument #1 to 'remove' (lwt.hook expected, got nil)", 1, true))
+    assert.truthy(err:find("calling 'remove' on bad self (lwt.hook expected, got nil)", 1, true))
     assert.truthy(err:find "run_end_spec")
   end)
 

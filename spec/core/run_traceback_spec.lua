@@ -45,7 +45,7 @@ end)]])
     assert.truthy(result.err:find("program.lua:4: boom\nstack traceback:", 1, true), result.err)
     local at = 1
     for _, line in ipairs { "program.lua:4: in %a+ 'inner'", "program.lua:9: in %a+ 'method'",
-      "program.lua:15: in ", "program.lua:18: in ", "in function 'lwt.run'",
+      "program.lua:15: in ", "program.lua:18: in ", "lwt/init.lua:%d+: in function",
       "program.lua:13: in main chunk" } do
       local from, to = result.err:find(line, at)
       assert.truthy(from, line .. "\n" .. result.err)

@@ -723,3 +723,34 @@ describe("every mixture of states", function()
     end)
   end)
 end)
+
+describe("a cancelled any", function()
+  it("is rejected with Canceled, not with a table of it", function()
+    local p = lwt.any { lwt.task(), (lwt.task()) }
+    p:cancel()
+    core.is(p, "rejected", lwt.Canceled)
+    local mixed = lwt.any { lwt.rejected "no", (lwt.task()) }
+    mixed:cancel()
+    core.is(mixed, "rejected", lwt.Canceled)
+  end)
+
+  it("is so too when a bind has given it, and when a task that awaits it is cancelled", function()
+    local p = lwt.pause():bind(function() return lwt.any { (lwt.task()) } end)
+    lwt.step()
+    p:cancel()
+    core.is(p, "rejected", lwt.Canceled)
+    local task = lwt.spawn(function() lwt.any({ (lwt.task()) }):await() end)
+    task:cancel()
+    for _ = 1, 3 do lwt.step() end
+    core.is(task, "rejected", lwt.Canceled)
+  end)
+
+  it("has the table of errors when only its inputs were cancelled", function()
+    local a = lwt.task()
+    local p = lwt.any { a }
+    a:cancel()
+    local state, errors = p:state()
+    assert.equal("rejected", state)
+    assert.equal(lwt.Canceled, errors[1])
+  end)
+end)

@@ -251,9 +251,10 @@ describe("now", function()
 
   it("stands still on the virtual engine while anything can run", virtual(function()
     local t = lwt.now()
-    lwt.sleep(5):map(function() end)
+    local timer = lwt.sleep(5)
     for _ = 1, 1000 do lwt.yield() end
     assert.equal(t, lwt.now())
+    timer:cancel()
   end))
 end)
 
@@ -278,5 +279,69 @@ describe("auto_pause", function()
     assert.is_true(turns > before)
     turns = -1e9
     other:cancel()
+  end))
+end)
+
+describe("what is due never", function()
+  local test = require "lwt.test"
+  local engine = require "lwt.engine"
+
+  it("leaves virtual time where it is", function()
+    local child = [[
+      local lwt, engine = require "lwt", require "lwt.engine"
+      engine.set "virtual"
+      local ok, err = pcall(lwt.run, lwt.with_timeout(math.huge, lwt.wait()))
+      print(ok, tostring(err):match "^%a+", lwt.now() < 1e9)
+      lwt.timeout(1e300)
+      print(lwt.step())
+      engine.set "uv"
+      lwt.run(lwt.sleep(0.001))
+      print "slept"
+    ]]
+    local result = require "spec.support.script".run(child, 20)
+    assert.equal("false\tdeadlock\ttrue\nfalse\tnil\nslept\n", result.out, result.err)
+  end)
+
+  it("can be cancelled, as a sleep, a timeout, a deadline and in a direct view", core.virtual(function()
+    for _, make in ipairs { lwt.sleep, lwt.timeout } do
+      local p = make(math.huge)
+      assert.equal("pending", (p:state()))
+      p:cancel()
+      core.is(p, "rejected", lwt.Canceled)
+    end
+    local task = lwt.spawn(function() lwt.direct(lwt).sleep(math.huge) end)
+    lwt.yield()
+    task:cancel()
+    assert.is_false(pcall(lwt.await, task))
+    assert.equal(5, lwt.with_timeout(math.huge, lwt.sleep(1):map(function() return 5 end)):await())
+  end))
+
+  it("is not waited for without limit: a timer of a month, where events may come", function()
+    local waited, time = {}, 0
+    local before = engine.name()
+    engine.set {
+      now = function() return time end,
+      wait = function(seconds)
+        waited[#waited + 1] = seconds or "for ever"
+        time = time + (seconds or 0)
+        if #waited > 10 then error "too often" end
+      end,
+      alive = function() return true end,
+    }
+    local ok, err = pcall(lwt.run, lwt.sleep(30 * 86400))
+    local now = time
+    engine.set(before)
+    assert.is_true(ok, err)
+    for _, seconds in ipairs(waited) do assert.is_true(seconds ~= "for ever") end
+    assert.is_true(now >= 30 * 86400)
+  end)
+
+  it("of two nested deadlines that are equal, the inner one is told first", test.virtual(function()
+    local inner
+    pcall(lwt.await, lwt.with_timeout(1, function()
+      inner = select(2, pcall(lwt.await, lwt.with_timeout(1, lwt.wait())))
+    end))
+    lwt.yield()
+    assert.equal(lwt.Timeout, inner)
   end))
 end)

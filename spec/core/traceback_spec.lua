@@ -146,3 +146,59 @@ describe("debug", function()
     in_order(out, "left over", "script.lua:4")
   end)
 end)
+
+describe("traceback", function()
+  -- What an error costs that passes `depth` awaits, in bytes of memory.
+  local function cost(depth, err)
+    local p = lwt.spawn(function()
+      lwt.yield()
+      error(err)
+    end)
+    for _ = 1, depth do
+      local inner = p
+      p = lwt.spawn(function() inner:await() end)
+    end
+    collectgarbage()
+    collectgarbage "stop"
+    local before = collectgarbage "count"
+    pcall(lwt.await, p)
+    local used = collectgarbage "count" - before
+    collectgarbage "restart"
+    return used, p
+  end
+
+  it("costs every await that an error passes the same", async(function()
+    local small, large = cost(100, { "a table" }), cost(1600, { "a table" })
+    assert.is_true(large < 16 * small * 1.5, ("%.0f KB, then %.0f KB"):format(small, large))
+    small, large = cost(100, "a text"), cost(1600, "a text")
+    assert.is_true(large < 16 * small * 1.5, ("%.0f KB, then %.0f KB"):format(small, large))
+  end))
+
+  it("tells every await on the way, however many", async(function()
+    local _, p = cost(300, { "x" })
+    local _, awaits = lwt.traceback(p):gsub("\nawaited in a task:", "")
+    assert.equal(300, awaits)
+  end))
+
+  it("is none for sentinels", async(function()
+    for _, name in ipairs { "Canceled", "Timeout", "EOF", "Closed", "Interrupted" } do
+      local p = lwt.spawn(error, lwt[name])
+      pcall(lwt.await, p)
+      assert.equal(tostring(lwt[name]), lwt.traceback(p))
+    end
+  end))
+end)
+
+it("an error's __eq is not asked whether it is a sentinel", async(function()
+  local retry = require "lwt.retry"
+  local err = setmetatable({}, { __eq = function() error "asked" end })
+  local _, got = pcall(lwt.await, retry.run(function() error(err) end, { times = 2, delay = 0 }))
+  assert.is_true(rawequal(err, got))
+  local io = require "lwt.io"
+  local server = io.establish_server("127.0.0.1:0", function() error(err) end,
+    { on_error = function(e) got = e end }):await()
+  got = nil
+  io.open_connection(server:address()):await():read():await()
+  server:shutdown(0):await()
+  assert.is_true(rawequal(err, got))
+end))

@@ -154,3 +154,47 @@ describe("a rejected promise that nobody ever looked at", function()
     assert.is_true(n >= 4, out)
   end)
 end)
+
+describe("a rejected promise that is given on as it is", function()
+  local passed = {
+    "p:bind(print)", "p:map(print)", "p:finalize(function() end)", "lwt.protected(p)",
+    "lwt.no_cancel(p)", "lwt.wrap_in_cancelable(p)", "lwt.choose { p }", "lwt.pick { p }",
+    "lwt.nchoose { p, (lwt.wait()) }", "lwt.npick { p }", "lwt.with_timeout(1, p)",
+    "lwt.join { p }", "lwt.all { p }", "lwt.both(p, p)", "p:bind(print):map(print)",
+    "p:finalize(function() return lwt.pause() end)",
+  }
+  for _, expression in ipairs(passed) do
+    it("warns once when nobody looks at the result: " .. expression, function()
+      local n, out = warnings(([[
+        lwt.run(function()
+          local p = lwt.rejected "lost"
+          local q = %s
+          for _ = 1, 3 do lwt.yield() end
+        end)
+        collectgarbage()
+        lwt.run(function() end)
+      ]]):format(expression), "lost")
+      assert.equal(1, n, out)
+    end)
+
+    it("does not warn when the result is looked at: " .. expression, function()
+      local n, out = warnings(([[
+        lwt.run(function()
+          local p = lwt.rejected "lost"
+          local q = %s
+          print(pcall(lwt.await, q))
+        end)
+      ]]):format(expression), "lost")
+      assert.equal(0, n, out)
+    end)
+  end
+
+  it("does not warn where another was chosen", function()
+    local n, out = warnings([[
+      local p, q = lwt.rejected "first", lwt.rejected "lost"
+      print(lwt.choose({ p, q }):state())
+      print(lwt.pick({ p, q }):state())
+    ]], "lost")
+    assert.equal(0, n, out)
+  end)
+end)

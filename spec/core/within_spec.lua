@@ -428,7 +428,6 @@ describe("the core alone", function()
       lwt.run(lwt.sleep(5e6))
     end
     engine.set(before)
-    assert.equal("for ever", waits[1])
     local pieces = 0
     for _, s in ipairs(waits) do if s == 1e6 then pieces = pieces + 1 end end
     assert.is_true(pieces > 0)

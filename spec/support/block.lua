@@ -3,7 +3,8 @@
 --   lua5.4 spec/support/block.lua FILE PAGE
 --
 -- FILE holds the block; PAGE is the module whose page it is on ("lwt.stream"), or "". The block
--- is the body of a task, with `lwt`, `await` and the page's module in scope. One that calls lwt.run
+-- is the body of a task, with `lwt`, `await` and the page's module in scope (`lwt.io` as `lio`, not
+-- to hide what Lua has). One that calls lwt.run
 -- itself (on a line that is not indented), or begins with `-- outside a task`, is a plain chunk.
 --
 -- `--> text` is checked: all that the block prints, in the order in which it does, is what its
@@ -23,7 +24,8 @@ local stderr, exit = io.stderr, os.exit
 local printed = {} -- by line
 local all = {} -- in the order of time
 local env = setmetatable({ lwt = lwt, await = lwt.await }, { __index = _G })
-if page ~= "" then env[page:match("[^.]+$")] = require(page) end
+local short = { ["lwt.io"] = "lio" }
+if page ~= "" then env[short[page] or page:match("[^.]+$")] = require(page) end
 
 function env.print(...)
   local texts = table.pack(...)

@@ -222,9 +222,11 @@ function M.new()
   end
 
   local function call_at_once(f, ...)
+    local before = storage
     immediate = immediate + 1
     local results = table.pack(call_back(f, ...))
     immediate = immediate - 1
+    storage = before
     return results
   end
 
@@ -643,8 +645,13 @@ function M.new()
       left = left - 1
       if left > 0 then return end
       local errors = { n = #list }
-      for i, p in ipairs(list) do errors[i] = first_value(p) end
-      resolve(q, "rejected", { errors })
+      local canceled = false
+      for i, p in ipairs(list) do
+        errors[i] = first_value(p)
+        canceled = canceled or is_canceled(find(p))
+      end
+      if not (q.walk or find(q).walk) then canceled = false end -- not q, but some of them
+      resolve(q, "rejected", { canceled and lwt.Canceled or errors })
     end
     for _, p in ipairs(list) do
       if find(p).state == "pending" then
@@ -746,10 +753,10 @@ function M.new()
   function lwt.set(key, value) storage = with(key, value) end
 
   function lwt.with_value(key, value, f, ...)
-    local before = storage
-    storage = with(key, value)
+    local before, within = storage, with(key, value)
+    storage = within
     local results = table.pack(pcall(f, ...))
-    storage = before
+    storage = storage == within and before or with(key, before[key])
     if not results[1] then error(results[2], 0) end
     return table.unpack(results, 2, results.n)
   end

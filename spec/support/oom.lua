@@ -67,6 +67,13 @@ function M.check()
     end)
     return t:await() + 1
   end) == 8, "tasks do not work")
+  local react = package.loaded["lwt.react.signal"] and require "lwt.react.graph"
+  if react then
+    local s, set = react.S.create(1)
+    local sum = react.S.l2(s, s:map(function(v) return v * 10 end), function(x, y) return x + y end)
+    set(2)
+    assert(sum:value() == 22, "react is dead")
+  end
   if core.check then core.check() end
 end
 
@@ -366,6 +373,31 @@ section("coroutines", function()
     end)
     say(g(), g(), g())
   end)
+  return told()
+end)
+
+section("react", function()
+  local E, S = require "lwt.react.event", require "lwt.react.signal"
+  local s, set = S.create(1)
+  local e, send = E.create()
+  local branches = {}
+  for i = 1, 12 do branches[i] = s:map(function(v) return v + i end) end
+  local sum = S.merge(branches, 0, function(acc, v) return acc + v end)
+  local seen = {}
+  local listener = e:map(function(v)
+    seen[#seen + 1] = v
+    if v < 3 then send(v + 1) end
+  end)
+  local inner, set_inner = S.create(sum)
+  local switched = inner:switch()
+  set(2)
+  send(1)
+  set_inner(branches[1])
+  set(3)
+  listener:stop()
+  sum:stop(true)
+  say(sum:value(), switched:value())
+  say(table.unpack(seen))
   return told()
 end)
 

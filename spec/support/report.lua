@@ -14,6 +14,7 @@ return function(options)
   local handler = base()
   local passed, failed, skipped = 0, 0, 0
   local in_file -- the file that is running: { passed, failed, start }
+  local last -- the spec that has run last: { name =, counted = whether it has passed so far }
 
   local function describe(formatted)
     local trace = formatted.element.trace or formatted.trace or {}
@@ -38,21 +39,24 @@ return function(options)
   end
 
   function handler.file_start()
-    in_file = { passed = 0, failed = 0, start = os.clock() }
+    in_file = { passed = 0, failed = 0, start = busted.monotime() }
     return nil, true
   end
 
   function handler.file_end(file)
     if in_file then
-      write(string.format("%-6s %s  %d passed%s\n", in_file.failed == 0 and "ok" or "FAILED",
+      local seconds = busted.monotime() - in_file.start
+      write(string.format("%-6s %s  %d passed%s%s\n", in_file.failed == 0 and "ok" or "FAILED",
         file.name or "?", in_file.passed,
-        in_file.failed > 0 and string.format(", %d failed", in_file.failed) or ""))
+        in_file.failed > 0 and string.format(", %d failed", in_file.failed) or "",
+        seconds >= 1 and string.format("  (%.1f s)", seconds) or ""))
     end
     in_file = nil
     return nil, true
   end
 
   function handler.test_end(element, _, status)
+    last = { name = handler.getFullName(element), counted = status == "success" }
     if status == "success" then
       passed = passed + 1
       if in_file then in_file.passed = in_file.passed + 1 end
@@ -71,7 +75,15 @@ return function(options)
 
   function handler.raised(element, parent, message, debug)
     count_failure()
-    describe(handler.format(element, parent, message, debug, true))
+    local formatted = handler.format(element, parent, message, debug, true)
+    if element.descriptor == "after_each" and last then -- what comes after a spec fails that spec
+      formatted.name = last.name
+      if last.counted then
+        passed, last.counted = passed - 1, false
+        if in_file then in_file.passed = in_file.passed - 1 end
+      end
+    end
+    describe(formatted)
     return nil, true
   end
 

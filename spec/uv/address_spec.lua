@@ -81,3 +81,47 @@ describe("an address", function()
     refused(80, "address expected, got number")
   end)
 end)
+
+describe("an address of getaddrinfo", function()
+  local lwt = require "lwt"
+  local await = lwt.await
+
+  it("is taken by everything that takes addresses", function()
+    lwt.run(function()
+      local found = await(net.getaddrinfo("127.0.0.1", 0, { canonname = true }))[1]
+      assert.is_string(found.canonname)
+      local l <close> = await(net.tcp_listen(found))
+      found.port = tonumber(l:address():match ":(%d+)$")
+      local sock <close> = await(net.tcp_connect(found))
+      assert.equal(l:address(), sock:getpeername())
+      assert.equal(tostring(found.port), tostring(net.parse_address(found).port))
+      local _, service = await(net.getnameinfo(found))
+      assert.is_string(service)
+      local a <close> = net.udp()
+      local b <close> = net.udp "127.0.0.1:0"
+      local data = await(net.getaddrinfo("127.0.0.1", b:getsockname():match ":(%d+)$",
+        { socktype = "datagram" }))[1]
+      await(a:send("x", data))
+      assert.equal("x", (await(b:recv())))
+    end)
+  end)
+
+  it("has the interface of a local one", function()
+    lwt.run(function()
+      local found = await(net.getaddrinfo("fe80::1%lo", 80))[1]
+      assert.equal("fe80::1%lo", found.host)
+      assert.equal("fe80::1%lo", net.parse_address(found).host)
+    end)
+  end)
+
+  it("has the port that was asked for, or there is none", function()
+    for _, port in ipairs { 70000, -1, "70000", "65536", "4294967296", "1.5" } do
+      local ok, err = pcall(net.getaddrinfo, "127.0.0.1", port)
+      assert.is_false(ok)
+      assert.is_truthy(tostring(err):find "out of range")
+    end
+    lwt.run(function()
+      assert.equal(65535, await(net.getaddrinfo("127.0.0.1", 65535))[1].port)
+    end)
+  end)
+end)

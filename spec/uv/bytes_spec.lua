@@ -146,3 +146,37 @@ describe("lwt.bytes", function()
     assert.matches("^lwt%.bytes %(3 bytes%): ", tostring(bytes.of_string("abc")))
   end)
 end)
+
+describe("bytes that a finalizer sends away", function()
+  it("are refused to the copy that was being made", function()
+    local script = require "spec.support.script"
+    local r = script.run([[
+      local lwt, pre, bytes = require "lwt", require "lwt.preemptive", require "lwt.bytes"
+      lwt.run(function()
+        collectgarbage("incremental", 1, 1000, 8)
+        local ch, moved, refused = pre.channel(100000), 0, 0
+        for _ = 1, 1000 do
+          local b = bytes.create(100000)
+          local inside = false
+          setmetatable({}, { __gc = function()
+            if inside then
+              inside = false
+              moved = moved + 1
+              ch:send(b)
+            end
+          end })
+          inside = true
+          local ok, err = pcall(b.copy, b)
+          inside = false
+          if not ok then
+            assert(err:find "moved to another thread")
+            refused = refused + 1
+          end
+        end
+        assert(moved > 0 and refused <= moved)
+        os.exit(0)
+      end)
+    ]], 60)
+    assert.equal(0, r.code, r.err)
+  end)
+end)

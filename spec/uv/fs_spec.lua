@@ -245,6 +245,16 @@ describe("lwt.fs: paths", function()
   end))
 end)
 
+-- The size of what is beside its destination while it is copied; nil: nothing.
+local function part_of_a_copy()
+  for _, entry in ipairs(await(fs.scandir(dir))) do
+    if entry.name:find("^%.lwt%-copy%-") then
+      local ok, st = pcall(await, fs.stat(path(entry.name)))
+      return ok and st.size or nil
+    end
+  end
+end
+
 describe("lwt.fs: whole files", function()
   before_each(function() dir = shell.temp_dir() end)
   after_each(function() shell.remove_dir(dir) end)
@@ -420,6 +430,46 @@ describe("lwt.fs: whole files", function()
     end
   end))
 
+  it("never sends into a file that was opened later, nor from one", task(function()
+    local source <close> = await(fs.open(path("a"), "w+"))
+    await(source:truncate(1 << 28))
+    for _, how in ipairs { "dst", "src", "number" } do
+      local src, dst = await(fs.open(path("a"))), await(fs.open(path("b"), "w"))
+      local sent
+      if how == "number" then
+        sent = fs.sendfile(dst:fileno(), src:fileno(), 0, 1 << 28)
+      else
+        sent = fs.sendfile(dst, src, 0, 1 << 28)
+      end
+      while await(fs.stat(path("b"))).size == 0 do await(lwt.pause()) end
+      local closing = {}
+      if how ~= "src" then closing[1] = dst:close() end
+      if how ~= "dst" then closing[#closing + 1] = src:close() end
+      if how == "number" then await(lwt.join(closing)) end -- the numbers are free now
+      -- These get the first numbers that are free.
+      await(fs.write_file(path("text"), "not zeros"))
+      local others = {}
+      for i = 1, 4 do others[i] = await(fs.open(path(how .. i), "w")) end
+      local text = await(fs.open(path("text")))
+      local ok, told = pcall(await, sent)
+      await(lwt.join(closing))
+      for i = 1, 4 do
+        assert.equal(0, await(others[i]:stat()).size)
+        await(others[i]:close())
+      end
+      assert.equal(how == "number" and 1 << 28 or lwt.Closed, told)
+      assert.equal(how == "number", ok)
+      await(lwt.join { text:close(), src:close(), dst:close() })
+      -- Nothing of the other file has come in.
+      local written <close> = await(fs.open(path("b")))
+      while true do
+        local piece = await(written:read(1 << 20))
+        if piece == nil then break end
+        assert.is_nil(piece:find("[^\0]"))
+      end
+    end
+  end))
+
   it("stops sending to a socket when it is cancelled, or nobody reads it", task(function()
     local net = require "lwt.net"
     await(fs.write_file(path("a"), ("x"):rep(1 << 23)))
@@ -455,11 +505,54 @@ describe("lwt.fs: whole files", function()
     local w <close> = await(fs.open(path("fifo"), "r+"))
     await(w:write("the beginning"))
     local copy = fs.copyfile(path("fifo"), path("b"))
-    while not await(fs.exists(path("b"))) do await(lwt.sleep(0.001)) end
-    while await(fs.stat(path("b"))).size == 0 do await(lwt.sleep(0.001)) end
+    while part_of_a_copy() == 0 do await(lwt.sleep(0.001)) end
     copy:cancel()
     assert.equal(lwt.Canceled, failure(copy))
-    while await(fs.exists(path("b"))) do await(lwt.sleep(0.001)) end
+    while part_of_a_copy() do await(lwt.sleep(0.001)) end
+    assert.is_false(await(fs.exists(path("b"))))
+  end))
+
+  it("leaves what was there alone when a copy is cancelled, or fails", task(function()
+    shell.run(("mkfifo '%s'"):format(path("fifo")))
+    local w <close> = await(fs.open(path("fifo"), "r+"))
+    await(fs.write_file(path("real"), "what was there"))
+    await(fs.symlink("real", path("b")))
+    await(w:write("the beginning"))
+    local copy = fs.copyfile(path("fifo"), path("b"))
+    while part_of_a_copy() == 0 do await(lwt.sleep(0.001)) end
+    copy:cancel()
+    while part_of_a_copy() do await(lwt.sleep(0.001)) end
+    assert.equal("what was there", await(fs.read_file(path("real"))))
+    assert.equal("link", await(fs.lstat(path("b"))).type)
+    -- Through the link, and through one to nothing.
+    await(fs.write_file(path("a"), "new"))
+    await(fs.copyfile(path("a"), path("b")))
+    assert.equal("new", await(fs.read_file(path("real"))))
+    assert.equal("link", await(fs.lstat(path("b"))).type)
+    await(fs.symlink("nothing", path("c")))
+    await(fs.copyfile(path("a"), path("c")))
+    assert.equal("new", await(fs.read_file(path("nothing"))))
+    assert.equal("link", await(fs.lstat(path("c"))).type)
+    assert.is_nil(part_of_a_copy())
+  end))
+
+  it("removes nothing that took the name meanwhile", task(function()
+    shell.run(("mkfifo '%s'"):format(path("fifo")))
+    local w = await(fs.open(path("fifo"), "r+"))
+    await(w:write("the beginning"))
+    local copy = fs.copyfile(path("fifo"), path("b"))
+    local careful = fs.copyfile(path("fifo"), path("c"), { excl = true })
+    while #await(fs.scandir(dir)) < 3 do await(lwt.sleep(0.001)) end
+    await(fs.write_file(path("b"), "somebody else's"))
+    await(fs.write_file(path("c"), "somebody else's"))
+    copy:cancel()
+    while #await(fs.scandir(dir)) > 4 do await(lwt.sleep(0.001)) end
+    assert.equal("somebody else's", await(fs.read_file(path("b"))))
+    await(w:close())
+    local err = failure(careful)
+    assert.equal("EEXIST", err.code)
+    assert.equal("somebody else's", await(fs.read_file(path("c"))))
+    assert.is_nil(part_of_a_copy())
   end))
 
   it("stops a copy of a long file between two pieces", task(function()
@@ -467,16 +560,17 @@ describe("lwt.fs: whole files", function()
     local f <close> = await(fs.open(path("a"), "w"))
     await(f:truncate(2 << 30))
     local copy = fs.copyfile(path("a"), path("b"))
-    while not await(fs.exists(path("b"))) do await(lwt.pause()) end
+    while not part_of_a_copy() do await(lwt.pause()) end
     copy:cancel()
     assert.equal(lwt.Canceled, failure(copy))
     local most = 0
     while true do
-      local ok, st = pcall(await, fs.stat(path("b")))
-      if not ok then break end
-      most = math.max(most, st.size)
+      local size = part_of_a_copy()
+      if not size then break end
+      most = math.max(most, size)
       await(lwt.sleep(0.001))
     end
+    assert.is_false(await(fs.exists(path("b"))))
     assert.is_true(most < 2 << 30, most)
   end))
 end)

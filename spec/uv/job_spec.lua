@@ -123,6 +123,39 @@ describe("jobs", function()
     await(lwt.join(slow))
   end))
 
+  it("are counted for all states together, and hold up neither files nor names", function()
+    local result = script(([[
+      local so = %q
+      local lwt, fs, net = require "lwt", require "lwt.fs", require "lwt.net"
+      local detach, job = require "lwt.preemptive".detach, require "lwt.job"
+      local c = package.loadlib(so, "luaopen_spec_threads")()
+      lwt.run(function()
+        local all = {}
+        for i = 1, 8 do all[i] = c.job(i, "gate") end
+        for i = 1, 2 do
+          all[#all + 1] = detach(function(so)
+            local lwt = require "lwt"
+            local c = package.loadlib(so, "luaopen_spec_threads")()
+            local own = {}
+            for k = 1, 8 do own[k] = c.job(k, "gate") end
+            lwt.run(lwt.join(own))
+          end, so)
+        end
+        local most = math.max(1, job.pool_size() - 1)
+        while c.running() < most do lwt.await(lwt.sleep(0.001)) end
+        for _ = 1, 50 do
+          lwt.await(lwt.with_timeout(5, fs.stat(".")))
+          lwt.await(lwt.sleep(0.001))
+          assert(c.running() == most)
+        end
+        lwt.await(lwt.with_timeout(5, net.getaddrinfo("localhost")))
+        c.gate(true)
+        lwt.await(lwt.join(all))
+      end)
+      print "good"]]):format(dir .. "/spec_threads.so"), 30)
+    assert.same({ 0, "good\n", "" }, { result.code, result.out, result.err })
+  end)
+
   it("come through by the ten thousand", task(function()
     local sum = 0
     local tasks = {}

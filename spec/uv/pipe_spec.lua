@@ -64,6 +64,36 @@ describe("a Unix-domain socket", function()
   end)
 end)
 
+describe("a listener at a path", function()
+  it("removes nothing that is not its own when it closes", task(function()
+    local first = await(net.pipe_listen "unix:taken.sock")
+    os.remove "taken.sock"
+    local second = await(net.pipe_listen "unix:taken.sock")
+    await(first:close())
+    local sock <close> = await(net.pipe_connect "unix:taken.sock")
+    assert.is_truthy(sock)
+    os.remove "taken.sock"
+    local file = assert(io.open("taken.sock", "w"))
+    file:close()
+    await(second:close())
+    file = assert(io.open "taken.sock")
+    file:close()
+    os.remove "taken.sock"
+  end))
+
+  it("neither does it when it is collected", task(function()
+    local function drop() await(net.pipe_listen "unix:dropped.sock") end
+    drop()
+    os.remove "dropped.sock"
+    local second <close> = await(net.pipe_listen "unix:dropped.sock")
+    collectgarbage()
+    collectgarbage()
+    local sock <close> = await(net.pipe_connect "unix:dropped.sock")
+    assert.is_truthy(sock)
+    assert.is_truthy(second)
+  end))
+end)
+
 describe("socketpair", function()
   it("gives two connected sockets at once", task(function()
     local a, b <close> = net.socketpair()

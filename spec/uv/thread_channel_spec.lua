@@ -200,14 +200,16 @@ describe("a thread channel", function()
   end))
 
   it("does not keep a loop waiting for what nobody can send", function()
-    local ok, err = pcall(lwt.run, function()
+    local main = lwt.spawn(function()
       local ch = preemptive.channel(0)
       await(ch:recv())
     end)
+    local ok, err = pcall(lwt.run, main)
     assert.is_false(ok)
     assert.truthy(tostring(err):find "deadlock")
+    main:cancel()
     -- and neither when the last other state forgets the channel
-    ok, err = pcall(lwt.run, function()
+    main = lwt.spawn(function()
       local ch = preemptive.channel(0)
       local p = preemptive.detach(function(c)
         assert(c)
@@ -218,8 +220,10 @@ describe("a thread channel", function()
       assert(p)
       await(ch:recv())
     end)
+    ok, err = pcall(lwt.run, main)
     assert.is_false(ok)
     assert.truthy(tostring(err):find "deadlock")
+    main:cancel()
   end)
 
   it("rejects the receiver of what cannot be unpacked, and goes on", task(function()
@@ -233,6 +237,135 @@ describe("a thread channel", function()
     assert.truthy(tostring(err):find "spec.vanishing")
     assert.equal("next", await(ch:recv()))
   end))
+
+  -- A task that was cancelled and has yet to be told.
+  local function due(f)
+    local t = lwt.spawn(function()
+      lwt.yield()
+      return f()
+    end)
+    t:cancel()
+    return t
+  end
+
+  it("gives nothing to a task that has yet to be told of a cancel", task(function()
+    local ch = preemptive.channel(2)
+    await(ch:send "job")
+    local t = due(function() return await(ch:recv()) end)
+    assert.same({ false, lwt.Canceled }, { pcall(await, t) })
+    await(lwt.sleep(0.002))
+    assert.equal(1, #ch)
+    assert.equal("job", await(ch:recv()))
+    -- one that does not await it has it all the same, in its turn
+    local p
+    await(ch:send "later")
+    await(due(function() p = ch:recv() end))
+    assert.equal("later", await(p))
+    -- and so with nothing to give
+    await(due(function() p = ch:recv() end))
+    ch:close()
+    assert.is_nil(await(p))
+    await(due(function() p = ch:recv() end))
+    assert.is_nil(await(p))
+  end))
+
+  it("takes nothing from a task that has yet to be told of a cancel", task(function()
+    local ch = preemptive.channel(1)
+    local b = require "lwt.bytes".of_string "bytes"
+    local t = due(function() await(ch:send(b)) end)
+    assert.same({ false, lwt.Canceled }, { pcall(await, t) })
+    await(lwt.sleep(0.002))
+    assert.equal(0, #ch)
+    assert.equal("bytes", b:to_string())
+    local p, q
+    await(due(function() p, q = ch:send "one", ch:send "two" end))
+    await(p)
+    assert.is_true(q:is_pending())
+    assert.equal("one", await(ch:recv()))
+    assert.equal("two", await(ch:recv()))
+    await(q)
+    await(due(function() p = ch:send "late" end))
+    ch:close()
+    assert.same({ false, lwt.Closed }, { pcall(await, p) })
+  end))
+
+  it("gives and takes nothing in a canceled scope", task(function()
+    local ch = preemptive.channel(2)
+    await(ch:send "job")
+    local told = {}
+    pcall(await, lwt.scope(function(s)
+      s:spawn(function()
+        pcall(lwt.yield)
+        told[1] = select(2, pcall(function() return await(ch:recv()) end))
+        told[2] = select(2, pcall(function() return await(ch:send "x") end))
+      end)
+      s:cancel()
+    end))
+    assert.same({ lwt.Canceled, lwt.Canceled }, told)
+    await(lwt.sleep(0.002))
+    assert.equal(1, #ch)
+    assert.equal("job", await(ch:recv()))
+  end))
+
+  it("keeps a message for which its receiver has no memory", function()
+    local result = require "spec.support.script".run [[
+      local lwt, preemptive = require "lwt", require "lwt.preemptive"
+      local ch = preemptive.channel(2)
+      preemptive.set_memory_limit(2 << 20)
+      lwt.run(function()
+        lwt.await(ch:send(("x"):rep(8 << 20)))
+        print(lwt.await(preemptive.detach(function()
+          local l = require "lwt"
+          return l.run(function() return tostring(select(2, pcall(l.await, ch:recv()))) end)
+        end)))
+        print(#ch, #lwt.await(ch:recv()))
+      end)]]
+    assert.equal("", result.err)
+    assert.equal("not enough memory\n1\t8388608\n", result.out)
+  end)
+
+  it("carries whole messages when finalizers send meanwhile", function()
+    local result = require "spec.support.script".run([[
+      local lwt, preemptive = require "lwt", require "lwt.preemptive"
+      local ch, other = preemptive.channel(10), preemptive.channel(100000)
+      collectgarbage("incremental", 1, 1000, 8)
+      local inside
+      local function trap()
+        setmetatable({}, { __gc = function()
+          if inside then other:send({ "finalizer", { 1, 2, 3 } }, "more") end
+          inside = false
+        end })
+      end
+      lwt.run(function()
+        for i = 1, 3000 do
+          local t = { i, { "deep", i } }
+          for k = 3, 20 do t[k] = { k } end
+          trap()
+          inside = true
+          ch:send("first", t, function() return i end)
+          inside = false
+          local first, copy, f = lwt.await(ch:recv())
+          assert(first == "first" and copy[1] == i and copy[2][2] == i and #copy == 20 and f() == i)
+        end
+        print(#other > 0, (lwt.await(other:recv()))[1])
+      end)]], 20)
+    assert.equal("true\tfinalizer\n", result.out)
+    assert.equal(0, result.code)
+  end)
+
+  it("says so when a finalizer uses one that was collected with it", function()
+    local result = require "spec.support.script".run [[
+      local preemptive = require "lwt.preemptive"
+      local holder = setmetatable({}, { __gc = function(h)
+        print(pcall(h.ch.send, h.ch, 1))
+        print(pcall(preemptive.channel(1).send, preemptive.channel(1), h.ch))
+      end })
+      holder.ch = preemptive.channel(1)
+      holder = nil
+      collectgarbage()]]
+    assert.equal("false\tattempt to use a closed thread channel\n"
+      .. "false\tcannot send a thread channel that was collected (value 1)\n", result.out)
+  end)
 
   it("checks its arguments", function()
     assert.is_false(pcall(preemptive.channel, -1))

@@ -26,7 +26,7 @@ typedef struct walk {
   int values;  /* stack index: the frames' promises */
   int actions; /* stack index: promise, what to do, promise, … */
   lua_Integer nactions;
-  uint32_t epoch;
+  uint64_t epoch;
   size_t base;           /* of our frames: a finalizer may cancel while we walk */
   const promise *inside; /* a scope that cancels itself, or NULL */
 } walk;
@@ -208,8 +208,7 @@ static void mark(lua_State *L, lwt_context *c, int idx) {
   promise *rec = (promise *)lua_touserdata(L, idx), *p;
   int top = lua_gettop(L);
   lua_pushvalue(L, idx);
-  p = lwt_promise_find(L, top + 1);
-  lwt_promise_listify(L, top + 1, p);
+  p = lwt_promise_listify(L, top + 1, lwt_promise_find(L, top + 1));
   if (p->state != S_PENDING) {
     lua_settop(L, top);
     return;
@@ -255,6 +254,8 @@ static void close_scope(lua_State *L, const walk *k, int idx) {
   lua_settop(L, top);
 }
 
+/* ---- Cancelling ------------------------------------------------------------------- */
+
 static void perform(lua_State *L, lwt_context *c, walk *k) {
   lua_Integer i;
   int top = lua_gettop(L);
@@ -269,6 +270,14 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     case DO_INTERRUPT: lwt_task_interrupt(L, c, t); break;
     default: close_scope(L, k, top + 1);
     }
+    lua_settop(L, top);
+  }
+  for (i = 1; i < k->nactions; i += 2) { /* what they awaited in vain */
+    lua_rawgeti(L, k->actions, i + 1);
+    lua_rawgeti(L, k->actions, i);
+    if (lua_tointeger(L, top + 1) == DO_INTERRUPT &&
+        push_awaited(L, (task *)lua_touserdata(L, top + 2)) != NULL)
+      lwt_let_go(L, c, top + 3);
     lua_settop(L, top);
   }
 }
@@ -329,38 +338,12 @@ int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
   return found;
 }
 
-/* Nothing could be cancelled below the promise at idx. If it is a bind or map that
-** nobody waits for, what it waits for no longer keeps it alive: a promise that is
-** cancelled and dropped leaves no trace on one that stays pending. It remains what it
-** is for whoever still holds it. */
-static void let_go(lua_State *L, lwt_context *c, int idx) {
-  int top = lua_gettop(L);
-  promise *p;
-  luaL_checkstack(L, 16, NULL);
-  c->epoch++;
-  lua_pushvalue(L, idx);
-  p = lwt_promise_find(L, top + 1);
-  if (p->waiters != W_NONE) p->epoch = c->epoch; /* no */
-  while (p->state == S_PENDING && (p->kind == K_BIND || p->kind == K_MAP) &&
-         p->how == C_DEP && p->epoch != c->epoch &&
-         lua_getiuservalue(L, top + 1, U_DEP) == LUA_TUSERDATA) {
-    promise *input = lwt_promise_find(L, top + 2);
-    p->epoch = c->epoch; /* there may be a cycle */
-    if (input->state != S_PENDING) break;
-    lwt_promise_weaken_waiter(L, c, top + 2, input, top + 1);
-    if (input->waiters != W_ONE) break;
-    lua_replace(L, top + 1);
-    p = input;
-  }
-  lua_settop(L, top);
-}
-
 /* ---- What Lua calls -------------------------------------------------------------- */
 
 /*---
 Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
-pending (nothing could be cancelled; then what it waits for no longer keeps a bind or map alive that nobody waits for). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
+pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 resolved promise.
 
 ```lua
@@ -375,23 +358,23 @@ static int l_cancel(lua_State *L) {
   lwt_context *c = context_of(L);
   lwt_promise_check(L, c, 1);
   lua_settop(L, 1);
-  if (!lwt_cancel(L, c, 1)) let_go(L, c, 1);
+  if (!lwt_cancel(L, c, 1)) lwt_let_go(L, c, 1);
   return 0;
 }
 
 static int follow(lua_State *L, int how, int flags) {
   lwt_context *c = context_of(L);
-  promise *p = lwt_promise_arg(L, c, 1), *q;
+  promise *p = lwt_promise_passed(L, c, 1), *q;
   lua_settop(L, 1);
-  if (p->state != S_PENDING) return 1;
-  q = lwt_promise_push(L, c, K_FOLLOW, how, 2, sizeof *q);
-  q->flags |= (uint16_t)flags;
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, 2, U_DEP);
-  lua_pushvalue(L, 2);
-  if (!lwt_promise_add_waiter(L, 1, p)) {
-    lwt_promise_find(L, 1);
-    lua_settop(L, 1);
+  while (p->state == S_PENDING) {
+    q = lwt_promise_push(L, c, K_FOLLOW, how, 2, sizeof *q);
+    q->flags |= (uint16_t)flags;
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, 2, U_DEP);
+    lua_pushvalue(L, 2);
+    if (lwt_promise_add_waiter(L, 1, p)) return 1;
+    lua_settop(L, 1); /* a finalizer has changed it */
+    p = lwt_promise_find(L, 1);
   }
   return 1;
 }

@@ -44,6 +44,7 @@ static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, i
     lwt_resolve(L, c, idx, p, state, n);
     return;
   }
+  p->how = C_NONE; /* a finalizer's cancel now would lose the values */
   lua_pushcfunction(L, collapse);
   lua_insert(L, -n - 1);
   if (lua_pcall(L, n, 1, 0) != LUA_OK) {
@@ -243,6 +244,10 @@ static void state_closing(const lwt_api *api) {
   api->context->closing = 1;
 }
 
+static int cancel_due(const lwt_api *api) {
+  return lwt_task_cancel_due(api->context);
+}
+
 static void wait_check(const lwt_api *api, lua_State *L) {
   check_alive(api, L);
   lwt_task_direct_begin(L, api->context);
@@ -284,28 +289,22 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  lwt_idle **at = &c->idle;
-  if (i->queued || c->ended) return;
-  while (*at != NULL) at = &(*at)->next;
+  if (i->at != NULL || c->ended) return;
   i->next = NULL;
-  i->queued = 1;
-  *at = i;
-}
-
-static int take(lwt_idle **at, lwt_idle *i) {
-  for (; *at != NULL; at = &(*at)->next) {
-    if (*at != i) continue;
-    *at = i->next;
-    return 1;
-  }
-  return 0;
+  i->at = c->idle == NULL ? &c->idle : c->idle_end;
+  *i->at = i;
+  c->idle_end = &i->next;
 }
 
 static void idle_stop(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  if (!i->queued) return;
-  i->queued = 0;
-  if (!take(&c->idle, i)) take(&c->idle_now, i);
+  if (i->at == NULL) return;
+  *i->at = i->next;
+  if (i->next != NULL)
+    i->next->at = i->at;
+  else if (c->idle_end == &i->next)
+    c->idle_end = i->at;
+  i->at = NULL;
 }
 
 static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
@@ -315,6 +314,10 @@ static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
 
 static double now(const lwt_api *api) {
   return lwt_timer_now(api->context);
+}
+
+static void raise_reported(const lwt_api *api, lua_State *L) {
+  lwt_loop_raise_reported(L, api->context);
 }
 
 static void *no_loop(const lwt_api *api) {
@@ -356,6 +359,8 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_end = wait_end;
   a->wait_wake = wait_wake;
   a->wait_run = lwt_task_run_waiting;
+  a->cancel_due = cancel_due;
+  a->raise_reported = raise_reported;
   a->wait_resumed = wait_resumed;
   a->state_closing = state_closing;
   lua_pushlightuserdata(L, a);

@@ -8,15 +8,6 @@
 ** is called at once. */
 #include "core.h"
 
-static void check_callable(lua_State *L, int idx) {
-  if (lua_type(L, idx) == LUA_TFUNCTION) return;
-  if (luaL_getmetafield(L, idx, "__call") != LUA_TNIL) {
-    lua_pop(L, 1);
-    return;
-  }
-  luaL_typeerror(L, idx, "function");
-}
-
 /* Pushes a promise of this kind that holds the `nfn` callbacks at 2, and the storage
 ** that they are to see. */
 static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int nfn) {
@@ -45,17 +36,21 @@ static promise *push_record(lua_State *L, lwt_context *c, int kind, int how, int
   return q;
 }
 
-/* Pushes a promise that waits for the pending one at 1, with the callbacks at 2.
-** Returns 0, pushing nothing, when the input is no longer pending. */
-static int derive(lua_State *L, lwt_context *c, promise *p, int kind, int nfn) {
+/* Pushes a promise that waits for the one at 1, if that is pending, with the callbacks at 2,
+** and returns NULL. Otherwise returns that one, pushing nothing. (A finalizer may change it
+** in the middle.) */
+static promise *derive(lua_State *L, lwt_context *c, promise *p, int kind, int nfn) {
   int at = 2 + nfn;
-  promise *q = push_record(L, c, kind, C_DEP, nfn);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, at, U_DEP);
-  lua_pushvalue(L, at);
-  if (lwt_promise_add_known_waiter(L, 1, p, q)) return 1;
-  lua_settop(L, at - 1);
-  return 0;
+  while (p->state == S_PENDING) {
+    promise *q = push_record(L, c, kind, C_DEP, nfn);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, at, U_DEP);
+    lua_pushvalue(L, at);
+    if (lwt_promise_add_known_waiter(L, 1, p, q)) return NULL;
+    lua_settop(L, at - 1);
+    p = lwt_promise_find(L, 1);
+  }
+  return p;
 }
 
 /* Deeper than this, even a callback that could be called at once is deferred. */
@@ -70,11 +65,52 @@ static void derive_owed(lua_State *L, lwt_context *c, int kind, int nfn) {
   lwt_resolve_owe(L, c, 1);
 }
 
+/* Calls the function below nargs values, as a callback: what it sets in the storage is
+** gone with it. `saved`: where the storage is (0: there is none). The handler is at `h`. */
+static int call_back(lua_State *L, lwt_context *c, int nargs, int nresults, int h,
+                     int saved) {
+  int status;
+  c->immediate++;
+  c->callbacks++;
+  status = lua_pcall(L, nargs, nresults, h);
+  c->callbacks--;
+  c->immediate--;
+  if (saved || c->storing) {
+    luaL_checkstack(L, 3, NULL);
+    if (saved)
+      lua_pushvalue(L, saved);
+    else
+      lua_pushboolean(L, 0);
+    lwt_storage_swap(L, c);
+    lua_pop(L, 1);
+  }
+  return status;
+}
+
+/* Puts the handler and, if there is one, the storage below the function at 1 and its
+** arguments. Calls it; the results lie above `base`. */
+static int call_first(lua_State *L, lwt_context *c, int nresults, int *base) {
+  int storing = c->storing;
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  *base = 1;
+  if (storing) {
+    pushreg(L, c->r_storage);
+    lua_insert(L, 1);
+    *base = 2;
+  }
+  return call_back(L, c, lua_gettop(L) - *base - 1, nresults, *base, storing);
+}
+
 /* Calls the function at `fn` with the outcome of the resolved promise at 1 (how:
 ** 1 its values, -1 its error, 0 nothing). The results lie above `base`. */
 static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
   promise *p = (promise *)lua_touserdata(L, 1);
-  int n = 0, status;
+  int n = 0, saved = 0;
+  if (c->storing) {
+    pushreg(L, c->r_storage);
+    saved = lua_gettop(L);
+  }
   pushreg(L, c->r_handler);
   *base = lua_gettop(L);
   lua_pushvalue(L, fn);
@@ -84,12 +120,7 @@ static int call_now(lua_State *L, lwt_context *c, int fn, int how, int *base) {
     lwt_promise_push_error(L, 1, p);
     n = 1;
   }
-  c->immediate++;
-  c->callbacks++;
-  status = lua_pcall(L, n, LUA_MULTRET, *base);
-  c->callbacks--;
-  c->immediate--;
-  return status;
+  return call_back(L, c, n, LUA_MULTRET, *base, saved);
 }
 
 /* Leaves a promise of the outcome of call_now on top. */
@@ -106,8 +137,9 @@ static int result(lua_State *L, lwt_context *c, int base, int status, int follow
   return 1;
 }
 
-/* The input at 1: a promise, or a function to run as a task. */
-static promise *promise_or_task(lua_State *L, lwt_context *c) {
+/* The input at 1: a promise, or a function to run as a task. `look`: whether it is looked
+** at; otherwise the result may be that very promise. */
+static promise *promise_or_task(lua_State *L, lwt_context *c, int look) {
   if (lwt_promise_test(L, c, 1) == NULL) {
     if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
       luaL_typeerror(L, 1, "promise or function");
@@ -116,19 +148,18 @@ static promise *promise_or_task(lua_State *L, lwt_context *c) {
     lwt_task_spawn(L, c, 0);
     lua_replace(L, 1);
   }
-  return lwt_promise_arg(L, c, 1);
+  return look ? lwt_promise_arg(L, c, 1) : lwt_promise_passed(L, c, 1);
 }
 
 /* ---- bind, map ------------------------------------------------------------- */
 
 static int bind(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
-  promise *p = lwt_promise_arg(L, c, 1);
+  promise *p = lwt_promise_passed(L, c, 1);
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, p, kind, 1)) return 1;
-  if (p->state == S_PROXY || p->state == S_PENDING) p = lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, kind, 1)) == NULL) return 1;
   if (p->state == S_REJECTED) {
     lua_settop(L, 1);
     return 1;
@@ -192,12 +223,11 @@ static int l_catch(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
-  p = promise_or_task(L, c);
+  p = promise_or_task(L, c, 1);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, p, K_CATCH, 1)) return 1;
-  p = lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, K_CATCH, 1)) == NULL) return 1;
   if (p->state == S_FULFILLED) {
     lua_settop(L, 1);
     return 1;
@@ -227,13 +257,12 @@ static int l_try_bind(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status, ok;
-  check_callable(L, 2);
-  check_callable(L, 3);
+  lwt_check_callable(L, 2);
+  lwt_check_callable(L, 3);
   lua_settop(L, 3);
-  p = promise_or_task(L, c);
+  p = promise_or_task(L, c, 1);
   lua_settop(L, 3);
-  if (p->state == S_PENDING && derive(L, c, p, K_TRY_BIND, 2)) return 1;
-  p = lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, K_TRY_BIND, 2)) == NULL) return 1;
   if (too_deep(c)) {
     derive_owed(L, c, K_TRY_BIND, 2);
     return 1;
@@ -248,20 +277,27 @@ static int l_try_bind(lua_State *L) {
 /* The finalizer has given the promise at r. Pushes what finalize returns: where that
 ** is pending, a promise that waits for it and then becomes the one at 1. */
 static void push_finalized(lua_State *L, lwt_context *c, int r) {
-  promise *p = lwt_promise_find(L, r);
-  p->flags |= F_SEEN;
-  if (p->state == S_PENDING) {
+  promise *p;
+  while ((p = lwt_promise_find(L, r))->state == S_PENDING) {
     lwt_promise_push(L, c, K_FINALIZED, C_DEP, 3, sizeof(promise));
     lua_pushvalue(L, r);
     lua_setiuservalue(L, -2, U_DEP);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, U_FN);
     lua_pushvalue(L, -1);
-    if (lwt_promise_add_waiter(L, r, p)) return;
-    lua_pop(L, 1);
-    p = lwt_promise_find(L, r);
+    if (lwt_promise_add_waiter(L, r, p)) {
+      p->flags |= F_SEEN;
+      lwt_promise_arg(L, c, 1); /* the result will tell of it */
+      return;
+    }
+    lua_pop(L, 1); /* a finalizer has changed it */
   }
-  lua_pushvalue(L, p->state == S_REJECTED ? r : 1);
+  if (p->state == S_REJECTED) {
+    lwt_promise_arg(L, c, 1);
+    lua_pushvalue(L, r);
+  } else {
+    lua_pushvalue(L, 1);
+  }
 }
 
 /*---
@@ -281,18 +317,18 @@ static int l_finalize(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int base, status;
-  check_callable(L, 2);
+  lwt_check_callable(L, 2);
   lua_settop(L, 2);
-  p = promise_or_task(L, c);
+  p = promise_or_task(L, c, 0);
   lua_settop(L, 2);
-  if (p->state == S_PENDING && derive(L, c, p, K_FINALIZE, 1)) return 1;
-  lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, K_FINALIZE, 1)) == NULL) return 1;
   if (too_deep(c)) {
     derive_owed(L, c, K_FINALIZE, 1);
     return 1;
   }
   status = call_now(L, c, 2, 0, &base);
   if (status != LUA_OK) {
+    lwt_promise_arg(L, c, 1); /* its error gives way to this one */
     lwt_trace_earlier(L, c, 1);
     return result(L, c, base, status, 0);
   }
@@ -311,11 +347,10 @@ static int on(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
   promise *p = lwt_promise_arg(L, c, 1);
   int nfn = kind == K_ON_ANY ? 2 : 1, fn = 2, how = 0, base;
-  check_callable(L, 2);
-  if (nfn == 2) check_callable(L, 3);
+  lwt_check_callable(L, 2);
+  if (nfn == 2) lwt_check_callable(L, 3);
   lua_settop(L, 1 + nfn);
-  if (p->state == S_PENDING && derive(L, c, p, kind, nfn)) return 0;
-  p = lwt_promise_find(L, 1);
+  if ((p = derive(L, c, p, kind, nfn)) == NULL) return 0;
   switch (kind) {
   case K_ON_SUCCESS:
     if (p->state != S_FULFILLED) return 0;
@@ -433,31 +468,19 @@ print(lwt.wrap(tonumber, "12"):state())   --> fulfilled 12
 */
 static int l_wrap(lua_State *L) {
   lwt_context *c = context_of(L);
-  int status;
-  check_callable(L, 1);
-  pushreg(L, c->r_handler);
-  lua_insert(L, 1);
-  c->immediate++;
-  c->callbacks++;
-  status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
-  c->callbacks--;
-  c->immediate--;
-  return result(L, c, 1, status, 1);
+  int base, status;
+  lwt_check_callable(L, 1);
+  status = call_first(L, c, LUA_MULTRET, &base);
+  return result(L, c, base, status, 1);
 }
 
 /* core.callback(f, ...): calls it as a plain callback that nobody waits for: what it
 ** raises goes to the exception hook. Gives whether it ended well. */
 static int l_callback(lua_State *L) {
   lwt_context *c = context_of(L);
-  int status;
+  int base, status;
   luaL_checkany(L, 1);
-  pushreg(L, c->r_handler);
-  lua_insert(L, 1);
-  c->immediate++;
-  c->callbacks++;
-  status = lua_pcall(L, lua_gettop(L) - 2, 0, 1);
-  c->callbacks--;
-  c->immediate--;
+  status = call_first(L, c, 0, &base);
   if (status != LUA_OK) lwt_loop_report(L, c);
   if (c->immediate == 0) lwt_resolve_drain(L, c);
   lua_pushboolean(L, status == LUA_OK);
@@ -467,21 +490,15 @@ static int l_callback(lua_State *L) {
 /* core.try(f, ...): pcall for a plain callback. */
 static int l_try(lua_State *L) {
   lwt_context *c = context_of(L);
-  int status;
-  check_callable(L, 1);
-  pushreg(L, c->r_handler);
-  lua_insert(L, 1);
-  c->immediate++;
-  c->callbacks++;
-  status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
-  c->callbacks--;
-  c->immediate--;
+  int base, status;
+  lwt_check_callable(L, 1);
+  status = call_first(L, c, LUA_MULTRET, &base);
   c->has_trace = 0;
   luaL_checkstack(L, 10, NULL);
   if (c->immediate == 0) lwt_resolve_drain(L, c);
   lua_pushboolean(L, status == LUA_OK);
-  lua_replace(L, 1);
-  return lua_gettop(L);
+  lua_replace(L, base);
+  return lua_gettop(L) - base + 1;
 }
 
 static const luaL_Reg functions[] = {{"wrap", l_wrap},

@@ -60,7 +60,7 @@ enum {
   K_NPICK,
   K_NCHOOSE_SPLIT,
   K_SCOPE,
-  K_WEAK /* stands for a waiter that may be collected: U_STATE is {it}, weak */
+  K_WEAK /* stands for a waiter that may be collected: letgo.c */
 };
 
 /* How a pending promise is cancelled. */
@@ -88,8 +88,9 @@ enum {
   F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
   F_FOUND = 128,    /* cancel walk: something cancelable is below */
   F_CLOSED = 256,   /* scope: canceled, every await in it raises */
-  F_OUTSIDE = 2048, /* scope: … by somebody else than itself */
+  F_OUTSIDE = 4096, /* scope: … by somebody else than itself */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
+  F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
   F_WATCHED = 512   /* in the list of rejections nobody has looked at */
 };
 
@@ -98,7 +99,7 @@ typedef struct promise {
   uint16_t flags;
   uint16_t unused;
   uint32_t n; /* fulfilled: number of values; pending: see kinds */
-  uint32_t
+  uint64_t
       epoch; /* pending: the last cancel walk that came by; resolved: when that was */
 } promise;
 
@@ -211,22 +212,26 @@ struct lwt_context {
   int nest;             /* how many resolutions are under way, one in another */
   int immediate;        /* how many callbacks of resolved promises, one in another */
   int work;             /* entries of the work stack */
-  uint32_t resolutions; /* how many, ever: the stamp of the last one */
+  uint64_t resolutions; /* how many, ever: the stamp of the last one */
   uint8_t has_current;  /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;    /* r_trace is the trace of the error just caught */
+  uint8_t raising;      /* core.raise has r_raised on its way */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
   promise *current_waiter,
-      *source;                   /* with has_current: what r_current and r_source hold */
-  uint32_t told;                 /* how many waiters were told, ever */
-  uint8_t recovering;            /* no allocation now */
-  int callbacks;                 /* > 0: a callback is running, awaiting is an error */
-  uint8_t storing;               /* the current storage is not empty */
-  uint8_t debug, closing, ended; /* closing: no cancel function is called any more */
+      *source;        /* with has_current: what r_current and r_source hold */
+  uint32_t told;      /* how many waiters were told, ever */
+  uint8_t recovering; /* no allocation now */
+  int callbacks;      /* > 0: a callback is running, awaiting is an error */
+  uint8_t storing;    /* the current storage is not empty */
+  uint8_t co_storage; /* there are coroutines with one of their own, or were */
+  uint8_t debug;
+  uint8_t closing, ended; /* closing: no cancel function is called any more */
 
   /* Tasks (task.c). */
   task *current;
   lua_State *current_co; /* where await is allowed now */
+  lua_State *storage_co; /* the coroutine that lwt.coroutine has resumed */
   int resumes;           /* how many tasks are running, one in another */
   const void *refused;   /* the coroutine that was last told lwt_task_refuse's words */
   slot *slots;
@@ -240,7 +245,8 @@ struct lwt_context {
   /* Queues (loop.c). */
   ring ready, paused;
   uint64_t pause_head, pause_tail; /* of r_pauses */
-  lwt_idle *idle, *idle_now;
+  lwt_idle *idle, *idle_now;       /* what waits for its turn, and what has it */
+  lwt_idle **idle_end;             /* the end of idle, when that is not empty */
   uint8_t running, interrupted, shuffling;
   uint8_t may_run; /* run waits: the tasks that an event wakes may run right after it */
   uint32_t woken;  /* in this wait: how many of them */
@@ -265,7 +271,7 @@ struct lwt_context {
   void *engine_data;
 
   /* Cancelling (cancel.c). */
-  uint32_t epoch, calls,
+  uint64_t epoch, calls,
       walk_calls; /* calls: of callbacks, ever; when the last walk was */
   frame *frames;
   size_t nframes, frames_size;
@@ -274,11 +280,11 @@ struct lwt_context {
   int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace,
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
       r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
-      r_traces, r_strings, r_made, r_task_storage, r_canceled, r_timeout, r_eof, r_closed,
-      r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks, r_leave_hooks,
-      r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run, r_run_end,
-      r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
-      r_show, r_unview, r_refused;
+      r_traces, r_strings, r_raised, r_made, r_task_storage, r_canceled, r_timeout, r_eof,
+      r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
+      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
+      r_run_end, r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt,
+      r_mvar_pause, r_show, r_unview, r_guard_mt, r_stored, r_refused;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -288,9 +294,9 @@ struct lwt_context {
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
 
-/* Was p resolved before q? (Stamps may wrap around.) */
+/* Was p resolved before q? */
 static inline int earlier(const promise *p, const promise *q) {
-  return (int32_t)(p->epoch - q->epoch) < 0;
+  return p->epoch < q->epoch;
 }
 
 /* Is this an event of the wait of `run` itself, and nothing else under way? */
@@ -309,6 +315,20 @@ static inline lwt_context *context_of(lua_State *L) {
   return c;
 }
 
+/* Whatever can be called is taken where a function is wanted. */
+static inline void lwt_check_callable(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TFUNCTION) return;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) luaL_typeerror(L, idx, "function");
+  lua_pop(L, 1);
+}
+
+/* A number; 0 where there is none. A string is no number. */
+static inline double lwt_opt_number(lua_State *L, int idx) {
+  if (lua_isnoneornil(L, idx)) return 0;
+  luaL_checktype(L, idx, LUA_TNUMBER);
+  return lua_tonumber(L, idx);
+}
+
 /* promise.c, waiters.c: making them, finding what they stand for, who waits. */
 API promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int nuv,
                               size_t size);
@@ -317,6 +337,7 @@ API promise *lwt_promise_check(lua_State *L, lwt_context *c, int idx);
 API promise *lwt_promise_find(lua_State *L, int idx); /* replaces the value at idx */
 API promise *lwt_promise_arg(lua_State *L, lwt_context *c,
                              int idx); /* check, find, look */
+API promise *lwt_promise_passed(lua_State *L, lwt_context *c, int idx);
 API void lwt_promise_collapse(lua_State *L, int n);
 API int lwt_promise_push_values(lua_State *L, int idx, promise *p);
 API void lwt_promise_push_error(lua_State *L, int idx, promise *p);
@@ -325,9 +346,8 @@ API int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise 
 API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waiter);
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
-API void lwt_promise_listify(lua_State *L, int idx, promise *p);
-API void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p,
-                                   int waiter);
+API promise *lwt_promise_listify(lua_State *L, int idx, promise *p);
+API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
@@ -338,19 +358,28 @@ typedef struct chunk {
   uint8_t on_cancel; /* holds on_cancel callbacks, and nothing else */
   uint32_t dead;     /* in the head: how many withdrew since the last sweep */
   uint32_t total;    /* in the head: how many are in the list */
+  uint32_t let_go;   /* in the head: how many were let go and have no shell: letgo.c */
+  uint32_t shells;   /* in the head: how many have one, or had */
 } chunk;
 #define H_NEXT 1   /* the next chunk */
 #define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
 #define H_SOURCE 3 /* on the work stack: the resolved promise */
-#define H_LINK 4   /* on the work stack or the deferred queue: the next entry */
+#define H_ON_CANCEL \
+  H_SOURCE /* before, in the head: the last chunk of on_cancel callbacks, likewise */
+#define H_LINK 4 /* on the work stack or the deferred queue: the next entry */
 #define H_ITEM 5
+
+/* letgo.c: what was cancelled in vain is kept only by who wants it. */
+API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
+API void lwt_let_go_no_more(lua_State *L, int idx);
+API void lwt_let_go_open(lua_State *L, lwt_context *c);
 
 /* resolve.c: resolving, and running what waits for it. */
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
 API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
                                int state, int n);
-API void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
-                           int n);
+API int lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                          int n);
 API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                             int n);
 API void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to);
@@ -381,6 +410,9 @@ API void lwt_cancel_open(lua_State *L, lwt_context *c);
 
 /* storage.c */
 API void lwt_storage_swap(lua_State *L, lwt_context *c); /* top <-> current */
+API void lwt_storage_keep(lua_State *L, lwt_context *c);
+API void lwt_storage_enter(lua_State *L, lwt_context *c, int thread);
+API void lwt_storage_leave(lua_State *L, lwt_context *c, int thread, int saved);
 API void lwt_storage_open(lua_State *L, lwt_context *c);
 
 /* slots.c */
@@ -449,7 +481,6 @@ static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
 
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
-API void lwt_task_check_function(lua_State *L, int idx);
 API int lwt_task_cancel_due(const lwt_context *c);
 API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);
 API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at);
@@ -478,6 +509,7 @@ API int lwt_ring_reserve(ring *r, size_t n);
 static inline void lwt_ring_push(ring *r, task *t) { /* room was reserved */
   r->at[(r->head + r->count++) & (r->size - 1)] = t;
 }
+API void lwt_loop_raise_reported(lua_State *L, lwt_context *c);
 API void lwt_loop_report(lua_State *L,
                          lwt_context *c); /* the error on top: to the hook */
 API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
@@ -491,7 +523,7 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 /* trace.c */
 API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
-API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p);
+API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
 API void lwt_trace_seen(lua_State *L, int idx, promise *p);

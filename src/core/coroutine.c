@@ -19,13 +19,15 @@ static lua_State *check_thread(lua_State *L, int idx) {
 ** results (pushed), -1 for an error (pushed), or -2 when the task waits. */
 static int go(lua_State *L, lwt_context *c, lua_State *co, int narg) {
   task *t = c->current;
-  lua_State *outer = c->current_co;
+  lua_State *outer = c->current_co, *outer_storage = c->storage_co;
   int going_on = t != NULL && t->status == T_RESUMING; /* after an await */
   int status, nres;
   if (!going_on) /* await is possible inside only when it is here */
     c->current_co = outer == L && lua_isyieldable(L) && !c->callbacks ? co : NULL;
   c->refused = NULL;
+  c->storage_co = co;
   status = lua_resume(co, L, narg, &nres);
+  c->storage_co = outer_storage;
   if (going_on && t->status == T_RESUMING) lwt_task_abandon(t); /* co was closed */
   if (status == LUA_YIELD && t != NULL && t->status < T_RUNNING) return -2;
   c->current_co = going_on ? L : outer;
@@ -79,10 +81,11 @@ static int resume_k(lua_State *L, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   int n;
   (void)status;
-  if (!is_going_on(c)) return lwt_task_yield_again(L, c, 1, resume_k);
+  if (!is_going_on(c)) return lwt_task_yield_again(L, c, 2, resume_k);
   n = go(L, c, lua_tothread(L, 1), 0);
   if (n == -2) return lua_yieldk(L, 0, k, resume_k);
-  return resume_done(L, n, 1);
+  lwt_storage_leave(L, c, 1, 2);
+  return resume_done(L, n, 2);
 }
 
 /*---
@@ -101,12 +104,13 @@ print(lwt.coroutine.resume(co))   --> true done
 static int l_resume(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_State *co = check_thread(L, 1);
-  int n = start(L, c, co, lua_gettop(L) - 1);
-  if (n == -2) { /* (the arguments have gone to co) */
-    lua_settop(L, 1);
-    return lua_yieldk(L, 0, (lua_KContext)c, resume_k);
-  }
-  return resume_done(L, n, 1);
+  int n;
+  lwt_storage_enter(L, c, 1);
+  lua_insert(L, 2);
+  n = start(L, c, co, lua_gettop(L) - 2);
+  if (n == -2) return lua_yieldk(L, 0, (lua_KContext)c, resume_k);
+  lwt_storage_leave(L, c, 1, 2);
+  return resume_done(L, n, 2);
 }
 
 /*---
@@ -133,12 +137,9 @@ static int l_create(lua_State *L) {
 static int wrap_k(lua_State *L, int status, lua_KContext k);
 
 static int wrap_done(lua_State *L, lwt_context *c, lua_State *co, int n) {
+  if (n == -2) return lua_yieldk(L, 0, (lua_KContext)c, wrap_k);
+  lwt_storage_leave(L, c, 1, 2);
   if (n >= 0) return n;
-  if (n == -2) { /* where lwt_task_is_intact looks for it */
-    lua_settop(L, 0);
-    lua_pushvalue(L, lua_upvalueindex(2));
-    return lua_yieldk(L, 0, (lua_KContext)c, wrap_k);
-  }
   if (lua_status(co) > LUA_YIELD) lua_settop(co, 0); /* nothing of it is to be closed */
   if (lua_type(L, -1) == LUA_TSTRING) {
     luaL_where(L, 1);
@@ -152,14 +153,18 @@ static int wrap_k(lua_State *L, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   lua_State *co = lua_tothread(L, lua_upvalueindex(2));
   (void)status;
-  if (!is_going_on(c)) return lwt_task_yield_again(L, c, 1, wrap_k);
+  if (!is_going_on(c)) return lwt_task_yield_again(L, c, 2, wrap_k);
   return wrap_done(L, c, co, go(L, c, co, 0));
 }
 
 static int wrapped(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_State *co = lua_tothread(L, lua_upvalueindex(2));
-  return wrap_done(L, c, co, start(L, c, co, lua_gettop(L)));
+  lua_pushvalue(L, lua_upvalueindex(2)); /* where lwt_task_is_intact looks for it */
+  lua_insert(L, 1);
+  lwt_storage_enter(L, c, 1);
+  lua_insert(L, 2);
+  return wrap_done(L, c, co, start(L, c, co, lua_gettop(L) - 2));
 }
 
 /* What a wrapped coroutine runs: its function, protected. An error has closed what it

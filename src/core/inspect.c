@@ -203,7 +203,7 @@ static void stall_report(lua_State *L, lwt_context *c, lua_State *co, double sec
            seconds);
   pushreg(L, c->r_stall);
   luaL_traceback(L, co, text, 0);
-  if (lua_type(L, -2) == LUA_TFUNCTION) {
+  if (lua_toboolean(L, -2)) {
     c->callbacks++;
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) lwt_loop_report(L, c);
     c->callbacks--;
@@ -258,9 +258,9 @@ lwt.stall(0.1, function(text) io.stderr:write(text, "\n") end)
 */
 static int l_stall(lua_State *L) {
   lwt_context *c = context_of(L);
-  double s = luaL_optnumber(L, 1, 0);
+  double s = lwt_opt_number(L, 1);
   luaL_argcheck(L, s >= 0, 1, "negative time");
-  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (!lua_isnoneornil(L, 2)) lwt_check_callable(L, 2);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) {
     lua_pushboolean(L, 0);

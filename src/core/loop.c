@@ -92,7 +92,7 @@ void lwt_loop_report(lua_State *L, lwt_context *c) {
   lua_settop(L, err - 1);
 }
 
-static void raise_reported(lua_State *L, lwt_context *c) {
+void lwt_loop_raise_reported(lua_State *L, lwt_context *c) {
   if (c->nerrors == 0) return;
   pushreg(L, c->r_errors);
   lua_rawgeti(L, -1, 1);
@@ -123,10 +123,10 @@ static void run_idle(lwt_context *c) {
   lwt_idle *list = c->idle;
   c->idle = NULL;
   c->idle_now = list;
+  if (list != NULL) list->at = &c->idle_now;
   while (c->idle_now != NULL) {
     lwt_idle *i = c->idle_now;
-    c->idle_now = i->next;
-    i->queued = 0;
+    c->api.idle_stop(&c->api, i);
     if (c->api.enter(&c->api, i->f, i->data) == -2) c->api.idle_start(&c->api, i);
   }
 }
@@ -180,7 +180,7 @@ static int wait_for_events(lwt_context *c, int may_wait) {
     if (c->ntimers > 0) {
       seconds = c->heap[0].when - lwt_timer_now(c);
       if (seconds < 0) seconds = 0;
-      if (seconds > 1e6) seconds = engine_alive(c) == LWT_IDLE ? 1e6 : -1;
+      if (seconds > 1e6) seconds = 1e6; /* more than engines can wait: look again then */
     } else {
       seconds = -1;
     }
@@ -219,7 +219,7 @@ static size_t run_ready(lua_State *L, lwt_context *c, double deadline) {
   left = limit = 2 * c->ready.count + TURN_LIMIT;
   while (c->ready.count > 0 && left > 0) {
     task *t;
-    if (!c->shuffling && c->stall <= 0 && deadline <= 0) {
+    if (!c->shuffling && c->stall <= 0 && deadline <= 0 && !c->storing) {
       left = lwt_task_run_ready(L, c, left);
       if (c->ready.count == 0 || left == 0) break;
     }
@@ -290,7 +290,7 @@ static int drive(lua_State *L, lwt_context *c, int idx, int main) {
   idx = lua_absindex(L, idx);
   while (lwt_promise_find(L, idx)->state == S_PENDING && c->interrupted < 2) {
     int alive = turn(L, c, !main || c->nerrors == 0, 0);
-    if (main) raise_reported(L, c);
+    if (main) lwt_loop_raise_reported(L, c);
     if (!alive && lwt_promise_find(L, idx)->state == S_PENDING && !can_happen(c)) {
       lua_pushliteral(L, "deadlock: nothing is left that could wake what run waits for");
       lwt_trace_waiting(L, c);
@@ -418,7 +418,7 @@ static int run(lua_State *L, lwt_context *c) {
   lwt_trace_check_unseen(L, c, 1);
   if (c->debug) lwt_trace_left_open(L, c);
   if (status != LUA_OK) return lua_error(L);
-  raise_reported(L, c);
+  lwt_loop_raise_reported(L, c);
   return lua_gettop(L);
 }
 
@@ -426,7 +426,8 @@ static int run(lua_State *L, lwt_context *c) {
 Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
 raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
 `deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
-finalizer raises. Ctrl-C cancels the main task with
+finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
+it, so that any program works there. Ctrl-C cancels the main task with
 `lwt.Interrupted`, see `lwt.interrupts`.
 
 ```lua norun
@@ -468,7 +469,7 @@ static int step(lua_State *L, lwt_context *c, double budget, double *wait) {
   status = lua_pcall(L, 1, 0, 0);
   c->running = 0;
   if (status != LUA_OK) lua_error(L);
-  raise_reported(L, c);
+  lwt_loop_raise_reported(L, c);
   if (has_ready(c) || c->idle != NULL)
     *wait = 0;
   else if (c->ntimers > 0) {
@@ -494,7 +495,7 @@ function love.update(dt) lwt.step(0.002) end
 */
 static int l_step(lua_State *L) {
   lwt_context *c = context_of(L);
-  double budget = luaL_optnumber(L, 1, 0), wait;
+  double budget = lwt_opt_number(L, 1), wait;
   int alive;
   luaL_argcheck(L, budget >= 0, 1, "negative budget");
   lua_settop(L, 0);
@@ -552,7 +553,7 @@ lwt.async_exception_hook(nil)
 */
 static int l_hook(lua_State *L) {
   lwt_context *c = context_of(L);
-  if (lua_gettop(L) > 0 && !lua_isnil(L, 1)) lwt_task_check_function(L, 1);
+  if (!lua_isnoneornil(L, 1)) lwt_check_callable(L, 1);
   if (pushreg(L, c->r_hook) == LUA_TBOOLEAN) {
     lua_pop(L, 1);
     lua_pushnil(L);
@@ -594,8 +595,9 @@ lwt.at_exit(function() lwt.await(log:close()) end)
 @function lwt.at_exit(f)
 */
 static int l_at_exit(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lwt_check_callable(L, 1);
   lua_settop(L, 1);
+  lwt_storage_keep(L, context_of(L));
   push_to_list(L, context_of(L)->r_exit);
   return 0;
 }

@@ -296,8 +296,8 @@ static int wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) 
   live = is_live(L, top + 1, m);
   if (live) {
     if (value != 0) lua_pushvalue(L, value);
-    lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1), S_FULFILLED,
-                      value != 0);
+    live = lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1),
+                             S_FULFILLED, value != 0);
   }
   lua_settop(L, top);
   return live;
@@ -384,11 +384,12 @@ static int take_later(lua_State *L, lwt_context *c, mvar *m) {
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, after_a_turn, 2);
   lua_call(L, 2, 0);
-  if (!m->late) {
-    lua_newtable(L);
+  lua_newtable(L);
+  if (!m->late) { /* nor was a finalizer */
     lua_setiuservalue(L, 1, V_LATE);
     m->late = 1;
   }
+  lua_settop(L, 2);
   lua_getiuservalue(L, 1, V_LATE);
   lua_pushvalue(L, 2);
   lua_rawseti(L, 3, (lua_Integer)lua_rawlen(L, 3) + 1);

@@ -73,6 +73,15 @@ promise *lwt_promise_arg(lua_State *L, lwt_context *c, int idx) {
   return p;
 }
 
+/* Likewise, where the result will be that very promise if it is rejected: that is for whoever
+** looks at the result then. */
+promise *lwt_promise_passed(lua_State *L, lwt_context *c, int idx) {
+  promise *p = lwt_promise_check(L, c, idx);
+  if (p->state == S_PROXY) p = lwt_promise_find(L, idx);
+  if (p->state != S_REJECTED) p->flags |= F_SEEN;
+  return p;
+}
+
 /* ---- Values ------------------------------------------------------------- */
 
 /* The top n values become the one that U_STATE holds. */

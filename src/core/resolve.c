@@ -29,11 +29,11 @@
 int lwt_resolve_wrap_error(lua_State *L, lwt_context *c) {
   if (!c->has_trace) return 0;
   c->has_trace = 0;
+  pushreg(L, c->r_trace); /* a finalizer may leave another there */
   lua_createtable(L, 2, 0);
-  lua_insert(L, -2);
+  lua_insert(L, -3);
+  lua_rawseti(L, -3, 2);
   lua_rawseti(L, -2, 1);
-  pushreg(L, c->r_trace);
-  lua_rawseti(L, -2, 2);
   return 1;
 }
 
@@ -61,23 +61,20 @@ void lwt_resolve_push_entry(lua_State *L, lwt_context *c, int idx) {
 
 /* p (a representative, pending) gets its state and the single value on top, which
 ** is popped. Tasks become ready; other waiters are owed, see above. Allocates only
-** for a rejection that nobody looks at, and before anything is changed. `n` is the
-** number of values, or -1 for an error that is wrapped. */
+** for a rejection that nobody looks at, when all is done. `n` is the number of values,
+** or -1 for an error that is wrapped. */
 void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                         int n) {
-  int waiters = p->waiters;
+  int waiters;
   uint16_t flags = 0;
+  if (p->state == S_PROXY) p = lwt_promise_find(L, idx); /* since the caller looked */
+  waiters = p->waiters;
   if (state == S_REJECTED) {
     if (n < 0) {
       flags = F_WRAPPED;
       n = 1;
     } else if (lua_topointer(L, -1) == c->canceled) {
       flags = F_CANCELED;
-    }
-    if (waiters == W_NONE && flags != F_CANCELED && !(p->flags & F_SEEN) &&
-        !c->recovering) {
-      lwt_trace_unseen(L, c, idx, p);
-      waiters = p->waiters;
     }
   }
   if (p->state != S_PENDING) { /* a finalizer was faster */
@@ -99,7 +96,11 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
     lua_setiuservalue(L, idx, U_DEP);
     p->how = C_NONE;
   }
-  if (waiters == W_NONE) return;
+  if (waiters == W_NONE) {
+    if (state == S_REJECTED && !(p->flags & (F_SEEN | F_CANCELED)) && !c->recovering)
+      lwt_trace_unseen(L, c, idx);
+    return;
+  }
   p->flags |= F_SEEN;
   if (waiters == W_ONE) {
     promise *w = (promise *)lua_touserdata(L, -1);
@@ -266,9 +267,7 @@ static void finalize(lua_State *L, lwt_context *c, promise *w, promise *src) {
   p = lwt_promise_find(L, q);
   if (p->state != S_PENDING) return;
   if (lua_gettop(L) == q + 1 && lwt_promise_test(L, c, -1) != NULL) {
-    r = lwt_promise_find(L, q + 1);
-    r->flags |= F_SEEN;
-    if (r->state == S_PENDING) {
+    while ((r = lwt_promise_find(L, q + 1))->state == S_PENDING) {
       w->kind = K_FINALIZED;
       lua_pushvalue(L, SRC);
       lua_setiuservalue(L, WAITER, U_FN);
@@ -276,9 +275,15 @@ static void finalize(lua_State *L, lwt_context *c, promise *w, promise *src) {
       lua_pushvalue(L, q + 1);
       lua_setiuservalue(L, q, U_DEP);
       lua_pushvalue(L, WAITER);
-      if (lwt_promise_add_waiter(L, q + 1, r)) return;
-      w->kind = K_FINALIZE;
+      if (lwt_promise_add_waiter(L, q + 1, r)) {
+        r->flags |= F_SEEN;
+        return;
+      }
+      w->kind = K_FINALIZE; /* a finalizer has changed it */
+      p = lwt_promise_find(L, q);
+      if (p->state != S_PENDING) return;
     }
+    r->flags |= F_SEEN;
     if (r->state == S_REJECTED) {
       lwt_resolve_copy(L, c, q + 1, q);
       return;
@@ -603,7 +608,8 @@ static int owes(promise *p, lua_State *L, int idx) {
 void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                            int n) {
   int base = c->work;
-  if (c->nest >= MAX_NEST && owes(p, L, idx)) lwt_promise_listify(L, idx, p);
+  if (p->state == S_PROXY) p = lwt_promise_find(L, idx);
+  if (c->nest >= MAX_NEST && owes(p, L, idx)) p = lwt_promise_listify(L, idx, p);
   if (p->state != S_PENDING) {
     lua_pop(L, 1);
     return;
@@ -618,19 +624,27 @@ void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, i
   lwt_resolve_collapsed(L, c, idx, p, state, n);
 }
 
-/* Likewise; inside a callback, the callbacks wait until that one is done. */
-void lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
-                       int n) {
+/* Likewise; inside a callback, the callbacks wait until that one is done. Returns 0 when a
+** finalizer was faster. */
+int lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
+                      int n) {
   int base = c->work;
-  if (c->nest == 0 || !owes(p, L, idx)) {
-    lwt_resolve(L, c, idx, p, state, n);
-    return;
-  }
   idx = lua_absindex(L, idx);
   lwt_promise_collapse(L, n);
-  lwt_promise_listify(L, idx, p);
-  lwt_resolve_commit(L, c, idx, p, state, n);
-  while (c->work > base) defer(L, c);
+  if (p->state == S_PROXY) p = lwt_promise_find(L, idx);
+  if (c->nest > 0 && owes(p, L, idx)) {
+    p = lwt_promise_listify(L, idx, p);
+    if (p->state == S_PENDING) {
+      lwt_resolve_commit(L, c, idx, p, state, n);
+      while (c->work > base) defer(L, c);
+      return 1;
+    }
+  } else if (p->state == S_PENDING) {
+    lwt_resolve_collapsed(L, c, idx, p, state, n);
+    return 1;
+  }
+  lua_pop(L, 1);
+  return 0;
 }
 
 void lwt_resolve_open(lua_State *L, lwt_context *c) {

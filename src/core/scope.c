@@ -184,10 +184,7 @@ end))
 static int l_scope_spawn(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *rec = push_record(L, c, 1);
-  if (lua_type(L, 2) != LUA_TFUNCTION) {
-    if (luaL_getmetafield(L, 2, "__call") == LUA_TNIL) luaL_typeerror(L, 2, "function");
-    lua_pop(L, 1); /* the record is on top again */
-  }
+  lwt_check_callable(L, 2);
   if (rec->flags & F_DONE) return luaL_error(L, "the scope is over");
   lua_replace(L, 1);
   add_child(L, c, 1, lua_gettop(L) - 2);
@@ -237,8 +234,7 @@ end)))   --> false no
 */
 static int l_scope(lua_State *L) {
   lwt_context *c = context_of(L);
-  if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
-    luaL_typeerror(L, 1, "function");
+  lwt_check_callable(L, 1);
   lua_settop(L, 1);
   lwt_promise_push(L, c, K_SCOPE, C_SCOPE, 4, sizeof(promise));
   lua_newtable(L);

@@ -13,10 +13,11 @@
 #define W 2
 
 /* The promise on top is an input: it counts as looked at, and is replaced by its
-** representative. */
-static promise *take_input(lua_State *L, promise *p) {
+** representative. With `may_be_it` the result may be that very promise: as long as it is
+** rejected, nobody has looked at that. */
+static promise *take_input(lua_State *L, promise *p, int may_be_it) {
   if (p->state == S_PROXY) p = lwt_promise_find(L, lua_gettop(L));
-  if (!(p->flags & F_SEEN)) {
+  if (!(p->flags & F_SEEN) && !(may_be_it && p->state == S_REJECTED)) {
     p->flags |= F_SEEN;
     if (p->flags & F_WATCHED) lwt_trace_seen(L, lua_gettop(L), p);
   }
@@ -25,7 +26,8 @@ static promise *take_input(lua_State *L, promise *p) {
 
 /* Replaces the user's list at 1 by one of our own. Its promises count as looked at.
 ** Returns its length, and whether all of them are pending. */
-static int take_list(lua_State *L, lwt_context *c, int may_be_empty, int *all_pending) {
+static int take_list(lua_State *L, lwt_context *c, int may_be_empty, int is_choice,
+                     int *all_pending) {
   int i, n;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -46,10 +48,10 @@ static int take_list(lua_State *L, lwt_context *c, int may_be_empty, int *all_pe
     }
     if (p->state == S_PROXY) {
       lua_pushvalue(L, 3); /* the list has what was given */
-      p = take_input(L, p);
+      p = take_input(L, p, is_choice);
       lua_pop(L, 1);
     } else {
-      take_input(L, p);
+      take_input(L, p, is_choice);
     }
     if (p->state != S_PENDING) *all_pending = 0;
     lua_rawseti(L, 2, i);
@@ -77,11 +79,10 @@ static void set_n(lua_State *L, int n) {
   lua_setfield(L, -2, "n");
 }
 
-/* Pushes a table of the first values of the fulfilled inputs; the i-th at i when
+/* Fills the table on top with the first values of the fulfilled inputs; the i-th at i when
 ** `keep` says so, else one behind the other. */
-static void push_values(lua_State *L, int list, int n, int keep, promise *first) {
-  int i, k = 0, top = lua_gettop(L);
-  lua_createtable(L, n, 1);
+static void fill_values(lua_State *L, int list, int n, int keep, promise *first) {
+  int i, k = 0, top = lua_gettop(L) - 1;
   for (i = 1; i <= n; i++) {
     promise *p = push_input(L, list, i);
     if (p->state == S_FULFILLED && !(first && earlier(first, p))) {
@@ -123,8 +124,26 @@ static void push_settled(lua_State *L, int list, int n) {
   set_n(L, n);
 }
 
-static void push_errors(lua_State *L, int list, int n) {
+/* Was w, which has become q, cancelled, and not just some of its inputs? (A walk has come by, and one of them was
+** rejected with Canceled.) */
+static int was_cancelled(lua_State *L, const promise *w, const promise *q, int list,
+                         int n) {
+  int i, canceled = 0, top = lua_gettop(L);
+  if (w->epoch == 0 && (q->state != S_PENDING || q->epoch == 0)) return 0;
+  for (i = 1; i <= n && !canceled; i++) {
+    canceled = (push_input(L, list, i)->flags & F_CANCELED) != 0;
+    lua_settop(L, top);
+  }
+  return canceled;
+}
+
+/* The errors of all inputs; or the one error in the registry slot `instead`. */
+static void push_errors(lua_State *L, int list, int n, int instead) {
   int i, top = lua_gettop(L);
+  if (instead != 0) {
+    pushreg(L, instead);
+    return;
+  }
   lua_createtable(L, n, 1);
   for (i = 1; i <= n; i++) {
     lwt_promise_push_error(L, top + 2, push_input(L, list, i));
@@ -167,10 +186,10 @@ static void complete(lua_State *L, lwt_context *c, int w) {
       break;
     case K_SETTLED: push_settled(L, list, n); break;
     case K_ANY:
-      push_errors(L, list, n);
+      push_errors(L, list, n, was_cancelled(L, rec, q, list, n) ? c->r_canceled : 0);
       state = S_REJECTED;
       break;
-    default: push_values(L, list, n, 1, NULL);
+    default: lua_createtable(L, n, 1); fill_values(L, list, n, 1, NULL);
     }
     q = lwt_promise_find(L, top + 2);
     if (q->state == S_PENDING) lwt_resolve_commit(L, c, top + 2, q, state, values);
@@ -189,14 +208,17 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
   lua_pushvalue(L, LIST);
   lua_setiuservalue(L, W, U_DEP);
   w->n = 1; /* nobody completes it before we have seen them all */
-  for (i = 1; i <= n; i++) {
+  for (i = 1; i <= n && !(w->flags & F_DONE); i++) {
     promise *p = push_input(L, LIST, i);
-    lua_pushvalue(L, W);
-    if (w->flags & F_DONE) break;
-    if (lwt_promise_add_known_waiter(L, W + 1, p, w)) {
+    int waits = 0;
+    while (!waits && p->state == S_PENDING) {
+      lua_pushvalue(L, W);
+      waits = lwt_promise_add_known_waiter(L, W + 1, p, w);
+      if (!waits) p = lwt_promise_find(L, W + 1); /* a finalizer has changed it */
+    }
+    if (waits) {
       w->n++;
     } else {
-      p = lwt_promise_find(L, W + 1);
       if (p->state == S_REJECTED && stops_at_rejection(kind) &&
           lua_getiuservalue(L, W, U_FN) == LUA_TNIL) {
         lua_pushvalue(L, W + 1);
@@ -236,9 +258,12 @@ static int push_choice(lua_State *L, int kind, int list, int n, promise *first) 
     lua_rawgeti(L, list, found);
     return -1;
   }
-  push_values(L, list, n, 0, first);
-  if (kind != K_NCHOOSE_SPLIT) return 1;
+  if (kind == K_NCHOOSE_SPLIT)
+    lua_createtable(L, n, 1); /* all that is allocated is, now */
   lua_createtable(L, n, 1);
+  fill_values(L, list, n, 0, first);
+  if (kind != K_NCHOOSE_SPLIT) return 1;
+  lua_insert(L, -2);
   for (i = 1, found = 0; i <= n; i++) {
     promise *p = push_input(L, list, i);
     lua_pop(L, 1);
@@ -350,6 +375,7 @@ static void choose(lua_State *L, lwt_context *c, int w, int src) {
   } else {
     promise *first = push_first(L, list, src);
     lua_pop(L, 1);
+    rec->flags |= F_DONE; /* a finalizer may resolve another of them */
     outcome = push_choice(L, rec->kind, list, (int)lua_rawlen(L, list), first);
     if (outcome == 2) lwt_promise_collapse(L, 2);
     lwt_several_detach(L, w, NULL);
@@ -389,7 +415,12 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
   luaL_checkstack(L, 10, NULL);
   if (lua_getiuservalue(L, w, U_DEP) == LUA_TTABLE) {
     uint32_t n = (uint32_t)lua_rawlen(L, list);
-    if (rec->n == 0 && told_by_walk(c, rec)) rec->n = n;
+    if (rec->n == 0 && told_by_walk(c, rec)) {
+      for (; rec->n < n; lua_settop(L, list)) {
+        lua_rawgeti(L, list, (lua_Integer)++rec->n);
+        lwt_let_go(L, c, list + 1);
+      }
+    }
     while (rec->n < n) {
       promise *p;
       int alone;
@@ -403,7 +434,7 @@ void lwt_several_finish(lua_State *L, lwt_context *c, int w) {
       lua_settop(L, list);
       if (!alone) lwt_resolve_push_entry(L, c, w);
       lua_rawgeti(L, list, (lua_Integer)rec->n);
-      lwt_cancel_push(L, c, list + 1);
+      if (!lwt_cancel_push(L, c, list + 1)) lwt_let_go(L, c, list + 1);
       lua_settop(L, list);
       if (!alone) {
         lua_settop(L, top);
@@ -437,9 +468,15 @@ static int choice(lua_State *L, lwt_context *c, int kind, int n, int all_pending
   lua_settop(L, LIST);
   outcome = all_pending ? 0 : push_choice(L, kind, LIST, n, NULL);
   if (outcome != 0) {
+    const void *it = outcome < 0 ? lua_touserdata(L, -1) : NULL;
+    for (i = 1; i <= n; i++) { /* the others are looked at */
+      lua_rawgeti(L, LIST, i);
+      if (lua_touserdata(L, -1) != it) take_input(L, (promise *)lua_touserdata(L, -1), 0);
+      lua_pop(L, 1);
+    }
     for (i = 1; cancels(kind) && i <= n; i++) {
       push_input(L, LIST, i);
-      lwt_cancel(L, c, lua_gettop(L));
+      if (!lwt_cancel(L, c, lua_gettop(L))) lwt_let_go(L, c, lua_gettop(L));
       lua_pop(L, 1);
     }
     if (outcome < 0) return 1;
@@ -455,11 +492,9 @@ static int choice(lua_State *L, lwt_context *c, int kind, int n, int all_pending
   for (i = 1; i <= n && !(w->flags & F_DONE); i++) {
     promise *p = push_input(L, LIST, i);
     lua_pushvalue(L, W);
-    if (!lwt_promise_add_known_waiter(L, W + 1, p, w)) {
-      int base = c->work;
-      lwt_promise_find(L, W + 1);
-      choose(L, c, W, W + 1);
-      lwt_resolve_drive(L, c, base);
+    if (!lwt_promise_add_known_waiter(L, W + 1, p, w)) { /* a finalizer has changed it */
+      lwt_several_detach(L, W, NULL);
+      return choice(L, c, kind, n, 0);
     }
     lua_settop(L, W);
   }
@@ -498,27 +533,26 @@ void lwt_several_input(lua_State *L, lwt_context *c, int w, int src) {
 
 static int join_like(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
-  int all_pending, n = take_list(L, c, kind != K_ANY, &all_pending);
+  int all_pending, n = take_list(L, c, kind != K_ANY, 0, &all_pending);
   return wait_for_all(L, c, kind, n);
 }
 
 static int choice_of_list(lua_State *L, int kind) {
   lwt_context *c = context_of(L);
-  int all_pending, n = take_list(L, c, 0, &all_pending);
+  int all_pending, n = take_list(L, c, 0, 1, &all_pending);
   return choice(L, c, kind, n, all_pending);
 }
 
 /* The promises at 1 and 2 become a list of two, at 1; whether both are pending. */
-static int take_two(lua_State *L, lwt_context *c) {
+static int take_two(lua_State *L, lwt_context *c, int is_choice) {
   int pending;
-  lwt_promise_check(L, c, 1);
-  lwt_promise_check(L, c, 2);
+  promise *p = lwt_promise_check(L, c, 1), *q = lwt_promise_check(L, c, 2);
   lua_settop(L, 2);
   lua_createtable(L, 2, 0);
   lua_insert(L, 1);
-  pending = lwt_promise_arg(L, c, 3)->state == S_PENDING;
+  pending = take_input(L, q, is_choice)->state == S_PENDING;
   lua_rawseti(L, 1, 2);
-  pending = lwt_promise_arg(L, c, 2)->state == S_PENDING && pending;
+  pending = take_input(L, p, is_choice)->state == S_PENDING && pending;
   lua_rawseti(L, 1, 1);
   return pending;
 }
@@ -566,7 +600,7 @@ print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
 */
 static int l_both(lua_State *L) {
   lwt_context *c = context_of(L);
-  take_two(L, c);
+  take_two(L, c, 0);
   return wait_for_all(L, c, K_BOTH, 2);
 }
 
@@ -588,7 +622,7 @@ static int l_settled(lua_State *L) {
 
 /*---
 The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
-Cancels nobody. Not in Lwt.
+Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
 
 ```lua
 print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
@@ -635,7 +669,7 @@ static int l_pick(lua_State *L) {
 /* core.pick_two(p, q): pick{p, q} without a list to be made first. */
 static int l_pick_two(lua_State *L) {
   lwt_context *c = context_of(L);
-  int pending = take_two(L, c);
+  int pending = take_two(L, c, 1);
   return choice(L, c, K_PICK, 2, pending);
 }
 

@@ -41,56 +41,71 @@ static void scan_slots(lua_State *L, lwt_context *c) {
   c->next_scan = used < 128 ? 256 : 2 * used;
 }
 
-static void more_slots(lua_State *L, lwt_context *c) {
-  uint32_t s, made = c->slots_made + SLOT_BLOCK;
-  slot *slots;
-  uint32_t *naps;
-  int *blocks, i;
+/* Room in C memory for one block more; 0 without memory. Nothing that is in use moves
+** before all of it is there, and no finalizer runs here. */
+static int reserve_block(lwt_context *c) {
+  uint32_t made = c->slots_made + SLOT_BLOCK;
+  size_t tasks = made + (size_t)(c->pause_tail - c->pause_head) + 64;
   if (made > c->nslots) {
     uint32_t n = c->nslots ? 2 * c->nslots : SLOT_BLOCK;
-    slots = (slot *)realloc(c->slots, n * sizeof *slots);
-    if (slots != NULL) c->slots = slots;
-    naps = slots ? (uint32_t *)realloc(c->naps, n * sizeof *naps) : NULL;
-    if (naps != NULL) c->naps = naps;
-    blocks = naps ? (int *)realloc(c->r_blocks, (n / SLOT_BLOCK) * sizeof *blocks) : NULL;
-    if (blocks == NULL) luaL_error(L, "not enough memory");
+    slot *slots = (slot *)realloc(c->slots, n * sizeof *slots);
+    uint32_t *naps;
+    int *blocks;
+    if (slots == NULL) return 0;
+    c->slots = slots;
+    naps = (uint32_t *)realloc(c->naps, n * sizeof *naps);
+    if (naps == NULL) return 0;
+    c->naps = naps;
+    blocks = (int *)realloc(c->r_blocks, (n / SLOT_BLOCK) * sizeof *blocks);
+    if (blocks == NULL) return 0;
     c->r_blocks = blocks;
     c->nslots = n;
   }
-  if (!lwt_ring_reserve(&c->ready, made + (size_t)(c->pause_tail - c->pause_head) + 64) ||
-      !lwt_ring_reserve(&c->paused, made + (size_t)(c->pause_tail - c->pause_head) + 64))
-    luaL_error(L, "not enough memory");
+  return lwt_ring_reserve(&c->ready, tasks) && lwt_ring_reserve(&c->paused, tasks);
+}
+
+/* Adds a block. What Lua allocates comes first: a finalizer may spawn, and add blocks too. */
+static void more_slots(lua_State *L, lwt_context *c) {
+  uint32_t s;
+  int i, ref;
   lua_newuserdatauv(L, 0, SLOT_BLOCK);
   for (i = 1; i <= SLOT_BLOCK; i++) {
     lua_pushboolean(L, 0);
     lua_setiuservalue(L, -2, i);
   }
-  c->r_blocks[c->nblocks] = lwt_slot(L);
-  c->nblocks++;
-  for (s = made; s > c->slots_made; s--) {
+  ref = lwt_slot(L);
+  if (!reserve_block(c)) {
+    luaL_unref(L, REG, ref);
+    luaL_error(L, "not enough memory");
+  }
+  c->r_blocks[c->nblocks++] = ref;
+  for (s = c->slots_made + SLOT_BLOCK; s > c->slots_made; s--) {
     c->slots[s - 1].co = NULL;
     lwt_slot_free(c, s - 1);
   }
-  c->slots_made = made;
+  c->slots_made += SLOT_BLOCK;
 }
 
 /* Takes a slot and pushes its thread. */
 uint32_t lwt_slot_take(lua_State *L, lwt_context *c) {
   uint32_t s;
-  if (c->free_slot == NO_SLOT && c->slots_made >= c->next_scan) scan_slots(L, c);
-  if (c->free_slot == NO_SLOT) more_slots(L, c);
-  s = c->free_slot;
-  if (c->slots[s].co == NULL) {
-    lua_State *co = lua_newthread(L);
-    s = c->free_slot; /* a finalizer may have spawned */
-    if (s == NO_SLOT || c->slots[s].co != NULL) {
-      lua_pop(L, 1);
-      return lwt_slot_take(L, c);
+  for (;;) {
+    lua_State *co;
+    if (c->free_slot == NO_SLOT && c->slots_made >= c->next_scan) scan_slots(L, c);
+    if (c->free_slot == NO_SLOT) more_slots(L, c);
+    s = c->free_slot;
+    if (c->slots[s].co != NULL) {
+      lwt_slot_push(L, c, s);
+      c->idle_threads--;
+      break;
     }
-    c->slots[s].co = co;
-  } else {
-    lwt_slot_push(L, c, s);
-    c->idle_threads--;
+    co = lua_newthread(L);
+    s = c->free_slot; /* a finalizer may have taken the one we saw */
+    if (s != NO_SLOT && c->slots[s].co == NULL) {
+      c->slots[s].co = co;
+      break;
+    }
+    lua_pop(L, 1);
   }
   c->free_slot = (uint32_t)(c->slots[s].use >> 2) - 1;
   return s;

@@ -2,15 +2,29 @@
 **
 ** The current storage (r_storage) is false or a table from keys to values, which is
 ** never changed but replaced: callbacks and tasks keep the one they were made with.
-** c->storing says whether there is one, so that programs without pay nothing. */
+** c->storing says whether there is one, so that programs without pay nothing.
+**
+** Whoever runs a function under another storage (with_value, a kept function, resume of
+** lwt.coroutine) has the one before back when that ends, fails, or yields. */
 #include "core.h"
 
-/* Exchanges the value on top (false or a table) and the current storage. */
+#define G_SAVED 1     /* of a guard: the storage before */
+#define G_KEY 2       /* the key that with_value has set, or nil */
+#define G_INSTALLED 3 /* the storage with that */
+
+/* Exchanges the value on top (false or a table) and the current storage. core.stored[1] tells
+** Lua whether there is one. */
 void lwt_storage_swap(lua_State *L, lwt_context *c) {
+  uint8_t storing = (uint8_t)lua_toboolean(L, -1);
   pushreg(L, c->r_storage);
   lua_insert(L, -2);
-  c->storing = (uint8_t)lua_toboolean(L, -1);
   setreg(L, c->r_storage);
+  if (storing == c->storing) return;
+  c->storing = storing;
+  pushreg(L, c->r_stored);
+  lua_pushboolean(L, storing);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 1);
 }
 
 static void check_key(lua_State *L, int idx) {
@@ -21,23 +35,185 @@ static void check_key(lua_State *L, int idx) {
   lua_pop(L, 1);
 }
 
-/* Pushes a copy of the current storage in which the key at `key` has the value at
+/* Pushes a copy of the storage at `from` in which the key at `key` has the value at
 ** `value`. */
-static void push_changed(lua_State *L, lwt_context *c, int key, int value) {
+static void push_changed(lua_State *L, int from, int key, int value) {
   lua_newtable(L);
-  if (pushreg(L, c->r_storage) == LUA_TTABLE) {
+  if (lua_istable(L, from)) {
     lua_pushnil(L);
-    while (lua_next(L, -2)) {
+    while (lua_next(L, from)) {
       lua_pushvalue(L, -2);
       lua_insert(L, -2);
-      lua_rawset(L, -5);
+      lua_rawset(L, -4);
     }
   }
-  lua_pop(L, 1);
   lua_pushvalue(L, key);
   lua_pushvalue(L, value);
   lua_rawset(L, -3);
 }
+
+/* ---- Running under another one ---------------------------------------------------------- */
+
+/* What is on the stack of who runs under another storage until that is over. */
+typedef struct guard {
+  uint8_t may_yield;
+} guard;
+
+/* Is L a coroutine that is running, and whose storage is kept while it is not? */
+static int is_kept_here(const lua_State *L, const lwt_context *c) {
+  return L == c->storage_co || (c->current != NULL && L == c->current->co);
+}
+
+/* The storage before the guard at 1 is back; what else was set meanwhile stays where
+** with_value was to change one key only. */
+static void restore(lua_State *L, lwt_context *c) {
+  int saved = lua_gettop(L) + 1;
+  luaL_checkstack(L, 10, NULL);
+  lua_getiuservalue(L, 1, G_SAVED);
+  lua_pushvalue(L, saved);
+  lwt_storage_swap(L, c); /* + 1: what it was until now */
+  lua_getiuservalue(L, 1, G_INSTALLED);
+  if (lua_getiuservalue(L, 1, G_KEY) != LUA_TNIL &&
+      !lua_rawequal(L, saved + 1, saved + 2)) {
+    lua_pushnil(L);
+    if (lua_istable(L, saved)) {
+      lua_pushvalue(L, saved + 3);
+      lua_rawget(L, saved);
+      lua_replace(L, saved + 4);
+    }
+    push_changed(L, saved + 1, saved + 3, saved + 4);
+    lwt_storage_swap(L, c);
+  }
+  lua_settop(L, saved - 1);
+}
+
+/* __close of a guard. (Somebody may be closing a coroutine that does not run: the storage is
+** not its own then.) */
+static int guard_close(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_settop(L, 1);
+  if (!((guard *)lua_touserdata(L, 1))->may_yield || is_kept_here(L, c)) restore(L, c);
+  return 0;
+}
+
+/* The storage on top (popped) becomes the current one; a guard that has the one before takes
+** its place. */
+static void push_guard(lua_State *L, lwt_context *c) {
+  guard *g = (guard *)lua_newuserdatauv(L, sizeof *g, 3);
+  g->may_yield = (uint8_t)is_kept_here(L, c);
+  pushreg(L, c->r_guard_mt);
+  lua_setmetatable(L, -2);
+  lua_insert(L, -2);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, -3, G_INSTALLED);
+  lwt_storage_swap(L, c);
+  lua_setiuservalue(L, -2, G_SAVED);
+}
+
+static int guarded_k(lua_State *L, int status, lua_KContext k) {
+  (void)status, (void)k;
+  return lua_gettop(L) - 1;
+}
+
+/* Calls the function at 2 with what lies above, under the guard at 1, and returns what it
+** returns. It may yield where whoever resumes looks to the storage. From a plain coroutine it
+** may not, or whoever has resumed that would go on with our storage; nor would an error that
+** ends one close the guard. */
+static int call_guarded(lua_State *L, lwt_context *c) {
+  int n = lua_gettop(L) - 2, status;
+  if (((guard *)lua_touserdata(L, 1))->may_yield) {
+    lua_toclose(L, 1);
+    lua_callk(L, n, LUA_MULTRET, 0, guarded_k);
+  } else if (L == c->L) {
+    lua_toclose(L, 1);
+    lua_call(L, n, LUA_MULTRET);
+  } else {
+    status = lua_pcall(L, n, LUA_MULTRET, 0);
+    restore(L, c);
+    if (status != LUA_OK) return lua_error(L);
+  }
+  return guarded_k(L, LUA_OK, 0);
+}
+
+/* What core.keep gives. */
+static int kept(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_pushvalue(L, lua_upvalueindex(3));
+  push_guard(L, c);
+  lua_insert(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 2);
+  return call_guarded(L, c);
+}
+
+/* The function on top is replaced by one that calls it with the storage that is current now,
+** whenever that will be. */
+void lwt_storage_keep(lua_State *L, lwt_context *c) {
+  pushreg(L, c->r_self);
+  lua_insert(L, -2);
+  pushreg(L, c->r_storage);
+  lua_pushcclosure(L, kept, 3);
+}
+
+/* core.keep(f): for what is called later, and not by a promise. */
+static int l_keep(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  lwt_storage_keep(L, context_of(L));
+  return 1;
+}
+
+/* core.bare(f, ...): calls what was attached where there was no storage. */
+static int l_bare(lua_State *L) {
+  lwt_context *c = context_of(L);
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, 0);
+  push_guard(L, c);
+  lua_insert(L, 1);
+  return call_guarded(L, c);
+}
+
+/* The coroutine at `thread` is about to be resumed: pushes the storage of whoever does that.
+** A coroutine begins with it, and has its own when it goes on. */
+void lwt_storage_enter(lua_State *L, lwt_context *c, int thread) {
+  if (!c->storing && !c->co_storage) {
+    lua_pushboolean(L, 0);
+    return;
+  }
+  pushreg(L, c->r_storage);
+  if (lua_status(lua_tothread(L, thread)) != LUA_YIELD) return;
+  pushreg(L, c->r_task_storage);
+  lua_pushvalue(L, thread);
+  if (lua_rawget(L, -2) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushboolean(L, 0);
+  }
+  lwt_storage_swap(L, c);
+  lua_pop(L, 2);
+}
+
+/* It has yielded or ended: the storage at `saved` is back. */
+void lwt_storage_leave(lua_State *L, lwt_context *c, int thread, int saved) {
+  int yielded;
+  if (!c->storing && !c->co_storage && !lua_toboolean(L, saved)) return;
+  luaL_checkstack(L, 5, NULL);
+  lua_pushvalue(L, saved);
+  lwt_storage_swap(L, c);
+  yielded = lua_status(lua_tothread(L, thread)) == LUA_YIELD;
+  if (!yielded || !lua_toboolean(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+  } else {
+    c->co_storage = 1;
+  }
+  pushreg(L, c->r_task_storage);
+  lua_pushvalue(L, thread);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 2);
+}
+
+/* ---- What Lua calls --------------------------------------------------------------------- */
 
 /*---
 A new key for task-local storage.
@@ -96,24 +272,16 @@ static int l_set(lua_State *L) {
   lwt_context *c = context_of(L);
   check_key(L, 1);
   lua_settop(L, 2);
-  push_changed(L, c, 1, 2);
+  pushreg(L, c->r_storage);
+  push_changed(L, 3, 1, 2);
   lwt_storage_swap(L, c);
   return 0;
 }
 
-/* 1: the storage before; the results lie above. */
-static int with_value_k(lua_State *L, int status, lua_KContext k) {
-  lwt_context *c = (lwt_context *)k;
-  lua_pushvalue(L, 1);
-  lwt_storage_swap(L, c);
-  lua_pop(L, 1);
-  if (status != LUA_OK && status != LUA_YIELD) return lua_error(L);
-  return lua_gettop(L) - 1;
-}
-
 /*---
 Calls `f(...)` with the key set to `v`, and returns what it returns. What `f` starts or attaches keeps the value; after the call
-the old one is back. In a task, `f` may await.
+the old one is back (other keys that `f` has set stay). In a task, `f` may await; it may yield from a coroutine of `lwt.coroutine`, whose
+caller keeps its own value, but not from a plain one.
 
 ```lua
 local k = lwt.new_key()
@@ -130,26 +298,34 @@ static int l_with_value(lua_State *L) {
   lwt_context *c = context_of(L);
   check_key(L, 1);
   luaL_checkany(L, 2);
-  if (lua_type(L, 3) != LUA_TFUNCTION) {
-    if (luaL_getmetafield(L, 3, "__call") == LUA_TNIL) luaL_typeerror(L, 3, "function");
-    lua_pop(L, 1); /* or f would be given it */
-  }
-  push_changed(L, c, 1, 2);
-  lua_replace(L, 2);
-  lua_pushvalue(L, 2);
-  lwt_storage_swap(L, c);
-  lua_replace(L, 1); /* the old one */
+  lwt_check_callable(L, 3);
+  pushreg(L, c->r_storage);
+  push_changed(L, lua_gettop(L), 1, 2);
+  push_guard(L, c);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, G_KEY);
+  lua_replace(L, 1);
+  lua_pop(L, 1);
   lua_remove(L, 2);
-  return with_value_k(
-      L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, (lua_KContext)c, with_value_k),
-      (lua_KContext)c);
+  return call_guarded(L, c);
 }
 
 static const luaL_Reg functions[] = {
-    {"get", l_get}, {"set", l_set}, {"with_value", l_with_value}, {NULL, NULL}};
+    {"get", l_get},   {"set", l_set},   {"with_value", l_with_value},
+    {"keep", l_keep}, {"bare", l_bare}, {NULL, NULL}};
 
 void lwt_storage_open(lua_State *L, lwt_context *c) {
+  static const luaL_Reg guard_events[] = {{"__close", guard_close}, {NULL, NULL}};
+  lua_createtable(L, 0, 1);
+  lwt_register(L, c, guard_events);
+  c->r_guard_mt = lwt_slot(L);
   lwt_register(L, c, functions);
+  lua_createtable(L, 1, 0);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "stored");
+  c->r_stored = lwt_slot(L);
   pushreg(L, c->r_self);
   lua_newtable(L);
   lua_pushliteral(L, "lwt.key");

@@ -190,7 +190,7 @@ static void settle(lua_State *L, lwt_context *c, task *t, int idx) {
   lua_pushvalue(L, idx);
   lua_insert(L, q);
   p = lwt_promise_find(L, q);
-  if (c->nest >= MAX_NEST) lwt_promise_listify(L, q, p);
+  if (c->nest >= MAX_NEST) p = lwt_promise_listify(L, q, p);
   if (failed) {
     if (p->state == S_PENDING) lwt_resolve_commit(L, c, q, p, S_REJECTED, n ? -1 : 1);
   } else if (n == 1 && (t->flags & TF_CHILD) && lwt_promise_test(L, c, -1) != NULL &&
@@ -553,13 +553,13 @@ static int cleans_up(lua_State *L, int idx) {
 ** cancelled. Returns whether its end is to be waited for, so that nobody's cleanup goes on
 ** when the task has left; not where that would wait for the task itself. */
 static int cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
-  uint32_t epoch = c->epoch;
+  uint64_t epoch = c->epoch;
   int later, pending;
   luaL_checkstack(L, 4, NULL);
   later = cleans_up(L, idx);
   t->flags &= (uint16_t)~TF_CANCEL;
   t->p.epoch = epoch;
-  lwt_cancel(L, c, idx);
+  if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
   if (!later || t->p.epoch != epoch || !lua_isyieldable(L)) return 0;
   lua_pushvalue(L, idx);
   pending = lwt_promise_find(L, lua_gettop(L))->state == S_PENDING;
@@ -586,9 +586,12 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   lwt_slot_push(L, c, t->slot);
-  if (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) {
-    lwt_promise_find(L, idx);
-    return 1;
+  while (
+      !lwt_promise_add_known_waiter(L, idx, p, &t->p)) { /* a finalizer has changed it */
+    p = lwt_promise_find(L, idx);
+    p->flags |= F_SEEN;
+    if (p->state != S_PENDING) return 1;
+    lwt_slot_push(L, c, t->slot);
   }
   if (uncancelable) {
     t->flags |= TF_SHIELDED;
@@ -727,13 +730,6 @@ static int l_yield(lua_State *L) {
 
 /* ---- What Lua calls ------------------------------------------------------------------- */
 
-/* What may be called is a function, or has __call. */
-void lwt_task_check_function(lua_State *L, int idx) {
-  if (lua_type(L, idx) == LUA_TFUNCTION) return;
-  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) luaL_typeerror(L, idx, "function");
-  lua_pop(L, 1);
-}
-
 /*---
 Runs `f(...)` as a task, at once, until its first wait (tasks that start one another more than 10 deep begin from the ready queue).
 The promise is what `f` returns (a single promise is followed) or raises. Cancelling it cancels what the task awaits.
@@ -748,7 +744,7 @@ print(await(p))   --> 42
 @function lwt.spawn(f, ...)
 */
 static int l_spawn(lua_State *L) {
-  lwt_task_check_function(L, 1);
+  lwt_check_callable(L, 1);
   return lwt_task_spawn(L, context_of(L), lua_gettop(L) - 1);
 }
 
@@ -807,7 +803,7 @@ print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> 
 */
 static int l_shield(lua_State *L) {
   lwt_context *c = context_of(L);
-  lwt_task_check_function(L, 1);
+  lwt_check_callable(L, 1);
   running(L, c);
   lwt_task_spawn(L, c, lua_gettop(L) - 1);
   if (await_begin(L, c, 1, lwt_promise_test(L, c, 1), 1))

@@ -11,6 +11,7 @@
 #include "core.h"
 
 #define NO_TIMER UINT32_MAX
+#define NEVER 1e12 /* a deadline this far away never comes: it does not enter the heap */
 #define FIRE_LIMIT \
   10000 /* timers in a turn: a crowd is served in parts, with I/O in between */
 
@@ -114,11 +115,19 @@ static void shrink(lwt_context *c) {
   c->free_timer = NO_TIMER;
 }
 
+/* When `seconds` from now will be; returns whether that will ever be. */
+static int deadline(lwt_context *c, double seconds, double *when) {
+  *when = lwt_timer_now(c) + (seconds > 0 ? seconds : 0);
+  return *when < NEVER;
+}
+
 /* Pushes a promise for `seconds` from now; flag: rejected with Timeout then. */
 static void push_timer(lua_State *L, lwt_context *c, double seconds, uint32_t timeout) {
-  promise *p = lwt_promise_push(L, c, K_TIMER, C_SELF, 1, sizeof *p);
   timer t;
   uint32_t id;
+  int ever = deadline(c, seconds, &t.when);
+  promise *p = lwt_promise_push(L, c, ever ? K_TIMER : K_PLAIN, C_SELF, 1, sizeof *p);
+  if (!ever) return;
   reserve_number(L, c);
   pushreg(L, c->r_timers);
   for (;;) { /* a finalizer may take the number that we have chosen */
@@ -133,7 +142,6 @@ static void push_timer(lua_State *L, lwt_context *c, double seconds, uint32_t ti
     c->free_timer = c->position[id];
   else
     c->timers_made++;
-  t.when = lwt_timer_now(c) + (seconds > 0 ? seconds : 0);
   t.seq = (c->seq++ << 1) | timeout;
   t.id = id;
   p->n = id;
@@ -203,13 +211,16 @@ int lwt_timer_fire(lua_State *L, lwt_context *c) {
 /* ---- What Lua calls ---------------------------------------------------------------- */
 
 static double check_seconds(lua_State *L, int idx) {
-  double s = luaL_checknumber(L, idx);
+  double s;
+  luaL_checktype(L, idx, LUA_TNUMBER); /* a string is none */
+  s = lua_tonumber(L, idx);
   luaL_argcheck(L, s == s, idx, "a number of seconds expected, got nan");
   return s;
 }
 
 /*---
-Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. Cancelable.
+Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
+anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
 
 ```lua
 local t = lwt.now()
@@ -233,15 +244,28 @@ static int nap_k(lua_State *L, int status, lua_KContext k) {
   return 0;
 }
 
+static int wait_for_ever_k(lua_State *L, int status, lua_KContext k) {
+  (void)status;
+  return lwt_task_await_end(L, (lwt_context *)k, 1);
+}
+
+/* Until it is cancelled. */
+static int wait_for_ever(lua_State *L, lwt_context *c) {
+  lua_settop(L, 0);
+  lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof(promise));
+  if (lwt_task_await_begin(L, c, 1)) return lwt_task_await_end(L, c, 1);
+  return lua_yieldk(L, 0, (lua_KContext)c, wait_for_ever_k);
+}
+
 /* core.nap(s): sleep for lwt.direct(lwt): as await(lwt.sleep(s)), without the promise. */
 static int l_nap(lua_State *L) {
   lwt_context *c = context_of(L);
   double seconds = check_seconds(L, 1);
   task *t = lwt_task_direct_begin(L, c);
   timer nap;
+  if (!deadline(c, seconds, &nap.when)) return wait_for_ever(L, c);
   reserve(L, c);
   lwt_task_direct_wait(L, c, t, D_TIMER, 0);
-  nap.when = lwt_timer_now(c) + (seconds > 0 ? seconds : 0);
   nap.seq = c->seq++ << 1;
   nap.id = t->slot | TIMER_OF_TASK;
   sift_up(c, c->ntimers++, nap);
@@ -249,7 +273,8 @@ static int l_nap(lua_State *L) {
 }
 
 /*---
-Rejected with `lwt.Timeout` after `s` seconds. Cancelable. (To give something else that time, `lwt.with_timeout`.)
+Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+`lwt.with_timeout`.)
 
 ```lua
 print(pcall(await, lwt.timeout(0.01)))   --> false timeout

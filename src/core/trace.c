@@ -1,7 +1,8 @@
 /* trace.c: where an error was raised and through which awaits it came, and the
 ** rejections that nobody looked at.
 **
-** A trace is a string, made by the message handler of every function that lwt calls,
+** A trace is a string, or {string, the trace of what was awaited} so that an error that
+** passes many awaits costs each of them the same; `render` makes a string of it. It is made by the message handler of every function that lwt calls,
 ** when an error is raised and before its stack is gone. The rejected promise keeps it
 ** beside the error; a promise that takes the rejection over takes the trace along. A
 ** task that is told of it at an await remembers the promise (r_causes), and if the
@@ -42,6 +43,32 @@ static void push_text(lua_State *L, int idx) {
     lua_pop(L, 1);
     lua_pushfstring(L, "%s: %p", luaL_typename(L, idx), lua_topointer(L, idx));
   }
+}
+
+/* The trace on top becomes a string; nil stays. */
+static void render(lua_State *L) {
+  int list = lua_gettop(L) + 1, at = list - 1;
+  lua_Integer n = 0;
+  luaL_Buffer b;
+  if (!lua_istable(L, at)) return;
+  luaL_checkstack(L, 8, NULL);
+  lua_newtable(L);
+  while (lua_istable(L, at)) {
+    lua_rawgeti(L, at, 1);
+    lua_rawseti(L, list, ++n);
+    lua_rawgeti(L, at, 2);
+    lua_replace(L, at);
+  }
+  luaL_buffinit(L, &b);
+  lua_pushvalue(L, at);
+  luaL_addvalue(&b);
+  for (; n > 0; n--) {
+    lua_rawgeti(L, list, n);
+    luaL_addvalue(&b);
+  }
+  luaL_pushresult(&b);
+  lua_replace(L, at);
+  lua_settop(L, at);
 }
 
 /* ---- Making a trace --------------------------------------------------------------- */
@@ -87,10 +114,11 @@ static void add_frames(lua_State *L, luaL_Buffer *b, int level) {
 }
 
 static int is_sentinel(lua_State *L, lwt_context *c, int idx) {
-  int r[4], i, is = 0;
+  const int r[] = {c->r_canceled, c->r_timeout, c->r_eof, c->r_closed, c->r_interrupted};
+  size_t i;
+  int is = 0;
   if (!lua_istable(L, idx)) return 0;
-  r[0] = c->r_canceled, r[1] = c->r_timeout, r[2] = c->r_closed, r[3] = c->r_interrupted;
-  for (i = 0; i < 4 && !is; i++) {
+  for (i = 0; i < sizeof r / sizeof *r && !is; i++) {
     pushreg(L, r[i]);
     is = lua_rawequal(L, idx, -1);
     lua_pop(L, 1);
@@ -169,22 +197,38 @@ static void remember(lua_State *L, lwt_context *c) { /* 1: error; trace on top *
   lua_pop(L, 1);
 }
 
+static void push_trace_of_value(lua_State *L, lwt_context *c, int idx);
+
+/* Has core.raise brought the error at 1? Then what was remembered of it is its trace. */
+static int raised_again(lua_State *L, lwt_context *c) {
+  int same;
+  if (!c->raising) return 0;
+  c->raising = 0;
+  pushreg(L, c->r_raised);
+  same = lua_rawequal(L, 1, -1);
+  lua_pushboolean(L, 0);
+  setreg(L, c->r_raised);
+  lua_settop(L, 1);
+  if (!same) return 0;
+  push_trace_of_value(L, c, 1);
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    setreg(L, c->r_trace);
+    c->has_trace = 1;
+  }
+  lua_settop(L, 1);
+  return c->has_trace;
+}
+
 /* The message handler: gives the error back and leaves its trace in r_trace. */
 static int handler(lua_State *L) {
   lwt_context *c = context_of(L);
   luaL_Buffer b;
   lua_settop(L, 1);
   c->has_trace = 0;
-  if (is_sentinel(L, c, 1)) return 1;
+  if (is_sentinel(L, c, 1) || raised_again(L, c)) return 1;
   push_cause(L, c); /* 2 */
   luaL_buffinit(L, &b);
-  if (!lua_isnil(L, 2)) {
-    lua_pushvalue(L, 2);
-    luaL_addvalue(&b);
-    luaL_addstring(&b, "\nawaited in ");
-  } else {
-    luaL_addstring(&b, "in ");
-  }
+  luaL_addstring(&b, lua_isnil(L, 2) ? "in " : "\nawaited in ");
   if (c->callbacks > 0)
     luaL_addstring(&b, "a callback");
   else if (c->current != NULL)
@@ -194,6 +238,13 @@ static int handler(lua_State *L) {
   luaL_addstring(&b, ":");
   add_frames(L, &b, 1);
   luaL_pushresult(&b);
+  if (!lua_isnil(L, 2)) {
+    lua_createtable(L, 2, 0);
+    lua_insert(L, 3);
+    lua_rawseti(L, 3, 1);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, 3, 2);
+  }
   remember(L, c);
   setreg(L, c->r_trace);
   c->has_trace = 1;
@@ -208,11 +259,13 @@ void lwt_trace_earlier(lua_State *L, lwt_context *c, int src) {
   if (!c->has_trace || p->state != S_REJECTED) return;
   luaL_checkstack(L, 6, NULL);
   pushreg(L, c->r_trace);
+  render(L);
   lua_pushliteral(L, "\nafter an earlier error: ");
   lwt_promise_push_error(L, src, p);
   push_text(L, -1);
   lua_replace(L, -2);
   push_trace(L, src, p);
+  render(L);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_concat(L, 3);
@@ -222,6 +275,7 @@ void lwt_trace_earlier(lua_State *L, lwt_context *c, int src) {
     lua_concat(L, 5);
   }
   setreg(L, c->r_trace);
+  c->has_trace = 1;
 }
 
 static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
@@ -229,8 +283,9 @@ static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
   pushreg(L, c->r_traces);
   if (!lua_isnil(L, idx)) {
     lua_pushvalue(L, idx);
-    if (lua_rawget(L, -2) == LUA_TSTRING) {
+    if (lua_rawget(L, -2) != LUA_TNIL) {
       lua_replace(L, -2);
+      render(L);
       return;
     }
     lua_pop(L, 1);
@@ -243,6 +298,7 @@ static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
       lua_rawgeti(L, -2, k + STRINGS);
       lua_replace(L, -3);
       lua_pop(L, 1);
+      render(L);
       return;
     }
     lua_pop(L, 1);
@@ -293,6 +349,7 @@ static int l_traceback(lua_State *L) {
     lwt_promise_push_error(L, 1, p);
     push_text(L, 2);
     push_trace(L, 1, p);
+    render(L);
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
       push_trace_of_value(L, c, 2);
@@ -377,6 +434,7 @@ static void attach_watch(lua_State *L, lwt_context *c, int idx, promise *p) {
   watch *w;
   lwt_promise_push_error(L, idx, p); /* top + 1 */
   push_trace(L, idx, p);             /* top + 2 */
+  render(L);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     push_trace_of_value(L, c, top + 1);
@@ -460,9 +518,8 @@ void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end) {
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
-/* The promise at idx is about to be rejected with nobody waiting. */
-void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx, promise *p) {
-  (void)p;
+/* The promise at idx was rejected with nobody waiting. Does not raise. */
+void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx) {
   idx = lua_absindex(L, idx);
   if (c->nunseen == UNSEEN) lwt_trace_check_unseen(L, c, 0);
   if (c->nunseen >= UNSEEN || !lua_checkstack(L, 3)) return;
@@ -497,8 +554,40 @@ static int l_left(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"traceback", l_traceback}, {"left", l_left}, {NULL, NULL}};
+static int guard_k(lua_State *L, int status, lua_KContext k) {
+  ((lwt_context *)k)->has_trace = 0; /* it belongs to the error, and to no promise yet */
+  lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
+  lua_replace(L, 1);
+  return lua_gettop(L);
+}
+
+/* core.guard(f, ...): pcall that lets f wait, and remembers where an error was raised:
+** lwt.traceback of the error tells it. For whatever stands between a function that is not
+** ours and the end of its task. */
+static int l_guard(lua_State *L) {
+  lwt_context *c = context_of(L);
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  return guard_k(
+      L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, (lua_KContext)c, guard_k),
+      (lua_KContext)c);
+}
+
+/* core.raise(err): raises what guard has caught, which keeps its trace. */
+static int l_raise(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_settop(L, 1);
+  lua_pushvalue(L, 1);
+  setreg(L, c->r_raised);
+  c->raising = 1;
+  return lua_error(L);
+}
+
+static const luaL_Reg functions[] = {{"traceback", l_traceback},
+                                     {"left", l_left},
+                                     {"guard", l_guard},
+                                     {"raise", l_raise},
+                                     {NULL, NULL}};
 
 void lwt_trace_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);
@@ -516,4 +605,6 @@ void lwt_trace_open(lua_State *L, lwt_context *c) {
   c->r_watch_mt = lwt_slot(L);
   lua_createtable(L, 2 * STRINGS, 0);
   c->r_strings = lwt_slot(L);
+  lua_pushboolean(L, 0);
+  c->r_raised = lwt_slot(L);
 }

@@ -5,8 +5,6 @@
 **
 ** Whatever allocates may run a finalizer, and that may resolve or wait for any
 ** promise: after an allocation nothing that was read before is taken for granted. */
-#include <string.h>
-
 #include "core.h"
 
 #define CHUNK_MIN 4
@@ -18,7 +16,7 @@ static chunk *chunk_push(lua_State *L, int cap, int on_cancel) {
   h->first = h->len = 0;
   h->cap = (uint16_t)cap;
   h->on_cancel = (uint8_t)on_cancel;
-  h->dead = h->total = 0;
+  h->dead = h->total = h->let_go = h->shells = 0;
   return h;
 }
 
@@ -26,23 +24,27 @@ static int is_on_cancel(const promise *w) {
   return w->kind == K_ON_CANCEL;
 }
 
-/* A single waiter becomes a list of one. */
-void lwt_promise_listify(lua_State *L, int idx, promise *p) {
-  chunk *h;
-  promise *w;
-  if (p->waiters != W_ONE) return;
+/* A single waiter of p, at idx, becomes a list of one. Returns p, or what it stands for by
+** then, which has taken its place at idx. */
+promise *lwt_promise_listify(lua_State *L, int idx, promise *p) {
   idx = lua_absindex(L, idx);
-  h = chunk_push(L, CHUNK_MIN, 0);
-  if (p->state == S_PENDING && p->waiters == W_ONE) {
-    lua_getiuservalue(L, idx, U_STATE);
-    w = (promise *)lua_touserdata(L, -1);
-    lua_setiuservalue(L, -2, H_ITEM);
-    h->on_cancel = (uint8_t)is_on_cancel(w);
-    h->len = 1;
-    h->total = 1;
-    lua_setiuservalue(L, idx, U_STATE);
-    p->waiters = W_LIST;
-  } else {
+  for (;;) {
+    chunk *h;
+    promise *w;
+    if (p->state == S_PROXY) p = lwt_promise_find(L, idx);
+    if (p->state != S_PENDING || p->waiters != W_ONE) return p;
+    h = chunk_push(L, CHUNK_MIN, 0);
+    if (p->state == S_PENDING && p->waiters == W_ONE) {
+      lua_getiuservalue(L, idx, U_STATE);
+      w = (promise *)lua_touserdata(L, -1);
+      lua_setiuservalue(L, -2, H_ITEM);
+      h->on_cancel = (uint8_t)is_on_cancel(w);
+      h->len = 1;
+      h->total = 1;
+      lua_setiuservalue(L, idx, U_STATE);
+      p->waiters = W_LIST;
+      return p;
+    }
     lua_pop(L, 1);
   }
 }
@@ -67,15 +69,11 @@ static chunk *push_tail(lua_State *L, int idx) {
 
 /* Pushes the last chunk of on_cancel callbacks; the head (at idx) is one. */
 static chunk *push_last_on_cancel(lua_State *L, int idx) {
-  lua_pushvalue(L, idx);
-  for (;;) {
-    if (lua_getiuservalue(L, -1, H_NEXT) != LUA_TUSERDATA ||
-        !((chunk *)lua_touserdata(L, -1))->on_cancel) {
-      lua_pop(L, 1);
-      return (chunk *)lua_touserdata(L, -1);
-    }
-    lua_remove(L, -2);
+  if (lua_getiuservalue(L, idx, H_ON_CANCEL) != LUA_TUSERDATA) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, idx);
   }
+  return (chunk *)lua_touserdata(L, -1);
 }
 
 /* Links the chunk on top (popped) behind the one at `at`, in the list of `head`. */
@@ -116,12 +114,18 @@ static int put_in_list(lua_State *L, int item, int head, int on_cancel) {
 static void add_chunk(lua_State *L, int idx, int head, int at, chunk *fresh) {
   chunk *h = (chunk *)lua_touserdata(L, head);
   if (!lua_isnil(L, at)) {
+    if (fresh->on_cancel) {
+      lua_pushvalue(L, -1);
+      lua_setiuservalue(L, head, H_ON_CANCEL);
+    }
     link_behind(L, head, at);
     h->total++;
     return;
   }
   fresh->total = h->total + 1;
   fresh->dead = h->dead;
+  fresh->let_go = h->let_go;
+  fresh->shells = h->shells;
   push_tail(L, head);
   lua_setiuservalue(L, -2, H_TAIL);
   lua_pushvalue(L, head);
@@ -138,6 +142,7 @@ int lwt_promise_add_waiter(lua_State *L, int idx, promise *p) {
 /* Likewise, when w is known to be the waiter on top. */
 int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w) {
   int oc, item, head, at, done = 0;
+  if (p->flags & F_LET_GO) lwt_let_go_no_more(L, idx);
   if (p->state == S_PENDING && p->waiters == W_NONE) { /* the commonest case */
     lua_setiuservalue(L, idx, U_STATE);
     p->waiters = W_ONE;
@@ -213,7 +218,7 @@ static int is_live(lua_State *L, promise *w, promise *p) {
 static void sweep(lua_State *L, int idx, promise *p) {
   int top = lua_gettop(L), head = top + 1, rd = top + 2, wr = top + 3;
   chunk *h, *r, *w;
-  uint32_t total = 0;
+  uint32_t total = 0, shells = 0;
   int i, wlen = 0, more;
   luaL_checkstack(L, 8, NULL);
   lua_getiuservalue(L, idx, U_STATE);
@@ -227,6 +232,7 @@ static void sweep(lua_State *L, int idx, promise *p) {
         lua_pop(L, 1);
         continue;
       }
+      if (((promise *)lua_touserdata(L, -1))->kind == K_WEAK) shells++;
       if (wlen == w->cap) {
         w->len = (uint16_t)wlen;
         lua_getiuservalue(L, wr, H_NEXT);
@@ -246,6 +252,10 @@ static void sweep(lua_State *L, int idx, promise *p) {
         lua_setiuservalue(L, wr, H_ITEM + i);
       }
       w->len = (uint16_t)wlen;
+      if (w->on_cancel) {
+        lua_pushvalue(L, wr);
+        lua_setiuservalue(L, head, H_ON_CANCEL);
+      }
       lua_pushvalue(L, -1);
       lua_setiuservalue(L, wr, H_NEXT);
       if (more) {
@@ -266,6 +276,7 @@ static void sweep(lua_State *L, int idx, promise *p) {
     lua_pushvalue(L, wr);
     lua_setiuservalue(L, head, H_TAIL);
     h->total = total;
+    h->shells = shells;
     h->dead = 0;
   }
   lua_settop(L, top);
@@ -293,40 +304,14 @@ void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waite
   }
 }
 
-/* The promise w (at `waiter`) goes on waiting for p, but p no longer keeps it alive. */
-void lwt_promise_weaken_waiter(lua_State *L, lwt_context *c, int idx, promise *p,
-                               int waiter) {
-  int top = lua_gettop(L), i;
-  promise *w = (promise *)lua_touserdata(L, waiter), *weak;
-  luaL_checkstack(L, 10, NULL);
-  weak = (promise *)lua_newuserdatauv(L, sizeof *weak, 1);
-  memset(weak, 0, sizeof *weak);
-  weak->kind = K_WEAK;
-  lua_createtable(L, 1, 0);
-  lua_pushvalue(L, waiter);
-  lua_rawseti(L, -2, 1);
-  pushreg(L, c->r_weak_mt);
-  lua_setmetatable(L, -2);
-  lua_setiuservalue(L, top + 1, U_STATE);
+/* Waiters of p may have gone without a word: where those are half of a list, it is swept. */
+void lwt_promise_sweep(lua_State *L, int idx, promise *p) {
+  const chunk *h;
+  if (p->state != S_PENDING || p->waiters != W_LIST) return;
   lua_getiuservalue(L, idx, U_STATE);
-  if (p->state == S_PENDING && p->waiters == W_ONE &&
-      lua_touserdata(L, -1) == (void *)w) {
-    lua_pushvalue(L, top + 1);
-    lua_setiuservalue(L, idx, U_STATE);
-  } else if (p->state == S_PENDING && p->waiters == W_LIST) {
-    chunk *h = push_tail(L, top + 2); /* the newest, as a rule */
-    for (i = h->len - 1; i >= 0; i--) {
-      lua_getiuservalue(L, top + 3, H_ITEM + i);
-      if (lua_touserdata(L, -1) == (void *)w) {
-        lua_pushvalue(L, top + 1);
-        lua_setiuservalue(L, top + 3, H_ITEM + i);
-        lwt_promise_remove_waiter(L, idx, p, w); /* counts as one that may be gone */
-        break;
-      }
-      lua_settop(L, top + 3);
-    }
-  }
-  lua_settop(L, top);
+  h = (const chunk *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (h->dead >= SWEEP_MIN && h->dead * 2 > h->total) sweep(L, idx, p);
 }
 
 /* How many would be told if p were resolved now. */
@@ -345,44 +330,44 @@ uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p) {
 
 /* ---- Proxies ------------------------------------------------------------- */
 
-/* The chunk list at `from` goes behind that at `to` (both heads, without
-** on_cancel chunks in `from`). */
-static void concat(lua_State *L, int to, int from) {
+/* Joins the lists at `to` and `from` (their heads): what is in `from` goes behind what is in
+** `to`, on_cancel callbacks behind those, the rest behind the rest. Pushes the head of the
+** whole. Allocates nothing. */
+static void join_lists(lua_State *L, int to, int from) {
   chunk *a = (chunk *)lua_touserdata(L, to), *b = (chunk *)lua_touserdata(L, from);
+  int tail = lua_gettop(L) + 1, last = tail + 2, rest = tail + 3, head = to;
   push_tail(L, to);
-  lua_pushvalue(L, from);
-  lua_setiuservalue(L, -2, H_NEXT);
-  lua_pop(L, 1);
   push_tail(L, from);
-  lua_setiuservalue(L, to, H_TAIL);
-  a->total += b->total;
-  a->dead += b->dead;
-}
-
-/* Moves the on_cancel callbacks of r, which come first, to q; leaves the chunk
-** that begins the rest (or nil) on top. */
-static void move_on_cancel(lua_State *L, int outer, promise *q, int inner) {
-  lua_getiuservalue(L, inner, U_STATE);
-  while (lua_touserdata(L, -1) && ((chunk *)lua_touserdata(L, -1))->on_cancel) {
-    chunk *h = (chunk *)lua_touserdata(L, -1), *next;
-    for (; h->first < h->len; h->first++) {
-      lua_getiuservalue(L, -1, H_ITEM + h->first);
-      lwt_promise_add_waiter(L, outer, q);
+  if (b->on_cancel) {
+    push_last_on_cancel(L, from); /* at last */
+    lua_getiuservalue(L, last, H_NEXT);
+    if (a->on_cancel) {
+      push_last_on_cancel(L, to);
+      if (lua_getiuservalue(L, -1, H_NEXT) == LUA_TNIL) lua_copy(L, last, tail);
+      lua_setiuservalue(L, last, H_NEXT);
+      lua_pushvalue(L, from);
+      lua_setiuservalue(L, -2, H_NEXT);
+      lua_pushvalue(L, last);
+      lua_setiuservalue(L, to, H_ON_CANCEL);
+    } else {
+      lua_pushvalue(L, to);
+      lua_setiuservalue(L, last, H_NEXT);
+      head = from;
     }
-    lua_getiuservalue(L, -1, H_NEXT);
-    next = (chunk *)lua_touserdata(L, -1);
-    if (next) { /* it becomes the head of what is left */
-      next->total = h->total > h->len ? h->total - h->len : 0;
-      next->dead = h->dead;
-      lua_getiuservalue(L, -2, H_TAIL);
-      if (lua_touserdata(L, -1) == (void *)next) {
-        lua_pop(L, 1);
-        lua_pushnil(L);
-      }
-      lua_setiuservalue(L, -2, H_TAIL);
-    }
-    lua_remove(L, -2);
+  } else {
+    lua_pushnil(L);
+    lua_pushvalue(L, from);
   }
+  lua_pushvalue(L, rest);
+  lua_setiuservalue(L, tail, H_NEXT);
+  lua_pushvalue(L, lua_isnil(L, rest) ? tail : tail + 1);
+  lua_setiuservalue(L, head, H_TAIL);
+  a->total = b->total = a->total + b->total; /* of the head */
+  a->dead = b->dead = a->dead + b->dead;
+  a->let_go = b->let_go = a->let_go + b->let_go;
+  a->shells = b->shells = a->shells + b->shells;
+  lua_settop(L, tail - 1);
+  lua_pushvalue(L, head);
 }
 
 static void merge_waiters(lua_State *L, int outer, promise *q, int inner, promise *r) {
@@ -394,18 +379,10 @@ static void merge_waiters(lua_State *L, int outer, promise *q, int inner, promis
     q->waiters = r->waiters;
     return;
   }
-  if (r->flags & F_ON_CANCEL) {
-    int running = lua_gc(L, LUA_GCISRUNNING); /* no finalizer in between */
-    if (running) lua_gc(L, LUA_GCSTOP);
-    move_on_cancel(L, outer, q, inner);
-    if (running) lua_gc(L, LUA_GCRESTART);
-  } else {
-    lua_getiuservalue(L, inner, U_STATE);
-  }
-  if (lua_touserdata(L, -1)) {
-    lua_getiuservalue(L, outer, U_STATE);
-    concat(L, top + 2, top + 1);
-  }
+  lua_getiuservalue(L, outer, U_STATE);
+  lua_getiuservalue(L, inner, U_STATE);
+  join_lists(L, top + 1, top + 2);
+  lua_setiuservalue(L, outer, U_STATE);
   lua_settop(L, top);
 }
 
@@ -415,7 +392,8 @@ static void merge_waiters(lua_State *L, int outer, promise *q, int inner, promis
 int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r) {
   outer = lua_absindex(L, outer);
   inner = lua_absindex(L, inner);
-  luaL_checkstack(L, 12, NULL);
+  luaL_checkstack(L, 16, NULL);
+  if (r->flags & F_LET_GO) lwt_let_go_no_more(L, inner);
   if (q->waiters != W_NONE && r->waiters != W_NONE) {
     lwt_promise_listify(L, outer, q);
     lwt_promise_listify(L, inner, r);
@@ -423,6 +401,7 @@ int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r
   if (q->state != S_PENDING || r->state != S_PENDING) return 0;
   if (r->waiters == W_ONE && q->waiters != W_NONE) return 0; /* changed meanwhile */
   if (q->waiters == W_ONE && r->waiters != W_NONE) return 0;
+  if (r->waiters != W_NONE) q->flags &= (uint16_t)~F_LET_GO;
   merge_waiters(L, outer, q, inner, r);
   q->flags |= (uint16_t)(r->flags & F_ON_CANCEL);
   if ((r->kind == K_TASK && ((task *)r)->status != T_DONE) || r->kind == K_TIMER ||

@@ -114,7 +114,7 @@ int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx, const char *
   lua_insert(L, -2);
   if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
   p = lwt_promise_find(L, err + 1);
-  if (c->nest >= MAX_NEST) lwt_promise_listify(L, err + 1, p);
+  if (c->nest >= MAX_NEST) p = lwt_promise_listify(L, err + 1, p);
   if (p->state != S_PENDING) {
     lua_settop(L, err - 1);
     return 0;
@@ -146,8 +146,7 @@ static int wake_waiter(lua_State *L, int state) {
     return 1;
   }
   if (state == S_REJECTED) lua_settop(L, 2);
-  lwt_resolve_later(L, c, 1, p, state, lua_gettop(L) - 1);
-  lua_pushboolean(L, 1);
+  lua_pushboolean(L, lwt_resolve_later(L, c, 1, p, state, lua_gettop(L) - 1));
   return 1;
 }
 

@@ -101,7 +101,9 @@ static void parse_string(lua_State *L, int arg, lwt_uv_address *a) {
 }
 
 static void parse_table(lua_State *L, int arg, lwt_uv_address *a) {
-  static const char *const keys[] = {"host", "port", "path", "family", NULL};
+  /* (Whatever an address of getaddrinfo has.) */
+  static const char *const keys[] = {"host",     "port",      "path", "family",
+                                     "socktype", "canonname", NULL};
   size_t n;
   const char *s;
   lua_Integer number;
@@ -148,22 +150,28 @@ size_t lwt_uv_address_size(const lwt_uv_address *a) {
   return a->family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
+void lwt_uv_format_ip6(const struct sockaddr_in6 *in6, char text[LWT_UV_HOST_MAX]) {
+  char zone[UV_IF_NAMESIZE] = "";
+  size_t size = sizeof zone;
+  text[0] = '\0';
+  uv_ip6_name(in6, text, INET6_ADDRSTRLEN);
+  if (in6->sin6_scope_id == 0 || uv_if_indextoname(in6->sin6_scope_id, zone, &size) < 0)
+    return;
+  strcat(text, "%");
+  strcat(text, zone);
+}
+
 void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
                            char text[LWT_UV_ADDRESS_MAX]) {
-  char host[INET6_ADDRSTRLEN + 32] = "";
+  char host[LWT_UV_HOST_MAX] = "";
   if (sa->sa_family == AF_INET) {
     const struct sockaddr_in *in4 = (const void *)sa;
     uv_ip4_name(in4, host, sizeof host);
     snprintf(text, LWT_UV_ADDRESS_MAX, "%s:%d", host, ntohs(in4->sin_port));
   } else if (sa->sa_family == AF_INET6) {
     const struct sockaddr_in6 *in6 = (const void *)sa;
-    char zone[UV_IF_NAMESIZE] = "";
-    size_t size = sizeof zone;
-    uv_ip6_name(in6, host, sizeof host);
-    if (in6->sin6_scope_id == 0 || uv_if_indextoname(in6->sin6_scope_id, zone, &size) < 0)
-      zone[0] = '\0';
-    snprintf(text, LWT_UV_ADDRESS_MAX, "[%s%s%s]:%d", host, zone[0] != '\0' ? "%" : "",
-             zone, ntohs(in6->sin6_port));
+    lwt_uv_format_ip6(in6, host);
+    snprintf(text, LWT_UV_ADDRESS_MAX, "[%s]:%d", host, ntohs(in6->sin6_port));
   } else if (sa->sa_family == AF_UNIX) {
     const struct sockaddr_un *un = (const void *)sa;
     size_t offset = offsetof(struct sockaddr_un, sun_path);

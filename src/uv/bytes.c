@@ -303,7 +303,8 @@ static int l_copy(lua_State *L) {
   view *v = check(L, 1);
   size_t len, ofs = opt_range(L, 2, v->len, &len);
   char *data = lwt_uv_push_bytes(lwt_uv_context(L), L, len);
-  memcpy(data, v->mem->data + v->ofs + ofs, len);
+  /* Making it may have run a finalizer that sent the bytes to another thread. */
+  memcpy(data, view_data(L, 1, v) + ofs, len);
   return 1;
 }
 

@@ -23,6 +23,10 @@ static int grant(lua_State *L, channel *ch, op *o) {
       ((o->sides & CAN_WRITE) && lwt_uv_channel_turn(ch, WRITING) != o))
     return AGAIN;
   v = lwt_uv_new_userdata(ch->ctx, L, LWT_UV_CHANNEL, sizeof *v, CHANNEL_UV);
+  if (o->over) { /* a finalizer has cancelled it, or closed the channel */
+    lua_pop(L, 1);
+    return AGAIN;
+  }
   lua_rawgeti(L, LUA_REGISTRYINDEX, ch->ref);
   lua_setiuservalue(L, -2, 1);
   v->ch = ch;
@@ -46,6 +50,7 @@ static int change_side(lua_State *L, channel *ch, const op *o) {
     return 0;
   }
   lwt_uv_channel_stop_reading(ch);
+  ch->changes++;
   ch->in.eof = 0;
   if (ch->in.tail > ch->in.head) {
     int64_t r =
@@ -81,30 +86,41 @@ static int protected_attempt(lua_State *L) {
 
 /* The same for an op in the queue: what it raises becomes its failure. */
 int lwt_uv_channel_attempt(lua_State *L, op *o) {
-  int result = AGAIN;
+  channel *ch = o->view->ch;
+  int result = AGAIN, top = lua_gettop(L);
   lua_pushcfunction(L, protected_attempt);
   lua_pushlightuserdata(L, o);
   lua_pushlightuserdata(L, &result);
-  if (lua_pcall(L, 2, LUA_MULTRET, 0) != LUA_OK) return FAILED;
-  return result;
+  o->busy = 1;
+  if (lua_pcall(L, 2, LUA_MULTRET, 0) != LUA_OK) result = FAILED;
+  if (lwt_uv_channel_attempted(ch, o)) return result;
+  lua_settop(L, top);
+  return GONE;
 }
 
-/* What waits on this side, as far as it goes. With `fast`, a reading operation is tried
-** without a protected call of its own: it can raise nothing but want of memory, and
-** `ch->hurt` tells the caller of ours (lwt_uv_channel_on_read) to try again with one. */
+/* The same for a reading op, without a protected call of its own: it can raise nothing but
+** want of memory, and `ch->hurt` tells the caller of ours (lwt_uv_channel_on_read) to try
+** again with one. */
+static int attempt_fast(lua_State *L, channel *ch, op *o) {
+  int n, top = lua_gettop(L);
+  o->busy = 1;
+  ch->hurt = o;
+  n = lwt_uv_channel_try_read(L, ch, o);
+  ch->hurt = NULL;
+  if (lwt_uv_channel_attempted(ch, o)) return n;
+  lua_settop(L, top);
+  return GONE;
+}
+
+/* What waits on this side, as far as it goes. What is busy goes on by itself: then this is
+** called from a finalizer in the middle of it. */
 static void pump_side(lua_State *L, channel *ch, int side, int fast) {
   op *o;
-  while ((o = lwt_uv_channel_turn(ch, side)) != NULL) {
-    int n;
-    if (fast && o->kind < OP_UNPACK && !ch->shared) {
-      ch->hurt = 1;
-      n = lwt_uv_channel_try_read(L, ch, o);
-      ch->hurt = 0;
-    } else {
-      n = lwt_uv_channel_attempt(L, o);
-    }
+  while ((o = lwt_uv_channel_turn(ch, side)) != NULL && !o->busy) {
+    int n = fast && o->kind < OP_UNPACK && !ch->shared ? attempt_fast(L, ch, o)
+                                                       : lwt_uv_channel_attempt(L, o);
     if (n == AGAIN) return;
-    lwt_uv_channel_settle(L, ch, o, n);
+    if (n != GONE) lwt_uv_channel_settle(L, ch, o, n);
   }
 }
 
@@ -216,7 +232,11 @@ void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
   if (!st->exit_hooked && st->at_exit != LUA_NOREF) {
     st->exit_hooked = 1;
     lua_rawgeti(L, LUA_REGISTRYINDEX, st->at_exit);
-    lua_call(L, 0, 0);
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK) { /* no memory: with the next one, then */
+      st->exit_hooked = 0;
+      lua_pop(L, 1);
+    }
+    lwt_uv_channel_anchor(L, ch, idx); /* a finalizer may have had it let go */
   }
   if (ch->idle_at == NULL) {
     lwt_uv_channel_idle_start(ch);
@@ -229,8 +249,9 @@ static void enter(channel *ch, void (*f)(lua_State *L, void *data)) {
   int last = ch->ctx->last, status;
   ch->ctx->last = 0;
   status = last ? lwt_uv_enter_last(ch->ctx, f, ch) : lwt_uv_enter(ch->ctx, f, ch);
-  if (status == 0 || (!ch->hurt && ch->owing == NULL)) return;
-  ch->hurt = 0;
+  if (status == 0 || (ch->hurt == NULL && ch->owing == NULL)) return;
+  if (ch->hurt != NULL) lwt_uv_channel_attempted(ch, ch->hurt);
+  ch->hurt = NULL;
   lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
 }
 
@@ -269,8 +290,24 @@ void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
 
 /* ---- Arguments -------------------------------------------------------------- */
 
+/* Somebody has mistaken lwt.io for Lua's io, perhaps. */
+static void no_channel(lua_State *L, int arg) {
+  int type = lua_type(L, arg);
+  if (type == LUA_TSTRING || type == LUA_TNUMBER || type <= LUA_TNIL)
+    luaL_argerror(L, arg,
+                  lua_pushfstring(L,
+                                  "lwt.channel expected, got %s: lwt.io is not Lua's io, "
+                                  "its functions take a channel first",
+                                  luaL_typename(L, arg)));
+  luaL_typeerror(L, arg, "lwt.channel");
+}
+
 view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg) {
-  view *v = lwt_uv_check(ctx, L, arg, LWT_UV_CHANNEL);
+  view *v = lwt_uv_test(ctx, L, arg, LWT_UV_CHANNEL);
+  if (v == NULL) {
+    no_channel(L, arg);
+    return NULL; /* not reached */
+  }
   if (v->ch == NULL) luaL_argerror(L, arg, "a temporary channel whose atomic is over");
   return v;
 }
@@ -299,33 +336,63 @@ static int queued_first(const channel *ch, const op *o) {
   return o->kind == OP_ATOMIC || o->kind == OP_CLOSE;
 }
 
+/* Has it been closed for operations of this kind, by a finalizer? */
+static int refuses(const channel *ch, const op *o) {
+  if (ch->closed || ch->close_op != NULL) return 1;
+  if (o->kind < OP_WRITE) return ch->in.closed;
+  return ch->out.closing && o->kind != OP_SHUT && o->kind != OP_ATOMIC;
+}
+
+static int has_turn(const channel *ch, const op *o) {
+  return (!(o->sides & CAN_READ) || lwt_uv_channel_turn(ch, READING) == o) &&
+         (!(o->sides & CAN_WRITE) || lwt_uv_channel_turn(ch, WRITING) == o);
+}
+
+/* Put it in the queue: pushes its promise. With `try_it` it has not been tried yet; `later`:
+** not before the loop has nothing else to do. */
+static void queue(lua_State *L, view *v, op *now, int keep, int try_it, int later) {
+  channel *ch = v->ch;
+  unsigned changes;
+  op *o;
+  /* A reader that waits for an answer: what it has written is the question. */
+  if (now->kind < OP_WRITE && ch->out.len > ch->out.off && v->q[WRITING].first == NULL &&
+      !ch->shared)
+    flush_now(ch);
+  changes = ch->changes;
+  o = lwt_uv_channel_enqueue(L, v, now, keep);
+  if (changes != ch->changes) { /* a finalizer was here: what was found is no longer so */
+    try_it = 1;
+    if (o->kind < OP_WRITE) lwt_uv_channel_search_anew(o);
+  }
+  if (refuses(ch, o)) {
+    ch->ctx->lwt->push_sentinel(ch->ctx->lwt, L, "Closed");
+    lwt_uv_channel_settle(L, ch, o, FAILED);
+  } else if (later) {
+    lwt_uv_channel_idle_start(ch);
+  } else if (try_it && has_turn(ch, o)) {
+    int k = lwt_uv_channel_attempt(L, o);
+    if (k != AGAIN && k != GONE) lwt_uv_channel_settle(L, ch, o, k);
+  }
+}
+
 /* Number of values pushed, FAILED with the error pushed, or AGAIN with a promise pushed
-** (which may be resolved). */
+** (which may be resolved). In a task that has yet to be told of a cancel nothing is done at
+** once: its next await raises, and has withdrawn the operation by then. */
 static int run(lua_State *L, view *v, op *now, int keep) {
   channel *ch = v->ch;
-  int first = queued_first(ch, now), is_free, n = AGAIN;
+  int first = queued_first(ch, now), later, is_free, n = AGAIN;
   now->view = v;
   now->sides = lwt_uv_channel_sides(ch, now->kind);
+  later = now->kind != OP_SHUT && ch->ctx->lwt->cancel_due(ch->ctx->lwt);
   is_free = lwt_uv_channel_is_free(v, now->sides);
-  if (is_free && !first) {
+  if (is_free && !first && !later) {
     n = attempt(L, ch, now);
     if (n != AGAIN && !ch->in.pending) {
       ch->in.eof = 0;
       ch->in.error = 0;
     }
   }
-  if (n == AGAIN) {
-    op *o;
-    /* A reader that waits for an answer: what it has written is the question. */
-    if (now->kind < OP_WRITE && ch->out.len > ch->out.off &&
-        v->q[WRITING].first == NULL && !ch->shared)
-      flush_now(ch);
-    o = lwt_uv_channel_enqueue(L, v, now, keep);
-    if (is_free && first) {
-      int k = lwt_uv_channel_attempt(L, o);
-      if (k != AGAIN) lwt_uv_channel_settle(L, ch, o, k);
-    }
-  }
+  if (n == AGAIN) queue(L, v, now, keep, is_free && first, later);
   if (ch->out.len > ch->out.off && !lwt_uv_channel_will_flush(ch) && !ch->out.pending &&
       ch->out.error == 0 && ch->first != NULL)
     lwt_uv_channel_flush_soon(L, ch, 1);

@@ -53,8 +53,16 @@ typedef enum op_kind {
 typedef struct channel channel;
 typedef struct view view;
 
+/* How far a format of string.unpack has been looked through: no byte twice. */
+typedef struct unpack_scan {
+  size_t fmt, at;  /* in the format, and in the bytes */
+  size_t searched; /* bytes without the '\0' that is looked for */
+  size_t align;    /* the most that `!` allows; 0: not begun */
+  int little;
+} unpack_scan;
+
 typedef struct op {
-  struct op *next[2];
+  struct op *next[2], *prev[2];
   view *view;
   op_kind kind;
   unsigned char sides;    /* the queues it stands in: bit 1 reading, bit 2 writing */
@@ -65,15 +73,19 @@ typedef struct op {
   unsigned char kept;     /* so is a value that it needs */
   unsigned char viewed;   /* so is its temporary view */
   unsigned char retried;  /* has tried again what a flush before it could not write */
+  unsigned char busy;     /* is being tried just now: whoever tries it frees it */
+  unsigned char over;     /* … because it was settled or cancelled meanwhile */
   char tag;               /* OP_NUMBER: type and byte order */
   size_t n;               /* how many bytes */
   size_t done;            /* bytes of it that are written, or searched in vain */
   const char *data;       /* what to write, or the delimiter, or the format */
   size_t len;             /* of the delimiter or the format; OP_INTO: the offset */
+  size_t max;             /* reading: the most it may take; 0: as the channel says */
+  unpack_scan scan;       /* OP_UNPACK */
   int64_t pos;            /* OP_SEEK */
   view *inner;            /* OP_ATOMIC */
   struct op *owed;        /* in the channel's list of what is owed */
-  struct lwt_uv_mem *mem; /* OP_INTO: pinned while it waits */
+  struct lwt_uv_mem *mem; /* of `data`, or to read into: pinned while it waits */
 } op;
 
 typedef struct op_queue {
@@ -92,6 +104,7 @@ typedef struct channel_in {
   char *buf;
   size_t head, tail, cap;
   size_t size;           /* the nominal size; cap passes it for long lines only */
+  size_t limit;          /* how long a line, or the like, may be */
   unsigned char pending; /* a read of the port is under way */
   unsigned char full;    /* the last read filled all there was */
   unsigned char eof; /* the last read met the end; only for the operation that asked */
@@ -134,9 +147,12 @@ struct channel {
   unsigned char aborting;      /* abort as soon as Lua may run: close was cancelled */
   unsigned char slots;         /* of UV_READER and UV_WRITER, which are in use */
   unsigned char finishing;     /* inside port->close */
-  unsigned char hurt;          /* an attempt has raised */
   unsigned char idle_to_flush; /* and for nothing else */
   int end_status;
+  /* Grows with whatever reads, or changes the order of those who do: who compares it
+  ** before and after an allocation knows whether a finalizer has been at work. */
+  unsigned changes;
+  op *hurt;     /* is being tried without a protected call: has raised, when it stays */
   int ref;      /* slot in the registry: false, or the first view */
   size_t ops;   /* waiting */
   op *owing;    /* settled, but resolving the promise has raised */
@@ -155,9 +171,12 @@ typedef struct channel_state {
   lwt_idle idle;                    /* one for all channels */
   channel *idle_first, **idle_last; /* those that want a word */
   size_t idle_count;
-  channel *current; /* whose turn in the idle hook has not ended well */
-  int no_memory;    /* registry reference of what want of memory raises */
-  int pending;      /* registry reference of the pending table */
+  channel *current;    /* whose turn in the idle hook has not ended well */
+  lwt_idle ports_idle; /* the same for the ports of io.make (port_lua.c) */
+  struct port_lua *ports, **ports_last;
+  size_t ports_count;
+  int no_memory; /* registry reference of what want of memory raises */
+  int pending;   /* registry reference of the pending table */
   channel *channels;
   op *spare;        /* used ops */
   int unpack, pack; /* registry references of string.unpack and string.pack */
@@ -181,6 +200,7 @@ typedef struct channel_state {
 /* Results of an attempt: values pushed (0 …), or: */
 #define AGAIN (-1)  /* has to wait */
 #define FAILED (-2) /* the error is pushed */
+#define GONE (-3) /* lwt_uv_channel_attempt: settled or cancelled meanwhile, and freed */
 
 /* ---- channel.c -------------------------------------------------------------- */
 
@@ -216,7 +236,10 @@ void lwt_uv_channel_anchor(lua_State *L, channel *ch, int idx);
 /* The queues that an operation of this kind stands in. */
 unsigned char lwt_uv_channel_sides(const channel *ch, op_kind kind);
 op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep);
+/* Try an op of the queue. Not freed meanwhile, whatever a finalizer does to it. */
 int lwt_uv_channel_attempt(lua_State *L, op *o);
+/* The attempt is over: 0 when the op is, too; it has been freed then. */
+int lwt_uv_channel_attempted(channel *ch, op *o);
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n);
 /* Pay what is owed: the channel is at the top. */
 void lwt_uv_channel_pay(lua_State *L, channel *ch);
@@ -231,7 +254,8 @@ void lwt_uv_channel_stop_reading(channel *ch);
 void lwt_uv_channel_pump(lua_State *L, channel *ch);
 /* The same for lwt_uv_enter, with the channel as data. */
 void lwt_uv_channel_ready(lua_State *L, void *data);
-/* Have the buffer flushed when the loop has nothing else to do. May raise (memory). */
+/* Have the buffer flushed when the loop has nothing else to do. Never raises; may run
+** Lua code. */
 void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx);
 #define lwt_uv_channel_will_flush(ch) \
   ((ch)->idle_at != NULL && channel_state_of((ch)->ctx)->exit_hooked)
@@ -257,18 +281,31 @@ extern const luaL_Reg lwt_uv_channel_meta[];
 int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o);
 int lwt_uv_channel_try_write(lua_State *L, channel *ch, op *o);
 /* Bytes that OP_UNPACK needs as far as can be seen: with `n` bytes at `data`. Returns 0
-** when they are all there (*need of them), 1 when not, -1 for a wrong format. */
-int lwt_uv_channel_unpack_need(const char *fmt, const char *data, size_t n, size_t *need);
+** when they are all there (*need of them), 1 when not, -1 for more than there can be. The
+** format must be right. `s`, all zero at first, remembers how far it came. */
+int lwt_uv_channel_unpack_need(unpack_scan *s, const char *fmt, const char *data,
+                               size_t n, size_t *need);
 void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t n);
+/* The optional argument `max` of a read: 0 when it is left out. */
+size_t lwt_uv_channel_check_max(lua_State *L, int arg);
+/* The bytes have changed: what an op has searched in vain, it searches again. C only. */
+void lwt_uv_channel_search_anew(op *o);
 /* Make room in the input buffer for `want` more bytes at best. UV_ENOMEM or 0. */
 int lwt_uv_channel_room(channel *ch, size_t want);
-/* Copy into the output buffer; 0 when it does not fit, or UV_ENOMEM. */
+/* 1: copied into the output buffer; 0 when it does not fit, or UV_ENOMEM. */
 int lwt_uv_channel_put(channel *ch, const char *data, size_t n);
+/* The way that nearly every write goes: 1, with its promise pushed, when nobody waits and
+** it fits into the buffer; else 0. `tail` is one more byte, or '\0' for none. */
+int lwt_uv_channel_write_quickly(lua_State *L, view *v, const char *s, size_t n,
+                                 char tail);
 /* Whether an error of the port may be over at the next try (a full disk), or never (a
 ** broken pipe). */
 int lwt_uv_channel_retries(const channel *ch);
 /* A write has failed that nobody waits for: the next operation tells. */
 void lwt_uv_channel_untold(channel *ch, int status);
+/* Write what is buffered, without waiting, where the port is a descriptor and no writer
+** waits. C only. */
+void lwt_uv_channel_flush_now(channel *ch);
 /* At the end of the state: write what can be written without waiting. C only. */
 void lwt_uv_channel_last_words(channel *ch);
 /* The port has taken `n` bytes: of `fly` and the buffer, then of the op's own. */
@@ -305,6 +342,7 @@ port *lwt_uv_port_mem(char *data, size_t size, struct lwt_uv_mem *mem);
 /* port_lua.c: userdata. */
 int lwt_uv_port_lua_new(lua_State *L);
 void lwt_uv_port_lua_open(lwt_uv *ctx, lua_State *L);
+void lwt_uv_port_lua_close(lwt_uv *ctx);
 extern const port_class lwt_uv_port_lua_class;
 #define PORT_LUA_ERROR (-99999) /* status: the error is a Lua value */
 /* Forget what was read and not taken, also what is still to come. C only. */

@@ -54,6 +54,7 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   ch->first = v;
   ch->refs = 1;
   ch->ref = ref;
+  ch->in.limit = SIZE_MAX;
   ch->in.size = ch->out.size = size != 0 ? size : st->default_size;
   ch->closed = ch->in.closed = ch->out.closed = ch->port_gone = ch->ended = 1;
   ch->next = st->channels;
@@ -93,10 +94,8 @@ static void ended(lua_State *L, void *data) {
   if (ch->close_op != NULL) {
     op *o = ch->close_op;
     int n = lwt_uv_channel_attempt(L, o);
-    if (n != AGAIN) {
-      ch->close_op = NULL;
-      lwt_uv_channel_settle(L, ch, o, n);
-    }
+    if (n != AGAIN) ch->close_op = NULL;
+    if (n != AGAIN && n != GONE) lwt_uv_channel_settle(L, ch, o, n);
   }
   lwt_uv_channel_unanchor(L, ch);
 }
@@ -129,6 +128,7 @@ static void stop_port(channel *ch) {
 static void finish(channel *ch) {
   if (ch->port_gone) return;
   stop_port(ch);
+  ch->changes++;
   ch->port_gone = 1;
   ch->closed = ch->in.closed = ch->out.closing = ch->out.closed = 1;
   ch->in.head = ch->in.tail = 0;
@@ -257,15 +257,23 @@ static view *check_own(lua_State *L, const char *what) {
   return v;
 }
 
-static void start_close(lua_State *L, view *v) {
-  op o = {.kind = OP_CLOSE};
-  v->ch->close_op = lwt_uv_channel_enqueue(L, v, &o, 0);
+/* Returns 0 when a finalizer has closed it meanwhile. */
+static int start_close(lua_State *L, view *v) {
+  channel *ch = v->ch;
+  op o = {.kind = OP_CLOSE}, *closing = lwt_uv_channel_enqueue(L, v, &o, 0);
+  if (ch->closed || ch->close_op != NULL) {
+    lwt_uv_channel_settle(L, ch, closing, 0);
+    return 0;
+  }
+  ch->close_op = closing;
   lua_setiuservalue(L, 1, UV_CLOSE);
-  v->ch->out.closing = 1;
+  ch->out.closing = 1;
+  return 1;
 }
 
 static void end_reading(lua_State *L, channel *ch) {
   if (ch->in.closed) return;
+  ch->changes++;
   ch->in.closed = 1;
   lwt_uv_channel_stop_reading(ch);
   fail_waiting(L, ch, OP_WRITE);
@@ -306,10 +314,10 @@ other end that nothing more comes, while reading goes on; `close("read")` ends r
 @param side? string `"read"` or `"write"`; both when it is left out
 @return lwt.Promise
 ```lua
-local ch = await(io.open_file("f", "w"))
+local ch = await(lio.open_file("f", "w"))
 await(ch:write("hello"))
 await(ch:close())
-print(io.is_closed(ch))   --> true
+print(lio.is_closed(ch))   --> true
 ```
 @function lwt.io.close(ch, side)
 */
@@ -320,8 +328,7 @@ static int l_close(lua_State *L) {
   int side = lua_isnoneornil(L, 2) ? 0 : luaL_checkoption(L, 2, NULL, names) + 1;
   if (side != 0 && side != ch->sides) return close_side(L, v, side);
   lua_settop(L, 1);
-  if (!ch->closed && ch->close_op == NULL) {
-    start_close(L, v);
+  if (!ch->closed && ch->close_op == NULL && start_close(L, v)) {
     lua_settop(L, 1);
     if (!(ch->sides & CAN_WRITE)) { /* nothing to wait for */
       lwt_uv_channel_abort(L, ch);
@@ -341,7 +348,7 @@ rejected with `lwt.Closed`.
 @param ch lwt.Channel
 @return lwt.Promise fulfilled when it is closed
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:abort())
 print(await(r:read()))   -->
 ```
@@ -354,7 +361,7 @@ static int l_abort(lua_State *L) {
   if (!ch->port_gone) {
     if (ch->close_op == NULL) start_close(L, v);
     lua_settop(L, 1);
-    lwt_uv_channel_abort(L, ch);
+    if (!ch->port_gone) lwt_uv_channel_abort(L, ch);
   }
   return push_close(L, ch);
 }
@@ -365,7 +372,7 @@ Whether the channel is closed, or its `close` has been called.
 @param ch lwt.Channel
 @return boolean
 ```lua
-print(io.is_closed(io.stdin))   --> false
+print(lio.is_closed(lio.stdin))   --> false
 ```
 @function lwt.io.is_closed(ch)
 */

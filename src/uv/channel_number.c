@@ -6,6 +6,7 @@
 */
 #include "channel.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define BIG 0x80 /* in op.tag, beside the letter */
@@ -62,34 +63,45 @@ void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t
 
 /* ---- What string.unpack will need ------------------------------------------- */
 
-typedef struct scan {
-  const char *fmt;
-  int little;
-  size_t align; /* the most that `!` allows */
-} scan;
+/* As lstrlib.c reads a format, so that the two agree byte for byte. */
+
+#define MAX_INT_SIZE 16
+struct aligned {
+  char c;
+  union {
+    LUAI_MAXALIGN;
+  } u;
+};
+#define NATIVE_ALIGN offsetof(struct aligned, u)
 
 static int digit(int c) {
   return '0' <= c && c <= '9';
 }
 
-static int count(scan *s, size_t otherwise, size_t *out) {
+static int count(const char **fmt, size_t otherwise, size_t *out) {
   size_t n = 0;
-  if (!digit(*s->fmt)) {
+  if (!digit(**fmt)) {
     *out = otherwise;
     return 0;
   }
-  while (digit(*s->fmt)) {
+  while (digit(**fmt)) {
     if (n > (SIZE_MAX / 2 - 9) / 10) return -1;
-    n = n * 10 + (size_t)(*s->fmt++ - '0');
+    n = n * 10 + (size_t)(*(*fmt)++ - '0');
   }
   *out = n;
   return 0;
 }
 
-/* One option: its size, what it is ('i' aligned number, 'c' bytes, 's', 'z', 0 nothing).
-** */
-static int option(scan *s, char *kind, size_t *size) {
-  char c = *s->fmt++;
+/* The size of an integer. */
+static int count_size(const char **fmt, size_t otherwise, size_t *out) {
+  int r = count(fmt, otherwise, out);
+  return *out == 0 || *out > MAX_INT_SIZE ? -1 : r;
+}
+
+/* One option: its size, what it is ('i' number, 'x' a byte of padding, 'c' bytes, 's', 'z',
+** 'X', 0 nothing). */
+static int option(unpack_scan *s, const char **fmt, char *kind, size_t *size) {
+  char c = *(*fmt)++;
   *size = 0;
   *kind = 'i';
   switch (c) {
@@ -106,12 +118,14 @@ static int option(scan *s, char *kind, size_t *size) {
   case 'n': *size = sizeof(lua_Number); return 0;
   case 'd': *size = sizeof(double); return 0;
   case 'i':
-  case 'I': return count(s, sizeof(int), size);
-  case 's': *kind = 's'; return count(s, sizeof(size_t), size);
-  case 'c': *kind = 'c'; return count(s, SIZE_MAX, size);
+  case 'I': return count_size(fmt, sizeof(int), size);
+  case 's': *kind = 's'; return count_size(fmt, sizeof(size_t), size);
+  case 'c':
+    *kind = 'c';
+    return count(fmt, SIZE_MAX, size) < 0 || *size == SIZE_MAX ? -1 : 0;
   case 'z': *kind = 'z'; return 0;
   case 'x':
-    *kind = 'c';
+    *kind = 'x';
     *size = 1;
     return 0;
   case 'X': *kind = 'X'; return 0;
@@ -119,62 +133,95 @@ static int option(scan *s, char *kind, size_t *size) {
   case '<': s->little = 1; break;
   case '>': s->little = 0; break;
   case '=': s->little = !native_is_big(); break;
-  case '!': {
-    *kind = 0;
-    return count(s, _Alignof(max_align_t), &s->align);
-  }
+  case '!': *kind = 0; return count_size(fmt, NATIVE_ALIGN, &s->align);
   default: return -1;
   }
   *kind = 0;
   return 0;
 }
 
-static size_t padding(const scan *s, size_t at, size_t size) {
-  size_t align = size < s->align ? size : s->align;
-  if (align <= 1 || (align & (align - 1)) != 0) return 0;
-  return (align - (at & (align - 1))) & (align - 1);
+/* An option with the padding before it, which may be all there is of it (`X`). */
+static int padded_option(unpack_scan *s, const char **fmt, char *kind, size_t *size,
+                         size_t *padding) {
+  size_t align;
+  int pads;
+  if (option(s, fmt, kind, size) < 0) return -1;
+  pads = *kind == 'X';
+  if (pads && (**fmt == '\0' || option(s, fmt, kind, size) < 0 || *kind == 'c' ||
+               *kind == 'X' || *size == 0))
+    return -1;
+  align = *kind == 'c' || *kind == 0 ? 1 : *size < s->align ? *size : s->align;
+  if (pads) {
+    *kind = 0;
+    *size = 0;
+  }
+  *padding = 0;
+  if (align <= 1) return 0;
+  *padding = (align - (s->at & (align - 1))) & (align - 1);
+  return (align & (align - 1)) != 0 ? -1 : 0;
 }
 
-int lwt_uv_channel_unpack_need(const char *fmt, const char *data, size_t n,
-                               size_t *need) {
-  scan s = {fmt, !native_is_big(), 1};
-  size_t at = 0;
-  *need = 0;
-  while (*s.fmt != '\0') {
+static void begin_scan(unpack_scan *s) {
+  *s = (unpack_scan){.align = 1, .little = !native_is_big()};
+}
+
+/* Is it a format of string.unpack? */
+static int is_format(const char *fmt) {
+  unpack_scan s;
+  begin_scan(&s);
+  while (*fmt != '\0') {
     char kind;
-    size_t size;
-    if (option(&s, &kind, &size) < 0 || (kind == 'c' && size == SIZE_MAX)) return -1;
-    if (kind == 'X') { /* aligns as the next option would */
-      if (*s.fmt == '\0' || option(&s, &kind, &size) < 0 || kind == 'c' || size == 0)
-        return -1;
-      at += padding(&s, at, size);
-    } else if (kind == 'z') {
-      const char *end = at < n ? memchr(data + at, '\0', n - at) : NULL;
-      if (end == NULL) {
-        *need = (at < n ? n : at) + 1;
-        return 1;
-      }
-      at = (size_t)(end - data) + 1;
-    } else if (kind == 's') {
-      uint64_t len = 0;
-      if (size == 0 || size > 16) return -1;
-      at += padding(&s, at, size);
-      if (at + size > n) {
-        *need = at + size;
-        return 1;
-      }
-      for (size_t i = 0; i < size; i++)
-        len = len << 8 | (unsigned char)data[at + (s.little ? size - 1 - i : i)];
-      if (len > SIZE_MAX / 4) return -1;
-      at += size + (size_t)len;
-    } else if (kind != 0) {
-      if (kind == 'i' && (size == 0 || size > 16)) return -1;
-      at += (kind == 'i' ? padding(&s, at, size) : 0) + size;
-    }
-    if (at > SIZE_MAX / 4) return -1;
+    size_t size, padding;
+    if (padded_option(&s, &fmt, &kind, &size, &padding) < 0) return 0;
   }
-  *need = at;
-  return at > n;
+  return 1;
+}
+
+/* The string that begins at `at`, its size before it or '\0' behind: *end. Returns 0, 1 when
+** more than `n` bytes have to be there (*end), or -1. */
+static int string_end(unpack_scan *s, char kind, size_t size, size_t at, const char *data,
+                      size_t n, size_t *end) {
+  uint64_t len = 0;
+  if (kind == 'z') {
+    size_t from = at > s->searched ? at : s->searched;
+    const char *nul = from < n ? memchr(data + from, '\0', n - from) : NULL;
+    s->searched = n;
+    *end = nul != NULL ? (size_t)(nul - data) + 1 : (at < n ? n : at) + 1;
+    return nul == NULL;
+  }
+  *end = at + size;
+  if (*end > n) return 1;
+  for (size_t i = 0; i < size; i++) {
+    if (len >> 56 != 0) return -1;
+    len = len << 8 | (unsigned char)data[at + (s->little ? size - 1 - i : i)];
+  }
+  if (len > SIZE_MAX / 4) return -1;
+  *end += (size_t)len;
+  return 0;
+}
+
+int lwt_uv_channel_unpack_need(unpack_scan *s, const char *fmt, const char *data,
+                               size_t n, size_t *need) {
+  if (s->align == 0) begin_scan(s);
+  while (fmt[s->fmt] != '\0') {
+    char kind;
+    size_t size, padding, end;
+    const char *at = fmt + s->fmt;
+    if (padded_option(s, &at, &kind, &size, &padding) < 0) return -1;
+    end = s->at + padding;
+    if (kind == 's' || kind == 'z') {
+      int r = string_end(s, kind, size, end, data, n, need);
+      if (r != 0) return r;
+      end = *need;
+    } else {
+      end += size;
+    }
+    if (end > SIZE_MAX / 4) return -1;
+    s->at = end;
+    s->fmt = (size_t)(at - fmt);
+  }
+  *need = s->at;
+  return s->at > n;
 }
 
 /* ---- What Lua calls --------------------------------------------------------- */
@@ -196,7 +243,7 @@ rejected with `lwt.EOF` where the input ends inside the number. On a channel it 
 `ch.be` are views of it whose functions of these names read and write little and big endian.
 
 ```lua
-local ch = io.of_bytes("\1\2\3\4")
+local ch = lio.of_bytes("\1\2\3\4")
 print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
 ```
 @param ch lwt.Channel|lwt.ChannelOrder
@@ -221,7 +268,7 @@ static int l_read_number(lua_State *L) {
 Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
 
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w.be:write_int16(258))
 await(w:close())
 print(await(r:read()):byte(1, -1))   --> 1 2
@@ -258,10 +305,12 @@ static int l_write_number(lua_State *L) {
   if (closed) return lwt_uv_reject_closed(ctx, L);
   for (size_t i = 0; i < k->size; i++)
     bytes[big ? k->size - 1 - i : i] = (char)(x >> (8 * i) & 0xff);
+  if (lwt_uv_channel_write_quickly(L, v, bytes, k->size, '\0')) return 1;
   lua_settop(L, 1);
   o.data = lua_pushlstring(L, bytes, k->size);
   o.n = k->size;
-  return lwt_uv_channel_run(L, v, &o, 2);
+  v = lwt_uv_channel_check(ctx, L, WRITING, &closed); /* a finalizer may have run */
+  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, &o, 2);
 }
 
 /* Put the order in front of the format. It stays the format's own to change it. */
@@ -283,28 +332,29 @@ static int upvalue_order(lua_State *L) {
 
 /*---
 Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
-of the input; rejected with `lwt.EOF` where it ends inside. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
 
 ```lua
-print(await(io.of_bytes("\3abc"):unpack("s1")))   --> abc
+print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ```
 @param ch lwt.Channel|lwt.ChannelOrder
 @param format string
+@param max integer? at most so many bytes
 @return lwt.Promise of the values
 @also le.unpack be.unpack
-@function lwt.io.unpack(ch, format)
+@function lwt.io.unpack(ch, format, max)
 */
 static int l_unpack(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   op o = {.kind = OP_UNPACK};
-  size_t need;
   int closed;
   view *v;
   o.data = format_of(L, ctx, upvalue_order(L));
   o.len = strlen(o.data);
+  luaL_argcheck(L, is_format(o.data), 2, "not a format of string.unpack");
+  o.max = lwt_uv_channel_check_max(L, 3);
   v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  if (lwt_uv_channel_unpack_need(o.data, "", 0, &need) < 0)
-    luaL_argerror(L, 2, "not a format of string.unpack");
   if (closed) return lwt_uv_reject_closed(ctx, L);
   return lwt_uv_channel_run(L, v, &o, 2);
 }
@@ -313,7 +363,7 @@ static int l_unpack(lua_State *L) {
 Writes values in a format of `string.pack`, as one operation.
 
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:pack("s1", "abc"))
 await(w:close())
 print(#await(r:read()))   --> 4
@@ -331,10 +381,11 @@ static int l_pack(lua_State *L) {
   int closed;
   view *v;
   format_of(L, ctx, upvalue_order(L));
-  v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  lwt_uv_channel_check(ctx, L, WRITING, &closed);
   lua_rawgeti(L, LUA_REGISTRYINDEX, channel_state_of(ctx)->pack);
   lua_insert(L, 2);
   lua_call(L, lua_gettop(L) - 2, 1);
+  v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   if (closed) return lwt_uv_reject_closed(ctx, L);
   o.data = lua_tolstring(L, 2, &o.n);
   if (o.n == 0) {

@@ -51,6 +51,10 @@ int lwt_uv_channel_push(lua_State *L, channel *ch) {
 
 static void op_free(lwt_uv *ctx, op *o) {
   channel_state *st = channel_state_of(ctx);
+  if (o->busy) { /* by lwt_uv_channel_attempted */
+    o->over = 1;
+    return;
+  }
   if (o->mem != NULL) lwt_uv_mem_unpin(o->mem);
   o->next[0] = st->spare;
   st->spare = o;
@@ -93,18 +97,28 @@ static void forget_kept(lua_State *L, lwt_uv *ctx, op *o) {
   lua_pop(L, 1);
 }
 
+int lwt_uv_channel_attempted(channel *ch, op *o) {
+  o->busy = 0;
+  if (!o->over) return 1;
+  op_free(ch->ctx, o);
+  return 0;
+}
+
 static void unlink_side(op *o, int side) {
   op_queue *q = &o->view->q[side];
-  op **at = &q->first, *before = NULL;
-  while (*at != o) {
-    before = *at;
-    at = &before->next[side];
-  }
-  *at = o->next[side];
-  if (q->last == o) q->last = before;
+  op *before = o->prev[side], *after = o->next[side];
+  if (before != NULL)
+    before->next[side] = after;
+  else
+    q->first = after;
+  if (after != NULL)
+    after->prev[side] = before;
+  else
+    q->last = before;
 }
 
 static void op_unlink_from(channel *ch, op *o) {
+  ch->changes++;
   if (o->sides & CAN_READ) unlink_side(o, READING);
   if (o->sides & CAN_WRITE) unlink_side(o, WRITING);
   ch->ops--;
@@ -119,6 +133,7 @@ static void op_link(op *o) {
     op_queue *q = &o->view->q[side];
     if (!(o->sides & (1 << side))) continue;
     o->next[side] = NULL;
+    o->prev[side] = q->last;
     if (q->last != NULL)
       q->last->next[side] = o;
     else
@@ -153,6 +168,7 @@ unsigned char lwt_uv_channel_sides(const channel *ch, op_kind kind) {
 
 void lwt_uv_channel_stop_reading(channel *ch) {
   if (!ch->in.pending) return;
+  ch->changes++;
   ch->port->class->read_cancel(ch->port);
   ch->in.pending = 0;
 }
@@ -185,24 +201,37 @@ static void on_cancel(lua_State *L, void *data) {
     lwt_uv_channel_unanchor(L, ch);
 }
 
+/* Push a promise, for the op that is returned, which is still the first of the spare
+** ones. A finalizer that runs meanwhile may take that one: then for another. */
+static op *new_promise(lua_State *L, lwt_uv *ctx) {
+  channel_state *st = channel_state_of(ctx);
+  for (;;) {
+    op *o = st->spare;
+    if (o == NULL) {
+      o = calloc(1, sizeof *o);
+      if (o == NULL) {
+        lwt_uv_raise(ctx, L, UV_ENOMEM, "channel", NULL, NULL);
+        return NULL; /* not reached */
+      }
+      st->spare = o;
+    }
+    ctx->lwt->promise_new(ctx->lwt, L, on_cancel, o);
+    if (st->spare == o) return o;
+    lua_pop(L, 1);
+  }
+}
+
 /* Put a copy of `proto` in the queue: pushes its promise. Raises before it has changed
-** anything. The view is at index 1. */
+** anything. The view is at index 1. (Filling the pending table allocates too, but runs no
+** finalizer: only making an object does.) */
 op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   channel *ch = v->ch;
   lwt_uv *ctx = ch->ctx;
   channel_state *st = channel_state_of(ctx);
-  op *o = st->spare;
+  op *o = new_promise(L, ctx);
   unsigned char sides = lwt_uv_channel_sides(ch, proto->kind), slot = 0;
-  if (o == NULL) {
-    o = calloc(1, sizeof *o);
-    if (o == NULL) {
-      lwt_uv_raise(ctx, L, UV_ENOMEM, "channel", NULL, NULL);
-      return NULL; /* not reached */
-    }
-    st->spare = o;
-  }
-  lwt_uv_channel_anchor(L, ch, 1);
-  ctx->lwt->promise_new(ctx->lwt, L, on_cancel, o);
+  if (proto->mem != NULL && proto->mem->data == NULL)
+    luaL_argerror(L, 2, "the bytes were moved to another thread");
   if (v->lock == NULL && sides != (CAN_READ | CAN_WRITE) &&
       !(ch->slots & (sides == CAN_WRITE ? 2 : 1)))
     slot = sides == CAN_WRITE ? UV_WRITER : UV_READER;
@@ -227,6 +256,7 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
     lua_setiuservalue(L, 1, slot);
     ch->slots |= (unsigned char)(1u << (slot - UV_READER));
   }
+  lwt_uv_channel_anchor(L, ch, 1);
   st->spare = o->next[0];
   *o = *proto;
   o->view = v;
@@ -317,8 +347,12 @@ void lwt_uv_channel_release(lua_State *L, view *inner) {
     if (q->first == NULL || q->last == NULL) continue;
     for (op *o = q->first; o != NULL; o = o->next[side]) o->view = outer;
     q->last->next[side] = lock->next[side];
+    q->first->prev[side] = lock;
+    if (lock->next[side] != NULL)
+      lock->next[side]->prev[side] = q->last;
+    else
+      outer->q[side].last = q->last;
     lock->next[side] = q->first;
-    if (outer->q[side].last == lock) outer->q[side].last = q->last;
     q->first = q->last = NULL;
   }
   op_unlink(lock);

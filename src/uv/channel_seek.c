@@ -17,6 +17,7 @@ int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o) {
     if (n != 0) return n;
   }
   lwt_uv_channel_stop_reading(ch);
+  ch->changes++;
   ch->in.eof = 0;
   ch->in.error = 0;
   if (ch->in.tail > ch->in.head) {
@@ -51,7 +52,7 @@ What is buffered is taken into account. Raises where there is no position (`ESPI
 @param ch lwt.Channel
 @return integer
 ```lua
-local ch = io.of_bytes("hello")
+local ch = lio.of_bytes("hello")
 await(ch:read(2))
 print(ch:position())   --> 2
 ```
@@ -77,7 +78,7 @@ buffered already is used where it can be.
 @param position integer
 @return lwt.Promise
 ```lua
-local ch = io.of_bytes("hello")
+local ch = lio.of_bytes("hello")
 await(ch:set_position(3))
 print(await(ch:read()))   --> lo
 ```
@@ -103,7 +104,7 @@ where there is no length (`ESPIPE`).
 @param ch lwt.Channel
 @return integer
 ```lua
-print(io.of_bytes("hello"):length())   --> 5
+print(lio.of_bytes("hello"):length())   --> 5
 ```
 @function lwt.io.length(ch)
 */
@@ -125,7 +126,7 @@ Whether an operation of the channel is waiting or under way, an `atomic` include
 @param ch lwt.Channel
 @return boolean
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 local p = r:read_line()
 print(r:is_busy(), w:is_busy())   --> true false
 p:cancel()
@@ -152,6 +153,7 @@ static int l_lock(lua_State *L) {
 static int l_drop(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
   lwt_uv_channel_stop_reading(ch);
+  ch->changes++;
   ch->in.head = ch->in.tail = 0;
   if (ch->port->class == &lwt_uv_port_lua_class) lwt_uv_port_lua_drop(ch->port);
   return 0;
@@ -171,7 +173,7 @@ What the channel can do: `"input"`, `"output"` or `"both"`.
 @param ch lwt.Channel
 @return string
 ```lua
-print(io.stdout:mode())   --> output
+print(lio.stdout:mode())   --> output
 ```
 @function lwt.io.mode(ch)
 */

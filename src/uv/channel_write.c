@@ -142,6 +142,29 @@ void lwt_uv_channel_last_words(channel *ch) {
     say(ch, out->buf + out->off, out->len - out->off);
 }
 
+/* Write a piece now: whether all of it has gone. */
+static int write_now(channel *ch, const char *data, size_t n) {
+  ssize_t r = n > 0 ? lwt_uv_port_fd_write_now(ch->port, data, n) : 0;
+  if (r > 0) lwt_uv_channel_wrote(ch, NULL, (size_t)r);
+  return r == (ssize_t)n;
+}
+
+void lwt_uv_channel_flush_now(channel *ch) {
+  channel_out *out = &ch->out;
+  if (ch->closed || out->closed || out->error != 0 || !lwt_uv_port_is_fd(ch->port) ||
+      lwt_uv_channel_turn(ch, ch->shared ? READING : WRITING) != NULL)
+    return;
+  if (out->pending) {
+    ssize_t taken = ch->port->class->write_cancel(ch->port);
+    out->pending = 0;
+    if (taken > 0) lwt_uv_channel_wrote(ch, out->fly_op, (size_t)taken);
+    out->fly_op = NULL;
+  }
+  if (write_now(ch, out->fly + out->fly_off, out->fly_len - out->fly_off))
+    write_now(ch, out->buf + out->off, out->len - out->off);
+  if (ch->anchored) lwt_uv_channel_idle_start(ch); /* the rest, and to be let go */
+}
+
 /* ---- The operations --------------------------------------------------------- */
 
 static int failed(lua_State *L, channel *ch, int status) {
@@ -257,13 +280,12 @@ static int write_op(lua_State *L, op *o, int keep) {
   return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
 }
 
-/* The way that nearly every write goes: nobody waits, and it fits into the buffer. `tail`
-** is one more byte, or '\0' for none. */
-static int write_quickly(lua_State *L, lwt_uv *ctx, view *v, const char *s, size_t n,
-                         char tail) {
+int lwt_uv_channel_write_quickly(lua_State *L, view *v, const char *s, size_t n,
+                                 char tail) {
   channel *ch = v->ch;
+  lwt_uv *ctx = ch->ctx;
   if (v->q[WRITING].first != NULL || ch->shared || ch->out.error != 0 ||
-      lwt_uv_channel_put(ch, s, n) <= 0)
+      ctx->lwt->cancel_due(ctx->lwt) || lwt_uv_channel_put(ch, s, n) <= 0)
     return 0;
   if (tail != '\0' && lwt_uv_channel_put(ch, &tail, 1) <= 0) {
     ch->out.len -= n;
@@ -292,7 +314,11 @@ static int write_at(lua_State *L, int idx) {
     lwt_uv_push_done(ctx, L);
     return 1;
   }
-  if (write_quickly(L, ctx, v, o.data, o.n, '\0')) return 1;
+  if (lwt_uv_channel_write_quickly(L, v, o.data, o.n, '\0')) return 1;
+  if (lua_type(L, idx) == LUA_TUSERDATA) {
+    size_t start, len;
+    o.mem = lwt_uv_bytes_mem(L, idx, &start, &len);
+  }
   return lwt_uv_channel_run(L, v, &o, idx);
 }
 
@@ -322,7 +348,7 @@ go out is not torn by cancelling it.
 @param ... string|number|lwt.Bytes
 @return lwt.Promise
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:write("a", 1))
 await(w:close())
 print(await(r:read()))   --> a1
@@ -342,7 +368,7 @@ Write one byte, given as a number from 0 to 255 or as a string of one byte.
 @param char integer|string
 @return lwt.Promise
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:write_char("x"))
 await(w:write_char(121))
 await(w:close())
@@ -372,7 +398,7 @@ Write a line: the string, and `"\n"`.
 @param line string
 @return lwt.Promise
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:write_line("hello"))
 print(await(r:read_line()))   --> hello
 ```
@@ -387,7 +413,7 @@ static int l_write_line(lua_State *L) {
   if (closed) return lwt_uv_reject_closed(ctx, L);
   s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
   lua_settop(L, 2);
-  if (write_quickly(L, ctx, v, s, n, '\n')) return 1;
+  if (lwt_uv_channel_write_quickly(L, v, s, n, '\n')) return 1;
   return write_at(L, concat(L, 2, "\n"));
 }
 
@@ -398,10 +424,10 @@ when it does not take it.
 @param ch lwt.Channel
 @return lwt.Promise
 ```lua
-local ch = await(io.open_file("f", "w"))
+local ch = await(lio.open_file("f", "w"))
 await(ch:write("now"))
 await(ch:flush())
-print(await(io.with_file("f", "r", io.read)))   --> now
+print(await(lio.with_file("f", "r", lio.read)))   --> now
 await(ch:close())
 ```
 @function lwt.io.flush(ch)
@@ -419,7 +445,7 @@ needed.
 @param ch lwt.Channel
 @return integer
 ```lua
-print(io.of_bytes("abc"):buffer_size())   --> 65536
+print(lio.of_bytes("abc"):buffer_size())   --> 65536
 ```
 @function lwt.io.buffer_size(ch)
 */
@@ -437,7 +463,7 @@ first; for input that does not fit, the promise is rejected.
 @param size integer
 @return lwt.Promise
 ```lua
-local ch = io.of_bytes("abc")
+local ch = lio.of_bytes("abc")
 await(ch:resize_buffer(16))
 print(ch:buffer_size())   --> 16
 ```

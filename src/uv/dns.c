@@ -8,6 +8,7 @@
 */
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net_internal.h"
@@ -26,7 +27,7 @@ struct dns_req {
   int flags;
   unsigned char by_address; /* getnameinfo */
   unsigned char started;
-  dns_req *next;
+  dns_req *next, *prev; /* of those that wait */
 };
 
 /* ---- The queue ----------------------------------------------------------- */
@@ -44,14 +45,24 @@ static int start(dns_req *d) {
   return uv_getaddrinfo(loop, &d->uv.address, on_address, d->host, d->service, &d->hints);
 }
 
+static void dequeue(net_state *net, dns_req *d) {
+  if (d->prev != NULL)
+    d->prev->next = d->next;
+  else
+    net->dns_first = d->next;
+  if (d->next != NULL)
+    d->next->prev = d->prev;
+  else
+    net->dns_last = d->prev;
+}
+
 /* A lookup is over: the next may begin. */
 static void start_next(lwt_uv *ctx) {
   net_state *net = net_of(ctx);
   while (!ctx->closing && net->dns_first != NULL && net->dns_active < net->dns_limit) {
     dns_req *d = net->dns_first;
     int status;
-    net->dns_first = d->next;
-    if (d->next == NULL) net->dns_last = NULL;
+    dequeue(net, d);
     status = start(d);
     if (status == 0)
       net->dns_active++;
@@ -64,7 +75,7 @@ static void finish(dns_req *d, int status) {
   lwt_uv *ctx = d->r.ctx;
   net_of(ctx)->dns_active--;
   start_next(ctx);
-  lwt_uv_req_done(&d->r, status);
+  lwt_uv_req_done_later(&d->r, status);
 }
 
 static void on_address(uv_getaddrinfo_t *uv, int status, struct addrinfo *list) {
@@ -80,18 +91,12 @@ static void on_name(uv_getnameinfo_t *uv, int status, const char *host,
 }
 
 static void cancel(lwt_uv_req *r) {
-  dns_req *d = (dns_req *)(void *)r, *before = NULL, *at;
-  net_state *net = net_of(r->ctx);
+  dns_req *d = (dns_req *)(void *)r;
   if (d->started) {
     uv_cancel(r->uv);
     return;
   }
-  for (at = net->dns_first; at != d; at = at->next) before = at;
-  if (before != NULL)
-    before->next = d->next;
-  else
-    net->dns_first = d->next;
-  if (net->dns_last == d) net->dns_last = before;
+  dequeue(net_of(r->ctx), d);
   lwt_uv_req_done(r, UV_ECANCELED);
 }
 
@@ -103,8 +108,9 @@ static int enqueue(lua_State *L, dns_req *d) {
     status = start(d);
     if (status == 0) net->dns_active++;
   } else {
-    if (net->dns_last != NULL)
-      net->dns_last->next = d;
+    d->prev = net->dns_last;
+    if (d->prev != NULL)
+      d->prev->next = d;
     else
       net->dns_first = d;
     net->dns_last = d;
@@ -130,7 +136,7 @@ static int push_list(lua_State *L, lwt_uv_req *r) {
   lua_Integer n = 0;
   lua_newtable(L);
   for (a = d->uv.address.addrinfo; a != NULL; a = a->ai_next) {
-    char host[64] = "";
+    char host[LWT_UV_HOST_MAX] = "";
     int number;
     if (a->ai_family == AF_INET) {
       const struct sockaddr_in *in4 = (const void *)a->ai_addr;
@@ -138,7 +144,7 @@ static int push_list(lua_State *L, lwt_uv_req *r) {
       number = ntohs(in4->sin_port);
     } else if (a->ai_family == AF_INET6) {
       const struct sockaddr_in6 *in6 = (const void *)a->ai_addr;
-      uv_ip6_name(in6, host, sizeof host);
+      lwt_uv_format_ip6(in6, host);
       number = ntohs(in6->sin6_port);
     } else {
       continue;
@@ -215,6 +221,16 @@ static int check_name(lua_State *L, int arg) {
   return arg;
 }
 
+/* A service is a name or a port: the resolver would cut one that is too large. */
+static int check_service(lua_State *L, int arg) {
+  if (check_name(L, arg) == 0) return 0;
+  const char *s = lua_tostring(L, arg);
+  if (strspn(s, "+-.0123456789") != strlen(s) || *s == '\0') return arg;
+  if (strspn(s, "0123456789") != strlen(s) || strlen(s) > 9 || atoi(s) > 65535)
+    luaL_argerror(L, arg, lua_pushfstring(L, "port %s is out of range (0 to 65535)", s));
+  return arg;
+}
+
 static int option(lua_State *L, int arg, const char *key, const char *const names[],
                   const int values[], int otherwise) {
   const char *s;
@@ -260,7 +276,7 @@ static int l_getaddrinfo(lua_State *L) {
   dns_req *d;
   lua_settop(L, 3);
   host = check_name(L, 1);
-  service = check_name(L, 2);
+  service = check_service(L, 2);
   luaL_argcheck(L, host != 0 || service != 0, 1, "host or service expected");
   lwt_uv_check_options(L, 3, options);
   family = option(L, 3, "family", families, family_values, AF_UNSPEC);
@@ -375,7 +391,7 @@ typedef struct interfaces {
 
 static int push_interfaces(lua_State *L) {
   interfaces *all = lua_touserdata(L, 1);
-  char text[64], mac[20];
+  char text[LWT_UV_HOST_MAX], mac[20];
   int i;
   lua_createtable(L, all->n, 0);
   for (i = 0; i < all->n; i++) {
@@ -386,7 +402,7 @@ static int push_interfaces(lua_State *L) {
     set_string(L, "name", a->name);
     set_string(L, "family", v6 ? "inet6" : "inet");
     if (v6)
-      uv_ip6_name(&a->address.address6, text, sizeof text);
+      lwt_uv_format_ip6(&a->address.address6, text);
     else
       uv_ip4_name(&a->address.address4, text, sizeof text);
     set_string(L, "host", text);

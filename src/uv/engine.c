@@ -21,6 +21,33 @@ enum {
   GUEST_STEPS = 2  /* its owner, and we step within */
 };
 
+/* ---- Later ---------------------------------------------------------------- */
+
+void lwt_uv_after_add(lwt_uv *ctx, lwt_uv_after *later) {
+  if (later->queued) return;
+  later->queued = 1;
+  later->next = NULL;
+  *ctx->later_end = later;
+  ctx->later_end = &later->next;
+}
+
+void lwt_uv_after_drop(lwt_uv *ctx, lwt_uv_after *later) {
+  lwt_uv_after **at = &ctx->later;
+  if (!later->queued) return;
+  while (*at != later) at = &(*at)->next;
+  *at = later->next;
+  if (*at == NULL) ctx->later_end = at;
+  later->queued = 0;
+}
+
+void lwt_uv_after_run(lwt_uv *ctx) {
+  while (ctx->later != NULL) {
+    lwt_uv_after *first = ctx->later;
+    lwt_uv_after_drop(ctx, first);
+    first->f(first); /* may free it, and anything else */
+  }
+}
+
 /* ---- The five functions of lwt_engine ------------------------------------ */
 
 static double engine_now(void *data) {
@@ -53,8 +80,16 @@ static void stop_timer(lwt_uv *ctx) {
 static void engine_wait(void *data, double seconds) {
   lwt_uv *ctx = data;
   ctx->turn++;
+  if (ctx->later != NULL) { /* left by a callback while we were not waiting */
+    lwt_uv_after_run(ctx);
+    seconds = 0;
+  }
   if (ctx->guest == GUEST_STEPS) return; /* its owner turns the loop already */
   ctx->guest = GUEST_TURNS;
+  if (ctx->owed != NULL) {
+    lwt_uv_req_pay(ctx);
+    seconds = 0;
+  }
   if (seconds == 0) {
     /* uv_run looks at nothing when nothing counts; what other threads have posted does not. */
     int posts = lwt_uv_thread_listens != NULL && lwt_uv_thread_listens(ctx);
@@ -69,11 +104,12 @@ static void engine_wait(void *data, double seconds) {
     if (seconds > 0) stop_timer(ctx);
   }
   ctx->guest = 0;
+  lwt_uv_after_run(ctx);
 }
 
 static int engine_alive(void *data) {
   lwt_uv *ctx = data;
-  if (ctx->working > 0) return LWT_WORKING;
+  if (ctx->working > 0 || ctx->owed != NULL) return LWT_WORKING;
   if (ctx->waiting > 0) return LWT_WAITING;
   if (lwt_uv_thread_alive != NULL && lwt_uv_thread_alive(ctx)) return LWT_WAITING;
   return ctx->adopted && uv_loop_alive(ctx->loop) ? LWT_WAITING : LWT_IDLE;
@@ -127,7 +163,9 @@ static void step_as_guest(lwt_uv *ctx) {
   lua_State *L;
   double wait = -1;
   if (ctx->guest != 0 || ctx->closing) return;
+  lwt_uv_after_run(ctx);
   L = lwt_uv_main(ctx);
+  if (L == NULL) return; /* no memory: at the next poll */
   ctx->guest = GUEST_STEPS;
   lua_pushcfunction(L, l_step);
   lua_pushlightuserdata(L, ctx);
@@ -248,12 +286,19 @@ static void fill_standard_descriptors(void) {
   if (fd >= 3) close(fd);
 }
 
+/* A peer that goes away is an error of the write (EPIPE), not the end of the process. A
+** program that has a handler of its own keeps it. */
+void lwt_uv_ignore_sigpipe(void) {
+  struct sigaction old;
+  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+    signal(SIGPIPE, SIG_IGN);
+}
+
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
   int status;
   if (fcntl(0, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
     fill_standard_descriptors();
   status = uv_loop_init(&ctx->own);
-  struct sigaction old;
   if (status < 0) lwt_uv_raise(ctx, L, status, "uv_loop_init", NULL, NULL);
   ctx->loop = &ctx->own;
   status = attach(ctx);
@@ -262,10 +307,7 @@ void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
     ctx->loop = NULL;
     lwt_uv_raise(ctx, L, status, "uv_async_init", NULL, NULL);
   }
-  /* A peer that goes away is an error of the write (EPIPE), not the end of the process. A
-  ** program that has a handler of its own keeps it. */
-  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-    signal(SIGPIPE, SIG_IGN);
+  lwt_uv_ignore_sigpipe();
   ctx->lwt->loop = api_loop;
   ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
 }
@@ -325,7 +367,8 @@ static int l_adopt(lua_State *L) {
     if (ctx->family_moved[i] != NULL) ctx->family_moved[i](ctx);
   detach(timer, async);
   leave(ctx);
-  uv_run(before, UV_RUN_NOWAIT);
+  do uv_run(before, UV_RUN_NOWAIT);
+  while (ctx->unclosed > 0);
   if (before == &ctx->own) uv_loop_close(before);
   settle(ctx, g);
   return 0;
@@ -338,8 +381,14 @@ static int l_pending(lua_State *L) {
   return 1;
 }
 
+/* Of these, how many are bound to end. */
+static int l_working(lua_State *L) {
+  lua_pushinteger(L, lwt_uv_context(L)->working);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"use", l_use}, {"pending", l_pending}, {"loop", l_loop},
+    {"use", l_use}, {"pending", l_pending}, {"working", l_working}, {"loop", l_loop},
     {"fd", l_fd},   {"adopt", l_adopt},     {NULL, NULL},
 };
 

@@ -152,23 +152,29 @@ static int l_dir(lua_State *L) {
   return 1;
 }
 
+static int is_over(const dir *d) {
+  return d == NULL || (!__atomic_load_n(&d->busy, __ATOMIC_ACQUIRE) && d->over);
+}
+
 /* d:next(): a promise of the next entries, nil at the end and once it is closed. */
 static int l_next(lua_State *L) {
   static const lwt_uv_req_class class = {"readdir",    "path",       1,
-                                         push_entries, release_next, NULL};
+                                         push_entries, release_next, lwt_uv_fs_cancel};
   lwt_uv *ctx = lwt_uv_context(L);
-  dir *d = check(L)->d;
+  dir_box *box = check(L);
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
-  if (d != NULL && __atomic_load_n(&d->busy, __ATOMIC_ACQUIRE))
-    return lwt_uv_reject(ctx, L, UV_EBUSY, "readdir", "path", lua_tostring(L, -1));
-  if (d == NULL || d->over) {
+  const char *path = lua_tostring(L, -1);
+  if (is_over(box->d)) {
     lua_pushnil(L);
     ctx->lwt->fulfilled(ctx->lwt, L, 1);
     return 1;
   }
-  const char *path = lua_tostring(L, -1);
   dir_req *r = lwt_uv_fs_new(ctx, L, &class, sizeof *r, -1, 0, run_next);
+  dir *d = box->d; /* only now: making the request may run finalizers */
+  if (is_over(d)) return lwt_uv_req_started(L, &r->q.req, UV_ECANCELED);
+  if (__atomic_load_n(&d->busy, __ATOMIC_ACQUIRE))
+    return lwt_uv_req_started(L, &r->q.req, UV_EBUSY);
   r->d = d;
   r->path = path;
   d->refs++;

@@ -41,39 +41,46 @@ static int submit(file_req *fq) {
     }
   }
   int status = lwt_uv_fs_submit(&fq->q);
-  if (status >= 0) {
-    fq->started = 1;
-    lwt_uv_file_begin(f);
-  }
+  if (status >= 0) lwt_uv_file_begin(&fq->use);
   return status;
 }
 
 /* Start the head of the queue; what cannot start is over. */
 static void submit_head(file *f) {
   /* A file that is being closed starts nothing: who closes it ends what waits. */
-  while (f->head != NULL && !f->head->started && !f->closed) {
+  while (f->head != NULL && !f->head->q.started && !f->closed && !f->ctx->closing) {
     int status = submit(f->head);
     if (status >= 0) return;
     lwt_uv_req_done(&f->head->q.req, status); /* takes it out of the queue */
   }
 }
 
+static void enter_queue(file_req *fq) {
+  file *f = fq->f;
+  fq->prev = f->tail;
+  if (f->tail != NULL)
+    f->tail->next = fq;
+  else
+    f->head = fq;
+  f->tail = fq;
+}
+
 static void leave_queue(file_req *fq) {
   file *f = fq->f;
-  file_req **at = &f->head, *before = NULL;
-  while (*at != NULL && *at != fq) {
-    before = *at;
-    at = &(*at)->next;
-  }
-  if (*at == NULL) return;
-  *at = fq->next;
-  if (f->tail == fq) f->tail = before;
+  if (fq->prev == NULL && f->head != fq) return; /* never was in it */
+  if (fq->prev != NULL)
+    fq->prev->next = fq->next;
+  else
+    f->head = fq->next;
+  if (fq->next != NULL)
+    fq->next->prev = fq->prev;
+  else
+    f->tail = fq->prev;
 }
 
 /* A request that waits its turn is over at once; a running one only if no thread has it. */
 void lwt_uv_file_cancel_req(lwt_uv_req *r) {
-  file_req *fq = (file_req *)r;
-  if (fq->started)
+  if (((fs_req *)r)->started)
     lwt_uv_fs_cancel(r);
   else
     lwt_uv_req_done(r, UV_ECANCELED);
@@ -83,11 +90,6 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   file_req *fq = (file_req *)r;
   file *f = fq->f;
   if (f == NULL) return;
-  if (fq->anext != NULL) fq->anext->aprev = fq->aprev;
-  if (fq->aprev != NULL)
-    fq->aprev->anext = fq->anext;
-  else
-    f->all = fq->anext;
   if (fq->ordered) leave_queue(fq);
   /* Bytes read at the position that nobody got are the next read's. */
   if (fq->ordered && !r->taken && fq->len > 0) {
@@ -100,37 +102,40 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   for (int i = 0; i < fq->npieces; i++)
     if (fq->pieces[i].mem != NULL) lwt_uv_mem_unpin(fq->pieces[i].mem);
   free(fq->pieces);
-  if (fq->started) lwt_uv_file_end(f);
+  f->refs++;
+  lwt_uv_file_unuse(&fq->use);
   if (fq->ordered) submit_head(f);
   lwt_uv_file_unref(f);
 }
 
-/* Push a request on the file at argument 1 and its promise. */
-file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op *op) {
+static file *file_at(lua_State *L, int arg) {
+  return ((file_box *)lua_touserdata(L, arg))->f;
+}
+
+file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, const file_op *op) {
   lua_getiuservalue(L, 1, U_PATH);
   file_req *fq = lwt_uv_fs_new(ctx, L, &op->class, sizeof *fq,
                                lua_isstring(L, -1) ? -1 : 0, 2, op->run);
+  file *f = file_at(L, 1);
   lua_remove(L, -3);
+  if (f == NULL) { /* a finalizer has closed it: making the request may run some */
+    lwt_uv_req_started(L, &fq->q.req, UV_ECANCELED);
+    lwt_uv_reject_closed(ctx, L);
+    return NULL;
+  }
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -3, U_FILE);
   fq->f = f;
   fq->ordered = (unsigned char)op->ordered;
   fq->offset = -1;
-  f->refs++;
-  fq->anext = f->all;
-  if (f->all != NULL) f->all->aprev = fq;
-  f->all = fq;
+  lwt_uv_file_use(&fq->use, f, &fq->q);
   return fq;
 }
 
 int lwt_uv_file_begin_req(lua_State *L, file_req *fq) {
   file *f = fq->f;
   if (!fq->ordered) return lwt_uv_req_started(L, &fq->q.req, submit(fq));
-  if (f->tail != NULL)
-    f->tail->next = fq;
-  else
-    f->head = fq;
-  f->tail = fq;
+  enter_queue(fq);
   return lwt_uv_req_started(L, &fq->q.req, f->head == fq ? submit(fq) : 0);
 }
 
@@ -148,7 +153,8 @@ file_req *lwt_uv_file_new_op(lua_State *L, const file_op *op) {
     lwt_uv_reject_closed(ctx, L);
     return NULL;
   }
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, op);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, op);
+  if (fq == NULL) return NULL;
   fq->want = FILE_ALL; /* does not touch the position, nor what was read ahead */
   fq->offset = 0;
   return fq;
@@ -196,7 +202,7 @@ typedef struct open_req {
 static ssize_t run_open(fs_req *q) {
   open_req *o = (open_req *)q;
   struct stat st;
-  int fd = lwt_uv_fs_open(o->path, o->flags, o->mode, &q->stop);
+  int fd = lwt_uv_fs_open(q, o->path, o->flags, o->mode);
   if (fd < 0) return fd;
   if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
     lwt_uv_fs_close(fd);
@@ -289,31 +295,44 @@ static int l_of_fd(lua_State *L) {
   return 1;
 }
 
+file *lwt_uv_file_check_open(lwt_uv *ctx, lua_State *L, int arg) {
+  file_box *box = lwt_uv_check(ctx, L, arg, LWT_UV_FILE);
+  if (box->f == NULL) luaL_error(L, "attempt to use a closed file");
+  return box->f;
+}
+
 uv_file lwt_uv_file_fd(lwt_uv *ctx, lua_State *L, int idx) {
   file_box *box = lwt_uv_test(ctx, L, idx, LWT_UV_FILE);
   return box == NULL || box->f == NULL ? -1 : box->f->fd;
 }
 
 int lwt_uv_fs_check_fd(lwt_uv *ctx, lua_State *L, int arg) {
-  file_box *box = lwt_uv_check(ctx, L, arg, LWT_UV_FILE);
-  if (box->f == NULL) luaL_error(L, "attempt to use a closed file");
-  return box->f->fd;
+  return lwt_uv_file_check_open(ctx, L, arg)->fd;
 }
 
 /* ---- Closing ------------------------------------------------------------- */
 
-/* Reject what is pending on the file at index 1, whose box is empty already. */
+/* Reject what is pending on the file, whose box is empty already. Each rejection may run
+** callbacks: whoever has been told is put aside before. */
 static void reject_pending(lua_State *L, file *f) {
-  file_req *fq = f->all;
-  while (fq != NULL) {
-    if (fq->q.req.cancelled) {
-      fq = fq->anext;
-      continue;
+  file_use *u;
+  while ((u = f->uses) != NULL) {
+    f->uses = u->next;
+    if (u->next != NULL) u->next->at = &f->uses;
+    u->next = f->told;
+    u->at = &f->told;
+    if (u->next != NULL) u->next->at = &u->next;
+    f->told = u;
+    lwt_uv_req *r = &u->q->req;
+    if (!r->cancelled) {
+      f->ctx->lwt->push_sentinel(f->ctx->lwt, L, "Closed");
+      lwt_uv_req_abandon(L, r);
     }
-    f->ctx->lwt->push_sentinel(f->ctx->lwt, L, "Closed");
-    lwt_uv_req_abandon(L, &fq->q.req); /* may run callbacks: start again */
-    if (!fq->started) lwt_uv_req_done(&fq->q.req, UV_ECANCELED);
-    fq = f->all;
+    if (f->told != u) continue; /* over already */
+    if (!u->q->started)
+      lwt_uv_req_done(r, UV_ECANCELED);
+    else if (u->q->wait != NULL || u->q->in_line)
+      lwt_uv_fs_cancel(r);
   }
 }
 
@@ -347,6 +366,11 @@ static int l_close(lua_State *L) {
   lua_getiuservalue(L, 1, U_PATH);
   fs_req *q =
       lwt_uv_fs_new(ctx, L, &class, sizeof *q, lua_isstring(L, 2) ? 2 : 0, 0, NULL);
+  if (box->f == NULL) { /* by a finalizer, just now */
+    lwt_uv_req_started(L, &q->req, UV_ECANCELED);
+    lua_getiuservalue(L, 1, U_CLOSE);
+    return 1;
+  }
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, 1, U_CLOSE);
   lwt_uv_req_started(L, &q->req, 0);

@@ -23,6 +23,15 @@
 typedef struct file file;
 typedef struct file_req file_req;
 
+/* A request's place among those that use a file: the file stays, and is told when it is
+** over. A sendfile has two. */
+typedef struct file_use {
+  file *f; /* NULL: none */
+  fs_req *q;
+  struct file_use *next, **at; /* in f->uses; `at` is what points at it */
+  int running;                 /* on the pool, or waiting on the loop */
+} file_use;
+
 /* User values of the file. */
 enum { U_PATH = 1, U_CLOSE = 2 };
 /* User values of a request: what is written, or filled; the file, which may not be
@@ -50,7 +59,8 @@ struct file {
   char closed; /* atomic: nothing new begins */
   file_box *box;
   file_req *head, *tail; /* the queue; its head runs */
-  file_req *all;         /* every request under way */
+  file_use *uses;        /* every request under way */
+  file_use *told;        /* those of them that have been told that it is closed */
   char *left;            /* malloc'd: bytes read that nobody has got */
   size_t left_ofs, left_len, left_cap;
   unsigned turn; /* of the loop, and what was read inline in it */
@@ -73,15 +83,16 @@ typedef struct file_piece {
 struct file_req {
   fs_req q;
   file *f;
-  file_req *next;          /* in the queue */
-  file_req *anext, *aprev; /* in f->all */
-  unsigned char ordered, started, locked;
+  file_use use;
+  file_req *next, *prev; /* in the queue */
+  unsigned char ordered, locked;
   char *buf; /* reading: malloc'd; `len` of `cap` bytes are there, of `want` */
   size_t len, cap, want;
-  const char *data; /* writing */
+  const char *data; /* writing; `done` of it is written */
   lwt_uv_mem *mem;
   file_piece *pieces;
-  int npieces;
+  int npieces, piece; /* those before `piece` are written */
+  size_t done;
   int64_t offset; /* -1: at the position */
   double a, b;
   int i, j;
@@ -103,8 +114,10 @@ void lwt_uv_file_cancel_req(lwt_uv_req *r);
 /* The file at argument 1; NULL when it is closed. */
 file *lwt_uv_file_check(lwt_uv *ctx, lua_State *L);
 /* Push a request on the file at argument 1 and its promise; nothing may raise until it
-** begins. */
-file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, file *f, const file_op *op);
+** begins. NULL: that is closed now, and a rejected promise is pushed. (Making a request may
+** run finalizers: what was read from the file or from lwt.bytes before is no longer
+** true.) */
+file_req *lwt_uv_file_new_req(lwt_uv *ctx, lua_State *L, const file_op *op);
 /* Start it, or let it wait its turn; returns 1 with the promise pushed. */
 int lwt_uv_file_begin_req(lua_State *L, file_req *fq);
 /* The same for what leaves the position alone; for a closed file a rejected promise is
@@ -129,10 +142,15 @@ void lwt_uv_file_rewind_left(file *f);
 int64_t lwt_uv_file_seek(file *f, int64_t offset, int from);
 
 void lwt_uv_file_unref(file *f);
-/* A job on the pool begins or has ended (and with the last the descriptor may be closed). */
-void lwt_uv_file_begin(file *f);
-void lwt_uv_file_end(file *f);
+/* The request uses the file from now on, and no longer. */
+void lwt_uv_file_use(file_use *u, file *f, fs_req *q);
+void lwt_uv_file_unuse(file_use *u);
+/* It has gone to the pool: the descriptor stays open until it is over. */
+void lwt_uv_file_begin(file_use *u);
 /* Nothing new from now on; the descriptor is closed once nothing runs. */
 void lwt_uv_file_shut(file *f);
+
+/* For sendfile (fs_copy.c): the file at `arg`, which may not be closed. */
+file *lwt_uv_file_check_open(lwt_uv *ctx, lua_State *L, int arg);
 
 #endif

@@ -23,7 +23,7 @@
 RUN(stat, uv_fs_fstat(NULL, &fq->fs, fq->f->fd, NULL))
 RUN(sync, uv_fs_fsync(NULL, &fq->fs, fq->f->fd, NULL))
 RUN(datasync, uv_fs_fdatasync(NULL, &fq->fs, fq->f->fd, NULL))
-RUN(truncate, uv_fs_ftruncate(NULL, &fq->fs, fq->f->fd, (int64_t)fq->a, NULL))
+RUN(truncate, uv_fs_ftruncate(NULL, &fq->fs, fq->f->fd, fq->offset, NULL))
 RUN(chmod, uv_fs_fchmod(NULL, &fq->fs, fq->f->fd, fq->i, NULL))
 RUN(chown, uv_fs_fchown(NULL, &fq->fs, fq->f->fd, (uid_t)fq->i, (gid_t)fq->j, NULL))
 RUN(utime, uv_fs_futime(NULL, &fq->fs, fq->f->fd, fq->a, fq->b, NULL))
@@ -100,7 +100,7 @@ static int l_truncate(lua_State *L) {
   luaL_argcheck(L, length >= 0, 2, "negative length");
   file_req *fq = lwt_uv_file_new_op(L, &op_truncate);
   if (fq == NULL) return 1;
-  fq->a = (double)length;
+  fq->offset = length;
   return lwt_uv_file_begin_req(L, fq);
 }
 

@@ -44,10 +44,10 @@ static ssize_t run_read(fs_req *q) {
   while (fq->len < fq->want) {
     int status = fq->len == fq->cap ? grow(fq) : 0;
     if (status < 0) return status;
-    ssize_t n = lwt_uv_fs_read(f->fd, fq->buf + fq->len, fq->cap - fq->len,
-                               fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->len,
-                               f->regular ? NULL : &q->stop);
-    if (n < 0 && fq->len == 0) return n;
+    ssize_t n =
+        lwt_uv_fs_read(q, f->fd, fq->buf + fq->len, fq->cap - fq->len,
+                       fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->len, f->regular);
+    if (n < 0 && (fq->len == 0 || q->wait_for != FS_NO_WAIT)) return n;
     if (n <= 0) break;
     fq->len += (size_t)n;
     if (!f->regular && fq->want != FILE_ALL) break;
@@ -113,23 +113,27 @@ static const file_op op_read = {FILE_CLASS("read", push_read), run_read, 1};
 ** what was read then is in `left`. */
 static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
   size_t len = 0;
+  char *scratch;
+  if (ctx->lwt->cancel_due(ctx->lwt)) return 0; /* nobody would be told what was read */
   if (f->head != NULL || f->left_len > 0 || want > LWT_UV_SCRATCH) return 0;
+  scratch = lwt_uv_scratch_borrow(ctx);
+  if (scratch == NULL) return 0;
   while (len < want) {
-    ssize_t n = lwt_uv_file_read_now(f, ctx->scratch + len, want - len);
+    ssize_t n = lwt_uv_file_read_now(f, scratch + len, want - len);
     if (n < 0) {
       char *rest = len == 0 ? NULL : malloc(len);
       if (rest == NULL) { /* as if it had not been read */
         lseek(f->fd, -(off_t)len, SEEK_CUR);
         return 0;
       }
-      memcpy(rest, ctx->scratch, len);
+      memcpy(rest, scratch, len);
       lwt_uv_file_keep_left(f, rest, 0, len, len);
       return 0;
     }
     if (n == 0) break;
     len += (size_t)n;
   }
-  give_read(L, ctx, 2, ctx->scratch, len, want);
+  give_read(L, ctx, 2, scratch, len, want);
   ctx->lwt->fulfilled(ctx->lwt, L, 1);
   return 1;
 }
@@ -161,7 +165,8 @@ static int l_read(lua_State *L) {
     return 1;
   }
   if (want != FILE_ALL && read_inline(ctx, L, f, want)) return 1;
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, &op_read);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, &op_read);
+  if (fq == NULL) return 1;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
   fq->want = want;
@@ -194,7 +199,8 @@ static int l_pread(lua_State *L) {
   size_t want = check_want(ctx, L, 2, 0);
   int64_t offset = check_offset(L, 3);
   if (f == NULL) return lwt_uv_reject_closed(ctx, L);
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, &op);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, &op);
+  if (fq == NULL) return 1;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
   fq->want = want;
@@ -231,9 +237,10 @@ print(await(f:readv({a, b})), a:to_string(), b:to_string(0, 3))   --> 5 he llo
 @function lwt.fs.file.readv(f, list) */
 static int l_readv(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  file *f = lwt_uv_file_check(ctx, L);
+  lwt_uv_file_check(ctx, L);
   lua_settop(L, 2);
   lua_Integer n = copy_list(L, 2);
+  file *f = lwt_uv_file_check(ctx, L); /* copying may run anything */
   size_t want = 0, size;
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, 2, i);
@@ -245,7 +252,8 @@ static int l_readv(lua_State *L) {
   }
   if (f == NULL) return lwt_uv_reject_closed(ctx, L);
   if (read_inline(ctx, L, f, want)) return 1;
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, &op_read);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, &op_read);
+  if (fq == NULL) return 1;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
   fq->want = want;
@@ -256,8 +264,15 @@ static int l_readv(lua_State *L) {
 
 static ssize_t run_write(fs_req *q) {
   file_req *fq = (file_req *)q;
-  return lwt_uv_fs_write(fq->f->fd, fq->data, (size_t)fq->fs.result, fq->offset,
-                         fq->f->regular ? NULL : &q->stop);
+  size_t len = (size_t)fq->fs.result;
+  while (fq->done < len) {
+    ssize_t n = lwt_uv_fs_write(q, fq->f->fd, fq->data + fq->done, len - fq->done,
+                                fq->offset < 0 ? -1 : fq->offset + (int64_t)fq->done,
+                                fq->f->regular);
+    if (n < 0) return n;
+    fq->done += (size_t)n;
+  }
+  return (ssize_t)fq->done;
 }
 
 static int push_status(lua_State *L, lwt_uv_req *r) {
@@ -265,18 +280,16 @@ static int push_status(lua_State *L, lwt_uv_req *r) {
   return 1;
 }
 
-/* The data at argument 2, anchored, pinned, and how much of it in fs.result. */
-static void take_data(lwt_uv *ctx, lua_State *L, file_req *fq, const char *data,
-                      size_t len) {
-  size_t ofs, size;
+/* Begin to write the data at argument 2, anchored and pinned; how much in fs.result. */
+static int begin_write(lwt_uv *ctx, lua_State *L, file_req *fq, int64_t offset) {
+  size_t len;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
-  fq->data = data;
+  fq->offset = offset;
+  fq->data = lwt_uv_fs_pin(ctx, L, 2, &len, &fq->mem);
   fq->fs.result = (ssize_t)len;
-  if (lwt_uv_test(ctx, L, 2, LWT_UV_BYTES) != NULL) {
-    fq->mem = lwt_uv_bytes_mem(L, 2, &ofs, &size);
-    lwt_uv_mem_pin(fq->mem);
-  }
+  if (fq->data == NULL) return lwt_uv_req_started(L, &fq->q.req, UV_EINVAL);
+  return lwt_uv_file_begin_req(L, fq);
 }
 
 /*---
@@ -297,11 +310,11 @@ static int l_write(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   file *f = lwt_uv_file_check(ctx, L);
   size_t len;
-  const char *data = lwt_uv_check_data(ctx, L, 2, &len);
+  lwt_uv_check_data(ctx, L, 2, &len);
   if (f == NULL) return lwt_uv_reject_closed(ctx, L);
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, &op);
-  take_data(ctx, L, fq, data, len);
-  return lwt_uv_file_begin_req(L, fq);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, &op);
+  if (fq == NULL) return 1;
+  return begin_write(ctx, L, fq, -1);
 }
 
 /*---
@@ -322,43 +335,67 @@ static int l_pwrite(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   file *f = lwt_uv_file_check(ctx, L);
   size_t len;
-  const char *data = lwt_uv_check_data(ctx, L, 2, &len);
+  lwt_uv_check_data(ctx, L, 2, &len);
   int64_t offset = check_offset(L, 3);
   if (f == NULL) return lwt_uv_reject_closed(ctx, L);
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, &op);
-  take_data(ctx, L, fq, data, len);
-  fq->offset = offset;
-  return lwt_uv_file_begin_req(L, fq);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, &op);
+  if (fq == NULL) return 1;
+  return begin_write(ctx, L, fq, offset);
 }
 
 #define IOVS 64
 
+/* What is still to be written, as far as one call takes it. */
+static int gather(const file_req *fq, struct iovec iov[IOVS]) {
+  int n = 0;
+  for (; n < IOVS && fq->piece + n < fq->npieces; n++)
+    iov[n] = fq->pieces[fq->piece + n].iov;
+  return n;
+}
+
+/* So many bytes of the pieces are written. */
+static void advance(file_req *fq, size_t n) {
+  fq->done += n;
+  while (fq->piece < fq->npieces && n >= fq->pieces[fq->piece].iov.iov_len) {
+    n -= fq->pieces[fq->piece].iov.iov_len;
+    fq->piece++;
+  }
+  if (n > 0) {
+    struct iovec *v = &fq->pieces[fq->piece].iov;
+    v->iov_base = (char *)v->iov_base + n;
+    v->iov_len -= n;
+  }
+}
+
 static ssize_t run_writev(fs_req *q) {
   file_req *fq = (file_req *)q;
-  ssize_t total = 0;
-  int at = 0;
-  while (at < fq->npieces) {
+  file *f = fq->f;
+  while (fq->piece < fq->npieces) {
     struct iovec iov[IOVS];
-    int n = 0;
-    while (n < IOVS && at + n < fq->npieces) {
-      iov[n] = fq->pieces[at + n].iov;
-      n++;
-    }
-    ssize_t done = writev(fq->f->fd, iov, n);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return -errno;
-    total += done;
-    while (at < fq->npieces && (size_t)done >= fq->pieces[at].iov.iov_len) {
-      done -= (ssize_t)fq->pieces[at].iov.iov_len;
-      at++;
-    }
-    if (done > 0) {
-      struct iovec *v = &fq->pieces[at].iov;
-      v->iov_base = (char *)v->iov_base + done;
-      v->iov_len -= (size_t)done;
-    }
+    int n = gather(fq, iov);
+    ssize_t done =
+        f->regular ? writev(f->fd, iov, n)
+                   : lwt_uv_fs_write(q, f->fd, iov[0].iov_base, iov[0].iov_len, -1, 0);
+    if (f->regular && done < 0 && errno == EINTR) continue;
+    if (done < 0) return f->regular ? -errno : done;
+    advance(fq, (size_t)done);
   }
-  return total;
+  return (ssize_t)fq->done;
+}
+
+/* What the list at argument 2 holds is pinned and told to the request. */
+static int take_pieces(lwt_uv *ctx, lua_State *L, file_req *fq, int n) {
+  fq->pieces = calloc((size_t)n + 1, sizeof *fq->pieces);
+  if (fq->pieces == NULL) return UV_ENOMEM;
+  fq->npieces = n;
+  for (int i = 0; i < n; i++) {
+    struct iovec *v = &fq->pieces[i].iov;
+    lua_rawgeti(L, 2, i + 1);
+    v->iov_base = (void *)lwt_uv_fs_pin(ctx, L, -1, &v->iov_len, &fq->pieces[i].mem);
+    lua_pop(L, 1);
+    if (v->iov_base == NULL) return UV_EINVAL;
+  }
+  return 0;
 }
 
 /*---
@@ -374,7 +411,7 @@ print(await(f:writev({"he", "llo"})))   --> 5
 static int l_writev(lua_State *L) {
   static const file_op op = {FILE_CLASS("writev", push_status), run_writev, 1};
   lwt_uv *ctx = lwt_uv_context(L);
-  file *f = lwt_uv_file_check(ctx, L);
+  lwt_uv_file_check(ctx, L);
   lua_settop(L, 2);
   lua_Integer n = copy_list(L, 2);
   for (lua_Integer i = 1; i <= n; i++) {
@@ -386,27 +423,13 @@ static int l_writev(lua_State *L) {
           lua_pushfstring(L, "element %I is no string or lwt.bytes", (LUAI_UACINT)i));
     lua_pop(L, 1);
   }
-  if (f == NULL) return lwt_uv_reject_closed(ctx, L);
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, &op);
-  file_piece *pieces = calloc((size_t)n + 1, sizeof *pieces);
-  if (pieces != NULL) {
-    fq->pieces = pieces;
-    fq->npieces = (int)n;
-    for (int i = 0; i < (int)n; i++) {
-      size_t size, ofs;
-      lua_rawgeti(L, 2, i + 1);
-      pieces[i].iov.iov_base =
-          (void *)lwt_uv_check_data(ctx, L, -1, &pieces[i].iov.iov_len);
-      if (lua_type(L, -1) == LUA_TUSERDATA) {
-        pieces[i].mem = lwt_uv_bytes_mem(L, -1, &ofs, &size);
-        lwt_uv_mem_pin(pieces[i].mem);
-      }
-      lua_pop(L, 1);
-    }
-  }
+  if (lwt_uv_file_check(ctx, L) == NULL) return lwt_uv_reject_closed(ctx, L);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, &op);
+  if (fq == NULL) return 1;
+  int status = take_pieces(ctx, L, fq, (int)n);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, U_DATA);
-  if (pieces == NULL) return lwt_uv_req_started(L, &fq->q.req, UV_ENOMEM);
+  if (status < 0) return lwt_uv_req_started(L, &fq->q.req, status);
   return lwt_uv_file_begin_req(L, fq);
 }
 
@@ -428,7 +451,7 @@ static int push_seek(lua_State *L, lwt_uv_req *r) {
 static int seek(lwt_uv *ctx, lua_State *L, file *f, int64_t offset, int from) {
   static const file_op op = {FILE_CLASS("seek", push_seek), run_seek, 1};
   if (f == NULL) return lwt_uv_reject_closed(ctx, L);
-  if (f->head == NULL) {
+  if (f->head == NULL && !ctx->lwt->cancel_due(ctx->lwt)) {
     int64_t at = lwt_uv_file_seek(f, offset, from);
     if (at < 0) {
       lua_getiuservalue(L, 1, U_PATH);
@@ -438,7 +461,8 @@ static int seek(lwt_uv *ctx, lua_State *L, file *f, int64_t offset, int from) {
     ctx->lwt->fulfilled(ctx->lwt, L, 1);
     return 1;
   }
-  file_req *fq = lwt_uv_file_new_req(ctx, L, f, &op);
+  file_req *fq = lwt_uv_file_new_req(ctx, L, &op);
+  if (fq == NULL) return 1;
   fq->want = FILE_ALL; /* leave what was read ahead to push_seek */
   fq->offset = 0;
   fq->fs.result = (ssize_t)offset;

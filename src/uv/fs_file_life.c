@@ -92,10 +92,10 @@ int64_t lwt_uv_file_seek(file *f, int64_t offset, int from) {
 /* ---- The end ------------------------------------------------------------- */
 
 /* Tell whoever waits for the descriptor to be closed. */
-static void tell_closed(file *f, ssize_t status) {
+static void tell_closed(file *f, ssize_t status, void (*done)(lwt_uv_req *, ssize_t)) {
   fs_req *q = f->close_req;
   f->close_req = NULL;
-  if (q != NULL) lwt_uv_req_done(&q->req, status);
+  if (q != NULL) done(&q->req, status);
 }
 
 static void run_close(uv_work_t *work) {
@@ -111,7 +111,7 @@ static void close_done(uv_work_t *work, int status) {
   f->ctx->working--;
   f->ctx->unclosed--;
   if (!f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
-  tell_closed(f, status < 0 ? status : job->status);
+  tell_closed(f, status < 0 ? status : job->status, lwt_uv_req_done_later);
   lwt_uv_file_unref(f);
 }
 
@@ -132,21 +132,38 @@ static void close_descriptor(file *f) {
   int status = lwt_uv_fs_close(f->fd);
   f->fd = -1;
   if (!f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
-  tell_closed(f, status);
+  tell_closed(f, status, lwt_uv_req_done);
 }
 
-void lwt_uv_file_begin(file *f) {
-  f->running++;
+void lwt_uv_file_use(file_use *u, file *f, fs_req *q) {
+  u->f = f;
+  u->q = q;
+  u->next = f->uses;
+  u->at = &f->uses;
+  if (u->next != NULL) u->next->at = &u->next;
+  f->uses = u;
+  f->refs++;
 }
 
-void lwt_uv_file_end(file *f) {
-  if (--f->running == 0 && f->closed) close_descriptor(f);
+void lwt_uv_file_begin(file_use *u) {
+  u->running = 1;
+  u->f->running++;
+}
+
+void lwt_uv_file_unuse(file_use *u) {
+  file *f = u->f;
+  if (f == NULL) return;
+  u->f = NULL;
+  *u->at = u->next;
+  if (u->next != NULL) u->next->at = u->at;
+  if (u->running && --f->running == 0 && f->closed) close_descriptor(f);
+  lwt_uv_file_unref(f);
 }
 
 void lwt_uv_file_shut(file *f) {
   __atomic_store_n(&f->closed, 1, __ATOMIC_RELAXED);
-  for (file_req *fq = f->all; fq != NULL; fq = fq->anext)
-    __atomic_store_n(&fq->q.stop, 1, __ATOMIC_RELAXED);
+  for (file_use *u = f->uses; u != NULL; u = u->next)
+    __atomic_store_n(&u->q->stop, 1, __ATOMIC_RELAXED);
   if (f->running == 0) close_descriptor(f);
 }
 

@@ -60,9 +60,9 @@ typedef struct path_op {
   fs_work run;
 } path_op;
 
-#define PATH_OP(name, result)                                                       \
-  static const path_op op_##name = {{#name, "path", 1, result, release_path, NULL}, \
-                                    run_##name}
+#define PATH_OP(name, result)        \
+  static const path_op op_##name = { \
+      {#name, "path", 1, result, release_path, lwt_uv_fs_cancel}, run_##name}
 
 #define RUN(name, call)                  \
   static ssize_t run_##name(fs_req *q) { \
@@ -424,7 +424,7 @@ static void release_mkdtemp(lwt_uv_req *r) {
 }
 
 static const path_op op_mkdtemp = {
-    {"mkdtemp", "path", 1, push_mkdtemp, release_mkdtemp, NULL}, run_mkdtemp};
+    {"mkdtemp", "path", 1, push_mkdtemp, release_mkdtemp, lwt_uv_fs_cancel}, run_mkdtemp};
 /*---
 Makes a new directory that only this user may enter, with a name that nothing had before,
 and gives its path. (An XXXXXX at the end of the template is replaced; the default is in

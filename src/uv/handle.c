@@ -64,6 +64,27 @@ int lwt_uv_handle_opened(lua_State *L, lwt_uv_handle *h, void *uv, int status) {
   return status;
 }
 
+static int call_stop(lua_State *L) {
+  lwt_uv_handle *h = lua_touserdata(L, 1);
+  h->class->stop(L, h); /* (the userdata is at 2, the top) */
+  return 0;
+}
+
+/* Rejecting runs callbacks, which may turn the loop: keep the block till stop is done. It may
+** raise (memory), which must not keep the block for ever. */
+static void tell_closed(lua_State *L, lwt_uv_handle *h) {
+  int status;
+  luaL_checkstack(L, 3, NULL);
+  h->busy = 1;
+  lua_pushcfunction(L, call_stop);
+  lua_pushlightuserdata(L, h);
+  lua_pushvalue(L, -3);
+  status = lua_pcall(L, 2, 0, 0);
+  h->busy = 0;
+  if (h->closed) free_block(h);
+  if (status != LUA_OK) lua_error(L);
+}
+
 void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet) {
   lwt_uv_handle *h = box->h;
   lwt_uv *ctx;
@@ -89,14 +110,7 @@ void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet) {
   ctx->unclosed++;
   uv_close(h->uv, on_closed);
   if (h->class->closing != NULL) h->class->closing(h);
-  if (quiet || L == NULL || h->class->stop == NULL) return;
-  /* Rejecting runs callbacks, which may turn the loop: keep the block till stop is
-  ** done. An error (memory) leaves it to its close callback only when that has not
-  ** been. */
-  h->busy = 1;
-  h->class->stop(L, h);
-  h->busy = 0;
-  if (h->closed) free_block(h);
+  if (!quiet && L != NULL && h->class->stop != NULL) tell_closed(L, h);
 }
 
 void *lwt_uv_handle_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type) {
@@ -114,6 +128,7 @@ void lwt_uv_handle_hold(lua_State *L, lwt_uv_handle *h, int idx) {
 void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h) {
   if (h->pending == 0 || --h->pending > 0) return;
   h->ctx->waiting--;
+  if (L == NULL) return; /* it stays until its next operation ends */
   lua_pushboolean(L, 0);
   lua_rawseti(L, LUA_REGISTRYINDEX, h->ref);
 }

@@ -8,8 +8,10 @@
 ** that the registry anchors.
 */
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 
+#include "lent.h"
 #include "signal.h"
 #include "uv_internal.h"
 
@@ -22,6 +24,7 @@ typedef struct interrupts {
   uv_signal_t *uv[MAX_WATCHED]; /* NULL: not made yet */
   int depth;                    /* runs under way (a second one is about to be refused) */
   int last;                     /* the last one that came; 0: none */
+  lwt_uv_after later;
 } interrupts;
 
 static const char function_key = 0; /* its address is the registry's key */
@@ -36,13 +39,24 @@ static void call(lua_State *L, void *data) {
     lua_call(L, 0, 0);
 }
 
+static void tell(lwt_uv_after *later) {
+  interrupts *in = (interrupts *)(void *)((char *)later - offsetof(interrupts, later));
+  lwt_uv_enter(in->ctx, call, NULL);
+}
+
 static void on_signal(uv_signal_t *uv, int number) {
   lwt_uv *ctx = uv->data;
-  interrupts_of(ctx)->last = number;
-  lwt_uv_enter(ctx, call, NULL);
+  interrupts *in = interrupts_of(ctx);
+  uv_signal_stop(uv); /* it is one-shot: the next one kills */
+  lwt_uv_lent_guard();
+  if (in->depth == 0) return;
+  in->last = number;
+  lwt_uv_after_add(ctx, &in->later);
 }
 
 static void free_watch(uv_handle_t *h) {
+  lwt_uv *ctx = h->data;
+  ctx->unclosed--;
   free(h);
 }
 
@@ -50,6 +64,7 @@ static void close_all(interrupts *in) {
   int i;
   for (i = 0; i < MAX_WATCHED; i++)
     if (in->uv[i] != NULL) {
+      in->ctx->unclosed++;
       uv_close((uv_handle_t *)in->uv[i], free_watch);
       in->uv[i] = NULL;
     }
@@ -80,6 +95,8 @@ static void stop_all(interrupts *in) {
   int i;
   for (i = 0; i < MAX_WATCHED; i++)
     if (in->uv[i] != NULL) uv_signal_stop(in->uv[i]);
+  lwt_uv_after_drop(in->ctx, &in->later);
+  lwt_uv_lent_guard();
 }
 
 /* interrupt.start(f): the next of the signals calls f(), until stop(). */
@@ -132,7 +149,9 @@ static int l_last(lua_State *L) {
 }
 
 static void family_close(lwt_uv *ctx) {
-  close_all(interrupts_of(ctx));
+  interrupts *in = interrupts_of(ctx);
+  lwt_uv_after_drop(ctx, &in->later);
+  close_all(in);
 }
 
 /* ctx->loop is another one. Memory is all that can be wanting: then Ctrl-C kills. */
@@ -150,7 +169,7 @@ static const luaL_Reg functions[] = {{"start", l_start},
 
 void lwt_uv_open_interrupt(lwt_uv *ctx, lua_State *L) {
   interrupts *in = lua_newuserdatauv(L, sizeof *in, 0);
-  *in = (interrupts){.ctx = ctx, .count = 1, .number = {SIGINT}};
+  *in = (interrupts){.ctx = ctx, .count = 1, .number = {SIGINT}, .later = {.f = tell}};
   luaL_ref(L, LUA_REGISTRYINDEX); /* for good: it is used until the loop is closed */
   ctx->family[LWT_UV_FSIGNAL] = in;
   ctx->family_close[LWT_UV_FSIGNAL] = family_close;

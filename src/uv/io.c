@@ -5,6 +5,7 @@
 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,8 +43,9 @@ lua_Integer lwt_uv_io_option(lua_State *L, int arg, const char *name,
 }
 
 size_t lwt_uv_io_option_size(lua_State *L, int arg) {
-  lua_Integer n = lwt_uv_io_option(L, arg, "buffer_size", 0);
-  return n == 0 ? 0 : to_size(L, arg, n);
+  const lua_Integer none = LUA_MININTEGER;
+  lua_Integer n = lwt_uv_io_option(L, arg, "buffer_size", none);
+  return n == none ? 0 : to_size(L, arg, n);
 }
 
 static const char *const size_options[] = {"buffer_size", NULL};
@@ -92,7 +94,7 @@ other programs stays as it is.
 @param opts table? `buffer_size`, `close`
 @return lwt.Channel
 ```lua
-print(io.of_fd(1, "w", {close = false}):mode())   --> output
+print(lio.of_fd(1, "w", {close = false}):mode())   --> output
 ```
 @function lwt.io.of_fd(fd, mode, opts)
 */
@@ -126,7 +128,7 @@ A pipe: a channel to read from and a channel to write to, at once and without a 
 @param opts table? `buffer_size`
 @return lwt.Channel, lwt.Channel
 ```lua
-local r, w = io.pipe()
+local r, w = lio.pipe()
 await(w:write_line("through"))
 print(await(r:read_line()))   --> through
 ```
@@ -195,7 +197,7 @@ with `ENOSPC`.
 @return lwt.Channel
 ```lua
 local b = require "lwt.bytes".create(5)
-local ch = io.of_bytes(b, "w")
+local ch = lio.of_bytes(b, "w")
 await(ch:write("hello"))
 await(ch:close())
 print(b:to_string())   --> hello
@@ -212,14 +214,18 @@ static int l_of_bytes(lua_State *L) {
   port *p;
   lwt_uv_check_options(L, 3, size_options);
   size = lwt_uv_io_option_size(L, 3);
-  if (lua_type(L, 1) == LUA_TSTRING) {
+  if (lua_type(L, 1) == LUA_TSTRING)
     luaL_argcheck(L, sides == CAN_READ, 2, "a string can only be read");
+  else
+    lwt_uv_check_bytes(ctx, L, 1, &len);
+  ch = lwt_uv_channel_new(ctx, L, 1, size);
+  /* Not before: a finalizer may have sent the bytes away. */
+  if (lua_type(L, 1) == LUA_TSTRING) {
     data = (char *)lua_tolstring(L, 1, &len);
   } else {
     data = lwt_uv_check_bytes(ctx, L, 1, &len);
     mem = lwt_uv_bytes_mem(L, 1, &start, &len);
   }
-  ch = lwt_uv_channel_new(ctx, L, 1, size);
   p = lwt_uv_port_mem(data, len, mem);
   if (p == NULL) return lwt_uv_raise(ctx, L, UV_ENOMEM, "of_bytes", NULL, NULL);
   lwt_uv_channel_attach(ch, p, sides);
@@ -233,7 +239,7 @@ The size of the buffers of channels that are made without `buffer_size`: 65536 a
 
 @return integer
 ```lua
-print(io.default_buffer_size())   --> 65536
+print(lio.default_buffer_size())   --> 65536
 ```
 @function lwt.io.default_buffer_size()
 */
@@ -247,9 +253,9 @@ Set the size of the buffers of channels that are made from now on. 16 bytes at l
 
 @param size integer
 ```lua
-io.set_default_buffer_size(4096)
-print(io.of_bytes(""):buffer_size())   --> 4096
-io.set_default_buffer_size(65536)
+lio.set_default_buffer_size(4096)
+print(lio.of_bytes(""):buffer_size())   --> 4096
+lio.set_default_buffer_size(65536)
 ```
 @function lwt.io.set_default_buffer_size(size)
 */
@@ -260,14 +266,16 @@ static int l_set_default_buffer_size(lua_State *L) {
 }
 
 /* The open channels that have something to flush (they are alive: the hook anchors them).
-** Their order is the order in which they were made. */
+** Their order is the order in which they were made. (A table grows without finalizers: the
+** list of channels stays as it is meanwhile.) */
 static int l_unflushed(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   channel_state *st = channel_state_of(ctx);
   lua_Integer n = 0;
-  if (lua_toboolean(L, 1)) /* at exit: what comes now asks for another */
-    st->exit_hooked = 0;
+  int at_exit = lua_toboolean(L, 1);
   lua_newtable(L);
+  if (at_exit) /* what comes now asks for another */
+    st->exit_hooked = 0;
   for (channel *ch = st->channels; ch != NULL; ch = ch->next) {
     channel_out *out = &ch->out;
     if (ch->closed || ch->close_op != NULL || (out->error != 0 && out->told) ||
@@ -282,6 +290,15 @@ static int l_unflushed(lua_State *L) {
     lua_rawseti(L, -2, n + 1 - i);
   }
   return 1;
+}
+
+/* flush_now(ch): write, before what others write to the same descriptor, without waiting;
+** what cannot be written now stays. Lua's own output to it goes first. */
+static int l_flush_now(lua_State *L) {
+  view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_CHANNEL);
+  fflush(stdout);
+  if (v->ch != NULL) lwt_uv_channel_flush_now(v->ch);
+  return 0;
 }
 
 /* at_exit(f): what is called when something was written that no exit would flush yet. */
@@ -320,6 +337,7 @@ static void family_close(lwt_uv *ctx) {
     free(o);
   }
   ctx->lwt->idle_stop(ctx->lwt, &st->idle);
+  lwt_uv_port_lua_close(ctx);
   free(st);
   ctx->family[LWT_UV_FIO] = NULL;
 }
@@ -384,6 +402,7 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
       {"set_default_buffer_size", l_set_default_buffer_size},
       {"unflushed", l_unflushed},
       {"at_exit", l_at_exit},
+      {"flush_now", l_flush_now},
       {NULL, NULL},
   };
   channel_state *st = calloc(1, sizeof *st);

@@ -3,7 +3,6 @@
 ** Called by Lua. Each is one job on the pool; `release` undoes what nobody took, so that a
 ** cancelled open leaves nothing behind.
 */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "fs_internal.h"
 #include "io.h"
 
 static int option_perm(lua_State *L, int arg, lua_Integer otherwise) {
@@ -27,8 +27,7 @@ static int option_perm(lua_State *L, int arg, lua_Integer otherwise) {
 typedef enum task { OPEN, TEMP_FILE, TEMP_DIR, REMOVE, REMOVE_TREE, LENGTH } task;
 
 typedef struct io_req {
-  lwt_uv_req req;
-  uv_work_t work;
+  fs_req q;
   task what;
   const char
       *path; /* the user value's string; of a temp thing: the part before the name */
@@ -36,26 +35,21 @@ typedef struct io_req {
   char *made; /* the temp thing's path */
   int flags, perm, sides;
   int fd; /* -1: none */
-  int status;
   size_t size;
   int64_t length;
 } io_req;
 
-static int check_file(int fd) {
-  struct stat st;
-  if (fstat(fd, &st) < 0) return -errno;
-  return S_ISDIR(st.st_mode) ? UV_EISDIR : 0;
-}
-
+/* Of a fifo the reading end is open at once, and its reads wait for who writes; for a reader
+** opening waits on the loop. */
 static int do_open(io_req *r) {
-  int status;
-  do r->fd = open(r->path, r->flags | O_CLOEXEC | O_NOCTTY, r->perm);
-  while (r->fd < 0 && errno == EINTR);
-  if (r->fd < 0) return -errno;
-  status = check_file(r->fd);
-  if (status == 0 && (r->flags & O_APPEND))
+  struct stat st;
+  r->fd = lwt_uv_fs_open(&r->q, r->path, r->flags | O_NOCTTY, r->perm);
+  if (r->fd < 0) return r->fd;
+  if (fstat(r->fd, &st) < 0) return -errno;
+  if (S_ISDIR(st.st_mode)) return UV_EISDIR;
+  if (r->flags & O_APPEND)
     lseek(r->fd, 0, SEEK_END); /* so that the position is right from the start */
-  return status;
+  return 0;
 }
 
 /* The name is random; only one that exists already is a reason to try another. */
@@ -86,42 +80,6 @@ static int do_temp(io_req *r) {
   return UV_EEXIST;
 }
 
-static int remove_in(int dir, const char *name);
-
-/* Empty the folder behind `fd`, and close it. The first failure is told, the rest still
-** goes. */
-static int empty(int fd) {
-  DIR *d = fdopendir(fd);
-  struct dirent *e;
-  int status = 0;
-  if (d == NULL) {
-    status = -errno;
-    close(fd);
-    return status;
-  }
-  while ((e = readdir(d)) != NULL) {
-    int r;
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-    r = remove_in(dirfd(d), e->d_name);
-    if (status == 0) status = r;
-  }
-  closedir(d);
-  return status;
-}
-
-/* Symbolic links are removed, never followed. */
-static int remove_in(int dir, const char *name) {
-  int fd, status;
-  if (unlinkat(dir, name, 0) == 0) return 0;
-  if (errno != EISDIR && errno != EPERM) return -errno;
-  status = -errno;
-  fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno == ENOTDIR ? status : -errno;
-  status = empty(fd);
-  if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && status == 0) status = -errno;
-  return status;
-}
-
 static int do_length(io_req *r) {
   struct stat st;
   if (stat(r->path, &st) < 0) return -errno;
@@ -130,21 +88,17 @@ static int do_length(io_req *r) {
   return 0;
 }
 
-static void work(uv_work_t *w) {
-  io_req *r = (io_req *)w->data;
+static ssize_t run(fs_req *q) {
+  io_req *r = (io_req *)q;
   switch (r->what) {
-  case OPEN: r->status = do_open(r); break;
+  case OPEN: return do_open(r);
   case TEMP_FILE:
-  case TEMP_DIR: r->status = do_temp(r); break;
-  case REMOVE: r->status = unlink(r->path) < 0 ? -errno : 0; break;
-  case REMOVE_TREE: r->status = remove_in(AT_FDCWD, r->path); break;
-  case LENGTH: r->status = do_length(r); break;
+  case TEMP_DIR: return do_temp(r);
+  case REMOVE: return unlink(r->path) < 0 ? -errno : 0;
+  case REMOVE_TREE: return lwt_uv_fs_remove_tree(r->path);
+  case LENGTH: return do_length(r);
   }
-}
-
-static void after(uv_work_t *w, int status) {
-  io_req *r = (io_req *)w->data;
-  lwt_uv_req_done(&r->req, status < 0 ? status : r->status);
+  return UV_EINVAL;
 }
 
 static int result(lua_State *L, lwt_uv_req *req) {
@@ -184,25 +138,17 @@ static void release(lwt_uv_req *req) {
 }
 
 static const lwt_uv_req_class classes[] = {
-    {"open", "path", 1, result, release, NULL},
-    {"open_temp_file", "path", 1, result, release, NULL},
-    {"create_temp_dir", "path", 1, result, release, NULL},
-    {"unlink", "path", 1, NULL, release, NULL},
-    {"delete_recursively", "path", 1, NULL, release, NULL},
-    {"file_length", "path", 1, result, release, NULL},
+    {"open", "path", 1, result, release, lwt_uv_fs_cancel},
+    {"open_temp_file", "path", 1, result, release, lwt_uv_fs_cancel},
+    {"create_temp_dir", "path", 1, result, release, lwt_uv_fs_cancel},
+    {"unlink", "path", 1, NULL, release, lwt_uv_fs_cancel},
+    {"delete_recursively", "path", 1, NULL, release, lwt_uv_fs_cancel},
+    {"file_length", "path", 1, result, release, lwt_uv_fs_cancel},
 };
-
-static const char *check_path(lua_State *L, int arg) {
-  size_t n;
-  const char *s = luaL_checklstring(L, arg, &n);
-  luaL_argcheck(L, strlen(s) == n, arg, "path contains a zero byte");
-  return s;
-}
 
 static io_req *new_req(lua_State *L, task what, const char *path, int arg) {
   lwt_uv *ctx = lwt_uv_context(L);
-  io_req *r =
-      lwt_uv_req_new(ctx, L, &classes[what], sizeof *r, offsetof(io_req, work), arg, 1);
+  io_req *r = lwt_uv_fs_new(ctx, L, &classes[what], sizeof *r, arg, 1, run);
   r->what = what;
   r->path = path;
   r->fd = -1;
@@ -210,21 +156,21 @@ static io_req *new_req(lua_State *L, task what, const char *path, int arg) {
 }
 
 static int start(lua_State *L, io_req *r) {
-  return lwt_uv_req_started(L, &r->req,
-                            uv_queue_work(r->req.ctx->loop, &r->work, work, after));
+  return lwt_uv_fs_start(L, &r->q);
 }
 
 /*---
 Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
 `"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
-`"b"` is ignored. A directory is refused (`EISDIR`).
+`"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
+what reads from it waits for who writes; for writing it is open once somebody reads.
 
 @param path string
 @param mode string?
 @param opts table? `perm` (of a new file, default 0666 less the umask), `buffer_size`
 @return lwt.Promise a channel
 ```lua
-local ch <close> = await(io.open_file("notes", "w+"))
+local ch <close> = await(lio.open_file("notes", "w+"))
 await(ch:write_line("first"))
 await(ch:set_position(0))
 print(await(ch:read_line()))   --> first
@@ -233,7 +179,8 @@ print(await(ch:read_line()))   --> first
 */
 static int l_open_file(lua_State *L) {
   static const char *const names[] = {"buffer_size", "perm", NULL};
-  const char *path = check_path(L, 1), *m = luaL_optstring(L, 2, "r"), *rest = m + 1;
+  const char *path = lwt_uv_fs_check_path(L, 1), *m = luaL_optstring(L, 2, "r"),
+             *rest = m + 1;
   int plus = 0, excl = 0, perm;
   size_t size;
   io_req *r;
@@ -311,7 +258,7 @@ behind when the promise is cancelled.
 @param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0600), …
 @return lwt.Promise its path, and the channel
 ```lua
-local path, ch = await(io.open_temp_file {dir = ".", suffix = ".txt"})
+local path, ch = await(lio.open_temp_file {dir = ".", suffix = ".txt"})
 print(path:match("%.txt$"))   --> .txt
 await(ch:close())
 ```
@@ -327,7 +274,7 @@ Make a new folder with a random name.
 @param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
 @return lwt.Promise its path
 ```lua
-local path = await(io.create_temp_dir {dir = ".", prefix = "t"})
+local path = await(lio.create_temp_dir {dir = ".", prefix = "t"})
 print(path:match("^%./t"))   --> ./t
 ```
 @function lwt.io.create_temp_dir(opts)
@@ -337,7 +284,7 @@ static int l_create_temp_dir(lua_State *L) {
 }
 
 static int path_job(lua_State *L, task what) {
-  const char *path = check_path(L, 1);
+  const char *path = lwt_uv_fs_check_path(L, 1);
   return start(L, new_req(L, what, path, 1));
 }
 
@@ -354,9 +301,9 @@ same.
 @return lwt.Promise
 ```lua
 await(require "lwt.fs".mkdir("d"))
-await(io.lines_to_file("d/f", {"x"}))
-await(io.delete_recursively("d"))
-print((pcall(await, io.open_file("d/f"))))   --> false
+await(lio.lines_to_file("d/f", {"x"}))
+await(lio.delete_recursively("d"))
+print((pcall(await, lio.open_file("d/f"))))   --> false
 ```
 @function lwt.io.delete_recursively(path)
 */
@@ -370,8 +317,8 @@ The length of a file. A directory is refused (`EISDIR`).
 @param path string
 @return lwt.Promise an integer
 ```lua
-await(io.lines_to_file("f", {"four"}))
-print(await(io.file_length("f")))   --> 5
+await(lio.lines_to_file("f", {"four"}))
+print(await(lio.file_length("f")))   --> 5
 ```
 @function lwt.io.file_length(path)
 */

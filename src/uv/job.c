@@ -1,11 +1,11 @@
-/* job.c: jobs (lwt.h): C functions run on libuv's threadpool.
+/* job.c: jobs (lwt.h): C functions run on threads.
 **
-** The pool is one for the whole process, shared with file operations and DNS, and a job
-** may take long. So jobs have a queue of their own: at most all threads but one run them
-** ("runners", each a uv_work_t), and a runner steps aside after a while, so that what
-** waits behind it in libuv's queue has its turn. A runner takes one job after another and
-** posts each to the state's inbox. In a stream of short jobs it looks for more for a few
-** microseconds before it goes, for waking a thread costs as much as many of them.
+** The threads are the process's (job_threads.c), and not libuv's: a job may take long, and
+** would hold up files and names there. Each state has a queue of its jobs; its "runners" take
+** turns on the threads, and step aside after a while, so that other states have theirs. A
+** runner takes one job after another and posts each to the state's inbox. In a stream of
+** short jobs it looks for more for a few microseconds before it goes, for waking a thread
+** costs as much as many of them.
 **
 ** A job belongs to the queue, then to the runner, then to the main thread, which calls
 ** `result` and `release`. Its item belongs to the main thread before and after, and is
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "job_threads.h"
 #include "thread.h"
 
 #define SLICE 2000000u /* nanoseconds that a runner goes on while others may wait */
@@ -22,8 +23,6 @@
 #define SPIN 20000u    /* nanoseconds that a runner looks for the next of a stream */
 #define MAX_SPARE 256  /* items kept */
 #define MAX_RUNNERS 64
-#define POOL_DEFAULT 4
-#define POOL_MAX 1024
 
 enum { QUEUED, RUNNING, DONE };
 
@@ -42,9 +41,8 @@ typedef struct items {
 } items;
 
 typedef struct runner {
-  uv_work_t work;
+  lwt_uv_turn turn; /* first */
   struct jobs *jobs;
-  int active; /* main thread's */
 } runner;
 
 typedef struct jobs {
@@ -61,13 +59,15 @@ typedef struct jobs {
   uv_mutex_t lock;      /* for what follows */
   items queue;
   items dropped; /* finished after the inbox was shut: released by the main thread */
-  int closing;
+  atomic_int closing;
+  atomic_int nactive; /* runners */
+  runner runners[MAX_RUNNERS];
   /* Main thread's. */
   lwt_idle idle;
   item *spare;
   int nspare;
-  int limit, nactive;
-  runner runners[MAX_RUNNERS];
+  int n; /* jobs whose promises wait */
+  uv_timer_t *keeper;
 } jobs;
 
 /* ---- Queues --------------------------------------------------------------------------- */
@@ -169,8 +169,8 @@ static item *wait_for_next(jobs *j, uint64_t *now) {
   return i;
 }
 
-static void run(uv_work_t *work) {
-  jobs *j = ((runner *)work->data)->jobs;
+static void run(lwt_uv_turn *turn) {
+  jobs *j = ((runner *)turn)->jobs;
   uint64_t now = uv_hrtime(), end = now + SLICE;
   int stream = 0;
   do {
@@ -187,9 +187,17 @@ static void run(uv_work_t *work) {
   } while (now < end);
 }
 
-/* ---- The main thread ------------------------------------------------------------------------ */
+/* Is there more to do than runners that are about to look? */
+static int is_short_of_runners(jobs *j) {
+  return atomic_load(&j->nwaiting) + atomic_load(&j->nrunning) > atomic_load(&j->nactive);
+}
 
-static void start_runners(jobs *j);
+static int has_more(lwt_uv_turn *turn) {
+  jobs *j = ((runner *)turn)->jobs;
+  return !atomic_load(&j->closing) && is_short_of_runners(j);
+}
+
+/* ---- The main thread ------------------------------------------------------------------------ */
 
 static void free_items(item *i) {
   while (i != NULL) {
@@ -208,38 +216,46 @@ static void release_dropped(jobs *j) {
   free_items(dropped.first);
 }
 
-/* Is there more to do than runners that are about to look? */
-static int is_short_of_runners(jobs *j) {
-  return j->nactive < j->limit &&
-         atomic_load(&j->nwaiting) + atomic_load(&j->nrunning) > j->nactive;
-}
-
-static void after_run(uv_work_t *work, int status) {
-  runner *r = work->data;
-  jobs *j = r->jobs;
-  (void)status;
-  r->active = 0;
-  j->nactive--;
-  j->ctx->unclosed--;
-  if (j->ctx->closing || j->closing)
-    release_dropped(j);
-  else
-    start_runners(j);
-}
+static int limit(void);
 
 /* As many runners as there are jobs that wait or run, up to the limit. */
 static void start_runners(jobs *j) {
-  if (j->nactive == 0) atomic_store(&j->in_stream, 0);
-  for (int i = 0; i < j->limit && is_short_of_runners(j); i++) {
-    runner *r = &j->runners[i];
-    if (r->active) continue;
-    r->jobs = j;
-    r->work.data = r;
-    if (uv_queue_work(j->ctx->loop, &r->work, run, after_run) < 0) return;
-    r->active = 1;
-    j->nactive++;
-    j->ctx->unclosed++;
+  int most = limit();
+  if (atomic_load(&j->nactive) == 0) atomic_store(&j->in_stream, 0);
+  for (int i = 0; i < most && i < MAX_RUNNERS && is_short_of_runners(j); i++)
+    if (lwt_uv_job_threads_queue(&j->runners[i].turn, most) < 0) return;
+}
+
+/* A loop that is driven by somebody else goes on while jobs are under way. */
+static void let_loop_end(uv_handle_t *h) {
+  ((lwt_uv *)h->data)->unclosed--;
+  free(h);
+}
+
+static void on_keeper(uv_timer_t *timer) {
+  (void)timer;
+}
+
+static void set_keeper(jobs *j) {
+  lwt_uv *ctx = j->ctx;
+  if (j->keeper != NULL && j->n == 0) {
+    ctx->unclosed++;
+    uv_close((uv_handle_t *)j->keeper, let_loop_end);
+    j->keeper = NULL;
+  } else if (j->keeper == NULL && j->n > 0 && ctx->adopted != NULL) {
+    j->keeper = malloc(sizeof *j->keeper);
+    if (j->keeper == NULL) return;
+    uv_timer_init(ctx->loop, j->keeper);
+    j->keeper->data = ctx;
+    uv_timer_start(j->keeper, on_keeper, 86400000, 86400000);
   }
+}
+
+/* A job's promise waits, or no longer. */
+static void count(jobs *j, int n) {
+  j->ctx->working += n;
+  j->n += n;
+  if (j->ctx->adopted != NULL || j->keeper != NULL) set_keeper(j);
 }
 
 static void on_idle(lua_State *L, void *data) {
@@ -272,7 +288,7 @@ static int l_settle(lua_State *L) {
   lwt_uv *ctx = i->jobs->ctx;
   const lwt_api *lwt = ctx->lwt;
   for (; i != NULL; i = (item *)lwt_uv_inbox_next(ctx, deliver), *at = i) {
-    ctx->working--;
+    count(i->jobs, -1);
     i->state = DONE;
     if (!i->canceled) {
       lua_rawgeti(L, LUA_REGISTRYINDEX, i->promise);
@@ -322,22 +338,12 @@ static void cancel(lua_State *L, void *data) {
   }
   uv_mutex_unlock(&j->lock);
   if (!queued) return;
-  j->ctx->working--;
+  count(j, -1);
   release_job(i);
   recycle(L, i);
 }
 
 /* ---- The pool's size ------------------------------------------------------------------------- */
-
-/* libuv reads it from the environment when the first request of the process needs a
-** thread. */
-static int pool_size(void) {
-  char text[32];
-  size_t size = sizeof text;
-  if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) < 0) return POOL_DEFAULT;
-  int n = atoi(text);
-  return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
-}
 
 static int count_threads(void) {
   uv_fs_t fs;
@@ -357,17 +363,25 @@ static void after_nothing(uv_work_t *work, int status) {
   free(work);
 }
 
+/* Of the threads of jobs, in the whole process. */
+static int limit(void) {
+  int n = lwt_uv_pool_size() - 1;
+  return n < 1 ? 1 : n > MAX_RUNNERS ? MAX_RUNNERS : n;
+}
+
 /*---
-The number of threads in libuv's pool, which the whole process shares: for file operations,
-names and jobs. Jobs use all of them but one (the only one, if there is one), so that they
-do not hold up files; jobs beyond that wait. Detached functions have threads of their own.
+The number of threads in libuv's pool, which the whole process shares: for file operations
+and names. So that none of them holds up the others, names take at most half of them, and
+files all but one; what is more waits. Jobs have threads of their own, one less than this
+number, for all states of the process together; jobs beyond that wait. Detached functions
+have their own as well.
 @return integer
 ```lua
 print(math.type(job.pool_size()))   --> integer
 ```
 @function lwt.job.pool_size() */
 static int l_pool_size(lua_State *L) {
-  lua_pushinteger(L, pool_size());
+  lua_pushinteger(L, lwt_uv_pool_size());
   return 1;
 }
 
@@ -389,7 +403,7 @@ static int l_set_pool_size(lua_State *L) {
   char before[32], text[32];
   luaL_argcheck(L, n >= 1 && n <= POOL_MAX, 1, "a number from 1 to 1024 expected");
   lwt_uv_check_open(ctx, L);
-  int old = pool_size();
+  int old = lwt_uv_pool_size();
   if (n == old) return 0;
   uv_work_t *work = malloc(sizeof *work);
   if (work == NULL) return lwt_uv_raise(ctx, L, UV_ENOMEM, "set_pool_size", NULL, NULL);
@@ -427,14 +441,17 @@ static int new_jobs(lwt_uv *ctx) {
     free(j);
     return status;
   }
-  int limit = pool_size() - 1;
-  j->limit = limit < 1 ? 1 : limit > MAX_RUNNERS ? MAX_RUNNERS : limit;
+  for (int i = 0; i < MAX_RUNNERS; i++) {
+    j->runners[i].jobs = j;
+    j->runners[i].turn = (lwt_uv_turn){NULL, run, has_more, &j->nactive, 0};
+  }
   j->spins = uv_available_parallelism() > 1;
   j->idle.f = on_idle;
   j->idle.data = j;
   j->ctx = ctx;
   j->inbox = inbox;
   lwt_uv_inbox_retain(inbox);
+  lwt_uv_job_threads_retain();
   ctx->family[LWT_UV_FJOB] = j;
   return 0;
 }
@@ -489,7 +506,8 @@ static void queue_item(jobs *j, item *i) {
   if (!is_short_of_runners(j)) return;
   /* A short job is over before another thread is awake. Should it not be a short one, then
   ** the others wait until the loop's thread has nothing else to do. */
-  if (atomic_load_explicit(&j->in_stream, memory_order_relaxed) && j->nactive > 0)
+  if (atomic_load_explicit(&j->in_stream, memory_order_relaxed) &&
+      atomic_load(&j->nactive) > 0)
     j->ctx->lwt->idle_start(j->ctx->lwt, &j->idle);
   else
     start_runners(j);
@@ -520,7 +538,7 @@ static void api_start(const lwt_api *lwt, lua_State *L, lwt_job *job) {
     give_up(L, i);
     lua_error(L);
   }
-  ctx->working++;
+  count(j, 1);
   queue_item(j, i);
 }
 
@@ -530,6 +548,8 @@ void lwt_uv_jobs_close(lwt_uv *ctx) {
   jobs *j = ctx->family[LWT_UV_FJOB];
   if (j == NULL) return;
   ctx->lwt->idle_stop(ctx->lwt, &j->idle);
+  j->n = 0;
+  set_keeper(j);
   uv_mutex_lock(&j->lock);
   j->closing = 1;
   fetch(j);
@@ -539,16 +559,28 @@ void lwt_uv_jobs_close(lwt_uv *ctx) {
   free_items(queue.first);
 }
 
-/* The loop has run until every runner had ended. */
+/* After jobs_close: those that run are waited for. */
 static void family_close(lwt_uv *ctx) {
   jobs *j = ctx->family[LWT_UV_FJOB];
   ctx->family[LWT_UV_FJOB] = NULL;
   if (j == NULL) return;
+  lwt_uv_job_threads_wait(&j->nactive);
   release_dropped(j);
   free_items(j->spare);
   lwt_uv_inbox_release(j->inbox);
   uv_mutex_destroy(&j->lock);
   free(j);
+  lwt_uv_job_threads_release();
+}
+
+static void family_moved(lwt_uv *ctx) {
+  jobs *j = ctx->family[LWT_UV_FJOB];
+  if (j == NULL) return;
+  int n = j->n;
+  j->n = 0;
+  set_keeper(j); /* the one on the old loop */
+  j->n = n;
+  set_keeper(j);
 }
 
 static const luaL_Reg functions[] = {
@@ -559,6 +591,7 @@ static const luaL_Reg functions[] = {
 
 void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) {
   ctx->family_close[LWT_UV_FJOB] = family_close;
+  ctx->family_moved[LWT_UV_FJOB] = family_moved;
   ctx->lwt->job_start = api_start;
   lwt_uv_push_functions(ctx, L, functions);
 }

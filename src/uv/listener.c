@@ -7,9 +7,11 @@
 ** closed, and RETRY ms later in any case.
 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net_internal.h"
@@ -27,7 +29,9 @@ struct listener {
   unsigned char nodelay, polling, starved;
   unsigned at_once, turn;
   listener *next; /* in net_state.starved */
-  char *path;     /* to be removed, or NULL */
+  char *path;     /* to be removed, or NULL: what we have made there */
+  dev_t device;
+  ino_t inode;
 };
 
 /* ---- Accepting ----------------------------------------------------------- */
@@ -72,15 +76,40 @@ static int out_of_something(int status) {
          status == UV_ENOMEM;
 }
 
-/* Push the socket of a client, or push nothing and return a status. */
+typedef struct client {
+  const listener *l;
+  int fd, status;
+} client;
+
+static int adopt(lua_State *L) {
+  client *c = lua_touserdata(L, 1);
+  c->status = lwt_uv_stream_adopt(c->l->h.ctx, L, c->l->accepts, c->fd, c->l->nodelay);
+  return c->status == 0 ? 1 : 0;
+}
+
+/* A client that nobody has: it is the next one that is accepted. */
+static void put_back(listener *l, int fd) {
+  if (l->h.box != NULL && l->fresh < 0)
+    l->fresh = fd;
+  else
+    close(fd);
+}
+
+/* Push the socket of a client, or push nothing and return a status. Making it may run
+** finalizers, which may accept as well, or close the listener. */
 static int push_client(lua_State *L, listener *l) {
-  int fd = next_client(l), status;
-  if (fd < 0) return fd;
-  l->fresh = fd; /* stays ours if the next line raises */
-  status = lwt_uv_stream_adopt(l->h.ctx, L, l->accepts, fd, l->nodelay);
-  l->fresh = -1;
-  if (status < 0) close(fd);
-  return status;
+  client c = {l, next_client(l), 0};
+  if (c.fd < 0) return c.fd;
+  lua_pushcfunction(L, adopt);
+  lua_pushlightuserdata(L, &c);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    put_back(l, c.fd);
+    lua_error(L);
+  }
+  if (c.status == 0) return 0;
+  lua_pop(L, 1);
+  close(c.fd);
+  return c.status;
 }
 
 /* ---- Waiting for clients ------------------------------------------------- */
@@ -153,6 +182,27 @@ void lwt_uv_listener_retry(lwt_uv *ctx) {
   if (net != NULL && net->starved != NULL) retry(net, 0);
 }
 
+/* The socket, or the error, at the top is for the first who waits. Finalizers have run since
+** it was looked for: when nobody waits any more, the client does. */
+static void give_client(lua_State *L, listener *l, int self, int status) {
+  lwt_uv *ctx = l->h.ctx;
+  int given = lua_gettop(L);
+  if (l->h.box != NULL && lwt_uv_waiters_pop(ctx, L, &l->acceptors, self)) {
+    lwt_uv_waiters_anchor(L, &l->acceptors, &l->h, self);
+    lua_pushvalue(L, given);
+    if (status < 0)
+      ctx->lwt->reject(ctx->lwt, L, given + 1);
+    else
+      ctx->lwt->fulfill(ctx->lwt, L, given + 1, 1);
+  } else if (status == 0) {
+    lwt_uv_box *box = lua_touserdata(L, given);
+    uv_os_fd_t fd;
+    if (uv_fileno(box->h->uv, &fd) == 0 && (fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) >= 0)
+      put_back(l, fd);
+    lwt_uv_handle_close(L, box, 1);
+  }
+}
+
 static void on_clients(lua_State *L, void *data) {
   listener *l = data;
   lwt_uv *ctx = l->h.ctx;
@@ -168,12 +218,7 @@ static void on_clients(lua_State *L, void *data) {
       break;
     }
     if (status < 0) lwt_uv_push_error(ctx, L, status, "accept", NULL, NULL);
-    lwt_uv_waiters_take(L, &l->acceptors, self);
-    lwt_uv_waiters_anchor(L, &l->acceptors, &l->h, self);
-    if (status < 0)
-      ctx->lwt->reject(ctx->lwt, L, self + 1);
-    else
-      ctx->lwt->fulfill(ctx->lwt, L, self + 1, 1);
+    give_client(L, l, self, status);
     lua_settop(L, self);
   }
 }
@@ -212,6 +257,14 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
   lwt_uv_waiters_reject(h->ctx, L, &l->acceptors, -2);
 }
 
+/* Somebody else may have made something of that name meanwhile: a newer listener, say. */
+static void remove_path(const listener *l) {
+  struct stat st;
+  if (l->path != NULL && l->inode != 0 && lstat(l->path, &st) == 0 &&
+      st.st_dev == l->device && st.st_ino == l->inode)
+    unlink(l->path);
+}
+
 /* libuv closes no polled descriptor, and nobody shall connect any more from here on. */
 static void closing(lwt_uv_handle *h) {
   listener *l = (listener *)(void *)h;
@@ -219,7 +272,7 @@ static void closing(lwt_uv_handle *h) {
   if (l->fd >= 0) close(l->fd);
   if (l->fresh >= 0) close(l->fresh);
   l->fd = l->fresh = -1;
-  if (l->path != NULL) unlink(l->path);
+  remove_path(l);
 }
 
 static void release(lwt_uv_handle *h) {
@@ -244,6 +297,11 @@ listener *lwt_uv_listener_new(lwt_uv *ctx, lua_State *L, lwt_uv_type accepts, in
 
 int lwt_uv_listener_opened(lua_State *L, listener *l, int fd) {
   int status = fd < 0 ? fd : uv_poll_init(l->h.ctx->loop, &l->poll, fd);
+  struct stat st;
+  if (fd >= 0 && l->path != NULL && lstat(l->path, &st) == 0) {
+    l->device = st.st_dev;
+    l->inode = st.st_ino;
+  }
   status = lwt_uv_handle_opened(L, &l->h, &l->poll, status);
   if (status == 0)
     l->fd = fd;
@@ -355,6 +413,7 @@ static int l_accept(lua_State *L) {
     l->at_once = 0;
   }
   if (l->acceptors.n == 0 && !l->starved && l->at_once++ < AT_ONCE) {
+    if (ctx->lwt->cancel_due(ctx->lwt)) return lwt_uv_later(L, l_accept);
     status = push_client(L, l);
     if (status == 0) {
       ctx->lwt->fulfilled(ctx->lwt, L, 1);
@@ -365,10 +424,7 @@ static int l_accept(lua_State *L) {
     starve(l);
   else if (status != UV_EAGAIN || (!l->starved && (status = watch(l)) < 0))
     return lwt_uv_reject(ctx, L, status, "accept", NULL, NULL);
-  ctx->lwt->promise_new(ctx->lwt, L, cancel_accept, l);
-  lwt_uv_waiters_push(ctx, L, &l->acceptors, 1, 0);
-  lwt_uv_waiters_anchor(L, &l->acceptors, &l->h, 1);
-  return 1;
+  return lwt_uv_waiters_wait(L, &l->acceptors, &l->h, 1, 0, cancel_accept);
 }
 
 /*---

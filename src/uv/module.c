@@ -13,26 +13,32 @@ static const char context_key = 0; /* its address is the registry's key */
 
 /* ---- The context --------------------------------------------------------- */
 
+static void turn_until_closed(lwt_uv *ctx) {
+  for (;;) {
+    lwt_uv_after_run(ctx);
+    if (ctx->unclosed == 0 && ctx->reqs == NULL) return;
+    uv_run(ctx->loop, UV_RUN_ONCE);
+  }
+}
+
 /* The end of the state. Nothing here calls Lua: `closing` keeps lwt_uv_enter shut. */
 static int l_context_gc(lua_State *L) {
   lwt_uv *ctx = lua_touserdata(L, 1);
-  lwt_uv_req *r, *next;
   int i;
-  if (ctx->loop == NULL) return 0;
+  if (ctx->loop == NULL) { /* it could not be made */
+    free(ctx->scratch);
+    ctx->scratch = NULL;
+    return 0;
+  }
   ctx->closing = 1;
   ctx->lwt->state_closing(ctx->lwt);
   while (ctx->handles != NULL) lwt_uv_handle_close(NULL, ctx->handles->box, 1);
-  for (r = ctx->reqs; r != NULL; r = next) {
-    next = r->next;
-    r->cancelled = 1;
-    if (r->class->cancel != NULL)
-      r->class->cancel(r);
-    else if (r->class->pooled)
-      uv_cancel(r->uv);
-  }
-  while (ctx->unclosed > 0 || ctx->reqs != NULL) uv_run(ctx->loop, UV_RUN_ONCE);
+  lwt_uv_reqs_cancel(ctx);
+  turn_until_closed(ctx);
+  lwt_uv_req_pay(ctx);
   for (i = 0; i < LWT_UV_NFAMILIES; i++)
     if (ctx->family_close[i] != NULL) ctx->family_close[i](ctx);
+  turn_until_closed(ctx);
   lwt_uv_engine_close(ctx);
   free(ctx->scratch);
   ctx->scratch = NULL;
@@ -42,6 +48,7 @@ static int l_context_gc(lua_State *L) {
 static lwt_uv *new_context(lua_State *L) {
   lwt_uv *ctx = lua_newuserdatauv(L, sizeof *ctx, 0);
   memset(ctx, 0, sizeof *ctx);
+  ctx->later_end = &ctx->later;
   ctx->lwt = (lwt_api *)lwt_import(L);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_context_gc);
@@ -49,8 +56,6 @@ static lwt_uv *new_context(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
-  ctx->scratch = malloc(LWT_UV_SCRATCH);
-  if (ctx->scratch == NULL) luaL_error(L, "not enough memory");
   lwt_uv_engine_start(ctx, L);
   ctx->lwt->fulfilled(ctx->lwt, L, 0);
   ctx->done_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -92,8 +97,7 @@ int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *da
 }
 
 lua_State *lwt_uv_main(lwt_uv *ctx) {
-  lua_checkstack(ctx->lwt->main, 8);
-  return ctx->lwt->main;
+  return lua_checkstack(ctx->lwt->main, 8) ? ctx->lwt->main : NULL;
 }
 
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L) {
@@ -174,6 +178,16 @@ void lwt_uv_check_options(lua_State *L, int arg, const char *const names[]) {
       luaL_argerror(
           L, arg, lua_pushfstring(L, "unknown option '%s'", luaL_tolstring(L, -1, NULL)));
   }
+}
+
+/* libuv reads it from the environment when the first request of the process needs a
+** thread. */
+int lwt_uv_pool_size(void) {
+  char text[32];
+  size_t size = sizeof text;
+  if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) < 0) return 4;
+  int n = atoi(text);
+  return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
 }
 
 /* ---- The module ---------------------------------------------------------- */

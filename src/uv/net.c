@@ -143,7 +143,6 @@ static void close_family(lwt_uv *ctx) {
   ctx->family[LWT_UV_FNET] = NULL;
   if (net == NULL) return;
   if (net->retry != NULL) uv_close((uv_handle_t *)net->retry, free_timer);
-  if (net->tty_changed) uv_tty_reset_mode();
   free(net);
 }
 

@@ -26,25 +26,30 @@ typedef struct lwt_uv_stream {
   const void *hint[6]; /* stream_direct.c */
   port_cb rcb;
   lwt_uv_waiters readers;
-  size_t held_n;         /* bytes that nobody asked for yet */
-  ssize_t end;           /* 0, or UV_EOF or an error: what follows what is held */
-  write_req *first;      /* of the writes; it is with libuv */
-  unsigned char reading; /* uv_read_start is on */
-  unsigned char more;    /* the last read filled its buffer: likely there is more */
-  unsigned char socket;  /* TCP: send and recv apply */
-  unsigned char raw;     /* the descriptor may be read without libuv */
-  unsigned char shut;    /* shutdown was called */
-  unsigned char let_go;  /* directions that a channel closed: 1 reading, 2 writing */
+  size_t held_n;           /* bytes that nobody asked for yet */
+  ssize_t end;             /* 0, or UV_EOF or an error: what follows what is held */
+  ssize_t broken;          /* the error of the connection that a write was told, or 0 */
+  write_req *first;        /* of the writes; it is with libuv */
+  unsigned char reading;   /* uv_read_start is on */
+  unsigned char more;      /* the last read filled its buffer: likely there is more */
+  unsigned char socket;    /* send and recv apply, which need not wait */
+  unsigned char raw;       /* the descriptor may be read without libuv */
+  unsigned char shut;      /* shutdown was called */
+  unsigned char half_sent; /* the rest of a write is being queued: others wait for it */
+  unsigned char let_go;    /* directions that a channel closed: 1 reading, 2 writing */
   union {
     uv_stream_t stream;
     uv_tcp_t tcp;
     uv_pipe_t pipe;
     uv_tty_t tty;
   } uv;
-  /* Reading. */
-  char *held; /* held_n bytes from held_at on */
+  /* Reading. What arrives is held here until it is taken, also while it is on its way to
+  ** those who wait: whatever runs meanwhile finds it in its place. */
+  char
+      *held; /* held_n bytes from held_at on; of LWT_UV_SCRATCH bytes: a scratch buffer */
   size_t held_at, held_size;
   unsigned at_once, turn; /* reads at once in this turn of the loop */
+  unsigned taken;         /* counts what is taken: has somebody been here meanwhile? */
   void *rdata;
   char *rbuf;
   size_t rlen;
@@ -54,6 +59,9 @@ typedef struct lwt_uv_stream {
   void *wdata;
   size_t wtaken; /* bytes of the channel's write that libuv has */
   int chunks;    /* with libuv; one more than `wcb` knows after a cancelled write */
+  /* What it was lent (lent.h). */
+  int number;         /* the descriptor that it was made of; -1: libuv's own */
+  int mode, blocking; /* tickets, or -1 */
 } lwt_uv_stream;
 
 #define lwt_uv_stream_of_port(p) \
@@ -73,27 +81,21 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
 void lwt_uv_stream_end_reading(lwt_uv_stream *s);
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data);
 void lwt_uv_stream_port_read_cancel(port *p);
-/* What has arrived, on its way to those who read. */
-typedef struct lwt_uv_delivery {
-  lwt_uv_stream *s;
-  const char *bytes;
-  size_t n, given;
-  unsigned char behind; /* the bytes are what is held */
-  unsigned char done;   /* what nobody took has been kept */
-} lwt_uv_delivery;
-void lwt_uv_stream_keep(lwt_uv_delivery *d);
-/* What can be read at once: the number of bytes at *from, to be taken with `taken` when
-** their string is made; 0: the end, or what s->end says; UV_EAGAIN: wait, reading is on;
-** another status. Nobody else may be reading. */
-ssize_t lwt_uv_stream_read_at_once(lwt_uv_stream *s, size_t want, const char **from);
-void lwt_uv_stream_taken(lwt_uv_stream *s, size_t n);
+/* What is held and nobody asked for stays: out of a scratch buffer, which may be needed. */
+void lwt_uv_stream_keep(lwt_uv_stream *s);
+/* See that something is held, of at most `want` bytes where they have to be read first: 1
+** when there is, to be taken with `take` once it is in a string; 0: the end, or what s->end
+** says; UV_EAGAIN: wait, reading is on; another status. Nobody else may be reading. */
+ssize_t lwt_uv_stream_fill(lwt_uv_stream *s, size_t want);
+#define lwt_uv_stream_first(s) ((s)->held + (s)->held_at)
+void lwt_uv_stream_take(lwt_uv_stream *s, size_t n);
 /* Does a task read it (not a channel)? */
 #define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
 /* stream_direct.c */
 void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
 void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);
 void lwt_uv_stream_init_direct(lwt_uv_stream *s);
-void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_delivery *d);
+void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_stream *s);
 void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s);
 /* stream_write.c */
 ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned n);
@@ -135,9 +137,8 @@ typedef struct net_state {
   /* dns.c: lookups under way, and those that wait for their turn. */
   int dns_limit, dns_active;
   dns_req *dns_first, *dns_last;
-  int tty_changed; /* tty.c: a mode has to be put back */
-  int pollers;     /* poll.c: registry reference of the table descriptor -> poller */
-  int by_name;     /* tcp.c: registry reference of the table of Lua functions for names */
+  int pollers; /* poll.c: registry reference of the table descriptor -> poller */
+  int by_name; /* tcp.c: registry reference of the table of Lua functions for names */
   /* stream_direct.c: registry references of the metatables of views. */
   int view_meta[LWT_UV_TTY + 1];
 } net_state;
@@ -156,6 +157,8 @@ int lwt_uv_listener_opened(lua_State *L, listener *l, int fd);
 ** nothing pushed and the descriptor still open. May raise (memory), the descriptor
 ** still open. */
 int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd, int nodelay);
+/* The same for a descriptor that somebody else opened, and may share with others. */
+int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd);
 
 /* The registration of each file: adds its functions to the table at the top. */
 void lwt_uv_add_tcp(lwt_uv *ctx, lua_State *L);

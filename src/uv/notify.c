@@ -6,6 +6,7 @@
 ** thread, and while it is in the inbox. So a thread may send after lua_close: this library
 ** stays in memory once a notification was made.
 */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "thread.h"
@@ -59,7 +60,12 @@ static void drop(lwt_uv_post *post) {
 
 static int api_send(lwt_notification *n) {
   if (atomic_load_explicit(&n->stopped, memory_order_acquire)) return -1;
-  if (atomic_fetch_add_explicit(&n->count, 1, memory_order_acq_rel) > 0) return 0;
+  unsigned count = atomic_load_explicit(&n->count, memory_order_relaxed);
+  do /* what does not fit is not counted: from 0 on it would be posted a second time */
+    if (count == UINT_MAX) return 0;
+  while (!atomic_compare_exchange_weak_explicit(
+      &n->count, &count, count + 1, memory_order_acq_rel, memory_order_relaxed));
+  if (count > 0) return 0;
   retain(n);
   if (lwt_uv_inbox_post(n->inbox, &n->post) == 0) return 0;
   atomic_store_explicit(&n->stopped, 1, memory_order_release);

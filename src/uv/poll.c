@@ -57,15 +57,18 @@ static int update(lua_State *L, poller *p, int self) {
 static void wake_all(lua_State *L, poller *p, lwt_uv_waiters *w, int self, int status) {
   lwt_uv *ctx = p->h.ctx;
   int n = w->n; /* who begins to wait in a callback waits for the next event */
-  while (n-- > 0 && p->h.box != NULL && lwt_uv_waiters_front(ctx, L, w, self)) {
-    if (status < 0) /* may raise: before anything is taken */
+  while (n-- > 0 && p->h.box != NULL && w->n > 0) {
+    if (status < 0) /* may raise, and run finalizers: before anything is taken */
       lwt_uv_push_error(ctx, L, status, "poll", NULL, NULL);
-    lwt_uv_waiters_take(L, w, self);
-    if (status < 0) {
-      ctx->lwt->reject(ctx->lwt, L, self + 1);
-    } else {
-      ctx->lwt->fulfill(ctx->lwt, L, self + 1, 0);
+    if (p->h.box == NULL || !lwt_uv_waiters_pop(ctx, L, w, self)) {
+      lua_settop(L, self);
+      return;
     }
+    lua_insert(L, self + 1);
+    if (status < 0)
+      ctx->lwt->reject(ctx->lwt, L, self + 1);
+    else
+      ctx->lwt->fulfill(ctx->lwt, L, self + 1, 0);
     lua_settop(L, self);
   }
 }
@@ -163,6 +166,11 @@ static poller *poller_of(lwt_uv *ctx, lua_State *L, int fd, int *status) {
   }
   lua_pop(L, 1);
   p = lwt_uv_handle_new(ctx, L, &poller_class);
+  if (lua_rawgeti(L, -2, fd) == LUA_TUSERDATA) { /* a finalizer has made one meanwhile? */
+    box = lua_touserdata(L, -1);
+    if (box->h != NULL) return (poller *)(void *)box->h;
+  }
+  lua_pop(L, 1);
   lua_pushvalue(L, -1);
   lua_rawseti(L, -3, fd);
   lwt_uv_waiters_init(&p->readers, READERS);
@@ -181,11 +189,15 @@ static int wait_for(lua_State *L, int writing, const char *op) {
   poller *p;
   int self, status = 0;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
-  p = poller_of(ctx, L, (int)fd, &status);
-  if (p == NULL) return lwt_uv_reject(ctx, L, status, op, NULL, NULL);
-  self = lua_gettop(L);
-  ctx->lwt->promise_new(ctx->lwt, L, cancel_wait, p);
-  lwt_uv_waiters_push(ctx, L, writing ? &p->writers : &p->readers, self, 0);
+  do {
+    lua_settop(L, 1);
+    p = poller_of(ctx, L, (int)fd, &status);
+    if (p == NULL) return lwt_uv_reject(ctx, L, status, op, NULL, NULL);
+    self = lua_gettop(L);
+    lwt_uv_waiters_wait(L, writing ? &p->writers : &p->readers, &p->h, self, 0,
+                        cancel_wait);
+    /* A finalizer that cancels the last one who waits closes the poller. */
+  } while (((lwt_uv_box *)lua_touserdata(L, self))->h == NULL);
   status = update(L, p, self);
   if (status < 0) return lwt_uv_reject(ctx, L, status, op, NULL, NULL);
   return 1;

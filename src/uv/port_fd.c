@@ -2,7 +2,7 @@
 **
 ** Made by io.c, used by one channel, freed when it is closed and nothing is in flight.
 **
-**   a file      reads what the page cache has at once (preadv2, RWF_NOWAIT); everything
+**   a file      reads what the page cache has at once (RWF_NOWAIT); everything
 **               else, and all writes, on the threadpool, at the descriptor's own position
 **   a pipe, socket or terminal
 **               tries, then waits with uv_poll. A descriptor that is shared with other
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,6 +39,8 @@ typedef struct fd_job {
   int done;    /* set by the thread, under the mutex: wait_for_job waits for it */
   int swallow; /* its result was taken before its callback came */
   ssize_t result;
+  int status;         /* what libuv said of it */
+  lwt_uv_after later; /* the rest of its callback */
 } fd_job;
 
 struct port_fd {
@@ -73,6 +76,7 @@ struct port_fd {
   /* Closing. */
   port_cb close_cb;
   void *close_data;
+  lwt_uv_after closed;
 };
 
 static int last_error(void) {
@@ -93,11 +97,17 @@ static void finish(port_fd *f) {
   free(f);
 }
 
-static void on_poll_closed(uv_handle_t *h) {
-  port_fd *f = h->data;
+static void poll_closed(lwt_uv_after *later) {
+  port_fd *f = (port_fd *)(void *)((char *)later - offsetof(port_fd, closed));
   f->ctx->unclosed--;
   f->ctx->working--;
   finish(f);
+}
+
+static void on_poll_closed(uv_handle_t *h) {
+  port_fd *f = h->data;
+  f->closed.f = poll_closed;
+  lwt_uv_after_add(f->ctx, &f->closed);
 }
 
 static void job_over(port_fd *f) {
@@ -108,13 +118,26 @@ static void job_over(port_fd *f) {
 
 /* ---- The pool --------------------------------------------------------------- */
 
-static int start_job(port_fd *f, fd_job *j, uv_work_cb work, uv_after_work_cb after) {
+/* The callback of every job: `later` does what there is to do. */
+static void on_job(uv_work_t *w, int status) {
+  fd_job *j = w->data;
+  j->status = status;
+  lwt_uv_after_add(j->f->ctx, &j->later);
+}
+
+static fd_job *job_of(lwt_uv_after *later) {
+  return (fd_job *)(void *)((char *)later - offsetof(fd_job, later));
+}
+
+static int start_job(port_fd *f, fd_job *j, uv_work_cb work,
+                     void (*after)(lwt_uv_after *later)) {
   int r;
   j->f = f;
   j->work.data = j;
   j->done = j->swallow = 0;
   j->result = UV_ECANCELED;
-  r = uv_queue_work(f->ctx->loop, &j->work, work, after);
+  j->later.f = after;
+  r = uv_queue_work(f->ctx->loop, &j->work, work, on_job);
   if (r < 0) return r;
   j->busy = 1;
   f->ctx->working++;
@@ -130,9 +153,15 @@ static void job_done(port_fd *f, fd_job *j, ssize_t result) {
   uv_mutex_unlock(&f->mutex);
 }
 
+/* Whether a job that is busy did not begin, and never will. */
+static int take_back(fd_job *j) {
+  if (j->later.queued) return j->status == UV_ECANCELED;
+  return uv_cancel((uv_req_t *)&j->work) == 0;
+}
+
 /* Take a job back, or wait until it is done (it works on a file: not long). */
 static void wait_for_job(port_fd *f, fd_job *j) {
-  if (!j->busy || j->swallow || uv_cancel((uv_req_t *)&j->work) == 0) return;
+  if (!j->busy || j->swallow || take_back(j)) return;
   uv_mutex_lock(&f->mutex);
   while (!j->done) uv_cond_wait(&f->cond, &f->mutex);
   uv_mutex_unlock(&f->mutex);
@@ -174,9 +203,10 @@ static void keep(port_fd *f, ssize_t result) {
   }
 }
 
-static void after_read(uv_work_t *w, int status) {
-  fd_job *j = w->data;
+static void after_read(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
   port_fd *f = j->f;
+  int status = j->status;
   j->busy = 0;
   if (j->swallow) status = UV_ECANCELED;
   if (status != UV_ECANCELED) keep(f, j->result);
@@ -216,11 +246,10 @@ static void do_write(uv_work_t *w) {
   job_done(f, j, n >= 0 ? n : -errno);
 }
 
-static void after_write(uv_work_t *w, int status) {
-  fd_job *j = w->data;
+static void after_write(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
   port_fd *f = j->f;
   port_cb cb = f->write_cb;
-  (void)status;
   j->busy = 0;
   f->write_cb = NULL;
   if (cb != NULL && !f->closing) {
@@ -234,11 +263,14 @@ static void after_write(uv_work_t *w, int status) {
 
 /* ---- Trying, and waiting with uv_poll --------------------------------------- */
 
+static int is_ready(const port_fd *f, short events) {
+  struct pollfd p = {.fd = f->fd, .events = events};
+  return poll(&p, 1, 0) != 0;
+}
+
 /* May this be tried without blocking? */
 static int may_try(const port_fd *f, short events) {
-  struct pollfd p = {.fd = f->fd, .events = events};
-  if (f->private || f->how == AT_ONCE) return 1;
-  return poll(&p, 1, 0) > 0;
+  return f->private || f->how == AT_ONCE || is_ready(f, events);
 }
 
 static ssize_t try_read(port_fd *f, char *buf, size_t len) {
@@ -248,6 +280,9 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   while (n < 0 && errno == EINTR);
   /* The other side of a terminal has gone: its end. */
   if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd)) return UV_EOF;
+  /* A fifo to which nobody has written yet reads as if it were at its end. */
+  if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !is_ready(f, POLLIN))
+    return UV_EAGAIN;
   return n > 0 ? n : n == 0 ? UV_EOF : last_error();
 }
 
@@ -325,6 +360,23 @@ static void on_poll(uv_poll_t *h, int status, int events) {
 
 /* ---- The port --------------------------------------------------------------- */
 
+/* What the page cache has; UV_EAGAIN: ask the pool. */
+static ssize_t read_now(port_fd *f, char *buf, size_t len) {
+#ifdef RWF_NOWAIT
+  struct iovec v = {.iov_base = buf, .iov_len = len};
+  ssize_t n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
+  if (n >= 0) return n > 0 ? n : UV_EOF;
+  if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
+    f->no_nowait = 1;
+  else if (errno != EAGAIN && errno != EINTR)
+    return -errno;
+#else
+  (void)buf, (void)len; /* musl, before 1.2.5, has no preadv2 */
+  f->no_nowait = 1;
+#endif
+  return UV_EAGAIN;
+}
+
 static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_fd *f = (port_fd *)p;
   ssize_t n = take_kept(f, buf, len);
@@ -333,13 +385,8 @@ static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
     n = try_read(f, buf, len);
     if (n != UV_EAGAIN) return n;
   } else if (!f->no_nowait && !f->reader.busy) {
-    struct iovec v = {.iov_base = buf, .iov_len = len};
-    n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
-    if (n >= 0) return n > 0 ? n : UV_EOF;
-    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
-      f->no_nowait = 1;
-    else if (errno != EAGAIN && errno != EINTR)
-      return -errno;
+    n = read_now(f, buf, len);
+    if (n != UV_EAGAIN) return n;
   }
   f->buf = buf;
   f->len = len;
@@ -375,7 +422,7 @@ static void fd_read_cancel(port *p) {
   if (f->how == ON_POLL)
     set_events(f);
   else if (f->reader.busy)
-    uv_cancel((uv_req_t *)&f->reader.work);
+    take_back(&f->reader);
 }
 
 static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb,
@@ -434,7 +481,7 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
     uv_close((uv_handle_t *)&f->poll, on_poll_closed);
     return;
   }
-  if (f->reader.busy) uv_cancel((uv_req_t *)&f->reader.work);
+  if (f->reader.busy) take_back(&f->reader);
   finish(f);
 }
 

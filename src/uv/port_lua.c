@@ -14,6 +14,8 @@
 enum { READ, WRITE, CLOSE, NOPS };
 static const char *const names[] = {"read", "write", "close", NULL};
 
+#define IN_VAIN 1000 /* so many are too many */
+
 enum { REST, ASKED, RUNNING, ANSWERED };
 
 /* User values. */
@@ -30,21 +32,41 @@ typedef struct lua_op {
 typedef struct port_lua {
   port p;
   lwt_uv *ctx;
-  lwt_idle idle;
+  struct port_lua *next, **at; /* among those that want a word; at NULL: not there */
   lua_op op[NOPS];
   channel *ch;
   char *buf; /* of the read that waits */
   size_t len;
   char *kept; /* bytes that were answered and not taken */
   size_t kept_at, kept_len;
+  unsigned in_vain[NOPS]; /* how many answers in a row have brought nothing */
   int stale; /* the read that is under way is not wanted: the position has changed */
   const uv_buf_t *bufs; /* of the write, copied below */
   uv_buf_t copy[2];
   unsigned nbufs;
 } port_lua;
 
+/* Have a word with it when the loop has nothing else to do. */
 static void poke(port_lua *f) {
-  f->ctx->lwt->idle_start(f->ctx->lwt, &f->idle);
+  channel_state *st = channel_state_of(f->ctx);
+  if (f->at != NULL) return;
+  f->next = NULL;
+  f->at = st->ports_last;
+  *st->ports_last = f;
+  st->ports_last = &f->next;
+  st->ports_count++;
+  f->ctx->lwt->idle_start(f->ctx->lwt, &st->ports_idle);
+}
+
+static void unpoke(port_lua *f) {
+  if (f->at == NULL) return;
+  channel_state_of(f->ctx)->ports_count--;
+  *f->at = f->next;
+  if (f->next != NULL)
+    f->next->at = f->at;
+  else
+    channel_state_of(f->ctx)->ports_last = f->at;
+  f->at = NULL;
 }
 
 static ssize_t ask(port_lua *f, int what, port_cb cb, void *data) {
@@ -131,21 +153,32 @@ void lwt_uv_port_lua_push_error(lua_State *L, port *p, int writing) {
 
 /* ---- Questions and answers -------------------------------------------------- */
 
-/* The argument of the question. */
-static void push_argument(lua_State *L, const port_lua *f, int what) {
+/* The argument of the question. What is to be written is copied when nothing more has to be
+** allocated for it: returns 0 when a finalizer has taken the question back. */
+static int push_argument(lua_State *L, const port_lua *f, int what) {
+  size_t total = 0, at = 0;
   luaL_Buffer b;
-  if (what == READ) {
+  char *copy;
+  if (what == READ)
     lua_pushinteger(L, (lua_Integer)f->len);
-    return;
-  }
-  if (what == CLOSE) {
+  else if (what == CLOSE)
     lua_pushnil(L);
-    return;
+  if (what != WRITE) return f->op[what].state == ASKED;
+  for (unsigned i = 0; i < f->nbufs; i++) total += f->copy[i].len;
+  copy = luaL_buffinitsize(L, &b, total);
+  if (f->op[what].state != ASKED) return 0;
+  for (unsigned i = 0; i < f->nbufs; i++) {
+    memcpy(copy + at, f->copy[i].base, f->copy[i].len);
+    at += f->copy[i].len;
   }
-  luaL_buffinit(L, &b);
-  for (unsigned i = 0; i < f->nbufs; i++)
-    luaL_addlstring(&b, f->copy[i].base, f->copy[i].len);
-  luaL_pushresult(&b);
+  luaL_pushresultsize(&b, total);
+  return f->op[what].state == ASKED;
+}
+
+static void answered(port_lua *f, int what, ssize_t status) {
+  f->op[what].status = status;
+  f->op[what].state = ANSWERED;
+  poke(f);
 }
 
 static void answer(port_lua *f, int what) {
@@ -161,23 +194,49 @@ static void answer(port_lua *f, int what) {
   cb(&f->p, o->data, n);
 }
 
-static void on_idle(lua_State *L, void *data) {
-  port_lua *f = data;
-  luaL_checkstack(L, 10, NULL);
+/* Pass on what was answered, and ask what there is to ask. */
+static void have_a_word(lua_State *L, port_lua *f) {
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 12, NULL);
   if (f->ch == NULL || !lwt_uv_channel_push(L, f->ch)) return;
   lua_getiuservalue(L, -1, UV_OWNER); /* the port's userdata: keeps it alive here */
   for (int what = READ; what < NOPS; what++) {
     if (f->op[what].state == ANSWERED) answer(f, what);
     if (f->op[what].state == ASKED) {
-      lua_getiuservalue(L, -1, START);
-      lua_pushvalue(L, -2);
+      lua_getiuservalue(L, top + 2, START);
+      lua_pushvalue(L, top + 2);
       lua_pushstring(L, names[what]);
-      push_argument(L, f, what);
-      f->op[what].state = RUNNING;
-      lua_call(L, 3, 0);
+      if (push_argument(L, f, what)) {
+        f->op[what].state = RUNNING;
+        if (lua_pcall(L, 3, 0, 0) != LUA_OK && f->op[what].state == RUNNING) {
+          lua_setiuservalue(L, top + 2, ERROR + what); /* not even begun */
+          answered(f, what, PORT_LUA_ERROR);
+        }
+      }
+      lua_settop(L, top + 2);
     }
   }
-  lua_pop(L, 2);
+  lua_settop(L, top);
+}
+
+/* The hook of all of them. Those that come while it runs have their word next time. */
+static void on_idle(lua_State *L, void *data) {
+  channel_state *st = data;
+  const lwt_api *lwt = st->ctx->lwt;
+  lwt->idle_start(lwt, &st->ports_idle); /* should one raise, the others come then */
+  for (size_t n = st->ports_count; n > 0 && st->ports != NULL; n--) {
+    port_lua *f = st->ports;
+    unpoke(f);
+    have_a_word(L, f);
+  }
+  if (st->ports == NULL) lwt->idle_stop(lwt, &st->ports_idle);
+}
+
+/* At the end of the state: nobody has a word with them any more. C only. */
+void lwt_uv_port_lua_close(lwt_uv *ctx) {
+  channel_state *st = channel_state_of(ctx);
+  while (st->ports != NULL) unpoke(st->ports);
+  ctx->lwt->idle_stop(ctx->lwt, &st->ports_idle);
 }
 
 void lwt_uv_port_lua_drop(port *p) {
@@ -192,74 +251,88 @@ void lwt_uv_port_lua_drop(port *p) {
     o->state = REST;
 }
 
-static int wrong(lua_State *L, lua_op *o, int what, const char *message) {
-  lua_pushstring(L, message);
+/* A status that says what is wrong with an answer. */
+static ssize_t wrong(lua_State *L, int what, const char *message) {
+  lua_pushfstring(L, "the %s function of a channel %s", names[what], message);
   lua_setiuservalue(L, 1, ERROR + what);
-  o->status = PORT_LUA_ERROR;
-  return 0;
+  return PORT_LUA_ERROR;
 }
 
-/* port:done(what, ok, value) */
+/* It has brought nothing: asked again for ever, it would keep the loop from its end. */
+static ssize_t nothing(lua_State *L, port_lua *f, int what) {
+  if (++f->in_vain[what] < IN_VAIN) return 0;
+  f->in_vain[what] = 0;
+  return wrong(L, what,
+               what == READ ? "gave no byte a thousand times in a row"
+                            : "took no byte a thousand times in a row");
+}
+
+/* The status of what the read function gave (at 4): 0 for nothing yet. */
+static ssize_t read_answer(lua_State *L, port_lua *f) {
+  size_t n;
+  const char *s;
+  if (lua_isnil(L, 4)) return UV_EOF;
+  if (lua_type(L, 4) != LUA_TSTRING) return wrong(L, READ, "gave no string");
+  s = lua_tolstring(L, 4, &n);
+  if (n == 0) return nothing(L, f, READ);
+  f->kept = malloc(n);
+  if (f->kept == NULL) return UV_ENOMEM;
+  memcpy(f->kept, s, n);
+  f->kept_at = 0;
+  f->kept_len = n;
+  f->in_vain[READ] = 0;
+  return 1;
+}
+
+static ssize_t write_answer(lua_State *L, port_lua *f) {
+  size_t total = 0;
+  lua_Integer n;
+  int is_integer;
+  for (unsigned i = 0; i < f->nbufs; i++) total += f->copy[i].len;
+  n = lua_tointegerx(L, 4, &is_integer);
+  if (lua_isnil(L, 4))
+    n = (lua_Integer)total;
+  else if (!is_integer || n < 0 || (size_t)n > total)
+    return wrong(L, WRITE, "gave a wrong count");
+  if (n == 0 && total > 0) return nothing(L, f, WRITE);
+  f->in_vain[WRITE] = 0;
+  return (ssize_t)n;
+}
+
+/* port:done(what, ok, value). While the status is made, finalizers may run: the question
+** counts as running until it is there. */
 static int l_done(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   port_lua *f = lwt_uv_check(ctx, L, 1, LWT_UV_PORT);
   int what = luaL_checkoption(L, 2, NULL, names);
   lua_op *o = &f->op[what];
+  ssize_t status = 0;
   lua_settop(L, 4);
   if (o->state != RUNNING) return 0;
-  o->state = ANSWERED;
-  poke(f);
   if (what == READ && f->stale) {
     f->stale = 0;
     o->state = o->cb != NULL ? ASKED : REST;
+    poke(f);
     return 0;
   }
   if (!lua_toboolean(L, 3)) {
     lua_pushvalue(L, 4);
     lua_setiuservalue(L, 1, ERROR + what);
-    o->status = PORT_LUA_ERROR;
-  } else if (what == READ && lua_isnil(L, 4)) {
-    o->status = UV_EOF;
+    status = PORT_LUA_ERROR;
   } else if (what == READ) {
-    size_t n;
-    const char *s;
-    if (lua_type(L, 4) != LUA_TSTRING)
-      return wrong(L, o, what, "the read function of a channel gave no string");
-    s = lua_tolstring(L, 4, &n);
-    if (n == 0) { /* nothing yet: ask again */
-      o->state = ASKED;
-      return 0;
-    }
-    f->kept = malloc(n);
-    if (f->kept == NULL) {
-      o->status = UV_ENOMEM;
-      return 0;
-    }
-    memcpy(f->kept, s, n);
-    f->kept_at = 0;
-    f->kept_len = n;
-    o->status = 1;
+    status = read_answer(L, f);
   } else if (what == WRITE) {
-    size_t total = 0;
-    lua_Integer n;
-    int is_integer;
-    for (unsigned i = 0; i < f->nbufs; i++) total += f->copy[i].len;
-    n = lua_tointegerx(L, 4, &is_integer);
-    if (lua_isnil(L, 4))
-      n = (lua_Integer)total;
-    else if (!is_integer || n < 0 || (size_t)n > total)
-      return wrong(L, o, what, "the write function of a channel gave a wrong count");
-    o->status = (ssize_t)n;
-  } else {
-    o->status = 0;
+    status = write_answer(L, f);
   }
+  answered(f, what, status);
+  if (what == READ && status == 0) o->state = ASKED; /* nothing yet: ask again */
   return 0;
 }
 
 static int l_gc(lua_State *L) {
   port_lua *f = lwt_uv_test(lwt_uv_context(L), L, 1, LWT_UV_PORT);
   if (f != NULL && f->ctx != NULL) {
-    f->ctx->lwt->idle_stop(f->ctx->lwt, &f->idle);
+    unpoke(f);
     free(f->kept);
     f->kept = NULL;
   }
@@ -278,16 +351,18 @@ int lwt_uv_port_lua_new(lua_State *L) {
   f = lwt_uv_new_userdata(ctx, L, LWT_UV_PORT, sizeof *f, ERROR + NOPS);
   f->p.class = &lwt_uv_port_lua_class;
   f->ctx = ctx;
-  f->idle.f = on_idle;
-  f->idle.data = f;
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, START);
   return 1;
 }
 
 void lwt_uv_port_lua_open(lwt_uv *ctx, lua_State *L) {
+  channel_state *st = channel_state_of(ctx);
   static const luaL_Reg methods[] = {{"done", l_done}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
+  st->ports_idle.f = on_idle;
+  st->ports_idle.data = st;
+  st->ports_last = &st->ports;
   lwt_uv_new_type(ctx, L, LWT_UV_PORT, "lwt.port", methods, meta);
   ctx->type[LWT_UV_PORT].port = port_of;
 }

@@ -34,8 +34,13 @@ typedef struct lwt_uv_children {
   int no_pidfds;         /* the system is too old to have them */
   lwt_uv_child *watched; /* the children without a pidfd */
   uv_signal_t *sigchld;  /* listens while there are some, or NULL */
+  lwt_uv_after later;    /* look which of them has ended */
 } lwt_uv_children;
 
+/* Reap what has ended of the children of states that are closed. */
+void lwt_uv_orphans_reap(void);
+/* What `later` does. */
+void lwt_uv_children_look(lwt_uv_after *later);
 /* Have the end of a child told that has been started already: fails for want of memory at
 ** most, and then the child is to be killed rather than lost. */
 int lwt_uv_child_watch(lwt_uv *ctx, lua_State *L, lwt_uv_child *p);

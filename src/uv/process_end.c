@@ -9,12 +9,15 @@
 #include "process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "signal.h"
+#include "thread.h"
 
 /* ---- Telling ------------------------------------------------------------- */
 
@@ -111,7 +114,7 @@ static int tell(lwt_uv_child *p) {
   lwt_uv *ctx = p->h.ctx;
   telling t = {p, 0};
   lwt_uv_enter(ctx, tell_end, &t);
-  if (!t.told) lwt_uv_enter(ctx, tell_failure, &t);
+  if (!t.told && p->h.box != NULL) lwt_uv_enter(ctx, tell_failure, &t);
   return t.told;
 }
 
@@ -123,6 +126,7 @@ static int tell(lwt_uv_child *p) {
 static void reap(lwt_uv_child *p) {
   int status;
   pid_t pid;
+  if (p->ended) return;
   do pid = wait4(p->pid, &status, WNOHANG, &p->usage);
   while (pid < 0 && errno == EINTR);
   if (pid == 0) return;
@@ -146,7 +150,14 @@ static void on_pidfd(uv_poll_t *poll, int status, int events) {
 }
 
 static void free_signal(uv_handle_t *h) {
+  lwt_uv *ctx = h->data;
+  ctx->unclosed--;
   free(h);
+}
+
+static void close_signal(lwt_uv *ctx, uv_signal_t *sig) {
+  ctx->unclosed++;
+  uv_close((uv_handle_t *)sig, free_signal);
 }
 
 /* No longer watched, if it was; with the last one the listening ends. */
@@ -158,8 +169,9 @@ static void closing(lwt_uv_handle *h) {
   if (p->next != NULL) p->next->before = p->before;
   p->before = NULL;
   if (all->watched != NULL) return;
-  uv_close((uv_handle_t *)all->sigchld, free_signal);
+  close_signal(h->ctx, all->sigchld);
   all->sigchld = NULL;
+  lwt_uv_after_drop(h->ctx, &all->later);
 }
 
 static lwt_uv_child *find_ended(const lwt_uv_children *all) {
@@ -170,14 +182,19 @@ static lwt_uv_child *find_ended(const lwt_uv_children *all) {
 
 /* One signal may stand for many ends. What is told runs Lua, which may start and close
 ** others: so first all are asked, then told from the start of the list each time. */
+void lwt_uv_children_look(lwt_uv_after *later) {
+  lwt_uv_children *all =
+      (lwt_uv_children *)(void *)((char *)later - offsetof(lwt_uv_children, later));
+  lwt_uv_child *p;
+  for (p = all->watched; p != NULL; p = p->next) reap(p);
+  while ((p = find_ended(all)) != NULL && tell(p)) {}
+}
+
 static void on_sigchld(uv_signal_t *sig, int number) {
   lwt_uv *ctx = sig->data;
   lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
-  lwt_uv_child *p;
   (void)number;
-  for (p = all->watched; p != NULL; p = p->next)
-    if (!p->ended) reap(p);
-  while ((p = find_ended(all)) != NULL && tell(p)) {}
+  if (all != NULL && all->watched != NULL) lwt_uv_after_add(ctx, &all->later);
 }
 
 static int watch_sigchld(lwt_uv *ctx, lwt_uv_children *all) {
@@ -192,7 +209,7 @@ static int watch_sigchld(lwt_uv *ctx, lwt_uv_children *all) {
   sig->data = ctx;
   status = uv_signal_start(sig, on_sigchld, SIGCHLD);
   if (status < 0)
-    uv_close((uv_handle_t *)sig, free_signal);
+    close_signal(ctx, sig);
   else
     all->sigchld = sig;
   return status;
@@ -239,10 +256,77 @@ static void closing(lwt_uv_handle *h) {
 
 #endif
 
+/* ---- Orphans ------------------------------------------------------------- */
+
+#ifdef LWT_UV_OWN_SPAWN
+
+/* Children whose state was closed before they ended: nobody asks for their status, but in a
+** process that lives on (a host's, or one whose worker threads end) they would stay as zombies.
+** They are looked at when children are started, in any state. */
+typedef struct orphan {
+  struct orphan *next;
+  int pidfd; /* ours now: what has been reaped by somebody else is not taken for another */
+} orphan;
+
+static pthread_mutex_t orphans_lock = PTHREAD_MUTEX_INITIALIZER;
+static orphan *orphans;
+
+void lwt_uv_orphans_reap(void) {
+  pthread_mutex_lock(&orphans_lock);
+  for (orphan **at = &orphans, *o; (o = *at) != NULL;) {
+    siginfo_t info = {.si_pid = 0};
+    int status =
+        waitid((idtype_t)LWT_UV_P_PIDFD, (id_t)o->pidfd, &info, WEXITED | WNOHANG);
+    if (status == 0 && info.si_pid == 0) {
+      at = &o->next;
+      continue;
+    }
+    *at = o->next;
+    close(o->pidfd);
+    free(o);
+  }
+  pthread_mutex_unlock(&orphans_lock);
+}
+
+/* Takes the pidfd over. */
+static void leave_orphan(lwt_uv_child *p) {
+  orphan *o = malloc(sizeof *o);
+  if (o == NULL) return;
+  lwt_uv_pin_library(); /* the list is in it */
+  o->pidfd = p->pidfd;
+  p->pidfd = -1;
+  pthread_mutex_lock(&orphans_lock);
+  o->next = orphans;
+  orphans = o;
+  pthread_mutex_unlock(&orphans_lock);
+  lwt_uv_orphans_reap();
+}
+
+static lwt_uv_child *find_to_tell(const lwt_uv *ctx) {
+  for (lwt_uv_handle *h = ctx->handles; h != NULL; h = h->next) {
+    lwt_uv_child *p = (lwt_uv_child *)h;
+    if (h->class != &lwt_uv_child_class || h->box == NULL || p->pid == 0) continue;
+    reap(p);
+    if (p->ended) return p;
+  }
+  return NULL;
+}
+
+void lwt_uv_children_poll(lwt_uv *ctx) {
+  lwt_uv_child *p;
+  while ((p = find_to_tell(ctx)) != NULL && tell(p)) {}
+}
+
+#endif
+
 /* ---- The handle ---------------------------------------------------------- */
 
 static void release(lwt_uv_handle *h) {
   lwt_uv_child *p = (lwt_uv_child *)h;
+  if (p->pidfd < 0) return;
+#ifdef LWT_UV_OWN_SPAWN
+  if (p->pid != 0 && !p->ended) leave_orphan(p);
+#endif
   if (p->pidfd >= 0) close(p->pidfd);
 }
 

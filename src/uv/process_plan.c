@@ -76,8 +76,7 @@ static void plan_words(lua_State *L, lwt_uv_plan *p) {
 
 /* The environment: a table of names and values, or ours. */
 static void plan_env(lua_State *L, lwt_uv_plan *p) {
-  p->o.env = environ;
-  if (lua_getfield(L, 2, "env") == LUA_TNIL) return;
+  if (lua_getfield(L, 2, "env") == LUA_TNIL) return; /* ours, as it is when it starts */
   luaL_argcheck(L, lua_istable(L, -1), 2, "env is no table");
   int env = lua_gettop(L), n = 0;
   lua_newtable(L); /* "NAME=value" strings */
@@ -101,7 +100,7 @@ static void plan_env(lua_State *L, lwt_uv_plan *p) {
 
 /* PATH of the child, or ours when its environment has none. */
 static const char *search_path(const lwt_uv_plan *p) {
-  for (char **e = p->o.env; *e != NULL; e++)
+  for (char **e = p->o.env != NULL ? p->o.env : environ; *e != NULL; e++)
     if (strncmp(*e, "PATH=", 5) == 0) return *e + 5;
   const char *path = getenv("PATH");
   return path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
@@ -136,11 +135,11 @@ static void plan_candidates(lua_State *L, lwt_uv_plan *p) {
 /* The descriptor that the value at the top stands for: a number, an open lwt.file, a file
 ** of Lua's, or anything with a method fileno(). */
 static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
-  int fd = -1;
+  int fd = -1, is_integer;
   luaL_Stream *file;
-  if (lua_isinteger(L, -1)) {
-    lua_Integer n = lua_tointeger(L, -1);
-    fd = n >= 0 && n <= 0x7fffffff ? (int)n : -1;
+  if (lua_type(L, -1) == LUA_TNUMBER) { /* 1.0 is one, too */
+    lua_Integer n = lua_tointegerx(L, -1, &is_integer);
+    fd = is_integer && n >= 0 && n <= 0x7fffffff ? (int)n : -1;
   } else if ((file = luaL_testudata(L, -1, LUA_FILEHANDLE)) != NULL) {
     fd = file->closef == NULL ? -1 : fileno(file->f);
   } else if (lwt_uv_test(ctx, L, -1, LWT_UV_FILE) != NULL) {
@@ -149,7 +148,8 @@ static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
              lua_getfield(L, -2, "fileno") == LUA_TFUNCTION) {
     lua_pushvalue(L, -3);
     lua_call(L, 1, 1);
-    fd = (int)lua_tointeger(L, -1);
+    lua_Integer n = lua_tointeger(L, -1);
+    fd = n >= 0 && n <= 0x7fffffff ? (int)n : -1;
   }
   if (fd < 0 || fcntl(fd, F_GETFD) < 0)
     luaL_argerror(L, 2, lua_pushfstring(L, "%s is no open descriptor or file", name));
@@ -187,7 +187,10 @@ static void plan_stdio(lwt_uv *ctx, lua_State *L, lwt_uv_plan *p) {
     } else if (s != NULL) {
       luaL_argerror(L, 2, lua_pushfstring(L, "%s: invalid value '%s'", names[i], s));
     } else {
-      p->o.fds[i] = value_fd(ctx, L, names[i]);
+      /* A duplicate: before it is used, somebody may close this one, and open another. */
+      int fd = fcntl(value_fd(ctx, L, names[i]), F_DUPFD_CLOEXEC, 3);
+      status = fd < 0 ? -errno : 0;
+      p->keep[i] = p->o.fds[i] = fd;
     }
     if (status < 0) lwt_uv_raise(ctx, L, status, "spawn", "path", p->o.argv[0]);
     lua_settop(L, top);
@@ -210,6 +213,17 @@ static void plan_rest(lua_State *L, lwt_uv_plan *p) {
   p->o.new_session = lua_toboolean(L, -1);
   p->o.uid = plan_id(L, "uid");
   p->o.gid = plan_id(L, "gid");
+  luaL_argcheck(L, p->o.uid <= 0 || p->o.gid >= 0 || geteuid() != 0, 2,
+                "uid without gid: the program would keep the group of root");
+}
+
+/* group = true, or "auto": unless it reads from a terminal, which would stop a program that
+** is not of the group in its foreground. */
+static void plan_group(lua_State *L, lwt_uv_plan *p) {
+  if (lua_getfield(L, 2, "group") == LUA_TSTRING)
+    p->o.new_group = p->o.fds[0] < 0 || !isatty(p->o.fds[0]);
+  else
+    p->o.new_group = lua_toboolean(L, -1);
 }
 
 lwt_uv_plan *lwt_uv_plan_push(lwt_uv *ctx, lua_State *L) {
@@ -222,5 +236,6 @@ lwt_uv_plan *lwt_uv_plan_push(lwt_uv *ctx, lua_State *L) {
   plan_candidates(L, p);
   plan_rest(L, p);
   plan_stdio(ctx, L, p);
+  plan_group(L, p);
   return p;
 }

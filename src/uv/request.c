@@ -5,6 +5,7 @@
 ** user value. Whoever cancels the promise only stops listening: the callback comes all
 ** the same, and `release` is what cleans up, once, on every path.
 */
+#include <stddef.h>
 #include <string.h>
 
 #include "uv_internal.h"
@@ -31,15 +32,47 @@ static void let_go(lua_State *L, lwt_uv *ctx, int ref) {
   ctx->spare[ctx->nspare++] = ref;
 }
 
-/* The promise has been cancelled. */
-static void cancel_request(lua_State *L, void *data) {
-  lwt_uv_req *r = data;
-  (void)L;
+/* Nobody wants it any more. */
+static void withdraw(lwt_uv_req *r) {
   r->cancelled = 1;
+  if (r->later.queued || r->owed) return; /* it is over, and will be released */
   if (r->class->cancel != NULL)
     r->class->cancel(r);
   else if (r->class->pooled)
     uv_cancel(r->uv); /* EBUSY once a thread has it: then its result is thrown away */
+}
+
+/* The promise has been cancelled. */
+static void cancel_request(lua_State *L, void *data) {
+  (void)L;
+  withdraw(data);
+}
+
+static void link_request(lwt_uv_req *r, lwt_uv_req **at) {
+  r->next = *at;
+  if (r->next != NULL) r->next->before = &r->next;
+  r->before = at;
+  *at = r;
+}
+
+static void take_out(const lwt_uv_req *r) {
+  *r->before = r->next;
+  if (r->next != NULL) r->next->before = r->before;
+}
+
+/* Withdrawing one may end it at once, and others (the last one of a file that is closed ends
+** the closing): so each is moved to another list before. */
+void lwt_uv_reqs_cancel(lwt_uv *ctx) {
+  lwt_uv_req *r, *told = NULL;
+  while ((r = ctx->reqs) != NULL) {
+    take_out(r);
+    link_request(r, &told);
+    withdraw(r);
+  }
+  while ((r = told) != NULL) {
+    take_out(r);
+    link_request(r, &ctx->reqs);
+  }
 }
 
 void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
@@ -62,19 +95,13 @@ void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
   lua_setiuservalue(L, -3, 1);
   lua_pushvalue(L, -2);
   r->ref = anchor(L, ctx);
-  r->next = ctx->reqs;
-  if (r->next != NULL) r->next->prev = r;
-  ctx->reqs = r;
+  link_request(r, &ctx->reqs);
   ++*counter(r);
   return r;
 }
 
 static void unlink_request(lwt_uv_req *r) {
-  if (r->next != NULL) r->next->prev = r->prev;
-  if (r->prev != NULL)
-    r->prev->next = r->next;
-  else
-    r->ctx->reqs = r->next;
+  take_out(r);
   --*counter(r);
 }
 
@@ -145,16 +172,64 @@ static void settle_poorly(lua_State *L, void *data) {
   r->ctx->lwt->reject(r->ctx->lwt, L, lua_gettop(L) - 1);
 }
 
+/* 0, or -1 when Lua's stack could not even grow for that. */
+static int tell(lwt_uv_req *r) {
+  int status;
+  if (r->cancelled) return 0;
+  status = lwt_uv_enter(r->ctx, settle, r);
+  if (status != 0) /* which does nothing to what is settled */
+    status = lwt_uv_enter(r->ctx, settle_poorly, r);
+  return status == -2 ? -1 : 0;
+}
+
+static void finish(lwt_uv_req *r) {
+  lwt_uv *ctx = r->ctx;
+  lua_State *L;
+  if (r->class->release != NULL) r->class->release(r);
+  /* At the end of the state the memory goes with everything else. */
+  if (!ctx->closing && (L = lwt_uv_main(ctx)) != NULL) let_go(L, ctx, r->ref);
+}
+
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
   lwt_uv *ctx = r->ctx;
   r->status = status;
   unlink_request(r);
-  if (!r->cancelled && lwt_uv_enter(ctx, settle, r) != 0)
-    lwt_uv_enter(ctx, settle_poorly, r); /* which does nothing to what is settled */
-  if (r->class->release != NULL) r->class->release(r);
-  /* At the end of the state the memory goes with everything else. */
-  if (!ctx->closing && lua_checkstack(ctx->lwt->main, 4))
-    let_go(ctx->lwt->main, ctx, r->ref);
+  if (tell(r) == 0) {
+    finish(r);
+    return;
+  }
+  r->owed = 1; /* its promise still has it: it stays until that can be told */
+  r->next = ctx->owed;
+  ctx->owed = r;
+}
+
+void lwt_uv_req_pay(lwt_uv *ctx) {
+  lwt_uv_req *r = ctx->owed, *next;
+  ctx->owed = NULL;
+  for (; r != NULL; r = next) {
+    next = r->next;
+    if (!ctx->closing && tell(r) != 0) {
+      r->next = ctx->owed;
+      ctx->owed = r;
+    } else {
+      finish(r);
+    }
+  }
+}
+
+static void done_later(lwt_uv_after *later) {
+  lwt_uv_req *r = (lwt_uv_req *)(void *)((char *)later - offsetof(lwt_uv_req, later));
+  lwt_uv_req_done(r, r->status);
+}
+
+void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status) {
+  if (r->cancelled) { /* tells nobody */
+    lwt_uv_req_done(r, status);
+    return;
+  }
+  r->status = status;
+  r->later.f = done_later;
+  lwt_uv_after_add(r->ctx, &r->later);
 }
 
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r) {

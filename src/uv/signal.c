@@ -2,11 +2,13 @@
 **
 ** signal.lua keeps one such handle per signal and does the rest: several handlers, next,
 ** streams. libuv's own handler only writes to a pipe; the function is called from the
-** loop.
+** loop, when libuv has returned from its own.
 */
+#include "lent.h"
 #include "signal.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "uv_internal.h"
@@ -60,10 +62,10 @@ int lwt_uv_check_signal(lua_State *L, int arg) {
 typedef struct listener {
   lwt_uv_handle h;
   uv_signal_t uv;
+  lwt_uv_after later;
+  unsigned came; /* deliveries that are not told yet */
+  int number;
 } listener;
-
-static const lwt_uv_class listener_class = {
-    .type = LWT_UV_SIGNAL, .kind = "signal", .size = sizeof(listener), .nuservalues = 1};
 
 static void call(lua_State *L, void *data) {
   listener *s = data;
@@ -72,11 +74,34 @@ static void call(lua_State *L, void *data) {
   lua_call(L, 0, 0);
 }
 
+/* One delivery; the others after it, for this may be closed then. */
+static void tell(lwt_uv_after *later) {
+  listener *s = (listener *)(void *)((char *)later - offsetof(listener, later));
+  if (--s->came > 0) lwt_uv_after_add(s->h.ctx, later);
+  lwt_uv_enter(s->h.ctx, call, s);
+}
+
 static void on_signal(uv_signal_t *uv, int number) {
   listener *s = (listener *)(lwt_uv_handle *)uv->data;
   (void)number;
-  if (s->h.box != NULL) lwt_uv_enter(s->h.ctx, call, s);
+  if (s->h.box == NULL) return;
+  s->came++;
+  lwt_uv_after_add(s->h.ctx, &s->later);
 }
+
+static void closing(lwt_uv_handle *h) {
+  listener *s = (listener *)h;
+  lwt_uv_after_drop(h->ctx, &s->later);
+  /* With the last listener libuv brings back the default, which is the end. */
+  if (s->number == SIGPIPE) lwt_uv_ignore_sigpipe();
+  lwt_uv_lent_guard(); /* the default may be back, and it may be fatal */
+}
+
+static const lwt_uv_class listener_class = {.type = LWT_UV_SIGNAL,
+                                            .kind = "signal",
+                                            .size = sizeof(listener),
+                                            .nuservalues = 1,
+                                            .closing = closing};
 
 /* signal.listen(name, f): calls f() whenever the signal comes, until close(). */
 static int l_listen(lua_State *L) {
@@ -85,6 +110,8 @@ static int l_listen(lua_State *L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   listener *s = lwt_uv_handle_new(ctx, L, &listener_class);
+  s->later.f = tell;
+  s->number = number;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1);
   int status = uv_signal_init(ctx->loop, &s->uv);

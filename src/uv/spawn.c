@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,9 @@
 #endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
 #endif
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
@@ -95,6 +99,25 @@ CHILD static void reset_signals(void) {
   }
 }
 
+/* A program expects that its standard descriptors wait, and ours often do not. Pipes and
+** terminals are opened anew, so that ours stay as they are; what cannot be (a socket) waits
+** for everybody who has it from here on. */
+CHILD static void make_wait(int fd) {
+  char path[] = "/proc/self/fd/0";
+  struct stat st;
+  int flags = fcntl(fd, F_GETFL), again = -1;
+  if (flags < 0 || !(flags & O_NONBLOCK) || fstat(fd, &st) != 0 || S_ISREG(st.st_mode))
+    return;
+  path[sizeof path - 2] = (char)('0' + fd);
+  if (!S_ISSOCK(st.st_mode))
+    again = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (again >= 0) {
+    dup2(again, fd);
+    close(again);
+  }
+  fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 CHILD static void place_descriptors(child *c) {
   int fds[3];
   for (int i = 0; i < 3; i++) {
@@ -109,6 +132,8 @@ CHILD static void place_descriptors(child *c) {
       close(i);
     else if (fds[i] == i ? fcntl(i, F_SETFD, 0) < 0 : dup2(fds[i], i) < 0)
       give_up(c, LWT_UV_SPAWN_START);
+    else
+      make_wait(i);
   }
 }
 
@@ -127,8 +152,12 @@ CHILD static void close_the_rest(void) {
 
 CHILD static void become_user(child *c) {
   const lwt_uv_spawn_options *o = c->o;
-  if (o->uid >= 0 || o->gid >= 0)
-    syscall(RAW_SETGROUPS, 0, NULL); /* only root may; nobody else has to */
+  if (o->uid < 0 && o->gid < 0) return;
+  /* Who keeps the groups of the user that it no longer is has that user's rights. (Without
+  ** the privilege nothing can change, and then there is nothing to give up.) */
+  int changes = (o->uid >= 0 && (uid_t)o->uid != geteuid()) ||
+                (o->gid >= 0 && (gid_t)o->gid != getegid());
+  if (syscall(RAW_SETGROUPS, 0, NULL) != 0 && changes) give_up(c, LWT_UV_SPAWN_USER);
   if (o->gid >= 0 && syscall(RAW_SETGID, (gid_t)o->gid) != 0)
     give_up(c, LWT_UV_SPAWN_USER);
   if (o->uid >= 0 && syscall(RAW_SETUID, (uid_t)o->uid) != 0)
@@ -141,6 +170,8 @@ CHILD static int child_main(void *arg) {
   c->begun = 1;
   reset_signals();
   if (o->new_session && setsid() < 0) give_up(c, LWT_UV_SPAWN_START);
+  if (o->new_group && !o->new_session && setpgid(0, 0) < 0)
+    give_up(c, LWT_UV_SPAWN_START);
   place_descriptors(c);
   if (o->cwd != NULL && chdir(o->cwd) != 0) give_up(c, LWT_UV_SPAWN_CHDIR);
   become_user(c);
@@ -234,6 +265,21 @@ int lwt_uv_spawn(lwt_uv_spawner *s, const lwt_uv_spawn_options *o, pid_t *pid,
 
 int lwt_uv_pidfd(pid_t pid) {
   return (int)syscall(SYS_pidfd_open, pid, 0U);
+}
+
+int lwt_uv_pidfd_kill(int pidfd, int number) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0U);
+}
+
+void lwt_uv_hear_of_children(void) {
+  struct sigaction action;
+  if (sigaction(SIGCHLD, NULL, &action) != 0) return;
+  if (action.sa_handler == SIG_IGN)
+    action.sa_handler = SIG_DFL;
+  else if (!(action.sa_flags & SA_NOCLDWAIT))
+    return;
+  action.sa_flags &= ~SA_NOCLDWAIT;
+  sigaction(SIGCHLD, &action, NULL);
 }
 
 #else

@@ -17,6 +17,7 @@ typedef struct lwt_uv_spawn_options {
   const char *cwd; /* NULL: as here */
   int fds[3];      /* what becomes 0, 1 and 2; -1: closed */
   int new_session; /* leave this terminal and process group */
+  int new_group;   /* lead a process group of its own */
   long uid, gid;   /* -1: as here */
 } lwt_uv_spawn_options;
 
@@ -37,6 +38,11 @@ void lwt_uv_spawner_close(lwt_uv_spawner *s);
 
 /* A descriptor that becomes readable when the child ends, or -1. */
 int lwt_uv_pidfd(pid_t pid);
+#define LWT_UV_P_PIDFD 3 /* P_PIDFD of waitid, which older headers do not have */
+/* As kill, of the very process that the descriptor was made for. 0, or -1 and errno. */
+int lwt_uv_pidfd_kill(int pidfd, int number);
+/* A parent that ignores SIGCHLD is told of no child's end: the system reaps them. */
+void lwt_uv_hear_of_children(void);
 #endif
 
 #endif

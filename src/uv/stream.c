@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "lent.h"
 #include "net_internal.h"
 
 #define READERS 1 /* user value: who waits to read */
@@ -25,6 +28,9 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
 static void closing(lwt_uv_handle *h) {
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)h;
   s->reading = 0;
+  lwt_uv_lent_return(s->mode);
+  lwt_uv_lent_return(s->blocking);
+  s->mode = s->blocking = -1;
 }
 
 static void release(lwt_uv_handle *h) {
@@ -90,7 +96,7 @@ static void port_close(port *p, int directions, port_cb cb, void *data) {
     lua_State *L = lwt_uv_main(s->h.ctx);
     /* Has a task used the socket beside its channel? (What reads directly does not anchor
     ** it: then something else is pushed, and nothing asks for it.) */
-    int waited = s->h.pending > 0 || s->direct.task != NULL;
+    int waited = L != NULL && (s->h.pending > 0 || s->direct.task != NULL);
     if (waited) lwt_uv_handle_push(L, &s->h);
     lwt_uv_handle_close(L, s->h.box, !waited);
     if (waited) lua_pop(L, 1);
@@ -126,6 +132,7 @@ lwt_uv_stream *lwt_uv_stream_new(lwt_uv *ctx, lua_State *L, lwt_uv_type type) {
   s->p.class = &stream_port;
   s->raw = type != LWT_UV_TTY;
   s->socket = type == LWT_UV_TCP;
+  s->number = s->mode = s->blocking = -1;
   return s;
 }
 
@@ -146,29 +153,57 @@ uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx) {
   return box == NULL || box->h == NULL ? NULL : (uv_stream_t *)box->h->uv;
 }
 
-int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd,
-                        int nodelay) {
-  lwt_uv_stream *s = lwt_uv_stream_new(ctx, L, type);
+/* The stream at the top takes the descriptor over: a status, the stream closed and popped on
+** failure. Never raises. */
+static int open_stream(lua_State *L, lwt_uv_stream *s, lwt_uv_type type, int fd,
+                       int nodelay) {
+  uv_loop_t *loop = s->h.ctx->loop;
+  struct stat st;
   int status;
   if (type == LWT_UV_TCP) {
-    status =
-        lwt_uv_handle_opened(L, &s->h, &s->uv.tcp, uv_tcp_init(ctx->loop, &s->uv.tcp));
+    status = lwt_uv_handle_opened(L, &s->h, &s->uv.tcp, uv_tcp_init(loop, &s->uv.tcp));
     if (status == 0) {
       status = uv_tcp_open(&s->uv.tcp, fd);
       if (status == 0 && nodelay) uv_tcp_nodelay(&s->uv.tcp, 1); /* a wish */
     }
   } else if (type == LWT_UV_PIPE) {
-    status = lwt_uv_handle_opened(L, &s->h, &s->uv.pipe,
-                                  uv_pipe_init(ctx->loop, &s->uv.pipe, 0));
+    status =
+        lwt_uv_handle_opened(L, &s->h, &s->uv.pipe, uv_pipe_init(loop, &s->uv.pipe, 0));
     if (status == 0) status = uv_pipe_open(&s->uv.pipe, fd);
+    s->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
   } else {
-    status = lwt_uv_handle_opened(L, &s->h, &s->uv.tty,
-                                  uv_tty_init(ctx->loop, &s->uv.tty, fd, 0));
+    status =
+        lwt_uv_handle_opened(L, &s->h, &s->uv.tty, uv_tty_init(loop, &s->uv.tty, fd, 0));
   }
   if (status == 0) return 0;
   lwt_uv_handle_close(L, lua_touserdata(L, -1), 1);
   lua_pop(L, 1);
   return status;
+}
+
+int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd,
+                        int nodelay) {
+  return open_stream(L, lwt_uv_stream_new(ctx, L, type), type, fd, nodelay);
+}
+
+/* Of the standard descriptors, which children inherit, a terminal or a pipe is opened anew:
+** that they do not wait then is ours alone. A socket cannot be: it is given back at the end.*/
+int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd) {
+  lwt_uv_stream *s = lwt_uv_stream_new(ctx, L, type);
+  int again = fd <= 2 && type != LWT_UV_TCP ? lwt_uv_lent_reopen(fd) : UV_EINVAL;
+  int ticket = again < 0 && type != LWT_UV_TTY ? lwt_uv_lent_blocking(fd) : -1;
+  int status = open_stream(L, s, type, again >= 0 ? again : fd, 0);
+  uv_os_fd_t used;
+  if (status < 0) {
+    if (again >= 0) close(again);
+    lwt_uv_lent_return(ticket);
+    return status;
+  }
+  /* libuv opens terminals anew by itself, and leaves us the one that it was given. */
+  if (again >= 0 && uv_fileno(s->h.uv, &used) == 0 && used != again) close(again);
+  s->number = fd;
+  s->blocking = ticket;
+  return 0;
 }
 
 uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status) {
@@ -186,15 +221,18 @@ int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd) {
   uv_os_fd_t taken;
   int status;
   /* Two handles with one descriptor would make libuv abort. */
-  for (h = ctx->handles; h != NULL; h = h->next)
+  for (h = ctx->handles; h != NULL; h = h->next) {
     if (uv_fileno(h->uv, &taken) == 0 && taken == fd) return UV_EEXIST;
+    if (h->class->type <= LWT_UV_TTY && ((lwt_uv_stream *)(void *)h)->number == fd)
+      return UV_EEXIST;
+  }
   switch (uv_guess_handle(fd)) {
   case UV_TCP: type = LWT_UV_TCP; break;
   case UV_NAMED_PIPE: type = LWT_UV_PIPE; break;
   case UV_TTY: type = LWT_UV_TTY; break;
   default: return UV_EINVAL;
   }
-  status = lwt_uv_stream_adopt(ctx, L, type, fd, 0);
+  status = lwt_uv_stream_of_lent(ctx, L, type, fd);
   return status < 0 ? status : (int)type;
 }
 
@@ -218,7 +256,7 @@ static int l_fileno(lua_State *L) {
   if (s == NULL) return lwt_uv_raise_closed(L, "socket");
   status = uv_fileno(s->h.uv, &fd);
   if (status < 0) return lwt_uv_raise(ctx, L, status, "fileno", NULL, NULL);
-  lua_pushinteger(L, fd);
+  lua_pushinteger(L, s->number >= 0 ? s->number : fd);
   return 1;
 }
 

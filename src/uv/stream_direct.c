@@ -8,6 +8,7 @@
 ** The methods that are not here are Lua's (lua/lwt/init.lua).
 */
 #include "net_internal.h"
+#include "private.h"
 
 typedef struct view { /* its user value is the socket */
   const void *magic;
@@ -65,30 +66,34 @@ void lwt_uv_stream_init_direct(lwt_uv_stream *s) {
   s->direct.cancel = cancel;
 }
 
-static size_t part(const lwt_uv_stream *s, const lwt_uv_delivery *d) {
-  return s->direct_want < d->n ? s->direct_want : d->n;
+static size_t part(const lwt_uv_stream *s, size_t want) {
+  return want < s->held_n ? want : s->held_n;
 }
 
-static void took(lwt_uv_delivery *d, size_t n) {
-  d->bytes += n;
-  d->n -= n;
-  d->given += n;
-}
-
-/* The task that reads directly is first, and has its turn later. */
-void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_delivery *d) {
-  lwt_uv_stream *s = d->s;
+/* The task that reads directly is first, and has its turn later. (Making the string may run
+** a finalizer that cancels it, or reads.) */
+void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_stream *s) {
   const lwt_api *lwt = s->h.ctx->lwt;
-  size_t n = part(s, d);
-  lua_pushlstring(L, d->bytes, n); /* may raise */
-  took(d, n);
-  s->h.ctx->waiting--;
-  lwt->wait_wake(lwt, L, &s->direct, 1);
+  while (s->direct.task != NULL && s->held_n > 0) {
+    const void *task = s->direct.task;
+    unsigned taken = s->taken;
+    size_t n = part(s, s->direct_want);
+    lua_pushlstring(L, lwt_uv_stream_first(s), n); /* may raise */
+    if (s->direct.task != task || s->taken != taken) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lwt_uv_stream_take(s, n);
+    s->h.ctx->waiting--;
+    lwt->wait_wake(lwt, L, &s->direct, 1);
+    return;
+  }
 }
 
 /* Likewise at the end, after an error, and when the socket is closed. */
 void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s) {
   lwt_uv *ctx = s->h.ctx;
+  const void *task = s->direct.task;
   int n = 2;
   if (s->h.box == NULL) {
     ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
@@ -99,25 +104,34 @@ void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s) {
     lwt_uv_push_error(ctx, L, s->end, "read", NULL, NULL);
   }
   if (n == 2) lua_pushlightuserdata(L, (void *)&failed);
+  if (s->direct.task != task) { /* a finalizer has cancelled it, or closed the socket */
+    lua_pop(L, n);
+    return;
+  }
   s->h.ctx->waiting--;
   ctx->lwt->wait_wake(ctx->lwt, L, &s->direct, n);
 }
 
+static int view_read(lua_State *L);
+
 static int read_k(lua_State *L, int status, lua_KContext k) {
   lwt_uv *ctx = (lwt_uv *)k;
-  lwt_uv_delivery *d = ctx->arrival;
+  lwt_uv_stream *s = ctx->arrival;
   (void)status;
   if (!ctx->lwt->wait_resumed(ctx->lwt, L)) return lua_yieldk(L, 1, k, read_k);
-  if (d != NULL) { /* wait_run */
-    size_t n = part(d->s, d);
-    ctx->waiting--;
-    lua_pushlstring(L, d->bytes, n); /* may raise: then nothing is taken */
+  if (s != NULL) { /* wait_run */
+    int top = lua_gettop(L);
+    size_t n = part(s, s->direct_want);
+    unsigned taken = s->taken;
     ctx->arrival = NULL;
-    took(d, n);
-    if (d->n > 0)
-      lwt_uv_stream_keep(d);
-    else
-      d->done = 1;
+    ctx->waiting--;
+    lua_pushlstring(L, lwt_uv_stream_first(s), n); /* may raise: then nothing is taken */
+    if (s->taken != taken || s->h.box == NULL) {   /* a finalizer was here: again */
+      lua_settop(L, top);
+      return view_read(L);
+    }
+    lwt_uv_stream_take(s, n);
+    if (s->held_n > 0) lwt_uv_stream_keep(s);
     return 1;
   }
   ctx->lwt->wait_end(ctx->lwt, L);
@@ -135,12 +149,8 @@ static void remember(lua_State *L, lwt_uv_stream *s, view *v) {
   lua_Debug ar;
   s->hint[0] = v;
   s->hint[1] = L;
-  if (!lua_getstack(L, 0, &ar)) return;
-  s->hint[2] = ar.i_ci;
-  s->hint[3] = *(void **)(void *)ar.i_ci; /* in Lua 5.4 its place on the stack */
-  if (!lua_getstack(L, 1, &ar)) return;
-  s->hint[4] = ar.i_ci;
-  s->hint[5] = *(void **)(void *)ar.i_ci;
+  if (lua_getstack(L, 0, &ar)) lwt_lua_frame(&ar, &s->hint[2]);
+  if (lua_getstack(L, 1, &ar)) lwt_lua_frame(&ar, &s->hint[4]);
 }
 
 #ifdef __GNUC__
@@ -184,29 +194,34 @@ static int view_read(lua_State *L) {
   lwt_uv *ctx = v->ctx;
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)v->box->h;
   lua_Integer want = LWT_UV_SCRATCH;
-  const char *from;
   ssize_t n;
   if (lua_gettop(L) > 1) {
     want = luaL_optinteger(L, 2, want);
     luaL_argcheck(L, want >= 0, 2, "count is negative");
   }
-  if (s == NULL || want == 0 || lwt_uv_stream_has_reader(s) || s->rcb != NULL)
-    return others(L);
-  if (s->held_n == 0 && s->end == 0 && !s->more && s->reading) /* the commonest case */
-    return wait(L, s, v, (size_t)want);
-  ctx->lwt->wait_check(ctx->lwt, L);
-  n = lwt_uv_stream_read_at_once(s, (size_t)want, &from);
-  if (n == UV_EAGAIN) return wait(L, s, v, (size_t)want);
-  if (n > 0) {
-    lua_pushlstring(L, from, (size_t)n);
-    lwt_uv_stream_taken(s, (size_t)n);
-    return 1;
+  while (s != NULL && want != 0 && !lwt_uv_stream_has_reader(s) && s->rcb == NULL) {
+    unsigned taken = s->taken;
+    size_t size;
+    if (s->held_n == 0 && s->end == 0 && !s->more && s->reading) /* the commonest case */
+      return wait(L, s, v, (size_t)want);
+    ctx->lwt->wait_check(ctx->lwt, L);
+    n = lwt_uv_stream_fill(s, (size_t)want);
+    if (n == UV_EAGAIN) return wait(L, s, v, (size_t)want);
+    if (n == 0 && s->end == UV_EOF) {
+      lua_pushnil(L);
+      return 1;
+    }
+    if (n <= 0) return lwt_uv_raise(ctx, L, n == 0 ? s->end : n, "read", NULL, NULL);
+    size = part(s, (size_t)want);
+    lua_pushlstring(L, lwt_uv_stream_first(s), size);
+    if (v->box->h == &s->h && s->taken == taken) {
+      lwt_uv_stream_take(s, size);
+      return 1;
+    }
+    lua_pop(L, 1); /* a finalizer has read, or closed it */
+    s = (lwt_uv_stream *)(void *)v->box->h;
   }
-  if (n == 0 && s->end == UV_EOF) {
-    lua_pushnil(L);
-    return 1;
-  }
-  return lwt_uv_raise(ctx, L, n == 0 ? s->end : n, "read", NULL, NULL);
+  return others(L);
 }
 
 /* ---- Writing ------------------------------------------------------------- */
@@ -217,13 +232,12 @@ static int view_write(lua_State *L) {
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)v->box->h;
   uv_buf_t buf;
   ssize_t n = 0;
-  if (s == NULL || s->first != NULL || lua_type(L, 2) != LUA_TSTRING) return others(L);
+  if (s == NULL || s->first != NULL || s->half_sent || lua_type(L, 2) != LUA_TSTRING)
+    return others(L);
+  ctx->lwt->wait_check(ctx->lwt, L); /* before it has an effect */
   buf.base = (char *)lua_tolstring(L, 2, &buf.len);
   if (buf.len > 0) n = lwt_uv_stream_try_write(s, &buf, 1);
-  if (n == (ssize_t)buf.len) {
-    ctx->lwt->wait_check(ctx->lwt, L);
-    return 0;
-  }
+  if (n == (ssize_t)buf.len) return 0;
   lua_settop(L, 2);
   if (n < 0 && n != UV_EAGAIN) {
     lwt_uv_reject(ctx, L, n, "write", NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "net_internal.h"
+#include "private.h"
 
 #ifdef MSG_NOSIGNAL
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -22,8 +23,9 @@
 struct write_req {
   lwt_uv_req r;
   lwt_uv_stream *s; /* NULL: the stream was closed while it queued */
-  write_req *next;
+  write_req *next, *prev;
   int started;
+  char *copy; /* what it writes, where that is no Lua string */
   union {
     uv_write_t write;
     uv_shutdown_t shutdown;
@@ -34,23 +36,49 @@ struct write_req {
 
 static void start_first(lwt_uv_stream *s);
 
+/* The system tells once that a connection is broken. When a write was told, what follows the
+** bytes that can still be read is no clean end. (EPIPE comes after the peer's own end.) */
+static void note_failure(lwt_uv_stream *s, ssize_t status) {
+  if (s->broken != 0) return;
+  if (status == UV_ECONNRESET || status == UV_ETIMEDOUT || status == UV_EHOSTUNREACH ||
+      status == UV_ENETUNREACH || status == UV_ENETDOWN)
+    s->broken = status;
+}
+
 /* As uv_try_write. What a socket takes for itself, `send`, costs less than `write`. */
 ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned n) {
   ssize_t sent;
-  if (!s->socket || n != 1 || s->shut || s->uv.stream.write_queue_size > 0)
-    return uv_try_write(&s->uv.stream, bufs, n);
-  do sent = send(s->uv.tcp.io_watcher.fd, bufs->base, bufs->len, SEND_FLAGS);
-  while (sent < 0 && errno == EINTR);
-  if (sent >= 0) return sent;
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return UV_EAGAIN;
-  return uv_translate_sys_error(errno);
+  if (!s->socket || n != 1 || s->shut || s->uv.stream.write_queue_size > 0) {
+    sent = uv_try_write(&s->uv.stream, bufs, n);
+  } else {
+    do
+      sent = send(lwt_uv_stream_descriptor(&s->uv.stream), bufs->base, bufs->len,
+                  SEND_FLAGS);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0) return sent;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return UV_EAGAIN;
+    sent = uv_translate_sys_error(errno);
+  }
+  if (sent < 0) note_failure(s, sent);
+  return sent;
+}
+
+static void dequeue(lwt_uv_stream *s, write_req *w) {
+  if (w->prev != NULL)
+    w->prev->next = w->next;
+  else
+    s->first = w->next;
+  if (w->next != NULL)
+    w->next->prev = w->prev;
+  else
+    s->last = w->prev;
 }
 
 /* The first of the queue is done: the next goes to libuv. */
 static void finish_first(lwt_uv_stream *s, int status) {
   write_req *w = s->first;
-  s->first = w->next;
-  if (s->first == NULL) s->last = NULL;
+  dequeue(s, w);
+  if (status < 0) note_failure(s, status);
   if (s->h.box != NULL) {
     start_first(s);
     lwt_uv_handle_drop(lwt_uv_main(s->h.ctx), &s->h);
@@ -74,28 +102,17 @@ static int start_write(lwt_uv_stream *s, write_req *w) {
   return uv_write(&w->uv.write, &s->uv.stream, w->bufs, w->nbufs, on_write);
 }
 
+/* (Not while the rest of a write that is half sent is being queued: that comes first.) */
 static void start_first(lwt_uv_stream *s) {
-  while (s->first != NULL && !s->first->started) {
+  while (s->first != NULL && !s->first->started && !s->half_sent) {
     write_req *w = s->first;
     int status = start_write(s, w);
     if (status == 0) return;
-    s->first = w->next;
-    if (s->first == NULL) s->last = NULL;
+    dequeue(s, w);
     lwt_uv_handle_drop(lwt_uv_main(s->h.ctx), &s->h);
     lwt_uv_req_done(&w->r, status);
     if (s->h.box == NULL) return;
   }
-}
-
-/* Take a request that libuv does not have out of the queue. The first one it has. */
-static int unqueue(write_req *w) {
-  lwt_uv_stream *s = w->s;
-  write_req *before = s->first;
-  if (before == w) return 0;
-  while (before->next != w) before = before->next;
-  before->next = w->next;
-  if (s->last == w) s->last = before;
-  return 1;
 }
 
 /* Cancelled: what has not begun is withdrawn, what has goes on, unheard. */
@@ -105,16 +122,22 @@ static void cancel_write(lwt_uv_req *r) {
     if (r->ctx->closing) lwt_uv_req_done(r, UV_ECANCELED);
     return;
   }
-  if (!unqueue(w)) return;
+  if (w->started) return;
+  dequeue(w->s, w);
   if (!r->ctx->closing) lwt_uv_handle_drop(lwt_uv_main(r->ctx), &w->s->h);
   lwt_uv_req_done(r, UV_ECANCELED);
 }
 
-static const lwt_uv_req_class write_class = {.op = "write", .cancel = cancel_write};
+static void free_copy(lwt_uv_req *r) {
+  free(((write_req *)(void *)r)->copy);
+}
+
+static const lwt_uv_req_class write_class = {
+    .op = "write", .release = free_copy, .cancel = cancel_write};
 static const lwt_uv_req_class shutdown_class = {.op = "shutdown", .cancel = cancel_write};
 
-/* Queue a request with room for `nbufs` buffers: pushes it and its promise. The caller
-** fills it, and then calls queued(); neither may raise in between. */
+/* Make a request for the socket at 1, with room for `nbufs` buffers: pushes it and its
+** promise. The caller fills it, and then calls queued(); neither may raise in between. */
 static write_req *queue(lwt_uv_stream *s, lua_State *L, const lwt_uv_req_class *class,
                         unsigned nbufs) {
   write_req *w = lwt_uv_req_new(s->h.ctx, L, class, sizeof *w + nbufs * sizeof *w->bufs,
@@ -124,17 +147,38 @@ static write_req *queue(lwt_uv_stream *s, lua_State *L, const lwt_uv_req_class *
   return w;
 }
 
-static int queued(lua_State *L, write_req *w) {
+/* `rest`: of the write that is half sent, which goes before all others. */
+static int queued(lua_State *L, write_req *w, int rest) {
   lwt_uv_stream *s = w->s;
   int status = 0;
-  if (s->first == NULL) {
+  if (((lwt_uv_box *)lua_touserdata(L, 1))->h == NULL) { /* by a finalizer, meanwhile */
+    w->s = NULL;
+    lwt_uv_req_started(L, &w->r, UV_ECANCELED);
+    return lwt_uv_reject_closed(w->r.ctx, L);
+  }
+  if (rest) s->half_sent = 0;
+  if (rest || (s->first == NULL && !s->half_sent)) {
     status = start_write(s, w);
-    if (status == 0) s->first = s->last = w;
+    if (status == 0) {
+      w->next = s->first;
+      if (w->next != NULL)
+        w->next->prev = w;
+      else
+        s->last = w;
+      s->first = w;
+    }
   } else {
-    s->last->next = w;
+    w->prev = s->last;
+    if (w->prev != NULL)
+      w->prev->next = w;
+    else
+      s->first = w;
     s->last = w;
   }
-  if (status == 0) lwt_uv_handle_hold(L, &s->h, 1);
+  if (status == 0)
+    lwt_uv_handle_hold(L, &s->h, 1);
+  else
+    start_first(s);
   return lwt_uv_req_started(L, &w->r, status);
 }
 
@@ -184,32 +228,63 @@ static void collect(lwt_uv *ctx, lua_State *L, int arg, parts *p) {
   }
 }
 
-/* Queue what remains after `done` bytes. A table's strings are put together, for the
-** table may change meanwhile; a string is pinned where it is. */
-static int write_rest(lwt_uv_stream *s, lua_State *L, int arg, parts *p, size_t done) {
-  write_req *w;
-  unsigned i;
-  if (lua_type(L, arg) == LUA_TSTRING) {
-    w = queue(s, L, &write_class, 1);
-    lua_pushvalue(L, arg);
-    w->bufs[0].base = p->bufs[0].base + done;
-  } else {
-    luaL_Buffer b;
-    luaL_buffinitsize(L, &b, p->total - done);
-    for (i = 0; i < p->n; i++) {
-      size_t skip = done < p->bufs[i].len ? done : p->bufs[i].len;
-      luaL_addlstring(&b, p->bufs[i].base + skip, p->bufs[i].len - skip);
-      p->total -= skip;
-      done -= skip;
-    }
-    luaL_pushresult(&b);
-    w = queue(s, L, &write_class, 1);
-    lua_pushvalue(L, -3);
-    w->bufs[0].base = (char *)lua_tostring(L, -1);
-  }
-  w->bufs[0].len = p->total - done;
+typedef struct rest {
+  lwt_uv_stream *s;
+  uv_buf_t buf;
+  char *copy;    /* where `buf` lies, unless in a string */
+  int half_sent; /* its beginning is with the system */
+} rest;
+
+/* (socket, the string or nil, rest) */
+static int queue_rest(lua_State *L) {
+  rest *r = lua_touserdata(L, 3);
+  write_req *w = queue(r->s, L, &write_class, 1);
+  w->bufs[0] = r->buf;
+  w->copy = r->copy;
+  r->copy = NULL;
+  lua_pushvalue(L, 2);
   lua_setiuservalue(L, -3, 3);
-  return queued(L, w);
+  return queued(L, w, r->half_sent);
+}
+
+/* What remains after `done` bytes, in memory that nobody changes. */
+static char *copy_rest(const parts *p, size_t done) {
+  char *copy = malloc(p->total - done), *to = copy;
+  unsigned i;
+  for (i = 0; i < p->n && copy != NULL; i++) {
+    size_t skip = done < p->bufs[i].len ? done : p->bufs[i].len;
+    memcpy(to, p->bufs[i].base + skip, p->bufs[i].len - skip);
+    to += p->bufs[i].len - skip;
+    done -= skip;
+  }
+  return copy;
+}
+
+/* Queue what remains after `done` bytes, of the socket at 1. A string is pinned where it is;
+** anything else is copied at once, for it may change, also by a finalizer that runs when the
+** request is made. What a finalizer writes comes after it. */
+static int write_rest(lwt_uv_stream *s, lua_State *L, int arg, const parts *p,
+                      size_t done) {
+  rest r = {s, {NULL, p->total - done}, NULL, done > 0};
+  int is_string = lua_type(L, arg) == LUA_TSTRING;
+  if (!is_string) {
+    r.copy = copy_rest(p, done);
+    if (r.copy == NULL) return lwt_uv_reject(s->h.ctx, L, UV_ENOMEM, "write", NULL, NULL);
+  }
+  r.buf.base = is_string ? p->bufs[0].base + done : r.copy;
+  if (r.half_sent) s->half_sent = 1;
+  lua_pushcfunction(L, queue_rest);
+  lua_pushvalue(L, 1);
+  if (is_string)
+    lua_pushvalue(L, arg);
+  else
+    lua_pushnil(L);
+  lua_pushlightuserdata(L, &r);
+  if (lua_pcall(L, 3, 1, 0) == LUA_OK) return 1;
+  free(r.copy);
+  if (r.half_sent) s->half_sent = 0;
+  if (s->h.box != NULL) start_first(s);
+  return lua_error(L);
 }
 
 int lwt_uv_stream_write_rest(lwt_uv_stream *s, lua_State *L, size_t done) {
@@ -223,8 +298,10 @@ static int write_parts(lwt_uv *ctx, lua_State *L) {
   parts p;
   ssize_t n = 0;
   collect(ctx, L, 2, &p);
+  s = lwt_uv_stream_check(ctx, L); /* a long list allocates: a finalizer may close it */
   if (s == NULL) return lwt_uv_reject_closed(ctx, L);
-  if (s->first == NULL && p.total > 0) {
+  if (ctx->lwt->cancel_due(ctx->lwt)) return lwt_uv_later(L, lwt_uv_stream_l_write);
+  if (s->first == NULL && !s->half_sent && p.total > 0) {
     n = lwt_uv_stream_try_write(s, p.bufs, p.n);
     if (n == UV_EAGAIN) n = 0;
     if (n < 0) return lwt_uv_reject(ctx, L, n, "write", NULL, NULL);
@@ -295,24 +372,26 @@ int lwt_uv_stream_l_shutdown(lua_State *L) {
   }
   w = queue(s, L, &shutdown_class, 0);
   s->shut = 1;
-  lua_pushnil(L);
-  lua_setiuservalue(L, -3, 3);
-  return queued(L, w);
+  return queued(L, w, 0);
 }
 
-/* The stream is being closed: everything that waits is rejected with lwt.Closed. The
-** first of the queue comes back from libuv by itself. */
+/* The stream is being closed: everything that waits is rejected with lwt.Closed. What libuv
+** has, the first of the queue at most, comes back from there by itself. */
 void lwt_uv_stream_stop_writing(lwt_uv_stream *s, lua_State *L) {
   lwt_uv *ctx = s->h.ctx;
-  write_req *w, *next, *rest;
-  if (s->first == NULL) return;
-  rest = s->first->next;
-  s->first->next = NULL;
-  s->last = s->first;
-  for (w = rest; w != NULL; w = w->next) w->s = NULL;
-  ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
-  lwt_uv_req_abandon(L, &s->first->r);
-  for (w = rest; w != NULL; w = next) {
+  write_req *w = s->first, *next, *with_libuv = NULL;
+  if (w != NULL && w->started) {
+    with_libuv = w;
+    w = w->next;
+    with_libuv->next = NULL;
+  }
+  s->first = s->last = with_libuv;
+  for (next = w; next != NULL; next = next->next) next->s = NULL;
+  if (with_libuv != NULL) {
+    ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
+    lwt_uv_req_abandon(L, &with_libuv->r);
+  }
+  for (; w != NULL; w = next) {
     next = w->next;
     ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
     lwt_uv_req_abandon(L, &w->r);
@@ -344,6 +423,7 @@ static void on_chunk(uv_write_t *uv, int status) {
   lwt_uv_stream *s = c->s;
   free(c);
   s->chunks--;
+  if (status < 0) note_failure(s, status);
   if (s->wcb != NULL && s->chunks == 0)
     take_port_write(s)(&s->p, s->wdata, status < 0 ? status : (ssize_t)s->wtaken);
 }
@@ -360,7 +440,7 @@ ssize_t lwt_uv_stream_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs,
   if (s->wcb != NULL) return UV_EBUSY;
   for (i = 0; i < nbufs; i++) total += bufs[i].len;
   if (total == 0) return 0;
-  if (s->first == NULL && s->chunks == 0) {
+  if (s->first == NULL && !s->half_sent && s->chunks == 0) {
     status = lwt_uv_stream_try_write(s, bufs, nbufs);
     if (status != UV_EAGAIN) return status;
   }

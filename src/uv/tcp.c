@@ -47,6 +47,14 @@ int lwt_uv_call_by_name(lwt_uv *ctx, lua_State *L, const char *name,
   return 1;
 }
 
+static void check_delay(lua_State *L, int arg) {
+  if (!lua_istable(L, arg)) return;
+  if (lua_getfield(L, arg, "delay") != LUA_TNIL &&
+      !(lua_type(L, -1) == LUA_TNUMBER && lua_tonumber(L, -1) >= 0))
+    luaL_argerror(L, arg, "option 'delay' is no number of seconds");
+  lua_pop(L, 1);
+}
+
 static const char *const connect_options[] = {"nodelay", "bind", "delay", NULL};
 
 /*---
@@ -78,6 +86,7 @@ static int l_tcp_connect(lua_State *L) {
   luaL_argcheck(L, a.port != 0, 1, "port 0 cannot be connected to");
   lwt_uv_check_options(L, 2, connect_options);
   nodelay = lwt_uv_flag(L, 2, "nodelay", 1);
+  check_delay(L, 2);
   if (!lua_isnil(L, 2)) {
     if (lua_getfield(L, 2, "bind") != LUA_TNIL) {
       lwt_uv_check_address(L, 3, &from);

@@ -68,6 +68,11 @@ int lwt_uv_receipt_gc(lua_State *L);
 /* Push the values, return how many. Raises when memory is short or something that was
 ** sent by name is not here. Leaves an empty message, which must still be freed. */
 int lwt_uv_unpack(lua_State *L, lwt_uv_message *message);
+/* The same in two steps: until `end`, or when `begin` has raised, `undo` puts what was taken
+** back, and the message is as it was. Neither of them raises. */
+int lwt_uv_unpack_begin(lua_State *L, lwt_uv_message *message);
+void lwt_uv_unpack_end(lwt_uv_message *message);
+void lwt_uv_unpack_undo(lwt_uv_message *message);
 void lwt_uv_message_free(lwt_uv_message *message);
 
 /* Per Lua state, with or without lwt.uv loaded: names, code that was sent or received,
@@ -77,16 +82,18 @@ lwt_uv_transport *lwt_uv_transport_of(lua_State *L);
 struct lwt_uv_transport {
   lwt_uv *ctx;                  /* set while lwt.uv is loaded */
   struct lwt_uv_worker *worker; /* set in a worker's state */
-  struct lwt_uv_writer *writer; /* thread_send.c's scratch memory */
+  struct lwt_uv_writer *writer; /* thread_send.c's, while nobody is packing */
   struct lwt_uv_code **cached;  /* thread_receive.c: functions that were loaded here, */
   int ncached;                  /* in a ring of LWT_UV_CODES */
   int by_function, by_text;     /* registry: closure -> code or name; dump -> code */
   int names;                    /* registry: value -> "module" or "module\0field" */
   int loaded;                   /* registry: code's address -> function */
   int code_meta, receipt_meta;  /* registry */
+  int writer_meta, writer_ref;  /* registry; the writer's place */
+  int closed;                   /* the state is ending */
 };
 #define LWT_UV_CODES 256
-void lwt_uv_writer_free(struct lwt_uv_writer *writer);
+int lwt_uv_writer_gc(lua_State *L);
 
 /* ---- Code (thread_transport.c) ---------------------------------------------------- */
 
@@ -109,11 +116,19 @@ int lwt_uv_code_of(lua_State *L, lwt_uv_transport *t, int idx, lwt_uv_code **cod
 void lwt_uv_push_code(lua_State *L, lwt_uv_transport *t, lwt_uv_code *code);
 
 /* What a message carries that is not bytes of its own. */
-enum { LWT_UV_REF_NONE, LWT_UV_REF_CODE, LWT_UV_REF_CHANNEL, LWT_UV_REF_PARCEL };
+enum {
+  LWT_UV_REF_NONE,
+  LWT_UV_REF_CODE,
+  LWT_UV_REF_CHANNEL,
+  LWT_UV_REF_ITSELF, /* the channel that the message goes through: not counted */
+  LWT_UV_REF_PARCEL,
+  LWT_UV_REF_TAKEN /* a parcel, for the time of lwt_uv_unpack_begin to _end */
+};
 typedef struct lwt_uv_ref {
   int kind;
   size_t size; /* of a parcel */
-  void *p;     /* the code or channel (one reference), or the parcel's data */
+  void *p; /* the code or channel (one reference), the parcel's data, or the memory that
+                  has taken it (a pin) */
 } lwt_uv_ref;
 
 struct lwt_uv_message {
@@ -234,13 +249,13 @@ struct lwt_uv_pool {
   int waking;               /* one that sleeps has been signalled, and is not there yet */
   int spins;                /* there is more than one processor; constant */
   int min, max;
+  size_t memory_limit;    /* of states that are made from now on */
   lwt_uv_worker *workers; /* not joined yet */
   /* The owner's thread only. */
   lwt_uv *ctx;
   lwt_uv_calls over;
   int naccepted; /* queued or running, or on the way back */
   int max_queued;
-  size_t memory_limit;
 };
 
 struct lwt_uv_worker {
@@ -248,7 +263,6 @@ struct lwt_uv_worker {
   lwt_uv_pool *pool;
   atomic_int refs; /* the thread's, the pool's, and one for each request under way */
   uv_thread_t thread;
-  size_t memory_limit;
   lwt_uv_message *setup; /* what the state begins with */
   /* Under the pool's lock. */
   lwt_uv_stop *stop;   /* while it has a state */

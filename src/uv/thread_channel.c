@@ -9,8 +9,9 @@
 ** Lock order: a channel's lock, then an inbox's. Messages are freed without locks.
 */
 #include <stdlib.h>
+#include <string.h>
 
-#include "thread.h"
+#include "thread_writer.h"
 
 /* Somebody who waits. Its state frees it. */
 struct lwt_uv_thread_waiter {
@@ -21,8 +22,10 @@ struct lwt_uv_thread_waiter {
   lwt_uv_inbox *inbox;                    /* a reference */
   lwt_uv *ctx;
   lwt_uv_message *message; /* to send, or received: under the lock */
+  lwt_uv_message *taken;   /* received, and being unpacked */
   int sender, waiting;     /* waiting: in the queue. Under the lock */
   int closed;              /* ended by close */
+  int late;                /* posted to come to the channel in a later turn */
   int canceled;            /* by its own state */
   int promise, receipt;    /* in the registry */
 };
@@ -180,6 +183,7 @@ static void free_waiter(waiter *w) {
     t->waiters = w->mine;
   if (w->mine != NULL) w->mine->mine_prev = w->mine_prev;
   lwt_uv_message_free(w->message);
+  lwt_uv_message_free(w->taken);
   release(w->channel);
   lwt_uv_inbox_release(w->inbox);
   free(w);
@@ -191,16 +195,41 @@ static void forget(lua_State *L, waiter *w) {
   w->promise = w->receipt = LUA_NOREF;
 }
 
-/* What a receiver was given and cannot take any more. */
-static void give_back(waiter *w) {
-  channel *c = w->channel;
-  if (w->sender) return;
+/* What somebody was given and cannot take. */
+static void give_back(channel *c, lwt_uv_message *m) {
+  if (m == NULL) return;
   uv_mutex_lock(&c->lock);
-  lwt_uv_message *m = w->message;
-  w->message = NULL;
-  if (m != NULL && put_back(c, m)) m = NULL;
+  if (put_back(c, m)) m = NULL;
   uv_mutex_unlock(&c->lock);
   lwt_uv_message_free(m);
+}
+
+/* The message of a receiver that has been withdrawn, so that nobody else sets it. */
+static lwt_uv_message *message_of(waiter *w) {
+  lwt_uv_message *m = w->sender ? NULL : w->message;
+  if (m != NULL) w->message = NULL;
+  return m;
+}
+
+/* Unpacking has failed with the error at the top: is that for want of memory? Then another
+** state, or this one later, may well have it. */
+static int is_short(lua_State *L, int failed) {
+  int code = failed == LUA_ERRRUN && lua_istable(L, -1) && lua_checkstack(L, 2);
+  if (!code) return failed == LUA_ERRMEM;
+  lua_pushliteral(L, "code");
+  lua_rawget(L, -2);
+  code = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "ENOMEM") == 0;
+  lua_pop(L, 1);
+  return code;
+}
+
+/* The message could not be unpacked (the error is at the top), or is not wanted any more. */
+static void not_arrived(lua_State *L, channel *c, lwt_uv_message *m, int failed) {
+  lwt_uv_unpack_undo(m);
+  if (failed == LUA_OK || is_short(L, failed))
+    give_back(c, m);
+  else
+    lwt_uv_message_free(m);
 }
 
 /* Protected: 1: the promise. */
@@ -213,20 +242,60 @@ static int l_settle(lua_State *L) {
     lwt->reject(lwt, L, 1);
   } else if (w->sender) {
     lwt->fulfill(lwt, L, 1, 0);
-  } else if (w->message == NULL) {
+  } else if (w->taken == NULL) {
     lua_pushnil(L);
     lwt->fulfill(lwt, L, 1, 1);
   } else {
-    int n = lwt_uv_unpack(L, w->message);
+    int n = lwt_uv_unpack_begin(L, w->taken);
+    if (w->canceled) return 0; /* by a finalizer */
+    lwt_uv_unpack_end(w->taken);
+    lwt_uv_message_free(w->taken);
+    w->taken = NULL;
     lwt->fulfill(lwt, L, 1, n);
   }
   return 0;
+}
+
+enum { SENT, MUST_WAIT, SHUT, NO_MEMORY };
+
+/* With the lock: pass the message on without waiting. */
+static int send_now(channel *c, lwt_uv_message *m) {
+  if (c->closed) return SHUT;
+  if (wake_first(c, &c->receivers, m)) return SENT;
+  if (c->count >= c->bound || c->senders.first != NULL) return MUST_WAIT;
+  if (!reserve(c)) return NO_MEMORY;
+  push(c, m);
+  return SENT;
+}
+
+/* A waiter comes to its channel: is it over at once? Else it waits there. */
+static int begin(waiter *w) {
+  channel *c = w->channel;
+  int over;
+  uv_mutex_lock(&c->lock);
+  if (w->sender) {
+    int result = send_now(c, w->message);
+    if (result == SENT) w->message = NULL;
+    w->closed = result == SHUT;
+    over = result == SENT || result == SHUT;
+    if (!over) append(&c->senders, w);
+  } else {
+    w->message = take(c);
+    over = w->message != NULL || c->closed;
+    if (!over) append(&c->receivers, w);
+  }
+  uv_mutex_unlock(&c->lock);
+  return over;
 }
 
 static void deliver(lua_State *L, lwt_uv_post *post) {
   waiter *w = (waiter *)post;
   const lwt_api *lwt = w->ctx->lwt;
   int top = lua_gettop(L), failed = LUA_OK;
+  if (w->late && !w->canceled) {
+    w->late = 0;
+    if (!begin(w)) return;
+  }
   lua_rawgeti(L, LUA_REGISTRYINDEX, w->promise);
   if (w->closed && w->sender) { /* it keeps its buffers */
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->receipt);
@@ -234,17 +303,38 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
     lua_pop(L, 1);
   }
   forget(L, w);
-  if (w->canceled) {
-    give_back(w);
-  } else {
+  if (!w->canceled) {
+    w->taken = message_of(w);
     lua_pushcfunction(L, l_settle);
     lua_pushvalue(L, top + 1);
     lua_pushlightuserdata(L, w);
     failed = lua_pcall(L, 2, 0, 0);
   }
-  free_waiter(w);
+  lwt_uv_message *m = w->taken;
+  w->taken = NULL;
+  if (m != NULL) not_arrived(L, w->channel, m, failed);
+  /* A finalizer may cancel the promise until it is rejected: the waiter must be there. */
   if (failed != LUA_OK) lwt->reject(lwt, L, top + 1);
+  free_waiter(w);
   lua_settop(L, top);
+}
+
+/* In a task whose next await raises lwt.Canceled, whatever it is given, nothing is sent or
+** taken at once: nobody would be told of it. Awaiting the promise withdraws it. */
+static int later(waiter *w) {
+  w->late = 1;
+  if (lwt_uv_inbox_post(w->inbox, &w->post) == 0) return 1;
+  w->late = 0;
+  return 0;
+}
+
+/* A new waiter, whose promise is at the top. */
+static void start(lua_State *L, waiter *w) {
+  int promise = lua_gettop(L);
+  if (w->ctx->lwt->cancel_due(w->ctx->lwt) && later(w)) return;
+  if (!begin(w)) return;
+  deliver(L, &w->post);
+  lua_settop(L, promise);
 }
 
 static void drop(lwt_uv_post *post) {
@@ -260,14 +350,14 @@ static void cancel(lua_State *L, void *data) {
   int waiting = w->waiting;
   if (waiting) withdraw(c, w);
   uv_mutex_unlock(&c->lock);
-  if (!waiting) {
-    give_back(w); /* it has been posted: deliver frees it */
-    return;
-  }
-  if (w->sender && lua_checkstack(L, 1)) {
+  if (w->sender && (waiting || w->late) && lua_checkstack(L, 1)) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->receipt);
     lwt_uv_undo(L, -1, w->message);
     lua_pop(L, 1);
+  }
+  if (!waiting) {
+    give_back(c, message_of(w)); /* it has been posted: deliver frees it */
+    return;
   }
   forget(L, w);
   free_waiter(w);
@@ -343,7 +433,7 @@ void lwt_uv_thread_channel_close(lwt_uv *ctx) {
     uv_mutex_lock(&c->lock);
     if (w->waiting) withdraw(c, w);
     uv_mutex_unlock(&c->lock);
-    give_back(w);
+    give_back(c, message_of(w));
     free_waiter(w);
   }
 }
@@ -353,7 +443,7 @@ void lwt_uv_thread_channel_close(lwt_uv *ctx) {
 static channel *check(lua_State *L) {
   channel **box = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_THREAD_CHANNEL);
   lwt_uv_check_open(lwt_uv_context(L), L);
-  if (*box == NULL) lwt_uv_raise_closed(L, "thread channel"); /* (the state is closing) */
+  if (*box == NULL) lwt_uv_raise_closed(L, "thread channel"); /* it was collected */
   return *box;
 }
 
@@ -363,9 +453,14 @@ void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L, channel *c) {
   if (lua_rawgetp(L, -1, c) == LUA_TNIL) {
     lua_pop(L, 1);
     channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof(void *), 0);
-    *box = lwt_uv_thread_channel_retain(c);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, -3, c);
+    if (lua_rawgetp(L, -2, c) == LUA_TNIL) {
+      lua_pop(L, 1);
+      *box = lwt_uv_thread_channel_retain(c);
+      lua_pushvalue(L, -1);
+      lua_rawsetp(L, -3, c);
+    } else {
+      lua_remove(L, -2); /* a finalizer has received it meanwhile */
+    }
   }
   lua_remove(L, -2);
 }
@@ -424,22 +519,21 @@ static int l_channel(lua_State *L) {
   return 1;
 }
 
-enum { SENT, MUST_WAIT, SHUT, NO_MEMORY };
-
-/* With the lock: pass the message on without waiting. */
-static int send_now(channel *c, lwt_uv_message *m) {
-  if (c->closed) return SHUT;
-  if (wake_first(c, &c->receivers, m)) return SENT;
-  if (c->count >= c->bound || c->senders.first != NULL) return MUST_WAIT;
-  if (!reserve(c)) return NO_MEMORY;
-  push(c, m);
-  return SENT;
+/* A channel that holds a message with itself would never be let go of: the message goes where
+** the channel is known. */
+static void forget_itself(channel *c, lwt_uv_message *m) {
+  for (int i = 0; i < m->nrefs; i++) {
+    if (m->refs[i].kind != LWT_UV_REF_CHANNEL || m->refs[i].p != c) continue;
+    lwt_uv_ref_release(&m->refs[i]);
+    m->refs[i].kind = LWT_UV_REF_ITSELF;
+  }
 }
 
 /*---
 Sends the values as one message. The promise is fulfilled when the channel, or a receiver,
 has taken it; rejected with `lwt.Closed` when the channel is closed first. Cancelling it
-withdraws the message. Values that cannot be sent raise, see `detach`.
+withdraws the message; in a task that has yet to be told of a cancel nothing is sent before
+the task has awaited something else. Values that cannot be sent raise, see `detach`.
 @param ch lwt.ThreadChannel
 @param ... any
 @return lwt.Promise
@@ -456,9 +550,13 @@ static int l_send(lua_State *L) {
   int n = lua_gettop(L);
   lwt_uv_message *m = lwt_uv_pack(L, 2, n - 1, "value", 0);
   if (m == NULL) return lwt_uv_reject(ctx, L, UV_ENOMEM, "send", NULL, NULL);
-  uv_mutex_lock(&c->lock);
-  int result = send_now(c, m);
-  uv_mutex_unlock(&c->lock);
+  int result = MUST_WAIT;
+  forget_itself(c, m);
+  if (!ctx->lwt->cancel_due(ctx->lwt)) {
+    uv_mutex_lock(&c->lock);
+    result = send_now(c, m);
+    uv_mutex_unlock(&c->lock);
+  }
   if (result == SENT) {
     lwt_uv_push_done(ctx, L);
     return 1;
@@ -472,19 +570,8 @@ static int l_send(lua_State *L) {
     ctx->lwt->rejected(ctx->lwt, L);
     return 1;
   }
-  uv_mutex_lock(&c->lock);
   w->message = m;
-  result = send_now(c, m); /* things may have changed meanwhile */
-  if (result == MUST_WAIT || result == NO_MEMORY) append(&c->senders, w);
-  uv_mutex_unlock(&c->lock);
-  if (result == SENT || result == SHUT) {
-    w->closed = result == SHUT;
-    if (result == SENT) w->message = NULL;
-    int promise = lua_gettop(L);
-    lua_pushvalue(L, promise);
-    deliver(L, &w->post);
-    lua_settop(L, promise);
-  }
+  start(L, w); /* things may have changed meanwhile */
   return 1;
 }
 
@@ -493,23 +580,31 @@ static int l_arrived(lua_State *L) {
   lwt_uv *ctx = lwt_uv_transport_of(L)->ctx;
   lwt_uv_message *m = lua_touserdata(L, 1);
   lua_settop(L, 0);
-  ctx->lwt->fulfilled(ctx->lwt, L, lwt_uv_unpack(L, m));
+  ctx->lwt->fulfilled(ctx->lwt, L, lwt_uv_unpack_begin(L, m));
+  lwt_uv_unpack_end(m);
   return 1;
 }
 
 /* There is a message: no need to wait for it. */
-static int received(lwt_uv *ctx, lua_State *L, lwt_uv_message *m) {
+static int received(lwt_uv *ctx, lua_State *L, channel *c, lwt_uv_message *m) {
   lua_pushcfunction(L, l_arrived);
   lua_pushlightuserdata(L, m);
   int failed = lua_pcall(L, 1, 1, 0);
-  lwt_uv_message_free(m);
-  if (failed != LUA_OK) ctx->lwt->rejected(ctx->lwt, L);
+  if (failed == LUA_OK) {
+    lwt_uv_message_free(m);
+  } else {
+    not_arrived(L, c, m, failed);
+    ctx->lwt->rejected(ctx->lwt, L);
+  }
   return 1;
 }
 
 /*---
 Receives the next message: a promise of its values. When the channel is closed and empty it
-is fulfilled with nil. Cancelling it loses no message.
+is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
+and this one is rejected; so is the receiver of one that cannot be made here (a module is
+missing), which is gone then.
 @param ch lwt.ThreadChannel
 @return lwt.Promise
 ```lua
@@ -522,11 +617,12 @@ static int l_recv(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   channel *c = check(L);
   lua_settop(L, 1);
+  int due = ctx->lwt->cancel_due(ctx->lwt);
   uv_mutex_lock(&c->lock);
-  lwt_uv_message *m = take(c);
-  int closed = c->closed;
+  lwt_uv_message *m = due ? NULL : take(c);
+  int closed = c->closed && !due;
   uv_mutex_unlock(&c->lock);
-  if (m != NULL) return received(ctx, L, m);
+  if (m != NULL) return received(ctx, L, c, m);
   lua_pushnil(L);
   waiter *w = closed ? NULL : new_waiter(ctx, L, c, 0);
   if (w == NULL) {
@@ -536,17 +632,7 @@ static int l_recv(lua_State *L) {
       ctx->lwt->rejected(ctx->lwt, L);
     return 1;
   }
-  uv_mutex_lock(&c->lock);
-  m = take(c); /* things may have changed meanwhile */
-  int now = m != NULL || c->closed;
-  if (!now) append(&c->receivers, w);
-  uv_mutex_unlock(&c->lock);
-  if (now) {
-    int promise = lua_gettop(L);
-    w->message = m;
-    deliver(L, &w->post);
-    lua_settop(L, promise);
-  }
+  start(L, w); /* things may have changed meanwhile */
   return 1;
 }
 

@@ -43,11 +43,15 @@ static void forget(lua_State *L, lwt_uv_call *c) {
   c->promise = c->receipt = LUA_NOREF;
 }
 
-/* No thread can be had: what waits in the queue fails. */
+/* No thread can be had: what waits in the queue fails. A call is freed when its promise is
+** resolved, and not before: until then a finalizer may cancel it. */
 static void fail_queued(lwt_uv_pool *pool, lua_State *L, int status) {
   lwt_uv *ctx = pool->ctx;
   lwt_uv_call *c;
+  int top = lua_gettop(L);
   for (;;) {
+    lua_settop(L, top);
+    lwt_uv_push_error(ctx, L, status, "detach", NULL, NULL);
     uv_mutex_lock(&pool->lock);
     c = lwt_uv_calls_pop(&pool->queue);
     if (c != NULL) {
@@ -55,7 +59,7 @@ static void fail_queued(lwt_uv_pool *pool, lua_State *L, int status) {
       c->queued = 0;
     }
     uv_mutex_unlock(&pool->lock);
-    if (c == NULL) return;
+    if (c == NULL) break;
     pool->naccepted--;
     ctx->working--;
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->promise);
@@ -63,12 +67,12 @@ static void fail_queued(lwt_uv_pool *pool, lua_State *L, int status) {
     lwt_uv_undo(L, -1, c->in);
     lua_pop(L, 1);
     forget(L, c);
+    lua_insert(L, top + 1);
+    ctx->lwt->reject(ctx->lwt, L, top + 1);
     lwt_uv_call_free(c);
-    lwt_uv_push_error(ctx, L, status, "detach", NULL, NULL);
-    ctx->lwt->reject(ctx->lwt, L, lua_gettop(L) - 1);
-    lua_pop(L, 1);
     refill(pool);
   }
+  lua_settop(L, top);
 }
 
 /* Protected: the promise at 1 gets the call's outcome. */
@@ -105,15 +109,12 @@ static void deliver_call(lua_State *L, lwt_uv_post *post) {
     lua_pushlightuserdata(L, c);
     failed = lua_pcall(L, 2, 0, 0);
   }
+  if (failed != LUA_OK) ctx->lwt->reject(ctx->lwt, L, top + 1);
   atomic_fetch_add(&pool->refs, 1);
   lwt_uv_call_free(c);
   if (pool->nqueued > 0 && (status = lwt_uv_pool_start_for(pool, L)) < 0)
     fail_queued(pool, L, status);
   lwt_uv_pool_release(pool);
-  if (failed != LUA_OK) {
-    lua_settop(L, top + 2);
-    ctx->lwt->reject(ctx->lwt, L, top + 1);
-  }
   lua_settop(L, top);
 }
 
@@ -183,8 +184,10 @@ static lwt_uv_call *new_call(lwt_uv_pool *pool, lwt_uv_message *in) {
 }
 
 /* Is there a thread, or may one be started, that has nothing else to do? Then the next
-** call is as good as running, and can no longer be cancelled. */
+** call is as good as running, and can no longer be cancelled; unless it has to wait for room
+** in the queue, where a thread does not find it. */
 static int starts_at_once(lwt_uv_pool *pool) {
+  if (pool->over.first != NULL || !has_room(pool)) return 0;
   uv_mutex_lock(&pool->lock);
   int idle = pool->nthreads - pool->nbusy - pool->nqueued;
   int at_once = pool->nthreads <= pool->max && (idle > 0 || pool->nthreads < pool->max);
@@ -375,7 +378,10 @@ print(pcall(await, preemptive.detach(string.rep, "x", 16 << 20)))   --> false no
 static int l_set_memory_limit(lua_State *L) {
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_argcheck(L, n >= 0, 1, "negative size");
-  lwt_uv_pool_check(lwt_uv_context(L), L)->memory_limit = (size_t)n;
+  lwt_uv_pool *pool = lwt_uv_pool_check(lwt_uv_context(L), L);
+  uv_mutex_lock(&pool->lock);
+  pool->memory_limit = (size_t)n;
+  uv_mutex_unlock(&pool->lock);
   return 0;
 }
 

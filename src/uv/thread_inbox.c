@@ -141,7 +141,7 @@ static lwt_uv_inbox *make(lwt_uv *ctx, int *status) {
 lwt_uv_inbox *lwt_uv_inbox_of(lwt_uv *ctx, int *status) {
   lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
   *status = 0;
-  if (t == NULL || ctx->closing || ctx->loop == NULL) {
+  if (t == NULL || t->closed || ctx->closing || ctx->loop == NULL) {
     *status = UV_ECANCELED;
     return NULL;
   }

@@ -10,6 +10,7 @@ void lwt_uv_ref_release(lwt_uv_ref *ref) {
   switch (ref->kind) {
   case LWT_UV_REF_CODE: lwt_uv_code_release(ref->p); break;
   case LWT_UV_REF_CHANNEL: lwt_uv_thread_channel_release(ref->p); break;
+  case LWT_UV_REF_TAKEN: lwt_uv_mem_unpin(ref->p); break;
   case LWT_UV_REF_PARCEL:
     parcel = (lwt_uv_parcel){.data = ref->p, .size = ref->size};
     lwt_uv_parcel_free(&parcel);
@@ -68,12 +69,32 @@ lwt_uv_receipt *lwt_uv_push_receipt(lwt_uv_writer *w) {
 void lwt_uv_move(lwt_uv_ref *ref, int i, lwt_uv_receipt *r) {
   lwt_uv_parcel parcel;
   lwt_uv_mem *mem = ref->p;
-  lwt_uv_mem_detach(mem, &parcel); /* put_bytes has seen that it can be */
-  lwt_uv_mem_pin(mem);
+  mem->pins--; /* the writer's, which becomes the receipt's */
+  lwt_uv_mem_detach(mem, &parcel);
+  mem->pins++;
   r->moved[r->n].mem = mem;
   r->moved[r->n++].ref = i;
   ref->p = parcel.data;
   ref->size = parcel.size;
+}
+
+void lwt_uv_unpack_end(lwt_uv_message *message) {
+  for (int i = 0; i < message->nrefs; i++)
+    if (message->refs[i].kind == LWT_UV_REF_TAKEN) lwt_uv_ref_release(&message->refs[i]);
+}
+
+void lwt_uv_unpack_undo(lwt_uv_message *message) {
+  for (int i = 0; i < message->nrefs; i++) {
+    lwt_uv_parcel parcel;
+    lwt_uv_ref *ref = &message->refs[i];
+    if (ref->kind != LWT_UV_REF_TAKEN) continue;
+    lwt_uv_mem *mem = ref->p;
+    mem->pins--;
+    lwt_uv_mem_detach(mem, &parcel);
+    mem->pins++;
+    lwt_uv_mem_unpin(mem);
+    *ref = (lwt_uv_ref){LWT_UV_REF_PARCEL, parcel.size, parcel.data};
+  }
 }
 
 void lwt_uv_message_free(lwt_uv_message *message) {

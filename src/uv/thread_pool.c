@@ -196,7 +196,6 @@ int lwt_uv_pool_start_thread(lwt_uv_pool *pool, lua_State *L) {
   atomic_init(&w->stopping, 0);
   w->setup = setup;
   w->pool = pool;
-  w->memory_limit = pool->memory_limit;
   atomic_fetch_add(&pool->refs, 1);
   uv_mutex_lock(&pool->lock);
   status = uv_thread_create(&w->thread, lwt_uv_worker_main, w);

@@ -1,7 +1,7 @@
 /* thread_receive.c: unpacking a message (the format is told in thread_send.c).
 **
-** Whatever fails on the way raises; what has not been taken out of the message by then
-** is freed with it.
+** Whatever fails on the way raises. What the message carries stays the message's until the
+** end: memory is lent to the buffers that are made of it, and can be had back.
 */
 #include <string.h>
 
@@ -81,7 +81,9 @@ static void push_bytes(reader *r, int first) {
   if (first) {
     lwt_uv_parcel parcel = {.data = ref->p, .size = ref->size};
     lwt_uv_push_parcel(ctx, L, &parcel, ofs, len);
-    ref->kind = LWT_UV_REF_NONE;
+    ref->p = lwt_uv_bytes_mem(L, -1, &ofs, &len);
+    ref->kind = LWT_UV_REF_TAKEN;
+    lwt_uv_mem_pin(ref->p);
     lua_pushvalue(L, -1);
     lua_rawseti(L, r->list, key);
   } else {
@@ -194,7 +196,7 @@ static void fill_function(reader *r) {
   }
 }
 
-int lwt_uv_unpack(lua_State *L, lwt_uv_message *m) {
+int lwt_uv_unpack_begin(lua_State *L, lwt_uv_message *m) {
   reader r = {.L = L, .m = m, .p = m->data};
   int i, top = lua_gettop(L);
   luaL_checkstack(L, m->nvalues + 16, "too many values");
@@ -215,4 +217,10 @@ int lwt_uv_unpack(lua_State *L, lwt_uv_message *m) {
   }
   lua_remove(L, r.list);
   return m->nvalues;
+}
+
+int lwt_uv_unpack(lua_State *L, lwt_uv_message *m) {
+  int n = lwt_uv_unpack_begin(L, m);
+  lwt_uv_unpack_end(m);
+  return n;
 }

@@ -104,5 +104,6 @@ void lwt_uv_refuse(lwt_uv_writer *w, int idx, const char *kind) {
   luaL_where(L, 1);
   lua_pushfstring(L, "%scannot send %s (%s)", lua_tostring(L, -1), lua_tostring(L, -3),
                   lua_tostring(L, -2));
+  lwt_uv_writer_keep(w);
   lua_error(L);
 }

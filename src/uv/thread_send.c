@@ -9,8 +9,10 @@
 **   (NIL, NAME or META); of a function: each upvalue (a value, ENV or JOIN). Where a table
 **   is numbered stands how large to make it.
 **
-** Packing runs no Lua code, so one writer per state is enough. It lives on after an
-** error, which leaves what it holds to be cleared by the next use.
+** Packing allocates, and whatever allocates may run a finalizer, which may send something
+** itself. So whoever packs takes the state's writer, and who comes meanwhile makes another
+** one. Buffers are pinned from when they are met until they are moved: nobody else sends
+** them, or frees them, in between.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +66,8 @@ static void put_name(writer *w, int tag) { /* the string at the top, popped */
   lua_pop(w->L, 1);
 }
 
-/* Number of the new ref. Takes over the reference to a code or channel; of a parcel the
-** memory is noted, and moved at the end. */
+/* Number of the new ref. Takes over the reference to a code or channel, or the pin of a
+** memory, which is noted, and moved at the end. */
 static unsigned put_ref(writer *w, int kind, void *p) {
   lwt_uv_ref ref = {.kind = kind, .p = p};
   size_t size = (size_t)w->refs_size;
@@ -75,17 +77,27 @@ static unsigned put_ref(writer *w, int kind, void *p) {
   }
   if (w->failed || w->nrefs == w->refs_size) {
     w->failed = 1;
-    if (kind != LWT_UV_REF_PARCEL) lwt_uv_ref_release(&ref);
+    if (kind == LWT_UV_REF_PARCEL)
+      lwt_uv_mem_unpin(p);
+    else
+      lwt_uv_ref_release(&ref);
     return 0;
   }
   w->refs[w->nrefs] = ref;
   return (unsigned)w->nrefs++;
 }
 
+/* The last ref is not needed after all. */
+static void drop_ref(writer *w) {
+  lwt_uv_ref *ref = &w->refs[--w->nrefs];
+  if (ref->kind == LWT_UV_REF_PARCEL)
+    lwt_uv_mem_unpin(ref->p);
+  else
+    lwt_uv_ref_release(ref);
+}
+
 static void clear(writer *w) {
-  for (int i = 0; i < w->nrefs; i++)
-    if (w->refs[i].kind != LWT_UV_REF_PARCEL) lwt_uv_ref_release(&w->refs[i]);
-  w->nrefs = 0;
+  while (w->nrefs > 0) drop_ref(w);
   w->len = 0;
   w->nobjects = 0;
   w->nseen = 0;
@@ -114,14 +126,38 @@ static void shrink(writer *w) {
   }
 }
 
-void lwt_uv_writer_free(writer *w) {
-  if (w == NULL) return;
+int lwt_uv_writer_gc(lua_State *L) {
+  writer *w = lua_touserdata(L, 1);
   clear(w);
   free(w->data);
   free(w->refs);
   free(w->table);
   free(w->objects);
-  free(w);
+  memset(w, 0, sizeof *w);
+  return 0;
+}
+
+/* Push the state's writer, and take it away from the others; or a new one. */
+static writer *take_writer(lua_State *L, lwt_uv_transport *t) {
+  writer *w = t->writer;
+  if (w != NULL) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->writer_ref);
+    t->writer = NULL;
+    return w;
+  }
+  w = lua_newuserdatauv(L, sizeof *w, 0);
+  memset(w, 0, sizeof *w);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, t->writer_meta);
+  lua_setmetatable(L, -2);
+  return w;
+}
+
+void lwt_uv_writer_keep(writer *w) {
+  clear(w);
+  shrink(w);
+  lua_pushvalue(w->L, w->first - 2);
+  lua_rawseti(w->L, LUA_REGISTRYINDEX, w->t->writer_ref);
+  w->t->writer = w;
 }
 
 /* ---- What has been seen ------------------------------------------------------------------ */
@@ -271,8 +307,10 @@ static void put_table(writer *w, int idx) {
 }
 
 static void put_code(writer *w, int idx, lwt_uv_code *code) {
-  if (code->simple) {
-    unsigned ref = put_ref(w, LWT_UV_REF_CODE, code);
+  int simple = code->simple;
+  unsigned ref = put_ref(w, LWT_UV_REF_CODE, code);
+  if (w->failed) return;
+  if (simple) {
     put_tag(w, LWT_UV_T_CODE);
     put_number(w, ref);
     return;
@@ -280,10 +318,9 @@ static void put_code(writer *w, int idx, lwt_uv_code *code) {
   need_list(w);
   seen *s = see(w, lua_topointer(w->L, idx));
   if (put_seen(w, s)) {
-    lwt_uv_code_release(code);
+    drop_ref(w);
     return;
   }
-  unsigned ref = put_ref(w, LWT_UV_REF_CODE, code);
   s->id = number(w, idx);
   put_tag(w, LWT_UV_T_FUNCTION);
   put_number(w, ref);
@@ -299,6 +336,8 @@ static void put_function(writer *w, int idx) {
   }
 }
 
+static const char in_use[] = "bytes that an operation under way uses";
+
 static void put_bytes(writer *w, int idx) {
   size_t ofs, len;
   lwt_uv_mem *mem = lwt_uv_bytes_mem(w->L, idx, &ofs, &len);
@@ -306,11 +345,14 @@ static void put_bytes(writer *w, int idx) {
     lwt_uv_refuse(w, idx, "bytes that were moved to another thread");
     return;
   }
-  if (mem->pins > 0) lwt_uv_refuse(w, idx, "bytes that an operation under way uses");
   seen *s = see(w, mem);
   if (s == NULL) return;
   put_tag(w, s->id == 0 ? LWT_UV_T_BYTES : LWT_UV_T_VIEW);
-  if (s->id == 0) s->id = put_ref(w, LWT_UV_REF_PARCEL, mem) + 1;
+  if (s->id == 0) {
+    if (mem->pins > 0) lwt_uv_refuse(w, idx, in_use);
+    lwt_uv_mem_pin(mem);
+    s->id = put_ref(w, LWT_UV_REF_PARCEL, mem) + 1;
+  }
   put_number(w, s->id - 1);
   put_count(w, ofs);
   put_count(w, len);
@@ -325,6 +367,7 @@ static void put_userdata(writer *w, int idx) {
   }
   void **box = ctx == NULL ? NULL : lwt_uv_test(ctx, L, idx, LWT_UV_THREAD_CHANNEL);
   if (box != NULL) {
+    if (*box == NULL) lwt_uv_refuse(w, idx, "a thread channel that was collected");
     unsigned ref = put_ref(w, LWT_UV_REF_CHANNEL, lwt_uv_thread_channel_retain(*box));
     put_tag(w, LWT_UV_T_CHANNEL);
     put_number(w, ref);
@@ -458,6 +501,17 @@ static void put_contents(writer *w) {
 
 /* ---- The message ---------------------------------------------------------------------------------- */
 
+/* A finalizer has had the bytes written, say, since they were met. */
+static void check_pins(writer *w) {
+  for (int i = 0; i < w->nrefs; i++) {
+    lwt_uv_mem *mem = w->refs[i].p;
+    if (w->refs[i].kind != LWT_UV_REF_PARCEL || mem->pins == 1) continue;
+    lua_pushvalue(w->L, w->first);
+    w->id = 0;
+    lwt_uv_refuse(w, lua_gettop(w->L), in_use);
+  }
+}
+
 /* Everything has been accepted: make the message, move the buffers. Nothing raises. */
 static lwt_uv_message *finish(writer *w, int n, lwt_uv_receipt *r) {
   lwt_uv_message *m = NULL;
@@ -488,14 +542,11 @@ static void pack(writer *w, int first, int n) {
 
 lwt_uv_message *lwt_uv_pack(lua_State *L, int first, int n, const char *what, int base) {
   lwt_uv_transport *t = lwt_uv_transport_of(L);
-  if (t->writer == NULL && (t->writer = calloc(1, sizeof *t->writer)) == NULL) {
-    lua_pushnil(L);
-    return NULL;
-  }
-  writer *w = t->writer;
   luaL_checkstack(L, 16, "too many values");
-  lua_pushnil(L); /* becomes the list, below the values */
-  lua_insert(L, first);
+  if (t->closed) luaL_error(L, "this Lua state is being closed: nothing can be sent");
+  writer *w = take_writer(L, t);
+  lua_pushnil(L); /* becomes the list; it and the writer lie below the values */
+  lua_rotate(L, first, 2);
   w->refreshed = 0;
   do {
     clear(w);
@@ -503,14 +554,15 @@ lwt_uv_message *lwt_uv_pack(lua_State *L, int first, int n, const char *what, in
     w->t = t;
     w->what = what;
     w->base = base;
-    w->first = first + 1;
+    w->first = first + 2;
     w->id = 0;
-    pack(w, first + 1, n);
+    pack(w, first + 2, n);
   } while (w->again);
   lwt_uv_receipt *r = lwt_uv_push_receipt(w);
+  check_pins(w);
   lwt_uv_message *m = finish(w, n, r);
-  clear(w);
-  shrink(w);
-  lua_remove(L, first);
+  lwt_uv_writer_keep(w);
+  lua_rotate(L, first, -2);
+  lua_pop(L, 2);
   return m;
 }

@@ -17,8 +17,7 @@ static const char transport_key = 0; /* its address is the registry's key */
 
 static int l_transport_gc(lua_State *L) {
   lwt_uv_transport *t = lua_touserdata(L, 1);
-  lwt_uv_writer_free(t->writer);
-  t->writer = NULL;
+  t->closed = 1;
   for (int i = 0; t->cached != NULL && i < LWT_UV_CODES; i++)
     if (t->cached[i] != NULL) lwt_uv_code_release(t->cached[i]);
   free(t->cached);
@@ -63,6 +62,9 @@ static lwt_uv_transport *new_transport(lua_State *L) {
   t->loaded = new_table(L, NULL);
   t->code_meta = new_meta(L, l_code_gc);
   t->receipt_meta = new_meta(L, lwt_uv_receipt_gc);
+  t->writer_meta = new_meta(L, lwt_uv_writer_gc);
+  lua_pushboolean(L, 0);
+  t->writer_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &transport_key);
   lwt_uv_names_refresh(L, t, 1);
   return t;
@@ -220,7 +222,7 @@ static void load_code(lua_State *L, const lwt_uv_code *code) {
 
 /* Keep the function at the top, in place of the one kept longest. */
 static void keep(lua_State *L, lwt_uv_transport *t, lwt_uv_code *code) {
-  if (t->cached == NULL) t->cached = calloc(LWT_UV_CODES, sizeof(void *));
+  if (t->cached == NULL && !t->closed) t->cached = calloc(LWT_UV_CODES, sizeof(void *));
   if (t->cached == NULL) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->loaded);
   lua_pushvalue(L, -2);

@@ -127,6 +127,11 @@ static int l_begin(lua_State *L) {
 
 /* ---- Calls ------------------------------------------------------------------------------------ */
 
+static int l_text(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
 /* Push what lwt.traceback tells of the error at 1, without the error itself; or nil. A
 ** detached function that runs a loop gets its errors from there. */
 static void push_lwt_trace(lua_State *L) {
@@ -135,8 +140,16 @@ static void push_lwt_trace(lua_State *L) {
   if (lua_getfield(L, -1, "lwt") == LUA_TTABLE &&
       lua_getfield(L, -1, "traceback") == LUA_TFUNCTION) {
     lua_pushvalue(L, 1);
+    lua_pushcfunction(L, l_text);
+    lua_insert(L, -3);
     if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_isstring(L, -1)) {
-      luaL_tolstring(L, 1, &skip);
+      lua_insert(L, -2);
+      lua_pushvalue(L, 1);
+      if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+        lua_pushnil(L);
+        return;
+      }
+      skip = lua_rawlen(L, -1);
       lua_insert(L, -2);
       if (lua_rawlen(L, -1) > skip + 1) {
         lua_pushstring(L, lua_tostring(L, -1) + skip + 1);
@@ -167,6 +180,30 @@ static int l_traceback(lua_State *L) {
   return 1;
 }
 
+/* Protected: raise what failed in the background of this state, and was told nobody. */
+static int l_reported(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_transport_of(L)->ctx;
+  if (ctx != NULL) ctx->lwt->raise_reported(ctx->lwt, L);
+  return 0;
+}
+
+/* The function has returned, or raised: errors that it has left behind are its own, and not
+** those of the next call in this state. Returns 0 with the first of them at the top, if the
+** function has not failed itself; more than one are told by warnings. */
+static int leaves_nothing(lua_State *L, int failed) {
+  for (;;) {
+    lua_pushcfunction(L, l_reported);
+    if (lua_pcall(L, 0, 0, 1) == LUA_OK) return !failed;
+    if (failed) {
+      const char *text = lua_tostring(L, -1);
+      lua_warning(L, "lwt: error in the background of a detached function: ", 1);
+      lua_warning(L, text == NULL ? "(not a string)" : text, 0);
+      lua_pop(L, 1);
+    }
+    failed = 1;
+  }
+}
+
 /* Protected: run the call, pack its results. */
 static int l_run(lua_State *L) {
   lwt_uv_call *c = lua_touserdata(L, 1);
@@ -175,7 +212,9 @@ static int l_run(lua_State *L) {
   int n = lwt_uv_unpack(L, c->in);
   lwt_uv_message_free(c->in);
   c->in = NULL;
-  if (lua_pcall(L, n - 1, LUA_MULTRET, 1) != LUA_OK) return lua_error(L);
+  int failed = lua_pcall(L, n - 1, LUA_MULTRET, 1) != LUA_OK;
+  luaL_checkstack(L, 4, NULL);
+  if (!leaves_nothing(L, failed)) return lua_error(L);
   c->out = lwt_uv_pack(L, 2, lua_gettop(L) - 1, "result", 0);
   c->outcome = c->out == NULL ? LWT_UV_CALL_NO_MEMORY : LWT_UV_CALL_OK;
   return 0;
@@ -195,12 +234,21 @@ static int l_pack_string(lua_State *L) {
   return 0;
 }
 
+/* It has no text either: its __tostring fails. */
+static int l_pack_type(lua_State *L) {
+  lwt_uv_message **out = lua_touserdata(L, 2);
+  lua_pushfstring(L, "an error without a text (%s: %p)", luaL_typename(L, 1),
+                  lua_topointer(L, 1));
+  *out = lwt_uv_pack(L, 3, 1, "error", 0);
+  return 0;
+}
+
 /* The error at the top, popped, as a message. NULL: no memory. */
 static lwt_uv_message *pack_error(lua_State *L) {
   lwt_uv_message *out = NULL;
   int error = lua_gettop(L);
-  const lua_CFunction ways[] = {l_pack, l_pack_string};
-  for (int i = 0; i < 2 && out == NULL; i++) {
+  const lua_CFunction ways[] = {l_pack, l_pack_string, l_pack_type};
+  for (int i = 0; i < 3 && out == NULL; i++) {
     lua_pushcfunction(L, ways[i]);
     lua_pushvalue(L, error);
     lua_pushlightuserdata(L, &out);
@@ -227,14 +275,17 @@ static void run(lwt_uv_worker *w, lwt_uv_call *c) {
 
 /* ---- The thread -------------------------------------------------------------------------------- */
 
-/* Make the state. 0: there is no memory for it, or it could not be set up. */
+/* Make the state. Returns a status of lua_pcall: with LUA_ERRRUN the error is at the top. */
 static int begin(lwt_uv_worker *w) {
   lua_State *L = luaL_newstate();
-  if (L == NULL) return 0;
-  lwt_uv_stop *stop = lwt_uv_stop_new(L, w->memory_limit);
+  if (L == NULL) return LUA_ERRMEM;
+  uv_mutex_lock(&w->pool->lock);
+  size_t limit = w->pool->memory_limit;
+  uv_mutex_unlock(&w->pool->lock);
+  lwt_uv_stop *stop = lwt_uv_stop_new(L, limit);
   if (stop == NULL) {
     lua_close(L);
-    return 0;
+    return LUA_ERRMEM;
   }
   w->L = L;
   lwt_uv_stop_enter(stop);
@@ -243,7 +294,7 @@ static int begin(lwt_uv_worker *w) {
   uv_mutex_unlock(&w->pool->lock);
   lua_pushcfunction(L, l_begin);
   lua_pushlightuserdata(L, w);
-  return lua_pcall(L, 1, 0, 0) == LUA_OK;
+  return lua_pcall(L, 1, 0, 0);
 }
 
 static void end(lwt_uv_worker *w) {
@@ -261,18 +312,40 @@ static void end(lwt_uv_worker *w) {
   if (inbox != NULL) lwt_uv_inbox_release(inbox);
 }
 
+/* Its loop turns only where a call waits for something: see to what earlier ones have left. */
+static void poll_children(const lwt_uv_worker *w) {
+  lwt_uv *ctx = lwt_uv_children_poll != NULL ? lwt_uv_find_context(w->L) : NULL;
+  if (ctx != NULL) lwt_uv_children_poll(ctx);
+}
+
+/* Is there a state? If not, the call (unless it is NULL) is told why, and the next one has
+** it tried again: memory that was short may be there by then. */
+static int begun(lwt_uv_worker *w, lwt_uv_call *c) {
+  if (w->setup == NULL) return 1;
+  int status = begin(w);
+  if (status != LUA_OK) {
+    if (c != NULL) {
+      c->out = status == LUA_ERRMEM ? NULL : pack_error(w->L);
+      c->outcome = c->out == NULL ? LWT_UV_CALL_NO_MEMORY : LWT_UV_CALL_RAISED;
+    }
+    end(w);
+    return 0;
+  }
+  lwt_uv_message_free(w->setup);
+  w->setup = NULL;
+  return 1;
+}
+
 void lwt_uv_worker_main(void *data) {
   lwt_uv_worker *w = data;
   lwt_uv_pool *pool = w->pool;
   lwt_uv_call *c;
-  int usable = begin(w);
-  lwt_uv_message_free(w->setup);
-  w->setup = NULL;
+  begun(w, NULL);
   while ((c = lwt_uv_pool_take(pool)) != NULL) {
-    if (usable)
+    if (begun(w, c)) {
+      poll_children(w);
       run(w, c);
-    else
-      c->outcome = LWT_UV_CALL_NO_MEMORY;
+    }
     lwt_uv_pool_done(pool, c);
   }
   end(w);
@@ -322,6 +395,7 @@ typedef struct request {
   lwt_uv_message *in, *out;
   int state;          /* under w->lock */
   int wait;           /* 0: no answer is wanted */
+  int answered;       /* the owner's: once is enough */
   lwt_uv_inbox *back; /* where to post the answer to (a reference); NULL: wake w */
   lwt_uv *asker;      /* with `back`: the state that asked */
   int promise;        /* in its registry */
@@ -377,6 +451,11 @@ static void drop_answer(lwt_uv_post *post) {
 
 /* The answer is there, or none will come. The caller's reference is used up. */
 static void answer(request *q, int state) {
+  if (q->answered) {
+    release_request(q);
+    return;
+  }
+  q->answered = 1;
   uv_mutex_lock(&q->w->lock);
   q->state = state;
   uv_cond_broadcast(&q->w->reply);
@@ -426,9 +505,9 @@ static void deliver_request(lua_State *L, lwt_uv_post *post) {
   lua_pushlightuserdata(L, q);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK) {
     release_request(q);
-  } else if (q->wait) {
+  } else if (q->wait && !q->answered) {
     q->out = pack_error(L);
-    answer(q, RAISED);
+    answer(q, RAISED); /* the ticket has a reference too, and does nothing any more */
   } else {
     release_request(q);
     lua_error(L); /* to the exception hook */
@@ -456,6 +535,10 @@ static int l_reply(lua_State *L) {
   int ok = lua_toboolean(L, 2), n = lua_gettop(L) - 2;
   if (ticket == NULL || (q = *ticket) == NULL) return 0;
   *ticket = NULL;
+  if (q->answered) {
+    release_request(q);
+    return 0;
+  }
   if (ok) {
     lua_pushcfunction(L, l_pack_results);
     lua_insert(L, 3);
@@ -578,10 +661,8 @@ static int l_ask_main(lua_State *L) {
   q->asker = ctx;
   q->promise = promise;
   ctx->working++;
-  if (lwt_uv_inbox_post(w->pool->owner, &q->post) < 0)
-    drop_request(&q->post);
-  else
-    release_request(q); /* the answer has one of its own */
+  if (lwt_uv_inbox_post(w->pool->owner, &q->post) < 0) drop_request(&q->post);
+  release_request(q); /* the answer has one of its own */
   lua_settop(L, 1);
   return 1;
 }

@@ -46,6 +46,10 @@ struct lwt_uv_writer {
   const char *what;
 };
 
+/* Clear the writer, which lies below its list on the stack, and keep it for the next
+** message. */
+void lwt_uv_writer_keep(lwt_uv_writer *w);
+
 /* thread_refuse.c: raises "cannot send <kind> (<path>)" for the value at `idx`, which is
 ** among the contents of `w->id`. */
 void lwt_uv_refuse(lwt_uv_writer *w, int idx, const char *kind);

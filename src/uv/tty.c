@@ -1,9 +1,11 @@
 /* tty.c: terminals. Reading and writing are any stream's; here is what only terminals
 ** have.
 **
-** libuv opens the terminal anew for itself, so that other programs on it do not find it
-** in non-blocking mode; what mode() changed is put back when the state closes.
+** It is opened anew, so that other programs on it do not find it in non-blocking mode; what
+** mode() changed is put back when the terminal is closed, and on every way out of the process
+** (lent.c).
 */
+#include "lent.h"
 #include "net_internal.h"
 
 static uv_tty_t *check_tty(lwt_uv *ctx, lua_State *L) {
@@ -25,7 +27,7 @@ static int l_tty(lua_State *L) {
   int status;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
   status = uv_guess_handle((uv_file)fd) == UV_TTY
-               ? lwt_uv_stream_adopt(ctx, L, LWT_UV_TTY, (int)fd, 0)
+               ? lwt_uv_stream_of_lent(ctx, L, LWT_UV_TTY, (int)fd)
                : UV_ENOTTY;
   if (status < 0) return lwt_uv_raise(ctx, L, status, "tty", NULL, NULL);
   return 1;
@@ -50,7 +52,8 @@ static int l_size(lua_State *L) {
 
 /*---
 How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key
-at once, no echo) or `"io"` (as raw, and binary output too). It is put back at the end.
+at once, no echo) or `"io"` (as raw, and binary output too). However the program ends, also
+by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was.
 @param tty lwt.Tty
 @param mode string
 @function lwt.net.mode(tty, mode)
@@ -59,9 +62,19 @@ static int l_mode(lua_State *L) {
   static const char *const names[] = {"normal", "raw", "io", NULL};
   lwt_uv *ctx = lwt_uv_context(L);
   uv_tty_t *tty = check_tty(ctx, L);
-  int status = uv_tty_set_mode(tty, (uv_tty_mode_t)luaL_checkoption(L, 2, NULL, names));
+  lwt_uv_stream *s = tty->data;
+  int mode = luaL_checkoption(L, 2, NULL, names), status = 0;
+  uv_os_fd_t fd;
+  if (mode != UV_TTY_MODE_NORMAL && s->mode < 0) {
+    status = uv_fileno((uv_handle_t *)tty, &fd);
+    if (status == 0) status = s->mode = lwt_uv_lent_terminal(fd);
+  }
+  if (status >= 0) status = uv_tty_set_mode(tty, (uv_tty_mode_t)mode);
   if (status < 0) return lwt_uv_raise(ctx, L, status, "mode", NULL, NULL);
-  net_of(ctx)->tty_changed = 1;
+  if (mode == UV_TTY_MODE_NORMAL) {
+    lwt_uv_lent_return(s->mode);
+    s->mode = -1;
+  }
   return 0;
 }
 

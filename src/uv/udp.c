@@ -28,6 +28,7 @@ typedef struct udp {
   datagram *first, *last;
   int held;
   size_t held_bytes;
+  unsigned taken; /* counts what is taken from those held */
   unsigned char receiving;
 } udp;
 
@@ -47,34 +48,37 @@ static void stop_receiving(udp *u) {
 
 static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   udp *u = uv->data;
+  char *scratch = lwt_uv_scratch_take(u->h.ctx); /* until on_recv */
   (void)suggested;
-  *buf = uv_buf_init(u->h.ctx->scratch, LWT_UV_SCRATCH);
+  *buf = uv_buf_init(scratch, scratch == NULL ? 0 : LWT_UV_SCRATCH);
 }
 
 static void push_from(lua_State *L, const struct sockaddr *from) {
   lwt_uv_push_address(L, from, sizeof(struct sockaddr_storage));
 }
 
-/* Give the datagram (or an error) to the first who waits: then a->u is NULL. */
+/* Give the datagram (or an error) to the first who waits: then a->u is NULL. Its values are
+** made once; a finalizer may cancel who was to get them, and then the next one does. */
 static void deliver(lua_State *L, void *data) {
   arrival *a = data;
   udp *u = a->u;
   lwt_uv *ctx = u->h.ctx;
-  int self;
+  int self, n = 1;
   lwt_uv_handle_push(L, &u->h);
   self = lua_gettop(L);
-  if (!lwt_uv_waiters_front(ctx, L, &u->receivers, self)) return;
   if (a->n >= 0) {
     lua_pushlstring(L, a->bytes, (size_t)a->n);
     push_from(L, a->from);
+    n = 2;
   } else {
     lwt_uv_push_error(ctx, L, a->n, "recv", NULL, NULL);
   }
-  lwt_uv_waiters_take(L, &u->receivers, self);
+  if (u->h.box == NULL || !lwt_uv_waiters_pop(ctx, L, &u->receivers, self)) return;
+  lua_insert(L, self + 1);
   lwt_uv_waiters_anchor(L, &u->receivers, &u->h, self);
   a->u = NULL;
   if (a->n >= 0)
-    ctx->lwt->fulfill(ctx->lwt, L, self + 1, 2);
+    ctx->lwt->fulfill(ctx->lwt, L, self + 1, n);
   else
     ctx->lwt->reject(ctx->lwt, L, self + 1);
 }
@@ -106,19 +110,35 @@ static void hold(udp *u, const arrival *a) {
   if (++u->held >= HELD || u->held_bytes >= HELD_BYTES) stop_receiving(u);
 }
 
+static void drop_first(udp *u) {
+  datagram *d = u->first;
+  u->taken++;
+  u->first = d->next;
+  if (u->first == NULL) u->last = NULL;
+  u->held--;
+  u->held_bytes -= d->n;
+  free(d);
+}
+
 static void on_recv(uv_udp_t *uv, ssize_t n, const uv_buf_t *buf,
                     const struct sockaddr *from, unsigned flags) {
   udp *u = uv->data;
+  lwt_uv *ctx = u->h.ctx;
   arrival a;
   (void)flags;
-  if (n >= 0 && from == NULL) return; /* nothing more for now */
+  if (n >= 0 && from == NULL) { /* nothing more for now */
+    lwt_uv_scratch_give(ctx, buf->base);
+    return;
+  }
+  if (n == UV_ENOBUFS && buf->base == NULL) n = UV_ENOMEM;
   a.u = u;
   a.n = n;
   a.bytes = buf->base;
   a.from = from;
-  if (u->receivers.n > 0 && lwt_uv_enter(u->h.ctx, deliver, &a) != 0 && a.u != NULL)
-    lwt_uv_enter(u->h.ctx, fail, u);
+  if (u->receivers.n > 0 && lwt_uv_enter(ctx, deliver, &a) != 0 && a.u != NULL)
+    lwt_uv_enter(ctx, fail, u);
   if (a.u != NULL && n >= 0 && u->h.box != NULL) hold(u, &a);
+  if (buf->base != NULL) lwt_uv_scratch_give(ctx, buf->base);
 }
 
 static void cancel_recv(lua_State *L, void *data) {
@@ -231,7 +251,7 @@ static void on_send(uv_udp_send_t *uv, int status) {
   send_req *s = uv->data;
   udp *u = uv->handle->data;
   if (u->h.box != NULL) lwt_uv_handle_drop(lwt_uv_main(u->h.ctx), &u->h);
-  lwt_uv_req_done(&s->r, status);
+  lwt_uv_req_done_later(&s->r, status);
 }
 
 static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a) {
@@ -247,7 +267,8 @@ static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a
     lua_replace(L, 2);
   }
   bytes = lua_tolstring(L, 2, &n);
-  buf = uv_buf_init((char *)bytes, (unsigned)n);
+  buf.base = (char *)bytes;
+  buf.len = n;
   lua_pushstring(L, a != NULL ? a->text : "");
   s = lwt_uv_req_new(ctx, L, &send_class, sizeof *s, offsetof(send_req, uv),
                      a != NULL ? -1 : 0, 2);
@@ -255,6 +276,8 @@ static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a
   lua_setiuservalue(L, -3, 3);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -3, 4);
+  if (lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP) != u) /* closed by a finalizer */
+    return lwt_uv_req_started(L, &s->r, UV_ECANCELED);
   status = uv_udp_send(&s->uv, &u->udp, &buf, 1, a != NULL ? (const void *)&a->sa : NULL,
                        on_send);
   if (status == 0) lwt_uv_handle_hold(L, &u->h, 1);
@@ -284,12 +307,14 @@ static int l_send(lua_State *L) {
   size_t n;
   uv_buf_t buf;
   int status, given = !lua_isnoneornil(L, 3);
+  lua_settop(L, 3);
   if (given) {
     lwt_uv_check_address(L, 3, &a);
     luaL_argcheck(L, a.family != AF_UNIX, 3, "a Unix address");
   }
   bytes = lwt_uv_check_data(ctx, L, 2, &n);
   if (u == NULL) return lwt_uv_reject_closed(ctx, L);
+  if (ctx->lwt->cancel_due(ctx->lwt)) return lwt_uv_later(L, l_send);
   if (given && a.family == AF_UNSPEC) {
     lwt_uv_push_by_name(ctx, L, "send");
     lua_pushvalue(L, 1);
@@ -299,7 +324,8 @@ static int l_send(lua_State *L) {
     lua_call(L, 4, 1);
     return 1;
   }
-  buf = uv_buf_init((char *)bytes, (unsigned)n);
+  buf.base = (char *)bytes; /* uv_buf_init would cut the length to 32 bits */
+  buf.len = n;
   status = uv_udp_try_send(&u->udp, &buf, 1, given ? (const void *)&a.sa : NULL);
   if (status == UV_EAGAIN) return send_later(ctx, L, u, given ? &a : NULL);
   if (status < 0)
@@ -328,30 +354,31 @@ print((p:await()))   --> x
 static int l_recv(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   udp *u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP);
-  datagram *d;
   int status;
-  if (u == NULL) return lwt_uv_reject_closed(ctx, L);
-  d = u->first;
-  if (d != NULL && u->receivers.n == 0) {
+  lua_settop(L, 1);
+  while (u != NULL && u->first != NULL && u->receivers.n == 0) {
+    const datagram *d = u->first;
+    struct sockaddr_storage from = d->from;
+    unsigned taken = u->taken;
+    if (ctx->lwt->cancel_due(ctx->lwt)) return lwt_uv_later(L, l_recv);
     lua_pushlstring(L, d->bytes, d->n);
-    push_from(L, (struct sockaddr *)&d->from);
+    push_from(L, (struct sockaddr *)&from);
     ctx->lwt->fulfilled(ctx->lwt, L, 2);
-    u->first = d->next;
-    if (u->first == NULL) u->last = NULL;
-    u->held--;
-    u->held_bytes -= d->n;
-    free(d);
-    return 1;
+    /* Has a finalizer received it, or closed the socket, meanwhile? */
+    if (lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP) == u && u->taken == taken) {
+      drop_first(u);
+      return 1;
+    }
+    lua_settop(L, 1);
+    u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP);
   }
+  if (u == NULL) return lwt_uv_reject_closed(ctx, L);
   if (!u->receiving) {
     status = uv_udp_recv_start(&u->udp, on_alloc, on_recv);
     if (status < 0) return lwt_uv_reject(ctx, L, status, "recv", NULL, NULL);
     u->receiving = 1;
   }
-  ctx->lwt->promise_new(ctx->lwt, L, cancel_recv, u);
-  lwt_uv_waiters_push(ctx, L, &u->receivers, 1, 0);
-  lwt_uv_waiters_anchor(L, &u->receivers, &u->h, 1);
-  return 1;
+  return lwt_uv_waiters_wait(L, &u->receivers, &u->h, 1, 0, cancel_recv);
 }
 
 /*---
@@ -369,8 +396,13 @@ print((b:recv():await()))   --> x
 */
 static int l_connect(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
+  udp *u;
   lwt_uv_address a;
+  int type = lua_type(L, 1);
+  luaL_argcheck(L, type != LUA_TSTRING && type != LUA_TTABLE, 1,
+                "lwt.udp expected (an address is connected to by tcp_connect or "
+                "pipe_connect)");
+  u = check_udp(ctx, L);
   if (lua_isnoneornil(L, 2))
     return check(ctx, L, uv_udp_connect(&u->udp, NULL), "connect");
   check_numeric(L, 2, &a);

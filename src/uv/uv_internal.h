@@ -12,6 +12,7 @@
 #define LWT_UV_INTERNAL_H
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <uv.h>
 
 #include <lauxlib.h>
@@ -61,6 +62,13 @@ typedef struct lwt_uv lwt_uv;
 typedef struct lwt_uv_handle lwt_uv_handle;
 typedef struct lwt_uv_req lwt_uv_req;
 
+/* What is to be done once libuv's callbacks have returned (engine.c). */
+typedef struct lwt_uv_after {
+  void (*f)(struct lwt_uv_after *later);
+  struct lwt_uv_after *next;
+  int queued;
+} lwt_uv_after;
+
 typedef struct lwt_uv_typeinfo {
   const void *meta;              /* lua_topointer of the metatable */
   int ref;                       /* the metatable in the registry */
@@ -99,8 +107,10 @@ struct lwt_uv {
   unsigned turn;          /* counts the turns of the loop: for budgets of a turn */
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
-  int done_ref;           /* a fulfilled promise without values, shared */
-  int nspare;             /* request.c: places in the registry, to be used again */
+  lwt_uv_req *owed;       /* request.c: over, but there was no memory to tell anybody */
+  lwt_uv_after *later, **later_end; /* in order; the end's pointer */
+  int done_ref;                     /* a fulfilled promise without values, shared */
+  int nspare; /* request.c: places in the registry, to be used again */
   int spare[LWT_UV_SPARE];
   lwt_uv_typeinfo type[LWT_UV_NTYPES];
   void *family[LWT_UV_NFAMILIES]; /* whatever a family keeps per state */
@@ -110,17 +120,45 @@ struct lwt_uv {
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
   int last;      /* a port calls its channel, and has nothing left to do after it */
-  void *arrival; /* stream_direct.c: what the task that is resumed just now is to take */
+  void *arrival; /* stream_direct.c: the stream that the task resumed just now reads */
   struct {
     uv_buf_t buf;
     ssize_t n;
   } got;             /* stream_read.c: what was read, between two calls from libuv */
-  char *scratch;     /* LWT_UV_SCRATCH bytes to read into, used within one callback */
+  char *scratch;     /* see below; NULL while somebody owns it */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
 };
 
+/* ---- A buffer to read into ------------------------------------------------ */
+
+/* LWT_UV_SCRATCH bytes from malloc, kept from one use to the next. Whoever reads into it and
+** may run Lua before it has been emptied owns it meanwhile: he takes it, and gives it back
+** (or to somebody else, or to `free`). Another reader then gets another one, so that nothing
+** that runs in between can write into it. */
 #define LWT_UV_SCRATCH 65536
+
+/* NULL: no memory. */
+static inline char *lwt_uv_scratch_take(lwt_uv *ctx) {
+  char *buf = ctx->scratch;
+  ctx->scratch = NULL;
+  return buf != NULL ? buf : malloc(LWT_UV_SCRATCH);
+}
+
+static inline void lwt_uv_scratch_give(lwt_uv *ctx, char *buf) {
+  if (ctx->scratch == NULL)
+    ctx->scratch = buf;
+  else
+    free(buf);
+}
+
+/* The same buffer without taking it, for what is copied out of it before any Lua can run:
+** into a string, say (a string is copied before its allocation runs finalizers). NULL: no
+** memory. */
+static inline char *lwt_uv_scratch_borrow(lwt_uv *ctx) {
+  if (ctx->scratch == NULL) ctx->scratch = malloc(LWT_UV_SCRATCH);
+  return ctx->scratch;
+}
 
 lwt_uv *lwt_uv_context_ended(lua_State *L); /* raises */
 
@@ -180,10 +218,30 @@ int lwt_uv_raise_closed(lua_State *L, const char *kind);
 int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
 /* The same, as the last thing that the callback does: tasks may run before it returns. */
 int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
-/* The main thread, for C-only code that moves an anchor: with room for a few values. */
+/* The main thread, for C-only code that moves an anchor: with room for a few values. NULL when
+** its stack cannot grow: who takes an L that may be NULL says so. */
 lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
+
+/* ---- A cancel that is due (due.c) ----------------------------------------- */
+
+/* When lwt->cancel_due says so: push the promise of what `f`, the C function that is running,
+** gives when it is called with the same arguments a turn of the loop later; return 1. */
+int lwt_uv_later(lua_State *L, lua_CFunction f);
+
+/* Whatever enters Lua may close the state (os.exit), which turns the loop until everything
+** on it is closed. That would wait for ever for what libuv still has on its stack: the signal
+** whose callback this is, and the results that came from the threadpool together with this
+** one. So signals and what comes from the pool enter Lua by these: `later->f` is called when
+** uv_run has returned (on an adopted loop: before and after its next poll). The callbacks of
+** other handles may enter Lua themselves.
+** Adding allocates nothing, and does nothing when it is queued already. Whoever frees it
+** drops it first. */
+void lwt_uv_after_add(lwt_uv *ctx, lwt_uv_after *later);
+void lwt_uv_after_drop(lwt_uv *ctx, lwt_uv_after *later);
+/* Do what is queued. */
+void lwt_uv_after_run(lwt_uv *ctx);
 
 /* ---- Handles (handle.c) -------------------------------------------------- */
 
@@ -249,7 +307,7 @@ void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet);
 ** argument error for anything else. */
 void *lwt_uv_handle_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);
 /* An operation begins (the userdata is at `idx`) or has ended: the handle is anchored
-** between. Neither raises nor allocates. */
+** between. Neither raises nor allocates. Without an L the anchor stays a while longer. */
 void lwt_uv_handle_hold(lua_State *L, lwt_uv_handle *h, int idx);
 void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h);
 /* In a callback: push the userdata of an anchored handle. */
@@ -293,11 +351,13 @@ typedef struct lwt_uv_req_class {
 struct lwt_uv_req {
   lwt_uv *ctx;
   const lwt_uv_req_class *class;
-  lwt_uv_req *next, *prev; /* in ctx->reqs */
+  lwt_uv_req *next, **before; /* in ctx->reqs: what points to it */
   uv_req_t *uv;
   int ref; /* the anchor */
   ssize_t status;
+  lwt_uv_after later;
   unsigned char cancelled; /* nobody listens any more */
+  unsigned char owed;      /* it is over, and could not be told yet: in ctx->owed */
   unsigned char taken;     /* `result` returned (did not raise) */
 };
 
@@ -310,23 +370,34 @@ void *lwt_uv_req_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
 int lwt_uv_req_started(lua_State *L, lwt_uv_req *r, ssize_t status);
 /* From the callback: settles the promise, releases the request. Do not touch it after. */
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status);
+/* The same, for callbacks of the threadpool: when they have returned (see lwt_uv_after). */
+void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status);
+/* The end of the state: withdraw them all. C only. */
+void lwt_uv_reqs_cancel(lwt_uv *ctx);
 /* Reject its promise with the error at the top (popped); the request itself goes on
 ** until its callback, unheard. Nothing when the promise is resolved already. */
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
+/* Settle those that could not be told that they are over. */
+void lwt_uv_req_pay(lwt_uv *ctx);
 /* Push the request's userdata (to reach its user values), while in flight. */
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
+
+/* The size of libuv's threadpool (module.c). */
+#define POOL_MAX 1024
+int lwt_uv_pool_size(void);
 
 /* ---- Waiters (waiters.c) ------------------------------------------------- */
 
 /* A queue of pending promises in one user value of a userdata: readers, acceptors … in
-** the order they came. One waiter costs nothing but the user value; more make a table.
+** the order they came. One waiter costs nothing but the user value; more make a ring.
 ** Cancelled ones are passed over. Each may carry a number (the bytes it wants). */
 typedef struct lwt_uv_waiters {
   int slot;         /* the user value */
   int n;            /* still counted: live ones and dead ones not yet passed over */
-  int first, last;  /* in the table, when there is one */
-  int dead;         /* cancelled, still in the table */
+  int size, first;  /* of the ring (a power of two), and in it; 0: there is none */
+  int dead;         /* cancelled, still in the ring */
   int anchored;     /* its handle is held for it: lwt_uv_waiters_anchor */
+  unsigned changes; /* counts what leaves: is the first one still the first? */
   lua_Integer want; /* of the first one */
 } lwt_uv_waiters;
 
@@ -336,6 +407,10 @@ void lwt_uv_waiters_init(lwt_uv_waiters *w, int slot);
 ** userdata at `idx` (absolute). May raise (memory), and then has changed nothing. */
 void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
                          lua_Integer want);
+/* Push a new promise that waits in the queue of the open handle at `idx` (absolute), and
+** return 1; rejected when the handle was closed while that was made. May raise (memory). */
+int lwt_uv_waiters_wait(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx,
+                        lua_Integer want, lwt_cancel_fn cancel);
 /* Push the first live promise, what it wants in `w->want` (returns 1), or push nothing
 ** (0). `idx` is absolute. Never raises. */
 int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
@@ -387,6 +462,9 @@ typedef struct lwt_uv_address {
 void lwt_uv_check_address(lua_State *L, int arg, lwt_uv_address *a);
 /* Of `sa`, for AF_INET and AF_INET6. */
 size_t lwt_uv_address_size(const lwt_uv_address *a);
+/* "fe80::1%eth0": the number, and the interface where there is one. */
+#define LWT_UV_HOST_MAX (INET6_ADDRSTRLEN + UV_IF_NAMESIZE + 1)
+void lwt_uv_format_ip6(const struct sockaddr_in6 *in6, char text[LWT_UV_HOST_MAX]);
 /* What lwt_uv_push_address pushes, in `text`. */
 void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
                            char text[LWT_UV_ADDRESS_MAX]);
@@ -412,8 +490,14 @@ void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 int lwt_uv_thread_alive(lwt_uv *ctx) LWT_UV_OPTIONAL;
 int lwt_uv_thread_listens(lwt_uv *ctx) LWT_UV_OPTIONAL;
 
+/* process_end.c, for thread_worker.c: the children that have ended, of a state whose loop may
+** not turn for long. */
+void lwt_uv_children_poll(lwt_uv *ctx) LWT_UV_OPTIONAL;
+
 /* engine.c, for module.c: start (raises) and end (C only) of the context's loop. */
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);
 void lwt_uv_engine_close(lwt_uv *ctx);
+/* engine.c, for signal.c. */
+void lwt_uv_ignore_sigpipe(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* waiters.c: who waits for a handle, first come first served.
 **
 ** One waiter is a promise in a user value. From the second on the user value is a table
-** of promises at 2i and what each wants at 2i + 1, i from `first` to `last`. A
-** cancelled promise is no longer pending: that is how it is known, and it is passed
-** over.
+** that serves as a ring of `size` places, the first of which is number `first`: the promise
+** of place i at 2i + 1 and what it wants at 2i + 2. A cancelled promise is no longer
+** pending: that is how it is known, and it is passed over.
 */
 #include "uv_internal.h"
 
@@ -13,7 +13,7 @@ static int is_live(lwt_uv *ctx, lua_State *L, int idx) {
 
 void lwt_uv_waiters_init(lwt_uv_waiters *w, int slot) {
   w->slot = slot;
-  w->n = 0;
+  w->n = w->size = w->dead = 0;
   w->anchored = 0;
 }
 
@@ -26,83 +26,125 @@ void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, in
 }
 
 static void forget_all(lua_State *L, lwt_uv_waiters *w, int idx) {
-  w->n = 0;
+  w->n = w->size = w->dead = 0;
   lua_pushnil(L);
   lua_setiuservalue(L, idx, w->slot);
 }
 
-/* Set the entry `i` of the table at `t` from the promise at the top (popped). */
-static void set_entry(lua_State *L, int t, int i, lua_Integer want) {
-  lua_rawseti(L, t, 2 * i);
-  lua_pushinteger(L, want);
-  lua_rawseti(L, t, 2 * i + 1);
+/* The place of the i-th that waits (from 0). */
+static int place(const lwt_uv_waiters *w, int i) {
+  return (w->first + i) & (w->size - 1);
 }
 
-static void clear_entry(lua_State *L, int t, int i) {
-  lua_pushnil(L);
-  lua_rawseti(L, t, 2 * i);
-  lua_pushnil(L);
-  lua_rawseti(L, t, 2 * i + 1);
+/* Into place `at` of the table at `t`, from the promise at the top (popped). Allocates
+** nothing: the places are there. */
+static void set_place(lua_State *L, int t, int at, lua_Integer want) {
+  lua_rawseti(L, t, 2 * (lua_Integer)at + 1);
+  lua_pushinteger(L, want);
+  lua_rawseti(L, t, 2 * (lua_Integer)at + 2);
+}
+
+static void clear_place(lua_State *L, int t, int at) {
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, t, 2 * (lua_Integer)at + 1);
+}
+
+/* Push what is at place `at` of the table at `t`; what it wants is returned. */
+static lua_Integer get_place(lua_State *L, int t, int at) {
+  lua_Integer want;
+  lua_rawgeti(L, t, 2 * (lua_Integer)at + 2);
+  want = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  lua_rawgeti(L, t, 2 * (lua_Integer)at + 1);
+  return want;
+}
+
+/* The table at the top (popped) has `size` places, more than there are waiters: it is the
+** ring from here on. */
+static void move_to(lua_State *L, lwt_uv_waiters *w, int idx, int size) {
+  int t = lua_gettop(L), i;
+  lua_getiuservalue(L, idx, w->slot);
+  if (w->size == 0) {
+    set_place(L, t, 0, w->want);
+  } else {
+    for (i = 0; i < w->n; i++) {
+      lua_Integer want = get_place(L, t + 1, place(w, i));
+      set_place(L, t, i, want);
+    }
+    lua_pop(L, 1);
+  }
+  lua_setiuservalue(L, idx, w->slot);
+  w->size = size;
+  w->first = 0;
+}
+
+/* Make room for one more: allocates, and that may change the queue. */
+static void make_room(lua_State *L, lwt_uv_waiters *w, int idx) {
+  while (w->n > 0 && w->n >= w->size) {
+    int size = w->size == 0 ? 4 : 2 * w->size;
+    if (size > INT32_MAX / 8) luaL_error(L, "too many operations wait");
+    lua_createtable(L, 2 * size, 0);
+    if (w->n > 0 && w->n < size)
+      move_to(L, w, idx, size);
+    else
+      lua_pop(L, 1);
+  }
 }
 
 void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
                          lua_Integer want) {
-  int promise;
+  int promise = lua_gettop(L);
+  if (w->n == 1 && w->size == 0) { /* was it cancelled, as after a time limit? */
+    lua_getiuservalue(L, idx, w->slot);
+    if (!is_live(ctx, L, -1)) w->n = 0;
+    lua_pop(L, 1);
+  }
+  make_room(L, w, idx);
+  lua_pushvalue(L, promise);
   if (w->n == 0) { /* as a rule */
-    lua_pushvalue(L, -1);
     lua_setiuservalue(L, idx, w->slot);
     w->want = want;
-    w->first = w->last = w->dead = 0;
-    w->n = 1;
-    return;
-  }
-  promise = lua_gettop(L);
-  if (lua_getiuservalue(L, idx, w->slot) != LUA_TTABLE) {
-    if (is_live(ctx, L, -1)) { /* the second one: make a table */
-      lua_createtable(L, 4, 0);
-      lua_insert(L, -2);
-      set_entry(L, promise + 1, 1, w->want);
-      lua_pushvalue(L, promise);
-      set_entry(L, promise + 1, 2, want);
-      lua_setiuservalue(L, idx, w->slot);
-      w->first = 1;
-      w->last = w->n = 2;
-      w->dead = 0;
-      return;
-    }
+    w->size = w->dead = 0;
+  } else {
+    lua_getiuservalue(L, idx, w->slot);
+    lua_insert(L, -2);
+    set_place(L, promise + 1, place(w, w->n), want);
     lua_pop(L, 1);
-    w->n = 0;
-    lwt_uv_waiters_push(ctx, L, w, idx, want);
-    return;
   }
-  lua_pushvalue(L, promise);
-  set_entry(L, promise + 1, w->last + 1, want);
-  w->last++;
   w->n++;
-  lua_settop(L, promise);
+}
+
+int lwt_uv_waiters_wait(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx,
+                        lua_Integer want, lwt_cancel_fn cancel) {
+  lwt_uv *ctx = h->ctx;
+  const lwt_uv_box *box = lua_touserdata(L, idx);
+  ctx->lwt->promise_new(ctx->lwt, L, cancel, h);
+  if (box->h == h) lwt_uv_waiters_push(ctx, L, w, idx, want);
+  if (box->h != h) return lwt_uv_reject_closed(ctx, L); /* by a finalizer, meanwhile */
+  lwt_uv_waiters_anchor(L, w, h, idx);
+  return 1;
 }
 
 int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
   int t;
   if (w->n == 0) return 0;
-  if (lua_getiuservalue(L, idx, w->slot) != LUA_TTABLE) {
+  lua_getiuservalue(L, idx, w->slot);
+  if (w->size == 0) {
     if (is_live(ctx, L, -1)) return 1;
     lua_pop(L, 1);
     forget_all(L, w, idx);
     return 0;
   }
   t = lua_gettop(L);
-  for (; w->first <= w->last; w->first++) {
-    lua_rawgeti(L, t, 2 * w->first);
+  while (w->n > 0) {
+    w->want = get_place(L, t, w->first);
     if (is_live(ctx, L, -1)) {
-      lua_rawgeti(L, t, 2 * w->first + 1);
-      w->want = lua_tointeger(L, -1);
-      lua_pop(L, 1);
       lua_replace(L, t);
       return 1;
     }
     lua_pop(L, 1);
-    clear_entry(L, t, w->first);
+    clear_place(L, t, w->first);
+    w->first = place(w, 1);
     w->n--;
     if (w->dead > 0) w->dead--;
   }
@@ -112,13 +154,16 @@ int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) 
 }
 
 void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx) {
-  if (--w->n == 0) {
+  w->changes++;
+  if (w->n == 1) {
     forget_all(L, w, idx);
     return;
   }
   lua_getiuservalue(L, idx, w->slot);
-  clear_entry(L, lua_gettop(L), w->first++);
+  clear_place(L, lua_gettop(L), w->first);
   lua_pop(L, 1);
+  w->first = place(w, 1);
+  w->n--;
 }
 
 int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
@@ -130,28 +175,24 @@ int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
 
 /* Close the gaps of the table at `t`. */
 static void compact(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int t) {
-  int from, to = w->first, last = w->last;
-  for (from = w->first; from <= last; from++) {
-    lua_Integer want;
-    lua_rawgeti(L, t, 2 * from + 1);
-    want = lua_tointeger(L, -1);
-    lua_pop(L, 1);
-    lua_rawgeti(L, t, 2 * from);
-    if (from != to) clear_entry(L, t, from);
+  int from, to = 0;
+  for (from = 0; from < w->n; from++) {
+    lua_Integer want = get_place(L, t, place(w, from));
+    if (from != to) clear_place(L, t, place(w, from));
     if (is_live(ctx, L, -1))
-      set_entry(L, t, to++, want);
+      set_place(L, t, place(w, to++), want);
     else
       lua_pop(L, 1);
   }
-  for (from = to; from <= last; from++) clear_entry(L, t, from);
-  w->last = to - 1;
-  w->n = to - w->first;
+  for (from = to; from < w->n; from++) clear_place(L, t, place(w, from));
+  w->n = to;
   w->dead = 0;
 }
 
 int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
   idx = lua_absindex(L, idx);
   if (w->n == 0) return 0;
+  w->changes++;
   w->dead++;
   if (!lwt_uv_waiters_front(ctx, L, w, idx)) return 0;
   lua_pop(L, 1);

@@ -1,24 +1,37 @@
 -- Connections and servers for lwt.io: channels on the sockets of lwt.net.
 
 local lwt = require "lwt"
-local await, spawn = lwt.await, lwt.spawn
+local core = require "lwt.core"
+local order = require "lwt.order"
+local check = require "lwt.io.check"
+local trouble = require "lwt.io.trouble"
+local await, spawn, guard, raise = lwt.await, lwt.spawn, core.guard, core.raise
 
 local M = {}
 
--- Our own options (`own` is the name of another one), taken out of those for lwt.net.
+-- How long a line, or the like, of a server's client may be where nothing is said.
+M.LIMIT = 1 << 20
+
+-- A bad argument. It is raised again, by whoever was called, at its caller's line.
+local function wrong(n, name, message)
+  error(("bad argument #%d to '%s' (%s)"):format(n, name, message), 0)
+end
+
+-- Our own options (`own` is the names of others), taken out of those for lwt.net.
 local function split(opts, name, n, own)
-  if opts == nil then return nil, nil end
-  if type(opts) ~= "table" then
-    error(("bad argument #%d to '%s' (table expected, got %s)"):format(n, name, type(opts)), 4)
-  end
-  local rest
+  if opts == nil then return nil, {} end
+  if type(opts) ~= "table" then wrong(n, name, "table expected, got " .. type(opts)) end
+  local rest, ours = nil, {}
   for key, value in pairs(opts) do
-    if key ~= "buffer_size" and key ~= own then
+    if key == "buffer_size" or key == "limit" or own[key] then
+      ours[key] = value
+    else
       rest = rest or {}
       rest[key] = value
     end
   end
-  return rest, opts.buffer_size
+  check.channel_options(n, name, ours)
+  return rest, ours
 end
 
 local function is_unix(addr)
@@ -26,14 +39,14 @@ local function is_unix(addr)
     type(addr) == "table" and addr.path ~= nil
 end
 
--- Call a function of lwt.net; its complaints about arguments are told as the caller's.
+-- Call a function of lwt.net; its complaints about arguments are told as our own.
 local function call(name, f, ...)
   local ok, p = pcall(f, ...)
   if ok then return p end
   if type(p) == "string" then
     p = p:gsub("^.-bad argument", "bad argument"):gsub("to '[^']*'", "to '" .. name .. "'")
   end
-  error(p, 4)
+  error(p, 0)
 end
 
 local function start_connect(addr, opts, name)
@@ -44,18 +57,22 @@ end
 
 -- The channel of a socket, which is closed where that cannot be made: nobody else would, and the
 -- other end would wait. No await may come between.
-local function channel_on(cio, sock, size, address)
-  local ok, ch = pcall(cio.of_port, sock, 3, size, "address", address)
-  if ok then return ch end
+local function channel_on(cio, sock, opts, address)
+  local ok, ch = pcall(cio.of_port, sock, 3, opts.buffer_size, "address", address)
+  if ok then
+    ch:set_limit(opts.limit or nil)
+    return ch
+  end
   sock:close()
   error(ch, 0)
 end
 
+-- Raises what is wrong with the arguments without a position.
 function M.connect(cio, addr, opts, name)
-  local rest, size = split(opts, name, name == "open_connection" and 2 or 3)
+  local rest, ours = split(opts, name, name == "open_connection" and 2 or 3, {})
   local text = type(addr) == "string" and addr or nil
   return start_connect(addr, rest, name):map(function(sock)
-    return channel_on(cio, sock, size, text)
+    return channel_on(cio, sock, ours, text)
   end)
 end
 
@@ -70,44 +87,69 @@ end
 local Server = { __name = "lwt.server" }
 Server.__index = Server
 
+-- To the exception hook, whose default ends `run`.
 local function report(err)
-  lwt.async(error, err, 0)
+  lwt.async(raise, err)
 end
 
 -- A client that is gone: its own affair, and nothing that is wrong with the server.
-local of_the_client = { ECONNRESET = true, EPIPE = true, ECONNABORTED = true, ETIMEDOUT = true }
+local of_the_client = {
+  ECONNRESET = true, EPIPE = true, ECONNABORTED = true, ETIMEDOUT = true, ENOTCONN = true,
+  EHOSTUNREACH = true, ENETUNREACH = true,
+}
+
+local function is_of_client(err)
+  return type(err) == "table" and of_the_client[rawget(err, "code")] == true
+end
 
 local function is_gone(err, ch, address)
-  if err == lwt.Closed then return ch:is_closed() end
-  return type(err) == "table" and of_the_client[err.code] and err.address == address
+  if rawequal(err, lwt.Closed) then return ch:is_closed() end
+  return is_of_client(err) and err.address == address
+end
+
+-- What a handler has failed with: to `on_error`, or in words to stderr. `error` is for those who
+-- want a bug to end the program: not for clients that are gone.
+local function tell(server, err, address, gone)
+  if server.on_error == error then
+    if not gone then report(err) end
+  elseif server.on_error then
+    lwt.async(server.on_error, err, address)
+  elseif not gone then
+    trouble.report(("the handler of %s, at %s, has failed"):format(address, server.where), err)
+  end
+end
+
+-- A handler to its end, and that of the promise that it gives.
+local function handle(f, ch, address)
+  local p = f(ch, address)
+  if lwt.is_promise(p) then await(p) end
+end
+
+local FAILED_GRACE = 1 -- seconds for what the handler of a client had written before it failed
+
+local function close_in_time(ch)
+  lwt.with_timeout(FAILED_GRACE, ch:close()):catch(function() end):await()
 end
 
 local function serve(server, ch, address, f)
-  local ok, err = pcall(f, ch, address)
-  if ok and lwt.is_promise(err) then ok, err = pcall(await, err) end
-  local theirs
-  if ok then
-    ok, err = pcall(await, ch:close())
-    theirs = not ok and is_gone(err, ch, address)
-  else
-    theirs = is_gone(err, ch, address)
-    ch:close()
-    if err == lwt.Canceled or err == lwt.Interrupted then
-      ch:abort()
-    end
-  end
+  local ok, err = guard(handle, f, ch, address)
+  if ok then ok, err = guard(await, ch:close()) end
   if ok then return end
-  if server.on_error and not (server.cancelling and err == lwt.Canceled) then
-    lwt.async(server.on_error, err, address)
-  elseif not theirs then
-    error(err, 0)
+  if rawequal(err, lwt.Canceled) then -- no failure
+    ch:abort()
+  elseif rawequal(err, lwt.Interrupted) then
+    ch:abort()
+    raise(err)
+  else
+    tell(server, err, address, is_gone(err, ch, address))
+    if not ch:is_closed() then lwt.shield(close_in_time, ch) end
   end
 end
 
 -- A task that has failed; without memory it has perhaps not even begun.
 local function failed(server, ch, err)
   if not ch:is_closed() then ch:abort() end
-  if not server.cancelling or err ~= lwt.Canceled then report(err) end
+  if not rawequal(err, lwt.Canceled) then report(err) end
 end
 
 local function start(server, ch, address, f)
@@ -117,8 +159,8 @@ local function start(server, ch, address, f)
       server:_gone(p)
       failed(server, ch, err)
     end)
-    server.tasks[p] = true
-    server.n = server.n + 1
+    server.n, server.started = server.n + 1, server.started + 1
+    server.tasks[p] = server.started
   else
     local state, err = p:state()
     if state == "rejected" then failed(server, ch, err) end
@@ -127,7 +169,7 @@ end
 
 -- Whatever is raised here, for want of memory, the client is not left waiting for nobody. What the
 -- listener itself rejects with is returned, after true.
-local function accept_one(server, f, size)
+local function accept_one(server, f)
   local accepting = server.listener:accept()
   local awaited, sock = pcall(await, accepting)
   if not awaited then
@@ -142,9 +184,10 @@ local function accept_one(server, f, size)
   local named, address = pcall(sock.getpeername, sock)
   if not named then
     sock:close()
+    if is_of_client(address) then return end -- gone before anybody has looked
     error(address, 0)
   end
-  local ch = channel_on(server.cio, sock, size, address)
+  local ch = channel_on(server.cio, sock, server.opts, address)
   local ok, err = pcall(start, server, ch, address, f)
   if not ok then
     ch:abort()
@@ -152,9 +195,9 @@ local function accept_one(server, f, size)
   end
 end
 
-local function accept_loop(server, f, size)
+local function accept_loop(server, f)
   while true do
-    local ok, over, err = pcall(accept_one, server, f, size)
+    local ok, over, err = pcall(accept_one, server, f)
     if over and ok then error(err, 0) end
     if not ok then
       report(over)
@@ -188,7 +231,7 @@ local function shut_down(server, seconds)
     server.empty = wake
     if not pcall(await, lwt.with_timeout(seconds, lwt.protected(gone))) then
       server.cancelling = true
-      for p in pairs(server.tasks) do p:cancel() end
+      for _, p in ipairs(order.by_value(server.tasks)) do p:cancel() end
       if server.n > 0 then await(gone) end
     end
   end
@@ -198,7 +241,7 @@ function Server:shutdown(seconds)
   if getmetatable(self) ~= Server then
     error(("bad argument #1 to 'shutdown' (lwt.server expected, got %s)"):format(type(self)), 2)
   end
-  if seconds ~= nil and (type(seconds) ~= "number" or seconds < 0) then
+  if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
     error("bad argument #2 to 'shutdown' (a number of seconds expected)", 2)
   end
   if not self.ending then self.ending = spawn(shut_down, self, seconds or 5) end
@@ -217,30 +260,29 @@ function Server:__tostring()
   return ("lwt.server: %s%s"):format(self.where, self.ending and " (closed)" or "")
 end
 
-local function establish(cio, listening, f, size, on_error)
+local function establish(cio, listening, f, opts)
   local listener = await(listening)
   local server = setmetatable({
-    cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0,
-    on_error = on_error,
+    cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0, started = 0,
+    opts = opts, on_error = opts.on_error,
   }, Server)
-  server.accepting = spawn(accept_loop, server, f, size)
+  server.accepting = spawn(accept_loop, server, f)
   server.accepting:on_failure(function(err)
-    if err ~= lwt.Canceled and err ~= lwt.Closed then report(err) end
+    if not rawequal(err, lwt.Canceled) and not rawequal(err, lwt.Closed) then report(err) end
   end)
   return server
 end
 
+-- Raises what is wrong with the arguments without a position.
 function M.establish(cio, addr, f, opts)
-  local rest, size = split(opts, "establish_server", 3, "on_error")
-  local on_error = opts and opts.on_error
-  if on_error ~= nil and type(on_error) ~= "function" then
-    error(("bad argument #3 to 'establish_server' (option 'on_error': function expected, got %s)")
-      :format(type(on_error)), 3)
+  local rest, ours = split(opts, "establish_server", 3, { on_error = true })
+  if ours.on_error ~= nil and not check.is_callable(ours.on_error) then
+    wrong(3, "establish_server", "option 'on_error': function expected, got " .. type(ours.on_error))
   end
+  if ours.limit == nil then ours.limit = M.LIMIT end
   local net = require "lwt.net"
   local listen = is_unix(addr) and net.pipe_listen or net.tcp_listen
-  local listening = call("establish_server", listen, addr, rest)
-  return spawn(establish, cio, listening, f, size, on_error)
+  return spawn(establish, cio, call("establish_server", listen, addr, rest), f, ours)
 end
 
 return M

@@ -5,9 +5,12 @@
 -- `crew.run(max, body)` runs `body(c)` as a task and gives its promise, which
 -- has what the body returns. The first child that fails is what fails: the others
 -- are cancelled, and awaited, before the promise is rejected. Cancelling the
--- promise does the same.
+-- promise does the same, and has reached them when `cancel` returns: what the crew's
+-- task waits for passes it on.
 
 local lwt = require "lwt"
+local due = require "lwt.due"
+local order = require "lwt.order"
 
 local spawn, await, shield = lwt.spawn, lwt.await, lwt.shield
 local task, pick, rejected = lwt.task, lwt.pick, lwt.rejected
@@ -18,7 +21,7 @@ Crew.__index = Crew
 -- Somebody ended: the body may be waiting for that (while children loop, for the last).
 local function poke(c)
   local r = c.waiter
-  if r and (c.n == 0 or c.failed or not c.halt) then
+  if r and (c.n == 0 or c.failed or not c.looping) then
     c.waiter = nil
     r:wakeup_later()
   end
@@ -27,7 +30,7 @@ end
 local function wait(c)
   local p, r = task()
   c.waiter = r
-  if c.halt then p:on_cancel(c.halt) end
+  p:on_cancel(c.halt)
   await(p)
 end
 
@@ -44,7 +47,8 @@ function Crew:start(f, ...)
     return
   end
   local live = self.live
-  live[child] = true
+  self.started = self.started + 1
+  live[child] = self.started
   self.n = self.n + 1
   child:on_any(function()
     live[child] = nil
@@ -61,8 +65,9 @@ function Crew:start(f, ...)
   end)
 end
 
--- Wait until another child may be started. False: one has failed, do not.
+-- Wait until another child may be started. False: one has failed, do not. A cancel point.
 function Crew:room()
+  if due.cancel_due() then due.tell() end
   while self.n >= self.max and not self.failed do wait(self) end
   return not self.failed
 end
@@ -78,10 +83,10 @@ Crew.finish = settle
 -- child for each. Where no more may be started is known at once: a child that fails says so,
 -- and a cancel before the crew's own task hears of it.
 function Crew:loop(one, n)
-  local i, over = 0, false
-  self.halt = function() over = true end
+  local i = 0
+  self.looping = true
   local function child()
-    while i < n and not over and not self.failed do
+    while i < n and not self.halted and not self.failed do
       i = i + 1
       one(i)
     end
@@ -102,18 +107,25 @@ function Crew:watch(p)
   end
   if self.n == 0 then return await(p) end
   if not self.alarm then self.alarm, self.alarm_r = lwt.wait() end
-  return await(pick { p, self.alarm })
+  p = pick { p, self.alarm }
+  p:on_cancel(self.halt)
+  return await(p)
 end
 
 local function drain(c)
   while c.n > 0 do wait(c) end
 end
 
-local function stop(c)
-  local list = {}
-  if c.halt then c.halt() end
-  for child in pairs(c.live) do list[#list + 1] = child end
+-- Start no more, and cancel the children, once: they may be cleaning up by the second time.
+local function halt(c)
+  if c.halted then return end
+  c.halted = true
+  local list = order.by_value(c.live)
   for i = 1, #list do list[i]:cancel() end
+end
+
+local function stop(c)
+  halt(c)
   shield(drain, c)
 end
 
@@ -132,7 +144,10 @@ local function finish(c, ok, ...)
 end
 
 local function run(max, body)
-  local c = setmetatable({ max = max, n = 0, live = {}, failed = false }, Crew)
+  local c = setmetatable({
+    max = max, n = 0, started = 0, live = {}, failed = false, halted = false, looping = false,
+  }, Crew)
+  c.halt = function() halt(c) end
   return finish(c, pcall(body, c))
 end
 

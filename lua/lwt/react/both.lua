@@ -8,6 +8,7 @@ local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local dropped = require "lwt.stream.dropped"
 local stream = require "lwt.stream"
+local unview = require "lwt.core".unview
 local G = require "lwt.react.graph"
 require "lwt.react.event"
 require "lwt.react.signal"
@@ -107,8 +108,9 @@ function E.with_finaliser(e, f)
   return m
 end
 
---- A promise of the next occurrence. Inside an update step in which `e` occurs, that is the
---- next one. Cancelable.
+--- A promise of the next occurrence. Asked for by a function that runs in an update step in which
+--- `e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
+--- one after it. Cancelable.
 ---@param e lwt.Event
 ---@return lwt.Promise
 ---```lua
@@ -130,7 +132,7 @@ function E.next(e)
   local m = event_from({ e }, function(m)
     waiters[m] = nil
     m.update, m.producers = nil, nil
-    r:wakeup_later(e.v)
+    G.wake(r, e.v)
   end)
   waiters[m] = true
   p:on_cancel(function()
@@ -206,7 +208,7 @@ local function background(e, loop)
     loop(ref)
   end)
   t:on_failure(function(err)
-    if err ~= lwt.Canceled then report(err) end
+    if not rawequal(err, lwt.Canceled) then report(err) end
   end)
   e.guard = dropped.cancel(t)
   return e
@@ -291,6 +293,7 @@ function E.delay(p)
   if not is_promise(p) then args.wrong(p, 1, "delay", "lwt.promise") end
   local state, e = p:state()
   if state == "fulfilled" then
+    e = unview(e)
     if getmetatable(e) ~= Emt then
       args.bad(1, "delay", "a promise of an event expected, got one of " .. args.type_name(e))
     end
@@ -302,6 +305,7 @@ function E.delay(p)
   p:on_any(function(inner)
     local out = ref[1]
     if not out then return end
+    inner = unview(inner)
     if getmetatable(inner) ~= Emt then
       return report(("'delay': an event expected, got %s"):format(args.type_name(inner)))
     end
@@ -541,9 +545,8 @@ end
 ---@return lwt.Event
 ---@function react.E.merge_s(list, init, f)
 function E.merge_s(list, init, f)
-  local n = check_events(list, "merge_s")
+  local n, from = check_events(list, "merge_s")
   args.func(f, 3, "merge_s")
-  local from = table.move(list, 1, n, 1, {})
   return event_of(from, true, function(ref)
     local values = { n = 0 }
     for i = 1, n do
@@ -832,10 +835,9 @@ end
 ---@return lwt.Promise
 ---@function react.S.merge_s(list, init, f, eq)
 function S.merge_s(list, init, f, eq)
-  local n = check_signals(list, "merge_s")
+  local n, from = check_signals(list, "merge_s")
   args.func(f, 3, "merge_s")
   check_eq(eq, 4, "merge_s")
-  local from = table.move(list, 1, n, 1, {})
   local values0 = values_of(from, n)
   return signal_of(from, eq, function() return fold_values(values0, init, f) end, function(ref)
     local values = values_of(from, n)
@@ -860,6 +862,7 @@ function S.run_s(s, eq)
 end
 
 local function signal_in(v)
+  v = unview(v)
   if getmetatable(v) == Smt then return v end
   error(("'bind_s': a signal expected, got %s"):format(args.type_name(v)), 0)
 end

@@ -2,6 +2,7 @@
 
 local args = require "lwt.stream.args"
 local G = require "lwt.react.graph"
+local unview = require "lwt.core".unview
 
 local E, Emt, Smt = G.E, G.Emt, G.Smt
 local occur, now, send = G.occur, G.now, G.send
@@ -13,14 +14,8 @@ local function check(e, n, name)
 end
 
 local function check_list(list, name)
-  local n = args.list(list, 1, name, 1)
-  for i = 1, n do
-    if getmetatable(list[i]) ~= Emt then
-      args.bad(1, name, ("element %d: event expected, got %s")
-        :format(i, args.type_name(list[i])), 1)
-    end
-  end
-  return n
+  local n, from = args.objects(list, 1, name, Emt, "event", 1)
+  return n, from
 end
 
 G.check_event, G.check_events = check, check_list
@@ -425,8 +420,7 @@ end
 ---```
 ---@function react.E.select(list)
 function E.select(list)
-  local n = check_list(list, "select")
-  local from = table.move(list, 1, n, 1, {})
+  local n, from = check_list(list, "select")
   return event_from(from, function(m)
     for i = 1, n do
       local e = from[i]
@@ -449,9 +443,8 @@ end
 ---```
 ---@function react.E.merge(list, init, f)
 function E.merge(list, init, f)
-  local n = check_list(list, "merge")
+  local n, from = check_list(list, "merge")
   args.func(f, 3, "merge")
-  local from = table.move(list, 1, n, 1, {})
   return event_from(from, function(m)
     local acc, any = init, false
     for i = 1, n do
@@ -487,7 +480,7 @@ function E.switch(e, ee)
   local m = event_from({ ee }, function(m)
     local inner = m.inner
     if now(ee) then
-      inner = ee.v
+      inner = unview(ee.v)
       if getmetatable(inner) ~= Emt then
         error(("'switch': an event expected, got %s"):format(args.type_name(inner)), 0)
       end

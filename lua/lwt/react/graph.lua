@@ -11,37 +11,44 @@
 -- One step at a time: what is sent while one runs becomes a step of its own, right
 -- after it. A function that raises is reported to the exception hook, its node is left
 -- as it was, and the step goes on. Functions are plain callbacks: awaiting in them raises.
+-- Whatever raises, comparisons and want of memory included, is caught by a `callback` around the
+-- whole step, which then goes on where it was.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
+local storage = require "lwt.stored"
 
 local async, callback = lwt.async, core.callback
 local getmetatable, setmetatable, error = getmetatable, setmetatable, error
 
 local G = {}
 
+local stored, bare = storage.stored, storage.bare
 local weak = { __mode = "v" }
 
 -- Fields of a node
 --   rank      see above
 --   last      the step in which it last occurred or changed
 --   v         the occurrence (while the step runs), or the value of the signal
---   update    what to do when a producer has changed; nil for primitives
+--   update    what to do when a producer has changed; false for primitives and what has ended
 --   deps, ndeps, room   dependents: a weak array with holes
+--   live      none before this place of it can still change
 --   queued    the step it is in the queue of
 --   producers what it is made from
 --   eq        of signals: when is a value the same as the last one (nil: ==)
 --   slot      of nodes with a changing producer `inner`: their place among its dependents
 
 local id = 0 -- the step that runs, or ran last
-local active = false
-local more = false -- G.setter's step is not over with the first node
+local active = false -- a step runs
+local more = false -- there is something left of it, or another one to come
+local got_on = false -- something of it has been taken up
 local first = nil -- the queue while it holds one node …
 local heap, heaped = {}, 0 -- … and else: the ranks in it, a binary heap,
 local buckets = {} -- and the nodes of each rank
 local occurred = {} -- luacheck: ignore 241
 local n_occurred = 0 -- these events are to be cleared when the step is over
 local later, later_head, later_tail = {}, 1, 0 -- sends that wait for a step of their own
+local waking, waking_head, waking_tail = {}, 1, 0 -- promises to be fulfilled after the step
 
 local function report(err) async(error, err, 0) end
 G.report = report
@@ -49,8 +56,9 @@ G.report = report
 ---- The queue -------------------------------------------------------------------
 
 local function push_rank(rank)
-  heaped = heaped + 1
-  local i = heaped
+  local i = heaped + 1
+  heap[i] = rank -- may fail, with nothing changed
+  heaped = i
   while i > 1 do
     local up = i // 2
     local r = heap[up]
@@ -83,26 +91,27 @@ local function put(node)
   local bucket = buckets[rank]
   if not bucket then
     bucket = { i = 0, n = 0 }
-    buckets[rank] = bucket
     push_rank(rank)
+    buckets[rank] = bucket
   end
   local n = bucket.n + 1
-  bucket[n], bucket.n = node, n
+  bucket[n] = node
+  bucket.n = n
 end
 
 local function enqueue(node)
   if node.queued == id then return end
-  node.queued = id
   more = true
-  if heaped == 0 then
-    if not first then
-      first = node
-      return
+  if heaped == 0 and not first then
+    first = node
+  else
+    if first then
+      put(first)
+      first = nil
     end
-    put(first)
-    first = nil
+    put(node)
   end
-  put(node)
+  node.queued = id
 end
 G.enqueue = enqueue
 
@@ -110,8 +119,8 @@ local function pop()
   while heaped > 0 do
     local rank = heap[1]
     local bucket = buckets[rank]
-    local i = bucket.i + 1
-    if i > bucket.n then
+    local i = bucket and bucket.i + 1
+    if not bucket or i > bucket.n then
       buckets[rank] = nil
       pop_rank()
     else
@@ -131,28 +140,43 @@ local function compact(node)
   for i = 1, n do
     local d = deps[i]
     if d then
-      k = k + 1
-      if k < i then
-        deps[k], deps[i] = d, nil
+      deps[i] = nil
+      if d.update then
+        k = k + 1
+        deps[k] = d
         if d.inner == node then d.slot = k end
       end
     end
   end
-  node.ndeps, node.room = k, 2 * k + 8
+  node.ndeps, node.room, node.live = k, 2 * k + 8, 1
+end
+
+-- Does anything that can still change depend on `node`? Entries are only taken out, and new ones
+-- come last, so that what was found dead need not be looked at again.
+local function has_dependents(node)
+  local deps, n, i = node.deps, node.ndeps, node.live
+  while i <= n do
+    local d = deps[i]
+    if d and d.update then break end
+    i = i + 1
+  end
+  node.live = i
+  return i <= n
 end
 
 local function attach(node, producer)
   if producer.silent then return nil end
-  local deps, n = producer.deps, producer.ndeps
+  local deps = producer.deps
   if not deps then
     deps = setmetatable({}, weak)
+    deps = producer.deps or deps -- a finalizer may have been here
     producer.deps = deps
-  elseif n >= producer.room then
+  elseif producer.ndeps >= producer.room then
     compact(producer)
-    n = producer.ndeps
   end
-  n = n + 1
-  deps[n], producer.ndeps = node, n
+  local n = producer.ndeps + 1
+  deps[n] = node
+  producer.ndeps = n
   return n
 end
 
@@ -171,15 +195,16 @@ local function schedule(node)
   end
   for i = 1, n do
     local d = deps[i]
-    if d then enqueue(d) else holes = holes + 1 end
+    if d and d.update then enqueue(d) else holes = holes + 1 end
   end
   if holes > 8 and holes > n // 2 then compact(node) end
 end
 
--- Raise a node's rank above `rank`, and those of what depends on it.
-local function lift(node, rank)
-  if node.rank > rank then return end
-  node.rank = rank + 1
+-- Raise a node's rank above that of `inner`, and those of what depends on it. Raises, with nothing
+-- changed, when `inner` is among those.
+local function lift(node, inner)
+  local moved, rank_was = { node }, { node.rank }
+  node.rank = inner.rank + 1
   local list, k = { node }, 1
   while k > 0 do
     local up = list[k]
@@ -188,6 +213,11 @@ local function lift(node, rank)
     for i = 1, up.ndeps do
       local d = up.deps[i]
       if d and d.rank <= up.rank then
+        if d == inner then
+          for m = #moved, 1, -1 do moved[m].rank = rank_was[m] end
+          error("a cycle: an event or signal would depend on itself", 0)
+        end
+        moved[#moved + 1], rank_was[#rank_was + 1] = d, d.rank
         d.rank = up.rank + 1
         k = k + 1
         list[k] = d
@@ -200,10 +230,11 @@ end
 
 -- An event occurs in the step that runs.
 local function occur(e, v)
+  local n = n_occurred + 1
+  occurred[n] = e
+  n_occurred = n
   e.v, e.last = v, id
   more = true
-  n_occurred = n_occurred + 1
-  occurred[n_occurred] = e
   if e.ndeps > 0 then schedule(e) end
 end
 G.occur = occur
@@ -233,56 +264,118 @@ local function drain()
       node = pop()
       if not node then return end
     end
+    got_on = true
     node.queued = 0
     local update = node.update
-    if update then update(node) end
-  end
-end
-
--- The rest of a step, after its primitives have been set.
-local function finish()
-  while first or heaped > 0 do callback(drain) end -- again, after one that raised
-  if n_occurred > 0 then
-    for i = 1, n_occurred do
-      occurred[i].v = nil
-      occurred[i] = nil
+    if update then
+      if stored[1] then bare(update, node) else update(node) end
     end
-    n_occurred = 0
   end
 end
 
--- `set` is occur or change, with whatever user's equality it calls.
-local function step(set, node, v)
-  id = id + 1
-  if node.eq then callback(set, node, v) else set(node, v) end
-  finish()
+-- The rest of a step, after its primitives have been set. Promises are fulfilled when it is over:
+-- for their callbacks nothing occurs now, but what they send has to wait for its turn.
+local function finish()
+  drain()
+  for i = n_occurred, 1, -1 do
+    occurred[i].v = nil
+    occurred[i] = nil
+    n_occurred = i - 1
+  end
+  while waking_head <= waking_tail do
+    if waking_head == 1 then id = id + 1 end
+    local entry = waking[waking_head]
+    waking[waking_head] = nil
+    waking_head = waking_head + 1
+    got_on = true
+    if entry then entry.resolver:wakeup_later(entry.v) end
+    drain() -- what they have made
+  end
+  waking_head, waking_tail = 1, 0
 end
 
-local function do_later()
+-- Fulfil a promise when the step is over.
+function G.wake(resolver, v)
+  local entry = { resolver = resolver, v = v }
+  local n = waking_tail + 1
+  waking[n] = entry
+  waking_tail = n
+  more = true
+end
+
+-- What is left to do: of the step that runs, and those that wait for one of their own. `more`
+-- stays true when it raises.
+local function rest()
+  active, more = true, true
+  finish()
   while later_head <= later_tail do
     local entry = later[later_head]
     later[later_head] = nil
     later_head = later_head + 1
-    step(entry.set, entry.node, entry.v)
+    got_on = true
+    if entry and not entry.node.stopped then
+      id = id + 1
+      entry.set(entry.node, entry.v)
+      finish()
+    end
   end
   later_head, later_tail = 1, 0
+  active, more = false, false
+end
+
+-- A step has begun, and is no longer running: do what it has left. Where it does not get on, for
+-- want of stack or memory, the next step does it.
+local function settle()
+  while more do
+    active, got_on = false, false
+    callback(rest)
+    if not got_on then break end
+  end
+  active = false
+end
+
+-- `set` is occur or change, with whatever user's equality it calls.
+local function step(set, node, v)
+  active, more = true, true
+  id = id + 1
+  set(node, v)
+  rest()
 end
 
 -- Give a primitive a value: a step of its own.
 local function send(set, node, v)
   if node.stopped then return end
   if active then
+    local entry = { set = set, node = node, v = v }
+    local n = later_tail + 1
+    later[n] = entry
+    later_tail = n
     more = true
-    later_tail = later_tail + 1
-    later[later_tail] = { set = set, node = node, v = v }
     return
   end
-  active = true
-  step(set, node, v)
-  if later_tail > 0 then do_later() end
-  active = false
+  callback(step, set, node, v)
+  settle()
 end
 G.send = send
+
+local function set_signal(s, v)
+  if s.v == v then return end
+  active = true
+  id = id + 1
+  s.v, s.last = v, id
+  local n = s.ndeps
+  if n == 1 then
+    local d = s.deps[1]
+    local update = d and d.update
+    if update then
+      if stored[1] then bare(update, d) else update(d) end
+    end
+  elseif n > 0 then
+    schedule(s)
+  end
+  if more then return rest() end
+  active = false
+end
 
 -- The function that sets a signal. `send(change, s, v)` would do; this is what is hot.
 function G.setter(s)
@@ -290,25 +383,8 @@ function G.setter(s)
   return function(v, at)
     if at ~= nil then return at:_add(change, s, v) end
     if active or eq or s.stopped then return send(change, s, v) end
-    if s.v == v then return end
-    active = true
-    id = id + 1
-    s.v, s.last = v, id
-    local n = s.ndeps
-    if n > 0 then
-      if n == 1 then
-        local d = s.deps[1]
-        local update = d and d.update
-        if update then callback(update, d) end
-      else
-        schedule(s)
-      end
-      if more then
-        more = false
-        finish()
-        if later_tail > 0 then do_later() end
-      end
-    end
+    callback(set_signal, s, v)
+    if more then return settle() end
     active = false
   end
 end
@@ -329,9 +405,7 @@ local function set_all(all)
   local list = all.list
   for i = 1, #list do
     local entry = list[i]
-    if not entry.node.stopped then
-      callback(entry.set, entry.node, entry.v)
-    end
+    if not entry.node.stopped then callback(entry.set, entry.node, entry.v) end
   end
 end
 
@@ -346,7 +420,7 @@ function G.now(node) return active and node.last == id end
 -- methods, each time.
 local function node_of(mt, v, eq)
   return setmetatable({
-    rank = 0, last = 0, queued = 0, ndeps = 0, room = 8, v = v, eq = eq or false,
+    rank = 0, last = 0, queued = 0, ndeps = 0, room = 8, live = 1, v = v, eq = eq or false,
     update = false, deps = false, producers = false, inner = false, slot = false,
     stopped = false, silent = false,
   }, mt)
@@ -359,12 +433,12 @@ local Emt, Smt = G.Emt, G.Smt
 
 function G.event() return node_of(Emt, nil, nil) end
 
-function G.signal(v, eq) return node_of(Smt, v, eq) end
+function G.signal(v, eq) return node_of(Smt, v, eq and storage.keep(eq)) end
 
 -- Make `node` depend on `producers`, a list. An event made in a step in which one of
 -- them has occurred sees that occurrence.
 local function depend(node, producers, update)
-  node.producers, node.update = producers, update
+  node.producers, node.update = producers, storage.now(update)
   local rank, fresh = node.rank, false
   for i = 1, #producers do
     local p = producers[i]
@@ -383,12 +457,16 @@ function G.event_from(producers, update)
 end
 
 function G.signal_from(producers, v, eq, update)
-  return depend(node_of(Smt, v, eq), producers, update)
+  return depend(node_of(Smt, v, eq and storage.keep(eq)), producers, update)
 end
 
 -- For nodes that follow one node at a time: from now on `inner`. Gives false when that one
--- may still change in this step: then the node is in the queue again, above it.
+-- may still change in this step: then the node is in the queue again, above it. Raises when that
+-- one depends on the node.
 function G.follow(node, inner)
+  if inner == node then error("a cycle: an event or signal would be itself", 0) end
+  local above = inner.rank < node.rank
+  if not above then lift(node, inner) end
   local old = node.inner
   if old ~= inner then
     if old and node.slot and old.deps and old.deps[node.slot] == node then
@@ -397,8 +475,6 @@ function G.follow(node, inner)
     node.inner = inner
     node.slot = attach(node, inner)
   end
-  local above = inner.rank < node.rank
-  if not above then lift(node, inner.rank) end
   if active and (not above or inner.queued == id) then
     enqueue(node)
     return false
@@ -406,23 +482,27 @@ function G.follow(node, inner)
   return true
 end
 
--- Cut a node off: it never occurs or changes again.
+-- Cut a node off: it never occurs or changes again. Its producers forget it in time: without
+-- `update` it counts as dead among their dependents.
 function G.stop(node, strong)
-  if node.stopped then return end
-  node.stopped = true
-  node.silent = true
-  node.update = false
-  local producers = node.producers or {}
-  node.producers = false
-  if node.inner then producers = { node.inner, table.unpack(producers) } end
-  node.inner = false
-  for i = 1, #producers do
-    local p = producers[i]
-    local deps, live = p.deps, false
-    for k = 1, p.ndeps do
-      if deps[k] == node then deps[k] = nil elseif deps[k] then live = true end
+  local list, k = { node }, 1
+  local function loose(p)
+    if strong and p.producers and not p.stopped and not has_dependents(p) then
+      k = k + 1
+      list[k] = p
     end
-    if strong and not live and p.producers then G.stop(p, true) end
+  end
+  while k > 0 do
+    local x = list[k]
+    list[k] = nil
+    k = k - 1
+    if not x.stopped then
+      x.stopped, x.silent, x.update = true, true, false
+      local producers, inner = x.producers or {}, x.inner
+      x.producers, x.inner = false, false
+      for i = #producers, 1, -1 do loose(producers[i]) end
+      if inner then loose(inner) end
+    end
   end
 end
 

@@ -2,6 +2,7 @@
 
 local args = require "lwt.stream.args"
 local G = require "lwt.react.graph"
+local unview = require "lwt.core".unview
 
 local S, Emt, Smt = G.S, G.Emt, G.Smt
 local occur, change, now, send = G.occur, G.change, G.now, G.send
@@ -17,14 +18,8 @@ local function check_event(e, n, name)
 end
 
 local function check_list(list, name)
-  local n = args.list(list, 1, name, 1)
-  for i = 1, n do
-    if getmetatable(list[i]) ~= Smt then
-      args.bad(1, name, ("element %d: signal expected, got %s")
-        :format(i, args.type_name(list[i])), 1)
-    end
-  end
-  return n
+  local n, from = args.objects(list, 1, name, Smt, "signal", 1)
+  return n, from
 end
 
 local function check_eq(eq, n, name)
@@ -413,10 +408,9 @@ end
 ---```
 ---@function react.S.merge(list, init, f, eq)
 function S.merge(list, init, f, eq)
-  local n = check_list(list, "merge")
+  local n, from = check_list(list, "merge")
   args.func(f, 3, "merge")
   check_eq(eq, 4, "merge")
-  local from = table.move(list, 1, n, 1, {})
   local function value()
     local acc = init
     for i = 1, n do acc = f(acc, from[i].v) end
@@ -495,7 +489,7 @@ end
 local function follow(outer, inner_of, eq)
   local inner = inner_of()
   local m = signal_from({ outer }, inner.v, eq, function(m)
-    local i = inner_of()
+    local i = now(outer) and inner_of() or m.inner
     if G.follow(m, i) then change(m, i.v) end
   end)
   G.follow(m, inner)
@@ -503,6 +497,7 @@ local function follow(outer, inner_of, eq)
 end
 
 local function signal_in(v, name)
+  v = unview(v)
   if getmetatable(v) ~= Smt then
     error(("'%s': a signal expected, got %s"):format(name, args.type_name(v)), 0)
   end

@@ -3,6 +3,7 @@
 -- object does not count).
 
 local lwt = require "lwt"
+local unview = require "lwt.core".unview
 
 local getinfo = debug.getinfo
 local is_promise = lwt.is_promise
@@ -76,6 +77,26 @@ function M.list(v, n, name, up)
   local len = rawget(v, "n")
   if math.type(len) == "integer" then return len end
   return #v
+end
+
+-- A plain list of objects with this metatable, or of direct views of such: its length, and a copy
+-- without views.
+function M.objects(v, n, name, mt, what, up)
+  if type(v) ~= "table" then
+    bad(n, name, "table expected, got " .. type_name(v), 3 + (up or 0))
+  end
+  local len = rawget(v, "n")
+  if math.type(len) ~= "integer" then len = #v end
+  local list = {}
+  for i = 1, len do
+    local x = unview(v[i])
+    if getmetatable(x) ~= mt then
+      bad(n, name, ("element %d: %s expected, got %s"):format(i, what, type_name(x)),
+        3 + (up or 0))
+    end
+    list[i] = x
+  end
+  return len, list
 end
 
 return M

@@ -12,10 +12,13 @@ local hand_over = C.hand_over
 local waiter, wake = core.waiter, core.wake
 local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
 local push_behind, shift = waiters.push, waiters.shift
+local cancel_due = core.cancel_due
 local setmetatable = setmetatable
 
 -- `n` elements are in the log. Who pushes more waits: the first is `pusher` (a promise, or
 -- false) with its `value`, those behind it are in the ring `behind`, made when needed.
+-- `late` are the pushes of tasks that have yet to be told of a cancel: they begin a turn later,
+-- or when somebody else pushes or closes, if they have not been withdrawn until then.
 local Bound = {}
 Bound.__index = Bound
 
@@ -39,7 +42,12 @@ local function blocked(bound)
   end
   return nil
 end
-Bound.blocked = blocked
+
+-- Whether a push waits, one that has yet to begin included.
+function Bound.is_blocked(bound)
+  if blocked(bound) then return true end
+  return bound.late and waiters.any(bound.late)
+end
 
 -- Where nothing may be buffered, the element of the first who waits to push.
 function Bound.offered(bound)
@@ -58,15 +66,16 @@ function Bound.show(bound, req)
   local _
   _, req.done = req.feed(req, bound.value)
   local behind = bound.behind
-  if not behind then return end
+  if not behind or req.done then return end
   waiters.each(behind, function(value)
-    if not req.done then _, req.done = req.feed(req, value) end
+    _, req.done = req.feed(req, value)
+    return req.done
   end)
 end
 
 -- Several are woken only after all have been let in, and as line.lua does it.
 local function wake_several(wakes, failed, err)
-  for k = 1, #wakes do wakes[k] = { p = wakes[k], failed = failed, value = err } end
+  for k = 1, #wakes do wakes[k] = { p = wakes[k], failed = failed, value = err, mute = true } end
   wake_all(wakes)
 end
 
@@ -118,9 +127,9 @@ end
 
 local done = fulfilled()
 
-function C.push_bounded(bound, v)
+-- `late`: the promise of a push that should have begun before.
+local function push(bound, v, late)
   local log = bound.log
-  if log.closed then return rejected(lwt.Closed) end
   local s = log.taker
   if s then
     local p = s.solo
@@ -144,7 +153,7 @@ function C.push_bounded(bound, v)
     bound.n = bound.n + 1
     append(log, v)
   else
-    p = waiter()
+    p = late or waiter()
     if bound.pusher then
       local behind = bound.behind
       if not behind then
@@ -164,9 +173,36 @@ function C.push_bounded(bound, v)
   return p
 end
 
+-- Begin what is late.
+local function settle(bound)
+  local behind = bound.late
+  if not behind then return end
+  bound.late = false
+  while behind.n > 0 do
+    local p, v = shift(behind)
+    if is_pending(p) and push(bound, v, p) == done then wake(p) end
+  end
+end
+
+function C.push_bounded(bound, v)
+  if bound.log.closed then return rejected(lwt.Closed) end
+  if cancel_due() then
+    local p = waiter()
+    if not bound.late then
+      bound.late = waiters.new()
+      lwt.pause():on_success(function() settle(bound) end)
+    end
+    push_behind(bound.late, p, v)
+    return p
+  end
+  if bound.late then settle(bound) end
+  return push(bound, v)
+end
+
 function Bound.close(bound)
   local log = bound.log
   if log.closed then return end
+  settle(bound)
   local wakes = {}
   local p = blocked(bound)
   while p do
@@ -184,6 +220,7 @@ function C.bounded(size)
   local s = new_stream(log, pull_bounded)
   local bound = setmetatable({
     log = log, size = size, n = 0, pusher = false, value = nil, behind = false,
+    late = false,
   }, Bound)
   log.bound = bound
   return s, bound

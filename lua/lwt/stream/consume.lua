@@ -10,11 +10,23 @@ local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local C = require "lwt.stream.core"
 local crew = require "lwt.list.crew"
+local due = require "lwt.due"
 
 local M = C.M
-local check = C.check
-local wrap, spawn, await, is_promise = lwt.wrap, lwt.spawn, lwt.await, lwt.is_promise
-local fulfilled = lwt.fulfilled
+local check, take = C.check, C.take
+local cancel_due, later = due.cancel_due, due.later
+local await, is_promise, fulfilled = lwt.await, lwt.is_promise, lwt.fulfilled
+
+-- These begin a turn later in a task that has a cancel to be told of.
+local function wrap(f)
+  if cancel_due() then return later(f) end
+  return lwt.wrap(f)
+end
+
+local function spawn(f)
+  if cancel_due() then return later(lwt.spawn, f) end
+  return lwt.spawn(f)
+end
 
 local function gather(s, result)
   local items, n = {}, 0
@@ -116,8 +128,7 @@ function M.fold_s(s, init, f)
   return spawn(function()
     local acc = init
     while true do
-      local v, p = s.pull(s)
-      if p then v = await(p) end
+      local v = take(s)
       if v == nil then return fulfilled(acc) end
       acc = f(v, acc)
       if is_promise(acc) then acc = await(acc) end
@@ -170,8 +181,7 @@ function M.iter_s(s, f)
   args.func(f, 2, "iter_s")
   return spawn(function()
     while true do
-      local v, p = s.pull(s)
-      if p then v = await(p) end
+      local v = take(s)
       if v == nil then return end
       local r = f(v)
       if r ~= nil and is_promise(r) then await(r) end
@@ -180,6 +190,7 @@ function M.iter_s(s, f)
 end
 
 local function at_once(s, f, max)
+  if cancel_due() then return later(at_once, s, f, max) end
   return crew.run(max, function(c)
     while c:room() do
       local v, p = s.pull(s)
@@ -264,8 +275,7 @@ end
 local function search_s(s, f, pick)
   return spawn(function()
     while true do
-      local v, p = s.pull(s)
-      if p then v = await(p) end
+      local v = take(s)
       if v == nil then return nil end
       local r = f(v)
       if is_promise(r) then r = await(r) end

@@ -34,10 +34,12 @@ local promise_of = C.promise_of
 local wake_all, offer, line_up, run, unfold = C.wake_all, C.offer, C.line_up, C.run, C.unfold
 local deliver, ended, mt = C.deliver, C.ended, C.mt
 local core = require "lwt.core"
+local due = require "lwt.due"
 local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
 local fulfilled, rejected, get_local = lwt.fulfilled, lwt.rejected, lwt.get
 local setmetatable, error, rawequal = setmetatable, error, rawequal
 local remove = table.remove
+local cancel_due, later = due.cancel_due, due.later
 
 ---- Reading ---------------------------------------------------------------------
 
@@ -177,6 +179,7 @@ end
 
 -- The promise of a request.
 local function ask(s, req)
+  if not req.looks and cancel_due() then return later(ask, s, req) end
   local section = s.section
   if section and not C.inside(section, get_local(key)) then
     return C.wait_outside(section, s, req)
@@ -184,6 +187,7 @@ local function ask(s, req)
   submit(s, req)
   if not req.done then return promise_of(s, req) end
   if req.failed then return rejected(req.value) end
+  if req.mute then return fulfilled() end
   return fulfilled(req.value)
 end
 C.ask = ask

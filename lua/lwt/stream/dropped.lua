@@ -3,6 +3,7 @@
 -- done when the loop next comes round.
 
 local lwt = require "lwt"
+local keep = require "lwt.stored".keep
 
 local M = {}
 
@@ -25,7 +26,7 @@ local mt = { __gc = function(guard) due[#due + 1] = guard.f end }
 -- garbage, `f()` is called from the loop.
 function M.call(f)
   if not hook then hook = lwt.on_iteration("enter", settle) end
-  return setmetatable({ f = f }, mt)
+  return setmetatable({ f = keep(f) }, mt)
 end
 
 -- Likewise, cancelling a promise.

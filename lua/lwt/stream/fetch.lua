@@ -6,12 +6,13 @@ local core = require "lwt.core"
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
+local left, forget_gone = C.left, C.forget_gone
 local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
 local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
 local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
 local try = core.try -- pcall for a plain callback
-local waiter, wake_p, spawn = core.waiter, core.wake, lwt.spawn
+local waiter, wake_p = core.waiter, core.wake
 local error, type = error, type
 
 ---- Producing -------------------------------------------------------------------
@@ -22,11 +23,12 @@ local function hand_over(log, s, v)
   local req = s.first
   if not req or req.feed or s.section or not alive(req) then return false end
   local nx = req.next
+  left(s, req)
   s.first = nx
   s.lined = s.lined - 1
   if not nx then
     s.last = false
-    log.waiting[1] = nil
+    log.waiting[1], s.waits = nil, false
   end
   req.value, req.done = v, true
   wake(req)
@@ -50,7 +52,7 @@ local function deliver(log, v)
     local wakes = {}
     if not offer(s, v, wakes) then append(log, v) end
     if s.upset then calm(s, wakes) end
-    demand(log)
+    forget_gone(log)
     return wake_all(wakes)
   end
   append(log, v)
@@ -63,7 +65,7 @@ local function deliver(log, v)
     end
     if s.upset then calm(s, wakes) end
   end
-  demand(log)
+  forget_gone(log)
   wake_all(wakes)
 end
 
@@ -77,12 +79,13 @@ local function deliver_error(log, err)
     C.append_error(log, err)
   end
   if not any then return end
+  forget_gone(log) -- a clone that nobody reads now meets it later
   local wakes = {}
   local list = {}
   for k = 1, #waiting do list[k] = waiting[k] end
   for k = #list, 1, -1 do
     local s = list[k]
-    waiting[k] = nil
+    waiting[k], s.waits = nil, false
     if log.shared then
       front(s)
       drop(s)
@@ -119,7 +122,7 @@ local function ended(x)
   local wakes = {}
   for k = #waiting, 1, -1 do
     dismiss(waiting[k], wakes)
-    waiting[k] = nil
+    waiting[k].waits, waiting[k] = false, nil
   end
   local r = log.closed_resolver
   if r then
@@ -161,7 +164,7 @@ local function arrive(log, failed, raw)
   local f
   if failed then
     local stale = log.stale or 0
-    if stale > 0 and raw == lwt.Canceled and type(log.fetching) ~= "table" then
+    if stale > 0 and rawequal(raw, lwt.Canceled) and type(log.fetching) ~= "table" then
       log.stale = stale - 1
       return
     end
@@ -247,9 +250,9 @@ function C.work(x, taker, p, resume, rescue)
 end
 local work = C.work
 
--- Run `f(...)` as a task for a source; `resume(v)` with what it gives.
-function C.run_task(x, taker, resume, f, ...)
-  local t = spawn(f, ...)
+-- A task for a source, which `start(...)` gives (see lwt.stored); `resume(v)` with what it gives.
+function C.run_task(x, taker, resume, start, ...)
+  local t = start(...)
   local state, v = t:state()
   if state == "pending" then return work(x, taker, t, resume) end
   if state == "rejected" then error(v, 0) end
@@ -262,6 +265,36 @@ end
 function C.again(x, taker)
   local log = x.log
   return log.source(x, taker)
+end
+
+---- Chains ----------------------------------------------------------------------
+
+-- Each stream of a chain reads the one before inside its own read, and hands over what comes. So
+-- that a chain may have any length, one of so many reads a turn later, as if it had to wait.
+local DEEP <const> = 150
+
+local function read(s, log) return s.pull(s, log) end
+
+local function read_later(s)
+  return nil, lwt.pause():bind(function()
+    local v, p = s.pull(s)
+    if p then return p end
+    return lwt.fulfilled(v)
+  end)
+end
+
+-- For a stream made from those of a list: the function by which it reads one of them, which gives
+-- what `s.pull(s, log)` gives, and how deep that makes it. One that reads in a pcall, of which
+-- there can be few inside one another, counts for five.
+function C.reader(list, guarded)
+  local depth = 0
+  for i = 1, #list do
+    local d = list[i].depth
+    if d and d > depth then depth = d end
+  end
+  depth = depth + (guarded and 5 or 1)
+  if depth >= DEEP then return read_later, 0 end
+  return read, depth
 end
 
 C.deliver, C.arrive, C.line_up = deliver, arrive, line_up

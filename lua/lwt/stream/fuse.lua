@@ -11,6 +11,7 @@
 -- section, a fetch under way.
 
 local C = require "lwt.stream.core"
+local storage = require "lwt.stored"
 
 local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
 local set_eager, fresh, error = C.set_eager, C.fresh, error
@@ -114,9 +115,11 @@ end
 ---- Writing them -----------------------------------------------------------------
 
 local parts = {
-  map = "v = f%d(v) if not v and v == nil then none 'map' end ",
-  filter = "if f%d(v) then ",
-  filter_map = "v = f%d(v) if v or v == false then ",
+  map = "if stored[1] then v = bare(f%d, v) else v = f%d(v) end "
+    .. "if not v and v == nil then none 'map' end ",
+  filter = "local y if stored[1] then y = bare(f%d, v) else y = f%d(v) end if y then ",
+  filter_map = "if stored[1] then v = bare(f%d, v) else v = f%d(v) end "
+    .. "if v or v == false then ",
 }
 
 -- The text for a shape: the names of its stages.
@@ -124,11 +127,12 @@ local function text_of(kinds)
   local names, body, ends = {}, "", ""
   for k = 1, #kinds do
     names[k] = ("f%d"):format(k)
-    body = body .. parts[kinds[k]]:format(k)
+    body = body .. parts[kinds[k]]:format(k, k)
     if kinds[k] ~= "map" then ends = ends .. "end " end
   end
   return ([[
-local NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none = ...
+local NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none, stored,
+  bare = ...
 return function(stages, s, log, %s)
   local c, i, pull = NOTHING, 1, nil
   local function give_back()
@@ -216,7 +220,8 @@ local function compile(stages)
   local make = shapes[name]
   if not make then
     make = assert(load(text_of(kinds), "=lwt.stream.fuse", "t", {}))(
-      NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none)
+      NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none,
+      storage.stored, storage.bare)
     shapes[name] = make
   end
   return make(stages, stages[1].up, stages[#stages].stream.log, table.unpack(fs))
@@ -235,7 +240,7 @@ end
 
 -- The stream that a stage makes of `s`.
 function C.stage(kind, s, f)
-  local st = { stream = false, kind = kind, f = f, up = s, source = false }
+  local st = { stream = false, kind = kind, f = storage.now(f), up = s, source = false }
   local stages = { st }
   local before = s.stage
   while before and #stages < C.most do
@@ -243,6 +248,7 @@ function C.stage(kind, s, f)
     before = before.up.stage
   end
   local d = derive(false)
+  d.depth = s.depth
   d.stage, st.stream = st, d
   local source, resume, give_back = compile(stages)
   st.source, d.log.source, d.pull = source, source, source

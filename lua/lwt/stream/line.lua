@@ -6,7 +6,7 @@ local C = require "lwt.stream.log"
 
 local STOP, NOBODY, front, drop = C.STOP, C.NOBODY, C.front, C.drop
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
-local is_pending, type, remove = lwt.is_pending, type, table.remove
+local is_pending, type = lwt.is_pending, type
 
 -- A request: { p =, feed =, finish =, … }
 --   p        its promise, made when it has to wait; or
@@ -15,7 +15,11 @@ local is_pending, type, remove = lwt.is_pending, type, table.remove
 --   finish   function(req): the end came; without one: nil is its value
 --   value, failed, done   what became of it
 --   looks    it never takes anything
+--   mute     its promise is one of nothing
 --   put_back function(req): it was cancelled, or the source failed
+--
+-- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it who may take
+-- something: all before that one only look. `s.waits`: the stream is in its log's `waiting`.
 
 local demand, withdraw
 
@@ -51,12 +55,18 @@ local function unfold_taker(log)
   if s then unfold(s) end
 end
 
+-- `req` leaves the line.
+local function left(s, req)
+  if s.taking == req then s.taking = req.next end
+end
+
 -- Forget the dead at the head of the line. The first live one is left there.
 local function prune(s)
   if s.solo then unfold(s) end
   local req = s.first
   if not req then return false end
   while req and not alive(req) do
+    left(s, req)
     req = req.next
     s.lined = s.lined - 1
   end
@@ -70,12 +80,11 @@ end
 
 -- Is somebody in line to take an element?
 local function busy(s)
-  local req = prune(s)
-  while req do
-    if not req.looks and alive(req) then return true end
-    req = req.next
-  end
-  return false
+  if not prune(s) then return false end
+  local req = s.taking
+  while req and (req.looks or not alive(req)) do req = req.next end
+  s.taking = req
+  return req and true or false
 end
 
 -- Cancelled readers are skipped when their turn comes; so that a million of them
@@ -85,7 +94,9 @@ local function sweep(s)
   local req = s.first
   while req do
     local nx = req.next
-    if alive(req) then
+    if not alive(req) then
+      left(s, req)
+    else
       if last then last.next = req else first = req end
       last, n = req, n + 1
       req.next = false
@@ -106,6 +117,23 @@ local function hold_pushes(log)
   if hold and not log.held then hold(nil, HOLD) end
 end
 
+-- Somebody waits at `s`. Those at whose line nobody is any more are taken out now and then.
+local function wait_at(s)
+  local log = s.log
+  local waiting = log.waiting
+  s.waits = true
+  if waiting == NOBODY then
+    log.waiting = { s }
+    return
+  end
+  local n = #waiting + 1
+  waiting[n] = s
+  if n > 16 and n > (log.sweep_at or 16) then
+    C.forget_gone(log)
+    log.sweep_at = 2 * #waiting + 16
+  end
+end
+
 function get_in_line(s, req)
   if s.solo then unfold(s) end
   req.next = false
@@ -114,23 +142,13 @@ function get_in_line(s, req)
     last.next = req
   else
     s.first = req
-    local log = s.log
-    local waiting = log.waiting
-    local other = waiting[1]
-    if waiting == NOBODY then
-      log.waiting = { s }
-    elseif not other then
-      waiting[1] = s
-    elseif other ~= s then
-      local found = false
-      for k = 2, #waiting do
-        if waiting[k] == s then found = true break end
-      end
-      if not found then waiting[#waiting + 1] = s end
-    end
-    if not log.held then hold_pushes(log) end
   end
   s.last = req
+  if not (s.taking or req.looks) then s.taking = req end
+  if not last then
+    if not s.waits then wait_at(s) end
+    if not s.log.held then hold_pushes(s.log) end
+  end
   local n = (s.lined or 0) + 1
   s.lined = n
   if n > (s.sweep_at or 16) then sweep(s) end
@@ -145,9 +163,27 @@ function demand(log)
   end
   local waiting = log.waiting
   for k = #waiting, 1, -1 do
-    if not prune(waiting[k]) then remove(waiting, k) end
+    s = waiting[k]
+    if prune(s) then return true end
+    waiting[k], s.waits = nil, false
   end
-  return waiting[1] ~= nil
+  return false
+end
+
+-- Take the streams out of `waiting` at which nobody waits any more.
+function C.forget_gone(log)
+  local waiting, n = log.waiting, 0
+  local all = #waiting
+  for k = 1, all do
+    local s = waiting[k]
+    if prune(s) then
+      n = n + 1
+      waiting[n] = s
+    else
+      s.waits = false
+    end
+  end
+  for k = n + 1, all do waiting[k] = nil end
 end
 
 -- A reader went away. When it was the last one, what its stream was reading from
@@ -233,7 +269,13 @@ local function wake(req)
   end
   local v = req.value
   req.value = nil
-  if req.failed then wake_exn(p, v) else wake_p(p, v) end
+  if req.failed then
+    wake_exn(p, v)
+  elseif req.mute then
+    wake_p(p)
+  else
+    wake_p(p, v)
+  end
 end
 
 -- Everything is decided before anybody is woken. With several to wake, they are
@@ -266,7 +308,7 @@ local function offer(s, v, wakes)
       s.first = req
       if prev then prev.next = false end
       local nx = req.next
-      s.first, s.lined = nx, nx and s.lined or 0
+      s.first, s.lined, s.taking = nx, nx and s.lined or 0, nx
       if not nx then s.last = false end
       req.done = true
       wakes[#wakes + 1] = req
@@ -287,6 +329,7 @@ local function offer(s, v, wakes)
     end
     local nx = req.next
     if done then
+      left(s, req)
       if prev then prev.next = nx else s.first = nx end
       if not nx then s.last = prev end
       s.lined = s.lined - 1
@@ -310,7 +353,7 @@ end
 -- The end, or an error: everybody in line is told.
 local function dismiss(s, wakes, failed, err)
   local req = s.first
-  s.first, s.last, s.lined = false, false, 0
+  s.first, s.last, s.lined, s.taking = false, false, 0, false
   while req do
     local nx = req.next
     if alive(req) then
@@ -353,6 +396,7 @@ local function calm(s, wakes)
 end
 
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
+C.left = left
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
 C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.wake, C.wake_all, C.offer = wake, wake_all, offer

@@ -2,10 +2,13 @@
 
 local lwt = require "lwt"
 local args = require "lwt.stream.args"
+local due = require "lwt.due"
 local C = require "lwt.stream.core"
 
 local M, mt = C.M, C.mt
 local ask, unread, unfold = C.ask, C.unread, C.unfold
+local cancel_due, later = due.cancel_due, due.later
+local keep = require "lwt.stored".keep
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
@@ -20,11 +23,13 @@ C.check = check
 -- A read that is given as a promise. What it calls on the way (the functions of map,
 -- filter …) are plain callbacks, where awaiting raises: hence try.
 local function through(pull)
-  return function(s)
+  local function read(s)
+    if cancel_due() then return later(read, s) end
     local ok, p = try(pull, s)
     if ok then return p end
     return rejected(p)
   end
+  return read
 end
 
 local get = through(function(s)
@@ -46,7 +51,9 @@ end)
 
 --- The next element; nil at the end. Several readers may wait at the same time: each
 --- element goes to exactly one of them, in the order in which they asked. A reader that
---- is cancelled leaves the line, and no element is lost with it.
+--- is cancelled leaves the line, and no element is lost with it. (In a task that was cancelled
+--- and has not been told yet, a read begins a turn of the loop later, so that no element is lost
+--- at the `await` that raises. So it is for all that takes elements.)
 ---@param s lwt.Stream
 ---@return lwt.Promise
 ---```lua
@@ -76,6 +83,8 @@ local function look(req, v)
   return false, true
 end
 
+local function peek(s) return ask(s, { looks = true, feed = look }) end
+
 --- The element that the next read will give, without taking it; nil at the end. It does
 --- not reserve the element: two tasks may see the same one.
 ---@param s lwt.Stream
@@ -86,7 +95,7 @@ end
 ---```
 function M.peek(s)
   check(s, "peek")
-  return ask(s, { looks = true, feed = look })
+  return peek(s)
 end
 
 local function give_items(req) req.value = req.items end
@@ -196,7 +205,7 @@ end
 function M.get_while(s, f)
   check(s, "get_while")
   args.func(f, 2, "get_while")
-  return ask(s, collecting(s, { feed = take_while, f = f }))
+  return ask(s, collecting(s, { feed = take_while, f = keep(f) }))
 end
 
 --- The same for an `f` that runs as a task (it may await, and may return a promise).
@@ -215,7 +224,7 @@ function M.get_while_s(s, f)
   return C.section(s, true, function()
     local items = { n = 0 }
     while true do
-      local v = await(M.peek(s))
+      local v = await(peek(s))
       if v == nil then return items end
       local yes = f(v)
       if is_promise(yes) then yes = await(yes) end
@@ -242,7 +251,7 @@ end
 ---```
 function M.junk(s)
   check(s, "junk")
-  return ask(s, { feed = throw_n, want = 1 })
+  return ask(s, { feed = throw_n, want = 1, mute = true })
 end
 
 --- Take `n` elements and throw them away: fewer at the end.
@@ -258,7 +267,7 @@ function M.njunk(s, n)
   check(s, "njunk")
   n = args.int(n, 2, "njunk", 0)
   if n == 0 then return fulfilled() end
-  return ask(s, { feed = throw_n, want = n })
+  return ask(s, { feed = throw_n, want = n, mute = true })
 end
 
 local function throw_while(req, v)
@@ -284,7 +293,7 @@ end
 function M.junk_while(s, f)
   check(s, "junk_while")
   args.func(f, 2, "junk_while")
-  return ask(s, { feed = throw_while, f = f })
+  return ask(s, { feed = throw_while, f = keep(f), mute = true })
 end
 
 --- The same for an `f` that runs as a task. Other readers wait until it is over.
@@ -301,7 +310,7 @@ function M.junk_while_s(s, f)
   args.func(f, 2, "junk_while_s")
   return C.section(s, false, function()
     while true do
-      local v = await(M.peek(s))
+      local v = await(peek(s))
       if v == nil then return end
       local yes = f(v)
       if is_promise(yes) then yes = await(yes) end
@@ -406,6 +415,7 @@ end
 ---```
 function M.last_new(s)
   check(s, "last_new")
+  if cancel_due() then return later(M.last_new, s) end
   local last
   while true do
     local ok, v, p, req = pcall(s.pull, s)
@@ -518,11 +528,15 @@ function M.parse(s, f)
   return C.section(s, true, f)
 end
 
--- `for v in s do`
-mt.__call = function(s)
+-- For a task: the next element, nil at the end. A cancel point, also when the element is there.
+local function take(s)
+  if cancel_due() then due.tell() end
   local v, p = s.pull(s)
   if p then return await(p) end
   return v
 end
+C.take = take
+
+mt.__call = take -- `for v in s do`
 
 return M

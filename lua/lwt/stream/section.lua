@@ -5,11 +5,13 @@
 -- was taken meanwhile is known, and can be put back. Sections nest.
 
 local lwt = require "lwt"
+local due = require "lwt.due"
 local C = require "lwt.stream.log" -- and what core.lua has added to it
 
 local alive, busy, promise_of, wake_all = C.alive, C.busy, C.promise_of, C.wake_all
 local ask, submit, unread, key = C.ask, C.submit, C.unread, C.key
 local get_local, with_value, spawn = lwt.get, lwt.with_value, lwt.spawn
+local cancel_due, later = due.cancel_due, due.later
 local error = error
 
 function C.inside(section, here)
@@ -55,7 +57,7 @@ function C.enter(s, section)
   s.pull = pull_section
   -- Who was in line behind us waits outside.
   local req = s.first
-  s.first, s.last, s.lined = false, false, 0
+  s.first, s.last, s.lined, s.taking = false, false, 0, false
   while req do
     local nx = req.next
     if alive(req) then section.outside[#section.outside + 1] = req end
@@ -101,6 +103,7 @@ end
 -- Run `f(s)` as a task in a section of its own, once those in line have been
 -- served. With `rollback`, what it took is put back if it fails in any way.
 function C.section(s, rollback, f)
+  if cancel_due() then return later(C.section, s, rollback, f) end
   local section = {}
   local function start()
     local here = { section = section, up = get_local(key) }

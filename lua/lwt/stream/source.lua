@@ -4,10 +4,12 @@ local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local C = require "lwt.stream.core"
 local dropped = require "lwt.stream.dropped"
+local stored = require "lwt.stored"
 
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
-local spawn, await, task = lwt.spawn, lwt.await, lwt.task
+local await, task = lwt.await, lwt.task
+local has_storage, bare = stored.stored, stored.bare
 local append, push_bounded = C.append, C.push_bounded
 local error = error
 
@@ -28,7 +30,8 @@ local error = error
 ---```
 function M.from(f)
   args.func(f, 1, "from")
-  return derive(function(x, taker) return run_task(x, taker, nil, f) end)
+  local start = stored.task(f)
+  return derive(function(x, taker) return run_task(x, taker, nil, start) end)
 end
 
 --- The same as `from` for an `f` that never waits: it is called directly, inside the
@@ -42,8 +45,10 @@ end
 ---```
 function M.from_direct(f)
   args.func(f, 1, "from_direct")
+  f = stored.now(f)
   local function source(x)
-    local v = f()
+    local v
+    if has_storage[1] then v = bare(f) else v = f() end
     if v == nil then return ended(x) end
     return v
   end
@@ -77,7 +82,9 @@ local function bound_of(p, name)
 end
 
 --- Adds an element: a promise, fulfilled when the stream has it, rejected with `lwt.Closed`
---- when the stream is closed. Cancelling it withdraws the element. See `create_bounded`.
+--- when the stream is closed. Cancelling it withdraws the element. (In a task that was cancelled
+--- and has not been told yet, it begins a turn of the loop later, so that the `await` that raises
+--- withdraws it.) See `create_bounded`.
 ---@param pusher lwt.StreamPusher
 ---@param v any
 ---@return lwt.Promise
@@ -119,7 +126,7 @@ function Pusher.count(p) return bound_of(p, "count").n end
 ---@param pusher lwt.StreamPusher
 ---@return boolean
 ---@function stream.pusher.blocked(pusher)
-function Pusher.blocked(p) return bound_of(p, "blocked"):blocked() ~= nil end
+function Pusher.blocked(p) return bound_of(p, "blocked"):is_blocked() end
 
 --- Whether the stream is closed.
 ---@param pusher lwt.StreamPusher
@@ -227,9 +234,10 @@ function M.of_iterator(f, state, control, closing)
     end
     return outcome(pcall(f, state, control))
   end
+  local start = stored.task(step)
   return derive(function(x, taker)
     if failed then return ended(x) end
-    return run_task(x, taker, nil, step)
+    return run_task(x, taker, nil, start)
   end)
 end
 
@@ -243,15 +251,14 @@ end
 function M.of_seq(q)
   local seq = require "lwt.seq"
   if not seq.is_seq(q) then args.wrong(q, 1, "of_seq", "lwt.seq") end
-  return derive(function(x, taker)
-    return run_task(x, taker, nil, function()
-      local v, rest = await(q:next())
-      if rest == nil then return nil end
-      q = rest
-      if v == nil then error("stream elements cannot be nil", 0) end
-      return v
-    end)
+  local start = stored.task(function()
+    local v, rest = await(q:next())
+    if rest == nil then return nil end
+    q = rest
+    if v == nil then error("stream elements cannot be nil", 0) end
+    return v
   end)
+  return derive(function(x, taker) return run_task(x, taker, nil, start) end)
 end
 
 -- The task of `generate` and its stream meet here; it never refers to the stream.
@@ -292,6 +299,7 @@ end
 function M.generate(f)
   args.func(f, 1, "generate")
   local gen = { wanted = false, idle = {}, over = false }
+  local start = stored.task(f)
   local started = false
   local s
   local log
@@ -301,7 +309,7 @@ function M.generate(f)
     gen.wanted = r
     if not started then
       started = true
-      local t = spawn(f, yielder(gen))
+      local t = start(yielder(gen))
       log.guard = dropped.cancel(t)
       t:on_any(function()
         gen.over = true

@@ -7,6 +7,8 @@
 local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local C = require "lwt.stream.fuse" -- which adds to lwt.stream.core
+local stored = require "lwt.stored"
+local unview = require "lwt.core".unview
 
 local M = C.M
 local check = C.check
@@ -39,15 +41,16 @@ local function sequential(s, work)
     if v == nil then return ended(log) end
     return work(log, nil, v)
   end
+  local read, depth = C.reader { s }
   local d = derive(function(x, taker)
-    local v, p = s.pull(s, log)
+    local v, p = read(s, log)
     if v == nil then
       if p then return pend(x, taker, p, resume) end
       return ended(x)
     end
     return work(x, taker, v)
   end)
-  log = d.log
+  log, d.depth = d.log, depth
   return d
 end
 
@@ -63,11 +66,12 @@ end
 function M.map_s(s, f)
   check(s, "map_s")
   args.func(f, 2, "map_s")
+  local start = stored.task(f)
   local function result(v)
     if v == nil then none("map_s") end
     return v
   end
-  return sequential(s, function(x, taker, v) return run_task(x, taker, result, f, v) end)
+  return sequential(s, function(x, taker, v) return run_task(x, taker, result, start, v) end)
 end
 
 --- The elements for which `f(v)` is true. `f` is a plain callback.
@@ -95,11 +99,12 @@ end
 function M.filter_s(s, f)
   check(s, "filter_s")
   args.func(f, 2, "filter_s")
+  local start = stored.task(f)
   return sequential(s, function(x, taker, v)
     return run_task(x, taker, function(yes)
       if yes then return v end
       return C.again(x, taker)
-    end, f, v)
+    end, start, v)
   end)
 end
 
@@ -129,11 +134,12 @@ end
 function M.filter_map_s(s, f)
   check(s, "filter_map_s")
   args.func(f, 2, "filter_map_s")
+  local start = stored.task(f)
   return sequential(s, function(x, taker, v)
     return run_task(x, taker, function(y)
       if y ~= nil then return y end
       return C.again(x, taker)
-    end, f, v)
+    end, start, v)
   end)
 end
 
@@ -142,6 +148,7 @@ end
 local function unpacking(name, s, list_of)
   local list, i, n
   local log, take
+  local read, depth = C.reader { s }
   local function open(x, taker, l)
     if type(l) ~= "table" then
       error(("'%s': a list expected, got %s"):format(name, args.type_name(l)), 0)
@@ -166,13 +173,13 @@ local function unpacking(name, s, list_of)
       end
       list = nil
     end
-    local v, p = s.pull(s, log)
+    local v, p = read(s, log)
     if v ~= nil then return list_of(x, taker, use_of(x, taker), v) end
     if p then return pend(x, taker, p, resume) end
     return ended(x)
   end
   local d = derive(take)
-  log = d.log
+  log, d.depth = d.log, depth
   return d
 end
 
@@ -188,6 +195,7 @@ end
 function M.map_list(s, f)
   check(s, "map_list")
   args.func(f, 2, "map_list")
+  f = stored.keep(f)
   return unpacking("map_list", s, function(_, _, use, v) return use(f(v)) end)
 end
 
@@ -202,8 +210,9 @@ end
 function M.map_list_s(s, f)
   check(s, "map_list_s")
   args.func(f, 2, "map_list_s")
+  local start = stored.task(f)
   return unpacking("map_list_s", s, function(x, taker, use, v)
-    return run_task(x, taker, use, f, v)
+    return run_task(x, taker, use, start, v)
   end)
 end
 
@@ -231,8 +240,9 @@ function M.append(a, b)
   check(a, "append")
   if getmetatable(b) ~= C.mt then args.wrong(b, 2, "append", "lwt.stream") end
   local log, resume
+  local read, depth = C.reader { a, b }
   local function source(x, taker)
-    local v, p = a.pull(a, log)
+    local v, p = read(a, log)
     if v ~= nil then return v end
     if p then return pend(x, taker, p, resume) end
     if not b then return ended(x) end
@@ -246,7 +256,7 @@ function M.append(a, b)
     return source(log)
   end
   local d = derive(source)
-  log = d.log
+  log, d.depth = d.log, depth
   return d
 end
 
@@ -260,8 +270,10 @@ end
 function M.concat(s)
   check(s, "concat")
   local log, inner
+  local read, depth = C.reader { s }
   local source
   local function open(v)
+    v = unview(v)
     if getmetatable(v) ~= C.mt then
       error(("'concat': a stream expected, got %s"):format(args.type_name(v)), 0)
     end
@@ -281,7 +293,7 @@ function M.concat(s)
     while true do
       local v, p
       if not inner then
-        v, p = s.pull(s, log)
+        v, p = read(s, log)
         if v == nil then
           if p then return pend(x, taker, p, outer_came) end
           return ended(x)
@@ -295,7 +307,7 @@ function M.concat(s)
     end
   end
   local d = derive(source)
-  log = d.log
+  log, d.depth = d.log, depth
   return d
 end
 
@@ -352,10 +364,11 @@ function M.combine(a, b)
   check(a, "combine")
   if getmetatable(b) ~= C.mt then args.wrong(b, 2, "combine", "lwt.stream") end
   local log
+  local read, depth = C.reader({ a, b }, true)
   local function source(x, taker)
-    local va, pa = a.pull(a)
+    local va, pa = read(a)
     if va == nil and not pa then return ended(x) end
-    local ok, vb, pb = pcall(b.pull, b)
+    local ok, vb, pb = pcall(read, b)
     if not ok or vb == nil and not pb then
       if va ~= nil then C.unread(a, { va }, 1) else pa:cancel() end
       if not ok then error(vb, 0) end
@@ -378,7 +391,7 @@ function M.combine(a, b)
     end)
   end
   local d = derive(source)
-  log = d.log
+  log, d.depth = d.log, depth
   return d
 end
 
@@ -392,16 +405,9 @@ end
 ---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 3
 ---```
 function M.choose(streams)
-  local n = args.list(streams, 1, "choose")
-  local list = {}
-  for i = 1, n do
-    if getmetatable(streams[i]) ~= C.mt then
-      args.bad(1, "choose", ("element %d: lwt.stream expected, got %s")
-        :format(i, args.type_name(streams[i])))
-    end
-    list[i] = streams[i]
-  end
+  local _, list = args.objects(streams, 1, "choose", C.mt, "lwt.stream")
   local log, source
+  local read, depth = C.reader(list, true)
   local turn = 0 -- who delivered last
   local function drop(s)
     for i = 1, #list do
@@ -431,7 +437,7 @@ function M.choose(streams)
     for _ = 1, #list do
       i = i % #list + 1
       local s = list[i]
-      local ok, v, p = pcall(s.pull, s)
+      local ok, v, p = pcall(read, s)
       if ok and p then
         waits[#waits + 1] = { s = s, p = p }
       else
@@ -457,7 +463,7 @@ function M.choose(streams)
     return pend(x, taker, first_of(waits, function() return true end), came)
   end
   local d = derive(source)
-  log = d.log
+  log, d.depth = d.log, depth
   return d
 end
 
@@ -473,19 +479,20 @@ end
 function M.wrap_exn(s)
   check(s, "wrap_exn")
   local log
+  local read, depth = C.reader({ s }, true)
   local function resume(v)
     if v == nil then return ended(log) end
     return { ok = true, value = v }
   end
   local function rescue(err) return { ok = false, error = err } end
   local d = derive(function(x, taker)
-    local ok, v, p = pcall(s.pull, s, log)
+    local ok, v, p = pcall(read, s, log)
     if not ok then return rescue(v) end
     if v ~= nil then return { ok = true, value = v } end
     if p then return pend(x, taker, p, resume, rescue) end
     return ended(x)
   end)
-  log = d.log
+  log, d.depth = d.log, depth
   return d
 end
 
@@ -510,6 +517,7 @@ end
 function M.hexdump(s)
   check(s, "hexdump")
   local log, source
+  local read, depth = C.reader { s }
   local held, pos, offset = "", 1, 0 -- what is still to be shown starts at `pos`
   local function line()
     local bytes = held:sub(pos, pos + 15)
@@ -533,7 +541,7 @@ function M.hexdump(s)
   end
   function source(x, taker)
     while #held - pos < 15 do
-      local v, p = s.pull(s, log)
+      local v, p = read(s, log)
       if v == nil then
         if p then return pend(x, taker, p, resume) end
         if pos <= #held then return line() end
@@ -544,7 +552,7 @@ function M.hexdump(s)
     return line()
   end
   local d = derive(source)
-  log = d.log
+  log, d.depth = d.log, depth
   return d
 end
 

@@ -1,0 +1,92 @@
+#!/bin/sh
+# specs.sh COMMAND... -- [WORD...]: runs the spec files side by side, each with the command (busted) in
+# a process of its own, which has a temporary folder of its own.
+#
+# A WORD is a file, a folder, or an option for busted (-…). Without files and folders it is all of spec/.
+# A line tells each file as it ends, its whole output if it failed; the last line is the sum:
+# "N passed, N failed". A process that dies or hangs counts as a failure.
+#
+# LWT_SPEC_JOBS   how many at once (as many as there are processors)
+# LWT_SPEC_LIMIT  seconds that one file may take before it counts as hung (1800)
+set -u
+
+if [ "${1-}" = --one ]; then # the inner call, made by xargs: --one FOLDER COMMAND... FILE
+  out=$2
+  shift 2
+  for file do :; done # the last argument
+  name=$(echo "$file" | tr '/.' '__')
+  log=$out/$name.log
+  # Not below $out: the path of a Unix socket has little room.
+  TMPDIR=$(mktemp -d /tmp/lwt.XXXXXX) || exit 1
+  export TMPDIR
+  limit=''
+  command -v timeout >/dev/null 2>&1 && limit="timeout -k 10 ${LWT_SPEC_LIMIT:-1800}"
+  # shellcheck disable=SC2086 # a command and its words
+  $limit "$@" >"$log" 2>&1 </dev/null
+  status=$?
+  rm -rf "$TMPDIR"
+  totals=$(sed -n 's/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
+  # shellcheck disable=SC2086 # two words
+  set -- ${totals:-0 0}
+  passed=$1 failed=$2
+  if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    failed=1
+    case $status in
+      124 | 137) echo "FAILED $file: stopped after ${LWT_SPEC_LIMIT:-1800} seconds" >>"$log" ;;
+      *) echo "FAILED $file: its process ended with status $status" >>"$log" ;;
+    esac
+  elif [ -z "$totals" ]; then
+    failed=1
+    echo "FAILED $file: no specs were run" >>"$log"
+  fi
+  echo "$passed $failed" >"$out/$name.totals"
+  # One writer at a time, so that the outputs of two files do not mix.
+  until mkdir "$out/writing" 2>/dev/null; do sleep 0.1; done
+  grep -v '^[0-9][0-9]* passed, [0-9][0-9]* failed$' "$log"
+  rmdir "$out/writing"
+  exit 0
+fi
+
+command=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  command="$command $1" # no word of it has a space in it
+  shift
+done
+[ $# -gt 0 ] && shift
+files=
+for word do
+  case $word in
+    -*) command="$command $word" ;;
+    *) if [ -d "$word" ]; then files="$files $(find "$word" -name '*_spec.lua' | sort)"; else files="$files $word"; fi ;;
+  esac
+done
+# The files that take longest come first, so that none of them is what all wait for at the end.
+long='spec/docs_spec.lua spec/core/depth_spec.lua spec/fs_spec.lua spec/uv/interrupt_spec.lua spec/soak_spec.lua
+  spec/core/model_spec.lua spec/seq_spec.lua spec/core/oom_spec.lua spec/uv/oom_spec.lua spec/uv/finalizer_spec.lua'
+if [ -z "$files" ]; then
+  for file in $long; do [ -f "$file" ] && files="$files $file"; done
+  for file in $(find spec -name '*_spec.lua' | sort); do
+    case " $files " in *" $file "*) ;; *) files="$files $file" ;; esac
+  done
+fi
+
+# shellcheck disable=SC2086 # a list of files
+set -- $files
+if [ $# -eq 1 ]; then # its output is seen as it comes
+  # shellcheck disable=SC2086 # a command and its words
+  exec $command "$1"
+fi
+jobs=${LWT_SPEC_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
+out=$(mktemp -d) || exit 1
+trap 'rm -rf "$out"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+# shellcheck disable=SC2086 # a command and its words
+printf '%s\n' "$@" | xargs -n 1 -P "$jobs" sh "$0" --one "$out" $command
+cat "$out"/*.totals | awk -v files=$# '
+  { passed += $1; failed += $2 }
+  END {
+    if (NR < files) { print files - NR " files were not run"; failed += files - NR }
+    print passed + 0 " passed, " failed + 0 " failed"
+    exit failed > 0
+  }'

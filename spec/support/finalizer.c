@@ -1,0 +1,202 @@
+/* finalizer.c: what happens when a finalizer runs in the middle of something.
+**
+** A program of its own, as oom.c is: it embeds Lua, the core and lwt.uv. Its allocator counts the
+** requests of an operation, and at the n-th it has the collector make a whole cycle as soon
+** as Lua looks whether it should, which runs the finalizer of an object that was garbage before the
+** operation began. That finalizer is an ordinary one: Lua runs it where it would run any. What it
+** does and what must hold afterwards is told by the script, which the program runs once for every
+** operation, in a process of its own: one that crashes or hangs is told, and the others go on.
+**
+**   finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]    every STRIDE-th n; names; one n
+**
+** The script's table has `count()` and `run(i, which, n, stride, operation, disturbance, only)`,
+** which gives the number of failures that it printed. Meant to be built with the address sanitizer. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int luaopen_lwt_core(lua_State *L);
+int luaopen_lwt_uv(lua_State *L);
+
+/* The sources are compiled for oom.c, with these in place of the library's. */
+void *oom_malloc(size_t size) { return malloc(size); }
+void *oom_calloc(size_t count, size_t size) { return calloc(count, size); }
+void *oom_realloc(void *ptr, size_t size) { return realloc(ptr, size); }
+
+#ifdef __SANITIZE_ADDRESS__
+void __sanitizer_set_death_callback(void (*callback)(void));
+#endif
+
+enum { IDLE, COUNTING, DUE, FIRED };
+
+static lua_State *state;
+static int at = IDLE;
+static long requests, limit;
+static size_t in_use;
+static char what[256];
+
+static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
+  void *fresh;
+  (void)ud;
+  if (ptr == NULL) osize = 0;
+  if (nsize == 0) {
+    in_use -= osize;
+    free(ptr);
+    return NULL;
+  }
+  if (at == FIRED) {
+    at = IDLE;
+    lua_gc(state, LUA_GCSTOP);
+  } else if (at == COUNTING && nsize > osize && ++requests == limit) {
+    at = DUE;
+    lua_gc(state, LUA_GCRESTART); /* sets the debt to nothing: this request makes one */
+  }
+  fresh = realloc(ptr, nsize);
+  if (fresh != NULL) in_use += nsize - osize;
+  return fresh;
+}
+
+static void tell(void) {
+  fprintf(stderr, "finalizer: in %s\n", what);
+}
+
+/* The trap's finalizer; upvalue: what it does. */
+static int l_trap(lua_State *L) {
+  if (at != DUE) return 0; /* the operation was over before */
+  at = IDLE; /* what it does itself is not counted */
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_call(L, 0, 0);
+  at = FIRED;
+  return 0;
+}
+
+/* arm(name, n, f): from now on f is called at the n-th request. */
+static int l_arm(lua_State *L) {
+  snprintf(what, sizeof what, "%s", luaL_checkstring(L, 1));
+  limit = (long)luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  lua_gc(L, LUA_GCRESTART);
+  lua_gc(L, LUA_GCCOLLECT);
+  lua_gc(L, LUA_GCCOLLECT);
+  lua_gc(L, LUA_GCSTOP);
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, l_trap, 1);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_settop(L, 0);
+  alarm(20);
+  requests = 0;
+  at = COUNTING;
+  return 0;
+}
+
+/* disarm(): was the operation over before? */
+static int l_disarm(lua_State *L) {
+  at = IDLE;
+  lua_gc(L, LUA_GCRESTART);
+  lua_pushboolean(L, requests < limit);
+  return 1;
+}
+
+static void on_alarm(int sig) {
+  (void)sig;
+  if (write(1, what, strlen(what)) > 0 && write(1, ": hangs\n", 8) > 0) _exit(1);
+  _exit(1);
+}
+
+static const luaL_Reg functions[] = {{"arm", l_arm}, {"disarm", l_disarm}, {NULL, NULL}};
+
+static void die(const char *text) {
+  fprintf(stderr, "finalizer: %s\n", text);
+  exit(2);
+}
+
+/* A state with the libraries, lwt at hand, and the script's table on the stack. */
+static lua_State *open_state(const char *script) {
+  lua_State *L = state = lua_newstate(allocate, NULL);
+  if (L == NULL) die("no memory");
+  luaL_openlibs(L);
+  lua_gc(L, LUA_GCINC, 200, 400, 40); /* a step is a whole cycle */
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_lwt_core);
+  lua_setfield(L, -2, "lwt.core");
+  lua_pushcfunction(L, luaopen_lwt_uv);
+  lua_setfield(L, -2, "lwt.uv");
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  lua_setglobal(L, "finalizer");
+  if (luaL_dofile(L, script) != LUA_OK) die(lua_tostring(L, -1));
+  return L;
+}
+
+/* In a process of its own, and in a state after the other as long as the script wants another
+** one: `run` gives the number of failures, and with which disturbance and n to go on. */
+static int run(char **argv, int operation) {
+  long failures = 0;
+  int more = 1, which = 0, n = 0;
+  signal(SIGALRM, on_alarm);
+  while (more) {
+    lua_State *L = open_state(argv[1]);
+    lua_getfield(L, -1, "run");
+    lua_pushinteger(L, operation);
+    lua_pushinteger(L, which);
+    lua_pushinteger(L, n);
+    for (int i = 2; i < 6 && argv[i] != NULL; i++) lua_pushstring(L, argv[i]);
+    more = 0;
+    if (lua_pcall(L, lua_gettop(L) - 2, 3, 0) != LUA_OK) {
+      printf("%s: %s\n", what, luaL_tolstring(L, -1, NULL));
+      failures++;
+    } else {
+      failures += (long)lua_tointeger(L, -3);
+      more = !lua_isnil(L, -2);
+      which = (int)lua_tointeger(L, -2);
+      n = (int)lua_tointeger(L, -1);
+    }
+    alarm(20);
+    lua_close(L);
+    if (in_use != 0) {
+      printf("%s and its like: %zu bytes were not given back\n", what, in_use);
+      failures++;
+      in_use = 0;
+    }
+  }
+  fflush(stdout);
+  return failures != 0;
+}
+
+int main(int argc, char **argv) {
+  long failures = 0;
+  int count, status;
+  if (argc < 2) die("usage: finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]");
+  lua_State *L = open_state(argv[1]);
+  lua_getfield(L, -1, "count");
+  lua_call(L, 0, 1);
+  count = (int)lua_tointeger(L, -1);
+  lua_close(L);
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_set_death_callback(tell);
+#endif
+  for (int i = 1; i <= count; i++) {
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+      in_use = 0;
+      exit(run(argv, i));
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) die("no child");
+    if (status == 0) continue;
+    failures++;
+    if (WIFSIGNALED(status))
+      printf("operation %d: ended by signal %d\n", i, WTERMSIG(status));
+  }
+  printf("%ld failures\n", failures);
+  return failures != 0;
+}

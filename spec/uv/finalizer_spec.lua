@@ -1,0 +1,22 @@
+-- A finalizer in the middle of every operation, at the n-th request for memory, for every n: the
+-- twin of oom_spec.lua. What there is to run, and how to add to it: spec/support/finalizer.lua.
+-- LWT_SPEC_FULL=1 tries every n.
+local core = require "spec.support.core"
+local refusing = require "spec.support.refusing"
+
+describe("a finalizer in the middle", function()
+  local function try(family)
+    local why = refusing.run_finalizers(family, core.count(11, 1))
+    if why then pending(why) end
+  end
+
+  for _, family in ipairs {
+    "promises", "tasks", "scopes", "mvar", "timers", "storage", "loop", -- finalizer_core.lua
+    "tcp", "unix", "pair", "udp", "dns", "poll", -- _net
+    "bytes", "channels", "files", "watch", "processes", "signals", -- _io
+    "process", "signal", -- _process
+    "messages", "detach", -- _thread
+  } do
+    it("of operations of " .. family .. " changes nothing of what they do", function() try(family) end)
+  end
+end)
