@@ -67,7 +67,8 @@ if pcall(require, "lwt.uv") then
   waits["a channel's lines"] = function()
     local r, w = lio.pipe()
     return function()
-      local line = r:lines()()
+      local next_line, of = r:lines()
+      local line = next_line(of)
       r:close():await()
       return line
     end, function()
