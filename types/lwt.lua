@@ -5364,8 +5364,9 @@ lwt_net_module.getnameinfo = function(addr) end
 lwt_net_module.getservbyname = function(name, proto) end
 
 ---How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
----their order. Of the threadpool (see `lwt.job`), lookups never take more than half,
----whatever the limit: file operations go on beside them.
+---their order. Each has a thread of its own: files and jobs go on beside them. A lookup that was
+---cancelled counts until the system's resolver gives up; nothing else waits for it, the end of
+---the program neither.
 ---```lua
 ---print(net.dns_limit())   --> 16
 ---```
@@ -5659,7 +5660,8 @@ lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
 ---raised in them. One that sits in a C function for another second is left behind, and ends when
 ---the C function returns or the process does.
 ---
----An error keeps the traceback of the worker: see `lwt.traceback`.
+---An error keeps the traceback of the worker: see `lwt.traceback`. So does one that `f` leaves behind
+---in the background, of `lwt.async` say: it rejects the call when `f` has returned.
 ---```lua
 ---local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
 ---print(await(preemptive.detach(fib, 20)))   --> 6765

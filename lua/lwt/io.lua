@@ -34,6 +34,13 @@ for _, name in ipairs {
   M[name] = cio[name]
 end
 
+local function formatted(name, fmt, ...)
+  if type(fmt) ~= "string" and type(fmt) ~= "number" then
+    error(("bad argument #1 to '%s' (string expected, got %s)"):format(name, type(fmt)), 3)
+  end
+  return string.format(fmt, ...)
+end
+
 -- Strings and numbers, as one string: for the printing family.
 local function text_of(name, ...)
   local n = select("#", ...)
@@ -655,7 +662,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 function M.printf(fmt, ...)
-  return put("stdout", write, fmt:format(...))
+  return put("stdout", write, formatted("printf", fmt, ...))
 end
 
 --- Write `fmt:format(...)` and a newline to `lio.stdout`.
@@ -664,7 +671,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 function M.printlf(fmt, ...)
-  return put("stdout", write_line, fmt:format(...))
+  return put("stdout", write_line, formatted("printlf", fmt, ...))
 end
 
 --- Write the arguments to `lio.stderr`.
@@ -689,7 +696,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 function M.eprintf(fmt, ...)
-  return put("stderr", write, fmt:format(...))
+  return put("stderr", write, formatted("eprintf", fmt, ...))
 end
 
 --- Write `fmt:format(...)` and a newline to `lio.stderr`.
@@ -698,7 +705,7 @@ end
 ---@param ... any
 ---@return lwt.Promise
 function M.eprintlf(fmt, ...)
-  return put("stderr", write_line, fmt:format(...))
+  return put("stderr", write_line, formatted("eprintlf", fmt, ...))
 end
 
 local hex = require "lwt.io.hex"

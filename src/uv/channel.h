@@ -292,6 +292,10 @@ void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t
 size_t lwt_uv_channel_check_max(lua_State *L, int arg);
 /* The bytes have changed: what an op has searched in vain, it searches again. C only. */
 void lwt_uv_channel_search_anew(op *o);
+/* channel_fill.c. Get more: 1 when something has come (bytes, the end, an error), 0 when
+** that takes time. C only. */
+int lwt_uv_channel_refill(channel *ch, size_t want);
+void lwt_uv_channel_drop_input(channel_in *in);
 /* Make room in the input buffer for `want` more bytes at best. UV_ENOMEM or 0. */
 int lwt_uv_channel_room(channel *ch, size_t want);
 /* 1: copied into the output buffer; 0 when it does not fit, or UV_ENOMEM. */

@@ -38,11 +38,11 @@ end
 -- Start a child, which runs until its first wait.
 function Crew:start(f, ...)
   local child = spawn(f, ...)
-  local state, err = child:state()
+  local state = child:state()
   if state == "fulfilled" then return end
   if state == "rejected" then
     if not self.failed then
-      self.failed, self.err = true, err
+      self.failed = child
       if self.alarm_r then self.alarm_r:wakeup_later() end
     end
     return
@@ -55,11 +55,11 @@ function Crew:start(f, ...)
     live[child] = nil
     self.n = self.n - 1
     poke(self)
-  end, function(e)
+  end, function()
     live[child] = nil
     self.n = self.n - 1
     if not self.failed then
-      self.failed, self.err = true, e
+      self.failed = child
       if self.alarm_r then self.alarm_r:wakeup_later() end
     end
     poke(self)
@@ -140,7 +140,7 @@ local function finish(c, ok, ...)
     end
   end
   stop(c)
-  if c.failed then return rejected(c.err) end
+  if c.failed then return c.failed end -- the promise itself: it knows where its error comes from
   return rejected((...))
 end
 

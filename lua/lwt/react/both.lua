@@ -202,11 +202,17 @@ function E.limit(e, f)
   return m
 end
 
-local function background(e, loop)
+-- `turn(ref)` again and again, until it gives false or the event is gone. Others have their turn
+-- even where it never waits.
+local function background(e, turn)
   local ref = setmetatable({ e }, weak)
   local t = spawn(function()
     await(lwt.pause())
-    loop(ref)
+    local n = 0
+    while alive(ref) and turn(ref) do
+      n = n + 1
+      if n % 64 == 0 then lwt.yield() end
+    end
   end)
   t:on_failure(function(err)
     if not rawequal(err, lwt.Canceled) then report(err) end
@@ -229,7 +235,8 @@ end
 function E.from(f)
   args.func(f, 1, "from")
   return background(G.event(), function(ref)
-    while alive(ref) do emit(ref, value(f())) end
+    emit(ref, value(f()))
+    return true
   end)
 end
 
@@ -268,11 +275,10 @@ end
 function E.of_stream(s)
   if not stream.is_stream(s) then args.wrong(s, 1, "of_stream", "lwt.stream") end
   return background(G.event(), function(ref)
-    while alive(ref) do
-      local v = await(s:get())
-      if v == nil then return end
-      emit(ref, v)
-    end
+    local v = await(s:get())
+    if v == nil then return false end
+    emit(ref, v)
+    return true
   end)
 end
 
@@ -983,6 +989,7 @@ Notifier.__name = "lwt.react.notifier"
 ---@param handle lwt.Notifier
 ---@function react.notifier.stop(handle)
 function Notifier:stop()
+  if getmetatable(self) ~= Notifier then args.wrong(self, 1, "stop", "lwt.react.notifier") end
   local node = self.node
   if node then
     self.node = nil

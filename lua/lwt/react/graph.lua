@@ -381,7 +381,7 @@ end
 function G.setter(s)
   local eq = s.eq
   return function(v, at)
-    if at ~= nil then return at:_add(change, s, v) end
+    if at ~= nil then return G.add(at, change, s, v) end
     if active or eq or s.stopped then return send(change, s, v) end
     callback(set_signal, s, v)
     if more then return settle() end
