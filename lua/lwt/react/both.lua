@@ -8,7 +8,8 @@ local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local dropped = require "lwt.stream.dropped"
 local stream = require "lwt.stream"
-local unview = require "lwt.core".unview
+local core = require "lwt.core"
+local unview, guard = core.unview, core.guard
 local G = require "lwt.react.graph"
 require "lwt.react.event"
 require "lwt.react.signal"
@@ -19,7 +20,7 @@ local event_from, signal_from = G.event_from, G.signal_from
 local check_event, check_events = G.check_event, G.check_events
 local check_signal, check_signals, check_eq = G.check_signal, G.check_signals, G.check_eq
 local spawn, await, async, is_promise = lwt.spawn, lwt.await, lwt.async, lwt.is_promise
-local getmetatable, setmetatable, pcall, unpack = getmetatable, setmetatable, pcall, table.unpack
+local getmetatable, setmetatable, unpack = getmetatable, setmetatable, table.unpack
 
 local weak = { __mode = "v" }
 
@@ -51,7 +52,7 @@ local function work(w)
     local job = w[w.first]
     w[w.first] = nil
     w.first = w.first + 1
-    local ok, err = pcall(job)
+    local ok, err = guard(job)
     if not ok then report(err) end
   end
   w.first, w.last, w.busy = 1, 0, false
