@@ -223,6 +223,8 @@ void lwt_uv_channel_name(channel *ch, const char *what_key, const char *what);
 ** raised argument error. *closed is set when it is closed: reject with lwt.Closed. */
 view *lwt_uv_channel_check(lwt_uv *ctx, lua_State *L, int side, int *closed);
 view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg);
+/* The same for one whose atomic may be over: its `ch` is NULL then. */
+view *lwt_uv_channel_any(lwt_uv *ctx, lua_State *L, int arg);
 /* Run `proto` now or put it in the queue. Returns the promise (returns 1). The view is
 ** argument 1; `keep` is the stack index of a value that must live as long (0: none). */
 int lwt_uv_channel_run(lua_State *L, view *v, op *proto, int keep);
