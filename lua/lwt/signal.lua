@@ -7,6 +7,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local stored = require "lwt.stored"
 local signal = require "lwt.uvneeded"("lwt.signal").signal
 
 local M = {}
@@ -132,7 +133,8 @@ end
 function M.on(name, f)
   args.check_callable(2, "on", f)
   name = check_name(name, "on")
-  return setmetatable({ receiver = add(name, function() async(f, name) end) }, handler)
+  local receive = stored.keep(function() async(f, name) end)
+  return setmetatable({ receiver = add(name, receive) }, handler)
 end
 
 --- A promise of the next delivery of the signal, fulfilled with its name. Cancelling it, or its
