@@ -233,11 +233,17 @@ local function unview(...)
   return table.unpack(args, 1, args.n)
 end
 
-local function showing(...)
-  local results = table.pack(...)
-  for i = 1, results.n do results[i] = show(results[i]) end
-  return table.unpack(results, 1, results.n)
+-- What a call gave, from `results[first]` on. An iterator and what it works on are for `for`, which
+-- gives the one to the other as it is: these stay as they are.
+local function show_all(results, first)
+  local n = results.n
+  if type(results[first]) ~= "function" then
+    for i = first, n do results[i] = show(results[i]) end
+  end
+  return table.unpack(results, first, n)
 end
+
+local function showing(...) return show_all(table.pack(...), 1) end
 
 local function settle(...)
   local p = ...
@@ -247,10 +253,9 @@ end
 
 -- The same for what table.pack(pcall(…)) gave.
 local function settle_packed(results)
-  local n, p = results.n, results[2]
-  if n == 2 and is_promise(p) then return showing(core.await(p)) end
-  for i = 2, n do results[i] = show(results[i]) end
-  return table.unpack(results, 2, n)
+  local p = results[2]
+  if results.n == 2 and is_promise(p) then return showing(core.await(p)) end
+  return show_all(results, 2)
 end
 
 -- Raises the error that the function shown has raised. A wrong argument is told as if that had
