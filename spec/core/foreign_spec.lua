@@ -67,10 +67,9 @@ if pcall(require, "lwt.uv") then
   waits["a channel's lines"] = function()
     local r, w = lio.pipe()
     return function()
-      for line in r:lines() do
-        r:close():await()
-        return line
-      end
+      local line = (r:lines())(r)
+      r:close():await()
+      return line
     end, function()
       w:write "woken\n":await()
       w:close():await()
@@ -270,8 +269,8 @@ describe("a task's coroutine", function()
   it("survives whatever plain Lua does with it", function()
     generated.cases(60, function(random)
       local cos, tasks, live = {}, {}, {}
-      local m, md = mvar.create(), nil
-      md = lwt.direct(m)
+      local m = mvar.create()
+      local md = lwt.direct(m)
       local gate, opener = lwt.wait()
       local function note()
         cos[#cos + 1] = coroutine.running()

@@ -5,18 +5,6 @@ local mvar = require "lwt.mvar"
 local core = require "spec.support.core"
 local virtual, async = core.stepping, core.async
 
-local function with_hook(body)
-  local before = lwt.async_exception_hook()
-  local errors = { n = 0 }
-  lwt.async_exception_hook(function(e)
-    errors.n = errors.n + 1
-    errors[errors.n] = e
-  end)
-  local ok, err = pcall(body, errors)
-  lwt.async_exception_hook(before)
-  if not ok then error(err, 0) end
-end
-
 describe("at_exit", function()
   it("runs when run ends with a deadlock", virtual(function()
     local log = core.log()
