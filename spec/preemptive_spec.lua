@@ -95,6 +95,17 @@ describe("preemptive.detach", function()
     assert.truthy(text:find "failing_task.*in a detached function", text)
   end))
 
+  it("keeps the worker's traceback when two fail alike in a list's tasks", task(function()
+    local list = require "lwt.list"
+    local function failing() error("alike", 0) end
+    for _, name in ipairs { "map_p", "map_n", "iter_p" } do
+      local p = list[name](function() return preemptive.detach(failing) end, { 1, 2 }, 2)
+      local ok, err = pcall(await, p)
+      assert.same({ false, "alike" }, { ok, err })
+      assert.truthy(lwt.traceback(err):find("in a detached function", 1, true), lwt.traceback(err))
+    end
+  end))
+
   it("lets a worker run a loop of its own", task(function()
     assert.equal("slept", await(preemptive.detach(function()
       local l = require "lwt"

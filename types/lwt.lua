@@ -4478,18 +4478,32 @@ lwt_fs_module.readdir = function(path) end
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 ---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
 ---name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
----…). What happens again before it was read is told once; if more is kept than a thousand
----different ones, the rest is dropped, and an element of type "overflow" says so. `s:close()`
----ends it; so does dropping it.
+---…). What happens again before it was read is told once. If more is kept than a thousand
+---different ones, or the system itself has lost some, an element of type "overflow" says that
+---something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
+---and so does the end of what is watched (removed, or its file system unmounted), after its last
+---event.
+---
+---Of the directories in a directory nothing is told but that they come, go and change themselves;
+---with `recursive` what happens below is told too, with names such as "sub/dir/file". The tree is
+---walked when the call is made, a watch of the system for each directory (there is a limit: `ENOSPC`
+---then, or "overflow" for those made later); symbolic links are not followed. What is in a
+---directory that appears is told as well, some of it twice.
 ---```lua
 ---local s = fs.watch(".")
 ---await(fs.write_file("a", "x"))
 ---print(await(s:next()).name)   --> a
 ---s:close()
+---await(fs.mkdir("sub"))
+---local all = fs.watch(".", {recursive = true})
+---await(fs.write_file("sub/b", "x"))
+---print(await(all:next()).name)   --> sub/b
+---all:close()
 ---```
 ---@param path string
+---@param opts? table `{recursive = boolean}`
 ---@return lwt.Stream
-lwt_fs_module.watch = function(path) end
+lwt_fs_module.watch = function(path, opts) end
 
 lwt_fs_module.file.lock = lwt_File.lock
 
@@ -4923,8 +4937,11 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---@return lwt.Promise the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
 
----Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
----formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
+---Write the arguments to `lio.stdout`, one behind the other, at once. `printl` adds a newline,
+---`printf` formats, `printlf` does both; with an `e` in front they write to `lio.stderr`.
+---What these write and what Lua's `print` and `io.write` write comes out in the order of the
+---calls. (What `lio.stdout:write` writes is buffered, which is cheaper where there is much of it,
+---and comes later than a `print` after it.)
 ---```lua
 ---print(lwt.is_promise(lio.print("")))   --> true
 ---```
@@ -4932,40 +4949,40 @@ lwt_io_module.establish_server = function(addr, f, opts) end
 ---@return lwt.Promise
 lwt_io_module.print = function(...) end
 
----Write the arguments and a newline to `io.stdout`.
+---Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.printl = function(...) end
 
----Write `fmt:format(...)` to `io.stdout`.
+---Write `fmt:format(...)` to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.printf = function(fmt, ...) end
 
----Write `fmt:format(...)` and a newline to `io.stdout`.
+---Write `fmt:format(...)` and a newline to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.printlf = function(fmt, ...) end
 
----Write the arguments to `io.stderr`.
+---Write the arguments to `lio.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.eprint = function(...) end
 
----Write the arguments and a newline to `io.stderr`.
+---Write the arguments and a newline to `lio.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.eprintl = function(...) end
 
----Write `fmt:format(...)` to `io.stderr`.
+---Write `fmt:format(...)` to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.eprintf = function(fmt, ...) end
 
----Write `fmt:format(...)` and a newline to `io.stderr`.
+---Write `fmt:format(...)` and a newline to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
@@ -5364,8 +5381,9 @@ lwt_net_module.getnameinfo = function(addr) end
 lwt_net_module.getservbyname = function(name, proto) end
 
 ---How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
----their order. Of the threadpool (see `lwt.job`), lookups never take more than half,
----whatever the limit: file operations go on beside them.
+---their order. Each has a thread of its own: files and jobs go on beside them. A lookup that was
+---cancelled counts until the system's resolver gives up; nothing else waits for it, the end of
+---the program neither.
 ---```lua
 ---print(net.dns_limit())   --> 16
 ---```
@@ -5659,7 +5677,8 @@ lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
 ---raised in them. One that sits in a C function for another second is left behind, and ends when
 ---the C function returns or the process does.
 ---
----An error keeps the traceback of the worker: see `lwt.traceback`.
+---An error keeps the traceback of the worker: see `lwt.traceback`. So does one that `f` leaves behind
+---in the background, of `lwt.async` say: it rejects the call when `f` has returned.
 ---```lua
 ---local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
 ---print(await(preemptive.detach(fib, 20)))   --> 6765

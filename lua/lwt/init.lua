@@ -155,7 +155,7 @@ function lwt.from_callback(f)
   local p = core.waiter()
   local function resolve(...) core.wake(p, ...) end
   local function reject(err) core.wake_exn(p, err) end
-  local ok, err = pcall(f, resolve, reject)
+  local ok, err = core.guard(f, resolve, reject)
   if not ok then reject(err) end
   return p
 end
@@ -182,7 +182,7 @@ function lwt.promisify(f)
         core.wake(p, ...)
       end
     end
-    local ok, err = pcall(f, table.unpack(args, 1, args.n))
+    local ok, err = core.guard(f, table.unpack(args, 1, args.n))
     if not ok then core.wake_exn(p, err) end
     return p
   end
@@ -400,7 +400,7 @@ local function run_hooks(which)
     for i = 1, n do
       local hook = list[i]
       if hook and not hook.removed then
-        local ok, err = pcall(hook.f)
+        local ok, err = core.guard(hook.f)
         if not ok then report(err) end
       end
     end

@@ -175,6 +175,7 @@ static int run(char **argv, int operation) {
 int main(int argc, char **argv) {
   long failures = 0;
   int count, status;
+  setvbuf(stdout, NULL, _IOLBF, 0);
   if (argc < 2) die("usage: finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]");
   lua_State *L = open_state(argv[1]);
   lua_getfield(L, -1, "count");

@@ -190,8 +190,23 @@ function M.text(n)
   return table.concat(parts):sub(1, n)
 end
 
+-- Pieces that follow each other in the whole are one: short ones cannot be told apart.
+local function joined(whole, pieces)
+  local list = {}
+  for i = 1, #pieces do
+    local last = list[#list]
+    if last and pieces[i] and whole:find(last .. pieces[i], 1, true) then
+      list[#list] = last .. pieces[i]
+    else
+      list[#list + 1] = pieces[i]
+    end
+  end
+  return list
+end
+
 -- The pieces are those of the whole, in some order, each byte once. With gaps, some may be missing.
 function M.tile(whole, pieces, gaps)
+  pieces = joined(whole, pieces)
   local found = {}
   for i = 1, #pieces do
     local piece = pieces[i]

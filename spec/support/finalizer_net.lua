@@ -255,7 +255,12 @@ return {
       send = function(s) s.b:send("extra", s.a:getsockname()) end,
       give_up = function(s)
         local p = s.a:recv()
-        if p:is_pending() then p:cancel() else s.more[1] = select(2, p:state()) end
+        if p:is_pending() then
+          p:cancel()
+        else
+          s.more[1] = select(2, p:state())
+          s.b:send("extra", s.a:getsockname())
+        end
       end,
     },
     breaks = { "close", "give_up" },

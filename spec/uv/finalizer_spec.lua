@@ -6,7 +6,7 @@ local refusing = require "spec.support.refusing"
 
 describe("a finalizer in the middle", function()
   local function try(family)
-    local why = refusing.run_finalizers(family, core.count(11, 1))
+    local why = refusing.run_finalizers(family, core.count(47, 1))
     if why then pending(why) end
   end
 

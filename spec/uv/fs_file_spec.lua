@@ -553,7 +553,7 @@ describe("lwt.fs: open files", function()
 
   it("takes over a descriptor that is open, non-blocking ones as well", task(function()
     local spawn = require("lwt.uv").process.spawn
-    local _, _, exit, _, fd = spawn({ "sh", "-c", "sleep 0.05; printf hello" }, { stdout = "pipe" })
+    local _, _, exit, _, _, fd = spawn({ "sh", "-c", "sleep 0.05; printf hello" }, { stdout = "pipe" })
     local f = fs.of_fd(fd)
     assert.equal(fd, f:fileno())
     assert.equal("hello", await(f:read()))

@@ -56,6 +56,8 @@ static lwt_uv *new_context(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
+  ctx->scratch = malloc(LWT_UV_SCRATCH);
+  if (ctx->scratch == NULL) luaL_error(L, "not enough memory");
   lwt_uv_engine_start(ctx, L);
   ctx->lwt->fulfilled(ctx->lwt, L, 0);
   ctx->done_ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -285,6 +285,10 @@ void lwt_uv_worker_release(lwt_uv_worker *w);
 /* Pack what a new worker's state begins with. NULL: no memory. */
 lwt_uv_message *lwt_uv_worker_setup(lua_State *L);
 
+/* Take the error at the top, popped, into a message: as it is, or as a text. NULL: no
+** memory. */
+lwt_uv_message *lwt_uv_pack_error(lua_State *L);
+
 /* Queues of calls. */
 void lwt_uv_calls_append(lwt_uv_calls *q, lwt_uv_call *c);
 void lwt_uv_calls_unlink(lwt_uv_calls *q, lwt_uv_call *c);
@@ -329,7 +333,7 @@ void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L,
                                 lwt_uv_thread_channel *channel);
 extern const luaL_Reg lwt_uv_thread_channel_functions[];
 
-/* thread_pool.c, thread_worker.c: functions of uv.thread, which thread.c lists. */
+/* thread_pool.c, thread_ask.c: functions of uv.thread, which thread.c lists. */
 extern const luaL_Reg lwt_uv_pool_functions[], lwt_uv_worker_functions[];
 void lwt_uv_pool_close(lwt_uv *ctx);
 

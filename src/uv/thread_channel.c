@@ -1,6 +1,6 @@
-/* thread_channel.c: bounded channels between Lua states.
+/* thread_channel.c: bounded channels between Lua states: waiting at them, and what Lua calls.
 **
-** A channel is a locked ring of messages with a queue of waiting receivers and one of
+** A channel (thread_ring.c) is a locked ring of messages with a queue of waiting receivers and one of
 ** waiting senders, each of which belongs to some state. Whoever makes a receiver's or
 ** sender's wait end takes it out of its queue, under the lock, and posts it to its
 ** state's inbox: there its promise is resolved. Between the two a receiver may be
@@ -11,167 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "thread_writer.h"
-
-/* Somebody who waits. Its state frees it. */
-struct lwt_uv_thread_waiter {
-  lwt_uv_post post;                       /* first */
-  lwt_uv_thread_waiter *next, *prev;      /* in the channel's queue, under its lock */
-  lwt_uv_thread_waiter *mine, *mine_prev; /* among its state's waiters */
-  lwt_uv_thread_channel *channel;         /* a reference */
-  lwt_uv_inbox *inbox;                    /* a reference */
-  lwt_uv *ctx;
-  lwt_uv_message *message; /* to send, or received: under the lock */
-  lwt_uv_message *taken;   /* received, and being unpacked */
-  int sender, waiting;     /* waiting: in the queue. Under the lock */
-  int closed;              /* ended by close */
-  int late;                /* posted to come to the channel in a later turn */
-  int canceled;            /* by its own state */
-  int promise, receipt;    /* in the registry */
-};
+#include "thread_ring.h"
 
 typedef lwt_uv_thread_waiter waiter;
-
-typedef struct queue {
-  waiter *first, *last;
-} queue;
-
-struct lwt_uv_thread_channel {
-  atomic_int refs;    /* of all kinds */
-  atomic_int handles; /* userdata and messages: who may yet send or receive */
-  uv_mutex_t lock;
-  int closed;
-  size_t bound;
-  lwt_uv_message **ring; /* grows up to the bound, and beyond for what is given back */
-  size_t head, count, size;
-  queue receivers, senders;
-};
-
 typedef lwt_uv_thread_channel channel;
-
-/* ---- Parts -------------------------------------------------------------------------- */
-
-static void append(queue *q, waiter *w) {
-  w->waiting = 1;
-  w->next = NULL;
-  w->prev = q->last;
-  if (q->last != NULL)
-    q->last->next = w;
-  else
-    q->first = w;
-  q->last = w;
-}
-
-static void withdraw(channel *c, waiter *w) {
-  queue *q = w->sender ? &c->senders : &c->receivers;
-  if (w->prev != NULL)
-    w->prev->next = w->next;
-  else
-    q->first = w->next;
-  if (w->next != NULL)
-    w->next->prev = w->prev;
-  else
-    q->last = w->prev;
-  w->waiting = 0;
-}
-
-static int reserve(channel *c) {
-  if (c->count < c->size) return 1;
-  size_t size = c->size < 8 ? 8 : c->size * 2;
-  lwt_uv_message **ring = malloc(size * sizeof(void *));
-  if (ring == NULL) return 0;
-  for (size_t i = 0; i < c->count; i++) ring[i] = c->ring[(c->head + i) % c->size];
-  free(c->ring);
-  c->ring = ring;
-  c->size = size;
-  c->head = 0;
-  return 1;
-}
-
-static void push(channel *c, lwt_uv_message *m) { /* there is room */
-  c->ring[(c->head + c->count++) % c->size] = m;
-}
-
-static lwt_uv_message *pop(channel *c) {
-  lwt_uv_message *m = c->ring[c->head];
-  c->head = (c->head + 1) % c->size;
-  c->count--;
-  return m;
-}
-
-/* With the lock: end the wait of the first in the queue, with a message or without. One
-** whose state is closing is out of the queue then, and that state frees it. */
-static int wake_first(channel *c, queue *q, lwt_uv_message *m) {
-  waiter *w;
-  while ((w = q->first) != NULL) {
-    withdraw(c, w);
-    if (!w->sender) w->message = m;
-    if (lwt_uv_inbox_post(w->inbox, &w->post) == 0) return 1;
-    if (!w->sender) w->message = NULL;
-  }
-  return 0;
-}
-
-/* With the lock: the next message, from the ring or a sender that waits; or NULL. */
-static lwt_uv_message *take(channel *c) {
-  lwt_uv_message *m = NULL;
-  waiter *w = c->senders.first;
-  if (c->count > 0) {
-    m = pop(c);
-    if (w == NULL || c->count >= c->bound) return m;
-    push(c, w->message);
-  } else if (w != NULL) {
-    m = w->message;
-  } else {
-    return NULL;
-  }
-  w->message = NULL;
-  withdraw(c, w);
-  lwt_uv_inbox_post(w->inbox, &w->post); /* or its state is closing */
-  return m;
-}
-
-/* With the lock: what nobody has seen goes to the next receiver, or back to the front. */
-static int put_back(channel *c, lwt_uv_message *m) {
-  if (wake_first(c, &c->receivers, m)) return 1;
-  if (!reserve(c)) return 0;
-  c->head = (c->head + c->size - 1) % c->size;
-  c->ring[c->head] = m;
-  c->count++;
-  return 1;
-}
-
-static void release(channel *c) {
-  if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1) return;
-  while (c->count > 0) lwt_uv_message_free(pop(c));
-  free(c->ring);
-  uv_mutex_destroy(&c->lock);
-  free(c);
-}
-
-static channel *retain(channel *c) {
-  atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-  return c;
-}
-
-lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *p) {
-  channel *c = retain(p);
-  atomic_fetch_add_explicit(&c->handles, 1, memory_order_relaxed);
-  return c;
-}
-
-void lwt_uv_thread_channel_release(channel *c) {
-  if (atomic_fetch_sub_explicit(&c->handles, 1, memory_order_acq_rel) <= 2) {
-    /* Those who wait may now wait in vain: let their states look (see _alive). */
-    uv_mutex_lock(&c->lock);
-    for (waiter *w = c->receivers.first; w != NULL; w = w->next)
-      lwt_uv_inbox_wake(w->inbox);
-    for (waiter *w = c->senders.first; w != NULL; w = w->next)
-      lwt_uv_inbox_wake(w->inbox);
-    uv_mutex_unlock(&c->lock);
-  }
-  release(c);
-}
 
 /* ---- Waiting ---------------------------------------------------------------------------- */
 
@@ -184,7 +27,7 @@ static void free_waiter(waiter *w) {
   if (w->mine != NULL) w->mine->mine_prev = w->mine_prev;
   lwt_uv_message_free(w->message);
   lwt_uv_message_free(w->taken);
-  release(w->channel);
+  lwt_uv_ring_let_go(w->channel);
   lwt_uv_inbox_release(w->inbox);
   free(w);
 }
@@ -199,7 +42,7 @@ static void forget(lua_State *L, waiter *w) {
 static void give_back(channel *c, lwt_uv_message *m) {
   if (m == NULL) return;
   uv_mutex_lock(&c->lock);
-  if (put_back(c, m)) m = NULL;
+  if (lwt_uv_ring_put_back(c, m)) m = NULL;
   uv_mutex_unlock(&c->lock);
   lwt_uv_message_free(m);
 }
@@ -256,33 +99,21 @@ static int l_settle(lua_State *L) {
   return 0;
 }
 
-enum { SENT, MUST_WAIT, SHUT, NO_MEMORY };
-
-/* With the lock: pass the message on without waiting. */
-static int send_now(channel *c, lwt_uv_message *m) {
-  if (c->closed) return SHUT;
-  if (wake_first(c, &c->receivers, m)) return SENT;
-  if (c->count >= c->bound || c->senders.first != NULL) return MUST_WAIT;
-  if (!reserve(c)) return NO_MEMORY;
-  push(c, m);
-  return SENT;
-}
-
 /* A waiter comes to its channel: is it over at once? Else it waits there. */
 static int begin(waiter *w) {
   channel *c = w->channel;
   int over;
   uv_mutex_lock(&c->lock);
   if (w->sender) {
-    int result = send_now(c, w->message);
-    if (result == SENT) w->message = NULL;
-    w->closed = result == SHUT;
-    over = result == SENT || result == SHUT;
-    if (!over) append(&c->senders, w);
+    int result = lwt_uv_ring_send(c, w->message);
+    if (result == LWT_UV_SENT) w->message = NULL;
+    w->closed = result == LWT_UV_SHUT;
+    over = result == LWT_UV_SENT || result == LWT_UV_SHUT;
+    if (!over) lwt_uv_ring_append(&c->senders, w);
   } else {
-    w->message = take(c);
+    w->message = lwt_uv_ring_take(c);
     over = w->message != NULL || c->closed;
-    if (!over) append(&c->receivers, w);
+    if (!over) lwt_uv_ring_append(&c->receivers, w);
   }
   uv_mutex_unlock(&c->lock);
   return over;
@@ -348,7 +179,7 @@ static void cancel(lua_State *L, void *data) {
   w->canceled = 1;
   uv_mutex_lock(&c->lock);
   int waiting = w->waiting;
-  if (waiting) withdraw(c, w);
+  if (waiting) lwt_uv_ring_withdraw(c, w);
   uv_mutex_unlock(&c->lock);
   if (w->sender && (waiting || w->late) && lua_checkstack(L, 1)) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->receipt);
@@ -390,7 +221,7 @@ static waiter *new_waiter(lwt_uv *ctx, lua_State *L, channel *c, int sender) {
   }
   w->post.deliver = deliver;
   w->post.drop = drop;
-  w->channel = retain(c);
+  w->channel = lwt_uv_ring_keep(c);
   w->inbox = inbox;
   lwt_uv_inbox_retain(inbox);
   w->ctx = ctx;
@@ -431,7 +262,7 @@ void lwt_uv_thread_channel_close(lwt_uv *ctx) {
     channel *c = w->channel;
     next = w->mine;
     uv_mutex_lock(&c->lock);
-    if (w->waiting) withdraw(c, w);
+    if (w->waiting) lwt_uv_ring_withdraw(c, w);
     uv_mutex_unlock(&c->lock);
     give_back(c, message_of(w));
     free_waiter(w);
@@ -550,23 +381,24 @@ static int l_send(lua_State *L) {
   int n = lua_gettop(L);
   lwt_uv_message *m = lwt_uv_pack(L, 2, n - 1, "value", 0);
   if (m == NULL) return lwt_uv_reject(ctx, L, UV_ENOMEM, "send", NULL, NULL);
-  int result = MUST_WAIT;
+  int result = LWT_UV_MUST_WAIT;
   forget_itself(c, m);
   if (!ctx->lwt->cancel_due(ctx->lwt)) {
     uv_mutex_lock(&c->lock);
-    result = send_now(c, m);
+    result = lwt_uv_ring_send(c, m);
     uv_mutex_unlock(&c->lock);
   }
-  if (result == SENT) {
+  if (result == LWT_UV_SENT) {
     lwt_uv_push_done(ctx, L);
     return 1;
   }
-  waiter *w = result == MUST_WAIT ? new_waiter(ctx, L, c, 1) : NULL;
+  waiter *w = result == LWT_UV_MUST_WAIT ? new_waiter(ctx, L, c, 1) : NULL;
   if (w == NULL) {
     lwt_uv_undo(L, n + 1, m);
     lwt_uv_message_free(m);
-    if (result == SHUT) return lwt_uv_reject_closed(ctx, L);
-    if (result == NO_MEMORY) return lwt_uv_reject(ctx, L, UV_ENOMEM, "send", NULL, NULL);
+    if (result == LWT_UV_SHUT) return lwt_uv_reject_closed(ctx, L);
+    if (result == LWT_UV_NO_MEMORY)
+      return lwt_uv_reject(ctx, L, UV_ENOMEM, "send", NULL, NULL);
     ctx->lwt->rejected(ctx->lwt, L);
     return 1;
   }
@@ -619,7 +451,7 @@ static int l_recv(lua_State *L) {
   lua_settop(L, 1);
   int due = ctx->lwt->cancel_due(ctx->lwt);
   uv_mutex_lock(&c->lock);
-  lwt_uv_message *m = due ? NULL : take(c);
+  lwt_uv_message *m = due ? NULL : lwt_uv_ring_take(c);
   int closed = c->closed && !due;
   uv_mutex_unlock(&c->lock);
   if (m != NULL) return received(ctx, L, c, m);
@@ -652,8 +484,8 @@ static int l_close(lua_State *L) {
   uv_mutex_lock(&c->lock);
   c->closed = 1;
   for (waiter *w = c->senders.first; w != NULL; w = w->next) w->closed = 1;
-  while (wake_first(c, &c->senders, NULL)) continue;
-  while (c->count == 0 && wake_first(c, &c->receivers, NULL)) continue;
+  while (lwt_uv_ring_wake_first(c, &c->senders, NULL)) continue;
+  while (c->count == 0 && lwt_uv_ring_wake_first(c, &c->receivers, NULL)) continue;
   uv_mutex_unlock(&c->lock);
   return 0;
 }
@@ -688,7 +520,7 @@ static int l_len(lua_State *L) {
 }
 
 static int l_tostring(lua_State *L) {
-  channel **box = lua_touserdata(L, 1);
+  channel **box = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_THREAD_CHANNEL);
   lua_pushfstring(L, "lwt.thread_channel: %p", (void *)*box);
   return 1;
 }

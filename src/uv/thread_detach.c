@@ -236,7 +236,8 @@ When the Lua state closes, calls that run are given a quarter of a second; then 
 raised in them. One that sits in a C function for another second is left behind, and ends when
 the C function returns or the process does.
 
-An error keeps the traceback of the worker: see `lwt.traceback`.
+An error keeps the traceback of the worker: see `lwt.traceback`. So does one that `f` leaves behind
+in the background, of `lwt.async` say: it rejects the call when `f` has returned.
 @param f function
 @param ... any
 @return lwt.Promise

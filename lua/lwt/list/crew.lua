@@ -9,6 +9,7 @@
 -- task waits for passes it on.
 
 local lwt = require "lwt"
+local guard = require "lwt.core".guard -- pcall, which keeps the trace
 local due = require "lwt.due"
 local order = require "lwt.order"
 
@@ -37,11 +38,11 @@ end
 -- Start a child, which runs until its first wait.
 function Crew:start(f, ...)
   local child = spawn(f, ...)
-  local state, err = child:state()
+  local state = child:state()
   if state == "fulfilled" then return end
   if state == "rejected" then
     if not self.failed then
-      self.failed, self.err = true, err
+      self.failed = child
       if self.alarm_r then self.alarm_r:wakeup_later() end
     end
     return
@@ -54,11 +55,11 @@ function Crew:start(f, ...)
     live[child] = nil
     self.n = self.n - 1
     poke(self)
-  end, function(e)
+  end, function()
     live[child] = nil
     self.n = self.n - 1
     if not self.failed then
-      self.failed, self.err = true, e
+      self.failed = child
       if self.alarm_r then self.alarm_r:wakeup_later() end
     end
     poke(self)
@@ -139,7 +140,7 @@ local function finish(c, ok, ...)
     end
   end
   stop(c)
-  if c.failed then return rejected(c.err) end
+  if c.failed then return c.failed end -- the promise itself: it knows where its error comes from
   return rejected((...))
 end
 
@@ -148,7 +149,7 @@ local function run(max, body)
     max = max, n = 0, started = 0, live = {}, failed = false, halted = false, looping = false,
   }, Crew)
   c.halt = function() halt(c) end
-  return finish(c, pcall(body, c))
+  return finish(c, guard(body, c))
 end
 
 local M = {}
