@@ -101,10 +101,13 @@ for name, pair in pairs(through) do
   end)
 end
 
+local folder = os.getenv "TMPDIR" or "/tmp"
+local written = folder .. "/lwt-bytes.out"
+
 local files = 0
 local function file_of(data)
   files = files + 1
-  local path = ("bytes.%d.tmp"):format(files % 2)
+  local path = ("%s/lwt-bytes.%d"):format(folder, files % 2)
   await(fs.write_file(path, data))
   return path
 end
@@ -113,10 +116,10 @@ describe("a file", function()
   for what, check in test.bytes_kit(function(data)
     return await(fs.open(file_of(data)))
   end, function()
-    local f = await(fs.open("bytes.tmp", "w"))
+    local f = await(fs.open(written, "w"))
     return f, function()
       await(f:close())
-      return await(fs.read_file "bytes.tmp")
+      return await(fs.read_file(written))
     end
   end) do
     it(what, check)
@@ -127,10 +130,10 @@ describe("a channel of a file", function()
   for what, check in test.bytes_kit(function(data)
     return await(lio.open_file(file_of(data)))
   end, function()
-    local f = await(lio.open_file("bytes.tmp", "w"))
+    local f = await(lio.open_file(written, "w"))
     return f, function()
       await(f:close())
-      return await(fs.read_file "bytes.tmp")
+      return await(fs.read_file(written))
     end
   end) do
     it(what, check)

@@ -217,6 +217,111 @@ describe("lwt.fs.watch", function()
     assert.is_true(descriptors() <= before)
   end))
 
+  it("says when the system has lost events", task(function()
+    if not io.open "/proc/sys/fs/inotify/max_queued_events" then return end
+    local file = io.open "/proc/sys/fs/inotify/max_queued_events"
+    local most = file:read("n")
+    file:close()
+    shell.write(path("a"), "")
+    local s, below = fs.watch(dir), fs.watch(dir, { recursive = true })
+    for _ = 1, most // 4 + 100 do -- two events each; nothing is read meanwhile
+      os.rename(path("a"), path("b"))
+      os.rename(path("b"), path("a"))
+    end
+    os.execute("mkdir " .. path("missed"))
+    for _, w in ipairs { s, below } do
+      collect(w, function(e) return e.type == "overflow" end)
+    end
+    -- It goes on, and knows the directory of which it was not told.
+    await(fs.write_file(path("missed/f"), ""))
+    collect(below, function(e) return e.name == "missed/f" end)
+    await(fs.write_file(path("end"), ""))
+    collect(s, function(e) return e.name == "end" end)
+    s:close()
+    below:close()
+  end))
+
+  it("ends when what is watched has gone, after what it was told of", task(function()
+    await(fs.mkdir(path("d")))
+    await(fs.write_file(path("d/f"), ""))
+    local of_dir, of_file = fs.watch(path("d")), fs.watch(path("d/f"))
+    local below = fs.watch(path("d"), { recursive = true })
+    await(fs.unlink(path("d/f")))
+    await(fs.rmdir(path("d")))
+    local function all(s)
+      local seen = {}
+      while true do
+        local e = await(lwt.with_timeout(5, s:next():catch(function() end)))
+        if e == nil then return seen end
+        seen[#seen + 1] = e.type .. ":" .. e.name
+      end
+    end
+    assert.same({ "rename:f", "rename:d" }, all(of_dir))
+    assert.same({ "rename:f", "rename:d" }, all(below))
+    assert.same({ "change:f", "rename:f" }, all(of_file))
+    -- And tells who waits already.
+    await(fs.mkdir(path("d")))
+    local s = fs.watch(path("d"))
+    local first, second, third = s:get(), s:get(), s:get()
+    await(fs.rmdir(path("d")))
+    assert.equal("d", await(lwt.with_timeout(5, first)).name)
+    assert.is_nil((await(lwt.with_timeout(5, second))))
+    assert.is_nil((await(lwt.with_timeout(5, third))))
+  end))
+
+  it("tells of entries alone, unless it is recursive", task(function()
+    await(fs.mkdir(path("a/b"), { parents = true }))
+    await(fs.mkdir(path("far/c"), { parents = true }))
+    await(fs.symlink("../far", path("a/link")))
+    local s, below = fs.watch(path("a")), fs.watch(path("a"), { recursive = true })
+    await(fs.write_file(path("a/b/f"), ""))
+    await(fs.write_file(path("far/c/f"), "")) -- behind the link
+    -- A new tree is watched as soon as it appears, and what was in it then is told.
+    await(fs.mkdir(path("a/new/deep"), { parents = true }))
+    await(fs.write_file(path("a/new/deep/f"), ""))
+    collect(below, function(e) return e.name == "a/new/deep/f" or e.name == "new/deep/f" end)
+    await(fs.write_file(path("a/new/deep/g"), ""))
+    collect(below, function(e) return e.name == "new/deep/g" end)
+    -- One that moves has another name, and elsewhere none.
+    await(fs.rename(path("a/new/deep"), path("a/b/moved")))
+    collect(below, function(e) return e.name == "b/moved" end)
+    await(fs.write_file(path("a/b/moved/h"), ""))
+    collect(below, function(e) return e.name == "b/moved/h" end)
+    await(fs.rename(path("a/b/moved"), path("far/moved")))
+    await(fs.write_file(path("a/mark"), ""))
+    collect(below, function(e) return e.name == "mark" end)
+    await(fs.write_file(path("far/moved/i"), ""))
+    await(fs.write_file(path("a/end"), ""))
+    for _, name in ipairs(collect(below, function(e) return e.name == "end" end)) do
+      assert.is_nil(name:find "moved" or name:find "far")
+    end
+    for _, name in ipairs(collect(s, function(e) return e.name == "end" end)) do
+      assert.is_nil(name:find "/")
+    end
+    s:close()
+    below:close()
+  end))
+
+  it("tells each of many watches of the same directory", task(function()
+    local all = {}
+    for i = 1, 200 do all[i] = fs.watch(dir, { recursive = i % 2 == 0 }) end
+    await(fs.mkdir(path("d")))
+    for i = 1, 200 do assert.equal("d", await(lwt.with_timeout(5, all[i]:next())).name) end
+    for i = 1, 199 do
+      -- Whoever is told may close all others.
+      all[i]:get():on_success(function() for k = 1, 199 do all[k]:close() end end)
+    end
+    await(fs.mkdir(path("e")))
+    assert.equal("e", await(lwt.with_timeout(5, all[200]:next())).name)
+    all[200]:close()
+  end))
+
+  it("refuses options that it does not know", function()
+    refused("bad argument #2 to 'watch' (unknown option 'deep')", function()
+      return fs.watch(dir, { deep = true })
+    end)
+  end)
+
   it("raises at once when there is nothing to watch", function()
     local ok, err = pcall(fs.watch, path("x"))
     assert.is_false(ok)

@@ -445,3 +445,51 @@ describe("the standard channels", function()
     assert.equal("x 0", out)
   end)
 end)
+
+describe("what a program prints", function()
+  local script = require "spec.support.script"
+
+  it("comes out in the order of the calls, whoever prints", function()
+    local result = script.run([[
+      local lwt, lio = require "lwt", require "lwt.io"
+      local process = require "lwt.process"
+      lwt.run(function()
+        print "1"
+        lio.printl "2"
+        io.write "3\n"
+        lio.printf("%d\n", 4)
+        lio.stdout:write "5\n"
+        process.exec({ "echo", "6" }):await()
+        io.write "7\n"
+        lio.stdout:write(("x"):rep(100), "\n")
+        process.exec({ "echo", "8" }):await()
+      end)
+    ]], 20)
+    assert.equal("1\n2\n3\n4\n5\n6\n7\n" .. ("x"):rep(100) .. "\n8\n", result.out, result.err)
+  end)
+
+  it("is whole, also where the other end takes its time", function()
+    local result = script.run([[
+      local lwt, lio = require "lwt", require "lwt.io"
+      lwt.run(function()
+        for i = 1, 20000 do lio.printl(("%08d"):format(i)) end
+      end)
+    ]], 20)
+    local i = 0
+    for line in result.out:gmatch("[^\n]+") do
+      i = i + 1
+      assert.equal(i, tonumber(line))
+    end
+    assert.equal(20000, i)
+  end)
+end)
+
+describe("lwt.io used as Lua's io", function()
+  it("says what to call", function()
+    assert.error_matches(function() return io.open("f") end, "lwt.io has no 'open'.*open_file")
+    for _, f in ipairs { io.read, io.read_line, io.lines, io.close, io.read_int } do
+      assert.error_matches(function() f("x") end, "lwt.channel expected, got string: lwt.io is not Lua's io")
+      assert.error_matches(function() f() end, "lwt.channel expected, got no value: lwt.io is not Lua's io")
+    end
+  end)
+end)

@@ -262,3 +262,52 @@ describe("what is no socket", function()
     end
   end)
 end)
+
+describe("a name server that does not answer", function()
+  local build = require "spec.support.build"
+  local shell = require "spec.support.shell"
+
+  -- Runs code with a resolver that is silent about one name; how long it took, in seconds.
+  local function run(code)
+    local dir = build.temp_dir()
+    local library = build.library(dir, "spec/support/silent.c", "silent")
+    local script = shell.write(dir .. "/script.lua", "local lwt, net = require 'lwt', require 'lwt.net'\n"
+      .. "local fs = require 'lwt.fs'\nlocal await = lwt.await\n" .. code)
+    local before = os.time()
+    local r = shell.run(("LD_PRELOAD=\"${LD_PRELOAD:+$LD_PRELOAD:}%s\" timeout 100 %s %s"):format(library,
+      shell.lua, script))
+    shell.remove_dir(dir)
+    return r, os.time() - before
+  end
+
+  it("does not keep the program from ending", function()
+    for _, ending in ipairs { "", "os.exit(0)", "os.exit(0, true)" } do
+      local r, seconds = run([[
+        lwt.run(function()
+          local ok, err = pcall(await, lwt.with_timeout(0.1, net.getaddrinfo("silent.test", 80)))
+          assert(not ok and err == lwt.Timeout)
+          net.getaddrinfo("silent.test", 80) -- still wanted at the end
+          assert(not pcall(await, lwt.with_timeout(0.1, net.tcp_connect "silent.test:80")))
+        end)
+        print "over"
+      ]] .. ending)
+      assert.same({ "over\n", "", 0 }, { r.out, r.err, r.code })
+      assert.is_true(seconds < 40)
+    end
+  end)
+
+  it("keeps neither files nor other names waiting", function()
+    local r, seconds = run [[
+      lwt.run(function()
+        local silent = {}
+        for i = 1, 8 do silent[i] = net.getaddrinfo("silent.test", 80) end
+        assert(await(fs.stat ".").type == "directory")
+        assert(await(net.getaddrinfo("127.0.0.1", 80))[1].port == 80)
+        for _, p in ipairs(silent) do p:cancel() end
+      end)
+      print "over"
+    ]]
+    assert.same({ "over\n", "", 0 }, { r.out, r.err, r.code })
+    assert.is_true(seconds < 40)
+  end)
+end)

@@ -1259,3 +1259,37 @@ describe("ending in react", function()
     assert.same({ 10000, 1 }, { n, live:value() })
   end)
 end)
+
+describe("an event made of what never waits", function()
+  it("lets others have their turn", function()
+    local result = script.run([[
+      local lwt, react, stream = require "lwt", require "lwt.react", require "lwt.stream"
+      lwt.run(function()
+        local a = react.E.from(function() return 1 end)
+        local b = react.E.of_stream(stream.from_direct(function() return 2 end))
+        print(lwt.await(a:next()), lwt.await(b:next()))
+        lwt.await(lwt.sleep(0.001))
+        a, b = nil, nil
+        collectgarbage()
+        for _ = 1, 3 do lwt.yield() end
+      end)
+    ]], 20)
+    assert.equal("1 2\n", (result.out:gsub("\t", " ")))
+    assert.equal(0, result.code)
+  end)
+
+  it("checks what it is given in the place of a step, and of a notifier", function()
+    local e, send = E.create()
+    local s, set = S.create(1)
+    for _, f in ipairs { send, set } do
+      local ok, err = pcall(function() f(1, 5) end)
+      assert.is_false(ok)
+      assert.matches("step expected, got number", err)
+      assert.matches("react_spec", err)
+    end
+    local ok, err = pcall(e:notify(print).stop, 5)
+    assert.is_false(ok)
+    assert.matches("notifier expected", err)
+    assert.is_not_nil(s)
+  end)
+end)

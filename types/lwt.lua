@@ -1445,6 +1445,8 @@ local lwt_Mvar = {}
 ---value goes straight to the oldest waiting taker, if there is one. When it is full, the
 ---promise waits until the value has found room; cancelling it takes the value back.
 ---Any value may be put: nil, and a promise, which stays what it is.
+---(In a task that was cancelled and has not been told yet, the value is put a turn of the loop later, so that it is not put at all when
+---the `await` raises.)
 ---```lua
 ---local m = mvar.create("old")
 ---local p = m:put("new")
@@ -1770,9 +1772,16 @@ local lwt_Scope = {}
 ---@return lwt.Promise
 function lwt_Scope:spawn(f, ...) end
 
----Cancels every task of the scope, the body included. From now on every await in them raises `lwt.Canceled`.
+---Ends the scope from inside: cancels every task of it, the body included. From now on every await in them raises `lwt.Canceled`.
+---The scope is then *fulfilled*, with what its body returns, or with nothing where the body was itself cut off: that is how background
+---children are stopped. (Cancelling the scope's promise, from outside, rejects it.)
 ---```lua
----print(pcall(await, lwt.scope(function(s) s:cancel() lwt.yield() end)))   --> false canceled
+---print(await(lwt.scope(function(s)
+---  s:spawn(function() await(lwt.sleep(60)) end)
+---  local result = await(lwt.sleep(0.01):map(function() return "done" end))
+---  s:cancel()
+---  return result
+---end)))   --> done
 ---```
 function lwt_Scope:cancel() end
 
@@ -3486,9 +3495,10 @@ lwt_module.stall = function(s, f) end
 lwt_module.debug = function(on) end
 
 ---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
----raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
----list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises; only in the main script of the `lwt`
----command, which is inside one, it runs its argument as a task and waits for it, so that any program works there. Ctrl-C cancels the main task with
+---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
+---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
+---finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
+---it, so that any program works there. Ctrl-C cancels the main task with
 ---`lwt.Interrupted`, see `lwt.interrupts`.
 ---```lua norun
 ---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
@@ -3553,6 +3563,7 @@ lwt_module.fulfilled = function(...) end
 lwt_module.rejected = function(err) end
 
 ---A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
+---Takes no argument: to wait for a promise, `lwt.await`.
 ---```lua
 ---local p, r = lwt.wait()
 ---r:wakeup("done")
@@ -3563,6 +3574,7 @@ lwt_module.rejected = function(err) end
 lwt_module.wait = function() end
 
 ---A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
+---Takes no argument: to run a function as a task, `lwt.spawn`.
 ---```lua
 ---local p, r = lwt.task()
 ---p:cancel()
@@ -3593,9 +3605,10 @@ lwt_module.scope.cancel = lwt_Scope.cancel
 
 ---Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
----(or `s:cancel()`) cancels all; inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot
----swallow it (`lwt.shield` runs cleanup that must await). `lwt.errors(p)` has the errors of all that failed.
----A child that is cancelled by itself is not a failure.
+---cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
+---returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
+---runs cleanup that must await); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
+---of all that failed. A child that is cancelled by itself is not a failure.
 ---```lua
 ---print(pcall(await, lwt.scope(function(s)
 ---  s:spawn(function() await(lwt.sleep(60)) end)
@@ -3806,7 +3819,8 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable.
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+---`lwt.with_timeout`.)
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```
@@ -3867,7 +3881,10 @@ lwt_module.ignore_result = function(p) end
 
 ---Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
 ---loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
----resolved wins over any time.
+---resolved wins over any time, and of two deadlines at one moment the inner one is told first.
+---To give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+---`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may be granted it in the
+---very turn in which its time is over, and then nobody is left who knows.
 ---```lua
 ---print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
 ---```
@@ -4461,18 +4478,32 @@ lwt_fs_module.readdir = function(path) end
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 ---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
 ---name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
----…). What happens again before it was read is told once; if more is kept than a thousand
----different ones, the rest is dropped, and an element of type "overflow" says so. `s:close()`
----ends it; so does dropping it.
+---…). What happens again before it was read is told once. If more is kept than a thousand
+---different ones, or the system itself has lost some, an element of type "overflow" says that
+---something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
+---and so does the end of what is watched (removed, or its file system unmounted), after its last
+---event.
+---
+---Of the directories in a directory nothing is told but that they come, go and change themselves;
+---with `recursive` what happens below is told too, with names such as "sub/dir/file". The tree is
+---walked when the call is made, a watch of the system for each directory (there is a limit: `ENOSPC`
+---then, or "overflow" for those made later); symbolic links are not followed. What is in a
+---directory that appears is told as well, some of it twice.
 ---```lua
 ---local s = fs.watch(".")
 ---await(fs.write_file("a", "x"))
 ---print(await(s:next()).name)   --> a
 ---s:close()
+---await(fs.mkdir("sub"))
+---local all = fs.watch(".", {recursive = true})
+---await(fs.write_file("sub/b", "x"))
+---print(await(all:next()).name)   --> sub/b
+---all:close()
 ---```
 ---@param path string
+---@param opts? table `{recursive = boolean}`
 ---@return lwt.Stream
-lwt_fs_module.watch = function(path) end
+lwt_fs_module.watch = function(path, opts) end
 
 lwt_fs_module.file.lock = lwt_File.lock
 
@@ -4906,8 +4937,11 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---@return lwt.Promise the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
 
----Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
----formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
+---Write the arguments to `lio.stdout`, one behind the other, at once. `printl` adds a newline,
+---`printf` formats, `printlf` does both; with an `e` in front they write to `lio.stderr`.
+---What these write and what Lua's `print` and `io.write` write comes out in the order of the
+---calls. (What `lio.stdout:write` writes is buffered, which is cheaper where there is much of it,
+---and comes later than a `print` after it.)
 ---```lua
 ---print(lwt.is_promise(lio.print("")))   --> true
 ---```
@@ -4915,40 +4949,40 @@ lwt_io_module.establish_server = function(addr, f, opts) end
 ---@return lwt.Promise
 lwt_io_module.print = function(...) end
 
----Write the arguments and a newline to `io.stdout`.
+---Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.printl = function(...) end
 
----Write `fmt:format(...)` to `io.stdout`.
+---Write `fmt:format(...)` to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.printf = function(fmt, ...) end
 
----Write `fmt:format(...)` and a newline to `io.stdout`.
+---Write `fmt:format(...)` and a newline to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.printlf = function(fmt, ...) end
 
----Write the arguments to `io.stderr`.
+---Write the arguments to `lio.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.eprint = function(...) end
 
----Write the arguments and a newline to `io.stderr`.
+---Write the arguments and a newline to `lio.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 lwt_io_module.eprintl = function(...) end
 
----Write `fmt:format(...)` to `io.stderr`.
+---Write `fmt:format(...)` to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 lwt_io_module.eprintf = function(fmt, ...) end
 
----Write `fmt:format(...)` and a newline to `io.stderr`.
+---Write `fmt:format(...)` and a newline to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
@@ -5347,8 +5381,9 @@ lwt_net_module.getnameinfo = function(addr) end
 lwt_net_module.getservbyname = function(name, proto) end
 
 ---How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
----their order. Of the threadpool (see `lwt.job`), lookups never take more than half,
----whatever the limit: file operations go on beside them.
+---their order. Each has a thread of its own: files and jobs go on beside them. A lookup that was
+---cancelled counts until the system's resolver gives up; nothing else waits for it, the end of
+---the program neither.
 ---```lua
 ---print(net.dns_limit())   --> 16
 ---```

@@ -62,21 +62,36 @@ end
 --- A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 --- `type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
 --- name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
---- …). What happens again before it was read is told once; if more is kept than a thousand
---- different ones, the rest is dropped, and an element of type "overflow" says so. `s:close()`
---- ends it; so does dropping it.
+--- …). What happens again before it was read is told once. If more is kept than a thousand
+--- different ones, or the system itself has lost some, an element of type "overflow" says that
+--- something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
+--- and so does the end of what is watched (removed, or its file system unmounted), after its last
+--- event.
+---
+--- Of the directories in a directory nothing is told but that they come, go and change themselves;
+--- with `recursive` what happens below is told too, with names such as "sub/dir/file". The tree is
+--- walked when the call is made, a watch of the system for each directory (there is a limit: `ENOSPC`
+--- then, or "overflow" for those made later); symbolic links are not followed. What is in a
+--- directory that appears is told as well, some of it twice.
 ---@param path string
+---@param opts? table `{recursive = boolean}`
 ---@return lwt.Stream
 ---```lua
 ---local s = fs.watch(".")
 ---await(fs.write_file("a", "x"))
 ---print(await(s:next()).name)   --> a
 ---s:close()
+---await(fs.mkdir("sub"))
+---local all = fs.watch(".", {recursive = true})
+---await(fs.write_file("sub/b", "x"))
+---print(await(all:next()).name)   --> sub/b
+---all:close()
 ---```
-function M.watch(path)
+function M.watch(path, opts)
   if type(path) ~= "string" then args.wrong(1, "watch", "string", path) end
   if path:find("\0", 1, true) then args.bad(1, "watch", "path contains a zero byte") end
-  local watcher = uv.watcher(path)
+  local recursive = args.options(2, "watch", opts, { recursive = "boolean" }).recursive
+  local watcher = uv.watcher(path, recursive)
   local s = require("lwt.stream").from(function() return lwt.no_cancel(watcher:next()) end)
   function s.close() watcher:close() end
   s.stop = s.close

@@ -33,7 +33,7 @@ local function finalise(s)
     unfinished[p] = true
     p:on_termination(function() unfinished[p] = nil end)
   end
-  p:on_failure(function(err) error(err, 0) end)
+  p:on_failure(core.raise)
 end
 
 local function run_collected()

@@ -34,6 +34,13 @@ for _, name in ipairs {
   M[name] = cio[name]
 end
 
+local function formatted(name, fmt, ...)
+  if type(fmt) ~= "string" and type(fmt) ~= "number" then
+    error(("bad argument #1 to '%s' (string expected, got %s)"):format(name, type(fmt)), 3)
+  end
+  return string.format(fmt, ...)
+end
+
 -- Strings and numbers, as one string: for the printing family.
 local function text_of(name, ...)
   local n = select("#", ...)
@@ -594,20 +601,43 @@ end
 
 local standard = { stdin = { 0, "r" }, stdout = { 1, "w" }, stderr = { 2, "w" } }
 
+-- What Lua's io has and this one has not, and what to call instead.
+local elsewhere = {
+  open = "open_file(path, mode)", popen = "lwt.process.pread", tmpfile = "open_temp_file()",
+  input = "stdin", output = "stdout",
+}
+
 -- Made when they are first asked for: a program that does not use them leaves the descriptors
 -- alone.
 setmetatable(M, {
   __index = function(_, name)
     local how = standard[name]
+    if elsewhere[name] then
+      error(("lwt.io has no '%s', as Lua's io has; here it is '%s'"):format(name, elsewhere[name]),
+        2)
+    end
     if not how then return nil end
     local ch = cio.of_fd(how[1], how[2], { close = false })
     M[name] = ch
+    cio.standard(name, ch)
     return ch
   end,
 })
 
---- Write the arguments to `io.stdout`, one behind the other. `printl` adds a newline, `printf`
---- formats, `printlf` does both; with an `e` in front they write to `io.stderr`.
+-- The printing family writes at once what can be written without waiting, behind what Lua's own
+-- `print` has written: so the lines of a program come out in the order of its calls.
+local function put(name, write_it, text)
+  local ch = M[name]
+  local p = write_it(ch, text)
+  cio.flush_now(ch)
+  return p
+end
+
+--- Write the arguments to `lio.stdout`, one behind the other, at once. `printl` adds a newline,
+--- `printf` formats, `printlf` does both; with an `e` in front they write to `lio.stderr`.
+--- What these write and what Lua's `print` and `io.write` write comes out in the order of the
+--- calls. (What `lio.stdout:write` writes is buffered, which is cheaper where there is much of it,
+--- and comes later than a `print` after it.)
 ---
 ---@param ... string|number
 ---@return lwt.Promise
@@ -615,67 +645,67 @@ setmetatable(M, {
 --- print(lwt.is_promise(lio.print("")))   --> true
 --- ```
 function M.print(...)
-  return write(M.stdout, text_of("print", ...))
+  return put("stdout", write, text_of("print", ...))
 end
 
---- Write the arguments and a newline to `io.stdout`.
+--- Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
 ---
 ---@param ... string|number
 ---@return lwt.Promise
 function M.printl(...)
-  return write_line(M.stdout, text_of("printl", ...))
+  return put("stdout", write_line, text_of("printl", ...))
 end
 
---- Write `fmt:format(...)` to `io.stdout`.
+--- Write `fmt:format(...)` to `lio.stdout`.
 ---
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 function M.printf(fmt, ...)
-  return write(M.stdout, fmt:format(...))
+  return put("stdout", write, formatted("printf", fmt, ...))
 end
 
---- Write `fmt:format(...)` and a newline to `io.stdout`.
+--- Write `fmt:format(...)` and a newline to `lio.stdout`.
 ---
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 function M.printlf(fmt, ...)
-  return write_line(M.stdout, fmt:format(...))
+  return put("stdout", write_line, formatted("printlf", fmt, ...))
 end
 
---- Write the arguments to `io.stderr`.
+--- Write the arguments to `lio.stderr`.
 ---
 ---@param ... string|number
 ---@return lwt.Promise
 function M.eprint(...)
-  return write(M.stderr, text_of("eprint", ...))
+  return put("stderr", write, text_of("eprint", ...))
 end
 
---- Write the arguments and a newline to `io.stderr`.
+--- Write the arguments and a newline to `lio.stderr`.
 ---
 ---@param ... string|number
 ---@return lwt.Promise
 function M.eprintl(...)
-  return write_line(M.stderr, text_of("eprintl", ...))
+  return put("stderr", write_line, text_of("eprintl", ...))
 end
 
---- Write `fmt:format(...)` to `io.stderr`.
+--- Write `fmt:format(...)` to `lio.stderr`.
 ---
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 function M.eprintf(fmt, ...)
-  return write(M.stderr, fmt:format(...))
+  return put("stderr", write, formatted("eprintf", fmt, ...))
 end
 
---- Write `fmt:format(...)` and a newline to `io.stderr`.
+--- Write `fmt:format(...)` and a newline to `lio.stderr`.
 ---
 ---@param fmt string
 ---@param ... any
 ---@return lwt.Promise
 function M.eprintlf(fmt, ...)
-  return write_line(M.stderr, fmt:format(...))
+  return put("stderr", write_line, formatted("eprintlf", fmt, ...))
 end
 
 local hex = require "lwt.io.hex"

@@ -11,7 +11,8 @@
 local lwt = require "lwt"
 local args = require "lwt.args"
 local core = require "lwt.core"
-local uv = require "lwt.uvneeded"("lwt.process").process
+local lwt_uv = require "lwt.uvneeded"("lwt.process")
+local uv, cio = lwt_uv.process, lwt_uv.io
 
 local M = {}
 
@@ -59,7 +60,7 @@ local function check_pipes(opts, n, name, level, own)
 end
 
 local function check_command(cmd, opts, n, name, level, own)
-  if type(cmd) ~= "table" then
+  if type(core.unview(cmd)) ~= "table" then -- a view looks like a table
     local hint = type(cmd) == "string" and "; process.shell makes one of a shell's text" or ""
     bad(1, name, ("list of words expected, got %s%s"):format(type(cmd), hint), level + 1)
   end
@@ -144,6 +145,17 @@ local function is_held(p)
   return false
 end
 
+-- When it has ended: its time counts as long as somebody holds its pipes, who tells nobody when he
+-- lets go.
+local function attend(p, pause)
+  if not is_held(p) then
+    p.timer:cancel()
+  else
+    p.look = lwt.sleep(pause)
+    p.look:on_success(function() attend(p, math.min(2 * pause, 1)) end)
+  end
+end
+
 -- The deadline is for all that it was started for, not for its own end alone.
 local function start_timer(p, seconds)
   p.timer = lwt.sleep(seconds)
@@ -153,8 +165,11 @@ local function start_timer(p, seconds)
     signal(p, "KILL")
     abort(p)
   end)
+  p.timer:on_termination(function()
+    if p.look then p.look:cancel() end
+  end)
   p.ended:on_termination(function()
-    if not is_held(p) then p.timer:cancel() end
+    if p.timer:is_pending() then attend(p, 0.005) end
   end)
 end
 
@@ -182,11 +197,13 @@ local function open(cmd, opts, name, level)
   if opts.group == nil and shells[cmd] then opts = with(opts, { group = "auto" }) end
   local p = setmetatable({
     pid = false, handle = false, state = false, reaped = false, timed_out = false, timer = false,
-    group = false, fds = {},
+    look = false, group = false, fds = {},
   }, mt)
   local fds = { false, false, false }
   local ok, exit
-  ok, p.handle, p.pid, exit, p.group, fds[1], fds[2], fds[3] = pcall(uv.spawn, cmd, opts)
+  -- What we have printed comes before what the program prints, if it inherits our output.
+  cio.flush_standard()
+  ok, p.handle, p.pid, exit, fds[1], fds[2], fds[3], p.group = pcall(uv.spawn, cmd, opts)
   local err = p.handle
   if ok then
     ok, err = pcall(equip, p, exit, fds, opts.timeout)
@@ -417,9 +434,9 @@ end
 
 -- The result of `f(...)`, which fails with lwt.Timeout when the time was up.
 local function timely(p, f, ...)
-  local result = table.pack(pcall(f, ...))
+  local result = table.pack(core.guard(f, ...))
   if p.timed_out then settled(p) end
-  if not result[1] then error(result[2], 0) end
+  if not result[1] then core.raise(result[2]) end
   return table.unpack(result, 2, result.n)
 end
 

@@ -69,13 +69,13 @@ function Step.execute(step)
   G.send_all(step.list)
 end
 
--- Called by the senders.
-function Step._add(step, set, node, v)
+-- Called by the senders, as a tail call.
+function G.add(step, set, node, v)
   if getmetatable(step) ~= step_mt then
-    error(("bad argument #2 to 'send' (step expected, got %s)"):format(args.type_name(step)), 3)
+    error(("bad argument #2 to 'send' (step expected, got %s)"):format(args.type_name(step)), 2)
   end
-  if step.over then error("bad argument #2 to 'send' (the step was executed already)", 3) end
-  if step.nodes[node] then error("bad argument #2 to 'send' (it has a value in this step)", 3) end
+  if step.over then error("bad argument #2 to 'send' (the step was executed already)", 2) end
+  if step.nodes[node] then error("bad argument #2 to 'send' (it has a value in this step)", 2) end
   step.nodes[node] = true
   step.list[#step.list + 1] = { set = set, node = node, v = v }
 end

@@ -28,6 +28,7 @@ local known = { times = "number", delay = true, retry_if = "function" }
 --- print(d >= 0.1 and d <= 0.2)   --> true
 --- ```
 function M.default_delay(n)
+  if type(n) ~= "number" then args.wrong(1, "default_delay", "number", n) end
   local most = math.min(30, 0.1 * 2.0 ^ n)
   return most * (0.5 + 0.5 * math.random())
 end

@@ -11,6 +11,7 @@
 ---@class lwt.Seq
 
 local lwt = require "lwt"
+local raise = require "lwt.core".raise -- again, with the trace that it has
 local args = require "lwt.stream.args"
 local crew = require "lwt.list.crew"
 local due = require "lwt.due"
@@ -61,7 +62,7 @@ end
 local function later(p)
   local state, rest, v = p:state()
   if state == "fulfilled" then return rest, v end
-  if state == "rejected" then error(rest, 0) end
+  if state == "rejected" then raise(rest) end
   return nil, p
 end
 
@@ -70,7 +71,7 @@ local function work(use, f, ...)
   local t = spawn(f, ...)
   local state, v = t:state()
   if state == "fulfilled" then return use(v) end
-  if state == "rejected" then error(v, 0) end
+  if state == "rejected" then raise(v) end
   return nil, t:bind(function(value) return followed(use(value)) end)
 end
 
@@ -146,7 +147,7 @@ function M.cons_lwt(q, p)
   return new(function()
     local state, v = p:state()
     if state == "fulfilled" then return q, v end
-    if state == "rejected" then error(v, 0) end
+    if state == "rejected" then raise(v) end
     return nil, p:map(function(w) return q, w end)
   end)
 end

@@ -183,6 +183,7 @@ end
 -- A function for `it`, with the globals of `f`, where busted looks for them.
 local function for_it(f, how)
   local globals = _G
+  if type(f) ~= "function" then f = debug.getmetatable(f).__call end
   for i = 1, math.huge do
     local name, value = debug.getupvalue(f, i)
     if name == "_ENV" then globals = value end

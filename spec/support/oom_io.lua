@@ -17,6 +17,7 @@ function M.setup()
   lwt, fs, io, net = require "lwt", require "lwt.fs", require "lwt.io", require "lwt.net"
   process = require "lwt.process"
   lwt.async_exception_hook(function(err) log[#log + 1] = tostring(err) end)
+  require "lwt.io.trouble".write = function(text) log[#log + 1] = text end
   -- Opens the loop, and what the first use of each makes.
   lwt.run(function()
     local s = io.establish_server("127.0.0.1:0", function(ch) ch:read_line():await() end):await()

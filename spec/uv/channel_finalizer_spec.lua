@@ -28,8 +28,9 @@ local function in_the_middle(times, f, op)
       f()
     end,
   }
-  for _ = 1, 5000 do
+  for i = 1, 20000 do
     if hits >= times then break end
+    local _ = ("x"):rep(50 + i % 97) -- or the collector might fall into step with the operations
     op(arm)
     armed = false
   end

@@ -230,4 +230,88 @@ describe("positions", function()
     assert.equal(10, ch:length())
     assert.equal(9, ch:position())
   end))
+
+  it("takes as many bytes as string.unpack, whatever the format", task(function()
+    -- Random formats, from a seed of their own; what follows must be there untouched.
+    local state = 20261129
+    local function below(n)
+      state = (state * 1103515245 + 12345) % 2147483648
+      return (state >> 8) % n
+    end
+    local options = {
+      "b", "B", "h", "H", "i", "I", "l", "L", "j", "J", "T", "f", "n", "d", "i1", "i2", "i4", "i8",
+      "i16", "I3", "x", "c3", "z", "s1", "s2", "s4", "<", ">", "=", "!", "!1", "!2", "!4", "!8", "!16",
+      "Xb", "Xh", "Xi4", "Xi16", "Xd", "Xx", "Xs4", "Xj", " ",
+    }
+    local tried = 0
+    for _ = 1, 3000 do
+      local parts, values = {}, {}
+      for i = 1, 1 + below(7) do
+        local option = options[1 + below(#options)]
+        parts[i] = option
+        if option:find("^[bBhHiIlLjJT]") then
+          values[#values + 1] = 1
+        elseif option:find("^[fnd]") then
+          values[#values + 1] = 0.5
+        elseif option:find("^[zs]") then
+          values[#values + 1] = ("v"):rep(below(40))
+        elseif option == "c3" then
+          values[#values + 1] = "abc"
+        end
+      end
+      local format = table.concat(parts)
+      local packs, data = pcall(string.pack, format, table.unpack(values))
+      if packs then
+        tried = tried + 1
+        local ch = io.of_bytes(data .. "next")
+        local wanted = table.pack(format:unpack(data))
+        local got = table.pack(await(ch:unpack(format)))
+        wanted.n = wanted.n - 1
+        wanted[wanted.n + 1] = nil
+        assert.same(wanted, got, format)
+        assert.equal("next", await(ch:read()), format)
+      else
+        assert.is_false((pcall(function() io.of_bytes(""):unpack(format) end)), format)
+      end
+    end
+    assert.is_true(tried > 1000)
+  end))
+
+  it("refuses a format that is wrong behind a string as well", task(function()
+    for _, format in ipairs { "zq", "s1X", "zXz", "s1i17", "!3i3i4", "zXc1" } do
+      assert.error_matches(function() io.of_bytes("\0"):unpack(format) end,
+        "bad argument #%d to 'unpack' %(not a format of string.unpack%)")
+    end
+  end))
+
+  it("looks at each byte of a long string once", task(function()
+    -- The same bytes come in the same pieces; only how they are read differs.
+    local n, pieces = 1 << 20, 4096
+    local function seconds(read)
+      local r, w = io.pipe()
+      local p = read(r)
+      local start = os.clock()
+      await(w:write(("x"):rep(n), "\0"))
+      for _ = 1, pieces do
+        await(w:write(("y"):rep(256)))
+        await(w:flush())
+        lwt.yield()
+      end
+      await(w:write("\0"))
+      await(w:close())
+      await(p)
+      return os.clock() - start
+    end
+    local plain = seconds(function(r) return r:read_exactly(n + 256 * pieces + 2) end)
+    assert.is_true(seconds(function(r) return r:unpack("zz") end) < 4 * math.max(plain, 0.02))
+  end))
+
+  it("rejects what a value of the format cannot be, and loses nothing", task(function()
+    local data = ("\255"):rep(15) .. "\1"
+    local ch = io.of_bytes(data)
+    local p = ch:unpack("<i16")
+    assert.equal("rejected", (p:state()))
+    p:catch(function() end)
+    assert.equal(data, await(ch:read()))
+  end))
 end)

@@ -385,3 +385,105 @@ describe("reading", function()
     end))
   end)
 end)
+
+describe("a limit", function()
+  local function refused(p)
+    local ok, err = pcall(await, p)
+    assert.is_false(ok)
+    assert.equal("ELIMIT", type(err) == "table" and err.code or err)
+    return err
+  end
+
+  it("is told to read_line, read_until, unpack and lines", function()
+    lwt.run(function()
+      for _, data in ipairs { "0123456789\nrest", "0123456789\r\nrest", "0123456789" } do
+        for _, by in ipairs { "argument", "channel" } do
+          local ch = io.of_bytes(data)
+          if by == "channel" then ch:set_limit(9) end
+          local max = by == "argument" and 9 or nil
+          assert.equal("read_line", refused(ch:read_line(max)).op)
+          assert.equal("read_until", refused(ch:read_until("\n", max)).op)
+          if by == "channel" then
+            assert.equal("ELIMIT", select(2, pcall(ch:lines(), ch)).code)
+            ch:set_limit(nil)
+            assert.is_nil(ch:limit())
+          end
+          assert.equal("0123456789", await(ch:read_line(10)))
+        end
+      end
+      local ch = io.of_bytes(("s1"):pack("0123456789") .. "z\0")
+      assert.equal("unpack", refused(ch:unpack("s1", 10)).op)
+      assert.equal("0123456789", await(ch:unpack("s1", 11)))
+      refused(ch:unpack("z", 1))
+      assert.equal("z", await(ch:unpack("z", 2)))
+      refused(io.of_bytes(("\255"):rep(8)):unpack("s8"))
+      refused(io.of_bytes(("\127"):rep(8)):unpack("s8", 1000))
+      assert.error_matches(function() ch:read_line(0) end, "bad argument #%d to 'read_line'")
+      assert.error_matches(function() ch:set_limit(-1) end, "bad argument #%d to 'set_limit'")
+    end)
+  end)
+
+  it("keeps a server's client from filling its memory", function()
+    lwt.run(function()
+      local limits = {}
+      local told, tell = lwt.task()
+      local server <close> = await(io.establish_server("127.0.0.1:0", function(ch)
+        limits[#limits + 1] = ch:limit() or "none"
+        await(ch:read_line())
+      end, { on_error = function(err) tell:wakeup(err) end }))
+      local ch = await(io.open_connection(server:address()))
+      lwt.async(function()
+        pcall(function() while true do await(ch:write(("x"):rep(65536))) end end)
+      end)
+      assert.equal("ELIMIT", await(lwt.with_timeout(20, told)).code)
+      ch:abort()
+      local free <close> = await(io.establish_server("127.0.0.1:0", function(c)
+        limits[#limits + 1] = c:limit() or "none"
+      end, { limit = false }))
+      await(io.with_connection(free:address(), io.read))
+      assert.same({ 1 << 20, "none" }, limits)
+    end)
+  end)
+end)
+
+describe("a channel of functions", function()
+  it("gives up when they bring nothing for ever", function()
+    lwt.run(lwt.with_timeout(20, function()
+      local ch = io.make { write = function() return 0 end, read = function() return "" end }
+      ch:write("x")
+      local ok, err = pcall(await, ch:flush())
+      assert.is_false(ok)
+      assert.matches("the write function of a channel took no byte", err)
+      ok, err = pcall(await, ch:read(1))
+      assert.is_false(ok)
+      assert.matches("the read function of a channel gave no byte", err)
+      pcall(await, ch:close())
+    end))
+  end)
+
+  it("does not keep the program from its end", function()
+    local result = require "spec.support.script".run([[
+      local lwt, lio = require "lwt", require "lwt.io"
+      local ch = lio.make { write = function() return 0 end }
+      lwt.run(function() ch:write("x") end)
+    ]], 20)
+    assert.is_nil(result.signal)
+    assert.matches("took no byte", result.err)
+  end)
+
+  it("is asked in the same time, however many there are", function()
+    local function seconds(n)
+      local start
+      lwt.run(function()
+        local list = {}
+        for i = 1, n do list[i] = io.make { write = function(s) return #s end } end
+        start = os.clock()
+        for i = 1, n do list[i]:write("x") end
+        await(io.flush_all())
+      end)
+      return os.clock() - start
+    end
+    seconds(500)
+    assert.is_true(seconds(8000) < 12 * math.max(seconds(2000), 0.005))
+  end)
+end)

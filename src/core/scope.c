@@ -3,6 +3,11 @@
 ** The scope's promise (K_SCOPE) is a waiter on the promise of each of its tasks, the
 ** body first; n is how many are still running. U_DEP lists the tasks, where cancel
 ** finds them; U_FN is the first one that failed, U_FN2 the list of all failures.
+**
+** A child that returns a pending promise does not become it, as other tasks do, but waits
+** for it (lwt_scope_child_follow): its end is the scope's concern, and where the promise
+** cannot be cancelled the child can.
+**
 ** Children that are done are swept from the list when they are half of it. */
 #include "core.h"
 
@@ -43,6 +48,7 @@ static void add_child(lua_State *L, lwt_context *c, int w, int nargs) {
   int at = lua_gettop(L);
   lua_Integer n;
   t->p.flags |= F_SEEN;
+  t->flags |= TF_CHILD;
   lua_getiuservalue(L, w, U_DEP);
   n = (lua_Integer)lua_rawlen(L, -1);
   if (n >= 16 && rec->n * 2 < (uint32_t)n) {
@@ -69,12 +75,40 @@ static int is_body(lua_State *L, int list, int src) {
   return is;
 }
 
-/* All are done: pushes the promise whose outcome is the scope's. */
-static void push_outcome(lua_State *L, int w, int list) {
-  if (lua_getiuservalue(L, w, U_FN) == LUA_TUSERDATA) return;
-  lua_pop(L, 1);
-  lua_rawgeti(L, list, 1);
-  lwt_promise_find(L, lua_gettop(L));
+/* The child whose record is at w has returned the pending promise at r: it is resolved as
+** that is. Returns 0 where there is no need to. */
+int lwt_scope_child_follow(lua_State *L, int w, int r) {
+  promise *p = (promise *)lua_touserdata(L, w), *q = lwt_promise_find(L, r);
+  if (q == p || q->state != S_PENDING || q->flags & F_NO_CANCEL || p->state != S_PENDING)
+    return 0;
+  lua_pushvalue(L, w);
+  if (!lwt_promise_add_waiter(L, r, q)) return 0;
+  p->kind = K_FOLLOW;
+  p->how = C_CHILD;
+  lua_pushvalue(L, r);
+  lua_setiuservalue(L, w, U_DEP);
+  return 1;
+}
+
+/* All are done: resolves the scope's promise, which is at `at`. Its body may have been cut
+** off by the scope itself: then there is no value. */
+static void end(lua_State *L, lwt_context *c, int w, int list, int at) {
+  promise *rec = (promise *)lua_touserdata(L, w), *q, *p;
+  int top = lua_gettop(L), of_body;
+  of_body = lua_getiuservalue(L, w, U_FN) != LUA_TUSERDATA;
+  if (of_body) {
+    lua_rawgeti(L, list, 1);
+    lua_replace(L, top + 1);
+  }
+  p = lwt_promise_find(L, top + 1);
+  q = lwt_promise_find(L, at);
+  if (q->state != S_PENDING) return;
+  if (of_body && (p->flags & F_CANCELED) && !(rec->flags & F_OUTSIDE)) {
+    lua_pushnil(L);
+    lwt_resolve_commit(L, c, at, q, S_FULFILLED, 0);
+  } else {
+    lwt_resolve_copy(L, c, top + 1, at);
+  }
 }
 
 static void note_failure(lua_State *L, int w, int src) {
@@ -91,8 +125,8 @@ static void note_failure(lua_State *L, int w, int src) {
 }
 
 /* The child whose promise is at src is done. A failure closes the scope. A child that
-** was canceled by itself is no failure; in a canceled scope it makes the scope
-** canceled, unless something worse has happened. */
+** was canceled by itself is no failure; in a scope that was canceled from outside it makes
+** the scope canceled, unless something worse has happened. */
 void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
   promise *rec = (promise *)lua_touserdata(L, w), *p = (promise *)lua_touserdata(L, src),
           *first;
@@ -105,8 +139,8 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
     lua_getiuservalue(L, w, U_FN);
     first = (promise *)lua_touserdata(L, -1);
     if (!canceled) note_failure(L, w, src);
-    if ((first == NULL &&
-         (!canceled || (rec->flags & F_CLOSED) || is_body(L, list, src))) ||
+    if ((first == NULL && (!canceled || (rec->flags & F_OUTSIDE) ||
+                           (!(rec->flags & F_CLOSED) && is_body(L, list, src)))) ||
         (first != NULL && (first->flags & F_CANCELED) && !canceled)) {
       lua_pushvalue(L, src);
       lua_setiuservalue(L, w, U_FN);
@@ -118,12 +152,9 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
   }
   lua_settop(L, list);
   if (rec->n == 0 && !(rec->flags & F_DONE)) {
-    promise *q;
     rec->flags |= F_DONE;
     lua_pushvalue(L, w);
-    q = lwt_promise_find(L, list + 1);
-    push_outcome(L, w, list);
-    if (q->state == S_PENDING) lwt_resolve_copy(L, c, list + 2, list + 1);
+    end(L, c, w, list, list + 1);
   }
   lua_settop(L, top);
 }
@@ -161,10 +192,17 @@ static int l_scope_spawn(lua_State *L) {
 }
 
 /*---
-Cancels every task of the scope, the body included. From now on every await in them raises `lwt.Canceled`.
+Ends the scope from inside: cancels every task of it, the body included. From now on every await in them raises `lwt.Canceled`.
+The scope is then *fulfilled*, with what its body returns, or with nothing where the body was itself cut off: that is how background
+children are stopped. (Cancelling the scope's promise, from outside, rejects it.)
 
 ```lua
-print(pcall(await, lwt.scope(function(s) s:cancel() lwt.yield() end)))   --> false canceled
+print(await(lwt.scope(function(s)
+  s:spawn(function() await(lwt.sleep(60)) end)
+  local result = await(lwt.sleep(0.01):map(function() return "done" end))
+  s:cancel()
+  return result
+end)))   --> done
 ```
 @param s lwt.Scope
 @function scope.cancel(s)
@@ -172,16 +210,17 @@ print(pcall(await, lwt.scope(function(s) s:cancel() lwt.yield() end)))   --> fal
 static int l_scope_cancel(lua_State *L) {
   lwt_context *c = context_of(L);
   push_record(L, c, 1);
-  lwt_cancel(L, c, lua_gettop(L));
+  lwt_cancel_inside(L, c, lua_gettop(L));
   return 0;
 }
 
 /*---
 Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
-(or `s:cancel()`) cancels all; inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot
-swallow it (`lwt.shield` runs cleanup that must await). `lwt.errors(p)` has the errors of all that failed.
-A child that is cancelled by itself is not a failure.
+cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
+returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
+runs cleanup that must await); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
+of all that failed. A child that is cancelled by itself is not a failure.
 
 ```lua
 print(pcall(await, lwt.scope(function(s)

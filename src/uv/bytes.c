@@ -383,9 +383,9 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
-/* Must not raise, so no check of moved bytes. */
+/* Moved bytes have a text as well. */
 static int l_tostring(lua_State *L) {
-  view *v = lua_touserdata(L, 1);
+  view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_BYTES);
   if (v == NULL || v->mem == NULL || v->mem->data == NULL)
     lua_pushfstring(L, "lwt.bytes (moved): %p", (void *)v);
   else

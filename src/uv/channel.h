@@ -223,6 +223,8 @@ void lwt_uv_channel_name(channel *ch, const char *what_key, const char *what);
 ** raised argument error. *closed is set when it is closed: reject with lwt.Closed. */
 view *lwt_uv_channel_check(lwt_uv *ctx, lua_State *L, int side, int *closed);
 view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg);
+/* The same for one whose atomic may be over: its `ch` is NULL then. */
+view *lwt_uv_channel_any(lwt_uv *ctx, lua_State *L, int arg);
 /* Run `proto` now or put it in the queue. Returns the promise (returns 1). The view is
 ** argument 1; `keep` is the stack index of a value that must live as long (0: none). */
 int lwt_uv_channel_run(lua_State *L, view *v, op *proto, int keep);
@@ -290,6 +292,10 @@ void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t
 size_t lwt_uv_channel_check_max(lua_State *L, int arg);
 /* The bytes have changed: what an op has searched in vain, it searches again. C only. */
 void lwt_uv_channel_search_anew(op *o);
+/* channel_fill.c. Get more: 1 when something has come (bytes, the end, an error), 0 when
+** that takes time. C only. */
+int lwt_uv_channel_refill(channel *ch, size_t want);
+void lwt_uv_channel_drop_input(channel_in *in);
 /* Make room in the input buffer for `want` more bytes at best. UV_ENOMEM or 0. */
 int lwt_uv_channel_room(channel *ch, size_t want);
 /* 1: copied into the output buffer; 0 when it does not fit, or UV_ENOMEM. */

@@ -185,7 +185,7 @@ static int string_end(unpack_scan *s, char kind, size_t size, size_t at, const c
   if (kind == 'z') {
     size_t from = at > s->searched ? at : s->searched;
     const char *nul = from < n ? memchr(data + from, '\0', n - from) : NULL;
-    s->searched = n;
+    if (nul == NULL) s->searched = n;
     *end = nul != NULL ? (size_t)(nul - data) + 1 : (at < n ? n : at) + 1;
     return nul == NULL;
   }

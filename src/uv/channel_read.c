@@ -1,108 +1,21 @@
 /* channel_read.c: reading: the input buffer and the operations on it.
 **
 ** Called by channel.c (try_read) and Lua. An operation that is not satisfied by what is
-** buffered asks the port for more, straight into the buffer, which grows while a single
-** operation needs more than it holds and shrinks when it is empty again. Bytes leave the
-** buffer only when their string has been made, so that a read which is cancelled or fails
-** for want of memory loses nothing. `done` of an op is how far it has searched: no byte
-** twice.
+** buffered asks for more (channel_fill.c). Bytes leave the buffer only when their string has
+** been made, so that a read which is cancelled or fails for want of memory loses nothing; and
+** only when no finalizer has read meanwhile, or they would be read twice. `done` of an op is
+** how far it has searched: no byte twice.
 */
 #include "channel.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 
-/* ---- The buffer ------------------------------------------------------------- */
-
-static void drop_buffer(channel_in *in) {
-  free(in->buf);
-  in->buf = NULL;
-  in->head = in->tail = in->cap = 0;
-}
-
-int lwt_uv_channel_room(channel *ch, size_t want) {
-  channel_in *in = &ch->in;
-  size_t unread = in->tail - in->head, cap = CHANNEL_FIRST;
-  char *buf;
-  if (unread == 0) {
-    in->head = in->tail = 0;
-    if (in->cap > in->size) {
-      drop_buffer(in);
-    } else if (in->full && in->cap < in->size) { /* proved too small: nothing to keep */
-      cap = in->cap * 4;
-      drop_buffer(in);
-    }
-  }
-  if (in->cap > in->tail) {
-    if (in->cap - in->tail >= want) return 0;
-    /* Not all that is wanted has room, but the end of a long wait is not in sight. */
-    if (in->cap >= in->size && in->tail < in->cap / 2) return 0;
-  }
-  if (in->head > 0 && in->head >= in->cap / 4) {
-    memmove(in->buf, in->buf + in->head, unread);
-    in->head = 0;
-    in->tail = unread;
-    return 0;
-  }
-  if (in->cap > 0) cap = in->cap * 2;
-  if (in->cap < in->size) {
-    if (cap < want + unread) cap = want + unread;
-    if (cap > in->size) cap = in->size;
-  }
-  buf = cap > in->cap ? realloc(in->buf, cap) : NULL;
-  if (buf == NULL) return UV_ENOMEM;
-  in->buf = buf;
-  in->cap = cap;
-  return 0;
-}
-
-/* Get more: 1 when something has come (bytes, the end, an error), 0 when that takes time.
-** */
-static int refill(channel *ch, size_t want) {
-  channel_in *in = &ch->in;
-  lwt_uv *ctx = ch->ctx;
-  size_t room;
-  ssize_t n;
-  int r;
-  if (in->pending || in->yielded) return 0;
-  if (in->turn != ctx->turn) {
-    in->turn = ctx->turn;
-    in->burst = 0;
-  }
-  if (++in->burst > CHANNEL_BUDGET) {
-    in->yielded = 1; /* give the others a turn: the idle hook goes on */
-    lwt_uv_channel_idle_start(ch);
-    return 0;
-  }
-  r = lwt_uv_channel_room(ch, want);
-  if (r < 0) {
-    in->error = r;
-    return 1;
-  }
-  room = in->cap - in->tail;
-  if (room > CHANNEL_READ_MAX) room = CHANNEL_READ_MAX;
-  n = ch->port->class->read(ch->port, in->buf + in->tail, room, lwt_uv_channel_on_read,
-                            ch);
-  if (n == UV_EAGAIN) {
-    in->pending = 1;
-    return 0;
-  }
-  in->full = n == (ssize_t)room;
-  if (n > 0)
-    in->tail += (size_t)n;
-  else if (n == 0 || n == UV_EOF)
-    in->eof = 1;
-  else
-    in->error = (int)n;
-  return 1;
-}
-
 /* ---- The operations --------------------------------------------------------- */
 
-#define RETRY \
-  (-4) /* a finalizer has read, or changed who reads: nothing is taken, begin anew */
+/* A finalizer has read, or changed who reads: nothing is taken, begin anew. */
+#define RETRY (-4)
 
 void lwt_uv_channel_search_anew(op *o) {
   o->done = 0;
@@ -138,7 +51,7 @@ static int take(lua_State *L, channel *ch, size_t n, size_t skip) {
   }
   in->head += n + skip;
   if (in->head == in->tail && in->cap > in->size && !in->pending)
-    drop_buffer(in); /* grown for this one, and not lent to the port */
+    lwt_uv_channel_drop_input(in); /* grown for this one, and not lent to the port */
   return 1;
 }
 
@@ -287,7 +200,7 @@ static int try_once(lua_State *L, channel *ch, op *o) {
       return FAILED;
     }
     if (in->eof) return at_end(L, ch, o, u);
-    if (!refill(ch, want)) return AGAIN;
+    if (!lwt_uv_channel_refill(ch, want)) return AGAIN;
   }
 }
 
@@ -467,7 +380,7 @@ static int l_read_into(lua_State *L) {
 static int after_wait(lua_State *L, int status, lua_KContext c) {
   lwt_uv *ctx = lwt_uv_context(L);
   (void)status;
-  (void)c;
+  if (!ctx->lwt->wait_resumed(ctx->lwt, L)) return lua_yieldk(L, 1, c, after_wait);
   ctx->lwt->await_end(ctx->lwt, L, 2);
   return 1;
 }
@@ -497,8 +410,9 @@ static int l_next_line(lua_State *L) {
   lua_settop(L, 1);
   n = lwt_uv_channel_run_direct(L, v, &o, 0);
   if (n != AGAIN) return n;
-  if (ctx->lwt->await_begin(ctx->lwt, L, 2)) return after_wait(L, LUA_OK, 0);
-  return lua_yieldk(L, 0, 0, after_wait);
+  if (!ctx->lwt->await_begin(ctx->lwt, L, 2)) return lua_yieldk(L, 0, 0, after_wait);
+  ctx->lwt->await_end(ctx->lwt, L, 2);
+  return 1;
 }
 
 /*---

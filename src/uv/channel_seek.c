@@ -134,7 +134,7 @@ p:cancel()
 @function lwt.io.is_busy(ch)
 */
 static int l_is_busy(lua_State *L) {
-  view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_CHANNEL);
+  view *v = lwt_uv_channel_any(lwt_uv_context(L), L, 1);
   lua_pushboolean(L, v->ch != NULL && !lwt_uv_channel_is_free(v, CAN_READ | CAN_WRITE));
   return 1;
 }
@@ -161,7 +161,7 @@ static int l_drop(lua_State *L) {
 
 /* … and its end. False for a channel that is none. */
 static int l_release(lua_State *L) {
-  view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_CHANNEL);
+  view *v = lwt_uv_channel_any(lwt_uv_context(L), L, 1);
   lua_pushboolean(L, v->lock != NULL);
   if (v->lock != NULL) lwt_uv_channel_release(L, v);
   return 1;
@@ -185,7 +185,7 @@ static int l_mode(lua_State *L) {
 }
 
 static int l_tostring(lua_State *L) {
-  view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_CHANNEL);
+  view *v = lwt_uv_channel_any(lwt_uv_context(L), L, 1);
   if (v->ch == NULL || v->ch->closed)
     lua_pushliteral(L, "lwt.channel (closed)");
   else if (v->ch->what != NULL)

@@ -1,48 +1,53 @@
 /* dns.c: names and addresses: getaddrinfo, getnameinfo, getservbyname, and what the
 ** machine knows about itself.
 **
-** Lookups run on libuv's threadpool, which gives them at most half of its threads, so
-** that files are never kept waiting by a name server that does not answer. In front of
-** it stands a limit of our own (dns_limit): what is more waits here, where it can be
-** cancelled.
+** Each lookup has a thread of its own (lookup.c), so that a name server that does not answer
+** keeps nobody waiting: neither files, nor the end of the program. At most dns_limit of them
+** run; what is more waits here, where it can be cancelled.
 */
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lookup.h"
 #include "net_internal.h"
 
 #define DNS_LIMIT 16
 
 struct dns_req {
-  lwt_uv_req r; /* user values 3 and 4: host and service */
-  union {
-    uv_getaddrinfo_t address;
-    uv_getnameinfo_t name;
-  } uv;
-  struct addrinfo hints;
-  const char *host, *service;
-  struct sockaddr_storage sa;
-  int flags;
-  unsigned char by_address; /* getnameinfo */
+  lwt_uv_req r;
+  uv_req_t none;         /* (libuv has no part in it) */
+  lwt_uv_lookup *lookup; /* NULL: there was no memory for it */
   unsigned char started;
   dns_req *next, *prev; /* of those that wait */
 };
 
 /* ---- The queue ----------------------------------------------------------- */
 
-static void on_address(uv_getaddrinfo_t *uv, int status, struct addrinfo *list);
-static void on_name(uv_getnameinfo_t *uv, int status, const char *host,
-                    const char *service);
+static void on_lookup(lwt_uv_lookup *lookup);
+
+/* The timer keeps the loop alive, for whoever else turns it, while an answer is wanted. */
+static void on_alive(uv_timer_t *t) {
+  (void)t;
+}
+
+static void want(net_state *net, int change) {
+  net->dns_wanted += change;
+  if (net->alive == NULL) return;
+  if (net->dns_wanted > 0)
+    uv_timer_start(net->alive, on_alive, 1000000000, 1000000000);
+  else
+    uv_timer_stop(net->alive);
+}
 
 static int start(dns_req *d) {
-  uv_loop_t *loop = d->r.ctx->loop;
+  int status = lwt_uv_lookup_start(d->r.ctx, d->lookup);
+  if (status < 0) return status;
   d->started = 1;
-  if (d->by_address)
-    return uv_getnameinfo(loop, &d->uv.name, on_name, (struct sockaddr *)&d->sa,
-                          d->flags);
-  return uv_getaddrinfo(loop, &d->uv.address, on_address, d->host, d->service, &d->hints);
+  net_of(d->r.ctx)->dns_active++;
+  want(net_of(d->r.ctx), 1);
+  return 0;
 }
 
 static void dequeue(net_state *net, dns_req *d) {
@@ -64,39 +69,28 @@ static void start_next(lwt_uv *ctx) {
     int status;
     dequeue(net, d);
     status = start(d);
-    if (status == 0)
-      net->dns_active++;
-    else
-      lwt_uv_req_done(&d->r, status);
+    if (status < 0) lwt_uv_req_done(&d->r, status);
   }
 }
 
-static void finish(dns_req *d, int status) {
-  lwt_uv *ctx = d->r.ctx;
+/* One that was left behind counts until it is over. */
+static void on_lookup(lwt_uv_lookup *lookup) {
+  lwt_uv *ctx = lookup->ctx;
+  dns_req *d = lookup->data;
   net_of(ctx)->dns_active--;
+  if (d != NULL) want(net_of(ctx), -1);
   start_next(ctx);
-  lwt_uv_req_done_later(&d->r, status);
-}
-
-static void on_address(uv_getaddrinfo_t *uv, int status, struct addrinfo *list) {
-  (void)list; /* also in uv->addrinfo */
-  finish(uv->data, status);
-}
-
-static void on_name(uv_getnameinfo_t *uv, int status, const char *host,
-                    const char *service) {
-  (void)host;
-  (void)service;
-  finish(uv->data, status);
+  if (d != NULL) lwt_uv_req_done(&d->r, lookup->status);
 }
 
 static void cancel(lwt_uv_req *r) {
   dns_req *d = (dns_req *)(void *)r;
   if (d->started) {
-    uv_cancel(r->uv);
-    return;
+    d->lookup->data = NULL;
+    want(net_of(r->ctx), -1);
+  } else {
+    dequeue(net_of(r->ctx), d);
   }
-  dequeue(net_of(r->ctx), d);
   lwt_uv_req_done(r, UV_ECANCELED);
 }
 
@@ -106,7 +100,6 @@ static int enqueue(lua_State *L, dns_req *d) {
   int status = 0;
   if (net->dns_active < net->dns_limit) {
     status = start(d);
-    if (status == 0) net->dns_active++;
   } else {
     d->prev = net->dns_last;
     if (d->prev != NULL)
@@ -135,7 +128,7 @@ static int push_list(lua_State *L, lwt_uv_req *r) {
   struct addrinfo *a;
   lua_Integer n = 0;
   lua_newtable(L);
-  for (a = d->uv.address.addrinfo; a != NULL; a = a->ai_next) {
+  for (a = d->lookup->list; a != NULL; a = a->ai_next) {
     char host[LWT_UV_HOST_MAX] = "";
     int number;
     if (a->ai_family == AF_INET) {
@@ -162,31 +155,31 @@ static int push_list(lua_State *L, lwt_uv_req *r) {
 
 static int push_port(lua_State *L, lwt_uv_req *r) {
   dns_req *d = (dns_req *)(void *)r;
-  const struct sockaddr_in *in4 = (const void *)d->uv.address.addrinfo->ai_addr;
+  const struct sockaddr_in *in4 = (const void *)d->lookup->list->ai_addr;
   lua_pushinteger(L, ntohs(in4->sin_port));
   return 1;
 }
 
 static int push_names(lua_State *L, lwt_uv_req *r) {
   dns_req *d = (dns_req *)(void *)r;
-  lua_pushstring(L, d->uv.name.host);
-  lua_pushstring(L, d->uv.name.service);
+  lua_pushstring(L, d->lookup->name);
+  lua_pushstring(L, d->lookup->port);
   return 2;
 }
 
-static void free_list(lwt_uv_req *r) {
+static void release(lwt_uv_req *r) {
   dns_req *d = (dns_req *)(void *)r;
-  if (r->status >= 0 && d->started) uv_freeaddrinfo(d->uv.address.addrinfo);
+  if (d->lookup != NULL) lwt_uv_lookup_release(d->lookup);
 }
 
 static const lwt_uv_req_class address_class = {
-    "getaddrinfo", "address", 1, push_list, free_list, cancel,
+    "getaddrinfo", "address", 1, push_list, release, cancel,
 };
 static const lwt_uv_req_class service_class = {
-    "getservbyname", "service", 1, push_port, free_list, cancel,
+    "getservbyname", "service", 1, push_port, release, cancel,
 };
 static const lwt_uv_req_class name_class = {
-    "getnameinfo", "address", 1, push_names, NULL, cancel,
+    "getnameinfo", "address", 1, push_names, release, cancel,
 };
 
 /* ---- Functions ----------------------------------------------------------- */
@@ -195,18 +188,13 @@ static const lwt_uv_req_class name_class = {
 ** promise. */
 static dns_req *new_lookup(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class,
                            int what, int host, int service) {
-  dns_req *d = lwt_uv_req_new(ctx, L, class, sizeof *d, offsetof(dns_req, uv), what, 2);
-  if (host != 0) {
-    d->host = lua_tostring(L, host);
-    lua_pushvalue(L, host);
-    lua_setiuservalue(L, -3, 3);
-  }
-  if (service != 0) {
-    d->service = lua_tostring(L, service);
-    lua_pushvalue(L, service);
-    lua_setiuservalue(L, -3, 4);
-  }
-  d->hints.ai_family = AF_UNSPEC;
+  dns_req *d = lwt_uv_req_new(ctx, L, class, sizeof *d, offsetof(dns_req, none), what, 0);
+  d->lookup = lwt_uv_lookup_new(host != 0 ? lua_tostring(L, host) : NULL,
+                                service != 0 ? lua_tostring(L, service) : NULL);
+  if (d->lookup == NULL) return d;
+  d->lookup->data = d;
+  d->lookup->done = on_lookup;
+  d->lookup->hints.ai_family = AF_UNSPEC;
   return d;
 }
 
@@ -284,9 +272,10 @@ static int l_getaddrinfo(lua_State *L) {
   if (lwt_uv_flag(L, 3, "passive", 0)) flags |= AI_PASSIVE;
   if (lwt_uv_flag(L, 3, "canonname", 0) && host != 0) flags |= AI_CANONNAME;
   d = new_lookup(ctx, L, &address_class, host != 0 ? host : service, host, service);
-  d->hints.ai_family = family;
-  d->hints.ai_socktype = socktype;
-  d->hints.ai_flags = flags;
+  if (d->lookup == NULL) return lwt_uv_req_started(L, &d->r, UV_ENOMEM);
+  d->lookup->hints.ai_family = family;
+  d->lookup->hints.ai_socktype = socktype;
+  d->lookup->hints.ai_flags = flags;
   return enqueue(L, d);
 }
 
@@ -310,8 +299,9 @@ static int l_getnameinfo(lua_State *L) {
                 "numeric address expected");
   lua_pushstring(L, a.text);
   d = new_lookup(ctx, L, &name_class, -1, 0, 0);
-  d->sa = a.sa;
-  d->by_address = 1;
+  if (d->lookup == NULL) return lwt_uv_req_started(L, &d->r, UV_ENOMEM);
+  d->lookup->sa = a.sa;
+  d->lookup->by_address = 1;
   return enqueue(L, d);
 }
 
@@ -337,15 +327,17 @@ static int l_getservbyname(lua_State *L) {
   check_name(L, 1);
   protocol = luaL_checkoption(L, 2, "tcp", protocols);
   d = new_lookup(ctx, L, &service_class, 1, 0, 1);
-  d->hints.ai_family = AF_INET;
-  d->hints.ai_socktype = socktype_values[protocol];
+  if (d->lookup == NULL) return lwt_uv_req_started(L, &d->r, UV_ENOMEM);
+  d->lookup->hints.ai_family = AF_INET;
+  d->lookup->hints.ai_socktype = socktype_values[protocol];
   return enqueue(L, d);
 }
 
 /*---
 How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
-their order. Of the threadpool (see `lwt.job`), lookups never take more than half,
-whatever the limit: file operations go on beside them.
+their order. Each has a thread of its own: files and jobs go on beside them. A lookup that was
+cancelled counts until the system's resolver gives up; nothing else waits for it, the end of
+the program neither.
 @param n? integer
 @return integer
 ```lua

@@ -413,7 +413,7 @@ static int l_gc(lua_State *L) {
 }
 
 static int l_tostring(lua_State *L) {
-  file_box *box = lua_touserdata(L, 1);
+  file_box *box = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_FILE);
   lua_getiuservalue(L, 1, U_PATH);
   const char *path = lua_tostring(L, -1);
   if (box->f == NULL)

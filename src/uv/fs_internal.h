@@ -30,6 +30,7 @@ typedef struct fs_state {
   fs_req *first, *last; /* those that wait for their turn */
   void *blocks;         /* fs_whole.c */
   int nblocks;
+  void *watches; /* watch_inotify.c */
 } fs_state;
 
 struct fs_req {

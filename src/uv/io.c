@@ -301,6 +301,29 @@ static int l_flush_now(lua_State *L) {
   return 0;
 }
 
+/* standard(name, ch): the channel of stdout or stderr. */
+static int l_standard(lua_State *L) {
+  lua_settop(L, 2);
+  lua_rawset(L, lua_upvalueindex(2));
+  return 0;
+}
+
+/* flush_standard(): flush_now for those that there are. */
+static int l_flush_standard(lua_State *L) {
+  static const char *const names[] = {"stdout", "stderr"};
+  lwt_uv *ctx = lwt_uv_context(L);
+  fflush(stdout);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    view *v;
+    lua_pushstring(L, names[i]);
+    lua_rawget(L, lua_upvalueindex(2));
+    v = lwt_uv_test(ctx, L, -1, LWT_UV_CHANNEL);
+    if (v != NULL && v->ch != NULL) lwt_uv_channel_flush_now(v->ch);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
 /* at_exit(f): what is called when something was written that no exit would flush yet. */
 static int l_at_exit(lua_State *L) {
   channel_state *st = channel_state_of(lwt_uv_context(L));
@@ -405,6 +428,8 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
       {"flush_now", l_flush_now},
       {NULL, NULL},
   };
+  static const luaL_Reg standard[] = {
+      {"standard", l_standard}, {"flush_standard", l_flush_standard}, {NULL, NULL}};
   channel_state *st = calloc(1, sizeof *st);
   if (st == NULL) {
     lwt_uv_raise(ctx, L, UV_ENOMEM, "io", NULL, NULL);
@@ -427,6 +452,9 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   lwt_uv_push_functions(ctx, L, functions);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, lwt_uv_io_files, 1);
+  lwt_uv_push_context(ctx, L);
+  lua_newtable(L);
+  luaL_setfuncs(L, standard, 2);
   new_types(ctx, L); /* pushes: metatable, methods, be, le */
   lua_setfield(L, -5, "le");
   lua_setfield(L, -4, "be");

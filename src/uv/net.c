@@ -128,14 +128,22 @@ static void free_timer(uv_handle_t *h) {
   free(h);
 }
 
-/* Moving never starves anybody: no listener is open then. */
+/* A timer on the context's loop, in place of the one there was; NULL without memory. */
+static uv_timer_t *new_timer(lwt_uv *ctx, uv_timer_t *old) {
+  uv_timer_t *t = malloc(sizeof *t);
+  if (old != NULL) uv_close((uv_handle_t *)old, free_timer);
+  if (t == NULL) return NULL;
+  uv_timer_init(ctx->loop, t); /* cannot fail */
+  t->data = ctx;
+  return t;
+}
+
+/* Moving never starves anybody: no listener is open then. (Without memory listeners wait for
+** the next handle that closes, and lookups keep nobody's loop alive.) */
 static void move_family(lwt_uv *ctx) {
-  uv_timer_t *retry = malloc(sizeof *retry);
-  if (net_of(ctx)->retry != NULL) uv_close((uv_handle_t *)net_of(ctx)->retry, free_timer);
-  net_of(ctx)->retry = retry;
-  if (retry == NULL) return; /* listeners then wait for the next handle that closes */
-  uv_timer_init(ctx->loop, retry);
-  retry->data = ctx;
+  net_state *net = net_of(ctx);
+  net->retry = new_timer(ctx, net->retry);
+  net->alive = new_timer(ctx, net->alive);
 }
 
 static void close_family(lwt_uv *ctx) {
@@ -143,6 +151,7 @@ static void close_family(lwt_uv *ctx) {
   ctx->family[LWT_UV_FNET] = NULL;
   if (net == NULL) return;
   if (net->retry != NULL) uv_close((uv_handle_t *)net->retry, free_timer);
+  if (net->alive != NULL) uv_close((uv_handle_t *)net->alive, free_timer);
   free(net);
 }
 
@@ -152,10 +161,8 @@ void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
   ctx->family[LWT_UV_FNET] = net;
   ctx->family_close[LWT_UV_FNET] = close_family;
   ctx->family_moved[LWT_UV_FNET] = move_family;
-  net->retry = malloc(sizeof *net->retry);
-  if (net->retry == NULL) luaL_error(L, "not enough memory");
-  uv_timer_init(ctx->loop, net->retry); /* cannot fail */
-  net->retry->data = ctx;
+  move_family(ctx);
+  if (net->retry == NULL || net->alive == NULL) luaL_error(L, "not enough memory");
   lua_pushboolean(L, 0);
   net->by_name = luaL_ref(L, LUA_REGISTRYINDEX);
   lwt_uv_push_functions(ctx, L, functions);

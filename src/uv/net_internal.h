@@ -135,7 +135,8 @@ typedef struct net_state {
   listener *starved;
   uv_timer_t *retry;
   /* dns.c: lookups under way, and those that wait for their turn. */
-  int dns_limit, dns_active;
+  int dns_limit, dns_active, dns_wanted; /* (active: also those that were left behind) */
+  uv_timer_t *alive;                     /* runs while an answer is wanted */
   dns_req *dns_first, *dns_last;
   int pollers; /* poll.c: registry reference of the table descriptor -> poller */
   int by_name; /* tcp.c: registry reference of the table of Lua functions for names */

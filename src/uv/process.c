@@ -95,9 +95,9 @@ static int raise_spawn(lwt_uv *ctx, lua_State *L, const lwt_uv_plan *p, int stat
   return lwt_uv_raise(ctx, L, status, "spawn", "path", p->o.argv[0]);
 }
 
-/* process.spawn(words, opts): handle, pid, promise of (status, usage), whether it leads a
-** process group of its own, and our ends of the pipes (descriptors, or nil) for stdin, stdout
-** and stderr. Raises what keeps it from starting. */
+/* process.spawn(words, opts): handle, pid, promise of (status, usage), our ends of the pipes
+** (descriptors, or nil) for stdin, stdout and stderr, and whether it leads a process group of
+** its own. Raises what keeps it from starting. */
 static int l_spawn(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   int step = LWT_UV_SPAWN_START;
@@ -118,7 +118,6 @@ static int l_spawn(lua_State *L) {
   lwt_uv_handle_hold(L, &p->h, handle + 1);
   lua_pushinteger(L, p->pid);
   lua_pushvalue(L, handle);
-  lua_pushboolean(L, pl->o.new_group);
   for (int i = 0; i < 3; i++) {
     if (pl->parent[i] >= 0)
       lua_pushinteger(L, pl->parent[i]);
@@ -126,6 +125,7 @@ static int l_spawn(lua_State *L) {
       lua_pushnil(L);
     pl->parent[i] = -1; /* the caller's now */
   }
+  lua_pushboolean(L, pl->o.new_group);
   return 7;
 }
 

@@ -520,7 +520,7 @@ static int l_len(lua_State *L) {
 }
 
 static int l_tostring(lua_State *L) {
-  channel **box = lua_touserdata(L, 1);
+  channel **box = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_THREAD_CHANNEL);
   lua_pushfstring(L, "lwt.thread_channel: %p", (void *)*box);
   return 1;
 }

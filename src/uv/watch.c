@@ -8,49 +8,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs_internal.h"
+#include "watch.h"
 
 enum { U_WAITERS = 1 };
 
 #define KEEP_MAX 1024
 
-typedef struct event {
-  struct event *next;
+struct lwt_uv_news {
+  lwt_uv_news *next;
   const char *type; /* static */
   int named;
   char name[];
-} event;
-
-typedef struct watch {
-  lwt_uv_handle h;
-  uv_fs_event_t fs;
-  lwt_uv_waiters waiters;
-  event *first, *last;
-  int n, overflow, status;
-} watch;
-
-static void push_event(lua_State *L, const char *type, const char *name) {
-  lua_createtable(L, 0, 2);
-  lua_pushstring(L, type);
-  lua_setfield(L, -2, "type");
-  lua_pushstring(L, name); /* nil when the system does not tell */
-  lua_setfield(L, -2, "name");
-}
+};
 
 /* ---- Keeping ------------------------------------------------------------- */
 
-static int is_kept(const watch *w, const char *type, const char *name) {
-  for (const event *e = w->first; e != NULL; e = e->next)
+static int is_kept(const lwt_uv_watch *w, const char *type, const char *name) {
+  for (const lwt_uv_news *e = w->first; e != NULL; e = e->next)
     if (e->type == type && e->named == (name != NULL) &&
         (name == NULL || strcmp(e->name, name) == 0))
       return 1;
   return 0;
 }
 
-static void keep(watch *w, const char *type, const char *name) {
+void lwt_uv_watch_keep(lwt_uv_watch *w, const char *type, const char *name) {
   if (w->overflow || is_kept(w, type, name)) return;
   size_t len = name == NULL ? 0 : strlen(name);
-  event *e = w->n < KEEP_MAX ? malloc(sizeof *e + len + 1) : NULL;
+  lwt_uv_news *e = w->n < KEEP_MAX ? malloc(sizeof *e + len + 1) : NULL;
   if (e == NULL) {
     w->overflow = 1;
     return;
@@ -67,8 +51,8 @@ static void keep(watch *w, const char *type, const char *name) {
   w->n++;
 }
 
-static void drop_first(watch *w) {
-  event *e = w->first;
+static void drop_first(lwt_uv_watch *w) {
+  lwt_uv_news *e = w->first;
   w->first = e->next;
   if (w->first == NULL) w->last = NULL;
   w->n--;
@@ -76,76 +60,99 @@ static void drop_first(watch *w) {
 }
 
 static void release(lwt_uv_handle *h) {
-  watch *w = (watch *)h;
+  lwt_uv_watch *w = (lwt_uv_watch *)h;
   while (w->first != NULL) drop_first(w);
+  free(w->path);
+}
+
+static void closing(lwt_uv_handle *h) {
+  lwt_uv_watch_end((lwt_uv_watch *)h);
+}
+
+static int has_news(const lwt_uv_watch *w) {
+  return w->first != NULL || w->overflow;
+}
+
+/* Push what is next. Making it may run finalizers, which may take it: then the one after
+** it, if there is one (returns 0: none). Nobody has taken it yet. */
+static int push_news(lua_State *L, lwt_uv_watch *w) {
+  while (has_news(w)) {
+    unsigned long taken = w->taken;
+    const lwt_uv_news *e = w->first;
+    lua_pushstring(L, e == NULL || !e->named ? NULL : e->name); /* nil: not told */
+    lua_pushstring(L, e == NULL ? "overflow" : e->type);
+    lua_createtable(L, 0, 2);
+    lua_insert(L, -3);
+    lua_setfield(L, -3, "type");
+    lua_setfield(L, -2, "name");
+    if (w->taken == taken && has_news(w)) return 1;
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+static void take_news(lwt_uv_watch *w) {
+  w->taken++;
+  if (w->first != NULL)
+    drop_first(w);
+  else
+    w->overflow = 0;
 }
 
 /* ---- Telling ------------------------------------------------------------- */
 
-typedef struct news {
-  watch *w;
-  const char *type, *name;
-  int told;
-} news;
+/* Push the first who waits, who does no longer; 0: nobody does. */
+static int take_waiter(lua_State *L, lwt_uv_watch *w, int userdata) {
+  int found = lwt_uv_waiters_pop(w->h.ctx, L, &w->waiters, userdata);
+  lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
+  return found;
+}
 
-/* Give it to who waits, if somebody does. */
 static void tell(lua_State *L, void *data) {
-  news *n = data;
-  watch *w = n->w;
+  lwt_uv_watch *w = data;
   lwt_uv *ctx = w->h.ctx;
-  if (w->h.pending == 0) return;
   int top = lua_gettop(L);
-  lwt_uv_handle_push(L, &w->h);
-  if (n->type != NULL)
-    push_event(L, n->type, n->name);
-  else
-    lwt_uv_push_error(ctx, L, w->status, "watch", NULL, NULL);
-  if (lwt_uv_waiters_pop(ctx, L, &w->waiters, top + 1)) {
-    lwt_uv_handle_drop(L, &w->h);
-    lua_insert(L, -2);
-    n->told = 1;
-    if (n->type != NULL)
-      ctx->lwt->fulfill(ctx->lwt, L, lua_gettop(L) - 1, 1);
-    else
-      ctx->lwt->reject(ctx->lwt, L, lua_gettop(L) - 1);
+  while (w->h.box != NULL && w->h.pending > 0) {
+    lua_settop(L, top);
+    lwt_uv_handle_push(L, &w->h);
+    if (has_news(w)) {
+      if (!push_news(L, w)) continue;
+      if (w->h.box == NULL || !take_waiter(L, w, top + 1)) break;
+      take_news(w);
+      lua_insert(L, -2);
+      ctx->lwt->fulfill(ctx->lwt, L, top + 2, 1);
+    } else if (w->status < 0) {
+      lwt_uv_push_error(ctx, L, w->status, "watch", NULL, NULL);
+      if (w->h.box == NULL || !take_waiter(L, w, top + 1)) break;
+      lua_insert(L, -2);
+      ctx->lwt->reject(ctx->lwt, L, top + 2);
+    } else {
+      if (w->over) lwt_uv_handle_close(L, w->h.box, 0);
+      break;
+    }
   }
   lua_settop(L, top);
 }
 
 /* There was no memory for it: say so. */
 static void fail(lua_State *L, void *data) {
-  watch *w = data;
+  lwt_uv_watch *w = data;
+  if (w->h.box == NULL || w->h.pending == 0) return;
   lwt_uv_handle_push(L, &w->h);
-  while (w->h.pending > 0) lwt_uv_handle_drop(L, &w->h);
-  lwt_uv_waiters_fail(w->h.ctx, L, &w->waiters, -1);
+  int userdata = lua_gettop(L);
+  lwt_uv_waiters_fail(w->h.ctx, L, &w->waiters, userdata);
+  if (w->h.box != NULL) lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
 }
 
-static void happen(watch *w, const char *type, const char *name) {
-  news n = {w, type, name, 0};
-  if (w->h.box == NULL) return; /* somebody who was told closed it */
-  if (lwt_uv_enter(w->h.ctx, tell, &n) != 0 && !n.told && w->h.pending > 0)
-    lwt_uv_enter(w->h.ctx, fail, w);
-  if (!n.told && type != NULL && w->h.box != NULL) keep(w, type, name);
-}
-
-static void on_event(uv_fs_event_t *fs, const char *name, int events, int status) {
-  watch *w = (watch *)(lwt_uv_handle *)fs->data;
-  if (status < 0) {
-    w->status = status;
-    happen(w, NULL, NULL);
-    return;
-  }
-  /* The name lies in libuv's buffer: closing the handle inside the first call frees
-  ** nothing before the close callback. */
-  if (events & UV_RENAME) happen(w, "rename", name);
-  if (events & UV_CHANGE) happen(w, "change", name);
+void lwt_uv_watch_tell(lwt_uv_watch *w) {
+  if (lwt_uv_enter(w->h.ctx, tell, w) != 0) lwt_uv_enter(w->h.ctx, fail, w);
 }
 
 /* ---- What Lua calls ------------------------------------------------------ */
 
 /* The userdata is at the top: it is being closed, the end of the stream for who waits. */
 static void stop(lua_State *L, lwt_uv_handle *h) {
-  watch *w = (watch *)h;
+  lwt_uv_watch *w = (lwt_uv_watch *)h;
   int userdata = lua_gettop(L);
   while (lwt_uv_waiters_pop(h->ctx, L, &w->waiters, userdata)) {
     lua_pushnil(L);
@@ -156,57 +163,85 @@ static void stop(lua_State *L, lwt_uv_handle *h) {
 
 static const lwt_uv_class watch_class = {.type = LWT_UV_WATCH,
                                          .kind = "watch",
-                                         .size = sizeof(watch),
+                                         .size = sizeof(lwt_uv_watch),
                                          .nuservalues = 1,
                                          .stop = stop,
-                                         .release = release};
+                                         .release = release,
+                                         .closing = closing};
 
-/* fs.watcher(path): a handle with next() and close(). */
+/* fs.watcher(path, recursive): a handle with next() and close(). */
 static int l_watcher(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   const char *path = lwt_uv_fs_check_path(L, 1);
-  watch *w = lwt_uv_handle_new(ctx, L, &watch_class);
+  lua_settop(L, 2);
+  lwt_uv_watch *w = lwt_uv_handle_new(ctx, L, &watch_class);
   lwt_uv_waiters_init(&w->waiters, U_WAITERS);
+  w->recursive = lua_toboolean(L, 2);
   int status = uv_fs_event_init(ctx->loop, &w->fs);
   status = lwt_uv_handle_opened(L, &w->h, &w->fs, status);
-  if (status >= 0 && (status = uv_fs_event_start(&w->fs, on_event, path, 0)) < 0)
-    lwt_uv_handle_close(L, w->h.box, 1);
   if (status < 0) return lwt_uv_raise(ctx, L, status, "watch", "path", path);
-  return 1;
+  w->path = strdup(path);
+  if (w->path == NULL) {
+    status = UV_ENOMEM;
+  } else {
+    const char *slash = strrchr(w->path, '/');
+    w->name = slash == NULL ? w->path : slash + 1;
+    status = lwt_uv_watch_begin(w);
+  }
+  if (status >= 0) return 1;
+  lwt_uv_handle_close(L, w->h.box, 1);
+  return lwt_uv_raise(ctx, L, status, "watch", "path", path);
 }
 
 static void cancel_next(lua_State *L, void *data) {
-  watch *w = data;
+  lwt_uv_watch *w = data;
   lwt_uv_handle_push(L, &w->h);
-  lwt_uv_waiters_cancelled(w->h.ctx, L, &w->waiters, -1);
+  int userdata = lua_gettop(L);
+  lwt_uv_waiters_cancelled(w->h.ctx, L, &w->waiters, userdata);
+  lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
   lua_pop(L, 1);
-  lwt_uv_handle_drop(L, &w->h);
 }
 
 /* w:next(): a promise of the next event, of nil once it is closed. */
 static int l_next(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  watch *w = lwt_uv_handle_check(ctx, L, 1, LWT_UV_WATCH);
+  lwt_uv_watch *w = lwt_uv_handle_check(ctx, L, 1, LWT_UV_WATCH);
   lua_settop(L, 1);
-  if (w == NULL) {
-    lua_pushnil(L);
-  } else if (w->first != NULL) {
-    push_event(L, w->first->type, w->first->named ? w->first->name : NULL);
-    drop_first(w);
-  } else if (w->overflow) {
-    w->overflow = 0;
-    push_event(L, "overflow", NULL);
-  } else if (w->status < 0) {
-    return lwt_uv_reject(ctx, L, w->status, "watch", NULL, NULL);
-  } else {
-    ctx->lwt->promise_new(ctx->lwt, L, cancel_next, w);
-    lwt_uv_waiters_push(ctx, L, &w->waiters, 1, 0);
-    lwt_uv_handle_hold(L, &w->h, 1);
+  if (w != NULL && push_news(L, w)) {
+    take_news(w);
+    ctx->lwt->fulfilled(ctx->lwt, L, 1);
     return 1;
   }
+  if (w != NULL && w->status < 0)
+    return lwt_uv_reject(ctx, L, w->status, "watch", NULL, NULL);
+  if (w != NULL && !w->over)
+    return lwt_uv_waiters_wait(L, &w->waiters, &w->h, 1, 0, cancel_next);
+  if (w != NULL) lwt_uv_handle_close(L, w->h.box, 1); /* over */
+  lua_pushnil(L);
   ctx->lwt->fulfilled(ctx->lwt, L, 1);
   return 1;
 }
+
+/* ---- Elsewhere than on Linux --------------------------------------------- */
+
+#ifndef __linux__
+static void on_event(uv_fs_event_t *fs, const char *name, int events, int status) {
+  lwt_uv_watch *w = (lwt_uv_watch *)(lwt_uv_handle *)fs->data;
+  if (status < 0) w->status = status;
+  if (status >= 0 && (events & UV_RENAME)) lwt_uv_watch_keep(w, LWT_UV_RENAME, name);
+  if (status >= 0 && (events & UV_CHANGE)) lwt_uv_watch_keep(w, LWT_UV_CHANGE, name);
+  lwt_uv_watch_tell(w);
+}
+
+int lwt_uv_watch_begin(lwt_uv_watch *w) {
+  return uv_fs_event_start(&w->fs, on_event, w->path,
+                           w->recursive ? UV_FS_EVENT_RECURSIVE : 0);
+}
+
+void lwt_uv_watch_end(lwt_uv_watch *w) {
+  (void)w; /* closing the handle ends it */
+}
+#endif
 
 static const luaL_Reg methods[] = {{"next", l_next}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"watcher", l_watcher}, {NULL, NULL}};

@@ -20,7 +20,9 @@ function M.channel_options(n, name, opts)
   local size, limit = opts.buffer_size, opts.limit
   if size ~= nil then
     local bytes = type(size) == "number" and math.tointeger(size)
-    if not bytes then wrong_option(n, name, "buffer_size", "integer expected, got " .. type(size)) end
+    if not bytes then
+      wrong_option(n, name, "buffer_size", "integer expected, got " .. type(size))
+    end
     if bytes < SMALLEST or bytes > LARGEST then
       wrong_option(n, name, "buffer_size", "out of range")
     end

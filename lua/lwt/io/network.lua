@@ -147,7 +147,7 @@ local function serve(server, ch, address, f)
 end
 
 -- A task that has failed; without memory it has perhaps not even begun.
-local function failed(server, ch, err)
+local function failed(ch, err)
   if not ch:is_closed() then ch:abort() end
   if not rawequal(err, lwt.Canceled) then report(err) end
 end
@@ -157,13 +157,13 @@ local function start(server, ch, address, f)
   if p:is_pending() then
     p:on_any(function() server:_gone(p) end, function(err)
       server:_gone(p)
-      failed(server, ch, err)
+      failed(ch, err)
     end)
     server.n, server.started = server.n + 1, server.started + 1
     server.tasks[p] = server.started
   else
     local state, err = p:state()
-    if state == "rejected" then failed(server, ch, err) end
+    if state == "rejected" then failed(ch, err) end
   end
 end
 
@@ -277,7 +277,8 @@ end
 function M.establish(cio, addr, f, opts)
   local rest, ours = split(opts, "establish_server", 3, { on_error = true })
   if ours.on_error ~= nil and not check.is_callable(ours.on_error) then
-    wrong(3, "establish_server", "option 'on_error': function expected, got " .. type(ours.on_error))
+    wrong(3, "establish_server",
+      "option 'on_error': function expected, got " .. type(ours.on_error))
   end
   if ours.limit == nil then ours.limit = M.LIMIT end
   local net = require "lwt.net"

@@ -9,6 +9,7 @@
 -- task waits for passes it on.
 
 local lwt = require "lwt"
+local guard = require "lwt.core".guard -- pcall, which keeps the trace
 local due = require "lwt.due"
 local order = require "lwt.order"
 
@@ -148,7 +149,7 @@ local function run(max, body)
     max = max, n = 0, started = 0, live = {}, failed = false, halted = false, looping = false,
   }, Crew)
   c.halt = function() halt(c) end
-  return finish(c, pcall(body, c))
+  return finish(c, guard(body, c))
 end
 
 local M = {}

@@ -8,7 +8,8 @@ local lwt = require "lwt"
 local args = require "lwt.stream.args"
 local dropped = require "lwt.stream.dropped"
 local stream = require "lwt.stream"
-local unview = require "lwt.core".unview
+local core = require "lwt.core"
+local unview, guard = core.unview, core.guard
 local G = require "lwt.react.graph"
 require "lwt.react.event"
 require "lwt.react.signal"
@@ -19,7 +20,7 @@ local event_from, signal_from = G.event_from, G.signal_from
 local check_event, check_events = G.check_event, G.check_events
 local check_signal, check_signals, check_eq = G.check_signal, G.check_signals, G.check_eq
 local spawn, await, async, is_promise = lwt.spawn, lwt.await, lwt.async, lwt.is_promise
-local getmetatable, setmetatable, pcall, unpack = getmetatable, setmetatable, pcall, table.unpack
+local getmetatable, setmetatable, unpack = getmetatable, setmetatable, table.unpack
 
 local weak = { __mode = "v" }
 
@@ -51,7 +52,7 @@ local function work(w)
     local job = w[w.first]
     w[w.first] = nil
     w.first = w.first + 1
-    local ok, err = pcall(job)
+    local ok, err = guard(job)
     if not ok then report(err) end
   end
   w.first, w.last, w.busy = 1, 0, false
@@ -201,11 +202,17 @@ function E.limit(e, f)
   return m
 end
 
-local function background(e, loop)
+-- `turn(ref)` again and again, until it gives false or the event is gone. Others have their turn
+-- even where it never waits.
+local function background(e, turn)
   local ref = setmetatable({ e }, weak)
   local t = spawn(function()
     await(lwt.pause())
-    loop(ref)
+    local n = 0
+    while alive(ref) and turn(ref) do
+      n = n + 1
+      if n % 64 == 0 then lwt.yield() end
+    end
   end)
   t:on_failure(function(err)
     if not rawequal(err, lwt.Canceled) then report(err) end
@@ -228,7 +235,8 @@ end
 function E.from(f)
   args.func(f, 1, "from")
   return background(G.event(), function(ref)
-    while alive(ref) do emit(ref, value(f())) end
+    emit(ref, value(f()))
+    return true
   end)
 end
 
@@ -267,11 +275,10 @@ end
 function E.of_stream(s)
   if not stream.is_stream(s) then args.wrong(s, 1, "of_stream", "lwt.stream") end
   return background(G.event(), function(ref)
-    while alive(ref) do
-      local v = await(s:get())
-      if v == nil then return end
-      emit(ref, v)
-    end
+    local v = await(s:get())
+    if v == nil then return false end
+    emit(ref, v)
+    return true
   end)
 end
 
@@ -982,6 +989,7 @@ Notifier.__name = "lwt.react.notifier"
 ---@param handle lwt.Notifier
 ---@function react.notifier.stop(handle)
 function Notifier:stop()
+  if getmetatable(self) ~= Notifier then args.wrong(self, 1, "stop", "lwt.react.notifier") end
   local node = self.node
   if node then
     self.node = nil

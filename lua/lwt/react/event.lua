@@ -42,7 +42,7 @@ E.never = G.silence(G.event())
 function E.create()
   local e = G.event()
   return e, function(v, step)
-    if step ~= nil then return step:_add(occur, e, v) end
+    if step ~= nil then return G.add(step, occur, e, v) end
     send(occur, e, v)
   end
 end

@@ -50,7 +50,7 @@ local n_occurred = 0 -- these events are to be cleared when the step is over
 local later, later_head, later_tail = {}, 1, 0 -- sends that wait for a step of their own
 local waking, waking_head, waking_tail = {}, 1, 0 -- promises to be fulfilled after the step
 
-local function report(err) async(error, err, 0) end
+local function report(err) async(core.raise, err) end
 G.report = report
 
 ---- The queue -------------------------------------------------------------------
@@ -381,11 +381,9 @@ end
 function G.setter(s)
   local eq = s.eq
   return function(v, at)
-    if at ~= nil then return at:_add(change, s, v) end
+    if at ~= nil then return G.add(at, change, s, v) end
     if active or eq or s.stopped then return send(change, s, v) end
-    callback(set_signal, s, v)
-    if more then return settle() end
-    active = false
+    if not callback(set_signal, s, v) then settle() end
   end
 end
 

@@ -71,6 +71,7 @@ end
 
 -- A plain list. Gives its length: its `n` where it has one.
 function M.list(v, n, name, up)
+  v = unview(v)
   if type(v) ~= "table" then
     bad(n, name, "table expected, got " .. type_name(v), 3 + (up or 0))
   end
@@ -82,6 +83,7 @@ end
 -- A plain list of objects with this metatable, or of direct views of such: its length, and a copy
 -- without views.
 function M.objects(v, n, name, mt, what, up)
+  v = unview(v)
   if type(v) ~= "table" then
     bad(n, name, "table expected, got " .. type_name(v), 3 + (up or 0))
   end

@@ -7,6 +7,7 @@
 -- stream, and one that is cancelled loses nothing.
 
 local lwt = require "lwt"
+local raise = require "lwt.core".raise -- again, with the trace that it has
 local args = require "lwt.stream.args"
 local C = require "lwt.stream.core"
 local crew = require "lwt.list.crew"
@@ -50,7 +51,7 @@ local function gather(s, result)
   end
   return wrap(go):catch(function(err)
     C.unread(s, items, n)
-    error(err, 0)
+    raise(err)
   end)
 end
 

@@ -34,6 +34,7 @@ local promise_of = C.promise_of
 local wake_all, offer, line_up, run, unfold = C.wake_all, C.offer, C.line_up, C.run, C.unfold
 local deliver, ended, mt = C.deliver, C.ended, C.mt
 local core = require "lwt.core"
+local raise = core.raise -- again, with the trace that it has
 local due = require "lwt.due"
 local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
 local fulfilled, rejected, get_local = lwt.fulfilled, lwt.rejected, lwt.get
@@ -201,7 +202,7 @@ function ask_one(s, taker)
     req.log, req.on = taker, s
     return nil, req
   end
-  if req.failed then error(req.value, 0) end
+  if req.failed then raise(req.value) end
   return req.value
 end
 
@@ -263,7 +264,7 @@ function C.stored()
 end
 
 local function push_slowly(log, v)
-  if log.closed then error(lwt.Closed, 0) end
+  if log.closed then raise(lwt.Closed) end
   if v == nil then
     ended(log)
   elseif log.taker or log.waiting[1] then

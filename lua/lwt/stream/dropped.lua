@@ -3,6 +3,7 @@
 -- done when the loop next comes round.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local keep = require "lwt.stored".keep
 
 local M = {}
@@ -15,8 +16,8 @@ local function settle()
   local list = due
   due = {}
   for i = 1, #list do
-    local ok, err = pcall(list[i])
-    if not ok then lwt.async(error, err, 0) end
+    local ok, err = core.guard(list[i])
+    if not ok then lwt.async(core.raise, err) end
   end
 end
 

@@ -3,6 +3,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
+local raise = core.raise -- again, with the trace that it has
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
@@ -13,7 +14,7 @@ local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dism
 local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
 local try = core.try -- pcall for a plain callback
 local waiter, wake_p = core.waiter, core.wake
-local error, type = error, type
+local type = type
 
 ---- Producing -------------------------------------------------------------------
 
@@ -255,7 +256,7 @@ function C.run_task(x, taker, resume, start, ...)
   local t = start(...)
   local state, v = t:state()
   if state == "pending" then return work(x, taker, t, resume) end
-  if state == "rejected" then error(v, 0) end
+  if state == "rejected" then raise(v) end
   if resume then return resume(v) end
   if v == nil then return ended(x) end
   return v

@@ -1,6 +1,7 @@
 -- Streams: reading. (Functions of `lwt.stream`.)
 
 local lwt = require "lwt"
+local raise = require "lwt.core".raise -- again, with the trace that it has
 local args = require "lwt.stream.args"
 local due = require "lwt.due"
 local C = require "lwt.stream.core"
@@ -12,7 +13,7 @@ local keep = require "lwt.stored".keep
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
-local getmetatable, pcall, error = getmetatable, pcall, error
+local getmetatable, pcall = getmetatable, pcall
 local Empty = M.Empty
 
 local function check(s, name)
@@ -359,7 +360,7 @@ function M.get_available(s)
   local items, why, err = available(s, math.huge)
   if why == "error" then
     unread(s, items, items.n)
-    error(err, 0)
+    raise(err)
   end
   return items
 end
@@ -378,7 +379,7 @@ function M.get_available_up_to(s, n)
   local items, why, err = available(s, n)
   if why == "error" then
     unread(s, items, items.n)
-    error(err, 0)
+    raise(err)
   end
   return items
 end

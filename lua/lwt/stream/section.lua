@@ -5,6 +5,7 @@
 -- was taken meanwhile is known, and can be put back. Sections nest.
 
 local lwt = require "lwt"
+local raise = require "lwt.core".raise -- again, with the trace that it has
 local due = require "lwt.due"
 local C = require "lwt.stream.log" -- and what core.lua has added to it
 
@@ -12,7 +13,6 @@ local alive, busy, promise_of, wake_all = C.alive, C.busy, C.promise_of, C.wake_
 local ask, submit, unread, key = C.ask, C.submit, C.unread, C.key
 local get_local, with_value, spawn = lwt.get, lwt.with_value, lwt.spawn
 local cancel_due, later = due.cancel_due, due.later
-local error = error
 
 function C.inside(section, here)
   while here do
@@ -112,7 +112,7 @@ function C.section(s, rollback, f)
       return ...
     end, function(err)
       leave(s, section, not rollback)
-      error(err, 0)
+      raise(err)
     end)
   end
   if s.lent then s.lent() end

@@ -1,6 +1,8 @@
 -- Streams: where they come from. (Functions of `lwt.stream`.)
 
 local lwt = require "lwt"
+local core = require "lwt.core"
+local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
 local args = require "lwt.stream.args"
 local C = require "lwt.stream.core"
 local dropped = require "lwt.stream.dropped"
@@ -226,13 +228,13 @@ function M.of_iterator(f, state, control, closing)
       if not ok then
         failed = true
         close(v)
-        error(v, 0)
+        raise(v)
       end
       control = v
       if v == nil then close(nil) end
       return v
     end
-    return outcome(pcall(f, state, control))
+    return outcome(guard(f, state, control))
   end
   local start = stored.task(step)
   return derive(function(x, taker)
@@ -329,7 +331,7 @@ function M.generate(f)
     end
     local state, v = p:state()
     if state == "pending" then return work(x, taker, p) end
-    if state == "rejected" then error(v, 0) end
+    if state == "rejected" then raise(v) end
     if v == nil then return ended(x) end
     return v
   end)

@@ -5,6 +5,8 @@
 -- with it.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
+local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
 local args = require "lwt.stream.args"
 local C = require "lwt.stream.fuse" -- which adds to lwt.stream.core
 local stored = require "lwt.stored"
@@ -13,7 +15,7 @@ local unview = require "lwt.core".unview
 local M = C.M
 local check = C.check
 local ended, pend, run_task = C.ended, C.pend, C.run_task
-local error, pcall, getmetatable = error, pcall, getmetatable
+local error, getmetatable = error, getmetatable
 
 local derive, stage, none = C.derive, C.stage, C.none
 
@@ -368,10 +370,10 @@ function M.combine(a, b)
   local function source(x, taker)
     local va, pa = read(a)
     if va == nil and not pa then return ended(x) end
-    local ok, vb, pb = pcall(read, b)
+    local ok, vb, pb = guard(read, b)
     if not ok or vb == nil and not pb then
       if va ~= nil then C.unread(a, { va }, 1) else pa:cancel() end
-      if not ok then error(vb, 0) end
+      if not ok then raise(vb) end
       return ended(x)
     end
     if va ~= nil and vb ~= nil then return { va, vb } end
@@ -386,7 +388,7 @@ function M.combine(a, b)
       end
       local other = w == wa and wb or wa
       if other.value ~= nil then C.unread(other.s, { other.value }, 1) end
-      if w.failed then error(w.err, 0) end
+      if w.failed then raise(w.err) end
       return ended(log)
     end)
   end
@@ -421,7 +423,7 @@ function M.choose(streams)
   local function came(w)
     if w.failed then
       drop(w.s)
-      error(w.err, 0)
+      raise(w.err)
     elseif w.value == nil then
       drop(w.s)
       return source(log)
@@ -437,7 +439,7 @@ function M.choose(streams)
     for _ = 1, #list do
       i = i % #list + 1
       local s = list[i]
-      local ok, v, p = pcall(read, s)
+      local ok, v, p = guard(read, s)
       if ok and p then
         waits[#waits + 1] = { s = s, p = p }
       else
@@ -449,7 +451,7 @@ function M.choose(streams)
           for _, e in ipairs(waits.ended or {}) do drop(e) end
           if not ok then
             drop(s)
-            error(v, 0)
+            raise(v)
           end
           for k = 1, #list do
             if list[k] == s then turn = k end
@@ -486,7 +488,7 @@ function M.wrap_exn(s)
   end
   local function rescue(err) return { ok = false, error = err } end
   local d = derive(function(x, taker)
-    local ok, v, p = pcall(read, s, log)
+    local ok, v, p = guard(read, s, log)
     if not ok then return rescue(v) end
     if v ~= nil then return { ok = true, value = v } end
     if p then return pend(x, taker, p, resume, rescue) end

@@ -1,0 +1,366 @@
+-- Calls everything that `require` gives with what is hostile in plain Lua, in a random order that a
+-- seed decides. Run in a process and a folder of its own:
+-- HOSTILE_OUT=file lua5.4 spec/support/hostile.lua SEED CALLS MODULE…
+-- (with HOSTILE_TRACE=1 each call is told before it is made)
+--
+-- What it looks for is what plain Lua must never see: a crash, a hang (both are the parent's to
+-- notice), an error without words, an error of the interpreter's own about the insides of lwt, and
+-- a loop that does not work any more afterwards.
+
+local seed, calls = math.tointeger(arg[1]), math.tointeger(arg[2])
+local names = table.pack(table.unpack(arg, 3))
+math.randomseed(seed)
+
+local lwt = require "lwt"
+local trace = os.getenv "HOSTILE_TRACE" and io.stderr
+lwt.async_exception_hook(function() end)
+warn "@off"
+
+local random = math.random
+-- What is found is told there: some of what is called writes to standard output.
+local out = assert(io.open(assert(os.getenv "HOSTILE_OUT"), "w"))
+
+---- What is called -------------------------------------------------------------------
+
+-- Left out: what ends or takes over the process by its nature, waits for a terminal, or reaches
+-- beyond this folder.
+local left_out = {
+  ["lwt.run"] = true, ["lwt.step"] = true, ["lwt.interrupts"] = true,
+  ["lwt.async_exception_hook"] = true, ["lwt.abandon"] = true,
+  ["lwt.process.kill"] = true, ["lwt.process.fork"] = true, ["lwt.process.exec"] = true,
+  ["lwt.engine.set"] = true, ["lwt.engine.adopt"] = true, ["lwt.engine.lua"] = true,
+  ["lwt.preemptive.init"] = true,
+  ["lwt.coroutine.yield"] = true, -- ends the task that calls it, in words
+}
+
+local targets = {} -- { name =, f =, self = (or nil) }
+local objects = {}
+
+local function add(name, f, self)
+  if not left_out[name] then targets[#targets + 1] = { name = name, f = f, self = self } end
+end
+
+local function sorted(t)
+  local keys = {}
+  for k in pairs(t) do
+    if type(k) == "string" then keys[#keys + 1] = k end
+  end
+  table.sort(keys)
+  return keys
+end
+
+local seen = {}
+local function walk(name, t)
+  if seen[t] then return end
+  seen[t] = true
+  for _, k in ipairs(sorted(t)) do
+    local v = t[k]
+    if k:sub(1, 1) == "_" then
+      seen[v] = true -- internal
+    elseif type(v) == "function" then
+      add(name .. "." .. k, v)
+    elseif type(v) == "table" and getmetatable(v) == nil then
+      walk(name .. "." .. k, v)
+    end
+  end
+end
+
+-- The methods of an object, those of its metatable included.
+local function object(name, x)
+  objects[#objects + 1] = x
+  local mt = debug.getmetatable(x)
+  local methods = mt and rawget(mt, "__index")
+  if type(methods) == "table" then
+    for _, k in ipairs(sorted(methods)) do
+      if type(methods[k]) == "function" then add(name .. ":" .. k, methods[k], x) end
+    end
+  end
+  for _, k in ipairs(sorted(mt or {})) do
+    -- (Only the collector calls __gc, with its own objects.)
+    if k:sub(1, 2) == "__" and k ~= "__gc" and type(rawget(mt, k)) == "function" then
+      add(name .. " " .. k, rawget(mt, k), x)
+    end
+  end
+end
+
+for _, name in ipairs(names) do walk(name, require(name)) end
+
+---- What it is called with ------------------------------------------------------------
+
+local function nothing() end
+local function fails() error("on purpose", 0) end
+local function fails_with(x) return function() error(x, 0) end end
+local function waits() lwt.yield() return 1 end
+local function wakes() lwt.spawn(lwt.yield) return lwt.fulfilled() end
+
+-- Metamethods that raise, or call back.
+local function cursed(what)
+  return setmetatable({}, {
+    __eq = what, __tostring = what, __len = what, __lt = what, __le = what, __index = what,
+    __newindex = what, __name = random() < 0.5 and "cursed" or nil, __close = what, __gc = what,
+    __call = what, __concat = what, __pairs = what,
+    __metatable = random() < 0.2 and "locked" or nil,
+  })
+end
+
+local own -- the coroutine of a task that waits
+local dead_co = coroutine.create(nothing)
+coroutine.resume(dead_co)
+
+local makers = {
+  function() return nil end,
+  function() return random() < 0.5 end,
+  function() return 0 / 0 end,
+  function() return math.huge end,
+  function() return -math.huge end,
+  function() return -1 end,
+  function() return random(0, 4) end,
+  function() return random(0, 4) + 0.0 end,
+  function() return random() end,
+  function() return math.maxinteger end,
+  function() return math.mininteger end,
+  function() return 2 ^ 53 end,
+  function() return 1e308 end,
+  function() return "" end,
+  function() return "text" end,
+  function() return "1" end,
+  function() return ("\0x"):rep(3) end,
+  function() return {} end,
+  function() return { 1, 2, 3 } end,
+  function() return { n = random(0, 2) } end,
+  function() return { n = -1 } end,
+  function() return { n = 0 / 0 } end,
+  function() return { nil, 2, n = 3 } end,
+  function() return { nonsense = 1 } end,
+  function() return { lwt.fulfilled(1), lwt.rejected "no", (lwt.task()) } end,
+  function() return cursed(fails) end,
+  function() return cursed(nothing) end,
+  function() return cursed(wakes) end,
+  function() return setmetatable({ 1, 2 }, { __index = fails, __len = fails }) end,
+  function() return nothing end,
+  function() return fails end,
+  function() return fails_with(nil) end,
+  function() return fails_with(cursed(fails)) end,
+  function() return waits end,
+  function() return function() return lwt.task() end end,
+  function() return function(...) return ... end end,
+  function() return print == nil or tostring end,
+  function() return coroutine.running() end,
+  function() return own end,
+  function() return dead_co end,
+  function() return coroutine.create(waits) end,
+  function() return io.tmpfile() end,
+  function() return lwt.fulfilled() end,
+  function() return lwt.rejected(cursed(fails)) end,
+  function() return (lwt.wait()) end,
+  function() return (lwt.task()) end,
+  function() return select(2, lwt.wait()) end,
+  function() return lwt.current() end,
+  function() return lwt.Canceled end,
+  function() return objects[random(#objects)] end,
+  function() return objects[random(#objects)] end,
+  function() return lwt.direct(objects[random(#objects)]) end,
+}
+
+---- Objects of every kind, live and dead -------------------------------------------------
+
+local kinds = {}
+
+kinds["lwt"] = function()
+  object("promise", (lwt.task()))
+  object("promise", lwt.fulfilled(1))
+  object("promise", lwt.rejected "no")
+  object("promise", lwt.spawn(lwt.yield))
+  object("resolver", select(2, lwt.task()))
+  object("hook", lwt.on_iteration("enter", nothing))
+  lwt.scope(function(s) object("scope", s) end) -- over
+  lwt.scope(function(s)
+    object("scope", s)
+    lwt.yield()
+  end)
+  object("key", lwt.new_key())
+end
+kinds["lwt.stream"] = function()
+  local S = require "lwt.stream"
+  object("stream", (S.create()))
+  object("stream", S.of_list { 1, 2, 3 })
+  object("stream", S.of_list {})
+  object("stream", S.from(function() return random() < 0.9 and 1 or nil end))
+  object("stream", S.of_list({ 1, 2, 3 }):clone():map(fails))
+  local s, p = S.create_bounded(2)
+  object("stream", s)
+  object("pusher", p)
+  p = select(2, S.create_bounded(0))
+  p:close()
+  object("pusher", p)
+end
+kinds["lwt.seq"] = function()
+  local Q = require "lwt.seq"
+  object("seq", Q.of_list { 1, 2 })
+  object("seq", Q.empty)
+end
+kinds["lwt.react"] = function()
+  local R = require "lwt.react"
+  local e, send = R.E.create()
+  object("event", e)
+  local s, set = R.S.create(1)
+  object("signal", s)
+  add("send", send)
+  add("set", set)
+  object("signal", R.S.const(2))
+  local dead = s:map(function(v) return v end)
+  dead:stop(true)
+  object("signal", dead)
+  object("notifier", e:notify(nothing))
+  object("step", R.Step.create())
+end
+kinds["lwt.mvar"] = function()
+  object("mvar", require "lwt.mvar".create())
+  object("mvar", require "lwt.mvar".create(1))
+end
+kinds["lwt.mutex"] = function() object("mutex", require "lwt.mutex".create()) end
+kinds["lwt.semaphore"] = function() object("semaphore", require "lwt.semaphore".create(1)) end
+kinds["lwt.condition"] = function() object("condition", require "lwt.condition".create()) end
+kinds["lwt.barrier"] = function() object("barrier", require "lwt.barrier".create(2)) end
+kinds["lwt.throttle"] = function() object("throttle", require "lwt.throttle".create(1, 2)) end
+kinds["lwt.pool"] = function()
+  object("pool", require "lwt.pool".create(1, function() return {} end, { check = fails }))
+end
+kinds["lwt.switch"] = function()
+  object("switch", require "lwt.switch".create())
+  local off = require "lwt.switch".create()
+  off:turn_off()
+  object("switch", off)
+end
+kinds["lwt.timer"] = function() object("timer", require "lwt.timer".create(1, nothing)) end
+kinds["lwt.clock"] = function() object("clock", require "lwt.clock".create()) end
+kinds["lwt.bytes"] = function() object("bytes", require "lwt.bytes".create(8)) end
+kinds["lwt.io"] = function()
+  local lio = require "lwt.io"
+  local r, w = lio.pipe()
+  object("channel", r)
+  object("channel", w)
+  object("channel", lio.of_bytes("some text\n", "r"))
+  r, w = lio.pipe()
+  r:close()
+  w:close()
+  object("channel", r)
+  object("channel", w)
+end
+kinds["lwt.net"] = function()
+  local net = require "lwt.net"
+  local a, b = net.socketpair()
+  object("socket", a)
+  object("socket", b)
+  a = net.socketpair()
+  a:close()
+  object("socket", a)
+  object("udp", net.udp "127.0.0.1:0")
+end
+
+---- Calling ---------------------------------------------------------------------------
+
+-- Errors of Lua's own about something inside lwt: it looked at what it had not checked.
+local inside = {
+  "attempt to index a %w+ value %(local ", "attempt to index a %w+ value %(upvalue ",
+  "attempt to call a %w+ value %(local ", "attempt to call a %w+ value %(upvalue ",
+  "attempt to perform arithmetic on a", "attempt to compare", "attempt to concatenate",
+  "assertion failed", "attempt to get length of a",
+}
+
+local findings = 0
+local function finding(name, what)
+  findings = findings + 1
+  out:write(("%s: %s\n"):format(name, what))
+end
+
+-- (Who calls a metamethod by hand gets what he gets, as long as it is an error.)
+local function judge(target, err)
+  if type(err) ~= "string" or target.name:find " __" then return end
+  if err:find "^[^:]*lua/lwt/[%w_/]+%.lua:%d+:" then
+    for _, pattern in ipairs(inside) do
+      if err:find(pattern) then return finding(target.name, err) end
+    end
+  end
+end
+
+-- Does the loop still work?
+local function works()
+  local p, r = lwt.wait()
+  local t = lwt.spawn(function() return lwt.await(p) + 1 end)
+  r:wakeup(1)
+  for _ = 1, 4 do lwt.yield() end
+  return t:state() == "fulfilled"
+end
+
+local function one(target)
+  local args, n = {}, random(0, 4)
+  local first = 0
+  if target.self ~= nil and random() < 0.9 then
+    args[1] = target.self
+    first = 1
+  end
+  for i = first + 1, first + n do args[i] = makers[random(#makers)]() end
+  if trace then
+    local words = {}
+    for i = 1, first + n do
+      words[i] = type(args[i]) == "number" and tostring(args[i])
+        or ("%s %p"):format(type(args[i]), args[i])
+    end
+    trace:write(target.name, "(", table.concat(words, ", "), ")\n")
+    trace:flush()
+  end
+  local results = table.pack(pcall(target.f, table.unpack(args, 1, first + n)))
+  if not results[1] then return judge(target, results[2]) end
+  for i = 2, results.n do
+    local x = results[i]
+    local t = type(x)
+    if lwt.is_promise(x) then
+      lwt.on_any(x, nothing, function(err) judge(target, err) end)
+      if random() < 0.3 then pcall(x.cancel, x) end
+    elseif (t == "userdata" or t == "table") and debug.getmetatable(x) and #objects < 400
+      and rawget(debug.getmetatable(x), "__name") ~= "cursed" then
+      objects[random(#objects + 1)] = x
+    end
+  end
+end
+
+local function main()
+  local function waiter()
+    own = coroutine.running()
+    pcall(lwt.await, (lwt.task()))
+  end
+  lwt.spawn(waiter)
+  objects[1] = lwt.fulfilled(1)
+  for _, name in ipairs(sorted(kinds)) do
+    for _, wanted in ipairs(names) do
+      if name == wanted then kinds[name]() end
+    end
+  end
+  for i = 1, calls do
+    lwt.spawn(one, targets[random(#targets)]) -- it may wait
+    local co = random(120)
+    if co == 1 then
+      pcall(coroutine.resume, own, 1)
+    elseif co == 2 then
+      pcall(coroutine.close, own)
+    elseif co <= 4 then
+      lwt.spawn(waiter)
+    end
+    if i % 50 == 0 then
+      lwt.yield()
+      collectgarbage "step"
+    end
+  end
+end
+
+require "lwt.engine"
+lwt.spawn(function()
+  local ok, err = pcall(main)
+  if not ok then finding("the run", tostring(err)) end
+  if not works() then finding("the run", "tasks do not work any more") end
+  out:write(("%d calls of %d functions, %d findings\n"):format(calls, #targets, findings))
+  out:close()
+  os.exit(findings == 0, false)
+end)
+for _ = 1, 1000000 do lwt.step() end
