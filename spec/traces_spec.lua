@@ -166,11 +166,11 @@ local cases = {
     return require "lwt.switch".with_switch(culprit)
   end,
   atomic = function()
-    local r,w = lio.pipe()
+    local _, w = lio.pipe()
     return w:atomic(culprit)
   end,
   direct_access = function()
-    local r,w = lio.pipe()
+    local _, w = lio.pipe()
     return w:direct_access(culprit)
   end,
   with_temp_file = function()

@@ -151,10 +151,12 @@ struct lwt_api {
   /* Await the promise at stack index `idx` from a C function that a task called:
   **
   **   static int k(lua_State *L, int status, lua_KContext c) {
-  **     int n = lwt->await_end(lwt, L, idx);   (pushes n values, or raises)
+  **     int n;
+  **     if (!lwt->wait_resumed(lwt, L)) return lua_yieldk(L, 1, c, k);
+  **     n = lwt->await_end(lwt, L, idx);   (pushes n values, or raises)
   **     …
   **   }
-  **     if (lwt->await_begin(lwt, L, idx)) return k(L, LUA_OK, c);
+  **     if (lwt->await_begin(lwt, L, idx)) …   await_end, as above
   **     return lua_yieldk(L, 0, c, k);
   **
   ** await_begin returns 1 when nothing has to be waited for. Both may raise. `idx`
@@ -251,6 +253,7 @@ struct lwt_api {
   ** what lwt.direct shows):
   **
   **   static int k(lua_State *L, int status, lua_KContext c) {
+  **     if (!lwt->wait_resumed(lwt, L)) return lua_yieldk(L, 1, c, k);
   **     lwt->wait_end(lwt, L);            what wait_wake has pushed is on top
   **     …
   **   }
@@ -265,7 +268,7 @@ struct lwt_api {
   /* The same, and then the task waits with `wait`, which the object at `idx` holds. */
   void (*wait_begin)(const lwt_api *, lua_State *L, int idx, lwt_wait *wait);
   /* When the task goes on: raises lwt.Canceled when it was cancelled. Need not be called
-  ** after wait_run. */
+  ** after wait_run, but wait_resumed must. */
   void (*wait_end)(const lwt_api *, lua_State *L);
   /* Push the top `n` values (popped; at most 4) onto the waiting task's stack, and have
   ** it run when its turn comes. */
@@ -284,6 +287,18 @@ struct lwt_api {
   /* Raise the oldest error that was reported and that nobody has been told of (of a task
   ** in the background, say), as run and step do; return when there is none. */
   void (*raise_reported)(const lwt_api *, lua_State *L);
+  /* The first thing in a function that goes on after a wait (`k` above, that of await_begin
+  ** too). Whoever has got hold of the task's coroutine may have resumed it: then this
+  ** returns 0, the values passed are gone from the stack, and an explanation is on top:
+  **
+  **   if (!lwt->wait_resumed(lwt, L)) return lua_yieldk(L, 1, c, k);
+  **
+  ** and the task waits on. Without that, await_end and wait_end raise, in the task. */
+  int (*wait_resumed)(const lwt_api *, lua_State *L);
+  /* To be called by a finalizer that can only run because the state is being closed, before
+  ** it frees what the cancel functions of pending promises are given: none is called from
+  ** then on. */
+  void (*state_closing)(const lwt_api *);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

@@ -1445,6 +1445,8 @@ local lwt_Mvar = {}
 ---value goes straight to the oldest waiting taker, if there is one. When it is full, the
 ---promise waits until the value has found room; cancelling it takes the value back.
 ---Any value may be put: nil, and a promise, which stays what it is.
+---(In a task that was cancelled and has not been told yet, the value is put a turn of the loop later, so that it is not put at all when
+---the `await` raises.)
 ---```lua
 ---local m = mvar.create("old")
 ---local p = m:put("new")
@@ -1770,9 +1772,16 @@ local lwt_Scope = {}
 ---@return lwt.Promise
 function lwt_Scope:spawn(f, ...) end
 
----Cancels every task of the scope, the body included. From now on every await in them raises `lwt.Canceled`.
+---Ends the scope from inside: cancels every task of it, the body included. From now on every await in them raises `lwt.Canceled`.
+---The scope is then *fulfilled*, with what its body returns, or with nothing where the body was itself cut off: that is how background
+---children are stopped. (Cancelling the scope's promise, from outside, rejects it.)
 ---```lua
----print(pcall(await, lwt.scope(function(s) s:cancel() lwt.yield() end)))   --> false canceled
+---print(await(lwt.scope(function(s)
+---  s:spawn(function() await(lwt.sleep(60)) end)
+---  local result = await(lwt.sleep(0.01):map(function() return "done" end))
+---  s:cancel()
+---  return result
+---end)))   --> done
 ---```
 function lwt_Scope:cancel() end
 
@@ -3486,9 +3495,10 @@ lwt_module.stall = function(s, f) end
 lwt_module.debug = function(on) end
 
 ---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
----raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
----list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises; only in the main script of the `lwt`
----command, which is inside one, it runs its argument as a task and waits for it, so that any program works there. Ctrl-C cancels the main task with
+---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
+---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
+---finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
+---it, so that any program works there. Ctrl-C cancels the main task with
 ---`lwt.Interrupted`, see `lwt.interrupts`.
 ---```lua norun
 ---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
@@ -3553,6 +3563,7 @@ lwt_module.fulfilled = function(...) end
 lwt_module.rejected = function(err) end
 
 ---A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
+---Takes no argument: to wait for a promise, `lwt.await`.
 ---```lua
 ---local p, r = lwt.wait()
 ---r:wakeup("done")
@@ -3563,6 +3574,7 @@ lwt_module.rejected = function(err) end
 lwt_module.wait = function() end
 
 ---A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
+---Takes no argument: to run a function as a task, `lwt.spawn`.
 ---```lua
 ---local p, r = lwt.task()
 ---p:cancel()
@@ -3593,9 +3605,10 @@ lwt_module.scope.cancel = lwt_Scope.cancel
 
 ---Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
----(or `s:cancel()`) cancels all; inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot
----swallow it (`lwt.shield` runs cleanup that must await). `lwt.errors(p)` has the errors of all that failed.
----A child that is cancelled by itself is not a failure.
+---cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
+---returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
+---runs cleanup that must await); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
+---of all that failed. A child that is cancelled by itself is not a failure.
 ---```lua
 ---print(pcall(await, lwt.scope(function(s)
 ---  s:spawn(function() await(lwt.sleep(60)) end)
@@ -3606,8 +3619,8 @@ lwt_module.scope.cancel = lwt_Scope.cancel
 ---@return lwt.Promise
 lwt_module.scope = function(f) end
 
----The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. An empty
----table for any other promise.
+---The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. A failure that
+---another child, or the body, is told at an await and passes on counts once. An empty table for any other promise.
 ---```lua
 ---local p = lwt.scope(function(s)
 ---  s:spawn(error, "a", 0)
@@ -3806,7 +3819,8 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable.
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+---`lwt.with_timeout`.)
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```
@@ -3867,7 +3881,10 @@ lwt_module.ignore_result = function(p) end
 
 ---Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
 ---loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
----resolved wins over any time.
+---resolved wins over any time, and of two deadlines at one moment the inner one is told first.
+---To give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+---`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may be granted it in the
+---very turn in which its time is over, and then nobody is left who knows.
 ---```lua
 ---print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
 ---```

@@ -97,7 +97,10 @@ end
 
 --- Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
 --- loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
---- resolved wins over any time.
+--- resolved wins over any time, and of two deadlines at one moment the inner one is told first.
+--- To give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+--- `lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may be granted it in the
+--- very turn in which its time is over, and then nobody is left who knows.
 ---
 --- ```lua
 --- print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
@@ -481,36 +484,58 @@ function lwt.interrupts(on)
   return was
 end
 
+-- What `run` raises comes out of a task, whose stack is gone. So that whoever makes a traceback
+-- of it (lua5.4 itself, a handler of xpcall) sees the task's lines, it is raised from functions that
+-- stand at the same lines, one in another: the frames of the trace, the innermost first.
+local function frames_of(trace)
+  local frames = {}
+  for file, line, name in trace:gmatch "\n\t([^\n]-):(%d+): in ([^\n]*)" do
+    name = name:match "'([%a_][%w_]*)'$"
+    frames[#frames + 1] = { file = file, line = tonumber(line), name = name or "task" }
+  end
+  return frames
+end
+
+local function raiser(err)
+  local task, name = error, "error"
+  for _, frame in ipairs(frames_of(core.traceback(err))) do
+    local text = "local %s = ... return function(err)%s %s(err, 0) end"
+    local make = frame.line < 100000
+      and load(text:format(name, ("\n"):rep(frame.line - 1), name), "@" .. frame.file, "t")
+    if make then task, name = make(task), frame.name end
+  end
+  return task
+end
+
+local start_watch, stop_watch
+
+local function finish(stop, ok, ...)
+  if stop then stop() end
+  if ok then return ... end
+  local made, task = pcall(raiser, (...))
+  if not made then task = error end -- no memory, as a rule
+  task((...), 0)
+end
+
+function lwt.run(x, ...)
+  if not is_promise(x) and not is_callable(x) then
+    error(("bad argument #1 to 'run' (promise or function expected, got %s)")
+      :format(x == nil and "nil" or type(x)), 2)
+  end
+  local busy = core.busy()
+  if busy then error("attempt to run the loop " .. busy, 2) end
+  if not start_watch or not handle_interrupts then return finish(nil, pcall(core.run, x, ...)) end
+  start_watch(core.interrupt)
+  return finish(stop_watch, pcall(core.run, x, ...))
+end
+
 local uv_loaded, uv = pcall(require, "lwt.uv")
 
 -- Signals are for the main thread's state.
 if uv_loaded and uv.thread and uv.thread.is_worker() then handle_interrupts = false end
 
 if uv_loaded and uv.interrupt then
-  local start, stop, run = uv.interrupt.start, uv.interrupt.stop, core.run
-
-  local function check_runnable(x)
-    local mt = not is_promise(x) and type(x) ~= "function" and getmetatable(x)
-    if mt == false or (type(mt) == "table" and mt.__call) then return end
-    error(("bad argument #1 to 'run' (promise or function expected, got %s)"):format(type(x)), 3)
-  end
-
-  local function left(ok, ...)
-    stop()
-    if not ok then error((...), 0) end
-    return ...
-  end
-
-  function lwt.run(x, ...)
-    if not is_promise(x) and not is_callable(x) then
-      error(("bad argument #1 to 'run' (promise or function expected, got %s)")
-        :format(x == nil and "nil" or type(x)), 2)
-    end
-    if not handle_interrupts then return run(x, ...) end
-    check_runnable(x)
-    start(core.interrupt)
-    return left(pcall(run, x, ...))
-  end
+  start_watch, stop_watch = uv.interrupt.start, uv.interrupt.stop
 elseif not uv_loaded and not tostring(uv):find("module 'lwt.uv' not found", 1, true) then
   error(uv, 0) -- it is there, and does not load: say why
 end

@@ -5,7 +5,7 @@ local child = core.child
 local function warnings(script, what)
   local out, status = child('local lwt = require "lwt"\n' .. script)
   local n = 0
-  for line in out:gmatch "Lua warning: [^\n]*" do
+  for line in out:gmatch "lwt: [^\n]*" do
     if line:find(what or "", 1, true) then n = n + 1 end
   end
   return n, out, status

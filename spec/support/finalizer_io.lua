@@ -366,9 +366,9 @@ return {
     run = function(s)
       local told = 0
       s.h = signal.on("USR1", function() told = told + 1 end)
-      local once = signal.next "USR1"
+      local arrived = signal.next "USR1"
       process.kill(process.getpid(), "USR1")
-      await(once)
+      await(arrived)
       for _ = 1, 100 do
         if told > 0 or s.stopped then break end
         await(lwt.sleep(0.001))

@@ -57,8 +57,7 @@ local function exchange(room)
   return {
     setup = function() return { ch = preemptive.channel(room), got = {} } end,
     run = function(s)
-      local sent = {}
-      for i = 1, 4 do sent[i] = s.ch:send(i, baggage(i)) end
+      for i = 1, 4 do s.ch:send(i, baggage(i)) end
       for _ = 1, 4 do
         local got = table.pack(await(s.ch:recv()))
         if got[1] == nil then return end

@@ -337,6 +337,10 @@ function M.new()
     end
     paused[#paused + 1] = function() run_task(t) end
     coroutine.yield()
+    if t.due then -- it came meanwhile
+      t.due = false
+      error(lwt.Canceled, 0)
+    end
   end
 
   function lwt.pause()
@@ -454,7 +458,7 @@ function M.new()
     if seen[p] ~= nil then return seen[p] end
     local how, found = p.how, false
     p.walk = walks
-    seen[p] = how == "self" or how == "both" or how == "task"
+    seen[p] = how == "self" or how == "both" -- tasks in a circle do not find one another
     if how == "self" or how == "both" then
       actions[#actions + 1] = { "reject", p }
       found = true

@@ -337,7 +337,7 @@ describe("a thread channel", function()
         end })
       end
       lwt.run(function()
-        for i = 1, 3000 do
+        for i = 1, 300 do
           local t = { i, { "deep", i } }
           for k = 3, 20 do t[k] = { k } end
           trap()
@@ -348,7 +348,7 @@ describe("a thread channel", function()
           assert(first == "first" and copy[1] == i and copy[2][2] == i and #copy == 20 and f() == i)
         end
         print(#other > 0, (lwt.await(other:recv()))[1])
-      end)]], 20)
+      end)]])
     assert.equal("true\tfinalizer\n", result.out)
     assert.equal(0, result.code)
   end)

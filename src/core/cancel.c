@@ -13,7 +13,7 @@
 
 #include "core.h"
 
-enum { FR_DEP, FR_DEPS, FR_TASK }; /* what kind of node a frame is */
+enum { FR_DEP, FR_DEPS, FR_TASK, FR_CHILD }; /* what kind of node a frame is */
 enum { DO_MARK = 1, DO_FLAG, DO_INTERRUPT, DO_CLOSE };
 
 struct frame {
@@ -27,7 +27,8 @@ typedef struct walk {
   int actions; /* stack index: promise, what to do, promise, … */
   lua_Integer nactions;
   uint64_t epoch;
-  size_t base; /* of our frames: a finalizer may cancel while we walk */
+  size_t base;           /* of our frames: a finalizer may cancel while we walk */
+  const promise *inside; /* a scope that cancels itself, or NULL */
 } walk;
 
 static void act(lua_State *L, walk *k, int idx, int what) {
@@ -58,31 +59,32 @@ static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int ki
   f->found = (uint8_t)found;
 }
 
-/* Pushes what the task awaits, as it was given; NULL (nothing pushed) when that is no
-** promise: for a direct wait. */
-static promise *push_awaited(lua_State *L, task *t) {
-  if (t->direct || !lua_checkstack(t->wait_co, 1)) return NULL;
-  lua_pushvalue(t->wait_co, t->wait_idx);
-  lua_xmove(t->wait_co, L, 1);
-  return (promise *)lua_touserdata(L, -1);
+/* Pushes the promise that the task awaits, as it was given; NULL (nothing pushed) when
+** there is none: for a direct wait, or when its coroutine was closed. */
+static promise *push_awaited(lua_State *L, const task *t) {
+  return t->direct ? NULL : (promise *)lwt_task_push_awaited(L, t);
 }
 
-/* The live task on top (popped). */
+/* The live task on top (popped). One that the walk is passing through is nothing to be
+** found: tasks that wait for one another are interrupted. */
 static int visit_task(lua_State *L, lwt_context *c, walk *k, task *t) {
   int at = lua_gettop(L);
+  int waits = t->status == T_WAITING && (t->shield == 0 || !lwt_task_is_intact(t));
   if (t->p.epoch != k->epoch) {
+    promise *p = waits ? push_awaited(L, t) : NULL;
+    int passed = p != NULL && lwt_promise_find(L, at + 1)->state == S_PENDING;
+    lua_settop(L, at);
     t->p.epoch = k->epoch;
-    if (t->status == T_WAITING && t->shield == 0 && push_awaited(L, t) != NULL &&
-        lwt_promise_find(L, at + 1)->state == S_PENDING) {
-      lua_settop(L, at);
+    t->p.flags &= (uint16_t)~F_FOUND;
+    if (passed) {
       push_frame(L, c, k, &t->p, FR_TASK, 0);
       return -1;
     }
-    act(L, k, at,
-        t->status == T_WAITING && t->shield == 0 && t->direct ? DO_INTERRUPT : DO_FLAG);
+    t->p.flags |= F_FOUND;
+    act(L, k, at, waits && p == NULL ? DO_INTERRUPT : DO_FLAG);
   }
   lua_settop(L, at - 1);
-  return 1;
+  return (t->p.flags & F_FOUND) != 0;
 }
 
 /* Things that are cancelled as what they are, even when their promise has become
@@ -93,24 +95,32 @@ static int is_record(const promise *p) {
 }
 
 /* Can the pending promise be cancelled at all, now? */
-static int is_cancelable(lua_State *L, const promise *p) {
+static int is_cancelable(lua_State *L, const lwt_context *c, const promise *p) {
   const guarded *g = (const guarded *)p;
   if (p->how == C_NONE) return 0;
-  return !(p->flags & F_GUARDED) || g->o.cancel == NULL || g->may_cancel(L, g->o.data);
+  return !(p->flags & F_GUARDED) || c->closing || g->o.cancel == NULL ||
+         g->may_cancel(L, g->o.data);
 }
 
+/* (A scope that the walk is passing through is nothing to be found, as a task is none.) */
 static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   int at = lua_gettop(L);
   if (p->epoch != k->epoch) {
     p->epoch = k->epoch;
+    p->flags &= (uint16_t)~F_FOUND;
+    if (p->how == C_CHILD) {
+      push_frame(L, c, k, p, FR_CHILD, 0);
+      return -1;
+    }
     act(L, k, at, p->kind == K_SCOPE ? DO_CLOSE : DO_MARK);
+    if (p->how != C_SCOPE) p->flags |= F_FOUND;
     if (p->how == C_WRAP || p->how == C_SCOPE) {
       push_frame(L, c, k, p, p->how == C_WRAP ? FR_DEP : FR_DEPS, 1);
       return -1;
     }
   }
   lua_settop(L, at - 1);
-  return 1;
+  return (p->flags & F_FOUND) != 0;
 }
 
 /* The promise on top (popped). Returns whether something cancelable is there, or -1
@@ -121,7 +131,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
   luaL_checkstack(L, 8, NULL);
   if (p->kind == K_TASK && ((task *)p)->status != T_DONE)
     return visit_task(L, c, k, (task *)p);
-  if (p->state == S_PROXY && is_record(p) && is_cancelable(L, p)) {
+  if (p->state == S_PROXY && is_record(p) && is_cancelable(L, c, p)) {
     int pending;
     lua_pushvalue(L, at);
     pending = lwt_promise_find(L, at + 1)->state == S_PENDING;
@@ -129,7 +139,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
     if (pending) return visit_record(L, c, k, p);
   }
   p = lwt_promise_find(L, at);
-  if (p->state != S_PENDING || !is_cancelable(L, p)) {
+  if (p->state != S_PENDING || !is_cancelable(L, c, p)) {
     lua_pop(L, 1);
     return 0;
   }
@@ -157,7 +167,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
 static int push_child(lua_State *L, frame *f) {
   uint32_t i = f->i++;
   if (f->kind == FR_TASK) return i == 0 && push_awaited(L, (task *)f->p) != NULL;
-  if (f->kind == FR_DEP)
+  if (f->kind == FR_DEP || f->kind == FR_CHILD)
     return i == 0 && lua_getiuservalue(L, -1, U_DEP) == LUA_TUSERDATA;
   if (lua_getiuservalue(L, -1, U_DEP) != LUA_TTABLE) return 0;
   return lua_rawgeti(L, -1, (lua_Integer)i + 1) == LUA_TUSERDATA;
@@ -179,12 +189,12 @@ static void go(lua_State *L, lwt_context *c, walk *k) { /* root on top, popped *
     lua_settop(L, top + 1);
     f = &c->frames[at];
     found = f->found;
-    if (f->kind == FR_TASK) {
-      if (!found) act(L, k, top + 1, DO_INTERRUPT);
+    if (!found && f->kind >= FR_TASK) {
+      act(L, k, top + 1, f->kind == FR_TASK ? DO_INTERRUPT : DO_MARK);
       found = 1;
-    } else if (found) {
-      f->p->flags |= F_FOUND;
     }
+    f = &c->frames[at];
+    if (found) f->p->flags |= F_FOUND;
     c->nframes--;
     lua_settop(L, top);
   }
@@ -221,17 +231,17 @@ static void mark(lua_State *L, lwt_context *c, int idx) {
     operation *o = (operation *)rec;
     lwt_cancel_fn f = o->cancel;
     o->cancel = NULL;
-    if (f != NULL) f(L, o->data);
+    if (f != NULL && !c->closing) f(L, o->data);
   }
   lua_settop(L, top);
 }
 
 /* The scope at idx is canceled: every await of its tasks raises from now on. */
-static void close_scope(lua_State *L, int idx) {
+static void close_scope(lua_State *L, const walk *k, int idx) {
   promise *s = (promise *)lua_touserdata(L, idx);
   int top = lua_gettop(L);
   lua_Integer i, n;
-  s->flags |= F_CLOSED;
+  s->flags |= s == k->inside ? F_CLOSED : F_CLOSED | F_OUTSIDE;
   if (lua_getiuservalue(L, idx, U_DEP) == LUA_TTABLE) {
     n = (lua_Integer)lua_rawlen(L, -1);
     for (i = 1; i <= n; i++) {
@@ -258,7 +268,7 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     case DO_MARK: mark(L, c, top + 1); break;
     case DO_FLAG: t->flags |= TF_CANCEL; break;
     case DO_INTERRUPT: lwt_task_interrupt(L, c, t); break;
-    default: close_scope(L, top + 1);
+    default: close_scope(L, k, top + 1);
     }
     lua_settop(L, top);
   }
@@ -285,12 +295,11 @@ static void begin(lua_State *L, lwt_context *c, walk *k) {
   k->base = c->nframes;
 }
 
-/* Cancels the promise at idx; what that owes is put on the work stack, and the caller
-** sees to it that it is worked off. Returns whether anything could be cancelled. */
-int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
+static int cancel(lua_State *L, lwt_context *c, int idx, const promise *inside) {
   int top = lua_gettop(L);
   promise *p;
   walk k;
+  k.inside = inside;
   luaL_checkstack(L, 16, NULL);
   lua_pushvalue(L, idx);
   p = (promise *)lua_touserdata(L, top + 1);
@@ -308,12 +317,68 @@ int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
   return k.nactions > 0;
 }
 
+/* Cancels the promise at idx; what that owes is put on the work stack, and the caller
+** sees to it that it is worked off. Returns whether anything could be cancelled. */
+int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
+  return cancel(L, c, idx, NULL);
+}
+
+/* The scope at idx cancels all its tasks, and is not canceled itself. */
+void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
+  int base = c->work;
+  cancel(L, c, idx, (promise *)lua_touserdata(L, idx));
+  if (c->work > base) lwt_resolve_drive(L, c, base);
+}
+
 /* Cancels the promise at idx and runs what follows from it. Returns whether
 ** anything could be cancelled. */
 int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
   int base = c->work, found = lwt_cancel_push(L, c, idx);
   if (c->work > base) lwt_resolve_drive(L, c, base);
   return found;
+}
+
+/* ---- An await where a cancel is due ---------------------------------------------- */
+
+/* Is the promise at idx one that ends after its cleanup: that of a task or a scope, or what
+** depends on one alone? */
+static int cleans_up(lua_State *L, int idx) {
+  int top = lua_gettop(L), i;
+  lua_pushvalue(L, idx);
+  for (i = 0; i < 1000; i++) { /* (it may depend on itself) */
+    const promise *p = (promise *)lua_touserdata(L, top + 1);
+    if (p->state == S_PROXY && p->kind != K_TASK && p->kind != K_SCOPE)
+      p = lwt_promise_find(L, top + 1);
+    if (p->kind == K_TASK && ((const task *)p)->status != T_DONE) break;
+    if (p->kind == K_SCOPE && !(p->flags & F_DONE)) break;
+    p = lwt_promise_find(L, top + 1);
+    if (p->state != S_PENDING || (p->how != C_DEP && p->how != C_CHILD) ||
+        lua_getiuservalue(L, top + 1, U_DEP) != LUA_TUSERDATA) {
+      lua_settop(L, top);
+      return 0;
+    }
+    lua_replace(L, top + 1);
+  }
+  lua_settop(L, top);
+  return i < 1000;
+}
+
+/* The task, to which a cancel is due, was about to await the promise at idx: that is
+** cancelled. Returns whether its end is to be waited for, so that nobody's cleanup goes on
+** when the task has left; not where that would wait for the task itself. */
+int lwt_cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
+  uint64_t epoch = c->epoch;
+  int later, pending;
+  luaL_checkstack(L, 4, NULL);
+  later = cleans_up(L, idx);
+  t->flags &= (uint16_t)~TF_CANCEL;
+  t->p.epoch = epoch;
+  if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
+  if (!later || t->p.epoch != epoch || !lua_isyieldable(L)) return 0;
+  lua_pushvalue(L, idx);
+  pending = lwt_promise_find(L, lua_gettop(L))->state == S_PENDING;
+  lua_pop(L, 1);
+  return pending;
 }
 
 /* ---- What Lua calls -------------------------------------------------------------- */

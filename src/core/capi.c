@@ -1,12 +1,18 @@
 /* capi.c: what lwt.h promises. Each function here is the table's entry of that name;
-** the text is in the header. */
+** the text is in the header. Once the context has ended, those that may raise do, and the
+** others do nothing. */
 #include <string.h>
 
 #include "core.h"
 
+static void check_alive(const lwt_api *api, lua_State *L) {
+  if (api->context->ended) lwt_context_ended(L);
+}
+
 static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
                         void *data) {
   operation *o;
+  check_alive(api, L);
   luaL_checkstack(L, 3, NULL);
   o = (operation *)lwt_promise_push(L, api->context, K_OP, cancel ? C_SELF : C_NONE, 1,
                                     sizeof *o);
@@ -17,6 +23,7 @@ static void promise_new(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
 static void promise_new_guarded(const lwt_api *api, lua_State *L, lwt_cancel_fn cancel,
                                 void *data, int (*may_cancel)(lua_State *L, void *data)) {
   guarded *g;
+  check_alive(api, L);
   luaL_checkstack(L, 3, NULL);
   g = (guarded *)lwt_promise_push(L, api->context, K_OP, C_SELF, 1, sizeof *g);
   g->o.p.flags |= F_GUARDED;
@@ -50,6 +57,11 @@ static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, i
 static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) {
   lwt_context *c = api->context;
   promise *p;
+  int base;
+  if (c->ended) {
+    lua_pop(L, n);
+    return 0;
+  }
   idx = lua_absindex(L, idx);
   p = (promise *)lua_touserdata(L, idx);
   if (p->kind == K_OP) ((operation *)p)->cancel = NULL;
@@ -71,7 +83,9 @@ static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) 
     return 0;
   }
   luaL_checkstack(L, 8, NULL);
+  base = lua_gettop(L) - n;
   resolve_pending(L, c, idx, p, state, n);
+  lua_settop(L, base); /* callbacks may have left something */
   return 1;
 }
 
@@ -84,6 +98,10 @@ static int reject(const lwt_api *api, lua_State *L, int idx) {
 }
 
 static int reject_traced(const lwt_api *api, lua_State *L, int idx, const char *trace) {
+  if (api->context->ended) {
+    lua_pop(L, 1);
+    return 0;
+  }
   return lwt_wakeup_reject_traced(L, api->context, lua_absindex(L, idx), trace);
 }
 
@@ -97,10 +115,12 @@ static void resolved(lua_State *L, lwt_context *c, int state, int n) {
 }
 
 static void fulfilled(const lwt_api *api, lua_State *L, int n) {
+  check_alive(api, L);
   resolved(L, api->context, S_FULFILLED, n);
 }
 
 static void rejected(const lwt_api *api, lua_State *L) {
+  check_alive(api, L);
   resolved(L, api->context, S_REJECTED, 1);
 }
 
@@ -119,11 +139,37 @@ static int state(const lwt_api *api, lua_State *L, int idx) {
   return p->state;
 }
 
+/* The running task waits from now on: whatever the caller has on its stack stays there. */
+static void keep_stack(lua_State *L, lwt_context *c) {
+  task *t = c->current;
+  int above = lua_gettop(L) - t->wait_idx;
+  t->above = (uint8_t)(above < UINT8_MAX ? above : UINT8_MAX);
+}
+
 static int await_begin(const lwt_api *api, lua_State *L, int idx) {
-  return lwt_task_await_begin(L, api->context, idx);
+  check_alive(api, L);
+  if (lwt_task_await_begin(L, api->context, idx)) return 1;
+  keep_stack(L, api->context);
+  return 0;
+}
+
+static int wait_resumed(const lwt_api *api, lua_State *L) {
+  if (lwt_task_goes_on(L, api->context)) return 1;
+  lwt_task_refuse(L, api->context, -1);
+  return 0;
+}
+
+/* The same for those who have not asked. */
+static void check_resumed(lua_State *L, lwt_context *c) {
+  if (c->ended) lwt_context_ended(L);
+  if (lwt_task_goes_on(L, c)) return;
+  if (c->current != NULL && c->current_co == L) return; /* (asked before) */
+  pushreg(L, c->r_refused);
+  lua_error(L);
 }
 
 static int await_end(const lwt_api *api, lua_State *L, int idx) {
+  check_resumed(L, api->context);
   return lwt_task_await_end(L, api->context, idx);
 }
 
@@ -168,7 +214,7 @@ static int enter_body(lua_State *L) {
 static int enter_with(lwt_context *c, entry *e) {
   lua_State *L = c->L;
   int status;
-  if (c->closing || !lua_checkstack(L, 6)) return -2;
+  if (c->ended || !lua_checkstack(L, 6)) return -2;
   e->at = E_NOT_BEGUN;
   lua_pushcfunction(L, enter_body);
   lua_pushlightuserdata(L, e);
@@ -197,29 +243,48 @@ static int enter_last(const lwt_api *api, void (*f)(lua_State *, void *), void *
   return enter_with(c, &e);
 }
 
+static void state_closing(const lwt_api *api) {
+  api->context->closing = 1;
+}
+
 static int cancel_due(const lwt_api *api) {
   return lwt_task_cancel_due(api->context);
 }
 
 static void wait_check(const lwt_api *api, lua_State *L) {
+  check_alive(api, L);
   lwt_task_direct_begin(L, api->context);
 }
 
 static void wait_begin(const lwt_api *api, lua_State *L, int idx, lwt_wait *w) {
   lwt_context *c = api->context;
-  task *t = lwt_task_direct_begin(L, c);
+  task *t;
+  check_alive(api, L);
+  t = lwt_task_direct_begin(L, c);
   lwt_task_direct_wait(L, c, t, D_WAIT, idx);
+  keep_stack(L, c);
   t->wait = w;
   w->task = t;
 }
 
 static void wait_end(const lwt_api *api, lua_State *L) {
+  check_resumed(L, api->context);
   lwt_task_direct_end(L, api->context);
 }
 
 static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
   task *t = (task *)w->task;
-  lua_xmove(L, t->wait_co, n);
+  if (api->context->ended) {
+    lua_pop(L, n);
+    w->task = NULL;
+    return;
+  }
+  if (lwt_task_is_intact(t)) {
+    lua_xmove(L, t->wait_co, n);
+    t->above = (uint8_t)(t->above + n);
+  } else { /* it finds out that its coroutine was closed */
+    lua_pop(L, n);
+  }
   w->task = NULL;
   t->direct = D_NONE;
   lwt_task_wake(L, api->context, t);
@@ -227,7 +292,7 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
 
 static void idle_start(const lwt_api *api, lwt_idle *i) {
   lwt_context *c = api->context;
-  if (i->at != NULL) return;
+  if (i->at != NULL || c->ended) return;
   i->next = NULL;
   i->at = c->idle == NULL ? &c->idle : c->idle_end;
   *i->at = i;
@@ -246,6 +311,7 @@ static void idle_stop(const lwt_api *api, lwt_idle *i) {
 }
 
 static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
+  if (api->context->ended) return;
   lwt_loop_set_engine(api->context, e, data, 0);
 }
 
@@ -298,6 +364,8 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->wait_run = lwt_task_run_waiting;
   a->cancel_due = cancel_due;
   a->raise_reported = raise_reported;
+  a->wait_resumed = wait_resumed;
+  a->state_closing = state_closing;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

@@ -1,7 +1,8 @@
 /* context.c: the context of a Lua state, and luaopen_lwt_core.
 **
-** The context is a userdata in the registry. It is made first, so it is finalised
-** last: everything that refers to it may still do so while the state closes. */
+** The context is a userdata in the registry. It is made first, so it is finalised after
+** everything that lwt makes. What is older than lwt is finalised after it, and may still
+** call: every entry then raises, or does nothing, which context_of and capi.c see to. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,9 +40,17 @@ static int false_slot(lua_State *L) {
   return lwt_slot(L);
 }
 
+int lwt_context_ended(lua_State *L) {
+  return luaL_error(L, "this Lua state is being closed: lwt has ended");
+}
+
 static int context_gc(lua_State *L) {
   lwt_context *c = (lwt_context *)lua_touserdata(L, 1);
-  c->closing = 1;
+  c->ended = 1;
+  c->current = NULL;
+  c->current_co = NULL;
+  c->engine = NULL;
+  c->idle = c->idle_now = NULL;
   free(c->slots);
   free(c->naps);
   free(c->r_blocks);
@@ -58,7 +67,8 @@ static int context_gc(lua_State *L) {
   c->heap = NULL;
   c->position = NULL;
   c->frames = NULL;
-  c->ntimers = c->slots_made = 0;
+  c->ntimers = c->heap_size = c->timers_size = c->slots_made = c->nslots = 0;
+  c->nframes = c->frames_size = 0;
   return 0;
 }
 

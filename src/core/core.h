@@ -71,6 +71,7 @@ enum {
   C_DEPS,  /* through those in the list in U_DEP */
   C_TASK,  /* it is a task: through what it awaits */
   C_SCOPE, /* through the children in U_DEP */
+  C_CHILD, /* through the promise in U_DEP; itself where nothing is found there */
   C_WRAP   /* itself, and the promise in U_DEP too (wrap_in_cancelable) */
 };
 
@@ -87,6 +88,7 @@ enum {
   F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
   F_FOUND = 128,    /* cancel walk: something cancelable is below */
   F_CLOSED = 256,   /* scope: canceled, every await in it raises */
+  F_OUTSIDE = 4096, /* scope: … by somebody else than itself */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
   F_WATCHED = 512   /* in the list of rejections nobody has looked at */
@@ -118,8 +120,14 @@ typedef struct guarded {
   int (*may_cancel)(lua_State *L, void *data);
 } guarded;
 
-/* Task states and flags. */
-enum { T_READY, T_RUNNING, T_WAITING, T_DONE };
+/* Task states (those below T_RUNNING wait for something or for their turn) and flags. */
+enum {
+  T_READY,
+  T_WAITING,
+  T_RUNNING,
+  T_RESUMING, /* resumed, but the function that waited has not noticed yet */
+  T_DONE
+};
 enum {
   TF_CANCEL = 1,       /* lwt.Canceled is due at the next await */
   TF_RAISE = 2,        /* was interrupted: the await under way raises Canceled */
@@ -131,7 +139,9 @@ enum {
   TF_LISTED = 128,     /* in r_live */
   TF_FRESH = 256,      /* has not begun */
   TF_ENDED = 512,      /* has run to its end, but nobody has been told */
-  TF_HELD = 1024       /* waits, anchored; p.n is the turn in which it began to */
+  TF_HELD = 1024,      /* waits, anchored; p.n is the turn in which it began to */
+  TF_SHIELDED = 2048,  /* the await under way counts in shield */
+  TF_CHILD = 4096      /* of a scope */
 };
 
 /* How a task waits without a promise. */
@@ -152,14 +162,22 @@ typedef struct task {
   uint8_t status;
   uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
-  uint8_t uncancelable; /* the await under way counts in shield */
-  uint8_t direct;       /* waits without a promise: D_… */
-  int wait_idx;         /* waiting: where in wait_co that promise (or mvar) is */
+  uint8_t above;  /* waiting: how many values lie above that */
+  uint8_t direct; /* waits without a promise: D_… */
+  int wait_idx;   /* waiting: where in wait_co that promise (or mvar) is */
   union {
-    uint32_t ticket; /* D_MVAR: its place there */
-    lwt_wait *wait;  /* D_WAIT */
+    const void *awaited; /* D_NONE: the promise, by its address alone */
+    struct {
+      uint32_t ticket, cell; /* D_MVAR: its place there, and which mvar: by its address */
+    };
+    lwt_wait *wait; /* D_WAIT */
   };
 } task;
+
+/* A coroutine that waits belongs to its task, but plain Lua can get hold of it, resume it
+** and close it. So whoever looks at what a task waits for asks lwt_task_is_intact first,
+** and every function that goes on after a wait asks lwt_task_goes_on: where that says 0,
+** it yields again, what lwt_task_refuse has pushed. */
 
 /* ---- The context --------------------------------------------------------- */
 
@@ -207,13 +225,15 @@ struct lwt_context {
   int callbacks;      /* > 0: a callback is running, awaiting is an error */
   uint8_t storing;    /* the current storage is not empty */
   uint8_t co_storage; /* there are coroutines with one of their own, or were */
-  uint8_t debug, closing;
+  uint8_t debug;
+  uint8_t closing, ended; /* closing: no cancel function is called any more */
 
   /* Tasks (task.c). */
   task *current;
   lua_State *current_co; /* where await is allowed now */
   lua_State *storage_co; /* the coroutine that lwt.coroutine has resumed */
   int resumes;           /* how many tasks are running, one in another */
+  const void *refused;   /* the coroutine that was last told lwt_task_refuse's words */
   slot *slots;
   uint32_t nslots, free_slot, next_scan, slots_made;
   int *r_blocks; /* registry keys of the blocks that anchor slots' values */
@@ -263,8 +283,8 @@ struct lwt_context {
       r_traces, r_strings, r_raised, r_made, r_task_storage, r_canceled, r_timeout, r_eof,
       r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
       r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt, r_mvar_pause,
-      r_show, r_unview, r_guard_mt, r_stored;
+      r_run_end, r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt,
+      r_mvar_pause, r_show, r_unview, r_guard_mt, r_stored, r_refused;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -285,8 +305,14 @@ static inline int lwt_outermost(const lwt_context *c) {
          c->current == NULL;
 }
 
+API int lwt_context_ended(lua_State *L);
+
+/* What Lua calls begins with this: it raises once the context has ended (which is before
+** the last finalizers run). */
 static inline lwt_context *context_of(lua_State *L) {
-  return (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
+  lwt_context *c = (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
+  if (c->ended) lwt_context_ended(L);
+  return c;
 }
 
 /* Whatever can be called is taken where a function is wanted. */
@@ -379,6 +405,8 @@ API void lwt_several_detach(lua_State *L, int w, promise *except);
 /* cancel.c */
 API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
 API int lwt_cancel_push(lua_State *L, lwt_context *c, int idx);
+API void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx);
+API int lwt_cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_cancel_open(lua_State *L, lwt_context *c);
 
 /* storage.c */
@@ -434,9 +462,26 @@ API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
 API int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w);
 API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
+/* wait.c */
+API int lwt_task_is_intact(const task *t);
+API void *lwt_task_push_awaited(lua_State *L, const task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
+API task *lwt_task_owner(lua_State *L, const lwt_context *c);
+API int lwt_task_refuse(lua_State *L, lwt_context *c, int keep);
+API void lwt_task_abandon(task *t);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
+/* For a function that goes on after a wait: has the scheduler resumed the task for that? */
+static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
+  task *t = c->current;
+  if (t == NULL || t->status != T_RESUMING || c->current_co != L) return 0;
+  t->status = T_RUNNING;
+  t->wait_co = t->co;
+  return 1;
+}
+#define lwt_task_yield_again(L, c, keep, k) \
+  lua_yieldk(L, lwt_task_refuse(L, c, keep), (lua_KContext)(c), k)
+
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_cancel_due(const lwt_context *c);
@@ -446,6 +491,7 @@ API void lwt_task_direct_end(lua_State *L, lwt_context *c);
 API void lwt_task_open(lua_State *L, lwt_context *c);
 API void lwt_scope_open(lua_State *L, lwt_context *c);
 API void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src);
+API int lwt_scope_child_follow(lua_State *L, int w, int r);
 API void lwt_coroutine_open(lua_State *L, lwt_context *c);
 
 /* mvar.c */
@@ -506,7 +552,7 @@ API void lwt_error_open(lua_State *L, lwt_context *c);
 /* capi.c */
 API void lwt_capi_open(lua_State *L, lwt_context *c);
 
-/* context.c: adds functions to the module table (on top), with the context as
+/* context.c: raises that the context has ended; adds functions to the module table (on top), with the context as
 ** their upvalue; and makes a fresh registry slot holding the value on top. */
 API void lwt_register(lua_State *L, lwt_context *c, const luaL_Reg *functions);
 API int lwt_slot(lua_State *L);

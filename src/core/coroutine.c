@@ -4,7 +4,7 @@
 ** the user's, which goes to whoever resumed, and that of an await inside, which goes
 ** on to the scheduler. After such a yield the task is no longer running; that is
 ** how it is told. The task is later resumed at its outermost coroutine, and each
-** resume on the way (resume_k) goes on with the next. */
+** resume on the way (resume_k) goes on with the next, which is at 1 on its stack. */
 #include <lualib.h>
 
 #include "core.h"
@@ -18,19 +18,21 @@ static lua_State *check_thread(lua_State *L, int idx) {
 /* Goes on with co until it yields for its user or ends. Returns the number of
 ** results (pushed), -1 for an error (pushed), or -2 when the task waits. */
 static int go(lua_State *L, lwt_context *c, lua_State *co, int narg) {
+  task *t = c->current;
   lua_State *outer = c->current_co, *outer_storage = c->storage_co;
+  int going_on = t != NULL && t->status == T_RESUMING; /* after an await */
   int status, nres;
-  /* await is possible inside only when it is here */
-  c->current_co = outer == L && lua_isyieldable(L) && !c->callbacks ? co : NULL;
-  if (outer != NULL && outer != L) c->current_co = outer; /* going on after an await */
+  if (!going_on) /* await is possible inside only when it is here */
+    c->current_co = outer == L && lua_isyieldable(L) && !c->callbacks ? co : NULL;
+  c->refused = NULL;
   c->storage_co = co;
   status = lua_resume(co, L, narg, &nres);
   c->storage_co = outer_storage;
-  if (status == LUA_YIELD && c->current != NULL && c->current->status != T_RUNNING)
-    return -2;
-  c->current_co = c->current ? L : outer;
-  if (outer == NULL) c->current_co = NULL;
-  if (status != LUA_OK && status != LUA_YIELD) {
+  if (going_on && t->status == T_RESUMING) lwt_task_abandon(t); /* co was closed */
+  if (status == LUA_YIELD && t != NULL && t->status < T_RUNNING) return -2;
+  c->current_co = going_on ? L : outer;
+  if ((status != LUA_OK && status != LUA_YIELD) || c->refused == co) {
+    c->refused = NULL;
     lua_xmove(co, L, 1);
     return -1;
   }
@@ -70,10 +72,17 @@ static int resume_done(lua_State *L, int n, int base) {
   return n + 1;
 }
 
+/* Is the scheduler on its way to the function that waits in the innermost coroutine? */
+static int is_going_on(const lwt_context *c) {
+  return c->current != NULL && c->current->status == T_RESUMING;
+}
+
 static int resume_k(lua_State *L, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
-  int n = go(L, c, lua_tothread(L, 1), 0);
+  int n;
   (void)status;
+  if (!is_going_on(c)) return lwt_task_yield_again(L, c, 2, resume_k);
+  n = go(L, c, lua_tothread(L, 1), 0);
   if (n == -2) return lua_yieldk(L, 0, k, resume_k);
   lwt_storage_leave(L, c, 1, 2);
   return resume_done(L, n, 2);
@@ -125,7 +134,11 @@ static int l_create(lua_State *L) {
   return 1;
 }
 
-static int wrap_done(lua_State *L, lua_State *co, int n) {
+static int wrap_k(lua_State *L, int status, lua_KContext k);
+
+static int wrap_done(lua_State *L, lwt_context *c, lua_State *co, int n) {
+  if (n == -2) return lua_yieldk(L, 0, (lua_KContext)c, wrap_k);
+  lwt_storage_leave(L, c, 1, 2);
   if (n >= 0) return n;
   if (lua_status(co) > LUA_YIELD) lua_settop(co, 0); /* nothing of it is to be closed */
   if (lua_type(L, -1) == LUA_TSTRING) {
@@ -139,23 +152,19 @@ static int wrap_done(lua_State *L, lua_State *co, int n) {
 static int wrap_k(lua_State *L, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   lua_State *co = lua_tothread(L, lua_upvalueindex(2));
-  int n = go(L, c, co, 0);
   (void)status;
-  if (n == -2) return lua_yieldk(L, 0, k, wrap_k);
-  lwt_storage_leave(L, c, lua_upvalueindex(2), 1);
-  return wrap_done(L, co, n);
+  if (!is_going_on(c)) return lwt_task_yield_again(L, c, 2, wrap_k);
+  return wrap_done(L, c, co, go(L, c, co, 0));
 }
 
 static int wrapped(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_State *co = lua_tothread(L, lua_upvalueindex(2));
-  int n;
-  lwt_storage_enter(L, c, lua_upvalueindex(2));
+  lua_pushvalue(L, lua_upvalueindex(2)); /* where lwt_task_is_intact looks for it */
   lua_insert(L, 1);
-  n = start(L, c, co, lua_gettop(L) - 1);
-  if (n == -2) return lua_yieldk(L, 0, (lua_KContext)c, wrap_k);
-  lwt_storage_leave(L, c, lua_upvalueindex(2), 1);
-  return wrap_done(L, co, n);
+  lwt_storage_enter(L, c, 1);
+  lua_insert(L, 2);
+  return wrap_done(L, c, co, start(L, c, co, lua_gettop(L) - 2));
 }
 
 /* What a wrapped coroutine runs: its function, protected. An error has closed what it

@@ -33,20 +33,17 @@ static const char *kind_name(const promise *p) {
 static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
   static const promise op = {.kind = K_OP};
   int top = lua_gettop(L);
-  promise *p;
+  const promise *p;
   if (t->status == T_WAITING && t->direct) {
     lua_pushstring(L, t->direct == D_MVAR    ? "an mvar"
                       : t->direct == D_TIMER ? "a timer"
                                              : kind_name(&op));
     return;
   }
-  if (t->status != T_WAITING || !lua_checkstack(t->wait_co, 1)) {
+  if (t->status != T_WAITING || (p = lwt_task_push_awaited(L, t)) == NULL) {
     lua_pushnil(L);
     return;
   }
-  lua_pushvalue(t->wait_co, t->wait_idx);
-  lua_xmove(t->wait_co, L, 1);
-  p = (promise *)lua_touserdata(L, -1);
   if (p->kind == K_TASK) {
     pushreg(L, c->r_names);
     lua_pushvalue(L, top + 1);
@@ -62,7 +59,7 @@ static void push_waiting_on(lua_State *L, lwt_context *c, task *t) {
 }
 
 static void push_task_where(lua_State *L, lwt_context *c, task *t) {
-  lua_State *co = t->wait_co ? t->wait_co : t->co;
+  lua_State *co = t->status < T_RUNNING && lwt_task_is_intact(t) ? t->wait_co : t->co;
   if (co == NULL)
     lua_pushliteral(L, "?");
   else if (lua_status(co) == LUA_OK && t->status == T_READY) {
@@ -94,7 +91,7 @@ end
 @function lwt.tasks()
 */
 static int l_tasks(lua_State *L) {
-  static const char *const states[] = {"ready", "running", "waiting", "done"};
+  static const char *const states[] = {"ready", "waiting", "running", "running", "done"};
   lwt_context *c = context_of(L);
   uint32_t s;
   lua_Integer n = 0;

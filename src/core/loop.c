@@ -66,10 +66,6 @@ static int report(lua_State *L) {
   if (pushreg(L, c->r_hook) == LUA_TBOOLEAN) {
     pushreg(L, c->r_errors);
     lua_pushvalue(L, 1);
-    if (lua_isnil(L, 1)) {
-      lua_pop(L, 1);
-      lua_pushliteral(L, "nil");
-    }
     lua_rawseti(L, -2, (lua_Integer)c->nerrors + 1);
     c->nerrors++;
     return 0;
@@ -166,12 +162,17 @@ static void wait_virtual(lwt_context *c) {
     c->virtual_now = c->heap[0].when;
 }
 
+static int can_happen(const lwt_context *c) {
+  return has_ready(c) || c->idle != NULL || c->ntimers > c->background ||
+         engine_alive(c) != LWT_IDLE;
+}
+
 /* Waits for what is next to happen. Returns 0 when nothing can happen. */
 static int wait_for_events(lwt_context *c, int may_wait) {
   double seconds = 0;
   run_idle(c);
-  if (!has_ready(c) && c->idle == NULL && may_wait && c->nerrors == 0) {
-    if (c->ntimers <= c->background && engine_alive(c) == LWT_IDLE) return 0;
+  if (!has_ready(c) && c->idle == NULL && may_wait) {
+    if (!can_happen(c)) return 0;
     if (c->is_virtual) {
       wait_virtual(c);
       return 1;
@@ -282,19 +283,22 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
 
 /* ---- run ---------------------------------------------------------------------------------- */
 
-static void drive(lua_State *L, lwt_context *c, int idx) {
+/* Turns until the promise at idx is resolved. Returns 0 where nothing is left that could do
+** that, with the error on top. Errors that nobody catches are raised by `main` alone: what
+** is done at the end must not be cut short. */
+static int drive(lua_State *L, lwt_context *c, int idx, int main) {
   idx = lua_absindex(L, idx);
   while (lwt_promise_find(L, idx)->state == S_PENDING && c->interrupted < 2) {
-    int alive = turn(L, c, 1, 0);
-    lwt_loop_raise_reported(L, c);
-    if (!alive && lwt_promise_find(L, idx)->state == S_PENDING && !has_ready(c) &&
-        c->idle == NULL) {
+    int alive = turn(L, c, !main || c->nerrors == 0, 0);
+    if (main) lwt_loop_raise_reported(L, c);
+    if (!alive && lwt_promise_find(L, idx)->state == S_PENDING && !can_happen(c)) {
       lua_pushliteral(L, "deadlock: nothing is left that could wake what run waits for");
       lwt_trace_waiting(L, c);
       lua_concat(L, 2);
-      lua_error(L);
+      return 0;
     }
   }
+  return 1;
 }
 
 /* Runs each function of the list as a task, the newest first, and waits for it. */
@@ -310,12 +314,15 @@ static void run_list(lua_State *L, lwt_context *c, int ref, int remove) {
       lua_rawseti(L, top + 1, i);
     }
     lwt_task_spawn(L, c, 0);
-    drive(L, c, top + 2);
-    p = lwt_promise_find(L, top + 2);
-    p->flags |= F_SEEN;
-    if (p->state == S_REJECTED && !(p->flags & F_CANCELED)) {
-      lwt_promise_push_error(L, top + 2, p);
+    lwt_promise_arg(L, c, top + 2); /* its error is told here, and nowhere else */
+    if (!drive(L, c, top + 2, 0)) {
       lwt_loop_report(L, c);
+    } else {
+      p = lwt_promise_find(L, top + 2);
+      if (p->state == S_REJECTED && !(p->flags & F_CANCELED)) {
+        lwt_promise_push_error(L, top + 2, p);
+        lwt_loop_report(L, c);
+      }
     }
     lua_settop(L, top + 1);
     if (remove && (lua_Integer)lua_rawlen(L, top + 1) > i - 1)
@@ -324,7 +331,7 @@ static void run_list(lua_State *L, lwt_context *c, int ref, int remove) {
   lua_settop(L, top);
 }
 
-/* run_body(x, ...): the outermost part of run that may raise. */
+/* run_body(x, ...): the part of run that waits for x; gives its values. */
 static int run_body(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
@@ -336,12 +343,7 @@ static int run_body(lua_State *L) {
   p = lwt_promise_find(L, 1);
   p->flags |= F_SEEN;
   if (p->flags & F_WATCHED) lwt_trace_seen(L, 1, p);
-  drive(L, c, 1);
-  run_list(L, c, c->r_exit, 1);
-  run_list(L, c, c->r_ends, 0);
-  c->sweep_at = 0;
-  lwt_slot_sweep(L, c, (size_t)c->slots_made + 1, 1);
-  lwt_loop_raise_reported(L, c);
+  if (!drive(L, c, 1, 1)) return lua_error(L);
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {
     n = lwt_promise_push_values(L, 1, p);
@@ -354,9 +356,48 @@ static int run_body(lua_State *L) {
   return lua_error(L);
 }
 
+/* run_end(): what is done at the end of every run, however that ended. */
+static int run_end(lua_State *L) {
+  lwt_context *c = context_of(L);
+  run_list(L, c, c->r_exit, 1);
+  run_list(L, c, c->r_ends, 0);
+  c->sweep_at = 0;
+  lwt_slot_sweep(L, c, (size_t)c->slots_made + 1, 1);
+  return 0;
+}
+
+/* Is a finalizer running? It may have come in the middle of anything. */
+static int in_finalizer(lua_State *L) {
+  lua_Debug ar;
+  int level;
+  if (lua_gc(L, LUA_GCCOUNT) < 0) return 1;      /* since Lua 5.4.4 */
+  if (lua_gc(L, LUA_GCISRUNNING) != 0) return 0; /* (before that, stopped meanwhile) */
+  for (level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "n", &ar);
+    if (strcmp(ar.namewhat, "metamethod") == 0 && ar.name != NULL &&
+        (strcmp(ar.name, "__gc") == 0 || strcmp(ar.name, "gc") == 0))
+      return 1;
+  }
+  return 0;
+}
+
+/* Where the loop may not be run or stepped: NULL elsewhere. */
+static const char *busy(lua_State *L, const lwt_context *c) {
+  if (c->running || c->current != NULL) return "from inside it";
+  if (c->nest > 0 || c->callbacks > 0 || c->immediate > 0 || c->entered > 0)
+    return "from inside it (in a callback)";
+  return in_finalizer(L) ? "from a finalizer" : NULL;
+}
+
 static void check_idle(lua_State *L, lwt_context *c, const char *what) {
-  if (c->running || c->current != NULL || c->nest > 0)
-    luaL_error(L, "attempt to %s the loop from inside it", what);
+  const char *where = busy(L, c);
+  if (where != NULL) luaL_error(L, "attempt to %s the loop %s", what, where);
+}
+
+/* core.busy(): the same for lwt.run, which is Lua's. */
+static int l_busy(lua_State *L) {
+  lua_pushstring(L, busy(L, context_of(L)));
+  return 1;
 }
 
 /* Runs what is at the top of the stack (x, ...) from index 1. */
@@ -368,6 +409,8 @@ static int run(lua_State *L, lwt_context *c) {
   pushreg(L, c->r_run);
   lua_insert(L, 1);
   status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  pushreg(L, c->r_run_end);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) lwt_loop_report(L, c);
   c->running = 0;
   c->interrupted = 0;
   lua_pushboolean(L, 0);
@@ -375,14 +418,16 @@ static int run(lua_State *L, lwt_context *c) {
   lwt_trace_check_unseen(L, c, 1);
   if (c->debug) lwt_trace_left_open(L, c);
   if (status != LUA_OK) return lua_error(L);
+  lwt_loop_raise_reported(L, c);
   return lua_gettop(L);
 }
 
 /*---
 Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
-raises its error. Then runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises `deadlock: …` with the
-list of waiting tasks when nothing is left that could resolve it. `run` inside `run` raises; only in the main script of the `lwt`
-command, which is inside one, it runs its argument as a task and waits for it, so that any program works there. Ctrl-C cancels the main task with
+raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
+`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
+finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
+it, so that any program works there. Ctrl-C cancels the main task with
 `lwt.Interrupted`, see `lwt.interrupts`.
 
 ```lua norun
@@ -515,11 +560,10 @@ static int l_hook(lua_State *L) {
   }
   lua_insert(L, 1);
   if (lua_gettop(L) > 1) {
-    if (lua_isnil(L, 2)) {
+    if (lua_isnil(L, 2))
       lua_pushboolean(L, 0);
-    } else {
+    else
       lua_pushvalue(L, 2);
-    }
     setreg(L, c->r_hook);
   }
   lua_settop(L, 1);
@@ -619,7 +663,9 @@ static int l_shuffle(lua_State *L) {
 
 int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait) {
   double w;
-  int alive = step(L, api->context, budget, &w);
+  int alive;
+  if (api->context->ended) lwt_context_ended(L);
+  alive = step(L, api->context, budget, &w);
   if (wait != NULL) *wait = w;
   return alive;
 }
@@ -634,6 +680,7 @@ int lwt_loop_run(const lwt_api *api, lua_State *L) {
 
 static const luaL_Reg functions[] = {{"run", l_run},
                                      {"step", l_step},
+                                     {"busy", l_busy},
                                      {"pause", l_pause},
                                      {"async_exception_hook", l_hook},
                                      {"at_exit", l_at_exit},
@@ -655,6 +702,7 @@ void lwt_loop_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);
   c->r_report = closure(L, c, report);
   c->r_run = closure(L, c, run_body);
+  c->r_run_end = closure(L, c, run_end);
   c->r_turn = closure(L, c, step_body);
   c->r_run_function = closure(L, c, l_run);
   if (!lwt_ring_reserve(&c->ready, 256) || !lwt_ring_reserve(&c->paused, 256))

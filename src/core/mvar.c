@@ -11,6 +11,9 @@
 ** behind it are in a ring, a table. The oldest is held by a user value as well, but for a
 ** task that its slot still holds: see lwt_mvar_hold.
 **
+** A task whose coroutine was closed while it waited cannot withdraw: it may have ended, or
+** wait for something else. So a waiting task is asked for its cell before it counts.
+**
 ** Whatever allocates may run a finalizer that uses the same mvar: after an allocation
 ** nothing that was read before is taken for granted.
 ** `at` is where the mvar is on the stack: an absolute index. */
@@ -27,6 +30,7 @@ typedef struct mvar {
   const void *magic;          /* what it is: the address below */
   promise *first;             /* the oldest waiter, or NULL */
   uint32_t head, nring, size; /* of the ring; size is a power of two, or 0 */
+  uint32_t slot;              /* of the first waiter, where that alone holds it */
   uint8_t full, late;
   uint8_t held; /* V_FIRST is the first waiter */
 } mvar;
@@ -48,10 +52,18 @@ static mvar *check(lua_State *L) {
 
 /* ---- Waiters ----------------------------------------------------------------------- */
 
+static uint32_t cell_of(const mvar *m) {
+  return (uint32_t)((uintptr_t)m >> 4);
+}
+
+static int waits_here(const task *t, const mvar *m) {
+  return t->status == T_WAITING && t->direct == D_MVAR && t->cell == cell_of(m);
+}
+
 /* Is the waiter at idx still one? A proxy is replaced by what it stands for. */
-static int is_live(lua_State *L, int idx) {
+static int is_live(lua_State *L, int idx, const mvar *m) {
   promise *p = (promise *)lua_touserdata(L, idx);
-  if (p->kind == K_TASK) return 1;
+  if (p->kind == K_TASK) return waits_here((task *)p, m);
   return lwt_promise_find(L, idx)->state == S_PENDING;
 }
 
@@ -113,7 +125,7 @@ static uint32_t count_live(lua_State *L, int at, mvar *m) {
   lua_getiuservalue(L, at, V_RING);
   for (i = 0; i < m->nring; i++) {
     lua_Integer k = (m->head + i) & (m->size - 1);
-    if (lua_rawgeti(L, top + 1, 2 * k + 1) == LUA_TUSERDATA && is_live(L, top + 2))
+    if (lua_rawgeti(L, top + 1, 2 * k + 1) == LUA_TUSERDATA && is_live(L, top + 2, m))
       live++;
     lua_settop(L, top + 1);
   }
@@ -131,7 +143,7 @@ static void rebuild(lua_State *L, int at, mvar *m) {
     lua_getiuservalue(L, at, V_RING);
     for (i = 0; i < m->nring; i++) {
       lua_Integer k = (m->head + i) & (m->size - 1);
-      if (lua_rawgeti(L, top + 2, 2 * k + 1) == LUA_TUSERDATA && is_live(L, top + 3)) {
+      if (lua_rawgeti(L, top + 2, 2 * k + 1) == LUA_TUSERDATA && is_live(L, top + 3, m)) {
         set_ticket((promise *)lua_touserdata(L, top + 3), n + 1);
         lua_rawseti(L, top + 1, 2 * (lua_Integer)n + 1);
         lua_rawgeti(L, top + 2, 2 * k + 2);
@@ -184,19 +196,27 @@ static void enqueue(lua_State *L, int at, mvar *m, int value) {
   }
 }
 
+/* The waiting task is the first one, which its slot holds. */
+static void be_first(mvar *m, task *t) {
+  m->first = &t->p;
+  m->slot = t->slot;
+  t->ticket = 0;
+  t->cell = cell_of(m);
+}
+
 /* The running task waits behind the others, without a promise; there is room. As the
 ** first it is held by its slot, until that lets go of tasks that wait. */
 static void enqueue_task(lua_State *L, lwt_context *c, int at, mvar *m, task *t,
                          int value) {
   lwt_task_direct_wait(L, c, t, D_MVAR, at);
   if (m->first == NULL) {
-    m->first = &t->p;
-    t->ticket = 0;
+    be_first(m, t);
     if (value != 0) {
       lua_pushvalue(L, value);
       lua_setiuservalue(L, at, V_FIRST_VALUE);
     }
   } else {
+    t->cell = cell_of(m);
     lwt_slot_push(L, c, t->slot);
     enqueue(L, at, m, value);
   }
@@ -217,7 +237,7 @@ static mvar *look_through(lua_State *L, int at) {
 void lwt_mvar_hold(lua_State *L, task *t) {
   int at = lua_gettop(L) - 1;
   mvar *m = look_through(L, at);
-  if (t->ticket != 0) return;
+  if (t->ticket != 0 || m->first != &t->p || m->held) return;
   lua_pushvalue(L, -1);
   hold_first(L, at, m);
 }
@@ -227,7 +247,7 @@ void lwt_mvar_withdraw(lua_State *L, const task *t) {
   int at = lua_gettop(L);
   mvar *m = look_through(L, at);
   if (t->ticket == 0) {
-    drop_first(L, at, m);
+    if (m->first == &t->p) drop_first(L, at, m);
   } else {
     lua_getiuservalue(L, at, V_RING);
     lua_pushboolean(L, 0);
@@ -238,27 +258,42 @@ void lwt_mvar_withdraw(lua_State *L, const task *t) {
   lua_settop(L, at - 1);
 }
 
-/* The first waiter is dropped and woken: with the value at `value`, or with none where
-** that is 0. Returns 0 when it had been cancelled. */
-static int wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
-  int top = lua_gettop(L), live = 1;
-  promise *w = m->first;
-  if (w->kind == K_TASK) {
-    task *t = (task *)w;
-    if (value != 0) {
-      lua_pushvalue(L, value);
-      lua_xmove(L, t->wait_co, 1);
-    }
-    t->direct = D_NONE;
-    if (m->held) lua_getiuservalue(L, at, V_FIRST);
-    lwt_task_wake(L, c, t);
+/* Is the first waiter there at all? One that only its slot holds may have ended. */
+static int has_first(const lwt_context *c, const mvar *m) {
+  return m->held || lwt_slot_task(c, m->slot) == (const task *)m->first;
+}
+
+/* Likewise, for the task that waits first. One whose coroutine was closed gets no value,
+** and finds that out. */
+static int wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  int top = lua_gettop(L), intact;
+  task *t = (task *)m->first;
+  if (!has_first(c, m) || !waits_here(t, m)) {
     drop_first(L, at, m);
-    if (lua_gettop(L) > top) lua_settop(L, top);
-    return 1;
+    return 0;
   }
+  intact = lwt_task_is_intact(t);
+  if (value != 0 && intact) {
+    lua_pushvalue(L, value);
+    lua_xmove(L, t->wait_co, 1);
+    t->above++;
+  }
+  t->direct = D_NONE;
+  if (m->held) lua_getiuservalue(L, at, V_FIRST);
+  lwt_task_wake(L, c, t);
+  drop_first(L, at, m);
+  if (lua_gettop(L) > top) lua_settop(L, top);
+  return intact;
+}
+
+/* The first waiter is dropped and woken: with the value at `value`, or with none where
+** that is 0. Returns 0 when it waits no longer. */
+static int wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  int top = lua_gettop(L), live;
+  if (!m->held || m->first->kind == K_TASK) return wake_first_task(L, c, at, m, value);
   lua_getiuservalue(L, at, V_FIRST);
   drop_first(L, at, m);
-  live = is_live(L, top + 1);
+  live = is_live(L, top + 1, m);
   if (live) {
     if (value != 0) lua_pushvalue(L, value);
     live = lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1),
@@ -309,7 +344,7 @@ static void serve_late(lua_State *L, lwt_context *c, int at, mvar *m) {
       m->late = 0;
       lua_pushnil(L);
       lua_setiuservalue(L, at, V_LATE);
-    } else if (!is_live(L, top + 2)) {
+    } else if (!is_live(L, top + 2, m)) {
       lua_settop(L, top + 1);
       drop_late(L);
     } else if (m->full) {
@@ -362,6 +397,44 @@ static int take_later(lua_State *L, lwt_context *c, mvar *m) {
   return 1;
 }
 
+/* Likewise, a value that is put by such a task must not take effect. */
+static int put_after_a_turn(lua_State *L) {
+  lwt_context *c = context_of(L);
+  mvar *m;
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, lua_upvalueindex(3));
+  lua_pushvalue(L, lua_upvalueindex(4));
+  m = (mvar *)lua_touserdata(L, 1);
+  if (m->late) serve_late(L, c, 1, m);
+  while (lwt_promise_find(L, 3)->state == S_PENDING) {
+    if (!m->full) {
+      fill(L, c, 1, m, 2);
+      lwt_resolve_later(L, c, 3, (promise *)lua_touserdata(L, 3), S_FULFILLED, 0);
+    } else if (has_room(L, 1, m)) {
+      lua_pushvalue(L, 3);
+      enqueue(L, 1, m, 2);
+      break;
+    }
+  }
+  return 0;
+}
+
+static int put_later(lua_State *L, lwt_context *c) {
+  lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof(promise));
+  pushreg(L, c->r_mvar_pause);
+  lua_call(L, 0, 1);
+  lua_getfield(L, 4, "on_success");
+  lua_insert(L, 4);
+  pushreg(L, c->r_self);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, put_after_a_turn, 4);
+  lua_call(L, 2, 0);
+  return 1;
+}
+
 /*---
 Makes an mvar: a cell that is empty, or holds one value. Several tasks may put and take at
 once; they are served in the order in which they came.
@@ -398,6 +471,8 @@ Puts a value into the cell. When it is empty, the promise is fulfilled at once, 
 value goes straight to the oldest waiting taker, if there is one. When it is full, the
 promise waits until the value has found room; cancelling it takes the value back.
 Any value may be put: nil, and a promise, which stays what it is.
+(In a task that was cancelled and has not been told yet, the value is put a turn of the loop later, so that it is not put at all when
+the `await` raises.)
 
 ```lua
 local m = mvar.create("old")
@@ -417,6 +492,7 @@ static int l_put(lua_State *L) {
   promise *p = NULL;
   lua_settop(L, 2);
   if (m->late) serve_late(L, c, 1, m);
+  if (!m->full && lwt_task_cancel_due(c)) return put_later(L, c);
   for (;;) {
     if (!m->full) {
       fill(L, c, 1, m, 2);
@@ -545,14 +621,18 @@ static void translate(lua_State *L, int idx, int ref) {
 }
 
 static int put_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
   (void)status;
-  lwt_task_direct_end(L, (lwt_context *)k);
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, -1, put_k);
+  lwt_task_direct_end(L, c);
   return 0;
 }
 
 /* Is there one waiter, a task that only its slot holds? */
-static int is_lone_task(const mvar *m) {
-  return m->first != NULL && !m->held && m->nring == 0 && !m->late;
+static int is_lone_task(const lwt_context *c, const mvar *m) {
+  const task *t = (const task *)m->first;
+  return t != NULL && !m->held && m->nring == 0 && !m->late && has_first(c, m) &&
+         waits_here(t, m) && lwt_task_is_intact(t);
 }
 
 static int view_put(lua_State *L) { /* view, value; the mvar at 3 */
@@ -562,9 +642,10 @@ static int view_put(lua_State *L) { /* view, value; the mvar at 3 */
   task *t = lwt_task_direct_begin(L, c);
   if (lua_gettop(L) != 2) lua_settop(L, 2);
   translate(L, 2, c->r_unview);
-  if (!m->full && is_lone_task(m)) { /* the commonest case, in short */
+  if (!m->full && is_lone_task(c, m)) { /* the commonest case, in short */
     task *taker = (task *)m->first;
     lua_xmove(L, taker->wait_co, 1);
+    taker->above = 1;
     taker->direct = D_NONE;
     m->first = NULL;
     lwt_task_wake(L, c, taker);
@@ -587,6 +668,7 @@ static int view_put(lua_State *L) { /* view, value; the mvar at 3 */
 static int take_k(lua_State *L, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   (void)status;
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, -1, take_k);
   lwt_task_direct_end(L, c);
   translate(L, -1, c->r_show); /* the value was put on top */
   return 1;
@@ -600,8 +682,7 @@ static int view_take(lua_State *L) { /* view; the mvar at 2 */
   if (lua_gettop(L) != 1) lua_settop(L, 1);
   if (!m->full && m->first == NULL && !m->late) { /* likewise */
     lwt_task_direct_wait(L, c, t, D_MVAR, 1);
-    m->first = &t->p;
-    t->ticket = 0;
+    be_first(m, t);
     return lua_yieldk(L, 0, (lua_KContext)c, take_k);
   }
   lua_getiuservalue(L, 1, 1);

@@ -164,9 +164,10 @@ static int l_rejected(lua_State *L) {
   return 1;
 }
 
-static int push_pair(lua_State *L, int how) {
+/* (`meant`: what whoever gives an argument wants, as a rule.) */
+static int push_pair(lua_State *L, int how, const char *meant) {
   lwt_context *c = context_of(L);
-  lua_settop(L, 0);
+  if (lua_gettop(L) > 0) luaL_argerror(L, 1, meant);
   lwt_promise_push(L, c, K_PLAIN, how, 1, sizeof(promise));
   lua_newuserdatauv(L, 0, 1);
   lua_pushvalue(L, 1);
@@ -178,6 +179,7 @@ static int push_pair(lua_State *L, int how) {
 
 /*---
 A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
+Takes no argument: to wait for a promise, `lwt.await`.
 
 ```lua
 local p, r = lwt.wait()
@@ -189,11 +191,12 @@ print(p:state())   --> fulfilled done
 @function lwt.wait()
 */
 static int l_wait(lua_State *L) {
-  return push_pair(L, C_NONE);
+  return push_pair(L, C_NONE, "nothing expected; to wait for a promise call lwt.await");
 }
 
 /*---
 A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
+Takes no argument: to run a function as a task, `lwt.spawn`.
 
 ```lua
 local p, r = lwt.task()
@@ -206,7 +209,8 @@ print(p:state())   --> rejected canceled
 @function lwt.task()
 */
 static int l_task(lua_State *L) {
-  return push_pair(L, C_SELF);
+  return push_pair(L, C_SELF,
+                   "nothing expected; to run a function as a task call lwt.spawn");
 }
 
 /* As lwt.task for the library's own modules: the promise alone, which core.wake

@@ -104,8 +104,8 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   p->flags |= F_SEEN;
   if (waiters == W_ONE) {
     promise *w = (promise *)lua_touserdata(L, -1);
-    if (w->kind == K_TASK) { /* one that was interrupted has withdrawn */
-      lwt_task_wake(L, c, (task *)w);
+    if (w->kind == K_TASK) { /* one that was interrupted has withdrawn, if it could */
+      if (lwt_task_is_waiting_for(L, (task *)w, p)) lwt_task_wake(L, c, (task *)w);
     } else {
       set_current(L, c);
       lua_pushvalue(L, idx);
@@ -217,7 +217,11 @@ static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int whic
   c->calls++;
   currents = c->currents;
   status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
-  lua_checkstack(L, 10);
+  if (!lua_checkstack(L, 10)) {
+    lua_settop(L, swapped ? Q + 1 : Q);
+    lua_pushliteral(L, "too many results");
+    status = LUA_ERRRUN;
+  }
   if (c->currents != currents) { /* a resolution inside the callback has used it */
     lua_pushvalue(L, WAITER);
     set_current(L, c);

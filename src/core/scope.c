@@ -3,6 +3,11 @@
 ** The scope's promise (K_SCOPE) is a waiter on the promise of each of its tasks, the
 ** body first; n is how many are still running. U_DEP lists the tasks, where cancel
 ** finds them; U_FN is the first one that failed, U_FN2 the list of all failures.
+**
+** A child that returns a pending promise does not become it, as other tasks do, but waits
+** for it (lwt_scope_child_follow): its end is the scope's concern, and where the promise
+** cannot be cancelled the child can.
+**
 ** Children that are done are swept from the list when they are half of it. */
 #include "core.h"
 
@@ -43,6 +48,7 @@ static void add_child(lua_State *L, lwt_context *c, int w, int nargs) {
   int at = lua_gettop(L);
   lua_Integer n;
   t->p.flags |= F_SEEN;
+  t->flags |= TF_CHILD;
   lua_getiuservalue(L, w, U_DEP);
   n = (lua_Integer)lua_rawlen(L, -1);
   if (n >= 16 && rec->n * 2 < (uint32_t)n) {
@@ -69,30 +75,121 @@ static int is_body(lua_State *L, int list, int src) {
   return is;
 }
 
-/* All are done: pushes the promise whose outcome is the scope's. */
-static void push_outcome(lua_State *L, int w, int list) {
-  if (lua_getiuservalue(L, w, U_FN) == LUA_TUSERDATA) return;
-  lua_pop(L, 1);
-  lua_rawgeti(L, list, 1);
-  lwt_promise_find(L, lua_gettop(L));
+/* The child whose record is at w has returned the pending promise at r: it is resolved as
+** that is. Returns 0 where there is no need to. */
+int lwt_scope_child_follow(lua_State *L, int w, int r) {
+  promise *p = (promise *)lua_touserdata(L, w), *q = lwt_promise_find(L, r);
+  if (q == p || q->state != S_PENDING || q->flags & F_NO_CANCEL || p->state != S_PENDING)
+    return 0;
+  lua_pushvalue(L, w);
+  if (!lwt_promise_add_waiter(L, r, q)) return 0;
+  p->kind = K_FOLLOW;
+  p->how = C_CHILD;
+  lua_pushvalue(L, r);
+  lua_setiuservalue(L, w, U_DEP);
+  return 1;
 }
 
-static void note_failure(lua_State *L, int w, int src) {
+/* All are done: resolves the scope's promise, which is at `at`. Its body may have been cut
+** off by the scope itself: then there is no value. */
+static void end(lua_State *L, lwt_context *c, int w, int list, int at) {
+  promise *rec = (promise *)lua_touserdata(L, w), *q, *p;
+  int top = lua_gettop(L), of_body;
+  of_body = lua_getiuservalue(L, w, U_FN) != LUA_TUSERDATA;
+  if (of_body) {
+    lua_rawgeti(L, list, 1);
+    lua_replace(L, top + 1);
+  }
+  p = lwt_promise_find(L, top + 1);
+  q = lwt_promise_find(L, at);
+  if (q->state != S_PENDING) return;
+  if (of_body && (p->flags & F_CANCELED) && !(rec->flags & F_OUTSIDE)) {
+    lua_pushnil(L);
+    lwt_resolve_commit(L, c, at, q, S_FULFILLED, 0);
+  } else {
+    lwt_resolve_copy(L, c, top + 1, at);
+  }
+}
+
+/* Is the value on top (popped) a key of the table at `list`? */
+static int is_noted(lua_State *L, int list) {
+  int is = lua_rawget(L, list) != LUA_TNIL;
+  lua_pop(L, 1);
+  return is;
+}
+
+/* Has the rejected promise at idx been noted: itself, or where its error comes from? (What
+** takes a rejection over has the same U_STATE, when there is a trace.) */
+static int is_known(lua_State *L, int list, int idx) {
+  const promise *p = (const promise *)lua_touserdata(L, idx);
+  lua_pushvalue(L, idx);
+  if (is_noted(L, list)) return 1;
+  if (!(p->flags & F_WRAPPED)) return 0;
+  lua_getiuservalue(L, idx, U_STATE);
+  return is_noted(L, list);
+}
+
+/* Did the failed task at idx only raise what it was told at an await, by one that is known, or
+** by another that has only passed it on? */
+static int is_passed_on(lua_State *L, lwt_context *c, int list, int idx) {
+  int top = lua_gettop(L), is = 0;
+  promise *p = (promise *)lua_touserdata(L, idx);
+  pushreg(L, c->r_causes);
+  lua_pushvalue(L, idx);
+  lwt_promise_push_error(L, idx, p);
+  while (!is && p->kind == K_TASK && ((task *)p)->flags & TF_CAUSE) {
+    lua_settop(L, top + 3);
+    lua_pushvalue(L, top + 2);
+    lua_rawget(L, top + 1);
+    lua_replace(L, top + 2);
+    if (lwt_promise_test(L, c, top + 2) == NULL) break;
+    p = lwt_promise_find(L, top + 2);
+    if (p->state != S_REJECTED) break;
+    lwt_promise_push_error(L, top + 2, p);
+    if (!lua_rawequal(L, top + 3, -1)) break;
+    is = is_known(L, list, top + 2);
+  }
+  lua_settop(L, top);
+  return is;
+}
+
+/* U_FN2 has the errors, `n`, and as keys the promises (and wrapped errors) that they are
+** from: a failure that goes from one child to another, or to the body, is one. */
+static void note_failure(lua_State *L, lwt_context *c, int w, int src) {
   promise *p = (promise *)lua_touserdata(L, src);
-  if (lua_getiuservalue(L, w, U_FN2) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
+  int top = lua_gettop(L), list = top + 1, known;
+  lua_newtable(L);
+  if (lua_getiuservalue(L, w, U_FN2) == LUA_TTABLE) {
+    lua_replace(L, list);
+  } else {
+    lua_pushvalue(L, list);
     lua_setiuservalue(L, w, U_FN2);
   }
-  lwt_promise_push_error(L, src, p);
-  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  lua_pop(L, 1);
+  lua_settop(L, list);
+  known = is_known(L, list, src) || is_passed_on(L, c, list, src);
+  lua_pushvalue(L, src);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, list);
+  if (p->flags & F_WRAPPED) {
+    lua_getiuservalue(L, src, U_STATE);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, list);
+  }
+  if (!known) {
+    lua_Integer n;
+    lua_getfield(L, list, "n");
+    n = lua_tointeger(L, -1) + 1;
+    lua_pushinteger(L, n);
+    lua_setfield(L, list, "n");
+    lwt_promise_push_error(L, src, p);
+    lua_rawseti(L, list, n);
+  }
+  lua_settop(L, top);
 }
 
 /* The child whose promise is at src is done. A failure closes the scope. A child that
-** was canceled by itself is no failure; in a canceled scope it makes the scope
-** canceled, unless something worse has happened. */
+** was canceled by itself is no failure; in a scope that was canceled from outside it makes
+** the scope canceled, unless something worse has happened. */
 void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
   promise *rec = (promise *)lua_touserdata(L, w), *p = (promise *)lua_touserdata(L, src),
           *first;
@@ -104,9 +201,9 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
     int canceled = p->flags & F_CANCELED;
     lua_getiuservalue(L, w, U_FN);
     first = (promise *)lua_touserdata(L, -1);
-    if (!canceled) note_failure(L, w, src);
-    if ((first == NULL &&
-         (!canceled || (rec->flags & F_CLOSED) || is_body(L, list, src))) ||
+    if (!canceled) note_failure(L, c, w, src);
+    if ((first == NULL && (!canceled || (rec->flags & F_OUTSIDE) ||
+                           (!(rec->flags & F_CLOSED) && is_body(L, list, src)))) ||
         (first != NULL && (first->flags & F_CANCELED) && !canceled)) {
       lua_pushvalue(L, src);
       lua_setiuservalue(L, w, U_FN);
@@ -118,12 +215,9 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
   }
   lua_settop(L, list);
   if (rec->n == 0 && !(rec->flags & F_DONE)) {
-    promise *q;
     rec->flags |= F_DONE;
     lua_pushvalue(L, w);
-    q = lwt_promise_find(L, list + 1);
-    push_outcome(L, w, list);
-    if (q->state == S_PENDING) lwt_resolve_copy(L, c, list + 2, list + 1);
+    end(L, c, w, list, list + 1);
   }
   lua_settop(L, top);
 }
@@ -161,10 +255,17 @@ static int l_scope_spawn(lua_State *L) {
 }
 
 /*---
-Cancels every task of the scope, the body included. From now on every await in them raises `lwt.Canceled`.
+Ends the scope from inside: cancels every task of it, the body included. From now on every await in them raises `lwt.Canceled`.
+The scope is then *fulfilled*, with what its body returns, or with nothing where the body was itself cut off: that is how background
+children are stopped. (Cancelling the scope's promise, from outside, rejects it.)
 
 ```lua
-print(pcall(await, lwt.scope(function(s) s:cancel() lwt.yield() end)))   --> false canceled
+print(await(lwt.scope(function(s)
+  s:spawn(function() await(lwt.sleep(60)) end)
+  local result = await(lwt.sleep(0.01):map(function() return "done" end))
+  s:cancel()
+  return result
+end)))   --> done
 ```
 @param s lwt.Scope
 @function scope.cancel(s)
@@ -172,16 +273,17 @@ print(pcall(await, lwt.scope(function(s) s:cancel() lwt.yield() end)))   --> fal
 static int l_scope_cancel(lua_State *L) {
   lwt_context *c = context_of(L);
   push_record(L, c, 1);
-  lwt_cancel(L, c, lua_gettop(L));
+  lwt_cancel_inside(L, c, lua_gettop(L));
   return 0;
 }
 
 /*---
 Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
-(or `s:cancel()`) cancels all; inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot
-swallow it (`lwt.shield` runs cleanup that must await). `lwt.errors(p)` has the errors of all that failed.
-A child that is cancelled by itself is not a failure.
+cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
+returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
+runs cleanup that must await); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
+of all that failed. A child that is cancelled by itself is not a failure.
 
 ```lua
 print(pcall(await, lwt.scope(function(s)
@@ -212,8 +314,8 @@ static int l_scope(lua_State *L) {
 }
 
 /*---
-The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. An empty
-table for any other promise.
+The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. A failure that
+another child, or the body, is told at an await and passes on counts once. An empty table for any other promise.
 
 ```lua
 local p = lwt.scope(function(s)
@@ -234,7 +336,8 @@ static int l_errors(lua_State *L) {
   lua_settop(L, 1);
   lua_newtable(L);
   if (p->kind == K_SCOPE && lua_getiuservalue(L, 1, U_FN2) == LUA_TTABLE) {
-    n = (lua_Integer)lua_rawlen(L, 3);
+    lua_getfield(L, 3, "n");
+    n = lua_tointeger(L, -1);
     for (i = 1; i <= n; i++) {
       lua_rawgeti(L, 3, i);
       lua_rawseti(L, 2, i);

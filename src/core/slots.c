@@ -144,6 +144,8 @@ void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
 ** moment, or in C, stays where it is: it will be woken.) */
 void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
   if (!(t->flags & TF_HELD)) return;
+  if (t->direct == D_MVAR && !lwt_task_is_intact(t))
+    return; /* the mvar is not to be had */
   if (!(t->flags & TF_LISTED)) {
     pushreg(L, c->r_live);
     lwt_slot_push(L, c, t->slot);

@@ -21,23 +21,6 @@ static inline lwt_context *context_here(lua_State *L) {
 
 /* ---- Waking ------------------------------------------------------------------ */
 
-int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
-  int is = 0;
-  if (t->status != T_WAITING || t->direct) return 0;
-  if (lua_checkstack(t->wait_co, 1) && lua_checkstack(L, 2)) {
-    lua_pushvalue(t->wait_co, t->wait_idx);
-    if (lua_touserdata(t->wait_co, -1) == p) {
-      is = 1;
-      lua_pop(t->wait_co, 1);
-    } else {
-      lua_xmove(t->wait_co, L, 1);
-      is = lwt_promise_find(L, lua_gettop(L)) == p;
-      lua_pop(L, 1);
-    }
-  }
-  return is;
-}
-
 /* The waiting task on top becomes ready. */
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   if (!t->anchored) {
@@ -55,36 +38,34 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
 
 /* The await under way is over: lwt.Canceled will be raised there. */
 void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
-  int top = lua_gettop(L);
+  int top = lua_gettop(L), direct = t->direct;
+  lwt_wait *w = t->wait;
   promise *p;
   if (t->status != T_WAITING) {
     t->flags |= TF_CANCEL;
     return;
   }
   t->flags |= TF_RAISE;
-  if (t->direct == D_TIMER) {
+  t->direct = D_NONE;
+  if (direct == D_TIMER) {
     lwt_timer_wake(c, t);
-    t->direct = D_NONE;
     lwt_task_wake(L, c, t);
     return;
   }
   lwt_task_push(L, c, t);
-  lua_pushvalue(t->wait_co, t->wait_idx);
-  lua_xmove(t->wait_co, L, 1);
-  lua_pushvalue(L, top + 1);
   lwt_task_wake(L, c, t);
-  lua_pop(L, 1);
-  if (t->direct == D_MVAR) {
-    t->direct = D_NONE;
-    lwt_mvar_withdraw(L, t);
-  } else if (t->direct == D_WAIT) {
-    lwt_wait *w = t->wait;
-    t->direct = D_NONE;
-    w->task = NULL;
-    w->cancel(L, w);
-  } else {
-    p = lwt_promise_find(L, top + 2);
-    if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
+  if (direct == D_WAIT) {
+    if (!c->closing) {
+      w->task = NULL;
+      w->cancel(L, w);
+    }
+  } else if (lwt_task_push_awaited(L, t) != NULL) { /* else it is found gone later */
+    if (direct == D_MVAR) {
+      lwt_mvar_withdraw(L, t);
+    } else {
+      p = lwt_promise_find(L, top + 2);
+      if (p->state == S_PENDING) lwt_promise_remove_waiter(L, top + 2, p, &t->p);
+    }
   }
   lua_settop(L, top);
 }
@@ -96,6 +77,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
 static int main_k(lua_State *co, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   task *t = c->current;
+  if (t == NULL || t->co != co) return 0; /* somebody else's: the task finds it ended */
   if (status == LUA_OK || status == LUA_YIELD) {
     int n = lua_gettop(co) - 1;
     t->p.n = (uint32_t)n;
@@ -107,12 +89,19 @@ static int main_k(lua_State *co, int status, lua_KContext k) {
   return 1;
 }
 
-static int task_main(lua_State *co) {
-  lwt_context *c = context_of(co);
+static int begin_k(lua_State *co, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  (void)status;
+  if (c->current == NULL || c->current->co != co) {
+    const task *t = lwt_task_owner(co, c);
+    return lwt_task_yield_again(co, c, t != NULL ? (int)t->p.n + 2 : 0, begin_k);
+  }
   c->has_trace = 0;
-  return main_k(
-      co, lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, (lua_KContext)c, main_k),
-      (lua_KContext)c);
+  return main_k(co, lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, k, main_k), k);
+}
+
+static int task_main(lua_State *co) {
+  return begin_k(co, LUA_OK, (lua_KContext)context_of(co));
 }
 
 /* The result of the finished task (at idx) is on top. */
@@ -125,6 +114,9 @@ static void settle(lua_State *L, lwt_context *c, task *t, int idx) {
   if (c->nest >= MAX_NEST) p = lwt_promise_listify(L, q, p);
   if (failed) {
     if (p->state == S_PENDING) lwt_resolve_commit(L, c, q, p, S_REJECTED, n ? -1 : 1);
+  } else if (n == 1 && (t->flags & TF_CHILD) && lwt_promise_test(L, c, -1) != NULL &&
+             lwt_scope_child_follow(L, idx, q + 1)) {
+    if (t->flags & TF_LEVEL) lwt_cancel_push(L, c, idx);
   } else if (n == 1) {
     t->p.how = C_NONE;
     lwt_resolve_follow(L, c, q, q, LUA_OK, 1);
@@ -134,12 +126,25 @@ static void settle(lua_State *L, lwt_context *c, task *t, int idx) {
   if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
 }
 
+/* What a task ends with whose coroutine somebody has closed. */
+static void push_closed(lua_State *L, lwt_context *c, task *t) {
+  lua_pop(t->co, 1);
+  t->flags |= TF_FAILED;
+  t->p.n = 0;
+  if (t->flags & (TF_RAISE | TF_CANCEL | TF_LEVEL))
+    pushreg(L, c->r_canceled);
+  else
+    lua_pushliteral(L, "the coroutine of the task was closed while it waited");
+}
+
 static void finish(lua_State *L, lwt_context *c, task *t, int status) {
   int top = lua_gettop(L), reusable = status == LUA_OK;
   t->status = T_DONE;
-  lua_checkstack(L, 10);
   lwt_slot_push(L, c, t->slot);
-  if (status == LUA_YIELD) { /* coroutine.yield in a task: nobody is there to get it */
+  if (status == LUA_ERRRUN && lua_status(t->co) == LUA_OK && lua_gettop(t->co) == 1) {
+    push_closed(L, c, t);
+  } else if (status ==
+             LUA_YIELD) { /* coroutine.yield in a task: nobody is there to get it */
     lua_pushliteral(
         L, "attempt to yield from a task with coroutine.yield (use lwt.yield, or "
            "lwt.coroutine for coroutines of your own)");
@@ -189,7 +194,7 @@ static void enter_storage(lua_State *L, lwt_context *c,
 }
 
 /* Resumes a task. Returns what lua_resume does. Never raises. */
-static inline int resume(lua_State *L, lwt_context *c, task *t, int nargs) {
+static inline int resume(lua_State *L, lwt_context *c, task *t, int nargs, int begun) {
   task *previous = c->current;
   lua_State *previous_co = c->current_co;
   lwt_context *outer = running_here;
@@ -199,7 +204,7 @@ static inline int resume(lua_State *L, lwt_context *c, task *t, int nargs) {
   c->callbacks = 0;
   c->resumes++;
   c->calls++;
-  t->status = T_RUNNING;
+  t->status = begun ? T_RESUMING : T_RUNNING;
   running_here = c;
   status = lua_resume(t->co, L, nargs, &nres);
   running_here = outer;
@@ -213,7 +218,7 @@ static inline int resume(lua_State *L, lwt_context *c, task *t, int nargs) {
 /* What is left to do for the task after that. `swapped`: the storage before it is on top;
 ** otherwise there was none. */
 void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped) {
-  int waits = status == LUA_YIELD && t->status != T_RUNNING;
+  int waits = status == LUA_YIELD && t->status < T_RUNNING;
   if (swapped || c->storing) {
     if (!swapped) lua_pushboolean(L, 0);
     if (waits)
@@ -222,17 +227,28 @@ void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swa
       lwt_storage_swap(L, c);
     lua_pop(L, 1);
   }
-  if (!waits) finish(L, c, t, status);
+  if (waits) return;
+  if (lua_checkstack(L, 10)) {
+    finish(L, c, t, status);
+    return;
+  }
+  t->status = T_READY; /* it is told to whom it concerns in a moment */
+  t->flags |= TF_ENDED;
+  lwt_ring_push(&c->ready, t);
 }
 
 /* Resumes a ready task until it waits or ends. */
 void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
-  int fresh = t->flags & TF_FRESH, nargs = fresh ? lua_gettop(t->co) - 1 : 0, status;
+  int fresh = t->flags & TF_FRESH, nargs = 0, status;
   int swap = c->storing || (t->flags & TF_STORAGE);
   if (t->flags & TF_ENDED) {
+    luaL_checkstack(L, 10, NULL);
     finish(L, c, t, lua_status(t->co));
     return;
   }
+  /* (Whoever has closed it, or tried to run it, had it from a task that used it before.) */
+  if (fresh && lua_status(t->co) == LUA_OK) nargs = lua_gettop(t->co) - 1;
+  if (nargs < 0) nargs = 0;
   t->flags &= (uint16_t)~TF_FRESH;
   if (swap) {
     if (fresh && !(t->flags & TF_STORAGE))
@@ -240,7 +256,7 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
     else
       enter_storage(L, c, t);
   }
-  status = resume(L, c, t, nargs);
+  status = resume(L, c, t, nargs, !fresh);
   lwt_task_resumed(L, c, t, status, swap);
 }
 
@@ -282,9 +298,9 @@ size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n) {
     c->current = t;
     c->current_co = t->wait_co;
     c->calls++;
-    t->status = T_RUNNING;
+    t->status = T_RESUMING;
     status = lua_resume(t->co, L, 0, &nres);
-    more = status != LUA_YIELD || t->status == T_RUNNING || c->storing;
+    more = status != LUA_YIELD || t->status >= T_RUNNING || c->storing;
     if (more) break;
   }
   c->resumes--;
@@ -313,17 +329,17 @@ int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w) {
   lwt_context *c = api->context;
   task *t = (task *)w->task;
   leg l;
-  if (!lwt_outermost(c) || c->closing || c->ready.count > 0 || c->storing ||
+  if (!lwt_outermost(c) || c->ended || c->ready.count > 0 || c->storing ||
       (t->flags & TF_STORAGE) || t->wait_co != t->co || !lwt_loop_may_run(c))
     return 0;
   w->task = NULL;
   t->direct = D_NONE;
-  l.status = resume(c->L, c, t, 0);
-  if (l.status == LUA_YIELD && t->status != T_RUNNING && !c->storing) return 1;
+  l.status = resume(c->L, c, t, 0, 1);
+  if (l.status == LUA_YIELD && t->status < T_RUNNING && !c->storing) return 1;
   l.c = c;
   l.t = t;
   if (api->enter_last(api, leg_done, &l) == -2 &&
-      (l.status != LUA_YIELD || t->status == T_RUNNING)) { /* no memory for that call */
+      (l.status != LUA_YIELD || t->status >= T_RUNNING)) { /* no memory for that call */
     t->flags |= TF_ENDED;
     lwt_ring_push(&c->ready, t);
   }
@@ -349,8 +365,9 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->flags = TF_FRESH;
   t->anchored = 1;
   t->wait_idx = 0;
-  t->uncancelable = 0;
+  t->above = 0;
   t->direct = D_NONE;
+  t->p.n = (uint32_t)nargs;
   t->slot = s = lwt_slot_take(L, c);
   co = c->slots[s].co;
   if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(co, nargs + 10)) {
@@ -420,6 +437,7 @@ static void suspend(lua_State *L, lwt_context *c, task *t, int what, int idx) {
   t->status = T_WAITING;
   t->wait_co = L;
   t->wait_idx = idx;
+  t->above = 0;
   t->since = c->turn_now;
   t->direct = (uint8_t)what;
   if (what <= D_MVAR) {
@@ -439,10 +457,9 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   }
   if (p->flags & F_NO_CANCEL) uncancelable = 1;
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
-    t->flags &= (uint16_t)~TF_CANCEL;
     p->flags |= F_SEEN;
-    if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
-    return raise_canceled(L, c, t);
+    if (!lwt_cancel_awaited(L, c, t, idx)) return raise_canceled(L, c, t);
+    t->flags |= TF_RAISE;
   }
   if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
   p->flags |= F_SEEN;
@@ -457,10 +474,11 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
     lwt_slot_push(L, c, t->slot);
   }
   if (uncancelable) {
-    t->uncancelable = 1;
+    t->flags |= TF_SHIELDED;
     t->shield++;
   }
   suspend(L, c, t, D_NONE, idx);
+  t->awaited = p;
   return 0;
 }
 
@@ -471,8 +489,8 @@ int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx) {
 int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
   task *t = c->current;
   promise *p;
-  if (t->uncancelable) {
-    t->uncancelable = 0;
+  if (t->flags & TF_SHIELDED) {
+    t->flags &= (uint16_t)~TF_SHIELDED;
     t->shield--;
   }
   if (t->flags & TF_RAISE) {
@@ -481,6 +499,10 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
   }
   p = lwt_promise_find(L, idx);
   if (p->state == S_FULFILLED) return lwt_promise_push_values(L, idx, p);
+  if (p->state == S_PENDING) { /* (a module's own, which has not asked wait_resumed) */
+    pushreg(L, c->r_refused);
+    return lua_error(L);
+  }
   if (p->flags & F_CANCELED) {
     if (t->flags & TF_INTERRUPTED) return raise_canceled(L, c, t);
   } else {
@@ -518,8 +540,10 @@ void lwt_task_direct_end(lua_State *L, lwt_context *c) {
 }
 
 static int await_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
   (void)status;
-  return lwt_task_await_end(L, (lwt_context *)k, 1);
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 1, await_k);
+  return lwt_task_await_end(L, c, 1);
 }
 
 /*---
@@ -546,6 +570,19 @@ static int l_await(lua_State *L) {
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }
 
+/* Yielding is awaiting: a cancel that has come meanwhile is told here. */
+static int yield_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  task *t = c->current;
+  (void)status;
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 0, yield_k);
+  if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
+    t->flags &= (uint16_t)~TF_CANCEL;
+    return raise_canceled(L, c, t);
+  }
+  return 0;
+}
+
 /*---
 Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
 
@@ -568,7 +605,7 @@ static int l_yield(lua_State *L) {
   t->status = T_READY;
   t->wait_co = L;
   lwt_ring_push(&c->paused, t);
-  return lua_yield(L, 0);
+  return lua_yieldk(L, 0, (lua_KContext)c, yield_k);
 }
 
 /* ---- What Lua calls ------------------------------------------------------------------- */
@@ -624,8 +661,10 @@ static int l_cancel_due(lua_State *L) {
 }
 
 static int shield_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
   (void)status;
-  return lwt_task_await_end(L, (lwt_context *)k, 1);
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 1, shield_k);
+  return lwt_task_await_end(L, c, 1);
 }
 
 /*---
@@ -664,4 +703,7 @@ void lwt_task_open(lua_State *L, lwt_context *c) {
   pushreg(L, c->r_self);
   lua_pushcclosure(L, task_main, 1);
   c->r_task_main = lwt_slot(L);
+  lua_pushliteral(L, "attempt to resume a coroutine in which a task waits (only the loop "
+                     "resumes it, when what it waits for is there)");
+  c->r_refused = lwt_slot(L);
 }

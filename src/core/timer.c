@@ -237,8 +237,10 @@ static int l_sleep(lua_State *L) {
 }
 
 static int nap_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
   (void)status;
-  lwt_task_direct_end(L, (lwt_context *)k);
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 0, nap_k);
+  lwt_task_direct_end(L, c);
   return 0;
 }
 
@@ -271,7 +273,8 @@ static int l_nap(lua_State *L) {
 }
 
 /*---
-Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable.
+Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+`lwt.with_timeout`.)
 
 ```lua
 print(pcall(await, lwt.timeout(0.01)))   --> false timeout
@@ -281,6 +284,9 @@ print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 @function lwt.timeout(s)
 */
 static int l_timeout(lua_State *L) {
+  if (!lua_isnoneornil(L, 2))
+    luaL_argerror(L, 2,
+                  "nothing expected; to give something a time call lwt.with_timeout");
   push_timer(L, context_of(L), check_seconds(L, 1), 1);
   return 1;
 }

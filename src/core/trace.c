@@ -139,8 +139,6 @@ static void push_trace(lua_State *L, int idx, promise *p) {
 
 /* The task is about to be told the error of the promise at idx. */
 void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx) {
-  promise *p = (promise *)lua_touserdata(L, idx);
-  if (!(p->flags & F_WRAPPED)) return;
   luaL_checkstack(L, 4, NULL);
   pushreg(L, c->r_causes);
   lwt_task_push(L, c, t);
@@ -382,9 +380,30 @@ typedef struct watch {
   uint8_t armed;
 } watch;
 
+/* Tells what nobody would else be told: a `warn` of the program's own, where it has put one
+** in the place of Lua's, and else stderr. (Lua's own warnings are off as a rule, and nobody
+** can ask whether they are.) */
+static void tell(lua_State *L, const char *what, const char *text) {
+  if (lua_checkstack(L, 4)) {
+    int top = lua_gettop(L);
+    lua_rawgeti(L, REG, LUA_RIDX_GLOBALS);
+    lua_pushliteral(L, "warn");
+    if (lua_rawget(L, -2) == LUA_TFUNCTION && !lua_iscfunction(L, -1)) {
+      lua_pushfstring(L, "lwt: %s%s", what, text);
+      if (lua_pcall(L, 1, 0, 0) == LUA_OK) {
+        lua_settop(L, top);
+        return;
+      }
+    }
+    lua_settop(L, top);
+  }
+  fflush(stdout);
+  fprintf(stderr, "lwt: %s%s\n", what, text);
+  fflush(stderr);
+}
+
 static void warn_unseen(lua_State *L, int text) {
-  lua_warning(L, "lwt: a rejected promise was never looked at: ", 1);
-  lua_warning(L, lua_tostring(L, text), 0);
+  tell(L, "a rejected promise was never looked at: ", lua_tostring(L, text));
 }
 
 /* Pushes the text of the warning: error (at err), trace (at trace). */

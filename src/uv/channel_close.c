@@ -253,6 +253,7 @@ static view *check_own(lua_State *L, const char *what) {
   view *v = lwt_uv_channel_any(lwt_uv_context(L), L, 1);
   if (v->lock != NULL)
     luaL_error(L, "a temporary channel (of atomic) cannot be %s", what);
+  if (v->ch == NULL) lwt_uv_raise_closed(L, "channel"); /* (the state is being closed) */
   return v;
 }
 
@@ -392,6 +393,7 @@ static int l_gc(lua_State *L) {
     lwt_uv_channel_release(L, v);
     return 0;
   }
+  if (ch->ops > 0) ctx->lwt->state_closing(ctx->lwt); /* they anchor it, else */
   if (ch->listed) {
     ch->listed = 0;
     ctx->lwt->handle_closed(ctx->lwt, L, v);

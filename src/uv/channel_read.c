@@ -380,7 +380,7 @@ static int l_read_into(lua_State *L) {
 static int after_wait(lua_State *L, int status, lua_KContext c) {
   lwt_uv *ctx = lwt_uv_context(L);
   (void)status;
-  (void)c;
+  if (!ctx->lwt->wait_resumed(ctx->lwt, L)) return lua_yieldk(L, 1, c, after_wait);
   ctx->lwt->await_end(ctx->lwt, L, 2);
   return 1;
 }
@@ -410,8 +410,9 @@ static int l_next_line(lua_State *L) {
   lua_settop(L, 1);
   n = lwt_uv_channel_run_direct(L, v, &o, 0);
   if (n != AGAIN) return n;
-  if (ctx->lwt->await_begin(ctx->lwt, L, 2)) return after_wait(L, LUA_OK, 0);
-  return lua_yieldk(L, 0, 0, after_wait);
+  if (!ctx->lwt->await_begin(ctx->lwt, L, 2)) return lua_yieldk(L, 0, 0, after_wait);
+  ctx->lwt->await_end(ctx->lwt, L, 2);
+  return 1;
 }
 
 /*---

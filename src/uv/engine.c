@@ -261,6 +261,8 @@ static void close_foreign(uv_handle_t *h, void *data) {
 }
 
 void lwt_uv_engine_close(lwt_uv *ctx) {
+  ctx->lwt->engine_set(ctx->lwt, NULL,
+                       NULL); /* the core may be asked the time once more */
   detach(ctx->timer, ctx->async);
   ctx->timer = NULL;
   ctx->async = NULL;

@@ -155,7 +155,10 @@ static int l_gc(lua_State *L) {
   lwt_uv_box *box = self(L);
   /* Pending operations anchor their handle: only lua_close can get here with some, and
   ** then nobody is left to tell. */
-  if (box != NULL) lwt_uv_handle_close(L, box, 1);
+  if (box != NULL && box->h != NULL) {
+    if (box->h->pending > 0) box->h->ctx->lwt->state_closing(box->h->ctx->lwt);
+    lwt_uv_handle_close(L, box, 1);
+  }
   return 0;
 }
 

@@ -31,6 +31,7 @@ static int l_context_gc(lua_State *L) {
     return 0;
   }
   ctx->closing = 1;
+  ctx->lwt->state_closing(ctx->lwt);
   while (ctx->handles != NULL) lwt_uv_handle_close(NULL, ctx->handles->box, 1);
   lwt_uv_reqs_cancel(ctx);
   turn_until_closed(ctx);
@@ -55,6 +56,8 @@ static lwt_uv *new_context(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
+  ctx->scratch = malloc(LWT_UV_SCRATCH);
+  if (ctx->scratch == NULL) luaL_error(L, "not enough memory");
   lwt_uv_engine_start(ctx, L);
   ctx->lwt->fulfilled(ctx->lwt, L, 0);
   ctx->done_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -73,6 +76,11 @@ lwt_uv *lwt_uv_find_context(lua_State *L) {
   ctx = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return ctx;
+}
+
+lwt_uv *lwt_uv_context_ended(lua_State *L) {
+  luaL_error(L, "this Lua state is being closed: lwt has ended");
+  return NULL; /* (never) */
 }
 
 void lwt_uv_check_open(lwt_uv *ctx, lua_State *L) {

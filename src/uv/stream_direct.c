@@ -42,13 +42,14 @@ static int others(lua_State *L) {
 static int await_k(lua_State *L, int status, lua_KContext k) {
   lwt_uv *ctx = (lwt_uv *)k;
   (void)status;
+  if (!ctx->lwt->wait_resumed(ctx->lwt, L)) return lua_yieldk(L, 1, k, await_k);
   return ctx->lwt->await_end(ctx->lwt, L, 1);
 }
 
 static int await_top(lwt_uv *ctx, lua_State *L) {
   lua_replace(L, 1);
   lua_settop(L, 1);
-  if (ctx->lwt->await_begin(ctx->lwt, L, 1)) return await_k(L, LUA_OK, (lua_KContext)ctx);
+  if (ctx->lwt->await_begin(ctx->lwt, L, 1)) return ctx->lwt->await_end(ctx->lwt, L, 1);
   return lua_yieldk(L, 0, (lua_KContext)ctx, await_k);
 }
 
@@ -117,6 +118,7 @@ static int read_k(lua_State *L, int status, lua_KContext k) {
   lwt_uv *ctx = (lwt_uv *)k;
   lwt_uv_stream *s = ctx->arrival;
   (void)status;
+  if (!ctx->lwt->wait_resumed(ctx->lwt, L)) return lua_yieldk(L, 1, k, read_k);
   if (s != NULL) { /* wait_run */
     int top = lua_gettop(L);
     size_t n = part(s, s->direct_want);

@@ -160,8 +160,13 @@ static inline char *lwt_uv_scratch_borrow(lwt_uv *ctx) {
   return ctx->scratch;
 }
 
-/* The context, in a C function of lwt.uv. */
-#define lwt_uv_context(L) ((lwt_uv *)lua_touserdata((L), lua_upvalueindex(1)))
+lwt_uv *lwt_uv_context_ended(lua_State *L); /* raises */
+
+/* The context, in a C function of lwt.uv; raises when it has ended. */
+static inline lwt_uv *lwt_uv_context(lua_State *L) {
+  lwt_uv *ctx = (lwt_uv *)lua_touserdata(L, lua_upvalueindex(1));
+  return ctx->loop != NULL ? ctx : lwt_uv_context_ended(L);
+}
 
 /* The context of a state, from anywhere on its thread; NULL when lwt.uv is not loaded. */
 lwt_uv *lwt_uv_find_context(lua_State *L);

@@ -114,7 +114,13 @@ end
 
 ---- Writing them -----------------------------------------------------------------
 
-local parts = {
+local plain = {
+  map = "v = f%d(v) if not v and v == nil then none 'map' end ",
+  filter = "if f%d(v) then ",
+  filter_map = "v = f%d(v) if v or v == false then ",
+}
+-- The same where there is storage (see lwt.stored), or may be.
+local careful = {
   map = "if stored[1] then v = bare(f%d, v) else v = f%d(v) end "
     .. "if not v and v == nil then none 'map' end ",
   filter = "local y if stored[1] then y = bare(f%d, v) else y = f%d(v) end if y then ",
@@ -122,28 +128,17 @@ local parts = {
     .. "if v or v == false then ",
 }
 
--- The text for a shape: the names of its stages.
-local function text_of(kinds)
-  local names, body, ends = {}, "", ""
-  for k = 1, #kinds do
-    names[k] = ("f%d"):format(k)
-    body = body .. parts[kinds[k]]:format(k, k)
-    if kinds[k] ~= "map" then ends = ends .. "end " end
+local function body_of(kinds, parts)
+  local body, ends = "", ""
+  for k, kind in ipairs(kinds) do
+    body = body .. parts[kind]:format(k, k)
+    if kind ~= "map" then ends = ends .. "end " end
   end
-  return ([[
-local NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none, stored,
-  bare = ...
-return function(stages, s, log, %s)
-  local c, i, pull = NOTHING, 1, nil
-  local function give_back()
-    if c ~= NOTHING then
-      s.chunk, s.i, s.pull = c, i, pull_log
-    elseif not pull then
-      return -- nothing is borrowed (any more)
-    end
-    c, pull, s.lent = NOTHING, nil, nil
-  end
-  local function source(x, taker)
+  return ("%s do return v end %s"):format(body, ends)
+end
+
+-- Ask again and again, until the stages give something.
+local loop = [[
     while true do
       local k = i
       local v = c[k]
@@ -167,8 +162,34 @@ return function(stages, s, log, %s)
           end
         end
       end
-      %s do return v end %s
+      %s
     end
+]]
+
+-- The text for a shape: the names of its stages.
+local function text_of(kinds)
+  local names = {}
+  for k = 1, #kinds do names[k] = ("f%d"):format(k) end
+  local guarded = body_of(kinds, careful)
+  return ([[
+local NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none, stored,
+  bare = ...
+return function(stages, s, log, %s)
+  local c, i, pull = NOTHING, 1, nil
+  local function give_back()
+    if c ~= NOTHING then
+      s.chunk, s.i, s.pull = c, i, pull_log
+    elseif not pull then
+      return -- nothing is borrowed (any more)
+    end
+    c, pull, s.lent = NOTHING, nil, nil
+  end
+  local function guarded(x, taker)
+%s
+  end
+  local function source(x, taker)
+    if stored[1] then return guarded(x, taker) end
+%s
   end
   local function resume(v)
     if pull then
@@ -177,11 +198,12 @@ return function(stages, s, log, %s)
       set_free(stages)
     end
     if v == nil then return last(stages) end
-    %s do return v end %s
+    %s
     return source(log)
   end
   return source, resume, give_back
-end]]):format(table.concat(names, ", "), body, ends, body, ends)
+end]]):format(table.concat(names, ", "), loop:format(guarded), loop:format(body_of(kinds, plain)),
+    guarded)
 end
 
 local shapes = {}
