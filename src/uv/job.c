@@ -363,10 +363,17 @@ static void after_nothing(uv_work_t *work, int status) {
   free(work);
 }
 
-/* Of the threads of jobs, in the whole process. */
+/* Of the threads of jobs, in the whole process. 0: not known, the size has not been asked for
+** since it was set. */
+static atomic_int known_limit;
+
 static int limit(void) {
-  int n = lwt_uv_pool_size() - 1;
-  return n < 1 ? 1 : n > MAX_RUNNERS ? MAX_RUNNERS : n;
+  int n = atomic_load_explicit(&known_limit, memory_order_relaxed);
+  if (n > 0) return n;
+  n = lwt_uv_pool_size() - 1;
+  n = n < 1 ? 1 : n > MAX_RUNNERS ? MAX_RUNNERS : n;
+  atomic_store(&known_limit, n);
+  return n;
 }
 
 /*---
@@ -419,8 +426,10 @@ static int l_set_pool_size(lua_State *L) {
     return lwt_uv_raise(ctx, L, status, "set_pool_size", NULL, NULL);
   }
   ctx->unclosed++;
+  atomic_store(&known_limit, 0);
   if (threads < 0 || count_threads() >= threads + (int)n) return 0;
   uv_os_setenv("UV_THREADPOOL_SIZE", before);
+  atomic_store(&known_limit, 0);
   return luaL_error(
       L,
       "the threadpool already runs with %d threads: call set_pool_size before "
