@@ -3619,8 +3619,8 @@ lwt_module.scope.cancel = lwt_Scope.cancel
 ---@return lwt.Promise
 lwt_module.scope = function(f) end
 
----The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. An empty
----table for any other promise.
+---The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. A failure that
+---another child, or the body, is told at an await and passes on counts once. An empty table for any other promise.
 ---```lua
 ---local p = lwt.scope(function(s)
 ---  s:spawn(error, "a", 0)

@@ -51,6 +51,28 @@ describe("random programs", function()
     assert.not_equal(program.text(a), program.text(program.generate(43)))
   end)
 
+  it("leave the same trace in another process", function()
+    local script = require "spec.support.script"
+    local function traces(seeds)
+      local lines = {}
+      for seed = first, first + seeds - 1 do
+        for _, line in ipairs(program.run(program.generate(seed), lwt)) do
+          lines[#lines + 1] = line
+        end
+      end
+      return table.concat(lines, "\n") .. "\n"
+    end
+    local result = script.run(([[
+      package.path, package.cpath = %q, %q
+      local lwt, program = require "lwt", require "spec.support.program"
+      for seed = %d, %d do
+        for _, line in ipairs(program.run(program.generate(seed), lwt)) do print(line) end
+      end
+    ]]):format(package.path, package.cpath, first, first + 199), 60)
+    assert.equal(0, result.code, result.err)
+    assert.equal(traces(200), result.out)
+  end)
+
   it("find a planted bug, and are shrunk to what shows it", function()
     local function broken()
       local m = model.new()

@@ -338,6 +338,49 @@ int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
   return found;
 }
 
+/* ---- An await where a cancel is due ---------------------------------------------- */
+
+/* Is the promise at idx one that ends after its cleanup: that of a task or a scope, or what
+** depends on one alone? */
+static int cleans_up(lua_State *L, int idx) {
+  int top = lua_gettop(L), i;
+  lua_pushvalue(L, idx);
+  for (i = 0; i < 1000; i++) { /* (it may depend on itself) */
+    const promise *p = (promise *)lua_touserdata(L, top + 1);
+    if (p->state == S_PROXY && p->kind != K_TASK && p->kind != K_SCOPE)
+      p = lwt_promise_find(L, top + 1);
+    if (p->kind == K_TASK && ((const task *)p)->status != T_DONE) break;
+    if (p->kind == K_SCOPE && !(p->flags & F_DONE)) break;
+    p = lwt_promise_find(L, top + 1);
+    if (p->state != S_PENDING || (p->how != C_DEP && p->how != C_CHILD) ||
+        lua_getiuservalue(L, top + 1, U_DEP) != LUA_TUSERDATA) {
+      lua_settop(L, top);
+      return 0;
+    }
+    lua_replace(L, top + 1);
+  }
+  lua_settop(L, top);
+  return i < 1000;
+}
+
+/* The task, to which a cancel is due, was about to await the promise at idx: that is
+** cancelled. Returns whether its end is to be waited for, so that nobody's cleanup goes on
+** when the task has left; not where that would wait for the task itself. */
+int lwt_cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
+  uint64_t epoch = c->epoch;
+  int later, pending;
+  luaL_checkstack(L, 4, NULL);
+  later = cleans_up(L, idx);
+  t->flags &= (uint16_t)~TF_CANCEL;
+  t->p.epoch = epoch;
+  if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
+  if (!later || t->p.epoch != epoch || !lua_isyieldable(L)) return 0;
+  lua_pushvalue(L, idx);
+  pending = lwt_promise_find(L, lua_gettop(L))->state == S_PENDING;
+  lua_pop(L, 1);
+  return pending;
+}
+
 /* ---- What Lua calls -------------------------------------------------------------- */
 
 /*---

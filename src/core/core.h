@@ -406,6 +406,7 @@ API void lwt_several_detach(lua_State *L, int w, promise *except);
 API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
 API int lwt_cancel_push(lua_State *L, lwt_context *c, int idx);
 API void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx);
+API int lwt_cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_cancel_open(lua_State *L, lwt_context *c);
 
 /* storage.c */
@@ -461,9 +462,11 @@ API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
 API int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w);
 API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
+/* wait.c */
 API int lwt_task_is_intact(const task *t);
 API void *lwt_task_push_awaited(lua_State *L, const task *t);
 API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
+API task *lwt_task_owner(lua_State *L, const lwt_context *c);
 API int lwt_task_refuse(lua_State *L, lwt_context *c, int keep);
 API void lwt_task_abandon(task *t);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);

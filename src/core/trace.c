@@ -139,8 +139,6 @@ static void push_trace(lua_State *L, int idx, promise *p) {
 
 /* The task is about to be told the error of the promise at idx. */
 void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx) {
-  promise *p = (promise *)lua_touserdata(L, idx);
-  if (!(p->flags & F_WRAPPED)) return;
   luaL_checkstack(L, 4, NULL);
   pushreg(L, c->r_causes);
   lwt_task_push(L, c, t);
