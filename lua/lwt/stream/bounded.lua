@@ -12,7 +12,7 @@ local hand_over = C.hand_over
 local waiter, wake = core.waiter, core.wake
 local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
 local push_behind, shift = waiters.push, waiters.shift
-local cancel_due = core.cancel_due
+local any_due, cancel_due = core.due, core.cancel_due
 local setmetatable = setmetatable
 
 -- `n` elements are in the log. Who pushes more waits: the first is `pusher` (a promise, or
@@ -186,7 +186,7 @@ end
 
 function C.push_bounded(bound, v)
   if bound.log.closed then return rejected(lwt.Closed) end
-  if cancel_due() then
+  if any_due[1] and cancel_due() then
     local p = waiter()
     if not bound.late then
       bound.late = waiters.new()
