@@ -127,9 +127,16 @@ end
 
 local done = fulfilled()
 
+local begin
+
 -- `late`: the promise of a push that should have begun before.
 local function push(bound, v, late)
   local log = bound.log
+  if log.closed then return rejected(lwt.Closed) end
+  if (any_due[1] or bound.late) and not late then
+    local p = begin(bound, v)
+    if p then return p end
+  end
   local s = log.taker
   if s then
     local p = s.solo
@@ -184,9 +191,9 @@ local function settle(bound)
   end
 end
 
-function C.push_bounded(bound, v)
-  if bound.log.closed then return rejected(lwt.Closed) end
-  if any_due[1] and cancel_due() then
+-- What else a push may have to do first; the promise of one that is late now.
+function begin(bound, v)
+  if cancel_due() then
     local p = waiter()
     if not bound.late then
       bound.late = waiters.new()
@@ -196,8 +203,10 @@ function C.push_bounded(bound, v)
     return p
   end
   if bound.late then settle(bound) end
-  return push(bound, v)
+  return nil
 end
+
+C.push_bounded = push
 
 function Bound.close(bound)
   local log = bound.log

@@ -532,7 +532,7 @@ end
 -- For a task: the next element, nil at the end. A cancel point, also when the element is there.
 local function take(s)
   if any_due[1] and cancel_due() then due.tell() end
-  local v, p = s.pull(s)
+  local v, p = s:pull()
   if p then return await(p) end
   return v
 end
