@@ -288,12 +288,10 @@ describe("a thread channel", function()
 
   -- A task that was cancelled and has yet to be told.
   local function due(f)
-    local t = lwt.spawn(function()
-      lwt.yield()
+    return lwt.spawn(function()
+      lwt.current():cancel()
       return f()
     end)
-    t:cancel()
-    return t
   end
 
   it("gives nothing to a task that has yet to be told of a cancel", task(function()
