@@ -200,7 +200,8 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
 ---reading fails with, a line that is longer than the channel's `limit` included. A line that is
----buffered costs no promise; each turn is a cancel point all the same.
+---buffered costs no promise and lets nobody else run (`lwt.yield` does); each turn is a cancel
+---point all the same.
 ---```lua
 ---for line in lio.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ---```
@@ -6924,8 +6925,9 @@ lwt_stream_module.of_seq = function(q) end
 ---A stream written as a loop: `f(yield)` runs as a task from the first read on, and
 ---`yield(v)` gives an element and waits (as `await` does) until the next one is wanted.
 ---The stream ends when `f` returns; when it fails the error is reported to the reader,
----and then the stream ends. When the stream is dropped half way, the task is cancelled:
----`lwt.Canceled` is raised at its `yield`, so that it can clean up.
+---and then the stream ends. When the stream is dropped half way, and nobody waits for an
+---element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
+---it awaits, so that it can clean up.
 ---```lua
 ---local s = stream.generate(function(yield)
 --- for i = 1, 3 do yield(i * 10) end
