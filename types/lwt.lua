@@ -3562,7 +3562,7 @@ lwt_module.step = function(budget) end
 lwt_module.pause = function() end
 
 ---Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
----server handlers …). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
+---signal handlers …; not of a server's handlers, see `establish_server`). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
 ---the turn. A hook that raises is reported by `warn`.
 ---```lua
 ---lwt.async_exception_hook(function(e) print("hook: " .. e) end)
@@ -5867,7 +5867,8 @@ local lwt_process_module = {}
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
----of names and values; `timeout` seconds, after which it is killed and its channels are closed,
+---of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
+---reads them is told `lwt.Closed`, and the status tells of `KILL`),
 ---also when it has ended by then and a program that it has left behind holds them;
 ---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
 ---and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
