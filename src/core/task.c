@@ -52,12 +52,15 @@ int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
   return is;
 }
 
-/* The waiting task on top becomes ready. */
+/* The waiting task on top becomes ready. (One that was garbage, and that a finalizer wakes, is
+** in r_live no longer.) */
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   if (!t->anchored) {
+    if (lwt_slot_task(c, t->slot) != t && !lwt_slot_regain(c, t)) return;
     lua_pushvalue(L, -1);
     lwt_slot_anchor(L, c, t->slot);
     t->anchored = 1;
+    t->flags &= (uint16_t)~TF_LISTED;
     c->slots[t->slot].use &= ~(uintptr_t)SLOT_RELEASED;
   } else if (t->flags & TF_HELD) {
     t->flags &= (uint16_t)~TF_HELD;
@@ -67,8 +70,9 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   lwt_ring_push(&c->ready, t);
 }
 
-/* The await under way is over: lwt.Canceled will be raised there. */
-void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
+/* The await under way of the task, which is at idx, is over: lwt.Canceled will be raised
+** there. */
+void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
   int top = lua_gettop(L), direct = t->direct;
   lwt_wait *w = t->wait;
   promise *p;
@@ -83,7 +87,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
     lwt_task_wake(L, c, t);
     return;
   }
-  lwt_task_push(L, c, t);
+  lua_pushvalue(L, idx);
   lwt_task_wake(L, c, t);
   if (direct == D_WAIT) {
     if (!c->closing) {
