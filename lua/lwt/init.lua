@@ -30,6 +30,12 @@ end
 
 lwt._VERSION = "lwt " .. core.version
 
+-- Where something was made, and where a task is, is told by the user's lines and not by ours.
+do
+  local folder = debug.getinfo(1, "S").source:match "^(@.*[/\\]lwt[/\\])init%.lua$"
+  if folder then core.own_sources(folder) end
+end
+
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report
 
 local function is_callable(f)
