@@ -16,7 +16,8 @@
 #define STRINGS 32 /* traces of the last errors that are strings */
 #define UNSEEN 128
 
-static const char own_key = 0; /* in the registry: how the names of lwt's Lua files begin */
+static const char own_key =
+    0; /* in the registry: how the names of lwt's Lua files begin */
 
 /* core.own_sources(prefix) */
 static int l_own_sources(lua_State *L) {
