@@ -594,14 +594,19 @@ static int l_guard(lua_State *L) {
       (lua_KContext)c);
 }
 
-/* core.raise(err): raises what guard has caught, which keeps its trace. */
-static int l_raise(lua_State *L) {
-  lwt_context *c = context_of(L);
-  lua_settop(L, 1);
-  lua_pushvalue(L, 1);
+/* Raises the error on top, which the message handler has seen: it keeps its trace. */
+int lwt_trace_raise(lua_State *L, lwt_context *c) {
+  c->has_trace = 0;
+  lua_pushvalue(L, -1);
   setreg(L, c->r_raised);
   c->raising = 1;
   return lua_error(L);
+}
+
+/* core.raise(err): raises what guard has caught. */
+static int l_raise(lua_State *L) {
+  lua_settop(L, 1);
+  return lwt_trace_raise(L, context_of(L));
 }
 
 static const luaL_Reg functions[] = {{"traceback", l_traceback},

@@ -76,10 +76,10 @@ int lwt_task_refuse(lua_State *L, lwt_context *c, int keep) {
 }
 
 /* The coroutine in which the task waited is gone; the task itself goes on. */
-void lwt_task_abandon(task *t) {
+void lwt_task_abandon(lua_State *L, lwt_context *c, task *t) {
   t->status = T_RUNNING;
   t->wait_co = t->co;
   if (t->flags & TF_SHIELDED) t->shield--;
-  if (t->flags & TF_RAISE) t->flags |= TF_CANCEL;
+  if (t->flags & TF_RAISE) lwt_task_due(L, c, t, TF_CANCEL);
   t->flags &= (uint16_t) ~(TF_SHIELDED | TF_RAISE);
 }

@@ -353,6 +353,7 @@ extern const port_class lwt_uv_port_lua_class;
 #define PORT_LUA_ERROR (-99999) /* status: the error is a Lua value */
 /* Forget what was read and not taken, also what is still to come. C only. */
 void lwt_uv_port_lua_drop(port *p);
+void lwt_uv_port_lua_forget(port *p);
 /* Push the error behind that status. */
 void lwt_uv_port_lua_push_error(lua_State *L, port *p, int writing);
 

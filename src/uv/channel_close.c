@@ -407,6 +407,8 @@ static int l_gc(lua_State *L) {
     ch->port_gone = 1;
     ch->port->class->close(ch->port, CAN_READ | CAN_WRITE, NULL, NULL);
   }
+  if (ch->port != NULL && ch->port->class == &lwt_uv_port_lua_class)
+    lwt_uv_port_lua_forget(ch->port);
   if (st->current == ch) st->current = NULL;
   lwt_uv_channel_drop_ops(ch, v);
   luaL_unref(L, LUA_REGISTRYINDEX, ch->ref);

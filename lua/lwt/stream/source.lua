@@ -49,9 +49,14 @@ end
 function M.from_direct(f)
   args.func(f, 1, "from_direct")
   f = stored.now(f)
+  local function guarded(x)
+    local v = bare(f)
+    if v == nil then return ended(x) end
+    return v
+  end
   local function source(x)
-    local v
-    if has_storage[1] then v = bare(f) else v = f() end
+    if has_storage[1] then return guarded(x) end
+    local v = f()
     if v == nil then return ended(x) end
     return v
   end
