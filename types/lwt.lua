@@ -3991,7 +3991,8 @@ lwt_module.hook = {}
 lwt_module.hook.remove = lwt_Hook.remove
 
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
----task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone.
+---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
+---from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
 ---Without the libuv engine there is no such handling. Returns what it was.
 ---```lua
 ---print(lwt.interrupts(false))   --> true
@@ -6682,7 +6683,8 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ---Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 ---order in which they were registered. A handler runs as a task of its own: it may await; what it
 ---raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
----(which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+---(which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`,
+---nor one of `TERM` that signal from interrupting a script of the `lwt` command:
 ---`lwt.interrupts(false)` does.
 ---```lua
 ---local process = require "lwt.process"

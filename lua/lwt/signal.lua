@@ -116,7 +116,8 @@ end
 --- Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 --- order in which they were registered. A handler runs as a task of its own: it may await; what it
 --- raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
---- (which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+--- (which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`,
+--- nor one of `TERM` that signal from interrupting a script of the `lwt` command:
 --- `lwt.interrupts(false)` does.
 ---@param name string "TERM" or "SIGTERM"
 ---@param f fun(name: string)
