@@ -608,7 +608,11 @@ local function body(counts, only)
   world.open = {}
   for _, c in ipairs(world.all) do
     if c.input and c.input.close then await(c.input:close()) end
-    if c.output.close then await(lwt.fulfilled(c.output:close())) end
+    if c.output.close then
+      local p = c.output:close()
+      local ok, err = pcall(await, lwt.is_promise(p) and p or lwt.fulfilled())
+      if not ok and err ~= lwt.Closed and not c.abandoned then finding("%s: close: %s", c.name, lwt.traceback(err)) end
+    end
     look_at(c)
   end
   for _, p in ipairs(world.programs) do await(p:close()) end
