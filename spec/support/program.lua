@@ -128,6 +128,7 @@ function M.generate(seed)
   -- function that may never run, or later.
   local function ref()
     if rng:one_in(6) or not certain[1] then return 1 + rng:below(ids + 4) end
+    if direct and rng:one_in(4) then return math.max(1, ids - rng:below(5)) end
     local back = rng:below(rng:one_in(3) and #certain or math.min(6, #certain))
     return certain[#certain - back]
   end
