@@ -136,8 +136,9 @@ struct channel {
   port *port;
   view *first; /* NULL: collected */
   size_t refs;
-  unsigned char sides;     /* CAN_READ | CAN_WRITE */
-  unsigned char shared;    /* one position for both: one queue */
+  unsigned char sides;  /* CAN_READ | CAN_WRITE */
+  unsigned char made;   /* its port is Lua functions, and there as long as the channel */
+  unsigned char shared; /* one position for both: one queue */
   unsigned char anchored;  /* the registry's slot `ref` holds the first view */
   unsigned char listed;    /* the core was told of it: handle_opened */
   unsigned char closed;    /* no operation any more */
