@@ -220,10 +220,12 @@ static int limit(void);
 
 /* As many runners as there are jobs that wait or run, up to the limit. */
 static void start_runners(jobs *j) {
-  int most = limit();
-  if (atomic_load(&j->nactive) == 0) atomic_store(&j->in_stream, 0);
-  for (int i = 0; i < most && i < MAX_RUNNERS && is_short_of_runners(j); i++)
+  int most = limit(), n = atomic_load(&j->nactive);
+  if (n == 0) atomic_store(&j->in_stream, 0);
+  for (int i = 0; i < most && n < most && is_short_of_runners(j); i++) {
     if (lwt_uv_job_threads_queue(&j->runners[i].turn, most) < 0) return;
+    n = atomic_load(&j->nactive);
+  }
 }
 
 /* A loop that is driven by somebody else goes on while jobs are under way. */
@@ -363,10 +365,16 @@ static void after_nothing(uv_work_t *work, int status) {
   free(work);
 }
 
+static atomic_int known_limit; /* 0: to be found out */
+
 /* Of the threads of jobs, in the whole process. */
 static int limit(void) {
-  int n = lwt_uv_pool_size() - 1;
-  return n < 1 ? 1 : n > MAX_RUNNERS ? MAX_RUNNERS : n;
+  int n = atomic_load_explicit(&known_limit, memory_order_relaxed);
+  if (n > 0) return n;
+  n = lwt_uv_pool_size() - 1;
+  n = n < 1 ? 1 : n > MAX_RUNNERS ? MAX_RUNNERS : n;
+  atomic_store(&known_limit, n);
+  return n;
 }
 
 /*---
@@ -419,7 +427,10 @@ static int l_set_pool_size(lua_State *L) {
     return lwt_uv_raise(ctx, L, status, "set_pool_size", NULL, NULL);
   }
   ctx->unclosed++;
-  if (threads < 0 || count_threads() >= threads + (int)n) return 0;
+  if (threads < 0 || count_threads() >= threads + (int)n) {
+    atomic_store(&known_limit, 0);
+    return 0;
+  }
   uv_os_setenv("UV_THREADPOOL_SIZE", before);
   return luaL_error(
       L,
