@@ -2,6 +2,7 @@
 -- and a folder of its own each, so that a crash or a hang is a failure with words. Daily a few
 -- calls of each module; with LWT_SPEC_FULL=1 many, from another seed each time.
 
+local script = require "spec.support.script"
 local shell = require "spec.support.shell"
 
 local full = os.getenv "LWT_SPEC_FULL"
@@ -23,16 +24,13 @@ local groups = {
 }
 
 
--- The coroutines of waiting tasks, resumed and closed by hand: LWT_HOSTILE=coroutines, or in full.
-local coroutines = (full or os.getenv "LWT_HOSTILE" == "coroutines") and "yes" or "no"
-
 describe("plain Lua that is hostile", function()
   for _, group in ipairs(groups) do
     it("neither crashes nor stops nor confuses " .. group, function()
       local dir = shell.temp_dir()
       local result = shell.run(("cd '%s' && HOSTILE_OUT=found HOSTILE_TRACE=1 "
-        .. "HOSTILE_COROUTINES=%s timeout -s KILL 120 %s %s/spec/support/hostile.lua %d %d %s")
-        :format(dir, coroutines, shell.lua, shell.here, seed, calls, group))
+        .. "timeout -s KILL 120 %s %s/spec/support/hostile.lua %d %d %s")
+        :format(dir, shell.lua, shell.here, seed, calls, group))
       local ok, found = pcall(shell.read, dir .. "/found")
       shell.remove_dir(dir)
       local last = result.err:match "([^\n]*)\n?$"
@@ -41,4 +39,34 @@ describe("plain Lua that is hostile", function()
       assert.matches("^%d+ calls of %d+ functions, 0 findings\n$", found)
     end)
   end
+end)
+
+describe("what was found that way", function()
+  it("a socket is closed whose shutdown somebody listens to while a read waits", function()
+    local result = script.run([[
+      local lwt, net = require "lwt", require "lwt.net"
+      lwt.run(function()
+        local a, b = net.socketpair()
+        a:shutdown():on_any(print, print)
+        local p = a:read(2)
+        a:close()
+        print(p:state())
+        b:close()
+      end)
+    ]], 20)
+    assert.equal("", result.err)
+    assert.equal(0, result.code)
+    assert.equal("closed\nrejected\tclosed\n", result.out)
+  end)
+
+  it("the text of bytes is that of bytes only", function()
+    local result = script.run([[
+      local bytes, lwt = require "lwt.bytes", require "lwt"
+      local text = getmetatable(bytes.create(1)).__tostring
+      print(pcall(text, (lwt.task())))
+      print(pcall(text, io.stdout))
+    ]], 20)
+    assert.equal(0, result.code)
+    assert.matches("^false\t.-lwt.bytes expected.-\nfalse\t.-lwt.bytes expected", result.out)
+  end)
 end)

@@ -256,6 +256,49 @@ return {
     teardown = remove,
   },
   {
+    name = "files: from file to file, folders, and bytes that move away",
+    setup = function()
+      local s = with_a_file()
+      s.ch = preemptive.channel(2)
+      return s
+    end,
+    run = function(s)
+      s.a = await(fs.open(s.path))
+      s.b = await(fs.open(s.path .. "2", "w"))
+      equal(#whole, await(fs.sendfile(s.b, s.a, 0, #whole)))
+      equal(100, await(fs.sendfile(s.b:fileno(), s.a:fileno(), 100, 100)))
+      await(s.b:close())
+      equal(whole .. whole:sub(101, 200), await(fs.read_file(s.path .. "2")))
+      s.bytes = bytes.of_string(whole:sub(1, 800))
+      await(fs.write_file(s.path .. "3", s.bytes))
+      s.w = await(fs.open(s.path .. "4", "w"))
+      await(s.w:write(s.bytes))
+      await(s.w:writev { s.bytes, "text", s.bytes })
+      equal(1604 + 800, await(s.w:tell()))
+      await(s.w:close())
+      s.entries = fs.readdir(s.dir)
+      local n = 0
+      for _ in s.entries do n = n + 1 end
+      return n
+    end,
+    disturb = {
+      close = function(s)
+        for _, name in ipairs { "a", "b", "w", "entries" } do
+          if s[name] then s[name]:close() end
+        end
+      end,
+      move = function(s) if s.bytes then pcall(s.ch.send, s.ch, s.bytes) end end,
+    },
+    breaks = { "close", "move" },
+    check = function(_, how, ok, n) if ok and how ~= "close" then equal(4, n) end end,
+    teardown = function(s)
+      if s.entries then s.entries:close() end
+      s.ch:close()
+      s.ch = nil
+      remove(s)
+    end,
+  },
+  {
     name = "watch: a folder",
     setup = in_a_folder,
     run = function(s)
@@ -268,6 +311,30 @@ return {
     disturb = {
       close = function(s) if s.watch then s.watch:close() end end,
       ask = function(s) if s.watch then s.watch:next() end end,
+    },
+    breaks = { "close", "ask" },
+    teardown = function(s)
+      if s.watch then s.watch:close() end
+      remove(s)
+    end,
+  },
+  {
+    name = "watch: a tree, many events",
+    setup = in_a_folder,
+    run = function(s)
+      s.watch = fs.watch(s.dir, { recursive = true })
+      for i = 1, 3 do await(fs.write_file(s.dir .. "/f" .. i, "x")) end
+      await(fs.mkdir(s.dir .. "/d"))
+      await(fs.write_file(s.dir .. "/d/last", "x"))
+      while true do
+        local event = await(s.watch:next())
+        if event.name == "d/last" then break end
+      end
+      s.watch:close()
+    end,
+    disturb = {
+      close = function(s) if s.watch then s.watch:close() end end,
+      ask = function(s) if s.watch then s.watch:next():catch(function() end) end end,
     },
     breaks = { "close", "ask" },
     teardown = function(s)

@@ -103,7 +103,6 @@ local function cursed(what)
   })
 end
 
-local coroutines = os.getenv "HOSTILE_COROUTINES" ~= "no"
 local own -- the coroutine of a task that waits
 local dead_co = coroutine.create(nothing)
 coroutine.resume(dead_co)
@@ -146,8 +145,8 @@ local makers = {
   function() return function() return lwt.task() end end,
   function() return function(...) return ... end end,
   function() return print == nil or tostring end,
-  function() return coroutines and coroutine.running() or dead_co end,
-  function() return coroutines and own or dead_co end,
+  function() return coroutine.running() end,
+  function() return own end,
   function() return dead_co end,
   function() return coroutine.create(waits) end,
   function() return io.tmpfile() end,
@@ -305,7 +304,8 @@ local function one(target)
   if trace then
     local words = {}
     for i = 1, first + n do
-      words[i] = type(args[i]) == "number" and tostring(args[i]) or type(args[i])
+      words[i] = type(args[i]) == "number" and tostring(args[i])
+        or ("%s %p"):format(type(args[i]), args[i])
     end
     trace:write(target.name, "(", table.concat(words, ", "), ")\n")
     trace:flush()
@@ -339,12 +339,12 @@ local function main()
   end
   for i = 1, calls do
     lwt.spawn(one, targets[random(#targets)]) -- it may wait
-    local co = coroutines and random(120)
+    local co = random(120)
     if co == 1 then
       pcall(coroutine.resume, own, 1)
     elseif co == 2 then
       pcall(coroutine.close, own)
-    elseif co and co <= 4 then
+    elseif co <= 4 then
       lwt.spawn(waiter)
     end
     if i % 50 == 0 then

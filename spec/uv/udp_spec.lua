@@ -38,6 +38,7 @@ describe("udp", function()
       sockets[i] = { u, v }
     end
     for _ = 1, 3 do lwt.yield() end -- libuv would end the process
+    assert.equal(5, #sockets) -- they were not collected meanwhile
   end))
 
   it("sends lwt.bytes", task(function()

@@ -74,7 +74,7 @@ static int visit_task(lua_State *L, lwt_context *c, walk *k, task *t) {
     promise *p = waits ? push_awaited(L, t) : NULL;
     int passed = p != NULL && lwt_promise_find(L, at + 1)->state == S_PENDING;
     lua_settop(L, at);
-    t->p.epoch = k->epoch;
+    t->p.epoch = k->epoch & EPOCHS;
     t->p.flags &= (uint16_t)~F_FOUND;
     if (passed) {
       push_frame(L, c, k, &t->p, FR_TASK, 0);
@@ -106,7 +106,7 @@ static int is_cancelable(lua_State *L, const lwt_context *c, const promise *p) {
 static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   int at = lua_gettop(L);
   if (p->epoch != k->epoch) {
-    p->epoch = k->epoch;
+    p->epoch = k->epoch & EPOCHS;
     p->flags &= (uint16_t)~F_FOUND;
     if (p->how == C_CHILD) {
       push_frame(L, c, k, p, FR_CHILD, 0);
@@ -150,7 +150,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
     lua_pop(L, 1);
     return (p->flags & F_FOUND) != 0;
   }
-  p->epoch = k->epoch;
+  p->epoch = k->epoch & EPOCHS;
   p->flags &= (uint16_t)~F_FOUND;
   if (p->how == C_SELF) {
     p->flags |= F_FOUND;
@@ -237,7 +237,7 @@ static void mark(lua_State *L, lwt_context *c, int idx) {
 }
 
 /* The scope at idx is canceled: every await of its tasks raises from now on. */
-static void close_scope(lua_State *L, const walk *k, int idx) {
+static void close_scope(lua_State *L, lwt_context *c, const walk *k, int idx) {
   promise *s = (promise *)lua_touserdata(L, idx);
   int top = lua_gettop(L);
   lua_Integer i, n;
@@ -247,7 +247,7 @@ static void close_scope(lua_State *L, const walk *k, int idx) {
     for (i = 1; i <= n; i++) {
       lua_rawgeti(L, top + 1, i);
       task *t = (task *)lua_touserdata(L, -1);
-      if (t->p.kind == K_TASK && t->status != T_DONE) t->flags |= TF_LEVEL;
+      if (t->p.kind == K_TASK && t->status != T_DONE) lwt_task_due(L, c, t, TF_LEVEL);
       lua_pop(L, 1);
     }
   }
@@ -266,9 +266,9 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     lua_rawgeti(L, k->actions, i + 1);
     switch (lua_tointeger(L, -1)) {
     case DO_MARK: mark(L, c, top + 1); break;
-    case DO_FLAG: t->flags |= TF_CANCEL; break;
+    case DO_FLAG: lwt_task_due(L, c, t, TF_CANCEL); break;
     case DO_INTERRUPT: lwt_task_interrupt(L, c, t, top + 1); break;
-    default: close_scope(L, k, top + 1);
+    default: close_scope(L, c, k, top + 1);
     }
     lua_settop(L, top);
   }
@@ -289,7 +289,8 @@ static void begin(lua_State *L, lwt_context *c, walk *k) {
   lua_newtable(L);
   k->actions = k->values + 1;
   k->nactions = 0;
-  k->epoch = ++c->epoch;
+  if (++c->epoch > EPOCHS) c->epoch = 1;
+  k->epoch = c->epoch;
   c->walk_calls = c->calls;
   if (c->nest == 0 && c->resumes <= 1 && c->immediate == 0) c->nframes = 0;
   k->base = c->nframes;
@@ -336,6 +337,49 @@ int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
   int base = c->work, found = lwt_cancel_push(L, c, idx);
   if (c->work > base) lwt_resolve_drive(L, c, base);
   return found;
+}
+
+/* ---- An await where a cancel is due ---------------------------------------------- */
+
+/* Is the promise at idx one that ends after its cleanup: that of a task or a scope, or what
+** depends on one alone? */
+static int cleans_up(lua_State *L, int idx) {
+  int top = lua_gettop(L), i;
+  lua_pushvalue(L, idx);
+  for (i = 0; i < 1000; i++) { /* (it may depend on itself) */
+    const promise *p = (promise *)lua_touserdata(L, top + 1);
+    if (p->state == S_PROXY && p->kind != K_TASK && p->kind != K_SCOPE)
+      p = lwt_promise_find(L, top + 1);
+    if (p->kind == K_TASK && ((const task *)p)->status != T_DONE) break;
+    if (p->kind == K_SCOPE && !(p->flags & F_DONE)) break;
+    p = lwt_promise_find(L, top + 1);
+    if (p->state != S_PENDING || (p->how != C_DEP && p->how != C_CHILD) ||
+        lua_getiuservalue(L, top + 1, U_DEP) != LUA_TUSERDATA) {
+      lua_settop(L, top);
+      return 0;
+    }
+    lua_replace(L, top + 1);
+  }
+  lua_settop(L, top);
+  return i < 1000;
+}
+
+/* The task, to which a cancel is due, was about to await the promise at idx: that is
+** cancelled. Returns whether its end is to be waited for, so that nobody's cleanup goes on
+** when the task has left; not where that would wait for the task itself. */
+int lwt_cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
+  uint64_t epoch = c->epoch;
+  int later, pending;
+  luaL_checkstack(L, 4, NULL);
+  later = cleans_up(L, idx);
+  lwt_task_told(L, c, t);
+  t->p.epoch = epoch & EPOCHS;
+  if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
+  if (!later || t->p.epoch != epoch || !lua_isyieldable(L)) return 0;
+  lua_pushvalue(L, idx);
+  pending = lwt_promise_find(L, lua_gettop(L))->state == S_PENDING;
+  lua_pop(L, 1);
+  return pending;
 }
 
 /* ---- What Lua calls -------------------------------------------------------------- */

@@ -57,6 +57,7 @@ static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, i
 static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) {
   lwt_context *c = api->context;
   promise *p;
+  int base;
   if (c->ended) {
     lua_pop(L, n);
     return 0;
@@ -82,7 +83,9 @@ static int resolve(const lwt_api *api, lua_State *L, int idx, int state, int n) 
     return 0;
   }
   luaL_checkstack(L, 8, NULL);
+  base = lua_gettop(L) - n;
   resolve_pending(L, c, idx, p, state, n);
+  lua_settop(L, base); /* callbacks may have left something */
   return 1;
 }
 

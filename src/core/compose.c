@@ -67,8 +67,8 @@ static void derive_owed(lua_State *L, lwt_context *c, int kind, int nfn) {
 
 /* Calls the function below nargs values, as a callback: what it sets in the storage is
 ** gone with it. `saved`: where the storage is (0: there is none). The handler is at `h`. */
-static int call_back(lua_State *L, lwt_context *c, int nargs, int nresults, int h,
-                     int saved) {
+static inline int call_back(lua_State *L, lwt_context *c, int nargs, int nresults, int h,
+                            int saved) {
   int status;
   c->immediate++;
   c->callbacks++;
@@ -89,7 +89,7 @@ static int call_back(lua_State *L, lwt_context *c, int nargs, int nresults, int 
 
 /* Puts the handler and, if there is one, the storage below the function at 1 and its
 ** arguments. Calls it; the results lie above `base`. */
-static int call_first(lua_State *L, lwt_context *c, int nresults, int *base) {
+static inline int call_first(lua_State *L, lwt_context *c, int nresults, int *base) {
   int storing = c->storing;
   pushreg(L, c->r_handler);
   lua_insert(L, 1);

@@ -21,37 +21,6 @@ static inline lwt_context *context_here(lua_State *L) {
 
 /* ---- Waking ------------------------------------------------------------------ */
 
-/* Are the coroutines in which the task waits, one in another, as it left them? One that
-** was closed is not; what it waited for is not to be had from its stack then. */
-int lwt_task_is_intact(const task *t) {
-  lua_State *co = t->co;
-  while (co != NULL && lua_status(co) == LUA_YIELD) {
-    if (co == t->wait_co) return 1;
-    co = lua_tothread(co, 1); /* coroutine.c keeps there what it has resumed */
-  }
-  return 0;
-}
-
-/* Pushes the promise (or mvar, or view) that the task waits for, as it was given; NULL
-** (nothing pushed) when it cannot be had. */
-void *lwt_task_push_awaited(lua_State *L, const task *t) {
-  if (!lwt_task_is_intact(t) || !lua_checkstack(t->wait_co, 1) || !lua_checkstack(L, 2))
-    return NULL;
-  lua_pushvalue(t->wait_co, t->wait_idx);
-  lua_xmove(t->wait_co, L, 1);
-  return lua_touserdata(L, -1);
-}
-
-int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
-  int is;
-  if (t->status != T_WAITING || t->direct) return 0;
-  if (t->awaited == p) return 1;
-  if (lwt_task_push_awaited(L, t) == NULL) return 0; /* p may have become another */
-  is = lwt_promise_find(L, lua_gettop(L)) == p;
-  lua_pop(L, 1);
-  return is;
-}
-
 /* The waiting task on top becomes ready. (One that was garbage, and that a finalizer wakes, is
 ** in r_live no longer.) */
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
@@ -70,6 +39,37 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   lwt_ring_push(&c->ready, t);
 }
 
+/* core.due[1] tells Lua whether a cancel is due to any task at all (c->dues of them), so that
+** programs in which none is need not ask. A task that is collected goes on counting, and the
+** others ask. */
+static void set_due(lua_State *L, lwt_context *c, int due) {
+  luaL_checkstack(L, 3, NULL);
+  pushreg(L, c->r_due);
+  lua_pushboolean(L, due);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 1);
+}
+
+/* lwt.Canceled is due to the task: once (TF_CANCEL), or from now on (TF_LEVEL). */
+void lwt_task_due(lua_State *L, lwt_context *c, task *t, int flag) {
+  if (!(t->flags & TF_DUE)) {
+    if (c->dues == 0) set_due(L, c, 1);
+    c->dues++;
+  }
+  t->flags |= (uint16_t)(flag | TF_DUE);
+}
+
+static void not_due(lua_State *L, lwt_context *c, task *t) {
+  t->flags &= (uint16_t)~TF_DUE;
+  if (--c->dues == 0) set_due(L, c, 0);
+}
+
+/* It is told now. */
+void lwt_task_told(lua_State *L, lwt_context *c, task *t) {
+  t->flags &= (uint16_t)~TF_CANCEL;
+  if ((t->flags & (TF_DUE | TF_LEVEL)) == TF_DUE) not_due(L, c, t);
+}
+
 /* The await under way of the task, which is at idx, is over: lwt.Canceled will be raised
 ** there. */
 void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
@@ -77,7 +77,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
   lwt_wait *w = t->wait;
   promise *p;
   if (t->status != T_WAITING) {
-    t->flags |= TF_CANCEL;
+    lwt_task_due(L, c, t, TF_CANCEL);
     return;
   }
   t->flags |= TF_RAISE;
@@ -105,54 +105,6 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
   lua_settop(L, top);
 }
 
-/* ---- Resumed by somebody else ---------------------------------------------------- */
-
-/* The task whose coroutine this is: the one that waits in it, or has not begun. */
-static task *owner(lua_State *L, const lwt_context *c) {
-  uint32_t s;
-  if (!lua_checkstack(L, 2)) return NULL;
-  pushreg(L, c->r_live);
-  for (s = 0; s < c->slots_made; s++) {
-    task *t = lwt_slot_task(c, s);
-    int is = t != NULL;
-    if (c->slots[s].use & SLOT_RELEASED) { /* collected? */
-      lua_rawgeti(L, -1, (lua_Integer)s + 1);
-      is = lua_touserdata(L, -1) == (void *)t;
-      lua_pop(L, 1);
-    }
-    if (is && t->status < T_RUNNING && t->wait_co == L) {
-      lua_pop(L, 1);
-      return t;
-    }
-  }
-  lua_pop(L, 1);
-  return NULL;
-}
-
-/* Whoever has resumed L, in which a task waits, is not the scheduler: what it has passed
-** goes (`keep` values stay; -1: those that the task left), and what it is told takes its
-** place. Returns how many values to yield, so that the task waits on as it did. */
-int lwt_task_refuse(lua_State *L, lwt_context *c, int keep) {
-  if (keep < 0) {
-    const task *t = owner(L, c);
-    if (t != NULL) lua_settop(L, t->wait_idx + t->above);
-  } else {
-    lua_settop(L, keep);
-  }
-  c->refused = L;
-  pushreg(L, c->r_refused);
-  return 1;
-}
-
-/* The coroutine in which the task waited is gone; the task itself goes on. */
-void lwt_task_abandon(task *t) {
-  t->status = T_RUNNING;
-  t->wait_co = t->co;
-  if (t->flags & TF_SHIELDED) t->shield--;
-  if (t->flags & TF_RAISE) t->flags |= TF_CANCEL;
-  t->flags &= (uint16_t) ~(TF_SHIELDED | TF_RAISE);
-}
-
 /* ---- Running -------------------------------------------------------------------- */
 
 /* The base of every task's coroutine: handler, f, ... -> one value (the context's
@@ -176,7 +128,7 @@ static int begin_k(lua_State *co, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   (void)status;
   if (c->current == NULL || c->current->co != co) {
-    const task *t = owner(co, c);
+    const task *t = lwt_task_owner(co, c);
     return lwt_task_yield_again(co, c, t != NULL ? (int)t->p.n + 2 : 0, begin_k);
   }
   c->has_trace = 0;
@@ -223,6 +175,7 @@ static void push_closed(lua_State *L, lwt_context *c, task *t) {
 static void finish(lua_State *L, lwt_context *c, task *t, int status) {
   int top = lua_gettop(L), reusable = status == LUA_OK;
   t->status = T_DONE;
+  if (t->flags & TF_DUE) not_due(L, c, t);
   lwt_slot_push(L, c, t->slot);
   if (status == LUA_ERRRUN && lua_status(t->co) == LUA_OK && lua_gettop(t->co) == 1) {
     push_closed(L, c, t);
@@ -530,47 +483,6 @@ static void suspend(lua_State *L, lwt_context *c, task *t, int what, int idx) {
   }
 }
 
-/* Is the promise at idx one that ends after its cleanup: that of a task or a scope, or what
-** depends on one alone? */
-static int cleans_up(lua_State *L, int idx) {
-  int top = lua_gettop(L), i;
-  lua_pushvalue(L, idx);
-  for (i = 0; i < 1000; i++) { /* (it may depend on itself) */
-    const promise *p = (promise *)lua_touserdata(L, top + 1);
-    if (p->state == S_PROXY && p->kind != K_TASK && p->kind != K_SCOPE)
-      p = lwt_promise_find(L, top + 1);
-    if (p->kind == K_TASK && ((const task *)p)->status != T_DONE) break;
-    if (p->kind == K_SCOPE && !(p->flags & F_DONE)) break;
-    p = lwt_promise_find(L, top + 1);
-    if (p->state != S_PENDING || (p->how != C_DEP && p->how != C_CHILD) ||
-        lua_getiuservalue(L, top + 1, U_DEP) != LUA_TUSERDATA) {
-      lua_settop(L, top);
-      return 0;
-    }
-    lua_replace(L, top + 1);
-  }
-  lua_settop(L, top);
-  return i < 1000;
-}
-
-/* The task, to which a cancel is due, was about to await the promise at idx: that is
-** cancelled. Returns whether its end is to be waited for, so that nobody's cleanup goes on
-** when the task has left; not where that would wait for the task itself. */
-static int cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
-  uint64_t epoch = c->epoch;
-  int later, pending;
-  luaL_checkstack(L, 4, NULL);
-  later = cleans_up(L, idx);
-  t->flags &= (uint16_t)~TF_CANCEL;
-  t->p.epoch = epoch;
-  if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
-  if (!later || t->p.epoch != epoch || !lua_isyieldable(L)) return 0;
-  lua_pushvalue(L, idx);
-  pending = lwt_promise_find(L, lua_gettop(L))->state == S_PENDING;
-  lua_pop(L, 1);
-  return pending;
-}
-
 /* p: the promise at idx, or NULL where there is none. */
 static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
                        int uncancelable) {
@@ -582,7 +494,7 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   if (p->flags & F_NO_CANCEL) uncancelable = 1;
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
     p->flags |= F_SEEN;
-    if (!cancel_awaited(L, c, t, idx)) return raise_canceled(L, c, t);
+    if (!lwt_cancel_awaited(L, c, t, idx)) return raise_canceled(L, c, t);
     t->flags |= TF_RAISE;
   }
   if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
@@ -643,7 +555,7 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
 task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
   task *t = running(L, c);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
-    t->flags &= (uint16_t)~TF_CANCEL;
+    lwt_task_told(L, c, t);
     raise_canceled(L, c, t);
   }
   return t;
@@ -701,7 +613,7 @@ static int yield_k(lua_State *L, int status, lua_KContext k) {
   (void)status;
   if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 0, yield_k);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
-    t->flags &= (uint16_t)~TF_CANCEL;
+    lwt_task_told(L, c, t);
     return raise_canceled(L, c, t);
   }
   return 0;
@@ -722,7 +634,7 @@ static int l_yield(lua_State *L) {
   lwt_context *c = context_here(L);
   task *t = running(L, c);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
-    t->flags &= (uint16_t)~TF_CANCEL;
+    lwt_task_told(L, c, t);
     return raise_canceled(L, c, t);
   }
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
@@ -824,6 +736,12 @@ void lwt_task_open(lua_State *L, lwt_context *c) {
   c->free_slot = NO_SLOT;
   c->next_scan = 256;
   lwt_register(L, c, functions);
+  lua_createtable(L, 1, 0);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "due");
+  c->r_due = lwt_slot(L);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, task_main, 1);
   c->r_task_main = lwt_slot(L);

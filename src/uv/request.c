@@ -234,6 +234,7 @@ void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status) {
 
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r) {
   const lwt_api *lwt = r->ctx->lwt;
+  int error = lua_gettop(L);
   if (r->cancelled) {
     lua_pop(L, 1);
     return;
@@ -241,10 +242,9 @@ void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r) {
   r->cancelled = 1;
   lwt_uv_req_push(L, r);
   lua_getiuservalue(L, -1, 1);
-  lua_replace(L, -2);
-  lua_insert(L, -2);
-  lwt->reject(lwt, L, lua_absindex(L, -2));
-  lua_pop(L, 1);
+  lua_pushvalue(L, error);
+  lwt->reject(lwt, L, error + 2);
+  lua_settop(L, error - 1); /* callbacks have run: who knows what lies there */
 }
 
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r) {

@@ -383,9 +383,7 @@ function G.setter(s)
   return function(v, at)
     if at ~= nil then return G.add(at, change, s, v) end
     if active or eq or s.stopped then return send(change, s, v) end
-    callback(set_signal, s, v)
-    if more then return settle() end
-    active = false
+    if not callback(set_signal, s, v) then settle() end
   end
 end
 

@@ -114,7 +114,13 @@ end
 
 ---- Writing them -----------------------------------------------------------------
 
-local parts = {
+local plain = {
+  map = "local v = f%d(v) if not v and v == nil then none 'map' end ",
+  filter = "if f%d(v) then ",
+  filter_map = "local v = f%d(v) if v or v == false then ",
+}
+-- The same where there is storage (see lwt.stored), or may be.
+local careful = {
   map = "if stored[1] then v = bare(f%d, v) else v = f%d(v) end "
     .. "if not v and v == nil then none 'map' end ",
   filter = "local y if stored[1] then y = bare(f%d, v) else y = f%d(v) end if y then ",
@@ -122,14 +128,52 @@ local parts = {
     .. "if v or v == false then ",
 }
 
+local function body_of(kinds, parts)
+  local body, ends = "", ""
+  for k, kind in ipairs(kinds) do
+    body = body .. parts[kind]:format(k, k)
+    if kind ~= "map" then ends = ends .. "end " end
+  end
+  return ("%s do return v end %s"):format(body, ends)
+end
+
+-- Ask again and again, until the stages give something; what they are takes the place of each
+-- `BODY`.
+local loop = [[
+    while true do
+      local k, at = i, c
+      local v = at[k]
+      if v or v == false then
+        i = k + 1
+        at[k] = nil
+        BODY
+      elseif pull then
+        repeat
+          local v, p = pull(s, log)
+          if v == nil then return missed(stages, x, taker, p) end
+          BODY
+        until not pull
+      else
+        if c ~= NOTHING then give_back() end
+        if not direct(stages) then return alone(stages, x, taker) end
+        local v, p = s.pull(s, log)
+        if v == nil then return missed(stages, x, taker, p) end
+        pull = borrow(stages, s, give_back)
+        if pull == pull_log then
+          c, i, pull = s.chunk, s.i, nil
+          s.pull, s.chunk = lent, nil
+        end
+        BODY
+      end
+    end
+]]
+local function loop_of(body) return (loop:gsub("BODY", body)) end
+
 -- The text for a shape: the names of its stages.
 local function text_of(kinds)
-  local names, body, ends = {}, "", ""
-  for k = 1, #kinds do
-    names[k] = ("f%d"):format(k)
-    body = body .. parts[kinds[k]]:format(k, k)
-    if kinds[k] ~= "map" then ends = ends .. "end " end
-  end
+  local names = {}
+  for k = 1, #kinds do names[k] = ("f%d"):format(k) end
+  local guarded = body_of(kinds, careful)
   return ([[
 local NOTHING, lent, pull_log, borrow, direct, alone, missed, set_free, last, none, stored,
   bare = ...
@@ -143,32 +187,12 @@ return function(stages, s, log, %s)
     end
     c, pull, s.lent = NOTHING, nil, nil
   end
+  local function guarded(x, taker)
+%s
+  end
   local function source(x, taker)
-    while true do
-      local k = i
-      local v = c[k]
-      if v or v == false then
-        i = k + 1
-        c[k] = nil
-      else
-        local p
-        if pull then
-          v, p = pull(s, log)
-          if v == nil then return missed(stages, x, taker, p) end
-        else
-          if c ~= NOTHING then give_back() end
-          if not direct(stages) then return alone(stages, x, taker) end
-          v, p = s.pull(s, log)
-          if v == nil then return missed(stages, x, taker, p) end
-          pull = borrow(stages, s, give_back)
-          if pull == pull_log then
-            c, i, pull = s.chunk, s.i, nil
-            s.pull, s.chunk = lent, nil
-          end
-        end
-      end
-      %s do return v end %s
-    end
+    if stored[1] then return guarded(x, taker) end
+%s
   end
   local function resume(v)
     if pull then
@@ -177,11 +201,12 @@ return function(stages, s, log, %s)
       set_free(stages)
     end
     if v == nil then return last(stages) end
-    %s do return v end %s
+    %s
     return source(log)
   end
   return source, resume, give_back
-end]]):format(table.concat(names, ", "), body, ends, body, ends)
+end]]):format(table.concat(names, ", "), loop_of(guarded), loop_of(body_of(kinds, plain)),
+    guarded)
 end
 
 local shapes = {}
