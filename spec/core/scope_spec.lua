@@ -353,3 +353,49 @@ describe("scope", function()
     assert.equal(10000, over)
   end))
 end)
+
+describe("lwt.errors", function()
+  local function errors_of(f)
+    local p = lwt.scope(f)
+    pcall(lwt.await, p)
+    return lwt.errors(p)
+  end
+
+  it("has a child that failed with nil", core.async(function()
+    local errors = errors_of(function(s)
+      s:spawn(error, nil)
+      s:spawn(error, "second", 0)
+    end)
+    assert.equal(2, errors.n)
+    assert.is_nil(errors[1])
+    assert.equal("second", errors[2])
+  end))
+
+  for _, err in ipairs { "text", { "a table" }, lwt.Timeout } do
+    it("counts a failure once that the body awaits and passes on: "
+      .. tostring(err):match "%a+", core.async(function()
+      local errors = errors_of(function(s)
+        s:spawn(function() lwt.yield() error(err, 0) end):await()
+      end)
+      assert.equal(1, errors.n)
+      assert.equal(err, errors[1])
+    end))
+
+    it("counts it once, through a map and through other children: "
+      .. tostring(err):match "%a+", core.async(function()
+      local errors = errors_of(function(s)
+        local a = s:spawn(function() lwt.yield() error(err, 0) end)
+        local b = s:spawn(function() lwt.shield(function() a:await() end) end)
+        b:await()
+      end)
+      assert.equal(1, errors.n)
+    end))
+  end
+
+  it("counts failures that are alike, but two, twice", core.async(function()
+    assert.equal(2, errors_of(function(s)
+      s:spawn(error, "same", 0)
+      s:spawn(error, "same", 0)
+    end).n)
+  end))
+end)

@@ -9,8 +9,8 @@
 **
 **   finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]    every STRIDE-th n; names; one n
 **
-** The script's table has `count()` and `run(i, which, n, stride, operation, disturbance, only)`,
-** which gives the number of failures that it printed. Meant to be built with the address sanitizer. */
+** The script's table has `which(operation)`, a list of numbers, and
+** `run(i, which, n, stride, operation, disturbance, only)`: the number of failures that it printed. Meant to be built with the address sanitizer. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -172,31 +172,45 @@ static int run(char **argv, int operation) {
   return failures != 0;
 }
 
+/* The operations that are meant: their numbers, and how many. */
+static int choose(char **argv, int *numbers, int most) {
+  lua_State *L = open_state(argv[1]);
+  int count;
+  lua_getfield(L, -1, "which");
+  lua_pushstring(L, argv[2] != NULL ? argv[3] : NULL);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) die(lua_tostring(L, -1));
+  count = (int)lua_rawlen(L, -1);
+  if (count > most) die("too many operations");
+  for (int i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, i + 1);
+    numbers[i] = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_close(L);
+  return count;
+}
+
 int main(int argc, char **argv) {
   long failures = 0;
-  int count, status;
-  setvbuf(stdout, NULL, _IOLBF, 0);
+  int numbers[1000], status;
   if (argc < 2) die("usage: finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]");
-  lua_State *L = open_state(argv[1]);
-  lua_getfield(L, -1, "count");
-  lua_call(L, 0, 1);
-  count = (int)lua_tointeger(L, -1);
-  lua_close(L);
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  int count = choose(argv, numbers, 1000);
 #ifdef __SANITIZE_ADDRESS__
   __sanitizer_set_death_callback(tell);
 #endif
-  for (int i = 1; i <= count; i++) {
+  for (int i = 0; i < count; i++) {
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
       in_use = 0;
-      exit(run(argv, i));
+      exit(run(argv, numbers[i]));
     }
     if (child < 0 || waitpid(child, &status, 0) != child) die("no child");
     if (status == 0) continue;
     failures++;
     if (WIFSIGNALED(status))
-      printf("operation %d: ended by signal %d\n", i, WTERMSIG(status));
+      printf("operation %d: ended by signal %d\n", numbers[i], WTERMSIG(status));
   }
   printf("%ld failures\n", failures);
   return failures != 0;

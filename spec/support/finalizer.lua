@@ -55,7 +55,14 @@ local function operations()
   return list
 end
 
-function M.count() return #operations() end
+-- The numbers of the operations whose name has this text in it.
+function M.which(text)
+  local list = {}
+  for i, op in ipairs(operations()) do
+    if not text or op.name:find(text, 1, true) then list[#list + 1] = i end
+  end
+  return list
+end
 
 -- Errors that tell the caller something, and not that something of ours has broken.
 local function is_clear(err)
@@ -158,16 +165,15 @@ end
 
 -- Runs the operation `i` with every stride-th n, from the disturbance `which` and `first` on (0: from the
 -- start). Gives the number of failures, and where to go on in a new state.
-function M.run(i, which, first, stride, operation, disturbance, only)
+function M.run(i, which, first, stride, _, disturbance, only)
   local op = operations()[i]
-  if operation and not op.name:find(operation, 1, true) then return 0 end
   lwt = require "lwt"
   stride = tonumber(stride or 1)
   local names, by_name = disturbances(op)
   local failures = 0
   for w = math.max(1, which), #names do
     local name = names[w]
-    local n = tonumber(only) or w == which and first or 1 + (i + w) % stride
+    local n = tonumber(only) or w == which and first or 1 + (37 * i + 61 * w) % stride
     while not disturbance or disturbance == name do
       local ok, over = tried(op, name, by_name[name], n)
       if not ok then failures = failures + 1 end

@@ -137,14 +137,14 @@ return {
       return { a = a, b = b, open = { a, b } }
     end,
     run = function(s)
-      local written = lwt.no_cancel(s.a:write { ("x"):rep(1 << 19), "END" })
+      local written = lwt.no_cancel(s.a:write { ("x"):rep(1 << 18), "END" })
       local got, n = {}, 0
       local function read()
         return s.b:read():bind(function(piece)
           if piece == nil then return end
           got[#got + 1] = piece
           n = n + #piece
-          return n < (1 << 19) + 3 and read() or nil
+          return n < (1 << 18) + 3 and read() or nil
         end)
       end
       await(lwt.no_cancel(read()))
@@ -161,7 +161,7 @@ return {
       local at = got:find("END", 1, true)
       -- What a finalizer wrote comes before all of it, or after.
       local before = got:sub(1, 5) == "later" and 5 or 0
-      equal(before + (1 << 19) + 1, at)
+      equal(before + (1 << 18) + 1, at)
     end,
     teardown = close,
   },

@@ -1,5 +1,5 @@
--- What spec/growth_spec.lua measures, and the table of it: `lua5.4 spec/support/growth.lua` prints the
--- body of doc/growth.md.
+-- What spec/growth_spec.lua measures, and the table of it: `lua5.4 spec/support/growth.lua [FIRST]`
+-- prints the body of doc/growth.md.
 --
 -- An operation is { name, prepare(n) -> x, act(x) }: `prepare` makes n live things around it (waiters
 -- of the same promise, timers, tasks …), `act` is one use that leaves everything as it was. It runs on
@@ -255,8 +255,20 @@ operation("mutex lock among n waiters, cancelled", function(n)
   return { m = m, waiting = times(n, function() return m:lock() end) }
 end, function(x)
   x.m:lock():cancel()
-  return x.m:is_empty()
 end)
+
+operation("mutex is_empty, with n waiters", function(n)
+  local m = module "mutex".create()
+  m:lock()
+  return { m = m, waiting = times(n, function() return m:lock() end) }
+end, function(x) return x.m:is_empty() end)
+
+operation("pool wait_queue_length, with n waiters", function(n)
+  local p = module "pool".create(1, function() return {} end)
+  local gate = lwt.wait()
+  p:use(function() return gate end)
+  return { p = p, gate = gate, users = times(n, function() return p:use(id) end) }
+end, function(x) return x.p:wait_queue_length() end)
 
 operation("semaphore acquire among n waiters, cancelled", function(n)
   local s = module "semaphore".create(1)
@@ -353,13 +365,15 @@ end
 -- How many bytes the heap has grown by in this many rounds.
 function M.growth(op, rounds)
   local x = op.prepare(10)
-  for _ = 1, 200 do op.act(x) end
-  local before = memory()
-  for i = 1, rounds do
-    op.act(x)
-    if i % 500 == 0 then memory() end
+  local function use(count)
+    for i = 1, count do
+      op.act(x)
+      if i % 500 == 0 then memory() end
+    end
+    return memory()
   end
-  return memory() - before
+  local before = use(1000)
+  return use(rounds) - before
 end
 
 -- Instructions of Lua's in one round with n live things, and processor time; of several runs the
@@ -370,11 +384,11 @@ function M.cost(op, n)
   for _ = 1, 50 do op.act(x) end
   collectgarbage()
   local instructions, seconds = math.huge, math.huge
-  for _ = 1, 7 do
+  for _ = 1, 4 do
     collectgarbage "stop"
     local began = os.clock()
-    for _ = 1, 200 do op.act(x) end
-    seconds = math.min(seconds, (os.clock() - began) / 200)
+    for _ = 1, 100 do op.act(x) end
+    seconds = math.min(seconds, (os.clock() - began) / 100)
     local count = 0
     debug.sethook(function() count = count + 1 end, "", 10)
     for _ = 1, 20 do op.act(x) end
@@ -391,12 +405,14 @@ if arg and arg[0] and arg[0]:find "growth%.lua$" then
   engine.set "virtual"
   print "| operation | bytes left by 10,000 rounds | instructions at 100 | at 10,000 | time |"
   print "|---|--:|--:|--:|--:|"
-  for _, op in ipairs(M.operations) do
+  for i, op in ipairs(M.operations) do
+    if i < (tonumber(arg[1]) or 1) then goto next end
     local grown = M.growth(op, 10000)
     local few, quick = M.cost(op, 100)
     local more, slow = M.cost(op, 10000)
     print(("| %s | %.0f | %.0f | %.0f | × %.1f |"):format(op.name, grown // 1, few // 1, more // 1, slow / quick))
     io.stdout:flush()
+    ::next::
   end
 end
 

@@ -267,7 +267,7 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     switch (lua_tointeger(L, -1)) {
     case DO_MARK: mark(L, c, top + 1); break;
     case DO_FLAG: lwt_task_due(L, c, t, TF_CANCEL); break;
-    case DO_INTERRUPT: lwt_task_interrupt(L, c, t); break;
+    case DO_INTERRUPT: lwt_task_interrupt(L, c, t, top + 1); break;
     default: close_scope(L, c, k, top + 1);
     }
     lua_settop(L, top);

@@ -457,6 +457,7 @@ static inline task *lwt_slot_task(const lwt_context *c, uint32_t s) {
 API uint32_t lwt_slot_take(lua_State *L, lwt_context *c);
 API void lwt_slot_free(lwt_context *c, uint32_t s);
 API void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable);
+API int lwt_slot_regain(lwt_context *c, task *t);
 API void lwt_slot_release(lua_State *L, lwt_context *c, task *t);
 API void lwt_slot_sweep(lua_State *L, lwt_context *c, size_t n, int all);
 
@@ -465,7 +466,7 @@ API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> p
 API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_due(lua_State *L, lwt_context *c, task *t, int flag);
 API void lwt_task_told(lua_State *L, lwt_context *c, task *t);
-API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
 API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
 API int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w);

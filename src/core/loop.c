@@ -538,7 +538,7 @@ static int l_pause(lua_State *L) {
 
 /*---
 Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
-server handlers …). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
+signal handlers …; not of a server's handlers, see `establish_server`). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
 the turn. A hook that raises is reported by `warn`.
 
 ```lua

@@ -78,8 +78,14 @@ static int is_body(lua_State *L, int list, int src) {
 /* The child whose record is at w has returned the pending promise at r: it is resolved as
 ** that is. Returns 0 where there is no need to. */
 int lwt_scope_child_follow(lua_State *L, int w, int r) {
-  promise *p = (promise *)lua_touserdata(L, w), *q = lwt_promise_find(L, r);
-  if (q == p || q->state != S_PENDING || q->flags & F_NO_CANCEL || p->state != S_PENDING)
+  promise *p = (promise *)lua_touserdata(L, w), *q = (promise *)lua_touserdata(L, r),
+          *own;
+  int uncancelable = q->flags & F_NO_CANCEL; /* asked of what was given, as at an await */
+  lua_pushvalue(L, w);
+  own = lwt_promise_find(L, lua_gettop(L)); /* another may have become it */
+  lua_pop(L, 1);
+  q = lwt_promise_find(L, r);
+  if (q == own || q->state != S_PENDING || uncancelable || own->state != S_PENDING)
     return 0;
   lua_pushvalue(L, w);
   if (!lwt_promise_add_waiter(L, r, q)) return 0;
@@ -111,17 +117,80 @@ static void end(lua_State *L, lwt_context *c, int w, int list, int at) {
   }
 }
 
-static void note_failure(lua_State *L, int w, int src) {
+/* Is the value on top (popped) a key of the table at `list`? */
+static int is_noted(lua_State *L, int list) {
+  int is = lua_rawget(L, list) != LUA_TNIL;
+  lua_pop(L, 1);
+  return is;
+}
+
+/* Has the rejected promise at idx been noted: itself, or where its error comes from? (What
+** takes a rejection over has the same U_STATE, when there is a trace.) */
+static int is_known(lua_State *L, int list, int idx) {
+  const promise *p = (const promise *)lua_touserdata(L, idx);
+  lua_pushvalue(L, idx);
+  if (is_noted(L, list)) return 1;
+  if (!(p->flags & F_WRAPPED)) return 0;
+  lua_getiuservalue(L, idx, U_STATE);
+  return is_noted(L, list);
+}
+
+/* Did the failed task at idx only raise what it was told at an await, by one that is known, or
+** by another that has only passed it on? */
+static int is_passed_on(lua_State *L, lwt_context *c, int list, int idx) {
+  int top = lua_gettop(L), is = 0;
+  promise *p = (promise *)lua_touserdata(L, idx);
+  pushreg(L, c->r_causes);
+  lua_pushvalue(L, idx);
+  lwt_promise_push_error(L, idx, p);
+  while (!is && p->kind == K_TASK && ((task *)p)->flags & TF_CAUSE) {
+    lua_settop(L, top + 3);
+    lua_pushvalue(L, top + 2);
+    lua_rawget(L, top + 1);
+    lua_replace(L, top + 2);
+    if (lwt_promise_test(L, c, top + 2) == NULL) break;
+    p = lwt_promise_find(L, top + 2);
+    if (p->state != S_REJECTED) break;
+    lwt_promise_push_error(L, top + 2, p);
+    if (!lua_rawequal(L, top + 3, -1)) break;
+    is = is_known(L, list, top + 2);
+  }
+  lua_settop(L, top);
+  return is;
+}
+
+/* U_FN2 has the errors, `n`, and as keys the promises (and wrapped errors) that they are
+** from: a failure that goes from one child to another, or to the body, is one. */
+static void note_failure(lua_State *L, lwt_context *c, int w, int src) {
   promise *p = (promise *)lua_touserdata(L, src);
-  if (lua_getiuservalue(L, w, U_FN2) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
+  int top = lua_gettop(L), list = top + 1, known;
+  lua_newtable(L);
+  if (lua_getiuservalue(L, w, U_FN2) == LUA_TTABLE) {
+    lua_replace(L, list);
+  } else {
+    lua_pushvalue(L, list);
     lua_setiuservalue(L, w, U_FN2);
   }
-  lwt_promise_push_error(L, src, p);
-  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  lua_pop(L, 1);
+  lua_settop(L, list);
+  known = is_known(L, list, src) || is_passed_on(L, c, list, src);
+  lua_pushvalue(L, src);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, list);
+  if (p->flags & F_WRAPPED) {
+    lua_getiuservalue(L, src, U_STATE);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, list);
+  }
+  if (!known) {
+    lua_Integer n;
+    lua_getfield(L, list, "n");
+    n = lua_tointeger(L, -1) + 1;
+    lua_pushinteger(L, n);
+    lua_setfield(L, list, "n");
+    lwt_promise_push_error(L, src, p);
+    lua_rawseti(L, list, n);
+  }
+  lua_settop(L, top);
 }
 
 /* The child whose promise is at src is done. A failure closes the scope. A child that
@@ -138,7 +207,7 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
     int canceled = p->flags & F_CANCELED;
     lua_getiuservalue(L, w, U_FN);
     first = (promise *)lua_touserdata(L, -1);
-    if (!canceled) note_failure(L, w, src);
+    if (!canceled) note_failure(L, c, w, src);
     if ((first == NULL && (!canceled || (rec->flags & F_OUTSIDE) ||
                            (!(rec->flags & F_CLOSED) && is_body(L, list, src)))) ||
         (first != NULL && (first->flags & F_CANCELED) && !canceled)) {
@@ -251,8 +320,8 @@ static int l_scope(lua_State *L) {
 }
 
 /*---
-The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. An empty
-table for any other promise.
+The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. A failure that
+another child, or the body, is told at an await and passes on counts once. An empty table for any other promise.
 
 ```lua
 local p = lwt.scope(function(s)
@@ -273,7 +342,8 @@ static int l_errors(lua_State *L) {
   lua_settop(L, 1);
   lua_newtable(L);
   if (p->kind == K_SCOPE && lua_getiuservalue(L, 1, U_FN2) == LUA_TTABLE) {
-    n = (lua_Integer)lua_rawlen(L, 3);
+    lua_getfield(L, 3, "n");
+    n = lua_tointeger(L, -1);
     for (i = 1; i <= n; i++) {
       lua_rawgeti(L, 3, i);
       lua_rawseti(L, 2, i);

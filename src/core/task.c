@@ -21,12 +21,15 @@ static inline lwt_context *context_here(lua_State *L) {
 
 /* ---- Waking ------------------------------------------------------------------ */
 
-/* The waiting task on top becomes ready. */
+/* The waiting task on top becomes ready. (One that was garbage, and that a finalizer wakes, is
+** in r_live no longer.) */
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   if (!t->anchored) {
+    if (lwt_slot_task(c, t->slot) != t && !lwt_slot_regain(c, t)) return;
     lua_pushvalue(L, -1);
     lwt_slot_anchor(L, c, t->slot);
     t->anchored = 1;
+    t->flags &= (uint16_t)~TF_LISTED;
     c->slots[t->slot].use &= ~(uintptr_t)SLOT_RELEASED;
   } else if (t->flags & TF_HELD) {
     t->flags &= (uint16_t)~TF_HELD;
@@ -67,8 +70,9 @@ void lwt_task_told(lua_State *L, lwt_context *c, task *t) {
   if ((t->flags & (TF_DUE | TF_LEVEL)) == TF_DUE) not_due(L, c, t);
 }
 
-/* The await under way is over: lwt.Canceled will be raised there. */
-void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
+/* The await under way of the task, which is at idx, is over: lwt.Canceled will be raised
+** there. */
+void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
   int top = lua_gettop(L), direct = t->direct;
   lwt_wait *w = t->wait;
   promise *p;
@@ -83,7 +87,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
     lwt_task_wake(L, c, t);
     return;
   }
-  lwt_task_push(L, c, t);
+  lua_pushvalue(L, idx);
   lwt_task_wake(L, c, t);
   if (direct == D_WAIT) {
     if (!c->closing) {

@@ -16,17 +16,40 @@
 #define STRINGS 32 /* traces of the last errors that are strings */
 #define UNSEEN 128
 
-/* Pushes "file:line" of the first Lua function at or above `level` of co. */
+static const char own_key =
+    0; /* in the registry: how the names of lwt's Lua files begin */
+
+/* core.own_sources(prefix) */
+static int l_own_sources(lua_State *L) {
+  luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  lua_rawsetp(L, REG, &own_key);
+  return 0;
+}
+
+/* Pushes "file:line" of the first Lua function at or above `level` of co: of the user's, where
+** one of those called lwt's, for it is that line which tells something. */
 void lwt_trace_where(lua_State *L, lua_State *co, int level) {
-  lua_Debug ar;
+  lua_Debug ar, ours;
+  const char *own;
+  int found = 0;
+  lua_rawgetp(L, REG, &own_key);
+  own = lua_tostring(L, -1); /* the registry keeps it */
+  lua_pop(L, 1);
   for (; lua_getstack(co, level, &ar); level++) {
     lua_getinfo(co, "Sl", &ar);
-    if (ar.currentline > 0) {
+    if (ar.currentline <= 0) continue;
+    if (own == NULL || strncmp(ar.source, own, strlen(own)) != 0) {
       lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
       return;
     }
+    if (!found) ours = ar;
+    found = 1;
   }
-  lua_pushliteral(L, "?");
+  if (found)
+    lua_pushfstring(L, "%s:%d", ours.short_src, ours.currentline);
+  else
+    lua_pushliteral(L, "?");
 }
 
 static int tolstring(lua_State *L) {
@@ -139,8 +162,6 @@ static void push_trace(lua_State *L, int idx, promise *p) {
 
 /* The task is about to be told the error of the promise at idx. */
 void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx) {
-  promise *p = (promise *)lua_touserdata(L, idx);
-  if (!(p->flags & F_WRAPPED)) return;
   luaL_checkstack(L, 4, NULL);
   pushreg(L, c->r_causes);
   lwt_task_push(L, c, t);
@@ -592,6 +613,7 @@ static const luaL_Reg functions[] = {{"traceback", l_traceback},
                                      {"left", l_left},
                                      {"guard", l_guard},
                                      {"raise", l_raise},
+                                     {"own_sources", l_own_sources},
                                      {NULL, NULL}};
 
 void lwt_trace_open(lua_State *L, lwt_context *c) {

@@ -422,7 +422,8 @@ static int l_next_line(lua_State *L) {
 /*---
 An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
 reading fails with, a line that is longer than the channel's `limit` included. A line that is
-buffered costs no promise; each turn is a cancel point all the same.
+buffered costs no promise and lets nobody else run (`lwt.yield` does); each turn is a cancel
+point all the same.
 
 @param ch lwt.Channel
 @return function the iterator, and what it works on
