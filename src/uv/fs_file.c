@@ -92,11 +92,12 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   if (f == NULL) return;
   if (fq->ordered) leave_queue(fq);
   /* Bytes read at the position that nobody got are the next read's. */
-  if (fq->ordered && !r->taken && fq->len > 0) {
+  int taken = r->taken && !r->cancelled;
+  if (fq->ordered && !taken && fq->len > 0) {
     lwt_uv_file_keep_left(f, fq->buf, 0, fq->len, fq->cap);
     fq->buf = NULL;
   }
-  if (fq->locked && !r->taken) flock(f->fd, LOCK_UN);
+  if (fq->locked && !taken) flock(f->fd, LOCK_UN);
   free(fq->buf);
   if (fq->mem != NULL) lwt_uv_mem_unpin(fq->mem);
   for (int i = 0; i < fq->npieces; i++)

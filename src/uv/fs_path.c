@@ -418,7 +418,8 @@ static int push_mkdtemp(lua_State *L, lwt_uv_req *r) {
 /* Nobody heard of the directory: it must not stay behind. */
 static void release_mkdtemp(lwt_uv_req *r) {
   path_req *p = (path_req *)r;
-  if (r->status >= 0 && !r->taken && p->fs.result == 0 && p->fs.path != NULL)
+  if (r->status >= 0 && (!r->taken || r->cancelled) && p->fs.result == 0 &&
+      p->fs.path != NULL)
     rmdir(p->fs.path);
   uv_fs_req_cleanup(&p->fs);
 }
