@@ -140,6 +140,15 @@ describe("lwt.fs.watch", function()
     end
   end
 
+  it("can be closed while one who waits cancels another", task(function()
+    local w = require "lwt.uv".fs.watcher(dir)
+    local first, second = w:next(), w:next()
+    first:on_success(function() second:cancel() end)
+    w:close()
+    assert.equal("fulfilled", (first:state()))
+    assert.same({ "rejected", lwt.Canceled }, { second:state() })
+  end))
+
   it("tells what happens in a directory", task(function()
     local s = fs.watch(dir)
     assert.is_true(stream.is_stream(s))

@@ -18,6 +18,7 @@ if arg[1] == "-p" then
 end
 
 local lwt = require "lwt"
+require "lwt.engine".set "virtual"
 local first = math.tointeger(arg[1]) or os.time() * 1000000
 local count = math.tointeger(arg[2]) or 100000
 local seed_path = os.getenv "FUZZ_SEED"

@@ -190,6 +190,14 @@ describe("with_timeout", function()
     assert.same({ false, "oops" }, { pcall(lwt.await, failed) })
   end))
 
+  it("gives back the very promise that is done, also when another has become it", virtual(function()
+    local p, r = lwt.task()
+    local other = lwt.spawn(function() return p end)
+    r:wakeup(1)
+    assert.is_true(lwt.with_timeout(5, p) == p)
+    assert.is_true(lwt.with_timeout(5, other) == other)
+  end))
+
   it("leaves no timer behind when the promise is resolved in time", stepping(function()
     for _ = 1, 100 do lwt.with_timeout(1e6, lwt.fulfilled()) end
     local p, r = lwt.task()

@@ -12,15 +12,18 @@
 --   stamp      counts resolutions: who was resolved first
 --   how        how it is cancelled: "none", "self", "dependency" (`dependency`),
 --              "several" (`several`, a list), "both" (itself and `dependency`), "task"
---              (through what `task` awaits)
+--              (through what `task` awaits), "scope" (all tasks of `scope`), "child" (as a
+--              task that awaits `dependency`)
 --
 -- `model.new()` gives a fresh implementation: a table of functions named as in lwt.
-local MAX_NEST = 16
+local MAX_NEST, MAX_TASKS = 16, 10
 
 local M = {}
 
 function M.new()
-  local lwt = { Canceled = setmetatable({}, { __tostring = function() return "canceled" end }) }
+  local lwt = { coroutine = { create = coroutine.create, yield = coroutine.yield } }
+  lwt.Canceled = setmetatable({}, { __tostring = function() return "canceled" end })
+  lwt.Timeout = setmetatable({}, { __tostring = function() return "timeout" end })
   local Promise = { __index = lwt }
   local Resolver = { __index = lwt }
 
@@ -31,6 +34,7 @@ function M.new()
   local current -- the task that runs
   local deferred = {} -- functions whose turn comes when the outermost resolution is done
   local ready, paused = {}, {} -- functions for this turn and the next one
+  local now, timers, timers_made = 0.0, {}, 0 -- the clock; { when, number, promise, state, values }
   local storage = {} -- key -> value; never changed in place
   local stamp = 0 -- how many promises were resolved
   local calls = 0 -- how many functions of the user's were called
@@ -74,7 +78,7 @@ function M.new()
     for _, callback in ipairs(p.regular) do list[#list + 1] = callback end
     p.regular, p.on_cancel = nil, nil
     return waited and function()
-      for _, callback in ipairs(list) do callback.run(p) end
+      for _, callback in ipairs(list) do callback.run(p, callback) end
     end
   end
 
@@ -133,6 +137,7 @@ function M.new()
       for _, callback in ipairs(r[list]) do table.insert(q[list], callback) end
     end
     q.how, q.dependency, q.several, q.task = r.how, r.dependency, r.several, r.task
+    q.scope = r.scope
     r.state, r.to = "proxy", q
   end
 
@@ -266,8 +271,13 @@ function M.new()
 
   -- ---- Tasks ---------------------------------------------------------------------------
   -- A task is a table: its promise, its coroutine, its storage while it does not run,
-  -- `awaited` while it waits, `sheltered` while that cannot be interrupted, `due` when
-  -- Canceled is to be raised at its next await, `interrupted` when at this one.
+  -- `awaited` while it waits (`waiter` is what waits there), `sheltered` while that cannot be
+  -- interrupted, `due` when Canceled is to be raised at its next await, `level` when at each,
+  -- `interrupted` when at this one; `is_child` of one of a scope; `over` when it has ended.
+
+  local AWAIT = {} -- what a coroutine of the user's yields when the task waits
+
+  local become_child
 
   local function run_task(t)
     local before = { current, storage, callbacks }
@@ -277,47 +287,74 @@ function M.new()
     current, storage, callbacks = table.unpack(before, 1, 3)
     tasks = tasks - 1
     if coroutine.status(t.coroutine) ~= "dead" then return end
+    t.over = true
     local p = find(t.promise)
     if p.how == "task" then p.how = "none" end
+    if t.is_child and become_child(t, p, table.unpack(results, 2, results.n)) then return end
     local run = settle_by(p, true, table.unpack(results, 2, results.n))
     if run then resolution(run) end
   end
 
-  function lwt.spawn(f, ...)
+  local function new_task(f, ...)
     local p, arguments = new "task", table.pack(...)
     local t = { promise = p, storage = storage }
     t.coroutine = coroutine.create(function()
       return pcall(f, table.unpack(arguments, 1, arguments.n))
     end)
     p.task = t
-    if tasks >= MAX_NEST then
+    return t
+  end
+
+  local function start(t)
+    if tasks >= MAX_TASKS then
       ready[#ready + 1] = function() run_task(t) end
     else
       run_task(t)
     end
-    return p
+    return t.promise
   end
+
+  function lwt.spawn(f, ...) return start(new_task(f, ...)) end
 
   local function in_task()
     if not current or callbacks > 0 then error("attempt to await outside a task", 0) end
     return current
   end
 
-  function lwt.await(p)
+  -- Does p end after a cleanup, being a task or a scope, or what depends on one alone?
+  local function cleans_up(p)
+    local seen = {}
+    repeat
+      p = find(p)
+      if p.state ~= "pending" or seen[p] then return false end
+      seen[p] = true
+      if p.how == "task" or p.how == "scope" then return true end
+      if p.how ~= "dependency" and p.how ~= "child" then return false end
+      p = p.dependency
+    until false
+  end
+
+  local function await(p, sheltered)
     local t = in_task()
-    if t.due and not p.shelters then
-      t.due = false
+    if (t.due or t.level) and not sheltered then
+      local ends_later = cleans_up(p)
+      t.due, t.was_met = false, false
       lwt.cancel(p)
-      error(lwt.Canceled, 0)
+      if not ends_later or t.was_met or find(p).state ~= "pending" then
+        error(lwt.Canceled, 0)
+      end
+      t.interrupted = true -- and told when p has ended
     end
     if find(p).state == "pending" then
-      t.awaited, t.sheltered = p, p.shelters
-      add_waiter(find(p), { task = t, run = function()
-        if t.awaited ~= p then return end
-        t.awaited = nil
+      t.awaited, t.sheltered = p, sheltered
+      t.waiter = { task = t }
+      t.waiter.run = function(_, waiter)
+        if t.waiter ~= waiter then return end
+        t.awaited, t.waiter = nil, nil
         ready[#ready + 1] = function() run_task(t) end
-      end })
-      coroutine.yield()
+      end
+      add_waiter(find(p), t.waiter)
+      coroutine.yield(AWAIT)
       t.sheltered = nil
     end
     if t.interrupted then
@@ -329,18 +366,28 @@ function M.new()
     return unpack_values(p)
   end
 
+  function lwt.await(p)
+    in_task()
+    return await(p, p.shelters)
+  end
+
+  function lwt.shield(f, ...)
+    in_task()
+    return await(lwt.spawn(f, ...), true)
+  end
+
+  local function raise_if_due(t)
+    if not t.due and not t.level then return end
+    t.due = false
+    error(lwt.Canceled, 0)
+  end
+
   function lwt.yield()
     local t = in_task()
-    if t.due then
-      t.due = false
-      error(lwt.Canceled, 0)
-    end
+    raise_if_due(t)
     paused[#paused + 1] = function() run_task(t) end
-    coroutine.yield()
-    if t.due then -- it came meanwhile
-      t.due = false
-      error(lwt.Canceled, 0)
-    end
+    coroutine.yield(AWAIT)
+    raise_if_due(t) -- it came meanwhile
   end
 
   function lwt.pause()
@@ -353,10 +400,93 @@ function M.new()
     return p
   end
 
+  -- ---- Coroutines of the user's own ------------------------------------------------------
+
+  local storages = setmetatable({}, { __mode = "k" }) -- of those that have begun
+
+  function lwt.coroutine.resume(co, ...)
+    local before = storage
+    storage = storages[co] or storage
+    local results = table.pack(coroutine.resume(co, ...))
+    while results[1] and rawequal(results[2], AWAIT) do
+      coroutine.yield(AWAIT)
+      results = table.pack(coroutine.resume(co))
+    end
+    storages[co], storage = storage, before
+    return table.unpack(results, 1, results.n)
+  end
+
+  function lwt.coroutine.wrap(f)
+    local co = coroutine.create(f)
+    return function(...)
+      local results = table.pack(lwt.coroutine.resume(co, ...))
+      if not results[1] then error(results[2], 0) end
+      return table.unpack(results, 2, results.n)
+    end
+  end
+
+  -- ---- Time -------------------------------------------------------------------------------
+
+  local function timer(seconds, state, values)
+    local p = new "self"
+    timers_made = timers_made + 1
+    timers[#timers + 1] = { when = now + math.max(seconds, 0), number = timers_made,
+      promise = p, state = state, values = values }
+    return p
+  end
+
+  function lwt.sleep(seconds) return timer(seconds, "fulfilled", { n = 0 }) end
+
+  function lwt.timeout(seconds) return timer(seconds, "rejected", { lwt.Timeout }) end
+
+  function lwt.with_timeout(seconds, x)
+    local p = is_promise(x) and x or lwt.spawn(x)
+    return lwt.pick { p, lwt.timeout(seconds) }
+  end
+
+  function lwt.now() return now end
+
+  -- The timer that is next, among those that have not been cancelled.
+  local function next_timer()
+    local best
+    for i = #timers, 1, -1 do
+      local t = timers[i]
+      if find(t.promise).state ~= "pending" then
+        table.remove(timers, i)
+      elseif not best or t.when < best.when or t.when == best.when and t.number < best.number then
+        best = t
+      end
+    end
+    return best
+  end
+
+  local function fire_timers()
+    local made_before = timers_made
+    while true do
+      local t = next_timer()
+      if not t or t.when > now or t.number > made_before then return end
+      local run = settle(find(t.promise), t.state, t.values)
+      if run then resolution(run) end
+    end
+  end
+
   function lwt.step()
+    fire_timers()
     for _, f in ipairs(paused) do ready[#ready + 1] = f end
     paused = {}
     while ready[1] do table.remove(ready, 1)() end
+  end
+
+  -- (Of a promise: time jumps when nothing else can be done.)
+  function lwt.run(p)
+    while find(p).state == "pending" do
+      if not ready[1] and not paused[1] then
+        local t = next_timer()
+        if not t then error("deadlock", 0) end
+        now = math.max(now, t.when)
+      end
+      lwt.step()
+    end
   end
 
   local function promise_or_task(x) return is_promise(x) and x or lwt.spawn(x) end
@@ -470,18 +600,27 @@ function M.new()
     elseif how == "task" then
       found = true
       local t = p.task
+      t.was_met = true
       if t.awaited and not t.sheltered and find(t.awaited).state == "pending" then
         if not walk(t.awaited, seen, actions) then actions[#actions + 1] = { "interrupt", t } end
       else
-        t.due = true
+        actions[#actions + 1] = { "flag", t }
       end
+    elseif how == "child" then
+      if not walk(p.dependency, seen, actions) then actions[#actions + 1] = { "reject", p } end
+      found = true
+    elseif how == "scope" then
+      actions[#actions + 1] = { "close", p.scope }
+      for _, t in ipairs(p.scope.tasks) do walk(t.promise, seen, actions) end
+      found = true
     end
     seen[p] = found
     return found
   end
 
   -- Does what the walk found; returns functions that run callbacks, the last found first.
-  local function perform(actions)
+  -- `inside` is the scope that cancels itself.
+  local function perform(actions, inside)
     local owed = {}
     for _, action in ipairs(actions) do
       local what, x = table.unpack(action)
@@ -490,10 +629,20 @@ function M.new()
           local run = settle(x, "rejected", { lwt.Canceled })
           if run then table.insert(owed, 1, run) end
         end
+      elseif what == "close" then
+        x.closed, x.from_outside = true, x.from_outside or x ~= inside
+        for _, t in ipairs(x.tasks) do t.level = true end
+      elseif what == "flag" then
+        x.due = true
       else
-        local p = find(x.awaited)
-        if not p.crowded then p.regular = {} end -- it was the only one
-        x.awaited, x.interrupted = nil, true
+        local list = find(x.awaited).regular
+        for i, waiter in ipairs(list) do
+          if waiter == x.waiter then
+            table.remove(list, i)
+            break
+          end
+        end
+        x.awaited, x.waiter, x.interrupted = nil, nil, true
         ready[#ready + 1] = function() run_task(x) end
       end
     end
@@ -505,15 +654,15 @@ function M.new()
   end
 
   -- Everything but the callbacks of what is rejected: a list of functions that run them.
-  local function begin_cancel(p)
+  local function begin_cancel(p, inside)
     local actions = {}
     walks, calls_at_walk = walks + 1, calls
     walk(p, {}, actions)
-    return perform(actions)
+    return perform(actions, inside)
   end
 
-  function lwt.cancel(p)
-    local owed = begin_cancel(p)
+  local function cancel(p, inside)
+    local owed = begin_cancel(p, inside)
     if not owed[1] then return end
     if nest >= MAX_NEST then
       for _, run in ipairs(owed) do deferred[#deferred + 1] = run end
@@ -521,6 +670,8 @@ function M.new()
       resolution(function() run_all(owed) end)
     end
   end
+
+  function lwt.cancel(p) cancel(p) end
 
   -- Cancels each of the list, one after another, inside a resolution: the losers of q.
   -- When that was decided by a cancel that came through q, it has been to all of them
@@ -736,6 +887,71 @@ function M.new()
   function lwt.nchoose(list) return some_of(list, false, false) end
   function lwt.npick(list) return some_of(list, true, false) end
   function lwt.nchoose_split(list) return some_of(list, false, true) end
+
+  -- ---- Scopes -----------------------------------------------------------------------------
+  -- A scope is a table: its promise; its tasks, the body first, and how many are `running`;
+  -- `closed` when it has been canceled, `from_outside` when not by itself alone; `failure` is
+  -- the promise that decides, if there is one; `over` when all have ended.
+
+  local Scope = {}
+  Scope.__index = Scope
+
+  local function one_has_ended(s, p)
+    local is_body = p == find(s.tasks[1].promise)
+    s.running = s.running - 1
+    if p.state == "rejected" and not is_canceled(p) then
+      if not s.failure or is_canceled(s.failure) then s.failure = p end
+    elseif p.state == "rejected" then
+      if s.from_outside or is_body and not s.closed then s.failure = s.failure or p end
+    end
+    if p.state == "rejected" and (is_body or not is_canceled(p)) and not s.closed
+      and s.running > 0 then
+      run_all(begin_cancel(s.promise)) -- the rest
+    end
+    if s.running > 0 or s.over then return end
+    s.over = true
+    local outcome = s.failure or find(s.tasks[1].promise)
+    if not s.failure and is_canceled(outcome) and not s.from_outside then
+      resolve(s.promise, "fulfilled", { n = 0 }) -- it was cut off by s:cancel()
+    else
+      copy(s.promise, outcome)
+    end
+  end
+
+  function Scope.spawn(s, f, ...)
+    if s.over then error("the scope is over", 0) end
+    local t = new_task(f, ...)
+    t.is_child, t.level = true, s.closed
+    s.tasks[#s.tasks + 1] = t
+    s.running = s.running + 1
+    add_waiter(t.promise, { run = function(p) one_has_ended(s, p) end })
+    return start(t)
+  end
+
+  function Scope.cancel(s) cancel(s.promise, s) end
+
+  function lwt.scope(f)
+    local p = new "scope"
+    p.scope = setmetatable({ promise = p, tasks = {}, running = 0 }, Scope)
+    p.scope:spawn(f, p.scope)
+    return p
+  end
+
+  -- A child has returned a pending promise: it waits for it as if it had awaited it.
+  function become_child(t, p, ok, ...)
+    local r = returned(ok, ...)
+    if not r or r.shelters or find(r).state ~= "pending" or find(r) == p
+      or p.state ~= "pending" then
+      return false
+    end
+    p.how, p.dependency = "child", find(r)
+    add_waiter(find(r), { run = function(resolved) copy(p, resolved) end })
+    if t.level then
+      local owed = begin_cancel(p)
+      if owed[1] then resolution(function() run_all(owed) end) end
+    end
+    return true
+  end
 
   -- ---- Storage ------------------------------------------------------------------------------
 

@@ -63,18 +63,34 @@ local OPERATIONS = {
   5, "task_of", 4, "await", 2, "try_await", 1, "yield", 1, "pause", 2, "step",
 }
 
+-- Programs in direct style: tasks, scopes, shields, coroutines, time.
+local DIRECT = {
+  1, "fulfilled", 1, "rejected", 2, "wait", 4, "task",
+  2, "bind", 1, "map", 1, "catch", 1, "finalize", 1, "on_termination", 1, "on_cancel",
+  1, "all", 1, "both", 1, "choose", 3, "pick", 1, "any",
+  1, "protected", 2, "no_cancel", 1, "wrap_in_cancelable",
+  2, "wakeup", 1, "wakeup_exn", 1, "wakeup_later", 7, "cancel",
+  2, "state", 3, "with_value", 2, "set", 4, "get", 1, "async", 1, "spawn", 1, "finalize_call",
+  5, "task_of", 4, "await", 3, "try_await", 2, "yield", 1, "pause", 1, "step",
+  8, "scope", 12, "child", 4, "scope_cancel", 4, "shield", 5, "generator",
+  2, "sleep", 1, "timeout", 2, "with_timeout", 4, "with_timeout_call", 3, "nap", 3, "try_nap",
+  4, "advance",
+}
+
 -- How many functions an operation takes, and what may come of them.
 local BODIES = {
   bind = 1, map = 1, catch = 1, finalize = 1, try_bind = 2, on_success = 1, on_failure = 1,
   on_termination = 1, on_any = 2, on_cancel = 1, async = 1, dont_wait = 2, wrap = 1, spawn = 1,
   catch_call = 2, finalize_call = 2, try_bind_call = 3, with_value = 1, task_of = 1,
+  scope = 1, child = 1, shield = 1, generator = 1, with_timeout_call = 1,
 }
 local MAKES = {}
 for _, name in ipairs {
   "fulfilled", "rejected", "wait", "task", "bind", "map", "catch", "finalize", "try_bind",
   "join", "all", "both", "choose", "pick", "nchoose", "npick", "nchoose_split", "settled", "any",
   "protected", "no_cancel", "wrap_in_cancelable", "wrap", "spawn", "catch_call",
-  "finalize_call", "try_bind_call", "task_of", "pause",
+  "finalize_call", "try_bind_call", "task_of", "pause", "scope", "child", "sleep", "timeout",
+  "with_timeout", "with_timeout_call",
 } do MAKES[name] = true end
 local LISTS = {
   join = true, all = true, choose = true, pick = true, nchoose = true, npick = true,
@@ -82,15 +98,28 @@ local LISTS = {
 }
 local WITHOUT_REFS = {
   wait = true, task = true, wrap = true, spawn = true, async = true, dont_wait = true,
-  task_of = true, yield = true, pause = true, step = true,
+  task_of = true, yield = true, pause = true, step = true, scope = true, child = true,
+  scope_cancel = true, shield = true, generator = true, give = true, sleep = true, timeout = true,
+  nap = true, try_nap = true, advance = true,
 }
+local SECONDS = {
+  sleep = true, timeout = true, with_timeout = true, with_timeout_call = true, nap = true,
+  try_nap = true, advance = true,
+}
+-- Those of which the functions are tasks.
+local RUNS_TASK = { task_of = true, scope = true, child = true, shield = true,
+  with_timeout_call = true }
 local WAKES = { wakeup = true, wakeup_exn = true, wakeup_later = true, wakeup_later_exn = true }
 
-local MAX_STATEMENTS, MAX_DEPTH = 45, 3
+local MAX_STATEMENTS = 45
 
 function M.generate(seed)
   local rng = random(seed)
   local ids, resolvers, statements_left = 0, {}, 4 + rng:below(MAX_STATEMENTS)
+  local direct = rng:one_in(2)
+  local operations, max_depth = direct and DIRECT or OPERATIONS, direct and 4 or 3
+  local scopes = {}
+  local giving = false -- is it a generator's own function that is being made?
   local generate
 
   local certain = {} -- promises that are made whatever happens
@@ -99,6 +128,7 @@ function M.generate(seed)
   -- function that may never run, or later.
   local function ref()
     if rng:one_in(6) or not certain[1] then return 1 + rng:below(ids + 4) end
+    if direct and rng:one_in(4) then return math.max(1, ids - rng:below(5)) end
     local back = rng:below(rng:one_in(3) and #certain or math.min(6, #certain))
     return certain[#certain - back]
   end
@@ -131,18 +161,27 @@ function M.generate(seed)
 
   local labels = 0
   local function await()
-    local op = rng:weighted { 3, "await", 2, "try_await", 1, "yield" }
-    return { op = op, refs = { ref() }, bodies = {} }
+    local op = rng:weighted(direct
+      and { 3, "await", 2, "try_await", 2, "yield", 3, "nap", 2, "try_nap" }
+      or { 3, "await", 2, "try_await", 1, "yield" })
+    return { op = op, refs = { ref() }, bodies = {}, seconds = rng:below(9) / 4 }
   end
 
   -- A function; one that is to be a task begins with an await, as a rule.
-  local function body(depth, awaits)
+  local function body(depth, awaits, gives)
     labels = labels + 1
     local label = "f" .. labels
-    local count = depth >= MAX_DEPTH and 0 or rng:weighted { 4, 0, 3, 1, 2, 2, 1, 3 }
+    local count = depth >= max_depth and 0 or rng:weighted { 4, 0, 3, 1, 2, 2, 1, 3 }
+    local was_giving = giving
+    giving = gives
     local statements = generate(count, depth + 1)
+    giving = was_giving
     while awaits and not rng:one_in(3) do
       table.insert(statements, 1 + rng:below(#statements + 1), await())
+    end
+    while gives and not rng:one_in(3) do
+      table.insert(statements, 1 + rng:below(#statements + 1),
+        { op = "give", refs = {}, bodies = {}, values = values() })
     end
     return { label = label, statements = statements, result = result() }
   end
@@ -157,10 +196,13 @@ function M.generate(seed)
     return true
   end
 
+  local at_top = { await = "try_await", yield = "step", nap = "advance", try_nap = "advance" }
+  local within = { step = "yield", advance = "nap" }
+
   local function statement(depth)
-    local op = ids < 3 and rng:choose { "wait", "task", "task" } or rng:weighted(OPERATIONS)
-    if depth > 1 and op == "step" then op = "yield" end
-    if depth == 1 then op = op == "await" and "try_await" or op == "yield" and "step" or op end
+    local op = ids < 3 and rng:choose { "wait", "task", "task" } or rng:weighted(operations)
+    if (op == "child" or op == "scope_cancel") and not scopes[1] then op = "scope" end
+    op = (depth > 1 and within or at_top)[op] or op
     local s = { op = op, refs = {}, bodies = {} }
     if WAKES[op] then
       s.refs[1] = rng:one_in(3) and rng:choose(resolvers)
@@ -181,17 +223,29 @@ function M.generate(seed)
       s.count = rng:weighted { 3, 2 + rng:below(4), 2, 14 + rng:below(8), 1, 30 + rng:below(10) }
       s.how = rng:choose(op == "chain" and { "wakeup", "wakeup_later", "cancel" }
         or { "bind", "on_success", "finalize" })
+    elseif op == "generator" then
+      s.count = 1 + rng:below(4)
     elseif not (WITHOUT_REFS[op] or op:find "_call$") then
       s.refs[1] = ref()
     end
+    if SECONDS[op] then s.seconds = rng:below(9) / 4 end
+    if op == "child" or op == "scope_cancel" then
+      s.scope = scopes[math.max(1, #scopes - rng:below(2))]
+    elseif op == "scope" then
+      s.scope = #scopes + 1
+      scopes[s.scope] = s.scope
+    end
     for i = 1, BODIES[op] or 0 do
-      s.bodies[i] = body(depth, op == "task_of" or i == 1 and op:find "_call$")
+      local is_task = RUNS_TASK[op] or op == "generator" and rng:one_in(2)
+        or i == 1 and op:find "_call$"
+      s.bodies[i] = body(depth, is_task,
+        op == "generator" or op == "with_value" and giving)
     end
     if MAKES[op] then
       ids = ids + 1
       s.id = ids
       if op == "wait" or op == "task" then resolvers[#resolvers + 1] = ids end
-      if is_certain(s, depth) then certain[#certain + 1] = ids end
+      if op ~= "child" and is_certain(s, depth) then certain[#certain + 1] = ids end
     end
     return s
   end
@@ -287,6 +341,41 @@ local function write_statement(out, indent, s)
     put("%s(%d, %q)\n", op, s.count, s.how)
   elseif op == "step" then
     put("lwt.step()\n")
+  elseif op == "advance" then
+    put("advance(%.2f)\n", s.seconds)
+  elseif op == "nap" then
+    put("log(\"slept\", lwt.await(lwt.sleep(%.2f)), time())\n", s.seconds)
+  elseif op == "try_nap" then
+    put("try(lwt.await, lwt.sleep(%.2f)) log(\"at\", time())\n", s.seconds)
+  elseif op == "sleep" or op == "timeout" then
+    put("new(%d, lwt.%s(%.2f))\n", s.id, op, s.seconds)
+  elseif op == "with_timeout" then
+    put("if p[%d] then new(%d, lwt.with_timeout(%.2f, p[%d])) end\n", s.refs[1], s.id,
+      s.seconds, s.refs[1])
+  elseif op == "with_timeout_call" then
+    put("new(%d, lwt.with_timeout(%.2f, ", s.id, s.seconds)
+    write_body(out, indent, s.bodies[1])
+    put("))\n")
+  elseif op == "scope" then
+    put("new(%d, scope(%d, ", s.id, s.scope)
+    write_body(out, indent, s.bodies[1])
+    put("))\n")
+  elseif op == "child" then
+    put("if scopes[%d] then child(%d, scopes[%d], ", s.scope, s.id, s.scope)
+    write_body(out, indent, s.bodies[1])
+    put(") end\n")
+  elseif op == "scope_cancel" then
+    put("if scopes[%d] then try(scopes[%d].cancel, scopes[%d]) end\n", s.scope, s.scope, s.scope)
+  elseif op == "shield" then
+    put("try(lwt.shield, ")
+    write_body(out, indent, s.bodies[1])
+    put(")\n")
+  elseif op == "generator" then
+    put("generator(%d, ", s.count)
+    write_body(out, indent, s.bodies[1])
+    put(")\n")
+  elseif op == "give" then
+    put("log(\"given\", lwt.coroutine.yield(%s))\n", expressions(s.values))
   elseif op == "yield" then
     put("log(\"yielded\", lwt.yield())\n")
   elseif op == "await" then
@@ -322,12 +411,15 @@ end
 
 local PRELUDE = [==[
 local p, r, key, lines, names, made = {}, {}, { lwt.new_key(), lwt.new_key() }, {}, {}, {}
+local scopes, began = {}, lwt.now()
 
 local function show(x)
   if rawequal(x, lwt.Canceled) then return "Canceled" end
+  if rawequal(x, lwt.Timeout) then return "Timeout" end
   if lwt.is_promise(x) then return names[x] or "promise" end
   if type(x) == "string" then
-    return x:match "promise is already resolved" or x:match "await outside a task" or x
+    return x:match "promise is already resolved" or x:match "await outside a task"
+      or x:match "the scope is over" or x
   end
   if type(x) ~= "table" then return tostring(x) end
   if x.state then return "{" .. x.state .. " " .. show(x.value) .. " " .. show(x.error) .. "}" end
@@ -358,6 +450,33 @@ local function try(f, ...)
   local results = table.pack(pcall(f, ...))
   if not results[1] then log("raised", results[2])
   elseif results.n > 1 then log("got", table.unpack(results, 2, results.n)) end
+end
+
+local function time() return lwt.now() - began end
+
+local function advance(seconds)
+  lwt.run(lwt.sleep(seconds))
+  log("at", time())
+end
+
+local function scope(n, f)
+  return lwt.scope(function(s)
+    scopes[n] = s
+    return f()
+  end)
+end
+
+local function child(id, s, f)
+  local ok, promise = pcall(s.spawn, s, f)
+  if ok then new(id, promise) else log("raised", promise) end
+end
+
+local function generator(count, f)
+  local resume = lwt.coroutine.wrap(f)
+  for i = 1, count do
+    try(resume, i)
+    log("of the caller", lwt.get(key[1]), lwt.get(key[2]))
+  end
 end
 
 -- Promises of which the callback of each wakes (or cancels) the next.
@@ -394,6 +513,7 @@ lwt.async_exception_hook(function(err) log("hook", err) end)
 
 local EPILOGUE = [==[
 for _ = 1, 20 do lwt.step() end
+lwt.run(lwt.sleep(1000))
 table.sort(made)
 for _, id in ipairs(made) do log("p" .. id, lwt.state(p[id])) end
 return lines
@@ -408,7 +528,7 @@ end
 
 -- A script of its own, which prints the log.
 function M.script(program)
-  return ("-- Program %s.\nlocal lwt = require \"lwt\"\n%s\n%s\n%s"):format(
+  return ("-- Program %s.\nlocal lwt = require \"lwt\"\nrequire(\"lwt.engine\").set(\"virtual\")\n%s\n%s\n%s"):format(
     program.seed, PRELUDE, text(program),
     EPILOGUE:gsub("return lines", "for _, line in ipairs(lines) do print(line) end"))
 end
@@ -422,7 +542,11 @@ M.text = text
 function M.run(program, lwt)
   local source = "local lwt = ...\n" .. PRELUDE .. text(program) .. EPILOGUE
   local chunk = assert(load(source, "=program", "t"))
+  local warn_before = warn
+  rawset(_G, "warn", function() end) -- many a rejection is not looked at
   local ok, lines = pcall(chunk, lwt)
+  if not ok then pcall(lwt.run, lwt.sleep(1000)) end -- nothing of it may go on later
+  rawset(_G, "warn", warn_before)
   if ok then return lines end
   return { "failed: " .. (tostring(lines):match "await outside a task" or tostring(lines)) }
 end
@@ -477,7 +601,7 @@ local function changed(program, n)
       if body.result[1] == "return" and #body.result[2] > 1 then
         change(function() table.remove(body.result[2]) end)
       end
-      if #body.statements > 0 then
+      if #body.statements > 0 and s.op ~= "generator" then -- what it yields must stay in it
         change(function()
           for k, inner in ipairs(body.statements) do table.insert(list, i + k, inner) end
           body.statements = {}

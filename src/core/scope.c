@@ -61,7 +61,7 @@ static void add_child(lua_State *L, lwt_context *c, int w, int nargs) {
   lua_pushvalue(L, w);
   lwt_promise_add_waiter(L, at, &t->p);
   rec->n++;
-  if (rec->flags & F_CLOSED) t->flags |= TF_LEVEL;
+  if (rec->flags & F_CLOSED) lwt_task_due(L, c, t, TF_LEVEL);
   lwt_task_start(L, c, t);
 }
 
@@ -78,8 +78,14 @@ static int is_body(lua_State *L, int list, int src) {
 /* The child whose record is at w has returned the pending promise at r: it is resolved as
 ** that is. Returns 0 where there is no need to. */
 int lwt_scope_child_follow(lua_State *L, int w, int r) {
-  promise *p = (promise *)lua_touserdata(L, w), *q = lwt_promise_find(L, r);
-  if (q == p || q->state != S_PENDING || q->flags & F_NO_CANCEL || p->state != S_PENDING)
+  promise *p = (promise *)lua_touserdata(L, w), *q = (promise *)lua_touserdata(L, r),
+          *own;
+  int uncancelable = q->flags & F_NO_CANCEL; /* asked of what was given, as at an await */
+  lua_pushvalue(L, w);
+  own = lwt_promise_find(L, lua_gettop(L)); /* another may have become it */
+  lua_pop(L, 1);
+  q = lwt_promise_find(L, r);
+  if (q == own || q->state != S_PENDING || uncancelable || own->state != S_PENDING)
     return 0;
   lua_pushvalue(L, w);
   if (!lwt_promise_add_waiter(L, r, q)) return 0;

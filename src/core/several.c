@@ -550,9 +550,13 @@ static int take_two(lua_State *L, lwt_context *c, int is_choice) {
   lua_settop(L, 2);
   lua_createtable(L, 2, 0);
   lua_insert(L, 1);
+  lua_pushvalue(L, 3); /* the list has what was given */
   pending = take_input(L, q, is_choice)->state == S_PENDING;
+  lua_settop(L, 3);
   lua_rawseti(L, 1, 2);
+  lua_pushvalue(L, 2);
   pending = take_input(L, p, is_choice)->state == S_PENDING && pending;
+  lua_settop(L, 2);
   lua_rawseti(L, 1, 1);
   return pending;
 }

@@ -92,12 +92,11 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   if (f == NULL) return;
   if (fq->ordered) leave_queue(fq);
   /* Bytes read at the position that nobody got are the next read's. */
-  int taken = r->taken && !r->cancelled;
-  if (fq->ordered && !taken && fq->len > 0) {
+  if (fq->ordered && !r->taken && fq->len > 0) {
     lwt_uv_file_keep_left(f, fq->buf, 0, fq->len, fq->cap);
     fq->buf = NULL;
   }
-  if (fq->locked && !taken) flock(f->fd, LOCK_UN);
+  if (fq->locked && !r->taken) flock(f->fd, LOCK_UN);
   free(fq->buf);
   if (fq->mem != NULL) lwt_uv_mem_unpin(fq->mem);
   for (int i = 0; i < fq->npieces; i++)
@@ -223,6 +222,7 @@ static int push_opened(lua_State *L, lwt_uv_req *r) {
   lua_pop(L, 1);
   box->f->regular = (unsigned char)o->regular;
   box->f->fd = o->fd;
+  o->fd = -1; /* the file's from now on, also when a finalizer has canceled the request */
   return 1;
 }
 
@@ -390,8 +390,8 @@ static int l_close(lua_State *L) {
 ** right here, which does not wait for what was written before. */
 static int l_shut(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  file_box *box = lua_touserdata(L, 1);
-  file *f = box->f;
+  file_box *box = lwt_uv_test(ctx, L, 1, LWT_UV_FILE);
+  file *f = box == NULL ? NULL : box->f;
   if (f == NULL) return 0;
   forget_box(ctx, L, box);
   lwt_uv_file_shut(f);
@@ -402,8 +402,8 @@ static int l_shut(lua_State *L) {
 
 static int l_gc(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  file_box *box = lua_touserdata(L, 1);
-  file *f = box->f;
+  file_box *box = lwt_uv_test(ctx, L, 1, LWT_UV_FILE);
+  file *f = box == NULL ? NULL : box->f;
   if (f == NULL) return 0;
   box->f = NULL;
   f->box = NULL;

@@ -59,8 +59,7 @@ void lwt_uv_file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t ca
     free(buf);
     return;
   }
-  if (f->left_len >
-      0) { /* it wanted less than was left, and this is what it took of that */
+  if (f->left_len > 0) { /* the read wanted less, and this is what it took of it */
     f->left_ofs -= len;
     f->left_len += len;
     free(buf);

@@ -39,11 +39,11 @@ int lwt_uv_job_limit(void) {
 }
 
 /*---
-The number of threads in libuv's pool, which the whole process shares: for file operations
-and names. So that none of them holds up the others, names take at most half of them, and
-files all but one; what is more waits. Jobs have threads of their own, one less than this
-number, for all states of the process together; jobs beyond that wait. Detached functions
-have their own as well.
+The number of threads in libuv's pool, which the whole process shares. File operations run
+there, on all of them but one; what is more waits. Jobs have threads of their own, one less
+than this number, for all states of the process together; jobs beyond that wait. Lookups of
+names (`net.dns_limit`) and detached functions have their own as well, so that none of the
+four holds up the others.
 @return integer
 ```lua
 print(math.type(job.pool_size()))   --> integer
@@ -56,7 +56,7 @@ static int l_pool_size(lua_State *L) {
 
 /*---
 Sets the size of libuv's pool, from 1 to 1024. libuv reads it once, when the first file
-operation, name or job of the process needs a thread: before that, this function starts
+operation of the process needs a thread: before that, this function starts
 the pool with `n` threads. After that it raises, unless `n` is the size it has: set the
 variable `UV_THREADPOOL_SIZE` in the environment of the process then.
 @param n integer

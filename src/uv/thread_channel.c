@@ -323,7 +323,9 @@ void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L, channel *c) {
 }
 
 static int l_gc(lua_State *L) {
-  channel **box = lua_touserdata(L, 1);
+  lwt_uv *ctx = lua_touserdata(L, lua_upvalueindex(1)); /* (it may have ended) */
+  channel **box = lwt_uv_test(ctx, L, 1, LWT_UV_THREAD_CHANNEL);
+  if (box == NULL) return 0;
   channel *c = *box;
   *box = NULL;
   if (c != NULL) lwt_uv_thread_channel_release(c);

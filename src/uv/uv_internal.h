@@ -357,9 +357,8 @@ struct lwt_uv_req {
   ssize_t status;
   lwt_uv_after later;
   unsigned char cancelled; /* nobody listens any more */
-  unsigned char over;      /* to be released once it has been told (maybe in ctx->owed) */
-  unsigned char taken; /* `result` returned (did not raise); with `cancelled`: a finalizer
-                           ** has withdrawn the request meanwhile, and nobody gets it */
+  unsigned char over;      /* it is being told, or that could not be done yet */
+  unsigned char taken;     /* `result` returned, and somebody has what it gave */
 };
 
 /* `uv_offset`: offsetof the uv_..._t in T; its `data` is set to the request. `what` is
