@@ -92,7 +92,7 @@ help:
 	@echo "make lint          warnings as errors, clang-tidy, luacheck"
 	@echo "make format        clang-format over src/ (format-check only looks)"
 	@echo "make docs          doc/reference/ and types/lwt.lua from the sources (docs-check only looks)"
-	@echo "make coverage      branch coverage of src/core"
+	@echo "make coverage      branch coverage of src/core and src/uv"
 	@echo "make fuzz          seeded random runs against models; ARGS=\"SEED COUNT\""
 	@echo "make soak          everything at once, SOAK_SECONDS=600, under the address sanitizer; ARGS=SEED"
 	@echo "make bench         measurements; bench-count: instructions instead of time"
@@ -213,7 +213,7 @@ coverage:
 	$(AGAIN) coverage-run BUILD=$(BUILD)/cov CFLAGS="$(COV_CFLAGS)"
 coverage-run:
 	@$(SPEC_ENV) LWT_UNDER=coverage $(call RUN_SPECS)
-	@$(LUA) scripts/coverage.lua $(BUILD) core
+	@$(LUA) scripts/coverage.lua $(BUILD) core uv
 
 # Runs $(1), which belongs to another part of the tree, or says plainly that it is not there.
 script = @test -f $(1) || { echo "make $@: there is no $(1) in this checkout" >&2; exit 1; }

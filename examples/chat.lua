@@ -1,13 +1,15 @@
 -- chat: a line chat. Whatever one types, everybody else reads.
 --
--- Shows: two tasks on one connection (one reads, one writes) that end together, and a bounded
--- queue for each client, so that one who does not read is put out and holds nobody up.
+-- Shows: two tasks on one connection (one reads, one writes) that end together; a bounded queue
+-- for each client, so that one who does not read is put out and holds nobody up; and a turn for
+-- everybody after each line, so that one who floods the server does not fill the others' queues
+-- before they have had a chance to empty them.
 --
 --   lwt examples/chat.lua [ADDRESS]         ADDRESS: 127.0.0.1:7000 unless given; port 0 picks one
 --   in other terminals: nc 127.0.0.1 7000   Ctrl-C ends it: everybody is told, and has a second
 
 local lwt = require "lwt"
-local io = require "lwt.io"
+local lio = require "lwt.io"
 local stream = require "lwt.stream"
 local await = lwt.await
 
@@ -18,10 +20,10 @@ local clients = {} -- a list, in the order of coming
 local function tell(text, from)
   for _, client in ipairs({ table.unpack(clients) }) do
     if client ~= from then
-      if client.queue:count() < BACKLOG then
-        client.queue:push(text)
-      else
+      if client.queue:count() >= BACKLOG then
         client.task:cancel()
+      elseif not client.queue:closed() then -- it has not said its last word
+        client.queue:push(text)
       end
     end
   end
@@ -53,17 +55,19 @@ local function chat(ch)
     s:spawn(function()
       for line in lines do await(ch:write_line(line)) end
     end)
-    for line in ch:lines() do tell(name .. ": " .. line, client) end
+    for line in ch:lines() do
+      tell(name .. ": " .. line, client)
+      lwt.yield()
+    end
     queue:close()
   end))
 end
 
-local server = await(io.establish_server(arg[1] or "127.0.0.1:7000", function(ch)
-  local ok, err = pcall(chat, ch)
-  if not ok and err ~= lwt.Canceled then error(err) end -- nothing to worry about: it was put out
-end))
-await(io.printl("listening on " .. server:address()))
-await(io.stdout:flush())
+-- What a handler fails with is told on stderr; that it was put out, or that its client is gone, is
+-- no failure.
+local server = await(lio.establish_server(arg[1] or "127.0.0.1:7000", chat))
+await(lio.printl("listening on " .. server:address()))
+await(lio.stdout:flush())
 
 -- Nothing more to do here until Ctrl-C, which is raised at this await.
 await(lwt.finalize((lwt.task()), function()

@@ -16,7 +16,7 @@
 
 local lwt = require "lwt"
 local fs = require "lwt.fs"
-local io = require "lwt.io"
+local lio = require "lwt.io"
 local list = require "lwt.list"
 local net = require "lwt.net"
 local signal = require "lwt.signal"
@@ -138,8 +138,8 @@ end
 local ENTER, LEAVE = "\27[?1049h\27[?25l", "\27[?25h\27[?1049l"
 
 local function write(text)
-  await(io.stdout:write(text))
-  await(io.stdout:flush())
+  await(lio.stdout:write(text))
+  await(lio.stdout:flush())
 end
 
 -- Takes the terminal over until the variable goes out of scope: { size = signal, left = promise }.
@@ -222,7 +222,7 @@ local function dashboard(options)
 end
 
 local function usage()
-  await(io.eprintl("usage: dashboard.lua [-i SECONDS] [-n PROCESSES] [-c UPDATES]"))
+  await(lio.eprintl("usage: dashboard.lua [-i SECONDS] [-n PROCESSES] [-c UPDATES]"))
   os.exit(2)
 end
 

@@ -6,17 +6,17 @@
 --   in another terminal: nc 127.0.0.1 7000
 
 local lwt = require "lwt"
-local io = require "lwt.io"
+local lio = require "lwt.io"
 local await = lwt.await
 
-local server = await(io.establish_server(arg[1] or "127.0.0.1:7000", function(ch)
+local server = await(lio.establish_server(arg[1] or "127.0.0.1:7000", function(ch)
   for bytes in function() return await(ch:read(4096)) end do
     await(ch:write(bytes))
     await(ch:flush())
   end
 end))
-await(io.printl("listening on " .. server:address()))
-await(io.stdout:flush())
+await(lio.printl("listening on " .. server:address()))
+await(lio.stdout:flush())
 
 -- Nothing more to do here until Ctrl-C, which is raised at this await.
 await(lwt.finalize((lwt.task()), function()

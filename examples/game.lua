@@ -137,17 +137,17 @@ function scenes.over(scene)
   return "title"
 end
 
--- One scene after another. When a scene's body has ended, its scope is cancelled: whatever its
--- actors were waiting for, they are gone before the next scene begins.
+-- One scene after another. When a scene's body has ended, it cancels its scope: whatever its actors
+-- were waiting for, they are gone before the next scene begins.
 local function direct()
   local name = "title"
   while true do
     game.scene = name
-    local ok, err = pcall(await, lwt.scope(function(scene)
-      name = scenes[name](scene)
+    name = await(lwt.scope(function(scene)
+      local following = scenes[name](scene)
       scene:cancel()
+      return following
     end))
-    if not ok and err ~= lwt.Canceled then error(err, 0) end
   end
 end
 

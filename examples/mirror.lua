@@ -14,7 +14,7 @@
 
 local lwt = require "lwt"
 local fs = require "lwt.fs"
-local io = require "lwt.io"
+local lio = require "lwt.io"
 local await = lwt.await
 
 local CHUNK = 65536
@@ -51,7 +51,7 @@ local function answer(ch, status, body)
 end
 
 local function send_file(ch, path)
-  local opened, file = pcall(await, io.open_file(path, "r"))
+  local opened, file = pcall(await, lio.open_file(path, "r"))
   if not opened then
     if file == lwt.Canceled then error(file) end
     return answer(ch, "404 Not Found", tostring(file) .. "\n")
@@ -101,7 +101,7 @@ local function download(ch, path, target)
   if not status:find("^HTTP/1%.1 200 ") then
     return nil, await(ch:read_exactly(size))
   end
-  local out <close> = await(io.open_file(target, "w"))
+  local out <close> = await(lio.open_file(target, "w"))
   local left = size
   while left > 0 do
     local bytes = await(ch:read(math.min(left, CHUNK)))
@@ -113,8 +113,8 @@ local function download(ch, path, target)
 end
 
 local function same(path_a, path_b)
-  local a <close> = await(io.open_file(path_a, "r"))
-  local b <close> = await(io.open_file(path_b, "r"))
+  local a <close> = await(lio.open_file(path_a, "r"))
+  local b <close> = await(lio.open_file(path_b, "r"))
   while true do
     local x = await(a:read(CHUNK))
     if not x then return await(b:read(1)) == nil end
@@ -152,9 +152,9 @@ local CLEAR = terminal and "\r\27[K" or ""
 local function progress(done, total)
   while true do
     await(lwt.sleep(terminal and 0.1 or 1))
-    await(io.stdout:write(("%s%d of %d files, %d bytes%s"):format(CLEAR, done.files, total,
+    await(lio.stdout:write(("%s%d of %d files, %d bytes%s"):format(CLEAR, done.files, total,
       done.bytes, terminal and "" or "\n")))
-    await(io.stdout:flush())
+    await(lio.stdout:flush())
   end
 end
 
@@ -166,12 +166,12 @@ local function mirror(root, copies, options)
   walk(root, "", files, folders)
   for _, path in ipairs(folders) do await(fs.mkdir(copies .. "/" .. path)) end
 
-  local server = await(io.establish_server("127.0.0.1:0", handler(root)))
+  local server = await(lio.establish_server("127.0.0.1:0", handler(root)))
   local done = { files = 0, bytes = 0, refused = {}, different = {} }
   local next_file = 0
 
   local function worker(address)
-    local ch <close> = await(io.open_connection(address))
+    local ch <close> = await(lio.open_connection(address))
     while next_file < #files do
       next_file = next_file + 1
       local path = files[next_file]
@@ -203,10 +203,10 @@ local function mirror(root, copies, options)
     return server:shutdown()
   end))
 
-  for _, line in ipairs(done.refused) do await(io.eprintl("not served: " .. line)) end
-  for _, path in ipairs(done.different) do await(io.eprintl("different: " .. path)) end
+  for _, line in ipairs(done.refused) do await(lio.eprintl("not served: " .. line)) end
+  for _, path in ipairs(done.different) do await(lio.eprintl("different: " .. path)) end
   local verdict = #done.different == 0 and "all equal" or #done.different .. " different"
-  await(io.printl(("%s%d files, %d bytes, %.2f seconds: %s"):format(CLEAR, done.files, done.bytes,
+  await(lio.printl(("%s%d files, %d bytes, %.2f seconds: %s"):format(CLEAR, done.files, done.bytes,
     lwt.now() - start, verdict)))
   return #done.different == 0
 end
@@ -218,7 +218,7 @@ do
     if arg[i] == "-n" or arg[i] == "-t" then
       local n = tonumber(arg[i + 1])
       if not n or n <= 0 then
-        await(io.eprintl(arg[i] .. " needs a number above 0"))
+        await(lio.eprintl(arg[i] .. " needs a number above 0"))
         os.exit(1)
       end
       options[arg[i] == "-n" and "at_once" or "seconds"] = n
@@ -231,5 +231,5 @@ do
 end
 local root = options.root or (arg[0]:match("^(.*)/[^/]*$") or ".") .. "/.."
 
-local equal = await(io.with_temp_dir(function(copies) return mirror(root, copies, options) end))
+local equal = await(lio.with_temp_dir(function(copies) return mirror(root, copies, options) end))
 if not equal then os.exit(1) end

@@ -9,7 +9,7 @@
 --   HOST 127.0.0.1, FIRST 1, LAST 1024 unless given
 
 local lwt = require "lwt"
-local io = require "lwt.io"
+local lio = require "lwt.io"
 local list = require "lwt.list"
 local net = require "lwt.net"
 local await = lwt.await
@@ -57,7 +57,7 @@ local start = lwt.now()
 await(list.iter_n(function(port)
   local answer = knock(port)
   found[answer] = found[answer] + 1
-  if answer == "open" then await(io.printlf("%d open", port)) end
+  if answer == "open" then await(lio.printlf("%d open", port)) end
 end, ports, at_once))
-await(io.printlf("%s: %d open, %d closed, %d silent, in %.2f seconds", host, found.open,
+await(lio.printlf("%s: %d open, %d closed, %d silent, in %.2f seconds", host, found.open,
   found.closed, found.silent, lwt.now() - start))

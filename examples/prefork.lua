@@ -12,7 +12,7 @@
 -- Linux hands it to a new one instead with sysctl net.ipv4.tcp_migrate_req=1.
 
 local lwt = require "lwt"
-local io = require "lwt.io"
+local lio = require "lwt.io"
 local preemptive = require "lwt.preemptive"
 local process = require "lwt.process"
 local signal = require "lwt.signal"
@@ -33,8 +33,8 @@ end
 -- The body of a worker: listens, tells the address, serves until it is told to stop.
 local function work(name, addr, ready, stop)
   lwt.run(function()
-    local server = await(io.establish_server(addr, function(ch)
-      pcall(serve, ch, name)
+    local server = await(lio.establish_server(addr, function(ch)
+      serve(ch, name)
     end, { reuseport = true }))
     await(ready:send(server:address()))
     await(stop:recv())
@@ -62,8 +62,8 @@ end
 preemptive.init(0, 2 * workers) -- two generations for a moment
 local restarts = signal.stream "HUP" -- from here on: without it HUP ends the process
 local current = start(1)
-await(io.printl(("%d workers on %s, pid %d"):format(workers, address, process.getpid())))
-await(io.stdout:flush())
+await(lio.printl(("%d workers on %s, pid %d"):format(workers, address, process.getpid())))
+await(lio.stdout:flush())
 
 local ending = {} -- generations that are finishing
 local ok, err = pcall(function()
@@ -72,8 +72,8 @@ local ok, err = pcall(function()
     local old = current
     current = start(n)
     ending[#ending + 1] = finish(old)
-    await(io.printl("generation " .. n))
-    await(io.stdout:flush())
+    await(lio.printl("generation " .. n))
+    await(lio.stdout:flush())
   end
 end)
 

@@ -17,7 +17,7 @@
 --     make
 
 local lwt = require "lwt"
-local io = require "lwt.io"
+local lio = require "lwt.io"
 local process = require "lwt.process"
 local semaphore = require "lwt.semaphore"
 local await = lwt.await
@@ -25,7 +25,7 @@ local await = lwt.await
 -- { [name] = { needs = names, commands = texts } }, and the names in their order.
 local function read_jobs(path)
   local jobs, order, current = {}, {}, nil
-  for line in io.lines_of_file(path) do
+  for line in lio.lines_of_file(path) do
     local name, needs = line:match("^(%S+):%s*(.*)$")
     if name then
       current = { needs = {}, commands = {} }
@@ -53,8 +53,8 @@ local function run(name, command)
   local p <close> = process.open(process.shell(command),
     { stdin = "null", stdout = "pipe", stderr = "stdout", group = true })
   for line in p.stdout:lines() do
-    await(io.printl(name .. " | " .. line))
-    await(io.stdout:flush())
+    await(lio.printl(name .. " | " .. line))
+    await(lio.stdout:flush())
   end
   local status = await(p:status())
   if status.code ~= 0 then
@@ -100,6 +100,6 @@ local ok, err = pcall(await, lwt.scope(function(s)
 end))
 if not ok then
   if type(err) ~= "string" then error(err, 0) end
-  await(io.eprintl(err))
+  await(lio.eprintl(err))
   os.exit(1)
 end

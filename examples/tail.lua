@@ -7,7 +7,7 @@
 
 local lwt = require "lwt"
 local fs = require "lwt.fs"
-local io = require "lwt.io"
+local lio = require "lwt.io"
 local await = lwt.await
 
 local CHUNK = 65536
@@ -37,7 +37,7 @@ local function copy(file, pos)
   while true do
     local text = await(file:pread(CHUNK, pos))
     if not text or text == "" then return pos end
-    await(io.stdout:write(text))
+    await(lio.stdout:write(text))
     pos = pos + #text
   end
 end

@@ -86,6 +86,7 @@ build = {
         "src/uv/io.c",
         "src/uv/io_file.c",
         "src/uv/job.c",
+        "src/uv/job_size.c",
         "src/uv/job_threads.c",
         "src/uv/lent.c",
         "src/uv/listener.c",

@@ -1,13 +1,14 @@
 -- Lines and branches of the C sources that the specs reached.
 --
---   lua5.4 scripts/coverage.lua BUILD FOLDER       BUILD: compiled with --coverage, after a run
+--   lua5.4 scripts/coverage.lua BUILD FOLDER...    BUILD: compiled with --coverage, after a run
 --
--- Prints a line a file and the total. A branch is one way a decision in the code can go:
--- "executed" counts those of the decisions that were come to, "taken" those that were gone. What
--- BUILD/oom.d holds (the same sources in the program that refuses memory) counts too. The annotated
--- sources are left in BUILD/gcov/, and every branch not taken is a line of BUILD/gcov/missed.txt.
+-- Prints a line a file and the total of each folder of src/. A branch is one way a decision in the
+-- code can go: "executed" counts those of the decisions that were come to, "taken" those that were
+-- gone. What BUILD/oom.d and BUILD/oom_uv.d hold (the same sources in the programs that refuse memory
+-- and run finalizers) counts too. The annotated sources are left in BUILD/gcov/FOLDER/, and every
+-- branch not taken is a line of BUILD/gcov/missed.txt.
 
-local build, folder = arg[1], arg[2]
+local build, folders = arg[1], table.move(arg, 2, #arg, 1, {})
 local out_dir = build .. "/gcov"
 
 local function lines_of(command)
@@ -29,7 +30,7 @@ local function percent(hit, all)
 end
 
 local function report(name, c)
-  print(("%-24s lines %5d of %5d %6.1f%%   branches %5d: executed %6.1f%%, taken %5d %6.1f%%")
+  print(("%-28s lines %5d of %5d %6.1f%%   branches %5d: executed %6.1f%%, taken %5d %6.1f%%")
     :format(name, c.lines_hit, c.lines, percent(c.lines_hit, c.lines), c.branches,
     percent(c.executed, c.branches), c.taken, percent(c.taken, c.branches)))
 end
@@ -67,45 +68,60 @@ local function read(data, source, seen, annotated)
   end
 end
 
-local objects = lines_of(("ls %s/%s/*.gcno 2>/dev/null"):format(build, folder))
-if #objects == 0 or #lines_of(("ls %s/%s/*.gcda 2>/dev/null"):format(build, folder)) == 0 then
-  io.stderr:write("no coverage data below ", build, "/", folder, "\n")
-  os.exit(1)
+-- The data of a source: of the modules, and of the programs of spec/support/refusing.lua.
+local function data_of(folder, name)
+  local prefix = folder == "core" and "" or folder .. "_"
+  return {
+    ("%s/%s/%s.gcda"):format(build, folder, name),
+    ("%s/oom.d/%s%s.o.gcda"):format(build, prefix, name),
+    ("%s/oom_uv.d/%s%s.o.gcda"):format(build, prefix, name),
+  }
 end
-os.execute(("rm -rf '%s' && mkdir -p '%s'"):format(out_dir, out_dir))
-local total = { lines = 0, lines_hit = 0, branches = 0, executed = 0, taken = 0 }
+
 local missed = {}
-for _, object in ipairs(objects) do
-  local name = object:match("([^/]+)%.gcno$")
-  local source = ("src/%s/%s.c"):format(folder, name)
-  local seen, annotated = {}, {}
-  read(("%s/%s/%s.gcda"):format(build, folder, name), source, seen, annotated)
-  read(("%s/oom.d/%s.gcda"):format(build, name), source, seen, annotated)
-  save(name .. ".c.gcov", annotated)
-  local numbers = {}
-  for number in pairs(seen) do numbers[#numbers + 1] = number end
-  table.sort(numbers)
-  local c = { lines = #numbers, lines_hit = 0, branches = 0, executed = 0, taken = 0 }
-  for _, number in ipairs(numbers) do
-    local line = seen[number]
-    if line.hit then c.lines_hit = c.lines_hit + 1 end
-    for branch, what in ipairs(line) do
-      c.branches = c.branches + 1
-      if what ~= "never" then c.executed = c.executed + 1 end
-      if what == "taken" then
-        c.taken = c.taken + 1
-      else
-        missed[#missed + 1] = ("%s:%d: branch %d of %d %s: %s"):format(source, number, branch,
-          #line, what == "not" and "not taken" or "never come to", line.text:match("^%s*(.*)$"))
-      end
-    end
-  end
-  if c.lines == 0 then
-    io.stderr:write("gcov says nothing about ", source, "\n")
+
+local function look_at(folder)
+  local objects = lines_of(("ls %s/%s/*.gcno 2>/dev/null"):format(build, folder))
+  if #objects == 0 or #lines_of(("ls %s/%s/*.gcda 2>/dev/null"):format(build, folder)) == 0 then
+    io.stderr:write("no coverage data below ", build, "/", folder, "\n")
     os.exit(1)
   end
-  report(source, c)
-  for key, value in pairs(c) do total[key] = total[key] + value end
+  os.execute(("mkdir -p '%s/%s'"):format(out_dir, folder))
+  local total = { lines = 0, lines_hit = 0, branches = 0, executed = 0, taken = 0 }
+  for _, object in ipairs(objects) do
+    local name = object:match("([^/]+)%.gcno$")
+    local source = ("src/%s/%s.c"):format(folder, name)
+    local seen, annotated = {}, {}
+    for _, data in ipairs(data_of(folder, name)) do read(data, source, seen, annotated) end
+    save(("%s/%s.c.gcov"):format(folder, name), annotated)
+    local numbers = {}
+    for number in pairs(seen) do numbers[#numbers + 1] = number end
+    table.sort(numbers)
+    local c = { lines = #numbers, lines_hit = 0, branches = 0, executed = 0, taken = 0 }
+    for _, number in ipairs(numbers) do
+      local line = seen[number]
+      if line.hit then c.lines_hit = c.lines_hit + 1 end
+      for branch, what in ipairs(line) do
+        c.branches = c.branches + 1
+        if what ~= "never" then c.executed = c.executed + 1 end
+        if what == "taken" then
+          c.taken = c.taken + 1
+        else
+          missed[#missed + 1] = ("%s:%d: branch %d of %d %s: %s"):format(source, number, branch,
+            #line, what == "not" and "not taken" or "never come to", line.text:match("^%s*(.*)$"))
+        end
+      end
+    end
+    if c.lines == 0 then
+      io.stderr:write("gcov says nothing about ", source, "\n")
+      os.exit(1)
+    end
+    report(source, c)
+    for key, value in pairs(c) do total[key] = total[key] + value end
+  end
+  report("src/" .. folder, total)
 end
+
+os.execute(("rm -rf '%s'"):format(out_dir))
+for _, folder in ipairs(folders) do look_at(folder) end
 save("missed.txt", missed)
-report("total", total)

@@ -171,3 +171,42 @@ describe("a direct view", function()
     for name in pairs(lwt) do assert.is_true(seen[name], name) end
   end)
 end)
+
+if pcall(require, "lwt.uv") then
+  describe("a metamethod that is called by hand", function()
+    local await = lwt.await
+
+    local function objects()
+      local net, lio, fs = require "lwt.net", require "lwt.io", require "lwt.fs"
+      local mvar, bytes, preemptive = require "lwt.mvar", require "lwt.bytes", require "lwt.preemptive"
+      local pair, other = net.socketpair()
+      other:close()
+      local name = os.tmpname()
+      local list = {
+        pair, net.udp(), await(net.tcp_listen "127.0.0.1:0"), lio.of_bytes "x", lio.of_bytes("x").le,
+        await(fs.open(name)), bytes.create(4), preemptive.channel(1), mvar.create(), lwt.direct(pair),
+        lwt.direct(mvar.create()), (lwt.wait()), select(2, lwt.wait()), lio.make { read = function() end },
+      }
+      os.remove(name)
+      return list
+    end
+
+    -- (of finalizers that do their work the object is done for, which is what was asked for)
+    it("looks at what it is given", core.async(function()
+      local given = { 1, "x", {}, io.stdout, function() end, coroutine.create(print) }
+      local list = objects()
+      for _, o in ipairs(list) do
+        for key, f in pairs(getmetatable(o)) do
+          if type(key) == "string" and key:find "^__" and type(f) == "function" then
+            pcall(f)
+            for _, x in ipairs(given) do pcall(f, x, x) end
+            for _, x in ipairs(list) do
+              if getmetatable(x) ~= getmetatable(o) then pcall(f, x, x) end
+            end
+          end
+        end
+      end
+      assert.equal(4, #list[7])
+    end))
+  end)
+end

@@ -134,6 +134,24 @@ describe("the reference", function()
     assert(result.code == 0, result.err)
   end)
 
+  it("shows every entry on a page, those that share a last name too", function()
+    local ok, missing = true, {}
+    local source = require "scripts.docs.read".read()
+    for _, module in ipairs(require "scripts.docs.pages".by_module(source)) do
+      local text = shell.read("doc/reference/" .. module.name .. ".md")
+      for _, entry in ipairs(module.entries) do
+        local heading = ("\n### %s.%s"):format(module.name:match("[^.]+$"), entry.name)
+        if not text:find(heading .. "(", 1, true) and not text:find(heading .. "\n", 1, true) then
+          ok, missing[#missing + 1] = false, heading:sub(6)
+        end
+      end
+    end
+    assert(ok, "on no page: " .. table.concat(missing, ", "))
+    for _, name in ipairs { "Canceled", "Timeout", "EOF", "Closed", "Interrupted" } do
+      assert(source.by_name["lwt." .. name], name)
+    end
+  end)
+
   it("is missed by name when it is not there", function()
     local dir = shell.temp_dir()
     local result = shell.run(([[%s scripts/tree.sh '%s' && cd '%s' &&

@@ -76,6 +76,12 @@ describe("connections", function()
     assert.error_matches(function() io.open_connection("127.0.0.1:70000") end, "bad argument #1 to 'open_connection'")
     assert.error_matches(function() io.open_connection() end, "bad argument #1 to 'open_connection'")
     assert.error_matches(function() io.open_connection(address, { speed = 1 }) end, "unknown option 'speed'")
+    assert.error_matches(function() io.establish_server("127.0.0.1:0", print, { speed = 1 }) end,
+      "bad argument #3 to 'establish_server' %(unknown option 'speed'")
+    assert.error_matches(function() io.with_connection(address, print, { speed = 1 }) end,
+      "bad argument #3 to 'with_connection' %(unknown option 'speed'")
+    assert.error_matches(function() io.open_connection("unix:nothing", { speed = 1 }) end,
+      "bad argument #2 to 'open_connection' %(unknown option 'speed'")
     assert.error_matches(function() io.open_connection(address, 1) end,
       "bad argument #2 to 'open_connection' %(table expected")
     assert.error_matches(function() io.with_connection(address) end,

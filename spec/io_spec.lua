@@ -290,6 +290,22 @@ describe("made channels", function()
     assert.equal(84, #await(ch:read()))
   end))
 
+  it("may be collected while a function of theirs has yet to answer", task(function()
+    local answer, r = lwt.wait()
+    local function ask()
+      local ch = io.make { read = function() return await(answer) end }
+      local p = ch:read_line()
+      for _ = 1, 5 do lwt.yield() end
+      p:cancel()
+    end
+    ask()
+    for _ = 1, 5 do lwt.yield() end
+    collectgarbage()
+    collectgarbage()
+    r:wakeup "a line\n"
+    for _ = 1, 20 do lwt.yield() end
+  end))
+
   it("call functions that wait or give promises", task(function()
     local got = {}
     local ch = io.make {

@@ -2,9 +2,12 @@
 -- it run: what the libraries written in Lua are given, by their own functions.
 
 local lwt = require "lwt"
+local lio = require "lwt.io"
 local list = require "lwt.list"
+local process = require "lwt.process"
 local react = require "lwt.react"
 local seq = require "lwt.seq"
+local signal = require "lwt.signal"
 local stream = require "lwt.stream"
 local test = require "lwt.test"
 
@@ -171,6 +174,25 @@ cases["list.map_p"] = function(f)
   local gate, open = lwt.wait()
   local p = list.map_p(function(v) await(gate) return f(v) end, { 1, 2 })
   return function() open:wakeup() await(p) end
+end
+
+cases["the read of io.make"] = function(f)
+  local ch = lio.make { read = function() f() end }
+  return function() await(ch:read()) await(ch:close()) end
+end
+cases["the write and the close of io.make"] = function(f)
+  local ch = lio.make { write = function(s) f() return #s end, close = function() f() end }
+  return function() await(ch:write "text") await(ch:close()) end
+end
+cases["signal.on"] = function(f)
+  local h = signal.on("USR1", f)
+  return function()
+    local came = signal.next "USR1"
+    process.kill(process.getpid(), "USR1")
+    await(came)
+    lwt.yield()
+    h:stop()
+  end
 end
 
 local names = {}

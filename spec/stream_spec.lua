@@ -459,6 +459,70 @@ describe("lwt.stream", function()
       assert.same({ "a", "b", "c" }, l)
     end))
 
+    it("is cancelled wherever it waits when its reader went and the stream is dropped", spec(function()
+      local how
+      local function begin()
+        local s = stream.generate(function(yield)
+          yield(1)
+          local _, err = pcall(await, lwt.sleep(1e6))
+          how = err
+          error(err, 0)
+        end)
+        assert.equal(1, await(s:get()))
+        local p = s:get()
+        lwt.yield()
+        p:cancel()
+      end
+      begin()
+      for _ = 1, 4 do
+        collectgarbage()
+        lwt.yield()
+      end
+      assert.equal(lwt.Canceled, how)
+    end))
+
+    it("goes on when a reader went and others come, whatever the collector did", spec(function()
+      local gates = {}
+      local s = stream.generate(function(yield)
+        for i = 1, 4 do
+          local p, r = lwt.wait()
+          gates[i] = r
+          await(p)
+          yield(i)
+        end
+        error("broken", 0)
+      end)
+      local function collect()
+        collectgarbage()
+        lwt.yield()
+        collectgarbage()
+        lwt.yield()
+      end
+      for i = 1, 4 do
+        s:get():cancel()
+        if i % 2 == 0 then collect() end
+        local p = i > 2 and s:get()
+        collect()
+        gates[i]:wakeup()
+        if i % 2 == 1 then collect() end
+        assert.equal(i, await(p or s:get()))
+      end
+      s:get():cancel()
+      collect()
+      fails("broken", s:get())
+      assert.is_nil(await(s:get()))
+    end))
+
+    it("does not lose a reader whose stream nobody else knows", spec(function()
+      assert.equal("it", await(stream.generate(function(yield)
+        for _ = 1, 4 do
+          await(lwt.sleep(1))
+          collectgarbage()
+        end
+        yield("it")
+      end):next()))
+    end))
+
     it("is cancelled at its yield when the stream is dropped", spec(function()
       local how
       local s = stream.generate(function(yield)

@@ -280,3 +280,31 @@ describe("lwt.traceback shows the function that failed in", function()
     end)
   end
 end)
+
+describe("the line at which something was made, or a task is,", function()
+  it("is one of the program's, and none of lwt's own", function()
+    local here = debug.getinfo(1, "S").short_src
+    local function at() return here .. ":" .. debug.getinfo(2, "l").currentline end
+    lwt.run(function()
+      local was = lwt.debug(true)
+      local _, pusher = stream.create_bounded(1)
+      pusher:close()
+      local p, made = pusher:push(1), at()
+      lwt.debug(was)
+      assert.truthy(lwt.traceback(p):find("made at " .. made, 1, true), lwt.traceback(p))
+      local there
+      local reader = lwt.spawn(function()
+        lwt.name "reader of a stream"
+        there = at()
+        for v in stream.from(function() return (lwt.task()) end) do print(v) end
+      end)
+      local where
+      for _, t in ipairs(lwt.tasks()) do
+        if t.name == "reader of a stream" then where = t.where end
+      end
+      assert.equal(there:gsub("%d+$", function(n) return n + 1 end), where)
+      reader:cancel()
+      pcall(lwt.await, reader)
+    end)
+  end)
+end)

@@ -195,12 +195,18 @@ places["`mutex.with_lock`, `semaphore.with`, `pool.use` and the functions of a p
   pcall(await, pool:use(function() error "x" end))
   await(pool:clear())
 end
-places["hooks of a `switch`, `retry.run`, `gc.finalise`, the function of a `timer`"] = function(w)
+places["hooks of a `switch`, `retry.run` (`retry_if` and `delay` too), "
+  .. "`gc.finalise`, the function of a `timer`"] = function(w)
   local switch = require "lwt.switch"
   local sw = switch.create()
   sw:add_hook(w)
   await(sw:turn_off())
   await(require "lwt.retry".run(w))
+  pcall(await, require "lwt.retry".run(error, {
+    times = 2,
+    retry_if = function() w() return true end,
+    delay = function() w() return 0 end,
+  }))
   require "lwt.gc".finalise(w, {})
   collectgarbage()
   collectgarbage()
@@ -225,7 +231,8 @@ places["`react`: names without a suffix, `S.notify`"] = function(w)
   set(2)
   return kept
 end
-places["`io`: `with_file` and its like, `atomic`, `direct_access`, `make`, a server's handler"] = function(w)
+places["`io`: `with_file` and its like, `atomic`, `direct_access`, `make`, "
+  .. "a server's handler and its `on_error`"] = function(w)
   local io = require "lwt.io"
   await(io.with_temp_dir(w))
   await(io.with_temp_file(w))
@@ -241,6 +248,9 @@ places["`io`: `with_file` and its like, `atomic`, `direct_access`, `make`, a ser
     w()
     await(c:read())
   end))
+  await(server:shutdown(0))
+  server = await(io.establish_server("127.0.0.1:0", error, { on_error = w }))
+  await(io.with_connection(server:address(), io.read))
   await(server:shutdown(0))
 end
 places["`process.with_process`, `preemptive.run_in_main`"] = function(w)

@@ -200,7 +200,8 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
 ---reading fails with, a line that is longer than the channel's `limit` included. A line that is
----buffered costs no promise; each turn is a cancel point all the same.
+---buffered costs no promise and lets nobody else run (`lwt.yield` does); each turn is a cancel
+---point all the same.
 ---```lua
 ---for line in lio.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ---```
@@ -617,6 +618,17 @@ function lwt_Condition:broadcast(...) end
 ---```
 ---@param err any
 function lwt_Condition:broadcast_exn(err) end
+
+---An error of the world: what the system, or lwt itself, rejects with or raises where it is not a plain mistake in the program. Look at
+---its `code`; `tostring` tells all of it, on a line.
+---@class lwt.Error
+---@field code string "ENOENT", "ECONNRESET", "EAI_NONAME" …, or one of lwt's own: "ELIMIT", "TIMEOUT", "CLOSED" …
+---@field message string the same in words
+---@field errno? integer the system's number, 0 where it has none
+---@field op? string what was being done: "open", "connect" …
+---@field path? string the file or the program
+---@field address? string the other end of a connection, or the name that was looked up
+local lwt_Error = {}
 
 ---An event.
 ---@class lwt.Event
@@ -3455,6 +3467,30 @@ lwt_module.coroutine.create = function(f) end
 ---@return function
 lwt_module.coroutine.wrap = function(f) end
 
+---What a cancelled promise is rejected with, and what is raised in a task where it is told of a cancel. Compare with `==`: it is one
+---value, as are those below. Its `code` is `"CANCELED"`.
+---@type lwt.Error
+lwt_module.Canceled = nil
+
+---What a deadline rejects with: `lwt.with_timeout`, `lwt.timeout`, the `timeout` of `lwt.process`'s calls that read. Its `code` is
+---`"TIMEOUT"`; the system's own, of a connection, is `"ETIMEDOUT"`.
+---@type lwt.Error
+lwt_module.Timeout = nil
+
+---What `read_exactly`, or a number that is cut short, rejects with at the end of the input; other reads give nil there. Its `code` is
+---`"EOF"`.
+---@type lwt.Error
+lwt_module.EOF = nil
+
+---What operations of something that is closed, or is being closed meanwhile, reject with: a channel, a socket, a file, a stream's
+---`push`. Its `code` is `"CLOSED"`.
+---@type lwt.Error
+lwt_module.Closed = nil
+
+---What Ctrl-C raises in the main task, see `lwt.interrupts`. Its `code` is `"INTERRUPTED"`.
+---@type lwt.Error
+lwt_module.Interrupted = nil
+
 ---Every task that is not over: a list of `{name=, state=, waiting_on=, where=, since=, promise=}`. `state` is "running", "ready" or
 ---"waiting"; `where` the line it is at; `waiting_on` what it awaits, in words; `since` the loop's time (`lwt.now`) since when.
 ---(`name` is nil where `lwt.name` has given none.)
@@ -3526,7 +3562,7 @@ lwt_module.step = function(budget) end
 lwt_module.pause = function() end
 
 ---Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
----server handlers …). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
+---signal handlers …; not of a server's handlers, see `establish_server`). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
 ---the turn. A hook that raises is reported by `warn`.
 ---```lua
 ---lwt.async_exception_hook(function(e) print("hook: " .. e) end)
@@ -3955,7 +3991,8 @@ lwt_module.hook = {}
 lwt_module.hook.remove = lwt_Hook.remove
 
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
----task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone.
+---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
+---from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
 ---Without the libuv engine there is no such handling. Returns what it was.
 ---```lua
 ---print(lwt.interrupts(false))   --> true
@@ -4393,7 +4430,7 @@ lwt_fs_module.mkdir = function(path, opts) end
 
 ---Makes a new directory that only this user may enter, with a name that nothing had before,
 ---and gives its path. (An XXXXXX at the end of the template is replaced; the default is in
----TMPDIR.) Cancelled, it leaves none behind. `io.with_temp_dir` removes it as
+---TMPDIR.) Cancelled, it leaves none behind. `lio.with_temp_dir` removes it as
 ---well.
 ---```lua
 ---local path = await(fs.mkdtemp("work-"))
@@ -4403,7 +4440,7 @@ lwt_fs_module.mkdir = function(path, opts) end
 ---@return lwt.Promise of the path
 lwt_fs_module.mkdtemp = function(template) end
 
----Removes an empty directory (`io.delete_recursively` takes one with all it holds).
+---Removes an empty directory (`lio.delete_recursively` takes one with all it holds).
 ---```lua
 ---await(fs.mkdir("d"))
 ---await(fs.rmdir("d"))
@@ -5004,11 +5041,11 @@ lwt_io_module.flush_all = function() end
 ---@class lwt.job.module
 local lwt_job_module = {}
 
----The number of threads in libuv's pool, which the whole process shares: for file operations
----and names. So that none of them holds up the others, names take at most half of them, and
----files all but one; what is more waits. Jobs have threads of their own, one less than this
----number, for all states of the process together; jobs beyond that wait. Detached functions
----have their own as well.
+---The number of threads in libuv's pool, which the whole process shares. File operations run
+---there, on all of them but one; what is more waits. Jobs have threads of their own, one less
+---than this number, for all states of the process together; jobs beyond that wait. Lookups of
+---names (`net.dns_limit`) and detached functions have their own as well, so that none of the
+---four holds up the others.
 ---```lua
 ---print(math.type(job.pool_size()))   --> integer
 ---```
@@ -5016,7 +5053,7 @@ local lwt_job_module = {}
 lwt_job_module.pool_size = function() end
 
 ---Sets the size of libuv's pool, from 1 to 1024. libuv reads it once, when the first file
----operation, name or job of the process needs a thread: before that, this function starts
+---operation of the process needs a thread: before that, this function starts
 ---the pool with `n` threads. After that it raises, unless `n` is the size it has: set the
 ---variable `UV_THREADPOOL_SIZE` in the environment of the process then.
 ---```lua
@@ -5831,7 +5868,8 @@ local lwt_process_module = {}
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
----of names and values; `timeout` seconds, after which it is killed and its channels are closed,
+---of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
+---reads them is told `lwt.Closed`, and the status tells of `KILL`),
 ---also when it has ended by then and a program that it has left behind holds them;
 ---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
 ---and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
@@ -6645,7 +6683,8 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ---Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 ---order in which they were registered. A handler runs as a task of its own: it may await; what it
 ---raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
----(which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+---(which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`,
+---nor one of `TERM` that signal from interrupting a script of the `lwt` command:
 ---`lwt.interrupts(false)` does.
 ---```lua
 ---local process = require "lwt.process"
@@ -6889,8 +6928,9 @@ lwt_stream_module.of_seq = function(q) end
 ---A stream written as a loop: `f(yield)` runs as a task from the first read on, and
 ---`yield(v)` gives an element and waits (as `await` does) until the next one is wanted.
 ---The stream ends when `f` returns; when it fails the error is reported to the reader,
----and then the stream ends. When the stream is dropped half way, the task is cancelled:
----`lwt.Canceled` is raised at its `yield`, so that it can clean up.
+---and then the stream ends. When the stream is dropped half way, and nobody waits for an
+---element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
+---it awaits, so that it can clean up.
 ---```lua
 ---local s = stream.generate(function(yield)
 --- for i = 1, 3 do yield(i * 10) end
@@ -7108,9 +7148,9 @@ lwt_test_module.stream_kit = function(make) end
 ---may await.
 ---```lua
 ----- outside a task
----local test, io = require "lwt.test", require "lwt.io"
+---local test, lio = require "lwt.test", require "lwt.io"
 ---for name, check in test.channel_kit(function()
----  local input, output = io.pipe()
+---  local input, output = lio.pipe()
 ---  return output, input
 ---end) do
 ---  check()   -- in a spec file: it(name, check)
@@ -7129,8 +7169,8 @@ lwt_test_module.channel_kit = function(make) end
 ---returns what has come out. Both may await; what has a `close` is closed.
 ---```lua
 ----- outside a task
----local test, io = require "lwt.test", require "lwt.io"
----for name, check in test.bytes_kit(io.of_bytes) do
+---local test, lio = require "lwt.test", require "lwt.io"
+---for name, check in test.bytes_kit(lio.of_bytes) do
 ---  check()   -- in a spec file: it(name, check)
 ---end
 ---```

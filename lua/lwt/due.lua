@@ -12,8 +12,9 @@ local await, pause = lwt.await, lwt.pause
 local M = {}
 local done = lwt.fulfilled()
 
--- Is the running task such a one?
-M.cancel_due = core.cancel_due
+-- Is the running task such a one? Where that is asked often: `any[1] and cancel_due()`; `any[1]`
+-- is false where there is no such task at all.
+M.cancel_due, M.any = core.cancel_due, core.due
 
 -- `f(...)` a turn later, as a callback: a promise of what it returns. Cancelling the promise
 -- before then means that `f` is not called.

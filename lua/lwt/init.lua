@@ -30,6 +30,12 @@ end
 
 lwt._VERSION = "lwt " .. core.version
 
+-- Where something was made, and where a task is, is told by the user's lines and not by ours.
+do
+  local folder = debug.getinfo(1, "S").source:match "^(@.*[/\\]lwt[/\\])init%.lua$"
+  if folder then core.own_sources(folder) end
+end
+
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report
 
 local function is_callable(f)
@@ -233,11 +239,17 @@ local function unview(...)
   return table.unpack(args, 1, args.n)
 end
 
-local function showing(...)
-  local results = table.pack(...)
-  for i = 1, results.n do results[i] = show(results[i]) end
-  return table.unpack(results, 1, results.n)
+-- What a call gave, from `results[first]` on. An iterator and what it works on are for `for`, which
+-- gives the one to the other as it is: these stay as they are.
+local function show_all(results, first)
+  local n = results.n
+  if type(results[first]) ~= "function" then
+    for i = first, n do results[i] = show(results[i]) end
+  end
+  return table.unpack(results, first, n)
 end
+
+local function showing(...) return show_all(table.pack(...), 1) end
 
 local function settle(...)
   local p = ...
@@ -247,10 +259,9 @@ end
 
 -- The same for what table.pack(pcall(…)) gave.
 local function settle_packed(results)
-  local n, p = results.n, results[2]
-  if n == 2 and is_promise(p) then return showing(core.await(p)) end
-  for i = 2, n do results[i] = show(results[i]) end
-  return table.unpack(results, 2, n)
+  local p = results[2]
+  if results.n == 2 and is_promise(p) then return showing(core.await(p)) end
+  return show_all(results, 2)
 end
 
 -- Raises the error that the function shown has raised. A wrong argument is told as if that had
@@ -467,9 +478,18 @@ end
 -- ---- run, with Ctrl-C -------------------------------------------------------------------------
 
 local handle_interrupts = true
+local start_watch, stop_watch -- where there is libuv
+local running, watched = false, false -- a run is under way; its signals are watched
+
+local function watch(on)
+  if on == watched then return end
+  if on then start_watch(core.interrupt) else stop_watch() end
+  watched = on
+end
 
 --- Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
---- task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone.
+--- task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
+--- from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
 --- Without the libuv engine there is no such handling. Returns what it was.
 ---
 --- ```lua
@@ -480,7 +500,10 @@ local handle_interrupts = true
 ---@return boolean
 function lwt.interrupts(on)
   local was = handle_interrupts
-  if on ~= nil then handle_interrupts = on and true or false end
+  if on ~= nil then
+    handle_interrupts = on and true or false
+    if running then watch(handle_interrupts) end
+  end
   return was
 end
 
@@ -507,10 +530,9 @@ local function raiser(err)
   return task
 end
 
-local start_watch, stop_watch
-
-local function finish(stop, ok, ...)
-  if stop then stop() end
+local function finish(ok, ...)
+  running = false
+  if watched then watch(false) end
   if ok then return ... end
   local made, task = pcall(raiser, (...))
   if not made then task = error end -- no memory, as a rule
@@ -524,9 +546,11 @@ function lwt.run(x, ...)
   end
   local busy = core.busy()
   if busy then error("attempt to run the loop " .. busy, 2) end
-  if not start_watch or not handle_interrupts then return finish(nil, pcall(core.run, x, ...)) end
-  start_watch(core.interrupt)
-  return finish(stop_watch, pcall(core.run, x, ...))
+  if start_watch then
+    watch(handle_interrupts)
+    running = true
+  end
+  return finish(pcall(core.run, x, ...))
 end
 
 local uv_loaded, uv = pcall(require, "lwt.uv")

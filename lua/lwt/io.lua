@@ -1,7 +1,11 @@
--- lwt.io: buffered channels. What touches bytes is in C (src/uv/channel*.c, src/uv/io.c); here is
--- what is made of it: atomic, whole files, temporary things, connections, servers, printing.
---
--- Every function that takes a channel first is a method as well: the same function.
+--- lwt.io: buffered channels: files, sockets, pipes and memory, by lines, bytes and numbers.
+--- `lio.stdin`, `lio.stdout` and `lio.stderr` are there from the start.
+---
+--- Call it `lio`, as these pages do (`local lio = require "lwt.io"`): a local `io` would hide Lua's own.
+--- Every function that takes a channel first is a method as well: the same function.
+
+-- What touches bytes is in C (src/uv/channel*.c, src/uv/io.c); here is what is made of it: atomic,
+-- whole files, temporary things, connections, servers, printing.
 
 local lwt = require "lwt"
 local cio = require "lwt.uvneeded"("lwt.io").io

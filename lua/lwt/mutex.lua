@@ -137,7 +137,7 @@ end
 --- ```
 function M.with_lock(m, f, ...)
   if getmetatable(m) ~= mutex then args.wrong(1, "with_lock", "lwt.mutex", m) end
-  args.check_callable(2, "with_lock", f)
+  if type(f) ~= "function" then args.check_callable(2, "with_lock", f) end
   if not m.locked then
     m.locked = true
     return spawn(locked, m, nil, f, ...)

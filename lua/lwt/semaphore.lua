@@ -136,7 +136,7 @@ end
 --- ```
 function M.with(s, f, ...)
   if getmetatable(s) ~= semaphore then args.wrong(1, "with", "lwt.semaphore", s) end
-  args.check_callable(2, "with", f)
+  if type(f) ~= "function" then args.check_callable(2, "with", f) end
   if s.free > 0 then
     s.free = s.free - 1
     return spawn(permitted, s, nil, f, ...)

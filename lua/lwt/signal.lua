@@ -7,6 +7,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.args"
+local stored = require "lwt.stored"
 local signal = require "lwt.uvneeded"("lwt.signal").signal
 
 local M = {}
@@ -115,7 +116,8 @@ end
 --- Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the
 --- order in which they were registered. A handler runs as a task of its own: it may await; what it
 --- raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
---- (which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`:
+--- (which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`,
+--- nor one of `TERM` that signal from interrupting a script of the `lwt` command:
 --- `lwt.interrupts(false)` does.
 ---@param name string "TERM" or "SIGTERM"
 ---@param f fun(name: string)
@@ -132,7 +134,8 @@ end
 function M.on(name, f)
   args.check_callable(2, "on", f)
   name = check_name(name, "on")
-  return setmetatable({ receiver = add(name, function() async(f, name) end) }, handler)
+  local receive = stored.keep(function() async(f, name) end)
+  return setmetatable({ receiver = add(name, receive) }, handler)
 end
 
 --- A promise of the next delivery of the signal, fulfilled with its name. Cancelling it, or its

@@ -361,9 +361,9 @@ end
 ---@return fun(): string?, fun()?
 --- ```lua
 --- -- outside a task
---- local test, io = require "lwt.test", require "lwt.io"
+--- local test, lio = require "lwt.test", require "lwt.io"
 --- for name, check in test.channel_kit(function()
----   local input, output = io.pipe()
+---   local input, output = lio.pipe()
 ---   return output, input
 --- end) do
 ---   check()   -- in a spec file: it(name, check)
@@ -387,8 +387,8 @@ end
 ---@return fun(): string?, fun()?
 --- ```lua
 --- -- outside a task
---- local test, io = require "lwt.test", require "lwt.io"
---- for name, check in test.bytes_kit(io.of_bytes) do
+--- local test, lio = require "lwt.test", require "lwt.io"
+--- for name, check in test.bytes_kit(lio.of_bytes) do
 ---   check()   -- in a spec file: it(name, check)
 --- end
 --- ```

@@ -2,8 +2,9 @@
 
 local M = {}
 
--- The order on the page of `lwt`, whose entries stand in many files. What is not named here
--- follows under "More"; the other pages keep the order of their files.
+-- The order on the page of `lwt`, whose entries stand in many files: whole names, `scope.cancel`
+-- is not `cancel`. What is not named here follows under "More"; the other pages keep the order of
+-- their files.
 local SECTIONS = {
   ["lwt"] = {
     { "Promises", "fulfilled rejected wait task wakeup wakeup_exn wakeup_later wakeup_later_exn "
@@ -13,10 +14,12 @@ local SECTIONS = {
     { "Several at once", "join all both choose pick nchoose npick nchoose_split settled any "
       .. "from_callback promisify" },
     { "Cancelling", "cancel protected no_cancel wrap_in_cancelable" },
-    { "Tasks", "spawn await yield pause current name direct scope shield" },
+    { "Tasks", "spawn await yield pause current name direct shield" },
+    { "Scopes", "scope scope.spawn scope.cancel errors" },
     { "Task-local storage", "new_key get with_value set" },
     { "Time", "sleep timeout with_timeout now auto_pause" },
-    { "Running", "run step at_exit on_iteration interrupts" },
+    { "Coroutines", "coroutine.create coroutine.resume coroutine.wrap" },
+    { "Running", "run step at_exit on_iteration hook.remove interrupts" },
     { "Finding out", "traceback tasks stall debug" },
     { "Sentinels", "Canceled Timeout EOF Closed Interrupted" },
   },
@@ -160,7 +163,7 @@ local function sections(module, entries)
   local plan = SECTIONS[module]
   if not plan then return { { nil, entries } } end
   local by_name, out = {}, {}
-  for _, entry in ipairs(entries) do by_name[entry.name:match("[^.:]+$")] = entry end
+  for _, entry in ipairs(entries) do by_name[entry.name] = entry end
   for _, section in ipairs(plan) do
     local chosen = {}
     for name in section[2]:gmatch("%S+") do
@@ -171,7 +174,7 @@ local function sections(module, entries)
   end
   local more = {}
   for _, entry in ipairs(entries) do
-    if by_name[entry.name:match("[^.:]+$")] == entry then more[#more + 1] = entry end
+    if by_name[entry.name] then more[#more + 1] = entry end
   end
   if #more > 0 then out[#out + 1] = { "More", more } end
   return out

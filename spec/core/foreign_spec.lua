@@ -25,6 +25,14 @@ local waits = {
   ["the view's sleep"] = function()
     return function() ldirect.sleep(0.001) return "woken" end, function() end
   end,
+  ["the view's sleep without an end"] = function()
+    local t
+    return function()
+      t = lwt.current()
+      local ok, err = pcall(ldirect.sleep, math.huge)
+      return not ok and rawequal(err, lwt.Canceled) and "woken"
+    end, function() t:cancel() end
+  end,
   ["an mvar's view, taking"] = function()
     local m = mvar.create()
     return function() return lwt.direct(m):take() end, function() m:put "woken" end

@@ -531,4 +531,22 @@ describe("direct", function()
     assert.same({ 1, nil, 3, n = 3 }, table.pack(view.values()))
     assert.same({ false, "oops" }, { pcall(view.fail) })
   end))
+
+  it("leaves alone what an iterator works on: `for` gives it back as it is", async(function()
+    local List = { __name = "list" }
+    List.__index = List
+    local function following(list, i)
+      assert.equal(List, getmetatable(list))
+      lwt.yield()
+      i = i + 1
+      if list[i] then return i, list[i] end
+    end
+    function List.each(list) return following, list, 0 end
+    function List.later(list) return lwt.pause():map(function() return following, list, 0 end) end
+    local list = lwt.direct(setmetatable({ "a", "b" }, List))
+    local seen = {}
+    for _, v in list:each() do seen[#seen + 1] = v end
+    for _, v in list:later() do seen[#seen + 1] = v end
+    assert.same({ "a", "b", "a", "b" }, seen)
+  end))
 end)

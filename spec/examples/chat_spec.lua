@@ -56,6 +56,17 @@ describe("examples/chat.lua", function()
     end)
   end)
 
+  it("lets the others read what one who floods it writes", function()
+    with_chat(function(address)
+      local ann <close> = join(address, "ann")
+      local bob <close> = join(address, "bob")
+      assert.equal("bob is here, 2 in all", await(ann:read_line()))
+      await(bob:write(("x\n"):rep(2000)))
+      await(bob:flush())
+      for _ = 1, 2000 do assert.equal("bob: x", await(ann:read_line())) end
+    end)
+  end)
+
   it("puts out one who does not read, and the others do not wait", function()
     with_chat(function(address)
       local ann <close> = join(address, "ann")

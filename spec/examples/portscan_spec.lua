@@ -35,7 +35,10 @@ describe("examples/portscan.lua", function()
       for i = 1, 4 do waiting[i] = net.tcp_connect("127.0.0.1:" .. port) end
       await(lwt.choose(waiting))
       local out = scan("-t", "0.2", "127.0.0.1", port)
-      for _, p in ipairs(waiting) do p:cancel() end
+      for _, p in ipairs(waiting) do
+        p:cancel()
+        if p:state() == "fulfilled" then await(p):close() end
+      end
       assert.matches("0 open, 0 closed, 1 silent", out)
     end)
   end)

@@ -34,7 +34,7 @@ function M.check()
   for _, name in ipairs { "/file", "/file2", "" } do os.remove(dir .. name) end
   for _ = 1, 100 do if not lwt.step() then break end end
   collectgarbage()
-  assert(lwt.run(lwt.with_timeout(10, function()
+  assert(lwt.run(lwt.with_timeout(60, function()
     local s = io.establish_server("127.0.0.1:0", function(ch)
       ch:write_line(ch:read_line():await()):await()
     end):await()
@@ -51,7 +51,7 @@ end
 -- What nobody holds any more is closed when it is collected: see to it that it is.
 local function limited(f)
   local ok, err = pcall(lwt.run, function()
-    local over = lwt.with_timeout(5, f)
+    local over = lwt.with_timeout(60, f) -- what hangs, not what is slow
     while over:is_pending() do
       pcall(lwt.await, lwt.pick { lwt.protected(over), lwt.sleep(0.2) })
       collectgarbage()

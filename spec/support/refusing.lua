@@ -19,7 +19,8 @@ local function build(name, source_name, objects_name, folders, options, librarie
   local folder = os.getenv "BUILD" or "build"
   local include = os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"
   local compiler = (os.getenv "CC" or "cc") .. " -std=c11 -D_GNU_SOURCE -g -pthread "
-    .. (os.getenv "LWT_UNDER" == "coverage" and "-O0 --coverage"
+    -- With a seed, two that build at once make the same notes for gcov, so that the data fit them.
+    .. (os.getenv "LWT_UNDER" == "coverage" and "-O0 --coverage -frandom-seed=lwt"
     or "-O0 -fsanitize=address,undefined -fno-sanitize-recover=undefined")
     .. " -I" .. include .. options
   local objects, commands = {}, { ("mkdir -p %s/%s.d"):format(folder, objects_name) }

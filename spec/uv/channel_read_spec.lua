@@ -35,6 +35,15 @@ describe("reading", function()
     local text = "a\r\nb\nc\rd\r\r\n\n\r\nlast"
     local lines = { "a", "b", "c\rd\r", "", "", "last" }
 
+    it("are walked through in the direct view of a channel, too", task(function()
+      assert.same({ "a", "b" }, all_lines(lwt.direct(io.of_bytes("a\nb\n"))))
+      local view = lwt.direct(io)
+      assert.same({ "a", "b" }, all_lines(view.of_bytes("a\nb\n")))
+      local seen = {}
+      for line in view.lines(io.of_bytes("a\nb\n")) do seen[#seen + 1] = line end
+      assert.same({ "a", "b" }, seen)
+    end))
+
     it("takes off one line end, and no more", task(function()
       assert.same(lines, all_lines(io.of_bytes(text)))
     end))

@@ -56,6 +56,31 @@ describe("Ctrl-C during lwt.run", function()
     assert.truthy(r.err:find("interrupted!", 1, true), r.err)
   end)
 
+  it("is left alone from the moment when a task says so, and heard again when it says that", function()
+    local text = [[
+      local lwt, signal, process = require "lwt", require "lwt.signal", require "lwt.process"
+      local function main()
+        lwt.interrupts(false)
+        for _, name in ipairs { "INT", "TERM" } do
+          local coming = signal.next(name)
+          process.kill(process.getpid(), name)
+          print(lwt.await(coming), pcall(lwt.await, lwt.sleep(0.05)))
+        end
+        lwt.interrupts(true)
+        process.kill(process.getpid(), "INT")
+        print(pcall(lwt.await, lwt.sleep(30)))
+      end
+      if lwt.current() then main() else lwt.run(main) end
+    ]]
+    local wanted = "INT\ttrue\nTERM\ttrue\nfalse\tinterrupted\n"
+    local r = lua(text)
+    assert.equal(wanted, r.out, r.err)
+    local path = shell.write(os.tmpname(), text)
+    r = shell.run("timeout 60 " .. shell.lua .. " bin/lwt " .. path)
+    os.remove(path)
+    assert.equal(wanted, r.out, r.err)
+  end)
+
   it("does not hide a deadlock", function()
     local r = lua [[
       local ok, err = pcall(lwt.run, (lwt.wait()))

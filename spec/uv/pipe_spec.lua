@@ -21,6 +21,20 @@ describe("a Unix-domain socket", function()
   end)
   after_each(function() os.remove(path) end)
 
+  it("may have a path that nothing else keeps", task(function()
+    local made = setmetatable({}, {
+      __index = function(_, key) return key == "path" and ("%s%s"):format(path, ("x"):rep(40)) or nil end,
+    })
+    local options = setmetatable({}, {
+      __index = function()
+        collectgarbage()
+        for i = 1, 100 do local _ = ("z"):rep(#path + 40 + i % 3) .. i end
+      end,
+    })
+    local listener <close> = await(net.pipe_listen(made, options))
+    assert.equal("unix:" .. path .. ("x"):rep(40), listener:address())
+  end))
+
   it("connects, and its file is removed when the listener closes", task(function()
     local listener = await(net.pipe_listen("unix:" .. path))
     assert.equal("unix:" .. path, listener:address())

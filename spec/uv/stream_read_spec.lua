@@ -123,6 +123,21 @@ describe("a task to which a cancel is due", function()
       b:close()
     end))
 
+    it("may be given any number of arguments by the reader of " .. name, task(function()
+      local a, b = pair()
+      for _, n in ipairs { 8, 253, 254, 255, 300 } do
+        local p
+        due(function()
+          p = a:write("x", table.unpack({}, 1, n))
+          lwt.yield()
+        end)
+        await(p)
+        assert.equal("x", await(b:read()))
+      end
+      a:close()
+      b:close()
+    end))
+
     it("writes nothing to " .. name, task(function()
       local a, b = pair()
       due(function() await(a:write "no") end)

@@ -35,6 +35,54 @@ describe("a thread channel", function()
     assert.equal(5, await(received))
   end))
 
+  it("keeps the order when a receiver that has been given a message is canceled", task(function()
+    local ch = preemptive.channel(2)
+    local a, b = ch:recv(), ch:recv()
+    ch:send(1)
+    ch:send(2)
+    a:cancel()
+    assert.equal(1, await(b))
+    assert.equal(2, await(ch:recv()))
+    -- the second of three, and one of another channel in between
+    local other = preemptive.channel(2)
+    local r = { ch:recv(), ch:recv(), other:recv(), ch:recv() }
+    for i = 1, 3 do ch:send(i) end
+    other:send("another")
+    r[2]:cancel()
+    assert.same({ 1, "another", 2, 3 }, { await(r[1]), await(r[3]), await(r[4]), await(ch:recv()) })
+  end))
+
+  it("lets nobody have a message before those who have asked earlier have theirs", task(function()
+    local ch = preemptive.channel(2)
+    local got = {}
+    local function note() return ch:recv():on_success(function(v) got[#got + 1] = tostring(v) end) end
+    note()
+    note()
+    for i = 1, 4 do ch:send(i) end
+    for _ = 1, 4 do note() end
+    ch:close()
+    for _ = 1, 5 do await(lwt.pause()) end
+    assert.equal("1 2 3 4 nil nil", table.concat(got, " "))
+  end))
+
+  it("gives the messages in order to a loop of callbacks that has two on their way", task(function()
+    local ch = preemptive.channel(3)
+    local got, ended, resolver = {}, lwt.wait()
+    local function go()
+      ch:recv():on_success(function(v)
+        if v == nil then return ended:is_pending() and resolver:wakeup() end
+        got[#got + 1] = v
+        go()
+      end)
+    end
+    go()
+    go()
+    for i = 1, 100 do await(ch:send(i)) end
+    ch:close()
+    await(ended)
+    for i = 1, 100 do assert.equal(i, got[i]) end
+  end))
+
   it("serves receivers in the order in which they came", task(function()
     local ch = preemptive.channel(0)
     local r = { ch:recv(), ch:recv(), ch:recv() }

@@ -26,6 +26,21 @@ describe("udp", function()
     assert.equal("", (await(b:recv())))
   end))
 
+  it("may be closed by what its address does", task(function()
+    local sockets = {}
+    local function address(u)
+      return setmetatable({ host = "127.0.0.1", port = 9 }, { __index = function() u:close() end })
+    end
+    for i = 1, 5 do
+      local u, v = net.udp(), net.udp()
+      assert.equal(lwt.Closed, failure(u:send("x", address(u))))
+      assert.is_false((pcall(v.connect, v, address(v))))
+      sockets[i] = { u, v }
+    end
+    for _ = 1, 3 do lwt.yield() end -- libuv would end the process
+    assert.equal(5, #sockets) -- they were not collected meanwhile
+  end))
+
   it("sends lwt.bytes", task(function()
     local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
     local _ <close> = a

@@ -74,7 +74,7 @@ static int visit_task(lua_State *L, lwt_context *c, walk *k, task *t) {
     promise *p = waits ? push_awaited(L, t) : NULL;
     int passed = p != NULL && lwt_promise_find(L, at + 1)->state == S_PENDING;
     lua_settop(L, at);
-    t->p.epoch = k->epoch;
+    t->p.epoch = k->epoch & EPOCHS;
     t->p.flags &= (uint16_t)~F_FOUND;
     if (passed) {
       push_frame(L, c, k, &t->p, FR_TASK, 0);
@@ -106,7 +106,7 @@ static int is_cancelable(lua_State *L, const lwt_context *c, const promise *p) {
 static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   int at = lua_gettop(L);
   if (p->epoch != k->epoch) {
-    p->epoch = k->epoch;
+    p->epoch = k->epoch & EPOCHS;
     p->flags &= (uint16_t)~F_FOUND;
     if (p->how == C_CHILD) {
       push_frame(L, c, k, p, FR_CHILD, 0);
@@ -150,7 +150,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
     lua_pop(L, 1);
     return (p->flags & F_FOUND) != 0;
   }
-  p->epoch = k->epoch;
+  p->epoch = k->epoch & EPOCHS;
   p->flags &= (uint16_t)~F_FOUND;
   if (p->how == C_SELF) {
     p->flags |= F_FOUND;
@@ -237,7 +237,7 @@ static void mark(lua_State *L, lwt_context *c, int idx) {
 }
 
 /* The scope at idx is canceled: every await of its tasks raises from now on. */
-static void close_scope(lua_State *L, const walk *k, int idx) {
+static void close_scope(lua_State *L, lwt_context *c, const walk *k, int idx) {
   promise *s = (promise *)lua_touserdata(L, idx);
   int top = lua_gettop(L);
   lua_Integer i, n;
@@ -247,7 +247,7 @@ static void close_scope(lua_State *L, const walk *k, int idx) {
     for (i = 1; i <= n; i++) {
       lua_rawgeti(L, top + 1, i);
       task *t = (task *)lua_touserdata(L, -1);
-      if (t->p.kind == K_TASK && t->status != T_DONE) t->flags |= TF_LEVEL;
+      if (t->p.kind == K_TASK && t->status != T_DONE) lwt_task_due(L, c, t, TF_LEVEL);
       lua_pop(L, 1);
     }
   }
@@ -266,9 +266,9 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     lua_rawgeti(L, k->actions, i + 1);
     switch (lua_tointeger(L, -1)) {
     case DO_MARK: mark(L, c, top + 1); break;
-    case DO_FLAG: t->flags |= TF_CANCEL; break;
-    case DO_INTERRUPT: lwt_task_interrupt(L, c, t); break;
-    default: close_scope(L, k, top + 1);
+    case DO_FLAG: lwt_task_due(L, c, t, TF_CANCEL); break;
+    case DO_INTERRUPT: lwt_task_interrupt(L, c, t, top + 1); break;
+    default: close_scope(L, c, k, top + 1);
     }
     lua_settop(L, top);
   }
@@ -289,7 +289,8 @@ static void begin(lua_State *L, lwt_context *c, walk *k) {
   lua_newtable(L);
   k->actions = k->values + 1;
   k->nactions = 0;
-  k->epoch = ++c->epoch;
+  if (++c->epoch > EPOCHS) c->epoch = 1;
+  k->epoch = c->epoch;
   c->walk_calls = c->calls;
   if (c->nest == 0 && c->resumes <= 1 && c->immediate == 0) c->nframes = 0;
   k->base = c->nframes;
@@ -371,8 +372,8 @@ int lwt_cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
   int later, pending;
   luaL_checkstack(L, 4, NULL);
   later = cleans_up(L, idx);
-  t->flags &= (uint16_t)~TF_CANCEL;
-  t->p.epoch = epoch;
+  lwt_task_told(L, c, t);
+  t->p.epoch = epoch & EPOCHS;
   if (!lwt_cancel(L, c, idx)) lwt_let_go(L, c, idx);
   if (!later || t->p.epoch != epoch || !lua_isyieldable(L)) return 0;
   lua_pushvalue(L, idx);

@@ -96,12 +96,13 @@ enum {
 
 typedef struct promise {
   uint8_t state, kind, how, waiters;
-  uint16_t flags;
-  uint16_t unused;
   uint32_t n; /* fulfilled: number of values; pending: see kinds */
   uint64_t
-      epoch; /* pending: the last cancel walk that came by; resolved: when that was */
+      epoch : 48; /* pending: the last cancel walk that came by; resolved: when that was */
+  uint16_t flags;
 } promise;
+
+#define EPOCHS ((UINT64_C(1) << 48) - 1) /* enough for years of nothing but resolving */
 
 /* User values. Kinds that wait for nothing have only the first. */
 #define U_STATE 1 /* waiters | value, or list of values | error | representative */
@@ -141,7 +142,8 @@ enum {
   TF_ENDED = 512,      /* has run to its end, but nobody has been told */
   TF_HELD = 1024,      /* waits, anchored; p.n is the turn in which it began to */
   TF_SHIELDED = 2048,  /* the await under way counts in shield */
-  TF_CHILD = 4096      /* of a scope */
+  TF_CHILD = 4096,     /* of a scope */
+  TF_DUE = 8192        /* counts in c->dues */
 };
 
 /* How a task waits without a promise. */
@@ -209,13 +211,14 @@ struct lwt_context {
   const void *canceled;         /* identity of lwt.Canceled */
 
   /* Resolution (resolve.c). */
-  int nest;             /* how many resolutions are under way, one in another */
-  int immediate;        /* how many callbacks of resolved promises, one in another */
-  int work;             /* entries of the work stack */
-  uint64_t resolutions; /* how many, ever: the stamp of the last one */
-  uint8_t has_current;  /* r_current is a waiter to be run, with r_source */
-  uint8_t has_trace;    /* r_trace is the trace of the error just caught */
-  uint8_t raising;      /* core.raise has r_raised on its way */
+  int nest;      /* how many resolutions are under way, one in another */
+  int immediate; /* how many callbacks of resolved promises, one in another */
+  int work;      /* entries of the work stack */
+  uint64_t
+      resolutions;     /* how many, ever (modulo EPOCHS + 1): the stamp of the last one */
+  uint8_t has_current; /* r_current is a waiter to be run, with r_source */
+  uint8_t has_trace;   /* r_trace is the trace of the error just caught */
+  uint8_t raising;     /* core.raise has r_raised on its way */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
   promise *current_waiter,
@@ -224,6 +227,8 @@ struct lwt_context {
   uint8_t recovering; /* no allocation now */
   int callbacks;      /* > 0: a callback is running, awaiting is an error */
   uint8_t storing;    /* the current storage is not empty */
+  uint32_t sets;      /* how often lwt.set was called */
+  const void *key_mt; /* the metatable of storage keys */
   uint8_t co_storage; /* there are coroutines with one of their own, or were */
   uint8_t debug;
   uint8_t closing, ended; /* closing: no cancel function is called any more */
@@ -233,6 +238,7 @@ struct lwt_context {
   lua_State *current_co; /* where await is allowed now */
   lua_State *storage_co; /* the coroutine that lwt.coroutine has resumed */
   int resumes;           /* how many tasks are running, one in another */
+  uint32_t dues;         /* how many have a cancel due to them: TF_DUE */
   const void *refused;   /* the coroutine that was last told lwt_task_refuse's words */
   slot *slots;
   uint32_t nslots, free_slot, next_scan, slots_made;
@@ -284,7 +290,7 @@ struct lwt_context {
       r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
       r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
       r_run_end, r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt,
-      r_mvar_pause, r_show, r_unview, r_guard_mt, r_stored, r_refused;
+      r_mvar_pause, r_show, r_unview, r_stored, r_due, r_refused;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -294,9 +300,9 @@ struct lwt_context {
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
 
-/* Was p resolved before q? */
+/* Was p resolved before q? (Stamps may wrap around.) */
 static inline int earlier(const promise *p, const promise *q) {
-  return p->epoch < q->epoch;
+  return (int64_t)(((uint64_t)p->epoch - (uint64_t)q->epoch) << 16) < 0;
 }
 
 /* Is this an event of the wait of `run` itself, and nothing else under way? */
@@ -324,9 +330,10 @@ static inline void lwt_check_callable(lua_State *L, int idx) {
 
 /* A number; 0 where there is none. A string is no number. */
 static inline double lwt_opt_number(lua_State *L, int idx) {
-  if (lua_isnoneornil(L, idx)) return 0;
-  luaL_checktype(L, idx, LUA_TNUMBER);
-  return lua_tonumber(L, idx);
+  int type = lua_type(L, idx);
+  if (type == LUA_TNUMBER) return lua_tonumber(L, idx);
+  if (type != LUA_TNONE && type != LUA_TNIL) luaL_checktype(L, idx, LUA_TNUMBER);
+  return 0;
 }
 
 /* promise.c, waiters.c: making them, finding what they stand for, who waits. */
@@ -450,25 +457,36 @@ static inline task *lwt_slot_task(const lwt_context *c, uint32_t s) {
 API uint32_t lwt_slot_take(lua_State *L, lwt_context *c);
 API void lwt_slot_free(lwt_context *c, uint32_t s);
 API void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable);
+API int lwt_slot_regain(lwt_context *c, task *t);
 API void lwt_slot_release(lua_State *L, lwt_context *c, task *t);
 API void lwt_slot_sweep(lua_State *L, lwt_context *c, size_t n, int all);
 
 /* task.c */
 API int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs); /* f, args -> promise */
 API void lwt_task_wake(lua_State *L, lwt_context *c, task *t);
-API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_due(lua_State *L, lwt_context *c, task *t, int flag);
+API void lwt_task_told(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_task_run(lua_State *L, lwt_context *c, task *t);
 API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
 API int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w);
 API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 /* wait.c */
-API int lwt_task_is_intact(const task *t);
+API int lwt_task_is_intact_within(const task *t);
+static inline int lwt_task_is_intact(const task *t) {
+  if (t->co == t->wait_co && t->co != NULL) return lua_status(t->co) == LUA_YIELD;
+  return lwt_task_is_intact_within(t);
+}
 API void *lwt_task_push_awaited(lua_State *L, const task *t);
-API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
+API int lwt_task_is_waiting_for_its(lua_State *L, task *t, promise *p);
+static inline int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
+  if (t->status != T_WAITING || t->direct) return 0;
+  return t->awaited == p || lwt_task_is_waiting_for_its(L, t, p);
+}
 API task *lwt_task_owner(lua_State *L, const lwt_context *c);
 API int lwt_task_refuse(lua_State *L, lwt_context *c, int keep);
-API void lwt_task_abandon(task *t);
+API void lwt_task_abandon(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 /* For a function that goes on after a wait: has the scheduler resumed the task for that? */
@@ -538,6 +556,7 @@ API void lwt_trace_left_open(lua_State *L, lwt_context *c);
 API void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx,
                                  const char *kind);
 API void lwt_trace_handle_closed(const lwt_api *api, lua_State *L, void *userdata);
+API int lwt_trace_raise(lua_State *L, lwt_context *c);
 API void lwt_trace_open(lua_State *L, lwt_context *c);
 API void lwt_inspect_open(lua_State *L, lwt_context *c);
 API void lwt_engine_open(lua_State *L, lwt_context *c);

@@ -28,7 +28,7 @@ static int go(lua_State *L, lwt_context *c, lua_State *co, int narg) {
   c->storage_co = co;
   status = lua_resume(co, L, narg, &nres);
   c->storage_co = outer_storage;
-  if (going_on && t->status == T_RESUMING) lwt_task_abandon(t); /* co was closed */
+  if (going_on && t->status == T_RESUMING) lwt_task_abandon(L, c, t); /* co was closed */
   if (status == LUA_YIELD && t != NULL && t->status < T_RUNNING) return -2;
   c->current_co = going_on ? L : outer;
   if ((status != LUA_OK && status != LUA_YIELD) || c->refused == co) {

@@ -125,6 +125,79 @@ static int l_error(lua_State *L) {
   return 1;
 }
 
+/*---
+What a cancelled promise is rejected with, and what is raised in a task where it is told of a cancel. Compare with `==`: it is one
+value, as are those below. Its `code` is `"CANCELED"`.
+
+```lua
+local p = lwt.sleep(60)
+p:cancel()
+print(select(2, pcall(await, p)) == lwt.Canceled)   --> true
+```
+@value lwt.Canceled lwt.Error
+*/
+
+/*---
+What a deadline rejects with: `lwt.with_timeout`, `lwt.timeout`, the `timeout` of `lwt.process`'s calls that read. Its `code` is
+`"TIMEOUT"`; the system's own, of a connection, is `"ETIMEDOUT"`.
+
+```lua
+local ok, err = pcall(await, lwt.with_timeout(0.01, lwt.wait()))
+print(ok, err == lwt.Timeout, err.code)   --> false true TIMEOUT
+```
+@value lwt.Timeout lwt.Error
+*/
+
+/*---
+What `read_exactly`, or a number that is cut short, rejects with at the end of the input; other reads give nil there. Its `code` is
+`"EOF"`.
+
+```lua
+local ch = require "lwt.io".of_bytes("abc")
+print(pcall(await, ch:read_exactly(4)))   --> false end of file
+```
+@value lwt.EOF lwt.Error
+*/
+
+/*---
+What operations of something that is closed, or is being closed meanwhile, reject with: a channel, a socket, a file, a stream's
+`push`. Its `code` is `"CLOSED"`.
+
+```lua
+local r = require "lwt.io".pipe()
+await(r:close())
+print(pcall(await, r:read_line()))   --> false closed
+```
+@value lwt.Closed lwt.Error
+*/
+
+/*---
+What Ctrl-C raises in the main task, see `lwt.interrupts`. Its `code` is `"INTERRUPTED"`.
+
+```lua
+print(lwt.Interrupted, lwt.Interrupted.code)   --> interrupted INTERRUPTED
+```
+@value lwt.Interrupted lwt.Error
+*/
+
+/*---
+An error of the world: what the system, or lwt itself, rejects with or raises where it is not a plain mistake in the program. Look at
+its `code`; `tostring` tells all of it, on a line.
+
+```lua
+local _, err = pcall(await, require "lwt.fs".read_file("nothing"))
+print(err.code, err.op, err.path)   --> ENOENT read_file nothing
+print(err)   --> read_file nothing: no such file or directory (ENOENT)
+```
+@class lwt.Error
+@field code string "ENOENT", "ECONNRESET", "EAI_NONAME" …, or one of lwt's own: "ELIMIT", "TIMEOUT", "CLOSED" …
+@field message string the same in words
+@field errno? integer the system's number, 0 where it has none
+@field op? string what was being done: "open", "connect" …
+@field path? string the file or the program
+@field address? string the other end of a connection, or the name that was looked up
+*/
+
 static int sentinel(lua_State *L, lwt_context *c, const char *name, const char *code,
                     const char *message) {
   lua_createtable(L, 0, 2);

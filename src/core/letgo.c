@@ -206,14 +206,13 @@ static int let_go_of_input(lua_State *L, lwt_context *c, int in, int w) {
          !(input->flags & F_LET_GO);
 }
 
-/* Pushes the shell of the promise at idx, or of the record that waits for it. */
+/* Pushes the waiter that has a shell, the promise at idx or the record that waits for it, and the
+** shell. */
 static int push_any_shell(lua_State *L, int idx) {
-  if (push_shell(L, idx)) return 1;
-  lua_pop(L, 1);
-  if (lua_getiuservalue(L, idx, U_FN) == LUA_TUSERDATA && push_shell(L, -1)) {
-    lua_replace(L, -2);
-    return 1;
-  }
+  lua_pushvalue(L, idx);
+  if (push_shell(L, -1)) return 1;
+  lua_pop(L, 2);
+  if (lua_getiuservalue(L, idx, U_FN) == LUA_TUSERDATA && push_shell(L, -1)) return 1;
   lua_pop(L, 1);
   return 0;
 }
@@ -234,6 +233,11 @@ static int walk(lua_State *L, int keep) {
       else
         lua_pushnil(L);
       lua_setiuservalue(L, -2, U_DEP);
+      if (keep) { /* where a finalizer has it again, the shell knows it no longer */
+        lua_getiuservalue(L, -1, U_STATE);
+        lua_pushvalue(L, 4);
+        lua_rawseti(L, -2, 1);
+      }
     }
     lua_settop(L, 3);
     if (lua_getiuservalue(L, 1, U_DEP) == LUA_TTABLE) {

@@ -162,7 +162,7 @@ static void wait_virtual(lwt_context *c) {
     c->virtual_now = c->heap[0].when;
 }
 
-static int can_happen(const lwt_context *c) {
+static inline int can_happen(const lwt_context *c) {
   return has_ready(c) || c->idle != NULL || c->ntimers > c->background ||
          engine_alive(c) != LWT_IDLE;
 }
@@ -538,7 +538,7 @@ static int l_pause(lua_State *L) {
 
 /*---
 Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
-server handlers …). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
+signal handlers …; not of a server's handlers, see `establish_server`). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
 the turn. A hook that raises is reported by `warn`.
 
 ```lua

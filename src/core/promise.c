@@ -15,7 +15,6 @@ promise *lwt_promise_push(lua_State *L, lwt_context *c, int kind, int how, int n
   p->how = (uint8_t)how;
   p->waiters = W_NONE;
   p->flags = 0;
-  p->unused = 0;
   p->n = 0;
   p->epoch = 0;
   pushreg(L, c->r_mt);

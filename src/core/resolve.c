@@ -88,7 +88,7 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   lua_setiuservalue(L, idx, U_STATE);
   p->flags |= flags;
   p->state = (uint8_t)state;
-  p->epoch = ++c->resolutions;
+  p->epoch = ++c->resolutions & EPOCHS;
   p->n = (uint32_t)n;
   p->waiters = W_NONE;
   if (p->kind > K_TASK) { /* let go of what it was waiting for */

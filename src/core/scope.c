@@ -61,7 +61,7 @@ static void add_child(lua_State *L, lwt_context *c, int w, int nargs) {
   lua_pushvalue(L, w);
   lwt_promise_add_waiter(L, at, &t->p);
   rec->n++;
-  if (rec->flags & F_CLOSED) t->flags |= TF_LEVEL;
+  if (rec->flags & F_CLOSED) lwt_task_due(L, c, t, TF_LEVEL);
   lwt_task_start(L, c, t);
 }
 

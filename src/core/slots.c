@@ -129,6 +129,20 @@ void lwt_slot_leave(lua_State *L, lwt_context *c, task *t, int idx, int reusable
   lwt_slot_free(c, s);
 }
 
+/* A finalizer has got hold of a waiting task that was garbage, and its slot may have gone to
+** another meanwhile: then it gets a free one, with whatever coroutine that has kept. Returns 0
+** where there is none. Allocates nothing. */
+int lwt_slot_regain(lwt_context *c, task *t) {
+  uint32_t s = c->free_slot;
+  if (s == NO_SLOT) return 0;
+  c->free_slot = (uint32_t)(c->slots[s].use >> 2) - 1;
+  if (c->slots[s].co != NULL) c->idle_threads--;
+  c->slots[s].co = t->co;
+  c->slots[s].use = (uintptr_t)t;
+  t->slot = s;
+  return 1;
+}
+
 /* Pushes the task's userdata (nil when it was collected). */
 void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
   if (t->anchored) {

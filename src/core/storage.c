@@ -8,16 +8,10 @@
 ** lwt.coroutine) has the one before back when that ends, fails, or yields. */
 #include "core.h"
 
-#define G_SAVED 1     /* of a guard: the storage before */
-#define G_KEY 2       /* the key that with_value has set, or nil */
-#define G_INSTALLED 3 /* the storage with that */
-
-/* Exchanges the value on top (false or a table) and the current storage. core.stored[1] tells
-** Lua whether there is one. */
-void lwt_storage_swap(lua_State *L, lwt_context *c) {
+/* The value on top (false or a table; popped) becomes the current storage. core.stored[1]
+** tells Lua whether there is one. */
+static inline void install(lua_State *L, lwt_context *c) {
   uint8_t storing = (uint8_t)lua_toboolean(L, -1);
-  pushreg(L, c->r_storage);
-  lua_insert(L, -2);
   setreg(L, c->r_storage);
   if (storing == c->storing) return;
   c->storing = storing;
@@ -27,7 +21,20 @@ void lwt_storage_swap(lua_State *L, lwt_context *c) {
   lua_pop(L, 1);
 }
 
-static void check_key(lua_State *L, int idx) {
+/* Exchanges the value on top and the current storage. */
+void lwt_storage_swap(lua_State *L, lwt_context *c) {
+  pushreg(L, c->r_storage);
+  lua_insert(L, -2);
+  install(L, c);
+}
+
+static void check_key(lua_State *L, const lwt_context *c, int idx) {
+  int is_ours;
+  if (lua_type(L, idx) == LUA_TTABLE && lua_getmetatable(L, idx)) {
+    is_ours = lua_topointer(L, -1) == c->key_mt;
+    lua_pop(L, 1);
+    if (is_ours) return;
+  }
   if (!lua_islightuserdata(L, idx) && lua_type(L, idx) != LUA_TTABLE)
     luaL_typeerror(L, idx, "storage key");
   if (!luaL_getmetafield(L, idx, "__name") || !lua_isstring(L, -1))
@@ -36,7 +43,7 @@ static void check_key(lua_State *L, int idx) {
 }
 
 /* Pushes a copy of the storage at `from` in which the key at `key` has the value at
-** `value`. */
+** `value`; false where nothing is left. */
 static void push_changed(lua_State *L, int from, int key, int value) {
   lua_newtable(L);
   if (lua_istable(L, from)) {
@@ -50,89 +57,79 @@ static void push_changed(lua_State *L, int from, int key, int value) {
   lua_pushvalue(L, key);
   lua_pushvalue(L, value);
   lua_rawset(L, -3);
+  if (!lua_isnil(L, value)) return;
+  lua_pushnil(L);
+  if (lua_next(L, -2)) {
+    lua_pop(L, 2);
+  } else {
+    lua_pop(L, 1);
+    lua_pushboolean(L, 0);
+  }
 }
 
 /* ---- Running under another one ---------------------------------------------------------- */
 
-/* What is on the stack of who runs under another storage until that is over. */
-typedef struct guard {
-  uint8_t may_yield;
-} guard;
+/* What is on the stack of who runs under another storage, below the function and its
+** arguments, or its results: the storage before; the key that with_value has set, or nil; the
+** message handler. */
+#define SAVED 1
+#define KEY 2
+#define HANDLER 3
 
 /* Is L a coroutine that is running, and whose storage is kept while it is not? */
 static int is_kept_here(const lua_State *L, const lwt_context *c) {
   return L == c->storage_co || (c->current != NULL && L == c->current->co);
 }
 
-/* The storage before the guard at 1 is back; what else was set meanwhile stays where
-** with_value was to change one key only. */
-static void restore(lua_State *L, lwt_context *c) {
-  int saved = lua_gettop(L) + 1;
+/* The storage before is back; what else was set meanwhile stays where with_value was to
+** change one key only. */
+static void restore(lua_State *L, lwt_context *c, uint32_t sets) {
+  int top = lua_gettop(L);
   luaL_checkstack(L, 10, NULL);
-  lua_getiuservalue(L, 1, G_SAVED);
-  lua_pushvalue(L, saved);
-  lwt_storage_swap(L, c); /* + 1: what it was until now */
-  lua_getiuservalue(L, 1, G_INSTALLED);
-  if (lua_getiuservalue(L, 1, G_KEY) != LUA_TNIL &&
-      !lua_rawequal(L, saved + 1, saved + 2)) {
-    lua_pushnil(L);
-    if (lua_istable(L, saved)) {
-      lua_pushvalue(L, saved + 3);
-      lua_rawget(L, saved);
-      lua_replace(L, saved + 4);
-    }
-    push_changed(L, saved + 1, saved + 3, saved + 4);
-    lwt_storage_swap(L, c);
-  }
-  lua_settop(L, saved - 1);
-}
-
-/* __close of a guard. (Somebody may be closing a coroutine that does not run: the storage is
-** not its own then.) */
-static int guard_close(lua_State *L) {
-  lwt_context *c = context_of(L);
-  lua_settop(L, 1);
-  if (!((guard *)lua_touserdata(L, 1))->may_yield || is_kept_here(L, c)) restore(L, c);
-  return 0;
-}
-
-/* The storage on top (popped) becomes the current one; a guard that has the one before takes
-** its place. */
-static void push_guard(lua_State *L, lwt_context *c) {
-  guard *g = (guard *)lua_newuserdatauv(L, sizeof *g, 3);
-  g->may_yield = (uint8_t)is_kept_here(L, c);
-  pushreg(L, c->r_guard_mt);
-  lua_setmetatable(L, -2);
-  lua_insert(L, -2);
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, -3, G_INSTALLED);
-  lwt_storage_swap(L, c);
-  lua_setiuservalue(L, -2, G_SAVED);
-}
-
-static int guarded_k(lua_State *L, int status, lua_KContext k) {
-  (void)status, (void)k;
-  return lua_gettop(L) - 1;
-}
-
-/* Calls the function at 2 with what lies above, under the guard at 1, and returns what it
-** returns. It may yield where whoever resumes looks to the storage. From a plain coroutine it
-** may not, or whoever has resumed that would go on with our storage; nor would an error that
-** ends one close the guard. */
-static int call_guarded(lua_State *L, lwt_context *c) {
-  int n = lua_gettop(L) - 2, status;
-  if (((guard *)lua_touserdata(L, 1))->may_yield) {
-    lua_toclose(L, 1);
-    lua_callk(L, n, LUA_MULTRET, 0, guarded_k);
-  } else if (L == c->L) {
-    lua_toclose(L, 1);
-    lua_call(L, n, LUA_MULTRET);
+  if (sets == c->sets || lua_isnil(L, KEY)) {
+    lua_pushvalue(L, SAVED);
   } else {
-    status = lua_pcall(L, n, LUA_MULTRET, 0);
-    restore(L, c);
-    if (status != LUA_OK) return lua_error(L);
+    pushreg(L, c->r_storage);
+    lua_pushnil(L);
+    if (lua_istable(L, SAVED)) {
+      lua_pushvalue(L, KEY);
+      lua_rawget(L, SAVED);
+      lua_replace(L, -2);
+    }
+    push_changed(L, top + 1, KEY, top + 2);
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
   }
-  return guarded_k(L, LUA_OK, 0);
+  install(L, c);
+}
+
+/* (Plain Lua may have resumed a coroutine of ours: the storage is not its own then.) */
+static int guarded_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = context_of(L);
+  if (is_kept_here(L, c)) restore(L, c, (uint32_t)k);
+  if (status == LUA_YIELD) return lua_gettop(L) - HANDLER;
+  return lwt_trace_raise(L, c);
+}
+
+/* Calls the function above the handler with what lies above it, and returns what it returns.
+** It may yield where whoever resumes looks to the storage. From a plain coroutine it may not,
+** or whoever has resumed that would go on with our storage. */
+static int call_guarded(lua_State *L, lwt_context *c) {
+  int n = lua_gettop(L) - HANDLER - 1, status;
+  uint32_t sets = c->sets;
+  status = lua_pcallk(L, n, LUA_MULTRET, HANDLER, (lua_KContext)sets,
+                      is_kept_here(L, c) ? guarded_k : NULL);
+  restore(L, c, sets);
+  if (status == LUA_OK) return lua_gettop(L) - HANDLER;
+  return lwt_trace_raise(L, c);
+}
+
+/* The storage on top (popped) becomes the current one; what call_guarded wants lies there
+** instead, for what changes no key. */
+static void push_guard(lua_State *L, lwt_context *c) {
+  lwt_storage_swap(L, c);
+  lua_pushnil(L);
+  pushreg(L, c->r_handler);
 }
 
 /* What core.keep gives. */
@@ -140,9 +137,8 @@ static int kept(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_pushvalue(L, lua_upvalueindex(3));
   push_guard(L, c);
-  lua_insert(L, 1);
   lua_pushvalue(L, lua_upvalueindex(2));
-  lua_insert(L, 2);
+  lua_rotate(L, 1, HANDLER + 1);
   return call_guarded(L, c);
 }
 
@@ -169,7 +165,7 @@ static int l_bare(lua_State *L) {
   luaL_checkany(L, 1);
   lua_pushboolean(L, 0);
   push_guard(L, c);
-  lua_insert(L, 1);
+  lua_rotate(L, 1, HANDLER);
   return call_guarded(L, c);
 }
 
@@ -244,7 +240,7 @@ print(lwt.get(lwt.new_key()))   --> nil
 */
 static int l_get(lua_State *L) {
   lwt_context *c = context_of(L);
-  check_key(L, 1);
+  check_key(L, c, 1);
   lua_settop(L, 1);
   if (pushreg(L, c->r_storage) != LUA_TTABLE) {
     lua_pushnil(L);
@@ -270,11 +266,12 @@ print(lwt.get(k))   --> 1
 */
 static int l_set(lua_State *L) {
   lwt_context *c = context_of(L);
-  check_key(L, 1);
+  check_key(L, c, 1);
   lua_settop(L, 2);
   pushreg(L, c->r_storage);
   push_changed(L, 3, 1, 2);
-  lwt_storage_swap(L, c);
+  install(L, c);
+  c->sets++;
   return 0;
 }
 
@@ -296,17 +293,17 @@ print(lwt.with_value(k, 5, lwt.get, k), lwt.get(k))   --> 5 nil
 */
 static int l_with_value(lua_State *L) {
   lwt_context *c = context_of(L);
-  check_key(L, 1);
+  check_key(L, c, 1);
   luaL_checkany(L, 2);
   lwt_check_callable(L, 3);
   pushreg(L, c->r_storage);
   push_changed(L, lua_gettop(L), 1, 2);
-  push_guard(L, c);
+  install(L, c);
   lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, G_KEY);
-  lua_replace(L, 1);
-  lua_pop(L, 1);
-  lua_remove(L, 2);
+  lua_replace(L, KEY);
+  lua_replace(L, SAVED);
+  pushreg(L, c->r_handler);
+  lua_insert(L, HANDLER);
   return call_guarded(L, c);
 }
 
@@ -315,10 +312,6 @@ static const luaL_Reg functions[] = {
     {"keep", l_keep}, {"bare", l_bare}, {NULL, NULL}};
 
 void lwt_storage_open(lua_State *L, lwt_context *c) {
-  static const luaL_Reg guard_events[] = {{"__close", guard_close}, {NULL, NULL}};
-  lua_createtable(L, 0, 1);
-  lwt_register(L, c, guard_events);
-  c->r_guard_mt = lwt_slot(L);
   lwt_register(L, c, functions);
   lua_createtable(L, 1, 0);
   lua_pushboolean(L, 0);
@@ -330,6 +323,9 @@ void lwt_storage_open(lua_State *L, lwt_context *c) {
   lua_newtable(L);
   lua_pushliteral(L, "lwt.key");
   lua_setfield(L, -2, "__name");
+  c->key_mt = lua_topointer(L, -1);
+  lua_pushvalue(L, -1);
+  lwt_slot(L);
   lua_pushcclosure(L, l_new_key, 2);
   lua_setfield(L, -2, "new_key");
 }

@@ -21,12 +21,15 @@ static inline lwt_context *context_here(lua_State *L) {
 
 /* ---- Waking ------------------------------------------------------------------ */
 
-/* The waiting task on top becomes ready. */
+/* The waiting task on top becomes ready. (One that was garbage, and that a finalizer wakes, is
+** in r_live no longer.) */
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   if (!t->anchored) {
+    if (lwt_slot_task(c, t->slot) != t && !lwt_slot_regain(c, t)) return;
     lua_pushvalue(L, -1);
     lwt_slot_anchor(L, c, t->slot);
     t->anchored = 1;
+    t->flags &= (uint16_t)~TF_LISTED;
     c->slots[t->slot].use &= ~(uintptr_t)SLOT_RELEASED;
   } else if (t->flags & TF_HELD) {
     t->flags &= (uint16_t)~TF_HELD;
@@ -36,13 +39,45 @@ void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
   lwt_ring_push(&c->ready, t);
 }
 
-/* The await under way is over: lwt.Canceled will be raised there. */
-void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
+/* core.due[1] tells Lua whether a cancel is due to any task at all (c->dues of them), so that
+** programs in which none is need not ask. A task that is collected goes on counting, and the
+** others ask. */
+static void set_due(lua_State *L, lwt_context *c, int due) {
+  luaL_checkstack(L, 3, NULL);
+  pushreg(L, c->r_due);
+  lua_pushboolean(L, due);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 1);
+}
+
+/* lwt.Canceled is due to the task: once (TF_CANCEL), or from now on (TF_LEVEL). */
+void lwt_task_due(lua_State *L, lwt_context *c, task *t, int flag) {
+  if (!(t->flags & TF_DUE)) {
+    if (c->dues == 0) set_due(L, c, 1);
+    c->dues++;
+  }
+  t->flags |= (uint16_t)(flag | TF_DUE);
+}
+
+static void not_due(lua_State *L, lwt_context *c, task *t) {
+  t->flags &= (uint16_t)~TF_DUE;
+  if (--c->dues == 0) set_due(L, c, 0);
+}
+
+/* It is told now. */
+void lwt_task_told(lua_State *L, lwt_context *c, task *t) {
+  t->flags &= (uint16_t)~TF_CANCEL;
+  if ((t->flags & (TF_DUE | TF_LEVEL)) == TF_DUE) not_due(L, c, t);
+}
+
+/* The await under way of the task, which is at idx, is over: lwt.Canceled will be raised
+** there. */
+void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
   int top = lua_gettop(L), direct = t->direct;
   lwt_wait *w = t->wait;
   promise *p;
   if (t->status != T_WAITING) {
-    t->flags |= TF_CANCEL;
+    lwt_task_due(L, c, t, TF_CANCEL);
     return;
   }
   t->flags |= TF_RAISE;
@@ -52,7 +87,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
     lwt_task_wake(L, c, t);
     return;
   }
-  lwt_task_push(L, c, t);
+  lua_pushvalue(L, idx);
   lwt_task_wake(L, c, t);
   if (direct == D_WAIT) {
     if (!c->closing) {
@@ -74,10 +109,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t) {
 
 /* The base of every task's coroutine: handler, f, ... -> one value (the context's
 ** current task says how many it stands for, and whether it is an error). */
-static int main_k(lua_State *co, int status, lua_KContext k) {
-  lwt_context *c = (lwt_context *)k;
-  task *t = c->current;
-  if (t == NULL || t->co != co) return 0; /* somebody else's: the task finds it ended */
+static inline int main_done(lua_State *co, lwt_context *c, task *t, int status) {
   if (status == LUA_OK || status == LUA_YIELD) {
     int n = lua_gettop(co) - 1;
     t->p.n = (uint32_t)n;
@@ -89,19 +121,34 @@ static int main_k(lua_State *co, int status, lua_KContext k) {
   return 1;
 }
 
-static int begin_k(lua_State *co, int status, lua_KContext k) {
+static int main_k(lua_State *co, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
-  (void)status;
-  if (c->current == NULL || c->current->co != co) {
-    const task *t = lwt_task_owner(co, c);
+  task *t = c->current;
+  if (t == NULL || t->co != co) return 0; /* somebody else's: the task finds it ended */
+  return main_done(co, c, t, status);
+}
+
+static int begin_k(lua_State *co, int status, lua_KContext k);
+
+static inline int begin(lua_State *co, lwt_context *c) {
+  task *t = c->current;
+  int status;
+  if (t == NULL || t->co != co) {
+    t = lwt_task_owner(co, c);
     return lwt_task_yield_again(co, c, t != NULL ? (int)t->p.n + 2 : 0, begin_k);
   }
   c->has_trace = 0;
-  return main_k(co, lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, k, main_k), k);
+  status = lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, (lua_KContext)c, main_k);
+  return main_done(co, c, t, status);
+}
+
+static int begin_k(lua_State *co, int status, lua_KContext k) {
+  (void)status;
+  return begin(co, (lwt_context *)k);
 }
 
 static int task_main(lua_State *co) {
-  return begin_k(co, LUA_OK, (lua_KContext)context_of(co));
+  return begin(co, context_of(co));
 }
 
 /* The result of the finished task (at idx) is on top. */
@@ -140,6 +187,7 @@ static void push_closed(lua_State *L, lwt_context *c, task *t) {
 static void finish(lua_State *L, lwt_context *c, task *t, int status) {
   int top = lua_gettop(L), reusable = status == LUA_OK;
   t->status = T_DONE;
+  if (t->flags & TF_DUE) not_due(L, c, t);
   lwt_slot_push(L, c, t->slot);
   if (status == LUA_ERRRUN && lua_status(t->co) == LUA_OK && lua_gettop(t->co) == 1) {
     push_closed(L, c, t);
@@ -519,7 +567,7 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
 task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
   task *t = running(L, c);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
-    t->flags &= (uint16_t)~TF_CANCEL;
+    lwt_task_told(L, c, t);
     raise_canceled(L, c, t);
   }
   return t;
@@ -577,7 +625,7 @@ static int yield_k(lua_State *L, int status, lua_KContext k) {
   (void)status;
   if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 0, yield_k);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
-    t->flags &= (uint16_t)~TF_CANCEL;
+    lwt_task_told(L, c, t);
     return raise_canceled(L, c, t);
   }
   return 0;
@@ -598,7 +646,7 @@ static int l_yield(lua_State *L) {
   lwt_context *c = context_here(L);
   task *t = running(L, c);
   if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
-    t->flags &= (uint16_t)~TF_CANCEL;
+    lwt_task_told(L, c, t);
     return raise_canceled(L, c, t);
   }
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
@@ -700,6 +748,12 @@ void lwt_task_open(lua_State *L, lwt_context *c) {
   c->free_slot = NO_SLOT;
   c->next_scan = 256;
   lwt_register(L, c, functions);
+  lua_createtable(L, 1, 0);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "due");
+  c->r_due = lwt_slot(L);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, task_main, 1);
   c->r_task_main = lwt_slot(L);

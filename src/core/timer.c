@@ -212,7 +212,8 @@ int lwt_timer_fire(lua_State *L, lwt_context *c) {
 
 static double check_seconds(lua_State *L, int idx) {
   double s;
-  luaL_checktype(L, idx, LUA_TNUMBER); /* a string is none */
+  if (lua_type(L, idx) != LUA_TNUMBER) /* a string is none */
+    luaL_checktype(L, idx, LUA_TNUMBER);
   s = lua_tonumber(L, idx);
   luaL_argcheck(L, s == s, idx, "a number of seconds expected, got nan");
   return s;
@@ -245,8 +246,10 @@ static int nap_k(lua_State *L, int status, lua_KContext k) {
 }
 
 static int wait_for_ever_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
   (void)status;
-  return lwt_task_await_end(L, (lwt_context *)k, 1);
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 1, wait_for_ever_k);
+  return lwt_task_await_end(L, c, 1);
 }
 
 /* Until it is cancelled. */

@@ -16,17 +16,40 @@
 #define STRINGS 32 /* traces of the last errors that are strings */
 #define UNSEEN 128
 
-/* Pushes "file:line" of the first Lua function at or above `level` of co. */
+static const char own_key =
+    0; /* in the registry: how the names of lwt's Lua files begin */
+
+/* core.own_sources(prefix) */
+static int l_own_sources(lua_State *L) {
+  luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  lua_rawsetp(L, REG, &own_key);
+  return 0;
+}
+
+/* Pushes "file:line" of the first Lua function at or above `level` of co: of the user's, where
+** one of those called lwt's, for it is that line which tells something. */
 void lwt_trace_where(lua_State *L, lua_State *co, int level) {
-  lua_Debug ar;
+  lua_Debug ar, ours;
+  const char *own;
+  int found = 0;
+  lua_rawgetp(L, REG, &own_key);
+  own = lua_tostring(L, -1); /* the registry keeps it */
+  lua_pop(L, 1);
   for (; lua_getstack(co, level, &ar); level++) {
     lua_getinfo(co, "Sl", &ar);
-    if (ar.currentline > 0) {
+    if (ar.currentline <= 0) continue;
+    if (own == NULL || strncmp(ar.source, own, strlen(own)) != 0) {
       lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
       return;
     }
+    if (!found) ours = ar;
+    found = 1;
   }
-  lua_pushliteral(L, "?");
+  if (found)
+    lua_pushfstring(L, "%s:%d", ours.short_src, ours.currentline);
+  else
+    lua_pushliteral(L, "?");
 }
 
 static int tolstring(lua_State *L) {
@@ -571,26 +594,34 @@ static int l_guard(lua_State *L) {
       (lua_KContext)c);
 }
 
-/* core.raise(err): raises what guard has caught, which keeps its trace. */
-static int l_raise(lua_State *L) {
-  lwt_context *c = context_of(L);
-  lua_settop(L, 1);
-  lua_pushvalue(L, 1);
+/* Raises the error on top, which the message handler has seen: it keeps its trace. */
+int lwt_trace_raise(lua_State *L, lwt_context *c) {
+  c->has_trace = 0;
+  lua_pushvalue(L, -1);
   setreg(L, c->r_raised);
   c->raising = 1;
   return lua_error(L);
+}
+
+/* core.raise(err): raises what guard has caught. */
+static int l_raise(lua_State *L) {
+  lua_settop(L, 1);
+  return lwt_trace_raise(L, context_of(L));
 }
 
 static const luaL_Reg functions[] = {{"traceback", l_traceback},
                                      {"left", l_left},
                                      {"guard", l_guard},
                                      {"raise", l_raise},
+                                     {"own_sources", l_own_sources},
                                      {NULL, NULL}};
 
 void lwt_trace_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, handler, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "handler");
   c->r_handler = lwt_slot(L);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, check_unseen, 1);

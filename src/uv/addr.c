@@ -112,8 +112,8 @@ static void parse_table(lua_State *L, int arg, lwt_uv_address *a) {
   if (lua_getfield(L, arg, "path") != LUA_TNIL) {
     if (lua_type(L, -1) != LUA_TSTRING) bad(L, arg, "path of address is no string%s", "");
     s = lua_tolstring(L, -1, &n);
-    take_path(L, arg, a, s, n); /* the table keeps the string */
-    lua_pop(L, 1);
+    take_path(L, arg, a, s, n);
+    lua_replace(L, arg); /* which keeps the string: the table may have made it just now */
     return;
   }
   if (lua_getfield(L, arg, "host") != LUA_TSTRING)

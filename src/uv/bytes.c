@@ -377,7 +377,9 @@ static int l_to_string(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  view *v = lua_touserdata(L, 1);
+  lwt_uv *ctx = lua_touserdata(L, lua_upvalueindex(1)); /* (it may have ended) */
+  view *v = lwt_uv_test(ctx, L, 1, LWT_UV_BYTES);
+  if (v == NULL) return 0;
   if (v->mem != NULL) mem_unref(v->mem);
   v->mem = NULL;
   return 0;

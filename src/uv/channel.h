@@ -136,8 +136,9 @@ struct channel {
   port *port;
   view *first; /* NULL: collected */
   size_t refs;
-  unsigned char sides;     /* CAN_READ | CAN_WRITE */
-  unsigned char shared;    /* one position for both: one queue */
+  unsigned char sides;  /* CAN_READ | CAN_WRITE */
+  unsigned char made;   /* its port is Lua functions, and there as long as the channel */
+  unsigned char shared; /* one position for both: one queue */
   unsigned char anchored;  /* the registry's slot `ref` holds the first view */
   unsigned char listed;    /* the core was told of it: handle_opened */
   unsigned char closed;    /* no operation any more */
@@ -353,6 +354,7 @@ extern const port_class lwt_uv_port_lua_class;
 #define PORT_LUA_ERROR (-99999) /* status: the error is a Lua value */
 /* Forget what was read and not taken, also what is still to come. C only. */
 void lwt_uv_port_lua_drop(port *p);
+void lwt_uv_port_lua_forget(port *p);
 /* Push the error behind that status. */
 void lwt_uv_port_lua_push_error(lua_State *L, port *p, int writing);
 

@@ -67,6 +67,7 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
 void lwt_uv_channel_attach(channel *ch, port *p, int sides) {
   ch->port = p;
   ch->sides = (unsigned char)sides;
+  ch->made = p->class == &lwt_uv_port_lua_class;
   ch->shared = sides == (CAN_READ | CAN_WRITE) && p->class->seek != NULL;
   /* What a file is given at once goes through the pool: worth a larger piece. */
   if (ch->out.size == CHANNEL_BUFFER && lwt_uv_port_is_fd(p) && p->class->seek != NULL)
@@ -407,6 +408,7 @@ static int l_gc(lua_State *L) {
     ch->port_gone = 1;
     ch->port->class->close(ch->port, CAN_READ | CAN_WRITE, NULL, NULL);
   }
+  if (ch->made) lwt_uv_port_lua_forget(ch->port);
   if (st->current == ch) st->current = NULL;
   lwt_uv_channel_drop_ops(ch, v);
   luaL_unref(L, LUA_REGISTRYINDEX, ch->ref);

@@ -269,9 +269,12 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   return o;
 }
 
+/* (It may have been done: a callback may close the port, and what that tells the channel pays
+** what is owed.) */
 static void pay_off(lua_State *L, channel *ch, op *o, int channel_idx) {
   op **at = &ch->owing;
-  while (*at != o) at = &(*at)->owed;
+  while (*at != NULL && *at != o) at = &(*at)->owed;
+  if (*at == NULL) return;
   *at = o->owed;
   forget_promise(L, o, channel_idx);
   forget_kept(L, ch->ctx, o);

@@ -7,6 +7,10 @@
 */
 #include "uv_internal.h"
 
+/* No function that comes here looks at more of its arguments, and a closure cannot hold any
+** number of values. */
+#define ARGUMENTS 8
+
 /* Upvalues: the function, and what it was called with. */
 static int begin(lua_State *L) {
   int n = 0;
@@ -21,6 +25,7 @@ static int begin(lua_State *L) {
 
 int lwt_uv_later(lua_State *L, lua_CFunction f) {
   int n = lua_gettop(L);
+  if (n > ARGUMENTS) lua_settop(L, n = ARGUMENTS);
   luaL_checkstack(L, 6, NULL);
   lwt_uv_push_context(lwt_uv_context(L), L);
   lua_pushcclosure(L, f, 1);

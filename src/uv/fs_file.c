@@ -389,8 +389,8 @@ static int l_close(lua_State *L) {
 ** right here, which does not wait for what was written before. */
 static int l_shut(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  file_box *box = lua_touserdata(L, 1);
-  file *f = box->f;
+  file_box *box = lwt_uv_test(ctx, L, 1, LWT_UV_FILE);
+  file *f = box == NULL ? NULL : box->f;
   if (f == NULL) return 0;
   forget_box(ctx, L, box);
   lwt_uv_file_shut(f);
@@ -401,8 +401,8 @@ static int l_shut(lua_State *L) {
 
 static int l_gc(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  file_box *box = lua_touserdata(L, 1);
-  file *f = box->f;
+  file_box *box = lwt_uv_test(ctx, L, 1, LWT_UV_FILE);
+  file *f = box == NULL ? NULL : box->f;
   if (f == NULL) return 0;
   box->f = NULL;
   f->box = NULL;

@@ -428,7 +428,7 @@ static const path_op op_mkdtemp = {
 /*---
 Makes a new directory that only this user may enter, with a name that nothing had before,
 and gives its path. (An XXXXXX at the end of the template is replaced; the default is in
-TMPDIR.) Cancelled, it leaves none behind. `io.with_temp_dir` removes it as
+TMPDIR.) Cancelled, it leaves none behind. `lio.with_temp_dir` removes it as
 well.
 @param template? string its path, to which six characters are added; default "/tmp/lwt_"
 @return lwt.Promise of the path
@@ -456,7 +456,7 @@ static int l_mkdtemp(lua_State *L) {
 
 PATH_OP(rmdir, NULL);
 /*---
-Removes an empty directory (`io.delete_recursively` takes one with all it holds).
+Removes an empty directory (`lio.delete_recursively` takes one with all it holds).
 @param path string
 @return lwt.Promise without values
 ```lua

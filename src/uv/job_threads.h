@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include <lauxlib.h>
+
 /* A while of work for one state; its memory is the state's. */
 typedef struct lwt_uv_turn {
   struct lwt_uv_turn *next;
@@ -13,6 +15,10 @@ typedef struct lwt_uv_turn {
   atomic_int *nactive; /* of the state: its turns that are queued or run */
   int active;          /* under the lock */
 } lwt_uv_turn;
+
+/* job_size.c: the most threads that jobs may have, in the whole process. */
+int lwt_uv_job_limit(void);
+extern const luaL_Reg lwt_uv_job_functions[];
 
 /* A state has jobs; and no longer. */
 void lwt_uv_job_threads_retain(void);

@@ -47,7 +47,7 @@ static int start(lwt_uv *ctx, lua_State *L, lwt_uv_child *p, lwt_uv_plan *plan,
     *step = LWT_UV_SPAWN_START;
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
-    p->ended = 1;
+    if (box->h != NULL) p->ended = 1; /* (else it is gone already) */
     lwt_uv_handle_close(L, box, 1);
   }
   return status;

@@ -35,7 +35,7 @@ static void let_go(lua_State *L, lwt_uv *ctx, int ref) {
 /* Nobody wants it any more. */
 static void withdraw(lwt_uv_req *r) {
   r->cancelled = 1;
-  if (r->later.queued || r->owed) return; /* it is over, and will be released */
+  if (r->over || r->later.queued) return; /* it will be released */
   if (r->class->cancel != NULL)
     r->class->cancel(r);
   else if (r->class->pooled)
@@ -151,7 +151,7 @@ static void settle(lua_State *L, void *data) {
     lua_pushcfunction(L, call_result);
     lua_pushlightuserdata(L, r);
     failed = lua_pcall(L, 1, LUA_MULTRET, 0) != LUA_OK;
-    r->taken = !failed && r->status >= 0;
+    r->taken = !failed && r->status >= 0 && !r->cancelled; /* by a finalizer */
   }
   if (r->status < 0) {
     push_failure(L, r, promise - 1);
@@ -193,13 +193,13 @@ static void finish(lwt_uv_req *r) {
 void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
   lwt_uv *ctx = r->ctx;
   r->status = status;
+  r->over = 1;
   unlink_request(r);
   if (tell(r) == 0) {
     finish(r);
     return;
   }
-  r->owed = 1; /* its promise still has it: it stays until that can be told */
-  r->next = ctx->owed;
+  r->next = ctx->owed; /* its promise still has it: it stays until that can be told */
   ctx->owed = r;
 }
 

@@ -38,10 +38,18 @@ static void forget(lua_State *L, waiter *w) {
   w->promise = w->receipt = LUA_NOREF;
 }
 
-/* What somebody was given and cannot take. */
-static void give_back(channel *c, lwt_uv_message *m) {
+/* What somebody was given and cannot take. Those of this state that have called later (`w` and
+** beyond; NULL: nobody has) may have been given what comes after it, which they do not know
+** yet: each gets what the one before it had, so that messages stay in order. */
+static void give_back(channel *c, waiter *w, lwt_uv_message *m) {
   if (m == NULL) return;
   uv_mutex_lock(&c->lock);
+  for (; w != NULL; w = w->mine_prev) {
+    if (w->channel != c || w->sender || w->waiting || w->message == NULL) continue;
+    lwt_uv_message *following = w->message;
+    w->message = m;
+    m = following;
+  }
   if (lwt_uv_ring_put_back(c, m)) m = NULL;
   uv_mutex_unlock(&c->lock);
   lwt_uv_message_free(m);
@@ -67,10 +75,11 @@ static int is_short(lua_State *L, int failed) {
 }
 
 /* The message could not be unpacked (the error is at the top), or is not wanted any more. */
-static void not_arrived(lua_State *L, channel *c, lwt_uv_message *m, int failed) {
+static void not_arrived(lua_State *L, channel *c, waiter *w, lwt_uv_message *m,
+                        int failed) {
   lwt_uv_unpack_undo(m);
   if (failed == LUA_OK || is_short(L, failed))
-    give_back(c, m);
+    give_back(c, w, m);
   else
     lwt_uv_message_free(m);
 }
@@ -119,12 +128,34 @@ static int begin(waiter *w) {
   return over;
 }
 
+/* Is there a receiver, `w` or one before it, that has a message, or will look for one, and has
+** yet to be told? Then who has called after it must not have the next one first. */
+static int has_to_queue(channel *c, waiter *w) {
+  for (; w != NULL; w = w->mine) {
+    if (w->channel != c || w->sender || w->canceled) continue;
+    uv_mutex_lock(&c->lock);
+    int waiting = w->waiting;
+    uv_mutex_unlock(&c->lock);
+    if (!waiting) return 1;
+  }
+  return 0;
+}
+
+/* Come to the channel in a later turn, after what has been posted to this state until now. */
+static int later(waiter *w) {
+  w->late = 1;
+  if (lwt_uv_inbox_post(w->inbox, &w->post) == 0) return 1;
+  w->late = 0;
+  return 0;
+}
+
 static void deliver(lua_State *L, lwt_uv_post *post) {
   waiter *w = (waiter *)post;
   const lwt_api *lwt = w->ctx->lwt;
   int top = lua_gettop(L), failed = LUA_OK;
   if (w->late && !w->canceled) {
     w->late = 0;
+    if (!w->sender && has_to_queue(w->channel, w->mine) && later(w)) return;
     if (!begin(w)) return;
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, w->promise);
@@ -143,26 +174,21 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
   }
   lwt_uv_message *m = w->taken;
   w->taken = NULL;
-  if (m != NULL) not_arrived(L, w->channel, m, failed);
+  if (m != NULL) not_arrived(L, w->channel, w->mine_prev, m, failed);
   /* A finalizer may cancel the promise until it is rejected: the waiter must be there. */
   if (failed != LUA_OK) lwt->reject(lwt, L, top + 1);
   free_waiter(w);
   lua_settop(L, top);
 }
 
-/* In a task whose next await raises lwt.Canceled, whatever it is given, nothing is sent or
-** taken at once: nobody would be told of it. Awaiting the promise withdraws it. */
-static int later(waiter *w) {
-  w->late = 1;
-  if (lwt_uv_inbox_post(w->inbox, &w->post) == 0) return 1;
-  w->late = 0;
-  return 0;
-}
-
-/* A new waiter, whose promise is at the top. */
+/* A new waiter, whose promise is at the top. In a task whose next await raises lwt.Canceled,
+** whatever it is given, nothing is sent or taken at once: nobody would be told of it. Awaiting
+** the promise withdraws it. */
 static void start(lua_State *L, waiter *w) {
   int promise = lua_gettop(L);
-  if (w->ctx->lwt->cancel_due(w->ctx->lwt) && later(w)) return;
+  int must = w->ctx->lwt->cancel_due(w->ctx->lwt) ||
+             (!w->sender && has_to_queue(w->channel, w->mine));
+  if (must && later(w)) return;
   if (!begin(w)) return;
   deliver(L, &w->post);
   lua_settop(L, promise);
@@ -187,7 +213,7 @@ static void cancel(lua_State *L, void *data) {
     lua_pop(L, 1);
   }
   if (!waiting) {
-    give_back(c, message_of(w)); /* it has been posted: deliver frees it */
+    give_back(c, w->mine_prev, message_of(w)); /* posted: deliver frees it */
     return;
   }
   forget(L, w);
@@ -264,7 +290,7 @@ void lwt_uv_thread_channel_close(lwt_uv *ctx) {
     uv_mutex_lock(&c->lock);
     if (w->waiting) lwt_uv_ring_withdraw(c, w);
     uv_mutex_unlock(&c->lock);
-    give_back(c, message_of(w));
+    give_back(c, NULL, message_of(w)); /* the newest comes first here */
     free_waiter(w);
   }
 }
@@ -297,7 +323,9 @@ void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L, channel *c) {
 }
 
 static int l_gc(lua_State *L) {
-  channel **box = lua_touserdata(L, 1);
+  lwt_uv *ctx = lua_touserdata(L, lua_upvalueindex(1)); /* (it may have ended) */
+  channel **box = lwt_uv_test(ctx, L, 1, LWT_UV_THREAD_CHANNEL);
+  if (box == NULL) return 0;
   channel *c = *box;
   *box = NULL;
   if (c != NULL) lwt_uv_thread_channel_release(c);
@@ -425,7 +453,7 @@ static int received(lwt_uv *ctx, lua_State *L, channel *c, lwt_uv_message *m) {
   if (failed == LUA_OK) {
     lwt_uv_message_free(m);
   } else {
-    not_arrived(L, c, m, failed);
+    not_arrived(L, c, NULL, m, failed);
     ctx->lwt->rejected(ctx->lwt, L);
   }
   return 1;
@@ -449,10 +477,12 @@ static int l_recv(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   channel *c = check(L);
   lua_settop(L, 1);
-  int due = ctx->lwt->cancel_due(ctx->lwt);
+  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
+  int must_wait = ctx->lwt->cancel_due(ctx->lwt) ||
+                  (lwt_uv_inbox_pending(ctx) && has_to_queue(c, t->waiters));
   uv_mutex_lock(&c->lock);
-  lwt_uv_message *m = due ? NULL : lwt_uv_ring_take(c);
-  int closed = c->closed && !due;
+  lwt_uv_message *m = must_wait ? NULL : lwt_uv_ring_take(c);
+  int closed = c->closed && !must_wait;
   uv_mutex_unlock(&c->lock);
   if (m != NULL) return received(ctx, L, c, m);
   lua_pushnil(L);

@@ -301,18 +301,20 @@ print((b:recv():await()))   --> ping
 */
 static int l_send(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP);
+  udp *u;
   lwt_uv_address a;
   const char *bytes;
   size_t n;
   uv_buf_t buf;
   int status, given = !lua_isnoneornil(L, 3);
+  lwt_uv_check(ctx, L, 1, LWT_UV_UDP);
   lua_settop(L, 3);
   if (given) {
     lwt_uv_check_address(L, 3, &a);
     luaL_argcheck(L, a.family != AF_UNIX, 3, "a Unix address");
   }
   bytes = lwt_uv_check_data(ctx, L, 2, &n);
+  u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP); /* the address may run anything */
   if (u == NULL) return lwt_uv_reject_closed(ctx, L);
   if (ctx->lwt->cancel_due(ctx->lwt)) return lwt_uv_later(L, l_send);
   if (given && a.family == AF_UNSPEC) {
@@ -406,6 +408,7 @@ static int l_connect(lua_State *L) {
   if (lua_isnoneornil(L, 2))
     return check(ctx, L, uv_udp_connect(&u->udp, NULL), "connect");
   check_numeric(L, 2, &a);
+  u = check_udp(ctx, L); /* the address may run anything */
   return check(ctx, L, uv_udp_connect(&u->udp, (const void *)&a.sa), "connect");
 }
 

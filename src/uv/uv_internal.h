@@ -357,8 +357,8 @@ struct lwt_uv_req {
   ssize_t status;
   lwt_uv_after later;
   unsigned char cancelled; /* nobody listens any more */
-  unsigned char owed;      /* it is over, and could not be told yet: in ctx->owed */
-  unsigned char taken;     /* `result` returned (did not raise) */
+  unsigned char over;      /* it is being told, or that could not be done yet */
+  unsigned char taken;     /* `result` returned, and somebody has what it gave */
 };
 
 /* `uv_offset`: offsetof the uv_..._t in T; its `data` is set to the request. `what` is

@@ -195,6 +195,7 @@ static int l_watcher(lua_State *L) {
 
 static void cancel_next(lua_State *L, void *data) {
   lwt_uv_watch *w = data;
+  if (w->h.box == NULL || w->h.pending == 0) return; /* it is being closed */
   lwt_uv_handle_push(L, &w->h);
   int userdata = lua_gettop(L);
   lwt_uv_waiters_cancelled(w->h.ctx, L, &w->waiters, userdata);

@@ -1,7 +1,8 @@
 -- Channels made of Lua functions (io.make). The C port asks `start`, and is told by `port:done`.
 
 local lwt = require "lwt"
-local await, spawn = lwt.await, lwt.spawn
+local stored = require "lwt.stored"
+local await = lwt.await
 
 local M = {}
 
@@ -10,11 +11,21 @@ local seekable = setmetatable({}, { __mode = "k" })
 
 local function nothing() end
 
+-- What runs `functions[what]` as a task, with the storage that is there now: it is the loop that
+-- calls it, for nobody in particular.
+local function starts(functions)
+  local start = {}
+  for _, what in ipairs { "read", "write", "close" } do
+    start[what] = stored.task(functions[what] or nothing)
+  end
+  return start
+end
+
 function M.make(cio, functions, size)
+  local start = starts(functions)
   local state = functions.seek and { seek = functions.seek, at = 0 }
   local port = cio.port(function(port, what, argument)
-    local f = functions[what] or nothing
-    spawn(f, argument):on_any(function(value)
+    start[what](argument):on_any(function(value)
       if state and what == "read" and value then
         state.at = state.at + #value
       elseif state and what == "write" then

@@ -39,20 +39,26 @@ local function is_unix(addr)
     type(addr) == "table" and addr.path ~= nil
 end
 
--- Call a function of lwt.net; its complaints about arguments are told as our own.
-local function call(name, f, ...)
-  local ok, p = pcall(f, ...)
+-- Call a function of lwt.net; its complaints about arguments are told as our own, whose options
+-- are argument `n` (there the second).
+local function call(name, n, f, addr, opts)
+  local ok, p = pcall(f, addr, opts)
   if ok then return p end
   if type(p) == "string" then
     p = p:gsub("^.-bad argument", "bad argument"):gsub("to '[^']*'", "to '" .. name .. "'")
+      :gsub("^bad argument #2", "bad argument #" .. n)
   end
   error(p, 0)
 end
 
-local function start_connect(addr, opts, name)
+local function start_connect(addr, opts, name, n)
   local net = require "lwt.net"
-  if is_unix(addr) then return call(name, net.pipe_connect, addr) end
-  return call(name, net.tcp_connect, addr, opts)
+  if is_unix(addr) then
+    local key = next(opts or {})
+    if key ~= nil then wrong(n, name, ("unknown option '%s'"):format(tostring(key))) end
+    return call(name, n, net.pipe_connect, addr)
+  end
+  return call(name, n, net.tcp_connect, addr, opts)
 end
 
 -- The channel of a socket, which is closed where that cannot be made: nobody else would, and the
@@ -69,9 +75,10 @@ end
 
 -- Raises what is wrong with the arguments without a position.
 function M.connect(cio, addr, opts, name)
-  local rest, ours = split(opts, name, name == "open_connection" and 2 or 3, {})
+  local n = name == "open_connection" and 2 or 3
+  local rest, ours = split(opts, name, n, {})
   local text = type(addr) == "string" and addr or nil
-  return start_connect(addr, rest, name):map(function(sock)
+  return start_connect(addr, rest, name, n):map(function(sock)
     return channel_on(cio, sock, ours, text)
   end)
 end
@@ -283,7 +290,7 @@ function M.establish(cio, addr, f, opts)
   if ours.limit == nil then ours.limit = M.LIMIT end
   local net = require "lwt.net"
   local listen = is_unix(addr) and net.pipe_listen or net.tcp_listen
-  return spawn(establish, cio, call("establish_server", listen, addr, rest), f, ours)
+  return spawn(establish, cio, call("establish_server", 3, listen, addr, rest), f, ours)
 end
 
 return M

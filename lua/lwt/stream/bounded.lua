@@ -12,7 +12,7 @@ local hand_over = C.hand_over
 local waiter, wake = core.waiter, core.wake
 local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
 local push_behind, shift = waiters.push, waiters.shift
-local cancel_due = core.cancel_due
+local any_due, cancel_due = core.due, core.cancel_due
 local setmetatable = setmetatable
 
 -- `n` elements are in the log. Who pushes more waits: the first is `pusher` (a promise, or
@@ -127,9 +127,16 @@ end
 
 local done = fulfilled()
 
+local begin
+
 -- `late`: the promise of a push that should have begun before.
 local function push(bound, v, late)
   local log = bound.log
+  if log.closed then return rejected(lwt.Closed) end
+  if (any_due[1] or bound.late) and not late then
+    local p = begin(bound, v)
+    if p then return p end
+  end
   local s = log.taker
   if s then
     local p = s.solo
@@ -184,8 +191,8 @@ local function settle(bound)
   end
 end
 
-function C.push_bounded(bound, v)
-  if bound.log.closed then return rejected(lwt.Closed) end
+-- What else a push may have to do first; the promise of one that is late now.
+function begin(bound, v)
   if cancel_due() then
     local p = waiter()
     if not bound.late then
@@ -196,8 +203,10 @@ function C.push_bounded(bound, v)
     return p
   end
   if bound.late then settle(bound) end
-  return push(bound, v)
+  return nil
 end
+
+C.push_bounded = push
 
 function Bound.close(bound)
   local log = bound.log

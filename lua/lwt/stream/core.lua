@@ -40,7 +40,7 @@ local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
 local fulfilled, rejected, get_local = lwt.fulfilled, lwt.rejected, lwt.get
 local setmetatable, error, rawequal = setmetatable, error, rawequal
 local remove = table.remove
-local cancel_due, later = due.cancel_due, due.later
+local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 
 ---- Reading ---------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ end
 
 -- The promise of a request.
 local function ask(s, req)
-  if not req.looks and cancel_due() then return later(ask, s, req) end
+  if any_due[1] and not req.looks and cancel_due() then return later(ask, s, req) end
   local section = s.section
   if section and not C.inside(section, get_local(key)) then
     return C.wait_outside(section, s, req)

@@ -7,7 +7,7 @@ local raise = core.raise -- again, with the trace that it has
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
-local left, forget_gone = C.left, C.forget_gone
+local forget_gone = C.forget_gone
 local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
 local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
@@ -24,8 +24,8 @@ local function hand_over(log, s, v)
   local req = s.first
   if not req or req.feed or s.section or not alive(req) then return false end
   local nx = req.next
-  left(s, req)
   s.first = nx
+  if s.taking == req then s.taking = nx end
   s.lined = s.lined - 1
   if not nx then
     s.last = false

@@ -115,9 +115,9 @@ end
 ---- Writing them -----------------------------------------------------------------
 
 local plain = {
-  map = "v = f%d(v) if not v and v == nil then none 'map' end ",
+  map = "local v = f%d(v) if not v and v == nil then none 'map' end ",
   filter = "if f%d(v) then ",
-  filter_map = "v = f%d(v) if v or v == false then ",
+  filter_map = "local v = f%d(v) if v or v == false then ",
 }
 -- The same where there is storage (see lwt.stored), or may be.
 local careful = {
@@ -137,34 +137,37 @@ local function body_of(kinds, parts)
   return ("%s do return v end %s"):format(body, ends)
 end
 
--- Ask again and again, until the stages give something.
+-- Ask again and again, until the stages give something; what they are takes the place of each
+-- `BODY`.
 local loop = [[
     while true do
-      local k = i
-      local v = c[k]
+      local k, at = i, c
+      local v = at[k]
       if v or v == false then
         i = k + 1
-        c[k] = nil
+        at[k] = nil
+        BODY
+      elseif pull then
+        repeat
+          local v, p = pull(s, log)
+          if v == nil then return missed(stages, x, taker, p) end
+          BODY
+        until not pull
       else
-        local p
-        if pull then
-          v, p = pull(s, log)
-          if v == nil then return missed(stages, x, taker, p) end
-        else
-          if c ~= NOTHING then give_back() end
-          if not direct(stages) then return alone(stages, x, taker) end
-          v, p = s.pull(s, log)
-          if v == nil then return missed(stages, x, taker, p) end
-          pull = borrow(stages, s, give_back)
-          if pull == pull_log then
-            c, i, pull = s.chunk, s.i, nil
-            s.pull, s.chunk = lent, nil
-          end
+        if c ~= NOTHING then give_back() end
+        if not direct(stages) then return alone(stages, x, taker) end
+        local v, p = s.pull(s, log)
+        if v == nil then return missed(stages, x, taker, p) end
+        pull = borrow(stages, s, give_back)
+        if pull == pull_log then
+          c, i, pull = s.chunk, s.i, nil
+          s.pull, s.chunk = lent, nil
         end
+        BODY
       end
-      %s
     end
 ]]
+local function loop_of(body) return (loop:gsub("BODY", body)) end
 
 -- The text for a shape: the names of its stages.
 local function text_of(kinds)
@@ -202,7 +205,7 @@ return function(stages, s, log, %s)
     return source(log)
   end
   return source, resume, give_back
-end]]):format(table.concat(names, ", "), loop:format(guarded), loop:format(body_of(kinds, plain)),
+end]]):format(table.concat(names, ", "), loop_of(guarded), loop_of(body_of(kinds, plain)),
     guarded)
 end
 

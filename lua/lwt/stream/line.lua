@@ -146,8 +146,16 @@ function get_in_line(s, req)
   s.last = req
   if not (s.taking or req.looks) then s.taking = req end
   if not last then
-    if not s.waits then wait_at(s) end
-    if not s.log.held then hold_pushes(s.log) end
+    local log = s.log
+    if not s.waits then
+      local waiting = log.waiting
+      if waiting == NOBODY or waiting[1] then
+        wait_at(s)
+      else
+        waiting[1], s.waits = s, true
+      end
+    end
+    if not log.held then hold_pushes(log) end
   end
   local n = (s.lined or 0) + 1
   s.lined = n
@@ -396,7 +404,6 @@ local function calm(s, wakes)
 end
 
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
-C.left = left
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
 C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.wake, C.wake_all, C.offer = wake, wake_all, offer

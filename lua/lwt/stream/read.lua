@@ -8,7 +8,7 @@ local C = require "lwt.stream.core"
 
 local M, mt = C.M, C.mt
 local ask, unread, unfold = C.ask, C.unread, C.unfold
-local cancel_due, later = due.cancel_due, due.later
+local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 local keep = require "lwt.stored".keep
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
@@ -25,7 +25,7 @@ C.check = check
 -- filter …) are plain callbacks, where awaiting raises: hence try.
 local function through(pull)
   local function read(s)
-    if cancel_due() then return later(read, s) end
+    if any_due[1] and cancel_due() then return later(read, s) end
     local ok, p = try(pull, s)
     if ok then return p end
     return rejected(p)
@@ -531,8 +531,8 @@ end
 
 -- For a task: the next element, nil at the end. A cancel point, also when the element is there.
 local function take(s)
-  if cancel_due() then due.tell() end
-  local v, p = s.pull(s)
+  if any_due[1] and cancel_due() then due.tell() end
+  local v, p = s:pull()
   if p then return await(p) end
   return v
 end

@@ -10,7 +10,8 @@ local stored = require "lwt.stored"
 
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
-local await, task = lwt.await, lwt.task
+local demand = C.demand
+local await, task, is_pending = lwt.await, lwt.task, lwt.is_pending
 local has_storage, bare = stored.stored, stored.bare
 local append, push_bounded = C.append, C.push_bounded
 local error = error
@@ -48,9 +49,14 @@ end
 function M.from_direct(f)
   args.func(f, 1, "from_direct")
   f = stored.now(f)
+  local function guarded(x)
+    local v = bare(f)
+    if v == nil then return ended(x) end
+    return v
+  end
   local function source(x)
-    local v
-    if has_storage[1] then v = bare(f) else v = f() end
+    if has_storage[1] then return guarded(x) end
+    local v = f()
     if v == nil then return ended(x) end
     return v
   end
@@ -263,11 +269,34 @@ function M.of_seq(q)
   return derive(function(x, taker) return run_task(x, taker, nil, start) end)
 end
 
--- The task of `generate` and its stream meet here; it never refers to the stream.
--- `wanted` is the resolver of the element that a reader waits for.
+-- The task of `generate` and its stream meet here; it refers to the stream only through
+-- `wanted`, the resolver of the element that a reader waits for (`asked` is its promise). When all
+-- readers have gone that promise is cancelled, and so refers to nothing: a stream that is then
+-- dropped is garbage, whatever its task awaits. To be told of each reader that goes would cost more
+-- than all the rest, so it is found out after each cycle of the garbage collector.
+local running, looked_for = setmetatable({}, { __mode = "k" }), false
+
+local function look()
+  looked_for = false
+  for log, gen in next, running do
+    local p = gen.asked
+    if gen.over then
+      running[log] = nil
+    elseif p and log.fetching == p and not demand(log) and is_pending(p) then
+      log.fetching = false
+      log.stale = (log.stale or 0) + 1
+      p:cancel()
+    end
+  end
+  if next(running) then
+    looked_for = true
+    dropped.call(look) -- garbage already: called when the collector has come round
+  end
+end
+
 local function yielder(gen)
   local function want()
-    while not gen.wanted do
+    while not (gen.wanted and is_pending(gen.asked)) do
       local p, r = task()
       gen.idle[#gen.idle + 1] = r
       await(p)
@@ -286,8 +315,9 @@ end
 --- A stream written as a loop: `f(yield)` runs as a task from the first read on, and
 --- `yield(v)` gives an element and waits (as `await` does) until the next one is wanted.
 --- The stream ends when `f` returns; when it fails the error is reported to the reader,
---- and then the stream ends. When the stream is dropped half way, the task is cancelled:
---- `lwt.Canceled` is raised at its `yield`, so that it can clean up.
+--- and then the stream ends. When the stream is dropped half way, and nobody waits for an
+--- element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
+--- it awaits, so that it can clean up.
 ---@param f fun(yield: fun(v: any))
 ---@return lwt.Stream
 ---```lua
@@ -300,19 +330,26 @@ end
 ---```
 function M.generate(f)
   args.func(f, 1, "generate")
-  local gen = { wanted = false, idle = {}, over = false }
+  local gen = { wanted = false, asked = false, idle = {}, over = false, failed = false }
   local start = stored.task(f)
   local started = false
   local s
   local log
   s = derive(function(x, taker)
-    if gen.over then return ended(x) end
-    local p, r = lwt.wait()
-    gen.wanted = r
+    if gen.over then
+      local failed = gen.failed
+      if not failed then return ended(x) end
+      gen.failed = false
+      raise(failed.err)
+    end
+    local p, r = task()
+    gen.wanted, gen.asked = r, p
     if not started then
       started = true
       local t = start(yielder(gen))
       log.guard = dropped.cancel(t)
+      running[log] = gen
+      if not looked_for then look() end
       t:on_any(function()
         gen.over = true
         local w = gen.wanted
@@ -322,7 +359,11 @@ function M.generate(f)
         gen.over = true
         local w = gen.wanted
         gen.wanted = false
-        if w then w:wakeup_later_exn(err) end
+        if w and is_pending(gen.asked) then
+          w:wakeup_later_exn(err)
+        else
+          gen.failed = { err = err }
+        end
       end)
     else
       local idle = gen.idle
