@@ -330,7 +330,8 @@ local readers = {
         end)
       end)
     end
-    await(go())
+    local ok, err = pcall(await, go())
+    if not ok and (err == lwt.Canceled or not d.abandoned) then error(err, 0) end
   end,
   scope = function(c, n)
     await(lwt.scope(function(s)

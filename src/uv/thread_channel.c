@@ -136,10 +136,10 @@ static int begin(waiter *w) {
 
 /* Is there a receiver, `w` or one before it, that has a message, or will look for one, and has
 ** yet to be told? Then who has called after it must not have the next one first, nor be told
-** that there is none. `least`: receivers that have come so far in their delivery do not count. */
-static int has_to_queue(channel *c, waiter *w, int least) {
+** that there is none. `before`: receivers that have come so far in their delivery do not count. */
+static int has_to_queue(channel *c, waiter *w, int before) {
   for (; w != NULL; w = w->mine) {
-    if (w->channel != c || w->sender || w->stage >= least) continue;
+    if (w->channel != c || w->sender || w->stage >= before) continue;
     if (w->canceled && w->stage != LWT_UV_STAGE_UNPACKING) continue;
     uv_mutex_lock(&c->lock);
     int waiting = w->waiting;
@@ -191,6 +191,7 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
   lwt_uv_message *m = w->taken;
   w->taken = NULL;
   if (m != NULL) not_arrived(L, w->channel, w->mine_prev, m, failed);
+  w->stage = LWT_UV_STAGE_TOLD;
   /* A finalizer may cancel the promise until it is rejected: the waiter must be there. */
   if (failed != LUA_OK) lwt->reject(lwt, L, top + 1);
   free_waiter(w);
