@@ -11,6 +11,13 @@ local dir
 
 local function path(name) return dir .. "/" .. name end
 
+-- So many bytes, no two places of which look alike.
+local function numbered(n)
+  local parts = {}
+  for i = 0, n // 8 do parts[#parts + 1] = ("%07x."):format(i) end
+  return table.concat(parts):sub(1, n)
+end
+
 local function task(f)
   return function() lwt.run(f) end
 end
@@ -303,6 +310,26 @@ describe("lwt.fs: open files", function()
       end
     end
     assert.equal(text, table.concat(got))
+  end))
+
+  it("loses nothing when a read that wanted less than a canceled one had left is canceled", task(function()
+    local data = numbered(200000)
+    await(fs.write_file(path("f"), data))
+    for _ = 1, 40 do
+      local f <close> = await(fs.open(path("f")))
+      local got = {}
+      local function canceled(n)
+        local p = f:read(n)
+        for _ = 1, math.random(0, 2) do lwt.yield() end
+        p:cancel()
+        local ok, s = pcall(await, p)
+        got[#got + 1] = ok and s or ""
+      end
+      canceled(150000)
+      for _ = 1, 5 do canceled(math.random(3000)) end
+      got[#got + 1] = await(f:read())
+      assert.is_true(table.concat(got) == data)
+    end
   end))
 
   it("does nothing for a task to which a cancel is due", task(function()

@@ -87,12 +87,10 @@ static inline int call_back(lua_State *L, lwt_context *c, int nargs, int nresult
   return status;
 }
 
-/* Puts the handler and, if there is one, the storage below the function at 1 and its
+/* Puts the storage, if there is one, below the handler at 1, the function and its
 ** arguments. Calls it; the results lie above `base`. */
-static inline int call_first(lua_State *L, lwt_context *c, int nresults, int *base) {
+static inline int call_under(lua_State *L, lwt_context *c, int nresults, int *base) {
   int storing = c->storing;
-  pushreg(L, c->r_handler);
-  lua_insert(L, 1);
   *base = 1;
   if (storing) {
     pushreg(L, c->r_storage);
@@ -100,6 +98,13 @@ static inline int call_first(lua_State *L, lwt_context *c, int nresults, int *ba
     *base = 2;
   }
   return call_back(L, c, lua_gettop(L) - *base - 1, nresults, *base, storing);
+}
+
+/* The same with the function at 1. */
+static inline int call_first(lua_State *L, lwt_context *c, int nresults, int *base) {
+  pushreg(L, c->r_handler);
+  lua_insert(L, 1);
+  return call_under(L, c, nresults, base);
 }
 
 /* Calls the function at `fn` with the outcome of the resolved promise at 1 (how:
@@ -474,17 +479,28 @@ static int l_wrap(lua_State *L) {
   return result(L, c, base, status, 1);
 }
 
+static inline int called(lua_State *L, lwt_context *c, int status) {
+  if (status != LUA_OK) lwt_loop_report(L, c);
+  if (c->immediate == 0 && c->has_deferred) lwt_resolve_drain(L, c);
+  lua_pushboolean(L, status == LUA_OK);
+  return 1;
+}
+
 /* core.callback(f, ...): calls it as a plain callback that nobody waits for: what it
 ** raises goes to the exception hook. Gives whether it ended well. */
 static int l_callback(lua_State *L) {
   lwt_context *c = context_of(L);
-  int base, status;
+  int base;
   luaL_checkany(L, 1);
-  status = call_first(L, c, 0, &base);
-  if (status != LUA_OK) lwt_loop_report(L, c);
-  if (c->immediate == 0) lwt_resolve_drain(L, c);
-  lua_pushboolean(L, status == LUA_OK);
-  return 1;
+  return called(L, c, call_first(L, c, 0, &base));
+}
+
+/* core.callback_under(core.handler, f, ...): the same, for what is hot. */
+static int l_callback_under(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int base;
+  luaL_checkany(L, 2);
+  return called(L, c, call_under(L, c, 0, &base));
 }
 
 /* core.try(f, ...): pcall for a plain callback. */
@@ -503,6 +519,7 @@ static int l_try(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"wrap", l_wrap},
                                      {"callback", l_callback},
+                                     {"callback_under", l_callback_under},
                                      {"try", l_try},
                                      {"bind", l_bind},
                                      {"map", l_map},

@@ -330,9 +330,10 @@ static inline void lwt_check_callable(lua_State *L, int idx) {
 
 /* A number; 0 where there is none. A string is no number. */
 static inline double lwt_opt_number(lua_State *L, int idx) {
-  if (lua_isnoneornil(L, idx)) return 0;
-  luaL_checktype(L, idx, LUA_TNUMBER);
-  return lua_tonumber(L, idx);
+  int type = lua_type(L, idx);
+  if (type == LUA_TNUMBER) return lua_tonumber(L, idx);
+  if (type != LUA_TNONE && type != LUA_TNIL) luaL_checktype(L, idx, LUA_TNUMBER);
+  return 0;
 }
 
 /* promise.c, waiters.c: making them, finding what they stand for, who waits. */
@@ -472,9 +473,17 @@ API int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w);
 API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
 /* wait.c */
-API int lwt_task_is_intact(const task *t);
+API int lwt_task_is_intact_within(const task *t);
+static inline int lwt_task_is_intact(const task *t) {
+  if (t->co == t->wait_co && t->co != NULL) return lua_status(t->co) == LUA_YIELD;
+  return lwt_task_is_intact_within(t);
+}
 API void *lwt_task_push_awaited(lua_State *L, const task *t);
-API int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p);
+API int lwt_task_is_waiting_for_its(lua_State *L, task *t, promise *p);
+static inline int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
+  if (t->status != T_WAITING || t->direct) return 0;
+  return t->awaited == p || lwt_task_is_waiting_for_its(L, t, p);
+}
 API task *lwt_task_owner(lua_State *L, const lwt_context *c);
 API int lwt_task_refuse(lua_State *L, lwt_context *c, int keep);
 API void lwt_task_abandon(lua_State *L, lwt_context *c, task *t);

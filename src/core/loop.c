@@ -162,7 +162,7 @@ static void wait_virtual(lwt_context *c) {
     c->virtual_now = c->heap[0].when;
 }
 
-static int can_happen(const lwt_context *c) {
+static inline int can_happen(const lwt_context *c) {
   return has_ready(c) || c->idle != NULL || c->ntimers > c->background ||
          engine_alive(c) != LWT_IDLE;
 }

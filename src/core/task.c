@@ -109,10 +109,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
 
 /* The base of every task's coroutine: handler, f, ... -> one value (the context's
 ** current task says how many it stands for, and whether it is an error). */
-static int main_k(lua_State *co, int status, lua_KContext k) {
-  lwt_context *c = (lwt_context *)k;
-  task *t = c->current;
-  if (t == NULL || t->co != co) return 0; /* somebody else's: the task finds it ended */
+static inline int main_done(lua_State *co, lwt_context *c, task *t, int status) {
   if (status == LUA_OK || status == LUA_YIELD) {
     int n = lua_gettop(co) - 1;
     t->p.n = (uint32_t)n;
@@ -124,19 +121,34 @@ static int main_k(lua_State *co, int status, lua_KContext k) {
   return 1;
 }
 
-static int begin_k(lua_State *co, int status, lua_KContext k) {
+static int main_k(lua_State *co, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
-  (void)status;
-  if (c->current == NULL || c->current->co != co) {
-    const task *t = lwt_task_owner(co, c);
+  task *t = c->current;
+  if (t == NULL || t->co != co) return 0; /* somebody else's: the task finds it ended */
+  return main_done(co, c, t, status);
+}
+
+static int begin_k(lua_State *co, int status, lua_KContext k);
+
+static inline int begin(lua_State *co, lwt_context *c) {
+  task *t = c->current;
+  int status;
+  if (t == NULL || t->co != co) {
+    t = lwt_task_owner(co, c);
     return lwt_task_yield_again(co, c, t != NULL ? (int)t->p.n + 2 : 0, begin_k);
   }
   c->has_trace = 0;
-  return main_k(co, lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, k, main_k), k);
+  status = lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, (lua_KContext)c, main_k);
+  return main_done(co, c, t, status);
+}
+
+static int begin_k(lua_State *co, int status, lua_KContext k) {
+  (void)status;
+  return begin(co, (lwt_context *)k);
 }
 
 static int task_main(lua_State *co) {
-  return begin_k(co, LUA_OK, (lua_KContext)context_of(co));
+  return begin(co, context_of(co));
 }
 
 /* The result of the finished task (at idx) is on top. */

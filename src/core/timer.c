@@ -212,7 +212,8 @@ int lwt_timer_fire(lua_State *L, lwt_context *c) {
 
 static double check_seconds(lua_State *L, int idx) {
   double s;
-  luaL_checktype(L, idx, LUA_TNUMBER); /* a string is none */
+  if (lua_type(L, idx) != LUA_TNUMBER) /* a string is none */
+    luaL_checktype(L, idx, LUA_TNUMBER);
   s = lua_tonumber(L, idx);
   luaL_argcheck(L, s == s, idx, "a number of seconds expected, got nan");
   return s;

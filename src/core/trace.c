@@ -620,6 +620,8 @@ void lwt_trace_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, handler, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "handler");
   c->r_handler = lwt_slot(L);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, check_unseen, 1);

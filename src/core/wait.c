@@ -7,7 +7,7 @@
 
 /* Are the coroutines in which the task waits, one in another, as it left them? One that
 ** was closed is not; what it waited for is not to be had from its stack then. */
-int lwt_task_is_intact(const task *t) {
+int lwt_task_is_intact_within(const task *t) {
   lua_State *co = t->co;
   while (co != NULL && lua_status(co) == LUA_YIELD) {
     if (co == t->wait_co) return 1;
@@ -26,10 +26,8 @@ void *lwt_task_push_awaited(lua_State *L, const task *t) {
   return lua_touserdata(L, -1);
 }
 
-int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
+int lwt_task_is_waiting_for_its(lua_State *L, task *t, promise *p) {
   int is;
-  if (t->status != T_WAITING || t->direct) return 0;
-  if (t->awaited == p) return 1;
   if (lwt_task_push_awaited(L, t) == NULL) return 0; /* p may have become another */
   is = lwt_promise_find(L, lua_gettop(L)) == p;
   lua_pop(L, 1);

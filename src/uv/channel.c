@@ -302,14 +302,18 @@ static void no_channel(lua_State *L, int arg) {
   luaL_typeerror(L, arg, "lwt.channel");
 }
 
-view *lwt_uv_channel_any(lwt_uv *ctx, lua_State *L, int arg) {
+static inline view *any_view(lwt_uv *ctx, lua_State *L, int arg) {
   view *v = lwt_uv_test(ctx, L, arg, LWT_UV_CHANNEL);
   if (v == NULL) no_channel(L, arg);
   return v;
 }
 
+view *lwt_uv_channel_any(lwt_uv *ctx, lua_State *L, int arg) {
+  return any_view(ctx, L, arg);
+}
+
 view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg) {
-  view *v = lwt_uv_channel_any(ctx, L, arg);
+  view *v = any_view(ctx, L, arg);
   if (v->ch == NULL) luaL_argerror(L, arg, "a temporary channel whose atomic is over");
   return v;
 }

@@ -41,7 +41,7 @@ static int too_long(lua_State *L, channel *ch, const op *o) {
 /* Push `n` bytes of the buffer as a string, and take them and `skip` more out of it. The
 ** string is a copy before any finalizer may run (Lua collects when it has made one); what
 ** one of those has read is not taken again. */
-static int take(lua_State *L, channel *ch, size_t n, size_t skip) {
+static inline int take(lua_State *L, channel *ch, size_t n, size_t skip) {
   channel_in *in = &ch->in;
   unsigned changes = ch->changes;
   lua_pushlstring(L, in->buf + in->head, n);
@@ -387,7 +387,9 @@ static int after_wait(lua_State *L, int status, lua_KContext c) {
 
 static int l_next_line(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  op o = {.kind = OP_LINE};
+  static const op line = {.kind = OP_LINE};
+  op o;
+  size_t searched = 0;
   channel *ch;
   int closed, n;
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
@@ -401,13 +403,15 @@ static int l_next_line(lua_State *L) {
     const char *p = ch->in.buf + ch->in.head;
     size_t u = ch->in.tail - ch->in.head;
     const char *nl = memchr(p, '\n', u);
-    n = nl != NULL ? take_line(L, ch, &o, nl) : AGAIN;
+    n = nl != NULL ? take_line(L, ch, &line, nl) : AGAIN;
     if (n > 0) return n;
     if (n == FAILED) return lua_error(L);
     if (n == RETRY) return l_next_line(L);
-    o.done = u;
+    searched = u;
   }
   lua_settop(L, 1);
+  o = line;
+  o.done = searched;
   n = lwt_uv_channel_run_direct(L, v, &o, 0);
   if (n != AGAIN) return n;
   if (!ctx->lwt->await_begin(ctx->lwt, L, 2)) return lua_yieldk(L, 0, 0, after_wait);

@@ -222,6 +222,7 @@ static int push_opened(lua_State *L, lwt_uv_req *r) {
   lua_pop(L, 1);
   box->f->regular = (unsigned char)o->regular;
   box->f->fd = o->fd;
+  o->fd = -1; /* the file's from now on, also when a finalizer has canceled the request */
   return 1;
 }
 

@@ -59,6 +59,12 @@ void lwt_uv_file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t ca
     free(buf);
     return;
   }
+  if (f->left_len > 0) { /* the read wanted less, and this is what it took of it */
+    f->left_ofs -= len;
+    f->left_len += len;
+    free(buf);
+    return;
+  }
   free(f->left); /* empty: whoever reads takes it first */
   f->left = buf;
   f->left_ofs = ofs;

@@ -34,9 +34,8 @@ typedef struct fs_state {
 } fs_state;
 
 struct fs_req {
-  lwt_uv_req req;        /* first: a fs_req is its lwt_uv_req */
-  fs_req *next, *prev;   /* while it waits for its turn */
-  unsigned char in_line; /* it does */
+  lwt_uv_req req;      /* first: a fs_req is its lwt_uv_req */
+  fs_req *next, *prev; /* while it waits for its turn */
   uv_work_t work;
   fs_work run;
   ssize_t status;
@@ -44,7 +43,8 @@ struct fs_req {
   int wait_fd;            /* with UV_EAGAIN: what for */
   unsigned char wait_for; /* FS_NO_WAIT: EAGAIN is the system's own word */
   unsigned char started;
-  char stop; /* atomic: nobody wants it any more */
+  unsigned char in_line; /* it waits for its turn */
+  char stop;             /* atomic: nobody wants it any more */
 };
 
 /* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise,

@@ -217,11 +217,13 @@ static void release_dropped(jobs *j) {
 
 /* As many runners as there are jobs that wait or run, up to the limit. */
 static void start_runners(jobs *j) {
-  int most = lwt_uv_job_limit();
+  int most = lwt_uv_job_limit(), n = atomic_load(&j->nactive);
   if (most > MAX_RUNNERS) most = MAX_RUNNERS;
-  if (atomic_load(&j->nactive) == 0) atomic_store(&j->in_stream, 0);
-  for (int i = 0; i < most && is_short_of_runners(j); i++)
+  if (n == 0) atomic_store(&j->in_stream, 0);
+  for (int i = 0; i < most && n < most && is_short_of_runners(j); i++) {
     if (lwt_uv_job_threads_queue(&j->runners[i].turn, most) < 0) return;
+    n = atomic_load(&j->nactive);
+  }
 }
 
 /* A loop that is driven by somebody else goes on while jobs are under way. */

@@ -297,8 +297,9 @@ static int write_parts(lwt_uv *ctx, lua_State *L) {
   lwt_uv_stream *s = lwt_uv_stream_check(ctx, L);
   parts p;
   ssize_t n = 0;
+  int may_allocate = lua_type(L, 2) != LUA_TSTRING;
   collect(ctx, L, 2, &p);
-  s = lwt_uv_stream_check(ctx, L); /* a long list allocates: a finalizer may close it */
+  if (may_allocate) s = lwt_uv_stream_check(ctx, L); /* a finalizer may have closed it */
   if (s == NULL) return lwt_uv_reject_closed(ctx, L);
   if (ctx->lwt->cancel_due(ctx->lwt)) return lwt_uv_later(L, lwt_uv_stream_l_write);
   if (s->first == NULL && !s->half_sent && p.total > 0) {

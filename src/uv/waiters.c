@@ -93,15 +93,24 @@ static void make_room(lua_State *L, lwt_uv_waiters *w, int idx) {
 
 void lwt_uv_waiters_push(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx,
                          lua_Integer want) {
-  int promise = lua_gettop(L);
+  int promise;
   if (w->n == 1 && w->size == 0) { /* was it cancelled, as after a time limit? */
     lua_getiuservalue(L, idx, w->slot);
     if (!is_live(ctx, L, -1)) w->n = 0;
     lua_pop(L, 1);
   }
+  if (w->n == 0) { /* as a rule */
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, idx, w->slot);
+    w->want = want;
+    w->size = w->dead = 0;
+    w->n = 1;
+    return;
+  }
+  promise = lua_gettop(L);
   make_room(L, w, idx);
   lua_pushvalue(L, promise);
-  if (w->n == 0) { /* as a rule */
+  if (w->n == 0) { /* they are gone meanwhile */
     lua_setiuservalue(L, idx, w->slot);
     w->want = want;
     w->size = w->dead = 0;

@@ -42,7 +42,7 @@ function Crew:start(f, ...)
   if state == "fulfilled" then return end
   if state == "rejected" then
     if not self.failed then
-      self.failed = child
+      self.failed, self.over = child, true
       if self.alarm_r then self.alarm_r:wakeup_later() end
     end
     return
@@ -59,7 +59,7 @@ function Crew:start(f, ...)
     live[child] = nil
     self.n = self.n - 1
     if not self.failed then
-      self.failed = child
+      self.failed, self.over = child, true
       if self.alarm_r then self.alarm_r:wakeup_later() end
     end
     poke(self)
@@ -87,7 +87,7 @@ function Crew:loop(one, n)
   local i = 0
   self.looping = true
   local function child()
-    while i < n and not self.halted and not self.failed do
+    while i < n and not self.over do
       i = i + 1
       one(i)
     end
@@ -120,7 +120,7 @@ end
 -- Start no more, and cancel the children, once: they may be cleaning up by the second time.
 local function halt(c)
   if c.halted then return end
-  c.halted = true
+  c.halted, c.over = true, true
   local list = order.by_value(c.live)
   for i = 1, #list do list[i]:cancel() end
 end
@@ -146,7 +146,8 @@ end
 
 local function run(max, body)
   local c = setmetatable({
-    max = max, n = 0, started = 0, live = {}, failed = false, halted = false, looping = false,
+    max = max, n = 0, started = 0, live = {}, failed = false, halted = false, over = false, -- one of the two
+    looping = false,
   }, Crew)
   c.halt = function() halt(c) end
   return finish(c, guard(body, c))

@@ -18,7 +18,7 @@ local lwt = require "lwt"
 local core = require "lwt.core"
 local storage = require "lwt.stored"
 
-local async, callback = lwt.async, core.callback
+local async, callback, handler = lwt.async, core.callback_under, core.handler
 local getmetatable, setmetatable, error = getmetatable, setmetatable, error
 
 local G = {}
@@ -36,6 +36,7 @@ local weak = { __mode = "v" }
 --   queued    the step it is in the queue of
 --   producers what it is made from
 --   eq        of signals: when is a value the same as the last one (nil: ==)
+--   maps      of a signal that is a function of another, and no more: that function
 --   slot      of nodes with a changing producer `inner`: their place among its dependents
 
 local id = 0 -- the step that runs, or ran last
@@ -273,15 +274,9 @@ local function drain()
   end
 end
 
--- The rest of a step, after its primitives have been set. Promises are fulfilled when it is over:
--- for their callbacks nothing occurs now, but what they send has to wait for its turn.
-local function finish()
-  drain()
-  for i = n_occurred, 1, -1 do
-    occurred[i].v = nil
-    occurred[i] = nil
-    n_occurred = i - 1
-  end
+-- Promises are fulfilled when a step is over: for their callbacks nothing occurs now, but what
+-- they send has to wait for its turn.
+local function wake()
   while waking_head <= waking_tail do
     if waking_head == 1 then id = id + 1 end
     local entry = waking[waking_head]
@@ -294,6 +289,32 @@ local function finish()
   waking_head, waking_tail = 1, 0
 end
 
+-- The rest of a step, after its primitives have been set.
+local function finish()
+  while true do -- as drain does it
+    local node = first
+    if node then
+      first = nil
+    else
+      if heaped == 0 then break end
+      node = pop()
+      if not node then break end
+    end
+    got_on = true
+    node.queued = 0
+    local update = node.update
+    if update then
+      if stored[1] then bare(update, node) else update(node) end
+    end
+  end
+  for i = n_occurred, 1, -1 do
+    occurred[i].v = nil
+    occurred[i] = nil
+    n_occurred = i - 1
+  end
+  if waking_tail > 0 then wake() end
+end
+
 -- Fulfil a promise when the step is over.
 function G.wake(resolver, v)
   local entry = { resolver = resolver, v = v }
@@ -303,11 +324,8 @@ function G.wake(resolver, v)
   more = true
 end
 
--- What is left to do: of the step that runs, and those that wait for one of their own. `more`
--- stays true when it raises.
-local function rest()
-  active, more = true, true
-  finish()
+-- The steps that wait for their turn.
+local function do_later()
   while later_head <= later_tail do
     local entry = later[later_head]
     later[later_head] = nil
@@ -320,6 +338,14 @@ local function rest()
     end
   end
   later_head, later_tail = 1, 0
+end
+
+-- What is left to do: of the step that runs, and those that wait for one of their own. `more`
+-- stays true when it raises.
+local function rest()
+  active, more = true, true
+  finish()
+  if later_tail > 0 then do_later() end
   active, more = false, false
 end
 
@@ -328,7 +354,7 @@ end
 local function settle()
   while more do
     active, got_on = false, false
-    callback(rest)
+    callback(handler, rest)
     if not got_on then break end
   end
   active = false
@@ -339,7 +365,9 @@ local function step(set, node, v)
   active, more = true, true
   id = id + 1
   set(node, v)
-  rest()
+  finish()
+  if later_tail > 0 then do_later() end
+  active, more = false, false
 end
 
 -- Give a primitive a value: a step of its own.
@@ -353,8 +381,7 @@ local function send(set, node, v)
     more = true
     return
   end
-  callback(step, set, node, v)
-  settle()
+  if not callback(handler, step, set, node, v) then settle() end
 end
 G.send = send
 
@@ -366,9 +393,18 @@ local function set_signal(s, v)
   local n = s.ndeps
   if n == 1 then
     local d = s.deps[1]
-    local update = d and d.update
-    if update then
-      if stored[1] then bare(update, d) else update(d) end
+    local f = d and d.maps
+    if f and not stored[1] then -- as its update does it
+      v = f(v)
+      if d.v ~= v then
+        d.v, d.last = v, id
+        if d.ndeps > 0 then schedule(d) end
+      end
+    else
+      local update = d and d.update
+      if update then
+        if stored[1] then bare(update, d) else update(d) end
+      end
     end
   elseif n > 0 then
     schedule(s)
@@ -383,27 +419,17 @@ function G.setter(s)
   return function(v, at)
     if at ~= nil then return G.add(at, change, s, v) end
     if active or eq or s.stopped then return send(change, s, v) end
-    if not callback(set_signal, s, v) then settle() end
+    if not callback(handler, set_signal, s, v) then settle() end
   end
 end
 
--- What updates a signal that is `f` of another: change(m, f(s.v)), likewise.
-function G.mapping(s, f, eq)
-  if eq then return function(m) change(m, (f(s.v))) end end
-  return function(m)
-    local v = f(s.v)
-    if m.v == v then return end
-    m.v, m.last = v, id
-    if m.ndeps > 0 then schedule(m) end
-  end
-end
 
 -- Several at the same time (see Step): a list of { set =, node =, v = }.
 local function set_all(all)
   local list = all.list
   for i = 1, #list do
     local entry = list[i]
-    if not entry.node.stopped then callback(entry.set, entry.node, entry.v) end
+    if not entry.node.stopped then callback(handler, entry.set, entry.node, entry.v) end
   end
 end
 
@@ -420,7 +446,7 @@ local function node_of(mt, v, eq)
   return setmetatable({
     rank = 0, last = 0, queued = 0, ndeps = 0, room = 8, live = 1, v = v, eq = eq or false,
     update = false, deps = false, producers = false, inner = false, slot = false,
-    stopped = false, silent = false,
+    stopped = false, silent = false, maps = false,
   }, mt)
 end
 
@@ -456,6 +482,20 @@ end
 
 function G.signal_from(producers, v, eq, update)
   return depend(node_of(Smt, v, eq and storage.keep(eq)), producers, update)
+end
+
+-- A signal that is `f` of another.
+function G.mapped(s, f, eq)
+  local v = f(s.v)
+  if eq then return G.signal_from({ s }, v, eq, function(m) change(m, (f(s.v))) end) end
+  local m = G.signal_from({ s }, v, nil, function(m)
+    local w = f(s.v)
+    if m.v == w then return end
+    m.v, m.last = w, id
+    if m.ndeps > 0 then schedule(m) end
+  end)
+  if not stored[1] then m.maps = f end
+  return m
 end
 
 -- For nodes that follow one node at a time: from now on `inner`. Gives false when that one
@@ -495,7 +535,7 @@ function G.stop(node, strong)
     list[k] = nil
     k = k - 1
     if not x.stopped then
-      x.stopped, x.silent, x.update = true, true, false
+      x.stopped, x.silent, x.update, x.maps = true, true, false, false
       local producers, inner = x.producers or {}, x.inner
       x.producers, x.inner = false, false
       for i = #producers, 1, -1 do loose(producers[i]) end

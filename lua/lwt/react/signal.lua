@@ -193,7 +193,7 @@ function S.map(s, f, eq)
   check(s, 1, "map")
   args.func(f, 2, "map")
   check_eq(eq, 3, "map")
-  return signal_from({ s }, (f(s.v)), eq, G.mapping(s, f, eq))
+  return G.mapped(s, f, eq)
 end
 
 --- The last value for which `f(v)` is true; `init` if the first is refused.

@@ -1,0 +1,117 @@
+-- What is seldom come to: files of the system that can only be read on the pool, trees that cannot be
+-- removed, the owner of what is copied over, trees with many directories that are watched.
+local lwt = require "lwt"
+local fs = require "lwt.fs"
+local lio = require "lwt.io"
+local shell = require "spec.support.shell"
+local await = lwt.await
+
+local function task(f) return function() lwt.run(f) end end
+
+local dir
+local function path(name) return dir .. "/" .. name end
+
+describe("a channel of a file that gives nothing without waiting", function()
+  local FILE = "/proc/self/limits" -- its text stays the same
+  local text
+  before_each(function()
+    local f = io.open(FILE)
+    text = f and f:read "a"
+    if f then f:close() else pending "there is no /proc here" end
+  end)
+
+  it("loses nothing when its reads are canceled and asked for again", task(function()
+    if not text then return end
+    local ch = await(lio.open_file(FILE))
+    for _ = 1, 3 do
+      local p = ch:read_line()
+      p:cancel()
+      assert.equal(0, ch:position())
+      local q = ch:read(7)
+      q:cancel()
+    end
+    assert.equal(text, await(ch:read()))
+    await(ch:close())
+  end))
+
+  it("knows its position, and takes another, while a canceled read is on its way", task(function()
+    if not text then return end
+    local ch = await(lio.open_file(FILE))
+    for at = 30, 0, -10 do
+      ch:read(5):cancel()
+      ch:set_position(at)
+      assert.equal(at, ch:position())
+      assert.equal(text:sub(at + 1, at + 10), await(ch:read_exactly(10)))
+    end
+    await(ch:close())
+  end))
+
+  it("can be closed while it reads", task(function()
+    if not text then return end
+    for turns = 0, 2 do
+      local ch = await(lio.open_file(FILE))
+      local p = ch:read(10)
+      for _ = 1, turns do lwt.yield() end
+      await(ch:abort())
+      local ok, err = pcall(await, p)
+      assert.is_true(ok or err == lwt.Closed, tostring(err))
+    end
+  end))
+end)
+
+describe("a tree that cannot be removed", function()
+  it("is told of, and left alone", task(function()
+    if not io.open "/proc/self/fdinfo/1" then return end
+    local ok, err = pcall(await, lio.delete_recursively "/proc/self/fdinfo")
+    assert.is_false(ok)
+    assert.is_true(err.code == "EPERM" or err.code == "EACCES", tostring(err))
+    ok, err = pcall(await, lio.delete_recursively "/proc/self/map_files")
+    assert.is_false(ok)
+    assert.is_string(err.code)
+  end))
+end)
+
+describe("in a folder", function()
+  before_each(function() dir = shell.temp_dir() end)
+  after_each(function() shell.remove_dir(dir) end)
+
+  it("what is copied over keeps its owner", task(function()
+    await(fs.write_file(path("from"), "new"))
+    await(fs.write_file(path("to"), "old"))
+    if not pcall(await, fs.chown(path("to"), 65534, 65534)) then return end -- only root may
+    await(fs.copyfile(path("from"), path("to")))
+    local st = await(fs.stat(path("to")))
+    assert.same({ 65534, 65534, "new" }, { st.uid, st.gid, await(fs.read_file(path("to"))) })
+  end))
+
+  it("nothing is copied to where nothing can be made", task(function()
+    await(fs.write_file(path("from"), "x"))
+    local ok, err = pcall(await, fs.copyfile(path("from"), path("nowhere/to")))
+    assert.same({ false, "ENOENT" }, { ok, err.code })
+    ok, err = pcall(await, fs.copyfile(path("from"), "/proc/lwt-seldom"))
+    assert.is_false(ok)
+    assert.is_string(err.code)
+  end))
+
+  it("a watch tells of each of many directories", task(function()
+    for i = 1, 70 do await(fs.mkdir(path("d" .. i))) end
+    local s = fs.watch(dir, { recursive = true })
+    for i = 1, 70 do shell.write(path(("d%d/f"):format(i)), "") end
+    local told, n = {}, 0
+    while n < 70 do
+      local e = await(lwt.with_timeout(20, s:next()))
+      if e.name:find "/f$" and not told[e.name] then told[e.name], n = true, n + 1 end
+    end
+    s:close()
+  end))
+
+  it("all who wait for a watch are told that what was watched has gone", task(function()
+    await(fs.mkdir(path("d")))
+    local s = fs.watch(path("d"))
+    local waiting = { s:get(), s:get(), s:get() }
+    await(fs.rmdir(path("d")))
+    assert.equal("rename", await(waiting[1]).type)
+    assert.is_nil(await(waiting[2]))
+    assert.is_nil(await(waiting[3]))
+  end))
+end)
