@@ -167,6 +167,20 @@ section("names, datagrams and readiness", function()
   end)
 end)
 
+section("a direct reader whose peer resets", function()
+  return limited(function()
+    local l <close> = net.tcp_listen("127.0.0.1:0"):await()
+    local a <close> = net.tcp_connect(l:address()):await()
+    local b <close> = l:accept():await()
+    local view = lwt.direct(a)
+    local reading = lwt.spawn(function() return select(2, pcall(view.read, view, 100)) end)
+    for _ = 1, 2 do lwt.yield() end
+    b:reset()
+    local err = reading:await()
+    say(type(err) == "table" and err.code or err)
+  end)
+end)
+
 section("processes", function()
   return limited(function()
     local list = {}

@@ -97,6 +97,8 @@ void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);
 void lwt_uv_stream_init_direct(lwt_uv_stream *s);
 void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_stream *s);
 void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s);
+/* When there was no memory for that: asks for none. */
+void lwt_uv_stream_fail_direct(lua_State *L, lwt_uv_stream *s);
 /* stream_write.c */
 ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned n);
 /* The socket is at 1, a string at 2, of which `done` bytes are sent: pushes the promise of

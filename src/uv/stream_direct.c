@@ -112,6 +112,20 @@ void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s) {
   ctx->lwt->wait_wake(ctx->lwt, L, &s->direct, n);
 }
 
+/* When there was no memory for that: Lua keeps this string for itself. */
+void lwt_uv_stream_fail_direct(lua_State *L, lwt_uv_stream *s) {
+  lwt_uv *ctx = s->h.ctx;
+  const void *task = s->direct.task;
+  lua_pushliteral(L, "not enough memory");
+  lua_pushlightuserdata(L, (void *)&failed);
+  if (s->direct.task != task) { /* a finalizer has cancelled it */
+    lua_pop(L, 2);
+    return;
+  }
+  ctx->waiting--;
+  ctx->lwt->wait_wake(ctx->lwt, L, &s->direct, 2);
+}
+
 static int view_read(lua_State *L);
 
 static int read_k(lua_State *L, int status, lua_KContext k) {

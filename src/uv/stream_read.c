@@ -195,6 +195,8 @@ static void deliver_end(lua_State *L, void *data) {
 /* There was no memory for it: say so. */
 static void fail_readers(lua_State *L, void *data) {
   lwt_uv_stream *s = data;
+  if (s->direct.task != NULL) lwt_uv_stream_fail_direct(L, s);
+  if (s->readers.n == 0) return;
   lwt_uv_handle_push(L, &s->h);
   lwt_uv_waiters_fail(s->h.ctx, L, &s->readers, -1);
   if (s->h.box != NULL) lwt_uv_waiters_anchor(L, &s->readers, &s->h, -1);
