@@ -331,6 +331,7 @@ void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
   int base = c->work;
   cancel(L, c, idx, (promise *)lua_touserdata(L, idx));
   if (c->work > base) lwt_resolve_drive(L, c, base);
+  c->calls++; /* see told_by_walk: the walk is over */
 }
 
 /* Cancels the promise at idx and runs what follows from it. Returns whether
@@ -338,6 +339,7 @@ void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
 int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
   int base = c->work, found = lwt_cancel_push(L, c, idx);
   if (c->work > base) lwt_resolve_drive(L, c, base);
+  c->calls++; /* see told_by_walk: the walk is over */
   return found;
 }
 
