@@ -399,6 +399,55 @@ describe("a thread channel", function()
     assert.equal(0, result.code)
   end)
 
+  it("gives what comes back after its end to who was waiting then", task(function()
+    local ch = preemptive.channel(0)
+    local first, second, third = ch:recv(), ch:recv(), ch:recv()
+    ch:send "kept"
+    ch:close()
+    first:cancel()
+    assert.equal("kept", await(second))
+    assert.is_nil(await(third))
+    assert.equal(0, #ch)
+  end))
+
+  it("gives it to a receiver that a finalizer begins while it is on its way", function()
+    local result = require "spec.support.script".run([[
+      local lwt, preemptive = require "lwt", require "lwt.preemptive"
+      collectgarbage("incremental", 1, 1000, 8)
+      local called, ch, p, q
+      local function trap()
+        setmetatable({}, { __gc = function()
+          if not ch then return end
+          called, q = called + 1, ch:recv()
+          p:cancel()
+          ch = nil
+        end })
+      end
+      local big = {}
+      for k = 1, 100 do big[k] = { k } end
+      lwt.run(function()
+        for _, close in ipairs { true, false } do
+          called = 0
+          for i = 1, 30 do
+            local c = preemptive.channel(2)
+            p, q = c:recv(), nil
+            c:send(i, big)
+            if close then c:close() else c:send(-i) end
+            trap()
+            ch = c
+            local ok, first = pcall(lwt.await, p)
+            ch = nil
+            local second = q and lwt.await(q)
+            if not ok then first = second end
+            if first ~= i then print(close, i, ok, first, second) end
+          end
+          print(called > 0)
+        end
+      end)]])
+    assert.equal("true\ntrue\n", result.out)
+    assert.equal(0, result.code)
+  end)
+
   it("says so when a finalizer uses one that was collected with it", function()
     local result = require "spec.support.script".run [[
       local preemptive = require "lwt.preemptive"

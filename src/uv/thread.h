@@ -350,6 +350,7 @@ typedef struct lwt_uv_threads {
   int runner;            /* registry: how lwt.preemptive runs something for a worker */
   int channels;          /* registry: channel's address -> userdata, weakly */
   lwt_uv_thread_waiter *waiters; /* of this state, at any channel */
+  int unpacking;                 /* how many of them have a message that may come back */
 } lwt_uv_threads;
 
 /* In a cancel function, which a finaliser may call late: is its `data` gone already? */

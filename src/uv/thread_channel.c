@@ -88,6 +88,7 @@ static void not_arrived(lua_State *L, channel *c, waiter *w, lwt_uv_message *m,
 static int l_settle(lua_State *L) {
   waiter *w = lua_touserdata(L, 2);
   const lwt_api *lwt = w->ctx->lwt;
+  lwt_uv_threads *t = w->ctx->family[LWT_UV_FTHREAD];
   lua_settop(L, 1);
   if (w->sender && w->closed) {
     lwt->push_sentinel(lwt, L, "Closed");
@@ -95,11 +96,16 @@ static int l_settle(lua_State *L) {
   } else if (w->sender) {
     lwt->fulfill(lwt, L, 1, 0);
   } else if (w->taken == NULL) {
+    w->stage = LWT_UV_STAGE_TOLD;
     lua_pushnil(L);
     lwt->fulfill(lwt, L, 1, 1);
   } else {
+    w->stage = LWT_UV_STAGE_UNPACKING;
+    t->unpacking++; /* deliver sets it right after an error */
     int n = lwt_uv_unpack_begin(L, w->taken);
+    t->unpacking--;
     if (w->canceled) return 0; /* by a finalizer */
+    w->stage = LWT_UV_STAGE_TOLD;
     lwt_uv_unpack_end(w->taken);
     lwt_uv_message_free(w->taken);
     w->taken = NULL;
@@ -129,10 +135,12 @@ static int begin(waiter *w) {
 }
 
 /* Is there a receiver, `w` or one before it, that has a message, or will look for one, and has
-** yet to be told? Then who has called after it must not have the next one first. */
-static int has_to_queue(channel *c, waiter *w) {
+** yet to be told? Then who has called after it must not have the next one first, nor be told
+** that there is none. `least`: receivers that have come so far in their delivery do not count. */
+static int has_to_queue(channel *c, waiter *w, int least) {
   for (; w != NULL; w = w->mine) {
-    if (w->channel != c || w->sender || w->canceled) continue;
+    if (w->channel != c || w->sender || w->stage >= least) continue;
+    if (w->canceled && w->stage != LWT_UV_STAGE_UNPACKING) continue;
     uv_mutex_lock(&c->lock);
     int waiting = w->waiting;
     uv_mutex_unlock(&c->lock);
@@ -152,10 +160,17 @@ static int later(waiter *w) {
 static void deliver(lua_State *L, lwt_uv_post *post) {
   waiter *w = (waiter *)post;
   const lwt_api *lwt = w->ctx->lwt;
-  int top = lua_gettop(L), failed = LUA_OK;
+  lwt_uv_threads *t = w->ctx->family[LWT_UV_FTHREAD];
+  int top = lua_gettop(L), failed = LUA_OK, unpacking = t->unpacking;
   if (w->late && !w->canceled) {
     w->late = 0;
-    if (!w->sender && has_to_queue(w->channel, w->mine) && later(w)) return;
+    /* Whose message is being unpacked now cannot be waited for: this is a nested turn. */
+    if (!w->sender && has_to_queue(w->channel, w->mine, LWT_UV_STAGE_UNPACKING) &&
+        later(w))
+      return;
+    if (!begin(w)) return;
+  } else if (!w->sender && !w->canceled && w->message == NULL) {
+    /* The channel was closed when nothing was in it; since then something may have come back. */
     if (!begin(w)) return;
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, w->promise);
@@ -171,6 +186,7 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
     lua_pushvalue(L, top + 1);
     lua_pushlightuserdata(L, w);
     failed = lua_pcall(L, 2, 0, 0);
+    t->unpacking = unpacking;
   }
   lwt_uv_message *m = w->taken;
   w->taken = NULL;
@@ -187,7 +203,7 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
 static void start(lua_State *L, waiter *w) {
   int promise = lua_gettop(L);
   int must = w->ctx->lwt->cancel_due(w->ctx->lwt) ||
-             (!w->sender && has_to_queue(w->channel, w->mine));
+             (!w->sender && has_to_queue(w->channel, w->mine, LWT_UV_STAGE_TOLD));
   if (must && later(w)) return;
   if (!begin(w)) return;
   deliver(L, &w->post);
@@ -479,7 +495,8 @@ static int l_recv(lua_State *L) {
   lua_settop(L, 1);
   lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
   int must_wait = ctx->lwt->cancel_due(ctx->lwt) ||
-                  (lwt_uv_inbox_pending(ctx) && has_to_queue(c, t->waiters));
+                  ((t->unpacking > 0 || lwt_uv_inbox_pending(ctx)) &&
+                   has_to_queue(c, t->waiters, LWT_UV_STAGE_TOLD));
   uv_mutex_lock(&c->lock);
   lwt_uv_message *m = must_wait ? NULL : lwt_uv_ring_take(c);
   int closed = c->closed && !must_wait;

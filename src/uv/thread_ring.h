@@ -19,8 +19,13 @@ struct lwt_uv_thread_waiter {
   int closed;              /* ended by close */
   int late;                /* posted to come to the channel in a later turn */
   int canceled;            /* by its own state */
+  int stage;               /* of a receiver's delivery, see below */
   int promise, receipt;    /* in the registry */
 };
+
+/* While its message is being unpacked a receiver may be cancelled, by a finalizer, and the message
+** comes back; once it has been told, that is over. */
+enum { LWT_UV_STAGE_NONE, LWT_UV_STAGE_UNPACKING, LWT_UV_STAGE_TOLD };
 
 typedef struct lwt_uv_waiter_queue {
   lwt_uv_thread_waiter *first, *last;
