@@ -23,12 +23,12 @@ describe("everything at once", function()
 
   it("brings the bytes through in every style of reading and writing, round after round", function()
     local counts = {}
-    for seed = 1, core.count(10, 200) do soak_bytes.round(seed, counts) end
+    for seed = 1, core.count(8, 200) do soak_bytes.round(seed, counts) end
     assert.is_true(counts.bytes > 0 and counts.finalizers > 0)
   end)
 
   it("loses no bytes of a file, whose reads finalizers cancel as they end", function()
-    for seed = 1, core.count(60, 400) do soak_bytes.round(seed, nil, "file") end
+    for seed = 1, core.count(20, 400) do soak_bytes.round(seed, nil, "file") end
   end)
 
   it("finds bytes that come in the wrong order", function()

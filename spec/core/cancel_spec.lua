@@ -4,6 +4,24 @@ local is, new_log, with_hook = core.is, core.log, core.with_hook
 
 local Canceled = lwt.Canceled
 
+describe("a pick that was cancelled in vain", function()
+  it("cancels its losers when it is made later, also when nothing ran in between", function()
+    local p, r = lwt.wait()
+    local q = lwt.task()
+    local loser = lwt.spawn(function()
+      pcall(lwt.await, p)
+      lwt.await(q)
+    end)
+    local pick = lwt.pick { p, loser }
+    pick:cancel() -- interrupts the loser's first await
+    r:wakeup()
+    assert.equal("fulfilled", (pick:state()))
+    for _ = 1, 3 do lwt.step() end
+    assert.equal("rejected", (q:state()))
+    assert.equal(lwt.Canceled, select(2, loser:state()))
+  end)
+end)
+
 describe("cancel", function()
   it("of a task rejects it with Canceled, before it returns", function()
     local p = lwt.task()

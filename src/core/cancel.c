@@ -272,11 +272,13 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     }
     lua_settop(L, top);
   }
-  for (i = 1; i < k->nactions; i += 2) { /* what they awaited in vain */
+  for (i = 1; i < k->nactions;
+       i += 2) { /* what they awaited in vain, if it is a promise */
     lua_rawgeti(L, k->actions, i + 1);
     lua_rawgeti(L, k->actions, i);
     if (lua_tointeger(L, top + 1) == DO_INTERRUPT &&
-        push_awaited(L, (task *)lua_touserdata(L, top + 2)) != NULL)
+        push_awaited(L, (task *)lua_touserdata(L, top + 2)) != NULL &&
+        lwt_promise_test(L, c, top + 3) != NULL)
       lwt_let_go(L, c, top + 3);
     lua_settop(L, top);
   }
@@ -329,6 +331,7 @@ void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
   int base = c->work;
   cancel(L, c, idx, (promise *)lua_touserdata(L, idx));
   if (c->work > base) lwt_resolve_drive(L, c, base);
+  c->calls++; /* see told_by_walk: the walk is over */
 }
 
 /* Cancels the promise at idx and runs what follows from it. Returns whether
@@ -336,6 +339,7 @@ void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
 int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
   int base = c->work, found = lwt_cancel_push(L, c, idx);
   if (c->work > base) lwt_resolve_drive(L, c, base);
+  c->calls++; /* see told_by_walk: the walk is over */
   return found;
 }
 

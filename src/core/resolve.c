@@ -573,6 +573,7 @@ void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
     while (undefer(L, c)) drive(L, c, base);
   c->callbacks--;
   c->nest--;
+  c->calls++; /* what is resolved from now on is not what the last cancel walk told */
 }
 
 /* Defers the telling of the waiter on top (popped): `source` is resolved. */
