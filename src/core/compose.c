@@ -326,7 +326,7 @@ static int l_finalize(lua_State *L) {
   lua_settop(L, 2);
   p = promise_or_task(L, c, 0);
   lua_settop(L, 2);
-  if ((p = derive(L, c, p, K_FINALIZE, 1)) == NULL) return 1;
+  if (derive(L, c, p, K_FINALIZE, 1) == NULL) return 1;
   if (too_deep(c)) {
     derive_owed(L, c, K_FINALIZE, 1);
     return 1;
