@@ -23,14 +23,18 @@ describe("a channel of a file that gives nothing without waiting", function()
   it("loses nothing when its reads are canceled and asked for again", task(function()
     if not text then return end
     local ch = await(lio.open_file(FILE))
-    for _ = 1, 3 do
-      local p = ch:read_line()
+    local got = ""
+    -- What the pool has brought meanwhile may be given at once: then there is nothing to cancel.
+    local function withdraw(p, newline)
+      local state, piece = p:state()
       p:cancel()
-      assert.equal(0, ch:position())
-      local q = ch:read(7)
-      q:cancel()
+      if state == "fulfilled" then got = got .. piece .. newline end
     end
-    assert.equal(text, await(ch:read()))
+    for _ = 1, 3 do
+      withdraw(ch:read_line(), "\n")
+      withdraw(ch:read(7), "")
+    end
+    assert.equal(text, got .. await(ch:read()))
     await(ch:close())
   end))
 
