@@ -166,8 +166,8 @@ local function start(server, ch, address, f)
       server:_gone(p)
       failed(ch, err)
     end)
+    server.tasks[p] = server.started + 1 -- the last that can fail: the count is of these
     server.n, server.started = server.n + 1, server.started + 1
-    server.tasks[p] = server.started
   else
     local state, err = p:state()
     if state == "rejected" then failed(ch, err) end
