@@ -146,6 +146,7 @@ build = {
     ["lwt.fs"] = "lua/lwt/fs.lua",
     ["lwt.gc"] = "lua/lwt/gc.lua",
     ["lwt"] = "lua/lwt/init.lua",
+    ["lwt.internal.rocks"] = "lua/lwt/internal/rocks.lua",
     ["lwt.io"] = "lua/lwt/io.lua",
     ["lwt.io.check"] = "lua/lwt/io/check.lua",
     ["lwt.io.custom"] = "lua/lwt/io/custom.lua",

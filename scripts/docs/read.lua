@@ -350,7 +350,7 @@ function M.read()
   for name in pairs(INTERNAL) do
     if self.modules[name] then self.modules[name].internal = true end
   end
-  for _, path in ipairs(list("find src/core src/uv -name '*.c'")) do self:read_c(path) end
+  for _, path in ipairs(list("find src -name '*.c'")) do self:read_c(path) end
   for _, path in ipairs(lua_files) do self:read_lua(path) end
   return self
 end
