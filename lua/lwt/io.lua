@@ -4,7 +4,7 @@
 --- Call it `lio`, as these pages do (`local lio = require "lwt.io"`): a local `io` would hide Lua's own.
 --- Every function that takes a channel first is a method as well: the same function.
 
--- What touches bytes is in C (src/uv/channel*.c, src/uv/io.c); here is what is made of it: atomic,
+-- What touches bytes is in C (src/uv/channel); here is what is made of it: atomic,
 -- whole files, temporary things, connections, servers, printing.
 
 local lwt = require "lwt"

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "uv_internal.h"
+#include "internal.h"
 
 /* lwt_uv.guest: who turns the loop at the moment. */
 enum {

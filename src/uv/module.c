@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "uv_internal.h"
+#include "internal.h"
 
 static const char context_key = 0; /* its address is the registry's key */
 
