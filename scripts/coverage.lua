@@ -93,7 +93,7 @@ local function look_at(folder)
     local source = ("src/%s/%s.c"):format(folder, name)
     local seen, annotated = {}, {}
     for _, data in ipairs(data_of(folder, name)) do read(data, source, seen, annotated) end
-    save(("%s/%s.c.gcov"):format(folder, name), annotated)
+    save(("%s/%s.c.gcov"):format(folder, (name:gsub("/", "_"))), annotated)
     local numbers = {}
     for number in pairs(seen) do numbers[#numbers + 1] = number end
     table.sort(numbers)

@@ -1,4 +1,4 @@
-/* thread_inbox.c: how other threads reach a state's loop.
+/* inbox.c: how other threads reach a state's loop.
 **
 ** One inbox per state: a list of posts, to which senders add without a lock, and one
 ** uv_async_t. The lock guards that, so that a sender never meets one that is being closed;

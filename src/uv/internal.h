@@ -1,4 +1,4 @@
-/* uv_internal.h: what the files of src/uv share.
+/* internal.h: what the files of src/uv share.
 **
 ** One `lwt_uv` (the context) per Lua state, a userdata which is upvalue 1 of every
 ** C function of lwt.uv. It owns the loop, the list of open handles and the list of
@@ -120,11 +120,11 @@ struct lwt_uv {
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
   int last;      /* a port calls its channel, and has nothing left to do after it */
-  void *arrival; /* stream_direct.c: the stream that the task resumed just now reads */
+  void *arrival; /* net/socket_direct.c: the stream that the task resumed just now reads */
   struct {
     uv_buf_t buf;
     ssize_t n;
-  } got;             /* stream_read.c: what was read, between two calls from libuv */
+  } got;             /* net/socket_read.c: what was read, between two calls from libuv */
   char *scratch;     /* see below; NULL while somebody owns it */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
@@ -428,7 +428,7 @@ void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx
 /* The same when there was no memory to tell them anything else: asks for none. */
 void lwt_uv_waiters_fail(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 
-/* ---- Streams (stream.c), for channels and processes ---------------------- */
+/* ---- Streams (net/socket.c), for channels and processes ---------------------- */
 
 /* Wrap a descriptor in a new tcp, pipe or tty userdata, by what uv_guess_handle says:
 ** pushes it and returns its type, or pushes nothing and returns a negative status
@@ -485,12 +485,12 @@ void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
 
-/* thread.c, for engine.c: may other threads still have something for this state? has it been
+/* threads/threads.c, for engine.c: may other threads still have something for this state? has it been
 ** given a place where they can put it? */
 int lwt_uv_thread_alive(lwt_uv *ctx) LWT_UV_OPTIONAL;
 int lwt_uv_thread_listens(lwt_uv *ctx) LWT_UV_OPTIONAL;
 
-/* process_end.c, for thread_worker.c: the children that have ended, of a state whose loop may
+/* process/end.c, for threads/worker.c: the children that have ended, of a state whose loop may
 ** not turn for long. */
 void lwt_uv_children_poll(lwt_uv *ctx) LWT_UV_OPTIONAL;
 

@@ -1,8 +1,8 @@
 /* channel.c: buffered channels: running an operation, and whose turn it is.
 **
-** Called by channel_read.c, channel_write.c, channel_seek.c and channel_number.c (the
+** Called by read.c, write.c, seek.c and number.c (the
 ** operations), by ports (on_read, on_write) and by the idle hook. See channel.h for the
-** picture, channel_queue.c for what waits.
+** picture, queue.c for what waits.
 */
 #include "channel.h"
 

@@ -1,4 +1,4 @@
-/* channel.h: what the files of buffered channels share (channel*.c, port_*.c, io.c).
+/* channel.h: what the files of buffered channels share (this folder).
 **
 ** A channel reads and writes one port through a buffer for each direction. What Lua holds
 ** is a view of it: the first view, and a temporary one for each `atomic`. Every view has
@@ -234,7 +234,7 @@ int lwt_uv_channel_run(lua_State *L, view *v, op *proto, int keep);
 int lwt_uv_channel_run_direct(lua_State *L, view *v, op *proto, int keep);
 /* Would an operation of this view run at once? */
 int lwt_uv_channel_is_free(const view *v, int sides);
-/* channel_queue.c: the parts of running. */
+/* queue.c: the parts of running. */
 void lwt_uv_channel_anchor(lua_State *L, channel *ch, int idx);
 /* The queues that an operation of this kind stands in. */
 unsigned char lwt_uv_channel_sides(const channel *ch, op_kind kind);
@@ -270,7 +270,7 @@ void lwt_uv_channel_on_write(port *p, void *data, ssize_t status);
 /* The function given to `atomic` is done: its temporary channel ends. */
 void lwt_uv_channel_release(lua_State *L, view *inner);
 
-/* ---- channel_close.c -------------------------------------------------------- */
+/* ---- close.c -------------------------------------------------------- */
 
 /* Close at once, rejecting all that waits with lwt.Closed. */
 void lwt_uv_channel_abort(lua_State *L, channel *ch);
@@ -279,7 +279,7 @@ int lwt_uv_channel_try_shut(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_closing[];
 extern const luaL_Reg lwt_uv_channel_meta[];
 
-/* ---- channel_read.c, channel_write.c, channel_number.c ---------------------- */
+/* ---- read.c, write.c, number.c ---------------------- */
 
 int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o);
 int lwt_uv_channel_try_write(lua_State *L, channel *ch, op *o);
@@ -293,7 +293,7 @@ void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t
 size_t lwt_uv_channel_check_max(lua_State *L, int arg);
 /* The bytes have changed: what an op has searched in vain, it searches again. C only. */
 void lwt_uv_channel_search_anew(op *o);
-/* channel_fill.c. Get more: 1 when something has come (bytes, the end, an error), 0 when
+/* fill.c. Get more: 1 when something has come (bytes, the end, an error), 0 when
 ** that takes time. C only. */
 int lwt_uv_channel_refill(channel *ch, size_t want);
 void lwt_uv_channel_drop_input(channel_in *in);
@@ -324,7 +324,7 @@ int lwt_uv_channel_push_out(channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_reading[];
 extern const luaL_Reg lwt_uv_channel_writing[];
 
-/* channel_seek.c */
+/* seek.c */
 int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_seeking[];
 /* Push lines(), and the number functions of one byte order (as a table) or, with

@@ -1,4 +1,4 @@
-/* channel_close.c: the beginning and the end of a channel.
+/* close.c: the beginning and the end of a channel.
 **
 ** Called by io.c (lwt_uv_channel_new), Lua (close, abort, __gc) and channel.c, when it is
 ** the turn of a close. Reading ends at once; what is to be written is written first. The

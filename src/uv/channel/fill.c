@@ -1,6 +1,6 @@
-/* channel_fill.c: the input buffer: its room, and how it is filled.
+/* fill.c: the input buffer: its room, and how it is filled.
 **
-** Called by channel_read.c. The port reads straight into the buffer, which grows while a
+** Called by read.c. The port reads straight into the buffer, which grows while a
 ** single operation needs more than it holds and shrinks when it is empty again. Runs no Lua
 ** code.
 */

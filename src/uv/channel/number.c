@@ -1,6 +1,6 @@
-/* channel_number.c: numbers of a fixed layout, and string.pack's formats.
+/* number.c: numbers of a fixed layout, and string.pack's formats.
 **
-** Called by Lua, and by channel_read.c for what it reads. `ch.le` and `ch.be` are small
+** Called by Lua, and by read.c for what it reads. `ch.le` and `ch.be` are small
 ** objects that know the channel and the byte order; the same functions are methods of the
 ** channel itself, in the machine's own order.
 */

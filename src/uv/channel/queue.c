@@ -1,7 +1,7 @@
-/* channel_queue.c: the operations that wait: their queues, their promises, what keeps the
+/* queue.c: the operations that wait: their queues, their promises, what keeps the
 ** channel alive meanwhile, and atomic, which lends its place in the queue.
 **
-** Called by the other channel_*.c. Invariants: an op in a queue has its promise in a user
+** Called by the other files of this folder. Invariants: an op in a queue has its promise in a user
 ** value of the first view or in the pending table, or is dead, or is a granted atomic.
 ** While an op waits, the first view is anchored. A promise is settled only by
 ** lwt_uv_channel_settle, after its op has left the queue, because callbacks may come

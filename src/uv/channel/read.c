@@ -1,7 +1,7 @@
-/* channel_read.c: reading: the input buffer and the operations on it.
+/* read.c: reading: the input buffer and the operations on it.
 **
 ** Called by channel.c (try_read) and Lua. An operation that is not satisfied by what is
-** buffered asks for more (channel_fill.c). Bytes leave the buffer only when their string has
+** buffered asks for more (fill.c). Bytes leave the buffer only when their string has
 ** been made, so that a read which is cancelled or fails for want of memory loses nothing; and
 ** only when no finalizer has read meanwhile, or they would be read twice. `done` of an op is
 ** how far it has searched: no byte twice.

@@ -1,6 +1,6 @@
-/* channel_seek.c: positions, turns of one's own, and what else is asked of a channel.
+/* seek.c: positions, turns of one's own, and what else is asked of a channel.
 **
-** Called by Lua, and by channel_write.c for the seek itself. A position is the logical
+** Called by Lua, and by write.c for the seek itself. A position is the logical
 ** one: what is buffered counts as unread, or as written.
 */
 #include "channel.h"

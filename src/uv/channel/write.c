@@ -1,4 +1,4 @@
-/* channel_write.c: writing: the output buffer and the operations on it.
+/* write.c: writing: the output buffer and the operations on it.
 **
 ** Called by channel.c (try_write, push_out) and Lua. A write copies into `buf` and is
 ** done. When it does not fit, what is buffered and then the string itself go to the port

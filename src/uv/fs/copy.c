@@ -1,8 +1,8 @@
-/* fs_copy.c: from one file to another without passing through Lua: copyfile, sendfile.
+/* copy.c: from one file to another without passing through Lua: copyfile, sendfile.
 **
 ** A copy is written beside its destination, under a name of its own, and renamed when it is
 ** whole: who gives up in the middle has changed nothing. Both come again when they have to
-** wait (fs_internal.h, fs_work), so what is open and done is in the request.
+** wait (internal.h, fs_work), so what is open and done is in the request.
 */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* fs_dir.c: a directory read piece by piece, for fs.readdir (fs.lua makes the stream).
+/* dir.c: a directory read piece by piece, for fs.readdir (fs.lua makes the stream).
 **
 ** The userdata points at a block that a job under way shares: whoever is last closes the
 ** directory. The first piece opens it, the last one closes it, in the same job: a small

@@ -1,9 +1,9 @@
-/* fs_file.c: lwt.fs.open, the queue of an open file's operations, and its end.
+/* file.c: lwt.fs.open, the queue of an open file's operations, and its end.
 **
-** The life of a file and the order of its operations: fs_file.h. Every method gives a
+** The life of a file and the order of its operations: file.h. Every method gives a
 ** promise; misuse raises; on a closed file, and when the file is closed meanwhile, the
 ** promise is rejected with lwt.Closed. Errors carry the file's path. Reading and writing
-** are in fs_file_data.c, properties and locks in fs_file_about.c, the end in fs_file_life.c.
+** are in file_data.c, properties and locks in file_about.c, the end in file_life.c.
 */
 #include <errno.h>
 #include <fcntl.h>

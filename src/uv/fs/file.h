@@ -1,5 +1,5 @@
-/* fs_file.h: an open file, shared by its methods (fs_file*.c) and its end
-** (fs_file_life.c).
+/* file.h: an open file, shared by its methods (file*.c) and its end
+** (file_life.c).
 **
 **   userdata (file_box) ──f──► file ◄── requests under way: a reference each
 **
@@ -69,7 +69,7 @@ struct file {
   fs_req *close_req; /* the promise of close() */
 };
 
-/* ---- Requests on a file (fs_file.c) -------------------------------------- */
+/* ---- Requests on a file (file.c) -------------------------------------- */
 
 /* As much as there is. */
 #define FILE_ALL ((size_t)-1)
@@ -128,7 +128,7 @@ int lwt_uv_file_run_op(lua_State *L, const file_op *op);
 /* Methods of the other files. */
 extern const luaL_Reg lwt_uv_file_data_methods[], lwt_uv_file_about_methods[];
 
-/* ---- Reading ahead (fs_file_life.c) ------------------------------------------- */
+/* ---- Reading ahead (file_life.c) ------------------------------------------- */
 
 /* Try to read without waiting. The count, 0 at the end, UV_EAGAIN: ask the pool. */
 ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len);
@@ -150,7 +150,7 @@ void lwt_uv_file_begin(file_use *u);
 /* Nothing new from now on; the descriptor is closed once nothing runs. */
 void lwt_uv_file_shut(file *f);
 
-/* For sendfile (fs_copy.c): the file at `arg`, which may not be closed. */
+/* For sendfile (copy.c): the file at `arg`, which may not be closed. */
 file *lwt_uv_file_check_open(lwt_uv *ctx, lua_State *L, int arg);
 
 #endif

@@ -1,6 +1,6 @@
-/* fs_file_about.c: an open file's properties, putting it on the disk, and locks.
+/* file_about.c: an open file's properties, putting it on the disk, and locks.
 **
-** Methods of the file's userdata; how they are queued is fs_file.c's. These wait for the
+** Methods of the file's userdata; how they are queued is file.c's. These wait for the
 ** reads and writes before them, so that `sync` means what it seems to; locks alone do
 ** not.
 */

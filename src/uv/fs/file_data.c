@@ -1,6 +1,6 @@
-/* fs_file_data.c: what is read from an open file and written to it, and where.
+/* file_data.c: what is read from an open file and written to it, and where.
 **
-** Methods of the file's userdata; how they are queued is fs_file.c's. A read goes to
+** Methods of the file's userdata; how they are queued is file.c's. A read goes to
 ** memory of the request's own and is handed over on the loop's thread: a cancelled one
 ** touches nothing of the caller's, and its bytes are the next read's. What is written
 ** stays the caller's, anchored (strings) or pinned (lwt.bytes).

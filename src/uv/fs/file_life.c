@@ -1,4 +1,4 @@
-/* fs_file_life.c: what an open file keeps for whoever reads next, and how it ends.
+/* file_life.c: what an open file keeps for whoever reads next, and how it ends.
 **
 ** A read is tried at once where the system can say "not without waiting" (RWF_NOWAIT),
 ** since a lone job costs three times what copying 64 KiB from the page cache does.

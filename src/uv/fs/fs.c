@@ -1,9 +1,9 @@
 /* fs.c: lwt.fs: its requests, system calls, arguments and results.
 **
 ** One pool job per call, plain blocking code inside it; strings are anchored with the
-** request. What has to wait for others waits on the loop: fs_wait.c. Functions of paths
-** are in fs_path.c, open files in fs_file*.c, whole files in fs_whole.c, what goes from
-** file to file in fs_copy.c, directories read piece by piece in fs_dir.c, watching in
+** request. What has to wait for others waits on the loop: wait.c. Functions of paths
+** are in path.c, open files in file*.c, whole files in whole.c, what goes from
+** file to file in copy.c, directories read piece by piece in dir.c, watching in
 ** watch.c.
 */
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* fs_internal.h: what the files of lwt.fs share.
+/* internal.h: what the files of lwt.fs share.
 **
-** Every operation is a request (uv_internal.h) whose work runs on the threadpool, as
+** Every operation is a request (internal.h) whose work runs on the threadpool, as
 ** plain blocking code: several system calls cost one hand-over, not one each.
 */
 #ifndef LWT_UV_FS_INTERNAL_H
@@ -20,7 +20,7 @@ typedef struct fs_req fs_req;
 ** and `release` cleans up what a request that is cancelled meanwhile has left. */
 typedef ssize_t (*fs_work)(fs_req *q);
 
-typedef struct fs_wait fs_wait; /* fs_wait.c: what is on the loop meanwhile */
+typedef struct fs_wait fs_wait; /* wait.c: what is on the loop meanwhile */
 
 enum { FS_NO_WAIT, FS_WAIT_READ, FS_WAIT_WRITE, FS_WAIT_READER, FS_WAIT_TURN };
 
@@ -28,7 +28,7 @@ enum { FS_NO_WAIT, FS_WAIT_READ, FS_WAIT_WRITE, FS_WAIT_READER, FS_WAIT_TURN };
 typedef struct fs_state {
   int running;          /* requests on the pool */
   fs_req *first, *last; /* those that wait for their turn */
-  void *blocks;         /* fs_whole.c */
+  void *blocks;         /* whole.c */
   int nblocks;
   void *watches; /* watch_inotify.c */
 } fs_state;
@@ -100,11 +100,11 @@ int lwt_uv_fs_is_stopped(fs_req *q);
 void lwt_uv_fs_cancel(lwt_uv_req *r);
 int lwt_uv_fs_close(int fd);
 
-/* fs_remove.c: on the pool. Remove it, a directory with all that is in it; the first failure
+/* remove.c: on the pool. Remove it, a directory with all that is in it; the first failure
 ** is told, the rest still goes. */
 int lwt_uv_fs_remove_tree(const char *path);
 
-/* fs_wait.c: let the request wait on the loop for what it asks for, then run it again.
+/* wait.c: let the request wait on the loop for what it asks for, then run it again.
 ** Returns a status. `end` takes it off the loop again. */
 int lwt_uv_fs_wait(fs_req *q);
 void lwt_uv_fs_wait_end(fs_req *q);

@@ -1,4 +1,4 @@
-/* fs_path.c: the functions of lwt.fs that take a path and are over with it.
+/* path.c: the functions of lwt.fs that take a path and are over with it.
 **
 ** The libuv function is called synchronously inside the job (libuv's fs functions without
 ** a callback touch no loop); the request owns its uv_fs_t.

@@ -1,4 +1,4 @@
-/* fs_remove.c: removing a directory with all that is in it.
+/* remove.c: removing a directory with all that is in it.
 **
 ** On the pool. A tree may be deeper than there are descriptors: one directory is open at a
 ** time, and the way up is "..", which has to be the directory that we came from. What could

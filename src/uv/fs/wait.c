@@ -1,8 +1,8 @@
-/* fs_wait.c: file operations that wait for a fifo, a terminal or a socket, on the loop.
+/* wait.c: file operations that wait for a fifo, a terminal or a socket, on the loop.
 **
 ** A thread of the pool that waited would be missing to all other files. So what is not
 ** ready is polled by the loop, and the request goes to the pool again when it is
-** (fs_internal.h, fs_work). What is polled is a duplicate: libuv watches a descriptor once
+** (internal.h, fs_work). What is polled is a duplicate: libuv watches a descriptor once
 ** only, and the channel or stream that somebody made of the same one may be watching it.
 */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* watch.c: watching files and directories, for fs.watch (fs.lua makes the stream).
 **
-** A handle (uv_internal.h) with the events that nobody has asked for yet, or those who
+** A handle (../internal.h) with the events that nobody has asked for yet, or those who
 ** wait for one, never both. The events are kept outside Lua, since an idle handle is not
 ** anchored. What happens again before anybody looked is not told twice; when there are
 ** too many to keep, the last one says so ("overflow").

@@ -1,9 +1,9 @@
-/* fs_whole.c: whole files in one pool job each: read_file, write_file.
+/* whole.c: whole files in one pool job each: read_file, write_file.
 **
 ** A job handed to the pool costs several times what opening, reading and closing a small
 ** file does, so all of it is one job. Long ones look from time to time whether anybody
 ** still wants the result. One that has to wait for a fifo is given up and comes again
-** (fs_internal.h, fs_work), so what it has open and has done by then is in the request.
+** (internal.h, fs_work), so what it has open and has done by then is in the request.
 */
 #include <errno.h>
 #include <fcntl.h>

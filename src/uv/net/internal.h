@@ -1,4 +1,4 @@
-/* net_internal.h: what the network files (stream, tcp, pipe, tty, listener, udp, dns,
+/* internal.h: what the network files (stream, tcp, pipe, tty, listener, udp, dns,
 ** poll) share among themselves.
 */
 #ifndef LWT_UV_NET_INTERNAL_H
@@ -12,7 +12,7 @@
 ** can keep a turn for ever. */
 #define AT_ONCE 32
 
-/* ---- Streams (stream.c) -------------------------------------------------- */
+/* ---- Streams (socket.c) -------------------------------------------------- */
 
 typedef struct write_req write_req;
 
@@ -23,7 +23,7 @@ typedef struct lwt_uv_stream {
   ** else the task that reads through a direct view, and then the waiters. */
   lwt_wait direct;
   size_t direct_want;
-  const void *hint[6]; /* stream_direct.c */
+  const void *hint[6]; /* socket_direct.c */
   port_cb rcb;
   lwt_uv_waiters readers;
   size_t held_n;           /* bytes that nobody asked for yet */
@@ -75,7 +75,7 @@ lwt_uv_stream *lwt_uv_stream_check(lwt_uv *ctx, lua_State *L);
 void lwt_uv_stream_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
                         const luaL_Reg *own);
 
-/* stream_read.c */
+/* socket_read.c */
 int lwt_uv_stream_l_read(lua_State *L);
 void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
 void lwt_uv_stream_end_reading(lwt_uv_stream *s);
@@ -91,7 +91,7 @@ ssize_t lwt_uv_stream_fill(lwt_uv_stream *s, size_t want);
 void lwt_uv_stream_take(lwt_uv_stream *s, size_t n);
 /* Does a task read it (not a channel)? */
 #define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
-/* stream_direct.c */
+/* socket_direct.c */
 void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
 void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);
 void lwt_uv_stream_init_direct(lwt_uv_stream *s);
@@ -99,7 +99,7 @@ void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_stream *s);
 void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s);
 /* When there was no memory for that: asks for none. */
 void lwt_uv_stream_fail_direct(lua_State *L, lwt_uv_stream *s);
-/* stream_write.c */
+/* socket_write.c */
 ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned n);
 /* The socket is at 1, a string at 2, of which `done` bytes are sent: pushes the promise of
 ** the rest, returns 1. */
@@ -142,7 +142,7 @@ typedef struct net_state {
   dns_req *dns_first, *dns_last;
   int pollers; /* poll.c: registry reference of the table descriptor -> poller */
   int by_name; /* tcp.c: registry reference of the table of Lua functions for names */
-  /* stream_direct.c: registry references of the metatables of views. */
+  /* socket_direct.c: registry references of the metatables of views. */
   int view_meta[LWT_UV_TTY + 1];
 } net_state;
 

@@ -1,5 +1,5 @@
-/* stream.c: what tcp, pipe and tty have in common besides reading (stream_read.c) and
-** writing (stream_write.c): their life, their port, their type.
+/* socket.c: what tcp, pipe and tty have in common besides reading (socket_read.c) and
+** writing (socket_write.c): their life, their port, their type.
 */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* stream_direct.c: what lwt.direct shows of a tcp, pipe or tty: a view whose read and
+/* socket_direct.c: what lwt.direct shows of a tcp, pipe or tty: a view whose read and
 ** write await by themselves, without making a promise.
 **
 ** One task may read directly; who comes while somebody reads makes a promise, as

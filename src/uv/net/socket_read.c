@@ -1,4 +1,4 @@
-/* stream_read.c: reading of tcp, pipe and tty, for tasks and for channels.
+/* socket_read.c: reading of tcp, pipe and tty, for tasks and for channels.
 **
 ** libuv pushes, we pull. From the first read on the handle stays in reading mode, so
 ** that a task that answers and reads again costs no system call for asking; what

@@ -1,4 +1,4 @@
-/* stream_write.c: writing of tcp, pipe and tty, for tasks and for channels.
+/* socket_write.c: writing of tcp, pipe and tty, for tasks and for channels.
 **
 ** The system first (uv_try_write); the rest waits in a queue of our own whose first is
 ** with libuv, so that a cancelled write that has not begun is never sent. A request in

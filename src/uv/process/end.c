@@ -1,4 +1,4 @@
-/* process_end.c: a child: its handle, and how its end is told.
+/* end.c: a child: its handle, and how its end is told.
 **
 ** By a pidfd where the system has them: exact, one descriptor per child, no signal.
 ** Otherwise by SIGCHLD, for which the state has one uv_signal as long as it has such

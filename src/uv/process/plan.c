@@ -1,4 +1,4 @@
-/* process_plan.c: what to start, from Lua values to C strings and descriptors. */
+/* plan.c: what to start, from Lua values to C strings and descriptors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

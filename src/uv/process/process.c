@@ -1,7 +1,7 @@
 /* process.c: children: start, kill. process.lua makes lwt.process of it.
 **
-** spawn() starts a program (process_plan.c says which; spawn.c does it where we have one,
-** uv_spawn elsewhere) and gives a handle, the promise of its end (process_end.c), and our
+** spawn() starts a program (plan.c says which; spawn.c does it where we have one,
+** uv_spawn elsewhere) and gives a handle, the promise of its end (end.c), and our
 ** ends of the pipes. The handle is anchored until the child has been reaped, whoever dropped
 ** it: there are no zombies.
 */

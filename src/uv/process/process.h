@@ -7,7 +7,7 @@
 #include "spawn.h"
 #include "../internal.h"
 
-/* process_end.c: the handle of a child, and the end of it. */
+/* end.c: the handle of a child, and the end of it. */
 enum { LWT_UV_PROCESS_EXIT = 1 }; /* user value of the handle: the promise of the end */
 
 typedef struct lwt_uv_child {
@@ -53,7 +53,7 @@ void lwt_uv_child_ended(uv_process_t *uv, int64_t code, int sig); /* for uv_spaw
 
 extern const lwt_uv_class lwt_uv_child_class;
 
-/* process_plan.c: what to start. Everything in it is in memory of Lua's, or in descriptors
+/* plan.c: what to start. Everything in it is in memory of Lua's, or in descriptors
 ** listed for closing: raising at any point leaves nothing behind. */
 typedef struct lwt_uv_plan {
   lwt_uv_spawn_options o;

@@ -1,4 +1,4 @@
-/* thread_ask.c: what a worker may ask of the state that it works for: preemptive.run_in_main.
+/* ask.c: what a worker may ask of the state that it works for: preemptive.run_in_main.
 **
 ** A request is a message with a function, posted to the owner's inbox. lwt.preemptive's
 ** runner gets it with a ticket, and answers by that: the worker's thread is woken, or, when a
@@ -33,7 +33,7 @@ static void release_request(request *q) {
   free(q);
 }
 
-/* Protected: as l_settle of thread_pool.c. 1: the promise. */
+/* Protected: as l_settle of pool.c. 1: the promise. */
 static int l_settle(lua_State *L) {
   request *q = lua_touserdata(L, 2);
   const lwt_api *lwt = q->asker->lwt;

@@ -1,6 +1,6 @@
-/* thread_channel.c: bounded channels between Lua states: waiting at them, and what Lua calls.
+/* channel.c: bounded channels between Lua states: waiting at them, and what Lua calls.
 **
-** A channel (thread_ring.c) is a locked ring of messages with a queue of waiting receivers and one of
+** A channel (ring.c) is a locked ring of messages with a queue of waiting receivers and one of
 ** waiting senders, each of which belongs to some state. Whoever makes a receiver's or
 ** sender's wait end takes it out of its queue, under the lock, and posts it to its
 ** state's inbox: there its promise is resolved. Between the two a receiver may be

@@ -1,4 +1,4 @@
-/* thread_detach.c: preemptive.detach: calls as the state sees them that makes them, and the
+/* detach.c: preemptive.detach: calls as the state sees them that makes them, and the
 ** bounds.
 **
 ** A call goes: (over the bound) -> the pool's queue -> a worker -> this state's inbox. Its

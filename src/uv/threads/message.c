@@ -1,4 +1,4 @@
-/* thread_message.c: a packed message as a thing: what it carries besides its bytes, how
+/* message.c: a packed message as a thing: what it carries besides its bytes, how
 ** buffers that were moved into it go back, and its end.
 */
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* thread_names.c: values that are not copied between states but found again by name:
+/* names.c: values that are not copied between states but found again by name:
 ** modules, what lies in a module, and metatables.
 **
 ** The index maps values to names with weak keys. It is filled from package.loaded at

@@ -1,4 +1,4 @@
-/* thread_send.c: packing Lua values into a message.
+/* pack.c: packing Lua values into a message.
 **
 ** The format: the values, one after another; then the contents of every table and
 ** function that was numbered on the way, in the order of their numbers, which may

@@ -1,6 +1,6 @@
-/* thread_pool.c: the threads of preemptive.detach, and the queue that they take calls from.
+/* pool.c: the threads of preemptive.detach, and the queue that they take calls from.
 ** One pool per Lua state that detaches; its threads live until the state closes, or the
-** bounds shrink. What a call is, and what its state does with it: thread_detach.c.
+** bounds shrink. What a call is, and what its state does with it: detach.c.
 */
 #include <pthread.h>
 #include <stdlib.h>

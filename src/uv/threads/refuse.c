@@ -1,4 +1,4 @@
-/* thread_refuse.c: telling what cannot be sent, and the way to it.
+/* refuse.c: telling what cannot be sent, and the way to it.
 **
 ** Nothing is kept for this while a message is packed but the object that led to each object:
 ** keys are looked for again. Few messages are refused.

@@ -1,4 +1,4 @@
-/* thread_ring.c: a thread channel as all the states see it that share it: a locked ring of
+/* ring.c: a thread channel as all the states see it that share it: a locked ring of
 ** messages, a queue of receivers that wait, and one of senders. Nothing here knows Lua.
 */
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* thread_ring.h: a thread channel as all the states see it that share it. Used by
-** thread_channel.c, and by it alone. */
+/* ring.h: a thread channel as all the states see it that share it. Used by
+** channel.c, and by it alone. */
 #ifndef LWT_UV_THREAD_RING_H
 #define LWT_UV_THREAD_RING_H
 

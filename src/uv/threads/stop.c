@@ -1,4 +1,4 @@
-/* thread_stop.c: making a thread that runs Lua code raise, from another thread.
+/* stop.c: making a thread that runs Lua code raise, from another thread.
 **
 ** A hook that counts instructions would have to be there all the time, and doubles the
 ** time that Lua code takes. So there is none until it is needed: then the thread gets a

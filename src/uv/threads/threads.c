@@ -1,4 +1,4 @@
-/* thread.c: uv.thread: what a Lua state with lwt.uv has of threads, and the order in which
+/* threads.c: uv.thread: what a Lua state with lwt.uv has of threads, and the order in which
 ** it ends.
 */
 #include <stdlib.h>

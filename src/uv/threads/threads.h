@@ -1,5 +1,5 @@
-/* thread.h: what the files with more than one thread share (thread_*.c, notify.c,
-** job.c). Everything else in lwt belongs to the thread that runs its Lua state.
+/* threads.h: what the files with more than one thread share (this folder,
+** and inbox.c). Everything else in lwt belongs to the thread that runs its Lua state.
 **
 ** What crosses threads is malloc'd and counted, never a Lua object: messages (values
 ** on their way), posts (things for another state's loop to do), inboxes (where posts
@@ -13,7 +13,7 @@
 
 #include "../internal.h"
 
-/* ---- Inboxes (thread_inbox.c) ------------------------------------------------ */
+/* ---- Inboxes (inbox.c) ------------------------------------------------ */
 
 /* Something to be done in another state, the first field of whatever it is about. */
 typedef struct lwt_uv_post lwt_uv_post;
@@ -50,7 +50,7 @@ void lwt_uv_inbox_move(lwt_uv *ctx);
 /* The state is being closed: refuse posts from now on, drop what is there. */
 void lwt_uv_inbox_close(lwt_uv *ctx);
 
-/* ---- Messages (thread_send.c, _message.c, _receive.c) ------------------------------- */
+/* ---- Messages (pack.c, message.c, unpack.c) ---------------------------------- */
 
 /* Lua values, copied out of their state. Movable; may be freed on any thread. */
 typedef struct lwt_uv_message lwt_uv_message;
@@ -82,8 +82,8 @@ lwt_uv_transport *lwt_uv_transport_of(lua_State *L);
 struct lwt_uv_transport {
   lwt_uv *ctx;                  /* set while lwt.uv is loaded */
   struct lwt_uv_worker *worker; /* set in a worker's state */
-  struct lwt_uv_writer *writer; /* thread_send.c's, while nobody is packing */
-  struct lwt_uv_code **cached;  /* thread_receive.c: functions that were loaded here, */
+  struct lwt_uv_writer *writer; /* pack.c's, while nobody is packing */
+  struct lwt_uv_code **cached;  /* unpack.c: functions that were loaded here, */
   int ncached;                  /* in a ring of LWT_UV_CODES */
   int by_function, by_text;     /* registry: closure -> code or name; dump -> code */
   int names;                    /* registry: value -> "module" or "module\0field" */
@@ -95,7 +95,7 @@ struct lwt_uv_transport {
 #define LWT_UV_CODES 256
 int lwt_uv_writer_gc(lua_State *L);
 
-/* ---- Code (thread_transport.c) ---------------------------------------------------- */
+/* ---- Code (transport.c) ---------------------------------------------------- */
 
 /* A dumped function, shared by the messages that carry it and the states that know it. */
 typedef struct lwt_uv_code {
@@ -139,7 +139,7 @@ struct lwt_uv_message {
   unsigned char *data;
 };
 
-/* Tags of the format: thread_send.c tells it. */
+/* Tags of the format: pack.c tells it. */
 enum {
   LWT_UV_T_NIL,
   LWT_UV_T_FALSE,
@@ -164,7 +164,7 @@ enum {
   LWT_UV_T_END
 };
 
-/* ---- Names (thread_names.c) ----------------------------------------------------- */
+/* ---- Names (names.c) ----------------------------------------------------- */
 
 /* Push how another state can find the value at `idx` (absolute): "module", or with
 ** `fields` also "module\0field". Returns 1, or 0 with nothing pushed. */
@@ -182,7 +182,7 @@ void lwt_uv_push_metatable(lua_State *L, const char *name);
 /* register_metatable(name, metatable) */
 int lwt_uv_l_register_metatable(lua_State *L);
 
-/* ---- Stopping a worker (thread_stop.c) -------------------------------------------- */
+/* ---- Stopping a worker (stop.c) -------------------------------------------- */
 
 /* Makes whatever Lua code a thread is running raise, from another thread. */
 typedef struct lwt_uv_stop lwt_uv_stop;
@@ -201,7 +201,7 @@ void lwt_uv_stop_raise(lwt_uv_stop *stop, uv_thread_t thread);
 /* Never unload this library: a thread or a sender may run its code for ever. */
 void lwt_uv_pin_library(void);
 
-/* ---- Pools and workers (thread_pool.c, thread_worker.c) ---------------------------- */
+/* ---- Pools and workers (pool.c, worker.c) ---------------------------- */
 
 typedef struct lwt_uv_pool lwt_uv_pool;
 typedef struct lwt_uv_worker lwt_uv_worker;
@@ -320,7 +320,7 @@ void lwt_uv_reject_traced(lwt_uv *ctx, lua_State *L, int idx, const char *traceb
 
 /* ---- The families ------------------------------------------------------------------ */
 
-/* thread_channel.c */
+/* channel.c */
 typedef struct lwt_uv_thread_channel lwt_uv_thread_channel;
 typedef struct lwt_uv_thread_waiter lwt_uv_thread_waiter;
 void lwt_uv_thread_channel_open(lwt_uv *ctx, lua_State *L); /* makes the type */
@@ -333,7 +333,7 @@ void lwt_uv_push_thread_channel(lwt_uv *ctx, lua_State *L,
                                 lwt_uv_thread_channel *channel);
 extern const luaL_Reg lwt_uv_thread_channel_functions[];
 
-/* thread_pool.c, thread_ask.c: functions of uv.thread, which thread.c lists. */
+/* pool.c, ask.c: functions of uv.thread, which threads.c lists. */
 extern const luaL_Reg lwt_uv_pool_functions[], lwt_uv_worker_functions[];
 void lwt_uv_pool_close(lwt_uv *ctx);
 

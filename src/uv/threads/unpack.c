@@ -1,4 +1,4 @@
-/* thread_receive.c: unpacking a message (the format is told in thread_send.c).
+/* unpack.c: unpacking a message (the format is told in pack.c).
 **
 ** Whatever fails on the way raises. What the message carries stays the message's until the
 ** end: memory is lent to the buffers that are made of it, and can be had back.

@@ -1,5 +1,5 @@
-/* thread_worker.c: the thread of a worker, and its Lua state. What it may ask of the state that
-** it works for: thread_ask.c.
+/* worker.c: the thread of a worker, and its Lua state. What it may ask of the state that
+** it works for: ask.c.
 **
 ** lwt_uv_worker_main is the only code of lwt that another thread than a state's own runs
 ** Lua in: the worker's state lives and dies in there. Whatever it shares with its owner is

@@ -1,4 +1,4 @@
-/* thread_writer.h: what packs a message (thread_send.c), for the files that help it. */
+/* writer.h: what packs a message (pack.c), for the files that help it. */
 #ifndef LWT_UV_THREAD_WRITER_H
 #define LWT_UV_THREAD_WRITER_H
 
@@ -50,11 +50,11 @@ struct lwt_uv_writer {
 ** message. */
 void lwt_uv_writer_keep(lwt_uv_writer *w);
 
-/* thread_refuse.c: raises "cannot send <kind> (<path>)" for the value at `idx`, which is
+/* refuse.c: raises "cannot send <kind> (<path>)" for the value at `idx`, which is
 ** among the contents of `w->id`. */
 void lwt_uv_refuse(lwt_uv_writer *w, int idx, const char *kind);
 
-/* thread_message.c: what gives buffers back, see lwt_uv_undo. */
+/* message.c: what gives buffers back, see lwt_uv_undo. */
 typedef struct lwt_uv_receipt lwt_uv_receipt;
 /* Push a receipt with room for what is going to be moved, or nil (and return NULL). */
 lwt_uv_receipt *lwt_uv_push_receipt(lwt_uv_writer *w);
