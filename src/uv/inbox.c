@@ -7,7 +7,7 @@
 */
 #include <stdlib.h>
 
-#include "threads/threads.h"
+#include "inbox.h"
 
 struct lwt_uv_inbox {
   atomic_int refs;
@@ -74,7 +74,8 @@ static void on_async(uv_async_t *async) {
   lwt_uv_inbox *inbox = async->data;
   if (inbox->ctx->closing) return;
   lwt_uv_inbox_retain(inbox);
-  if (lwt_uv_stopping(inbox->ctx)) lwt_uv_enter(inbox->ctx, stop_turn, NULL);
+  if (inbox->ctx->stopping != NULL && atomic_load(inbox->ctx->stopping))
+    lwt_uv_enter(inbox->ctx, stop_turn, NULL);
   take(inbox, NULL);
   while (inbox->taken != NULL) {
     lwt_uv_post *before = inbox->taken;
@@ -139,26 +140,22 @@ static lwt_uv_inbox *make(lwt_uv *ctx, int *status) {
 }
 
 lwt_uv_inbox *lwt_uv_inbox_of(lwt_uv *ctx, int *status) {
-  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
   *status = 0;
-  if (t == NULL || t->closed || ctx->closing || ctx->loop == NULL) {
+  if (ctx->inbox_shut || ctx->closing || ctx->loop == NULL) {
     *status = UV_ECANCELED;
     return NULL;
   }
-  if (t->inbox == NULL) t->inbox = make(ctx, status);
-  return t->inbox;
+  if (ctx->inbox == NULL) ctx->inbox = make(ctx, status);
+  return ctx->inbox;
 }
 
 void lwt_uv_inbox_move(lwt_uv *ctx) {
-  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
-  if (t == NULL || t->inbox == NULL || t->inbox->loop == ctx->loop) return;
-  if (attach(t->inbox) < 0) detach(t->inbox); /* out of descriptors: it is shut */
+  if (ctx->inbox == NULL || ctx->inbox->loop == ctx->loop) return;
+  if (attach(ctx->inbox) < 0) detach(ctx->inbox); /* out of descriptors: it is shut */
 }
 
 int lwt_uv_inbox_pending(lwt_uv *ctx) {
-  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
-  if (t == NULL || t->inbox == NULL) return 0;
-  return is_pending(t->inbox);
+  return ctx->inbox != NULL && is_pending(ctx->inbox);
 }
 
 void lwt_uv_inbox_retain(lwt_uv_inbox *inbox) {
@@ -203,7 +200,7 @@ int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post) {
 
 lwt_uv_post *lwt_uv_inbox_next(lwt_uv *ctx,
                                void (*like)(lua_State *L, lwt_uv_post *post)) {
-  lwt_uv_inbox *inbox = ((lwt_uv_threads *)ctx->family[LWT_UV_FTHREAD])->inbox;
+  lwt_uv_inbox *inbox = ctx->inbox;
   lwt_uv_post *post = inbox == NULL ? NULL : inbox->taken;
   if (post == NULL || post->deliver != like) return NULL;
   inbox->taken = post->next;
@@ -217,11 +214,10 @@ void lwt_uv_inbox_wake(lwt_uv_inbox *inbox) {
 }
 
 void lwt_uv_inbox_close(lwt_uv *ctx) {
-  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
-  lwt_uv_inbox *inbox = t->inbox;
+  lwt_uv_inbox *inbox = ctx->inbox;
   lwt_uv_post *post;
   if (inbox == NULL) return;
-  t->inbox = NULL;
+  ctx->inbox = NULL;
   detach(inbox); /* from now on nobody adds to it */
   while ((post = inbox->taken) != NULL) {
     inbox->taken = post->next;

@@ -5,12 +5,15 @@
 ** requests in flight, and is the last of our objects to be finalised: by then, or
 ** right there, everything on the loop is closed.
 **
-** A family is a file with one entry, `lwt_uv_open_<family>`, which pushes its table
-** of functions. What a family may and must do is told at each group below.
+** A family is a folder (net, fs, channel, threads, process) with an entry,
+** `lwt_uv_open_<family>`, which pushes its table of functions. A family includes what is in
+** src/uv itself (the ground) and what is in its own folder, and calls nothing else; what one
+** does for the others it puts into ctx->hook. scripts/layers.lua sees to it.
 */
 #ifndef LWT_UV_INTERNAL_H
 #define LWT_UV_INTERNAL_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -24,9 +27,6 @@
 #if !defined(UV_VERSION_HEX) || UV_VERSION_HEX < 0x012C00
 #error "lwt.uv needs libuv 1.44 or newer (found an older uv.h)"
 #endif
-
-/* Defined in a family's file: NULL when that is not built. */
-#define LWT_UV_OPTIONAL __attribute__((weak))
 
 /* ---- Types of userdata --------------------------------------------------- */
 
@@ -51,10 +51,6 @@ typedef enum lwt_uv_type {
   LWT_UV_THREAD_CHANNEL,
   LWT_UV_PORT,   /* io.make, of_bytes: ports that are nothing else */
   LWT_UV_CURSOR, /* a view of a channel or another helper object */
-  LWT_UV_OTHER1,
-  LWT_UV_OTHER2,
-  LWT_UV_OTHER3,
-  LWT_UV_OTHER4,
   LWT_UV_NTYPES
 } lwt_uv_type;
 
@@ -70,11 +66,12 @@ typedef struct lwt_uv_after {
 } lwt_uv_after;
 
 typedef struct lwt_uv_typeinfo {
-  const void *meta;              /* lua_topointer of the metatable */
-  int ref;                       /* the metatable in the registry */
-  const char *name;              /* "lwt.tcp" */
-  int is_handle;                 /* its userdata is a lwt_uv_box */
-  port *(*port)(void *userdata); /* its port, or NULL when closed; or no function */
+  const void *meta;                  /* lua_topointer of the metatable */
+  int ref;                           /* the metatable in the registry */
+  const char *name;                  /* "lwt.tcp" */
+  int is_handle;                     /* its userdata is a lwt_uv_box */
+  port *(*port)(void *userdata);     /* its port, or NULL when closed; or no function */
+  int (*descriptor)(void *userdata); /* likewise, -1 when closed */
 } lwt_uv_typeinfo;
 
 /* Slots for what a family keeps per state. */
@@ -86,7 +83,6 @@ enum {
   LWT_UV_FSIGNAL,
   LWT_UV_FJOB,
   LWT_UV_FTHREAD,
-  LWT_UV_FSPARE,
   LWT_UV_NFAMILIES
 };
 
@@ -119,8 +115,26 @@ struct lwt_uv {
   /* C only: ctx->loop is another one now (engine.adopt). What a family has on the old one
   ** without a lwt_uv_handle it closes, and opens anew. */
   void (*family_moved[LWT_UV_NFAMILIES])(lwt_uv *ctx);
-  int last;      /* a port calls its channel, and has nothing left to do after it */
-  void *arrival; /* net/socket_direct.c: the stream that the task resumed just now reads */
+  /* What a family does for the others, filled in when it opens; NULL: nothing. */
+  struct {
+    /* net: a descriptor has been closed; listeners that had none left may try again. */
+    void (*descriptor_freed)(lwt_uv *ctx);
+    /* channel: push a channel on the descriptor of the file `path`, which it owns from then
+    ** on: 0, or a status with nothing pushed. May raise (memory). */
+    int (*push_channel)(lwt_uv *ctx, lua_State *L, int fd, int sides, size_t size,
+                        const char *path);
+    /* threads: may other threads still have something for this state? */
+    int (*awaits_threads)(lwt_uv *ctx);
+    /* process: tell of the children that have ended, in a state whose loop may not turn for
+    ** long. */
+    void (*poll_children)(lwt_uv *ctx);
+  } hook;
+  struct lwt_uv_inbox *inbox; /* inbox.c; NULL: not asked for yet */
+  int inbox_shut;             /* the state is ending: there is none any more */
+  const atomic_int *stopping; /* a worker's state: is it to run no more Lua? Or NULL */
+  int last; /* a port calls its channel, and has nothing left to do after it */
+  void
+      *arrival; /* net/socket_direct.c: the stream that the task resumed just now reads */
   struct {
     uv_buf_t buf;
     ssize_t n;
@@ -188,11 +202,36 @@ void *lwt_uv_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);
 /* The port of the userdata at `idx` (tcp, pipe, tty, file …), or NULL when it has
 ** none or is closed. Set `type[t].port` to take part. */
 port *lwt_uv_to_port(lwt_uv *ctx, lua_State *L, int idx);
+/* Refuse to start anything in a state that is being closed (raises). */
+void lwt_uv_check_open(lwt_uv *ctx, lua_State *L);
+
+/* The descriptor of the userdata at `idx`; -1 when it has none or is closed. Set
+** `type[t].descriptor` to take part. */
+int lwt_uv_descriptor_of(lwt_uv *ctx, lua_State *L, int idx);
+/* A descriptor has been closed: see ctx->hook. */
+void lwt_uv_descriptor_freed(lwt_uv *ctx);
+/* This library stays, for a thread or a list of its own may outlive every state. */
+void lwt_uv_pin_library(void);
+/* The context of a new state, which is pushed; the loop has been started. Raises. */
+lwt_uv *lwt_uv_new_context(lua_State *L);
+
+/* ---- Options (options.c) -------------------------------------------------- */
+
 /* Refuse keys of the options table at `arg` (nil and none are fine) that are not in
 ** `names` (ends with NULL), by name, as an argument error. */
 void lwt_uv_check_options(lua_State *L, int arg, const char *const names[]);
-/* Refuse to start anything in a state that is being closed (raises). */
-void lwt_uv_check_open(lwt_uv *ctx, lua_State *L);
+/* A boolean option `name` of the table at `arg`, or `otherwise`. */
+int lwt_uv_option_flag(lua_State *L, int arg, const char *name, int otherwise);
+/* An integer option within bounds, or `otherwise`. */
+lua_Integer lwt_uv_option_number(lua_State *L, int arg, const char *name, lua_Integer low,
+                                 lua_Integer high, lua_Integer otherwise);
+/* An integer option without bounds, or `otherwise`. */
+lua_Integer lwt_uv_option_integer(lua_State *L, int arg, const char *name,
+                                  lua_Integer otherwise);
+/* The option `buffer_size`, for channels; 0: none. */
+#define LWT_UV_BUFFER_MIN 16
+size_t lwt_uv_option_buffer_size(lua_State *L, int arg);
+size_t lwt_uv_check_buffer_size(lua_State *L, int arg, lua_Integer n);
 
 /* ---- Errors (error.c) ---------------------------------------------------- */
 
@@ -382,7 +421,7 @@ void lwt_uv_req_pay(lwt_uv *ctx);
 /* Push the request's userdata (to reach its user values), while in flight. */
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
 
-/* The size of libuv's threadpool (module.c). */
+/* The size of libuv's threadpool (context.c). */
 #define POOL_MAX 1024
 int lwt_uv_pool_size(void);
 
@@ -441,8 +480,6 @@ int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd);
 uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status);
 /* The uv handle of the tcp, pipe or tty at `idx`; NULL when it is none or is closed. */
 uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx);
-/* A descriptor has been closed: listeners that had none left may try again. */
-void lwt_uv_descriptor_freed(lwt_uv *ctx);
 
 /* ---- Addresses (addr.c) -------------------------------------------------- */
 
@@ -473,31 +510,22 @@ void lwt_uv_push_address(lua_State *L, const struct sockaddr *sa, size_t length)
 
 /* ---- Families ------------------------------------------------------------ */
 
-/* Each pushes its table of functions. A family that is not built is left out. */
+/* Each pushes its table of functions. */
 void lwt_uv_open_engine(lwt_uv *ctx, lua_State *L);
 void lwt_uv_open_net(lwt_uv *ctx, lua_State *L);
-void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
-void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
-void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
-void lwt_uv_open_signal(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
-void lwt_uv_open_interrupt(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
-void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
-void lwt_uv_open_job(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
-void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L) LWT_UV_OPTIONAL;
+void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_io(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_process(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_signal(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_interrupt(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_bytes(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_job(lwt_uv *ctx, lua_State *L);
+void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L);
 
-/* threads/threads.c, for engine.c: may other threads still have something for this state? has it been
-** given a place where they can put it? */
-int lwt_uv_thread_alive(lwt_uv *ctx) LWT_UV_OPTIONAL;
-int lwt_uv_thread_listens(lwt_uv *ctx) LWT_UV_OPTIONAL;
-
-/* process/end.c, for threads/worker.c: the children that have ended, of a state whose loop may
-** not turn for long. */
-void lwt_uv_children_poll(lwt_uv *ctx) LWT_UV_OPTIONAL;
-
-/* engine.c, for module.c: start (raises) and end (C only) of the context's loop. */
+/* engine.c, for context.c: start (raises) and end (C only) of the context's loop. */
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);
 void lwt_uv_engine_close(lwt_uv *ctx);
-/* engine.c, for signal.c. */
+/* engine.c, for process/signal.c. */
 void lwt_uv_ignore_sigpipe(void);
 
 #endif

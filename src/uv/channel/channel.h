@@ -19,15 +19,12 @@
 
 #define CHANNEL_BUFFER 65536       /* unless told otherwise */
 #define CHANNEL_FILE_BUFFER 262144 /* for writing to files */
-#define CHANNEL_BUFFER_MIN 16
 #define CHANNEL_FIRST 4096 /* what a buffer starts with; it grows when it is of use */
 #define CHANNEL_READ_MAX (1u << 20) /* asked of a port at once */
 /* Reads that may be answered at once in a row before the others get a turn. */
 #define CHANNEL_BUDGET 64
 
 enum { READING, WRITING };
-#define CAN_READ 1
-#define CAN_WRITE 2
 
 typedef enum op_kind {
   OP_CHAR,

@@ -14,38 +14,12 @@
 
 #include "../bytes.h"
 #include "channel.h"
-#include "io.h"
 
 /* ---- Channels on what is there ---------------------------------------------- */
 
-static size_t to_size(lua_State *L, int arg, lua_Integer n) {
-  luaL_argcheck(L, n >= CHANNEL_BUFFER_MIN && n <= INT_MAX, arg,
-                "buffer size out of range");
-  return (size_t)n;
-}
-
 static size_t check_size(lua_State *L, int arg) {
-  return lua_isnoneornil(L, arg) ? 0 : to_size(L, arg, luaL_checkinteger(L, arg));
-}
-
-/* An integer out of the options at `arg`, or `otherwise`. */
-lua_Integer lwt_uv_io_option(lua_State *L, int arg, const char *name,
-                             lua_Integer otherwise) {
-  lua_Integer n = otherwise;
-  int ok;
-  if (!lua_istable(L, arg)) return n;
-  if (lua_getfield(L, arg, name) != LUA_TNIL) {
-    n = lua_tointegerx(L, -1, &ok);
-    if (!ok) luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' is no integer", name));
-  }
-  lua_pop(L, 1);
-  return n;
-}
-
-size_t lwt_uv_io_option_size(lua_State *L, int arg) {
-  const lua_Integer none = LUA_MININTEGER;
-  lua_Integer n = lwt_uv_io_option(L, arg, "buffer_size", none);
-  return n == none ? 0 : to_size(L, arg, n);
+  if (lua_isnoneornil(L, arg)) return 0;
+  return lwt_uv_check_buffer_size(L, arg, luaL_checkinteger(L, arg));
 }
 
 static const char *const size_options[] = {"buffer_size", NULL};
@@ -57,8 +31,8 @@ static int check_sides(lua_State *L, int arg) {
 }
 
 /* Push a channel on a descriptor: 0, or a status with nothing pushed. */
-int lwt_uv_io_push_fd(lwt_uv *ctx, lua_State *L, int fd, int own, int sides, size_t size,
-                      const char *kind) {
+static int push_fd(lwt_uv *ctx, lua_State *L, int fd, int own, int sides, size_t size,
+                   const char *kind) {
   channel *ch = lwt_uv_channel_new(ctx, L, 0, size);
   int status;
   port *p;
@@ -116,8 +90,8 @@ static int l_of_fd(lua_State *L) {
   sides = flags == O_RDONLY   ? CAN_READ
           : flags == O_WRONLY ? CAN_WRITE
                               : CAN_READ | CAN_WRITE;
-  status = lwt_uv_io_push_fd(ctx, L, (int)fd, own, option_mode(L, 2, sides),
-                             lwt_uv_io_option_size(L, 3), own ? "descriptor" : NULL);
+  status = push_fd(ctx, L, (int)fd, own, option_mode(L, 2, sides),
+                   lwt_uv_option_buffer_size(L, 3), own ? "descriptor" : NULL);
   if (status < 0) return lwt_uv_raise(ctx, L, status, "of_fd", NULL, NULL);
   return 1;
 }
@@ -141,7 +115,7 @@ static int l_pipe(lua_State *L) {
   channel *r, *w;
   port *p;
   lwt_uv_check_options(L, 1, size_options);
-  size = lwt_uv_io_option_size(L, 1);
+  size = lwt_uv_option_buffer_size(L, 1);
   lwt_uv_check_open(ctx, L);
   r = lwt_uv_channel_new(ctx, L, 0, size);
   w = lwt_uv_channel_new(ctx, L, 0, size);
@@ -213,7 +187,7 @@ static int l_of_bytes(lua_State *L) {
   char *data;
   port *p;
   lwt_uv_check_options(L, 3, size_options);
-  size = lwt_uv_io_option_size(L, 3);
+  size = lwt_uv_option_buffer_size(L, 3);
   if (lua_type(L, 1) == LUA_TSTRING)
     luaL_argcheck(L, sides == CAN_READ, 2, "a string can only be read");
   else
@@ -414,6 +388,14 @@ static void new_types(lwt_uv *ctx, lua_State *L) {
   lua_pop(L, 1);
 }
 
+static int push_channel(lwt_uv *ctx, lua_State *L, int fd, int sides, size_t size,
+                        const char *path) {
+  int status = push_fd(ctx, L, fd, 1, sides, size, "file");
+  if (status < 0) return status;
+  lwt_uv_channel_name(((view *)lua_touserdata(L, -1))->ch, "path", path);
+  return 0;
+}
+
 void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   static const luaL_Reg functions[] = {
       {"of_fd", l_of_fd},
@@ -443,6 +425,7 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   st->pending = st->unpack = st->pack = st->at_exit = LUA_NOREF;
   ctx->family[LWT_UV_FIO] = st;
   ctx->family_close[LWT_UV_FIO] = family_close;
+  ctx->hook.push_channel = push_channel;
   lua_newtable(L);
   st->pending = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushliteral(L, "not enough memory");
@@ -450,8 +433,6 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   st->unpack = string_function(L, "unpack");
   st->pack = string_function(L, "pack");
   lwt_uv_push_functions(ctx, L, functions);
-  lwt_uv_push_context(ctx, L);
-  luaL_setfuncs(L, lwt_uv_io_files, 1);
   lwt_uv_push_context(ctx, L);
   lua_newtable(L);
   luaL_setfuncs(L, standard, 2);

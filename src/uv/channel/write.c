@@ -474,7 +474,7 @@ static int l_resize_buffer(lua_State *L) {
   channel *ch = lwt_uv_channel_view(ctx, L, 1)->ch;
   lua_Integer n = luaL_checkinteger(L, 2);
   op o = {.kind = OP_RESIZE};
-  luaL_argcheck(L, n >= CHANNEL_BUFFER_MIN && n <= INT_MAX, 2, "size out of range");
+  luaL_argcheck(L, n >= LWT_UV_BUFFER_MIN && n <= INT_MAX, 2, "size out of range");
   o.n = (size_t)n;
   if (ch->sides & CAN_READ) {
     if (ch->in.tail - ch->in.head > o.n) {

@@ -13,7 +13,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "fs.h"
 #include "file.h"
 
 /* ---- The queue of a file ------------------------------------------------- */
@@ -266,7 +265,10 @@ static int l_open(lua_State *L) {
   return lwt_uv_fs_start(L, &o->q);
 }
 
-void lwt_uv_file_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd, const char *path) {
+/* Push a file userdata that owns the descriptor from now on (whatever uv_guess_handle
+** says of it: reads and writes run on the threadpool). `path` is for errors, NULL: none.
+** May raise (memory): the descriptor is the caller's then. */
+static void file_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd, const char *path) {
   file_box *box = push_file(ctx, L);
   if (path != NULL) {
     lua_pushstring(L, path);
@@ -292,7 +294,7 @@ static int l_of_fd(lua_State *L) {
   luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 1, "descriptor out of range");
   if (fcntl((int)fd, F_GETFD) < 0)
     return lwt_uv_raise(ctx, L, -errno, "of_fd", NULL, NULL);
-  lwt_uv_file_of_fd(ctx, L, (int)fd, NULL);
+  file_of_fd(ctx, L, (int)fd, NULL);
   return 1;
 }
 
@@ -302,9 +304,9 @@ file *lwt_uv_file_check_open(lwt_uv *ctx, lua_State *L, int arg) {
   return box->f;
 }
 
-uv_file lwt_uv_file_fd(lwt_uv *ctx, lua_State *L, int idx) {
-  file_box *box = lwt_uv_test(ctx, L, idx, LWT_UV_FILE);
-  return box == NULL || box->f == NULL ? -1 : box->f->fd;
+static int descriptor(void *userdata) {
+  const file_box *box = userdata;
+  return box->f == NULL ? -1 : box->f->fd;
 }
 
 int lwt_uv_fs_check_fd(lwt_uv *ctx, lua_State *L, int arg) {
@@ -434,6 +436,7 @@ static const luaL_Reg functions[] = {{"open", l_open}, {"of_fd", l_of_fd}, {NULL
 /* The methods are fs.file: fs.lua adds those that are written in Lua. */
 void lwt_uv_fs_open_files(lwt_uv *ctx, lua_State *L) {
   lwt_uv_new_type(ctx, L, LWT_UV_FILE, "lwt.file", methods, metamethods);
+  ctx->type[LWT_UV_FILE].descriptor = descriptor;
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[LWT_UV_FILE].ref);
   lua_getfield(L, -1, "__index");
   lwt_uv_push_context(ctx, L);

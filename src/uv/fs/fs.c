@@ -368,4 +368,5 @@ void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) {
   lwt_uv_fs_open_copies(ctx, L);
   lwt_uv_fs_open_dirs(ctx, L);
   lwt_uv_fs_open_watch(ctx, L);
+  lwt_uv_fs_open_channels(ctx, L);
 }

@@ -1,6 +1,6 @@
 /* internal.h: what the files of lwt.fs share.
 **
-** Every operation is a request (internal.h) whose work runs on the threadpool, as
+** Every operation is a request (../internal.h) whose work runs on the threadpool, as
 ** plain blocking code: several system calls cost one hand-over, not one each.
 */
 #ifndef LWT_UV_FS_INTERNAL_H
@@ -117,6 +117,7 @@ void lwt_uv_fs_free_blocks(fs_state *fs);
 void lwt_uv_fs_open_copies(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_dirs(lwt_uv *ctx, lua_State *L);
 void lwt_uv_fs_open_watch(lwt_uv *ctx, lua_State *L);
+void lwt_uv_fs_open_channels(lwt_uv *ctx, lua_State *L);
 
 /* The descriptor of the open file at `arg`, raises when it is closed or no file. */
 int lwt_uv_fs_check_fd(lwt_uv *ctx, lua_State *L, int arg);

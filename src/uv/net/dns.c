@@ -269,8 +269,8 @@ static int l_getaddrinfo(lua_State *L) {
   lwt_uv_check_options(L, 3, options);
   family = option(L, 3, "family", families, family_values, AF_UNSPEC);
   socktype = option(L, 3, "socktype", socktypes, socktype_values, SOCK_STREAM);
-  if (lwt_uv_flag(L, 3, "passive", 0)) flags |= AI_PASSIVE;
-  if (lwt_uv_flag(L, 3, "canonname", 0) && host != 0) flags |= AI_CANONNAME;
+  if (lwt_uv_option_flag(L, 3, "passive", 0)) flags |= AI_PASSIVE;
+  if (lwt_uv_option_flag(L, 3, "canonname", 0) && host != 0) flags |= AI_CANONNAME;
   d = new_lookup(ctx, L, &address_class, host != 0 ? host : service, host, service);
   if (d->lookup == NULL) return lwt_uv_req_started(L, &d->r, UV_ENOMEM);
   d->lookup->hints.ai_family = family;

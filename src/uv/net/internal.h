@@ -174,10 +174,5 @@ void lwt_uv_add_poll(lwt_uv *ctx, lua_State *L);
 
 /* A stream socket: a descriptor, or a negative status. */
 int lwt_uv_socket(int domain);
-/* A boolean option `name` of the table at `arg`, or `otherwise`. */
-int lwt_uv_flag(lua_State *L, int arg, const char *name, int otherwise);
-/* An integer option within bounds, or `otherwise`. */
-lua_Integer lwt_uv_number(lua_State *L, int arg, const char *name, lua_Integer low,
-                          lua_Integer high, lua_Integer otherwise);
 
 #endif

@@ -369,10 +369,10 @@ static int l_tcp_listen(lua_State *L) {
   lua_settop(L, 2);
   luaL_argcheck(L, a.family != AF_UNIX, 1, "a Unix address (see pipe_listen)");
   lwt_uv_check_options(L, 2, options);
-  backlog = (int)lwt_uv_number(L, 2, "backlog", 1, 65535, 511);
-  reuseport = lwt_uv_flag(L, 2, "reuseport", 0);
-  nodelay = lwt_uv_flag(L, 2, "nodelay", 1);
-  only_v6 = lwt_uv_flag(L, 2, "ipv6only", 0);
+  backlog = (int)lwt_uv_option_number(L, 2, "backlog", 1, 65535, 511);
+  reuseport = lwt_uv_option_flag(L, 2, "reuseport", 0);
+  nodelay = lwt_uv_option_flag(L, 2, "nodelay", 1);
+  only_v6 = lwt_uv_option_flag(L, 2, "ipv6only", 0);
   lwt_uv_check_open(ctx, L);
   if (a.family == AF_UNSPEC && (strcmp(a.host, "*") != 0 || a.port < 0))
     return lwt_uv_call_by_name(ctx, L, "listen", &a);

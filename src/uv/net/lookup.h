@@ -4,7 +4,7 @@
 
 #include <netdb.h>
 
-#include "../threads/threads.h"
+#include "../inbox.h"
 
 typedef struct lwt_uv_lookup lwt_uv_lookup;
 struct lwt_uv_lookup {

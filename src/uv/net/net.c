@@ -8,10 +8,6 @@
 
 #include "internal.h"
 
-void lwt_uv_descriptor_freed(lwt_uv *ctx) {
-  lwt_uv_listener_retry(ctx);
-}
-
 /* Non-blocking, and not for children, from the start where the system can. */
 int lwt_uv_socket(int domain) {
 #ifdef SOCK_CLOEXEC
@@ -24,37 +20,6 @@ int lwt_uv_socket(int domain) {
   }
 #endif
   return fd >= 0 ? fd : uv_translate_sys_error(errno);
-}
-
-int lwt_uv_flag(lua_State *L, int arg, const char *name, int otherwise) {
-  int on = otherwise;
-  if (!lua_istable(L, arg)) return on;
-  if (lua_getfield(L, arg, name) != LUA_TNIL) {
-    if (!lua_isboolean(L, -1)) {
-      lua_pushfstring(L, "option '%s' is no boolean", name);
-      luaL_argerror(L, arg, lua_tostring(L, -1));
-    }
-    on = lua_toboolean(L, -1);
-  }
-  lua_pop(L, 1);
-  return on;
-}
-
-lua_Integer lwt_uv_number(lua_State *L, int arg, const char *name, lua_Integer low,
-                          lua_Integer high, lua_Integer otherwise) {
-  lua_Integer n = otherwise;
-  int exact = 1;
-  if (!lua_istable(L, arg)) return n;
-  if (lua_getfield(L, arg, name) != LUA_TNIL) {
-    n = lua_tointegerx(L, -1, &exact);
-    if (!exact || n < low || n > high) {
-      lua_pushfstring(L, "option '%s' is no integer from %I to %I", name,
-                      (LUAI_UACINT)low, (LUAI_UACINT)high);
-      luaL_argerror(L, arg, lua_tostring(L, -1));
-    }
-  }
-  lua_pop(L, 1);
-  return n;
 }
 
 /* The Lua half's functions for addresses that are names: {connect=, listen=, send=}. */
@@ -161,6 +126,7 @@ void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
   ctx->family[LWT_UV_FNET] = net;
   ctx->family_close[LWT_UV_FNET] = close_family;
   ctx->family_moved[LWT_UV_FNET] = move_family;
+  ctx->hook.descriptor_freed = lwt_uv_listener_retry;
   move_family(ctx);
   if (net->retry == NULL || net->alive == NULL) luaL_error(L, "not enough memory");
   lua_pushboolean(L, 0);

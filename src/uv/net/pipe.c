@@ -99,7 +99,7 @@ static int l_pipe_listen(lua_State *L) {
   check_path(L, &a);
   lua_settop(L, 2);
   lwt_uv_check_options(L, 2, options);
-  backlog = (int)lwt_uv_number(L, 2, "backlog", 1, 65535, 511);
+  backlog = (int)lwt_uv_option_number(L, 2, "backlog", 1, 65535, 511);
   if (too_long(&a))
     return lwt_uv_reject(ctx, L, UV_ENAMETOOLONG, "listen", "address", a.text);
   l = lwt_uv_listener_new(ctx, L, LWT_UV_PIPE, 0, a.path);

@@ -85,7 +85,7 @@ static int l_tcp_connect(lua_State *L) {
   luaL_argcheck(L, a.family != AF_UNIX, 1, "a Unix address (see pipe_connect)");
   luaL_argcheck(L, a.port != 0, 1, "port 0 cannot be connected to");
   lwt_uv_check_options(L, 2, connect_options);
-  nodelay = lwt_uv_flag(L, 2, "nodelay", 1);
+  nodelay = lwt_uv_option_flag(L, 2, "nodelay", 1);
   check_delay(L, 2);
   if (!lua_isnil(L, 2)) {
     if (lua_getfield(L, 2, "bind") != LUA_TNIL) {

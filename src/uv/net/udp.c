@@ -221,10 +221,10 @@ static int l_udp(lua_State *L) {
   bound = !lua_isnil(L, 1);
   if (bound) check_numeric(L, 1, &a);
   lwt_uv_check_options(L, 2, options);
-  if (lwt_uv_flag(L, 2, "reuseaddr", 0)) flags |= UV_UDP_REUSEADDR;
-  if (lwt_uv_flag(L, 2, "ipv6only", 0)) flags |= UV_UDP_IPV6ONLY;
-  broadcast = lwt_uv_flag(L, 2, "broadcast", 0);
-  ttl = (int)lwt_uv_number(L, 2, "ttl", 1, 255, 0);
+  if (lwt_uv_option_flag(L, 2, "reuseaddr", 0)) flags |= UV_UDP_REUSEADDR;
+  if (lwt_uv_option_flag(L, 2, "ipv6only", 0)) flags |= UV_UDP_IPV6ONLY;
+  broadcast = lwt_uv_option_flag(L, 2, "broadcast", 0);
+  ttl = (int)lwt_uv_option_number(L, 2, "ttl", 1, 255, 0);
   u = lwt_uv_handle_new(ctx, L, &udp_class);
   lwt_uv_waiters_init(&u->receivers, RECEIVERS);
   status = lwt_uv_handle_opened(

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "signal.h"
-#include "../threads/threads.h"
 
 /* ---- Telling ------------------------------------------------------------- */
 

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../fs/fs.h"
 #include "process.h"
 
 static int l_plan_close(lua_State *L) {
@@ -143,7 +142,7 @@ static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
   } else if ((file = luaL_testudata(L, -1, LUA_FILEHANDLE)) != NULL) {
     fd = file->closef == NULL ? -1 : fileno(file->f);
   } else if (lwt_uv_test(ctx, L, -1, LWT_UV_FILE) != NULL) {
-    fd = lwt_uv_file_fd(ctx, L, -1);
+    fd = lwt_uv_descriptor_of(ctx, L, -1);
   } else if (luaL_getmetafield(L, -1, "__index") &&
              lua_getfield(L, -2, "fileno") == LUA_TFUNCTION) {
     lua_pushvalue(L, -3);

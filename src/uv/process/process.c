@@ -249,6 +249,7 @@ void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) {
   all->later.f = lwt_uv_children_look;
   ctx->family[LWT_UV_FPROCESS] = all;
   ctx->family_close[LWT_UV_FPROCESS] = family_close;
+  ctx->hook.poll_children = lwt_uv_children_poll;
 #endif
   lwt_uv_new_handle_type(ctx, L, LWT_UV_PROCESS, "lwt.process.handle", methods, NULL);
   lwt_uv_push_functions(ctx, L, functions);

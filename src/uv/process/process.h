@@ -39,6 +39,8 @@ typedef struct lwt_uv_children {
 
 /* Reap what has ended of the children of states that are closed. */
 void lwt_uv_orphans_reap(void);
+/* For ctx->hook: tell of those that have ended. */
+void lwt_uv_children_poll(lwt_uv *ctx);
 /* What `later` does. */
 void lwt_uv_children_look(lwt_uv_after *later);
 /* Have the end of a child told that has been started already: fails for want of memory at

@@ -192,13 +192,6 @@ static void install(void) {
   sigaction(STOP_SIGNAL, &action, NULL);
 }
 
-void lwt_uv_pin_library(void) {
-  Dl_info info;
-  static const char here = 0;
-  if (dladdr(&here, &info) != 0 && info.dli_fname != NULL)
-    dlopen(info.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
-}
-
 void lwt_uv_stop_prepare(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   lwt_uv_pin_library();

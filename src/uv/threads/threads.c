@@ -12,7 +12,7 @@
 static int l_threads_gc(lua_State *L) {
   lwt_uv *ctx = *(lwt_uv **)lua_touserdata(L, 1);
   if (ctx == NULL || ctx->family[LWT_UV_FTHREAD] == NULL) return 0;
-  ((lwt_uv_threads *)ctx->family[LWT_UV_FTHREAD])->closed = 1;
+  ((lwt_uv_threads *)ctx->family[LWT_UV_FTHREAD])->closed = ctx->inbox_shut = 1;
   lwt_uv_pool_close(ctx);
   lwt_uv_jobs_close(ctx);
   lwt_uv_inbox_close(ctx);
@@ -31,12 +31,17 @@ static void family_close(lwt_uv *ctx) {
   ctx->family[LWT_UV_FTHREAD] = NULL;
 }
 
+static int awaits_threads(lwt_uv *ctx) {
+  return lwt_uv_inbox_pending(ctx) || lwt_uv_thread_channel_alive(ctx);
+}
+
 static void new_threads(lwt_uv *ctx, lua_State *L) {
   lwt_uv_threads *t = calloc(1, sizeof *t);
   if (t == NULL) luaL_error(L, "not enough memory");
   ctx->family[LWT_UV_FTHREAD] = t; /* the context frees it, whatever happens next */
   ctx->family_close[LWT_UV_FTHREAD] = family_close;
   ctx->family_moved[LWT_UV_FTHREAD] = lwt_uv_inbox_move;
+  ctx->hook.awaits_threads = awaits_threads;
   t->runner = LUA_NOREF;
   lwt_uv **box = lua_newuserdatauv(L, sizeof(void *), 0);
   *box = NULL;
@@ -65,15 +70,6 @@ static void register_errors(lwt_uv *ctx, lua_State *L) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
-}
-
-int lwt_uv_thread_alive(lwt_uv *ctx) {
-  return lwt_uv_inbox_pending(ctx) || lwt_uv_thread_channel_alive(ctx);
-}
-
-int lwt_uv_thread_listens(lwt_uv *ctx) {
-  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
-  return t != NULL && t->inbox != NULL;
 }
 
 static int is_sentinel(lwt_uv *ctx, lua_State *L, int idx) {

@@ -11,44 +11,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "../inbox.h"
 #include "../internal.h"
-
-/* ---- Inboxes (inbox.c) ------------------------------------------------ */
-
-/* Something to be done in another state, the first field of whatever it is about. */
-typedef struct lwt_uv_post lwt_uv_post;
-struct lwt_uv_post {
-  lwt_uv_post *next;
-  /* In the state's thread, on its main stack, protected, when its loop turns. The post
-  ** is deliver's from now on, whether it raises or not. */
-  void (*deliver)(lua_State *L, lwt_uv_post *post);
-  /* Instead, when the state is closed: any thread, C only. */
-  void (*drop)(lwt_uv_post *post);
-};
-
-/* One for each state with lwt.uv, made when first asked for; outlives the state while
-** somebody has a reference. */
-typedef struct lwt_uv_inbox lwt_uv_inbox;
-
-/* The inbox of this state, on the loop that it has now. NULL: out of memory or
-** descriptors, status in *status. The state's own reference: do not release it. */
-lwt_uv_inbox *lwt_uv_inbox_of(lwt_uv *ctx, int *status);
-void lwt_uv_inbox_retain(lwt_uv_inbox *inbox);
-void lwt_uv_inbox_release(lwt_uv_inbox *inbox);
-/* From any thread. 0, or -1 when the state is closed: the post is still the caller's. */
-int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post);
-/* In `deliver`: take the post that follows, if it has the same function `like`, to deliver
-** it as well. NULL: it has not. */
-lwt_uv_post *lwt_uv_inbox_next(lwt_uv *ctx,
-                               void (*like)(lua_State *L, lwt_uv_post *post));
-/* From any thread: make the state's loop turn; when it does it asks `lwt_uv_stopping`. */
-void lwt_uv_inbox_wake(lwt_uv_inbox *inbox);
-/* Is there something in it that has not been delivered? */
-int lwt_uv_inbox_pending(lwt_uv *ctx);
-/* The state has gone over to another loop (engine.adopt). */
-void lwt_uv_inbox_move(lwt_uv *ctx);
-/* The state is being closed: refuse posts from now on, drop what is there. */
-void lwt_uv_inbox_close(lwt_uv *ctx);
 
 /* ---- Messages (pack.c, message.c, unpack.c) ---------------------------------- */
 
@@ -198,8 +162,6 @@ void lwt_uv_stop_leave(void);
 void lwt_uv_stop_prepare(void);
 /* From another thread, while the thread is certain to exist: may be repeated. */
 void lwt_uv_stop_raise(lwt_uv_stop *stop, uv_thread_t thread);
-/* Never unload this library: a thread or a sender may run its code for ever. */
-void lwt_uv_pin_library(void);
 
 /* ---- Pools and workers (pool.c, worker.c) ---------------------------- */
 
@@ -311,8 +273,6 @@ int lwt_uv_pool_start_for(lwt_uv_pool *pool, lua_State *L);
 /* The worker's thread: wait for a call; NULL: end. Give it back when it is done. */
 lwt_uv_call *lwt_uv_pool_take(lwt_uv_pool *pool);
 void lwt_uv_pool_done(lwt_uv_pool *pool, lwt_uv_call *call);
-/* Is this state a worker's that shall run no more Lua? */
-int lwt_uv_stopping(lwt_uv *ctx);
 
 /* Reject the promise at `idx` with the error at the top, popped, which was raised in
 ** another state: `traceback` (may be NULL) tells where. May raise. */
@@ -344,7 +304,6 @@ void lwt_uv_jobs_close(lwt_uv *ctx); /* withdraws what waits */
 /* What the threads of one state hang on: ctx->family[LWT_UV_FTHREAD]. */
 typedef struct lwt_uv_threads {
   int closed; /* the state is ending: what promises were given to cancel is gone */
-  lwt_uv_inbox *inbox;
   lwt_uv_pool *pool;
   lwt_uv_worker *worker; /* whose state this is; NULL: no worker's */
   int runner;            /* registry: how lwt.preemptive runs something for a worker */

@@ -313,8 +313,8 @@ static void end(lwt_uv_worker *w) {
 
 /* Its loop turns only where a call waits for something: see to what earlier ones have left. */
 static void poll_children(const lwt_uv_worker *w) {
-  lwt_uv *ctx = lwt_uv_children_poll != NULL ? lwt_uv_find_context(w->L) : NULL;
-  if (ctx != NULL) lwt_uv_children_poll(ctx);
+  lwt_uv *ctx = lwt_uv_find_context(w->L);
+  if (ctx != NULL && ctx->hook.poll_children != NULL) ctx->hook.poll_children(ctx);
 }
 
 /* Is there a state? If not, the call (unless it is NULL) is told why, and the next one has
@@ -365,15 +365,11 @@ void lwt_uv_worker_release(lwt_uv_worker *w) {
   lwt_uv_pool_release(pool);
 }
 
-int lwt_uv_stopping(lwt_uv *ctx) {
-  lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
-  return t->worker != NULL && atomic_load(&t->worker->stopping);
-}
-
 void lwt_uv_worker_attach(lwt_uv *ctx, lwt_uv_worker *w) {
   lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
   int status;
   t->worker = w;
+  ctx->stopping = &w->stopping;
   lwt_uv_inbox *inbox = lwt_uv_inbox_of(ctx, &status);
   if (inbox == NULL) return; /* its loop can then not be woken, only left behind */
   lwt_uv_inbox_retain(inbox);

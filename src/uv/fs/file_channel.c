@@ -1,4 +1,4 @@
-/* io_file.c: files, temporary files and folders as channels.
+/* file_channel.c: files, temporary files and folders as channels.
 **
 ** Called by Lua. Each is one job on the pool; `release` undoes what nobody took, so that a
 ** cancelled open leaves nothing behind.
@@ -12,12 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "channel.h"
 #include "../fs/internal.h"
-#include "io.h"
 
 static int option_perm(lua_State *L, int arg, lua_Integer otherwise) {
-  lua_Integer n = lwt_uv_io_option(L, arg, "perm", otherwise);
+  lua_Integer n = lwt_uv_option_integer(L, arg, "perm", otherwise);
   luaL_argcheck(L, 0 <= n && n <= 07777, arg, "invalid permissions");
   return (int)n;
 }
@@ -110,12 +108,9 @@ static int result(lua_State *L, lwt_uv_req *req) {
     n++;
   }
   if (r->fd >= 0) {
-    channel *ch;
-    int status = lwt_uv_io_push_fd(req->ctx, L, r->fd, 1, r->sides, r->size, "file");
+    int status = req->ctx->hook.push_channel(req->ctx, L, r->fd, r->sides, r->size, path);
     if (status < 0) return status;
     r->fd = -1; /* the channel's */
-    ch = ((view *)lua_touserdata(L, -1))->ch;
-    lwt_uv_channel_name(ch, "path", path);
     n++;
   }
   if (r->what == LENGTH) {
@@ -196,7 +191,7 @@ static int l_open_file(lua_State *L) {
                 "invalid mode");
   lwt_uv_check_options(L, 3, names);
   perm = option_perm(L, 3, 0666);
-  size = lwt_uv_io_option_size(L, 3);
+  size = lwt_uv_option_buffer_size(L, 3);
   r = new_req(L, OPEN, path, 1);
   r->sides = plus ? CAN_READ | CAN_WRITE : *m == 'r' ? CAN_READ : CAN_WRITE;
   r->flags = plus ? O_RDWR : *m == 'r' ? O_RDONLY : O_WRONLY;
@@ -235,7 +230,7 @@ static int temp(lua_State *L, task what, const char *prefix, int perm) {
   lwt_uv_check_options(L, 1, names);
   lua_settop(L, 1);
   perm = option_perm(L, 1, perm);
-  size = lwt_uv_io_option_size(L, 1);
+  size = lwt_uv_option_buffer_size(L, 1);
   push_path(L, 1, "suffix", ""); /* 2 */
   push_path(L, 1, "dir", tmp);   /* 3: all before the random part */
   lua_pushliteral(L, "/");
@@ -326,7 +321,7 @@ static int l_file_length(lua_State *L) {
   return path_job(L, LENGTH);
 }
 
-const luaL_Reg lwt_uv_io_files[] = {
+static const luaL_Reg functions[] = {
     {"open_file", l_open_file},
     {"open_temp_file", l_open_temp_file},
     {"create_temp_dir", l_create_temp_dir},
@@ -335,3 +330,8 @@ const luaL_Reg lwt_uv_io_files[] = {
     {"file_length", l_file_length},
     {NULL, NULL},
 };
+
+void lwt_uv_fs_open_channels(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_push_functions(ctx, L, functions);
+  lua_setfield(L, -2, "channels");
+}
