@@ -536,8 +536,9 @@ local function reading(p, read, failure)
   end)
   function s.close()
     if over then return lwt.fulfilled() end
-    over = true
-    return spawn(function() lwt.shield(stop, p) end)
+    local stopping = spawn(function() lwt.shield(stop, p) end)
+    over = select(1, stopping:state()) ~= "rejected" -- without memory it has not begun
+    return stopping
   end
   return s
 end
