@@ -143,7 +143,8 @@ enum {
   TF_HELD = 1024,      /* waits, anchored; p.n is the turn in which it began to */
   TF_SHIELDED = 2048,  /* the await under way counts in shield */
   TF_CHILD = 4096,     /* of a scope */
-  TF_DUE = 8192        /* counts in c->dues */
+  TF_DUE = 8192,       /* counts in c->dues */
+  TF_ANCHORED = 16384  /* the slot's anchor is the task */
 };
 
 /* How a task waits without a promise. */
@@ -161,11 +162,10 @@ typedef struct task {
   double since;
   uint32_t slot;
   uint16_t shield; /* how many uncancelable waits it is in */
-  uint8_t status;
-  uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
-  uint8_t above;  /* waiting: how many values lie above that */
+  uint8_t status;
   uint8_t direct; /* waits without a promise: D_… */
+  uint16_t above; /* waiting: how many values lie above what wait_idx says */
   int wait_idx;   /* waiting: where in wait_co that promise (or mvar) is */
   union {
     const void *awaited; /* D_NONE: the promise, by its address alone */
