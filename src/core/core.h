@@ -378,6 +378,7 @@ typedef struct chunk {
 
 /* letgo.c: what was cancelled in vain is kept only by who wants it. */
 API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
+API int lwt_let_go_push_waiter(lua_State *L, int idx);
 API void lwt_let_go_no_more(lua_State *L, int idx);
 API void lwt_let_go_open(lua_State *L, lwt_context *c);
 

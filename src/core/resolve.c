@@ -345,8 +345,7 @@ static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
     if (src->flags & F_CANCELED) call_and_forget(L, c, w, src, U_FN, 0);
     break;
   case K_WEAK:
-    lua_getiuservalue(L, WAITER, U_STATE);
-    if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA) {
+    if (lwt_let_go_push_waiter(L, WAITER)) {
       lua_replace(L, WAITER);
       lua_settop(L, HANDLER);
       lua_pushvalue(L, WAITER);
