@@ -266,6 +266,68 @@ return {
     end,
   },
   {
+    name = "mvar: takers that wait for a turn",
+    setup = function() return { m = mvar.create(1), got = {} } end,
+    run = function(s)
+      local function note(v) s.got[#s.got + 1] = v end
+      local t = lwt.spawn(function()
+        lwt.current():cancel() -- told at the next await: until then nothing is taken at once
+        for i = 2, 4 do s.m:put(i):map(function() end) end
+        s.taker = s.m:take()
+        s.taker:map(note)
+        lwt.shield(lwt.yield)
+      end)
+      pcall(await, t)
+      lwt.yield()
+      lwt.yield()
+    end,
+    disturb = {
+      withdraw = function(s) if s.taker then s.taker:cancel() end end,
+      put = function(s) s.m:put(5) end,
+    },
+    check = function(s, name, ok)
+      if not ok then return end
+      local v, found = s.m:take_available()
+      while found do
+        s.got[#s.got + 1] = v
+        v, found = s.m:take_available()
+      end
+      table.sort(s.got)
+      local all = table.concat(s.got, " ")
+      if name ~= "cancel" then equal(name == "put" and "1 2 3 4 5" or "1 2 3 4", all) end
+    end,
+  },
+  {
+    name = "mvar: callbacks that put",
+    setup = function()
+      local s = { m = mvar.create(), got = {}, takers = {} }
+      s.begin, s.r = lwt.wait()
+      return s
+    end,
+    run = function(s)
+      for i = 1, 4 do
+        s.takers[i] = s.m:take()
+        s.takers[i]:map(function(v) s.got[#s.got + 1] = v end)
+      end
+      s.begin:on_success(function() for i = 1, 6 do s.m:put(i):map(function() end) end end)
+      s.r:wakeup()
+    end,
+    disturb = {
+      withdraw = function(s) for _, p in ipairs(s.takers) do p:cancel() end end,
+      put = function(s) s.m:put(7) end,
+    },
+    check = function(s, name, ok)
+      if not ok then return end
+      local v, found = s.m:take_available()
+      while found do
+        s.got[#s.got + 1] = v
+        v, found = s.m:take_available()
+      end
+      table.sort(s.got)
+      equal(name == "put" and "1 2 3 4 5 6 7" or "1 2 3 4 5 6", table.concat(s.got, " "))
+    end,
+  },
+  {
     name = "mvar: direct",
     setup = function() return { m = mvar.create() } end,
     run = function(s)

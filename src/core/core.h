@@ -386,6 +386,7 @@ API void lwt_let_go_open(lua_State *L, lwt_context *c);
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
 API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
                                int state, int n);
+API int lwt_resolve_prepare(lua_State *L, int idx);
 API int lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                           int n);
 API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,

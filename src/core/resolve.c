@@ -624,6 +624,15 @@ void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, i
   lwt_resolve_collapsed(L, c, idx, p, state, n);
 }
 
+/* Sees to it that lwt_resolve_later of the pending promise at idx allocates nothing. Returns 0
+** when that took an allocation: whoever calls looks again at what it is about to change. */
+int lwt_resolve_prepare(lua_State *L, int idx) {
+  promise *p = lwt_promise_find(L, idx);
+  if (p->state != S_PENDING || p->waiters != W_ONE || !owes(p, L, idx)) return 1;
+  lwt_promise_listify(L, idx, p);
+  return 0;
+}
+
 /* Likewise; inside a callback, the callbacks wait until that one is done. Returns 0 when a
 ** finalizer was faster. */
 int lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
