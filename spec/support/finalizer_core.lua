@@ -2,6 +2,7 @@
 local kit = require "spec.support.finalizer"
 local lwt = require "lwt"
 local mvar = require "lwt.mvar"
+local stream = require "lwt.stream"
 local await, equal = lwt.await, kit.equal
 
 local function pending(n)
@@ -346,6 +347,34 @@ return {
     breaks = { "put_and_take" },
     check = function(_, name, ok, sum)
       if ok and name ~= "put_and_take" then equal(15, sum) end
+    end,
+  },
+  {
+    name = "streams: elements that are pushed",
+    setup = function()
+      local s = { got = {}, readers = {} }
+      s.stream, s.push = stream.create()
+      s.begin, s.r = lwt.wait()
+      return s
+    end,
+    run = function(s)
+      for i = 1, 5 do
+        s.readers[i] = s.stream:get()
+        s.readers[i]:map(function(v) s.got[#s.got + 1] = v end)
+      end
+      s.begin:on_success(function() for i = 1, 7 do s.push(i) end end)
+      s.r:wakeup()
+    end,
+    disturb = {
+      withdraw = function(s) for _, p in ipairs(s.readers) do p:cancel() end end,
+      withdraw_one = function(s) if s.readers[3] then s.readers[3]:cancel() end end,
+    },
+    check = function(s, _, ok)
+      if not ok then return end
+      lwt.yield()
+      local v = s.stream:get_available()
+      for _, left in ipairs(v) do s.got[#s.got + 1] = left end
+      equal("1 2 3 4 5 6 7", table.concat(s.got, " "))
     end,
   },
   {
