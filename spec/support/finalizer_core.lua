@@ -2,6 +2,7 @@
 local kit = require "spec.support.finalizer"
 local lwt = require "lwt"
 local mvar = require "lwt.mvar"
+local pool = require "lwt.pool"
 local stream = require "lwt.stream"
 local await, equal = lwt.await, kit.equal
 
@@ -226,6 +227,63 @@ return {
     breaks = { "cancel_it" },
     check = function(_, name, ok, sum)
       if ok and name ~= "cancel_it" then equal(36, sum) end
+    end,
+  },
+  {
+    name = "scopes: a child more",
+    setup = function()
+      local s = {}
+      s.gate, s.r = lwt.wait()
+      s.promise = lwt.scope(function(scope)
+        s.scope = scope
+        scope:spawn(function() return s.gate end)
+      end)
+      return s
+    end,
+    run = function(s)
+      for i = 1, 20 do
+        s.scope:spawn(function()
+          lwt.yield()
+          s.ran = i
+        end)
+      end
+    end,
+    disturb = { finish = function(s) s.r:wakeup(1) end },
+    breaks = { "finish" },
+    check = function(s, _, ok)
+      if s.gate:is_pending() then s.r:wakeup(2) end
+      await(s.promise)
+      if ok then equal(20, s.ran) end
+    end,
+  },
+  {
+    name = "pool: slots",
+    setup = function()
+      local s = { made = 0, used = {} }
+      s.pool = pool.create(1, function()
+        s.made = s.made + 1
+        return s.made
+      end)
+      s.gate, s.r = lwt.wait()
+      return s
+    end,
+    run = function(s)
+      local first = s.pool:use(function() return s.gate end)
+      s.others = {}
+      for i = 1, 4 do
+        s.others[i] = s.pool:use(function() s.used[i] = true end)
+        s.others[i]:map(function() end)
+      end
+      s.r:wakeup()
+      await(first)
+    end,
+    disturb = {
+      withdraw = function(s) for _, p in ipairs(s.others or {}) do p:cancel() end end,
+      withdraw_one = function(s) if s.others and s.others[1] then s.others[1]:cancel() end end,
+    },
+    check = function(s)
+      if s.gate:is_pending() then s.r:wakeup() end
+      equal(1, await(s.pool:use(function(v) return v end)))
     end,
   },
   {

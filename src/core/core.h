@@ -503,6 +503,7 @@ static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
   lua_yieldk(L, lwt_task_refuse(L, c, keep), (lua_KContext)(c), k)
 
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
+API void lwt_task_discard(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_cancel_due(const lwt_context *c);
 API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);

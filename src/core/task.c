@@ -435,6 +435,13 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   return t;
 }
 
+/* The prepared task, whose promise is on top, will never begin. */
+void lwt_task_discard(lua_State *L, lwt_context *c, task *t) {
+  lua_pop(t->co, (int)t->p.n + 3);
+  t->status = T_DONE;
+  lwt_slot_leave(L, c, t, lua_gettop(L), 1);
+}
+
 /* Runs a prepared task to its first wait; from the ready queue when tasks start one
 ** another too deep for the C stack. */
 void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
