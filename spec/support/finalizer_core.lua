@@ -3,6 +3,7 @@ local kit = require "spec.support.finalizer"
 local lwt = require "lwt"
 local mvar = require "lwt.mvar"
 local pool = require "lwt.pool"
+local S = require "lwt.react".S
 local stream = require "lwt.stream"
 local await, equal = lwt.await, kit.equal
 
@@ -433,6 +434,45 @@ return {
       local v = s.stream:get_available()
       for _, left in ipairs(v) do s.got[#s.got + 1] = left end
       equal("1 2 3 4 5 6 7", table.concat(s.got, " "))
+    end,
+  },
+  {
+    name = "react: a signal with many dependents",
+    setup = function()
+      local s = { nodes = {}, seen = {}, more = {}, calls = {} }
+      local signal, set = S.create(0)
+      s.signal, s.set = signal, set
+      local other = S.create(0)
+      for i = 1, 25 do
+        local f = function(v)
+          s.calls[i] = (s.calls[i] or 0) + 1
+          return v
+        end
+        if i % 2 == 0 then -- each of another rank
+          other = S.map(other, function(v) return v end)
+          s.nodes[#s.nodes + 1] = S.l2(signal, other, f)
+        else
+          S.map(signal, f)
+        end
+      end
+      collectgarbage()
+      s.calls = {}
+      return s
+    end,
+    run = function(s) for v = 1, 3 do s.set(v) end end,
+    disturb = {
+      attach = function(s)
+        for i = 1, 60 do s.more[i] = S.map(s.signal, function(v) return v end) end
+      end,
+      send = function(s)
+        s.set(9)
+        s.set(3)
+      end,
+    },
+    check = function(s, name)
+      for _, node in ipairs(s.nodes) do equal(3, S.value(node)) end
+      for _, node in ipairs(s.more) do equal(3, S.value(node)) end
+      if name ~= "send" then for _, n in pairs(s.calls) do equal(3, n) end end
     end,
   },
   {
