@@ -104,8 +104,8 @@ end
 local function release(p, slot)
   if p.waiting > 0 then
     p.waiting = p.waiting - 1
-    waiters.wake(p.queue, slot)
-    return
+    if waiters.wake(p.queue, slot) then return end
+    p.waiting = p.waiting + 1 -- a finalizer has cancelled it, and it has counted itself out
   end
   if not slot.full then
     p.count = p.count - 1
