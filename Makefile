@@ -255,7 +255,7 @@ lint:
 	$(DEPS) lint
 	$(AGAIN) all BUILD=$(BUILD)/lint CFLAGS="-O2 -Werror"
 	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
-	@test -n "$(NO_TIDY)" || printf '%s\n' $(CORE_SRC) $(UV_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
+	@printf '%s\n' $(CORE_SRC) $(UV_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
 	  -I$(LUA_INCDIR) -include scripts/tidy.h $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) --
 
 format:
