@@ -7,9 +7,9 @@
 -- Always holds: somebody waits only while all slots are in use; count = slots in use + idle.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
-local waiters = require "lwt.waiters"
+local waiters = require "lwt.internal.waiters"
 
 local await, is_promise = lwt.await, lwt.is_promise
 local getmetatable = getmetatable
@@ -104,8 +104,8 @@ end
 local function release(p, slot)
   if p.waiting > 0 then
     p.waiting = p.waiting - 1
-    waiters.wake(p.queue, slot)
-    return
+    if waiters.wake(p.queue, slot) then return end
+    p.waiting = p.waiting + 1 -- a finalizer has cancelled it, and it has counted itself out
   end
   if not slot.full then
     p.count = p.count - 1

@@ -6,9 +6,9 @@
 -- the system's way.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
-local stored = require "lwt.stored"
-local signal = require "lwt.uvneeded"("lwt.signal").signal
+local args = require "lwt.internal.args"
+local stored = require "lwt.internal.stored"
+local signal = require "lwt.internal.uvneeded"("lwt.signal").signal
 
 local M = {}
 
@@ -201,7 +201,7 @@ function M.stream(name)
   local receiver
   -- The receiver refers to the count and not to the stream: a stream that nobody has any more is
   -- collected, and the guard with it.
-  local guard = require("lwt.stream.dropped").call(function()
+  local guard = require("lwt.internal.dropped").call(function()
     if receiver then remove(receiver) end
   end)
   local s = require("lwt.stream").from(function()

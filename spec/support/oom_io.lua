@@ -115,6 +115,19 @@ section("sockets", function()
   end)
 end)
 
+section("readers that wait for what comes", function()
+  return limited(function()
+    local a, b = net.socketpair()
+    local _ <close> = a
+    local _ <close> = b
+    local first, second = b:read(5), b:read(5)
+    for _ = 1, 2 do lwt.yield() end
+    a:write("helloworld"):await()
+    -- The other end says no more: whoever is not told now would not be told at all.
+    for _, p in ipairs { first, second } do say(select(2, pcall(lwt.await, p))) end
+  end)
+end)
+
 section("files", function()
   return limited(function()
     local path = dir .. "/file"
