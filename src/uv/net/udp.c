@@ -50,7 +50,8 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   udp *u = uv->data;
   char *scratch = lwt_uv_scratch_take(u->h.ctx); /* until on_recv */
   (void)suggested;
-  *buf = uv_buf_init(scratch, scratch == NULL ? 0 : LWT_UV_SCRATCH);
+  buf->base = scratch;
+  buf->len = scratch == NULL ? 0 : LWT_UV_SCRATCH;
 }
 
 static void push_from(lua_State *L, const struct sockaddr *from) {
