@@ -302,12 +302,20 @@ int lwt_uv_channel_write_quickly(lua_State *L, view *v, const char *s, size_t n,
   return 1;
 }
 
+/* A number at `idx` becomes a string: before the channel is looked at, for a finalizer may run
+** then, and close it. */
+static void to_string(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TNUMBER) lua_tolstring(L, idx, NULL);
+}
+
 /* Write the data at `idx`. */
 static int write_at(lua_State *L, int idx) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
-  view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  view *v;
   op o = {.kind = OP_WRITE};
+  to_string(L, idx);
+  v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   if (closed) return lwt_uv_reject_closed(ctx, L);
   o.data = lwt_uv_check_data(lwt_uv_context(L), L, idx, &o.n);
   if (o.n == 0) {
@@ -407,9 +415,11 @@ print(await(r:read_line()))   --> hello
 static int l_write_line(lua_State *L) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
-  view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  view *v;
   size_t n;
   const char *s;
+  to_string(L, 2);
+  v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   if (closed) return lwt_uv_reject_closed(ctx, L);
   s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
   lua_settop(L, 2);
@@ -497,8 +507,9 @@ static int l_drain(lua_State *L) {
 /* Put at most what fits, at once: how many bytes. For direct access. */
 static int l_put(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
-  size_t n, room = ch->out.size - (ch->out.len - ch->out.off);
+  size_t n, room;
   const char *s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
+  room = ch->out.size - (ch->out.len - ch->out.off);
   if (n > room) n = room;
   if (lwt_uv_channel_put(ch, s, n) < 0)
     lwt_uv_raise(ch->ctx, L, UV_ENOMEM, "write", NULL, NULL);

@@ -135,7 +135,10 @@ static int watch_place(watches *s, lwt_uv_watch *w, const char *path, const char
   int wd = inotify_add_watch(s->fd, path, EVENTS | flags);
   if (wd < 0) return -errno;
   place *p = add_place(s, wd);
-  if (p == NULL) return UV_ENOMEM;
+  if (p == NULL) { /* nobody knows it, so nobody would end it */
+    inotify_rm_watch(s->fd, wd);
+    return UV_ENOMEM;
+  }
   for (lwt_uv_watched *d = p->watched; d != NULL; d = d->next)
     if (d->w == w) return 0;
   size_t len = strlen(name);
