@@ -141,6 +141,9 @@ section("watches", function()
     local other, n = fs.watch("/"), 0
     local ok, w = pcall(fs.watch, dir)
     if ok then w:close() else say(w) end
+    w = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
     for fd = 0, 40 do
       for line in lines("/proc/self/fdinfo/" .. fd) do
         if line:find "^inotify wd:" then n = n + 1 end
