@@ -211,7 +211,7 @@ int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o) {
     if (n != RETRY) return n;
     if (o->over) return AGAIN;
     lwt_uv_channel_search_anew(o);
-    if (ch->in.closed) return failed_with(L, ch, "Closed");
+    if (ch->in.closed) return failed_with(L, ch, lwt_uv_channel_why(ch));
     /* Not in the queue so far, and now there is one. */
     if (!o->busy && !lwt_uv_channel_is_free(o->view, o->sides)) return AGAIN;
   }
@@ -224,7 +224,7 @@ static int read_op(lua_State *L, op *o, int keep) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
+  return closed ? lwt_uv_channel_reject_closed(L) : lwt_uv_channel_run(L, v, o, keep);
 }
 
 /* The most that a read may take, where it is given. */
@@ -394,7 +394,7 @@ static int l_next_line(lua_State *L) {
   int closed, n;
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
   if (closed) {
-    ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
+    ctx->lwt->push_sentinel(ctx->lwt, L, lwt_uv_channel_why(v->ch));
     return lua_error(L);
   }
   if (ctx->lwt->cancel_due(ctx->lwt)) ctx->lwt->wait_check(ctx->lwt, L); /* raises */

@@ -277,7 +277,7 @@ static int write_op(lua_State *L, op *o, int keep) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
-  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
+  return closed ? lwt_uv_channel_reject_closed(L) : lwt_uv_channel_run(L, v, o, keep);
 }
 
 int lwt_uv_channel_write_quickly(lua_State *L, view *v, const char *s, size_t n,
@@ -316,7 +316,7 @@ static int write_at(lua_State *L, int idx) {
   op o = {.kind = OP_WRITE};
   to_string(L, idx);
   v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   o.data = lwt_uv_check_data(lwt_uv_context(L), L, idx, &o.n);
   if (o.n == 0) {
     lwt_uv_push_done(ctx, L);
@@ -420,7 +420,7 @@ static int l_write_line(lua_State *L) {
   const char *s;
   to_string(L, 2);
   v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
   lua_settop(L, 2);
   if (lwt_uv_channel_write_quickly(L, v, s, n, '\n')) return 1;
