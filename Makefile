@@ -44,16 +44,39 @@ UV_LIBS = $(if $(LIBUV_LIBDIR),-L$(LIBUV_LIBDIR) -Wl$(comma)-rpath$(comma)$(LIBU
 comma := ,
 
 CORE_SRC := $(sort $(wildcard src/core/*.c))
-UV_SRC := $(sort $(wildcard src/uv/*.c))
+UV_SRC := $(sort $(wildcard src/uv/*.c src/uv/*/*.c))
 CORE_OBJ := $(CORE_SRC:src/%.c=$(BUILD)/%.o)
 UV_OBJ := $(UV_SRC:src/%.c=$(BUILD)/%.o)
-LUA_SRC := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
-MODULES := $(if $(CORE_SRC),$(BUILD)/lwt/core.so) $(if $(UV_SRC),$(BUILD)/lwt/uv.so)
 
 # Calls of Lua's API are most of what the core does: straight, not through stubs (12 % of a spawn).
 FAST := $(if $(filter Linux,$(shell uname -s)),-fno-plt)
 CORE_CC = $(CC) -std=c11 -D_GNU_SOURCE -fPIC $(FAST) -fvisibility=hidden -pthread $(WARN) $(CFLAGS) $(CPPFLAGS) -I$(LUA_INCDIR)
 UV_CC = $(CORE_CC) $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR))
+
+# The rocks beside lwt: each folder of src/ with a rock.mk is one, and is built where its library is
+# (see CONTRIBUTING). Its module in C is lwt.<rock>.core; its Lua modules are named in rock.mk.
+ROCKS := $(patsubst src/%/rock.mk,%,$(sort $(wildcard src/*/rock.mk)))
+include $(ROCKS:%=src/%/rock.mk)
+HASH := \#
+define look_at_rock
+$(1)_SRC := $(sort $(wildcard src/$(1)/*.c src/$(1)/*/*.c))
+$(1)_OBJ := $$($(1)_SRC:src/%.c=$$(BUILD)/%.o)
+$(1)_LUA_SRC := $$(sort $$(shell cd lua/lwt && find $$(foreach name,$$($(1)_LUA),$$(name).lua $$(name)) -name '*.lua' 2>/dev/null))
+$(1)_CFLAGS ?= $$(if $$($(1)_PKG),$$(call pkgconf,--cflags $$($(1)_PKG)))
+$(1)_LDFLAGS ?= $$(if $$($(1)_PKG),$$(call pkgconf,--libs-only-L $$($(1)_PKG)))
+$(1)_THERE := $$(if $$($(1)_HEADER),$$(shell echo '$$(HASH)include <$$($(1)_HEADER)>' | $$(CC) $$($(1)_CFLAGS) -E -x c - >/dev/null 2>&1 && echo yes),yes)
+$(1)_CC = $$(CORE_CC) -Isrc $$($(1)_CFLAGS)
+endef
+$(foreach rock,$(ROCKS),$(eval $(call look_at_rock,$(rock))))
+BUILT_ROCKS := $(foreach rock,$(ROCKS),$(if $($(rock)_THERE),$(rock)))
+LEFT_OUT := $(filter-out $(BUILT_ROCKS),$(ROCKS))
+ROCK_SRC := $(foreach rock,$(BUILT_ROCKS),$($(rock)_SRC))
+ROCK_OBJ := $(foreach rock,$(BUILT_ROCKS),$($(rock)_OBJ))
+
+# What is built and installed: without what belongs to a rock that is left out.
+LUA_SRC := $(filter-out $(foreach rock,$(LEFT_OUT),$($(rock)_LUA_SRC:%=lua/lwt/%)),$(sort $(shell find lua -name '*.lua' 2>/dev/null)))
+MODULES := $(if $(CORE_SRC),$(BUILD)/lwt/core.so) $(if $(UV_SRC),$(BUILD)/lwt/uv.so) \
+  $(foreach rock,$(BUILT_ROCKS),$(if $($(rock)_SRC),$(BUILD)/lwt/$(rock)/core.so))
 
 # What programs run from the checkout see: absolute, so that they may change directory.
 RUN_ENV = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
@@ -78,7 +101,7 @@ AGAIN = @$(MAKE) --no-print-directory
 .DELETE_ON_ERROR:
 
 all: $(MODULES)
-	@:
+	$(if $(LEFT_OUT),@$(foreach rock,$(LEFT_OUT),echo "lwt-$(rock) is left out: there is no $($(rock)_HEADER) ($($(rock)_NEEDS); on Debian $($(rock)_DEBIAN))";),@:)
 
 help:
 	@echo "make               build $(BUILD)/lwt/core.so and $(BUILD)/lwt/uv.so"
@@ -102,21 +125,47 @@ help:
 
 # ---- Building ---------------------------------------------------------------
 
+# A line for each file; the whole commands with V=1.
+say = $(if $(V),,@echo "$(1) $(2)")
+Q := $(if $(V),,@)
+
 $(CORE_OBJ): $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CORE_CC) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CORE_CC) -MMD -MP -c $< -o $@
 
 $(UV_OBJ): $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(UV_CC) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(UV_CC) -MMD -MP -c $< -o $@
 
 $(BUILD)/lwt/core.so: $(CORE_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $(CORE_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $(CORE_OBJ)
 
 $(BUILD)/lwt/uv.so: $(UV_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $(UV_OBJ) $(UV_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $(UV_OBJ) $(UV_LIBS)
+
+define build_rock
+$$($(1)_OBJ): $$(BUILD)/%.o: src/%.c $$(BUILD)/$(1).flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<)
+	$$(Q)$$($(1)_CC) -MMD -MP -c $$< -o $$@
+
+$$(BUILD)/lwt/$(1)/core.so: $$($(1)_OBJ)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(LIBFLAG) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$($(1)_OBJ) $$($(1)_LDFLAGS) $$($(1)_LIBS)
+
+$$(BUILD)/$(1).flags: $$(BUILD)/flags FORCE
+	@echo '$$(subst ','\'',$$($(1)_CC) $$($(1)_SRC) $$($(1)_LDFLAGS) $$($(1)_LIBS))' | cmp -s - $$@ || { \
+	  rm -f $$(filter-out $$($(1)_OBJ),$$(wildcard $$(BUILD)/$(1)/*.o $$(BUILD)/$(1)/*/*.o)) && \
+	  echo '$$(subst ','\'',$$($(1)_CC) $$($(1)_SRC) $$($(1)_LDFLAGS) $$($(1)_LIBS))' > $$@; }
+endef
+$(foreach rock,$(BUILT_ROCKS),$(eval $(call build_rock,$(rock))))
 
 # Changes when the flags or the list of files do, so that everything is built again, and what
 # was built of a file that is gone goes too. The first line of a build: with no compiler or header
@@ -127,11 +176,11 @@ $(BUILD)/flags: FORCE
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || { \
 	  CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_INCDIR)" \
 	  LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" scripts/deps.sh --look build && \
-	  rm -f $(filter-out $(CORE_OBJ) $(UV_OBJ),$(wildcard $(BUILD)/core/*.o $(BUILD)/uv/*.o)) && \
+	  rm -f $(filter-out $(CORE_OBJ) $(UV_OBJ),$(wildcard $(BUILD)/core/*.o $(BUILD)/uv/*.o $(BUILD)/uv/*/*.o)) && \
 	  echo '$(subst ','\'',$(FLAGS))' > $@; }
 FORCE:
 
--include $(CORE_OBJ:.o=.d) $(UV_OBJ:.o=.d)
+-include $(CORE_OBJ:.o=.d) $(UV_OBJ:.o=.d) $(ROCK_OBJ:.o=.d)
 
 # ---- Trying and testing -----------------------------------------------------
 
@@ -190,7 +239,7 @@ tsan:
 	$(DEPS) tsan
 	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
 	$(AGAIN) tsan-run BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)" \
-	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua spec/uv/job_spec.lua spec/uv/notify_spec.lua spec/preemptive_spec.lua)))"
+	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/threads/*_spec.lua spec/preemptive_spec.lua)))"
 tsan-run:
 	@$(SPEC_ENV) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
 	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
@@ -250,13 +299,14 @@ bench-count:
 # ---- Reading ----------------------------------------------------------------
 
 JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-C_FILES = $(sort $(wildcard src/*.h src/*/*.h src/*/*.c examples/*/*.c))
+C_FILES = $(sort $(wildcard src/*.h src/*/*.h src/*/*.c src/*/*/*.h src/*/*/*.c examples/*/*.c))
 lint:
 	$(DEPS) lint
 	$(AGAIN) all BUILD=$(BUILD)/lint CFLAGS="-O2 -Werror"
+	@$(LUA) scripts/layers.lua $(BUILD)/lint
 	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
-	@test -n "$(NO_TIDY)" || printf '%s\n' $(CORE_SRC) $(UV_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
-	  -I$(LUA_INCDIR) -include scripts/tidy.h $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) --
+	@test -n "$(NO_TIDY)" || printf '%s\n' $(CORE_SRC) $(UV_SRC) $(ROCK_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
+	  -I$(LUA_INCDIR) -include scripts/tidy.h $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) -Isrc $(foreach rock,$(BUILT_ROCKS),$($(rock)_CFLAGS)) --
 
 format:
 	$(DEPS) format
@@ -267,12 +317,12 @@ format-check:
 	@clang-format --dry-run -Werror $(C_FILES)
 
 docs:
-	$(DEPS) run
+	$(DEPS) docs
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) scripts/docs.lua
 
 docs-check:
-	$(DEPS) run
+	$(DEPS) docs
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) scripts/docs.lua --check
 
@@ -288,7 +338,7 @@ install: all
 install-files: # puts what was built in place, and builds nothing
 	$(INSTALL) -d "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_BINDIR)" "$(DESTDIR)$(INST_INCDIR)" \
 	  "$(DESTDIR)$(INST_MANDIR)/man1" "$(DESTDIR)$(INST_PCDIR)"
-	$(INSTALL) -m 755 $(MODULES) "$(DEST_LIB)"
+	for f in $(MODULES:$(BUILD)/lwt/%=%); do $(INSTALL) -D -m 755 "$(BUILD)/lwt/$$f" "$(DEST_LIB)/$$f" || exit 1; done
 	for f in $(LUA_SRC:lua/lwt/%=%); do $(INSTALL) -D -m 644 "lua/lwt/$$f" "$(DEST_LUA)/$$f" || exit 1; done
 	$(INSTALL) -m 755 bin/lwt "$(DESTDIR)$(INST_BINDIR)/lwt"
 	$(INSTALL) -m 644 src/lwt.h "$(DESTDIR)$(INST_INCDIR)/lwt.h"
@@ -302,9 +352,8 @@ uninstall:
 	rm -f $(MODULES:$(BUILD)/lwt/%="$(DEST_LIB)/%") $(LUA_SRC:lua/lwt/%="$(DEST_LUA)/%") $(TYPES:types/%="$(DEST_TYPES)/%") \
 	  "$(DESTDIR)$(INST_BINDIR)/lwt" "$(DESTDIR)$(INST_INCDIR)/lwt.h" "$(DESTDIR)$(INST_MANDIR)/man1/lwt.1" \
 	  "$(DESTDIR)$(INST_PCDIR)/lwt.pc"
-	@for d in "$(DEST_LUA)" "$(DESTDIR)$(INST_DATADIR)"; do \
+	@for d in "$(DEST_LIB)" "$(DEST_LUA)" "$(DESTDIR)$(INST_DATADIR)"; do \
 	  test ! -d "$$d" || find "$$d" -depth -type d -exec rmdir {} + 2>/dev/null || true; done
-	@rmdir "$(DEST_LIB)" 2>/dev/null || true
 
 dist:
 	@scripts/dist.sh "$(VERSION)" build

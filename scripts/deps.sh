@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a make target needs beyond a shell: looks, installs what is missing, or says what it is.
 #
-#   scripts/deps.sh [--look] GROUP      GROUP: build run test check asan tsan valgrind lint format rock
+#   scripts/deps.sh [--look] GROUP      GROUP: build run test docs check asan tsan valgrind lint format rock
 #
 # With everything there it prints nothing. As root on a Debian-like system it installs the missing
 # packages with apt-get and asks nothing; otherwise (or with --look) it names them and exits 1.
@@ -45,8 +45,22 @@ look_run() {
   look_build
   "${LUA%% *}" -e "assert(_VERSION == 'Lua $LUA_VERSION')" >/dev/null 2>&1 || need "lua$LUA_VERSION" "Lua $LUA_VERSION ($LUA)"
 }
+# The libraries of the rocks beside lwt (src/*/rock.mk), which are optional for who builds only.
+look_rocks() {
+  for mk in src/*/rock.mk; do
+    [ -f "$mk" ] || continue
+    rock=${mk#src/} rock=${rock%/rock.mk}
+    value() { sed -n "s/^${rock}_$1 := //p" "$mk"; }
+    [ -n "$(value HEADER)" ] || continue
+    # shellcheck disable=SC2046 # flags
+    printf '#include <%s>\n' "$(value HEADER)" \
+      | $CC $(pkg-config --cflags "$(value PKG)" 2>/dev/null) -E -x c - >/dev/null 2>&1 && continue
+    for package in $(value DEBIAN); do need "$package" "$(value NEEDS)"; done
+  done
+}
 look_test() {
   look_run
+  look_rocks
   have "$BUSTED" || need lua-busted 'busted'
   # What specs talk to: another program's sockets, and the names of services.
   have nc || need netcat-openbsd 'nc (netcat)'
@@ -60,6 +74,7 @@ look_sanitizer() { # name
 }
 look_lint() {
   look_run
+  look_rocks
   have luacheck || need lua-check luacheck
   have clang-tidy || need clang-tidy clang-tidy
 }
@@ -68,6 +83,7 @@ look() {
     build) look_build ;;
     run) look_run ;;
     test) look_test ;;
+    docs) look_run; look_rocks ;;
     asan) look_test; look_sanitizer asan ;;
     tsan) look_test; look_sanitizer tsan ;;
     valgrind) look_test; have valgrind || need valgrind valgrind ;;

@@ -8,6 +8,7 @@ if _VERSION ~= "Lua 5.4" then
 end
 
 local core = require "lwt.core"
+require "lwt.internal.rocks"
 
 local lwt = {}
 
