@@ -289,15 +289,15 @@ static int l_write_number(lua_State *L) {
   int closed;
   view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   if (k->letter == 'f') {
-    float f = (float)luaL_checknumber(L, 2);
+    float f = (float)lwt_uv_check_number(L, 2);
     uint32_t bits;
     memcpy(&bits, &f, sizeof bits);
     x = bits;
   } else if (k->letter == 'd') {
-    double d = luaL_checknumber(L, 2);
+    double d = lwt_uv_check_number(L, 2);
     memcpy(&x, &d, sizeof x);
   } else {
-    lua_Integer n = luaL_checkinteger(L, 2);
+    lua_Integer n = lwt_uv_check_integer(L, 2);
     lua_Integer limit = k->size < 8 ? (lua_Integer)1 << (k->size * 8 - 1) : 0;
     luaL_argcheck(L, k->size == 8 || (-limit <= n && n < limit), 2, "integer overflow");
     x = (uint64_t)n;

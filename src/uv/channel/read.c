@@ -231,13 +231,13 @@ static int read_op(lua_State *L, op *o, int keep) {
 size_t lwt_uv_channel_check_max(lua_State *L, int arg) {
   lua_Integer n;
   if (lua_isnoneornil(L, arg)) return 0;
-  n = luaL_checkinteger(L, arg);
+  n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n > 0, arg, "positive count expected");
   return (size_t)n;
 }
 
 static size_t check_count(lua_State *L, int arg) {
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0, arg, "negative count");
   return (size_t)n;
 }
@@ -364,10 +364,10 @@ print(b:to_string(2, 3))                           --> abc
 static int l_read_into(lua_State *L) {
   op o = {.kind = OP_INTO};
   size_t start, len;
-  lua_Integer ofs = luaL_optinteger(L, 3, 0), n;
+  lua_Integer ofs = lwt_uv_opt_integer(L, 3, 0), n;
   lwt_uv_check_bytes(lwt_uv_context(L), L, 2, &len);
   luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs <= len, 3, "out of range");
-  n = luaL_optinteger(L, 4, (lua_Integer)len - ofs);
+  n = lwt_uv_opt_integer(L, 4, (lua_Integer)len - ofs);
   luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= len - (size_t)ofs, 4, "out of range");
   o.mem = lwt_uv_bytes_mem(L, 2, &start, &len);
   o.len = start + (size_t)ofs;

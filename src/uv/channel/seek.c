@@ -88,7 +88,7 @@ static int l_set_position(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_view(ctx, L, 1);
   op o = {.kind = OP_SEEK};
-  lua_Integer n = luaL_checkinteger(L, 2);
+  lua_Integer n = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, n >= 0, 2, "negative position");
   o.pos = n;
   if (v->ch->closed || v->ch->close_op != NULL) return lwt_uv_channel_reject_closed(L);

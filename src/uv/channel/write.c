@@ -386,7 +386,7 @@ print(await(r:read()))   --> xy
 */
 static int l_write_char(lua_State *L) {
   if (lua_type(L, 2) == LUA_TNUMBER) {
-    lua_Integer n = luaL_checkinteger(L, 2);
+    lua_Integer n = lwt_uv_check_integer(L, 2);
     char c = (char)n;
     luaL_argcheck(L, n >= 0 && n <= 255, 2, "not a byte");
     lua_settop(L, 1);
@@ -482,7 +482,7 @@ print(ch:buffer_size())   --> 16
 static int l_resize_buffer(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   channel *ch = lwt_uv_channel_view(ctx, L, 1)->ch;
-  lua_Integer n = luaL_checkinteger(L, 2);
+  lua_Integer n = lwt_uv_check_integer(L, 2);
   op o = {.kind = OP_RESIZE};
   luaL_argcheck(L, n >= LWT_UV_BUFFER_MIN && n <= INT_MAX, 2, "size out of range");
   o.n = (size_t)n;
