@@ -139,8 +139,8 @@ static int watch_place(watches *s, lwt_uv_watch *w, const char *path, const char
   int wd = inotify_add_watch(s->fd, path, EVENTS | flags);
   if (wd < 0) return -errno;
   place *p = add_place(s, wd);
-  if (p == NULL) {
-    inotify_rm_watch(s->fd, wd); /* nobody has it, or there would be a place */
+  if (p == NULL) { /* nobody knows it, so nobody would end it */
+    inotify_rm_watch(s->fd, wd);
     return UV_ENOMEM;
   }
   for (lwt_uv_watched *d = p->watched; d != NULL; d = d->next)

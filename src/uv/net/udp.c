@@ -458,7 +458,7 @@ static int l_broadcast(lua_State *L) {
 }
 
 static int check_ttl(lua_State *L) {
-  lua_Integer n = luaL_checkinteger(L, 2);
+  lua_Integer n = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, n >= 1 && n <= 255, 2, "time to live is out of range (1 to 255)");
   return (int)n;
 }
