@@ -209,7 +209,7 @@ describe("the reference's methods", function()
       local text = shell.read(path) .. "\n### "
       for entry in text:gmatch("As a method: (`.-)\n### ") do
         local receiver, method = entry:match("^`([%w_]+):([%w_]+)%(")
-        local type_name = entry:match("%- `" .. receiver .. "` %(`lwt%.(%a+)`%)")
+        local type_name = entry:match("%- `" .. receiver .. "` %(`lwt%.(%a+)[<`|]")
         assert(type_name, path .. ": " .. entry:match("^`.-`") .. " has a receiver without a type")
         local object = of[type_name]
         if object == nil then
