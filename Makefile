@@ -112,9 +112,9 @@ help:
 	@echo "make asan          the specs under the address and undefined-behaviour sanitizers"
 	@echo "make valgrind      the specs under valgrind"
 	@echo "make tsan          the specs of threads under the thread sanitizer"
-	@echo "make lint          warnings as errors, clang-tidy, luacheck"
+	@echo "make lint          warnings as errors, clang-tidy, luacheck; lua-language-server over examples/ where it is"
 	@echo "make format        clang-format over src/ (format-check only looks)"
-	@echo "make docs          doc/reference/ and types/lwt.lua from the sources (docs-check only looks)"
+	@echo "make docs          doc/reference/ and types/ from the sources (docs-check only looks)"
 	@echo "make coverage      branch coverage of src/core and src/uv"
 	@echo "make fuzz          seeded random runs against models; ARGS=\"SEED COUNT\""
 	@echo "make soak          everything at once, SOAK_SECONDS=600, under the address sanitizer; ARGS=SEED"
@@ -304,6 +304,7 @@ lint:
 	$(DEPS) lint
 	$(AGAIN) all BUILD=$(BUILD)/lint CFLAGS="-O2 -Werror"
 	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
+	@scripts/typecheck.sh examples
 	@test -n "$(NO_TIDY)" || printf '%s\n' $(CORE_SRC) $(UV_SRC) $(ROCK_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
 	  -I$(LUA_INCDIR) -include scripts/tidy.h $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) -Isrc $(foreach rock,$(BUILT_ROCKS),$($(rock)_CFLAGS)) --
 

@@ -106,8 +106,9 @@ local function summary(text)
   return paragraph:match("^(.-%.)%s") or paragraph
 end
 
+-- (That a function may give more than is told is for editors.)
 local function code(type_name)
-  return "`" .. type_name .. "`"
+  return "`" .. type_name:gsub(", %.%.%.%?", "") .. "`"
 end
 
 local function fields(out, tags, which)
