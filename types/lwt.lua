@@ -1465,23 +1465,6 @@ function lwt_Event:fold_s(init, f, eq) end
 ---@class lwt.File
 local lwt_File = {}
 
----Copies bytes of an open file to another one, at its position, or to a socket or pipe,
----without their passing through Lua. Closing one of the files rejects it with `lwt.Closed`. A
----number means what it stands for now: it may be closed, and used again, meanwhile. What
----takes no more is waited for; what a socket of `lwt.net` has still to write comes out later,
----not before. Cancelled in the middle, a part is written.
----```lua
----await(fs.write_file("a", "hello"))
----local src <close> = await(fs.open("a"))
----local dst <close> = await(fs.open("b", "w"))
----print(await(fs.sendfile(dst, src, 1, 100)), await(fs.read_file("b")))   --> 4 ello
----```
----@param src lwt.File|integer
----@param offset integer where to begin in `src`
----@param length integer
----@return lwt.Promise<integer> # the number of bytes: less than `length` at the end of `src`
-function lwt_File:sendfile(src, offset, length) end
-
 ---Closes the file. What is pending is rejected with `lwt.Closed` at once; the promise is
 ---fulfilled when the system has closed the descriptor, or rejected with what it could not
 ---write (a full disk on some file systems). Closing again gives the same promise. Leaving a

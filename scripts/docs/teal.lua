@@ -203,8 +203,8 @@ function Writer:signatures(entry, class)
     self.two = nil
   end
   out[#out + 1] = self:signature(entry, class)
-  for name, p in pairs(params) do
-    local callable = not (class and name == entry.params[1]) and p.type or {}
+  for i, name in ipairs(entry.params) do
+    local callable = not (class and i == 1) and params[name] and params[name].type or {}
     for _, t in ipairs(callable.kind == "union" and callable or { callable }) do
       variable = variable or t.kind == "function" and variable_of(t.returns)
     end
