@@ -17,7 +17,8 @@ command -v "$LUALS" >/dev/null 2>&1 || {
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cat >"$dir/config.json" <<END
-{ "runtime.version": "Lua 5.4", "workspace.library": ["$types"], "workspace.checkThirdParty": false }
+{ "runtime.version": "Lua 5.4", "workspace.library": ["$types"], "workspace.checkThirdParty": false,
+  "diagnostics.globals": ["describe", "it", "before_each", "after_each", "setup", "teardown", "pending"] }
 END
 "$LUALS" --check="$folder" --configpath="$dir/config.json" --checklevel=Warning \
   --logpath="$dir" --metapath="$dir/meta" --check_format=pretty >"$dir/out" 2>&1 && exit 0

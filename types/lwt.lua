@@ -3704,7 +3704,7 @@ function lwt_Switch:check() end
 ---switch.add_hook(sw, function() print("bye") end)   --> bye
 ---await(sw:turn_off())
 ---```
----@param f async fun()
+---@param f async fun(): ...?
 function lwt_Switch:add_hook(f) end
 
 ---Like `add_hook`, but with a switch that is off it runs `f` now.
@@ -3715,7 +3715,7 @@ function lwt_Switch:add_hook(f) end
 ---  print("at once")   --> at once
 ---end))
 ---```
----@param f async fun()
+---@param f async fun(): ...?
 ---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 function lwt_Switch:add_hook_or_exec(f) end
 
@@ -4247,7 +4247,7 @@ lwt_module.async_exception_hook = function(f) end
 ---```lua norun
 ---lwt.at_exit(function() lwt.await(log:close()) end)
 ---```
----@param f async fun()
+---@param f async fun(): ...?
 lwt_module.at_exit = function(f) end
 
 ---A promise that is fulfilled with these values (any number, `nil` among them). Lwt's `return`.
@@ -6067,7 +6067,7 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param f async fun(ch: lwt.Channel, address: string)
+---@param f async fun(ch: lwt.Channel, address: string): ...?
 ---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
 ---@return lwt.Promise<lwt.Server> # the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
@@ -7944,7 +7944,7 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ---h:stop()
 ---```
 ---@param name string "TERM" or "SIGTERM"
----@param f async fun(name: string)
+---@param f async fun(name: string): ...?
 ---@return lwt.SignalHandler
 lwt_signal_module.on = function(name, f) end
 
@@ -8725,7 +8725,7 @@ lwt_switch_module.check = function(sw) end
 ---await(sw:turn_off())
 ---```
 ---@param sw? lwt.Switch
----@param f async fun()
+---@param f async fun(): ...?
 lwt_switch_module.add_hook = function(sw, f) end
 
 ---Like `add_hook`, but with a switch that is off it runs `f` now.
@@ -8737,7 +8737,7 @@ lwt_switch_module.add_hook = function(sw, f) end
 ---end))
 ---```
 ---@param sw? lwt.Switch
----@param f async fun()
+---@param f async fun(): ...?
 ---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 lwt_switch_module.add_hook_or_exec = function(sw, f) end
 
@@ -8915,7 +8915,7 @@ local lwt_timer_module = {}
 ---await(lwt.sleep(0.02))
 ---```
 ---@param seconds number
----@param f async fun()
+---@param f async fun(): ...?
 ---@return lwt.Timer
 lwt_timer_module.create = function(seconds, f) end
 

@@ -591,7 +591,7 @@ end
 --- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---
 ---@param addr string|table
----@param f async fun(ch: lwt.Channel, address: string)
+---@param f async fun(ch: lwt.Channel, address: string): ...?
 ---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
 ---@return lwt.Promise<lwt.Server> # the server, once it is listening
 --- ```lua

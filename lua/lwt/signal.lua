@@ -134,7 +134,7 @@ end
 --- nor one of `TERM` that signal from interrupting a script of the `lwt` command:
 --- `lwt.interrupts(false)` does.
 ---@param name string "TERM" or "SIGTERM"
----@param f async fun(name: string)
+---@param f async fun(name: string): ...?
 ---@return lwt.SignalHandler
 ---```lua
 ---local process = require "lwt.process"

@@ -97,7 +97,7 @@ end
 --- Hangs a function on the switch, to be run as a task when it is turned off. Without a switch
 --- (nil) it does nothing; with one that is off it raises `switch.Off`.
 ---@param sw? lwt.Switch
----@param f async fun()
+---@param f async fun(): ...?
 --- ```lua
 --- local sw = switch.create()
 --- switch.add_hook(sw, function() print("bye") end)   --> bye
@@ -115,7 +115,7 @@ end
 
 --- Like `add_hook`, but with a switch that is off it runs `f` now.
 ---@param sw? lwt.Switch
----@param f async fun()
+---@param f async fun(): ...?
 ---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 --- ```lua
 --- local sw = switch.create()

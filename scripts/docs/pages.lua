@@ -108,7 +108,7 @@ end
 
 -- (That a function may give more than is told is for editors.)
 local function code(type_name)
-  return "`" .. type_name:gsub(", %.%.%.%?", "") .. "`"
+  return "`" .. type_name:gsub("[,:] %.%.%.%?", "") .. "`"
 end
 
 local function fields(out, tags, which)

@@ -117,7 +117,8 @@ end
 function Writer:callback_returns(list)
   if #list == 0 then return "" end
   local variable = variable_of(list)
-  if variable and variable == self.nothing or list[1].name == "any" then return ": (any...)" end
+  local anything = list[1].kind == "rest" or list[1].name == "any"
+  if anything or variable and variable == self.nothing then return ": (any...)" end
   return (": (%s)"):format(self:type(list[1]))
 end
 

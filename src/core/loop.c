@@ -594,7 +594,7 @@ Its failure goes to the exception hook.
 ```lua norun
 lwt.at_exit(function() lwt.await(log:close()) end)
 ```
-@param f async fun()
+@param f async fun(): ...?
 @function lwt.at_exit(f)
 */
 static int l_at_exit(lua_State *L) {
