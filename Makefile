@@ -96,7 +96,7 @@ DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_I
 # A make of its own: what deps.sh has just installed is only seen by a fresh look.
 AGAIN = @$(MAKE) --no-print-directory
 
-.PHONY: all help env run test check asan valgrind tsan lint format format-check docs docs-check \
+.PHONY: all help env run test check asan valgrind tsan lint format format-check docs docs-check site site-check \
   install install-files uninstall dist clean fuzz soak soak-run coverage bench bench-count rock-test
 .DELETE_ON_ERROR:
 
@@ -115,6 +115,7 @@ help:
 	@echo "make lint          warnings as errors, clang-tidy, luacheck; lua-language-server over examples/ where it is"
 	@echo "make format        clang-format over src/ (format-check only looks)"
 	@echo "make docs          doc/reference/ and types/ from the sources (docs-check only looks)"
+	@echo "make site          the documentation as HTML in $(BUILD)/site; site-check opens it in a browser"
 	@echo "make coverage      branch coverage of src/core and src/uv"
 	@echo "make fuzz          seeded random runs against models; ARGS=\"SEED COUNT\""
 	@echo "make soak          everything at once, SOAK_SECONDS=600, under the address sanitizer; ARGS=SEED"
@@ -326,6 +327,23 @@ docs-check:
 	$(DEPS) docs
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) scripts/docs.lua --check
+
+# The documentation as a folder of HTML pages that needs no server: $(BUILD)/site/index.html.
+SITE := $(BUILD)/site
+site:
+	$(DEPS) site
+	@rm -rf $(SITE) $(BUILD)/site-pages
+	@$(LUA) scripts/site/stage.lua $(BUILD)/site-pages
+	@LWT_VERSION="$(VERSION)" sphinx-build -q -W --keep-going -b html -c scripts/site \
+	  -d $(BUILD)/site-trees $(BUILD)/site-pages $(SITE)
+	@echo "$(SITE)/index.html"
+
+# Not part of `make test`: a browser is a large thing to install.
+site-check: ARGS = spec/site_spec.lua
+site-check:
+	$(DEPS) site-check
+	$(AGAIN) all site
+	@$(SPEC_ENV) LWT_SITE="$(abspath $(SITE))" $(call RUN_SPECS)
 
 # ---- Giving away ------------------------------------------------------------
 

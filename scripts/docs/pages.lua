@@ -218,8 +218,8 @@ local function page(source, module, entries, classes)
     out[#out + 1] = ""
   end
   for _, part in ipairs(parts) do
-    if part[1] then
-      out[#out + 1] = "## " .. part[1]
+    if #part[2] > 0 then
+      out[#out + 1] = "## " .. (part[1] or "Functions")
       out[#out + 1] = ""
     end
     for _, entry in ipairs(part[2]) do entry_text(out, source, entry) end
