@@ -437,8 +437,9 @@ local q = lwt.protected(p)
 q:cancel()
 print((p:state()), q:state())   --> pending rejected canceled
 ```
-@param p lwt.Promise
-@return lwt.Promise
+@generic T
+@param p lwt.Promise<T>
+@return lwt.Promise<T>
 @function lwt.protected(p)
 */
 static int l_protected(lua_State *L) {
@@ -454,8 +455,9 @@ local q = lwt.no_cancel(p)
 q:cancel()
 print((p:state()), (q:state()))   --> pending pending
 ```
-@param p lwt.Promise
-@return lwt.Promise
+@generic T
+@param p lwt.Promise<T>
+@return lwt.Promise<T>
 @function lwt.no_cancel(p)
 */
 static int l_no_cancel(lua_State *L) {
@@ -471,8 +473,9 @@ local q = lwt.wrap_in_cancelable(p)
 q:cancel()
 print((p:state()), q:state())   --> pending rejected canceled
 ```
-@param p lwt.Promise
-@return lwt.Promise
+@generic T
+@param p lwt.Promise<T>
+@return lwt.Promise<T>
 @function lwt.wrap_in_cancelable(p)
 */
 static int l_wrap_in_cancelable(lua_State *L) {

@@ -334,7 +334,7 @@ other end that nothing more comes, while reading goes on; `close("read")` ends r
 
 @param ch lwt.Channel
 @param side? string `"read"` or `"write"`; both when it is left out
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = await(lio.open_file("f", "w"))
 await(ch:write("hello"))
@@ -368,7 +368,7 @@ Close the channel now: what is buffered is thrown away, and every operation that
 rejected with `lwt.Closed`.
 
 @param ch lwt.Channel
-@return lwt.Promise fulfilled when it is closed
+@return lwt.Promise<nil> # fulfilled when it is closed
 ```lua
 local r, w = lio.pipe()
 await(w:abort())

@@ -247,7 +247,7 @@ local ch = lio.of_bytes("\1\2\3\4")
 print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
 ```
 @param ch lwt.Channel|lwt.ChannelOrder
-@return lwt.Promise of a number, or nil
+@return lwt.Promise<number?> # nil at the end
 @also read_int read_int32 read_int64 read_float32 read_float64 le.read_int le.read_int16 le.read_int32 le.read_int64 le.read_float32 le.read_float64 be.read_int be.read_int16 be.read_int32 be.read_int64 be.read_float32 be.read_float64
 @function lwt.io.read_int16(ch)
 */
@@ -275,7 +275,7 @@ print(await(r:read()):byte(1, -1))   --> 1 2
 ```
 @param ch lwt.Channel|lwt.ChannelOrder
 @param n number
-@return lwt.Promise
+@return lwt.Promise<nil>
 @also write_int write_int32 write_int64 write_float32 write_float64 le.write_int le.write_int16 le.write_int32 le.write_int64 le.write_float32 le.write_float64 be.write_int be.write_int16 be.write_int32 be.write_int64 be.write_float32 be.write_float64
 @function lwt.io.write_int16(ch, n)
 */
@@ -341,7 +341,7 @@ print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 @param ch lwt.Channel|lwt.ChannelOrder
 @param format string
 @param max integer? at most so many bytes
-@return lwt.Promise of the values
+@return lwt.Promise<any> of the values
 @also le.unpack be.unpack
 @function lwt.io.unpack(ch, format, max)
 */
@@ -371,7 +371,7 @@ print(#await(r:read()))   --> 4
 @param ch lwt.Channel|lwt.ChannelOrder
 @param format string
 @param ... any
-@return lwt.Promise
+@return lwt.Promise<nil>
 @also le.pack be.pack
 @function lwt.io.pack(ch, format, ...)
 */

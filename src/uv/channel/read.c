@@ -246,7 +246,7 @@ static size_t check_count(lua_State *L, int arg) {
 Read one byte.
 
 @param ch lwt.Channel
-@return lwt.Promise a string of one byte, or nil at the end
+@return lwt.Promise<string?> # a string of one byte, or nil at the end
 ```lua
 local ch = lio.of_bytes("ab")
 print(await(ch:read_char()), await(ch:read_char()), await(ch:read_char()))   --> a b nil
@@ -265,7 +265,7 @@ the channel's `limit`: then the promise is rejected with `ELIMIT`, and nothing i
 
 @param ch lwt.Channel
 @param max integer? at most so many bytes, its end not counted
-@return lwt.Promise a string, or nil at the end
+@return lwt.Promise<string?> # a string, or nil at the end
 ```lua
 local ch = lio.of_bytes("one\r\ntwo\nthree")
 for _ = 1, 4 do print(await(ch:read_line())) end   --> one two three nil
@@ -285,7 +285,7 @@ once.
 
 @param ch lwt.Channel
 @param n integer? at most so many bytes
-@return lwt.Promise a string; with `n`, nil at the end
+@return lwt.Promise<string?> # a string; with `n`, nil at the end
 ```lua
 local ch = lio.of_bytes("hello world")
 print(await(ch:read(5)))    --> hello
@@ -309,7 +309,7 @@ Read `n` bytes, no fewer. When the input ends before, the promise is rejected wi
 
 @param ch lwt.Channel
 @param n integer
-@return lwt.Promise a string of `n` bytes
+@return lwt.Promise<string> # a string of `n` bytes
 ```lua
 local ch = lio.of_bytes("abc")
 print(await(ch:read_exactly(2)))                          --> ab
@@ -330,7 +330,7 @@ Read up to a delimiter, which is taken off, or to the end of the input. What is 
 @param ch lwt.Channel
 @param delim string one byte or more
 @param max integer? at most so many bytes, the delimiter not counted
-@return lwt.Promise a string, or nil at the end
+@return lwt.Promise<string?> # a string, or nil at the end
 ```lua
 local ch = lio.of_bytes("a, b, c")
 for _ = 1, 3 do print(await(ch:read_until(", "))) end   --> a b c
@@ -353,7 +353,7 @@ default).
 @param bytes lwt.Bytes
 @param ofs integer?
 @param len integer?
-@return lwt.Promise how many were read, or nil at the end
+@return lwt.Promise<integer?> # how many were read, or nil at the end
 ```lua
 local b = require "lwt.bytes".create(8)
 print(await(lio.of_bytes("abc"):read_into(b, 2)))   --> 3
@@ -426,7 +426,7 @@ buffered costs no promise and lets nobody else run (`lwt.yield` does); each turn
 point all the same.
 
 @param ch lwt.Channel
-@return function the iterator, and what it works on
+@return fun(): string? # the iterator
 ```lua
 for line in lio.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ```

@@ -76,7 +76,7 @@ buffered already is used where it can be.
 
 @param ch lwt.Channel
 @param position integer
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = lio.of_bytes("hello")
 await(ch:set_position(3))

@@ -354,7 +354,7 @@ go out is not torn by cancelling it.
 
 @param ch lwt.Channel
 @param ... string|number|lwt.Bytes
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local r, w = lio.pipe()
 await(w:write("a", 1))
@@ -374,7 +374,7 @@ Write one byte, given as a number from 0 to 255 or as a string of one byte.
 
 @param ch lwt.Channel
 @param char integer|string
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local r, w = lio.pipe()
 await(w:write_char("x"))
@@ -404,7 +404,7 @@ Write a line: the string, and `"\n"`.
 
 @param ch lwt.Channel
 @param line string
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local r, w = lio.pipe()
 await(w:write_line("hello"))
@@ -432,7 +432,7 @@ Write out what is buffered. The promise is fulfilled when the system has it, and
 when it does not take it.
 
 @param ch lwt.Channel
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = await(lio.open_file("f", "w"))
 await(ch:write("now"))
@@ -471,7 +471,7 @@ first; for input that does not fit, the promise is rejected.
 
 @param ch lwt.Channel
 @param size integer
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = lio.of_bytes("abc")
 await(ch:resize_buffer(16))

@@ -249,7 +249,7 @@ folder may not be written to, are written to as they are.)
 @param from string
 @param to string
 @param opts? table `{excl = boolean}`
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("a", "text"))
 await(fs.copyfile("a", "b"))
@@ -398,7 +398,7 @@ not before. Cancelled in the middle, a part is written.
 @param src lwt.File|integer
 @param offset integer where to begin in `src`
 @param length integer
-@return lwt.Promise the number of bytes: less than `length` at the end of `src`
+@return lwt.Promise<integer> # the number of bytes: less than `length` at the end of `src`
 ```lua
 await(fs.write_file("a", "hello"))
 local src <close> = await(fs.open("a"))

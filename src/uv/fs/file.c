@@ -244,7 +244,7 @@ Operations of a file that use its position run in the order in which they were a
 @param path string
 @param flags? string|integer default "r"
 @param mode? integer permissions of a new file, default 0666 less the umask
-@return lwt.Promise of a lwt.File
+@return lwt.Promise<lwt.File>
 ```lua
 local f <close> = await(fs.open("f", "w+"))
 await(f:write("hello"))
@@ -349,7 +349,7 @@ fulfilled when the system has closed the descriptor, or rejected with what it co
 write (a full disk on some file systems). Closing again gives the same promise. Leaving a
 `<close>` variable, and collection, close too.
 @param f lwt.File
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 local f = await(fs.open("f", "w"))
 await(f:close())

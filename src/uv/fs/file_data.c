@@ -146,7 +146,7 @@ fills a `lwt.bytes` and gives the number of bytes, or nil. A cancelled read lose
 the next one gets its bytes. A negative count raises.
 @param f lwt.File
 @param n? integer|lwt.Bytes
-@return lwt.Promise of a string, or of a number for a buffer; of nil at the end
+@return lwt.Promise<string|integer|nil> # of a string, or of a number for a buffer; of nil at the end
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f"))
@@ -184,7 +184,7 @@ As `read(n)`, from an offset, and leaves the position alone.
 @param f lwt.File
 @param n integer|lwt.Bytes
 @param offset integer
-@return lwt.Promise
+@return lwt.Promise<string|integer|nil>
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f"))
@@ -226,7 +226,7 @@ static lua_Integer copy_list(lua_State *L, int arg) {
 Fills several `lwt.bytes`, one after another, with one read.
 @param f lwt.File
 @param list lwt.Bytes[]
-@return lwt.Promise of the number of bytes; of nil at the end
+@return lwt.Promise<integer?> # of the number of bytes; of nil at the end
 ```lua
 local bytes = require "lwt.bytes"
 await(fs.write_file("f", "hello"))
@@ -299,7 +299,7 @@ end. Rejected with the system's error (`ENOSPC` …): how much was written befor
 told. A write that runs already cannot be cancelled: only nobody hears of it.
 @param f lwt.File
 @param data string|lwt.Bytes
-@return lwt.Promise of the number of bytes
+@return lwt.Promise<integer> # of the number of bytes
 ```lua
 local f <close> = await(fs.open("f", "w"))
 print(await(f:write("hello")))   --> 5
@@ -322,7 +322,7 @@ As `write`, at an offset, and leaves the position alone.
 @param f lwt.File
 @param data string|lwt.Bytes
 @param offset integer
-@return lwt.Promise of the number of bytes
+@return lwt.Promise<integer> # of the number of bytes
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f", "r+"))
@@ -402,7 +402,7 @@ static int take_pieces(lwt_uv *ctx, lua_State *L, file_req *fq, int n) {
 Writes a list of strings and `lwt.bytes`, one after another, all of it.
 @param f lwt.File
 @param list (string|lwt.Bytes)[]
-@return lwt.Promise of the number of bytes
+@return lwt.Promise<integer> # of the number of bytes
 ```lua
 local f <close> = await(fs.open("f", "w"))
 print(await(f:writev({"he", "llo"})))   --> 5
@@ -475,7 +475,7 @@ Moves the position, as Lua's own `file:seek` does, and gives the new one.
 @param f lwt.File
 @param whence? string "set", "cur" (default) or "end"
 @param offset? integer default 0
-@return lwt.Promise of the position, from the start of the file
+@return lwt.Promise<integer> # of the position, from the start of the file
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f"))
@@ -494,7 +494,7 @@ static int l_seek(lua_State *L) {
 /*---
 The position.
 @param f lwt.File
-@return lwt.Promise of the position, from the start of the file
+@return lwt.Promise<integer> # of the position, from the start of the file
 ```lua
 local f <close> = await(fs.open("f", "w"))
 await(f:write("hello"))

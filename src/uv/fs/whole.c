@@ -170,7 +170,7 @@ Reads a whole file, in one job of the threadpool. Rejected with the system's err
 directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
 at once.
 @param path string
-@return lwt.Promise of a string
+@return lwt.Promise<string>
 ```lua
 await(fs.write_file("f", "hello"))
 print(await(fs.read_file("f")))   --> hello
@@ -222,7 +222,7 @@ be written.
 @param data string|lwt.Bytes
 @param flags? string|integer as in `open`, default "w"
 @param mode? integer permissions of a new file, default 0666 less the umask
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("f", "hello "))
 await(fs.write_file("f", "world", "a"))

@@ -208,7 +208,7 @@ Waits until a descriptor of another library can be read without blocking (or is 
 end, or broken). Any number may wait for one descriptor. It must stay open so long.
 Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 @param fd integer
-@return lwt.Promise
+@return lwt.Promise<nil>
 @function lwt.net.wait_readable(fd)
 */
 static int l_wait_readable(lua_State *L) {
@@ -219,7 +219,7 @@ static int l_wait_readable(lua_State *L) {
 Waits until a descriptor of another library can be written without blocking. See
 `wait_readable`.
 @param fd integer
-@return lwt.Promise
+@return lwt.Promise<nil>
 @function lwt.net.wait_writable(fd)
 */
 static int l_wait_writable(lua_State *L) {

@@ -353,7 +353,7 @@ in their order. Cancelling a read loses nothing: the bytes are what the next rea
 a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
 @param sock lwt.Socket
 @param n? integer
-@return lwt.Promise # string, or nil at the end
+@return lwt.Promise<string?> # string, or nil at the end
 ```lua
 local a, b = net.socketpair()
 a:write("hello"):await()

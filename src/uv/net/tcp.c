@@ -66,7 +66,7 @@ from. Rejects with the error of the first address when none answers. Cancelling 
 what was begun.
 @param addr string|table
 @param opts? table # nodelay, bind, delay
-@return lwt.Promise # lwt.Socket
+@return lwt.Promise<lwt.Socket>
 ```lua
 local listener = net.tcp_listen("127.0.0.1:0"):await()
 local sock <close> = net.tcp_connect(listener:address()):await()

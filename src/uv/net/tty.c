@@ -15,6 +15,11 @@ static uv_tty_t *check_tty(lwt_uv *ctx, lua_State *L) {
 }
 
 /*---
+A terminal: a socket with a size and a mode.
+
+@class lwt.Tty : lwt.Socket */
+
+/*---
 A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
 and `mode`. Raises when it is none.
 @param fd integer

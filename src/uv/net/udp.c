@@ -292,7 +292,7 @@ its arrival. Rejects with `EMSGSIZE` when it is too long.
 @param udp lwt.Udp
 @param data string|lwt.Bytes
 @param addr? string|table
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local a, b = net.udp(), net.udp("127.0.0.1:0")
 a:send("ping", b:getsockname()):await()
@@ -345,7 +345,7 @@ may wait: first come, first served. Cancelling loses nothing. Rejects with what 
 reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
 closes.
 @param udp lwt.Udp
-@return lwt.Promise # string, address
+@return lwt.Promise<string, string> # string, address
 ```lua
 local a, b = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
 local p = b:recv()

@@ -238,9 +238,10 @@ the C function returns or the process does.
 
 An error keeps the traceback of the worker: see `lwt.traceback`. So does one that `f` leaves behind
 in the background, of `lwt.async` say: it rejects the call when `f` has returned.
-@param f function
+@generic T
+@param f fun(...): T?, ...?
 @param ... any
-@return lwt.Promise
+@return lwt.Promise<T>
 ```lua
 local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
 print(await(preemptive.detach(fib, 20)))   --> 6765
