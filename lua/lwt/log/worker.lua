@@ -1,0 +1,125 @@
+-- Internal: what worker threads log goes to the loggers of the state that they work for.
+--
+-- That state has one thread channel for all its workers, `inbox`, and one task that receives from it
+-- as long as the state lives. A worker asks for the channel when it loads lwt.log, and gets with it
+-- its name ("worker 1") and the rules as they are then. It sends records, made of plain values.
+
+local lwt = require "lwt"
+local core = require "lwt.core"
+local logger = require "lwt.log.logger"
+local rules_of = require "lwt.log.rules"
+local section = require "lwt.log.section"
+local template = require "lwt.log.template"
+local text = require "lwt.log.text"
+local writer = require "lwt.log.writer"
+
+local await = lwt.await
+
+local M = {}
+
+local ROOM = 1000 -- records between a worker and the receiver
+local AHEAD = 1000 -- records that are given to the logger before the receiver waits for it
+
+-- ---- In the state that has the workers ------------------------------------------
+
+local inbox, workers = nil, 0
+local handling = 0 -- messages received whose records are not given to the logger yet
+
+local function receive(s, record, worker)
+  local fields = record.fields or {}
+  if fields.worker == nil then fields.worker = worker end
+  record.fields = fields
+  return section.give(section.section(s), record)
+end
+
+local function serve()
+  local given = 0
+  while true do
+    local s, record, worker = await(inbox:recv())
+    handling = 1
+    local p = receive(s, record, worker)
+    given = given + 1
+    if given % AHEAD == 0 then pcall(await, p) end
+    handling = 0
+  end
+end
+
+-- At the end of a run: what workers have sent is received.
+local function receive_all()
+  while inbox and (#inbox > 0 or handling > 0) do await(lwt.pause()) end
+end
+
+-- Called by a worker, in a task of this state: the channel, the worker's name, the rules, what
+-- set_level has set.
+function M.attach()
+  if not inbox then
+    inbox = require "lwt.preemptive".channel(ROOM)
+    writer.before_end = receive_all
+    lwt.async(serve)
+  end
+  workers = workers + 1
+  local list = {}
+  for i, rule in ipairs(section.get_rules()) do list[i] = { rule.pattern, rule.level } end
+  return inbox, "worker " .. workers, list, section.get_pins()
+end
+
+-- ---- In a worker ----------------------------------------------------------------
+
+local function plain(fields)
+  if not fields then return nil end
+  local copy = {}
+  for key, value in next, fields do
+    local kind = type(value)
+    if kind ~= "number" and kind ~= "boolean" then value = text.safe(value) end
+    copy[text.safe(key)] = value
+  end
+  return copy
+end
+
+local pending = {} -- sends that wait for room -> true
+
+local function sent(p)
+  if p:state() ~= "pending" then return p end
+  -- Outside of a loop nobody would see to it later.
+  if not core.busy() then
+    local ok, err = pcall(lwt.run, p)
+    return ok and logger.done or logger.failure(err)
+  end
+  pending[p] = true
+  local function over() pending[p] = nil end
+  p:on_any(over, over)
+  return lwt.no_cancel(p)
+end
+
+-- The logger of a worker.
+local function forward(ch, name)
+  writer.before_end = function()
+    for p in pairs(pending) do pcall(await, p) end
+  end
+  return logger.new {
+    write = function(_, s, _, _, record)
+      return sent(ch:send(s.name, {
+        time = record.time, level = record.level, number = record.number, section = record.section,
+        message = record.message, fields = plain(record.fields),
+        task = lwt.current() and lwt.name() or name,
+        file = template.place(record, "file"), line = template.place(record, "line"),
+      }, name))
+    end,
+  }
+end
+
+-- In a worker: takes over the rules, and gives its logger; nil where the main state has gone.
+function M.join()
+  local thread = require "lwt.uv".thread
+  local ok, ch, name, list, pins = pcall(thread.run_in_main, function()
+    return require "lwt.log.worker".attach()
+  end)
+  if not ok or not ch then return nil end
+  local rules = {}
+  for i, rule in ipairs(list) do rules[i] = rules_of.rule(rule[1], rule[2]) end
+  section.set_rules(rules)
+  section.set_pins(pins)
+  return forward(ch, name)
+end
+
+return M
