@@ -11,7 +11,8 @@ local OURS = {
   DEBUG = "debug", INFO = "info", WARN = "warning", ERROR = "error", FATAL = "fatal",
 }
 local THEIRS = {
-  debug = "DEBUG", info = "INFO", notice = "INFO", warning = "WARN", error = "ERROR", fatal = "FATAL",
+  debug = "DEBUG", info = "INFO", notice = "INFO", warning = "WARN", error = "ERROR",
+  fatal = "FATAL",
 }
 
 -- ---- An object with LuaLogging's methods ----------------------------------------
@@ -100,9 +101,9 @@ function M.from_lualogging(logging)
     args.wrong(1, "from_lualogging", "a logger of LuaLogging", logging)
   end
   return logger.new {
-    write = function(l, _, level, _, record)
+    write = function(l, _, record)
       -- The message is an argument, never a format; some versions give nil and what is wrong.
-      local ok, message = logging:log(THEIRS[level], "%s", record.message)
+      local ok, message = logging:log(THEIRS[record.level], "%s", record.message)
       if ok == nil and message ~= nil then error(message, 0) end
       l.told = false
     end,

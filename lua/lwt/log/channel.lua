@@ -34,20 +34,19 @@ function Sink:close()
   if self.close_mode == "close" then self.channel:close():await() end
 end
 
--- A logger that writes what `render(lines, record)` makes to a channel. `at_once(ch)` writes what can be
+-- A logger that writes what `render(record)` makes to a channel. `at_once(ch)` writes what can be
 -- written without waiting.
 function M.on(ch, close_mode, render, at_once)
   local sink = setmetatable({ channel = ch, close_mode = close_mode, at_once = at_once }, Sink)
-  return writer.new(sink, function(self, _, _, lines, record)
-    return writer.add(self, render(lines, record))
-  end)
+  return writer.new(sink, function(self, _, record) return writer.add(self, render(record)) end)
 end
 
 -- What makes text of records by a template, or nil and what is wrong with that.
 function M.by_template(text)
-  local render, wrong = template.compile(text)
-  if not render then return nil, wrong end
-  return function(lines, record) return template.render(render, lines, record) end
+  local line, wrong = template.compile(text, "\n")
+  if not line then return nil, wrong end
+  local render = template.render
+  return function(record) return render(line, record) end
 end
 
 function M.is_channel(value)
@@ -92,7 +91,7 @@ end
 -- Without libuv there is Lua's own stderr.
 local function plain_stderr(render)
   return logger.new {
-    write = function(_, _, _, lines, record) io.stderr:write(render(lines, record)) end,
+    write = function(_, _, record) io.stderr:write(render(record)) end,
   }
 end
 

@@ -157,7 +157,7 @@ function M.wrong_options(opts)
   return opts.rotate and wrong_rotation(opts.rotate)
 end
 
--- A task: opens the file and gives a logger that writes what `render(lines, record)` makes.
+-- A task: opens the file and gives a logger that writes what `render(record)` makes.
 function M.open(opts, render)
   local rotation = opts.rotate or {}
   local sink = setmetatable({
@@ -170,9 +170,7 @@ function M.open(opts, render)
     await(sink.file:truncate(0))
     sink.size = 0
   end
-  local l = writer.new(sink, function(self, _, _, lines, record)
-    return writer.add(self, render(lines, record))
-  end)
+  local l = writer.new(sink, function(self, _, record) return writer.add(self, render(record)) end)
   if opts.reopen then
     sink.handler = require "lwt.signal".on(opts.reopen, function()
       sink.reopen = true

@@ -55,7 +55,7 @@ local function add_fields(out, fields)
   end
 end
 
-function M.render(_, record)
+function M.render(record)
   local out = {
     '{"time":"', time.utc(record.time), '","level":"', record.level, '","section":',
     json_string(record.section), ',"message":', json_string(record.message),

@@ -1,10 +1,13 @@
 -- Internal: what all loggers are.
 --
--- A logger is { closed =, write = function(self, section, level, lines, record), finish =
--- function(self) }, of this metatable. `write` is called inside the log call, once a record: it must take what it needs at
--- once (so that records are in the order of the calls), must not wait, and gives a promise of the record's
--- being written, or nothing when it is. That promise belongs to many: it must be one that a cancel leaves
--- alone. `lines` has `n`; neither it nor `record` may be changed.
+-- A logger is { closed =, write = function(self, section, record), finish = function(self) }, of this
+-- metatable. `write` is called inside the log call, once a record: it must take what it needs at once
+-- (so that records are in the order of the calls), must not wait, and gives a promise of the record's
+-- being written, or nothing when it is. That promise belongs to many: it must be one that a cancel
+-- leaves alone. What raises in it rejects; one that is `sure` never does.
+--
+-- A record is { time =, level = (a word), section = (a name), message =, fields = }, which nobody changes;
+-- another state's also has `task`, `file` and `line`.
 --
 -- What a logger fails with rejects its promises and is told to the exception hook once, until it has
 -- written again: `self.told` remembers. lwt.Closed and a cancel are never told.
@@ -13,6 +16,7 @@ local lwt = require "lwt"
 local core = require "lwt.core"
 local args = require "lwt.args"
 
+local find = string.find
 local fulfilled, rejected, is_promise = lwt.fulfilled, lwt.rejected, lwt.is_promise
 
 local M = {}
@@ -50,10 +54,23 @@ function M.tell(l, err)
   core.report(err)
 end
 
+-- The lines of a message, with `n`.
+function M.lines(message)
+  if not find(message, "\n", 1, true) then return { message, n = 1 } end
+  local lines, n = {}, 0
+  for line in (message .. "\n"):gmatch "([^\n]*)\n" do
+    n = n + 1
+    lines[n] = line
+  end
+  lines.n = n
+  return lines
+end
+
 -- Gives a record to a logger.
-function M.log(l, section, level, lines, record)
+function M.log(l, section, record)
   if l.closed then return closed end
-  local ok, p = pcall(l.write, l, section, level, lines, record)
+  if l.sure then return l:write(section, record) or M.done end
+  local ok, p = pcall(l.write, l, section, record)
   if not ok then
     M.tell(l, p)
     return M.failure(p)
@@ -117,7 +134,8 @@ local function serve(l)
     local entry = l.line[l.first]
     l.line[l.first] = nil
     l.first, l.current = l.first + 1, entry
-    local p = lwt.spawn(output, l, entry.section, entry.level, entry.lines, entry.record)
+    local record = entry.record
+    local p = lwt.spawn(output, l, entry.section, record.level, M.lines(record.message), record)
     local state, err = p:state()
     if state ~= "pending" then
       ended(l, entry, err, state == "rejected")
@@ -133,7 +151,7 @@ local function serve(l)
   end
 end
 
-local function write_made(l, section, level, lines, record)
+local function write_made(l, section, record)
   if is_inside(l) then
     if not l.looped then
       l.looped = true
@@ -141,7 +159,7 @@ local function write_made(l, section, level, lines, record)
     end
     return nil
   end
-  local entry = { section = section, level = level, lines = lines, record = record }
+  local entry = { section = section, record = record }
   entry.promise, entry.resolver = lwt.wait()
   l.last = l.last + 1
   l.line[l.last] = entry

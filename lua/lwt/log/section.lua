@@ -15,8 +15,9 @@ local levels = require "lwt.log.levels"
 local logger = require "lwt.log.logger"
 local rules_of = require "lwt.log.rules"
 
-local type, select, tostring, find, format = type, select, tostring, string.find, string.format
-local wall, get, done = core.wall, lwt.get, logger.done
+local type, select, tostring, format = type, select, tostring, string.format
+local wall, get, stored = core.wall, lwt.get, core.stored
+local log, done = logger.log, logger.done
 
 local M = {}
 
@@ -94,29 +95,14 @@ local function merged(first, second)
   return both
 end
 
-local function split(text)
-  if not find(text, "\n", 1, true) then return { text, n = 1 } end
-  local lines, n = {}, 0
-  for line in (text .. "\n"):gmatch "([^\n]*)\n" do
-    n = n + 1
-    lines[n] = line
-  end
-  lines.n = n
-  return lines
-end
-
 -- Gives a record to the default logger.
-function M.give(s, record)
-  local l = state.default or state.make_default()
-  return logger.log(l, s, record.level, split(record.message), record)
-end
-local give = M.give
+function M.give(s, record) return log(state.default or state.make_default(), s, record) end
 
 local function send(s, n, text)
-  return give(s.base or s, {
-    time = wall(), level = levels[n], number = n, section = s.name, message = text,
-    fields = merged(get(fields_key), s.fields),
-  })
+  local record = { time = wall(), level = levels[n], section = s.name, message = text }
+  local fields = s.fields
+  if fields or stored[1] then record.fields = merged(get(fields_key), fields) end
+  return log(state.default or state.make_default(), s.base or s, record)
 end
 
 -- What string.format complains of, as if it had been the one that was called.

@@ -3,7 +3,6 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local args = require "lwt.args"
-local levels = require "lwt.log.levels"
 local logger = require "lwt.log.logger"
 
 local M = {}
@@ -30,10 +29,10 @@ local function together(l, list)
   return list.promise
 end
 
-local function write_all(l, section, level, lines, record)
+local function write_all(l, section, record)
   local waiting, failed
   for _, member in ipairs(l.members) do
-    local p = log(member, section, level, lines, record)
+    local p = log(member, section, record)
     if p ~= done then
       local state = p:state()
       if state == "pending" then
@@ -75,14 +74,14 @@ end
 
 -- ---- dispatch -------------------------------------------------------------------
 
-local function write_one(l, section, level, lines, record)
-  local chosen = l.choose(section, level)
+local function write_one(l, section, record)
+  local chosen = l.choose(section, record.level)
   if chosen == nil then return done end
   if not logger.is_logger(chosen) then
     error(("the function of 'dispatch' gave a %s, and not a logger"):format(type(chosen)), 0)
   end
   l.told = false
-  return log(chosen, section, level, lines, record)
+  return log(chosen, section, record)
 end
 
 --- A logger that asks for each record which logger is to have it: `f(section, level)` gives that, or nil for none. It is a plain
@@ -111,8 +110,8 @@ local function count_down(l, entry)
   if l.newest == entry then l.newest = nil end
 end
 
-local function hand_over(l, section, level, lines, record)
-  local p = log(l.behind, section, level, lines, record)
+local function hand_over(l, section, record)
+  local p = log(l.behind, section, record)
   if p:state() ~= "pending" then return end
   l.waiting = l.waiting + 1
   local entry = l.newest
@@ -130,19 +129,18 @@ end
 local function tell_dropped(l, section)
   local text = ("%d records were left out: the log does not keep up"):format(l.dropped)
   l.dropped = 0
-  hand_over(l, section, "warning", { text, n = 1 }, {
-    time = core.wall(), level = "warning", number = levels.WARNING, section = "lwt.log",
-    message = text,
+  hand_over(l, section, {
+    time = core.wall(), level = "warning", section = "lwt.log", message = text,
   })
 end
 
-local function write_buffered(l, section, level, lines, record)
+local function write_buffered(l, section, record)
   if l.waiting >= l.room then
     l.dropped = l.dropped + 1
     return done
   end
   if l.dropped > 0 then tell_dropped(l, section) end
-  hand_over(l, section, level, lines, record)
+  hand_over(l, section, record)
   return done
 end
 

@@ -8,7 +8,7 @@ local core = require "lwt.core"
 local args = require "lwt.args"
 local daemon = require "lwt.log.daemon"
 local host = require "lwt.log.host"
-local levels = require "lwt.log.levels"
+local logger = require "lwt.log.logger"
 local template = require "lwt.log.template"
 local text = require "lwt.log.text"
 local time = require "lwt.log.time"
@@ -78,12 +78,14 @@ local function cut(packet, size)
   return packet:sub(1, stop) .. TRUNCATED
 end
 
-local function packets(opts, lines, record)
+local function packets(opts, record)
   local pri = ("<%d>"):format(opts.facility * 8 + SEVERITIES[record.level])
   local head = pri .. (opts.rfc == 5424 and new_head or old_head)(opts, record)
-  local out = { n = lines.n }
-  for i = 1, lines.n do out[i] = cut(head .. opts.render(record, lines[i]), opts.size) end
-  return out
+  local lines = logger.lines(record.message)
+  for i = 1, lines.n do
+    lines[i] = cut(head .. opts.render(record, clean(lines[i])), opts.size)
+  end
+  return lines
 end
 
 -- ---- Sending --------------------------------------------------------------------
@@ -102,9 +104,8 @@ local function connect(self)
   local lost, why = self.lost, self.why
   if lost == 0 then return end
   local note = ("%d records were lost: %s"):format(lost, text.safe(why))
-  local packet = packets(self.opts, { note, n = 1 }, {
-    time = core.wall(), level = "warning", number = levels.WARNING, section = "lwt.log",
-    message = note,
+  local packet = packets(self.opts, {
+    time = core.wall(), level = "warning", section = "lwt.log", message = note,
   })[1]
   self.conn:send(packet)
   self.lost = self.lost - lost
@@ -212,7 +213,7 @@ function M.syslog(opts)
   if wrong then args.bad(1, "syslog", wrong) end
   local rfc = math.tointeger(opts.rfc or 3164)
   local render
-  render, wrong = template.compile(opts.template or TEMPLATES[rfc])
+  render, wrong = template.compile(opts.template or TEMPLATES[rfc], "")
   if not render then args.bad(1, "syslog", wrong) end
   local known = {
     proto = proto, paths = opts.paths and table.move(opts.paths, 1, #opts.paths, 1, {}) or PATHS,
@@ -220,8 +221,8 @@ function M.syslog(opts)
     rfc = rfc, tag = opts.tag, size = math.tointeger(opts.size or SIZES[rfc]), render = render,
   }
   local sink = setmetatable({ opts = known, lost = 0 }, Sink)
-  return writer.new(sink, function(self, _, _, lines, record)
-    return writer.add(self, packets(known, lines, record))
+  return writer.new(sink, function(self, _, record)
+    return writer.add(self, packets(known, record))
   end)
 end
 

@@ -1,15 +1,16 @@
 -- Internal: templates, "$(time) $(section): $(message)", compiled to functions.
 --
 -- A variable is written $(v), ${v} or $v (letters, digits and _); \$ is a plain dollar. A compiled
--- template is `render(record, line)`, one line of text without its end. Nothing that a caller has a
+-- template is `render(record, line)`, one line of text, for a line of the message that is clean. Nothing that a caller has a
 -- say in (message, section, fields, task) gets in without having been made harmless (lwt.log.text).
 
 local lwt = require "lwt"
+local logger = require "lwt.log.logger"
 local text = require "lwt.log.text"
 local time = require "lwt.log.time"
 local host = require "lwt.log.host"
 
-local clean, getinfo = text.clean, debug.getinfo
+local clean, find, getinfo = text.clean, string.find, debug.getinfo
 
 local M = {}
 
@@ -38,15 +39,26 @@ local function task_name(record)
   return record.task or lwt.current() and lwt.name() or "-"
 end
 
-local COLORS = { "\27[2m", "\27[36m", "\27[32m", "\27[33m", "\27[31m", "\27[1;31m" }
+local COLORS = {
+  debug = "\27[2m", info = "\27[36m", notice = "\27[32m", warning = "\27[33m", error = "\27[31m",
+  fatal = "\27[1;31m",
+}
 
--- name -> function(record, line)
+-- The names of sections, clean.
+local names = setmetatable({}, {
+  __index = function(known, name)
+    known[name] = clean(name)
+    return known[name]
+  end,
+})
+
+-- name -> function(record), or an expression (where `names` and `iso` are known)
 local variables = {
-  message = function(_, line) return clean(line) end,
-  level = function(record) return record.level end,
-  section = function(record) return clean(record.section) end,
+  message = "line",
+  level = "record.level",
+  section = "names[record.section]",
+  time = "iso(record.time)",
   date = function(record) return time.date(record.time) end,
-  time = function(record) return time.iso(record.time) end,
   clock = function(record) return time.clock(record.time) end,
   milliseconds = function(record) return time.milliseconds(record.time) end,
   name = function() return clean(host.name()) end,
@@ -55,7 +67,7 @@ local variables = {
   ["loc-line"] = function(record) return place(record, "line") end,
   task = function(record) return clean(task_name(record)) end,
   fields = function(record) return record.fields and text.fields(record.fields) or "" end,
-  color = function(record) return COLORS[record.number] end,
+  color = function(record) return COLORS[record.level] end,
   reset = function() return "\27[0m" end,
 }
 
@@ -65,77 +77,64 @@ local function blank_and_fields(record)
   return fields and next(fields) ~= nil and " " .. text.fields(fields) or ""
 end
 
--- The parts of a template, strings and functions; nil and what is wrong.
-local function parts_of(template)
-  local parts, literal, at = {}, {}, 1
+-- A template as a list of expressions, and the functions that they call, by number; nil and what is wrong.
+local function expressions_of(template)
+  local code, functions, literal, at = {}, {}, "", 1
+  local function add_literal()
+    if literal ~= "" then code[#code + 1] = ("%q"):format(literal) end
+    literal = ""
+  end
   local function add(f)
-    local before = table.concat(literal)
-    if f == variables.fields and before:sub(-1) == " " then
-      before, f = before:sub(1, -2), blank_and_fields
+    if f == variables.fields and literal:sub(-1) == " " then
+      literal, f = literal:sub(1, -2), blank_and_fields
     end
-    if before ~= "" then parts[#parts + 1] = before end
-    parts[#parts + 1] = f
-    literal = {}
+    add_literal()
+    if type(f) == "function" then
+      functions[#functions + 1] = f
+      f = ("f[%d](record)"):format(#functions)
+    end
+    code[#code + 1] = f
   end
   while at <= #template do
     local from = template:find("[\\$]", at) or #template + 1
-    literal[#literal + 1] = template:sub(at, from - 1)
     local rest = template:sub(from)
-    if rest:sub(1, 2) == "\\$" then
-      literal[#literal + 1] = "$"
-      at = from + 2
-    elseif rest:sub(1, 1) == "\\" then
-      literal[#literal + 1] = "\\"
-      at = from + 1
-    elseif rest == "" then
-      break
-    else
-      local whole = rest:match "^%$%b()" or rest:match "^%$%b{}" or rest:match "^%$[%w_]+"
-      if not whole then
-        local wrong = "template: no variable after the '$' at %d (a plain one is '\\$')"
-        return nil, wrong:format(from)
-      end
+    local whole = rest:match "^%$%b()" or rest:match "^%$%b{}" or rest:match "^%$[%w_]+"
+    literal = literal .. template:sub(at, from - 1)
+    if whole then
       local name = whole:match "^%$[({]?([^)}]*)"
       if not variables[name] then return nil, ("template: no variable '%s'"):format(name) end
       add(variables[name])
       at = from + #whole
-    end
-  end
-  add(nil)
-  return parts
-end
-
--- compile(template): its function, or nil and what is wrong. It is one expression of Lua, so that a
--- line is one concatenation.
-function M.compile(template)
-  local parts, wrong = parts_of(template)
-  if not parts then return nil, wrong end
-  if #parts == 0 then return function() return "" end end
-  local code, functions = {}, {}
-  for i, part in ipairs(parts) do
-    if type(part) == "string" then
-      code[i] = ("%q"):format(part)
-    elseif part == variables.message then
-      code[i] = "clean(line)"
-    elseif part == variables.level then
-      code[i] = "record.level"
+    elseif rest:sub(1, 1) == "$" then
+      local wrong = "template: no variable after the '$' at %d (a plain one is '\\$')"
+      return nil, wrong:format(from)
     else
-      functions[#functions + 1] = part
-      code[i] = ("f[%d](record, line)"):format(#functions)
+      literal = literal .. (rest:sub(1, 2) == "\\$" and "$" or rest:sub(1, 1))
+      at = from + (rest:sub(1, 2) == "\\$" and 2 or 1)
     end
   end
-  local chunk = "local f, clean = ... return function(record, line) return "
-    .. table.concat(code, " .. ") .. " end"
-  return assert(load(chunk, "=log template", "t", {}))(functions, clean)
+  add_literal()
+  return code, functions
 end
 
--- All lines of a record, each with its end.
-function M.render(render, lines, record)
-  if lines.n == 1 then return render(record, lines[1]) .. "\n" end
-  local out = {}
-  for i = 1, lines.n do out[i] = render(record, lines[i]) end
-  out[lines.n + 1] = ""
-  return table.concat(out, "\n")
+-- compile(template, ending): its function, or nil and what is wrong. It is one expression of Lua, so
+-- that a line is one concatenation.
+function M.compile(template, ending)
+  local code, functions = expressions_of(template)
+  if not code then return nil, functions end
+  code[#code + 1] = ("%q"):format(ending)
+  local chunk = "local f, names, iso = ... return function(record, line) return "
+    .. table.concat(code, " .. ") .. " end"
+  return assert(load(chunk, "=log template", "t", {}))(functions, names, time.iso)
+end
+
+-- All lines of a record.
+function M.render(render, record)
+  local message = record.message
+  if not find(message, "[^\32-\126\t]") then return render(record, message) end
+  local lines = logger.lines(message)
+  for i = 1, lines.n do lines[i] = render(record, clean(lines[i])) end
+  return table.concat(lines)
 end
 
 return M

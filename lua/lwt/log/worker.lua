@@ -97,9 +97,9 @@ local function forward(ch, name)
     for p in pairs(pending) do pcall(await, p) end
   end
   return logger.new {
-    write = function(_, s, _, _, record)
+    write = function(_, s, record)
       return sent(ch:send(s.name, {
-        time = record.time, level = record.level, number = record.number, section = record.section,
+        time = record.time, level = record.level, section = record.section,
         message = record.message, fields = plain(record.fields),
         task = lwt.current() and lwt.name() or name,
         file = template.place(record, "file"), line = template.place(record, "line"),

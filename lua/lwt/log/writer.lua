@@ -126,7 +126,7 @@ end
 -- A logger that writes to a sink. `write` makes text of a record and adds it.
 function M.new(sink, write)
   local w = logger.new {
-    sink = sink, write = write, finish = finish, idle = idle,
+    sure = true, sink = sink, write = write, finish = finish, idle = idle,
     queue = {}, n = 0, writing = 0, running = false, woken = false,
     start = stored.task(drain),
   }
