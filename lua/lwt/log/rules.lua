@@ -49,7 +49,6 @@ end
 function M.wrong_pattern(pattern)
   if pattern == "" then return "no pattern" end
   if pattern:find "%s" then return "a pattern has no blanks" end
-  if pattern:find("->", 1, true) then return "'->' twice: is there a ';' missing?" end
   return nil
 end
 
@@ -57,7 +56,8 @@ local function item(text)
   local pattern, word = text:match "^(.-)%s*%->%s*(.-)$"
   if not pattern then pattern, word = "*", text end
   local level = levels.number(word)
-  local wrong = word:find("->", 1, true) and M.wrong_pattern(word) or M.wrong_pattern(pattern)
+  local wrong = word:find("->", 1, true) and "'->' twice: is there a ';' missing?"
+    or M.wrong_pattern(pattern)
   if not wrong and not level then wrong = levels.complaint(word) end
   if wrong then return nil, wrong end
   return M.rule(pattern, level)

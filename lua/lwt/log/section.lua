@@ -44,7 +44,8 @@ local function level_of(name)
     local s = sections[name]
     local level = s and s.pinned or rules_of.level(rules, name)
     if level then return level end
-    name = name ~= "main" and name:match "^(.*)%." or nil
+    name = name:match "^(.*)%."
+    if name == "main" then break end
   end
   return levels.NOTICE
 end
@@ -108,7 +109,7 @@ end
 -- What string.format complains of, as if it had been the one that was called.
 local function blame(err, n)
   if type(err) ~= "string" then return err end
-  local arg, what = err:match "^bad argument #(%d+) to 'format' (%(.*%))$"
+  local arg, what = err:match "^bad argument #(%d+) to '[%w.]*format' (%(.*%))$"
   if not arg then return err end
   return ("bad argument #%s to '%s' %s"):format(arg, levels[n], what)
 end
