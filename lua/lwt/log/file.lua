@@ -24,7 +24,7 @@ local OPTIONS = {
   reopen = "string",
 }
 
-local Sink = {}
+local Sink = { needs_loop = true }
 Sink.__index = Sink
 
 local function length(file) return await(file:stat()).size end
@@ -42,22 +42,19 @@ local function open(self)
   if old then pcall(await, old:close()) end
 end
 
--- Something that is not a record has failed: told once, as a record's failure is, and the old file stays.
+-- Something that is not a record, and may fail: what it fails with is told once, until it has succeeded.
 local function attempt(self, f)
   local ok, err = pcall(f, self)
-  if not ok then
-    if not self.told then core.report(err) end
-    self.told = true
-    return false
-  end
-  self.told = false
-  return true
+  if not ok and not self.told[f] then core.report(err) end
+  self.told[f] = not ok
+  return ok
 end
 
+local function compress(self) require "lwt.log.rotate".compress(self.path .. ".1") end
+
 local function start_compressing(self)
-  local path = self.path .. ".1"
   self.compressing = lwt.spawn(function()
-    attempt(self, function() require "lwt.log.rotate".compress(path) end)
+    attempt(self, compress)
     self.compressing = nil
   end)
 end
@@ -163,7 +160,7 @@ function M.open(opts, render)
   local sink = setmetatable({
     path = opts.path, perm = opts.perm or PERM,
     limit = rotation.size, keep = math.tointeger(rotation.keep or 5),
-    compress = rotation.compress or false,
+    compress = rotation.compress or false, told = {},
   }, Sink)
   open(sink)
   if opts.mode == "truncate" then

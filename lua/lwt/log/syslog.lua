@@ -90,7 +90,7 @@ end
 
 -- ---- Sending --------------------------------------------------------------------
 
-local Sink = {}
+local Sink = { needs_loop = true }
 Sink.__index = Sink
 
 local function drop(self)

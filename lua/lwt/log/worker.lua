@@ -1,7 +1,7 @@
 -- Internal: what worker threads log goes to the loggers of the state that they work for.
 --
--- That state has one thread channel for all its workers, `inbox`, and one task that receives from it
--- as long as the state lives. A worker asks for the channel when it loads lwt.log, and gets with it
+-- That state has one thread channel for all its workers, `inbox`, and receives from it as long as the
+-- state lives. A worker asks for the channel when it loads lwt.log, and gets with it
 -- its name ("worker 1") and the rules as they are then. It sends records, made of plain values.
 
 local lwt = require "lwt"
@@ -23,7 +23,7 @@ local AHEAD = 1000 -- records that are given to the logger before the receiver w
 -- ---- In the state that has the workers ------------------------------------------
 
 local inbox, workers = nil, 0
-local handling = 0 -- messages received whose records are not given to the logger yet
+local held_up = false -- the logger is waited for
 
 local function receive(s, record, worker)
   local fields = record.fields or {}
@@ -32,21 +32,35 @@ local function receive(s, record, worker)
   return section.give(section.section(s), record)
 end
 
+-- Receives for ever, by callbacks: there is no task that would seem to have been left behind.
+local given = 0
 local function serve()
-  local given = 0
+  held_up = false
   while true do
-    local s, record, worker = await(inbox:recv())
-    handling = 1
+    local message = inbox:recv()
+    local state, s, record, worker = message:state()
+    if state == "pending" then
+      message:on_success(function(...)
+        receive(...)
+        serve()
+      end)
+      return
+    elseif state == "rejected" then
+      return
+    end
     local p = receive(s, record, worker)
     given = given + 1
-    if given % AHEAD == 0 then pcall(await, p) end
-    handling = 0
+    if given % AHEAD == 0 then
+      held_up = true
+      p:on_any(serve, serve)
+      return
+    end
   end
 end
 
 -- At the end of a run: what workers have sent is received.
 local function receive_all()
-  while inbox and (#inbox > 0 or handling > 0) do await(lwt.pause()) end
+  while #inbox > 0 or held_up do await(lwt.sleep(0.001)) end
 end
 
 -- Called by a worker, in a task of this state: the channel, the worker's name, the rules, what
@@ -55,7 +69,7 @@ function M.attach()
   if not inbox then
     inbox = require "lwt.preemptive".channel(ROOM)
     writer.before_end = receive_all
-    lwt.async(serve)
+    serve()
   end
   workers = workers + 1
   local list = {}

@@ -8,7 +8,7 @@
 --
 -- The sink: { write = function(self, queue, n) waits until it is written, or raises (n may be 0, after
 -- `wake`: there may be something else to do), close = function(self), rest = function(self, queue, n)
--- writes without waiting, when the state ends }.
+-- writes without waiting, when the state ends; needs_loop = it can do nothing without the loop }.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -87,9 +87,16 @@ local function drain(w)
   end
 end
 
+-- (A sink that cannot write without the loop is left alone until that turns: should the state end first,
+-- all there is can still be written by `rest`.)
 local function start(w)
   w.running, busy[w] = true, true
-  w.start(w)
+  local state = core.busy()
+  if w.sink.needs_loop and (state == nil or state == "from a finalizer") then
+    lwt.pause():on_success(function() w.start(w) end)
+  else
+    w.start(w)
+  end
 end
 
 -- Has the sink write this too; a promise that belongs to all that are written with it.
