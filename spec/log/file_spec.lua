@@ -1,7 +1,6 @@
 -- Files: rotation, compression by a real gzip, SIGHUP and logrotate, full disks, the end of the program.
 
 local lwt = require "lwt"
-local io = require "lwt.io"
 local fs = require "lwt.fs"
 local log = require "lwt.log"
 local process = require "lwt.process"
@@ -42,7 +41,8 @@ end
 -- Runs a script of its own, in the folder; its stderr and how it ended.
 local function run(dir, code, before)
   await(fs.write_file(dir .. "/script.lua", code))
-  local out, status = await(process.pread({ "sh", "-c", (before or "") .. " exec " .. lua .. " script.lua 2>&1" }, { cwd = dir }))
+  local command = (before or "") .. " exec " .. lua .. " script.lua 2>&1"
+  local out, status = await(process.pread({ "sh", "-c", command }, { cwd = dir }))
   return out, status
 end
 
@@ -133,7 +133,7 @@ describe("lwt.log.file", function()
   it("loses and splits no record of 50 tasks while it rotates", spec(function(dir)
     local path = dir .. "/a"
     local keep, each = 400, 40
-    local l = open { path = path, rotate = { size = 500, keep = keep } }
+    local l = open { path = path, rotate = { size = 2000, keep = keep } }
     local tasks = {}
     for t = 1, 50 do
       tasks[t] = lwt.spawn(function()
@@ -201,7 +201,7 @@ describe("lwt.log.file", function()
     await(l:close())
   end))
 
-  it("splits nothing by a SIGHUP in the middle of writing, and keeps the file when there is no way to open it", spec(function(dir)
+  it("splits nothing by a SIGHUP while it writes, and keeps the file it has when it cannot open it", spec(function(dir)
     local told = support.hook()
     local path = dir .. "/d/a"
     await(fs.mkdir(dir .. "/d"))
@@ -251,7 +251,8 @@ describe("lwt.log.file", function()
 }
 ]]):format(path, process.getpid())))
     for round = 1, 3 do
-      local out, status = await(process.pread({ "logrotate", "-f", "-s", dir .. "/state", dir .. "/conf" }, { stderr = "stdout" }))
+      local command = { "logrotate", "-f", "-s", dir .. "/state", dir .. "/conf" }
+      local out, status = await(process.pread(command, { stderr = "stdout" }))
       assert.equal(0, status.code, out)
       eventually(function() return exists(path) end)
       for i = 1, 10 do await(log.error("record %d", round * 10 + i)) end

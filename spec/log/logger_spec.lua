@@ -12,7 +12,7 @@ local await, spec = lwt.await, support.spec
 local function error_of(p) return select(2, pcall(await, p)) end
 
 describe("lwt.log: a logger", function()
-  it("that is closed rejects with lwt.Closed, which the hook is not told; below the level nothing happens", spec(function()
+  it("that is closed rejects with lwt.Closed, and no hook is told; below the level all is as ever", spec(function()
     local told = support.hook()
     local closed = 0
     local l = log.make { output = function() end, close = function() closed = closed + 1 end }
@@ -87,9 +87,9 @@ describe("lwt.log: a logger", function()
   end))
 
   it("that logs to itself is not given that again, however it does", spec(function()
-    local l, other, list, others = nil, nil, {}, nil
-    other, others = support.collect()
-    l = log.make {
+    local other, others = support.collect()
+    local list = {}
+    local l = log.make {
       output = function(_, _, lines)
         list[#list + 1] = lines[1]
         log.error "from inside"
@@ -115,7 +115,12 @@ describe("lwt.log: a logger", function()
   it("closes when it is left, after what was logged before", spec(function()
     local list = {}
     do
-      local l <close> = log.make { output = function(_, _, lines) lwt.yield(); list[#list + 1] = lines[1] end }
+      local l <close> = log.make {
+        output = function(_, _, lines)
+          lwt.yield()
+          list[#list + 1] = lines[1]
+        end,
+      }
       log.set_default(l)
       log.error "one"
       log.error "two"
@@ -125,7 +130,8 @@ describe("lwt.log: a logger", function()
 
   it("refuses what is none", spec(function()
     for _, f in ipairs {
-      function() log.make {} end, function() log.make { output = 3 } end, function() log.make { output = print, x = 1 } end,
+      function() log.make {} end, function() log.make { output = 3 } end,
+      function() log.make { output = print, x = 1 } end,
       function() log.set_default(nil) end, function() log.set_default {} end, function() log.broadcast { 3 } end,
       function() log.broadcast() end, function() log.dispatch(3) end, function() log.buffered(log.null, 0) end,
       function() log.buffered(nil, 1) end, function() log.close {} end, function() log.channel { channel = 3 } end,
@@ -133,7 +139,8 @@ describe("lwt.log: a logger", function()
       function() log.channel { channel = io.stderr, close_mode = "x" } end, function() log.file { path = 3 } end,
       function() log.lualogging(3) end, function() log.from_lualogging(3) end,
       function() log.syslog { facility = "x" } end, function() log.syslog { rfc = 1 } end,
-      function() log.syslog { proto = "tcp" } end, function() log.syslog { port = 1 } end, function() log.syslog { paths = {} } end,
+      function() log.syslog { proto = "tcp" } end, function() log.syslog { port = 1 } end,
+      function() log.syslog { paths = {} } end,
     } do
       local ok, err = pcall(f)
       assert.is_false(ok)
@@ -218,7 +225,12 @@ describe("lwt.log.buffered", function()
   it("never waits, drops beyond its size, and says how many", spec(function()
     local go, wake = lwt.wait()
     local list = {}
-    local slow = log.make { output = function(_, level, lines) await(go); list[#list + 1] = level .. " " .. lines[1] end }
+    local slow = log.make {
+      output = function(_, level, lines)
+        await(go)
+        list[#list + 1] = level .. " " .. lines[1]
+      end,
+    }
     local l = log.buffered(slow, 3)
     log.set_default(l)
     for i = 1, 10 do
@@ -229,7 +241,8 @@ describe("lwt.log.buffered", function()
     eventually(function() return #list == 3 end)
     log.error "11"
     await(l:close())
-    assert.same({ "error 1", "error 2", "error 3", "warning 7 records were left out: the log does not keep up", "error 11" }, list)
+    assert.same({ "error 1", "error 2", "error 3", "warning 7 records were left out: the log does not keep up",
+      "error 11" }, list)
     assert.is_true(slow:is_closed())
   end))
 
@@ -308,7 +321,7 @@ describe("lwt.log.channel", function()
     assert.equal("", (rest:gsub("%[a%]\n%[b%]\n", ""):gsub("<other>\n", "")))
   end))
 
-  it("whose reader has gone is rejected with EPIPE and told once; one whose channel is closed, with Closed", spec(function()
+  it("whose reader has gone is rejected with EPIPE, and told once; one that is closed, with Closed", spec(function()
     local told = support.hook()
     local r, w = io.pipe()
     log.set_default(log.channel { channel = w })

@@ -28,8 +28,8 @@ local HOSTILE = {
 describe("lwt.log: templates", function()
   it("have all their variables", spec(function()
     lwt.name "teller"
-    local out = by("$(time)|$(date)|$(clock)|$(milliseconds)|$(name)|$(pid)|$(level)|$(section)|$(loc-file)|$(loc-line)|"
-      .. "$(task)|$(message) $(fields)|$(color)x$(reset)", function()
+    local out = by("$(time)|$(date)|$(clock)|$(milliseconds)|$(name)|$(pid)|$(level)|$(section)|$(loc-file)|"
+      .. "$(loc-line)|$(task)|$(message) $(fields)|$(color)x$(reset)", function()
       log.section "a.b":with { n = 1 }:warning "hello"
     end)
     local line = debug.getinfo(1, "l").currentline - 2
@@ -122,7 +122,8 @@ describe("lwt.log: text", function()
     for _, bad in ipairs(HOSTILE) do
       local function hostile()
         lwt.name("task" .. bad)
-        log.section("s" .. bad):with { ["k" .. bad] = "v" .. bad, ["x\ny"] = "a\nmain error forged" }:error("m" .. bad .. "z")
+        local fields = { ["k" .. bad] = "v" .. bad, ["x\ny"] = "a\nmain error forged" }
+        log.section("s" .. bad):with(fields):error("m" .. bad .. "z")
       end
       local out = by("$(section) $(task) $(message) $(fields)", hostile)
       assert.equal(1, select(2, out:gsub("\n", "")))
@@ -133,7 +134,9 @@ describe("lwt.log: text", function()
 
   it("of fields can be told apart again", spec(function()
     local out = by("$(message) $(fields)", function()
-      log.with { a = 1, b = "two words", c = 'quo"te', d = "back\\slash", e = "", f = true, g = "x=y", ["h i"] = "\n" }:error "m"
+      log.with {
+        a = 1, b = "two words", c = 'quo"te', d = "back\\slash", e = "", f = true, g = "x=y", ["h i"] = "\n",
+      }:error "m"
     end)
     assert.equal('m a=1 b="two words" c="quo\\"te" d="back\\\\slash" e="" f=true g="x=y" h_i="\\n"\n', out)
     out = by("$(fields)", function()
@@ -166,8 +169,10 @@ describe("lwt.log: JSON", function()
 
   it("has time, level, section, message and the fields, which replace none of these", spec(function()
     local o = objects(function()
-      log.section "a":with { n = 1, f = 0.5, t = true, list = { 1, "x", { k = false } }, time = "mine", _time = "mine too",
-        level = 3, inf = 1 / 0, nan = 0 / 0, fn = print }:error "two\nlines"
+      log.section "a":with {
+        n = 1, f = 0.5, t = true, list = { 1, "x", { k = false } }, time = "mine", _time = "mine too", level = 3,
+        inf = 1 / 0, nan = 0 / 0, fn = print,
+      }:error "two\nlines"
     end)[1]
     assert.matches("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$", o.time)
     assert.same({ "error", "a", "two\nlines" }, { o.level, o.section, o.message })
@@ -212,10 +217,12 @@ describe("lwt.log: JSON", function()
 
   it("refuses options that do not go together", spec(function()
     local _, w = io.pipe()
-    for _, opts in ipairs { {}, { channel = w, path = "x" }, { channel = w, rotate = { size = 1 } }, { path = "x", close_mode = "keep" },
-      { channel = 3 }, { path = "x", template = "y" }, { path = "x", rotate = {} }, { path = "x", rotate = { size = 1, what = 2 } },
-      { path = "x", mode = "w" }, { path = "x", reopen = "SIGNOTHING" }, { path = "a\0b" }, { path = "x", rotate = { size = 1, keep = -1 } },
-      { path = "x", perm = 0.5 } } do
+    for _, opts in ipairs {
+      {}, { channel = w, path = "x" }, { channel = w, rotate = { size = 1 } }, { path = "x", close_mode = "keep" },
+      { channel = 3 }, { path = "x", template = "y" }, { path = "x", rotate = {} }, { path = "x", perm = 0.5 },
+      { path = "x", rotate = { size = 1, what = 2 } }, { path = "x", rotate = { size = 1, keep = -1 } },
+      { path = "x", mode = "w" }, { path = "x", reopen = "SIGNOTHING" }, { path = "a\0b" },
+    } do
       local ok, err = pcall(function() local l = log.json(opts) return l end)
       assert.is_false(ok)
       assert.matches("bad argument #1 to 'json'", err)

@@ -8,33 +8,38 @@ local await = lwt.await
 
 local M = {}
 
-local function is_missing(err) return type(err) == "table" and err.code == "ENOENT" end
-
--- Runs f(…), an operation on a file that need not be there.
-local function if_there(f, ...)
-  local ok, err = pcall(await, f(...))
-  if not ok and not is_missing(err) then error(err, 0) end
-  return ok
+-- Awaits an operation on a file that may have been taken away meanwhile.
+local function if_there(operation)
+  local ok, err = pcall(await, operation)
+  if not ok and not (type(err) == "table" and err.code == "ENOENT") then error(err, 0) end
 end
 
--- Makes room for a new path.1, oldest first, and moves the file there. Raises what the system says;
+-- Makes room for a new path.1, the oldest first, and moves the file there. Raises what the system says;
 -- what has been moved stays where it is then, and nothing is lost.
 function M.shift(path, keep)
   if keep == 0 then
-    if_there(fs.unlink, path)
+    if_there(fs.unlink(path))
     return
   end
-  for i = keep, 1, -1 do
-    local old = path .. "." .. i
+  local folder, name = path:match "^(.-)([^/]*)$"
+  local there = {}
+  for _, entry in ipairs(await(fs.scandir(folder == "" and "." or folder))) do
+    there[entry.name] = true
+  end
+  local function has(i, ending) return there[name .. "." .. i .. ending] end
+  local last = 0 -- those behind a gap can stay
+  while last < keep and (has(last + 1, "") or has(last + 1, ".gz")) do last = last + 1 end
+  for i = last, 1, -1 do
     for _, ending in ipairs { "", ".gz" } do
-      if i == keep then
-        if_there(fs.unlink, old .. ending)
-      else
-        if_there(fs.rename, old .. ending, path .. "." .. (i + 1) .. ending)
+      local old = path .. "." .. i .. ending
+      if has(i, ending) and i == keep then
+        if_there(fs.unlink(old))
+      elseif has(i, ending) then
+        if_there(fs.rename(old, path .. "." .. (i + 1) .. ending))
       end
     end
   end
-  if_there(fs.rename, path, path .. ".1")
+  if_there(fs.rename(path, path .. ".1"))
 end
 
 -- Compresses a file with a real gzip, which removes it when it is done. Raises what it says.
