@@ -1385,6 +1385,19 @@ function lwt_Listener:address() end
 ---A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
 ---@field name string
+---@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
+---@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
+---@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
+---@field is fun(s: lwt.LogSection, level: string): boolean
+---@field level fun(s: lwt.LogSection): string
+---@field set_level fun(s: lwt.LogSection, level: string)
+---@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
 
 ---A place to write records to, as the functions of `lwt.log` give it.
@@ -5422,7 +5435,7 @@ lwt_log_module.log = function(level, message, ...) end
 ---log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
 ---local _, err = pcall(await, require "lwt.fs".read_file "missing")
 ---log.error_of(err, "no settings for %s", "ann")
------> error no settings for ann: open missing: no such file or directory (ENOENT)
+-----> error no settings for ann: read_file missing: no such file or directory (ENOENT)
 ---```
 ---@param err any
 ---@param message? string|fun(...): string
@@ -5561,10 +5574,10 @@ lwt_log_module.is_closed = lwt_Logger.is_closed
 ---@return lwt.LuaLogging
 lwt_log_module.lualogging = function(s) end
 
----A logger that gives each record to a logger of LuaLogging (or any object with `log(self, level, message)`), whose own level counts as
+---A logger that gives each record to a logger of LuaLogging (or any object with `log(self, level, format, ...)`), whose own level counts as
 ---well: `notice` is its `INFO`, `warning` its `WARN`. A message of several lines is given as one.
 ---```lua
----local theirs = { log = function(_, level, message) print(level, message) return true end }
+---local theirs = { log = function(_, level, format, ...) print(level, format:format(...)) return true end }
 ---log.set_default(log.from_lualogging(theirs))
 ---log.warning("%d left", 2)   --> WARN 2 left
 ---```

@@ -76,7 +76,7 @@ M.log = section.log
 --- log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
 --- local _, err = pcall(await, require "lwt.fs".read_file "missing")
 --- log.error_of(err, "no settings for %s", "ann")
---- --> error no settings for ann: open missing: no such file or directory (ENOENT)
+--- --> error no settings for ann: read_file missing: no such file or directory (ENOENT)
 --- ```
 ---@function lwt.log.error_of(err, message, ...)
 M.error_of = section.error_of
@@ -248,6 +248,9 @@ function M.set_default(l)
   section.state.default = l
 end
 
+local methods = getmetatable(M.null).__index
+methods.buffered, methods.set_default = M.buffered, M.set_default
+
 --- Closes a logger, once all is written that was logged before; what it owns (files, sockets, a channel with `close_mode = "close"`, what is behind `buffered`) is closed.
 --- What is logged later is rejected with `lwt.Closed`. `<close>` variables do the same.
 ---@param l lwt.Logger
@@ -259,13 +262,13 @@ end
 --- print(pcall(await, log.error "too late"))   --> false closed
 --- ```
 ---@function lwt.log.close(l)
-M.close = getmetatable(M.null).__index.close
+M.close = methods.close
 
 --- Has the logger been closed?
 ---@param l lwt.Logger
 ---@return boolean
 ---@function lwt.log.is_closed(l)
-M.is_closed = getmetatable(M.null).__index.is_closed
+M.is_closed = methods.is_closed
 
 -- ---- The beginning -----------------------------------------------------------------
 

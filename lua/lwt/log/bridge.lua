@@ -86,12 +86,12 @@ end
 
 -- ---- A logger of LuaLogging's ---------------------------------------------------
 
---- A logger that gives each record to a logger of LuaLogging (or any object with `log(self, level, message)`), whose own level counts as
+--- A logger that gives each record to a logger of LuaLogging (or any object with `log(self, level, format, ...)`), whose own level counts as
 --- well: `notice` is its `INFO`, `warning` its `WARN`. A message of several lines is given as one.
 ---@param logging table
 ---@return lwt.Logger
 --- ```lua
---- local theirs = { log = function(_, level, message) print(level, message) return true end }
+--- local theirs = { log = function(_, level, format, ...) print(level, format:format(...)) return true end }
 --- log.set_default(log.from_lualogging(theirs))
 --- log.warning("%d left", 2)   --> WARN 2 left
 --- ```
