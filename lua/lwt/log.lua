@@ -23,7 +23,7 @@
 --- **Worker threads** (`lwt.preemptive`) log to the loggers of the state that they work for; their records have the field `worker`. A worker
 --- begins with the rules as they are when it loads this module.
 
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local bridge = require "lwt.log.bridge"
 local capture = require "lwt.log.capture"
 local channel = require "lwt.log.channel"
@@ -223,7 +223,7 @@ M.from_lualogging = bridge.from_lualogging
 -- What needs libuv, and is not needed by everybody, is loaded when it is called for.
 for _, name in ipairs { "file", "json", "syslog" } do
   M[name] = function(opts)
-    require "lwt.uvneeded" ("lwt.log." .. name)
+    require "lwt.internal.uvneeded" ("lwt.log." .. name)
     return require("lwt.log." .. name)[name](opts)
   end
 end

@@ -1,6 +1,6 @@
 -- Internal: between LuaLogging and lwt.log, both ways.
 
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local logger = require "lwt.log.logger"
 local section = require "lwt.log.section"
 

@@ -1,6 +1,6 @@
 -- Internal: loggers on channels of lwt.io, and the default one, on stderr.
 
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local host = require "lwt.log.host"
 local logger = require "lwt.log.logger"
 local template = require "lwt.log.template"

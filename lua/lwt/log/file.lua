@@ -7,7 +7,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local channel = require "lwt.log.channel"
 local host = require "lwt.log.host"
 local writer = require "lwt.log.writer"

@@ -1,6 +1,6 @@
 -- Internal: loggers that write a JSON object a line.
 
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local channel = require "lwt.log.channel"
 local file = require "lwt.log.file"
 local text = require "lwt.log.text"

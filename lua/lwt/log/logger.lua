@@ -14,7 +14,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 
 local find = string.find
 local fulfilled, rejected, is_promise = lwt.fulfilled, lwt.rejected, lwt.is_promise

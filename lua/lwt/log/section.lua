@@ -10,7 +10,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local levels = require "lwt.log.levels"
 local logger = require "lwt.log.logger"
 local rules_of = require "lwt.log.rules"

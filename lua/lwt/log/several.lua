@@ -2,7 +2,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local logger = require "lwt.log.logger"
 
 local M = {}

@@ -5,7 +5,7 @@
 -- and counted in `lost`, of which the daemon is told when it is back.
 
 local core = require "lwt.core"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local daemon = require "lwt.log.daemon"
 local host = require "lwt.log.host"
 local logger = require "lwt.log.logger"

@@ -12,7 +12,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local stored = require "lwt.stored"
+local stored = require "lwt.internal.stored"
 local logger = require "lwt.log.logger"
 
 local wait = lwt.wait
