@@ -541,7 +541,7 @@ floor("resume_yield", "coroutine.resume and yield, from Lua", function()
 end)
 
 floor("vararg_call", "a method call, of a function (self, ...) that does nothing", function()
-  local object = setmetatable({}, { __index = { call = function(_, ...) end } })
+  local object = setmetatable({}, { __index = { call = function(_, ...) end } }) -- luacheck: ignore 212
   return function(n) for i = 1, n do object:call("%d rows", i) end end
 end)
 

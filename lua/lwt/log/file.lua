@@ -24,7 +24,7 @@ local OPTIONS = {
   reopen = "string",
 }
 
-local Sink = { needs_loop = true }
+local Sink = { can_wait = true }
 Sink.__index = Sink
 
 local function length(file) return await(file:stat()).size end

@@ -90,7 +90,7 @@ end
 
 -- ---- Sending --------------------------------------------------------------------
 
-local Sink = { needs_loop = true }
+local Sink = { can_wait = true }
 Sink.__index = Sink
 
 local function drop(self)

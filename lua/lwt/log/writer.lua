@@ -8,7 +8,8 @@
 --
 -- The sink: { write = function(self, queue, n) waits until it is written, or raises (n may be 0, after
 -- `wake`: there may be something else to do), close = function(self), rest = function(self, queue, n)
--- writes without waiting, when the state ends; needs_loop = it can do nothing without the loop }.
+-- writes without waiting, when the state ends; can_wait = nobody looks at what is
+-- written before the loop turns }.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -87,15 +88,14 @@ local function drain(w)
   end
 end
 
--- (A sink that cannot write without the loop is left alone until that turns: should the state end first,
--- all there is can still be written by `rest`.)
+-- A sink that `can_wait` begins in the next turn of the loop: so all that one turn logs is written at
+-- once, and should there be no next turn, because the state ends, all of it is there for `rest`.
 local function start(w)
   w.running, busy[w] = true, true
-  local state = core.busy()
-  if w.sink.needs_loop and (state == nil or state == "from a finalizer") then
-    lwt.pause():on_success(function() w.start(w) end)
+  if w.sink.can_wait then
+    lwt.pause():on_success(w.start)
   else
-    w.start(w)
+    w.start()
   end
 end
 
@@ -135,8 +135,8 @@ function M.new(sink, write)
   local w = logger.new {
     sure = true, sink = sink, write = write, finish = finish, idle = idle,
     queue = {}, n = 0, writing = 0, running = false, woken = false,
-    start = stored.task(drain),
   }
+  w.start = stored.task(function() drain(w) end)
   w.guard = setmetatable({ writer = w }, mt)
   return w
 end

@@ -63,15 +63,6 @@ static void push_from(lua_State *L, const struct sockaddr *from) {
     lwt_uv_push_address(L, from, sizeof(struct sockaddr_storage));
 }
 
-static size_t size_of(const struct sockaddr *from) {
-  switch (from->sa_family) {
-  case AF_INET: return sizeof(struct sockaddr_in);
-  case AF_INET6: return sizeof(struct sockaddr_in6);
-  case AF_UNIX: return sizeof(struct sockaddr_un);
-  default: return sizeof from->sa_family;
-  }
-}
-
 /* Give the datagram (or an error) to the first who waits: then a->u is NULL. Its values are
 ** made once; a finalizer may cancel who was to get them, and then the next one does. */
 static void deliver(lua_State *L, void *data) {
@@ -112,7 +103,9 @@ static void hold(udp *u, const arrival *a) {
   d->next = NULL;
   d->n = (size_t)a->n;
   memset(&d->from, 0, sizeof d->from);
-  memcpy(&d->from, a->from, size_of(a->from));
+  memcpy(&d->from, a->from, /* (libuv has room for the largest but Unix's) */
+         a->from->sa_family == AF_UNIX ? sizeof(struct sockaddr_un)
+                                       : sizeof(struct sockaddr_in6));
   memcpy(d->bytes, a->bytes, d->n);
   if (u->last != NULL)
     u->last->next = d;
@@ -261,14 +254,11 @@ int lwt_uv_udp_opened(lua_State *L, lwt_uv_handle *h, int fd) {
   udp *u = (udp *)(void *)h;
   int status = fd < 0 ? fd : uv_udp_init(h->ctx->loop, &u->udp);
   status = lwt_uv_handle_opened(L, h, &u->udp, status);
-  if (status < 0) {
-    if (fd >= 0) close(fd);
-    return status;
+  if (status == 0) {
+    status = uv_udp_open(&u->udp, fd);
+    if (status < 0) lwt_uv_handle_close(L, h->box, 1);
   }
-  status = uv_udp_open(&u->udp, fd);
-  if (status == 0) return 0;
-  close(fd);
-  lwt_uv_handle_close(L, h->box, 1);
+  if (status < 0 && fd >= 0) close(fd);
   return status;
 }
 
