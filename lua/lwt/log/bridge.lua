@@ -101,9 +101,9 @@ function M.from_lualogging(logging)
     args.wrong(1, "from_lualogging", "a logger of LuaLogging", logging)
   end
   return logger.new {
-    write = function(l, _, record)
+    write = function(l, _, level, text)
       -- The message is an argument, never a format; some versions give nil and what is wrong.
-      local ok, message = logging:log(THEIRS[record.level], "%s", record.message)
+      local ok, message = logging:log(THEIRS[level], "%s", text)
       if ok == nil and message ~= nil then error(message, 0) end
       l.told = false
     end,

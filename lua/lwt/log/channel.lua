@@ -34,19 +34,11 @@ function Sink:close()
   if self.close_mode == "close" then self.channel:close():await() end
 end
 
--- A logger that writes what `render(record)` makes to a channel. `at_once(ch)` writes what can be
+-- A logger that writes what `render` makes of records to a channel. `at_once(ch)` writes what can be
 -- written without waiting.
 function M.on(ch, close_mode, render, at_once)
   local sink = setmetatable({ channel = ch, close_mode = close_mode, at_once = at_once }, Sink)
-  return writer.new(sink, function(self, _, record) return writer.add(self, render(record)) end)
-end
-
--- What makes text of records by a template, or nil and what is wrong with that.
-function M.by_template(text)
-  local line, wrong = template.compile(text, "\n")
-  if not line then return nil, wrong end
-  local render = template.render
-  return function(record) return render(line, record) end
+  return writer.new(sink, render)
 end
 
 function M.is_channel(value)
@@ -81,7 +73,7 @@ function M.channel(opts)
   local wrong = M.wrong_options(opts)
   if wrong then args.bad(1, "channel", wrong) end
   local render
-  render, wrong = M.by_template(opts.template or CHANNEL)
+  render, wrong = template.compile(opts.template or CHANNEL, "\n")
   if not render then args.bad(1, "channel", wrong) end
   return M.on(opts.channel, opts.close_mode or "keep", render)
 end
@@ -91,7 +83,7 @@ end
 -- Without libuv there is Lua's own stderr.
 local function plain_stderr(render)
   return logger.new {
-    write = function(_, _, record) io.stderr:write(render(record)) end,
+    write = function(_, ...) io.stderr:write(render(...)) end,
   }
 end
 
@@ -99,7 +91,7 @@ end
 function M.stderr()
   local form = M.FULL
   if host.is_terminal(2) then form = os.getenv "NO_COLOR" and SHORT or COLORED end
-  local render = M.by_template(form)
+  local render = template.compile(form, "\n")
   if not host.uv then return plain_stderr(render) end
   local l = M.on(require "lwt.io".stderr, "keep", render, host.uv.io.flush_now)
   function l.sink.rest(_, queue, n) io.stderr:write(table.concat(queue, "", 1, n)) end

@@ -8,8 +8,8 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local args = require "lwt.internal.args"
-local channel = require "lwt.log.channel"
 local host = require "lwt.log.host"
+local template = require "lwt.log.template"
 local writer = require "lwt.log.writer"
 
 local await, concat = lwt.await, table.concat
@@ -154,7 +154,7 @@ function M.wrong_options(opts)
   return opts.rotate and wrong_rotation(opts.rotate)
 end
 
--- A task: opens the file and gives a logger that writes what `render(record)` makes.
+-- A task: opens the file and gives a logger that writes what `render` makes of records.
 function M.open(opts, render)
   local rotation = opts.rotate or {}
   local sink = setmetatable({
@@ -167,7 +167,7 @@ function M.open(opts, render)
     await(sink.file:truncate(0))
     sink.size = 0
   end
-  local l = writer.new(sink, function(self, _, record) return writer.add(self, render(record)) end)
+  local l = writer.new(sink, render)
   if opts.reopen then
     sink.handler = require "lwt.signal".on(opts.reopen, function()
       sink.reopen = true
@@ -212,7 +212,7 @@ function M.file(opts)
   local wrong = M.wrong_options(opts)
   if wrong then args.bad(1, "file", wrong) end
   local render
-  render, wrong = channel.by_template(opts.template or FILE)
+  render, wrong = template.compile(opts.template or FILE, "\n")
   if not render then args.bad(1, "file", wrong) end
   return M.start(opts, render)
 end

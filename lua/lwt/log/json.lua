@@ -55,12 +55,12 @@ local function add_fields(out, fields)
   end
 end
 
-function M.render(record)
+function M.render(section, level, message, at, fields)
   local out = {
-    '{"time":"', time.utc(record.time), '","level":"', record.level, '","section":',
-    json_string(record.section), ',"message":', json_string(record.message),
+    '{"time":"', time.utc(at), '","level":"', level, '","section":', json_string(section.name),
+    ',"message":', json_string(message),
   }
-  if record.fields then add_fields(out, record.fields) end
+  if fields then add_fields(out, fields) end
   out[#out + 1] = "}\n"
   return concat(out)
 end

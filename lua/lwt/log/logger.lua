@@ -1,13 +1,15 @@
 -- Internal: what all loggers are.
 --
--- A logger is { closed =, write = function(self, section, record), finish = function(self) }, of this
--- metatable. `write` is called inside the log call, once a record: it must take what it needs at once
--- (so that records are in the order of the calls), must not wait, and gives a promise of the record's
--- being written, or nothing when it is. That promise belongs to many: it must be one that a cancel
--- leaves alone. What raises in it rejects; one that is `sure` never does.
+-- A logger is { closed =, write = function(self, section, level, message, time, fields, extra), finish =
+-- function(self) }, of this metatable. `write` is called inside the log call, once a record: it must take
+-- what it needs at once (so that records are in the order of the calls), must not wait, and gives a
+-- promise of the record's being written, or nothing when it is. That promise belongs to many: it must
+-- be one that a cancel leaves alone. What raises in it rejects; a logger that is `sure` never raises, and
+-- always gives a promise.
 --
--- A record is { time =, level = (a word), section = (a name), message =, fields = }, which nobody changes;
--- another state's also has `task`, `file` and `line`.
+-- A record is these arguments (a table of them would cost as much as writing it): `section` is the object,
+-- `level` a word, `message` a string of any bytes, `time` in seconds since 1970, `fields` a table that
+-- nobody changes, or nil; `extra` is nil, or of another state's record { task =, file =, line = }.
 --
 -- What a logger fails with rejects its promises and is told to the exception hook once, until it has
 -- written again: `self.told` remembers. lwt.Closed and a cancel are never told.
@@ -38,6 +40,7 @@ function M.failure(err)
 end
 
 local closed = M.failure(lwt.Closed)
+M.closed = closed
 
 function M.is_logger(value) return getmetatable(value) == Logger end
 
@@ -67,10 +70,10 @@ function M.lines(message)
 end
 
 -- Gives a record to a logger.
-function M.log(l, section, record)
+function M.log(l, section, level, message, time, fields, extra)
   if l.closed then return closed end
-  if l.sure then return l:write(section, record) or M.done end
-  local ok, p = pcall(l.write, l, section, record)
+  if l.sure then return l:write(section, level, message, time, fields, extra) end
+  local ok, p = pcall(l.write, l, section, level, message, time, fields, extra)
   if not ok then
     M.tell(l, p)
     return M.failure(p)
@@ -151,7 +154,7 @@ local function serve(l)
   end
 end
 
-local function write_made(l, section, record)
+local function write_made(l, section, level, message, time, fields, extra)
   if is_inside(l) then
     if not l.looped then
       l.looped = true
@@ -159,7 +162,10 @@ local function write_made(l, section, record)
     end
     return nil
   end
-  local entry = { section = section, record = record }
+  local entry = { section = section, record = {
+    time = time, level = level, section = section.name, message = message, fields = fields,
+    task = extra and extra.task, file = extra and extra.file, line = extra and extra.line,
+  } }
   entry.promise, entry.resolver = lwt.wait()
   l.last = l.last + 1
   l.line[l.last] = entry

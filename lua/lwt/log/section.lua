@@ -110,13 +110,12 @@ local function merged(first, second)
 end
 
 -- Gives a record to the default logger.
-function M.give(s, record) return log(state.default or state.make_default(), s, record) end
-
 local function send(s, n, text)
-  local record = { time = wall(), level = levels[n], section = s.name, message = text }
+  local l = state.default or state.make_default()
   local fields = s.fields
-  if fields or stored[1] then record.fields = merged(get(fields_key), fields) end
-  return log(state.default or state.make_default(), s.base or s, record)
+  if fields or stored[1] then fields = merged(get(fields_key), fields) end
+  if l.sure and not l.closed then return l:write(s.base or s, levels[n], text, wall(), fields) end
+  return log(l, s.base or s, levels[n], text, wall(), fields)
 end
 
 -- What string.format complains of, as if it had been the one that was called.

@@ -29,10 +29,10 @@ local function together(l, list)
   return list.promise
 end
 
-local function write_all(l, section, record)
+local function write_all(l, section, ...)
   local waiting, failed
   for _, member in ipairs(l.members) do
-    local p = log(member, section, record)
+    local p = log(member, section, ...)
     if p ~= done then
       local state = p:state()
       if state == "pending" then
@@ -74,14 +74,14 @@ end
 
 -- ---- dispatch -------------------------------------------------------------------
 
-local function write_one(l, section, record)
-  local chosen = l.choose(section, record.level)
+local function write_one(l, section, level, ...)
+  local chosen = l.choose(section, level)
   if chosen == nil then return done end
   if not logger.is_logger(chosen) then
     error(("the function of 'dispatch' gave a %s, and not a logger"):format(type(chosen)), 0)
   end
   l.told = false
-  return log(chosen, section, record)
+  return log(chosen, section, level, ...)
 end
 
 --- A logger that asks for each record which logger is to have it: `f(section, level)` gives that, or nil for none. It is a plain
@@ -110,8 +110,8 @@ local function count_down(l, entry)
   if l.newest == entry then l.newest = nil end
 end
 
-local function hand_over(l, section, record)
-  local p = log(l.behind, section, record)
+local function hand_over(l, section, ...)
+  local p = log(l.behind, section, ...)
   if p:state() ~= "pending" then return end
   l.waiting = l.waiting + 1
   local entry = l.newest
@@ -126,26 +126,26 @@ local function hand_over(l, section, record)
 end
 
 -- Says how many records were left out, before the next that is not.
-local function tell_dropped(l, section)
+local function ours() return require "lwt.log.section".section "lwt.log" end
+
+local function tell_dropped(l)
   local text = ("%d records were left out: the log does not keep up"):format(l.dropped)
   l.dropped = 0
-  hand_over(l, section, {
-    time = core.wall(), level = "warning", section = "lwt.log", message = text,
-  })
+  hand_over(l, ours(), "warning", text, core.wall())
 end
 
-local function write_buffered(l, section, record)
+local function write_buffered(l, section, ...)
   if l.waiting >= l.room then
     l.dropped = l.dropped + 1
     return done
   end
-  if l.dropped > 0 then tell_dropped(l, section) end
-  hand_over(l, section, record)
+  if l.dropped > 0 then tell_dropped(l) end
+  hand_over(l, section, ...)
   return done
 end
 
 local function finish_buffered(l)
-  if l.dropped > 0 then tell_dropped(l, require "lwt.log.section".section "lwt.log") end
+  if l.dropped > 0 then tell_dropped(l) end
   return l.behind:close()
 end
 

@@ -43,16 +43,16 @@ end
 
 -- RFC 3164: <PRI>Mon dd hh:mm:ss [host ]tag[pid]: . The host is for other machines: the daemon of this
 -- one puts its own there.
-local function old_head(opts, record)
+local function old_head(opts, at)
   local tag = word(opts.tag or host.name(), 32):gsub("[%[%]:]", "_")
-  return ("%s %s%s[%s]: "):format(time.date(record.time),
+  return ("%s %s%s[%s]: "):format(time.date(at),
     opts.proto == "unix" and "" or word(host.hostname(), 255) .. " ", tag, host.pid())
 end
 
 -- The fields of a record as structured data. (32473 is the number that is free for this.)
-local function structured(record)
-  if not record.fields or next(record.fields) == nil then return "-" end
-  local keys, values = text.sorted(record.fields)
+local function structured(fields)
+  if not fields or next(fields) == nil then return "-" end
+  local keys, values = text.sorted(fields)
   local out = { "[fields@32473" }
   for i, key in ipairs(keys) do
     local value = clean((text.safe(values[key]):gsub('["\\%]]', "\\%0")))
@@ -62,10 +62,10 @@ local function structured(record)
 end
 
 -- RFC 5424: <PRI>1 time host app pid msgid data
-local function new_head(opts, record)
-  local head = ("1 %s %s %s %s - "):format(time.iso(record.time), word(host.hostname(), 255),
+local function new_head(opts, at, fields)
+  local head = ("1 %s %s %s %s - "):format(time.iso(at), word(host.hostname(), 255),
     word(opts.tag or host.name(), 48), host.pid())
-  local data = structured(record)
+  local data = structured(fields)
   if #head + #data > opts.size // 2 then data = "-" end
   return head .. data .. " "
 end
@@ -78,12 +78,13 @@ local function cut(packet, size)
   return packet:sub(1, stop) .. TRUNCATED
 end
 
-local function packets(opts, record)
-  local pri = ("<%d>"):format(opts.facility * 8 + SEVERITIES[record.level])
-  local head = pri .. (opts.rfc == 5424 and new_head or old_head)(opts, record)
-  local lines = logger.lines(record.message)
+local function packets(opts, section, level, message, at, fields, extra)
+  local pri = ("<%d>"):format(opts.facility * 8 + SEVERITIES[level])
+  local head = pri .. (opts.rfc == 5424 and new_head or old_head)(opts, at, fields)
+  local lines = logger.lines(message)
   for i = 1, lines.n do
-    lines[i] = cut(head .. opts.render(record, clean(lines[i])), opts.size)
+    local line = opts.render(section, level, lines[i], at, fields, extra)
+    lines[i] = cut(head .. line, opts.size)
   end
   return lines
 end
@@ -104,9 +105,8 @@ local function connect(self)
   local lost, why = self.lost, self.why
   if lost == 0 then return end
   local note = ("%d records were lost: %s"):format(lost, text.safe(why))
-  local packet = packets(self.opts, {
-    time = core.wall(), level = "warning", section = "lwt.log", message = note,
-  })[1]
+  local ours = require "lwt.log.section".section "lwt.log"
+  local packet = packets(self.opts, ours, "warning", note, core.wall())[1]
   self.conn:send(packet)
   self.lost = self.lost - lost
 end
@@ -221,9 +221,7 @@ function M.syslog(opts)
     rfc = rfc, tag = opts.tag, size = math.tointeger(opts.size or SIZES[rfc]), render = render,
   }
   local sink = setmetatable({ opts = known, lost = 0 }, Sink)
-  return writer.new(sink, function(self, _, record)
-    return writer.add(self, packets(known, record))
-  end)
+  return writer.new(sink, function(...) return packets(known, ...) end)
 end
 
 return M

@@ -1,7 +1,7 @@
 -- Internal: templates, "$(time) $(section): $(message)", compiled to functions.
 --
 -- A variable is written $(v), ${v} or $v (letters, digits and _); \$ is a plain dollar. A compiled
--- template is `render(record, line)`, one line of text, for a line of the message that is clean. Nothing that a caller has a
+-- template is a function of a record (see lwt.log.logger) that gives the text of all its lines. Nothing that a caller has a
 -- say in (message, section, fields, task) gets in without having been made harmless (lwt.log.text).
 
 local lwt = require "lwt"
@@ -19,8 +19,8 @@ local own = getinfo(1, "S").source:match "^(@.*[/\\]lwt[/\\])log[/\\]template%.l
 
 -- Where the call was made. Rendering happens inside the call, so that the caller is the first on the
 -- stack that is not ours.
-local function place(record, what)
-  if record.file then return record[what] end -- another state's
+local function place(extra, what)
+  if extra then return extra[what] end
   for level = 3, 64 do
     local info = getinfo(level, "Sl")
     if not info then break end
@@ -35,8 +35,8 @@ end
 
 M.place = place
 
-local function task_name(record)
-  return record.task or lwt.current() and lwt.name() or "-"
+local function task_name(extra)
+  return extra and extra.task or lwt.current() and lwt.name() or "-"
 end
 
 local COLORS = {
@@ -52,28 +52,27 @@ local names = setmetatable({}, {
   end,
 })
 
--- name -> function(record), or an expression (where `names` and `iso` are known)
+-- name -> function(time, level, fields, extra), or an expression
 local variables = {
   message = "line",
-  level = "record.level",
-  section = "names[record.section]",
-  time = "iso(record.time)",
-  date = function(record) return time.date(record.time) end,
-  clock = function(record) return time.clock(record.time) end,
-  milliseconds = function(record) return time.milliseconds(record.time) end,
+  level = "level",
+  section = "names[section.name]",
+  time = "iso(time)",
+  date = function(at) return time.date(at) end,
+  clock = function(at) return time.clock(at) end,
+  milliseconds = function(at) return time.milliseconds(at) end,
   name = function() return clean(host.name()) end,
   pid = function() return host.pid() end,
-  ["loc-file"] = function(record) return clean(place(record, "file")) end,
-  ["loc-line"] = function(record) return place(record, "line") end,
-  task = function(record) return clean(task_name(record)) end,
-  fields = function(record) return record.fields and text.fields(record.fields) or "" end,
-  color = function(record) return COLORS[record.level] end,
+  ["loc-file"] = function(_, _, _, extra) return clean(place(extra, "file")) end,
+  ["loc-line"] = function(_, _, _, extra) return place(extra, "line") end,
+  task = function(_, _, _, extra) return clean(task_name(extra)) end,
+  fields = function(_, _, fields) return fields and text.fields(fields) or "" end,
+  color = function(_, level) return COLORS[level] end,
   reset = function() return "\27[0m" end,
 }
 
 -- Where there are no fields the blank before them is left out as well.
-local function blank_and_fields(record)
-  local fields = record.fields
+local function blank_and_fields(_, _, fields)
   return fields and next(fields) ~= nil and " " .. text.fields(fields) or ""
 end
 
@@ -91,7 +90,7 @@ local function expressions_of(template)
     add_literal()
     if type(f) == "function" then
       functions[#functions + 1] = f
-      f = ("f[%d](record)"):format(#functions)
+      f = ("f[%d](time, level, fields, extra)"):format(#functions)
     end
     code[#code + 1] = f
   end
@@ -117,24 +116,31 @@ local function expressions_of(template)
   return code, functions
 end
 
--- compile(template, ending): its function, or nil and what is wrong. It is one expression of Lua, so
--- that a line is one concatenation.
+-- The function that a template becomes: a line is one concatenation. What is plain needs one look.
+local CODE = [[
+local f, names, iso, find, lines_of, clean, concat = ...
+local function one(section, level, line, time, fields, extra)
+  return %s
+end
+return function(section, level, line, time, fields, extra)
+  if not find(line, "[^\32-\126\t]") then return %s end
+  local lines = lines_of(line)
+  for i = 1, lines.n do
+    lines[i] = one(section, level, clean(lines[i]), time, fields, extra)
+  end
+  return concat(lines)
+end
+]]
+
+-- compile(template, ending): its function, or nil and what is wrong. `ending` is behind each line.
 function M.compile(template, ending)
   local code, functions = expressions_of(template)
   if not code then return nil, functions end
   code[#code + 1] = ("%q"):format(ending)
-  local chunk = "local f, names, iso = ... return function(record, line) return "
-    .. table.concat(code, " .. ") .. " end"
-  return assert(load(chunk, "=log template", "t", {}))(functions, names, time.iso)
-end
-
--- All lines of a record.
-function M.render(render, record)
-  local message = record.message
-  if not find(message, "[^\32-\126\t]") then return render(record, message) end
-  local lines = logger.lines(message)
-  for i = 1, lines.n do lines[i] = render(record, clean(lines[i])) end
-  return table.concat(lines)
+  local expression = table.concat(code, " .. ")
+  local chunk = CODE:gsub("%%s", function() return expression end)
+  return assert(load(chunk, "=log template", "t", {}))(functions, names, time.iso, find,
+    logger.lines, clean, table.concat)
 end
 
 return M

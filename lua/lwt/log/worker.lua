@@ -25,12 +25,15 @@ local AHEAD = 1000 -- records that are given to the logger before the receiver w
 local inbox, workers = nil, 0
 local held_up = false -- the logger is waited for
 
-local function receive(s, record, worker)
-  local fields = record.fields or {}
-  if fields.worker == nil then fields.worker = worker end
-  record.fields = fields
-  return section.give(section.section(s), record)
+local function receive(s, level, message, time, fields, extra)
+  fields = fields or {}
+  if fields.worker == nil then fields.worker = extra.worker end
+  local l = section.state.default or section.state.make_default()
+  return logger.log(l, section.section(s), level, message, time, fields, extra)
 end
+
+-- Gives the record of a message to the logger, if it is there: its state, and the record's promise.
+local function handle(state, ...) return state, state == "fulfilled" and receive(...) end
 
 -- Receives for ever, by callbacks: there is no task that would seem to have been left behind.
 local given = 0
@@ -38,7 +41,7 @@ local function serve()
   held_up = false
   while true do
     local message = inbox:recv()
-    local state, s, record, worker = message:state()
+    local state, p = handle(message:state())
     if state == "pending" then
       message:on_success(function(...)
         receive(...)
@@ -48,7 +51,6 @@ local function serve()
     elseif state == "rejected" then
       return
     end
-    local p = receive(s, record, worker)
     given = given + 1
     if given % AHEAD == 0 then
       held_up = true
@@ -111,13 +113,11 @@ local function forward(ch, name)
     for p in pairs(pending) do pcall(await, p) end
   end
   return logger.new {
-    write = function(_, s, record)
-      return sent(ch:send(s.name, {
-        time = record.time, level = record.level, section = record.section,
-        message = record.message, fields = plain(record.fields),
+    write = function(_, s, level, message, time, fields)
+      return sent(ch:send(s.name, level, message, time, plain(fields), {
         task = lwt.current() and lwt.name() or name,
-        file = template.place(record, "file"), line = template.place(record, "line"),
-      }, name))
+        file = template.place(nil, "file"), line = template.place(nil, "line"), worker = name,
+      }))
     end,
   }
 end

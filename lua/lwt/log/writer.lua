@@ -130,8 +130,12 @@ function mt.__gc(guard)
   if w.n > 0 and w.sink.rest then pcall(w.sink.rest, w.sink, w.queue, w.n) end
 end
 
--- A logger that writes to a sink. `write` makes text of a record and adds it.
-function M.new(sink, write)
+-- A logger that writes to a sink what `render` makes of records.
+function M.new(sink, render)
+  local add = M.add
+  local function write(w, section, level, message, time, fields, extra)
+    return add(w, render(section, level, message, time, fields, extra))
+  end
   local w = logger.new {
     sure = true, sink = sink, write = write, finish = finish, idle = idle,
     queue = {}, n = 0, writing = 0, running = false, woken = false,
