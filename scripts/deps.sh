@@ -65,6 +65,9 @@ look_test() {
   # What specs talk to: another program's sockets, and the names of services.
   have nc || need netcat-openbsd 'nc (netcat)'
   [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
+  # What lwt.log works with: a log daemon, and who moves log files (root's programs).
+  [ -x /usr/sbin/rsyslogd ] || have rsyslogd || need rsyslog 'rsyslogd'
+  [ -x /usr/sbin/logrotate ] || have logrotate || need logrotate 'logrotate'
 }
 look_sanitizer() { # name
   case $($CC -print-file-name="lib$1.so" 2>/dev/null) in

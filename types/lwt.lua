@@ -1714,18 +1714,74 @@ function lwt_Listener:accept() end
 ---@return string
 function lwt_Listener:address() end
 
----Closes a socket, a listener or whatever else of this module is open. What is pending on it is
----rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
----first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
+---@class lwt.LogSection
+---@field name string
+---@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
+---@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
+---@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
+---@field is fun(s: lwt.LogSection, level: string): boolean
+---@field level fun(s: lwt.LogSection): string
+---@field set_level fun(s: lwt.LogSection, level: string)
+---@field reset_level fun(s: lwt.LogSection)
+local lwt_LogSection = {}
+
+---A place to write records to, as the functions of `lwt.log` give it.
+---@class lwt.Logger
+---@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
+---@field is_closed fun(l: lwt.Logger): boolean
+local lwt_Logger = {}
+
+---Sets the logger that all records go to from now on. The one before stays open.
+function lwt_Logger:set_default() end
+
+---Closes a logger, once all is written that was logged before; what it owns (files, sockets, a channel with `close_mode = "close"`, what is behind `buffered`) is closed.
+---What is logged later is rejected with `lwt.Closed`. `<close>` variables do the same.
 ---```lua
----local a, b = net.socketpair()
----local p = b:read()
----a:close()
----print(p:await())   --> nil
+---local l = log.make { output = print }
+---await(l:close())
+---log.set_default(l)
+---print(pcall(await, log.error "too late"))   --> false closed
 ---```
----@return lwt.Promise<nil>
-function lwt_Listener:close() end
+---@return lwt.Promise # the same one each time
+function lwt_Logger:close() end
+
+---Has the logger been closed?
+---@return boolean
+function lwt_Logger:is_closed() end
+
+---A logger that never makes anybody wait: its promises are fulfilled at once. At most `n` records wait for the logger behind it;
+---what comes when that many do is left out, counted, and a record of level warning says how many they were as soon as there is
+---room. Closing it closes the logger behind it.
+---```lua
+---local slow = log.make { output = function(_, _, lines) await(lwt.sleep(0.01)) print(lines[1]) end }
+---local l = log.buffered(slow, 1)
+---log.set_default(l)
+---for i = 1, 3 do log.error("record %d", i) end
+---await(lwt.sleep(0.05))   --> record 1
+---await(l:close())         --> 2 records were left out: the log does not keep up
+---```
+---@param n integer at least 1
+---@return lwt.Logger
+function lwt_Logger:buffered(n) end
+
+---What `lwt.log.lualogging` gives: LuaLogging's methods. Each that logs gives the promise of the record.
+---@class lwt.LuaLogging
+---@field debug fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field info fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field warn fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field error fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field fatal fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field log fun(l: lwt.LuaLogging, level: string, ...): lwt.Promise
+---@field setLevel fun(l: lwt.LuaLogging, level: string)
+---@field getPrint fun(l: lwt.LuaLogging, level: string): fun(...)
+local lwt_LuaLogging = {}
 
 ---@class lwt.Mutex
 local lwt_Mutex = {}
@@ -6471,6 +6527,303 @@ lwt_list_module.fold_left_s = function(f, acc, l) end
 ---@return lwt.Promise<A>
 lwt_list_module.fold_right_s = function(f, l, acc) end
 
+---@class lwt.log.module
+local lwt_log_module = {}
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.info = function(message, ...) end
+
+---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
+---```lua
+---log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
+---log.log("error", "%d left", 0)   --> error 0 left
+---```
+---@param level "debug"|"info"|"notice"|"warning"|"error"|"fatal"
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise
+lwt_log_module.log = function(level, message, ...) end
+
+---Logs an error, at the level `error`: the message, what the error says, and its traceback in the lines below (`lwt.traceback`).
+---```lua
+---log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
+---local _, err = pcall(await, require "lwt.fs".read_file "missing")
+---log.error_of(err, "no settings for %s", "ann")
+-----> error no settings for ann: read_file missing: no such file or directory (ENOENT)
+---```
+---@param err any
+---@param message? string|fun(...): string
+---@param ... any
+---@return lwt.Promise
+lwt_log_module.error_of = function(err, message, ...) end
+
+---The same section (or `main`), with fields for all that is logged by what this gives. A field hides one of the same name in what it is made of, and of `with_fields`.
+---```lua
+---log.set_default(log.make { output = function(_, _, lines, r) print(lines[1], r.fields.id, r.fields.peer) end })
+---local request = log.section "http":with { id = 7 }
+---request:with { peer = "10.0.0.1" }:warning "slow"   --> slow 7 10.0.0.1
+---```
+---@param fields table
+---@return lwt.LogSection
+lwt_log_module.with = function(fields) end
+
+---Calls `f(...)`, with fields for all that is logged meanwhile, in every section: by `f`, by tasks and callbacks that come of it, across every await.
+---```lua
+---log.set_default(log.make { output = function(_, _, lines, r) print(lines[1], r.fields.user) end })
+---log.with_fields({ user = "ann" }, function()
+---  await(lwt.sleep(0.01))
+---  lwt.spawn(log.warning, "hello")   --> hello ann
+---end)
+---```
+---@param fields table
+---@param f fun(...): any
+---@param ... any
+---@return any ... what `f` returns
+lwt_log_module.with_fields = function(fields, f, ...) end
+
+---The section of this name. There is one for each name, which lasts.
+---```lua
+---local db = log.section "app.db"
+---print(db == log.section "app.db", db.name)   --> true app.db
+---```
+---@param name string
+---@return lwt.LogSection
+lwt_log_module.section = function(name) end
+
+---Is a record of this level logged (in `main`, or as a method in the section)? For what is done for a record only.
+---```lua
+---print(log.is "debug", log.is "error")   --> false true
+---```
+---@param level string
+---@return boolean
+lwt_log_module.is = function(level) end
+
+---The least level that is logged, in `main`, or as a method in the section.
+---```lua
+---print(log.level())   --> notice
+---```
+---@return string
+lwt_log_module.level = function() end
+
+---Sets the level of `main`, or as a method of the section, whatever the rules say; sections below it (by dots) without a rule follow.
+---```lua
+---log.section "app":set_level "debug"
+---print(log.section "app.db":level())   --> debug
+---log.section "app":reset_level()
+---print(log.section "app.db":level())   --> notice
+---```
+---@param level string
+lwt_log_module.set_level = function(level) end
+
+---Leaves the level to the rules again.
+lwt_log_module.reset_level = function() end
+
+---Sets the rules, in place of those there were: at once, for all sections. Raises where the text is wrong, says where, and changes nothing then.
+---```lua
+---log.load_rules "app.db -> debug; app.* -> info; warning"
+---print(log.section "app.db":level(), log.section "app.web":level(), log.level())   --> debug info warning
+---print((pcall(log.load_rules, "app -> loud")))                                    --> false
+---log.reset_rules()
+---```
+---@param text string
+lwt_log_module.load_rules = function(text) end
+
+---Adds a rule in front of the others.
+---```lua
+---log.add_rule("app.*", "info")
+---print(log.section "app.db":level())   --> info
+---log.reset_rules()
+---```
+---@param pattern string a name, in which `*` stands for any text
+---@param level string
+lwt_log_module.add_rule = function(pattern, level) end
+
+---Takes all rules away.
+lwt_log_module.reset_rules = function() end
+
+---A logger of a function: `output(section, level, lines, record)` is called for one record after another, and may wait (records that come
+---meanwhile wait for it). `lines` is the message by lines; `record` has `message`, `time` (seconds since 1970, with their fraction), `level`, `section` (its name)
+---and `fields` (a table, or nil). Change none of them. `close()` is called when the logger is closed and all is written. What `output` itself logs is not given to it again.
+---```lua
+---log.set_default(log.make {
+---  output = function(section, level, lines) for _, line in ipairs(lines) do print(section, level, line) end end,
+---})
+---log.error "one\ntwo"   --> main error one
+------> main error two
+---```
+---@param opts { output: fun(section: lwt.LogSection, level: string, lines: string[], record: table), close?: fun() }
+---@return lwt.Logger
+lwt_log_module.make = function(opts) end
+
+---The logger that writes nothing.
+---@type lwt.Logger
+lwt_log_module.null = nil
+
+---The logger that records go to. Until one is set it writes to stderr: short, with colours, on a terminal (`NO_COLOR` and `TERM=dumb` are respected), else
+---`$(time) $(name)[$(pid)] $(level) $(section): $(message) $(fields)`.
+---```lua
+---local before = log.default()
+---log.set_default(log.null)
+---log.set_default(before)
+---```
+---@return lwt.Logger
+lwt_log_module.default = function() end
+
+lwt_log_module.set_default = lwt_Logger.set_default
+
+lwt_log_module.close = lwt_Logger.close
+
+lwt_log_module.is_closed = lwt_Logger.is_closed
+
+---An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
+---what it logs is logged by a section. `setLevel` is the section's `set_level`.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local logger = log.lualogging "library"
+---logger:warn("%d tries", 3)   --> library warning 3 tries
+---logger:setLevel(logger.ERROR)
+---logger:warn "no more"
+---```
+---@param s? lwt.LogSection|string a section or its name; the main section where there is none
+---@return lwt.LuaLogging
+lwt_log_module.lualogging = function(s) end
+
+---A logger that gives each record to a logger of LuaLogging (or any object with `log(self, level, format, ...)`), whose own level counts as
+---well: `notice` is its `INFO`, `warning` its `WARN`. A message of several lines is given as one.
+---```lua
+---local theirs = { log = function(_, level, format, ...) print(level, format:format(...)) return true end }
+---log.set_default(log.from_lualogging(theirs))
+---log.warning("%d left", 2)   --> WARN 2 left
+---```
+---@param logging table
+---@return lwt.Logger
+lwt_log_module.from_lualogging = function(logging) end
+
+---Has the log be told, in the section `lwt`, what lwt else tells stderr or ends the program with: errors in the background that nobody
+---handles (with their tracebacks, at the level error; the program goes on), failures of a server's handlers, and `warn` (at the level warning).
+---What the log itself cannot write goes to stderr. Gives a function that undoes it.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local undo = log.capture()
+---lwt.async(function() error("lost", 0) end)   --> lwt error lost
+---warn("careful")                              --> lwt warning careful
+---undo()
+---```
+---@return fun()
+lwt_log_module.capture = function() end
+
+---A logger that writes to a channel of `lwt.io`, and flushes it. Whatever else is written to the channel comes between records,
+---never into one. `template` says what a line is like, `$(name): $(section): $(message) $(fields)` where there is none (see the
+---top of this page). With `close_mode = "close"`, closing the logger closes the channel; with `"keep"`, the default, it does not.
+---```lua
+---local r, w = require "lwt.io".pipe()
+---log.set_default(log.channel { channel = w, template = "$(level) $(message)" })
+---await(log.warning("%d left", 3))
+---print(await(r:read_line()))   --> warning 3 left
+---```
+---@param opts { channel: lwt.Channel, close_mode?: "keep"|"close", template?: string }
+---@return lwt.Logger
+lwt_log_module.channel = function(opts) end
+
+---A logger that writes to a file: a promise of it, which is rejected when the file cannot be opened.
+---
+---- `path`; `mode`: `"append"` (the default) or `"truncate"`; `perm` of a new file (0640, less the umask)
+---- `template`: `$(time) $(level) $(section): $(message) $(fields)` where there is none
+---- `rotate = { size =, keep =, compress = }`: before a record that would make the file longer than `size` bytes, it becomes `path.1`, the older
+---  ones `path.2` … `path.keep` (5 where nothing is said; with 0 nothing is kept); `compress = true` has `gzip` make `path.1.gz` of it, beside the
+---  logging. A record is never divided: one that is longer than `size` has a file of its own
+---- `reopen = "SIGHUP"`: at this signal the file is opened anew by its path, between two records, so that `logrotate` and the like can move it
+---
+---What is logged while a write is under way is written by the next one: awaiting a record means waiting until the system has it.
+---A rotation or a reopening that fails is told to the exception hook, and the records go to the file that is open.
+---```lua
+---local l = await(log.file { path = "app.log", rotate = { size = 1000000, keep = 3 }, template = "$(level): $(message)" })
+---log.set_default(l)
+---log.error("out of %s", "paper")
+---await(l:close())
+---print(await(require "lwt.fs".read_file("app.log")))   --> error: out of paper
+---```
+---@param opts { path: string, mode?: "append"|"truncate", perm?: integer, template?: string, rotate?: table, reopen?: string }
+---@return lwt.Promise # of a lwt.Logger
+lwt_log_module.file = function(opts) end
+
+---A logger that writes an object a line, for programs that read logs: `time` (UTC, `2026-11-29T21:18:38.042Z`), `level`, `section`, `message`
+---(line ends and all), and a member for each field: strings, numbers, booleans, lists and tables of them as such, anything else as its
+---text. A field with one of those four names has an underscore in front. Bytes that are no UTF-8 become U+FFFD.
+---
+---With `channel` (and `close_mode`) as `log.channel`: the logger. With `path` and the other options of `log.file`, but `template`: a promise
+---of it.
+---```lua
+---local r, w = require "lwt.io".pipe()
+---log.set_default(log.json { channel = w })
+---log.with { user = "ann", tries = 2 }:warning("no such %s", "door")
+---print((await(r:read_line()):gsub('"time":"[^"]*",', "")))
+-----> {"level":"warning","section":"main","message":"no such door","tries":2,"user":"ann"}
+---```
+---@param opts { channel?: lwt.Channel, close_mode?: "keep"|"close", path?: string, mode?: string, perm?: integer, rotate?: table, reopen?: string }
+---@return lwt.Logger|lwt.Promise
+lwt_log_module.json = function(opts) end
+
+---A logger that gives each record to all of these. A record is written when all have written it; it is rejected with the first failure, which
+---does not keep the others from having it. Closing it closes none of them.
+---```lua
+---local function to(name) return log.make { output = function(_, _, lines) print(name, lines[1]) end } end
+---log.set_default(log.broadcast { to "one", to "two" })
+---log.error "both"   --> one both
+------> two both
+---```
+---@param list lwt.Logger[]
+---@return lwt.Logger
+lwt_log_module.broadcast = function(list) end
+
+---A logger that asks for each record which logger is to have it: `f(section, level)` gives that, or nil for none. It is a plain
+---callback, which must not wait.
+---```lua
+---local audit = log.make { output = function(_, _, lines) print("audit", lines[1]) end }
+---log.set_default(log.dispatch(function(section) return section.name == "audit" and audit or log.null end))
+---log.section "audit":notice "ann has come"   --> audit ann has come
+---log.notice "nobody hears this"
+---```
+---@param f fun(section: lwt.LogSection, level: string): lwt.Logger?
+---@return lwt.Logger
+lwt_log_module.dispatch = function(f) end
+
+lwt_log_module.buffered = lwt_Logger.buffered
+
+---A logger that sends to a syslog daemon. It connects with the first record, and again when the daemon has been restarted; until then the
+---records are lost, their promises are rejected, and the daemon is told how many they were when it is back.
+---
+---- `facility`: `"user"` (the default), `"daemon"`, `"local0"` … `"local7"`, `"mail"`, `"auth"`, `"cron"` …
+---- `paths`: where the daemon of this machine may listen; `{"/dev/log", "/var/run/log", "/var/run/syslog"}`. Datagrams are tried first, then a stream
+---- `host`, `port` (514), `proto`: `"udp"` (the default with a `host`) or `"tcp"` (with octet counting): a daemon elsewhere
+---- `rfc`: the form of a record, 3164 (the default) or 5424, which has the fields as structured data
+---- `tag`: who says it, instead of the program's name
+---- `template` of what comes behind the tag: `$(section): $(message) $(fields)`, with 5424 without fields
+---- `size`: what is longer is cut, with `<truncated>` at its end: 1024 bytes where nothing is said, 2048 with 5424
+---
+---The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. What the system
+---has taken for a TCP connection that breaks afterwards is lost without anybody knowing: that is syslog.
+---```lua
+---local daemon <close> = require "lwt.net".unix_datagram { path = "log.sock" }
+---log.set_default(log.syslog { paths = { "log.sock" }, facility = "daemon", tag = "demo" })
+---await(log.warning "it is getting warm")
+---print((await(daemon:recv()):gsub(">.-demo", "> … demo"):gsub("%d+%]", "pid]")))   --> <28> … demo[pid]: main: it is getting warm
+---```
+---@param opts? { facility?: string, paths?: string[], host?: string, port?: integer|string, proto?: "unix"|"udp"|"tcp", rfc?: 3164|5424, tag?: string, template?: string, size?: integer }
+---@return lwt.Logger
+lwt_log_module.syslog = function(opts) end
+
 ---@class lwt.mutex.module
 local lwt_mutex_module = {}
 
@@ -6568,6 +6921,23 @@ lwt_mvar_module.is_empty = function(m) end
 
 ---@class lwt.net.module
 local lwt_net_module = {}
+
+---A Unix-domain datagram socket, at once (no promise): with `path` it is bound there (the file
+---stays when it is closed: remove it then), with `peer` it is connected to the socket that is
+---bound there, and `send` needs no address. Its methods are those of a UDP socket. Datagrams of
+---one sender arrive in order and none is lost: when the receiver does not keep up, `send` waits.
+---`send` rejects with `ECONNREFUSED` when the receiver has closed, and then it is made anew. Raises
+---the system's error: `ENOENT` or `ECONNREFUSED` when nobody is there, `EPROTOTYPE` for a socket of
+---the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
+---```lua
+---local daemon <close> = net.unix_datagram { path = "log" }
+---local sender <close> = net.unix_datagram { peer = "log" }
+---sender:send("hello"):await()
+---print((daemon:recv():await()))   --> hello
+---```
+---@param opts? table # path, peer
+---@return lwt.Udp
+lwt_net_module.unix_datagram = function(opts) end
 
 ---Looks up a host, a service (a name or a port), or both. The value is a list of addresses,
 ---in the system's order, each `{host=, port=, family="inet"|"inet6",

@@ -275,6 +275,12 @@ static int l_flush_now(lua_State *L) {
   return 0;
 }
 
+/* is_terminal(fd) */
+static int l_is_terminal(lua_State *L) {
+  lua_pushboolean(L, uv_guess_handle((uv_file)luaL_checkinteger(L, 1)) == UV_TTY);
+  return 1;
+}
+
 /* standard(name, ch): the channel of stdout or stderr. */
 static int l_standard(lua_State *L) {
   lua_settop(L, 2);
@@ -408,6 +414,7 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
       {"unflushed", l_unflushed},
       {"at_exit", l_at_exit},
       {"flush_now", l_flush_now},
+      {"is_terminal", l_is_terminal},
       {NULL, NULL},
   };
   static const luaL_Reg standard[] = {
