@@ -3153,6 +3153,54 @@ function lwt_Switch:is_on() end
 ---@return lwt.Promise # when all hooks have ended; rejected with the first failure
 function lwt_Switch:turn_off() end
 
+---A text channel: what a byte channel does, by characters. The functions that take one are its
+---methods as well.
+---@class lwt.TextChannel
+local lwt_TextChannel = {}
+
+---The byte channel below.
+---```lua
+---local t = text.make(lio.of_bytes("naïve\n\1\2\3"), {encoding = "UTF-8"})
+---print(await(t:read_line()))                     --> naïve
+---print(#await(t:byte_channel():read()))          --> 3
+---```
+---@return lwt.Channel
+function lwt_TextChannel:byte_channel() end
+
+---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
+---on the text channel that it is given, which afterwards can no longer be used.
+---```lua
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-8"})
+---lwt.join {
+---  t:atomic(function(c) await(c:write "é"); lwt.yield(); await(c:write "è") end),
+---  t:write("!"),
+---}:await()
+---await(t:close())
+---print(await(r:read()))   --> éè!
+---```
+---@param f fun(inner: lwt.TextChannel): ...
+---@return lwt.Promise # what `f` returns
+function lwt_TextChannel:atomic(f) end
+
+---Write out what is buffered, as `lio.flush` does.
+---@return lwt.Promise
+function lwt_TextChannel:flush() end
+
+---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
+---`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+---@param side? string `"read"` or `"write"`; both when it is left out
+---@return lwt.Promise
+function lwt_TextChannel:close(side) end
+
+---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
+---@return lwt.Promise
+function lwt_TextChannel:abort() end
+
+---Whether the channel is closed, or its `close` has been called.
+---@return boolean
+function lwt_TextChannel:is_closed() end
+
 ---@class lwt.ThreadChannel
 local lwt_ThreadChannel = {}
 
@@ -7300,6 +7348,134 @@ lwt_text_module.width = function(s, opts) end
 ---@param opts table? `ambiguous`, `emoji`: see `width`
 ---@return string[] lines, without their ends
 lwt_text_module.wrap = function(s, columns, opts) end
+
+---Text channels on standard input, output and error, in the encoding of the locale, not strict.
+---Text channels on standard output.
+---Text channels on standard error.
+---@type lwt.TextChannel
+lwt_text_module.stdin = nil
+
+lwt_text_module.public = {}
+
+---A text channel on a byte channel (of a file, a socket, a child's output …).
+---
+---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
+---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
+---written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
+---needs, so that text and bytes may be read in turns; but lines in UTF-16, UTF-32 and what else has
+---other bytes for a newline are read ahead.
+---```lua
+---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
+---print(await(t:read_line()))   --> café
+---```
+---@param ch lwt.Channel
+---@param opts table? `encoding`, `strict`
+---@return lwt.TextChannel
+lwt_text_module.public.make = function(ch, opts) end
+
+---Open a file as a text channel.
+---```lua
+---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
+---await(out:write("日本"))
+---await(out:close())
+---print(await(lio.file_length("f")))   --> 6
+---```
+---@param path string
+---@param mode string as for `lio.open_file`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
+---@return lwt.Promise a text channel
+lwt_text_module.public.open_file = function(path, mode, opts) end
+
+---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
+---not be written is an error of the whole.
+---```lua
+---local latin = {encoding = "ISO-8859-1"}
+---await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
+---print(await(text.with_file("f", "r", text.read_line, latin)))   --> café
+---```
+---@param path string
+---@param mode string
+---@param f fun(t: lwt.TextChannel): ... a task
+---@param opts table? as for `open_file`
+---@return lwt.Promise # what `f` returns
+lwt_text_module.public.with_file = function(path, mode, f, opts) end
+
+---Connect to an address, as a text channel that reads and writes.
+---```lua
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write("caf\xE9\n"))
+---end))
+---local t <close> = await(text.open_connection(server:address(), {encoding = "ISO-8859-1"}))
+---print(await(t:read_line()))   --> café
+---await(server:shutdown())
+---```
+---@param addr string|table as for `lio.open_connection`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
+---@return lwt.Promise a text channel
+lwt_text_module.public.open_connection = function(addr, opts) end
+
+---The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
+---is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+---```lua
+---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
+---```
+---@param t lwt.TextChannel?
+---@return string
+lwt_text_module.public.encoding = function(t) end
+
+lwt_text_module.public.byte_channel = lwt_TextChannel.byte_channel
+
+lwt_text_module.public.atomic = lwt_TextChannel.atomic
+
+lwt_text_module.public.flush = lwt_TextChannel.flush
+
+lwt_text_module.public.close = lwt_TextChannel.close
+
+lwt_text_module.public.abort = lwt_TextChannel.abort
+
+lwt_text_module.public.is_closed = lwt_TextChannel.is_closed
+
+---The bytes of a text in some encoding, as a Lua string, which is UTF-8.
+---
+---UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
+---CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
+---them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
+---beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+---
+---What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
+---```lua
+---print(text.decode("na\xEFve", "ISO-8859-1"), text.decode("\xFE\xFF\x65\xE5", "UTF-16"))
+-----> naïve 日
+---print(text.decode("a\xFF", "UTF-8"))   --> a�
+---local ok, err = pcall(text.decode, "a\xFF", "UTF-8", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 1
+---```
+---@param bytes string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string
+lwt_text_module.public.decode = function(bytes, encoding, opts) end
+
+---The bytes of a string in some encoding (see `decode`).
+---
+---A character that the encoding has not is transliterated: to the letter without its accents
+---(`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+---`?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
+---system and in every locale. With `strict = true` such a character raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
+---a byte order mark in front (those whose name says the order are without).
+---```lua
+---print(text.encode("Straße, café, 5 €, 日本", "ASCII"))   --> Strasse, cafe, 5 EUR, ??
+---print(#text.encode("é", "ISO-8859-1"), #text.encode("é", "UTF-16"))   --> 1 4
+---local ok, err = pcall(text.encode, "5 €", "ISO-8859-1", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 2
+---```
+---@param s string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string bytes
+lwt_text_module.public.encode = function(s, encoding, opts) end
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}
