@@ -190,6 +190,7 @@ int lwt_text_l_decode(lua_State *L) {
       decode_by_iconv(&b, d, &p);
     luaL_pushresult(&b);
   }
+  if (p.last) p.started = 1;
   /* What is left is kept when it is a character that is cut off, and otherwise given back. */
   taken = p.at > before ? p.at - before : 0;
   if (!p.bad) {

@@ -193,8 +193,8 @@ int lwt_encoding_resolve(const char *name, size_t n, const lwt_codec **codec) {
   return *codec != NULL || is_plain(name, n);
 }
 
-/* encoding_of(name): the name we give it, and whether the byte 0A is a newline and nothing else; nil
-** when there is no such encoding. */
+/* encoding_of(name): the name we give it; whether the byte 0A is a newline and nothing else; and
+** whether what a byte means may depend on a line before. Nothing when there is no such encoding. */
 int lwt_text_l_encoding_of(lua_State *L) {
   const lwt_codec *codec;
   unsigned char newline[64], *out = newline;
@@ -206,7 +206,8 @@ int lwt_text_l_encoding_of(lua_State *L) {
   if (codec != NULL) {
     lua_pushstring(L, codec->name);
     lua_pushboolean(L, codec->unit == 1);
-    return 2;
+    lua_pushboolean(L, 0);
+    return 3;
   }
   lua_settop(L, 1);
   cd = lwt_iconv_open(name, "UTF-8");
@@ -216,7 +217,8 @@ int lwt_text_l_encoding_of(lua_State *L) {
   /* ISO-2022-KR writes a heading first, which begins with Escape. */
   lua_pushboolean(L, out > newline && out[-1] == '\n' &&
                          (out == newline + 1 || newline[0] == 0x1B));
-  return 2;
+  lua_pushboolean(L, 1);
+  return 3;
 }
 
 /* ---- The locale ------------------------------------------------------------- */

@@ -68,8 +68,9 @@ int lwt_text_l_encoder(lua_State *L);
 int lwt_text_l_encode(lua_State *L);
 void lwt_text_open_encoder(lua_State *L);
 
-/* ---- error.c ---------------------------------------------------------------- */
+/* ---- lwt.c ------------------------------------------------------------------ */
 
+int lwt_text_l_cancel_due(lua_State *L);
 int lwt_text_l_error(lua_State *L);
 
 #endif

@@ -17,10 +17,11 @@ __attribute__((visibility("default"))) int luaopen_lwt_term_core(lua_State *L) {
       {"text_encoder", lwt_text_l_encoder},         /* encode.c */
       {"text_encoding_of", lwt_text_l_encoding_of}, /* encoding.c */
       {"text_locale", lwt_text_l_locale},           /* encoding.c */
-      {"text_error", lwt_text_l_error},             /* error.c */
       {"text_pad", lwt_text_l_pad},                 /* fit.c */
       {"text_truncate", lwt_text_l_truncate},       /* fit.c */
       {"text_graphemes", lwt_text_l_graphemes},     /* graphemes.c */
+      {"text_cancel_due", lwt_text_l_cancel_due},   /* lwt.c */
+      {"text_error", lwt_text_l_error},             /* lwt.c */
       {"text_normalize", lwt_text_l_normalize},     /* normalize.c */
       {"text_length", lwt_text_l_length},           /* utf8.c */
       {"text_width", lwt_text_l_width},             /* width.c */

@@ -13,7 +13,9 @@ function M.error(what, op, at)
 end
 
 function M.undecodable(name, op, at) return M.error("what is not " .. name, op, at) end
-function M.unencodable(name, op, at) return M.error("a character that is not in " .. name, op, at) end
+function M.unencodable(name, op, at)
+  return M.error("a character that is not in " .. name, op, at)
+end
 
 local function encoding_of(name, value, opts)
   if value == nil then value = core.text_locale() end

@@ -11,16 +11,17 @@ local check = require "lwt.text.check"
 local held = require "lwt.text.held"
 local undecodable = require("lwt.text.encoding").undecodable
 local await, fulfilled, rejected = lwt.await, lwt.fulfilled, lwt.rejected
-local decode, sub = core.text_decode, string.sub
+local decode, cancel_due, sub = core.text_decode, core.text_cancel_due, string.sub
 
 local M = {}
 
--- `lines`: the byte 0A is the end of a line, and nothing else is.
+-- `lines`: the byte 0A is the end of a line, and nothing else is. `simple`: a line of bytes can be decoded
+-- by itself. (Not in a strict one, which counts the bytes of line ends.)
 function M.reader(name, strict)
-  local full, lines = core.text_encoding_of(name)
+  local full, lines, shifts = core.text_encoding_of(name)
   return {
     decoder = core.text_decoder(name, strict), encoding = full, lines = lines,
-    raw = "", held = held.new(),
+    simple = lines and not shifts and not strict, raw = "", held = held.new(),
   }
 end
 
@@ -55,6 +56,11 @@ local function some(n)
 end
 local ONE = some(1)
 ONE.op, ONE.some = "read_char", nil
+-- For a loop over the characters: what is buffered is taken at once.
+local AHEAD = {
+  op = "chars", take = ONE.take, rest = ONE.rest,
+  more = function(bytes) return bytes:read(4096) end,
+}
 
 -- What the byte channel gave; nil at its end.
 local function give(r, want, bytes)
@@ -134,6 +140,12 @@ local function begin(t, want)
   if ok == false then return rejected(value) end
 end
 
+-- Nothing has been taken that no operation has got, and none is at work.
+local function is_idle(t)
+  local r = t.reader
+  return r.held.size == 0 and r.raw == "" and not r.bad and not t.turn:is_locked()
+end
+
 local function read(t, want)
   local p
   local lock = t.turn:lock()
@@ -147,6 +159,28 @@ local function read(t, want)
     lock:cancel()
   end
   return t.turn:with_lock(go_on, t, want, p)
+end
+
+local function line_of(r, bytes) return bytes and decode(r.decoder, bytes, true) or nil end
+
+-- Most lines are a line of bytes, decoded.
+local function read_line(t)
+  local r = t.reader
+  if not (r.simple and is_idle(t)) then return read(t, LINE) end
+  local p = t.bytes:read_line()
+  local state, bytes = p:state()
+  if state == "fulfilled" then return fulfilled(line_of(r, bytes)) end
+  return p:map(function(later) return line_of(r, later) end)
+end
+
+local function lines(t)
+  local r = t.reader
+  if not r.simple then return function() return await(read(t, LINE)) end end
+  local next_line, bytes = t.bytes:lines()
+  return function()
+    if not is_idle(t) then return await(read(t, LINE)) end
+    return line_of(r, next_line(bytes))
+  end
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -182,7 +216,7 @@ function M.functions(mt)
   --- ```
   function P.read_line(t)
     check.channel(t, "read_line", mt, "reader")
-    return read(t, LINE)
+    return read_line(t)
   end
 
   --- Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
@@ -214,10 +248,10 @@ function M.functions(mt)
   --- ```
   function P.lines(t)
     check.channel(t, "lines", mt, "reader")
-    return function() return await(read(t, LINE)) end
+    return lines(t)
   end
 
-  --- An iterator over the characters, for `for`.
+  --- An iterator over the characters, for `for`. It reads ahead.
   ---@param t lwt.TextChannel
   ---@return fun(): string?
   --- ```lua
@@ -226,7 +260,13 @@ function M.functions(mt)
   --- ```
   function P.chars(t)
     check.channel(t, "chars", mt, "reader")
-    return function() return await(read(t, ONE)) end
+    local r = t.reader
+    return function()
+      if r.held.size > 0 and not t.turn:is_locked() and not cancel_due() then
+        return r.held:chars(1)
+      end
+      return await(read(t, AHEAD))
+    end
   end
 
   --- The lines as a stream.
@@ -238,7 +278,7 @@ function M.functions(mt)
   --- ```
   function P.read_lines(t)
     check.channel(t, "read_lines", mt, "reader")
-    return require "lwt.stream".from(function() return read(t, LINE) end)
+    return require "lwt.stream".from(function() return read_line(t) end)
   end
 
   --- The characters as a stream.
