@@ -7362,8 +7362,8 @@ lwt_text_module.public = {}
 ---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
 ---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
 ---written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
----needs, so that text and bytes may be read in turns; but lines in UTF-16, UTF-32 and what else has
----other bytes for a newline are read ahead.
+---needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
+---else has other bytes for a newline, read ahead.
 ---```lua
 ---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
 ---print(await(t:read_line()))   --> café

@@ -43,17 +43,28 @@ function M.all(h)
   return take(h, n, #h[n])
 end
 
--- A line without its end; nil when there is no whole one.
-function M.line(h)
+-- A line without its end; nil when there is no whole one, and when it is longer than `limit` (true).
+function M.line(h, limit)
   for i = h.searched, #h do
     local at = find(h[i], "\n", i == 1 and h.at or 1, true)
     if at then
       local line = take(h, i, at)
-      return sub(line, 1, sub(line, -2, -2) == "\r" and -3 or -2)
+      local last = sub(line, -2, -2) == "\r" and -3 or -2
+      if limit and #line + last + 1 > limit then
+        h:put_back(line)
+        return nil, true
+      end
+      return sub(line, 1, last)
     end
   end
   h.searched = #h + 1
-  return nil
+  return nil, limit and h.size > limit
+end
+
+function M.put_back(h, text)
+  if h.at > 1 then h[1], h.at = sub(h[1], h.at), 1 end
+  table.insert(h, 1, text)
+  h.size, h.searched = h.size + #text, 1
 end
 
 -- `n` characters; nil when there are fewer. (What is decoded is valid, and cut between characters.)

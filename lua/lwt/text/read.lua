@@ -29,7 +29,15 @@ end
 -- channel, `rest` gives what there is at the end; `some`, what there is when no more is buffered.
 local LINE = {
   op = "read_line",
-  take = function(r) return r.held:line() end,
+  take = function(r, bytes) -- (lines of bytes are limited by the byte channel)
+    local limit = not r.lines and bytes:limit() or nil
+    local line, too_long = r.held:line(limit)
+    if too_long and not r.bad then
+      local message = ("longer than the limit of %d bytes"):format(limit)
+      r.bad = core.text_error("ELIMIT", message, "read_line")
+    end
+    return line
+  end,
   more = function(bytes, r)
     if r.lines then return bytes:read_until("\n") end
     return bytes:read(4096)
@@ -70,15 +78,11 @@ local function give(r, want, bytes)
   return false
 end
 
-local function too_long(limit)
-  return core.text_error("ELIMIT", ("longer than the limit of %d bytes"):format(limit), "read_line")
-end
-
 -- Works off what is there: true and a text, false and an error, or nil when it is not enough.
 local function advance(t, want, ended)
   local r = t.reader
   while true do
-    local text = want.take(r)
+    local text = want.take(r, t.bytes)
     if text then return true, text end
     if r.bad then
       local err = r.bad
@@ -92,15 +96,12 @@ local function advance(t, want, ended)
     if at then
       r.bad = undecodable(r.encoding, want.op, at)
     elseif ended then
-      text = want.take(r)
-      if not text then text = want.rest(r) end
-      return true, text
+      text = want.take(r, t.bytes)
+      if text then return true, text end
+      if not r.bad then return true, want.rest(r) end
     end
   end
-  if want == LINE then
-    local limit = t.bytes:limit()
-    if limit and r.held.size > limit then return false, too_long(limit) end
-  elseif want.some and t.bytes:buffered() == 0 then
+  if want.some and t.bytes:buffered() == 0 then
     local text = want.some(r)
     if text then return true, text end
   end
