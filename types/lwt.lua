@@ -3160,6 +3160,7 @@ local lwt_TextChannel = {}
 
 ---The byte channel below.
 ---```lua
+---local lio = require "lwt.io"
 ---local t = text.make(lio.of_bytes("naïve\n\1\2\3"), {encoding = "UTF-8"})
 ---print(await(t:read_line()))                     --> naïve
 ---print(#await(t:byte_channel():read()))          --> 3
@@ -3170,6 +3171,7 @@ function lwt_TextChannel:byte_channel() end
 ---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
 ---on the text channel that it is given, which afterwards can no longer be used.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = text.make(w, {encoding = "UTF-8"})
 ---lwt.join {
@@ -3200,6 +3202,158 @@ function lwt_TextChannel:abort() end
 ---Whether the channel is closed, or its `close` has been called.
 ---@return boolean
 function lwt_TextChannel:is_closed() end
+
+---Read one character: a code point, in UTF-8.
+---
+---In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
+---rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
+---from 0; the next read goes on behind it, and begins with what was read in vain.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_char() end
+
+---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
+---need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
+---```lua
+---local lio = require "lwt.io"
+---local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
+---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
+---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_line() end
+
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
+---is buffered, or else what the next read of the system gives.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
+---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
+---```
+---@param n integer? at most so many characters
+---@return lwt.Promise a string; with `n`, nil at the end
+function lwt_TextChannel:read(n) end
+
+---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
+---fails with.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb\n"), {encoding = "UTF-8"})
+---for line in t:lines() do print(line) end   --> a b
+---```
+---@return fun(): string?
+function lwt_TextChannel:lines() end
+
+---An iterator over the characters, for `for`. It reads ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---for c in t:chars() do print(c) end   --> n é
+---```
+---@return fun(): string?
+function lwt_TextChannel:chars() end
+
+---The lines as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
+---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_lines() end
+
+---The characters as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(#await(t:read_chars():to_list()))   --> 2
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_chars() end
+
+---Write strings (numbers are taken too), as one operation of the byte channel, and with its
+---buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
+---write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
+---the text, and nothing of it is written. A character must not be cut in two between writes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ISO-8859-1"})
+---await(t:write("caf", "é"))
+---await(t:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ... string|number
+---@return lwt.Promise
+function lwt_TextChannel:write(...) end
+
+---Write one character.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-16BE"})
+---await(t:write_char("é"))
+---await(t:close())
+---print(await(r:read()) == "\0\xE9")   --> true
+---```
+---@param char string one code point, in UTF-8
+---@return lwt.Promise
+function lwt_TextChannel:write_char(char) end
+
+---Write a line: the string, and `"\n"`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):write_line("naïve"))
+---print(await(r:read_line()))   --> naive
+---```
+---@param line string
+---@return lwt.Promise
+function lwt_TextChannel:write_line(line) end
+
+---Write `fmt:format(...)`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):writef("%d €\n", 5))
+---print(await(r:read_line()))   --> 5 EUR
+---```
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function lwt_TextChannel:writef(fmt, ...) end
+
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
+---an operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_lines {"é", "è"})
+---await(t:close())
+---print((await(r:read()):gsub("\n", ";")))   --> e;e;
+---```
+---@param lines table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_lines(lines) end
+
+---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
+---operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_chars {"é", "è"})
+---await(t:close())
+---print(await(r:read()))   --> ee
+---```
+---@param chars table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_chars(chars) end
 
 ---@class lwt.ThreadChannel
 local lwt_ThreadChannel = {}
@@ -7349,14 +7503,6 @@ lwt_text_module.width = function(s, opts) end
 ---@return string[] lines, without their ends
 lwt_text_module.wrap = function(s, columns, opts) end
 
----Text channels on standard input, output and error, in the encoding of the locale, not strict.
----Text channels on standard output.
----Text channels on standard error.
----@type lwt.TextChannel
-lwt_text_module.stdin = nil
-
-lwt_text_module.public = {}
-
 ---A text channel on a byte channel (of a file, a socket, a child's output …).
 ---
 ---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
@@ -7365,16 +7511,18 @@ lwt_text_module.public = {}
 ---needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
 ---else has other bytes for a newline, read ahead.
 ---```lua
+---local lio = require "lwt.io"
 ---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
 ---print(await(t:read_line()))   --> café
 ---```
 ---@param ch lwt.Channel
 ---@param opts table? `encoding`, `strict`
 ---@return lwt.TextChannel
-lwt_text_module.public.make = function(ch, opts) end
+lwt_text_module.make = function(ch, opts) end
 
 ---Open a file as a text channel.
 ---```lua
+---local lio = require "lwt.io"
 ---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
 ---await(out:write("日本"))
 ---await(out:close())
@@ -7384,7 +7532,7 @@ lwt_text_module.public.make = function(ch, opts) end
 ---@param mode string as for `lio.open_file`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
 ---@return lwt.Promise a text channel
-lwt_text_module.public.open_file = function(path, mode, opts) end
+lwt_text_module.open_file = function(path, mode, opts) end
 
 ---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
 ---not be written is an error of the whole.
@@ -7398,10 +7546,11 @@ lwt_text_module.public.open_file = function(path, mode, opts) end
 ---@param f fun(t: lwt.TextChannel): ... a task
 ---@param opts table? as for `open_file`
 ---@return lwt.Promise # what `f` returns
-lwt_text_module.public.with_file = function(path, mode, f, opts) end
+lwt_text_module.with_file = function(path, mode, f, opts) end
 
 ---Connect to an address, as a text channel that reads and writes.
 ---```lua
+---local lio = require "lwt.io"
 ---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write("caf\xE9\n"))
 ---end))
@@ -7412,28 +7561,29 @@ lwt_text_module.public.with_file = function(path, mode, f, opts) end
 ---@param addr string|table as for `lio.open_connection`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
 ---@return lwt.Promise a text channel
-lwt_text_module.public.open_connection = function(addr, opts) end
+lwt_text_module.open_connection = function(addr, opts) end
 
 ---The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
 ---is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
 ---```lua
+---local lio = require "lwt.io"
 ---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
 ---```
 ---@param t lwt.TextChannel?
 ---@return string
-lwt_text_module.public.encoding = function(t) end
+lwt_text_module.encoding = function(t) end
 
-lwt_text_module.public.byte_channel = lwt_TextChannel.byte_channel
+lwt_text_module.byte_channel = lwt_TextChannel.byte_channel
 
-lwt_text_module.public.atomic = lwt_TextChannel.atomic
+lwt_text_module.atomic = lwt_TextChannel.atomic
 
-lwt_text_module.public.flush = lwt_TextChannel.flush
+lwt_text_module.flush = lwt_TextChannel.flush
 
-lwt_text_module.public.close = lwt_TextChannel.close
+lwt_text_module.close = lwt_TextChannel.close
 
-lwt_text_module.public.abort = lwt_TextChannel.abort
+lwt_text_module.abort = lwt_TextChannel.abort
 
-lwt_text_module.public.is_closed = lwt_TextChannel.is_closed
+lwt_text_module.is_closed = lwt_TextChannel.is_closed
 
 ---The bytes of a text in some encoding, as a Lua string, which is UTF-8.
 ---
@@ -7455,7 +7605,7 @@ lwt_text_module.public.is_closed = lwt_TextChannel.is_closed
 ---@param encoding string? that of the locale (see `encoding`)
 ---@param opts table? `strict`
 ---@return string
-lwt_text_module.public.decode = function(bytes, encoding, opts) end
+lwt_text_module.decode = function(bytes, encoding, opts) end
 
 ---The bytes of a string in some encoding (see `decode`).
 ---
@@ -7475,7 +7625,83 @@ lwt_text_module.public.decode = function(bytes, encoding, opts) end
 ---@param encoding string? that of the locale (see `encoding`)
 ---@param opts table? `strict`
 ---@return string bytes
-lwt_text_module.public.encode = function(s, encoding, opts) end
+lwt_text_module.encode = function(s, encoding, opts) end
+
+lwt_text_module.read_char = lwt_TextChannel.read_char
+
+lwt_text_module.read_line = lwt_TextChannel.read_line
+
+lwt_text_module.read = lwt_TextChannel.read
+
+lwt_text_module.lines = lwt_TextChannel.lines
+
+lwt_text_module.chars = lwt_TextChannel.chars
+
+lwt_text_module.read_lines = lwt_TextChannel.read_lines
+
+lwt_text_module.read_chars = lwt_TextChannel.read_chars
+
+---Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
+---`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
+---`e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
+---`text.stderr`.
+---```lua
+---print(lwt.is_promise(text.print("")))   --> true
+---```
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.print = function(...) end
+
+---Write the arguments and a newline to `text.stdout`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.printl = function(...) end
+
+---Write `fmt:format(...)` to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printlf = function(fmt, ...) end
+
+---Write the arguments to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprint = function(...) end
+
+---Write the arguments and a newline to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprintl = function(...) end
+
+---Write `fmt:format(...)` to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintlf = function(fmt, ...) end
+
+lwt_text_module.write = lwt_TextChannel.write
+
+lwt_text_module.write_char = lwt_TextChannel.write_char
+
+lwt_text_module.write_line = lwt_TextChannel.write_line
+
+lwt_text_module.writef = lwt_TextChannel.writef
+
+lwt_text_module.write_lines = lwt_TextChannel.write_lines
+
+lwt_text_module.write_chars = lwt_TextChannel.write_chars
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}

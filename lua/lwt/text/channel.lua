@@ -9,12 +9,11 @@ local lio = require "lwt.io"
 local mutex = require "lwt.mutex"
 local core = require "lwt.term.core"
 local check = require "lwt.text.check"
-local read = require "lwt.text.read"
-local write = require "lwt.text.write"
+local C = require "lwt.text.shared"
+require "lwt.text.reading"
+require "lwt.text.writing"
 
-local M = {}
-
-local mt = { __name = "lwt.text.channel" }
+local M, mt = C.public, C.mt
 local methods = {}
 mt.__index = methods
 
@@ -23,8 +22,10 @@ local function view(bytes, reader, writer)
     mt)
 end
 
+local function encoding_of(t) return (t.reader or t.writer).encoding end
+
 function mt.__tostring(t)
-  return ("lwt.text.channel (%s): %s"):format(M.encoding_of(t), tostring(t.bytes))
+  return ("lwt.text.channel (%s): %s"):format(encoding_of(t), tostring(t.bytes))
 end
 
 function mt.__close(t, err)
@@ -37,19 +38,17 @@ local function is_channel(value)
 end
 
 -- A text channel on `bytes`, of which is known that it is a channel.
-function M.on(bytes, encoding, strict)
+function C.on(bytes, encoding, strict)
   local mode = bytes:mode()
-  return view(bytes, mode ~= "output" and read.reader(encoding, strict) or nil,
-    mode ~= "input" and write.writer(encoding, strict) or nil)
+  return view(bytes, mode ~= "output" and C.reader(encoding, strict) or nil,
+    mode ~= "input" and C.writer(encoding, strict) or nil)
 end
 
-function M.encoding_of(t) return (t.reader or t.writer).encoding end
-
--- As M.on when `opened` has given the byte channel; that is closed where it cannot be done: nobody
+-- As C.on when `opened` has given the byte channel; that is closed where it cannot be done: nobody
 -- else would.
-function M.when(opened, encoding, strict)
+local function when(opened, encoding, strict)
   return opened:map(function(bytes)
-    local ok, t = pcall(M.on, bytes, encoding, strict)
+    local ok, t = pcall(C.on, bytes, encoding, strict)
     if ok then return t end
     bytes:abort()
     error(t, 0)
@@ -82,9 +81,6 @@ end
 
 ---------------------------------------------------------------------------------------------------
 
-local P = {}
-M.public = P
-
 --- A text channel: what a byte channel does, by characters. The functions that take one are its
 --- methods as well.
 ---@class lwt.TextChannel
@@ -100,16 +96,17 @@ M.public = P
 ---@param opts table? `encoding`, `strict`
 ---@return lwt.TextChannel
 --- ```lua
+--- local lio = require "lwt.io"
 --- local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
 --- print(await(t:read_line()))   --> café
 --- ```
-function P.make(ch, opts)
+function M.make(ch, opts)
   if not is_channel(ch) then
     check.bad(1, "make", "lwt.channel expected, got " .. (ch == nil and "no value" or type(ch)))
   end
   local encoding, strict, rest = check.coding(2, "make", opts)
   if rest then check.bad(2, "make", ("unknown option '%s'"):format(tostring(next(rest)))) end
-  return M.on(ch, encoding, strict)
+  return C.on(ch, encoding, strict)
 end
 
 --- Open a file as a text channel.
@@ -118,14 +115,15 @@ end
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
 ---@return lwt.Promise a text channel
 --- ```lua
+--- local lio = require "lwt.io"
 --- local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
 --- await(out:write("日本"))
 --- await(out:close())
 --- print(await(lio.file_length("f")))   --> 6
 --- ```
-function P.open_file(path, mode, opts)
+function M.open_file(path, mode, opts)
   local encoding, strict, rest = check.coding(3, "open_file", opts)
-  return M.when(call("open_file", 3, lio.open_file, path, mode, rest), encoding, strict)
+  return when(call("open_file", 3, lio.open_file, path, mode, rest), encoding, strict)
 end
 
 --- Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
@@ -140,11 +138,11 @@ end
 --- await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
 --- print(await(text.with_file("f", "r", text.read_line, latin)))   --> café
 --- ```
-function P.with_file(path, mode, f, opts)
+function M.with_file(path, mode, f, opts)
   check.callable(3, "with_file", f)
   local encoding, strict, rest = check.coding(4, "with_file", opts)
   local opened = call("with_file", 4, lio.open_file, path, mode, rest)
-  return lwt.spawn(run, M.when(opened, encoding, strict), f)
+  return lwt.spawn(run, when(opened, encoding, strict), f)
 end
 
 --- Connect to an address, as a text channel that reads and writes.
@@ -152,6 +150,7 @@ end
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
 ---@return lwt.Promise a text channel
 --- ```lua
+--- local lio = require "lwt.io"
 --- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   await(ch:write("caf\xE9\n"))
 --- end))
@@ -159,9 +158,9 @@ end
 --- print(await(t:read_line()))   --> café
 --- await(server:shutdown())
 --- ```
-function P.open_connection(addr, opts)
+function M.open_connection(addr, opts)
   local encoding, strict, rest = check.coding(2, "open_connection", opts)
-  return M.when(call("open_connection", 2, lio.open_connection, addr, rest), encoding, strict)
+  return when(call("open_connection", 2, lio.open_connection, addr, rest), encoding, strict)
 end
 
 --- The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
@@ -169,23 +168,25 @@ end
 ---@param t lwt.TextChannel?
 ---@return string
 --- ```lua
+--- local lio = require "lwt.io"
 --- print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
 --- ```
-function P.encoding(t)
+function M.encoding(t)
   if t == nil then return core.text_locale() end
   check.channel(t, "encoding", mt)
-  return M.encoding_of(t)
+  return encoding_of(t)
 end
 
 --- The byte channel below.
 ---@param t lwt.TextChannel
 ---@return lwt.Channel
 --- ```lua
+--- local lio = require "lwt.io"
 --- local t = text.make(lio.of_bytes("naïve\n\1\2\3"), {encoding = "UTF-8"})
 --- print(await(t:read_line()))                     --> naïve
 --- print(#await(t:byte_channel():read()))          --> 3
 --- ```
-function P.byte_channel(t)
+function M.byte_channel(t)
   check.channel(t, "byte_channel", mt)
   return t.bytes
 end
@@ -198,6 +199,7 @@ local over = { __close = function(self) self.inner.over = true end }
 ---@param f fun(inner: lwt.TextChannel): ...
 ---@return lwt.Promise # what `f` returns
 --- ```lua
+--- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
 --- local t = text.make(w, {encoding = "UTF-8"})
 --- lwt.join {
@@ -207,7 +209,7 @@ local over = { __close = function(self) self.inner.over = true end }
 --- await(t:close())
 --- print(await(r:read()))   --> éè!
 --- ```
-function P.atomic(t, f)
+function M.atomic(t, f)
   check.channel(t, "atomic", mt)
   check.callable(2, "atomic", f)
   return t.bytes:atomic(function(bytes)
@@ -220,7 +222,7 @@ end
 --- Write out what is buffered, as `lio.flush` does.
 ---@param t lwt.TextChannel
 ---@return lwt.Promise
-function P.flush(t)
+function M.flush(t)
   check.channel(t, "flush", mt, "writer")
   return t.bytes:flush()
 end
@@ -230,7 +232,7 @@ end
 ---@param t lwt.TextChannel
 ---@param side? string `"read"` or `"write"`; both when it is left out
 ---@return lwt.Promise
-function P.close(t, side)
+function M.close(t, side)
   check.channel(t, "close", mt)
   if side ~= nil and side ~= "read" and side ~= "write" then
     check.bad(2, "close", "'read' or 'write' expected")
@@ -241,7 +243,7 @@ end
 --- Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
 ---@param t lwt.TextChannel
 ---@return lwt.Promise
-function P.abort(t)
+function M.abort(t)
   check.channel(t, "abort", mt)
   return t.bytes:abort()
 end
@@ -249,19 +251,17 @@ end
 --- Whether the channel is closed, or its `close` has been called.
 ---@param t lwt.TextChannel
 ---@return boolean
-function P.is_closed(t)
+function M.is_closed(t)
   check.channel(t, "is_closed", mt)
   return t.bytes:is_closed()
 end
 
-for name, f in pairs(read.functions(mt)) do P[name] = f end
-for name, f in pairs(write.functions(mt)) do P[name] = f end
 for _, name in ipairs {
   "encoding", "byte_channel", "atomic", "flush", "close", "abort", "is_closed",
   "read_char", "read_line", "read", "lines", "chars", "read_lines", "read_chars",
   "write", "write_char", "write_line", "writef", "write_lines", "write_chars",
 } do
-  methods[name] = P[name]
+  methods[name] = M[name]
 end
 
 return M

@@ -3,19 +3,9 @@
 local core = require "lwt.term.core"
 local check = require "lwt.text.check"
 
-local M = {}
+local C = require "lwt.text.shared"
 
--- The error for what is malformed, or cannot be written: at that offset.
-function M.error(what, op, at)
-  local err = core.text_error("EILSEQ", ("%s at byte %d"):format(what, at), op)
-  err.at = at
-  return err
-end
-
-function M.undecodable(name, op, at) return M.error("what is not " .. name, op, at) end
-function M.unencodable(name, op, at)
-  return M.error("a character that is not in " .. name, op, at)
-end
+local M = C.public
 
 local function encoding_of(name, value, opts)
   if value == nil then value = core.text_locale() end
@@ -37,9 +27,6 @@ local function encoding_of(name, value, opts)
   return value, full, opts ~= nil and opts.strict or false
 end
 
-local P = {}
-M.public = P
-
 --- The bytes of a text in some encoding, as a Lua string, which is UTF-8.
 ---
 --- UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
@@ -60,11 +47,11 @@ M.public = P
 --- local ok, err = pcall(text.decode, "a\xFF", "UTF-8", {strict = true})
 --- print(err.code, err.at)   --> EILSEQ 1
 --- ```
-function P.decode(bytes, encoding, opts)
+function M.decode(bytes, encoding, opts)
   check.string(1, "decode", bytes)
   local name, full, strict = encoding_of("decode", encoding, opts)
   local text, _, at = core.text_decode(core.text_decoder(name, strict), bytes, true)
-  if at then error(M.undecodable(full, "decode", at)) end
+  if at then error(C.undecodable(full, "decode", at)) end
   return text
 end
 
@@ -86,11 +73,11 @@ end
 --- local ok, err = pcall(text.encode, "5 €", "ISO-8859-1", {strict = true})
 --- print(err.code, err.at)   --> EILSEQ 2
 --- ```
-function P.encode(s, encoding, opts)
+function M.encode(s, encoding, opts)
   check.string(1, "encode", s)
   local name, full, strict = encoding_of("encode", encoding, opts)
   local bytes, at = core.text_encode(core.text_encoder(name, strict), s)
-  if at then error(M.unencodable(full, "encode", at)) end
+  if at then error(C.unencodable(full, "encode", at)) end
   return bytes
 end
 

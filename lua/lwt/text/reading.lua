@@ -9,15 +9,15 @@ local lwt = require "lwt"
 local core = require "lwt.term.core"
 local check = require "lwt.text.check"
 local held = require "lwt.text.held"
-local undecodable = require("lwt.text.encoding").undecodable
+local C = require "lwt.text.shared"
 local await, fulfilled, rejected = lwt.await, lwt.fulfilled, lwt.rejected
 local decode, cancel_due, sub = core.text_decode, core.text_cancel_due, string.sub
 
-local M = {}
+local M, mt = C.public, C.mt
 
 -- `lines`: the byte 0A is the end of a line, and nothing else is. `simple`: a line of bytes can be decoded
 -- by itself. (Not in a strict one, which counts the bytes of line ends.)
-function M.reader(name, strict)
+function C.reader(name, strict)
   local full, lines, shifts = core.text_encoding_of(name)
   return {
     decoder = core.text_decoder(name, strict), encoding = full, lines = lines,
@@ -94,7 +94,7 @@ local function advance(t, want, ended)
     r.raw = sub(r.raw, taken + 1)
     r.held:add(more)
     if at then
-      r.bad = undecodable(r.encoding, want.op, at)
+      r.bad = C.undecodable(r.encoding, want.op, at)
     elseif ended then
       text = want.take(r, t.bytes)
       if text then return true, text end
@@ -186,115 +186,115 @@ end
 
 ---------------------------------------------------------------------------------------------------
 
--- Makes the functions, for text channels of this metatable.
-function M.functions(mt)
-  local P = {}
+--- Read one character: a code point, in UTF-8.
+---
+--- In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
+--- rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
+--- from 0; the next read goes on behind it, and begins with what was read in vain.
+---@param t lwt.TextChannel
+---@return lwt.Promise a string, or nil at the end
+--- ```lua
+--- local lio = require "lwt.io"
+--- local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+--- print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
+--- ```
+function M.read_char(t)
+  check.channel(t, "read_char", mt, "reader")
+  return read(t, ONE)
+end
 
-  --- Read one character: a code point, in UTF-8.
-  ---
-  --- In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
-  --- rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
-  --- from 0; the next read goes on behind it, and begins with what was read in vain.
-  ---@param t lwt.TextChannel
-  ---@return lwt.Promise a string, or nil at the end
-  --- ```lua
-  --- local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
-  --- print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
-  --- ```
-  function P.read_char(t)
-    check.channel(t, "read_char", mt, "reader")
-    return read(t, ONE)
-  end
+--- Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
+--- need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
+---@param t lwt.TextChannel
+---@return lwt.Promise a string, or nil at the end
+--- ```lua
+--- local lio = require "lwt.io"
+--- local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
+--- local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
+--- print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
+--- ```
+function M.read_line(t)
+  check.channel(t, "read_line", mt, "reader")
+  return read_line(t)
+end
 
-  --- Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
-  --- need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
-  ---@param t lwt.TextChannel
-  ---@return lwt.Promise a string, or nil at the end
-  --- ```lua
-  --- local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
-  --- local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
-  --- print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
-  --- ```
-  function P.read_line(t)
-    check.channel(t, "read_line", mt, "reader")
-    return read_line(t)
-  end
+--- Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
+--- is buffered, or else what the next read of the system gives.
+---@param t lwt.TextChannel
+---@param n integer? at most so many characters
+---@return lwt.Promise a string; with `n`, nil at the end
+--- ```lua
+--- local lio = require "lwt.io"
+--- local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
+--- print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
+--- ```
+function M.read(t, n)
+  check.channel(t, "read", mt, "reader")
+  if n == nil then return read(t, ALL) end
+  local count = type(n) == "number" and math.tointeger(n)
+  if not count then check.bad(2, "read", "integer expected, got " .. type(n)) end
+  if count < 0 then check.bad(2, "read", "negative count") end
+  if count == 0 then return fulfilled("") end
+  return read(t, some(count))
+end
 
-  --- Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
-  --- is buffered, or else what the next read of the system gives.
-  ---@param t lwt.TextChannel
-  ---@param n integer? at most so many characters
-  ---@return lwt.Promise a string; with `n`, nil at the end
-  --- ```lua
-  --- local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
-  --- print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
-  --- ```
-  function P.read(t, n)
-    check.channel(t, "read", mt, "reader")
-    if n == nil then return read(t, ALL) end
-    local count = type(n) == "number" and math.tointeger(n)
-    if not count then check.bad(2, "read", "integer expected, got " .. type(n)) end
-    if count < 0 then check.bad(2, "read", "negative count") end
-    if count == 0 then return fulfilled("") end
-    return read(t, some(count))
-  end
+--- An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
+--- fails with.
+---@param t lwt.TextChannel
+---@return fun(): string?
+--- ```lua
+--- local lio = require "lwt.io"
+--- local t = text.make(lio.of_bytes("a\nb\n"), {encoding = "UTF-8"})
+--- for line in t:lines() do print(line) end   --> a b
+--- ```
+function M.lines(t)
+  check.channel(t, "lines", mt, "reader")
+  return lines(t)
+end
 
-  --- An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
-  --- fails with.
-  ---@param t lwt.TextChannel
-  ---@return fun(): string?
-  --- ```lua
-  --- local t = text.make(lio.of_bytes("a\nb\n"), {encoding = "UTF-8"})
-  --- for line in t:lines() do print(line) end   --> a b
-  --- ```
-  function P.lines(t)
-    check.channel(t, "lines", mt, "reader")
-    return lines(t)
-  end
-
-  --- An iterator over the characters, for `for`. It reads ahead.
-  ---@param t lwt.TextChannel
-  ---@return fun(): string?
-  --- ```lua
-  --- local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
-  --- for c in t:chars() do print(c) end   --> n é
-  --- ```
-  function P.chars(t)
-    check.channel(t, "chars", mt, "reader")
-    local r = t.reader
-    return function()
-      if r.held.size > 0 and not t.turn:is_locked() and not cancel_due() then
-        return r.held:chars(1)
-      end
-      return await(read(t, AHEAD))
+--- An iterator over the characters, for `for`. It reads ahead.
+---@param t lwt.TextChannel
+---@return fun(): string?
+--- ```lua
+--- local lio = require "lwt.io"
+--- local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+--- for c in t:chars() do print(c) end   --> n é
+--- ```
+function M.chars(t)
+  check.channel(t, "chars", mt, "reader")
+  local r = t.reader
+  return function()
+    if r.held.size > 0 and not t.turn:is_locked() and not cancel_due() then
+      return r.held:chars(1)
     end
+    return await(read(t, AHEAD))
   end
+end
 
-  --- The lines as a stream.
-  ---@param t lwt.TextChannel
-  ---@return lwt.Stream
-  --- ```lua
-  --- local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
-  --- print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
-  --- ```
-  function P.read_lines(t)
-    check.channel(t, "read_lines", mt, "reader")
-    return require "lwt.stream".from(function() return read_line(t) end)
-  end
+--- The lines as a stream.
+---@param t lwt.TextChannel
+---@return lwt.Stream
+--- ```lua
+--- local lio = require "lwt.io"
+--- local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
+--- print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
+--- ```
+function M.read_lines(t)
+  check.channel(t, "read_lines", mt, "reader")
+  return require "lwt.stream".from(function() return read_line(t) end)
+end
 
-  --- The characters as a stream.
-  ---@param t lwt.TextChannel
-  ---@return lwt.Stream
-  --- ```lua
-  --- local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
-  --- print(#await(t:read_chars():to_list()))   --> 2
-  --- ```
-  function P.read_chars(t)
-    check.channel(t, "read_chars", mt, "reader")
-    return require "lwt.stream".from(function() return read(t, ONE) end)
-  end
-
-  return P
+--- The characters as a stream.
+---@param t lwt.TextChannel
+---@return lwt.Stream
+--- ```lua
+--- local lio = require "lwt.io"
+--- local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+--- print(#await(t:read_chars():to_list()))   --> 2
+--- ```
+function M.read_chars(t)
+  check.channel(t, "read_chars", mt, "reader")
+  return require "lwt.stream".from(function() return read(t, ONE) end)
 end
 
 return M
