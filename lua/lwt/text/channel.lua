@@ -33,8 +33,8 @@ function mt.__close(t, err)
 end
 
 local function is_channel(value)
-  local ok, bytes = pcall(lio.mode, value)
-  return ok and bytes
+  local its = getmetatable(value)
+  return type(value) == "userdata" and type(its) == "table" and its.__name == "lwt.channel"
 end
 
 -- A text channel on `bytes`, of which is known that it is a channel.
