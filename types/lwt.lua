@@ -1714,6 +1714,19 @@ function lwt_Listener:accept() end
 ---@return string
 function lwt_Listener:address() end
 
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@return lwt.Promise<nil>
+function lwt_Listener:close() end
+
 ---A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
 ---@field name string
@@ -1731,6 +1744,18 @@ function lwt_Listener:address() end
 ---@field set_level fun(s: lwt.LogSection, level: string)
 ---@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
+
+---An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
+---what it logs is logged by a section. `setLevel` is the section's `set_level`.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local logger = log.lualogging "library"
+---logger:warn("%d tries", 3)   --> library warning 3 tries
+---logger:setLevel(logger.ERROR)
+---logger:warn "no more"
+---```
+---@return lwt.LuaLogging
+function lwt_LogSection:lualogging() end
 
 ---A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
@@ -3774,6 +3799,208 @@ function lwt_Switch:add_hook(f) end
 ---@param f async fun(): ...?
 ---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 function lwt_Switch:add_hook_or_exec(f) end
+
+---A text channel: what a byte channel does, by characters. The functions that take one are its
+---methods as well.
+---@class lwt.TextChannel
+local lwt_TextChannel = {}
+
+---The byte channel below.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("naïve\n\1\2\3"), {encoding = "UTF-8"})
+---print(await(t:read_line()))                     --> naïve
+---print(#await(t:byte_channel():read()))          --> 3
+---```
+---@return lwt.Channel
+function lwt_TextChannel:byte_channel() end
+
+---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
+---on the text channel that it is given, which afterwards can no longer be used.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-8"})
+---lwt.join {
+---  t:atomic(function(c) await(c:write "é"); lwt.yield(); await(c:write "è") end),
+---  t:write("!"),
+---}:await()
+---await(t:close())
+---print(await(r:read()))   --> éè!
+---```
+---@param f fun(inner: lwt.TextChannel): ...
+---@return lwt.Promise # what `f` returns
+function lwt_TextChannel:atomic(f) end
+
+---Write out what is buffered, as `lio.flush` does.
+---@return lwt.Promise
+function lwt_TextChannel:flush() end
+
+---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
+---`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+---@param side? string `"read"` or `"write"`; both when it is left out
+---@return lwt.Promise
+function lwt_TextChannel:close(side) end
+
+---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
+---@return lwt.Promise
+function lwt_TextChannel:abort() end
+
+---Whether the channel is closed, or its `close` has been called.
+---@return boolean
+function lwt_TextChannel:is_closed() end
+
+---Read one character: a code point, in UTF-8.
+---
+---In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
+---rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
+---from 0; the next read goes on behind it, and begins with what was read in vain.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_char() end
+
+---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
+---need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
+---```lua
+---local lio = require "lwt.io"
+---local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
+---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
+---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_line() end
+
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
+---is buffered, or else what the next read of the system gives.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
+---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
+---```
+---@param n integer? at most so many characters
+---@return lwt.Promise a string; with `n`, nil at the end
+function lwt_TextChannel:read(n) end
+
+---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
+---fails with.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb\n"), {encoding = "UTF-8"})
+---for line in t:lines() do print(line) end   --> a b
+---```
+---@return fun(): string?
+function lwt_TextChannel:lines() end
+
+---An iterator over the characters, for `for`. It reads ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---for c in t:chars() do print(c) end   --> n é
+---```
+---@return fun(): string?
+function lwt_TextChannel:chars() end
+
+---The lines as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
+---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_lines() end
+
+---The characters as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(#await(t:read_chars():to_list()))   --> 2
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_chars() end
+
+---Write strings (numbers are taken too), as one operation of the byte channel, and with its
+---buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
+---write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
+---the text, and nothing of it is written. A character must not be cut in two between writes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ISO-8859-1"})
+---await(t:write("caf", "é"))
+---await(t:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ... string|number
+---@return lwt.Promise
+function lwt_TextChannel:write(...) end
+
+---Write one character.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-16BE"})
+---await(t:write_char("é"))
+---await(t:close())
+---print(await(r:read()) == "\0\xE9")   --> true
+---```
+---@param char string one code point, in UTF-8
+---@return lwt.Promise
+function lwt_TextChannel:write_char(char) end
+
+---Write a line: the string, and `"\n"`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):write_line("naïve"))
+---print(await(r:read_line()))   --> naive
+---```
+---@param line string
+---@return lwt.Promise
+function lwt_TextChannel:write_line(line) end
+
+---Write `fmt:format(...)`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):writef("%d €\n", 5))
+---print(await(r:read_line()))   --> 5 EUR
+---```
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function lwt_TextChannel:writef(fmt, ...) end
+
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
+---an operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_lines {"é", "è"})
+---await(t:close())
+---print((await(r:read()):gsub("\n", ";")))   --> e;e;
+---```
+---@param lines table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_lines(lines) end
+
+---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
+---operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_chars {"é", "è"})
+---await(t:close())
+---print(await(r:read()))   --> ee
+---```
+---@param chars table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_chars(chars) end
 
 ---@class lwt.ThreadChannel
 local lwt_ThreadChannel = {}
@@ -6544,6 +6771,76 @@ local lwt_log_module = {}
 ---@return lwt.Promise # fulfilled when the record is written
 lwt_log_module.info = function(message, ...) end
 
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.debug = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.notice = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.warning = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.error = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.fatal = function(message, ...) end
+
 ---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
 ---```lua
 ---log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
@@ -9125,6 +9422,9 @@ lwt_switch_module.add_hook_or_exec = function(sw, f) end
 ---@return lwt.Promise<T> # what `f` returns or raises
 lwt_switch_module.with_switch = function(f) end
 
+---@class lwt.term.module
+local lwt_term_module = {}
+
 ---@class lwt.test.module
 local lwt_test_module = {}
 
@@ -9253,6 +9553,326 @@ lwt_test_module.channel_kit = function(make) end
 ---@param sink? fun(): any, fun(): string
 ---@return fun(): string?, fun()?
 lwt_test_module.bytes_kit = function(source, sink) end
+
+---@class lwt.text.module
+local lwt_text_module = {}
+
+---`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The language makes no
+---difference (in Turkish as well, `i` becomes `I`).
+---```lua
+---print(text.upper("straße, ñ"))   --> STRASSE, Ñ
+---```
+---@param s string
+---@return string
+lwt_text_module.upper = function(s) end
+
+---`s` in lower case, of all scripts. A Greek sigma at the end of a word becomes `ς`.
+---```lua
+---print(text.lower("ÀÉ ΟΔΟΣ"))   --> àé οδος
+---```
+---@param s string
+---@return string
+lwt_text_module.lower = function(s) end
+
+---`s` with differences of upper and lower case removed, to compare by: it is not meant to be read.
+---Where accents may be written in two ways, normalize as well.
+---```lua
+---print(text.fold("Straße") == text.fold("STRASSE"))   --> true
+---```
+---@param s string
+---@return string
+lwt_text_module.fold = function(s) end
+
+---`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits with the
+---ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `columns` is left out.
+---```lua
+---print(text.truncate("a long title", 7), text.truncate("short", 7), text.truncate("日本語", 5, ""))
+-----> a long… short 日本
+---```
+---@param s string
+---@param columns integer at least 0
+---@param ellipsis string? `"…"`
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
+
+---`s` filled up with blanks to so many columns. What is as wide or wider stays as it is. Options: `align`
+---says where the text is then: `"left"` (the default), `"right"` or `"center"`; `fill` is another
+---character for the blanks, one column wide.
+---```lua
+---print("[" .. text.pad("日本", 6) .. "]", "[" .. text.pad("7", 3, {align = "right"}) .. "]")
+-----> [日本  ] [  7]
+---print(text.pad("on", 6, {align = "center", fill = "─"}))   --> ──on──
+---```
+---@param s string
+---@param columns integer at least 0
+---@param opts table? `align`, `fill`, and `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.pad = function(s, columns, opts) end
+
+---Iterates over the clusters of `s`: what a reader calls characters, by the rules of Unicode's annex 29.
+---With each comes the position of its first byte. Put together, they are `s` again.
+---```lua
+---for cluster, at in text.graphemes("ne\u{301}!") do print(at, #cluster) end
+-----> 1 1
+-----> 2 3
+-----> 5 1
+---```
+---@param s string
+---@return fun(): string?, integer? the next cluster and its position
+lwt_text_module.graphemes = function(s) end
+
+---`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken apart), `"NFKC"` and
+---`"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what they stand for). Of two texts that
+---look alike the normal forms are equal.
+---```lua
+---print(text.normalize("e\u{301}") == "é", text.normalize("ﬁ２", "NFKC"))   --> true fi2
+---```
+---@param s string
+---@param form string? `"NFC"`, `"NFD"`, `"NFKC"` or `"NFKD"`
+---@return string
+lwt_text_module.normalize = function(s, form) end
+
+---How many characters (code points) `s` has. A piece that is not UTF-8 counts as one.
+---```lua
+---print(text.length("naïve"), #"naïve", text.length("\xFF"))   --> 5 6 1
+---```
+---@param s string
+---@return integer
+lwt_text_module.length = function(s) end
+
+---How many columns of a terminal `s` takes. East Asian wide characters and emoji take two; combining
+---marks, characters that only format, and control characters (newline and tab as well) take none;
+---everything else, a piece that is not UTF-8 as well, takes one.
+---
+---Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for terminals with
+---East Asian fonts, in which Greek, Cyrillic, `±` and the like take two columns (default 1);
+---`emoji = "joined"` for terminals that draw a sequence of emoji (a family, a thumb with a skin tone, a
+---heart with U+FE0F) as one of two columns; by default (`"apart"`) its parts are added up.
+---```lua
+---print(text.width("naïve"), text.width("日本"), text.width("e\u{301}"))   --> 5 4 1
+---local thumb = "\u{1F44D}\u{1F3FD}"
+---print(text.width(thumb), text.width(thumb, {emoji = "joined"}))   --> 4 2
+---```
+---@param s string
+---@param opts table? `ambiguous`, `emoji`
+---@return integer columns
+lwt_text_module.width = function(s, opts) end
+
+---Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a hyphen in a
+---word, and beside characters that are two columns wide; a word that is longer than a line is cut between
+---clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and so do blanks at the beginning of a line. A
+---cluster that is wider than `columns` has a line of its own.
+---```lua
+---print(table.concat(text.wrap("the quick brown fox", 10), "|"))   --> the quick|brown fox
+---print(table.concat(text.wrap("日本語のテキスト", 6), "|"))   --> 日本語|のテキ|スト
+---```
+---@param s string
+---@param columns integer at least 1
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string[] lines, without their ends
+lwt_text_module.wrap = function(s, columns, opts) end
+
+---A text channel on a byte channel (of a file, a socket, a child's output …).
+---
+---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
+---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
+---written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
+---needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
+---else has other bytes for a newline, read ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
+---print(await(t:read_line()))   --> café
+---```
+---@param ch lwt.Channel
+---@param opts table? `encoding`, `strict`
+---@return lwt.TextChannel
+lwt_text_module.make = function(ch, opts) end
+
+---Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
+---where they append.)
+---```lua
+---local lio = require "lwt.io"
+---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
+---await(out:write("日本"))
+---await(out:close())
+---print(await(lio.file_length("f")))   --> 6
+---```
+---@param path string
+---@param mode string as for `lio.open_file`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
+---@return lwt.Promise a text channel
+lwt_text_module.open_file = function(path, mode, opts) end
+
+---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
+---not be written is an error of the whole.
+---```lua
+---local latin = {encoding = "ISO-8859-1"}
+---await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
+---print(await(text.with_file("f", "r", text.read_line, latin)))   --> café
+---```
+---@param path string
+---@param mode string
+---@param f fun(t: lwt.TextChannel): ... a task
+---@param opts table? as for `open_file`
+---@return lwt.Promise # what `f` returns
+lwt_text_module.with_file = function(path, mode, f, opts) end
+
+---Connect to an address, as a text channel that reads and writes.
+---```lua
+---local lio = require "lwt.io"
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write("caf\xE9\n"))
+---end))
+---local t <close> = await(text.open_connection(server:address(), {encoding = "ISO-8859-1"}))
+---print(await(t:read_line()))   --> café
+---await(server:shutdown())
+---```
+---@param addr string|table as for `lio.open_connection`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
+---@return lwt.Promise a text channel
+lwt_text_module.open_connection = function(addr, opts) end
+
+---The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
+---is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+---```lua
+---local lio = require "lwt.io"
+---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
+---```
+---@param t lwt.TextChannel?
+---@return string
+lwt_text_module.encoding = function(t) end
+
+lwt_text_module.byte_channel = lwt_TextChannel.byte_channel
+
+lwt_text_module.atomic = lwt_TextChannel.atomic
+
+lwt_text_module.flush = lwt_TextChannel.flush
+
+lwt_text_module.close = lwt_TextChannel.close
+
+lwt_text_module.abort = lwt_TextChannel.abort
+
+lwt_text_module.is_closed = lwt_TextChannel.is_closed
+
+---The bytes of a text in some encoding, as a Lua string, which is UTF-8.
+---
+---UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
+---CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
+---them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
+---beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+---
+---What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
+---```lua
+---print(text.decode("na\xEFve", "ISO-8859-1"), text.decode("\xFE\xFF\x65\xE5", "UTF-16"))
+-----> naïve 日
+---print(text.decode("a\xFF", "UTF-8"))   --> a�
+---local ok, err = pcall(text.decode, "a\xFF", "UTF-8", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 1
+---```
+---@param bytes string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string
+lwt_text_module.decode = function(bytes, encoding, opts) end
+
+---The bytes of a string in some encoding (see `decode`).
+---
+---A character that the encoding has not is transliterated: to the letter without its accents
+---(`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+---`?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
+---system and in every locale. With `strict = true` such a character raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
+---a byte order mark in front (those whose name says the order are without).
+---```lua
+---print(text.encode("Straße, café, 5 €, 日本", "ASCII"))   --> Strasse, cafe, 5 EUR, ??
+---print(#text.encode("é", "ISO-8859-1"), #text.encode("é", "UTF-16"))   --> 1 4
+---local ok, err = pcall(text.encode, "5 €", "ISO-8859-1", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 2
+---```
+---@param s string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string bytes
+lwt_text_module.encode = function(s, encoding, opts) end
+
+lwt_text_module.read_char = lwt_TextChannel.read_char
+
+lwt_text_module.read_line = lwt_TextChannel.read_line
+
+lwt_text_module.read = lwt_TextChannel.read
+
+lwt_text_module.lines = lwt_TextChannel.lines
+
+lwt_text_module.chars = lwt_TextChannel.chars
+
+lwt_text_module.read_lines = lwt_TextChannel.read_lines
+
+lwt_text_module.read_chars = lwt_TextChannel.read_chars
+
+---Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
+---`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
+---`e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
+---`text.stderr`.
+---```lua
+---print(lwt.is_promise(text.print("")))   --> true
+---```
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.print = function(...) end
+
+---Write the arguments and a newline to `text.stdout`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.printl = function(...) end
+
+---Write `fmt:format(...)` to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printlf = function(fmt, ...) end
+
+---Write the arguments to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprint = function(...) end
+
+---Write the arguments and a newline to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprintl = function(...) end
+
+---Write `fmt:format(...)` to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintlf = function(fmt, ...) end
+
+lwt_text_module.write = lwt_TextChannel.write
+
+lwt_text_module.write_char = lwt_TextChannel.write_char
+
+lwt_text_module.write_line = lwt_TextChannel.write_line
+
+lwt_text_module.writef = lwt_TextChannel.writef
+
+lwt_text_module.write_lines = lwt_TextChannel.write_lines
+
+lwt_text_module.write_chars = lwt_TextChannel.write_chars
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}
