@@ -38,6 +38,7 @@ build = {
         "src/core/letgo.c",
         "src/core/loop.c",
         "src/core/mvar.c",
+        "src/core/mvar_direct.c",
         "src/core/promise.c",
         "src/core/resolve.c",
         "src/core/scope.c",

@@ -185,6 +185,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_timer_open(L, c);
   lwt_loop_open(L, c);
   lwt_mvar_open(L, c);
+  lwt_mvar_direct_open(L, c);
   lwt_engine_open(L, c);
   lwt_capi_open(L, c);
   set_methods(L, c, mod);

@@ -519,10 +519,11 @@ API void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src);
 API int lwt_scope_child_follow(lua_State *L, int w, int r);
 API void lwt_coroutine_open(lua_State *L, lwt_context *c);
 
-/* mvar.c */
+/* mvar.c, mvar_direct.c */
 API void lwt_mvar_hold(lua_State *L, task *t);
 API void lwt_mvar_withdraw(lua_State *L, const task *t);
 API void lwt_mvar_open(lua_State *L, lwt_context *c);
+API void lwt_mvar_direct_open(lua_State *L, lwt_context *c);
 
 /* timer.c */
 API double lwt_timer_now(lwt_context *c);
