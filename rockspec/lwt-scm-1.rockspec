@@ -27,6 +27,7 @@ build = {
   modules = {
     ["lwt.core"] = {
       sources = {
+        "src/core/await.c",
         "src/core/cancel.c",
         "src/core/capi.c",
         "src/core/compose.c",

@@ -180,6 +180,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_cancel_open(L, c);
   lwt_storage_open(L, c);
   lwt_task_open(L, c);
+  lwt_await_open(L, c);
   lwt_scope_open(L, c);
   lwt_coroutine_open(L, c);
   lwt_timer_open(L, c);
