@@ -30,6 +30,7 @@ build = {
         "src/core/await.c",
         "src/core/cancel.c",
         "src/core/capi.c",
+        "src/core/choice.c",
         "src/core/compose.c",
         "src/core/context.c",
         "src/core/coroutine.c",

@@ -4322,6 +4322,58 @@ lwt_module.no_cancel = function(p) end
 ---@return lwt.Promise<T>
 lwt_module.wrap_in_cancelable = function(p) end
 
+---What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
+---(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
+---```lua
+---print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.choose = function(list) end
+
+---As `lwt.choose`, and cancels all the others, before its own result is resolved.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
+---print(slow:state())   --> rejected canceled
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.pick = function(list) end
+
+---A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
+---rejects.
+---```lua
+---local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
+---print(t.n, t[1], t[2])   --> 2 1 3
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.nchoose = function(list) end
+
+---As `lwt.nchoose`, and cancels those still pending.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.npick = function(list) end
+
+---As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
+---```lua
+---local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
+---print(values.n, rest.n)   --> 1 1
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
+lwt_module.nchoose_split = function(list) end
+
 ---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
 ---else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
 ---On a fulfilled `p` the call happens at once (deeper than 16 such calls inside one another, when the outermost is done).
@@ -4702,58 +4754,6 @@ lwt_module.settled = function(list) end
 ---@param list lwt.Promise<T>[]
 ---@return lwt.Promise<T>
 lwt_module.any = function(list) end
-
----What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
----(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
----```lua
----print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.choose = function(list) end
-
----As `lwt.choose`, and cancels all the others, before its own result is resolved.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
----print(slow:state())   --> rejected canceled
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.pick = function(list) end
-
----A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
----rejects.
----```lua
----local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
----print(t.n, t[1], t[2])   --> 2 1 3
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.nchoose = function(list) end
-
----As `lwt.nchoose`, and cancels those still pending.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.npick = function(list) end
-
----As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
----```lua
----local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
----print(values.n, rest.n)   --> 1 1
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
-lwt_module.nchoose_split = function(list) end
 
 ---A new key for task-local storage.
 ---```lua

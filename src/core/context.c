@@ -176,6 +176,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_wakeup_open(L, c);
   lwt_compose_open(L, c);
   lwt_several_open(L, c);
+  lwt_choice_open(L, c);
   lwt_let_go_open(L, c);
   lwt_cancel_open(L, c);
   lwt_storage_open(L, c);

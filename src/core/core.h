@@ -408,12 +408,12 @@ API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
                                  const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 
-/* compose.c, several.c: one and many. */
+/* compose.c, several.c, choice.c: one and many. */
 API void lwt_compose_open(lua_State *L, lwt_context *c);
-API void lwt_several_open(lua_State *L, lwt_context *c);
 API void lwt_several_input(lua_State *L, lwt_context *c, int w, int src);
-API void lwt_several_finish(lua_State *L, lwt_context *c, int w);
-API void lwt_several_detach(lua_State *L, int w, promise *except);
+API void lwt_several_open(lua_State *L, lwt_context *c);
+API void lwt_choice_finish(lua_State *L, lwt_context *c, int w);
+API void lwt_choice_open(lua_State *L, lwt_context *c);
 
 /* cancel.c */
 API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
