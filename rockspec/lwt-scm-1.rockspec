@@ -50,6 +50,7 @@ build = {
         "src/core/task.c",
         "src/core/timer.c",
         "src/core/trace.c",
+        "src/core/unseen.c",
         "src/core/wait.c",
         "src/core/waiters.c",
         "src/core/wakeup.c",

@@ -362,24 +362,6 @@ API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
-/* A piece of a list of waiters; user values as below. The chunks of on_cancel
-** callbacks come first. */
-typedef struct chunk {
-  uint16_t first, len, cap;
-  uint8_t on_cancel; /* holds on_cancel callbacks, and nothing else */
-  uint32_t dead;     /* in the head: how many withdrew since the last sweep */
-  uint32_t total;    /* in the head: how many are in the list */
-  uint32_t let_go;   /* in the head: how many were let go and have no shell: letgo.c */
-  uint32_t shells;   /* in the head: how many have one, or had */
-} chunk;
-#define H_NEXT 1   /* the next chunk */
-#define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
-#define H_SOURCE 3 /* on the work stack: the resolved promise */
-#define H_ON_CANCEL \
-  H_SOURCE /* before, in the head: the last chunk of on_cancel callbacks, likewise */
-#define H_LINK 4 /* on the work stack or the deferred queue: the next entry */
-#define H_ITEM 5
-
 /* letgo.c: what was cancelled in vain is kept only by who wants it. */
 API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
 API int lwt_let_go_push_waiter(lua_State *L, int idx);
@@ -553,14 +535,20 @@ API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
-API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
-API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
-API void lwt_trace_untold(lua_State *L, lwt_context *c);
-API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
-API void lwt_trace_seen(lua_State *L, int idx, promise *p);
 API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
+API int lwt_trace_raise(lua_State *L, lwt_context *c);
+API void lwt_trace_open(lua_State *L, lwt_context *c);
+
+/* unseen.c */
+API void lwt_unseen_note(lua_State *L, lwt_context *c, int idx);
+API void lwt_unseen_tell_more(lua_State *L, lwt_context *c);
+API void lwt_unseen_check(lua_State *L, lwt_context *c, int at_end);
+API void lwt_unseen_forget(lua_State *L, int idx, promise *p);
+API void lwt_unseen_open(lua_State *L, lwt_context *c);
+
+/* inspect.c */
 API void lwt_trace_made(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_waiting(lua_State *L, lwt_context *c); /* pushes the list, as text */
 API void lwt_trace_watch(lua_State *L, lwt_context *c, task *t);
@@ -568,9 +556,9 @@ API void lwt_trace_left_open(lua_State *L, lwt_context *c);
 API void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx,
                                  const char *kind);
 API void lwt_trace_handle_closed(const lwt_api *api, lua_State *L, void *userdata);
-API int lwt_trace_raise(lua_State *L, lwt_context *c);
-API void lwt_trace_open(lua_State *L, lwt_context *c);
 API void lwt_inspect_open(lua_State *L, lwt_context *c);
+
+/* engine.c */
 API void lwt_engine_open(lua_State *L, lwt_context *c);
 
 /* error.c */

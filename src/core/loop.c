@@ -275,7 +275,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   lwt_timer_fire(L, c);
   ran = run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
-  if (c->nunseen > 0 || c->untold > 0) lwt_trace_check_unseen(L, c, 0);
+  if (c->nunseen > 0 || c->untold > 0) lwt_unseen_check(L, c, 0);
   c->turns++;
   lwt_slot_sweep(L, c, 4 * ran + 4, 0);
   return alive;
@@ -342,7 +342,7 @@ static int run_body(lua_State *L) {
   setreg(L, c->r_main);
   p = lwt_promise_find(L, 1);
   p->flags |= F_SEEN;
-  if (p->flags & F_WATCHED) lwt_trace_seen(L, 1, p);
+  if (p->flags & F_WATCHED) lwt_unseen_forget(L, 1, p);
   if (!drive(L, c, 1, 1)) return lua_error(L);
   p = lwt_promise_find(L, 1);
   if (p->state == S_FULFILLED) {
@@ -415,7 +415,7 @@ static int run(lua_State *L, lwt_context *c) {
   c->interrupted = 0;
   lua_pushboolean(L, 0);
   setreg(L, c->r_main);
-  lwt_trace_check_unseen(L, c, 1);
+  lwt_unseen_check(L, c, 1);
   if (c->debug) lwt_trace_left_open(L, c);
   if (status != LUA_OK) return lua_error(L);
   lwt_loop_raise_reported(L, c);

@@ -14,7 +14,7 @@
 ** All of it is anchored in the registry, and linking allocates nothing, so that a
 ** memory error in the middle loses nobody: the waiter at hand is rejected with
 ** that error, and the work goes on. */
-#include "core.h"
+#include "waiters.h"
 
 /* Slots of `work`, the function that drive calls. */
 #define SRC 1     /* the promise that was resolved (a representative) */
@@ -98,7 +98,7 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   }
   if (waiters == W_NONE) {
     if (state == S_REJECTED && !(p->flags & (F_SEEN | F_CANCELED)) && !c->recovering)
-      lwt_trace_unseen(L, c, idx);
+      lwt_unseen_note(L, c, idx);
     return;
   }
   p->flags |= F_SEEN;

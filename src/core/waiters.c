@@ -1,11 +1,11 @@
 /* waiters.c: who waits for a pending promise, and how two promises become one.
 **
-** Waiters: none, one (U_STATE is that promise), or a list of chunks (core.h). A waiter
+** Waiters: none, one (U_STATE is that promise), or a list of chunks (waiters.h). A waiter
 ** that withdraws from a list stays there as a shell until half of the list is shells.
 **
 ** Whatever allocates may run a finalizer, and that may resolve or wait for any
 ** promise: after an allocation nothing that was read before is taken for granted. */
-#include "core.h"
+#include "waiters.h"
 
 #define CHUNK_MIN 4
 #define CHUNK_MAX 64
