@@ -43,6 +43,7 @@ build = {
         "src/core/mvar_direct.c",
         "src/core/promise.c",
         "src/core/resolve.c",
+        "src/core/run.c",
         "src/core/scope.c",
         "src/core/several.c",
         "src/core/slots.c",

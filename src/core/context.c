@@ -187,6 +187,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_coroutine_open(L, c);
   lwt_timer_open(L, c);
   lwt_loop_open(L, c);
+  lwt_run_open(L, c);
   lwt_mvar_open(L, c);
   lwt_mvar_direct_open(L, c);
   lwt_engine_open(L, c);

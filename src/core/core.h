@@ -530,9 +530,12 @@ API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
                              int is_virtual);
 API void lwt_loop_run_woken(lua_State *L, lwt_context *c);
 API int lwt_loop_may_run(lwt_context *c);
+API void lwt_loop_open(lua_State *L, lwt_context *c);
+
+/* run.c */
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
-API void lwt_loop_open(lua_State *L, lwt_context *c);
+API void lwt_run_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
