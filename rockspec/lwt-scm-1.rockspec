@@ -49,6 +49,7 @@ build = {
         "src/core/slots.c",
         "src/core/storage.c",
         "src/core/task.c",
+        "src/core/tell.c",
         "src/core/timer.c",
         "src/core/trace.c",
         "src/core/unseen.c",

@@ -173,7 +173,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_unseen_open(L, c);
   lwt_inspect_open(L, c);
   lwt_promise_open(L, c);
-  lwt_resolve_open(L, c);
+  lwt_tell_open(L, c);
   lwt_wakeup_open(L, c);
   lwt_compose_open(L, c);
   lwt_several_open(L, c);

@@ -10,7 +10,7 @@
 ** false, so that setting one never allocates.
 **
 ** Memory errors. Every function that may raise does its allocations first and
-** changes promises after; what runs callbacks (resolve.c) keeps its state in the
+** changes promises after; what runs callbacks (tell.c) keeps its state in the
 ** registry and goes on after an error.
 */
 #ifndef LWT_CORE_H
@@ -211,7 +211,7 @@ struct lwt_context {
   const void *mt, *resolver_mt; /* identity of metatables */
   const void *canceled;         /* identity of lwt.Canceled */
 
-  /* Resolution (resolve.c). */
+  /* Resolution (resolve.c, tell.c). */
   int nest;      /* how many resolutions are under way, one in another */
   int immediate; /* how many callbacks of resolved promises, one in another */
   int work;      /* entries of the work stack */
@@ -368,7 +368,7 @@ API int lwt_let_go_push_waiter(lua_State *L, int idx);
 API void lwt_let_go_no_more(lua_State *L, int idx);
 API void lwt_let_go_open(lua_State *L, lwt_context *c);
 
-/* resolve.c: resolving, and running what waits for it. */
+/* resolve.c, tell.c: resolving, and running what waits for it. */
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
 API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
                                int state, int n);
@@ -380,12 +380,13 @@ API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, i
 API void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to);
 API void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int status,
                             int follow);
+API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
 API void lwt_resolve_push_entry(lua_State *L, lwt_context *c, int idx);
 API void lwt_resolve_drive(lua_State *L, lwt_context *c, int base);
 API void lwt_resolve_owe(lua_State *L, lwt_context *c, int source);
 API void lwt_resolve_drain(lua_State *L, lwt_context *c);
-API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
-API void lwt_resolve_open(lua_State *L, lwt_context *c);
+API void lwt_tell_open(lua_State *L, lwt_context *c);
+/* wakeup.c */
 API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
                                  const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);

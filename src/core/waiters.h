@@ -1,5 +1,5 @@
 /* waiters.h: a list of waiters, for waiters.c, which keeps it, letgo.c, which looks for those
-** that were let go, and resolve.c, which tells them. */
+** that were let go, and tell.c, which tells them. */
 #ifndef LWT_WAITERS_H
 #define LWT_WAITERS_H
 
