@@ -104,7 +104,7 @@ all: $(MODULES)
 	$(if $(LEFT_OUT),@$(foreach rock,$(LEFT_OUT),echo "lwt-$(rock) is left out: there is no $($(rock)_HEADER) ($($(rock)_NEEDS); on Debian $($(rock)_DEBIAN))";),@:)
 
 help:
-	@echo "make               build $(BUILD)/lwt/core.so and $(BUILD)/lwt/uv.so"
+	@echo "make               build lwt.core, lwt.uv, and the rocks whose libraries are there, in $(BUILD)"
 	@echo "make env           LUA_PATH and LUA_CPATH for this checkout, for eval; for a folder with PREFIX=…"
 	@echo "make run           the main example; ARGS=\"-n 8 /usr/include\" mirrors another folder"
 	@echo "make test          the specs, side by side; ARGS=spec/x_spec.lua runs one file"

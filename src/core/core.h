@@ -549,7 +549,6 @@ API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
-API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_untold(lua_State *L, lwt_context *c);
