@@ -52,6 +52,7 @@ local function flush_all()
   if ok then return end
   local n = 0
   for w in pairs(busy) do n = n + waiting(w) end
+  if n == 0 then return end
   io.stderr:write(("lwt.log: %d records were not written in %d seconds\n"):format(n, AT_EXIT))
 end
 
