@@ -129,11 +129,19 @@ local function finish(w)
   if w.sink.close then w.sink:close() end
 end
 
--- When the state ends with records in the queue, no task can write them.
+-- When the state ends no task can write any more: what is in the queue, and what finalizers of older
+-- objects log after us, is written without.
 local mt = {}
 function mt.__gc(guard)
-  local w = guard.writer
-  if (w.n > 0 or w.writing > 0) and w.sink.rest then pcall(w.sink.rest, w.sink, w.queue, w.n) end
+  local w, render = guard.writer, guard.render
+  local sink = w.sink
+  if not sink.rest then return end
+  if w.n > 0 or w.writing > 0 then pcall(sink.rest, sink, w.queue, w.n) end
+  sink.pending = nil
+  function w.write(_, ...)
+    pcall(sink.rest, sink, { (render(...)) }, 1)
+    return logger.done
+  end
 end
 
 -- A logger that writes to a sink what `render` makes of records.
@@ -147,7 +155,7 @@ function M.new(sink, render)
     queue = {}, n = 0, writing = 0, running = false, woken = false,
   }
   w.start = stored.task(function() drain(w) end)
-  w.guard = setmetatable({ writer = w }, mt)
+  w.guard = setmetatable({ writer = w, render = render }, mt)
   return w
 end
 
