@@ -155,6 +155,7 @@ build = {
     ["lwt.internal.order"] = "lua/lwt/internal/order.lua",
     ["lwt.internal.rocks"] = "lua/lwt/internal/rocks.lua",
     ["lwt.internal.stored"] = "lua/lwt/internal/stored.lua",
+    ["lwt.internal.unawaited"] = "lua/lwt/internal/unawaited.lua",
     ["lwt.internal.uvneeded"] = "lua/lwt/internal/uvneeded.lua",
     ["lwt.internal.waiters"] = "lua/lwt/internal/waiters.lua",
     ["lwt.io"] = "lua/lwt/io.lua",

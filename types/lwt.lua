@@ -2,6 +2,16 @@
 -- Generated from the sources by `make docs`: change it there.
 -- luacheck: ignore
 
+---Where a socket is, or is to be. Every function that takes an address takes one of these, too.
+---@class lwt.Address
+---@field host? string numbers, or a name where one is taken
+---@field port? integer
+---@field family? "inet"|"inet6"
+---@field socktype? "stream"|"datagram"
+---@field canonname? string when it was asked for
+---@field path? string of a Unix-domain socket, instead of all that
+local lwt_Address = {}
+
 ---@class lwt.Barrier
 local lwt_Barrier = {}
 
@@ -16,7 +26,7 @@ local lwt_Barrier = {}
 ---b:wait()
 ---print(p:state())   --> fulfilled 1
 ---```
----@return lwt.Promise # of the place in that order: 1 for who came first
+---@return lwt.Promise<integer> # of the place in that order: 1 for who came first
 function lwt_Barrier:wait() end
 
 ---@class lwt.Bytes
@@ -82,6 +92,19 @@ function lwt_Bytes:copy(ofs, len) end
 ---@param len? integer how much (the rest)
 function lwt_Bytes:fill(byte, ofs, len) end
 
+---Copies `len` bytes from one buffer (or string) into another. They may overlap.
+---```lua
+---local b = bytes.create(4)
+---bytes.blit("hello", 1, b, 0, 4)
+---b:blit(0, b, 1, 3)
+---print(b:to_string())   --> eell
+---```
+---@param sofs integer where to begin reading
+---@param dst lwt.Bytes
+---@param dofs integer where to begin writing
+---@param len integer
+function lwt_Bytes:blit(sofs, dst, dofs, len) end
+
 ---The bytes as a Lua string: all of them, or a part.
 ---```lua
 ---print(bytes.of_string("hello"):to_string(1, 3))   --> ell
@@ -91,7 +114,10 @@ function lwt_Bytes:fill(byte, ofs, len) end
 ---@return string
 function lwt_Bytes:to_string(ofs, len) end
 
+---A file, a socket, a pipe or a program's end of one, by lines and bytes, with a buffer.
 ---@class lwt.Channel
+---@field le lwt.ChannelOrder numbers in little-endian order: the lowest byte first
+---@field be lwt.ChannelOrder numbers in big-endian order: the highest byte first
 local lwt_Channel = {}
 
 ---Close the channel. Reading ends at once: reads that are waiting are rejected with
@@ -111,7 +137,7 @@ local lwt_Channel = {}
 ---print(lio.is_closed(ch))   --> true
 ---```
 ---@param side? string `"read"` or `"write"`; both when it is left out
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:close(side) end
 
 ---Close the channel now: what is buffered is thrown away, and every operation that waits is
@@ -121,7 +147,7 @@ function lwt_Channel:close(side) end
 ---await(w:abort())
 ---print(await(r:read()))   -->
 ---```
----@return lwt.Promise fulfilled when it is closed
+---@return lwt.Promise<nil> # fulfilled when it is closed
 function lwt_Channel:abort() end
 
 ---Whether the channel is closed, or its `close` has been called.
@@ -131,12 +157,161 @@ function lwt_Channel:abort() end
 ---@return boolean
 function lwt_Channel:is_closed() end
 
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_int16() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_int() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_int32() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_int64() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_float32() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_float64() end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_int16(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_int(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_int32(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_int64(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_float32(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_float64(n) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param format string
+---@param max integer? at most so many bytes
+---@return lwt.Promise<any> of the values
+function lwt_Channel:unpack(format, max) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = lio.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param format string
+---@param ... any
+---@return lwt.Promise<nil>
+function lwt_Channel:pack(format, ...) end
+
 ---Read one byte.
 ---```lua
 ---local ch = lio.of_bytes("ab")
 ---print(await(ch:read_char()), await(ch:read_char()), await(ch:read_char()))   --> a b nil
 ---```
----@return lwt.Promise a string of one byte, or nil at the end
+---@return lwt.Promise<string?> # a string of one byte, or nil at the end
 function lwt_Channel:read_char() end
 
 ---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last
@@ -147,7 +322,7 @@ function lwt_Channel:read_char() end
 ---for _ = 1, 4 do print(await(ch:read_line())) end   --> one two three nil
 ---```
 ---@param max integer? at most so many bytes, its end not counted
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_Channel:read_line(max) end
 
 ---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes:
@@ -160,7 +335,7 @@ function lwt_Channel:read_line(max) end
 ---print(await(ch:read(1)))    --> nil
 ---```
 ---@param n integer? at most so many bytes
----@return lwt.Promise a string; with `n`, nil at the end
+---@return lwt.Promise<string?> # a string; with `n`, nil at the end
 function lwt_Channel:read(n) end
 
 ---Read `n` bytes, no fewer. When the input ends before, the promise is rejected with
@@ -171,7 +346,7 @@ function lwt_Channel:read(n) end
 ---print(select(2, pcall(await, ch:read_exactly(2))) == lwt.EOF)   --> true
 ---```
 ---@param n integer
----@return lwt.Promise a string of `n` bytes
+---@return lwt.Promise<string> # a string of `n` bytes
 function lwt_Channel:read_exactly(n) end
 
 ---Read up to a delimiter, which is taken off, or to the end of the input. What is longer than
@@ -182,7 +357,7 @@ function lwt_Channel:read_exactly(n) end
 ---```
 ---@param delim string one byte or more
 ---@param max integer? at most so many bytes, the delimiter not counted
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_Channel:read_until(delim, max) end
 
 ---Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by
@@ -195,7 +370,7 @@ function lwt_Channel:read_until(delim, max) end
 ---@param bytes lwt.Bytes
 ---@param ofs integer?
 ---@param len integer?
----@return lwt.Promise how many were read, or nil at the end
+---@return lwt.Promise<integer?> # how many were read, or nil at the end
 function lwt_Channel:read_into(bytes, ofs, len) end
 
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
@@ -205,7 +380,7 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 ---```lua
 ---for line in lio.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ---```
----@return function the iterator, and what it works on
+---@return fun(): string? # the iterator
 function lwt_Channel:lines() end
 
 ---How many bytes are in the buffer: read and not yet asked for, or written and not yet
@@ -259,7 +434,7 @@ function lwt_Channel:position() end
 ---print(await(ch:read()))   --> lo
 ---```
 ---@param position integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:set_position(position) end
 
 ---How long the file behind the channel is, what is buffered for writing not counted. Raises
@@ -299,7 +474,7 @@ function lwt_Channel:mode() end
 ---print(await(r:read()))   --> a1
 ---```
 ---@param ... string|number|lwt.Bytes
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write(...) end
 
 ---Write one byte, given as a number from 0 to 255 or as a string of one byte.
@@ -311,7 +486,7 @@ function lwt_Channel:write(...) end
 ---print(await(r:read()))   --> xy
 ---```
 ---@param char integer|string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write_char(char) end
 
 ---Write a line: the string, and `"\n"`.
@@ -321,7 +496,7 @@ function lwt_Channel:write_char(char) end
 ---print(await(r:read_line()))   --> hello
 ---```
 ---@param line string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write_line(line) end
 
 ---Write out what is buffered. The promise is fulfilled when the system has it, and rejected
@@ -333,7 +508,7 @@ function lwt_Channel:write_line(line) end
 ---print(await(lio.with_file("f", "r", lio.read)))   --> now
 ---await(ch:close())
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:flush() end
 
 ---The size of the buffer, of the one for reading where there are two: 64 KiB unless told
@@ -353,7 +528,7 @@ function lwt_Channel:buffer_size() end
 ---print(ch:buffer_size())   --> 16
 ---```
 ---@param size integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:resize_buffer(size) end
 
 ---Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f`
@@ -369,8 +544,9 @@ function lwt_Channel:resize_buffer(size) end
 ---await(w:close())
 ---print(await(r:read()))   --> abc
 ---```
----@param f function
----@return lwt.Promise what `f` returns
+---@generic T
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:atomic(f) end
 
 ---The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an
@@ -378,14 +554,14 @@ function lwt_Channel:atomic(f) end
 ---```lua
 ---print(table.concat(await(lio.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_Channel:read_lines() end
 
 ---The bytes, as strings of one byte each, as a stream.
 ---```lua
 ---print(#await(lio.of_bytes("abc"):read_chars():to_list()))   --> 3
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_Channel:read_chars() end
 
 ---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
@@ -397,7 +573,7 @@ function lwt_Channel:read_chars() end
 ---print((await(r:read()):gsub("\n", ";")))   --> a;b;
 ---```
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write_lines(lines) end
 
 ---Write strings as they are: of a list, a stream or an iterator (which may wait).
@@ -408,7 +584,7 @@ function lwt_Channel:write_lines(lines) end
 ---print(await(r:read()))   --> ab
 ---```
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write_chars(chars) end
 
 ---Write `fmt:format(...)`.
@@ -419,7 +595,7 @@ function lwt_Channel:write_chars(chars) end
 ---```
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:writef(fmt, ...) end
 
 ---Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for
@@ -435,8 +611,9 @@ function lwt_Channel:writef(fmt, ...) end
 ---end))
 ---print(await(ch:read()))   --> value
 ---```
----@param f function
----@return lwt.Promise what `f` returns
+---@generic T
+---@param f async fun(d: lwt.io.direct): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
 
 ---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
@@ -446,11 +623,161 @@ function lwt_Channel:direct_access(f) end
 ---print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
 ---```
 ---@param data string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:hexdump(data) end
 
+---The numbers of a channel, in one order of bytes.
 ---@class lwt.ChannelOrder
 local lwt_ChannelOrder = {}
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_int16() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_int() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_int32() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_int64() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_float32() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_float64() end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_int16(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_int(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_int32(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_int64(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_float32(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_float64(n) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param format string
+---@param max integer? at most so many bytes
+---@return lwt.Promise<any> of the values
+function lwt_ChannelOrder:unpack(format, max) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = lio.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param format string
+---@param ... any
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:pack(format, ...) end
 
 ---@class lwt.Clock
 local lwt_Clock = {}
@@ -472,7 +799,7 @@ function lwt_Clock:now() end
 ---print(c:now() >= 1)      --> true
 ---```
 ---@param seconds number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Clock:sleep(seconds) end
 
 ---Rejects with `lwt.Timeout` when `seconds` have passed on this clock.
@@ -483,7 +810,7 @@ function lwt_Clock:sleep(seconds) end
 ---print(select(2, pcall(await, p)) == lwt.Timeout)   --> true
 ---```
 ---@param seconds number
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_Clock:timeout(seconds) end
 
 ---Gives `x`, a promise or a function to run as a task, so many seconds of this clock: then
@@ -493,10 +820,11 @@ function lwt_Clock:timeout(seconds) end
 ---local p = c:with_timeout(1, lwt.wait())
 ---print(select(2, pcall(await, p)) == lwt.Timeout)   --> true
 ---```
+---@generic T
 ---@param seconds number
----@param x lwt.Promise|fun(...): ...
+---@param x lwt.Promise<T>|async fun(...): T?, ...?
 ---@param ... any arguments for the function
----@return lwt.Promise # of `x`
+---@return lwt.Promise<T> # of `x`
 function lwt_Clock:with_timeout(seconds, x, ...) end
 
 ---Stops the clock: what waits for it waits on. Pausing a paused clock does nothing.
@@ -583,7 +911,7 @@ local lwt_Condition = {}
 ---print(await(consumer))   --> job
 ---```
 ---@param m? lwt.Mutex
----@return lwt.Promise # of what was signalled
+---@return lwt.Promise<any> # of what was signalled
 function lwt_Condition:wait(m) end
 
 ---Wakes the oldest who waits, with these values. With nobody waiting nothing happens: a signal
@@ -936,7 +1264,7 @@ function lwt_Event:with_finaliser(f) end
 ---send(1) send(2)
 ---print(await(p))   --> 1
 ---```
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_Event:next() end
 
 ---The occurrences of `e`, but no two of them closer than `f()` takes: an occurrence is let
@@ -1146,7 +1474,7 @@ local lwt_File = {}
 ---await(f:close())
 ---print(select(2, pcall(await, f:write("x"))) == lwt.Closed)   --> true
 ---```
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:close() end
 
 ---As `fs.stat`, of the open file.
@@ -1154,7 +1482,7 @@ function lwt_File:close() end
 ---local f <close> = await(fs.open("f", "w"))
 ---print(await(f:stat()).size)   --> 0
 ---```
----@return lwt.Promise of the table
+---@return lwt.Promise<table>
 function lwt_File:stat() end
 
 ---Fulfilled when the system has the file's bytes and properties on the disk, those of the
@@ -1164,7 +1492,7 @@ function lwt_File:stat() end
 ---await(f:write("safe"))
 ---await(f:sync())
 ---```
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:sync() end
 
 ---As `sync`, without properties that reading the bytes does not need (times).
@@ -1172,7 +1500,7 @@ function lwt_File:sync() end
 ---local f <close> = await(fs.open("f", "w"))
 ---await(f:datasync())
 ---```
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:datasync() end
 
 ---Cuts the file to a length, or fills it up to it with zeros.
@@ -1183,7 +1511,7 @@ function lwt_File:datasync() end
 ---print(await(f:read()))   --> he
 ---```
 ---@param length? integer default 0
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:truncate(length) end
 
 ---As `fs.chmod`, of the open file.
@@ -1192,7 +1520,7 @@ function lwt_File:truncate(length) end
 ---await(f:chmod(tonumber("600", 8)))
 ---```
 ---@param mode integer
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:chmod(mode) end
 
 ---As `fs.chown`, of the open file.
@@ -1202,7 +1530,7 @@ function lwt_File:chmod(mode) end
 ---```
 ---@param uid? integer nil or -1: as it is
 ---@param gid? integer nil or -1: as it is
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:chown(uid, gid) end
 
 ---As `fs.utime`, of the open file.
@@ -1213,7 +1541,7 @@ function lwt_File:chown(uid, gid) end
 ---```
 ---@param atime? number nil: now
 ---@param mtime? number nil: now
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:utime(atime, mtime) end
 
 ---Gives a lock back; nothing when there is none.
@@ -1222,7 +1550,7 @@ function lwt_File:utime(atime, mtime) end
 ---await(f:lock())
 ---await(f:unlock())
 ---```
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:unlock() end
 
 ---The system's number of the file. It belongs to the file: do not close it. A closed file
@@ -1245,7 +1573,7 @@ function lwt_File:fileno() end
 ---print(await(f:read(2)), await(f:read()), await(f:read(2)))   --> he llo nil
 ---```
 ---@param n? integer|lwt.Bytes
----@return lwt.Promise of a string, or of a number for a buffer; of nil at the end
+---@return lwt.Promise<string|integer|nil> # of a string, or of a number for a buffer; of nil at the end
 function lwt_File:read(n) end
 
 ---As `read(n)`, from an offset, and leaves the position alone.
@@ -1256,7 +1584,7 @@ function lwt_File:read(n) end
 ---```
 ---@param n integer|lwt.Bytes
 ---@param offset integer
----@return lwt.Promise
+---@return lwt.Promise<string|integer|nil>
 function lwt_File:pread(n, offset) end
 
 ---Fills several `lwt.bytes`, one after another, with one read.
@@ -1268,7 +1596,7 @@ function lwt_File:pread(n, offset) end
 ---print(await(f:readv({a, b})), a:to_string(), b:to_string(0, 3))   --> 5 he llo
 ---```
 ---@param list lwt.Bytes[]
----@return lwt.Promise of the number of bytes; of nil at the end
+---@return lwt.Promise<integer?> # of the number of bytes; of nil at the end
 function lwt_File:readv(list) end
 
 ---Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
@@ -1280,7 +1608,7 @@ function lwt_File:readv(list) end
 ---print(await(f:write("hello")))   --> 5
 ---```
 ---@param data string|lwt.Bytes
----@return lwt.Promise of the number of bytes
+---@return lwt.Promise<integer> # of the number of bytes
 function lwt_File:write(data) end
 
 ---As `write`, at an offset, and leaves the position alone.
@@ -1292,7 +1620,7 @@ function lwt_File:write(data) end
 ---```
 ---@param data string|lwt.Bytes
 ---@param offset integer
----@return lwt.Promise of the number of bytes
+---@return lwt.Promise<integer> # of the number of bytes
 function lwt_File:pwrite(data, offset) end
 
 ---Writes a list of strings and `lwt.bytes`, one after another, all of it.
@@ -1301,7 +1629,7 @@ function lwt_File:pwrite(data, offset) end
 ---print(await(f:writev({"he", "llo"})))   --> 5
 ---```
 ---@param list (string|lwt.Bytes)[]
----@return lwt.Promise of the number of bytes
+---@return lwt.Promise<integer> # of the number of bytes
 function lwt_File:writev(list) end
 
 ---Moves the position, as Lua's own `file:seek` does, and gives the new one.
@@ -1312,7 +1640,7 @@ function lwt_File:writev(list) end
 ---```
 ---@param whence? string "set", "cur" (default) or "end"
 ---@param offset? integer default 0
----@return lwt.Promise of the position, from the start of the file
+---@return lwt.Promise<integer> # of the position, from the start of the file
 function lwt_File:seek(whence, offset) end
 
 ---The position.
@@ -1321,7 +1649,7 @@ function lwt_File:seek(whence, offset) end
 ---await(f:write("hello"))
 ---print(await(f:tell()))   --> 5
 ---```
----@return lwt.Promise of the position, from the start of the file
+---@return lwt.Promise<integer> # of the position, from the start of the file
 function lwt_File:tell() end
 
 ---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
@@ -1336,8 +1664,12 @@ function lwt_File:tell() end
 ---```
 ---@param mode? string "exclusive" (default) or "shared"
 ---@param opts? table `{wait = boolean}`
----@return lwt.Promise of a boolean
+---@return lwt.Promise<boolean>
 function lwt_File:lock(mode, opts) end
+
+---What holds a lock or a place for a `<close>` variable: when the block is left, it gives it back.
+---@class lwt.Guard
+local lwt_Guard = {}
 
 ---What `lwt.on_iteration` gives.
 ---@class lwt.Hook
@@ -1370,7 +1702,7 @@ local lwt_Listener = {}
 ---local sock <close> = listener:accept():await()
 ---print(tostring(sock):match("^lwt.tcp"))   --> lwt.tcp
 ---```
----@return lwt.Promise # lwt.Socket
+---@return lwt.Promise<lwt.Socket>
 function lwt_Listener:accept() end
 
 ---Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes:
@@ -1381,6 +1713,19 @@ function lwt_Listener:accept() end
 ---```
 ---@return string
 function lwt_Listener:address() end
+
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@return lwt.Promise<nil>
+function lwt_Listener:close() end
 
 ---A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
@@ -1399,6 +1744,18 @@ function lwt_Listener:address() end
 ---@field set_level fun(s: lwt.LogSection, level: string)
 ---@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
+
+---An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
+---what it logs is logged by a section. `setLevel` is the section's `set_level`.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local logger = log.lualogging "library"
+---logger:warn("%d tries", 3)   --> library warning 3 tries
+---logger:setLevel(logger.ERROR)
+---logger:warn "no more"
+---```
+---@return lwt.LuaLogging
+function lwt_LogSection:lualogging() end
 
 ---A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
@@ -1466,7 +1823,7 @@ local lwt_Mutex = {}
 ---end
 ---print(m:is_locked())     --> false
 ---```
----@return lwt.Promise # of a guard
+---@return lwt.Promise<lwt.Guard>
 function lwt_Mutex:lock() end
 
 ---Unlocks the mutex: it goes to the oldest who waits for it, without being free in between, or
@@ -1493,9 +1850,10 @@ function lwt_Mutex:unlock() end
 ---await(lwt.join { m:with_lock(job, "a"), m:with_lock(job, "b") })
 ---print(table.concat(log))   --> aabb
 ---```
----@param f fun(...): ...
+---@generic T
+---@param f async fun(...): T?, ...?
 ---@param ... any arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Mutex:with_lock(f, ...) end
 
 ---Whether somebody holds the mutex.
@@ -1519,7 +1877,8 @@ function lwt_Mutex:is_locked() end
 ---@return boolean
 function lwt_Mutex:is_empty() end
 
----@class lwt.Mvar
+---A cell that is empty or holds one value of type `T`.
+---@class lwt.Mvar<T>
 local lwt_Mvar = {}
 
 ---Puts a value into the cell. When it is empty, the promise is fulfilled at once, and the
@@ -1535,8 +1894,10 @@ local lwt_Mvar = {}
 ---print(await(m:take()))    --> old
 ---print(await(m:take()))    --> new
 ---```
----@param value any
----@return lwt.Promise # fulfilled without a value
+---@generic T
+---@param self lwt.Mvar<T>
+---@param value T
+---@return lwt.Promise<nil>
 function lwt_Mvar:put(value) end
 
 ---Takes the value out of the cell. When it is empty, the promise waits for one; cancelling it
@@ -1551,7 +1912,9 @@ function lwt_Mvar:put(value) end
 ---print(await(p))          --> hello
 ---print(m:is_empty())      --> true
 ---```
----@return lwt.Promise # of the value
+---@generic T
+---@param self lwt.Mvar<T>
+---@return lwt.Promise<T>
 function lwt_Mvar:take() end
 
 ---Takes the value out of the cell if there is one, without waiting.
@@ -1560,7 +1923,9 @@ function lwt_Mvar:take() end
 ---print(m:take_available())   --> 7 true
 ---print(m:take_available())   --> nil false
 ---```
----@return any value nil when the cell is empty
+---@generic T
+---@param self lwt.Mvar<T>
+---@return T? value # value nil when the cell is empty
 ---@return boolean found tells a nil that was in the cell from an empty one
 function lwt_Mvar:take_available() end
 
@@ -1569,6 +1934,8 @@ function lwt_Mvar:take_available() end
 ---```lua
 ---print(mvar.create():is_empty(), mvar.create(1):is_empty())   --> true false
 ---```
+---@generic T
+---@param self lwt.Mvar<T>
 ---@return boolean
 function lwt_Mvar:is_empty() end
 
@@ -1580,7 +1947,7 @@ local lwt_Notifier = {}
 ---Ends it: the function is not called any more.
 function lwt_Notifier:stop() end
 
----@class lwt.Pool
+---@class lwt.Pool<E>
 local lwt_Pool = {}
 
 ---Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
@@ -1594,9 +1961,11 @@ local lwt_Pool = {}
 ---print(await(p:use(function(c) return "used the " .. c end)))   --> used the connection
 ---print(pcall(await, p:use(function() error("oops", 0) end)))     --> false oops
 ---```
----@param f fun(element: any, ...): ...
+---@generic E, T
+---@param self lwt.Pool<E>
+---@param f async fun(element: E, ...): T?, ...?
 ---@param ... any more arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Pool:use(f, ...) end
 
 ---Disposes of the elements: of those that nobody uses now, one after another, of the others as
@@ -1609,7 +1978,9 @@ function lwt_Pool:use(f, ...) end
 ---await(p:use(function() end))
 ---await(p:clear())
 ---```
----@return lwt.Promise # when the idle ones are gone; rejected if a `dispose` raised, the first
+---@generic E
+---@param self lwt.Pool<E>
+---@return lwt.Promise<nil> # when the idle ones are gone; rejected if a `dispose` raised, the first
 function lwt_Pool:clear() end
 
 ---How many wait for an element.
@@ -1619,6 +1990,8 @@ function lwt_Pool:clear() end
 ---print(p:wait_queue_length())   --> 2
 ---await(lwt.join(jobs))
 ---```
+---@generic E
+---@param self lwt.Pool<E>
 ---@return integer
 function lwt_Pool:wait_queue_length() end
 
@@ -1636,7 +2009,7 @@ local lwt_Process = {}
 ---local p = process.open {"sh", "-c", "exit 3"}
 ---print(await(p:status()).code)   --> 3
 ---```
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 function lwt_Process:status() end
 
 ---Sends a signal, to its whole group when it has one (`group`), unless it has ended already. As a
@@ -1659,7 +2032,7 @@ function lwt_Process:kill(name) end
 ---local p = process.open({"cat"}, {stdin = "pipe", stdout = "null"})
 ---print(await(p:close()).code)   --> 0
 ---```
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 function lwt_Process:close() end
 
 ---@class lwt.ProcessStatus
@@ -1667,7 +2040,10 @@ function lwt_Process:close() end
 ---@field signal? string what ended it, such as "TERM"
 local lwt_ProcessStatus = {}
 
----@class lwt.Promise
+---What comes later: a value, several, none, or an error. `T` and `U` tell an editor the types of the
+---first two values, so that it knows what `await` gives; a promise of nothing, or of what is not
+---known, is written without them.
+---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
 ---Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
@@ -1679,6 +2055,7 @@ local lwt_Promise = {}
 ---p:cancel()
 ---print(p:state())   --> fulfilled handled canceled
 ---```
+---@param self lwt.Promise
 function lwt_Promise:cancel() end
 
 ---A promise that follows `p`; cancelling it does not touch `p`. A resolved `p` is returned itself.
@@ -1688,7 +2065,9 @@ function lwt_Promise:cancel() end
 ---q:cancel()
 ---print((p:state()), q:state())   --> pending rejected canceled
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Promise<T>
+---@return lwt.Promise<T>
 function lwt_Promise:protected() end
 
 ---A promise that follows `p`; cancelling it does nothing at all, and a task that awaits it cannot be interrupted.
@@ -1698,7 +2077,9 @@ function lwt_Promise:protected() end
 ---q:cancel()
 ---print((p:state()), (q:state()))   --> pending pending
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Promise<T>
+---@return lwt.Promise<T>
 function lwt_Promise:no_cancel() end
 
 ---A promise that follows `p` and can always be cancelled: it is then rejected with `lwt.Canceled` at once, and `p` is cancelled too.
@@ -1708,7 +2089,9 @@ function lwt_Promise:no_cancel() end
 ---q:cancel()
 ---print((p:state()), q:state())   --> pending rejected canceled
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Promise<T>
+---@return lwt.Promise<T>
 function lwt_Promise:wrap_in_cancelable() end
 
 ---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
@@ -1718,30 +2101,72 @@ function lwt_Promise:wrap_in_cancelable() end
 ---local p = lwt.fulfilled(2):bind(function(x) return lwt.fulfilled(x * 21) end)
 ---print(p:state())   --> fulfilled 42
 ---```
----@param f fun(...): any
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Promise<T>
+---@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R>
 function lwt_Promise:bind(f) end
 
 ---As `lwt.bind`, but what `f` returns is the value, also when it is a promise.
 ---```lua
 ---print(lwt.fulfilled(2):map(function(x) return x + 1, "b" end):state())   --> fulfilled 3 b
 ---```
----@param f fun(...): any
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Promise<T>
+---@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R>
 function lwt_Promise:map(f) end
+
+---Calls `h` with the error when `x` is rejected; the result is what `h` gives, as with `bind`. A fulfilled `x` is passed on. `x` is a
+---promise, or a function, which is run as a task.
+---```lua
+---print(await(lwt.catch(function() error("no", 0) end, function(e) return "caught " .. e end)))   --> caught no
+---```
+---@generic T
+---@param self lwt.Promise<T>
+---@param h fun(err: any): any
+---@return lwt.Promise<T>
+function lwt_Promise:catch(h) end
+
+---Calls `ok` with the values of `x`, or `h` with its error; errors of `ok` do not go to `h`. `x` as in `lwt.catch`.
+---```lua
+---local p = lwt.try_bind(lwt.rejected("e"), print, function(e) return "h " .. e end)
+---print(p:state())   --> fulfilled h e
+---```
+---@generic T, R
+---@param self lwt.Promise<T>
+---@param ok fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@param h fun(err: any): any
+---@return lwt.Promise<R>
+function lwt_Promise:try_bind(ok, h) end
+
+---Calls `f` without arguments when `x` is resolved, either way. The result is that of `x`, once the promise that `f` may return is
+---fulfilled; if `f` fails, its error. `x` as in `lwt.catch`. When `x` is cancelled, `f` still runs.
+---```lua
+---print(await(lwt.finalize(function() return 1 end, function() print "cleanup" end)))   --> cleanup
+---                                                                                      --> 1
+---```
+---@generic T
+---@param self lwt.Promise<T>
+---@param f fun(): any
+---@return lwt.Promise<T>
+function lwt_Promise:finalize(f) end
 
 ---Calls `f` with the values when `p` is fulfilled (at once if it is). What `f` returns is ignored, what it raises goes to the
 ---exception hook.
 ---```lua
 ---lwt.fulfilled(1):on_success(print)   --> 1
 ---```
----@param f fun(...)
+---@generic T
+---@param self lwt.Promise<T>
+---@param f fun(value: T, ...)
 function lwt_Promise:on_success(f) end
 
 ---Calls `h` with the error when `p` is rejected; otherwise as `lwt.on_success`.
 ---```lua
 ---lwt.rejected("no"):on_failure(print)   --> no
 ---```
+---@param self lwt.Promise
 ---@param h fun(err: any)
 function lwt_Promise:on_failure(h) end
 
@@ -1749,6 +2174,7 @@ function lwt_Promise:on_failure(h) end
 ---```lua
 ---lwt.rejected("no"):on_termination(function() print "over" end)   --> over
 ---```
+---@param self lwt.Promise
 ---@param f fun()
 function lwt_Promise:on_termination(f) end
 
@@ -1756,7 +2182,9 @@ function lwt_Promise:on_termination(f) end
 ---```lua
 ---lwt.fulfilled(1):on_any(print, error)   --> 1
 ---```
----@param f fun(...)
+---@generic T
+---@param self lwt.Promise<T>
+---@param f fun(value: T, ...)
 ---@param h fun(err: any)
 function lwt_Promise:on_any(f, h) end
 
@@ -1766,6 +2194,7 @@ function lwt_Promise:on_any(f, h) end
 ---p:on_cancel(function() print "canceled" end)
 ---p:cancel()   --> canceled
 ---```
+---@param self lwt.Promise
 ---@param f fun()
 function lwt_Promise:on_cancel(f) end
 
@@ -1773,6 +2202,7 @@ function lwt_Promise:on_cancel(f) end
 ---```lua
 ---print(lwt.wait():state())   --> pending
 ---```
+---@param self lwt.Promise
 ---@return "pending"|"fulfilled"|"rejected" state
 ---@return any ... the values, or the error
 function lwt_Promise:state() end
@@ -1781,6 +2211,7 @@ function lwt_Promise:state() end
 ---```lua
 ---print(lwt.fulfilled():is_pending())   --> false
 ---```
+---@param self lwt.Promise
 ---@return boolean
 function lwt_Promise:is_pending() end
 
@@ -1791,6 +2222,10 @@ function lwt_Promise:is_pending() end
 ---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 ---```
 ---@async 
+---@generic T, U
+---@param self lwt.Promise<T, U>
+---@return T value
+---@return U second
 ---@return any ...
 function lwt_Promise:await() end
 
@@ -1848,9 +2283,10 @@ local lwt_Scope = {}
 ---  s:spawn(print, "child")   --> child
 ---end))
 ---```
----@param f async fun(...): any
+---@generic T, U
+---@param f async fun(...): T?, U?, ...?
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<T, U>
 function lwt_Scope:spawn(f, ...) end
 
 ---Ends the scope from inside: cancels every task of it, the body included. From now on every await in them raises `lwt.Canceled`.
@@ -1880,7 +2316,7 @@ local lwt_Semaphore = {}
 ---s:release()
 ---print(p:is_pending())  --> false
 ---```
----@return lwt.Promise # of a guard
+---@return lwt.Promise<lwt.Guard>
 function lwt_Semaphore:acquire() end
 
 ---Gives a permit back, or adds one: it goes to the oldest who waits.
@@ -1897,9 +2333,10 @@ function lwt_Semaphore:release() end
 ---local s = semaphore.create(1)
 ---print(await(s:with(function(x) return x * 2 end, 21)))   --> 42
 ---```
----@param f fun(...): ...
+---@generic T
+---@param f async fun(...): T?, ...?
 ---@param ... any arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Semaphore:with(f, ...) end
 
 ---Lazy sequences: a list whose next element is worked out when somebody asks for it, and
@@ -2012,7 +2449,7 @@ function lwt_Seq:flat_map(f) end
 ---local w = await(rest:next())
 ---print(v, w)   --> a b
 ---```
----@return lwt.Promise
+---@return lwt.Promise<any, lwt.Seq>
 function lwt_Seq:next() end
 
 ---An iterator for `for`, which awaits each element (up to the first that is nil). Each turn is a
@@ -2028,7 +2465,7 @@ function lwt_Seq:each() end
 ---```lua
 ---print(await(seq.of_list({ 1, nil, 3, n = 3 }):to_list()).n)   --> 3
 ---```
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<any>>
 function lwt_Seq:to_list() end
 
 ---`f(acc, v)` for each element, from `acc = init` on: the last accumulator. `f` is a plain
@@ -2039,7 +2476,7 @@ function lwt_Seq:to_list() end
 ---```
 ---@param init any
 ---@param f fun(acc: any, v: any): any
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_Seq:fold_left(init, f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -2049,7 +2486,7 @@ function lwt_Seq:fold_left(init, f) end
 ---```
 ---@param init any
 ---@param f fun(acc: any, v: any): any
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_Seq:fold_left_s(init, f) end
 
 ---`f(v)` for each element. `f` is a plain callback.
@@ -2058,7 +2495,7 @@ function lwt_Seq:fold_left_s(init, f) end
 -----> 2
 ---```
 ---@param f fun(v: any)
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Seq:iter(f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -2067,7 +2504,7 @@ function lwt_Seq:iter(f) end
 -----> 2
 ---```
 ---@param f fun(v: any): any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Seq:iter_s(f) end
 
 ---`f(v)` as a task for each element as soon as it is there. At the first failure no more
@@ -2078,7 +2515,7 @@ function lwt_Seq:iter_s(f) end
 -----> 0.02
 ---```
 ---@param f fun(v: any): any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Seq:iter_p(f) end
 
 ---The same with at most `max` (default 1) at a time; elements are forced when there is
@@ -2090,14 +2527,14 @@ function lwt_Seq:iter_p(f) end
 ---```
 ---@param f fun(v: any): any
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Seq:iter_n(f, max) end
 
 ---A server, as `establish_server` gives it.
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
----@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
+---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 local lwt_Server = {}
 
 ---A signal.
@@ -2432,7 +2869,7 @@ function lwt_Signal:keep() end
 ---value of `s`, once the first one is there; later changes one after another.
 ---@param s lwt.Signal
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:app_s(s, eq) end
 
 ---A promise of the signal of `f(v)`, which runs as a task: the promise is fulfilled when the
@@ -2447,7 +2884,7 @@ function lwt_Signal:app_s(s, eq) end
 ---```
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:map_s(f, eq) end
 
 ---A promise of the signal of the last value for which `f(v)`, a task, gives something true;
@@ -2455,7 +2892,7 @@ function lwt_Signal:map_s(f, eq) end
 ---@param init any
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:filter_s(init, f, eq) end
 
 ---A promise of the signal of the last thing `f(v)`, a task, gave that is not nil; `init`
@@ -2463,7 +2900,7 @@ function lwt_Signal:filter_s(init, f, eq) end
 ---@param init any
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:fmap_s(init, f, eq) end
 
 ---`f(new, old)` as a task at each change, one after another: an event of the results.
@@ -2480,19 +2917,19 @@ function lwt_Signal:sample_s(e, f) end
 ---A promise of the signal of the values of the promises that `s` holds, awaited one after
 ---another.
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:run_s(eq) end
 
 ---A promise of the signal of what the signal holds that `f(v)`, a task, gives.
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:bind_s(f, eq) end
 
 ---A promise of the signal of `f(a)`, a task: the same as `map_s`.
 ---@param f fun(a: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l1_s(f, eq) end
 
 ---A promise of the signal of `f(a, b)`, a task.
@@ -2504,7 +2941,7 @@ function lwt_Signal:l1_s(f, eq) end
 ---@param b lwt.Signal
 ---@param f fun(a: any, b: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l2_s(b, f, eq) end
 
 ---The same for three.
@@ -2512,7 +2949,7 @@ function lwt_Signal:l2_s(b, f, eq) end
 ---@param c lwt.Signal
 ---@param f fun(a: any, b: any, c: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l3_s(b, c, f, eq) end
 
 ---The same for four.
@@ -2521,7 +2958,7 @@ function lwt_Signal:l3_s(b, c, f, eq) end
 ---@param d lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l4_s(b, c, d, f, eq) end
 
 ---The same for five.
@@ -2531,7 +2968,7 @@ function lwt_Signal:l4_s(b, c, d, f, eq) end
 ---@param e lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any, e: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l5_s(b, c, d, e, f, eq) end
 
 ---The same for six.
@@ -2542,7 +2979,7 @@ function lwt_Signal:l5_s(b, c, d, e, f, eq) end
 ---@param g lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
 
 ---@class lwt.SignalHandler
@@ -2597,7 +3034,7 @@ function lwt_Socket:getpeername() end
 ---print(b:read():await())   --> o
 ---```
 ---@param n? integer
----@return lwt.Promise # string, or nil at the end
+---@return lwt.Promise<string?> # string, or nil at the end
 function lwt_Socket:read(n) end
 
 ---Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled
@@ -2611,7 +3048,7 @@ function lwt_Socket:read(n) end
 ---print(b:read():await())   --> one two three
 ---```
 ---@param data string|lwt.Bytes|string[]
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Socket:write(data) end
 
 ---As `write`, for a list of strings, which go to the system in one call.
@@ -2621,7 +3058,7 @@ function lwt_Socket:write(data) end
 ---print(b:read():await())   --> xy
 ---```
 ---@param list string[]
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Socket:writev(list) end
 
 ---Closes the writing half, after everything that was written: the other side reads it all
@@ -2632,7 +3069,7 @@ function lwt_Socket:writev(list) end
 ---a:shutdown():await()
 ---print(b:read():await(), b:read():await())   --> bye nil
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Socket:shutdown() end
 
 ---Whether small writes are sent at once (`true`, as they are by default) or collected
@@ -2664,6 +3101,25 @@ function lwt_Socket:keepalive(seconds) end
 ---```
 function lwt_Socket:reset() end
 
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@return lwt.Promise<nil>
+function lwt_Socket:close() end
+
+---A stream of something that is open (a directory, a watch, a signal, a program) until the stream
+---ends, is closed, or nobody has it any more.
+---@class lwt.SourceStream<T> : lwt.Stream<T>
+---@field close fun() ends the stream, and lets go of what is behind it
+local lwt_SourceStream = {}
+
 ---Several sends at one instant.
 ---@class lwt.Step
 local lwt_Step = {}
@@ -2688,7 +3144,8 @@ function lwt_Step:execute() end
 ---`nget` gets what it asked for, or the rest at the end; any number of bounded pushes may
 ---wait, and size 0 is a rendezvous; `choose` drops a stream that failed; nothing is lost
 ---by a cancelled `nget`, `to_list`, `combine` or `parse`.
----@class lwt.Stream
+---@class lwt.Stream<T>
+---@operator call(): T?
 local lwt_Stream = {}
 
 ---All elements that are left, as a list (with `n`). When the source fails, or when it is
@@ -2696,14 +3153,18 @@ local lwt_Stream = {}
 ---```lua
 ---print(table.concat(await(stream.of_string("xyz"):to_list()), "."))   --> x.y.z
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:to_list() end
 
 ---All elements that are left, which must be strings, as one string.
 ---```lua
 ---print(await(stream.of_list({ "ab", "c" }):to_string()))   --> abc
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<string>
 function lwt_Stream:to_string() end
 
 ---`f(v, acc)` for each element, from `acc = init` on: the last accumulator. (As in Lwt
@@ -2712,9 +3173,11 @@ function lwt_Stream:to_string() end
 ---local s = stream.of_list { "a", "b" }
 ---print(await(s:fold("", function(v, acc) return acc .. v end)))   --> ab
 ---```
----@param init any
----@param f fun(v: any, acc: any): any
----@return lwt.Promise
+---@generic T, A
+---@param self lwt.Stream<T>
+---@param init A
+---@param f fun(v: T, acc: A): A
+---@return lwt.Promise<A>
 function lwt_Stream:fold(init, f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -2722,9 +3185,11 @@ function lwt_Stream:fold(init, f) end
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(await(s:fold_s(0, function(v, acc) await(lwt.pause()) return acc + v end)))   --> 6
 ---```
----@param init any
----@param f fun(v: any, acc: any): any
----@return lwt.Promise
+---@generic T, A
+---@param self lwt.Stream<T>
+---@param init A
+---@param f async fun(v: T, acc: A): lwt.Promise<A>|A
+---@return lwt.Promise<A>
 function lwt_Stream:fold_s(init, f) end
 
 ---`f(v)` for each element. The promise (of nothing) is fulfilled at the end, and
@@ -2733,8 +3198,10 @@ function lwt_Stream:fold_s(init, f) end
 ---await(stream.of_list({ 1, 2 }):iter(print))   --> 1
 -----> 2
 ---```
----@param f fun(v: any)
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T)
+---@return lwt.Promise<nil>
 function lwt_Stream:iter(f) end
 
 ---The same for an `f` that runs as a task (it may await, and may return a promise), one
@@ -2743,8 +3210,10 @@ function lwt_Stream:iter(f) end
 ---await(stream.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
 -----> 2
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 function lwt_Stream:iter_s(f) end
 
 ---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
@@ -2755,8 +3224,10 @@ function lwt_Stream:iter_s(f) end
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
 -----> 0.02
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 function lwt_Stream:iter_p(f) end
 
 ---The same with at most `max` (default 1) of them at a time: an element is only read when
@@ -2771,9 +3242,11 @@ function lwt_Stream:iter_p(f) end
 ---end, 2))
 ---print(most)   --> 2
 ---```
----@param f fun(v: any): any
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Stream:iter_n(f, max) end
 
 ---The first element for which `f(v)` is true; nil if there is none. Everything up to it
@@ -2782,8 +3255,10 @@ function lwt_Stream:iter_n(f, max) end
 ---local s = stream.of_list { 1, 5, 7 }
 ---print(await(s:find(function(v) return v > 3 end)), await(s:next()))   --> 5 7
 ---```
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<T?>
 function lwt_Stream:find(f) end
 
 ---The same for an `f` that runs as a task.
@@ -2791,16 +3266,20 @@ function lwt_Stream:find(f) end
 ---local s = stream.of_list { 1, 5 }
 ---print(await(s:find_s(function(v) return lwt.fulfilled(v > 3) end)))   --> 5
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<T?>
 function lwt_Stream:find_s(f) end
 
 ---The first value of `f(v)` that is not nil; nil if there is none.
 ---```lua
 ---print(await(stream.of_list({ "x", "12" }):find_map(tonumber)))   --> 12
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Promise<R?>
 function lwt_Stream:find_map(f) end
 
 ---The same for an `f` that runs as a task.
@@ -2808,8 +3287,10 @@ function lwt_Stream:find_map(f) end
 ---local s = stream.of_list { "x", "12" }
 ---print(await(s:find_map_s(function(v) await(lwt.pause()) return tonumber(v) end)))   --> 12
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R?>
 function lwt_Stream:find_map_s(f) end
 
 ---The next element; nil at the end. Several readers may wait at the same time: each
@@ -2821,7 +3302,9 @@ function lwt_Stream:find_map_s(f) end
 ---local s = stream.of_list { "x" }
 ---print(await(s:get()), await(s:get()))   --> x nil
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<T?>
 function lwt_Stream:get() end
 
 ---The next element; at the end it is rejected with `stream.Empty`.
@@ -2830,7 +3313,9 @@ function lwt_Stream:get() end
 ---print(await(s:next()))   --> x
 ---print(select(2, s:next():state()) == stream.Empty)   --> true
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<T>
 function lwt_Stream:next() end
 
 ---The element that the next read will give, without taking it; nil at the end. It does
@@ -2839,7 +3324,9 @@ function lwt_Stream:next() end
 ---local s = stream.of_list { 1, 2 }
 ---print(await(s:peek()), await(s:peek()), await(s:next()))   --> 1 1 1
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<T?>
 function lwt_Stream:peek() end
 
 ---The next `n` elements as a list, without taking them: fewer at the end. It waits
@@ -2848,8 +3335,10 @@ function lwt_Stream:peek() end
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(table.concat(await(s:npeek(2)), " "), await(s:next()))   --> 1 2 1
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:npeek(n) end
 
 ---The next `n` elements as a list (with `n`): fewer only at the end. Readers that come
@@ -2859,8 +3348,10 @@ function lwt_Stream:npeek(n) end
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(#await(s:nget(2)), #await(s:nget(2)), #await(s:nget(2)))   --> 2 1 0
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:nget(n) end
 
 ---The longest run of elements for which `f(v)` is true, as a list; the first one for
@@ -2870,8 +3361,10 @@ function lwt_Stream:nget(n) end
 ---local s = stream.of_list { 1, 2, 10, 3 }
 ---print(#await(s:get_while(function(v) return v < 5 end)), await(s:next()))   --> 2 10
 ---```
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:get_while(f) end
 
 ---The same for an `f` that runs as a task (it may await, and may return a promise).
@@ -2881,8 +3374,10 @@ function lwt_Stream:get_while(f) end
 ---local small = s:get_while_s(function(v) await(lwt.pause()) return v < 5 end)
 ---print(#await(small), await(s:next()))   --> 2 10
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:get_while_s(f) end
 
 ---Take one element and throw it away. At the end it does nothing.
@@ -2891,7 +3386,9 @@ function lwt_Stream:get_while_s(f) end
 ---await(s:junk())
 ---print(await(s:next()))   --> 2
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<nil>
 function lwt_Stream:junk() end
 
 ---Take `n` elements and throw them away: fewer at the end.
@@ -2900,8 +3397,10 @@ function lwt_Stream:junk() end
 ---await(s:njunk(2))
 ---print(await(s:next()))   --> 3
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Stream:njunk(n) end
 
 ---Throw elements away for as long as `f(v)` is true. The first one for which it is
@@ -2911,8 +3410,10 @@ function lwt_Stream:njunk(n) end
 ---await(s:junk_while(function(v) return v < 5 end))
 ---print(await(s:next()))   --> 10
 ---```
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<nil>
 function lwt_Stream:junk_while(f) end
 
 ---The same for an `f` that runs as a task. Other readers wait until it is over.
@@ -2921,8 +3422,10 @@ function lwt_Stream:junk_while(f) end
 ---await(s:junk_while_s(function(v) return lwt.fulfilled(v < 5) end))
 ---print(await(s:next()))   --> 10
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 function lwt_Stream:junk_while_s(f) end
 
 ---The elements that are there now, as a list: an immediate call, no promise. It asks
@@ -2933,7 +3436,9 @@ function lwt_Stream:junk_while_s(f) end
 ---push(1); push(2)
 ---print(#s:get_available(), #s:get_available())   --> 2 0
 ---```
----@return table
+---@generic T
+---@param self lwt.Stream<T>
+---@return T[]
 function lwt_Stream:get_available() end
 
 ---The same, at most `n` of them.
@@ -2941,8 +3446,10 @@ function lwt_Stream:get_available() end
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(#s:get_available_up_to(2), #s:get_available_up_to(2))   --> 2 1
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@param n integer
----@return table
+---@return T[]
 function lwt_Stream:get_available_up_to(n) end
 
 ---Throw away the elements that are there now: an immediate call. If the source fails
@@ -2954,6 +3461,8 @@ function lwt_Stream:get_available_up_to(n) end
 ---push(3)
 ---print(await(s:next()))   --> 3
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 function lwt_Stream:junk_available() end
 
 ---The newest of the elements that are there now: all are taken, the last is given. When
@@ -2963,7 +3472,9 @@ function lwt_Stream:junk_available() end
 ---push(1); push(2); push(3)
 ---print(await(s:last_new()))   --> 3
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<T?>
 function lwt_Stream:last_new() end
 
 ---Whether there is no element any more. Waits until that is known; takes nothing.
@@ -2971,7 +3482,9 @@ function lwt_Stream:last_new() end
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<boolean>
 function lwt_Stream:is_empty() end
 
 ---Whether the end has been pushed or produced, even if elements are left to read: an
@@ -2983,6 +3496,8 @@ function lwt_Stream:is_empty() end
 ---push(nil)
 ---print(s:is_closed())   --> true
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@return boolean
 function lwt_Stream:is_closed() end
 
@@ -2994,7 +3509,9 @@ function lwt_Stream:is_closed() end
 ---push(nil)
 ---print(p:is_pending())   --> false
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<nil>
 function lwt_Stream:closed() end
 
 ---Another stream of the same elements, from this place on: both see each of them, each
@@ -3006,7 +3523,9 @@ function lwt_Stream:closed() end
 ---push(1)
 ---print(await(a:next()), await(b:next()))   --> 1 1
 ---```
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Stream<T>
 function lwt_Stream:clone() end
 
 ---Run `f(s)` as a task; if it fails in any way (being cancelled included) everything it
@@ -3017,8 +3536,10 @@ function lwt_Stream:clone() end
 ---local p = s:parse(function() print(await(s:next()), await(s:next())) error("no") end)   --> 1 2
 ---print(pcall(await, p), await(s:next()))
 ---```
----@param f fun(s: lwt.Stream): ...
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(s: lwt.Stream<T>): R?, ...?
+---@return lwt.Promise<R>
 function lwt_Stream:parse(f) end
 
 ---A stream of `f(v)` for each element. `f` is a plain callback and must not await (see
@@ -3028,8 +3549,10 @@ function lwt_Stream:parse(f) end
 ---local s = stream.of_list({ 1, 2 }):map(function(v) return v * 10 end)
 ---print(table.concat(await(s:to_list()), " "))   --> 10 20
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f fun(v: T): R
+---@return lwt.Stream<R>
 function lwt_Stream:map(f) end
 
 ---The same for an `f` that runs as a task (it may await, and may return a promise), one
@@ -3038,8 +3561,10 @@ function lwt_Stream:map(f) end
 ---local s = stream.of_list({ 1, 2 }):map_s(function(v) await(lwt.pause()) return -v end)
 ---print(table.concat(await(s:to_list()), " "))   --> -1 -2
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@return lwt.Stream<R>
 function lwt_Stream:map_s(f) end
 
 ---The elements for which `f(v)` is true. `f` is a plain callback.
@@ -3047,8 +3572,10 @@ function lwt_Stream:map_s(f) end
 ---local s = stream.of_list({ 1, 2, 3, 4 }):filter(function(v) return v % 2 == 0 end)
 ---print(table.concat(await(s:to_list()), " "))   --> 2 4
 ---```
----@param f fun(v: any): boolean
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Stream<T>
 function lwt_Stream:filter(f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -3056,8 +3583,10 @@ function lwt_Stream:filter(f) end
 ---local s = stream.of_list({ 1, 2, 3 }):filter_s(function(v) return lwt.fulfilled(v > 1) end)
 ---print(table.concat(await(s:to_list()), " "))   --> 2 3
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Stream<T>
 function lwt_Stream:filter_s(f) end
 
 ---The values of `f(v)` that are not nil. `f` is a plain callback.
@@ -3065,8 +3594,10 @@ function lwt_Stream:filter_s(f) end
 ---local s = stream.of_list({ "1", "x", "3" }):filter_map(tonumber)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 3
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Stream<R>
 function lwt_Stream:filter_map(f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -3075,8 +3606,10 @@ function lwt_Stream:filter_map(f) end
 ---local numbers = s:filter_map_s(function(v) await(lwt.pause()) return tonumber(v) end)
 ---print(table.concat(await(numbers:to_list()), " "))   --> 1 3
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Stream<R>
 function lwt_Stream:filter_map_s(f) end
 
 ---The elements of the lists that `f(v)` gives, one after another. `f` is a plain
@@ -3085,8 +3618,10 @@ function lwt_Stream:filter_map_s(f) end
 ---local s = stream.of_list({ 1, 2 }):map_list(function(v) return { v, v * 10 } end)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 20
 ---```
----@param f fun(v: any): table
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f fun(v: T): R[]
+---@return lwt.Stream<R>
 function lwt_Stream:map_list(f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -3094,8 +3629,10 @@ function lwt_Stream:map_list(f) end
 ---local s = stream.of_list({ 1, 2 }):map_list_s(function(v) return lwt.fulfilled { v, v } end)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 1 2 2
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R[]>|R[]
+---@return lwt.Stream<R>
 function lwt_Stream:map_list_s(f) end
 
 ---The elements of a stream of lists.
@@ -3103,7 +3640,9 @@ function lwt_Stream:map_list_s(f) end
 ---local q = stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten()
 ---print(table.concat(await(q:to_list()), " "))   --> 1 2 3
 ---```
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T[]>
+---@return lwt.Stream<T>
 function lwt_Stream:flatten() end
 
 ---The elements of `a`, then those of `b`, which is not touched before.
@@ -3111,8 +3650,10 @@ function lwt_Stream:flatten() end
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
 ---```
----@param b lwt.Stream
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@param b lwt.Stream<T>
+---@return lwt.Stream<T>
 function lwt_Stream:append(b) end
 
 ---The elements of a stream of streams, one stream after another.
@@ -3120,7 +3661,9 @@ function lwt_Stream:append(b) end
 ---local s = stream.of_list { stream.of_list { 1 }, stream.of_list { 2, 3 } }
 ---print(table.concat(await(s:concat():to_list()), " "))   --> 1 2 3
 ---```
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<lwt.Stream<T>>
+---@return lwt.Stream<T>
 function lwt_Stream:concat() end
 
 ---Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
@@ -3132,8 +3675,10 @@ function lwt_Stream:concat() end
 -----> 2 y
 ---print(await(rest:next()))   --> z
 ---```
----@param b lwt.Stream
----@return lwt.Stream
+---@generic T, B
+---@param self lwt.Stream<T>
+---@param b lwt.Stream<B>
+---@return lwt.Stream<any>
 function lwt_Stream:combine(b) end
 
 ---The same elements as `{ok = true, value = v}`, and each error of the stream as
@@ -3143,7 +3688,9 @@ function lwt_Stream:combine(b) end
 ---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
 -----> false two
 ---```
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Stream<table>
 function lwt_Stream:wrap_exn() end
 
 ---A stream of strings shown as `hexdump -C` shows them, a line for each 16 bytes. (No
@@ -3151,12 +3698,14 @@ function lwt_Stream:wrap_exn() end
 ---```lua
 ---print(await(stream.of_string("Hello, lwt!\n"):hexdump():next()))
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@return lwt.Stream
 function lwt_Stream:hexdump() end
 
 ---The pushing end of a bounded stream.
 ---@class lwt.StreamPusher
----@field push fun(self: lwt.StreamPusher, v: any): lwt.Promise
+---@field push fun(self: lwt.StreamPusher, v: any): lwt.Promise<nil>
 ---@field close fun(self: lwt.StreamPusher)
 ---@field size fun(self: lwt.StreamPusher): integer
 ---@field resize fun(self: lwt.StreamPusher, n: integer)
@@ -3170,7 +3719,7 @@ local lwt_StreamPusher = {}
 ---and has not been told yet, it begins a turn of the loop later, so that the `await` that raises
 ---withdraws it.) See `create_bounded`.
 ---@param v any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_StreamPusher:push(v) end
 
 ---Ends the stream after what it holds. Pushes that wait are rejected with `lwt.Closed`.
@@ -3219,8 +3768,239 @@ function lwt_Switch:is_on() end
 ---await(sw:turn_off())
 ---print(table.concat(log, ", "))   --> last added, first added
 ---```
----@return lwt.Promise # when all hooks have ended; rejected with the first failure
+---@return lwt.Promise<nil> # when all hooks have ended; rejected with the first failure
 function lwt_Switch:turn_off() end
+
+---Raises `switch.Off` when there is a switch and it is off.
+---```lua
+---switch.check(nil)
+---switch.check(switch.create())
+---```
+function lwt_Switch:check() end
+
+---Hangs a function on the switch, to be run as a task when it is turned off. Without a switch
+---(nil) it does nothing; with one that is off it raises `switch.Off`.
+---```lua
+---local sw = switch.create()
+---switch.add_hook(sw, function() print("bye") end)   --> bye
+---await(sw:turn_off())
+---```
+---@param f async fun(): ...?
+function lwt_Switch:add_hook(f) end
+
+---Like `add_hook`, but with a switch that is off it runs `f` now.
+---```lua
+---local sw = switch.create()
+---sw:turn_off()
+---await(sw:add_hook_or_exec(function()
+---  print("at once")   --> at once
+---end))
+---```
+---@param f async fun(): ...?
+---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
+function lwt_Switch:add_hook_or_exec(f) end
+
+---A text channel: what a byte channel does, by characters. The functions that take one are its
+---methods as well.
+---@class lwt.TextChannel
+local lwt_TextChannel = {}
+
+---The byte channel below.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("naïve\n\1\2\3"), {encoding = "UTF-8"})
+---print(await(t:read_line()))                     --> naïve
+---print(#await(t:byte_channel():read()))          --> 3
+---```
+---@return lwt.Channel
+function lwt_TextChannel:byte_channel() end
+
+---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
+---on the text channel that it is given, which afterwards can no longer be used.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-8"})
+---lwt.join {
+---  t:atomic(function(c) await(c:write "é"); lwt.yield(); await(c:write "è") end),
+---  t:write("!"),
+---}:await()
+---await(t:close())
+---print(await(r:read()))   --> éè!
+---```
+---@param f fun(inner: lwt.TextChannel): ...
+---@return lwt.Promise # what `f` returns
+function lwt_TextChannel:atomic(f) end
+
+---Write out what is buffered, as `lio.flush` does.
+---@return lwt.Promise
+function lwt_TextChannel:flush() end
+
+---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
+---`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+---@param side? string `"read"` or `"write"`; both when it is left out
+---@return lwt.Promise
+function lwt_TextChannel:close(side) end
+
+---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
+---@return lwt.Promise
+function lwt_TextChannel:abort() end
+
+---Whether the channel is closed, or its `close` has been called.
+---@return boolean
+function lwt_TextChannel:is_closed() end
+
+---Read one character: a code point, in UTF-8.
+---
+---In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
+---rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
+---from 0; the next read goes on behind it, and begins with what was read in vain.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_char() end
+
+---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
+---need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
+---```lua
+---local lio = require "lwt.io"
+---local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
+---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
+---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_line() end
+
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
+---is buffered, or else what the next read of the system gives.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
+---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
+---```
+---@param n integer? at most so many characters
+---@return lwt.Promise a string; with `n`, nil at the end
+function lwt_TextChannel:read(n) end
+
+---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
+---fails with.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb\n"), {encoding = "UTF-8"})
+---for line in t:lines() do print(line) end   --> a b
+---```
+---@return fun(): string?
+function lwt_TextChannel:lines() end
+
+---An iterator over the characters, for `for`. It reads ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---for c in t:chars() do print(c) end   --> n é
+---```
+---@return fun(): string?
+function lwt_TextChannel:chars() end
+
+---The lines as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
+---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_lines() end
+
+---The characters as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(#await(t:read_chars():to_list()))   --> 2
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_chars() end
+
+---Write strings (numbers are taken too), as one operation of the byte channel, and with its
+---buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
+---write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
+---the text, and nothing of it is written. A character must not be cut in two between writes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ISO-8859-1"})
+---await(t:write("caf", "é"))
+---await(t:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ... string|number
+---@return lwt.Promise
+function lwt_TextChannel:write(...) end
+
+---Write one character.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-16BE"})
+---await(t:write_char("é"))
+---await(t:close())
+---print(await(r:read()) == "\0\xE9")   --> true
+---```
+---@param char string one code point, in UTF-8
+---@return lwt.Promise
+function lwt_TextChannel:write_char(char) end
+
+---Write a line: the string, and `"\n"`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):write_line("naïve"))
+---print(await(r:read_line()))   --> naive
+---```
+---@param line string
+---@return lwt.Promise
+function lwt_TextChannel:write_line(line) end
+
+---Write `fmt:format(...)`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):writef("%d €\n", 5))
+---print(await(r:read_line()))   --> 5 EUR
+---```
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function lwt_TextChannel:writef(fmt, ...) end
+
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
+---an operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_lines {"é", "è"})
+---await(t:close())
+---print((await(r:read()):gsub("\n", ";")))   --> e;e;
+---```
+---@param lines table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_lines(lines) end
+
+---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
+---operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_chars {"é", "è"})
+---await(t:close())
+---print(await(r:read()))   --> ee
+---```
+---@param chars table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_chars(chars) end
 
 ---@class lwt.ThreadChannel
 local lwt_ThreadChannel = {}
@@ -3236,7 +4016,7 @@ local lwt_ThreadChannel = {}
 ---print(#ch, waiting:is_pending())   --> 1 true
 ---```
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
@@ -3249,7 +4029,7 @@ function lwt_ThreadChannel:send(...) end
 ---lwt.async(function() await(ch:send("hello", "there")) end)
 ---print(await(ch:recv()))   --> hello there
 ---```
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_ThreadChannel:recv() end
 
 ---Closes the channel, for all states: nothing more can be sent; what is in it can still be
@@ -3288,7 +4068,7 @@ local lwt_Throttle = {}
 ---print(t:wait("bob"):state())      --> pending
 ---```
 ---@param key any any value but nil and NaN
----@return lwt.Promise # of a boolean
+---@return lwt.Promise<boolean> # of a boolean
 function lwt_Throttle:wait(key) end
 
 ---@class lwt.Timer
@@ -3324,7 +4104,8 @@ function lwt_Timer:stop() end
 ---@param seconds number
 function lwt_Timer:change(seconds) end
 
----@class lwt.Tty
+---A terminal: a socket with a size and a mode.
+---@class lwt.Tty : lwt.Socket
 local lwt_Tty = {}
 
 ---The terminal's size.
@@ -3341,6 +4122,16 @@ function lwt_Tty:mode(mode) end
 ---@class lwt.Udp
 local lwt_Udp = {}
 
+---The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"`
+---(`"unix:"` when it has no name).
+---```lua
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---local sock = net.tcp_connect(listener:address()):await()
+---print(sock:getsockname():match("^127.0.0.1:%d+$") ~= nil)   --> true
+---```
+---@return string
+function lwt_Udp:getsockname() end
+
 ---Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
 ---name is looked up. The promise is fulfilled when the system has it: that says nothing of
 ---its arrival. Rejects with `EMSGSIZE` when it is too long.
@@ -3351,7 +4142,7 @@ local lwt_Udp = {}
 ---```
 ---@param data string|lwt.Bytes
 ---@param addr? string|table
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Udp:send(data, addr) end
 
 ---Waits for a datagram: two values, its bytes and the address it came from, as text. Several
@@ -3364,7 +4155,7 @@ function lwt_Udp:send(data, addr) end
 ---a:send("x", b:getsockname())
 ---print((p:await()))   --> x
 ---```
----@return lwt.Promise # string, address
+---@return lwt.Promise<string, string> # string, address
 function lwt_Udp:recv() end
 
 ---Fixes the other end, at once: `send` needs no address any more, and only what comes from
@@ -3412,13 +4203,32 @@ function lwt_Udp:multicast_join(group, host, source) end
 ---@param source? string
 function lwt_Udp:multicast_leave(group, host, source) end
 
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@return lwt.Promise<nil>
+function lwt_Udp:close() end
+
+---A list that knows its length, since it may hold nil.
+---@class lwt.Values<T>
+---@field [integer] T
+---@field n integer
+local lwt_Values = {}
+
 ---The buffer of a channel, as `direct_access` gives it to its function; valid while that runs.
 ---@class lwt.io.direct
 ---@field available fun(d: lwt.io.direct): integer bytes that can be taken (input), or for which there is room (output)
----@field peek fun(d: lwt.io.direct, n: integer): string the next bytes, at most `n`, without taking them
+---@field peek fun(d: lwt.io.direct, n?: integer): string the next bytes, at most `n`, without taking them
 ---@field skip fun(d: lwt.io.direct, n: integer) takes `n` bytes
 ---@field put fun(d: lwt.io.direct, s: string): integer puts as much of `s` into the buffer as there is room for: how many bytes
----@field perform fun(d: lwt.io.direct): lwt.Promise fills the buffer once (input; 0 at the end), or writes from it: how many bytes
+---@field perform fun(d: lwt.io.direct): lwt.Promise<integer> fills the buffer once (input; 0 at the end), or writes from it: how many bytes
 local lwt_io_direct = {}
 
 ---@class lwt.pool.Options
@@ -3438,24 +4248,74 @@ local lwt_module = {}
 
 lwt_module.cancel = lwt_Promise.cancel
 
-lwt_module.protected = lwt_Promise.protected
+---A promise that follows `p`; cancelling it does not touch `p`. A resolved `p` is returned itself.
+---```lua
+---local p = lwt.task()
+---local q = lwt.protected(p)
+---q:cancel()
+---print((p:state()), q:state())   --> pending rejected canceled
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@return lwt.Promise<T>
+lwt_module.protected = function(p) end
 
-lwt_module.no_cancel = lwt_Promise.no_cancel
+---A promise that follows `p`; cancelling it does nothing at all, and a task that awaits it cannot be interrupted.
+---```lua
+---local p = lwt.task()
+---local q = lwt.no_cancel(p)
+---q:cancel()
+---print((p:state()), (q:state()))   --> pending pending
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@return lwt.Promise<T>
+lwt_module.no_cancel = function(p) end
 
-lwt_module.wrap_in_cancelable = lwt_Promise.wrap_in_cancelable
+---A promise that follows `p` and can always be cancelled: it is then rejected with `lwt.Canceled` at once, and `p` is cancelled too.
+---```lua
+---local p = lwt.wait()
+---local q = lwt.wrap_in_cancelable(p)
+---q:cancel()
+---print((p:state()), q:state())   --> pending rejected canceled
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@return lwt.Promise<T>
+lwt_module.wrap_in_cancelable = function(p) end
 
-lwt_module.bind = lwt_Promise.bind
+---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
+---else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
+---On a fulfilled `p` the call happens at once (deeper than 16 such calls inside one another, when the outermost is done).
+---```lua
+---local p = lwt.fulfilled(2):bind(function(x) return lwt.fulfilled(x * 21) end)
+---print(p:state())   --> fulfilled 42
+---```
+---@generic T, R
+---@param p lwt.Promise<T>
+---@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R>
+lwt_module.bind = function(p, f) end
 
-lwt_module.map = lwt_Promise.map
+---As `lwt.bind`, but what `f` returns is the value, also when it is a promise.
+---```lua
+---print(lwt.fulfilled(2):map(function(x) return x + 1, "b" end):state())   --> fulfilled 3 b
+---```
+---@generic T, R
+---@param p lwt.Promise<T>
+---@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R>
+lwt_module.map = function(p, f) end
 
 ---Calls `h` with the error when `x` is rejected; the result is what `h` gives, as with `bind`. A fulfilled `x` is passed on. `x` is a
 ---promise, or a function, which is run as a task.
 ---```lua
 ---print(await(lwt.catch(function() error("no", 0) end, function(e) return "caught " .. e end)))   --> caught no
 ---```
----@param x lwt.Promise|fun(): any
+---@generic T
+---@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
 ---@param h fun(err: any): any
----@return lwt.Promise
+---@return lwt.Promise<T>
 lwt_module.catch = function(x, h) end
 
 ---Calls `ok` with the values of `x`, or `h` with its error; errors of `ok` do not go to `h`. `x` as in `lwt.catch`.
@@ -3463,10 +4323,11 @@ lwt_module.catch = function(x, h) end
 ---local p = lwt.try_bind(lwt.rejected("e"), print, function(e) return "h " .. e end)
 ---print(p:state())   --> fulfilled h e
 ---```
----@param x lwt.Promise|fun(): any
----@param ok fun(...): any
+---@generic T, R
+---@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
+---@param ok fun(value: T, ...): lwt.Promise<R>|R?, ...?
 ---@param h fun(err: any): any
----@return lwt.Promise
+---@return lwt.Promise<R>
 lwt_module.try_bind = function(x, ok, h) end
 
 ---Calls `f` without arguments when `x` is resolved, either way. The result is that of `x`, once the promise that `f` may return is
@@ -3475,18 +4336,35 @@ lwt_module.try_bind = function(x, ok, h) end
 ---print(await(lwt.finalize(function() return 1 end, function() print "cleanup" end)))   --> cleanup
 ---                                                                                      --> 1
 ---```
----@param x lwt.Promise|fun(): any
+---@generic T
+---@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
 ---@param f fun(): any
----@return lwt.Promise
+---@return lwt.Promise<T>
 lwt_module.finalize = function(x, f) end
 
-lwt_module.on_success = lwt_Promise.on_success
+---Calls `f` with the values when `p` is fulfilled (at once if it is). What `f` returns is ignored, what it raises goes to the
+---exception hook.
+---```lua
+---lwt.fulfilled(1):on_success(print)   --> 1
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@param f fun(value: T, ...)
+lwt_module.on_success = function(p, f) end
 
 lwt_module.on_failure = lwt_Promise.on_failure
 
 lwt_module.on_termination = lwt_Promise.on_termination
 
-lwt_module.on_any = lwt_Promise.on_any
+---Calls `f` with the values, or `h` with the error, when `p` is resolved.
+---```lua
+---lwt.fulfilled(1):on_any(print, error)   --> 1
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@param f fun(value: T, ...)
+---@param h fun(err: any)
+lwt_module.on_any = function(p, f, h) end
 
 lwt_module.on_cancel = lwt_Promise.on_cancel
 
@@ -3494,9 +4372,10 @@ lwt_module.on_cancel = lwt_Promise.on_cancel
 ---```lua
 ---print(lwt.wrap(tonumber, "12"):state())   --> fulfilled 12
 ---```
----@param f fun(...): any
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<T, U>
 lwt_module.wrap = function(f, ...) end
 
 lwt_module.coroutine = {}
@@ -3608,8 +4487,11 @@ lwt_module.debug = function(on) end
 ---```lua norun
 ---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
 ---```
----@param x lwt.Promise|async fun(...): any
+---@generic T, U
+---@param x lwt.Promise<T, U>|async fun(...): T?, U?, ...?
 ---@param ... any
+---@return T value
+---@return U second
 ---@return any ...
 lwt_module.run = function(x, ...) end
 
@@ -3627,7 +4509,7 @@ lwt_module.step = function(budget) end
 ---```lua
 ---print(lwt.pause():state())   --> pending
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_module.pause = function() end
 
 ---Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
@@ -3648,15 +4530,16 @@ lwt_module.async_exception_hook = function(f) end
 ---```lua norun
 ---lwt.at_exit(function() lwt.await(log:close()) end)
 ---```
----@param f async fun()
+---@param f async fun(): ...?
 lwt_module.at_exit = function(f) end
 
 ---A promise that is fulfilled with these values (any number, `nil` among them). Lwt's `return`.
 ---```lua
 ---print(lwt.fulfilled(1, nil, 3):state())   --> fulfilled 1 nil 3
 ---```
+---@generic T, U
 ---@param ... any the values
----@return lwt.Promise
+---@return lwt.Promise<T, U>
 lwt_module.fulfilled = function(...) end
 
 ---A promise that is rejected with this error (any value). Lwt's `fail`.
@@ -3664,7 +4547,7 @@ lwt_module.fulfilled = function(...) end
 ---print(lwt.rejected("no"):state())   --> rejected no
 ---```
 ---@param err any the error
----@return lwt.Promise
+---@return lwt.Promise<any>
 lwt_module.rejected = function(err) end
 
 ---A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
@@ -3674,7 +4557,7 @@ lwt_module.rejected = function(err) end
 ---r:wakeup("done")
 ---print(p:state())   --> fulfilled done
 ---```
----@return lwt.Promise promise
+---@return lwt.Promise<any> promise
 ---@return lwt.Resolver resolver
 lwt_module.wait = function() end
 
@@ -3686,7 +4569,7 @@ lwt_module.wait = function() end
 ---r:wakeup("too late")
 ---print(p:state())   --> rejected canceled
 ---```
----@return lwt.Promise promise
+---@return lwt.Promise<any> promise
 ---@return lwt.Resolver resolver
 lwt_module.task = function() end
 
@@ -3702,12 +4585,6 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@return boolean
 lwt_module.is_promise = function(x) end
 
-lwt_module.scope = {}
-
-lwt_module.scope.spawn = lwt_Scope.spawn
-
-lwt_module.scope.cancel = lwt_Scope.cancel
-
 ---Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
 ---cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
@@ -3720,8 +4597,9 @@ lwt_module.scope.cancel = lwt_Scope.cancel
 ---  s:spawn(error, "no", 0)
 ---end)))   --> false no
 ---```
----@param f async fun(s: lwt.Scope): any
----@return lwt.Promise
+---@generic T
+---@param f async fun(s: lwt.Scope): T?, ...?
+---@return lwt.Promise<T>
 lwt_module.scope = function(f) end
 
 ---The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. A failure that
@@ -3735,7 +4613,7 @@ lwt_module.scope = function(f) end
 ---print(lwt.errors(p).n, lwt.errors(p)[1])   --> 2 a
 ---```
 ---@param p lwt.Promise the promise of a scope
----@return any[]
+---@return lwt.Values<any>
 lwt_module.errors = function(p) end
 
 ---Waits for every promise of the list; fulfilled without a value when all are. If some failed: the first in the list among those
@@ -3744,7 +4622,7 @@ lwt_module.errors = function(p) end
 ---print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
 ---```
 ---@param list lwt.Promise[]
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_module.join = function(list) end
 
 ---As `lwt.join`, fulfilled with a table of the first values, in the list's order, with `n`.
@@ -3752,17 +4630,19 @@ lwt_module.join = function(list) end
 ---local t = await(lwt.all{lwt.fulfilled("a"), lwt.fulfilled(), lwt.fulfilled("c")})
 ---print(t[1], t[2], t[3], t.n)   --> a nil c 3
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_module.all = function(list) end
 
 ---As `lwt.join` of two, fulfilled with their two first values.
 ---```lua
 ---print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
 ---```
----@param p lwt.Promise
----@param q lwt.Promise
----@return lwt.Promise
+---@generic A, B
+---@param p lwt.Promise<A>
+---@param q lwt.Promise<B>
+---@return lwt.Promise<A, B>
 lwt_module.both = function(p, q) end
 
 ---Waits for every promise of the list, and is never rejected: fulfilled with a table (with `n`) of
@@ -3772,7 +4652,7 @@ lwt_module.both = function(p, q) end
 ---print(t[1].value, t[2].error)   --> 1 no
 ---```
 ---@param list lwt.Promise[]
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<{ state: string, value: any, error: any }>>
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
@@ -3780,8 +4660,9 @@ lwt_module.settled = function(list) end
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
 lwt_module.any = function(list) end
 
 ---What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
@@ -3789,8 +4670,9 @@ lwt_module.any = function(list) end
 ---```lua
 ---print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
 lwt_module.choose = function(list) end
 
 ---As `lwt.choose`, and cancels all the others, before its own result is resolved.
@@ -3799,8 +4681,9 @@ lwt_module.choose = function(list) end
 ---print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
 ---print(slow:state())   --> rejected canceled
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
 lwt_module.pick = function(list) end
 
 ---A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
@@ -3809,8 +4692,9 @@ lwt_module.pick = function(list) end
 ---local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
 ---print(t.n, t[1], t[2])   --> 2 1 3
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_module.nchoose = function(list) end
 
 ---As `lwt.nchoose`, and cancels those still pending.
@@ -3818,8 +4702,9 @@ lwt_module.nchoose = function(list) end
 ---local slow = lwt.sleep(5)
 ---print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_module.npick = function(list) end
 
 ---As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
@@ -3827,8 +4712,9 @@ lwt_module.npick = function(list) end
 ---local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
 ---print(values.n, rest.n)   --> 1 1
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
 lwt_module.nchoose_split = function(list) end
 
 ---A new key for task-local storage.
@@ -3865,14 +4751,29 @@ lwt_module.set = function(key, v) end
 ---local k = lwt.new_key()
 ---print(lwt.with_value(k, 5, lwt.get, k), lwt.get(k))   --> 5 nil
 ---```
+---@generic T, U
 ---@param key lwt.Key
 ---@param v any `nil` removes the key
----@param f fun(...): any
+---@param f fun(...): T?, U?, ...?
 ---@param ... any
+---@return T value
+---@return U second
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
-lwt_module.await = lwt_Promise.await
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param p lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.await = function(p) end
 
 ---Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
 ---```lua
@@ -3889,16 +4790,17 @@ lwt_module.yield = function() end
 ---local p = lwt.spawn(function(x) lwt.yield() return x * 2 end, 21)
 ---print(await(p))   --> 42
 ---```
----@param f async fun(...): any
+---@generic T, U
+---@param f async fun(...): T?, U?, ...?
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<T, U>
 lwt_module.spawn = function(f, ...) end
 
 ---The running task's promise; nil outside tasks and inside callbacks.
 ---```lua
 ---print(lwt.is_promise(lwt.current()))   --> true
 ---```
----@return lwt.Promise|nil
+---@return lwt.Promise<any>|nil
 lwt_module.current = function() end
 
 ---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
@@ -3908,8 +4810,11 @@ lwt_module.current = function() end
 ---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
 ---```
 ---@async 
----@param f async fun(...): any
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
 ---@param ... any
+---@return T value
+---@return U second
 ---@return any ...
 lwt_module.shield = function(f, ...) end
 
@@ -3921,7 +4826,7 @@ lwt_module.shield = function(f, ...) end
 ---print(lwt.now() - t >= 0.02)   --> true
 ---```
 ---@param s number seconds
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_module.sleep = function(s) end
 
 ---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
@@ -3930,7 +4835,7 @@ lwt_module.sleep = function(s) end
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```
 ---@param s number seconds
----@return lwt.Promise
+---@return lwt.Promise<any>
 lwt_module.timeout = function(s) end
 
 ---The loop's clock: seconds, monotonic, from an arbitrary start. Virtual when the engine is.
@@ -3993,9 +4898,10 @@ lwt_module.ignore_result = function(p) end
 ---```lua
 ---print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
 ---```
+---@generic T
 ---@param s number seconds
----@param x lwt.Promise|async fun(): any
----@return lwt.Promise
+---@param x lwt.Promise<T>|async fun(): T?, ...?
+---@return lwt.Promise<T>
 lwt_module.with_timeout = function(s, x) end
 
 ---A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
@@ -4015,7 +4921,7 @@ lwt_module.auto_pause = function(s) end
 ---print(p:state())   --> fulfilled 1 2
 ---```
 ---@param f fun(resolve: fun(...), reject: fun(err: any))
----@return lwt.Promise
+---@return lwt.Promise<any>
 lwt_module.from_callback = function(f) end
 
 ---Turns a function whose last argument is a `callback(err, ...)` (luv's habit) into one that returns a promise. An error that the
@@ -4054,10 +4960,6 @@ lwt_module.direct = function(x) end
 ---@param f fun()
 ---@return lwt.Hook
 lwt_module.on_iteration = function(which, f) end
-
-lwt_module.hook = {}
-
-lwt_module.hook.remove = lwt_Hook.remove
 
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 ---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
@@ -4264,7 +5166,7 @@ local lwt_fs_module = {}
 ---@param from string
 ---@param to string
 ---@param opts? table `{excl = boolean}`
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.copyfile = function(from, to, opts) end
 
 ---Copies bytes of an open file to another one, at its position, or to a socket or pipe,
@@ -4282,7 +5184,7 @@ lwt_fs_module.copyfile = function(from, to, opts) end
 ---@param src lwt.File|integer
 ---@param offset integer where to begin in `src`
 ---@param length integer
----@return lwt.Promise the number of bytes: less than `length` at the end of `src`
+---@return lwt.Promise<integer> # the number of bytes: less than `length` at the end of `src`
 lwt_fs_module.sendfile = function(dst, src, offset, length) end
 
 ---Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
@@ -4300,7 +5202,7 @@ lwt_fs_module.sendfile = function(dst, src, offset, length) end
 ---@param path string
 ---@param flags? string|integer default "r"
 ---@param mode? integer permissions of a new file, default 0666 less the umask
----@return lwt.Promise of a lwt.File
+---@return lwt.Promise<lwt.File>
 lwt_fs_module.open = function(path, flags, mode) end
 
 ---A file made of a descriptor that is open already; it belongs to the file from now on.
@@ -4311,44 +5213,6 @@ lwt_fs_module.open = function(path, flags, mode) end
 ---@param fd integer
 ---@return lwt.File
 lwt_fs_module.of_fd = function(fd) end
-
-lwt_fs_module.file = {}
-
-lwt_fs_module.file.close = lwt_File.close
-
-lwt_fs_module.file.stat = lwt_File.stat
-
-lwt_fs_module.file.sync = lwt_File.sync
-
-lwt_fs_module.file.datasync = lwt_File.datasync
-
-lwt_fs_module.file.truncate = lwt_File.truncate
-
-lwt_fs_module.file.chmod = lwt_File.chmod
-
-lwt_fs_module.file.chown = lwt_File.chown
-
-lwt_fs_module.file.utime = lwt_File.utime
-
-lwt_fs_module.file.unlock = lwt_File.unlock
-
-lwt_fs_module.file.fileno = lwt_File.fileno
-
-lwt_fs_module.file.read = lwt_File.read
-
-lwt_fs_module.file.pread = lwt_File.pread
-
-lwt_fs_module.file.readv = lwt_File.readv
-
-lwt_fs_module.file.write = lwt_File.write
-
-lwt_fs_module.file.pwrite = lwt_File.pwrite
-
-lwt_fs_module.file.writev = lwt_File.writev
-
-lwt_fs_module.file.seek = lwt_File.seek
-
-lwt_fs_module.file.tell = lwt_File.tell
 
 ---What the system knows about a file: a table with `type` ("file", "directory", "link",
 ---"fifo", "socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`,
@@ -4361,7 +5225,7 @@ lwt_fs_module.file.tell = lwt_File.tell
 ---print(st.type, st.size)   --> file 3
 ---```
 ---@param path string
----@return lwt.Promise of the table
+---@return lwt.Promise<table>
 lwt_fs_module.stat = function(path) end
 
 ---As `stat`, but tells about a symbolic link itself.
@@ -4370,7 +5234,7 @@ lwt_fs_module.stat = function(path) end
 ---print(await(fs.lstat("l")).type)   --> link
 ---```
 ---@param path string
----@return lwt.Promise of the table
+---@return lwt.Promise<table>
 lwt_fs_module.lstat = function(path) end
 
 ---Whether something is there that can be reached by this path. Never rejected by the system:
@@ -4379,7 +5243,7 @@ lwt_fs_module.lstat = function(path) end
 ---print(await(fs.exists(".")), await(fs.exists("nothing")))   --> true false
 ---```
 ---@param path string
----@return lwt.Promise of a boolean
+---@return lwt.Promise<boolean>
 lwt_fs_module.exists = function(path) end
 
 ---Fulfilled with `true` when this process may use the file in these ways, rejected with
@@ -4389,7 +5253,7 @@ lwt_fs_module.exists = function(path) end
 ---```
 ---@param path string
 ---@param mode? string letters of "rwx"; none: only that it is there
----@return lwt.Promise of true
+---@return lwt.Promise<true>
 lwt_fs_module.access = function(path, mode) end
 
 ---Removes a file, or a symbolic link (not what it points to).
@@ -4399,7 +5263,7 @@ lwt_fs_module.access = function(path, mode) end
 ---print(await(fs.exists("f")))   --> false
 ---```
 ---@param path string
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.unlink = function(path) end
 
 ---Gives a file another name; what had that name before is replaced, in one step.
@@ -4410,7 +5274,7 @@ lwt_fs_module.unlink = function(path) end
 ---```
 ---@param from string
 ---@param to string
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.rename = function(from, to) end
 
 ---Gives a file a second name (a hard link).
@@ -4421,7 +5285,7 @@ lwt_fs_module.rename = function(from, to) end
 ---```
 ---@param path string the file
 ---@param new string its new name
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.link = function(path, new) end
 
 ---Makes the symbolic link `new`, which points to `target` (any text; relative to the link).
@@ -4431,7 +5295,7 @@ lwt_fs_module.link = function(path, new) end
 ---```
 ---@param target string
 ---@param new string
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.symlink = function(target, new) end
 
 ---What a symbolic link points to, as it stands there.
@@ -4440,7 +5304,7 @@ lwt_fs_module.symlink = function(target, new) end
 ---print(await(fs.readlink("l")))   --> ../x
 ---```
 ---@param path string
----@return lwt.Promise of a string
+---@return lwt.Promise<string>
 lwt_fs_module.readlink = function(path) end
 
 ---The absolute path, without symbolic links, `.` and `..`. Every part must exist.
@@ -4448,7 +5312,7 @@ lwt_fs_module.readlink = function(path) end
 ---print(await(fs.realpath("/../.")))   --> /
 ---```
 ---@param path string
----@return lwt.Promise of a string
+---@return lwt.Promise<string>
 lwt_fs_module.realpath = function(path) end
 
 ---Sets the permission bits.
@@ -4459,7 +5323,7 @@ lwt_fs_module.realpath = function(path) end
 ---```
 ---@param path string
 ---@param mode integer such as `tonumber("644", 8)`
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.chmod = function(path, mode) end
 
 ---Sets the owner and the group, by their numbers.
@@ -4471,7 +5335,7 @@ lwt_fs_module.chmod = function(path, mode) end
 ---@param path string
 ---@param uid? integer nil or -1: as it is
 ---@param gid? integer nil or -1: as it is
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.chown = function(path, uid, gid) end
 
 ---Sets the times of last access and last change, in seconds since 1970.
@@ -4483,7 +5347,7 @@ lwt_fs_module.chown = function(path, uid, gid) end
 ---@param path string
 ---@param atime? number nil: now
 ---@param mtime? number nil: now
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.utime = function(path, atime, mtime) end
 
 ---Makes a directory. With `parents` also those above it that are missing, and one that is
@@ -4494,7 +5358,7 @@ lwt_fs_module.utime = function(path, atime, mtime) end
 ---```
 ---@param path string
 ---@param opts? integer|table the mode (default 0777 less the umask), or `{mode=, parents=}`
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.mkdir = function(path, opts) end
 
 ---Makes a new directory that only this user may enter, with a name that nothing had before,
@@ -4506,7 +5370,7 @@ lwt_fs_module.mkdir = function(path, opts) end
 ---print(#path, await(fs.stat(path)).type)   --> 11 directory
 ---```
 ---@param template? string its path, to which six characters are added; default "/tmp/lwt_"
----@return lwt.Promise of the path
+---@return lwt.Promise<string> # of the path
 lwt_fs_module.mkdtemp = function(template) end
 
 ---Removes an empty directory (`lio.delete_recursively` takes one with all it holds).
@@ -4515,7 +5379,7 @@ lwt_fs_module.mkdtemp = function(template) end
 ---await(fs.rmdir("d"))
 ---```
 ---@param path string
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.rmdir = function(path) end
 
 ---All entries of a directory at once, sorted by name: a list of `{name=, type=}`, without
@@ -4528,7 +5392,7 @@ lwt_fs_module.rmdir = function(path) end
 -----> b file
 ---```
 ---@param path string
----@return lwt.Promise of the list
+---@return lwt.Promise<{ name: string, type: string }[]>
 lwt_fs_module.scandir = function(path) end
 
 ---About the file system that holds the path: `type` (the system's number), `bsize` (bytes of
@@ -4538,7 +5402,7 @@ lwt_fs_module.scandir = function(path) end
 ---print(st.bavail <= st.blocks)   --> true
 ---```
 ---@param path string
----@return lwt.Promise of the table
+---@return lwt.Promise<table>
 lwt_fs_module.statfs = function(path) end
 
 ---Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
@@ -4549,7 +5413,7 @@ lwt_fs_module.statfs = function(path) end
 ---print(await(fs.read_file("f")))   --> hello
 ---```
 ---@param path string
----@return lwt.Promise of a string
+---@return lwt.Promise<string>
 lwt_fs_module.read_file = function(path) end
 
 ---Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
@@ -4565,7 +5429,7 @@ lwt_fs_module.read_file = function(path) end
 ---@param data string|lwt.Bytes
 ---@param flags? string|integer as in `open`, default "w"
 ---@param mode? integer permissions of a new file, default 0666 less the umask
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.write_file = function(path, data, flags, mode) end
 
 ---A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
@@ -4578,7 +5442,7 @@ lwt_fs_module.write_file = function(path, data, flags, mode) end
 ---for entry in fs.readdir(".") do print(entry.name, entry.type) end   --> a file
 ---```
 ---@param path string
----@return lwt.Stream
+---@return lwt.SourceStream<{ name: string, type: string }>
 lwt_fs_module.readdir = function(path) end
 
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
@@ -4608,10 +5472,8 @@ lwt_fs_module.readdir = function(path) end
 ---```
 ---@param path string
 ---@param opts? table `{recursive = boolean}`
----@return lwt.Stream
+---@return lwt.SourceStream<{ type: string, name: string }>
 lwt_fs_module.watch = function(path, opts) end
-
-lwt_fs_module.file.lock = lwt_File.lock
 
 ---@class lwt.gc.module
 local lwt_gc_module = {}
@@ -4718,8 +5580,199 @@ lwt_io_module.set_default_buffer_size = function(size) end
 ---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
 ---```
 ---@param ch lwt.Channel|lwt.ChannelOrder
----@return lwt.Promise of a number, or nil
+---@return lwt.Promise<number?> # nil at the end
 lwt_io_module.read_int16 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_int = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_int32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_int64 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_float32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_float64 = function(ch) end
+
+lwt_io_module.le = {}
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_int = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_int16 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_int32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_int64 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_float32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_float64 = function(ch) end
+
+lwt_io_module.be = {}
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_int = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_int16 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_int32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_int64 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_float32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_float64 = function(ch) end
 
 ---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
 ---```lua
@@ -4730,8 +5783,212 @@ lwt_io_module.read_int16 = function(ch) end
 ---```
 ---@param ch lwt.Channel|lwt.ChannelOrder
 ---@param n number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.write_int16 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_int = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_int32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_int64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_float32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_float64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_int = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_int16 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_int32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_int64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_float32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_float64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_int = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_int16 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_int32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_int64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_float32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_float64 = function(ch, n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
@@ -4742,8 +5999,32 @@ lwt_io_module.write_int16 = function(ch, n) end
 ---@param ch lwt.Channel|lwt.ChannelOrder
 ---@param format string
 ---@param max integer? at most so many bytes
----@return lwt.Promise of the values
+---@return lwt.Promise<any> of the values
 lwt_io_module.unpack = function(ch, format, max) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param max integer? at most so many bytes
+---@return lwt.Promise<any> of the values
+lwt_io_module.le.unpack = function(ch, format, max) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param max integer? at most so many bytes
+---@return lwt.Promise<any> of the values
+lwt_io_module.be.unpack = function(ch, format, max) end
 
 ---Writes values in a format of `string.pack`, as one operation.
 ---```lua
@@ -4755,8 +6036,34 @@ lwt_io_module.unpack = function(ch, format, max) end
 ---@param ch lwt.Channel|lwt.ChannelOrder
 ---@param format string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.pack = function(ch, format, ...) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = lio.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param ... any
+---@return lwt.Promise<nil>
+lwt_io_module.le.pack = function(ch, format, ...) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = lio.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param ... any
+---@return lwt.Promise<nil>
+lwt_io_module.be.pack = function(ch, format, ...) end
 
 lwt_io_module.read_char = lwt_Channel.read_char
 
@@ -4813,7 +6120,7 @@ lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 ---@param path string
 ---@param mode string?
 ---@param opts table? `perm` (of a new file, default 0666 less the umask), `buffer_size`
----@return lwt.Promise a channel
+---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_file = function(path, mode, opts) end
 
 ---Make a new file with a random name and open it for reading and writing. Nothing is left
@@ -4824,7 +6131,7 @@ lwt_io_module.open_file = function(path, mode, opts) end
 ---await(ch:close())
 ---```
 ---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0600), …
----@return lwt.Promise its path, and the channel
+---@return lwt.Promise<string, lwt.Channel> # its path, and the channel
 lwt_io_module.open_temp_file = function(opts) end
 
 ---Make a new folder with a random name.
@@ -4833,7 +6140,7 @@ lwt_io_module.open_temp_file = function(opts) end
 ---print(path:match("^%./t"))   --> ./t
 ---```
 ---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
----@return lwt.Promise its path
+---@return lwt.Promise<string> # its path
 lwt_io_module.create_temp_dir = function(opts) end
 
 ---Delete a file, or a folder with all that is in it. Symbolic links are deleted and not
@@ -4846,7 +6153,7 @@ lwt_io_module.create_temp_dir = function(opts) end
 ---print((pcall(await, lio.open_file("d/f"))))   --> false
 ---```
 ---@param path string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.delete_recursively = function(path) end
 
 ---The length of a file. A directory is refused (`EISDIR`).
@@ -4855,7 +6162,7 @@ lwt_io_module.delete_recursively = function(path) end
 ---print(await(lio.file_length("f")))   --> 5
 ---```
 ---@param path string
----@return lwt.Promise an integer
+---@return lwt.Promise<integer>
 lwt_io_module.file_length = function(path) end
 
 lwt_io_module.atomic = lwt_Channel.atomic
@@ -4878,11 +6185,12 @@ lwt_io_module.direct_access = lwt_Channel.direct_access
 ---await(lio.with_file("f", "w", function(ch) return ch:write("text") end))
 ---print(await(lio.with_file("f", "r", lio.read)))   --> text
 ---```
+---@generic T
 ---@param path string
 ---@param mode string
----@param f function a task; gets the channel
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_file`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_file = function(path, mode, f, opts) end
 
 ---Make a temporary file and give its path and its channel to `f`. It is closed and removed when
@@ -4891,9 +6199,10 @@ lwt_io_module.with_file = function(path, mode, f, opts) end
 ---local path = await(lio.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
 ---print((pcall(await, lio.file_length(path))))   --> false
 ---```
----@param f function a task; gets the path and the channel
+---@generic T
+---@param f async fun(path: string, ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_temp_file`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_temp_file = function(f, opts) end
 
 ---Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when
@@ -4905,9 +6214,10 @@ lwt_io_module.with_temp_file = function(f, opts) end
 ---end)
 ---print(await(p))   --> 8
 ---```
----@param f function a task; gets the path
+---@generic T
+---@param f async fun(path: string): T?, ...?
 ---@param opts table? as for `create_temp_dir`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_temp_dir = function(f, opts) end
 
 ---The lines of a file as a stream. The file is opened for the first and closed after the last.
@@ -4916,7 +6226,7 @@ lwt_io_module.with_temp_dir = function(f, opts) end
 ---print(table.concat(await(lio.lines_of_file("f"):to_list()), " "))   --> a b
 ---```
 ---@param path string
----@return lwt.Stream
+---@return lwt.Stream<string>
 lwt_io_module.lines_of_file = function(path) end
 
 ---The bytes of a file as a stream of strings of one byte.
@@ -4925,7 +6235,7 @@ lwt_io_module.lines_of_file = function(path) end
 ---print(#await(lio.chars_of_file("f"):to_list()))   --> 2
 ---```
 ---@param path string
----@return lwt.Stream
+---@return lwt.Stream<string>
 lwt_io_module.chars_of_file = function(path) end
 
 ---Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may
@@ -4936,7 +6246,7 @@ lwt_io_module.chars_of_file = function(path) end
 ---```
 ---@param path string
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.lines_to_file = function(path, lines) end
 
 ---Make a file of strings, written one behind the other.
@@ -4946,7 +6256,7 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---```
 ---@param path string
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
 ---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
@@ -4976,7 +6286,7 @@ lwt_io_module.make = function(functions, opts) end
 ---```
 ---@param addr string|table
 ---@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
----@return lwt.Promise a channel
+---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_connection = function(addr, opts) end
 
 ---Connect, give the channel to `f`, and close it when `f` is done, however it ends.
@@ -4991,10 +6301,11 @@ lwt_io_module.open_connection = function(addr, opts) end
 ---print(await(p))   --> HELLO
 ---await(server:shutdown())
 ---```
+---@generic T
 ---@param addr string|table
----@param f function a task; gets the channel
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_connection`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_connection = function(addr, f, opts) end
 
 ---Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
@@ -5003,9 +6314,10 @@ lwt_io_module.with_connection = function(addr, f, opts) end
 ---await(lio.with_close_connection(function(c) return c:write("x") end, w))
 ---print(await(r:read()), lio.is_closed(w))   --> x true
 ---```
----@param f function a task; gets the channel
+---@generic T
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param ch lwt.Channel
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_close_connection = function(f, ch) end
 
 ---Listen at an address, and run `f(ch, address)` as a task for each client that connects;
@@ -5038,10 +6350,24 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param f function a task for each client
+---@param f async fun(ch: lwt.Channel, address: string): ...?
 ---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
----@return lwt.Promise the server, once it is listening
+---@return lwt.Promise<lwt.Server> # the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
+
+---Standard input. The channel is made when it is first asked for; closing it leaves the
+---descriptor open.
+---@type lwt.Channel
+lwt_io_module.stdin = nil
+
+---Standard output: what is written is buffered, and written out when the buffer is full, when the
+---loop has nothing else to do, by `flush`, and at the end of the program.
+---@type lwt.Channel
+lwt_io_module.stdout = nil
+
+---Standard error, buffered like standard output.
+---@type lwt.Channel
+lwt_io_module.stderr = nil
 
 ---Write the arguments to `lio.stdout`, one behind the other, at once. `printl` adds a newline,
 ---`printf` formats, `printlf` does both; with an `e` in front they write to `lio.stderr`.
@@ -5052,46 +6378,46 @@ lwt_io_module.establish_server = function(addr, f, opts) end
 ---print(lwt.is_promise(lio.print("")))   --> true
 ---```
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.print = function(...) end
 
 ---Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.printl = function(...) end
 
 ---Write `fmt:format(...)` to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.printf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.printlf = function(fmt, ...) end
 
 ---Write the arguments to `lio.stderr`.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.eprint = function(...) end
 
 ---Write the arguments and a newline to `lio.stderr`.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.eprintl = function(...) end
 
 ---Write `fmt:format(...)` to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.eprintf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.eprintlf = function(fmt, ...) end
 
 lwt_io_module.hexdump = lwt_Channel.hexdump
@@ -5104,7 +6430,7 @@ lwt_io_module.hexdump = lwt_Channel.hexdump
 ---await(lio.flush_all())
 ---print(await(r:read(1)))   --> x
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.flush_all = function() end
 
 ---@class lwt.job.module
@@ -5141,9 +6467,10 @@ local lwt_list_module = {}
 ---await(list.iter_s(function(v) await(lwt.pause()) print(v) end, { 1, 2 }))   --> 1
 -----> 2
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 lwt_list_module.iter_s = function(f, l) end
 
 ---`f(v)` for all elements at the same time.
@@ -5151,9 +6478,10 @@ lwt_list_module.iter_s = function(f, l) end
 ---await(list.iter_p(function(v) await(lwt.sleep(v)) print(v) end, { 0.02, 0.01 }))   --> 0.01
 -----> 0.02
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 lwt_list_module.iter_p = function(f, l) end
 
 ---`f(v)` for all elements, at most `max` (default 1) at a time. After a failure no more
@@ -5168,10 +6496,11 @@ lwt_list_module.iter_p = function(f, l) end
 ---end, { 1, 2, 3, 4, 5 }, 2))
 ---print(most)   --> 2
 ---```
----@param f fun(v: any): any
----@param l table
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_list_module.iter_n = function(f, l, max) end
 
 ---`f(i, v)` for one element after another; `i` counts from 1.
@@ -5179,9 +6508,10 @@ lwt_list_module.iter_n = function(f, l, max) end
 ---await(list.iteri_s(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
 -----> 2 b
 ---```
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(i: integer, v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 lwt_list_module.iteri_s = function(f, l) end
 
 ---`f(i, v)` for all elements at the same time.
@@ -5189,9 +6519,10 @@ lwt_list_module.iteri_s = function(f, l) end
 ---await(list.iteri_p(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
 -----> 2 b
 ---```
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(i: integer, v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 lwt_list_module.iteri_p = function(f, l) end
 
 ---The list of `f(v)`, called for one element after another.
@@ -5199,9 +6530,10 @@ lwt_list_module.iteri_p = function(f, l) end
 ---local l = await(list.map_s(function(v) return lwt.fulfilled(v * 2) end, { 1, 2 }))
 ---print(table.concat(l, " "))   --> 2 4
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.map_s = function(f, l) end
 
 ---The list of `f(v)`, called for all elements at the same time.
@@ -5209,9 +6541,10 @@ lwt_list_module.map_s = function(f, l) end
 ---local l = await(list.map_p(function(v) await(lwt.sleep(v)) return v end, { 0.02, 0.01 }))
 ---print(l[1], l[2])   --> 0.02 0.01
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.map_p = function(f, l) end
 
 ---The list of `f(v)`, with at most `max` (default 1) calls at a time.
@@ -5219,10 +6552,11 @@ lwt_list_module.map_p = function(f, l) end
 ---local l = await(list.map_n(function(v) await(lwt.pause()) return v * v end, { 1, 2, 3 }, 2))
 ---print(l[1], l[2], l[3], l.n)   --> 1 4 9 3
 ---```
----@param f fun(v: any): any
----@param l table
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.map_n = function(f, l, max) end
 
 ---The list of `f(i, v)`, called for one element after another; `i` counts from 1.
@@ -5230,9 +6564,10 @@ lwt_list_module.map_n = function(f, l, max) end
 ---local l = await(list.mapi_s(function(i, v) return i .. v end, { "a", "b" }))
 ---print(table.concat(l, " "))   --> 1a 2b
 ---```
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(i: integer, v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.mapi_s = function(f, l) end
 
 ---The list of `f(i, v)`, called for all elements at the same time.
@@ -5240,9 +6575,10 @@ lwt_list_module.mapi_s = function(f, l) end
 ---local l = await(list.mapi_p(function(i, v) return i .. v end, { "a", "b" }))
 ---print(table.concat(l, " "))   --> 1a 2b
 ---```
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(i: integer, v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.mapi_p = function(f, l) end
 
 ---The elements for which `f(v)` is true, asked one after another.
@@ -5250,9 +6586,10 @@ lwt_list_module.mapi_p = function(f, l) end
 ---local l = await(list.filter_s(function(v) return v > 1 end, { 1, 2, 3 }))
 ---print(table.concat(l, " "))   --> 2 3
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_list_module.filter_s = function(f, l) end
 
 ---The elements for which `f(v)` is true, asked at the same time.
@@ -5260,36 +6597,40 @@ lwt_list_module.filter_s = function(f, l) end
 ---local big = list.filter_p(function(v) await(lwt.pause()) return v > 1 end, { 1, 2, 3 })
 ---print(table.concat(await(big), " "))   --> 2 3
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_list_module.filter_p = function(f, l) end
 
 ---The values of `f(v)` that are not nil, called one after another.
 ---```lua
 ---print(table.concat(await(list.filter_map_s(tonumber, { "1", "x", "3" })), " "))   --> 1 3
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.filter_map_s = function(f, l) end
 
 ---The values of `f(v)` that are not nil, called at the same time.
 ---```lua
 ---print(table.concat(await(list.filter_map_p(tonumber, { "1", "x", "3" })), " "))   --> 1 3
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.filter_map_p = function(f, l) end
 
 ---Whether `f(v)` is true for every element, asked one after another until it is not.
 ---```lua
 ---print(await(list.for_all_s(function(v) return v > 0 end, { 1, 2 })))   --> true
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 lwt_list_module.for_all_s = function(f, l) end
 
 ---Whether `f(v)` is true for every element: all are asked at the same time, and waited
@@ -5297,18 +6638,20 @@ lwt_list_module.for_all_s = function(f, l) end
 ---```lua
 ---print(await(list.for_all_p(function(v) return lwt.fulfilled(v > 1) end, { 1, 2 })))   --> false
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 lwt_list_module.for_all_p = function(f, l) end
 
 ---Whether `f(v)` is true for some element, asked one after another until it is.
 ---```lua
 ---print(await(list.exists_s(function(v) return v == 2 end, { 1, 2, 3 })))   --> true
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 lwt_list_module.exists_s = function(f, l) end
 
 ---Whether `f(v)` is true for some element: all are asked at the same time, and waited for.
@@ -5316,9 +6659,10 @@ lwt_list_module.exists_s = function(f, l) end
 ---local function is_4(v) return lwt.fulfilled(v == 4) end
 ---print(await(list.exists_p(is_4, { 1, 2, 3 })))   --> false
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 lwt_list_module.exists_p = function(f, l) end
 
 ---The first element for which `f(v)` is true, asked one after another until it is; nil if
@@ -5326,9 +6670,10 @@ lwt_list_module.exists_p = function(f, l) end
 ---```lua
 ---print(await(list.find_s(function(v) return v > 1 end, { 1, 2, 3 })))   --> 2
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<T>
 lwt_list_module.find_s = function(f, l) end
 
 ---The first element, in the list's order, for which `f(v)` is true: all are asked at the
@@ -5336,9 +6681,10 @@ lwt_list_module.find_s = function(f, l) end
 ---```lua
 ---print(await(list.find_p(function(v) await(lwt.pause()) return v > 1 end, { 1, 2, 3 })))   --> 2
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<T>
 lwt_list_module.find_p = function(f, l) end
 
 ---The first value of `f(v)` that is not nil, called one after another until there is one;
@@ -5346,9 +6692,10 @@ lwt_list_module.find_p = function(f, l) end
 ---```lua
 ---print(await(list.find_map_s(tonumber, { "x", "12" })))   --> 12
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<R>
 lwt_list_module.find_map_s = function(f, l) end
 
 ---The first value, in the list's order, of `f(v)` that is not nil: called for all at the
@@ -5356,9 +6703,10 @@ lwt_list_module.find_map_s = function(f, l) end
 ---```lua
 ---print(await(list.find_map_p(tonumber, { "x", "12" })))   --> 12
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<R>
 lwt_list_module.find_map_p = function(f, l) end
 
 ---Two lists: the elements for which `f(v)` is true, and the others; asked one after
@@ -5367,9 +6715,10 @@ lwt_list_module.find_map_p = function(f, l) end
 ---local big, small = await(list.partition_s(function(v) return v > 2 end, { 1, 2, 3, 4 }))
 ---print(#big, #small, big[1], small[1])   --> 2 2 3 1
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<T>>
 lwt_list_module.partition_s = function(f, l) end
 
 ---Two lists: the elements for which `f(v)` is true, and the others; asked at the same time.
@@ -5377,29 +6726,32 @@ lwt_list_module.partition_s = function(f, l) end
 ---local big, small = await(list.partition_p(function(v) return v > 2 end, { 1, 2, 3, 4 }))
 ---print(#big, #small)   --> 2 2
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<T>>
 lwt_list_module.partition_p = function(f, l) end
 
 ---`f(acc, v)` from the first element to the last: the last accumulator.
 ---```lua
 ---print(await(list.fold_left_s(function(acc, v) return acc .. v end, "", { "a", "b" })))   --> ab
 ---```
----@param f fun(acc: any, v: any): any
----@param acc any
----@param l table
----@return lwt.Promise
+---@generic T, A
+---@param f async fun(acc: A, v: T): lwt.Promise<A>|A
+---@param acc A
+---@param l T[]
+---@return lwt.Promise<A>
 lwt_list_module.fold_left_s = function(f, acc, l) end
 
 ---`f(v, acc)` from the last element to the first: the last accumulator.
 ---```lua
 ---print(await(list.fold_right_s(function(v, acc) return acc .. v end, { "a", "b" }, "")))   --> ba
 ---```
----@param f fun(v: any, acc: any): any
----@param l table
----@param acc any
----@return lwt.Promise
+---@generic T, A
+---@param f async fun(v: T, acc: A): lwt.Promise<A>|A
+---@param l T[]
+---@param acc A
+---@return lwt.Promise<A>
 lwt_list_module.fold_right_s = function(f, l, acc) end
 
 ---@class lwt.log.module
@@ -5418,6 +6770,76 @@ local lwt_log_module = {}
 ---@param ... any
 ---@return lwt.Promise # fulfilled when the record is written
 lwt_log_module.info = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.debug = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.notice = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.warning = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.error = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.fatal = function(message, ...) end
 
 ---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
 ---```lua
@@ -5731,17 +7153,68 @@ local lwt_mvar_module = {}
 ---lwt.spawn(function() for i = 1, 3 do await(m:put(i)) end end)
 ---print(await(m:take()), await(m:take()), await(m:take()))   --> 1 2 3
 ---```
----@param value any what the cell holds at first
----@return lwt.Mvar
+---@generic T
+---@param value? T what the cell holds at first
+---@return lwt.Mvar<T>
 lwt_mvar_module.create = function(value) end
 
-lwt_mvar_module.put = lwt_Mvar.put
+---Puts a value into the cell. When it is empty, the promise is fulfilled at once, and the
+---value goes straight to the oldest waiting taker, if there is one. When it is full, the
+---promise waits until the value has found room; cancelling it takes the value back.
+---Any value may be put: nil, and a promise, which stays what it is.
+---(In a task that was cancelled and has not been told yet, the value is put a turn of the loop later, so that it is not put at all when
+---the `await` raises.)
+---```lua
+---local m = mvar.create("old")
+---local p = m:put("new")
+---print(p:state())          --> pending
+---print(await(m:take()))    --> old
+---print(await(m:take()))    --> new
+---```
+---@generic T
+---@param m lwt.Mvar<T>
+---@param value T
+---@return lwt.Promise<nil>
+lwt_mvar_module.put = function(m, value) end
 
-lwt_mvar_module.take = lwt_Mvar.take
+---Takes the value out of the cell. When it is empty, the promise waits for one; cancelling it
+---withdraws the taker, and the next value goes to the next one. Taking lets the oldest
+---waiting `put` in.
+---(In a task that was cancelled and has not been told yet, the promise waits for a turn of the loop, so that no
+---value is lost at the `await` that raises.)
+---```lua
+---local m = mvar.create()
+---local p = m:take()
+---m:put("hello")
+---print(await(p))          --> hello
+---print(m:is_empty())      --> true
+---```
+---@generic T
+---@param m lwt.Mvar<T>
+---@return lwt.Promise<T>
+lwt_mvar_module.take = function(m) end
 
-lwt_mvar_module.take_available = lwt_Mvar.take_available
+---Takes the value out of the cell if there is one, without waiting.
+---```lua
+---local m = mvar.create(7)
+---print(m:take_available())   --> 7 true
+---print(m:take_available())   --> nil false
+---```
+---@generic T
+---@param m lwt.Mvar<T>
+---@return T? value # value nil when the cell is empty
+---@return boolean found tells a nil that was in the cell from an empty one
+lwt_mvar_module.take_available = function(m) end
 
-lwt_mvar_module.is_empty = lwt_Mvar.is_empty
+---Whether the cell holds nothing. That it is empty does not mean that a value put now would
+---stay in it: takers may be waiting.
+---```lua
+---print(mvar.create():is_empty(), mvar.create(1):is_empty())   --> true false
+---```
+---@generic T
+---@param m lwt.Mvar<T>
+---@return boolean
+lwt_mvar_module.is_empty = function(m) end
 
 ---@class lwt.net.module
 local lwt_net_module = {}
@@ -5776,7 +7249,7 @@ lwt_net_module.unix_datagram = function(opts) end
 ---@param host string|nil
 ---@param service? string|integer
 ---@param opts? table # family, socktype, passive, canonname
----@return lwt.Promise # table
+---@return lwt.Promise<lwt.Address[]>
 lwt_net_module.getaddrinfo = function(host, service, opts) end
 
 ---The names of an address (numbers): its host, and its service. Where there is no name the
@@ -5786,7 +7259,7 @@ lwt_net_module.getaddrinfo = function(host, service, opts) end
 ---print(service)   --> 4
 ---```
 ---@param addr string|table
----@return lwt.Promise # host, service
+---@return lwt.Promise<string, string> # host, service
 lwt_net_module.getnameinfo = function(addr) end
 
 ---The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with
@@ -5797,7 +7270,7 @@ lwt_net_module.getnameinfo = function(addr) end
 ---```
 ---@param name string
 ---@param proto? string
----@return lwt.Promise # integer
+---@return lwt.Promise<integer>
 lwt_net_module.getservbyname = function(name, proto) end
 
 ---How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
@@ -5839,7 +7312,7 @@ lwt_net_module.interfaces = function() end
 ---```
 ---@param addr string|table
 ---@param opts? table # backlog, reuseport, nodelay, ipv6only
----@return lwt.Promise # lwt.Listener
+---@return lwt.Promise<lwt.Listener>
 lwt_net_module.tcp_listen = function(addr, opts) end
 
 lwt_net_module.accept = lwt_Listener.accept
@@ -5864,7 +7337,7 @@ lwt_net_module.parse_address = function(addr) end
 ---print(tostring(sock):match("^lwt.pipe"))   --> lwt.pipe
 ---```
 ---@param addr string|table
----@return lwt.Promise # lwt.Socket
+---@return lwt.Promise<lwt.Socket>
 lwt_net_module.pipe_connect = function(addr) end
 
 ---Listens at a Unix-domain socket, which is made there and removed again when the listener
@@ -5876,7 +7349,7 @@ lwt_net_module.pipe_connect = function(addr) end
 ---```
 ---@param addr string|table
 ---@param opts? table # backlog
----@return lwt.Promise # lwt.Listener
+---@return lwt.Promise<lwt.Listener>
 lwt_net_module.pipe_listen = function(addr, opts) end
 
 ---Two sockets that are connected to each other, at once (no promise). Raises the system's
@@ -5901,18 +7374,27 @@ lwt_net_module.of_fd = function(fd) end
 ---end, or broken). Any number may wait for one descriptor. It must stay open so long.
 ---Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 ---@param fd integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_net_module.wait_readable = function(fd) end
 
 ---Waits until a descriptor of another library can be written without blocking. See
 ---`wait_readable`.
 ---@param fd integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_net_module.wait_writable = function(fd) end
 
 lwt_net_module.fileno = lwt_Socket.fileno
 
-lwt_net_module.getsockname = lwt_Socket.getsockname
+---The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"`
+---(`"unix:"` when it has no name).
+---```lua
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---local sock = net.tcp_connect(listener:address()):await()
+---print(sock:getsockname():match("^127.0.0.1:%d+$") ~= nil)   --> true
+---```
+---@param sock lwt.Socket|lwt.Udp
+---@return string
+lwt_net_module.getsockname = function(sock) end
 
 lwt_net_module.getpeername = lwt_Socket.getpeername
 
@@ -5939,7 +7421,7 @@ lwt_net_module.shutdown = lwt_Socket.shutdown
 ---```
 ---@param addr string|table
 ---@param opts? table # nodelay, bind, delay
----@return lwt.Promise # lwt.Socket
+---@return lwt.Promise<lwt.Socket>
 lwt_net_module.tcp_connect = function(addr, opts) end
 
 lwt_net_module.nodelay = lwt_Socket.nodelay
@@ -6004,7 +7486,7 @@ lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
 ---print(p:await())   --> nil
 ---```
 ---@param handle lwt.Socket|lwt.Listener|lwt.Udp
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_net_module.close = function(handle) end
 
 ---@class lwt.pool.module
@@ -6030,17 +7512,57 @@ local lwt_pool_module = {}
 ---await(lwt.join(jobs))
 ---print(made)   --> 2
 ---```
+---@generic E
 ---@param n integer at least 1
----@param create fun(): any
+---@param create async fun(): lwt.Promise<E>|E
 ---@param opts? lwt.pool.Options
----@return lwt.Pool
+---@return lwt.Pool<E>
 lwt_pool_module.create = function(n, create, opts) end
 
-lwt_pool_module.use = lwt_Pool.use
+---Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
+---whichever way `f` ends: with values, with an error, cancelled. An idle element is
+---used first, then a new one is made, and when all `n` are in use the call waits:
+---strictly first come, first served. When making one fails, its user gets the error and the next
+---one who waits tries for himself.
+---Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
+---```lua
+---local p = pool.create(1, function() return "connection" end)
+---print(await(p:use(function(c) return "used the " .. c end)))   --> used the connection
+---print(pcall(await, p:use(function() error("oops", 0) end)))     --> false oops
+---```
+---@generic E, T
+---@param p lwt.Pool<E>
+---@param f async fun(element: E, ...): T?, ...?
+---@param ... any more arguments for `f`
+---@return lwt.Promise<T> # what `f` returns or raises
+lwt_pool_module.use = function(p, f, ...) end
 
-lwt_pool_module.clear = lwt_Pool.clear
+---Disposes of the elements: of those that nobody uses now, one after another, of the others as
+---soon as they are given back. The next `use` makes a new one.
+---Cancelling the promise does not stop it.
+---```lua
+---local p = pool.create(1, function() return "thing" end, {
+---  dispose = function(thing) print("disposed of", thing) end,   --> disposed of thing
+---})
+---await(p:use(function() end))
+---await(p:clear())
+---```
+---@generic E
+---@param p lwt.Pool<E>
+---@return lwt.Promise<nil> # when the idle ones are gone; rejected if a `dispose` raised, the first
+lwt_pool_module.clear = function(p) end
 
-lwt_pool_module.wait_queue_length = lwt_Pool.wait_queue_length
+---How many wait for an element.
+---```lua
+---local p = pool.create(1, function() return 0 end)
+---local jobs = { p:use(lwt.yield), p:use(lwt.yield), p:use(lwt.yield) }
+---print(p:wait_queue_length())   --> 2
+---await(lwt.join(jobs))
+---```
+---@generic E
+---@param p lwt.Pool<E>
+---@return integer
+lwt_pool_module.wait_queue_length = function(p) end
 
 ---@class lwt.preemptive.module
 local lwt_preemptive_module = {}
@@ -6103,9 +7625,10 @@ lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
 ---local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
 ---print(await(preemptive.detach(fib, 20)))   --> 6765
 ---```
----@param f function
+---@generic T
+---@param f fun(...): T?, ...?
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<T>
 lwt_preemptive_module.detach = function(f, ...) end
 
 ---Sets the least and the greatest number of worker threads, and starts threads up to the
@@ -6252,7 +7775,7 @@ local lwt_process_module = {}
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
 ---of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
----reads them is told `lwt.Closed`, and the status tells of `KILL`),
+---reads or writes them, then or later, is told `lwt.Timeout`, and the status tells of `KILL`),
 ---also when it has ended by then and a program that it has left behind holds them;
 ---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
 ---and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
@@ -6279,7 +7802,18 @@ lwt_process_module.open = function(cmd, opts) end
 
 lwt_process_module.status = lwt_Process.status
 
-lwt_process_module.kill = lwt_Process.kill
+---Sends a signal, to its whole group when it has one (`group`), unless it has ended already. As a
+---module function, `kill(pid, signal)` takes the number of any process, too (of a group: negative).
+---```lua
+---local p = process.open {"sleep", "60"}
+---print(p:kill("KILL"))               --> true
+---print(await(p:status()).signal)     --> KILL
+---print(p:kill("KILL"))               --> false
+---```
+---@param p lwt.Process|integer a process, or the number of one
+---@param name? string|integer default "TERM"
+---@return boolean sent
+lwt_process_module.kill = function(p, name) end
 
 lwt_process_module.close = lwt_Process.close
 
@@ -6291,7 +7825,7 @@ lwt_process_module.close = lwt_Process.close
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.exec = function(cmd, opts) end
 
 ---The command that has `/bin/sh` run a text. Unless it reads from a terminal it has a process group
@@ -6319,7 +7853,7 @@ lwt_process_module.getpid = function() end
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a string and a lwt.ProcessStatus
+---@return lwt.Promise<string, lwt.ProcessStatus>
 lwt_process_module.pread = function(cmd, opts) end
 
 ---The first line that a program writes, without its end; nil when there is none. The program is
@@ -6329,7 +7863,7 @@ lwt_process_module.pread = function(cmd, opts) end
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a string or nil, and a lwt.ProcessStatus
+---@return lwt.Promise<string?, lwt.ProcessStatus>
 lwt_process_module.pread_line = function(cmd, opts) end
 
 ---A stream of the lines that a program writes. Raises when it cannot be started. `s:close()`, and
@@ -6340,7 +7874,7 @@ lwt_process_module.pread_line = function(cmd, opts) end
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_process_module.pread_lines = function(cmd, opts) end
 
 ---A stream of the characters (bytes) that a program writes, as `pread_lines`.
@@ -6349,7 +7883,7 @@ lwt_process_module.pread_lines = function(cmd, opts) end
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_process_module.pread_chars = function(cmd, opts) end
 
 ---Runs a program with a text as its input, and gives its status. A program that closes its input
@@ -6360,7 +7894,7 @@ lwt_process_module.pread_chars = function(cmd, opts) end
 ---@param cmd string[]
 ---@param text string|lwt.Bytes
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.pwrite = function(cmd, text, opts) end
 
 ---As `pwrite`, of a line to which its end is added.
@@ -6370,7 +7904,7 @@ lwt_process_module.pwrite = function(cmd, text, opts) end
 ---@param cmd string[]
 ---@param line string
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.pwrite_line = function(cmd, line, opts) end
 
 ---As `pwrite`, of the characters of a stream or a list.
@@ -6380,7 +7914,7 @@ lwt_process_module.pwrite_line = function(cmd, line, opts) end
 ---@param cmd string[]
 ---@param chars lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.pwrite_chars = function(cmd, chars, opts) end
 
 ---As `pwrite`, of the lines of a stream or a list, whose ends are added.
@@ -6390,7 +7924,7 @@ lwt_process_module.pwrite_chars = function(cmd, chars, opts) end
 ---@param cmd string[]
 ---@param lines lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.pwrite_lines = function(cmd, lines, opts) end
 
 ---Runs a program with a text as its input and gives what it writes: writing and reading go on
@@ -6401,7 +7935,7 @@ lwt_process_module.pwrite_lines = function(cmd, lines, opts) end
 ---@param cmd string[]
 ---@param text string|lwt.Bytes
 ---@param opts? table as for `open`
----@return lwt.Promise of a string and a lwt.ProcessStatus
+---@return lwt.Promise<string, lwt.ProcessStatus>
 lwt_process_module.pmap = function(cmd, text, opts) end
 
 ---As `pmap`, of one line: gives the first line that comes, or nil.
@@ -6411,7 +7945,7 @@ lwt_process_module.pmap = function(cmd, text, opts) end
 ---@param cmd string[]
 ---@param line string
 ---@param opts? table as for `open`
----@return lwt.Promise of a string or nil, and a lwt.ProcessStatus
+---@return lwt.Promise<string?, lwt.ProcessStatus>
 lwt_process_module.pmap_line = function(cmd, line, opts) end
 
 ---A stream of the lines that a program makes of the lines of a stream or a list. A failure of
@@ -6423,7 +7957,7 @@ lwt_process_module.pmap_line = function(cmd, line, opts) end
 ---@param cmd string[]
 ---@param lines lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_process_module.pmap_lines = function(cmd, lines, opts) end
 
 ---As `pmap_lines`, of characters.
@@ -6433,7 +7967,7 @@ lwt_process_module.pmap_lines = function(cmd, lines, opts) end
 ---@param cmd string[]
 ---@param chars lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_process_module.pmap_chars = function(cmd, chars, opts) end
 
 ---Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
@@ -6443,10 +7977,11 @@ lwt_process_module.pmap_chars = function(cmd, chars, opts) end
 --- return await(p.stdout:read())
 ---end)))   --> x
 ---```
+---@generic T
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@param f fun(p: lwt.Process): ...
----@return lwt.Promise of what `f` returns
+---@param f async fun(p: lwt.Process): T?, ...?
+---@return lwt.Promise<T> # of what `f` returns
 lwt_process_module.with_process = function(cmd, opts, f) end
 
 ---@class lwt.react.module
@@ -6662,10 +8197,6 @@ lwt_react_module.E.fold_s = lwt_Event.fold_s
 ---@return lwt.Event
 lwt_react_module.E.merge_s = function(list, init, f) end
 
-lwt_react_module.notifier = {}
-
-lwt_react_module.notifier.stop = lwt_Notifier.stop
-
 lwt_react_module.E.notify = lwt_Event.notify
 
 lwt_react_module.E.notify_s = lwt_Event.notify_s
@@ -6829,7 +8360,7 @@ lwt_react_module.S.fold_s = lwt_Event.fold_s
 ---@param init any
 ---@param f fun(acc: any, v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 lwt_react_module.S.merge_s = function(list, init, f, eq) end
 
 lwt_react_module.S.run_s = lwt_Signal.run_s
@@ -6885,9 +8416,10 @@ lwt_retry_module.fatal = function(err) end
 ---end, { times = 5, delay = 0.001 })
 ---print(await(p))   --> attempt 3
 ---```
----@param f fun(n: integer): ...
+---@generic T
+---@param f async fun(n: integer): T?, ...?
 ---@param opts? lwt.retry.Options
----@return lwt.Promise # of the first success; rejected with the last failure
+---@return lwt.Promise<T> # of the first success; rejected with the last failure
 lwt_retry_module.run = function(f, opts) end
 
 ---The attempts themselves, as a stream: each element is made when it is asked for, after the
@@ -7079,7 +8611,7 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ---h:stop()
 ---```
 ---@param name string "TERM" or "SIGTERM"
----@param f fun(name: string)
+---@param f async fun(name: string): ...?
 ---@return lwt.SignalHandler
 lwt_signal_module.on = function(name, f) end
 
@@ -7092,7 +8624,7 @@ lwt_signal_module.on = function(name, f) end
 ---print(await(p))   --> USR1
 ---```
 ---@param name string
----@return lwt.Promise
+---@return lwt.Promise<string>
 lwt_signal_module.next = function(name) end
 
 ---A stream with an element (the name) for each delivery. Deliveries are counted while nobody
@@ -7106,7 +8638,7 @@ lwt_signal_module.next = function(name) end
 ---print(await(s:get()))   --> nil
 ---```
 ---@param name string
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_signal_module.stream = function(name) end
 
 ---@class lwt.stream.module
@@ -7120,69 +8652,403 @@ local lwt_stream_module = {}
 ---@return boolean
 lwt_stream_module.is_stream = function(x) end
 
-lwt_stream_module.to_list = lwt_Stream.to_list
+---All elements that are left, as a list (with `n`). When the source fails, or when it is
+---cancelled, those that were read are put back.
+---```lua
+---print(table.concat(await(stream.of_string("xyz"):to_list()), "."))   --> x.y.z
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.to_list = function(s) end
 
-lwt_stream_module.to_string = lwt_Stream.to_string
+---All elements that are left, which must be strings, as one string.
+---```lua
+---print(await(stream.of_list({ "ab", "c" }):to_string()))   --> abc
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<string>
+lwt_stream_module.to_string = function(s) end
 
-lwt_stream_module.fold = lwt_Stream.fold
+---`f(v, acc)` for each element, from `acc = init` on: the last accumulator. (As in Lwt
+---the element comes first.)
+---```lua
+---local s = stream.of_list { "a", "b" }
+---print(await(s:fold("", function(v, acc) return acc .. v end)))   --> ab
+---```
+---@generic T, A
+---@param s lwt.Stream<T>
+---@param init A
+---@param f fun(v: T, acc: A): A
+---@return lwt.Promise<A>
+lwt_stream_module.fold = function(s, init, f) end
 
-lwt_stream_module.fold_s = lwt_Stream.fold_s
+---The same for an `f` that runs as a task, one element after another.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(await(s:fold_s(0, function(v, acc) await(lwt.pause()) return acc + v end)))   --> 6
+---```
+---@generic T, A
+---@param s lwt.Stream<T>
+---@param init A
+---@param f async fun(v: T, acc: A): lwt.Promise<A>|A
+---@return lwt.Promise<A>
+lwt_stream_module.fold_s = function(s, init, f) end
 
-lwt_stream_module.iter = lwt_Stream.iter
+---`f(v)` for each element. The promise (of nothing) is fulfilled at the end, and
+---rejected with the first error of the stream or of `f`. `f` is a plain callback.
+---```lua
+---await(stream.of_list({ 1, 2 }):iter(print))   --> 1
+-----> 2
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T)
+---@return lwt.Promise<nil>
+lwt_stream_module.iter = function(s, f) end
 
-lwt_stream_module.iter_s = lwt_Stream.iter_s
+---The same for an `f` that runs as a task (it may await, and may return a promise), one
+---element after another.
+---```lua
+---await(stream.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
+-----> 2
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
+lwt_stream_module.iter_s = function(s, f) end
 
-lwt_stream_module.iter_p = lwt_Stream.iter_p
+---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
+---Fulfilled when the stream has ended and all are done. The first failure stops it: it
+---reads no more, cancels the others, awaits them, and is rejected.
+---```lua
+---local s = stream.of_list { 0.02, 0.01 }
+---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
+-----> 0.02
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
+lwt_stream_module.iter_p = function(s, f) end
 
-lwt_stream_module.iter_n = lwt_Stream.iter_n
+---The same with at most `max` (default 1) of them at a time: an element is only read when
+---there is room for it.
+---```lua
+---local now, most = 0, 0
+---await(stream.of_string("abcdef"):iter_n(function()
+--- now = now + 1
+--- most = math.max(most, now)
+--- await(lwt.pause())
+--- now = now - 1
+---end, 2))
+---print(most)   --> 2
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@param max? integer
+---@return lwt.Promise<nil>
+lwt_stream_module.iter_n = function(s, f, max) end
 
-lwt_stream_module.find = lwt_Stream.find
+---The first element for which `f(v)` is true; nil if there is none. Everything up to it
+---is taken, itself included.
+---```lua
+---local s = stream.of_list { 1, 5, 7 }
+---print(await(s:find(function(v) return v > 3 end)), await(s:next()))   --> 5 7
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<T?>
+lwt_stream_module.find = function(s, f) end
 
-lwt_stream_module.find_s = lwt_Stream.find_s
+---The same for an `f` that runs as a task.
+---```lua
+---local s = stream.of_list { 1, 5 }
+---print(await(s:find_s(function(v) return lwt.fulfilled(v > 3) end)))   --> 5
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<T?>
+lwt_stream_module.find_s = function(s, f) end
 
-lwt_stream_module.find_map = lwt_Stream.find_map
+---The first value of `f(v)` that is not nil; nil if there is none.
+---```lua
+---print(await(stream.of_list({ "x", "12" }):find_map(tonumber)))   --> 12
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Promise<R?>
+lwt_stream_module.find_map = function(s, f) end
 
-lwt_stream_module.find_map_s = lwt_Stream.find_map_s
+---The same for an `f` that runs as a task.
+---```lua
+---local s = stream.of_list { "x", "12" }
+---print(await(s:find_map_s(function(v) await(lwt.pause()) return tonumber(v) end)))   --> 12
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R?>
+lwt_stream_module.find_map_s = function(s, f) end
 
-lwt_stream_module.get = lwt_Stream.get
+---What `next` is rejected with at the end of a stream.
+---@type any
+lwt_stream_module.Empty = nil
 
-lwt_stream_module.next = lwt_Stream.next
+---The next element; nil at the end. Several readers may wait at the same time: each
+---element goes to exactly one of them, in the order in which they asked. A reader that
+---is cancelled leaves the line, and no element is lost with it. (In a task that was cancelled
+---and has not been told yet, a read begins a turn of the loop later, so that no element is lost
+---at the `await` that raises. So it is for all that takes elements.)
+---```lua
+---local s = stream.of_list { "x" }
+---print(await(s:get()), await(s:get()))   --> x nil
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
+lwt_stream_module.get = function(s) end
 
-lwt_stream_module.peek = lwt_Stream.peek
+---The next element; at the end it is rejected with `stream.Empty`.
+---```lua
+---local s = stream.of_list { "x" }
+---print(await(s:next()))   --> x
+---print(select(2, s:next():state()) == stream.Empty)   --> true
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T>
+lwt_stream_module.next = function(s) end
 
-lwt_stream_module.npeek = lwt_Stream.npeek
+---The element that the next read will give, without taking it; nil at the end. It does
+---not reserve the element: two tasks may see the same one.
+---```lua
+---local s = stream.of_list { 1, 2 }
+---print(await(s:peek()), await(s:peek()), await(s:next()))   --> 1 1 1
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
+lwt_stream_module.peek = function(s) end
 
-lwt_stream_module.nget = lwt_Stream.nget
+---The next `n` elements as a list, without taking them: fewer at the end. It waits
+---until `n` have been produced (others may take them meanwhile).
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(table.concat(await(s:npeek(2)), " "), await(s:next()))   --> 1 2 1
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param n integer
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.npeek = function(s, n) end
 
-lwt_stream_module.get_while = lwt_Stream.get_while
+---The next `n` elements as a list (with `n`): fewer only at the end. Readers that come
+---later wait until it has them all. When it is cancelled, or the source fails, what it
+---had taken is put back.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(#await(s:nget(2)), #await(s:nget(2)), #await(s:nget(2)))   --> 2 1 0
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param n integer
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.nget = function(s, n) end
 
-lwt_stream_module.get_while_s = lwt_Stream.get_while_s
+---The longest run of elements for which `f(v)` is true, as a list; the first one for
+---which it is not stays in the stream. When it is cancelled or fails, what it had taken
+---is put back.
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---print(#await(s:get_while(function(v) return v < 5 end)), await(s:next()))   --> 2 10
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.get_while = function(s, f) end
 
-lwt_stream_module.junk = lwt_Stream.junk
+---The same for an `f` that runs as a task (it may await, and may return a promise).
+---Other readers wait until it is over.
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---local small = s:get_while_s(function(v) await(lwt.pause()) return v < 5 end)
+---print(#await(small), await(s:next()))   --> 2 10
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.get_while_s = function(s, f) end
 
-lwt_stream_module.njunk = lwt_Stream.njunk
+---Take one element and throw it away. At the end it does nothing.
+---```lua
+---local s = stream.of_list { 1, 2 }
+---await(s:junk())
+---print(await(s:next()))   --> 2
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<nil>
+lwt_stream_module.junk = function(s) end
 
-lwt_stream_module.junk_while = lwt_Stream.junk_while
+---Take `n` elements and throw them away: fewer at the end.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---await(s:njunk(2))
+---print(await(s:next()))   --> 3
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param n integer
+---@return lwt.Promise<nil>
+lwt_stream_module.njunk = function(s, n) end
 
-lwt_stream_module.junk_while_s = lwt_Stream.junk_while_s
+---Throw elements away for as long as `f(v)` is true. The first one for which it is
+---not stays in the stream.
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---await(s:junk_while(function(v) return v < 5 end))
+---print(await(s:next()))   --> 10
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<nil>
+lwt_stream_module.junk_while = function(s, f) end
 
-lwt_stream_module.get_available = lwt_Stream.get_available
+---The same for an `f` that runs as a task. Other readers wait until it is over.
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---await(s:junk_while_s(function(v) return lwt.fulfilled(v < 5) end))
+---print(await(s:next()))   --> 10
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
+lwt_stream_module.junk_while_s = function(s, f) end
 
-lwt_stream_module.get_available_up_to = lwt_Stream.get_available_up_to
+---The elements that are there now, as a list: an immediate call, no promise. It asks
+---the source for more until that has to wait. If the source fails, the error is raised,
+---and what was taken is put back.
+---```lua
+---local s, push = stream.create()
+---push(1); push(2)
+---print(#s:get_available(), #s:get_available())   --> 2 0
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return T[]
+lwt_stream_module.get_available = function(s) end
 
-lwt_stream_module.junk_available = lwt_Stream.junk_available
+---The same, at most `n` of them.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(#s:get_available_up_to(2), #s:get_available_up_to(2))   --> 2 1
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param n integer
+---@return T[]
+lwt_stream_module.get_available_up_to = function(s, n) end
 
-lwt_stream_module.last_new = lwt_Stream.last_new
+---Throw away the elements that are there now: an immediate call. If the source fails
+---the error is raised.
+---```lua
+---local s, push = stream.create()
+---push(1); push(2)
+---s:junk_available()
+---push(3)
+---print(await(s:next()))   --> 3
+---```
+---@generic T
+---@param s lwt.Stream<T>
+lwt_stream_module.junk_available = function(s) end
 
-lwt_stream_module.is_empty = lwt_Stream.is_empty
+---The newest of the elements that are there now: all are taken, the last is given. When
+---there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---```lua
+---local s, push = stream.create()
+---push(1); push(2); push(3)
+---print(await(s:last_new()))   --> 3
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
+lwt_stream_module.last_new = function(s) end
 
-lwt_stream_module.is_closed = lwt_Stream.is_closed
+---Whether there is no element any more. Waits until that is known; takes nothing.
+---```lua
+---print(await(stream.of_list({}):is_empty()))   --> true
+---print(await(stream.of_list({ 1 }):is_empty()))   --> false
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<boolean>
+lwt_stream_module.is_empty = function(s) end
 
-lwt_stream_module.closed = lwt_Stream.closed
+---Whether the end has been pushed or produced, even if elements are left to read: an
+---immediate answer.
+---```lua
+---local s, push = stream.create()
+---push(1)
+---print(s:is_closed())   --> false
+---push(nil)
+---print(s:is_closed())   --> true
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return boolean
+lwt_stream_module.is_closed = function(s) end
 
-lwt_stream_module.clone = lwt_Stream.clone
+---A promise fulfilled when the end has been pushed or produced (for a stream that reads
+---from a source: when a read met the end). It cannot be cancelled.
+---```lua
+---local s, push = stream.create()
+---local p = s:closed()
+---push(nil)
+---print(p:is_pending())   --> false
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<nil>
+lwt_stream_module.closed = function(s) end
 
-lwt_stream_module.parse = lwt_Stream.parse
+---Another stream of the same elements, from this place on: both see each of them, each
+---at its own pace. Elements are kept until both have read them. A bounded stream cannot
+---be cloned.
+---```lua
+---local a, push = stream.create()
+---local b = a:clone()
+---push(1)
+---print(await(a:next()), await(b:next()))   --> 1 1
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Stream<T>
+lwt_stream_module.clone = function(s) end
+
+---Run `f(s)` as a task; if it fails in any way (being cancelled included) everything it
+---took from the stream is put back, and the promise is rejected with its error. Other
+---readers wait until it is over.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---local p = s:parse(function() print(await(s:next()), await(s:next())) error("no") end)   --> 1 2
+---print(pcall(await, p), await(s:next()))
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(s: lwt.Stream<T>): R?, ...?
+---@return lwt.Promise<R>
+lwt_stream_module.parse = function(s, f) end
 
 ---A stream of what `f()` gives, call after call, until it gives nil. `f` is called
 ---only when an element is wanted and none is there, one call at a time; it runs as a
@@ -7197,8 +9063,9 @@ lwt_stream_module.parse = lwt_Stream.parse
 ---local s = stream.from(function() n = n + 1; if n <= 3 then return n * n end end)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 4 9
 ---```
----@param f fun(): any
----@return lwt.Stream
+---@generic T
+---@param f async fun(): lwt.Promise<T>|T?, ...?
+---@return lwt.Stream<T>
 lwt_stream_module.from = function(f) end
 
 ---The same as `from` for an `f` that never waits: it is called directly, inside the
@@ -7208,8 +9075,9 @@ lwt_stream_module.from = function(f) end
 ---local s = stream.from_direct(function() i = i + 1; return i < 4 and i or nil end)
 ---print(await(s:fold(0, function(x, sum) return sum + x end)))   --> 6
 ---```
----@param f fun(): any
----@return lwt.Stream
+---@generic T
+---@param f fun(): T?, ...?
+---@return lwt.Stream<T>
 lwt_stream_module.from_direct = function(f) end
 
 ---A stream and the function that pushes to it. `push(v)` appends an element, or hands
@@ -7226,22 +9094,6 @@ lwt_stream_module.from_direct = function(f) end
 ---@return lwt.Stream
 ---@return fun(v: any) push
 lwt_stream_module.create = function() end
-
-lwt_stream_module.pusher = {}
-
-lwt_stream_module.pusher.push = lwt_StreamPusher.push
-
-lwt_stream_module.pusher.close = lwt_StreamPusher.close
-
-lwt_stream_module.pusher.size = lwt_StreamPusher.size
-
-lwt_stream_module.pusher.resize = lwt_StreamPusher.resize
-
-lwt_stream_module.pusher.count = lwt_StreamPusher.count
-
-lwt_stream_module.pusher.blocked = lwt_StreamPusher.blocked
-
-lwt_stream_module.pusher.closed = lwt_StreamPusher.closed
 
 ---A stream that holds at most `n` elements, and its pusher: a producer that is faster
 ---than its consumer has to wait.
@@ -7270,8 +9122,9 @@ lwt_stream_module.create_bounded = function(n) end
 ---```lua
 ---print(#await(stream.of_list({ 5, 6, 7 }):to_list()))   --> 3
 ---```
----@param l table
----@return lwt.Stream
+---@generic T
+---@param l T[]
+---@return lwt.Stream<T>
 lwt_stream_module.of_list = function(l) end
 
 ---A stream of the characters (bytes) of a string. It is closed from the start.
@@ -7279,7 +9132,7 @@ lwt_stream_module.of_list = function(l) end
 ---print(table.concat(await(stream.of_string("abc"):to_list()), "-"))   --> a-b-c
 ---```
 ---@param str string
----@return lwt.Stream
+---@return lwt.Stream<string>
 lwt_stream_module.of_string = function(str) end
 
 ---A stream of what a Lua iterator gives: `of_iterator(f, state, control, closing)`, as
@@ -7292,11 +9145,12 @@ lwt_stream_module.of_string = function(str) end
 ---local words = stream.of_iterator(("to be or not"):gmatch("%a+"))
 ---print(table.concat(await(words:to_list()), "/"))   --> to/be/or/not
 ---```
----@param f function
+---@generic T
+---@param f fun(...): T?, ...?
 ---@param state? any
 ---@param control? any
 ---@param closing? any
----@return lwt.Stream
+---@return lwt.Stream<T>
 lwt_stream_module.of_iterator = function(f, state, control, closing) end
 
 ---A stream of a lazy sequence of `lwt.seq`, which is forced as elements are wanted.
@@ -7326,29 +9180,144 @@ lwt_stream_module.of_seq = function(q) end
 ---@return lwt.Stream
 lwt_stream_module.generate = function(f) end
 
-lwt_stream_module.map = lwt_Stream.map
+---A stream of `f(v)` for each element. `f` is a plain callback and must not await (see
+---`map_s`). If it fails the reader gets the error, the element is lost and the stream
+---goes on. It must not return nil (see `filter_map`).
+---```lua
+---local s = stream.of_list({ 1, 2 }):map(function(v) return v * 10 end)
+---print(table.concat(await(s:to_list()), " "))   --> 10 20
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R
+---@return lwt.Stream<R>
+lwt_stream_module.map = function(s, f) end
 
-lwt_stream_module.map_s = lwt_Stream.map_s
+---The same for an `f` that runs as a task (it may await, and may return a promise), one
+---element after another.
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_s(function(v) await(lwt.pause()) return -v end)
+---print(table.concat(await(s:to_list()), " "))   --> -1 -2
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@return lwt.Stream<R>
+lwt_stream_module.map_s = function(s, f) end
 
-lwt_stream_module.filter = lwt_Stream.filter
+---The elements for which `f(v)` is true. `f` is a plain callback.
+---```lua
+---local s = stream.of_list({ 1, 2, 3, 4 }):filter(function(v) return v % 2 == 0 end)
+---print(table.concat(await(s:to_list()), " "))   --> 2 4
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Stream<T>
+lwt_stream_module.filter = function(s, f) end
 
-lwt_stream_module.filter_s = lwt_Stream.filter_s
+---The same for an `f` that runs as a task, one element after another.
+---```lua
+---local s = stream.of_list({ 1, 2, 3 }):filter_s(function(v) return lwt.fulfilled(v > 1) end)
+---print(table.concat(await(s:to_list()), " "))   --> 2 3
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Stream<T>
+lwt_stream_module.filter_s = function(s, f) end
 
-lwt_stream_module.filter_map = lwt_Stream.filter_map
+---The values of `f(v)` that are not nil. `f` is a plain callback.
+---```lua
+---local s = stream.of_list({ "1", "x", "3" }):filter_map(tonumber)
+---print(table.concat(await(s:to_list()), " "))   --> 1 3
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Stream<R>
+lwt_stream_module.filter_map = function(s, f) end
 
-lwt_stream_module.filter_map_s = lwt_Stream.filter_map_s
+---The same for an `f` that runs as a task, one element after another.
+---```lua
+---local s = stream.of_list({ "1", "x", "3" })
+---local numbers = s:filter_map_s(function(v) await(lwt.pause()) return tonumber(v) end)
+---print(table.concat(await(numbers:to_list()), " "))   --> 1 3
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Stream<R>
+lwt_stream_module.filter_map_s = function(s, f) end
 
-lwt_stream_module.map_list = lwt_Stream.map_list
+---The elements of the lists that `f(v)` gives, one after another. `f` is a plain
+---callback.
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_list(function(v) return { v, v * 10 } end)
+---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 20
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R[]
+---@return lwt.Stream<R>
+lwt_stream_module.map_list = function(s, f) end
 
-lwt_stream_module.map_list_s = lwt_Stream.map_list_s
+---The same for an `f` that runs as a task, one element after another.
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_list_s(function(v) return lwt.fulfilled { v, v } end)
+---print(table.concat(await(s:to_list()), " "))   --> 1 1 2 2
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R[]>|R[]
+---@return lwt.Stream<R>
+lwt_stream_module.map_list_s = function(s, f) end
 
-lwt_stream_module.flatten = lwt_Stream.flatten
+---The elements of a stream of lists.
+---```lua
+---local q = stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten()
+---print(table.concat(await(q:to_list()), " "))   --> 1 2 3
+---```
+---@generic T
+---@param s lwt.Stream<T[]>
+---@return lwt.Stream<T>
+lwt_stream_module.flatten = function(s) end
 
-lwt_stream_module.append = lwt_Stream.append
+---The elements of `a`, then those of `b`, which is not touched before.
+---```lua
+---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
+---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
+---```
+---@generic T
+---@param a lwt.Stream<T>
+---@param b lwt.Stream<T>
+---@return lwt.Stream<T>
+lwt_stream_module.append = function(a, b) end
 
-lwt_stream_module.concat = lwt_Stream.concat
+---The elements of a stream of streams, one stream after another.
+---```lua
+---local s = stream.of_list { stream.of_list { 1 }, stream.of_list { 2, 3 } }
+---print(table.concat(await(s:concat():to_list()), " "))   --> 1 2 3
+---```
+---@generic T
+---@param s lwt.Stream<lwt.Stream<T>>
+---@return lwt.Stream<T>
+lwt_stream_module.concat = function(s) end
 
-lwt_stream_module.combine = lwt_Stream.combine
+---Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
+---ends with the shorter one; an element of the other that was already read is put back,
+---and so it is when the reader is cancelled or the other stream fails.
+---```lua
+---local rest = stream.of_list { "x", "y", "z" }
+---for v in stream.of_list({ 1, 2 }):combine(rest) do print(v[1], v[2]) end   --> 1 x
+-----> 2 y
+---print(await(rest:next()))   --> z
+---```
+---@generic T, B
+---@param a lwt.Stream<T>
+---@param b lwt.Stream<B>
+---@return lwt.Stream<any>
+lwt_stream_module.combine = function(a, b) end
 
 ---The elements of all streams of a list, as they come. Among streams that have one
 ---ready it takes turns. A stream that fails is dropped after its error has been
@@ -7357,13 +9326,32 @@ lwt_stream_module.combine = lwt_Stream.combine
 ---local s = stream.choose { stream.of_list { 1, 2, 3 }, stream.of_list { 10 } }
 ---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 3
 ---```
----@param streams lwt.Stream[]
----@return lwt.Stream
+---@generic T
+---@param streams lwt.Stream<T>[]
+---@return lwt.Stream<T>
 lwt_stream_module.choose = function(streams) end
 
-lwt_stream_module.wrap_exn = lwt_Stream.wrap_exn
+---The same elements as `{ok = true, value = v}`, and each error of the stream as
+---`{ok = false, error = err}`: reading it never fails.
+---```lua
+---local s = stream.of_list({ 1, 2 }):map(function(v) return v == 2 and error("two", 0) or v end)
+---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
+-----> false two
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Stream<table>
+lwt_stream_module.wrap_exn = function(s) end
 
-lwt_stream_module.hexdump = lwt_Stream.hexdump
+---A stream of strings shown as `hexdump -C` shows them, a line for each 16 bytes. (No
+---last line with the length.)
+---```lua
+---print(await(stream.of_string("Hello, lwt!\n"):hexdump():next()))
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Stream
+lwt_stream_module.hexdump = function(s) end
 
 ---@class lwt.switch.module
 local lwt_switch_module = {}
@@ -7404,7 +9392,7 @@ lwt_switch_module.check = function(sw) end
 ---await(sw:turn_off())
 ---```
 ---@param sw? lwt.Switch
----@param f fun()
+---@param f async fun(): ...?
 lwt_switch_module.add_hook = function(sw, f) end
 
 ---Like `add_hook`, but with a switch that is off it runs `f` now.
@@ -7416,8 +9404,8 @@ lwt_switch_module.add_hook = function(sw, f) end
 ---end))
 ---```
 ---@param sw? lwt.Switch
----@param f fun()
----@return lwt.Promise # of `f` where it was run, else fulfilled
+---@param f async fun(): ...?
+---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 lwt_switch_module.add_hook_or_exec = function(sw, f) end
 
 ---Runs `f(sw)` as a task with a new switch, and turns it off whichever way `f` ends. When a hook
@@ -7429,9 +9417,13 @@ lwt_switch_module.add_hook_or_exec = function(sw, f) end
 ---end))
 ---print(result)   --> result
 ---```
----@param f fun(sw: lwt.Switch): ...
----@return lwt.Promise # what `f` returns or raises
+---@generic T
+---@param f async fun(sw: lwt.Switch): T?, ...?
+---@return lwt.Promise<T> # what `f` returns or raises
 lwt_switch_module.with_switch = function(f) end
+
+---@class lwt.term.module
+local lwt_term_module = {}
 
 ---@class lwt.test.module
 local lwt_test_module = {}
@@ -7562,6 +9554,326 @@ lwt_test_module.channel_kit = function(make) end
 ---@return fun(): string?, fun()?
 lwt_test_module.bytes_kit = function(source, sink) end
 
+---@class lwt.text.module
+local lwt_text_module = {}
+
+---`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The language makes no
+---difference (in Turkish as well, `i` becomes `I`).
+---```lua
+---print(text.upper("straße, ñ"))   --> STRASSE, Ñ
+---```
+---@param s string
+---@return string
+lwt_text_module.upper = function(s) end
+
+---`s` in lower case, of all scripts. A Greek sigma at the end of a word becomes `ς`.
+---```lua
+---print(text.lower("ÀÉ ΟΔΟΣ"))   --> àé οδος
+---```
+---@param s string
+---@return string
+lwt_text_module.lower = function(s) end
+
+---`s` with differences of upper and lower case removed, to compare by: it is not meant to be read.
+---Where accents may be written in two ways, normalize as well.
+---```lua
+---print(text.fold("Straße") == text.fold("STRASSE"))   --> true
+---```
+---@param s string
+---@return string
+lwt_text_module.fold = function(s) end
+
+---`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits with the
+---ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `columns` is left out.
+---```lua
+---print(text.truncate("a long title", 7), text.truncate("short", 7), text.truncate("日本語", 5, ""))
+-----> a long… short 日本
+---```
+---@param s string
+---@param columns integer at least 0
+---@param ellipsis string? `"…"`
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
+
+---`s` filled up with blanks to so many columns. What is as wide or wider stays as it is. Options: `align`
+---says where the text is then: `"left"` (the default), `"right"` or `"center"`; `fill` is another
+---character for the blanks, one column wide.
+---```lua
+---print("[" .. text.pad("日本", 6) .. "]", "[" .. text.pad("7", 3, {align = "right"}) .. "]")
+-----> [日本  ] [  7]
+---print(text.pad("on", 6, {align = "center", fill = "─"}))   --> ──on──
+---```
+---@param s string
+---@param columns integer at least 0
+---@param opts table? `align`, `fill`, and `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.pad = function(s, columns, opts) end
+
+---Iterates over the clusters of `s`: what a reader calls characters, by the rules of Unicode's annex 29.
+---With each comes the position of its first byte. Put together, they are `s` again.
+---```lua
+---for cluster, at in text.graphemes("ne\u{301}!") do print(at, #cluster) end
+-----> 1 1
+-----> 2 3
+-----> 5 1
+---```
+---@param s string
+---@return fun(): string?, integer? the next cluster and its position
+lwt_text_module.graphemes = function(s) end
+
+---`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken apart), `"NFKC"` and
+---`"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what they stand for). Of two texts that
+---look alike the normal forms are equal.
+---```lua
+---print(text.normalize("e\u{301}") == "é", text.normalize("ﬁ２", "NFKC"))   --> true fi2
+---```
+---@param s string
+---@param form string? `"NFC"`, `"NFD"`, `"NFKC"` or `"NFKD"`
+---@return string
+lwt_text_module.normalize = function(s, form) end
+
+---How many characters (code points) `s` has. A piece that is not UTF-8 counts as one.
+---```lua
+---print(text.length("naïve"), #"naïve", text.length("\xFF"))   --> 5 6 1
+---```
+---@param s string
+---@return integer
+lwt_text_module.length = function(s) end
+
+---How many columns of a terminal `s` takes. East Asian wide characters and emoji take two; combining
+---marks, characters that only format, and control characters (newline and tab as well) take none;
+---everything else, a piece that is not UTF-8 as well, takes one.
+---
+---Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for terminals with
+---East Asian fonts, in which Greek, Cyrillic, `±` and the like take two columns (default 1);
+---`emoji = "joined"` for terminals that draw a sequence of emoji (a family, a thumb with a skin tone, a
+---heart with U+FE0F) as one of two columns; by default (`"apart"`) its parts are added up.
+---```lua
+---print(text.width("naïve"), text.width("日本"), text.width("e\u{301}"))   --> 5 4 1
+---local thumb = "\u{1F44D}\u{1F3FD}"
+---print(text.width(thumb), text.width(thumb, {emoji = "joined"}))   --> 4 2
+---```
+---@param s string
+---@param opts table? `ambiguous`, `emoji`
+---@return integer columns
+lwt_text_module.width = function(s, opts) end
+
+---Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a hyphen in a
+---word, and beside characters that are two columns wide; a word that is longer than a line is cut between
+---clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and so do blanks at the beginning of a line. A
+---cluster that is wider than `columns` has a line of its own.
+---```lua
+---print(table.concat(text.wrap("the quick brown fox", 10), "|"))   --> the quick|brown fox
+---print(table.concat(text.wrap("日本語のテキスト", 6), "|"))   --> 日本語|のテキ|スト
+---```
+---@param s string
+---@param columns integer at least 1
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string[] lines, without their ends
+lwt_text_module.wrap = function(s, columns, opts) end
+
+---A text channel on a byte channel (of a file, a socket, a child's output …).
+---
+---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
+---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
+---written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
+---needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
+---else has other bytes for a newline, read ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
+---print(await(t:read_line()))   --> café
+---```
+---@param ch lwt.Channel
+---@param opts table? `encoding`, `strict`
+---@return lwt.TextChannel
+lwt_text_module.make = function(ch, opts) end
+
+---Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
+---where they append.)
+---```lua
+---local lio = require "lwt.io"
+---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
+---await(out:write("日本"))
+---await(out:close())
+---print(await(lio.file_length("f")))   --> 6
+---```
+---@param path string
+---@param mode string as for `lio.open_file`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
+---@return lwt.Promise a text channel
+lwt_text_module.open_file = function(path, mode, opts) end
+
+---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
+---not be written is an error of the whole.
+---```lua
+---local latin = {encoding = "ISO-8859-1"}
+---await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
+---print(await(text.with_file("f", "r", text.read_line, latin)))   --> café
+---```
+---@param path string
+---@param mode string
+---@param f fun(t: lwt.TextChannel): ... a task
+---@param opts table? as for `open_file`
+---@return lwt.Promise # what `f` returns
+lwt_text_module.with_file = function(path, mode, f, opts) end
+
+---Connect to an address, as a text channel that reads and writes.
+---```lua
+---local lio = require "lwt.io"
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write("caf\xE9\n"))
+---end))
+---local t <close> = await(text.open_connection(server:address(), {encoding = "ISO-8859-1"}))
+---print(await(t:read_line()))   --> café
+---await(server:shutdown())
+---```
+---@param addr string|table as for `lio.open_connection`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
+---@return lwt.Promise a text channel
+lwt_text_module.open_connection = function(addr, opts) end
+
+---The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
+---is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+---```lua
+---local lio = require "lwt.io"
+---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
+---```
+---@param t lwt.TextChannel?
+---@return string
+lwt_text_module.encoding = function(t) end
+
+lwt_text_module.byte_channel = lwt_TextChannel.byte_channel
+
+lwt_text_module.atomic = lwt_TextChannel.atomic
+
+lwt_text_module.flush = lwt_TextChannel.flush
+
+lwt_text_module.close = lwt_TextChannel.close
+
+lwt_text_module.abort = lwt_TextChannel.abort
+
+lwt_text_module.is_closed = lwt_TextChannel.is_closed
+
+---The bytes of a text in some encoding, as a Lua string, which is UTF-8.
+---
+---UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
+---CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
+---them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
+---beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+---
+---What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
+---```lua
+---print(text.decode("na\xEFve", "ISO-8859-1"), text.decode("\xFE\xFF\x65\xE5", "UTF-16"))
+-----> naïve 日
+---print(text.decode("a\xFF", "UTF-8"))   --> a�
+---local ok, err = pcall(text.decode, "a\xFF", "UTF-8", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 1
+---```
+---@param bytes string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string
+lwt_text_module.decode = function(bytes, encoding, opts) end
+
+---The bytes of a string in some encoding (see `decode`).
+---
+---A character that the encoding has not is transliterated: to the letter without its accents
+---(`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+---`?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
+---system and in every locale. With `strict = true` such a character raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
+---a byte order mark in front (those whose name says the order are without).
+---```lua
+---print(text.encode("Straße, café, 5 €, 日本", "ASCII"))   --> Strasse, cafe, 5 EUR, ??
+---print(#text.encode("é", "ISO-8859-1"), #text.encode("é", "UTF-16"))   --> 1 4
+---local ok, err = pcall(text.encode, "5 €", "ISO-8859-1", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 2
+---```
+---@param s string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string bytes
+lwt_text_module.encode = function(s, encoding, opts) end
+
+lwt_text_module.read_char = lwt_TextChannel.read_char
+
+lwt_text_module.read_line = lwt_TextChannel.read_line
+
+lwt_text_module.read = lwt_TextChannel.read
+
+lwt_text_module.lines = lwt_TextChannel.lines
+
+lwt_text_module.chars = lwt_TextChannel.chars
+
+lwt_text_module.read_lines = lwt_TextChannel.read_lines
+
+lwt_text_module.read_chars = lwt_TextChannel.read_chars
+
+---Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
+---`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
+---`e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
+---`text.stderr`.
+---```lua
+---print(lwt.is_promise(text.print("")))   --> true
+---```
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.print = function(...) end
+
+---Write the arguments and a newline to `text.stdout`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.printl = function(...) end
+
+---Write `fmt:format(...)` to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printlf = function(fmt, ...) end
+
+---Write the arguments to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprint = function(...) end
+
+---Write the arguments and a newline to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprintl = function(...) end
+
+---Write `fmt:format(...)` to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintlf = function(fmt, ...) end
+
+lwt_text_module.write = lwt_TextChannel.write
+
+lwt_text_module.write_char = lwt_TextChannel.write_char
+
+lwt_text_module.write_line = lwt_TextChannel.write_line
+
+lwt_text_module.writef = lwt_TextChannel.writef
+
+lwt_text_module.write_lines = lwt_TextChannel.write_lines
+
+lwt_text_module.write_chars = lwt_TextChannel.write_chars
+
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}
 
@@ -7593,7 +9905,7 @@ local lwt_timer_module = {}
 ---await(lwt.sleep(0.02))
 ---```
 ---@param seconds number
----@param f fun()
+---@param f async fun(): ...?
 ---@return lwt.Timer
 lwt_timer_module.create = function(seconds, f) end
 

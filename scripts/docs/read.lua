@@ -48,7 +48,9 @@ local function split_type(s)
     elseif c:match("%s") and depth == 0 then
       local next_char = s:match("^%s*(.)", pos) or ""
       -- A union or a function's result may have blanks around its sign.
-      if next_char ~= "|" and not last:match("[|:,]") then break end
+      if next_char ~= "|" and not last:match("[|:,]") and not s:find("^async%s", pos - 5) then
+        break
+      end
       c = last
     end
     last = c

@@ -229,7 +229,7 @@ await(lwt.sleep(0.02))
 print(lwt.now() - t >= 0.02)   --> true
 ```
 @param s number seconds
-@return lwt.Promise
+@return lwt.Promise<nil>
 @function lwt.sleep(s)
 */
 static int l_sleep(lua_State *L) {
@@ -283,7 +283,7 @@ Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. 
 print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ```
 @param s number seconds
-@return lwt.Promise
+@return lwt.Promise<any>
 @function lwt.timeout(s)
 */
 static int l_timeout(lua_State *L) {

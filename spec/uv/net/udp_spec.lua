@@ -1,17 +1,9 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local test = require "lwt.test"
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 local ipv6 = pcall(function() net.udp("[::1]:0"):close() end) -- a container may have none
 

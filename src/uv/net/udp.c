@@ -52,7 +52,8 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   udp *u = uv->data;
   char *scratch = lwt_uv_scratch_take(u->h.ctx); /* until on_recv */
   (void)suggested;
-  *buf = uv_buf_init(scratch, scratch == NULL ? 0 : LWT_UV_SCRATCH);
+  buf->base = scratch;
+  buf->len = scratch == NULL ? 0 : LWT_UV_SCRATCH;
 }
 
 /* (A Unix-domain sender without a name has no address at all.) */
@@ -315,7 +316,7 @@ its arrival. Rejects with `EMSGSIZE` when it is too long.
 @param udp lwt.Udp
 @param data string|lwt.Bytes
 @param addr? string|table
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local a, b = net.udp(), net.udp("127.0.0.1:0")
 a:send("ping", b:getsockname()):await()
@@ -368,7 +369,7 @@ may wait: first come, first served. Cancelling loses nothing. Rejects with what 
 reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
 closes.
 @param udp lwt.Udp
-@return lwt.Promise # string, address
+@return lwt.Promise<string, string> # string, address
 ```lua
 local a, b = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
 local p = b:recv()
@@ -481,7 +482,7 @@ static int l_broadcast(lua_State *L) {
 }
 
 static int check_ttl(lua_State *L) {
-  lua_Integer n = luaL_checkinteger(L, 2);
+  lua_Integer n = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, n >= 1 && n <= 255, 2, "time to live is out of range (1 to 255)");
   return (int)n;
 }
