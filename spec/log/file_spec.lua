@@ -275,6 +275,58 @@ describe("lwt.log.file", function()
     assert.equal("ENOSPC", told[1].code)
   end))
 
+  it("goes on with whole lines when a full file system has room again; others have everything", spec(function(dir)
+    local told = support.hook()
+    await(fs.mkdir(dir .. "/small"))
+    local mount = await(process.pread({ "mount", "-t", "tmpfs", "-o", "size=256k", "none", dir .. "/small" },
+      { stderr = "stdout" }))
+    if mount ~= "" then return pending("no tmpfs may be mounted here: " .. mount) end
+    local _ <close> = setmetatable({}, {
+      __close = function() lwt.shield(process.exec, { "umount", "-l", dir .. "/small" }) end,
+    })
+    local filler = dir .. "/small/filler"
+    await(fs.write_file(filler, ("x"):rep(100 * 1024)))
+    local small = await(log.file { path = dir .. "/small/a", template = "$(message)" })
+    local other = await(log.file { path = dir .. "/b", template = "$(message)" })
+    log.set_default(log.broadcast { small, other })
+    local n, failed = 0, 0
+    local function round(count)
+      for _ = 1, count do
+        n = n + 1
+        local p = log.error("%d %s", n, ("x"):rep(1000))
+        if n % 7 == 0 then
+          local ok, err = pcall(await, p)
+          if not ok then
+            assert.equal("ENOSPC", err.code)
+            failed = failed + 1
+          end
+        end
+      end
+    end
+    round(400)
+    assert.is_true(failed > 10)
+    assert.equal(1, #told)
+    await(fs.unlink(filler))
+    round(20)
+    await(log.error "the end")
+    await(small:close())
+    await(other:close())
+    local lines = support.lines(dir .. "/b")
+    assert.equal(n + 1, #lines)
+    for i = 1, n do assert.equal(("%d %s"):format(i, ("x"):rep(1000)), lines[i]) end
+    local last, whole = 0, 0
+    for _, line in ipairs(support.lines(dir .. "/small/a")) do
+      local i, x = line:match "^(%d+) (x*)$"
+      if i and #x == 1000 then
+        assert.is_true(math.tointeger(i) > last)
+        last, whole = math.tointeger(i), whole + 1
+      end
+    end
+    assert.is_true(last > 400, last)
+    assert.is_true(whole >= 150, whole)
+    assert.matches("\nthe end\n$", support.read(dir .. "/small/a"))
+  end))
+
   it("begins a line of its own after one that a full file system has cut", spec(function(dir)
     -- A limit of the shell's stands for the file system: the write that reaches it is cut short.
     local out, status = run(dir, [[
