@@ -2261,6 +2261,7 @@ function lwt_Semaphore:with(f, ...) end
 ---Lazy sequences: a list whose next element is worked out when somebody asks for it, and
 ---may have to be waited for.
 ---
+---
 ---Nothing is remembered: going through a sequence twice works everything out twice. What
 ---makes a sequence of a sequence is lazy; what consumes one starts at once. Functions of
 ---the `_s`, `_p` and `_n` kind run as tasks; the others are plain callbacks. Elements may
@@ -3047,6 +3048,7 @@ local lwt_Step = {}
 function lwt_Step:execute() end
 
 ---Streams: elements that come one after another, now or later, to whoever asks.
+---
 ---
 ---A stream is a source (`from`, `generate`, `create`, a file, a socket …) and the elements
 ---of it that were not read yet. Reading gives promises; elements that are ready cost

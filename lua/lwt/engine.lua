@@ -1,4 +1,13 @@
--- lwt.engine: what drives this Lua state: libuv's loop, the virtual one, or one of your own.
+--- What drives this Lua state: libuv's loop, a virtual one, or one of your own. Most programs never need
+--- it; a host that has a loop of its own does.
+---
+--- ```lua
+--- local engine = require "lwt.engine"
+--- print(engine.name())                      --> uv
+--- engine.set "virtual"                      -- time jumps when nothing can run
+--- await(lwt.sleep(3600))
+--- engine.set "uv"
+--- ```
 
 local core = require "lwt.core"
 

@@ -1,9 +1,18 @@
---- Files and directories.
---
+--- Files and directories. What the system refuses rejects the promise, with the operation and the path in
+--- the error. A path that contains a zero byte raises.
+---
+--- ```lua
+--- local fs = require "lwt.fs"
+--- await(fs.write_file("greeting", "hello"))
+--- print(await(fs.read_file("greeting")))    --> hello
+--- for entry in fs.readdir(".") do print(entry.name, entry.type) end   --> greeting file
+--- print(pcall(await, fs.read_file("missing")))
+--- --> false read_file missing: no such file or directory (ENOENT)
+--- ```
+
 -- The functions of paths, open files and whole files are C, in src/uv/fs: each is one job of the
 -- threadpool. Here: what is made of them, namely streams of directory entries and of events, and
--- waiting for a lock. A path that contains a zero byte raises; what the system refuses rejects,
--- with the operation and the path in the error.
+-- waiting for a lock.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"

@@ -1,6 +1,23 @@
--- lwt: promises and tasks. The core (lwt.core, C) gives what is hot or must see inside a promise;
--- what can be said in a few lines of Lua on top of that is here. Loads the libuv engine when it
--- is installed, and runs on the core alone when it is not.
+--- Promises and tasks: what `require "lwt"` gives. It needs nothing but Lua; where libuv's part is
+--- installed it is the loop's engine.
+---
+--- ```lua
+--- -- outside a task
+--- local lwt = require "lwt"
+--- local await = lwt.await
+--- lwt.run(function()
+---   local p = lwt.spawn(function()
+---     await(lwt.sleep(0.01))
+---     return "done"
+---   end)
+---   print(p:state())                        --> pending
+---   print(await(lwt.with_timeout(1, p)))    --> done
+--- end)
+--- ```
+
+-- The core (lwt.core, C) gives what is hot or must see inside a promise; what can be said in a few
+-- lines of Lua on top of that is here. Loads the libuv engine when it is installed, and runs on the
+-- core alone when it is not.
 
 -- (No syntax in this file that an older Lua does not know: it is to say so in words.)
 if _VERSION ~= "Lua 5.4" then

@@ -1,5 +1,19 @@
--- lwt.net: TCP and Unix-domain sockets, UDP, names and addresses. The work is done in C
--- (lwt.uv's net); here is what goes over several addresses: connecting to a name.
+--- TCP and Unix-domain sockets, UDP, names and addresses: bytes without a buffer. For lines and numbers
+--- there is [lwt.io](lwt.io.md).
+---
+--- ```lua
+--- local net = require "lwt.net"
+--- local listener <close> = await(net.tcp_listen "127.0.0.1:0")
+--- lwt.spawn(function()
+---   local sock <close> = await(listener:accept())
+---   await(sock:write(await(sock:read()):upper()))
+--- end)
+--- local sock <close> = await(net.tcp_connect(listener:address()))
+--- await(sock:write "hello")
+--- print(await(sock:read()))                 --> HELLO
+--- ```
+
+-- The work is done in C (lwt.uv's net); here is what goes over several addresses: connecting to a name.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"

@@ -1,9 +1,16 @@
---- Programs: start them, talk to them, wait for them.
---
--- A command is a list of words, the first of which is the program (looked for in PATH): nothing is
--- ever parsed by a shell unless `process.shell` is asked for it. Children inherit stdin, stdout and
--- stderr and no other descriptor.
---
+--- Programs: start them, talk to them, wait for them. A command is a list of words, the first of which is
+--- the program (looked for in PATH): no shell looks at it, unless `process.shell` is asked for one.
+--- Children inherit stdin, stdout and stderr, and no other descriptor.
+---
+--- ```lua
+--- local process = require "lwt.process"
+--- print((await(process.pread { "echo", "hello" })))                   --> hello
+--- print(await(process.exec { "false" }).code)                         --> 1
+--- for line in process.pread_lines { "printf", "a\\nb\\n" } do print(line) end   --> a
+---                                                                     --> b
+--- print((await(process.pmap({ "tr", "a-z", "A-Z" }, "loud"))))        --> LOUD
+--- ```
+
 -- What is C: starting, the promise of the end, kill. Here: channels on the pipes, closing in order,
 -- and the calls that run a program from its start to its end. Those stop the program (TERM, after
 -- two seconds KILL) and wait for its end on every way out, a cancel included.

@@ -1,5 +1,12 @@
--- lwt.timer: Lwt_timeout, timers that are cheap to start again (at every packet, say).
---
+--- Timers that are cheap to start again (at every packet, say).
+---
+--- ```lua
+--- local timer = require "lwt.timer"
+--- local idle <close> = timer.create(0.02, function() print "idle" end)   --> idle
+--- for _ = 1, 3 do idle:start() end          -- whenever something comes
+--- await(lwt.sleep(0.1))
+--- ```
+
 -- Starting again only moves `deadline`; the sleep that is under way is kept as long as it ends
 -- before that, and then sleeps on for the rest.
 
