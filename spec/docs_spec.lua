@@ -80,6 +80,18 @@ describe("the documentation", function()
     end
   end
 
+  it("shows pictures that are there", function()
+    local shown = 0
+    for _, path in ipairs(pages()) do
+      for picture in shell.read(path):gmatch("!%b[](%b())") do
+        local file = (path:match("^(.*/)") or "") .. picture:sub(2, -2)
+        assert.truthy(shell.read(file):find("<svg", 1, true), path .. ": " .. picture)
+        shown = shown + 1
+      end
+    end
+    assert.is_true(shown >= 4)
+  end)
+
   it("opts out of nothing but by the words `lua norun`", function()
     for _, path in ipairs(pages()) do
       for _, block in ipairs(blocks_of(shell.read(path))) do

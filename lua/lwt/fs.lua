@@ -70,7 +70,7 @@ end
 
 --- A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 --- `type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
---- name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
+--- name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
 --- …). What happens again before it was read is told once. If more is kept than a thousand
 --- different ones, or the system itself has lost some, an element of type "overflow" says that
 --- something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
@@ -111,7 +111,7 @@ end
 local FIRST_WAIT, LONGEST_WAIT = 0.001, 0.1
 
 --- Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
---- or the same file opened a second time. Fulfilled with `true` when it has the lock, which
+--- or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 --- `unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
 --- when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
 --- again and again, at most every tenth of a second: there is no queue.

@@ -167,7 +167,7 @@ function lwt.auto_pause(s)
 end
 
 --- A promise from a function with callbacks: `f(resolve, reject)` is called at once. The first of `resolve(...)` and `reject(err)`
---- counts, the rest is ignored; an error that `f` raises rejects. Cancelable (then late answers are ignored).
+--- counts, the rest is ignored; an error that `f` raises rejects. It can be cancelled (then late answers are ignored).
 ---
 --- ```lua
 --- local p = lwt.from_callback(function(resolve) resolve(1, 2) end)
@@ -509,7 +509,7 @@ end
 --- Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 --- task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
 --- from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
---- Without the libuv engine there is no such handling. Returns what it was.
+--- Without the libuv engine there is no such handling. It returns what it was.
 ---
 --- ```lua
 --- print(lwt.interrupts(false))   --> true

@@ -62,7 +62,7 @@ M.nqueued = thread.nqueued
 --- it is done (for the promise that it returns, too), and returns what it gives, or raises its
 --- error. `f`, its upvalues, arguments and results are copied as by `detach`; its globals and
 --- modules are those of the main state. The whole worker thread waits; only in a task of the
---- worker's own `lwt.run` just that task does. Raises when the main state has closed.
+--- worker's own `lwt.run` just that task does. It raises when the main state has closed.
 ---
 --- ```lua
 --- local p = preemptive.detach(function()

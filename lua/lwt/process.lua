@@ -229,7 +229,7 @@ local function open(cmd, opts, name, level)
   error(err, 0)
 end
 
---- Starts a program and gives the process at once. Raises an error object with the program's name
+--- Starts a program and gives the process at once. It raises an error object with the program's name
 --- (`path`) when it cannot be started (`ENOENT`, `EACCES` …).
 ---
 --- Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
@@ -450,7 +450,7 @@ local function timely(p, f, ...)
   return table.unpack(result, 2, result.n)
 end
 
---- Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it,
+--- Runs a program and gives its status. Its promise is rejected when it cannot be started. Cancelling stops it,
 --- and is over when it has ended. After the `timeout` it is killed, which the status tells.
 ---@param cmd string[]
 ---@param opts? table as for `open`
@@ -553,7 +553,7 @@ end
 local function read_line(p) return await(p.stdout:read_line()) end
 local function read_char(p) return await(p.stdout:read_char()) end
 
---- A stream of the lines that a program writes. Raises when it cannot be started. `s:close()`, and
+--- A stream of the lines that a program writes. It raises when it cannot be started. `s:close()`, and
 --- dropping the stream, stop the program.
 ---@param cmd string[]
 ---@param opts? table as for `open`

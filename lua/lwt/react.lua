@@ -1,4 +1,5 @@
---- Events and signals: the React library, with what Lwt_react adds to it.
+--- Events and signals: values that change, and what depends on them, kept up to date. (A port of two of
+--- OCaml's libraries, React and Lwt_react.)
 ---
 --- ```lua
 --- local react = require "lwt.react"

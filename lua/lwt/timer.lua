@@ -120,7 +120,7 @@ function M.change(t, seconds)
 end
 
 --- Sets the function that gets the error of an action that fails, of any timer; nil: the exception
---- hook, as at first. Returns the one before.
+--- hook, as at first. It returns the one before.
 ---@param f? fun(err: any)
 ---@return fun(err: any)?
 --- ```lua
