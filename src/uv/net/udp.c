@@ -385,7 +385,7 @@ static int l_recv(lua_State *L) {
 
 /*---
 Fixes the other end, at once: `send` needs no address any more, and only what comes from
-there is received. Without an address, undoes it.
+there is received. Without an address it undoes that.
 @param udp lwt.Udp
 @param addr? string|table
 ```lua
