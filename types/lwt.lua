@@ -285,7 +285,7 @@ function lwt_Channel:write_float64(n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -384,7 +384,7 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 function lwt_Channel:lines() end
 
 ---How many bytes are in the buffer: read and not yet asked for, or written and not yet
----flushed. Of a channel that does both: the first, the second.
+---flushed. Of a channel that does both it gives the first, and then the second.
 ---```lua
 ---local ch = lio.of_bytes("abc")
 ---await(ch:read_char())
@@ -758,7 +758,7 @@ function lwt_ChannelOrder:write_float64(n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -1717,7 +1717,7 @@ function lwt_Listener:address() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -3024,7 +3024,7 @@ function lwt_Socket:reset() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -3878,7 +3878,7 @@ function lwt_Udp:send(data, addr) end
 function lwt_Udp:recv() end
 
 ---Fixes the other end, at once: `send` needs no address any more, and only what comes from
----there is received. Without an address, undoes it.
+---there is received. Without an address it undoes that.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:connect(b:getsockname())
@@ -3925,7 +3925,7 @@ function lwt_Udp:multicast_leave(group, host, source) end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -5711,7 +5711,7 @@ lwt_io_module.be.write_float64 = function(ch, n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -5723,7 +5723,7 @@ lwt_io_module.unpack = function(ch, format, max) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -5735,7 +5735,7 @@ lwt_io_module.le.unpack = function(ch, format, max) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -6813,7 +6813,7 @@ lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
