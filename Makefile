@@ -104,7 +104,7 @@ all: $(MODULES)
 	$(if $(LEFT_OUT),@$(foreach rock,$(LEFT_OUT),echo "lwt-$(rock) is left out: there is no $($(rock)_HEADER) ($($(rock)_NEEDS); on Debian $($(rock)_DEBIAN))";),@:)
 
 help:
-	@echo "make               build $(BUILD)/lwt/core.so and $(BUILD)/lwt/uv.so"
+	@echo "make               build lwt.core, lwt.uv, and the rocks whose libraries are there, in $(BUILD)"
 	@echo "make env           LUA_PATH and LUA_CPATH for this checkout, for eval; for a folder with PREFIX=…"
 	@echo "make run           the main example; ARGS=\"-n 8 /usr/include\" mirrors another folder"
 	@echo "make test          the specs, side by side; ARGS=spec/x_spec.lua runs one file"
@@ -240,7 +240,7 @@ tsan:
 	$(DEPS) tsan
 	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
 	$(AGAIN) tsan-run BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)" \
-	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/thread*_spec.lua spec/uv/job_spec.lua spec/uv/notify_spec.lua spec/preemptive_spec.lua)))"
+	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/threads/*_spec.lua spec/preemptive_spec.lua)))"
 tsan-run:
 	@$(SPEC_ENV) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
 	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
@@ -307,7 +307,7 @@ lint:
 	@$(LUA) scripts/layers.lua $(BUILD)/lint
 	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
 	@scripts/typecheck.sh examples
-	@test -n "$(NO_TIDY)" || printf '%s\n' $(CORE_SRC) $(UV_SRC) $(ROCK_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
+	@printf '%s\n' $(CORE_SRC) $(UV_SRC) $(ROCK_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
 	  -I$(LUA_INCDIR) -include scripts/tidy.h $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) -Isrc $(foreach rock,$(BUILT_ROCKS),$($(rock)_CFLAGS)) --
 
 format:

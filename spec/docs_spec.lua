@@ -209,7 +209,7 @@ function samples.make()
     Clock = require "lwt.clock".create(), Condition = require "lwt.condition".create(),
     File = lwt.run(require "lwt.fs".open("README.md")), Channel = io.of_bytes("x"),
     Mutex = require "lwt.mutex".create(), Mvar = require "lwt.mvar".create(),
-    Listener = lwt.run(net.tcp_listen("127.0.0.1:0")),
+    Listener = lwt.run(net.tcp_listen("127.0.0.1:0")), Logger = require "lwt.log".null,
     Udp = net.udp("127.0.0.1:0"), Tty = tty, Pool = require "lwt.pool".create(1, print),
     ThreadChannel = require "lwt.preemptive".channel(1),
     Process = lwt.run(function() return process.open { "true" } end),
@@ -217,6 +217,7 @@ function samples.make()
     Semaphore = require "lwt.semaphore".create(1), Seq = require "lwt.seq".empty,
     SignalHandler = require "lwt.signal".on("WINCH", print), Stream = stream.of_list {},
     StreamPusher = pusher, Switch = require "lwt.switch".create(),
+    TextChannel = require "lwt.text".make(io.of_bytes("x")),
     Throttle = require "lwt.throttle".create(1, 1), Timer = require "lwt.timer".create(1, print),
   }
   lwt.run(lwt.scope(function(s) of.Scope = s end))

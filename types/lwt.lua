@@ -1727,6 +1727,87 @@ function lwt_Listener:address() end
 ---@return lwt.Promise<nil>
 function lwt_Listener:close() end
 
+---A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
+---@class lwt.LogSection
+---@field name string
+---@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
+---@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
+---@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
+---@field is fun(s: lwt.LogSection, level: string): boolean
+---@field level fun(s: lwt.LogSection): string
+---@field set_level fun(s: lwt.LogSection, level: string)
+---@field reset_level fun(s: lwt.LogSection)
+local lwt_LogSection = {}
+
+---An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
+---what it logs is logged by a section. `setLevel` is the section's `set_level`.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local logger = log.lualogging "library"
+---logger:warn("%d tries", 3)   --> library warning 3 tries
+---logger:setLevel(logger.ERROR)
+---logger:warn "no more"
+---```
+---@return lwt.LuaLogging
+function lwt_LogSection:lualogging() end
+
+---A place to write records to, as the functions of `lwt.log` give it.
+---@class lwt.Logger
+---@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
+---@field is_closed fun(l: lwt.Logger): boolean
+local lwt_Logger = {}
+
+---Sets the logger that all records go to from now on. The one before stays open.
+function lwt_Logger:set_default() end
+
+---Closes a logger, once all is written that was logged before; what it owns (files, sockets, a channel with `close_mode = "close"`, what is behind `buffered`) is closed.
+---What is logged later is rejected with `lwt.Closed`. `<close>` variables do the same.
+---```lua
+---local l = log.make { output = print }
+---await(l:close())
+---log.set_default(l)
+---print(pcall(await, log.error "too late"))   --> false closed
+---```
+---@return lwt.Promise # the same one each time
+function lwt_Logger:close() end
+
+---Has the logger been closed?
+---@return boolean
+function lwt_Logger:is_closed() end
+
+---A logger that never makes anybody wait: its promises are fulfilled at once. At most `n` records wait for the logger behind it;
+---what comes when that many do is left out, counted, and a record of level warning says how many they were as soon as there is
+---room. Closing it closes the logger behind it.
+---```lua
+---local slow = log.make { output = function(_, _, lines) await(lwt.sleep(0.01)) print(lines[1]) end }
+---local l = log.buffered(slow, 1)
+---log.set_default(l)
+---for i = 1, 3 do log.error("record %d", i) end
+---await(lwt.sleep(0.05))   --> record 1
+---await(l:close())         --> 2 records were left out: the log does not keep up
+---```
+---@param n integer at least 1
+---@return lwt.Logger
+function lwt_Logger:buffered(n) end
+
+---What `lwt.log.lualogging` gives: LuaLogging's methods. Each that logs gives the promise of the record.
+---@class lwt.LuaLogging
+---@field debug fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field info fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field warn fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field error fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field fatal fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field log fun(l: lwt.LuaLogging, level: string, ...): lwt.Promise
+---@field setLevel fun(l: lwt.LuaLogging, level: string)
+---@field getPrint fun(l: lwt.LuaLogging, level: string): fun(...)
+local lwt_LuaLogging = {}
+
 ---@class lwt.Mutex
 local lwt_Mutex = {}
 
@@ -3720,6 +3801,208 @@ function lwt_Switch:add_hook(f) end
 ---@param f async fun(): ...?
 ---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 function lwt_Switch:add_hook_or_exec(f) end
+
+---A text channel: what a byte channel does, by characters. The functions that take one are its
+---methods as well.
+---@class lwt.TextChannel
+local lwt_TextChannel = {}
+
+---The byte channel below.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("naïve\n\1\2\3"), {encoding = "UTF-8"})
+---print(await(t:read_line()))                     --> naïve
+---print(#await(t:byte_channel():read()))          --> 3
+---```
+---@return lwt.Channel
+function lwt_TextChannel:byte_channel() end
+
+---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
+---on the text channel that it is given, which afterwards can no longer be used.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-8"})
+---lwt.join {
+---  t:atomic(function(c) await(c:write "é"); lwt.yield(); await(c:write "è") end),
+---  t:write("!"),
+---}:await()
+---await(t:close())
+---print(await(r:read()))   --> éè!
+---```
+---@param f fun(inner: lwt.TextChannel): ...
+---@return lwt.Promise # what `f` returns
+function lwt_TextChannel:atomic(f) end
+
+---Write out what is buffered, as `lio.flush` does.
+---@return lwt.Promise
+function lwt_TextChannel:flush() end
+
+---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
+---`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+---@param side? string `"read"` or `"write"`; both when it is left out
+---@return lwt.Promise
+function lwt_TextChannel:close(side) end
+
+---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
+---@return lwt.Promise
+function lwt_TextChannel:abort() end
+
+---Whether the channel is closed, or its `close` has been called.
+---@return boolean
+function lwt_TextChannel:is_closed() end
+
+---Read one character: a code point, in UTF-8.
+---
+---In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
+---rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
+---from 0; the next read goes on behind it, and begins with what was read in vain.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_char() end
+
+---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
+---need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
+---```lua
+---local lio = require "lwt.io"
+---local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
+---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
+---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_line() end
+
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
+---is buffered, or else what the next read of the system gives.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
+---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
+---```
+---@param n integer? at most so many characters
+---@return lwt.Promise a string; with `n`, nil at the end
+function lwt_TextChannel:read(n) end
+
+---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
+---fails with.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb\n"), {encoding = "UTF-8"})
+---for line in t:lines() do print(line) end   --> a b
+---```
+---@return fun(): string?
+function lwt_TextChannel:lines() end
+
+---An iterator over the characters, for `for`. It reads ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---for c in t:chars() do print(c) end   --> n é
+---```
+---@return fun(): string?
+function lwt_TextChannel:chars() end
+
+---The lines as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
+---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_lines() end
+
+---The characters as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(#await(t:read_chars():to_list()))   --> 2
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_chars() end
+
+---Write strings (numbers are taken too), as one operation of the byte channel, and with its
+---buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
+---write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
+---the text, and nothing of it is written. A character must not be cut in two between writes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ISO-8859-1"})
+---await(t:write("caf", "é"))
+---await(t:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ... string|number
+---@return lwt.Promise
+function lwt_TextChannel:write(...) end
+
+---Write one character.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-16BE"})
+---await(t:write_char("é"))
+---await(t:close())
+---print(await(r:read()) == "\0\xE9")   --> true
+---```
+---@param char string one code point, in UTF-8
+---@return lwt.Promise
+function lwt_TextChannel:write_char(char) end
+
+---Write a line: the string, and `"\n"`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):write_line("naïve"))
+---print(await(r:read_line()))   --> naive
+---```
+---@param line string
+---@return lwt.Promise
+function lwt_TextChannel:write_line(line) end
+
+---Write `fmt:format(...)`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):writef("%d €\n", 5))
+---print(await(r:read_line()))   --> 5 EUR
+---```
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function lwt_TextChannel:writef(fmt, ...) end
+
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
+---an operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_lines {"é", "è"})
+---await(t:close())
+---print((await(r:read()):gsub("\n", ";")))   --> e;e;
+---```
+---@param lines table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_lines(lines) end
+
+---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
+---operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_chars {"é", "è"})
+---await(t:close())
+---print(await(r:read()))   --> ee
+---```
+---@param chars table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_chars(chars) end
 
 ---@class lwt.ThreadChannel
 local lwt_ThreadChannel = {}
@@ -6473,6 +6756,373 @@ lwt_list_module.fold_left_s = function(f, acc, l) end
 ---@return lwt.Promise<A>
 lwt_list_module.fold_right_s = function(f, l, acc) end
 
+---@class lwt.log.module
+local lwt_log_module = {}
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.info = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.debug = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.notice = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.warning = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.error = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.fatal = function(message, ...) end
+
+---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
+---```lua
+---log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
+---log.log("error", "%d left", 0)   --> error 0 left
+---```
+---@param level "debug"|"info"|"notice"|"warning"|"error"|"fatal"
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise
+lwt_log_module.log = function(level, message, ...) end
+
+---Logs an error, at the level `error`: the message, what the error says, and its traceback in the lines below (`lwt.traceback`).
+---```lua
+---log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
+---local _, err = pcall(await, require "lwt.fs".read_file "missing")
+---log.error_of(err, "no settings for %s", "ann")
+-----> error no settings for ann: read_file missing: no such file or directory (ENOENT)
+---```
+---@param err any
+---@param message? string|fun(...): string
+---@param ... any
+---@return lwt.Promise
+lwt_log_module.error_of = function(err, message, ...) end
+
+---The same section (or `main`), with fields for all that is logged by what this gives. A field hides one of the same name in what it is made of, and of `with_fields`.
+---```lua
+---log.set_default(log.make { output = function(_, _, lines, r) print(lines[1], r.fields.id, r.fields.peer) end })
+---local request = log.section "http":with { id = 7 }
+---request:with { peer = "10.0.0.1" }:warning "slow"   --> slow 7 10.0.0.1
+---```
+---@param fields table
+---@return lwt.LogSection
+lwt_log_module.with = function(fields) end
+
+---Calls `f(...)`, with fields for all that is logged meanwhile, in every section: by `f`, by tasks and callbacks that come of it, across every await.
+---```lua
+---log.set_default(log.make { output = function(_, _, lines, r) print(lines[1], r.fields.user) end })
+---log.with_fields({ user = "ann" }, function()
+---  await(lwt.sleep(0.01))
+---  lwt.spawn(log.warning, "hello")   --> hello ann
+---end)
+---```
+---@param fields table
+---@param f fun(...): any
+---@param ... any
+---@return any ... what `f` returns
+lwt_log_module.with_fields = function(fields, f, ...) end
+
+---The section of this name. There is one for each name, which lasts.
+---```lua
+---local db = log.section "app.db"
+---print(db == log.section "app.db", db.name)   --> true app.db
+---```
+---@param name string
+---@return lwt.LogSection
+lwt_log_module.section = function(name) end
+
+---Is a record of this level logged (in `main`, or as a method in the section)? For what is done for a record only.
+---```lua
+---print(log.is "debug", log.is "error")   --> false true
+---```
+---@param level string
+---@return boolean
+lwt_log_module.is = function(level) end
+
+---The least level that is logged, in `main`, or as a method in the section.
+---```lua
+---print(log.level())   --> notice
+---```
+---@return string
+lwt_log_module.level = function() end
+
+---Sets the level of `main`, or as a method of the section, whatever the rules say; sections below it (by dots) without a rule follow.
+---```lua
+---log.section "app":set_level "debug"
+---print(log.section "app.db":level())   --> debug
+---log.section "app":reset_level()
+---print(log.section "app.db":level())   --> notice
+---```
+---@param level string
+lwt_log_module.set_level = function(level) end
+
+---Leaves the level to the rules again.
+lwt_log_module.reset_level = function() end
+
+---Sets the rules, in place of those there were: at once, for all sections. Raises where the text is wrong, says where, and changes nothing then.
+---```lua
+---log.load_rules "app.db -> debug; app.* -> info; warning"
+---print(log.section "app.db":level(), log.section "app.web":level(), log.level())   --> debug info warning
+---print((pcall(log.load_rules, "app -> loud")))                                    --> false
+---log.reset_rules()
+---```
+---@param text string
+lwt_log_module.load_rules = function(text) end
+
+---Adds a rule in front of the others.
+---```lua
+---log.add_rule("app.*", "info")
+---print(log.section "app.db":level())   --> info
+---log.reset_rules()
+---```
+---@param pattern string a name, in which `*` stands for any text
+---@param level string
+lwt_log_module.add_rule = function(pattern, level) end
+
+---Takes all rules away.
+lwt_log_module.reset_rules = function() end
+
+---A logger of a function: `output(section, level, lines, record)` is called for one record after another, and may wait (records that come
+---meanwhile wait for it). `lines` is the message by lines; `record` has `message`, `time` (seconds since 1970, with their fraction), `level`, `section` (its name)
+---and `fields` (a table, or nil). Change none of them. `close()` is called when the logger is closed and all is written. What `output` itself logs is not given to it again.
+---```lua
+---log.set_default(log.make {
+---  output = function(section, level, lines) for _, line in ipairs(lines) do print(section, level, line) end end,
+---})
+---log.error "one\ntwo"   --> main error one
+------> main error two
+---```
+---@param opts { output: fun(section: lwt.LogSection, level: string, lines: string[], record: table), close?: fun() }
+---@return lwt.Logger
+lwt_log_module.make = function(opts) end
+
+---The logger that writes nothing.
+---@type lwt.Logger
+lwt_log_module.null = nil
+
+---The logger that records go to. Until one is set it writes to stderr: short, with colours, on a terminal (`NO_COLOR` and `TERM=dumb` are respected), else
+---`$(time) $(name)[$(pid)] $(level) $(section): $(message) $(fields)`.
+---```lua
+---local before = log.default()
+---log.set_default(log.null)
+---log.set_default(before)
+---```
+---@return lwt.Logger
+lwt_log_module.default = function() end
+
+lwt_log_module.set_default = lwt_Logger.set_default
+
+lwt_log_module.close = lwt_Logger.close
+
+lwt_log_module.is_closed = lwt_Logger.is_closed
+
+---An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
+---what it logs is logged by a section. `setLevel` is the section's `set_level`.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local logger = log.lualogging "library"
+---logger:warn("%d tries", 3)   --> library warning 3 tries
+---logger:setLevel(logger.ERROR)
+---logger:warn "no more"
+---```
+---@param s? lwt.LogSection|string a section or its name; the main section where there is none
+---@return lwt.LuaLogging
+lwt_log_module.lualogging = function(s) end
+
+---A logger that gives each record to a logger of LuaLogging (or any object with `log(self, level, format, ...)`), whose own level counts as
+---well: `notice` is its `INFO`, `warning` its `WARN`. A message of several lines is given as one.
+---```lua
+---local theirs = { log = function(_, level, format, ...) print(level, format:format(...)) return true end }
+---log.set_default(log.from_lualogging(theirs))
+---log.warning("%d left", 2)   --> WARN 2 left
+---```
+---@param logging table
+---@return lwt.Logger
+lwt_log_module.from_lualogging = function(logging) end
+
+---Has the log be told, in the section `lwt`, what lwt else tells stderr or ends the program with: errors in the background that nobody
+---handles (with their tracebacks, at the level error; the program goes on), failures of a server's handlers, and `warn` (at the level warning).
+---What the log itself cannot write goes to stderr. Gives a function that undoes it.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local undo = log.capture()
+---lwt.async(function() error("lost", 0) end)   --> lwt error lost
+---warn("careful")                              --> lwt warning careful
+---undo()
+---```
+---@return fun()
+lwt_log_module.capture = function() end
+
+---A logger that writes to a channel of `lwt.io`, and flushes it. Whatever else is written to the channel comes between records,
+---never into one. `template` says what a line is like, `$(name): $(section): $(message) $(fields)` where there is none (see the
+---top of this page). With `close_mode = "close"`, closing the logger closes the channel; with `"keep"`, the default, it does not.
+---```lua
+---local r, w = require "lwt.io".pipe()
+---log.set_default(log.channel { channel = w, template = "$(level) $(message)" })
+---await(log.warning("%d left", 3))
+---print(await(r:read_line()))   --> warning 3 left
+---```
+---@param opts { channel: lwt.Channel, close_mode?: "keep"|"close", template?: string }
+---@return lwt.Logger
+lwt_log_module.channel = function(opts) end
+
+---A logger that writes to a file: a promise of it, which is rejected when the file cannot be opened.
+---
+---- `path`; `mode`: `"append"` (the default) or `"truncate"`; `perm` of a new file (0640, less the umask)
+---- `template`: `$(time) $(level) $(section): $(message) $(fields)` where there is none
+---- `rotate = { size =, keep =, compress = }`: before a record that would make the file longer than `size` bytes, it becomes `path.1`, the older
+---  ones `path.2` … `path.keep` (5 where nothing is said; with 0 nothing is kept); `compress = true` has `gzip` make `path.1.gz` of it, beside the
+---  logging. A record is never divided: one that is longer than `size` has a file of its own
+---- `reopen = "SIGHUP"`: at this signal the file is opened anew by its path, between two records, so that `logrotate` and the like can move it
+---
+---What is logged while a write is under way is written by the next one: awaiting a record means waiting until the system has it.
+---A rotation or a reopening that fails is told to the exception hook, and the records go to the file that is open.
+---```lua
+---local l = await(log.file { path = "app.log", rotate = { size = 1000000, keep = 3 }, template = "$(level): $(message)" })
+---log.set_default(l)
+---log.error("out of %s", "paper")
+---await(l:close())
+---print(await(require "lwt.fs".read_file("app.log")))   --> error: out of paper
+---```
+---@param opts { path: string, mode?: "append"|"truncate", perm?: integer, template?: string, rotate?: table, reopen?: string }
+---@return lwt.Promise # of a lwt.Logger
+lwt_log_module.file = function(opts) end
+
+---A logger that writes an object a line, for programs that read logs: `time` (UTC, `2026-11-29T21:18:38.042Z`), `level`, `section`, `message`
+---(line ends and all), and a member for each field: strings, numbers, booleans, lists and tables of them as such, anything else as its
+---text. A field with one of those four names has an underscore in front. Bytes that are no UTF-8 become U+FFFD.
+---
+---With `channel` (and `close_mode`) as `log.channel`: the logger. With `path` and the other options of `log.file`, but `template`: a promise
+---of it.
+---```lua
+---local r, w = require "lwt.io".pipe()
+---log.set_default(log.json { channel = w })
+---log.with { user = "ann", tries = 2 }:warning("no such %s", "door")
+---print((await(r:read_line()):gsub('"time":"[^"]*",', "")))
+-----> {"level":"warning","section":"main","message":"no such door","tries":2,"user":"ann"}
+---```
+---@param opts { channel?: lwt.Channel, close_mode?: "keep"|"close", path?: string, mode?: string, perm?: integer, rotate?: table, reopen?: string }
+---@return lwt.Logger|lwt.Promise
+lwt_log_module.json = function(opts) end
+
+---A logger that gives each record to all of these. A record is written when all have written it; it is rejected with the first failure, which
+---does not keep the others from having it. Closing it closes none of them.
+---```lua
+---local function to(name) return log.make { output = function(_, _, lines) print(name, lines[1]) end } end
+---log.set_default(log.broadcast { to "one", to "two" })
+---log.error "both"   --> one both
+------> two both
+---```
+---@param list lwt.Logger[]
+---@return lwt.Logger
+lwt_log_module.broadcast = function(list) end
+
+---A logger that asks for each record which logger is to have it: `f(section, level)` gives that, or nil for none. It is a plain
+---callback, which must not wait.
+---```lua
+---local audit = log.make { output = function(_, _, lines) print("audit", lines[1]) end }
+---log.set_default(log.dispatch(function(section) return section.name == "audit" and audit or log.null end))
+---log.section "audit":notice "ann has come"   --> audit ann has come
+---log.notice "nobody hears this"
+---```
+---@param f fun(section: lwt.LogSection, level: string): lwt.Logger?
+---@return lwt.Logger
+lwt_log_module.dispatch = function(f) end
+
+lwt_log_module.buffered = lwt_Logger.buffered
+
+---A logger that sends to a syslog daemon. It connects with the first record, and again when the daemon has been restarted; until then the
+---records are lost, their promises are rejected, and the daemon is told how many they were when it is back.
+---
+---- `facility`: `"user"` (the default), `"daemon"`, `"local0"` … `"local7"`, `"mail"`, `"auth"`, `"cron"` …
+---- `paths`: where the daemon of this machine may listen; `{"/dev/log", "/var/run/log", "/var/run/syslog"}`. Datagrams are tried first, then a stream
+---- `host`, `port` (514), `proto`: `"udp"` (the default with a `host`) or `"tcp"` (with octet counting): a daemon elsewhere
+---- `rfc`: the form of a record, 3164 (the default) or 5424, which has the fields as structured data
+---- `tag`: who says it, instead of the program's name
+---- `template` of what comes behind the tag: `$(section): $(message) $(fields)`, with 5424 without fields
+---- `size`: what is longer is cut, with `<truncated>` at its end: 1024 bytes where nothing is said, 2048 with 5424
+---
+---The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. What the system
+---has taken for a TCP connection that breaks afterwards is lost without anybody knowing: that is syslog.
+---```lua
+---local daemon <close> = require "lwt.net".unix_datagram { path = "log.sock" }
+---log.set_default(log.syslog { paths = { "log.sock" }, facility = "daemon", tag = "demo" })
+---await(log.warning "it is getting warm")
+---print((await(daemon:recv()):gsub(">.-demo", "> … demo"):gsub("%d+%]", "pid]")))   --> <28> … demo[pid]: main: it is getting warm
+---```
+---@param opts? { facility?: string, paths?: string[], host?: string, port?: integer|string, proto?: "unix"|"udp"|"tcp", rfc?: 3164|5424, tag?: string, template?: string, size?: integer }
+---@return lwt.Logger
+lwt_log_module.syslog = function(opts) end
+
 ---@class lwt.mutex.module
 local lwt_mutex_module = {}
 
@@ -6570,6 +7220,23 @@ lwt_mvar_module.is_empty = function(m) end
 
 ---@class lwt.net.module
 local lwt_net_module = {}
+
+---A Unix-domain datagram socket, at once (no promise): with `path` it is bound there (the file
+---stays when it is closed: remove it then), with `peer` it is connected to the socket that is
+---bound there, and `send` needs no address. Its methods are those of a UDP socket. Datagrams of
+---one sender arrive in order and none is lost: when the receiver does not keep up, `send` waits.
+---`send` rejects with `ECONNREFUSED` when the receiver has closed, and then it is made anew. Raises
+---the system's error: `ENOENT` or `ECONNREFUSED` when nobody is there, `EPROTOTYPE` for a socket of
+---the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
+---```lua
+---local daemon <close> = net.unix_datagram { path = "log" }
+---local sender <close> = net.unix_datagram { peer = "log" }
+---sender:send("hello"):await()
+---print((daemon:recv():await()))   --> hello
+---```
+---@param opts? table # path, peer
+---@return lwt.Udp
+lwt_net_module.unix_datagram = function(opts) end
 
 ---Looks up a host, a service (a name or a port), or both. The value is a list of addresses,
 ---in the system's order, each `{host=, port=, family="inet"|"inet6",
@@ -7110,7 +7777,7 @@ local lwt_process_module = {}
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
 ---of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
----reads them is told `lwt.Closed`, and the status tells of `KILL`),
+---reads or writes them, then or later, is told `lwt.Timeout`, and the status tells of `KILL`),
 ---also when it has ended by then and a program that it has left behind holds them;
 ---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
 ---and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
@@ -8757,6 +9424,9 @@ lwt_switch_module.add_hook_or_exec = function(sw, f) end
 ---@return lwt.Promise<T> # what `f` returns or raises
 lwt_switch_module.with_switch = function(f) end
 
+---@class lwt.term.module
+local lwt_term_module = {}
+
 ---@class lwt.test.module
 local lwt_test_module = {}
 
@@ -8885,6 +9555,326 @@ lwt_test_module.channel_kit = function(make) end
 ---@param sink? fun(): any, fun(): string
 ---@return fun(): string?, fun()?
 lwt_test_module.bytes_kit = function(source, sink) end
+
+---@class lwt.text.module
+local lwt_text_module = {}
+
+---`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The language makes no
+---difference (in Turkish as well, `i` becomes `I`).
+---```lua
+---print(text.upper("straße, ñ"))   --> STRASSE, Ñ
+---```
+---@param s string
+---@return string
+lwt_text_module.upper = function(s) end
+
+---`s` in lower case, of all scripts. A Greek sigma at the end of a word becomes `ς`.
+---```lua
+---print(text.lower("ÀÉ ΟΔΟΣ"))   --> àé οδος
+---```
+---@param s string
+---@return string
+lwt_text_module.lower = function(s) end
+
+---`s` with differences of upper and lower case removed, to compare by: it is not meant to be read.
+---Where accents may be written in two ways, normalize as well.
+---```lua
+---print(text.fold("Straße") == text.fold("STRASSE"))   --> true
+---```
+---@param s string
+---@return string
+lwt_text_module.fold = function(s) end
+
+---`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits with the
+---ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `columns` is left out.
+---```lua
+---print(text.truncate("a long title", 7), text.truncate("short", 7), text.truncate("日本語", 5, ""))
+-----> a long… short 日本
+---```
+---@param s string
+---@param columns integer at least 0
+---@param ellipsis string? `"…"`
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
+
+---`s` filled up with blanks to so many columns. What is as wide or wider stays as it is. Options: `align`
+---says where the text is then: `"left"` (the default), `"right"` or `"center"`; `fill` is another
+---character for the blanks, one column wide.
+---```lua
+---print("[" .. text.pad("日本", 6) .. "]", "[" .. text.pad("7", 3, {align = "right"}) .. "]")
+-----> [日本  ] [  7]
+---print(text.pad("on", 6, {align = "center", fill = "─"}))   --> ──on──
+---```
+---@param s string
+---@param columns integer at least 0
+---@param opts table? `align`, `fill`, and `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.pad = function(s, columns, opts) end
+
+---Iterates over the clusters of `s`: what a reader calls characters, by the rules of Unicode's annex 29.
+---With each comes the position of its first byte. Put together, they are `s` again.
+---```lua
+---for cluster, at in text.graphemes("ne\u{301}!") do print(at, #cluster) end
+-----> 1 1
+-----> 2 3
+-----> 5 1
+---```
+---@param s string
+---@return fun(): string?, integer? the next cluster and its position
+lwt_text_module.graphemes = function(s) end
+
+---`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken apart), `"NFKC"` and
+---`"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what they stand for). Of two texts that
+---look alike the normal forms are equal.
+---```lua
+---print(text.normalize("e\u{301}") == "é", text.normalize("ﬁ２", "NFKC"))   --> true fi2
+---```
+---@param s string
+---@param form string? `"NFC"`, `"NFD"`, `"NFKC"` or `"NFKD"`
+---@return string
+lwt_text_module.normalize = function(s, form) end
+
+---How many characters (code points) `s` has. A piece that is not UTF-8 counts as one.
+---```lua
+---print(text.length("naïve"), #"naïve", text.length("\xFF"))   --> 5 6 1
+---```
+---@param s string
+---@return integer
+lwt_text_module.length = function(s) end
+
+---How many columns of a terminal `s` takes. East Asian wide characters and emoji take two; combining
+---marks, characters that only format, and control characters (newline and tab as well) take none;
+---everything else, a piece that is not UTF-8 as well, takes one.
+---
+---Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for terminals with
+---East Asian fonts, in which Greek, Cyrillic, `±` and the like take two columns (default 1);
+---`emoji = "joined"` for terminals that draw a sequence of emoji (a family, a thumb with a skin tone, a
+---heart with U+FE0F) as one of two columns; by default (`"apart"`) its parts are added up.
+---```lua
+---print(text.width("naïve"), text.width("日本"), text.width("e\u{301}"))   --> 5 4 1
+---local thumb = "\u{1F44D}\u{1F3FD}"
+---print(text.width(thumb), text.width(thumb, {emoji = "joined"}))   --> 4 2
+---```
+---@param s string
+---@param opts table? `ambiguous`, `emoji`
+---@return integer columns
+lwt_text_module.width = function(s, opts) end
+
+---Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a hyphen in a
+---word, and beside characters that are two columns wide; a word that is longer than a line is cut between
+---clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and so do blanks at the beginning of a line. A
+---cluster that is wider than `columns` has a line of its own.
+---```lua
+---print(table.concat(text.wrap("the quick brown fox", 10), "|"))   --> the quick|brown fox
+---print(table.concat(text.wrap("日本語のテキスト", 6), "|"))   --> 日本語|のテキ|スト
+---```
+---@param s string
+---@param columns integer at least 1
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string[] lines, without their ends
+lwt_text_module.wrap = function(s, columns, opts) end
+
+---A text channel on a byte channel (of a file, a socket, a child's output …).
+---
+---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
+---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
+---written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
+---needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
+---else has other bytes for a newline, read ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
+---print(await(t:read_line()))   --> café
+---```
+---@param ch lwt.Channel
+---@param opts table? `encoding`, `strict`
+---@return lwt.TextChannel
+lwt_text_module.make = function(ch, opts) end
+
+---Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
+---where they append.)
+---```lua
+---local lio = require "lwt.io"
+---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
+---await(out:write("日本"))
+---await(out:close())
+---print(await(lio.file_length("f")))   --> 6
+---```
+---@param path string
+---@param mode string as for `lio.open_file`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
+---@return lwt.Promise a text channel
+lwt_text_module.open_file = function(path, mode, opts) end
+
+---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
+---not be written is an error of the whole.
+---```lua
+---local latin = {encoding = "ISO-8859-1"}
+---await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
+---print(await(text.with_file("f", "r", text.read_line, latin)))   --> café
+---```
+---@param path string
+---@param mode string
+---@param f fun(t: lwt.TextChannel): ... a task
+---@param opts table? as for `open_file`
+---@return lwt.Promise # what `f` returns
+lwt_text_module.with_file = function(path, mode, f, opts) end
+
+---Connect to an address, as a text channel that reads and writes.
+---```lua
+---local lio = require "lwt.io"
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write("caf\xE9\n"))
+---end))
+---local t <close> = await(text.open_connection(server:address(), {encoding = "ISO-8859-1"}))
+---print(await(t:read_line()))   --> café
+---await(server:shutdown())
+---```
+---@param addr string|table as for `lio.open_connection`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
+---@return lwt.Promise a text channel
+lwt_text_module.open_connection = function(addr, opts) end
+
+---The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
+---is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+---```lua
+---local lio = require "lwt.io"
+---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
+---```
+---@param t lwt.TextChannel?
+---@return string
+lwt_text_module.encoding = function(t) end
+
+lwt_text_module.byte_channel = lwt_TextChannel.byte_channel
+
+lwt_text_module.atomic = lwt_TextChannel.atomic
+
+lwt_text_module.flush = lwt_TextChannel.flush
+
+lwt_text_module.close = lwt_TextChannel.close
+
+lwt_text_module.abort = lwt_TextChannel.abort
+
+lwt_text_module.is_closed = lwt_TextChannel.is_closed
+
+---The bytes of a text in some encoding, as a Lua string, which is UTF-8.
+---
+---UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
+---CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
+---them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
+---beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+---
+---What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
+---```lua
+---print(text.decode("na\xEFve", "ISO-8859-1"), text.decode("\xFE\xFF\x65\xE5", "UTF-16"))
+-----> naïve 日
+---print(text.decode("a\xFF", "UTF-8"))   --> a�
+---local ok, err = pcall(text.decode, "a\xFF", "UTF-8", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 1
+---```
+---@param bytes string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string
+lwt_text_module.decode = function(bytes, encoding, opts) end
+
+---The bytes of a string in some encoding (see `decode`).
+---
+---A character that the encoding has not is transliterated: to the letter without its accents
+---(`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+---`?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
+---system and in every locale. With `strict = true` such a character raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
+---a byte order mark in front (those whose name says the order are without).
+---```lua
+---print(text.encode("Straße, café, 5 €, 日本", "ASCII"))   --> Strasse, cafe, 5 EUR, ??
+---print(#text.encode("é", "ISO-8859-1"), #text.encode("é", "UTF-16"))   --> 1 4
+---local ok, err = pcall(text.encode, "5 €", "ISO-8859-1", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 2
+---```
+---@param s string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string bytes
+lwt_text_module.encode = function(s, encoding, opts) end
+
+lwt_text_module.read_char = lwt_TextChannel.read_char
+
+lwt_text_module.read_line = lwt_TextChannel.read_line
+
+lwt_text_module.read = lwt_TextChannel.read
+
+lwt_text_module.lines = lwt_TextChannel.lines
+
+lwt_text_module.chars = lwt_TextChannel.chars
+
+lwt_text_module.read_lines = lwt_TextChannel.read_lines
+
+lwt_text_module.read_chars = lwt_TextChannel.read_chars
+
+---Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
+---`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
+---`e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
+---`text.stderr`.
+---```lua
+---print(lwt.is_promise(text.print("")))   --> true
+---```
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.print = function(...) end
+
+---Write the arguments and a newline to `text.stdout`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.printl = function(...) end
+
+---Write `fmt:format(...)` to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printlf = function(fmt, ...) end
+
+---Write the arguments to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprint = function(...) end
+
+---Write the arguments and a newline to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprintl = function(...) end
+
+---Write `fmt:format(...)` to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintlf = function(fmt, ...) end
+
+lwt_text_module.write = lwt_TextChannel.write
+
+lwt_text_module.write_char = lwt_TextChannel.write_char
+
+lwt_text_module.write_line = lwt_TextChannel.write_line
+
+lwt_text_module.writef = lwt_TextChannel.writef
+
+lwt_text_module.write_lines = lwt_TextChannel.write_lines
+
+lwt_text_module.write_chars = lwt_TextChannel.write_chars
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}

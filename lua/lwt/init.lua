@@ -54,6 +54,8 @@ do
   if folder then core.own_sources(folder) end
 end
 
+require "lwt.internal.unawaited"(getmetatable(core.fulfilled()).__index)
+
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report
 
 local function is_callable(f)

@@ -54,7 +54,7 @@ local known = {
 }
 
 -- What a call does with the program's pipes: those that it reads or writes itself are its own, and
--- others would be nobody's. (Without a list the caller has them all.)
+-- nobody would read or close the others. (Without a list the caller has them all.)
 local function check_pipes(opts, n, name, level, own)
   for _, stream in ipairs { "stdin", "stdout", "stderr" } do
     local v = opts[stream]
@@ -118,7 +118,11 @@ local shells = setmetatable({}, { __mode = "k" })
 local function abort(p)
   for _, name in ipairs { "stdin", "stdout", "stderr" } do
     local ch = rawget(p, name)
-    if ch then ch:abort() end
+    if ch and p.timed_out then
+      ch:_time_out()
+    elseif ch then
+      ch:abort()
+    end
   end
 end
 
@@ -236,7 +240,7 @@ end
 --- name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 --- `stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
 --- of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
---- reads them is told `lwt.Closed`, and the status tells of `KILL`),
+--- reads or writes them, then or later, is told `lwt.Timeout`, and the status tells of `KILL`),
 --- also when it has ended by then and a program that it has left behind holds them;
 --- `group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
 --- and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it

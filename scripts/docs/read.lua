@@ -138,7 +138,10 @@ function Reader:resolve(full, home)
     end
   end
   local module = full
-  while module and not self.modules[module] do module = module:match("^(.+)[.:][^.:]+$") end
+  -- (lwt.log.file is a function of lwt.log: the file inside that module is no page.)
+  while module and not (self.modules[module] and not self.modules[module].part_of) do
+    module = module:match("^(.+)[.:][^.:]+$")
+  end
   if not module then return home or "lwt", full end
   return module, full:sub(#module + 2)
 end

@@ -241,7 +241,8 @@ static void close_scope(lua_State *L, lwt_context *c, const walk *k, int idx) {
   promise *s = (promise *)lua_touserdata(L, idx);
   int top = lua_gettop(L);
   lua_Integer i, n;
-  s->flags |= s == k->inside ? F_CLOSED : F_CLOSED | F_OUTSIDE;
+  s->flags |= F_CLOSED;
+  if (s != k->inside) s->flags |= F_OUTSIDE;
   if (lua_getiuservalue(L, idx, U_DEP) == LUA_TTABLE) {
     n = (lua_Integer)lua_rawlen(L, -1);
     for (i = 1; i <= n; i++) {

@@ -275,7 +275,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   lwt_timer_fire(L, c);
   ran = run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
-  if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
+  if (c->nunseen > 0 || c->untold > 0) lwt_trace_check_unseen(L, c, 0);
   c->turns++;
   lwt_slot_sweep(L, c, 4 * ran + 4, 0);
   return alive;

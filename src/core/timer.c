@@ -294,6 +294,14 @@ static int l_timeout(lua_State *L) {
   return 1;
 }
 
+/* The time of day, in seconds since 1970: for what is written down (lwt.log). */
+static int l_wall(lua_State *L) {
+  struct timespec t;
+  timespec_get(&t, TIME_UTC);
+  lua_pushnumber(L, (lua_Number)t.tv_sec + (lua_Number)t.tv_nsec * 1e-9);
+  return 1;
+}
+
 /*---
 The loop's clock: seconds, monotonic, from an arbitrary start. Virtual when the engine is.
 
@@ -308,11 +316,9 @@ static int l_now(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"sleep", l_sleep},
-                                     {"timeout", l_timeout},
-                                     {"now", l_now},
-                                     {"nap", l_nap},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"timeout", l_timeout},
+                                     {"now", l_now},     {"wall", l_wall},
+                                     {"nap", l_nap},     {NULL, NULL}};
 
 void lwt_timer_open(lua_State *L, lwt_context *c) {
   c->free_timer = NO_TIMER;

@@ -258,7 +258,7 @@ static int l_read_number(lua_State *L) {
   op o = {.kind = OP_NUMBER};
   int closed;
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   o.tag = (char)(k->letter | (big ? BIG : 0));
   o.n = k->size;
   return lwt_uv_channel_run(L, v, &o, 0);
@@ -289,20 +289,20 @@ static int l_write_number(lua_State *L) {
   int closed;
   view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   if (k->letter == 'f') {
-    float f = (float)luaL_checknumber(L, 2);
+    float f = (float)lwt_uv_check_number(L, 2);
     uint32_t bits;
     memcpy(&bits, &f, sizeof bits);
     x = bits;
   } else if (k->letter == 'd') {
-    double d = luaL_checknumber(L, 2);
+    double d = lwt_uv_check_number(L, 2);
     memcpy(&x, &d, sizeof x);
   } else {
-    lua_Integer n = luaL_checkinteger(L, 2);
+    lua_Integer n = lwt_uv_check_integer(L, 2);
     lua_Integer limit = k->size < 8 ? (lua_Integer)1 << (k->size * 8 - 1) : 0;
     luaL_argcheck(L, k->size == 8 || (-limit <= n && n < limit), 2, "integer overflow");
     x = (uint64_t)n;
   }
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   for (size_t i = 0; i < k->size; i++)
     bytes[big ? k->size - 1 - i : i] = (char)(x >> (8 * i) & 0xff);
   if (lwt_uv_channel_write_quickly(L, v, bytes, k->size, '\0')) return 1;
@@ -310,7 +310,7 @@ static int l_write_number(lua_State *L) {
   o.data = lua_pushlstring(L, bytes, k->size);
   o.n = k->size;
   v = lwt_uv_channel_check(ctx, L, WRITING, &closed); /* a finalizer may have run */
-  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, &o, 2);
+  return closed ? lwt_uv_channel_reject_closed(L) : lwt_uv_channel_run(L, v, &o, 2);
 }
 
 /* Put the order in front of the format. It stays the format's own to change it. */
@@ -355,7 +355,7 @@ static int l_unpack(lua_State *L) {
   luaL_argcheck(L, is_format(o.data), 2, "not a format of string.unpack");
   o.max = lwt_uv_channel_check_max(L, 3);
   v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   return lwt_uv_channel_run(L, v, &o, 2);
 }
 
@@ -386,7 +386,7 @@ static int l_pack(lua_State *L) {
   lua_insert(L, 2);
   lua_call(L, lua_gettop(L) - 2, 1);
   v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   o.data = lua_tolstring(L, 2, &o.n);
   if (o.n == 0) {
     lwt_uv_push_done(ctx, L);

@@ -361,7 +361,7 @@ static void on_poll(uv_poll_t *h, int status, int events) {
 /* ---- The port --------------------------------------------------------------- */
 
 /* What the page cache has; UV_EAGAIN: ask the pool. */
-static ssize_t read_now(port_fd *f, char *buf, size_t len) {
+static ssize_t read_now(port_fd *f, void *buf, size_t len) {
 #ifdef RWF_NOWAIT
   struct iovec v = {.iov_base = buf, .iov_len = len};
   ssize_t n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
@@ -573,10 +573,6 @@ port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status) {
 
 int lwt_uv_port_is_fd(const port *p) {
   return p->class == &file_class || p->class == &poll_class;
-}
-
-int lwt_uv_port_fd_fileno(const port *p) {
-  return ((const port_fd *)p)->fd;
 }
 
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n) {

@@ -211,7 +211,7 @@ int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o) {
     if (n != RETRY) return n;
     if (o->over) return AGAIN;
     lwt_uv_channel_search_anew(o);
-    if (ch->in.closed) return failed_with(L, ch, "Closed");
+    if (ch->in.closed) return failed_with(L, ch, lwt_uv_channel_why(ch));
     /* Not in the queue so far, and now there is one. */
     if (!o->busy && !lwt_uv_channel_is_free(o->view, o->sides)) return AGAIN;
   }
@@ -224,20 +224,20 @@ static int read_op(lua_State *L, op *o, int keep) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
+  return closed ? lwt_uv_channel_reject_closed(L) : lwt_uv_channel_run(L, v, o, keep);
 }
 
 /* The most that a read may take, where it is given. */
 size_t lwt_uv_channel_check_max(lua_State *L, int arg) {
   lua_Integer n;
   if (lua_isnoneornil(L, arg)) return 0;
-  n = luaL_checkinteger(L, arg);
+  n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n > 0, arg, "positive count expected");
   return (size_t)n;
 }
 
 static size_t check_count(lua_State *L, int arg) {
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0, arg, "negative count");
   return (size_t)n;
 }
@@ -364,10 +364,10 @@ print(b:to_string(2, 3))                           --> abc
 static int l_read_into(lua_State *L) {
   op o = {.kind = OP_INTO};
   size_t start, len;
-  lua_Integer ofs = luaL_optinteger(L, 3, 0), n;
+  lua_Integer ofs = lwt_uv_opt_integer(L, 3, 0), n;
   lwt_uv_check_bytes(lwt_uv_context(L), L, 2, &len);
   luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs <= len, 3, "out of range");
-  n = luaL_optinteger(L, 4, (lua_Integer)len - ofs);
+  n = lwt_uv_opt_integer(L, 4, (lua_Integer)len - ofs);
   luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= len - (size_t)ofs, 4, "out of range");
   o.mem = lwt_uv_bytes_mem(L, 2, &start, &len);
   o.len = start + (size_t)ofs;
@@ -394,7 +394,7 @@ static int l_next_line(lua_State *L) {
   int closed, n;
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
   if (closed) {
-    ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
+    ctx->lwt->push_sentinel(ctx->lwt, L, lwt_uv_channel_why(v->ch));
     return lua_error(L);
   }
   if (ctx->lwt->cancel_due(ctx->lwt)) ctx->lwt->wait_check(ctx->lwt, L); /* raises */

@@ -369,7 +369,7 @@ static void check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
     lwt_uv_file_check_open(ctx, L, arg);
     return;
   }
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0 && n <= 0x7fffffff, arg, "descriptor out of range");
 }
 
@@ -412,7 +412,7 @@ static int l_sendfile(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   check_descriptor(ctx, L, 1);
   check_descriptor(ctx, L, 2);
-  lua_Integer offset = luaL_checkinteger(L, 3), length = luaL_checkinteger(L, 4);
+  lua_Integer offset = lwt_uv_check_integer(L, 3), length = lwt_uv_check_integer(L, 4);
   luaL_argcheck(L, offset >= 0, 3, "negative offset");
   luaL_argcheck(L, length >= 0, 4, "negative length");
   send_req *s = lwt_uv_fs_new(ctx, L, &class, sizeof *s, 0, 2, run_sendfile);

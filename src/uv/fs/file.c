@@ -291,7 +291,7 @@ print(f:fileno() > 2)   --> true
 @function lwt.fs.of_fd(fd) */
 static int l_of_fd(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 1, "descriptor out of range");
   if (fcntl((int)fd, F_GETFD) < 0)
     return lwt_uv_raise(ctx, L, -errno, "of_fd", NULL, NULL);

@@ -96,7 +96,7 @@ print(await(f:read()))   --> he
 @function lwt.fs.file.truncate(f, length) */
 static int l_truncate(lua_State *L) {
   lwt_uv_file_check(lwt_uv_context(L), L);
-  lua_Integer length = luaL_optinteger(L, 2, 0);
+  lua_Integer length = lwt_uv_opt_integer(L, 2, 0);
   luaL_argcheck(L, length >= 0, 2, "negative length");
   file_req *fq = lwt_uv_file_new_op(L, &op_truncate);
   if (fq == NULL) return 1;
@@ -117,7 +117,7 @@ await(f:chmod(tonumber("600", 8)))
 @function lwt.fs.file.chmod(f, mode) */
 static int l_chmod(lua_State *L) {
   lwt_uv_file_check(lwt_uv_context(L), L);
-  luaL_checkinteger(L, 2);
+  lwt_uv_check_integer(L, 2);
   int mode = lwt_uv_fs_check_mode(L, 2, 0);
   file_req *fq = lwt_uv_file_new_op(L, &op_chmod);
   if (fq == NULL) return 1;
@@ -139,7 +139,7 @@ await(f:chown(-1, -1))
 @function lwt.fs.file.chown(f, uid, gid) */
 static int l_chown(lua_State *L) {
   lwt_uv_file_check(lwt_uv_context(L), L);
-  lua_Integer uid = luaL_optinteger(L, 2, -1), gid = luaL_optinteger(L, 3, -1);
+  lua_Integer uid = lwt_uv_opt_integer(L, 2, -1), gid = lwt_uv_opt_integer(L, 3, -1);
   luaL_argcheck(L, uid >= -1 && uid <= 0xffffffffLL, 2, "id out of range");
   luaL_argcheck(L, gid >= -1 && gid <= 0xffffffffLL, 3, "id out of range");
   file_req *fq = lwt_uv_file_new_op(L, &op_chown);

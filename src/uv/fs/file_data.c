@@ -99,7 +99,7 @@ static size_t check_want(lwt_uv *ctx, lua_State *L, int arg, int all) {
   size_t len;
   if (all && lua_isnoneornil(L, arg)) return FILE_ALL;
   if (lwt_uv_test_bytes(ctx, L, arg, &len) != NULL) return len;
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0, arg, "negative count");
   luaL_argcheck(L, (lua_Unsigned)n < PTRDIFF_MAX, arg, "count too large");
   lua_pushnil(L);
@@ -174,7 +174,7 @@ static int l_read(lua_State *L) {
 }
 
 static int64_t check_offset(lua_State *L, int arg) {
-  lua_Integer offset = luaL_checkinteger(L, arg);
+  lua_Integer offset = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, offset >= 0, arg, "negative offset");
   return offset;
 }
@@ -488,7 +488,7 @@ static int l_seek(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   file *f = lwt_uv_file_check(ctx, L);
   int whence = luaL_checkoption(L, 2, "cur", names);
-  return seek(ctx, L, f, luaL_optinteger(L, 3, 0), from[whence]);
+  return seek(ctx, L, f, lwt_uv_opt_integer(L, 3, 0), from[whence]);
 }
 
 /*---

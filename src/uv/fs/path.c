@@ -11,7 +11,7 @@
 #include "internal.h"
 
 static uid_t check_id(lua_State *L, int arg) {
-  lua_Integer id = luaL_optinteger(L, arg, -1);
+  lua_Integer id = lwt_uv_opt_integer(L, arg, -1);
   luaL_argcheck(L, id >= -1 && id <= 0xffffffffLL, arg, "id out of range");
   return (uid_t)id;
 }
@@ -296,7 +296,7 @@ print(("%o"):format(await(fs.stat("f")).mode))   --> 600
 ```
 @function lwt.fs.chmod(path, mode) */
 static int l_chmod(lua_State *L) {
-  luaL_checkinteger(L, 2);
+  lwt_uv_check_integer(L, 2);
   int mode = lwt_uv_fs_check_mode(L, 2, 0);
   path_req *p = new_path(L, &op_chmod, 1);
   p->i = mode;

@@ -360,7 +360,7 @@ static int l_dns_limit(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   net_state *net = net_of(ctx);
   if (!lua_isnoneornil(L, 1)) {
-    lua_Integer n = luaL_checkinteger(L, 1);
+    lua_Integer n = lwt_uv_check_integer(L, 1);
     luaL_argcheck(L, n >= 1 && n <= 1024, 1, "limit is out of range (1 to 1024)");
     net->dns_limit = (int)n;
     if (ctx->loop != NULL) start_next(ctx);

@@ -103,8 +103,9 @@ static uv_timer_t *new_timer(lwt_uv *ctx, uv_timer_t *old) {
   return t;
 }
 
-/* Moving never starves anybody: no listener is open then. (Without memory listeners wait for
-** the next handle that closes, and lookups keep nobody's loop alive.) */
+/* No listener is open while the state moves to another loop, so none waits for a descriptor.
+** (Without memory for the timers, listeners try again when the next handle closes, and a
+** pending lookup does not keep `run` going.) */
 static void move_family(lwt_uv *ctx) {
   net_state *net = net_of(ctx);
   net->retry = new_timer(ctx, net->retry);
@@ -138,6 +139,7 @@ void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
   lwt_uv_add_views(ctx, L);
   lwt_uv_add_listener(ctx, L);
   lwt_uv_add_udp(ctx, L);
+  lwt_uv_add_datagram(ctx, L);
   lwt_uv_add_dns(ctx, L);
   lwt_uv_add_poll(ctx, L);
   add_methods(ctx, L);

@@ -167,7 +167,7 @@ for anything else (`EINVAL` for a regular file: see `lwt.fs`).
 */
 static int l_of_fd(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   int status;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
   status = lwt_uv_stream_of_fd(ctx, L, (uv_file)fd);

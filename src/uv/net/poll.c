@@ -185,7 +185,7 @@ static poller *poller_of(lwt_uv *ctx, lua_State *L, int fd, int *status) {
 
 static int wait_for(lua_State *L, int writing, const char *op) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   poller *p;
   int self, status = 0;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");

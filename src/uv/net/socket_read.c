@@ -367,7 +367,7 @@ int lwt_uv_stream_l_read(lua_State *L) {
   lwt_uv_stream *s = lwt_uv_stream_check(ctx, L);
   lua_Integer want = LWT_UV_SCRATCH;
   if (lua_gettop(L) > 1) {
-    want = luaL_optinteger(L, 2, want);
+    want = lwt_uv_opt_integer(L, 2, want);
     luaL_argcheck(L, want >= 0, 2, "count is negative");
     lua_settop(L, 2);
   }

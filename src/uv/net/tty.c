@@ -28,7 +28,7 @@ and `mode`. It raises when it is none.
 */
 static int l_tty(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   int status;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
   status = uv_guess_handle((uv_file)fd) == UV_TTY

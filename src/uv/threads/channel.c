@@ -372,7 +372,7 @@ print(ch:recv():await())   --> hello 42
 @function lwt.preemptive.channel(n) */
 static int l_channel(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer n = luaL_optinteger(L, 1, 0);
+  lua_Integer n = lwt_uv_opt_integer(L, 1, 0);
   luaL_argcheck(L, n >= 0, 1, "negative size");
   lwt_uv_check_open(ctx, L);
   channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof(void *), 0);
