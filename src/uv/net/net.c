@@ -32,7 +32,7 @@ static int l_by_name(lua_State *L) {
 }
 
 /*---
-The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what
+The parts of an address: `{host=, port=}` or `{path=}`. It raises an argument error for what
 is none.
 @param addr string|table
 @return table

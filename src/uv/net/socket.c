@@ -294,7 +294,7 @@ static int l_getsockname(lua_State *L) {
 }
 
 /*---
-The address of the other end, as text. Raises when there is none any more (`ENOTCONN`).
+The address of the other end, as text. It raises when there is none any more (`ENOTCONN`).
 @param sock lwt.Socket
 @return string
 ```lua
