@@ -2046,6 +2046,20 @@ local lwt_ProcessStatus = {}
 ---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param self lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+function lwt_Promise:await() end
+
 ---Cancels: the deepest cancellable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 ---before this returns. So `p` itself may end up cancelled, otherwise rejected, fulfilled (a handler made a value of it) or still
 ---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
@@ -2214,20 +2228,6 @@ function lwt_Promise:state() end
 ---@param self lwt.Promise
 ---@return boolean
 function lwt_Promise:is_pending() end
-
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param self lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-function lwt_Promise:await() end
 
 ---@class lwt.Resolver
 local lwt_Resolver = {}
@@ -4249,6 +4249,44 @@ local lwt_retry_Options = {}
 ---@class lwt.module
 local lwt_module = {}
 
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param p lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.await = function(p) end
+
+---Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
+---```lua
+---lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
+---print "second"   --> second
+---lwt.yield()   --> third
+---```
+---@async 
+lwt_module.yield = function() end
+
+---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+---has to await.
+---```lua
+---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
+---```
+---@async 
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
+---@param ... any
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.shield = function(f, ...) end
+
 lwt_module.cancel = lwt_Promise.cancel
 
 ---A promise that follows `p`; cancelling it does not touch `p`. A resolved `p` is returned itself.
@@ -4286,6 +4324,58 @@ lwt_module.no_cancel = function(p) end
 ---@param p lwt.Promise<T>
 ---@return lwt.Promise<T>
 lwt_module.wrap_in_cancelable = function(p) end
+
+---What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
+---(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
+---```lua
+---print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.choose = function(list) end
+
+---As `lwt.choose`, and cancels all the others, before its own result is resolved.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
+---print(slow:state())   --> rejected canceled
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.pick = function(list) end
+
+---A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
+---rejects.
+---```lua
+---local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
+---print(t.n, t[1], t[2])   --> 2 1 3
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.nchoose = function(list) end
+
+---As `lwt.nchoose`, and cancels those still pending.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.npick = function(list) end
+
+---As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
+---```lua
+---local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
+---print(values.n, rest.n)   --> 1 1
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
+lwt_module.nchoose_split = function(list) end
 
 ---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
 ---else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
@@ -4668,58 +4758,6 @@ lwt_module.settled = function(list) end
 ---@return lwt.Promise<T>
 lwt_module.any = function(list) end
 
----What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
----(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
----```lua
----print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.choose = function(list) end
-
----As `lwt.choose`, and cancels all the others, before its own result is resolved.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
----print(slow:state())   --> rejected canceled
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.pick = function(list) end
-
----A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
----rejects.
----```lua
----local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
----print(t.n, t[1], t[2])   --> 2 1 3
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.nchoose = function(list) end
-
----As `lwt.nchoose`, and cancels those still pending.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.npick = function(list) end
-
----As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
----```lua
----local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
----print(values.n, rest.n)   --> 1 1
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
-lwt_module.nchoose_split = function(list) end
-
 ---A new key for task-local storage.
 ---```lua
 ---local user = lwt.new_key()
@@ -4764,29 +4802,6 @@ lwt_module.set = function(key, v) end
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param p lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-lwt_module.await = function(p) end
-
----Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
----```lua
----lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
----print "second"   --> second
----lwt.yield()   --> third
----```
----@async 
-lwt_module.yield = function() end
-
 ---Runs `f(...)` as a task, at once, until its first wait (tasks that start one another more than 10 deep begin from the ready queue).
 ---The promise is what `f` returns (a single promise is followed) or raises. Cancelling it cancels what the task awaits.
 ---```lua
@@ -4805,21 +4820,6 @@ lwt_module.spawn = function(f, ...) end
 ---```
 ---@return lwt.Promise<any>|nil
 lwt_module.current = function() end
-
----Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
----has to await.
----```lua
----print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
----```
----@async 
----@generic T, U
----@param f fun(...): T?, U?, ...?
----@param ... any
----@return T value
----@return U second
----@return any ...
-lwt_module.shield = function(f, ...) end
 
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
 ---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
