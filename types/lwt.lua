@@ -4023,7 +4023,8 @@ local lwt_ThreadChannel = {}
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
----is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+---is fulfilled with nil, as soon as no other receiver may give back what it was given: one that is
+---cancelled before its loop has brought it the message does. Cancelling it loses no message, nor does receiving in a task that has
 ---yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
 ---and this one is rejected; so is the receiver of one that cannot be made here (a module is
 ---missing), which is gone then.
