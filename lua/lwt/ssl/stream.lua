@@ -1,0 +1,399 @@
+-- Internal: a TLS stream: moves bytes between a connection in C, which knows no transport, and a
+-- transport.
+--
+-- Any operation may produce something to send, a read too, and any may have to wait for what the peer
+-- sends. So one piece of code sends (`pump_out`: at most one write of the transport at a time, in the
+-- order in which OpenSSL made the records) and one receives (`pump_in`: at most one read at a time,
+-- and only while somebody waits for plaintext); readers and writers stand in queues of their own. No
+-- code here waits for the other direction. Any allocation may run a finalizer that calls any of
+-- this: what a function has taken out of a queue is its own.
+
+local lwt = require "lwt"
+local core = require "lwt.core"
+local due = require "lwt.due"
+local fifo = require "lwt.ssl.fifo"
+
+local fulfilled, rejected, task = lwt.fulfilled, lwt.rejected, lwt.task
+local await = lwt.await
+local any_due, cancel_due, later = due.any, due.cancel_due, due.later
+
+local M = {}
+
+local Stream = { __name = "lwt.ssl" }
+Stream.__index = Stream
+M.metatable = Stream
+
+local MOST = 65536    -- bytes that a read gives unless told otherwise
+local UNSENT = 131072 -- above so many bytes to be sent nothing more is read, which might add to it
+local GRACE = 1       -- seconds that a close has for what is still to be sent
+
+-- `lower` is what carries it, `opts` has allow_truncation.
+function M.new(conn, transport, lower, opts)
+  local s = setmetatable({
+    conn = conn, transport = transport, lower = lower, reads = fifo.new(), writes = fifo.new(),
+    receiving = false, sending = false, truncation = opts.allow_truncation,
+  }, Stream)
+  s.on_data = function(data) M.received(s, data) end
+  s.on_no_data = function(err) M.not_received(s, err) end
+  s.on_sent = function() M.sent(s) end
+  s.on_not_sent = function(err) M.not_sent(s, err) end
+  return s
+end
+
+-- ---- Sending --------------------------------------------------------------------------------
+
+local function resolve(entry, err)
+  local resolver = entry.resolver
+  entry.resolver = nil
+  if not resolver or not entry.promise:is_pending() then return end
+  if err ~= nil then
+    resolver:wakeup_exn(err)
+  else
+    resolver:wakeup()
+  end
+end
+
+local function fail_writes(s, err)
+  while true do
+    local entry = s.writes:pop()
+    if not entry then return end
+    resolve(entry, err)
+  end
+end
+
+-- Encrypt what the first in the queue has, if the last piece is gone. True when it has no more.
+local function encrypt(s, entry)
+  if entry.last then
+    s.conn:finish()
+    return true
+  end
+  if entry.at >= #entry.data then return true end
+  local n, err = s.conn:write(entry.data, entry.at)
+  if not n then
+    s.write_error = s.write_error or err
+    return true
+  end
+  entry.at = entry.at + n
+  return entry.at >= #entry.data
+end
+
+-- Give the transport what there is. False when that takes time.
+local function send(s, out)
+  s.sending = true
+  local ok, p = pcall(s.transport.write, out)
+  if not ok then p = rejected(p) end
+  local state, err = p:state()
+  if state == "pending" then
+    s.sending = p
+    p:on_any(s.on_sent, s.on_not_sent)
+    return false
+  end
+  s.sending = false
+  if state == "rejected" then s.write_error = s.write_error or err end
+  return true
+end
+
+local function pump_out(s)
+  while not s.sending and not s.gone do
+    local entry = s.writes:first()
+    local over = entry and s.conn:pending() == 0 and encrypt(s, entry)
+    local out = not s.write_error and s.conn:output()
+    if s.write_error then
+      fail_writes(s, s.write_error)
+      return
+    elseif out then
+      if not send(s, out) then return end
+    elseif not entry then
+      return
+    end
+    if over and not s.write_error and entry == s.writes:first() then
+      s.writes:pop()
+      resolve(entry)
+    end
+  end
+end
+M.pump_out = pump_out
+
+-- ---- Receiving ---------------------------------------------------------------------------------
+
+-- Plaintext, or nil and "more", "end" or an error.
+local function take(s, n)
+  local data = s.back
+  if data then -- came for one who had gone
+    s.back = #data > n and data:sub(n + 1) or nil
+    return #data > n and data:sub(1, n) or data
+  end
+  local why
+  data, why = s.conn:read(n)
+  if data then return data end
+  if why == "more" then return nil, s.read_error or why end
+  if why ~= "end" and s.truncation and why.code == "SSL_EOF" then why = "end" end
+  return nil, why
+end
+
+-- The reader gets it, or, where he has gone meanwhile, the next.
+local function give(s, entry, data, err)
+  if not entry.promise:is_pending() then
+    if data then s.back = data .. (s.back or "") end
+  elseif data then
+    entry.resolver:wakeup(data)
+  elseif err == "end" then
+    entry.resolver:wakeup(nil)
+  else
+    entry.resolver:wakeup_exn(err)
+  end
+end
+
+-- Ask the transport for more: true when it has come at once.
+local function receive(s)
+  s.receiving = true
+  local ok, p = pcall(s.transport.read)
+  if not ok then p = rejected(p) end
+  local state, data = p:state()
+  if state == "pending" then
+    s.receiving = p
+    p:on_any(s.on_data, s.on_no_data)
+    return false
+  end
+  s.receiving = false
+  if state == "fulfilled" then
+    s.conn:feed(data)
+  else
+    s.read_error = data
+  end
+  return true
+end
+
+local function pump_in(s)
+  while not s.gone do
+    local entry = s.reads:pop()
+    if not entry then return end
+    local ok, data, why = pcall(take, s, entry.n)
+    if not ok then data, why = nil, data end
+    if data or why ~= "more" then
+      give(s, entry, data, why)
+    else
+      s.reads:put_back(entry)
+      if s.receiving then return end
+      if s.conn:pending() > UNSENT then return end -- `sent` goes on
+      if not receive(s) then return end
+    end
+  end
+end
+
+local function go_on(s)
+  pump_in(s)
+  if not s.gone and s.conn:pending() > 0 then pump_out(s) end
+end
+
+function M.received(s, data)
+  s.receiving = false
+  if s.gone then return end
+  s.conn:feed(data)
+  go_on(s)
+end
+
+function M.not_received(s, err)
+  s.receiving = false
+  if s.gone or rawequal(err, lwt.Canceled) and s.reads:is_empty() then return end
+  if not rawequal(err, lwt.Canceled) then s.read_error = err end
+  go_on(s)
+end
+
+function M.sent(s)
+  s.sending = false
+  pump_out(s)
+  if not s.gone then pump_in(s) end
+end
+
+function M.not_sent(s, err)
+  s.sending = false
+  s.write_error = s.write_error or err
+  pump_out(s)
+end
+
+-- Nobody waits for plaintext any more: nothing is read for nobody.
+local function withdraw_read(s, entry)
+  s.reads:remove(entry)
+  local p = s.receiving
+  if s.reads:is_empty() and p and p ~= true then p:cancel() end
+end
+
+local function check(s, name)
+  if getmetatable(s) ~= Stream then
+    error(("bad argument #1 to '%s' (TLS stream expected, got %s)"):format(name, type(s)), 3)
+  end
+end
+
+local function read(s, n)
+  if any_due[1] and cancel_due() then return later(read, s, n) end
+  if s.gone then return rejected(lwt.Closed) end
+  if s.reads:is_empty() then
+    local data, why = take(s, n)
+    if why ~= "more" then
+      if s.conn:pending() > 0 then pump_out(s) end
+      if data then return fulfilled(data) end
+      if why == "end" then return fulfilled(nil) end
+      return rejected(why)
+    end
+  end
+  local promise, resolver = task()
+  local entry = { n = n, promise = promise, resolver = resolver }
+  promise:on_cancel(function() withdraw_read(s, entry) end)
+  s.reads:push(entry)
+  go_on(s)
+  return promise
+end
+
+function Stream.read(s, n)
+  check(s, "read")
+  if n == nil then
+    n = MOST
+  elseif math.type(n) ~= "integer" then
+    local integer = type(n) == "number" and math.tointeger(n)
+    if not integer then
+      error(("bad argument #1 to 'read' (integer expected, got %s)"):format(type(n)), 2)
+    end
+    n = integer
+  end
+  if n < 1 then error("bad argument #1 to 'read' (must be at least 1)", 2) end
+  return read(s, n)
+end
+
+-- ---- Writing -----------------------------------------------------------------------------------
+
+local function after_the_end()
+  return core.error { code = "EPIPE", errno = 32, message = "broken pipe", op = "write" }
+end
+
+local function begin(s, entry)
+  if any_due[1] and cancel_due() then return later(begin, s, entry) end
+  if s.gone or s.ended then return rejected(s.gone and lwt.Closed or after_the_end()) end
+  if s.write_error then return rejected(s.write_error) end
+  local promise, resolver = task()
+  entry.promise, entry.resolver = promise, resolver
+  -- What is encrypted in part has to go out whole: then only the one who waits goes.
+  promise:on_cancel(function()
+    if entry.at == 0 and not entry.last then s.writes:remove(entry) end
+  end)
+  if entry.last then s.ended = true end
+  s.writes:push(entry)
+  pump_out(s)
+  return promise
+end
+
+local function text_of(data, name)
+  local kind = type(data)
+  if kind == "string" then return data end
+  if kind == "number" then return tostring(data) end
+  if kind == "userdata" and getmetatable(data) and data.to_string then return data:to_string() end
+  if kind == "table" and getmetatable(data) == nil then
+    local parts = {}
+    for i = 1, #data do parts[i] = text_of(data[i], name) end
+    return table.concat(parts)
+  end
+  error(("bad argument #1 to '%s' (string, lwt.bytes or a list of them expected, got %s)"):format(
+    name, kind), 3)
+end
+
+function Stream.write(s, data)
+  check(s, "write")
+  return begin(s, { data = text_of(data, "write"), at = 0 })
+end
+
+function Stream.writev(s, list)
+  check(s, "writev")
+  return begin(s, { data = text_of(list, "writev"), at = 0 })
+end
+
+function Stream.shutdown(s)
+  check(s, "shutdown")
+  if s.ended and not s.gone then return s.ending end
+  local p = begin(s, { data = "", at = 0, last = true })
+  s.ending = s.ending or p:no_cancel()
+  return p
+end
+
+-- ---- The end -------------------------------------------------------------------------------------
+
+-- Say that we are done, if there is still a way to, and close what is below. A task.
+local function say_goodbye(s)
+  local p = s.sending
+  if p and p ~= true then pcall(await, lwt.with_timeout(GRACE, lwt.protected(p))) end
+  if not s.write_error and not s.conn:is_busy() then
+    s.conn:finish()
+    local out = s.conn:output()
+    if out then pcall(await, lwt.with_timeout(GRACE, s.transport.write(out))) end
+  end
+  s.conn:free()
+  await(s.transport.close())
+end
+
+function Stream.close(s)
+  check(s, "close")
+  if s.closing then return s.closing end
+  s.gone = true
+  s.closing = fulfilled() -- for who asks from within what follows
+  local receiving = s.receiving
+  if receiving and receiving ~= true then receiving:cancel() end
+  fail_writes(s, lwt.Closed)
+  while true do
+    local entry = s.reads:pop()
+    if not entry then break end
+    give(s, entry, nil, lwt.Closed)
+  end
+  s.closing = lwt.no_cancel(lwt.spawn(say_goodbye, s))
+  return s.closing
+end
+
+function Stream.__close(s) s:close() end
+
+function Stream.__tostring(s)
+  return ("lwt.ssl (%s): %p"):format(s.gone and "closed" or "open", s)
+end
+
+function Stream.is_closed(s)
+  check(s, "is_closed")
+  return s.gone == true
+end
+
+-- ---- About the connection --------------------------------------------------------------------------
+
+-- Asked again after the close, it is what it was.
+local function telling(name, f)
+  Stream[name] = function(s, ...)
+    check(s, name)
+    if s.gone then error(("'%s' on a closed TLS stream"):format(name), 2) end
+    return f(s.conn, ...)
+  end
+end
+
+telling("peer_certificate", function(conn) return conn:certificate() end)
+telling("verify_result", function(conn) return conn:checked() end)
+telling("alpn", function(conn) return conn:alpn() end)
+telling("version", function(conn) return conn:version() end)
+telling("cipher", function(conn) return conn:cipher() end)
+telling("sni", function(conn) return conn:sni() end)
+telling("session", function(conn) return conn:session() end)
+telling("is_reused", function(conn) return conn:is_reused() end)
+telling("is_stapled", function(conn) return conn:is_stapled() end)
+
+function Stream.export_keying_material(s, label, n, about)
+  check(s, "export_keying_material")
+  if s.gone then error("'export_keying_material' on a closed TLS stream", 2) end
+  local ok, key = pcall(s.conn.export, s.conn, label, n, about)
+  if not ok then error((key:gsub("to 'export'", "to 'export_keying_material'")), 2) end
+  return key
+end
+
+-- What is below answers for itself.
+for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "fileno" } do
+  Stream[name] = function(s, ...)
+    check(s, name)
+    local f = s.lower[name]
+    if not f then error(("what carries this TLS stream has no '%s'"):format(name), 2) end
+    return f(s.lower, ...)
+  end
+end
+
+return M

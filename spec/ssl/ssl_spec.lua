@@ -1,0 +1,3 @@
+describe("lwt.ssl", function()
+  it("is there", function() require "lwt.ssl.core" end)
+end)
