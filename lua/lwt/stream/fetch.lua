@@ -31,7 +31,7 @@ local function hand_over(log, s, v)
     s.last = false
     log.waiting[1], s.waits = nil, false
   end
-  req.value, req.done = v, true
+  req.value, req.done, req.on = v, true, s
   wake(req)
   return true
 end
@@ -251,7 +251,7 @@ function C.work(x, taker, p, resume, rescue)
 end
 local work = C.work
 
--- A task for a source, which `start(...)` gives (see lwt.stored); `resume(v)` with what it gives.
+-- A task for a source, which `start(...)` gives (see lwt.internal.stored); `resume(v)` with what it gives.
 function C.run_task(x, taker, resume, start, ...)
   local t = start(...)
   local state, v = t:state()

@@ -1,0 +1,106 @@
+-- Internal: who is waiting, first come, first served. Used by the locks, mvar and pool.
+--
+-- A waiter is a pending promise (core.waiter) and one value that it brings along. One that is
+-- cancelled stays in its place, dead, until somebody comes across it: that saves a closure per
+-- waiter. The dead are bounded all the same: they are swept out whenever the ring is full, and
+-- it grows only when more than half of it is alive.
+-- `n` counts the dead as well; 0 means that nobody waits, `count` is exact.
+
+local lwt = require "lwt"
+local core = require "lwt.core"
+
+local is_pending, wake = lwt.is_pending, core.wake
+
+local M = {}
+
+-- The waiter at place i of the ring has its promise at [2*i+1], its value at [2*i+2]. The ring
+-- is made when the first waiter comes: most locks never see one.
+function M.new()
+  return { n = 0, head = 0, size = 0 }
+end
+
+-- Move the living, in order, to the front of a ring of `size` places (a power of two). What can
+-- fail comes first, and changes nothing; where nobody is left and it does not grow, nothing can.
+local function rebuild(q, size)
+  local fresh, n, mask = q.n > 0 and {}, 0, q.size - 1
+  for i = 2 * q.size + 1, 2 * size do q[i] = false end
+  for i = 0, q.n - 1 do
+    local at = 2 * ((q.head + i) & mask)
+    if is_pending(q[at + 1]) then
+      fresh[2 * n + 1], fresh[2 * n + 2] = q[at + 1], q[at + 2]
+      n = n + 1
+    end
+  end
+  for i = 1, 2 * n do q[i] = fresh[i] end
+  for i = 2 * n + 1, 2 * size do q[i] = false end
+  for i = 2 * size + 1, 2 * q.size do q[i] = nil end
+  q.n, q.head, q.size = n, 0, size
+end
+
+-- Does somebody wait? Forgets the dead in front.
+function M.any(q)
+  while q.n > 0 do
+    if is_pending(q[2 * q.head + 1]) then return true end
+    M.shift(q)
+  end
+  return false
+end
+
+-- The number of those who still wait: looks at all. Where it is asked for often, count yourself.
+function M.count(q)
+  local live, mask = 0, q.size - 1
+  for i = 0, q.n - 1 do
+    if is_pending(q[2 * ((q.head + i) & mask) + 1]) then live = live + 1 end
+  end
+  if live == 0 and q.n > 0 then rebuild(q, q.size > 64 and 2 or q.size) end
+  return live
+end
+
+function M.push(q, p, value)
+  local n, size = q.n, q.size
+  if n == size then
+    if size == 0 then
+      size = 2
+    elseif M.count(q) > size // 2 then
+      size = size * 2
+    end
+    rebuild(q, size)
+    n = q.n
+  end
+  local at = 2 * ((q.head + n) & (size - 1))
+  q[at + 1], q[at + 2] = p, value
+  q.n = n + 1
+end
+
+-- Take the oldest out, dead or alive: its promise and its value; nil when there is none.
+local function shift(q)
+  local n = q.n
+  if n == 0 then return nil end
+  local head = q.head
+  local at = 2 * head + 1
+  local p, value = q[at], q[at + 1]
+  q[at], q[at + 1] = false, false
+  q.n, q.head = n - 1, (head + 1) & (q.size - 1)
+  if n == 1 and q.size > 64 then rebuild(q, 2) end
+  return p, value
+end
+M.shift = shift
+
+-- `f(value)` for each of those who still wait, the oldest first, until it gives true.
+function M.each(q, f)
+  for i = 0, q.n - 1 do
+    local at = 2 * ((q.head + i) & (q.size - 1)) + 1
+    if is_pending(q[at]) and f(q[at + 1]) then return end
+  end
+end
+
+-- Fulfil the oldest who still waits with these values. False when nobody does.
+function M.wake(q, ...)
+  while q.n > 0 do
+    local p = shift(q)
+    if wake(p, ...) then return true end
+  end
+  return false
+end
+
+return M

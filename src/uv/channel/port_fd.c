@@ -1,0 +1,586 @@
+/* port_fd.c: a port on a file descriptor of whatever kind.
+**
+** Made by io.c, used by one channel, freed when it is closed and nothing is in flight.
+**
+**   a file      reads what the page cache has at once (RWF_NOWAIT); everything
+**               else, and all writes, on the threadpool, at the descriptor's own position
+**   a pipe, socket or terminal
+**               tries, then waits with uv_poll. A descriptor that is shared with other
+**               programs is never set non-blocking: poll(2) is asked before each try
+**   the rest    (/dev/null …) at once
+**
+** A job on the pool reads into the port's own memory, so that a read which is cancelled
+** leaves the caller's buffer alone: its bytes are kept for the next read.
+*/
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "channel.h"
+
+enum { ON_POOL, ON_POLL, AT_ONCE };
+
+#define SHARED_WRITE \
+  4096 /* what a pipe or terminal that is writable takes without waiting */
+
+typedef struct port_fd port_fd;
+
+typedef struct fd_job {
+  uv_work_t work;
+  port_fd *f;
+  int busy;    /* with the pool */
+  int done;    /* set by the thread, under the mutex: wait_for_job waits for it */
+  int swallow; /* its result was taken before its callback came */
+  ssize_t result;
+  int status;         /* what libuv said of it */
+  lwt_uv_after later; /* the rest of its callback */
+} fd_job;
+
+struct port_fd {
+  port p;
+  lwt_uv *ctx;
+  int fd;
+  unsigned char how;     /* ON_POOL … */
+  unsigned char own;     /* close the descriptor */
+  unsigned char private; /* non-blocking, or a socket (which can be asked not to block) */
+  unsigned char socket;
+  unsigned char no_nowait; /* the system has no RWF_NOWAIT for this one */
+  unsigned char closing;
+  uv_poll_t poll;
+  int events; /* what is polled for */
+  /* Reading. */
+  char *buf;
+  size_t len;
+  port_cb read_cb;
+  void *read_data;
+  fd_job reader;
+  char *own_buf; /* what the job reads into */
+  size_t own_cap, own_at, own_len;
+  ssize_t kept; /* a late result that is no bytes: 0, UV_EOF or an error */
+  /* Writing. */
+  port_cb write_cb;
+  void *write_data;
+  fd_job writer;
+  uv_buf_t bufs[2];
+  unsigned nbufs;
+  int64_t base; /* position before the write that is in flight */
+  uv_mutex_t mutex;
+  uv_cond_t cond;
+  /* Closing. */
+  port_cb close_cb;
+  void *close_data;
+  lwt_uv_after closed;
+};
+
+static int last_error(void) {
+  return errno == EWOULDBLOCK ? UV_EAGAIN : -errno;
+}
+
+/* ---- The end ---------------------------------------------------------------- */
+
+static void finish(port_fd *f) {
+  int status = 0;
+  if (f->reader.busy || f->writer.busy) return;
+  if (f->own && close(f->fd) < 0 && errno != EINTR) status = -errno;
+  if (f->own && !f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
+  if (f->close_cb != NULL) f->close_cb(&f->p, f->close_data, status);
+  uv_mutex_destroy(&f->mutex);
+  uv_cond_destroy(&f->cond);
+  free(f->own_buf);
+  free(f);
+}
+
+static void poll_closed(lwt_uv_after *later) {
+  port_fd *f = (port_fd *)(void *)((char *)later - offsetof(port_fd, closed));
+  f->ctx->unclosed--;
+  f->ctx->working--;
+  finish(f);
+}
+
+static void on_poll_closed(uv_handle_t *h) {
+  port_fd *f = h->data;
+  f->closed.f = poll_closed;
+  lwt_uv_after_add(f->ctx, &f->closed);
+}
+
+static void job_over(port_fd *f) {
+  f->ctx->working--;
+  f->ctx->unclosed--;
+  if (f->closing) finish(f);
+}
+
+/* ---- The pool --------------------------------------------------------------- */
+
+/* The callback of every job: `later` does what there is to do. */
+static void on_job(uv_work_t *w, int status) {
+  fd_job *j = w->data;
+  j->status = status;
+  lwt_uv_after_add(j->f->ctx, &j->later);
+}
+
+static fd_job *job_of(lwt_uv_after *later) {
+  return (fd_job *)(void *)((char *)later - offsetof(fd_job, later));
+}
+
+static int start_job(port_fd *f, fd_job *j, uv_work_cb work,
+                     void (*after)(lwt_uv_after *later)) {
+  int r;
+  j->f = f;
+  j->work.data = j;
+  j->done = j->swallow = 0;
+  j->result = UV_ECANCELED;
+  j->later.f = after;
+  r = uv_queue_work(f->ctx->loop, &j->work, work, on_job);
+  if (r < 0) return r;
+  j->busy = 1;
+  f->ctx->working++;
+  f->ctx->unclosed++; /* the end of the state waits for it */
+  return 0;
+}
+
+static void job_done(port_fd *f, fd_job *j, ssize_t result) {
+  uv_mutex_lock(&f->mutex);
+  j->result = result;
+  j->done = 1;
+  uv_cond_signal(&f->cond);
+  uv_mutex_unlock(&f->mutex);
+}
+
+/* Whether a job that is busy did not begin, and never will. */
+static int take_back(fd_job *j) {
+  if (j->later.queued) return j->status == UV_ECANCELED;
+  return uv_cancel((uv_req_t *)&j->work) == 0;
+}
+
+/* Take a job back, or wait until it is done (it works on a file: not long). */
+static void wait_for_job(port_fd *f, fd_job *j) {
+  if (!j->busy || j->swallow || take_back(j)) return;
+  uv_mutex_lock(&f->mutex);
+  while (!j->done) uv_cond_wait(&f->cond, &f->mutex);
+  uv_mutex_unlock(&f->mutex);
+  j->swallow = 1;
+}
+
+static void do_read(uv_work_t *w) {
+  fd_job *j = w->data;
+  port_fd *f = j->f;
+  ssize_t n;
+  do n = read(f->fd, f->own_buf, f->own_cap);
+  while (n < 0 && errno == EINTR);
+  job_done(f, j, n > 0 ? n : n == 0 ? UV_EOF : -errno);
+}
+
+/* What the job, or an earlier one that nobody waited for, has brought. */
+static ssize_t take_kept(port_fd *f, char *buf, size_t len) {
+  size_t n = f->own_len - f->own_at;
+  if (n > 0) {
+    if (n > len) n = len;
+    memcpy(buf, f->own_buf + f->own_at, n);
+    f->own_at += n;
+    return (ssize_t)n;
+  }
+  if (f->kept != 0) {
+    ssize_t r = f->kept;
+    f->kept = 0;
+    return r;
+  }
+  return UV_EAGAIN;
+}
+
+static void keep(port_fd *f, ssize_t result) {
+  if (result > 0) {
+    f->own_at = 0;
+    f->own_len = (size_t)result;
+  } else {
+    f->kept = result;
+  }
+}
+
+static void after_read(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
+  port_fd *f = j->f;
+  int status = j->status;
+  j->busy = 0;
+  if (j->swallow) status = UV_ECANCELED;
+  if (status != UV_ECANCELED) keep(f, j->result);
+  if (f->read_cb != NULL && !f->closing) {
+    port_cb cb = f->read_cb;
+    ssize_t n;
+    if (status == UV_ECANCELED) { /* cancelled, and asked for again meanwhile */
+      n = start_job(f, j, do_read, after_read);
+      if (n == 0) {
+        f->ctx->working--;
+        f->ctx->unclosed--;
+        return;
+      }
+    } else {
+      n = take_kept(f, f->buf, f->len);
+    }
+    f->read_cb = NULL;
+    f->ctx->working--;
+    f->ctx->unclosed--;
+    cb(&f->p, f->read_data, n); /* may close */
+    return;
+  }
+  job_over(f);
+}
+
+static void do_write(uv_work_t *w) {
+  fd_job *j = w->data;
+  port_fd *f = j->f;
+  struct iovec v[2];
+  ssize_t n;
+  for (unsigned i = 0; i < f->nbufs; i++) {
+    v[i].iov_base = f->bufs[i].base;
+    v[i].iov_len = f->bufs[i].len;
+  }
+  do n = writev(f->fd, v, (int)f->nbufs);
+  while (n < 0 && errno == EINTR);
+  job_done(f, j, n >= 0 ? n : -errno);
+}
+
+static void after_write(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
+  port_fd *f = j->f;
+  port_cb cb = f->write_cb;
+  j->busy = 0;
+  f->write_cb = NULL;
+  if (cb != NULL && !f->closing) {
+    f->ctx->working--;
+    f->ctx->unclosed--;
+    cb(&f->p, f->write_data, j->result);
+    return;
+  }
+  job_over(f);
+}
+
+/* ---- Trying, and waiting with uv_poll --------------------------------------- */
+
+static int is_ready(const port_fd *f, short events) {
+  struct pollfd p = {.fd = f->fd, .events = events};
+  return poll(&p, 1, 0) != 0;
+}
+
+/* May this be tried without blocking? */
+static int may_try(const port_fd *f, short events) {
+  return f->private || f->how == AT_ONCE || is_ready(f, events);
+}
+
+static ssize_t try_read(port_fd *f, char *buf, size_t len) {
+  ssize_t n;
+  if (!may_try(f, POLLIN)) return UV_EAGAIN;
+  do n = f->socket ? recv(f->fd, buf, len, MSG_DONTWAIT) : read(f->fd, buf, len);
+  while (n < 0 && errno == EINTR);
+  /* The other side of a terminal has gone: its end. */
+  if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd)) return UV_EOF;
+  /* A fifo to which nobody has written yet reads as if it were at its end. */
+  if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !is_ready(f, POLLIN))
+    return UV_EAGAIN;
+  return n > 0 ? n : n == 0 ? UV_EOF : last_error();
+}
+
+static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
+  ssize_t n, total = 0;
+  for (unsigned i = 0; i < nbufs; i++) {
+    size_t at = 0;
+    while (at < bufs[i].len) {
+      size_t len = bufs[i].len - at;
+      if (!f->private && f->how == ON_POLL && len > SHARED_WRITE) len = SHARED_WRITE;
+      if (!may_try(f, POLLOUT)) return total > 0 ? total : UV_EAGAIN;
+      do
+        n = f->socket ? send(f->fd, bufs[i].base + at, len, MSG_DONTWAIT | MSG_NOSIGNAL)
+                      : write(f->fd, bufs[i].base + at, len);
+      while (n < 0 && errno == EINTR);
+      if (n < 0) return total > 0 ? total : last_error();
+      at += (size_t)n;
+      total += n;
+    }
+  }
+  return total;
+}
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+/* Poll for what is waited for, or for nothing. */
+static int set_events(port_fd *f) {
+  int events =
+      (f->read_cb != NULL ? UV_READABLE : 0) | (f->write_cb != NULL ? UV_WRITABLE : 0);
+  int r = 0;
+  if (events == f->events) return 0;
+  if (events == 0)
+    uv_poll_stop(&f->poll);
+  else
+    r = uv_poll_start(&f->poll, events, on_poll);
+  if (r == 0) {
+    f->ctx->waiting += (events != 0) - (f->events != 0);
+    f->events = events;
+  }
+  return r;
+}
+
+static void on_poll(uv_poll_t *h, int status, int events) {
+  port_fd *f = h->data;
+  port_cb cb = f->read_cb, wcb = f->write_cb;
+  if (status < 0) { /* libuv has stopped polling; the try tells what is wrong */
+    uv_poll_stop(&f->poll);
+    f->ctx->waiting -= f->events != 0;
+    f->events = 0;
+    events = UV_READABLE | UV_WRITABLE;
+  }
+  if (cb != NULL && (events & UV_READABLE)) {
+    ssize_t n = try_read(f, f->buf, f->len);
+    if (n == UV_EAGAIN && status < 0) n = status;
+    if (n != UV_EAGAIN) {
+      f->read_cb = NULL;
+      if (wcb == NULL || !(events & UV_WRITABLE)) set_events(f);
+      cb(&f->p, f->read_data, n);
+    }
+  }
+  /* The callback may have closed, cancelled, or written something else. */
+  if (wcb != NULL && (events & UV_WRITABLE) && !f->closing && f->write_cb != NULL) {
+    ssize_t n = try_write(f, f->bufs, f->nbufs);
+    if (n == UV_EAGAIN && status < 0) n = status;
+    if (n != UV_EAGAIN) {
+      wcb = f->write_cb;
+      f->write_cb = NULL;
+      set_events(f);
+      wcb(&f->p, f->write_data, n);
+      return;
+    }
+  }
+  if (!f->closing) set_events(f);
+}
+
+/* ---- The port --------------------------------------------------------------- */
+
+/* What the page cache has; UV_EAGAIN: ask the pool. */
+static ssize_t read_now(port_fd *f, char *buf, size_t len) {
+#ifdef RWF_NOWAIT
+  struct iovec v = {.iov_base = buf, .iov_len = len};
+  ssize_t n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);
+  if (n >= 0) return n > 0 ? n : UV_EOF;
+  if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
+    f->no_nowait = 1;
+  else if (errno != EAGAIN && errno != EINTR)
+    return -errno;
+#else
+  (void)buf, (void)len; /* musl, before 1.2.5, has no preadv2 */
+  f->no_nowait = 1;
+#endif
+  return UV_EAGAIN;
+}
+
+static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
+  port_fd *f = (port_fd *)p;
+  ssize_t n = take_kept(f, buf, len);
+  if (n != UV_EAGAIN) return n;
+  if (f->how != ON_POOL) {
+    n = try_read(f, buf, len);
+    if (n != UV_EAGAIN) return n;
+  } else if (!f->no_nowait && !f->reader.busy) {
+    n = read_now(f, buf, len);
+    if (n != UV_EAGAIN) return n;
+  }
+  f->buf = buf;
+  f->len = len;
+  f->read_cb = cb;
+  f->read_data = data;
+  if (f->how == ON_POLL) {
+    n = set_events(f);
+  } else if (f->reader.busy) {
+    n = 0; /* one that was cancelled is still under way: its bytes are the next */
+  } else {
+    if (f->own_buf == NULL || f->own_cap < len) {
+      size_t cap = len < CHANNEL_BUFFER ? len : CHANNEL_BUFFER;
+      char *own = cap > f->own_cap ? realloc(f->own_buf, cap) : f->own_buf;
+      if (own == NULL) {
+        f->read_cb = NULL;
+        return UV_ENOMEM;
+      }
+      f->own_buf = own;
+      if (cap > f->own_cap) f->own_cap = cap;
+    }
+    n = start_job(f, &f->reader, do_read, after_read);
+  }
+  if (n < 0) {
+    f->read_cb = NULL;
+    return n;
+  }
+  return UV_EAGAIN;
+}
+
+static void fd_read_cancel(port *p) {
+  port_fd *f = (port_fd *)p;
+  f->read_cb = NULL;
+  if (f->how == ON_POLL)
+    set_events(f);
+  else if (f->reader.busy)
+    take_back(&f->reader);
+}
+
+static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb,
+                        void *data) {
+  port_fd *f = (port_fd *)p;
+  ssize_t n;
+  if (f->how != ON_POOL) {
+    n = try_write(f, bufs, nbufs);
+    if (n != UV_EAGAIN) return n;
+  }
+  if (f->writer.busy) return UV_EBUSY;
+  if (nbufs > 2) nbufs = 2;
+  memcpy(f->bufs, bufs, nbufs * sizeof *bufs);
+  f->nbufs = nbufs;
+  f->write_cb = cb;
+  f->write_data = data;
+  if (f->how == ON_POLL) {
+    n = set_events(f);
+  } else {
+    f->base = lseek(f->fd, 0, SEEK_CUR);
+    n = start_job(f, &f->writer, do_write, after_write);
+  }
+  if (n < 0) {
+    f->write_cb = NULL;
+    return n;
+  }
+  return UV_EAGAIN;
+}
+
+static ssize_t fd_write_cancel(port *p) {
+  port_fd *f = (port_fd *)p;
+  f->write_cb = NULL;
+  if (f->how == ON_POLL) {
+    set_events(f);
+    return 0;
+  }
+  wait_for_job(f, &f->writer); /* the memory is the caller's */
+  return f->writer.swallow && f->writer.result > 0 ? f->writer.result : 0;
+}
+
+static void fd_close(port *p, int directions, port_cb cb, void *data) {
+  port_fd *f = (port_fd *)p;
+  if (directions == CAN_WRITE) { /* reading goes on; only a socket can say so */
+    int r = f->socket && shutdown(f->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 0;
+    if (cb != NULL) cb(p, data, r);
+    return;
+  }
+  f->closing = 1;
+  f->read_cb = f->write_cb = NULL;
+  f->close_cb = cb;
+  f->close_data = data;
+  if (f->how == ON_POLL) {
+    set_events(f);
+    f->ctx->unclosed++;
+    f->ctx->working++; /* bound to end, and somebody may wait for it */
+    uv_close((uv_handle_t *)&f->poll, on_poll_closed);
+    return;
+  }
+  if (f->reader.busy) take_back(&f->reader);
+  finish(f);
+}
+
+static int64_t fd_seek(port *p, int64_t offset, int from) {
+  port_fd *f = (port_fd *)p;
+  off_t r;
+  if (f->writer.busy && offset == 0 && from == SEEK_CUR) return f->base;
+  if (f->reader.busy && !f->reader.swallow) { /* one that was cancelled */
+    wait_for_job(f, &f->reader);
+    if (f->reader.swallow) keep(f, f->reader.result);
+  }
+  if (from == SEEK_CUR && offset == 0) {
+    r = lseek(f->fd, 0, SEEK_CUR);
+    return r < 0 ? -errno : r - (off_t)(f->own_len - f->own_at);
+  }
+  if (from == SEEK_CUR) offset -= (int64_t)(f->own_len - f->own_at);
+  f->own_at = f->own_len = 0;
+  f->kept = 0;
+  r = lseek(f->fd, (off_t)offset, from);
+  return r < 0 ? -errno : r;
+}
+
+static const port_class file_class = {
+    .name = "file",
+    .read = fd_read,
+    .read_cancel = fd_read_cancel,
+    .write = fd_write,
+    .write_cancel = fd_write_cancel,
+    .close = fd_close,
+    .seek = fd_seek,
+};
+static const port_class poll_class = {
+    .name = "descriptor",
+    .read = fd_read,
+    .read_cancel = fd_read_cancel,
+    .write = fd_write,
+    .write_cancel = fd_write_cancel,
+    .close = fd_close,
+};
+
+/* What kind of descriptor is it? */
+static int set_up(port_fd *f) {
+  struct stat st;
+  int flags = fcntl(f->fd, F_GETFL);
+  int r;
+  if (flags < 0 || fstat(f->fd, &st) < 0) return -errno;
+  if (S_ISDIR(st.st_mode)) return UV_EISDIR;
+  if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
+    f->how = ON_POOL;
+    f->p.class = &file_class;
+    return 0;
+  }
+  f->p.class = &poll_class;
+  f->socket = S_ISSOCK(st.st_mode);
+  if (f->own && !(flags & O_NONBLOCK) && fcntl(f->fd, F_SETFL, flags | O_NONBLOCK) == 0)
+    flags |= O_NONBLOCK;
+  f->private = f->socket || (flags & O_NONBLOCK) != 0;
+  r = uv_poll_init(f->ctx->loop, &f->poll, f->fd);
+  if (r == UV_EPERM) { /* what cannot be polled does not wait */
+    f->how = AT_ONCE;
+    return 0;
+  }
+  if (r < 0) return r;
+  f->how = ON_POLL;
+  f->poll.data = f;
+  /* uv_poll_init has set it non-blocking: not to somebody else's descriptor. */
+  if (!(flags & O_NONBLOCK)) fcntl(f->fd, F_SETFL, flags);
+  return 0;
+}
+
+port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status) {
+  port_fd *f = calloc(1, sizeof *f);
+  if (f == NULL) {
+    *status = UV_ENOMEM;
+    return NULL;
+  }
+  f->ctx = ctx;
+  f->fd = fd;
+  f->own = (unsigned char)own;
+  *status = set_up(f);
+  if (*status < 0) {
+    free(f);
+    return NULL;
+  }
+  uv_mutex_init(&f->mutex);
+  uv_cond_init(&f->cond);
+  return &f->p;
+}
+
+int lwt_uv_port_is_fd(const port *p) {
+  return p->class == &file_class || p->class == &poll_class;
+}
+
+int lwt_uv_port_fd_fileno(const port *p) {
+  return ((const port_fd *)p)->fd;
+}
+
+ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n) {
+  port_fd *f = (port_fd *)p;
+  uv_buf_t b = uv_buf_init((char *)data, (unsigned)n);
+  return try_write(f, &b, 1);
+}
