@@ -11,8 +11,7 @@
 --- certificate), `SSL_OCSP`, `SSL_ALPN`, `SSL_ALERT` (the peer refuses; `alert` is the number),
 --- `SSL_PROTOCOL`, `SSL_EOF` (cut without a goodbye); a handshake that takes too long with `lwt.Timeout`. `reason` has OpenSSL's own words.
 
-local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.ssl.core"
 local context = require "lwt.ssl.context"
 local handshake = require "lwt.ssl.handshake"

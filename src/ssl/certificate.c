@@ -137,11 +137,18 @@ static void set_pem(lua_State *L, X509 *cert) {
   lua_pop(L, 1);
 }
 
+static const char *key_type(EVP_PKEY *key) {
+  switch (EVP_PKEY_base_id(key)) {
+  case EVP_PKEY_RSA: return "RSA";
+  case EVP_PKEY_EC: return "EC";
+  default: return OBJ_nid2sn(EVP_PKEY_base_id(key));
+  }
+}
+
 static void set_key(lua_State *L, X509 *cert) {
   EVP_PKEY *key = X509_get0_pubkey(cert);
-  const char *type = key == NULL ? NULL : OBJ_nid2sn(EVP_PKEY_base_id(key));
-  if (type == NULL) return;
-  set_text(L, "key_type", type);
+  if (key == NULL) return;
+  set_text(L, "key_type", key_type(key));
   lua_pushinteger(L, EVP_PKEY_bits(key));
   lua_setfield(L, -2, "key_bits");
 }

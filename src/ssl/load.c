@@ -4,6 +4,7 @@
 */
 #include "ssl.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,23 @@ int lwt_ssl_l_defaults(lua_State *L) {
   lua_pushstring(L, X509_get_default_cert_file_env());
   lua_pushstring(L, X509_get_default_cert_dir_env());
   return 4;
+}
+
+static int is_hash(const char *name) {
+  return strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] >= '0' &&
+         name[9] <= '9';
+}
+
+/* is_hashed(folder): can OpenSSL look a certificate up there, by names that are hashes? */
+int lwt_ssl_l_is_hashed(lua_State *L) {
+  DIR *folder = opendir(luaL_checkstring(L, 1));
+  const struct dirent *entry;
+  int found = 0;
+  while (folder != NULL && !found && (entry = readdir(folder)) != NULL)
+    found = is_hash(entry->d_name);
+  if (folder != NULL) closedir(folder);
+  lua_pushboolean(L, found);
+  return 1;
 }
 
 /* revoked(source): lists of what is revoked; the certificate of the peer is looked up. */

@@ -15,6 +15,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_ssl_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"context", lwt_ssl_l_context},
                                        {"connection", lwt_ssl_l_session},
                                        {"defaults", lwt_ssl_l_defaults},
+                                       {"is_hashed", lwt_ssl_l_is_hashed},
                                        {NULL, NULL}};
   lwt_import(L);
   OPENSSL_init_ssl(0, NULL);

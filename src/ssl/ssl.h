@@ -75,6 +75,7 @@ void lwt_ssl_open_contexts(lua_State *L);
 int lwt_ssl_l_context(lua_State *L);
 extern const luaL_Reg lwt_ssl_loading[]; /* load.c: methods of contexts */
 int lwt_ssl_l_defaults(lua_State *L);
+int lwt_ssl_l_is_hashed(lua_State *L);
 
 /* ---- Sessions ---------------------------------------------------------------- */
 

@@ -43,7 +43,7 @@ function M.split(opts)
       error(("option '%s': of a context, and one is given"):format(tostring(key)), 0)
     end
   end
-  if own.timeout and not (own.timeout > 0) then
+  if own.timeout and (own.timeout <= 0 or own.timeout ~= own.timeout) then
     error("option 'timeout': a number of seconds above 0 expected", 0)
   end
   return own, rest

@@ -10,7 +10,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local due = require "lwt.due"
+local due = require "lwt.internal.due"
 local fifo = require "lwt.ssl.fifo"
 
 local fulfilled, rejected, task = lwt.fulfilled, lwt.rejected, lwt.task

@@ -3,7 +3,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local stored = require "lwt.stored"
+local stored = require "lwt.internal.stored"
 
 local M = {}
 
