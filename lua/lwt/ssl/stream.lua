@@ -282,28 +282,35 @@ local function begin(s, entry)
   return promise
 end
 
-local function text_of(data, name)
+local function text_of(data)
   local kind = type(data)
   if kind == "string" then return data end
   if kind == "number" then return tostring(data) end
-  if kind == "userdata" and getmetatable(data) and data.to_string then return data:to_string() end
-  if kind == "table" and getmetatable(data) == nil then
-    local parts = {}
-    for i = 1, #data do parts[i] = text_of(data[i], name) end
-    return table.concat(parts)
+  local mt = kind == "userdata" and getmetatable(data)
+  return mt and mt.__name == "lwt.bytes" and data:to_string() or nil
+end
+
+local function joined(data, name)
+  local text = text_of(data)
+  if text then return text end
+  local parts, list = {}, type(data) == "table" and getmetatable(data) == nil
+  for i = 1, list and #data or 0 do
+    parts[i] = text_of(data[i])
+    list = list and parts[i] ~= nil
   end
+  if list then return table.concat(parts) end
   error(("bad argument #1 to '%s' (string, lwt.bytes or a list of them expected, got %s)"):format(
-    name, kind), 3)
+    name, type(data)), 3)
 end
 
 function Stream.write(s, data)
   check(s, "write")
-  return begin(s, { data = text_of(data, "write"), at = 0 })
+  return begin(s, { data = joined(data, "write"), at = 0 })
 end
 
 function Stream.writev(s, list)
   check(s, "writev")
-  return begin(s, { data = text_of(list, "writev"), at = 0 })
+  return begin(s, { data = joined(list, "writev"), at = 0 })
 end
 
 function Stream.shutdown(s)
@@ -316,17 +323,23 @@ end
 
 -- ---- The end -------------------------------------------------------------------------------------
 
--- Say that we are done, if there is still a way to, and close what is below. A task.
-local function say_goodbye(s)
+-- Our goodbye, which nobody may be there to hear: false when it did not get out.
+local function goodbye(s)
   local p = s.sending
   if p and p ~= true then pcall(await, lwt.with_timeout(GRACE, lwt.protected(p))) end
-  if not s.write_error and not s.conn:is_busy() then
-    s.conn:finish()
-    local out = s.conn:output()
-    if out then pcall(await, lwt.with_timeout(GRACE, s.transport.write(out))) end
-  end
+  if s.write_error or s.sending or s.conn:is_busy() then return false end
+  s.conn:finish()
+  local out = s.conn:output()
+  return not out or pcall(await, lwt.with_timeout(GRACE, s.transport.write(out)))
+end
+
+-- A task. An error of what is below, which a channel tells again when it is closed, is no news when
+-- only the goodbye met it: every write was told.
+local function end_it(s)
+  local said = goodbye(s)
   s.conn:free()
-  await(s.transport.close())
+  local ok, err = pcall(await, s.transport.close())
+  if said and not ok then error(err, 0) end
 end
 
 function Stream.close(s)
@@ -342,7 +355,7 @@ function Stream.close(s)
     if not entry then break end
     give(s, entry, nil, lwt.Closed)
   end
-  s.closing = lwt.no_cancel(lwt.spawn(say_goodbye, s))
+  s.closing = lwt.no_cancel(lwt.spawn(end_it, s))
   return s.closing
 end
 
