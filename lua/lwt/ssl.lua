@@ -93,7 +93,8 @@ end
 ---print(ssl.context { verify = false }.role)   --> client
 ---```
 function M.context(opts)
-  return checked(1, "context", context.make, opts)
+  local made = checked(1, "context", context.make, opts) -- not a tail call: it looks at its caller
+  return made
 end
 
 local function is_stream(x)

@@ -24,8 +24,10 @@ static int l_alpn(lua_State *L) {
   const unsigned char *name;
   unsigned n;
   SSL_get0_alpn_selected(check(L)->ssl, &name, &n);
-  if (n == 0) return 0;
-  lua_pushlstring(L, (const char *)name, n);
+  if (n > 0)
+    lua_pushlstring(L, (const char *)name, n);
+  else
+    lua_pushnil(L);
   return 1;
 }
 
@@ -51,8 +53,10 @@ static int l_certificate(lua_State *L) {
   session *s = check(L);
   X509 **held = lwt_ssl_new_holder(L);
   *held = SSL_get_peer_certificate(s->ssl); /* counted */
-  if (*held == NULL) return 0;
-  lwt_ssl_push_certificate(L, *held);
+  if (*held != NULL)
+    lwt_ssl_push_certificate(L, *held);
+  else
+    lua_pushnil(L);
   return 1;
 }
 

@@ -68,7 +68,11 @@ local function secure(cio, ch, inner, plan)
   ch:_exchange(below)
   local ok, result = pcall(await, require "lwt.ssl.handshake".start(below, plan))
   if not ok then
-    if not ch:is_closed() and not below:is_closed() then ch:_exchange(below) end
+    -- Not when something is still being written: then nothing can go on, in clear or otherwise.
+    if not pcall(ch._exchange, ch, below) then
+      below:abort()
+      ch:abort()
+    end
     error(result, 0)
   end
   stream = result

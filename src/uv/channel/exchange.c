@@ -2,15 +2,13 @@
 ** goes on over TLS (lua/lwt/io/secure.lua), the other one carrying it, and back when the
 ** handshake has failed.
 **
-** Called by Lua in the turn of an `atomic`, with nothing left to be written: no operation of
-** either is under way.
+** Called by Lua in the turn of an `atomic`: no operation of either is under way. What could not
+** be written goes with the port as well.
 */
 #include "channel.h"
 
 static int is_quiet(const channel *ch) {
-  const channel_out *out = &ch->out;
-  return !ch->closed && !ch->port_gone && !out->pending && out->len == out->off &&
-         out->fly_len == out->fly_off;
+  return !ch->closed && !ch->port_gone && !ch->out.pending && !ch->out.closing;
 }
 
 static void exchange_owners(lua_State *L) {
@@ -29,6 +27,14 @@ static void exchange_input(channel *a, channel *b) {
   in.size = b->in.size;
   in.limit = b->in.limit;
   b->in = in;
+}
+
+static void exchange_output(channel *a, channel *b) {
+  channel_out out = a->out;
+  a->out = b->out;
+  a->out.size = out.size;
+  out.size = b->out.size;
+  b->out = out;
 }
 
 /* a:_exchange(b): first views, both. */
@@ -54,6 +60,7 @@ int lwt_uv_channel_l_exchange(lua_State *L) {
   b->shared = shared;
   exchange_owners(L);
   exchange_input(a, b);
+  exchange_output(a, b);
   a->changes++;
   b->changes++;
   return 0;
