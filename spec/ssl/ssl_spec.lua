@@ -1,3 +1,0 @@
-describe("lwt.ssl", function()
-  it("is there", function() require "lwt.ssl.core" end)
-end)
