@@ -649,7 +649,9 @@ function M.upgrade(ch, opts)
   elseif not ok then
     error(plan, 0)
   end
-  if ch:mode() ~= "both" then bad_argument(1, "upgrade", "a channel that reads and writes expected") end
+  if ch:mode() ~= "both" then
+    bad_argument(1, "upgrade", "a channel that reads and writes expected")
+  end
   return secure.upgrade(cio, ch, plan)
 end
 

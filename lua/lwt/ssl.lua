@@ -1,7 +1,7 @@
 --- TLS over any stream: sockets, channels, another TLS stream.
 ---
---- Safe as it is: a client verifies the chain, the dates and the name of the server's certificate;
---- TLS 1.2 and 1.3; no compression, no renegotiation. With `lwt.io` nothing more is needed than the option
+--- Safe as it is: a client verifies the chain, the dates and the name of the server's certificate; TLS
+--- 1.2 and 1.3; no compression, no renegotiation. With `lwt.io` nothing more is needed than the option
 --- `tls`: `lio.open_connection("example.org:443", { tls = true })`; this module is what it is made of.
 ---
 --- What the peer or its certificate does wrong rejects with an error object, `{code=, message=, op=,
@@ -9,11 +9,12 @@
 --- `SSL_CERT_UNKNOWN_ISSUER`, `SSL_CERT_REVOKED`, `SSL_CERT_WEAK`, `SSL_CERT_PURPOSE`,
 --- `SSL_CERT_CONSTRAINT`, `SSL_CERT_MISSING`, `SSL_CERT_INVALID` (anything else that is wrong with a
 --- certificate), `SSL_OCSP`, `SSL_ALPN`, `SSL_ALERT` (the peer refuses; `alert` is the number),
---- `SSL_PROTOCOL`, `SSL_EOF` (cut without a goodbye); a handshake that takes too long with `lwt.Timeout`. `reason` has OpenSSL's own words.
+--- `SSL_PROTOCOL`, `SSL_EOF` (cut without a goodbye); a handshake that takes too long with
+--- `lwt.Timeout`. `reason` has OpenSSL's own words.
 
 local args = require "lwt.internal.args"
 local core = require "lwt.ssl.core"
-local context = require "lwt.ssl.context"
+local context = require "lwt.ssl.contexts"
 local handshake = require "lwt.ssl.handshake"
 local transport = require "lwt.ssl.transport"
 
@@ -23,28 +24,30 @@ local M = {}
 ---@type string
 M.library = core.library
 
---- A context: certificates, keys, whom to trust. Made by `ssl.context`; fixed; for any number of connections.
+--- A context: certificates, keys, whom to trust. Made by `ssl.context`; fixed; for any number of
+--- connections.
 ---@class lwt.ssl.Context
 ---@field role "client"|"server"
 
 --- What a client keeps of a connection, to resume it: see `session`.
 ---@class lwt.ssl.Session
 
---- A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read and write at once.
+--- A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read
+--- and write at once.
 ---@class lwt.ssl.Stream
----@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise what there is, at most `n` bytes (65536), nil at the end; several wait in their order; cancelling loses nothing; rejects with `SSL_EOF` when the peer was cut off without saying that it is done
----@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise a string, `lwt.bytes` or a list of them, whole, in the order of the calls; fulfilled when the transport has it; cancelled before its first byte is encrypted it is withdrawn, later it is sent all the same
+---@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise at most `n` bytes (65536), nil at the end; several wait in their order; cancelling loses nothing; `SSL_EOF` for an end without goodbye
+---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise whole, in the order of the calls; fulfilled when the transport has it; cancelled before any of it is encrypted it is withdrawn
 ---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise as `write`, for a list
 ---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise says, after everything that was written, that no more will come (close_notify); reading goes on
----@field close fun(s: lwt.ssl.Stream): lwt.Promise says goodbye, waits for nobody (a second at most for what the transport has not taken), and closes what is below; also `<close>`
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
 ---@field is_closed fun(s: lwt.ssl.Stream): boolean
 ---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; the dates are seconds as `os.time` has them
----@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and the error if not (with `verify = false` that is not told otherwise)
+---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
 ---@field alpn fun(s: lwt.ssl.Stream): string|nil the protocol that both agreed on
 ---@field version fun(s: lwt.ssl.Stream): string `"TLSv1.3"` or `"TLSv1.2"`
 ---@field cipher fun(s: lwt.ssl.Stream): string OpenSSL's name of the cipher suite
 ---@field sni fun(s: lwt.ssl.Stream): string|nil the name that the client asked for
----@field session fun(s: lwt.ssl.Stream): lwt.ssl.Session|nil the newest one that the server has given, for the option `session`; TLS 1.3 sends them with the first data, so read before
+---@field session fun(s: lwt.ssl.Stream): lwt.ssl.Session|nil the newest that the server has given, for the option `session`; in TLS 1.3 it comes with the first data
 ---@field is_reused fun(s: lwt.ssl.Stream): boolean whether the session was resumed
 ---@field is_stapled fun(s: lwt.ssl.Stream): boolean whether the server has shown a good OCSP response
 ---@field export_keying_material fun(s: lwt.ssl.Stream, label: string, n: integer, context?: string): string `n` bytes that both ends compute alike (RFC 5705)
@@ -63,28 +66,33 @@ end
 --- Makes a context. Options of both roles:
 ---
 --- - `role`: `"client"` (default) or `"server"`.
---- - `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain, in
----   the same file or as a list; without `key` it is in the same file. As many keys as certificates are
----   pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
----   cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted key.
---- - `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of
----   these. A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else OpenSSL's place, else the usual
----   ones of the system. `partial_chain = true`: what is in `ca` is trusted also when it is no root.
+--- - `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain,
+---   in the same file or as a list; without `key` it is in the same file. As many keys as certificates
+---   are pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
+---   cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted
+---   key.
+--- - `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these.
+---   A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
+---   OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
+---   trusted also when it is no root.
 --- - `crl`: lists of revoked certificates (PEM text, file, list): the peer's certificate has to be on
 ---   none, and there has to be one of its issuer.
---- - `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"` (or
----   true) or `"optional"`: clients show a certificate of one of `ca`.
---- - `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists in OpenSSL's form (TLS 1.3 suites
----   begin with `TLS_`).
+--- - `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
+---   (or true) or `"optional"`: clients show a certificate of one of `ca`.
+--- - `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
+---   in OpenSSL's form (TLS 1.3 suites begin with `TLS_`).
 --- - `alpn`: list of protocols, the best first; a server that has none in common refuses (`SSL_ALPN`).
---- - `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that can read everything.**
+--- - `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that
+---   can read everything.**
 ---
---- Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a context (nil for
---- this one; it may wait), or a table of contexts by name (`"*.example.org"` too); `session_tickets = false`: nothing can be
---- resumed; `ocsp`: the response to staple (DER, or a file). Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
+--- Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a
+--- context (nil for this one; it may wait), or a table of contexts by name (`"*.example.org"` too);
+--- `session_tickets = false`: nothing can be resumed; `ocsp`: the response to staple (DER, or a file).
+--- Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
 ---
---- Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with `path`), a key that is none or
---- needs a password (`SSL_KEY`), is not the certificate's (`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
+--- Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with
+--- `path`), a key that is none or needs a password (`SSL_KEY`), is not the certificate's
+--- (`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
 ---@param opts table
 ---@return lwt.ssl.Context
 ---```lua
@@ -116,20 +124,23 @@ local function dial(addr, plan)
   end)
 end
 
---- Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a channel, another TLS stream, anything with `read`
---- and `write` that give promises or wait. Gives the stream after the handshake. When that fails, a stream that was given stays open (but what
---- was sent on it was sent), and a connection made here is closed; cancelling does the same.
+--- Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a
+--- channel, another TLS stream, anything with `read` and `write` that give promises or wait. Gives the
+--- stream after the handshake. When that fails, a stream that was given stays open (but what was sent
+--- on it was sent), and a connection made here is closed; cancelling does the same.
 ---
---- `opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be of, a host's name or an
---- IP address (default: the host connected to; none at all and no `verify = false` is an error); `session`: of an earlier connection, to resume it;
---- `timeout`: seconds that the handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
+--- `opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be
+--- of, a host's name or an IP address (default: the host connected to; none at all and no `verify =
+--- false` is an error); `session`: of an earlier connection, to resume it; `timeout`: seconds that the
+--- handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where
+--- others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
 ---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context|nil
 ---@return lwt.Promise lwt.ssl.Stream
 ---```lua
 ---local a, b = require "lwt.net".socketpair()
 ---b:write("not TLS at all\n")
----local ok, err = pcall(await, ssl.connect(a, { name = "example.org", ca = "/etc/ssl/certs", timeout = 5 }))
+---local ok, err = pcall(await, ssl.connect(a, { verify = false }))
 ---print(ok, err.code)   --> false SSL_PROTOCOL
 ---```
 function M.connect(where, opts)
@@ -146,18 +157,20 @@ function M.connect(where, opts)
   return dial(where, plan)
 end
 
---- Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a context for servers (or its options, and
---- `timeout`, `allow_truncation`). Do it in the task that serves the client, not where others are
---- accepted: a client that says nothing is dropped after `timeout` seconds (10). What takes an RSA key of more than 2048 bits long
---- is done on the pool.
+--- Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
+--- context for servers (or its options, and `timeout`, `allow_truncation`). Do it in the task that
+--- serves the client, not where others are accepted: a client that says nothing is dropped after
+--- `timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
 ---@param stream lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context
 ---@return lwt.Promise lwt.ssl.Stream
 ---```lua
+---await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+--- "-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
 ---local server = ssl.context { role = "server", cert = "server.pem", key = "server.key" }
 ---local a, b = require "lwt.net".socketpair()
 ---local accepting = ssl.accept(a, server)
----local client = await(ssl.connect(b, { ca = "ca.pem", name = "localhost" }))
+---local client = await(ssl.connect(b, { ca = "server.pem", name = "localhost" }))
 ---local served = await(accepting)
 ---await(client:write("hello"))
 ---print(await(served:read()), served:version())   --> hello TLSv1.3

@@ -2,7 +2,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.ssl.core"
-local context = require "lwt.ssl.context"
+local context = require "lwt.ssl.contexts"
 local stream = require "lwt.ssl.stream"
 local transport = require "lwt.ssl.transport"
 
