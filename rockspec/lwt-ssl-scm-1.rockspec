@@ -23,14 +23,32 @@ build = {
   modules = {
     ["lwt.ssl.core"] = {
       sources = {
+        "src/ssl/about.c",
+        "src/ssl/bio.c",
+        "src/ssl/buffer.c",
+        "src/ssl/certificate.c",
+        "src/ssl/context.c",
+        "src/ssl/error.c",
+        "src/ssl/handshake.c",
+        "src/ssl/load.c",
         "src/ssl/module.c",
+        "src/ssl/ocsp.c",
+        "src/ssl/session.c",
+        "src/ssl/ticket.c",
+        "src/ssl/transfer.c",
+        "src/ssl/verify.c",
       },
       defines = { "_GNU_SOURCE" },
-      libraries = { "ssl" },
+      libraries = { "ssl", "crypto" },
       incdirs = { "src", "$(SSL_INCDIR)" },
       libdirs = { "$(SSL_LIBDIR)" },
     },
     ["lwt.ssl"] = "lua/lwt/ssl.lua",
+    ["lwt.ssl.contexts"] = "lua/lwt/ssl/contexts.lua",
+    ["lwt.ssl.fifo"] = "lua/lwt/ssl/fifo.lua",
+    ["lwt.ssl.handshake"] = "lua/lwt/ssl/handshake.lua",
+    ["lwt.ssl.stream"] = "lua/lwt/ssl/stream.lua",
+    ["lwt.ssl.transport"] = "lua/lwt/ssl/transport.lua",
   },
   -- (end)
 }

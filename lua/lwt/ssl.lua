@@ -36,12 +36,12 @@ M.library = core.library
 --- and write at once.
 ---@class lwt.ssl.Stream
 ---@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise at most `n` bytes (65536), nil at the end; several wait in their order; cancelling loses nothing; `SSL_EOF` for an end without goodbye
----@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise whole, in the order of the calls; fulfilled when the transport has it; cancelled before any of it is encrypted it is withdrawn
+---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise whole, in the calls' order; fulfilled when the transport has it; cancelled before any of it is encrypted, withdrawn
 ---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise as `write`, for a list
 ---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise says, after everything that was written, that no more will come (close_notify); reading goes on
 ---@field close fun(s: lwt.ssl.Stream): lwt.Promise says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
 ---@field is_closed fun(s: lwt.ssl.Stream): boolean
----@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; the dates are seconds as `os.time` has them
+---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
 ---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
 ---@field alpn fun(s: lwt.ssl.Stream): string|nil the protocol that both agreed on
 ---@field version fun(s: lwt.ssl.Stream): string `"TLSv1.3"` or `"TLSv1.2"`
@@ -51,7 +51,11 @@ M.library = core.library
 ---@field is_reused fun(s: lwt.ssl.Stream): boolean whether the session was resumed
 ---@field is_stapled fun(s: lwt.ssl.Stream): boolean whether the server has shown a good OCSP response
 ---@field export_keying_material fun(s: lwt.ssl.Stream, label: string, n: integer, context?: string): string `n` bytes that both ends compute alike (RFC 5705)
----@field getpeername fun(s: lwt.ssl.Stream): string of the socket below; so `getsockname`, `nodelay`, `keepalive`, `fileno`
+---@field getpeername fun(s: lwt.ssl.Stream): string of the socket below, as the next four
+---@field getsockname fun(s: lwt.ssl.Stream): string
+---@field nodelay fun(s: lwt.ssl.Stream, on: boolean)
+---@field keepalive fun(s: lwt.ssl.Stream, seconds: integer|false|nil)
+---@field fileno fun(s: lwt.ssl.Stream): integer
 
 -- Raises what is wrong with option table `n` of function `name` at the caller's caller's line.
 local function checked(n, name, f, ...)

@@ -19,8 +19,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#define CONTEXT_TYPE "lwt.ssl.context"
-#define SESSION_TYPE "lwt.ssl.connection"
+#define CONTEXT_TYPE "TLS context"
+#define SESSION_TYPE "TLS connection"
 #define TICKET_TYPE "lwt.ssl.session"
 
 /* ---- What went wrong (error.c) ---------------------------------------------- */

@@ -19,7 +19,7 @@ local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 
 local M = {}
 
-local Stream = { __name = "lwt.ssl" }
+local Stream = { __name = "lwt.ssl.stream" }
 Stream.__index = Stream
 M.metatable = Stream
 
@@ -362,7 +362,7 @@ end
 function Stream.__close(s) s:close() end
 
 function Stream.__tostring(s)
-  return ("lwt.ssl (%s): %p"):format(s.gone and "closed" or "open", s)
+  return ("lwt.ssl.stream (%s): %p"):format(s.gone and "closed" or "open", s)
 end
 
 function Stream.is_closed(s)

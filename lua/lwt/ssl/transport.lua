@@ -58,7 +58,7 @@ function M.of(x)
   if not read or not write then return nil end
   if is_channel(x) then return of_channel(x) end
   local mt = getmetatable(x)
-  if type(x) == "userdata" or mt and mt.__name == "lwt.ssl" then
+  if type(x) == "userdata" or mt and mt.__name == "lwt.ssl.stream" then
     return of_stream(x, read, write, method(x, "close"))
   end
   return of_object(x, read, write, method(x, "close"))
