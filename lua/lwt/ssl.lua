@@ -35,11 +35,11 @@ M.library = core.library
 --- A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read
 --- and write at once.
 ---@class lwt.ssl.Stream
----@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise at most `n` bytes (65536), nil at the end; several wait in their order; cancelling loses nothing; `SSL_EOF` for an end without goodbye
----@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise whole, in the calls' order; fulfilled when the transport has it; cancelled before any of it is encrypted, withdrawn
----@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise as `write`, for a list
----@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise says, after everything that was written, that no more will come (close_notify); reading goes on
----@field close fun(s: lwt.ssl.Stream): lwt.Promise says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
+---@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise<string?> at most `n` bytes (65536), nil at the end; several wait in their order; cancelling loses nothing; `SSL_EOF` for an end without goodbye
+---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; cancelled before any of it is encrypted, withdrawn
+---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
+---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
 ---@field is_closed fun(s: lwt.ssl.Stream): boolean
 ---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
 ---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
@@ -140,7 +140,7 @@ end
 --- others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
 ---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context|nil
----@return lwt.Promise lwt.ssl.Stream
+---@return lwt.Promise<lwt.ssl.Stream>
 ---```lua
 ---local a, b = require "lwt.net".socketpair()
 ---b:write("not TLS at all\n")
@@ -167,7 +167,7 @@ end
 --- `timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
 ---@param stream lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context
----@return lwt.Promise lwt.ssl.Stream
+---@return lwt.Promise<lwt.ssl.Stream>
 ---```lua
 ---await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
 --- "-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
