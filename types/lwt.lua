@@ -630,7 +630,7 @@ function lwt_Channel:direct_access(f) end
 ---print(ok, err.code)   --> false SSL_EOF
 ---```
 ---@param opts table|lwt.ssl.Context
----@return lwt.Promise the channel
+---@return lwt.Promise<lwt.Channel> # the channel itself
 function lwt_Channel:upgrade(opts) end
 
 ---The TLS stream that a channel goes over (`peer_certificate`, `alpn`, `version` …: see `lwt.ssl`), or
@@ -1740,6 +1740,19 @@ function lwt_Listener:accept() end
 ---@return string
 function lwt_Listener:address() end
 
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@return lwt.Promise<nil>
+function lwt_Listener:close() end
+
 ---A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
 ---@field name string
@@ -1757,6 +1770,18 @@ function lwt_Listener:address() end
 ---@field set_level fun(s: lwt.LogSection, level: string)
 ---@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
+
+---An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
+---what it logs is logged by a section. `setLevel` is the section's `set_level`.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local logger = log.lualogging "library"
+---logger:warn("%d tries", 3)   --> library warning 3 tries
+---logger:setLevel(logger.ERROR)
+---logger:warn "no more"
+---```
+---@return lwt.LuaLogging
+function lwt_LogSection:lualogging() end
 
 ---A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
@@ -2535,6 +2560,7 @@ function lwt_Seq:iter_n(f, max) end
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field set_tls fun(server: lwt.Server, tls: table|lwt.ssl.Context) other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
 ---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 local lwt_Server = {}
 
@@ -4055,11 +4081,11 @@ local lwt_ssl_Session = {}
 ---A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read
 ---and write at once.
 ---@class lwt.ssl.Stream
----@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise at most `n` bytes (65536), nil at the end; several wait in their order; cancelling loses nothing; `SSL_EOF` for an end without goodbye
----@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise whole, in the calls' order; fulfilled when the transport has it; cancelled before any of it is encrypted, withdrawn
----@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise as `write`, for a list
----@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise says, after everything that was written, that no more will come (close_notify); reading goes on
----@field close fun(s: lwt.ssl.Stream): lwt.Promise says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
+---@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise<string?> at most `n` bytes (65536), nil at the end; several wait in order; cancelling loses nothing; `SSL_EOF`: no goodbye
+---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
+---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
+---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
 ---@field is_closed fun(s: lwt.ssl.Stream): boolean
 ---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
 ---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
@@ -6124,7 +6150,7 @@ lwt_io_module.make = function(functions, opts) end
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
 ---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_connection = function(addr, opts) end
 
@@ -6194,9 +6220,13 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---```
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
 ---@return lwt.Promise<lwt.Server> # the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
+
+lwt_io_module.upgrade = lwt_Channel.upgrade
+
+lwt_io_module.tls = lwt_Channel.tls
 
 ---Standard input. The channel is made when it is first asked for; closing it leaves the
 ---descriptor open.
@@ -6613,6 +6643,76 @@ local lwt_log_module = {}
 ---@param ... any
 ---@return lwt.Promise # fulfilled when the record is written
 lwt_log_module.info = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.debug = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.notice = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.warning = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.error = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.fatal = function(message, ...) end
 
 ---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
 ---```lua
@@ -8478,7 +8578,7 @@ lwt_ssl_module.context = function(opts) end
 ---```
 ---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context|nil
----@return lwt.Promise lwt.ssl.Stream
+---@return lwt.Promise<lwt.ssl.Stream>
 lwt_ssl_module.connect = function(where, opts) end
 
 ---Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
@@ -8498,7 +8598,7 @@ lwt_ssl_module.connect = function(where, opts) end
 ---```
 ---@param stream lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context
----@return lwt.Promise lwt.ssl.Stream
+---@return lwt.Promise<lwt.ssl.Stream>
 lwt_ssl_module.accept = function(stream, opts) end
 
 ---@class lwt.stream.module
