@@ -26,7 +26,7 @@ local function fetch()
     path ~= "" and path or "/", host)))
   local status = await(ch:read_line()) or "no answer"
   for line in ch:lines() do
-    if line:gsub("\r", "") == "" then break end -- the head ends
+    if line == "" then break end -- the head ends
   end
   local stream = ch:tls()
   await(lio.eprintl(("%s, %s; certificate until %s"):format(stream:version(), stream:cipher(),
@@ -39,5 +39,5 @@ if not ok then
   io.stderr:write(tostring(status), "\n") -- "handshake: certificate has expired on …"
   os.exit(1, true)
 end
-await(lio.eprintl((status:gsub("\r", ""))))
+await(lio.eprintl(status))
 await(lio.print(body))

@@ -102,6 +102,7 @@ build = {
         "src/uv/net/poll.c",
         "src/uv/net/socket.c",
         "src/uv/net/socket_direct.c",
+        "src/uv/net/socket_memory.c",
         "src/uv/net/socket_read.c",
         "src/uv/net/socket_write.c",
         "src/uv/net/tcp.c",

@@ -24,7 +24,7 @@ describe("the examples over TLS", function()
     lwt.run(lwt.with_timeout(120, function()
       local server = await(lio.establish_server("127.0.0.1:0", function(ch)
         for line in ch:lines() do
-          if line == "\r" then break end
+          if line == "" then break end
         end
         await(ch:write("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nthe page\n"))
       end, { tls = { cert = id.cert, key = id.key } }))

@@ -16,7 +16,7 @@ static int bio_read(BIO *bio, char *data, size_t size, size_t *got) {
   }
   if (n > size) n = size;
   memcpy(data, s->in.data + s->in.at, n);
-  lwt_ssl_buffer_took(&s->in, n);
+  lwt_ssl_buffer_took(s, &s->in, n);
   *got = n;
   return 1;
 }
@@ -24,7 +24,7 @@ static int bio_read(BIO *bio, char *data, size_t size, size_t *got) {
 static int bio_write(BIO *bio, const char *data, size_t size, size_t *put) {
   session *s = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
-  if (!lwt_ssl_buffer_room(&s->out, size)) {
+  if (!lwt_ssl_buffer_room(s, &s->out, size)) {
     s->no_memory = 1;
     return 0;
   }

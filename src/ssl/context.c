@@ -23,6 +23,7 @@ context *lwt_ssl_context_of(const SSL *ssl) {
 void lwt_ssl_context_release(context *c) {
   if (c == NULL || --c->refs > 0) return;
   SSL_CTX_free(c->ctx);
+  while (c->spares > 0) free(c->spare[--c->spares]);
   free(c->staple);
   free(c->alpn);
   if (c->keylog_fd >= 0) close(c->keylog_fd);
@@ -88,7 +89,7 @@ static void on_keylog(const SSL *ssl, const char *line) {
     ssize_t done = write(c->keylog_fd, copy, n + 1); /* whole lines: O_APPEND */
     (void)done;
   }
-  if (s != NULL && s->wants_keylog && lwt_ssl_buffer_room(&s->keylog, n + 1)) {
+  if (s != NULL && s->wants_keylog && lwt_ssl_buffer_room(s, &s->keylog, n + 1)) {
     memcpy(s->keylog.data + s->keylog.len, copy, n + 1);
     s->keylog.len += n + 1;
   }

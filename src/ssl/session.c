@@ -24,10 +24,10 @@ void lwt_ssl_session_release(session *s) {
       SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(s->ssl);
   }
-  lwt_ssl_buffer_free(&s->in);
-  lwt_ssl_buffer_free(&s->out);
-  lwt_ssl_buffer_free(&s->plain);
-  lwt_ssl_buffer_free(&s->keylog);
+  lwt_ssl_buffer_free(s, &s->in);
+  lwt_ssl_buffer_free(s, &s->out);
+  lwt_ssl_buffer_free(s, &s->plain);
+  lwt_ssl_buffer_free(s, &s->keylog);
   SSL_SESSION_free(s->ticket);
   free(s->hello_name);
   free(s->expected);

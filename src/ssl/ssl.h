@@ -49,6 +49,10 @@ void lwt_ssl_push_fault(const lwt_api *lwt, lua_State *L, const fault *f, const 
 enum { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRE };
 enum { OCSP_OFF, OCSP_ASK, OCSP_REQUIRE };
 
+/* A large buffer: four records with what TLS adds. */
+#define LWT_SSL_PIECE 69632
+#define LWT_SSL_SPARES 4
+
 /* Counted: what a handshake uses may outlive what Lua holds. */
 typedef struct context {
   SSL_CTX *ctx;
@@ -64,8 +68,10 @@ typedef struct context {
   size_t staple_len;
   unsigned char *alpn; /* in the wire's form */
   unsigned alpn_len;
-  int keylog_fd;  /* -1: none */
-  int keeps_keys; /* for a function in Lua */
+  int keylog_fd;               /* -1: none */
+  int keeps_keys;              /* for a function in Lua */
+  char *spare[LWT_SSL_SPARES]; /* pieces that buffers have given back */
+  int spares;
 } context;
 
 context *lwt_ssl_check_context(lua_State *L, int arg);
@@ -126,9 +132,9 @@ extern const luaL_Reg lwt_ssl_telling[];     /* about.c */
 
 void lwt_ssl_session_release(session *s);
 /* buffer.c. Room for `n` more bytes: 0 without memory. */
-int lwt_ssl_buffer_room(buffer *b, size_t n);
-void lwt_ssl_buffer_took(buffer *b, size_t n); /* frees it when it is empty */
-void lwt_ssl_buffer_free(buffer *b);
+int lwt_ssl_buffer_room(session *s, buffer *b, size_t n);
+void lwt_ssl_buffer_took(session *s, buffer *b, size_t n); /* frees it when it is empty */
+void lwt_ssl_buffer_free(session *s, buffer *b);
 
 /* transfer.c */
 int lwt_ssl_push_bytes(lua_State *L, size_t offset, size_t n);

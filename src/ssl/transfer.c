@@ -38,7 +38,7 @@ static int l_feed(lua_State *L) {
   }
   data = luaL_checklstring(L, 2, &n);
   if (n == 0) return 0;
-  if (!lwt_ssl_buffer_room(&s->in, n)) return luaL_error(L, "not enough memory");
+  if (!lwt_ssl_buffer_room(s, &s->in, n)) return luaL_error(L, "not enough memory");
   memcpy(s->in.data + s->in.len, data, n);
   s->in.len += n;
   return 0;
@@ -58,11 +58,43 @@ int lwt_ssl_push_bytes(lua_State *L, size_t offset, size_t n) {
     lua_pushlstring(L, b->data + b->at, waiting);
     if (lwt_ssl_check_session(L, 1) == s && s->taken == before) {
       s->taken++;
-      lwt_ssl_buffer_took(b, waiting);
+      lwt_ssl_buffer_took(s, b, waiting);
       return 1;
     }
     lua_pop(L, 1);
   }
+}
+
+/* receive(socket): take what the socket has, without a Lua string in between: true when
+** that was something, or its end. */
+static int l_receive(lua_State *L) {
+  const lwt_api *lwt = lwt_ssl_lwt(L);
+  session *s = check_idle(L);
+  ptrdiff_t n;
+  if (!lwt_ssl_buffer_room(s, &s->in, CHUNK)) return luaL_error(L, "not enough memory");
+  n = lwt->socket_read(lwt, L, 2, s->in.data + s->in.len, CHUNK);
+  if (n > 0)
+    s->in.len += (size_t)n;
+  else if (n == 0)
+    s->in_end = 1;
+  if (s->in.len == s->in.at) lwt_ssl_buffer_free(s, &s->in);
+  lua_pushboolean(L, n >= 0);
+  return 1;
+}
+
+/* send(socket): give the socket what it takes at once: true when nothing is left. */
+static int l_send(lua_State *L) {
+  const lwt_api *lwt = lwt_ssl_lwt(L);
+  session *s = check_idle(L);
+  size_t n = s->out.len - s->out.at;
+  if (n > 0) {
+    ptrdiff_t sent = lwt->socket_write(lwt, L, 2, s->out.data + s->out.at, n);
+    s->taken++;
+    if (sent > 0) lwt_ssl_buffer_took(s, &s->out, (size_t)sent);
+    n -= sent > 0 ? (size_t)sent : 0;
+  }
+  lua_pushboolean(L, n == 0);
+  return 1;
 }
 
 /* output(): what is to be sent, or nil. */
@@ -90,7 +122,7 @@ static int l_unread(lua_State *L) {
 /* Decrypt at most `n` bytes into `plain`, and note in plain_status why there are no more:
 ** SSL_ERROR_NONE when they are all there. C only. */
 static void decrypt(session *s, size_t n) {
-  if (!lwt_ssl_buffer_room(&s->plain, n)) return;
+  if (!lwt_ssl_buffer_room(s, &s->plain, n)) return;
   s->plain_status = SSL_ERROR_NONE;
   while (s->plain.len - s->plain.at < n) {
     size_t got = 0;
@@ -113,7 +145,7 @@ static void decrypt(session *s, size_t n) {
     }
     break;
   }
-  if (s->plain.len == s->plain.at) lwt_ssl_buffer_free(&s->plain);
+  if (s->plain.len == s->plain.at) lwt_ssl_buffer_free(s, &s->plain);
   ERR_clear_error();
 }
 
@@ -164,6 +196,7 @@ static int l_write(lua_State *L) {
   luaL_argcheck(L, at <= len, 3, "beyond the end");
   done = at;
   if (!s->failed && !s->said_end) send_tickets(s);
+  lwt_ssl_buffer_room(s, &s->out, len - at < CHUNK ? len - at + 256 : LWT_SSL_PIECE);
   while (done < len && !s->failed && !s->said_end && s->out.len - s->out.at < CHUNK) {
     size_t n = len - done < RECORD ? len - done : RECORD, put = 0;
     ERR_clear_error();
@@ -196,6 +229,8 @@ static int l_finish(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_moving[] = {
-    {"feed", l_feed}, {"output", l_output}, {"pending", l_pending}, {"unread", l_unread},
-    {"read", l_read}, {"write", l_write},   {"finish", l_finish},   {NULL, NULL},
+    {"feed", l_feed},     {"receive", l_receive}, {"send", l_send},
+    {"output", l_output}, {"pending", l_pending}, {"unread", l_unread},
+    {"read", l_read},     {"write", l_write},     {"finish", l_finish},
+    {NULL, NULL},
 };

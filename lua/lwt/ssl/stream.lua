@@ -24,6 +24,7 @@ Stream.__index = Stream
 M.metatable = Stream
 
 local MOST = 65536    -- bytes that a read gives unless told otherwise
+local CHUNK = 65536   -- what is encrypted in one go, as src/ssl/transfer.c has it
 local UNSENT = 131072 -- above so many bytes to be sent nothing more is read, which might add to it
 local GRACE = 1       -- seconds that a close has for what is still to be sent
 
@@ -31,7 +32,8 @@ local GRACE = 1       -- seconds that a close has for what is still to be sent
 function M.new(conn, transport, lower, opts)
   local s = setmetatable({
     conn = conn, transport = transport, lower = lower, reads = fifo.new(), writes = fifo.new(),
-    receiving = false, sending = false, truncation = opts.allow_truncation,
+    receiving = false, sending = false, socket = transport.socket,
+    truncation = opts.allow_truncation,
   }, Stream)
   s.on_data = function(data) M.received(s, data) end
   s.on_no_data = function(err) M.not_received(s, err) end
@@ -97,7 +99,7 @@ local function pump_out(s)
   while not s.sending and not s.gone do
     local entry = s.writes:first()
     local over = entry and s.conn:pending() == 0 and encrypt(s, entry)
-    local out = not s.write_error and s.conn:output()
+    local out = not s.write_error and not (s.socket and s.conn:send(s.socket)) and s.conn:output()
     if s.write_error then
       fail_writes(s, s.write_error)
       return
@@ -146,6 +148,7 @@ end
 
 -- Ask the transport for more: true when it has come at once.
 local function receive(s)
+  if s.socket and s.conn:receive(s.socket) then return true end
   s.receiving = true
   local ok, p = pcall(s.transport.read)
   if not ok then p = rejected(p) end
@@ -303,14 +306,34 @@ local function joined(data, name)
     name, type(data)), 3)
 end
 
+local sent = fulfilled()
+
+-- The way that nearly every write goes: nobody is before it, it is encrypted in one go (so that nobody
+-- comes between its parts), and the socket takes it at once. False when it is another way;
+-- `entry` knows whether it is encrypted.
+local function write_at_once(s, entry)
+  if not s.socket or #entry.data > CHUNK or s.sending or s.gone or s.ended or s.write_error
+    or not s.writes:is_empty() or s.conn:pending() > 0 or any_due[1] and cancel_due() then
+    return false
+  end
+  entry.at = s.conn:write(entry.data, 0) or 0
+  return s.conn:send(s.socket) and entry.at == #entry.data
+end
+
+local function write(s, data)
+  local entry = { data = data, at = 0 }
+  if write_at_once(s, entry) then return sent end
+  return begin(s, entry)
+end
+
 function Stream.write(s, data)
   check(s, "write")
-  return begin(s, { data = joined(data, "write"), at = 0 })
+  return write(s, joined(data, "write"))
 end
 
 function Stream.writev(s, list)
   check(s, "writev")
-  return begin(s, { data = joined(list, "writev"), at = 0 })
+  return write(s, joined(list, "writev"))
 end
 
 function Stream.shutdown(s)

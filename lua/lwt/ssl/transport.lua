@@ -1,5 +1,6 @@
 -- Internal: what carries TLS: anything with `read` and `write`. A transport is
--- { read = function() → promise of a string or nil, write = function(s) → promise, close = … }.
+-- { read = function() → promise of a string or nil, write = function(s) → promise, close = …,
+-- socket = a socket of lwt.net, where it is one: the part in C takes bytes straight from it }.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -15,6 +16,7 @@ local function of_stream(x, read, write, close)
     read = function() return read(x, MOST) end,
     write = function(s) return write(x, s) end,
     close = function() return close(x) end,
+    socket = type(x) == "userdata" and x,
   }
 end
 

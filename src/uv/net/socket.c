@@ -158,6 +158,11 @@ lwt_uv_stream *lwt_uv_stream_check(lwt_uv *ctx, lua_State *L) {
   return (lwt_uv_stream *)(void *)box->h;
 }
 
+lwt_uv_stream *lwt_uv_stream_test(lwt_uv *ctx, lua_State *L, int idx) {
+  lwt_uv_box *box = stream_box(ctx, L, idx);
+  return box == NULL ? NULL : (lwt_uv_stream *)(void *)box->h;
+}
+
 uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx) {
   lwt_uv_box *box = stream_box(ctx, L, idx);
   return box == NULL || box->h == NULL ? NULL : (uv_stream_t *)box->h->uv;
