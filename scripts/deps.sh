@@ -68,6 +68,13 @@ look_test() {
   # What lwt.log works with: a log daemon, and who moves log files (root's programs).
   [ -x /usr/sbin/rsyslogd ] || have rsyslogd || need rsyslog 'rsyslogd'
   [ -x /usr/sbin/logrotate ] || have logrotate || need logrotate 'logrotate'
+  look_unicode
+}
+# Unicode's own tests, which are left out elsewhere: only Debian has them as a package.
+look_unicode() {
+  { have apt-get && [ "$(id -u)" = 0 ]; } || return 0
+  [ -e /usr/share/unicode/UnicodeData.txt ] || need unicode-data "Unicode's tests"
+  have bzip2 || need bzip2 bzip2
 }
 look_sanitizer() { # name
   case $($CC -print-file-name="lib$1.so" 2>/dev/null) in

@@ -285,7 +285,7 @@ function lwt_Channel:write_float64(n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -384,7 +384,7 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 function lwt_Channel:lines() end
 
 ---How many bytes are in the buffer: read and not yet asked for, or written and not yet
----flushed. Of a channel that does both: the first, the second.
+---flushed. Of a channel that does both it gives the first, and then the second.
 ---```lua
 ---local ch = lio.of_bytes("abc")
 ---await(ch:read_char())
@@ -417,7 +417,7 @@ function lwt_Channel:limit() end
 function lwt_Channel:set_limit(limit) end
 
 ---The position in the file: where the next byte is read from or written to, counted from 0.
----What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
+---What is buffered is taken into account. It raises where there is no position (`ESPIPE`).
 ---```lua
 ---local ch = lio.of_bytes("hello")
 ---await(ch:read(2))
@@ -437,7 +437,7 @@ function lwt_Channel:position() end
 ---@return lwt.Promise<nil>
 function lwt_Channel:set_position(position) end
 
----How long the file behind the channel is, what is buffered for writing not counted. Raises
+---How long the file behind the channel is, what is buffered for writing not counted. It raises
 ---where there is no length (`ESPIPE`).
 ---```lua
 ---print(lio.of_bytes("hello"):length())   --> 5
@@ -784,7 +784,7 @@ function lwt_ChannelOrder:write_float64(n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -988,7 +988,7 @@ local lwt_Error = {}
 ---@class lwt.Event
 local lwt_Event = {}
 
----Makes `e` hold `x`, so that it lives as long as `e`. Gives what it held before.
+---Makes `e` hold `x`, so that it lives as long as `e`. It gives what it held before.
 ---```lua
 ---local e = react.E.create()
 ---print(e:retain("a"), e:retain("b"))   --> nil a
@@ -1283,7 +1283,7 @@ function lwt_Event:with_finaliser(f) end
 
 ---A promise of the next occurrence. Asked for by a function that runs in an update step in which
 ---`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
----one after it. Cancelable.
+---one after it. It can be cancelled.
 ---```lua
 ---local e, send = react.E.create()
 ---local p = e:next()
@@ -1320,7 +1320,7 @@ function lwt_Event:limit(f) end
 ---@return lwt.Stream
 function lwt_Event:to_stream() end
 
----Keeps an event from ever being collected. Gives it.
+---Keeps an event from ever being collected. It gives it.
 ---```lua
 ---local e, send = react.E.create()
 ---e:map(function(v) print(v) end):keep()   --> 1
@@ -1627,7 +1627,7 @@ function lwt_File:readv(list) end
 
 ---Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
 ---position, all of it, and moves the position; a file opened with "a" always writes at its
----end. Rejected with the system's error (`ENOSPC` …): how much was written before is not
+---end. Its promise is rejected with the system's error (`ENOSPC` …): how much was written before is not
 ---told. A write that runs already cannot be cancelled: only nobody hears of it.
 ---```lua
 ---local f <close> = await(fs.open("f", "w"))
@@ -1679,7 +1679,7 @@ function lwt_File:seek(whence, offset) end
 function lwt_File:tell() end
 
 ---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
----or the same file opened a second time. Fulfilled with `true` when it has the lock, which
+---or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 ---`unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
 ---when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
 ---again and again, at most every tenth of a second: there is no queue.
@@ -1721,7 +1721,7 @@ local lwt_Listener = {}
 ---Waits for a client. Several may wait; they are served in their order. Nobody is lost while
 ---there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
 ---accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
----Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
+---Cancelling takes nobody. Its promise is rejected with `lwt.Closed` when the listener closes.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---net.tcp_connect(listener:address())
@@ -1743,7 +1743,7 @@ function lwt_Listener:address() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -2072,8 +2072,8 @@ local lwt_ProcessStatus = {}
 ---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
----Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
----before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
+---Cancels: the deepest cancellable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
+---before this returns. So `p` itself may end up cancelled, otherwise rejected, fulfilled (a handler made a value of it) or still
 ---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 ---resolved promise.
 ---```lua
@@ -2241,7 +2241,7 @@ function lwt_Promise:state() end
 ---@return boolean
 function lwt_Promise:is_pending() end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
 ---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
 ---`p` is then rejected with, as a rule `lwt.Canceled`.
 ---```lua
@@ -2259,8 +2259,8 @@ function lwt_Promise:await() end
 local lwt_Resolver = {}
 
 ---Fulfils the resolver's promise with these values. Its callbacks run before this returns (to a nesting depth of 16; deeper ones
----when the outermost resolution is done); tasks that await it become ready. Raises `promise is already resolved` the second
----time; ignored when the promise was canceled.
+---when the outermost resolution is done); tasks that await it become ready. It raises `promise is already resolved` the second
+---time; ignored when the promise was cancelled.
 ---```lua
 ---local p, r = lwt.wait()
 ---p:on_success(print)
@@ -2303,7 +2303,7 @@ function lwt_Resolver:wakeup_later_exn(err) end
 local lwt_Scope = {}
 
 ---Starts `f(...)` as a child task of the scope. The scope ends when it has ended; its failure cancels the others and becomes the
----scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. Raises when the scope is over.
+---scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. It raises when the scope is over.
 ---```lua
 ---await(lwt.scope(function(s)
 ---  s:spawn(print, "child")   --> child
@@ -2367,6 +2367,7 @@ function lwt_Semaphore:with(f, ...) end
 
 ---Lazy sequences: a list whose next element is worked out when somebody asks for it, and
 ---may have to be waited for.
+---
 ---
 ---Nothing is remembered: going through a sequence twice works everything out twice. What
 ---makes a sequence of a sequence is lazy; what consumes one starts at once. Functions of
@@ -2599,7 +2600,7 @@ function lwt_Signal:notify_p(f) end
 ---@return any
 function lwt_Signal:value() end
 
----Makes `s` hold `x`, so that it lives as long as `s`. Gives what it held before.
+---Makes `s` hold `x`, so that it lives as long as `s`. It gives what it held before.
 ---```lua
 ---local s = react.S.create(1)
 ---print(s:retain("a"), s:retain("b"))   --> nil a
@@ -2882,7 +2883,7 @@ function lwt_Signal:with_finaliser(f) end
 ---@return lwt.Signal
 function lwt_Signal:limit(f, eq) end
 
----Keeps a signal from ever being collected. Gives it.
+---Keeps a signal from ever being collected. It gives it.
 ---```lua
 ---local s, set = react.S.create(1)
 ---s:map(function(v) print(v) end):keep()   --> 1
@@ -3041,7 +3042,7 @@ function lwt_Socket:fileno() end
 ---@return string
 function lwt_Socket:getsockname() end
 
----The address of the other end, as text. Raises when there is none any more (`ENOTCONN`).
+---The address of the other end, as text. It raises when there is none any more (`ENOTCONN`).
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---local sock = net.tcp_connect(listener:address()):await()
@@ -3067,7 +3068,7 @@ function lwt_Socket:read(n) end
 ---Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled
 ---when the system has all of it. Writes are sent in their order, whole. A write that is
 ---cancelled before its first byte was sent is withdrawn; later its rest is sent all the
----same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
+---same. Its promise is rejected with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
 ---```lua
 ---local a, b = net.socketpair()
 ---a:write("one"):await()
@@ -3131,7 +3132,7 @@ function lwt_Socket:reset() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -3155,6 +3156,7 @@ local lwt_Step = {}
 function lwt_Step:execute() end
 
 ---Streams: elements that come one after another, now or later, to whoever asks.
+---
 ---
 ---A stream is a source (`from`, `generate`, `create`, a file, a socket …) and the elements
 ---of it that were not read yet. Reading gives promises; elements that are ready cost
@@ -3244,7 +3246,7 @@ function lwt_Stream:iter(f) end
 function lwt_Stream:iter_s(f) end
 
 ---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
----Fulfilled when the stream has ended and all are done. The first failure stops it: it
+---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
 ---local s = stream.of_list { 0.02, 0.01 }
@@ -3493,7 +3495,7 @@ function lwt_Stream:get_available_up_to(n) end
 function lwt_Stream:junk_available() end
 
 ---The newest of the elements that are there now: all are taken, the last is given. When
----there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---there is none it waits for one and gives that. Its promise is rejected with `stream.Empty` at the end.
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2); push(3)
@@ -3504,7 +3506,7 @@ function lwt_Stream:junk_available() end
 ---@return lwt.Promise<T?>
 function lwt_Stream:last_new() end
 
----Whether there is no element any more. Waits until that is known; takes nothing.
+---Whether there is no element any more. It waits until that is known; takes nothing.
 ---```lua
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
@@ -3827,6 +3829,208 @@ function lwt_Switch:add_hook(f) end
 ---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 function lwt_Switch:add_hook_or_exec(f) end
 
+---A text channel: what a byte channel does, by characters. The functions that take one are its
+---methods as well.
+---@class lwt.TextChannel
+local lwt_TextChannel = {}
+
+---The byte channel below.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("naïve\n\1\2\3"), {encoding = "UTF-8"})
+---print(await(t:read_line()))                     --> naïve
+---print(#await(t:byte_channel():read()))          --> 3
+---```
+---@return lwt.Channel
+function lwt_TextChannel:byte_channel() end
+
+---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
+---on the text channel that it is given, which afterwards can no longer be used.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-8"})
+---lwt.join {
+---  t:atomic(function(c) await(c:write "é"); lwt.yield(); await(c:write "è") end),
+---  t:write("!"),
+---}:await()
+---await(t:close())
+---print(await(r:read()))   --> éè!
+---```
+---@param f fun(inner: lwt.TextChannel): ...
+---@return lwt.Promise # what `f` returns
+function lwt_TextChannel:atomic(f) end
+
+---Write out what is buffered, as `lio.flush` does.
+---@return lwt.Promise
+function lwt_TextChannel:flush() end
+
+---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
+---`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+---@param side? string `"read"` or `"write"`; both when it is left out
+---@return lwt.Promise
+function lwt_TextChannel:close(side) end
+
+---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
+---@return lwt.Promise
+function lwt_TextChannel:abort() end
+
+---Whether the channel is closed, or its `close` has been called.
+---@return boolean
+function lwt_TextChannel:is_closed() end
+
+---Read one character: a code point, in UTF-8.
+---
+---In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
+---rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
+---from 0; the next read goes on behind it, and begins with what was read in vain.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_char() end
+
+---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
+---need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
+---```lua
+---local lio = require "lwt.io"
+---local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
+---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
+---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_line() end
+
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
+---is buffered, or else what the next read of the system gives.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
+---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
+---```
+---@param n integer? at most so many characters
+---@return lwt.Promise a string; with `n`, nil at the end
+function lwt_TextChannel:read(n) end
+
+---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
+---fails with.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb\n"), {encoding = "UTF-8"})
+---for line in t:lines() do print(line) end   --> a b
+---```
+---@return fun(): string?
+function lwt_TextChannel:lines() end
+
+---An iterator over the characters, for `for`. It reads ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---for c in t:chars() do print(c) end   --> n é
+---```
+---@return fun(): string?
+function lwt_TextChannel:chars() end
+
+---The lines as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
+---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_lines() end
+
+---The characters as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(#await(t:read_chars():to_list()))   --> 2
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_chars() end
+
+---Write strings (numbers are taken too), as one operation of the byte channel, and with its
+---buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
+---write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
+---the text, and nothing of it is written. A character must not be cut in two between writes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ISO-8859-1"})
+---await(t:write("caf", "é"))
+---await(t:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ... string|number
+---@return lwt.Promise
+function lwt_TextChannel:write(...) end
+
+---Write one character.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-16BE"})
+---await(t:write_char("é"))
+---await(t:close())
+---print(await(r:read()) == "\0\xE9")   --> true
+---```
+---@param char string one code point, in UTF-8
+---@return lwt.Promise
+function lwt_TextChannel:write_char(char) end
+
+---Write a line: the string, and `"\n"`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):write_line("naïve"))
+---print(await(r:read_line()))   --> naive
+---```
+---@param line string
+---@return lwt.Promise
+function lwt_TextChannel:write_line(line) end
+
+---Write `fmt:format(...)`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):writef("%d €\n", 5))
+---print(await(r:read_line()))   --> 5 EUR
+---```
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function lwt_TextChannel:writef(fmt, ...) end
+
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
+---an operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_lines {"é", "è"})
+---await(t:close())
+---print((await(r:read()):gsub("\n", ";")))   --> e;e;
+---```
+---@param lines table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_lines(lines) end
+
+---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
+---operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_chars {"é", "è"})
+---await(t:close())
+---print(await(r:read()))   --> ee
+---```
+---@param chars table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_chars(chars) end
+
 ---@class lwt.ThreadChannel
 local lwt_ThreadChannel = {}
 
@@ -3959,7 +4163,7 @@ function lwt_Udp:getsockname() end
 
 ---Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
 ---name is looked up. The promise is fulfilled when the system has it: that says nothing of
----its arrival. Rejects with `EMSGSIZE` when it is too long.
+---its arrival. Its promise is rejected with `EMSGSIZE` when it is too long.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:send("ping", b:getsockname()):await()
@@ -3971,7 +4175,7 @@ function lwt_Udp:getsockname() end
 function lwt_Udp:send(data, addr) end
 
 ---Waits for a datagram: two values, its bytes and the address it came from, as text. Several
----may wait: first come, first served. Cancelling loses nothing. Rejects with what the system
+---may wait: first come, first served. Cancelling loses nothing. Its promise is rejected with what the system
 ---reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
 ---closes.
 ---```lua
@@ -3984,7 +4188,7 @@ function lwt_Udp:send(data, addr) end
 function lwt_Udp:recv() end
 
 ---Fixes the other end, at once: `send` needs no address any more, and only what comes from
----there is received. Without an address, undoes it.
+---there is received. Without an address it undoes that.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:connect(b:getsockname())
@@ -4016,7 +4220,7 @@ function lwt_Udp:multicast_loop(on) end
 function lwt_Udp:multicast_interface(host) end
 
 ---Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the
----system's choice), from everybody or from one `source` only. Raises the system's error.
+---system's choice), from everybody or from one `source` only. It raises the system's error.
 ---@param group string
 ---@param host? string
 ---@param source? string
@@ -4031,7 +4235,7 @@ function lwt_Udp:multicast_leave(group, host, source) end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -4330,7 +4534,7 @@ lwt_module.name = function(name) end
 lwt_module.stall = function(s, f) end
 
 ---Debugging on or off: every promise, task and handle remembers where it was made; errors then show it, and `run` ends with warnings
----(`warn`) about what was left open or waiting, and where it was made. Costs time and memory. Returns what it was.
+---(`warn`) about what was left open or waiting, and where it was made. It costs time and memory. It returns what it was.
 ---```lua
 ---print(lwt.debug(true))   --> false
 ---print(lwt.debug(false))   --> true
@@ -4339,8 +4543,8 @@ lwt_module.stall = function(s, f) end
 ---@return boolean
 lwt_module.debug = function(on) end
 
----Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
----raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
+---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. It returns its values or
+---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. It raises
 ---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
 ---finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
 ---it, so that any program works there. Ctrl-C cancels the main task with
@@ -4357,7 +4561,7 @@ lwt_module.debug = function(on) end
 lwt_module.run = function(x, ...) end
 
 ---One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
----most about `budget` seconds (a task's turn is not cut short). Does not make virtual time jump.
+---most about `budget` seconds (a task's turn is not cut short). It does not make virtual time jump.
 ---```lua norun
 ---function love.update(dt) lwt.step(0.002) end
 ---```
@@ -4366,7 +4570,7 @@ lwt_module.run = function(x, ...) end
 ---@return number|nil wait seconds until the next timer is due (0: something is ready)
 lwt_module.step = function(budget) end
 
----Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. Cancelable.
+---Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. It can be cancelled.
 ---```lua
 ---print(lwt.pause():state())   --> pending
 ---```
@@ -4412,7 +4616,7 @@ lwt_module.fulfilled = function(...) end
 lwt_module.rejected = function(err) end
 
 ---A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
----Takes no argument: to wait for a promise, `lwt.await`.
+---It takes no argument: to wait for a promise, `lwt.await`.
 ---```lua
 ---local p, r = lwt.wait()
 ---r:wakeup("done")
@@ -4423,7 +4627,7 @@ lwt_module.rejected = function(err) end
 lwt_module.wait = function() end
 
 ---A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
----Takes no argument: to run a function as a task, `lwt.spawn`.
+---It takes no argument: to run a function as a task, `lwt.spawn`.
 ---```lua
 ---local p, r = lwt.task()
 ---p:cancel()
@@ -4446,7 +4650,7 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@return boolean
 lwt_module.is_promise = function(x) end
 
----Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
+---Structured concurrency. It runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
 ---cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
 ---returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
@@ -4478,7 +4682,7 @@ lwt_module.scope = function(f) end
 lwt_module.errors = function(p) end
 
 ---Waits for every promise of the list; fulfilled without a value when all are. If some failed: the first in the list among those
----already rejected at the call, else the first in time. Never cancels; cancelling it cancels all. `join{}` is fulfilled.
+---already rejected at the call, else the first in time. It never cancels; cancelling it cancels all. `join{}` is fulfilled.
 ---```lua
 ---print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
 ---```
@@ -4507,7 +4711,7 @@ lwt_module.all = function(list) end
 lwt_module.both = function(p, q) end
 
 ---Waits for every promise of the list, and is never rejected: fulfilled with a table (with `n`) of
----`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. Not in Lwt.
+---`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. OCaml's Lwt does not have it.
 ---```lua
 ---local t = await(lwt.settled{lwt.fulfilled(1), lwt.rejected("no")})
 ---print(t[1].value, t[2].error)   --> 1 no
@@ -4517,7 +4721,7 @@ lwt_module.both = function(p, q) end
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
----Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
+---Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. OCaml's Lwt does not have it.
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
@@ -4622,7 +4826,7 @@ lwt_module.set = function(key, v) end
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
 ---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
 ---`p` is then rejected with, as a rule `lwt.Canceled`.
 ---```lua
@@ -4665,7 +4869,7 @@ lwt_module.spawn = function(f, ...) end
 lwt_module.current = function() end
 
 ---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----canceled scope. Returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
 ---has to await.
 ---```lua
 ---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
@@ -4680,7 +4884,7 @@ lwt_module.current = function() end
 lwt_module.shield = function(f, ...) end
 
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
----anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
+---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -4690,7 +4894,7 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise<nil>
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). It can be cancelled. (To give something else that time,
 ---`lwt.with_timeout`.)
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
@@ -4707,7 +4911,7 @@ lwt_module.timeout = function(s) end
 lwt_module.now = function() end
 
 ---Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
----Takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+---It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
 ---promise was made. Knows nothing: the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)
@@ -4776,7 +4980,7 @@ lwt_module.with_timeout = function(s, x) end
 lwt_module.auto_pause = function(s) end
 
 ---A promise from a function with callbacks: `f(resolve, reject)` is called at once. The first of `resolve(...)` and `reject(err)`
----counts, the rest is ignored; an error that `f` raises rejects. Cancelable (then late answers are ignored).
+---counts, the rest is ignored; an error that `f` raises rejects. It can be cancelled (then late answers are ignored).
 ---```lua
 ---local p = lwt.from_callback(function(resolve) resolve(1, 2) end)
 ---print(p:state())   --> fulfilled 1 2
@@ -4825,7 +5029,7 @@ lwt_module.on_iteration = function(which, f) end
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 ---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
 ---from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
----Without the libuv engine there is no such handling. Returns what it was.
+---Without the libuv engine there is no such handling. It returns what it was.
 ---```lua
 ---print(lwt.interrupts(false))   --> true
 ---lwt.interrupts(true)
@@ -4995,7 +5199,7 @@ lwt_engine_module.set = function(engine) end
 lwt_engine_module.loop = function() end
 
 ---Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
----this state. Raises while any handle or request of lwt is open, and in the middle of an event of
+---this state. It raises while any handle or request of lwt is open, and in the middle of an event of
 ---the loop that is left (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that
 ---loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
 ---run within that. What nobody caught is then told by `warn`.
@@ -5050,7 +5254,7 @@ lwt_fs_module.sendfile = function(dst, src, offset, length) end
 
 ---Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
 ---without a "b"), with an "x" for a file that must not exist yet ("wx"), or the system's
----number. Fulfilled with the file; rejected with the system's error, a directory with
+---number. The promise is fulfilled with the file; rejected with the system's error, a directory with
 ---`EISDIR`. Cancelling rejects at once, and a file that was opened too late is closed again.
 ---
 ---Operations of a file that use its position run in the order in which they were asked for;
@@ -5078,7 +5282,7 @@ lwt_fs_module.of_fd = function(fd) end
 ---What the system knows about a file: a table with `type` ("file", "directory", "link",
 ---"fifo", "socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`,
 ---`gid`, `dev`, `ino`, `rdev`, `blksize`, `blocks`, and the times `atime`, `mtime`, `ctime`,
----`birthtime` in seconds since 1970, with their fractions. Follows symbolic links. Rejected
+---`birthtime` in seconds since 1970, with their fractions. It follows symbolic links. Rejected
 ---with the system's error (`ENOENT` …). Cancelling rejects at once.
 ---```lua
 ---await(fs.write_file("f", "abc"))
@@ -5098,7 +5302,7 @@ lwt_fs_module.stat = function(path) end
 ---@return lwt.Promise<table>
 lwt_fs_module.lstat = function(path) end
 
----Whether something is there that can be reached by this path. Never rejected by the system:
+---Whether something is there that can be reached by this path. It is never rejected by the system:
 ---whatever keeps us from knowing is `false`. A symbolic link to nothing does not exist.
 ---```lua
 ---print(await(fs.exists(".")), await(fs.exists("nothing")))   --> true false
@@ -5266,7 +5470,7 @@ lwt_fs_module.scandir = function(path) end
 ---@return lwt.Promise<table>
 lwt_fs_module.statfs = function(path) end
 
----Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
+---Reads a whole file, in one job of the threadpool. Its promise is rejected with the system's error; a
 ---directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
 ---at once.
 ---```lua
@@ -5278,7 +5482,7 @@ lwt_fs_module.statfs = function(path) end
 lwt_fs_module.read_file = function(path) end
 
 ---Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
----if it is there; "a" appends, "wx" refuses one that is there. Not in one step for others
+---if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for others
 ---who look: write another file and `rename` it for that. Cancelled in the middle, a part may
 ---be written.
 ---```lua
@@ -5308,7 +5512,7 @@ lwt_fs_module.readdir = function(path) end
 
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 ---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
----name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
+---name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
 ---…). What happens again before it was read is told once. If more is kept than a thousand
 ---different ones, or the system itself has lost some, an element of type "overflow" says that
 ---something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
@@ -5853,7 +6057,7 @@ lwt_io_module.be.write_float64 = function(ch, n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -5865,7 +6069,7 @@ lwt_io_module.unpack = function(ch, format, max) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -5877,7 +6081,7 @@ lwt_io_module.le.unpack = function(ch, format, max) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -7113,7 +7317,7 @@ lwt_net_module.unix_datagram = function(opts) end
 ---in the system's order, each `{host=, port=, family="inet"|"inet6",
 ---socktype="stream"|"datagram"}`, which every function that takes an address takes. Options:
 ---`family`, `socktype` (default: stream), `passive` (addresses to listen at, where host is
----nil), `canonname`. Rejects with the resolver's error (`EAI_NONAME`). Cancelling gives the
+---nil), `canonname`. Its promise is rejected with the resolver's error (`EAI_NONAME`). Cancelling gives the
 ---lookup up. See `dns_limit`.
 ---```lua
 ---local list = net.getaddrinfo("127.0.0.1", 80):await()
@@ -7135,7 +7339,7 @@ lwt_net_module.getaddrinfo = function(host, service, opts) end
 ---@return lwt.Promise<string, string> # host, service
 lwt_net_module.getnameinfo = function(addr) end
 
----The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with
+---The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Its promise is rejected with
 ---`EAI_SERVICE` for a name that the system does not know.
 ---```lua
 ---local p = net.getservbyname("no such service")
@@ -7178,7 +7382,7 @@ lwt_net_module.interfaces = function() end
 ---every address of the machine, IPv6 and IPv4. A name is looked up, and its first address
 ---taken. Options: `backlog` (511: how many clients the system keeps until they are
 ---accepted), `reuseport` (several processes share the port), `nodelay` (default true, for
----the sockets accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
+---the sockets accepted), `ipv6only`. Its promise is rejected with `EADDRINUSE`, `EACCES` …
 ---```lua
 ---local listener <close> = net.tcp_listen("127.0.0.1:0"):await()
 ---print(listener:address():match("^127.0.0.1:%d+$") ~= nil)   --> true
@@ -7192,7 +7396,7 @@ lwt_net_module.accept = lwt_Listener.accept
 
 lwt_net_module.address = lwt_Listener.address
 
----The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what
+---The parts of an address: `{host=, port=}` or `{path=}`. It raises an argument error for what
 ---is none.
 ---```lua
 ---local a = net.parse_address("[::1]:8080")
@@ -7214,7 +7418,7 @@ lwt_net_module.parse_address = function(addr) end
 lwt_net_module.pipe_connect = function(addr) end
 
 ---Listens at a Unix-domain socket, which is made there and removed again when the listener
----closes. Rejects with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
+---closes. Its promise is rejected with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
 ---long.
 ---```lua
 ---local listener <close> = net.pipe_listen("unix:sock"):await()
@@ -7225,7 +7429,7 @@ lwt_net_module.pipe_connect = function(addr) end
 ---@return lwt.Promise<lwt.Listener>
 lwt_net_module.pipe_listen = function(addr, opts) end
 
----Two sockets that are connected to each other, at once (no promise). Raises the system's
+---Two sockets that are connected to each other, at once (no promise). It raises the system's
 ---error when there is no descriptor left.
 ---```lua
 ---local a, b = net.socketpair()
@@ -7237,7 +7441,7 @@ lwt_net_module.pipe_listen = function(addr, opts) end
 lwt_net_module.socketpair = function() end
 
 ---A socket of a descriptor that something else opened: a TCP or Unix-domain socket, a pipe
----or a terminal. It belongs to the socket from then on, and is set to non-blocking. Raises
+---or a terminal. It belongs to the socket from then on, and is set to non-blocking. It raises
 ---for anything else (`EINVAL` for a regular file: see `lwt.fs`).
 ---@param fd integer
 ---@return lwt.Socket
@@ -7245,7 +7449,7 @@ lwt_net_module.of_fd = function(fd) end
 
 ---Waits until a descriptor of another library can be read without blocking (or is at its
 ---end, or broken). Any number may wait for one descriptor. It must stay open so long.
----Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
+---Its promise is rejected with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 ---@param fd integer
 ---@return lwt.Promise<nil>
 lwt_net_module.wait_readable = function(fd) end
@@ -7283,7 +7487,7 @@ lwt_net_module.shutdown = lwt_Socket.shutdown
 ---its addresses are tried, IPv6 and IPv4 in turn: the next one when the last has failed or
 ---after 250 ms (`delay` seconds), until one answers; the others are closed. Nagle's
 ---algorithm is off (`nodelay = false` leaves it on); `bind` is the local address to connect
----from. Rejects with the error of the first address when none answers. Cancelling closes
+---from. Its promise is rejected with the error of the first address when none answers. Cancelling closes
 ---what was begun.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
@@ -7304,7 +7508,7 @@ lwt_net_module.keepalive = lwt_Socket.keepalive
 lwt_net_module.reset = lwt_Socket.reset
 
 ---A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
----and `mode`. Raises when it is none.
+---and `mode`. It raises when it is none.
 ---@param fd integer
 ---@return lwt.Tty
 lwt_net_module.tty = function(fd) end
@@ -7315,7 +7519,7 @@ lwt_net_module.mode = lwt_Tty.mode
 
 ---A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there;
 ---port 0 has the system pick one. Without, it is bound when it first sends. Options:
----`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
+---`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. It raises the system's error.
 ---```lua
 ---local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
 ---local _ <close> = a
@@ -7351,7 +7555,7 @@ lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -7506,7 +7710,7 @@ lwt_preemptive_module.detach = function(f, ...) end
 
 ---Sets the least and the greatest number of worker threads, and starts threads up to the
 ---least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
----at first. Raises when a thread cannot be started.
+---at first. It raises when a thread cannot be started.
 ---```lua
 ---preemptive.set_bounds(1, 2)
 ---print(preemptive.get_bounds())   --> 1 2
@@ -7578,7 +7782,7 @@ lwt_preemptive_module.nqueued = function() end
 ---when a table arrives, the module of that name is required, or else the one of the name up
 ---to its last dot. Metatables made in C with `luaL_newmetatable` are registered already; a
 ---module that is itself the metatable of its objects (`Point.__index = Point`) needs no
----registering. Sets `__name`. Raises if the name belongs to something else.
+---registering. Sets `__name`. It raises if the name belongs to something else.
 ---```lua
 ---local mt = preemptive.register_metatable("geometry.point", {
 ---  __index = { norm = function(p) return math.abs(p.x) + math.abs(p.y) end },
@@ -7605,7 +7809,7 @@ lwt_preemptive_module.init = function(min, max) end
 ---it is done (for the promise that it returns, too), and returns what it gives, or raises its
 ---error. `f`, its upvalues, arguments and results are copied as by `detach`; its globals and
 ---modules are those of the main state. The whole worker thread waits; only in a task of the
----worker's own `lwt.run` just that task does. Raises when the main state has closed.
+---worker's own `lwt.run` just that task does. It raises when the main state has closed.
 ---```lua
 ---local p = preemptive.detach(function()
 ---  local preemptive = require "lwt.preemptive"
@@ -7641,7 +7845,7 @@ lwt_preemptive_module.is_worker = function() end
 ---@class lwt.process.module
 local lwt_process_module = {}
 
----Starts a program and gives the process at once. Raises an error object with the program's name
+---Starts a program and gives the process at once. It raises an error object with the program's name
 ---(`path`) when it cannot be started (`ENOENT`, `EACCES` …).
 ---
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
@@ -7690,7 +7894,7 @@ lwt_process_module.kill = function(p, name) end
 
 lwt_process_module.close = lwt_Process.close
 
----Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it,
+---Runs a program and gives its status. Its promise is rejected when it cannot be started. Cancelling stops it,
 ---and is over when it has ended. After the `timeout` it is killed, which the status tells.
 ---```lua
 ---print(await(process.exec {"true"}).code)   --> 0
@@ -7739,7 +7943,7 @@ lwt_process_module.pread = function(cmd, opts) end
 ---@return lwt.Promise<string?, lwt.ProcessStatus>
 lwt_process_module.pread_line = function(cmd, opts) end
 
----A stream of the lines that a program writes. Raises when it cannot be started. `s:close()`, and
+---A stream of the lines that a program writes. It raises when it cannot be started. `s:close()`, and
 ---dropping the stream, stop the program.
 ---```lua
 ---for line in process.pread_lines {"printf", "one\\ntwo\\n"} do print(line) end   --> one
@@ -7959,7 +8163,7 @@ lwt_react_module.E.merge = function(list, init, f) end
 lwt_react_module.E.switch = lwt_Event.switch
 
 ---Recursion: `f(d)` is given the event that occurs, in a step of its own right after, with
----what `e` occurred with, where `f(d)` returns `e` and the result. Gives the result.
+---what `e` occurred with, where `f(d)` returns `e` and the result. It gives the result.
 ---```lua
 ---local e, send = react.E.create()
 ---local seen = react.E.fix(function(d)
@@ -8177,7 +8381,7 @@ lwt_react_module.S.switch = lwt_Signal.switch
 lwt_react_module.S.bind = lwt_Signal.bind
 
 ---Recursion: `f(d)` is given a signal, `init` at first, that is set, in a step of its own
----right after, to what `s` has become, where `f(d)` returns `s` and the result. Gives the
+---right after, to what `s` has become, where `f(d)` returns `s` and the result. It gives the
 ---result.
 ---```lua
 ---local e, send = react.E.create()
@@ -8681,7 +8885,7 @@ lwt_stream_module.iter = function(s, f) end
 lwt_stream_module.iter_s = function(s, f) end
 
 ---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
----Fulfilled when the stream has ended and all are done. The first failure stops it: it
+---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
 ---local s = stream.of_list { 0.02, 0.01 }
@@ -8934,7 +9138,7 @@ lwt_stream_module.get_available_up_to = function(s, n) end
 lwt_stream_module.junk_available = function(s) end
 
 ---The newest of the elements that are there now: all are taken, the last is given. When
----there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---there is none it waits for one and gives that. Its promise is rejected with `stream.Empty` at the end.
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2); push(3)
@@ -8945,7 +9149,7 @@ lwt_stream_module.junk_available = function(s) end
 ---@return lwt.Promise<T?>
 lwt_stream_module.last_new = function(s) end
 
----Whether there is no element any more. Waits until that is known; takes nothing.
+---Whether there is no element any more. It waits until that is known; takes nothing.
 ---```lua
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
@@ -9382,6 +9586,9 @@ lwt_switch_module.add_hook_or_exec = function(sw, f) end
 ---@return lwt.Promise<T> # what `f` returns or raises
 lwt_switch_module.with_switch = function(f) end
 
+---@class lwt.term.module
+local lwt_term_module = {}
+
 ---@class lwt.test.module
 local lwt_test_module = {}
 
@@ -9511,6 +9718,326 @@ lwt_test_module.channel_kit = function(make) end
 ---@return fun(): string?, fun()?
 lwt_test_module.bytes_kit = function(source, sink) end
 
+---@class lwt.text.module
+local lwt_text_module = {}
+
+---`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The language makes no
+---difference (in Turkish as well, `i` becomes `I`).
+---```lua
+---print(text.upper("straße, ñ"))   --> STRASSE, Ñ
+---```
+---@param s string
+---@return string
+lwt_text_module.upper = function(s) end
+
+---`s` in lower case, of all scripts. A Greek sigma at the end of a word becomes `ς`.
+---```lua
+---print(text.lower("ÀÉ ΟΔΟΣ"))   --> àé οδος
+---```
+---@param s string
+---@return string
+lwt_text_module.lower = function(s) end
+
+---`s` with differences of upper and lower case removed, to compare by: it is not meant to be read.
+---Where accents may be written in two ways, normalize as well.
+---```lua
+---print(text.fold("Straße") == text.fold("STRASSE"))   --> true
+---```
+---@param s string
+---@return string
+lwt_text_module.fold = function(s) end
+
+---`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits with the
+---ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `columns` is left out.
+---```lua
+---print(text.truncate("a long title", 7), text.truncate("short", 7), text.truncate("日本語", 5, ""))
+-----> a long… short 日本
+---```
+---@param s string
+---@param columns integer at least 0
+---@param ellipsis string? `"…"`
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
+
+---`s` filled up with blanks to so many columns. What is as wide or wider stays as it is. Options: `align`
+---says where the text is then: `"left"` (the default), `"right"` or `"center"`; `fill` is another
+---character for the blanks, one column wide.
+---```lua
+---print("[" .. text.pad("日本", 6) .. "]", "[" .. text.pad("7", 3, {align = "right"}) .. "]")
+-----> [日本  ] [  7]
+---print(text.pad("on", 6, {align = "center", fill = "─"}))   --> ──on──
+---```
+---@param s string
+---@param columns integer at least 0
+---@param opts table? `align`, `fill`, and `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.pad = function(s, columns, opts) end
+
+---Iterates over the clusters of `s`: what a reader calls characters, by the rules of Unicode's annex 29.
+---With each comes the position of its first byte. Put together, they are `s` again.
+---```lua
+---for cluster, at in text.graphemes("ne\u{301}!") do print(at, #cluster) end
+-----> 1 1
+-----> 2 3
+-----> 5 1
+---```
+---@param s string
+---@return fun(): string?, integer? the next cluster and its position
+lwt_text_module.graphemes = function(s) end
+
+---`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken apart), `"NFKC"` and
+---`"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what they stand for). Of two texts that
+---look alike the normal forms are equal.
+---```lua
+---print(text.normalize("e\u{301}") == "é", text.normalize("ﬁ２", "NFKC"))   --> true fi2
+---```
+---@param s string
+---@param form string? `"NFC"`, `"NFD"`, `"NFKC"` or `"NFKD"`
+---@return string
+lwt_text_module.normalize = function(s, form) end
+
+---How many characters (code points) `s` has. A piece that is not UTF-8 counts as one.
+---```lua
+---print(text.length("naïve"), #"naïve", text.length("\xFF"))   --> 5 6 1
+---```
+---@param s string
+---@return integer
+lwt_text_module.length = function(s) end
+
+---How many columns of a terminal `s` takes. East Asian wide characters and emoji take two; combining
+---marks, characters that only format, and control characters (newline and tab as well) take none;
+---everything else, a piece that is not UTF-8 as well, takes one.
+---
+---Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for terminals with
+---East Asian fonts, in which Greek, Cyrillic, `±` and the like take two columns (default 1);
+---`emoji = "joined"` for terminals that draw a sequence of emoji (a family, a thumb with a skin tone, a
+---heart with U+FE0F) as one of two columns; by default (`"apart"`) its parts are added up.
+---```lua
+---print(text.width("naïve"), text.width("日本"), text.width("e\u{301}"))   --> 5 4 1
+---local thumb = "\u{1F44D}\u{1F3FD}"
+---print(text.width(thumb), text.width(thumb, {emoji = "joined"}))   --> 4 2
+---```
+---@param s string
+---@param opts table? `ambiguous`, `emoji`
+---@return integer columns
+lwt_text_module.width = function(s, opts) end
+
+---Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a hyphen in a
+---word, and beside characters that are two columns wide; a word that is longer than a line is cut between
+---clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and so do blanks at the beginning of a line. A
+---cluster that is wider than `columns` has a line of its own.
+---```lua
+---print(table.concat(text.wrap("the quick brown fox", 10), "|"))   --> the quick|brown fox
+---print(table.concat(text.wrap("日本語のテキスト", 6), "|"))   --> 日本語|のテキ|スト
+---```
+---@param s string
+---@param columns integer at least 1
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string[] lines, without their ends
+lwt_text_module.wrap = function(s, columns, opts) end
+
+---A text channel on a byte channel (of a file, a socket, a child's output …).
+---
+---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
+---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
+---written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
+---needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
+---else has other bytes for a newline, read ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
+---print(await(t:read_line()))   --> café
+---```
+---@param ch lwt.Channel
+---@param opts table? `encoding`, `strict`
+---@return lwt.TextChannel
+lwt_text_module.make = function(ch, opts) end
+
+---Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
+---where they append.)
+---```lua
+---local lio = require "lwt.io"
+---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
+---await(out:write("日本"))
+---await(out:close())
+---print(await(lio.file_length("f")))   --> 6
+---```
+---@param path string
+---@param mode string as for `lio.open_file`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
+---@return lwt.Promise a text channel
+lwt_text_module.open_file = function(path, mode, opts) end
+
+---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
+---not be written is an error of the whole.
+---```lua
+---local latin = {encoding = "ISO-8859-1"}
+---await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
+---print(await(text.with_file("f", "r", text.read_line, latin)))   --> café
+---```
+---@param path string
+---@param mode string
+---@param f fun(t: lwt.TextChannel): ... a task
+---@param opts table? as for `open_file`
+---@return lwt.Promise # what `f` returns
+lwt_text_module.with_file = function(path, mode, f, opts) end
+
+---Connect to an address, as a text channel that reads and writes.
+---```lua
+---local lio = require "lwt.io"
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write("caf\xE9\n"))
+---end))
+---local t <close> = await(text.open_connection(server:address(), {encoding = "ISO-8859-1"}))
+---print(await(t:read_line()))   --> café
+---await(server:shutdown())
+---```
+---@param addr string|table as for `lio.open_connection`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
+---@return lwt.Promise a text channel
+lwt_text_module.open_connection = function(addr, opts) end
+
+---The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
+---is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+---```lua
+---local lio = require "lwt.io"
+---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
+---```
+---@param t lwt.TextChannel?
+---@return string
+lwt_text_module.encoding = function(t) end
+
+lwt_text_module.byte_channel = lwt_TextChannel.byte_channel
+
+lwt_text_module.atomic = lwt_TextChannel.atomic
+
+lwt_text_module.flush = lwt_TextChannel.flush
+
+lwt_text_module.close = lwt_TextChannel.close
+
+lwt_text_module.abort = lwt_TextChannel.abort
+
+lwt_text_module.is_closed = lwt_TextChannel.is_closed
+
+---The bytes of a text in some encoding, as a Lua string, which is UTF-8.
+---
+---UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
+---CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
+---them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
+---beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+---
+---What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
+---```lua
+---print(text.decode("na\xEFve", "ISO-8859-1"), text.decode("\xFE\xFF\x65\xE5", "UTF-16"))
+-----> naïve 日
+---print(text.decode("a\xFF", "UTF-8"))   --> a�
+---local ok, err = pcall(text.decode, "a\xFF", "UTF-8", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 1
+---```
+---@param bytes string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string
+lwt_text_module.decode = function(bytes, encoding, opts) end
+
+---The bytes of a string in some encoding (see `decode`).
+---
+---A character that the encoding has not is transliterated: to the letter without its accents
+---(`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+---`?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
+---system and in every locale. With `strict = true` such a character raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
+---a byte order mark in front (those whose name says the order are without).
+---```lua
+---print(text.encode("Straße, café, 5 €, 日本", "ASCII"))   --> Strasse, cafe, 5 EUR, ??
+---print(#text.encode("é", "ISO-8859-1"), #text.encode("é", "UTF-16"))   --> 1 4
+---local ok, err = pcall(text.encode, "5 €", "ISO-8859-1", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 2
+---```
+---@param s string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string bytes
+lwt_text_module.encode = function(s, encoding, opts) end
+
+lwt_text_module.read_char = lwt_TextChannel.read_char
+
+lwt_text_module.read_line = lwt_TextChannel.read_line
+
+lwt_text_module.read = lwt_TextChannel.read
+
+lwt_text_module.lines = lwt_TextChannel.lines
+
+lwt_text_module.chars = lwt_TextChannel.chars
+
+lwt_text_module.read_lines = lwt_TextChannel.read_lines
+
+lwt_text_module.read_chars = lwt_TextChannel.read_chars
+
+---Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
+---`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
+---`e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
+---`text.stderr`.
+---```lua
+---print(lwt.is_promise(text.print("")))   --> true
+---```
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.print = function(...) end
+
+---Write the arguments and a newline to `text.stdout`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.printl = function(...) end
+
+---Write `fmt:format(...)` to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printlf = function(fmt, ...) end
+
+---Write the arguments to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprint = function(...) end
+
+---Write the arguments and a newline to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprintl = function(...) end
+
+---Write `fmt:format(...)` to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintlf = function(fmt, ...) end
+
+lwt_text_module.write = lwt_TextChannel.write
+
+lwt_text_module.write_char = lwt_TextChannel.write_char
+
+lwt_text_module.write_line = lwt_TextChannel.write_line
+
+lwt_text_module.writef = lwt_TextChannel.writef
+
+lwt_text_module.write_lines = lwt_TextChannel.write_lines
+
+lwt_text_module.write_chars = lwt_TextChannel.write_chars
+
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}
 
@@ -9553,7 +10080,7 @@ lwt_timer_module.stop = lwt_Timer.stop
 lwt_timer_module.change = lwt_Timer.change
 
 ---Sets the function that gets the error of an action that fails, of any timer; nil: the exception
----hook, as at first. Returns the one before.
+---hook, as at first. It returns the one before.
 ---```lua
 ---local old = timer.set_exn_handler(function(err)
 ---  print("failed:", err)   --> failed: oops

@@ -1,0 +1,3 @@
+describe("lwt.term", function()
+  it("is there", function() require "lwt.term.core" end)
+end)
