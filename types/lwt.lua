@@ -616,6 +616,32 @@ function lwt_Channel:writef(fmt, ...) end
 ---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
 
+---Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
+---which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
+---makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
+---With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
+---in clear: close it.
+---```lua
+---local net = require "lwt.net"
+---local a, b = net.socketpair()
+---b:close()
+---local ch = lio.make { read = function() return nil end, write = function() end }
+---local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
+---print(ok, err.code)   --> false SSL_EOF
+---```
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.Channel> # the channel itself
+function lwt_Channel:upgrade(opts) end
+
+---The TLS stream that a channel goes over (`peer_certificate`, `alpn`, `version` …: see `lwt.ssl`), or
+---nil where it is in clear.
+---```lua
+---local r = lio.pipe()
+---print(r:tls())   --> nil
+---```
+---@return lwt.ssl.Stream|nil
+function lwt_Channel:tls() end
+
 ---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
 ---```lua
 ---local r, w = lio.pipe()
@@ -2535,6 +2561,7 @@ function lwt_Seq:iter_n(f, max) end
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field set_tls fun(server: lwt.Server, tls: table|lwt.ssl.Context) other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
 ---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 local lwt_Server = {}
 
@@ -4246,6 +4273,42 @@ local lwt_pool_Options = {}
 ---@field delay? number|fun(n: integer): number
 ---@field retry_if? fun(err: any, n: integer): boolean
 local lwt_retry_Options = {}
+
+---A context: certificates, keys, whom to trust. Made by `ssl.context`; fixed; for any number of
+---connections.
+---@class lwt.ssl.Context
+---@field role "client"|"server"
+local lwt_ssl_Context = {}
+
+---What a client keeps of a connection, to resume it: see `session`.
+---@class lwt.ssl.Session
+local lwt_ssl_Session = {}
+
+---A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read
+---and write at once.
+---@class lwt.ssl.Stream
+---@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise<string?> at most `n` bytes (65536), nil at the end; several wait in order; cancelling loses nothing; `SSL_EOF`: no goodbye
+---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
+---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
+---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
+---@field is_closed fun(s: lwt.ssl.Stream): boolean
+---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
+---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
+---@field alpn fun(s: lwt.ssl.Stream): string|nil the protocol that both agreed on
+---@field version fun(s: lwt.ssl.Stream): string `"TLSv1.3"` or `"TLSv1.2"`
+---@field cipher fun(s: lwt.ssl.Stream): string OpenSSL's name of the cipher suite
+---@field sni fun(s: lwt.ssl.Stream): string|nil the name that the client asked for
+---@field session fun(s: lwt.ssl.Stream): lwt.ssl.Session|nil the newest that the server has given, for the option `session`; in TLS 1.3 it comes with the first data
+---@field is_reused fun(s: lwt.ssl.Stream): boolean whether the session was resumed
+---@field is_stapled fun(s: lwt.ssl.Stream): boolean whether the server has shown a good OCSP response
+---@field export_keying_material fun(s: lwt.ssl.Stream, label: string, n: integer, context?: string): string `n` bytes that both ends compute alike (RFC 5705)
+---@field getpeername fun(s: lwt.ssl.Stream): string of the socket below, as the next four
+---@field getsockname fun(s: lwt.ssl.Stream): string
+---@field nodelay fun(s: lwt.ssl.Stream, on: boolean)
+---@field keepalive fun(s: lwt.ssl.Stream, seconds: integer|false|nil)
+---@field fileno fun(s: lwt.ssl.Stream): integer
+local lwt_ssl_Stream = {}
 
 ---@class lwt.module
 local lwt_module = {}
@@ -6266,20 +6329,24 @@ lwt_io_module.chars_to_file = function(path, chars) end
 ---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
 ---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
 ---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
----gives the new position; `close()`. The channel reads where there is a `read`, and writes where
+---gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
 ---there is a `write`.
 ---```lua
 ---local parts = {"one\ntw", "o\n"}
 ---local ch = lio.make {read = function() return table.remove(parts, 1) end}
 ---print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
 ---```
----@param functions table `read`, `write`, `seek`, `close`
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
 ---@param opts table? `buffer_size`
 ---@return lwt.Channel
 lwt_io_module.make = function(functions, opts) end
 
 ---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
 ---and writes. Its close flushes, and closes the socket.
+---
+---With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
+---and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
+---or a context of `lwt.ssl`.
 ---```lua
 ---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line("hello"))
@@ -6289,7 +6356,7 @@ lwt_io_module.make = function(functions, opts) end
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
 ---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_connection = function(addr, opts) end
 
@@ -6340,6 +6407,10 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
 ---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
+---With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
+---after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
+---is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
 ---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
@@ -6355,9 +6426,13 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---```
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
 ---@return lwt.Promise<lwt.Server> # the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
+
+lwt_io_module.upgrade = lwt_Channel.upgrade
+
+lwt_io_module.tls = lwt_Channel.tls
 
 ---Standard input. The channel is made when it is first asked for; closing it leaves the
 ---descriptor open.
@@ -8644,6 +8719,93 @@ lwt_signal_module.next = function(name) end
 ---@param name string
 ---@return lwt.SourceStream<string>
 lwt_signal_module.stream = function(name) end
+
+---@class lwt.ssl.module
+local lwt_ssl_module = {}
+
+---What OpenSSL says it is: `"OpenSSL 3.0.15 3 Sep 2024"`.
+---@type string
+lwt_ssl_module.library = nil
+
+---Makes a context. Options of both roles:
+---
+---- `role`: `"client"` (default) or `"server"`.
+---- `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain,
+---  in the same file or as a list; without `key` it is in the same file. As many keys as certificates
+---  are pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
+---  cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted
+---  key.
+---- `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these.
+---  A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
+---  OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
+---  trusted also when it is no root.
+---- `crl`: lists of revoked certificates (PEM text, file, list): the peer's certificate has to be on
+---  none, and there has to be one of its issuer.
+---- `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
+---  (or true) or `"optional"`: clients show a certificate of one of `ca`.
+---- `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
+---  in OpenSSL's form (TLS 1.3 suites begin with `TLS_`).
+---- `alpn`: list of protocols, the best first; a server that has none in common refuses (`SSL_ALPN`).
+---- `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that
+---  can read everything.**
+---
+---Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a
+---context (nil for this one; it may wait), or a table of contexts by name (`"*.example.org"` too);
+---`session_tickets = false`: nothing can be resumed; `ocsp`: the response to staple (DER, or a file).
+---Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
+---
+---Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with
+---`path`), a key that is none or needs a password (`SSL_KEY`), is not the certificate's
+---(`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
+---```lua
+---local ok, err = pcall(ssl.context, { role = "server", cert = "no such file" })
+---print(ok, err.code, err.path)   --> false ENOENT no such file
+---print(ssl.context { verify = false }.role)   --> client
+---```
+---@param opts table
+---@return lwt.ssl.Context
+lwt_ssl_module.context = function(opts) end
+
+---Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a
+---channel, another TLS stream, anything with `read` and `write` that give promises or wait. Gives the
+---stream after the handshake. When that fails, a stream that was given stays open (but what was sent
+---on it was sent), and a connection made here is closed; cancelling does the same.
+---
+---`opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be
+---of, a host's name or an IP address (default: the host connected to; none at all and no `verify =
+---false` is an error); `session`: of an earlier connection, to resume it; `timeout`: seconds that the
+---handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where
+---others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
+---```lua
+---local a, b = require "lwt.net".socketpair()
+---b:write("not TLS at all\n")
+---local ok, err = pcall(await, ssl.connect(a, { verify = false }))
+---print(ok, err.code)   --> false SSL_PROTOCOL
+---```
+---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
+---@param opts table|lwt.ssl.Context|nil
+---@return lwt.Promise<lwt.ssl.Stream>
+lwt_ssl_module.connect = function(where, opts) end
+
+---Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
+---context for servers (or its options, and `timeout`, `allow_truncation`). Do it in the task that
+---serves the client, not where others are accepted: a client that says nothing is dropped after
+---`timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
+---```lua
+---await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---"-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
+---local server = ssl.context { role = "server", cert = "server.pem", key = "server.key" }
+---local a, b = require "lwt.net".socketpair()
+---local accepting = ssl.accept(a, server)
+---local client = await(ssl.connect(b, { ca = "server.pem", name = "localhost" }))
+---local served = await(accepting)
+---await(client:write("hello"))
+---print(await(served:read()), served:version())   --> hello TLSv1.3
+---```
+---@param stream lwt.Socket|lwt.Channel|lwt.ssl.Stream
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.ssl.Stream>
+lwt_ssl_module.accept = function(stream, opts) end
 
 ---@class lwt.stream.module
 local lwt_stream_module = {}
