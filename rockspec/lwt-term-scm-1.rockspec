@@ -31,6 +31,9 @@ build = {
       libdirs = { "$(TERM_LIBDIR)" },
     },
     ["lwt.term"] = "lua/lwt/term.lua",
+    ["lwt.term.key"] = "lua/lwt/term/key.lua",
+    ["lwt.term.keys"] = "lua/lwt/term/keys.lua",
+    ["lwt.term.sequences"] = "lua/lwt/term/sequences.lua",
   },
   -- (end)
 }
