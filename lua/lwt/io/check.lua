@@ -3,7 +3,7 @@
 
 local M = {}
 
-local SMALLEST, LARGEST = 16, 0x7fffffff -- buffers, as src/uv/channel.h has it
+local SMALLEST, LARGEST = 16, 0x7fffffff -- buffers, as src/uv/channel/channel.h has it
 
 function M.is_callable(f)
   if type(f) == "function" then return true end
