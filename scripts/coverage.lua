@@ -81,8 +81,12 @@ end
 local missed = {}
 
 local function look_at(folder)
-  local objects = lines_of(("find %s/%s -name '*.gcno' 2>/dev/null | LC_ALL=C sort"):format(build, folder))
-  if #objects == 0 or #lines_of(("find %s/%s -name '*.gcda' 2>/dev/null"):format(build, folder)) == 0 then
+  local function found(kind)
+    return lines_of(("find %s/%s -name '*.%s' 2>/dev/null | LC_ALL=C sort"):format(build, folder,
+      kind))
+  end
+  local objects = found "gcno"
+  if #objects == 0 or #found "gcda" == 0 then
     io.stderr:write("no coverage data below ", build, "/", folder, "\n")
     os.exit(1)
   end

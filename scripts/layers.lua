@@ -66,7 +66,8 @@ end
 
 if build then
   local home, calls = {}, {} -- symbol -> source; list of { source, symbol }
-  for _, object in ipairs(lines(("find %s/core %s/uv -name '*.o' | LC_ALL=C sort"):format(build, build))) do
+  local find = ("find %s/core %s/uv -name '*.o' | LC_ALL=C sort"):format(build, build)
+  for _, object in ipairs(lines(find)) do
     local source = "src" .. object:sub(#build + 1):gsub("%.o$", ".c")
     for _, line in ipairs(lines(("nm '%s'"):format(object))) do
       local kind, symbol = line:match("(%a) (%S+)$")

@@ -6,8 +6,8 @@
 -- with the operation and the path in the error.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
-local uv = require "lwt.uvneeded"("lwt.fs").fs
+local args = require "lwt.internal.args"
+local uv = require "lwt.internal.uvneeded"("lwt.fs").fs
 
 local M = {}
 

@@ -8,7 +8,7 @@
 -- whole files, temporary things, connections, servers, printing.
 
 local lwt = require "lwt"
-local uv = require "lwt.uvneeded"("lwt.io")
+local uv = require "lwt.internal.uvneeded"("lwt.io")
 local cio, files = uv.io, uv.fs.channels
 local await, spawn, shield, is_promise = lwt.await, lwt.spawn, lwt.shield, lwt.is_promise
 local channel, methods = cio.metatable, cio.methods
@@ -18,7 +18,7 @@ local write, write_line, read_line, read_char =
 
 local check = require "lwt.io.check"
 
-local due = require "lwt.due"
+local due = require "lwt.internal.due"
 
 local M = {}
 

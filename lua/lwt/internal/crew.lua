@@ -10,8 +10,8 @@
 
 local lwt = require "lwt"
 local guard = require "lwt.core".guard -- pcall, which keeps the trace
-local due = require "lwt.due"
-local order = require "lwt.order"
+local due = require "lwt.internal.due"
+local order = require "lwt.internal.order"
 
 local spawn, await, shield = lwt.spawn, lwt.await, lwt.shield
 local task, pick, rejected = lwt.task, lwt.pick, lwt.rejected

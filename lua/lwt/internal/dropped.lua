@@ -4,7 +4,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local keep = require "lwt.stored".keep
+local keep = require "lwt.internal.stored".keep
 
 local M = {}
 
