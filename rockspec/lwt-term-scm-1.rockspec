@@ -23,7 +23,15 @@ build = {
   modules = {
     ["lwt.term.core"] = {
       sources = {
+        "src/term/case.c",
+        "src/term/fit.c",
+        "src/term/graphemes.c",
         "src/term/module.c",
+        "src/term/normalize.c",
+        "src/term/tty.c",
+        "src/term/utf8.c",
+        "src/term/width.c",
+        "src/term/wrap.c",
       },
       defines = { "_GNU_SOURCE" },
       libraries = { "utf8proc" },
@@ -34,6 +42,7 @@ build = {
     ["lwt.term.key"] = "lua/lwt/term/key.lua",
     ["lwt.term.keys"] = "lua/lwt/term/keys.lua",
     ["lwt.term.sequences"] = "lua/lwt/term/sequences.lua",
+    ["lwt.text"] = "lua/lwt/text.lua",
   },
   -- (end)
 }

@@ -28,13 +28,13 @@ enum { COOKED, KEYS, SIGNALS };
 
 typedef struct tty {
   const lwt_api *lwt;
-  int in, out;          /* descriptors of our own; -1: not a terminal, closed */
-  int ticket;           /* of lwt->lent_add; -1: nothing has to be given back */
-  int mode;             /* COOKED … */
-  int device;           /* in `devices`, while the mode is not COOKED */
-  atomic_int raw;       /* `saved` is valid, and to be set at the end */
+  int in, out;    /* descriptors of our own; -1: not a terminal, closed */
+  int ticket;     /* of lwt->lent_add; -1: nothing has to be given back */
+  int mode;       /* COOKED … */
+  int device;     /* in `devices`, while the mode is not COOKED */
+  atomic_int raw; /* `saved` is valid, and to be set at the end */
   struct termios saved;
-  atomic_int which;     /* of the two below, the one that counts */
+  atomic_int which; /* of the two below, the one that counts */
   struct {
     size_t n;
     char bytes[LEAVE_MAX];
@@ -189,7 +189,9 @@ static void leave_raw(tty *t) {
 
 #define TYPE "lwt.term.tty"
 
-static tty *check_tty(lua_State *L) { return luaL_checkudata(L, 1, TYPE); }
+static tty *check_tty(lua_State *L) {
+  return luaL_checkudata(L, 1, TYPE);
+}
 
 static int duplicate(lua_State *L, int arg) {
   int fd = lua_isnil(L, arg) ? -1 : (int)luaL_checkinteger(L, arg);
@@ -213,7 +215,10 @@ static int l_open(lua_State *L) {
 }
 
 static int fail(lua_State *L, const char *op, int err) {
-  const char *code = err == EIO ? "EIO" : err == ENOTTY ? "ENOTTY" : err == EMFILE ? "EMFILE" : "EINVAL";
+  const char *code = err == EIO      ? "EIO"
+                     : err == ENOTTY ? "ENOTTY"
+                     : err == EMFILE ? "EMFILE"
+                                     : "EINVAL";
   tty *t = check_tty(L);
   t->lwt->push_error(t->lwt, L, code, err, strerror(err), op, NULL, NULL);
   return lua_error(L);
@@ -301,9 +306,9 @@ static int l_characters(lua_State *L) {
   static const struct {
     const char *name;
     int at;
-  } names[] = {{"erase", VERASE},     {"werase", VWERASE},    {"kill", VKILL}, {"eof", VEOF},
-               {"lnext", VLNEXT},     {"interrupt", VINTR},   {"quit", VQUIT}, {"suspend", VSUSP},
-               {"reprint", VREPRINT}};
+  } names[] = {{"erase", VERASE}, {"werase", VWERASE}, {"kill", VKILL},
+               {"eof", VEOF},     {"lnext", VLNEXT},   {"interrupt", VINTR},
+               {"quit", VQUIT},   {"suspend", VSUSP},  {"reprint", VREPRINT}};
   tty *t = check_tty(L);
   struct termios mode;
   size_t i;
@@ -345,10 +350,15 @@ static int l_stop(lua_State *L) {
 }
 
 void lwt_term_open_tty(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"raw", l_raw},       {"cooked", l_cooked}, {"leave", l_leave},
-      {"close", l_close},   {"size", l_size},     {"is", l_is},
-      {"background", l_background}, {"characters", l_characters}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"raw", l_raw},
+                                     {"cooked", l_cooked},
+                                     {"leave", l_leave},
+                                     {"close", l_close},
+                                     {"size", l_size},
+                                     {"is", l_is},
+                                     {"background", l_background},
+                                     {"characters", l_characters},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_close}, {"__close", l_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", l_open}, {"stop", l_stop}, {NULL, NULL}};
   luaL_newmetatable(L, TYPE);

@@ -216,10 +216,15 @@ static int l_tostring(lua_State *L) {
 }
 
 const luaL_Reg lwt_uv_channel_seeking[] = {
-    {"position", l_position},  {"set_position", l_set_position},
-    {"length", l_length},      {"is_busy", l_is_busy},
-    {"mode", l_mode},          {"fileno", l_fileno},
+    {"position", l_position},
+    {"set_position", l_set_position},
+    {"length", l_length},
+    {"is_busy", l_is_busy},
+    {"mode", l_mode},
+    {"fileno", l_fileno},
     {"_lock", l_lock},
-    {"_release", l_release},   {"_drop", l_drop},
-    {"_tostring", l_tostring}, {NULL, NULL},
+    {"_release", l_release},
+    {"_drop", l_drop},
+    {"_tostring", l_tostring},
+    {NULL, NULL},
 };
