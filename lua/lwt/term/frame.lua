@@ -1,9 +1,10 @@
 -- What to write so that a region of the screen shows other rows than it does now. It remembers what is
 -- shown, and where the cursor is, from the region's first row on; of each row it writes what changed.
 --
--- It asks of a terminal CR, LF, CUU, CUD, CUF, CHA, EL, ED and SGR. Behind a full row the cursor hangs, and
--- terminals differ in what comes then: there a CR is the first thing that is written. New rows are made by
--- CR LF, which scrolls at the bottom. Behind a character whose width is doubtful the column is set.
+-- It asks of a terminal CR, LF, BS, CUU, CUD, CUF, CHA, EL, ED and SGR. Behind a full row the cursor
+-- hangs, and terminals differ in what comes then: there a CR is the first thing that is written. New rows
+-- are made by CR LF, which scrolls at the bottom. Behind a character whose width is doubtful the column
+-- is set.
 
 local M = {}
 
@@ -30,7 +31,32 @@ local function set_pen(frame, style)
   frame.pen = style
 end
 
-local function go(frame, row, column, columns)
+local NEAR = 3 -- columns that are gone in as many bytes, or fewer
+
+-- The text between two columns of a row, if it is as cheap to write as to be skipped.
+local function cheap(row, from, to)
+  if not row or to - from > NEAR then return nil end
+  for i = from + 1, to do
+    if row.s[i] ~= "" or not row.t[i] or #row.t[i] ~= 1 then return nil end
+  end
+  return table.concat(row.t, "", from + 1, to)
+end
+
+local function go_column(frame, column, shown)
+  local steps = column - frame.column
+  local text = steps > 0 and frame.pen == "" and cheap(shown, frame.column, column)
+  if column == 0 then
+    add(frame, "\r")
+  elseif steps < 0 then
+    add(frame, -steps <= NEAR and ("\b"):rep(-steps) or csi(column + 1, "G"))
+  else
+    add(frame, text or csi(steps, "C"))
+  end
+  frame.column = column
+end
+
+-- `shown`: the cells of that row, as they are on the screen.
+local function go(frame, row, column, columns, shown)
   if frame.column >= columns and (row ~= frame.row or column ~= frame.column) then
     add(frame, "\r")
     frame.column = 0
@@ -45,18 +71,10 @@ local function go(frame, row, column, columns)
     local down = math.min(row, frame.height) - frame.row
     add(frame, csi(down, "B"))
     frame.row = frame.row + down
-    return go(frame, row, column, columns)
+    return go(frame, row, column, columns, shown)
   end
   frame.row = row
-  if column == frame.column then return end
-  if column == 0 then
-    add(frame, "\r")
-  elseif column > frame.column then
-    add(frame, csi(column - frame.column, "C"))
-  else
-    add(frame, csi(column + 1, "G"))
-  end
-  frame.column = column
+  if column ~= frame.column then go_column(frame, column, shown) end
 end
 
 local NOTHING = { t = {}, s = {}, n = 0, doubtful = {} }
@@ -80,7 +98,7 @@ end
 local function write_row(frame, i, old, new, columns)
   local first, last = changed(old, new)
   if first <= last then
-    go(frame, i, first - 1, columns)
+    go(frame, i, first - 1, columns, new)
     for column = first, last do
       if new.t[column] ~= "" then
         set_pen(frame, new.s[column])
@@ -91,7 +109,7 @@ local function write_row(frame, i, old, new, columns)
     end
   end
   if old.n > new.n then
-    go(frame, i, new.n, columns)
+    go(frame, i, new.n, columns, new)
     set_pen(frame, "")
     add(frame, "\27[K")
   end
@@ -130,7 +148,7 @@ function Frame:draw(rows, cursor, columns)
   set_pen(self, "")
   if #rows > 0 then
     local row = cursor and math.min(cursor[1], #rows) or #rows
-    go(self, row, cursor and math.min(cursor[2], columns - 1) or rows[row].n, columns)
+    go(self, row, cursor and math.min(cursor[2], columns - 1) or rows[row].n, columns, rows[row])
   end
   self.rows = rows
   return taken(self), count
