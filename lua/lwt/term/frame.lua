@@ -11,7 +11,9 @@ local M = {}
 local Frame = {}
 Frame.__index = Frame
 
-function M.new() return setmetatable({ rows = {}, row = 1, column = 0, pen = "", out = {} }, Frame) end
+function M.new()
+  return setmetatable({ rows = {}, row = 1, column = 0, height = 1, pen = "", out = {} }, Frame)
+end
 
 -- Nothing is shown; the cursor is where the first row will begin.
 function Frame:reset() self.rows, self.row, self.column, self.pen = {}, 1, 0, "" end
@@ -167,7 +169,9 @@ end
 function Frame:erase(columns)
   if #self.rows == 0 then return "" end
   local above = 0
-  for i = 1, self.row - 1 do above = above + math.max(1, (self.rows[i].n + columns - 1) // columns) end
+  for i = 1, self.row - 1 do
+    above = above + math.max(1, (self.rows[i].n + columns - 1) // columns)
+  end
   above = above + (math.max(0, self.column - 1)) // columns
   self:reset()
   return (above > 0 and csi(above, "A") or "") .. "\r\27[J"
