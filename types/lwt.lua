@@ -2,6 +2,24 @@
 -- Generated from the sources by `make docs`: change it there.
 -- luacheck: ignore
 
+---@class lwt.Bar
+local lwt_Bar = {}
+
+---So much more is done.
+---@param n number? 1
+function lwt_Bar:add(n) end
+
+---So much is done.
+---@param value number
+---@param label string? another label
+function lwt_Bar:set(value, label) end
+
+---It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
+---nothing; leaving a `<close>` variable ends it.
+---@param last? string the line that stays instead; "": none
+---@return lwt.Promise it is written
+function lwt_Bar:done(last) end
+
 ---@class lwt.Barrier
 local lwt_Barrier = {}
 
@@ -1363,12 +1381,6 @@ local lwt_Hook = {}
 function lwt_Hook:remove() end
 
 ---@class lwt.Key
----@field name string?
----@field char string?
----@field ctrl boolean?
----@field alt boolean?
----@field shift boolean?
----@field super boolean?
 local lwt_Key = {}
 
 ---@class lwt.KeyDecoder
@@ -2612,6 +2624,19 @@ function lwt_Socket:keepalive(seconds) end
 ---```
 function lwt_Socket:reset() end
 
+---@class lwt.Spinner
+local lwt_Spinner = {}
+
+---Another label.
+---@param label string
+function lwt_Spinner:set(label) end
+
+---It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
+---`<close>` variable ends it.
+---@param last? string the line that stays
+---@return lwt.Promise it is written
+function lwt_Spinner:done(last) end
+
 ---Several sends at one instant.
 ---@class lwt.Step
 local lwt_Step = {}
@@ -3182,6 +3207,7 @@ local lwt_Terminal = {}
 ---input answer with the default, or no. Where the input is no terminal a line is read: `y`, `yes`, `n`, `no`,
 ---an empty one for the default; anything else is asked again.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local _, out = lio.pipe()
 ---await(w:write "yes\n")
@@ -3199,6 +3225,7 @@ function lwt_Terminal:confirm(question, opts) end
 ---Options: `question`, a text or a styled list above the items; `default`, the number of the item to begin at
 ---(1), which an empty line stands for, if it is given.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local _, out = lio.pipe()
 ---await(w:write "2\n")
@@ -3220,7 +3247,7 @@ function lwt_Terminal:choose(list, opts) end
 ---await(bar:done())
 ---```
 ---@param opts? table
----@return lwt.term.Bar
+---@return lwt.Bar
 function lwt_Terminal:progress(opts) end
 
 ---Shows that something is under way, for as long as it takes, with how many seconds it has been. Where the
@@ -3228,12 +3255,15 @@ function lwt_Terminal:progress(opts) end
 ---
 ---Option: `label`.
 ---```lua
----local spinner = term.spinner { label = "looking" }
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local spinner = term.open(r, w):spinner { label = "looking" }
 ---await(lwt.sleep(0.01))
----await(spinner:done "found")   --> found
+---await(spinner:done "found")
+---print(await(r:read_line()))   --> found
 ---```
 ---@param opts? table
----@return lwt.term.Spinner
+---@return lwt.Spinner
 function lwt_Terminal:spinner(opts) end
 
 ---Writes texts and styles: a list, which may have lists in it, or several arguments. Styles are a state: one
@@ -3243,8 +3273,10 @@ function lwt_Terminal:spinner(opts) end
 ---
 ---While something is drawn at the bottom (`draw`, bars, a line that is edited) the text appears above it.
 ---```lua
----await(term.print({ term.bold, "one" }, " ", term.fg.red, 2, "\n"))
-------> one 2
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):print({ term.bold, "one" }, " ", term.fg.red, 2))
+---print(await(r:read(99)))   --> one 2
 ---```
 ---@param ... string|number|lwt.Style|table
 ---@return lwt.Promise it is written
@@ -3252,7 +3284,10 @@ function lwt_Terminal:print(...) end
 
 ---As `print`, with a newline at the end. (Lwt's name for it.)
 ---```lua
----await(term.printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })   --> foobar
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })
+---print(await(r:read_line()))   --> foobar
 ---```
 ---@param ... string|number|lwt.Style|table
 ---@return lwt.Promise it is written
@@ -3271,6 +3306,7 @@ function lwt_Terminal:eprintlc(...) end
 
 ---A styled list as a text with the escape sequences that this terminal takes: for `draw`, tables, prompts.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w, { tty = true, env = { TERM = "xterm" } })
 ---print(("%q"):format(t:styled { term.bold, "x" }))   --> "\27[1mx\27[m"
@@ -3348,10 +3384,12 @@ function lwt_Terminal:set_clipboard(text) end
 ---where they are, and goes on below. Where the output is no terminal nothing is drawn, and `draw_done` writes
 ---the lines that were drawn last.
 ---```lua
----await(term.draw { "one", { term.bold, "two" } })
----await(term.draw_done())
-------> one
-------> two
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(t:draw { "one", { term.bold, "two" } })
+---await(t:draw_done())
+---print(await(r:read_line()), await(r:read_line()))   --> one	two
 ---```
 ---@param lines? (string|table)[] texts or styled lists
 ---@return lwt.Promise it is written
@@ -3366,8 +3404,11 @@ function lwt_Terminal:draw_done() end
 ---
 ---Options: `header`, a list of names, which are bold; `align`, a list of `"left"` or `"right"`, one a column.
 ---```lua
----await(term.table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
-------> name  n
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
+---for _ = 1, 3 do print((await(r:read_line()))) end
+------> name   n
 ------> ann    5
 ------> bo    12
 ---```
@@ -3378,6 +3419,7 @@ function lwt_Terminal:table(rows, opts) end
 
 ---Whether the output is a terminal, and whether the input is one.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w):is_tty())   --> false	false
 ---```
@@ -3388,6 +3430,7 @@ function lwt_Terminal:is_tty() end
 ---How many columns and rows the terminal has: what the system says; where that is nothing, COLUMNS and
 ---LINES; then 80 and 24. At least 1 of both.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w, { columns = 100 }):size())   --> 100	24
 ---```
@@ -3398,6 +3441,7 @@ function lwt_Terminal:size() end
 ---Says how large a terminal is that the system does not know: one at the other end of a connection.
 ---Those who wait for a key are told, and `size_signal` changes.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---t:set_size(132, 50)
@@ -3413,6 +3457,7 @@ function lwt_Terminal:set_size(columns, rows) end
 ---terminal, for TERM=dumb or no TERM, and for CLICOLOR=0; COLORTERM (`truecolor`, `24bit`) and the name in
 ---TERM say how many.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w, { env = { FORCE_COLOR = "2" } }):colors())   --> 256
 ---```
@@ -3436,11 +3481,12 @@ function lwt_Terminal:colors() end
 ---end
 ---```
 ---@param opts? table `signals`: Ctrl-C still interrupts (false); `paste`: what is pasted is one key (true)
----@return lwt.term.Guard
+---@return lwt.TerminalGuard
 function lwt_Terminal:raw_mode(opts) end
 
 ---Runs `f(t)` as a task in raw mode (see `raw_mode`), which ends with it, however it ends.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---await(w:write "q")
@@ -3511,16 +3557,18 @@ function lwt_Terminal:on_redraw(f) end
 ---An Escape is a key when nothing follows it for `t.escape_time` seconds (0.05). A sequence that is not
 ---known is no key, and no byte of it is one; what is not UTF-8 is U+FFFD.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---await(w:write "\27[1;5Aé")
 ---print(await(t:read_key()), await(t:read_key()).char)   --> ctrl-up	é
 ---```
----@return lwt.Promise lwt.Key?
+---@return lwt.Promise lwt.TerminalKey?
 function lwt_Terminal:read_key() end
 
 ---The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---await(w:write "ab\r")
 ---for key in term.open(r, w):keys() do
@@ -3530,17 +3578,35 @@ function lwt_Terminal:read_key() end
 ------> a
 ------> b
 ---```
----@return fun(): lwt.Key?
+---@return fun(): lwt.TerminalKey?
 function lwt_Terminal:keys() end
 
 ---Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
 ---is rejected with `lwt.Closed`.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---t:close()
 ---```
 function lwt_Terminal:close() end
+
+---@class lwt.TerminalGuard
+---@field close fun(guard: lwt.TerminalGuard)
+local lwt_TerminalGuard = {}
+
+---Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
+---a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
+function lwt_TerminalGuard:close() end
+
+---@class lwt.TerminalKey
+---@field name string?
+---@field char string?
+---@field ctrl boolean?
+---@field alt boolean?
+---@field shift boolean?
+---@field super boolean?
+local lwt_TerminalKey = {}
 
 ---@class lwt.ThreadChannel
 local lwt_ThreadChannel = {}
@@ -3752,16 +3818,6 @@ local lwt_pool_Options = {}
 ---@field delay? number|fun(n: integer): number
 ---@field retry_if? fun(err: any, n: integer): boolean
 local lwt_retry_Options = {}
-
----@class lwt.term.Bar
-local lwt_term_Bar = {}
-
----@class lwt.term.Guard
----@field close fun(guard: lwt.term.Guard)
-local lwt_term_Guard = {}
-
----@class lwt.term.Spinner
-local lwt_term_Spinner = {}
 
 ---@class lwt.module
 local lwt_module = {}
@@ -7509,6 +7565,7 @@ lwt_term_module.strike = nil
 ---and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel that
 ---`eprint` writes to (the output).
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w, { tty = true, columns = 40, env = { TERM = "xterm-256color" } })
 ---print(t:colors(), t:size())   --> 256	40	24
@@ -7539,53 +7596,30 @@ lwt_term_module.choose = lwt_Terminal.choose
 ---print(term.key "ctrl-a" == term.key "Ctrl-A")   --> true
 ---```
 ---@param name string
----@return lwt.Key
+---@return lwt.TerminalKey
 lwt_term_module.key = function(name) end
 
 lwt_term_module.Guard = {}
 
----Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
----a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
----@param guard lwt.term.Guard
-lwt_term_module.Guard.close = function(guard) end
+lwt_term_module.Guard.close = lwt_TerminalGuard.close
 
 lwt_term_module.progress = lwt_Terminal.progress
 
 lwt_term_module.Bar = {}
 
----So much more is done.
----@param bar lwt.term.Bar
----@param n number? 1
-lwt_term_module.Bar.add = function(bar, n) end
+lwt_term_module.Bar.add = lwt_Bar.add
 
----So much is done.
----@param bar lwt.term.Bar
----@param value number
----@param label string? another label
-lwt_term_module.Bar.set = function(bar, value, label) end
+lwt_term_module.Bar.set = lwt_Bar.set
 
----It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
----nothing; leaving a `<close>` variable ends it.
----@param bar lwt.term.Bar
----@param last? string the line that stays instead; "": none
----@return lwt.Promise it is written
-lwt_term_module.Bar.done = function(bar, last) end
+lwt_term_module.Bar.done = lwt_Bar.done
 
 lwt_term_module.spinner = lwt_Terminal.spinner
 
 lwt_term_module.Spinner = {}
 
----Another label.
----@param spinner lwt.term.Spinner
----@param label string
-lwt_term_module.Spinner.set = function(spinner, label) end
+lwt_term_module.Spinner.set = lwt_Spinner.set
 
----It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
----`<close>` variable ends it.
----@param spinner lwt.term.Spinner
----@param last? string the line that stays
----@return lwt.Promise it is written
-lwt_term_module.Spinner.done = function(spinner, last) end
+lwt_term_module.Spinner.done = lwt_Spinner.done
 
 lwt_term_module.print = lwt_Terminal.print
 

@@ -22,9 +22,9 @@ local SEQUENCES = {
   region = { "", "\r\n" }, -- something is drawn, and the cursor is in its last row
 }
 
----@class lwt.term.Guard
----@field close fun(guard: lwt.term.Guard)
-local Guard = { __name = "lwt.term.guard" }
+---@class lwt.TerminalGuard
+---@field close fun(guard: lwt.TerminalGuard)
+local Guard = { __name = "lwt.terminal.guard" }
 Guard.__index = Guard
 
 function M.new(terminal)
@@ -194,7 +194,7 @@ end
 
 --- Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
 --- a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
----@param guard lwt.term.Guard
+---@param guard lwt.TerminalGuard
 ---@function term.Guard.close(guard)
 function Guard.close(guard)
   if not guard.open then return end
@@ -212,7 +212,7 @@ end
 Guard.__close, Guard.__gc = Guard.close, Guard.close
 
 function Guard.__tostring(guard)
-  return ("lwt.term.guard (%s)"):format(guard.open and "open" or "closed")
+  return ("lwt.terminal.guard (%s)"):format(guard.open and "open" or "closed")
 end
 
 return M
