@@ -660,188 +660,6 @@ local lwt_Error = {}
 ---@class lwt.Event
 local lwt_Event = {}
 
----The same event; when the result is garbage `f()` is called, from the loop.
----```lua
----local e, send = react.E.create()
----local copy = e:with_finaliser(function() print "gone" end)
----copy = nil
----collectgarbage() lwt.yield()
----await(lwt.pause())
----```
----@param f fun()
----@return lwt.Event
-function lwt_Event:with_finaliser(f) end
-
----A promise of the next occurrence. Asked for by a function that runs in an update step in which
----`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
----one after it. Cancelable.
----```lua
----local e, send = react.E.create()
----local p = e:next()
----send(1) send(2)
----print(await(p))   --> 1
----```
----@return lwt.Promise
-function lwt_Event:next() end
-
----The occurrences of `e`, but no two of them closer than `f()` takes: an occurrence is let
----through and `f()` is called (as a task); while its promise is pending only the latest
----occurrence is kept, which is let through when it is done. When `f` fails its error goes
----to the exception hook, and it counts as done.
----```lua
----local e, send = react.E.create()
----local seen = e:limit(function() return lwt.sleep(0.01) end):map(function(v) print(v) end)   --> 1
------> 3
----send(1)
----send(2) send(3)
----await(lwt.sleep(0.05))
----```
----@param f fun(): any
----@return lwt.Event
-function lwt_Event:limit(f) end
-
----A stream of the occurrences, which keeps the event alive. (Occurrences of nil are
----reported to the exception hook: they cannot be elements.)
----```lua
----local e, send = react.E.create()
----local s = e:to_stream()
----send(1) send(2)
----print(await(s:next()), await(s:next()))   --> 1 2
----```
----@return lwt.Stream
-function lwt_Event:to_stream() end
-
----Keeps an event from ever being collected. Gives it.
----```lua
----local e, send = react.E.create()
----e:map(function(v) print(v) end):keep()   --> 1
----send(1)
----```
----@return lwt.Event
-function lwt_Event:keep() end
-
----The values of the promises that `e` occurs with, awaited one after another, in order.
----@return lwt.Event
-function lwt_Event:run_s() end
-
----The values of the promises that `e` occurs with, as they come.
----@return lwt.Event
-function lwt_Event:run_p() end
-
----`f(v)` as a task at each occurrence, one after another: occurs with the results, in order.
----If it fails, its error goes to the exception hook and the occurrence is skipped. (So it is
----for all `_s` and `_p` forms.)
----```lua
----local e, send = react.E.create()
----local made = e:map_s(function(v) await(lwt.sleep(v)) return v end)
----local seen = made:map(function(v) print(v) end)   --> 0.02
------> 0.01
----send(0.02) send(0.01)
----await(lwt.sleep(0.1))
----```
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:map_s(f) end
-
----`f(v)` as a task at each occurrence, at the same time: occurs with the results as they
----come.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:map_p(f) end
-
----When both occur at the same time: the function that `ef` gives, run as a task on what `e`
----gives, one after another.
----@param e lwt.Event
----@return lwt.Event
-function lwt_Event:app_s(e) end
-
----The same at the same time.
----@param e lwt.Event
----@return lwt.Event
-function lwt_Event:app_p(e) end
-
----The occurrences for which `f(v)`, a task, gives something true: one after another.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:filter_s(f) end
-
----The same at the same time, as the answers come.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:filter_p(f) end
-
----What `f(v)`, a task, gives that is not nil: one after another.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:fmap_s(f) end
-
----The same at the same time, as it comes.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:fmap_p(f) end
-
----`f(new, old)` as a task from the second occurrence on, one after another.
----@param f fun(new: any, old: any): any
----@return lwt.Event
-function lwt_Event:diff_s(f) end
-
----A state, changed by the functions that `ef` gives, which run as tasks one after another.
----@param init any
----@return lwt.Event
-function lwt_Event:accum_s(init) end
-
----`f(acc, v)` as a task at each occurrence, one after another: occurs with each new
----accumulator.
----```lua
----local e, send = react.E.create()
----local made = e:fold_s(0, function(acc, v) await(lwt.pause()) return acc + v end)
----local seen = made:map(function(v) print(v) end)   --> 1
------> 3
----send(1) send(2)
----await(lwt.sleep(0.01))
----```
----@param init any
----@param f fun(acc: any, v: any): any
----@return lwt.Event
-function lwt_Event:fold_s(init, f) end
-
----A state, changed by the functions that the event `ef` gives, which run as tasks one after
----another.
----@param init any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Signal
-function lwt_Event:accum_s(init, eq) end
-
----`f(acc, v)` as a task at each occurrence of an event, one after another.
----@param init any
----@param f fun(acc: any, v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Signal
-function lwt_Event:fold_s(init, f, eq) end
-
----Calls `f(v)`, a plain callback, at each occurrence, until the handle's `stop()`. The event
----is kept alive meanwhile. What `f` raises goes to the exception hook.
----```lua
----local e, send = react.E.create()
----local handle = e:notify(function(v) print(v) end)   --> 1
----send(1)
----handle:stop()
----send(2)
----```
----@param f fun(v: any)
----@return lwt.Notifier
-function lwt_Event:notify(f) end
-
----The same with an `f` that runs as a task, one call after another.
----@param f fun(v: any): any
----@return lwt.Notifier
-function lwt_Event:notify_s(f) end
-
----The same with an `f` that runs as a task, without waiting for the calls before.
----@param f fun(v: any): any
----@return lwt.Notifier
-function lwt_Event:notify_p(f) end
-
 ---Makes `e` hold `x`, so that it lives as long as `e`. Gives what it held before.
 ---```lua
 ---local e = react.E.create()
@@ -1123,6 +941,174 @@ function lwt_Event:l6(b, c, d, e, g, f) end
 ---@return lwt.Signal
 function lwt_Event:hold(init, eq) end
 
+---The same event; when the result is garbage `f()` is called, from the loop.
+---```lua
+---local e, send = react.E.create()
+---local copy = e:with_finaliser(function() print "gone" end)
+---copy = nil
+---collectgarbage() lwt.yield()
+---await(lwt.pause())
+---```
+---@param f fun()
+---@return lwt.Event
+function lwt_Event:with_finaliser(f) end
+
+---A promise of the next occurrence. Asked for by a function that runs in an update step in which
+---`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
+---one after it. Cancelable.
+---```lua
+---local e, send = react.E.create()
+---local p = e:next()
+---send(1) send(2)
+---print(await(p))   --> 1
+---```
+---@return lwt.Promise
+function lwt_Event:next() end
+
+---The occurrences of `e`, but no two of them closer than `f()` takes: an occurrence is let
+---through and `f()` is called (as a task); while its promise is pending only the latest
+---occurrence is kept, which is let through when it is done. When `f` fails its error goes
+---to the exception hook, and it counts as done.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:limit(function() return lwt.sleep(0.01) end):map(function(v) print(v) end)   --> 1
+-----> 3
+---send(1)
+---send(2) send(3)
+---await(lwt.sleep(0.05))
+---```
+---@param f fun(): any
+---@return lwt.Event
+function lwt_Event:limit(f) end
+
+---A stream of the occurrences, which keeps the event alive. (Occurrences of nil are
+---reported to the exception hook: they cannot be elements.)
+---```lua
+---local e, send = react.E.create()
+---local s = e:to_stream()
+---send(1) send(2)
+---print(await(s:next()), await(s:next()))   --> 1 2
+---```
+---@return lwt.Stream
+function lwt_Event:to_stream() end
+
+---Keeps an event from ever being collected. Gives it.
+---```lua
+---local e, send = react.E.create()
+---e:map(function(v) print(v) end):keep()   --> 1
+---send(1)
+---```
+---@return lwt.Event
+function lwt_Event:keep() end
+
+---The values of the promises that `e` occurs with, awaited one after another, in order.
+---@return lwt.Event
+function lwt_Event:run_s() end
+
+---The values of the promises that `e` occurs with, as they come.
+---@return lwt.Event
+function lwt_Event:run_p() end
+
+---`f(v)` as a task at each occurrence, one after another: occurs with the results, in order.
+---If it fails, its error goes to the exception hook and the occurrence is skipped. (So it is
+---for all `_s` and `_p` forms.)
+---```lua
+---local e, send = react.E.create()
+---local made = e:map_s(function(v) await(lwt.sleep(v)) return v end)
+---local seen = made:map(function(v) print(v) end)   --> 0.02
+-----> 0.01
+---send(0.02) send(0.01)
+---await(lwt.sleep(0.1))
+---```
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:map_s(f) end
+
+---`f(v)` as a task at each occurrence, at the same time: occurs with the results as they
+---come.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:map_p(f) end
+
+---When both occur at the same time: the function that `ef` gives, run as a task on what `e`
+---gives, one after another.
+---@param e lwt.Event
+---@return lwt.Event
+function lwt_Event:app_s(e) end
+
+---The same at the same time.
+---@param e lwt.Event
+---@return lwt.Event
+function lwt_Event:app_p(e) end
+
+---The occurrences for which `f(v)`, a task, gives something true: one after another.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:filter_s(f) end
+
+---The same at the same time, as the answers come.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:filter_p(f) end
+
+---What `f(v)`, a task, gives that is not nil: one after another.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:fmap_s(f) end
+
+---The same at the same time, as it comes.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:fmap_p(f) end
+
+---`f(new, old)` as a task from the second occurrence on, one after another.
+---@param f fun(new: any, old: any): any
+---@return lwt.Event
+function lwt_Event:diff_s(f) end
+
+---A state, changed by the functions that `ef` gives, which run as tasks one after another.
+---@param init any
+---@return lwt.Event
+function lwt_Event:accum_s(init) end
+
+---`f(acc, v)` as a task at each occurrence, one after another: occurs with each new
+---accumulator.
+---```lua
+---local e, send = react.E.create()
+---local made = e:fold_s(0, function(acc, v) await(lwt.pause()) return acc + v end)
+---local seen = made:map(function(v) print(v) end)   --> 1
+-----> 3
+---send(1) send(2)
+---await(lwt.sleep(0.01))
+---```
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@return lwt.Event
+function lwt_Event:fold_s(init, f) end
+
+---Calls `f(v)`, a plain callback, at each occurrence, until the handle's `stop()`. The event
+---is kept alive meanwhile. What `f` raises goes to the exception hook.
+---```lua
+---local e, send = react.E.create()
+---local handle = e:notify(function(v) print(v) end)   --> 1
+---send(1)
+---handle:stop()
+---send(2)
+---```
+---@param f fun(v: any)
+---@return lwt.Notifier
+function lwt_Event:notify(f) end
+
+---The same with an `f` that runs as a task, one call after another.
+---@param f fun(v: any): any
+---@return lwt.Notifier
+function lwt_Event:notify_s(f) end
+
+---The same with an `f` that runs as a task, without waiting for the calls before.
+---@param f fun(v: any): any
+---@return lwt.Notifier
+function lwt_Event:notify_p(f) end
+
 ---The last occurrence of an event, `init` before the first.
 ---```lua
 ---local e, send = react.E.create()
@@ -1159,6 +1145,20 @@ function lwt_Event:accum(init, eq) end
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
 function lwt_Event:fold(init, f, eq) end
+
+---A state, changed by the functions that the event `ef` gives, which run as tasks one after
+---another.
+---@param init any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:accum_s(init, eq) end
+
+---`f(acc, v)` as a task at each occurrence of an event, one after another.
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:fold_s(init, f, eq) end
 
 ---@class lwt.File
 local lwt_File = {}
@@ -2064,155 +2064,6 @@ local lwt_Server = {}
 ---@class lwt.Signal
 local lwt_Signal = {}
 
----The same signal; when the result is garbage `f()` is called, from the loop.
----@param f fun()
----@return lwt.Signal
-function lwt_Signal:with_finaliser(f) end
-
----Follows `s`, but no two updates are closer than `f()` takes. `f()` is called (as a task)
----when it is made and at each update; while its promise is pending only the newest value is
----kept, which is taken when it is done. The newest value is never lost. When `f` fails its
----error goes to the exception hook, and it counts as done.
----```lua
----local load, set_load = react.S.create(0)
----local slow = load:limit(function() return lwt.sleep(0.01) end)
----set_load(1) set_load(2)
----print(slow:value())   --> 0
----await(lwt.sleep(0.05))
----print(slow:value())   --> 2
----```
----@param f fun(): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Signal
-function lwt_Signal:limit(f, eq) end
-
----Keeps a signal from ever being collected. Gives it.
----```lua
----local s, set = react.S.create(1)
----s:map(function(v) print(v) end):keep()   --> 1
------> 2
----set(2)
----```
----@return lwt.Signal
-function lwt_Signal:keep() end
-
----A promise of a signal: the value of the function that `sf` holds, run as a task on the
----value of `s`, once the first one is there; later changes one after another.
----@param s lwt.Signal
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:app_s(s, eq) end
-
----A promise of the signal of `f(v)`, which runs as a task: the promise is fulfilled when the
----first value is there (and rejected if that fails); later changes are worked on one after
----another, and one that fails goes to the exception hook and is skipped.
----```lua
----local s, set = react.S.create(1)
----local twice = await(s:map_s(function(v) await(lwt.pause()) return v * 2 end))
----set(4)
----await(lwt.sleep(0.01))
----print(twice:value())   --> 8
----```
----@param f fun(v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:map_s(f, eq) end
-
----A promise of the signal of the last value for which `f(v)`, a task, gives something true;
----`init` if the first is refused.
----@param init any
----@param f fun(v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:filter_s(init, f, eq) end
-
----A promise of the signal of the last thing `f(v)`, a task, gave that is not nil; `init`
----if the first is nil.
----@param init any
----@param f fun(v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:fmap_s(init, f, eq) end
-
----`f(new, old)` as a task at each change, one after another: an event of the results.
----@param f fun(new: any, old: any): any
----@return lwt.Event
-function lwt_Signal:diff_s(f) end
-
----`f(occurrence, value)` as a task each time `e` occurs, one after another.
----@param e lwt.Event
----@param f fun(v: any, value: any): any
----@return lwt.Event
-function lwt_Signal:sample_s(e, f) end
-
----A promise of the signal of the values of the promises that `s` holds, awaited one after
----another.
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:run_s(eq) end
-
----A promise of the signal of what the signal holds that `f(v)`, a task, gives.
----@param f fun(v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:bind_s(f, eq) end
-
----A promise of the signal of `f(a)`, a task: the same as `map_s`.
----@param f fun(a: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l1_s(f, eq) end
-
----A promise of the signal of `f(a, b)`, a task.
----```lua
----local a, b = react.S.const(1), react.S.const(2)
----local sum = await(react.S.l2_s(a, b, function(x, y) await(lwt.pause()) return x + y end))
----print(sum:value())   --> 3
----```
----@param b lwt.Signal
----@param f fun(a: any, b: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l2_s(b, f, eq) end
-
----The same for three.
----@param b lwt.Signal
----@param c lwt.Signal
----@param f fun(a: any, b: any, c: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l3_s(b, c, f, eq) end
-
----The same for four.
----@param b lwt.Signal
----@param c lwt.Signal
----@param d lwt.Signal
----@param f fun(a: any, b: any, c: any, d: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l4_s(b, c, d, f, eq) end
-
----The same for five.
----@param b lwt.Signal
----@param c lwt.Signal
----@param d lwt.Signal
----@param e lwt.Signal
----@param f fun(a: any, b: any, c: any, d: any, e: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l5_s(b, c, d, e, f, eq) end
-
----The same for six.
----@param b lwt.Signal
----@param c lwt.Signal
----@param d lwt.Signal
----@param e lwt.Signal
----@param g lwt.Signal
----@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
-
 ---Calls `f(v)`, a plain callback, at each change, until the handle's `stop()`. The signal is
 ---kept alive meanwhile. What `f` raises goes to the exception hook.
 ---```lua
@@ -2504,6 +2355,155 @@ function lwt_Signal:l5(b, c, d, e, f, eq) end
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
 function lwt_Signal:l6(b, c, d, e, g, f, eq) end
+
+---The same signal; when the result is garbage `f()` is called, from the loop.
+---@param f fun()
+---@return lwt.Signal
+function lwt_Signal:with_finaliser(f) end
+
+---Follows `s`, but no two updates are closer than `f()` takes. `f()` is called (as a task)
+---when it is made and at each update; while its promise is pending only the newest value is
+---kept, which is taken when it is done. The newest value is never lost. When `f` fails its
+---error goes to the exception hook, and it counts as done.
+---```lua
+---local load, set_load = react.S.create(0)
+---local slow = load:limit(function() return lwt.sleep(0.01) end)
+---set_load(1) set_load(2)
+---print(slow:value())   --> 0
+---await(lwt.sleep(0.05))
+---print(slow:value())   --> 2
+---```
+---@param f fun(): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:limit(f, eq) end
+
+---Keeps a signal from ever being collected. Gives it.
+---```lua
+---local s, set = react.S.create(1)
+---s:map(function(v) print(v) end):keep()   --> 1
+-----> 2
+---set(2)
+---```
+---@return lwt.Signal
+function lwt_Signal:keep() end
+
+---A promise of a signal: the value of the function that `sf` holds, run as a task on the
+---value of `s`, once the first one is there; later changes one after another.
+---@param s lwt.Signal
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:app_s(s, eq) end
+
+---A promise of the signal of `f(v)`, which runs as a task: the promise is fulfilled when the
+---first value is there (and rejected if that fails); later changes are worked on one after
+---another, and one that fails goes to the exception hook and is skipped.
+---```lua
+---local s, set = react.S.create(1)
+---local twice = await(s:map_s(function(v) await(lwt.pause()) return v * 2 end))
+---set(4)
+---await(lwt.sleep(0.01))
+---print(twice:value())   --> 8
+---```
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:map_s(f, eq) end
+
+---A promise of the signal of the last value for which `f(v)`, a task, gives something true;
+---`init` if the first is refused.
+---@param init any
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:filter_s(init, f, eq) end
+
+---A promise of the signal of the last thing `f(v)`, a task, gave that is not nil; `init`
+---if the first is nil.
+---@param init any
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:fmap_s(init, f, eq) end
+
+---`f(new, old)` as a task at each change, one after another: an event of the results.
+---@param f fun(new: any, old: any): any
+---@return lwt.Event
+function lwt_Signal:diff_s(f) end
+
+---`f(occurrence, value)` as a task each time `e` occurs, one after another.
+---@param e lwt.Event
+---@param f fun(v: any, value: any): any
+---@return lwt.Event
+function lwt_Signal:sample_s(e, f) end
+
+---A promise of the signal of the values of the promises that `s` holds, awaited one after
+---another.
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:run_s(eq) end
+
+---A promise of the signal of what the signal holds that `f(v)`, a task, gives.
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:bind_s(f, eq) end
+
+---A promise of the signal of `f(a)`, a task: the same as `map_s`.
+---@param f fun(a: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l1_s(f, eq) end
+
+---A promise of the signal of `f(a, b)`, a task.
+---```lua
+---local a, b = react.S.const(1), react.S.const(2)
+---local sum = await(react.S.l2_s(a, b, function(x, y) await(lwt.pause()) return x + y end))
+---print(sum:value())   --> 3
+---```
+---@param b lwt.Signal
+---@param f fun(a: any, b: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l2_s(b, f, eq) end
+
+---The same for three.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param f fun(a: any, b: any, c: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l3_s(b, c, f, eq) end
+
+---The same for four.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l4_s(b, c, d, f, eq) end
+
+---The same for five.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param e lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any, e: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l5_s(b, c, d, e, f, eq) end
+
+---The same for six.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param e lwt.Signal
+---@param g lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
 
 ---@class lwt.SignalHandler
 local lwt_SignalHandler = {}
@@ -6545,152 +6545,6 @@ lwt_react_module.Step.execute = lwt_Step.execute
 
 lwt_react_module.E = {}
 
-lwt_react_module.E.with_finaliser = lwt_Event.with_finaliser
-
-lwt_react_module.E.next = lwt_Event.next
-
-lwt_react_module.E.limit = lwt_Event.limit
-
----An event that occurs with what `f()` gives, called again and again as a task, beginning
----after a pause. It stops at its first error, which goes to the exception hook, and when the
----event is dropped.
----```lua
----local n = 0
----local e = react.E.from(function() n = n + 1 await(lwt.sleep(0.001)) return n end)
----print(await(e:next()), await(e:next()))   --> 1 2
----```
----@param f fun(): any
----@return lwt.Event
-lwt_react_module.E.from = function(f) end
-
-lwt_react_module.E.to_stream = lwt_Event.to_stream
-
----An event that occurs with the elements of a stream, read from after a pause on. It stops
----at the stream's first error, which goes to the exception hook, and when the event is
----dropped.
----```lua
----local stream = require "lwt.stream"
----local e = react.E.of_stream(stream.of_list { 1, 2 })
----print(await(e:next()))   --> 1
----```
----@param s lwt.Stream
----@return lwt.Event
-lwt_react_module.E.of_stream = function(s) end
-
----The event that a promise stands for: that event itself when the promise is fulfilled, else
----one that occurs when it does, once it is there. If the promise is rejected, the error goes
----to the exception hook.
----```lua
----local e, send = react.E.create()
----local p, r = lwt.wait()
----local seen = react.E.delay(p):map(function(v) print(v) end)   --> 2
----send(1)
----r:wakeup(e)
----send(2)
----```
----@param p lwt.Promise
----@return lwt.Event
-lwt_react_module.E.delay = function(p) end
-
-lwt_react_module.E.keep = lwt_Event.keep
-
-lwt_react_module.E.run_s = lwt_Event.run_s
-
-lwt_react_module.E.run_p = lwt_Event.run_p
-
-lwt_react_module.E.map_s = lwt_Event.map_s
-
-lwt_react_module.E.map_p = lwt_Event.map_p
-
-lwt_react_module.E.app_s = lwt_Event.app_s
-
-lwt_react_module.E.app_p = lwt_Event.app_p
-
-lwt_react_module.E.filter_s = lwt_Event.filter_s
-
-lwt_react_module.E.filter_p = lwt_Event.filter_p
-
-lwt_react_module.E.fmap_s = lwt_Event.fmap_s
-
-lwt_react_module.E.fmap_p = lwt_Event.fmap_p
-
-lwt_react_module.E.diff_s = lwt_Event.diff_s
-
-lwt_react_module.E.accum_s = lwt_Event.accum_s
-
-lwt_react_module.E.fold_s = lwt_Event.fold_s
-
----Folds what occurs at the same time, in the list's order: `f(acc, v)` as a task.
----@param list lwt.Event[]
----@param init any
----@param f fun(acc: any, v: any): any
----@return lwt.Event
-lwt_react_module.E.merge_s = function(list, init, f) end
-
-lwt_react_module.S = {}
-
-lwt_react_module.S.with_finaliser = lwt_Signal.with_finaliser
-
-lwt_react_module.S.limit = lwt_Signal.limit
-
-lwt_react_module.S.keep = lwt_Signal.keep
-
-lwt_react_module.S.app_s = lwt_Signal.app_s
-
-lwt_react_module.S.map_s = lwt_Signal.map_s
-
-lwt_react_module.S.filter_s = lwt_Signal.filter_s
-
-lwt_react_module.S.fmap_s = lwt_Signal.fmap_s
-
-lwt_react_module.S.diff_s = lwt_Signal.diff_s
-
-lwt_react_module.S.sample_s = lwt_Signal.sample_s
-
-lwt_react_module.S.accum_s = lwt_Event.accum_s
-
-lwt_react_module.S.fold_s = lwt_Event.fold_s
-
----A promise of the signal of a fold over a list of signals: `f(acc, v)` as a task.
----@param list lwt.Signal[]
----@param init any
----@param f fun(acc: any, v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-lwt_react_module.S.merge_s = function(list, init, f, eq) end
-
-lwt_react_module.S.run_s = lwt_Signal.run_s
-
-lwt_react_module.S.bind_s = lwt_Signal.bind_s
-
-lwt_react_module.S.l1_s = lwt_Signal.l1_s
-
-lwt_react_module.S.l2_s = lwt_Signal.l2_s
-
-lwt_react_module.S.l3_s = lwt_Signal.l3_s
-
-lwt_react_module.S.l4_s = lwt_Signal.l4_s
-
-lwt_react_module.S.l5_s = lwt_Signal.l5_s
-
-lwt_react_module.S.l6_s = lwt_Signal.l6_s
-
-lwt_react_module.notifier = {}
-
-lwt_react_module.notifier.stop = lwt_Notifier.stop
-
-lwt_react_module.E.notify = lwt_Event.notify
-
-lwt_react_module.E.notify_s = lwt_Event.notify_s
-
-lwt_react_module.E.notify_p = lwt_Event.notify_p
-
-lwt_react_module.S.notify = lwt_Signal.notify
-
-lwt_react_module.S.notify_s = lwt_Signal.notify_s
-
-lwt_react_module.S.notify_p = lwt_Signal.notify_p
-
 ---The event that never occurs.
 ---@type lwt.Event
 lwt_react_module.E.never = nil
@@ -6799,6 +6653,106 @@ lwt_react_module.E.l5 = lwt_Event.l5
 lwt_react_module.E.l6 = lwt_Event.l6
 
 lwt_react_module.E.hold = lwt_Event.hold
+
+lwt_react_module.E.with_finaliser = lwt_Event.with_finaliser
+
+lwt_react_module.E.next = lwt_Event.next
+
+lwt_react_module.E.limit = lwt_Event.limit
+
+---An event that occurs with what `f()` gives, called again and again as a task, beginning
+---after a pause. It stops at its first error, which goes to the exception hook, and when the
+---event is dropped.
+---```lua
+---local n = 0
+---local e = react.E.from(function() n = n + 1 await(lwt.sleep(0.001)) return n end)
+---print(await(e:next()), await(e:next()))   --> 1 2
+---```
+---@param f fun(): any
+---@return lwt.Event
+lwt_react_module.E.from = function(f) end
+
+lwt_react_module.E.to_stream = lwt_Event.to_stream
+
+---An event that occurs with the elements of a stream, read from after a pause on. It stops
+---at the stream's first error, which goes to the exception hook, and when the event is
+---dropped.
+---```lua
+---local stream = require "lwt.stream"
+---local e = react.E.of_stream(stream.of_list { 1, 2 })
+---print(await(e:next()))   --> 1
+---```
+---@param s lwt.Stream
+---@return lwt.Event
+lwt_react_module.E.of_stream = function(s) end
+
+---The event that a promise stands for: that event itself when the promise is fulfilled, else
+---one that occurs when it does, once it is there. If the promise is rejected, the error goes
+---to the exception hook.
+---```lua
+---local e, send = react.E.create()
+---local p, r = lwt.wait()
+---local seen = react.E.delay(p):map(function(v) print(v) end)   --> 2
+---send(1)
+---r:wakeup(e)
+---send(2)
+---```
+---@param p lwt.Promise
+---@return lwt.Event
+lwt_react_module.E.delay = function(p) end
+
+lwt_react_module.E.keep = lwt_Event.keep
+
+lwt_react_module.E.run_s = lwt_Event.run_s
+
+lwt_react_module.E.run_p = lwt_Event.run_p
+
+lwt_react_module.E.map_s = lwt_Event.map_s
+
+lwt_react_module.E.map_p = lwt_Event.map_p
+
+lwt_react_module.E.app_s = lwt_Event.app_s
+
+lwt_react_module.E.app_p = lwt_Event.app_p
+
+lwt_react_module.E.filter_s = lwt_Event.filter_s
+
+lwt_react_module.E.filter_p = lwt_Event.filter_p
+
+lwt_react_module.E.fmap_s = lwt_Event.fmap_s
+
+lwt_react_module.E.fmap_p = lwt_Event.fmap_p
+
+lwt_react_module.E.diff_s = lwt_Event.diff_s
+
+lwt_react_module.E.accum_s = lwt_Event.accum_s
+
+lwt_react_module.E.fold_s = lwt_Event.fold_s
+
+---Folds what occurs at the same time, in the list's order: `f(acc, v)` as a task.
+---@param list lwt.Event[]
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@return lwt.Event
+lwt_react_module.E.merge_s = function(list, init, f) end
+
+lwt_react_module.notifier = {}
+
+lwt_react_module.notifier.stop = lwt_Notifier.stop
+
+lwt_react_module.E.notify = lwt_Event.notify
+
+lwt_react_module.E.notify_s = lwt_Event.notify_s
+
+lwt_react_module.E.notify_p = lwt_Event.notify_p
+
+lwt_react_module.S = {}
+
+lwt_react_module.S.notify = lwt_Signal.notify
+
+lwt_react_module.S.notify_s = lwt_Signal.notify_s
+
+lwt_react_module.S.notify_p = lwt_Signal.notify_p
 
 ---A signal that never changes. (React's `const`, Lwt_react's `return`.)
 ---```lua
@@ -6921,6 +6875,52 @@ lwt_react_module.S.l4 = lwt_Signal.l4
 lwt_react_module.S.l5 = lwt_Signal.l5
 
 lwt_react_module.S.l6 = lwt_Signal.l6
+
+lwt_react_module.S.with_finaliser = lwt_Signal.with_finaliser
+
+lwt_react_module.S.limit = lwt_Signal.limit
+
+lwt_react_module.S.keep = lwt_Signal.keep
+
+lwt_react_module.S.app_s = lwt_Signal.app_s
+
+lwt_react_module.S.map_s = lwt_Signal.map_s
+
+lwt_react_module.S.filter_s = lwt_Signal.filter_s
+
+lwt_react_module.S.fmap_s = lwt_Signal.fmap_s
+
+lwt_react_module.S.diff_s = lwt_Signal.diff_s
+
+lwt_react_module.S.sample_s = lwt_Signal.sample_s
+
+lwt_react_module.S.accum_s = lwt_Event.accum_s
+
+lwt_react_module.S.fold_s = lwt_Event.fold_s
+
+---A promise of the signal of a fold over a list of signals: `f(acc, v)` as a task.
+---@param list lwt.Signal[]
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+lwt_react_module.S.merge_s = function(list, init, f, eq) end
+
+lwt_react_module.S.run_s = lwt_Signal.run_s
+
+lwt_react_module.S.bind_s = lwt_Signal.bind_s
+
+lwt_react_module.S.l1_s = lwt_Signal.l1_s
+
+lwt_react_module.S.l2_s = lwt_Signal.l2_s
+
+lwt_react_module.S.l3_s = lwt_Signal.l3_s
+
+lwt_react_module.S.l4_s = lwt_Signal.l4_s
+
+lwt_react_module.S.l5_s = lwt_Signal.l5_s
+
+lwt_react_module.S.l6_s = lwt_Signal.l6_s
 
 ---@class lwt.retry.module
 local lwt_retry_module = {}
