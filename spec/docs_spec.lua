@@ -188,6 +188,7 @@ function samples.make()
     Semaphore = require "lwt.semaphore".create(1), Seq = require "lwt.seq".empty,
     SignalHandler = require "lwt.signal".on("WINCH", print), Stream = stream.of_list {},
     StreamPusher = pusher, Switch = require "lwt.switch".create(),
+    TextChannel = require "lwt.text".make(io.of_bytes("x")),
     Throttle = require "lwt.throttle".create(1, 1), Timer = require "lwt.timer".create(1, print),
   }
   local has_term, term = pcall(require, "lwt.term")
