@@ -112,11 +112,6 @@ function methods:_input()
   return self.keys_in
 end
 
-function methods:_reply(reply)
-  local f = self.on_reply
-  if f then f(reply) end
-end
-
 -- The process goes on after it was stopped: what is on the screen is no longer known.
 function methods:_refresh()
   self.region:redraw()
