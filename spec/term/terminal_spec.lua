@@ -140,6 +140,22 @@ describe("raw mode", function()
     end, "signaled", 15)
   leaves("by SIGINT", main(wait), function(on) on:kill "INT" end, "exited", 1)
 
+  for name, code in pairs { TERM = 143, INT = 130 } do
+    it("is left by SIG" .. name .. " under the lwt command, with its exit status", function()
+      local path = os.tmpname()
+      local f = assert(io.open(path, "w"))
+      f:write(HEAD, "await(", body:format(wait), ")")
+      f:close()
+      local on <close> = pty.program { os.getenv "LUA" or "lua5.4", "bin/lwt", path }
+      on.path = path
+      on:expect "ready"
+      on:wait(function() return on.screen.modes[1004] end, "the modes")
+      on:kill(name)
+      assert.same({ "exited", code }, { on:finish() })
+      given_back(on)
+    end)
+  end
+
   it("shows the text of an error on the screen that stays", function()
     local on <close> = chunk(main "await(term.read_key()) error 'broken in two'")
     on:expect "ready"
