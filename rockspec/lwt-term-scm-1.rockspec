@@ -23,7 +23,14 @@ build = {
   modules = {
     ["lwt.term.core"] = {
       sources = {
+        "src/term/case.c",
+        "src/term/fit.c",
+        "src/term/graphemes.c",
         "src/term/module.c",
+        "src/term/normalize.c",
+        "src/term/utf8.c",
+        "src/term/width.c",
+        "src/term/wrap.c",
       },
       defines = { "_GNU_SOURCE" },
       libraries = { "utf8proc" },
@@ -31,6 +38,7 @@ build = {
       libdirs = { "$(TERM_LIBDIR)" },
     },
     ["lwt.term"] = "lua/lwt/term.lua",
+    ["lwt.text"] = "lua/lwt/text.lua",
   },
   -- (end)
 }

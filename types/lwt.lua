@@ -7050,6 +7050,9 @@ lwt_switch_module.add_hook_or_exec = function(sw, f) end
 ---@return lwt.Promise # what `f` returns or raises
 lwt_switch_module.with_switch = function(f) end
 
+---@class lwt.term.module
+local lwt_term_module = {}
+
 ---@class lwt.test.module
 local lwt_test_module = {}
 
@@ -7178,6 +7181,125 @@ lwt_test_module.channel_kit = function(make) end
 ---@param sink? fun(): any, fun(): string
 ---@return fun(): string?, fun()?
 lwt_test_module.bytes_kit = function(source, sink) end
+
+---@class lwt.text.module
+local lwt_text_module = {}
+
+---`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The language makes no
+---difference (in Turkish as well, `i` becomes `I`).
+---```lua
+---print(text.upper("straße, ñ"))   --> STRASSE, Ñ
+---```
+---@param s string
+---@return string
+lwt_text_module.upper = function(s) end
+
+---`s` in lower case, of all scripts. A Greek sigma at the end of a word becomes `ς`.
+---```lua
+---print(text.lower("ÀÉ ΟΔΟΣ"))   --> àé οδος
+---```
+---@param s string
+---@return string
+lwt_text_module.lower = function(s) end
+
+---`s` with differences of upper and lower case removed, to compare by: it is not meant to be read.
+---Where accents may be written in two ways, normalize as well.
+---```lua
+---print(text.fold("Straße") == text.fold("STRASSE"))   --> true
+---```
+---@param s string
+---@return string
+lwt_text_module.fold = function(s) end
+
+---`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits with the
+---ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `columns` is left out.
+---```lua
+---print(text.truncate("a long title", 7), text.truncate("short", 7), text.truncate("日本語", 5, ""))
+-----> a long… short 日本
+---```
+---@param s string
+---@param columns integer at least 0
+---@param ellipsis string? `"…"`
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
+
+---`s` filled up with blanks to so many columns. What is as wide or wider stays as it is. Options: `align`
+---says where the text is then: `"left"` (the default), `"right"` or `"center"`; `fill` is another
+---character for the blanks, one column wide.
+---```lua
+---print("[" .. text.pad("日本", 6) .. "]", "[" .. text.pad("7", 3, {align = "right"}) .. "]")
+-----> [日本  ] [  7]
+---print(text.pad("on", 6, {align = "center", fill = "─"}))   --> ──on──
+---```
+---@param s string
+---@param columns integer at least 0
+---@param opts table? `align`, `fill`, and `ambiguous`, `emoji`: see `width`
+---@return string
+lwt_text_module.pad = function(s, columns, opts) end
+
+---Iterates over the clusters of `s`: what a reader calls characters, by the rules of Unicode's annex 29.
+---With each comes the position of its first byte. Put together, they are `s` again.
+---```lua
+---for cluster, at in text.graphemes("ne\u{301}!") do print(at, #cluster) end
+-----> 1 1
+-----> 2 3
+-----> 5 1
+---```
+---@param s string
+---@return fun(): string?, integer? the next cluster and its position
+lwt_text_module.graphemes = function(s) end
+
+---`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken apart), `"NFKC"` and
+---`"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what they stand for). Of two texts that
+---look alike the normal forms are equal.
+---```lua
+---print(text.normalize("e\u{301}") == "é", text.normalize("ﬁ２", "NFKC"))   --> true fi2
+---```
+---@param s string
+---@param form string? `"NFC"`, `"NFD"`, `"NFKC"` or `"NFKD"`
+---@return string
+lwt_text_module.normalize = function(s, form) end
+
+---How many characters (code points) `s` has. A piece that is not UTF-8 counts as one.
+---```lua
+---print(text.length("naïve"), #"naïve", text.length("\xFF"))   --> 5 6 1
+---```
+---@param s string
+---@return integer
+lwt_text_module.length = function(s) end
+
+---How many columns of a terminal `s` takes. East Asian wide characters and emoji take two; combining
+---marks, characters that only format, and control characters (newline and tab as well) take none;
+---everything else, a piece that is not UTF-8 as well, takes one.
+---
+---Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for terminals with
+---East Asian fonts, in which Greek, Cyrillic, `±` and the like take two columns (default 1);
+---`emoji = "joined"` for terminals that draw a sequence of emoji (a family, a thumb with a skin tone, a
+---heart with U+FE0F) as one of two columns; by default (`"apart"`) its parts are added up.
+---```lua
+---print(text.width("naïve"), text.width("日本"), text.width("e\u{301}"))   --> 5 4 1
+---local thumb = "\u{1F44D}\u{1F3FD}"
+---print(text.width(thumb), text.width(thumb, {emoji = "joined"}))   --> 4 2
+---```
+---@param s string
+---@param opts table? `ambiguous`, `emoji`
+---@return integer columns
+lwt_text_module.width = function(s, opts) end
+
+---Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a hyphen in a
+---word, and beside characters that are two columns wide; a word that is longer than a line is cut between
+---clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and so do blanks at the beginning of a line. A
+---cluster that is wider than `columns` has a line of its own.
+---```lua
+---print(table.concat(text.wrap("the quick brown fox", 10), "|"))   --> the quick|brown fox
+---print(table.concat(text.wrap("日本語のテキスト", 6), "|"))   --> 日本語|のテキ|スト
+---```
+---@param s string
+---@param columns integer at least 1
+---@param opts table? `ambiguous`, `emoji`: see `width`
+---@return string[] lines, without their ends
+lwt_text_module.wrap = function(s, columns, opts) end
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}

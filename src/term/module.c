@@ -1,12 +1,23 @@
 /* module.c: the module lwt.term.core. */
 #include <lauxlib.h>
 #include <lua.h>
-#include <lwt.h>
 
-#include <utf8proc.h>
+#include "text.h"
 
 __attribute__((visibility("default"))) int luaopen_lwt_term_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{NULL, NULL}};
+  /* By file, in the order of the alphabet. */
+  static const luaL_Reg functions[] = {
+      {"text_fold", lwt_text_l_fold},           /* case.c */
+      {"text_lower", lwt_text_l_lower},         /* case.c */
+      {"text_upper", lwt_text_l_upper},         /* case.c */
+      {"text_pad", lwt_text_l_pad},             /* fit.c */
+      {"text_truncate", lwt_text_l_truncate},   /* fit.c */
+      {"text_graphemes", lwt_text_l_graphemes}, /* graphemes.c */
+      {"text_normalize", lwt_text_l_normalize}, /* normalize.c */
+      {"text_length", lwt_text_l_length},       /* utf8.c */
+      {"text_width", lwt_text_l_width},         /* width.c */
+      {"text_wrap", lwt_text_l_wrap},           /* wrap.c */
+      {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }
