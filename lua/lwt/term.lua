@@ -1,5 +1,9 @@
---- What lwt.term is for, in one sentence; then how it is used.
+--- The terminal: keys, raw mode, size, colours and styles, the screen.
+
+local key = require "lwt.term.key"
 
 local M = {}
+
+M.key = key.key
 
 return M
