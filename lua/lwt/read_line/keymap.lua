@@ -1,5 +1,7 @@
 -- Which keys run which command. A map is a tree: names of keys lead to commands or to maps of the keys
--- that may follow. Keys are the tables that `term` gives: `name` or `char`, and `ctrl`, `alt`, `shift`.
+-- that may follow. Keys are the values that `term` gives.
+
+local keys = require "lwt.term.key"
 
 local M = {}
 
@@ -7,54 +9,16 @@ local M = {}
 M.takes_digits = { ["digit-argument"] = true, ["universal-argument"] = true,
   ["vi-arg-digit"] = true }
 
--- Other names for keys.
-local ALIASES = {
-  esc = "escape", ret = "enter", ["return"] = "enter", bs = "backspace", del = "delete",
-  pgup = "pageup", pgdn = "pagedown", spc = "space", ins = "insert",
-}
-
--- The name that a key has in maps: "ctrl-x", "alt-f", "shift-tab", "é". Nil for what is no key.
+-- The name that a key has in maps ("ctrl-x", "alt-f", "space", "é"), or nil for what is no key.
 function M.name(key)
-  local base = key.char or key.name
-  if not base or key.name == "mouse" then return nil end
-  if base == " " then base = "space" end
-  local name = base
-  if key.shift and not key.char then name = "shift-" .. name end
-  if key.alt then name = "alt-" .. name end
-  if key.ctrl then name = "ctrl-" .. name end
-  return name
+  if not key.char and not key.name or key.name == "mouse" then return nil end
+  return tostring(key)
 end
 
--- The key of a name such as "ctrl-alt-x", or nil and what is wrong.
-local function parse(name)
-  local key, rest = {}, name
-  while true do
-    local modifier, after = rest:match "^(%a+)%-(.+)$"
-    modifier = modifier and modifier:lower()
-    if modifier == "ctrl" or modifier == "control" or modifier == "c" then key.ctrl = true
-    elseif modifier == "alt" or modifier == "meta" or modifier == "m" then key.alt = true
-    elseif modifier == "shift" or modifier == "s" then key.shift = true
-    else break end
-    rest = after
-  end
-  local lower = rest:lower()
-  lower = ALIASES[lower] or lower
-  if lower == "space" then
-    key.char = " "
-  elseif utf8.len(rest) == 1 then
-    key.char = key.ctrl and lower or rest
-    if key.shift then key.char, key.shift = rest:upper(), nil end
-  elseif lower:find "^%a+%d*$" then
-    key.name = lower
-  else
-    return nil, ("there is no key '%s'"):format(name)
-  end
-  return key
-end
-
+-- The key with this name; an unknown one raises without a position.
 function M.key(name)
-  local key, message = parse(name)
-  if not key then error(message, 0) end
+  local ok, key = pcall(keys.key, name)
+  if not ok then error(key:match "%((.*)%)$" or key, 0) end
   return key
 end
 
@@ -78,8 +42,8 @@ function M.of_lines(lines, fields)
   local map = fields or {}
   map.keys = {}
   for line in lines:gmatch "[^\n]+" do
-    local keys, command = line:match "^%s*(.-)%s+([%w-]+)%s*$"
-    for sequence in (keys .. "   "):gmatch "(.-)%s%s+" do
+    local sequences, command = line:match "^%s*(.-)%s+([%w-]+)%s*$"
+    for sequence in (sequences .. "  "):gmatch "(.-)%s%s+" do
       if sequence ~= "" then M.bind(map, sequence, command) end
     end
   end
