@@ -303,6 +303,7 @@ C_FILES = $(sort $(wildcard src/*.h src/*/*.h src/*/*.c src/*/*/*.h src/*/*/*.c 
 lint:
 	$(DEPS) lint
 	$(AGAIN) all BUILD=$(BUILD)/lint CFLAGS="-O2 -Werror"
+	@$(LUA) scripts/layers.lua $(BUILD)/lint
 	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
 	@test -n "$(NO_TIDY)" || printf '%s\n' $(CORE_SRC) $(UV_SRC) $(ROCK_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
 	  -I$(LUA_INCDIR) -include scripts/tidy.h $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) -Isrc $(foreach rock,$(BUILT_ROCKS),$($(rock)_CFLAGS)) --

@@ -70,30 +70,34 @@ end
 
 -- The data of a source: of the modules, and of the programs of spec/support/refusing.lua.
 local function data_of(folder, name)
-  local prefix = folder == "core" and "" or folder .. "_"
+  local flat = ((folder == "core" and "" or folder .. "/") .. name):gsub("/", "_")
   return {
     ("%s/%s/%s.gcda"):format(build, folder, name),
-    ("%s/oom.d/%s%s.o.gcda"):format(build, prefix, name),
-    ("%s/oom_uv.d/%s%s.o.gcda"):format(build, prefix, name),
+    ("%s/oom.d/%s.o.gcda"):format(build, flat),
+    ("%s/oom_uv.d/%s.o.gcda"):format(build, flat),
   }
 end
 
 local missed = {}
 
 local function look_at(folder)
-  local objects = lines_of(("ls %s/%s/*.gcno 2>/dev/null"):format(build, folder))
-  if #objects == 0 or #lines_of(("ls %s/%s/*.gcda 2>/dev/null"):format(build, folder)) == 0 then
+  local function found(kind)
+    return lines_of(("find %s/%s -name '*.%s' 2>/dev/null | LC_ALL=C sort"):format(build, folder,
+      kind))
+  end
+  local objects = found "gcno"
+  if #objects == 0 or #found "gcda" == 0 then
     io.stderr:write("no coverage data below ", build, "/", folder, "\n")
     os.exit(1)
   end
   os.execute(("mkdir -p '%s/%s'"):format(out_dir, folder))
   local total = { lines = 0, lines_hit = 0, branches = 0, executed = 0, taken = 0 }
   for _, object in ipairs(objects) do
-    local name = object:match("([^/]+)%.gcno$")
+    local name = object:sub(#build + #folder + 3):match("^(.*)%.gcno$") -- "net/tcp"
     local source = ("src/%s/%s.c"):format(folder, name)
     local seen, annotated = {}, {}
     for _, data in ipairs(data_of(folder, name)) do read(data, source, seen, annotated) end
-    save(("%s/%s.c.gcov"):format(folder, name), annotated)
+    save(("%s/%s.c.gcov"):format(folder, (name:gsub("/", "_"))), annotated)
     local numbers = {}
     for number in pairs(seen) do numbers[#numbers + 1] = number end
     table.sort(numbers)

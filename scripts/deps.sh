@@ -65,6 +65,13 @@ look_test() {
   # What specs talk to: another program's sockets, and the names of services.
   have nc || need netcat-openbsd 'nc (netcat)'
   [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
+  look_unicode
+}
+# Unicode's own tests, which are left out elsewhere: only Debian has them as a package.
+look_unicode() {
+  { have apt-get && [ "$(id -u)" = 0 ]; } || return 0
+  [ -e /usr/share/unicode/UnicodeData.txt ] || need unicode-data "Unicode's tests"
+  have bzip2 || need bzip2 bzip2
 }
 look_sanitizer() { # name
   case $($CC -print-file-name="lib$1.so" 2>/dev/null) in

@@ -65,7 +65,9 @@ end
 
 local function modules_of_rock(rock)
   local libraries = {}
-  for name in (rock.LIBS or ""):gmatch("%-l(%S+)") do libraries[#libraries + 1] = ('"%s"'):format(name) end
+  for name in (rock.LIBS or ""):gmatch("%-l(%S+)") do
+    libraries[#libraries + 1] = ('"%s"'):format(name)
+  end
   return list_of({ c_module(("lwt.%s.core"):format(rock.name), "src/" .. rock.name, {
     ("libraries = { %s },"):format(table.concat(libraries, ", ")),
     ('incdirs = { "src", "$(%s_INCDIR)" },'):format(rock.DEP),

@@ -1487,7 +1487,7 @@ describe("lwt.stream", function()
         function() stream.get({}) end },
       { "calling 'get' on bad self (lwt.stream expected, got table)",
         function() local t = { get = stream.get } t:get() end },
-      { "bad argument #1 to 'nget' (number expected, got string)", function() s:nget("x") end },
+      { "bad argument #1 to 'nget' (integer expected, got string)", function() s:nget("x") end },
       { "bad argument #1 to 'nget' (number has no integer representation)",
         function() s:nget(1.5) end },
       { "bad argument #1 to 'from' (function expected, got nil)", function() stream.from() end },

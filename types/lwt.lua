@@ -4586,6 +4586,61 @@ lwt_io_module.abort = lwt_Channel.abort
 
 lwt_io_module.is_closed = lwt_Channel.is_closed
 
+---A channel on a descriptor that is there already. `mode` is `"r"`, `"w"` or `"r+"`; without
+---it, what the descriptor was opened for. The channel closes the descriptor unless `close =
+---false` is given, and sets it non-blocking only when it closes it: one that is shared with
+---other programs stays as it is.
+---```lua
+---print(lio.of_fd(1, "w", {close = false}):mode())   --> output
+---```
+---@param fd integer
+---@param mode string?
+---@param opts table? `buffer_size`, `close`
+---@return lwt.Channel
+lwt_io_module.of_fd = function(fd, mode, opts) end
+
+---A pipe: a channel to read from and a channel to write to, at once and without a promise.
+---```lua
+---local r, w = lio.pipe()
+---await(w:write_line("through"))
+---print(await(r:read_line()))   --> through
+---```
+---@param opts table? `buffer_size`
+---@return lwt.Channel, lwt.Channel
+lwt_io_module.pipe = function(opts) end
+
+---A channel on memory: a string, which can be read, or an `lwt.bytes`, which can be read
+---(`"r"`, the default), written (`"w"`) or both (`"r+"`). Writing stops at the end of it,
+---with `ENOSPC`.
+---```lua
+---local b = require "lwt.bytes".create(5)
+---local ch = lio.of_bytes(b, "w")
+---await(ch:write("hello"))
+---await(ch:close())
+---print(b:to_string())   --> hello
+---```
+---@param data string|lwt.Bytes
+---@param mode string?
+---@param opts table? `buffer_size`
+---@return lwt.Channel
+lwt_io_module.of_bytes = function(data, mode, opts) end
+
+---The size of the buffers of channels that are made without `buffer_size`: 65536 at first.
+---```lua
+---print(lio.default_buffer_size())   --> 65536
+---```
+---@return integer
+lwt_io_module.default_buffer_size = function() end
+
+---Set the size of the buffers of channels that are made from now on. 16 bytes at least.
+---```lua
+---lio.set_default_buffer_size(4096)
+---print(lio.of_bytes(""):buffer_size())   --> 4096
+---lio.set_default_buffer_size(65536)
+---```
+---@param size integer
+lwt_io_module.set_default_buffer_size = function(size) end
+
 ---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
 ---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
 ---`ch.be` are views of it whose functions of these names read and write little and big endian.
@@ -4675,61 +4730,6 @@ lwt_io_module.flush = lwt_Channel.flush
 lwt_io_module.buffer_size = lwt_Channel.buffer_size
 
 lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
-
----A channel on a descriptor that is there already. `mode` is `"r"`, `"w"` or `"r+"`; without
----it, what the descriptor was opened for. The channel closes the descriptor unless `close =
----false` is given, and sets it non-blocking only when it closes it: one that is shared with
----other programs stays as it is.
----```lua
----print(lio.of_fd(1, "w", {close = false}):mode())   --> output
----```
----@param fd integer
----@param mode string?
----@param opts table? `buffer_size`, `close`
----@return lwt.Channel
-lwt_io_module.of_fd = function(fd, mode, opts) end
-
----A pipe: a channel to read from and a channel to write to, at once and without a promise.
----```lua
----local r, w = lio.pipe()
----await(w:write_line("through"))
----print(await(r:read_line()))   --> through
----```
----@param opts table? `buffer_size`
----@return lwt.Channel, lwt.Channel
-lwt_io_module.pipe = function(opts) end
-
----A channel on memory: a string, which can be read, or an `lwt.bytes`, which can be read
----(`"r"`, the default), written (`"w"`) or both (`"r+"`). Writing stops at the end of it,
----with `ENOSPC`.
----```lua
----local b = require "lwt.bytes".create(5)
----local ch = lio.of_bytes(b, "w")
----await(ch:write("hello"))
----await(ch:close())
----print(b:to_string())   --> hello
----```
----@param data string|lwt.Bytes
----@param mode string?
----@param opts table? `buffer_size`
----@return lwt.Channel
-lwt_io_module.of_bytes = function(data, mode, opts) end
-
----The size of the buffers of channels that are made without `buffer_size`: 65536 at first.
----```lua
----print(lio.default_buffer_size())   --> 65536
----```
----@return integer
-lwt_io_module.default_buffer_size = function() end
-
----Set the size of the buffers of channels that are made from now on. 16 bytes at least.
----```lua
----lio.set_default_buffer_size(4096)
----print(lio.of_bytes(""):buffer_size())   --> 4096
----lio.set_default_buffer_size(65536)
----```
----@param size integer
-lwt_io_module.set_default_buffer_size = function(size) end
 
 ---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
 ---`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A

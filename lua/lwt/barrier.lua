@@ -1,9 +1,9 @@
 -- lwt.barrier: a place where n tasks wait for one another, again and again.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
-local waiters = require "lwt.waiters"
+local waiters = require "lwt.internal.waiters"
 
 local getmetatable = getmetatable
 

@@ -4,4 +4,4 @@
 -- the memory of the one it was cut from. A buffer that was sent to another thread belongs to that
 -- thread: using it here, or any slice that shared its memory, raises.
 
-return require "lwt.uvneeded"("lwt.bytes").bytes
+return require "lwt.internal.uvneeded"("lwt.bytes").bytes

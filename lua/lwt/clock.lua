@@ -7,7 +7,7 @@
 -- brings `base` up to date, and arms anew at the end.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
 
 local is_pending, waiter, wake_waiter = lwt.is_pending, core.waiter, core.wake

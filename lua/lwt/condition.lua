@@ -4,10 +4,10 @@
 -- broadcast reaches those who were waiting when it was made, oldest first.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
 local mutex = require "lwt.mutex"
-local waiters = require "lwt.waiters"
+local waiters = require "lwt.internal.waiters"
 
 local push, shift, wake = waiters.push, waiters.shift, waiters.wake
 local await = lwt.await

@@ -8,7 +8,7 @@ local M = {}
 -- A function of lwt.uv's, or one that says that lwt.uv is missing.
 local function of_uv(name)
   if has_uv then return uv.engine[name] end
-  return function() require "lwt.uvneeded"("engine." .. name) end
+  return function() require "lwt.internal.uvneeded"("engine." .. name) end
 end
 
 local use_uv = of_uv "use"

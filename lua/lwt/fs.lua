@@ -1,13 +1,13 @@
 --- Files and directories.
 --
--- The functions of paths, open files and whole files are C, in src/uv/fs*.c: each is one job of the
+-- The functions of paths, open files and whole files are C, in src/uv/fs: each is one job of the
 -- threadpool. Here: what is made of them, namely streams of directory entries and of events, and
 -- waiting for a lock. A path that contains a zero byte raises; what the system refuses rejects,
 -- with the operation and the path in the error.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
-local uv = require "lwt.uvneeded"("lwt.fs").fs
+local args = require "lwt.internal.args"
+local uv = require "lwt.internal.uvneeded"("lwt.fs").fs
 
 local M = {}
 

@@ -6,7 +6,7 @@
 -- `collected`; the loop runs the finalisers as tasks, before it next waits.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
 
 local M = {}

@@ -4,11 +4,12 @@
 --- Call it `lio`, as these pages do (`local lio = require "lwt.io"`): a local `io` would hide Lua's own.
 --- Every function that takes a channel first is a method as well: the same function.
 
--- What touches bytes is in C (src/uv/channel*.c, src/uv/io.c); here is what is made of it: atomic,
+-- What touches bytes is in C (src/uv/channel); here is what is made of it: atomic,
 -- whole files, temporary things, connections, servers, printing.
 
 local lwt = require "lwt"
-local cio = require "lwt.uvneeded"("lwt.io").io
+local uv = require "lwt.internal.uvneeded"("lwt.io")
+local cio, files = uv.io, uv.fs.channels
 local await, spawn, shield, is_promise = lwt.await, lwt.spawn, lwt.shield, lwt.is_promise
 local channel, methods = cio.metatable, cio.methods
 local lock, release, close, abort = methods._lock, methods._release, methods.close, methods.abort
@@ -17,7 +18,7 @@ local write, write_line, read_line, read_char =
 
 local check = require "lwt.io.check"
 
-local due = require "lwt.due"
+local due = require "lwt.internal.due"
 
 local M = {}
 
@@ -31,11 +32,14 @@ for name, value in pairs(methods) do
   if name:sub(1, 1) ~= "_" then M[name] = value end
 end
 for _, name in ipairs {
-  "of_fd", "of_bytes", "pipe", "open_file", "open_temp_file", "create_temp_dir",
-  "delete_recursively", "file_length", "default_buffer_size", "set_default_buffer_size",
-  "le", "be",
+  "of_fd", "of_bytes", "pipe", "default_buffer_size", "set_default_buffer_size", "le", "be",
 } do
   M[name] = cio[name]
+end
+for _, name in ipairs {
+  "open_file", "open_temp_file", "create_temp_dir", "delete_recursively", "file_length",
+} do
+  M[name] = files[name]
 end
 
 local function formatted(name, fmt, ...)
@@ -324,7 +328,7 @@ end
 
 local function run_with_temp_file(opts, f)
   local path, opened = made(M.open_temp_file, opts)
-  local _ <close> = setmetatable({ path = path, how = cio.unlink }, removing)
+  local _ <close> = setmetatable({ path = path, how = files.unlink }, removing)
   local ch <close> = opened
   await(lwt.fulfilled()) -- a cancel that came meanwhile is raised here
   return follow(f(path, ch))
@@ -347,7 +351,7 @@ end
 
 local function run_with_temp_dir(opts, f)
   local path = made(M.create_temp_dir, opts)
-  local _ <close> = setmetatable({ path = path, how = cio.delete_recursively }, removing)
+  local _ <close> = setmetatable({ path = path, how = files.delete_recursively }, removing)
   await(lwt.fulfilled())
   return follow(f(path))
 end

@@ -13,8 +13,8 @@
 --- same when the result is cancelled.
 
 local lwt = require "lwt"
-local args = require "lwt.stream.args"
-local crew = require "lwt.list.crew"
+local args = require "lwt.internal.args"
+local crew = require "lwt.internal.crew"
 
 local spawn, await, is_promise, fulfilled = lwt.spawn, lwt.await, lwt.is_promise, lwt.fulfilled
 local math_huge = math.huge
@@ -22,8 +22,8 @@ local math_huge = math.huge
 local M = {}
 
 local function check(f, l, name)
-  args.func(f, 1, name, 1)
-  local n = args.list(l, 2, name, 1) -- no tail call: it looks for its caller
+  args.check_callable(1, name, f, 1)
+  local n = args.list(2, name, l, 1) -- no tail call: it looks for its caller
   return n
 end
 
@@ -94,7 +94,7 @@ end
 ---```
 function M.iter_n(f, l, max)
   local n = check(f, l, "iter_n")
-  max = max == nil and 1 or args.int(max, 3, "iter_n", 1)
+  max = max == nil and 1 or args.integer(3, "iter_n", max, 1)
   return crew.run(max, function(c)
     c:loop(function(i)
       local v = f(l[i])
@@ -172,7 +172,7 @@ end
 ---```
 function M.map_n(f, l, max)
   local n = check(f, l, "map_n")
-  max = max == nil and 1 or args.int(max, 3, "map_n", 1)
+  max = max == nil and 1 or args.integer(3, "map_n", max, 1)
   return crew.run(max, function(c)
     local out = { n = n }
     c:loop(function(i) out[i] = value(f(l[i])) end, n)
@@ -488,8 +488,8 @@ end
 ---print(await(list.fold_left_s(function(acc, v) return acc .. v end, "", { "a", "b" })))   --> ab
 ---```
 function M.fold_left_s(f, acc, l)
-  args.func(f, 1, "fold_left_s")
-  local n = args.list(l, 3, "fold_left_s")
+  args.check_callable(1, "fold_left_s", f)
+  local n = args.list(3, "fold_left_s", l)
   return spawn(function()
     for i = 1, n do acc = value(f(acc, l[i])) end
     return fulfilled(acc)

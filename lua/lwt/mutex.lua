@@ -4,9 +4,9 @@
 -- hands the lock over without it ever being free. It knows no owner, and is not re-entrant.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
-local waiters = require "lwt.waiters"
+local waiters = require "lwt.internal.waiters"
 
 local await, is_promise, spawn, waiter = lwt.await, lwt.is_promise, lwt.spawn, core.waiter
 local cancel_due = core.cancel_due

@@ -2,10 +2,10 @@
 -- (lwt.uv's net); here is what goes over several addresses: connecting to a name.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
-local order = require "lwt.order"
-local uv = require "lwt.uvneeded" "lwt.net"
+local order = require "lwt.internal.order"
+local uv = require "lwt.internal.uvneeded" "lwt.net"
 
 local cnet = uv.net
 local M = {}

@@ -7,9 +7,9 @@
 -- Always holds: somebody waits only while all slots are in use; count = slots in use + idle.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
-local waiters = require "lwt.waiters"
+local waiters = require "lwt.internal.waiters"
 
 local await, is_promise = lwt.await, lwt.is_promise
 local getmetatable = getmetatable

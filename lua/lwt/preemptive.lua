@@ -3,7 +3,7 @@
 -- runs a worker's functions in the state that it works for.
 
 local lwt = require "lwt"
-local thread = require "lwt.uvneeded" ("lwt.preemptive").thread
+local thread = require "lwt.internal.uvneeded" ("lwt.preemptive").thread
 
 local reply = thread.reply
 

@@ -9,9 +9,9 @@
 -- two seconds KILL) and wait for its end on every way out, a cancel included.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
-local lwt_uv = require "lwt.uvneeded"("lwt.process")
+local lwt_uv = require "lwt.internal.uvneeded"("lwt.process")
 local uv, cio = lwt_uv.process, lwt_uv.io
 
 local M = {}
@@ -516,7 +516,7 @@ end
 -- stream does as well.
 local function reading(p, read, failure)
   local over = false
-  local guard = require("lwt.stream.dropped").call(function()
+  local guard = require("lwt.internal.dropped").call(function()
     if over then return end
     -- (Of one that has ended the collector has closed the channels already.)
     lwt.async(p.state and stop_group or stop, p)

@@ -17,7 +17,7 @@
 ---
 --- `S.const` is React's `return`, `E.until_` its `until`: keywords in Lua.
 
-local args = require "lwt.stream.args"
+local args = require "lwt.internal.args"
 local G = require "lwt.react.both"
 
 --- An event.
@@ -40,7 +40,7 @@ local step_mt = { __index = Step, __name = "lwt.react.step" }
 M.Step = Step
 
 local function check(step, name)
-  if getmetatable(step) ~= step_mt then args.wrong(step, 1, name, "step", 1) end
+  if getmetatable(step) ~= step_mt then args.wrong(1, name, "step", step, 1) end
 end
 
 --- A step that several primitives can be queued on: `send(v, step)`.

@@ -1,7 +1,7 @@
 -- lwt.retry: do it again when it fails, with a pause that grows.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 
 local await = lwt.await
 local getmetatable = getmetatable
@@ -33,7 +33,7 @@ function M.default_delay(n)
   return most * (0.5 + 0.5 * math.random())
 end
 
--- The options, checked; called straight from a public function, as everything in lwt.args.
+-- The options, checked; called straight from a public function, as everything in lwt.internal.args.
 local function checked(opts)
   local times, delay = opts.times or 3, opts.delay
   times = type(times) == "number" and math.tointeger(times)

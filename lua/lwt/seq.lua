@@ -12,10 +12,10 @@
 
 local lwt = require "lwt"
 local raise = require "lwt.core".raise -- again, with the trace that it has
-local args = require "lwt.stream.args"
-local crew = require "lwt.list.crew"
-local due = require "lwt.due"
-local stored = require "lwt.stored"
+local args = require "lwt.internal.args"
+local crew = require "lwt.internal.crew"
+local due = require "lwt.internal.due"
+local stored = require "lwt.internal.stored"
 local unview = require "lwt.core".unview
 
 local await, spawn, is_promise = lwt.await, lwt.spawn, lwt.is_promise
@@ -39,7 +39,7 @@ local function pull(q)
 end
 
 local function check(q, name)
-  if getmetatable(q) ~= mt then args.wrong(q, 1, name, "lwt.seq", 1) end
+  if getmetatable(q) ~= mt then args.wrong(1, name, "lwt.seq", q, 1) end
 end
 
 -- What force gives, as the callback of a bind gives it: a promise is followed.
@@ -117,7 +117,7 @@ end
 ---print(await(seq.return_lwt(lwt.fulfilled(1)):to_list())[1])   --> 1
 ---```
 function M.return_lwt(p)
-  if not is_promise(p) then args.wrong(p, 1, "return_lwt", "lwt.promise") end
+  if not is_promise(p) then args.wrong(1, "return_lwt", "lwt.promise", p) end
   return M.cons_lwt(M.empty, p)
 end
 
@@ -143,7 +143,7 @@ end
 ---```
 function M.cons_lwt(q, p)
   check(q, "cons_lwt")
-  if not is_promise(p) then args.wrong(p, 2, "cons_lwt", "lwt.promise") end
+  if not is_promise(p) then args.wrong(2, "cons_lwt", "lwt.promise", p) end
   return new(function()
     local state, v = p:state()
     if state == "fulfilled" then return q, v end
@@ -161,7 +161,7 @@ end
 ---```
 function M.append(a, b)
   check(a, "append")
-  if getmetatable(b) ~= mt then args.wrong(b, 2, "append", "lwt.seq") end
+  if getmetatable(b) ~= mt then args.wrong(2, "append", "lwt.seq", b) end
   return derive(a, function(rest, v)
     if rest ~= nil then return M.append(rest, b), v end
     return pull(b)
@@ -178,7 +178,7 @@ end
 ---```
 function M.map(q, f)
   check(q, "map")
-  args.func(f, 2, "map")
+  args.check_callable(2, "map", f)
   return derive(q, function(rest, v)
     if rest == nil then return nil end
     return M.map(rest, f), (f(v))
@@ -195,7 +195,7 @@ end
 ---```
 function M.map_s(q, f)
   check(q, "map_s")
-  args.func(f, 2, "map_s")
+  args.check_callable(2, "map_s", f)
   return derive(q, function(rest, v)
     if rest == nil then return nil end
     return work(function(w) return M.map_s(rest, f), w end, f, v)
@@ -232,7 +232,7 @@ end
 ---```
 function M.filter(q, f)
   check(q, "filter")
-  args.func(f, 2, "filter")
+  args.check_callable(2, "filter", f)
   return new(function()
     return seek(q, function(rest, v)
       if f(v) then return M.filter(rest, f), v end
@@ -268,7 +268,7 @@ end
 ---```
 function M.filter_s(q, f)
   check(q, "filter_s")
-  args.func(f, 2, "filter_s")
+  args.check_callable(2, "filter_s", f)
   return new(function()
     return seek_s(q, function(rest, v)
       if value(f(v)) then return M.filter_s(rest, f), v end
@@ -286,7 +286,7 @@ end
 ---```
 function M.filter_map(q, f)
   check(q, "filter_map")
-  args.func(f, 2, "filter_map")
+  args.check_callable(2, "filter_map", f)
   return new(function()
     return seek(q, function(rest, v)
       local w = f(v)
@@ -306,7 +306,7 @@ end
 ---```
 function M.filter_map_s(q, f)
   check(q, "filter_map_s")
-  args.func(f, 2, "filter_map_s")
+  args.check_callable(2, "filter_map_s", f)
   return new(function()
     return seek_s(q, function(rest, v)
       local w = value(f(v))
@@ -332,7 +332,7 @@ end
 ---```
 function M.flat_map(q, f)
   check(q, "flat_map")
-  args.func(f, 2, "flat_map")
+  args.check_callable(2, "flat_map", f)
   -- What is left of `inner`, when there is one, then what `outer` leads to.
   local flat
   local function force_flat(inner, outer)
@@ -375,7 +375,7 @@ end
 ---print(table.concat(await(q:to_list()), " "))   --> 1 3 9 27
 ---```
 function M.unfold(init, f)
-  args.func(f, 2, "unfold")
+  args.check_callable(2, "unfold", f)
   return new(function()
     local function node(...)
       if select("#", ...) == 0 or select("#", ...) == 1 and (...) == nil then return nil end
@@ -395,7 +395,7 @@ end
 ---print(table.concat(await(q:to_list()), " "))   --> 3 2 1
 ---```
 function M.unfold_lwt(init, f)
-  args.func(f, 2, "unfold_lwt")
+  args.check_callable(2, "unfold_lwt", f)
   return new(function()
     local function node(...)
       if select("#", ...) == 0 or select("#", ...) == 1 and (...) == nil then return nil end
@@ -413,7 +413,7 @@ end
 ---print(#await(seq.of_list({ 1, 2, 3 }):to_list()))   --> 3
 ---```
 function M.of_list(l)
-  local n = args.list(l, 1, "of_list")
+  local n = args.list(1, "of_list", l)
   local function from(i)
     return new(function()
       if i > n then return nil end
@@ -434,7 +434,7 @@ end
 ---print(table.concat(await(seq.of_seq(("a b"):gmatch("%a")):to_list()), " "))   --> a b
 ---```
 function M.of_seq(f, state, control)
-  args.func(f, 1, "of_seq")
+  args.check_callable(1, "of_seq", f)
   -- An iterator cannot be advanced twice from the same place, so here a node is kept.
   local function from(last)
     local known, rest, v = false, nil, nil
@@ -461,7 +461,7 @@ end
 ---print(table.concat(await(q:to_list()), " "))   --> 1 2
 ---```
 function M.of_seq_lwt(f, state, control)
-  args.func(f, 1, "of_seq_lwt")
+  args.check_callable(1, "of_seq_lwt", f)
   return M.of_seq(f, state, control):map_s(function(p) return p end)
 end
 
@@ -532,7 +532,7 @@ end
 ---```
 function M.fold_left(q, init, f)
   check(q, "fold_left")
-  args.func(f, 3, "fold_left")
+  args.check_callable(3, "fold_left", f)
   local acc = init
   local go
   local function came(rest, v)
@@ -566,7 +566,7 @@ end
 ---```
 function M.fold_left_s(q, init, f)
   check(q, "fold_left_s")
-  args.func(f, 3, "fold_left_s")
+  args.check_callable(3, "fold_left_s", f)
   return spawn(function()
     local acc = init
     local rest, v = force(q)
@@ -588,7 +588,7 @@ end
 ---```
 function M.iter(q, f)
   check(q, "iter")
-  args.func(f, 2, "iter")
+  args.check_callable(2, "iter", f)
   return M.fold_left(q, nil, function(_, v) f(v) end):map(function() end)
 end
 
@@ -602,7 +602,7 @@ end
 ---```
 function M.iter_s(q, f)
   check(q, "iter_s")
-  args.func(f, 2, "iter_s")
+  args.check_callable(2, "iter_s", f)
   return spawn(function()
     local rest, v = force(q)
     while rest ~= nil do
@@ -636,7 +636,7 @@ end
 ---```
 function M.iter_p(q, f)
   check(q, "iter_p")
-  args.func(f, 2, "iter_p")
+  args.check_callable(2, "iter_p", f)
   return at_once(q, f, math.huge)
 end
 
@@ -653,8 +653,8 @@ end
 ---```
 function M.iter_n(q, f, max)
   check(q, "iter_n")
-  args.func(f, 2, "iter_n")
-  max = max == nil and 1 or args.int(max, 3, "iter_n", 1)
+  args.check_callable(2, "iter_n", f)
+  max = max == nil and 1 or args.integer(3, "iter_n", max, 1)
   return at_once(q, f, max)
 end
 

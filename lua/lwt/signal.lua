@@ -6,9 +6,9 @@
 -- the system's way.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
-local stored = require "lwt.stored"
-local signal = require "lwt.uvneeded"("lwt.signal").signal
+local args = require "lwt.internal.args"
+local stored = require "lwt.internal.stored"
+local signal = require "lwt.internal.uvneeded"("lwt.signal").signal
 
 local M = {}
 
@@ -187,7 +187,7 @@ function M.stream(name)
   local receiver = add(name, receive)
   -- The receiver refers to the count and not to the stream: a stream that nobody has any more is
   -- collected, and the guard with it.
-  local guard = require("lwt.stream.dropped").call(function() remove(receiver) end)
+  local guard = require("lwt.internal.dropped").call(function() remove(receiver) end)
   local s = require("lwt.stream").from(function()
     if not guard or not receiver.f then return nil end
     if count.pending > 0 then

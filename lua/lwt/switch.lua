@@ -1,8 +1,8 @@
 -- lwt.switch: a scope of resources; turning it off releases what was hung on it.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
-local stored = require "lwt.stored"
+local args = require "lwt.internal.args"
+local stored = require "lwt.internal.stored"
 
 local getmetatable = getmetatable
 

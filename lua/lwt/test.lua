@@ -6,7 +6,7 @@
 -- `pending` and assertion failures included, with the right place.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
 
 local getinfo = debug.getinfo
@@ -350,7 +350,7 @@ end
 --- ```
 function M.stream_kit(make)
   args.check_callable(1, "stream_kit", make)
-  local each = each_check(require "lwt.kits".stream, make)
+  local each = each_check(require "lwt.internal.kits".stream, make)
   return each
 end
 
@@ -371,7 +371,7 @@ end
 --- ```
 function M.channel_kit(make)
   args.check_callable(1, "channel_kit", make)
-  local each = each_check(require "lwt.kits".channel, make)
+  local each = each_check(require "lwt.internal.kits".channel, make)
   return each
 end
 
@@ -397,7 +397,7 @@ function M.bytes_kit(source, sink)
   if sink ~= nil and type(sink) ~= "function" then
     args.wrong(2, "bytes_kit", "function", sink)
   end
-  local kits = require "lwt.kits"
+  local kits = require "lwt.internal.kits"
   local kit = table.move(kits.bytes, 1, #kits.bytes, 1, {})
   if sink then table.move(kits.sinks, 1, #kits.sinks, #kit + 1, kit) end
   local each = each_check(kit, { source = source, sink = sink })

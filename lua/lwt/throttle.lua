@@ -5,11 +5,11 @@
 -- begins a new one, and what was known of all keys is forgotten.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
-local due = require "lwt.due"
-local order = require "lwt.order"
-local waiters = require "lwt.waiters"
+local due = require "lwt.internal.due"
+local order = require "lwt.internal.order"
+local waiters = require "lwt.internal.waiters"
 
 local getmetatable = getmetatable
 

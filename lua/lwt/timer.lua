@@ -4,8 +4,8 @@
 -- before that, and then sleeps on for the rest.
 
 local lwt = require "lwt"
-local args = require "lwt.args"
-local stored = require "lwt.stored"
+local args = require "lwt.internal.args"
+local stored = require "lwt.internal.stored"
 
 local getmetatable = getmetatable
 

@@ -16,7 +16,7 @@
 local M = {}
 
 -- Not for users, and without a Lua file or a comment that says so.
-local INTERNAL = { ["lwt.core"] = true, ["lwt.uv"] = true, ["lwt.uvneeded"] = true }
+local INTERNAL = { ["lwt.core"] = true, ["lwt.uv"] = true }
 
 local function list(command)
   local pipe = assert(io.popen(command .. " 2>/dev/null | LC_ALL=C sort"))
@@ -345,7 +345,11 @@ function M.read()
   for _, path in ipairs(lua_files) do self.modules[module_name(path)] = { path = path } end
   for name, module in pairs(self.modules) do
     local parent = name:match("^(lwt%.[^.]+)%.")
-    if parent then module.part_of, module.internal = parent, true end
+    if parent == "lwt.internal" then
+      module.internal = true
+    elseif parent then
+      module.part_of, module.internal = parent, true
+    end
   end
   for name in pairs(INTERNAL) do
     if self.modules[name] then self.modules[name].internal = true end

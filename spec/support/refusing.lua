@@ -25,10 +25,11 @@ local function build(name, source_name, objects_name, folders, options, librarie
     .. " -I" .. include .. options
   local objects, commands = {}, { ("mkdir -p %s/%s.d"):format(folder, objects_name) }
   for _, from in ipairs(folders) do
-    local sources = io.popen(("ls src/%s/*.c"):format(from))
+    local sources = io.popen(("find src/%s -name '*.c' | LC_ALL=C sort"):format(from))
     for source in sources:lines() do
-      local object = ("%s/%s.d/%s%s.o"):format(folder, objects_name, from == "core" and "" or from .. "_",
-        source:match "([^/]+)%.c$")
+      -- src/core/task.c: task.o; src/uv/net/tcp.c: uv_net_tcp.o
+      local object = ("%s/%s.d/%s.o"):format(folder, objects_name,
+        source:match "^src/(.*)%.c$":gsub("^core/", ""):gsub("/", "_"))
       objects[#objects + 1] = object
       commands[#commands + 1] = ("{ test %s -nt %s && test -z \"$(find src -name '*.h' -newer %s)\" "
         .. "|| { %s -Dmalloc=oom_malloc -Dcalloc=oom_calloc -Drealloc=oom_realloc -c %s -o %s.$$ "

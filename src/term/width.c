@@ -64,9 +64,9 @@ size_t lwt_width_of_cluster(const unsigned char *s, size_t n, int flags) {
     i += lwt_utf8_next(s + i, n - i, &cp);
     if (!(flags & LWT_WIDTH_EMOJI))
       width += (size_t)lwt_width_of(cp, flags);
-    else if (cp == EMOJI_STYLE)
+    else if (cp == EMOJI_STYLE || (before != 0 && is_skin_tone(cp)))
       width = width == 1 ? 2 : width;
-    else if (before == 0 || !(before == ZWJ || is_skin_tone(cp)))
+    else if (before != ZWJ)
       width += (size_t)lwt_width_of(cp, flags);
     before = cp;
   }

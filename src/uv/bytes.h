@@ -10,7 +10,7 @@
 #ifndef LWT_UV_BYTES_H
 #define LWT_UV_BYTES_H
 
-#include "uv_internal.h"
+#include "internal.h"
 
 typedef struct lwt_uv_mem {
   char *data; /* malloc'd; NULL once it was moved away */

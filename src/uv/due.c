@@ -5,7 +5,7 @@
 ** that it was not. Such an operation begins a turn of the loop later: awaiting its promise
 ** withdraws it, and whoever keeps the promise instead gets what it brings.
 */
-#include "uv_internal.h"
+#include "internal.h"
 
 /* No function that comes here looks at more of its arguments, and a closure cannot hold any
 ** number of values. */

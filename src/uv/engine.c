@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "uv_internal.h"
+#include "internal.h"
 
 /* lwt_uv.guest: who turns the loop at the moment. */
 enum {
@@ -92,7 +92,7 @@ static void engine_wait(void *data, double seconds) {
   }
   if (seconds == 0) {
     /* uv_run looks at nothing when nothing counts; what other threads have posted does not. */
-    int posts = lwt_uv_thread_listens != NULL && lwt_uv_thread_listens(ctx);
+    int posts = ctx->inbox != NULL;
     if (posts) uv_ref((uv_handle_t *)ctx->async);
     uv_run(ctx->loop, UV_RUN_NOWAIT);
     if (posts) uv_unref((uv_handle_t *)ctx->async);
@@ -111,7 +111,8 @@ static int engine_alive(void *data) {
   lwt_uv *ctx = data;
   if (ctx->working > 0 || ctx->owed != NULL) return LWT_WORKING;
   if (ctx->waiting > 0) return LWT_WAITING;
-  if (lwt_uv_thread_alive != NULL && lwt_uv_thread_alive(ctx)) return LWT_WAITING;
+  if (ctx->hook.awaits_threads != NULL && ctx->hook.awaits_threads(ctx))
+    return LWT_WAITING;
   return ctx->adopted && uv_loop_alive(ctx->loop) ? LWT_WAITING : LWT_IDLE;
 }
 

@@ -5,7 +5,7 @@
 */
 #include <string.h>
 
-#include "uv_internal.h"
+#include "internal.h"
 
 void lwt_uv_push_error(lwt_uv *ctx, lua_State *L, ssize_t status, const char *op,
                        const char *what_key, const char *what) {

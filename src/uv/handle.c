@@ -9,7 +9,7 @@
 */
 #include <stdlib.h>
 
-#include "uv_internal.h"
+#include "internal.h"
 
 static void free_block(lwt_uv_handle *h) {
   if (h->class->release != NULL) h->class->release(h);

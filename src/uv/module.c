@@ -1,198 +1,7 @@
-/* module.c: `require "lwt.uv"`: the context of a Lua state, its types, and the families.
-**
-** The context is the first userdata with a __gc that this module makes, so that lua_close
-** finalises it after every handle and request (finalisers run in reverse order). What is
-** still open by then it closes itself, with the loop turning in C only.
+/* module.c: `require "lwt.uv"`: the families, each with its table of functions. It is the only
+** file that knows them all.
 */
-#include <stdlib.h>
-#include <string.h>
-
-#include "uv_internal.h"
-
-static const char context_key = 0; /* its address is the registry's key */
-
-/* ---- The context --------------------------------------------------------- */
-
-static void turn_until_closed(lwt_uv *ctx) {
-  for (;;) {
-    lwt_uv_after_run(ctx);
-    if (ctx->unclosed == 0 && ctx->reqs == NULL) return;
-    uv_run(ctx->loop, UV_RUN_ONCE);
-  }
-}
-
-/* The end of the state. Nothing here calls Lua: `closing` keeps lwt_uv_enter shut. */
-static int l_context_gc(lua_State *L) {
-  lwt_uv *ctx = lua_touserdata(L, 1);
-  int i;
-  if (ctx->loop == NULL) { /* it could not be made */
-    free(ctx->scratch);
-    ctx->scratch = NULL;
-    return 0;
-  }
-  ctx->closing = 1;
-  ctx->lwt->state_closing(ctx->lwt);
-  while (ctx->handles != NULL) lwt_uv_handle_close(NULL, ctx->handles->box, 1);
-  lwt_uv_reqs_cancel(ctx);
-  turn_until_closed(ctx);
-  lwt_uv_req_pay(ctx);
-  for (i = 0; i < LWT_UV_NFAMILIES; i++)
-    if (ctx->family_close[i] != NULL) ctx->family_close[i](ctx);
-  turn_until_closed(ctx);
-  lwt_uv_engine_close(ctx);
-  free(ctx->scratch);
-  ctx->scratch = NULL;
-  return 0;
-}
-
-static lwt_uv *new_context(lua_State *L) {
-  lwt_uv *ctx = lua_newuserdatauv(L, sizeof *ctx, 0);
-  memset(ctx, 0, sizeof *ctx);
-  ctx->later_end = &ctx->later;
-  ctx->lwt = (lwt_api *)lwt_import(L);
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, l_context_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
-  ctx->scratch = malloc(LWT_UV_SCRATCH);
-  if (ctx->scratch == NULL) luaL_error(L, "not enough memory");
-  lwt_uv_engine_start(ctx, L);
-  ctx->lwt->fulfilled(ctx->lwt, L, 0);
-  ctx->done_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  return ctx;
-}
-
-void lwt_uv_push_context(lwt_uv *ctx, lua_State *L) {
-  (void)ctx;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key);
-}
-
-lwt_uv *lwt_uv_find_context(lua_State *L) {
-  lwt_uv *ctx;
-  if (!lua_checkstack(L, 1)) return NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key);
-  ctx = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return ctx;
-}
-
-lwt_uv *lwt_uv_context_ended(lua_State *L) {
-  luaL_error(L, "this Lua state is being closed: lwt has ended");
-  return NULL; /* (never) */
-}
-
-void lwt_uv_check_open(lwt_uv *ctx, lua_State *L) {
-  if (ctx->loop == NULL || ctx->closing)
-    luaL_error(L, "this Lua state is being closed: lwt starts nothing new");
-}
-
-int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data) {
-  if (ctx->closing) return 0;
-  return ctx->lwt->enter(ctx->lwt, f, data);
-}
-
-int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data) {
-  if (ctx->closing) return 0;
-  return ctx->lwt->enter_last(ctx->lwt, f, data);
-}
-
-lua_State *lwt_uv_main(lwt_uv *ctx) {
-  return lua_checkstack(ctx->lwt->main, 8) ? ctx->lwt->main : NULL;
-}
-
-void lwt_uv_push_done(lwt_uv *ctx, lua_State *L) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->done_ref);
-}
-
-/* ---- Types --------------------------------------------------------------- */
-
-void lwt_uv_push_functions(lwt_uv *ctx, lua_State *L, const luaL_Reg *functions) {
-  lua_newtable(L);
-  lwt_uv_push_context(ctx, L);
-  luaL_setfuncs(L, functions, 1);
-}
-
-void lwt_uv_new_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
-                     const luaL_Reg *methods, const luaL_Reg *meta) {
-  lua_newtable(L);
-  lua_pushstring(L, name);
-  lua_setfield(L, -2, "__name");
-  lwt_uv_push_functions(ctx, L, methods);
-  lua_setfield(L, -2, "__index");
-  if (meta != NULL) {
-    lwt_uv_push_context(ctx, L);
-    luaL_setfuncs(L, meta, 1);
-  }
-  ctx->type[type].meta = lua_topointer(L, -1);
-  ctx->type[type].name = name;
-  ctx->type[type].ref = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-void *lwt_uv_new_userdata(lwt_uv *ctx, lua_State *L, lwt_uv_type type, size_t size,
-                          int nuservalues) {
-  void *p = lua_newuserdatauv(L, size, nuservalues);
-  memset(p, 0, size);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[type].ref);
-  lua_setmetatable(L, -2);
-  return p;
-}
-
-void *lwt_uv_test(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type) {
-  void *p = lua_touserdata(L, idx);
-  const void *meta;
-  if (p == NULL || !lua_getmetatable(L, idx)) return NULL;
-  meta = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  return meta == ctx->type[type].meta ? p : NULL;
-}
-
-void *lwt_uv_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type) {
-  void *p = lwt_uv_test(ctx, L, idx, type);
-  if (p == NULL) luaL_typeerror(L, idx, ctx->type[type].name);
-  return p;
-}
-
-port *lwt_uv_to_port(lwt_uv *ctx, lua_State *L, int idx) {
-  void *p = lua_touserdata(L, idx);
-  const void *meta;
-  int i;
-  if (p == NULL || !lua_getmetatable(L, idx)) return NULL;
-  meta = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  for (i = 0; i < LWT_UV_NTYPES; i++)
-    if (ctx->type[i].meta == meta)
-      return ctx->type[i].port != NULL ? ctx->type[i].port(p) : NULL;
-  return NULL;
-}
-
-void lwt_uv_check_options(lua_State *L, int arg, const char *const names[]) {
-  if (lua_isnoneornil(L, arg)) return;
-  luaL_checktype(L, arg, LUA_TTABLE);
-  lua_pushnil(L);
-  while (lua_next(L, arg) != 0) {
-    int i = 0;
-    lua_pop(L, 1);
-    if (lua_type(L, -1) == LUA_TSTRING)
-      while (names[i] != NULL && strcmp(names[i], lua_tostring(L, -1)) != 0) i++;
-    if (lua_type(L, -1) != LUA_TSTRING || names[i] == NULL)
-      luaL_argerror(
-          L, arg, lua_pushfstring(L, "unknown option '%s'", luaL_tolstring(L, -1, NULL)));
-  }
-}
-
-/* libuv reads it from the environment when the first request of the process needs a
-** thread. */
-int lwt_uv_pool_size(void) {
-  char text[32];
-  size_t size = sizeof text;
-  if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) < 0) return 4;
-  int n = atoi(text);
-  return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
-}
-
-/* ---- The module ---------------------------------------------------------- */
+#include "internal.h"
 
 typedef struct family {
   const char *name;
@@ -200,7 +9,7 @@ typedef struct family {
 } family;
 
 LUAMOD_API __attribute__((visibility("default"))) int luaopen_lwt_uv(lua_State *L) {
-  const family families[] = {
+  static const family families[] = {
       {"engine", lwt_uv_open_engine}, {"bytes", lwt_uv_open_bytes},
       {"net", lwt_uv_open_net},       {"fs", lwt_uv_open_fs},
       {"io", lwt_uv_open_io},         {"process", lwt_uv_open_process},
@@ -210,10 +19,9 @@ LUAMOD_API __attribute__((visibility("default"))) int luaopen_lwt_uv(lua_State *
   lwt_uv *ctx;
   size_t i;
   luaL_checkversion(L);
-  ctx = new_context(L);
+  ctx = lwt_uv_new_context(L);
   lua_newtable(L);
   for (i = 0; i < sizeof families / sizeof *families; i++) {
-    if (families[i].open == NULL) continue;
     families[i].open(ctx, L);
     lua_setfield(L, -2, families[i].name);
   }

@@ -15,6 +15,10 @@
 
 #include "../lwt.h"
 
+/* Which sides a channel on it has. */
+#define CAN_READ 1
+#define CAN_WRITE 2
+
 typedef struct port port;
 typedef void (*port_cb)(port *p, void *data, ssize_t status);
 

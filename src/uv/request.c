@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "uv_internal.h"
+#include "internal.h"
 
 static int *counter(lwt_uv_req *r) {
   return r->class->pooled ? &r->ctx->working : &r->ctx->waiting;

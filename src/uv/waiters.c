@@ -5,7 +5,7 @@
 ** of place i at 2i + 1 and what it wants at 2i + 2. A cancelled promise is no longer
 ** pending: that is how it is known, and it is passed over.
 */
-#include "uv_internal.h"
+#include "internal.h"
 
 static int is_live(lwt_uv *ctx, lua_State *L, int idx) {
   return ctx->lwt->state(ctx->lwt, L, lua_absindex(L, idx)) == LWT_PENDING;

@@ -3,13 +3,7 @@
 
 local M = {}
 
-local SMALLEST, LARGEST = 16, 0x7fffffff -- buffers, as src/uv/channel.h has it
-
-function M.is_callable(f)
-  if type(f) == "function" then return true end
-  local mt = getmetatable(f)
-  return type(mt) == "table" and mt.__call ~= nil
-end
+local SMALLEST, LARGEST = 16, 0x7fffffff -- buffers, as src/uv/channel/channel.h has it
 
 local function wrong_option(n, name, option, what)
   error(("bad argument #%d to '%s' (option '%s': %s)"):format(n, name, option, what), 0)

@@ -1,7 +1,7 @@
 -- Channels made of Lua functions (io.make). The C port asks `start`, and is told by `port:done`.
 
 local lwt = require "lwt"
-local stored = require "lwt.stored"
+local stored = require "lwt.internal.stored"
 local await = lwt.await
 
 local M = {}

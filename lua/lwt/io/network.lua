@@ -2,8 +2,9 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local order = require "lwt.order"
+local order = require "lwt.internal.order"
 local check = require "lwt.io.check"
+local args = require "lwt.internal.args"
 local trouble = require "lwt.io.trouble"
 local await, spawn, guard, raise = lwt.await, lwt.spawn, core.guard, core.raise
 
@@ -283,7 +284,7 @@ end
 -- Raises what is wrong with the arguments without a position.
 function M.establish(cio, addr, f, opts)
   local rest, ours = split(opts, "establish_server", 3, { on_error = true })
-  if ours.on_error ~= nil and not check.is_callable(ours.on_error) then
+  if ours.on_error ~= nil and not args.is_callable(ours.on_error) then
     wrong(3, "establish_server",
       "option 'on_error': function expected, got " .. type(ours.on_error))
   end

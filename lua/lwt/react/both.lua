@@ -5,8 +5,8 @@
 -- to the result weakly, so that a result which is dropped ends it.
 
 local lwt = require "lwt"
-local args = require "lwt.stream.args"
-local dropped = require "lwt.stream.dropped"
+local args = require "lwt.internal.args"
+local dropped = require "lwt.internal.dropped"
 local stream = require "lwt.stream"
 local core = require "lwt.core"
 local unview, guard = core.unview, core.guard
@@ -103,7 +103,7 @@ end
 ---@function react.E.with_finaliser(e, f)
 function E.with_finaliser(e, f)
   check_event(e, 1, "with_finaliser")
-  args.func(f, 2, "with_finaliser")
+  args.check_callable(2, "with_finaliser", f)
   local m = event_from({ e }, function(m) occur(m, e.v) end)
   m.guard = dropped.call(f)
   return m
@@ -189,7 +189,7 @@ end
 ---@function react.E.limit(e, f)
 function E.limit(e, f)
   check_event(e, 1, "limit")
-  args.func(f, 2, "limit")
+  args.check_callable(2, "limit", f)
   local start, admit = limiter(f, emit)
   local ref = setmetatable({}, weak)
   local m = event_from({ e }, function(m)
@@ -233,7 +233,7 @@ end
 ---```
 ---@function react.E.from(f)
 function E.from(f)
-  args.func(f, 1, "from")
+  args.check_callable(1, "from", f)
   return background(G.event(), function(ref)
     emit(ref, value(f()))
     return true
@@ -273,7 +273,7 @@ end
 ---```
 ---@function react.E.of_stream(s)
 function E.of_stream(s)
-  if not stream.is_stream(s) then args.wrong(s, 1, "of_stream", "lwt.stream") end
+  if not stream.is_stream(s) then args.wrong(1, "of_stream", "lwt.stream", s) end
   return background(G.event(), function(ref)
     local v = await(s:get())
     if v == nil then return false end
@@ -297,7 +297,7 @@ end
 ---```
 ---@function react.E.delay(p)
 function E.delay(p)
-  if not is_promise(p) then args.wrong(p, 1, "delay", "lwt.promise") end
+  if not is_promise(p) then args.wrong(1, "delay", "lwt.promise", p) end
   local state, e = p:state()
   if state == "fulfilled" then
     e = unview(e)
@@ -361,7 +361,7 @@ E.run_p = run(false, "run_p")
 local function map(serial, name)
   return function(e, f)
     check_event(e, 1, name)
-    args.func(f, 2, name)
+    args.check_callable(2, name, f)
     return event_of({ e }, serial, function(ref)
       local v = e.v
       return function() emit(ref, value(f(v))) end
@@ -424,7 +424,7 @@ E.app_p = app(false, "app_p")
 local function filter(serial, name)
   return function(e, f)
     check_event(e, 1, name)
-    args.func(f, 2, name)
+    args.check_callable(2, name, f)
     return event_of({ e }, serial, function(ref)
       local v = e.v
       return function()
@@ -451,7 +451,7 @@ E.filter_p = filter(false, "filter_p")
 local function fmap(serial, name)
   return function(e, f)
     check_event(e, 1, name)
-    args.func(f, 2, name)
+    args.check_callable(2, name, f)
     return event_of({ e }, serial, function(ref)
       local v = e.v
       return function()
@@ -483,7 +483,7 @@ E.fmap_p = fmap(false, "fmap_p")
 ---@function react.E.diff_s(e, f)
 function E.diff_s(e, f)
   check_event(e, 1, "diff_s")
-  args.func(f, 2, "diff_s")
+  args.check_callable(2, "diff_s", f)
   local any, last = false, nil
   return event_of({ e }, true, function(ref)
     local had, old, v = any, last, e.v
@@ -528,7 +528,7 @@ end
 ---@function react.E.fold_s(e, init, f)
 function E.fold_s(e, init, f)
   check_event(e, 1, "fold_s")
-  args.func(f, 3, "fold_s")
+  args.check_callable(3, "fold_s", f)
   local acc = init
   return event_of({ e }, true, function(ref)
     local v = e.v
@@ -553,7 +553,7 @@ end
 ---@function react.E.merge_s(list, init, f)
 function E.merge_s(list, init, f)
   local n, from = check_events(list, "merge_s")
-  args.func(f, 3, "merge_s")
+  args.check_callable(3, "merge_s", f)
   return event_of(from, true, function(ref)
     local values = { n = 0 }
     for i = 1, n do
@@ -577,7 +577,7 @@ end
 ---@function react.S.with_finaliser(s, f)
 function S.with_finaliser(s, f)
   check_signal(s, 1, "with_finaliser")
-  args.func(f, 2, "with_finaliser")
+  args.check_callable(2, "with_finaliser", f)
   local m = signal_from({ s }, s.v, s.eq, function(m) change(m, s.v) end)
   m.guard = dropped.call(f)
   return m
@@ -602,7 +602,7 @@ end
 ---@function react.S.limit(s, f, eq)
 function S.limit(s, f, eq)
   check_signal(s, 1, "limit")
-  args.func(f, 2, "limit")
+  args.check_callable(2, "limit", f)
   check_eq(eq, 3, "limit")
   local start, admit = limiter(f, set)
   local ref = setmetatable({}, weak)
@@ -693,7 +693,7 @@ end
 ---@function react.S.map_s(s, f, eq)
 function S.map_s(s, f, eq)
   check_signal(s, 1, "map_s")
-  args.func(f, 2, "map_s")
+  args.check_callable(2, "map_s", f)
   check_eq(eq, 3, "map_s")
   local v0 = s.v
   return signal_of({ s }, eq, function() return value(f(v0)) end, function(ref)
@@ -712,7 +712,7 @@ end
 ---@function react.S.filter_s(s, init, f, eq)
 function S.filter_s(s, init, f, eq)
   check_signal(s, 1, "filter_s")
-  args.func(f, 3, "filter_s")
+  args.check_callable(3, "filter_s", f)
   check_eq(eq, 4, "filter_s")
   local v0 = s.v
   return signal_of({ s }, eq, function()
@@ -736,7 +736,7 @@ end
 ---@function react.S.fmap_s(s, init, f, eq)
 function S.fmap_s(s, init, f, eq)
   check_signal(s, 1, "fmap_s")
-  args.func(f, 3, "fmap_s")
+  args.check_callable(3, "fmap_s", f)
   check_eq(eq, 4, "fmap_s")
   local v0 = s.v
   return signal_of({ s }, eq, function()
@@ -759,7 +759,7 @@ end
 ---@function react.S.diff_s(s, f)
 function S.diff_s(s, f)
   check_signal(s, 1, "diff_s")
-  args.func(f, 2, "diff_s")
+  args.check_callable(2, "diff_s", f)
   local last = s.v
   return event_of({ s }, true, function(ref)
     local old, v = last, s.v
@@ -777,7 +777,7 @@ end
 function S.sample_s(s, e, f)
   check_signal(s, 1, "sample_s")
   check_event(e, 2, "sample_s")
-  args.func(f, 3, "sample_s")
+  args.check_callable(3, "sample_s", f)
   return event_of({ e, s }, true, function(ref)
     if not now(e) then return nil end
     local v, w = e.v, s.v
@@ -823,7 +823,7 @@ end
 ---@function react.S.fold_s(e, init, f, eq)
 function S.fold_s(e, init, f, eq)
   check_event(e, 1, "fold_s")
-  args.func(f, 3, "fold_s")
+  args.check_callable(3, "fold_s", f)
   check_eq(eq, 4, "fold_s")
   return folding(e, init, eq, f)
 end
@@ -843,7 +843,7 @@ end
 ---@function react.S.merge_s(list, init, f, eq)
 function S.merge_s(list, init, f, eq)
   local n, from = check_signals(list, "merge_s")
-  args.func(f, 3, "merge_s")
+  args.check_callable(3, "merge_s", f)
   check_eq(eq, 4, "merge_s")
   local values0 = values_of(from, n)
   return signal_of(from, eq, function() return fold_values(values0, init, f) end, function(ref)
@@ -882,7 +882,7 @@ end
 ---@function react.S.bind_s(s, f, eq)
 function S.bind_s(s, f, eq)
   check_signal(s, 1, "bind_s")
-  args.func(f, 2, "bind_s")
+  args.check_callable(2, "bind_s", f)
   check_eq(eq, 3, "bind_s")
   local v0 = s.v
   return signal_of({ s }, nil, function() return signal_in(value(f(v0))) end, function(ref)
@@ -899,7 +899,7 @@ local function lift(n, name)
     local from = table.pack(...)
     local f, eq = from[n + 1], from[n + 2]
     for i = 1, n do check_signal(from[i], i, name) end
-    args.func(f, n + 1, name)
+    args.check_callable(n + 1, name, f)
     check_eq(eq, n + 2, name)
     from = table.move(from, 1, n, 1, {})
     local values0 = values_of(from, n)
@@ -989,7 +989,7 @@ Notifier.__name = "lwt.react.notifier"
 ---@param handle lwt.Notifier
 ---@function react.notifier.stop(handle)
 function Notifier:stop()
-  if getmetatable(self) ~= Notifier then args.wrong(self, 1, "stop", "lwt.react.notifier") end
+  if getmetatable(self) ~= Notifier then args.wrong(1, "stop", "lwt.react.notifier", self) end
   local node = self.node
   if node then
     self.node = nil
@@ -1008,7 +1008,7 @@ end
 local function notify(check, name)
   return function(x, f)
     check(x, 1, name)
-    args.func(f, 2, name)
+    args.check_callable(2, name, f)
     return notifier(x, function() f(x.v) end)
   end
 end
@@ -1016,7 +1016,7 @@ end
 local function notify_s(check, name)
   return function(x, f)
     check(x, 1, name)
-    args.func(f, 2, name)
+    args.check_callable(2, name, f)
     local w = new_worker()
     local handle
     handle = notifier(x, function()
@@ -1032,7 +1032,7 @@ end
 local function notify_p(check, name)
   return function(x, f)
     check(x, 1, name)
-    args.func(f, 2, name)
+    args.check_callable(2, name, f)
     return notifier(x, function() async(f, x.v) end)
   end
 end

@@ -1,6 +1,6 @@
 -- Events: the functions of the React library. (Functions of `lwt.react.E`.)
 
-local args = require "lwt.stream.args"
+local args = require "lwt.internal.args"
 local G = require "lwt.react.graph"
 local unview = require "lwt.core".unview
 
@@ -10,11 +10,11 @@ local event_from = G.event_from
 local getmetatable, error = getmetatable, error
 
 local function check(e, n, name)
-  if getmetatable(e) ~= Emt then args.wrong(e, n, name, "event", 1) end
+  if getmetatable(e) ~= Emt then args.wrong(n, name, "event", e, 1) end
 end
 
 local function check_list(list, name)
-  local n, from = args.objects(list, 1, name, Emt, "event", 1)
+  local n, from = args.objects(1, name, list, Emt, "event", 1)
   return n, from
 end
 
@@ -107,7 +107,7 @@ end
 ---@function react.E.map(e, f)
 function E.map(e, f)
   check(e, 1, "map")
-  args.func(f, 2, "map")
+  args.check_callable(2, "map", f)
   return event_from({ e }, function(m) occur(m, (f(e.v))) end)
 end
 
@@ -125,8 +125,8 @@ end
 ---@function react.E.trace(e, f, iff)
 function E.trace(e, f, iff)
   check(e, 1, "trace")
-  args.func(f, 2, "trace")
-  if iff ~= nil and getmetatable(iff) ~= Smt then args.wrong(iff, 3, "trace", "signal") end
+  args.check_callable(2, "trace", f)
+  if iff ~= nil and getmetatable(iff) ~= Smt then args.wrong(3, "trace", "signal", iff) end
   return event_from(iff and { e, iff } or { e }, function(m)
     if now(e) then
       if not iff or iff.v then f(e.v) end
@@ -219,7 +219,7 @@ end
 ---@function react.E.filter(e, f)
 function E.filter(e, f)
   check(e, 1, "filter")
-  args.func(f, 2, "filter")
+  args.check_callable(2, "filter", f)
   return event_from({ e }, function(m)
     local v = e.v
     if f(v) then occur(m, v) end
@@ -239,7 +239,7 @@ end
 ---@function react.E.fmap(e, f)
 function E.fmap(e, f)
   check(e, 1, "fmap")
-  args.func(f, 2, "fmap")
+  args.check_callable(2, "fmap", f)
   return event_from({ e }, function(m)
     local v = f(e.v)
     if v ~= nil then occur(m, v) end
@@ -260,7 +260,7 @@ end
 ---@function react.E.diff(e, f)
 function E.diff(e, f)
   check(e, 1, "diff")
-  args.func(f, 2, "diff")
+  args.check_callable(2, "diff", f)
   local any, last = false, nil
   return event_from({ e }, function(m)
     local had, old, v = any, last, e.v
@@ -282,7 +282,7 @@ end
 ---@function react.E.changes(e, eq)
 function E.changes(e, eq)
   check(e, 1, "changes")
-  if eq ~= nil then args.func(eq, 2, "changes") end
+  if eq ~= nil then args.check_callable(2, "changes", eq) end
   local any, last = false, nil
   return event_from({ e }, function(m)
     local v = e.v
@@ -313,7 +313,7 @@ end
 ---@function react.E.on(e, c)
 function E.on(e, c)
   check(e, 1, "on")
-  if getmetatable(c) ~= Smt then args.wrong(c, 2, "on", "signal") end
+  if getmetatable(c) ~= Smt then args.wrong(2, "on", "signal", c) end
   return event_from({ e, c }, function(m)
     if now(e) and c.v then occur(m, e.v) end
   end)
@@ -401,7 +401,7 @@ end
 ---@function react.E.fold(e, init, f)
 function E.fold(e, init, f)
   check(e, 1, "fold")
-  args.func(f, 3, "fold")
+  args.check_callable(3, "fold", f)
   local acc = init
   return event_from({ e }, function(m)
     acc = f(acc, e.v)
@@ -444,7 +444,7 @@ end
 ---@function react.E.merge(list, init, f)
 function E.merge(list, init, f)
   local n, from = check_list(list, "merge")
-  args.func(f, 3, "merge")
+  args.check_callable(3, "merge", f)
   return event_from(from, function(m)
     local acc, any = init, false
     for i = 1, n do
@@ -508,7 +508,7 @@ end
 ---```
 ---@function react.E.fix(f)
 function E.fix(f)
-  args.func(f, 1, "fix")
+  args.check_callable(1, "fix", f)
   local d = G.event()
   local e, result = f(d)
   if getmetatable(e) ~= Emt then
@@ -523,7 +523,7 @@ local function lift(n, name)
     local from = table.pack(...)
     local f = from[n + 1]
     for i = 1, n do check(from[i], i, name) end
-    args.func(f, n + 1, name)
+    args.check_callable(n + 1, name, f)
     from = table.move(from, 1, n, 1, {})
     return event_from(from, function(m)
       local values = {}

@@ -16,7 +16,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local storage = require "lwt.stored"
+local storage = require "lwt.internal.stored"
 
 local async, callback, handler = lwt.async, core.callback_under, core.handler
 local getmetatable, setmetatable, error = getmetatable, setmetatable, error

@@ -1,6 +1,6 @@
 -- Signals: the functions of the React library. (Functions of `lwt.react.S`.)
 
-local args = require "lwt.stream.args"
+local args = require "lwt.internal.args"
 local G = require "lwt.react.graph"
 local unview = require "lwt.core".unview
 
@@ -10,20 +10,20 @@ local event_from, signal_from = G.event_from, G.signal_from
 local getmetatable, error, unpack = getmetatable, error, table.unpack
 
 local function check(s, n, name)
-  if getmetatable(s) ~= Smt then args.wrong(s, n, name, "signal", 1) end
+  if getmetatable(s) ~= Smt then args.wrong(n, name, "signal", s, 1) end
 end
 
 local function check_event(e, n, name)
-  if getmetatable(e) ~= Emt then args.wrong(e, n, name, "event", 1) end
+  if getmetatable(e) ~= Emt then args.wrong(n, name, "event", e, 1) end
 end
 
 local function check_list(list, name)
-  local n, from = args.objects(list, 1, name, Smt, "signal", 1)
+  local n, from = args.objects(1, name, list, Smt, "signal", 1)
   return n, from
 end
 
 local function check_eq(eq, n, name)
-  if eq ~= nil then args.func(eq, n, name, 1) end
+  if eq ~= nil then args.check_callable(n, name, eq, 1) end
 end
 
 G.check_signal, G.check_signals, G.check_eq = check, check_list, check_eq
@@ -130,7 +130,7 @@ end
 ---@function react.S.trace(s, f, iff)
 function S.trace(s, f, iff)
   check(s, 1, "trace")
-  args.func(f, 2, "trace")
+  args.check_callable(2, "trace", f)
   if iff ~= nil then check(iff, 3, "trace") end
   return signal_from(iff and { s, iff } or { s }, s.v, s.eq, function(m)
     if now(s) then
@@ -191,7 +191,7 @@ end
 ---@function react.S.map(s, f, eq)
 function S.map(s, f, eq)
   check(s, 1, "map")
-  args.func(f, 2, "map")
+  args.check_callable(2, "map", f)
   check_eq(eq, 3, "map")
   return G.mapped(s, f, eq)
 end
@@ -211,7 +211,7 @@ end
 ---@function react.S.filter(s, init, f, eq)
 function S.filter(s, init, f, eq)
   check(s, 1, "filter")
-  args.func(f, 3, "filter")
+  args.check_callable(3, "filter", f)
   check_eq(eq, 4, "filter")
   local v = s.v
   if not f(v) then v = init end
@@ -236,7 +236,7 @@ end
 ---@function react.S.fmap(s, init, f, eq)
 function S.fmap(s, init, f, eq)
   check(s, 1, "fmap")
-  args.func(f, 3, "fmap")
+  args.check_callable(3, "fmap", f)
   check_eq(eq, 4, "fmap")
   local v = f(s.v)
   if v == nil then v = init end
@@ -259,7 +259,7 @@ end
 ---@function react.S.diff(s, f)
 function S.diff(s, f)
   check(s, 1, "diff")
-  args.func(f, 2, "diff")
+  args.check_callable(2, "diff", f)
   local last = s.v
   return event_from({ s }, function(m)
     local old = last
@@ -298,7 +298,7 @@ end
 function S.sample(s, e, f)
   check(s, 1, "sample")
   check_event(e, 2, "sample")
-  args.func(f, 3, "sample")
+  args.check_callable(3, "sample", f)
   return event_from({ e, s }, function(m)
     if now(e) then occur(m, (f(e.v, s.v))) end
   end)
@@ -389,7 +389,7 @@ end
 ---@function react.S.fold(e, init, f, eq)
 function S.fold(e, init, f, eq)
   check_event(e, 1, "fold")
-  args.func(f, 3, "fold")
+  args.check_callable(3, "fold", f)
   check_eq(eq, 4, "fold")
   return signal_from({ e }, init, eq, function(m) change(m, (f(m.v, e.v))) end)
 end
@@ -409,7 +409,7 @@ end
 ---@function react.S.merge(list, init, f, eq)
 function S.merge(list, init, f, eq)
   local n, from = check_list(list, "merge")
-  args.func(f, 3, "merge")
+  args.check_callable(3, "merge", f)
   check_eq(eq, 4, "merge")
   local function value()
     local acc = init
@@ -536,7 +536,7 @@ end
 ---@function react.S.bind(s, f, eq)
 function S.bind(s, f, eq)
   check(s, 1, "bind")
-  args.func(f, 2, "bind")
+  args.check_callable(2, "bind", f)
   check_eq(eq, 3, "bind")
   local ss = S.map(s, f)
   return follow(ss, function() return signal_in(ss.v, "bind") end, eq)
@@ -560,7 +560,7 @@ end
 ---```
 ---@function react.S.fix(init, f, eq)
 function S.fix(init, f, eq)
-  args.func(f, 2, "fix")
+  args.check_callable(2, "fix", f)
   check_eq(eq, 3, "fix")
   local d = G.signal(init, eq)
   local s, result = f(d)
@@ -577,7 +577,7 @@ local function lift(n, name)
     local from = table.pack(...)
     local f, eq = from[n + 1], from[n + 2]
     for i = 1, n do check(from[i], i, name) end
-    args.func(f, n + 1, name)
+    args.check_callable(n + 1, name, f)
     check_eq(eq, n + 2, name)
     from = table.move(from, 1, n, 1, {})
     local function value()
@@ -613,7 +613,7 @@ S.l1 = S.map
 function S.l2(a, b, f, eq)
   check(a, 1, "l2")
   check(b, 2, "l2")
-  args.func(f, 3, "l2")
+  args.check_callable(3, "l2", f)
   check_eq(eq, 4, "l2")
   return signal_from({ a, b }, (f(a.v, b.v)), eq, function(m) change(m, (f(a.v, b.v))) end)
 end

@@ -2,7 +2,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local waiters = require "lwt.waiters"
+local waiters = require "lwt.internal.waiters"
 local C = require "lwt.stream.log" -- and what core.lua has added to it
 
 local STOP, append, new_log, new_stream = C.STOP, C.append, C.new_log, C.new_stream

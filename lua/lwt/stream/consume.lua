@@ -8,10 +8,10 @@
 
 local lwt = require "lwt"
 local raise = require "lwt.core".raise -- again, with the trace that it has
-local args = require "lwt.stream.args"
+local args = require "lwt.internal.args"
 local C = require "lwt.stream.core"
-local crew = require "lwt.list.crew"
-local due = require "lwt.due"
+local crew = require "lwt.internal.crew"
+local due = require "lwt.internal.due"
 
 local M = C.M
 local check, take = C.check, C.take
@@ -93,7 +93,7 @@ end
 ---```
 function M.fold(s, init, f)
   check(s, "fold")
-  args.func(f, 3, "fold")
+  args.check_callable(3, "fold", f)
   local acc = init
   local go
   local function came(v)
@@ -125,7 +125,7 @@ end
 ---```
 function M.fold_s(s, init, f)
   check(s, "fold_s")
-  args.func(f, 3, "fold_s")
+  args.check_callable(3, "fold_s", f)
   return spawn(function()
     local acc = init
     while true do
@@ -148,7 +148,7 @@ end
 ---```
 function M.iter(s, f)
   check(s, "iter")
-  args.func(f, 2, "iter")
+  args.check_callable(2, "iter", f)
   local go
   local function came(v)
     if v == nil then return end
@@ -179,7 +179,7 @@ end
 ---```
 function M.iter_s(s, f)
   check(s, "iter_s")
-  args.func(f, 2, "iter_s")
+  args.check_callable(2, "iter_s", f)
   return spawn(function()
     while true do
       local v = take(s)
@@ -215,7 +215,7 @@ end
 ---```
 function M.iter_p(s, f)
   check(s, "iter_p")
-  args.func(f, 2, "iter_p")
+  args.check_callable(2, "iter_p", f)
   return at_once(s, f, math.huge)
 end
 
@@ -237,8 +237,8 @@ end
 ---```
 function M.iter_n(s, f, max)
   check(s, "iter_n")
-  args.func(f, 2, "iter_n")
-  max = max == nil and 1 or args.int(max, 3, "iter_n", 1)
+  args.check_callable(2, "iter_n", f)
+  max = max == nil and 1 or args.integer(3, "iter_n", max, 1)
   return at_once(s, f, max)
 end
 
@@ -300,7 +300,7 @@ end
 ---```
 function M.find(s, f)
   check(s, "find")
-  args.func(f, 2, "find")
+  args.check_callable(2, "find", f)
   return search(s, f, false)
 end
 
@@ -314,7 +314,7 @@ end
 ---```
 function M.find_s(s, f)
   check(s, "find_s")
-  args.func(f, 2, "find_s")
+  args.check_callable(2, "find_s", f)
   return search_s(s, f, false)
 end
 
@@ -327,7 +327,7 @@ end
 ---```
 function M.find_map(s, f)
   check(s, "find_map")
-  args.func(f, 2, "find_map")
+  args.check_callable(2, "find_map", f)
   return search(s, f, true)
 end
 
@@ -341,7 +341,7 @@ end
 ---```
 function M.find_map_s(s, f)
   check(s, "find_map_s")
-  args.func(f, 2, "find_map_s")
+  args.check_callable(2, "find_map_s", f)
   return search_s(s, f, true)
 end
 

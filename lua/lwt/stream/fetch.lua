@@ -251,7 +251,7 @@ function C.work(x, taker, p, resume, rescue)
 end
 local work = C.work
 
--- A task for a source, which `start(...)` gives (see lwt.stored); `resume(v)` with what it gives.
+-- A task for a source, which `start(...)` gives (see lwt.internal.stored); `resume(v)` with what it gives.
 function C.run_task(x, taker, resume, start, ...)
   local t = start(...)
   local state, v = t:state()

@@ -11,7 +11,7 @@
 -- section, a fetch under way.
 
 local C = require "lwt.stream.core"
-local storage = require "lwt.stored"
+local storage = require "lwt.internal.stored"
 
 local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
 local set_eager, fresh, error = C.set_eager, C.fresh, error
@@ -119,7 +119,7 @@ local plain = {
   filter = "if f%d(v) then ",
   filter_map = "local v = f%d(v) if v or v == false then ",
 }
--- The same where there is storage (see lwt.stored), or may be.
+-- The same where there is storage (see lwt.internal.stored), or may be.
 local careful = {
   map = "if stored[1] then v = bare(f%d, v) else v = f%d(v) end "
     .. "if not v and v == nil then none 'map' end ",

@@ -2,14 +2,14 @@
 
 local lwt = require "lwt"
 local raise = require "lwt.core".raise -- again, with the trace that it has
-local args = require "lwt.stream.args"
-local due = require "lwt.due"
+local args = require "lwt.internal.args"
+local due = require "lwt.internal.due"
 local C = require "lwt.stream.core"
 
 local M, mt = C.M, C.mt
 local ask, unread, unfold = C.ask, C.unread, C.unfold
 local any_due, cancel_due, later = due.any, due.cancel_due, due.later
-local keep = require "lwt.stored".keep
+local keep = require "lwt.internal.stored".keep
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
@@ -17,7 +17,7 @@ local getmetatable, pcall = getmetatable, pcall
 local Empty = M.Empty
 
 local function check(s, name)
-  if getmetatable(s) ~= mt then args.wrong(s, 1, name, "lwt.stream", 1) end
+  if getmetatable(s) ~= mt then args.wrong(1, name, "lwt.stream", s, 1) end
 end
 C.check = check
 
@@ -121,7 +121,7 @@ end
 ---```
 function M.npeek(s, n)
   check(s, "npeek")
-  n = args.int(n, 2, "npeek", 0)
+  n = args.integer(2, "npeek", n, 0)
   local items = { n = 0 }
   if n == 0 then return fulfilled(items) end
   return ask(s, { looks = true, feed = look_n, finish = give_items, items = items, want = n })
@@ -162,7 +162,7 @@ end
 ---```
 function M.nget(s, n)
   check(s, "nget")
-  n = args.int(n, 2, "nget", 0)
+  n = args.integer(2, "nget", n, 0)
   if n == 0 then return fulfilled { n = 0 } end
   return ask(s, collecting(s, { feed = take_n, want = n }))
 end
@@ -205,7 +205,7 @@ end
 ---```
 function M.get_while(s, f)
   check(s, "get_while")
-  args.func(f, 2, "get_while")
+  args.check_callable(2, "get_while", f)
   return ask(s, collecting(s, { feed = take_while, f = keep(f) }))
 end
 
@@ -221,7 +221,7 @@ end
 ---```
 function M.get_while_s(s, f)
   check(s, "get_while_s")
-  args.func(f, 2, "get_while_s")
+  args.check_callable(2, "get_while_s", f)
   return C.section(s, true, function()
     local items = { n = 0 }
     while true do
@@ -266,7 +266,7 @@ end
 ---```
 function M.njunk(s, n)
   check(s, "njunk")
-  n = args.int(n, 2, "njunk", 0)
+  n = args.integer(2, "njunk", n, 0)
   if n == 0 then return fulfilled() end
   return ask(s, { feed = throw_n, want = n, mute = true })
 end
@@ -293,7 +293,7 @@ end
 ---```
 function M.junk_while(s, f)
   check(s, "junk_while")
-  args.func(f, 2, "junk_while")
+  args.check_callable(2, "junk_while", f)
   return ask(s, { feed = throw_while, f = keep(f), mute = true })
 end
 
@@ -308,7 +308,7 @@ end
 ---```
 function M.junk_while_s(s, f)
   check(s, "junk_while_s")
-  args.func(f, 2, "junk_while_s")
+  args.check_callable(2, "junk_while_s", f)
   return C.section(s, false, function()
     while true do
       local v = await(peek(s))
@@ -375,7 +375,7 @@ end
 ---```
 function M.get_available_up_to(s, n)
   check(s, "get_available_up_to")
-  n = args.int(n, 2, "get_available_up_to", 0)
+  n = args.integer(2, "get_available_up_to", n, 0)
   local items, why, err = available(s, n)
   if why == "error" then
     unread(s, items, items.n)
@@ -525,7 +525,7 @@ end
 ---```
 function M.parse(s, f)
   check(s, "parse")
-  args.func(f, 2, "parse")
+  args.check_callable(2, "parse", f)
   return C.section(s, true, f)
 end
 

@@ -6,7 +6,7 @@
 
 local lwt = require "lwt"
 local raise = require "lwt.core".raise -- again, with the trace that it has
-local due = require "lwt.due"
+local due = require "lwt.internal.due"
 local C = require "lwt.stream.log" -- and what core.lua has added to it
 
 local alive, busy, promise_of, wake_all = C.alive, C.busy, C.promise_of, C.wake_all

@@ -3,10 +3,10 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
-local args = require "lwt.stream.args"
+local args = require "lwt.internal.args"
 local C = require "lwt.stream.core"
-local dropped = require "lwt.stream.dropped"
-local stored = require "lwt.stored"
+local dropped = require "lwt.internal.dropped"
+local stored = require "lwt.internal.stored"
 
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
@@ -32,7 +32,7 @@ local error = error
 ---print(table.concat(await(s:to_list()), " "))   --> 1 4 9
 ---```
 function M.from(f)
-  args.func(f, 1, "from")
+  args.check_callable(1, "from", f)
   local start = stored.task(f)
   return derive(function(x, taker) return run_task(x, taker, nil, start) end)
 end
@@ -47,7 +47,7 @@ end
 ---print(await(s:fold(0, function(x, sum) return sum + x end)))   --> 6
 ---```
 function M.from_direct(f)
-  args.func(f, 1, "from_direct")
+  args.check_callable(1, "from_direct", f)
   f = stored.now(f)
   local function guarded(x)
     local v = bare(f)
@@ -85,7 +85,7 @@ Pusher.__index = Pusher
 Pusher.__name = "lwt.stream.pusher"
 
 local function bound_of(p, name)
-  if getmetatable(p) ~= Pusher then args.wrong(p, 1, name, "lwt.stream.pusher", 1) end
+  if getmetatable(p) ~= Pusher then args.wrong(1, name, "lwt.stream.pusher", p, 1) end
   return p.bound
 end
 
@@ -120,7 +120,7 @@ function Pusher.size(p) return bound_of(p, "size").size end
 ---@function stream.pusher.resize(pusher, n)
 function Pusher.resize(p, n)
   local bound = bound_of(p, "resize")
-  bound.size = args.int(n, 2, "resize", 0)
+  bound.size = args.integer(2, "resize", n, 0)
   bound:admit()
 end
 
@@ -163,7 +163,7 @@ function Pusher.closed(p) return bound_of(p, "closed").log.closed end
 ---print(await(s:next()), p:is_pending(), pusher:count())   --> a false 1
 ---```
 function M.create_bounded(n)
-  n = args.int(n, 1, "create_bounded", 0)
+  n = args.integer(1, "create_bounded", n, 0)
   local s, bound = C.bounded(n)
   return s, setmetatable({ bound = bound }, Pusher)
 end
@@ -176,7 +176,7 @@ end
 ---print(#await(stream.of_list({ 5, 6, 7 }):to_list()))   --> 3
 ---```
 function M.of_list(l)
-  local n = args.list(l, 1, "of_list")
+  local n = args.list(1, "of_list", l)
   local s, log = C.stored()
   for i = 1, n do
     local v = l[i]
@@ -194,7 +194,7 @@ end
 ---print(table.concat(await(stream.of_string("abc"):to_list()), "-"))   --> a-b-c
 ---```
 function M.of_string(str)
-  if type(str) ~= "string" then args.wrong(str, 1, "of_string", "string") end
+  if type(str) ~= "string" then args.wrong(1, "of_string", "string", str) end
   local i, n = 0, #str
   local s = derive(function(x)
     if i == n then return ended(x) end
@@ -221,7 +221,7 @@ end
 ---print(table.concat(await(words:to_list()), "/"))   --> to/be/or/not
 ---```
 function M.of_iterator(f, state, control, closing)
-  args.func(f, 1, "of_iterator")
+  args.check_callable(1, "of_iterator", f)
   local failed = false
   local function close(err)
     local c = closing
@@ -258,7 +258,7 @@ end
 ---```
 function M.of_seq(q)
   local seq = require "lwt.seq"
-  if not seq.is_seq(q) then args.wrong(q, 1, "of_seq", "lwt.seq") end
+  if not seq.is_seq(q) then args.wrong(1, "of_seq", "lwt.seq", q) end
   local start = stored.task(function()
     local v, rest = await(q:next())
     if rest == nil then return nil end
@@ -329,7 +329,7 @@ end
 --- --> 30
 ---```
 function M.generate(f)
-  args.func(f, 1, "generate")
+  args.check_callable(1, "generate", f)
   local gen = { wanted = false, asked = false, idle = {}, over = false, failed = false }
   local start = stored.task(f)
   local started = false

@@ -7,9 +7,9 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
-local args = require "lwt.stream.args"
+local args = require "lwt.internal.args"
 local C = require "lwt.stream.fuse" -- which adds to lwt.stream.core
-local stored = require "lwt.stored"
+local stored = require "lwt.internal.stored"
 local unview = require "lwt.core".unview
 
 local M = C.M
@@ -31,7 +31,7 @@ local derive, stage, none = C.derive, C.stage, C.none
 ---```
 function M.map(s, f)
   check(s, "map")
-  args.func(f, 2, "map")
+  args.check_callable(2, "map", f)
   return stage("map", s, f)
 end
 
@@ -67,7 +67,7 @@ end
 ---```
 function M.map_s(s, f)
   check(s, "map_s")
-  args.func(f, 2, "map_s")
+  args.check_callable(2, "map_s", f)
   local start = stored.task(f)
   local function result(v)
     if v == nil then none("map_s") end
@@ -86,7 +86,7 @@ end
 ---```
 function M.filter(s, f)
   check(s, "filter")
-  args.func(f, 2, "filter")
+  args.check_callable(2, "filter", f)
   return stage("filter", s, f)
 end
 
@@ -100,7 +100,7 @@ end
 ---```
 function M.filter_s(s, f)
   check(s, "filter_s")
-  args.func(f, 2, "filter_s")
+  args.check_callable(2, "filter_s", f)
   local start = stored.task(f)
   return sequential(s, function(x, taker, v)
     return run_task(x, taker, function(yes)
@@ -120,7 +120,7 @@ end
 ---```
 function M.filter_map(s, f)
   check(s, "filter_map")
-  args.func(f, 2, "filter_map")
+  args.check_callable(2, "filter_map", f)
   return stage("filter_map", s, f)
 end
 
@@ -135,7 +135,7 @@ end
 ---```
 function M.filter_map_s(s, f)
   check(s, "filter_map_s")
-  args.func(f, 2, "filter_map_s")
+  args.check_callable(2, "filter_map_s", f)
   local start = stored.task(f)
   return sequential(s, function(x, taker, v)
     return run_task(x, taker, function(y)
@@ -196,7 +196,7 @@ end
 ---```
 function M.map_list(s, f)
   check(s, "map_list")
-  args.func(f, 2, "map_list")
+  args.check_callable(2, "map_list", f)
   f = stored.keep(f)
   return unpacking("map_list", s, function(_, _, use, v) return use(f(v)) end)
 end
@@ -211,7 +211,7 @@ end
 ---```
 function M.map_list_s(s, f)
   check(s, "map_list_s")
-  args.func(f, 2, "map_list_s")
+  args.check_callable(2, "map_list_s", f)
   local start = stored.task(f)
   return unpacking("map_list_s", s, function(x, taker, use, v)
     return run_task(x, taker, use, start, v)
@@ -240,7 +240,7 @@ end
 ---```
 function M.append(a, b)
   check(a, "append")
-  if getmetatable(b) ~= C.mt then args.wrong(b, 2, "append", "lwt.stream") end
+  if getmetatable(b) ~= C.mt then args.wrong(2, "append", "lwt.stream", b) end
   local log, resume
   local read, depth = C.reader { a, b }
   local function source(x, taker)
@@ -364,7 +364,7 @@ end
 ---```
 function M.combine(a, b)
   check(a, "combine")
-  if getmetatable(b) ~= C.mt then args.wrong(b, 2, "combine", "lwt.stream") end
+  if getmetatable(b) ~= C.mt then args.wrong(2, "combine", "lwt.stream", b) end
   local log
   local read, depth = C.reader({ a, b }, true)
   local function source(x, taker)
@@ -407,7 +407,7 @@ end
 ---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 3
 ---```
 function M.choose(streams)
-  local _, list = args.objects(streams, 1, "choose", C.mt, "lwt.stream")
+  local _, list = args.objects(1, "choose", streams, C.mt, "lwt.stream")
   local log, source
   local read, depth = C.reader(list, true)
   local turn = 0 -- who delivered last

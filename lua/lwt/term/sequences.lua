@@ -114,7 +114,7 @@ local OTHERS = { [0] = "back", "forward", "button10", "button11" }
 
 -- A report of the mouse: xterm's code of what happened, the place, and whether it ends in "m".
 local function mouse(code, x, y, released)
-  if not (code and x and y) or x < 1 or y < 1 then return nil end
+  if not (code and x and y) or code < 0 or x < 1 or y < 1 then return nil end
   local low = code & 3
   local report = { x = x, y = y, action = released and "release" or "press" }
   if code & 128 ~= 0 then
@@ -167,7 +167,7 @@ local function plain(list, final, alt)
   if RXVT_ENDS[final] then return named(NUMBERS[first], RXVT_ENDS[final], alt) end
   if RXVT_ARROWS[final] then return key.named(RXVT_ARROWS[final], false, alt, true) end
   if final == "Z" then return key.named("tab", false, alt, true) end
-  if final == "M" and list[3] then -- rxvt's mouse
+  if final == "M" and #list == 3 then -- rxvt's mouse
     return mouse(first and first - 32, list[2][1], list[3][1])
   end
   if final == "I" then return key.focus(true) end

@@ -1,0 +1,160 @@
+-- A crew: children that run at the same time for one task, at most so many of
+-- them, and are over when it is over. What the `_p` and `_n` forms of lists,
+-- sequences and streams are made of.
+--
+-- `crew.run(max, body)` runs `body(c)` as a task and gives its promise, which
+-- has what the body returns. The first child that fails is what fails: the others
+-- are cancelled, and awaited, before the promise is rejected. Cancelling the
+-- promise does the same, and has reached them when `cancel` returns: what the crew's
+-- task waits for passes it on.
+
+local lwt = require "lwt"
+local guard = require "lwt.core".guard -- pcall, which keeps the trace
+local due = require "lwt.internal.due"
+local order = require "lwt.internal.order"
+
+local spawn, await, shield = lwt.spawn, lwt.await, lwt.shield
+local task, pick, rejected = lwt.task, lwt.pick, lwt.rejected
+
+local Crew = {}
+Crew.__index = Crew
+
+-- Somebody ended: the body may be waiting for that (while children loop, for the last).
+local function poke(c)
+  local r = c.waiter
+  if r and (c.n == 0 or c.failed or not c.looping) then
+    c.waiter = nil
+    r:wakeup_later()
+  end
+end
+
+local function wait(c)
+  local p, r = task()
+  c.waiter = r
+  p:on_cancel(c.halt)
+  await(p)
+end
+
+-- Start a child, which runs until its first wait.
+function Crew:start(f, ...)
+  local child = spawn(f, ...)
+  local state = child:state()
+  if state == "fulfilled" then return end
+  if state == "rejected" then
+    if not self.failed then
+      self.failed, self.over = child, true
+      if self.alarm_r then self.alarm_r:wakeup_later() end
+    end
+    return
+  end
+  local live = self.live
+  self.started = self.started + 1
+  live[child] = self.started
+  self.n = self.n + 1
+  child:on_any(function()
+    live[child] = nil
+    self.n = self.n - 1
+    poke(self)
+  end, function()
+    live[child] = nil
+    self.n = self.n - 1
+    if not self.failed then
+      self.failed, self.over = child, true
+      if self.alarm_r then self.alarm_r:wakeup_later() end
+    end
+    poke(self)
+  end)
+end
+
+-- Wait until another child may be started. False: one has failed, do not. A cancel point.
+function Crew:room()
+  if due.cancel_due() then due.tell() end
+  while self.n >= self.max and not self.failed do wait(self) end
+  return not self.failed
+end
+
+-- Wait until all children are over, or one has failed.
+local function settle(c)
+  while c.n > 0 and not c.failed do wait(c) end
+end
+Crew.finish = settle
+
+-- Call `one(i)` for all of 1 … n, at most `max` at a time, for the body: by so many children
+-- that each take the next number when they are done with one, which costs a fraction of a
+-- child for each. Where no more may be started is known at once: a child that fails says so,
+-- and a cancel before the crew's own task hears of it.
+function Crew:loop(one, n)
+  local i = 0
+  self.looping = true
+  local function child()
+    while i < n and not self.over do
+      i = i + 1
+      one(i)
+    end
+  end
+  for _ = 1, self.max < n and self.max or n do
+    if i >= n or self.failed then break end
+    self:start(child)
+  end
+  settle(self)
+end
+
+-- Await `p` for the body, unless a child fails first: then `p` is cancelled and
+-- there is no result.
+function Crew:watch(p)
+  if self.failed then
+    p:cancel()
+    return nil
+  end
+  if self.n == 0 then return await(p) end
+  if not self.alarm then self.alarm, self.alarm_r = lwt.wait() end
+  p = pick { p, self.alarm }
+  p:on_cancel(self.halt)
+  return await(p)
+end
+
+local function drain(c)
+  while c.n > 0 do wait(c) end
+end
+
+-- Start no more, and cancel the children, once: they may be cleaning up by the second time.
+local function halt(c)
+  if c.halted then return end
+  c.halted, c.over = true, true
+  local list = order.by_value(c.live)
+  for i = 1, #list do list[i]:cancel() end
+end
+
+local function stop(c)
+  halt(c)
+  shield(drain, c)
+end
+
+local function finish(c, ok, ...)
+  if ok and not c.failed then
+    local awaited, err = pcall(settle, c)
+    if awaited and not c.failed then return ... end
+    if not c.failed then
+      stop(c)
+      return rejected(err)
+    end
+  end
+  stop(c)
+  if c.failed then return c.failed end -- the promise itself: it knows where its error comes from
+  return rejected((...))
+end
+
+local function run(max, body)
+  local c = setmetatable({
+    max = max, n = 0, started = 0, live = {}, failed = false, halted = false, over = false, -- one of the two
+    looping = false,
+  }, Crew)
+  c.halt = function() halt(c) end
+  return finish(c, guard(body, c))
+end
+
+local M = {}
+
+function M.run(max, body) return spawn(run, max, body) end
+
+return M

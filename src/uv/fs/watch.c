@@ -1,0 +1,254 @@
+/* watch.c: watching files and directories, for fs.watch (fs.lua makes the stream).
+**
+** A handle (../internal.h) with the events that nobody has asked for yet, or those who
+** wait for one, never both. The events are kept outside Lua, since an idle handle is not
+** anchored. What happens again before anybody looked is not told twice; when there are
+** too many to keep, the last one says so ("overflow").
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "watch.h"
+
+enum { U_WAITERS = 1 };
+
+#define KEEP_MAX 1024
+
+struct lwt_uv_news {
+  lwt_uv_news *next;
+  const char *type; /* static */
+  int named;
+  char name[];
+};
+
+/* ---- Keeping ------------------------------------------------------------- */
+
+static int is_kept(const lwt_uv_watch *w, const char *type, const char *name) {
+  for (const lwt_uv_news *e = w->first; e != NULL; e = e->next)
+    if (e->type == type && e->named == (name != NULL) &&
+        (name == NULL || strcmp(e->name, name) == 0))
+      return 1;
+  return 0;
+}
+
+void lwt_uv_watch_keep(lwt_uv_watch *w, const char *type, const char *name) {
+  if (w->overflow || is_kept(w, type, name)) return;
+  size_t len = name == NULL ? 0 : strlen(name);
+  lwt_uv_news *e = w->n < KEEP_MAX ? malloc(sizeof *e + len + 1) : NULL;
+  if (e == NULL) {
+    w->overflow = 1;
+    return;
+  }
+  e->next = NULL;
+  e->type = type;
+  e->named = name != NULL;
+  memcpy(e->name, name == NULL ? "" : name, len + 1);
+  if (w->last != NULL)
+    w->last->next = e;
+  else
+    w->first = e;
+  w->last = e;
+  w->n++;
+}
+
+static void drop_first(lwt_uv_watch *w) {
+  lwt_uv_news *e = w->first;
+  w->first = e->next;
+  if (w->first == NULL) w->last = NULL;
+  w->n--;
+  free(e);
+}
+
+static void release(lwt_uv_handle *h) {
+  lwt_uv_watch *w = (lwt_uv_watch *)h;
+  while (w->first != NULL) drop_first(w);
+  free(w->path);
+}
+
+static void closing(lwt_uv_handle *h) {
+  lwt_uv_watch_end((lwt_uv_watch *)h);
+}
+
+static int has_news(const lwt_uv_watch *w) {
+  return w->first != NULL || w->overflow;
+}
+
+/* Push what is next. Making it may run finalizers, which may take it: then the one after
+** it, if there is one (returns 0: none). Nobody has taken it yet. */
+static int push_news(lua_State *L, lwt_uv_watch *w) {
+  while (has_news(w)) {
+    unsigned long taken = w->taken;
+    const lwt_uv_news *e = w->first;
+    lua_pushstring(L, e == NULL || !e->named ? NULL : e->name); /* nil: not told */
+    lua_pushstring(L, e == NULL ? "overflow" : e->type);
+    lua_createtable(L, 0, 2);
+    lua_insert(L, -3);
+    lua_setfield(L, -3, "type");
+    lua_setfield(L, -2, "name");
+    if (w->taken == taken && has_news(w)) return 1;
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+static void take_news(lwt_uv_watch *w) {
+  w->taken++;
+  if (w->first != NULL)
+    drop_first(w);
+  else
+    w->overflow = 0;
+}
+
+/* ---- Telling ------------------------------------------------------------- */
+
+/* Push the first who waits, who does no longer; 0: nobody does. */
+static int take_waiter(lua_State *L, lwt_uv_watch *w, int userdata) {
+  int found = lwt_uv_waiters_pop(w->h.ctx, L, &w->waiters, userdata);
+  lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
+  return found;
+}
+
+static void tell(lua_State *L, void *data) {
+  lwt_uv_watch *w = data;
+  lwt_uv *ctx = w->h.ctx;
+  int top = lua_gettop(L);
+  while (w->h.box != NULL && w->h.pending > 0) {
+    lua_settop(L, top);
+    lwt_uv_handle_push(L, &w->h);
+    if (has_news(w)) {
+      if (!push_news(L, w)) continue;
+      if (w->h.box == NULL || !take_waiter(L, w, top + 1)) break;
+      take_news(w);
+      lua_insert(L, -2);
+      ctx->lwt->fulfill(ctx->lwt, L, top + 2, 1);
+    } else if (w->status < 0) {
+      lwt_uv_push_error(ctx, L, w->status, "watch", NULL, NULL);
+      if (w->h.box == NULL || !take_waiter(L, w, top + 1)) break;
+      lua_insert(L, -2);
+      ctx->lwt->reject(ctx->lwt, L, top + 2);
+    } else {
+      if (w->over) lwt_uv_handle_close(L, w->h.box, 0);
+      break;
+    }
+  }
+  lua_settop(L, top);
+}
+
+/* There was no memory for it: say so. */
+static void fail(lua_State *L, void *data) {
+  lwt_uv_watch *w = data;
+  if (w->h.box == NULL || w->h.pending == 0) return;
+  lwt_uv_handle_push(L, &w->h);
+  int userdata = lua_gettop(L);
+  lwt_uv_waiters_fail(w->h.ctx, L, &w->waiters, userdata);
+  if (w->h.box != NULL) lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
+}
+
+void lwt_uv_watch_tell(lwt_uv_watch *w) {
+  if (lwt_uv_enter(w->h.ctx, tell, w) != 0) lwt_uv_enter(w->h.ctx, fail, w);
+}
+
+/* ---- What Lua calls ------------------------------------------------------ */
+
+/* The userdata is at the top: it is being closed, the end of the stream for who waits. */
+static void stop(lua_State *L, lwt_uv_handle *h) {
+  lwt_uv_watch *w = (lwt_uv_watch *)h;
+  int userdata = lua_gettop(L);
+  while (lwt_uv_waiters_pop(h->ctx, L, &w->waiters, userdata)) {
+    lua_pushnil(L);
+    h->ctx->lwt->fulfill(h->ctx->lwt, L, userdata + 1, 1);
+    lua_settop(L, userdata);
+  }
+}
+
+static const lwt_uv_class watch_class = {.type = LWT_UV_WATCH,
+                                         .kind = "watch",
+                                         .size = sizeof(lwt_uv_watch),
+                                         .nuservalues = 1,
+                                         .stop = stop,
+                                         .release = release,
+                                         .closing = closing};
+
+/* fs.watcher(path, recursive): a handle with next() and close(). */
+static int l_watcher(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  const char *path = lwt_uv_fs_check_path(L, 1);
+  lua_settop(L, 2);
+  lwt_uv_watch *w = lwt_uv_handle_new(ctx, L, &watch_class);
+  lwt_uv_waiters_init(&w->waiters, U_WAITERS);
+  w->recursive = lua_toboolean(L, 2);
+  int status = uv_fs_event_init(ctx->loop, &w->fs);
+  status = lwt_uv_handle_opened(L, &w->h, &w->fs, status);
+  if (status < 0) return lwt_uv_raise(ctx, L, status, "watch", "path", path);
+  w->path = strdup(path);
+  if (w->path == NULL) {
+    status = UV_ENOMEM;
+  } else {
+    const char *slash = strrchr(w->path, '/');
+    w->name = slash == NULL ? w->path : slash + 1;
+    status = lwt_uv_watch_begin(w);
+  }
+  if (status >= 0) return 1;
+  lwt_uv_handle_close(L, w->h.box, 1);
+  return lwt_uv_raise(ctx, L, status, "watch", "path", path);
+}
+
+static void cancel_next(lua_State *L, void *data) {
+  lwt_uv_watch *w = data;
+  if (w->h.box == NULL || w->h.pending == 0) return; /* it is being closed */
+  lwt_uv_handle_push(L, &w->h);
+  int userdata = lua_gettop(L);
+  lwt_uv_waiters_cancelled(w->h.ctx, L, &w->waiters, userdata);
+  lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
+  lua_pop(L, 1);
+}
+
+/* w:next(): a promise of the next event, of nil once it is closed. */
+static int l_next(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  lwt_uv_watch *w = lwt_uv_handle_check(ctx, L, 1, LWT_UV_WATCH);
+  lua_settop(L, 1);
+  if (w != NULL && push_news(L, w)) {
+    take_news(w);
+    ctx->lwt->fulfilled(ctx->lwt, L, 1);
+    return 1;
+  }
+  if (w != NULL && w->status < 0)
+    return lwt_uv_reject(ctx, L, w->status, "watch", NULL, NULL);
+  if (w != NULL && !w->over)
+    return lwt_uv_waiters_wait(L, &w->waiters, &w->h, 1, 0, cancel_next);
+  if (w != NULL) lwt_uv_handle_close(L, w->h.box, 1); /* over */
+  lua_pushnil(L);
+  ctx->lwt->fulfilled(ctx->lwt, L, 1);
+  return 1;
+}
+
+/* ---- Elsewhere than on Linux --------------------------------------------- */
+
+#ifndef __linux__
+static void on_event(uv_fs_event_t *fs, const char *name, int events, int status) {
+  lwt_uv_watch *w = (lwt_uv_watch *)(lwt_uv_handle *)fs->data;
+  if (status < 0) w->status = status;
+  if (status >= 0 && (events & UV_RENAME)) lwt_uv_watch_keep(w, LWT_UV_RENAME, name);
+  if (status >= 0 && (events & UV_CHANGE)) lwt_uv_watch_keep(w, LWT_UV_CHANGE, name);
+  lwt_uv_watch_tell(w);
+}
+
+int lwt_uv_watch_begin(lwt_uv_watch *w) {
+  return uv_fs_event_start(&w->fs, on_event, w->path,
+                           w->recursive ? UV_FS_EVENT_RECURSIVE : 0);
+}
+
+void lwt_uv_watch_end(lwt_uv_watch *w) {
+  (void)w; /* closing the handle ends it */
+}
+#endif
+
+static const luaL_Reg methods[] = {{"next", l_next}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"watcher", l_watcher}, {NULL, NULL}};
+
+void lwt_uv_fs_open_watch(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_WATCH, "lwt.watch", methods, NULL);
+  lwt_uv_push_context(ctx, L);
+  luaL_setfuncs(L, functions, 1);
+}

@@ -1,0 +1,178 @@
+/* internal.h: what the network files (stream, tcp, pipe, tty, listener, udp, dns,
+** poll) share among themselves.
+*/
+#ifndef LWT_UV_NET_INTERNAL_H
+#define LWT_UV_NET_INTERNAL_H
+
+#include "../internal.h"
+
+/* Bytes held for nobody before reading stops. */
+#define HIGH_WATER 65536
+/* Operations that may succeed at once in a row before they go through the loop: nobody
+** can keep a turn for ever. */
+#define AT_ONCE 32
+
+/* ---- Streams (socket.c) -------------------------------------------------- */
+
+typedef struct write_req write_req;
+
+typedef struct lwt_uv_stream {
+  lwt_uv_handle h;
+  port p;
+  /* What every read and write looks at, close together. Who reads: a channel (rcb), or
+  ** else the task that reads through a direct view, and then the waiters. */
+  lwt_wait direct;
+  size_t direct_want;
+  const void *hint[6]; /* socket_direct.c */
+  port_cb rcb;
+  lwt_uv_waiters readers;
+  size_t held_n;           /* bytes that nobody asked for yet */
+  ssize_t end;             /* 0, or UV_EOF or an error: what follows what is held */
+  ssize_t broken;          /* the error of the connection that a write was told, or 0 */
+  write_req *first;        /* of the writes; it is with libuv */
+  unsigned char reading;   /* uv_read_start is on */
+  unsigned char more;      /* the last read filled its buffer: likely there is more */
+  unsigned char socket;    /* send and recv apply, which need not wait */
+  unsigned char raw;       /* the descriptor may be read without libuv */
+  unsigned char shut;      /* shutdown was called */
+  unsigned char half_sent; /* the rest of a write is being queued: others wait for it */
+  unsigned char let_go;    /* directions that a channel closed: 1 reading, 2 writing */
+  union {
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+    uv_tty_t tty;
+  } uv;
+  /* Reading. What arrives is held here until it is taken, also while it is on its way to
+  ** those who wait: whatever runs meanwhile finds it in its place. */
+  char
+      *held; /* held_n bytes from held_at on; of LWT_UV_SCRATCH bytes: a scratch buffer */
+  size_t held_at, held_size;
+  unsigned at_once, turn; /* reads at once in this turn of the loop */
+  unsigned taken;         /* counts what is taken: has somebody been here meanwhile? */
+  void *rdata;
+  char *rbuf;
+  size_t rlen;
+  /* Writing. */
+  write_req *last;
+  port_cb wcb;
+  void *wdata;
+  size_t wtaken; /* bytes of the channel's write that libuv has */
+  int chunks;    /* with libuv; one more than `wcb` knows after a cancelled write */
+  /* What it was lent (lent.h). */
+  int number;         /* the descriptor that it was made of; -1: libuv's own */
+  int mode, blocking; /* tickets, or -1 */
+} lwt_uv_stream;
+
+#define lwt_uv_stream_of_port(p) \
+  ((lwt_uv_stream *)(void *)((char *)(p)-offsetof(lwt_uv_stream, p)))
+
+/* Push a new stream userdata of this type, not yet initialised. May raise. */
+lwt_uv_stream *lwt_uv_stream_new(lwt_uv *ctx, lua_State *L, lwt_uv_type type);
+/* The stream at 1: NULL when closed; raises when it is none. */
+lwt_uv_stream *lwt_uv_stream_check(lwt_uv *ctx, lua_State *L);
+/* Metatable of one kind of stream: the shared methods and `own` (may be NULL). */
+void lwt_uv_stream_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
+                        const luaL_Reg *own);
+
+/* socket_read.c */
+int lwt_uv_stream_l_read(lua_State *L);
+void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
+void lwt_uv_stream_end_reading(lwt_uv_stream *s);
+ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data);
+void lwt_uv_stream_port_read_cancel(port *p);
+/* What is held and nobody asked for stays: out of a scratch buffer, which may be needed. */
+void lwt_uv_stream_keep(lwt_uv_stream *s);
+/* See that something is held, of at most `want` bytes where they have to be read first: 1
+** when there is, to be taken with `take` once it is in a string; 0: the end, or what s->end
+** says; UV_EAGAIN: wait, reading is on; another status. Nobody else may be reading. */
+ssize_t lwt_uv_stream_fill(lwt_uv_stream *s, size_t want);
+#define lwt_uv_stream_first(s) ((s)->held + (s)->held_at)
+void lwt_uv_stream_take(lwt_uv_stream *s, size_t n);
+/* Does a task read it (not a channel)? */
+#define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
+/* socket_direct.c */
+void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
+void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);
+void lwt_uv_stream_init_direct(lwt_uv_stream *s);
+void lwt_uv_stream_deliver_direct(lua_State *L, lwt_uv_stream *s);
+void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s);
+/* When there was no memory for that: asks for none. */
+void lwt_uv_stream_fail_direct(lua_State *L, lwt_uv_stream *s);
+/* socket_write.c */
+ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned n);
+/* The socket is at 1, a string at 2, of which `done` bytes are sent: pushes the promise of
+** the rest, returns 1. */
+int lwt_uv_stream_write_rest(lwt_uv_stream *s, lua_State *L, size_t done);
+int lwt_uv_stream_l_write(lua_State *L);
+int lwt_uv_stream_l_writev(lua_State *L);
+int lwt_uv_stream_l_shutdown(lua_State *L);
+void lwt_uv_stream_stop_writing(lwt_uv_stream *s, lua_State *L);
+void lwt_uv_stream_end_writing(lwt_uv_stream *s);
+ssize_t lwt_uv_stream_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs,
+                                 port_cb cb, void *data);
+ssize_t lwt_uv_stream_port_write_cancel(port *p);
+
+/* connect.c: the socket at the top of the stack is to be connected: begin (may raise),
+** start libuv with the request and lwt_uv_on_connect, then begun pushes the promise,
+** returns 1. */
+uv_connect_t *lwt_uv_connect_begin(lwt_uv_stream *s, lua_State *L, const char *text,
+                                   int nodelay);
+int lwt_uv_connect_begun(lua_State *L, uv_connect_t *uv, int status);
+void lwt_uv_on_connect(uv_connect_t *uv, int status);
+/* tcp.c: call the Lua function `name` ("connect", "listen") for an address that is a
+** name, with (host, service, the options at 2, text): 1 result. */
+void lwt_uv_push_by_name(lwt_uv *ctx, lua_State *L, const char *name);
+int lwt_uv_call_by_name(lwt_uv *ctx, lua_State *L, const char *name,
+                        const lwt_uv_address *a);
+
+/* ---- State of the family ------------------------------------------------- */
+
+typedef struct dns_req dns_req;
+typedef struct listener listener;
+
+typedef struct net_state {
+  /* listener.c: those that ran out of descriptors, and the timer that lets them try
+  ** again. */
+  listener *starved;
+  uv_timer_t *retry;
+  /* dns.c: lookups under way, and those that wait for their turn. */
+  int dns_limit, dns_active, dns_wanted; /* (active: also those that were left behind) */
+  uv_timer_t *alive;                     /* runs while an answer is wanted */
+  dns_req *dns_first, *dns_last;
+  int pollers; /* poll.c: registry reference of the table descriptor -> poller */
+  int by_name; /* tcp.c: registry reference of the table of Lua functions for names */
+  /* socket_direct.c: registry references of the metatables of views. */
+  int view_meta[LWT_UV_TTY + 1];
+} net_state;
+
+#define net_of(ctx) ((net_state *)(ctx)->family[LWT_UV_FNET])
+
+/* C only: listeners that wait for a descriptor look again. */
+void lwt_uv_listener_retry(lwt_uv *ctx);
+/* Push a listener that is closed until opened with a descriptor that listens, which it
+** then owns; on failure (fd < 0 is one: a status) that is closed. `path` is removed
+** when it closes. */
+listener *lwt_uv_listener_new(lwt_uv *ctx, lua_State *L, lwt_uv_type accepts, int nodelay,
+                              const char *path);
+int lwt_uv_listener_opened(lua_State *L, listener *l, int fd);
+/* Push a tcp or pipe userdata for a connected descriptor: 0, or a negative status with
+** nothing pushed and the descriptor still open. May raise (memory), the descriptor
+** still open. */
+int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd, int nodelay);
+/* The same for a descriptor that somebody else opened, and may share with others. */
+int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd);
+
+/* The registration of each file: adds its functions to the table at the top. */
+void lwt_uv_add_tcp(lwt_uv *ctx, lua_State *L);
+void lwt_uv_add_pipe(lwt_uv *ctx, lua_State *L);
+void lwt_uv_add_tty(lwt_uv *ctx, lua_State *L);
+void lwt_uv_add_listener(lwt_uv *ctx, lua_State *L);
+void lwt_uv_add_udp(lwt_uv *ctx, lua_State *L);
+void lwt_uv_add_dns(lwt_uv *ctx, lua_State *L);
+void lwt_uv_add_poll(lwt_uv *ctx, lua_State *L);
+
+/* A stream socket: a descriptor, or a negative status. */
+int lwt_uv_socket(int domain);
+
+#endif

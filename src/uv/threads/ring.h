@@ -1,0 +1,63 @@
+/* ring.h: a thread channel as all the states see it that share it. Used by
+** channel.c, and by it alone. */
+#ifndef LWT_UV_THREAD_RING_H
+#define LWT_UV_THREAD_RING_H
+
+#include "writer.h"
+
+/* Somebody who waits. Its state frees it. */
+struct lwt_uv_thread_waiter {
+  lwt_uv_post post;                       /* first */
+  lwt_uv_thread_waiter *next, *prev;      /* in the channel's queue, under its lock */
+  lwt_uv_thread_waiter *mine, *mine_prev; /* among its state's waiters */
+  lwt_uv_thread_channel *channel;         /* a reference */
+  lwt_uv_inbox *inbox;                    /* a reference */
+  lwt_uv *ctx;
+  lwt_uv_message *message; /* to send, or received: under the lock */
+  lwt_uv_message *taken;   /* received, and being unpacked */
+  int sender, waiting;     /* waiting: in the queue. Under the lock */
+  int closed;              /* ended by close */
+  int late;                /* posted to come to the channel in a later turn */
+  int canceled;            /* by its own state */
+  int stage;               /* of a receiver's delivery, see below */
+  int promise, receipt;    /* in the registry */
+};
+
+/* While its message is being unpacked a receiver may be cancelled, by a finalizer, and the message
+** comes back; once it has been told, that is over. */
+enum { LWT_UV_STAGE_NONE, LWT_UV_STAGE_UNPACKING, LWT_UV_STAGE_TOLD };
+
+typedef struct lwt_uv_waiter_queue {
+  lwt_uv_thread_waiter *first, *last;
+} lwt_uv_waiter_queue;
+
+struct lwt_uv_thread_channel {
+  atomic_int refs;    /* of all kinds */
+  atomic_int handles; /* userdata and messages: who may yet send or receive */
+  uv_mutex_t lock;
+  int closed;
+  size_t bound;
+  lwt_uv_message **ring; /* grows up to the bound, and beyond for what is given back */
+  size_t head, count, size;
+  lwt_uv_waiter_queue receivers, senders;
+};
+
+void lwt_uv_ring_let_go(lwt_uv_thread_channel *c);
+lwt_uv_thread_channel *lwt_uv_ring_keep(lwt_uv_thread_channel *c);
+
+/* All that follows: with the lock. */
+void lwt_uv_ring_append(lwt_uv_waiter_queue *q, lwt_uv_thread_waiter *w);
+void lwt_uv_ring_withdraw(lwt_uv_thread_channel *c, lwt_uv_thread_waiter *w);
+/* End the wait of the first in the queue, with a message or without. One whose state is
+** closing is out of the queue then, and that state frees it. 0: there was nobody. */
+int lwt_uv_ring_wake_first(lwt_uv_thread_channel *c, lwt_uv_waiter_queue *q,
+                           lwt_uv_message *m);
+/* The next message, from the ring or a sender that waits; or NULL. */
+lwt_uv_message *lwt_uv_ring_take(lwt_uv_thread_channel *c);
+/* What nobody has seen goes to the next receiver, or back to the front. 0: no memory. */
+int lwt_uv_ring_put_back(lwt_uv_thread_channel *c, lwt_uv_message *m);
+/* Pass the message on without waiting. */
+enum { LWT_UV_SENT, LWT_UV_MUST_WAIT, LWT_UV_SHUT, LWT_UV_NO_MEMORY };
+int lwt_uv_ring_send(lwt_uv_thread_channel *c, lwt_uv_message *m);
+
+#endif
