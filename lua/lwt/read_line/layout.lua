@@ -4,8 +4,8 @@
 --
 -- A row has, for each of its `n` columns: `t` the character ("" in the second column of a wide one), `s`
 -- its style (parameters of SGR, "" for none), `o` the offset in the text. `soft`: it is full, and its line
--- goes on in the next row. `doubtful`: terminals disagree on how wide something in it is. Rows are never
--- changed once they are made: the same table is the same row.
+-- goes on in the next row. `doubtful`: the columns in which something stands on whose width terminals
+-- disagree, as a set, or nil. Rows are never changed once they are made: the same table is the same row.
 
 local clusters = require "lwt.read_line.clusters"
 local text_width = require "lwt.text".width
@@ -53,7 +53,7 @@ end
 -- ---- Rows ---------------------------------------------------------------------------------------
 
 local function new_row(from)
-  return { t = {}, s = {}, o = {}, n = 0, from = from, stop = from, soft = false, doubtful = false }
+  return { t = {}, s = {}, o = {}, n = 0, from = from, stop = from, soft = false, doubtful = nil }
 end
 
 -- A row that is full, so that the line can go on in the next one.
@@ -73,16 +73,18 @@ local function put(row, shown, whole, doubtful, style, offset, width)
     row.t[n + i], row.s[n + i], row.o[n + i] = shown[i], style, offset
   end
   row.n = n + columns
-  if doubtful then row.doubtful = true end
+  if doubtful then
+    row.doubtful = row.doubtful or {}
+    row.doubtful[n + 1] = true
+  end
   return true
 end
 
 -- Plain ASCII, as much as there is and fits: the offset behind it.
 local function put_ascii(row, s, at, stop, style, width)
   local limit = min(stop, at + width - row.n)
-  local _, last = find(s, "^[ -~]+", at + 1)
-  if not last then return at end
-  if last >= limit then last = limit end
+  local other = find(sub(s, at + 1, limit), "[^ -~]")
+  local last = other and at + other - 1 or limit
   -- What comes behind may stand on the last one.
   local b = byte(s, last + 1)
   if b and b >= 0x80 then last = last - 1 end
@@ -226,9 +228,13 @@ function Layout:update(frame)
     end
   end
   local rows = self.rows
-  -- A row stays when the whole character behind it does: whether there is a border depends on that.
+  -- A row stays when the whole character behind it does, and the code point behind that.
   for i = #rows, 1, -1 do
-    if not rows[i].made or rows[i].stop + 4 > known then rows[i] = nil end
+    local row = rows[i]
+    if row.made and row.stop + 4 <= known and clusters.next(self.text, row.stop) + 4 <= known then
+      break
+    end
+    rows[i] = nil
   end
   self.text, self.styles, self.hint = frame.text, styles, frame.hint or ""
   self.hint_style = frame.hint_style or "2"
