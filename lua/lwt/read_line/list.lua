@@ -79,9 +79,34 @@ function List:append(s)
   drop_equal(self, s)
   self.last, self.size = self.last + 1, self.size + 1
   self.items[self.last] = s
-  self.joined = {}
+  if next(self.joined) then self.joined = {} end
   drop_oldest(self)
   return self.last
+end
+
+-- Adds many, repeats of the one before left out where that is wanted.
+function List:extend(entries)
+  if self.dedupe == "all" then
+    for _, s in ipairs(entries) do self:append(s) end
+    return
+  end
+  local items, last, dedupe = self.items, self.last, self.dedupe
+  local before = items[last]
+  for i = 1, #entries do
+    local s = entries[i]
+    if not dedupe or s ~= before then
+      last = last + 1
+      items[last], before = s, s
+    end
+  end
+  self.size, self.last, self.joined = self.size + last - self.last, last, {}
+  drop_oldest(self)
+end
+
+-- Takes all of them out; numbers go on.
+function List:clear()
+  self.items, self.size, self.numbers, self.joined = {}, 0, nil, {}
+  self.first = self.last + 1
 end
 
 -- All entries in one string, each between zeros, from the oldest on (1) or from the newest (-1).
