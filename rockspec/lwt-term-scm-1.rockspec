@@ -28,6 +28,7 @@ build = {
         "src/term/graphemes.c",
         "src/term/module.c",
         "src/term/normalize.c",
+        "src/term/tty.c",
         "src/term/utf8.c",
         "src/term/width.c",
         "src/term/wrap.c",

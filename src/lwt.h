@@ -29,7 +29,7 @@ extern "C" {
 /* Grows when something is added at the end of lwt_api; a change of what is
 ** already there changes the major number. */
 #define LWT_ABI_MAJOR 1
-#define LWT_ABI_MINOR 2
+#define LWT_ABI_MINOR 3
 
 /* Registry key of the table. */
 #define LWT_REGISTRY_KEY "lwt.api.1"
@@ -299,6 +299,16 @@ struct lwt_api {
   ** it frees what the cancel functions of pending promises are given: none is called from
   ** then on. */
   void (*state_closing)(const lwt_api *);
+
+  /* Since 1.3; NULL before lwt.uv is loaded. --------------------------------- */
+
+  /* Something of the process's (a terminal's mode, say) has to be put back however the
+  ** process ends: f(data) is called at exit, and before a fatal signal ends it. It must be
+  ** fit for signal handlers, and may be called on any thread, also more than once. Returns a
+  ** ticket for lent_remove, or a negative number when there are too many. */
+  int (*lent_add)(const lwt_api *, void (*f)(void *data), void *data);
+  /* f is not called any more. Must come before the module's code is unloaded. */
+  void (*lent_remove)(const lwt_api *, int ticket);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

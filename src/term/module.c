@@ -2,6 +2,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "term.h"
 #include "text.h"
 
 __attribute__((visibility("default"))) int luaopen_lwt_term_core(lua_State *L) {
@@ -19,5 +20,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_term_core(lua_State *L) {
       {"text_wrap", lwt_text_l_wrap},           /* wrap.c */
       {NULL, NULL}};
   luaL_newlib(L, functions);
+  lwt_term_open_tty(L);
+  lua_setfield(L, -2, "tty");
   return 1;
 }

@@ -3,7 +3,7 @@
 -- A key that is typed is interned: equal ones are the same table, so that they may index a table.
 -- A paste, a report of the mouse and the like are compared by what they say.
 
-local args = require "lwt.args"
+local args = require "lwt.internal.args"
 
 local M = {}
 
