@@ -14,7 +14,7 @@ local List = require "lwt.read_line.list"
 local mutex = require "lwt.mutex"
 
 local await = lwt.await
-local find, sub, gsub = string.find, string.sub, string.gsub
+local find, gsub = string.find, string.gsub
 
 local MODE = tonumber("600", 8)
 local DIRECTORY_MODE = tonumber("700", 8)

@@ -4,8 +4,8 @@
 --
 -- A row has, for each of its `n` columns: `t` the character ("" in the second column of a wide one), `s`
 -- its style (parameters of SGR, "" for none), `o` the offset in the text. `soft`: it is full, and its line
--- goes on in the next row. `doubtful`: the columns in which something stands on whose width terminals
--- disagree, as a set, or nil. Rows are never changed once they are made: the same table is the same row.
+-- goes on in the next row. `doubtful`: the last columns of what terminals take for wider or narrower, as a
+-- set, or nil. Rows are never changed once they are made: the same table is the same row.
 
 local clusters = require "lwt.read_line.clusters"
 local text_width = require "lwt.text".width
@@ -75,7 +75,7 @@ local function put(row, shown, whole, doubtful, style, offset, width)
   row.n = n + columns
   if doubtful then
     row.doubtful = row.doubtful or {}
-    row.doubtful[n + 1] = true
+    row.doubtful[n + columns] = true
   end
   return true
 end

@@ -7,7 +7,7 @@
 local List = {}
 List.__index = List
 
-local find, sub = string.find, string.sub
+local find = string.find
 
 local M = {}
 

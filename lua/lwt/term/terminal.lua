@@ -18,6 +18,8 @@ local Terminal = { __name = "lwt.terminal" }
 local methods = {}
 M.methods = methods
 
+local flush_now = require "lwt.internal.uvneeded"("lwt.term").io.flush_now
+
 local COLUMNS, ROWS = 80, 24
 
 -- ---- Making -------------------------------------------------------------------------
@@ -67,9 +69,14 @@ end
 -- own print has written.
 function methods:_write(bytes, to)
   if bytes == "" then return lwt.fulfilled() end
-  to = to or self.output
   bytes = newlines(self, bytes)
   local lio = require "lwt.io"
+  if self.direct and not to then -- past what catches the output of others
+    local p = self.direct:write(bytes)
+    flush_now(self.direct)
+    return p
+  end
+  to = to or self.output
   if rawequal(to, rawget(lio, "stdout")) then return lio.print(bytes) end
   if rawequal(to, rawget(lio, "stderr")) then return lio.eprint(bytes) end
   return to:write(bytes)
