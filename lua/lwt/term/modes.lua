@@ -54,6 +54,7 @@ end
 
 local function apply_raw(modes)
   local tty, last = modes.terminal.tty, modes.raw[#modes.raw]
+  if not tty then return end -- the other end of a connection: its own program sees to it
   if last then tty:raw(last.signals and "signals" or "keys") else tty:cooked() end
 end
 

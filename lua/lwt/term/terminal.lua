@@ -213,11 +213,11 @@ local RAW_OPTIONS = { signals = "boolean", paste = "boolean" }
 local function raw_guard(t, opts)
   local names = {}
   if not t:_is_dumb() and opts.paste ~= false then names[1] = "paste" end
-  return t.modes:guard(names, t.tty and t.in_tty and { signals = opts.signals or false } or nil)
+  return t.modes:guard(names, t.in_tty and { signals = opts.signals or false } or nil)
 end
 
 function methods:_raw_for_key()
-  return not self.modes.raw[1] and self.tty and self.in_tty and raw_guard(self, {})
+  return not self.modes.raw[1] and self.in_tty and raw_guard(self, {})
 end
 
 --- Puts the terminal into raw mode: every key is there at once, nothing is echoed, and Ctrl-C, Ctrl-Z,
