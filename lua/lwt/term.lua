@@ -74,8 +74,8 @@ M.hidden = style.attributes.hidden
 M.strike = style.attributes.strike
 
 local OPTIONS = {
-  tty = "boolean", columns = true, rows = true, colors = true, env = "table", escape_time = "number",
-  error = true,
+  tty = "boolean", columns = true, rows = true, colors = true, env = "table",
+  escape_time = "number", error = true,
 }
 local COLORS = { [0] = true, [16] = true, [256] = true, [16777216] = true }
 
@@ -117,12 +117,6 @@ function M.open(input, output, opts)
   return terminal.new(input, output, opts)
 end
 
--- Made when it is first used: a program that does not use it leaves the channels alone.
-local function standard()
-  local lio = require "lwt.io"
-  return terminal.new(lio.stdin, lio.stdout, { error = lio.stderr })
-end
-
 for name, f in pairs(methods) do
   if name:sub(1, 1) ~= "_" then
     M[name] = function(first, ...)
@@ -132,18 +126,18 @@ for name, f in pairs(methods) do
   end
 end
 
---- The terminal that the program was started on: standard input, standard output, and standard error for
---- `eprint`.
+--- The terminal that the program was started on: standard input, standard output, and standard error
+--- for `eprint`.
 ---@type lwt.Terminal
-M.stdout = nil
+M.stdout = terminal.later(function()
+  local lio = require "lwt.io"
+  return lio.stdin, lio.stdout, { error = lio.stderr }
+end)
 
-return setmetatable(M, {
+setmetatable(M, {
   __index = function(_, name)
-    if name == "stdout" then
-      M.stdout = standard()
-      return M.stdout
-    elseif name == "size_signal" then
-      return M.stdout.size_signal
-    end
+    if name == "size_signal" then return M.stdout.size_signal end
   end,
 })
+
+return M

@@ -136,7 +136,9 @@ function Reader:resolve(full, home)
     end
   end
   local module = full
-  while module and not self.modules[module] do module = module:match("^(.+)[.:][^.:]+$") end
+  -- (A part of a module may be called as one of its functions is.)
+  local function is_page(name) return self.modules[name] and not self.modules[name].part_of end
+  while module and not is_page(module) do module = module:match("^(.+)[.:][^.:]+$") end
   if not module then return home or "lwt", full end
   return module, full:sub(#module + 2)
 end

@@ -34,7 +34,7 @@ describe("styles", function()
     assert.equal("a\27[3mb\27[m", styled { "a", term.italic, "b" })
     assert.equal("a", styled { "a", term.bold, term.reset }:gsub("\27%[0m", "") .. "")
     assert.equal("1\27[91;4;102mx\27[m", styled { 1, { term.fg.lred, { term.underline, term.bg.lgreen } }, "x" })
-    assert.equal("x\27[m\r\n", (written(xterm(), function(t) return t:printlc(term.bold, "x") end):gsub("^\27%[1m", "")))
+    assert.equal("\27[1mx\27[m\r\n", written(xterm(), function(t) return t:printlc(term.bold, "x") end))
   end)
 
   it("know named colours, 256 and all of them", function()

@@ -44,11 +44,15 @@ end
 -- ---- What there is ------------------------------------------------------------------------------
 
 --- The text that is being edited.
+---@param ed lwt.read_line.Editor
 ---@return string
+---@function read_line.Editor.text(ed)
 function Editor:text() return self.buffer end
 
 --- Where the cursor is: how many bytes are before it.
+---@param ed lwt.read_line.Editor
 ---@return integer
+---@function read_line.Editor.cursor(ed)
 function Editor:cursor() return self.point end
 
 -- The start and the end of the line, among several, that `at` is in.
@@ -89,7 +93,9 @@ function Editor:replace(from, to, s)
 end
 
 --- Inserts text at the cursor, which is behind it then. Broken UTF-8 becomes U+FFFD, line ends "\n".
+---@param ed lwt.read_line.Editor
 ---@param s string
+---@function read_line.Editor.insert(ed, s)
 function Editor:insert(s)
   s = clusters.clean(s)
   local at = self.point
@@ -99,8 +105,10 @@ function Editor:insert(s)
 end
 
 --- Replaces the whole text; the cursor is at its end unless `cursor` (bytes before it) says where.
+---@param ed lwt.read_line.Editor
 ---@param s string
 ---@param cursor? integer
+---@function read_line.Editor.set(ed, s, cursor)
 function Editor:set(s, cursor)
   s = clusters.clean(s)
   self:replace(0, #self.buffer, s)
@@ -108,8 +116,10 @@ function Editor:set(s, cursor)
 end
 
 --- Takes out what is between two offsets, in whichever order.
+---@param ed lwt.read_line.Editor
 ---@param from integer
 ---@param to integer
+---@function read_line.Editor.delete(ed, from, to)
 function Editor:delete(from, to)
   if from > to then from, to = to, from end
   from, to = max(from, 0), min(to, #self.buffer)
@@ -118,7 +128,9 @@ function Editor:delete(from, to)
 end
 
 --- Moves the cursor to an offset; one in the middle of a character is the end of that character.
+---@param ed lwt.read_line.Editor
 ---@param at integer
+---@function read_line.Editor.move(ed, at)
 function Editor:move(at)
   self.point = clusters.ceil(self.buffer, max(0, min(at, #self.buffer)))
 end
@@ -130,8 +142,10 @@ function Editor:settle()
 end
 
 --- Takes out what is between the offsets, to be yanked. Kills that follow each other are one.
+---@param ed lwt.read_line.Editor
 ---@param from integer
 ---@param to integer
+---@function read_line.Editor.kill(ed, from, to)
 function Editor:kill(from, to)
   local how
   if self.last == "kill" then how = to < from and "prepend" or "append" end
@@ -243,8 +257,10 @@ function Editor:call(command, n, key)
 end
 
 --- Runs a command: its name, as readline calls it, or a function of the editor and the number.
+---@param ed lwt.read_line.Editor
 ---@param command string|fun(editor: lwt.read_line.Editor, n?: integer)
 ---@param n? integer the numeric argument
+---@function read_line.Editor.run(ed, command, n)
 function Editor:run(command, n)
   if type(command) ~= "function" and not M.commands[command] then
     error(("bad argument #1 to 'run' (there is no command '%s')"):format(tostring(command)), 2)
@@ -300,7 +316,9 @@ local function press_bound(ed, key)
 end
 
 --- Takes a key, as `term` gives them, or its name.
+---@param ed lwt.read_line.Editor
 ---@param key table|string
+---@function read_line.Editor.press(ed, key)
 function Editor:press(key)
   if type(key) == "string" then key = keymap.key(key) end
   if key.resize or key.focus ~= nil then return end

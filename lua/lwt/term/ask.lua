@@ -115,7 +115,8 @@ local function list_rows(t, texts, question, at, columns)
   local rows = {}
   if question then rows[1] = cells.row(t:styled(question), columns) end
   for i = first, first + room - 1 do
-    local line = i == at and t:styled { style.attributes.bold, "> ", style.strip(texts[i]) } or "  " .. texts[i]
+    local line = "  " .. texts[i]
+    if i == at then line = t:styled { style.attributes.bold, "> ", style.strip(texts[i]) } end
     rows[#rows + 1] = cells.row(line, columns)
   end
   return rows
@@ -136,13 +137,10 @@ end
 
 local function choose_by_key(t, list, texts, question, at)
   local guard <close> = raw(t)
-  local block = { level = QUESTION, rows = function(columns)
+  local block = t.region:block(QUESTION, function(columns)
     return list_rows(t, texts, question, at, columns)
-  end }
-  t.region:add(block)
-  local gone <close> = setmetatable({}, { __close = function()
-    if t.region:has(block) then t.region:remove(block) end
-  end })
+  end)
+  local shown <close> = t.region:add(block) -- luacheck: ignore 211
   t.region:update()
   local _, height = t:size()
   while true do
@@ -198,12 +196,16 @@ function methods:choose(list, opts)
   if #list == 0 then check.bad(1, "choose", "the list is empty") end
   opts = check.options(2, "choose", opts, { question = true, default = "number" })
   local default = opts.default
-  if default and list[default] == nil then check.bad(2, "choose", "option 'default': no such item") end
+  if default and list[default] == nil then
+    check.bad(2, "choose", "option 'default': no such item")
+  end
   if opts.question then style.render("choose", opts.question, style.NONE) end
   local texts = {}
   for i, item in ipairs(list) do texts[i] = shown_of(self, item) end
   return ask(self, function()
-    if is_interactive(self) then return choose_by_key(self, list, texts, opts.question, default or 1) end
+    if is_interactive(self) then
+      return choose_by_key(self, list, texts, opts.question, default or 1)
+    end
     return choose_by_line(self, list, texts, opts.question, default)
   end)
 end

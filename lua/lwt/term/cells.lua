@@ -9,8 +9,10 @@ local text = require "lwt.text"
 local M = {}
 
 -- Which parameters take the place of which: those of one group exclude each other.
-local GROUP = { [39] = "38", [49] = "48", [22] = "1", [23] = "3", [24] = "4", [25] = "5", [27] = "7",
-  [28] = "8", [29] = "9" }
+local GROUP = {
+  [39] = "38", [49] = "48", [22] = "1", [23] = "3", [24] = "4", [25] = "5", [27] = "7", [28] = "8",
+  [29] = "9",
+}
 
 local function group_of(n)
   if n >= 30 and n <= 38 or n >= 90 and n <= 97 then return "38" end
@@ -35,7 +37,8 @@ local function apply(style, parameters)
       for _, part in ipairs(style) do
         if part[1] ~= group and not (n == 22 and part[1] == "2") then kept[#kept + 1] = part end
       end
-      if not GROUP[n] then kept[#kept + 1] = { group, table.concat(list, ";", from, math.min(i, #list)) } end
+      local own = table.concat(list, ";", from, math.min(i, #list))
+      if not GROUP[n] then kept[#kept + 1] = { group, own } end
       style = kept
     end
     i = i + 1

@@ -22,7 +22,8 @@ function M.bad(arg, name, message)
 end
 
 function M.wrong(arg, name, expected, value)
-  M.bad(arg, name, ("%s expected, got %s"):format(expected, value == nil and "no value" or type_name(value)))
+  local got = value == nil and "no value" or type_name(value)
+  M.bad(arg, name, ("%s expected, got %s"):format(expected, got))
 end
 
 function M.type(arg, name, value, expected)
@@ -36,7 +37,9 @@ end
 function M.integer(arg, name, value, min)
   local integer = math.type(value) == "float" and math.tointeger(value) or value
   if math.type(integer) ~= "integer" then M.wrong(arg, name, "integer", value) end
-  if min and integer < min then M.bad(arg, name, ("must be at least %d, got %d"):format(min, integer)) end
+  if min and integer < min then
+    M.bad(arg, name, ("must be at least %d, got %d"):format(min, integer))
+  end
   return integer
 end
 

@@ -49,8 +49,9 @@ end
 local LEVELS = { 0, 95, 135, 175, 215, 255 }
 -- The first sixteen, as xterm has them.
 local BASIC = {
-  [0] = { 0, 0, 0 }, { 205, 0, 0 }, { 0, 205, 0 }, { 205, 205, 0 }, { 0, 0, 238 }, { 205, 0, 205 },
-  { 0, 205, 205 }, { 229, 229, 229 }, { 127, 127, 127 }, { 255, 0, 0 }, { 0, 255, 0 }, { 255, 255, 0 },
+  [0] = { 0, 0, 0 }, { 205, 0, 0 }, { 0, 205, 0 }, { 205, 205, 0 },
+  { 0, 0, 238 }, { 205, 0, 205 }, { 0, 205, 205 }, { 229, 229, 229 },
+  { 127, 127, 127 }, { 255, 0, 0 }, { 0, 255, 0 }, { 255, 255, 0 },
   { 92, 92, 255 }, { 255, 0, 255 }, { 0, 255, 255 }, { 255, 255, 255 },
 }
 
@@ -87,7 +88,9 @@ function M.parameters(colour, base, colours)
     local r, g, b = colour[1], colour[2], colour[3]
     if colours >= MANY then return ("%d;2;%d;%d;%d"):format(base + 8, r, g, b) end
     local id = ("%d;%d;%d;%d"):format(r, g, b, colours)
-    known[id] = known[id] or (colours >= 256 and nearest(r, g, b, 16, 255) or nearest(r, g, b, 0, 15))
+    if not known[id] then
+      known[id] = colours >= 256 and nearest(r, g, b, 16, 255) or nearest(r, g, b, 0, 15)
+    end
     colour = known[id]
   elseif colour > 15 and colours < 256 then
     local c = rgb_of(colour)

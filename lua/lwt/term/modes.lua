@@ -22,7 +22,8 @@ local SEQUENCES = {
   region = { "", "\r\n" }, -- something is drawn, and the cursor is in its last row
 }
 
----@class lwt.TerminalGuard
+---@class lwt.term.Guard
+---@field close fun(guard: lwt.term.Guard)
 local Guard = { __name = "lwt.term.guard" }
 Guard.__index = Guard
 
@@ -193,8 +194,8 @@ end
 
 --- Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
 --- a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
----@param guard lwt.TerminalGuard
----@function term.close(guard)
+---@param guard lwt.term.Guard
+---@function term.Guard.close(guard)
 function Guard.close(guard)
   if not guard.open then return end
   guard.open = false

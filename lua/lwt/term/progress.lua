@@ -28,9 +28,9 @@ end
 local function show(t, line, turning)
   local shown = { t = t, drawn = -math.huge, timer = false, block = false }
   if not t:_is_dumb() then
-    shown.block = t.region:add { level = BARS, rows = function(columns)
+    shown.block = t.region:add(t.region:block(BARS, function(columns)
       return { cells.row(line(columns), columns) }
-    end }
+    end))
   end
   local redraw
   local function later(seconds)
@@ -148,6 +148,8 @@ local function tell_plainly(bar)
   end
 end
 
+local BAR_OPTIONS = { total = "number", label = "string", value = "number" }
+
 --- A progress bar at the bottom of what has been written; several stand below one another. It is redrawn at
 --- most ten times a second. What is printed meanwhile appears above. Where the output is no terminal (or TERM
 --- is `dumb`) it writes a plain line at each tenth of the whole, at least every ten seconds, and at the end.
@@ -163,11 +165,14 @@ end
 ---```
 ---@function term.progress(t, opts)
 function methods:progress(opts)
-  opts = check.options(1, "progress", opts, { total = "number", label = "string", value = "number" })
-  if opts.total and not (opts.total >= 0) then check.bad(1, "progress", "option 'total': at least 0") end
+  opts = check.options(1, "progress", opts, BAR_OPTIONS)
+  if opts.total and (opts.total < 0 or opts.total ~= opts.total) then
+    check.bad(1, "progress", "option 'total': must be at least 0")
+  end
+  local now = lwt.now()
   local bar = setmetatable({
-    t = self, total = opts.total, label = opts.label or "", value = opts.value or 0, began = lwt.now(),
-    utf8 = is_utf8(self), over = false, tenth = 0, told = lwt.now(),
+    t = self, total = opts.total, label = opts.label or "", value = opts.value or 0, began = now,
+    utf8 = is_utf8(self), over = false, tenth = 0, told = now,
   }, Bar)
   bar.shown = show(self, function(columns) return bar_line(bar, columns) end, false)
   bar.shown.changed()
@@ -240,7 +245,8 @@ local STROKES = { "|", "/", "-", "\\" }
 function methods:spinner(opts)
   opts = check.options(1, "spinner", opts, { label = "string" })
   local frames = is_utf8(self) and DOTS or STROKES
-  local spinner = setmetatable({ label = opts.label or "", began = lwt.now(), over = false }, Spinner)
+  local spinner = { label = opts.label or "", began = lwt.now(), over = false }
+  setmetatable(spinner, Spinner)
   spinner.shown = show(self, function(columns)
     local passed = lwt.now() - spinner.began
     local frame = frames[math.floor(passed / REDRAW + 0.5) % #frames + 1]

@@ -2,7 +2,8 @@
 -- a list to choose from, the line that is edited. Each is a block; the blocks stand below one another, by
 -- their level. What is printed meanwhile appears above, as whole lines.
 --
--- A block is { level =, rows = function(columns) → rows (see cells.lua), cursor or nil }.
+-- A block has a level, and a function rows(columns), which gives its rows (see cells.lua) and, if the
+-- cursor is in it, { row, column }, from 1 and from 0.
 
 local lwt = require "lwt"
 local cells = require "lwt.term.cells"
@@ -18,8 +19,8 @@ local FRAME = 1 / 30 -- seconds between two redraws in a flood of output
 
 function M.new(terminal)
   return setmetatable({
-    terminal = terminal, blocks = {}, frame = frames.new(), shown = false, hides = false, partial = "",
-    pending = {}, written = false, timer = false, last = -1,
+    terminal = terminal, blocks = {}, frame = frames.new(), shown = false, hides = false,
+    partial = "", pending = {}, written = false, timer = false, last = -1,
   }, Region)
 end
 
@@ -114,6 +115,18 @@ function Region:stop()
 end
 
 -- ---- Blocks ---------------------------------------------------------------------------
+
+local Block = {}
+Block.__index = Block
+
+-- A block, which is not shown yet.
+function Region:block(level, rows)
+  return setmetatable({ region = self, level = level, rows = rows }, Block)
+end
+
+function Block.__close(block)
+  if block.region:has(block) then block.region:remove(block) end
+end
 
 -- Adds a block: lower levels are further up.
 function Region:add(block)

@@ -126,7 +126,9 @@ end
 ---@function term.clear_line(t, side)
 function methods:clear_line(side)
   local codes = { right = "\27[K", left = "\27[1K" }
-  if side ~= nil and not codes[side] then check.bad(1, "clear_line", "'right' or 'left' expected") end
+  if side ~= nil and not codes[side] then
+    check.bad(1, "clear_line", "'right' or 'left' expected")
+  end
   return self:_control(codes[side] or "\27[2K")
 end
 
@@ -271,13 +273,13 @@ function methods:draw(lines)
   end
   if not block then
     local rows, of, width = {}, {}, nil -- what has been made of which text
-    block = { level = DRAWN, rows = function(columns)
+    block = self.region:block(DRAWN, function(columns)
       if width ~= columns then rows, of, width = {}, {}, columns end
       for i, text in ipairs(block.texts) do
         if of[i] ~= text then rows[i], of[i] = cells.row(text, columns), text end
       end
       return table.move(rows, 1, #block.texts, 1, {})
-    end }
+    end)
     self.draw_block = self.region:add(block)
   end
   block.texts = texts

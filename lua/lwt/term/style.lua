@@ -17,7 +17,9 @@ local NUMBERS = {
   hidden = "8", strike = "9",
 }
 M.attributes = {}
-for name, number in pairs(NUMBERS) do M.attributes[name] = style { number = number, name = name } end
+for name, number in pairs(NUMBERS) do
+  M.attributes[name] = style { number = number, name = name }
+end
 
 local COLOURS = { default = "default", gray = 8, grey = 8 }
 for i, name in ipairs { "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white" } do
@@ -90,8 +92,8 @@ M.NONE = { colours = 0, styles = false }
 -- The parameters of SGR for a style, or nil where it is left out.
 local function parameters(s, takes)
   if s.number then return s.number end
-  if s.colour and takes.colours > 0 then return colors.parameters(s.colour, s.base, takes.colours) end
-  return nil
+  if not s.colour or takes.colours == 0 then return nil end
+  return colors.parameters(s.colour, s.base, takes.colours)
 end
 
 local function flush_codes(out, codes)

@@ -12,7 +12,9 @@ local LEAST = 4 -- what a column keeps when others need room
 local function cells_of(t, rows, columns)
   local all = {}
   for i, row in ipairs(rows) do
-    if type(row) ~= "table" then check.bad(1, "table", ("row %d: table expected, got %s"):format(i, type(row))) end
+    if type(row) ~= "table" then
+      check.bad(1, "table", ("row %d: table expected, got %s"):format(i, type(row)))
+    end
     local cells = {}
     for j = 1, math.max(columns or 0, #row) do
       local cell = row[j]
@@ -86,7 +88,8 @@ function methods:table(rows, opts)
   local align = opts.align or {}
   for j, how in pairs(align) do
     if how ~= "left" and how ~= "right" then
-      check.bad(2, "table", ("option 'align': column %s: 'left' or 'right' expected"):format(tostring(j)))
+      local what = "option 'align': column %s: 'left' or 'right' expected"
+      check.bad(2, "table", what:format(tostring(j)))
     end
   end
   local list = table.move(rows, 1, #rows, 1, {})

@@ -21,6 +21,7 @@ M.methods = methods
 local flush_now = require "lwt.internal.uvneeded"("lwt.term").io.flush_now
 
 local COLUMNS, ROWS = 80, 24
+local ESCAPE_TIME = 0.05 -- seconds
 
 -- ---- Making -------------------------------------------------------------------------
 
@@ -35,13 +36,12 @@ local function getenv_of(env)
   return function(name) return env[name] end
 end
 
--- `opts` is checked already.
-function M.new(input, output, opts)
-  local t = setmetatable({
-    input = input, output = output, error = opts.error or output, getenv = getenv_of(opts.env),
-    forced = opts.tty, own_columns = opts.columns, own_rows = opts.rows, own_colors = opts.colors,
-    escape_time = opts.escape_time or 0.05, redraws = {}, closed = false,
-  }, Terminal)
+local function begin(t, input, output, opts)
+  t.input, t.output, t.error = input, output, opts.error or output
+  t.getenv, t.forced = getenv_of(opts.env), opts.tty
+  t.own_columns, t.own_rows, t.own_colors = opts.columns, opts.rows, opts.colors
+  t.escape_time = rawget(t, "escape_time") or opts.escape_time or ESCAPE_TIME
+  t.redraws, t.closed = {}, false
   t.tty = core.open(fd_of(input), fd_of(output))
   t.in_tty, t.out_tty = false, false
   if t.tty then t.in_tty, t.out_tty = t.tty:is() end
@@ -51,10 +51,19 @@ function M.new(input, output, opts)
   return t
 end
 
+-- `opts` is checked already.
+function M.new(input, output, opts)
+  return begin(setmetatable({}, Terminal), input, output, opts)
+end
+
+-- One that begins when it is first used: `make` gives what `new` takes. A program that does not use it
+-- leaves the channels alone.
+function M.later(make) return setmetatable({ make = make }, Terminal) end
+
 function Terminal.__tostring(t)
   local columns, rows = t:size()
-  return ("lwt.terminal (%s%d x %d)"):format(t.closed and "closed, " or t.out_tty and "" or "no terminal, ",
-    columns, rows)
+  local how = t.closed and "closed, " or t.out_tty and "" or "no terminal, "
+  return ("lwt.terminal (%s%d x %d)"):format(how, columns, rows)
 end
 
 -- ---- Inside ---------------------------------------------------------------------------
@@ -233,7 +242,7 @@ end
 --- Where the input is no terminal nothing happens. Raises `EIO` where the terminal has gone away.
 ---@param t lwt.Terminal
 ---@param opts? table `signals`: Ctrl-C still interrupts (false); `paste`: what is pasted is one key (true)
----@return lwt.TerminalGuard
+---@return lwt.term.Guard
 ---```lua
 ---do
 ---  local guard <close> = term.raw_mode()
@@ -441,6 +450,12 @@ local function size_signal(t)
 end
 
 function Terminal.__index(t, name)
+  local make = rawget(t, "make")
+  if make and not methods[name] then
+    t.make = nil
+    begin(t, make())
+    return t[name]
+  end
   if name == "size_signal" then return size_signal(t) end
   return methods[name]
 end
