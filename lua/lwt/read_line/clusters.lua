@@ -6,6 +6,7 @@
 local text = require "lwt.text"
 
 local graphemes = text.graphemes
+local repair = require "lwt.term.keys".repair
 local byte, sub, find = string.byte, string.sub, string.find
 local min = math.min
 
@@ -94,7 +95,7 @@ end
 
 -- What a text must be to be edited: UTF-8, with lines that end in "\n".
 function M.clean(s)
-  if not utf8.len(s) then s = text.decode(s, "UTF-8") end
+  if not utf8.len(s) then s = repair(s) end
   if find(s, "\r\n", 1, true) then s = s:gsub("\r\n", "\n") end
   return s
 end
