@@ -54,6 +54,16 @@ function On:settle()
   error "the line does not come to rest"
 end
 
+-- Until check() gives something true; what was written reaches the screen meanwhile.
+function On:wait(check)
+  for _ = 1, 100000 do
+    self.term.output:flush():await()
+    if check() then return self end
+    lwt.pause():await()
+  end
+  error("it did not become so", 2)
+end
+
 -- Presses keys by their names, separated by blanks.
 function On:keys(names)
   for name in names:gmatch "%S+" do self.line:send(name) end

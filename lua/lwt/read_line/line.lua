@@ -112,8 +112,7 @@ function Line.print(line, ...)
   local t, parts = line.terminal, {}
   for i = 1, select("#", ...) do parts[i] = text_of(t, (select(i, ...))) end
   local text = table.concat(parts, "\t") .. "\n"
-  if t.region.blocks[1] then return t.region:print(text) end
-  return t:_write(text)
+  return session.flushed(t, t.region.blocks[1] and t.region:print(text) or t:_write(text))
 end
 
 -- Has the session's task do something with the editor.

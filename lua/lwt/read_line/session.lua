@@ -174,10 +174,17 @@ local function leave(s)
   s.terminal.region:leave(s.block, rows, text):catch(function() end)
 end
 
+-- A promise of something that was written, and has reached the terminal.
+function M.flushed(t, p)
+  local output = t.direct or t.output
+  if not output.flush then return p end
+  return p:bind(function() return output:flush() end)
+end
+
 function Session:hide()
   self.hidden = self.hidden + 1
   if self.hidden > 1 or self.silent or not self.begun then return lwt.fulfilled() end
-  return self.terminal.region:remove(self.block)
+  return M.flushed(self.terminal, self.terminal.region:remove(self.block))
 end
 
 function Session:show()
@@ -185,7 +192,7 @@ function Session:show()
   self.hidden = self.hidden - 1
   if self.hidden > 0 or self.silent or not self.begun then return lwt.fulfilled() end
   self.terminal.region:add(self.block)
-  return self.terminal.region:update()
+  return M.flushed(self.terminal, self.terminal.region:update())
 end
 
 -- ---- Interrupts ---------------------------------------------------------------------------------
