@@ -16,6 +16,7 @@ local min = math.min
 local M = {}
 
 local TAB = 8
+local KEPT = 200 -- rows that are kept whole; of those before them only where they begin and end
 
 -- ---- Characters ---------------------------------------------------------------------------------
 
@@ -303,8 +304,29 @@ local function fill_hint(layout, row)
   end
 end
 
+-- Of rows far above only the borders are kept: a long text would fill the memory with cells.
+local function thin(rows)
+  local i = #rows - KEPT
+  local row = rows[i]
+  if row and row.t then
+    rows[i] = { from = row.from, stop = row.stop, soft = row.soft, made = row.made }
+  end
+end
+
+local function whole_row(layout, i)
+  local rows = layout.rows
+  local row = rows[i]
+  if not row or row.t then return row end
+  local new, at = begin_row(layout, rows[i - 1])
+  fill_text(layout, new, at)
+  new.made = true
+  rows[i] = new
+  return new
+end
+
 local function make_row(layout)
   local rows = layout.rows
+  thin(rows)
   local row, at = begin_row(layout, rows[#rows])
   local why = fill_text(layout, row, at)
   row.made = true
@@ -330,7 +352,7 @@ function Layout:row(i)
   if i <= above then return self.head[i] end
   i = i - above
   while not self.rows[i] and not self.finished do make_row(self) end
-  return self.rows[i]
+  return whole_row(self, i)
 end
 
 -- How many there are.
@@ -348,7 +370,7 @@ function Layout:locate(offset)
     local middle = (low + high + 1) // 2
     if rows[middle].from <= offset then low = middle else high = middle - 1 end
   end
-  local row = rows[low]
+  local row = whole_row(self, low)
   local stop = row.text_end or row.n
   local column = stop
   for i = 1, stop do
