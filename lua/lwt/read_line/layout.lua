@@ -220,6 +220,8 @@ function Layout:update(frame)
     or not same_pieces(frame.continuation, self.continuation) then
     self.width, self.prompt, self.continuation = frame.width, frame.prompt, frame.continuation
     self.head = head_rows(frame.prompt, frame.width)
+    self.prefix = M.row_of(frame.continuation or {}, frame.width)
+    if self.prefix.n * 2 > frame.width then self.prefix = new_row(0) end
     self.rows, known = {}, 0
   else
     known = min(known, first_difference(self.styles, styles))
@@ -260,11 +262,9 @@ local function begin_row(layout, last)
   if not last then return begun(layout), 0 end
   local row = new_row(last.stop)
   if not last.soft and layout.continuation then
-    for _, piece in ipairs(layout.continuation) do
-      fill(row, piece[1], 0, #piece[1], piece[2], layout.width)
-    end
-    for i = 1, row.n do row.o[i] = -1 end
-    if row.n * 2 > layout.width then row = new_row(last.stop) end
+    local prefix = layout.prefix
+    for i = 1, prefix.n do row.t[i], row.s[i], row.o[i] = prefix.t[i], prefix.s[i], -1 end
+    row.n = prefix.n
   end
   return row, last.stop
 end

@@ -17,6 +17,7 @@ local M = {}
 
 local SELECTED = "7"
 local HINT = "2"
+local MANY = 2000 -- rows: a longer text is printed as it is when it is accepted
 
 -- line: the editor, and what is shown besides: `completion`, `message`.
 function M.new(terminal, editor, opts)
@@ -170,14 +171,27 @@ function View:rows(columns)
   return rows, { at, column }
 end
 
--- All rows as they stay on the screen when the line is over, and the same as a text.
+local function caret(c) return "^" .. string.char(c:byte() ~ 64) end
+
+-- The text of what has very many rows, which the terminal wraps itself; without styles.
+local function plain_text(self)
+  local shown = self.mask and masked(self) or self.editor.buffer
+  local indent = pieces.text(self.continuation or {})
+  shown = shown:gsub("[\0-\8\11-\31\127]", caret):gsub("\n", "\n" .. indent:gsub("%%", "%%%%"))
+  return pieces.text(self.prompt) .. shown
+end
+
+-- All rows as they stay on the screen when the line is over (or as many as may fit on it), and the same as
+-- a text.
 function View:final(columns)
   local ed = self.editor
   self.completion, self.message, ed.label, ed.hint, ed.active = nil, nil, nil, nil, false
   update_layout(self, columns)
+  local count = self.layout:count()
+  if count > MANY then return setmetatable({}, { __len = function() return count end }), plain_text(self) end
   local rows = {}
-  for i = 1, self.layout:count() do rows[i] = self.layout:row(i) end
-  if #rows > 1 and rows[#rows].n == 0 and rows[#rows - 1].soft then rows[#rows] = nil end
+  for i = 1, count do rows[i] = self.layout:row(i) end
+  if count > 1 and rows[count].n == 0 and rows[count - 1].soft then rows[count] = nil end
   return rows, pieces.of_rows(rows)
 end
 
