@@ -11,6 +11,7 @@ local external = require "lwt.read_line.external"
 local history = require "lwt.read_line.history"
 local kills = require "lwt.read_line.kills"
 local mutex = require "lwt.mutex"
+local output = require "lwt.term.output"
 local views = require "lwt.read_line.view"
 
 local await = lwt.await
@@ -244,6 +245,7 @@ local function take_key(s)
   local key = await(s.key)
   s.key = nil
   if key == nil then
+    s.gone = true
     s:finish "eof"
   else
     s:press(key)
@@ -327,6 +329,7 @@ function Session:run()
   local _ <close> = await(t.line_turn:lock())
   begin_history(self)
   if not self.over then interact(self) end
+  if self.gone then output.give_up(t) end
   local how, text = self.over[1], self.over[2]
   if how == "interrupt" then error(M.Interrupt, 0) end
   if how == "eof" then return nil end

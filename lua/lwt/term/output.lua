@@ -23,8 +23,9 @@ local function above(text)
   if text ~= "" then region:print(text):catch(ignore) end
 end
 
--- What was written to the channels before comes before.
-local function collect()
+-- Shows what has been written to the channels.
+function M.collect(r)
+  if region ~= r or not r then return end
   cio.flush_standard()
   above(cio.tapped())
 end
@@ -42,20 +43,24 @@ local function concatenated(name, ...)
   return table.concat(parts)
 end
 
-local function our_print(...)
-  local parts = {}
-  for i = 1, select("#", ...) do parts[i] = tostring((select(i, ...))) end
-  collect()
-  above(table.concat(parts, "\t") .. "\n")
+-- (Whoever has looked up one of ours may call it when nothing is drawn any more.)
+local function prints(theirs)
+  return function(...)
+    if not region then return theirs(...) end
+    local parts = {}
+    for i = 1, select("#", ...) do parts[i] = tostring((select(i, ...))) end
+    above(table.concat(parts, "\t") .. "\n")
+  end
 end
 
-local function is_terminal(file) return file == io.stdout or stderr_is_tty and file == io.stderr end
+local function is_terminal(file)
+  return region and (file == io.stdout or stderr_is_tty and file == io.stderr)
+end
 
 local function writes(theirs)
   return function(file, ...)
     if not is_terminal(file) then return theirs(file, ...) end
     local text = concatenated("write", ...)
-    collect()
     above(text)
     return file
   end
@@ -66,7 +71,6 @@ local function io_writes(theirs)
     local file = io.output()
     if not is_terminal(file) then return theirs(...) end
     local text = concatenated("write", ...)
-    collect()
     above(text)
     return file
   end
@@ -75,11 +79,11 @@ end
 -- Lua's own writes to stderr itself, or not at all: nobody can ask.
 local function warns(theirs)
   return function(first, ...)
+    if not region then return theirs(first, ...) end
     if type(first) == "string" and first:find "^lwt: " and select("#", ...) == 0 then
-      collect()
       return above(first .. "\n")
     end
-    collect()
+    M.collect(region)
     region:hide()
     theirs(first, ...)
     region:redraw()
@@ -92,7 +96,7 @@ local function replace(where, name, ours)
 end
 
 local function replace_all()
-  replace(_G, "print", our_print)
+  replace(_G, "print", prints(print))
   replace(io, "write", io_writes(io.write))
   local files = getmetatable(io.stdout).__index
   replace(files, "write", writes(files.write))
@@ -122,11 +126,18 @@ function M.attach(r)
   if tty then tty:close() end
   direct = direct or lio.of_fd(1, "w", { close = false })
   cio.on_tapped(function()
-    if region then collect() end
+    M.collect(region)
   end)
   tap(true)
   replace_all()
   return direct
+end
+
+-- The terminal has gone away: that nothing reaches it any more is no error to be told at the exit.
+function M.give_up(t)
+  for _, channel in ipairs { t.output, direct } do
+    if channel.flush then channel:flush():catch(ignore):await() end
+  end
 end
 
 -- Nothing is drawn any more. What has been written meanwhile, to be shown behind what is drawn last.

@@ -204,6 +204,7 @@ end
 
 -- A promise: the text is on the screen, above the region.
 function Region:print(text)
+  output.collect(self) -- what was written before comes before
   self.pending[#self.pending + 1] = text
   local p
   if self.written then
