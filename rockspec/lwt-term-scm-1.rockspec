@@ -24,10 +24,16 @@ build = {
     ["lwt.term.core"] = {
       sources = {
         "src/term/case.c",
+        "src/term/decode.c",
+        "src/term/encode.c",
+        "src/term/encoding.c",
         "src/term/fit.c",
         "src/term/graphemes.c",
+        "src/term/iconv.c",
+        "src/term/lwt.c",
         "src/term/module.c",
         "src/term/normalize.c",
+        "src/term/transliterate.c",
         "src/term/tty.c",
         "src/term/utf8.c",
         "src/term/width.c",
@@ -82,6 +88,14 @@ build = {
     ["lwt.term.table"] = "lua/lwt/term/table.lua",
     ["lwt.term.terminal"] = "lua/lwt/term/terminal.lua",
     ["lwt.text"] = "lua/lwt/text.lua",
+    ["lwt.text.channel"] = "lua/lwt/text/channel.lua",
+    ["lwt.text.check"] = "lua/lwt/text/check.lua",
+    ["lwt.text.coding"] = "lua/lwt/text/coding.lua",
+    ["lwt.text.held"] = "lua/lwt/text/held.lua",
+    ["lwt.text.reading"] = "lua/lwt/text/reading.lua",
+    ["lwt.text.shared"] = "lua/lwt/text/shared.lua",
+    ["lwt.text.standard"] = "lua/lwt/text/standard.lua",
+    ["lwt.text.writing"] = "lua/lwt/text/writing.lua",
   },
   -- (end)
 }

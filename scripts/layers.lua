@@ -66,16 +66,14 @@ end
 
 if build then
   local home, calls = {}, {} -- symbol -> source; list of { source, symbol }
-  local find = ("find %s/core %s/uv -name '*.o' | LC_ALL=C sort"):format(build, build)
-  for _, object in ipairs(lines(find)) do
-    local source = "src" .. object:sub(#build + 1):gsub("%.o$", ".c")
-    for _, line in ipairs(lines(("nm '%s'"):format(object))) do
-      local kind, symbol = line:match("(%a) (%S+)$")
-      if kind and ("Uwv"):find(kind, 1, true) then
-        calls[#calls + 1] = { source, symbol }
-      elseif kind and ("TDBRCWV"):find(kind, 1, true) then
-        home[symbol] = source
-      end
+  local nm = "nm -A $(find %s/core %s/uv -name '*.o' | LC_ALL=C sort)"
+  for _, line in ipairs(lines(nm:format(build, build))) do
+    local object, kind, symbol = line:match("^(.-):.-(%a) (%S+)$")
+    local source = object and "src" .. object:sub(#build + 1):gsub("%.o$", ".c")
+    if kind and ("Uwv"):find(kind, 1, true) then
+      calls[#calls + 1] = { source, symbol }
+    elseif kind and ("TDBRCWV"):find(kind, 1, true) then
+      home[symbol] = source
     end
   end
   for _, call in ipairs(calls) do

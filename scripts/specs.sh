@@ -61,7 +61,7 @@ for word do
   esac
 done
 # The files that take longest come first, so that none of them is what all wait for at the end.
-long='spec/docs_spec.lua spec/core/depth_spec.lua spec/fs_spec.lua spec/uv/interrupt_spec.lua spec/soak_spec.lua
+long='spec/docs_spec.lua spec/core/depth_spec.lua spec/fs_spec.lua spec/uv/process/interrupt_spec.lua spec/soak_spec.lua
   spec/core/model_spec.lua spec/seq_spec.lua spec/core/oom_spec.lua spec/uv/oom_spec.lua spec/uv/finalizer_spec.lua'
 if [ -z "$files" ]; then
   for file in $long; do [ -f "$file" ] && files="$files $file"; done

@@ -1,4 +1,4 @@
--- The longer run of spec/uv/channel_model_spec.lua.
+-- The longer run of spec/uv/channel/model_spec.lua.
 --
 --   lua5.4 spec/fuzz_channel.lua [SEED [COUNT]]     COUNT runs of each kind from SEED on
 --

@@ -160,7 +160,8 @@ struct lwt_api {
   **     return lua_yieldk(L, 0, c, k);
   **
   ** await_begin returns 1 when nothing has to be waited for. Both may raise. `idx`
-  ** is absolute and the promise must stay there until `k` has run. */
+  ** is absolute and the promise must stay there until `k` has run. At most 65515 values may
+  ** lie above it. */
   int (*await_begin)(const lwt_api *, lua_State *L, int idx);
   int (*await_end)(const lwt_api *, lua_State *L, int idx);
 

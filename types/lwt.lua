@@ -2,6 +2,24 @@
 -- Generated from the sources by `make docs`: change it there.
 -- luacheck: ignore
 
+---@class lwt.Bar
+local lwt_Bar = {}
+
+---So much more is done.
+---@param n number? 1
+function lwt_Bar:add(n) end
+
+---So much is done.
+---@param value number
+---@param label string? another label
+function lwt_Bar:set(value, label) end
+
+---It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
+---nothing; leaving a `<close>` variable ends it.
+---@param last? string the line that stays instead; "": none
+---@return lwt.Promise it is written
+function lwt_Bar:done(last) end
+
 ---@class lwt.Barrier
 local lwt_Barrier = {}
 
@@ -642,188 +660,6 @@ local lwt_Error = {}
 ---@class lwt.Event
 local lwt_Event = {}
 
----The same event; when the result is garbage `f()` is called, from the loop.
----```lua
----local e, send = react.E.create()
----local copy = e:with_finaliser(function() print "gone" end)
----copy = nil
----collectgarbage() lwt.yield()
----await(lwt.pause())
----```
----@param f fun()
----@return lwt.Event
-function lwt_Event:with_finaliser(f) end
-
----A promise of the next occurrence. Asked for by a function that runs in an update step in which
----`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
----one after it. Cancelable.
----```lua
----local e, send = react.E.create()
----local p = e:next()
----send(1) send(2)
----print(await(p))   --> 1
----```
----@return lwt.Promise
-function lwt_Event:next() end
-
----The occurrences of `e`, but no two of them closer than `f()` takes: an occurrence is let
----through and `f()` is called (as a task); while its promise is pending only the latest
----occurrence is kept, which is let through when it is done. When `f` fails its error goes
----to the exception hook, and it counts as done.
----```lua
----local e, send = react.E.create()
----local seen = e:limit(function() return lwt.sleep(0.01) end):map(function(v) print(v) end)   --> 1
------> 3
----send(1)
----send(2) send(3)
----await(lwt.sleep(0.05))
----```
----@param f fun(): any
----@return lwt.Event
-function lwt_Event:limit(f) end
-
----A stream of the occurrences, which keeps the event alive. (Occurrences of nil are
----reported to the exception hook: they cannot be elements.)
----```lua
----local e, send = react.E.create()
----local s = e:to_stream()
----send(1) send(2)
----print(await(s:next()), await(s:next()))   --> 1 2
----```
----@return lwt.Stream
-function lwt_Event:to_stream() end
-
----Keeps an event from ever being collected. Gives it.
----```lua
----local e, send = react.E.create()
----e:map(function(v) print(v) end):keep()   --> 1
----send(1)
----```
----@return lwt.Event
-function lwt_Event:keep() end
-
----The values of the promises that `e` occurs with, awaited one after another, in order.
----@return lwt.Event
-function lwt_Event:run_s() end
-
----The values of the promises that `e` occurs with, as they come.
----@return lwt.Event
-function lwt_Event:run_p() end
-
----`f(v)` as a task at each occurrence, one after another: occurs with the results, in order.
----If it fails, its error goes to the exception hook and the occurrence is skipped. (So it is
----for all `_s` and `_p` forms.)
----```lua
----local e, send = react.E.create()
----local made = e:map_s(function(v) await(lwt.sleep(v)) return v end)
----local seen = made:map(function(v) print(v) end)   --> 0.02
------> 0.01
----send(0.02) send(0.01)
----await(lwt.sleep(0.1))
----```
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:map_s(f) end
-
----`f(v)` as a task at each occurrence, at the same time: occurs with the results as they
----come.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:map_p(f) end
-
----When both occur at the same time: the function that `ef` gives, run as a task on what `e`
----gives, one after another.
----@param e lwt.Event
----@return lwt.Event
-function lwt_Event:app_s(e) end
-
----The same at the same time.
----@param e lwt.Event
----@return lwt.Event
-function lwt_Event:app_p(e) end
-
----The occurrences for which `f(v)`, a task, gives something true: one after another.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:filter_s(f) end
-
----The same at the same time, as the answers come.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:filter_p(f) end
-
----What `f(v)`, a task, gives that is not nil: one after another.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:fmap_s(f) end
-
----The same at the same time, as it comes.
----@param f fun(v: any): any
----@return lwt.Event
-function lwt_Event:fmap_p(f) end
-
----`f(new, old)` as a task from the second occurrence on, one after another.
----@param f fun(new: any, old: any): any
----@return lwt.Event
-function lwt_Event:diff_s(f) end
-
----A state, changed by the functions that `ef` gives, which run as tasks one after another.
----@param init any
----@return lwt.Event
-function lwt_Event:accum_s(init) end
-
----`f(acc, v)` as a task at each occurrence, one after another: occurs with each new
----accumulator.
----```lua
----local e, send = react.E.create()
----local made = e:fold_s(0, function(acc, v) await(lwt.pause()) return acc + v end)
----local seen = made:map(function(v) print(v) end)   --> 1
------> 3
----send(1) send(2)
----await(lwt.sleep(0.01))
----```
----@param init any
----@param f fun(acc: any, v: any): any
----@return lwt.Event
-function lwt_Event:fold_s(init, f) end
-
----A state, changed by the functions that the event `ef` gives, which run as tasks one after
----another.
----@param init any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Signal
-function lwt_Event:accum_s(init, eq) end
-
----`f(acc, v)` as a task at each occurrence of an event, one after another.
----@param init any
----@param f fun(acc: any, v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Signal
-function lwt_Event:fold_s(init, f, eq) end
-
----Calls `f(v)`, a plain callback, at each occurrence, until the handle's `stop()`. The event
----is kept alive meanwhile. What `f` raises goes to the exception hook.
----```lua
----local e, send = react.E.create()
----local handle = e:notify(function(v) print(v) end)   --> 1
----send(1)
----handle:stop()
----send(2)
----```
----@param f fun(v: any)
----@return lwt.Notifier
-function lwt_Event:notify(f) end
-
----The same with an `f` that runs as a task, one call after another.
----@param f fun(v: any): any
----@return lwt.Notifier
-function lwt_Event:notify_s(f) end
-
----The same with an `f` that runs as a task, without waiting for the calls before.
----@param f fun(v: any): any
----@return lwt.Notifier
-function lwt_Event:notify_p(f) end
-
 ---Makes `e` hold `x`, so that it lives as long as `e`. Gives what it held before.
 ---```lua
 ---local e = react.E.create()
@@ -1105,6 +941,174 @@ function lwt_Event:l6(b, c, d, e, g, f) end
 ---@return lwt.Signal
 function lwt_Event:hold(init, eq) end
 
+---The same event; when the result is garbage `f()` is called, from the loop.
+---```lua
+---local e, send = react.E.create()
+---local copy = e:with_finaliser(function() print "gone" end)
+---copy = nil
+---collectgarbage() lwt.yield()
+---await(lwt.pause())
+---```
+---@param f fun()
+---@return lwt.Event
+function lwt_Event:with_finaliser(f) end
+
+---A promise of the next occurrence. Asked for by a function that runs in an update step in which
+---`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
+---one after it. Cancelable.
+---```lua
+---local e, send = react.E.create()
+---local p = e:next()
+---send(1) send(2)
+---print(await(p))   --> 1
+---```
+---@return lwt.Promise
+function lwt_Event:next() end
+
+---The occurrences of `e`, but no two of them closer than `f()` takes: an occurrence is let
+---through and `f()` is called (as a task); while its promise is pending only the latest
+---occurrence is kept, which is let through when it is done. When `f` fails its error goes
+---to the exception hook, and it counts as done.
+---```lua
+---local e, send = react.E.create()
+---local seen = e:limit(function() return lwt.sleep(0.01) end):map(function(v) print(v) end)   --> 1
+-----> 3
+---send(1)
+---send(2) send(3)
+---await(lwt.sleep(0.05))
+---```
+---@param f fun(): any
+---@return lwt.Event
+function lwt_Event:limit(f) end
+
+---A stream of the occurrences, which keeps the event alive. (Occurrences of nil are
+---reported to the exception hook: they cannot be elements.)
+---```lua
+---local e, send = react.E.create()
+---local s = e:to_stream()
+---send(1) send(2)
+---print(await(s:next()), await(s:next()))   --> 1 2
+---```
+---@return lwt.Stream
+function lwt_Event:to_stream() end
+
+---Keeps an event from ever being collected. Gives it.
+---```lua
+---local e, send = react.E.create()
+---e:map(function(v) print(v) end):keep()   --> 1
+---send(1)
+---```
+---@return lwt.Event
+function lwt_Event:keep() end
+
+---The values of the promises that `e` occurs with, awaited one after another, in order.
+---@return lwt.Event
+function lwt_Event:run_s() end
+
+---The values of the promises that `e` occurs with, as they come.
+---@return lwt.Event
+function lwt_Event:run_p() end
+
+---`f(v)` as a task at each occurrence, one after another: occurs with the results, in order.
+---If it fails, its error goes to the exception hook and the occurrence is skipped. (So it is
+---for all `_s` and `_p` forms.)
+---```lua
+---local e, send = react.E.create()
+---local made = e:map_s(function(v) await(lwt.sleep(v)) return v end)
+---local seen = made:map(function(v) print(v) end)   --> 0.02
+-----> 0.01
+---send(0.02) send(0.01)
+---await(lwt.sleep(0.1))
+---```
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:map_s(f) end
+
+---`f(v)` as a task at each occurrence, at the same time: occurs with the results as they
+---come.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:map_p(f) end
+
+---When both occur at the same time: the function that `ef` gives, run as a task on what `e`
+---gives, one after another.
+---@param e lwt.Event
+---@return lwt.Event
+function lwt_Event:app_s(e) end
+
+---The same at the same time.
+---@param e lwt.Event
+---@return lwt.Event
+function lwt_Event:app_p(e) end
+
+---The occurrences for which `f(v)`, a task, gives something true: one after another.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:filter_s(f) end
+
+---The same at the same time, as the answers come.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:filter_p(f) end
+
+---What `f(v)`, a task, gives that is not nil: one after another.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:fmap_s(f) end
+
+---The same at the same time, as it comes.
+---@param f fun(v: any): any
+---@return lwt.Event
+function lwt_Event:fmap_p(f) end
+
+---`f(new, old)` as a task from the second occurrence on, one after another.
+---@param f fun(new: any, old: any): any
+---@return lwt.Event
+function lwt_Event:diff_s(f) end
+
+---A state, changed by the functions that `ef` gives, which run as tasks one after another.
+---@param init any
+---@return lwt.Event
+function lwt_Event:accum_s(init) end
+
+---`f(acc, v)` as a task at each occurrence, one after another: occurs with each new
+---accumulator.
+---```lua
+---local e, send = react.E.create()
+---local made = e:fold_s(0, function(acc, v) await(lwt.pause()) return acc + v end)
+---local seen = made:map(function(v) print(v) end)   --> 1
+-----> 3
+---send(1) send(2)
+---await(lwt.sleep(0.01))
+---```
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@return lwt.Event
+function lwt_Event:fold_s(init, f) end
+
+---Calls `f(v)`, a plain callback, at each occurrence, until the handle's `stop()`. The event
+---is kept alive meanwhile. What `f` raises goes to the exception hook.
+---```lua
+---local e, send = react.E.create()
+---local handle = e:notify(function(v) print(v) end)   --> 1
+---send(1)
+---handle:stop()
+---send(2)
+---```
+---@param f fun(v: any)
+---@return lwt.Notifier
+function lwt_Event:notify(f) end
+
+---The same with an `f` that runs as a task, one call after another.
+---@param f fun(v: any): any
+---@return lwt.Notifier
+function lwt_Event:notify_s(f) end
+
+---The same with an `f` that runs as a task, without waiting for the calls before.
+---@param f fun(v: any): any
+---@return lwt.Notifier
+function lwt_Event:notify_p(f) end
+
 ---The last occurrence of an event, `init` before the first.
 ---```lua
 ---local e, send = react.E.create()
@@ -1141,6 +1145,20 @@ function lwt_Event:accum(init, eq) end
 ---@param eq? fun(a: any, b: any): boolean
 ---@return lwt.Signal
 function lwt_Event:fold(init, f, eq) end
+
+---A state, changed by the functions that the event `ef` gives, which run as tasks one after
+---another.
+---@param init any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:accum_s(init, eq) end
+
+---`f(acc, v)` as a task at each occurrence of an event, one after another.
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Event:fold_s(init, f, eq) end
 
 ---@class lwt.File
 local lwt_File = {}
@@ -1363,12 +1381,6 @@ local lwt_Hook = {}
 function lwt_Hook:remove() end
 
 ---@class lwt.Key
----@field name string?
----@field char string?
----@field ctrl boolean?
----@field alt boolean?
----@field shift boolean?
----@field super boolean?
 local lwt_Key = {}
 
 ---@class lwt.KeyDecoder
@@ -2052,155 +2064,6 @@ local lwt_Server = {}
 ---@class lwt.Signal
 local lwt_Signal = {}
 
----The same signal; when the result is garbage `f()` is called, from the loop.
----@param f fun()
----@return lwt.Signal
-function lwt_Signal:with_finaliser(f) end
-
----Follows `s`, but no two updates are closer than `f()` takes. `f()` is called (as a task)
----when it is made and at each update; while its promise is pending only the newest value is
----kept, which is taken when it is done. The newest value is never lost. When `f` fails its
----error goes to the exception hook, and it counts as done.
----```lua
----local load, set_load = react.S.create(0)
----local slow = load:limit(function() return lwt.sleep(0.01) end)
----set_load(1) set_load(2)
----print(slow:value())   --> 0
----await(lwt.sleep(0.05))
----print(slow:value())   --> 2
----```
----@param f fun(): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Signal
-function lwt_Signal:limit(f, eq) end
-
----Keeps a signal from ever being collected. Gives it.
----```lua
----local s, set = react.S.create(1)
----s:map(function(v) print(v) end):keep()   --> 1
------> 2
----set(2)
----```
----@return lwt.Signal
-function lwt_Signal:keep() end
-
----A promise of a signal: the value of the function that `sf` holds, run as a task on the
----value of `s`, once the first one is there; later changes one after another.
----@param s lwt.Signal
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:app_s(s, eq) end
-
----A promise of the signal of `f(v)`, which runs as a task: the promise is fulfilled when the
----first value is there (and rejected if that fails); later changes are worked on one after
----another, and one that fails goes to the exception hook and is skipped.
----```lua
----local s, set = react.S.create(1)
----local twice = await(s:map_s(function(v) await(lwt.pause()) return v * 2 end))
----set(4)
----await(lwt.sleep(0.01))
----print(twice:value())   --> 8
----```
----@param f fun(v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:map_s(f, eq) end
-
----A promise of the signal of the last value for which `f(v)`, a task, gives something true;
----`init` if the first is refused.
----@param init any
----@param f fun(v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:filter_s(init, f, eq) end
-
----A promise of the signal of the last thing `f(v)`, a task, gave that is not nil; `init`
----if the first is nil.
----@param init any
----@param f fun(v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:fmap_s(init, f, eq) end
-
----`f(new, old)` as a task at each change, one after another: an event of the results.
----@param f fun(new: any, old: any): any
----@return lwt.Event
-function lwt_Signal:diff_s(f) end
-
----`f(occurrence, value)` as a task each time `e` occurs, one after another.
----@param e lwt.Event
----@param f fun(v: any, value: any): any
----@return lwt.Event
-function lwt_Signal:sample_s(e, f) end
-
----A promise of the signal of the values of the promises that `s` holds, awaited one after
----another.
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:run_s(eq) end
-
----A promise of the signal of what the signal holds that `f(v)`, a task, gives.
----@param f fun(v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:bind_s(f, eq) end
-
----A promise of the signal of `f(a)`, a task: the same as `map_s`.
----@param f fun(a: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l1_s(f, eq) end
-
----A promise of the signal of `f(a, b)`, a task.
----```lua
----local a, b = react.S.const(1), react.S.const(2)
----local sum = await(react.S.l2_s(a, b, function(x, y) await(lwt.pause()) return x + y end))
----print(sum:value())   --> 3
----```
----@param b lwt.Signal
----@param f fun(a: any, b: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l2_s(b, f, eq) end
-
----The same for three.
----@param b lwt.Signal
----@param c lwt.Signal
----@param f fun(a: any, b: any, c: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l3_s(b, c, f, eq) end
-
----The same for four.
----@param b lwt.Signal
----@param c lwt.Signal
----@param d lwt.Signal
----@param f fun(a: any, b: any, c: any, d: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l4_s(b, c, d, f, eq) end
-
----The same for five.
----@param b lwt.Signal
----@param c lwt.Signal
----@param d lwt.Signal
----@param e lwt.Signal
----@param f fun(a: any, b: any, c: any, d: any, e: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l5_s(b, c, d, e, f, eq) end
-
----The same for six.
----@param b lwt.Signal
----@param c lwt.Signal
----@param d lwt.Signal
----@param e lwt.Signal
----@param g lwt.Signal
----@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
-
 ---Calls `f(v)`, a plain callback, at each change, until the handle's `stop()`. The signal is
 ---kept alive meanwhile. What `f` raises goes to the exception hook.
 ---```lua
@@ -2493,6 +2356,155 @@ function lwt_Signal:l5(b, c, d, e, f, eq) end
 ---@return lwt.Signal
 function lwt_Signal:l6(b, c, d, e, g, f, eq) end
 
+---The same signal; when the result is garbage `f()` is called, from the loop.
+---@param f fun()
+---@return lwt.Signal
+function lwt_Signal:with_finaliser(f) end
+
+---Follows `s`, but no two updates are closer than `f()` takes. `f()` is called (as a task)
+---when it is made and at each update; while its promise is pending only the newest value is
+---kept, which is taken when it is done. The newest value is never lost. When `f` fails its
+---error goes to the exception hook, and it counts as done.
+---```lua
+---local load, set_load = react.S.create(0)
+---local slow = load:limit(function() return lwt.sleep(0.01) end)
+---set_load(1) set_load(2)
+---print(slow:value())   --> 0
+---await(lwt.sleep(0.05))
+---print(slow:value())   --> 2
+---```
+---@param f fun(): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Signal
+function lwt_Signal:limit(f, eq) end
+
+---Keeps a signal from ever being collected. Gives it.
+---```lua
+---local s, set = react.S.create(1)
+---s:map(function(v) print(v) end):keep()   --> 1
+-----> 2
+---set(2)
+---```
+---@return lwt.Signal
+function lwt_Signal:keep() end
+
+---A promise of a signal: the value of the function that `sf` holds, run as a task on the
+---value of `s`, once the first one is there; later changes one after another.
+---@param s lwt.Signal
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:app_s(s, eq) end
+
+---A promise of the signal of `f(v)`, which runs as a task: the promise is fulfilled when the
+---first value is there (and rejected if that fails); later changes are worked on one after
+---another, and one that fails goes to the exception hook and is skipped.
+---```lua
+---local s, set = react.S.create(1)
+---local twice = await(s:map_s(function(v) await(lwt.pause()) return v * 2 end))
+---set(4)
+---await(lwt.sleep(0.01))
+---print(twice:value())   --> 8
+---```
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:map_s(f, eq) end
+
+---A promise of the signal of the last value for which `f(v)`, a task, gives something true;
+---`init` if the first is refused.
+---@param init any
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:filter_s(init, f, eq) end
+
+---A promise of the signal of the last thing `f(v)`, a task, gave that is not nil; `init`
+---if the first is nil.
+---@param init any
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:fmap_s(init, f, eq) end
+
+---`f(new, old)` as a task at each change, one after another: an event of the results.
+---@param f fun(new: any, old: any): any
+---@return lwt.Event
+function lwt_Signal:diff_s(f) end
+
+---`f(occurrence, value)` as a task each time `e` occurs, one after another.
+---@param e lwt.Event
+---@param f fun(v: any, value: any): any
+---@return lwt.Event
+function lwt_Signal:sample_s(e, f) end
+
+---A promise of the signal of the values of the promises that `s` holds, awaited one after
+---another.
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:run_s(eq) end
+
+---A promise of the signal of what the signal holds that `f(v)`, a task, gives.
+---@param f fun(v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:bind_s(f, eq) end
+
+---A promise of the signal of `f(a)`, a task: the same as `map_s`.
+---@param f fun(a: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l1_s(f, eq) end
+
+---A promise of the signal of `f(a, b)`, a task.
+---```lua
+---local a, b = react.S.const(1), react.S.const(2)
+---local sum = await(react.S.l2_s(a, b, function(x, y) await(lwt.pause()) return x + y end))
+---print(sum:value())   --> 3
+---```
+---@param b lwt.Signal
+---@param f fun(a: any, b: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l2_s(b, f, eq) end
+
+---The same for three.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param f fun(a: any, b: any, c: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l3_s(b, c, f, eq) end
+
+---The same for four.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l4_s(b, c, d, f, eq) end
+
+---The same for five.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param e lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any, e: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l5_s(b, c, d, e, f, eq) end
+
+---The same for six.
+---@param b lwt.Signal
+---@param c lwt.Signal
+---@param d lwt.Signal
+---@param e lwt.Signal
+---@param g lwt.Signal
+---@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
+
 ---@class lwt.SignalHandler
 local lwt_SignalHandler = {}
 
@@ -2611,6 +2623,19 @@ function lwt_Socket:keepalive(seconds) end
 ---sock:reset()
 ---```
 function lwt_Socket:reset() end
+
+---@class lwt.Spinner
+local lwt_Spinner = {}
+
+---Another label.
+---@param label string
+function lwt_Spinner:set(label) end
+
+---It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
+---`<close>` variable ends it.
+---@param last? string the line that stays
+---@return lwt.Promise it is written
+function lwt_Spinner:done(last) end
 
 ---Several sends at one instant.
 ---@class lwt.Step
@@ -3182,6 +3207,7 @@ local lwt_Terminal = {}
 ---input answer with the default, or no. Where the input is no terminal a line is read: `y`, `yes`, `n`, `no`,
 ---an empty one for the default; anything else is asked again.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local _, out = lio.pipe()
 ---await(w:write "yes\n")
@@ -3199,6 +3225,7 @@ function lwt_Terminal:confirm(question, opts) end
 ---Options: `question`, a text or a styled list above the items; `default`, the number of the item to begin at
 ---(1), which an empty line stands for, if it is given.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local _, out = lio.pipe()
 ---await(w:write "2\n")
@@ -3220,7 +3247,7 @@ function lwt_Terminal:choose(list, opts) end
 ---await(bar:done())
 ---```
 ---@param opts? table
----@return lwt.term.Bar
+---@return lwt.Bar
 function lwt_Terminal:progress(opts) end
 
 ---Shows that something is under way, for as long as it takes, with how many seconds it has been. Where the
@@ -3228,12 +3255,15 @@ function lwt_Terminal:progress(opts) end
 ---
 ---Option: `label`.
 ---```lua
----local spinner = term.spinner { label = "looking" }
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local spinner = term.open(r, w):spinner { label = "looking" }
 ---await(lwt.sleep(0.01))
----await(spinner:done "found")   --> found
+---await(spinner:done "found")
+---print(await(r:read_line()))   --> found
 ---```
 ---@param opts? table
----@return lwt.term.Spinner
+---@return lwt.Spinner
 function lwt_Terminal:spinner(opts) end
 
 ---Writes texts and styles: a list, which may have lists in it, or several arguments. Styles are a state: one
@@ -3243,8 +3273,10 @@ function lwt_Terminal:spinner(opts) end
 ---
 ---While something is drawn at the bottom (`draw`, bars, a line that is edited) the text appears above it.
 ---```lua
----await(term.print({ term.bold, "one" }, " ", term.fg.red, 2, "\n"))
-------> one 2
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):print({ term.bold, "one" }, " ", term.fg.red, 2))
+---print(await(r:read(99)))   --> one 2
 ---```
 ---@param ... string|number|lwt.Style|table
 ---@return lwt.Promise it is written
@@ -3252,7 +3284,10 @@ function lwt_Terminal:print(...) end
 
 ---As `print`, with a newline at the end. (Lwt's name for it.)
 ---```lua
----await(term.printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })   --> foobar
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })
+---print(await(r:read_line()))   --> foobar
 ---```
 ---@param ... string|number|lwt.Style|table
 ---@return lwt.Promise it is written
@@ -3271,6 +3306,7 @@ function lwt_Terminal:eprintlc(...) end
 
 ---A styled list as a text with the escape sequences that this terminal takes: for `draw`, tables, prompts.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w, { tty = true, env = { TERM = "xterm" } })
 ---print(("%q"):format(t:styled { term.bold, "x" }))   --> "\27[1mx\27[m"
@@ -3348,10 +3384,12 @@ function lwt_Terminal:set_clipboard(text) end
 ---where they are, and goes on below. Where the output is no terminal nothing is drawn, and `draw_done` writes
 ---the lines that were drawn last.
 ---```lua
----await(term.draw { "one", { term.bold, "two" } })
----await(term.draw_done())
-------> one
-------> two
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(t:draw { "one", { term.bold, "two" } })
+---await(t:draw_done())
+---print(await(r:read_line()), await(r:read_line()))   --> one	two
 ---```
 ---@param lines? (string|table)[] texts or styled lists
 ---@return lwt.Promise it is written
@@ -3366,8 +3404,11 @@ function lwt_Terminal:draw_done() end
 ---
 ---Options: `header`, a list of names, which are bold; `align`, a list of `"left"` or `"right"`, one a column.
 ---```lua
----await(term.table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
-------> name  n
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
+---for _ = 1, 3 do print((await(r:read_line()))) end
+------> name   n
 ------> ann    5
 ------> bo    12
 ---```
@@ -3378,6 +3419,7 @@ function lwt_Terminal:table(rows, opts) end
 
 ---Whether the output is a terminal, and whether the input is one.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w):is_tty())   --> false	false
 ---```
@@ -3388,6 +3430,7 @@ function lwt_Terminal:is_tty() end
 ---How many columns and rows the terminal has: what the system says; where that is nothing, COLUMNS and
 ---LINES; then 80 and 24. At least 1 of both.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w, { columns = 100 }):size())   --> 100	24
 ---```
@@ -3398,6 +3441,7 @@ function lwt_Terminal:size() end
 ---Says how large a terminal is that the system does not know: one at the other end of a connection.
 ---Those who wait for a key are told, and `size_signal` changes.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---t:set_size(132, 50)
@@ -3413,6 +3457,7 @@ function lwt_Terminal:set_size(columns, rows) end
 ---terminal, for TERM=dumb or no TERM, and for CLICOLOR=0; COLORTERM (`truecolor`, `24bit`) and the name in
 ---TERM say how many.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w, { env = { FORCE_COLOR = "2" } }):colors())   --> 256
 ---```
@@ -3436,11 +3481,12 @@ function lwt_Terminal:colors() end
 ---end
 ---```
 ---@param opts? table `signals`: Ctrl-C still interrupts (false); `paste`: what is pasted is one key (true)
----@return lwt.term.Guard
+---@return lwt.TerminalGuard
 function lwt_Terminal:raw_mode(opts) end
 
 ---Runs `f(t)` as a task in raw mode (see `raw_mode`), which ends with it, however it ends.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---await(w:write "q")
@@ -3511,16 +3557,18 @@ function lwt_Terminal:on_redraw(f) end
 ---An Escape is a key when nothing follows it for `t.escape_time` seconds (0.05). A sequence that is not
 ---known is no key, and no byte of it is one; what is not UTF-8 is U+FFFD.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---await(w:write "\27[1;5Aé")
 ---print(await(t:read_key()), await(t:read_key()).char)   --> ctrl-up	é
 ---```
----@return lwt.Promise lwt.Key?
+---@return lwt.Promise lwt.TerminalKey?
 function lwt_Terminal:read_key() end
 
 ---The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---await(w:write "ab\r")
 ---for key in term.open(r, w):keys() do
@@ -3530,17 +3578,237 @@ function lwt_Terminal:read_key() end
 ------> a
 ------> b
 ---```
----@return fun(): lwt.Key?
+---@return fun(): lwt.TerminalKey?
 function lwt_Terminal:keys() end
 
 ---Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
 ---is rejected with `lwt.Closed`.
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---t:close()
 ---```
 function lwt_Terminal:close() end
+
+---@class lwt.TerminalGuard
+---@field close fun(guard: lwt.TerminalGuard)
+local lwt_TerminalGuard = {}
+
+---Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
+---a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
+function lwt_TerminalGuard:close() end
+
+---@class lwt.TerminalKey
+---@field name string?
+---@field char string?
+---@field ctrl boolean?
+---@field alt boolean?
+---@field shift boolean?
+---@field super boolean?
+local lwt_TerminalKey = {}
+
+---A text channel: what a byte channel does, by characters. The functions that take one are its
+---methods as well.
+---@class lwt.TextChannel
+local lwt_TextChannel = {}
+
+---The byte channel below.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("naïve\n\1\2\3"), {encoding = "UTF-8"})
+---print(await(t:read_line()))                     --> naïve
+---print(#await(t:byte_channel():read()))          --> 3
+---```
+---@return lwt.Channel
+function lwt_TextChannel:byte_channel() end
+
+---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
+---on the text channel that it is given, which afterwards can no longer be used.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-8"})
+---lwt.join {
+---  t:atomic(function(c) await(c:write "é"); lwt.yield(); await(c:write "è") end),
+---  t:write("!"),
+---}:await()
+---await(t:close())
+---print(await(r:read()))   --> éè!
+---```
+---@param f fun(inner: lwt.TextChannel): ...
+---@return lwt.Promise # what `f` returns
+function lwt_TextChannel:atomic(f) end
+
+---Write out what is buffered, as `lio.flush` does.
+---@return lwt.Promise
+function lwt_TextChannel:flush() end
+
+---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
+---`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+---@param side? string `"read"` or `"write"`; both when it is left out
+---@return lwt.Promise
+function lwt_TextChannel:close(side) end
+
+---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
+---@return lwt.Promise
+function lwt_TextChannel:abort() end
+
+---Whether the channel is closed, or its `close` has been called.
+---@return boolean
+function lwt_TextChannel:is_closed() end
+
+---Read one character: a code point, in UTF-8.
+---
+---In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
+---rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
+---from 0; the next read goes on behind it, and begins with what was read in vain.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_char() end
+
+---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
+---need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
+---```lua
+---local lio = require "lwt.io"
+---local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
+---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
+---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
+---```
+---@return lwt.Promise a string, or nil at the end
+function lwt_TextChannel:read_line() end
+
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
+---is buffered, or else what the next read of the system gives.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
+---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
+---```
+---@param n integer? at most so many characters
+---@return lwt.Promise a string; with `n`, nil at the end
+function lwt_TextChannel:read(n) end
+
+---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
+---fails with.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb\n"), {encoding = "UTF-8"})
+---for line in t:lines() do print(line) end   --> a b
+---```
+---@return fun(): string?
+function lwt_TextChannel:lines() end
+
+---An iterator over the characters, for `for`. It reads ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---for c in t:chars() do print(c) end   --> n é
+---```
+---@return fun(): string?
+function lwt_TextChannel:chars() end
+
+---The lines as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
+---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_lines() end
+
+---The characters as a stream.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
+---print(#await(t:read_chars():to_list()))   --> 2
+---```
+---@return lwt.Stream
+function lwt_TextChannel:read_chars() end
+
+---Write strings (numbers are taken too), as one operation of the byte channel, and with its
+---buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
+---write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
+---the text, and nothing of it is written. A character must not be cut in two between writes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ISO-8859-1"})
+---await(t:write("caf", "é"))
+---await(t:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ... string|number
+---@return lwt.Promise
+function lwt_TextChannel:write(...) end
+
+---Write one character.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "UTF-16BE"})
+---await(t:write_char("é"))
+---await(t:close())
+---print(await(r:read()) == "\0\xE9")   --> true
+---```
+---@param char string one code point, in UTF-8
+---@return lwt.Promise
+function lwt_TextChannel:write_char(char) end
+
+---Write a line: the string, and `"\n"`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):write_line("naïve"))
+---print(await(r:read_line()))   --> naive
+---```
+---@param line string
+---@return lwt.Promise
+function lwt_TextChannel:write_line(line) end
+
+---Write `fmt:format(...)`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(text.make(w, {encoding = "ASCII"}):writef("%d €\n", 5))
+---print(await(r:read_line()))   --> 5 EUR
+---```
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+function lwt_TextChannel:writef(fmt, ...) end
+
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
+---an operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_lines {"é", "è"})
+---await(t:close())
+---print((await(r:read()):gsub("\n", ";")))   --> e;e;
+---```
+---@param lines table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_lines(lines) end
+
+---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
+---operation of its own.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = text.make(w, {encoding = "ASCII"})
+---await(t:write_chars {"é", "è"})
+---await(t:close())
+---print(await(r:read()))   --> ee
+---```
+---@param chars table|lwt.Stream|function
+---@return lwt.Promise
+function lwt_TextChannel:write_chars(chars) end
 
 ---@class lwt.ThreadChannel
 local lwt_ThreadChannel = {}
@@ -3778,16 +4046,6 @@ local lwt_read_line_Options = {}
 ---@field delay? number|fun(n: integer): number
 ---@field retry_if? fun(err: any, n: integer): boolean
 local lwt_retry_Options = {}
-
----@class lwt.term.Bar
-local lwt_term_Bar = {}
-
----@class lwt.term.Guard
----@field close fun(guard: lwt.term.Guard)
-local lwt_term_Guard = {}
-
----@class lwt.term.Spinner
-local lwt_term_Spinner = {}
 
 ---@class lwt.module
 local lwt_module = {}
@@ -6515,152 +6773,6 @@ lwt_react_module.Step.execute = lwt_Step.execute
 
 lwt_react_module.E = {}
 
-lwt_react_module.E.with_finaliser = lwt_Event.with_finaliser
-
-lwt_react_module.E.next = lwt_Event.next
-
-lwt_react_module.E.limit = lwt_Event.limit
-
----An event that occurs with what `f()` gives, called again and again as a task, beginning
----after a pause. It stops at its first error, which goes to the exception hook, and when the
----event is dropped.
----```lua
----local n = 0
----local e = react.E.from(function() n = n + 1 await(lwt.sleep(0.001)) return n end)
----print(await(e:next()), await(e:next()))   --> 1 2
----```
----@param f fun(): any
----@return lwt.Event
-lwt_react_module.E.from = function(f) end
-
-lwt_react_module.E.to_stream = lwt_Event.to_stream
-
----An event that occurs with the elements of a stream, read from after a pause on. It stops
----at the stream's first error, which goes to the exception hook, and when the event is
----dropped.
----```lua
----local stream = require "lwt.stream"
----local e = react.E.of_stream(stream.of_list { 1, 2 })
----print(await(e:next()))   --> 1
----```
----@param s lwt.Stream
----@return lwt.Event
-lwt_react_module.E.of_stream = function(s) end
-
----The event that a promise stands for: that event itself when the promise is fulfilled, else
----one that occurs when it does, once it is there. If the promise is rejected, the error goes
----to the exception hook.
----```lua
----local e, send = react.E.create()
----local p, r = lwt.wait()
----local seen = react.E.delay(p):map(function(v) print(v) end)   --> 2
----send(1)
----r:wakeup(e)
----send(2)
----```
----@param p lwt.Promise
----@return lwt.Event
-lwt_react_module.E.delay = function(p) end
-
-lwt_react_module.E.keep = lwt_Event.keep
-
-lwt_react_module.E.run_s = lwt_Event.run_s
-
-lwt_react_module.E.run_p = lwt_Event.run_p
-
-lwt_react_module.E.map_s = lwt_Event.map_s
-
-lwt_react_module.E.map_p = lwt_Event.map_p
-
-lwt_react_module.E.app_s = lwt_Event.app_s
-
-lwt_react_module.E.app_p = lwt_Event.app_p
-
-lwt_react_module.E.filter_s = lwt_Event.filter_s
-
-lwt_react_module.E.filter_p = lwt_Event.filter_p
-
-lwt_react_module.E.fmap_s = lwt_Event.fmap_s
-
-lwt_react_module.E.fmap_p = lwt_Event.fmap_p
-
-lwt_react_module.E.diff_s = lwt_Event.diff_s
-
-lwt_react_module.E.accum_s = lwt_Event.accum_s
-
-lwt_react_module.E.fold_s = lwt_Event.fold_s
-
----Folds what occurs at the same time, in the list's order: `f(acc, v)` as a task.
----@param list lwt.Event[]
----@param init any
----@param f fun(acc: any, v: any): any
----@return lwt.Event
-lwt_react_module.E.merge_s = function(list, init, f) end
-
-lwt_react_module.S = {}
-
-lwt_react_module.S.with_finaliser = lwt_Signal.with_finaliser
-
-lwt_react_module.S.limit = lwt_Signal.limit
-
-lwt_react_module.S.keep = lwt_Signal.keep
-
-lwt_react_module.S.app_s = lwt_Signal.app_s
-
-lwt_react_module.S.map_s = lwt_Signal.map_s
-
-lwt_react_module.S.filter_s = lwt_Signal.filter_s
-
-lwt_react_module.S.fmap_s = lwt_Signal.fmap_s
-
-lwt_react_module.S.diff_s = lwt_Signal.diff_s
-
-lwt_react_module.S.sample_s = lwt_Signal.sample_s
-
-lwt_react_module.S.accum_s = lwt_Event.accum_s
-
-lwt_react_module.S.fold_s = lwt_Event.fold_s
-
----A promise of the signal of a fold over a list of signals: `f(acc, v)` as a task.
----@param list lwt.Signal[]
----@param init any
----@param f fun(acc: any, v: any): any
----@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
-lwt_react_module.S.merge_s = function(list, init, f, eq) end
-
-lwt_react_module.S.run_s = lwt_Signal.run_s
-
-lwt_react_module.S.bind_s = lwt_Signal.bind_s
-
-lwt_react_module.S.l1_s = lwt_Signal.l1_s
-
-lwt_react_module.S.l2_s = lwt_Signal.l2_s
-
-lwt_react_module.S.l3_s = lwt_Signal.l3_s
-
-lwt_react_module.S.l4_s = lwt_Signal.l4_s
-
-lwt_react_module.S.l5_s = lwt_Signal.l5_s
-
-lwt_react_module.S.l6_s = lwt_Signal.l6_s
-
-lwt_react_module.notifier = {}
-
-lwt_react_module.notifier.stop = lwt_Notifier.stop
-
-lwt_react_module.E.notify = lwt_Event.notify
-
-lwt_react_module.E.notify_s = lwt_Event.notify_s
-
-lwt_react_module.E.notify_p = lwt_Event.notify_p
-
-lwt_react_module.S.notify = lwt_Signal.notify
-
-lwt_react_module.S.notify_s = lwt_Signal.notify_s
-
-lwt_react_module.S.notify_p = lwt_Signal.notify_p
-
 ---The event that never occurs.
 ---@type lwt.Event
 lwt_react_module.E.never = nil
@@ -6769,6 +6881,106 @@ lwt_react_module.E.l5 = lwt_Event.l5
 lwt_react_module.E.l6 = lwt_Event.l6
 
 lwt_react_module.E.hold = lwt_Event.hold
+
+lwt_react_module.E.with_finaliser = lwt_Event.with_finaliser
+
+lwt_react_module.E.next = lwt_Event.next
+
+lwt_react_module.E.limit = lwt_Event.limit
+
+---An event that occurs with what `f()` gives, called again and again as a task, beginning
+---after a pause. It stops at its first error, which goes to the exception hook, and when the
+---event is dropped.
+---```lua
+---local n = 0
+---local e = react.E.from(function() n = n + 1 await(lwt.sleep(0.001)) return n end)
+---print(await(e:next()), await(e:next()))   --> 1 2
+---```
+---@param f fun(): any
+---@return lwt.Event
+lwt_react_module.E.from = function(f) end
+
+lwt_react_module.E.to_stream = lwt_Event.to_stream
+
+---An event that occurs with the elements of a stream, read from after a pause on. It stops
+---at the stream's first error, which goes to the exception hook, and when the event is
+---dropped.
+---```lua
+---local stream = require "lwt.stream"
+---local e = react.E.of_stream(stream.of_list { 1, 2 })
+---print(await(e:next()))   --> 1
+---```
+---@param s lwt.Stream
+---@return lwt.Event
+lwt_react_module.E.of_stream = function(s) end
+
+---The event that a promise stands for: that event itself when the promise is fulfilled, else
+---one that occurs when it does, once it is there. If the promise is rejected, the error goes
+---to the exception hook.
+---```lua
+---local e, send = react.E.create()
+---local p, r = lwt.wait()
+---local seen = react.E.delay(p):map(function(v) print(v) end)   --> 2
+---send(1)
+---r:wakeup(e)
+---send(2)
+---```
+---@param p lwt.Promise
+---@return lwt.Event
+lwt_react_module.E.delay = function(p) end
+
+lwt_react_module.E.keep = lwt_Event.keep
+
+lwt_react_module.E.run_s = lwt_Event.run_s
+
+lwt_react_module.E.run_p = lwt_Event.run_p
+
+lwt_react_module.E.map_s = lwt_Event.map_s
+
+lwt_react_module.E.map_p = lwt_Event.map_p
+
+lwt_react_module.E.app_s = lwt_Event.app_s
+
+lwt_react_module.E.app_p = lwt_Event.app_p
+
+lwt_react_module.E.filter_s = lwt_Event.filter_s
+
+lwt_react_module.E.filter_p = lwt_Event.filter_p
+
+lwt_react_module.E.fmap_s = lwt_Event.fmap_s
+
+lwt_react_module.E.fmap_p = lwt_Event.fmap_p
+
+lwt_react_module.E.diff_s = lwt_Event.diff_s
+
+lwt_react_module.E.accum_s = lwt_Event.accum_s
+
+lwt_react_module.E.fold_s = lwt_Event.fold_s
+
+---Folds what occurs at the same time, in the list's order: `f(acc, v)` as a task.
+---@param list lwt.Event[]
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@return lwt.Event
+lwt_react_module.E.merge_s = function(list, init, f) end
+
+lwt_react_module.notifier = {}
+
+lwt_react_module.notifier.stop = lwt_Notifier.stop
+
+lwt_react_module.E.notify = lwt_Event.notify
+
+lwt_react_module.E.notify_s = lwt_Event.notify_s
+
+lwt_react_module.E.notify_p = lwt_Event.notify_p
+
+lwt_react_module.S = {}
+
+lwt_react_module.S.notify = lwt_Signal.notify
+
+lwt_react_module.S.notify_s = lwt_Signal.notify_s
+
+lwt_react_module.S.notify_p = lwt_Signal.notify_p
 
 ---A signal that never changes. (React's `const`, Lwt_react's `return`.)
 ---```lua
@@ -6891,6 +7103,52 @@ lwt_react_module.S.l4 = lwt_Signal.l4
 lwt_react_module.S.l5 = lwt_Signal.l5
 
 lwt_react_module.S.l6 = lwt_Signal.l6
+
+lwt_react_module.S.with_finaliser = lwt_Signal.with_finaliser
+
+lwt_react_module.S.limit = lwt_Signal.limit
+
+lwt_react_module.S.keep = lwt_Signal.keep
+
+lwt_react_module.S.app_s = lwt_Signal.app_s
+
+lwt_react_module.S.map_s = lwt_Signal.map_s
+
+lwt_react_module.S.filter_s = lwt_Signal.filter_s
+
+lwt_react_module.S.fmap_s = lwt_Signal.fmap_s
+
+lwt_react_module.S.diff_s = lwt_Signal.diff_s
+
+lwt_react_module.S.sample_s = lwt_Signal.sample_s
+
+lwt_react_module.S.accum_s = lwt_Event.accum_s
+
+lwt_react_module.S.fold_s = lwt_Event.fold_s
+
+---A promise of the signal of a fold over a list of signals: `f(acc, v)` as a task.
+---@param list lwt.Signal[]
+---@param init any
+---@param f fun(acc: any, v: any): any
+---@param eq? fun(a: any, b: any): boolean
+---@return lwt.Promise
+lwt_react_module.S.merge_s = function(list, init, f, eq) end
+
+lwt_react_module.S.run_s = lwt_Signal.run_s
+
+lwt_react_module.S.bind_s = lwt_Signal.bind_s
+
+lwt_react_module.S.l1_s = lwt_Signal.l1_s
+
+lwt_react_module.S.l2_s = lwt_Signal.l2_s
+
+lwt_react_module.S.l3_s = lwt_Signal.l3_s
+
+lwt_react_module.S.l4_s = lwt_Signal.l4_s
+
+lwt_react_module.S.l5_s = lwt_Signal.l5_s
+
+lwt_react_module.S.l6_s = lwt_Signal.l6_s
 
 ---@class lwt.read_line.module
 local lwt_read_line_module = {}
@@ -7811,6 +8069,7 @@ lwt_term_module.strike = nil
 ---and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel that
 ---`eprint` writes to (the output).
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w, { tty = true, columns = 40, env = { TERM = "xterm-256color" } })
 ---print(t:colors(), t:size())   --> 256	40	24
@@ -7841,53 +8100,30 @@ lwt_term_module.choose = lwt_Terminal.choose
 ---print(term.key "ctrl-a" == term.key "Ctrl-A")   --> true
 ---```
 ---@param name string
----@return lwt.Key
+---@return lwt.TerminalKey
 lwt_term_module.key = function(name) end
 
 lwt_term_module.Guard = {}
 
----Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
----a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
----@param guard lwt.term.Guard
-lwt_term_module.Guard.close = function(guard) end
+lwt_term_module.Guard.close = lwt_TerminalGuard.close
 
 lwt_term_module.progress = lwt_Terminal.progress
 
 lwt_term_module.Bar = {}
 
----So much more is done.
----@param bar lwt.term.Bar
----@param n number? 1
-lwt_term_module.Bar.add = function(bar, n) end
+lwt_term_module.Bar.add = lwt_Bar.add
 
----So much is done.
----@param bar lwt.term.Bar
----@param value number
----@param label string? another label
-lwt_term_module.Bar.set = function(bar, value, label) end
+lwt_term_module.Bar.set = lwt_Bar.set
 
----It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
----nothing; leaving a `<close>` variable ends it.
----@param bar lwt.term.Bar
----@param last? string the line that stays instead; "": none
----@return lwt.Promise it is written
-lwt_term_module.Bar.done = function(bar, last) end
+lwt_term_module.Bar.done = lwt_Bar.done
 
 lwt_term_module.spinner = lwt_Terminal.spinner
 
 lwt_term_module.Spinner = {}
 
----Another label.
----@param spinner lwt.term.Spinner
----@param label string
-lwt_term_module.Spinner.set = function(spinner, label) end
+lwt_term_module.Spinner.set = lwt_Spinner.set
 
----It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
----`<close>` variable ends it.
----@param spinner lwt.term.Spinner
----@param last? string the line that stays
----@return lwt.Promise it is written
-lwt_term_module.Spinner.done = function(spinner, last) end
+lwt_term_module.Spinner.done = lwt_Spinner.done
 
 lwt_term_module.print = lwt_Terminal.print
 
@@ -8227,6 +8463,206 @@ lwt_text_module.width = function(s, opts) end
 ---@param opts table? `ambiguous`, `emoji`: see `width`
 ---@return string[] lines, without their ends
 lwt_text_module.wrap = function(s, columns, opts) end
+
+---A text channel on a byte channel (of a file, a socket, a child's output …).
+---
+---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
+---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
+---written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
+---needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
+---else has other bytes for a newline, read ahead.
+---```lua
+---local lio = require "lwt.io"
+---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
+---print(await(t:read_line()))   --> café
+---```
+---@param ch lwt.Channel
+---@param opts table? `encoding`, `strict`
+---@return lwt.TextChannel
+lwt_text_module.make = function(ch, opts) end
+
+---Open a file as a text channel.
+---```lua
+---local lio = require "lwt.io"
+---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
+---await(out:write("日本"))
+---await(out:close())
+---print(await(lio.file_length("f")))   --> 6
+---```
+---@param path string
+---@param mode string as for `lio.open_file`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
+---@return lwt.Promise a text channel
+lwt_text_module.open_file = function(path, mode, opts) end
+
+---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
+---not be written is an error of the whole.
+---```lua
+---local latin = {encoding = "ISO-8859-1"}
+---await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
+---print(await(text.with_file("f", "r", text.read_line, latin)))   --> café
+---```
+---@param path string
+---@param mode string
+---@param f fun(t: lwt.TextChannel): ... a task
+---@param opts table? as for `open_file`
+---@return lwt.Promise # what `f` returns
+lwt_text_module.with_file = function(path, mode, f, opts) end
+
+---Connect to an address, as a text channel that reads and writes.
+---```lua
+---local lio = require "lwt.io"
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write("caf\xE9\n"))
+---end))
+---local t <close> = await(text.open_connection(server:address(), {encoding = "ISO-8859-1"}))
+---print(await(t:read_line()))   --> café
+---await(server:shutdown())
+---```
+---@param addr string|table as for `lio.open_connection`
+---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
+---@return lwt.Promise a text channel
+lwt_text_module.open_connection = function(addr, opts) end
+
+---The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
+---is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+---```lua
+---local lio = require "lwt.io"
+---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
+---```
+---@param t lwt.TextChannel?
+---@return string
+lwt_text_module.encoding = function(t) end
+
+lwt_text_module.byte_channel = lwt_TextChannel.byte_channel
+
+lwt_text_module.atomic = lwt_TextChannel.atomic
+
+lwt_text_module.flush = lwt_TextChannel.flush
+
+lwt_text_module.close = lwt_TextChannel.close
+
+lwt_text_module.abort = lwt_TextChannel.abort
+
+lwt_text_module.is_closed = lwt_TextChannel.is_closed
+
+---The bytes of a text in some encoding, as a Lua string, which is UTF-8.
+---
+---UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
+---CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
+---them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
+---beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+---
+---What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
+---```lua
+---print(text.decode("na\xEFve", "ISO-8859-1"), text.decode("\xFE\xFF\x65\xE5", "UTF-16"))
+-----> naïve 日
+---print(text.decode("a\xFF", "UTF-8"))   --> a�
+---local ok, err = pcall(text.decode, "a\xFF", "UTF-8", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 1
+---```
+---@param bytes string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string
+lwt_text_module.decode = function(bytes, encoding, opts) end
+
+---The bytes of a string in some encoding (see `decode`).
+---
+---A character that the encoding has not is transliterated: to the letter without its accents
+---(`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+---`?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
+---system and in every locale. With `strict = true` such a character raises an error whose `code` is
+---`"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
+---a byte order mark in front (those whose name says the order are without).
+---```lua
+---print(text.encode("Straße, café, 5 €, 日本", "ASCII"))   --> Strasse, cafe, 5 EUR, ??
+---print(#text.encode("é", "ISO-8859-1"), #text.encode("é", "UTF-16"))   --> 1 4
+---local ok, err = pcall(text.encode, "5 €", "ISO-8859-1", {strict = true})
+---print(err.code, err.at)   --> EILSEQ 2
+---```
+---@param s string
+---@param encoding string? that of the locale (see `encoding`)
+---@param opts table? `strict`
+---@return string bytes
+lwt_text_module.encode = function(s, encoding, opts) end
+
+lwt_text_module.read_char = lwt_TextChannel.read_char
+
+lwt_text_module.read_line = lwt_TextChannel.read_line
+
+lwt_text_module.read = lwt_TextChannel.read
+
+lwt_text_module.lines = lwt_TextChannel.lines
+
+lwt_text_module.chars = lwt_TextChannel.chars
+
+lwt_text_module.read_lines = lwt_TextChannel.read_lines
+
+lwt_text_module.read_chars = lwt_TextChannel.read_chars
+
+---Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
+---`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
+---`e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
+---`text.stderr`.
+---```lua
+---print(lwt.is_promise(text.print("")))   --> true
+---```
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.print = function(...) end
+
+---Write the arguments and a newline to `text.stdout`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.printl = function(...) end
+
+---Write `fmt:format(...)` to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.printlf = function(fmt, ...) end
+
+---Write the arguments to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprint = function(...) end
+
+---Write the arguments and a newline to `text.stderr`, at once.
+---@param ... string|number
+---@return lwt.Promise
+lwt_text_module.eprintl = function(...) end
+
+---Write `fmt:format(...)` to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintf = function(fmt, ...) end
+
+---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
+---@param fmt string
+---@param ... any
+---@return lwt.Promise
+lwt_text_module.eprintlf = function(fmt, ...) end
+
+lwt_text_module.write = lwt_TextChannel.write
+
+lwt_text_module.write_char = lwt_TextChannel.write_char
+
+lwt_text_module.write_line = lwt_TextChannel.write_line
+
+lwt_text_module.writef = lwt_TextChannel.writef
+
+lwt_text_module.write_lines = lwt_TextChannel.write_lines
+
+lwt_text_module.write_chars = lwt_TextChannel.write_chars
 
 ---@class lwt.throttle.module
 local lwt_throttle_module = {}

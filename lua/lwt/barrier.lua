@@ -35,10 +35,10 @@ function M.create(n)
   return setmetatable({ parties = n, round = new_round() }, barrier)
 end
 
--- Let all go when they are as many as it takes. Who comes meanwhile is the first of the next round.
-local function complete(b, round)
+-- Let all go when they are as many as it takes. Who comes meanwhile is the first of `following`.
+local function complete(b, round, following)
   if b.round ~= round or round.n < b.parties then return end
-  b.round = new_round()
+  b.round = following
   for place = 1, b.parties do waiters.wake(round.queue, place) end
 end
 
@@ -58,15 +58,16 @@ end
 function M.wait(b)
   if getmetatable(b) ~= barrier then args.wrong(1, "wait", "lwt.barrier", b) end
   local p, round = core.waiter(), b.round
-  waiters.push(round.queue, p, false)
-  round.n = round.n + 1
+  local due, last = core.cancel_due(), round.n + 1 >= b.parties
+  local following = (due or last) and new_round()
   p:on_cancel(round.withdraw)
-  if core.cancel_due() then
+  if due then
     -- Awaiting will withdraw it again: it counts only if it is there a turn later.
-    lwt.pause():on_success(function() complete(b, round) end)
-  else
-    complete(b, round)
+    lwt.pause():on_success(function() complete(b, round, following) end)
   end
+  waiters.push(round.queue, p, false)
+  round.n = round.n + 1 -- all that can fail has been done
+  if not due then complete(b, round, following) end
   return p
 end
 

@@ -10,7 +10,8 @@ local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
 
-local is_pending, waiter, wake_waiter = lwt.is_pending, core.waiter, core.wake
+local is_pending, waiter = lwt.is_pending, core.waiter
+local wake_waiter, wake_exn = core.wake, core.wake_exn
 local getmetatable = getmetatable
 
 ---@class lwt.Clock
@@ -56,6 +57,7 @@ local function sift_down(h, i, entry, n)
 end
 
 local function push(c, entry)
+  c.heap[c.n + 1] = entry -- fails, if there is no memory, before it counts
   c.n = c.n + 1
   sift_up(c.heap, c.n, entry)
 end
@@ -115,7 +117,7 @@ local function wake(c)
     return
   end
   c.waking = true
-  local _ <close> = setmetatable({ clock = c }, woken)
+  local _ <close> = c.woken
   repeat
     c.again = false
     local limit, first = c.serial, c.heap[1]
@@ -126,6 +128,17 @@ local function wake(c)
     end
   until not c.again
   arm(c)
+end
+
+-- By a callback, which has nobody to raise to: where the loop cannot be had to come back, for want
+-- of memory, those who sleep are told, or they would sleep for ever.
+local function wake_or_tell(c)
+  local ok, err = pcall(wake, c)
+  while not ok and c.n > 0 do
+    local first = c.heap[1]
+    pop(c)
+    if not wake_exn(first.promise, err) then c.dead = c.dead - 1 end
+  end
 end
 
 local function disarm(c)
@@ -140,18 +153,16 @@ function arm(c)
   if not first or c.paused or c.pace == 0 then return disarm(c) end
   local seconds = math.max(0, first.deadline - now(c)) / c.pace
   local at = lwt.now() + seconds
-  if c.timer then
-    if c.timer_at <= at then return end
-    disarm(c)
-  end
-  if seconds == math.huge then return end
+  if c.timer and c.timer_at <= at then return end
+  if seconds == math.huge then return disarm(c) end
   local timer = lwt.sleep(seconds)
-  c.timer, c.timer_at = timer, at
   timer:on_success(function()
     if c.timer ~= timer then return end
     c.timer = nil
-    wake(c)
+    wake_or_tell(c)
   end)
+  disarm(c) -- not before there is another
+  c.timer, c.timer_at = timer, at
 end
 
 -- After a change of pace: the sleep under way was measured for another one.
@@ -196,6 +207,7 @@ function M.create(opts)
       if c.n == 0 then disarm(c) end
     end
   end
+  c.woken = setmetatable({ clock = c }, woken)
   return setmetatable(c, clock)
 end
 
@@ -238,12 +250,12 @@ function M.sleep(c, seconds)
     serial = c.serial,
     promise = p,
   }
-  push(c, entry)
   p:on_cancel(c.withdraw)
+  push(c, entry)
   if c.heap[1] == entry then
     -- Nothing to wait for: not at once, as with lwt.sleep(0), but without time having to pass.
     if entry.deadline <= now(c) then
-      lwt.pause():on_success(function() wake(c) end)
+      lwt.pause():on_success(function() wake_or_tell(c) end)
     else
       arm(c)
     end

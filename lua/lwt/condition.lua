@@ -35,6 +35,7 @@ end
 -- cancelled, until it holds the mutex again.
 local function relock_after(c, queue, p, m)
   local ok, err = pcall(await, p)
+  if p:is_pending() then p:cancel() end -- there was no memory to wait
   if m.locked then lwt.shield(mutex.lock, m) else mutex.lock(m) end
   if p:state() == "rejected" then error(err, 0) end
   -- Signalled. If it was cancelled since, the signal is for the next one. (After a broadcast all
@@ -84,11 +85,16 @@ function M.wait(c, m)
   end
   -- In a task whose next await will raise, the mutex must not be let go.
   if m and core.cancel_due() then return lwt.spawn(wait_later, c, m) end
-  local p, queue = core.waiter(), c.queue
-  push(queue, p, false)
-  if m == nil then return p end
+  local p = core.waiter()
+  if m == nil then
+    push(c.queue, p, false)
+    return p
+  end
+  local relocked = lwt.spawn(relock_after, c, c.queue, p, m)
+  if not relocked:is_pending() then return relocked end -- no memory to begin: it is locked still
+  push(c.queue, p, false)
   mutex.unlock(m)
-  return lwt.spawn(relock_after, c, queue, p, m)
+  return relocked
 end
 
 --- Wakes the oldest who waits, with these values. With nobody waiting nothing happens: a signal

@@ -37,10 +37,13 @@ end
 -- Locked at once in a task whose next await will raise, it would never be unlocked: nobody would
 -- be told that he has it. So such a one waits for a turn; awaiting withdraws it again.
 local function lock_later(m)
-  m.locked = true
-  local p = waiter()
+  local p, taken = waiter(), false
+  lwt.pause():on_success(function()
+    if taken then release(m) end
+  end)
   push(m.queue, p, false)
-  lwt.pause():on_success(function() release(m) end)
+  -- All that can fail has been done. (And a finalizer may have locked it meanwhile.)
+  if not m.locked then m.locked, taken = true, true end
   return p
 end
 
@@ -49,16 +52,21 @@ function guard.__close(g)
   release(g.mutex)
 end
 
--- The task of a with_lock. Given the lock (promise `p`) and cancelled at the same time, it lets go
--- of it again.
-local function locked(m, p, f, ...)
-  if p then
-    local ok, err = pcall(await, p)
-    if not ok then
-      if p:state() == "fulfilled" then release(m) end
-      error(err, 0)
-    end
-  end
+-- Given the lock and cancelled at the same time, the task lets go of it again. (Still pending it is
+-- where there was no memory to wait.)
+local function wait_for_lock(m)
+  local p = waiter()
+  push(m.queue, p, false)
+  local ok, err = pcall(await, p)
+  if ok then return end
+  if p:state() == "fulfilled" then release(m) else p:cancel() end
+  error(err, 0)
+end
+
+-- The task of a with_lock. It locks itself: a lock that was taken for a task that finds no memory
+-- to begin would stay locked.
+local function locked(m, f, ...)
+  if m.locked then wait_for_lock(m) else m.locked = true end
   local _ <close> = m.guard
   return follow(f(...))
 end
@@ -138,11 +146,7 @@ end
 function M.with_lock(m, f, ...)
   if getmetatable(m) ~= mutex then args.wrong(1, "with_lock", "lwt.mutex", m) end
   if type(f) ~= "function" then args.check_callable(2, "with_lock", f) end
-  if not m.locked then
-    m.locked = true
-    return spawn(locked, m, nil, f, ...)
-  end
-  return spawn(locked, m, M.lock(m), f, ...)
+  return spawn(locked, m, f, ...)
 end
 
 --- Whether somebody holds the mutex.

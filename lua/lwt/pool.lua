@@ -89,13 +89,14 @@ local function take(p)
     if not p.idle_first then p.idle_last = nil end
     return slot
   elseif p.count < p.max then
+    slot = { full = false }
     p.count = p.count + 1
-    return { full = false }
+    return slot
   end
   local promise = core.waiter()
-  waiters.push(p.queue, promise, false)
-  p.waiting = p.waiting + 1
   promise:on_cancel(p.withdraw)
+  waiters.push(p.queue, promise, false)
+  p.waiting = p.waiting + 1 -- all that can fail has been done
   return nil, promise
 end
 
@@ -103,8 +104,8 @@ end
 local function release(p, slot)
   if p.waiting > 0 then
     p.waiting = p.waiting - 1
-    waiters.wake(p.queue, slot)
-    return
+    if waiters.wake(p.queue, slot) then return end
+    p.waiting = p.waiting + 1 -- a finalizer has cancelled it, and it has counted itself out
   end
   if not slot.full then
     p.count = p.count - 1
@@ -121,7 +122,11 @@ local function wait_for_slot(p, promise)
   local ok, slot = pcall(await, promise)
   if ok then return slot end
   local err, state, given = slot, promise:state()
-  if state == "fulfilled" then release(p, given) end
+  if state == "fulfilled" then
+    release(p, given)
+  else
+    promise:cancel() -- there was no memory to wait
+  end
   error(err, 0)
 end
 
@@ -162,6 +167,7 @@ end
 
 local turn_type = {
   __close = function(turn)
+    if not turn.slot then return end -- it never had one
     local ok, err = pcall(leave, turn)
     if not ok and turn.slot.full then
       -- `check` raised: nobody knows what the element is good for.
@@ -178,10 +184,13 @@ local function finish(turn, ...)
   return ...
 end
 
--- The task of one `use`.
-local function use(p, slot, promise, f, ...)
-  slot = slot or wait_for_slot(p, promise)
-  local turn <close> = setmetatable({ pool = p, slot = slot, at = "preparing" }, turn_type)
+-- The task of one `use`. It takes the slot itself, when what gives it back is there: one that was
+-- taken for a task that finds no memory to begin would be lost.
+local function use(p, f, ...)
+  local turn <close> = setmetatable({ pool = p, slot = false, at = "preparing" }, turn_type)
+  local slot, promise = take(p)
+  if not slot then slot = wait_for_slot(p, promise) end
+  turn.slot = slot
   prepare(p, slot)
   turn.at = "using"
   return finish(turn, follow(f(slot.element, ...)))
@@ -205,12 +214,13 @@ end
 function M.use(p, f, ...)
   if getmetatable(p) ~= pool then args.wrong(1, "use", "lwt.pool", p) end
   args.check_callable(2, "use", f)
-  local slot, promise = take(p)
-  return lwt.spawn(use, p, slot, promise, f, ...)
+  return lwt.spawn(use, p, f, ...)
 end
 
-local function clear(p, slot)
-  local failed, failure = false, nil
+-- A task: it takes the idle slots out itself, or without the memory to begin they would be lost.
+local function clear(p)
+  local slot, failed, failure = p.idle_first, false, nil
+  p.idle_first, p.idle_last = nil, nil
   while slot do
     local following = slot.next
     slot.next = nil
@@ -237,9 +247,7 @@ end
 function M.clear(p)
   if getmetatable(p) ~= pool then args.wrong(1, "clear", "lwt.pool", p) end
   p.cleared = p.cleared + 1
-  local slot = p.idle_first
-  p.idle_first, p.idle_last = nil, nil
-  return lwt.no_cancel(lwt.spawn(clear, p, slot))
+  return lwt.no_cancel(lwt.spawn(clear, p))
 end
 
 --- How many wait for an element.

@@ -184,9 +184,10 @@ local function equip(p, exit, fds, timeout)
   end)
   for i = 1, 3 do
     if fds[i] then
-      p[PIPES[i]] = require("lwt.io").of_fd(fds[i], MODES[i])
-      p.fds[i] = fds[i]
-      fds[i] = false
+      local ch = require("lwt.io").of_fd(fds[i], MODES[i])
+      -- The channel's from here on: whoever closed it as well would close what comes after it.
+      p.fds[i], fds[i] = fds[i], false
+      p[PIPES[i]] = ch
     end
   end
   if timeout then start_timer(p, timeout) end
@@ -197,7 +198,7 @@ local function open(cmd, opts, name, level)
   if opts.group == nil and shells[cmd] then opts = with(opts, { group = "auto" }) end
   local p = setmetatable({
     pid = false, handle = false, state = false, reaped = false, timed_out = false, timer = false,
-    look = false, group = false, fds = {},
+    look = false, group = false, fds = { false, false, false },
   }, mt)
   local fds = { false, false, false }
   local ok, exit
@@ -211,6 +212,7 @@ local function open(cmd, opts, name, level)
     -- No memory or no descriptors: the child is not left running without anybody to know of it.
     pcall(signal, p, "KILL")
     pcall(abort, p)
+    if p.timer then pcall(p.timer.cancel, p.timer) end
     for i = 1, 3 do
       if fds[i] then uv.close(fds[i]) end
     end
@@ -534,8 +536,9 @@ local function reading(p, read, failure)
   end)
   function s.close()
     if over then return lwt.fulfilled() end
-    over = true
-    return spawn(function() lwt.shield(stop, p) end)
+    local stopping = spawn(function() lwt.shield(stop, p) end)
+    over = select(1, stopping:state()) ~= "rejected" -- without memory it has not begun
+    return stopping
   end
   return s
 end

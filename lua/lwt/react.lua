@@ -18,7 +18,10 @@
 --- `S.const` is React's `return`, `E.until_` its `until`: keywords in Lua.
 
 local args = require "lwt.internal.args"
-local G = require "lwt.react.both"
+local G = require "lwt.react.graph"
+require "lwt.react.event_tasks"
+require "lwt.react.signal_tasks"
+require "lwt.react.notify"
 
 --- An event.
 ---@class lwt.Event

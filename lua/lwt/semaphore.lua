@@ -36,10 +36,13 @@ end
 -- Taken at once in a task whose next await will raise, a permit would be lost: nobody would be
 -- told that he has it. So such a one waits for a turn; awaiting withdraws it again.
 local function acquire_later(s)
-  s.free = s.free - 1
-  local p = waiter()
+  local p, taken = waiter(), false
+  lwt.pause():on_success(function()
+    if taken then release(s) end
+  end)
   push(s.queue, p, false)
-  lwt.pause():on_success(function() release(s) end)
+  -- All that can fail has been done. (And a finalizer may have taken the last permit meanwhile.)
+  if s.free > 0 then s.free, taken = s.free - 1, true end
   return p
 end
 
@@ -47,16 +50,21 @@ function permit.__close(p)
   release(p.semaphore)
 end
 
--- The task of a `with`. Given a permit (promise `p`) and cancelled at the same time, it gives it
--- back.
-local function permitted(s, p, f, ...)
-  if p then
-    local ok, err = pcall(await, p)
-    if not ok then
-      if p:state() == "fulfilled" then release(s) end
-      error(err, 0)
-    end
-  end
+-- Given a permit and cancelled at the same time, the task gives it back. (Still pending it is where
+-- there was no memory to wait.)
+local function wait_for_permit(s)
+  local p = waiter()
+  push(s.queue, p, false)
+  local ok, err = pcall(await, p)
+  if ok then return end
+  if p:state() == "fulfilled" then release(s) else p:cancel() end
+  error(err, 0)
+end
+
+-- The task of a `with`. It takes the permit itself: one that was taken for a task that finds no
+-- memory to begin would be lost.
+local function permitted(s, f, ...)
+  if s.free > 0 then s.free = s.free - 1 else wait_for_permit(s) end
   local _ <close> = s.permit
   return follow(f(...))
 end
@@ -137,11 +145,7 @@ end
 function M.with(s, f, ...)
   if getmetatable(s) ~= semaphore then args.wrong(1, "with", "lwt.semaphore", s) end
   if type(f) ~= "function" then args.check_callable(2, "with", f) end
-  if s.free > 0 then
-    s.free = s.free - 1
-    return spawn(permitted, s, nil, f, ...)
-  end
-  return spawn(permitted, s, M.acquire(s), f, ...)
+  return spawn(permitted, s, f, ...)
 end
 
 return M

@@ -18,16 +18,21 @@ local async = lwt.async
 -- false when it has been taken out while the list was being walked.
 local listening = {}
 
+-- With the last receiver the listening ends: also when there is no memory for a shorter list.
 local function sweep(name, entry)
-  local kept = {}
-  for _, receiver in ipairs(entry.list) do
-    if receiver.f then kept[#kept + 1] = receiver end
-  end
-  entry.list = kept
-  if not kept[1] and listening[name] == entry then
+  local list, some = entry.list, false
+  for i = 1, #list do some = some or list[i].f end
+  if not some then
+    if listening[name] ~= entry then return end
     listening[name] = nil
     entry.listener:close()
+    return
   end
+  local kept = {}
+  for i = 1, #list do
+    if list[i].f then kept[#kept + 1] = list[i] end
+  end
+  if entry.list == list then entry.list = kept end
 end
 
 local function deliver(name, entry)
@@ -40,32 +45,41 @@ local function deliver(name, entry)
 end
 
 -- Begin to listen. (Making the listener may run a finalizer that has done it as well by then.)
-local function listen(name)
-  local entry = { list = {} }
+-- Fails with nobody listening, for a signal that nobody hears has no effect any more.
+local function listen(name, receiver)
+  local entry = { list = { receiver } }
   entry.listener = signal.listen(name, function() deliver(name, entry) end)
   if listening[name] then
     entry.listener:close()
-  else
-    listening[name] = entry
+    return
   end
-  return listening[name]
+  local ok, err = pcall(rawset, listening, name, entry)
+  if not ok then
+    entry.listener:close()
+    error(err, 0)
+  end
+  receiver.entry = entry
 end
 
 -- Have `f(name)` called at each delivery, until `remove` of what this returns.
 local function add(name, f)
   local receiver = { f = f, name = name, entry = false }
-  while true do
-    local entry = listening[name] or listen(name)
-    local before = entry.list
-    -- A list of its own for each walk: deliver may be half way through the old one.
-    local list = table.move(before, 1, #before, 1, {})
-    list[#list + 1] = receiver
-    -- Unless a finalizer has changed something while the list was made.
-    if listening[name] == entry and entry.list == before then
-      receiver.entry, entry.list = entry, list
-      return receiver
+  while not receiver.entry do
+    local entry = listening[name]
+    if entry then
+      local before = entry.list
+      -- A list of its own for each walk: deliver may be half way through the old one.
+      local list = table.move(before, 1, #before, 1, {})
+      list[#list + 1] = receiver
+      -- Unless a finalizer has changed something while the list was made.
+      if listening[name] == entry and entry.list == before then
+        receiver.entry, entry.list = entry, list
+      end
+    else
+      listen(name, receiver)
     end
   end
+  return receiver
 end
 
 local function remove(receiver)
@@ -152,11 +166,11 @@ function M.next(name)
   name = check_name(name, "next")
   local p, r = lwt.task()
   local receiver
+  p:on_cancel(function() remove(receiver) end)
   receiver = add(name, function()
     remove(receiver)
     r:wakeup_later(name)
   end)
-  p:on_cancel(function() remove(receiver) end)
   return p
 end
 
@@ -184,10 +198,12 @@ function M.stream(name)
       count.pending = count.pending + 1
     end
   end
-  local receiver = add(name, receive)
+  local receiver
   -- The receiver refers to the count and not to the stream: a stream that nobody has any more is
   -- collected, and the guard with it.
-  local guard = require("lwt.internal.dropped").call(function() remove(receiver) end)
+  local guard = require("lwt.internal.dropped").call(function()
+    if receiver then remove(receiver) end
+  end)
   local s = require("lwt.stream").from(function()
     if not guard or not receiver.f then return nil end
     if count.pending > 0 then
@@ -206,6 +222,7 @@ function M.stream(name)
     if r then r:wakeup_later(nil) end
   end
   s.stop = s.close
+  receiver = add(name, receive) -- the last that can fail
   return s
 end
 

@@ -99,6 +99,7 @@ end
 ---@param opts? table
 ---@return lwt.Terminal
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w, { tty = true, columns = 40, env = { TERM = "xterm-256color" } })
 ---print(t:colors(), t:size())   --> 256	40	24

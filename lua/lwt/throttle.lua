@@ -76,11 +76,20 @@ local function next_window(t)
   if t.waiting > 0 then arm(t) end
 end
 
--- Have next_window called when the present one is over.
+-- Have next_window called when the present one is over. A callback has nobody to raise to: where
+-- there is no memory for the next window, those who wait are told.
 function arm(t)
   local timer = lwt.sleep(math.max(0, t.start + 1 - lwt.now()))
+  timer:on_success(function()
+    local ok, err = pcall(next_window, t)
+    if ok or t.timer then return end
+    for key, queue in pairs(t.queues) do
+      while queue.n > 0 do core.wake_exn((waiters.shift(queue)), err) end
+      t.queues[key], t.turn[key] = nil, nil
+    end
+    t.waiting = 0
+  end)
   t.timer = timer
-  timer:on_success(function() next_window(t) end)
 end
 
 --- Asks for a go. The first `rate` calls for a key within a second get true at once; the others
@@ -109,21 +118,21 @@ function M.wait(t, key)
   local used = t.used[key] or 0
   if used < t.rate then
     if due.cancel_due() then return due.later(M.wait, t, key) end
+    local yes = lwt.fulfilled(true)
     t.used[key] = used + 1
-    return lwt.fulfilled(true)
+    return yes
   end
   if t.waiting >= t.max then return lwt.fulfilled(false) end
   local p = core.waiter()
-  local queue = t.queues[key]
-  if not queue then
-    queue = waiters.new()
-    t.turns = t.turns + 1
-    t.queues[key], t.turn[key] = queue, t.turns
-  end
-  waiters.push(queue, p, false)
-  t.waiting = t.waiting + 1
   p:on_cancel(t.withdraw)
   if not t.timer then arm(t) end
+  if not t.turn[key] then
+    t.turns = t.turns + 1
+    t.queues[key] = waiters.new()
+    t.turn[key] = t.turns -- last: where there is one, there is a queue
+  end
+  waiters.push(t.queues[key], p, false)
+  t.waiting = t.waiting + 1 -- all that can fail has been done
   return p
 end
 

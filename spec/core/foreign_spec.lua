@@ -230,6 +230,29 @@ describe("a task's coroutine", function()
       assert.same({ false, "cannot resume dead coroutine" }, { q:await() })
     end))
 
+  it("keeps all the values of a function in C that waits", function()
+    local build = require "spec.support.build"
+    local dir = build.temp_dir()
+    local wide = build.module(dir, "spec/support/wide.c", "wide")
+    for _, n in ipairs { 3, 254, 255, 256, 1000, 60000 } do
+      lwt.run(function()
+        local p, r = lwt.wait()
+        local co
+        local task = lwt.spawn(function()
+          co = coroutine.running()
+          return wide(p, n)
+        end)
+        assert.truthy(select(2, coroutine.resume(co, 1, 2, 3)):find(words, 1, true))
+        r:wakeup "woken"
+        assert.same({ n, "woken" }, { task:await() })
+      end)
+    end
+    local ok, err = pcall(lwt.run, function() return wide(lwt.wait(), 70000) end)
+    assert.is_false(ok)
+    assert.truthy(tostring(err):find("too many values on the stack", 1, true))
+    lwt.run(build.remove_dir(dir))
+  end)
+
   it("that was closed does not keep the others from being woken", async(function()
     local p, r = lwt.wait()
     local cos, tasks = {}, {}

@@ -111,4 +111,27 @@ describe("a finalizer that has what was garbage", function()
     r:wakeup()
     assert.equal(20, n)
   end))
+
+  it("waits for one that had been let go, whatever another finalizer has done before", task(function()
+    for what, other in pairs {
+      ["resolved what it waits for"] = function(o) o.r:wakeup() end,
+      ["let go of others, so that the dead are swept"] = function(o)
+        for _ = 1, 20 do o.stop:map(print):cancel() end
+      end,
+    } do
+      local stop, r = lwt.wait()
+      local n = 0
+      for _ = 1, 20 do
+        local mapped = stop:map(function() return "stopped" end)
+        mapped:cancel() -- in vain
+        drop(function(o)
+          o.p:on_success(function(v) if v == "stopped" then n = n + 1 end end)
+        end, { p = mapped })
+      end
+      drop(other, { stop = stop, r = r }) -- the last that is made is finalized first
+      collect()
+      if stop:state() == "pending" then r:wakeup() end
+      assert.equal(20, n, what)
+    end
+  end))
 end)

@@ -2,6 +2,9 @@
 local kit = require "spec.support.finalizer"
 local lwt = require "lwt"
 local mvar = require "lwt.mvar"
+local pool = require "lwt.pool"
+local S = require "lwt.react".S
+local stream = require "lwt.stream"
 local await, equal = lwt.await, kit.equal
 
 local function pending(n)
@@ -228,6 +231,63 @@ return {
     end,
   },
   {
+    name = "scopes: a child more",
+    setup = function()
+      local s = {}
+      s.gate, s.r = lwt.wait()
+      s.promise = lwt.scope(function(scope)
+        s.scope = scope
+        scope:spawn(function() return s.gate end)
+      end)
+      return s
+    end,
+    run = function(s)
+      for i = 1, 20 do
+        s.scope:spawn(function()
+          lwt.yield()
+          s.ran = i
+        end)
+      end
+    end,
+    disturb = { finish = function(s) s.r:wakeup(1) end },
+    breaks = { "finish" },
+    check = function(s, _, ok)
+      if s.gate:is_pending() then s.r:wakeup(2) end
+      await(s.promise)
+      if ok then equal(20, s.ran) end
+    end,
+  },
+  {
+    name = "pool: slots",
+    setup = function()
+      local s = { made = 0, used = {} }
+      s.pool = pool.create(1, function()
+        s.made = s.made + 1
+        return s.made
+      end)
+      s.gate, s.r = lwt.wait()
+      return s
+    end,
+    run = function(s)
+      local first = s.pool:use(function() return s.gate end)
+      s.others = {}
+      for i = 1, 4 do
+        s.others[i] = s.pool:use(function() s.used[i] = true end)
+        s.others[i]:map(function() end)
+      end
+      s.r:wakeup()
+      await(first)
+    end,
+    disturb = {
+      withdraw = function(s) for _, p in ipairs(s.others or {}) do p:cancel() end end,
+      withdraw_one = function(s) if s.others and s.others[1] then s.others[1]:cancel() end end,
+    },
+    check = function(s)
+      if s.gate:is_pending() then s.r:wakeup() end
+      equal(1, await(s.pool:use(function(v) return v end)))
+    end,
+  },
+  {
     name = "mvar: put and take",
     setup = function() return { m = mvar.create(), got = {} } end,
     run = function(s)
@@ -266,6 +326,68 @@ return {
     end,
   },
   {
+    name = "mvar: takers that wait for a turn",
+    setup = function() return { m = mvar.create(1), got = {} } end,
+    run = function(s)
+      local function note(v) s.got[#s.got + 1] = v end
+      local t = lwt.spawn(function()
+        lwt.current():cancel() -- told at the next await: until then nothing is taken at once
+        for i = 2, 4 do s.m:put(i):map(function() end) end
+        s.taker = s.m:take()
+        s.taker:map(note)
+        lwt.shield(lwt.yield)
+      end)
+      pcall(await, t)
+      lwt.yield()
+      lwt.yield()
+    end,
+    disturb = {
+      withdraw = function(s) if s.taker then s.taker:cancel() end end,
+      put = function(s) s.m:put(5) end,
+    },
+    check = function(s, name, ok)
+      if not ok then return end
+      local v, found = s.m:take_available()
+      while found do
+        s.got[#s.got + 1] = v
+        v, found = s.m:take_available()
+      end
+      table.sort(s.got)
+      local all = table.concat(s.got, " ")
+      if name ~= "cancel" then equal(name == "put" and "1 2 3 4 5" or "1 2 3 4", all) end
+    end,
+  },
+  {
+    name = "mvar: callbacks that put",
+    setup = function()
+      local s = { m = mvar.create(), got = {}, takers = {} }
+      s.begin, s.r = lwt.wait()
+      return s
+    end,
+    run = function(s)
+      for i = 1, 4 do
+        s.takers[i] = s.m:take()
+        s.takers[i]:map(function(v) s.got[#s.got + 1] = v end)
+      end
+      s.begin:on_success(function() for i = 1, 6 do s.m:put(i):map(function() end) end end)
+      s.r:wakeup()
+    end,
+    disturb = {
+      withdraw = function(s) for _, p in ipairs(s.takers) do p:cancel() end end,
+      put = function(s) s.m:put(7) end,
+    },
+    check = function(s, name, ok)
+      if not ok then return end
+      local v, found = s.m:take_available()
+      while found do
+        s.got[#s.got + 1] = v
+        v, found = s.m:take_available()
+      end
+      table.sort(s.got)
+      equal(name == "put" and "1 2 3 4 5 6 7" or "1 2 3 4 5 6", table.concat(s.got, " "))
+    end,
+  },
+  {
     name = "mvar: direct",
     setup = function() return { m = mvar.create() } end,
     run = function(s)
@@ -284,6 +406,73 @@ return {
     breaks = { "put_and_take" },
     check = function(_, name, ok, sum)
       if ok and name ~= "put_and_take" then equal(15, sum) end
+    end,
+  },
+  {
+    name = "streams: elements that are pushed",
+    setup = function()
+      local s = { got = {}, readers = {} }
+      s.stream, s.push = stream.create()
+      s.begin, s.r = lwt.wait()
+      return s
+    end,
+    run = function(s)
+      for i = 1, 5 do
+        s.readers[i] = s.stream:get()
+        s.readers[i]:map(function(v) s.got[#s.got + 1] = v end)
+      end
+      s.begin:on_success(function() for i = 1, 7 do s.push(i) end end)
+      s.r:wakeup()
+    end,
+    disturb = {
+      withdraw = function(s) for _, p in ipairs(s.readers) do p:cancel() end end,
+      withdraw_one = function(s) if s.readers[3] then s.readers[3]:cancel() end end,
+    },
+    check = function(s, _, ok)
+      if not ok then return end
+      lwt.yield()
+      local v = s.stream:get_available()
+      for _, left in ipairs(v) do s.got[#s.got + 1] = left end
+      equal("1 2 3 4 5 6 7", table.concat(s.got, " "))
+    end,
+  },
+  {
+    name = "react: a signal with many dependents",
+    setup = function()
+      local s = { nodes = {}, seen = {}, more = {}, calls = {} }
+      local signal, set = S.create(0)
+      s.signal, s.set = signal, set
+      local other = S.create(0)
+      for i = 1, 25 do
+        local f = function(v)
+          s.calls[i] = (s.calls[i] or 0) + 1
+          return v
+        end
+        if i % 2 == 0 then -- each of another rank
+          other = S.map(other, function(v) return v end)
+          s.nodes[#s.nodes + 1] = S.l2(signal, other, f)
+        else
+          S.map(signal, f)
+        end
+      end
+      collectgarbage()
+      s.calls = {}
+      return s
+    end,
+    run = function(s) for v = 1, 3 do s.set(v) end end,
+    disturb = {
+      attach = function(s)
+        for i = 1, 60 do s.more[i] = S.map(s.signal, function(v) return v end) end
+      end,
+      send = function(s)
+        s.set(9)
+        s.set(3)
+      end,
+    },
+    check = function(s, name)
+      for _, node in ipairs(s.nodes) do equal(3, S.value(node)) end
+      for _, node in ipairs(s.more) do equal(3, S.value(node)) end
+      if name ~= "send" then for _, n in pairs(s.calls) do equal(3, n) end end
     end,
   },
   {

@@ -1,5 +1,5 @@
 /* itimer.c: an interval timer whose signal interrupts whatever the process is doing, for
-** spec/uv/faults_io_spec.lua: the handler does nothing, and nothing is restarted.
+** spec/uv/channel/faults_io_spec.lua: the handler does nothing, and nothing is restarted.
 */
 #include <lauxlib.h>
 #include <lua.h>

@@ -144,6 +144,17 @@ describe("choose", function()
     on:finish()
   end)
 
+  it("works in one column and row", function()
+    for _, size in ipairs { { 1, 1 }, { 1, 24 }, { 80, 1 } } do
+      local on <close> = run(code:format(3), { columns = size[1], rows = size[2] })
+      on:wait(function() return not on:flags().canonical end, "raw mode")
+      on:type "\27[B\r"
+      on:expect "took\titem 2"
+      on:finish()
+      assert.equal(on.before, on:state())
+    end
+  end)
+
   it("reads a number or a text where there is no terminal", function()
     local out, item, i = piped("x\n2\n", function(t) return t:choose({ "a", "b" }):await() end)
     assert.equal("1) a\n2) b\n1-2: 1-2: ", out)

@@ -140,6 +140,22 @@ describe("raw mode", function()
     end, "signaled", 15)
   leaves("by SIGINT", main(wait), function(on) on:kill "INT" end, "exited", 1)
 
+  for name, code in pairs { TERM = 143, INT = 130 } do
+    it("is left by SIG" .. name .. " under the lwt command, with its exit status", function()
+      local path = os.tmpname()
+      local f = assert(io.open(path, "w"))
+      f:write(HEAD, "await(", body:format(wait), ")")
+      f:close()
+      local on <close> = pty.program { os.getenv "LUA" or "lua5.4", "bin/lwt", path }
+      on.path = path
+      on:expect "ready"
+      on:wait(function() return on.screen.modes[1004] end, "the modes")
+      on:kill(name)
+      assert.same({ "exited", code }, { on:finish() })
+      given_back(on)
+    end)
+  end
+
   it("shows the text of an error on the screen that stays", function()
     local on <close> = chunk(main "await(term.read_key()) error 'broken in two'")
     on:expect "ready"
@@ -257,6 +273,26 @@ describe("a program that is stopped", function()
     given_back(on)
   end)
 
+  it("is raw again after a stop that it could not see", function()
+    local on <close> = under_shell [[
+      await(term.with_raw_mode(function(t)
+        ready()
+        lwt.async(function() os.execute "kill -STOP $PPID" end)
+        while true do
+          local key = await(t:read_key())
+          t:print("<", tostring(key), ">\n")
+          if key == term.key "q" then break end
+        end
+      end))
+    ]]
+    on:expect "stopped 147"
+    on:expect "<resize>"
+    on:wait(function() return is_raw(on) end, "raw mode")
+    on:type "q"
+    on:expect "ended 0" -- (the shell then sets the terminal as it found it at the stop)
+    on:finish()
+  end)
+
   it("is not stopped where nobody could have it go on", function()
     local on <close> = run [[
       await(term.with_raw_mode(function(t)
@@ -313,6 +349,38 @@ describe("a terminal that goes away", function()
     repeat how, number = pty.wait(on.pid) until how or os.time() - began > 30
     os.remove(on.path)
     assert.same({ "signaled", 1 }, { how, number })
+  end)
+end)
+
+describe("a program without a terminal", function()
+  local shell = require "spec.support.shell"
+  local lua = os.getenv "LUA" or "lua5.4"
+
+  it("reads keys from a pipe, and writes no escape sequence", function()
+    local path = shell.write(os.tmpname(), HEAD .. [[
+      lwt.run(function()
+        for key in term.keys() do term.print("<", term.bold, tostring(key), ">") end
+        await(term.with_alternate_screen(function(t) t:clear() end))
+        print(term.read_key():await())
+      end)]])
+    local result = shell.run(("printf 'a\\033[Aé' | %s %s | cat"):format(lua, path))
+    assert.equal("<a><up><é>nil\n", result.out)
+    assert.equal("", result.err)
+    os.remove(path)
+  end)
+
+  it("works with its descriptors closed, as far as it can", function()
+    local path = shell.write(os.tmpname(), HEAD .. [[
+      lwt.run(function()
+        await(term.printlc { term.bold, "x" })
+        print(term.size())
+        print(pcall(await, term.read_key()))
+      end)]])
+    local result = shell.run(("%s %s <&-"):format(lua, path))
+    assert.equal("x\n80\t24\n", result.out:sub(1, 8), result.err)
+    result = shell.run(("%s %s >&-"):format(lua, path))
+    assert.is_truthy(result.code ~= nil)
+    os.remove(path)
   end)
 end)
 

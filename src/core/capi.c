@@ -139,15 +139,22 @@ static int state(const lwt_api *api, lua_State *L, int idx) {
   return p->state;
 }
 
-/* The running task waits from now on: whatever the caller has on its stack stays there. */
+/* What the caller has on its stack when it waits stays there, and with it what wait_wake
+** pushes: a task can remember so many. */
+static void check_stack(lua_State *L, int idx) {
+  if (lua_gettop(L) - lua_absindex(L, idx) > UINT16_MAX - LUA_MINSTACK)
+    luaL_error(L, "too many values on the stack of a function that waits");
+}
+
+/* The running task waits from now on. */
 static void keep_stack(lua_State *L, lwt_context *c) {
   task *t = c->current;
-  int above = lua_gettop(L) - t->wait_idx;
-  t->above = (uint8_t)(above < UINT8_MAX ? above : UINT8_MAX);
+  t->above = (uint16_t)(lua_gettop(L) - t->wait_idx);
 }
 
 static int await_begin(const lwt_api *api, lua_State *L, int idx) {
   check_alive(api, L);
+  check_stack(L, idx);
   if (lwt_task_await_begin(L, api->context, idx)) return 1;
   keep_stack(L, api->context);
   return 0;
@@ -260,6 +267,7 @@ static void wait_begin(const lwt_api *api, lua_State *L, int idx, lwt_wait *w) {
   lwt_context *c = api->context;
   task *t;
   check_alive(api, L);
+  check_stack(L, idx);
   t = lwt_task_direct_begin(L, c);
   lwt_task_direct_wait(L, c, t, D_WAIT, idx);
   keep_stack(L, c);
@@ -281,7 +289,7 @@ static void wait_wake(const lwt_api *api, lua_State *L, lwt_wait *w, int n) {
   }
   if (lwt_task_is_intact(t)) {
     lua_xmove(L, t->wait_co, n);
-    t->above = (uint8_t)(t->above + n);
+    t->above = (uint16_t)(t->above + n);
   } else { /* it finds out that its coroutine was closed */
     lua_pop(L, n);
   }

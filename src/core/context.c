@@ -145,7 +145,7 @@ static lwt_context *make_context(lua_State *L) {
   c->r_ends = table_slot(L);
   c->r_handles = table_slot(L);
   lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
+  lua_pushliteral(L, "k");
   lua_setfield(L, -2, "__mode");
   c->r_weak_mt = lwt_slot(L);
   c->r_live = weak_slot(L, "v");

@@ -143,7 +143,8 @@ enum {
   TF_HELD = 1024,      /* waits, anchored; p.n is the turn in which it began to */
   TF_SHIELDED = 2048,  /* the await under way counts in shield */
   TF_CHILD = 4096,     /* of a scope */
-  TF_DUE = 8192        /* counts in c->dues */
+  TF_DUE = 8192,       /* counts in c->dues */
+  TF_ANCHORED = 16384  /* the slot's anchor is the task */
 };
 
 /* How a task waits without a promise. */
@@ -161,11 +162,10 @@ typedef struct task {
   double since;
   uint32_t slot;
   uint16_t shield; /* how many uncancelable waits it is in */
-  uint8_t status;
-  uint8_t anchored; /* the slot's anchor is the task */
   uint16_t flags;
-  uint8_t above;  /* waiting: how many values lie above that */
+  uint8_t status;
   uint8_t direct; /* waits without a promise: D_… */
+  uint16_t above; /* waiting: how many values lie above what wait_idx says */
   int wait_idx;   /* waiting: where in wait_co that promise (or mvar) is */
   union {
     const void *awaited; /* D_NONE: the promise, by its address alone */
@@ -378,6 +378,7 @@ typedef struct chunk {
 
 /* letgo.c: what was cancelled in vain is kept only by who wants it. */
 API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
+API int lwt_let_go_push_waiter(lua_State *L, int idx);
 API void lwt_let_go_no_more(lua_State *L, int idx);
 API void lwt_let_go_open(lua_State *L, lwt_context *c);
 
@@ -385,6 +386,7 @@ API void lwt_let_go_open(lua_State *L, lwt_context *c);
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
 API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
                                int state, int n);
+API int lwt_resolve_prepare(lua_State *L, int idx);
 API int lwt_resolve_later(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                           int n);
 API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
@@ -501,6 +503,7 @@ static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
   lua_yieldk(L, lwt_task_refuse(L, c, keep), (lua_KContext)(c), k)
 
 API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
+API void lwt_task_discard(lua_State *L, lwt_context *c, task *t);
 API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
 API int lwt_task_cancel_due(const lwt_context *c);
 API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);

@@ -14,7 +14,9 @@
 
 #define BATCH 8
 
-/* A shell's user values: U_STATE is {the waiter}, weak; U_DEP the waiter, while it is kept. */
+/* A shell's user values: U_STATE is {[the waiter] = true}, weak; U_DEP the waiter, while it
+** is kept. (As a key, for the collector clears values before it runs finalizers, and keys when
+** nobody can have the waiter again.) */
 
 static const char
     shells_key; /* of the registry's table of shells: waiter -> shell, weak */
@@ -44,9 +46,10 @@ static void make_shell(lua_State *L, lwt_context *c, int idx) {
   promise *shell = (promise *)lua_newuserdatauv(L, sizeof *shell, 2);
   memset(shell, 0, sizeof *shell);
   shell->kind = K_WEAK;
-  lua_createtable(L, 1, 0);
+  lua_createtable(L, 0, 1);
   lua_pushvalue(L, idx);
-  lua_rawseti(L, -2, 1);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
   pushreg(L, c->r_weak_mt);
   lua_setmetatable(L, -2);
   lua_setiuservalue(L, top + 1, U_STATE);
@@ -57,6 +60,20 @@ static void make_shell(lua_State *L, lwt_context *c, int idx) {
     lua_rawset(L, -3);
   }
   lua_settop(L, top);
+}
+
+/* Pushes the waiter that the shell at idx stands for; nothing, and returns 0, when that was
+** collected. */
+int lwt_let_go_push_waiter(lua_State *L, int idx) {
+  lua_getiuservalue(L, idx, U_STATE);
+  lua_pushnil(L);
+  if (!lua_next(L, -2)) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  lua_pop(L, 1);
+  lua_replace(L, -2);
+  return 1;
 }
 
 /* The waiter on top is replaced by what it stands for; was that let go? A record that has
@@ -233,11 +250,6 @@ static int walk(lua_State *L, int keep) {
       else
         lua_pushnil(L);
       lua_setiuservalue(L, -2, U_DEP);
-      if (keep) { /* where a finalizer has it again, the shell knows it no longer */
-        lua_getiuservalue(L, -1, U_STATE);
-        lua_pushvalue(L, 4);
-        lua_rawseti(L, -2, 1);
-      }
     }
     lua_settop(L, 3);
     if (lua_getiuservalue(L, 1, U_DEP) == LUA_TTABLE) {

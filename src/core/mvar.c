@@ -265,15 +265,14 @@ static int has_first(const lwt_context *c, const mvar *m) {
 
 /* Likewise, for the task that waits first. One whose coroutine was closed gets no value,
 ** and finds that out. */
-static int wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
-  int top = lua_gettop(L), intact;
+static void wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  int top = lua_gettop(L);
   task *t = (task *)m->first;
   if (!has_first(c, m) || !waits_here(t, m)) {
     drop_first(L, at, m);
-    return 0;
+    return;
   }
-  intact = lwt_task_is_intact(t);
-  if (value != 0 && intact) {
+  if (value != 0 && lwt_task_is_intact(t)) {
     lua_pushvalue(L, value);
     lua_xmove(L, t->wait_co, 1);
     t->above++;
@@ -283,43 +282,79 @@ static int wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int va
   lwt_task_wake(L, c, t);
   drop_first(L, at, m);
   if (lua_gettop(L) > top) lua_settop(L, top);
-  return intact;
 }
 
-/* The first waiter is dropped and woken: with the value at `value`, or with none where
-** that is 0. Returns 0 when it waits no longer. */
-static int wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
-  int top = lua_gettop(L), live;
-  if (!m->held || m->first->kind == K_TASK) return wake_first_task(L, c, at, m, value);
+/* Drops waiters that wait no longer, and sees to it that `wake_first` then allocates nothing,
+** so that no finalizer comes between the value and who gets it. Returns 0 when that took an
+** allocation: the mvar may have changed. `later`: callbacks will be deferred. */
+static int prepare_first(lua_State *L, lwt_context *c, int at, mvar *m, int later) {
+  int top = lua_gettop(L), ready;
+  while (m->first != NULL) {
+    if (!m->held || m->first->kind == K_TASK) {
+      const task *t = (const task *)m->first;
+      if (has_first(c, m) && waits_here(t, m) && lwt_task_is_intact(t)) return 1;
+      wake_first_task(L, c, at, m, 0);
+      continue;
+    }
+    lua_getiuservalue(L, at, V_FIRST);
+    if (is_live(L, top + 1, m)) {
+      ready = !later || lwt_resolve_prepare(L, top + 1);
+      lua_settop(L, top);
+      return ready;
+    }
+    lua_settop(L, top);
+    drop_first(L, at, m);
+  }
+  return 1;
+}
+
+/* The first waiter, which is prepared, is dropped and woken: with the value at `value`, or with
+** none where that is 0. */
+static void wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  int top = lua_gettop(L);
+  if (!m->held || m->first->kind == K_TASK) {
+    wake_first_task(L, c, at, m, value);
+    return;
+  }
   lua_getiuservalue(L, at, V_FIRST);
   drop_first(L, at, m);
-  live = is_live(L, top + 1, m);
-  if (live) {
-    if (value != 0) lua_pushvalue(L, value);
-    live = lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1),
-                             S_FULFILLED, value != 0);
-  }
+  if (value != 0) lua_pushvalue(L, value);
+  lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1), S_FULFILLED,
+                    value != 0);
   lua_settop(L, top);
-  return live;
 }
 
 /* ---- The cell ------------------------------------------------------------------------ */
 
-/* Hands the value at `value` to the oldest taker, or stores it in the empty cell. */
-static void fill(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
-  while (m->first != NULL)
-    if (wake_first(L, c, at, m, value)) return;
+/* Hands the value at `value` to the oldest taker, or stores it in the empty cell. Returns 0
+** when it is full: a finalizer was faster. */
+static int fill(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  while (!m->full && !prepare_first(L, c, at, m, c->nest > 0)) continue;
+  if (m->full) return 0;
+  if (m->first != NULL) {
+    wake_first(L, c, at, m, value);
+    return 1;
+  }
   m->full = 1;
   lua_pushvalue(L, value);
   lua_setiuservalue(L, at, V_VALUE);
+  return 1;
 }
 
-/* The value of the full cell has been taken: that of the oldest putter moves in. */
+/* May the value of the cell be taken? Then `refill` allocates nothing. */
+static int may_take(lua_State *L, lwt_context *c, int at, mvar *m) {
+  while (m->full && !prepare_first(L, c, at, m, c->nest > 0)) continue;
+  return m->full;
+}
+
+/* The value of the full cell has been taken: that of the oldest putter, which is prepared, moves
+** in. */
 static void refill(lua_State *L, lwt_context *c, int at, mvar *m) {
-  while (m->first != NULL) {
+  if (m->first != NULL) {
     lua_getiuservalue(L, at, V_FIRST_VALUE);
     lua_setiuservalue(L, at, V_VALUE);
-    if (wake_first(L, c, at, m, 0)) return;
+    wake_first(L, c, at, m, 0);
+    return;
   }
   m->full = 0;
   lua_pushnil(L);
@@ -348,13 +383,18 @@ static void serve_late(lua_State *L, lwt_context *c, int at, mvar *m) {
       lua_settop(L, top + 1);
       drop_late(L);
     } else if (m->full) {
-      lua_insert(L, top + 1);
-      drop_late(L);
-      lua_getiuservalue(L, at, V_VALUE);
-      lua_replace(L, top + 2);
-      refill(L, c, at, m);
-      lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1), S_FULFILLED,
-                        1);
+      if (prepare_first(L, c, at, m, 1) && lwt_resolve_prepare(L, top + 2)) {
+        lua_insert(L, top + 1);
+        drop_late(L);
+        lua_getiuservalue(L, at, V_VALUE);
+        lua_replace(L, top + 2);
+        c->nest++; /* no callback of one of them may cancel the other */
+        refill(L, c, at, m);
+        lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1),
+                          S_FULFILLED, 1);
+        c->nest--;
+        lwt_resolve_drain(L, c);
+      }
     } else if (has_room(L, at, m)) {
       lua_insert(L, top + 1);
       drop_late(L);
@@ -409,6 +449,7 @@ static int put_after_a_turn(lua_State *L) {
   if (m->late) serve_late(L, c, 1, m);
   while (lwt_promise_find(L, 3)->state == S_PENDING) {
     if (!m->full) {
+      if (!prepare_first(L, c, 1, m, 1) || !lwt_resolve_prepare(L, 3)) continue;
       fill(L, c, 1, m, 2);
       lwt_resolve_later(L, c, 3, (promise *)lua_touserdata(L, 3), S_FULFILLED, 0);
     } else if (has_room(L, 1, m)) {
@@ -494,8 +535,7 @@ static int l_put(lua_State *L) {
   if (m->late) serve_late(L, c, 1, m);
   if (!m->full && lwt_task_cancel_due(c)) return put_later(L, c);
   for (;;) {
-    if (!m->full) {
-      fill(L, c, 1, m, 2);
+    if (!m->full && fill(L, c, 1, m, 2)) {
       lua_pushvalue(L, lua_upvalueindex(2));
       return 1;
     }
@@ -538,6 +578,7 @@ static int l_take(lua_State *L) {
     if (p == NULL) {
       p = lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof *p);
     } else if (m->full) {
+      if (!may_take(L, c, 1, m)) continue;
       lua_getiuservalue(L, 1, V_VALUE);
       lua_setiuservalue(L, 2, U_STATE);
       p->n = 1;
@@ -566,14 +607,15 @@ print(m:take_available())   --> nil false
 @function lwt.mvar.take_available(m)
 */
 static int l_take_available(lua_State *L) {
+  lwt_context *c = context_of(L);
   mvar *m = check(L);
   int full;
   lua_settop(L, 1);
-  if (m->late) serve_late(L, context_of(L), 1, m);
-  full = m->full;
+  if (m->late) serve_late(L, c, 1, m);
+  full = may_take(L, c, 1, m);
   lua_getiuservalue(L, 1, V_VALUE);
   lua_pushboolean(L, full);
-  if (full) refill(L, context_of(L), 1, m);
+  if (full) refill(L, c, 1, m);
   return 2;
 }
 
@@ -654,11 +696,8 @@ static int view_put(lua_State *L) { /* view, value; the mvar at 3 */
   lua_getiuservalue(L, 1, 1);
   if (m->late) serve_late(L, c, 3, m);
   for (;;) {
-    if (!m->full) {
-      fill(L, c, 3, m, 2);
-      return 0;
-    }
-    if (has_room(L, 3, m)) {
+    if (!m->full && fill(L, c, 3, m, 2)) return 0;
+    if (m->full && has_room(L, 3, m)) {
       enqueue_task(L, c, 3, m, t, 2);
       return lua_yieldk(L, 0, (lua_KContext)c, put_k);
     }
@@ -689,6 +728,7 @@ static int view_take(lua_State *L) { /* view; the mvar at 2 */
   if (m->late) serve_late(L, c, 2, m);
   for (;;) {
     if (m->full) {
+      if (!may_take(L, c, 2, m)) continue;
       lua_getiuservalue(L, 2, V_VALUE);
       refill(L, c, 2, m);
       translate(L, 3, c->r_show);

@@ -345,8 +345,7 @@ static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
     if (src->flags & F_CANCELED) call_and_forget(L, c, w, src, U_FN, 0);
     break;
   case K_WEAK:
-    lua_getiuservalue(L, WAITER, U_STATE);
-    if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA) {
+    if (lwt_let_go_push_waiter(L, WAITER)) {
       lua_replace(L, WAITER);
       lua_settop(L, HANDLER);
       lua_pushvalue(L, WAITER);
@@ -623,6 +622,15 @@ void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p, in
 void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n) {
   lwt_promise_collapse(L, n);
   lwt_resolve_collapsed(L, c, idx, p, state, n);
+}
+
+/* Sees to it that lwt_resolve_later of the pending promise at idx allocates nothing. Returns 0
+** when that took an allocation: whoever calls looks again at what it is about to change. */
+int lwt_resolve_prepare(lua_State *L, int idx) {
+  promise *p = lwt_promise_find(L, idx);
+  if (p->state != S_PENDING || p->waiters != W_ONE || !owes(p, L, idx)) return 1;
+  lwt_promise_listify(L, idx, p);
+  return 0;
 }
 
 /* Likewise; inside a callback, the callbacks wait until that one is done. Returns 0 when a

@@ -47,6 +47,10 @@ static void add_child(lua_State *L, lwt_context *c, int w, int nargs) {
   task *t = lwt_task_prepare(L, c, nargs);
   int at = lua_gettop(L);
   lua_Integer n;
+  if (rec->flags & F_DONE) { /* a finalizer has ended it */
+    lwt_task_discard(L, c, t);
+    luaL_error(L, "the scope is over");
+  }
   t->p.flags |= F_SEEN;
   t->flags |= TF_CHILD;
   lua_getiuservalue(L, w, U_DEP);

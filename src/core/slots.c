@@ -145,7 +145,7 @@ int lwt_slot_regain(lwt_context *c, task *t) {
 
 /* Pushes the task's userdata (nil when it was collected). */
 void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
-  if (t->anchored) {
+  if (t->flags & TF_ANCHORED) {
     lwt_slot_push(L, c, t->slot);
   } else {
     pushreg(L, c->r_live);
@@ -174,9 +174,8 @@ void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
     lwt_mvar_hold(L, t);
     lua_pop(L, 2);
   }
-  t->flags &= (uint16_t)~TF_HELD;
+  t->flags &= (uint16_t) ~(TF_HELD | TF_ANCHORED);
   c->held--;
-  t->anchored = 0;
   c->slots[t->slot].use |= SLOT_RELEASED;
   lwt_slot_unanchor(L, c, t->slot);
 }

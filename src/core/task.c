@@ -24,12 +24,11 @@ static inline lwt_context *context_here(lua_State *L) {
 /* The waiting task on top becomes ready. (One that was garbage, and that a finalizer wakes, is
 ** in r_live no longer.) */
 void lwt_task_wake(lua_State *L, lwt_context *c, task *t) {
-  if (!t->anchored) {
+  if (!(t->flags & TF_ANCHORED)) {
     if (lwt_slot_task(c, t->slot) != t && !lwt_slot_regain(c, t)) return;
     lua_pushvalue(L, -1);
     lwt_slot_anchor(L, c, t->slot);
-    t->anchored = 1;
-    t->flags &= (uint16_t)~TF_LISTED;
+    t->flags = (uint16_t)((t->flags | TF_ANCHORED) & ~TF_LISTED);
     c->slots[t->slot].use &= ~(uintptr_t)SLOT_RELEASED;
   } else if (t->flags & TF_HELD) {
     t->flags &= (uint16_t)~TF_HELD;
@@ -410,8 +409,7 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   t->co = t->wait_co = NULL;
   t->since = 0;
   t->shield = 0;
-  t->flags = TF_FRESH;
-  t->anchored = 1;
+  t->flags = TF_FRESH | TF_ANCHORED;
   t->wait_idx = 0;
   t->above = 0;
   t->direct = D_NONE;
@@ -435,6 +433,13 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   pushreg(co, c->r_handler);
   lua_xmove(L, co, nargs + 1);
   return t;
+}
+
+/* The prepared task, whose promise is on top, will never begin. */
+void lwt_task_discard(lua_State *L, lwt_context *c, task *t) {
+  lua_pop(t->co, (int)t->p.n + 3);
+  t->status = T_DONE;
+  lwt_slot_leave(L, c, t, lua_gettop(L), 1);
 }
 
 /* Runs a prepared task to its first wait; from the ready queue when tasks start one

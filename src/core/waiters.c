@@ -203,11 +203,8 @@ int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w) 
 static int is_live(lua_State *L, promise *w, promise *p) {
   if (w->kind == K_TASK) return lwt_task_is_waiting_for(L, (task *)w, p);
   if (w->kind == K_WEAK) {
-    int live;
-    lua_getiuservalue(L, -1, U_STATE);
-    lua_rawgeti(L, -1, 1);
-    live = lua_toboolean(L, -1);
-    lua_pop(L, 2);
+    int live = lwt_let_go_push_waiter(L, -1);
+    if (live) lua_pop(L, 1);
     return live;
   }
   return !(w->flags & F_DONE);

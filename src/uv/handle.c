@@ -16,14 +16,20 @@ static void free_block(lwt_uv_handle *h) {
   free(h);
 }
 
+void lwt_uv_handle_keep(lwt_uv_handle *h) {
+  h->users++;
+}
+
+void lwt_uv_handle_let_go(lwt_uv_handle *h) {
+  if (--h->users == 0 && h->closed) free_block(h);
+}
+
 static void on_closed(uv_handle_t *uv) {
   lwt_uv_handle *h = uv->data;
   lwt_uv *ctx = h->ctx;
   ctx->unclosed--;
-  if (h->busy)
-    h->closed = 1;
-  else
-    free_block(h);
+  h->closed = 1;
+  if (h->users == 0) free_block(h);
   if (!ctx->closing) lwt_uv_descriptor_freed(ctx);
 }
 
@@ -75,13 +81,12 @@ static int call_stop(lua_State *L) {
 static void tell_closed(lua_State *L, lwt_uv_handle *h) {
   int status;
   luaL_checkstack(L, 3, NULL);
-  h->busy = 1;
+  lwt_uv_handle_keep(h);
   lua_pushcfunction(L, call_stop);
   lua_pushlightuserdata(L, h);
   lua_pushvalue(L, -3);
   status = lua_pcall(L, 2, 0, 0);
-  h->busy = 0;
-  if (h->closed) free_block(h);
+  lwt_uv_handle_let_go(h);
   if (status != LUA_OK) lua_error(L);
 }
 

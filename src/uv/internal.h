@@ -331,7 +331,7 @@ struct lwt_uv_handle {
   uv_handle_t *uv;            /* inside the block; NULL before opened */
   int ref;              /* slot in the registry: false, or the userdata while anchored */
   int pending;          /* pending operations: anchored while not 0 */
-  unsigned char busy;   /* `stop` is running: the block may not go yet */
+  unsigned users;       /* who needs the block longer than libuv: `stop`, a channel */
   unsigned char closed; /* the close callback has been */
 };
 
@@ -342,6 +342,9 @@ int lwt_uv_handle_opened(lua_State *L, lwt_uv_handle *h, void *uv, int status);
 /* Close it, whatever it is in the middle of; nothing when it is closed already. L may
 ** be NULL: no Lua is touched. `quiet`: do not reject what is pending. */
 void lwt_uv_handle_close(lua_State *L, lwt_uv_box *box, int quiet);
+/* The block stays between these, also when the handle is closed meanwhile. C only. */
+void lwt_uv_handle_keep(lwt_uv_handle *h);
+void lwt_uv_handle_let_go(lwt_uv_handle *h);
 /* The block of the userdata at `idx`, of this type; NULL when it is closed. Raises an
 ** argument error for anything else. */
 void *lwt_uv_handle_check(lwt_uv *ctx, lua_State *L, int idx, lwt_uv_type type);

@@ -48,22 +48,23 @@ function Crew:start(f, ...)
     return
   end
   local live = self.live
-  self.started = self.started + 1
-  live[child] = self.started
-  self.n = self.n + 1
+  live[child] = self.started + 1
   child:on_any(function()
     live[child] = nil
     self.n = self.n - 1
     poke(self)
-  end, function()
+  end, function(err)
     live[child] = nil
     self.n = self.n - 1
-    if not self.failed then
+    -- One that ends because it was told to has not failed: what made the crew end has.
+    if not self.failed and not (self.halted and rawequal(err, lwt.Canceled)) then
       self.failed, self.over = child, true
       if self.alarm_r then self.alarm_r:wakeup_later() end
     end
     poke(self)
   end)
+  -- All that can fail has been done: the count is of those that say when they are over.
+  self.n, self.started = self.n + 1, self.started + 1
 end
 
 -- Wait until another child may be started. False: one has failed, do not. A cancel point.

@@ -19,9 +19,11 @@ function M.new()
   return { n = 0, head = 0, size = 0 }
 end
 
--- Move the living, in order, to the front of a ring of `size` places (a power of two).
+-- Move the living, in order, to the front of a ring of `size` places (a power of two). What can
+-- fail comes first, and changes nothing; where nobody is left and it does not grow, nothing can.
 local function rebuild(q, size)
-  local fresh, n, mask = {}, 0, q.size - 1
+  local fresh, n, mask = q.n > 0 and {}, 0, q.size - 1
+  for i = 2 * q.size + 1, 2 * size do q[i] = false end
   for i = 0, q.n - 1 do
     local at = 2 * ((q.head + i) & mask)
     if is_pending(q[at + 1]) then

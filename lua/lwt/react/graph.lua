@@ -91,9 +91,12 @@ local function put(node)
   local rank = node.rank
   local bucket = buckets[rank]
   if not bucket then
-    bucket = { i = 0, n = 0 }
-    push_rank(rank)
-    buckets[rank] = bucket
+    local fresh = { i = 0, n = 0 }
+    bucket = buckets[rank] -- a finalizer may have been here
+    if not bucket then
+      push_rank(rank)
+      bucket, buckets[rank] = fresh, fresh
+    end
   end
   local n = bucket.n + 1
   bucket[n] = node
@@ -127,8 +130,11 @@ local function pop()
     else
       local node = bucket[i]
       bucket[i], bucket.i = nil, i
-      if node.rank == rank then return node end
-      put(node) -- it was moved up meanwhile
+      if node.rank ~= rank then
+        put(node) -- it was moved up meanwhile
+      elseif node.queued == id then -- else it is here twice: see `put`
+        return node
+      end
     end
   end
   return nil
@@ -136,7 +142,10 @@ end
 
 ---- Dependents ------------------------------------------------------------------
 
+local compactions = 0 -- how many there have been
+
 local function compact(node)
+  compactions = compactions + 1
   local deps, n, k = node.deps, node.ndeps, 0
   for i = 1, n do
     local d = deps[i]
@@ -194,10 +203,13 @@ local function schedule(node)
     end
     return
   end
+  local before = compactions
   for i = 1, n do
     local d = deps[i]
     if d and d.update then enqueue(d) else holes = holes + 1 end
   end
+  -- The queue may allocate, and a finalizer then attach something: dependents may have moved.
+  if compactions ~= before then return schedule(node) end
   if holes > 8 and holes > n // 2 then compact(node) end
 end
 

@@ -31,7 +31,7 @@ local function hand_over(log, s, v)
     s.last = false
     log.waiting[1], s.waits = nil, false
   end
-  req.value, req.done = v, true
+  req.value, req.done, req.on = v, true, s
   wake(req)
   return true
 end

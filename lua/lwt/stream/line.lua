@@ -10,7 +10,8 @@ local is_pending, type = lwt.is_pending, type
 
 -- A request: { p =, feed =, finish =, … }
 --   p        its promise, made when it has to wait; or
---   log, on  the log that it reads for, and the stream that it waits at
+--   log      the log that it reads for
+--   on       the stream that it waits at; of one with a promise, set when it is served
 --   feed     function(req, v) → taken, done; without one: it takes one element
 --   finish   function(req): the end came; without one: nil is its value
 --   value, failed, done   what became of it
@@ -281,8 +282,8 @@ local function wake(req)
     wake_exn(p, v)
   elseif req.mute then
     wake_p(p)
-  else
-    wake_p(p, v)
+  elseif not wake_p(p, v) and v ~= nil and not req.feed then -- a finalizer has just cancelled it
+    C.unread(req.on, { v }, 1)
   end
 end
 
@@ -325,7 +326,7 @@ local function offer(s, v, wakes)
     else
       local feed = req.feed
       if not feed then
-        req.value = v
+        req.value, req.on = v, s
         taken, done = true, true
       else
         taken, done = feed(req, v)

@@ -83,6 +83,7 @@ end
 ---@param opts? table `default`: true or false
 ---@return lwt.Promise boolean
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local _, out = lio.pipe()
 ---await(w:write "yes\n")
@@ -185,6 +186,7 @@ end
 ---@param opts? table
 ---@return lwt.Promise item, index; nil when none was taken
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local _, out = lio.pipe()
 ---await(w:write "2\n")

@@ -70,12 +70,8 @@ end
 
 local function take(input, list)
   for _, k in ipairs(list) do
-    if k.reply then
-      input.terminal:_reply(k)
-    else
-      input.last = input.last + 1
-      input.queue[input.last] = k
-    end
+    input.last = input.last + 1
+    input.queue[input.last] = k
   end
 end
 

@@ -7,14 +7,14 @@ local args = require "lwt.internal.args"
 
 local M = {}
 
----@class lwt.Key
+---@class lwt.TerminalKey
 ---@field name string?
 ---@field char string?
 ---@field ctrl boolean?
 ---@field alt boolean?
 ---@field shift boolean?
 ---@field super boolean?
-local Key = { __name = "lwt.key" }
+local Key = { __name = "lwt.terminal.key" }
 
 local MODIFIERS = { "ctrl", "alt", "shift", "super" } -- in the order in which they are written
 
@@ -137,7 +137,7 @@ end
 --- key is the same value. `tostring` gives the name back, in one spelling. Shift beside a letter is
 --- the capital letter, and `ctrl-A` is `ctrl-a`.
 ---@param name string
----@return lwt.Key
+---@return lwt.TerminalKey
 ---```lua
 ---print(term.key "alt-ctrl-f", term.key "shift-a", term.key "ctrl-right".name)
 ------> ctrl-alt-f	A	right

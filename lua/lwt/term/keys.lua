@@ -148,16 +148,6 @@ local function abandon(d, b, out)
   return ground(d, b, out)
 end
 
--- A reply to what was asked: `expect` says which are awaited. Others are swallowed.
-local function reply(d, parameters, final, out)
-  local kind = final == "R" and "cursor" or final == "c" and "attributes" or final == "y" and "mode"
-    or final == "u" and "keyboard"
-  if not kind or not d.expected[kind] then return false end
-  if kind ~= "cursor" and sub(parameters, 1, 1) ~= "?" then return false end
-  out[#out + 1] = { reply = kind, parameters = parameters }
-  return true
-end
-
 local function end_csi(d, final, out)
   local parameters, alt = d.bytes, d.alt
   d.bytes = ""
@@ -167,7 +157,7 @@ local function end_csi(d, final, out)
     d.pieces, d.size, d.tail = {}, 0, ""
     return M.paste_state
   end
-  if #parameters < CAP and not reply(d, parameters, final, out) then
+  if #parameters < CAP then
     for _, k in ipairs { sequences.csi(parameters, final, alt) } do add(out, k) end
   end
   return ground
@@ -207,25 +197,21 @@ function old_mouse(d, b, out)
   return ground
 end
 
--- OSC, DCS, APC, PM and SOS: up to ST or BEL.
-local function end_string(d, out)
-  local kind = d.introducer == "]" and "osc" or d.introducer == "P" and "dcs"
-  if kind and d.expected[kind] then out[#out + 1] = { reply = kind, parameters = d.bytes } end
-  d.bytes = ""
-  return ground
-end
-
+-- OSC, DCS, APC, PM and SOS, up to ST or BEL: replies to what nobody here has asked.
 function strings(d, b, out)
-  if b == 7 then return end_string(d, out) end
+  d.bytes = "…" -- no longer what alt and a character are
+  if b == 7 then
+    d.bytes = ""
+    return ground
+  end
   if b == ESC then return string_escape end
   if b == 0x18 or b == 0x1A then return abandon(d, b, out) end
-  if #d.bytes < CAP then d.bytes = d.bytes .. char(b) end
   return strings
 end
 
 function string_escape(d, b, out)
-  if b == 0x5C then return end_string(d, out) end
   d.bytes = ""
+  if b == 0x5C then return ground end
   return escape(d, b, out)
 end
 
@@ -294,7 +280,7 @@ local function take_paste(d, s, at, out)
     end_paste(d, out)
     return at + last - shift, ground
   end
-  if d.size >= PASTE_LIMIT then part_of_paste(d, out) end
+  if d.size >= d.paste_limit then part_of_paste(d, out) end
   return #s + 1, M.paste_state
 end
 
@@ -303,7 +289,8 @@ function M.paste_state() error "lwt: a paste is not read by bytes" end
 
 -- ---- The decoder -------------------------------------------------------------------
 
--- Options: `erase`, the byte that the terminal's line editor takes for backspace (127).
+-- Options: `erase`, the byte that the terminal's line editor takes for backspace (127); `paste_limit`,
+-- the bytes of a paste from which on it comes in pieces (16 MiB).
 function M.decoder(opts)
   local erase = opts and opts.erase or DEL
   local plain, with_alt = {}, {}
@@ -311,8 +298,9 @@ function M.decoder(opts)
     plain[b], with_alt[b] = key_of_byte(b, erase, false), key_of_byte(b, erase, true)
   end
   return setmetatable({
-    state = ground, bytes = "", introducer = "", alt = false, expected = {},
-    plain = plain, with_alt = with_alt, pieces = {}, size = 0, tail = "",
+    state = ground, bytes = "", introducer = "", alt = false,
+    paste_limit = opts and opts.paste_limit or PASTE_LIMIT, pieces = {}, size = 0, tail = "",
+    plain = plain, with_alt = with_alt,
   }, Decoder)
 end
 
@@ -366,10 +354,5 @@ function Decoder:expire()
   self.state, self.bytes = ground, ""
   return out
 end
-
--- Replies that have been asked for, and how often: "cursor" (CSI 6n), "attributes" (CSI c), "mode"
--- (CSI ?n$p), "keyboard" (CSI ?u), "osc", "dcs". They are in the lists as { reply =, parameters = };
--- without this, CSI 1;2 R is shift-f3, and all others are swallowed.
-function Decoder:expect(kind, wanted) self.expected[kind] = wanted or nil end
 
 return M

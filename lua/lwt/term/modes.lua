@@ -22,9 +22,9 @@ local SEQUENCES = {
   region = { "", "\r\n" }, -- something is drawn, and the cursor is in its last row
 }
 
----@class lwt.term.Guard
----@field close fun(guard: lwt.term.Guard)
-local Guard = { __name = "lwt.term.guard" }
+---@class lwt.TerminalGuard
+---@field close fun(guard: lwt.TerminalGuard)
+local Guard = { __name = "lwt.terminal.guard" }
 Guard.__index = Guard
 
 function M.new(terminal)
@@ -35,10 +35,13 @@ end
 
 -- ---- What is on ------------------------------------------------------------------
 
--- What switches everything off, the newest first.
-local function leave_bytes(modes)
+-- What switches everything off, the newest first; `erased`: nothing is drawn any more.
+local function leave_bytes(modes, erased)
   local parts = {}
-  for i = #modes.on, 1, -1 do parts[#parts + 1] = SEQUENCES[modes.on[i]][2] end
+  for i = #modes.on, 1, -1 do
+    local name = modes.on[i]
+    if not (erased and name == "region") then parts[#parts + 1] = SEQUENCES[name][2] end
+  end
   if #parts > 0 then table.insert(parts, 1, "\27[m") end
   return table.concat(parts)
 end
@@ -64,11 +67,11 @@ local function is_used(modes) return modes.on[1] ~= nil or modes.raw[1] ~= nil e
 -- ---- Going away, and coming back ----------------------------------------------------
 
 -- The terminal is as it was found. What has been written before is on its way.
-function M.go_away(modes)
+function M.go_away(modes, erased)
   if modes.away or not is_used(modes) then return end
   modes.away = true
   local t = modes.terminal
-  t:_write(leave_bytes(modes))
+  t:_write(leave_bytes(modes, erased))
   if t.tty then
     t.tty:leave ""
     if modes.raw[1] then t.tty:cooked() end
@@ -95,7 +98,7 @@ end
 function M.suspend(modes, group)
   local t = modes.terminal
   t.region:hide()
-  M.go_away(modes)
+  M.go_away(modes, true)
   flushed(t)
   core.stop(group)
   M.come_back(modes)
@@ -151,7 +154,11 @@ function M.enter(modes, name)
   modes.count[name] = (modes.count[name] or 0) + 1
   if modes.count[name] > 1 then return end
   modes.on[#modes.on + 1] = name
-  remember(modes)
+  local ok, err = pcall(remember, modes)
+  if not ok then -- it could not be given back: too many terminals
+    modes.count[name], modes.on[#modes.on] = 0, nil
+    error(err, 0)
+  end
   M.listen(modes)
   if SEQUENCES[name][1] ~= "" then modes.terminal:_write(SEQUENCES[name][1]) end
 end
@@ -171,30 +178,33 @@ function M.leave(modes, name)
   settle(modes)
 end
 
--- Have these modes until the guard is closed.
-function M.guard(modes, names, raw)
-  local guard = setmetatable({ modes = modes, names = {}, raw = false, open = true }, Guard)
+local function fill(guard, names, raw)
+  local modes = guard.modes
   if raw then
     M.come_back(modes)
     modes.raw[#modes.raw + 1] = raw
     guard.raw = raw
-    local ok, err = pcall(apply_raw, modes)
-    if not ok then
-      guard:close()
-      error(err, 0)
-    end
+    apply_raw(modes)
     M.listen(modes)
   end
   for _, name in ipairs(names) do
     M.enter(modes, name)
     guard.names[#guard.names + 1] = name
   end
-  return guard
+end
+
+-- Have these modes until the guard is closed.
+function M.guard(modes, names, raw)
+  local guard = setmetatable({ modes = modes, names = {}, raw = false, open = true }, Guard)
+  local ok, err = pcall(fill, guard, names, raw)
+  if ok then return guard end
+  guard:close()
+  error(err, 0)
 end
 
 --- Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
 --- a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
----@param guard lwt.term.Guard
+---@param guard lwt.TerminalGuard
 ---@function term.Guard.close(guard)
 function Guard.close(guard)
   if not guard.open then return end
@@ -212,7 +222,7 @@ end
 Guard.__close, Guard.__gc = Guard.close, Guard.close
 
 function Guard.__tostring(guard)
-  return ("lwt.term.guard (%s)"):format(guard.open and "open" or "closed")
+  return ("lwt.terminal.guard (%s)"):format(guard.open and "open" or "closed")
 end
 
 return M

@@ -66,8 +66,8 @@ end
 
 -- ---- Bars --------------------------------------------------------------------------------
 
----@class lwt.term.Bar
-local Bar = { __name = "lwt.term.bar" }
+---@class lwt.Bar
+local Bar = { __name = "lwt.bar" }
 Bar.__index = Bar
 
 local EIGHTHS = { "▏", "▎", "▍", "▌", "▋", "▊", "▉" }
@@ -157,7 +157,7 @@ local BAR_OPTIONS = { total = "number", label = "string", value = "number" }
 --- Options: `total` (without it only the count and the time are shown), `label`, `value` to begin with (0).
 ---@param t lwt.Terminal
 ---@param opts? table
----@return lwt.term.Bar
+---@return lwt.Bar
 ---```lua
 ---local bar = term.progress { total = 3, label = "files" }
 ---for _ = 1, 3 do bar:add() end
@@ -180,7 +180,7 @@ function methods:progress(opts)
 end
 
 --- So much more is done.
----@param bar lwt.term.Bar
+---@param bar lwt.Bar
 ---@param n number? 1
 ---@function term.Bar.add(bar, n)
 function Bar.add(bar, n)
@@ -190,7 +190,7 @@ function Bar.add(bar, n)
 end
 
 --- So much is done.
----@param bar lwt.term.Bar
+---@param bar lwt.Bar
 ---@param value number
 ---@param label string? another label
 ---@function term.Bar.set(bar, value, label)
@@ -205,7 +205,7 @@ end
 
 --- It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
 --- nothing; leaving a `<close>` variable ends it.
----@param bar lwt.term.Bar
+---@param bar lwt.Bar
 ---@param last? string the line that stays instead; "": none
 ---@return lwt.Promise it is written
 ---@function term.Bar.done(bar, last)
@@ -222,8 +222,8 @@ Bar.__close = function(bar) bar:done() end
 
 -- ---- Spinners ------------------------------------------------------------------------------
 
----@class lwt.term.Spinner
-local Spinner = { __name = "lwt.term.spinner" }
+---@class lwt.Spinner
+local Spinner = { __name = "lwt.spinner" }
 Spinner.__index = Spinner
 
 local DOTS = { "⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏" }
@@ -235,11 +235,14 @@ local STROKES = { "|", "/", "-", "\\" }
 --- Option: `label`.
 ---@param t lwt.Terminal
 ---@param opts? table
----@return lwt.term.Spinner
+---@return lwt.Spinner
 ---```lua
----local spinner = term.spinner { label = "looking" }
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local spinner = term.open(r, w):spinner { label = "looking" }
 ---await(lwt.sleep(0.01))
----await(spinner:done "found")   --> found
+---await(spinner:done "found")
+---print(await(r:read_line()))   --> found
 ---```
 ---@function term.spinner(t, opts)
 function methods:spinner(opts)
@@ -258,7 +261,7 @@ function methods:spinner(opts)
 end
 
 --- Another label.
----@param spinner lwt.term.Spinner
+---@param spinner lwt.Spinner
 ---@param label string
 ---@function term.Spinner.set(spinner, label)
 function Spinner.set(spinner, label)
@@ -268,7 +271,7 @@ end
 
 --- It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
 --- `<close>` variable ends it.
----@param spinner lwt.term.Spinner
+---@param spinner lwt.Spinner
 ---@param last? string the line that stays
 ---@return lwt.Promise it is written
 ---@function term.Spinner.done(spinner, last)

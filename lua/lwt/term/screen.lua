@@ -48,8 +48,10 @@ end
 ---@param ... string|number|lwt.Style|table
 ---@return lwt.Promise it is written
 ---```lua
----await(term.print({ term.bold, "one" }, " ", term.fg.red, 2, "\n"))
-------> one 2
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):print({ term.bold, "one" }, " ", term.fg.red, 2))
+---print(await(r:read(99)))   --> one 2
 ---```
 ---@function term.print(t, ...)
 function methods:print(...)
@@ -61,7 +63,10 @@ end
 ---@param ... string|number|lwt.Style|table
 ---@return lwt.Promise it is written
 ---```lua
----await(term.printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })   --> foobar
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })
+---print(await(r:read_line()))   --> foobar
 ---```
 ---@function term.printlc(t, ...)
 function methods:printlc(...)
@@ -92,6 +97,7 @@ end
 ---@param ... string|number|lwt.Style|table
 ---@return string
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w, { tty = true, env = { TERM = "xterm" } })
 ---print(("%q"):format(t:styled { term.bold, "x" }))   --> "\27[1mx\27[m"
@@ -254,10 +260,12 @@ end
 ---@param lines? (string|table)[] texts or styled lists
 ---@return lwt.Promise it is written
 ---```lua
----await(term.draw { "one", { term.bold, "two" } })
----await(term.draw_done())
-------> one
-------> two
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(t:draw { "one", { term.bold, "two" } })
+---await(t:draw_done())
+---print(await(r:read_line()), await(r:read_line()))   --> one	two
 ---```
 ---@function term.draw(t, lines)
 function methods:draw(lines)

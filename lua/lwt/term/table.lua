@@ -76,8 +76,11 @@ end
 ---@param opts? table
 ---@return lwt.Promise it is written
 ---```lua
----await(term.table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
-------> name  n
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
+---for _ = 1, 3 do print((await(r:read_line()))) end
+------> name   n
 ------> ann    5
 ------> bo    12
 ---```

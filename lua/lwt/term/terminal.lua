@@ -119,11 +119,6 @@ function methods:_input()
   return self.keys_in
 end
 
-function methods:_reply(reply)
-  local f = self.on_reply
-  if f then f(reply) end
-end
-
 -- The process goes on after it was stopped: what is on the screen is no longer known.
 function methods:_refresh()
   self.region:redraw()
@@ -149,6 +144,7 @@ end
 ---@return boolean output
 ---@return boolean input
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w):is_tty())   --> false	false
 ---```
@@ -161,6 +157,7 @@ function methods:is_tty() return self.out_tty, self.in_tty end
 ---@return integer columns
 ---@return integer rows
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w, { columns = 100 }):size())   --> 100	24
 ---```
@@ -186,6 +183,7 @@ end
 ---@param columns integer at least 1
 ---@param rows integer at least 1
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---t:set_size(132, 50)
@@ -206,6 +204,7 @@ end
 ---@param t lwt.Terminal
 ---@return integer
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---print(term.open(r, w, { env = { FORCE_COLOR = "2" } }):colors())   --> 256
 ---```
@@ -242,7 +241,7 @@ end
 --- Where the input is no terminal nothing happens. Raises `EIO` where the terminal has gone away.
 ---@param t lwt.Terminal
 ---@param opts? table `signals`: Ctrl-C still interrupts (false); `paste`: what is pasted is one key (true)
----@return lwt.term.Guard
+---@return lwt.TerminalGuard
 ---```lua
 ---do
 ---  local guard <close> = term.raw_mode()
@@ -272,6 +271,7 @@ end
 ---@param opts? table as for `raw_mode`
 ---@return lwt.Promise what `f` returns
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---await(w:write "q")
@@ -381,8 +381,9 @@ end
 --- An Escape is a key when nothing follows it for `t.escape_time` seconds (0.05). A sequence that is not
 --- known is no key, and no byte of it is one; what is not UTF-8 is U+FFFD.
 ---@param t lwt.Terminal
----@return lwt.Promise lwt.Key?
+---@return lwt.Promise lwt.TerminalKey?
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---await(w:write "\27[1;5Aé")
@@ -395,8 +396,9 @@ end
 
 --- The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
 ---@param t lwt.Terminal
----@return fun(): lwt.Key?
+---@return fun(): lwt.TerminalKey?
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---await(w:write "ab\r")
 ---for key in term.open(r, w):keys() do
@@ -417,6 +419,7 @@ end
 --- is rejected with `lwt.Closed`.
 ---@param t lwt.Terminal
 ---```lua
+---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
 ---local t = term.open(r, w)
 ---t:close()

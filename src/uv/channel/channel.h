@@ -131,7 +131,8 @@ typedef struct channel_out {
 struct channel {
   lwt_uv *ctx;
   port *port;
-  view *first; /* NULL: collected */
+  void (*let_go)(port *p); /* NULL, or called when the port has closed: port.h */
+  view *first;             /* NULL: collected */
   size_t refs;
   unsigned char sides;  /* CAN_READ | CAN_WRITE */
   unsigned char made;   /* its port is Lua functions, and there as long as the channel */

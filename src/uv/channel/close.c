@@ -66,6 +66,8 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
 
 void lwt_uv_channel_attach(channel *ch, port *p, int sides) {
   ch->port = p;
+  ch->let_go = p->class->let_go;
+  if (p->class->keep != NULL) p->class->keep(p);
   ch->sides = (unsigned char)sides;
   ch->made = p->class == &lwt_uv_port_lua_class;
   ch->shared = sides == (CAN_READ | CAN_WRITE) && p->class->seek != NULL;
@@ -101,11 +103,17 @@ static void ended(lua_State *L, void *data) {
   lwt_uv_channel_unanchor(L, ch);
 }
 
+static void let_go_of_port(channel *ch) {
+  if (ch->let_go != NULL) ch->let_go(ch->port);
+  ch->let_go = NULL;
+}
+
 static void on_end(port *p, void *data, ssize_t status) {
   channel *ch = data;
   (void)p;
   ch->ended = 1;
   ch->end_status = status < 0 ? (int)status : 0;
+  let_go_of_port(ch);
   if (ch->finishing) /* called from within port->close: finish goes on */
     return;
   if (ch->first != NULL) lwt_uv_enter(ch->ctx, ended, ch);
@@ -407,6 +415,7 @@ static int l_gc(lua_State *L) {
     lwt_uv_channel_last_words(ch);
     ch->port_gone = 1;
     ch->port->class->close(ch->port, CAN_READ | CAN_WRITE, NULL, NULL);
+    let_go_of_port(ch);
   }
   if (ch->made) lwt_uv_port_lua_forget(ch->port);
   if (st->current == ch) st->current = NULL;

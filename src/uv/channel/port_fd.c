@@ -506,10 +506,23 @@ static int64_t fd_seek(port *p, int64_t offset, int from) {
   return r < 0 ? -errno : r;
 }
 
-static const port_class file_class = {"file",          fd_read,  fd_read_cancel, fd_write,
-                                      fd_write_cancel, fd_close, fd_seek};
+static const port_class file_class = {
+    .name = "file",
+    .read = fd_read,
+    .read_cancel = fd_read_cancel,
+    .write = fd_write,
+    .write_cancel = fd_write_cancel,
+    .close = fd_close,
+    .seek = fd_seek,
+};
 static const port_class poll_class = {
-    "descriptor", fd_read, fd_read_cancel, fd_write, fd_write_cancel, fd_close, NULL};
+    .name = "descriptor",
+    .read = fd_read,
+    .read_cancel = fd_read_cancel,
+    .write = fd_write,
+    .write_cancel = fd_write_cancel,
+    .close = fd_close,
+};
 
 /* What kind of descriptor is it? */
 static int set_up(port_fd *f) {

@@ -135,8 +135,13 @@ static void l_port_close(port *p, int directions, port_cb cb, void *data) {
 }
 
 const port_class lwt_uv_port_lua_class = {
-    "functions",  l_port_read, l_port_read_cancel, l_port_write, l_port_write_cancel,
-    l_port_close, NULL};
+    .name = "functions",
+    .read = l_port_read,
+    .read_cancel = l_port_read_cancel,
+    .write = l_port_write,
+    .write_cancel = l_port_write_cancel,
+    .close = l_port_close,
+};
 
 void lwt_uv_port_lua_push_error(lua_State *L, port *p, int writing) {
   port_lua *f = (port_lua *)p;

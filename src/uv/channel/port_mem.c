@@ -71,9 +71,15 @@ static int64_t mem_seek(port *p, int64_t offset, int from) {
   return at;
 }
 
-static const port_class mem_class = {"memory",  mem_read,         mem_read_cancel,
-                                     mem_write, mem_write_cancel, mem_close,
-                                     mem_seek};
+static const port_class mem_class = {
+    .name = "memory",
+    .read = mem_read,
+    .read_cancel = mem_read_cancel,
+    .write = mem_write,
+    .write_cancel = mem_write_cancel,
+    .close = mem_close,
+    .seek = mem_seek,
+};
 
 port *lwt_uv_port_mem(char *data, size_t size, lwt_uv_mem *mem) {
   port_mem *m = calloc(1, sizeof *m);

@@ -108,6 +108,15 @@ static void port_close(port *p, int directions, port_cb cb, void *data) {
   if (cb != NULL) cb(p, data, status);
 }
 
+/* Whoever has the socket may close it under its channel. */
+static void port_keep(port *p) {
+  lwt_uv_handle_keep(&lwt_uv_stream_of_port(p)->h);
+}
+
+static void port_let_go(port *p) {
+  lwt_uv_handle_let_go(&lwt_uv_stream_of_port(p)->h);
+}
+
 static const port_class stream_port = {
     .name = "stream",
     .read = lwt_uv_stream_port_read,
@@ -115,7 +124,8 @@ static const port_class stream_port = {
     .write = lwt_uv_stream_port_write,
     .write_cancel = lwt_uv_stream_port_write_cancel,
     .close = port_close,
-    .seek = NULL,
+    .keep = port_keep,
+    .let_go = port_let_go,
 };
 
 static port *port_of(void *userdata) {

@@ -219,7 +219,10 @@ static inline void give(lwt_uv_stream *s) {
     ctx->arrival = NULL;
   }
   if (s->held_n == 0 || s->h.box == NULL) return;
-  if (lwt_uv_stream_has_reader(s)) lwt_uv_enter_last(ctx, deliver, s);
+  /* Who is not told now would wait for what comes next; what came is held for another read. */
+  if (lwt_uv_stream_has_reader(s) && lwt_uv_enter_last(ctx, deliver, s) != 0 &&
+      s->held_n > 0 && s->h.box != NULL)
+    lwt_uv_enter(ctx, fail_readers, s);
   if (s->held_n > 0 && s->h.box != NULL) lwt_uv_stream_keep(s);
 }
 

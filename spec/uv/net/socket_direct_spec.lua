@@ -401,6 +401,27 @@ describe("the direct view of a socket", function()
     assert.equal(lwt.Closed, failure(db.read, db))
   end))
 
+  it("may be closed under its channel, whose operations then fail, also the collector's", task(function()
+    for _, how in ipairs { "read", "write", "close", "collect" } do
+      local _, b, _, _, both = pair()
+      local _ <close> = both
+      local ch = require "lwt.uv".io.of_port(b, 3, 1024)
+      b:close()
+      for _ = 1, 5 do await(lwt.sleep(0)) end -- libuv is done with it
+      if how == "read" then
+        assert.equal("EBADF", failure(await, ch:read_line()).code)
+      elseif how == "write" then
+        await(ch:write("nobody gets this"))
+        assert.equal("EBADF", failure(await, ch:flush()).code)
+      elseif how == "close" then
+        await(ch:close())
+      end
+      ch, b = nil, nil -- luacheck: ignore
+      collectgarbage()
+      collectgarbage()
+    end
+  end))
+
   it("has the other methods, and closes at the end of its block", task(function()
     local listener <close> = lwt.direct(net).tcp_listen("127.0.0.1:0")
     local client = spawn(function() return lwt.direct(net).tcp_connect(listener:address()) end)

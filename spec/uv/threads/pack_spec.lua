@@ -272,7 +272,7 @@ describe("messages between Lua states", function()
   it("tell where the caller was", function()
     local ok, err = pcall(function() preemptive.detach(print, coroutine.create(print)) end)
     assert.is_false(ok)
-    assert.truthy(err:find "thread_send_spec.lua:%d+: cannot send a coroutine")
+    assert.truthy(err:find "pack_spec.lua:%d+: cannot send a coroutine")
   end)
 
   it("refuse results that cannot be sent", function()
