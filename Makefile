@@ -96,7 +96,7 @@ DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_I
 # A make of its own: what deps.sh has just installed is only seen by a fresh look.
 AGAIN = @$(MAKE) --no-print-directory
 
-.PHONY: all help env run test check asan valgrind tsan lint format format-check docs docs-check \
+.PHONY: all help env run test check asan valgrind tsan lint format format-check docs docs-check site site-check \
   install install-files uninstall dist clean fuzz soak soak-run coverage bench bench-count rock-test
 .DELETE_ON_ERROR:
 
@@ -112,9 +112,10 @@ help:
 	@echo "make asan          the specs under the address and undefined-behaviour sanitizers"
 	@echo "make valgrind      the specs under valgrind"
 	@echo "make tsan          the specs of threads under the thread sanitizer"
-	@echo "make lint          warnings as errors, clang-tidy, luacheck"
+	@echo "make lint          warnings as errors, clang-tidy, luacheck; lua-language-server over examples/ where it is"
 	@echo "make format        clang-format over src/ (format-check only looks)"
-	@echo "make docs          doc/reference/ and types/lwt.lua from the sources (docs-check only looks)"
+	@echo "make docs          doc/reference/ and types/ from the sources (docs-check only looks)"
+	@echo "make site          the documentation as HTML in $(BUILD)/site; site-check opens it in a browser"
 	@echo "make coverage      branch coverage of src/core and src/uv"
 	@echo "make fuzz          seeded random runs against models; ARGS=\"SEED COUNT\""
 	@echo "make soak          everything at once, SOAK_SECONDS=600, under the address sanitizer; ARGS=SEED"
@@ -305,7 +306,8 @@ lint:
 	$(AGAIN) all BUILD=$(BUILD)/lint CFLAGS="-O2 -Werror"
 	@$(LUA) scripts/layers.lua $(BUILD)/lint
 	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
-	@test -n "$(NO_TIDY)" || printf '%s\n' $(CORE_SRC) $(UV_SRC) $(ROCK_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
+	@scripts/typecheck.sh examples
+	@printf '%s\n' $(CORE_SRC) $(UV_SRC) $(ROCK_SRC) | xargs -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \
 	  -I$(LUA_INCDIR) -include scripts/tidy.h $(if $(LIBUV_INCDIR),-I$(LIBUV_INCDIR)) -Isrc $(foreach rock,$(BUILT_ROCKS),$($(rock)_CFLAGS)) --
 
 format:
@@ -325,6 +327,23 @@ docs-check:
 	$(DEPS) docs
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) scripts/docs.lua --check
+
+# The documentation as a folder of HTML pages that needs no server: $(BUILD)/site/index.html.
+SITE := $(BUILD)/site
+site:
+	$(DEPS) site
+	@rm -rf $(SITE) $(BUILD)/site-pages
+	@$(LUA) scripts/site/stage.lua $(BUILD)/site-pages
+	@LWT_VERSION="$(VERSION)" sphinx-build -q -W --keep-going -b html -c scripts/site \
+	  -d $(BUILD)/site-trees $(BUILD)/site-pages $(SITE)
+	@echo "$(SITE)/index.html"
+
+# Not part of `make test`: a browser is a large thing to install.
+site-check: ARGS = spec/site_spec.lua
+site-check:
+	$(DEPS) site-check
+	$(AGAIN) all site
+	@$(SPEC_ENV) LWT_SITE="$(abspath $(SITE))" $(call RUN_SPECS)
 
 # ---- Giving away ------------------------------------------------------------
 

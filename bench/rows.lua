@@ -22,6 +22,8 @@ local cqueues = { "cqueues", "{lua} bench/lua/cqueues.lua {row} {size}" }
 local ocaml = { "lwt_ocaml", "{bin}/lwt_bench {row} {size}" }
 local node = { "node", "node bench/node/bench.mjs {row} {size}" }
 local uvloop = { "uvloop", "{python} bench/py/bench.py {row} {size}" }
+local lualogging = { "lualogging", "{lua} bench/lua/lualogging.lua {row} {size}" }
+local python = { "python", "{python} bench/py/log.py {row} {size}" }
 local function uv(arguments) return { "libuv", "{bin}/uv {row} " .. arguments } end
 
 -- A server, and the load it gets.
@@ -185,6 +187,18 @@ M.rows = {
     runs = { lwt "flow", ocaml },
     bars = { { "lwt", "<=", 1, "react_ocaml" } },
   },
+  {
+    name = "log_off", computes = true, title = "log, switched off", per = "call of lwt.log below the level",
+    size = 10000000, quick = 1000000,
+    runs = { lwt "log", plain, lualogging, python },
+    bars = { { "lwt", "<=", 1.5, "empty_call" } },
+  },
+  {
+    name = "log_file", title = "log to a file", per = "record, formatted, with the time, to a file", cpus = "0,1",
+    size = 1000000, quick = 100000,
+    runs = { lwt "log", plain, lualogging, python },
+    bars = { { "lwt", "<=", 2, "os.date" }, { "lwt", "<", 1, "lualogging" }, { "lwt", "<", 1, "python" } },
+  },
 }
 
 -- Words for the peers, in the order of the table and the picture.
@@ -198,6 +212,8 @@ M.peers = {
   { "lwt_ocaml", "Lwt (OCaml)" },
   { "node", "node" },
   { "uvloop", "Python, uvloop" },
+  { "lualogging", "LuaLogging" },
+  { "python", "Python's logging" },
 }
 
 return M

@@ -47,7 +47,7 @@ program serve -luv || exit 1
 # ---- The peers: is it here, its packages, its version -------------------------------------------
 
 old_paths='package.path = package.path .. ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;/usr/share/lua/5.1/?.lua"'
-peers='luv cqueues copas lwt_ocaml node uvloop'
+peers='luv cqueues copas lwt_ocaml node uvloop lualogging python'
 version() {
   case $1 in
     luv) "$LUA" -e 'print(require "luv".version_string())' ;;
@@ -55,6 +55,8 @@ version() {
     copas) "$LUA" -e "$old_paths" -e 'print((require "copas"._VERSION:gsub("Copas ", "")))' ;;
     lwt_ocaml) ocamlfind query -format '%v' lwt && ocamlfind query react >/dev/null && command -v ocamlopt >/dev/null ;;
     node) node --version ;;
+    lualogging) "$LUA" -e "$old_paths" -e 'print((require "logging"._VERSION:gsub("LuaLogging ", "")))' ;;
+    python) python -c 'import sys, logging; print(sys.version.split()[0])' ;;
     uvloop) python -c 'import sys, uvloop; print(uvloop.__version__, "on Python", sys.version.split()[0])' ;;
   esac 2>/dev/null
 }
@@ -67,6 +69,8 @@ packages() {
     copas) echo lua-copas lua-socket lua-coxpcall ;;
     lwt_ocaml) echo ocaml-nox ocaml-findlib liblwt-ocaml-dev libreact-ocaml-dev libev-dev ;;
     node) echo nodejs ;;
+    lualogging) echo lua-logging ;;
+    python) echo python3 ;;
     uvloop) echo python3 python3-uvloop ;;
   esac
 }

@@ -32,6 +32,7 @@ local REDRAW = 0.1
 
 -- A process may be gone before we come to it; anything else is an error.
 local function read(path)
+  ---@type boolean, any
   local ok, text = pcall(await, fs.read_file(path))
   if ok then return text end
   if text.code == "ENOENT" or text.code == "ESRCH" or text.code == "EACCES" then return nil end

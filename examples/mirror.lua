@@ -96,8 +96,8 @@ local function download(ch, path, target)
   await(ch:write(("GET /%s HTTP/1.1\r\nHost: mirror\r\n\r\n"):format(escape(path))))
   await(ch:flush())
   local status, fields = read_head(ch)
-  if not status then error("the server closed the connection") end
-  local size = tonumber(fields["content-length"])
+  if not (status and fields) then error("the server closed the connection") end
+  local size = tonumber(fields["content-length"]) or 0
   if not status:find("^HTTP/1%.1 200 ") then
     return nil, await(ch:read_exactly(size))
   end

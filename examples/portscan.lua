@@ -39,6 +39,7 @@ local address = await(net.getaddrinfo(host, nil, { socktype = "stream" }))[1]
 -- What the system has no descriptor for is tried again when others are done.
 local function knock(port)
   while true do
+    ---@type boolean, any
     local ok, err = pcall(await, lwt.with_timeout(seconds, function()
       await(net.tcp_connect { host = address.host, port = port }):close()
     end))

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a make target needs beyond a shell: looks, installs what is missing, or says what it is.
 #
-#   scripts/deps.sh [--look] GROUP      GROUP: build run test docs check asan tsan valgrind lint format rock
+#   scripts/deps.sh [--look] GROUP      GROUP: build run test docs check asan tsan valgrind lint format rock site site-check
 #
 # With everything there it prints nothing. As root on a Debian-like system it installs the missing
 # packages with apt-get and asks nothing; otherwise (or with --look) it names them and exits 1.
@@ -65,6 +65,9 @@ look_test() {
   # What specs talk to: another program's sockets, and the names of services.
   have nc || need netcat-openbsd 'nc (netcat)'
   [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
+  # What lwt.log works with: a log daemon, and who moves log files (root's programs).
+  [ -x /usr/sbin/rsyslogd ] || have rsyslogd || need rsyslog 'rsyslogd'
+  [ -x /usr/sbin/logrotate ] || have logrotate || need logrotate 'logrotate'
   look_unicode
 }
 # Unicode's own tests, which are left out elsewhere: only Debian has them as a package.
@@ -85,6 +88,14 @@ look_lint() {
   have luacheck || need lua-check luacheck
   have clang-tidy || need clang-tidy clang-tidy
 }
+look_site() {
+  look_run
+  have sphinx-build || need python3-sphinx Sphinx
+  # The Python that runs Sphinx need not be the first one on the path.
+  python=$(sed -n '1s/^#! *//p' "$(command -v sphinx-build || echo /dev/null)")
+  ${python:-false} -c 'import myst_parser' 2>/dev/null || need python3-myst-parser 'myst-parser for Sphinx'
+  ${python:-false} -c 'import sphinx_rtd_theme' 2>/dev/null || need python3-sphinx-rtd-theme 'the theme sphinx_rtd_theme'
+}
 look() {
   case $1 in
     build) look_build ;;
@@ -96,6 +107,8 @@ look() {
     valgrind) look_test; have valgrind || need valgrind valgrind ;;
     lint) look_lint ;;
     format) have clang-format || need clang-format clang-format ;;
+    site) look_site ;;
+    site-check) look_test; look_site; have chromium || need chromium Chromium ;;
     rock) look_run; have luarocks || need luarocks LuaRocks ;;
     check) look_test; look_lint; look_sanitizer asan; look_sanitizer tsan
       have valgrind || need valgrind valgrind

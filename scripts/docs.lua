@@ -10,6 +10,7 @@ package.path = "./?.lua;" .. package.path
 local read = require "scripts.docs.read"
 local pages = require "scripts.docs.pages"
 local types = require "scripts.docs.types"
+local teal = require "scripts.docs.teal"
 local public = require "scripts.docs.public"
 
 local function content(path)
@@ -30,6 +31,7 @@ end
 local source = read.read()
 local files = pages.make(source)
 for path, text in pairs(types.make(source)) do files[path] = text end
+for path, text in pairs(teal.make(source)) do files[path] = text end
 
 local complaints = source.problems
 if arg[1] == "--check" then

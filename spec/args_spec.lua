@@ -210,3 +210,38 @@ if pcall(require, "lwt.uv") then
     end))
   end)
 end
+
+describe("a string is no number for", function()
+  local bytes, fs, lio, net = module "bytes", module "fs", module "io", module "net"
+  local job, preemptive, process, signal = module "job", module "preemptive", module "process", module "signal"
+  local calls = {
+    ["bytes.create"] = function(n) return bytes.create(n) end,
+    ["bytes.get"] = function(n) return bytes.create(9):get(n) end,
+    ["fs.mkdir"] = function(n) return fs.mkdir("/nonexistent/there", n) end,
+    ["io.read"] = function(n) return lio.read(lio.of_bytes "abcdefgh", n) end,
+    ["io.write_char"] = function(n) return lio.write_char(lio.of_bytes(bytes.create(9), "w"), n .. "0") end,
+    ["io.set_position"] = function(n) return lio.of_bytes("abcdefgh"):set_position(n) end,
+    ["le.write_int16"] = function(n) return lio.le.write_int16(lio.of_bytes(bytes.create(9), "w"), n) end,
+    ["io.of_fd"] = function(n) return lio.of_fd(n) end,
+    ["io.pipe, buffer_size"] = function(n) return lio.pipe { buffer_size = n .. "0000" } end,
+    ["net.wait_readable"] = function(n) return net.wait_readable(n) end,
+    ["net.tty"] = function(n) return net.tty(n) end,
+    ["net.dns_limit"] = function(n) return net.dns_limit(n) end,
+    ["socket:read"] = function(n)
+      local a = net.socketpair()
+      return a:read(n)
+    end,
+    ["job.set_pool_size"] = function(n) return job.set_pool_size(n) end,
+    ["preemptive.channel"] = function(n) return preemptive.channel(n) end,
+    ["process.kill"] = function(n) return process.open({ "true" }):kill(n) end,
+    ["process.open, uid"] = function(n) return process.open({ "true" }, { uid = n, gid = n }) end,
+    ["signal.on"] = function(n) return signal.on(n) end,
+  }
+  for name, f in pairs(calls) do
+    it(name, function()
+      local ok, err = pcall(f, "5")
+      assert.is_false(ok)
+      assert.equal("string", type(err))
+    end)
+  end
+end)

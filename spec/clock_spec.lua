@@ -1,6 +1,8 @@
 local lwt = require "lwt"
 local clock = require "lwt.clock"
 local test = require "lwt.test"
+local expect = require "spec.support.expect"
+local raises = expect.raises
 
 local await, spec = lwt.await, test.virtual
 
@@ -9,13 +11,6 @@ local function near(expected, got)
 end
 
 local function state(p) return (p:state()) end
-
--- The whole message, place included (luassert takes it off).
-local function raises(f, pattern)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(err))
-end
 
 describe("lwt.clock", function()
   it("starts at 0 and runs with the loop", spec(function()

@@ -2,17 +2,12 @@ local lwt = require "lwt"
 local condition = require "lwt.condition"
 local mutex = require "lwt.mutex"
 local test = require "lwt.test"
+local expect = require "spec.support.expect"
+local raises = expect.raises
 
 local await, spec = lwt.await, test.virtual
 
 local function state(p) return (p:state()) end
-
--- The whole message, place included (luassert takes it off).
-local function raises(f, pattern)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(err))
-end
 
 describe("lwt.condition", function()
   it("wakes the oldest waiter with the values of the signal", spec(function()

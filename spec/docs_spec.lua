@@ -2,6 +2,7 @@
 -- the sources say.
 
 local lwt, lio, process = require "lwt", require "lwt.io", require "lwt.process"
+local list = require "lwt.list"
 local shell = require "spec.support.shell"
 
 local BLOCK = shell.here .. "/spec/support/block.lua"
@@ -28,19 +29,36 @@ local function blocks_of(text)
   return out
 end
 
--- One process for each block, and no shell: there are hundreds of them.
-local function run_block(block, page)
-  local path = shell.write(os.tmpname(), block.text)
-  local ok, text = lwt.run(lio.with_temp_dir(function(dir)
+-- One process for each block, and no shell: there are hundreds of them. Gives a promise.
+local function run(block, page)
+  return lio.with_temp_dir(function(dir)
+    local path = shell.write(os.tmpname(), block.text)
     local child = process.open({ shell.lua, BLOCK, path, page },
       { cwd = dir, stdin = "null", stdout = "null", stderr = "pipe", timeout = 120 })
     local text = child.stderr:read():await()
-    return child:status():await().code == 0, text
-  end))
-  os.remove(path)
-  return ok, (text:gsub("block:(%d+):", function(n)
-    return ("line %d of the page:"):format(block.line + n - 1)
-  end))
+    os.remove(path)
+    return child:status():await().code == 0, (text:gsub("block:(%d+):", function(n)
+      return ("line %d of the page:"):format(block.line + n - 1)
+    end))
+  end)
+end
+
+local function run_block(block, page) return lwt.run(run(block, page)) end
+
+-- The blocks of a page that are marked as Lua. They run when the first result is asked for, a few at
+-- a time: most of them wait for a clock.
+local function blocks_that_run(path)
+  local page, blocks = path:match("^doc/reference/(lwt[%w_.]*)%.md$") or "", {}
+  for _, block in ipairs(blocks_of(shell.read(path))) do
+    if block.info == "lua" then blocks[#blocks + 1] = block end
+  end
+  local results
+  return blocks, function(i)
+    results = results or lwt.run(list.map_n(function(block)
+      return { run(block, page):await() }
+    end, blocks, 4))
+    return table.unpack(results[i])
+  end
 end
 
 local function pages()
@@ -53,14 +71,12 @@ end
 describe("the documentation", function()
   -- Hundreds of processes: once is enough, so not again under a sanitizer.
   for _, path in ipairs(os.getenv("LWT_UNDER") and {} or pages()) do
-    local page = path:match("^doc/reference/(lwt[%w_.]*)%.md$") or ""
-    for _, block in ipairs(blocks_of(shell.read(path))) do
-      if block.info == "lua" then
-        it(("holds at %s:%d"):format(path, block.line), function()
-          local ok, text = run_block(block, page)
-          assert(ok, text)
-        end)
-      end
+    local blocks, result = blocks_that_run(path)
+    for i, block in ipairs(blocks) do
+      it(("holds at %s:%d"):format(path, block.line), function()
+        local ok, text = result(i)
+        assert(ok, text)
+      end)
     end
   end
 
@@ -180,7 +196,7 @@ function samples.make()
     Clock = require "lwt.clock".create(), Condition = require "lwt.condition".create(),
     File = lwt.run(require "lwt.fs".open("README.md")), Channel = io.of_bytes("x"),
     Mutex = require "lwt.mutex".create(), Mvar = require "lwt.mvar".create(),
-    Listener = lwt.run(net.tcp_listen("127.0.0.1:0")),
+    Listener = lwt.run(net.tcp_listen("127.0.0.1:0")), Logger = require "lwt.log".null,
     Udp = net.udp("127.0.0.1:0"), Tty = tty, Pool = require "lwt.pool".create(1, print),
     ThreadChannel = require "lwt.preemptive".channel(1),
     Process = lwt.run(function() return process.open { "true" } end),
@@ -217,7 +233,7 @@ describe("the reference's methods", function()
       local text = shell.read(path) .. "\n### "
       for entry in text:gmatch("As a method: (`.-)\n### ") do
         local receiver, method = entry:match("^`([%w_]+):([%w_]+)%(")
-        local type_name = entry:match("%- `" .. receiver .. "` %(`lwt%.(%a+)`%)")
+        local type_name = entry:match("%- `" .. receiver .. "` %(`lwt%.(%a+)[<`|]")
         assert(type_name, path .. ": " .. entry:match("^`.-`") .. " has a receiver without a type")
         local object = of[type_name]
         if object == nil then

@@ -4,28 +4,14 @@ local lwt = require "lwt"
 local fs = require "lwt.fs"
 local stream = require "lwt.stream"
 local shell = require "spec.support.shell"
+local expect = require "spec.support.expect"
+local task, failure, refused = expect.task, expect.failure, expect.refused
 
 local await = lwt.await
 
 local dir
 
 local function path(name) return dir .. "/" .. name end
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok, "it was fulfilled")
-  return err
-end
-
-local function refused(message, f)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.equal(message, (tostring(err):gsub("^[^:]+:%d+: ", "")))
-end
 
 local function descriptors()
   collectgarbage()

@@ -1,19 +1,14 @@
 local lwt = require "lwt"
 local gc = require "lwt.gc"
 local test = require "lwt.test"
+local expect = require "spec.support.expect"
+local raises = expect.raises
 
 local await, spec = lwt.await, test.virtual
 
 local function collect()
   collectgarbage()
   collectgarbage()
-end
-
--- The whole message, place included (luassert takes it off).
-local function raises(f, pattern)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(err))
 end
 
 describe("lwt.gc", function()

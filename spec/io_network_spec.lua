@@ -2,17 +2,9 @@ local lwt = require "lwt"
 local io = require "lwt.io"
 local net = require "lwt.net"
 local preemptive = require "lwt.preemptive"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 -- A server that is shut down at the end of the block.
 local function serve(f, opts)

@@ -2,18 +2,10 @@ local lwt = require "lwt"
 local io = require "lwt.io"
 local eventually = require "spec.support.eventually"
 local shell = require "spec.support.shell"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local await = lwt.await
 local lua_io = _G.io
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 local function exists(path)
   local f = lua_io.open(path)

@@ -1,17 +1,9 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
 local engine = require "lwt.engine"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 describe("net.getaddrinfo", function()
   it("gives addresses that every function takes", task(function()

@@ -2,6 +2,8 @@ local lwt = require "lwt"
 local pool = require "lwt.pool"
 local test = require "lwt.test"
 local generated = require "spec.support.generated"
+local expect = require "spec.support.expect"
+local raises = expect.raises
 
 local await, spec = lwt.await, test.virtual
 
@@ -29,13 +31,6 @@ local function hold(seconds)
     await(lwt.sleep(seconds or 1))
     return e
   end
-end
-
--- The whole message, place included (luassert takes it off).
-local function raises(f, pattern)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(err))
 end
 
 describe("lwt.pool", function()

@@ -6,24 +6,10 @@ local process = require "lwt.process"
 local stream = require "lwt.stream"
 local build = require "spec.support.build"
 local shell = require "spec.support.shell"
+local expect = require "spec.support.expect"
+local task, failure, refused = expect.task, expect.failure, expect.refused
 
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok, "it was fulfilled")
-  return err
-end
-
-local function refused(message, f)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.equal(message, (tostring(err):gsub("^[^:]+:%d+: ", "")))
-end
 
 local function is_alive(pid)
   return (pcall(process.kill, pid, "CONT")) and process.kill(pid, "CONT")
@@ -428,7 +414,11 @@ describe("lwt.process", function()
     local start = lwt.now()
     assert.same({ signal = "KILL" }, await(process.exec({ "sleep", "100" }, { timeout = 0.05 })))
     local p = process.open({ "sleep", "100" }, { stdout = "pipe", timeout = 0.05 })
-    assert.equal(lwt.Closed, failure(p.stdout:read()))
+    assert.equal(lwt.Timeout, failure(p.stdout:read()))
+    assert.equal(lwt.Timeout, failure(p.stdout:read_line())) -- and whoever comes later
+    assert.is_false(pcall(function() for _ in p.stdout:lines() do error "a line" end end))
+    local direct = lwt.direct(p.stdout)
+    assert.equal(lwt.Timeout, select(2, pcall(direct.read, direct)))
     assert.same({ signal = "KILL" }, await(p:status()))
     assert.equal(lwt.Timeout, failure(process.pread({ "sleep", "100" }, { timeout = 0.05 })))
     assert.equal(lwt.Timeout, failure(process.pmap({ "sleep", "100" }, "x", { timeout = 0.05 })))
@@ -460,7 +450,7 @@ describe("lwt.process", function()
     assert.equal(lwt.Timeout, failure(process.pwrite(lingers_in, text, { timeout = 0.3, group = true })))
     local p = process.open(lingers, { stdout = "pipe", timeout = 0.3, group = true })
     await(p:status())
-    assert.equal(lwt.Closed, failure(p.stdout:read()))
+    assert.equal(lwt.Timeout, failure(p.stdout:read()))
   end))
 
   it("keeps no timer for its time when it has ended and nobody holds its pipes", function()

@@ -1,6 +1,8 @@
 local lwt = require "lwt"
 local retry = require "lwt.retry"
 local test = require "lwt.test"
+local expect = require "spec.support.expect"
+local raises = expect.raises
 
 local await, spec = lwt.await, test.virtual
 
@@ -10,13 +12,6 @@ local function works_at(n)
     if i < n then error("no " .. i, 0) end
     return "yes", i
   end
-end
-
--- The whole message, place included (luassert takes it off).
-local function raises(f, pattern)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(err))
 end
 
 describe("lwt.retry", function()

@@ -1,17 +1,12 @@
 local lwt = require "lwt"
 local semaphore = require "lwt.semaphore"
 local test = require "lwt.test"
+local expect = require "spec.support.expect"
+local raises = expect.raises
 
 local await, spec = lwt.await, test.virtual
 
 local function state(p) return (p:state()) end
-
--- The whole message, place included (luassert takes it off).
-local function raises(f, pattern)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(err))
-end
 
 describe("lwt.semaphore", function()
   it("gives as many permits as it has, then makes wait, in order", spec(function()

@@ -3,24 +3,10 @@
 local lwt = require "lwt"
 local process = require "lwt.process"
 local signal = require "lwt.signal"
+local expect = require "spec.support.expect"
+local task, failure, refused = expect.task, expect.failure, expect.refused
 
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok, "it was fulfilled")
-  return err
-end
-
-local function refused(message, f)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.equal(message, (tostring(err):gsub("^[^:]+:%d+: ", "")))
-end
 
 local function send(name) assert.is_true(process.kill(process.getpid(), name)) end
 

@@ -1,5 +1,6 @@
 local lwt = require "lwt"
 local test = require "lwt.test"
+local raises = require("spec.support.expect").raises
 
 local await = lwt.await
 
@@ -23,13 +24,6 @@ local lwt = require "lwt"
 local test = require "lwt.test"
 local await = lwt.await
 ]]
-
--- The whole message, place included (luassert takes it off).
-local function raises(f, pattern)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(err))
-end
 
 describe("lwt.test", function()
   describe("async", function()

@@ -1,17 +1,12 @@
 local lwt = require "lwt"
 local throttle = require "lwt.throttle"
 local test = require "lwt.test"
+local expect = require "spec.support.expect"
+local raises = expect.raises
 
 local await, spec = lwt.await, test.virtual
 
 local function state(p) return p:state() end
-
--- The whole message, place included (luassert takes it off).
-local function raises(f, pattern)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(err))
-end
 
 describe("lwt.throttle", function()
   it("lets the first of a second through at once, the rest a second later", spec(function()

@@ -2,6 +2,16 @@
 -- Generated from the sources by `make docs`: change it there.
 -- luacheck: ignore
 
+---Where a socket is, or is to be. Every function that takes an address takes one of these, too.
+---@class lwt.Address
+---@field host? string numbers, or a name where one is taken
+---@field port? integer
+---@field family? "inet"|"inet6"
+---@field socktype? "stream"|"datagram"
+---@field canonname? string when it was asked for
+---@field path? string of a Unix-domain socket, instead of all that
+local lwt_Address = {}
+
 ---@class lwt.Bar
 local lwt_Bar = {}
 
@@ -34,7 +44,7 @@ local lwt_Barrier = {}
 ---b:wait()
 ---print(p:state())   --> fulfilled 1
 ---```
----@return lwt.Promise # of the place in that order: 1 for who came first
+---@return lwt.Promise<integer> # of the place in that order: 1 for who came first
 function lwt_Barrier:wait() end
 
 ---@class lwt.Bytes
@@ -100,6 +110,19 @@ function lwt_Bytes:copy(ofs, len) end
 ---@param len? integer how much (the rest)
 function lwt_Bytes:fill(byte, ofs, len) end
 
+---Copies `len` bytes from one buffer (or string) into another. They may overlap.
+---```lua
+---local b = bytes.create(4)
+---bytes.blit("hello", 1, b, 0, 4)
+---b:blit(0, b, 1, 3)
+---print(b:to_string())   --> eell
+---```
+---@param sofs integer where to begin reading
+---@param dst lwt.Bytes
+---@param dofs integer where to begin writing
+---@param len integer
+function lwt_Bytes:blit(sofs, dst, dofs, len) end
+
 ---The bytes as a Lua string: all of them, or a part.
 ---```lua
 ---print(bytes.of_string("hello"):to_string(1, 3))   --> ell
@@ -109,7 +132,10 @@ function lwt_Bytes:fill(byte, ofs, len) end
 ---@return string
 function lwt_Bytes:to_string(ofs, len) end
 
+---A file, a socket, a pipe or a program's end of one, by lines and bytes, with a buffer.
 ---@class lwt.Channel
+---@field le lwt.ChannelOrder numbers in little-endian order: the lowest byte first
+---@field be lwt.ChannelOrder numbers in big-endian order: the highest byte first
 local lwt_Channel = {}
 
 ---Close the channel. Reading ends at once: reads that are waiting are rejected with
@@ -129,7 +155,7 @@ local lwt_Channel = {}
 ---print(lio.is_closed(ch))   --> true
 ---```
 ---@param side? string `"read"` or `"write"`; both when it is left out
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:close(side) end
 
 ---Close the channel now: what is buffered is thrown away, and every operation that waits is
@@ -139,7 +165,7 @@ function lwt_Channel:close(side) end
 ---await(w:abort())
 ---print(await(r:read()))   -->
 ---```
----@return lwt.Promise fulfilled when it is closed
+---@return lwt.Promise<nil> # fulfilled when it is closed
 function lwt_Channel:abort() end
 
 ---Whether the channel is closed, or its `close` has been called.
@@ -149,12 +175,161 @@ function lwt_Channel:abort() end
 ---@return boolean
 function lwt_Channel:is_closed() end
 
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_int16() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_int() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_int32() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_int64() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_float32() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_Channel:read_float64() end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_int16(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_int(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_int32(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_int64(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_float32(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_Channel:write_float64(n) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param format string
+---@param max integer? at most so many bytes
+---@return lwt.Promise<any> of the values
+function lwt_Channel:unpack(format, max) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = lio.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param format string
+---@param ... any
+---@return lwt.Promise<nil>
+function lwt_Channel:pack(format, ...) end
+
 ---Read one byte.
 ---```lua
 ---local ch = lio.of_bytes("ab")
 ---print(await(ch:read_char()), await(ch:read_char()), await(ch:read_char()))   --> a b nil
 ---```
----@return lwt.Promise a string of one byte, or nil at the end
+---@return lwt.Promise<string?> # a string of one byte, or nil at the end
 function lwt_Channel:read_char() end
 
 ---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last
@@ -165,7 +340,7 @@ function lwt_Channel:read_char() end
 ---for _ = 1, 4 do print(await(ch:read_line())) end   --> one two three nil
 ---```
 ---@param max integer? at most so many bytes, its end not counted
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_Channel:read_line(max) end
 
 ---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` bytes:
@@ -178,7 +353,7 @@ function lwt_Channel:read_line(max) end
 ---print(await(ch:read(1)))    --> nil
 ---```
 ---@param n integer? at most so many bytes
----@return lwt.Promise a string; with `n`, nil at the end
+---@return lwt.Promise<string?> # a string; with `n`, nil at the end
 function lwt_Channel:read(n) end
 
 ---Read `n` bytes, no fewer. When the input ends before, the promise is rejected with
@@ -189,7 +364,7 @@ function lwt_Channel:read(n) end
 ---print(select(2, pcall(await, ch:read_exactly(2))) == lwt.EOF)   --> true
 ---```
 ---@param n integer
----@return lwt.Promise a string of `n` bytes
+---@return lwt.Promise<string> # a string of `n` bytes
 function lwt_Channel:read_exactly(n) end
 
 ---Read up to a delimiter, which is taken off, or to the end of the input. What is longer than
@@ -200,7 +375,7 @@ function lwt_Channel:read_exactly(n) end
 ---```
 ---@param delim string one byte or more
 ---@param max integer? at most so many bytes, the delimiter not counted
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_Channel:read_until(delim, max) end
 
 ---Read at most `len` bytes into an `lwt.bytes`, at `ofs` (from 0; to the end of it by
@@ -213,7 +388,7 @@ function lwt_Channel:read_until(delim, max) end
 ---@param bytes lwt.Bytes
 ---@param ofs integer?
 ---@param len integer?
----@return lwt.Promise how many were read, or nil at the end
+---@return lwt.Promise<integer?> # how many were read, or nil at the end
 function lwt_Channel:read_into(bytes, ofs, len) end
 
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what
@@ -223,7 +398,7 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 ---```lua
 ---for line in lio.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ---```
----@return function the iterator, and what it works on
+---@return fun(): string? # the iterator
 function lwt_Channel:lines() end
 
 ---How many bytes are in the buffer: read and not yet asked for, or written and not yet
@@ -277,7 +452,7 @@ function lwt_Channel:position() end
 ---print(await(ch:read()))   --> lo
 ---```
 ---@param position integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:set_position(position) end
 
 ---How long the file behind the channel is, what is buffered for writing not counted. Raises
@@ -325,7 +500,7 @@ function lwt_Channel:fileno() end
 ---print(await(r:read()))   --> a1
 ---```
 ---@param ... string|number|lwt.Bytes
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write(...) end
 
 ---Write one byte, given as a number from 0 to 255 or as a string of one byte.
@@ -337,7 +512,7 @@ function lwt_Channel:write(...) end
 ---print(await(r:read()))   --> xy
 ---```
 ---@param char integer|string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write_char(char) end
 
 ---Write a line: the string, and `"\n"`.
@@ -347,7 +522,7 @@ function lwt_Channel:write_char(char) end
 ---print(await(r:read_line()))   --> hello
 ---```
 ---@param line string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write_line(line) end
 
 ---Write out what is buffered. The promise is fulfilled when the system has it, and rejected
@@ -359,7 +534,7 @@ function lwt_Channel:write_line(line) end
 ---print(await(lio.with_file("f", "r", lio.read)))   --> now
 ---await(ch:close())
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:flush() end
 
 ---The size of the buffer, of the one for reading where there are two: 64 KiB unless told
@@ -379,7 +554,7 @@ function lwt_Channel:buffer_size() end
 ---print(ch:buffer_size())   --> 16
 ---```
 ---@param size integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:resize_buffer(size) end
 
 ---Run `f(inner)` as one operation: while it runs, every other operation on the channel waits. `f`
@@ -395,8 +570,9 @@ function lwt_Channel:resize_buffer(size) end
 ---await(w:close())
 ---print(await(r:read()))   --> abc
 ---```
----@param f function
----@return lwt.Promise what `f` returns
+---@generic T
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:atomic(f) end
 
 ---The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an
@@ -404,14 +580,14 @@ function lwt_Channel:atomic(f) end
 ---```lua
 ---print(table.concat(await(lio.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_Channel:read_lines() end
 
 ---The bytes, as strings of one byte each, as a stream.
 ---```lua
 ---print(#await(lio.of_bytes("abc"):read_chars():to_list()))   --> 3
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_Channel:read_chars() end
 
 ---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
@@ -423,7 +599,7 @@ function lwt_Channel:read_chars() end
 ---print((await(r:read()):gsub("\n", ";")))   --> a;b;
 ---```
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write_lines(lines) end
 
 ---Write strings as they are: of a list, a stream or an iterator (which may wait).
@@ -434,7 +610,7 @@ function lwt_Channel:write_lines(lines) end
 ---print(await(r:read()))   --> ab
 ---```
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:write_chars(chars) end
 
 ---Write `fmt:format(...)`.
@@ -445,7 +621,7 @@ function lwt_Channel:write_chars(chars) end
 ---```
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:writef(fmt, ...) end
 
 ---Work on the buffer itself, as one operation: `f(d)` is a task of its own, and `d` gives, for
@@ -461,8 +637,9 @@ function lwt_Channel:writef(fmt, ...) end
 ---end))
 ---print(await(ch:read()))   --> value
 ---```
----@param f function
----@return lwt.Promise what `f` returns
+---@generic T
+---@param f async fun(d: lwt.io.direct): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
 
 ---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
@@ -472,11 +649,161 @@ function lwt_Channel:direct_access(f) end
 ---print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
 ---```
 ---@param data string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Channel:hexdump(data) end
 
+---The numbers of a channel, in one order of bytes.
 ---@class lwt.ChannelOrder
 local lwt_ChannelOrder = {}
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_int16() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_int() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_int32() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_int64() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_float32() end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@return lwt.Promise<number?> # nil at the end
+function lwt_ChannelOrder:read_float64() end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_int16(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_int(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_int32(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_int64(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_float32(n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param n number
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:write_float64(n) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param format string
+---@param max integer? at most so many bytes
+---@return lwt.Promise<any> of the values
+function lwt_ChannelOrder:unpack(format, max) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = lio.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param format string
+---@param ... any
+---@return lwt.Promise<nil>
+function lwt_ChannelOrder:pack(format, ...) end
 
 ---@class lwt.Clock
 local lwt_Clock = {}
@@ -498,7 +825,7 @@ function lwt_Clock:now() end
 ---print(c:now() >= 1)      --> true
 ---```
 ---@param seconds number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Clock:sleep(seconds) end
 
 ---Rejects with `lwt.Timeout` when `seconds` have passed on this clock.
@@ -509,7 +836,7 @@ function lwt_Clock:sleep(seconds) end
 ---print(select(2, pcall(await, p)) == lwt.Timeout)   --> true
 ---```
 ---@param seconds number
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_Clock:timeout(seconds) end
 
 ---Gives `x`, a promise or a function to run as a task, so many seconds of this clock: then
@@ -519,10 +846,11 @@ function lwt_Clock:timeout(seconds) end
 ---local p = c:with_timeout(1, lwt.wait())
 ---print(select(2, pcall(await, p)) == lwt.Timeout)   --> true
 ---```
+---@generic T
 ---@param seconds number
----@param x lwt.Promise|fun(...): ...
+---@param x lwt.Promise<T>|async fun(...): T?, ...?
 ---@param ... any arguments for the function
----@return lwt.Promise # of `x`
+---@return lwt.Promise<T> # of `x`
 function lwt_Clock:with_timeout(seconds, x, ...) end
 
 ---Stops the clock: what waits for it waits on. Pausing a paused clock does nothing.
@@ -609,7 +937,7 @@ local lwt_Condition = {}
 ---print(await(consumer))   --> job
 ---```
 ---@param m? lwt.Mutex
----@return lwt.Promise # of what was signalled
+---@return lwt.Promise<any> # of what was signalled
 function lwt_Condition:wait(m) end
 
 ---Wakes the oldest who waits, with these values. With nobody waiting nothing happens: a signal
@@ -962,7 +1290,7 @@ function lwt_Event:with_finaliser(f) end
 ---send(1) send(2)
 ---print(await(p))   --> 1
 ---```
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_Event:next() end
 
 ---The occurrences of `e`, but no two of them closer than `f()` takes: an occurrence is let
@@ -1172,7 +1500,7 @@ local lwt_File = {}
 ---await(f:close())
 ---print(select(2, pcall(await, f:write("x"))) == lwt.Closed)   --> true
 ---```
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:close() end
 
 ---As `fs.stat`, of the open file.
@@ -1180,7 +1508,7 @@ function lwt_File:close() end
 ---local f <close> = await(fs.open("f", "w"))
 ---print(await(f:stat()).size)   --> 0
 ---```
----@return lwt.Promise of the table
+---@return lwt.Promise<table>
 function lwt_File:stat() end
 
 ---Fulfilled when the system has the file's bytes and properties on the disk, those of the
@@ -1190,7 +1518,7 @@ function lwt_File:stat() end
 ---await(f:write("safe"))
 ---await(f:sync())
 ---```
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:sync() end
 
 ---As `sync`, without properties that reading the bytes does not need (times).
@@ -1198,7 +1526,7 @@ function lwt_File:sync() end
 ---local f <close> = await(fs.open("f", "w"))
 ---await(f:datasync())
 ---```
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:datasync() end
 
 ---Cuts the file to a length, or fills it up to it with zeros.
@@ -1209,7 +1537,7 @@ function lwt_File:datasync() end
 ---print(await(f:read()))   --> he
 ---```
 ---@param length? integer default 0
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:truncate(length) end
 
 ---As `fs.chmod`, of the open file.
@@ -1218,7 +1546,7 @@ function lwt_File:truncate(length) end
 ---await(f:chmod(tonumber("600", 8)))
 ---```
 ---@param mode integer
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:chmod(mode) end
 
 ---As `fs.chown`, of the open file.
@@ -1228,7 +1556,7 @@ function lwt_File:chmod(mode) end
 ---```
 ---@param uid? integer nil or -1: as it is
 ---@param gid? integer nil or -1: as it is
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:chown(uid, gid) end
 
 ---As `fs.utime`, of the open file.
@@ -1239,7 +1567,7 @@ function lwt_File:chown(uid, gid) end
 ---```
 ---@param atime? number nil: now
 ---@param mtime? number nil: now
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:utime(atime, mtime) end
 
 ---Gives a lock back; nothing when there is none.
@@ -1248,7 +1576,7 @@ function lwt_File:utime(atime, mtime) end
 ---await(f:lock())
 ---await(f:unlock())
 ---```
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 function lwt_File:unlock() end
 
 ---The system's number of the file. It belongs to the file: do not close it. A closed file
@@ -1271,7 +1599,7 @@ function lwt_File:fileno() end
 ---print(await(f:read(2)), await(f:read()), await(f:read(2)))   --> he llo nil
 ---```
 ---@param n? integer|lwt.Bytes
----@return lwt.Promise of a string, or of a number for a buffer; of nil at the end
+---@return lwt.Promise<string|integer|nil> # of a string, or of a number for a buffer; of nil at the end
 function lwt_File:read(n) end
 
 ---As `read(n)`, from an offset, and leaves the position alone.
@@ -1282,7 +1610,7 @@ function lwt_File:read(n) end
 ---```
 ---@param n integer|lwt.Bytes
 ---@param offset integer
----@return lwt.Promise
+---@return lwt.Promise<string|integer|nil>
 function lwt_File:pread(n, offset) end
 
 ---Fills several `lwt.bytes`, one after another, with one read.
@@ -1294,7 +1622,7 @@ function lwt_File:pread(n, offset) end
 ---print(await(f:readv({a, b})), a:to_string(), b:to_string(0, 3))   --> 5 he llo
 ---```
 ---@param list lwt.Bytes[]
----@return lwt.Promise of the number of bytes; of nil at the end
+---@return lwt.Promise<integer?> # of the number of bytes; of nil at the end
 function lwt_File:readv(list) end
 
 ---Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
@@ -1306,7 +1634,7 @@ function lwt_File:readv(list) end
 ---print(await(f:write("hello")))   --> 5
 ---```
 ---@param data string|lwt.Bytes
----@return lwt.Promise of the number of bytes
+---@return lwt.Promise<integer> # of the number of bytes
 function lwt_File:write(data) end
 
 ---As `write`, at an offset, and leaves the position alone.
@@ -1318,7 +1646,7 @@ function lwt_File:write(data) end
 ---```
 ---@param data string|lwt.Bytes
 ---@param offset integer
----@return lwt.Promise of the number of bytes
+---@return lwt.Promise<integer> # of the number of bytes
 function lwt_File:pwrite(data, offset) end
 
 ---Writes a list of strings and `lwt.bytes`, one after another, all of it.
@@ -1327,7 +1655,7 @@ function lwt_File:pwrite(data, offset) end
 ---print(await(f:writev({"he", "llo"})))   --> 5
 ---```
 ---@param list (string|lwt.Bytes)[]
----@return lwt.Promise of the number of bytes
+---@return lwt.Promise<integer> # of the number of bytes
 function lwt_File:writev(list) end
 
 ---Moves the position, as Lua's own `file:seek` does, and gives the new one.
@@ -1338,7 +1666,7 @@ function lwt_File:writev(list) end
 ---```
 ---@param whence? string "set", "cur" (default) or "end"
 ---@param offset? integer default 0
----@return lwt.Promise of the position, from the start of the file
+---@return lwt.Promise<integer> # of the position, from the start of the file
 function lwt_File:seek(whence, offset) end
 
 ---The position.
@@ -1347,7 +1675,7 @@ function lwt_File:seek(whence, offset) end
 ---await(f:write("hello"))
 ---print(await(f:tell()))   --> 5
 ---```
----@return lwt.Promise of the position, from the start of the file
+---@return lwt.Promise<integer> # of the position, from the start of the file
 function lwt_File:tell() end
 
 ---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
@@ -1362,8 +1690,12 @@ function lwt_File:tell() end
 ---```
 ---@param mode? string "exclusive" (default) or "shared"
 ---@param opts? table `{wait = boolean}`
----@return lwt.Promise of a boolean
+---@return lwt.Promise<boolean>
 function lwt_File:lock(mode, opts) end
+
+---What holds a lock or a place for a `<close>` variable: when the block is left, it gives it back.
+---@class lwt.Guard
+local lwt_Guard = {}
 
 ---What `lwt.on_iteration` gives.
 ---@class lwt.Hook
@@ -1399,7 +1731,7 @@ local lwt_Listener = {}
 ---local sock <close> = listener:accept():await()
 ---print(tostring(sock):match("^lwt.tcp"))   --> lwt.tcp
 ---```
----@return lwt.Promise # lwt.Socket
+---@return lwt.Promise<lwt.Socket>
 function lwt_Listener:accept() end
 
 ---Where the listener listens, as text that `tcp_connect` or `pipe_connect` takes:
@@ -1410,6 +1742,100 @@ function lwt_Listener:accept() end
 ---```
 ---@return string
 function lwt_Listener:address() end
+
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@return lwt.Promise<nil>
+function lwt_Listener:close() end
+
+---A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
+---@class lwt.LogSection
+---@field name string
+---@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
+---@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
+---@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
+---@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
+---@field is fun(s: lwt.LogSection, level: string): boolean
+---@field level fun(s: lwt.LogSection): string
+---@field set_level fun(s: lwt.LogSection, level: string)
+---@field reset_level fun(s: lwt.LogSection)
+local lwt_LogSection = {}
+
+---An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
+---what it logs is logged by a section. `setLevel` is the section's `set_level`.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local logger = log.lualogging "library"
+---logger:warn("%d tries", 3)   --> library warning 3 tries
+---logger:setLevel(logger.ERROR)
+---logger:warn "no more"
+---```
+---@return lwt.LuaLogging
+function lwt_LogSection:lualogging() end
+
+---A place to write records to, as the functions of `lwt.log` give it.
+---@class lwt.Logger
+---@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
+---@field is_closed fun(l: lwt.Logger): boolean
+local lwt_Logger = {}
+
+---Sets the logger that all records go to from now on. The one before stays open.
+function lwt_Logger:set_default() end
+
+---Closes a logger, once all is written that was logged before; what it owns (files, sockets, a channel with `close_mode = "close"`, what is behind `buffered`) is closed.
+---What is logged later is rejected with `lwt.Closed`. `<close>` variables do the same.
+---```lua
+---local l = log.make { output = print }
+---await(l:close())
+---log.set_default(l)
+---print(pcall(await, log.error "too late"))   --> false closed
+---```
+---@return lwt.Promise # the same one each time
+function lwt_Logger:close() end
+
+---Has the logger been closed?
+---@return boolean
+function lwt_Logger:is_closed() end
+
+---A logger that never makes anybody wait: its promises are fulfilled at once. At most `n` records wait for the logger behind it;
+---what comes when that many do is left out, counted, and a record of level warning says how many they were as soon as there is
+---room. Closing it closes the logger behind it.
+---```lua
+---local slow = log.make { output = function(_, _, lines) await(lwt.sleep(0.01)) print(lines[1]) end }
+---local l = log.buffered(slow, 1)
+---log.set_default(l)
+---for i = 1, 3 do log.error("record %d", i) end
+---await(lwt.sleep(0.05))   --> record 1
+---await(l:close())         --> 2 records were left out: the log does not keep up
+---```
+---@param n integer at least 1
+---@return lwt.Logger
+function lwt_Logger:buffered(n) end
+
+---What `lwt.log.lualogging` gives: LuaLogging's methods. Each that logs gives the promise of the record.
+---@class lwt.LuaLogging
+---@field debug fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field info fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field warn fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field error fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field fatal fun(l: lwt.LuaLogging, ...): lwt.Promise
+---@field log fun(l: lwt.LuaLogging, level: string, ...): lwt.Promise
+---@field setLevel fun(l: lwt.LuaLogging, level: string)
+---@field getPrint fun(l: lwt.LuaLogging, level: string): fun(...)
+local lwt_LuaLogging = {}
 
 ---@class lwt.Mutex
 local lwt_Mutex = {}
@@ -1426,7 +1852,7 @@ local lwt_Mutex = {}
 ---end
 ---print(m:is_locked())     --> false
 ---```
----@return lwt.Promise # of a guard
+---@return lwt.Promise<lwt.Guard>
 function lwt_Mutex:lock() end
 
 ---Unlocks the mutex: it goes to the oldest who waits for it, without being free in between, or
@@ -1453,9 +1879,10 @@ function lwt_Mutex:unlock() end
 ---await(lwt.join { m:with_lock(job, "a"), m:with_lock(job, "b") })
 ---print(table.concat(log))   --> aabb
 ---```
----@param f fun(...): ...
+---@generic T
+---@param f async fun(...): T?, ...?
 ---@param ... any arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Mutex:with_lock(f, ...) end
 
 ---Whether somebody holds the mutex.
@@ -1479,7 +1906,8 @@ function lwt_Mutex:is_locked() end
 ---@return boolean
 function lwt_Mutex:is_empty() end
 
----@class lwt.Mvar
+---A cell that is empty or holds one value of type `T`.
+---@class lwt.Mvar<T>
 local lwt_Mvar = {}
 
 ---Puts a value into the cell. When it is empty, the promise is fulfilled at once, and the
@@ -1495,8 +1923,10 @@ local lwt_Mvar = {}
 ---print(await(m:take()))    --> old
 ---print(await(m:take()))    --> new
 ---```
----@param value any
----@return lwt.Promise # fulfilled without a value
+---@generic T
+---@param self lwt.Mvar<T>
+---@param value T
+---@return lwt.Promise<nil>
 function lwt_Mvar:put(value) end
 
 ---Takes the value out of the cell. When it is empty, the promise waits for one; cancelling it
@@ -1511,7 +1941,9 @@ function lwt_Mvar:put(value) end
 ---print(await(p))          --> hello
 ---print(m:is_empty())      --> true
 ---```
----@return lwt.Promise # of the value
+---@generic T
+---@param self lwt.Mvar<T>
+---@return lwt.Promise<T>
 function lwt_Mvar:take() end
 
 ---Takes the value out of the cell if there is one, without waiting.
@@ -1520,7 +1952,9 @@ function lwt_Mvar:take() end
 ---print(m:take_available())   --> 7 true
 ---print(m:take_available())   --> nil false
 ---```
----@return any value nil when the cell is empty
+---@generic T
+---@param self lwt.Mvar<T>
+---@return T? value # value nil when the cell is empty
 ---@return boolean found tells a nil that was in the cell from an empty one
 function lwt_Mvar:take_available() end
 
@@ -1529,6 +1963,8 @@ function lwt_Mvar:take_available() end
 ---```lua
 ---print(mvar.create():is_empty(), mvar.create(1):is_empty())   --> true false
 ---```
+---@generic T
+---@param self lwt.Mvar<T>
 ---@return boolean
 function lwt_Mvar:is_empty() end
 
@@ -1540,7 +1976,7 @@ local lwt_Notifier = {}
 ---Ends it: the function is not called any more.
 function lwt_Notifier:stop() end
 
----@class lwt.Pool
+---@class lwt.Pool<E>
 local lwt_Pool = {}
 
 ---Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
@@ -1554,9 +1990,11 @@ local lwt_Pool = {}
 ---print(await(p:use(function(c) return "used the " .. c end)))   --> used the connection
 ---print(pcall(await, p:use(function() error("oops", 0) end)))     --> false oops
 ---```
----@param f fun(element: any, ...): ...
+---@generic E, T
+---@param self lwt.Pool<E>
+---@param f async fun(element: E, ...): T?, ...?
 ---@param ... any more arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Pool:use(f, ...) end
 
 ---Disposes of the elements: of those that nobody uses now, one after another, of the others as
@@ -1569,7 +2007,9 @@ function lwt_Pool:use(f, ...) end
 ---await(p:use(function() end))
 ---await(p:clear())
 ---```
----@return lwt.Promise # when the idle ones are gone; rejected if a `dispose` raised, the first
+---@generic E
+---@param self lwt.Pool<E>
+---@return lwt.Promise<nil> # when the idle ones are gone; rejected if a `dispose` raised, the first
 function lwt_Pool:clear() end
 
 ---How many wait for an element.
@@ -1579,6 +2019,8 @@ function lwt_Pool:clear() end
 ---print(p:wait_queue_length())   --> 2
 ---await(lwt.join(jobs))
 ---```
+---@generic E
+---@param self lwt.Pool<E>
 ---@return integer
 function lwt_Pool:wait_queue_length() end
 
@@ -1596,7 +2038,7 @@ local lwt_Process = {}
 ---local p = process.open {"sh", "-c", "exit 3"}
 ---print(await(p:status()).code)   --> 3
 ---```
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 function lwt_Process:status() end
 
 ---Sends a signal, to its whole group when it has one (`group`), unless it has ended already. As a
@@ -1619,7 +2061,7 @@ function lwt_Process:kill(name) end
 ---local p = process.open({"cat"}, {stdin = "pipe", stdout = "null"})
 ---print(await(p:close()).code)   --> 0
 ---```
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 function lwt_Process:close() end
 
 ---@class lwt.ProcessStatus
@@ -1627,7 +2069,10 @@ function lwt_Process:close() end
 ---@field signal? string what ended it, such as "TERM"
 local lwt_ProcessStatus = {}
 
----@class lwt.Promise
+---What comes later: a value, several, none, or an error. `T` and `U` tell an editor the types of the
+---first two values, so that it knows what `await` gives; a promise of nothing, or of what is not
+---known, is written without them.
+---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
 ---Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
@@ -1639,6 +2084,7 @@ local lwt_Promise = {}
 ---p:cancel()
 ---print(p:state())   --> fulfilled handled canceled
 ---```
+---@param self lwt.Promise
 function lwt_Promise:cancel() end
 
 ---A promise that follows `p`; cancelling it does not touch `p`. A resolved `p` is returned itself.
@@ -1648,7 +2094,9 @@ function lwt_Promise:cancel() end
 ---q:cancel()
 ---print((p:state()), q:state())   --> pending rejected canceled
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Promise<T>
+---@return lwt.Promise<T>
 function lwt_Promise:protected() end
 
 ---A promise that follows `p`; cancelling it does nothing at all, and a task that awaits it cannot be interrupted.
@@ -1658,7 +2106,9 @@ function lwt_Promise:protected() end
 ---q:cancel()
 ---print((p:state()), (q:state()))   --> pending pending
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Promise<T>
+---@return lwt.Promise<T>
 function lwt_Promise:no_cancel() end
 
 ---A promise that follows `p` and can always be cancelled: it is then rejected with `lwt.Canceled` at once, and `p` is cancelled too.
@@ -1668,7 +2118,9 @@ function lwt_Promise:no_cancel() end
 ---q:cancel()
 ---print((p:state()), q:state())   --> pending rejected canceled
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Promise<T>
+---@return lwt.Promise<T>
 function lwt_Promise:wrap_in_cancelable() end
 
 ---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
@@ -1678,30 +2130,72 @@ function lwt_Promise:wrap_in_cancelable() end
 ---local p = lwt.fulfilled(2):bind(function(x) return lwt.fulfilled(x * 21) end)
 ---print(p:state())   --> fulfilled 42
 ---```
----@param f fun(...): any
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Promise<T>
+---@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R>
 function lwt_Promise:bind(f) end
 
 ---As `lwt.bind`, but what `f` returns is the value, also when it is a promise.
 ---```lua
 ---print(lwt.fulfilled(2):map(function(x) return x + 1, "b" end):state())   --> fulfilled 3 b
 ---```
----@param f fun(...): any
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Promise<T>
+---@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R>
 function lwt_Promise:map(f) end
+
+---Calls `h` with the error when `x` is rejected; the result is what `h` gives, as with `bind`. A fulfilled `x` is passed on. `x` is a
+---promise, or a function, which is run as a task.
+---```lua
+---print(await(lwt.catch(function() error("no", 0) end, function(e) return "caught " .. e end)))   --> caught no
+---```
+---@generic T
+---@param self lwt.Promise<T>
+---@param h fun(err: any): any
+---@return lwt.Promise<T>
+function lwt_Promise:catch(h) end
+
+---Calls `ok` with the values of `x`, or `h` with its error; errors of `ok` do not go to `h`. `x` as in `lwt.catch`.
+---```lua
+---local p = lwt.try_bind(lwt.rejected("e"), print, function(e) return "h " .. e end)
+---print(p:state())   --> fulfilled h e
+---```
+---@generic T, R
+---@param self lwt.Promise<T>
+---@param ok fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@param h fun(err: any): any
+---@return lwt.Promise<R>
+function lwt_Promise:try_bind(ok, h) end
+
+---Calls `f` without arguments when `x` is resolved, either way. The result is that of `x`, once the promise that `f` may return is
+---fulfilled; if `f` fails, its error. `x` as in `lwt.catch`. When `x` is cancelled, `f` still runs.
+---```lua
+---print(await(lwt.finalize(function() return 1 end, function() print "cleanup" end)))   --> cleanup
+---                                                                                      --> 1
+---```
+---@generic T
+---@param self lwt.Promise<T>
+---@param f fun(): any
+---@return lwt.Promise<T>
+function lwt_Promise:finalize(f) end
 
 ---Calls `f` with the values when `p` is fulfilled (at once if it is). What `f` returns is ignored, what it raises goes to the
 ---exception hook.
 ---```lua
 ---lwt.fulfilled(1):on_success(print)   --> 1
 ---```
----@param f fun(...)
+---@generic T
+---@param self lwt.Promise<T>
+---@param f fun(value: T, ...)
 function lwt_Promise:on_success(f) end
 
 ---Calls `h` with the error when `p` is rejected; otherwise as `lwt.on_success`.
 ---```lua
 ---lwt.rejected("no"):on_failure(print)   --> no
 ---```
+---@param self lwt.Promise
 ---@param h fun(err: any)
 function lwt_Promise:on_failure(h) end
 
@@ -1709,6 +2203,7 @@ function lwt_Promise:on_failure(h) end
 ---```lua
 ---lwt.rejected("no"):on_termination(function() print "over" end)   --> over
 ---```
+---@param self lwt.Promise
 ---@param f fun()
 function lwt_Promise:on_termination(f) end
 
@@ -1716,7 +2211,9 @@ function lwt_Promise:on_termination(f) end
 ---```lua
 ---lwt.fulfilled(1):on_any(print, error)   --> 1
 ---```
----@param f fun(...)
+---@generic T
+---@param self lwt.Promise<T>
+---@param f fun(value: T, ...)
 ---@param h fun(err: any)
 function lwt_Promise:on_any(f, h) end
 
@@ -1726,6 +2223,7 @@ function lwt_Promise:on_any(f, h) end
 ---p:on_cancel(function() print "canceled" end)
 ---p:cancel()   --> canceled
 ---```
+---@param self lwt.Promise
 ---@param f fun()
 function lwt_Promise:on_cancel(f) end
 
@@ -1733,6 +2231,7 @@ function lwt_Promise:on_cancel(f) end
 ---```lua
 ---print(lwt.wait():state())   --> pending
 ---```
+---@param self lwt.Promise
 ---@return "pending"|"fulfilled"|"rejected" state
 ---@return any ... the values, or the error
 function lwt_Promise:state() end
@@ -1741,6 +2240,7 @@ function lwt_Promise:state() end
 ---```lua
 ---print(lwt.fulfilled():is_pending())   --> false
 ---```
+---@param self lwt.Promise
 ---@return boolean
 function lwt_Promise:is_pending() end
 
@@ -1751,6 +2251,10 @@ function lwt_Promise:is_pending() end
 ---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 ---```
 ---@async 
+---@generic T, U
+---@param self lwt.Promise<T, U>
+---@return T value
+---@return U second
 ---@return any ...
 function lwt_Promise:await() end
 
@@ -1808,9 +2312,10 @@ local lwt_Scope = {}
 ---  s:spawn(print, "child")   --> child
 ---end))
 ---```
----@param f async fun(...): any
+---@generic T, U
+---@param f async fun(...): T?, U?, ...?
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<T, U>
 function lwt_Scope:spawn(f, ...) end
 
 ---Ends the scope from inside: cancels every task of it, the body included. From now on every await in them raises `lwt.Canceled`.
@@ -1840,7 +2345,7 @@ local lwt_Semaphore = {}
 ---s:release()
 ---print(p:is_pending())  --> false
 ---```
----@return lwt.Promise # of a guard
+---@return lwt.Promise<lwt.Guard>
 function lwt_Semaphore:acquire() end
 
 ---Gives a permit back, or adds one: it goes to the oldest who waits.
@@ -1857,9 +2362,10 @@ function lwt_Semaphore:release() end
 ---local s = semaphore.create(1)
 ---print(await(s:with(function(x) return x * 2 end, 21)))   --> 42
 ---```
----@param f fun(...): ...
+---@generic T
+---@param f async fun(...): T?, ...?
 ---@param ... any arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Semaphore:with(f, ...) end
 
 ---Lazy sequences: a list whose next element is worked out when somebody asks for it, and
@@ -1972,7 +2478,7 @@ function lwt_Seq:flat_map(f) end
 ---local w = await(rest:next())
 ---print(v, w)   --> a b
 ---```
----@return lwt.Promise
+---@return lwt.Promise<any, lwt.Seq>
 function lwt_Seq:next() end
 
 ---An iterator for `for`, which awaits each element (up to the first that is nil). Each turn is a
@@ -1988,7 +2494,7 @@ function lwt_Seq:each() end
 ---```lua
 ---print(await(seq.of_list({ 1, nil, 3, n = 3 }):to_list()).n)   --> 3
 ---```
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<any>>
 function lwt_Seq:to_list() end
 
 ---`f(acc, v)` for each element, from `acc = init` on: the last accumulator. `f` is a plain
@@ -1999,7 +2505,7 @@ function lwt_Seq:to_list() end
 ---```
 ---@param init any
 ---@param f fun(acc: any, v: any): any
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_Seq:fold_left(init, f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -2009,7 +2515,7 @@ function lwt_Seq:fold_left(init, f) end
 ---```
 ---@param init any
 ---@param f fun(acc: any, v: any): any
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_Seq:fold_left_s(init, f) end
 
 ---`f(v)` for each element. `f` is a plain callback.
@@ -2018,7 +2524,7 @@ function lwt_Seq:fold_left_s(init, f) end
 -----> 2
 ---```
 ---@param f fun(v: any)
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Seq:iter(f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -2027,7 +2533,7 @@ function lwt_Seq:iter(f) end
 -----> 2
 ---```
 ---@param f fun(v: any): any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Seq:iter_s(f) end
 
 ---`f(v)` as a task for each element as soon as it is there. At the first failure no more
@@ -2038,7 +2544,7 @@ function lwt_Seq:iter_s(f) end
 -----> 0.02
 ---```
 ---@param f fun(v: any): any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Seq:iter_p(f) end
 
 ---The same with at most `max` (default 1) at a time; elements are forced when there is
@@ -2050,14 +2556,14 @@ function lwt_Seq:iter_p(f) end
 ---```
 ---@param f fun(v: any): any
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Seq:iter_n(f, max) end
 
 ---A server, as `establish_server` gives it.
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
----@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
+---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 local lwt_Server = {}
 
 ---A signal.
@@ -2392,7 +2898,7 @@ function lwt_Signal:keep() end
 ---value of `s`, once the first one is there; later changes one after another.
 ---@param s lwt.Signal
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:app_s(s, eq) end
 
 ---A promise of the signal of `f(v)`, which runs as a task: the promise is fulfilled when the
@@ -2407,7 +2913,7 @@ function lwt_Signal:app_s(s, eq) end
 ---```
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:map_s(f, eq) end
 
 ---A promise of the signal of the last value for which `f(v)`, a task, gives something true;
@@ -2415,7 +2921,7 @@ function lwt_Signal:map_s(f, eq) end
 ---@param init any
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:filter_s(init, f, eq) end
 
 ---A promise of the signal of the last thing `f(v)`, a task, gave that is not nil; `init`
@@ -2423,7 +2929,7 @@ function lwt_Signal:filter_s(init, f, eq) end
 ---@param init any
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:fmap_s(init, f, eq) end
 
 ---`f(new, old)` as a task at each change, one after another: an event of the results.
@@ -2440,19 +2946,19 @@ function lwt_Signal:sample_s(e, f) end
 ---A promise of the signal of the values of the promises that `s` holds, awaited one after
 ---another.
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:run_s(eq) end
 
 ---A promise of the signal of what the signal holds that `f(v)`, a task, gives.
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:bind_s(f, eq) end
 
 ---A promise of the signal of `f(a)`, a task: the same as `map_s`.
 ---@param f fun(a: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l1_s(f, eq) end
 
 ---A promise of the signal of `f(a, b)`, a task.
@@ -2464,7 +2970,7 @@ function lwt_Signal:l1_s(f, eq) end
 ---@param b lwt.Signal
 ---@param f fun(a: any, b: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l2_s(b, f, eq) end
 
 ---The same for three.
@@ -2472,7 +2978,7 @@ function lwt_Signal:l2_s(b, f, eq) end
 ---@param c lwt.Signal
 ---@param f fun(a: any, b: any, c: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l3_s(b, c, f, eq) end
 
 ---The same for four.
@@ -2481,7 +2987,7 @@ function lwt_Signal:l3_s(b, c, f, eq) end
 ---@param d lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l4_s(b, c, d, f, eq) end
 
 ---The same for five.
@@ -2491,7 +2997,7 @@ function lwt_Signal:l4_s(b, c, d, f, eq) end
 ---@param e lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any, e: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l5_s(b, c, d, e, f, eq) end
 
 ---The same for six.
@@ -2502,7 +3008,7 @@ function lwt_Signal:l5_s(b, c, d, e, f, eq) end
 ---@param g lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
 
 ---@class lwt.SignalHandler
@@ -2557,7 +3063,7 @@ function lwt_Socket:getpeername() end
 ---print(b:read():await())   --> o
 ---```
 ---@param n? integer
----@return lwt.Promise # string, or nil at the end
+---@return lwt.Promise<string?> # string, or nil at the end
 function lwt_Socket:read(n) end
 
 ---Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled
@@ -2571,7 +3077,7 @@ function lwt_Socket:read(n) end
 ---print(b:read():await())   --> one two three
 ---```
 ---@param data string|lwt.Bytes|string[]
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Socket:write(data) end
 
 ---As `write`, for a list of strings, which go to the system in one call.
@@ -2581,7 +3087,7 @@ function lwt_Socket:write(data) end
 ---print(b:read():await())   --> xy
 ---```
 ---@param list string[]
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Socket:writev(list) end
 
 ---Closes the writing half, after everything that was written: the other side reads it all
@@ -2592,7 +3098,7 @@ function lwt_Socket:writev(list) end
 ---a:shutdown():await()
 ---print(b:read():await(), b:read():await())   --> bye nil
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Socket:shutdown() end
 
 ---Whether small writes are sent at once (`true`, as they are by default) or collected
@@ -2623,6 +3129,25 @@ function lwt_Socket:keepalive(seconds) end
 ---sock:reset()
 ---```
 function lwt_Socket:reset() end
+
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@return lwt.Promise<nil>
+function lwt_Socket:close() end
+
+---A stream of something that is open (a directory, a watch, a signal, a program) until the stream
+---ends, is closed, or nobody has it any more.
+---@class lwt.SourceStream<T> : lwt.Stream<T>
+---@field close fun() ends the stream, and lets go of what is behind it
+local lwt_SourceStream = {}
 
 ---@class lwt.Spinner
 local lwt_Spinner = {}
@@ -2661,7 +3186,8 @@ function lwt_Step:execute() end
 ---`nget` gets what it asked for, or the rest at the end; any number of bounded pushes may
 ---wait, and size 0 is a rendezvous; `choose` drops a stream that failed; nothing is lost
 ---by a cancelled `nget`, `to_list`, `combine` or `parse`.
----@class lwt.Stream
+---@class lwt.Stream<T>
+---@operator call(): T?
 local lwt_Stream = {}
 
 ---All elements that are left, as a list (with `n`). When the source fails, or when it is
@@ -2669,14 +3195,18 @@ local lwt_Stream = {}
 ---```lua
 ---print(table.concat(await(stream.of_string("xyz"):to_list()), "."))   --> x.y.z
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:to_list() end
 
 ---All elements that are left, which must be strings, as one string.
 ---```lua
 ---print(await(stream.of_list({ "ab", "c" }):to_string()))   --> abc
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<string>
 function lwt_Stream:to_string() end
 
 ---`f(v, acc)` for each element, from `acc = init` on: the last accumulator. (As in Lwt
@@ -2685,9 +3215,11 @@ function lwt_Stream:to_string() end
 ---local s = stream.of_list { "a", "b" }
 ---print(await(s:fold("", function(v, acc) return acc .. v end)))   --> ab
 ---```
----@param init any
----@param f fun(v: any, acc: any): any
----@return lwt.Promise
+---@generic T, A
+---@param self lwt.Stream<T>
+---@param init A
+---@param f fun(v: T, acc: A): A
+---@return lwt.Promise<A>
 function lwt_Stream:fold(init, f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -2695,9 +3227,11 @@ function lwt_Stream:fold(init, f) end
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(await(s:fold_s(0, function(v, acc) await(lwt.pause()) return acc + v end)))   --> 6
 ---```
----@param init any
----@param f fun(v: any, acc: any): any
----@return lwt.Promise
+---@generic T, A
+---@param self lwt.Stream<T>
+---@param init A
+---@param f async fun(v: T, acc: A): lwt.Promise<A>|A
+---@return lwt.Promise<A>
 function lwt_Stream:fold_s(init, f) end
 
 ---`f(v)` for each element. The promise (of nothing) is fulfilled at the end, and
@@ -2706,8 +3240,10 @@ function lwt_Stream:fold_s(init, f) end
 ---await(stream.of_list({ 1, 2 }):iter(print))   --> 1
 -----> 2
 ---```
----@param f fun(v: any)
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T)
+---@return lwt.Promise<nil>
 function lwt_Stream:iter(f) end
 
 ---The same for an `f` that runs as a task (it may await, and may return a promise), one
@@ -2716,8 +3252,10 @@ function lwt_Stream:iter(f) end
 ---await(stream.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
 -----> 2
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 function lwt_Stream:iter_s(f) end
 
 ---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
@@ -2728,8 +3266,10 @@ function lwt_Stream:iter_s(f) end
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
 -----> 0.02
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 function lwt_Stream:iter_p(f) end
 
 ---The same with at most `max` (default 1) of them at a time: an element is only read when
@@ -2744,9 +3284,11 @@ function lwt_Stream:iter_p(f) end
 ---end, 2))
 ---print(most)   --> 2
 ---```
----@param f fun(v: any): any
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Stream:iter_n(f, max) end
 
 ---The first element for which `f(v)` is true; nil if there is none. Everything up to it
@@ -2755,8 +3297,10 @@ function lwt_Stream:iter_n(f, max) end
 ---local s = stream.of_list { 1, 5, 7 }
 ---print(await(s:find(function(v) return v > 3 end)), await(s:next()))   --> 5 7
 ---```
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<T?>
 function lwt_Stream:find(f) end
 
 ---The same for an `f` that runs as a task.
@@ -2764,16 +3308,20 @@ function lwt_Stream:find(f) end
 ---local s = stream.of_list { 1, 5 }
 ---print(await(s:find_s(function(v) return lwt.fulfilled(v > 3) end)))   --> 5
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<T?>
 function lwt_Stream:find_s(f) end
 
 ---The first value of `f(v)` that is not nil; nil if there is none.
 ---```lua
 ---print(await(stream.of_list({ "x", "12" }):find_map(tonumber)))   --> 12
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Promise<R?>
 function lwt_Stream:find_map(f) end
 
 ---The same for an `f` that runs as a task.
@@ -2781,8 +3329,10 @@ function lwt_Stream:find_map(f) end
 ---local s = stream.of_list { "x", "12" }
 ---print(await(s:find_map_s(function(v) await(lwt.pause()) return tonumber(v) end)))   --> 12
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R?>
 function lwt_Stream:find_map_s(f) end
 
 ---The next element; nil at the end. Several readers may wait at the same time: each
@@ -2794,7 +3344,9 @@ function lwt_Stream:find_map_s(f) end
 ---local s = stream.of_list { "x" }
 ---print(await(s:get()), await(s:get()))   --> x nil
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<T?>
 function lwt_Stream:get() end
 
 ---The next element; at the end it is rejected with `stream.Empty`.
@@ -2803,7 +3355,9 @@ function lwt_Stream:get() end
 ---print(await(s:next()))   --> x
 ---print(select(2, s:next():state()) == stream.Empty)   --> true
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<T>
 function lwt_Stream:next() end
 
 ---The element that the next read will give, without taking it; nil at the end. It does
@@ -2812,7 +3366,9 @@ function lwt_Stream:next() end
 ---local s = stream.of_list { 1, 2 }
 ---print(await(s:peek()), await(s:peek()), await(s:next()))   --> 1 1 1
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<T?>
 function lwt_Stream:peek() end
 
 ---The next `n` elements as a list, without taking them: fewer at the end. It waits
@@ -2821,8 +3377,10 @@ function lwt_Stream:peek() end
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(table.concat(await(s:npeek(2)), " "), await(s:next()))   --> 1 2 1
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:npeek(n) end
 
 ---The next `n` elements as a list (with `n`): fewer only at the end. Readers that come
@@ -2832,8 +3390,10 @@ function lwt_Stream:npeek(n) end
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(#await(s:nget(2)), #await(s:nget(2)), #await(s:nget(2)))   --> 2 1 0
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:nget(n) end
 
 ---The longest run of elements for which `f(v)` is true, as a list; the first one for
@@ -2843,8 +3403,10 @@ function lwt_Stream:nget(n) end
 ---local s = stream.of_list { 1, 2, 10, 3 }
 ---print(#await(s:get_while(function(v) return v < 5 end)), await(s:next()))   --> 2 10
 ---```
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:get_while(f) end
 
 ---The same for an `f` that runs as a task (it may await, and may return a promise).
@@ -2854,8 +3416,10 @@ function lwt_Stream:get_while(f) end
 ---local small = s:get_while_s(function(v) await(lwt.pause()) return v < 5 end)
 ---print(#await(small), await(s:next()))   --> 2 10
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
 function lwt_Stream:get_while_s(f) end
 
 ---Take one element and throw it away. At the end it does nothing.
@@ -2864,7 +3428,9 @@ function lwt_Stream:get_while_s(f) end
 ---await(s:junk())
 ---print(await(s:next()))   --> 2
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<nil>
 function lwt_Stream:junk() end
 
 ---Take `n` elements and throw them away: fewer at the end.
@@ -2873,8 +3439,10 @@ function lwt_Stream:junk() end
 ---await(s:njunk(2))
 ---print(await(s:next()))   --> 3
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Stream:njunk(n) end
 
 ---Throw elements away for as long as `f(v)` is true. The first one for which it is
@@ -2884,8 +3452,10 @@ function lwt_Stream:njunk(n) end
 ---await(s:junk_while(function(v) return v < 5 end))
 ---print(await(s:next()))   --> 10
 ---```
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<nil>
 function lwt_Stream:junk_while(f) end
 
 ---The same for an `f` that runs as a task. Other readers wait until it is over.
@@ -2894,8 +3464,10 @@ function lwt_Stream:junk_while(f) end
 ---await(s:junk_while_s(function(v) return lwt.fulfilled(v < 5) end))
 ---print(await(s:next()))   --> 10
 ---```
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 function lwt_Stream:junk_while_s(f) end
 
 ---The elements that are there now, as a list: an immediate call, no promise. It asks
@@ -2906,7 +3478,9 @@ function lwt_Stream:junk_while_s(f) end
 ---push(1); push(2)
 ---print(#s:get_available(), #s:get_available())   --> 2 0
 ---```
----@return table
+---@generic T
+---@param self lwt.Stream<T>
+---@return T[]
 function lwt_Stream:get_available() end
 
 ---The same, at most `n` of them.
@@ -2914,8 +3488,10 @@ function lwt_Stream:get_available() end
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(#s:get_available_up_to(2), #s:get_available_up_to(2))   --> 2 1
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@param n integer
----@return table
+---@return T[]
 function lwt_Stream:get_available_up_to(n) end
 
 ---Throw away the elements that are there now: an immediate call. If the source fails
@@ -2927,6 +3503,8 @@ function lwt_Stream:get_available_up_to(n) end
 ---push(3)
 ---print(await(s:next()))   --> 3
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 function lwt_Stream:junk_available() end
 
 ---The newest of the elements that are there now: all are taken, the last is given. When
@@ -2936,7 +3514,9 @@ function lwt_Stream:junk_available() end
 ---push(1); push(2); push(3)
 ---print(await(s:last_new()))   --> 3
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<T?>
 function lwt_Stream:last_new() end
 
 ---Whether there is no element any more. Waits until that is known; takes nothing.
@@ -2944,7 +3524,9 @@ function lwt_Stream:last_new() end
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<boolean>
 function lwt_Stream:is_empty() end
 
 ---Whether the end has been pushed or produced, even if elements are left to read: an
@@ -2956,6 +3538,8 @@ function lwt_Stream:is_empty() end
 ---push(nil)
 ---print(s:is_closed())   --> true
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@return boolean
 function lwt_Stream:is_closed() end
 
@@ -2967,7 +3551,9 @@ function lwt_Stream:is_closed() end
 ---push(nil)
 ---print(p:is_pending())   --> false
 ---```
----@return lwt.Promise
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Promise<nil>
 function lwt_Stream:closed() end
 
 ---Another stream of the same elements, from this place on: both see each of them, each
@@ -2979,7 +3565,9 @@ function lwt_Stream:closed() end
 ---push(1)
 ---print(await(a:next()), await(b:next()))   --> 1 1
 ---```
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Stream<T>
 function lwt_Stream:clone() end
 
 ---Run `f(s)` as a task; if it fails in any way (being cancelled included) everything it
@@ -2990,8 +3578,10 @@ function lwt_Stream:clone() end
 ---local p = s:parse(function() print(await(s:next()), await(s:next())) error("no") end)   --> 1 2
 ---print(pcall(await, p), await(s:next()))
 ---```
----@param f fun(s: lwt.Stream): ...
----@return lwt.Promise
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(s: lwt.Stream<T>): R?, ...?
+---@return lwt.Promise<R>
 function lwt_Stream:parse(f) end
 
 ---A stream of `f(v)` for each element. `f` is a plain callback and must not await (see
@@ -3001,8 +3591,10 @@ function lwt_Stream:parse(f) end
 ---local s = stream.of_list({ 1, 2 }):map(function(v) return v * 10 end)
 ---print(table.concat(await(s:to_list()), " "))   --> 10 20
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f fun(v: T): R
+---@return lwt.Stream<R>
 function lwt_Stream:map(f) end
 
 ---The same for an `f` that runs as a task (it may await, and may return a promise), one
@@ -3011,8 +3603,10 @@ function lwt_Stream:map(f) end
 ---local s = stream.of_list({ 1, 2 }):map_s(function(v) await(lwt.pause()) return -v end)
 ---print(table.concat(await(s:to_list()), " "))   --> -1 -2
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@return lwt.Stream<R>
 function lwt_Stream:map_s(f) end
 
 ---The elements for which `f(v)` is true. `f` is a plain callback.
@@ -3020,8 +3614,10 @@ function lwt_Stream:map_s(f) end
 ---local s = stream.of_list({ 1, 2, 3, 4 }):filter(function(v) return v % 2 == 0 end)
 ---print(table.concat(await(s:to_list()), " "))   --> 2 4
 ---```
----@param f fun(v: any): boolean
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Stream<T>
 function lwt_Stream:filter(f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -3029,8 +3625,10 @@ function lwt_Stream:filter(f) end
 ---local s = stream.of_list({ 1, 2, 3 }):filter_s(function(v) return lwt.fulfilled(v > 1) end)
 ---print(table.concat(await(s:to_list()), " "))   --> 2 3
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Stream<T>
 function lwt_Stream:filter_s(f) end
 
 ---The values of `f(v)` that are not nil. `f` is a plain callback.
@@ -3038,8 +3636,10 @@ function lwt_Stream:filter_s(f) end
 ---local s = stream.of_list({ "1", "x", "3" }):filter_map(tonumber)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 3
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Stream<R>
 function lwt_Stream:filter_map(f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -3048,8 +3648,10 @@ function lwt_Stream:filter_map(f) end
 ---local numbers = s:filter_map_s(function(v) await(lwt.pause()) return tonumber(v) end)
 ---print(table.concat(await(numbers:to_list()), " "))   --> 1 3
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Stream<R>
 function lwt_Stream:filter_map_s(f) end
 
 ---The elements of the lists that `f(v)` gives, one after another. `f` is a plain
@@ -3058,8 +3660,10 @@ function lwt_Stream:filter_map_s(f) end
 ---local s = stream.of_list({ 1, 2 }):map_list(function(v) return { v, v * 10 } end)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 20
 ---```
----@param f fun(v: any): table
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f fun(v: T): R[]
+---@return lwt.Stream<R>
 function lwt_Stream:map_list(f) end
 
 ---The same for an `f` that runs as a task, one element after another.
@@ -3067,8 +3671,10 @@ function lwt_Stream:map_list(f) end
 ---local s = stream.of_list({ 1, 2 }):map_list_s(function(v) return lwt.fulfilled { v, v } end)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 1 2 2
 ---```
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param self lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R[]>|R[]
+---@return lwt.Stream<R>
 function lwt_Stream:map_list_s(f) end
 
 ---The elements of a stream of lists.
@@ -3076,7 +3682,9 @@ function lwt_Stream:map_list_s(f) end
 ---local q = stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten()
 ---print(table.concat(await(q:to_list()), " "))   --> 1 2 3
 ---```
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T[]>
+---@return lwt.Stream<T>
 function lwt_Stream:flatten() end
 
 ---The elements of `a`, then those of `b`, which is not touched before.
@@ -3084,8 +3692,10 @@ function lwt_Stream:flatten() end
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
 ---```
----@param b lwt.Stream
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@param b lwt.Stream<T>
+---@return lwt.Stream<T>
 function lwt_Stream:append(b) end
 
 ---The elements of a stream of streams, one stream after another.
@@ -3093,7 +3703,9 @@ function lwt_Stream:append(b) end
 ---local s = stream.of_list { stream.of_list { 1 }, stream.of_list { 2, 3 } }
 ---print(table.concat(await(s:concat():to_list()), " "))   --> 1 2 3
 ---```
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<lwt.Stream<T>>
+---@return lwt.Stream<T>
 function lwt_Stream:concat() end
 
 ---Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
@@ -3105,8 +3717,10 @@ function lwt_Stream:concat() end
 -----> 2 y
 ---print(await(rest:next()))   --> z
 ---```
----@param b lwt.Stream
----@return lwt.Stream
+---@generic T, B
+---@param self lwt.Stream<T>
+---@param b lwt.Stream<B>
+---@return lwt.Stream<any>
 function lwt_Stream:combine(b) end
 
 ---The same elements as `{ok = true, value = v}`, and each error of the stream as
@@ -3116,7 +3730,9 @@ function lwt_Stream:combine(b) end
 ---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
 -----> false two
 ---```
----@return lwt.Stream
+---@generic T
+---@param self lwt.Stream<T>
+---@return lwt.Stream<table>
 function lwt_Stream:wrap_exn() end
 
 ---A stream of strings shown as `hexdump -C` shows them, a line for each 16 bytes. (No
@@ -3124,12 +3740,14 @@ function lwt_Stream:wrap_exn() end
 ---```lua
 ---print(await(stream.of_string("Hello, lwt!\n"):hexdump():next()))
 ---```
+---@generic T
+---@param self lwt.Stream<T>
 ---@return lwt.Stream
 function lwt_Stream:hexdump() end
 
 ---The pushing end of a bounded stream.
 ---@class lwt.StreamPusher
----@field push fun(self: lwt.StreamPusher, v: any): lwt.Promise
+---@field push fun(self: lwt.StreamPusher, v: any): lwt.Promise<nil>
 ---@field close fun(self: lwt.StreamPusher)
 ---@field size fun(self: lwt.StreamPusher): integer
 ---@field resize fun(self: lwt.StreamPusher, n: integer)
@@ -3143,7 +3761,7 @@ local lwt_StreamPusher = {}
 ---and has not been told yet, it begins a turn of the loop later, so that the `await` that raises
 ---withdraws it.) See `create_bounded`.
 ---@param v any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_StreamPusher:push(v) end
 
 ---Ends the stream after what it holds. Pushes that wait are rejected with `lwt.Closed`.
@@ -3195,8 +3813,37 @@ function lwt_Switch:is_on() end
 ---await(sw:turn_off())
 ---print(table.concat(log, ", "))   --> last added, first added
 ---```
----@return lwt.Promise # when all hooks have ended; rejected with the first failure
+---@return lwt.Promise<nil> # when all hooks have ended; rejected with the first failure
 function lwt_Switch:turn_off() end
+
+---Raises `switch.Off` when there is a switch and it is off.
+---```lua
+---switch.check(nil)
+---switch.check(switch.create())
+---```
+function lwt_Switch:check() end
+
+---Hangs a function on the switch, to be run as a task when it is turned off. Without a switch
+---(nil) it does nothing; with one that is off it raises `switch.Off`.
+---```lua
+---local sw = switch.create()
+---switch.add_hook(sw, function() print("bye") end)   --> bye
+---await(sw:turn_off())
+---```
+---@param f async fun(): ...?
+function lwt_Switch:add_hook(f) end
+
+---Like `add_hook`, but with a switch that is off it runs `f` now.
+---```lua
+---local sw = switch.create()
+---sw:turn_off()
+---await(sw:add_hook_or_exec(function()
+---  print("at once")   --> at once
+---end))
+---```
+---@param f async fun(): ...?
+---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
+function lwt_Switch:add_hook_or_exec(f) end
 
 ---@class lwt.Terminal
 ---@field size_signal lwt.Signal its size, `{ columns =, rows = }`
@@ -3824,7 +4471,7 @@ local lwt_ThreadChannel = {}
 ---print(#ch, waiting:is_pending())   --> 1 true
 ---```
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
@@ -3837,7 +4484,7 @@ function lwt_ThreadChannel:send(...) end
 ---lwt.async(function() await(ch:send("hello", "there")) end)
 ---print(await(ch:recv()))   --> hello there
 ---```
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt_ThreadChannel:recv() end
 
 ---Closes the channel, for all states: nothing more can be sent; what is in it can still be
@@ -3876,7 +4523,7 @@ local lwt_Throttle = {}
 ---print(t:wait("bob"):state())      --> pending
 ---```
 ---@param key any any value but nil and NaN
----@return lwt.Promise # of a boolean
+---@return lwt.Promise<boolean> # of a boolean
 function lwt_Throttle:wait(key) end
 
 ---@class lwt.Timer
@@ -3912,7 +4559,8 @@ function lwt_Timer:stop() end
 ---@param seconds number
 function lwt_Timer:change(seconds) end
 
----@class lwt.Tty
+---A terminal: a socket with a size and a mode.
+---@class lwt.Tty : lwt.Socket
 local lwt_Tty = {}
 
 ---The terminal's size.
@@ -3929,6 +4577,16 @@ function lwt_Tty:mode(mode) end
 ---@class lwt.Udp
 local lwt_Udp = {}
 
+---The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"`
+---(`"unix:"` when it has no name).
+---```lua
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---local sock = net.tcp_connect(listener:address()):await()
+---print(sock:getsockname():match("^127.0.0.1:%d+$") ~= nil)   --> true
+---```
+---@return string
+function lwt_Udp:getsockname() end
+
 ---Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
 ---name is looked up. The promise is fulfilled when the system has it: that says nothing of
 ---its arrival. Rejects with `EMSGSIZE` when it is too long.
@@ -3939,7 +4597,7 @@ local lwt_Udp = {}
 ---```
 ---@param data string|lwt.Bytes
 ---@param addr? string|table
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Udp:send(data, addr) end
 
 ---Waits for a datagram: two values, its bytes and the address it came from, as text. Several
@@ -3952,7 +4610,7 @@ function lwt_Udp:send(data, addr) end
 ---a:send("x", b:getsockname())
 ---print((p:await()))   --> x
 ---```
----@return lwt.Promise # string, address
+---@return lwt.Promise<string, string> # string, address
 function lwt_Udp:recv() end
 
 ---Fixes the other end, at once: `send` needs no address any more, and only what comes from
@@ -4000,13 +4658,32 @@ function lwt_Udp:multicast_join(group, host, source) end
 ---@param source? string
 function lwt_Udp:multicast_leave(group, host, source) end
 
+---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
+---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
+---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
+---close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---```lua
+---local a, b = net.socketpair()
+---local p = b:read()
+---a:close()
+---print(p:await())   --> nil
+---```
+---@return lwt.Promise<nil>
+function lwt_Udp:close() end
+
+---A list that knows its length, since it may hold nil.
+---@class lwt.Values<T>
+---@field [integer] T
+---@field n integer
+local lwt_Values = {}
+
 ---The buffer of a channel, as `direct_access` gives it to its function; valid while that runs.
 ---@class lwt.io.direct
 ---@field available fun(d: lwt.io.direct): integer bytes that can be taken (input), or for which there is room (output)
----@field peek fun(d: lwt.io.direct, n: integer): string the next bytes, at most `n`, without taking them
+---@field peek fun(d: lwt.io.direct, n?: integer): string the next bytes, at most `n`, without taking them
 ---@field skip fun(d: lwt.io.direct, n: integer) takes `n` bytes
 ---@field put fun(d: lwt.io.direct, s: string): integer puts as much of `s` into the buffer as there is room for: how many bytes
----@field perform fun(d: lwt.io.direct): lwt.Promise fills the buffer once (input; 0 at the end), or writes from it: how many bytes
+---@field perform fun(d: lwt.io.direct): lwt.Promise<integer> fills the buffer once (input; 0 at the end), or writes from it: how many bytes
 local lwt_io_direct = {}
 
 ---@class lwt.pool.Options
@@ -4052,24 +4729,74 @@ local lwt_module = {}
 
 lwt_module.cancel = lwt_Promise.cancel
 
-lwt_module.protected = lwt_Promise.protected
+---A promise that follows `p`; cancelling it does not touch `p`. A resolved `p` is returned itself.
+---```lua
+---local p = lwt.task()
+---local q = lwt.protected(p)
+---q:cancel()
+---print((p:state()), q:state())   --> pending rejected canceled
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@return lwt.Promise<T>
+lwt_module.protected = function(p) end
 
-lwt_module.no_cancel = lwt_Promise.no_cancel
+---A promise that follows `p`; cancelling it does nothing at all, and a task that awaits it cannot be interrupted.
+---```lua
+---local p = lwt.task()
+---local q = lwt.no_cancel(p)
+---q:cancel()
+---print((p:state()), (q:state()))   --> pending pending
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@return lwt.Promise<T>
+lwt_module.no_cancel = function(p) end
 
-lwt_module.wrap_in_cancelable = lwt_Promise.wrap_in_cancelable
+---A promise that follows `p` and can always be cancelled: it is then rejected with `lwt.Canceled` at once, and `p` is cancelled too.
+---```lua
+---local p = lwt.wait()
+---local q = lwt.wrap_in_cancelable(p)
+---q:cancel()
+---print((p:state()), q:state())   --> pending rejected canceled
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@return lwt.Promise<T>
+lwt_module.wrap_in_cancelable = function(p) end
 
-lwt_module.bind = lwt_Promise.bind
+---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
+---else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
+---On a fulfilled `p` the call happens at once (deeper than 16 such calls inside one another, when the outermost is done).
+---```lua
+---local p = lwt.fulfilled(2):bind(function(x) return lwt.fulfilled(x * 21) end)
+---print(p:state())   --> fulfilled 42
+---```
+---@generic T, R
+---@param p lwt.Promise<T>
+---@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R>
+lwt_module.bind = function(p, f) end
 
-lwt_module.map = lwt_Promise.map
+---As `lwt.bind`, but what `f` returns is the value, also when it is a promise.
+---```lua
+---print(lwt.fulfilled(2):map(function(x) return x + 1, "b" end):state())   --> fulfilled 3 b
+---```
+---@generic T, R
+---@param p lwt.Promise<T>
+---@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R>
+lwt_module.map = function(p, f) end
 
 ---Calls `h` with the error when `x` is rejected; the result is what `h` gives, as with `bind`. A fulfilled `x` is passed on. `x` is a
 ---promise, or a function, which is run as a task.
 ---```lua
 ---print(await(lwt.catch(function() error("no", 0) end, function(e) return "caught " .. e end)))   --> caught no
 ---```
----@param x lwt.Promise|fun(): any
+---@generic T
+---@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
 ---@param h fun(err: any): any
----@return lwt.Promise
+---@return lwt.Promise<T>
 lwt_module.catch = function(x, h) end
 
 ---Calls `ok` with the values of `x`, or `h` with its error; errors of `ok` do not go to `h`. `x` as in `lwt.catch`.
@@ -4077,10 +4804,11 @@ lwt_module.catch = function(x, h) end
 ---local p = lwt.try_bind(lwt.rejected("e"), print, function(e) return "h " .. e end)
 ---print(p:state())   --> fulfilled h e
 ---```
----@param x lwt.Promise|fun(): any
----@param ok fun(...): any
+---@generic T, R
+---@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
+---@param ok fun(value: T, ...): lwt.Promise<R>|R?, ...?
 ---@param h fun(err: any): any
----@return lwt.Promise
+---@return lwt.Promise<R>
 lwt_module.try_bind = function(x, ok, h) end
 
 ---Calls `f` without arguments when `x` is resolved, either way. The result is that of `x`, once the promise that `f` may return is
@@ -4089,18 +4817,35 @@ lwt_module.try_bind = function(x, ok, h) end
 ---print(await(lwt.finalize(function() return 1 end, function() print "cleanup" end)))   --> cleanup
 ---                                                                                      --> 1
 ---```
----@param x lwt.Promise|fun(): any
+---@generic T
+---@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
 ---@param f fun(): any
----@return lwt.Promise
+---@return lwt.Promise<T>
 lwt_module.finalize = function(x, f) end
 
-lwt_module.on_success = lwt_Promise.on_success
+---Calls `f` with the values when `p` is fulfilled (at once if it is). What `f` returns is ignored, what it raises goes to the
+---exception hook.
+---```lua
+---lwt.fulfilled(1):on_success(print)   --> 1
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@param f fun(value: T, ...)
+lwt_module.on_success = function(p, f) end
 
 lwt_module.on_failure = lwt_Promise.on_failure
 
 lwt_module.on_termination = lwt_Promise.on_termination
 
-lwt_module.on_any = lwt_Promise.on_any
+---Calls `f` with the values, or `h` with the error, when `p` is resolved.
+---```lua
+---lwt.fulfilled(1):on_any(print, error)   --> 1
+---```
+---@generic T
+---@param p lwt.Promise<T>
+---@param f fun(value: T, ...)
+---@param h fun(err: any)
+lwt_module.on_any = function(p, f, h) end
 
 lwt_module.on_cancel = lwt_Promise.on_cancel
 
@@ -4108,9 +4853,10 @@ lwt_module.on_cancel = lwt_Promise.on_cancel
 ---```lua
 ---print(lwt.wrap(tonumber, "12"):state())   --> fulfilled 12
 ---```
----@param f fun(...): any
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<T, U>
 lwt_module.wrap = function(f, ...) end
 
 lwt_module.coroutine = {}
@@ -4222,8 +4968,11 @@ lwt_module.debug = function(on) end
 ---```lua norun
 ---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
 ---```
----@param x lwt.Promise|async fun(...): any
+---@generic T, U
+---@param x lwt.Promise<T, U>|async fun(...): T?, U?, ...?
 ---@param ... any
+---@return T value
+---@return U second
 ---@return any ...
 lwt_module.run = function(x, ...) end
 
@@ -4241,7 +4990,7 @@ lwt_module.step = function(budget) end
 ---```lua
 ---print(lwt.pause():state())   --> pending
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_module.pause = function() end
 
 ---Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
@@ -4262,15 +5011,16 @@ lwt_module.async_exception_hook = function(f) end
 ---```lua norun
 ---lwt.at_exit(function() lwt.await(log:close()) end)
 ---```
----@param f async fun()
+---@param f async fun(): ...?
 lwt_module.at_exit = function(f) end
 
 ---A promise that is fulfilled with these values (any number, `nil` among them). Lwt's `return`.
 ---```lua
 ---print(lwt.fulfilled(1, nil, 3):state())   --> fulfilled 1 nil 3
 ---```
+---@generic T, U
 ---@param ... any the values
----@return lwt.Promise
+---@return lwt.Promise<T, U>
 lwt_module.fulfilled = function(...) end
 
 ---A promise that is rejected with this error (any value). Lwt's `fail`.
@@ -4278,7 +5028,7 @@ lwt_module.fulfilled = function(...) end
 ---print(lwt.rejected("no"):state())   --> rejected no
 ---```
 ---@param err any the error
----@return lwt.Promise
+---@return lwt.Promise<any>
 lwt_module.rejected = function(err) end
 
 ---A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
@@ -4288,7 +5038,7 @@ lwt_module.rejected = function(err) end
 ---r:wakeup("done")
 ---print(p:state())   --> fulfilled done
 ---```
----@return lwt.Promise promise
+---@return lwt.Promise<any> promise
 ---@return lwt.Resolver resolver
 lwt_module.wait = function() end
 
@@ -4300,7 +5050,7 @@ lwt_module.wait = function() end
 ---r:wakeup("too late")
 ---print(p:state())   --> rejected canceled
 ---```
----@return lwt.Promise promise
+---@return lwt.Promise<any> promise
 ---@return lwt.Resolver resolver
 lwt_module.task = function() end
 
@@ -4316,12 +5066,6 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@return boolean
 lwt_module.is_promise = function(x) end
 
-lwt_module.scope = {}
-
-lwt_module.scope.spawn = lwt_Scope.spawn
-
-lwt_module.scope.cancel = lwt_Scope.cancel
-
 ---Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
 ---cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
@@ -4334,8 +5078,9 @@ lwt_module.scope.cancel = lwt_Scope.cancel
 ---  s:spawn(error, "no", 0)
 ---end)))   --> false no
 ---```
----@param f async fun(s: lwt.Scope): any
----@return lwt.Promise
+---@generic T
+---@param f async fun(s: lwt.Scope): T?, ...?
+---@return lwt.Promise<T>
 lwt_module.scope = function(f) end
 
 ---The errors of all tasks of a scope that failed (cancelled ones not counted), in the order in which they did, with `n`. A failure that
@@ -4349,7 +5094,7 @@ lwt_module.scope = function(f) end
 ---print(lwt.errors(p).n, lwt.errors(p)[1])   --> 2 a
 ---```
 ---@param p lwt.Promise the promise of a scope
----@return any[]
+---@return lwt.Values<any>
 lwt_module.errors = function(p) end
 
 ---Waits for every promise of the list; fulfilled without a value when all are. If some failed: the first in the list among those
@@ -4358,7 +5103,7 @@ lwt_module.errors = function(p) end
 ---print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
 ---```
 ---@param list lwt.Promise[]
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_module.join = function(list) end
 
 ---As `lwt.join`, fulfilled with a table of the first values, in the list's order, with `n`.
@@ -4366,17 +5111,19 @@ lwt_module.join = function(list) end
 ---local t = await(lwt.all{lwt.fulfilled("a"), lwt.fulfilled(), lwt.fulfilled("c")})
 ---print(t[1], t[2], t[3], t.n)   --> a nil c 3
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_module.all = function(list) end
 
 ---As `lwt.join` of two, fulfilled with their two first values.
 ---```lua
 ---print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
 ---```
----@param p lwt.Promise
----@param q lwt.Promise
----@return lwt.Promise
+---@generic A, B
+---@param p lwt.Promise<A>
+---@param q lwt.Promise<B>
+---@return lwt.Promise<A, B>
 lwt_module.both = function(p, q) end
 
 ---Waits for every promise of the list, and is never rejected: fulfilled with a table (with `n`) of
@@ -4386,7 +5133,7 @@ lwt_module.both = function(p, q) end
 ---print(t[1].value, t[2].error)   --> 1 no
 ---```
 ---@param list lwt.Promise[]
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<{ state: string, value: any, error: any }>>
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
@@ -4394,8 +5141,9 @@ lwt_module.settled = function(list) end
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
 lwt_module.any = function(list) end
 
 ---What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
@@ -4403,8 +5151,9 @@ lwt_module.any = function(list) end
 ---```lua
 ---print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
 lwt_module.choose = function(list) end
 
 ---As `lwt.choose`, and cancels all the others, before its own result is resolved.
@@ -4413,8 +5162,9 @@ lwt_module.choose = function(list) end
 ---print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
 ---print(slow:state())   --> rejected canceled
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
 lwt_module.pick = function(list) end
 
 ---A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
@@ -4423,8 +5173,9 @@ lwt_module.pick = function(list) end
 ---local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
 ---print(t.n, t[1], t[2])   --> 2 1 3
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_module.nchoose = function(list) end
 
 ---As `lwt.nchoose`, and cancels those still pending.
@@ -4432,8 +5183,9 @@ lwt_module.nchoose = function(list) end
 ---local slow = lwt.sleep(5)
 ---print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_module.npick = function(list) end
 
 ---As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
@@ -4441,8 +5193,9 @@ lwt_module.npick = function(list) end
 ---local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
 ---print(values.n, rest.n)   --> 1 1
 ---```
----@param list lwt.Promise[]
----@return lwt.Promise
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
 lwt_module.nchoose_split = function(list) end
 
 ---A new key for task-local storage.
@@ -4479,14 +5232,29 @@ lwt_module.set = function(key, v) end
 ---local k = lwt.new_key()
 ---print(lwt.with_value(k, 5, lwt.get, k), lwt.get(k))   --> 5 nil
 ---```
+---@generic T, U
 ---@param key lwt.Key
 ---@param v any `nil` removes the key
----@param f fun(...): any
+---@param f fun(...): T?, U?, ...?
 ---@param ... any
+---@return T value
+---@return U second
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
-lwt_module.await = lwt_Promise.await
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param p lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.await = function(p) end
 
 ---Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
 ---```lua
@@ -4503,16 +5271,17 @@ lwt_module.yield = function() end
 ---local p = lwt.spawn(function(x) lwt.yield() return x * 2 end, 21)
 ---print(await(p))   --> 42
 ---```
----@param f async fun(...): any
+---@generic T, U
+---@param f async fun(...): T?, U?, ...?
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<T, U>
 lwt_module.spawn = function(f, ...) end
 
 ---The running task's promise; nil outside tasks and inside callbacks.
 ---```lua
 ---print(lwt.is_promise(lwt.current()))   --> true
 ---```
----@return lwt.Promise|nil
+---@return lwt.Promise<any>|nil
 lwt_module.current = function() end
 
 ---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
@@ -4522,8 +5291,11 @@ lwt_module.current = function() end
 ---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
 ---```
 ---@async 
----@param f async fun(...): any
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
 ---@param ... any
+---@return T value
+---@return U second
 ---@return any ...
 lwt_module.shield = function(f, ...) end
 
@@ -4535,7 +5307,7 @@ lwt_module.shield = function(f, ...) end
 ---print(lwt.now() - t >= 0.02)   --> true
 ---```
 ---@param s number seconds
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_module.sleep = function(s) end
 
 ---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
@@ -4544,7 +5316,7 @@ lwt_module.sleep = function(s) end
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ---```
 ---@param s number seconds
----@return lwt.Promise
+---@return lwt.Promise<any>
 lwt_module.timeout = function(s) end
 
 ---The loop's clock: seconds, monotonic, from an arbitrary start. Virtual when the engine is.
@@ -4607,9 +5379,10 @@ lwt_module.ignore_result = function(p) end
 ---```lua
 ---print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
 ---```
+---@generic T
 ---@param s number seconds
----@param x lwt.Promise|async fun(): any
----@return lwt.Promise
+---@param x lwt.Promise<T>|async fun(): T?, ...?
+---@return lwt.Promise<T>
 lwt_module.with_timeout = function(s, x) end
 
 ---A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
@@ -4629,7 +5402,7 @@ lwt_module.auto_pause = function(s) end
 ---print(p:state())   --> fulfilled 1 2
 ---```
 ---@param f fun(resolve: fun(...), reject: fun(err: any))
----@return lwt.Promise
+---@return lwt.Promise<any>
 lwt_module.from_callback = function(f) end
 
 ---Turns a function whose last argument is a `callback(err, ...)` (luv's habit) into one that returns a promise. An error that the
@@ -4668,10 +5441,6 @@ lwt_module.direct = function(x) end
 ---@param f fun()
 ---@return lwt.Hook
 lwt_module.on_iteration = function(which, f) end
-
-lwt_module.hook = {}
-
-lwt_module.hook.remove = lwt_Hook.remove
 
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 ---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
@@ -4878,7 +5647,7 @@ local lwt_fs_module = {}
 ---@param from string
 ---@param to string
 ---@param opts? table `{excl = boolean}`
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.copyfile = function(from, to, opts) end
 
 ---Copies bytes of an open file to another one, at its position, or to a socket or pipe,
@@ -4896,7 +5665,7 @@ lwt_fs_module.copyfile = function(from, to, opts) end
 ---@param src lwt.File|integer
 ---@param offset integer where to begin in `src`
 ---@param length integer
----@return lwt.Promise the number of bytes: less than `length` at the end of `src`
+---@return lwt.Promise<integer> # the number of bytes: less than `length` at the end of `src`
 lwt_fs_module.sendfile = function(dst, src, offset, length) end
 
 ---Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
@@ -4914,7 +5683,7 @@ lwt_fs_module.sendfile = function(dst, src, offset, length) end
 ---@param path string
 ---@param flags? string|integer default "r"
 ---@param mode? integer permissions of a new file, default 0666 less the umask
----@return lwt.Promise of a lwt.File
+---@return lwt.Promise<lwt.File>
 lwt_fs_module.open = function(path, flags, mode) end
 
 ---A file made of a descriptor that is open already; it belongs to the file from now on.
@@ -4925,44 +5694,6 @@ lwt_fs_module.open = function(path, flags, mode) end
 ---@param fd integer
 ---@return lwt.File
 lwt_fs_module.of_fd = function(fd) end
-
-lwt_fs_module.file = {}
-
-lwt_fs_module.file.close = lwt_File.close
-
-lwt_fs_module.file.stat = lwt_File.stat
-
-lwt_fs_module.file.sync = lwt_File.sync
-
-lwt_fs_module.file.datasync = lwt_File.datasync
-
-lwt_fs_module.file.truncate = lwt_File.truncate
-
-lwt_fs_module.file.chmod = lwt_File.chmod
-
-lwt_fs_module.file.chown = lwt_File.chown
-
-lwt_fs_module.file.utime = lwt_File.utime
-
-lwt_fs_module.file.unlock = lwt_File.unlock
-
-lwt_fs_module.file.fileno = lwt_File.fileno
-
-lwt_fs_module.file.read = lwt_File.read
-
-lwt_fs_module.file.pread = lwt_File.pread
-
-lwt_fs_module.file.readv = lwt_File.readv
-
-lwt_fs_module.file.write = lwt_File.write
-
-lwt_fs_module.file.pwrite = lwt_File.pwrite
-
-lwt_fs_module.file.writev = lwt_File.writev
-
-lwt_fs_module.file.seek = lwt_File.seek
-
-lwt_fs_module.file.tell = lwt_File.tell
 
 ---What the system knows about a file: a table with `type` ("file", "directory", "link",
 ---"fifo", "socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`,
@@ -4975,7 +5706,7 @@ lwt_fs_module.file.tell = lwt_File.tell
 ---print(st.type, st.size)   --> file 3
 ---```
 ---@param path string
----@return lwt.Promise of the table
+---@return lwt.Promise<table>
 lwt_fs_module.stat = function(path) end
 
 ---As `stat`, but tells about a symbolic link itself.
@@ -4984,7 +5715,7 @@ lwt_fs_module.stat = function(path) end
 ---print(await(fs.lstat("l")).type)   --> link
 ---```
 ---@param path string
----@return lwt.Promise of the table
+---@return lwt.Promise<table>
 lwt_fs_module.lstat = function(path) end
 
 ---Whether something is there that can be reached by this path. Never rejected by the system:
@@ -4993,7 +5724,7 @@ lwt_fs_module.lstat = function(path) end
 ---print(await(fs.exists(".")), await(fs.exists("nothing")))   --> true false
 ---```
 ---@param path string
----@return lwt.Promise of a boolean
+---@return lwt.Promise<boolean>
 lwt_fs_module.exists = function(path) end
 
 ---Fulfilled with `true` when this process may use the file in these ways, rejected with
@@ -5003,7 +5734,7 @@ lwt_fs_module.exists = function(path) end
 ---```
 ---@param path string
 ---@param mode? string letters of "rwx"; none: only that it is there
----@return lwt.Promise of true
+---@return lwt.Promise<true>
 lwt_fs_module.access = function(path, mode) end
 
 ---Removes a file, or a symbolic link (not what it points to).
@@ -5013,7 +5744,7 @@ lwt_fs_module.access = function(path, mode) end
 ---print(await(fs.exists("f")))   --> false
 ---```
 ---@param path string
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.unlink = function(path) end
 
 ---Gives a file another name; what had that name before is replaced, in one step.
@@ -5024,7 +5755,7 @@ lwt_fs_module.unlink = function(path) end
 ---```
 ---@param from string
 ---@param to string
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.rename = function(from, to) end
 
 ---Gives a file a second name (a hard link).
@@ -5035,7 +5766,7 @@ lwt_fs_module.rename = function(from, to) end
 ---```
 ---@param path string the file
 ---@param new string its new name
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.link = function(path, new) end
 
 ---Makes the symbolic link `new`, which points to `target` (any text; relative to the link).
@@ -5045,7 +5776,7 @@ lwt_fs_module.link = function(path, new) end
 ---```
 ---@param target string
 ---@param new string
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.symlink = function(target, new) end
 
 ---What a symbolic link points to, as it stands there.
@@ -5054,7 +5785,7 @@ lwt_fs_module.symlink = function(target, new) end
 ---print(await(fs.readlink("l")))   --> ../x
 ---```
 ---@param path string
----@return lwt.Promise of a string
+---@return lwt.Promise<string>
 lwt_fs_module.readlink = function(path) end
 
 ---The absolute path, without symbolic links, `.` and `..`. Every part must exist.
@@ -5062,7 +5793,7 @@ lwt_fs_module.readlink = function(path) end
 ---print(await(fs.realpath("/../.")))   --> /
 ---```
 ---@param path string
----@return lwt.Promise of a string
+---@return lwt.Promise<string>
 lwt_fs_module.realpath = function(path) end
 
 ---Sets the permission bits.
@@ -5073,7 +5804,7 @@ lwt_fs_module.realpath = function(path) end
 ---```
 ---@param path string
 ---@param mode integer such as `tonumber("644", 8)`
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.chmod = function(path, mode) end
 
 ---Sets the owner and the group, by their numbers.
@@ -5085,7 +5816,7 @@ lwt_fs_module.chmod = function(path, mode) end
 ---@param path string
 ---@param uid? integer nil or -1: as it is
 ---@param gid? integer nil or -1: as it is
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.chown = function(path, uid, gid) end
 
 ---Sets the times of last access and last change, in seconds since 1970.
@@ -5097,7 +5828,7 @@ lwt_fs_module.chown = function(path, uid, gid) end
 ---@param path string
 ---@param atime? number nil: now
 ---@param mtime? number nil: now
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.utime = function(path, atime, mtime) end
 
 ---Makes a directory. With `parents` also those above it that are missing, and one that is
@@ -5108,7 +5839,7 @@ lwt_fs_module.utime = function(path, atime, mtime) end
 ---```
 ---@param path string
 ---@param opts? integer|table the mode (default 0777 less the umask), or `{mode=, parents=}`
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.mkdir = function(path, opts) end
 
 ---Makes a new directory that only this user may enter, with a name that nothing had before,
@@ -5120,7 +5851,7 @@ lwt_fs_module.mkdir = function(path, opts) end
 ---print(#path, await(fs.stat(path)).type)   --> 11 directory
 ---```
 ---@param template? string its path, to which six characters are added; default "/tmp/lwt_"
----@return lwt.Promise of the path
+---@return lwt.Promise<string> # of the path
 lwt_fs_module.mkdtemp = function(template) end
 
 ---Removes an empty directory (`lio.delete_recursively` takes one with all it holds).
@@ -5129,7 +5860,7 @@ lwt_fs_module.mkdtemp = function(template) end
 ---await(fs.rmdir("d"))
 ---```
 ---@param path string
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.rmdir = function(path) end
 
 ---All entries of a directory at once, sorted by name: a list of `{name=, type=}`, without
@@ -5142,7 +5873,7 @@ lwt_fs_module.rmdir = function(path) end
 -----> b file
 ---```
 ---@param path string
----@return lwt.Promise of the list
+---@return lwt.Promise<{ name: string, type: string }[]>
 lwt_fs_module.scandir = function(path) end
 
 ---About the file system that holds the path: `type` (the system's number), `bsize` (bytes of
@@ -5152,7 +5883,7 @@ lwt_fs_module.scandir = function(path) end
 ---print(st.bavail <= st.blocks)   --> true
 ---```
 ---@param path string
----@return lwt.Promise of the table
+---@return lwt.Promise<table>
 lwt_fs_module.statfs = function(path) end
 
 ---Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
@@ -5163,7 +5894,7 @@ lwt_fs_module.statfs = function(path) end
 ---print(await(fs.read_file("f")))   --> hello
 ---```
 ---@param path string
----@return lwt.Promise of a string
+---@return lwt.Promise<string>
 lwt_fs_module.read_file = function(path) end
 
 ---Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
@@ -5179,7 +5910,7 @@ lwt_fs_module.read_file = function(path) end
 ---@param data string|lwt.Bytes
 ---@param flags? string|integer as in `open`, default "w"
 ---@param mode? integer permissions of a new file, default 0666 less the umask
----@return lwt.Promise without values
+---@return lwt.Promise<nil>
 lwt_fs_module.write_file = function(path, data, flags, mode) end
 
 ---A stream of the entries of a directory, `{name=, type=}` in the system's order, without "." and
@@ -5192,7 +5923,7 @@ lwt_fs_module.write_file = function(path, data, flags, mode) end
 ---for entry in fs.readdir(".") do print(entry.name, entry.type) end   --> a file
 ---```
 ---@param path string
----@return lwt.Stream
+---@return lwt.SourceStream<{ name: string, type: string }>
 lwt_fs_module.readdir = function(path) end
 
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
@@ -5222,10 +5953,8 @@ lwt_fs_module.readdir = function(path) end
 ---```
 ---@param path string
 ---@param opts? table `{recursive = boolean}`
----@return lwt.Stream
+---@return lwt.SourceStream<{ type: string, name: string }>
 lwt_fs_module.watch = function(path, opts) end
-
-lwt_fs_module.file.lock = lwt_File.lock
 
 ---@class lwt.gc.module
 local lwt_gc_module = {}
@@ -5332,8 +6061,199 @@ lwt_io_module.set_default_buffer_size = function(size) end
 ---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
 ---```
 ---@param ch lwt.Channel|lwt.ChannelOrder
----@return lwt.Promise of a number, or nil
+---@return lwt.Promise<number?> # nil at the end
 lwt_io_module.read_int16 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_int = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_int32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_int64 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_float32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.read_float64 = function(ch) end
+
+lwt_io_module.le = {}
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_int = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_int16 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_int32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_int64 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_float32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.le.read_float64 = function(ch) end
+
+lwt_io_module.be = {}
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_int = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_int16 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_int32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_int64 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_float32 = function(ch) end
+
+---Reads a number: `int` (32 bits, signed), `int16` (signed), `int32`, `int64`, `float32` or `float64`. `nil` at the end of the input;
+---rejected with `lwt.EOF` where the input ends inside the number. On a channel it is in the machine's own byte order; `ch.le` and
+---`ch.be` are views of it whose functions of these names read and write little and big endian.
+---```lua
+---local ch = lio.of_bytes("\1\2\3\4")
+---print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@return lwt.Promise<number?> # nil at the end
+lwt_io_module.be.read_float64 = function(ch) end
 
 ---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
 ---```lua
@@ -5344,8 +6264,212 @@ lwt_io_module.read_int16 = function(ch) end
 ---```
 ---@param ch lwt.Channel|lwt.ChannelOrder
 ---@param n number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.write_int16 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_int = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_int32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_int64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_float32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.write_float64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_int = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_int16 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_int32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_int64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_float32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.le.write_float64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_int = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_int16 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_int32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_int64 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_float32 = function(ch, n) end
+
+---Writes a number, of the kinds that `read_int16` names. A number that does not fit raises.
+---```lua
+---local r, w = lio.pipe()
+---await(w.be:write_int16(258))
+---await(w:close())
+---print(await(r:read()):byte(1, -1))   --> 1 2
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param n number
+---@return lwt.Promise<nil>
+lwt_io_module.be.write_float64 = function(ch, n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
@@ -5356,8 +6480,32 @@ lwt_io_module.write_int16 = function(ch, n) end
 ---@param ch lwt.Channel|lwt.ChannelOrder
 ---@param format string
 ---@param max integer? at most so many bytes
----@return lwt.Promise of the values
+---@return lwt.Promise<any> of the values
 lwt_io_module.unpack = function(ch, format, max) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param max integer? at most so many bytes
+---@return lwt.Promise<any> of the values
+lwt_io_module.le.unpack = function(ch, format, max) end
+
+---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
+---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---```lua
+---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param max integer? at most so many bytes
+---@return lwt.Promise<any> of the values
+lwt_io_module.be.unpack = function(ch, format, max) end
 
 ---Writes values in a format of `string.pack`, as one operation.
 ---```lua
@@ -5369,8 +6517,34 @@ lwt_io_module.unpack = function(ch, format, max) end
 ---@param ch lwt.Channel|lwt.ChannelOrder
 ---@param format string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.pack = function(ch, format, ...) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = lio.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param ... any
+---@return lwt.Promise<nil>
+lwt_io_module.le.pack = function(ch, format, ...) end
+
+---Writes values in a format of `string.pack`, as one operation.
+---```lua
+---local r, w = lio.pipe()
+---await(w:pack("s1", "abc"))
+---await(w:close())
+---print(#await(r:read()))   --> 4
+---```
+---@param ch lwt.Channel|lwt.ChannelOrder
+---@param format string
+---@param ... any
+---@return lwt.Promise<nil>
+lwt_io_module.be.pack = function(ch, format, ...) end
 
 lwt_io_module.read_char = lwt_Channel.read_char
 
@@ -5429,7 +6603,7 @@ lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 ---@param path string
 ---@param mode string?
 ---@param opts table? `perm` (of a new file, default 0666 less the umask), `buffer_size`
----@return lwt.Promise a channel
+---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_file = function(path, mode, opts) end
 
 ---Make a new file with a random name and open it for reading and writing. Nothing is left
@@ -5440,7 +6614,7 @@ lwt_io_module.open_file = function(path, mode, opts) end
 ---await(ch:close())
 ---```
 ---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0600), …
----@return lwt.Promise its path, and the channel
+---@return lwt.Promise<string, lwt.Channel> # its path, and the channel
 lwt_io_module.open_temp_file = function(opts) end
 
 ---Make a new folder with a random name.
@@ -5449,7 +6623,7 @@ lwt_io_module.open_temp_file = function(opts) end
 ---print(path:match("^%./t"))   --> ./t
 ---```
 ---@param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
----@return lwt.Promise its path
+---@return lwt.Promise<string> # its path
 lwt_io_module.create_temp_dir = function(opts) end
 
 ---Delete a file, or a folder with all that is in it. Symbolic links are deleted and not
@@ -5462,7 +6636,7 @@ lwt_io_module.create_temp_dir = function(opts) end
 ---print((pcall(await, lio.open_file("d/f"))))   --> false
 ---```
 ---@param path string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.delete_recursively = function(path) end
 
 ---The length of a file. A directory is refused (`EISDIR`).
@@ -5471,7 +6645,7 @@ lwt_io_module.delete_recursively = function(path) end
 ---print(await(lio.file_length("f")))   --> 5
 ---```
 ---@param path string
----@return lwt.Promise an integer
+---@return lwt.Promise<integer>
 lwt_io_module.file_length = function(path) end
 
 lwt_io_module.atomic = lwt_Channel.atomic
@@ -5494,11 +6668,12 @@ lwt_io_module.direct_access = lwt_Channel.direct_access
 ---await(lio.with_file("f", "w", function(ch) return ch:write("text") end))
 ---print(await(lio.with_file("f", "r", lio.read)))   --> text
 ---```
+---@generic T
 ---@param path string
 ---@param mode string
----@param f function a task; gets the channel
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_file`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_file = function(path, mode, f, opts) end
 
 ---Make a temporary file and give its path and its channel to `f`. It is closed and removed when
@@ -5507,9 +6682,10 @@ lwt_io_module.with_file = function(path, mode, f, opts) end
 ---local path = await(lio.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
 ---print((pcall(await, lio.file_length(path))))   --> false
 ---```
----@param f function a task; gets the path and the channel
+---@generic T
+---@param f async fun(path: string, ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_temp_file`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_temp_file = function(f, opts) end
 
 ---Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when
@@ -5521,9 +6697,10 @@ lwt_io_module.with_temp_file = function(f, opts) end
 ---end)
 ---print(await(p))   --> 8
 ---```
----@param f function a task; gets the path
+---@generic T
+---@param f async fun(path: string): T?, ...?
 ---@param opts table? as for `create_temp_dir`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_temp_dir = function(f, opts) end
 
 ---The lines of a file as a stream. The file is opened for the first and closed after the last.
@@ -5532,7 +6709,7 @@ lwt_io_module.with_temp_dir = function(f, opts) end
 ---print(table.concat(await(lio.lines_of_file("f"):to_list()), " "))   --> a b
 ---```
 ---@param path string
----@return lwt.Stream
+---@return lwt.Stream<string>
 lwt_io_module.lines_of_file = function(path) end
 
 ---The bytes of a file as a stream of strings of one byte.
@@ -5541,7 +6718,7 @@ lwt_io_module.lines_of_file = function(path) end
 ---print(#await(lio.chars_of_file("f"):to_list()))   --> 2
 ---```
 ---@param path string
----@return lwt.Stream
+---@return lwt.Stream<string>
 lwt_io_module.chars_of_file = function(path) end
 
 ---Make a file of lines, each followed by `"\n"`: of a list, a stream or an iterator (which may
@@ -5552,7 +6729,7 @@ lwt_io_module.chars_of_file = function(path) end
 ---```
 ---@param path string
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.lines_to_file = function(path, lines) end
 
 ---Make a file of strings, written one behind the other.
@@ -5562,7 +6739,7 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---```
 ---@param path string
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
 ---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
@@ -5592,7 +6769,7 @@ lwt_io_module.make = function(functions, opts) end
 ---```
 ---@param addr string|table
 ---@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
----@return lwt.Promise a channel
+---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_connection = function(addr, opts) end
 
 ---Connect, give the channel to `f`, and close it when `f` is done, however it ends.
@@ -5607,10 +6784,11 @@ lwt_io_module.open_connection = function(addr, opts) end
 ---print(await(p))   --> HELLO
 ---await(server:shutdown())
 ---```
+---@generic T
 ---@param addr string|table
----@param f function a task; gets the channel
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_connection`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_connection = function(addr, f, opts) end
 
 ---Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
@@ -5619,9 +6797,10 @@ lwt_io_module.with_connection = function(addr, f, opts) end
 ---await(lio.with_close_connection(function(c) return c:write("x") end, w))
 ---print(await(r:read()), lio.is_closed(w))   --> x true
 ---```
----@param f function a task; gets the channel
+---@generic T
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param ch lwt.Channel
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_close_connection = function(f, ch) end
 
 ---Listen at an address, and run `f(ch, address)` as a task for each client that connects;
@@ -5654,10 +6833,24 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param f function a task for each client
+---@param f async fun(ch: lwt.Channel, address: string): ...?
 ---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
----@return lwt.Promise the server, once it is listening
+---@return lwt.Promise<lwt.Server> # the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
+
+---Standard input. The channel is made when it is first asked for; closing it leaves the
+---descriptor open.
+---@type lwt.Channel
+lwt_io_module.stdin = nil
+
+---Standard output: what is written is buffered, and written out when the buffer is full, when the
+---loop has nothing else to do, by `flush`, and at the end of the program.
+---@type lwt.Channel
+lwt_io_module.stdout = nil
+
+---Standard error, buffered like standard output.
+---@type lwt.Channel
+lwt_io_module.stderr = nil
 
 ---Write the arguments to `lio.stdout`, one behind the other, at once. `printl` adds a newline,
 ---`printf` formats, `printlf` does both; with an `e` in front they write to `lio.stderr`.
@@ -5668,46 +6861,46 @@ lwt_io_module.establish_server = function(addr, f, opts) end
 ---print(lwt.is_promise(lio.print("")))   --> true
 ---```
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.print = function(...) end
 
 ---Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.printl = function(...) end
 
 ---Write `fmt:format(...)` to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.printf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `lio.stdout`.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.printlf = function(fmt, ...) end
 
 ---Write the arguments to `lio.stderr`.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.eprint = function(...) end
 
 ---Write the arguments and a newline to `lio.stderr`.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.eprintl = function(...) end
 
 ---Write `fmt:format(...)` to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.eprintf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `lio.stderr`.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.eprintlf = function(fmt, ...) end
 
 lwt_io_module.hexdump = lwt_Channel.hexdump
@@ -5720,7 +6913,7 @@ lwt_io_module.hexdump = lwt_Channel.hexdump
 ---await(lio.flush_all())
 ---print(await(r:read(1)))   --> x
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_io_module.flush_all = function() end
 
 ---@class lwt.job.module
@@ -5757,9 +6950,10 @@ local lwt_list_module = {}
 ---await(list.iter_s(function(v) await(lwt.pause()) print(v) end, { 1, 2 }))   --> 1
 -----> 2
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 lwt_list_module.iter_s = function(f, l) end
 
 ---`f(v)` for all elements at the same time.
@@ -5767,9 +6961,10 @@ lwt_list_module.iter_s = function(f, l) end
 ---await(list.iter_p(function(v) await(lwt.sleep(v)) print(v) end, { 0.02, 0.01 }))   --> 0.01
 -----> 0.02
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 lwt_list_module.iter_p = function(f, l) end
 
 ---`f(v)` for all elements, at most `max` (default 1) at a time. After a failure no more
@@ -5784,10 +6979,11 @@ lwt_list_module.iter_p = function(f, l) end
 ---end, { 1, 2, 3, 4, 5 }, 2))
 ---print(most)   --> 2
 ---```
----@param f fun(v: any): any
----@param l table
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_list_module.iter_n = function(f, l, max) end
 
 ---`f(i, v)` for one element after another; `i` counts from 1.
@@ -5795,9 +6991,10 @@ lwt_list_module.iter_n = function(f, l, max) end
 ---await(list.iteri_s(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
 -----> 2 b
 ---```
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(i: integer, v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 lwt_list_module.iteri_s = function(f, l) end
 
 ---`f(i, v)` for all elements at the same time.
@@ -5805,9 +7002,10 @@ lwt_list_module.iteri_s = function(f, l) end
 ---await(list.iteri_p(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
 -----> 2 b
 ---```
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(i: integer, v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 lwt_list_module.iteri_p = function(f, l) end
 
 ---The list of `f(v)`, called for one element after another.
@@ -5815,9 +7013,10 @@ lwt_list_module.iteri_p = function(f, l) end
 ---local l = await(list.map_s(function(v) return lwt.fulfilled(v * 2) end, { 1, 2 }))
 ---print(table.concat(l, " "))   --> 2 4
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.map_s = function(f, l) end
 
 ---The list of `f(v)`, called for all elements at the same time.
@@ -5825,9 +7024,10 @@ lwt_list_module.map_s = function(f, l) end
 ---local l = await(list.map_p(function(v) await(lwt.sleep(v)) return v end, { 0.02, 0.01 }))
 ---print(l[1], l[2])   --> 0.02 0.01
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.map_p = function(f, l) end
 
 ---The list of `f(v)`, with at most `max` (default 1) calls at a time.
@@ -5835,10 +7035,11 @@ lwt_list_module.map_p = function(f, l) end
 ---local l = await(list.map_n(function(v) await(lwt.pause()) return v * v end, { 1, 2, 3 }, 2))
 ---print(l[1], l[2], l[3], l.n)   --> 1 4 9 3
 ---```
----@param f fun(v: any): any
----@param l table
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.map_n = function(f, l, max) end
 
 ---The list of `f(i, v)`, called for one element after another; `i` counts from 1.
@@ -5846,9 +7047,10 @@ lwt_list_module.map_n = function(f, l, max) end
 ---local l = await(list.mapi_s(function(i, v) return i .. v end, { "a", "b" }))
 ---print(table.concat(l, " "))   --> 1a 2b
 ---```
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(i: integer, v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.mapi_s = function(f, l) end
 
 ---The list of `f(i, v)`, called for all elements at the same time.
@@ -5856,9 +7058,10 @@ lwt_list_module.mapi_s = function(f, l) end
 ---local l = await(list.mapi_p(function(i, v) return i .. v end, { "a", "b" }))
 ---print(table.concat(l, " "))   --> 1a 2b
 ---```
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(i: integer, v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.mapi_p = function(f, l) end
 
 ---The elements for which `f(v)` is true, asked one after another.
@@ -5866,9 +7069,10 @@ lwt_list_module.mapi_p = function(f, l) end
 ---local l = await(list.filter_s(function(v) return v > 1 end, { 1, 2, 3 }))
 ---print(table.concat(l, " "))   --> 2 3
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_list_module.filter_s = function(f, l) end
 
 ---The elements for which `f(v)` is true, asked at the same time.
@@ -5876,36 +7080,40 @@ lwt_list_module.filter_s = function(f, l) end
 ---local big = list.filter_p(function(v) await(lwt.pause()) return v > 1 end, { 1, 2, 3 })
 ---print(table.concat(await(big), " "))   --> 2 3
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>>
 lwt_list_module.filter_p = function(f, l) end
 
 ---The values of `f(v)` that are not nil, called one after another.
 ---```lua
 ---print(table.concat(await(list.filter_map_s(tonumber, { "1", "x", "3" })), " "))   --> 1 3
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.filter_map_s = function(f, l) end
 
 ---The values of `f(v)` that are not nil, called at the same time.
 ---```lua
 ---print(table.concat(await(list.filter_map_p(tonumber, { "1", "x", "3" })), " "))   --> 1 3
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 lwt_list_module.filter_map_p = function(f, l) end
 
 ---Whether `f(v)` is true for every element, asked one after another until it is not.
 ---```lua
 ---print(await(list.for_all_s(function(v) return v > 0 end, { 1, 2 })))   --> true
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 lwt_list_module.for_all_s = function(f, l) end
 
 ---Whether `f(v)` is true for every element: all are asked at the same time, and waited
@@ -5913,18 +7121,20 @@ lwt_list_module.for_all_s = function(f, l) end
 ---```lua
 ---print(await(list.for_all_p(function(v) return lwt.fulfilled(v > 1) end, { 1, 2 })))   --> false
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 lwt_list_module.for_all_p = function(f, l) end
 
 ---Whether `f(v)` is true for some element, asked one after another until it is.
 ---```lua
 ---print(await(list.exists_s(function(v) return v == 2 end, { 1, 2, 3 })))   --> true
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 lwt_list_module.exists_s = function(f, l) end
 
 ---Whether `f(v)` is true for some element: all are asked at the same time, and waited for.
@@ -5932,9 +7142,10 @@ lwt_list_module.exists_s = function(f, l) end
 ---local function is_4(v) return lwt.fulfilled(v == 4) end
 ---print(await(list.exists_p(is_4, { 1, 2, 3 })))   --> false
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 lwt_list_module.exists_p = function(f, l) end
 
 ---The first element for which `f(v)` is true, asked one after another until it is; nil if
@@ -5942,9 +7153,10 @@ lwt_list_module.exists_p = function(f, l) end
 ---```lua
 ---print(await(list.find_s(function(v) return v > 1 end, { 1, 2, 3 })))   --> 2
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<T>
 lwt_list_module.find_s = function(f, l) end
 
 ---The first element, in the list's order, for which `f(v)` is true: all are asked at the
@@ -5952,9 +7164,10 @@ lwt_list_module.find_s = function(f, l) end
 ---```lua
 ---print(await(list.find_p(function(v) await(lwt.pause()) return v > 1 end, { 1, 2, 3 })))   --> 2
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<T>
 lwt_list_module.find_p = function(f, l) end
 
 ---The first value of `f(v)` that is not nil, called one after another until there is one;
@@ -5962,9 +7175,10 @@ lwt_list_module.find_p = function(f, l) end
 ---```lua
 ---print(await(list.find_map_s(tonumber, { "x", "12" })))   --> 12
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<R>
 lwt_list_module.find_map_s = function(f, l) end
 
 ---The first value, in the list's order, of `f(v)` that is not nil: called for all at the
@@ -5972,9 +7186,10 @@ lwt_list_module.find_map_s = function(f, l) end
 ---```lua
 ---print(await(list.find_map_p(tonumber, { "x", "12" })))   --> 12
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<R>
 lwt_list_module.find_map_p = function(f, l) end
 
 ---Two lists: the elements for which `f(v)` is true, and the others; asked one after
@@ -5983,9 +7198,10 @@ lwt_list_module.find_map_p = function(f, l) end
 ---local big, small = await(list.partition_s(function(v) return v > 2 end, { 1, 2, 3, 4 }))
 ---print(#big, #small, big[1], small[1])   --> 2 2 3 1
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<T>>
 lwt_list_module.partition_s = function(f, l) end
 
 ---Two lists: the elements for which `f(v)` is true, and the others; asked at the same time.
@@ -5993,30 +7209,400 @@ lwt_list_module.partition_s = function(f, l) end
 ---local big, small = await(list.partition_p(function(v) return v > 2 end, { 1, 2, 3, 4 }))
 ---print(#big, #small)   --> 2 2
 ---```
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<T>>
 lwt_list_module.partition_p = function(f, l) end
 
 ---`f(acc, v)` from the first element to the last: the last accumulator.
 ---```lua
 ---print(await(list.fold_left_s(function(acc, v) return acc .. v end, "", { "a", "b" })))   --> ab
 ---```
----@param f fun(acc: any, v: any): any
----@param acc any
----@param l table
----@return lwt.Promise
+---@generic T, A
+---@param f async fun(acc: A, v: T): lwt.Promise<A>|A
+---@param acc A
+---@param l T[]
+---@return lwt.Promise<A>
 lwt_list_module.fold_left_s = function(f, acc, l) end
 
 ---`f(v, acc)` from the last element to the first: the last accumulator.
 ---```lua
 ---print(await(list.fold_right_s(function(v, acc) return acc .. v end, { "a", "b" }, "")))   --> ba
 ---```
----@param f fun(v: any, acc: any): any
----@param l table
----@param acc any
----@return lwt.Promise
+---@generic T, A
+---@param f async fun(v: T, acc: A): lwt.Promise<A>|A
+---@param l T[]
+---@param acc A
+---@return lwt.Promise<A>
 lwt_list_module.fold_right_s = function(f, l, acc) end
+
+---@class lwt.log.module
+local lwt_log_module = {}
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.info = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.debug = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.notice = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.warning = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.error = function(message, ...) end
+
+---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
+---anything); without, it is taken as it is, percent signs and all. A function is called only when the record is logged, with the arguments,
+---and the message is what it gives. What formatting fails with is raised here.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
+---log.section "app.db":error("100% full")                                --> app.db error 100% full
+---log.debug(function() error "debug is switched off: never called" end)
+---```
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise # fulfilled when the record is written
+lwt_log_module.fatal = function(message, ...) end
+
+---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
+---```lua
+---log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
+---log.log("error", "%d left", 0)   --> error 0 left
+---```
+---@param level "debug"|"info"|"notice"|"warning"|"error"|"fatal"
+---@param message string|fun(...): string|any
+---@param ... any
+---@return lwt.Promise
+lwt_log_module.log = function(level, message, ...) end
+
+---Logs an error, at the level `error`: the message, what the error says, and its traceback in the lines below (`lwt.traceback`).
+---```lua
+---log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
+---local _, err = pcall(await, require "lwt.fs".read_file "missing")
+---log.error_of(err, "no settings for %s", "ann")
+-----> error no settings for ann: read_file missing: no such file or directory (ENOENT)
+---```
+---@param err any
+---@param message? string|fun(...): string
+---@param ... any
+---@return lwt.Promise
+lwt_log_module.error_of = function(err, message, ...) end
+
+---The same section (or `main`), with fields for all that is logged by what this gives. A field hides one of the same name in what it is made of, and of `with_fields`.
+---```lua
+---log.set_default(log.make { output = function(_, _, lines, r) print(lines[1], r.fields.id, r.fields.peer) end })
+---local request = log.section "http":with { id = 7 }
+---request:with { peer = "10.0.0.1" }:warning "slow"   --> slow 7 10.0.0.1
+---```
+---@param fields table
+---@return lwt.LogSection
+lwt_log_module.with = function(fields) end
+
+---Calls `f(...)`, with fields for all that is logged meanwhile, in every section: by `f`, by tasks and callbacks that come of it, across every await.
+---```lua
+---log.set_default(log.make { output = function(_, _, lines, r) print(lines[1], r.fields.user) end })
+---log.with_fields({ user = "ann" }, function()
+---  await(lwt.sleep(0.01))
+---  lwt.spawn(log.warning, "hello")   --> hello ann
+---end)
+---```
+---@param fields table
+---@param f fun(...): any
+---@param ... any
+---@return any ... what `f` returns
+lwt_log_module.with_fields = function(fields, f, ...) end
+
+---The section of this name. There is one for each name, which lasts.
+---```lua
+---local db = log.section "app.db"
+---print(db == log.section "app.db", db.name)   --> true app.db
+---```
+---@param name string
+---@return lwt.LogSection
+lwt_log_module.section = function(name) end
+
+---Is a record of this level logged (in `main`, or as a method in the section)? For what is done for a record only.
+---```lua
+---print(log.is "debug", log.is "error")   --> false true
+---```
+---@param level string
+---@return boolean
+lwt_log_module.is = function(level) end
+
+---The least level that is logged, in `main`, or as a method in the section.
+---```lua
+---print(log.level())   --> notice
+---```
+---@return string
+lwt_log_module.level = function() end
+
+---Sets the level of `main`, or as a method of the section, whatever the rules say; sections below it (by dots) without a rule follow.
+---```lua
+---log.section "app":set_level "debug"
+---print(log.section "app.db":level())   --> debug
+---log.section "app":reset_level()
+---print(log.section "app.db":level())   --> notice
+---```
+---@param level string
+lwt_log_module.set_level = function(level) end
+
+---Leaves the level to the rules again.
+lwt_log_module.reset_level = function() end
+
+---Sets the rules, in place of those there were: at once, for all sections. Raises where the text is wrong, says where, and changes nothing then.
+---```lua
+---log.load_rules "app.db -> debug; app.* -> info; warning"
+---print(log.section "app.db":level(), log.section "app.web":level(), log.level())   --> debug info warning
+---print((pcall(log.load_rules, "app -> loud")))                                    --> false
+---log.reset_rules()
+---```
+---@param text string
+lwt_log_module.load_rules = function(text) end
+
+---Adds a rule in front of the others.
+---```lua
+---log.add_rule("app.*", "info")
+---print(log.section "app.db":level())   --> info
+---log.reset_rules()
+---```
+---@param pattern string a name, in which `*` stands for any text
+---@param level string
+lwt_log_module.add_rule = function(pattern, level) end
+
+---Takes all rules away.
+lwt_log_module.reset_rules = function() end
+
+---A logger of a function: `output(section, level, lines, record)` is called for one record after another, and may wait (records that come
+---meanwhile wait for it). `lines` is the message by lines; `record` has `message`, `time` (seconds since 1970, with their fraction), `level`, `section` (its name)
+---and `fields` (a table, or nil). Change none of them. `close()` is called when the logger is closed and all is written. What `output` itself logs is not given to it again.
+---```lua
+---log.set_default(log.make {
+---  output = function(section, level, lines) for _, line in ipairs(lines) do print(section, level, line) end end,
+---})
+---log.error "one\ntwo"   --> main error one
+------> main error two
+---```
+---@param opts { output: fun(section: lwt.LogSection, level: string, lines: string[], record: table), close?: fun() }
+---@return lwt.Logger
+lwt_log_module.make = function(opts) end
+
+---The logger that writes nothing.
+---@type lwt.Logger
+lwt_log_module.null = nil
+
+---The logger that records go to. Until one is set it writes to stderr: short, with colours, on a terminal (`NO_COLOR` and `TERM=dumb` are respected), else
+---`$(time) $(name)[$(pid)] $(level) $(section): $(message) $(fields)`.
+---```lua
+---local before = log.default()
+---log.set_default(log.null)
+---log.set_default(before)
+---```
+---@return lwt.Logger
+lwt_log_module.default = function() end
+
+lwt_log_module.set_default = lwt_Logger.set_default
+
+lwt_log_module.close = lwt_Logger.close
+
+lwt_log_module.is_closed = lwt_Logger.is_closed
+
+---An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
+---what it logs is logged by a section. `setLevel` is the section's `set_level`.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local logger = log.lualogging "library"
+---logger:warn("%d tries", 3)   --> library warning 3 tries
+---logger:setLevel(logger.ERROR)
+---logger:warn "no more"
+---```
+---@param s? lwt.LogSection|string a section or its name; the main section where there is none
+---@return lwt.LuaLogging
+lwt_log_module.lualogging = function(s) end
+
+---A logger that gives each record to a logger of LuaLogging (or any object with `log(self, level, format, ...)`), whose own level counts as
+---well: `notice` is its `INFO`, `warning` its `WARN`. A message of several lines is given as one.
+---```lua
+---local theirs = { log = function(_, level, format, ...) print(level, format:format(...)) return true end }
+---log.set_default(log.from_lualogging(theirs))
+---log.warning("%d left", 2)   --> WARN 2 left
+---```
+---@param logging table
+---@return lwt.Logger
+lwt_log_module.from_lualogging = function(logging) end
+
+---Has the log be told, in the section `lwt`, what lwt else tells stderr or ends the program with: errors in the background that nobody
+---handles (with their tracebacks, at the level error; the program goes on), failures of a server's handlers, and `warn` (at the level warning).
+---What the log itself cannot write goes to stderr. Gives a function that undoes it.
+---```lua
+---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
+---local undo = log.capture()
+---lwt.async(function() error("lost", 0) end)   --> lwt error lost
+---warn("careful")                              --> lwt warning careful
+---undo()
+---```
+---@return fun()
+lwt_log_module.capture = function() end
+
+---A logger that writes to a channel of `lwt.io`, and flushes it. Whatever else is written to the channel comes between records,
+---never into one. `template` says what a line is like, `$(name): $(section): $(message) $(fields)` where there is none (see the
+---top of this page). With `close_mode = "close"`, closing the logger closes the channel; with `"keep"`, the default, it does not.
+---```lua
+---local r, w = require "lwt.io".pipe()
+---log.set_default(log.channel { channel = w, template = "$(level) $(message)" })
+---await(log.warning("%d left", 3))
+---print(await(r:read_line()))   --> warning 3 left
+---```
+---@param opts { channel: lwt.Channel, close_mode?: "keep"|"close", template?: string }
+---@return lwt.Logger
+lwt_log_module.channel = function(opts) end
+
+---A logger that writes to a file: a promise of it, which is rejected when the file cannot be opened.
+---
+---- `path`; `mode`: `"append"` (the default) or `"truncate"`; `perm` of a new file (0640, less the umask)
+---- `template`: `$(time) $(level) $(section): $(message) $(fields)` where there is none
+---- `rotate = { size =, keep =, compress = }`: before a record that would make the file longer than `size` bytes, it becomes `path.1`, the older
+---  ones `path.2` … `path.keep` (5 where nothing is said; with 0 nothing is kept); `compress = true` has `gzip` make `path.1.gz` of it, beside the
+---  logging. A record is never divided: one that is longer than `size` has a file of its own
+---- `reopen = "SIGHUP"`: at this signal the file is opened anew by its path, between two records, so that `logrotate` and the like can move it
+---
+---What is logged while a write is under way is written by the next one: awaiting a record means waiting until the system has it.
+---A rotation or a reopening that fails is told to the exception hook, and the records go to the file that is open.
+---```lua
+---local l = await(log.file { path = "app.log", rotate = { size = 1000000, keep = 3 }, template = "$(level): $(message)" })
+---log.set_default(l)
+---log.error("out of %s", "paper")
+---await(l:close())
+---print(await(require "lwt.fs".read_file("app.log")))   --> error: out of paper
+---```
+---@param opts { path: string, mode?: "append"|"truncate", perm?: integer, template?: string, rotate?: table, reopen?: string }
+---@return lwt.Promise # of a lwt.Logger
+lwt_log_module.file = function(opts) end
+
+---A logger that writes an object a line, for programs that read logs: `time` (UTC, `2026-11-29T21:18:38.042Z`), `level`, `section`, `message`
+---(line ends and all), and a member for each field: strings, numbers, booleans, lists and tables of them as such, anything else as its
+---text. A field with one of those four names has an underscore in front. Bytes that are no UTF-8 become U+FFFD.
+---
+---With `channel` (and `close_mode`) as `log.channel`: the logger. With `path` and the other options of `log.file`, but `template`: a promise
+---of it.
+---```lua
+---local r, w = require "lwt.io".pipe()
+---log.set_default(log.json { channel = w })
+---log.with { user = "ann", tries = 2 }:warning("no such %s", "door")
+---print((await(r:read_line()):gsub('"time":"[^"]*",', "")))
+-----> {"level":"warning","section":"main","message":"no such door","tries":2,"user":"ann"}
+---```
+---@param opts { channel?: lwt.Channel, close_mode?: "keep"|"close", path?: string, mode?: string, perm?: integer, rotate?: table, reopen?: string }
+---@return lwt.Logger|lwt.Promise
+lwt_log_module.json = function(opts) end
+
+---A logger that gives each record to all of these. A record is written when all have written it; it is rejected with the first failure, which
+---does not keep the others from having it. Closing it closes none of them.
+---```lua
+---local function to(name) return log.make { output = function(_, _, lines) print(name, lines[1]) end } end
+---log.set_default(log.broadcast { to "one", to "two" })
+---log.error "both"   --> one both
+------> two both
+---```
+---@param list lwt.Logger[]
+---@return lwt.Logger
+lwt_log_module.broadcast = function(list) end
+
+---A logger that asks for each record which logger is to have it: `f(section, level)` gives that, or nil for none. It is a plain
+---callback, which must not wait.
+---```lua
+---local audit = log.make { output = function(_, _, lines) print("audit", lines[1]) end }
+---log.set_default(log.dispatch(function(section) return section.name == "audit" and audit or log.null end))
+---log.section "audit":notice "ann has come"   --> audit ann has come
+---log.notice "nobody hears this"
+---```
+---@param f fun(section: lwt.LogSection, level: string): lwt.Logger?
+---@return lwt.Logger
+lwt_log_module.dispatch = function(f) end
+
+lwt_log_module.buffered = lwt_Logger.buffered
+
+---A logger that sends to a syslog daemon. It connects with the first record, and again when the daemon has been restarted; until then the
+---records are lost, their promises are rejected, and the daemon is told how many they were when it is back.
+---
+---- `facility`: `"user"` (the default), `"daemon"`, `"local0"` … `"local7"`, `"mail"`, `"auth"`, `"cron"` …
+---- `paths`: where the daemon of this machine may listen; `{"/dev/log", "/var/run/log", "/var/run/syslog"}`. Datagrams are tried first, then a stream
+---- `host`, `port` (514), `proto`: `"udp"` (the default with a `host`) or `"tcp"` (with octet counting): a daemon elsewhere
+---- `rfc`: the form of a record, 3164 (the default) or 5424, which has the fields as structured data
+---- `tag`: who says it, instead of the program's name
+---- `template` of what comes behind the tag: `$(section): $(message) $(fields)`, with 5424 without fields
+---- `size`: what is longer is cut, with `<truncated>` at its end: 1024 bytes where nothing is said, 2048 with 5424
+---
+---The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. What the system
+---has taken for a TCP connection that breaks afterwards is lost without anybody knowing: that is syslog.
+---```lua
+---local daemon <close> = require "lwt.net".unix_datagram { path = "log.sock" }
+---log.set_default(log.syslog { paths = { "log.sock" }, facility = "daemon", tag = "demo" })
+---await(log.warning "it is getting warm")
+---print((await(daemon:recv()):gsub(">.-demo", "> … demo"):gsub("%d+%]", "pid]")))   --> <28> … demo[pid]: main: it is getting warm
+---```
+---@param opts? { facility?: string, paths?: string[], host?: string, port?: integer|string, proto?: "unix"|"udp"|"tcp", rfc?: 3164|5424, tag?: string, template?: string, size?: integer }
+---@return lwt.Logger
+lwt_log_module.syslog = function(opts) end
 
 ---@class lwt.mutex.module
 local lwt_mutex_module = {}
@@ -6050,20 +7636,88 @@ local lwt_mvar_module = {}
 ---lwt.spawn(function() for i = 1, 3 do await(m:put(i)) end end)
 ---print(await(m:take()), await(m:take()), await(m:take()))   --> 1 2 3
 ---```
----@param value any what the cell holds at first
----@return lwt.Mvar
+---@generic T
+---@param value? T what the cell holds at first
+---@return lwt.Mvar<T>
 lwt_mvar_module.create = function(value) end
 
-lwt_mvar_module.put = lwt_Mvar.put
+---Puts a value into the cell. When it is empty, the promise is fulfilled at once, and the
+---value goes straight to the oldest waiting taker, if there is one. When it is full, the
+---promise waits until the value has found room; cancelling it takes the value back.
+---Any value may be put: nil, and a promise, which stays what it is.
+---(In a task that was cancelled and has not been told yet, the value is put a turn of the loop later, so that it is not put at all when
+---the `await` raises.)
+---```lua
+---local m = mvar.create("old")
+---local p = m:put("new")
+---print(p:state())          --> pending
+---print(await(m:take()))    --> old
+---print(await(m:take()))    --> new
+---```
+---@generic T
+---@param m lwt.Mvar<T>
+---@param value T
+---@return lwt.Promise<nil>
+lwt_mvar_module.put = function(m, value) end
 
-lwt_mvar_module.take = lwt_Mvar.take
+---Takes the value out of the cell. When it is empty, the promise waits for one; cancelling it
+---withdraws the taker, and the next value goes to the next one. Taking lets the oldest
+---waiting `put` in.
+---(In a task that was cancelled and has not been told yet, the promise waits for a turn of the loop, so that no
+---value is lost at the `await` that raises.)
+---```lua
+---local m = mvar.create()
+---local p = m:take()
+---m:put("hello")
+---print(await(p))          --> hello
+---print(m:is_empty())      --> true
+---```
+---@generic T
+---@param m lwt.Mvar<T>
+---@return lwt.Promise<T>
+lwt_mvar_module.take = function(m) end
 
-lwt_mvar_module.take_available = lwt_Mvar.take_available
+---Takes the value out of the cell if there is one, without waiting.
+---```lua
+---local m = mvar.create(7)
+---print(m:take_available())   --> 7 true
+---print(m:take_available())   --> nil false
+---```
+---@generic T
+---@param m lwt.Mvar<T>
+---@return T? value # value nil when the cell is empty
+---@return boolean found tells a nil that was in the cell from an empty one
+lwt_mvar_module.take_available = function(m) end
 
-lwt_mvar_module.is_empty = lwt_Mvar.is_empty
+---Whether the cell holds nothing. That it is empty does not mean that a value put now would
+---stay in it: takers may be waiting.
+---```lua
+---print(mvar.create():is_empty(), mvar.create(1):is_empty())   --> true false
+---```
+---@generic T
+---@param m lwt.Mvar<T>
+---@return boolean
+lwt_mvar_module.is_empty = function(m) end
 
 ---@class lwt.net.module
 local lwt_net_module = {}
+
+---A Unix-domain datagram socket, at once (no promise): with `path` it is bound there (the file
+---stays when it is closed: remove it then), with `peer` it is connected to the socket that is
+---bound there, and `send` needs no address. Its methods are those of a UDP socket. Datagrams of
+---one sender arrive in order and none is lost: when the receiver does not keep up, `send` waits.
+---`send` rejects with `ECONNREFUSED` when the receiver has closed, and then it is made anew. Raises
+---the system's error: `ENOENT` or `ECONNREFUSED` when nobody is there, `EPROTOTYPE` for a socket of
+---the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
+---```lua
+---local daemon <close> = net.unix_datagram { path = "log" }
+---local sender <close> = net.unix_datagram { peer = "log" }
+---sender:send("hello"):await()
+---print((daemon:recv():await()))   --> hello
+---```
+---@param opts? table # path, peer
+---@return lwt.Udp
+lwt_net_module.unix_datagram = function(opts) end
 
 ---Looks up a host, a service (a name or a port), or both. The value is a list of addresses,
 ---in the system's order, each `{host=, port=, family="inet"|"inet6",
@@ -6078,7 +7732,7 @@ local lwt_net_module = {}
 ---@param host string|nil
 ---@param service? string|integer
 ---@param opts? table # family, socktype, passive, canonname
----@return lwt.Promise # table
+---@return lwt.Promise<lwt.Address[]>
 lwt_net_module.getaddrinfo = function(host, service, opts) end
 
 ---The names of an address (numbers): its host, and its service. Where there is no name the
@@ -6088,7 +7742,7 @@ lwt_net_module.getaddrinfo = function(host, service, opts) end
 ---print(service)   --> 4
 ---```
 ---@param addr string|table
----@return lwt.Promise # host, service
+---@return lwt.Promise<string, string> # host, service
 lwt_net_module.getnameinfo = function(addr) end
 
 ---The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with
@@ -6099,7 +7753,7 @@ lwt_net_module.getnameinfo = function(addr) end
 ---```
 ---@param name string
 ---@param proto? string
----@return lwt.Promise # integer
+---@return lwt.Promise<integer>
 lwt_net_module.getservbyname = function(name, proto) end
 
 ---How many lookups run at once (16 at first); with a number, sets it. More of them wait, in
@@ -6141,7 +7795,7 @@ lwt_net_module.interfaces = function() end
 ---```
 ---@param addr string|table
 ---@param opts? table # backlog, reuseport, nodelay, ipv6only
----@return lwt.Promise # lwt.Listener
+---@return lwt.Promise<lwt.Listener>
 lwt_net_module.tcp_listen = function(addr, opts) end
 
 lwt_net_module.accept = lwt_Listener.accept
@@ -6166,7 +7820,7 @@ lwt_net_module.parse_address = function(addr) end
 ---print(tostring(sock):match("^lwt.pipe"))   --> lwt.pipe
 ---```
 ---@param addr string|table
----@return lwt.Promise # lwt.Socket
+---@return lwt.Promise<lwt.Socket>
 lwt_net_module.pipe_connect = function(addr) end
 
 ---Listens at a Unix-domain socket, which is made there and removed again when the listener
@@ -6178,7 +7832,7 @@ lwt_net_module.pipe_connect = function(addr) end
 ---```
 ---@param addr string|table
 ---@param opts? table # backlog
----@return lwt.Promise # lwt.Listener
+---@return lwt.Promise<lwt.Listener>
 lwt_net_module.pipe_listen = function(addr, opts) end
 
 ---Two sockets that are connected to each other, at once (no promise). Raises the system's
@@ -6203,18 +7857,27 @@ lwt_net_module.of_fd = function(fd) end
 ---end, or broken). Any number may wait for one descriptor. It must stay open so long.
 ---Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 ---@param fd integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_net_module.wait_readable = function(fd) end
 
 ---Waits until a descriptor of another library can be written without blocking. See
 ---`wait_readable`.
 ---@param fd integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_net_module.wait_writable = function(fd) end
 
 lwt_net_module.fileno = lwt_Socket.fileno
 
-lwt_net_module.getsockname = lwt_Socket.getsockname
+---The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"`
+---(`"unix:"` when it has no name).
+---```lua
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---local sock = net.tcp_connect(listener:address()):await()
+---print(sock:getsockname():match("^127.0.0.1:%d+$") ~= nil)   --> true
+---```
+---@param sock lwt.Socket|lwt.Udp
+---@return string
+lwt_net_module.getsockname = function(sock) end
 
 lwt_net_module.getpeername = lwt_Socket.getpeername
 
@@ -6241,7 +7904,7 @@ lwt_net_module.shutdown = lwt_Socket.shutdown
 ---```
 ---@param addr string|table
 ---@param opts? table # nodelay, bind, delay
----@return lwt.Promise # lwt.Socket
+---@return lwt.Promise<lwt.Socket>
 lwt_net_module.tcp_connect = function(addr, opts) end
 
 lwt_net_module.nodelay = lwt_Socket.nodelay
@@ -6306,7 +7969,7 @@ lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
 ---print(p:await())   --> nil
 ---```
 ---@param handle lwt.Socket|lwt.Listener|lwt.Udp
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_net_module.close = function(handle) end
 
 ---@class lwt.pool.module
@@ -6332,17 +7995,57 @@ local lwt_pool_module = {}
 ---await(lwt.join(jobs))
 ---print(made)   --> 2
 ---```
+---@generic E
 ---@param n integer at least 1
----@param create fun(): any
+---@param create async fun(): lwt.Promise<E>|E
 ---@param opts? lwt.pool.Options
----@return lwt.Pool
+---@return lwt.Pool<E>
 lwt_pool_module.create = function(n, create, opts) end
 
-lwt_pool_module.use = lwt_Pool.use
+---Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
+---whichever way `f` ends: with values, with an error, cancelled. An idle element is
+---used first, then a new one is made, and when all `n` are in use the call waits:
+---strictly first come, first served. When making one fails, its user gets the error and the next
+---one who waits tries for himself.
+---Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
+---```lua
+---local p = pool.create(1, function() return "connection" end)
+---print(await(p:use(function(c) return "used the " .. c end)))   --> used the connection
+---print(pcall(await, p:use(function() error("oops", 0) end)))     --> false oops
+---```
+---@generic E, T
+---@param p lwt.Pool<E>
+---@param f async fun(element: E, ...): T?, ...?
+---@param ... any more arguments for `f`
+---@return lwt.Promise<T> # what `f` returns or raises
+lwt_pool_module.use = function(p, f, ...) end
 
-lwt_pool_module.clear = lwt_Pool.clear
+---Disposes of the elements: of those that nobody uses now, one after another, of the others as
+---soon as they are given back. The next `use` makes a new one.
+---Cancelling the promise does not stop it.
+---```lua
+---local p = pool.create(1, function() return "thing" end, {
+---  dispose = function(thing) print("disposed of", thing) end,   --> disposed of thing
+---})
+---await(p:use(function() end))
+---await(p:clear())
+---```
+---@generic E
+---@param p lwt.Pool<E>
+---@return lwt.Promise<nil> # when the idle ones are gone; rejected if a `dispose` raised, the first
+lwt_pool_module.clear = function(p) end
 
-lwt_pool_module.wait_queue_length = lwt_Pool.wait_queue_length
+---How many wait for an element.
+---```lua
+---local p = pool.create(1, function() return 0 end)
+---local jobs = { p:use(lwt.yield), p:use(lwt.yield), p:use(lwt.yield) }
+---print(p:wait_queue_length())   --> 2
+---await(lwt.join(jobs))
+---```
+---@generic E
+---@param p lwt.Pool<E>
+---@return integer
+lwt_pool_module.wait_queue_length = function(p) end
 
 ---@class lwt.preemptive.module
 local lwt_preemptive_module = {}
@@ -6405,9 +8108,10 @@ lwt_preemptive_module.is_closed = lwt_ThreadChannel.is_closed
 ---local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
 ---print(await(preemptive.detach(fib, 20)))   --> 6765
 ---```
----@param f function
+---@generic T
+---@param f fun(...): T?, ...?
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<T>
 lwt_preemptive_module.detach = function(f, ...) end
 
 ---Sets the least and the greatest number of worker threads, and starts threads up to the
@@ -6554,7 +8258,7 @@ local lwt_process_module = {}
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
 ---of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
----reads them is told `lwt.Closed`, and the status tells of `KILL`),
+---reads or writes them, then or later, is told `lwt.Timeout`, and the status tells of `KILL`),
 ---also when it has ended by then and a program that it has left behind holds them;
 ---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
 ---and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
@@ -6581,7 +8285,18 @@ lwt_process_module.open = function(cmd, opts) end
 
 lwt_process_module.status = lwt_Process.status
 
-lwt_process_module.kill = lwt_Process.kill
+---Sends a signal, to its whole group when it has one (`group`), unless it has ended already. As a
+---module function, `kill(pid, signal)` takes the number of any process, too (of a group: negative).
+---```lua
+---local p = process.open {"sleep", "60"}
+---print(p:kill("KILL"))               --> true
+---print(await(p:status()).signal)     --> KILL
+---print(p:kill("KILL"))               --> false
+---```
+---@param p lwt.Process|integer a process, or the number of one
+---@param name? string|integer default "TERM"
+---@return boolean sent
+lwt_process_module.kill = function(p, name) end
 
 lwt_process_module.close = lwt_Process.close
 
@@ -6593,7 +8308,7 @@ lwt_process_module.close = lwt_Process.close
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.exec = function(cmd, opts) end
 
 ---The command that has `/bin/sh` run a text. Unless it reads from a terminal it has a process group
@@ -6621,7 +8336,7 @@ lwt_process_module.getpid = function() end
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a string and a lwt.ProcessStatus
+---@return lwt.Promise<string, lwt.ProcessStatus>
 lwt_process_module.pread = function(cmd, opts) end
 
 ---The first line that a program writes, without its end; nil when there is none. The program is
@@ -6631,7 +8346,7 @@ lwt_process_module.pread = function(cmd, opts) end
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a string or nil, and a lwt.ProcessStatus
+---@return lwt.Promise<string?, lwt.ProcessStatus>
 lwt_process_module.pread_line = function(cmd, opts) end
 
 ---A stream of the lines that a program writes. Raises when it cannot be started. `s:close()`, and
@@ -6642,7 +8357,7 @@ lwt_process_module.pread_line = function(cmd, opts) end
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_process_module.pread_lines = function(cmd, opts) end
 
 ---A stream of the characters (bytes) that a program writes, as `pread_lines`.
@@ -6651,7 +8366,7 @@ lwt_process_module.pread_lines = function(cmd, opts) end
 ---```
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_process_module.pread_chars = function(cmd, opts) end
 
 ---Runs a program with a text as its input, and gives its status. A program that closes its input
@@ -6662,7 +8377,7 @@ lwt_process_module.pread_chars = function(cmd, opts) end
 ---@param cmd string[]
 ---@param text string|lwt.Bytes
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.pwrite = function(cmd, text, opts) end
 
 ---As `pwrite`, of a line to which its end is added.
@@ -6672,7 +8387,7 @@ lwt_process_module.pwrite = function(cmd, text, opts) end
 ---@param cmd string[]
 ---@param line string
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.pwrite_line = function(cmd, line, opts) end
 
 ---As `pwrite`, of the characters of a stream or a list.
@@ -6682,7 +8397,7 @@ lwt_process_module.pwrite_line = function(cmd, line, opts) end
 ---@param cmd string[]
 ---@param chars lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.pwrite_chars = function(cmd, chars, opts) end
 
 ---As `pwrite`, of the lines of a stream or a list, whose ends are added.
@@ -6692,7 +8407,7 @@ lwt_process_module.pwrite_chars = function(cmd, chars, opts) end
 ---@param cmd string[]
 ---@param lines lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 lwt_process_module.pwrite_lines = function(cmd, lines, opts) end
 
 ---Runs a program with a text as its input and gives what it writes: writing and reading go on
@@ -6703,7 +8418,7 @@ lwt_process_module.pwrite_lines = function(cmd, lines, opts) end
 ---@param cmd string[]
 ---@param text string|lwt.Bytes
 ---@param opts? table as for `open`
----@return lwt.Promise of a string and a lwt.ProcessStatus
+---@return lwt.Promise<string, lwt.ProcessStatus>
 lwt_process_module.pmap = function(cmd, text, opts) end
 
 ---As `pmap`, of one line: gives the first line that comes, or nil.
@@ -6713,7 +8428,7 @@ lwt_process_module.pmap = function(cmd, text, opts) end
 ---@param cmd string[]
 ---@param line string
 ---@param opts? table as for `open`
----@return lwt.Promise of a string or nil, and a lwt.ProcessStatus
+---@return lwt.Promise<string?, lwt.ProcessStatus>
 lwt_process_module.pmap_line = function(cmd, line, opts) end
 
 ---A stream of the lines that a program makes of the lines of a stream or a list. A failure of
@@ -6725,7 +8440,7 @@ lwt_process_module.pmap_line = function(cmd, line, opts) end
 ---@param cmd string[]
 ---@param lines lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_process_module.pmap_lines = function(cmd, lines, opts) end
 
 ---As `pmap_lines`, of characters.
@@ -6735,7 +8450,7 @@ lwt_process_module.pmap_lines = function(cmd, lines, opts) end
 ---@param cmd string[]
 ---@param chars lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_process_module.pmap_chars = function(cmd, chars, opts) end
 
 ---Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
@@ -6745,10 +8460,11 @@ lwt_process_module.pmap_chars = function(cmd, chars, opts) end
 --- return await(p.stdout:read())
 ---end)))   --> x
 ---```
+---@generic T
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@param f fun(p: lwt.Process): ...
----@return lwt.Promise of what `f` returns
+---@param f async fun(p: lwt.Process): T?, ...?
+---@return lwt.Promise<T> # of what `f` returns
 lwt_process_module.with_process = function(cmd, opts, f) end
 
 ---@class lwt.react.module
@@ -6964,10 +8680,6 @@ lwt_react_module.E.fold_s = lwt_Event.fold_s
 ---@return lwt.Event
 lwt_react_module.E.merge_s = function(list, init, f) end
 
-lwt_react_module.notifier = {}
-
-lwt_react_module.notifier.stop = lwt_Notifier.stop
-
 lwt_react_module.E.notify = lwt_Event.notify
 
 lwt_react_module.E.notify_s = lwt_Event.notify_s
@@ -7131,7 +8843,7 @@ lwt_react_module.S.fold_s = lwt_Event.fold_s
 ---@param init any
 ---@param f fun(acc: any, v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 lwt_react_module.S.merge_s = function(list, init, f, eq) end
 
 lwt_react_module.S.run_s = lwt_Signal.run_s
@@ -7463,9 +9175,10 @@ lwt_retry_module.fatal = function(err) end
 ---end, { times = 5, delay = 0.001 })
 ---print(await(p))   --> attempt 3
 ---```
----@param f fun(n: integer): ...
+---@generic T
+---@param f async fun(n: integer): T?, ...?
 ---@param opts? lwt.retry.Options
----@return lwt.Promise # of the first success; rejected with the last failure
+---@return lwt.Promise<T> # of the first success; rejected with the last failure
 lwt_retry_module.run = function(f, opts) end
 
 ---The attempts themselves, as a stream: each element is made when it is asked for, after the
@@ -7657,7 +9370,7 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ---h:stop()
 ---```
 ---@param name string "TERM" or "SIGTERM"
----@param f fun(name: string)
+---@param f async fun(name: string): ...?
 ---@return lwt.SignalHandler
 lwt_signal_module.on = function(name, f) end
 
@@ -7670,7 +9383,7 @@ lwt_signal_module.on = function(name, f) end
 ---print(await(p))   --> USR1
 ---```
 ---@param name string
----@return lwt.Promise
+---@return lwt.Promise<string>
 lwt_signal_module.next = function(name) end
 
 ---A stream with an element (the name) for each delivery. Deliveries are counted while nobody
@@ -7684,7 +9397,7 @@ lwt_signal_module.next = function(name) end
 ---print(await(s:get()))   --> nil
 ---```
 ---@param name string
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 lwt_signal_module.stream = function(name) end
 
 ---@class lwt.stream.module
@@ -7698,69 +9411,403 @@ local lwt_stream_module = {}
 ---@return boolean
 lwt_stream_module.is_stream = function(x) end
 
-lwt_stream_module.to_list = lwt_Stream.to_list
+---All elements that are left, as a list (with `n`). When the source fails, or when it is
+---cancelled, those that were read are put back.
+---```lua
+---print(table.concat(await(stream.of_string("xyz"):to_list()), "."))   --> x.y.z
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.to_list = function(s) end
 
-lwt_stream_module.to_string = lwt_Stream.to_string
+---All elements that are left, which must be strings, as one string.
+---```lua
+---print(await(stream.of_list({ "ab", "c" }):to_string()))   --> abc
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<string>
+lwt_stream_module.to_string = function(s) end
 
-lwt_stream_module.fold = lwt_Stream.fold
+---`f(v, acc)` for each element, from `acc = init` on: the last accumulator. (As in Lwt
+---the element comes first.)
+---```lua
+---local s = stream.of_list { "a", "b" }
+---print(await(s:fold("", function(v, acc) return acc .. v end)))   --> ab
+---```
+---@generic T, A
+---@param s lwt.Stream<T>
+---@param init A
+---@param f fun(v: T, acc: A): A
+---@return lwt.Promise<A>
+lwt_stream_module.fold = function(s, init, f) end
 
-lwt_stream_module.fold_s = lwt_Stream.fold_s
+---The same for an `f` that runs as a task, one element after another.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(await(s:fold_s(0, function(v, acc) await(lwt.pause()) return acc + v end)))   --> 6
+---```
+---@generic T, A
+---@param s lwt.Stream<T>
+---@param init A
+---@param f async fun(v: T, acc: A): lwt.Promise<A>|A
+---@return lwt.Promise<A>
+lwt_stream_module.fold_s = function(s, init, f) end
 
-lwt_stream_module.iter = lwt_Stream.iter
+---`f(v)` for each element. The promise (of nothing) is fulfilled at the end, and
+---rejected with the first error of the stream or of `f`. `f` is a plain callback.
+---```lua
+---await(stream.of_list({ 1, 2 }):iter(print))   --> 1
+-----> 2
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T)
+---@return lwt.Promise<nil>
+lwt_stream_module.iter = function(s, f) end
 
-lwt_stream_module.iter_s = lwt_Stream.iter_s
+---The same for an `f` that runs as a task (it may await, and may return a promise), one
+---element after another.
+---```lua
+---await(stream.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
+-----> 2
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
+lwt_stream_module.iter_s = function(s, f) end
 
-lwt_stream_module.iter_p = lwt_Stream.iter_p
+---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
+---Fulfilled when the stream has ended and all are done. The first failure stops it: it
+---reads no more, cancels the others, awaits them, and is rejected.
+---```lua
+---local s = stream.of_list { 0.02, 0.01 }
+---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
+-----> 0.02
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
+lwt_stream_module.iter_p = function(s, f) end
 
-lwt_stream_module.iter_n = lwt_Stream.iter_n
+---The same with at most `max` (default 1) of them at a time: an element is only read when
+---there is room for it.
+---```lua
+---local now, most = 0, 0
+---await(stream.of_string("abcdef"):iter_n(function()
+--- now = now + 1
+--- most = math.max(most, now)
+--- await(lwt.pause())
+--- now = now - 1
+---end, 2))
+---print(most)   --> 2
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@param max? integer
+---@return lwt.Promise<nil>
+lwt_stream_module.iter_n = function(s, f, max) end
 
-lwt_stream_module.find = lwt_Stream.find
+---The first element for which `f(v)` is true; nil if there is none. Everything up to it
+---is taken, itself included.
+---```lua
+---local s = stream.of_list { 1, 5, 7 }
+---print(await(s:find(function(v) return v > 3 end)), await(s:next()))   --> 5 7
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<T?>
+lwt_stream_module.find = function(s, f) end
 
-lwt_stream_module.find_s = lwt_Stream.find_s
+---The same for an `f` that runs as a task.
+---```lua
+---local s = stream.of_list { 1, 5 }
+---print(await(s:find_s(function(v) return lwt.fulfilled(v > 3) end)))   --> 5
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<T?>
+lwt_stream_module.find_s = function(s, f) end
 
-lwt_stream_module.find_map = lwt_Stream.find_map
+---The first value of `f(v)` that is not nil; nil if there is none.
+---```lua
+---print(await(stream.of_list({ "x", "12" }):find_map(tonumber)))   --> 12
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Promise<R?>
+lwt_stream_module.find_map = function(s, f) end
 
-lwt_stream_module.find_map_s = lwt_Stream.find_map_s
+---The same for an `f` that runs as a task.
+---```lua
+---local s = stream.of_list { "x", "12" }
+---print(await(s:find_map_s(function(v) await(lwt.pause()) return tonumber(v) end)))   --> 12
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R?>
+lwt_stream_module.find_map_s = function(s, f) end
 
-lwt_stream_module.get = lwt_Stream.get
+---What `next` is rejected with at the end of a stream.
+---@type any
+lwt_stream_module.Empty = nil
 
-lwt_stream_module.next = lwt_Stream.next
+---The next element; nil at the end. Several readers may wait at the same time: each
+---element goes to exactly one of them, in the order in which they asked. A reader that
+---is cancelled leaves the line, and no element is lost with it. (In a task that was cancelled
+---and has not been told yet, a read begins a turn of the loop later, so that no element is lost
+---at the `await` that raises. So it is for all that takes elements.)
+---```lua
+---local s = stream.of_list { "x" }
+---print(await(s:get()), await(s:get()))   --> x nil
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
+lwt_stream_module.get = function(s) end
 
-lwt_stream_module.peek = lwt_Stream.peek
+---The next element; at the end it is rejected with `stream.Empty`.
+---```lua
+---local s = stream.of_list { "x" }
+---print(await(s:next()))   --> x
+---print(select(2, s:next():state()) == stream.Empty)   --> true
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T>
+lwt_stream_module.next = function(s) end
 
-lwt_stream_module.npeek = lwt_Stream.npeek
+---The element that the next read will give, without taking it; nil at the end. It does
+---not reserve the element: two tasks may see the same one.
+---```lua
+---local s = stream.of_list { 1, 2 }
+---print(await(s:peek()), await(s:peek()), await(s:next()))   --> 1 1 1
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
+lwt_stream_module.peek = function(s) end
 
-lwt_stream_module.nget = lwt_Stream.nget
+---The next `n` elements as a list, without taking them: fewer at the end. It waits
+---until `n` have been produced (others may take them meanwhile).
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(table.concat(await(s:npeek(2)), " "), await(s:next()))   --> 1 2 1
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param n integer
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.npeek = function(s, n) end
 
-lwt_stream_module.get_while = lwt_Stream.get_while
+---The next `n` elements as a list (with `n`): fewer only at the end. Readers that come
+---later wait until it has them all. When it is cancelled, or the source fails, what it
+---had taken is put back.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(#await(s:nget(2)), #await(s:nget(2)), #await(s:nget(2)))   --> 2 1 0
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param n integer
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.nget = function(s, n) end
 
-lwt_stream_module.get_while_s = lwt_Stream.get_while_s
+---The longest run of elements for which `f(v)` is true, as a list; the first one for
+---which it is not stays in the stream. When it is cancelled or fails, what it had taken
+---is put back.
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---print(#await(s:get_while(function(v) return v < 5 end)), await(s:next()))   --> 2 10
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.get_while = function(s, f) end
 
-lwt_stream_module.junk = lwt_Stream.junk
+---The same for an `f` that runs as a task (it may await, and may return a promise).
+---Other readers wait until it is over.
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---local small = s:get_while_s(function(v) await(lwt.pause()) return v < 5 end)
+---print(#await(small), await(s:next()))   --> 2 10
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
+lwt_stream_module.get_while_s = function(s, f) end
 
-lwt_stream_module.njunk = lwt_Stream.njunk
+---Take one element and throw it away. At the end it does nothing.
+---```lua
+---local s = stream.of_list { 1, 2 }
+---await(s:junk())
+---print(await(s:next()))   --> 2
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<nil>
+lwt_stream_module.junk = function(s) end
 
-lwt_stream_module.junk_while = lwt_Stream.junk_while
+---Take `n` elements and throw them away: fewer at the end.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---await(s:njunk(2))
+---print(await(s:next()))   --> 3
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param n integer
+---@return lwt.Promise<nil>
+lwt_stream_module.njunk = function(s, n) end
 
-lwt_stream_module.junk_while_s = lwt_Stream.junk_while_s
+---Throw elements away for as long as `f(v)` is true. The first one for which it is
+---not stays in the stream.
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---await(s:junk_while(function(v) return v < 5 end))
+---print(await(s:next()))   --> 10
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<nil>
+lwt_stream_module.junk_while = function(s, f) end
 
-lwt_stream_module.get_available = lwt_Stream.get_available
+---The same for an `f` that runs as a task. Other readers wait until it is over.
+---```lua
+---local s = stream.of_list { 1, 2, 10, 3 }
+---await(s:junk_while_s(function(v) return lwt.fulfilled(v < 5) end))
+---print(await(s:next()))   --> 10
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
+lwt_stream_module.junk_while_s = function(s, f) end
 
-lwt_stream_module.get_available_up_to = lwt_Stream.get_available_up_to
+---The elements that are there now, as a list: an immediate call, no promise. It asks
+---the source for more until that has to wait. If the source fails, the error is raised,
+---and what was taken is put back.
+---```lua
+---local s, push = stream.create()
+---push(1); push(2)
+---print(#s:get_available(), #s:get_available())   --> 2 0
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return T[]
+lwt_stream_module.get_available = function(s) end
 
-lwt_stream_module.junk_available = lwt_Stream.junk_available
+---The same, at most `n` of them.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---print(#s:get_available_up_to(2), #s:get_available_up_to(2))   --> 2 1
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param n integer
+---@return T[]
+lwt_stream_module.get_available_up_to = function(s, n) end
 
-lwt_stream_module.last_new = lwt_Stream.last_new
+---Throw away the elements that are there now: an immediate call. If the source fails
+---the error is raised.
+---```lua
+---local s, push = stream.create()
+---push(1); push(2)
+---s:junk_available()
+---push(3)
+---print(await(s:next()))   --> 3
+---```
+---@generic T
+---@param s lwt.Stream<T>
+lwt_stream_module.junk_available = function(s) end
 
-lwt_stream_module.is_empty = lwt_Stream.is_empty
+---The newest of the elements that are there now: all are taken, the last is given. When
+---there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---```lua
+---local s, push = stream.create()
+---push(1); push(2); push(3)
+---print(await(s:last_new()))   --> 3
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
+lwt_stream_module.last_new = function(s) end
 
-lwt_stream_module.is_closed = lwt_Stream.is_closed
+---Whether there is no element any more. Waits until that is known; takes nothing.
+---```lua
+---print(await(stream.of_list({}):is_empty()))   --> true
+---print(await(stream.of_list({ 1 }):is_empty()))   --> false
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<boolean>
+lwt_stream_module.is_empty = function(s) end
 
-lwt_stream_module.closed = lwt_Stream.closed
+---Whether the end has been pushed or produced, even if elements are left to read: an
+---immediate answer.
+---```lua
+---local s, push = stream.create()
+---push(1)
+---print(s:is_closed())   --> false
+---push(nil)
+---print(s:is_closed())   --> true
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return boolean
+lwt_stream_module.is_closed = function(s) end
 
-lwt_stream_module.clone = lwt_Stream.clone
+---A promise fulfilled when the end has been pushed or produced (for a stream that reads
+---from a source: when a read met the end). It cannot be cancelled.
+---```lua
+---local s, push = stream.create()
+---local p = s:closed()
+---push(nil)
+---print(p:is_pending())   --> false
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<nil>
+lwt_stream_module.closed = function(s) end
 
-lwt_stream_module.parse = lwt_Stream.parse
+---Another stream of the same elements, from this place on: both see each of them, each
+---at its own pace. Elements are kept until both have read them. A bounded stream cannot
+---be cloned.
+---```lua
+---local a, push = stream.create()
+---local b = a:clone()
+---push(1)
+---print(await(a:next()), await(b:next()))   --> 1 1
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Stream<T>
+lwt_stream_module.clone = function(s) end
+
+---Run `f(s)` as a task; if it fails in any way (being cancelled included) everything it
+---took from the stream is put back, and the promise is rejected with its error. Other
+---readers wait until it is over.
+---```lua
+---local s = stream.of_list { 1, 2, 3 }
+---local p = s:parse(function() print(await(s:next()), await(s:next())) error("no") end)   --> 1 2
+---print(pcall(await, p), await(s:next()))
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(s: lwt.Stream<T>): R?, ...?
+---@return lwt.Promise<R>
+lwt_stream_module.parse = function(s, f) end
 
 ---A stream of what `f()` gives, call after call, until it gives nil. `f` is called
 ---only when an element is wanted and none is there, one call at a time; it runs as a
@@ -7775,8 +9822,9 @@ lwt_stream_module.parse = lwt_Stream.parse
 ---local s = stream.from(function() n = n + 1; if n <= 3 then return n * n end end)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 4 9
 ---```
----@param f fun(): any
----@return lwt.Stream
+---@generic T
+---@param f async fun(): lwt.Promise<T>|T?, ...?
+---@return lwt.Stream<T>
 lwt_stream_module.from = function(f) end
 
 ---The same as `from` for an `f` that never waits: it is called directly, inside the
@@ -7786,8 +9834,9 @@ lwt_stream_module.from = function(f) end
 ---local s = stream.from_direct(function() i = i + 1; return i < 4 and i or nil end)
 ---print(await(s:fold(0, function(x, sum) return sum + x end)))   --> 6
 ---```
----@param f fun(): any
----@return lwt.Stream
+---@generic T
+---@param f fun(): T?, ...?
+---@return lwt.Stream<T>
 lwt_stream_module.from_direct = function(f) end
 
 ---A stream and the function that pushes to it. `push(v)` appends an element, or hands
@@ -7804,22 +9853,6 @@ lwt_stream_module.from_direct = function(f) end
 ---@return lwt.Stream
 ---@return fun(v: any) push
 lwt_stream_module.create = function() end
-
-lwt_stream_module.pusher = {}
-
-lwt_stream_module.pusher.push = lwt_StreamPusher.push
-
-lwt_stream_module.pusher.close = lwt_StreamPusher.close
-
-lwt_stream_module.pusher.size = lwt_StreamPusher.size
-
-lwt_stream_module.pusher.resize = lwt_StreamPusher.resize
-
-lwt_stream_module.pusher.count = lwt_StreamPusher.count
-
-lwt_stream_module.pusher.blocked = lwt_StreamPusher.blocked
-
-lwt_stream_module.pusher.closed = lwt_StreamPusher.closed
 
 ---A stream that holds at most `n` elements, and its pusher: a producer that is faster
 ---than its consumer has to wait.
@@ -7848,8 +9881,9 @@ lwt_stream_module.create_bounded = function(n) end
 ---```lua
 ---print(#await(stream.of_list({ 5, 6, 7 }):to_list()))   --> 3
 ---```
----@param l table
----@return lwt.Stream
+---@generic T
+---@param l T[]
+---@return lwt.Stream<T>
 lwt_stream_module.of_list = function(l) end
 
 ---A stream of the characters (bytes) of a string. It is closed from the start.
@@ -7857,7 +9891,7 @@ lwt_stream_module.of_list = function(l) end
 ---print(table.concat(await(stream.of_string("abc"):to_list()), "-"))   --> a-b-c
 ---```
 ---@param str string
----@return lwt.Stream
+---@return lwt.Stream<string>
 lwt_stream_module.of_string = function(str) end
 
 ---A stream of what a Lua iterator gives: `of_iterator(f, state, control, closing)`, as
@@ -7870,11 +9904,12 @@ lwt_stream_module.of_string = function(str) end
 ---local words = stream.of_iterator(("to be or not"):gmatch("%a+"))
 ---print(table.concat(await(words:to_list()), "/"))   --> to/be/or/not
 ---```
----@param f function
+---@generic T
+---@param f fun(...): T?, ...?
 ---@param state? any
 ---@param control? any
 ---@param closing? any
----@return lwt.Stream
+---@return lwt.Stream<T>
 lwt_stream_module.of_iterator = function(f, state, control, closing) end
 
 ---A stream of a lazy sequence of `lwt.seq`, which is forced as elements are wanted.
@@ -7904,29 +9939,144 @@ lwt_stream_module.of_seq = function(q) end
 ---@return lwt.Stream
 lwt_stream_module.generate = function(f) end
 
-lwt_stream_module.map = lwt_Stream.map
+---A stream of `f(v)` for each element. `f` is a plain callback and must not await (see
+---`map_s`). If it fails the reader gets the error, the element is lost and the stream
+---goes on. It must not return nil (see `filter_map`).
+---```lua
+---local s = stream.of_list({ 1, 2 }):map(function(v) return v * 10 end)
+---print(table.concat(await(s:to_list()), " "))   --> 10 20
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R
+---@return lwt.Stream<R>
+lwt_stream_module.map = function(s, f) end
 
-lwt_stream_module.map_s = lwt_Stream.map_s
+---The same for an `f` that runs as a task (it may await, and may return a promise), one
+---element after another.
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_s(function(v) await(lwt.pause()) return -v end)
+---print(table.concat(await(s:to_list()), " "))   --> -1 -2
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@return lwt.Stream<R>
+lwt_stream_module.map_s = function(s, f) end
 
-lwt_stream_module.filter = lwt_Stream.filter
+---The elements for which `f(v)` is true. `f` is a plain callback.
+---```lua
+---local s = stream.of_list({ 1, 2, 3, 4 }):filter(function(v) return v % 2 == 0 end)
+---print(table.concat(await(s:to_list()), " "))   --> 2 4
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Stream<T>
+lwt_stream_module.filter = function(s, f) end
 
-lwt_stream_module.filter_s = lwt_Stream.filter_s
+---The same for an `f` that runs as a task, one element after another.
+---```lua
+---local s = stream.of_list({ 1, 2, 3 }):filter_s(function(v) return lwt.fulfilled(v > 1) end)
+---print(table.concat(await(s:to_list()), " "))   --> 2 3
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Stream<T>
+lwt_stream_module.filter_s = function(s, f) end
 
-lwt_stream_module.filter_map = lwt_Stream.filter_map
+---The values of `f(v)` that are not nil. `f` is a plain callback.
+---```lua
+---local s = stream.of_list({ "1", "x", "3" }):filter_map(tonumber)
+---print(table.concat(await(s:to_list()), " "))   --> 1 3
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Stream<R>
+lwt_stream_module.filter_map = function(s, f) end
 
-lwt_stream_module.filter_map_s = lwt_Stream.filter_map_s
+---The same for an `f` that runs as a task, one element after another.
+---```lua
+---local s = stream.of_list({ "1", "x", "3" })
+---local numbers = s:filter_map_s(function(v) await(lwt.pause()) return tonumber(v) end)
+---print(table.concat(await(numbers:to_list()), " "))   --> 1 3
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Stream<R>
+lwt_stream_module.filter_map_s = function(s, f) end
 
-lwt_stream_module.map_list = lwt_Stream.map_list
+---The elements of the lists that `f(v)` gives, one after another. `f` is a plain
+---callback.
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_list(function(v) return { v, v * 10 } end)
+---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 20
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R[]
+---@return lwt.Stream<R>
+lwt_stream_module.map_list = function(s, f) end
 
-lwt_stream_module.map_list_s = lwt_Stream.map_list_s
+---The same for an `f` that runs as a task, one element after another.
+---```lua
+---local s = stream.of_list({ 1, 2 }):map_list_s(function(v) return lwt.fulfilled { v, v } end)
+---print(table.concat(await(s:to_list()), " "))   --> 1 1 2 2
+---```
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R[]>|R[]
+---@return lwt.Stream<R>
+lwt_stream_module.map_list_s = function(s, f) end
 
-lwt_stream_module.flatten = lwt_Stream.flatten
+---The elements of a stream of lists.
+---```lua
+---local q = stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten()
+---print(table.concat(await(q:to_list()), " "))   --> 1 2 3
+---```
+---@generic T
+---@param s lwt.Stream<T[]>
+---@return lwt.Stream<T>
+lwt_stream_module.flatten = function(s) end
 
-lwt_stream_module.append = lwt_Stream.append
+---The elements of `a`, then those of `b`, which is not touched before.
+---```lua
+---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
+---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
+---```
+---@generic T
+---@param a lwt.Stream<T>
+---@param b lwt.Stream<T>
+---@return lwt.Stream<T>
+lwt_stream_module.append = function(a, b) end
 
-lwt_stream_module.concat = lwt_Stream.concat
+---The elements of a stream of streams, one stream after another.
+---```lua
+---local s = stream.of_list { stream.of_list { 1 }, stream.of_list { 2, 3 } }
+---print(table.concat(await(s:concat():to_list()), " "))   --> 1 2 3
+---```
+---@generic T
+---@param s lwt.Stream<lwt.Stream<T>>
+---@return lwt.Stream<T>
+lwt_stream_module.concat = function(s) end
 
-lwt_stream_module.combine = lwt_Stream.combine
+---Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
+---ends with the shorter one; an element of the other that was already read is put back,
+---and so it is when the reader is cancelled or the other stream fails.
+---```lua
+---local rest = stream.of_list { "x", "y", "z" }
+---for v in stream.of_list({ 1, 2 }):combine(rest) do print(v[1], v[2]) end   --> 1 x
+-----> 2 y
+---print(await(rest:next()))   --> z
+---```
+---@generic T, B
+---@param a lwt.Stream<T>
+---@param b lwt.Stream<B>
+---@return lwt.Stream<any>
+lwt_stream_module.combine = function(a, b) end
 
 ---The elements of all streams of a list, as they come. Among streams that have one
 ---ready it takes turns. A stream that fails is dropped after its error has been
@@ -7935,13 +10085,32 @@ lwt_stream_module.combine = lwt_Stream.combine
 ---local s = stream.choose { stream.of_list { 1, 2, 3 }, stream.of_list { 10 } }
 ---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 3
 ---```
----@param streams lwt.Stream[]
----@return lwt.Stream
+---@generic T
+---@param streams lwt.Stream<T>[]
+---@return lwt.Stream<T>
 lwt_stream_module.choose = function(streams) end
 
-lwt_stream_module.wrap_exn = lwt_Stream.wrap_exn
+---The same elements as `{ok = true, value = v}`, and each error of the stream as
+---`{ok = false, error = err}`: reading it never fails.
+---```lua
+---local s = stream.of_list({ 1, 2 }):map(function(v) return v == 2 and error("two", 0) or v end)
+---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
+-----> false two
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Stream<table>
+lwt_stream_module.wrap_exn = function(s) end
 
-lwt_stream_module.hexdump = lwt_Stream.hexdump
+---A stream of strings shown as `hexdump -C` shows them, a line for each 16 bytes. (No
+---last line with the length.)
+---```lua
+---print(await(stream.of_string("Hello, lwt!\n"):hexdump():next()))
+---```
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Stream
+lwt_stream_module.hexdump = function(s) end
 
 ---@class lwt.switch.module
 local lwt_switch_module = {}
@@ -7982,7 +10151,7 @@ lwt_switch_module.check = function(sw) end
 ---await(sw:turn_off())
 ---```
 ---@param sw? lwt.Switch
----@param f fun()
+---@param f async fun(): ...?
 lwt_switch_module.add_hook = function(sw, f) end
 
 ---Like `add_hook`, but with a switch that is off it runs `f` now.
@@ -7994,8 +10163,8 @@ lwt_switch_module.add_hook = function(sw, f) end
 ---end))
 ---```
 ---@param sw? lwt.Switch
----@param f fun()
----@return lwt.Promise # of `f` where it was run, else fulfilled
+---@param f async fun(): ...?
+---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 lwt_switch_module.add_hook_or_exec = function(sw, f) end
 
 ---Runs `f(sw)` as a task with a new switch, and turns it off whichever way `f` ends. When a hook
@@ -8007,8 +10176,9 @@ lwt_switch_module.add_hook_or_exec = function(sw, f) end
 ---end))
 ---print(result)   --> result
 ---```
----@param f fun(sw: lwt.Switch): ...
----@return lwt.Promise # what `f` returns or raises
+---@generic T
+---@param f async fun(sw: lwt.Switch): T?, ...?
+---@return lwt.Promise<T> # what `f` returns or raises
 lwt_switch_module.with_switch = function(f) end
 
 ---@class lwt.term.module
@@ -8481,7 +10651,8 @@ lwt_text_module.wrap = function(s, columns, opts) end
 ---@return lwt.TextChannel
 lwt_text_module.make = function(ch, opts) end
 
----Open a file as a text channel.
+---Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
+---where they append.)
 ---```lua
 ---local lio = require "lwt.io"
 ---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
@@ -8695,7 +10866,7 @@ local lwt_timer_module = {}
 ---await(lwt.sleep(0.02))
 ---```
 ---@param seconds number
----@param f fun()
+---@param f async fun(): ...?
 ---@return lwt.Timer
 lwt_timer_module.create = function(seconds, f) end
 

@@ -452,6 +452,26 @@ op("channel_echo", "a line to a task that sends it back, on channels over TCP (b
 end, "uv")
 
 ---------------------------------------------------------------------------------------------------
+-- Logging
+
+op("log_off", "db:debug(fmt, n), switched off", function()
+  local db = require "lwt.log".section "app.db"
+  return function(n) for i = 1, n do db:debug("%d rows", i) end end
+end)
+
+op("log_on", "db:error(fmt, n), to a file (/dev/null), not awaited", function()
+  local log = require "lwt.log"
+  local db = log.section "app.db"
+  local l = await(log.file { path = "/dev/null" })
+  log.set_default(l)
+  return function(n)
+    local last
+    for i = 1, n do last = db:error("%d rows", i) end
+    await(last)
+  end
+end, "uv")
+
+---------------------------------------------------------------------------------------------------
 -- Lists, and the threadpool (the instructions of its threads are counted as well)
 
 local function numbers(n)
@@ -520,6 +540,11 @@ floor("resume_yield", "coroutine.resume and yield, from Lua", function()
   return function(n) for _ = 1, n do resume(co) end end
 end)
 
+floor("vararg_call", "a method call, of a function (self, ...) that does nothing", function()
+  local object = setmetatable({}, { __index = { call = function(_, ...) end } }) -- luacheck: ignore 212
+  return function(n) for i = 1, n do object:call("%d rows", i) end end
+end)
+
 floor("coroutine", "coroutine.wrap(f)(v)", function()
   local wrap = coroutine.wrap
   return function(n) for i = 1, n do wrap(add_one)(i) end end
@@ -528,7 +553,7 @@ end)
 local floor_of = {
   fulfilled = "limit_fulfilled", bind_resolved = "limit_bind_resolved", bind_pending = "limit_bind_pending",
   await_resolved = "limit_await_resolved", handover = "resume_yield",
-  handover_direct = "resume_yield", yield = "resume_yield", spawn = "coroutine",
+  handover_direct = "resume_yield", yield = "resume_yield", spawn = "coroutine", log_off = "vararg_call",
 }
 for _, o in ipairs(ops) do o.floor = floor_of[o.name] end
 for _, o in ipairs(floors) do ops[#ops + 1] = o end

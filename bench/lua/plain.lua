@@ -200,4 +200,26 @@ function W.lines(path)
   bench.report("io.lines", bench.now() - start, n, { bytes = bytes })
 end
 
+---------------------------------------------------------------------------------------------------
+-- A log without a library
+
+function W.log_off(n)
+  local object = setmetatable({}, { __index = { debug = function(_, ...) end } }) -- luacheck: ignore 212
+  time("empty_call", n, function() for i = 1, n do object:debug("request %d took %.1f ms", i, 3.5) end end)
+end
+
+function W.log_file(n)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  time("os.date", n, function()
+    for i = 1, n do
+      local message = ("request %d took %.1f ms"):format(i, 3.5)
+      file:write(os.date "%Y-%m-%dT%H:%M:%S", " error main: ", message, "\n")
+    end
+    file:flush()
+  end)
+  file:close()
+  os.remove(path)
+end
+
 bench.main(W)

@@ -20,6 +20,20 @@ function W.lines(path)
     end
     bench.report("lwt", bench.now() - start, n, { bytes = bytes })
   end)
+  -- The same as text, where the rock lwt-term is built.
+  local ok, text = pcall(require, "lwt.text")
+  if not ok then return end
+  for _, encoding in ipairs { "UTF-8", "ISO-8859-1" } do
+    lwt.run(function()
+      local start, n, bytes = bench.now(), 0, 0
+      local t <close> = await(text.open_file(path, "r", { encoding = encoding }))
+      for line in t:lines() do
+        n = n + 1
+        bytes = bytes + #line
+      end
+      bench.report("lwt_text_" .. encoding:gsub("%W", ""):lower(), bench.now() - start, n, { bytes = bytes })
+    end)
+  end
 end
 
 function W.files(n)

@@ -45,7 +45,7 @@ end
 --- Waits until as many wait as the barrier is for. Then all are woken, in the order in which they
 --- came. One that is cancelled no longer counts.
 ---@param b lwt.Barrier
----@return lwt.Promise # of the place in that order: 1 for who came first
+---@return lwt.Promise<integer> # of the place in that order: 1 for who came first
 --- ```lua
 --- local b = barrier.create(2)
 --- local gone = b:wait()

@@ -233,7 +233,7 @@ end
 --- their deadlines, those with the same one in the order of their calls.
 ---@param c lwt.Clock
 ---@param seconds number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local c = clock.create { rate = 100 }
 --- await(c:sleep(1))        -- ten milliseconds
@@ -266,7 +266,7 @@ end
 --- Rejects with `lwt.Timeout` when `seconds` have passed on this clock.
 ---@param c lwt.Clock
 ---@param seconds number
----@return lwt.Promise
+---@return lwt.Promise<any>
 --- ```lua
 --- local c = clock.create { paused = true }
 --- local p = c:timeout(1)
@@ -282,11 +282,12 @@ end
 
 --- Gives `x`, a promise or a function to run as a task, so many seconds of this clock: then
 --- cancels it and rejects with `lwt.Timeout`. One that has ended already wins, whatever the limit.
+---@generic T
 ---@param c lwt.Clock
 ---@param seconds number
----@param x lwt.Promise|fun(...): ...
+---@param x lwt.Promise<T>|async fun(...): T?, ...?
 ---@param ... any arguments for the function
----@return lwt.Promise # of `x`
+---@return lwt.Promise<T> # of `x`
 --- ```lua
 --- local c = clock.create { rate = 100 }
 --- local p = c:with_timeout(1, lwt.wait())

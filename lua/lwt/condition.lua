@@ -63,7 +63,7 @@ end
 --- before the mutex is held again.
 ---@param c lwt.Condition
 ---@param m? lwt.Mutex
----@return lwt.Promise # of what was signalled
+---@return lwt.Promise<any> # of what was signalled
 --- ```lua
 --- local mutex = require "lwt.mutex"
 --- local m, c, queue = mutex.create(), condition.create(), {}

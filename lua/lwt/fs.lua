@@ -34,7 +34,7 @@ M.file = file
 --- stream close it. `type` is "file", "directory", "link" …, or "unknown" where the file system
 --- does not tell.
 ---@param path string
----@return lwt.Stream
+---@return lwt.SourceStream<{ name: string, type: string }>
 ---```lua
 ---await(fs.write_file("a", ""))
 ---for entry in fs.readdir(".") do print(entry.name, entry.type) end   --> a file
@@ -75,7 +75,7 @@ end
 --- directory that appears is told as well, some of it twice.
 ---@param path string
 ---@param opts? table `{recursive = boolean}`
----@return lwt.Stream
+---@return lwt.SourceStream<{ type: string, name: string }>
 ---```lua
 ---local s = fs.watch(".")
 ---await(fs.write_file("a", "x"))
@@ -109,7 +109,7 @@ local FIRST_WAIT, LONGEST_WAIT = 0.001, 0.1
 ---@param f lwt.File
 ---@param mode? string "exclusive" (default) or "shared"
 ---@param opts? table `{wait = boolean}`
----@return lwt.Promise of a boolean
+---@return lwt.Promise<boolean>
 ---```lua
 ---local a <close> = await(fs.open("f", "w"))
 ---local b <close> = await(fs.open("f", "w"))

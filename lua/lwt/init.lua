@@ -37,6 +37,8 @@ do
   if folder then core.own_sources(folder) end
 end
 
+require "lwt.internal.unawaited"(getmetatable(core.fulfilled()).__index)
+
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report
 
 local function is_callable(f)
@@ -112,9 +114,10 @@ end
 --- ```lua
 --- print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
 --- ```
+---@generic T
 ---@param s number seconds
----@param x lwt.Promise|async fun(): any
----@return lwt.Promise
+---@param x lwt.Promise<T>|async fun(): T?, ...?
+---@return lwt.Promise<T>
 function lwt.with_timeout(s, x)
   check_seconds(s, 1, "with_timeout")
   local p = x
@@ -156,7 +159,7 @@ end
 --- print(p:state())   --> fulfilled 1 2
 --- ```
 ---@param f fun(resolve: fun(...), reject: fun(err: any))
----@return lwt.Promise
+---@return lwt.Promise<any>
 function lwt.from_callback(f)
   check_function(f, 1, "from_callback")
   local p = core.waiter()

@@ -145,9 +145,10 @@ end
 --- wait for `f`. Afterwards the temporary channel can no longer be used. atomic may be nested, on
 --- the temporary channel.
 ---
+---@generic T
 ---@param ch lwt.Channel
----@param f function
----@return lwt.Promise what `f` returns
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- local r, w = lio.pipe()
 --- lwt.join {
@@ -170,7 +171,7 @@ end
 --- operation of its own.
 ---
 ---@param ch lwt.Channel
----@return lwt.Stream
+---@return lwt.Stream<string>
 --- ```lua
 --- print(table.concat(await(lio.of_bytes("a\nb"):read_lines():to_list()), " "))   --> a b
 --- ```
@@ -182,7 +183,7 @@ end
 --- The bytes, as strings of one byte each, as a stream.
 ---
 ---@param ch lwt.Channel
----@return lwt.Stream
+---@return lwt.Stream<string>
 --- ```lua
 --- print(#await(lio.of_bytes("abc"):read_chars():to_list()))   --> 3
 --- ```
@@ -215,7 +216,7 @@ end
 ---
 ---@param ch lwt.Channel
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local r, w = lio.pipe()
 --- await(w:write_lines {"a", "b"})
@@ -231,7 +232,7 @@ end
 ---
 ---@param ch lwt.Channel
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local r, w = lio.pipe()
 --- await(w:write_chars {"a", "b"})
@@ -248,7 +249,7 @@ end
 ---@param ch lwt.Channel
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local r, w = lio.pipe()
 --- await(w:writef("%d-%s\n", 1, "x"))
@@ -268,9 +269,10 @@ local direct = require "lwt.io.direct"
 --- end); for output, `d:available()` (how many bytes still fit), `d:put(s)` (how many of its bytes
 --- were put there) and `d:perform()` (write: a promise of how many went out). It ends with `f`.
 ---
+---@generic T
 ---@param ch lwt.Channel
----@param f function
----@return lwt.Promise what `f` returns
+---@param f async fun(d: lwt.io.direct): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- local ch = lio.of_bytes("key=value")
 --- await(ch:direct_access(function(d)
@@ -296,11 +298,12 @@ end
 --- Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done,
 --- however it ends. What could not be written is an error of the whole.
 ---
+---@generic T
 ---@param path string
 ---@param mode string
----@param f function a task; gets the channel
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_file`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- await(lio.with_file("f", "w", function(ch) return ch:write("text") end))
 --- print(await(lio.with_file("f", "r", lio.read)))   --> text
@@ -337,9 +340,10 @@ end
 --- Make a temporary file and give its path and its channel to `f`. It is closed and removed when
 --- `f` is done, however it ends, by cancellation as well.
 ---
----@param f function a task; gets the path and the channel
+---@generic T
+---@param f async fun(path: string, ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_temp_file`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- local path = await(lio.with_temp_file(function(path, ch) await(ch:write("x")); return path end))
 --- print((pcall(await, lio.file_length(path))))   --> false
@@ -359,9 +363,10 @@ end
 --- Make a temporary folder and give its path to `f`. It is removed, with all that is in it, when
 --- `f` is done, however it ends.
 ---
----@param f function a task; gets the path
+---@generic T
+---@param f async fun(path: string): T?, ...?
 ---@param opts table? as for `create_temp_dir`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- local p = lio.with_temp_dir(function(path)
 ---   await(lio.lines_to_file(path .. "/f", {"one", "two"}))
@@ -393,7 +398,7 @@ end
 --- The lines of a file as a stream. The file is opened for the first and closed after the last.
 ---
 ---@param path string
----@return lwt.Stream
+---@return lwt.Stream<string>
 --- ```lua
 --- await(lio.lines_to_file("f", {"a", "b"}))
 --- print(table.concat(await(lio.lines_of_file("f"):to_list()), " "))   --> a b
@@ -408,7 +413,7 @@ end
 --- The bytes of a file as a stream of strings of one byte.
 ---
 ---@param path string
----@return lwt.Stream
+---@return lwt.Stream<string>
 --- ```lua
 --- await(lio.chars_to_file("f", {"a", "b"}))
 --- print(#await(lio.chars_of_file("f"):to_list()))   --> 2
@@ -430,7 +435,7 @@ end
 ---
 ---@param path string
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- await(lio.lines_to_file("f", {"a", "b"}))
 --- print(await(lio.file_length("f")))   --> 4
@@ -446,7 +451,7 @@ end
 ---
 ---@param path string
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- await(lio.chars_to_file("f", {"a", "b"}))
 --- print(await(lio.file_length("f")))   --> 2
@@ -506,7 +511,7 @@ local network = require "lwt.io.network"
 ---
 ---@param addr string|table
 ---@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
----@return lwt.Promise a channel
+---@return lwt.Promise<lwt.Channel>
 --- ```lua
 --- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   await(ch:write_line("hello"))
@@ -523,10 +528,11 @@ end
 
 --- Connect, give the channel to `f`, and close it when `f` is done, however it ends.
 ---
+---@generic T
 ---@param addr string|table
----@param f function a task; gets the channel
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param opts table? as for `open_connection`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   await(ch:write_line((await(ch:read_line())):upper()))
@@ -547,9 +553,10 @@ end
 
 --- Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
 ---
----@param f function a task; gets the channel
+---@generic T
+---@param f async fun(ch: lwt.Channel): T?, ...?
 ---@param ch lwt.Channel
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- local r, w = lio.pipe()
 --- await(lio.with_close_connection(function(c) return c:write("x") end, w))
@@ -584,9 +591,9 @@ end
 --- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---
 ---@param addr string|table
----@param f function a task for each client
+---@param f async fun(ch: lwt.Channel, address: string): ...?
 ---@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
----@return lwt.Promise the server, once it is listening
+---@return lwt.Promise<lwt.Server> # the server, once it is listening
 --- ```lua
 --- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---   for line in ch:lines() do await(ch:write_line(line:upper())) end
@@ -614,6 +621,34 @@ local elsewhere = {
   open = "open_file(path, mode)", popen = "lwt.process.pread", tmpfile = "open_temp_file()",
   input = "stdin", output = "stdout",
 }
+
+--- A file, a socket, a pipe or a program's end of one, by lines and bytes, with a buffer.
+---@class lwt.Channel
+---@field le lwt.ChannelOrder numbers in little-endian order: the lowest byte first
+---@field be lwt.ChannelOrder numbers in big-endian order: the highest byte first
+
+--- The numbers of a channel, in one order of bytes.
+---@class lwt.ChannelOrder
+
+--- Standard input. The channel is made when it is first asked for; closing it leaves the
+--- descriptor open.
+--- ```lua
+--- print(lio.stdin:mode())   --> input
+--- ```
+---@value lwt.io.stdin lwt.Channel
+
+--- Standard output: what is written is buffered, and written out when the buffer is full, when the
+--- loop has nothing else to do, by `flush`, and at the end of the program.
+--- ```lua
+--- print(lio.stdout:mode())   --> output
+--- ```
+---@value lwt.io.stdout lwt.Channel
+
+--- Standard error, buffered like standard output.
+--- ```lua
+--- print(lio.stderr:mode())   --> output
+--- ```
+---@value lwt.io.stderr lwt.Channel
 
 -- Made when they are first asked for: a program that does not use them leaves the descriptors
 -- alone.
@@ -648,7 +683,7 @@ end
 --- and comes later than a `print` after it.)
 ---
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- print(lwt.is_promise(lio.print("")))   --> true
 --- ```
@@ -659,7 +694,7 @@ end
 --- Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
 ---
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.printl(...)
   return put("stdout", write_line, text_of("printl", ...))
 end
@@ -668,7 +703,7 @@ end
 ---
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.printf(fmt, ...)
   return put("stdout", write, formatted("printf", fmt, ...))
 end
@@ -677,7 +712,7 @@ end
 ---
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.printlf(fmt, ...)
   return put("stdout", write_line, formatted("printlf", fmt, ...))
 end
@@ -685,7 +720,7 @@ end
 --- Write the arguments to `lio.stderr`.
 ---
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.eprint(...)
   return put("stderr", write, text_of("eprint", ...))
 end
@@ -693,7 +728,7 @@ end
 --- Write the arguments and a newline to `lio.stderr`.
 ---
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.eprintl(...)
   return put("stderr", write_line, text_of("eprintl", ...))
 end
@@ -702,7 +737,7 @@ end
 ---
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.eprintf(fmt, ...)
   return put("stderr", write, formatted("eprintf", fmt, ...))
 end
@@ -711,7 +746,7 @@ end
 ---
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.eprintlf(fmt, ...)
   return put("stderr", write_line, formatted("eprintlf", fmt, ...))
 end
@@ -722,7 +757,7 @@ local hex = require "lwt.io.hex"
 ---
 ---@param ch lwt.Channel
 ---@param data string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local r, w = lio.pipe()
 --- await(w:hexdump("Hello\n"))
@@ -752,7 +787,7 @@ end
 --- Flush every open output channel. What cannot be written is told by the channel's next operation,
 --- not here.
 ---
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local r, w = lio.pipe()
 --- await(w:write("x"))

@@ -16,6 +16,11 @@ local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local crew = require "lwt.internal.crew"
 
+--- A list that knows its length, since it may hold nil.
+---@class lwt.Values<T>
+---@field [integer] T
+---@field n integer
+
 local spawn, await, is_promise, fulfilled = lwt.spawn, lwt.await, lwt.is_promise, lwt.fulfilled
 local math_huge = math.huge
 
@@ -49,9 +54,10 @@ local function done() end
 local function same(v) return fulfilled(v) end
 
 --- `f(v)` for one element after another.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 ---```lua
 ---await(list.iter_s(function(v) await(lwt.pause()) print(v) end, { 1, 2 }))   --> 1
 --- --> 2
@@ -64,9 +70,10 @@ function M.iter_s(f, l)
 end
 
 --- `f(v)` for all elements at the same time.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 ---```lua
 ---await(list.iter_p(function(v) await(lwt.sleep(v)) print(v) end, { 0.02, 0.01 }))   --> 0.01
 --- --> 0.02
@@ -78,10 +85,11 @@ end
 
 --- `f(v)` for all elements, at most `max` (default 1) at a time. After a failure no more
 --- are started.
----@param f fun(v: any): any
----@param l table
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---local now, most = 0, 0
 ---await(list.iter_n(function()
@@ -104,9 +112,10 @@ function M.iter_n(f, l, max)
 end
 
 --- `f(i, v)` for one element after another; `i` counts from 1.
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(i: integer, v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 ---```lua
 ---await(list.iteri_s(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
 --- --> 2 b
@@ -119,9 +128,10 @@ function M.iteri_s(f, l)
 end
 
 --- `f(i, v)` for all elements at the same time.
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(i: integer, v: T): any
+---@param l T[]
+---@return lwt.Promise<nil>
 ---```lua
 ---await(list.iteri_p(function(i, v) print(i, v) end, { "a", "b" }))   --> 1 a
 --- --> 2 b
@@ -132,9 +142,10 @@ function M.iteri_p(f, l)
 end
 
 --- The list of `f(v)`, called for one element after another.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 ---```lua
 ---local l = await(list.map_s(function(v) return lwt.fulfilled(v * 2) end, { 1, 2 }))
 ---print(table.concat(l, " "))   --> 2 4
@@ -149,9 +160,10 @@ function M.map_s(f, l)
 end
 
 --- The list of `f(v)`, called for all elements at the same time.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 ---```lua
 ---local l = await(list.map_p(function(v) await(lwt.sleep(v)) return v end, { 0.02, 0.01 }))
 ---print(l[1], l[2])   --> 0.02 0.01
@@ -162,10 +174,11 @@ function M.map_p(f, l)
 end
 
 --- The list of `f(v)`, with at most `max` (default 1) calls at a time.
----@param f fun(v: any): any
----@param l table
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@param l T[]
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<R>>
 ---```lua
 ---local l = await(list.map_n(function(v) await(lwt.pause()) return v * v end, { 1, 2, 3 }, 2))
 ---print(l[1], l[2], l[3], l.n)   --> 1 4 9 3
@@ -181,9 +194,10 @@ function M.map_n(f, l, max)
 end
 
 --- The list of `f(i, v)`, called for one element after another; `i` counts from 1.
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(i: integer, v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 ---```lua
 ---local l = await(list.mapi_s(function(i, v) return i .. v end, { "a", "b" }))
 ---print(table.concat(l, " "))   --> 1a 2b
@@ -198,9 +212,10 @@ function M.mapi_s(f, l)
 end
 
 --- The list of `f(i, v)`, called for all elements at the same time.
----@param f fun(i: integer, v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(i: integer, v: T): lwt.Promise<R>|R
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 ---```lua
 ---local l = await(list.mapi_p(function(i, v) return i .. v end, { "a", "b" }))
 ---print(table.concat(l, " "))   --> 1a 2b
@@ -231,9 +246,10 @@ local function marks_s(f, l, n)
 end
 
 --- The elements for which `f(v)` is true, asked one after another.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>>
 ---```lua
 ---local l = await(list.filter_s(function(v) return v > 1 end, { 1, 2, 3 }))
 ---print(table.concat(l, " "))   --> 2 3
@@ -244,9 +260,10 @@ function M.filter_s(f, l)
 end
 
 --- The elements for which `f(v)` is true, asked at the same time.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>>
 ---```lua
 ---local big = list.filter_p(function(v) await(lwt.pause()) return v > 1 end, { 1, 2, 3 })
 ---print(table.concat(await(big), " "))   --> 2 3
@@ -270,9 +287,10 @@ local function compact(values)
 end
 
 --- The values of `f(v)` that are not nil, called one after another.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 ---```lua
 ---print(table.concat(await(list.filter_map_s(tonumber, { "1", "x", "3" })), " "))   --> 1 3
 ---```
@@ -293,9 +311,10 @@ function M.filter_map_s(f, l)
 end
 
 --- The values of `f(v)` that are not nil, called at the same time.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<lwt.Values<R>>
 ---```lua
 ---print(table.concat(await(list.filter_map_p(tonumber, { "1", "x", "3" })), " "))   --> 1 3
 ---```
@@ -305,9 +324,10 @@ function M.filter_map_p(f, l)
 end
 
 --- Whether `f(v)` is true for every element, asked one after another until it is not.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 ---```lua
 ---print(await(list.for_all_s(function(v) return v > 0 end, { 1, 2 })))   --> true
 ---```
@@ -323,9 +343,10 @@ end
 
 --- Whether `f(v)` is true for every element: all are asked at the same time, and waited
 --- for.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 ---```lua
 ---print(await(list.for_all_p(function(v) return lwt.fulfilled(v > 1) end, { 1, 2 })))   --> false
 ---```
@@ -340,9 +361,10 @@ function M.for_all_p(f, l)
 end
 
 --- Whether `f(v)` is true for some element, asked one after another until it is.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 ---```lua
 ---print(await(list.exists_s(function(v) return v == 2 end, { 1, 2, 3 })))   --> true
 ---```
@@ -357,9 +379,10 @@ function M.exists_s(f, l)
 end
 
 --- Whether `f(v)` is true for some element: all are asked at the same time, and waited for.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<boolean>
 ---```lua
 ---local function is_4(v) return lwt.fulfilled(v == 4) end
 ---print(await(list.exists_p(is_4, { 1, 2, 3 })))   --> false
@@ -376,9 +399,10 @@ end
 
 --- The first element for which `f(v)` is true, asked one after another until it is; nil if
 --- there is none.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<T>
 ---```lua
 ---print(await(list.find_s(function(v) return v > 1 end, { 1, 2, 3 })))   --> 2
 ---```
@@ -395,9 +419,10 @@ end
 
 --- The first element, in the list's order, for which `f(v)` is true: all are asked at the
 --- same time, and waited for; nil if there is none.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<T>
 ---```lua
 ---print(await(list.find_p(function(v) await(lwt.pause()) return v > 1 end, { 1, 2, 3 })))   --> 2
 ---```
@@ -413,9 +438,10 @@ end
 
 --- The first value of `f(v)` that is not nil, called one after another until there is one;
 --- nil if there is none.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<R>
 ---```lua
 ---print(await(list.find_map_s(tonumber, { "x", "12" })))   --> 12
 ---```
@@ -432,9 +458,10 @@ end
 
 --- The first value, in the list's order, of `f(v)` that is not nil: called for all at the
 --- same time, and waited for; nil if there is none.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T, R
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@param l T[]
+---@return lwt.Promise<R>
 ---```lua
 ---print(await(list.find_map_p(tonumber, { "x", "12" })))   --> 12
 ---```
@@ -450,9 +477,10 @@ end
 
 --- Two lists: the elements for which `f(v)` is true, and the others; asked one after
 --- another.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<T>>
 ---```lua
 ---local big, small = await(list.partition_s(function(v) return v > 2 end, { 1, 2, 3, 4 }))
 ---print(#big, #small, big[1], small[1])   --> 2 2 3 1
@@ -466,9 +494,10 @@ function M.partition_s(f, l)
 end
 
 --- Two lists: the elements for which `f(v)` is true, and the others; asked at the same time.
----@param f fun(v: any): any
----@param l table
----@return lwt.Promise
+---@generic T
+---@param f async fun(v: T): any
+---@param l T[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<T>>
 ---```lua
 ---local big, small = await(list.partition_p(function(v) return v > 2 end, { 1, 2, 3, 4 }))
 ---print(#big, #small)   --> 2 2
@@ -480,10 +509,11 @@ function M.partition_p(f, l)
 end
 
 --- `f(acc, v)` from the first element to the last: the last accumulator.
----@param f fun(acc: any, v: any): any
----@param acc any
----@param l table
----@return lwt.Promise
+---@generic T, A
+---@param f async fun(acc: A, v: T): lwt.Promise<A>|A
+---@param acc A
+---@param l T[]
+---@return lwt.Promise<A>
 ---```lua
 ---print(await(list.fold_left_s(function(acc, v) return acc .. v end, "", { "a", "b" })))   --> ab
 ---```
@@ -497,10 +527,11 @@ function M.fold_left_s(f, acc, l)
 end
 
 --- `f(v, acc)` from the last element to the first: the last accumulator.
----@param f fun(v: any, acc: any): any
----@param l table
----@param acc any
----@return lwt.Promise
+---@generic T, A
+---@param f async fun(v: T, acc: A): lwt.Promise<A>|A
+---@param l T[]
+---@param acc A
+---@return lwt.Promise<A>
 ---```lua
 ---print(await(list.fold_right_s(function(v, acc) return acc .. v end, { "a", "b" }, "")))   --> ba
 ---```

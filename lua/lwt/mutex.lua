@@ -13,6 +13,9 @@ local cancel_due = core.cancel_due
 local push, wake = waiters.push, waiters.wake
 local getmetatable = getmetatable
 
+--- What holds a lock or a place for a `<close>` variable: when the block is left, it gives it back.
+---@class lwt.Guard
+
 ---@class lwt.Mutex
 local M = {}
 local mutex = { __name = "lwt.mutex", __index = M }
@@ -89,7 +92,7 @@ end
 --- has to unlock; `with_lock` takes care of that on every way out.
 --- The value is a guard for a `<close>` variable, which unlocks when the block is left.
 ---@param m lwt.Mutex
----@return lwt.Promise # of a guard
+---@return lwt.Promise<lwt.Guard>
 --- ```lua
 --- local m = mutex.create()
 --- do
@@ -128,10 +131,11 @@ end
 --- Runs `f` as a task while holding the mutex, and unlocks it whichever way `f` ends: with
 --- values, with an error, cancelled. Cancelling the promise withdraws it while it waits for
 --- the mutex, and cancels `f` once that runs.
+---@generic T
 ---@param m lwt.Mutex
----@param f fun(...): ...
+---@param f async fun(...): T?, ...?
 ---@param ... any arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 --- ```lua
 --- local m = mutex.create()
 --- local log = {}

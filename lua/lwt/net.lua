@@ -27,7 +27,7 @@ end
 --- first, or await the writes, to have them sent). The promise is fulfilled at once; a second
 --- close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
 ---@param handle lwt.Socket|lwt.Listener|lwt.Udp
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local a, b = net.socketpair()
 --- local p = b:read()

@@ -14,7 +14,7 @@ local waiters = require "lwt.internal.waiters"
 local await, is_promise = lwt.await, lwt.is_promise
 local getmetatable = getmetatable
 
----@class lwt.Pool
+---@class lwt.Pool<E>
 local M = {}
 local pool = { __name = "lwt.pool", __index = M }
 local known = { validate = "function", check = "function", dispose = "function" }
@@ -37,10 +37,11 @@ end
 --- it the element is kept.
 --- `dispose(element)` releases it. When it raises, whoever caused it gets the error; the
 --- element is gone all the same, and the next one who waits makes another.
+---@generic E
 ---@param n integer at least 1
----@param create fun(): any
+---@param create async fun(): lwt.Promise<E>|E
 ---@param opts? lwt.pool.Options
----@return lwt.Pool
+---@return lwt.Pool<E>
 --- ```lua
 --- local made = 0
 --- local p = pool.create(2, function()
@@ -202,10 +203,11 @@ end
 --- strictly first come, first served. When making one fails, its user gets the error and the next
 --- one who waits tries for himself.
 --- Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
----@param p lwt.Pool
----@param f fun(element: any, ...): ...
+---@generic E, T
+---@param p lwt.Pool<E>
+---@param f async fun(element: E, ...): T?, ...?
 ---@param ... any more arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 --- ```lua
 --- local p = pool.create(1, function() return "connection" end)
 --- print(await(p:use(function(c) return "used the " .. c end)))   --> used the connection
@@ -235,8 +237,9 @@ end
 --- Disposes of the elements: of those that nobody uses now, one after another, of the others as
 --- soon as they are given back. The next `use` makes a new one.
 --- Cancelling the promise does not stop it.
----@param p lwt.Pool
----@return lwt.Promise # when the idle ones are gone; rejected if a `dispose` raised, the first
+---@generic E
+---@param p lwt.Pool<E>
+---@return lwt.Promise<nil> # when the idle ones are gone; rejected if a `dispose` raised, the first
 --- ```lua
 --- local p = pool.create(1, function() return "thing" end, {
 ---   dispose = function(thing) print("disposed of", thing) end,   --> disposed of thing
@@ -251,7 +254,8 @@ function M.clear(p)
 end
 
 --- How many wait for an element.
----@param p lwt.Pool
+---@generic E
+---@param p lwt.Pool<E>
 ---@return integer
 --- ```lua
 --- local p = pool.create(1, function() return 0 end)

@@ -111,7 +111,11 @@ local shells = setmetatable({}, { __mode = "k" })
 local function abort(p)
   for _, name in ipairs { "stdin", "stdout", "stderr" } do
     local ch = rawget(p, name)
-    if ch then ch:abort() end
+    if ch and p.timed_out then
+      ch:_time_out()
+    elseif ch then
+      ch:abort()
+    end
   end
 end
 
@@ -229,7 +233,7 @@ end
 --- name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 --- `stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
 --- of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
---- reads them is told `lwt.Closed`, and the status tells of `KILL`),
+--- reads or writes them, then or later, is told `lwt.Timeout`, and the status tells of `KILL`),
 --- also when it has ended by then and a program that it has left behind holds them;
 --- `group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
 --- and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
@@ -260,7 +264,7 @@ end
 --- A promise of how it ends: `{code = n}`, or `{signal = "TERM"}` (a name, or a number that has
 --- none). Cancelling it only ends the waiting.
 ---@param p lwt.Process
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 ---```lua
 ---local p = process.open {"sh", "-c", "exit 3"}
 ---print(await(p:status()).code)   --> 3
@@ -273,7 +277,7 @@ end
 
 --- Sends a signal, to its whole group when it has one (`group`), unless it has ended already. As a
 --- module function, `kill(pid, signal)` takes the number of any process, too (of a group: negative).
----@param p lwt.Process
+---@param p lwt.Process|integer a process, or the number of one
 ---@param name? string|integer default "TERM"
 ---@return boolean sent
 ---```lua
@@ -386,7 +390,7 @@ end
 --- program did not take (`EPIPE`) rejects, after it has ended. Closing again gives the
 --- status.
 ---@param p lwt.Process
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 ---```lua
 ---local p = process.open({"cat"}, {stdin = "pipe", stdout = "null"})
 ---print(await(p:close()).code)   --> 0
@@ -447,7 +451,7 @@ end
 --- and is over when it has ended. After the `timeout` it is killed, which the status tells.
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 ---```lua
 ---print(await(process.exec {"true"}).code)   --> 0
 ---print(select(2, pcall(await, process.exec {"no-such-program"})).code)   --> ENOENT
@@ -483,7 +487,7 @@ function M.getpid() return uv.getpid() end
 --- the `timeout` has passed it is rejected with `lwt.Timeout`; so it is with all calls below.
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a string and a lwt.ProcessStatus
+---@return lwt.Promise<string, lwt.ProcessStatus>
 ---```lua
 ---local text, status = await(process.pread {"printf", "a b"})
 ---print(text, status.code)   --> a b 0
@@ -500,7 +504,7 @@ end
 --- not read further (it ends when it writes on), and waited for.
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a string or nil, and a lwt.ProcessStatus
+---@return lwt.Promise<string?, lwt.ProcessStatus>
 ---```lua
 ---print((await(process.pread_line {"printf", "one\\ntwo\\n"})))   --> one
 ---```
@@ -550,7 +554,7 @@ local function read_char(p) return await(p.stdout:read_char()) end
 --- dropping the stream, stop the program.
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 ---```lua
 ---for line in process.pread_lines {"printf", "one\\ntwo\\n"} do print(line) end   --> one
 ------> two
@@ -563,7 +567,7 @@ end
 --- A stream of the characters (bytes) that a program writes, as `pread_lines`.
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 ---```lua
 ---print(await(process.pread_chars({"printf", "abc"}):to_string()))   --> abc
 ---```
@@ -624,7 +628,7 @@ end
 ---@param cmd string[]
 ---@param text string|lwt.Bytes
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 ---```lua
 ---print(await(process.pwrite({"grep", "-q", "b"}, "a\nb\n")).code)   --> 0
 ---```
@@ -635,7 +639,7 @@ M.pwrite = pwrite("pwrite", "text")
 ---@param cmd string[]
 ---@param line string
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 ---```lua
 ---print(await(process.pwrite_line({"grep", "-qx", "b"}, "b")).code)   --> 0
 ---```
@@ -646,7 +650,7 @@ M.pwrite_line = pwrite("pwrite_line", "line")
 ---@param cmd string[]
 ---@param chars lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 ---```lua
 ---print(await(process.pwrite_chars({"grep", "-q", "ab"}, {"a", "b"})).code)   --> 0
 ---```
@@ -657,7 +661,7 @@ M.pwrite_chars = pwrite("pwrite_chars", "chars")
 ---@param cmd string[]
 ---@param lines lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Promise of a lwt.ProcessStatus
+---@return lwt.Promise<lwt.ProcessStatus>
 ---```lua
 ---print(await(process.pwrite_lines({"grep", "-qx", "b"}, {"a", "b"})).code)   --> 0
 ---```
@@ -694,7 +698,7 @@ end
 ---@param cmd string[]
 ---@param text string|lwt.Bytes
 ---@param opts? table as for `open`
----@return lwt.Promise of a string and a lwt.ProcessStatus
+---@return lwt.Promise<string, lwt.ProcessStatus>
 ---```lua
 ---print((await(process.pmap({"tr", "a-z", "A-Z"}, "hello"))))   --> HELLO
 ---```
@@ -705,7 +709,7 @@ M.pmap = pmap("pmap", "text", function(ch) return ch:read() end)
 ---@param cmd string[]
 ---@param line string
 ---@param opts? table as for `open`
----@return lwt.Promise of a string or nil, and a lwt.ProcessStatus
+---@return lwt.Promise<string?, lwt.ProcessStatus>
 ---```lua
 ---print((await(process.pmap_line({"tr", "a-z", "A-Z"}, "hello"))))   --> HELLO
 ---```
@@ -747,7 +751,7 @@ end
 ---@param cmd string[]
 ---@param lines lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 ---```lua
 ---local s = process.pmap_lines({"tr", "a-z", "A-Z"}, {"one", "two"})
 ---print(table.concat(await(s:to_list()), " "))   --> ONE TWO
@@ -759,7 +763,7 @@ M.pmap_lines = pmap_stream("pmap_lines", "lines", read_line)
 ---@param cmd string[]
 ---@param chars lwt.Stream|string[]
 ---@param opts? table as for `open`
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 ---```lua
 ---print(await(process.pmap_chars({"tr", "a-z", "A-Z"}, {"a", "b"}):to_string()))   --> AB
 ---```
@@ -768,10 +772,11 @@ M.pmap_chars = pmap_stream("pmap_chars", "chars", read_char)
 
 --- Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
 --- returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
+---@generic T
 ---@param cmd string[]
 ---@param opts? table as for `open`
----@param f fun(p: lwt.Process): ...
----@return lwt.Promise of what `f` returns
+---@param f async fun(p: lwt.Process): T?, ...?
+---@return lwt.Promise<T> # of what `f` returns
 ---```lua
 ---print(await(process.with_process({"printf", "x"}, {stdout = "pipe"}, function(p)
 ---  return await(p.stdout:read())

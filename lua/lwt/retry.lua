@@ -101,9 +101,10 @@ end
 --- that has just failed (`retry.default_delay`). An error that `retry_if(err, n)` would not see
 --- tried again, one that `retry.fatal` raised, `Canceled` and `Interrupted` end it at once.
 --- `retry_if` and `delay` may await. Cancelling the promise cancels the attempt, or the wait.
----@param f fun(n: integer): ...
+---@generic T
+---@param f async fun(n: integer): T?, ...?
 ---@param opts? lwt.retry.Options
----@return lwt.Promise # of the first success; rejected with the last failure
+---@return lwt.Promise<T> # of the first success; rejected with the last failure
 --- ```lua
 --- local p = retry.run(function(n)
 ---   if n < 3 then error("not yet") end

@@ -99,7 +99,7 @@ end
 --- Cancelling a promise that still waits withdraws it. The value is a guard for a `<close>`
 --- variable, which releases the permit when the block is left.
 ---@param s lwt.Semaphore
----@return lwt.Promise # of a guard
+---@return lwt.Promise<lwt.Guard>
 --- ```lua
 --- local s = semaphore.create(1)
 --- await(s:acquire())
@@ -134,10 +134,11 @@ end
 
 --- Runs `f` as a task while holding a permit, which is released whichever way `f` ends: with
 --- values, with an error, cancelled.
+---@generic T
 ---@param s lwt.Semaphore
----@param f fun(...): ...
+---@param f async fun(...): T?, ...?
 ---@param ... any arguments for `f`
----@return lwt.Promise # what `f` returns or raises
+---@return lwt.Promise<T> # what `f` returns or raises
 --- ```lua
 --- local s = semaphore.create(1)
 --- print(await(s:with(function(x) return x * 2 end, 21)))   --> 42

@@ -468,7 +468,7 @@ end
 --- Force the first element: a promise of it and of the sequence of the others; of nothing
 --- at the end.
 ---@param q lwt.Seq
----@return lwt.Promise
+---@return lwt.Promise<any, lwt.Seq>
 ---```lua
 ---local v, rest = await(seq.of_list({ "a", "b" }):next())
 ---local w = await(rest:next())
@@ -507,7 +507,7 @@ end
 
 --- All elements as a list (with `n`).
 ---@param q lwt.Seq
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<any>>
 ---```lua
 ---print(await(seq.of_list({ 1, nil, 3, n = 3 }):to_list()).n)   --> 3
 ---```
@@ -525,7 +525,7 @@ end
 ---@param q lwt.Seq
 ---@param init any
 ---@param f fun(acc: any, v: any): any
----@return lwt.Promise
+---@return lwt.Promise<any>
 ---```lua
 ---local q = seq.of_list { "a", "b" }
 ---print(await(q:fold_left("", function(acc, v) return acc .. v end)))   --> ab
@@ -559,7 +559,7 @@ end
 ---@param q lwt.Seq
 ---@param init any
 ---@param f fun(acc: any, v: any): any
----@return lwt.Promise
+---@return lwt.Promise<any>
 ---```lua
 ---local q = seq.of_list { 1, 2 }
 ---print(await(q:fold_left_s(0, function(acc, v) await(lwt.pause()) return acc + v end)))   --> 3
@@ -581,7 +581,7 @@ end
 --- `f(v)` for each element. `f` is a plain callback.
 ---@param q lwt.Seq
 ---@param f fun(v: any)
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---await(seq.of_list({ 1, 2 }):iter(print))   --> 1
 --- --> 2
@@ -595,7 +595,7 @@ end
 --- The same for an `f` that runs as a task, one element after another.
 ---@param q lwt.Seq
 ---@param f fun(v: any): any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---await(seq.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
 --- --> 2
@@ -628,7 +628,7 @@ end
 --- elements are forced, the others are cancelled and awaited, and the promise is rejected.
 ---@param q lwt.Seq
 ---@param f fun(v: any): any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---local q = seq.of_list { 0.02, 0.01 }
 ---await(q:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
@@ -645,7 +645,7 @@ end
 ---@param q lwt.Seq
 ---@param f fun(v: any): any
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---await(seq.of_list({ 1, 2, 3 }):iter_n(function(v) await(lwt.pause()) print(v) end, 2))   --> 1
 --- --> 2

@@ -134,7 +134,7 @@ end
 --- nor one of `TERM` that signal from interrupting a script of the `lwt` command:
 --- `lwt.interrupts(false)` does.
 ---@param name string "TERM" or "SIGTERM"
----@param f fun(name: string)
+---@param f async fun(name: string): ...?
 ---@return lwt.SignalHandler
 ---```lua
 ---local process = require "lwt.process"
@@ -155,7 +155,7 @@ end
 --- A promise of the next delivery of the signal, fulfilled with its name. Cancelling it, or its
 --- end, takes the listener away.
 ---@param name string
----@return lwt.Promise
+---@return lwt.Promise<string>
 ---```lua
 ---local process = require "lwt.process"
 ---local p = signal.next("USR1")
@@ -177,7 +177,7 @@ end
 --- A stream with an element (the name) for each delivery. Deliveries are counted while nobody
 --- reads. `s:close()` ends it; so does dropping it.
 ---@param name string
----@return lwt.Stream
+---@return lwt.SourceStream<string>
 ---```lua
 ---local process = require "lwt.process"
 ---local s = signal.stream("USR1")

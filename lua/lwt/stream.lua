@@ -15,11 +15,17 @@
 --- `nget` gets what it asked for, or the rest at the end; any number of bounded pushes may
 --- wait, and size 0 is a rendezvous; `choose` drops a stream that failed; nothing is lost
 --- by a cancelled `nget`, `to_list`, `combine` or `parse`.
----@class lwt.Stream
+---@class lwt.Stream<T>
+---@operator call(): T?
+
+--- A stream of something that is open (a directory, a watch, a signal, a program) until the stream
+--- ends, is closed, or nobody has it any more.
+---@class lwt.SourceStream<T> : lwt.Stream<T>
+---@field close fun() ends the stream, and lets go of what is behind it
 
 --- The pushing end of a bounded stream.
 ---@class lwt.StreamPusher
----@field push fun(self: lwt.StreamPusher, v: any): lwt.Promise
+---@field push fun(self: lwt.StreamPusher, v: any): lwt.Promise<nil>
 ---@field close fun(self: lwt.StreamPusher)
 ---@field size fun(self: lwt.StreamPusher): integer
 ---@field resize fun(self: lwt.StreamPusher, n: integer)

@@ -68,7 +68,7 @@ end
 --- Turns the switch off: starts all its hooks at once, newest first, each as a task.
 --- When it is off already the promise is fulfilled at once, even while hooks still run.
 ---@param sw lwt.Switch
----@return lwt.Promise # when all hooks have ended; rejected with the first failure
+---@return lwt.Promise<nil> # when all hooks have ended; rejected with the first failure
 --- ```lua
 --- local sw = switch.create()
 --- local log = {}
@@ -97,7 +97,7 @@ end
 --- Hangs a function on the switch, to be run as a task when it is turned off. Without a switch
 --- (nil) it does nothing; with one that is off it raises `switch.Off`.
 ---@param sw? lwt.Switch
----@param f fun()
+---@param f async fun(): ...?
 --- ```lua
 --- local sw = switch.create()
 --- switch.add_hook(sw, function() print("bye") end)   --> bye
@@ -115,8 +115,8 @@ end
 
 --- Like `add_hook`, but with a switch that is off it runs `f` now.
 ---@param sw? lwt.Switch
----@param f fun()
----@return lwt.Promise # of `f` where it was run, else fulfilled
+---@param f async fun(): ...?
+---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 --- ```lua
 --- local sw = switch.create()
 --- sw:turn_off()
@@ -137,8 +137,9 @@ end
 
 --- Runs `f(sw)` as a task with a new switch, and turns it off whichever way `f` ends. When a hook
 --- fails, its error is the result, also where `f` failed too.
----@param f fun(sw: lwt.Switch): ...
----@return lwt.Promise # what `f` returns or raises
+---@generic T
+---@param f async fun(sw: lwt.Switch): T?, ...?
+---@return lwt.Promise<T> # what `f` returns or raises
 --- ```lua
 --- local result = await(switch.with_switch(function(sw)
 ---   sw:add_hook(function() print("closed") end)   --> closed

@@ -99,7 +99,7 @@ end
 --- that the `await` that raises gives its place back.)
 ---@param t lwt.Throttle
 ---@param key any any value but nil and NaN
----@return lwt.Promise # of a boolean
+---@return lwt.Promise<boolean> # of a boolean
 --- ```lua
 --- local t = throttle.create(1, 1)
 --- print(await(t:wait("bob")))       --> true

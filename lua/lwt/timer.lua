@@ -23,7 +23,7 @@ end
 --- started: never early, once for each start. As a `<close>` variable it is stopped when the
 --- block is left.
 ---@param seconds number
----@param f fun()
+---@param f async fun(): ...?
 ---@return lwt.Timer
 --- ```lua
 --- local t = timer.create(0.01, function()

@@ -33,11 +33,22 @@ local function call_form(entry)
     .. (entry.args and "(" .. entry.args .. ")" or "")
 end
 
+-- The class of an entry's first argument, and that argument's name; where it may be of several
+-- classes (lwt.Socket|lwt.Listener), the first of them, and last a list of all.
 local function first_type(entry)
   local first = entry.params and entry.params[1]
   for _, tag in ipairs(first and entry.tags or {}) do
-    if tag.tag == "param" and tag.name == first then
-      return tag.type:match("^lwt%.%u%w*$"), first
+    if tag.tag == "param" and tag.name:gsub("%?$", "") == first then
+      local classes = {}
+      for part in (tag.type:gsub("%b<>", "") .. "|"):gmatch("(.-)|") do
+        if not part:match("^lwt%.%u%w*$") then
+          -- A function, a string or a number instead of the object: the object has the method all the same.
+          if not part:match("^fun%(") and part ~= "string" and part ~= "integer" then return nil end
+          break
+        end
+        classes[#classes + 1] = part
+      end
+      return classes[1], first, classes
     end
   end
 end
@@ -66,20 +77,21 @@ end
 
 -- Functions that are no methods of their first argument; spec/docs_spec.lua tries all others.
 local plain = {}
-for name in ([[ lwt.get lwt.set lwt.with_value lwt.both lwt.errors lwt.ignore_result
-  lwt.react.S.flip ]]):gmatch("%S+") do
+for name in ([[ lwt.get lwt.run lwt.set lwt.with_value lwt.both lwt.errors lwt.ignore_result
+  lwt.react.S.flip lwt.fs.sendfile ]]):gmatch("%S+") do
   plain[name] = true
 end
 
--- Is it also a method of its first argument? Then its class, that argument's name, and the
--- method's name and arguments.
+-- Is it also a method of its first argument? Then its class, that argument's name, the method's
+-- name and arguments, and the list of all classes that have it.
 function M.method_form(source, entry)
   source.homes = source.homes or homes(source)
-  local class, first = first_type(entry)
+  local class, first, classes = first_type(entry)
   if class and source.homes[class] == entry.module
     and not plain[entry.module .. "." .. entry.name] then
     return class, first, entry.name:match("[^.:]+$"),
-      (entry.args:gsub("^[%[%s]*" .. first .. "%s*,?%s*", ""))
+      (entry.args:gsub("^[%[%s]*" .. first .. "%s*,?%s*", "")),
+      classes
   end
 end
 
@@ -94,8 +106,9 @@ local function summary(text)
   return paragraph:match("^(.-%.)%s") or paragraph
 end
 
+-- (That a function may give more than is told is for editors.)
 local function code(type_name)
-  return "`" .. type_name .. "`"
+  return "`" .. type_name:gsub("[,:] %.%.%.%?", "") .. "`"
 end
 
 local function fields(out, tags, which)
@@ -205,8 +218,8 @@ local function page(source, module, entries, classes)
     out[#out + 1] = ""
   end
   for _, part in ipairs(parts) do
-    if part[1] then
-      out[#out + 1] = "## " .. part[1]
+    if #part[2] > 0 then
+      out[#out + 1] = "## " .. (part[1] or "Functions")
       out[#out + 1] = ""
     end
     for _, entry in ipairs(part[2]) do entry_text(out, source, entry) end

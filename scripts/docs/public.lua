@@ -137,6 +137,20 @@ local function normal(name)
   return (name:lower():gsub("[._]", ""))
 end
 
+-- lwt.react.E, lwt.coroutine: their functions have the entries.
+local function is_table_of_functions(found, key)
+  for other in pairs(found.functions) do
+    if other:sub(1, #key + 1) == key .. "." then return true end
+  end
+  return false
+end
+
+-- Values that a module makes when they are first asked for (lwt.io.stdout).
+local function made_when_asked_for(entry)
+  local module = package.loaded[entry.module]
+  return entry.kind == "value" and type(module) == "table" and module[entry.name] ~= nil
+end
+
 -- Compares what is public with what has an entry: a list of complaints.
 function M.compare(source)
   local found = M.find(source.modules)
@@ -155,6 +169,12 @@ function M.compare(source)
     local same = VIEWS[owner] and VIEWS[owner] .. "." .. name
     if not source.by_name[key] and not source.by_name[same or ""] and not documented[f] then
       complaints[#complaints + 1] = key .. ": a public function without an entry"
+    end
+  end
+
+  for key in pairs(found.values) do
+    if not source.by_name[key] and not is_table_of_functions(found, key) then
+      complaints[#complaints + 1] = key .. ": a public value without an entry"
     end
   end
 
@@ -189,7 +209,7 @@ function M.compare(source)
     end
   end
   for key, entry in pairs(source.by_name) do
-    if not there[key] then
+    if not there[key] and not made_when_asked_for(entry) then
       complaints[#complaints + 1] = ("%s:%d: %s: an entry for something that does not exist")
         :format(entry.file, entry.line, key)
     end

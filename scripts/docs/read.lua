@@ -48,7 +48,9 @@ local function split_type(s)
     elseif c:match("%s") and depth == 0 then
       local next_char = s:match("^%s*(.)", pos) or ""
       -- A union or a function's result may have blanks around its sign.
-      if next_char ~= "|" and not last:match("[|:,]") then break end
+      if next_char ~= "|" and not last:match("[|:,]") and not s:find("^async%s", pos - 5) then
+        break
+      end
       c = last
     end
     last = c
@@ -136,9 +138,10 @@ function Reader:resolve(full, home)
     end
   end
   local module = full
-  -- (A part of a module may be called as one of its functions is.)
-  local function is_page(name) return self.modules[name] and not self.modules[name].part_of end
-  while module and not is_page(module) do module = module:match("^(.+)[.:][^.:]+$") end
+  -- (lwt.log.file is a function of lwt.log: the file inside that module is no page.)
+  while module and not (self.modules[module] and not self.modules[module].part_of) do
+    module = module:match("^(.+)[.:][^.:]+$")
+  end
   if not module then return home or "lwt", full end
   return module, full:sub(#module + 2)
 end

@@ -2,6 +2,7 @@
 -- module, and types/lwt/NAME.lua says what `require "lwt.NAME"` gives. Returns { [path] = text }.
 
 local pages = require "scripts.docs.pages"
+local classes = require "scripts.docs.classes"
 
 local M = {}
 
@@ -12,18 +13,23 @@ for word in ("and break do else elseif end false for function goto if in local n
   .. "return then true until while"):gmatch("%a+") do KEYWORDS[word] = true end
 
 local function comment(out, text)
+  if text == "" then return end
   for line in (text .. "\n"):gmatch("(.-)\n") do
     out[#out + 1] = line == "" and "---" or "---" .. line
   end
 end
 
--- `skip`: the first parameter, which a method does not name.
-local function describe(out, entry, skip)
-  if entry.text ~= "" then comment(out, entry.text) end
+-- As a function; or, when there is a class, as its method, which does not name its object. (Of a
+-- generic class it does: by the object's type the server knows what T is in a callback.)
+local function describe(out, entry, class)
+  comment(out, entry.text)
   for _, example in ipairs(entry.examples) do comment(out, example) end
   for _, tag in ipairs(entry.tags) do
-    if not (skip and tag.tag == "param" and tag.name == skip) then
+    local is_object = class and tag.tag == "param" and tag.name:gsub("%?$", "") == entry.params[1]
+    if not is_object then
       out[#out + 1] = "---@" .. tag.tag .. " " .. tag.rest
+    elseif #class.generics > 0 then
+      out[#out + 1] = ("---@param self %s"):format(tag.type:match("^[%w_.]+%b<>") or class.name)
     end
   end
 end
@@ -50,57 +56,16 @@ end
 
 local function local_name(name) return (name:gsub("[.]", "_")) end
 
-function M.make(source)
-  local out = { "---@meta lwt", GENERATED, "-- luacheck: ignore", "" }
-  local modules = pages.by_module(source)
-
-  -- Classes: those that were declared, and those that entries are methods of.
-  local classes, order = {}, {}
-  local function class(name)
-    if not classes[name] then
-      classes[name] = { name = name, methods = {} }
-      order[#order + 1] = name
-    end
-    return classes[name]
-  end
-  for name, declared in pairs(source.classes) do class(name).declared = declared end
-  local of_class = {}
-  for _, entry in ipairs(source.entries) do
-    if entry.kind == "function" then
-      local owner = pages.method_form(source, entry)
-      if owner then
-        table.insert(class(owner).methods, entry)
-        of_class[entry] = owner
-      end
-    end
-    for _, tag in ipairs(entry.tags) do
-      for name in (tag.type or ""):gmatch("lwt%.%u%w*") do class(name) end
-    end
-  end
-  table.sort(order)
-
-  for _, alias in ipairs(source.aliases) do
-    comment(out, alias.text)
-    for _, tag in ipairs(alias.tags) do out[#out + 1] = "---@" .. tag.tag .. " " .. tag.rest end
-    out[#out + 1] = ""
-  end
-  for _, name in ipairs(order) do
-    local c = classes[name]
-    local id = local_name(name)
-    if c.declared then
-      if c.declared.text ~= "" then comment(out, c.declared.text) end
-      out[#out + 1] = "---@class " .. c.declared.head
-      for _, tag in ipairs(c.declared.tags) do
-        out[#out + 1] = "---@" .. tag.tag .. " " .. tag.rest
-      end
-    else
-      out[#out + 1] = "---@class " .. name
-    end
-    out[#out + 1] = ("local %s = {}"):format(id)
-    out[#out + 1] = ""
-    for _, entry in ipairs(c.methods) do
-      local method = entry.name:match("[^.:]+$")
-      describe(out, entry, entry.params[1])
+local function class_text(out, class)
+  local id = local_name(class.name)
+  comment(out, class.text)
+  out[#out + 1] = "---@class " .. class.head
+  for _, tag in ipairs(class.fields) do out[#out + 1] = "---@" .. tag.tag .. " " .. tag.rest end
+  out[#out + 1] = ("local %s = {}"):format(id)
+  out[#out + 1] = ""
+  for _, entry in ipairs(class.methods) do
+    for _, method in ipairs(classes.method_names(entry)) do
+      describe(out, entry, class)
       if KEYWORDS[method] then
         out[#out + 1] = ("%s = function(self%s) end"):format(member(id, method),
           entry.params[2] and ", " .. parameters(entry.params, 2) or "")
@@ -110,44 +75,77 @@ function M.make(source)
       out[#out + 1] = ""
     end
   end
+end
 
-  local files = {}
-  for _, module in ipairs(modules) do
-    local id = local_name(module.name) .. "_module"
-    local class_name = module.name .. ".module"
-    out[#out + 1] = "---@class " .. class_name
-    out[#out + 1] = ("local %s = {}"):format(id)
-    out[#out + 1] = ""
-    local inner = {}
-    for _, entry in ipairs(module.entries) do
-      local owner, prefix = id, ""
-      for part in (entry.name:match("^(.*)[.:]") or ""):gmatch("[^.:]+") do
-        prefix = prefix .. "." .. part
-        owner = id .. prefix
-        if not inner[owner] then
-          inner[owner] = true
-          out[#out + 1] = owner .. " = {}"
-          out[#out + 1] = ""
-        end
-      end
-      local target = member(owner, entry.name:match("[^.:]+$"))
-      if of_class[entry] then
-        out[#out + 1] = target .. " = "
-          .. member(local_name(of_class[entry]), entry.name:match("[^.:]+$"))
-      elseif entry.kind == "value" then
-        comment(out, entry.text)
-        if entry.type ~= "" then out[#out + 1] = "---@type " .. entry.type end
-        out[#out + 1] = target .. " = nil"
-      else
-        describe(out, entry)
-        out[#out + 1] = ("%s = function(%s) end"):format(target, parameters(entry.params, 1))
-      end
+-- "lwt_react_module" and "E.map" -> "lwt_react_module.E", which is made when it is first needed.
+local function table_of(out, id, name, made)
+  local owner = id
+  for part in (name:match("^(.*)[.:]") or ""):gmatch("[^.:]+") do
+    owner = owner .. "." .. part
+    if not made[owner] then
+      made[owner] = true
+      out[#out + 1] = owner .. " = {}"
       out[#out + 1] = ""
     end
+  end
+  return owner
+end
+
+-- Is the function the method itself? Not where its first argument may be something else as well,
+-- and not of a generic class: what its method gives is known from the object, what a function gives
+-- from its arguments.
+local function takes_object(entry, class)
+  for _, tag in ipairs(entry.tags) do
+    if tag.tag == "param" and tag.name == entry.params[1] then return tag.type == class.name end
+  end
+end
+
+local function module_text(out, module, only)
+  local id = local_name(module.name) .. "_module"
+  out[#out + 1] = ("---@class %s.module"):format(module.name)
+  out[#out + 1] = ("local %s = {}"):format(id)
+  out[#out + 1] = ""
+  local made = {}
+  local function entry_text(entry, name)
+    local class, last = only[entry], name:match("[^.:]+$")
+    local target = member(table_of(out, id, name, made), last)
+    if entry.kind == "value" then
+      comment(out, entry.text)
+      if entry.type ~= "" then out[#out + 1] = "---@type " .. entry.type end
+      out[#out + 1] = target .. " = nil"
+    elseif class and takes_object(entry, class) then
+      out[#out + 1] = target .. " = " .. member(local_name(class.name), last)
+    else
+      describe(out, entry)
+      out[#out + 1] = ("%s = function(%s) end"):format(target, parameters(entry.params, 1))
+    end
+    out[#out + 1] = ""
+  end
+  for _, entry in ipairs(module.entries) do
+    if not classes.is_only_method(entry, only[entry]) then
+      entry_text(entry, entry.name)
+      for _, other in ipairs(entry.also) do entry_text(entry, other) end
+    end
+  end
+end
+
+function M.make(source)
+  local out = { "---@meta lwt", GENERATED, "-- luacheck: ignore", "" }
+  local list, only = classes.of(source)
+  for _, alias in ipairs(source.aliases) do
+    comment(out, alias.text)
+    for _, tag in ipairs(alias.tags) do out[#out + 1] = "---@" .. tag.tag .. " " .. tag.rest end
+    out[#out + 1] = ""
+  end
+  for _, class in ipairs(list) do class_text(out, class) end
+
+  local files = {}
+  for _, module in ipairs(pages.by_module(source)) do
+    module_text(out, module, only)
     if module.name ~= "lwt" then
       files["types/" .. module.name:gsub("%.", "/") .. ".lua"] = table.concat({
         "---@meta " .. module.name, GENERATED, "",
-        "---@type " .. class_name, "local module", "return module", "",
+        ("---@type %s.module"):format(module.name), "local module", "return module", "",
       }, "\n")
     end
   end

@@ -151,6 +151,15 @@ describe("a wrong argument raises at the caller, in Lua's own words:", function(
     end)
   end)
 
+  it("a method of what the promise would give", function()
+    for _, name in ipairs { "read_line", "write", "close", "accept", "status", "next" } do
+      raises(("attempt to call '%s' of a promise: await it first, (await(promise)):%s(...)"):format(name, name),
+        function() p[name](p) end)
+    end
+    assert.is_nil(p.on)
+    assert.is_nil(p[1])
+  end)
+
   it("an index that a promise does not have is nil, not an error of its own", function()
     assert.is_nil(p.no_such_method)
     assert.is_false((pcall(function() p.x = 1 end)))

@@ -1,11 +1,9 @@
 -- What is garbage may be had again: by a finalizer of something that referred to it. Lua's weak
 -- tables have forgotten it by then.
 local lwt = require "lwt"
+local expect = require "spec.support.expect"
+local task = expect.task
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
 
 -- The tasks that wait have lost the hold of their slots, and what nobody refers to is collected.
 local function collect()

@@ -102,6 +102,26 @@ io.stdout:write "out"
     assert.equal(1, select(2, result.err:gsub("never looked at: lost", "")), result.err)
   end)
 
+  it("is one of a number that is told in a second; of the others, how many", function()
+    local result = plain [[
+local lwt = require "lwt"
+lwt.run(function()
+  for i = 1, 1000 do
+    lwt.rejected("lost " .. i)
+    if i % 50 == 0 then lwt.yield() collectgarbage() end
+  end
+end)
+for i = 1, 500 do lwt.rejected("later " .. i) end
+lwt.step()
+]]
+    local told, more = 0, 0
+    for _ in result.err:gmatch "promise was never looked at: %a+ %d+" do told = told + 1 end
+    for n in result.err:gmatch "promises were never looked at: (%d+) more" do more = more + n end
+    assert.equal(1500, told + more)
+    assert.is_true(told >= 20)
+    assert.is_true(more > 0)
+  end)
+
   it("goes to the program's own warn, and not to stderr then", function()
     local result = plain [[
 function warn(...) print("own", ...) end

@@ -172,6 +172,28 @@ return {
     return s
   end),
   {
+    name = "channels: numbers that are written",
+    setup = function()
+      local s = {}
+      s.r, s.w = lio.pipe()
+      return s
+    end,
+    run = function(s)
+      for i = 1, 3 do
+        await(s.w:write(1000 + i))
+        await(s.w:write_line(i + 0.5))
+      end
+      await(s.w:flush())
+    end,
+    disturb = { abort = function(s) s.w:abort() end },
+    breaks = { "abort" },
+    teardown = function(s)
+      s.w:abort()
+      lwt.yield() -- what is buffered would be written now
+      s.r:abort()
+    end,
+  },
+  {
     name = "channels: numbers and lines",
     setup = function()
       local r, w = lio.pipe()

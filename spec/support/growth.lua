@@ -750,6 +750,19 @@ system("bytes", {}, processes, function()
   b:sub(0, 10):to_string()
 end)
 
+-- ---- What came later ---------------------------------------------------------------------------
+
+system("fs: watch, close", {}, files, function(x)
+  local s = module "fs".watch(x.path)
+  s:close()
+end)
+system("io: establish_server, shutdown", { slow = true }, channels, function()
+  local server = module "io".establish_server("127.0.0.1:0", function() end):await()
+  server:shutdown(1):await()
+end)
+on_react("E.app_s", function(x, E) return E.app_s(E.map(x.e, function() return id end), x.e) end)
+on_react("E.run_s", function(x, E) return E.run_s(E.map(x.e, lwt.fulfilled)) end)
+
 -- ---- Measuring -------------------------------------------------------------------------------
 
 local function memory()

@@ -2,8 +2,15 @@
 -- children: whoever loses the memory that it needs is told, and nobody waits for ever.
 local M = { sections = {} }
 
+local standard = io
 local lwt, fs, io, net, process
 local log, dir
+
+-- The lines of a file that may not be there.
+local function lines(path)
+  local ok, next_line = pcall(standard.lines, path)
+  return ok and next_line or function() end
+end
 
 local function section(name, run) M.sections[#M.sections + 1] = { name = name, run = run } end
 
@@ -25,6 +32,7 @@ function M.setup()
     s:shutdown(1):await()
     process.exec({ "true" }):await()
     dir = fs.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/oomXXXXXX"):await()
+    fs.watch(dir):close()
   end)
 end
 
@@ -125,6 +133,27 @@ section("readers that wait for what comes", function()
     a:write("helloworld"):await()
     -- The other end says no more: whoever is not told now would not be told at all.
     for _, p in ipairs { first, second } do say(select(2, pcall(lwt.await, p))) end
+  end)
+end)
+
+section("watches", function()
+  return limited(function()
+    local other, n = fs.watch("/"), 0
+    local ok, w = pcall(fs.watch, dir)
+    if ok then w:close() else say(w) end
+    w = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    for fd = 0, 40 do
+      for line in lines("/proc/self/fdinfo/" .. fd) do
+        if line:find "^inotify wd:" then n = n + 1 end
+      end
+    end
+    other:close()
+    if n > 1 then -- wrong, whatever else was said
+      log = {}
+      error "a watch of the system is left"
+    end
   end)
 end)
 

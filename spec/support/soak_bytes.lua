@@ -37,6 +37,7 @@ end
 --   may_lose  whole frames
 --   no_direct it has no direct view; no_direct_write: to write
 --   no_cancel a write cannot be withdrawn
+--   program   what runs between the two ends
 
 local function connected(listen, connect)
   return function()
@@ -79,8 +80,7 @@ local kinds = {
   end,
   program = function()
     local cat = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
-    world.programs[#world.programs + 1] = cat
-    return cat.stdout, cat.stdin
+    return cat.stdout, cat.stdin, { program = cat }
   end,
   file = function()
     local name = path()
@@ -592,7 +592,7 @@ end
 
 local function body(counts, only)
   world = { counts = counts, only = only, findings = {}, promises = {}, open = {}, all = {}, files = {},
-    programs = {}, threads = {}, frames = random(40) }
+    threads = {}, frames = random(40) }
   local all = {}
   for i = 1, random(4) do all[i] = spawn(connection) end
   for i = 1, #all do
@@ -618,7 +618,14 @@ local function body(counts, only)
     end
     look_at(c)
   end
-  for _, p in ipairs(world.programs) do await(p:close()) end
+  for _, c in ipairs(world.all) do
+    local ok, err = true, nil
+    if c.program then ok, err = pcall(await, c.program:close()) end
+    -- A program that nobody reads any more dies, perhaps before it has taken everything.
+    if not ok and not (c.abandoned and err.code == "EPIPE") then
+      finding("%s: the end of the program: %s", c.name, lwt.traceback(err))
+    end
+  end
   for _, p in ipairs(world.threads) do await(p) end
   for _, name in ipairs(world.files) do os.remove(name) end
   counts.rounds = (counts.rounds or 0) + 1

@@ -343,6 +343,14 @@ describe("files", function()
     assert.equal("ENOENT", failure(text.with_file(dir .. "/none", "r", text.read)).code)
   end))
 
+  it("that are appended to get no second byte order mark", in_dir(function(dir)
+    local path = dir .. "/f"
+    for _, mode in ipairs { "w", "a", "a" } do
+      await(text.with_file(path, mode, function(t) return t:write("é") end, { encoding = "UTF-16" }))
+    end
+    assert.equal("\xFE\xFF\0\xE9\0\xE9\0\xE9", await(lio.with_file(path, "r", lio.read)))
+  end))
+
   it("are closed however the function ends", in_dir(function(dir)
     local path = dir .. "/f"
     local kept

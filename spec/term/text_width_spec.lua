@@ -149,6 +149,10 @@ describe("text.pad", function()
     assert.equal("abc", text.pad("abc", 2))
     assert.equal("", text.pad("", 0))
     assert.equal(1000000, #text.pad("x", 1000000))
+    for _, columns in ipairs { math.maxinteger, 1 << 60 } do
+      local ok, err = pcall(text.pad, "x", columns)
+      assert(not ok and (err:find("too large") or err:find("memory")), err)
+    end
   end)
 
   it("says what is wrong", function()

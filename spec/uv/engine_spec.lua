@@ -1,11 +1,9 @@
 local lwt = require "lwt"
 local engine = require "lwt.engine"
 local net = require "lwt.net"
+local expect = require "spec.support.expect"
+local task = expect.task
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
 
 local function lua(code, before)
   local path = os.tmpname()

@@ -11,7 +11,7 @@ describe("a finalizer in the middle", function()
   end
 
   for _, family in ipairs {
-    "promises", "tasks", "scopes", "pool", "mvar", "streams", "react", "timers", "storage", "loop", -- finalizer_core.lua
+    "promises", "tasks", "scopes", "pool", "mvar", "streams", "react", "timers", "storage", "loop", -- _core
     "tcp", "unix", "pair", "udp", "dns", "poll", -- _net
     "bytes", "channels", "files", "watch", -- _io
     "process", "signal", -- _io and _process

@@ -1,11 +1,9 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
 local uv = require "lwt.uv"
+local expect = require "spec.support.expect"
+local task = expect.task
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
 
 -- The descriptors of this process.
 local function descriptors()

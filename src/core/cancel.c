@@ -241,7 +241,8 @@ static void close_scope(lua_State *L, lwt_context *c, const walk *k, int idx) {
   promise *s = (promise *)lua_touserdata(L, idx);
   int top = lua_gettop(L);
   lua_Integer i, n;
-  s->flags |= s == k->inside ? F_CLOSED : F_CLOSED | F_OUTSIDE;
+  s->flags |= F_CLOSED;
+  if (s != k->inside) s->flags |= F_OUTSIDE;
   if (lua_getiuservalue(L, idx, U_DEP) == LUA_TTABLE) {
     n = (lua_Integer)lua_rawlen(L, -1);
     for (i = 1; i <= n; i++) {
@@ -436,8 +437,9 @@ local q = lwt.protected(p)
 q:cancel()
 print((p:state()), q:state())   --> pending rejected canceled
 ```
-@param p lwt.Promise
-@return lwt.Promise
+@generic T
+@param p lwt.Promise<T>
+@return lwt.Promise<T>
 @function lwt.protected(p)
 */
 static int l_protected(lua_State *L) {
@@ -453,8 +455,9 @@ local q = lwt.no_cancel(p)
 q:cancel()
 print((p:state()), (q:state()))   --> pending pending
 ```
-@param p lwt.Promise
-@return lwt.Promise
+@generic T
+@param p lwt.Promise<T>
+@return lwt.Promise<T>
 @function lwt.no_cancel(p)
 */
 static int l_no_cancel(lua_State *L) {
@@ -470,8 +473,9 @@ local q = lwt.wrap_in_cancelable(p)
 q:cancel()
 print((p:state()), q:state())   --> pending rejected canceled
 ```
-@param p lwt.Promise
-@return lwt.Promise
+@generic T
+@param p lwt.Promise<T>
+@return lwt.Promise<T>
 @function lwt.wrap_in_cancelable(p)
 */
 static int l_wrap_in_cancelable(lua_State *L) {

@@ -186,9 +186,10 @@ On a fulfilled `p` the call happens at once (deeper than 16 such calls inside on
 local p = lwt.fulfilled(2):bind(function(x) return lwt.fulfilled(x * 21) end)
 print(p:state())   --> fulfilled 42
 ```
-@param p lwt.Promise
-@param f fun(...): any
-@return lwt.Promise
+@generic T, R
+@param p lwt.Promise<T>
+@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+@return lwt.Promise<R>
 @function lwt.bind(p, f)
 */
 static int l_bind(lua_State *L) {
@@ -201,9 +202,10 @@ As `lwt.bind`, but what `f` returns is the value, also when it is a promise.
 ```lua
 print(lwt.fulfilled(2):map(function(x) return x + 1, "b" end):state())   --> fulfilled 3 b
 ```
-@param p lwt.Promise
-@param f fun(...): any
-@return lwt.Promise
+@generic T, R
+@param p lwt.Promise<T>
+@param f fun(value: T, ...): lwt.Promise<R>|R?, ...?
+@return lwt.Promise<R>
 @function lwt.map(p, f)
 */
 static int l_map(lua_State *L) {
@@ -219,9 +221,10 @@ promise, or a function, which is run as a task.
 ```lua
 print(await(lwt.catch(function() error("no", 0) end, function(e) return "caught " .. e end)))   --> caught no
 ```
-@param x lwt.Promise|fun(): any
+@generic T
+@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
 @param h fun(err: any): any
-@return lwt.Promise
+@return lwt.Promise<T>
 @function lwt.catch(x, h)
 */
 static int l_catch(lua_State *L) {
@@ -252,10 +255,11 @@ Calls `ok` with the values of `x`, or `h` with its error; errors of `ok` do not 
 local p = lwt.try_bind(lwt.rejected("e"), print, function(e) return "h " .. e end)
 print(p:state())   --> fulfilled h e
 ```
-@param x lwt.Promise|fun(): any
-@param ok fun(...): any
+@generic T, R
+@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
+@param ok fun(value: T, ...): lwt.Promise<R>|R?, ...?
 @param h fun(err: any): any
-@return lwt.Promise
+@return lwt.Promise<R>
 @function lwt.try_bind(x, ok, h)
 */
 static int l_try_bind(lua_State *L) {
@@ -313,9 +317,10 @@ fulfilled; if `f` fails, its error. `x` as in `lwt.catch`. When `x` is cancelled
 print(await(lwt.finalize(function() return 1 end, function() print "cleanup" end)))   --> cleanup
                                                                                       --> 1
 ```
-@param x lwt.Promise|fun(): any
+@generic T
+@param x lwt.Promise<T>|fun(): lwt.Promise<T>|T?, ...?
 @param f fun(): any
-@return lwt.Promise
+@return lwt.Promise<T>
 @function lwt.finalize(x, f)
 */
 static int l_finalize(lua_State *L) {
@@ -393,8 +398,9 @@ exception hook.
 ```lua
 lwt.fulfilled(1):on_success(print)   --> 1
 ```
-@param p lwt.Promise
-@param f fun(...)
+@generic T
+@param p lwt.Promise<T>
+@param f fun(value: T, ...)
 @function lwt.on_success(p, f)
 */
 static int l_on_success(lua_State *L) {
@@ -435,8 +441,9 @@ Calls `f` with the values, or `h` with the error, when `p` is resolved.
 ```lua
 lwt.fulfilled(1):on_any(print, error)   --> 1
 ```
-@param p lwt.Promise
-@param f fun(...)
+@generic T
+@param p lwt.Promise<T>
+@param f fun(value: T, ...)
 @param h fun(err: any)
 @function lwt.on_any(p, f, h)
 */
@@ -466,9 +473,10 @@ Calls `f(...)`: the promise of what it returns (a single promise is followed) or
 ```lua
 print(lwt.wrap(tonumber, "12"):state())   --> fulfilled 12
 ```
-@param f fun(...): any
+@generic T, U
+@param f fun(...): T?, U?, ...?
 @param ... any
-@return lwt.Promise
+@return lwt.Promise<T, U>
 @function lwt.wrap(f, ...)
 */
 static int l_wrap(lua_State *L) {

@@ -46,6 +46,7 @@ int lwt_context_ended(lua_State *L) {
 
 static int context_gc(lua_State *L) {
   lwt_context *c = (lwt_context *)lua_touserdata(L, 1);
+  lwt_trace_untold(L, c);
   c->ended = 1;
   c->current = NULL;
   c->current_co = NULL;

@@ -17,6 +17,7 @@
 #define LWT_CORE_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "../lwt.h"
 
@@ -260,8 +261,11 @@ struct lwt_context {
   uint64_t random;
   double stall, turn_start, turn_now, engine_now;
   uint8_t stalled;
-  uint32_t nerrors;  /* in r_errors */
-  uint32_t nunseen;  /* in r_unseen */
+  uint32_t nerrors; /* in r_errors */
+  uint32_t nunseen; /* in r_unseen */
+  uint32_t untold;  /* rejections nobody looked at, and too many to be told one by one */
+  uint32_t told_then; /* how many were, in the second told_at */
+  time_t told_at;
   uint32_t nstrings; /* in r_strings */
 
   /* Time (timer.c). */
@@ -548,6 +552,7 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
+API void lwt_trace_untold(lua_State *L, lwt_context *c);
 API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
 API void lwt_trace_seen(lua_State *L, int idx, promise *p);

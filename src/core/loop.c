@@ -275,7 +275,7 @@ static int turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   lwt_timer_fire(L, c);
   ran = run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
-  if (c->nunseen > 0) lwt_trace_check_unseen(L, c, 0);
+  if (c->nunseen > 0 || c->untold > 0) lwt_trace_check_unseen(L, c, 0);
   c->turns++;
   lwt_slot_sweep(L, c, 4 * ran + 4, 0);
   return alive;
@@ -433,8 +433,11 @@ it, so that any program works there. Ctrl-C cancels the main task with
 ```lua norun
 print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
 ```
-@param x lwt.Promise|async fun(...): any
+@generic T, U
+@param x lwt.Promise<T, U>|async fun(...): T?, U?, ...?
 @param ... any
+@return T value
+@return U second
 @return any ...
 @function lwt.run(x, ...)
 */
@@ -516,7 +519,7 @@ Fulfilled at the next turn of the loop, after the I/O: the promise form of `yiel
 ```lua
 print(lwt.pause():state())   --> pending
 ```
-@return lwt.Promise
+@return lwt.Promise<nil>
 @function lwt.pause()
 */
 static int l_pause(lua_State *L) {
@@ -591,7 +594,7 @@ Its failure goes to the exception hook.
 ```lua norun
 lwt.at_exit(function() lwt.await(log:close()) end)
 ```
-@param f async fun()
+@param f async fun(): ...?
 @function lwt.at_exit(f)
 */
 static int l_at_exit(lua_State *L) {

@@ -477,6 +477,11 @@ static int put_later(lua_State *L, lwt_context *c) {
 }
 
 /*---
+A cell that is empty or holds one value of type `T`.
+
+@class lwt.Mvar<T> */
+
+/*---
 Makes an mvar: a cell that is empty, or holds one value. Several tasks may put and take at
 once; they are served in the order in which they came.
 With a value other than nil the cell starts full, without it empty.
@@ -486,8 +491,9 @@ local m = mvar.create()
 lwt.spawn(function() for i = 1, 3 do await(m:put(i)) end end)
 print(await(m:take()), await(m:take()), await(m:take()))   --> 1 2 3
 ```
-@param value any what the cell holds at first
-@return lwt.Mvar
+@generic T
+@param value? T what the cell holds at first
+@return lwt.Mvar<T>
 @function lwt.mvar.create(value)
 */
 static int l_create(lua_State *L) {
@@ -522,9 +528,10 @@ print(p:state())          --> pending
 print(await(m:take()))    --> old
 print(await(m:take()))    --> new
 ```
-@param m lwt.Mvar
-@param value any
-@return lwt.Promise # fulfilled without a value
+@generic T
+@param m lwt.Mvar<T>
+@param value T
+@return lwt.Promise<nil>
 @function lwt.mvar.put(m, value)
 */
 static int l_put(lua_State *L) {
@@ -563,8 +570,9 @@ m:put("hello")
 print(await(p))          --> hello
 print(m:is_empty())      --> true
 ```
-@param m lwt.Mvar
-@return lwt.Promise # of the value
+@generic T
+@param m lwt.Mvar<T>
+@return lwt.Promise<T>
 @function lwt.mvar.take(m)
 */
 static int l_take(lua_State *L) {
@@ -601,8 +609,9 @@ local m = mvar.create(7)
 print(m:take_available())   --> 7 true
 print(m:take_available())   --> nil false
 ```
-@param m lwt.Mvar
-@return any value nil when the cell is empty
+@generic T
+@param m lwt.Mvar<T>
+@return T? value # value nil when the cell is empty
 @return boolean found tells a nil that was in the cell from an empty one
 @function lwt.mvar.take_available(m)
 */
@@ -626,7 +635,8 @@ stay in it: takers may be waiting.
 ```lua
 print(mvar.create():is_empty(), mvar.create(1):is_empty())   --> true false
 ```
-@param m lwt.Mvar
+@generic T
+@param m lwt.Mvar<T>
 @return boolean
 @function lwt.mvar.is_empty(m)
 */

@@ -124,8 +124,9 @@ A promise that is fulfilled with these values (any number, `nil` among them). Lw
 ```lua
 print(lwt.fulfilled(1, nil, 3):state())   --> fulfilled 1 nil 3
 ```
+@generic T, U
 @param ... any the values
-@return lwt.Promise
+@return lwt.Promise<T, U>
 @function lwt.fulfilled(...)
 */
 static int l_fulfilled(lua_State *L) {
@@ -150,7 +151,7 @@ A promise that is rejected with this error (any value). Lwt's `fail`.
 print(lwt.rejected("no"):state())   --> rejected no
 ```
 @param err any the error
-@return lwt.Promise
+@return lwt.Promise<any>
 @function lwt.rejected(err)
 */
 static int l_rejected(lua_State *L) {
@@ -177,6 +178,13 @@ static int push_pair(lua_State *L, int how, const char *meant) {
 }
 
 /*---
+What comes later: a value, several, none, or an error. `T` and `U` tell an editor the types of the
+first two values, so that it knows what `await` gives; a promise of nothing, or of what is not
+known, is written without them.
+
+@class lwt.Promise<T, U> */
+
+/*---
 A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
 Takes no argument: to wait for a promise, `lwt.await`.
 
@@ -185,7 +193,7 @@ local p, r = lwt.wait()
 r:wakeup("done")
 print(p:state())   --> fulfilled done
 ```
-@return lwt.Promise promise
+@return lwt.Promise<any> promise
 @return lwt.Resolver resolver
 @function lwt.wait()
 */
@@ -203,7 +211,7 @@ p:cancel()
 r:wakeup("too late")
 print(p:state())   --> rejected canceled
 ```
-@return lwt.Promise promise
+@return lwt.Promise<any> promise
 @return lwt.Resolver resolver
 @function lwt.task()
 */

@@ -248,10 +248,11 @@ await(lwt.scope(function(s)
   s:spawn(print, "child")   --> child
 end))
 ```
+@generic T, U
 @param s lwt.Scope
-@param f async fun(...): any
+@param f async fun(...): T?, U?, ...?
 @param ... any
-@return lwt.Promise
+@return lwt.Promise<T, U>
 @function scope.spawn(s, f, ...)
 */
 static int l_scope_spawn(lua_State *L) {
@@ -301,8 +302,9 @@ print(pcall(await, lwt.scope(function(s)
   s:spawn(error, "no", 0)
 end)))   --> false no
 ```
-@param f async fun(s: lwt.Scope): any
-@return lwt.Promise
+@generic T
+@param f async fun(s: lwt.Scope): T?, ...?
+@return lwt.Promise<T>
 @function lwt.scope(f)
 */
 static int l_scope(lua_State *L) {
@@ -336,7 +338,7 @@ pcall(await, p)
 print(lwt.errors(p).n, lwt.errors(p)[1])   --> 2 a
 ```
 @param p lwt.Promise the promise of a scope
-@return any[]
+@return lwt.Values<any>
 @function lwt.errors(p)
 */
 static int l_errors(lua_State *L) {

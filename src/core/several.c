@@ -569,7 +569,7 @@ already rejected at the call, else the first in time. Never cancels; cancelling 
 print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
 ```
 @param list lwt.Promise[]
-@return lwt.Promise
+@return lwt.Promise<nil>
 @function lwt.join(list)
 */
 static int l_join(lua_State *L) {
@@ -583,8 +583,9 @@ As `lwt.join`, fulfilled with a table of the first values, in the list's order, 
 local t = await(lwt.all{lwt.fulfilled("a"), lwt.fulfilled(), lwt.fulfilled("c")})
 print(t[1], t[2], t[3], t.n)   --> a nil c 3
 ```
-@param list lwt.Promise[]
-@return lwt.Promise
+@generic T
+@param list lwt.Promise<T>[]
+@return lwt.Promise<lwt.Values<T>>
 @function lwt.all(list)
 */
 static int l_all(lua_State *L) {
@@ -597,9 +598,10 @@ As `lwt.join` of two, fulfilled with their two first values.
 ```lua
 print(await(lwt.both(lwt.fulfilled(1), lwt.fulfilled(2))))   --> 1 2
 ```
-@param p lwt.Promise
-@param q lwt.Promise
-@return lwt.Promise
+@generic A, B
+@param p lwt.Promise<A>
+@param q lwt.Promise<B>
+@return lwt.Promise<A, B>
 @function lwt.both(p, q)
 */
 static int l_both(lua_State *L) {
@@ -617,7 +619,7 @@ local t = await(lwt.settled{lwt.fulfilled(1), lwt.rejected("no")})
 print(t[1].value, t[2].error)   --> 1 no
 ```
 @param list lwt.Promise[]
-@return lwt.Promise
+@return lwt.Promise<lwt.Values<{ state: string, value: any, error: any }>>
 @function lwt.settled(list)
 */
 static int l_settled(lua_State *L) {
@@ -631,8 +633,9 @@ Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Cancele
 ```lua
 print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ```
-@param list lwt.Promise[]
-@return lwt.Promise
+@generic T
+@param list lwt.Promise<T>[]
+@return lwt.Promise<T>
 @function lwt.any(list)
 */
 static int l_any(lua_State *L) {
@@ -646,8 +649,9 @@ What the first of the list to be resolved gives. Where several are resolved at t
 ```lua
 print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
 ```
-@param list lwt.Promise[]
-@return lwt.Promise
+@generic T
+@param list lwt.Promise<T>[]
+@return lwt.Promise<T>
 @function lwt.choose(list)
 */
 static int l_choose(lua_State *L) {
@@ -662,8 +666,9 @@ local slow = lwt.sleep(5)
 print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
 print(slow:state())   --> rejected canceled
 ```
-@param list lwt.Promise[]
-@return lwt.Promise
+@generic T
+@param list lwt.Promise<T>[]
+@return lwt.Promise<T>
 @function lwt.pick(list)
 */
 static int l_pick(lua_State *L) {
@@ -685,8 +690,9 @@ rejects.
 local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
 print(t.n, t[1], t[2])   --> 2 1 3
 ```
-@param list lwt.Promise[]
-@return lwt.Promise
+@generic T
+@param list lwt.Promise<T>[]
+@return lwt.Promise<lwt.Values<T>>
 @function lwt.nchoose(list)
 */
 static int l_nchoose(lua_State *L) {
@@ -700,8 +706,9 @@ As `lwt.nchoose`, and cancels those still pending.
 local slow = lwt.sleep(5)
 print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
 ```
-@param list lwt.Promise[]
-@return lwt.Promise
+@generic T
+@param list lwt.Promise<T>[]
+@return lwt.Promise<lwt.Values<T>>
 @function lwt.npick(list)
 */
 static int l_npick(lua_State *L) {
@@ -715,8 +722,9 @@ As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still 
 local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
 print(values.n, rest.n)   --> 1 1
 ```
-@param list lwt.Promise[]
-@return lwt.Promise
+@generic T
+@param list lwt.Promise<T>[]
+@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
 @function lwt.nchoose_split(list)
 */
 static int l_nchoose_split(lua_State *L) {

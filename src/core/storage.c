@@ -284,10 +284,13 @@ caller keeps its own value, but not from a plain one.
 local k = lwt.new_key()
 print(lwt.with_value(k, 5, lwt.get, k), lwt.get(k))   --> 5 nil
 ```
+@generic T, U
 @param key lwt.Key
 @param v any `nil` removes the key
-@param f fun(...): any
+@param f fun(...): T?, U?, ...?
 @param ... any
+@return T value
+@return U second
 @return any ...
 @function lwt.with_value(key, v, f, ...)
 */

@@ -608,7 +608,10 @@ else it raises, also for a resolved promise. **Cancel point**: when the task is 
 print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 ```
 @async
-@param p lwt.Promise
+@generic T, U
+@param p lwt.Promise<T, U>
+@return T value
+@return U second
 @return any ...
 @function lwt.await(p)
 */
@@ -671,9 +674,10 @@ The promise is what `f` returns (a single promise is followed) or raises. Cancel
 local p = lwt.spawn(function(x) lwt.yield() return x * 2 end, 21)
 print(await(p))   --> 42
 ```
-@param f async fun(...): any
+@generic T, U
+@param f async fun(...): T?, U?, ...?
 @param ... any
-@return lwt.Promise
+@return lwt.Promise<T, U>
 @function lwt.spawn(f, ...)
 */
 static int l_spawn(lua_State *L) {
@@ -687,7 +691,7 @@ The running task's promise; nil outside tasks and inside callbacks.
 ```lua
 print(lwt.is_promise(lwt.current()))   --> true
 ```
-@return lwt.Promise|nil
+@return lwt.Promise<any>|nil
 @function lwt.current()
 */
 static int l_current(lua_State *L) {
@@ -729,8 +733,11 @@ has to await.
 print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
 ```
 @async
-@param f async fun(...): any
+@generic T, U
+@param f fun(...): T?, U?, ...?
 @param ... any
+@return T value
+@return U second
 @return any ...
 @function lwt.shield(f, ...)
 */

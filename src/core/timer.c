@@ -229,7 +229,7 @@ await(lwt.sleep(0.02))
 print(lwt.now() - t >= 0.02)   --> true
 ```
 @param s number seconds
-@return lwt.Promise
+@return lwt.Promise<nil>
 @function lwt.sleep(s)
 */
 static int l_sleep(lua_State *L) {
@@ -283,7 +283,7 @@ Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. 
 print(pcall(await, lwt.timeout(0.01)))   --> false timeout
 ```
 @param s number seconds
-@return lwt.Promise
+@return lwt.Promise<any>
 @function lwt.timeout(s)
 */
 static int l_timeout(lua_State *L) {
@@ -291,6 +291,14 @@ static int l_timeout(lua_State *L) {
     luaL_argerror(L, 2,
                   "nothing expected; to give something a time call lwt.with_timeout");
   push_timer(L, context_of(L), check_seconds(L, 1), 1);
+  return 1;
+}
+
+/* The time of day, in seconds since 1970: for what is written down (lwt.log). */
+static int l_wall(lua_State *L) {
+  struct timespec t;
+  timespec_get(&t, TIME_UTC);
+  lua_pushnumber(L, (lua_Number)t.tv_sec + (lua_Number)t.tv_nsec * 1e-9);
   return 1;
 }
 
@@ -308,11 +316,9 @@ static int l_now(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"sleep", l_sleep},
-                                     {"timeout", l_timeout},
-                                     {"now", l_now},
-                                     {"nap", l_nap},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"timeout", l_timeout},
+                                     {"now", l_now},     {"wall", l_wall},
+                                     {"nap", l_nap},     {NULL, NULL}};
 
 void lwt_timer_open(lua_State *L, lwt_context *c) {
   c->free_timer = NO_TIMER;

@@ -425,7 +425,34 @@ static void tell(lua_State *L, const char *what, const char *text) {
   fflush(stderr);
 }
 
-static void warn_unseen(lua_State *L, int text) {
+/* How many rejections are told in a second. A loop with a bug makes them without end. */
+#define TOLD_IN_A_SECOND 20
+
+void lwt_trace_untold(lua_State *L, lwt_context *c) {
+  char text[96];
+  if (c->untold == 0) return;
+  snprintf(text, sizeof text, "%u more (at most %d are told in a second)", c->untold,
+           TOLD_IN_A_SECOND);
+  c->untold = 0;
+  tell(L, "rejected promises were never looked at: ", text);
+}
+
+/* Has another second begun? Then what the one before has left out is told. */
+static void look_at_clock(lua_State *L, lwt_context *c) {
+  time_t now = time(NULL);
+  if (now == c->told_at) return;
+  c->told_at = now;
+  c->told_then = 0;
+  lwt_trace_untold(L, c);
+}
+
+static void warn_unseen(lua_State *L, lwt_context *c, int text) {
+  look_at_clock(L, c);
+  if (c->told_then == TOLD_IN_A_SECOND) {
+    c->untold++;
+    return;
+  }
+  c->told_then++;
   tell(L, "a rejected promise was never looked at: ", lua_tostring(L, text));
 }
 
@@ -444,7 +471,7 @@ static int watch_gc(lua_State *L) {
   if (!w->armed) return 0;
   w->armed = 0;
   lua_getiuservalue(L, 1, 1);
-  warn_unseen(L, 2);
+  warn_unseen(L, (lwt_context *)lua_touserdata(L, lua_upvalueindex(1)), 2);
   return 0;
 }
 
@@ -503,6 +530,7 @@ static int check_unseen(lua_State *L) {
   lwt_context *c = context_of(L);
   int at_end = lua_toboolean(L, 1);
   lua_settop(L, 0);
+  if (c->untold > 0) look_at_clock(L, c);
   pushreg(L, c->r_unseen);
   while (c->nunseen > 0) {
     promise *p;
@@ -525,10 +553,11 @@ static int check_unseen(lua_State *L) {
     if (w->armed) {
       w->armed = 0;
       lua_getiuservalue(L, 3, 1);
-      warn_unseen(L, 5);
+      warn_unseen(L, c, 5);
     }
     lua_settop(L, 3);
   }
+  lwt_trace_untold(L, c);
   return 0;
 }
 
@@ -629,7 +658,8 @@ void lwt_trace_open(lua_State *L, lwt_context *c) {
   lua_newuserdatauv(L, 0, UNSEEN);
   c->r_unseen = lwt_slot(L);
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, watch_gc);
+  pushreg(L, c->r_self);
+  lua_pushcclosure(L, watch_gc, 1);
   lua_setfield(L, -2, "__gc");
   c->r_watch_mt = lwt_slot(L);
   lua_createtable(L, 2 * STRINGS, 0);

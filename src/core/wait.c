@@ -43,13 +43,14 @@ task *lwt_task_owner(lua_State *L, const lwt_context *c) {
   pushreg(L, c->r_live);
   for (s = 0; s < c->slots_made; s++) {
     task *t = lwt_slot_task(c, s);
-    int is = t != NULL;
+    int is_there = 1;
+    if (t == NULL) continue;
     if (c->slots[s].use & SLOT_RELEASED) { /* collected? */
       lua_rawgeti(L, -1, (lua_Integer)s + 1);
-      is = lua_touserdata(L, -1) == (void *)t;
+      is_there = lua_touserdata(L, -1) == (void *)t;
       lua_pop(L, 1);
     }
-    if (is && t->status < T_RUNNING && t->wait_co == L) {
+    if (is_there && t->status < T_RUNNING && t->wait_co == L) {
       lua_pop(L, 1);
       return t;
     }

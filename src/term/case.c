@@ -5,6 +5,7 @@
 #include "text.h"
 
 #define MOST 4 /* code points that one may become */
+#define CHUNK 1024
 
 typedef struct {
   const unsigned char *s;
@@ -88,7 +89,7 @@ static int lower(int32_t cp, const place *p, int32_t out[MOST]) {
 static void add_ascii(luaL_Buffer *b, const unsigned char *s, size_t n,
                       unsigned char from) {
   while (n > 0) {
-    size_t i, size = n < LUAL_BUFFERSIZE ? n : LUAL_BUFFERSIZE;
+    size_t i, size = n < CHUNK ? n : CHUNK;
     char *out = luaL_prepbuffsize(b, size);
     for (i = 0; i < size; i++)
       out[i] = (char)((unsigned char)(s[i] - from) < 26 ? s[i] ^ 0x20 : s[i]);

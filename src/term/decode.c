@@ -7,6 +7,7 @@
 #include "encoding.h"
 
 #define PENDING 64
+#define CHUNK 1024
 #define MARK "\xEF\xBB\xBF" /* the byte order mark in UTF-8 */
 
 typedef struct {
@@ -117,7 +118,7 @@ static enum lwt_iconv_status convert(luaL_Buffer *b, const decoder *d,
                                      const unsigned char **in, size_t *n) {
   enum lwt_iconv_status status;
   do {
-    size_t room = LUAL_BUFFERSIZE, before = room;
+    size_t room = CHUNK, before = room;
     unsigned char *out = (unsigned char *)luaL_prepbuffsize(b, room);
     status = lwt_iconv_step(d->cd, in, n, &out, &room);
     luaL_addsize(b, before - room);

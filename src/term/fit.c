@@ -78,8 +78,9 @@ static const char *fill_of(lua_State *L, int arg, int flags, size_t *size) {
   return fill;
 }
 
-static void add_fill(luaL_Buffer *b, const char *fill, size_t size, size_t count) {
-  while (count-- > 0) luaL_addlstring(b, fill, size);
+static char *put_fill(char *to, const char *fill, size_t size, size_t count) {
+  for (; count > 0; count--, to += size) memcpy(to, fill, size);
+  return to;
 }
 
 /*---
@@ -101,6 +102,7 @@ print(text.pad("on", 6, {align = "center", fill = "─"}))   --> ──on──
 int lwt_text_l_pad(lua_State *L) {
   static const char *const others[] = {"align", "fill", NULL};
   size_t n, width, room, left, size;
+  char *to;
   const char *fill, *s = luaL_checklstring(L, 1, &n);
   size_t columns = check_columns(L, 2);
   int flags = lwt_width_flags(L, 3, others);
@@ -109,10 +111,12 @@ int lwt_text_l_pad(lua_State *L) {
   room = width < columns ? columns - width : 0;
   left = left_of(L, 3, room);
   fill = fill_of(L, 3, flags, &size);
-  luaL_buffinit(L, &b);
-  add_fill(&b, fill, size, left);
-  luaL_addlstring(&b, s, n);
-  add_fill(&b, fill, size, room - left);
-  luaL_pushresult(&b);
+  if (room > (SIZE_MAX / 2 - n) / size)
+    return luaL_error(L, "resulting string too large");
+  to = luaL_buffinitsize(L, &b, n + room * size);
+  to = put_fill(to, fill, size, left);
+  if (n > 0) memcpy(to, s, n);
+  put_fill(to + n, fill, size, room - left);
+  luaL_pushresultsize(&b, n + room * size);
   return 1;
 }

@@ -31,7 +31,7 @@ static int next_cluster(lua_State *L) {
   const char *s = lua_tolstring(L, lua_upvalueindex(1), &n);
   if (at >= n) return 0;
   size = lwt_grapheme_next((const unsigned char *)s + at, n - at);
-  lua_pushinteger(L, (lua_Integer)(at + size));
+  lua_pushinteger(L, (lua_Integer)at + (lua_Integer)size);
   lua_replace(L, lua_upvalueindex(2));
   lua_pushlstring(L, s + at, size);
   lua_pushinteger(L, (lua_Integer)at + 1);

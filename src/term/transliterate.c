@@ -1,6 +1,8 @@
 /* transliterate.c: what to write where an encoding has not a character: the letter without its
 ** accents, or what people write on such systems. The same on every system and in every locale,
 ** which the C library's own is not. */
+#include <string.h>
+
 #include <utf8proc.h>
 
 #include "encoding.h"
@@ -30,19 +32,17 @@ static const struct {
     {0x2265, ">="}, {0x25A0, "#"},   {0x25CF, "*"},
 };
 
+/* Of the 128 that draw boxes, from 2500: those that only go one way. The others are corners. */
+static const unsigned char horizontal[] = {0x00, 0x01, 0x04, 0x05, 0x08, 0x09, 0x4C, 0x4D,
+                                           0x50, 0x74, 0x76, 0x78, 0x7A, 0x7C, 0x7E};
+static const unsigned char vertical[] = {0x02, 0x03, 0x06, 0x07, 0x0A, 0x0B, 0x4E, 0x4F,
+                                         0x51, 0x75, 0x77, 0x79, 0x7B, 0x7D, 0x7F};
+
 static const char *in_table(int32_t cp) {
   size_t low = 0, high = sizeof table / sizeof table[0];
   if (cp >= 0x2500 && cp < 0x2580) { /* lines of boxes */
-    static const char horizontal[] = {0x00, 0x01, 0x04, 0x05, 0x08, 0x09, 0x4C, 0x4D,
-                                      0x50, 0x74, 0x76, 0x78, 0x7A, 0x7C, 0x7E, -1};
-    static const char vertical[] = {0x02, 0x03, 0x06, 0x07, 0x0A, 0x0B, 0x4E, 0x4F,
-                                    0x51, 0x75, 0x77, 0x79, 0x7B, 0x7D, 0x7F, -1};
-    int i;
-    for (i = 0; horizontal[i] >= 0; i++)
-      if (horizontal[i] == cp - 0x2500) return "-";
-    for (i = 0; vertical[i] >= 0; i++)
-      if (vertical[i] == cp - 0x2500) return "|";
-    return "+";
+    if (memchr(horizontal, cp - 0x2500, sizeof horizontal) != NULL) return "-";
+    return memchr(vertical, cp - 0x2500, sizeof vertical) != NULL ? "|" : "+";
   }
   if (cp >= 0x2580 && cp < 0x25A0) return "#"; /* blocks */
   while (low < high) {
@@ -80,7 +80,7 @@ int lwt_transliterate(int32_t cp, int32_t out[LWT_TRANSLIT_MOST]) {
       out[n++] = parts[i];
     }
     for (; text != NULL && *text != '\0' && n < LWT_TRANSLIT_MOST - 1; text++)
-      out[n++] = *text;
+      out[n++] = (unsigned char)*text;
     if (n >= LWT_TRANSLIT_MOST - 1) return -1;
   }
   if (!ascii && (n != 1 || out[0] == cp)) return -1;

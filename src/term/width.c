@@ -59,14 +59,13 @@ static int is_skin_tone(int32_t cp) {
 size_t lwt_width_of_cluster(const unsigned char *s, size_t n, int flags) {
   size_t i = 0, width = 0;
   int32_t cp, before = 0;
+  int joined = flags & LWT_WIDTH_EMOJI;
   if (n == 1 && s[0] < 0x80) return s[0] >= 0x20 && s[0] < 0x7F;
   while (i < n) {
     i += lwt_utf8_next(s + i, n - i, &cp);
-    if (!(flags & LWT_WIDTH_EMOJI))
-      width += (size_t)lwt_width_of(cp, flags);
-    else if (cp == EMOJI_STYLE || (before != 0 && is_skin_tone(cp)))
+    if (joined && (cp == EMOJI_STYLE || (before != 0 && is_skin_tone(cp))))
       width = width == 1 ? 2 : width;
-    else if (before != ZWJ)
+    else if (!joined || before != ZWJ)
       width += (size_t)lwt_width_of(cp, flags);
     before = cp;
   }

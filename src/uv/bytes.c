@@ -151,23 +151,23 @@ void lwt_uv_push_parcel(lwt_uv *ctx, lua_State *L, lwt_uv_parcel *parcel, size_t
 /* ---- Arguments ----------------------------------------------------------- */
 
 static size_t check_size(lua_State *L, int arg) {
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0, arg, "negative size");
   luaL_argcheck(L, (lua_Unsigned)n <= PTRDIFF_MAX, arg, "size too large");
   return (size_t)n;
 }
 
 static unsigned char check_byte(lua_State *L, int arg) {
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0 && n <= 255, arg, "byte out of range");
   return (unsigned char)n;
 }
 
 /* The range `ofs`, `len` at arguments `arg` and `arg` + 1 of something `size` long. */
 static size_t check_range(lua_State *L, int arg, size_t size, size_t *len) {
-  lua_Integer ofs = luaL_checkinteger(L, arg);
+  lua_Integer ofs = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs <= size, arg, "offset out of range");
-  lua_Integer n = luaL_checkinteger(L, arg + 1);
+  lua_Integer n = lwt_uv_check_integer(L, arg + 1);
   luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= size - (size_t)ofs, arg + 1,
                 "length out of range");
   *len = (size_t)n;
@@ -176,10 +176,10 @@ static size_t check_range(lua_State *L, int arg, size_t size, size_t *len) {
 
 /* The same where both may be left out: from the start, to the end. */
 static size_t opt_range(lua_State *L, int arg, size_t size, size_t *len) {
-  lua_Integer ofs = luaL_optinteger(L, arg, 0);
+  lua_Integer ofs = lwt_uv_opt_integer(L, arg, 0);
   luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs <= size, arg, "offset out of range");
   size_t rest = size - (size_t)ofs;
-  lua_Integer n = luaL_optinteger(L, arg + 1, (lua_Integer)rest);
+  lua_Integer n = lwt_uv_opt_integer(L, arg + 1, (lua_Integer)rest);
   luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= rest, arg + 1, "length out of range");
   *len = (size_t)n;
   return (size_t)ofs;
@@ -243,7 +243,7 @@ print(b:get(0), (pcall(b.get, b, 1)))   --> 65 false
 @function lwt.bytes.get(b, ofs) */
 static int l_get(lua_State *L) {
   view *v = check(L, 1);
-  lua_Integer ofs = luaL_checkinteger(L, 2);
+  lua_Integer ofs = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs < v->len, 2, "offset out of range");
   lua_pushinteger(L, (unsigned char)v->mem->data[v->ofs + (size_t)ofs]);
   return 1;
@@ -262,7 +262,7 @@ print(b:to_string())   --> aBc
 @function lwt.bytes.set(b, ofs, byte) */
 static int l_set(lua_State *L) {
   view *v = check(L, 1);
-  lua_Integer ofs = luaL_checkinteger(L, 2);
+  lua_Integer ofs = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs < v->len, 2, "offset out of range");
   v->mem->data[v->ofs + (size_t)ofs] = (char)check_byte(L, 3);
   return 0;
@@ -345,10 +345,10 @@ print(b:to_string())   --> eell
 static int l_blit(lua_State *L) {
   size_t size;
   const char *src = lwt_uv_check_data(lwt_uv_context(L), L, 1, &size);
-  lua_Integer sofs = luaL_checkinteger(L, 2);
+  lua_Integer sofs = lwt_uv_check_integer(L, 2);
   view *dst = check(L, 3);
-  lua_Integer dofs = luaL_checkinteger(L, 4);
-  lua_Integer len = luaL_checkinteger(L, 5);
+  lua_Integer dofs = lwt_uv_check_integer(L, 4);
+  lua_Integer len = lwt_uv_check_integer(L, 5);
   luaL_argcheck(L, sofs >= 0 && (lua_Unsigned)sofs <= size, 2, "offset out of range");
   luaL_argcheck(L, dofs >= 0 && (lua_Unsigned)dofs <= dst->len, 4, "offset out of range");
   luaL_argcheck(L,

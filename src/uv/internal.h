@@ -215,7 +215,12 @@ void lwt_uv_pin_library(void);
 /* The context of a new state, which is pushed; the loop has been started. Raises. */
 lwt_uv *lwt_uv_new_context(lua_State *L);
 
-/* ---- Options (options.c) -------------------------------------------------- */
+/* ---- Numbers and options (options.c) ---------------------------------------- */
+
+/* As those of lauxlib, but a string is no number. */
+lua_Integer lwt_uv_check_integer(lua_State *L, int arg);
+lua_Integer lwt_uv_opt_integer(lua_State *L, int arg, lua_Integer otherwise);
+lua_Number lwt_uv_check_number(lua_State *L, int arg);
 
 /* Refuse keys of the options table at `arg` (nil and none are fine) that are not in
 ** `names` (ends with NULL), by name, as an argument error. */

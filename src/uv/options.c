@@ -1,8 +1,29 @@
-/* options.c: reading tables of options. What is wrong with one is an argument error. */
+/* options.c: numbers as arguments, and tables of options. What is wrong with one is an argument
+** error. A string is no number, whatever is in it. */
 #include <limits.h>
 #include <string.h>
 
 #include "internal.h"
+
+lua_Integer lwt_uv_check_integer(lua_State *L, int arg) {
+  luaL_checktype(L, arg, LUA_TNUMBER);
+  return luaL_checkinteger(L, arg);
+}
+
+lua_Integer lwt_uv_opt_integer(lua_State *L, int arg, lua_Integer otherwise) {
+  return lua_isnoneornil(L, arg) ? otherwise : lwt_uv_check_integer(L, arg);
+}
+
+lua_Number lwt_uv_check_number(lua_State *L, int arg) {
+  luaL_checktype(L, arg, LUA_TNUMBER);
+  return lua_tonumber(L, arg);
+}
+
+/* The value on top, where it is an integer and no string. */
+static lua_Integer exact_integer(lua_State *L, int *is_one) {
+  *is_one = 0;
+  return lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, is_one) : 0;
+}
 
 void lwt_uv_check_options(lua_State *L, int arg, const char *const names[]) {
   if (lua_isnoneornil(L, arg)) return;
@@ -39,7 +60,7 @@ lua_Integer lwt_uv_option_number(lua_State *L, int arg, const char *name, lua_In
   int exact = 1;
   if (!lua_istable(L, arg)) return n;
   if (lua_getfield(L, arg, name) != LUA_TNIL) {
-    n = lua_tointegerx(L, -1, &exact);
+    n = exact_integer(L, &exact);
     if (!exact || n < low || n > high) {
       lua_pushfstring(L, "option '%s' is no integer from %I to %I", name,
                       (LUAI_UACINT)low, (LUAI_UACINT)high);
@@ -62,7 +83,7 @@ lua_Integer lwt_uv_option_integer(lua_State *L, int arg, const char *name,
   int ok;
   if (!lua_istable(L, arg)) return n;
   if (lua_getfield(L, arg, name) != LUA_TNIL) {
-    n = lua_tointegerx(L, -1, &ok);
+    n = exact_integer(L, &ok);
     if (!ok) luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' is no integer", name));
   }
   lua_pop(L, 1);

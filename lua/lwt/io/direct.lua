@@ -4,10 +4,10 @@
 --- The buffer of a channel, as `direct_access` gives it to its function; valid while that runs.
 ---@class lwt.io.direct
 ---@field available fun(d: lwt.io.direct): integer bytes that can be taken (input), or for which there is room (output)
----@field peek fun(d: lwt.io.direct, n: integer): string the next bytes, at most `n`, without taking them
+---@field peek fun(d: lwt.io.direct, n?: integer): string the next bytes, at most `n`, without taking them
 ---@field skip fun(d: lwt.io.direct, n: integer) takes `n` bytes
 ---@field put fun(d: lwt.io.direct, s: string): integer puts as much of `s` into the buffer as there is room for: how many bytes
----@field perform fun(d: lwt.io.direct): lwt.Promise fills the buffer once (input; 0 at the end), or writes from it: how many bytes
+---@field perform fun(d: lwt.io.direct): lwt.Promise<integer> fills the buffer once (input; 0 at the end), or writes from it: how many bytes
 
 local Direct = { __name = "lwt.io.direct" }
 Direct.__index = Direct

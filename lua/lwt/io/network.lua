@@ -90,7 +90,7 @@ end
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
----@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
+---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 
 local Server = { __name = "lwt.server" }
 Server.__index = Server

@@ -41,7 +41,7 @@ end
 --- `e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
 --- one after it. Cancelable.
 ---@param e lwt.Event
----@return lwt.Promise
+---@return lwt.Promise<any>
 ---```lua
 ---local e, send = react.E.create()
 ---local p = e:next()

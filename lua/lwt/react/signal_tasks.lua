@@ -111,7 +111,7 @@ end
 ---@param sf lwt.Signal
 ---@param s lwt.Signal
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.app_s(sf, s, eq)
 function S.app_s(sf, s, eq)
   check_signal(sf, 1, "app_s")
@@ -130,7 +130,7 @@ end
 ---@param s lwt.Signal
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---```lua
 ---local s, set = react.S.create(1)
 ---local twice = await(s:map_s(function(v) await(lwt.pause()) return v * 2 end))
@@ -156,7 +156,7 @@ end
 ---@param init any
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.filter_s(s, init, f, eq)
 function S.filter_s(s, init, f, eq)
   check_signal(s, 1, "filter_s")
@@ -180,7 +180,7 @@ end
 ---@param init any
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.fmap_s(s, init, f, eq)
 function S.fmap_s(s, init, f, eq)
   check_signal(s, 1, "fmap_s")
@@ -281,7 +281,7 @@ end
 ---@param init any
 ---@param f fun(acc: any, v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.merge_s(list, init, f, eq)
 function S.merge_s(list, init, f, eq)
   local n, from = check_signals(list, "merge_s")
@@ -298,7 +298,7 @@ end
 --- another.
 ---@param s lwt.Signal
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.run_s(s, eq)
 function S.run_s(s, eq)
   check_signal(s, 1, "run_s")
@@ -320,7 +320,7 @@ end
 ---@param s lwt.Signal
 ---@param f fun(v: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.bind_s(s, f, eq)
 function S.bind_s(s, f, eq)
   check_signal(s, 1, "bind_s")
@@ -357,7 +357,7 @@ end
 ---@param a lwt.Signal
 ---@param f fun(a: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.l1_s(a, f, eq)
 S.l1_s = lift(1, "l1_s")
 
@@ -366,7 +366,7 @@ S.l1_s = lift(1, "l1_s")
 ---@param b lwt.Signal
 ---@param f fun(a: any, b: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.l2_s(a, b, f, eq)
 ---```lua
 ---local a, b = react.S.const(1), react.S.const(2)
@@ -381,7 +381,7 @@ S.l2_s = lift(2, "l2_s")
 ---@param c lwt.Signal
 ---@param f fun(a: any, b: any, c: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.l3_s(a, b, c, f, eq)
 S.l3_s = lift(3, "l3_s")
 
@@ -392,7 +392,7 @@ S.l3_s = lift(3, "l3_s")
 ---@param d lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.l4_s(a, b, c, d, f, eq)
 S.l4_s = lift(4, "l4_s")
 
@@ -404,7 +404,7 @@ S.l4_s = lift(4, "l4_s")
 ---@param e lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any, e: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.l5_s(a, b, c, d, e, f, eq)
 S.l5_s = lift(5, "l5_s")
 
@@ -417,6 +417,6 @@ S.l5_s = lift(5, "l5_s")
 ---@param g lwt.Signal
 ---@param f fun(a: any, b: any, c: any, d: any, e: any, g: any): any
 ---@param eq? fun(a: any, b: any): boolean
----@return lwt.Promise
+---@return lwt.Promise<lwt.Signal>
 ---@function react.S.l6_s(a, b, c, d, e, g, f, eq)
 S.l6_s = lift(6, "l6_s")

@@ -57,8 +57,9 @@ end
 
 --- All elements that are left, as a list (with `n`). When the source fails, or when it is
 --- cancelled, those that were read are put back.
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<lwt.Values<T>>
 ---```lua
 ---print(table.concat(await(stream.of_string("xyz"):to_list()), "."))   --> x.y.z
 ---```
@@ -71,8 +72,9 @@ function M.to_list(s)
 end
 
 --- All elements that are left, which must be strings, as one string.
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<string>
 ---```lua
 ---print(await(stream.of_list({ "ab", "c" }):to_string()))   --> abc
 ---```
@@ -83,10 +85,11 @@ end
 
 --- `f(v, acc)` for each element, from `acc = init` on: the last accumulator. (As in Lwt
 --- the element comes first.)
----@param s lwt.Stream
----@param init any
----@param f fun(v: any, acc: any): any
----@return lwt.Promise
+---@generic T, A
+---@param s lwt.Stream<T>
+---@param init A
+---@param f fun(v: T, acc: A): A
+---@return lwt.Promise<A>
 ---```lua
 ---local s = stream.of_list { "a", "b" }
 ---print(await(s:fold("", function(v, acc) return acc .. v end)))   --> ab
@@ -115,10 +118,11 @@ function M.fold(s, init, f)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
----@param s lwt.Stream
----@param init any
----@param f fun(v: any, acc: any): any
----@return lwt.Promise
+---@generic T, A
+---@param s lwt.Stream<T>
+---@param init A
+---@param f async fun(v: T, acc: A): lwt.Promise<A>|A
+---@return lwt.Promise<A>
 ---```lua
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(await(s:fold_s(0, function(v, acc) await(lwt.pause()) return acc + v end)))   --> 6
@@ -139,9 +143,10 @@ end
 
 --- `f(v)` for each element. The promise (of nothing) is fulfilled at the end, and
 --- rejected with the first error of the stream or of `f`. `f` is a plain callback.
----@param s lwt.Stream
----@param f fun(v: any)
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T)
+---@return lwt.Promise<nil>
 ---```lua
 ---await(stream.of_list({ 1, 2 }):iter(print))   --> 1
 --- --> 2
@@ -170,9 +175,10 @@ end
 
 --- The same for an `f` that runs as a task (it may await, and may return a promise), one
 --- element after another.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 ---```lua
 ---await(stream.of_list({ 1, 2 }):iter_s(function(v) await(lwt.pause()) print(v) end))   --> 1
 --- --> 2
@@ -205,9 +211,10 @@ end
 --- `f(v)` as a task for each element as it comes, without waiting for the earlier ones.
 --- Fulfilled when the stream has ended and all are done. The first failure stops it: it
 --- reads no more, cancels the others, awaits them, and is rejected.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 ---```lua
 ---local s = stream.of_list { 0.02, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
@@ -221,10 +228,11 @@ end
 
 --- The same with at most `max` (default 1) of them at a time: an element is only read when
 --- there is room for it.
----@param s lwt.Stream
----@param f fun(v: any): any
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
 ---@param max? integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---local now, most = 0, 0
 ---await(stream.of_string("abcdef"):iter_n(function()
@@ -291,9 +299,10 @@ end
 
 --- The first element for which `f(v)` is true; nil if there is none. Everything up to it
 --- is taken, itself included.
----@param s lwt.Stream
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<T?>
 ---```lua
 ---local s = stream.of_list { 1, 5, 7 }
 ---print(await(s:find(function(v) return v > 3 end)), await(s:next()))   --> 5 7
@@ -305,9 +314,10 @@ function M.find(s, f)
 end
 
 --- The same for an `f` that runs as a task.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<T?>
 ---```lua
 ---local s = stream.of_list { 1, 5 }
 ---print(await(s:find_s(function(v) return lwt.fulfilled(v > 3) end)))   --> 5
@@ -319,9 +329,10 @@ function M.find_s(s, f)
 end
 
 --- The first value of `f(v)` that is not nil; nil if there is none.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Promise<R?>
 ---```lua
 ---print(await(stream.of_list({ "x", "12" }):find_map(tonumber)))   --> 12
 ---```
@@ -332,9 +343,10 @@ function M.find_map(s, f)
 end
 
 --- The same for an `f` that runs as a task.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Promise<R?>
 ---```lua
 ---local s = stream.of_list { "x", "12" }
 ---print(await(s:find_map_s(function(v) await(lwt.pause()) return tonumber(v) end)))   --> 12

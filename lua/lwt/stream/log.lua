@@ -14,6 +14,12 @@ C.mt = mt
 -- has a place without element, and is noted beside it.
 local STOP = setmetatable({}, { __name = "lwt.stream.stop" })
 
+--- What `next` is rejected with at the end of a stream.
+--- ```lua
+--- print(select(2, pcall(await, stream.of_list {}:next())))   --> stream is empty
+--- ```
+---@value lwt.stream.Empty any
+
 local Empty = setmetatable({}, {
   __name = "lwt.stream.Empty",
   __tostring = function() return "stream is empty" end,

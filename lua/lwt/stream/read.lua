@@ -55,8 +55,9 @@ end)
 --- is cancelled leaves the line, and no element is lost with it. (In a task that was cancelled
 --- and has not been told yet, a read begins a turn of the loop later, so that no element is lost
 --- at the `await` that raises. So it is for all that takes elements.)
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
 ---```lua
 ---local s = stream.of_list { "x" }
 ---print(await(s:get()), await(s:get()))   --> x nil
@@ -67,8 +68,9 @@ function M.get(s)
 end
 
 --- The next element; at the end it is rejected with `stream.Empty`.
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T>
 ---```lua
 ---local s = stream.of_list { "x" }
 ---print(await(s:next()))   --> x
@@ -88,8 +90,9 @@ local function peek(s) return ask(s, { looks = true, feed = look }) end
 
 --- The element that the next read will give, without taking it; nil at the end. It does
 --- not reserve the element: two tasks may see the same one.
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
 ---```lua
 ---local s = stream.of_list { 1, 2 }
 ---print(await(s:peek()), await(s:peek()), await(s:next()))   --> 1 1 1
@@ -112,9 +115,10 @@ end
 
 --- The next `n` elements as a list, without taking them: fewer at the end. It waits
 --- until `n` have been produced (others may take them meanwhile).
----@param s lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<T>>
 ---```lua
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(table.concat(await(s:npeek(2)), " "), await(s:next()))   --> 1 2 1
@@ -153,9 +157,10 @@ end
 --- The next `n` elements as a list (with `n`): fewer only at the end. Readers that come
 --- later wait until it has them all. When it is cancelled, or the source fails, what it
 --- had taken is put back.
----@param s lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<lwt.Values<T>>
 ---```lua
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(#await(s:nget(2)), #await(s:nget(2)), #await(s:nget(2)))   --> 2 1 0
@@ -196,9 +201,10 @@ end
 --- The longest run of elements for which `f(v)` is true, as a list; the first one for
 --- which it is not stays in the stream. When it is cancelled or fails, what it had taken
 --- is put back.
----@param s lwt.Stream
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
 ---```lua
 ---local s = stream.of_list { 1, 2, 10, 3 }
 ---print(#await(s:get_while(function(v) return v < 5 end)), await(s:next()))   --> 2 10
@@ -211,9 +217,10 @@ end
 
 --- The same for an `f` that runs as a task (it may await, and may return a promise).
 --- Other readers wait until it is over.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<lwt.Values<T>>
 ---```lua
 ---local s = stream.of_list { 1, 2, 10, 3 }
 ---local small = s:get_while_s(function(v) await(lwt.pause()) return v < 5 end)
@@ -243,8 +250,9 @@ local function throw_n(req)
 end
 
 --- Take one element and throw it away. At the end it does nothing.
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<nil>
 ---```lua
 ---local s = stream.of_list { 1, 2 }
 ---await(s:junk())
@@ -256,9 +264,10 @@ function M.junk(s)
 end
 
 --- Take `n` elements and throw them away: fewer at the end.
----@param s lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
 ---@param n integer
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---local s = stream.of_list { 1, 2, 3 }
 ---await(s:njunk(2))
@@ -283,9 +292,10 @@ end
 
 --- Throw elements away for as long as `f(v)` is true. The first one for which it is
 --- not stays in the stream.
----@param s lwt.Stream
----@param f fun(v: any): boolean
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Promise<nil>
 ---```lua
 ---local s = stream.of_list { 1, 2, 10, 3 }
 ---await(s:junk_while(function(v) return v < 5 end))
@@ -298,9 +308,10 @@ function M.junk_while(s, f)
 end
 
 --- The same for an `f` that runs as a task. Other readers wait until it is over.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Promise<nil>
 ---```lua
 ---local s = stream.of_list { 1, 2, 10, 3 }
 ---await(s:junk_while_s(function(v) return lwt.fulfilled(v < 5) end))
@@ -348,8 +359,9 @@ end
 --- The elements that are there now, as a list: an immediate call, no promise. It asks
 --- the source for more until that has to wait. If the source fails, the error is raised,
 --- and what was taken is put back.
----@param s lwt.Stream
----@return table
+---@generic T
+---@param s lwt.Stream<T>
+---@return T[]
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2)
@@ -366,9 +378,10 @@ function M.get_available(s)
 end
 
 --- The same, at most `n` of them.
----@param s lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
 ---@param n integer
----@return table
+---@return T[]
 ---```lua
 ---local s = stream.of_list { 1, 2, 3 }
 ---print(#s:get_available_up_to(2), #s:get_available_up_to(2))   --> 2 1
@@ -386,7 +399,8 @@ end
 
 --- Throw away the elements that are there now: an immediate call. If the source fails
 --- the error is raised.
----@param s lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2)
@@ -407,8 +421,9 @@ end
 
 --- The newest of the elements that are there now: all are taken, the last is given. When
 --- there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<T?>
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2); push(3)
@@ -446,8 +461,9 @@ end
 local function is_empty(req) req.value = true end
 
 --- Whether there is no element any more. Waits until that is known; takes nothing.
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<boolean>
 ---```lua
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
@@ -459,7 +475,8 @@ end
 
 --- Whether the end has been pushed or produced, even if elements are left to read: an
 --- immediate answer.
----@param s lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
 ---@return boolean
 ---```lua
 ---local s, push = stream.create()
@@ -475,8 +492,9 @@ end
 
 --- A promise fulfilled when the end has been pushed or produced (for a stream that reads
 --- from a source: when a read met the end). It cannot be cancelled.
----@param s lwt.Stream
----@return lwt.Promise
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Promise<nil>
 ---```lua
 ---local s, push = stream.create()
 ---local p = s:closed()
@@ -498,8 +516,9 @@ end
 --- Another stream of the same elements, from this place on: both see each of them, each
 --- at its own pace. Elements are kept until both have read them. A bounded stream cannot
 --- be cloned.
----@param s lwt.Stream
----@return lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Stream<T>
 ---```lua
 ---local a, push = stream.create()
 ---local b = a:clone()
@@ -515,9 +534,10 @@ end
 --- Run `f(s)` as a task; if it fails in any way (being cancelled included) everything it
 --- took from the stream is put back, and the promise is rejected with its error. Other
 --- readers wait until it is over.
----@param s lwt.Stream
----@param f fun(s: lwt.Stream): ...
----@return lwt.Promise
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(s: lwt.Stream<T>): R?, ...?
+---@return lwt.Promise<R>
 ---```lua
 ---local s = stream.of_list { 1, 2, 3 }
 ---local p = s:parse(function() print(await(s:next()), await(s:next())) error("no") end)   --> 1 2

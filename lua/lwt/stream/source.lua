@@ -24,8 +24,9 @@ local error = error
 --- once (with nobody waiting, whoever reads next); the stream goes on: the next read
 --- calls `f` again. Cancelling a reader does not cancel the call: the next reader gets
 --- its element.
----@param f fun(): any
----@return lwt.Stream
+---@generic T
+---@param f async fun(): lwt.Promise<T>|T?, ...?
+---@return lwt.Stream<T>
 ---```lua
 ---local n = 0
 ---local s = stream.from(function() n = n + 1; if n <= 3 then return n * n end end)
@@ -39,8 +40,9 @@ end
 
 --- The same as `from` for an `f` that never waits: it is called directly, inside the
 --- read, and costs no task and no promise.
----@param f fun(): any
----@return lwt.Stream
+---@generic T
+---@param f fun(): T?, ...?
+---@return lwt.Stream<T>
 ---```lua
 ---local i = 0
 ---local s = stream.from_direct(function() i = i + 1; return i < 4 and i or nil end)
@@ -95,7 +97,7 @@ end
 --- withdraws it.) See `create_bounded`.
 ---@param pusher lwt.StreamPusher
 ---@param v any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---@function stream.pusher.push(pusher, v)
 function Pusher.push(p, v)
   local bound = getmetatable(p) == Pusher and p.bound or bound_of(p, "push")
@@ -170,8 +172,9 @@ end
 
 --- A stream of the elements of a plain list, which is copied. It is closed from the
 --- start. Elements cannot be nil.
----@param l table
----@return lwt.Stream
+---@generic T
+---@param l T[]
+---@return lwt.Stream<T>
 ---```lua
 ---print(#await(stream.of_list({ 5, 6, 7 }):to_list()))   --> 3
 ---```
@@ -189,7 +192,7 @@ end
 
 --- A stream of the characters (bytes) of a string. It is closed from the start.
 ---@param str string
----@return lwt.Stream
+---@return lwt.Stream<string>
 ---```lua
 ---print(table.concat(await(stream.of_string("abc"):to_list()), "-"))   --> a-b-c
 ---```
@@ -211,11 +214,12 @@ end
 --- turn (`pairs` gives the keys). The iterator runs as a task: it may await. When it
 --- fails its error is reported and the stream ends; at the end its closing value is
 --- closed.
----@param f function
+---@generic T
+---@param f fun(...): T?, ...?
 ---@param state? any
 ---@param control? any
 ---@param closing? any
----@return lwt.Stream
+---@return lwt.Stream<T>
 ---```lua
 ---local words = stream.of_iterator(("to be or not"):gmatch("%a+"))
 ---print(table.concat(await(words:to_list()), "/"))   --> to/be/or/not

@@ -22,9 +22,10 @@ local derive, stage, none = C.derive, C.stage, C.none
 --- A stream of `f(v)` for each element. `f` is a plain callback and must not await (see
 --- `map_s`). If it fails the reader gets the error, the element is lost and the stream
 --- goes on. It must not return nil (see `filter_map`).
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R
+---@return lwt.Stream<R>
 ---```lua
 ---local s = stream.of_list({ 1, 2 }):map(function(v) return v * 10 end)
 ---print(table.concat(await(s:to_list()), " "))   --> 10 20
@@ -58,9 +59,10 @@ end
 
 --- The same for an `f` that runs as a task (it may await, and may return a promise), one
 --- element after another.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R
+---@return lwt.Stream<R>
 ---```lua
 ---local s = stream.of_list({ 1, 2 }):map_s(function(v) await(lwt.pause()) return -v end)
 ---print(table.concat(await(s:to_list()), " "))   --> -1 -2
@@ -77,9 +79,10 @@ function M.map_s(s, f)
 end
 
 --- The elements for which `f(v)` is true. `f` is a plain callback.
----@param s lwt.Stream
----@param f fun(v: any): boolean
----@return lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
+---@param f fun(v: T): any
+---@return lwt.Stream<T>
 ---```lua
 ---local s = stream.of_list({ 1, 2, 3, 4 }):filter(function(v) return v % 2 == 0 end)
 ---print(table.concat(await(s:to_list()), " "))   --> 2 4
@@ -91,9 +94,10 @@ function M.filter(s, f)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): any
+---@return lwt.Stream<T>
 ---```lua
 ---local s = stream.of_list({ 1, 2, 3 }):filter_s(function(v) return lwt.fulfilled(v > 1) end)
 ---print(table.concat(await(s:to_list()), " "))   --> 2 3
@@ -111,9 +115,10 @@ function M.filter_s(s, f)
 end
 
 --- The values of `f(v)` that are not nil. `f` is a plain callback.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R?, ...?
+---@return lwt.Stream<R>
 ---```lua
 ---local s = stream.of_list({ "1", "x", "3" }):filter_map(tonumber)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 3
@@ -125,9 +130,10 @@ function M.filter_map(s, f)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R>|R?, ...?
+---@return lwt.Stream<R>
 ---```lua
 ---local s = stream.of_list({ "1", "x", "3" })
 ---local numbers = s:filter_map_s(function(v) await(lwt.pause()) return tonumber(v) end)
@@ -187,9 +193,10 @@ end
 
 --- The elements of the lists that `f(v)` gives, one after another. `f` is a plain
 --- callback.
----@param s lwt.Stream
----@param f fun(v: any): table
----@return lwt.Stream
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f fun(v: T): R[]
+---@return lwt.Stream<R>
 ---```lua
 ---local s = stream.of_list({ 1, 2 }):map_list(function(v) return { v, v * 10 } end)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 20
@@ -202,9 +209,10 @@ function M.map_list(s, f)
 end
 
 --- The same for an `f` that runs as a task, one element after another.
----@param s lwt.Stream
----@param f fun(v: any): any
----@return lwt.Stream
+---@generic T, R
+---@param s lwt.Stream<T>
+---@param f async fun(v: T): lwt.Promise<R[]>|R[]
+---@return lwt.Stream<R>
 ---```lua
 ---local s = stream.of_list({ 1, 2 }):map_list_s(function(v) return lwt.fulfilled { v, v } end)
 ---print(table.concat(await(s:to_list()), " "))   --> 1 1 2 2
@@ -219,8 +227,9 @@ function M.map_list_s(s, f)
 end
 
 --- The elements of a stream of lists.
----@param s lwt.Stream
----@return lwt.Stream
+---@generic T
+---@param s lwt.Stream<T[]>
+---@return lwt.Stream<T>
 ---```lua
 ---local q = stream.of_list({ { 1, 2 }, {}, { 3 } }):flatten()
 ---print(table.concat(await(q:to_list()), " "))   --> 1 2 3
@@ -231,9 +240,10 @@ function M.flatten(s)
 end
 
 --- The elements of `a`, then those of `b`, which is not touched before.
----@param a lwt.Stream
----@param b lwt.Stream
----@return lwt.Stream
+---@generic T
+---@param a lwt.Stream<T>
+---@param b lwt.Stream<T>
+---@return lwt.Stream<T>
 ---```lua
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
@@ -263,8 +273,9 @@ function M.append(a, b)
 end
 
 --- The elements of a stream of streams, one stream after another.
----@param s lwt.Stream
----@return lwt.Stream
+---@generic T
+---@param s lwt.Stream<lwt.Stream<T>>
+---@return lwt.Stream<T>
 ---```lua
 ---local s = stream.of_list { stream.of_list { 1 }, stream.of_list { 2, 3 } }
 ---print(table.concat(await(s:concat():to_list()), " "))   --> 1 2 3
@@ -353,9 +364,10 @@ end
 --- Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
 --- ends with the shorter one; an element of the other that was already read is put back,
 --- and so it is when the reader is cancelled or the other stream fails.
----@param a lwt.Stream
----@param b lwt.Stream
----@return lwt.Stream
+---@generic T, B
+---@param a lwt.Stream<T>
+---@param b lwt.Stream<B>
+---@return lwt.Stream<any>
 ---```lua
 ---local rest = stream.of_list { "x", "y", "z" }
 ---for v in stream.of_list({ 1, 2 }):combine(rest) do print(v[1], v[2]) end   --> 1 x
@@ -400,8 +412,9 @@ end
 --- The elements of all streams of a list, as they come. Among streams that have one
 --- ready it takes turns. A stream that fails is dropped after its error has been
 --- reported; the end comes when all have ended.
----@param streams lwt.Stream[]
----@return lwt.Stream
+---@generic T
+---@param streams lwt.Stream<T>[]
+---@return lwt.Stream<T>
 ---```lua
 ---local s = stream.choose { stream.of_list { 1, 2, 3 }, stream.of_list { 10 } }
 ---print(table.concat(await(s:to_list()), " "))   --> 1 10 2 3
@@ -471,8 +484,9 @@ end
 
 --- The same elements as `{ok = true, value = v}`, and each error of the stream as
 --- `{ok = false, error = err}`: reading it never fails.
----@param s lwt.Stream
----@return lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
+---@return lwt.Stream<table>
 ---```lua
 ---local s = stream.of_list({ 1, 2 }):map(function(v) return v == 2 and error("two", 0) or v end)
 ---for r in s:wrap_exn() do print(r.ok, r.value or r.error) end   --> true 1
@@ -511,7 +525,8 @@ end
 
 --- A stream of strings shown as `hexdump -C` shows them, a line for each 16 bytes. (No
 --- last line with the length.)
----@param s lwt.Stream
+---@generic T
+---@param s lwt.Stream<T>
 ---@return lwt.Stream
 ---```lua
 ---print(await(stream.of_string("Hello, lwt!\n"):hexdump():next()))

@@ -33,8 +33,8 @@ function mt.__close(t, err)
 end
 
 local function is_channel(value)
-  local ok, bytes = pcall(lio.mode, value)
-  return ok and bytes
+  local its = getmetatable(value)
+  return type(value) == "userdata" and type(its) == "table" and its.__name == "lwt.channel"
 end
 
 -- A text channel on `bytes`, of which is known that it is a channel.
@@ -44,11 +44,19 @@ function C.on(bytes, encoding, strict)
     mode ~= "input" and C.writer(encoding, strict) or nil)
 end
 
--- As C.on when `opened` has given the byte channel; that is closed where it cannot be done: nobody
--- else would.
-local function when(opened, encoding, strict)
+-- A byte order mark is for the beginning of a file, and not for what is appended.
+local function on_file(bytes, encoding, strict)
+  local t = C.on(bytes, encoding, strict)
+  local ok, at = pcall(bytes.position, bytes) -- (a fifo has none)
+  if ok and at > 0 and t.writer then C.begun(t.writer) end
+  return t
+end
+
+-- What `make` makes when `opened` has given the byte channel; that is closed where it cannot be done:
+-- nobody else would.
+local function when(opened, make, encoding, strict)
   return opened:map(function(bytes)
-    local ok, t = pcall(C.on, bytes, encoding, strict)
+    local ok, t = pcall(make, bytes, encoding, strict)
     if ok then return t end
     bytes:abort()
     error(t, 0)
@@ -109,7 +117,8 @@ function M.make(ch, opts)
   return C.on(ch, encoding, strict)
 end
 
---- Open a file as a text channel.
+--- Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
+--- where they append.)
 ---@param path string
 ---@param mode string as for `lio.open_file`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
@@ -123,7 +132,7 @@ end
 --- ```
 function M.open_file(path, mode, opts)
   local encoding, strict, rest = check.coding(3, "open_file", opts)
-  return when(call("open_file", 3, lio.open_file, path, mode, rest), encoding, strict)
+  return when(call("open_file", 3, lio.open_file, path, mode, rest), on_file, encoding, strict)
 end
 
 --- Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
@@ -142,7 +151,7 @@ function M.with_file(path, mode, f, opts)
   check.callable(3, "with_file", f)
   local encoding, strict, rest = check.coding(4, "with_file", opts)
   local opened = call("with_file", 4, lio.open_file, path, mode, rest)
-  return lwt.spawn(run, when(opened, encoding, strict), f)
+  return lwt.spawn(run, when(opened, on_file, encoding, strict), f)
 end
 
 --- Connect to an address, as a text channel that reads and writes.
@@ -160,7 +169,7 @@ end
 --- ```
 function M.open_connection(addr, opts)
   local encoding, strict, rest = check.coding(2, "open_connection", opts)
-  return when(call("open_connection", 2, lio.open_connection, addr, rest), encoding, strict)
+  return when(call("open_connection", 2, lio.open_connection, addr, rest), C.on, encoding, strict)
 end
 
 --- The name of an encoding: that of the text channel, or, without one, that of the locale. The locale

@@ -14,6 +14,9 @@ function C.writer(name, strict)
   return { encoder = core.text_encoder(name, strict), encoding = (core.text_encoding_of(name)) }
 end
 
+-- Something has been written before.
+function C.begun(writer) encode(writer.encoder, "-") end
+
 -- The arguments, which are strings and numbers, as one string.
 local function joined(name, first, ...)
   local n = select("#", ...)

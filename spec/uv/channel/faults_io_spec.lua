@@ -9,17 +9,9 @@ local process = require "lwt.process"
 local build = require "spec.support.build"
 local eventually = require "spec.support.eventually"
 local shell = require "spec.support.shell"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 local function descriptors() return #await(fs.scandir("/proc/self/fd")) end
 

@@ -1,16 +1,8 @@
 local lwt = require "lwt"
 local io = require "lwt.io"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 -- What `f` writes to a channel.
 local function written(f)

@@ -1,17 +1,9 @@
 local lwt = require "lwt"
 local io = require "lwt.io"
 local bytes = require "lwt.bytes"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 -- The loop turns: what flushes by itself has done so.
 local function turns()

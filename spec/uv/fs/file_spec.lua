@@ -4,6 +4,8 @@ local lwt = require "lwt"
 local fs = require "lwt.fs"
 local bytes = require "lwt.bytes"
 local shell = require "spec.support.shell"
+local expect = require "spec.support.expect"
+local task, failure, refused = expect.task, expect.failure, expect.refused
 
 local await = lwt.await
 
@@ -18,25 +20,9 @@ local function numbered(n)
   return table.concat(parts):sub(1, n)
 end
 
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok, "it was fulfilled")
-  return err
-end
-
 local function fails(code, op, where, p)
   local err = failure(p)
   assert.same({ code, op, where }, { err.code, err.op, err.path })
-end
-
-local function refused(message, f)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.equal(message, (tostring(err):gsub("^[^:]+:%d+: ", "")))
 end
 
 -- Descriptors of this process.

@@ -4,6 +4,8 @@ local lwt = require "lwt"
 local fs = require "lwt.fs"
 local bytes = require "lwt.bytes"
 local shell = require "spec.support.shell"
+local expect = require "spec.support.expect"
+local task, failure, refused = expect.task, expect.failure, expect.refused
 
 local await = lwt.await
 local octal = function(s) return tonumber(s, 8) end
@@ -12,28 +14,11 @@ local dir
 
 local function path(name) return dir .. "/" .. name end
 
-local function task(f)
-  return function() lwt.run(f) end
-end
-
--- The error that a promise is rejected with.
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok, "it was fulfilled")
-  return err
-end
-
 local function fails(code, op, where, p)
   local err = failure(p)
   assert.same({ code, op, where }, { err.code, err.op, err.path })
   assert.is_true(err.errno > 0)
   assert.matches(where, tostring(err), 1, true)
-end
-
-local function refused(message, f)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  assert.equal(message, (tostring(err):gsub("^[^:]+:%d+: ", "")))
 end
 
 -- Every path function, called with a path (and whatever else it needs).

@@ -1,16 +1,8 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 describe("a Unix-domain socket", function()
   local path

@@ -5,12 +5,10 @@
 local lwt = require "lwt"
 local fs = require "lwt.fs"
 local net = require "lwt.net"
+local expect = require "spec.support.expect"
+local task = expect.task
 
 local await, spawn = lwt.await, lwt.spawn
-
-local function task(f)
-  return function() lwt.run(f) end
-end
 
 local function tcp_pair()
   local l <close> = await(net.tcp_listen "127.0.0.1:0")

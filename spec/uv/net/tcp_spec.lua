@@ -1,10 +1,8 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
 
 local ipv6 = pcall(function() net.udp("[::1]:0"):close() end) -- a container may have none
 
@@ -14,12 +12,6 @@ local function pair(opts)
   local accepted = listener:accept()
   local client = await(net.tcp_connect(listener:address(), opts))
   return client, await(accepted)
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
 end
 
 local function code(p)

@@ -1,16 +1,9 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
+local expect = require "spec.support.expect"
+local task, failure = expect.task, expect.failure
+local test = require "lwt.test"
 local await = lwt.await
-
-local function task(f)
-  return function() lwt.run(f) end
-end
-
-local function failure(p)
-  local ok, err = pcall(await, p)
-  assert.is_false(ok)
-  return err
-end
 
 local ipv6 = pcall(function() net.udp("[::1]:0"):close() end) -- a container may have none
 
@@ -173,5 +166,57 @@ describe("udp", function()
     assert.equal(lwt.Closed, failure(a:recv()))
     assert.equal(lwt.Closed, failure(a:send("x", "127.0.0.1:1")))
     assert.has_error(function() a:getsockname() end, "attempt to use a closed udp")
+  end))
+end)
+
+describe("lwt.net.unix_datagram", function()
+  local function in_folder(f)
+    return test.async(function() await(require "lwt.io".with_temp_dir(f)) end)
+  end
+
+  it("sends and receives in order, waits for a receiver that does not keep up, and loses nothing", in_folder(function(dir)
+    local daemon <close> = net.unix_datagram { path = dir .. "/s" }
+    local sender <close> = net.unix_datagram { peer = "unix:" .. dir .. "/s" }
+    local last
+    for i = 1, 3000 do last = sender:send("datagram " .. i) end
+    assert.equal("pending", (last:state()))
+    for i = 1, 3000 do
+      local data, from = await(daemon:recv())
+      assert.equal("datagram " .. i, data)
+      assert.equal("unix:", from)
+    end
+    await(last)
+    assert.equal("unix:" .. dir .. "/s", sender:getpeername())
+  end))
+
+  it("tells where a datagram came from, also of what was held, and gets empty ones", in_folder(function(dir)
+    local daemon <close> = net.unix_datagram { path = dir .. "/s" }
+    local sender <close> = net.unix_datagram { path = dir .. "/me", peer = dir .. "/s" }
+    await(sender:send "one")
+    assert.same({ "one", "unix:" .. dir .. "/me" }, { await(daemon:recv()) })
+    for i = 1, 3 do await(sender:send("held " .. i)) end
+    await(lwt.sleep(0.01))
+    for i = 1, 3 do assert.same({ "held " .. i, "unix:" .. dir .. "/me" }, { await(daemon:recv()) }) end
+  end))
+
+  it("raises what the system says, and the arguments' mistakes", in_folder(function(dir)
+    local function code(opts) return select(2, pcall(net.unix_datagram, opts)).code end
+    assert.equal("ENOENT", code { peer = dir .. "/nobody" })
+    assert.equal("ENAMETOOLONG", code { path = dir .. ("x"):rep(200) })
+    local daemon = net.unix_datagram { path = dir .. "/s" }
+    assert.equal("EADDRINUSE", code { path = dir .. "/s" })
+    local sender <close> = net.unix_datagram { peer = dir .. "/s" }
+    daemon:close()
+    assert.equal("ECONNREFUSED", select(2, pcall(await, sender:send "x")).code)
+    assert.equal("ECONNREFUSED", code { peer = dir .. "/s" })
+    local listener <close> = await(net.pipe_listen { path = dir .. "/stream" })
+    assert.equal("EPROTOTYPE", code { peer = listener:address() })
+    for _, opts in ipairs { 3, { path = 3 }, { peer = "" }, { peer = "a\0b" }, { what = 1 } } do
+      local ok, err = pcall(net.unix_datagram, opts)
+      assert.is_false(ok)
+      assert.matches("bad argument #1 to '.*unix_datagram'", err)
+    end
+    local alone <close> = net.unix_datagram()
+    assert.is_false((pcall(await, alone:send "to nobody")))
   end))
 end)

@@ -371,7 +371,7 @@ static void queue(lua_State *L, view *v, op *now, int keep, int try_it, int late
     if (o->kind < OP_WRITE) lwt_uv_channel_search_anew(o);
   }
   if (refuses(ch, o)) {
-    ch->ctx->lwt->push_sentinel(ch->ctx->lwt, L, "Closed");
+    ch->ctx->lwt->push_sentinel(ch->ctx->lwt, L, lwt_uv_channel_why(ch));
     lwt_uv_channel_settle(L, ch, o, FAILED);
   } else if (later) {
     lwt_uv_channel_idle_start(ch);

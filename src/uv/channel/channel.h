@@ -143,6 +143,7 @@ struct channel {
   unsigned char port_gone; /* port->close has been called for all */
   unsigned char ended;     /* … and has called back */
   unsigned char close_canceled;
+  unsigned char timed_out;     /* it was closed at a deadline */
   unsigned char aborting;      /* abort as soon as Lua may run: close was cancelled */
   unsigned char slots;         /* of UV_READER and UV_WRITER, which are in use */
   unsigned char finishing;     /* inside port->close */
@@ -217,6 +218,9 @@ typedef struct channel_state {
 ** */
 channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size);
 /* The port belongs to the channel from here on. Never raises. */
+const char *lwt_uv_channel_why(const channel *ch);
+/* The channel at 1 is closed: push a rejected promise. */
+int lwt_uv_channel_reject_closed(lua_State *L);
 void lwt_uv_channel_attach(channel *ch, port *p, int sides);
 /* Have the channel looked after when the loop has nothing else to do (it is anchored till
 ** then, or stopped by __gc). Allocates nothing. */

@@ -214,6 +214,19 @@ int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o) {
   return FAILED;
 }
 
+/* The sentinel that operations on a closed channel are rejected with. */
+const char *lwt_uv_channel_why(const channel *ch) {
+  return ch->timed_out ? "Timeout" : "Closed";
+}
+
+int lwt_uv_channel_reject_closed(lua_State *L) {
+  const channel *ch = ((const view *)lua_touserdata(L, 1))->ch;
+  const lwt_api *lwt = ch->ctx->lwt;
+  lwt->push_sentinel(lwt, L, lwt_uv_channel_why(ch));
+  lwt->rejected(lwt, L);
+  return 1;
+}
+
 /* Reject what waits in this queue and those inside it. Callbacks may change the queues:
 ** begin anew after each. Returns 0 when there was nothing. */
 static int fail_one(lua_State *L, channel *ch, view *v, op_kind below) {
@@ -222,7 +235,7 @@ static int fail_one(lua_State *L, channel *ch, view *v, op_kind below) {
       if (o->kind == OP_ATOMIC && o->granted) {
         if (fail_one(L, ch, o->inner, below)) return 1;
       } else if (o->kind < below && o->kind != OP_CLOSE) {
-        ch->ctx->lwt->push_sentinel(ch->ctx->lwt, L, "Closed");
+        ch->ctx->lwt->push_sentinel(ch->ctx->lwt, L, lwt_uv_channel_why(ch));
         lwt_uv_channel_settle(L, ch, o, FAILED);
         return 1;
       }
@@ -321,7 +334,7 @@ other end that nothing more comes, while reading goes on; `close("read")` ends r
 
 @param ch lwt.Channel
 @param side? string `"read"` or `"write"`; both when it is left out
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = await(lio.open_file("f", "w"))
 await(ch:write("hello"))
@@ -355,7 +368,7 @@ Close the channel now: what is buffered is thrown away, and every operation that
 rejected with `lwt.Closed`.
 
 @param ch lwt.Channel
-@return lwt.Promise fulfilled when it is closed
+@return lwt.Promise<nil> # fulfilled when it is closed
 ```lua
 local r, w = lio.pipe()
 await(w:abort())
@@ -373,6 +386,13 @@ static int l_abort(lua_State *L) {
     if (!ch->port_gone) lwt_uv_channel_abort(L, ch);
   }
   return push_close(L, ch);
+}
+
+/* As `abort`, at a deadline: who reads or writes, now or later, is told lwt.Timeout. */
+static int l_time_out(lua_State *L) {
+  view *v = check_own(L, "aborted");
+  if (!v->ch->port_gone) v->ch->timed_out = 1;
+  return l_abort(L);
 }
 
 /*---
@@ -426,6 +446,9 @@ static int l_gc(lua_State *L) {
 }
 
 /* `__close` proper, which waits, is lua/lwt/io.lua's. */
-const luaL_Reg lwt_uv_channel_closing[] = {
-    {"close", l_close}, {"abort", l_abort}, {"is_closed", l_is_closed}, {NULL, NULL}};
+const luaL_Reg lwt_uv_channel_closing[] = {{"close", l_close},
+                                           {"abort", l_abort},
+                                           {"_time_out", l_time_out},
+                                           {"is_closed", l_is_closed},
+                                           {NULL, NULL}};
 const luaL_Reg lwt_uv_channel_meta[] = {{"__gc", l_gc}, {NULL, NULL}};

@@ -19,13 +19,13 @@
 
 static size_t check_size(lua_State *L, int arg) {
   if (lua_isnoneornil(L, arg)) return 0;
-  return lwt_uv_check_buffer_size(L, arg, luaL_checkinteger(L, arg));
+  return lwt_uv_check_buffer_size(L, arg, lwt_uv_check_integer(L, arg));
 }
 
 static const char *const size_options[] = {"buffer_size", NULL};
 
 static int check_sides(lua_State *L, int arg) {
-  lua_Integer sides = luaL_checkinteger(L, arg);
+  lua_Integer sides = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, 1 <= sides && sides <= 3, arg, "wrong direction");
   return (int)sides;
 }
@@ -75,7 +75,7 @@ print(lio.of_fd(1, "w", {close = false}):mode())   --> output
 static int l_of_fd(lua_State *L) {
   static const char *const names[] = {"buffer_size", "close", NULL};
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   int status, sides, own = 1, flags;
   luaL_argcheck(L, 0 <= fd && fd <= INT_MAX, 1, "not a descriptor");
   lwt_uv_check_options(L, 3, names);
@@ -234,7 +234,7 @@ lio.set_default_buffer_size(65536)
 @function lwt.io.set_default_buffer_size(size)
 */
 static int l_set_default_buffer_size(lua_State *L) {
-  luaL_checkinteger(L, 1);
+  lwt_uv_check_integer(L, 1);
   channel_state_of(lwt_uv_context(L))->default_size = check_size(L, 1);
   return 0;
 }
@@ -273,6 +273,12 @@ static int l_flush_now(lua_State *L) {
   fflush(stdout);
   if (v->ch != NULL) lwt_uv_channel_flush_now(v->ch);
   return 0;
+}
+
+/* is_terminal(fd) */
+static int l_is_terminal(lua_State *L) {
+  lua_pushboolean(L, uv_guess_handle((uv_file)luaL_checkinteger(L, 1)) == UV_TTY);
+  return 1;
 }
 
 /* standard(name, ch): the channel of stdout or stderr. */
@@ -409,6 +415,7 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
       {"unflushed", l_unflushed},
       {"at_exit", l_at_exit},
       {"flush_now", l_flush_now},
+      {"is_terminal", l_is_terminal},
       {NULL, NULL},
   };
   static const luaL_Reg standard[] = {

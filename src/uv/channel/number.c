@@ -247,7 +247,7 @@ local ch = lio.of_bytes("\1\2\3\4")
 print(await(ch.le:read_int16()), await(ch.be:read_int16()))   --> 513 772
 ```
 @param ch lwt.Channel|lwt.ChannelOrder
-@return lwt.Promise of a number, or nil
+@return lwt.Promise<number?> # nil at the end
 @also read_int read_int32 read_int64 read_float32 read_float64 le.read_int le.read_int16 le.read_int32 le.read_int64 le.read_float32 le.read_float64 be.read_int be.read_int16 be.read_int32 be.read_int64 be.read_float32 be.read_float64
 @function lwt.io.read_int16(ch)
 */
@@ -258,7 +258,7 @@ static int l_read_number(lua_State *L) {
   op o = {.kind = OP_NUMBER};
   int closed;
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   o.tag = (char)(k->letter | (big ? BIG : 0));
   o.n = k->size;
   return lwt_uv_channel_run(L, v, &o, 0);
@@ -275,7 +275,7 @@ print(await(r:read()):byte(1, -1))   --> 1 2
 ```
 @param ch lwt.Channel|lwt.ChannelOrder
 @param n number
-@return lwt.Promise
+@return lwt.Promise<nil>
 @also write_int write_int32 write_int64 write_float32 write_float64 le.write_int le.write_int16 le.write_int32 le.write_int64 le.write_float32 le.write_float64 be.write_int be.write_int16 be.write_int32 be.write_int64 be.write_float32 be.write_float64
 @function lwt.io.write_int16(ch, n)
 */
@@ -289,20 +289,20 @@ static int l_write_number(lua_State *L) {
   int closed;
   view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
   if (k->letter == 'f') {
-    float f = (float)luaL_checknumber(L, 2);
+    float f = (float)lwt_uv_check_number(L, 2);
     uint32_t bits;
     memcpy(&bits, &f, sizeof bits);
     x = bits;
   } else if (k->letter == 'd') {
-    double d = luaL_checknumber(L, 2);
+    double d = lwt_uv_check_number(L, 2);
     memcpy(&x, &d, sizeof x);
   } else {
-    lua_Integer n = luaL_checkinteger(L, 2);
+    lua_Integer n = lwt_uv_check_integer(L, 2);
     lua_Integer limit = k->size < 8 ? (lua_Integer)1 << (k->size * 8 - 1) : 0;
     luaL_argcheck(L, k->size == 8 || (-limit <= n && n < limit), 2, "integer overflow");
     x = (uint64_t)n;
   }
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   for (size_t i = 0; i < k->size; i++)
     bytes[big ? k->size - 1 - i : i] = (char)(x >> (8 * i) & 0xff);
   if (lwt_uv_channel_write_quickly(L, v, bytes, k->size, '\0')) return 1;
@@ -310,7 +310,7 @@ static int l_write_number(lua_State *L) {
   o.data = lua_pushlstring(L, bytes, k->size);
   o.n = k->size;
   v = lwt_uv_channel_check(ctx, L, WRITING, &closed); /* a finalizer may have run */
-  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, &o, 2);
+  return closed ? lwt_uv_channel_reject_closed(L) : lwt_uv_channel_run(L, v, &o, 2);
 }
 
 /* Put the order in front of the format. It stays the format's own to change it. */
@@ -341,7 +341,7 @@ print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 @param ch lwt.Channel|lwt.ChannelOrder
 @param format string
 @param max integer? at most so many bytes
-@return lwt.Promise of the values
+@return lwt.Promise<any> of the values
 @also le.unpack be.unpack
 @function lwt.io.unpack(ch, format, max)
 */
@@ -355,7 +355,7 @@ static int l_unpack(lua_State *L) {
   luaL_argcheck(L, is_format(o.data), 2, "not a format of string.unpack");
   o.max = lwt_uv_channel_check_max(L, 3);
   v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   return lwt_uv_channel_run(L, v, &o, 2);
 }
 
@@ -371,7 +371,7 @@ print(#await(r:read()))   --> 4
 @param ch lwt.Channel|lwt.ChannelOrder
 @param format string
 @param ... any
-@return lwt.Promise
+@return lwt.Promise<nil>
 @also le.pack be.pack
 @function lwt.io.pack(ch, format, ...)
 */
@@ -386,7 +386,7 @@ static int l_pack(lua_State *L) {
   lua_insert(L, 2);
   lua_call(L, lua_gettop(L) - 2, 1);
   v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   o.data = lua_tolstring(L, 2, &o.n);
   if (o.n == 0) {
     lwt_uv_push_done(ctx, L);

@@ -363,7 +363,7 @@ static void on_poll(uv_poll_t *h, int status, int events) {
 /* ---- The port --------------------------------------------------------------- */
 
 /* What the page cache has; UV_EAGAIN: ask the pool. */
-static ssize_t read_now(port_fd *f, char *buf, size_t len) {
+static ssize_t read_now(port_fd *f, void *buf, size_t len) {
 #ifdef RWF_NOWAIT
   struct iovec v = {.iov_base = buf, .iov_len = len};
   ssize_t n = preadv2(f->fd, &v, 1, -1, RWF_NOWAIT);

@@ -211,7 +211,7 @@ int lwt_uv_channel_try_read(lua_State *L, channel *ch, op *o) {
     if (n != RETRY) return n;
     if (o->over) return AGAIN;
     lwt_uv_channel_search_anew(o);
-    if (ch->in.closed) return failed_with(L, ch, "Closed");
+    if (ch->in.closed) return failed_with(L, ch, lwt_uv_channel_why(ch));
     /* Not in the queue so far, and now there is one. */
     if (!o->busy && !lwt_uv_channel_is_free(o->view, o->sides)) return AGAIN;
   }
@@ -224,20 +224,20 @@ static int read_op(lua_State *L, op *o, int keep) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
-  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
+  return closed ? lwt_uv_channel_reject_closed(L) : lwt_uv_channel_run(L, v, o, keep);
 }
 
 /* The most that a read may take, where it is given. */
 size_t lwt_uv_channel_check_max(lua_State *L, int arg) {
   lua_Integer n;
   if (lua_isnoneornil(L, arg)) return 0;
-  n = luaL_checkinteger(L, arg);
+  n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n > 0, arg, "positive count expected");
   return (size_t)n;
 }
 
 static size_t check_count(lua_State *L, int arg) {
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0, arg, "negative count");
   return (size_t)n;
 }
@@ -246,7 +246,7 @@ static size_t check_count(lua_State *L, int arg) {
 Read one byte.
 
 @param ch lwt.Channel
-@return lwt.Promise a string of one byte, or nil at the end
+@return lwt.Promise<string?> # a string of one byte, or nil at the end
 ```lua
 local ch = lio.of_bytes("ab")
 print(await(ch:read_char()), await(ch:read_char()), await(ch:read_char()))   --> a b nil
@@ -265,7 +265,7 @@ the channel's `limit`: then the promise is rejected with `ELIMIT`, and nothing i
 
 @param ch lwt.Channel
 @param max integer? at most so many bytes, its end not counted
-@return lwt.Promise a string, or nil at the end
+@return lwt.Promise<string?> # a string, or nil at the end
 ```lua
 local ch = lio.of_bytes("one\r\ntwo\nthree")
 for _ = 1, 4 do print(await(ch:read_line())) end   --> one two three nil
@@ -285,7 +285,7 @@ once.
 
 @param ch lwt.Channel
 @param n integer? at most so many bytes
-@return lwt.Promise a string; with `n`, nil at the end
+@return lwt.Promise<string?> # a string; with `n`, nil at the end
 ```lua
 local ch = lio.of_bytes("hello world")
 print(await(ch:read(5)))    --> hello
@@ -309,7 +309,7 @@ Read `n` bytes, no fewer. When the input ends before, the promise is rejected wi
 
 @param ch lwt.Channel
 @param n integer
-@return lwt.Promise a string of `n` bytes
+@return lwt.Promise<string> # a string of `n` bytes
 ```lua
 local ch = lio.of_bytes("abc")
 print(await(ch:read_exactly(2)))                          --> ab
@@ -330,7 +330,7 @@ Read up to a delimiter, which is taken off, or to the end of the input. What is 
 @param ch lwt.Channel
 @param delim string one byte or more
 @param max integer? at most so many bytes, the delimiter not counted
-@return lwt.Promise a string, or nil at the end
+@return lwt.Promise<string?> # a string, or nil at the end
 ```lua
 local ch = lio.of_bytes("a, b, c")
 for _ = 1, 3 do print(await(ch:read_until(", "))) end   --> a b c
@@ -353,7 +353,7 @@ default).
 @param bytes lwt.Bytes
 @param ofs integer?
 @param len integer?
-@return lwt.Promise how many were read, or nil at the end
+@return lwt.Promise<integer?> # how many were read, or nil at the end
 ```lua
 local b = require "lwt.bytes".create(8)
 print(await(lio.of_bytes("abc"):read_into(b, 2)))   --> 3
@@ -364,10 +364,10 @@ print(b:to_string(2, 3))                           --> abc
 static int l_read_into(lua_State *L) {
   op o = {.kind = OP_INTO};
   size_t start, len;
-  lua_Integer ofs = luaL_optinteger(L, 3, 0), n;
+  lua_Integer ofs = lwt_uv_opt_integer(L, 3, 0), n;
   lwt_uv_check_bytes(lwt_uv_context(L), L, 2, &len);
   luaL_argcheck(L, ofs >= 0 && (lua_Unsigned)ofs <= len, 3, "out of range");
-  n = luaL_optinteger(L, 4, (lua_Integer)len - ofs);
+  n = lwt_uv_opt_integer(L, 4, (lua_Integer)len - ofs);
   luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= len - (size_t)ofs, 4, "out of range");
   o.mem = lwt_uv_bytes_mem(L, 2, &start, &len);
   o.len = start + (size_t)ofs;
@@ -394,7 +394,7 @@ static int l_next_line(lua_State *L) {
   int closed, n;
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
   if (closed) {
-    ctx->lwt->push_sentinel(ctx->lwt, L, "Closed");
+    ctx->lwt->push_sentinel(ctx->lwt, L, lwt_uv_channel_why(v->ch));
     return lua_error(L);
   }
   if (ctx->lwt->cancel_due(ctx->lwt)) ctx->lwt->wait_check(ctx->lwt, L); /* raises */
@@ -426,7 +426,7 @@ buffered costs no promise and lets nobody else run (`lwt.yield` does); each turn
 point all the same.
 
 @param ch lwt.Channel
-@return function the iterator, and what it works on
+@return fun(): string? # the iterator
 ```lua
 for line in lio.of_bytes("a\nb\n"):lines() do print(line) end   --> a b
 ```

@@ -76,7 +76,7 @@ buffered already is used where it can be.
 
 @param ch lwt.Channel
 @param position integer
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = lio.of_bytes("hello")
 await(ch:set_position(3))
@@ -88,10 +88,10 @@ static int l_set_position(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_view(ctx, L, 1);
   op o = {.kind = OP_SEEK};
-  lua_Integer n = luaL_checkinteger(L, 2);
+  lua_Integer n = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, n >= 0, 2, "negative position");
   o.pos = n;
-  if (v->ch->closed || v->ch->close_op != NULL) return lwt_uv_reject_closed(ctx, L);
+  if (v->ch->closed || v->ch->close_op != NULL) return lwt_uv_channel_reject_closed(L);
   if (v->ch->port->class->seek == NULL)
     return lwt_uv_reject(ctx, L, UV_ESPIPE, "set_position", v->ch->what_key, v->ch->what);
   return lwt_uv_channel_run(L, v, &o, 0);
@@ -144,7 +144,7 @@ static int l_lock(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_view(ctx, L, 1);
   op o = {.kind = OP_ATOMIC};
-  if (v->ch->closed || v->ch->close_op != NULL) return lwt_uv_reject_closed(ctx, L);
+  if (v->ch->closed || v->ch->close_op != NULL) return lwt_uv_channel_reject_closed(L);
   lua_settop(L, 1);
   return lwt_uv_channel_run(L, v, &o, 0);
 }

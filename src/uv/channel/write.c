@@ -277,7 +277,7 @@ static int write_op(lua_State *L, op *o, int keep) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
   view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
-  return closed ? lwt_uv_reject_closed(ctx, L) : lwt_uv_channel_run(L, v, o, keep);
+  return closed ? lwt_uv_channel_reject_closed(L) : lwt_uv_channel_run(L, v, o, keep);
 }
 
 int lwt_uv_channel_write_quickly(lua_State *L, view *v, const char *s, size_t n,
@@ -302,13 +302,21 @@ int lwt_uv_channel_write_quickly(lua_State *L, view *v, const char *s, size_t n,
   return 1;
 }
 
+/* A number at `idx` becomes a string: before the channel is looked at, for a finalizer may run
+** then, and close it. */
+static void to_string(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TNUMBER) lua_tolstring(L, idx, NULL);
+}
+
 /* Write the data at `idx`. */
 static int write_at(lua_State *L, int idx) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
-  view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  view *v;
   op o = {.kind = OP_WRITE};
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  to_string(L, idx);
+  v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   o.data = lwt_uv_check_data(lwt_uv_context(L), L, idx, &o.n);
   if (o.n == 0) {
     lwt_uv_push_done(ctx, L);
@@ -346,7 +354,7 @@ go out is not torn by cancelling it.
 
 @param ch lwt.Channel
 @param ... string|number|lwt.Bytes
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local r, w = lio.pipe()
 await(w:write("a", 1))
@@ -366,7 +374,7 @@ Write one byte, given as a number from 0 to 255 or as a string of one byte.
 
 @param ch lwt.Channel
 @param char integer|string
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local r, w = lio.pipe()
 await(w:write_char("x"))
@@ -378,7 +386,7 @@ print(await(r:read()))   --> xy
 */
 static int l_write_char(lua_State *L) {
   if (lua_type(L, 2) == LUA_TNUMBER) {
-    lua_Integer n = luaL_checkinteger(L, 2);
+    lua_Integer n = lwt_uv_check_integer(L, 2);
     char c = (char)n;
     luaL_argcheck(L, n >= 0 && n <= 255, 2, "not a byte");
     lua_settop(L, 1);
@@ -396,7 +404,7 @@ Write a line: the string, and `"\n"`.
 
 @param ch lwt.Channel
 @param line string
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local r, w = lio.pipe()
 await(w:write_line("hello"))
@@ -407,10 +415,12 @@ print(await(r:read_line()))   --> hello
 static int l_write_line(lua_State *L) {
   int closed;
   lwt_uv *ctx = lwt_uv_context(L);
-  view *v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  view *v;
   size_t n;
   const char *s;
-  if (closed) return lwt_uv_reject_closed(ctx, L);
+  to_string(L, 2);
+  v = lwt_uv_channel_check(ctx, L, WRITING, &closed);
+  if (closed) return lwt_uv_channel_reject_closed(L);
   s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
   lua_settop(L, 2);
   if (lwt_uv_channel_write_quickly(L, v, s, n, '\n')) return 1;
@@ -422,7 +432,7 @@ Write out what is buffered. The promise is fulfilled when the system has it, and
 when it does not take it.
 
 @param ch lwt.Channel
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = await(lio.open_file("f", "w"))
 await(ch:write("now"))
@@ -461,7 +471,7 @@ first; for input that does not fit, the promise is rejected.
 
 @param ch lwt.Channel
 @param size integer
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = lio.of_bytes("abc")
 await(ch:resize_buffer(16))
@@ -472,7 +482,7 @@ print(ch:buffer_size())   --> 16
 static int l_resize_buffer(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   channel *ch = lwt_uv_channel_view(ctx, L, 1)->ch;
-  lua_Integer n = luaL_checkinteger(L, 2);
+  lua_Integer n = lwt_uv_check_integer(L, 2);
   op o = {.kind = OP_RESIZE};
   luaL_argcheck(L, n >= LWT_UV_BUFFER_MIN && n <= INT_MAX, 2, "size out of range");
   o.n = (size_t)n;
@@ -497,8 +507,9 @@ static int l_drain(lua_State *L) {
 /* Put at most what fits, at once: how many bytes. For direct access. */
 static int l_put(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
-  size_t n, room = ch->out.size - (ch->out.len - ch->out.off);
+  size_t n, room;
   const char *s = lwt_uv_check_data(lwt_uv_context(L), L, 2, &n);
+  room = ch->out.size - (ch->out.len - ch->out.off);
   if (n > room) n = room;
   if (lwt_uv_channel_put(ch, s, n) < 0)
     lwt_uv_raise(ch->ctx, L, UV_ENOMEM, "write", NULL, NULL);

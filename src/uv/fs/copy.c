@@ -249,7 +249,7 @@ folder may not be written to, are written to as they are.)
 @param from string
 @param to string
 @param opts? table `{excl = boolean}`
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("a", "text"))
 await(fs.copyfile("a", "b"))
@@ -369,7 +369,7 @@ static void check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
     lwt_uv_file_check_open(ctx, L, arg);
     return;
   }
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0 && n <= 0x7fffffff, arg, "descriptor out of range");
 }
 
@@ -398,7 +398,7 @@ not before. Cancelled in the middle, a part is written.
 @param src lwt.File|integer
 @param offset integer where to begin in `src`
 @param length integer
-@return lwt.Promise the number of bytes: less than `length` at the end of `src`
+@return lwt.Promise<integer> # the number of bytes: less than `length` at the end of `src`
 ```lua
 await(fs.write_file("a", "hello"))
 local src <close> = await(fs.open("a"))
@@ -412,7 +412,7 @@ static int l_sendfile(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   check_descriptor(ctx, L, 1);
   check_descriptor(ctx, L, 2);
-  lua_Integer offset = luaL_checkinteger(L, 3), length = luaL_checkinteger(L, 4);
+  lua_Integer offset = lwt_uv_check_integer(L, 3), length = lwt_uv_check_integer(L, 4);
   luaL_argcheck(L, offset >= 0, 3, "negative offset");
   luaL_argcheck(L, length >= 0, 4, "negative length");
   send_req *s = lwt_uv_fs_new(ctx, L, &class, sizeof *s, 0, 2, run_sendfile);

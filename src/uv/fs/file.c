@@ -244,7 +244,7 @@ Operations of a file that use its position run in the order in which they were a
 @param path string
 @param flags? string|integer default "r"
 @param mode? integer permissions of a new file, default 0666 less the umask
-@return lwt.Promise of a lwt.File
+@return lwt.Promise<lwt.File>
 ```lua
 local f <close> = await(fs.open("f", "w+"))
 await(f:write("hello"))
@@ -290,7 +290,7 @@ print(f:fileno() > 2)   --> true
 @function lwt.fs.of_fd(fd) */
 static int l_of_fd(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 1, "descriptor out of range");
   if (fcntl((int)fd, F_GETFD) < 0)
     return lwt_uv_raise(ctx, L, -errno, "of_fd", NULL, NULL);
@@ -349,7 +349,7 @@ fulfilled when the system has closed the descriptor, or rejected with what it co
 write (a full disk on some file systems). Closing again gives the same promise. Leaving a
 `<close>` variable, and collection, close too.
 @param f lwt.File
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 local f = await(fs.open("f", "w"))
 await(f:close())

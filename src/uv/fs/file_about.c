@@ -41,7 +41,7 @@ FILE_OP(stat, push_fstat);
 /*---
 As `fs.stat`, of the open file.
 @param f lwt.File
-@return lwt.Promise of the table
+@return lwt.Promise<table>
 ```lua
 local f <close> = await(fs.open("f", "w"))
 print(await(f:stat()).size)   --> 0
@@ -56,7 +56,7 @@ FILE_OP(sync, NULL);
 Fulfilled when the system has the file's bytes and properties on the disk, those of the
 writes that were asked for before included.
 @param f lwt.File
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 local f <close> = await(fs.open("f", "w"))
 await(f:write("safe"))
@@ -71,7 +71,7 @@ FILE_OP(datasync, NULL);
 /*---
 As `sync`, without properties that reading the bytes does not need (times).
 @param f lwt.File
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 local f <close> = await(fs.open("f", "w"))
 await(f:datasync())
@@ -86,7 +86,7 @@ FILE_OP(truncate, NULL);
 Cuts the file to a length, or fills it up to it with zeros.
 @param f lwt.File
 @param length? integer default 0
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f", "r+"))
@@ -96,7 +96,7 @@ print(await(f:read()))   --> he
 @function lwt.fs.file.truncate(f, length) */
 static int l_truncate(lua_State *L) {
   lwt_uv_file_check(lwt_uv_context(L), L);
-  lua_Integer length = luaL_optinteger(L, 2, 0);
+  lua_Integer length = lwt_uv_opt_integer(L, 2, 0);
   luaL_argcheck(L, length >= 0, 2, "negative length");
   file_req *fq = lwt_uv_file_new_op(L, &op_truncate);
   if (fq == NULL) return 1;
@@ -109,7 +109,7 @@ FILE_OP(chmod, NULL);
 As `fs.chmod`, of the open file.
 @param f lwt.File
 @param mode integer
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 local f <close> = await(fs.open("f", "w"))
 await(f:chmod(tonumber("600", 8)))
@@ -117,7 +117,7 @@ await(f:chmod(tonumber("600", 8)))
 @function lwt.fs.file.chmod(f, mode) */
 static int l_chmod(lua_State *L) {
   lwt_uv_file_check(lwt_uv_context(L), L);
-  luaL_checkinteger(L, 2);
+  lwt_uv_check_integer(L, 2);
   int mode = lwt_uv_fs_check_mode(L, 2, 0);
   file_req *fq = lwt_uv_file_new_op(L, &op_chmod);
   if (fq == NULL) return 1;
@@ -131,7 +131,7 @@ As `fs.chown`, of the open file.
 @param f lwt.File
 @param uid? integer nil or -1: as it is
 @param gid? integer nil or -1: as it is
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 local f <close> = await(fs.open("f", "w"))
 await(f:chown(-1, -1))
@@ -139,7 +139,7 @@ await(f:chown(-1, -1))
 @function lwt.fs.file.chown(f, uid, gid) */
 static int l_chown(lua_State *L) {
   lwt_uv_file_check(lwt_uv_context(L), L);
-  lua_Integer uid = luaL_optinteger(L, 2, -1), gid = luaL_optinteger(L, 3, -1);
+  lua_Integer uid = lwt_uv_opt_integer(L, 2, -1), gid = lwt_uv_opt_integer(L, 3, -1);
   luaL_argcheck(L, uid >= -1 && uid <= 0xffffffffLL, 2, "id out of range");
   luaL_argcheck(L, gid >= -1 && gid <= 0xffffffffLL, 3, "id out of range");
   file_req *fq = lwt_uv_file_new_op(L, &op_chown);
@@ -155,7 +155,7 @@ As `fs.utime`, of the open file.
 @param f lwt.File
 @param atime? number nil: now
 @param mtime? number nil: now
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 local f <close> = await(fs.open("f", "w"))
 await(f:utime(1, 2))
@@ -206,7 +206,7 @@ static const file_op op_unlock = {FILE_CLASS("unlock", NULL), run_lock, 0};
 /*---
 Gives a lock back; nothing when there is none.
 @param f lwt.File
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 local f <close> = await(fs.open("f", "w"))
 await(f:lock())

@@ -163,7 +163,7 @@ what reads from it waits for who writes; for writing it is open once somebody re
 @param path string
 @param mode string?
 @param opts table? `perm` (of a new file, default 0666 less the umask), `buffer_size`
-@return lwt.Promise a channel
+@return lwt.Promise<lwt.Channel>
 ```lua
 local ch <close> = await(lio.open_file("notes", "w+"))
 await(ch:write_line("first"))
@@ -251,7 +251,7 @@ Make a new file with a random name and open it for reading and writing. Nothing 
 behind when the promise is cancelled.
 
 @param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0600), …
-@return lwt.Promise its path, and the channel
+@return lwt.Promise<string, lwt.Channel> # its path, and the channel
 ```lua
 local path, ch = await(lio.open_temp_file {dir = ".", suffix = ".txt"})
 print(path:match("%.txt$"))   --> .txt
@@ -267,7 +267,7 @@ static int l_open_temp_file(lua_State *L) {
 Make a new folder with a random name.
 
 @param opts table? `dir` (default: the system's), `prefix`, `suffix`, `perm` (0700)
-@return lwt.Promise its path
+@return lwt.Promise<string> # its path
 ```lua
 local path = await(lio.create_temp_dir {dir = ".", prefix = "t"})
 print(path:match("^%./t"))   --> ./t
@@ -293,7 +293,7 @@ followed. What cannot be deleted is told (the first of it), the rest is deleted 
 same.
 
 @param path string
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 await(require "lwt.fs".mkdir("d"))
 await(lio.lines_to_file("d/f", {"x"}))
@@ -310,7 +310,7 @@ static int l_delete_recursively(lua_State *L) {
 The length of a file. A directory is refused (`EISDIR`).
 
 @param path string
-@return lwt.Promise an integer
+@return lwt.Promise<integer>
 ```lua
 await(lio.lines_to_file("f", {"four"}))
 print(await(lio.file_length("f")))   --> 5

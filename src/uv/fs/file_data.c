@@ -99,7 +99,7 @@ static size_t check_want(lwt_uv *ctx, lua_State *L, int arg, int all) {
   size_t len;
   if (all && lua_isnoneornil(L, arg)) return FILE_ALL;
   if (lwt_uv_test_bytes(ctx, L, arg, &len) != NULL) return len;
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0, arg, "negative count");
   luaL_argcheck(L, (lua_Unsigned)n < PTRDIFF_MAX, arg, "count too large");
   lua_pushnil(L);
@@ -146,7 +146,7 @@ fills a `lwt.bytes` and gives the number of bytes, or nil. A cancelled read lose
 the next one gets its bytes. A negative count raises.
 @param f lwt.File
 @param n? integer|lwt.Bytes
-@return lwt.Promise of a string, or of a number for a buffer; of nil at the end
+@return lwt.Promise<string|integer|nil> # of a string, or of a number for a buffer; of nil at the end
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f"))
@@ -174,7 +174,7 @@ static int l_read(lua_State *L) {
 }
 
 static int64_t check_offset(lua_State *L, int arg) {
-  lua_Integer offset = luaL_checkinteger(L, arg);
+  lua_Integer offset = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, offset >= 0, arg, "negative offset");
   return offset;
 }
@@ -184,7 +184,7 @@ As `read(n)`, from an offset, and leaves the position alone.
 @param f lwt.File
 @param n integer|lwt.Bytes
 @param offset integer
-@return lwt.Promise
+@return lwt.Promise<string|integer|nil>
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f"))
@@ -226,7 +226,7 @@ static lua_Integer copy_list(lua_State *L, int arg) {
 Fills several `lwt.bytes`, one after another, with one read.
 @param f lwt.File
 @param list lwt.Bytes[]
-@return lwt.Promise of the number of bytes; of nil at the end
+@return lwt.Promise<integer?> # of the number of bytes; of nil at the end
 ```lua
 local bytes = require "lwt.bytes"
 await(fs.write_file("f", "hello"))
@@ -299,7 +299,7 @@ end. Rejected with the system's error (`ENOSPC` …): how much was written befor
 told. A write that runs already cannot be cancelled: only nobody hears of it.
 @param f lwt.File
 @param data string|lwt.Bytes
-@return lwt.Promise of the number of bytes
+@return lwt.Promise<integer> # of the number of bytes
 ```lua
 local f <close> = await(fs.open("f", "w"))
 print(await(f:write("hello")))   --> 5
@@ -322,7 +322,7 @@ As `write`, at an offset, and leaves the position alone.
 @param f lwt.File
 @param data string|lwt.Bytes
 @param offset integer
-@return lwt.Promise of the number of bytes
+@return lwt.Promise<integer> # of the number of bytes
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f", "r+"))
@@ -402,7 +402,7 @@ static int take_pieces(lwt_uv *ctx, lua_State *L, file_req *fq, int n) {
 Writes a list of strings and `lwt.bytes`, one after another, all of it.
 @param f lwt.File
 @param list (string|lwt.Bytes)[]
-@return lwt.Promise of the number of bytes
+@return lwt.Promise<integer> # of the number of bytes
 ```lua
 local f <close> = await(fs.open("f", "w"))
 print(await(f:writev({"he", "llo"})))   --> 5
@@ -475,7 +475,7 @@ Moves the position, as Lua's own `file:seek` does, and gives the new one.
 @param f lwt.File
 @param whence? string "set", "cur" (default) or "end"
 @param offset? integer default 0
-@return lwt.Promise of the position, from the start of the file
+@return lwt.Promise<integer> # of the position, from the start of the file
 ```lua
 await(fs.write_file("f", "hello"))
 local f <close> = await(fs.open("f"))
@@ -488,13 +488,13 @@ static int l_seek(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   file *f = lwt_uv_file_check(ctx, L);
   int whence = luaL_checkoption(L, 2, "cur", names);
-  return seek(ctx, L, f, luaL_optinteger(L, 3, 0), from[whence]);
+  return seek(ctx, L, f, lwt_uv_opt_integer(L, 3, 0), from[whence]);
 }
 
 /*---
 The position.
 @param f lwt.File
-@return lwt.Promise of the position, from the start of the file
+@return lwt.Promise<integer> # of the position, from the start of the file
 ```lua
 local f <close> = await(fs.open("f", "w"))
 await(f:write("hello"))

@@ -240,7 +240,7 @@ const char *lwt_uv_fs_pin(lwt_uv *ctx, lua_State *L, int idx, size_t *len,
 }
 
 int lwt_uv_fs_check_mode(lua_State *L, int arg, int or_else) {
-  lua_Integer mode = luaL_optinteger(L, arg, or_else);
+  lua_Integer mode = lwt_uv_opt_integer(L, arg, or_else);
   luaL_argcheck(L, mode >= 0 && mode <= 07777, arg, "mode out of range (0 to 07777)");
   return (int)mode;
 }
@@ -272,7 +272,7 @@ static int parse_flags(const char *s) {
 }
 
 int lwt_uv_fs_check_flags(lua_State *L, int arg, const char *or_else) {
-  if (lua_type(L, arg) == LUA_TNUMBER) return (int)luaL_checkinteger(L, arg);
+  if (lua_type(L, arg) == LUA_TNUMBER) return (int)lwt_uv_check_integer(L, arg);
   const char *s = luaL_optstring(L, arg, or_else);
   int flags = parse_flags(s);
   if (flags < 0) luaL_argerror(L, arg, lua_pushfstring(L, "invalid mode '%s'", s));
@@ -285,7 +285,7 @@ double lwt_uv_fs_check_time(lua_State *L, int arg) {
     uv_gettimeofday(&now);
     return (double)now.tv_sec + (double)now.tv_usec * 1e-6;
   }
-  double t = luaL_checknumber(L, arg);
+  double t = lwt_uv_check_number(L, arg);
   luaL_argcheck(L, isfinite(t) && fabs(t) < 1e15, arg, "time out of range");
   return t;
 }

@@ -11,7 +11,7 @@
 #include "internal.h"
 
 static uid_t check_id(lua_State *L, int arg) {
-  lua_Integer id = luaL_optinteger(L, arg, -1);
+  lua_Integer id = lwt_uv_opt_integer(L, arg, -1);
   luaL_argcheck(L, id >= -1 && id <= 0xffffffffLL, arg, "id out of range");
   return (uid_t)id;
 }
@@ -116,7 +116,7 @@ What the system knows about a file: a table with `type` ("file", "directory", "l
 `birthtime` in seconds since 1970, with their fractions. Follows symbolic links. Rejected
 with the system's error (`ENOENT` …). Cancelling rejects at once.
 @param path string
-@return lwt.Promise of the table
+@return lwt.Promise<table>
 ```lua
 await(fs.write_file("f", "abc"))
 local st = await(fs.stat("f"))
@@ -131,7 +131,7 @@ PATH_OP(lstat, push_stat);
 /*---
 As `stat`, but tells about a symbolic link itself.
 @param path string
-@return lwt.Promise of the table
+@return lwt.Promise<table>
 ```lua
 await(fs.symlink("nowhere", "l"))
 print(await(fs.lstat("l")).type)   --> link
@@ -156,7 +156,7 @@ PATH_OP(exists, push_exists);
 Whether something is there that can be reached by this path. Never rejected by the system:
 whatever keeps us from knowing is `false`. A symbolic link to nothing does not exist.
 @param path string
-@return lwt.Promise of a boolean
+@return lwt.Promise<boolean>
 ```lua
 print(await(fs.exists(".")), await(fs.exists("nothing")))   --> true false
 ```
@@ -182,7 +182,7 @@ Fulfilled with `true` when this process may use the file in these ways, rejected
 `EACCES` (or `ENOENT` …) when not.
 @param path string
 @param mode? string letters of "rwx"; none: only that it is there
-@return lwt.Promise of true
+@return lwt.Promise<true>
 ```lua
 print(await(fs.access(".", "rx")))   --> true
 ```
@@ -198,7 +198,7 @@ PATH_OP(unlink, NULL);
 /*---
 Removes a file, or a symbolic link (not what it points to).
 @param path string
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("f", ""))
 await(fs.unlink("f"))
@@ -214,7 +214,7 @@ PATH_OP(rename, NULL);
 Gives a file another name; what had that name before is replaced, in one step.
 @param from string
 @param to string
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("a", "text"))
 await(fs.rename("a", "b"))
@@ -230,7 +230,7 @@ PATH_OP(link, NULL);
 Gives a file a second name (a hard link).
 @param path string the file
 @param new string its new name
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("a", "text"))
 await(fs.link("a", "b"))
@@ -246,7 +246,7 @@ PATH_OP(symlink, NULL);
 Makes the symbolic link `new`, which points to `target` (any text; relative to the link).
 @param target string
 @param new string
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.symlink("target", "l"))
 print(await(fs.readlink("l")))   --> target
@@ -260,7 +260,7 @@ PATH_OP(readlink, push_text);
 /*---
 What a symbolic link points to, as it stands there.
 @param path string
-@return lwt.Promise of a string
+@return lwt.Promise<string>
 ```lua
 await(fs.symlink("../x", "l"))
 print(await(fs.readlink("l")))   --> ../x
@@ -274,7 +274,7 @@ PATH_OP(realpath, push_text);
 /*---
 The absolute path, without symbolic links, `.` and `..`. Every part must exist.
 @param path string
-@return lwt.Promise of a string
+@return lwt.Promise<string>
 ```lua
 print(await(fs.realpath("/../.")))   --> /
 ```
@@ -288,7 +288,7 @@ PATH_OP(chmod, NULL);
 Sets the permission bits.
 @param path string
 @param mode integer such as `tonumber("644", 8)`
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("f", ""))
 await(fs.chmod("f", tonumber("600", 8)))
@@ -296,7 +296,7 @@ print(("%o"):format(await(fs.stat("f")).mode))   --> 600
 ```
 @function lwt.fs.chmod(path, mode) */
 static int l_chmod(lua_State *L) {
-  luaL_checkinteger(L, 2);
+  lwt_uv_check_integer(L, 2);
   int mode = lwt_uv_fs_check_mode(L, 2, 0);
   path_req *p = new_path(L, &op_chmod, 1);
   p->i = mode;
@@ -309,7 +309,7 @@ Sets the owner and the group, by their numbers.
 @param path string
 @param uid? integer nil or -1: as it is
 @param gid? integer nil or -1: as it is
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("f", ""))
 local st = await(fs.stat("f"))
@@ -330,7 +330,7 @@ Sets the times of last access and last change, in seconds since 1970.
 @param path string
 @param atime? number nil: now
 @param mtime? number nil: now
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("f", ""))
 await(fs.utime("f", 1.5, 2.5))
@@ -382,7 +382,7 @@ Makes a directory. With `parents` also those above it that are missing, and one 
 there already is no error.
 @param path string
 @param opts? integer|table the mode (default 0777 less the umask), or `{mode=, parents=}`
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.mkdir("a/b/c", {parents = true}))
 print(await(fs.stat("a/b/c")).type)   --> directory
@@ -431,7 +431,7 @@ and gives its path. (An XXXXXX at the end of the template is replaced; the defau
 TMPDIR.) Cancelled, it leaves none behind. `lio.with_temp_dir` removes it as
 well.
 @param template? string its path, to which six characters are added; default "/tmp/lwt_"
-@return lwt.Promise of the path
+@return lwt.Promise<string> # of the path
 ```lua
 local path = await(fs.mkdtemp("work-"))
 print(#path, await(fs.stat(path)).type)   --> 11 directory
@@ -458,7 +458,7 @@ PATH_OP(rmdir, NULL);
 /*---
 Removes an empty directory (`lio.delete_recursively` takes one with all it holds).
 @param path string
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.mkdir("d"))
 await(fs.rmdir("d"))
@@ -488,7 +488,7 @@ PATH_OP(scandir, push_scandir);
 All entries of a directory at once, sorted by name: a list of `{name=, type=}`, without
 "." and "..". For directories of any size in bounded memory there is `readdir`.
 @param path string
-@return lwt.Promise of the list
+@return lwt.Promise<{ name: string, type: string }[]>
 ```lua
 await(fs.write_file("b", ""))
 await(fs.mkdir("a"))
@@ -519,7 +519,7 @@ PATH_OP(statfs, push_statfs);
 About the file system that holds the path: `type` (the system's number), `bsize` (bytes of
 a block), `blocks`, `bfree`, `bavail` (free for everybody), `files`, `ffree`.
 @param path string
-@return lwt.Promise of the table
+@return lwt.Promise<table>
 ```lua
 local st = await(fs.statfs("."))
 print(st.bavail <= st.blocks)   --> true

@@ -79,8 +79,9 @@ static int push_news(lua_State *L, lwt_uv_watch *w) {
   while (has_news(w)) {
     unsigned long taken = w->taken;
     const lwt_uv_news *e = w->first;
+    const char *type = e == NULL ? "overflow" : e->type; /* the news may go meanwhile */
     lua_pushstring(L, e == NULL || !e->named ? NULL : e->name); /* nil: not told */
-    lua_pushstring(L, e == NULL ? "overflow" : e->type);
+    lua_pushstring(L, type);
     lua_createtable(L, 0, 2);
     lua_insert(L, -3);
     lua_setfield(L, -3, "type");

@@ -33,6 +33,10 @@ typedef struct place {
   lwt_uv_watched *watched;
 } place;
 
+typedef struct bucket {
+  place *first;
+} bucket;
+
 struct lwt_uv_watched {
   lwt_uv_watch *w;
   place *place;
@@ -47,7 +51,7 @@ typedef struct watches {
   lwt_uv *ctx;
   int fd;
   lwt_uv_watch *all, *dirty;
-  place **buckets;
+  bucket *buckets;
   size_t nbuckets, nplaces;
 } watches;
 
@@ -58,7 +62,7 @@ static watches *watches_of(const lwt_uv *ctx) {
 /* ---- Places ---------------------------------------------------------------- */
 
 static place **bucket_of(watches *s, int wd) {
-  return &s->buckets[(unsigned)wd & (s->nbuckets - 1)];
+  return &s->buckets[(unsigned)wd & (s->nbuckets - 1)].first;
 }
 
 static place *find(watches *s, int wd) {
@@ -69,12 +73,12 @@ static place *find(watches *s, int wd) {
 
 static int more_buckets(watches *s) {
   size_t n = s->nbuckets == 0 ? 16 : s->nbuckets * 2, old = s->nbuckets;
-  place **before = s->buckets, **buckets = calloc(n, sizeof *buckets);
+  bucket *before = s->buckets, *buckets = calloc(n, sizeof *buckets);
   if (buckets == NULL) return UV_ENOMEM;
   s->buckets = buckets;
   s->nbuckets = n;
   for (size_t i = 0; i < old; i++)
-    for (place *p = before[i], *next; p != NULL; p = next) {
+    for (place *p = before[i].first, *next; p != NULL; p = next) {
       place **b = bucket_of(s, p->wd);
       next = p->next;
       p->next = *b;
@@ -135,7 +139,10 @@ static int watch_place(watches *s, lwt_uv_watch *w, const char *path, const char
   int wd = inotify_add_watch(s->fd, path, EVENTS | flags);
   if (wd < 0) return -errno;
   place *p = add_place(s, wd);
-  if (p == NULL) return UV_ENOMEM;
+  if (p == NULL) { /* nobody knows it, so nobody would end it */
+    inotify_rm_watch(s->fd, wd);
+    return UV_ENOMEM;
+  }
   for (lwt_uv_watched *d = p->watched; d != NULL; d = d->next)
     if (d->w == w) return 0;
   size_t len = strlen(name);
@@ -263,8 +270,8 @@ static void keep_event(watches *s, lwt_uv_watched *d, const struct inotify_event
 
 /* The system has forgotten it: removed, or its file system is gone. */
 static void place_is_gone(watches *s, place *p) {
-  lwt_uv_watched *d;
-  while ((d = p->watched) != NULL) {
+  for (lwt_uv_watched *d = p->watched, *next; d != NULL; d = next) {
+    next = d->next;
     if (*d->name == '\0') d->w->over = 1;
     make_dirty(s, d->w);
     unlink_watched(d);
@@ -373,7 +380,10 @@ int lwt_uv_watch_begin(lwt_uv_watch *w) {
 void lwt_uv_watch_end(lwt_uv_watch *w) {
   watches *s = watches_of(w->h.ctx);
   if (s == NULL || (w->prev == NULL && s->all != w)) return; /* never began */
-  while (w->watched != NULL) stop_watching(s, w->watched);
+  for (lwt_uv_watched *d = w->watched, *next; d != NULL; d = next) {
+    next = d->next_of_w;
+    stop_watching(s, d);
+  }
   if (w->is_dirty) {
     lwt_uv_watch **at = &s->dirty;
     while (*at != w) at = &(*at)->dirty;

@@ -139,24 +139,21 @@ static ssize_t read_rest(whole_req *w) {
   return UV_ECANCELED;
 }
 
-/* Open what is read. */
-static int open_in(whole_req *w, struct stat *st) {
+/* Open what is read, and see how much there is. */
+static int open_in(whole_req *w) {
+  struct stat st;
   w->fd = lwt_uv_fs_open(&w->q, w->path, O_RDONLY, 0);
   if (w->fd < 0) return w->fd;
-  if (fstat(w->fd, st) != 0) return -errno;
-  if (S_ISDIR(st->st_mode)) return UV_EISDIR;
-  w->regular = (unsigned char)lwt_uv_fs_is_regular(w->fd, st, O_RDONLY);
+  if (fstat(w->fd, &st) != 0) return -errno;
+  if (S_ISDIR(st.st_mode)) return UV_EISDIR;
+  w->regular = (unsigned char)lwt_uv_fs_is_regular(w->fd, &st, O_RDONLY);
+  if (w->regular) w->size = (size_t)st.st_size;
   return 0;
 }
 
 static ssize_t run_read_file(fs_req *q) {
   whole_req *w = (whole_req *)q;
-  struct stat st;
-  ssize_t status = 0;
-  if (w->fd < 0) {
-    status = open_in(w, &st);
-    if (w->regular) w->size = (size_t)st.st_size;
-  }
+  ssize_t status = w->fd < 0 ? open_in(w) : 0;
   if (status >= 0) status = read_rest(w);
   if (!waits(w, status)) close_fd(w);
   return status;
@@ -173,7 +170,7 @@ Reads a whole file, in one job of the threadpool. Rejected with the system's err
 directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
 at once.
 @param path string
-@return lwt.Promise of a string
+@return lwt.Promise<string>
 ```lua
 await(fs.write_file("f", "hello"))
 print(await(fs.read_file("f")))   --> hello
@@ -225,7 +222,7 @@ be written.
 @param data string|lwt.Bytes
 @param flags? string|integer as in `open`, default "w"
 @param mode? integer permissions of a new file, default 0666 less the umask
-@return lwt.Promise without values
+@return lwt.Promise<nil>
 ```lua
 await(fs.write_file("f", "hello "))
 await(fs.write_file("f", "world", "a"))

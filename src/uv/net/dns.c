@@ -240,6 +240,17 @@ static const char *const socktypes[] = {"stream", "datagram", NULL};
 static const int socktype_values[] = {SOCK_STREAM, SOCK_DGRAM};
 
 /*---
+Where a socket is, or is to be. Every function that takes an address takes one of these, too.
+
+@class lwt.Address
+@field host? string numbers, or a name where one is taken
+@field port? integer
+@field family? "inet"|"inet6"
+@field socktype? "stream"|"datagram"
+@field canonname? string when it was asked for
+@field path? string of a Unix-domain socket, instead of all that */
+
+/*---
 Looks up a host, a service (a name or a port), or both. The value is a list of addresses,
 in the system's order, each `{host=, port=, family="inet"|"inet6",
 socktype="stream"|"datagram"}`, which every function that takes an address takes. Options:
@@ -249,7 +260,7 @@ lookup up. See `dns_limit`.
 @param host string|nil
 @param service? string|integer
 @param opts? table # family, socktype, passive, canonname
-@return lwt.Promise # table
+@return lwt.Promise<lwt.Address[]>
 ```lua
 local list = net.getaddrinfo("127.0.0.1", 80):await()
 print(list[1].host, list[1].port, list[1].family)   --> 127.0.0.1 80 inet
@@ -283,7 +294,7 @@ static int l_getaddrinfo(lua_State *L) {
 The names of an address (numbers): its host, and its service. Where there is no name the
 value is the number, as text.
 @param addr string|table
-@return lwt.Promise # host, service
+@return lwt.Promise<string, string> # host, service
 ```lua
 local _, service = net.getnameinfo("127.0.0.1:4"):await()
 print(service)   --> 4
@@ -310,7 +321,7 @@ The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Reje
 `EAI_SERVICE` for a name that the system does not know.
 @param name string
 @param proto? string
-@return lwt.Promise # integer
+@return lwt.Promise<integer>
 ```lua
 local p = net.getservbyname("no such service")
 print((pcall(lwt.await, p)))   --> false
@@ -349,7 +360,7 @@ static int l_dns_limit(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   net_state *net = net_of(ctx);
   if (!lua_isnoneornil(L, 1)) {
-    lua_Integer n = luaL_checkinteger(L, 1);
+    lua_Integer n = lwt_uv_check_integer(L, 1);
     luaL_argcheck(L, n >= 1 && n <= 1024, 1, "limit is out of range (1 to 1024)");
     net->dns_limit = (int)n;
     if (ctx->loop != NULL) start_next(ctx);

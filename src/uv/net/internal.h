@@ -163,12 +163,18 @@ int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd, int
 /* The same for a descriptor that somebody else opened, and may share with others. */
 int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd);
 
+/* udp.c: push a udp that is closed until opened with a datagram socket, which it then owns;
+** on failure (fd < 0 is one: a status) that is closed. */
+lwt_uv_handle *lwt_uv_udp_new(lwt_uv *ctx, lua_State *L);
+int lwt_uv_udp_opened(lua_State *L, lwt_uv_handle *h, int fd);
+
 /* The registration of each file: adds its functions to the table at the top. */
 void lwt_uv_add_tcp(lwt_uv *ctx, lua_State *L);
 void lwt_uv_add_pipe(lwt_uv *ctx, lua_State *L);
 void lwt_uv_add_tty(lwt_uv *ctx, lua_State *L);
 void lwt_uv_add_listener(lwt_uv *ctx, lua_State *L);
 void lwt_uv_add_udp(lwt_uv *ctx, lua_State *L);
+void lwt_uv_add_datagram(lwt_uv *ctx, lua_State *L);
 void lwt_uv_add_dns(lwt_uv *ctx, lua_State *L);
 void lwt_uv_add_poll(lwt_uv *ctx, lua_State *L);
 

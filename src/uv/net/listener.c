@@ -351,7 +351,7 @@ accepted), `reuseport` (several processes share the port), `nodelay` (default tr
 the sockets accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
 @param addr string|table
 @param opts? table # backlog, reuseport, nodelay, ipv6only
-@return lwt.Promise # lwt.Listener
+@return lwt.Promise<lwt.Listener>
 ```lua
 local listener <close> = net.tcp_listen("127.0.0.1:0"):await()
 print(listener:address():match("^127.0.0.1:%d+$") ~= nil)   --> true
@@ -394,7 +394,7 @@ there is no descriptor left for a client (`EMFILE`): it stays in the system's qu
 accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
 Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
 @param listener lwt.Listener
-@return lwt.Promise # lwt.Socket
+@return lwt.Promise<lwt.Socket>
 ```lua
 local listener = net.tcp_listen("127.0.0.1:0"):await()
 net.tcp_connect(listener:address())

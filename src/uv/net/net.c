@@ -138,6 +138,7 @@ void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
   lwt_uv_add_views(ctx, L);
   lwt_uv_add_listener(ctx, L);
   lwt_uv_add_udp(ctx, L);
+  lwt_uv_add_datagram(ctx, L);
   lwt_uv_add_dns(ctx, L);
   lwt_uv_add_poll(ctx, L);
   add_methods(ctx, L);

@@ -30,7 +30,7 @@ static int too_long(const lwt_uv_address *a) {
 Connects to a Unix-domain socket: `"unix:/path"`, `"/path"` or `{path=}`. A path that is
 longer than the system takes rejects with `ENAMETOOLONG`.
 @param addr string|table
-@return lwt.Promise # lwt.Socket
+@return lwt.Promise<lwt.Socket>
 ```lua
 local listener = net.pipe_listen("unix:sock"):await()
 local sock <close> = net.pipe_connect("unix:sock"):await()
@@ -83,7 +83,7 @@ closes. Rejects with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when
 long.
 @param addr string|table
 @param opts? table # backlog
-@return lwt.Promise # lwt.Listener
+@return lwt.Promise<lwt.Listener>
 ```lua
 local listener <close> = net.pipe_listen("unix:sock"):await()
 print(listener:address())   --> unix:sock
@@ -167,7 +167,7 @@ for anything else (`EINVAL` for a regular file: see `lwt.fs`).
 */
 static int l_of_fd(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   int status;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
   status = lwt_uv_stream_of_fd(ctx, L, (uv_file)fd);

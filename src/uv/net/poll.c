@@ -185,7 +185,7 @@ static poller *poller_of(lwt_uv *ctx, lua_State *L, int fd, int *status) {
 
 static int wait_for(lua_State *L, int writing, const char *op) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   poller *p;
   int self, status = 0;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
@@ -208,7 +208,7 @@ Waits until a descriptor of another library can be read without blocking (or is 
 end, or broken). Any number may wait for one descriptor. It must stay open so long.
 Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 @param fd integer
-@return lwt.Promise
+@return lwt.Promise<nil>
 @function lwt.net.wait_readable(fd)
 */
 static int l_wait_readable(lua_State *L) {
@@ -219,7 +219,7 @@ static int l_wait_readable(lua_State *L) {
 Waits until a descriptor of another library can be written without blocking. See
 `wait_readable`.
 @param fd integer
-@return lwt.Promise
+@return lwt.Promise<nil>
 @function lwt.net.wait_writable(fd)
 */
 static int l_wait_writable(lua_State *L) {

@@ -294,7 +294,7 @@ static int name(lua_State *L, name_fn f, const char *op) {
 /*---
 The socket's own address, as text: `"127.0.0.1:40112"`, `"[::1]:40112"`, `"unix:/path"`
 (`"unix:"` when it has no name).
-@param sock lwt.Socket
+@param sock lwt.Socket|lwt.Udp
 @return string
 ```lua
 local listener = net.tcp_listen("127.0.0.1:0"):await()

@@ -210,7 +210,7 @@ static int view_read(lua_State *L) {
   lua_Integer want = LWT_UV_SCRATCH;
   ssize_t n;
   if (lua_gettop(L) > 1) {
-    want = luaL_optinteger(L, 2, want);
+    want = lwt_uv_opt_integer(L, 2, want);
     luaL_argcheck(L, want >= 0, 2, "count is negative");
   }
   while (s != NULL && want != 0 && !lwt_uv_stream_has_reader(s) && s->rcb == NULL) {
@@ -285,7 +285,7 @@ static int l_direct_view(lua_State *L) {
 ** tty), and that of their views: an empty table, to be filled in. */
 static int l_direct_kind(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer kind = luaL_checkinteger(L, 1);
+  lua_Integer kind = lwt_uv_check_integer(L, 1);
   luaL_argcheck(L, kind >= LWT_UV_TCP && kind <= LWT_UV_TTY, 1, "unknown kind");
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[kind].ref);
   lua_newtable(L);

@@ -353,7 +353,7 @@ in their order. Cancelling a read loses nothing: the bytes are what the next rea
 a closed socket, and when it is closed meanwhile, rejects with `lwt.Closed`.
 @param sock lwt.Socket
 @param n? integer
-@return lwt.Promise # string, or nil at the end
+@return lwt.Promise<string?> # string, or nil at the end
 ```lua
 local a, b = net.socketpair()
 a:write("hello"):await()
@@ -367,7 +367,7 @@ int lwt_uv_stream_l_read(lua_State *L) {
   lwt_uv_stream *s = lwt_uv_stream_check(ctx, L);
   lua_Integer want = LWT_UV_SCRATCH;
   if (lua_gettop(L) > 1) {
-    want = luaL_optinteger(L, 2, want);
+    want = lwt_uv_opt_integer(L, 2, want);
     luaL_argcheck(L, want >= 0, 2, "count is negative");
     lua_settop(L, 2);
   }

@@ -319,7 +319,7 @@ cancelled before its first byte was sent is withdrawn; later its rest is sent al
 same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
 @param sock lwt.Socket
 @param data string|lwt.Bytes|string[]
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local a, b = net.socketpair()
 a:write("one"):await()
@@ -336,7 +336,7 @@ int lwt_uv_stream_l_write(lua_State *L) {
 As `write`, for a list of strings, which go to the system in one call.
 @param sock lwt.Socket
 @param list string[]
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local a, b = net.socketpair()
 a:writev({"x", "y"}):await()
@@ -353,7 +353,7 @@ int lwt_uv_stream_l_writev(lua_State *L) {
 Closes the writing half, after everything that was written: the other side reads it all
 and then the end. Reading goes on. A second shutdown does nothing.
 @param sock lwt.Socket
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local a, b = net.socketpair()
 a:write("bye")

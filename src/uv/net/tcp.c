@@ -66,7 +66,7 @@ from. Rejects with the error of the first address when none answers. Cancelling 
 what was begun.
 @param addr string|table
 @param opts? table # nodelay, bind, delay
-@return lwt.Promise # lwt.Socket
+@return lwt.Promise<lwt.Socket>
 ```lua
 local listener = net.tcp_listen("127.0.0.1:0"):await()
 local sock <close> = net.tcp_connect(listener:address()):await()
@@ -143,7 +143,7 @@ sock:keepalive(60)
 static int l_keepalive(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   uv_tcp_t *tcp = check_tcp(ctx, L);
-  lua_Number seconds = lua_toboolean(L, 2) ? luaL_checknumber(L, 2) : 0;
+  lua_Number seconds = lua_toboolean(L, 2) ? lwt_uv_check_number(L, 2) : 0;
   int status;
   luaL_argcheck(L, seconds >= 0 && seconds <= 32767, 2, "seconds are out of range");
   status = uv_tcp_keepalive(tcp, lua_toboolean(L, 2), (unsigned)(seconds + 0.999));

@@ -15,6 +15,11 @@ static uv_tty_t *check_tty(lwt_uv *ctx, lua_State *L) {
 }
 
 /*---
+A terminal: a socket with a size and a mode.
+
+@class lwt.Tty : lwt.Socket */
+
+/*---
 A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
 and `mode`. Raises when it is none.
 @param fd integer
@@ -23,7 +28,7 @@ and `mode`. Raises when it is none.
 */
 static int l_tty(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = lwt_uv_check_integer(L, 1);
   int status;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
   status = uv_guess_handle((uv_file)fd) == UV_TTY

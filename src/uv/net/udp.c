@@ -6,6 +6,8 @@
 */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "../bytes.h"
 #include "internal.h"
@@ -50,11 +52,16 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   udp *u = uv->data;
   char *scratch = lwt_uv_scratch_take(u->h.ctx); /* until on_recv */
   (void)suggested;
-  *buf = uv_buf_init(scratch, scratch == NULL ? 0 : LWT_UV_SCRATCH);
+  buf->base = scratch;
+  buf->len = scratch == NULL ? 0 : LWT_UV_SCRATCH;
 }
 
+/* (A Unix-domain sender without a name has no address at all.) */
 static void push_from(lua_State *L, const struct sockaddr *from) {
-  lwt_uv_push_address(L, from, sizeof(struct sockaddr_storage));
+  if (from->sa_family == AF_UNSPEC)
+    lua_pushliteral(L, "unix:");
+  else
+    lwt_uv_push_address(L, from, sizeof(struct sockaddr_storage));
 }
 
 /* Give the datagram (or an error) to the first who waits: then a->u is NULL. Its values are
@@ -97,9 +104,9 @@ static void hold(udp *u, const arrival *a) {
   d->next = NULL;
   d->n = (size_t)a->n;
   memset(&d->from, 0, sizeof d->from);
-  memcpy(&d->from, a->from,
-         a->from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                        : sizeof(struct sockaddr_in));
+  memcpy(&d->from, a->from, /* (libuv has room for the largest but Unix's) */
+         a->from->sa_family == AF_UNIX ? sizeof(struct sockaddr_un)
+                                       : sizeof(struct sockaddr_in6));
   memcpy(d->bytes, a->bytes, d->n);
   if (u->last != NULL)
     u->last->next = d;
@@ -238,6 +245,24 @@ static int l_udp(lua_State *L) {
   return lwt_uv_raise(ctx, L, status, "udp", "address", bound ? a.text : NULL);
 }
 
+lwt_uv_handle *lwt_uv_udp_new(lwt_uv *ctx, lua_State *L) {
+  udp *u = lwt_uv_handle_new(ctx, L, &udp_class);
+  lwt_uv_waiters_init(&u->receivers, RECEIVERS);
+  return &u->h;
+}
+
+int lwt_uv_udp_opened(lua_State *L, lwt_uv_handle *h, int fd) {
+  udp *u = (udp *)(void *)h;
+  int status = fd < 0 ? fd : uv_udp_init(h->ctx->loop, &u->udp);
+  status = lwt_uv_handle_opened(L, h, &u->udp, status);
+  if (status == 0) {
+    status = uv_udp_open(&u->udp, fd);
+    if (status < 0) lwt_uv_handle_close(L, h->box, 1);
+  }
+  if (status < 0 && fd >= 0) close(fd);
+  return status;
+}
+
 /* ---- Sending ------------------------------------------------------------- */
 
 typedef struct send_req {
@@ -291,7 +316,7 @@ its arrival. Rejects with `EMSGSIZE` when it is too long.
 @param udp lwt.Udp
 @param data string|lwt.Bytes
 @param addr? string|table
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local a, b = net.udp(), net.udp("127.0.0.1:0")
 a:send("ping", b:getsockname()):await()
@@ -344,7 +369,7 @@ may wait: first come, first served. Cancelling loses nothing. Rejects with what 
 reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
 closes.
 @param udp lwt.Udp
-@return lwt.Promise # string, address
+@return lwt.Promise<string, string> # string, address
 ```lua
 local a, b = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
 local p = b:recv()
@@ -457,7 +482,7 @@ static int l_broadcast(lua_State *L) {
 }
 
 static int check_ttl(lua_State *L) {
-  lua_Integer n = luaL_checkinteger(L, 2);
+  lua_Integer n = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, n >= 1 && n <= 255, 2, "time to live is out of range (1 to 255)");
   return (int)n;
 }

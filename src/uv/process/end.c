@@ -144,8 +144,9 @@ static void on_pidfd(uv_poll_t *poll, int status, int events) {
   if (p->h.box == NULL) return;
   reap(p);
   if (!p->ended) return;
-  uv_poll_stop(&p->uv.poll);
-  tell(p);
+  uv_poll_stop(&p->uv.poll); /* what is told may turn the loop */
+  /* Not even "no memory" could be told: again at the next turn, or nobody ever is. */
+  if (!tell(p) && p->h.box != NULL) uv_poll_start(&p->uv.poll, UV_READABLE, on_pidfd);
 }
 
 static void free_signal(uv_handle_t *h) {
@@ -187,6 +188,7 @@ void lwt_uv_children_look(lwt_uv_after *later) {
   lwt_uv_child *p;
   for (p = all->watched; p != NULL; p = p->next) reap(p);
   while ((p = find_ended(all)) != NULL && tell(p)) {}
+  if (p != NULL) kill(getpid(), SIGCHLD); /* that could not be told: at the next turn */
 }
 
 static void on_sigchld(uv_signal_t *sig, int number) {

@@ -200,8 +200,9 @@ static long plan_id(lua_State *L, const char *name) {
   int is_integer;
   if (lua_getfield(L, 2, name) == LUA_TNIL) return -1;
   lua_Integer id = lua_tointegerx(L, -1, &is_integer);
-  luaL_argcheck(L, is_integer && id >= 0 && id <= 0xfffffffeLL, 2,
-                lua_pushfstring(L, "%s is no id", name));
+  luaL_argcheck(
+      L, lua_type(L, -1) == LUA_TNUMBER && is_integer && id >= 0 && id <= 0xfffffffeLL, 2,
+      lua_pushfstring(L, "%s is no id", name));
   return (long)id;
 }
 

@@ -155,7 +155,7 @@ static int l_kill(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   int number = lwt_uv_check_signal(L, 2);
   if (lua_type(L, 1) == LUA_TNUMBER) {
-    lua_Integer n = luaL_checkinteger(L, 1);
+    lua_Integer n = lwt_uv_check_integer(L, 1);
     luaL_argcheck(L, n != 0 && n >= -0x7fffffff && n <= 0x7fffffff, 1,
                   "pid out of range");
     return sent(L, kill((pid_t)n, number));
@@ -171,7 +171,7 @@ static int l_kill(lua_State *L) {
 ** process's meanwhile: when the leader has been reaped and there is one of this number, the
 ** group is gone. */
 static int l_kill_group(lua_State *L) {
-  pid_t pid = (pid_t)luaL_checkinteger(L, 1);
+  pid_t pid = (pid_t)lwt_uv_check_integer(L, 1);
   int number = lwt_uv_check_signal(L, 2);
   if (lua_toboolean(L, 3) && (kill(pid, 0) == 0 || errno != ESRCH)) {
     lua_pushboolean(L, 0);
@@ -198,7 +198,7 @@ static int lives_in(const char *name, pid_t group) {
 /* process.group_lives(pid of its leader, which has been reaped). Where /proc does not tell,
 ** what has ended and is not reaped counts. */
 static int l_group_lives(lua_State *L) {
-  pid_t group = (pid_t)luaL_checkinteger(L, 1);
+  pid_t group = (pid_t)lwt_uv_check_integer(L, 1);
   int lives = kill(group, 0) != 0 && errno == ESRCH && kill(-group, 0) == 0;
   DIR *proc = lives ? opendir("/proc/self") : NULL;
   if (proc != NULL) {
@@ -218,7 +218,7 @@ static int l_group_lives(lua_State *L) {
 
 /* process.is_held(descriptor): whether somebody else has the other end of this pipe. */
 static int l_is_held(lua_State *L) {
-  struct pollfd p = {.fd = (int)luaL_checkinteger(L, 1)};
+  struct pollfd p = {.fd = (int)lwt_uv_check_integer(L, 1)};
   lua_pushboolean(L,
                   poll(&p, 1, 0) == 0 || !(p.revents & (POLLHUP | POLLERR | POLLNVAL)));
   return 1;
@@ -226,7 +226,7 @@ static int l_is_held(lua_State *L) {
 
 /* process.close(descriptor): what spawn gave and nobody took. */
 static int l_close(lua_State *L) {
-  close((int)luaL_checkinteger(L, 1));
+  close((int)lwt_uv_check_integer(L, 1));
   return 0;
 }
 

@@ -46,7 +46,7 @@ const char *lwt_uv_signal_name(int number) {
 
 int lwt_uv_check_signal(lua_State *L, int arg) {
   if (lua_type(L, arg) == LUA_TNUMBER) {
-    lua_Integer number = luaL_checkinteger(L, arg);
+    lua_Integer number = lwt_uv_check_integer(L, arg);
     luaL_argcheck(L, number > 0 && number < NSIG, arg, "signal out of range");
     return (int)number;
   }

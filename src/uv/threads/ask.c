@@ -255,6 +255,7 @@ static int l_new_request(lua_State *L) {
   request **q = lua_touserdata(L, 1);
   lua_remove(L, 1);
   *q = new_request(L, lwt_uv_transport_of(L)->worker, 1);
+  atomic_store(&(*q)->refs, 1); /* the post's: a task waits for the answer, not for it */
   return 0;
 }
 
@@ -285,7 +286,6 @@ static int l_ask_main(lua_State *L) {
   q->promise = promise;
   ctx->working++;
   if (lwt_uv_inbox_post(w->pool->owner, &q->post) < 0) drop_request(&q->post);
-  release_request(q); /* the answer has one of its own */
   lua_settop(L, 1);
   return 1;
 }

@@ -372,7 +372,7 @@ print(ch:recv():await())   --> hello 42
 @function lwt.preemptive.channel(n) */
 static int l_channel(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer n = luaL_optinteger(L, 1, 0);
+  lua_Integer n = lwt_uv_opt_integer(L, 1, 0);
   luaL_argcheck(L, n >= 0, 1, "negative size");
   lwt_uv_check_open(ctx, L);
   channel **box = lwt_uv_new_userdata(ctx, L, LWT_UV_THREAD_CHANNEL, sizeof(void *), 0);
@@ -412,7 +412,7 @@ withdraws the message; in a task that has yet to be told of a cancel nothing is 
 the task has awaited something else. Values that cannot be sent raise, see `detach`.
 @param ch lwt.ThreadChannel
 @param ... any
-@return lwt.Promise
+@return lwt.Promise<nil>
 ```lua
 local ch = preemptive.channel(1)
 await(ch:send("one", { 2 }))
@@ -483,7 +483,7 @@ yet to be told of a cancel. A message for which there is no memory here is the n
 and this one is rejected; so is the receiver of one that cannot be made here (a module is
 missing), which is gone then.
 @param ch lwt.ThreadChannel
-@return lwt.Promise
+@return lwt.Promise<any>
 ```lua
 local ch = preemptive.channel(1)
 lwt.async(function() await(ch:send("hello", "there")) end)

@@ -238,9 +238,10 @@ the C function returns or the process does.
 
 An error keeps the traceback of the worker: see `lwt.traceback`. So does one that `f` leaves behind
 in the background, of `lwt.async` say: it rejects the call when `f` has returned.
-@param f function
+@generic T
+@param f fun(...): T?, ...?
 @param ... any
-@return lwt.Promise
+@return lwt.Promise<T>
 ```lua
 local function fib(n) return n < 2 and n or fib(n - 1) + fib(n - 2) end
 print(await(preemptive.detach(fib, 20)))   --> 6765
@@ -304,7 +305,7 @@ print(preemptive.get_bounds())   --> 1 2
 @function lwt.preemptive.set_bounds(min, max) */
 static int l_set_bounds(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer min = luaL_checkinteger(L, 1), max = luaL_checkinteger(L, 2);
+  lua_Integer min = lwt_uv_check_integer(L, 1), max = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, min >= 0, 1, "negative number of threads");
   luaL_argcheck(L, max >= 1 && max <= 10000, 2, "at least 1 thread expected");
   luaL_argcheck(L, max >= min, 2, "maximum below the minimum");
@@ -347,7 +348,7 @@ print(preemptive.get_max_queued())   --> 10
 ```
 @function lwt.preemptive.set_max_queued(n) */
 static int l_set_max_queued(lua_State *L) {
-  lua_Integer n = luaL_checkinteger(L, 1);
+  lua_Integer n = lwt_uv_check_integer(L, 1);
   luaL_argcheck(L, n >= 0 && n <= 1 << 30, 1, "out of range");
   lwt_uv_pool *pool = lwt_uv_pool_check(lwt_uv_context(L), L);
   pool->max_queued = (int)n;
@@ -377,7 +378,7 @@ print(pcall(await, preemptive.detach(string.rep, "x", 16 << 20)))   --> false no
 ```
 @function lwt.preemptive.set_memory_limit(bytes) */
 static int l_set_memory_limit(lua_State *L) {
-  lua_Integer n = luaL_checkinteger(L, 1);
+  lua_Integer n = lwt_uv_check_integer(L, 1);
   luaL_argcheck(L, n >= 0, 1, "negative size");
   lwt_uv_pool *pool = lwt_uv_pool_check(lwt_uv_context(L), L);
   uv_mutex_lock(&pool->lock);

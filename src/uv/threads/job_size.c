@@ -68,7 +68,7 @@ print(pcall(job.set_pool_size, 9)) --> false the threadpool already runs with 8 
 @function lwt.job.set_pool_size(n) */
 static int l_set_pool_size(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  lua_Integer n = luaL_checkinteger(L, 1);
+  lua_Integer n = lwt_uv_check_integer(L, 1);
   char before[32], text[32];
   luaL_argcheck(L, n >= 1 && n <= POOL_MAX, 1, "a number from 1 to 1024 expected");
   lwt_uv_check_open(ctx, L);

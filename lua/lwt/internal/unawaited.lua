@@ -1,0 +1,33 @@
+-- Internal: what is told to who calls a method on a promise that what it gives would have:
+-- `lio.open_connection(address):read_line()`. Only for the methods that there are of that kind:
+-- whoever looks whether a promise has some other field finds that it has none.
+
+local names = {}
+for _, list in ipairs {
+  "read read_line read_exactly read_until read_char read_into lines chars", -- channels, sockets, files
+  "write write_line write_char write_from writev flush close abort shutdown",
+  "position set_position length pread pwrite stat sync seek truncate lock unlock",
+  "send recv accept address getsockname getpeername connections fileno", -- sockets, servers
+  "status kill rusage", -- processes
+  "get next peek take put use acquire release with", -- streams, mvars, pools, locks
+} do
+  for name in list:gmatch "%S+" do names[name] = true end
+end
+
+local told = {} -- by name: the function that says so
+
+local function missing(_, name)
+  if not names[name] then return nil end
+  local f = told[name]
+  if not f then
+    f = function()
+      error(("attempt to call '%s' of a promise: await it first, (await(promise)):%s(...)"):format(
+        name, name), 2)
+    end
+    told[name] = f
+  end
+  return f
+end
+
+-- `methods` are those of promises.
+return function(methods) setmetatable(methods, { __index = missing }) end

@@ -1,0 +1,192 @@
+-- Internal: what all loggers are.
+--
+-- A logger is { closed =, write = function(self, section, level, message, time, fields, extra), finish =
+-- function(self) }, of this metatable. `write` is called inside the log call, once a record: it must take
+-- what it needs at once (so that records are in the order of the calls), must not wait, and gives a
+-- promise of the record's being written, or nothing when it is. That promise belongs to many: it must
+-- be one that a cancel leaves alone. What raises in it rejects; a logger that is `sure` never raises, and
+-- always gives a promise.
+--
+-- A record is these arguments (a table of them would cost as much as writing it): `section` is the object,
+-- `level` a word, `message` a string of any bytes, `time` in seconds since 1970, `fields` a table that
+-- nobody changes, or nil; `extra` is nil, or of another state's record { task =, file =, line = }.
+--
+-- What a logger fails with rejects its promises and is told to the exception hook once, until it has
+-- written again: `self.told` remembers. lwt.Closed and a cancel are never told.
+
+local lwt = require "lwt"
+local core = require "lwt.core"
+local args = require "lwt.internal.args"
+
+local find = string.find
+local fulfilled, rejected, is_promise = lwt.fulfilled, lwt.rejected, lwt.is_promise
+
+local M = {}
+
+--- A place to write records to, as the functions of `lwt.log` give it.
+---@class lwt.Logger
+---@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
+---@field is_closed fun(l: lwt.Logger): boolean
+local Logger = { __name = "lwt.log.logger" }
+Logger.__index = Logger
+
+M.done = fulfilled()
+
+-- A rejection that nobody has to look at: it was told already, or need not be.
+function M.failure(err)
+  local p = rejected(err)
+  p:state()
+  return p
+end
+
+local closed = M.failure(lwt.Closed)
+M.closed = closed
+
+function M.is_logger(value) return getmetatable(value) == Logger end
+
+-- Makes a logger of its functions.
+function M.new(l)
+  l.closed = false
+  return setmetatable(l, Logger)
+end
+
+-- Tells the hook of a failure, unless it knows.
+function M.tell(l, err)
+  if l.told or rawequal(err, lwt.Closed) or rawequal(err, lwt.Canceled) then return end
+  l.told = true
+  core.report(err)
+end
+
+-- The lines of a message, with `n`.
+function M.lines(message)
+  if not find(message, "\n", 1, true) then return { message, n = 1 } end
+  local lines, n = {}, 0
+  for line in (message .. "\n"):gmatch "([^\n]*)\n" do
+    n = n + 1
+    lines[n] = line
+  end
+  lines.n = n
+  return lines
+end
+
+-- Gives a record to a logger.
+function M.log(l, section, level, message, time, fields, extra)
+  if l.closed then return closed end
+  if l.sure then return l:write(section, level, message, time, fields, extra) end
+  local ok, p = pcall(l.write, l, section, level, message, time, fields, extra)
+  if not ok then
+    M.tell(l, p)
+    return M.failure(p)
+  end
+  return p or M.done
+end
+
+function Logger.close(l)
+  if not M.is_logger(l) then args.wrong(1, "close", "lwt.log.logger", l) end
+  if not l.closing then
+    l.closed = true
+    local finish = l.finish
+    l.closing = finish and lwt.no_cancel(lwt.spawn(finish, l)) or M.done
+  end
+  return l.closing
+end
+
+function Logger.is_closed(l)
+  if not M.is_logger(l) then args.wrong(1, "is_closed", "lwt.log.logger", l) end
+  return l.closed
+end
+
+Logger.__close = function(l) lwt.shield(Logger.close, l) end
+
+-- ---- Loggers made of functions --------------------------------------------------
+--
+-- Their `output` is work: it may wait, and what comes meanwhile waits for it, so that it sees one record
+-- after another. `line` has the records that wait. A record that is logged from inside of `output`
+-- would come to it again, and so on for ever: it is left out.
+
+local inside = lwt.new_key() -- { logger, what it was inside of }
+
+local function is_inside(l)
+  local at = lwt.get(inside)
+  while at do
+    if at[1] == l then return true end
+    at = at[2]
+  end
+  return false
+end
+
+local function output(l, ...)
+  return lwt.with_value(inside, { l, lwt.get(inside) }, l.output, ...)
+end
+
+local function ended(l, entry, err, failed)
+  l.current = nil
+  if failed then
+    M.tell(l, err)
+    entry.resolver:wakeup_exn(err)
+    entry.promise:state()
+  else
+    l.told = false
+    entry.resolver:wakeup()
+  end
+end
+
+-- The records that wait, one after another, until one has to be waited for.
+local function serve(l)
+  while not l.current and l.first <= l.last do
+    local entry = l.line[l.first]
+    l.line[l.first] = nil
+    l.first, l.current = l.first + 1, entry
+    local record = entry.record
+    local p = lwt.spawn(output, l, entry.section, record.level, M.lines(record.message), record)
+    local state, err = p:state()
+    if state ~= "pending" then
+      ended(l, entry, err, state == "rejected")
+    else
+      p:on_any(function()
+        ended(l, entry)
+        serve(l)
+      end, function(why)
+        ended(l, entry, why, true)
+        serve(l)
+      end)
+    end
+  end
+end
+
+local function write_made(l, section, level, message, time, fields, extra)
+  if is_inside(l) then
+    if not l.looped then
+      l.looped = true
+      warn("lwt.log: what a logger logs to itself is left out")
+    end
+    return nil
+  end
+  local entry = { section = section, record = {
+    time = time, level = level, section = section.name, message = message, fields = fields,
+    task = extra and extra.task, file = extra and extra.file, line = extra and extra.line,
+  } }
+  entry.promise, entry.resolver = lwt.wait()
+  l.last = l.last + 1
+  l.line[l.last] = entry
+  serve(l)
+  return entry.promise
+end
+
+local function finish_made(l)
+  while l.current do pcall(lwt.await, (l.line[l.last] or l.current).promise) end
+  if l.close_output then
+    local p = l.close_output()
+    if is_promise(p) then p:await() end
+  end
+end
+
+-- A logger of a function that may wait, and one that is called when it is closed.
+function M.make(f, close)
+  return M.new {
+    write = write_made, finish = finish_made, output = f, close_output = close,
+    line = {}, first = 1, last = 0,
+  }
+end
+
+return M

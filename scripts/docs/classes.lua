@@ -1,0 +1,62 @@
+-- The classes that the entries tell of, for the definitions that editors and compilers read: those
+-- that are declared, and those that functions take or give.
+
+local pages = require "scripts.docs.pages"
+
+local M = {}
+
+-- What an entry stands for among the methods of a class: its name and those of @also.
+function M.method_names(entry)
+  local names = { entry.name:match("[^.:]+$") }
+  for _, other in ipairs(entry.also) do
+    if not other:find(".", 1, true) then names[#names + 1] = other end
+  end
+  return names
+end
+
+-- `scope.cancel` and `file.read` are headings for methods: there is no table lwt.fs.file.
+function M.is_only_method(entry, class)
+  return class ~= nil and entry.name:match("^%l[%w_]*%.") ~= nil
+end
+
+-- What stands in angle brackets behind a class's name: { "T", "U" }, or nothing.
+local function generics(head)
+  local names = {}
+  for name in (head:match("^[%w_.]+(%b<>)") or ""):gmatch("%a+") do names[#names + 1] = name end
+  return names
+end
+
+-- A list of { name =, head =, generics = { names }, parent = name or nil, text =, fields = { tags },
+-- methods = { entries } }, by name; and { [entry] = class } for functions that are methods of one
+-- class alone.
+function M.of(source)
+  local by_name, list, only = {}, {}, {}
+  local function class(name)
+    if not by_name[name] then
+      local declared = source.classes[name]
+      local head = declared and declared.head or name
+      by_name[name] = {
+        name = name, head = head, generics = generics(head),
+        parent = head:match("%s:%s*([%w_.]+)"), text = declared and declared.text or "",
+        fields = declared and declared.tags or {}, methods = {},
+      }
+      list[#list + 1] = by_name[name]
+    end
+    return by_name[name]
+  end
+  for name in pairs(source.classes) do class(name) end
+  for _, entry in ipairs(source.entries) do
+    if entry.kind == "function" then
+      local owner, _, _, _, owners = pages.method_form(source, entry)
+      for _, name in ipairs(owners or {}) do table.insert(class(name).methods, entry) end
+      if owner and #owners == 1 then only[entry] = class(owner) end
+    end
+    for _, tag in ipairs(entry.tags) do
+      for name in (tag.type or ""):gmatch("lwt%.%u%w*") do class(name) end
+    end
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list, only, by_name
+end
+
+return M
