@@ -42,7 +42,7 @@ M.Interrupt = session.Interrupt
 ---
 --- `complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
 --- may stand in the place of what is between the last blank before the cursor and the cursor; `cursor` counts the
---- bytes before it. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
+--- bytes before it. Those that do not begin with what is there are left out, where others do. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
 --- shift-Tab, and the arrows) go through them; `append` is put behind the one that is taken. It runs as a task and
 --- may await; when the line has changed by then, its answer is dropped.
 ---

@@ -23,7 +23,7 @@ describe("examples/repl-chat.lua", function()
       end
       local env = ("HOME=%s XDG_STATE_HOME=%s "):format(dir, dir)
       local path = dir .. "/socket2"
-      run(("new-session -d -s server -x 80 -y 24 '%s examples/chat.lua unix:%s'"):format(LUA, path))
+      run(("new-session -d -s server -x 80 -y 24 '%s bin/lwt examples/chat.lua unix:%s'"):format(LUA, path))
       for _ = 1, 600 do
         if shell.run("test -S " .. path .. " && echo yes").out ~= "" then break end
         os.execute "sleep 0.05"

@@ -67,25 +67,21 @@ end
 
 -- ---- In the line --------------------------------------------------------------------------------
 
--- Plain words that do not go on with what was typed are left out, where others do: so a function may give
+-- Words that do not go on with what was typed are left out, where others do: so a function may give
 -- all the words there are.
-local function going_on(items, list, word)
+local function going_on(items, word)
   local kept, left_out = {}, false
   for _, item in ipairs(items) do
     if sub(item.text, 1, #word) == word then kept[#kept + 1] = item else left_out = true end
   end
-  if not left_out or not kept[1] then return items end
-  for _, item in ipairs(list) do
-    if type(item) == "table" then return items end
-  end
-  return kept
+  return left_out and kept[1] and kept or items
 end
 
 -- The answer to a question that was asked with this text and this cursor.
 function M.new(list, text, cursor)
   local start = M.word_start(text, cursor)
   return setmetatable({
-    items = going_on(items_of(list), list, sub(text, start + 1, cursor)), text = text, cursor = cursor,
+    items = going_on(items_of(list), sub(text, start + 1, cursor)), text = text, cursor = cursor,
     start = start, stop = cursor, selected = nil, top = 1,
   }, Completion)
 end
