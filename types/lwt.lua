@@ -1718,6 +1718,140 @@ local lwt_Key = {}
 ---@class lwt.KeyDecoder
 local lwt_KeyDecoder = {}
 
+---@class lwt.Line
+local lwt_Line = {}
+
+---A promise of the line: nil at the end of the input, rejected with `read_line.Interrupt` after Ctrl-C.
+---Cancelling it ends the reading.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "hello"
+---line:accept()
+---print(await(line:result()))   --> hello
+---```
+---@return lwt.Promise
+function lwt_Line:result() end
+
+---The text so far, and where the cursor is: how many bytes are before it.
+---@return string
+---@return integer
+function lwt_Line:text() end
+
+---Takes the line from the screen; what is typed goes on being edited. It may be said several times, and
+---is shown again after as many `show`s.
+---@return lwt.Promise fulfilled when it is not on the screen any more
+function lwt_Line:hide() end
+
+---Shows the line again.
+---@return lwt.Promise
+function lwt_Line:show() end
+
+---Writes above the line, as `print` does: values separated by tabs, and the end of a line. Styled lists are
+---shown with their styles. When the line is over it is written where the cursor is.
+---@param ... any
+---@return lwt.Promise fulfilled when it is on the screen
+function lwt_Line:print(...) end
+
+---Does what a key does, or a command: `"ctrl-a"`, a key of `term`, `"beginning-of-line"`. Whether the line
+---was still there.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "hello world"
+---line:send "backward-kill-word"
+---line:send "enter"
+---print(await(line:result()) == "hello ")   --> true
+---```
+---@param what string|lwt.Key the name of a command or of a key, or a key
+---@return boolean
+function lwt_Line:send(what) end
+
+---Inserts text at the cursor. Whether the line was still there.
+---@param s string
+---@return boolean
+function lwt_Line:insert(s) end
+
+---Changes the prompt: a text, or a styled list.
+---@param prompt string|table
+---@return boolean
+function lwt_Line:set_prompt(prompt) end
+
+---Accepts the line as it is now (if it is valid).
+---@return boolean
+function lwt_Line:accept() end
+
+---Ends the reading as Ctrl-C does: the result is rejected with `read_line.Interrupt`.
+---@return boolean
+function lwt_Line:abort() end
+
+---@class lwt.LineEditor
+local lwt_LineEditor = {}
+
+---The text that is being edited.
+---@return string
+function lwt_LineEditor:text() end
+
+---Where the cursor is: how many bytes are before it.
+---@return integer
+function lwt_LineEditor:cursor() end
+
+---Inserts text at the cursor, which is behind it then. Broken UTF-8 becomes U+FFFD, line ends "\n".
+---@param s string
+function lwt_LineEditor:insert(s) end
+
+---Replaces the whole text; the cursor is at its end unless `cursor` (bytes before it) says where.
+---@param s string
+---@param cursor? integer
+function lwt_LineEditor:set(s, cursor) end
+
+---Takes out what is between two offsets, in whichever order.
+---@param from integer
+---@param to integer
+function lwt_LineEditor:delete(from, to) end
+
+---Moves the cursor to an offset; one in the middle of a character is the end of that character.
+---@param at integer
+function lwt_LineEditor:move(at) end
+
+---Takes out what is between the offsets, to be yanked. Kills that follow each other are one.
+---@param from integer
+---@param to integer
+function lwt_LineEditor:kill(from, to) end
+
+---Runs a command: its name, as readline calls it, or a function of the editor and the number.
+---@param command string|fun(editor: lwt.LineEditor, n?: integer)
+---@param n? integer the numeric argument
+function lwt_LineEditor:run(command, n) end
+
+---Takes a key, as `term` gives them, or its name.
+---@param key table|string
+function lwt_LineEditor:press(key) end
+
+---@class lwt.LineHistory
+local lwt_LineHistory = {}
+
+---Adds a line, at once to the file as well, if it is one to keep. (The readers do it themselves.)
+---```lua
+---local h = read_line.history()
+---print(await(h:add "make"), await(h:add "make"), await(h:add " secret"))   --> true false false
+---```
+---@param s string
+---@return lwt.Promise promise of whether it was kept; rejected when the file cannot be written: the line is in memory then
+function lwt_LineHistory:add(s) end
+
+---The entries, the oldest first, for a generic `for`, which waits in the calling task while the file is
+---read.
+---```lua
+---local h = read_line.history()
+---await(h:add "ls")
+---for line in h:entries() do print(line) end   --> ls
+---```
+---@return fun(): string?
+function lwt_LineHistory:entries() end
+
 ---@class lwt.Listener
 local lwt_Listener = {}
 
@@ -4692,26 +4826,17 @@ local lwt_io_direct = {}
 ---@field dispose? fun(element: any)
 local lwt_pool_Options = {}
 
----@class lwt.read_line.Editor
-local lwt_read_line_Editor = {}
-
----@class lwt.read_line.History
-local lwt_read_line_History = {}
-
----@class lwt.read_line.Line
-local lwt_read_line_Line = {}
-
 ---@class lwt.read_line.Options
 ---@field prompt? string|table|lwt.Signal a text, a styled list of `term`, or a signal of one: the line is drawn again when it changes
 ---@field initial? string the text to begin with
----@field history? lwt.read_line.History
+---@field history? lwt.LineHistory
 ---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
 ---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
 ---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
 ---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
 ---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
 ---@field mask? string what is shown for each character; "": nothing
----@field on_key? fun(key: lwt.Key, editor: lwt.read_line.Editor): boolean? sees each key first; true: it is done with
+---@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
 ---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
 ---@field mode? string "emacs" (default) or "vi"
 ---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
@@ -8881,6 +9006,7 @@ local lwt_read_line_module = {}
 ---what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
 ---step to undo.
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "hello\n")
 ---print(await(read_line.read_line { prompt = "", term = term.open(r, w) }))   --> hello
@@ -8891,6 +9017,7 @@ lwt_read_line_module.read_line = function(opts) end
 
 ---Begins to read a line, and gives what controls it: `line:result()` is the promise of it.
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
 ---line:insert "text"
@@ -8901,7 +9028,7 @@ lwt_read_line_module.read_line = function(opts) end
 ---print(await(line:result()))   --> TEXT
 ---```
 ---@param opts? string|lwt.read_line.Options
----@return lwt.read_line.Line
+---@return lwt.Line
 lwt_read_line_module.start = function(opts) end
 
 ---The names of all commands that keys may be bound to, sorted.
@@ -8917,6 +9044,7 @@ lwt_read_line_module.commands = function() end
 ---at all. It has no history, and what is killed in it cannot be yanked elsewhere. On TERM=dumb nothing is
 ---echoed either; where the input is no terminal a line of it is read.
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "secret\n")
 ---print(await(read_line.read_password { term = term.open(r, w) }))   --> secret
@@ -8928,6 +9056,7 @@ lwt_read_line_module.read_password = function(opts) end
 ---Reads one of some words, which Tab completes; a beginning that only one of them has is enough, and the
 ---case does not matter. Anything else is not accepted.
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "R\n")
 ---local t = term.open(r, w)
@@ -8940,6 +9069,7 @@ lwt_read_line_module.read_keyword = function(list, opts) end
 
 ---Reads yes or no (or `y`, or `n`).
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "y\n")
 ---print(await(read_line.read_yes_no { term = term.open(r, w) }))   --> true
@@ -8950,6 +9080,7 @@ lwt_read_line_module.read_yes_no = function(opts) end
 
 ---Reads a number, as Lua writes them.
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "42\n")
 ---print(await(read_line.read_number { integer = true, term = term.open(r, w) }))   --> 42
@@ -8961,6 +9092,7 @@ lwt_read_line_module.read_number = function(opts) end
 ---Reads one character, without Enter: what the next key means. (Enter is `"\n"`.) Ctrl-C rejects with
 ---`read_line.Interrupt`; Ctrl-D is the end. Where the input is no terminal it is the next character of it.
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "äb")
 ---print(await(read_line.read_char { term = term.open(r, w) }))   --> ä
@@ -8971,54 +9103,23 @@ lwt_read_line_module.read_char = function(opts) end
 
 lwt_read_line_module.Editor = {}
 
----The text that is being edited.
----@param ed lwt.read_line.Editor
----@return string
-lwt_read_line_module.Editor.text = function(ed) end
+lwt_read_line_module.Editor.text = lwt_LineEditor.text
 
----Where the cursor is: how many bytes are before it.
----@param ed lwt.read_line.Editor
----@return integer
-lwt_read_line_module.Editor.cursor = function(ed) end
+lwt_read_line_module.Editor.cursor = lwt_LineEditor.cursor
 
----Inserts text at the cursor, which is behind it then. Broken UTF-8 becomes U+FFFD, line ends "\n".
----@param ed lwt.read_line.Editor
----@param s string
-lwt_read_line_module.Editor.insert = function(ed, s) end
+lwt_read_line_module.Editor.insert = lwt_LineEditor.insert
 
----Replaces the whole text; the cursor is at its end unless `cursor` (bytes before it) says where.
----@param ed lwt.read_line.Editor
----@param s string
----@param cursor? integer
-lwt_read_line_module.Editor.set = function(ed, s, cursor) end
+lwt_read_line_module.Editor.set = lwt_LineEditor.set
 
----Takes out what is between two offsets, in whichever order.
----@param ed lwt.read_line.Editor
----@param from integer
----@param to integer
-lwt_read_line_module.Editor.delete = function(ed, from, to) end
+lwt_read_line_module.Editor.delete = lwt_LineEditor.delete
 
----Moves the cursor to an offset; one in the middle of a character is the end of that character.
----@param ed lwt.read_line.Editor
----@param at integer
-lwt_read_line_module.Editor.move = function(ed, at) end
+lwt_read_line_module.Editor.move = lwt_LineEditor.move
 
----Takes out what is between the offsets, to be yanked. Kills that follow each other are one.
----@param ed lwt.read_line.Editor
----@param from integer
----@param to integer
-lwt_read_line_module.Editor.kill = function(ed, from, to) end
+lwt_read_line_module.Editor.kill = lwt_LineEditor.kill
 
----Runs a command: its name, as readline calls it, or a function of the editor and the number.
----@param ed lwt.read_line.Editor
----@param command string|fun(editor: lwt.read_line.Editor, n?: integer)
----@param n? integer the numeric argument
-lwt_read_line_module.Editor.run = function(ed, command, n) end
+lwt_read_line_module.Editor.run = lwt_LineEditor.run
 
----Takes a key, as `term` gives them, or its name.
----@param ed lwt.read_line.Editor
----@param key table|string
-lwt_read_line_module.Editor.press = function(ed, key) end
+lwt_read_line_module.Editor.press = lwt_LineEditor.press
 
 ---A history of lines, to be given to `read_line`, which adds what is accepted. Several readers may have
 ---the same one, and several programs the same file: what one adds, the others see from their next line
@@ -9028,6 +9129,10 @@ lwt_read_line_module.Editor.press = function(ed, key) end
 ---which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
 ---twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
 ---is told once, by `warn`; the lines are kept in memory then.
+---
+---Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
+---`dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
+---false, neither; `ignore_space`: a line that begins with a blank is not added (true).
 ---```lua
 ---local h = read_line.history { max = 2 }
 ---await(h:add "one") await(h:add "two") await(h:add "two") await(h:add "three")
@@ -9035,108 +9140,37 @@ lwt_read_line_module.Editor.press = function(ed, key) end
 ------> two
 ------> three
 ---```
----@param opts? {path?: string, max?: integer, dedupe?: boolean|string, ignore_space?: boolean} `path`: the file (without one it lives in memory); `max`: how many entries are kept (10000); `dedupe`: true, a repeat of the newest is not added (default), "all", an older equal entry goes, false, neither; `ignore_space`: a line that begins with a blank is not added (true)
----@return lwt.read_line.History
+---@param opts? {path?: string, max?: integer, dedupe?: boolean|string, ignore_space?: boolean}
+---@return lwt.LineHistory
 lwt_read_line_module.history = function(opts) end
 
 lwt_read_line_module.History = {}
 
----Adds a line, at once to the file as well, if it is one to keep. (The readers do it themselves.)
----```lua
----local h = read_line.history()
----print(await(h:add "make"), await(h:add "make"), await(h:add " secret"))   --> true false false
----```
----@param h lwt.read_line.History
----@param s string
----@return lwt.Promise promise of whether it was kept; rejected when the file cannot be written: the line is in memory then
-lwt_read_line_module.History.add = function(h, s) end
+lwt_read_line_module.History.add = lwt_LineHistory.add
 
----The entries, the oldest first, for a generic `for`, which waits in the calling task while the file is
----read.
----```lua
----local h = read_line.history()
----await(h:add "ls")
----for line in h:entries() do print(line) end   --> ls
----```
----@param h lwt.read_line.History
----@return fun(): string?
-lwt_read_line_module.History.entries = function(h) end
+lwt_read_line_module.History.entries = lwt_LineHistory.entries
 
 lwt_read_line_module.Line = {}
 
----A promise of the line: nil at the end of the input, rejected with `read_line.Interrupt` after Ctrl-C.
----Cancelling it ends the reading.
----```lua
----local r, w = lio.pipe()
----local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
----line:insert "hello"
----line:accept()
----print(await(line:result()))   --> hello
----```
----@param line lwt.read_line.Line
----@return lwt.Promise
-lwt_read_line_module.Line.result = function(line) end
+lwt_read_line_module.Line.result = lwt_Line.result
 
----The text so far, and where the cursor is: how many bytes are before it.
----@param line lwt.read_line.Line
----@return string
----@return integer
-lwt_read_line_module.Line.text = function(line) end
+lwt_read_line_module.Line.text = lwt_Line.text
 
----Takes the line from the screen; what is typed goes on being edited. It may be said several times, and
----is shown again after as many `show`s.
----@param line lwt.read_line.Line
----@return lwt.Promise fulfilled when it is not on the screen any more
-lwt_read_line_module.Line.hide = function(line) end
+lwt_read_line_module.Line.hide = lwt_Line.hide
 
----Shows the line again.
----@param line lwt.read_line.Line
----@return lwt.Promise
-lwt_read_line_module.Line.show = function(line) end
+lwt_read_line_module.Line.show = lwt_Line.show
 
----Writes above the line, as `print` does: values separated by tabs, and the end of a line. Styled lists are
----shown with their styles. When the line is over it is written where the cursor is.
----@param line lwt.read_line.Line
----@param ... any
----@return lwt.Promise fulfilled when it is on the screen
-lwt_read_line_module.Line.print = function(line, ...) end
+lwt_read_line_module.Line.print = lwt_Line.print
 
----Does what a key does, or a command: `"ctrl-a"`, a key of `term`, `"beginning-of-line"`. Whether the line
----was still there.
----```lua
----local r, w = lio.pipe()
----local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
----line:insert "hello world"
----line:send "backward-kill-word"
----line:send "enter"
----print(await(line:result()) == "hello ")   --> true
----```
----@param line lwt.read_line.Line
----@param what string|lwt.Key the name of a command or of a key, or a key
----@return boolean
-lwt_read_line_module.Line.send = function(line, what) end
+lwt_read_line_module.Line.send = lwt_Line.send
 
----Inserts text at the cursor. Whether the line was still there.
----@param line lwt.read_line.Line
----@param s string
----@return boolean
-lwt_read_line_module.Line.insert = function(line, s) end
+lwt_read_line_module.Line.insert = lwt_Line.insert
 
----Changes the prompt: a text, or a styled list.
----@param line lwt.read_line.Line
----@param prompt string|table
----@return boolean
-lwt_read_line_module.Line.set_prompt = function(line, prompt) end
+lwt_read_line_module.Line.set_prompt = lwt_Line.set_prompt
 
----Accepts the line as it is now (if it is valid).
----@param line lwt.read_line.Line
----@return boolean
-lwt_read_line_module.Line.accept = function(line) end
+lwt_read_line_module.Line.accept = lwt_Line.accept
 
----Ends the reading as Ctrl-C does: the result is rejected with `read_line.Interrupt`.
----@param line lwt.read_line.Line
----@return boolean
-lwt_read_line_module.Line.abort = function(line) end
+lwt_read_line_module.Line.abort = lwt_Line.abort
 
 ---@class lwt.retry.module
 local lwt_retry_module = {}

@@ -22,14 +22,14 @@ local M = {}
 ---@class lwt.read_line.Options
 ---@field prompt? string|table|lwt.Signal a text, a styled list of `term`, or a signal of one: the line is drawn again when it changes
 ---@field initial? string the text to begin with
----@field history? lwt.read_line.History
+---@field history? lwt.LineHistory
 ---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
 ---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
 ---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
 ---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
 ---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
 ---@field mask? string what is shown for each character; "": nothing
----@field on_key? fun(key: lwt.Key, editor: lwt.read_line.Editor): boolean? sees each key first; true: it is done with
+---@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
 ---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
 ---@field mode? string "emacs" (default) or "vi"
 ---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
@@ -56,6 +56,7 @@ M.Interrupt = session.Interrupt
 ---@param opts? string|lwt.read_line.Options
 ---@return lwt.Promise string? the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "hello\n")
 ---print(await(read_line.read_line { prompt = "", term = term.open(r, w) }))   --> hello
@@ -67,8 +68,9 @@ end
 
 --- Begins to read a line, and gives what controls it: `line:result()` is the promise of it.
 ---@param opts? string|lwt.read_line.Options
----@return lwt.read_line.Line
+---@return lwt.Line
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
 ---line:insert "text"

@@ -242,8 +242,8 @@ describe("completion", function()
   end))
 
   it("may take its time, and is dropped when the line has moved on", test.async(function()
-    local p, r = lwt.task()
-    local asked
+    local p = lwt.task()
+    local r, asked
     local on <close> = start { complete = function(text, cursor)
       asked = { text, cursor }
       return p

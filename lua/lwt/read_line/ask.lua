@@ -30,6 +30,7 @@ end
 ---@param opts? string|table the prompt, or options as for `read_line`
 ---@return lwt.Promise string?
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "secret\n")
 ---print(await(read_line.read_password { term = term.open(r, w) }))   --> secret
@@ -92,6 +93,7 @@ end
 ---@param opts? string|table the prompt, or options as for `read_line`
 ---@return lwt.Promise string? the word, as it is in the list
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "R\n")
 ---local t = term.open(r, w)
@@ -118,6 +120,7 @@ local YES_NO = { { "yes", true }, { "no", false } }
 ---@param opts? string|table the prompt, or options as for `read_line`, and `default`: what an empty line means
 ---@return lwt.Promise boolean? nil at the end of the input
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "y\n")
 ---print(await(read_line.read_yes_no { term = term.open(r, w) }))   --> true
@@ -149,6 +152,7 @@ end
 ---@param opts? string|table the prompt, or options as for `read_line`, and `min`, `max`, `integer` (true: no fractions), `default`: what an empty line means
 ---@return lwt.Promise number? nil at the end of the input
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "42\n")
 ---print(await(read_line.read_number { integer = true, term = term.open(r, w) }))   --> 42
@@ -203,6 +207,7 @@ end
 ---@param opts? string|table the prompt, or `{ prompt =, term = }`
 ---@return lwt.Promise string?
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---await(w:write "äb")
 ---print(await(read_line.read_char { term = term.open(r, w) }))   --> ä

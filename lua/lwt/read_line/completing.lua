@@ -10,8 +10,9 @@ Completing.__index = Completing
 
 local M = {}
 
+-- `asked`: the promise of an answer; `found`: the last answer, while it is of use.
 function M.new(session, complete)
-  return setmetatable({ session = session, complete = complete, asked = nil, found = nil }, Completing)
+  return setmetatable({ session = session, complete = complete }, Completing)
 end
 
 local function failed(self, err)
@@ -95,6 +96,9 @@ local function open(self, found)
   read_menu(self, found, found.text:sub(found.start + 1, found.stop))
 end
 
+local YES = { y = true, Y = true, space = true, tab = true }
+local NO = { n = true, N = true, backspace = true, ["ctrl-g"] = true }
+
 -- Shows the words; when they are many, asks before.
 local function show(self, found)
   if not found:is_many() then return open(self, found) end
@@ -103,9 +107,9 @@ local function show(self, found)
   ed.reader = function(_, key)
     local name = keymap.name(key)
     self.session.view.message = nil
-    if name == "y" or name == "Y" or name == "space" or name == "tab" then return open(self, found) end
+    if YES[name] then return open(self, found) end
     close(self)
-    if name ~= "n" and name ~= "N" and name ~= "backspace" and name ~= "ctrl-g" then return "again" end
+    if not NO[name] then return "again" end
   end
 end
 

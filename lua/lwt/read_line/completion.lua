@@ -18,6 +18,10 @@ Completion.__index = Completion
 
 -- ---- What was offered ---------------------------------------------------------------------------
 
+local function description_of(item)
+  return item.description and clusters.clean(tostring(item.description)):gsub("%c", " ")
+end
+
 -- A list of words, or of { text =, display =, description =, append = }, checked; equal words once.
 local function items_of(list)
   local items, seen = {}, {}
@@ -36,7 +40,7 @@ local function items_of(list)
       items[#items + 1] = {
         text = text,
         display = clusters.clean(tostring(item.display or text)):gsub("[%c]", "?"),
-        description = item.description and clusters.clean(tostring(item.description)):gsub("%c", " "),
+        description = description_of(item),
         append = item.append and clusters.clean(tostring(item.append)) or "",
       }
     end

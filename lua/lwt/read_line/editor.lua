@@ -12,7 +12,7 @@ local Kills = require "lwt.read_line.kills"
 local sub = string.sub
 local max, min = math.max, math.min
 
----@class lwt.read_line.Editor
+---@class lwt.LineEditor
 local Editor = { __name = "lwt.read_line.editor" }
 Editor.__index = Editor
 
@@ -44,13 +44,13 @@ end
 -- ---- What there is ------------------------------------------------------------------------------
 
 --- The text that is being edited.
----@param ed lwt.read_line.Editor
+---@param ed lwt.LineEditor
 ---@return string
 ---@function read_line.Editor.text(ed)
 function Editor:text() return self.buffer end
 
 --- Where the cursor is: how many bytes are before it.
----@param ed lwt.read_line.Editor
+---@param ed lwt.LineEditor
 ---@return integer
 ---@function read_line.Editor.cursor(ed)
 function Editor:cursor() return self.point end
@@ -93,7 +93,7 @@ function Editor:replace(from, to, s)
 end
 
 --- Inserts text at the cursor, which is behind it then. Broken UTF-8 becomes U+FFFD, line ends "\n".
----@param ed lwt.read_line.Editor
+---@param ed lwt.LineEditor
 ---@param s string
 ---@function read_line.Editor.insert(ed, s)
 function Editor:insert(s)
@@ -105,7 +105,7 @@ function Editor:insert(s)
 end
 
 --- Replaces the whole text; the cursor is at its end unless `cursor` (bytes before it) says where.
----@param ed lwt.read_line.Editor
+---@param ed lwt.LineEditor
 ---@param s string
 ---@param cursor? integer
 ---@function read_line.Editor.set(ed, s, cursor)
@@ -116,7 +116,7 @@ function Editor:set(s, cursor)
 end
 
 --- Takes out what is between two offsets, in whichever order.
----@param ed lwt.read_line.Editor
+---@param ed lwt.LineEditor
 ---@param from integer
 ---@param to integer
 ---@function read_line.Editor.delete(ed, from, to)
@@ -128,7 +128,7 @@ function Editor:delete(from, to)
 end
 
 --- Moves the cursor to an offset; one in the middle of a character is the end of that character.
----@param ed lwt.read_line.Editor
+---@param ed lwt.LineEditor
 ---@param at integer
 ---@function read_line.Editor.move(ed, at)
 function Editor:move(at)
@@ -142,7 +142,7 @@ function Editor:settle()
 end
 
 --- Takes out what is between the offsets, to be yanked. Kills that follow each other are one.
----@param ed lwt.read_line.Editor
+---@param ed lwt.LineEditor
 ---@param from integer
 ---@param to integer
 ---@function read_line.Editor.kill(ed, from, to)
@@ -257,8 +257,8 @@ function Editor:call(command, n, key)
 end
 
 --- Runs a command: its name, as readline calls it, or a function of the editor and the number.
----@param ed lwt.read_line.Editor
----@param command string|fun(editor: lwt.read_line.Editor, n?: integer)
+---@param ed lwt.LineEditor
+---@param command string|fun(editor: lwt.LineEditor, n?: integer)
 ---@param n? integer the numeric argument
 ---@function read_line.Editor.run(ed, command, n)
 function Editor:run(command, n)
@@ -316,7 +316,7 @@ local function press_bound(ed, key)
 end
 
 --- Takes a key, as `term` gives them, or its name.
----@param ed lwt.read_line.Editor
+---@param ed lwt.LineEditor
 ---@param key table|string
 ---@function read_line.Editor.press(ed, key)
 function Editor:press(key)

@@ -23,7 +23,7 @@ local MOST = 32 * 1024 * 1024   -- bytes of a huge file that are read, from its 
 local LONGEST = 1024 * 1024     -- bytes of a line; longer ones are not entries
 local TRIES = 5
 
----@class lwt.read_line.History
+---@class lwt.LineHistory
 local History = { __name = "lwt.read_line.history" }
 History.__index = History
 
@@ -39,8 +39,12 @@ local known = { path = "string", max = true, dedupe = true, ignore_space = "bool
 --- which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
 --- twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
 --- is told once, by `warn`; the lines are kept in memory then.
----@param opts? {path?: string, max?: integer, dedupe?: boolean|string, ignore_space?: boolean} `path`: the file (without one it lives in memory); `max`: how many entries are kept (10000); `dedupe`: true, a repeat of the newest is not added (default), "all", an older equal entry goes, false, neither; `ignore_space`: a line that begins with a blank is not added (true)
----@return lwt.read_line.History
+---
+--- Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
+--- `dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
+--- false, neither; `ignore_space`: a line that begins with a blank is not added (true).
+---@param opts? {path?: string, max?: integer, dedupe?: boolean|string, ignore_space?: boolean}
+---@return lwt.LineHistory
 ---```lua
 ---local h = read_line.history { max = 2 }
 ---await(h:add "one") await(h:add "two") await(h:add "two") await(h:add "three")
@@ -248,7 +252,7 @@ local function in_turn(h, f, ...)
 end
 
 --- Adds a line, at once to the file as well, if it is one to keep. (The readers do it themselves.)
----@param h lwt.read_line.History
+---@param h lwt.LineHistory
 ---@param s string
 ---@return lwt.Promise promise of whether it was kept; rejected when the file cannot be written: the line is in memory then
 ---```lua
@@ -264,7 +268,7 @@ end
 
 --- The entries, the oldest first, for a generic `for`, which waits in the calling task while the file is
 --- read.
----@param h lwt.read_line.History
+---@param h lwt.LineHistory
 ---@return fun(): string?
 ---```lua
 ---local h = read_line.history()

@@ -165,7 +165,8 @@ local function common_prefix(a, b)
   local low, high = 0, min(#a, #b)
   while low < high do
     local middle = (low + high + 1) // 2
-    if sub(a, low + 1, middle) == sub(b, low + 1, middle) then low = middle else high = middle - 1 end
+    local same = sub(a, low + 1, middle) == sub(b, low + 1, middle)
+    if same then low = middle else high = middle - 1 end
   end
   return low
 end

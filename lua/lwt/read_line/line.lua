@@ -9,7 +9,7 @@ local plain = require "lwt.read_line.plain"
 local session = require "lwt.read_line.session"
 local style = require "lwt.term.style"
 
----@class lwt.read_line.Line
+---@class lwt.Line
 local Line = { __name = "lwt.read_line.line" }
 Line.__index = Line
 
@@ -46,9 +46,10 @@ end
 
 --- A promise of the line: nil at the end of the input, rejected with `read_line.Interrupt` after Ctrl-C.
 --- Cancelling it ends the reading.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@return lwt.Promise
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
 ---line:insert "hello"
@@ -62,7 +63,7 @@ function Line.result(line)
 end
 
 --- The text so far, and where the cursor is: how many bytes are before it.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@return string
 ---@return integer
 ---@function read_line.Line.text(line)
@@ -75,7 +76,7 @@ end
 
 --- Takes the line from the screen; what is typed goes on being edited. It may be said several times, and
 --- is shown again after as many `show`s.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@return lwt.Promise fulfilled when it is not on the screen any more
 ---@function read_line.Line.hide(line)
 function Line.hide(line)
@@ -85,7 +86,7 @@ function Line.hide(line)
 end
 
 --- Shows the line again.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@return lwt.Promise
 ---@function read_line.Line.show(line)
 function Line.show(line)
@@ -103,7 +104,7 @@ end
 
 --- Writes above the line, as `print` does: values separated by tabs, and the end of a line. Styled lists are
 --- shown with their styles. When the line is over it is written where the cursor is.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@param ... any
 ---@return lwt.Promise fulfilled when it is on the screen
 ---@function read_line.Line.print(line, ...)
@@ -125,10 +126,11 @@ end
 
 --- Does what a key does, or a command: `"ctrl-a"`, a key of `term`, `"beginning-of-line"`. Whether the line
 --- was still there.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@param what string|lwt.Key the name of a command or of a key, or a key
 ---@return boolean
 ---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
 ---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
 ---line:insert "hello world"
@@ -157,7 +159,7 @@ function Line.send(line, what)
 end
 
 --- Inserts text at the cursor. Whether the line was still there.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@param s string
 ---@return boolean
 ---@function read_line.Line.insert(line, s)
@@ -171,7 +173,7 @@ function Line.insert(line, s)
 end
 
 --- Changes the prompt: a text, or a styled list.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@param prompt string|table
 ---@return boolean
 ---@function read_line.Line.set_prompt(line, prompt)
@@ -184,7 +186,7 @@ function Line.set_prompt(line, prompt)
 end
 
 --- Accepts the line as it is now (if it is valid).
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@return boolean
 ---@function read_line.Line.accept(line)
 function Line.accept(line)
@@ -193,7 +195,7 @@ function Line.accept(line)
 end
 
 --- Ends the reading as Ctrl-C does: the result is rejected with `read_line.Interrupt`.
----@param line lwt.read_line.Line
+---@param line lwt.Line
 ---@return boolean
 ---@function read_line.Line.abort(line)
 function Line.abort(line)

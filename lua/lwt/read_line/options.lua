@@ -19,8 +19,12 @@ end
 
 -- What is wrong with them besides the types, or nil.
 local function complaint(opts)
-  if not is_prompt(opts.prompt) then return "option 'prompt': string, styled list or signal expected" end
-  if not is_prompt(opts.continuation) then return "option 'continuation': string or styled list expected" end
+  if not is_prompt(opts.prompt) then
+    return "option 'prompt': string, styled list or signal expected"
+  end
+  if not is_prompt(opts.continuation) then
+    return "option 'continuation': string or styled list expected"
+  end
   if opts.history and not history.is_history(opts.history) then
     return "option 'history': lwt.read_line.history expected, got " .. args.type_name(opts.history)
   end
@@ -63,7 +67,9 @@ function M.check(arg, name, opts, more)
     for k, v in pairs(more) do all[k] = v end
   end
   if opts == nil then return {} end
-  if type(opts) ~= "table" or getmetatable(opts) then args.wrong(arg, name, "string or table", opts, 1) end
+  if type(opts) ~= "table" or getmetatable(opts) then
+    args.wrong(arg, name, "string or table", opts, 1)
+  end
   local wrong = misfit(opts, all) or complaint(opts)
   if wrong then args.bad(arg, name, wrong, 1) end
   return opts

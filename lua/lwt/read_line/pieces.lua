@@ -108,7 +108,8 @@ function M.of_rows(rows)
     for i = 1, row.n do
       if row.t[i] ~= "" then
         if row.s[i] ~= pen then
-          out[#out + 1] = row.s[i] == "" and "\27[m" or (pen == "" and "\27[" or "\27[0;") .. row.s[i] .. "m"
+          local begin = pen == "" and "\27[" or "\27[0;"
+          out[#out + 1] = row.s[i] == "" and "\27[m" or begin .. row.s[i] .. "m"
           pen = row.s[i]
         end
         out[#out + 1] = row.t[i]

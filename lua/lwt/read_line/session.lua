@@ -177,9 +177,9 @@ end
 
 -- A promise of something that was written, and has reached the terminal.
 function M.flushed(t, p)
-  local output = t.direct or t.output
-  if not output.flush then return p end
-  return p:bind(function() return output:flush() end)
+  local channel = t.direct or t.output
+  if not channel.flush then return p end
+  return p:bind(function() return channel:flush() end)
 end
 
 function Session:hide()
@@ -203,7 +203,7 @@ local before
 
 -- Ctrl-C is the session's until the guard is closed.
 local function own_interrupts(s)
-  if not s.terminal.tty or not s.terminal.in_tty then return setmetatable({}, { __close = function() end }) end
+  if not s.terminal.tty or not s.terminal.in_tty then return nil end
   if listening == 0 then before = lwt.interrupts(false) end
   listening = listening + 1
   local handler = require("lwt.signal").on("INT", function() s:interrupt() end)
@@ -270,7 +270,7 @@ local function watch_prompt(s)
   local mt = getmetatable(prompt)
   if type(mt) ~= "table" or rawget(mt, "__name") ~= "lwt.react.signal" then
     s.view:set_prompt(prompt)
-    return setmetatable({}, { __close = function() end })
+    return nil
   end
   local S = require("lwt.react").S
   s.view:set_prompt(S.value(prompt))

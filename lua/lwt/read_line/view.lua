@@ -22,9 +22,9 @@ local MANY = 2000 -- rows: a longer text is printed as it is when it is accepted
 -- line: the editor, and what is shown besides: `completion`, `message`.
 function M.new(terminal, editor, opts)
   return setmetatable({
-    terminal = terminal, editor = editor, layout = layout.new(), top = 1,
-    mask = opts.mask, highlight = opts.highlight, hint = opts.hint, own_continuation = opts.continuation,
-    prompt = {}, continuation = nil, completion = nil, message = nil, last = false,
+    terminal = terminal, editor = editor, layout = layout.new(), top = 1, mask = opts.mask,
+    highlight = opts.highlight, hint = opts.hint, own_continuation = opts.continuation,
+    prompt = {}, continuation = nil, completion = nil, message = nil,
   }, View)
 end
 
@@ -58,7 +58,7 @@ end
 local function styles_of(self)
   local ed = self.editor
   local spans
-  if self.highlight and not self.last_only then
+  if self.highlight then
     local ok, result = pcall(self.highlight, ed.buffer, ed.point)
     if ok and result ~= nil then
       spans = pieces.spans(pieces.of(result, self.terminal:_takes()), ed.buffer)
@@ -188,7 +188,9 @@ function View:final(columns)
   self.completion, self.message, ed.label, ed.hint, ed.active = nil, nil, nil, nil, false
   update_layout(self, columns)
   local count = self.layout:count()
-  if count > MANY then return setmetatable({}, { __len = function() return count end }), plain_text(self) end
+  if count > MANY then
+    return setmetatable({}, { __len = function() return count end }), plain_text(self)
+  end
   local rows = {}
   for i = 1, count do rows[i] = self.layout:row(i) end
   if count > 1 and rows[count].n == 0 and rows[count - 1].soft then rows[count] = nil end

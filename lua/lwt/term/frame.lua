@@ -317,7 +317,8 @@ local function go_to_first(frame, columns)
       length = 0
     end
   end
-  frame.row, frame.hangs = row + (length + max(0, frame.column - (frame.hangs and 1 or 0))) // columns, false
+  length = length + max(0, frame.column - (frame.hangs and 1 or 0))
+  frame.row, frame.hangs = row + length // columns, false
   add(frame, "\r")
   frame.column = 0
   go(frame, 1, 0)

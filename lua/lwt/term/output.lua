@@ -100,7 +100,9 @@ local function replace_all()
   replace(io, "write", io_writes(io.write))
   local files = getmetatable(io.stdout).__index
   replace(files, "write", writes(files.write))
-  if stderr_is_tty and debug.getinfo(warn, "S").what == "C" then replace(_G, "warn", warns(warn)) end
+  if stderr_is_tty and debug.getinfo(warn, "S").what == "C" then
+    replace(_G, "warn", warns(warn))
+  end
 end
 
 local function put_back()
@@ -119,7 +121,8 @@ end
 -- Something is drawn from now on, in this region. The channel that it is to be drawn on, or nil.
 function M.attach(r)
   local t = r.terminal
-  if region or not t.tty or not t.out_tty or not rawequal(t.output, rawget(lio, "stdout")) then return nil end
+  if region or not t.tty or not t.out_tty then return nil end
+  if not rawequal(t.output, rawget(lio, "stdout")) then return nil end
   region = r
   local tty = core.open(nil, 2)
   stderr_is_tty = tty ~= nil

@@ -160,7 +160,8 @@ end
 -- when they cannot be left where they are.
 function Region:leave(block, rows, text)
   local columns, height = self.terminal:size()
-  if self.blocks[2] or self.blocks[1] ~= block or self.partial ~= "" or self.pending[1] or #rows > height then
+  local alone = self.blocks[1] == block and not self.blocks[2]
+  if not alone or self.partial ~= "" or self.pending[1] or #rows > height then
     return self:remove(block, text .. "\n")
   end
   local bytes = self.frame:draw(rows, nil, columns)

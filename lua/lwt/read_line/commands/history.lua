@@ -99,7 +99,8 @@ local function look(ed, search, again)
     local from = at
     if again or at then from = (at or ed.history.last + 1) + search.direction end
     if at or search.direction < 0 then
-      at, offset = ed.history:find(search.pattern, from, search.direction, false, ed:entry(search.at))
+      local shown = ed:entry(search.at)
+      at, offset = ed.history:find(search.pattern, from, search.direction, false, shown)
     end
     if not offset and search.direction > 0 and search.at then -- the newest is the line itself
       at = nil

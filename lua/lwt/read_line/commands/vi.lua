@@ -66,9 +66,11 @@ local function within_line(step)
   end
 end
 
+local left, right = within_line(clusters.prev), within_line(clusters.next)
+
 local motions = {
-  h = within_line(clusters.prev), backspace = within_line(clusters.prev), left = within_line(clusters.prev),
-  l = within_line(clusters.next), space = within_line(clusters.next), right = within_line(clusters.next),
+  h = left, backspace = left, left = left,
+  l = right, space = right, right = right,
   w = repeated(function(s, at) return words.vi_next(s, at, false) end),
   W = repeated(function(s, at) return words.vi_next(s, at, true) end),
   b = repeated(function(s, at) return words.vi_prev(s, at, false) end),
@@ -103,7 +105,8 @@ local function find_on_line(ed, kind, char, n)
       end
     until sub(s, at + 1, clusters.next(s, at)) == char
   end
-  if kind == "t" then at = clusters.prev(s, at) elseif kind == "T" then at = clusters.next(s, at) end
+  if kind == "t" then at = clusters.prev(s, at) end
+  if kind == "T" then at = clusters.next(s, at) end
   return at, forward
 end
 
@@ -325,7 +328,9 @@ local SHORT = {
 commands["vi-short"] = function(ed, n, key)
   local operator, motion = SHORT[key.char][1], SHORT[key.char][2]
   if not motion then return apply(ed, operator, n, whole_lines) end
-  apply(ed, operator, n, function(again, count) return again.point, (motions[motion](again, count)) end)
+  apply(ed, operator, n, function(again, count)
+    return again.point, (motions[motion](again, count))
+  end)
 end
 
 commands["vi-delete"] = function(ed, n)
