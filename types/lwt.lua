@@ -1798,6 +1798,23 @@ function lwt_LineEditor:text() end
 ---@return integer
 function lwt_LineEditor:cursor() end
 
+---The beginning of the line, among several, that an offset (or the cursor) is in.
+---@param at? integer
+---@return integer
+function lwt_LineEditor:line_start(at) end
+
+---The end of that line.
+---@param at? integer
+---@return integer
+function lwt_LineEditor:line_end(at) end
+
+---Writes text in the place of what is between two offsets, which must be borders of characters. The cursor
+---stays with its text.
+---@param from integer
+---@param to integer
+---@param s string
+function lwt_LineEditor:replace(from, to, s) end
+
 ---Inserts text at the cursor, which is behind it then. Broken UTF-8 becomes U+FFFD, line ends "\n".
 ---@param s string
 function lwt_LineEditor:insert(s) end
@@ -1820,6 +1837,9 @@ function lwt_LineEditor:move(at) end
 ---@param from integer
 ---@param to integer
 function lwt_LineEditor:kill(from, to) end
+
+---Has the terminal ring.
+function lwt_LineEditor:bell() end
 
 ---Runs a command: its name, as readline calls it, or a function of the editor and the number.
 ---@param command string|fun(editor: lwt.LineEditor, n?: integer)
@@ -8990,6 +9010,10 @@ lwt_react_module.S.l6_s = lwt_Signal.l6_s
 ---@class lwt.read_line.module
 local lwt_read_line_module = {}
 
+---What a reader is rejected with after Ctrl-C.
+---@type table
+lwt_read_line_module.Interrupt = nil
+
 ---Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
 ---
 ---`complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
@@ -9107,6 +9131,12 @@ lwt_read_line_module.Editor.text = lwt_LineEditor.text
 
 lwt_read_line_module.Editor.cursor = lwt_LineEditor.cursor
 
+lwt_read_line_module.Editor.line_start = lwt_LineEditor.line_start
+
+lwt_read_line_module.Editor.line_end = lwt_LineEditor.line_end
+
+lwt_read_line_module.Editor.replace = lwt_LineEditor.replace
+
 lwt_read_line_module.Editor.insert = lwt_LineEditor.insert
 
 lwt_read_line_module.Editor.set = lwt_LineEditor.set
@@ -9116,6 +9146,8 @@ lwt_read_line_module.Editor.delete = lwt_LineEditor.delete
 lwt_read_line_module.Editor.move = lwt_LineEditor.move
 
 lwt_read_line_module.Editor.kill = lwt_LineEditor.kill
+
+lwt_read_line_module.Editor.bell = lwt_LineEditor.bell
 
 lwt_read_line_module.Editor.run = lwt_LineEditor.run
 

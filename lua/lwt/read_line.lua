@@ -36,6 +36,7 @@ local M = {}
 ---@field term? lwt.Terminal the terminal (`term.stdout`)
 
 --- What a reader is rejected with after Ctrl-C.
+---@type table
 M.Interrupt = session.Interrupt
 
 --- Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.

@@ -35,7 +35,7 @@ end
 
 local function wanted(ed)
   local list = {}
-  for i, what in ipairs(ed:take() or {}) do list[i] = what[1] end
+  for i, what in ipairs(ed:_take() or {}) do list[i] = what[1] end
   return table.concat(list, " ")
 end
 
@@ -171,7 +171,7 @@ describe("the line editor's commands", function()
     local ed = with "x|"
     ed:press(key.paste "a\nb\tc")
     assert.equal("xa\nb\tc|", shown(ed))
-    assert.is_nil(ed:take())
+    assert.is_nil(ed:_take())
     assert.equal("x|", press(ed, "ctrl-_"))
   end)
 

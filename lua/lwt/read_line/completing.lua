@@ -23,7 +23,7 @@ end
 -- Calls done(completion) when the words are there, if the line is still the same then.
 local function ask(self, done)
   local session, ed = self.session, self.session.editor
-  if not self.complete or session.opts.mask then return ed:call "tab-insert" end
+  if not self.complete or session.opts.mask then return ed:_call "tab-insert" end
   local text, cursor = ed.buffer, ed.point
   local p = lwt.spawn(function()
     local list = self.complete(text, cursor)

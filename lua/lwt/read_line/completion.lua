@@ -96,10 +96,10 @@ function Completion:fits(ed)
 end
 
 local function put(self, ed, s)
-  ed:call(function()
+  ed:_call(function()
     ed:replace(self.start, self.stop, s)
     ed.point = self.start + #s
-    ed:settle()
+    ed:_settle()
   end)
   self.stop = self.start + #s
   self.text, self.cursor = ed.buffer, ed.point

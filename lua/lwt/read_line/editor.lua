@@ -55,7 +55,11 @@ function Editor:text() return self.buffer end
 ---@function read_line.Editor.cursor(ed)
 function Editor:cursor() return self.point end
 
--- The start and the end of the line, among several, that `at` is in.
+--- The beginning of the line, among several, that an offset (or the cursor) is in.
+---@param ed lwt.LineEditor
+---@param at? integer
+---@return integer
+---@function read_line.Editor.line_start(ed, at)
 function Editor:line_start(at)
   local s = self.buffer
   at = at or self.point
@@ -63,6 +67,11 @@ function Editor:line_start(at)
   return at
 end
 
+--- The end of that line.
+---@param ed lwt.LineEditor
+---@param at? integer
+---@return integer
+---@function read_line.Editor.line_end(ed, at)
 function Editor:line_end(at)
   return (self.buffer:find("\n", (at or self.point) + 1, true) or #self.buffer + 1) - 1
 end
@@ -74,7 +83,13 @@ local function shifted(place, from, to, size)
   return min(place, from + size)
 end
 
--- Writes `s` in the place of what is from `from` to `to`. The cursor and the mark stay with their text.
+--- Writes text in the place of what is between two offsets, which must be borders of characters. The cursor
+--- stays with its text.
+---@param ed lwt.LineEditor
+---@param from integer
+---@param to integer
+---@param s string
+---@function read_line.Editor.replace(ed, from, to, s)
 function Editor:replace(from, to, s)
   local buffer = self.buffer
   local old = sub(buffer, from + 1, to)
@@ -101,7 +116,7 @@ function Editor:insert(s)
   local at = self.point
   self:replace(at, at, s)
   self.point = at + #s
-  self:settle()
+  self:_settle()
 end
 
 --- Replaces the whole text; the cursor is at its end unless `cursor` (bytes before it) says where.
@@ -124,7 +139,7 @@ function Editor:delete(from, to)
   if from > to then from, to = to, from end
   from, to = max(from, 0), min(to, #self.buffer)
   self:replace(from, to, "")
-  self:settle()
+  self:_settle()
 end
 
 --- Moves the cursor to an offset; one in the middle of a character is the end of that character.
@@ -136,7 +151,7 @@ function Editor:move(at)
 end
 
 -- A change may have joined what stands beside it with it.
-function Editor:settle()
+function Editor:_settle()
   self.point = clusters.ceil(self.buffer, self.point)
   if self.mark then self.mark = clusters.ceil(self.buffer, min(self.mark, #self.buffer)) end
 end
@@ -158,7 +173,7 @@ end
 -- ---- Undo ---------------------------------------------------------------------------------------
 
 -- One group back: whether there was one.
-function Editor:undo()
+function Editor:_undo()
   local group = table.remove(self.done)
   if not group then return false end
   local buffer = self.buffer
@@ -172,7 +187,7 @@ function Editor:undo()
   return true
 end
 
-function Editor:redo()
+function Editor:_redo()
   local group = table.remove(self.redone)
   if not group then return false end
   local buffer = self.buffer
@@ -188,7 +203,7 @@ end
 -- ---- The history --------------------------------------------------------------------------------
 
 -- Puts the line away and takes up the entry `at` (nil: the line itself), edited as it was left.
-function Editor:visit(at, cursor)
+function Editor:_visit(at, cursor)
   if at == self.at then return self:move(cursor or #self.buffer) end
   self.edited[self.at or 0] = { self.buffer, self.done, self.redone, self.point }
   local kept = self.edited[at or 0]
@@ -202,7 +217,7 @@ function Editor:visit(at, cursor)
 end
 
 -- The text of an entry, as it has been edited.
-function Editor:entry(at)
+function Editor:_entry(at)
   local kept = self.edited[at or 0]
   if at == self.at then return self.buffer end
   if kept then return kept[1] end
@@ -212,15 +227,18 @@ end
 -- ---- Keys and commands --------------------------------------------------------------------------
 
 -- Asks whoever drives the editor for something: "accept", "bell", "complete" …
-function Editor:want(what, detail)
+function Editor:_want(what, detail)
   self.wanted = self.wanted or {}
   self.wanted[#self.wanted + 1] = { what, detail }
 end
 
-function Editor:bell() self:want "bell" end
+--- Has the terminal ring.
+---@param ed lwt.LineEditor
+---@function read_line.Editor.bell(ed)
+function Editor:bell() self:_want "bell" end
 
 -- What was asked for, in order, or nil.
-function Editor:take()
+function Editor:_take()
   local wanted = self.wanted
   self.wanted = nil
   return wanted
@@ -241,7 +259,7 @@ local KINDS = {
 
 -- Calls a command, by name or as a function of (editor, argument or nil, key or nil). What a command
 -- calls is a part of it.
-function Editor:call(command, n, key)
+function Editor:_call(command, n, key)
   local f = type(command) == "function" and command or M.commands[command]
   if self.running then return f(self, n, key) end
   local kind = KINDS[command]
@@ -265,7 +283,7 @@ function Editor:run(command, n)
   if type(command) ~= "function" and not M.commands[command] then
     error(("bad argument #1 to 'run' (there is no command '%s')"):format(tostring(command)), 2)
   end
-  self:call(command, n)
+  self:_call(command, n)
 end
 
 -- The number that has been typed, or nil; it is used up.
@@ -278,7 +296,7 @@ end
 
 local function unbound(ed, key)
   if key.char and not key.ctrl and not key.alt and not ed.map.command then
-    return ed:call("self-insert", argument(ed), key)
+    return ed:_call("self-insert", argument(ed), key)
   end
   ed.argument, ed.last = nil, nil
   ed:bell()
@@ -304,7 +322,7 @@ local function press_bound(ed, key)
   if type(found) == "table" then
     ed.pending = found
   elseif found then
-    ed:call(found, not keymap.takes_digits[found] and argument(ed) or nil, key)
+    ed:_call(found, not keymap.takes_digits[found] and argument(ed) or nil, key)
   elseif more then
     ed.argument, ed.last = nil, nil
     ed:bell()
@@ -331,7 +349,7 @@ function Editor:press(key)
   end
   if key.paste then
     self.pending, self.escaped = nil, nil
-    return self:call("insert-paste", argument(self), key)
+    return self:_call("insert-paste", argument(self), key)
   end
   press_bound(self, key)
 end

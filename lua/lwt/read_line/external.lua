@@ -43,7 +43,7 @@ function M.edit(session)
     session.terminal:_write "\7"
     return false
   end
-  ed:call(function() ed:set(text) end)
+  ed:_call(function() ed:set(text) end)
   return true
 end
 

@@ -168,7 +168,7 @@ function Line.insert(line, s)
   if type(s) ~= "string" then args.wrong(2, "insert", "string", s) end
   return act(line, function()
     local ed = line.session.editor
-    ed:call(function() ed:insert(s) end)
+    ed:_call(function() ed:insert(s) end)
   end)
 end
 

@@ -125,13 +125,13 @@ local asked = {
 }
 
 function Session:serve()
-  local wanted = self.editor:take()
+  local wanted = self.editor:_take()
   while wanted do
     for _, what in ipairs(wanted) do
       if self.over then return end
       asked[what[1]](self, what[2])
     end
-    wanted = self.editor:take()
+    wanted = self.editor:_take()
   end
 end
 
@@ -287,7 +287,7 @@ local function begin_history(s)
   local list = s.history.list
   local resume = list.resume
   list.resume = nil
-  if resume and list:get(resume) and s.editor.buffer == "" then s.editor:visit(resume) end
+  if resume and list:get(resume) and s.editor.buffer == "" then s.editor:_visit(resume) end
 end
 
 -- Whatever was on its way for the line is dropped.

@@ -6,6 +6,7 @@
 -- them meanwhile are they put back.
 
 local lio = require "lwt.io"
+local net = require "lwt.net"
 local core = require "lwt.term.core".tty
 
 local cio = require "lwt.internal.uvneeded"("lwt.term").io
@@ -13,7 +14,7 @@ local M = {}
 
 local region           -- that is drawn, or nil
 local stderr_is_tty
-local direct           -- a channel on the descriptor, past the tap
+local direct           -- the same terminal opened anew: past the tap, and nothing that blocks
 local replaced = {}    -- { table, name, ours, theirs }
 
 local function ignore() end
@@ -118,6 +119,23 @@ local function tap(on)
   if stderr_is_tty then cio.tap(lio.stderr, on) end
 end
 
+local function new_direct()
+  local tty = net.tty(1)
+  local last
+  return {
+    write = function(_, bytes)
+      last = tty:write(bytes)
+      last:catch(ignore) -- whoever draws need not look
+      return last
+    end,
+    -- When everything has been written.
+    close = function()
+      local function close() tty:close():catch(ignore) end
+      if last and last:is_pending() then last:on_any(close, close) else close() end
+    end,
+  }
+end
+
 -- Something is drawn from now on, in this region. The channel that it is to be drawn on, or nil.
 function M.attach(r)
   local t = r.terminal
@@ -127,7 +145,7 @@ function M.attach(r)
   local tty = core.open(nil, 2)
   stderr_is_tty = tty ~= nil
   if tty then tty:close() end
-  direct = direct or lio.of_fd(1, "w", { close = false })
+  direct = new_direct()
   cio.on_tapped(function()
     M.collect(region)
   end)
@@ -138,9 +156,7 @@ end
 
 -- The terminal has gone away: that nothing reaches it any more is no error to be told at the exit.
 function M.give_up(t)
-  for _, channel in ipairs { t.output, direct } do
-    if channel.flush then channel:flush():catch(ignore):await() end
-  end
+  if t.output.flush then t.output:flush():catch(ignore):await() end
 end
 
 -- Nothing is drawn any more. What has been written meanwhile, to be shown behind what is drawn last.
@@ -149,7 +165,8 @@ function M.detach(r)
   put_back()
   cio.flush_standard()
   tap(false)
-  region, r.terminal.direct = nil, nil
+  direct:close()
+  region, direct, r.terminal.direct = nil, nil, nil
   return cio.tapped()
 end
 

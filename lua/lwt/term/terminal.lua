@@ -18,8 +18,6 @@ local Terminal = { __name = "lwt.terminal" }
 local methods = {}
 M.methods = methods
 
-local flush_now = require "lwt.internal.uvneeded"("lwt.term").io.flush_now
-
 local COLUMNS, ROWS = 80, 24
 local ESCAPE_TIME = 0.05 -- seconds
 
@@ -81,9 +79,7 @@ function methods:_write(bytes, to)
   bytes = newlines(self, bytes)
   local lio = require "lwt.io"
   if self.direct and not to then -- past what catches the output of others
-    local p = self.direct:write(bytes)
-    flush_now(self.direct)
-    return p
+    return self.direct:write(bytes)
   end
   to = to or self.output
   if rawequal(to, rawget(lio, "stdout")) then return lio.print(bytes) end

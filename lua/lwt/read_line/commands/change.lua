@@ -22,7 +22,7 @@ local function overwrite(ed, s)
   local to = math.min(clusters.move(ed.buffer, from, clusters.count(s)), ed:line_end())
   ed:replace(from, to, s)
   ed.point = from + #s
-  ed:settle()
+  ed:_settle()
 end
 
 commands["self-insert"] = function(ed, n, key)
@@ -31,7 +31,7 @@ commands["self-insert"] = function(ed, n, key)
   local at = ed.point
   ed:replace(at, at, s)
   ed.point = at + #s
-  ed:settle()
+  ed:_settle()
 end
 
 -- A paste is one step back, and runs nothing.
@@ -52,7 +52,7 @@ commands["quoted-insert"] = function(ed, n)
   ed.reader = function(_, key)
     local c = key.paste or literal(key)
     if not c then return ed:bell() end
-    ed:call(function() ed:insert(repeated(c, n)) end)
+    ed:_call(function() ed:insert(repeated(c, n)) end)
   end
 end
 
@@ -77,21 +77,21 @@ commands["insert-comment"] = function(ed, n)
   else
     ed:replace(0, 0, comment)
   end
-  ed:settle()
-  ed:want "accept"
+  ed:_settle()
+  ed:_want "accept"
 end
 
 -- ---- Deleting -----------------------------------------------------------------------------------
 
 commands["delete-char"] = function(ed, n)
-  if n and n < 0 then return ed:call("backward-delete-char", -n) end
+  if n and n < 0 then return ed:_call("backward-delete-char", -n) end
   local to = clusters.move(ed.buffer, ed.point, n or 1)
   if to == ed.point then return ed:bell() end
   if n then ed:kill(ed.point, to) else ed:delete(ed.point, to) end
 end
 
 commands["backward-delete-char"] = function(ed, n)
-  if n and n < 0 then return ed:call("delete-char", -n) end
+  if n and n < 0 then return ed:_call("delete-char", -n) end
   local from = clusters.move(ed.buffer, ed.point, -(n or 1))
   if from == ed.point then return ed:bell() end
   if n then ed:kill(ed.point, from) else ed:delete(from, ed.point) end
@@ -99,14 +99,14 @@ end
 
 -- Ctrl-D: the end of the input when there is nothing, else as Delete.
 commands["end-of-file"] = function(ed, n)
-  if ed.buffer == "" then return ed:want "eof" end
-  ed:call("delete-char", n)
+  if ed.buffer == "" then return ed:_want "eof" end
+  ed:_call("delete-char", n)
 end
 
 commands["delete-char-or-list"] = function(ed, n)
-  if ed.buffer == "" then return ed:want "eof" end
-  if ed.point == #ed.buffer then return ed:want "list" end
-  ed:call("delete-char", n)
+  if ed.buffer == "" then return ed:_want "eof" end
+  if ed.point == #ed.buffer then return ed:_want "list" end
+  ed:_call("delete-char", n)
 end
 
 local function blanks_around(ed)
@@ -122,20 +122,20 @@ commands["delete-horizontal-space"] = function(ed) ed:delete(blanks_around(ed)) 
 
 -- To the end of the line; of an empty rest the line's end.
 commands["kill-line"] = function(ed, n)
-  if n and n < 0 then return ed:call "backward-kill-line" end
+  if n and n < 0 then return ed:_call "backward-kill-line" end
   local to = ed:line_end()
   if to == ed.point and to < #ed.buffer then to = to + 1 end
   ed:kill(ed.point, to)
 end
 
 commands["backward-kill-line"] = function(ed, n)
-  if n and n < 0 then return ed:call "kill-line" end
+  if n and n < 0 then return ed:_call "kill-line" end
   local from = ed:line_start()
   if from == ed.point and from > 0 then from = from - 1 end
   ed:kill(ed.point, from)
 end
 
-commands["unix-line-discard"] = function(ed) ed:call "backward-kill-line" end
+commands["unix-line-discard"] = function(ed) ed:_call "backward-kill-line" end
 
 commands["kill-whole-line"] = function(ed)
   local from = ed:line_start()
@@ -153,7 +153,7 @@ end
 
 -- To the blank before; in a region, the region.
 commands["unix-word-rubout"] = function(ed, n)
-  if ed.active and ed.mark then return ed:call "kill-region" end
+  if ed.active and ed.mark then return ed:_call "kill-region" end
   ed:kill(ed.point, words_on(ed, -(n or 1), words.forward_blank, words.backward_blank))
 end
 
@@ -216,7 +216,7 @@ commands["transpose-chars"] = function(ed)
   if at <= ed:line_start() or after > ed:line_end(at) then return ed:bell() end
   ed:replace(before, after, sub(s, at + 1, after) .. sub(s, before + 1, at))
   ed.point = after
-  ed:settle()
+  ed:_settle()
 end
 
 commands["transpose-words"] = function(ed)
@@ -228,7 +228,7 @@ commands["transpose-words"] = function(ed)
   if from1 >= from2 or to1 > from2 then return ed:bell() end
   ed:replace(from1, to2, sub(s, from2 + 1, to2) .. sub(s, to1 + 1, from2) .. sub(s, from1 + 1, to1))
   ed.point = to2
-  ed:settle()
+  ed:_settle()
 end
 
 -- ---- Case ---------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ local function change_case(ed, n, f)
   local cursor = n < 0 and ed.point or nil
   ed:replace(from, to, changed)
   ed.point = cursor and cursor + #changed - #s or from + #changed
-  ed:settle()
+  ed:_settle()
 end
 
 commands["upcase-word"] = function(ed, n) change_case(ed, n, text.upper) end
@@ -265,17 +265,17 @@ end
 
 commands.undo = function(ed, n)
   for _ = 1, n or 1 do
-    if not ed:undo() then return ed:bell() end
+    if not ed:_undo() then return ed:bell() end
   end
 end
 
 commands.redo = function(ed, n)
   for _ = 1, n or 1 do
-    if not ed:redo() then return ed:bell() end
+    if not ed:_redo() then return ed:bell() end
   end
 end
 
 commands["revert-line"] = function(ed)
   if not ed.done[1] then return ed:bell() end
-  while ed:undo() do end
+  while ed:_undo() do end
 end

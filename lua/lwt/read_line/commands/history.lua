@@ -13,7 +13,7 @@ local function step(ed, direction)
   if direction > 0 and not at then return false end
   local next_one = ed.history:step(at, direction)
   if not next_one and direction < 0 then return false end
-  ed:visit(next_one)
+  ed:_visit(next_one)
   return true
 end
 
@@ -30,10 +30,10 @@ commands["next-history"] = function(ed, n) steps(ed, n or 1, 1) end
 commands["beginning-of-history"] = function(ed)
   local oldest = ed.history and ed.history:step(ed.history.first - 1, 1)
   if not oldest then return ed:bell() end
-  ed:visit(oldest)
+  ed:_visit(oldest)
 end
 
-commands["end-of-history"] = function(ed) ed:visit(nil) end
+commands["end-of-history"] = function(ed) ed:_visit(nil) end
 
 -- ---- By what was typed before the cursor --------------------------------------------------------
 
@@ -56,7 +56,7 @@ local function search_prefix(ed, direction)
     local from = ed.at and ed.at + direction or nil
     local found = ed.history:find(prefix, from, direction, true, ed.buffer)
     if found or direction > 0 then
-      ed:visit(found)
+      ed:_visit(found)
       moved = true
     end
   end
@@ -82,7 +82,7 @@ end
 
 -- The place of the pattern in the entry where the search is, or nil.
 local function in_entry(ed, search)
-  local s, from = ed:entry(search.at), nil
+  local s, from = ed:_entry(search.at), nil
   repeat
     local found = find(s, search.pattern, (from or 0) + 1, true)
     if found then from = found end
@@ -99,19 +99,19 @@ local function look(ed, search, again)
     local from = at
     if again or at then from = (at or ed.history.last + 1) + search.direction end
     if at or search.direction < 0 then
-      local shown = ed:entry(search.at)
+      local shown = ed:_entry(search.at)
       at, offset = ed.history:find(search.pattern, from, search.direction, false, shown)
     end
     if not offset and search.direction > 0 and search.at then -- the newest is the line itself
       at = nil
-      offset = find(ed:entry(nil), search.pattern, 1, true)
+      offset = find(ed:_entry(nil), search.pattern, 1, true)
       offset = offset and offset - 1
     end
   end
   search.failed = not offset
   if not offset then return ed:bell() end
   search.at = at
-  ed:visit(at, search.direction < 0 and offset or offset + #search.pattern)
+  ed:_visit(at, search.direction < 0 and offset or offset + #search.pattern)
 end
 
 local function push(search)
@@ -140,7 +140,7 @@ local function back(ed, search)
   if not before then return ed:bell() end
   search.pattern, search.at, search.failed, search.direction = table.unpack(before, 1, 4)
   if search.pattern == "" then
-    ed:visit(search.origin.at, search.origin.point)
+    ed:_visit(search.origin.at, search.origin.point)
   else
     look(ed, search, false)
   end
@@ -167,7 +167,7 @@ local function reader(search)
       if act then act(ed, search) else extend(ed, search, s) end
     elseif name == "ctrl-g" then
       finish(ed, search)
-      return ed:visit(search.origin.at, search.origin.point)
+      return ed:_visit(search.origin.at, search.origin.point)
     else
       finish(ed, search)
       if name == "escape" then return nil end
@@ -218,5 +218,5 @@ end
 -- Accepts; the next reading begins with the entry behind this one.
 commands["operate-and-get-next"] = function(ed)
   if ed.history and ed.at then ed.history.resume = ed.at + 1 end
-  ed:want "accept"
+  ed:_want "accept"
 end

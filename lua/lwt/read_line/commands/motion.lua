@@ -80,11 +80,11 @@ end
 
 -- Up and Down: lines of the text first, then the history, by what was typed.
 commands["line-or-history-up"] = function(ed, n)
-  if not vertical(ed, -1) then ed:call("history-search-backward", n) end
+  if not vertical(ed, -1) then ed:_call("history-search-backward", n) end
 end
 
 commands["line-or-history-down"] = function(ed, n)
-  if not vertical(ed, 1) then ed:call("history-search-forward", n) end
+  if not vertical(ed, 1) then ed:_call("history-search-forward", n) end
 end
 
 -- ---- The mark -----------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ commands["exchange-point-and-mark"] = function(ed)
   if not ed.mark then return ed:bell() end
   ed.point, ed.mark = ed.mark, ed.point
   ed.active = true
-  ed:settle()
+  ed:_settle()
 end
 
 -- ---- Looking for a character --------------------------------------------------------------------

@@ -3,7 +3,7 @@
 local commands = require "lwt.read_line.editor".commands
 
 local function wants(what)
-  return function(ed) ed:want(what) end
+  return function(ed) ed:_want(what) end
 end
 
 -- Enter: a new line while the text is incomplete.
@@ -11,9 +11,9 @@ commands["accept-or-newline"] = function(ed)
   local incomplete = ed.multiline
   if type(incomplete) ~= "boolean" and incomplete and incomplete(ed.buffer) then
     ed:move(#ed.buffer)
-    return ed:call "newline"
+    return ed:_call "newline"
   end
-  ed:want "accept"
+  ed:_want "accept"
 end
 
 commands["accept-line"] = wants "accept"
@@ -24,10 +24,10 @@ commands.suspend = wants "suspend"
 commands.edit = wants "edit"
 commands["edit-and-execute-command"] = wants "edit-and-accept"
 
-commands.complete = function(ed) ed:want("complete", 1) end
+commands.complete = function(ed) ed:_want("complete", 1) end
 commands["possible-completions"] = wants "list"
-commands["menu-complete"] = function(ed) ed:want("cycle", 1) end
-commands["menu-complete-backward"] = function(ed) ed:want("cycle", -1) end
+commands["menu-complete"] = function(ed) ed:_want("cycle", 1) end
+commands["menu-complete-backward"] = function(ed) ed:_want("cycle", -1) end
 
 commands.abort = function(ed)
   ed.active, ed.recording = false, nil
@@ -45,7 +45,7 @@ local function taking_hint(otherwise, part)
     if not n and hint and ed.point == #ed.buffer and ed.hint_for == ed.buffer then
       return ed:insert(part(hint))
     end
-    ed:call(otherwise, n)
+    ed:_call(otherwise, n)
   end
 end
 

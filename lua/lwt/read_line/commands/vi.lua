@@ -151,7 +151,7 @@ end
 
 local function then_onto(name)
   return function(ed, n)
-    ed:call(name, n)
+    ed:_call(name, n)
     onto_character(ed)
   end
 end
@@ -163,7 +163,7 @@ commands["vi-fetch-history"] = function(ed, n)
   if not ed.history then return ed:bell() end
   local at = n and ed.history:step(ed.history.first + n - 2, 1)
   if n and not at then return ed:bell() end
-  ed:visit(at or nil)
+  ed:_visit(at or nil)
   onto_character(ed)
 end
 
@@ -302,7 +302,7 @@ commands["vi-operator"] = function(ed, n, key)
     end
     local count = (n or digits) and (n or 1) * (digits or 1)
     local name = tostring(motion)
-    ed:call(function()
+    ed:_call(function()
       if name == operator then
         return apply(ed, operator, count, whole_lines)
       end
@@ -358,14 +358,14 @@ commands["vi-replace-char"] = function(ed, n)
   ed.reader = function(_, key)
     local char = not key.ctrl and not key.alt and key.char
     if not char then return ed:bell() end
-    ed:call(function()
+    ed:_call(function()
       change(ed, function(again)
         local to = motions.l(again, n)
         local count = clusters.count(sub(again.buffer, again.point + 1, to))
         local from = again.point
         again:replace(from, to, char:rep(count))
         again.point = from + #char * math.max(count - 1, 0)
-        again:settle()
+        again:_settle()
       end)
     end)
   end
@@ -384,7 +384,7 @@ commands["vi-change-case"] = function(ed, n)
       local s = other_case(sub(again.buffer, from + 1, to))
       again:replace(from, to, s)
       again.point = from + #s
-      again:settle()
+      again:_settle()
     end
   end)
 end
@@ -402,11 +402,11 @@ end
 -- ---- Numbers, searching -------------------------------------------------------------------------
 
 commands["vi-arg-digit"] = function(ed, _, key)
-  ed:call("digit-argument", nil, key)
+  ed:_call("digit-argument", nil, key)
 end
 
-commands["vi-search"] = function(ed) ed:call "reverse-search-history" end
-commands["vi-search-forward"] = function(ed) ed:call "forward-search-history" end
+commands["vi-search"] = function(ed) ed:_call "reverse-search-history" end
+commands["vi-search-forward"] = function(ed) ed:_call "forward-search-history" end
 
 local function search_again(ed, direction)
   if not ed.last_pattern or not ed.history then return ed:bell() end
@@ -414,7 +414,7 @@ local function search_again(ed, direction)
   if direction > 0 and not ed.at then return ed:bell() end
   local found = ed.history:find(ed.last_pattern, from, direction, false, ed.buffer)
   if not found then return ed:bell() end
-  ed:visit(found)
+  ed:_visit(found)
   onto_character(ed)
 end
 
