@@ -5,7 +5,7 @@ source = {
   url = "git+https://lwt.invalid/lwt.git", -- set when the project has its public address
 }
 description = {
-  summary = "libutf8proc for lwt",
+  summary = "The terminal for lwt: unicode text, keys, styles, what is drawn in place, a line editor",
   license = "MIT",
   labels = { "async", "lwt" },
 }

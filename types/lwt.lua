@@ -480,8 +480,8 @@ function lwt_Channel:is_busy() end
 ---@return string
 function lwt_Channel:mode() end
 
----The descriptor that the channel reads and writes; nil for one that is made of anything else (bytes in memory, functions), and for a
----socket's.
+---The descriptor that the channel reads and writes; nil for one that is made of anything else (bytes in memory, functions), for a
+---socket's, and for one that is closed.
 ---```lua
 ---print(lio.stdout:fileno())   --> 1
 ---```

@@ -8,7 +8,6 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <poll.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,19 +16,20 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* In a bare chroot /dev/ptmx may be missing where /dev/pts has one. */
 static int l_open(lua_State *L) {
   struct winsize size = {.ws_col = (unsigned short)luaL_optinteger(L, 1, 80),
                          .ws_row = (unsigned short)luaL_optinteger(L, 2, 24)};
-  int master, slave;
-  if (openpty(&master, &slave, NULL, NULL, &size) != 0)
-    return luaL_error(L, "openpty: %s", strerror(errno));
-  fcntl(master, F_SETFD, FD_CLOEXEC);
-  fcntl(slave, F_SETFD, FD_CLOEXEC);
-  fcntl(master, F_SETFL, O_NONBLOCK);
+  int flags = O_RDWR | O_NOCTTY | O_CLOEXEC, slave = -1;
+  int master = open("/dev/ptmx", flags | O_NONBLOCK), locked = 0;
+  if (master < 0) master = open("/dev/pts/ptmx", flags | O_NONBLOCK);
+  if (master >= 0 && ioctl(master, TIOCSPTLCK, &locked) == 0)
+    slave = ioctl(master, TIOCGPTPEER, flags);
+  if (slave < 0) return luaL_error(L, "no pseudo-terminal: %s", strerror(errno));
+  ioctl(master, TIOCSWINSZ, &size);
   lua_pushinteger(L, master);
   lua_pushinteger(L, slave);
-  lua_pushstring(L, ttyname(slave));
-  return 3;
+  return 2;
 }
 
 static int l_resize(lua_State *L) {

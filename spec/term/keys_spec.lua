@@ -241,6 +241,39 @@ describe("the decoder of keys", function()
   end)
 end)
 
+describe("random bytes", function()
+  local parts = {
+    "\27", "[", "O", "1", ";", "5", "A", "~", "u", "M", "<0;1;1M", "\27[200~", "\27[201~", "]", "\7", "\\", "P",
+    "a", "é", "\xE2\x82", "\xFF", "\3", "\r", "\24", "\u{9B}", "$", "R", "?", ":", "3", " ", "\127", "日",
+  }
+
+  it("give the same keys however they are cut, and are UTF-8", function()
+    math.randomseed(11)
+    for _ = 1, 400 do
+      local pieces = {}
+      for i = 1, math.random(1, 30) do pieces[i] = parts[math.random(#parts)] end
+      local bytes = table.concat(pieces)
+      local whole, decoder = decode { bytes }
+      for _, key in ipairs(decoder:expire()) do whole[#whole + 1] = key end
+      for _, key in ipairs(whole) do
+        assert.is_truthy(utf8.len(key.paste or tostring(key)), ("%q"):format(bytes))
+      end
+      for _ = 1, 3 do
+        local cut, i = {}, 1
+        while i <= #bytes do
+          local n = math.random(1, 4)
+          cut[#cut + 1] = bytes:sub(i, i + n - 1)
+          i = i + n
+        end
+        local list, other = decode(cut)
+        for _, key in ipairs(other:expire()) do list[#list + 1] = key end
+        assert.equal(named(whole), named(list), ("%q"):format(bytes))
+        assert.is_nil(other:waiting())
+      end
+    end
+  end)
+end)
+
 describe("a paste", function()
   local function pasted(text) return E .. "[200~" .. text .. E .. "[201~" end
 

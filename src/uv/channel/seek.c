@@ -185,8 +185,8 @@ static int l_mode(lua_State *L) {
 }
 
 /*---
-The descriptor that the channel reads and writes; nil for one that is made of anything else (bytes in memory, functions), and for a
-socket's.
+The descriptor that the channel reads and writes; nil for one that is made of anything else (bytes in memory, functions), for a
+socket's, and for one that is closed.
 
 @param ch lwt.Channel
 @return integer?
@@ -197,7 +197,8 @@ print(lio.stdout:fileno())   --> 1
 */
 static int l_fileno(lua_State *L) {
   view *v = lwt_uv_channel_view(lwt_uv_context(L), L, 1);
-  if (v->ch->port != NULL && lwt_uv_port_is_fd(v->ch->port))
+  /* While it is being closed, and after, the port may be gone. */
+  if (!v->ch->port_gone && lwt_uv_port_is_fd(v->ch->port))
     lua_pushinteger(L, lwt_uv_port_fd_fileno(v->ch->port));
   else
     lua_pushnil(L);
