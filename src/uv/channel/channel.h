@@ -343,7 +343,6 @@ port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status);
 /* Write without waiting for the loop, at the end of the state. */
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n);
 int lwt_uv_port_is_fd(const port *p);
-int lwt_uv_port_fd_fileno(const port *p);
 
 /* port_mem.c: a port on memory that the owner holds, or that `mem` pins (may be NULL). */
 port *lwt_uv_port_mem(char *data, size_t size, struct lwt_uv_mem *mem);

@@ -575,10 +575,6 @@ int lwt_uv_port_is_fd(const port *p) {
   return p->class == &file_class || p->class == &poll_class;
 }
 
-int lwt_uv_port_fd_fileno(const port *p) {
-  return ((const port_fd *)p)->fd;
-}
-
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n) {
   port_fd *f = (port_fd *)p;
   uv_buf_t b = uv_buf_init((char *)data, (unsigned)n);
