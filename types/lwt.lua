@@ -1954,18 +1954,6 @@ function lwt_Listener:close() end
 ---@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
 
----An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
----what it logs is logged by a section. `setLevel` is the section's `set_level`.
----```lua
----log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
----local logger = log.lualogging "library"
----logger:warn("%d tries", 3)   --> library warning 3 tries
----logger:setLevel(logger.ERROR)
----logger:warn "no more"
----```
----@return lwt.LuaLogging
-function lwt_LogSection:lualogging() end
-
 ---A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
 ---@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
@@ -7700,7 +7688,7 @@ lwt_log_module.is_closed = lwt_Logger.is_closed
 ---logger:setLevel(logger.ERROR)
 ---logger:warn "no more"
 ---```
----@param s? lwt.LogSection|string a section or its name; the main section where there is none
+---@param s? string|lwt.LogSection a section or its name; the main section where there is none
 ---@return lwt.LuaLogging
 lwt_log_module.lualogging = function(s) end
 
