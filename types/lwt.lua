@@ -1745,18 +1745,6 @@ function lwt_Listener:close() end
 ---@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
 
----An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
----what it logs is logged by a section. `setLevel` is the section's `set_level`.
----```lua
----log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
----local logger = log.lualogging "library"
----logger:warn("%d tries", 3)   --> library warning 3 tries
----logger:setLevel(logger.ERROR)
----logger:warn "no more"
----```
----@return lwt.LuaLogging
-function lwt_LogSection:lualogging() end
-
 ---A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
 ---@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
@@ -1774,7 +1762,7 @@ function lwt_Logger:set_default() end
 ---log.set_default(l)
 ---print(pcall(await, log.error "too late"))   --> false closed
 ---```
----@return lwt.Promise # the same one each time
+---@return lwt.Promise<nil> # the same one each time
 function lwt_Logger:close() end
 
 ---Has the logger been closed?
@@ -3830,22 +3818,23 @@ function lwt_TextChannel:byte_channel() end
 ---await(t:close())
 ---print(await(r:read()))   --> éè!
 ---```
----@param f fun(inner: lwt.TextChannel): ...
----@return lwt.Promise # what `f` returns
+---@generic T
+---@param f async fun(inner: lwt.TextChannel): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 function lwt_TextChannel:atomic(f) end
 
 ---Write out what is buffered, as `lio.flush` does.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:flush() end
 
 ---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
 ---`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
 ---@param side? string `"read"` or `"write"`; both when it is left out
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:close(side) end
 
 ---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:abort() end
 
 ---Whether the channel is closed, or its `close` has been called.
@@ -3862,7 +3851,7 @@ function lwt_TextChannel:is_closed() end
 ---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
 ---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
 ---```
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_TextChannel:read_char() end
 
 ---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
@@ -3873,7 +3862,7 @@ function lwt_TextChannel:read_char() end
 ---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
 ---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
 ---```
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_TextChannel:read_line() end
 
 ---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
@@ -3884,7 +3873,7 @@ function lwt_TextChannel:read_line() end
 ---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
 ---```
 ---@param n integer? at most so many characters
----@return lwt.Promise a string; with `n`, nil at the end
+---@return lwt.Promise<string?> # a string; with `n`, nil at the end
 function lwt_TextChannel:read(n) end
 
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
@@ -3912,7 +3901,7 @@ function lwt_TextChannel:chars() end
 ---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
 ---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_TextChannel:read_lines() end
 
 ---The characters as a stream.
@@ -3921,7 +3910,7 @@ function lwt_TextChannel:read_lines() end
 ---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
 ---print(#await(t:read_chars():to_list()))   --> 2
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_TextChannel:read_chars() end
 
 ---Write strings (numbers are taken too), as one operation of the byte channel, and with its
@@ -3937,7 +3926,7 @@ function lwt_TextChannel:read_chars() end
 ---print(#await(r:read()))   --> 4
 ---```
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write(...) end
 
 ---Write one character.
@@ -3950,7 +3939,7 @@ function lwt_TextChannel:write(...) end
 ---print(await(r:read()) == "\0\xE9")   --> true
 ---```
 ---@param char string one code point, in UTF-8
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_char(char) end
 
 ---Write a line: the string, and `"\n"`.
@@ -3961,7 +3950,7 @@ function lwt_TextChannel:write_char(char) end
 ---print(await(r:read_line()))   --> naive
 ---```
 ---@param line string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_line(line) end
 
 ---Write `fmt:format(...)`.
@@ -3973,7 +3962,7 @@ function lwt_TextChannel:write_line(line) end
 ---```
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:writef(fmt, ...) end
 
 ---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
@@ -3987,7 +3976,7 @@ function lwt_TextChannel:writef(fmt, ...) end
 ---print((await(r:read()):gsub("\n", ";")))   --> e;e;
 ---```
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_lines(lines) end
 
 ---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
@@ -4001,7 +3990,7 @@ function lwt_TextChannel:write_lines(lines) end
 ---print(await(r:read()))   --> ee
 ---```
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_chars(chars) end
 
 ---@class lwt.ThreadChannel
@@ -6770,7 +6759,7 @@ local lwt_log_module = {}
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.info = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -6784,7 +6773,7 @@ lwt_log_module.info = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.debug = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -6798,7 +6787,7 @@ lwt_log_module.debug = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.notice = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -6812,7 +6801,7 @@ lwt_log_module.notice = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.warning = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -6826,7 +6815,7 @@ lwt_log_module.warning = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.error = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -6840,7 +6829,7 @@ lwt_log_module.error = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.fatal = function(message, ...) end
 
 ---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
@@ -6851,7 +6840,7 @@ lwt_log_module.fatal = function(message, ...) end
 ---@param level "debug"|"info"|"notice"|"warning"|"error"|"fatal"
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_log_module.log = function(level, message, ...) end
 
 ---Logs an error, at the level `error`: the message, what the error says, and its traceback in the lines below (`lwt.traceback`).
@@ -6864,7 +6853,7 @@ lwt_log_module.log = function(level, message, ...) end
 ---@param err any
 ---@param message? string|fun(...): string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_log_module.error_of = function(err, message, ...) end
 
 ---The same section (or `main`), with fields for all that is logged by what this gives. A field hides one of the same name in what it is made of, and of `with_fields`.
@@ -7054,7 +7043,7 @@ lwt_log_module.channel = function(opts) end
 ---print(await(require "lwt.fs".read_file("app.log")))   --> error: out of paper
 ---```
 ---@param opts { path: string, mode?: "append"|"truncate", perm?: integer, template?: string, rotate?: table, reopen?: string }
----@return lwt.Promise # of a lwt.Logger
+---@return lwt.Promise<lwt.Logger>
 lwt_log_module.file = function(opts) end
 
 ---A logger that writes an object a line, for programs that read logs: `time` (UTC, `2026-11-29T21:18:38.042Z`), `level`, `section`, `message`
@@ -9704,7 +9693,7 @@ lwt_text_module.make = function(ch, opts) end
 ---@param path string
 ---@param mode string as for `lio.open_file`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
----@return lwt.Promise a text channel
+---@return lwt.Promise<lwt.TextChannel>
 lwt_text_module.open_file = function(path, mode, opts) end
 
 ---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
@@ -9716,9 +9705,10 @@ lwt_text_module.open_file = function(path, mode, opts) end
 ---```
 ---@param path string
 ---@param mode string
----@param f fun(t: lwt.TextChannel): ... a task
+---@generic T
+---@param f async fun(t: lwt.TextChannel): T?, ...?
 ---@param opts table? as for `open_file`
----@return lwt.Promise # what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_text_module.with_file = function(path, mode, f, opts) end
 
 ---Connect to an address, as a text channel that reads and writes.
@@ -9733,7 +9723,7 @@ lwt_text_module.with_file = function(path, mode, f, opts) end
 ---```
 ---@param addr string|table as for `lio.open_connection`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
----@return lwt.Promise a text channel
+---@return lwt.Promise<lwt.TextChannel>
 lwt_text_module.open_connection = function(addr, opts) end
 
 ---The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
@@ -9822,46 +9812,46 @@ lwt_text_module.read_chars = lwt_TextChannel.read_chars
 ---print(lwt.is_promise(text.print("")))   --> true
 ---```
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.print = function(...) end
 
 ---Write the arguments and a newline to `text.stdout`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printl = function(...) end
 
 ---Write `fmt:format(...)` to `text.stdout`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printlf = function(fmt, ...) end
 
 ---Write the arguments to `text.stderr`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprint = function(...) end
 
 ---Write the arguments and a newline to `text.stderr`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintl = function(...) end
 
 ---Write `fmt:format(...)` to `text.stderr`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintlf = function(fmt, ...) end
 
 lwt_text_module.write = lwt_TextChannel.write

@@ -79,7 +79,7 @@ end
 -- Functions that are no methods of their first argument; spec/docs_spec.lua tries all others.
 local plain = {}
 for name in ([[ lwt.get lwt.run lwt.set lwt.with_value lwt.both lwt.errors lwt.ignore_result
-  lwt.react.S.flip lwt.fs.sendfile ]]):gmatch("%S+") do
+  lwt.react.S.flip lwt.fs.sendfile lwt.log.lualogging ]]):gmatch("%S+") do
   plain[name] = true
 end
 

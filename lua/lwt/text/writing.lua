@@ -68,7 +68,7 @@ end
 --- the text, and nothing of it is written. A character must not be cut in two between writes.
 ---@param t lwt.TextChannel
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -85,7 +85,7 @@ end
 --- Write one character.
 ---@param t lwt.TextChannel
 ---@param char string one code point, in UTF-8
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -104,7 +104,7 @@ end
 --- Write a line: the string, and `"\n"`.
 ---@param t lwt.TextChannel
 ---@param line string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -121,7 +121,7 @@ end
 ---@param t lwt.TextChannel
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -138,7 +138,7 @@ end
 --- an operation of its own.
 ---@param t lwt.TextChannel
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -156,7 +156,7 @@ end
 --- operation of its own.
 ---@param t lwt.TextChannel
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
