@@ -2499,9 +2499,9 @@ function lwt_Seq:iter_s(f) end
 ---`f(v)` as a task for each element as soon as it is there. At the first failure no more
 ---elements are forced, the others are cancelled and awaited, and the promise is rejected.
 ---```lua
----local q = seq.of_list { 0.02, 0.01 }
+---local q = seq.of_list { 0.2, 0.01 }
 ---await(q:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Promise<nil>
@@ -3210,9 +3210,9 @@ function lwt_Stream:iter_s(f) end
 ---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
----local s = stream.of_list { 0.02, 0.01 }
+---local s = stream.of_list { 0.2, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@generic T
 ---@param self lwt.Stream<T>
@@ -8715,9 +8715,9 @@ lwt_stream_module.iter_s = function(s, f) end
 ---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
----local s = stream.of_list { 0.02, 0.01 }
+---local s = stream.of_list { 0.2, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@generic T
 ---@param s lwt.Stream<T>

@@ -265,8 +265,8 @@ function M.make(source)
     "<!-- Generated from the sources by `make docs`: change it there. -->",
     "# Reference", "",
     "One page a module. Every function of a type is both a module function and a method.", "",
-    "Where a page says Lwt, it means OCaml's library, of which this one is a port: it tells who comes from there",
-    "what is different. Nobody else needs to know it.", "",
+    "Where a page says Lwt, it means OCaml's library, of which this one is a port: it tells who",
+    "comes from there what is different. Nobody else needs to know it.", "",
   }
   for _, module in ipairs(M.by_module(source)) do
     files["doc/reference/" .. module.name .. ".md"] =
