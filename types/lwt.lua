@@ -3793,6 +3793,7 @@ function lwt_Switch:add_hook_or_exec(f) end
 ---A text channel: what a byte channel does, by characters. The functions that take one are its
 ---methods as well.
 ---@class lwt.TextChannel
+---@field encoding fun(t: lwt.TextChannel): string the name of its encoding
 local lwt_TextChannel = {}
 
 ---The byte channel below.
