@@ -12,6 +12,24 @@
 ---@field path? string of a Unix-domain socket, instead of all that
 local lwt_Address = {}
 
+---@class lwt.Bar
+local lwt_Bar = {}
+
+---So much more is done.
+---@param n number? 1
+function lwt_Bar:add(n) end
+
+---So much is done.
+---@param value number
+---@param label string? another label
+function lwt_Bar:set(value, label) end
+
+---It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
+---nothing; leaving a `<close>` variable ends it.
+---@param last? string the line that stays instead; "": none
+---@return lwt.Promise it is written
+function lwt_Bar:done(last) end
+
 ---@class lwt.Barrier
 local lwt_Barrier = {}
 
@@ -462,6 +480,14 @@ function lwt_Channel:is_busy() end
 ---@return string
 function lwt_Channel:mode() end
 
+---The descriptor that the channel reads and writes; nil for one that is made of anything else (bytes in memory, functions), for a
+---socket's, and for one that is closed.
+---```lua
+---print(lio.stdout:fileno())   --> 1
+---```
+---@return integer?
+function lwt_Channel:fileno() end
+
 ---Write strings (numbers and `lwt.bytes` are taken too), as one operation. They go into the
 ---buffer, which is written out when it is full, when the loop has nothing else to do, by
 ---`flush` and by `close`. The promise is fulfilled when the bytes are in the buffer or
@@ -615,6 +641,32 @@ function lwt_Channel:writef(fmt, ...) end
 ---@param f async fun(d: lwt.io.direct): T?, ...?
 ---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
+
+---Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
+---which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
+---makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
+---With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
+---in clear: close it.
+---```lua
+---local net = require "lwt.net"
+---local a, b = net.socketpair()
+---b:close()
+---local ch = lio.make { read = function() return nil end, write = function() end }
+---local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
+---print(ok, err.code)   --> false SSL_EOF
+---```
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.Channel> # the channel itself
+function lwt_Channel:upgrade(opts) end
+
+---The TLS stream that a channel goes over (`peer_certificate`, `alpn`, `version` …: see `lwt.ssl`), or
+---nil where it is in clear.
+---```lua
+---local r = lio.pipe()
+---print(r:tls())   --> nil
+---```
+---@return lwt.ssl.Stream|nil
+function lwt_Channel:tls() end
 
 ---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
 ---```lua
@@ -1689,6 +1741,9 @@ function lwt_Hook:remove() end
 ---@class lwt.Key
 local lwt_Key = {}
 
+---@class lwt.KeyDecoder
+local lwt_KeyDecoder = {}
+
 ---@class lwt.Listener
 local lwt_Listener = {}
 
@@ -2034,6 +2089,20 @@ local lwt_ProcessStatus = {}
 ---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param self lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+function lwt_Promise:await() end
+
 ---Cancels: the deepest cancellable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 ---before this returns. So `p` itself may end up cancelled, otherwise rejected, fulfilled (a handler made a value of it) or still
 ---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
@@ -2202,20 +2271,6 @@ function lwt_Promise:state() end
 ---@param self lwt.Promise
 ---@return boolean
 function lwt_Promise:is_pending() end
-
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param self lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-function lwt_Promise:await() end
 
 ---@class lwt.Resolver
 local lwt_Resolver = {}
@@ -2523,6 +2578,7 @@ function lwt_Seq:iter_n(f, max) end
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field set_tls fun(server: lwt.Server, tls: table|lwt.ssl.Context) other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
 ---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 local lwt_Server = {}
 
@@ -3108,6 +3164,19 @@ function lwt_Socket:close() end
 ---@class lwt.SourceStream<T> : lwt.Stream<T>
 ---@field close fun() ends the stream, and lets go of what is behind it
 local lwt_SourceStream = {}
+
+---@class lwt.Spinner
+local lwt_Spinner = {}
+
+---Another label.
+---@param label string
+function lwt_Spinner:set(label) end
+
+---It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
+---`<close>` variable ends it.
+---@param last? string the line that stays
+---@return lwt.Promise it is written
+function lwt_Spinner:done(last) end
 
 ---Several sends at one instant.
 ---@class lwt.Step
@@ -3735,6 +3804,9 @@ function lwt_StreamPusher:blocked() end
 ---@return boolean
 function lwt_StreamPusher:closed() end
 
+---@class lwt.Style
+local lwt_Style = {}
+
 ---@class lwt.Switch
 local lwt_Switch = {}
 
@@ -3789,6 +3861,416 @@ function lwt_Switch:add_hook(f) end
 ---@param f async fun(): ...?
 ---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 function lwt_Switch:add_hook_or_exec(f) end
+
+---@class lwt.Terminal
+---@field size_signal lwt.Signal its size, `{ columns =, rows = }`
+---@field escape_time number seconds after which an Escape is a key (0.05)
+local lwt_Terminal = {}
+
+---Asks a question that is answered by yes or no: `y` or `n`, Enter for the default. Escape and the end of the
+---input answer with the default, or no. Where the input is no terminal a line is read: `y`, `yes`, `n`, `no`,
+---an empty one for the default; anything else is asked again.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local _, out = lio.pipe()
+---await(w:write "yes\n")
+---print(await(term.open(r, out):confirm "Really?"))   --> true
+---```
+---@param question string|table a text, or a styled list
+---@param opts? table `default`: true or false
+---@return lwt.Promise boolean
+function lwt_Terminal:confirm(question, opts) end
+
+---Asks for one of a list: the arrows (also `k`, `j`, Ctrl-P, Ctrl-N, Home, End, the page keys, and digits) go to
+---an item, Enter takes it. Escape, and the end of the input, take none. Where the input is no terminal the list
+---is printed with numbers, and a line is read: a number, or what an item says.
+---
+---Options: `question`, a text or a styled list above the items; `default`, the number of the item to begin at
+---(1), which an empty line stands for, if it is given.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local _, out = lio.pipe()
+---await(w:write "2\n")
+---print(await(term.open(r, out):choose { "red", "green" }))   --> green	2
+---```
+---@param list any[] each shown by `tostring`, or a styled list
+---@param opts? table
+---@return lwt.Promise item, index; nil when none was taken
+function lwt_Terminal:choose(list, opts) end
+
+---A progress bar at the bottom of what has been written; several stand below one another. It is redrawn at
+---most ten times a second. What is printed meanwhile appears above. Where the output is no terminal (or TERM
+---is `dumb`) it writes a plain line at each tenth of the whole, at least every ten seconds, and at the end.
+---
+---Options: `total` (without it only the count and the time are shown), `label`, `value` to begin with (0).
+---```lua
+---local bar = term.progress { total = 3, label = "files" }
+---for _ = 1, 3 do bar:add() end
+---await(bar:done())
+---```
+---@param opts? table
+---@return lwt.Bar
+function lwt_Terminal:progress(opts) end
+
+---Shows that something is under way, for as long as it takes, with how many seconds it has been. Where the
+---output is no terminal it writes nothing before its end.
+---
+---Option: `label`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local spinner = term.open(r, w):spinner { label = "looking" }
+---await(lwt.sleep(0.01))
+---await(spinner:done "found")
+---print(await(r:read_line()))   --> found
+---```
+---@param opts? table
+---@return lwt.Spinner
+function lwt_Terminal:spinner(opts) end
+
+---Writes texts and styles: a list, which may have lists in it, or several arguments. Styles are a state: one
+---holds until another of its kind, or `term.reset`; at the end of the call all are off. Colours that the
+---terminal has not become the nearest that it has. Where the output is no terminal, or TERM is `dumb`, styles
+---are left out, also escape sequences in the texts; NO_COLOR leaves out the colours alone.
+---
+---While something is drawn at the bottom (`draw`, bars, a line that is edited) the text appears above it.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):print({ term.bold, "one" }, " ", term.fg.red, 2))
+---print(await(r:read(99)))   --> one 2
+---```
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise it is written
+function lwt_Terminal:print(...) end
+
+---As `print`, with a newline at the end. (Lwt's name for it.)
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })
+---print(await(r:read_line()))   --> foobar
+---```
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise it is written
+function lwt_Terminal:printlc(...) end
+
+---As `print`, to where errors go: the standard error of the controlling terminal, the option `error` of
+---others.
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise it is written
+function lwt_Terminal:eprint(...) end
+
+---As `eprint`, with a newline at the end.
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise it is written
+function lwt_Terminal:eprintlc(...) end
+
+---A styled list as a text with the escape sequences that this terminal takes: for `draw`, tables, prompts.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w, { tty = true, env = { TERM = "xterm" } })
+---print(("%q"):format(t:styled { term.bold, "x" }))   --> "\27[1mx\27[m"
+---```
+---@param ... string|number|lwt.Style|table
+---@return string
+function lwt_Terminal:styled(...) end
+
+---Erases the screen, and puts the cursor into its first column and row. As all functions of the screen, it
+---writes nothing where the output is no terminal or TERM is `dumb`.
+---```lua
+---await(term.clear())
+---```
+---@return lwt.Promise
+function lwt_Terminal:clear() end
+
+---Erases the row in which the cursor is; with `"right"` or `"left"` that side of the cursor. The cursor
+---stays.
+---@param side string?
+---@return lwt.Promise
+function lwt_Terminal:clear_line(side) end
+
+---Moves the cursor.
+---```lua
+---await(term.move(1, 1))
+---```
+---@param column integer from 1
+---@param row integer from 1
+---@return lwt.Promise
+function lwt_Terminal:move(column, row) end
+
+---Remembers where the cursor is, and the style.
+---@return lwt.Promise
+function lwt_Terminal:save() end
+
+---Puts the cursor where it was at `save`.
+---@return lwt.Promise
+function lwt_Terminal:restore() end
+
+---Hides the cursor, until `show_cursor` or the end of the program.
+function lwt_Terminal:hide_cursor() end
+
+---Shows the cursor again.
+function lwt_Terminal:show_cursor() end
+
+---Gives the terminal's window a title. Control characters are left out.
+---```lua
+---await(term.title "lwt")
+---```
+---@param text string
+---@return lwt.Promise
+function lwt_Terminal:title(text) end
+
+---Rings the bell.
+---```lua
+---await(term.bell())
+---```
+---@return lwt.Promise
+function lwt_Terminal:bell() end
+
+---Puts a text into the clipboard of the terminal's window, where the terminal lets programs do that (OSC 52).
+---There is no telling whether it has.
+---```lua
+---await(term.set_clipboard "copied")
+---```
+---@param text string
+---@return lwt.Promise
+function lwt_Terminal:set_clipboard(text) end
+
+---Shows lines at the bottom of what has been written, in place of those that it showed last: it writes what
+---is different, and of a row that has changed only the cells that have. What does not fit into a row is cut;
+---of more rows than the terminal has, the last are shown. Without lines they are taken away.
+---
+---What is printed meanwhile appears above, and so does what other bars show. `draw_done` leaves the lines
+---where they are, and goes on below. Where the output is no terminal nothing is drawn, and `draw_done` writes
+---the lines that were drawn last.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(t:draw { "one", { term.bold, "two" } })
+---await(t:draw_done())
+---print(await(r:read_line()), await(r:read_line()))   --> one	two
+---```
+---@param lines? (string|table)[] texts or styled lists
+---@return lwt.Promise it is written
+function lwt_Terminal:draw(lines) end
+
+---Leaves what `draw` shows on the screen, and goes on below it.
+---@return lwt.Promise it is written
+function lwt_Terminal:draw_done() end
+
+---Prints a table: a list of rows, each a list of texts, numbers or styled lists. A column is as wide as its
+---widest cell; on a terminal that is narrower the widest are cut, elsewhere none. Numbers stand at the right.
+---
+---Options: `header`, a list of names, which are bold; `align`, a list of `"left"` or `"right"`, one a column.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
+---for _ = 1, 3 do print((await(r:read_line()))) end
+------> name   n
+------> ann    5
+------> bo    12
+---```
+---@param rows table[]
+---@param opts? table
+---@return lwt.Promise it is written
+function lwt_Terminal:table(rows, opts) end
+
+---Whether the output is a terminal, and whether the input is one.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w):is_tty())   --> false	false
+---```
+---@return boolean output
+---@return boolean input
+function lwt_Terminal:is_tty() end
+
+---How many columns and rows the terminal has: what the system says; where that is nothing, COLUMNS and
+---LINES; then 80 and 24. At least 1 of both.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w, { columns = 100 }):size())   --> 100	24
+---```
+---@return integer columns
+---@return integer rows
+function lwt_Terminal:size() end
+
+---Says how large a terminal is that the system does not know: one at the other end of a connection.
+---Those who wait for a key are told, and `size_signal` changes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---t:set_size(132, 50)
+---print(t:size())   --> 132	50
+---```
+---@param columns integer at least 1
+---@param rows integer at least 1
+function lwt_Terminal:set_size(columns, rows) end
+
+---The number of colours that are written: 0, 16, 256 or 16777216. The first of these decides: the option
+---`colors`; NO_COLOR, if it is not empty, is 0; FORCE_COLOR or CLICOLOR_FORCE, if not empty, is `0` or `false`
+---for none, `1`, `2`, `3` for 16, 256, 16777216, anything else for what the terminal has; 0 for what is no
+---terminal, for TERM=dumb or no TERM, and for CLICOLOR=0; COLORTERM (`truecolor`, `24bit`) and the name in
+---TERM say how many.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w, { env = { FORCE_COLOR = "2" } }):colors())   --> 256
+---```
+---@return integer
+function lwt_Terminal:colors() end
+
+---Puts the terminal into raw mode: every key is there at once, nothing is echoed, and Ctrl-C, Ctrl-Z,
+---Ctrl-S and the like are plain keys. (Output is as always: a newline is the beginning of the next line.)
+---The guard that comes back ends it: `guard:close()`, or `<close>`. It is counted: raw mode ends with the
+---last guard; of several that differ in `signals`, the newest counts.
+---
+---The terminal is given back as it was found on every way out of the program: the end, an error, `os.exit`,
+---a fatal signal (which then ends it as it would have). When the process is stopped by SIGTSTP it is given
+---back before, and when it goes on it is raw again. What has been typed already is not lost on either way.
+---A terminal that was left raw by a program which was killed is taken for one that was not.
+---
+---Where the input is no terminal nothing happens. Raises `EIO` where the terminal has gone away.
+---```lua
+---do
+--- local guard <close> = term.raw_mode()
+---end
+---```
+---@param opts? table `signals`: Ctrl-C still interrupts (false); `paste`: what is pasted is one key (true)
+---@return lwt.TerminalGuard
+function lwt_Terminal:raw_mode(opts) end
+
+---Runs `f(t)` as a task in raw mode (see `raw_mode`), which ends with it, however it ends.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(w:write "q")
+---print(await(t:with_raw_mode(function() return t:read_key() end)))   --> q
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@param opts? table as for `raw_mode`
+---@return lwt.Promise what `f` returns
+function lwt_Terminal:with_raw_mode(f, opts) end
+
+---Runs `f(t)` as a task on the terminal's other screen, which is empty at first. What was shown before is
+---there again when it has ended, however it ends.
+---```lua
+---print(await(term.with_alternate_screen(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@return lwt.Promise what `f` returns
+function lwt_Terminal:with_alternate_screen(f) end
+
+---Runs `f(t)` as a task while the mouse is reported, as keys: `{ name = "mouse", action =, button =, x =,
+---y = }`, with `ctrl`, `alt` and `shift`. Actions are `press`, `release`, `move` and `wheel`; buttons `left`,
+---`middle`, `right`, and `up`, `down` of the wheel; `x` and `y` are from 1. Without `motion` moves are
+---reported only while a button is held.
+---```lua
+---print(await(term.with_mouse(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@param opts? table `motion`: every move (false)
+---@return lwt.Promise what `f` returns
+function lwt_Terminal:with_mouse(f, opts) end
+
+---Runs `f(t)` as a task while it is reported, as a key `{ focus = true|false }`, that the terminal's window
+---gets or loses the keyboard.
+---```lua
+---print(await(term.with_focus(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@return lwt.Promise what `f` returns
+function lwt_Terminal:with_focus(f) end
+
+---Stops the process as Ctrl-Z does elsewhere, after the terminal was given back; in raw mode that is up to
+---the program. The promise is fulfilled when it goes on and the screen has been drawn again; at once where
+---there is no shell that could have it go on.
+---```lua norun
+---if key == term.key "ctrl-z" then await(t:suspend()) end
+---```
+---@return lwt.Promise
+function lwt_Terminal:suspend() end
+
+---Has `f(t)` called as a task when the screen has to be drawn anew, because the process had been stopped.
+---What `draw`, bars and the like show is drawn by itself.
+---```lua
+---local stop = term.on_redraw(function(t) t:clear() end)
+---stop()
+---```
+---@param f async fun(t: lwt.Terminal)
+---@return fun() stop no more
+function lwt_Terminal:on_redraw(f) end
+
+---A promise of the next key, nil at the end of the input. It is in raw mode while it waits, if it is not
+---already. Cancelling it takes no key.
+---
+---A key is `{ name = "up", ctrl =, alt =, shift =, super = }` or `{ char = "é", … }` (see `term.key`), or one
+---of these: `{ paste = text }`, what was pasted, with `"\n"` as the ends of lines and without control
+---characters; the mouse (see `with_mouse`); `{ focus = true|false }`; `{ resize = true, columns =, rows = }` in
+---raw mode. `tostring(key)` is `"ctrl-a"`, `"é"`, `"paste"`.
+---
+---An Escape is a key when nothing follows it for `t.escape_time` seconds (0.05). A sequence that is not
+---known is no key, and no byte of it is one; what is not UTF-8 is U+FFFD.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(w:write "\27[1;5Aé")
+---print(await(t:read_key()), await(t:read_key()).char)   --> ctrl-up	é
+---```
+---@return lwt.Promise lwt.TerminalKey?
+function lwt_Terminal:read_key() end
+
+---The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(w:write "ab\r")
+---for key in term.open(r, w):keys() do
+--- if key == term.key "enter" then break end
+--- print(key)
+---end
+------> a
+------> b
+---```
+---@return fun(): lwt.TerminalKey?
+function lwt_Terminal:keys() end
+
+---Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
+---is rejected with `lwt.Closed`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---t:close()
+---```
+function lwt_Terminal:close() end
+
+---@class lwt.TerminalGuard
+---@field close fun(guard: lwt.TerminalGuard)
+local lwt_TerminalGuard = {}
+
+---Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
+---a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
+function lwt_TerminalGuard:close() end
+
+---@class lwt.TerminalKey
+---@field name string?
+---@field char string?
+---@field ctrl boolean?
+---@field alt boolean?
+---@field shift boolean?
+---@field super boolean?
+local lwt_TerminalKey = {}
 
 ---A text channel: what a byte channel does, by characters. The functions that take one are its
 ---methods as well.
@@ -4012,7 +4494,8 @@ local lwt_ThreadChannel = {}
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
----is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+---is fulfilled with nil, as soon as no other receiver may give back what it was given: one that is
+---cancelled before its loop has brought it the message does. Cancelling it loses no message, nor does receiving in a task that has
 ---yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
 ---and this one is rejected; so is the receiver of one that cannot be made here (a module is
 ---missing), which is gone then.
@@ -4235,8 +4718,82 @@ local lwt_pool_Options = {}
 ---@field retry_if? fun(err: any, n: integer): boolean
 local lwt_retry_Options = {}
 
+---A context: certificates, keys, whom to trust. Made by `ssl.context`; fixed; for any number of
+---connections.
+---@class lwt.ssl.Context
+---@field role "client"|"server"
+local lwt_ssl_Context = {}
+
+---What a client keeps of a connection, to resume it: see `session`.
+---@class lwt.ssl.Session
+local lwt_ssl_Session = {}
+
+---A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read
+---and write at once.
+---@class lwt.ssl.Stream
+---@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise<string?> at most `n` bytes (65536), nil at the end; several wait in order; cancelling loses nothing; `SSL_EOF`: no goodbye
+---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
+---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
+---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
+---@field is_closed fun(s: lwt.ssl.Stream): boolean
+---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
+---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
+---@field alpn fun(s: lwt.ssl.Stream): string|nil the protocol that both agreed on
+---@field version fun(s: lwt.ssl.Stream): string `"TLSv1.3"` or `"TLSv1.2"`
+---@field cipher fun(s: lwt.ssl.Stream): string OpenSSL's name of the cipher suite
+---@field sni fun(s: lwt.ssl.Stream): string|nil the name that the client asked for
+---@field session fun(s: lwt.ssl.Stream): lwt.ssl.Session|nil the newest that the server has given, for the option `session`; in TLS 1.3 it comes with the first data
+---@field is_reused fun(s: lwt.ssl.Stream): boolean whether the session was resumed
+---@field is_stapled fun(s: lwt.ssl.Stream): boolean whether the server has shown a good OCSP response
+---@field export_keying_material fun(s: lwt.ssl.Stream, label: string, n: integer, context?: string): string `n` bytes that both ends compute alike (RFC 5705)
+---@field getpeername fun(s: lwt.ssl.Stream): string of the socket below, as the next four
+---@field getsockname fun(s: lwt.ssl.Stream): string
+---@field nodelay fun(s: lwt.ssl.Stream, on: boolean)
+---@field keepalive fun(s: lwt.ssl.Stream, seconds: integer|false|nil)
+---@field fileno fun(s: lwt.ssl.Stream): integer
+local lwt_ssl_Stream = {}
+
 ---@class lwt.module
 local lwt_module = {}
+
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param p lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.await = function(p) end
+
+---Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
+---```lua
+---lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
+---print "second"   --> second
+---lwt.yield()   --> third
+---```
+---@async 
+lwt_module.yield = function() end
+
+---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+---has to await.
+---```lua
+---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
+---```
+---@async 
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
+---@param ... any
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.shield = function(f, ...) end
 
 lwt_module.cancel = lwt_Promise.cancel
 
@@ -4275,6 +4832,58 @@ lwt_module.no_cancel = function(p) end
 ---@param p lwt.Promise<T>
 ---@return lwt.Promise<T>
 lwt_module.wrap_in_cancelable = function(p) end
+
+---What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
+---(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
+---```lua
+---print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.choose = function(list) end
+
+---As `lwt.choose`, and cancels all the others, before its own result is resolved.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
+---print(slow:state())   --> rejected canceled
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.pick = function(list) end
+
+---A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
+---rejects.
+---```lua
+---local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
+---print(t.n, t[1], t[2])   --> 2 1 3
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.nchoose = function(list) end
+
+---As `lwt.nchoose`, and cancels those still pending.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.npick = function(list) end
+
+---As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
+---```lua
+---local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
+---print(values.n, rest.n)   --> 1 1
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
+lwt_module.nchoose_split = function(list) end
 
 ---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
 ---else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
@@ -4657,58 +5266,6 @@ lwt_module.settled = function(list) end
 ---@return lwt.Promise<T>
 lwt_module.any = function(list) end
 
----What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
----(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
----```lua
----print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.choose = function(list) end
-
----As `lwt.choose`, and cancels all the others, before its own result is resolved.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
----print(slow:state())   --> rejected canceled
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.pick = function(list) end
-
----A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
----rejects.
----```lua
----local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
----print(t.n, t[1], t[2])   --> 2 1 3
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.nchoose = function(list) end
-
----As `lwt.nchoose`, and cancels those still pending.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.npick = function(list) end
-
----As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
----```lua
----local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
----print(values.n, rest.n)   --> 1 1
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
-lwt_module.nchoose_split = function(list) end
-
 ---A new key for task-local storage.
 ---```lua
 ---local user = lwt.new_key()
@@ -4753,29 +5310,6 @@ lwt_module.set = function(key, v) end
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param p lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-lwt_module.await = function(p) end
-
----Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
----```lua
----lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
----print "second"   --> second
----lwt.yield()   --> third
----```
----@async 
-lwt_module.yield = function() end
-
 ---Runs `f(...)` as a task, at once, until its first wait (tasks that start one another more than 10 deep begin from the ready queue).
 ---The promise is what `f` returns (a single promise is followed) or raises. Cancelling it cancels what the task awaits.
 ---```lua
@@ -4794,21 +5328,6 @@ lwt_module.spawn = function(f, ...) end
 ---```
 ---@return lwt.Promise<any>|nil
 lwt_module.current = function() end
-
----Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
----has to await.
----```lua
----print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
----```
----@async 
----@generic T, U
----@param f fun(...): T?, U?, ...?
----@param ... any
----@return T value
----@return U second
----@return any ...
-lwt_module.shield = function(f, ...) end
 
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
 ---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
@@ -6087,6 +6606,8 @@ lwt_io_module.is_busy = lwt_Channel.is_busy
 
 lwt_io_module.mode = lwt_Channel.mode
 
+lwt_io_module.fileno = lwt_Channel.fileno
+
 lwt_io_module.write = lwt_Channel.write
 
 lwt_io_module.write_char = lwt_Channel.write_char
@@ -6254,20 +6775,24 @@ lwt_io_module.chars_to_file = function(path, chars) end
 ---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
 ---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
 ---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
----gives the new position; `close()`. The channel reads where there is a `read`, and writes where
+---gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
 ---there is a `write`.
 ---```lua
 ---local parts = {"one\ntw", "o\n"}
 ---local ch = lio.make {read = function() return table.remove(parts, 1) end}
 ---print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
 ---```
----@param functions table `read`, `write`, `seek`, `close`
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
 ---@param opts table? `buffer_size`
 ---@return lwt.Channel
 lwt_io_module.make = function(functions, opts) end
 
 ---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
 ---and writes. Its close flushes, and closes the socket.
+---
+---With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
+---and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
+---or a context of `lwt.ssl`.
 ---```lua
 ---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line("hello"))
@@ -6277,7 +6802,7 @@ lwt_io_module.make = function(functions, opts) end
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
 ---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_connection = function(addr, opts) end
 
@@ -6328,6 +6853,10 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
 ---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
+---With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
+---after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
+---is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
 ---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
@@ -6343,9 +6872,13 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---```
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
 ---@return lwt.Promise<lwt.Server> # the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
+
+lwt_io_module.upgrade = lwt_Channel.upgrade
+
+lwt_io_module.tls = lwt_Channel.tls
 
 ---Standard input. The channel is made when it is first asked for; closing it leaves the
 ---descriptor open.
@@ -8633,6 +9166,93 @@ lwt_signal_module.next = function(name) end
 ---@return lwt.SourceStream<string>
 lwt_signal_module.stream = function(name) end
 
+---@class lwt.ssl.module
+local lwt_ssl_module = {}
+
+---What OpenSSL says it is: `"OpenSSL 3.0.15 3 Sep 2024"`.
+---@type string
+lwt_ssl_module.library = nil
+
+---Makes a context. Options of both roles:
+---
+---- `role`: `"client"` (default) or `"server"`.
+---- `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain,
+---  in the same file or as a list; without `key` it is in the same file. As many keys as certificates
+---  are pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
+---  cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted
+---  key.
+---- `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these.
+---  A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
+---  OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
+---  trusted also when it is no root.
+---- `crl`: lists of revoked certificates (PEM text, file, list): the peer's certificate has to be on
+---  none, and there has to be one of its issuer.
+---- `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
+---  (or true) or `"optional"`: clients show a certificate of one of `ca`.
+---- `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
+---  in OpenSSL's form (TLS 1.3 suites begin with `TLS_`).
+---- `alpn`: list of protocols, the best first; a server that has none in common refuses (`SSL_ALPN`).
+---- `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that
+---  can read everything.**
+---
+---Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a
+---context (nil for this one; it may wait), or a table of contexts by name (`"*.example.org"` too);
+---`session_tickets = false`: nothing can be resumed; `ocsp`: the response to staple (DER, or a file).
+---Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
+---
+---Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with
+---`path`), a key that is none or needs a password (`SSL_KEY`), is not the certificate's
+---(`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
+---```lua
+---local ok, err = pcall(ssl.context, { role = "server", cert = "no such file" })
+---print(ok, err.code, err.path)   --> false ENOENT no such file
+---print(ssl.context { verify = false }.role)   --> client
+---```
+---@param opts table
+---@return lwt.ssl.Context
+lwt_ssl_module.context = function(opts) end
+
+---Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a
+---channel, another TLS stream, anything with `read` and `write` that give promises or wait. Gives the
+---stream after the handshake. When that fails, a stream that was given stays open (but what was sent
+---on it was sent), and a connection made here is closed; cancelling does the same.
+---
+---`opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be
+---of, a host's name or an IP address (default: the host connected to; none at all and no `verify =
+---false` is an error); `session`: of an earlier connection, to resume it; `timeout`: seconds that the
+---handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where
+---others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
+---```lua
+---local a, b = require "lwt.net".socketpair()
+---b:write("not TLS at all\n")
+---local ok, err = pcall(await, ssl.connect(a, { verify = false }))
+---print(ok, err.code)   --> false SSL_PROTOCOL
+---```
+---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
+---@param opts table|lwt.ssl.Context|nil
+---@return lwt.Promise<lwt.ssl.Stream>
+lwt_ssl_module.connect = function(where, opts) end
+
+---Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
+---context for servers (or its options, and `timeout`, `allow_truncation`). Do it in the task that
+---serves the client, not where others are accepted: a client that says nothing is dropped after
+---`timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
+---```lua
+---await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---"-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
+---local server = ssl.context { role = "server", cert = "server.pem", key = "server.key" }
+---local a, b = require "lwt.net".socketpair()
+---local accepting = ssl.accept(a, server)
+---local client = await(ssl.connect(b, { ca = "server.pem", name = "localhost" }))
+---local served = await(accepting)
+---await(client:write("hello"))
+---print(await(served:read()), served:version())   --> hello TLSv1.3
+---```
+---@param stream lwt.Socket|lwt.Channel|lwt.ssl.Stream
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.ssl.Stream>
+lwt_ssl_module.accept = function(stream, opts) end
+
 ---@class lwt.stream.module
 local lwt_stream_module = {}
 
@@ -9416,6 +10036,208 @@ lwt_switch_module.with_switch = function(f) end
 
 ---@class lwt.term.module
 local lwt_term_module = {}
+
+---Colours of the text: `term.fg.blue` (black red green yellow blue magenta cyan white, lblack … lwhite for the
+---light ones, gray, default), `term.fg(208)` of 256, `term.fg(0x33, 0x99, 0xff)`, `term.fg "#39f"`, `term.fg
+---"blue"`. A style, for `print` and its like; joined with a string by `..` it is its escape sequence.
+---@type table
+lwt_term_module.fg = nil
+
+---Colours behind the text, named as those of `fg`.
+---@type table
+lwt_term_module.bg = nil
+
+---Ends all styles, and a link.
+---@type lwt.Style
+lwt_term_module.reset = nil
+
+---Bold.
+---@type lwt.Style
+lwt_term_module.bold = nil
+
+---Less than normal.
+---@type lwt.Style
+lwt_term_module.dim = nil
+
+---Italic.
+---@type lwt.Style
+lwt_term_module.italic = nil
+
+---Underlined.
+---@type lwt.Style
+lwt_term_module.underline = nil
+
+---Blinking.
+---@type lwt.Style
+lwt_term_module.blink = nil
+
+---The colours of text and background changed over.
+---@type lwt.Style
+lwt_term_module.inverse = nil
+
+---Not to be seen.
+---@type lwt.Style
+lwt_term_module.hidden = nil
+
+---Struck out.
+---@type lwt.Style
+lwt_term_module.strike = nil
+
+---A terminal object of an input and an output: channels of `lwt.io`, or sockets and terminals of `lwt.net`.
+---Where they are of a terminal (or one of them is), the system tells its size and does raw mode; at the other
+---end of a connection a terminal is there when `tty = true` says so. Several may be open, also of one terminal.
+---
+---Options: `tty` (what the two are taken for, whatever they are); `columns`, `rows` (the size, for who cannot
+---ask the system); `colors` (0, 16, 256, 16777216); `env`, a table that is asked for TERM, COLORTERM, NO_COLOR
+---and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel that
+---`eprint` writes to (the output).
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w, { tty = true, columns = 40, env = { TERM = "xterm-256color" } })
+---print(t:colors(), t:size())   --> 256	40	24
+---```
+---@param input lwt.Channel|lwt.Socket
+---@param output lwt.Channel|lwt.Socket
+---@param opts? table
+---@return lwt.Terminal
+lwt_term_module.open = function(input, output, opts) end
+
+---The terminal that the program was started on: standard input, standard output, and standard error
+---for `eprint`.
+---@type lwt.Terminal
+lwt_term_module.stdout = nil
+
+lwt_term_module.confirm = lwt_Terminal.confirm
+
+lwt_term_module.choose = lwt_Terminal.choose
+
+---The key with this name: `ctrl-`, `alt-`, `shift-` and `super-` in any order, and then a
+---character, `space`, or one of `up down left right home end pageup pagedown insert delete enter
+---tab escape backspace f1` to `f20`. Keys are compared with `==`, and may index a table: the same
+---key is the same value. `tostring` gives the name back, in one spelling. Shift beside a letter is
+---the capital letter, and `ctrl-A` is `ctrl-a`.
+---```lua
+---print(term.key "alt-ctrl-f", term.key "shift-a", term.key "ctrl-right".name)
+------> ctrl-alt-f	A	right
+---print(term.key "ctrl-a" == term.key "Ctrl-A")   --> true
+---```
+---@param name string
+---@return lwt.TerminalKey
+lwt_term_module.key = function(name) end
+
+lwt_term_module.Guard = {}
+
+lwt_term_module.Guard.close = lwt_TerminalGuard.close
+
+lwt_term_module.progress = lwt_Terminal.progress
+
+lwt_term_module.Bar = {}
+
+lwt_term_module.Bar.add = lwt_Bar.add
+
+lwt_term_module.Bar.set = lwt_Bar.set
+
+lwt_term_module.Bar.done = lwt_Bar.done
+
+lwt_term_module.spinner = lwt_Terminal.spinner
+
+lwt_term_module.Spinner = {}
+
+lwt_term_module.Spinner.set = lwt_Spinner.set
+
+lwt_term_module.Spinner.done = lwt_Spinner.done
+
+lwt_term_module.print = lwt_Terminal.print
+
+lwt_term_module.printlc = lwt_Terminal.printlc
+
+lwt_term_module.eprint = lwt_Terminal.eprint
+
+lwt_term_module.eprintlc = lwt_Terminal.eprintlc
+
+lwt_term_module.styled = lwt_Terminal.styled
+
+lwt_term_module.clear = lwt_Terminal.clear
+
+lwt_term_module.clear_line = lwt_Terminal.clear_line
+
+lwt_term_module.move = lwt_Terminal.move
+
+lwt_term_module.save = lwt_Terminal.save
+
+lwt_term_module.restore = lwt_Terminal.restore
+
+lwt_term_module.hide_cursor = lwt_Terminal.hide_cursor
+
+lwt_term_module.show_cursor = lwt_Terminal.show_cursor
+
+lwt_term_module.title = lwt_Terminal.title
+
+lwt_term_module.bell = lwt_Terminal.bell
+
+lwt_term_module.set_clipboard = lwt_Terminal.set_clipboard
+
+lwt_term_module.draw = lwt_Terminal.draw
+
+lwt_term_module.draw_done = lwt_Terminal.draw_done
+
+---A link: what follows in the list leads to `url` where the terminal can show that, up to
+---`term.link()` or `term.reset`. With a text, a list of both, which ends the link as well.
+---```lua
+---print(term.strip(tostring(term.link "https://lua.org") .. "Lua" .. tostring(term.link())))   --> Lua
+---```
+---@param url string? nil: the link ends
+---@param text any? a text, or a styled list
+---@return lwt.Style|table
+lwt_term_module.link = function(url, text) end
+
+---A text without styles, links and any other escape sequence. What is in a styled list is put
+---together.
+---```lua
+---print(term.strip "\27[1;31mred\27[0m", term.strip { term.bold, "b", 1 })   --> red	b1
+---```
+---@param s string|table a text, or a styled list
+---@return string
+lwt_term_module.strip = function(s) end
+
+---How many columns a text takes on a terminal: as `lwt.text.width`, without the escape sequences.
+---```lua
+---print(term.width { term.bold, "日本", term.reset, "!" })   --> 5
+---```
+---@param s string|table a text, or a styled list
+---@return integer
+lwt_term_module.width = function(s) end
+
+lwt_term_module.table = lwt_Terminal.table
+
+lwt_term_module.is_tty = lwt_Terminal.is_tty
+
+lwt_term_module.size = lwt_Terminal.size
+
+lwt_term_module.set_size = lwt_Terminal.set_size
+
+lwt_term_module.colors = lwt_Terminal.colors
+
+lwt_term_module.raw_mode = lwt_Terminal.raw_mode
+
+lwt_term_module.with_raw_mode = lwt_Terminal.with_raw_mode
+
+lwt_term_module.with_alternate_screen = lwt_Terminal.with_alternate_screen
+
+lwt_term_module.with_mouse = lwt_Terminal.with_mouse
+
+lwt_term_module.with_focus = lwt_Terminal.with_focus
+
+lwt_term_module.suspend = lwt_Terminal.suspend
+
+lwt_term_module.on_redraw = lwt_Terminal.on_redraw
+
+lwt_term_module.read_key = lwt_Terminal.read_key
+
+lwt_term_module.keys = lwt_Terminal.keys
+
+lwt_term_module.close = lwt_Terminal.close
 
 ---@class lwt.test.module
 local lwt_test_module = {}

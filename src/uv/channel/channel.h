@@ -326,6 +326,9 @@ int lwt_uv_channel_push_out(channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_reading[];
 extern const luaL_Reg lwt_uv_channel_writing[];
 
+/* exchange.c: two channels exchange what they read from and write to. */
+int lwt_uv_channel_l_exchange(lua_State *L);
+
 /* seek.c */
 int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_seeking[];
@@ -343,6 +346,8 @@ port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status);
 /* Write without waiting for the loop, at the end of the state. */
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n);
 int lwt_uv_port_is_fd(const port *p);
+/* The descriptor that such a port was made of. */
+int lwt_uv_port_fd_fileno(const port *p);
 
 /* port_mem.c: a port on memory that the owner holds, or that `mem` pins (may be NULL). */
 port *lwt_uv_port_mem(char *data, size_t size, struct lwt_uv_mem *mem);
@@ -351,6 +356,8 @@ port *lwt_uv_port_mem(char *data, size_t size, struct lwt_uv_mem *mem);
 int lwt_uv_port_lua_new(lua_State *L);
 void lwt_uv_port_lua_open(lwt_uv *ctx, lua_State *L);
 void lwt_uv_port_lua_close(lwt_uv *ctx);
+/* Is it asked for the end of writing alone? */
+int lwt_uv_port_lua_shuts(const port *p);
 extern const port_class lwt_uv_port_lua_class;
 #define PORT_LUA_ERROR (-99999) /* status: the error is a Lua value */
 /* Forget what was read and not taken, also what is still to come. C only. */
