@@ -27,7 +27,7 @@ function lwt_Bar:set(value, label) end
 ---It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
 ---nothing; leaving a `<close>` variable ends it.
 ---@param last? string the line that stays instead; "": none
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Bar:done(last) end
 
 ---@class lwt.Barrier
@@ -3175,7 +3175,7 @@ function lwt_Spinner:set(label) end
 ---It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
 ---`<close>` variable ends it.
 ---@param last? string the line that stays
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Spinner:done(last) end
 
 ---Several sends at one instant.
@@ -3879,7 +3879,7 @@ local lwt_Terminal = {}
 ---```
 ---@param question string|table a text, or a styled list
 ---@param opts? table `default`: true or false
----@return lwt.Promise boolean
+---@return lwt.Promise<boolean>
 function lwt_Terminal:confirm(question, opts) end
 
 ---Asks for one of a list: the arrows (also `k`, `j`, Ctrl-P, Ctrl-N, Home, End, the page keys, and digits) go to
@@ -3897,7 +3897,7 @@ function lwt_Terminal:confirm(question, opts) end
 ---```
 ---@param list any[] each shown by `tostring`, or a styled list
 ---@param opts? table
----@return lwt.Promise item, index; nil when none was taken
+---@return lwt.Promise<any, integer> # item, index; nil when none was taken
 function lwt_Terminal:choose(list, opts) end
 
 ---A progress bar at the bottom of what has been written; several stand below one another. It is redrawn at
@@ -3943,7 +3943,7 @@ function lwt_Terminal:spinner(opts) end
 ---print(await(r:read(99)))   --> one 2
 ---```
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:print(...) end
 
 ---As `print`, with a newline at the end. (Lwt's name for it.)
@@ -3954,18 +3954,18 @@ function lwt_Terminal:print(...) end
 ---print(await(r:read_line()))   --> foobar
 ---```
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:printlc(...) end
 
 ---As `print`, to where errors go: the standard error of the controlling terminal, the option `error` of
 ---others.
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:eprint(...) end
 
 ---As `eprint`, with a newline at the end.
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:eprintlc(...) end
 
 ---A styled list as a text with the escape sequences that this terminal takes: for `draw`, tables, prompts.
@@ -3984,13 +3984,13 @@ function lwt_Terminal:styled(...) end
 ---```lua
 ---await(term.clear())
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:clear() end
 
 ---Erases the row in which the cursor is; with `"right"` or `"left"` that side of the cursor. The cursor
 ---stays.
 ---@param side string?
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:clear_line(side) end
 
 ---Moves the cursor.
@@ -3999,15 +3999,15 @@ function lwt_Terminal:clear_line(side) end
 ---```
 ---@param column integer from 1
 ---@param row integer from 1
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:move(column, row) end
 
 ---Remembers where the cursor is, and the style.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:save() end
 
 ---Puts the cursor where it was at `save`.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:restore() end
 
 ---Hides the cursor, until `show_cursor` or the end of the program.
@@ -4021,14 +4021,14 @@ function lwt_Terminal:show_cursor() end
 ---await(term.title "lwt")
 ---```
 ---@param text string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:title(text) end
 
 ---Rings the bell.
 ---```lua
 ---await(term.bell())
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:bell() end
 
 ---Puts a text into the clipboard of the terminal's window, where the terminal lets programs do that (OSC 52).
@@ -4037,7 +4037,7 @@ function lwt_Terminal:bell() end
 ---await(term.set_clipboard "copied")
 ---```
 ---@param text string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:set_clipboard(text) end
 
 ---Shows lines at the bottom of what has been written, in place of those that it showed last: it writes what
@@ -4056,11 +4056,11 @@ function lwt_Terminal:set_clipboard(text) end
 ---print(await(r:read_line()), await(r:read_line()))   --> one	two
 ---```
 ---@param lines? (string|table)[] texts or styled lists
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:draw(lines) end
 
 ---Leaves what `draw` shows on the screen, and goes on below it.
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:draw_done() end
 
 ---Prints a table: a list of rows, each a list of texts, numbers or styled lists. A column is as wide as its
@@ -4078,7 +4078,7 @@ function lwt_Terminal:draw_done() end
 ---```
 ---@param rows table[]
 ---@param opts? table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:table(rows, opts) end
 
 ---Whether the output is a terminal, and whether the input is one.
@@ -4158,7 +4158,7 @@ function lwt_Terminal:raw_mode(opts) end
 ---```
 ---@param f async fun(t: lwt.Terminal): any
 ---@param opts? table as for `raw_mode`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_raw_mode(f, opts) end
 
 ---Runs `f(t)` as a task on the terminal's other screen, which is empty at first. What was shown before is
@@ -4167,7 +4167,7 @@ function lwt_Terminal:with_raw_mode(f, opts) end
 ---print(await(term.with_alternate_screen(function() return "done" end)))   --> done
 ---```
 ---@param f async fun(t: lwt.Terminal): any
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_alternate_screen(f) end
 
 ---Runs `f(t)` as a task while the mouse is reported, as keys: `{ name = "mouse", action =, button =, x =,
@@ -4179,7 +4179,7 @@ function lwt_Terminal:with_alternate_screen(f) end
 ---```
 ---@param f async fun(t: lwt.Terminal): any
 ---@param opts? table `motion`: every move (false)
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_mouse(f, opts) end
 
 ---Runs `f(t)` as a task while it is reported, as a key `{ focus = true|false }`, that the terminal's window
@@ -4188,7 +4188,7 @@ function lwt_Terminal:with_mouse(f, opts) end
 ---print(await(term.with_focus(function() return "done" end)))   --> done
 ---```
 ---@param f async fun(t: lwt.Terminal): any
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_focus(f) end
 
 ---Stops the process as Ctrl-Z does elsewhere, after the terminal was given back; in raw mode that is up to
@@ -4197,7 +4197,7 @@ function lwt_Terminal:with_focus(f) end
 ---```lua norun
 ---if key == term.key "ctrl-z" then await(t:suspend()) end
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:suspend() end
 
 ---Has `f(t)` called as a task when the screen has to be drawn anew, because the process had been stopped.
@@ -4227,7 +4227,7 @@ function lwt_Terminal:on_redraw(f) end
 ---await(w:write "\27[1;5Aé")
 ---print(await(t:read_key()), await(t:read_key()).char)   --> ctrl-up	é
 ---```
----@return lwt.Promise lwt.TerminalKey?
+---@return lwt.Promise<lwt.TerminalKey?>
 function lwt_Terminal:read_key() end
 
 ---The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
