@@ -71,6 +71,7 @@ build = {
         "src/uv/channel/queue.c",
         "src/uv/channel/read.c",
         "src/uv/channel/seek.c",
+        "src/uv/channel/tap.c",
         "src/uv/channel/write.c",
         "src/uv/context.c",
         "src/uv/due.c",

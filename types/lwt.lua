@@ -1744,6 +1744,160 @@ local lwt_Key = {}
 ---@class lwt.KeyDecoder
 local lwt_KeyDecoder = {}
 
+---@class lwt.Line
+local lwt_Line = {}
+
+---A promise of the line: nil at the end of the input, rejected with `read_line.Interrupt` after Ctrl-C.
+---Cancelling it ends the reading.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "hello"
+---line:accept()
+---print(await(line:result()))   --> hello
+---```
+---@return lwt.Promise
+function lwt_Line:result() end
+
+---The text so far, and where the cursor is: how many bytes are before it.
+---@return string
+---@return integer
+function lwt_Line:text() end
+
+---Takes the line from the screen; what is typed goes on being edited. It may be said several times, and
+---is shown again after as many `show`s.
+---@return lwt.Promise fulfilled when it is not on the screen any more
+function lwt_Line:hide() end
+
+---Shows the line again.
+---@return lwt.Promise
+function lwt_Line:show() end
+
+---Writes above the line, as `print` does: values separated by tabs, and the end of a line. Styled lists are
+---shown with their styles. When the line is over it is written where the cursor is.
+---@param ... any
+---@return lwt.Promise fulfilled when it is on the screen
+function lwt_Line:print(...) end
+
+---Does what a key does, or a command: `"ctrl-a"`, a key of `term`, `"beginning-of-line"`. Whether the line
+---was still there.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "hello world"
+---line:send "backward-kill-word"
+---line:send "enter"
+---print(await(line:result()) == "hello ")   --> true
+---```
+---@param what string|lwt.Key the name of a command or of a key, or a key
+---@return boolean
+function lwt_Line:send(what) end
+
+---Inserts text at the cursor. Whether the line was still there.
+---@param s string
+---@return boolean
+function lwt_Line:insert(s) end
+
+---Changes the prompt: a text, or a styled list.
+---@param prompt string|table
+---@return boolean
+function lwt_Line:set_prompt(prompt) end
+
+---Accepts the line as it is now (if it is valid).
+---@return boolean
+function lwt_Line:accept() end
+
+---Ends the reading as Ctrl-C does: the result is rejected with `read_line.Interrupt`.
+---@return boolean
+function lwt_Line:abort() end
+
+---@class lwt.LineEditor
+local lwt_LineEditor = {}
+
+---The text that is being edited.
+---@return string
+function lwt_LineEditor:text() end
+
+---Where the cursor is: how many bytes are before it.
+---@return integer
+function lwt_LineEditor:cursor() end
+
+---The beginning of the line, among several, that an offset (or the cursor) is in.
+---@param at? integer
+---@return integer
+function lwt_LineEditor:line_start(at) end
+
+---The end of that line.
+---@param at? integer
+---@return integer
+function lwt_LineEditor:line_end(at) end
+
+---Writes text in the place of what is between two offsets, which must be borders of characters. The cursor
+---stays with its text.
+---@param from integer
+---@param to integer
+---@param s string
+function lwt_LineEditor:replace(from, to, s) end
+
+---Inserts text at the cursor, which is behind it then. Broken UTF-8 becomes U+FFFD, line ends "\n".
+---@param s string
+function lwt_LineEditor:insert(s) end
+
+---Replaces the whole text; the cursor is at its end unless `cursor` (bytes before it) says where.
+---@param s string
+---@param cursor? integer
+function lwt_LineEditor:set(s, cursor) end
+
+---Takes out what is between two offsets, in whichever order.
+---@param from integer
+---@param to integer
+function lwt_LineEditor:delete(from, to) end
+
+---Moves the cursor to an offset; one in the middle of a character is the end of that character.
+---@param at integer
+function lwt_LineEditor:move(at) end
+
+---Takes out what is between the offsets, to be yanked. Kills that follow each other are one.
+---@param from integer
+---@param to integer
+function lwt_LineEditor:kill(from, to) end
+
+---Has the terminal ring.
+function lwt_LineEditor:bell() end
+
+---Runs a command: its name, as readline calls it, or a function of the editor and the number.
+---@param command string|fun(editor: lwt.LineEditor, n?: integer)
+---@param n? integer the numeric argument
+function lwt_LineEditor:run(command, n) end
+
+---Takes a key, as `term` gives them, or its name.
+---@param key table|string
+function lwt_LineEditor:press(key) end
+
+---@class lwt.LineHistory
+local lwt_LineHistory = {}
+
+---Adds a line, at once to the file as well, if it is one to keep. (The readers do it themselves.)
+---```lua
+---local h = read_line.history()
+---print(await(h:add "make"), await(h:add "make"), await(h:add " secret"))   --> true false false
+---```
+---@param s string
+---@return lwt.Promise promise of whether it was kept; rejected when the file cannot be written: the line is in memory then
+function lwt_LineHistory:add(s) end
+
+---The entries, the oldest first, for a generic `for`, which waits in the calling task while the file is
+---read.
+---```lua
+---local h = read_line.history()
+---await(h:add "ls")
+---for line in h:entries() do print(line) end   --> ls
+---```
+---@return fun(): string?
+function lwt_LineHistory:entries() end
+
 ---@class lwt.Listener
 local lwt_Listener = {}
 
@@ -4711,6 +4865,23 @@ local lwt_io_direct = {}
 ---@field check? fun(element: any, is_ok: fun(ok: boolean)): boolean?
 ---@field dispose? fun(element: any)
 local lwt_pool_Options = {}
+
+---@class lwt.read_line.Options
+---@field prompt? string|table|lwt.Signal a text, a styled list of `term`, or a signal of one: the line is drawn again when it changes
+---@field initial? string the text to begin with
+---@field history? lwt.LineHistory
+---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
+---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
+---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
+---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
+---@field mask? string what is shown for each character; "": nothing
+---@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
+---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
+---@field mode? string "emacs" (default) or "vi"
+---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
+---@field term? lwt.Terminal the terminal (`term.stdout`)
+local lwt_read_line_Options = {}
 
 ---@class lwt.retry.Options
 ---@field times? integer
@@ -8903,6 +9074,203 @@ lwt_react_module.S.l4_s = lwt_Signal.l4_s
 lwt_react_module.S.l5_s = lwt_Signal.l5_s
 
 lwt_react_module.S.l6_s = lwt_Signal.l6_s
+
+---@class lwt.read_line.module
+local lwt_read_line_module = {}
+
+---What a reader is rejected with after Ctrl-C.
+---@type table
+lwt_read_line_module.Interrupt = nil
+
+---Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
+---
+---`complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
+---may stand in the place of what is between the last blank before the cursor and the cursor; `cursor` counts the
+---bytes before it. Those that do not begin with what is there are left out, where others do. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
+---shift-Tab, and the arrows) go through them; `append` is put behind the one that is taken. It runs as a task and
+---may await; when the line has changed by then, its answer is dropped.
+---
+---`keys` binds keys, and sequences of them, to commands: names, which are those of GNU readline (and some of
+---ours: `redo`, `newline`, `edit`, `suspend`), functions of the editor and the numeric argument (or nil), or
+---false, which unbinds.
+---
+---Up and Down go through the lines of the text first, then through the entries of the history that begin with
+---what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
+---step to undo.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "hello\n")
+---print(await(read_line.read_line { prompt = "", term = term.open(r, w) }))   --> hello
+---```
+---@param opts? string|lwt.read_line.Options
+---@return lwt.Promise string? the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
+lwt_read_line_module.read_line = function(opts) end
+
+---Begins to read a line, and gives what controls it: `line:result()` is the promise of it.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "text"
+---line:send "upcase-word"     -- behind the word: nothing to do
+---line:send "alt-b"
+---line:send "upcase-word"
+---line:accept()
+---print(await(line:result()))   --> TEXT
+---```
+---@param opts? string|lwt.read_line.Options
+---@return lwt.Line
+lwt_read_line_module.start = function(opts) end
+
+---The names of all commands that keys may be bound to, sorted.
+---```lua
+---local known = {}
+---for _, name in ipairs(read_line.commands()) do known[name] = true end
+---print(known["kill-line"], known.redo)   --> true	true
+---```
+---@return string[]
+lwt_read_line_module.commands = function() end
+
+---Reads a line that is not shown: `mask` stands for each character ("*"); with `mask = ""` nothing is drawn
+---at all. It has no history, and what is killed in it cannot be yanked elsewhere. On TERM=dumb nothing is
+---echoed either; where the input is no terminal a line of it is read.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "secret\n")
+---print(await(read_line.read_password { term = term.open(r, w) }))   --> secret
+---```
+---@param opts? string|table the prompt, or options as for `read_line`
+---@return lwt.Promise string?
+lwt_read_line_module.read_password = function(opts) end
+
+---Reads one of some words, which Tab completes; a beginning that only one of them has is enough, and the
+---case does not matter. Anything else is not accepted.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "R\n")
+---local t = term.open(r, w)
+---print(await(read_line.read_keyword({ "red", "green" }, { term = t })))   --> red
+---```
+---@param list string[] the words
+---@param opts? string|table the prompt, or options as for `read_line`
+---@return lwt.Promise string? the word, as it is in the list
+lwt_read_line_module.read_keyword = function(list, opts) end
+
+---Reads yes or no (or `y`, or `n`).
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "y\n")
+---print(await(read_line.read_yes_no { term = term.open(r, w) }))   --> true
+---```
+---@param opts? string|table the prompt, or options as for `read_line`, and `default`: what an empty line means
+---@return lwt.Promise boolean? nil at the end of the input
+lwt_read_line_module.read_yes_no = function(opts) end
+
+---Reads a number, as Lua writes them.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "42\n")
+---print(await(read_line.read_number { integer = true, term = term.open(r, w) }))   --> 42
+---```
+---@param opts? string|table the prompt, or options as for `read_line`, and `min`, `max`, `integer` (true: no fractions), `default`: what an empty line means
+---@return lwt.Promise number? nil at the end of the input
+lwt_read_line_module.read_number = function(opts) end
+
+---Reads one character, without Enter: what the next key means. (Enter is `"\n"`.) Ctrl-C rejects with
+---`read_line.Interrupt`; Ctrl-D is the end. Where the input is no terminal it is the next character of it.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "äb")
+---print(await(read_line.read_char { term = term.open(r, w) }))   --> ä
+---```
+---@param opts? string|table the prompt, or `{ prompt =, term = }`
+---@return lwt.Promise string?
+lwt_read_line_module.read_char = function(opts) end
+
+lwt_read_line_module.Editor = {}
+
+lwt_read_line_module.Editor.text = lwt_LineEditor.text
+
+lwt_read_line_module.Editor.cursor = lwt_LineEditor.cursor
+
+lwt_read_line_module.Editor.line_start = lwt_LineEditor.line_start
+
+lwt_read_line_module.Editor.line_end = lwt_LineEditor.line_end
+
+lwt_read_line_module.Editor.replace = lwt_LineEditor.replace
+
+lwt_read_line_module.Editor.insert = lwt_LineEditor.insert
+
+lwt_read_line_module.Editor.set = lwt_LineEditor.set
+
+lwt_read_line_module.Editor.delete = lwt_LineEditor.delete
+
+lwt_read_line_module.Editor.move = lwt_LineEditor.move
+
+lwt_read_line_module.Editor.kill = lwt_LineEditor.kill
+
+lwt_read_line_module.Editor.bell = lwt_LineEditor.bell
+
+lwt_read_line_module.Editor.run = lwt_LineEditor.run
+
+lwt_read_line_module.Editor.press = lwt_LineEditor.press
+
+---A history of lines, to be given to `read_line`, which adds what is accepted. Several readers may have
+---the same one, and several programs the same file: what one adds, the others see from their next line
+---on. Entries may have several lines.
+---
+---The file (mode 0600, made with its directory when the first line is added) has an entry a line, in
+---which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
+---twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
+---is told once, by `warn`; the lines are kept in memory then.
+---
+---Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
+---`dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
+---false, neither; `ignore_space`: a line that begins with a blank is not added (true).
+---```lua
+---local h = read_line.history { max = 2 }
+---await(h:add "one") await(h:add "two") await(h:add "two") await(h:add "three")
+---for line in h:entries() do print(line) end
+------> two
+------> three
+---```
+---@param opts? {path?: string, max?: integer, dedupe?: boolean|string, ignore_space?: boolean}
+---@return lwt.LineHistory
+lwt_read_line_module.history = function(opts) end
+
+lwt_read_line_module.History = {}
+
+lwt_read_line_module.History.add = lwt_LineHistory.add
+
+lwt_read_line_module.History.entries = lwt_LineHistory.entries
+
+lwt_read_line_module.Line = {}
+
+lwt_read_line_module.Line.result = lwt_Line.result
+
+lwt_read_line_module.Line.text = lwt_Line.text
+
+lwt_read_line_module.Line.hide = lwt_Line.hide
+
+lwt_read_line_module.Line.show = lwt_Line.show
+
+lwt_read_line_module.Line.print = lwt_Line.print
+
+lwt_read_line_module.Line.send = lwt_Line.send
+
+lwt_read_line_module.Line.insert = lwt_Line.insert
+
+lwt_read_line_module.Line.set_prompt = lwt_Line.set_prompt
+
+lwt_read_line_module.Line.accept = lwt_Line.accept
+
+lwt_read_line_module.Line.abort = lwt_Line.abort
 
 ---@class lwt.retry.module
 local lwt_retry_module = {}
