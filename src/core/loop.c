@@ -269,7 +269,7 @@ int lwt_loop_turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
 /* ---- What Lua calls ------------------------------------------------------------------------ */
 
 /*---
-Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. Cancelable.
+Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. It can be cancelled.
 
 ```lua
 print(lwt.pause():state())   --> pending

@@ -209,16 +209,16 @@ local function at_once(s, f, max)
 end
 
 --- `f(v)` as a task for each element as it comes, without waiting for the earlier ones.
---- Fulfilled when the stream has ended and all are done. The first failure stops it: it
+--- The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 --- reads no more, cancels the others, awaits them, and is rejected.
 ---@generic T
 ---@param s lwt.Stream<T>
 ---@param f async fun(v: T): any
 ---@return lwt.Promise<nil>
 ---```lua
----local s = stream.of_list { 0.02, 0.01 }
+---local s = stream.of_list { 0.2, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
---- --> 0.02
+--- --> 0.2
 ---```
 function M.iter_p(s, f)
   check(s, "iter_p")

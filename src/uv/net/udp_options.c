@@ -90,7 +90,7 @@ static int membership(lua_State *L, uv_membership what, const char *op) {
 
 /*---
 Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the
-system's choice), from everybody or from one `source` only. Raises the system's error.
+system's choice), from everybody or from one `source` only. It raises the system's error.
 @param udp lwt.Udp
 @param group string
 @param host? string
