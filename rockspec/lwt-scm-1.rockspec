@@ -70,6 +70,7 @@ build = {
         "src/uv/channel/io.c",
         "src/uv/channel/number.c",
         "src/uv/channel/port_fd.c",
+        "src/uv/channel/port_job.c",
         "src/uv/channel/port_lua.c",
         "src/uv/channel/port_mem.c",
         "src/uv/channel/queue.c",

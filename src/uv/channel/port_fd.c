@@ -9,8 +9,7 @@
 **               programs is never set non-blocking: poll(2) is asked before each try
 **   the rest    (/dev/null …) at once
 **
-** A job on the pool reads into the port's own memory, so that a read which is cancelled
-** leaves the caller's buffer alone: its bytes are kept for the next read.
+** What is done on the threadpool: port_job.c.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,63 +23,10 @@
 #include <unistd.h>
 
 #include "../lent.h"
-#include "channel.h"
-
-enum { ON_POOL, ON_POLL, AT_ONCE };
+#include "port_fd.h"
 
 #define SHARED_WRITE \
   4096 /* what a pipe or terminal that is writable takes without waiting */
-
-typedef struct port_fd port_fd;
-
-typedef struct fd_job {
-  uv_work_t work;
-  port_fd *f;
-  int busy;    /* with the pool */
-  int done;    /* set by the thread, under the mutex: wait_for_job waits for it */
-  int swallow; /* its result was taken before its callback came */
-  ssize_t result;
-  int status;         /* what libuv said of it */
-  lwt_uv_after later; /* the rest of its callback */
-} fd_job;
-
-struct port_fd {
-  port p;
-  lwt_uv *ctx;
-  int fd;
-  int given;             /* what it was made of: `fd`, but for terminals (set_up) */
-  unsigned char how;     /* ON_POOL … */
-  unsigned char own;     /* close the descriptor */
-  unsigned char private; /* non-blocking, or a socket (which can be asked not to block) */
-  unsigned char socket;
-  unsigned char no_nowait; /* the system has no RWF_NOWAIT for this one */
-  unsigned char closing;
-  unsigned char tapped; /* writes go to tap.c */
-  uv_poll_t poll;
-  int events; /* what is polled for */
-  /* Reading. */
-  char *buf;
-  size_t len;
-  port_cb read_cb;
-  void *read_data;
-  fd_job reader;
-  char *own_buf; /* what the job reads into */
-  size_t own_cap, own_at, own_len;
-  ssize_t kept; /* a late result that is no bytes: 0, UV_EOF or an error */
-  /* Writing. */
-  port_cb write_cb;
-  void *write_data;
-  fd_job writer;
-  uv_buf_t bufs[2];
-  unsigned nbufs;
-  int64_t base; /* position before the write that is in flight */
-  uv_mutex_t mutex;
-  uv_cond_t cond;
-  /* Closing. */
-  port_cb close_cb;
-  void *close_data;
-  lwt_uv_after closed;
-};
 
 static int last_error(void) {
   return errno == EWOULDBLOCK ? UV_EAGAIN : -errno;
@@ -88,7 +34,7 @@ static int last_error(void) {
 
 /* ---- The end ---------------------------------------------------------------- */
 
-static void finish(port_fd *f) {
+void lwt_uv_fd_finish(port_fd *f) {
   int status = 0;
   if (f->reader.busy || f->writer.busy) return;
   if (f->own && close(f->fd) < 0 && errno != EINTR) status = -errno;
@@ -104,164 +50,13 @@ static void poll_closed(lwt_uv_after *later) {
   port_fd *f = (port_fd *)(void *)((char *)later - offsetof(port_fd, closed));
   f->ctx->unclosed--;
   f->ctx->working--;
-  finish(f);
+  lwt_uv_fd_finish(f);
 }
 
 static void on_poll_closed(uv_handle_t *h) {
   port_fd *f = h->data;
   f->closed.f = poll_closed;
   lwt_uv_after_add(f->ctx, &f->closed);
-}
-
-static void job_over(port_fd *f) {
-  f->ctx->working--;
-  f->ctx->unclosed--;
-  if (f->closing) finish(f);
-}
-
-/* ---- The pool --------------------------------------------------------------- */
-
-/* The callback of every job: `later` does what there is to do. */
-static void on_job(uv_work_t *w, int status) {
-  fd_job *j = w->data;
-  j->status = status;
-  lwt_uv_after_add(j->f->ctx, &j->later);
-}
-
-static fd_job *job_of(lwt_uv_after *later) {
-  return (fd_job *)(void *)((char *)later - offsetof(fd_job, later));
-}
-
-static int start_job(port_fd *f, fd_job *j, uv_work_cb work,
-                     void (*after)(lwt_uv_after *later)) {
-  int r;
-  j->f = f;
-  j->work.data = j;
-  j->done = j->swallow = 0;
-  j->result = UV_ECANCELED;
-  j->later.f = after;
-  r = uv_queue_work(f->ctx->loop, &j->work, work, on_job);
-  if (r < 0) return r;
-  j->busy = 1;
-  f->ctx->working++;
-  f->ctx->unclosed++; /* the end of the state waits for it */
-  return 0;
-}
-
-static void job_done(port_fd *f, fd_job *j, ssize_t result) {
-  uv_mutex_lock(&f->mutex);
-  j->result = result;
-  j->done = 1;
-  uv_cond_signal(&f->cond);
-  uv_mutex_unlock(&f->mutex);
-}
-
-/* Whether a job that is busy did not begin, and never will. */
-static int take_back(fd_job *j) {
-  if (j->later.queued) return j->status == UV_ECANCELED;
-  return uv_cancel((uv_req_t *)&j->work) == 0;
-}
-
-/* Take a job back, or wait until it is done (it works on a file: not long). */
-static void wait_for_job(port_fd *f, fd_job *j) {
-  if (!j->busy || j->swallow || take_back(j)) return;
-  uv_mutex_lock(&f->mutex);
-  while (!j->done) uv_cond_wait(&f->cond, &f->mutex);
-  uv_mutex_unlock(&f->mutex);
-  j->swallow = 1;
-}
-
-static void do_read(uv_work_t *w) {
-  fd_job *j = w->data;
-  port_fd *f = j->f;
-  ssize_t n;
-  do n = read(f->fd, f->own_buf, f->own_cap);
-  while (n < 0 && errno == EINTR);
-  job_done(f, j, n > 0 ? n : n == 0 ? UV_EOF : -errno);
-}
-
-/* What the job, or an earlier one that nobody waited for, has brought. */
-static ssize_t take_kept(port_fd *f, char *buf, size_t len) {
-  size_t n = f->own_len - f->own_at;
-  if (n > 0) {
-    if (n > len) n = len;
-    memcpy(buf, f->own_buf + f->own_at, n);
-    f->own_at += n;
-    return (ssize_t)n;
-  }
-  if (f->kept != 0) {
-    ssize_t r = f->kept;
-    f->kept = 0;
-    return r;
-  }
-  return UV_EAGAIN;
-}
-
-static void keep(port_fd *f, ssize_t result) {
-  if (result > 0) {
-    f->own_at = 0;
-    f->own_len = (size_t)result;
-  } else {
-    f->kept = result;
-  }
-}
-
-static void after_read(lwt_uv_after *later) {
-  fd_job *j = job_of(later);
-  port_fd *f = j->f;
-  int status = j->status;
-  j->busy = 0;
-  if (j->swallow) status = UV_ECANCELED;
-  if (status != UV_ECANCELED) keep(f, j->result);
-  if (f->read_cb != NULL && !f->closing) {
-    port_cb cb = f->read_cb;
-    ssize_t n;
-    if (status == UV_ECANCELED) { /* cancelled, and asked for again meanwhile */
-      n = start_job(f, j, do_read, after_read);
-      if (n == 0) {
-        f->ctx->working--;
-        f->ctx->unclosed--;
-        return;
-      }
-    } else {
-      n = take_kept(f, f->buf, f->len);
-    }
-    f->read_cb = NULL;
-    f->ctx->working--;
-    f->ctx->unclosed--;
-    cb(&f->p, f->read_data, n); /* may close */
-    return;
-  }
-  job_over(f);
-}
-
-static void do_write(uv_work_t *w) {
-  fd_job *j = w->data;
-  port_fd *f = j->f;
-  struct iovec v[2];
-  ssize_t n;
-  for (unsigned i = 0; i < f->nbufs; i++) {
-    v[i].iov_base = f->bufs[i].base;
-    v[i].iov_len = f->bufs[i].len;
-  }
-  do n = writev(f->fd, v, (int)f->nbufs);
-  while (n < 0 && errno == EINTR);
-  job_done(f, j, n >= 0 ? n : -errno);
-}
-
-static void after_write(lwt_uv_after *later) {
-  fd_job *j = job_of(later);
-  port_fd *f = j->f;
-  port_cb cb = f->write_cb;
-  j->busy = 0;
-  f->write_cb = NULL;
-  if (cb != NULL && !f->closing) {
-    f->ctx->working--;
-    f->ctx->unclosed--;
-    cb(&f->p, f->write_data, j->result);
-    return;
-  }
-  job_over(f);
 }
 
 /* ---- Trying, and waiting with uv_poll --------------------------------------- */
@@ -383,7 +178,7 @@ static ssize_t read_now(port_fd *f, void *buf, size_t len) {
 
 static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_fd *f = (port_fd *)p;
-  ssize_t n = take_kept(f, buf, len);
+  ssize_t n = lwt_uv_fd_take_kept(f, buf, len);
   if (n != UV_EAGAIN) return n;
   if (f->how != ON_POOL) {
     n = try_read(f, buf, len);
@@ -411,7 +206,7 @@ static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
       f->own_buf = own;
       if (cap > f->own_cap) f->own_cap = cap;
     }
-    n = start_job(f, &f->reader, do_read, after_read);
+    n = lwt_uv_fd_start_read(f);
   }
   if (n < 0) {
     f->read_cb = NULL;
@@ -426,7 +221,7 @@ static void fd_read_cancel(port *p) {
   if (f->how == ON_POLL)
     set_events(f);
   else if (f->reader.busy)
-    take_back(&f->reader);
+    lwt_uv_fd_take_back(&f->reader);
 }
 
 static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb,
@@ -447,7 +242,7 @@ static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb c
     n = set_events(f);
   } else {
     f->base = lseek(f->fd, 0, SEEK_CUR);
-    n = start_job(f, &f->writer, do_write, after_write);
+    n = lwt_uv_fd_start_write(f);
   }
   if (n < 0) {
     f->write_cb = NULL;
@@ -463,7 +258,7 @@ static ssize_t fd_write_cancel(port *p) {
     set_events(f);
     return 0;
   }
-  wait_for_job(f, &f->writer); /* the memory is the caller's */
+  lwt_uv_fd_wait(f, &f->writer); /* the memory is the caller's */
   return f->writer.swallow && f->writer.result > 0 ? f->writer.result : 0;
 }
 
@@ -485,8 +280,8 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
     uv_close((uv_handle_t *)&f->poll, on_poll_closed);
     return;
   }
-  if (f->reader.busy) take_back(&f->reader);
-  finish(f);
+  if (f->reader.busy) lwt_uv_fd_take_back(&f->reader);
+  lwt_uv_fd_finish(f);
 }
 
 static int64_t fd_seek(port *p, int64_t offset, int from) {
@@ -494,8 +289,8 @@ static int64_t fd_seek(port *p, int64_t offset, int from) {
   off_t r;
   if (f->writer.busy && offset == 0 && from == SEEK_CUR) return f->base;
   if (f->reader.busy && !f->reader.swallow) { /* one that was cancelled */
-    wait_for_job(f, &f->reader);
-    if (f->reader.swallow) keep(f, f->reader.result);
+    lwt_uv_fd_wait(f, &f->reader);
+    if (f->reader.swallow) lwt_uv_fd_keep(f, f->reader.result);
   }
   if (from == SEEK_CUR && offset == 0) {
     r = lseek(f->fd, 0, SEEK_CUR);

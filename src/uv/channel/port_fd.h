@@ -1,0 +1,89 @@
+/* port_fd.h: a port on a file descriptor, for port_fd.c and port_job.c. */
+#ifndef LWT_UV_PORT_FD_H
+#define LWT_UV_PORT_FD_H
+
+#include <string.h>
+
+#include "channel.h"
+
+enum { ON_POOL, ON_POLL, AT_ONCE };
+
+typedef struct port_fd port_fd;
+
+typedef struct fd_job {
+  uv_work_t work;
+  port_fd *f;
+  int busy;    /* with the pool */
+  int done;    /* set by the thread, under the mutex: lwt_uv_fd_wait waits for it */
+  int swallow; /* its result was taken before its callback came */
+  ssize_t result;
+  int status;         /* what libuv said of it */
+  lwt_uv_after later; /* the rest of its callback */
+} fd_job;
+
+struct port_fd {
+  port p;
+  lwt_uv *ctx;
+  int fd;
+  int given;             /* what it was made of: `fd`, but for terminals (set_up) */
+  unsigned char how;     /* ON_POOL … */
+  unsigned char own;     /* close the descriptor */
+  unsigned char private; /* non-blocking, or a socket (which can be asked not to block) */
+  unsigned char socket;
+  unsigned char no_nowait; /* the system has no RWF_NOWAIT for this one */
+  unsigned char closing;
+  unsigned char tapped; /* writes go to tap.c */
+  uv_poll_t poll;
+  int events; /* what is polled for */
+  /* Reading. */
+  char *buf;
+  size_t len;
+  port_cb read_cb;
+  void *read_data;
+  fd_job reader;
+  char *own_buf; /* what the job reads into */
+  size_t own_cap, own_at, own_len;
+  ssize_t kept; /* a late result that is no bytes: 0, UV_EOF or an error */
+  /* Writing. */
+  port_cb write_cb;
+  void *write_data;
+  fd_job writer;
+  uv_buf_t bufs[2];
+  unsigned nbufs;
+  int64_t base; /* position before the write that is in flight */
+  uv_mutex_t mutex;
+  uv_cond_t cond;
+  /* Closing. */
+  port_cb close_cb;
+  void *close_data;
+  lwt_uv_after closed;
+};
+
+/* What the job, or an earlier one that nobody waited for, has brought. */
+static inline ssize_t lwt_uv_fd_take_kept(port_fd *f, char *buf, size_t len) {
+  size_t n = f->own_len - f->own_at;
+  if (n > 0) {
+    if (n > len) n = len;
+    memcpy(buf, f->own_buf + f->own_at, n);
+    f->own_at += n;
+    return (ssize_t)n;
+  }
+  if (f->kept != 0) {
+    ssize_t r = f->kept;
+    f->kept = 0;
+    return r;
+  }
+  return UV_EAGAIN;
+}
+
+/* port_fd.c: frees the port once nothing is with the pool. */
+void lwt_uv_fd_finish(port_fd *f);
+
+/* port_job.c: begin a read or write of the port: 0, or a negative status. */
+int lwt_uv_fd_start_read(port_fd *f);
+int lwt_uv_fd_start_write(port_fd *f);
+int lwt_uv_fd_take_back(fd_job *j);
+void lwt_uv_fd_wait(port_fd *f, fd_job *j);
+void lwt_uv_fd_keep(port_fd *f, ssize_t result);
+
+#endif

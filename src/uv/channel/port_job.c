@@ -1,0 +1,152 @@
+/* port_job.c: the reads and writes of a port on a descriptor that are done on the threadpool.
+**
+** A job reads into the port's own memory, so that a read which is cancelled leaves the
+** caller's buffer alone: its bytes are kept for the next read.
+*/
+#include <errno.h>
+#include <stddef.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "port_fd.h"
+
+static void lwt_uv_fd_job_over(port_fd *f) {
+  f->ctx->working--;
+  f->ctx->unclosed--;
+  if (f->closing) lwt_uv_fd_finish(f);
+}
+
+/* The callback of every job: `later` does what there is to do. */
+static void on_job(uv_work_t *w, int status) {
+  fd_job *j = w->data;
+  j->status = status;
+  lwt_uv_after_add(j->f->ctx, &j->later);
+}
+
+static fd_job *job_of(lwt_uv_after *later) {
+  return (fd_job *)(void *)((char *)later - offsetof(fd_job, later));
+}
+
+static int start_job(port_fd *f, fd_job *j, uv_work_cb work,
+                     void (*after)(lwt_uv_after *later)) {
+  int r;
+  j->f = f;
+  j->work.data = j;
+  j->done = j->swallow = 0;
+  j->result = UV_ECANCELED;
+  j->later.f = after;
+  r = uv_queue_work(f->ctx->loop, &j->work, work, on_job);
+  if (r < 0) return r;
+  j->busy = 1;
+  f->ctx->working++;
+  f->ctx->unclosed++; /* the end of the state waits for it */
+  return 0;
+}
+
+static void job_done(port_fd *f, fd_job *j, ssize_t result) {
+  uv_mutex_lock(&f->mutex);
+  j->result = result;
+  j->done = 1;
+  uv_cond_signal(&f->cond);
+  uv_mutex_unlock(&f->mutex);
+}
+
+/* Whether a job that is busy did not begin, and never will. */
+int lwt_uv_fd_take_back(fd_job *j) {
+  if (j->later.queued) return j->status == UV_ECANCELED;
+  return uv_cancel((uv_req_t *)&j->work) == 0;
+}
+
+/* Take a job back, or wait until it is done (it works on a file: not long). */
+void lwt_uv_fd_wait(port_fd *f, fd_job *j) {
+  if (!j->busy || j->swallow || lwt_uv_fd_take_back(j)) return;
+  uv_mutex_lock(&f->mutex);
+  while (!j->done) uv_cond_wait(&f->cond, &f->mutex);
+  uv_mutex_unlock(&f->mutex);
+  j->swallow = 1;
+}
+
+static void do_read(uv_work_t *w) {
+  fd_job *j = w->data;
+  port_fd *f = j->f;
+  ssize_t n;
+  do n = read(f->fd, f->own_buf, f->own_cap);
+  while (n < 0 && errno == EINTR);
+  job_done(f, j, n > 0 ? n : n == 0 ? UV_EOF : -errno);
+}
+
+/* What was read stays for the next read. */
+void lwt_uv_fd_keep(port_fd *f, ssize_t result) {
+  if (result > 0) {
+    f->own_at = 0;
+    f->own_len = (size_t)result;
+  } else {
+    f->kept = result;
+  }
+}
+
+static void after_read(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
+  port_fd *f = j->f;
+  int status = j->status;
+  j->busy = 0;
+  if (j->swallow) status = UV_ECANCELED;
+  if (status != UV_ECANCELED) lwt_uv_fd_keep(f, j->result);
+  if (f->read_cb != NULL && !f->closing) {
+    port_cb cb = f->read_cb;
+    ssize_t n;
+    if (status == UV_ECANCELED) { /* cancelled, and asked for again meanwhile */
+      n = start_job(f, j, do_read, after_read);
+      if (n == 0) {
+        f->ctx->working--;
+        f->ctx->unclosed--;
+        return;
+      }
+    } else {
+      n = lwt_uv_fd_take_kept(f, f->buf, f->len);
+    }
+    f->read_cb = NULL;
+    f->ctx->working--;
+    f->ctx->unclosed--;
+    cb(&f->p, f->read_data, n); /* may close */
+    return;
+  }
+  lwt_uv_fd_job_over(f);
+}
+
+static void do_write(uv_work_t *w) {
+  fd_job *j = w->data;
+  port_fd *f = j->f;
+  struct iovec v[2];
+  ssize_t n;
+  for (unsigned i = 0; i < f->nbufs; i++) {
+    v[i].iov_base = f->bufs[i].base;
+    v[i].iov_len = f->bufs[i].len;
+  }
+  do n = writev(f->fd, v, (int)f->nbufs);
+  while (n < 0 && errno == EINTR);
+  job_done(f, j, n >= 0 ? n : -errno);
+}
+
+static void after_write(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
+  port_fd *f = j->f;
+  port_cb cb = f->write_cb;
+  j->busy = 0;
+  f->write_cb = NULL;
+  if (cb != NULL && !f->closing) {
+    f->ctx->working--;
+    f->ctx->unclosed--;
+    cb(&f->p, f->write_data, j->result);
+    return;
+  }
+  lwt_uv_fd_job_over(f);
+}
+
+int lwt_uv_fd_start_read(port_fd *f) {
+  return start_job(f, &f->reader, do_read, after_read);
+}
+
+int lwt_uv_fd_start_write(port_fd *f) {
+  return start_job(f, &f->writer, do_write, after_write);
+}
