@@ -303,7 +303,7 @@ end
 
 -- The rest of a step, after its primitives have been set.
 local function finish()
-  while true do -- as drain does it
+  while true do -- as drain does it, without a call: most steps have but one node
     local node = first
     if node then
       first = nil
