@@ -29,7 +29,7 @@ extern "C" {
 /* Grows when something is added at the end of lwt_api; a change of what is
 ** already there changes the major number. */
 #define LWT_ABI_MAJOR 1
-#define LWT_ABI_MINOR 2
+#define LWT_ABI_MINOR 3
 
 /* Registry key of the table. */
 #define LWT_REGISTRY_KEY "lwt.api.1"
@@ -118,6 +118,10 @@ typedef struct lwt_wait {
   void (*cancel)(lua_State *L, struct lwt_wait *wait);
   void *task; /* the core's; NULL: nobody waits */
 } lwt_wait;
+
+/* Of socket_read and socket_write. */
+#define LWT_AGAIN (-1)
+#define LWT_NO_SOCKET (-2)
 
 /* ---- The table ---------------------------------------------------------- */
 
@@ -300,6 +304,29 @@ struct lwt_api {
   ** it frees what the cancel functions of pending promises are given: none is called from
   ** then on. */
   void (*state_closing)(const lwt_api *);
+
+  /* Since 1.3. -------------------------------------------------------------- */
+
+  /* The socket of lwt.net at `idx` and memory of yours, without a Lua string in between, as
+  ** far as it goes without waiting. Both return how many bytes; LWT_AGAIN when none can be
+  ** moved now, because of others who wait, or of an error; and LWT_NO_SOCKET for anything
+  ** else, also one that is closed. Then its own methods, `read` and `write`, wait, or tell the
+  ** error. They run no Lua code and never raise. NULL without lwt.uv.
+  ** socket_read: at most `size` bytes that have arrived; 0 at the end. */
+  ptrdiff_t (*socket_read)(const lwt_api *, lua_State *L, int idx, char *data,
+                           size_t size);
+  /* socket_write: the first bytes of these, as many as the system takes at once. */
+  ptrdiff_t (*socket_write)(const lwt_api *, lua_State *L, int idx, const char *data,
+                            size_t size);
+  /* Since 1.3; NULL before lwt.uv is loaded. --------------------------------- */
+
+  /* Something of the process's (a terminal's mode, say) has to be put back however the
+  ** process ends: f(data) is called at exit, and before a fatal signal ends it. It must be
+  ** fit for signal handlers, and may be called on any thread, also more than once. Returns a
+  ** ticket for lent_remove, or a negative number when there are too many. */
+  int (*lent_add)(const lwt_api *, void (*f)(void *data), void *data);
+  /* f is not called any more. Must come before the module's code is unloaded. */
+  void (*lent_remove)(const lwt_api *, int ticket);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

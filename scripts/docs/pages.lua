@@ -2,9 +2,9 @@
 
 local M = {}
 
--- The order on the page of `lwt`, whose entries stand in many files: whole names, `scope.cancel`
--- is not `cancel`. What is not named here follows under "More"; the other pages keep the order of
--- their files.
+-- The order on the pages whose entries stand in many files: whole names, `scope.cancel` is not
+-- `cancel`. What is not named here follows under "More"; the other pages keep the order of their
+-- files.
 local SECTIONS = {
   ["lwt"] = {
     { "Promises", "fulfilled rejected wait task wakeup wakeup_exn wakeup_later wakeup_later_exn "
@@ -23,9 +23,23 @@ local SECTIONS = {
     { "Finding out", "traceback tasks stall debug" },
     { "Sentinels", "Canceled Timeout EOF Closed Interrupted" },
   },
+  ["lwt.term"] = {
+    { "Terminals", "open stdout is_tty size set_size colors close" },
+    { "Keys", "read_key keys key" },
+    { "Modes", "with_raw_mode raw_mode Guard.close with_alternate_screen with_mouse with_focus "
+      .. "suspend on_redraw" },
+    { "Styled text", "print printlc eprint eprintlc styled fg bg bold dim italic underline blink "
+      .. "inverse hidden strike reset link strip width" },
+    { "The screen", "clear clear_line move save restore hide_cursor show_cursor title bell "
+      .. "set_clipboard" },
+    { "Drawing in place", "draw draw_done progress Bar.add Bar.set Bar.done spinner Spinner.set "
+      .. "Spinner.done" },
+    { "Tables and questions", "table confirm choose" },
+  },
 }
 
-local function last_name(module) return module:match("[^.]+$") end
+-- What the pages call a module: a local of that name. (Lua has an `io` of its own.)
+local function last_name(module) return module == "lwt.io" and "lio" or module:match("[^.]+$") end
 
 -- "bytes.get(b, ofs)" for lwt.bytes; "lwt.bind(p, f)" for lwt.
 local function call_form(entry)
@@ -197,13 +211,14 @@ local function page(source, module, entries, classes)
   local out = { "<!-- Generated from the sources by `make docs`: change it there. -->",
     "# " .. module, "" }
   local head = source.modules[module]
-  if head.text and head.text ~= "" then
-    out[#out + 1] = head.text
-    out[#out + 1] = ""
-  end
-  for _, example in ipairs(head.examples or {}) do
-    out[#out + 1] = example
-    out[#out + 1] = ""
+  -- What it is, how it is used, and what else is to be known.
+  local first, rest = (head.text or ""):match("^(.-)\n%s*\n(.*)$")
+  local examples = table.concat(head.examples or {}, "\n\n")
+  for _, text in ipairs { first or head.text or "", examples, rest or "" } do
+    if text ~= "" then
+      out[#out + 1] = text
+      out[#out + 1] = ""
+    end
   end
   local parts = sections(module, entries)
   for _, part in ipairs(parts) do
@@ -263,6 +278,8 @@ function M.make(source)
     "<!-- Generated from the sources by `make docs`: change it there. -->",
     "# Reference", "",
     "One page a module. Every function of a type is both a module function and a method.", "",
+    "Where a page says Lwt, it means OCaml's library, of which this one is a port: it tells who comes from there",
+    "what is different. Nobody else needs to know it.", "",
   }
   for _, module in ipairs(M.by_module(source)) do
     files["doc/reference/" .. module.name .. ".md"] =

@@ -47,7 +47,7 @@ static channel *check_seekable(lua_State *L, const char *what) {
 
 /*---
 The position in the file: where the next byte is read from or written to, counted from 0.
-What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
+What is buffered is taken into account. It raises where there is no position (`ESPIPE`).
 
 @param ch lwt.Channel
 @return integer
@@ -98,7 +98,7 @@ static int l_set_position(lua_State *L) {
 }
 
 /*---
-How long the file behind the channel is, what is buffered for writing not counted. Raises
+How long the file behind the channel is, what is buffered for writing not counted. It raises
 where there is no length (`ESPIPE`).
 
 @param ch lwt.Channel
@@ -184,6 +184,27 @@ static int l_mode(lua_State *L) {
   return 1;
 }
 
+/*---
+The descriptor that the channel reads and writes; nil for one that is made of anything else (bytes in memory, functions), for a
+socket's, and for one that is closed.
+
+@param ch lwt.Channel
+@return integer?
+```lua
+print(lio.stdout:fileno())   --> 1
+```
+@function lwt.io.fileno(ch)
+*/
+static int l_fileno(lua_State *L) {
+  view *v = lwt_uv_channel_view(lwt_uv_context(L), L, 1);
+  /* While it is being closed, and after, the port may be gone. */
+  if (!v->ch->port_gone && lwt_uv_port_is_fd(v->ch->port))
+    lua_pushinteger(L, lwt_uv_port_fd_fileno(v->ch->port));
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 static int l_tostring(lua_State *L) {
   view *v = lwt_uv_channel_any(lwt_uv_context(L), L, 1);
   if (v->ch == NULL || v->ch->closed)
@@ -198,7 +219,8 @@ static int l_tostring(lua_State *L) {
 const luaL_Reg lwt_uv_channel_seeking[] = {
     {"position", l_position},  {"set_position", l_set_position},
     {"length", l_length},      {"is_busy", l_is_busy},
-    {"mode", l_mode},          {"_lock", l_lock},
-    {"_release", l_release},   {"_drop", l_drop},
+    {"mode", l_mode},          {"fileno", l_fileno},
+    {"_lock", l_lock},         {"_release", l_release},
+    {"_drop", l_drop},         {"_exchange", lwt_uv_channel_l_exchange},
     {"_tostring", l_tostring}, {NULL, NULL},
 };
