@@ -446,7 +446,8 @@ static int work(lua_State *L) {
 static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
   promise *w = lwt_promise_find(L, idx);
   if (w->kind == K_TASK || w->kind == K_WEAK || w->state != S_PENDING) return;
-  if (w->kind >= K_ON_SUCCESS && w->kind <= K_ON_CANCEL) { /* nobody but the hook to tell */
+  if (w->kind >= K_ON_SUCCESS &&
+      w->kind <= K_ON_CANCEL) { /* nobody but the hook to tell */
     lua_pushvalue(L, err);
     lwt_loop_report(L, c);
     return;
