@@ -27,8 +27,10 @@ build = {
   modules = {
     ["lwt.core"] = {
       sources = {
+        "src/core/await.c",
         "src/core/cancel.c",
         "src/core/capi.c",
+        "src/core/choice.c",
         "src/core/compose.c",
         "src/core/context.c",
         "src/core/coroutine.c",
@@ -38,6 +40,7 @@ build = {
         "src/core/letgo.c",
         "src/core/loop.c",
         "src/core/mvar.c",
+        "src/core/mvar_direct.c",
         "src/core/promise.c",
         "src/core/resolve.c",
         "src/core/scope.c",
@@ -68,6 +71,7 @@ build = {
         "src/uv/channel/queue.c",
         "src/uv/channel/read.c",
         "src/uv/channel/seek.c",
+        "src/uv/channel/tap.c",
         "src/uv/channel/write.c",
         "src/uv/context.c",
         "src/uv/due.c",

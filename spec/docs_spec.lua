@@ -220,6 +220,17 @@ function samples.make()
     TextChannel = require "lwt.text".make(io.of_bytes("x")),
     Throttle = require "lwt.throttle".create(1, 1), Timer = require "lwt.timer".create(1, print),
   }
+  local has_term, term = pcall(require, "lwt.term")
+  if has_term then
+    local _, output = io.pipe()
+    of.Terminal = term.open(io.of_bytes "", output)
+    of.Bar, of.Spinner = of.Terminal:progress(), of.Terminal:spinner()
+    of.TerminalGuard = of.Terminal:raw_mode()
+    local read_line = require "lwt.read_line"
+    of.Line = read_line.start { term = of.Terminal }
+    of.LineHistory = read_line.history()
+    of.LineEditor = require("lwt.read_line.editor").new { maps = {} }
+  end
   lwt.run(lwt.scope(function(s) of.Scope = s end))
   of.Socket = lwt.run(net.tcp_connect(of.Listener:address()))
   of.Hook:remove()

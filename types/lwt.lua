@@ -12,6 +12,24 @@
 ---@field path? string of a Unix-domain socket, instead of all that
 local lwt_Address = {}
 
+---@class lwt.Bar
+local lwt_Bar = {}
+
+---So much more is done.
+---@param n number? 1
+function lwt_Bar:add(n) end
+
+---So much is done.
+---@param value number
+---@param label string? another label
+function lwt_Bar:set(value, label) end
+
+---It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
+---nothing; leaving a `<close>` variable ends it.
+---@param last? string the line that stays instead; "": none
+---@return lwt.Promise it is written
+function lwt_Bar:done(last) end
+
 ---@class lwt.Barrier
 local lwt_Barrier = {}
 
@@ -461,6 +479,14 @@ function lwt_Channel:is_busy() end
 ---```
 ---@return string
 function lwt_Channel:mode() end
+
+---The descriptor that the channel reads and writes; nil for one that is made of anything else (bytes in memory, functions), for a
+---socket's, and for one that is closed.
+---```lua
+---print(lio.stdout:fileno())   --> 1
+---```
+---@return integer?
+function lwt_Channel:fileno() end
 
 ---Write strings (numbers and `lwt.bytes` are taken too), as one operation. They go into the
 ---buffer, which is written out when it is full, when the loop has nothing else to do, by
@@ -1715,6 +1741,163 @@ function lwt_Hook:remove() end
 ---@class lwt.Key
 local lwt_Key = {}
 
+---@class lwt.KeyDecoder
+local lwt_KeyDecoder = {}
+
+---@class lwt.Line
+local lwt_Line = {}
+
+---A promise of the line: nil at the end of the input, rejected with `read_line.Interrupt` after Ctrl-C.
+---Cancelling it ends the reading.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "hello"
+---line:accept()
+---print(await(line:result()))   --> hello
+---```
+---@return lwt.Promise
+function lwt_Line:result() end
+
+---The text so far, and where the cursor is: how many bytes are before it.
+---@return string
+---@return integer
+function lwt_Line:text() end
+
+---Takes the line from the screen; what is typed goes on being edited. It may be said several times, and
+---is shown again after as many `show`s.
+---@return lwt.Promise fulfilled when it is not on the screen any more
+function lwt_Line:hide() end
+
+---Shows the line again.
+---@return lwt.Promise
+function lwt_Line:show() end
+
+---Writes above the line, as `print` does: values separated by tabs, and the end of a line. Styled lists are
+---shown with their styles. When the line is over it is written where the cursor is.
+---@param ... any
+---@return lwt.Promise fulfilled when it is on the screen
+function lwt_Line:print(...) end
+
+---Does what a key does, or a command: `"ctrl-a"`, a key of `term`, `"beginning-of-line"`. Whether the line
+---was still there.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "hello world"
+---line:send "backward-kill-word"
+---line:send "enter"
+---print(await(line:result()) == "hello ")   --> true
+---```
+---@param what string|lwt.Key the name of a command or of a key, or a key
+---@return boolean
+function lwt_Line:send(what) end
+
+---Inserts text at the cursor. Whether the line was still there.
+---@param s string
+---@return boolean
+function lwt_Line:insert(s) end
+
+---Changes the prompt: a text, or a styled list.
+---@param prompt string|table
+---@return boolean
+function lwt_Line:set_prompt(prompt) end
+
+---Accepts the line as it is now (if it is valid).
+---@return boolean
+function lwt_Line:accept() end
+
+---Ends the reading as Ctrl-C does: the result is rejected with `read_line.Interrupt`.
+---@return boolean
+function lwt_Line:abort() end
+
+---@class lwt.LineEditor
+local lwt_LineEditor = {}
+
+---The text that is being edited.
+---@return string
+function lwt_LineEditor:text() end
+
+---Where the cursor is: how many bytes are before it.
+---@return integer
+function lwt_LineEditor:cursor() end
+
+---The beginning of the line, among several, that an offset (or the cursor) is in.
+---@param at? integer
+---@return integer
+function lwt_LineEditor:line_start(at) end
+
+---The end of that line.
+---@param at? integer
+---@return integer
+function lwt_LineEditor:line_end(at) end
+
+---Writes text in the place of what is between two offsets, which must be borders of characters. The cursor
+---stays with its text.
+---@param from integer
+---@param to integer
+---@param s string
+function lwt_LineEditor:replace(from, to, s) end
+
+---Inserts text at the cursor, which is behind it then. Broken UTF-8 becomes U+FFFD, line ends "\n".
+---@param s string
+function lwt_LineEditor:insert(s) end
+
+---Replaces the whole text; the cursor is at its end unless `cursor` (bytes before it) says where.
+---@param s string
+---@param cursor? integer
+function lwt_LineEditor:set(s, cursor) end
+
+---Takes out what is between two offsets, in whichever order.
+---@param from integer
+---@param to integer
+function lwt_LineEditor:delete(from, to) end
+
+---Moves the cursor to an offset; one in the middle of a character is the end of that character.
+---@param at integer
+function lwt_LineEditor:move(at) end
+
+---Takes out what is between the offsets, to be yanked. Kills that follow each other are one.
+---@param from integer
+---@param to integer
+function lwt_LineEditor:kill(from, to) end
+
+---Has the terminal ring.
+function lwt_LineEditor:bell() end
+
+---Runs a command: its name, as readline calls it, or a function of the editor and the number.
+---@param command string|fun(editor: lwt.LineEditor, n?: integer)
+---@param n? integer the numeric argument
+function lwt_LineEditor:run(command, n) end
+
+---Takes a key, as `term` gives them, or its name.
+---@param key table|string
+function lwt_LineEditor:press(key) end
+
+---@class lwt.LineHistory
+local lwt_LineHistory = {}
+
+---Adds a line, at once to the file as well, if it is one to keep. (The readers do it themselves.)
+---```lua
+---local h = read_line.history()
+---print(await(h:add "make"), await(h:add "make"), await(h:add " secret"))   --> true false false
+---```
+---@param s string
+---@return lwt.Promise promise of whether it was kept; rejected when the file cannot be written: the line is in memory then
+function lwt_LineHistory:add(s) end
+
+---The entries, the oldest first, for a generic `for`, which waits in the calling task while the file is
+---read.
+---```lua
+---local h = read_line.history()
+---await(h:add "ls")
+---for line in h:entries() do print(line) end   --> ls
+---```
+---@return fun(): string?
+function lwt_LineHistory:entries() end
+
 ---@class lwt.Listener
 local lwt_Listener = {}
 
@@ -2072,6 +2255,20 @@ local lwt_ProcessStatus = {}
 ---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param self lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+function lwt_Promise:await() end
+
 ---Cancels: the deepest cancellable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 ---before this returns. So `p` itself may end up cancelled, otherwise rejected, fulfilled (a handler made a value of it) or still
 ---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
@@ -2240,20 +2437,6 @@ function lwt_Promise:state() end
 ---@param self lwt.Promise
 ---@return boolean
 function lwt_Promise:is_pending() end
-
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param self lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-function lwt_Promise:await() end
 
 ---@class lwt.Resolver
 local lwt_Resolver = {}
@@ -3148,6 +3331,19 @@ function lwt_Socket:close() end
 ---@field close fun() ends the stream, and lets go of what is behind it
 local lwt_SourceStream = {}
 
+---@class lwt.Spinner
+local lwt_Spinner = {}
+
+---Another label.
+---@param label string
+function lwt_Spinner:set(label) end
+
+---It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
+---`<close>` variable ends it.
+---@param last? string the line that stays
+---@return lwt.Promise it is written
+function lwt_Spinner:done(last) end
+
 ---Several sends at one instant.
 ---@class lwt.Step
 local lwt_Step = {}
@@ -3774,6 +3970,9 @@ function lwt_StreamPusher:blocked() end
 ---@return boolean
 function lwt_StreamPusher:closed() end
 
+---@class lwt.Style
+local lwt_Style = {}
+
 ---@class lwt.Switch
 local lwt_Switch = {}
 
@@ -3829,9 +4028,420 @@ function lwt_Switch:add_hook(f) end
 ---@return lwt.Promise<any> # of `f` where it was run, else fulfilled
 function lwt_Switch:add_hook_or_exec(f) end
 
+---@class lwt.Terminal
+---@field size_signal lwt.Signal its size, `{ columns =, rows = }`
+---@field escape_time number seconds after which an Escape is a key (0.05)
+local lwt_Terminal = {}
+
+---Asks a question that is answered by yes or no: `y` or `n`, Enter for the default. Escape and the end of the
+---input answer with the default, or no. Where the input is no terminal a line is read: `y`, `yes`, `n`, `no`,
+---an empty one for the default; anything else is asked again.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local _, out = lio.pipe()
+---await(w:write "yes\n")
+---print(await(term.open(r, out):confirm "Really?"))   --> true
+---```
+---@param question string|table a text, or a styled list
+---@param opts? table `default`: true or false
+---@return lwt.Promise boolean
+function lwt_Terminal:confirm(question, opts) end
+
+---Asks for one of a list: the arrows (also `k`, `j`, Ctrl-P, Ctrl-N, Home, End, the page keys, and digits) go to
+---an item, Enter takes it. Escape, and the end of the input, take none. Where the input is no terminal the list
+---is printed with numbers, and a line is read: a number, or what an item says.
+---
+---Options: `question`, a text or a styled list above the items; `default`, the number of the item to begin at
+---(1), which an empty line stands for, if it is given.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local _, out = lio.pipe()
+---await(w:write "2\n")
+---print(await(term.open(r, out):choose { "red", "green" }))   --> green	2
+---```
+---@param list any[] each shown by `tostring`, or a styled list
+---@param opts? table
+---@return lwt.Promise item, index; nil when none was taken
+function lwt_Terminal:choose(list, opts) end
+
+---A progress bar at the bottom of what has been written; several stand below one another. It is redrawn at
+---most ten times a second. What is printed meanwhile appears above. Where the output is no terminal (or TERM
+---is `dumb`) it writes a plain line at each tenth of the whole, at least every ten seconds, and at the end.
+---
+---Options: `total` (without it only the count and the time are shown), `label`, `value` to begin with (0).
+---```lua
+---local bar = term.progress { total = 3, label = "files" }
+---for _ = 1, 3 do bar:add() end
+---await(bar:done())
+---```
+---@param opts? table
+---@return lwt.Bar
+function lwt_Terminal:progress(opts) end
+
+---Shows that something is under way, for as long as it takes, with how many seconds it has been. Where the
+---output is no terminal it writes nothing before its end.
+---
+---Option: `label`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local spinner = term.open(r, w):spinner { label = "looking" }
+---await(lwt.sleep(0.01))
+---await(spinner:done "found")
+---print(await(r:read_line()))   --> found
+---```
+---@param opts? table
+---@return lwt.Spinner
+function lwt_Terminal:spinner(opts) end
+
+---Writes texts and styles: a list, which may have lists in it, or several arguments. Styles are a state: one
+---holds until another of its kind, or `term.reset`; at the end of the call all are off. Colours that the
+---terminal has not become the nearest that it has. Where the output is no terminal, or TERM is `dumb`, styles
+---are left out, also escape sequences in the texts; NO_COLOR leaves out the colours alone.
+---
+---While something is drawn at the bottom (`draw`, bars, a line that is edited) the text appears above it.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):print({ term.bold, "one" }, " ", term.fg.red, 2))
+---print(await(r:read(99)))   --> one 2
+---```
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise it is written
+function lwt_Terminal:print(...) end
+
+---As `print`, with a newline at the end. (Lwt's name for it.)
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })
+---print(await(r:read_line()))   --> foobar
+---```
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise it is written
+function lwt_Terminal:printlc(...) end
+
+---As `print`, to where errors go: the standard error of the controlling terminal, the option `error` of
+---others.
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise it is written
+function lwt_Terminal:eprint(...) end
+
+---As `eprint`, with a newline at the end.
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise it is written
+function lwt_Terminal:eprintlc(...) end
+
+---A styled list as a text with the escape sequences that this terminal takes: for `draw`, tables, prompts.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w, { tty = true, env = { TERM = "xterm" } })
+---print(("%q"):format(t:styled { term.bold, "x" }))   --> "\27[1mx\27[m"
+---```
+---@param ... string|number|lwt.Style|table
+---@return string
+function lwt_Terminal:styled(...) end
+
+---Erases the screen, and puts the cursor into its first column and row. As all functions of the screen, it
+---writes nothing where the output is no terminal or TERM is `dumb`.
+---```lua
+---await(term.clear())
+---```
+---@return lwt.Promise
+function lwt_Terminal:clear() end
+
+---Erases the row in which the cursor is; with `"right"` or `"left"` that side of the cursor. The cursor
+---stays.
+---@param side string?
+---@return lwt.Promise
+function lwt_Terminal:clear_line(side) end
+
+---Moves the cursor.
+---```lua
+---await(term.move(1, 1))
+---```
+---@param column integer from 1
+---@param row integer from 1
+---@return lwt.Promise
+function lwt_Terminal:move(column, row) end
+
+---Remembers where the cursor is, and the style.
+---@return lwt.Promise
+function lwt_Terminal:save() end
+
+---Puts the cursor where it was at `save`.
+---@return lwt.Promise
+function lwt_Terminal:restore() end
+
+---Hides the cursor, until `show_cursor` or the end of the program.
+function lwt_Terminal:hide_cursor() end
+
+---Shows the cursor again.
+function lwt_Terminal:show_cursor() end
+
+---Gives the terminal's window a title. Control characters are left out.
+---```lua
+---await(term.title "lwt")
+---```
+---@param text string
+---@return lwt.Promise
+function lwt_Terminal:title(text) end
+
+---Rings the bell.
+---```lua
+---await(term.bell())
+---```
+---@return lwt.Promise
+function lwt_Terminal:bell() end
+
+---Puts a text into the clipboard of the terminal's window, where the terminal lets programs do that (OSC 52).
+---There is no telling whether it has.
+---```lua
+---await(term.set_clipboard "copied")
+---```
+---@param text string
+---@return lwt.Promise
+function lwt_Terminal:set_clipboard(text) end
+
+---Shows lines at the bottom of what has been written, in place of those that it showed last: it writes what
+---is different, and of a row that has changed only the cells that have. What does not fit into a row is cut;
+---of more rows than the terminal has, the last are shown. Without lines they are taken away.
+---
+---What is printed meanwhile appears above, and so does what other bars show. `draw_done` leaves the lines
+---where they are, and goes on below. Where the output is no terminal nothing is drawn, and `draw_done` writes
+---the lines that were drawn last.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(t:draw { "one", { term.bold, "two" } })
+---await(t:draw_done())
+---print(await(r:read_line()), await(r:read_line()))   --> one	two
+---```
+---@param lines? (string|table)[] texts or styled lists
+---@return lwt.Promise it is written
+function lwt_Terminal:draw(lines) end
+
+---Leaves what `draw` shows on the screen, and goes on below it.
+---@return lwt.Promise it is written
+function lwt_Terminal:draw_done() end
+
+---Prints a table: a list of rows, each a list of texts, numbers or styled lists. A column is as wide as its
+---widest cell; on a terminal that is narrower the widest are cut, elsewhere none. Numbers stand at the right.
+---
+---Options: `header`, a list of names, which are bold; `align`, a list of `"left"` or `"right"`, one a column.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
+---for _ = 1, 3 do print((await(r:read_line()))) end
+------> name   n
+------> ann    5
+------> bo    12
+---```
+---@param rows table[]
+---@param opts? table
+---@return lwt.Promise it is written
+function lwt_Terminal:table(rows, opts) end
+
+---Whether the output is a terminal, and whether the input is one.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w):is_tty())   --> false	false
+---```
+---@return boolean output
+---@return boolean input
+function lwt_Terminal:is_tty() end
+
+---How many columns and rows the terminal has: what the system says; where that is nothing, COLUMNS and
+---LINES; then 80 and 24. At least 1 of both.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w, { columns = 100 }):size())   --> 100	24
+---```
+---@return integer columns
+---@return integer rows
+function lwt_Terminal:size() end
+
+---Says how large a terminal is that the system does not know: one at the other end of a connection.
+---Those who wait for a key are told, and `size_signal` changes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---t:set_size(132, 50)
+---print(t:size())   --> 132	50
+---```
+---@param columns integer at least 1
+---@param rows integer at least 1
+function lwt_Terminal:set_size(columns, rows) end
+
+---The number of colours that are written: 0, 16, 256 or 16777216. The first of these decides: the option
+---`colors`; NO_COLOR, if it is not empty, is 0; FORCE_COLOR or CLICOLOR_FORCE, if not empty, is `0` or `false`
+---for none, `1`, `2`, `3` for 16, 256, 16777216, anything else for what the terminal has; 0 for what is no
+---terminal, for TERM=dumb or no TERM, and for CLICOLOR=0; COLORTERM (`truecolor`, `24bit`) and the name in
+---TERM say how many.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w, { env = { FORCE_COLOR = "2" } }):colors())   --> 256
+---```
+---@return integer
+function lwt_Terminal:colors() end
+
+---Puts the terminal into raw mode: every key is there at once, nothing is echoed, and Ctrl-C, Ctrl-Z,
+---Ctrl-S and the like are plain keys. (Output is as always: a newline is the beginning of the next line.)
+---The guard that comes back ends it: `guard:close()`, or `<close>`. It is counted: raw mode ends with the
+---last guard; of several that differ in `signals`, the newest counts.
+---
+---The terminal is given back as it was found on every way out of the program: the end, an error, `os.exit`,
+---a fatal signal (which then ends it as it would have). When the process is stopped by SIGTSTP it is given
+---back before, and when it goes on it is raw again. What has been typed already is not lost on either way.
+---A terminal that was left raw by a program which was killed is taken for one that was not.
+---
+---Where the input is no terminal nothing happens. Raises `EIO` where the terminal has gone away.
+---```lua
+---do
+--- local guard <close> = term.raw_mode()
+---end
+---```
+---@param opts? table `signals`: Ctrl-C still interrupts (false); `paste`: what is pasted is one key (true)
+---@return lwt.TerminalGuard
+function lwt_Terminal:raw_mode(opts) end
+
+---Runs `f(t)` as a task in raw mode (see `raw_mode`), which ends with it, however it ends.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(w:write "q")
+---print(await(t:with_raw_mode(function() return t:read_key() end)))   --> q
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@param opts? table as for `raw_mode`
+---@return lwt.Promise what `f` returns
+function lwt_Terminal:with_raw_mode(f, opts) end
+
+---Runs `f(t)` as a task on the terminal's other screen, which is empty at first. What was shown before is
+---there again when it has ended, however it ends.
+---```lua
+---print(await(term.with_alternate_screen(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@return lwt.Promise what `f` returns
+function lwt_Terminal:with_alternate_screen(f) end
+
+---Runs `f(t)` as a task while the mouse is reported, as keys: `{ name = "mouse", action =, button =, x =,
+---y = }`, with `ctrl`, `alt` and `shift`. Actions are `press`, `release`, `move` and `wheel`; buttons `left`,
+---`middle`, `right`, and `up`, `down` of the wheel; `x` and `y` are from 1. Without `motion` moves are
+---reported only while a button is held.
+---```lua
+---print(await(term.with_mouse(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@param opts? table `motion`: every move (false)
+---@return lwt.Promise what `f` returns
+function lwt_Terminal:with_mouse(f, opts) end
+
+---Runs `f(t)` as a task while it is reported, as a key `{ focus = true|false }`, that the terminal's window
+---gets or loses the keyboard.
+---```lua
+---print(await(term.with_focus(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@return lwt.Promise what `f` returns
+function lwt_Terminal:with_focus(f) end
+
+---Stops the process as Ctrl-Z does elsewhere, after the terminal was given back; in raw mode that is up to
+---the program. The promise is fulfilled when it goes on and the screen has been drawn again; at once where
+---there is no shell that could have it go on.
+---```lua norun
+---if key == term.key "ctrl-z" then await(t:suspend()) end
+---```
+---@return lwt.Promise
+function lwt_Terminal:suspend() end
+
+---Has `f(t)` called as a task when the screen has to be drawn anew, because the process had been stopped.
+---What `draw`, bars and the like show is drawn by itself.
+---```lua
+---local stop = term.on_redraw(function(t) t:clear() end)
+---stop()
+---```
+---@param f async fun(t: lwt.Terminal)
+---@return fun() stop no more
+function lwt_Terminal:on_redraw(f) end
+
+---A promise of the next key, nil at the end of the input. It is in raw mode while it waits, if it is not
+---already. Cancelling it takes no key.
+---
+---A key is `{ name = "up", ctrl =, alt =, shift =, super = }` or `{ char = "é", … }` (see `term.key`), or one
+---of these: `{ paste = text }`, what was pasted, with `"\n"` as the ends of lines and without control
+---characters; the mouse (see `with_mouse`); `{ focus = true|false }`; `{ resize = true, columns =, rows = }` in
+---raw mode. `tostring(key)` is `"ctrl-a"`, `"é"`, `"paste"`.
+---
+---An Escape is a key when nothing follows it for `t.escape_time` seconds (0.05). A sequence that is not
+---known is no key, and no byte of it is one; what is not UTF-8 is U+FFFD.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(w:write "\27[1;5Aé")
+---print(await(t:read_key()), await(t:read_key()).char)   --> ctrl-up	é
+---```
+---@return lwt.Promise lwt.TerminalKey?
+function lwt_Terminal:read_key() end
+
+---The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(w:write "ab\r")
+---for key in term.open(r, w):keys() do
+--- if key == term.key "enter" then break end
+--- print(key)
+---end
+------> a
+------> b
+---```
+---@return fun(): lwt.TerminalKey?
+function lwt_Terminal:keys() end
+
+---Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
+---is rejected with `lwt.Closed`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---t:close()
+---```
+function lwt_Terminal:close() end
+
+---@class lwt.TerminalGuard
+---@field close fun(guard: lwt.TerminalGuard)
+local lwt_TerminalGuard = {}
+
+---Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
+---a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
+function lwt_TerminalGuard:close() end
+
+---@class lwt.TerminalKey
+---@field name string?
+---@field char string?
+---@field ctrl boolean?
+---@field alt boolean?
+---@field shift boolean?
+---@field super boolean?
+local lwt_TerminalKey = {}
+
 ---A text channel: what a byte channel does, by characters. The functions that take one are its
 ---methods as well.
 ---@class lwt.TextChannel
+---@field encoding fun(t: lwt.TextChannel): string the name of its encoding
 local lwt_TextChannel = {}
 
 ---The byte channel below.
@@ -4049,7 +4659,8 @@ local lwt_ThreadChannel = {}
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
----is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+---is fulfilled with nil, as soon as no other receiver may give back what it was given: one that is
+---cancelled before its loop has brought it the message does. Cancelling it loses no message, nor does receiving in a task that has
 ---yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
 ---and this one is rejected; so is the receiver of one that cannot be made here (a module is
 ---missing), which is gone then.
@@ -4266,6 +4877,23 @@ local lwt_io_direct = {}
 ---@field dispose? fun(element: any)
 local lwt_pool_Options = {}
 
+---@class lwt.read_line.Options
+---@field prompt? string|table|lwt.Signal a text, a styled list of `term`, or a signal of one: the line is drawn again when it changes
+---@field initial? string the text to begin with
+---@field history? lwt.LineHistory
+---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
+---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
+---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
+---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
+---@field mask? string what is shown for each character; "": nothing
+---@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
+---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
+---@field mode? string "emacs" (default) or "vi"
+---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
+---@field term? lwt.Terminal the terminal (`term.stdout`)
+local lwt_read_line_Options = {}
+
 ---@class lwt.retry.Options
 ---@field times? integer
 ---@field delay? number|fun(n: integer): number
@@ -4311,6 +4939,44 @@ local lwt_ssl_Stream = {}
 ---@class lwt.module
 local lwt_module = {}
 
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param p lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.await = function(p) end
+
+---Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
+---```lua
+---lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
+---print "second"   --> second
+---lwt.yield()   --> third
+---```
+---@async 
+lwt_module.yield = function() end
+
+---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+---has to await.
+---```lua
+---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
+---```
+---@async 
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
+---@param ... any
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.shield = function(f, ...) end
+
 lwt_module.cancel = lwt_Promise.cancel
 
 ---A promise that follows `p`; cancelling it does not touch `p`. A resolved `p` is returned itself.
@@ -4348,6 +5014,58 @@ lwt_module.no_cancel = function(p) end
 ---@param p lwt.Promise<T>
 ---@return lwt.Promise<T>
 lwt_module.wrap_in_cancelable = function(p) end
+
+---What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
+---(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
+---```lua
+---print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.choose = function(list) end
+
+---As `lwt.choose`, and cancels all the others, before its own result is resolved.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
+---print(slow:state())   --> rejected canceled
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.pick = function(list) end
+
+---A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
+---rejects.
+---```lua
+---local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
+---print(t.n, t[1], t[2])   --> 2 1 3
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.nchoose = function(list) end
+
+---As `lwt.nchoose`, and cancels those still pending.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.npick = function(list) end
+
+---As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
+---```lua
+---local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
+---print(values.n, rest.n)   --> 1 1
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
+lwt_module.nchoose_split = function(list) end
 
 ---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
 ---else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
@@ -4730,58 +5448,6 @@ lwt_module.settled = function(list) end
 ---@return lwt.Promise<T>
 lwt_module.any = function(list) end
 
----What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
----(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
----```lua
----print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.choose = function(list) end
-
----As `lwt.choose`, and cancels all the others, before its own result is resolved.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
----print(slow:state())   --> rejected canceled
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.pick = function(list) end
-
----A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
----rejects.
----```lua
----local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
----print(t.n, t[1], t[2])   --> 2 1 3
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.nchoose = function(list) end
-
----As `lwt.nchoose`, and cancels those still pending.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.npick = function(list) end
-
----As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
----```lua
----local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
----print(values.n, rest.n)   --> 1 1
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
-lwt_module.nchoose_split = function(list) end
-
 ---A new key for task-local storage.
 ---```lua
 ---local user = lwt.new_key()
@@ -4826,29 +5492,6 @@ lwt_module.set = function(key, v) end
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param p lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-lwt_module.await = function(p) end
-
----Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
----```lua
----lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
----print "second"   --> second
----lwt.yield()   --> third
----```
----@async 
-lwt_module.yield = function() end
-
 ---Runs `f(...)` as a task, at once, until its first wait (tasks that start one another more than 10 deep begin from the ready queue).
 ---The promise is what `f` returns (a single promise is followed) or raises. Cancelling it cancels what the task awaits.
 ---```lua
@@ -4867,21 +5510,6 @@ lwt_module.spawn = function(f, ...) end
 ---```
 ---@return lwt.Promise<any>|nil
 lwt_module.current = function() end
-
----Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
----has to await.
----```lua
----print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
----```
----@async 
----@generic T, U
----@param f fun(...): T?, U?, ...?
----@param ... any
----@return T value
----@return U second
----@return any ...
-lwt_module.shield = function(f, ...) end
 
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
 ---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
@@ -6159,6 +6787,8 @@ lwt_io_module.length = lwt_Channel.length
 lwt_io_module.is_busy = lwt_Channel.is_busy
 
 lwt_io_module.mode = lwt_Channel.mode
+
+lwt_io_module.fileno = lwt_Channel.fileno
 
 lwt_io_module.write = lwt_Channel.write
 
@@ -8456,6 +9086,203 @@ lwt_react_module.S.l5_s = lwt_Signal.l5_s
 
 lwt_react_module.S.l6_s = lwt_Signal.l6_s
 
+---@class lwt.read_line.module
+local lwt_read_line_module = {}
+
+---What a reader is rejected with after Ctrl-C.
+---@type table
+lwt_read_line_module.Interrupt = nil
+
+---Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
+---
+---`complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
+---may stand in the place of what is between the last blank before the cursor and the cursor; `cursor` counts the
+---bytes before it. Those that do not begin with what is there are left out, where others do. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
+---shift-Tab, and the arrows) go through them; `append` is put behind the one that is taken. It runs as a task and
+---may await; when the line has changed by then, its answer is dropped.
+---
+---`keys` binds keys, and sequences of them, to commands: names, which are those of GNU readline (and some of
+---ours: `redo`, `newline`, `edit`, `suspend`), functions of the editor and the numeric argument (or nil), or
+---false, which unbinds.
+---
+---Up and Down go through the lines of the text first, then through the entries of the history that begin with
+---what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
+---step to undo.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "hello\n")
+---print(await(read_line.read_line { prompt = "", term = term.open(r, w) }))   --> hello
+---```
+---@param opts? string|lwt.read_line.Options
+---@return lwt.Promise string? the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
+lwt_read_line_module.read_line = function(opts) end
+
+---Begins to read a line, and gives what controls it: `line:result()` is the promise of it.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "text"
+---line:send "upcase-word"     -- behind the word: nothing to do
+---line:send "alt-b"
+---line:send "upcase-word"
+---line:accept()
+---print(await(line:result()))   --> TEXT
+---```
+---@param opts? string|lwt.read_line.Options
+---@return lwt.Line
+lwt_read_line_module.start = function(opts) end
+
+---The names of all commands that keys may be bound to, sorted.
+---```lua
+---local known = {}
+---for _, name in ipairs(read_line.commands()) do known[name] = true end
+---print(known["kill-line"], known.redo)   --> true	true
+---```
+---@return string[]
+lwt_read_line_module.commands = function() end
+
+---Reads a line that is not shown: `mask` stands for each character ("*"); with `mask = ""` nothing is drawn
+---at all. It has no history, and what is killed in it cannot be yanked elsewhere. On TERM=dumb nothing is
+---echoed either; where the input is no terminal a line of it is read.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "secret\n")
+---print(await(read_line.read_password { term = term.open(r, w) }))   --> secret
+---```
+---@param opts? string|table the prompt, or options as for `read_line`
+---@return lwt.Promise string?
+lwt_read_line_module.read_password = function(opts) end
+
+---Reads one of some words, which Tab completes; a beginning that only one of them has is enough, and the
+---case does not matter. Anything else is not accepted.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "R\n")
+---local t = term.open(r, w)
+---print(await(read_line.read_keyword({ "red", "green" }, { term = t })))   --> red
+---```
+---@param list string[] the words
+---@param opts? string|table the prompt, or options as for `read_line`
+---@return lwt.Promise string? the word, as it is in the list
+lwt_read_line_module.read_keyword = function(list, opts) end
+
+---Reads yes or no (or `y`, or `n`).
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "y\n")
+---print(await(read_line.read_yes_no { term = term.open(r, w) }))   --> true
+---```
+---@param opts? string|table the prompt, or options as for `read_line`, and `default`: what an empty line means
+---@return lwt.Promise boolean? nil at the end of the input
+lwt_read_line_module.read_yes_no = function(opts) end
+
+---Reads a number, as Lua writes them.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "42\n")
+---print(await(read_line.read_number { integer = true, term = term.open(r, w) }))   --> 42
+---```
+---@param opts? string|table the prompt, or options as for `read_line`, and `min`, `max`, `integer` (true: no fractions), `default`: what an empty line means
+---@return lwt.Promise number? nil at the end of the input
+lwt_read_line_module.read_number = function(opts) end
+
+---Reads one character, without Enter: what the next key means. (Enter is `"\n"`.) Ctrl-C rejects with
+---`read_line.Interrupt`; Ctrl-D is the end. Where the input is no terminal it is the next character of it.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "äb")
+---print(await(read_line.read_char { term = term.open(r, w) }))   --> ä
+---```
+---@param opts? string|table the prompt, or `{ prompt =, term = }`
+---@return lwt.Promise string?
+lwt_read_line_module.read_char = function(opts) end
+
+lwt_read_line_module.Editor = {}
+
+lwt_read_line_module.Editor.text = lwt_LineEditor.text
+
+lwt_read_line_module.Editor.cursor = lwt_LineEditor.cursor
+
+lwt_read_line_module.Editor.line_start = lwt_LineEditor.line_start
+
+lwt_read_line_module.Editor.line_end = lwt_LineEditor.line_end
+
+lwt_read_line_module.Editor.replace = lwt_LineEditor.replace
+
+lwt_read_line_module.Editor.insert = lwt_LineEditor.insert
+
+lwt_read_line_module.Editor.set = lwt_LineEditor.set
+
+lwt_read_line_module.Editor.delete = lwt_LineEditor.delete
+
+lwt_read_line_module.Editor.move = lwt_LineEditor.move
+
+lwt_read_line_module.Editor.kill = lwt_LineEditor.kill
+
+lwt_read_line_module.Editor.bell = lwt_LineEditor.bell
+
+lwt_read_line_module.Editor.run = lwt_LineEditor.run
+
+lwt_read_line_module.Editor.press = lwt_LineEditor.press
+
+---A history of lines, to be given to `read_line`, which adds what is accepted. Several readers may have
+---the same one, and several programs the same file: what one adds, the others see from their next line
+---on. Entries may have several lines.
+---
+---The file (mode 0600, made with its directory when the first line is added) has an entry a line, in
+---which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
+---twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
+---is told once, by `warn`; the lines are kept in memory then.
+---
+---Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
+---`dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
+---false, neither; `ignore_space`: a line that begins with a blank is not added (true).
+---```lua
+---local h = read_line.history { max = 2 }
+---await(h:add "one") await(h:add "two") await(h:add "two") await(h:add "three")
+---for line in h:entries() do print(line) end
+------> two
+------> three
+---```
+---@param opts? {path?: string, max?: integer, dedupe?: boolean|string, ignore_space?: boolean}
+---@return lwt.LineHistory
+lwt_read_line_module.history = function(opts) end
+
+lwt_read_line_module.History = {}
+
+lwt_read_line_module.History.add = lwt_LineHistory.add
+
+lwt_read_line_module.History.entries = lwt_LineHistory.entries
+
+lwt_read_line_module.Line = {}
+
+lwt_read_line_module.Line.result = lwt_Line.result
+
+lwt_read_line_module.Line.text = lwt_Line.text
+
+lwt_read_line_module.Line.hide = lwt_Line.hide
+
+lwt_read_line_module.Line.show = lwt_Line.show
+
+lwt_read_line_module.Line.print = lwt_Line.print
+
+lwt_read_line_module.Line.send = lwt_Line.send
+
+lwt_read_line_module.Line.insert = lwt_Line.insert
+
+lwt_read_line_module.Line.set_prompt = lwt_Line.set_prompt
+
+lwt_read_line_module.Line.accept = lwt_Line.accept
+
+lwt_read_line_module.Line.abort = lwt_Line.abort
+
 ---@class lwt.retry.module
 local lwt_retry_module = {}
 
@@ -9588,6 +10415,208 @@ lwt_switch_module.with_switch = function(f) end
 
 ---@class lwt.term.module
 local lwt_term_module = {}
+
+---Colours of the text: `term.fg.blue` (black red green yellow blue magenta cyan white, lblack … lwhite for the
+---light ones, gray, default), `term.fg(208)` of 256, `term.fg(0x33, 0x99, 0xff)`, `term.fg "#39f"`, `term.fg
+---"blue"`. A style, for `print` and its like; joined with a string by `..` it is its escape sequence.
+---@type table
+lwt_term_module.fg = nil
+
+---Colours behind the text, named as those of `fg`.
+---@type table
+lwt_term_module.bg = nil
+
+---Ends all styles, and a link.
+---@type lwt.Style
+lwt_term_module.reset = nil
+
+---Bold.
+---@type lwt.Style
+lwt_term_module.bold = nil
+
+---Less than normal.
+---@type lwt.Style
+lwt_term_module.dim = nil
+
+---Italic.
+---@type lwt.Style
+lwt_term_module.italic = nil
+
+---Underlined.
+---@type lwt.Style
+lwt_term_module.underline = nil
+
+---Blinking.
+---@type lwt.Style
+lwt_term_module.blink = nil
+
+---The colours of text and background changed over.
+---@type lwt.Style
+lwt_term_module.inverse = nil
+
+---Not to be seen.
+---@type lwt.Style
+lwt_term_module.hidden = nil
+
+---Struck out.
+---@type lwt.Style
+lwt_term_module.strike = nil
+
+---A terminal object of an input and an output: channels of `lwt.io`, or sockets and terminals of `lwt.net`.
+---Where they are of a terminal (or one of them is), the system tells its size and does raw mode; at the other
+---end of a connection a terminal is there when `tty = true` says so. Several may be open, also of one terminal.
+---
+---Options: `tty` (what the two are taken for, whatever they are); `columns`, `rows` (the size, for who cannot
+---ask the system); `colors` (0, 16, 256, 16777216); `env`, a table that is asked for TERM, COLORTERM, NO_COLOR
+---and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel that
+---`eprint` writes to (the output).
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w, { tty = true, columns = 40, env = { TERM = "xterm-256color" } })
+---print(t:colors(), t:size())   --> 256	40	24
+---```
+---@param input lwt.Channel|lwt.Socket
+---@param output lwt.Channel|lwt.Socket
+---@param opts? table
+---@return lwt.Terminal
+lwt_term_module.open = function(input, output, opts) end
+
+---The terminal that the program was started on: standard input, standard output, and standard error
+---for `eprint`.
+---@type lwt.Terminal
+lwt_term_module.stdout = nil
+
+lwt_term_module.confirm = lwt_Terminal.confirm
+
+lwt_term_module.choose = lwt_Terminal.choose
+
+---The key with this name: `ctrl-`, `alt-`, `shift-` and `super-` in any order, and then a
+---character, `space`, or one of `up down left right home end pageup pagedown insert delete enter
+---tab escape backspace f1` to `f20`. Keys are compared with `==`, and may index a table: the same
+---key is the same value. `tostring` gives the name back, in one spelling. Shift beside a letter is
+---the capital letter, and `ctrl-A` is `ctrl-a`.
+---```lua
+---print(term.key "alt-ctrl-f", term.key "shift-a", term.key "ctrl-right".name)
+------> ctrl-alt-f	A	right
+---print(term.key "ctrl-a" == term.key "Ctrl-A")   --> true
+---```
+---@param name string
+---@return lwt.TerminalKey
+lwt_term_module.key = function(name) end
+
+lwt_term_module.Guard = {}
+
+lwt_term_module.Guard.close = lwt_TerminalGuard.close
+
+lwt_term_module.progress = lwt_Terminal.progress
+
+lwt_term_module.Bar = {}
+
+lwt_term_module.Bar.add = lwt_Bar.add
+
+lwt_term_module.Bar.set = lwt_Bar.set
+
+lwt_term_module.Bar.done = lwt_Bar.done
+
+lwt_term_module.spinner = lwt_Terminal.spinner
+
+lwt_term_module.Spinner = {}
+
+lwt_term_module.Spinner.set = lwt_Spinner.set
+
+lwt_term_module.Spinner.done = lwt_Spinner.done
+
+lwt_term_module.print = lwt_Terminal.print
+
+lwt_term_module.printlc = lwt_Terminal.printlc
+
+lwt_term_module.eprint = lwt_Terminal.eprint
+
+lwt_term_module.eprintlc = lwt_Terminal.eprintlc
+
+lwt_term_module.styled = lwt_Terminal.styled
+
+lwt_term_module.clear = lwt_Terminal.clear
+
+lwt_term_module.clear_line = lwt_Terminal.clear_line
+
+lwt_term_module.move = lwt_Terminal.move
+
+lwt_term_module.save = lwt_Terminal.save
+
+lwt_term_module.restore = lwt_Terminal.restore
+
+lwt_term_module.hide_cursor = lwt_Terminal.hide_cursor
+
+lwt_term_module.show_cursor = lwt_Terminal.show_cursor
+
+lwt_term_module.title = lwt_Terminal.title
+
+lwt_term_module.bell = lwt_Terminal.bell
+
+lwt_term_module.set_clipboard = lwt_Terminal.set_clipboard
+
+lwt_term_module.draw = lwt_Terminal.draw
+
+lwt_term_module.draw_done = lwt_Terminal.draw_done
+
+---A link: what follows in the list leads to `url` where the terminal can show that, up to
+---`term.link()` or `term.reset`. With a text, a list of both, which ends the link as well.
+---```lua
+---print(term.strip(tostring(term.link "https://lua.org") .. "Lua" .. tostring(term.link())))   --> Lua
+---```
+---@param url string? nil: the link ends
+---@param text any? a text, or a styled list
+---@return lwt.Style|table
+lwt_term_module.link = function(url, text) end
+
+---A text without styles, links and any other escape sequence. What is in a styled list is put
+---together.
+---```lua
+---print(term.strip "\27[1;31mred\27[0m", term.strip { term.bold, "b", 1 })   --> red	b1
+---```
+---@param s string|table a text, or a styled list
+---@return string
+lwt_term_module.strip = function(s) end
+
+---How many columns a text takes on a terminal: as `lwt.text.width`, without the escape sequences.
+---```lua
+---print(term.width { term.bold, "日本", term.reset, "!" })   --> 5
+---```
+---@param s string|table a text, or a styled list
+---@return integer
+lwt_term_module.width = function(s) end
+
+lwt_term_module.table = lwt_Terminal.table
+
+lwt_term_module.is_tty = lwt_Terminal.is_tty
+
+lwt_term_module.size = lwt_Terminal.size
+
+lwt_term_module.set_size = lwt_Terminal.set_size
+
+lwt_term_module.colors = lwt_Terminal.colors
+
+lwt_term_module.raw_mode = lwt_Terminal.raw_mode
+
+lwt_term_module.with_raw_mode = lwt_Terminal.with_raw_mode
+
+lwt_term_module.with_alternate_screen = lwt_Terminal.with_alternate_screen
+
+lwt_term_module.with_mouse = lwt_Terminal.with_mouse
+
+lwt_term_module.with_focus = lwt_Terminal.with_focus
+
+lwt_term_module.suspend = lwt_Terminal.suspend
+
+lwt_term_module.on_redraw = lwt_Terminal.on_redraw
+
+lwt_term_module.read_key = lwt_Terminal.read_key
+
+lwt_term_module.keys = lwt_Terminal.keys
+
+lwt_term_module.close = lwt_Terminal.close
 
 ---@class lwt.test.module
 local lwt_test_module = {}

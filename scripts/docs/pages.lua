@@ -2,9 +2,9 @@
 
 local M = {}
 
--- The order on the page of `lwt`, whose entries stand in many files: whole names, `scope.cancel`
--- is not `cancel`. What is not named here follows under "More"; the other pages keep the order of
--- their files.
+-- The order on the pages whose entries stand in many files: whole names, `scope.cancel` is not
+-- `cancel`. What is not named here follows under "More"; the other pages keep the order of their
+-- files.
 local SECTIONS = {
   ["lwt"] = {
     { "Promises", "fulfilled rejected wait task wakeup wakeup_exn wakeup_later wakeup_later_exn "
@@ -22,6 +22,19 @@ local SECTIONS = {
     { "Running", "run step at_exit on_iteration hook.remove interrupts" },
     { "Finding out", "traceback tasks stall debug" },
     { "Sentinels", "Canceled Timeout EOF Closed Interrupted" },
+  },
+  ["lwt.term"] = {
+    { "Terminals", "open stdout is_tty size set_size colors close" },
+    { "Keys", "read_key keys key" },
+    { "Modes", "with_raw_mode raw_mode Guard.close with_alternate_screen with_mouse with_focus "
+      .. "suspend on_redraw" },
+    { "Styled text", "print printlc eprint eprintlc styled fg bg bold dim italic underline blink "
+      .. "inverse hidden strike reset link strip width" },
+    { "The screen", "clear clear_line move save restore hide_cursor show_cursor title bell "
+      .. "set_clipboard" },
+    { "Drawing in place", "draw draw_done progress Bar.add Bar.set Bar.done spinner Spinner.set "
+      .. "Spinner.done" },
+    { "Tables and questions", "table confirm choose" },
   },
 }
 

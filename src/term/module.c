@@ -3,6 +3,7 @@
 #include <lua.h>
 
 #include "encoding.h"
+#include "term.h"
 #include "text.h"
 
 __attribute__((visibility("default"))) int luaopen_lwt_term_core(lua_State *L) {
@@ -30,5 +31,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_term_core(lua_State *L) {
   lwt_text_open_decoder(L);
   lwt_text_open_encoder(L);
   luaL_newlib(L, functions);
+  lwt_term_open_tty(L);
+  lua_setfield(L, -2, "tty");
   return 1;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "lent.h"
 
 /* lwt_uv.guest: who turns the loop at the moment. */
 enum {
@@ -132,6 +133,16 @@ static int engine_fd(void *data) {
 
 static const lwt_engine uv_engine = {"uv",         engine_now,  engine_wait,
                                      engine_alive, engine_wake, engine_fd};
+
+/* lwt->lent_add and lent_remove: what is lent is the process's, and no state's. */
+static int api_lent_add(const lwt_api *lwt, void (*f)(void *data), void *data) {
+  return (void)lwt, lwt_uv_lent_call(f, data);
+}
+
+static void api_lent_remove(const lwt_api *lwt, int ticket) {
+  (void)lwt;
+  lwt_uv_lent_return(ticket);
+}
 
 /* lwt->loop. The table tells its state, the state its context. */
 static void *api_loop(const lwt_api *lwt) {
@@ -310,6 +321,8 @@ void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
   }
   lwt_uv_ignore_sigpipe();
   ctx->lwt->loop = api_loop;
+  ctx->lwt->lent_add = api_lent_add;
+  ctx->lwt->lent_remove = api_lent_remove;
   ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
 }
 

@@ -26,8 +26,10 @@
 
 typedef struct entry {
   atomic_int used; /* how many handles have changed it */
-  int fd;          /* a duplicate of our own, which nobody closes before */
-  int is_terminal;
+  int fd;          /* a duplicate of our own, which nobody closes before; -1: none */
+  int is_terminal; /* one that signals have to be caught for */
+  void (*call)(void *data); /* instead of all that follows */
+  void *data;
   dev_t device; /* of a terminal */
   struct termios mode;
   int flags;
@@ -47,6 +49,10 @@ static const int fatal[] = {SIGHUP, SIGINT,  SIGQUIT, SIGILL,  SIGABRT, SIGBUS,
 /* Fit for signal handlers. SIGTTOU would stop a process in the background. */
 static void give_back(const entry *e) {
   sigset_t ttou, old;
+  if (e->call != NULL) {
+    e->call(e->data);
+    return;
+  }
   if (!e->is_terminal) {
     fcntl(e->fd, F_SETFL, e->flags);
     return;
@@ -107,15 +113,17 @@ static void unguard(void) {
 
 /* With the lock. `e` is filled in but for fd; its number in the table, or a status. */
 static int enter(const entry *e, int fd) {
-  int i, copy;
+  int i, copy = -1;
   for (i = 0; i < ENTRIES && atomic_load(&table[i].used) > 0; i++) continue;
   if (i == ENTRIES) return UV_ENFILE;
-  copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-  if (copy < 0) return uv_translate_sys_error(errno);
+  if (e->call == NULL && (copy = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
+    return uv_translate_sys_error(errno);
   if (!at_exit_done) at_exit_done = atexit(give_all_back) == 0;
   table[i].fd = copy;
   table[i].is_terminal = e->is_terminal;
   table[i].device = e->device;
+  table[i].call = e->call;
+  table[i].data = e->data;
   table[i].mode = e->mode;
   table[i].flags = e->flags;
   terminals += e->is_terminal;
@@ -132,7 +140,7 @@ static int enter_terminal(int fd) {
   e.device = st.st_rdev;
   for (i = 0; i < ENTRIES; i++)
     if (atomic_load(&table[i].used) > 0 && table[i].is_terminal &&
-        table[i].device == e.device) {
+        table[i].call == NULL && table[i].device == e.device) {
       atomic_fetch_add(&table[i].used, 1);
       return i;
     }
@@ -160,15 +168,25 @@ int lwt_uv_lent_blocking(int fd) {
   return ticket < 0 ? -1 : ticket;
 }
 
+int lwt_uv_lent_call(void (*f)(void *data), void *data) {
+  entry e = {.is_terminal = 1, .call = f, .data = data};
+  int ticket;
+  pthread_mutex_lock(&lock);
+  ticket = enter(&e, -1);
+  if (ticket >= 0) guard();
+  pthread_mutex_unlock(&lock);
+  return ticket;
+}
+
 void lwt_uv_lent_return(int ticket) {
   entry *e;
   if (ticket < 0) return;
   e = &table[ticket];
   pthread_mutex_lock(&lock);
   if (atomic_load(&e->used) == 1) {
-    give_back(e);
+    if (e->call == NULL) give_back(e);
     atomic_store(&e->used, 0);
-    close(e->fd);
+    if (e->call == NULL) close(e->fd);
     terminals -= e->is_terminal;
     if (terminals == 0) unguard();
   } else {

@@ -8,6 +8,9 @@
 int lwt_uv_lent_terminal(int fd);
 /* Before `fd` is made non-blocking: a ticket; -1 when nothing has to be given back. */
 int lwt_uv_lent_blocking(int fd);
+/* What f(data) gives back, which has to be fit for signal handlers: a ticket, or a negative
+** status. Returning the ticket does not call it. */
+int lwt_uv_lent_call(void (*f)(void *data), void *data);
 /* Give it back; a terminal with the last of its tickets. Nothing for -1. */
 void lwt_uv_lent_return(int ticket);
 /* Signals that would end the process give terminals back first: to be called wherever a

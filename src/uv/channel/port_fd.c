@@ -23,6 +23,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../lent.h"
 #include "channel.h"
 
 enum { ON_POOL, ON_POLL, AT_ONCE };
@@ -47,12 +48,14 @@ struct port_fd {
   port p;
   lwt_uv *ctx;
   int fd;
+  int given;             /* what it was made of: `fd`, but for terminals (set_up) */
   unsigned char how;     /* ON_POOL … */
   unsigned char own;     /* close the descriptor */
   unsigned char private; /* non-blocking, or a socket (which can be asked not to block) */
   unsigned char socket;
   unsigned char no_nowait; /* the system has no RWF_NOWAIT for this one */
   unsigned char closing;
+  unsigned char tapped; /* writes go to tap.c */
   uv_poll_t poll;
   int events; /* what is polled for */
   /* Reading. */
@@ -288,6 +291,7 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
 
 static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
   ssize_t n, total = 0;
+  if (f->tapped) return lwt_uv_tap_take(f->ctx, bufs, nbufs);
   for (unsigned i = 0; i < nbufs; i++) {
     size_t at = 0;
     while (at < bufs[i].len) {
@@ -536,6 +540,16 @@ static int set_up(port_fd *f) {
   }
   f->p.class = &poll_class;
   f->socket = S_ISSOCK(st.st_mode);
+  if (!f->own && !(flags & O_NONBLOCK) && isatty(f->fd)) {
+    /* One that can be written waits for all the same when its reader stops: so one of our own, where
+    ** that may be opened, which does not wait. */
+    int again = lwt_uv_lent_reopen(f->fd);
+    if (again >= 0) {
+      f->fd = again;
+      f->own = 1;
+      flags |= O_NONBLOCK;
+    }
+  }
   if (f->own && !(flags & O_NONBLOCK) && fcntl(f->fd, F_SETFL, flags | O_NONBLOCK) == 0)
     flags |= O_NONBLOCK;
   f->private = f->socket || (flags & O_NONBLOCK) != 0;
@@ -559,10 +573,11 @@ port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status) {
     return NULL;
   }
   f->ctx = ctx;
-  f->fd = fd;
+  f->fd = f->given = fd;
   f->own = (unsigned char)own;
   *status = set_up(f);
   if (*status < 0) {
+    if (f->fd != f->given) close(f->fd);
     free(f);
     return NULL;
   }
@@ -573,6 +588,15 @@ port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status) {
 
 int lwt_uv_port_is_fd(const port *p) {
   return p->class == &file_class || p->class == &poll_class;
+}
+
+int lwt_uv_port_fd_fileno(const port *p) {
+  return ((const port_fd *)p)->given;
+}
+
+void lwt_uv_port_fd_tap(port *p, int on) {
+  port_fd *f = (port_fd *)p;
+  f->tapped = (unsigned char)(on && f->how == ON_POLL);
 }
 
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n) {

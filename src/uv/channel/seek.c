@@ -184,6 +184,27 @@ static int l_mode(lua_State *L) {
   return 1;
 }
 
+/*---
+The descriptor that the channel reads and writes; nil for one that is made of anything else (bytes in memory, functions), for a
+socket's, and for one that is closed.
+
+@param ch lwt.Channel
+@return integer?
+```lua
+print(lio.stdout:fileno())   --> 1
+```
+@function lwt.io.fileno(ch)
+*/
+static int l_fileno(lua_State *L) {
+  view *v = lwt_uv_channel_view(lwt_uv_context(L), L, 1);
+  /* While it is being closed, and after, the port may be gone. */
+  if (!v->ch->port_gone && lwt_uv_port_is_fd(v->ch->port))
+    lua_pushinteger(L, lwt_uv_port_fd_fileno(v->ch->port));
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 static int l_tostring(lua_State *L) {
   view *v = lwt_uv_channel_any(lwt_uv_context(L), L, 1);
   if (v->ch == NULL || v->ch->closed)
@@ -201,6 +222,7 @@ const luaL_Reg lwt_uv_channel_seeking[] = {
     {"length", l_length},
     {"is_busy", l_is_busy},
     {"mode", l_mode},
+    {"fileno", l_fileno},
     {"_lock", l_lock},
     {"_release", l_release},
     {"_drop", l_drop},

@@ -1,0 +1,78 @@
+-- The terminal that the specs look at, itself.
+local screens = require "spec.support.screen"
+
+local function shows(columns, rows, bytes)
+  local whole = screens.new(columns, rows):feed(bytes)
+  local single = screens.new(columns, rows)
+  for i = 1, #bytes do single:feed(bytes:sub(i, i)) end
+  assert.same(whole:rows(), single:rows())
+  assert.same({ whole.x, whole.y, whole.hangs }, { single.x, single.y, single.hangs })
+  return whole
+end
+
+describe("the screen of the specs", function()
+  it("writes, wraps behind a full row, and scrolls", function()
+    local s = shows(5, 2, "abcde")
+    assert.same({ "abcde" }, s:rows())
+    assert.same({ 5, 1, true }, { s.x, s.y, s.hangs })
+    s = shows(5, 2, "abcdefg\r\nh")
+    assert.same({ "fg", "h" }, s:rows())
+    assert.same({ "abcde", "fg", "h" }, s:everything())
+    assert.is_nil(s.soft[1])
+    assert.is_true(shows(5, 2, "abcdef").soft[1])
+  end)
+
+  it("knows wide and combining characters", function()
+    local s = shows(5, 2, "日本語e\u{301}")
+    assert.same({ "日本", "語e\u{301}" }, s:rows())
+    assert.equal(4, s.x)
+    s = shows(6, 1, "日本\r.")
+    assert.same({ ". 本" }, s:rows())
+  end)
+
+  it("erases, moves, inserts and deletes", function()
+    assert.same({ "ab" }, shows(10, 2, "abcdef\r\27[2C\27[K"):rows())
+    assert.same({ "", "x" }, shows(10, 2, "abc\27[2J\27[2;1Hx"):rows())
+    assert.same({ "a  bc" }, shows(5, 1, "abc\27[2G\27[2@"):rows())
+    assert.same({ "ade" }, shows(5, 1, "abcde\27[2G\27[2P"):rows())
+    assert.same({ "1", "3" }, shows(5, 3, "1\r\n2\r\n3\27[2H\27[M"):rows())
+    assert.same({ "1", "", "2" }, shows(5, 3, "1\r\n2\r\n3\27[2H\27[L"):rows())
+  end)
+
+  it("has styles, another screen, a title, and tells what it does not know", function()
+    local s = shows(10, 2, "\27[1;31;48;5;200ma\27[0mb\27]2;hi\7\27]8;;http://x\27\\c\27]8;;\27\\")
+    assert.equal("bold fg1 bg200", s:cell(1, 1).style)
+    assert.equal("", s:cell(2, 1).style)
+    assert.equal("linkhttp://x", s:cell(3, 1).style)
+    assert.equal("hi", s.title)
+    s = shows(10, 2, "main\27[?1049h\27[Hother")
+    assert.same({ "other" }, s:rows())
+    s:feed "\27[?1049l!"
+    assert.same({ "main!" }, s:rows())
+    assert.same({ "CSI 1v" }, s:feed("\27[1v").unknown)
+  end)
+end)
+
+describe("a program on a terminal of the specs", function()
+  local pty = require "spec.support.pty"
+
+  it("is typed to, looked at, and ends", function()
+    local on <close> = pty.program [[
+      io.write("name? ") io.flush()
+      print("hello " .. io.read())
+      os.exit(3)
+    ]]
+    on:expect "name? "
+    on:type "lwt\r"
+    on:expect "hello lwt"
+    assert.same({ "exited", 3 }, { on:finish() })
+    assert.same({ "name? lwt", "hello lwt" }, on.screen:rows())
+    assert.equal(on.before, on:state())
+  end)
+
+  it("is killed", function()
+    local on <close> = pty.program { "sleep", "100" }
+    on:kill "TERM"
+    assert.same({ "signaled", 15 }, { on:finish() })
+  end)
+end)
