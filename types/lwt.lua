@@ -27,7 +27,7 @@ function lwt_Bar:set(value, label) end
 ---It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
 ---nothing; leaving a `<close>` variable ends it.
 ---@param last? string the line that stays instead; "": none
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Bar:done(last) end
 
 ---@class lwt.Barrier
@@ -1954,18 +1954,6 @@ function lwt_Listener:close() end
 ---@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
 
----An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
----what it logs is logged by a section. `setLevel` is the section's `set_level`.
----```lua
----log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
----local logger = log.lualogging "library"
----logger:warn("%d tries", 3)   --> library warning 3 tries
----logger:setLevel(logger.ERROR)
----logger:warn "no more"
----```
----@return lwt.LuaLogging
-function lwt_LogSection:lualogging() end
-
 ---A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
 ---@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
@@ -1983,7 +1971,7 @@ function lwt_Logger:set_default() end
 ---log.set_default(l)
 ---print(pcall(await, log.error "too late"))   --> false closed
 ---```
----@return lwt.Promise # the same one each time
+---@return lwt.Promise<nil> # the same one each time
 function lwt_Logger:close() end
 
 ---Has the logger been closed?
@@ -2720,9 +2708,9 @@ function lwt_Seq:iter_s(f) end
 ---`f(v)` as a task for each element as soon as it is there. At the first failure no more
 ---elements are forced, the others are cancelled and awaited, and the promise is rejected.
 ---```lua
----local q = seq.of_list { 0.02, 0.01 }
+---local q = seq.of_list { 0.2, 0.01 }
 ---await(q:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Promise<nil>
@@ -3341,7 +3329,7 @@ function lwt_Spinner:set(label) end
 ---It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
 ---`<close>` variable ends it.
 ---@param last? string the line that stays
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Spinner:done(last) end
 
 ---Several sends at one instant.
@@ -3445,9 +3433,9 @@ function lwt_Stream:iter_s(f) end
 ---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
----local s = stream.of_list { 0.02, 0.01 }
+---local s = stream.of_list { 0.2, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@generic T
 ---@param self lwt.Stream<T>
@@ -4045,7 +4033,7 @@ local lwt_Terminal = {}
 ---```
 ---@param question string|table a text, or a styled list
 ---@param opts? table `default`: true or false
----@return lwt.Promise boolean
+---@return lwt.Promise<boolean>
 function lwt_Terminal:confirm(question, opts) end
 
 ---Asks for one of a list: the arrows (also `k`, `j`, Ctrl-P, Ctrl-N, Home, End, the page keys, and digits) go to
@@ -4063,7 +4051,7 @@ function lwt_Terminal:confirm(question, opts) end
 ---```
 ---@param list any[] each shown by `tostring`, or a styled list
 ---@param opts? table
----@return lwt.Promise item, index; nil when none was taken
+---@return lwt.Promise<any, integer> # item, index; nil when none was taken
 function lwt_Terminal:choose(list, opts) end
 
 ---A progress bar at the bottom of what has been written; several stand below one another. It is redrawn at
@@ -4109,7 +4097,7 @@ function lwt_Terminal:spinner(opts) end
 ---print(await(r:read(99)))   --> one 2
 ---```
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:print(...) end
 
 ---As `print`, with a newline at the end. (Lwt's name for it.)
@@ -4120,18 +4108,18 @@ function lwt_Terminal:print(...) end
 ---print(await(r:read_line()))   --> foobar
 ---```
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:printlc(...) end
 
 ---As `print`, to where errors go: the standard error of the controlling terminal, the option `error` of
 ---others.
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:eprint(...) end
 
 ---As `eprint`, with a newline at the end.
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:eprintlc(...) end
 
 ---A styled list as a text with the escape sequences that this terminal takes: for `draw`, tables, prompts.
@@ -4150,13 +4138,13 @@ function lwt_Terminal:styled(...) end
 ---```lua
 ---await(term.clear())
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:clear() end
 
 ---Erases the row in which the cursor is; with `"right"` or `"left"` that side of the cursor. The cursor
 ---stays.
 ---@param side string?
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:clear_line(side) end
 
 ---Moves the cursor.
@@ -4165,15 +4153,15 @@ function lwt_Terminal:clear_line(side) end
 ---```
 ---@param column integer from 1
 ---@param row integer from 1
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:move(column, row) end
 
 ---Remembers where the cursor is, and the style.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:save() end
 
 ---Puts the cursor where it was at `save`.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:restore() end
 
 ---Hides the cursor, until `show_cursor` or the end of the program.
@@ -4187,14 +4175,14 @@ function lwt_Terminal:show_cursor() end
 ---await(term.title "lwt")
 ---```
 ---@param text string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:title(text) end
 
 ---Rings the bell.
 ---```lua
 ---await(term.bell())
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:bell() end
 
 ---Puts a text into the clipboard of the terminal's window, where the terminal lets programs do that (OSC 52).
@@ -4203,7 +4191,7 @@ function lwt_Terminal:bell() end
 ---await(term.set_clipboard "copied")
 ---```
 ---@param text string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:set_clipboard(text) end
 
 ---Shows lines at the bottom of what has been written, in place of those that it showed last: it writes what
@@ -4222,11 +4210,11 @@ function lwt_Terminal:set_clipboard(text) end
 ---print(await(r:read_line()), await(r:read_line()))   --> one	two
 ---```
 ---@param lines? (string|table)[] texts or styled lists
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:draw(lines) end
 
 ---Leaves what `draw` shows on the screen, and goes on below it.
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:draw_done() end
 
 ---Prints a table: a list of rows, each a list of texts, numbers or styled lists. A column is as wide as its
@@ -4244,7 +4232,7 @@ function lwt_Terminal:draw_done() end
 ---```
 ---@param rows table[]
 ---@param opts? table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:table(rows, opts) end
 
 ---Whether the output is a terminal, and whether the input is one.
@@ -4324,7 +4312,7 @@ function lwt_Terminal:raw_mode(opts) end
 ---```
 ---@param f async fun(t: lwt.Terminal): any
 ---@param opts? table as for `raw_mode`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_raw_mode(f, opts) end
 
 ---Runs `f(t)` as a task on the terminal's other screen, which is empty at first. What was shown before is
@@ -4333,7 +4321,7 @@ function lwt_Terminal:with_raw_mode(f, opts) end
 ---print(await(term.with_alternate_screen(function() return "done" end)))   --> done
 ---```
 ---@param f async fun(t: lwt.Terminal): any
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_alternate_screen(f) end
 
 ---Runs `f(t)` as a task while the mouse is reported, as keys: `{ name = "mouse", action =, button =, x =,
@@ -4345,7 +4333,7 @@ function lwt_Terminal:with_alternate_screen(f) end
 ---```
 ---@param f async fun(t: lwt.Terminal): any
 ---@param opts? table `motion`: every move (false)
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_mouse(f, opts) end
 
 ---Runs `f(t)` as a task while it is reported, as a key `{ focus = true|false }`, that the terminal's window
@@ -4354,7 +4342,7 @@ function lwt_Terminal:with_mouse(f, opts) end
 ---print(await(term.with_focus(function() return "done" end)))   --> done
 ---```
 ---@param f async fun(t: lwt.Terminal): any
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_focus(f) end
 
 ---Stops the process as Ctrl-Z does elsewhere, after the terminal was given back; in raw mode that is up to
@@ -4363,7 +4351,7 @@ function lwt_Terminal:with_focus(f) end
 ---```lua norun
 ---if key == term.key "ctrl-z" then await(t:suspend()) end
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:suspend() end
 
 ---Has `f(t)` called as a task when the screen has to be drawn anew, because the process had been stopped.
@@ -4393,7 +4381,7 @@ function lwt_Terminal:on_redraw(f) end
 ---await(w:write "\27[1;5Aé")
 ---print(await(t:read_key()), await(t:read_key()).char)   --> ctrl-up	é
 ---```
----@return lwt.Promise lwt.TerminalKey?
+---@return lwt.Promise<lwt.TerminalKey?>
 function lwt_Terminal:read_key() end
 
 ---The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
@@ -4454,8 +4442,8 @@ local lwt_TextChannel = {}
 ---@return lwt.Channel
 function lwt_TextChannel:byte_channel() end
 
----Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
----on the text channel that it is given, which afterwards can no longer be used.
+---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and
+---works on the text channel that it is given, which afterwards can no longer be used.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -4467,22 +4455,23 @@ function lwt_TextChannel:byte_channel() end
 ---await(t:close())
 ---print(await(r:read()))   --> éè!
 ---```
----@param f fun(inner: lwt.TextChannel): ...
----@return lwt.Promise # what `f` returns
+---@generic T
+---@param f async fun(inner: lwt.TextChannel): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 function lwt_TextChannel:atomic(f) end
 
 ---Write out what is buffered, as `lio.flush` does.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:flush() end
 
----Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
----`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected
+---with `lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
 ---@param side? string `"read"` or `"write"`; both when it is left out
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:close(side) end
 
 ---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:abort() end
 
 ---Whether the channel is closed, or its `close` has been called.
@@ -4491,15 +4480,15 @@ function lwt_TextChannel:is_closed() end
 
 ---Read one character: a code point, in UTF-8.
 ---
----In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
----rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
----from 0; the next read goes on behind it, and begins with what was read in vain.
+---In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read
+---is rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole
+---input, from 0; the next read goes on behind it, and begins with what was read in vain.
 ---```lua
 ---local lio = require "lwt.io"
 ---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
 ---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
 ---```
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_TextChannel:read_char() end
 
 ---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
@@ -4510,18 +4499,18 @@ function lwt_TextChannel:read_char() end
 ---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
 ---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
 ---```
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_TextChannel:read_line() end
 
----Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
----is buffered, or else what the next read of the system gives.
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters:
+---what is buffered, or else what the next read of the system gives.
 ---```lua
 ---local lio = require "lwt.io"
 ---local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
 ---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
 ---```
 ---@param n integer? at most so many characters
----@return lwt.Promise a string; with `n`, nil at the end
+---@return lwt.Promise<string?> # a string; with `n`, nil at the end
 function lwt_TextChannel:read(n) end
 
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
@@ -4549,7 +4538,7 @@ function lwt_TextChannel:chars() end
 ---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
 ---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_TextChannel:read_lines() end
 
 ---The characters as a stream.
@@ -4558,13 +4547,14 @@ function lwt_TextChannel:read_lines() end
 ---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
 ---print(#await(t:read_chars():to_list()))   --> 2
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_TextChannel:read_chars() end
 
 ---Write strings (numbers are taken too), as one operation of the byte channel, and with its
----buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
----write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
----the text, and nothing of it is written. A character must not be cut in two between writes.
+---buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel
+---the write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the
+---offset in the text, and nothing of it is written. A character must not be cut in two between
+---writes.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -4574,7 +4564,7 @@ function lwt_TextChannel:read_chars() end
 ---print(#await(r:read()))   --> 4
 ---```
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write(...) end
 
 ---Write one character.
@@ -4587,7 +4577,7 @@ function lwt_TextChannel:write(...) end
 ---print(await(r:read()) == "\0\xE9")   --> true
 ---```
 ---@param char string one code point, in UTF-8
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_char(char) end
 
 ---Write a line: the string, and `"\n"`.
@@ -4598,7 +4588,7 @@ function lwt_TextChannel:write_char(char) end
 ---print(await(r:read_line()))   --> naive
 ---```
 ---@param line string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_line(line) end
 
 ---Write `fmt:format(...)`.
@@ -4610,11 +4600,11 @@ function lwt_TextChannel:write_line(line) end
 ---```
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:writef(fmt, ...) end
 
----Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
----an operation of its own.
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
+---is an operation of its own.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -4624,7 +4614,7 @@ function lwt_TextChannel:writef(fmt, ...) end
 ---print((await(r:read()):gsub("\n", ";")))   --> e;e;
 ---```
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_lines(lines) end
 
 ---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
@@ -4638,7 +4628,7 @@ function lwt_TextChannel:write_lines(lines) end
 ---print(await(r:read()))   --> ee
 ---```
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_chars(chars) end
 
 ---@class lwt.ThreadChannel
@@ -7475,7 +7465,7 @@ local lwt_log_module = {}
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.info = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7489,7 +7479,7 @@ lwt_log_module.info = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.debug = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7503,7 +7493,7 @@ lwt_log_module.debug = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.notice = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7517,7 +7507,7 @@ lwt_log_module.notice = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.warning = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7531,7 +7521,7 @@ lwt_log_module.warning = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.error = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7545,7 +7535,7 @@ lwt_log_module.error = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.fatal = function(message, ...) end
 
 ---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
@@ -7556,7 +7546,7 @@ lwt_log_module.fatal = function(message, ...) end
 ---@param level "debug"|"info"|"notice"|"warning"|"error"|"fatal"
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_log_module.log = function(level, message, ...) end
 
 ---Logs an error, at the level `error`: the message, what the error says, and its traceback in the lines below (`lwt.traceback`).
@@ -7569,7 +7559,7 @@ lwt_log_module.log = function(level, message, ...) end
 ---@param err any
 ---@param message? string|fun(...): string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_log_module.error_of = function(err, message, ...) end
 
 ---The same section (or `main`), with fields for all that is logged by what this gives. A field hides one of the same name in what it is made of, and of `with_fields`.
@@ -7699,7 +7689,7 @@ lwt_log_module.is_closed = lwt_Logger.is_closed
 ---logger:setLevel(logger.ERROR)
 ---logger:warn "no more"
 ---```
----@param s? lwt.LogSection|string a section or its name; the main section where there is none
+---@param s? string|lwt.LogSection a section or its name; the main section where there is none
 ---@return lwt.LuaLogging
 lwt_log_module.lualogging = function(s) end
 
@@ -7759,7 +7749,7 @@ lwt_log_module.channel = function(opts) end
 ---print(await(require "lwt.fs".read_file("app.log")))   --> error: out of paper
 ---```
 ---@param opts { path: string, mode?: "append"|"truncate", perm?: integer, template?: string, rotate?: table, reopen?: string }
----@return lwt.Promise # of a lwt.Logger
+---@return lwt.Promise<lwt.Logger>
 lwt_log_module.file = function(opts) end
 
 ---A logger that writes an object a line, for programs that read logs: `time` (UTC, `2026-11-29T21:18:38.042Z`), `level`, `section`, `message`
@@ -9715,9 +9705,9 @@ lwt_stream_module.iter_s = function(s, f) end
 ---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
----local s = stream.of_list { 0.02, 0.01 }
+---local s = stream.of_list { 0.2, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@generic T
 ---@param s lwt.Stream<T>
@@ -10750,8 +10740,8 @@ lwt_test_module.bytes_kit = function(source, sink) end
 ---@class lwt.text.module
 local lwt_text_module = {}
 
----`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The language makes no
----difference (in Turkish as well, `i` becomes `I`).
+---`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The
+---language makes no difference (in Turkish as well, `i` becomes `I`).
 ---```lua
 ---print(text.upper("straße, ñ"))   --> STRASSE, Ñ
 ---```
@@ -10767,8 +10757,8 @@ lwt_text_module.upper = function(s) end
 ---@return string
 lwt_text_module.lower = function(s) end
 
----`s` with differences of upper and lower case removed, to compare by: it is not meant to be read.
----Where accents may be written in two ways, normalize as well.
+---`s` with differences of upper and lower case removed, to compare by: it is not meant to be
+---read. Where accents may be written in two ways, normalize as well.
 ---```lua
 ---print(text.fold("Straße") == text.fold("STRASSE"))   --> true
 ---```
@@ -10776,11 +10766,12 @@ lwt_text_module.lower = function(s) end
 ---@return string
 lwt_text_module.fold = function(s) end
 
----`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits with the
----ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `columns` is left out.
+---`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits
+---with the ellipsis behind it. A cluster is never cut. An ellipsis that is wider than
+---`columns` is left out.
 ---```lua
----print(text.truncate("a long title", 7), text.truncate("short", 7), text.truncate("日本語", 5, ""))
------> a long… short 日本
+---print(text.truncate("a long title", 7), text.truncate("short", 7))   --> a long… short
+---print(text.truncate("日本語", 5, ""))   --> 日本
 ---```
 ---@param s string
 ---@param columns integer at least 0
@@ -10789,9 +10780,9 @@ lwt_text_module.fold = function(s) end
 ---@return string
 lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
 
----`s` filled up with blanks to so many columns. What is as wide or wider stays as it is. Options: `align`
----says where the text is then: `"left"` (the default), `"right"` or `"center"`; `fill` is another
----character for the blanks, one column wide.
+---`s` filled up with blanks to so many columns. What is as wide or wider stays as it is.
+---Options: `align` says where the text is then: `"left"` (the default), `"right"` or
+---`"center"`; `fill` is another character for the blanks, one column wide.
 ---```lua
 ---print("[" .. text.pad("日本", 6) .. "]", "[" .. text.pad("7", 3, {align = "right"}) .. "]")
 -----> [日本  ] [  7]
@@ -10803,8 +10794,9 @@ lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
 ---@return string
 lwt_text_module.pad = function(s, columns, opts) end
 
----Iterates over the clusters of `s`: what a reader calls characters, by the rules of Unicode's annex 29.
----With each comes the position of its first byte. Put together, they are `s` again.
+---Iterates over the clusters of `s`: what a reader calls characters, by the rules of
+---Unicode's annex 29. With each comes the position of its first byte. Put together, they are
+---`s` again.
 ---```lua
 ---for cluster, at in text.graphemes("ne\u{301}!") do print(at, #cluster) end
 -----> 1 1
@@ -10815,9 +10807,9 @@ lwt_text_module.pad = function(s, columns, opts) end
 ---@return fun(): string?, integer? the next cluster and its position
 lwt_text_module.graphemes = function(s) end
 
----`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken apart), `"NFKC"` and
----`"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what they stand for). Of two texts that
----look alike the normal forms are equal.
+---`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken
+---apart), `"NFKC"` and `"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what
+---they stand for). Of two texts that look alike the normal forms are equal.
 ---```lua
 ---print(text.normalize("e\u{301}") == "é", text.normalize("ﬁ２", "NFKC"))   --> true fi2
 ---```
@@ -10834,14 +10826,15 @@ lwt_text_module.normalize = function(s, form) end
 ---@return integer
 lwt_text_module.length = function(s) end
 
----How many columns of a terminal `s` takes. East Asian wide characters and emoji take two; combining
----marks, characters that only format, and control characters (newline and tab as well) take none;
----everything else, a piece that is not UTF-8 as well, takes one.
+---How many columns of a terminal `s` takes. East Asian wide characters and emoji take two;
+---combining marks, characters that only format, and control characters (newline and tab as
+---well) take none; everything else, a piece that is not UTF-8 as well, takes one.
 ---
----Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for terminals with
----East Asian fonts, in which Greek, Cyrillic, `±` and the like take two columns (default 1);
----`emoji = "joined"` for terminals that draw a sequence of emoji (a family, a thumb with a skin tone, a
----heart with U+FE0F) as one of two columns; by default (`"apart"`) its parts are added up.
+---Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for
+---terminals with East Asian fonts, in which Greek, Cyrillic, `±` and the like take two
+---columns (default 1); `emoji = "joined"` for terminals that draw a sequence of emoji (a
+---family, a thumb with a skin tone, a heart with U+FE0F) as one of two columns; by default
+---(`"apart"`) its parts are added up.
 ---```lua
 ---print(text.width("naïve"), text.width("日本"), text.width("e\u{301}"))   --> 5 4 1
 ---local thumb = "\u{1F44D}\u{1F3FD}"
@@ -10852,10 +10845,11 @@ lwt_text_module.length = function(s) end
 ---@return integer columns
 lwt_text_module.width = function(s, opts) end
 
----Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a hyphen in a
----word, and beside characters that are two columns wide; a word that is longer than a line is cut between
----clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and so do blanks at the beginning of a line. A
----cluster that is wider than `columns` has a line of its own.
+---Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a
+---hyphen in a word, and beside characters that are two columns wide; a word that is longer
+---than a line is cut between clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and
+---so do blanks at the beginning of a line. A cluster that is wider than `columns` has a line
+---of its own.
 ---```lua
 ---print(table.concat(text.wrap("the quick brown fox", 10), "|"))   --> the quick|brown fox
 ---print(table.concat(text.wrap("日本語のテキスト", 6), "|"))   --> 日本語|のテキ|スト
@@ -10869,10 +10863,10 @@ lwt_text_module.wrap = function(s, columns, opts) end
 ---A text channel on a byte channel (of a file, a socket, a child's output …).
 ---
 ---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
----`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
----written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
----needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
----else has other bytes for a newline, read ahead.
+---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32
+---one is written, and tells the order of the bytes. A text channel takes from the byte channel no
+---more than it needs, so that text and bytes may be read in turns; but `chars`, and lines in
+---UTF-16, UTF-32 and what else has other bytes for a newline, read ahead.
 ---```lua
 ---local lio = require "lwt.io"
 ---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
@@ -10883,8 +10877,8 @@ lwt_text_module.wrap = function(s, columns, opts) end
 ---@return lwt.TextChannel
 lwt_text_module.make = function(ch, opts) end
 
----Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
----where they append.)
+---Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but
+---not where they append.)
 ---```lua
 ---local lio = require "lwt.io"
 ---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
@@ -10895,11 +10889,11 @@ lwt_text_module.make = function(ch, opts) end
 ---@param path string
 ---@param mode string as for `lio.open_file`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
----@return lwt.Promise a text channel
+---@return lwt.Promise<lwt.TextChannel>
 lwt_text_module.open_file = function(path, mode, opts) end
 
----Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
----not be written is an error of the whole.
+---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What
+---could not be written is an error of the whole.
 ---```lua
 ---local latin = {encoding = "ISO-8859-1"}
 ---await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
@@ -10907,9 +10901,10 @@ lwt_text_module.open_file = function(path, mode, opts) end
 ---```
 ---@param path string
 ---@param mode string
----@param f fun(t: lwt.TextChannel): ... a task
+---@generic T
+---@param f async fun(t: lwt.TextChannel): T?, ...?
 ---@param opts table? as for `open_file`
----@return lwt.Promise # what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_text_module.with_file = function(path, mode, f, opts) end
 
 ---Connect to an address, as a text channel that reads and writes.
@@ -10924,11 +10919,12 @@ lwt_text_module.with_file = function(path, mode, f, opts) end
 ---```
 ---@param addr string|table as for `lio.open_connection`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
----@return lwt.Promise a text channel
+---@return lwt.Promise<lwt.TextChannel>
 lwt_text_module.open_connection = function(addr, opts) end
 
----The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
----is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+---The name of an encoding: that of the text channel, or, without one, that of the locale. The
+---locale is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is
+---`"ASCII"`.
 ---```lua
 ---local lio = require "lwt.io"
 ---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
@@ -10953,8 +10949,8 @@ lwt_text_module.is_closed = lwt_TextChannel.is_closed
 ---
 ---UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
 ---CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
----them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
----beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+---them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at
+---the beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
 ---
 ---What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
 ---`"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
@@ -10973,12 +10969,13 @@ lwt_text_module.decode = function(bytes, encoding, opts) end
 
 ---The bytes of a string in some encoding (see `decode`).
 ---
----A character that the encoding has not is transliterated: to the letter without its accents
----(`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
----`?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
----system and in every locale. With `strict = true` such a character raises an error whose `code` is
----`"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
----a byte order mark in front (those whose name says the order are without).
+---A character that the encoding has not is transliterated: to the letter without its accents (`é`
+---to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+---`?`; marks that stand alone are left out. A piece of `s` that is not UTF-8 counts as U+FFFD. It
+---is the same on every system and in every locale. With `strict = true` such a character raises an
+---error whose `code` is `"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32
+---are written big-endian, with a byte order mark in front (those whose name says the order are
+---without).
 ---```lua
 ---print(text.encode("Straße, café, 5 €, 日本", "ASCII"))   --> Strasse, cafe, 5 EUR, ??
 ---print(#text.encode("é", "ISO-8859-1"), #text.encode("é", "UTF-16"))   --> 1 4
@@ -11006,53 +11003,53 @@ lwt_text_module.read_lines = lwt_TextChannel.read_lines
 lwt_text_module.read_chars = lwt_TextChannel.read_chars
 
 ---Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
----`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
----`e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
----`text.stderr`.
+---`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes
+---out as `e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front
+---they write to `text.stderr`.
 ---```lua
 ---print(lwt.is_promise(text.print("")))   --> true
 ---```
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.print = function(...) end
 
 ---Write the arguments and a newline to `text.stdout`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printl = function(...) end
 
 ---Write `fmt:format(...)` to `text.stdout`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printlf = function(fmt, ...) end
 
 ---Write the arguments to `text.stderr`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprint = function(...) end
 
 ---Write the arguments and a newline to `text.stderr`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintl = function(...) end
 
 ---Write `fmt:format(...)` to `text.stderr`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintlf = function(fmt, ...) end
 
 lwt_text_module.write = lwt_TextChannel.write

@@ -1,5 +1,16 @@
 --- Logging: sections with levels, rules that set them, and every place a log can go to.
 ---
+--- ```lua
+--- local log = require "lwt.log"
+--- log.set_default(log.make { output = function(section, level, lines) print(section, level, lines[1]) end })
+--- local db = log.section "app.db"
+--- db:warning("%d of %s", 2, "three")   --> app.db warning 2 of three
+--- db:debug("%d of %s", 2, "three")     -- below the level of the section: nothing is formatted
+--- log.load_rules "app.* -> debug; warning"
+--- db:debug "now it is logged"          --> app.db debug now it is logged
+--- log.reset_rules()
+--- ```
+---
 --- A *section* is a part of a program, with a name; dots make a hierarchy. The functions of the module log in the section `main`. A *record* is
 --- what one call logs: `debug info notice warning error fatal`, in this order, are its level. A call below the level of its section is switched
 --- off: nothing is formatted. Records go to the *default logger*, which writes to stderr until another is set.
@@ -43,7 +54,7 @@ local M = {}
 --- and the message is what it gives. What formatting fails with is raised here.
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 --- ```lua
 --- log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
 --- log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
@@ -59,7 +70,7 @@ for _, name in ipairs(levels) do M[name] = section[name] end
 ---@param level "debug"|"info"|"notice"|"warning"|"error"|"fatal"
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
 --- log.log("error", "%d left", 0)   --> error 0 left
@@ -71,7 +82,7 @@ M.log = section.log
 ---@param err any
 ---@param message? string|fun(...): string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
 --- local _, err = pcall(await, require "lwt.fs".read_file "missing")
@@ -254,7 +265,7 @@ methods.buffered, methods.set_default = M.buffered, M.set_default
 --- Closes a logger, once all is written that was logged before; what it owns (files, sockets, a channel with `close_mode = "close"`, what is behind `buffered`) is closed.
 --- What is logged later is rejected with `lwt.Closed`. `<close>` variables do the same.
 ---@param l lwt.Logger
----@return lwt.Promise # the same one each time
+---@return lwt.Promise<nil> # the same one each time
 --- ```lua
 --- local l = log.make { output = print }
 --- await(l:close())

@@ -1,5 +1,5 @@
--- Writing to text channels. (Functions of `lwt.text`.) Each operation encodes its text as a whole and
--- is one write of the byte channel.
+-- Writing to text channels. (Functions of `lwt.text`.) Each operation encodes its text as a whole
+-- and is one write of the byte channel.
 
 local lwt = require "lwt"
 local core = require "lwt.term.core"
@@ -63,12 +63,13 @@ end
 ---------------------------------------------------------------------------------------------------
 
 --- Write strings (numbers are taken too), as one operation of the byte channel, and with its
---- buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
---- write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
---- the text, and nothing of it is written. A character must not be cut in two between writes.
+--- buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel
+--- the write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the
+--- offset in the text, and nothing of it is written. A character must not be cut in two between
+--- writes.
 ---@param t lwt.TextChannel
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -85,7 +86,7 @@ end
 --- Write one character.
 ---@param t lwt.TextChannel
 ---@param char string one code point, in UTF-8
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -104,7 +105,7 @@ end
 --- Write a line: the string, and `"\n"`.
 ---@param t lwt.TextChannel
 ---@param line string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -121,7 +122,7 @@ end
 ---@param t lwt.TextChannel
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -134,11 +135,11 @@ function M.writef(t, fmt, ...)
   return put(t, "writef", tostring(fmt):format(...))
 end
 
---- Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
---- an operation of its own.
+--- Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
+--- is an operation of its own.
 ---@param t lwt.TextChannel
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -156,7 +157,7 @@ end
 --- operation of its own.
 ---@param t lwt.TextChannel
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
