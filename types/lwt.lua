@@ -5251,33 +5251,6 @@ lwt_module.stall = function(s, f) end
 ---@return boolean
 lwt_module.debug = function(on) end
 
----Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. It returns its values or
----raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. It raises
----`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
----finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
----it, so that any program works there. Ctrl-C cancels the main task with
----`lwt.Interrupted`, see `lwt.interrupts`.
----```lua norun
----print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
----```
----@generic T, U
----@param x lwt.Promise<T, U>|async fun(...): T?, U?, ...?
----@param ... any
----@return T value
----@return U second
----@return any ...
-lwt_module.run = function(x, ...) end
-
----One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
----most about `budget` seconds (a task's turn is not cut short). It does not make virtual time jump.
----```lua norun
----function love.update(dt) lwt.step(0.002) end
----```
----@param budget? number seconds; none: until nothing is ready
----@return boolean alive whether anything can still happen (a ready task, a timer, a handle, a job)
----@return number|nil wait seconds until the next timer is due (0: something is ready)
-lwt_module.step = function(budget) end
-
 ---Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. It can be cancelled.
 ---```lua
 ---print(lwt.pause():state())   --> pending
@@ -5297,14 +5270,6 @@ lwt_module.pause = function() end
 ---@param f? fun(err: any)|nil the new hook; nil for the default
 ---@return fun(err: any)|nil hook the one before
 lwt_module.async_exception_hook = function(f) end
-
----Registers a function that is run as a task, and awaited, at the end of the outermost `run` that follows; the newest first, once each.
----Its failure goes to the exception hook.
----```lua norun
----lwt.at_exit(function() lwt.await(log:close()) end)
----```
----@param f async fun(): ...?
-lwt_module.at_exit = function(f) end
 
 ---A promise that is fulfilled with these values (any number, `nil` among them). Lwt's `return`.
 ---```lua
@@ -5357,6 +5322,41 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@param x any
 ---@return boolean
 lwt_module.is_promise = function(x) end
+
+---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. It returns its values or
+---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. It raises
+---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
+---finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
+---it, so that any program works there. Ctrl-C cancels the main task with
+---`lwt.Interrupted`, see `lwt.interrupts`.
+---```lua norun
+---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
+---```
+---@generic T, U
+---@param x lwt.Promise<T, U>|async fun(...): T?, U?, ...?
+---@param ... any
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.run = function(x, ...) end
+
+---One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
+---most about `budget` seconds (a task's turn is not cut short). It does not make virtual time jump.
+---```lua norun
+---function love.update(dt) lwt.step(0.002) end
+---```
+---@param budget? number seconds; none: until nothing is ready
+---@return boolean alive whether anything can still happen (a ready task, a timer, a handle, a job)
+---@return number|nil wait seconds until the next timer is due (0: something is ready)
+lwt_module.step = function(budget) end
+
+---Registers a function that is run as a task, and awaited, at the end of the outermost `run` that follows; the newest first, once each.
+---Its failure goes to the exception hook.
+---```lua norun
+---lwt.at_exit(function() lwt.await(log:close()) end)
+---```
+---@param f async fun(): ...?
+lwt_module.at_exit = function(f) end
 
 ---Structured concurrency. It runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
