@@ -303,7 +303,7 @@ function lwt_Channel:write_float64(n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -402,7 +402,7 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 function lwt_Channel:lines() end
 
 ---How many bytes are in the buffer: read and not yet asked for, or written and not yet
----flushed. Of a channel that does both: the first, the second.
+---flushed. Of a channel that does both it gives the first, and then the second.
 ---```lua
 ---local ch = lio.of_bytes("abc")
 ---await(ch:read_char())
@@ -435,7 +435,7 @@ function lwt_Channel:limit() end
 function lwt_Channel:set_limit(limit) end
 
 ---The position in the file: where the next byte is read from or written to, counted from 0.
----What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
+---What is buffered is taken into account. It raises where there is no position (`ESPIPE`).
 ---```lua
 ---local ch = lio.of_bytes("hello")
 ---await(ch:read(2))
@@ -455,7 +455,7 @@ function lwt_Channel:position() end
 ---@return lwt.Promise<nil>
 function lwt_Channel:set_position(position) end
 
----How long the file behind the channel is, what is buffered for writing not counted. Raises
+---How long the file behind the channel is, what is buffered for writing not counted. It raises
 ---where there is no length (`ESPIPE`).
 ---```lua
 ---print(lio.of_bytes("hello"):length())   --> 5
@@ -784,7 +784,7 @@ function lwt_ChannelOrder:write_float64(n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -988,7 +988,7 @@ local lwt_Error = {}
 ---@class lwt.Event
 local lwt_Event = {}
 
----Makes `e` hold `x`, so that it lives as long as `e`. Gives what it held before.
+---Makes `e` hold `x`, so that it lives as long as `e`. It gives what it held before.
 ---```lua
 ---local e = react.E.create()
 ---print(e:retain("a"), e:retain("b"))   --> nil a
@@ -1283,7 +1283,7 @@ function lwt_Event:with_finaliser(f) end
 
 ---A promise of the next occurrence. Asked for by a function that runs in an update step in which
 ---`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
----one after it. Cancelable.
+---one after it. It can be cancelled.
 ---```lua
 ---local e, send = react.E.create()
 ---local p = e:next()
@@ -1320,7 +1320,7 @@ function lwt_Event:limit(f) end
 ---@return lwt.Stream
 function lwt_Event:to_stream() end
 
----Keeps an event from ever being collected. Gives it.
+---Keeps an event from ever being collected. It gives it.
 ---```lua
 ---local e, send = react.E.create()
 ---e:map(function(v) print(v) end):keep()   --> 1
@@ -1627,7 +1627,7 @@ function lwt_File:readv(list) end
 
 ---Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
 ---position, all of it, and moves the position; a file opened with "a" always writes at its
----end. Rejected with the system's error (`ENOSPC` …): how much was written before is not
+---end. Its promise is rejected with the system's error (`ENOSPC` …): how much was written before is not
 ---told. A write that runs already cannot be cancelled: only nobody hears of it.
 ---```lua
 ---local f <close> = await(fs.open("f", "w"))
@@ -1679,7 +1679,7 @@ function lwt_File:seek(whence, offset) end
 function lwt_File:tell() end
 
 ---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
----or the same file opened a second time. Fulfilled with `true` when it has the lock, which
+---or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 ---`unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
 ---when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
 ---again and again, at most every tenth of a second: there is no queue.
@@ -1724,7 +1724,7 @@ local lwt_Listener = {}
 ---Waits for a client. Several may wait; they are served in their order. Nobody is lost while
 ---there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
 ---accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
----Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
+---Cancelling takes nobody. Its promise is rejected with `lwt.Closed` when the listener closes.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---net.tcp_connect(listener:address())
@@ -1746,7 +1746,7 @@ function lwt_Listener:address() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -2075,8 +2075,8 @@ local lwt_ProcessStatus = {}
 ---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
----Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
----before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
+---Cancels: the deepest cancellable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
+---before this returns. So `p` itself may end up cancelled, otherwise rejected, fulfilled (a handler made a value of it) or still
 ---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 ---resolved promise.
 ---```lua
@@ -2244,7 +2244,7 @@ function lwt_Promise:state() end
 ---@return boolean
 function lwt_Promise:is_pending() end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
 ---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
 ---`p` is then rejected with, as a rule `lwt.Canceled`.
 ---```lua
@@ -2262,8 +2262,8 @@ function lwt_Promise:await() end
 local lwt_Resolver = {}
 
 ---Fulfils the resolver's promise with these values. Its callbacks run before this returns (to a nesting depth of 16; deeper ones
----when the outermost resolution is done); tasks that await it become ready. Raises `promise is already resolved` the second
----time; ignored when the promise was canceled.
+---when the outermost resolution is done); tasks that await it become ready. It raises `promise is already resolved` the second
+---time; ignored when the promise was cancelled.
 ---```lua
 ---local p, r = lwt.wait()
 ---p:on_success(print)
@@ -2306,7 +2306,7 @@ function lwt_Resolver:wakeup_later_exn(err) end
 local lwt_Scope = {}
 
 ---Starts `f(...)` as a child task of the scope. The scope ends when it has ended; its failure cancels the others and becomes the
----scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. Raises when the scope is over.
+---scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. It raises when the scope is over.
 ---```lua
 ---await(lwt.scope(function(s)
 ---  s:spawn(print, "child")   --> child
@@ -2370,6 +2370,7 @@ function lwt_Semaphore:with(f, ...) end
 
 ---Lazy sequences: a list whose next element is worked out when somebody asks for it, and
 ---may have to be waited for.
+---
 ---
 ---Nothing is remembered: going through a sequence twice works everything out twice. What
 ---makes a sequence of a sequence is lazy; what consumes one starts at once. Functions of
@@ -2601,7 +2602,7 @@ function lwt_Signal:notify_p(f) end
 ---@return any
 function lwt_Signal:value() end
 
----Makes `s` hold `x`, so that it lives as long as `s`. Gives what it held before.
+---Makes `s` hold `x`, so that it lives as long as `s`. It gives what it held before.
 ---```lua
 ---local s = react.S.create(1)
 ---print(s:retain("a"), s:retain("b"))   --> nil a
@@ -2884,7 +2885,7 @@ function lwt_Signal:with_finaliser(f) end
 ---@return lwt.Signal
 function lwt_Signal:limit(f, eq) end
 
----Keeps a signal from ever being collected. Gives it.
+---Keeps a signal from ever being collected. It gives it.
 ---```lua
 ---local s, set = react.S.create(1)
 ---s:map(function(v) print(v) end):keep()   --> 1
@@ -3043,7 +3044,7 @@ function lwt_Socket:fileno() end
 ---@return string
 function lwt_Socket:getsockname() end
 
----The address of the other end, as text. Raises when there is none any more (`ENOTCONN`).
+---The address of the other end, as text. It raises when there is none any more (`ENOTCONN`).
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---local sock = net.tcp_connect(listener:address()):await()
@@ -3069,7 +3070,7 @@ function lwt_Socket:read(n) end
 ---Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled
 ---when the system has all of it. Writes are sent in their order, whole. A write that is
 ---cancelled before its first byte was sent is withdrawn; later its rest is sent all the
----same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
+---same. Its promise is rejected with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
 ---```lua
 ---local a, b = net.socketpair()
 ---a:write("one"):await()
@@ -3133,7 +3134,7 @@ function lwt_Socket:reset() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -3170,6 +3171,7 @@ local lwt_Step = {}
 function lwt_Step:execute() end
 
 ---Streams: elements that come one after another, now or later, to whoever asks.
+---
 ---
 ---A stream is a source (`from`, `generate`, `create`, a file, a socket …) and the elements
 ---of it that were not read yet. Reading gives promises; elements that are ready cost
@@ -3259,7 +3261,7 @@ function lwt_Stream:iter(f) end
 function lwt_Stream:iter_s(f) end
 
 ---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
----Fulfilled when the stream has ended and all are done. The first failure stops it: it
+---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
 ---local s = stream.of_list { 0.02, 0.01 }
@@ -3508,7 +3510,7 @@ function lwt_Stream:get_available_up_to(n) end
 function lwt_Stream:junk_available() end
 
 ---The newest of the elements that are there now: all are taken, the last is given. When
----there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---there is none it waits for one and gives that. Its promise is rejected with `stream.Empty` at the end.
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2); push(3)
@@ -3519,7 +3521,7 @@ function lwt_Stream:junk_available() end
 ---@return lwt.Promise<T?>
 function lwt_Stream:last_new() end
 
----Whether there is no element any more. Waits until that is known; takes nothing.
+---Whether there is no element any more. It waits until that is known; takes nothing.
 ---```lua
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
@@ -4258,6 +4260,7 @@ local lwt_TerminalKey = {}
 ---A text channel: what a byte channel does, by characters. The functions that take one are its
 ---methods as well.
 ---@class lwt.TextChannel
+---@field encoding fun(t: lwt.TextChannel): string the name of its encoding
 local lwt_TextChannel = {}
 
 ---The byte channel below.
@@ -4589,7 +4592,7 @@ function lwt_Udp:getsockname() end
 
 ---Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
 ---name is looked up. The promise is fulfilled when the system has it: that says nothing of
----its arrival. Rejects with `EMSGSIZE` when it is too long.
+---its arrival. Its promise is rejected with `EMSGSIZE` when it is too long.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:send("ping", b:getsockname()):await()
@@ -4601,7 +4604,7 @@ function lwt_Udp:getsockname() end
 function lwt_Udp:send(data, addr) end
 
 ---Waits for a datagram: two values, its bytes and the address it came from, as text. Several
----may wait: first come, first served. Cancelling loses nothing. Rejects with what the system
+---may wait: first come, first served. Cancelling loses nothing. Its promise is rejected with what the system
 ---reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
 ---closes.
 ---```lua
@@ -4614,7 +4617,7 @@ function lwt_Udp:send(data, addr) end
 function lwt_Udp:recv() end
 
 ---Fixes the other end, at once: `send` needs no address any more, and only what comes from
----there is received. Without an address, undoes it.
+---there is received. Without an address it undoes that.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:connect(b:getsockname())
@@ -4646,7 +4649,7 @@ function lwt_Udp:multicast_loop(on) end
 function lwt_Udp:multicast_interface(host) end
 
 ---Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the
----system's choice), from everybody or from one `source` only. Raises the system's error.
+---system's choice), from everybody or from one `source` only. It raises the system's error.
 ---@param group string
 ---@param host? string
 ---@param source? string
@@ -4661,7 +4664,7 @@ function lwt_Udp:multicast_leave(group, host, source) end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -4924,7 +4927,7 @@ lwt_module.name = function(name) end
 lwt_module.stall = function(s, f) end
 
 ---Debugging on or off: every promise, task and handle remembers where it was made; errors then show it, and `run` ends with warnings
----(`warn`) about what was left open or waiting, and where it was made. Costs time and memory. Returns what it was.
+---(`warn`) about what was left open or waiting, and where it was made. It costs time and memory. It returns what it was.
 ---```lua
 ---print(lwt.debug(true))   --> false
 ---print(lwt.debug(false))   --> true
@@ -4933,8 +4936,8 @@ lwt_module.stall = function(s, f) end
 ---@return boolean
 lwt_module.debug = function(on) end
 
----Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
----raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
+---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. It returns its values or
+---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. It raises
 ---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
 ---finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
 ---it, so that any program works there. Ctrl-C cancels the main task with
@@ -4951,7 +4954,7 @@ lwt_module.debug = function(on) end
 lwt_module.run = function(x, ...) end
 
 ---One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
----most about `budget` seconds (a task's turn is not cut short). Does not make virtual time jump.
+---most about `budget` seconds (a task's turn is not cut short). It does not make virtual time jump.
 ---```lua norun
 ---function love.update(dt) lwt.step(0.002) end
 ---```
@@ -4960,7 +4963,7 @@ lwt_module.run = function(x, ...) end
 ---@return number|nil wait seconds until the next timer is due (0: something is ready)
 lwt_module.step = function(budget) end
 
----Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. Cancelable.
+---Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. It can be cancelled.
 ---```lua
 ---print(lwt.pause():state())   --> pending
 ---```
@@ -5006,7 +5009,7 @@ lwt_module.fulfilled = function(...) end
 lwt_module.rejected = function(err) end
 
 ---A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
----Takes no argument: to wait for a promise, `lwt.await`.
+---It takes no argument: to wait for a promise, `lwt.await`.
 ---```lua
 ---local p, r = lwt.wait()
 ---r:wakeup("done")
@@ -5017,7 +5020,7 @@ lwt_module.rejected = function(err) end
 lwt_module.wait = function() end
 
 ---A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
----Takes no argument: to run a function as a task, `lwt.spawn`.
+---It takes no argument: to run a function as a task, `lwt.spawn`.
 ---```lua
 ---local p, r = lwt.task()
 ---p:cancel()
@@ -5040,7 +5043,7 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@return boolean
 lwt_module.is_promise = function(x) end
 
----Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
+---Structured concurrency. It runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
 ---cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
 ---returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
@@ -5072,7 +5075,7 @@ lwt_module.scope = function(f) end
 lwt_module.errors = function(p) end
 
 ---Waits for every promise of the list; fulfilled without a value when all are. If some failed: the first in the list among those
----already rejected at the call, else the first in time. Never cancels; cancelling it cancels all. `join{}` is fulfilled.
+---already rejected at the call, else the first in time. It never cancels; cancelling it cancels all. `join{}` is fulfilled.
 ---```lua
 ---print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
 ---```
@@ -5101,7 +5104,7 @@ lwt_module.all = function(list) end
 lwt_module.both = function(p, q) end
 
 ---Waits for every promise of the list, and is never rejected: fulfilled with a table (with `n`) of
----`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. Not in Lwt.
+---`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. OCaml's Lwt does not have it.
 ---```lua
 ---local t = await(lwt.settled{lwt.fulfilled(1), lwt.rejected("no")})
 ---print(t[1].value, t[2].error)   --> 1 no
@@ -5111,7 +5114,7 @@ lwt_module.both = function(p, q) end
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
----Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
+---Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. OCaml's Lwt does not have it.
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
@@ -5216,7 +5219,7 @@ lwt_module.set = function(key, v) end
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
 ---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
 ---`p` is then rejected with, as a rule `lwt.Canceled`.
 ---```lua
@@ -5259,7 +5262,7 @@ lwt_module.spawn = function(f, ...) end
 lwt_module.current = function() end
 
 ---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----canceled scope. Returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
 ---has to await.
 ---```lua
 ---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
@@ -5274,7 +5277,7 @@ lwt_module.current = function() end
 lwt_module.shield = function(f, ...) end
 
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
----anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
+---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -5284,7 +5287,7 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise<nil>
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). It can be cancelled. (To give something else that time,
 ---`lwt.with_timeout`.)
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
@@ -5301,7 +5304,7 @@ lwt_module.timeout = function(s) end
 lwt_module.now = function() end
 
 ---Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
----Takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+---It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
 ---promise was made. Knows nothing: the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)
@@ -5370,7 +5373,7 @@ lwt_module.with_timeout = function(s, x) end
 lwt_module.auto_pause = function(s) end
 
 ---A promise from a function with callbacks: `f(resolve, reject)` is called at once. The first of `resolve(...)` and `reject(err)`
----counts, the rest is ignored; an error that `f` raises rejects. Cancelable (then late answers are ignored).
+---counts, the rest is ignored; an error that `f` raises rejects. It can be cancelled (then late answers are ignored).
 ---```lua
 ---local p = lwt.from_callback(function(resolve) resolve(1, 2) end)
 ---print(p:state())   --> fulfilled 1 2
@@ -5419,7 +5422,7 @@ lwt_module.on_iteration = function(which, f) end
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 ---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
 ---from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
----Without the libuv engine there is no such handling. Returns what it was.
+---Without the libuv engine there is no such handling. It returns what it was.
 ---```lua
 ---print(lwt.interrupts(false))   --> true
 ---lwt.interrupts(true)
@@ -5589,7 +5592,7 @@ lwt_engine_module.set = function(engine) end
 lwt_engine_module.loop = function() end
 
 ---Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
----this state. Raises while any handle or request of lwt is open, and in the middle of an event of
+---this state. It raises while any handle or request of lwt is open, and in the middle of an event of
 ---the loop that is left (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that
 ---loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
 ---run within that. What nobody caught is then told by `warn`.
@@ -5644,7 +5647,7 @@ lwt_fs_module.sendfile = function(dst, src, offset, length) end
 
 ---Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
 ---without a "b"), with an "x" for a file that must not exist yet ("wx"), or the system's
----number. Fulfilled with the file; rejected with the system's error, a directory with
+---number. The promise is fulfilled with the file; rejected with the system's error, a directory with
 ---`EISDIR`. Cancelling rejects at once, and a file that was opened too late is closed again.
 ---
 ---Operations of a file that use its position run in the order in which they were asked for;
@@ -5672,7 +5675,7 @@ lwt_fs_module.of_fd = function(fd) end
 ---What the system knows about a file: a table with `type` ("file", "directory", "link",
 ---"fifo", "socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`,
 ---`gid`, `dev`, `ino`, `rdev`, `blksize`, `blocks`, and the times `atime`, `mtime`, `ctime`,
----`birthtime` in seconds since 1970, with their fractions. Follows symbolic links. Rejected
+---`birthtime` in seconds since 1970, with their fractions. It follows symbolic links. Rejected
 ---with the system's error (`ENOENT` …). Cancelling rejects at once.
 ---```lua
 ---await(fs.write_file("f", "abc"))
@@ -5692,7 +5695,7 @@ lwt_fs_module.stat = function(path) end
 ---@return lwt.Promise<table>
 lwt_fs_module.lstat = function(path) end
 
----Whether something is there that can be reached by this path. Never rejected by the system:
+---Whether something is there that can be reached by this path. It is never rejected by the system:
 ---whatever keeps us from knowing is `false`. A symbolic link to nothing does not exist.
 ---```lua
 ---print(await(fs.exists(".")), await(fs.exists("nothing")))   --> true false
@@ -5860,7 +5863,7 @@ lwt_fs_module.scandir = function(path) end
 ---@return lwt.Promise<table>
 lwt_fs_module.statfs = function(path) end
 
----Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
+---Reads a whole file, in one job of the threadpool. Its promise is rejected with the system's error; a
 ---directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
 ---at once.
 ---```lua
@@ -5872,7 +5875,7 @@ lwt_fs_module.statfs = function(path) end
 lwt_fs_module.read_file = function(path) end
 
 ---Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
----if it is there; "a" appends, "wx" refuses one that is there. Not in one step for others
+---if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for others
 ---who look: write another file and `rename` it for that. Cancelled in the middle, a part may
 ---be written.
 ---```lua
@@ -5902,7 +5905,7 @@ lwt_fs_module.readdir = function(path) end
 
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 ---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
----name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
+---name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
 ---…). What happens again before it was read is told once. If more is kept than a thousand
 ---different ones, or the system itself has lost some, an element of type "overflow" says that
 ---something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
@@ -6447,7 +6450,7 @@ lwt_io_module.be.write_float64 = function(ch, n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -6459,7 +6462,7 @@ lwt_io_module.unpack = function(ch, format, max) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -6471,7 +6474,7 @@ lwt_io_module.le.unpack = function(ch, format, max) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -7697,7 +7700,7 @@ lwt_net_module.unix_datagram = function(opts) end
 ---in the system's order, each `{host=, port=, family="inet"|"inet6",
 ---socktype="stream"|"datagram"}`, which every function that takes an address takes. Options:
 ---`family`, `socktype` (default: stream), `passive` (addresses to listen at, where host is
----nil), `canonname`. Rejects with the resolver's error (`EAI_NONAME`). Cancelling gives the
+---nil), `canonname`. Its promise is rejected with the resolver's error (`EAI_NONAME`). Cancelling gives the
 ---lookup up. See `dns_limit`.
 ---```lua
 ---local list = net.getaddrinfo("127.0.0.1", 80):await()
@@ -7719,7 +7722,7 @@ lwt_net_module.getaddrinfo = function(host, service, opts) end
 ---@return lwt.Promise<string, string> # host, service
 lwt_net_module.getnameinfo = function(addr) end
 
----The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with
+---The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Its promise is rejected with
 ---`EAI_SERVICE` for a name that the system does not know.
 ---```lua
 ---local p = net.getservbyname("no such service")
@@ -7762,7 +7765,7 @@ lwt_net_module.interfaces = function() end
 ---every address of the machine, IPv6 and IPv4. A name is looked up, and its first address
 ---taken. Options: `backlog` (511: how many clients the system keeps until they are
 ---accepted), `reuseport` (several processes share the port), `nodelay` (default true, for
----the sockets accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
+---the sockets accepted), `ipv6only`. Its promise is rejected with `EADDRINUSE`, `EACCES` …
 ---```lua
 ---local listener <close> = net.tcp_listen("127.0.0.1:0"):await()
 ---print(listener:address():match("^127.0.0.1:%d+$") ~= nil)   --> true
@@ -7776,7 +7779,7 @@ lwt_net_module.accept = lwt_Listener.accept
 
 lwt_net_module.address = lwt_Listener.address
 
----The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what
+---The parts of an address: `{host=, port=}` or `{path=}`. It raises an argument error for what
 ---is none.
 ---```lua
 ---local a = net.parse_address("[::1]:8080")
@@ -7798,7 +7801,7 @@ lwt_net_module.parse_address = function(addr) end
 lwt_net_module.pipe_connect = function(addr) end
 
 ---Listens at a Unix-domain socket, which is made there and removed again when the listener
----closes. Rejects with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
+---closes. Its promise is rejected with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
 ---long.
 ---```lua
 ---local listener <close> = net.pipe_listen("unix:sock"):await()
@@ -7809,7 +7812,7 @@ lwt_net_module.pipe_connect = function(addr) end
 ---@return lwt.Promise<lwt.Listener>
 lwt_net_module.pipe_listen = function(addr, opts) end
 
----Two sockets that are connected to each other, at once (no promise). Raises the system's
+---Two sockets that are connected to each other, at once (no promise). It raises the system's
 ---error when there is no descriptor left.
 ---```lua
 ---local a, b = net.socketpair()
@@ -7821,7 +7824,7 @@ lwt_net_module.pipe_listen = function(addr, opts) end
 lwt_net_module.socketpair = function() end
 
 ---A socket of a descriptor that something else opened: a TCP or Unix-domain socket, a pipe
----or a terminal. It belongs to the socket from then on, and is set to non-blocking. Raises
+---or a terminal. It belongs to the socket from then on, and is set to non-blocking. It raises
 ---for anything else (`EINVAL` for a regular file: see `lwt.fs`).
 ---@param fd integer
 ---@return lwt.Socket
@@ -7829,7 +7832,7 @@ lwt_net_module.of_fd = function(fd) end
 
 ---Waits until a descriptor of another library can be read without blocking (or is at its
 ---end, or broken). Any number may wait for one descriptor. It must stay open so long.
----Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
+---Its promise is rejected with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 ---@param fd integer
 ---@return lwt.Promise<nil>
 lwt_net_module.wait_readable = function(fd) end
@@ -7867,7 +7870,7 @@ lwt_net_module.shutdown = lwt_Socket.shutdown
 ---its addresses are tried, IPv6 and IPv4 in turn: the next one when the last has failed or
 ---after 250 ms (`delay` seconds), until one answers; the others are closed. Nagle's
 ---algorithm is off (`nodelay = false` leaves it on); `bind` is the local address to connect
----from. Rejects with the error of the first address when none answers. Cancelling closes
+---from. Its promise is rejected with the error of the first address when none answers. Cancelling closes
 ---what was begun.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
@@ -7888,7 +7891,7 @@ lwt_net_module.keepalive = lwt_Socket.keepalive
 lwt_net_module.reset = lwt_Socket.reset
 
 ---A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
----and `mode`. Raises when it is none.
+---and `mode`. It raises when it is none.
 ---@param fd integer
 ---@return lwt.Tty
 lwt_net_module.tty = function(fd) end
@@ -7899,7 +7902,7 @@ lwt_net_module.mode = lwt_Tty.mode
 
 ---A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there;
 ---port 0 has the system pick one. Without, it is bound when it first sends. Options:
----`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
+---`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. It raises the system's error.
 ---```lua
 ---local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
 ---local _ <close> = a
@@ -7935,7 +7938,7 @@ lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -8090,7 +8093,7 @@ lwt_preemptive_module.detach = function(f, ...) end
 
 ---Sets the least and the greatest number of worker threads, and starts threads up to the
 ---least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
----at first. Raises when a thread cannot be started.
+---at first. It raises when a thread cannot be started.
 ---```lua
 ---preemptive.set_bounds(1, 2)
 ---print(preemptive.get_bounds())   --> 1 2
@@ -8162,7 +8165,7 @@ lwt_preemptive_module.nqueued = function() end
 ---when a table arrives, the module of that name is required, or else the one of the name up
 ---to its last dot. Metatables made in C with `luaL_newmetatable` are registered already; a
 ---module that is itself the metatable of its objects (`Point.__index = Point`) needs no
----registering. Sets `__name`. Raises if the name belongs to something else.
+---registering. Sets `__name`. It raises if the name belongs to something else.
 ---```lua
 ---local mt = preemptive.register_metatable("geometry.point", {
 ---  __index = { norm = function(p) return math.abs(p.x) + math.abs(p.y) end },
@@ -8189,7 +8192,7 @@ lwt_preemptive_module.init = function(min, max) end
 ---it is done (for the promise that it returns, too), and returns what it gives, or raises its
 ---error. `f`, its upvalues, arguments and results are copied as by `detach`; its globals and
 ---modules are those of the main state. The whole worker thread waits; only in a task of the
----worker's own `lwt.run` just that task does. Raises when the main state has closed.
+---worker's own `lwt.run` just that task does. It raises when the main state has closed.
 ---```lua
 ---local p = preemptive.detach(function()
 ---  local preemptive = require "lwt.preemptive"
@@ -8225,7 +8228,7 @@ lwt_preemptive_module.is_worker = function() end
 ---@class lwt.process.module
 local lwt_process_module = {}
 
----Starts a program and gives the process at once. Raises an error object with the program's name
+---Starts a program and gives the process at once. It raises an error object with the program's name
 ---(`path`) when it cannot be started (`ENOENT`, `EACCES` …).
 ---
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
@@ -8274,7 +8277,7 @@ lwt_process_module.kill = function(p, name) end
 
 lwt_process_module.close = lwt_Process.close
 
----Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it,
+---Runs a program and gives its status. Its promise is rejected when it cannot be started. Cancelling stops it,
 ---and is over when it has ended. After the `timeout` it is killed, which the status tells.
 ---```lua
 ---print(await(process.exec {"true"}).code)   --> 0
@@ -8323,7 +8326,7 @@ lwt_process_module.pread = function(cmd, opts) end
 ---@return lwt.Promise<string?, lwt.ProcessStatus>
 lwt_process_module.pread_line = function(cmd, opts) end
 
----A stream of the lines that a program writes. Raises when it cannot be started. `s:close()`, and
+---A stream of the lines that a program writes. It raises when it cannot be started. `s:close()`, and
 ---dropping the stream, stop the program.
 ---```lua
 ---for line in process.pread_lines {"printf", "one\\ntwo\\n"} do print(line) end   --> one
@@ -8543,7 +8546,7 @@ lwt_react_module.E.merge = function(list, init, f) end
 lwt_react_module.E.switch = lwt_Event.switch
 
 ---Recursion: `f(d)` is given the event that occurs, in a step of its own right after, with
----what `e` occurred with, where `f(d)` returns `e` and the result. Gives the result.
+---what `e` occurred with, where `f(d)` returns `e` and the result. It gives the result.
 ---```lua
 ---local e, send = react.E.create()
 ---local seen = react.E.fix(function(d)
@@ -8761,7 +8764,7 @@ lwt_react_module.S.switch = lwt_Signal.switch
 lwt_react_module.S.bind = lwt_Signal.bind
 
 ---Recursion: `f(d)` is given a signal, `init` at first, that is set, in a step of its own
----right after, to what `s` has become, where `f(d)` returns `s` and the result. Gives the
+---right after, to what `s` has become, where `f(d)` returns `s` and the result. It gives the
 ---result.
 ---```lua
 ---local e, send = react.E.create()
@@ -9178,7 +9181,7 @@ lwt_stream_module.iter = function(s, f) end
 lwt_stream_module.iter_s = function(s, f) end
 
 ---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
----Fulfilled when the stream has ended and all are done. The first failure stops it: it
+---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
 ---local s = stream.of_list { 0.02, 0.01 }
@@ -9431,7 +9434,7 @@ lwt_stream_module.get_available_up_to = function(s, n) end
 lwt_stream_module.junk_available = function(s) end
 
 ---The newest of the elements that are there now: all are taken, the last is given. When
----there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---there is none it waits for one and gives that. Its promise is rejected with `stream.Empty` at the end.
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2); push(3)
@@ -9442,7 +9445,7 @@ lwt_stream_module.junk_available = function(s) end
 ---@return lwt.Promise<T?>
 lwt_stream_module.last_new = function(s) end
 
----Whether there is no element any more. Waits until that is known; takes nothing.
+---Whether there is no element any more. It waits until that is known; takes nothing.
 ---```lua
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
@@ -10575,7 +10578,7 @@ lwt_timer_module.stop = lwt_Timer.stop
 lwt_timer_module.change = lwt_Timer.change
 
 ---Sets the function that gets the error of an action that fails, of any timer; nil: the exception
----hook, as at first. Returns the one before.
+---hook, as at first. It returns the one before.
 ---```lua
 ---local old = timer.set_exn_handler(function(err)
 ---  print("failed:", err)   --> failed: oops

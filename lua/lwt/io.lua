@@ -1,6 +1,21 @@
 --- lwt.io: buffered channels: files, sockets, pipes and memory, by lines, bytes and numbers.
 --- `lio.stdin`, `lio.stdout` and `lio.stderr` are there from the start.
 ---
+--- ```lua
+--- local lio = require "lwt.io"
+--- await(lio.with_file("notes", "w", function(ch)
+---   await(ch:write_line "first")
+--- end))
+--- for line in lio.lines_of_file "notes" do print(line) end            --> first
+---
+--- local server <close> = await(lio.establish_server("127.0.0.1:0", function(ch)
+---   for line in ch:lines() do await(ch:write_line(line:upper())) end
+--- end))
+--- local ch <close> = await(lio.open_connection(server:address()))
+--- await(ch:write_line "hello")
+--- print(await(ch:read_line()))              --> HELLO
+--- ```
+---
 --- Call it `lio`, as these pages do (`local lio = require "lwt.io"`): a local `io` would hide Lua's own.
 --- Every function that takes a channel first is a method as well: the same function.
 

@@ -87,8 +87,8 @@ enum {
   F_STORED = 16,    /* U_FN is {fn, fn2, storage} */
   F_DONE = 32,      /* no longer interested in what it waits for */
   F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
-  F_FOUND = 128,    /* cancel walk: something cancelable is below */
-  F_CLOSED = 256,   /* scope: canceled, every await in it raises */
+  F_FOUND = 128,    /* cancel walk: something cancellable is below */
+  F_CLOSED = 256,   /* scope: cancelled, every await in it raises */
   F_OUTSIDE = 4096, /* scope: … by somebody else than itself */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
@@ -133,7 +133,7 @@ enum {
 enum {
   TF_CANCEL = 1,       /* lwt.Canceled is due at the next await */
   TF_RAISE = 2,        /* was interrupted: the await under way raises Canceled */
-  TF_LEVEL = 4,        /* in a canceled scope: every await raises */
+  TF_LEVEL = 4,        /* in a cancelled scope: every await raises */
   TF_FAILED = 8,       /* its function raised; the error is its only result */
   TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
@@ -162,7 +162,7 @@ typedef struct task {
   lua_State *wait_co; /* the coroutine that awaits: co, or one nested in it */
   double since;
   uint32_t slot;
-  uint16_t shield; /* how many uncancelable waits it is in */
+  uint16_t shield; /* how many uncancellable waits it is in */
   uint16_t flags;
   uint8_t status;
   uint8_t direct; /* waits without a promise: D_… */
@@ -549,7 +549,6 @@ API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
-API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_untold(lua_State *L, lwt_context *c);

@@ -563,7 +563,7 @@ static int take_two(lua_State *L, lwt_context *c, int is_choice) {
 
 /*---
 Waits for every promise of the list; fulfilled without a value when all are. If some failed: the first in the list among those
-already rejected at the call, else the first in time. Never cancels; cancelling it cancels all. `join{}` is fulfilled.
+already rejected at the call, else the first in time. It never cancels; cancelling it cancels all. `join{}` is fulfilled.
 
 ```lua
 print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
@@ -612,7 +612,7 @@ static int l_both(lua_State *L) {
 
 /*---
 Waits for every promise of the list, and is never rejected: fulfilled with a table (with `n`) of
-`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. Not in Lwt.
+`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. OCaml's Lwt does not have it.
 
 ```lua
 local t = await(lwt.settled{lwt.fulfilled(1), lwt.rejected("no")})
@@ -628,7 +628,7 @@ static int l_settled(lua_State *L) {
 
 /*---
 The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
-Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
+Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. OCaml's Lwt does not have it.
 
 ```lua
 print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes

@@ -600,7 +600,7 @@ static int await_k(lua_State *L, int status, lua_KContext k) {
 }
 
 /*---
-Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
+Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
 else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
 `p` is then rejected with, as a rule `lwt.Canceled`.
 
@@ -726,7 +726,7 @@ static int shield_k(lua_State *L, int status, lua_KContext k) {
 
 /*---
 Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
-canceled scope. Returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
 has to await.
 
 ```lua

@@ -244,7 +244,7 @@ void lwt_uv_port_lua_close(lwt_uv *ctx) {
   ctx->lwt->idle_stop(ctx->lwt, &st->ports_idle);
 }
 
-/* Its channel is being collected: an answer that comes later is nobody's. */
+/* Its channel is being collected: an answer that comes later is thrown away. */
 void lwt_uv_port_lua_forget(port *p) {
   port_lua *f = (port_lua *)p;
   unpoke(f);
