@@ -226,6 +226,10 @@ function samples.make()
     of.Terminal = term.open(io.of_bytes "", output)
     of.Bar, of.Spinner = of.Terminal:progress(), of.Terminal:spinner()
     of.TerminalGuard = of.Terminal:raw_mode()
+    local read_line = require "lwt.read_line"
+    of.Line = read_line.start { term = of.Terminal }
+    of.LineHistory = read_line.history()
+    of.LineEditor = require("lwt.read_line.editor").new { maps = {} }
   end
   lwt.run(lwt.scope(function(s) of.Scope = s end))
   of.Socket = lwt.run(net.tcp_connect(of.Listener:address()))

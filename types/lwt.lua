@@ -642,6 +642,32 @@ function lwt_Channel:writef(fmt, ...) end
 ---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
 
+---Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
+---which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
+---makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
+---With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
+---in clear: close it.
+---```lua
+---local net = require "lwt.net"
+---local a, b = net.socketpair()
+---b:close()
+---local ch = lio.make { read = function() return nil end, write = function() end }
+---local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
+---print(ok, err.code)   --> false SSL_EOF
+---```
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.Channel> # the channel itself
+function lwt_Channel:upgrade(opts) end
+
+---The TLS stream that a channel goes over (`peer_certificate`, `alpn`, `version` …: see `lwt.ssl`), or
+---nil where it is in clear.
+---```lua
+---local r = lio.pipe()
+---print(r:tls())   --> nil
+---```
+---@return lwt.ssl.Stream|nil
+function lwt_Channel:tls() end
+
 ---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
 ---```lua
 ---local r, w = lio.pipe()
@@ -1718,6 +1744,160 @@ local lwt_Key = {}
 ---@class lwt.KeyDecoder
 local lwt_KeyDecoder = {}
 
+---@class lwt.Line
+local lwt_Line = {}
+
+---A promise of the line: nil at the end of the input, rejected with `read_line.Interrupt` after Ctrl-C.
+---Cancelling it ends the reading.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "hello"
+---line:accept()
+---print(await(line:result()))   --> hello
+---```
+---@return lwt.Promise
+function lwt_Line:result() end
+
+---The text so far, and where the cursor is: how many bytes are before it.
+---@return string
+---@return integer
+function lwt_Line:text() end
+
+---Takes the line from the screen; what is typed goes on being edited. It may be said several times, and
+---is shown again after as many `show`s.
+---@return lwt.Promise fulfilled when it is not on the screen any more
+function lwt_Line:hide() end
+
+---Shows the line again.
+---@return lwt.Promise
+function lwt_Line:show() end
+
+---Writes above the line, as `print` does: values separated by tabs, and the end of a line. Styled lists are
+---shown with their styles. When the line is over it is written where the cursor is.
+---@param ... any
+---@return lwt.Promise fulfilled when it is on the screen
+function lwt_Line:print(...) end
+
+---Does what a key does, or a command: `"ctrl-a"`, a key of `term`, `"beginning-of-line"`. Whether the line
+---was still there.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "hello world"
+---line:send "backward-kill-word"
+---line:send "enter"
+---print(await(line:result()) == "hello ")   --> true
+---```
+---@param what string|lwt.Key the name of a command or of a key, or a key
+---@return boolean
+function lwt_Line:send(what) end
+
+---Inserts text at the cursor. Whether the line was still there.
+---@param s string
+---@return boolean
+function lwt_Line:insert(s) end
+
+---Changes the prompt: a text, or a styled list.
+---@param prompt string|table
+---@return boolean
+function lwt_Line:set_prompt(prompt) end
+
+---Accepts the line as it is now (if it is valid).
+---@return boolean
+function lwt_Line:accept() end
+
+---Ends the reading as Ctrl-C does: the result is rejected with `read_line.Interrupt`.
+---@return boolean
+function lwt_Line:abort() end
+
+---@class lwt.LineEditor
+local lwt_LineEditor = {}
+
+---The text that is being edited.
+---@return string
+function lwt_LineEditor:text() end
+
+---Where the cursor is: how many bytes are before it.
+---@return integer
+function lwt_LineEditor:cursor() end
+
+---The beginning of the line, among several, that an offset (or the cursor) is in.
+---@param at? integer
+---@return integer
+function lwt_LineEditor:line_start(at) end
+
+---The end of that line.
+---@param at? integer
+---@return integer
+function lwt_LineEditor:line_end(at) end
+
+---Writes text in the place of what is between two offsets, which must be borders of characters. The cursor
+---stays with its text.
+---@param from integer
+---@param to integer
+---@param s string
+function lwt_LineEditor:replace(from, to, s) end
+
+---Inserts text at the cursor, which is behind it then. Broken UTF-8 becomes U+FFFD, line ends "\n".
+---@param s string
+function lwt_LineEditor:insert(s) end
+
+---Replaces the whole text; the cursor is at its end unless `cursor` (bytes before it) says where.
+---@param s string
+---@param cursor? integer
+function lwt_LineEditor:set(s, cursor) end
+
+---Takes out what is between two offsets, in whichever order.
+---@param from integer
+---@param to integer
+function lwt_LineEditor:delete(from, to) end
+
+---Moves the cursor to an offset; one in the middle of a character is the end of that character.
+---@param at integer
+function lwt_LineEditor:move(at) end
+
+---Takes out what is between the offsets, to be yanked. Kills that follow each other are one.
+---@param from integer
+---@param to integer
+function lwt_LineEditor:kill(from, to) end
+
+---Has the terminal ring.
+function lwt_LineEditor:bell() end
+
+---Runs a command: its name, as readline calls it, or a function of the editor and the number.
+---@param command string|fun(editor: lwt.LineEditor, n?: integer)
+---@param n? integer the numeric argument
+function lwt_LineEditor:run(command, n) end
+
+---Takes a key, as `term` gives them, or its name.
+---@param key table|string
+function lwt_LineEditor:press(key) end
+
+---@class lwt.LineHistory
+local lwt_LineHistory = {}
+
+---Adds a line, at once to the file as well, if it is one to keep. (The readers do it themselves.)
+---```lua
+---local h = read_line.history()
+---print(await(h:add "make"), await(h:add "make"), await(h:add " secret"))   --> true false false
+---```
+---@param s string
+---@return lwt.Promise promise of whether it was kept; rejected when the file cannot be written: the line is in memory then
+function lwt_LineHistory:add(s) end
+
+---The entries, the oldest first, for a generic `for`, which waits in the calling task while the file is
+---read.
+---```lua
+---local h = read_line.history()
+---await(h:add "ls")
+---for line in h:entries() do print(line) end   --> ls
+---```
+---@return fun(): string?
+function lwt_LineHistory:entries() end
+
 ---@class lwt.Listener
 local lwt_Listener = {}
 
@@ -2075,6 +2255,20 @@ local lwt_ProcessStatus = {}
 ---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param self lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+function lwt_Promise:await() end
+
 ---Cancels: the deepest cancellable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
 ---before this returns. So `p` itself may end up cancelled, otherwise rejected, fulfilled (a handler made a value of it) or still
 ---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
@@ -2243,20 +2437,6 @@ function lwt_Promise:state() end
 ---@param self lwt.Promise
 ---@return boolean
 function lwt_Promise:is_pending() end
-
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param self lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-function lwt_Promise:await() end
 
 ---@class lwt.Resolver
 local lwt_Resolver = {}
@@ -2564,6 +2744,7 @@ function lwt_Seq:iter_n(f, max) end
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field set_tls fun(server: lwt.Server, tls: table|lwt.ssl.Context) other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
 ---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 local lwt_Server = {}
 
@@ -4478,7 +4659,8 @@ local lwt_ThreadChannel = {}
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
----is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+---is fulfilled with nil, as soon as no other receiver may give back what it was given: one that is
+---cancelled before its loop has brought it the message does. Cancelling it loses no message, nor does receiving in a task that has
 ---yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
 ---and this one is rejected; so is the receiver of one that cannot be made here (a module is
 ---missing), which is gone then.
@@ -4695,14 +4877,105 @@ local lwt_io_direct = {}
 ---@field dispose? fun(element: any)
 local lwt_pool_Options = {}
 
+---@class lwt.read_line.Options
+---@field prompt? string|table|lwt.Signal a text, a styled list of `term`, or a signal of one: the line is drawn again when it changes
+---@field initial? string the text to begin with
+---@field history? lwt.LineHistory
+---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
+---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
+---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
+---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
+---@field mask? string what is shown for each character; "": nothing
+---@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
+---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
+---@field mode? string "emacs" (default) or "vi"
+---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
+---@field term? lwt.Terminal the terminal (`term.stdout`)
+local lwt_read_line_Options = {}
+
 ---@class lwt.retry.Options
 ---@field times? integer
 ---@field delay? number|fun(n: integer): number
 ---@field retry_if? fun(err: any, n: integer): boolean
 local lwt_retry_Options = {}
 
+---A context: certificates, keys, whom to trust. Made by `ssl.context`; fixed; for any number of
+---connections.
+---@class lwt.ssl.Context
+---@field role "client"|"server"
+local lwt_ssl_Context = {}
+
+---What a client keeps of a connection, to resume it: see `session`.
+---@class lwt.ssl.Session
+local lwt_ssl_Session = {}
+
+---A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read
+---and write at once.
+---@class lwt.ssl.Stream
+---@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise<string?> at most `n` bytes (65536), nil at the end; several wait in order; cancelling loses nothing; `SSL_EOF`: no goodbye
+---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
+---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
+---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
+---@field is_closed fun(s: lwt.ssl.Stream): boolean
+---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
+---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
+---@field alpn fun(s: lwt.ssl.Stream): string|nil the protocol that both agreed on
+---@field version fun(s: lwt.ssl.Stream): string `"TLSv1.3"` or `"TLSv1.2"`
+---@field cipher fun(s: lwt.ssl.Stream): string OpenSSL's name of the cipher suite
+---@field sni fun(s: lwt.ssl.Stream): string|nil the name that the client asked for
+---@field session fun(s: lwt.ssl.Stream): lwt.ssl.Session|nil the newest that the server has given, for the option `session`; in TLS 1.3 it comes with the first data
+---@field is_reused fun(s: lwt.ssl.Stream): boolean whether the session was resumed
+---@field is_stapled fun(s: lwt.ssl.Stream): boolean whether the server has shown a good OCSP response
+---@field export_keying_material fun(s: lwt.ssl.Stream, label: string, n: integer, context?: string): string `n` bytes that both ends compute alike (RFC 5705)
+---@field getpeername fun(s: lwt.ssl.Stream): string of the socket below, as the next four
+---@field getsockname fun(s: lwt.ssl.Stream): string
+---@field nodelay fun(s: lwt.ssl.Stream, on: boolean)
+---@field keepalive fun(s: lwt.ssl.Stream, seconds: integer|false|nil)
+---@field fileno fun(s: lwt.ssl.Stream): integer
+local lwt_ssl_Stream = {}
+
 ---@class lwt.module
 local lwt_module = {}
+
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param p lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.await = function(p) end
+
+---Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
+---```lua
+---lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
+---print "second"   --> second
+---lwt.yield()   --> third
+---```
+---@async 
+lwt_module.yield = function() end
+
+---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+---has to await.
+---```lua
+---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
+---```
+---@async 
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
+---@param ... any
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.shield = function(f, ...) end
 
 lwt_module.cancel = lwt_Promise.cancel
 
@@ -4741,6 +5014,58 @@ lwt_module.no_cancel = function(p) end
 ---@param p lwt.Promise<T>
 ---@return lwt.Promise<T>
 lwt_module.wrap_in_cancelable = function(p) end
+
+---What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
+---(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
+---```lua
+---print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.choose = function(list) end
+
+---As `lwt.choose`, and cancels all the others, before its own result is resolved.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
+---print(slow:state())   --> rejected canceled
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.pick = function(list) end
+
+---A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
+---rejects.
+---```lua
+---local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
+---print(t.n, t[1], t[2])   --> 2 1 3
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.nchoose = function(list) end
+
+---As `lwt.nchoose`, and cancels those still pending.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.npick = function(list) end
+
+---As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
+---```lua
+---local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
+---print(values.n, rest.n)   --> 1 1
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
+lwt_module.nchoose_split = function(list) end
 
 ---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
 ---else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
@@ -5123,58 +5448,6 @@ lwt_module.settled = function(list) end
 ---@return lwt.Promise<T>
 lwt_module.any = function(list) end
 
----What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
----(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
----```lua
----print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.choose = function(list) end
-
----As `lwt.choose`, and cancels all the others, before its own result is resolved.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
----print(slow:state())   --> rejected canceled
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.pick = function(list) end
-
----A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
----rejects.
----```lua
----local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
----print(t.n, t[1], t[2])   --> 2 1 3
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.nchoose = function(list) end
-
----As `lwt.nchoose`, and cancels those still pending.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.npick = function(list) end
-
----As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
----```lua
----local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
----print(values.n, rest.n)   --> 1 1
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
-lwt_module.nchoose_split = function(list) end
-
 ---A new key for task-local storage.
 ---```lua
 ---local user = lwt.new_key()
@@ -5219,29 +5492,6 @@ lwt_module.set = function(key, v) end
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param p lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-lwt_module.await = function(p) end
-
----Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
----```lua
----lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
----print "second"   --> second
----lwt.yield()   --> third
----```
----@async 
-lwt_module.yield = function() end
-
 ---Runs `f(...)` as a task, at once, until its first wait (tasks that start one another more than 10 deep begin from the ready queue).
 ---The promise is what `f` returns (a single promise is followed) or raises. Cancelling it cancels what the task awaits.
 ---```lua
@@ -5260,21 +5510,6 @@ lwt_module.spawn = function(f, ...) end
 ---```
 ---@return lwt.Promise<any>|nil
 lwt_module.current = function() end
-
----Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
----has to await.
----```lua
----print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
----```
----@async 
----@generic T, U
----@param f fun(...): T?, U?, ...?
----@param ... any
----@return T value
----@return U second
----@return any ...
-lwt_module.shield = function(f, ...) end
 
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
 ---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
@@ -6722,20 +6957,24 @@ lwt_io_module.chars_to_file = function(path, chars) end
 ---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
 ---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
 ---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
----gives the new position; `close()`. The channel reads where there is a `read`, and writes where
+---gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
 ---there is a `write`.
 ---```lua
 ---local parts = {"one\ntw", "o\n"}
 ---local ch = lio.make {read = function() return table.remove(parts, 1) end}
 ---print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
 ---```
----@param functions table `read`, `write`, `seek`, `close`
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
 ---@param opts table? `buffer_size`
 ---@return lwt.Channel
 lwt_io_module.make = function(functions, opts) end
 
 ---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
 ---and writes. Its close flushes, and closes the socket.
+---
+---With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
+---and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
+---or a context of `lwt.ssl`.
 ---```lua
 ---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line("hello"))
@@ -6745,7 +6984,7 @@ lwt_io_module.make = function(functions, opts) end
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
 ---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_connection = function(addr, opts) end
 
@@ -6796,6 +7035,10 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
 ---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
+---With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
+---after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
+---is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
 ---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
@@ -6811,9 +7054,13 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---```
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
 ---@return lwt.Promise<lwt.Server> # the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
+
+lwt_io_module.upgrade = lwt_Channel.upgrade
+
+lwt_io_module.tls = lwt_Channel.tls
 
 ---Standard input. The channel is made when it is first asked for; closing it leaves the
 ---descriptor open.
@@ -8839,6 +9086,203 @@ lwt_react_module.S.l5_s = lwt_Signal.l5_s
 
 lwt_react_module.S.l6_s = lwt_Signal.l6_s
 
+---@class lwt.read_line.module
+local lwt_read_line_module = {}
+
+---What a reader is rejected with after Ctrl-C.
+---@type table
+lwt_read_line_module.Interrupt = nil
+
+---Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
+---
+---`complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
+---may stand in the place of what is between the last blank before the cursor and the cursor; `cursor` counts the
+---bytes before it. Those that do not begin with what is there are left out, where others do. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
+---shift-Tab, and the arrows) go through them; `append` is put behind the one that is taken. It runs as a task and
+---may await; when the line has changed by then, its answer is dropped.
+---
+---`keys` binds keys, and sequences of them, to commands: names, which are those of GNU readline (and some of
+---ours: `redo`, `newline`, `edit`, `suspend`), functions of the editor and the numeric argument (or nil), or
+---false, which unbinds.
+---
+---Up and Down go through the lines of the text first, then through the entries of the history that begin with
+---what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
+---step to undo.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "hello\n")
+---print(await(read_line.read_line { prompt = "", term = term.open(r, w) }))   --> hello
+---```
+---@param opts? string|lwt.read_line.Options
+---@return lwt.Promise string? the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
+lwt_read_line_module.read_line = function(opts) end
+
+---Begins to read a line, and gives what controls it: `line:result()` is the promise of it.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "text"
+---line:send "upcase-word"     -- behind the word: nothing to do
+---line:send "alt-b"
+---line:send "upcase-word"
+---line:accept()
+---print(await(line:result()))   --> TEXT
+---```
+---@param opts? string|lwt.read_line.Options
+---@return lwt.Line
+lwt_read_line_module.start = function(opts) end
+
+---The names of all commands that keys may be bound to, sorted.
+---```lua
+---local known = {}
+---for _, name in ipairs(read_line.commands()) do known[name] = true end
+---print(known["kill-line"], known.redo)   --> true	true
+---```
+---@return string[]
+lwt_read_line_module.commands = function() end
+
+---Reads a line that is not shown: `mask` stands for each character ("*"); with `mask = ""` nothing is drawn
+---at all. It has no history, and what is killed in it cannot be yanked elsewhere. On TERM=dumb nothing is
+---echoed either; where the input is no terminal a line of it is read.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "secret\n")
+---print(await(read_line.read_password { term = term.open(r, w) }))   --> secret
+---```
+---@param opts? string|table the prompt, or options as for `read_line`
+---@return lwt.Promise string?
+lwt_read_line_module.read_password = function(opts) end
+
+---Reads one of some words, which Tab completes; a beginning that only one of them has is enough, and the
+---case does not matter. Anything else is not accepted.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "R\n")
+---local t = term.open(r, w)
+---print(await(read_line.read_keyword({ "red", "green" }, { term = t })))   --> red
+---```
+---@param list string[] the words
+---@param opts? string|table the prompt, or options as for `read_line`
+---@return lwt.Promise string? the word, as it is in the list
+lwt_read_line_module.read_keyword = function(list, opts) end
+
+---Reads yes or no (or `y`, or `n`).
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "y\n")
+---print(await(read_line.read_yes_no { term = term.open(r, w) }))   --> true
+---```
+---@param opts? string|table the prompt, or options as for `read_line`, and `default`: what an empty line means
+---@return lwt.Promise boolean? nil at the end of the input
+lwt_read_line_module.read_yes_no = function(opts) end
+
+---Reads a number, as Lua writes them.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "42\n")
+---print(await(read_line.read_number { integer = true, term = term.open(r, w) }))   --> 42
+---```
+---@param opts? string|table the prompt, or options as for `read_line`, and `min`, `max`, `integer` (true: no fractions), `default`: what an empty line means
+---@return lwt.Promise number? nil at the end of the input
+lwt_read_line_module.read_number = function(opts) end
+
+---Reads one character, without Enter: what the next key means. (Enter is `"\n"`.) Ctrl-C rejects with
+---`read_line.Interrupt`; Ctrl-D is the end. Where the input is no terminal it is the next character of it.
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "äb")
+---print(await(read_line.read_char { term = term.open(r, w) }))   --> ä
+---```
+---@param opts? string|table the prompt, or `{ prompt =, term = }`
+---@return lwt.Promise string?
+lwt_read_line_module.read_char = function(opts) end
+
+lwt_read_line_module.Editor = {}
+
+lwt_read_line_module.Editor.text = lwt_LineEditor.text
+
+lwt_read_line_module.Editor.cursor = lwt_LineEditor.cursor
+
+lwt_read_line_module.Editor.line_start = lwt_LineEditor.line_start
+
+lwt_read_line_module.Editor.line_end = lwt_LineEditor.line_end
+
+lwt_read_line_module.Editor.replace = lwt_LineEditor.replace
+
+lwt_read_line_module.Editor.insert = lwt_LineEditor.insert
+
+lwt_read_line_module.Editor.set = lwt_LineEditor.set
+
+lwt_read_line_module.Editor.delete = lwt_LineEditor.delete
+
+lwt_read_line_module.Editor.move = lwt_LineEditor.move
+
+lwt_read_line_module.Editor.kill = lwt_LineEditor.kill
+
+lwt_read_line_module.Editor.bell = lwt_LineEditor.bell
+
+lwt_read_line_module.Editor.run = lwt_LineEditor.run
+
+lwt_read_line_module.Editor.press = lwt_LineEditor.press
+
+---A history of lines, to be given to `read_line`, which adds what is accepted. Several readers may have
+---the same one, and several programs the same file: what one adds, the others see from their next line
+---on. Entries may have several lines.
+---
+---The file (mode 0600, made with its directory when the first line is added) has an entry a line, in
+---which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
+---twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
+---is told once, by `warn`; the lines are kept in memory then.
+---
+---Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
+---`dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
+---false, neither; `ignore_space`: a line that begins with a blank is not added (true).
+---```lua
+---local h = read_line.history { max = 2 }
+---await(h:add "one") await(h:add "two") await(h:add "two") await(h:add "three")
+---for line in h:entries() do print(line) end
+------> two
+------> three
+---```
+---@param opts? {path?: string, max?: integer, dedupe?: boolean|string, ignore_space?: boolean}
+---@return lwt.LineHistory
+lwt_read_line_module.history = function(opts) end
+
+lwt_read_line_module.History = {}
+
+lwt_read_line_module.History.add = lwt_LineHistory.add
+
+lwt_read_line_module.History.entries = lwt_LineHistory.entries
+
+lwt_read_line_module.Line = {}
+
+lwt_read_line_module.Line.result = lwt_Line.result
+
+lwt_read_line_module.Line.text = lwt_Line.text
+
+lwt_read_line_module.Line.hide = lwt_Line.hide
+
+lwt_read_line_module.Line.show = lwt_Line.show
+
+lwt_read_line_module.Line.print = lwt_Line.print
+
+lwt_read_line_module.Line.send = lwt_Line.send
+
+lwt_read_line_module.Line.insert = lwt_Line.insert
+
+lwt_read_line_module.Line.set_prompt = lwt_Line.set_prompt
+
+lwt_read_line_module.Line.accept = lwt_Line.accept
+
+lwt_read_line_module.Line.abort = lwt_Line.abort
+
 ---@class lwt.retry.module
 local lwt_retry_module = {}
 
@@ -9100,6 +9544,93 @@ lwt_signal_module.next = function(name) end
 ---@param name string
 ---@return lwt.SourceStream<string>
 lwt_signal_module.stream = function(name) end
+
+---@class lwt.ssl.module
+local lwt_ssl_module = {}
+
+---What OpenSSL says it is: `"OpenSSL 3.0.15 3 Sep 2024"`.
+---@type string
+lwt_ssl_module.library = nil
+
+---Makes a context. Options of both roles:
+---
+---- `role`: `"client"` (default) or `"server"`.
+---- `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain,
+---  in the same file or as a list; without `key` it is in the same file. As many keys as certificates
+---  are pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
+---  cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted
+---  key.
+---- `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these.
+---  A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
+---  OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
+---  trusted also when it is no root.
+---- `crl`: lists of revoked certificates (PEM text, file, list): the peer's certificate has to be on
+---  none, and there has to be one of its issuer.
+---- `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
+---  (or true) or `"optional"`: clients show a certificate of one of `ca`.
+---- `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
+---  in OpenSSL's form (TLS 1.3 suites begin with `TLS_`).
+---- `alpn`: list of protocols, the best first; a server that has none in common refuses (`SSL_ALPN`).
+---- `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that
+---  can read everything.**
+---
+---Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a
+---context (nil for this one; it may wait), or a table of contexts by name (`"*.example.org"` too);
+---`session_tickets = false`: nothing can be resumed; `ocsp`: the response to staple (DER, or a file).
+---Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
+---
+---Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with
+---`path`), a key that is none or needs a password (`SSL_KEY`), is not the certificate's
+---(`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
+---```lua
+---local ok, err = pcall(ssl.context, { role = "server", cert = "no such file" })
+---print(ok, err.code, err.path)   --> false ENOENT no such file
+---print(ssl.context { verify = false }.role)   --> client
+---```
+---@param opts table
+---@return lwt.ssl.Context
+lwt_ssl_module.context = function(opts) end
+
+---Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a
+---channel, another TLS stream, anything with `read` and `write` that give promises or wait. Gives the
+---stream after the handshake. When that fails, a stream that was given stays open (but what was sent
+---on it was sent), and a connection made here is closed; cancelling does the same.
+---
+---`opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be
+---of, a host's name or an IP address (default: the host connected to; none at all and no `verify =
+---false` is an error); `session`: of an earlier connection, to resume it; `timeout`: seconds that the
+---handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where
+---others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
+---```lua
+---local a, b = require "lwt.net".socketpair()
+---b:write("not TLS at all\n")
+---local ok, err = pcall(await, ssl.connect(a, { verify = false }))
+---print(ok, err.code)   --> false SSL_PROTOCOL
+---```
+---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
+---@param opts table|lwt.ssl.Context|nil
+---@return lwt.Promise<lwt.ssl.Stream>
+lwt_ssl_module.connect = function(where, opts) end
+
+---Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
+---context for servers (or its options, and `timeout`, `allow_truncation`). Do it in the task that
+---serves the client, not where others are accepted: a client that says nothing is dropped after
+---`timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
+---```lua
+---await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---"-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
+---local server = ssl.context { role = "server", cert = "server.pem", key = "server.key" }
+---local a, b = require "lwt.net".socketpair()
+---local accepting = ssl.accept(a, server)
+---local client = await(ssl.connect(b, { ca = "server.pem", name = "localhost" }))
+---local served = await(accepting)
+---await(client:write("hello"))
+---print(await(served:read()), served:version())   --> hello TLSv1.3
+---```
+---@param stream lwt.Socket|lwt.Channel|lwt.ssl.Stream
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.ssl.Stream>
+lwt_ssl_module.accept = function(stream, opts) end
 
 ---@class lwt.stream.module
 local lwt_stream_module = {}

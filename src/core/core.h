@@ -408,12 +408,12 @@ API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
                                  const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 
-/* compose.c, several.c: one and many. */
+/* compose.c, several.c, choice.c: one and many. */
 API void lwt_compose_open(lua_State *L, lwt_context *c);
-API void lwt_several_open(lua_State *L, lwt_context *c);
 API void lwt_several_input(lua_State *L, lwt_context *c, int w, int src);
-API void lwt_several_finish(lua_State *L, lwt_context *c, int w);
-API void lwt_several_detach(lua_State *L, int w, promise *except);
+API void lwt_several_open(lua_State *L, lwt_context *c);
+API void lwt_choice_finish(lua_State *L, lwt_context *c, int w);
+API void lwt_choice_open(lua_State *L, lwt_context *c);
 
 /* cancel.c */
 API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
@@ -478,6 +478,10 @@ API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
 API int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w);
 API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
+API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
+API void lwt_task_discard(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_open(lua_State *L, lwt_context *c);
 /* wait.c */
 API int lwt_task_is_intact_within(const task *t);
 static inline int lwt_task_is_intact(const task *t) {
@@ -493,8 +497,6 @@ static inline int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
 API task *lwt_task_owner(lua_State *L, const lwt_context *c);
 API int lwt_task_refuse(lua_State *L, lwt_context *c, int keep);
 API void lwt_task_abandon(lua_State *L, lwt_context *c, task *t);
-API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
-API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 /* For a function that goes on after a wait: has the scheduler resumed the task for that? */
 static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
   task *t = c->current;
@@ -506,23 +508,25 @@ static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
 #define lwt_task_yield_again(L, c, keep, k) \
   lua_yieldk(L, lwt_task_refuse(L, c, keep), (lua_KContext)(c), k)
 
-API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
-API void lwt_task_discard(lua_State *L, lwt_context *c, task *t);
-API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
+/* await.c */
+API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
+API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_cancel_due(const lwt_context *c);
 API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);
 API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at);
 API void lwt_task_direct_end(lua_State *L, lwt_context *c);
-API void lwt_task_open(lua_State *L, lwt_context *c);
+API void lwt_await_open(lua_State *L, lwt_context *c);
+/* scope.c, coroutine.c */
 API void lwt_scope_open(lua_State *L, lwt_context *c);
 API void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src);
 API int lwt_scope_child_follow(lua_State *L, int w, int r);
 API void lwt_coroutine_open(lua_State *L, lwt_context *c);
 
-/* mvar.c */
+/* mvar.c, mvar_direct.c */
 API void lwt_mvar_hold(lua_State *L, task *t);
 API void lwt_mvar_withdraw(lua_State *L, const task *t);
 API void lwt_mvar_open(lua_State *L, lwt_context *c);
+API void lwt_mvar_direct_open(lua_State *L, lwt_context *c);
 
 /* timer.c */
 API double lwt_timer_now(lwt_context *c);

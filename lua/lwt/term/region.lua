@@ -8,6 +8,7 @@
 local lwt = require "lwt"
 local cells = require "lwt.term.cells"
 local frames = require "lwt.term.frame"
+local output = require "lwt.term.output"
 
 local M = {}
 
@@ -42,11 +43,15 @@ local function compose(region, columns, height)
   return visible, cursor
 end
 
--- Enters and leaves the modes that go with something that is drawn.
+-- Enters and leaves the modes that go with something that is drawn. Gives what others have written and is
+-- not shown yet, when nothing is drawn any more.
 local function settle(region, has_cursor)
   local modes = region.terminal.modes
   local shown = region.blocks[1] ~= nil
-  if shown and not region.shown then modes:enter "region" end
+  if shown and not region.shown then
+    modes:enter "region"
+    region.terminal.direct = output.attach(region)
+  end
   if shown and not has_cursor and not region.hides then
     region.hides = true
     modes:enter "hidden"
@@ -54,8 +59,13 @@ local function settle(region, has_cursor)
     region.hides = false
     modes:leave "hidden"
   end
-  if not shown and region.shown then modes:leave "region" end
+  local rest = ""
+  if not shown and region.shown then
+    rest = output.detach(region)
+    modes:leave "region"
+  end
   region.shown = shown
+  return rest
 end
 
 -- The bytes that bring the screen up to date; `before` is written first, with the region out of the way.
@@ -65,11 +75,11 @@ local function update(region, before)
   local head = ""
   if before then head = region.frame:erase(columns) .. before end
   local rows, cursor = compose(region, columns, height)
-  settle(region, cursor ~= nil)
-  local body, changed = region.frame:draw(rows, cursor, columns)
+  local rest = settle(region, cursor ~= nil)
+  local body, large = region.frame:draw(rows, cursor, columns)
   region.last = lwt.now()
-  local bytes = head .. body
-  if (changed > 1 or before) and bytes ~= "" and t:_can_synchronize() then
+  local bytes = head .. body .. rest
+  if (large or before) and bytes ~= "" and t:_can_synchronize() then
     bytes = "\27[?2026h" .. bytes .. "\27[?2026l"
   end
   return bytes
@@ -99,7 +109,8 @@ function Region:stop()
   if not self.shown then return end
   local columns = self.terminal:size()
   self:flush()
-  self.terminal:_write(self.frame:to_end(columns))
+  local rest = output.detach(self)
+  self.terminal:_write(self.frame:to_end(columns) .. (rest ~= "" and "\r\n" .. rest or ""))
   self.frame:reset()
 end
 
@@ -145,6 +156,20 @@ function Region:remove(block, keep)
   return self:update()
 end
 
+-- Takes a block away whose rows stay on the screen: these are what it shows in the end, `text` the same for
+-- when they cannot be left where they are.
+function Region:leave(block, rows, text)
+  local columns, height = self.terminal:size()
+  local alone = self.blocks[1] == block and not self.blocks[2]
+  if not alone or self.partial ~= "" or self.pending[1] or #rows > height then
+    return self:remove(block, text .. "\n")
+  end
+  local bytes = self.frame:draw(rows, nil, columns)
+  self.frame:reset()
+  self.blocks[1] = nil
+  return self.terminal:_write(bytes .. "\r\n" .. update(self))
+end
+
 -- Nothing is left to draw: what had no newline is plain output again.
 function Region:finish()
   local rest = self.partial
@@ -180,6 +205,7 @@ end
 
 -- A promise: the text is on the screen, above the region.
 function Region:print(text)
+  output.collect(self) -- what was written before comes before
   self.pending[#self.pending + 1] = text
   local p
   if self.written then

@@ -76,9 +76,12 @@ end
 -- own print has written.
 function methods:_write(bytes, to)
   if bytes == "" then return lwt.fulfilled() end
-  to = to or self.output
   bytes = newlines(self, bytes)
   local lio = require "lwt.io"
+  if self.direct and not to then -- past what catches the output of others
+    return self.direct:write(bytes)
+  end
+  to = to or self.output
   if rawequal(to, rawget(lio, "stdout")) then return lio.print(bytes) end
   if rawequal(to, rawget(lio, "stderr")) then return lio.eprint(bytes) end
   return to:write(bytes)

@@ -165,6 +165,14 @@ struct channel {
   char *what;
 };
 
+/* tap.c: what has been written to descriptors that are tapped. */
+typedef struct channel_tap {
+  lwt_idle idle;
+  char *buf;
+  size_t len, cap;
+  int f; /* registry reference of what is told */
+} channel_tap;
+
 /* Per state (ctx->family[LWT_UV_FIO]). */
 typedef struct channel_state {
   lwt_uv *ctx;
@@ -175,6 +183,7 @@ typedef struct channel_state {
   lwt_idle ports_idle; /* the same for the ports of io.make (port_lua.c) */
   struct port_lua *ports, **ports_last;
   size_t ports_count;
+  channel_tap tap;
   int no_memory; /* registry reference of what want of memory raises */
   int pending;   /* registry reference of the pending table */
   channel *channels;
@@ -326,6 +335,9 @@ int lwt_uv_channel_push_out(channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_reading[];
 extern const luaL_Reg lwt_uv_channel_writing[];
 
+/* exchange.c: two channels exchange what they read from and write to. */
+int lwt_uv_channel_l_exchange(lua_State *L);
+
 /* seek.c */
 int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_seeking[];
@@ -343,7 +355,16 @@ port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status);
 /* Write without waiting for the loop, at the end of the state. */
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n);
 int lwt_uv_port_is_fd(const port *p);
+/* The descriptor that such a port was made of. */
 int lwt_uv_port_fd_fileno(const port *p);
+/* Whether its writes go to the tap. */
+void lwt_uv_port_fd_tap(port *p, int on);
+
+/* tap.c: keeps the bytes: how many, or UV_ENOMEM. */
+ssize_t lwt_uv_tap_take(lwt_uv *ctx, const uv_buf_t *bufs, unsigned nbufs);
+void lwt_uv_tap_open(lwt_uv *ctx);
+void lwt_uv_tap_close(lwt_uv *ctx);
+extern const luaL_Reg lwt_uv_tap_functions[];
 
 /* port_mem.c: a port on memory that the owner holds, or that `mem` pins (may be NULL). */
 port *lwt_uv_port_mem(char *data, size_t size, struct lwt_uv_mem *mem);
@@ -352,6 +373,8 @@ port *lwt_uv_port_mem(char *data, size_t size, struct lwt_uv_mem *mem);
 int lwt_uv_port_lua_new(lua_State *L);
 void lwt_uv_port_lua_open(lwt_uv *ctx, lua_State *L);
 void lwt_uv_port_lua_close(lwt_uv *ctx);
+/* Is it asked for the end of writing alone? */
+int lwt_uv_port_lua_shuts(const port *p);
 extern const port_class lwt_uv_port_lua_class;
 #define PORT_LUA_ERROR (-99999) /* status: the error is a Lua value */
 /* Forget what was read and not taken, also what is still to come. C only. */

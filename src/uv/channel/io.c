@@ -341,6 +341,7 @@ static void family_close(lwt_uv *ctx) {
   }
   ctx->lwt->idle_stop(ctx->lwt, &st->idle);
   lwt_uv_port_lua_close(ctx);
+  lwt_uv_tap_close(ctx);
   free(st);
   ctx->family[LWT_UV_FIO] = NULL;
 }
@@ -431,6 +432,7 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   st->default_size = CHANNEL_BUFFER;
   st->pending = st->unpack = st->pack = st->at_exit = LUA_NOREF;
   ctx->family[LWT_UV_FIO] = st;
+  lwt_uv_tap_open(ctx);
   ctx->family_close[LWT_UV_FIO] = family_close;
   ctx->hook.push_channel = push_channel;
   lua_newtable(L);
@@ -440,6 +442,8 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
   st->unpack = string_function(L, "unpack");
   st->pack = string_function(L, "pack");
   lwt_uv_push_functions(ctx, L, functions);
+  lwt_uv_push_context(ctx, L);
+  luaL_setfuncs(L, lwt_uv_tap_functions, 1);
   lwt_uv_push_context(ctx, L);
   lua_newtable(L);
   luaL_setfuncs(L, standard, 2);

@@ -55,6 +55,7 @@ struct port_fd {
   unsigned char socket;
   unsigned char no_nowait; /* the system has no RWF_NOWAIT for this one */
   unsigned char closing;
+  unsigned char tapped; /* writes go to tap.c */
   uv_poll_t poll;
   int events; /* what is polled for */
   /* Reading. */
@@ -290,6 +291,7 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
 
 static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
   ssize_t n, total = 0;
+  if (f->tapped) return lwt_uv_tap_take(f->ctx, bufs, nbufs);
   for (unsigned i = 0; i < nbufs; i++) {
     size_t at = 0;
     while (at < bufs[i].len) {
@@ -590,6 +592,11 @@ int lwt_uv_port_is_fd(const port *p) {
 
 int lwt_uv_port_fd_fileno(const port *p) {
   return ((const port_fd *)p)->given;
+}
+
+void lwt_uv_port_fd_tap(port *p, int on) {
+  port_fd *f = (port_fd *)p;
+  f->tapped = (unsigned char)(on && f->how == ON_POLL);
 }
 
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n) {

@@ -116,6 +116,8 @@ ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void
 void lwt_uv_stream_port_read_cancel(port *p);
 /* What is held and nobody asked for stays: out of a scratch buffer, which may be needed. */
 void lwt_uv_stream_keep(lwt_uv_stream *s);
+/* The stream at `idx`, or NULL for anything else, also a closed one. */
+lwt_uv_stream *lwt_uv_stream_test(lwt_uv *ctx, lua_State *L, int idx);
 /* See that something is held, of at most `want` bytes where they have to be read first: 1
 ** when there is, to be taken with `take` once it is in a string; 0: the end, or what s->end
 ** says; UV_EAGAIN: wait, reading is on; another status. Nobody else may be reading. */
@@ -124,6 +126,10 @@ ssize_t lwt_uv_stream_fill(lwt_uv_stream *s, size_t want);
 void lwt_uv_stream_take(lwt_uv_stream *s, size_t n);
 /* Does a task read it (not a channel)? */
 #define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
+/* What the descriptor has, where it is likely to have something: UV_EAGAIN otherwise. */
+ssize_t lwt_uv_stream_read_now(lwt_uv_stream *s, char *buf, size_t len);
+/* socket_memory.c: what lwt.h has of sockets. */
+void lwt_uv_add_socket_memory(lwt_uv *ctx);
 /* socket_direct.c */
 void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
 void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);

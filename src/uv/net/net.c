@@ -137,6 +137,7 @@ void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
   lwt_uv_add_pipe(ctx, L);
   lwt_uv_add_tty(ctx, L);
   lwt_uv_add_views(ctx, L);
+  lwt_uv_add_socket_memory(ctx);
   lwt_uv_add_listener(ctx, L);
   lwt_uv_add_udp(ctx, L);
   lwt_uv_add_datagram(ctx, L);

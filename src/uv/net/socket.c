@@ -158,6 +158,11 @@ lwt_uv_stream *lwt_uv_stream_check(lwt_uv *ctx, lua_State *L) {
   return (lwt_uv_stream *)(void *)box->h;
 }
 
+lwt_uv_stream *lwt_uv_stream_test(lwt_uv *ctx, lua_State *L, int idx) {
+  lwt_uv_box *box = stream_box(ctx, L, idx);
+  return box == NULL ? NULL : (lwt_uv_stream *)(void *)box->h;
+}
+
 /* The stream at the top takes the descriptor over: a status, the stream closed and popped on
 ** failure. Never raises. */
 static int open_stream(lua_State *L, lwt_uv_stream *s, lwt_uv_type type, int fd,

@@ -1,0 +1,111 @@
+--- Reading a line from a terminal, with an editor that shares the screen with other tasks.
+---
+--- While a line is edited the loop turns: what other tasks print, by whatever way, appears above it, as whole
+--- lines. The keys are those of GNU readline. Where the input is no terminal, or TERM is `dumb`, the prompt is
+--- written, and a line is read as it comes.
+---
+--- - Several readers of one terminal take turns.
+--- - Ctrl-C drops the line: the promise is rejected with `read_line.Interrupt`. Ctrl-D on an empty line is the
+---   end of the input: nil.
+--- - Functions that are given here (`complete`, `hint`, `highlight`, `on_key`, commands) cannot spoil the line:
+---   what they raise is told by `warn`.
+
+local ask = require "lwt.read_line.ask"
+local editor = require "lwt.read_line.editor"
+local history = require "lwt.read_line.history"
+local line = require "lwt.read_line.line"
+local options = require "lwt.read_line.options"
+local session = require "lwt.read_line.session"
+
+local M = {}
+
+---@class lwt.read_line.Options
+---@field prompt? string|table|lwt.Signal a text, a styled list of `term`, or a signal of one: the line is drawn again when it changes
+---@field initial? string the text to begin with
+---@field history? lwt.LineHistory
+---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
+---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
+---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
+---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
+---@field mask? string what is shown for each character; "": nothing
+---@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
+---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
+---@field mode? string "emacs" (default) or "vi"
+---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
+---@field term? lwt.Terminal the terminal (`term.stdout`)
+
+--- What a reader is rejected with after Ctrl-C.
+---@type table
+M.Interrupt = session.Interrupt
+
+--- Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
+---
+--- `complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
+--- may stand in the place of what is between the last blank before the cursor and the cursor; `cursor` counts the
+--- bytes before it. Those that do not begin with what is there are left out, where others do. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
+--- shift-Tab, and the arrows) go through them; `append` is put behind the one that is taken. It runs as a task and
+--- may await; when the line has changed by then, its answer is dropped.
+---
+--- `keys` binds keys, and sequences of them, to commands: names, which are those of GNU readline (and some of
+--- ours: `redo`, `newline`, `edit`, `suspend`), functions of the editor and the numeric argument (or nil), or
+--- false, which unbinds.
+---
+--- Up and Down go through the lines of the text first, then through the entries of the history that begin with
+--- what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
+--- step to undo.
+---@param opts? string|lwt.read_line.Options
+---@return lwt.Promise string? the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---await(w:write "hello\n")
+---print(await(read_line.read_line { prompt = "", term = term.open(r, w) }))   --> hello
+---```
+function M.read_line(opts)
+  opts = options.check(1, "read_line", opts)
+  return line.start(options.terminal(opts), opts):result()
+end
+
+--- Begins to read a line, and gives what controls it: `line:result()` is the promise of it.
+---@param opts? string|lwt.read_line.Options
+---@return lwt.Line
+---```lua
+---local lio, term = require "lwt.io", require "lwt.term"
+---local r, w = lio.pipe()
+---local line = read_line.start { term = term.open(r, w, { tty = true, env = { TERM = "xterm" } }) }
+---line:insert "text"
+---line:send "upcase-word"     -- behind the word: nothing to do
+---line:send "alt-b"
+---line:send "upcase-word"
+---line:accept()
+---print(await(line:result()))   --> TEXT
+---```
+function M.start(opts)
+  opts = options.check(1, "start", opts)
+  return line.start(options.terminal(opts), opts)
+end
+
+--- The names of all commands that keys may be bound to, sorted.
+---@return string[]
+---```lua
+---local known = {}
+---for _, name in ipairs(read_line.commands()) do known[name] = true end
+---print(known["kill-line"], known.redo)   --> true	true
+---```
+function M.commands()
+  local list = {}
+  for name in pairs(editor.commands) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+M.history = history.create
+M.read_password = ask.read_password
+M.read_keyword = ask.read_keyword
+M.read_yes_no = ask.read_yes_no
+M.read_number = ask.read_number
+M.read_char = ask.read_char
+
+
+return M
