@@ -9,4 +9,5 @@ files["examples/tutorial/*_spec.lua"] = { std = "lua54+busted" }
 files["types"] = { ignore = { "211", "212" } }
 files["rockspec"] = { std = "rockspec", ignore = { "111", "112", "113" } }
 files["bench"] = { max_line_length = 120 }
+files["scripts/site"] = { max_line_length = 120 }
 max_comment_line_length = 200

@@ -104,7 +104,7 @@ all: $(MODULES)
 	$(if $(LEFT_OUT),@$(foreach rock,$(LEFT_OUT),echo "lwt-$(rock) is left out: there is no $($(rock)_HEADER) ($($(rock)_NEEDS); on Debian $($(rock)_DEBIAN))";),@:)
 
 help:
-	@echo "make               build $(BUILD)/lwt/core.so and $(BUILD)/lwt/uv.so"
+	@echo "make               build lwt.core, lwt.uv, and the rocks whose libraries are there, in $(BUILD)"
 	@echo "make env           LUA_PATH and LUA_CPATH for this checkout, for eval; for a folder with PREFIX=…"
 	@echo "make run           the main example; ARGS=\"-n 8 /usr/include\" mirrors another folder"
 	@echo "make test          the specs, side by side; ARGS=spec/x_spec.lua runs one file"
@@ -126,8 +126,8 @@ help:
 
 # ---- Building ---------------------------------------------------------------
 
-# A line for each file; the whole commands with V=1.
-say = $(if $(V),,@echo "$(1) $(2)")
+# A line for each file; the whole commands with V=1; with SHORT=1 only what is made of the files.
+say = $(if $(V),,$(if $(and $(SHORT),$(filter CC,$(1))),@:,@echo "$(1) $(2)"))
 Q := $(if $(V),,@)
 
 $(CORE_OBJ): $(BUILD)/%.o: src/%.c $(BUILD)/flags
@@ -178,7 +178,7 @@ $(BUILD)/flags: FORCE
 	  CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_INCDIR)" \
 	  LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" scripts/deps.sh --look build && \
 	  rm -f $(filter-out $(CORE_OBJ) $(UV_OBJ),$(wildcard $(BUILD)/core/*.o $(BUILD)/uv/*.o $(BUILD)/uv/*/*.o)) && \
-	  echo '$(subst ','\'',$(FLAGS))' > $@; }
+	  echo '$(subst ','\'',$(FLAGS))' > $@ $(if $(SHORT),&& echo "building lwt"); }
 FORCE:
 
 -include $(CORE_OBJ:.o=.d) $(UV_OBJ:.o=.d) $(ROCK_OBJ:.o=.d)
@@ -187,7 +187,7 @@ FORCE:
 
 run:
 	$(DEPS) run
-	$(AGAIN) all
+	$(AGAIN) all SHORT=1
 	@$(RUN_ENV) $(LUA) bin/lwt examples/mirror.lua $(ARGS)
 
 # What a shell needs to start plain lua5.4 with lwt: from this checkout, or, when PREFIX is given,

@@ -148,10 +148,10 @@ end
 local terminal = os.execute("test -t 1")
 local CLEAR = terminal and "\r\27[K" or ""
 
--- On a terminal one line that is redrawn ten times a second, elsewhere a line every second.
+-- On a terminal one line that is redrawn ten times a second, elsewhere a line every five seconds.
 local function progress(done, total)
   while true do
-    await(lwt.sleep(terminal and 0.1 or 1))
+    await(lwt.sleep(terminal and 0.1 or 5))
     await(lio.stdout:write(("%s%d of %d files, %d bytes%s"):format(CLEAR, done.files, total,
       done.bytes, terminal and "" or "\n")))
     await(lio.stdout:flush())

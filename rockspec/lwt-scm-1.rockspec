@@ -27,8 +27,10 @@ build = {
   modules = {
     ["lwt.core"] = {
       sources = {
+        "src/core/await.c",
         "src/core/cancel.c",
         "src/core/capi.c",
+        "src/core/choice.c",
         "src/core/compose.c",
         "src/core/context.c",
         "src/core/coroutine.c",
@@ -38,6 +40,7 @@ build = {
         "src/core/letgo.c",
         "src/core/loop.c",
         "src/core/mvar.c",
+        "src/core/mvar_direct.c",
         "src/core/promise.c",
         "src/core/resolve.c",
         "src/core/scope.c",
@@ -58,6 +61,7 @@ build = {
         "src/uv/bytes.c",
         "src/uv/channel/channel.c",
         "src/uv/channel/close.c",
+        "src/uv/channel/exchange.c",
         "src/uv/channel/fill.c",
         "src/uv/channel/io.c",
         "src/uv/channel/number.c",
@@ -102,6 +106,7 @@ build = {
         "src/uv/net/poll.c",
         "src/uv/net/socket.c",
         "src/uv/net/socket_direct.c",
+        "src/uv/net/socket_memory.c",
         "src/uv/net/socket_read.c",
         "src/uv/net/socket_write.c",
         "src/uv/net/tcp.c",
@@ -165,6 +170,7 @@ build = {
     ["lwt.io.direct"] = "lua/lwt/io/direct.lua",
     ["lwt.io.hex"] = "lua/lwt/io/hex.lua",
     ["lwt.io.network"] = "lua/lwt/io/network.lua",
+    ["lwt.io.secure"] = "lua/lwt/io/secure.lua",
     ["lwt.io.trouble"] = "lua/lwt/io/trouble.lua",
     ["lwt.job"] = "lua/lwt/job.lua",
     ["lwt.list"] = "lua/lwt/list.lua",

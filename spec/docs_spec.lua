@@ -80,6 +80,18 @@ describe("the documentation", function()
     end
   end
 
+  it("shows pictures that are there", function()
+    local shown = 0
+    for _, path in ipairs(pages()) do
+      for picture in shell.read(path):gmatch("!%b[](%b())") do
+        local file = (path:match("^(.*/)") or "") .. picture:sub(2, -2)
+        assert.truthy(shell.read(file):find("<svg", 1, true), path .. ": " .. picture)
+        shown = shown + 1
+      end
+    end
+    assert.is_true(shown >= 4)
+  end)
+
   it("opts out of nothing but by the words `lua norun`", function()
     for _, path in ipairs(pages()) do
       for _, block in ipairs(blocks_of(shell.read(path))) do
@@ -156,7 +168,8 @@ describe("the reference", function()
     for _, module in ipairs(require "scripts.docs.pages".by_module(source)) do
       local text = shell.read("doc/reference/" .. module.name .. ".md")
       for _, entry in ipairs(module.entries) do
-        local heading = ("\n### %s.%s"):format(module.name:match("[^.]+$"), entry.name)
+        local short = module.name == "lwt.io" and "lio" or module.name:match("[^.]+$")
+        local heading = ("\n### %s.%s"):format(short, entry.name)
         if not text:find(heading .. "(", 1, true) and not text:find(heading .. "\n", 1, true) then
           ok, missing[#missing + 1] = false, heading:sub(6)
         end

@@ -74,6 +74,13 @@ describe("the documentation", function()
     assert.same({}, broken)
   end)
 
+  it("begins with a `make run` that tells in few lines what it builds", function()
+    local plan = shell.run("make -n all SHORT=1 BUILD=build/never").out
+    local _, said = ("\n" .. plan):gsub("\necho ", "")
+    assert.truthy(plan:find("-c src/core/promise.c", 1, true), plan)
+    assert.is_true(said < 12, said .. " lines:\n" .. plan)
+  end)
+
   it("names examples that are there", function()
     for _, path in ipairs(pages()) do
       for name in shell.read(path):gmatch "`(examples/[%w_/.]+)`" do

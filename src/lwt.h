@@ -119,6 +119,10 @@ typedef struct lwt_wait {
   void *task; /* the core's; NULL: nobody waits */
 } lwt_wait;
 
+/* Of socket_read and socket_write. */
+#define LWT_AGAIN (-1)
+#define LWT_NO_SOCKET (-2)
+
 /* ---- The table ---------------------------------------------------------- */
 
 struct lwt_api {
@@ -301,9 +305,21 @@ struct lwt_api {
   ** then on. */
   void (*state_closing)(const lwt_api *);
 
-  /* Since 1.3; NULL before lwt.uv is loaded. --------------------------------- */
+  /* Since 1.3. -------------------------------------------------------------- */
 
-  /* Something of the process's (a terminal's mode, say) has to be put back however the
+  /* The socket of lwt.net at `idx` and memory of yours, without a Lua string in between, as
+  ** far as it goes without waiting. Both return how many bytes; LWT_AGAIN when none can be
+  ** moved now, because of others who wait, or of an error; and LWT_NO_SOCKET for anything
+  ** else, also one that is closed. Then its own methods, `read` and `write`, wait, or tell the
+  ** error. They run no Lua code and never raise. NULL without lwt.uv.
+  ** socket_read: at most `size` bytes that have arrived; 0 at the end. */
+  ptrdiff_t (*socket_read)(const lwt_api *, lua_State *L, int idx, char *data,
+                           size_t size);
+  /* socket_write: the first bytes of these, as many as the system takes at once. */
+  ptrdiff_t (*socket_write)(const lwt_api *, lua_State *L, int idx, const char *data,
+                            size_t size);
+
+  /* NULL before lwt.uv is loaded. Something of the process's (a terminal's mode, say) has to be put back however the
   ** process ends: f(data) is called at exit, and before a fatal signal ends it. It must be
   ** fit for signal handlers, and may be called on any thread, also more than once. Returns a
   ** ticket for lent_remove, or a negative number when there are too many. */

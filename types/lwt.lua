@@ -303,7 +303,7 @@ function lwt_Channel:write_float64(n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -402,7 +402,7 @@ function lwt_Channel:read_into(bytes, ofs, len) end
 function lwt_Channel:lines() end
 
 ---How many bytes are in the buffer: read and not yet asked for, or written and not yet
----flushed. Of a channel that does both: the first, the second.
+---flushed. Of a channel that does both it gives the first, and then the second.
 ---```lua
 ---local ch = lio.of_bytes("abc")
 ---await(ch:read_char())
@@ -435,7 +435,7 @@ function lwt_Channel:limit() end
 function lwt_Channel:set_limit(limit) end
 
 ---The position in the file: where the next byte is read from or written to, counted from 0.
----What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
+---What is buffered is taken into account. It raises where there is no position (`ESPIPE`).
 ---```lua
 ---local ch = lio.of_bytes("hello")
 ---await(ch:read(2))
@@ -455,7 +455,7 @@ function lwt_Channel:position() end
 ---@return lwt.Promise<nil>
 function lwt_Channel:set_position(position) end
 
----How long the file behind the channel is, what is buffered for writing not counted. Raises
+---How long the file behind the channel is, what is buffered for writing not counted. It raises
 ---where there is no length (`ESPIPE`).
 ---```lua
 ---print(lio.of_bytes("hello"):length())   --> 5
@@ -642,6 +642,32 @@ function lwt_Channel:writef(fmt, ...) end
 ---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
 
+---Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
+---which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
+---makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
+---With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
+---in clear: close it.
+---```lua
+---local net = require "lwt.net"
+---local a, b = net.socketpair()
+---b:close()
+---local ch = lio.make { read = function() return nil end, write = function() end }
+---local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
+---print(ok, err.code)   --> false SSL_EOF
+---```
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.Channel> # the channel itself
+function lwt_Channel:upgrade(opts) end
+
+---The TLS stream that a channel goes over (`peer_certificate`, `alpn`, `version` …: see `lwt.ssl`), or
+---nil where it is in clear.
+---```lua
+---local r = lio.pipe()
+---print(r:tls())   --> nil
+---```
+---@return lwt.ssl.Stream|nil
+function lwt_Channel:tls() end
+
 ---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
 ---```lua
 ---local r, w = lio.pipe()
@@ -784,7 +810,7 @@ function lwt_ChannelOrder:write_float64(n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -988,7 +1014,7 @@ local lwt_Error = {}
 ---@class lwt.Event
 local lwt_Event = {}
 
----Makes `e` hold `x`, so that it lives as long as `e`. Gives what it held before.
+---Makes `e` hold `x`, so that it lives as long as `e`. It gives what it held before.
 ---```lua
 ---local e = react.E.create()
 ---print(e:retain("a"), e:retain("b"))   --> nil a
@@ -1283,7 +1309,7 @@ function lwt_Event:with_finaliser(f) end
 
 ---A promise of the next occurrence. Asked for by a function that runs in an update step in which
 ---`e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
----one after it. Cancelable.
+---one after it. It can be cancelled.
 ---```lua
 ---local e, send = react.E.create()
 ---local p = e:next()
@@ -1320,7 +1346,7 @@ function lwt_Event:limit(f) end
 ---@return lwt.Stream
 function lwt_Event:to_stream() end
 
----Keeps an event from ever being collected. Gives it.
+---Keeps an event from ever being collected. It gives it.
 ---```lua
 ---local e, send = react.E.create()
 ---e:map(function(v) print(v) end):keep()   --> 1
@@ -1627,7 +1653,7 @@ function lwt_File:readv(list) end
 
 ---Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
 ---position, all of it, and moves the position; a file opened with "a" always writes at its
----end. Rejected with the system's error (`ENOSPC` …): how much was written before is not
+---end. Its promise is rejected with the system's error (`ENOSPC` …): how much was written before is not
 ---told. A write that runs already cannot be cancelled: only nobody hears of it.
 ---```lua
 ---local f <close> = await(fs.open("f", "w"))
@@ -1679,7 +1705,7 @@ function lwt_File:seek(whence, offset) end
 function lwt_File:tell() end
 
 ---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
----or the same file opened a second time. Fulfilled with `true` when it has the lock, which
+---or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 ---`unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
 ---when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
 ---again and again, at most every tenth of a second: there is no queue.
@@ -1878,7 +1904,7 @@ local lwt_Listener = {}
 ---Waits for a client. Several may wait; they are served in their order. Nobody is lost while
 ---there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
 ---accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
----Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
+---Cancelling takes nobody. Its promise is rejected with `lwt.Closed` when the listener closes.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---net.tcp_connect(listener:address())
@@ -1900,7 +1926,7 @@ function lwt_Listener:address() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -2229,8 +2255,22 @@ local lwt_ProcessStatus = {}
 ---@class lwt.Promise<T, U>
 local lwt_Promise = {}
 
----Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
----before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param self lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+function lwt_Promise:await() end
+
+---Cancels: the deepest cancellable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
+---before this returns. So `p` itself may end up cancelled, otherwise rejected, fulfilled (a handler made a value of it) or still
 ---pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 ---resolved promise.
 ---```lua
@@ -2398,26 +2438,12 @@ function lwt_Promise:state() end
 ---@return boolean
 function lwt_Promise:is_pending() end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param self lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-function lwt_Promise:await() end
-
 ---@class lwt.Resolver
 local lwt_Resolver = {}
 
 ---Fulfils the resolver's promise with these values. Its callbacks run before this returns (to a nesting depth of 16; deeper ones
----when the outermost resolution is done); tasks that await it become ready. Raises `promise is already resolved` the second
----time; ignored when the promise was canceled.
+---when the outermost resolution is done); tasks that await it become ready. It raises `promise is already resolved` the second
+---time; ignored when the promise was cancelled.
 ---```lua
 ---local p, r = lwt.wait()
 ---p:on_success(print)
@@ -2460,7 +2486,7 @@ function lwt_Resolver:wakeup_later_exn(err) end
 local lwt_Scope = {}
 
 ---Starts `f(...)` as a child task of the scope. The scope ends when it has ended; its failure cancels the others and becomes the
----scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. Raises when the scope is over.
+---scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. It raises when the scope is over.
 ---```lua
 ---await(lwt.scope(function(s)
 ---  s:spawn(print, "child")   --> child
@@ -2524,6 +2550,7 @@ function lwt_Semaphore:with(f, ...) end
 
 ---Lazy sequences: a list whose next element is worked out when somebody asks for it, and
 ---may have to be waited for.
+---
 ---
 ---Nothing is remembered: going through a sequence twice works everything out twice. What
 ---makes a sequence of a sequence is lazy; what consumes one starts at once. Functions of
@@ -2717,6 +2744,7 @@ function lwt_Seq:iter_n(f, max) end
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field set_tls fun(server: lwt.Server, tls: table|lwt.ssl.Context) other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
 ---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 local lwt_Server = {}
 
@@ -2755,7 +2783,7 @@ function lwt_Signal:notify_p(f) end
 ---@return any
 function lwt_Signal:value() end
 
----Makes `s` hold `x`, so that it lives as long as `s`. Gives what it held before.
+---Makes `s` hold `x`, so that it lives as long as `s`. It gives what it held before.
 ---```lua
 ---local s = react.S.create(1)
 ---print(s:retain("a"), s:retain("b"))   --> nil a
@@ -3038,7 +3066,7 @@ function lwt_Signal:with_finaliser(f) end
 ---@return lwt.Signal
 function lwt_Signal:limit(f, eq) end
 
----Keeps a signal from ever being collected. Gives it.
+---Keeps a signal from ever being collected. It gives it.
 ---```lua
 ---local s, set = react.S.create(1)
 ---s:map(function(v) print(v) end):keep()   --> 1
@@ -3197,7 +3225,7 @@ function lwt_Socket:fileno() end
 ---@return string
 function lwt_Socket:getsockname() end
 
----The address of the other end, as text. Raises when there is none any more (`ENOTCONN`).
+---The address of the other end, as text. It raises when there is none any more (`ENOTCONN`).
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---local sock = net.tcp_connect(listener:address()):await()
@@ -3223,7 +3251,7 @@ function lwt_Socket:read(n) end
 ---Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled
 ---when the system has all of it. Writes are sent in their order, whole. A write that is
 ---cancelled before its first byte was sent is withdrawn; later its rest is sent all the
----same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
+---same. Its promise is rejected with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
 ---```lua
 ---local a, b = net.socketpair()
 ---a:write("one"):await()
@@ -3287,7 +3315,7 @@ function lwt_Socket:reset() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -3324,6 +3352,7 @@ local lwt_Step = {}
 function lwt_Step:execute() end
 
 ---Streams: elements that come one after another, now or later, to whoever asks.
+---
 ---
 ---A stream is a source (`from`, `generate`, `create`, a file, a socket …) and the elements
 ---of it that were not read yet. Reading gives promises; elements that are ready cost
@@ -3413,7 +3442,7 @@ function lwt_Stream:iter(f) end
 function lwt_Stream:iter_s(f) end
 
 ---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
----Fulfilled when the stream has ended and all are done. The first failure stops it: it
+---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
 ---local s = stream.of_list { 0.02, 0.01 }
@@ -3662,7 +3691,7 @@ function lwt_Stream:get_available_up_to(n) end
 function lwt_Stream:junk_available() end
 
 ---The newest of the elements that are there now: all are taken, the last is given. When
----there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---there is none it waits for one and gives that. Its promise is rejected with `stream.Empty` at the end.
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2); push(3)
@@ -3673,7 +3702,7 @@ function lwt_Stream:junk_available() end
 ---@return lwt.Promise<T?>
 function lwt_Stream:last_new() end
 
----Whether there is no element any more. Waits until that is known; takes nothing.
+---Whether there is no element any more. It waits until that is known; takes nothing.
 ---```lua
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
@@ -4412,6 +4441,7 @@ local lwt_TerminalKey = {}
 ---A text channel: what a byte channel does, by characters. The functions that take one are its
 ---methods as well.
 ---@class lwt.TextChannel
+---@field encoding fun(t: lwt.TextChannel): string the name of its encoding
 local lwt_TextChannel = {}
 
 ---The byte channel below.
@@ -4629,7 +4659,8 @@ local lwt_ThreadChannel = {}
 function lwt_ThreadChannel:send(...) end
 
 ---Receives the next message: a promise of its values. When the channel is closed and empty it
----is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+---is fulfilled with nil, as soon as no other receiver may give back what it was given: one that is
+---cancelled before its loop has brought it the message does. Cancelling it loses no message, nor does receiving in a task that has
 ---yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
 ---and this one is rejected; so is the receiver of one that cannot be made here (a module is
 ---missing), which is gone then.
@@ -4743,7 +4774,7 @@ function lwt_Udp:getsockname() end
 
 ---Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
 ---name is looked up. The promise is fulfilled when the system has it: that says nothing of
----its arrival. Rejects with `EMSGSIZE` when it is too long.
+---its arrival. Its promise is rejected with `EMSGSIZE` when it is too long.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:send("ping", b:getsockname()):await()
@@ -4755,7 +4786,7 @@ function lwt_Udp:getsockname() end
 function lwt_Udp:send(data, addr) end
 
 ---Waits for a datagram: two values, its bytes and the address it came from, as text. Several
----may wait: first come, first served. Cancelling loses nothing. Rejects with what the system
+---may wait: first come, first served. Cancelling loses nothing. Its promise is rejected with what the system
 ---reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
 ---closes.
 ---```lua
@@ -4768,7 +4799,7 @@ function lwt_Udp:send(data, addr) end
 function lwt_Udp:recv() end
 
 ---Fixes the other end, at once: `send` needs no address any more, and only what comes from
----there is received. Without an address, undoes it.
+---there is received. Without an address it undoes that.
 ---```lua
 ---local a, b = net.udp(), net.udp("127.0.0.1:0")
 ---a:connect(b:getsockname())
@@ -4800,7 +4831,7 @@ function lwt_Udp:multicast_loop(on) end
 function lwt_Udp:multicast_interface(host) end
 
 ---Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the
----system's choice), from everybody or from one `source` only. Raises the system's error.
+---system's choice), from everybody or from one `source` only. It raises the system's error.
 ---@param group string
 ---@param host? string
 ---@param source? string
@@ -4815,7 +4846,7 @@ function lwt_Udp:multicast_leave(group, host, source) end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -4869,8 +4900,82 @@ local lwt_read_line_Options = {}
 ---@field retry_if? fun(err: any, n: integer): boolean
 local lwt_retry_Options = {}
 
+---A context: certificates, keys, whom to trust. Made by `ssl.context`; fixed; for any number of
+---connections.
+---@class lwt.ssl.Context
+---@field role "client"|"server"
+local lwt_ssl_Context = {}
+
+---What a client keeps of a connection, to resume it: see `session`.
+---@class lwt.ssl.Session
+local lwt_ssl_Session = {}
+
+---A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read
+---and write at once.
+---@class lwt.ssl.Stream
+---@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise<string?> at most `n` bytes (65536), nil at the end; several wait in order; cancelling loses nothing; `SSL_EOF`: no goodbye
+---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
+---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
+---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
+---@field is_closed fun(s: lwt.ssl.Stream): boolean
+---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
+---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
+---@field alpn fun(s: lwt.ssl.Stream): string|nil the protocol that both agreed on
+---@field version fun(s: lwt.ssl.Stream): string `"TLSv1.3"` or `"TLSv1.2"`
+---@field cipher fun(s: lwt.ssl.Stream): string OpenSSL's name of the cipher suite
+---@field sni fun(s: lwt.ssl.Stream): string|nil the name that the client asked for
+---@field session fun(s: lwt.ssl.Stream): lwt.ssl.Session|nil the newest that the server has given, for the option `session`; in TLS 1.3 it comes with the first data
+---@field is_reused fun(s: lwt.ssl.Stream): boolean whether the session was resumed
+---@field is_stapled fun(s: lwt.ssl.Stream): boolean whether the server has shown a good OCSP response
+---@field export_keying_material fun(s: lwt.ssl.Stream, label: string, n: integer, context?: string): string `n` bytes that both ends compute alike (RFC 5705)
+---@field getpeername fun(s: lwt.ssl.Stream): string of the socket below, as the next four
+---@field getsockname fun(s: lwt.ssl.Stream): string
+---@field nodelay fun(s: lwt.ssl.Stream, on: boolean)
+---@field keepalive fun(s: lwt.ssl.Stream, seconds: integer|false|nil)
+---@field fileno fun(s: lwt.ssl.Stream): integer
+local lwt_ssl_Stream = {}
+
 ---@class lwt.module
 local lwt_module = {}
+
+---Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+---else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+---`p` is then rejected with, as a rule `lwt.Canceled`.
+---```lua
+---print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+---```
+---@async 
+---@generic T, U
+---@param p lwt.Promise<T, U>
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.await = function(p) end
+
+---Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
+---```lua
+---lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
+---print "second"   --> second
+---lwt.yield()   --> third
+---```
+---@async 
+lwt_module.yield = function() end
+
+---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+---has to await.
+---```lua
+---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
+---```
+---@async 
+---@generic T, U
+---@param f fun(...): T?, U?, ...?
+---@param ... any
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.shield = function(f, ...) end
 
 lwt_module.cancel = lwt_Promise.cancel
 
@@ -4909,6 +5014,58 @@ lwt_module.no_cancel = function(p) end
 ---@param p lwt.Promise<T>
 ---@return lwt.Promise<T>
 lwt_module.wrap_in_cancelable = function(p) end
+
+---What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
+---(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
+---```lua
+---print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.choose = function(list) end
+
+---As `lwt.choose`, and cancels all the others, before its own result is resolved.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
+---print(slow:state())   --> rejected canceled
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<T>
+lwt_module.pick = function(list) end
+
+---A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
+---rejects.
+---```lua
+---local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
+---print(t.n, t[1], t[2])   --> 2 1 3
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.nchoose = function(list) end
+
+---As `lwt.nchoose`, and cancels those still pending.
+---```lua
+---local slow = lwt.sleep(5)
+---print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>>
+lwt_module.npick = function(list) end
+
+---As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
+---```lua
+---local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
+---print(values.n, rest.n)   --> 1 1
+---```
+---@generic T
+---@param list lwt.Promise<T>[]
+---@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
+lwt_module.nchoose_split = function(list) end
 
 ---Calls `f` with the values of `p` when it is fulfilled. The result follows the promise that `f` returns, or is fulfilled with what
 ---else it returns, or rejected with what it raises; a rejected `p` is passed on. `f` is a plain callback: it may not await.
@@ -5095,7 +5252,7 @@ lwt_module.name = function(name) end
 lwt_module.stall = function(s, f) end
 
 ---Debugging on or off: every promise, task and handle remembers where it was made; errors then show it, and `run` ends with warnings
----(`warn`) about what was left open or waiting, and where it was made. Costs time and memory. Returns what it was.
+---(`warn`) about what was left open or waiting, and where it was made. It costs time and memory. It returns what it was.
 ---```lua
 ---print(lwt.debug(true))   --> false
 ---print(lwt.debug(false))   --> true
@@ -5104,8 +5261,8 @@ lwt_module.stall = function(s, f) end
 ---@return boolean
 lwt_module.debug = function(on) end
 
----Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
----raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
+---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. It returns its values or
+---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. It raises
 ---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
 ---finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
 ---it, so that any program works there. Ctrl-C cancels the main task with
@@ -5122,7 +5279,7 @@ lwt_module.debug = function(on) end
 lwt_module.run = function(x, ...) end
 
 ---One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
----most about `budget` seconds (a task's turn is not cut short). Does not make virtual time jump.
+---most about `budget` seconds (a task's turn is not cut short). It does not make virtual time jump.
 ---```lua norun
 ---function love.update(dt) lwt.step(0.002) end
 ---```
@@ -5131,7 +5288,7 @@ lwt_module.run = function(x, ...) end
 ---@return number|nil wait seconds until the next timer is due (0: something is ready)
 lwt_module.step = function(budget) end
 
----Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. Cancelable.
+---Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. It can be cancelled.
 ---```lua
 ---print(lwt.pause():state())   --> pending
 ---```
@@ -5177,7 +5334,7 @@ lwt_module.fulfilled = function(...) end
 lwt_module.rejected = function(err) end
 
 ---A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
----Takes no argument: to wait for a promise, `lwt.await`.
+---It takes no argument: to wait for a promise, `lwt.await`.
 ---```lua
 ---local p, r = lwt.wait()
 ---r:wakeup("done")
@@ -5188,7 +5345,7 @@ lwt_module.rejected = function(err) end
 lwt_module.wait = function() end
 
 ---A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
----Takes no argument: to run a function as a task, `lwt.spawn`.
+---It takes no argument: to run a function as a task, `lwt.spawn`.
 ---```lua
 ---local p, r = lwt.task()
 ---p:cancel()
@@ -5211,7 +5368,7 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@return boolean
 lwt_module.is_promise = function(x) end
 
----Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
+---Structured concurrency. It runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
 ---cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
 ---returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
@@ -5243,7 +5400,7 @@ lwt_module.scope = function(f) end
 lwt_module.errors = function(p) end
 
 ---Waits for every promise of the list; fulfilled without a value when all are. If some failed: the first in the list among those
----already rejected at the call, else the first in time. Never cancels; cancelling it cancels all. `join{}` is fulfilled.
+---already rejected at the call, else the first in time. It never cancels; cancelling it cancels all. `join{}` is fulfilled.
 ---```lua
 ---print(lwt.join{lwt.fulfilled(1), lwt.sleep(0.01)}:state())   --> pending
 ---```
@@ -5272,7 +5429,7 @@ lwt_module.all = function(list) end
 lwt_module.both = function(p, q) end
 
 ---Waits for every promise of the list, and is never rejected: fulfilled with a table (with `n`) of
----`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. Not in Lwt.
+---`{state = "fulfilled", value = …, n = …, …all values}` and `{state = "rejected", error = …}`. OCaml's Lwt does not have it.
 ---```lua
 ---local t = await(lwt.settled{lwt.fulfilled(1), lwt.rejected("no")})
 ---print(t[1].value, t[2].error)   --> 1 no
@@ -5282,7 +5439,7 @@ lwt_module.both = function(p, q) end
 lwt_module.settled = function(list) end
 
 ---The first promise of the list to be fulfilled; rejected with a table of all errors (in the list's order, with `n`) when all are.
----Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. Not in Lwt.
+---Cancels nobody. Cancelling it cancels all; it is then rejected with `lwt.Canceled`. OCaml's Lwt does not have it.
 ---```lua
 ---print(await(lwt.any{lwt.rejected("no"), lwt.fulfilled("yes")}))   --> yes
 ---```
@@ -5290,58 +5447,6 @@ lwt_module.settled = function(list) end
 ---@param list lwt.Promise<T>[]
 ---@return lwt.Promise<T>
 lwt_module.any = function(list) end
-
----What the first of the list to be resolved gives. Where several are resolved at the call: a rejected one, else the first in the list
----(Lwt draws lots); that very promise is returned. The others go on; cancelling the result cancels all. An empty list raises.
----```lua
----print(await(lwt.choose{lwt.sleep(5), lwt.fulfilled("quick")}))   --> quick
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.choose = function(list) end
-
----As `lwt.choose`, and cancels all the others, before its own result is resolved.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.pick{slow, lwt.fulfilled("quick")}))   --> quick
----print(slow:state())   --> rejected canceled
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<T>
-lwt_module.pick = function(list) end
-
----A table (with `n`) of the first values of all that are fulfilled when the first is, in the list's order; a rejected one among them
----rejects.
----```lua
----local t = await(lwt.nchoose{lwt.fulfilled(1), lwt.wait(), lwt.fulfilled(3)})
----print(t.n, t[1], t[2])   --> 2 1 3
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.nchoose = function(list) end
-
----As `lwt.nchoose`, and cancels those still pending.
----```lua
----local slow = lwt.sleep(5)
----print(await(lwt.npick{slow, lwt.fulfilled(1)}).n, slow:is_pending())   --> 1 false
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>>
-lwt_module.npick = function(list) end
-
----As `lwt.nchoose`, with a second value: a table (with `n`) of the promises still pending, in the list's order.
----```lua
----local values, rest = await(lwt.nchoose_split{lwt.wait(), lwt.fulfilled(1)})
----print(values.n, rest.n)   --> 1 1
----```
----@generic T
----@param list lwt.Promise<T>[]
----@return lwt.Promise<lwt.Values<T>, lwt.Values<lwt.Promise<T>>>
-lwt_module.nchoose_split = function(list) end
 
 ---A new key for task-local storage.
 ---```lua
@@ -5387,29 +5492,6 @@ lwt_module.set = function(key, v) end
 ---@return any ...
 lwt_module.with_value = function(key, v, f, ...) end
 
----Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. Only in a task; anywhere
----else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
----`p` is then rejected with, as a rule `lwt.Canceled`.
----```lua
----print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
----```
----@async 
----@generic T, U
----@param p lwt.Promise<T, U>
----@return T value
----@return U second
----@return any ...
-lwt_module.await = function(p) end
-
----Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
----```lua
----lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
----print "second"   --> second
----lwt.yield()   --> third
----```
----@async 
-lwt_module.yield = function() end
-
 ---Runs `f(...)` as a task, at once, until its first wait (tasks that start one another more than 10 deep begin from the ready queue).
 ---The promise is what `f` returns (a single promise is followed) or raises. Cancelling it cancels what the task awaits.
 ---```lua
@@ -5429,23 +5511,8 @@ lwt_module.spawn = function(f, ...) end
 ---@return lwt.Promise<any>|nil
 lwt_module.current = function() end
 
----Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----canceled scope. Returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
----has to await.
----```lua
----print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
----```
----@async 
----@generic T, U
----@param f fun(...): T?, U?, ...?
----@param ... any
----@return T value
----@return U second
----@return any ...
-lwt_module.shield = function(f, ...) end
-
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
----anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
+---anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -5455,7 +5522,7 @@ lwt_module.shield = function(f, ...) end
 ---@return lwt.Promise<nil>
 lwt_module.sleep = function(s) end
 
----Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+---Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). It can be cancelled. (To give something else that time,
 ---`lwt.with_timeout`.)
 ---```lua
 ---print(pcall(await, lwt.timeout(0.01)))   --> false timeout
@@ -5472,7 +5539,7 @@ lwt_module.timeout = function(s) end
 lwt_module.now = function() end
 
 ---Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
----Takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+---It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
 ---promise was made. Knows nothing: the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)
@@ -5541,7 +5608,7 @@ lwt_module.with_timeout = function(s, x) end
 lwt_module.auto_pause = function(s) end
 
 ---A promise from a function with callbacks: `f(resolve, reject)` is called at once. The first of `resolve(...)` and `reject(err)`
----counts, the rest is ignored; an error that `f` raises rejects. Cancelable (then late answers are ignored).
+---counts, the rest is ignored; an error that `f` raises rejects. It can be cancelled (then late answers are ignored).
 ---```lua
 ---local p = lwt.from_callback(function(resolve) resolve(1, 2) end)
 ---print(p:state())   --> fulfilled 1 2
@@ -5590,7 +5657,7 @@ lwt_module.on_iteration = function(which, f) end
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 ---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
 ---from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
----Without the libuv engine there is no such handling. Returns what it was.
+---Without the libuv engine there is no such handling. It returns what it was.
 ---```lua
 ---print(lwt.interrupts(false))   --> true
 ---lwt.interrupts(true)
@@ -5760,7 +5827,7 @@ lwt_engine_module.set = function(engine) end
 lwt_engine_module.loop = function() end
 
 ---Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
----this state. Raises while any handle or request of lwt is open, and in the middle of an event of
+---this state. It raises while any handle or request of lwt is open, and in the middle of an event of
 ---the loop that is left (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that
 ---loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
 ---run within that. What nobody caught is then told by `warn`.
@@ -5815,7 +5882,7 @@ lwt_fs_module.sendfile = function(dst, src, offset, length) end
 
 ---Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
 ---without a "b"), with an "x" for a file that must not exist yet ("wx"), or the system's
----number. Fulfilled with the file; rejected with the system's error, a directory with
+---number. The promise is fulfilled with the file; rejected with the system's error, a directory with
 ---`EISDIR`. Cancelling rejects at once, and a file that was opened too late is closed again.
 ---
 ---Operations of a file that use its position run in the order in which they were asked for;
@@ -5843,7 +5910,7 @@ lwt_fs_module.of_fd = function(fd) end
 ---What the system knows about a file: a table with `type` ("file", "directory", "link",
 ---"fifo", "socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`,
 ---`gid`, `dev`, `ino`, `rdev`, `blksize`, `blocks`, and the times `atime`, `mtime`, `ctime`,
----`birthtime` in seconds since 1970, with their fractions. Follows symbolic links. Rejected
+---`birthtime` in seconds since 1970, with their fractions. It follows symbolic links. Rejected
 ---with the system's error (`ENOENT` …). Cancelling rejects at once.
 ---```lua
 ---await(fs.write_file("f", "abc"))
@@ -5863,7 +5930,7 @@ lwt_fs_module.stat = function(path) end
 ---@return lwt.Promise<table>
 lwt_fs_module.lstat = function(path) end
 
----Whether something is there that can be reached by this path. Never rejected by the system:
+---Whether something is there that can be reached by this path. It is never rejected by the system:
 ---whatever keeps us from knowing is `false`. A symbolic link to nothing does not exist.
 ---```lua
 ---print(await(fs.exists(".")), await(fs.exists("nothing")))   --> true false
@@ -6031,7 +6098,7 @@ lwt_fs_module.scandir = function(path) end
 ---@return lwt.Promise<table>
 lwt_fs_module.statfs = function(path) end
 
----Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
+---Reads a whole file, in one job of the threadpool. Its promise is rejected with the system's error; a
 ---directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
 ---at once.
 ---```lua
@@ -6043,7 +6110,7 @@ lwt_fs_module.statfs = function(path) end
 lwt_fs_module.read_file = function(path) end
 
 ---Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
----if it is there; "a" appends, "wx" refuses one that is there. Not in one step for others
+---if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for others
 ---who look: write another file and `rename` it for that. Cancelled in the middle, a part may
 ---be written.
 ---```lua
@@ -6073,7 +6140,7 @@ lwt_fs_module.readdir = function(path) end
 
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 ---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
----name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
+---name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
 ---…). What happens again before it was read is told once. If more is kept than a thousand
 ---different ones, or the system itself has lost some, an element of type "overflow" says that
 ---something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
@@ -6618,7 +6685,7 @@ lwt_io_module.be.write_float64 = function(ch, n) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -6630,7 +6697,7 @@ lwt_io_module.unpack = function(ch, format, max) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -6642,7 +6709,7 @@ lwt_io_module.le.unpack = function(ch, format, max) end
 
 ---Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 ---of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
----than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+---than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 ---```lua
 ---print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc
 ---```
@@ -6890,20 +6957,24 @@ lwt_io_module.chars_to_file = function(path, chars) end
 ---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
 ---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
 ---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
----gives the new position; `close()`. The channel reads where there is a `read`, and writes where
+---gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
 ---there is a `write`.
 ---```lua
 ---local parts = {"one\ntw", "o\n"}
 ---local ch = lio.make {read = function() return table.remove(parts, 1) end}
 ---print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
 ---```
----@param functions table `read`, `write`, `seek`, `close`
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
 ---@param opts table? `buffer_size`
 ---@return lwt.Channel
 lwt_io_module.make = function(functions, opts) end
 
 ---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
 ---and writes. Its close flushes, and closes the socket.
+---
+---With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
+---and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
+---or a context of `lwt.ssl`.
 ---```lua
 ---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  await(ch:write_line("hello"))
@@ -6913,7 +6984,7 @@ lwt_io_module.make = function(functions, opts) end
 ---await(server:shutdown())
 ---```
 ---@param addr string|table
----@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
 ---@return lwt.Promise<lwt.Channel>
 lwt_io_module.open_connection = function(addr, opts) end
 
@@ -6964,6 +7035,10 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
 ---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
+---With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
+---after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
+---is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
 ---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
@@ -6979,9 +7054,13 @@ lwt_io_module.with_close_connection = function(f, ch) end
 ---```
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
 ---@return lwt.Promise<lwt.Server> # the server, once it is listening
 lwt_io_module.establish_server = function(addr, f, opts) end
+
+lwt_io_module.upgrade = lwt_Channel.upgrade
+
+lwt_io_module.tls = lwt_Channel.tls
 
 ---Standard input. The channel is made when it is first asked for; closing it leaves the
 ---descriptor open.
@@ -7868,7 +7947,7 @@ lwt_net_module.unix_datagram = function(opts) end
 ---in the system's order, each `{host=, port=, family="inet"|"inet6",
 ---socktype="stream"|"datagram"}`, which every function that takes an address takes. Options:
 ---`family`, `socktype` (default: stream), `passive` (addresses to listen at, where host is
----nil), `canonname`. Rejects with the resolver's error (`EAI_NONAME`). Cancelling gives the
+---nil), `canonname`. Its promise is rejected with the resolver's error (`EAI_NONAME`). Cancelling gives the
 ---lookup up. See `dns_limit`.
 ---```lua
 ---local list = net.getaddrinfo("127.0.0.1", 80):await()
@@ -7890,7 +7969,7 @@ lwt_net_module.getaddrinfo = function(host, service, opts) end
 ---@return lwt.Promise<string, string> # host, service
 lwt_net_module.getnameinfo = function(addr) end
 
----The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with
+---The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Its promise is rejected with
 ---`EAI_SERVICE` for a name that the system does not know.
 ---```lua
 ---local p = net.getservbyname("no such service")
@@ -7933,7 +8012,7 @@ lwt_net_module.interfaces = function() end
 ---every address of the machine, IPv6 and IPv4. A name is looked up, and its first address
 ---taken. Options: `backlog` (511: how many clients the system keeps until they are
 ---accepted), `reuseport` (several processes share the port), `nodelay` (default true, for
----the sockets accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
+---the sockets accepted), `ipv6only`. Its promise is rejected with `EADDRINUSE`, `EACCES` …
 ---```lua
 ---local listener <close> = net.tcp_listen("127.0.0.1:0"):await()
 ---print(listener:address():match("^127.0.0.1:%d+$") ~= nil)   --> true
@@ -7947,7 +8026,7 @@ lwt_net_module.accept = lwt_Listener.accept
 
 lwt_net_module.address = lwt_Listener.address
 
----The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what
+---The parts of an address: `{host=, port=}` or `{path=}`. It raises an argument error for what
 ---is none.
 ---```lua
 ---local a = net.parse_address("[::1]:8080")
@@ -7969,7 +8048,7 @@ lwt_net_module.parse_address = function(addr) end
 lwt_net_module.pipe_connect = function(addr) end
 
 ---Listens at a Unix-domain socket, which is made there and removed again when the listener
----closes. Rejects with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
+---closes. Its promise is rejected with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
 ---long.
 ---```lua
 ---local listener <close> = net.pipe_listen("unix:sock"):await()
@@ -7980,7 +8059,7 @@ lwt_net_module.pipe_connect = function(addr) end
 ---@return lwt.Promise<lwt.Listener>
 lwt_net_module.pipe_listen = function(addr, opts) end
 
----Two sockets that are connected to each other, at once (no promise). Raises the system's
+---Two sockets that are connected to each other, at once (no promise). It raises the system's
 ---error when there is no descriptor left.
 ---```lua
 ---local a, b = net.socketpair()
@@ -7992,7 +8071,7 @@ lwt_net_module.pipe_listen = function(addr, opts) end
 lwt_net_module.socketpair = function() end
 
 ---A socket of a descriptor that something else opened: a TCP or Unix-domain socket, a pipe
----or a terminal. It belongs to the socket from then on, and is set to non-blocking. Raises
+---or a terminal. It belongs to the socket from then on, and is set to non-blocking. It raises
 ---for anything else (`EINVAL` for a regular file: see `lwt.fs`).
 ---@param fd integer
 ---@return lwt.Socket
@@ -8000,7 +8079,7 @@ lwt_net_module.of_fd = function(fd) end
 
 ---Waits until a descriptor of another library can be read without blocking (or is at its
 ---end, or broken). Any number may wait for one descriptor. It must stay open so long.
----Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
+---Its promise is rejected with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 ---@param fd integer
 ---@return lwt.Promise<nil>
 lwt_net_module.wait_readable = function(fd) end
@@ -8038,7 +8117,7 @@ lwt_net_module.shutdown = lwt_Socket.shutdown
 ---its addresses are tried, IPv6 and IPv4 in turn: the next one when the last has failed or
 ---after 250 ms (`delay` seconds), until one answers; the others are closed. Nagle's
 ---algorithm is off (`nodelay = false` leaves it on); `bind` is the local address to connect
----from. Rejects with the error of the first address when none answers. Cancelling closes
+---from. Its promise is rejected with the error of the first address when none answers. Cancelling closes
 ---what was begun.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
@@ -8059,7 +8138,7 @@ lwt_net_module.keepalive = lwt_Socket.keepalive
 lwt_net_module.reset = lwt_Socket.reset
 
 ---A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
----and `mode`. Raises when it is none.
+---and `mode`. It raises when it is none.
 ---@param fd integer
 ---@return lwt.Tty
 lwt_net_module.tty = function(fd) end
@@ -8070,7 +8149,7 @@ lwt_net_module.mode = lwt_Tty.mode
 
 ---A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there;
 ---port 0 has the system pick one. Without, it is bound when it first sends. Options:
----`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
+---`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. It raises the system's error.
 ---```lua
 ---local a, b <close> = net.udp("127.0.0.1:0"), net.udp("127.0.0.1:0")
 ---local _ <close> = a
@@ -8106,7 +8185,7 @@ lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -8261,7 +8340,7 @@ lwt_preemptive_module.detach = function(f, ...) end
 
 ---Sets the least and the greatest number of worker threads, and starts threads up to the
 ---least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
----at first. Raises when a thread cannot be started.
+---at first. It raises when a thread cannot be started.
 ---```lua
 ---preemptive.set_bounds(1, 2)
 ---print(preemptive.get_bounds())   --> 1 2
@@ -8333,7 +8412,7 @@ lwt_preemptive_module.nqueued = function() end
 ---when a table arrives, the module of that name is required, or else the one of the name up
 ---to its last dot. Metatables made in C with `luaL_newmetatable` are registered already; a
 ---module that is itself the metatable of its objects (`Point.__index = Point`) needs no
----registering. Sets `__name`. Raises if the name belongs to something else.
+---registering. Sets `__name`. It raises if the name belongs to something else.
 ---```lua
 ---local mt = preemptive.register_metatable("geometry.point", {
 ---  __index = { norm = function(p) return math.abs(p.x) + math.abs(p.y) end },
@@ -8360,7 +8439,7 @@ lwt_preemptive_module.init = function(min, max) end
 ---it is done (for the promise that it returns, too), and returns what it gives, or raises its
 ---error. `f`, its upvalues, arguments and results are copied as by `detach`; its globals and
 ---modules are those of the main state. The whole worker thread waits; only in a task of the
----worker's own `lwt.run` just that task does. Raises when the main state has closed.
+---worker's own `lwt.run` just that task does. It raises when the main state has closed.
 ---```lua
 ---local p = preemptive.detach(function()
 ---  local preemptive = require "lwt.preemptive"
@@ -8396,7 +8475,7 @@ lwt_preemptive_module.is_worker = function() end
 ---@class lwt.process.module
 local lwt_process_module = {}
 
----Starts a program and gives the process at once. Raises an error object with the program's name
+---Starts a program and gives the process at once. It raises an error object with the program's name
 ---(`path`) when it cannot be started (`ENOENT`, `EACCES` …).
 ---
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
@@ -8445,7 +8524,7 @@ lwt_process_module.kill = function(p, name) end
 
 lwt_process_module.close = lwt_Process.close
 
----Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it,
+---Runs a program and gives its status. Its promise is rejected when it cannot be started. Cancelling stops it,
 ---and is over when it has ended. After the `timeout` it is killed, which the status tells.
 ---```lua
 ---print(await(process.exec {"true"}).code)   --> 0
@@ -8494,7 +8573,7 @@ lwt_process_module.pread = function(cmd, opts) end
 ---@return lwt.Promise<string?, lwt.ProcessStatus>
 lwt_process_module.pread_line = function(cmd, opts) end
 
----A stream of the lines that a program writes. Raises when it cannot be started. `s:close()`, and
+---A stream of the lines that a program writes. It raises when it cannot be started. `s:close()`, and
 ---dropping the stream, stop the program.
 ---```lua
 ---for line in process.pread_lines {"printf", "one\\ntwo\\n"} do print(line) end   --> one
@@ -8714,7 +8793,7 @@ lwt_react_module.E.merge = function(list, init, f) end
 lwt_react_module.E.switch = lwt_Event.switch
 
 ---Recursion: `f(d)` is given the event that occurs, in a step of its own right after, with
----what `e` occurred with, where `f(d)` returns `e` and the result. Gives the result.
+---what `e` occurred with, where `f(d)` returns `e` and the result. It gives the result.
 ---```lua
 ---local e, send = react.E.create()
 ---local seen = react.E.fix(function(d)
@@ -8932,7 +9011,7 @@ lwt_react_module.S.switch = lwt_Signal.switch
 lwt_react_module.S.bind = lwt_Signal.bind
 
 ---Recursion: `f(d)` is given a signal, `init` at first, that is set, in a step of its own
----right after, to what `s` has become, where `f(d)` returns `s` and the result. Gives the
+---right after, to what `s` has become, where `f(d)` returns `s` and the result. It gives the
 ---result.
 ---```lua
 ---local e, send = react.E.create()
@@ -9466,6 +9545,93 @@ lwt_signal_module.next = function(name) end
 ---@return lwt.SourceStream<string>
 lwt_signal_module.stream = function(name) end
 
+---@class lwt.ssl.module
+local lwt_ssl_module = {}
+
+---What OpenSSL says it is: `"OpenSSL 3.0.15 3 Sep 2024"`.
+---@type string
+lwt_ssl_module.library = nil
+
+---Makes a context. Options of both roles:
+---
+---- `role`: `"client"` (default) or `"server"`.
+---- `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain,
+---  in the same file or as a list; without `key` it is in the same file. As many keys as certificates
+---  are pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
+---  cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted
+---  key.
+---- `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these.
+---  A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
+---  OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
+---  trusted also when it is no root.
+---- `crl`: lists of revoked certificates (PEM text, file, list): the peer's certificate has to be on
+---  none, and there has to be one of its issuer.
+---- `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
+---  (or true) or `"optional"`: clients show a certificate of one of `ca`.
+---- `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
+---  in OpenSSL's form (TLS 1.3 suites begin with `TLS_`).
+---- `alpn`: list of protocols, the best first; a server that has none in common refuses (`SSL_ALPN`).
+---- `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that
+---  can read everything.**
+---
+---Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a
+---context (nil for this one; it may wait), or a table of contexts by name (`"*.example.org"` too);
+---`session_tickets = false`: nothing can be resumed; `ocsp`: the response to staple (DER, or a file).
+---Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
+---
+---Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with
+---`path`), a key that is none or needs a password (`SSL_KEY`), is not the certificate's
+---(`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
+---```lua
+---local ok, err = pcall(ssl.context, { role = "server", cert = "no such file" })
+---print(ok, err.code, err.path)   --> false ENOENT no such file
+---print(ssl.context { verify = false }.role)   --> client
+---```
+---@param opts table
+---@return lwt.ssl.Context
+lwt_ssl_module.context = function(opts) end
+
+---Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a
+---channel, another TLS stream, anything with `read` and `write` that give promises or wait. Gives the
+---stream after the handshake. When that fails, a stream that was given stays open (but what was sent
+---on it was sent), and a connection made here is closed; cancelling does the same.
+---
+---`opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be
+---of, a host's name or an IP address (default: the host connected to; none at all and no `verify =
+---false` is an error); `session`: of an earlier connection, to resume it; `timeout`: seconds that the
+---handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where
+---others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
+---```lua
+---local a, b = require "lwt.net".socketpair()
+---b:write("not TLS at all\n")
+---local ok, err = pcall(await, ssl.connect(a, { verify = false }))
+---print(ok, err.code)   --> false SSL_PROTOCOL
+---```
+---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
+---@param opts table|lwt.ssl.Context|nil
+---@return lwt.Promise<lwt.ssl.Stream>
+lwt_ssl_module.connect = function(where, opts) end
+
+---Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
+---context for servers (or its options, and `timeout`, `allow_truncation`). Do it in the task that
+---serves the client, not where others are accepted: a client that says nothing is dropped after
+---`timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
+---```lua
+---await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---"-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
+---local server = ssl.context { role = "server", cert = "server.pem", key = "server.key" }
+---local a, b = require "lwt.net".socketpair()
+---local accepting = ssl.accept(a, server)
+---local client = await(ssl.connect(b, { ca = "server.pem", name = "localhost" }))
+---local served = await(accepting)
+---await(client:write("hello"))
+---print(await(served:read()), served:version())   --> hello TLSv1.3
+---```
+---@param stream lwt.Socket|lwt.Channel|lwt.ssl.Stream
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.ssl.Stream>
+lwt_ssl_module.accept = function(stream, opts) end
+
 ---@class lwt.stream.module
 local lwt_stream_module = {}
 
@@ -9546,7 +9712,7 @@ lwt_stream_module.iter = function(s, f) end
 lwt_stream_module.iter_s = function(s, f) end
 
 ---`f(v)` as a task for each element as it comes, without waiting for the earlier ones.
----Fulfilled when the stream has ended and all are done. The first failure stops it: it
+---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
 ---local s = stream.of_list { 0.02, 0.01 }
@@ -9799,7 +9965,7 @@ lwt_stream_module.get_available_up_to = function(s, n) end
 lwt_stream_module.junk_available = function(s) end
 
 ---The newest of the elements that are there now: all are taken, the last is given. When
----there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+---there is none it waits for one and gives that. Its promise is rejected with `stream.Empty` at the end.
 ---```lua
 ---local s, push = stream.create()
 ---push(1); push(2); push(3)
@@ -9810,7 +9976,7 @@ lwt_stream_module.junk_available = function(s) end
 ---@return lwt.Promise<T?>
 lwt_stream_module.last_new = function(s) end
 
----Whether there is no element any more. Waits until that is known; takes nothing.
+---Whether there is no element any more. It waits until that is known; takes nothing.
 ---```lua
 ---print(await(stream.of_list({}):is_empty()))   --> true
 ---print(await(stream.of_list({ 1 }):is_empty()))   --> false
@@ -10943,7 +11109,7 @@ lwt_timer_module.stop = lwt_Timer.stop
 lwt_timer_module.change = lwt_Timer.change
 
 ---Sets the function that gets the error of an action that fails, of any timer; nil: the exception
----hook, as at first. Returns the one before.
+---hook, as at first. It returns the one before.
 ---```lua
 ---local old = timer.set_exn_handler(function(err)
 ---  print("failed:", err)   --> failed: oops

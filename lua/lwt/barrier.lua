@@ -1,4 +1,16 @@
--- lwt.barrier: a place where n tasks wait for one another, again and again.
+--- A place where n tasks wait for one another, again and again.
+---
+--- ```lua
+--- local barrier, list = require "lwt.barrier", require "lwt.list"
+--- local all_ready = barrier.create(3)
+--- local ready = 0
+--- await(list.iter_p(function(seconds)
+---   await(lwt.sleep(seconds))               -- getting ready
+---   ready = ready + 1
+---   await(all_ready:wait())
+---   assert(ready == 3)                      -- nobody goes on before all are
+--- end, { 0.001, 0.002, 0.003 }))
+--- ```
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"

@@ -1,5 +1,16 @@
--- lwt.clock: clocks of one's own, for games and simulations.
---
+--- Clocks of one's own, for games and simulations: paused, slowed, or driven by hand.
+---
+--- ```lua
+--- local clock = require "lwt.clock"
+--- local game = clock.create { paused = true }
+--- lwt.spawn(function()
+---   await(game:sleep(2))
+---   print("it is", game:now())              --> it is 2.0
+--- end)
+--- game:advance(2)                           -- a frame's time, say
+--- lwt.yield()
+--- ```
+
 -- A clock's time is `base + (lwt.now() - since) * rate` while it runs, and `base` while it is
 -- paused. Its sleepers are in one heap, by deadline on this clock and then by age; while it
 -- runs, one sleep of the loop is under way, which ends no later than the first deadline.

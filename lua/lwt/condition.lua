@@ -1,5 +1,17 @@
--- lwt.condition: tasks that wait until another says that something has changed.
---
+--- Tasks that wait until another says that something has changed.
+---
+--- ```lua
+--- local condition = require "lwt.condition"
+--- local queue, changed = {}, condition.create()
+--- lwt.spawn(function()
+---   while #queue == 0 do await(changed:wait()) end
+---   print(queue[1])                         --> work
+--- end)
+--- queue[1] = "work"
+--- changed:signal()
+--- lwt.yield()
+--- ```
+
 -- Always holds: a signal goes to somebody who waits, never to one that was cancelled; a
 -- broadcast reaches those who were waiting when it was made, oldest first.
 

@@ -1,4 +1,13 @@
--- lwt.engine: what drives this Lua state: libuv's loop, the virtual one, or one of your own.
+--- What drives this Lua state: libuv's loop, a virtual one, or one of your own. Most programs never need
+--- it; a host that has a loop of its own does.
+---
+--- ```lua
+--- local engine = require "lwt.engine"
+--- print(engine.name())                      --> uv
+--- engine.set "virtual"                      -- time jumps when nothing can run
+--- await(lwt.sleep(3600))
+--- engine.set "uv"
+--- ```
 
 local core = require "lwt.core"
 
@@ -66,7 +75,7 @@ end
 M.loop = of_uv "loop"
 
 --- Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
---- this state. Raises while any handle or request of lwt is open, and in the middle of an event of
+--- this state. It raises while any handle or request of lwt is open, and in the middle of an event of
 --- the loop that is left (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that
 --- loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
 --- run within that. What nobody caught is then told by `warn`.

@@ -1,9 +1,18 @@
---- Files and directories.
---
+--- Files and directories. What the system refuses rejects the promise, with the operation and the path in
+--- the error. A path that contains a zero byte raises.
+---
+--- ```lua
+--- local fs = require "lwt.fs"
+--- await(fs.write_file("greeting", "hello"))
+--- print(await(fs.read_file("greeting")))    --> hello
+--- for entry in fs.readdir(".") do print(entry.name, entry.type) end   --> greeting file
+--- print(pcall(await, fs.read_file("missing")))
+--- --> false read_file missing: no such file or directory (ENOENT)
+--- ```
+
 -- The functions of paths, open files and whole files are C, in src/uv/fs: each is one job of the
 -- threadpool. Here: what is made of them, namely streams of directory entries and of events, and
--- waiting for a lock. A path that contains a zero byte raises; what the system refuses rejects,
--- with the operation and the path in the error.
+-- waiting for a lock.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -61,7 +70,7 @@ end
 
 --- A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 --- `type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
---- name), and `name` the entry's, or the file's own. Raises when it cannot be watched (`ENOENT`
+--- name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
 --- …). What happens again before it was read is told once. If more is kept than a thousand
 --- different ones, or the system itself has lost some, an element of type "overflow" says that
 --- something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
@@ -102,7 +111,7 @@ end
 local FIRST_WAIT, LONGEST_WAIT = 0.001, 0.1
 
 --- Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
---- or the same file opened a second time. Fulfilled with `true` when it has the lock, which
+--- or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 --- `unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
 --- when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
 --- again and again, at most every tenth of a second: there is no queue.

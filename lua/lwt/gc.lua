@@ -1,5 +1,18 @@
--- lwt.gc: finalisers that may wait.
---
+--- Finalizers that may wait: functions that run as tasks when an object has become garbage.
+---
+--- ```lua
+--- local gc = require "lwt.gc"
+--- do
+---   local connection = { name = "db" }
+---   gc.finalise(function(object)
+---     await(lwt.sleep(0.001))               -- saying goodbye
+---     print("closed", object.name)          --> closed db
+---   end, connection)
+--- end
+--- collectgarbage()
+--- await(lwt.sleep(0.02))
+--- ```
+
 -- A finaliser is run by a sentinel: a table with a __gc metamethod that is the value of the
 -- object in an ephemeron table, so it dies with the object, and is given back alive with
 -- it once more. __gc can run inside any allocation, so it only puts the sentinel into

@@ -1,6 +1,23 @@
--- lwt: promises and tasks. The core (lwt.core, C) gives what is hot or must see inside a promise;
--- what can be said in a few lines of Lua on top of that is here. Loads the libuv engine when it
--- is installed, and runs on the core alone when it is not.
+--- Promises and tasks: what `require "lwt"` gives. It needs nothing but Lua; where libuv's part is
+--- installed it is the loop's engine.
+---
+--- ```lua
+--- -- outside a task
+--- local lwt = require "lwt"
+--- local await = lwt.await
+--- lwt.run(function()
+---   local p = lwt.spawn(function()
+---     await(lwt.sleep(0.01))
+---     return "done"
+---   end)
+---   print(p:state())                        --> pending
+---   print(await(lwt.with_timeout(1, p)))    --> done
+--- end)
+--- ```
+
+-- The core (lwt.core, C) gives what is hot or must see inside a promise; what can be said in a few
+-- lines of Lua on top of that is here. Loads the libuv engine when it is installed, and runs on the
+-- core alone when it is not.
 
 -- (No syntax in this file that an older Lua does not know: it is to say so in words.)
 if _VERSION ~= "Lua 5.4" then
@@ -152,7 +169,7 @@ function lwt.auto_pause(s)
 end
 
 --- A promise from a function with callbacks: `f(resolve, reject)` is called at once. The first of `resolve(...)` and `reject(err)`
---- counts, the rest is ignored; an error that `f` raises rejects. Cancelable (then late answers are ignored).
+--- counts, the rest is ignored; an error that `f` raises rejects. It can be cancelled (then late answers are ignored).
 ---
 --- ```lua
 --- local p = lwt.from_callback(function(resolve) resolve(1, 2) end)
@@ -494,7 +511,7 @@ end
 --- Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 --- task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
 --- from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
---- Without the libuv engine there is no such handling. Returns what it was.
+--- Without the libuv engine there is no such handling. It returns what it was.
 ---
 --- ```lua
 --- print(lwt.interrupts(false))   --> true

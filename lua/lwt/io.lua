@@ -1,6 +1,21 @@
 --- lwt.io: buffered channels: files, sockets, pipes and memory, by lines, bytes and numbers.
 --- `lio.stdin`, `lio.stdout` and `lio.stderr` are there from the start.
 ---
+--- ```lua
+--- local lio = require "lwt.io"
+--- await(lio.with_file("notes", "w", function(ch)
+---   await(ch:write_line "first")
+--- end))
+--- for line in lio.lines_of_file "notes" do print(line) end            --> first
+---
+--- local server <close> = await(lio.establish_server("127.0.0.1:0", function(ch)
+---   for line in ch:lines() do await(ch:write_line(line:upper())) end
+--- end))
+--- local ch <close> = await(lio.open_connection(server:address()))
+--- await(ch:write_line "hello")
+--- print(await(ch:read_line()))              --> HELLO
+--- ```
+---
 --- Call it `lio`, as these pages do (`local lio = require "lwt.io"`): a local `io` would hide Lua's own.
 --- Every function that takes a channel first is a method as well: the same function.
 
@@ -471,10 +486,10 @@ local custom = require "lwt.io.custom"
 --- A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
 --- a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
 --- of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
---- gives the new position; `close()`. The channel reads where there is a `read`, and writes where
+--- gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
 --- there is a `write`.
 ---
----@param functions table `read`, `write`, `seek`, `close`
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
 ---@param opts table? `buffer_size`
 ---@return lwt.Channel
 --- ```lua
@@ -487,7 +502,8 @@ function M.make(functions, opts)
     bad_argument(1, "make", "table expected, got " .. type(functions))
   end
   for key, f in pairs(functions) do
-    if key ~= "read" and key ~= "write" and key ~= "seek" and key ~= "close" then
+    if key ~= "read" and key ~= "write" and key ~= "seek" and key ~= "close"
+      and key ~= "shutdown" then
       bad_argument(1, "make", ("unknown function '%s'"):format(tostring(key)))
     end
     check_function(1, "make", f)
@@ -509,8 +525,12 @@ local network = require "lwt.io.network"
 --- Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
 --- and writes. Its close flushes, and closes the socket.
 ---
+--- With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
+--- and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
+--- or a context of `lwt.ssl`.
+---
 ---@param addr string|table
----@param opts table? `buffer_size`, `limit`, and those of `net.tcp_connect`
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
 ---@return lwt.Promise<lwt.Channel>
 --- ```lua
 --- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
@@ -586,13 +606,17 @@ end
 --- A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
 --- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
+--- With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
+--- after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
+--- is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
 --- The server has `address()`, `connections()` (how many are being served) and
 --- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
 --- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, and those of `net.tcp_listen`
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
 ---@return lwt.Promise<lwt.Server> # the server, once it is listening
 --- ```lua
 --- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
@@ -609,6 +633,62 @@ function M.establish_server(addr, f, opts)
   local ok, p = pcall(network.establish, cio, addr, f, opts)
   if not ok then error(p, 2) end
   return p
+end
+
+local secure = require "lwt.io.secure"
+
+--- Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
+--- which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
+--- makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
+--- With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
+--- in clear: close it.
+---
+---@param ch lwt.Channel
+---@param opts table|lwt.ssl.Context
+---@return lwt.Promise<lwt.Channel> # the channel itself
+--- ```lua
+--- local net = require "lwt.net"
+--- local a, b = net.socketpair()
+--- b:close()
+--- local ch = lio.make { read = function() return nil end, write = function() end }
+--- local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
+--- print(ok, err.code)   --> false SSL_EOF
+--- ```
+function M.upgrade(ch, opts)
+  check_channel(ch, "upgrade")
+  local make, of_server = secure.client_plan, type(opts) == "table" and opts.server
+  if of_server ~= nil and getmetatable(opts) == nil then
+    local rest = {}
+    for key, value in pairs(opts) do
+      if key ~= "server" then rest[key] = value end
+    end
+    opts = rest
+  end
+  if of_server or type(opts) == "table" and opts.role == "server" then make = secure.server_plan end
+  local ok, plan = pcall(make, opts)
+  if not ok and type(plan) == "string" then
+    bad_argument(2, "upgrade", (plan:gsub("^option 'tls': ", "")))
+  elseif not ok then
+    error(plan, 0)
+  end
+  if ch:mode() ~= "both" then
+    bad_argument(1, "upgrade", "a channel that reads and writes expected")
+  end
+  return secure.upgrade(cio, ch, plan)
+end
+
+--- The TLS stream that a channel goes over (`peer_certificate`, `alpn`, `version` …: see `lwt.ssl`), or
+--- nil where it is in clear.
+---
+---@param ch lwt.Channel
+---@return lwt.ssl.Stream|nil
+--- ```lua
+--- local r = lio.pipe()
+--- print(r:tls())   --> nil
+--- ```
+function M.tls(ch)
+  check_channel(ch, "tls")
+  return secure.stream_of(ch)
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -813,7 +893,7 @@ cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
 
 for _, name in ipairs {
   "atomic", "read_lines", "read_chars", "write_lines", "write_chars", "writef", "direct_access",
-  "hexdump",
+  "hexdump", "upgrade", "tls",
 } do
   methods[name] = M[name]
 end

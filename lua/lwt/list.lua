@@ -1,6 +1,15 @@
 --- Functions over plain lists whose function may wait: `_s` forms call it for one element
 --- after another, `_p` forms for all at the same time, `_n` forms for a few at a time.
 ---
+--- ```lua
+--- local list = require "lwt.list"
+--- local sizes = await(list.map_n(function(word)
+---   await(lwt.sleep(0.001))
+---   return #word
+--- end, { "one", "three", "thirteen" }, 2))  -- two at a time
+--- print(table.unpack(sizes))                --> 3 5 8
+--- ```
+---
 --- The function comes first, as in Lwt: `list.map_p(f, l)`. It runs as a task: it may await,
 --- and may return a promise. Results are in the list's order whatever finishes first.
 --- Lists may hold nil when they have `n`; lists that are results always have `n`.

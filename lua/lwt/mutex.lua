@@ -1,5 +1,20 @@
--- lwt.mutex: a lock that one task at a time holds, first come, first served.
---
+--- A lock that one task at a time holds, first come, first served. It is needed only where a task awaits
+--- between reading and writing: otherwise nobody interrupts it. It knows no owner: a task that locks it
+--- twice waits for itself.
+---
+--- ```lua
+--- local mutex = require "lwt.mutex"
+--- local lock, balance = mutex.create(), 10
+--- local function withdraw(n)
+---   local guard <close> = await(lock:lock())
+---   local seen = balance
+---   lwt.yield()                             -- ask the bank
+---   balance = seen - n
+--- end
+--- await(lwt.join { lwt.spawn(withdraw, 1), lwt.spawn(withdraw, 2) })
+--- print(balance)                            --> 7
+--- ```
+
 -- Always holds: somebody waits only while it is locked; unlocking with somebody waiting
 -- hands the lock over without it ever being free. It knows no owner, and is not re-entrant.
 

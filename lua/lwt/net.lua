@@ -1,5 +1,19 @@
--- lwt.net: TCP and Unix-domain sockets, UDP, names and addresses. The work is done in C
--- (lwt.uv's net); here is what goes over several addresses: connecting to a name.
+--- TCP and Unix-domain sockets, UDP, names and addresses: bytes without a buffer. For lines and numbers
+--- there is [lwt.io](lwt.io.md).
+---
+--- ```lua
+--- local net = require "lwt.net"
+--- local listener <close> = await(net.tcp_listen "127.0.0.1:0")
+--- lwt.spawn(function()
+---   local sock <close> = await(listener:accept())
+---   await(sock:write(await(sock:read()):upper()))
+--- end)
+--- local sock <close> = await(net.tcp_connect(listener:address()))
+--- await(sock:write "hello")
+--- print(await(sock:read()))                 --> HELLO
+--- ```
+
+-- The work is done in C (lwt.uv's net); here is what goes over several addresses: connecting to a name.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -25,7 +39,7 @@ end
 --- Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 --- rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 --- first, or await the writes, to have them sent). The promise is fulfilled at once; a second
---- close does nothing. Also `<close>`, and the end of whatever nobody holds any more.
+--- close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
 ---@param handle lwt.Socket|lwt.Listener|lwt.Udp
 ---@return lwt.Promise<nil>
 --- ```lua

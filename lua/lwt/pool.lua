@@ -1,5 +1,20 @@
--- lwt.pool: a bounded set of resources (connections, say), made when needed and used in turn.
---
+--- A bounded set of resources (connections, say), made when needed and used in turn.
+---
+--- ```lua
+--- local pool = require "lwt.pool"
+--- local made = 0
+--- local connections = pool.create(2, function()
+---   made = made + 1
+---   return { id = made }
+--- end)
+--- local function query(c)
+---   await(lwt.sleep(0.001))
+---   return c.id
+--- end
+--- await(lwt.join { connections:use(query), connections:use(query), connections:use(query) })
+--- print(made)                               --> 2
+--- ```
+
 -- The pool has `max` slots; a slot holds an element or is empty, and is used by one task at a
 -- time. Waiting is for a slot, not for an element: whoever gets one that is empty, because an
 -- element was disposed of or could not be made, makes a new one. So nobody is forgotten or

@@ -1,6 +1,19 @@
--- lwt.preemptive: functions run in worker threads, each with a Lua state of its own, and channels
--- between states. The threads, the copying and the channels are in C (uv.thread); what is here
--- runs a worker's functions in the state that it works for.
+--- Functions run in worker threads, each with a Lua state of its own, and channels between states. What
+--- crosses is copied.
+---
+--- ```lua
+--- local preemptive = require "lwt.preemptive"
+--- local function sum(n)
+---   local s = 0
+---   for i = 1, n do s = s + i end
+---   return s
+--- end
+--- local a, b = preemptive.detach(sum, 100000), preemptive.detach(sum, 10)
+--- print(await(a), await(b))                 --> 5000050000 55
+--- ```
+
+-- The threads, the copying and the channels are in C (uv.thread); what is here runs a worker's
+-- functions in the state that it works for.
 
 local lwt = require "lwt"
 local thread = require "lwt.internal.uvneeded" ("lwt.preemptive").thread
@@ -49,7 +62,7 @@ M.nqueued = thread.nqueued
 --- it is done (for the promise that it returns, too), and returns what it gives, or raises its
 --- error. `f`, its upvalues, arguments and results are copied as by `detach`; its globals and
 --- modules are those of the main state. The whole worker thread waits; only in a task of the
---- worker's own `lwt.run` just that task does. Raises when the main state has closed.
+--- worker's own `lwt.run` just that task does. It raises when the main state has closed.
 ---
 --- ```lua
 --- local p = preemptive.detach(function()

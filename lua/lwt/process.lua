@@ -1,9 +1,16 @@
---- Programs: start them, talk to them, wait for them.
---
--- A command is a list of words, the first of which is the program (looked for in PATH): nothing is
--- ever parsed by a shell unless `process.shell` is asked for it. Children inherit stdin, stdout and
--- stderr and no other descriptor.
---
+--- Programs: start them, talk to them, wait for them. A command is a list of words, the first of which is
+--- the program (looked for in PATH): no shell looks at it, unless `process.shell` is asked for one.
+--- Children inherit stdin, stdout and stderr, and no other descriptor.
+---
+--- ```lua
+--- local process = require "lwt.process"
+--- print((await(process.pread { "echo", "hello" })))                   --> hello
+--- print(await(process.exec { "false" }).code)                         --> 1
+--- for line in process.pread_lines { "printf", "a\\nb\\n" } do print(line) end   --> a
+---                                                                     --> b
+--- print((await(process.pmap({ "tr", "a-z", "A-Z" }, "loud"))))        --> LOUD
+--- ```
+
 -- What is C: starting, the promise of the end, kill. Here: channels on the pipes, closing in order,
 -- and the calls that run a program from its start to its end. Those stop the program (TERM, after
 -- two seconds KILL) and wait for its end on every way out, a cancel included.
@@ -47,7 +54,7 @@ local known = {
 }
 
 -- What a call does with the program's pipes: those that it reads or writes itself are its own, and
--- others would be nobody's. (Without a list the caller has them all.)
+-- nobody would read or close the others. (Without a list the caller has them all.)
 local function check_pipes(opts, n, name, level, own)
   for _, stream in ipairs { "stdin", "stdout", "stderr" } do
     local v = opts[stream]
@@ -226,7 +233,7 @@ local function open(cmd, opts, name, level)
   error(err, 0)
 end
 
---- Starts a program and gives the process at once. Raises an error object with the program's name
+--- Starts a program and gives the process at once. It raises an error object with the program's name
 --- (`path`) when it cannot be started (`ENOENT`, `EACCES` …).
 ---
 --- Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
@@ -447,7 +454,7 @@ local function timely(p, f, ...)
   return table.unpack(result, 2, result.n)
 end
 
---- Runs a program and gives its status. Rejected when it cannot be started. Cancelling stops it,
+--- Runs a program and gives its status. Its promise is rejected when it cannot be started. Cancelling stops it,
 --- and is over when it has ended. After the `timeout` it is killed, which the status tells.
 ---@param cmd string[]
 ---@param opts? table as for `open`
@@ -550,7 +557,7 @@ end
 local function read_line(p) return await(p.stdout:read_line()) end
 local function read_char(p) return await(p.stdout:read_char()) end
 
---- A stream of the lines that a program writes. Raises when it cannot be started. `s:close()`, and
+--- A stream of the lines that a program writes. It raises when it cannot be started. `s:close()`, and
 --- dropping the stream, stop the program.
 ---@param cmd string[]
 ---@param opts? table as for `open`

@@ -1,4 +1,15 @@
---- Events and signals: the React library, with what Lwt_react adds to it.
+--- Events and signals: values that change, and what depends on them, kept up to date. (A port of two of
+--- OCaml's libraries, React and Lwt_react.)
+---
+--- ```lua
+--- local react = require "lwt.react"
+--- local celsius, set = react.S.create(20)
+--- local fahrenheit = celsius:map(function(c) return c * 9 // 5 + 32 end)
+--- print(fahrenheit:value())                 --> 68
+--- local shown = fahrenheit:notify(print)
+--- set(100)                                  --> 212
+--- shown:stop()
+--- ```
 ---
 --- An **event** occurs at instants, with a value. A **signal** always has a value, and
 --- changes at instants. What is made from them is kept up to date: `s:map(f)` is a signal,

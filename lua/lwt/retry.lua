@@ -1,4 +1,12 @@
--- lwt.retry: do it again when it fails, with a pause that grows.
+--- Do it again when it fails, with a pause that grows.
+---
+--- ```lua
+--- local retry = require "lwt.retry"
+--- print(await(retry.run(function(n)
+---   if n < 3 then error "not yet" end
+---   return "attempt " .. n
+--- end, { times = 5, delay = 0.001 })))      --> attempt 3
+--- ```
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"

@@ -1,5 +1,20 @@
--- lwt.semaphore: a number of permits, first come, first served.
---
+--- A number of permits, first come, first served: at most so many at the same time.
+---
+--- ```lua
+--- local semaphore = require "lwt.semaphore"
+--- local places = semaphore.create(2)
+--- local inside, most = 0, 0
+--- local function visit()
+---   local place <close> = await(places:acquire())
+---   inside = inside + 1
+---   most = math.max(most, inside)
+---   await(lwt.sleep(0.001))
+---   inside = inside - 1
+--- end
+--- await(lwt.join { lwt.spawn(visit), lwt.spawn(visit), lwt.spawn(visit) })
+--- print(most)                               --> 2
+--- ```
+
 -- Always holds: somebody waits only while no permit is free; a permit that is released goes
 -- straight to the oldest who waits.
 

@@ -1,6 +1,17 @@
 --- Lazy sequences: a list whose next element is worked out when somebody asks for it, and
 --- may have to be waited for.
 ---
+--- ```lua
+--- local seq = require "lwt.seq"
+--- local numbers = seq.unfold(1, function(n) return n, n + 1 end)      -- without end
+--- for v in numbers:map(function(n) return n * n end):each() do
+---   if v > 9 then break end
+---   print(v)                                --> 1
+---                                           --> 4
+---                                           --> 9
+--- end
+--- ```
+---
 --- Nothing is remembered: going through a sequence twice works everything out twice. What
 --- makes a sequence of a sequence is lazy; what consumes one starts at once. Functions of
 --- the `_s`, `_p` and `_n` kind run as tasks; the others are plain callbacks. Elements may

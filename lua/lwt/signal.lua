@@ -1,9 +1,16 @@
---- Signals: handlers, promises and streams, by name.
---
+--- Signals of the system: handlers, promises and streams, by name. As long as somebody wants a signal the
+--- system's default for it is off. Deliveries that come faster than the loop turns may arrive as one: that
+--- is the system's way.
+---
+--- ```lua
+--- local signal, process = require "lwt.signal", require "lwt.process"
+--- local hangup = signal.next "HUP"
+--- process.kill(process.getpid(), "HUP")
+--- print(await(hangup))                      --> HUP
+--- ```
+
 -- One listener of the C side per signal, as long as somebody wants it; what comes is handed to the
 -- list below in the order of registration. When the last one is gone, the system's default is
--- back. Deliveries of one signal that come faster than the loop turns may arrive as one: that is
--- the system's way.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"

@@ -1,5 +1,17 @@
 --- Streams: elements that come one after another, now or later, to whoever asks.
 ---
+--- ```lua
+--- local stream = require "lwt.stream"
+--- local s = stream.of_list { 1, 2, 3, 4 }
+---   :filter(function(n) return n % 2 == 0 end)
+---   :map_s(function(n)
+---     await(lwt.sleep(0.001))
+---     return n * n
+---   end)
+--- for v in s do print(v) end                --> 4
+---                                           --> 16
+--- ```
+---
 --- A stream is a source (`from`, `generate`, `create`, a file, a socket …) and the elements
 --- of it that were not read yet. Reading gives promises; elements that are ready cost
 --- none: `for v in s do` and the functions over whole streams take them as they are.

@@ -1,4 +1,12 @@
--- lwt.switch: a scope of resources; turning it off releases what was hung on it.
+--- A group of resources: turning the switch off releases what was hung on it.
+---
+--- ```lua
+--- local switch = require "lwt.switch"
+--- await(switch.with_switch(function(sw)
+---   sw:add_hook(function() print "released" end)
+---   print "working"                         --> working
+--- end))                                     --> released
+--- ```
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"

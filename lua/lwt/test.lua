@@ -1,5 +1,16 @@
--- lwt.test: specs for busted that await, in real or virtual time or in a shuffled order.
---
+--- Specs for busted that await, in real or virtual time or in a shuffled order.
+---
+--- ```lua
+--- -- outside a task
+--- local lwt, test = require "lwt", require "lwt.test"
+--- local spec = test.virtual(function()      -- it("wakes after an hour", test.virtual(function() …
+---   lwt.await(lwt.sleep(3600))
+---   print(lwt.now())                        --> 3600.0
+---   test.assert_clean()
+--- end)
+--- spec()
+--- ```
+
 -- A spec is run by lwt.run, so its stack is gone by the time busted sees the error. Busted reports
 -- the place of the innermost Lua function that is neither its own nor luassert's: `rethrow` makes
 -- one that says it stands at the failing line of the spec. So the error arrives as it was raised,

@@ -1,5 +1,13 @@
--- lwt.throttle: at most so many calls a second for each key.
---
+--- At most so many calls a second for each key.
+---
+--- ```lua
+--- local throttle = require "lwt.throttle"
+--- local t = throttle.create(2, 100)         -- two a second for each; a hundred may wait
+--- print(await(t:wait "ann"), await(t:wait "ann"))       --> true true
+--- print(t:wait("ann"):state())              --> pending
+--- print(await(t:wait "bob"))                --> true
+--- ```
+
 -- Time is cut into windows of one second. `used[key]` is what a key has used of the present one.
 -- A timer runs only while somebody waits; without it, a call that finds the window over
 -- begins a new one, and what was known of all keys is forgotten.

@@ -1,5 +1,12 @@
--- lwt.timer: Lwt_timeout, timers that are cheap to start again (at every packet, say).
---
+--- Timers that are cheap to start again (at every packet, say).
+---
+--- ```lua
+--- local timer = require "lwt.timer"
+--- local idle <close> = timer.create(0.02, function() print "idle" end)   --> idle
+--- for _ = 1, 3 do idle:start() end          -- whenever something comes
+--- await(lwt.sleep(0.1))
+--- ```
+
 -- Starting again only moves `deadline`; the sleep that is under way is kept as long as it ends
 -- before that, and then sleeps on for the rest.
 
@@ -113,7 +120,7 @@ function M.change(t, seconds)
 end
 
 --- Sets the function that gets the error of an action that fails, of any timer; nil: the exception
---- hook, as at first. Returns the one before.
+--- hook, as at first. It returns the one before.
 ---@param f? fun(err: any)
 ---@return fun(err: any)?
 --- ```lua

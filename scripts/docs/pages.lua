@@ -38,7 +38,8 @@ local SECTIONS = {
   },
 }
 
-local function last_name(module) return module:match("[^.]+$") end
+-- What the pages call a module: a local of that name. (Lua has an `io` of its own.)
+local function last_name(module) return module == "lwt.io" and "lio" or module:match("[^.]+$") end
 
 -- "bytes.get(b, ofs)" for lwt.bytes; "lwt.bind(p, f)" for lwt.
 local function call_form(entry)
@@ -210,13 +211,14 @@ local function page(source, module, entries, classes)
   local out = { "<!-- Generated from the sources by `make docs`: change it there. -->",
     "# " .. module, "" }
   local head = source.modules[module]
-  if head.text and head.text ~= "" then
-    out[#out + 1] = head.text
-    out[#out + 1] = ""
-  end
-  for _, example in ipairs(head.examples or {}) do
-    out[#out + 1] = example
-    out[#out + 1] = ""
+  -- What it is, how it is used, and what else is to be known.
+  local first, rest = (head.text or ""):match("^(.-)\n%s*\n(.*)$")
+  local examples = table.concat(head.examples or {}, "\n\n")
+  for _, text in ipairs { first or head.text or "", examples, rest or "" } do
+    if text ~= "" then
+      out[#out + 1] = text
+      out[#out + 1] = ""
+    end
   end
   local parts = sections(module, entries)
   for _, part in ipairs(parts) do
@@ -276,6 +278,8 @@ function M.make(source)
     "<!-- Generated from the sources by `make docs`: change it there. -->",
     "# Reference", "",
     "One page a module. Every function of a type is both a module function and a method.", "",
+    "Where a page says Lwt, it means OCaml's library, of which this one is a port: it tells who comes from there",
+    "what is different. Nobody else needs to know it.", "",
   }
   for _, module in ipairs(M.by_module(source)) do
     files["doc/reference/" .. module.name .. ".md"] =

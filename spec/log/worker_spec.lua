@@ -102,4 +102,29 @@ describe("lwt.log: a worker", function()
     assert.equal(3000, #lines)
     for i, line in ipairs(lines) do assert.matches("^" .. i .. " worker %d 7$", line) end
   end))
+
+  it("that never stops does not keep the main state from its other work, nor from ending", spec(function(dir)
+    await(fs.write_file(dir .. "/s.lua", [[
+      local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"
+      lwt.run(function()
+        log.set_default(log.file { path = "a", template = "$(message)" }:await())
+        preemptive.detach(function()
+          local log = require "lwt.log"
+          local i = 0
+          while true do
+            i = i + 1
+            log.error("%d", i)
+          end
+        end)
+        for _ = 1, 20 do lwt.sleep(0.01):await() end
+      end)
+      print "ends"
+    ]]))
+    local out, status = await(process.pread({ lua, "s.lua" }, { cwd = dir, stderr = "stdout" }))
+    assert.equal("ends\n", out)
+    assert.equal(0, status.code)
+    local lines = support.lines(dir .. "/a")
+    assert.is_true(#lines > 0)
+    for i, line in ipairs(lines) do assert.equal(tostring(i), line) end
+  end))
 end)

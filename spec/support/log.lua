@@ -11,8 +11,8 @@ local await = lwt.await
 
 local M = {}
 
--- For `it`: f(dir).
-function M.spec(f)
+-- For `it`: f(dir), in at most so many seconds (what LWT_TEST_TIMEOUT says).
+function M.spec(f, timeout)
   return test.async(function()
     local before, hook = log.default(), lwt.async_exception_hook()
     local function restore()
@@ -23,7 +23,7 @@ function M.spec(f)
     end
     local _ <close> = setmetatable({}, { __close = restore })
     await(io.with_temp_dir(f))
-  end, { timeout = 120 })
+  end, { timeout = timeout })
 end
 
 -- A logger that keeps what it is given, and the list: "main error text" a line, and the records by `records`.

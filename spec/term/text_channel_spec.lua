@@ -299,6 +299,66 @@ describe("reads that wait", function()
   end))
 end)
 
+describe("finalizers", function()
+  -- At most `most` of them call f, one after another, while `during` runs.
+  local function with_finalizers(most, f, during)
+    local armed, n = true, 0
+    local function arm()
+      setmetatable({}, { __gc = function()
+        if not armed then return end
+        n = n + 1
+        if n <= most then f(n) end
+        arm()
+      end })
+    end
+    collectgarbage("incremental", 1, 1000)
+    arm()
+    local ok, err = pcall(during)
+    armed = false
+    collectgarbage("incremental", 200, 100)
+    if not ok then error(err, 0) end
+    return math.min(n, most)
+  end
+
+  it("that read from the same channel take lines of their own", test.async(function()
+    for _, opts in ipairs { utf8_only, strict, { encoding = "UTF-16" } } do
+      local lines, seen, promises = {}, {}, {}
+      for i = 1, 200 do lines[i] = ("%d € 日本 %s"):format(i, ("x"):rep(i)) end
+      local t = on(text.encode(table.concat(lines, "\n"), opts.encoding), opts)
+      local function note(line)
+        assert.is_nil(seen[line])
+        seen[line] = true
+      end
+      with_finalizers(50, function() promises[#promises + 1] = t:read_line() end, function()
+        for line in function() return await(t:read_line()) end do note(line) end
+      end)
+      for _, p in ipairs(promises) do
+        local line = await(p)
+        if line then note(line) end
+      end
+      for i, line in ipairs(lines) do assert(seen[line], i) end
+    end
+  end))
+
+  it("that write to the same channel write lines of their own", test.async(function()
+    for _, encoding in ipairs { "UTF-8", "UTF-16", "ISO-2022-JP" } do
+      if pcall(text.encode, "", encoding) then
+        local parts, seen = {}, {}
+        local t = text.make(lio.make { write = function(s) parts[#parts + 1] = s end }, { encoding = encoding })
+        local long = ("日本 abc 語 "):rep(40)
+        local n = with_finalizers(200, function(i) t:write_line("終 fin 了" .. i) end, function()
+          for i = 1, 40 do await(t:write_line(long .. i)) end
+        end)
+        await(t:close())
+        local all_of_it = text.decode(table.concat(parts), encoding, { strict = true })
+        for line in all_of_it:gmatch("([^\n]*)\n") do seen[line] = true end
+        for i = 1, 40 do assert(seen[long .. i], i) end
+        for i = 1, n do assert(seen["終 fin 了" .. i], i) end
+      end
+    end
+  end))
+end)
+
 describe("atomic", function()
   it("keeps others away until it is done", test.async(function()
     local r, w = lio.pipe()

@@ -287,7 +287,7 @@ describe("transliteration", function()
       local s = text.encode(utf8.char(code), "ASCII")
       assert(s:find("^[\0-\127]*$"), ("%04X"):format(code))
     end
-    for code = 0, 0x10FFFF, 7 do
+    for code = 0, 0x10FFFF, os.getenv "LWT_UNDER" and 1009 or 7 do
       if code < 0xD800 or code > 0xDFFF then
         assert(text.encode(utf8.char(code), "ASCII"):find("^[\0-\127]*$"), ("%04X"):format(code))
       end

@@ -8,7 +8,7 @@
 **
 ** The walk keeps its own stack (frames), so that depth costs no C stack. A node is
 ** visited once per walk (epoch). A task is passed through: what it awaits is
-** cancelled; where nothing cancelable is found there, the await is interrupted. */
+** cancelled; where nothing cancellable is found there, the await is interrupted. */
 #include <stdlib.h>
 
 #include "core.h"
@@ -123,7 +123,7 @@ static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   return (p->flags & F_FOUND) != 0;
 }
 
-/* The promise on top (popped). Returns whether something cancelable is there, or -1
+/* The promise on top (popped). Returns whether something cancellable is there, or -1
 ** when a frame was pushed that will tell. */
 static int visit(lua_State *L, lwt_context *c, walk *k) {
   int at = lua_gettop(L), kind;
@@ -236,7 +236,7 @@ static void mark(lua_State *L, lwt_context *c, int idx) {
   lua_settop(L, top);
 }
 
-/* The scope at idx is canceled: every await of its tasks raises from now on. */
+/* The scope at idx is cancelled: every await of its tasks raises from now on. */
 static void close_scope(lua_State *L, lwt_context *c, const walk *k, int idx) {
   promise *s = (promise *)lua_touserdata(L, idx);
   int top = lua_gettop(L);
@@ -327,7 +327,7 @@ int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
   return cancel(L, c, idx, NULL);
 }
 
-/* The scope at idx cancels all its tasks, and is not canceled itself. */
+/* The scope at idx cancels all its tasks, and is not cancelled itself. */
 void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
   int base = c->work;
   cancel(L, c, idx, (promise *)lua_touserdata(L, idx));
@@ -390,8 +390,8 @@ int lwt_cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
 /* ---- What Lua calls -------------------------------------------------------------- */
 
 /*---
-Cancels: the deepest cancelable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
-before this returns. So `p` itself may end up canceled, otherwise rejected, fulfilled (a handler made a value of it) or still
+Cancels: the deepest cancellable promises that `p` depends on are rejected with `lwt.Canceled`, and what follows from that runs
+before this returns. So `p` itself may end up cancelled, otherwise rejected, fulfilled (a handler made a value of it) or still
 pending (nothing could be cancelled; then what it waits for no longer keeps it alive, if it only follows from that and nobody waits for it). A task on the way is not rejected: the cancel goes to what it awaits. No effect on a
 resolved promise.
 

@@ -176,15 +176,18 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_wakeup_open(L, c);
   lwt_compose_open(L, c);
   lwt_several_open(L, c);
+  lwt_choice_open(L, c);
   lwt_let_go_open(L, c);
   lwt_cancel_open(L, c);
   lwt_storage_open(L, c);
   lwt_task_open(L, c);
+  lwt_await_open(L, c);
   lwt_scope_open(L, c);
   lwt_coroutine_open(L, c);
   lwt_timer_open(L, c);
   lwt_loop_open(L, c);
   lwt_mvar_open(L, c);
+  lwt_mvar_direct_open(L, c);
   lwt_engine_open(L, c);
   lwt_capi_open(L, c);
   set_methods(L, c, mod);

@@ -87,8 +87,8 @@ enum {
   F_STORED = 16,    /* U_FN is {fn, fn2, storage} */
   F_DONE = 32,      /* no longer interested in what it waits for */
   F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
-  F_FOUND = 128,    /* cancel walk: something cancelable is below */
-  F_CLOSED = 256,   /* scope: canceled, every await in it raises */
+  F_FOUND = 128,    /* cancel walk: something cancellable is below */
+  F_CLOSED = 256,   /* scope: cancelled, every await in it raises */
   F_OUTSIDE = 4096, /* scope: … by somebody else than itself */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
@@ -133,7 +133,7 @@ enum {
 enum {
   TF_CANCEL = 1,       /* lwt.Canceled is due at the next await */
   TF_RAISE = 2,        /* was interrupted: the await under way raises Canceled */
-  TF_LEVEL = 4,        /* in a canceled scope: every await raises */
+  TF_LEVEL = 4,        /* in a cancelled scope: every await raises */
   TF_FAILED = 8,       /* its function raised; the error is its only result */
   TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
@@ -162,7 +162,7 @@ typedef struct task {
   lua_State *wait_co; /* the coroutine that awaits: co, or one nested in it */
   double since;
   uint32_t slot;
-  uint16_t shield; /* how many uncancelable waits it is in */
+  uint16_t shield; /* how many uncancellable waits it is in */
   uint16_t flags;
   uint8_t status;
   uint8_t direct; /* waits without a promise: D_… */
@@ -408,12 +408,12 @@ API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
                                  const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 
-/* compose.c, several.c: one and many. */
+/* compose.c, several.c, choice.c: one and many. */
 API void lwt_compose_open(lua_State *L, lwt_context *c);
-API void lwt_several_open(lua_State *L, lwt_context *c);
 API void lwt_several_input(lua_State *L, lwt_context *c, int w, int src);
-API void lwt_several_finish(lua_State *L, lwt_context *c, int w);
-API void lwt_several_detach(lua_State *L, int w, promise *except);
+API void lwt_several_open(lua_State *L, lwt_context *c);
+API void lwt_choice_finish(lua_State *L, lwt_context *c, int w);
+API void lwt_choice_open(lua_State *L, lwt_context *c);
 
 /* cancel.c */
 API int lwt_cancel(lua_State *L, lwt_context *c, int idx);
@@ -478,6 +478,10 @@ API size_t lwt_task_run_ready(lua_State *L, lwt_context *c, size_t n);
 API int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w);
 API void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swapped);
 API void lwt_task_push(lua_State *L, lwt_context *c, task *t);
+API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
+API void lwt_task_discard(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
+API void lwt_task_open(lua_State *L, lwt_context *c);
 /* wait.c */
 API int lwt_task_is_intact_within(const task *t);
 static inline int lwt_task_is_intact(const task *t) {
@@ -493,8 +497,6 @@ static inline int lwt_task_is_waiting_for(lua_State *L, task *t, promise *p) {
 API task *lwt_task_owner(lua_State *L, const lwt_context *c);
 API int lwt_task_refuse(lua_State *L, lwt_context *c, int keep);
 API void lwt_task_abandon(lua_State *L, lwt_context *c, task *t);
-API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
-API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 /* For a function that goes on after a wait: has the scheduler resumed the task for that? */
 static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
   task *t = c->current;
@@ -506,23 +508,25 @@ static inline int lwt_task_goes_on(const lua_State *L, const lwt_context *c) {
 #define lwt_task_yield_again(L, c, keep, k) \
   lua_yieldk(L, lwt_task_refuse(L, c, keep), (lua_KContext)(c), k)
 
-API task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs);
-API void lwt_task_discard(lua_State *L, lwt_context *c, task *t);
-API void lwt_task_start(lua_State *L, lwt_context *c, task *t);
+/* await.c */
+API int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx);
+API int lwt_task_await_end(lua_State *L, lwt_context *c, int idx);
 API int lwt_task_cancel_due(const lwt_context *c);
 API task *lwt_task_direct_begin(lua_State *L, lwt_context *c);
 API void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at);
 API void lwt_task_direct_end(lua_State *L, lwt_context *c);
-API void lwt_task_open(lua_State *L, lwt_context *c);
+API void lwt_await_open(lua_State *L, lwt_context *c);
+/* scope.c, coroutine.c */
 API void lwt_scope_open(lua_State *L, lwt_context *c);
 API void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src);
 API int lwt_scope_child_follow(lua_State *L, int w, int r);
 API void lwt_coroutine_open(lua_State *L, lwt_context *c);
 
-/* mvar.c */
+/* mvar.c, mvar_direct.c */
 API void lwt_mvar_hold(lua_State *L, task *t);
 API void lwt_mvar_withdraw(lua_State *L, const task *t);
 API void lwt_mvar_open(lua_State *L, lwt_context *c);
+API void lwt_mvar_direct_open(lua_State *L, lwt_context *c);
 
 /* timer.c */
 API double lwt_timer_now(lwt_context *c);
@@ -549,7 +553,6 @@ API int lwt_loop_run(const lwt_api *api, lua_State *L);
 API void lwt_loop_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
-API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_untold(lua_State *L, lwt_context *c);

@@ -355,7 +355,7 @@ void lwt_trace_left_open(lua_State *L, lwt_context *c) {
 
 /*---
 Debugging on or off: every promise, task and handle remembers where it was made; errors then show it, and `run` ends with warnings
-(`warn`) about what was left open or waiting, and where it was made. Costs time and memory. Returns what it was.
+(`warn`) about what was left open or waiting, and where it was made. It costs time and memory. It returns what it was.
 
 ```lua
 print(lwt.debug(true))   --> false

@@ -423,8 +423,8 @@ static int run(lua_State *L, lwt_context *c) {
 }
 
 /*---
-Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. Returns its values or
-raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. Raises
+Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. It returns its values or
+raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. It raises
 `deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
 finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
 it, so that any program works there. Ctrl-C cancels the main task with
@@ -486,7 +486,7 @@ static int step(lua_State *L, lwt_context *c, double budget, double *wait) {
 
 /*---
 One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
-most about `budget` seconds (a task's turn is not cut short). Does not make virtual time jump.
+most about `budget` seconds (a task's turn is not cut short). It does not make virtual time jump.
 
 ```lua norun
 function love.update(dt) lwt.step(0.002) end
@@ -514,7 +514,7 @@ static int l_step(lua_State *L) {
 /* ---- The rest of what Lua calls ---------------------------------------------------------- */
 
 /*---
-Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. Cancelable.
+Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. It can be cancelled.
 
 ```lua
 print(lwt.pause():state())   --> pending

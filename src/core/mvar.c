@@ -4,12 +4,11 @@
 ** empty, so that there is one queue. A value that is put is in the cell, handed to one
 ** taker, waiting with its putter, or gone with the putter that was cancelled.
 **
-** A waiter is a promise, or a task that waits without one (the methods of the view that
-** lwt.direct gives). A task that is interrupted withdraws at once, by its ticket; a
-** promise that is cancelled stays, a shell, until somebody comes across it or the ring
-** is full. The oldest waiter is in `first`, which is all that two tasks need; those
-** behind it are in a ring, a table. The oldest is held by a user value as well, but for a
-** task that its slot still holds: see lwt_mvar_hold.
+** A waiter is a promise, or a task that waits without one (mvar_direct.c). A task that is
+** interrupted withdraws at once, by its ticket; a promise that is cancelled stays, a shell,
+** until somebody comes across it or the ring is full. The oldest waiter is in `first`, which
+** is all that two tasks need; those behind it are in a ring, a table. The oldest is held by a
+** user value as well, but for a task that its slot still holds: see lwt_mvar_hold.
 **
 ** A task whose coroutine was closed while it waited cannot withdraw: it may have ended, or
 ** wait for something else. So a waiting task is asked for its cell before it counts.
@@ -17,33 +16,13 @@
 ** Whatever allocates may run a finalizer that uses the same mvar: after an allocation
 ** nothing that was read before is taken for granted.
 ** `at` is where the mvar is on the stack: an absolute index. */
-#include "core.h"
+#include "mvar.h"
 
-#define V_VALUE 1 /* of the full cell */
-#define V_FIRST 2
-#define V_FIRST_VALUE 3 /* of a putter */
-#define V_RING 4        /* waiter i at 2*i + 1, its value at 2*i + 2 */
-#define V_LATE 5        /* promises of takers to whom a full cell was not given at once */
-#define KEEP_SIZE 64    /* an empty ring that is larger is dropped */
+#define KEEP_SIZE 64 /* an empty ring that is larger is dropped */
 
-typedef struct mvar {
-  const void *magic;          /* what it is: the address below */
-  promise *first;             /* the oldest waiter, or NULL */
-  uint32_t head, nring, size; /* of the ring; size is a power of two, or 0 */
-  uint32_t slot;              /* of the first waiter, where that alone holds it */
-  uint8_t full, late;
-  uint8_t held; /* V_FIRST is the first waiter */
-} mvar;
+static const char mvar_magic;
 
-typedef struct view { /* its user value is the mvar */
-  const void *magic;
-  mvar *m;
-  lwt_context *c;
-} view;
-
-static const char mvar_magic, view_magic;
-
-static mvar *check(lua_State *L) {
+mvar *lwt_mvar_check(lua_State *L) {
   mvar *m = (mvar *)lua_touserdata(L, 1);
   if (m == NULL || lua_rawlen(L, 1) != sizeof *m || m->magic != &mvar_magic)
     luaL_typeerror(L, 1, "lwt.mvar");
@@ -52,18 +31,10 @@ static mvar *check(lua_State *L) {
 
 /* ---- Waiters ----------------------------------------------------------------------- */
 
-static uint32_t cell_of(const mvar *m) {
-  return (uint32_t)((uintptr_t)m >> 4);
-}
-
-static int waits_here(const task *t, const mvar *m) {
-  return t->status == T_WAITING && t->direct == D_MVAR && t->cell == cell_of(m);
-}
-
 /* Is the waiter at idx still one? A proxy is replaced by what it stands for. */
 static int is_live(lua_State *L, int idx, const mvar *m) {
   promise *p = (promise *)lua_touserdata(L, idx);
-  if (p->kind == K_TASK) return waits_here((task *)p, m);
+  if (p->kind == K_TASK) return lwt_mvar_waits_here((task *)p, m);
   return lwt_promise_find(L, idx)->state == S_PENDING;
 }
 
@@ -72,7 +43,7 @@ static void set_ticket(promise *w, uint32_t ticket) {
 }
 
 /* The waiter on top (popped) is the first one from now on. */
-static void hold_first(lua_State *L, int at, mvar *m) {
+void lwt_mvar_hold_first(lua_State *L, int at, mvar *m) {
   m->first = (promise *)lua_touserdata(L, -1);
   m->held = 1;
   set_ticket(m->first, 0);
@@ -80,7 +51,7 @@ static void hold_first(lua_State *L, int at, mvar *m) {
 }
 
 /* The first waiter goes; the one behind it moves up. */
-static void drop_first(lua_State *L, int at, mvar *m) {
+void lwt_mvar_drop_first(lua_State *L, int at, mvar *m) {
   int top = lua_gettop(L);
   while (m->nring > 0) {
     lua_Integer i = m->head;
@@ -96,7 +67,7 @@ static void drop_first(lua_State *L, int at, mvar *m) {
     m->nring--;
     if (found) {
       lua_setiuservalue(L, at, V_FIRST_VALUE);
-      hold_first(L, at, m);
+      lwt_mvar_hold_first(L, at, m);
       lua_settop(L, top);
       return;
     }
@@ -134,7 +105,7 @@ static uint32_t count_live(lua_State *L, int at, mvar *m) {
 }
 
 /* Makes a new ring of those that are live, of twice the size where most are. */
-static void rebuild(lua_State *L, int at, mvar *m) {
+void lwt_mvar_rebuild(lua_State *L, int at, mvar *m) {
   int top = lua_gettop(L);
   uint32_t i, n = 0, was = m->size;
   uint32_t size = was == 0 ? 2 : count_live(L, at, m) > was / 2 ? 2 * was : was;
@@ -165,19 +136,11 @@ static void rebuild(lua_State *L, int at, mvar *m) {
   lua_settop(L, top);
 }
 
-/* Is there room for one more waiter? 0: there may be now, but anything may have
-** changed. */
-static int has_room(lua_State *L, int at, mvar *m) {
-  if (m->first == NULL || m->nring < m->size) return 1;
-  rebuild(L, at, m);
-  return 0;
-}
-
 /* The waiter on top (popped) goes behind the others; there is room. A putter's value is
 ** at `value`; 0 for a taker. */
-static void enqueue(lua_State *L, int at, mvar *m, int value) {
+void lwt_mvar_enqueue(lua_State *L, int at, mvar *m, int value) {
   if (m->first == NULL) {
-    hold_first(L, at, m);
+    lwt_mvar_hold_first(L, at, m);
     if (value != 0) {
       lua_pushvalue(L, value);
       lua_setiuservalue(L, at, V_FIRST_VALUE);
@@ -196,80 +159,13 @@ static void enqueue(lua_State *L, int at, mvar *m, int value) {
   }
 }
 
-/* The waiting task is the first one, which its slot holds. */
-static void be_first(mvar *m, task *t) {
-  m->first = &t->p;
-  m->slot = t->slot;
-  t->ticket = 0;
-  t->cell = cell_of(m);
-}
-
-/* The running task waits behind the others, without a promise; there is room. As the
-** first it is held by its slot, until that lets go of tasks that wait. */
-static void enqueue_task(lua_State *L, lwt_context *c, int at, mvar *m, task *t,
-                         int value) {
-  lwt_task_direct_wait(L, c, t, D_MVAR, at);
-  if (m->first == NULL) {
-    be_first(m, t);
-    if (value != 0) {
-      lua_pushvalue(L, value);
-      lua_setiuservalue(L, at, V_FIRST_VALUE);
-    }
-  } else {
-    t->cell = cell_of(m);
-    lwt_slot_push(L, c, t->slot);
-    enqueue(L, at, m, value);
-  }
-}
-
-/* The mvar at `at`, or the view of one, which it takes the place of. */
-static mvar *look_through(lua_State *L, int at) {
-  mvar *m = (mvar *)lua_touserdata(L, at);
-  if (m->magic == &mvar_magic) return m;
-  m = ((view *)(void *)m)->m;
-  lua_getiuservalue(L, at, 1);
-  lua_replace(L, at);
-  return m;
-}
-
-/* The task, on top, waits without a promise at the mvar below it (or the view of that),
-** and is about to lose its slot's hold. */
-void lwt_mvar_hold(lua_State *L, task *t) {
-  int at = lua_gettop(L) - 1;
-  mvar *m = look_through(L, at);
-  if (t->ticket != 0 || m->first != &t->p || m->held) return;
-  lua_pushvalue(L, -1);
-  hold_first(L, at, m);
-}
-
-/* The task, which waits without a promise at the mvar (or view) on top (popped), leaves it. */
-void lwt_mvar_withdraw(lua_State *L, const task *t) {
-  int at = lua_gettop(L);
-  mvar *m = look_through(L, at);
-  if (t->ticket == 0) {
-    if (m->first == &t->p) drop_first(L, at, m);
-  } else {
-    lua_getiuservalue(L, at, V_RING);
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, 2 * (lua_Integer)t->ticket - 1);
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, 2 * (lua_Integer)t->ticket);
-  }
-  lua_settop(L, at - 1);
-}
-
-/* Is the first waiter there at all? One that only its slot holds may have ended. */
-static int has_first(const lwt_context *c, const mvar *m) {
-  return m->held || lwt_slot_task(c, m->slot) == (const task *)m->first;
-}
-
-/* Likewise, for the task that waits first. One whose coroutine was closed gets no value,
-** and finds that out. */
+/* The first waiter, a task, is dropped and woken, with the value at `value` unless that is
+** 0. One whose coroutine was closed gets no value, and finds that out. */
 static void wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
   int top = lua_gettop(L);
   task *t = (task *)m->first;
-  if (!has_first(c, m) || !waits_here(t, m)) {
-    drop_first(L, at, m);
+  if (!lwt_mvar_has_first(c, m) || !lwt_mvar_waits_here(t, m)) {
+    lwt_mvar_drop_first(L, at, m);
     return;
   }
   if (value != 0 && lwt_task_is_intact(t)) {
@@ -280,19 +176,20 @@ static void wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int v
   t->direct = D_NONE;
   if (m->held) lua_getiuservalue(L, at, V_FIRST);
   lwt_task_wake(L, c, t);
-  drop_first(L, at, m);
+  lwt_mvar_drop_first(L, at, m);
   if (lua_gettop(L) > top) lua_settop(L, top);
 }
 
 /* Drops waiters that wait no longer, and sees to it that `wake_first` then allocates nothing,
 ** so that no finalizer comes between the value and who gets it. Returns 0 when that took an
 ** allocation: the mvar may have changed. `later`: callbacks will be deferred. */
-static int prepare_first(lua_State *L, lwt_context *c, int at, mvar *m, int later) {
+int lwt_mvar_prepare_first(lua_State *L, lwt_context *c, int at, mvar *m, int later) {
   int top = lua_gettop(L), ready;
   while (m->first != NULL) {
     if (!m->held || m->first->kind == K_TASK) {
       const task *t = (const task *)m->first;
-      if (has_first(c, m) && waits_here(t, m) && lwt_task_is_intact(t)) return 1;
+      if (lwt_mvar_has_first(c, m) && lwt_mvar_waits_here(t, m) && lwt_task_is_intact(t))
+        return 1;
       wake_first_task(L, c, at, m, 0);
       continue;
     }
@@ -303,7 +200,7 @@ static int prepare_first(lua_State *L, lwt_context *c, int at, mvar *m, int late
       return ready;
     }
     lua_settop(L, top);
-    drop_first(L, at, m);
+    lwt_mvar_drop_first(L, at, m);
   }
   return 1;
 }
@@ -317,7 +214,7 @@ static void wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value)
     return;
   }
   lua_getiuservalue(L, at, V_FIRST);
-  drop_first(L, at, m);
+  lwt_mvar_drop_first(L, at, m);
   if (value != 0) lua_pushvalue(L, value);
   lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1), S_FULFILLED,
                     value != 0);
@@ -328,8 +225,8 @@ static void wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value)
 
 /* Hands the value at `value` to the oldest taker, or stores it in the empty cell. Returns 0
 ** when it is full: a finalizer was faster. */
-static int fill(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
-  while (!m->full && !prepare_first(L, c, at, m, c->nest > 0)) continue;
+int lwt_mvar_fill(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  while (!m->full && !lwt_mvar_prepare_first(L, c, at, m, c->nest > 0)) continue;
   if (m->full) return 0;
   if (m->first != NULL) {
     wake_first(L, c, at, m, value);
@@ -341,15 +238,9 @@ static int fill(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
   return 1;
 }
 
-/* May the value of the cell be taken? Then `refill` allocates nothing. */
-static int may_take(lua_State *L, lwt_context *c, int at, mvar *m) {
-  while (m->full && !prepare_first(L, c, at, m, c->nest > 0)) continue;
-  return m->full;
-}
-
 /* The value of the full cell has been taken: that of the oldest putter, which is prepared, moves
 ** in. */
-static void refill(lua_State *L, lwt_context *c, int at, mvar *m) {
+void lwt_mvar_refill(lua_State *L, lwt_context *c, int at, mvar *m) {
   if (m->first != NULL) {
     lua_getiuservalue(L, at, V_FIRST_VALUE);
     lua_setiuservalue(L, at, V_VALUE);
@@ -371,7 +262,7 @@ static void drop_late(lua_State *L) {
 }
 
 /* Takers that are late for nothing but a turn are served before anybody else. */
-static void serve_late(lua_State *L, lwt_context *c, int at, mvar *m) {
+void lwt_mvar_serve_late(lua_State *L, lwt_context *c, int at, mvar *m) {
   int top = lua_gettop(L);
   while (m->late) {
     lua_getiuservalue(L, at, V_LATE);
@@ -383,23 +274,23 @@ static void serve_late(lua_State *L, lwt_context *c, int at, mvar *m) {
       lua_settop(L, top + 1);
       drop_late(L);
     } else if (m->full) {
-      if (prepare_first(L, c, at, m, 1) && lwt_resolve_prepare(L, top + 2)) {
+      if (lwt_mvar_prepare_first(L, c, at, m, 1) && lwt_resolve_prepare(L, top + 2)) {
         lua_insert(L, top + 1);
         drop_late(L);
         lua_getiuservalue(L, at, V_VALUE);
         lua_replace(L, top + 2);
         c->nest++; /* no callback of one of them may cancel the other */
-        refill(L, c, at, m);
+        lwt_mvar_refill(L, c, at, m);
         lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1),
                           S_FULFILLED, 1);
         c->nest--;
         lwt_resolve_drain(L, c);
       }
-    } else if (has_room(L, at, m)) {
+    } else if (lwt_mvar_has_room(L, at, m)) {
       lua_insert(L, top + 1);
       drop_late(L);
       lua_pop(L, 1);
-      enqueue(L, at, m, 0);
+      lwt_mvar_enqueue(L, at, m, 0);
     }
     lua_settop(L, top);
   }
@@ -408,7 +299,7 @@ static void serve_late(lua_State *L, lwt_context *c, int at, mvar *m) {
 static int after_a_turn(lua_State *L) {
   lua_settop(L, 0);
   lua_pushvalue(L, lua_upvalueindex(2));
-  serve_late(L, context_of(L), 1, (mvar *)lua_touserdata(L, 1));
+  lwt_mvar_serve_late(L, context_of(L), 1, (mvar *)lua_touserdata(L, 1));
   return 0;
 }
 
@@ -446,15 +337,15 @@ static int put_after_a_turn(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(3));
   lua_pushvalue(L, lua_upvalueindex(4));
   m = (mvar *)lua_touserdata(L, 1);
-  if (m->late) serve_late(L, c, 1, m);
+  if (m->late) lwt_mvar_serve_late(L, c, 1, m);
   while (lwt_promise_find(L, 3)->state == S_PENDING) {
     if (!m->full) {
-      if (!prepare_first(L, c, 1, m, 1) || !lwt_resolve_prepare(L, 3)) continue;
-      fill(L, c, 1, m, 2);
+      if (!lwt_mvar_prepare_first(L, c, 1, m, 1) || !lwt_resolve_prepare(L, 3)) continue;
+      lwt_mvar_fill(L, c, 1, m, 2);
       lwt_resolve_later(L, c, 3, (promise *)lua_touserdata(L, 3), S_FULFILLED, 0);
-    } else if (has_room(L, 1, m)) {
+    } else if (lwt_mvar_has_room(L, 1, m)) {
       lua_pushvalue(L, 3);
-      enqueue(L, 1, m, 2);
+      lwt_mvar_enqueue(L, 1, m, 2);
       break;
     }
   }
@@ -536,21 +427,21 @@ print(await(m:take()))    --> new
 */
 static int l_put(lua_State *L) {
   lwt_context *c = context_of(L);
-  mvar *m = check(L);
+  mvar *m = lwt_mvar_check(L);
   promise *p = NULL;
   lua_settop(L, 2);
-  if (m->late) serve_late(L, c, 1, m);
+  if (m->late) lwt_mvar_serve_late(L, c, 1, m);
   if (!m->full && lwt_task_cancel_due(c)) return put_later(L, c);
   for (;;) {
-    if (!m->full && fill(L, c, 1, m, 2)) {
+    if (!m->full && lwt_mvar_fill(L, c, 1, m, 2)) {
       lua_pushvalue(L, lua_upvalueindex(2));
       return 1;
     }
     if (p == NULL) {
       p = lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof *p);
-    } else if (has_room(L, 1, m)) {
+    } else if (lwt_mvar_has_room(L, 1, m)) {
       lua_pushvalue(L, 3);
-      enqueue(L, 1, m, 2);
+      lwt_mvar_enqueue(L, 1, m, 2);
       return 1;
     }
   }
@@ -577,25 +468,25 @@ print(m:is_empty())      --> true
 */
 static int l_take(lua_State *L) {
   lwt_context *c = context_of(L);
-  mvar *m = check(L);
+  mvar *m = lwt_mvar_check(L);
   promise *p = NULL;
   lua_settop(L, 1);
-  if (m->late) serve_late(L, c, 1, m);
+  if (m->late) lwt_mvar_serve_late(L, c, 1, m);
   if (m->full && lwt_task_cancel_due(c)) return take_later(L, c, m);
   for (;;) {
     if (p == NULL) {
       p = lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof *p);
     } else if (m->full) {
-      if (!may_take(L, c, 1, m)) continue;
+      if (!lwt_mvar_may_take(L, c, 1, m)) continue;
       lua_getiuservalue(L, 1, V_VALUE);
       lua_setiuservalue(L, 2, U_STATE);
       p->n = 1;
       p->state = S_FULFILLED;
-      refill(L, c, 1, m);
+      lwt_mvar_refill(L, c, 1, m);
       return 1;
-    } else if (has_room(L, 1, m)) {
+    } else if (lwt_mvar_has_room(L, 1, m)) {
       lua_pushvalue(L, 2);
-      enqueue(L, 1, m, 0);
+      lwt_mvar_enqueue(L, 1, m, 0);
       return 1;
     }
   }
@@ -615,16 +506,16 @@ print(m:take_available())   --> nil false
 @return boolean found tells a nil that was in the cell from an empty one
 @function lwt.mvar.take_available(m)
 */
-static int l_take_available(lua_State *L) {
+int lwt_mvar_take_available(lua_State *L) {
   lwt_context *c = context_of(L);
-  mvar *m = check(L);
+  mvar *m = lwt_mvar_check(L);
   int full;
   lua_settop(L, 1);
-  if (m->late) serve_late(L, c, 1, m);
-  full = may_take(L, c, 1, m);
+  if (m->late) lwt_mvar_serve_late(L, c, 1, m);
+  full = lwt_mvar_may_take(L, c, 1, m);
   lua_getiuservalue(L, 1, V_VALUE);
   lua_pushboolean(L, full);
-  if (full) refill(L, c, 1, m);
+  if (full) lwt_mvar_refill(L, c, 1, m);
   return 2;
 }
 
@@ -640,183 +531,25 @@ print(mvar.create():is_empty(), mvar.create(1):is_empty())   --> true false
 @return boolean
 @function lwt.mvar.is_empty(m)
 */
-static int l_is_empty(lua_State *L) {
-  lua_pushboolean(L, !check(L)->full);
+int lwt_mvar_is_empty(lua_State *L) {
+  lua_pushboolean(L, !lwt_mvar_check(L)->full);
   return 1;
 }
 
-static int mvar_tostring(lua_State *L) {
-  mvar *m = check(L);
+int lwt_mvar_tostring(lua_State *L) {
+  mvar *m = lwt_mvar_check(L);
   lua_pushfstring(L, "lwt.mvar (%s): %p", m->full ? "full" : "empty", (void *)m);
   return 1;
 }
 
-/* ---- The direct view -------------------------------------------------------------------
-** Its methods await by themselves (lwt.direct), and make no promise for that. */
-
-static view *check_view(lua_State *L) {
-  view *v = (view *)lua_touserdata(L, 1);
-  if (v == NULL || lua_rawlen(L, 1) != sizeof *v || v->magic != &view_magic)
-    luaL_typeerror(L, 1, "lwt.mvar's direct view");
-  return v;
-}
-
-/* An object is seen through a view of its own: `ref` is lwt.direct's function for that. */
-static void translate(lua_State *L, int idx, int ref) {
-  int type = lua_type(L, idx);
-  if (type != LUA_TTABLE && type != LUA_TUSERDATA) return;
-  idx = lua_absindex(L, idx);
-  pushreg(L, ref);
-  lua_pushvalue(L, idx);
-  lua_call(L, 1, 1);
-  lua_replace(L, idx);
-}
-
-static int put_k(lua_State *L, int status, lua_KContext k) {
-  lwt_context *c = (lwt_context *)k;
-  (void)status;
-  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, -1, put_k);
-  lwt_task_direct_end(L, c);
-  return 0;
-}
-
-/* Is there one waiter, a task that only its slot holds? */
-static int is_lone_task(const lwt_context *c, const mvar *m) {
-  const task *t = (const task *)m->first;
-  return t != NULL && !m->held && m->nring == 0 && !m->late && has_first(c, m) &&
-         waits_here(t, m) && lwt_task_is_intact(t);
-}
-
-static int view_put(lua_State *L) { /* view, value; the mvar at 3 */
-  view *v = check_view(L);
-  lwt_context *c = v->c;
-  mvar *m = v->m;
-  task *t = lwt_task_direct_begin(L, c);
-  if (lua_gettop(L) != 2) lua_settop(L, 2);
-  translate(L, 2, c->r_unview);
-  if (!m->full && is_lone_task(c, m)) { /* the commonest case, in short */
-    task *taker = (task *)m->first;
-    lua_xmove(L, taker->wait_co, 1);
-    taker->above = 1;
-    taker->direct = D_NONE;
-    m->first = NULL;
-    lwt_task_wake(L, c, taker);
-    return 0;
-  }
-  lua_getiuservalue(L, 1, 1);
-  if (m->late) serve_late(L, c, 3, m);
-  for (;;) {
-    if (!m->full && fill(L, c, 3, m, 2)) return 0;
-    if (m->full && has_room(L, 3, m)) {
-      enqueue_task(L, c, 3, m, t, 2);
-      return lua_yieldk(L, 0, (lua_KContext)c, put_k);
-    }
-  }
-}
-
-static int take_k(lua_State *L, int status, lua_KContext k) {
-  lwt_context *c = (lwt_context *)k;
-  (void)status;
-  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, -1, take_k);
-  lwt_task_direct_end(L, c);
-  translate(L, -1, c->r_show); /* the value was put on top */
-  return 1;
-}
-
-static int view_take(lua_State *L) { /* view; the mvar at 2 */
-  view *v = check_view(L);
-  lwt_context *c = v->c;
-  mvar *m = v->m;
-  task *t = lwt_task_direct_begin(L, c);
-  if (lua_gettop(L) != 1) lua_settop(L, 1);
-  if (!m->full && m->first == NULL && !m->late) { /* likewise */
-    lwt_task_direct_wait(L, c, t, D_MVAR, 1);
-    be_first(m, t);
-    return lua_yieldk(L, 0, (lua_KContext)c, take_k);
-  }
-  lua_getiuservalue(L, 1, 1);
-  if (m->late) serve_late(L, c, 2, m);
-  for (;;) {
-    if (m->full) {
-      if (!may_take(L, c, 2, m)) continue;
-      lua_getiuservalue(L, 2, V_VALUE);
-      refill(L, c, 2, m);
-      translate(L, 3, c->r_show);
-      return 1;
-    }
-    if (has_room(L, 2, m)) {
-      enqueue_task(L, c, 2, m, t, 0);
-      return lua_yieldk(L, 0, (lua_KContext)c, take_k);
-    }
-  }
-}
-
-/* The view at 1 is replaced by its mvar. */
-static lwt_context *check_through(lua_State *L) {
-  lwt_context *c = check_view(L)->c;
-  look_through(L, 1);
-  return c;
-}
-
-static int view_take_available(lua_State *L) {
-  lwt_context *c = check_through(L);
-  l_take_available(L);
-  translate(L, 2, c->r_show);
-  return 2;
-}
-
-static int view_is_empty(lua_State *L) {
-  check_through(L);
-  return l_is_empty(L);
-}
-
-static int view_tostring(lua_State *L) {
-  check_through(L);
-  return mvar_tostring(L);
-}
-
-/* core.mvar_view(m) */
-static int l_view(lua_State *L) {
-  mvar *m = check(L);
-  view *v = (view *)lua_newuserdatauv(L, sizeof *v, 1);
-  v->magic = &view_magic;
-  v->m = m;
-  v->c = context_of(L);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, 1);
-  pushreg(L, v->c->r_mvar_view_mt);
-  lua_setmetatable(L, -2);
-  return 1;
-}
-
-/* core.direct_views(show, unview): how lwt.direct shows an object, and back. Returns the
-** metatable of the views made here. */
-static int l_direct_views(lua_State *L) {
-  lwt_context *c = context_of(L);
-  lua_settop(L, 2);
-  setreg(L, c->r_unview);
-  setreg(L, c->r_show);
-  pushreg(L, c->r_mvar_view_mt);
-  return 1;
-}
-
-static const luaL_Reg functions[] = {
-    {"mvar_view", l_view}, {"direct_views", l_direct_views}, {NULL, NULL}};
-
 static const luaL_Reg mvar_functions[] = {{"create", l_create},
                                           {"take", l_take},
-                                          {"take_available", l_take_available},
-                                          {"is_empty", l_is_empty},
+                                          {"take_available", lwt_mvar_take_available},
+                                          {"is_empty", lwt_mvar_is_empty},
                                           {NULL, NULL}};
 
-static const luaL_Reg view_methods[] = {{"put", view_put},
-                                        {"take", view_take},
-                                        {"take_available", view_take_available},
-                                        {"is_empty", view_is_empty},
-                                        {NULL, NULL}};
-
 /* A metatable in the registry, whose __index is the table on top. */
-static int metatable(lua_State *L, const char *name, lua_CFunction to_string) {
+int lwt_mvar_metatable(lua_State *L, const char *name, lua_CFunction to_string) {
   lua_createtable(L, 0, 3);
   lua_pushstring(L, name);
   lua_setfield(L, -2, "__name");
@@ -828,19 +561,14 @@ static int metatable(lua_State *L, const char *name, lua_CFunction to_string) {
 }
 
 void lwt_mvar_open(lua_State *L, lwt_context *c) {
-  lwt_register(L, c, functions);
   lua_getfield(L, -1, "pause");
   c->r_mvar_pause = lwt_slot(L);
-  lua_newtable(L);
-  lwt_register(L, c, view_methods);
-  c->r_mvar_view_mt = metatable(L, "lwt.direct", view_tostring);
-  lua_pop(L, 1);
   lua_newtable(L);
   lwt_register(L, c, mvar_functions);
   pushreg(L, c->r_self);
   lwt_promise_push(L, c, K_PLAIN, C_NONE, 1, sizeof(promise))->state = S_FULFILLED;
   lua_pushcclosure(L, l_put, 2);
   lua_setfield(L, -2, "put");
-  c->r_mvar_mt = metatable(L, "lwt.mvar", mvar_tostring);
+  c->r_mvar_mt = lwt_mvar_metatable(L, "lwt.mvar", lwt_mvar_tostring);
   lua_setfield(L, -2, "mvar");
 }

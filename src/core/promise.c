@@ -186,7 +186,7 @@ known, is written without them.
 
 /*---
 A pending promise and its resolver. Cancelling the promise does nothing (`lwt.task` makes one that can be cancelled).
-Takes no argument: to wait for a promise, `lwt.await`.
+It takes no argument: to wait for a promise, `lwt.await`.
 
 ```lua
 local p, r = lwt.wait()
@@ -203,7 +203,7 @@ static int l_wait(lua_State *L) {
 
 /*---
 A pending promise that can be cancelled, and its resolver. After a cancel, waking it is ignored.
-Takes no argument: to run a function as a task, `lwt.spawn`.
+It takes no argument: to run a function as a task, `lwt.spawn`.
 
 ```lua
 local p, r = lwt.task()

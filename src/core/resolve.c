@@ -49,7 +49,7 @@ static void push_work(lua_State *L, lwt_context *c) { /* entry on top, popped */
   c->work++;
 }
 
-/* Puts a promise of several.c on the work stack: lwt_several_finish is called for
+/* Puts a promise of choice.c on the work stack: lwt_choice_finish is called for
 ** it when what lies above has been done. */
 void lwt_resolve_push_entry(lua_State *L, lwt_context *c, int idx) {
   lua_pushvalue(L, idx);
@@ -384,7 +384,7 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
   chunk *h;
   lua_settop(L, HANDLER);
   pushreg(L, c->r_work);
-  if (lua_getmetatable(L, -1)) { /* a promise of several.c */
+  if (lua_getmetatable(L, -1)) { /* a promise of choice.c */
     lua_settop(L, HANDLER + 1);
     lua_getiuservalue(L, -1, U_FN);
     setreg(L, c->r_work);
@@ -393,7 +393,7 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
     lua_setiuservalue(L, -2, U_FN);
     lua_pushvalue(L, -1);
     set_current(L, c);
-    lwt_several_finish(L, c, HANDLER + 1);
+    lwt_choice_finish(L, c, HANDLER + 1);
     return NULL;
   }
   h = (chunk *)lua_touserdata(L, -1);

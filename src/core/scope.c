@@ -198,8 +198,8 @@ static void note_failure(lua_State *L, lwt_context *c, int w, int src) {
 }
 
 /* The child whose promise is at src is done. A failure closes the scope. A child that
-** was canceled by itself is no failure; in a scope that was canceled from outside it makes
-** the scope canceled, unless something worse has happened. */
+** was cancelled by itself is no failure; in a scope that was canceled from outside it makes
+** the scope cancelled, unless something worse has happened. */
 void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
   promise *rec = (promise *)lua_touserdata(L, w), *p = (promise *)lua_touserdata(L, src),
           *first;
@@ -241,7 +241,7 @@ static int scope_tostring(lua_State *L) {
 
 /*---
 Starts `f(...)` as a child task of the scope. The scope ends when it has ended; its failure cancels the others and becomes the
-scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. Raises when the scope is over.
+scope's error. In a canceled scope the child is started, and every await in it raises `lwt.Canceled`. It raises when the scope is over.
 
 ```lua
 await(lwt.scope(function(s)
@@ -289,7 +289,7 @@ static int l_scope_cancel(lua_State *L) {
 }
 
 /*---
-Structured concurrency. Runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
+Structured concurrency. It runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
 cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
 returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`

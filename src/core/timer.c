@@ -221,7 +221,7 @@ static double check_seconds(lua_State *L, int idx) {
 
 /*---
 Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
-anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. Cancelable.
+anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
 
 ```lua
 local t = lwt.now()
@@ -276,7 +276,7 @@ static int l_nap(lua_State *L) {
 }
 
 /*---
-Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). Cancelable. (To give something else that time,
+Rejected with `lwt.Timeout` after `s` seconds (`math.huge`: never). It can be cancelled. (To give something else that time,
 `lwt.with_timeout`.)
 
 ```lua

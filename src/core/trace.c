@@ -344,7 +344,7 @@ static void push_made(lua_State *L, lwt_context *c, int idx) { /* "\nmade at …
 
 /*---
 Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
-Takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
 promise was made. Knows nothing: the error's text alone.
 
 ```lua

@@ -32,8 +32,8 @@ static int wake_resolver(lua_State *L, int state, int later) {
 
 /*---
 Fulfils the resolver's promise with these values. Its callbacks run before this returns (to a nesting depth of 16; deeper ones
-when the outermost resolution is done); tasks that await it become ready. Raises `promise is already resolved` the second
-time; ignored when the promise was canceled.
+when the outermost resolution is done); tasks that await it become ready. It raises `promise is already resolved` the second
+time; ignored when the promise was cancelled.
 
 ```lua
 local p, r = lwt.wait()

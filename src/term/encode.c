@@ -5,7 +5,8 @@
 
 #include "encoding.h"
 
-#define ROOM 64 /* for the bytes of one character, with what shifts to it */
+#define BUFFER 4096 /* more than a luaL_Buffer has in itself */
+#define ROOM 64     /* for the bytes of one character, with what shifts to it */
 
 typedef struct {
   const lwt_codec *codec; /* NULL: iconv's */
@@ -102,8 +103,13 @@ int lwt_text_l_encode(lua_State *L) {
   lua_settop(L, 2);
   if (is_ready(e, s, n)) return 1;
   luaL_buffinit(L, &b);
-  /* What a text has left that could not be made to its end. */
-  if (e->cd != NULL) lwt_iconv_step(e->cd, NULL, NULL, NULL, NULL);
+  if (e->cd != NULL) {
+    /* The buffer becomes an object at once: making one later could run a finalizer, and that write
+    ** to the same channel, in the middle of what the converter is at. */
+    luaL_prepbuffsize(&b, n + BUFFER);
+    /* What a text has left that could not be made to its end. */
+    lwt_iconv_step(e->cd, NULL, NULL, NULL, NULL);
+  }
   if (e->codec != NULL && e->codec->order && !e->started && n > 0)
     add(&b, e, LWT_BYTE_ORDER_MARK);
   at = add_text(&b, e, s, n);

@@ -1,9 +1,9 @@
 /* due.c: operations of a task to which a cancel is due.
 **
 ** Its next await raises lwt.Canceled, whatever it is given. What an operation took at once
-** would be nobody's then, and what it did would have been done although the caller is told
-** that it was not. Such an operation begins a turn of the loop later: awaiting its promise
-** withdraws it, and whoever keeps the promise instead gets what it brings.
+** would be lost then, and what it did would have been done although the caller is told that it
+** was cancelled. So such an operation begins a turn of the loop later: awaiting its promise
+** withdraws it, and a caller that keeps the promise instead gets its value.
 */
 #include "internal.h"
 

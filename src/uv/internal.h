@@ -475,47 +475,6 @@ void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx
 /* The same when there was no memory to tell them anything else: asks for none. */
 void lwt_uv_waiters_fail(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 
-/* ---- Streams (net/socket.c), for channels and processes ---------------------- */
-
-/* Wrap a descriptor in a new tcp, pipe or tty userdata, by what uv_guess_handle says:
-** pushes it and returns its type, or pushes nothing and returns a negative status
-** (UV_EINVAL for a regular file: use a file there). The descriptor is owned from
-** success on. */
-int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd);
-/* A new pipe userdata, initialised, not open yet (for uv_spawn's stdio): pushes it.
-** NULL with nothing pushed, and the status in *status, when libuv refuses. May raise
-** (memory). */
-uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status);
-/* The uv handle of the tcp, pipe or tty at `idx`; NULL when it is none or is closed. */
-uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx);
-
-/* ---- Addresses (addr.c) -------------------------------------------------- */
-
-#define LWT_UV_ADDRESS_MAX 300
-typedef struct lwt_uv_address {
-  int family; /* AF_INET, AF_INET6: `sa` is filled; AF_UNIX: `path`; AF_UNSPEC: a name */
-  struct sockaddr_storage sa;
-  char host[256]; /* a name to look up, or "*" */
-  char service[64];
-  int port;         /* -1 when the service is a name */
-  const char *path; /* the Lua string's */
-  size_t path_length;
-  char text[LWT_UV_ADDRESS_MAX]; /* for messages */
-} lwt_uv_address;
-
-/* Parse the address at `arg`; raises an argument error when it is none. */
-void lwt_uv_check_address(lua_State *L, int arg, lwt_uv_address *a);
-/* Of `sa`, for AF_INET and AF_INET6. */
-size_t lwt_uv_address_size(const lwt_uv_address *a);
-/* "fe80::1%eth0": the number, and the interface where there is one. */
-#define LWT_UV_HOST_MAX (INET6_ADDRSTRLEN + UV_IF_NAMESIZE + 1)
-void lwt_uv_format_ip6(const struct sockaddr_in6 *in6, char text[LWT_UV_HOST_MAX]);
-/* What lwt_uv_push_address pushes, in `text`. */
-void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
-                           char text[LWT_UV_ADDRESS_MAX]);
-/* Push "127.0.0.1:8080", "[::1]:8080", "unix:/path" (or "unix:" for an unnamed one). */
-void lwt_uv_push_address(lua_State *L, const struct sockaddr *sa, size_t length);
-
 /* ---- Families ------------------------------------------------------------ */
 
 /* Each pushes its table of functions. */

@@ -15,7 +15,7 @@ local function nothing() end
 -- calls it, for nobody in particular.
 local function starts(functions)
   local start = {}
-  for _, what in ipairs { "read", "write", "close" } do
+  for _, what in ipairs { "read", "write", "close", "shutdown" } do
     start[what] = stored.task(functions[what] or nothing)
   end
   return start
@@ -33,7 +33,7 @@ function M.make(cio, functions, size)
       end
       port:done(what, true, value)
     end, function(err) port:done(what, false, err) end)
-  end)
+  end, functions.shutdown ~= nil)
   local sides = (functions.read and 1 or 0) + (functions.write and 2 or 0)
   local ch = cio.of_port(port, sides, size)
   if state then seekable[ch] = state end

@@ -4,6 +4,7 @@ local lwt = require "lwt"
 local core = require "lwt.core"
 local order = require "lwt.internal.order"
 local check = require "lwt.io.check"
+local secure = require "lwt.io.secure"
 local args = require "lwt.internal.args"
 local trouble = require "lwt.io.trouble"
 local await, spawn, guard, raise = lwt.await, lwt.spawn, core.guard, core.raise
@@ -74,14 +75,34 @@ local function channel_on(cio, sock, opts, address)
   error(ch, 0)
 end
 
+-- What the option `tls` says, checked: a plan, or nil. Its complaints are those about argument `n`.
+local function plan(make, name, n, ...)
+  local ok, result = pcall(make, ...)
+  if ok then return result end
+  if type(result) == "string" then wrong(n, name, result) end
+  error(result, 0)
+end
+
+local function host_of(addr)
+  if is_unix(addr) then return nil end
+  return require "lwt.net".parse_address(addr).host
+end
+
 -- Raises what is wrong with the arguments without a position.
 function M.connect(cio, addr, opts, name)
   local n = name == "open_connection" and 2 or 3
-  local rest, ours = split(opts, name, n, {})
+  local rest, ours = split(opts, name, n, { tls = true })
   local text = type(addr) == "string" and addr or nil
-  return start_connect(addr, rest, name, n):map(function(sock)
-    return channel_on(cio, sock, ours, text)
-  end)
+  if not ours.tls then
+    return start_connect(addr, rest, name, n):map(function(sock)
+      return channel_on(cio, sock, ours, text)
+    end)
+  end
+  local ok, host = pcall(host_of, addr) -- what is wrong with it is told by what connects
+  local tls = plan(secure.client_plan, name, n, ours.tls, ok and host or nil)
+  return start_connect(addr, rest, name, n):bind(function(sock)
+    return secure.start_on(sock, tls)
+  end):map(function(stream) return secure.channel(cio, stream, ours, text) end)
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -90,6 +111,7 @@ end
 ---@class lwt.Server
 ---@field address fun(server: lwt.Server): string where it listens
 ---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field set_tls fun(server: lwt.Server, tls: table|lwt.ssl.Context) other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
 ---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 
 local Server = { __name = "lwt.server" }
@@ -154,14 +176,37 @@ local function serve(server, ch, address, f)
   end
 end
 
+-- A client with TLS: the handshake is his own task's, so that he holds up nobody. What goes wrong in
+-- it is of the client.
+local function serve_secure(server, sock, address, f)
+  local ok, stream = guard(await, secure.start_on(sock, server.tls))
+  if ok then
+    local made, ch = pcall(secure.channel, server.cio, stream, server.opts, address)
+    if made then return serve(server, ch, address, f) end
+    stream:close()
+    error(ch, 0)
+  end
+  if rawequal(stream, lwt.Interrupted) then raise(stream) end
+  if not rawequal(stream, lwt.Canceled) then tell(server, stream, address, true) end
+end
+
+-- A channel, or the socket of one who has not finished his handshake.
+local function drop(client)
+  if client.abort == nil then
+    client:close()
+  elseif not client:is_closed() then
+    client:abort()
+  end
+end
+
 -- A task that has failed; without memory it has perhaps not even begun.
 local function failed(ch, err)
-  if not ch:is_closed() then ch:abort() end
+  drop(ch)
   if not rawequal(err, lwt.Canceled) then report(err) end
 end
 
 local function start(server, ch, address, f)
-  local p = spawn(serve, server, ch, address, f)
+  local p = spawn(server.tls and serve_secure or serve, server, ch, address, f)
   if p:is_pending() then
     p:on_any(function() server:_gone(p) end, function(err)
       server:_gone(p)
@@ -195,10 +240,10 @@ local function accept_one(server, f)
     if is_of_client(address) then return end -- gone before anybody has looked
     error(address, 0)
   end
-  local ch = channel_on(server.cio, sock, server.opts, address)
-  local ok, err = pcall(start, server, ch, address, f)
+  local client = server.tls and sock or channel_on(server.cio, sock, server.opts, address)
+  local ok, err = pcall(start, server, client, address, f)
   if not ok then
-    ch:abort()
+    drop(client)
     error(err, 0)
   end
 end
@@ -227,6 +272,20 @@ end
 
 function Server:connections()
   return self.n
+end
+
+function Server:set_tls(tls)
+  if getmetatable(self) ~= Server then
+    error(("bad argument #1 to 'set_tls' (lwt.server expected, got %s)"):format(type(self)), 2)
+  end
+  if not self.tls then error("bad argument #1 to 'set_tls' (a server without TLS)", 2) end
+  local ok, result = pcall(secure.server_plan, tls)
+  if not ok and type(result) == "string" then
+    error(("bad argument #1 to 'set_tls' (%s)"):format(result), 2)
+  elseif not ok then
+    error(result, 0)
+  end
+  self.tls = result
 end
 
 local function shut_down(server, seconds)
@@ -272,7 +331,7 @@ local function establish(cio, listening, f, opts)
   local listener = await(listening)
   local server = setmetatable({
     cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0, started = 0,
-    opts = opts, on_error = opts.on_error,
+    opts = opts, on_error = opts.on_error, tls = opts.plan,
   }, Server)
   server.accepting = spawn(accept_loop, server, f)
   server.accepting:on_failure(function(err)
@@ -283,12 +342,13 @@ end
 
 -- Raises what is wrong with the arguments without a position.
 function M.establish(cio, addr, f, opts)
-  local rest, ours = split(opts, "establish_server", 3, { on_error = true })
+  local rest, ours = split(opts, "establish_server", 3, { on_error = true, tls = true })
   if ours.on_error ~= nil and not args.is_callable(ours.on_error) then
     wrong(3, "establish_server",
       "option 'on_error': function expected, got " .. type(ours.on_error))
   end
   if ours.limit == nil then ours.limit = M.LIMIT end
+  if ours.tls then ours.plan = plan(secure.server_plan, "establish_server", 3, ours.tls) end
   local net = require "lwt.net"
   local listen = is_unix(addr) and net.pipe_listen or net.tcp_listen
   return spawn(establish, cio, call("establish_server", 3, listen, addr, rest), f, ours)

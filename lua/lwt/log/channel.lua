@@ -28,7 +28,9 @@ function Sink:write(queue, n)
   ch:flush():await()
 end
 
-function Sink:rest(queue, n) self.channel:write(table.concat(queue, "", 1, n)) end
+function Sink:rest(queue, n)
+  if n > 0 then self.channel:write(table.concat(queue, "", 1, n)) end
+end
 
 function Sink:close()
   if self.close_mode == "close" then self.channel:close():await() end

@@ -2,7 +2,7 @@
 --
 -- The sink alone touches the file, from the writer's one task, between records: so neither a rotation nor
 -- a signal can split one. `size` is how much is in the file (others may write to it as well: then it is
--- a little late), `torn` that a write has failed in the middle, so that the next begins a line of its
+-- a little late), `pending` what is being written, `torn` that a write has failed in the middle, so that the next begins a line of its
 -- own. `compressing` is the promise of the gzip that still works on path.1.
 
 local lwt = require "lwt"
@@ -71,7 +71,9 @@ local function put(self, queue, from, to)
   local text = concat(queue, "", from, to)
   if self.torn then text = "\n" .. text end
   local file = self.file
+  self.pending = text
   local ok, err = pcall(await, file:write(text))
+  self.pending = nil
   if ok then
     self.size, self.torn = self.size + #text, false
     return
@@ -101,16 +103,21 @@ function Sink:write(queue, n)
   if bytes > 0 then put(self, queue, from, n) end
 end
 
-function Sink:close()
+function Sink:stop()
   if self.handler then self.handler:stop() end
+end
+
+function Sink:close()
   if self.compressing then await(self.compressing) end
   await(self.file:close())
 end
 
--- The state ends: by Lua's own means.
+-- The state ends: by Lua's own means. A write that is under way may have been done, or never begun:
+-- the length of the file tells.
 function Sink:rest(queue, n)
   local file = io.open(self.path, "a")
   if not file then return end
+  if self.pending and file:seek "end" == self.size then file:write(self.pending) end
   file:write(concat(queue, "", 1, n))
   file:close()
 end

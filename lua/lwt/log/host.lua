@@ -1,7 +1,5 @@
 -- Internal: who writes the log: the program's name, its process, its machine.
 
-local lwt = require "lwt"
-
 local M = {}
 
 local has_uv, uv = pcall(require, "lwt.uv")
@@ -30,6 +28,5 @@ function M.is_terminal(fd)
 end
 
 M.is_worker = has_uv and uv.thread.is_worker() or false
-M.current = lwt.current
 
 return M

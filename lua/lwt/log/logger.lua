@@ -40,7 +40,6 @@ function M.failure(err)
 end
 
 local closed = M.failure(lwt.Closed)
-M.closed = closed
 
 function M.is_logger(value) return getmetatable(value) == Logger end
 
@@ -83,12 +82,14 @@ end
 
 function Logger.close(l)
   if not M.is_logger(l) then args.wrong(1, "close", "lwt.log.logger", l) end
-  if not l.closing then
-    l.closed = true
-    local finish = l.finish
-    l.closing = finish and lwt.no_cancel(lwt.spawn(finish, l)) or M.done
-  end
-  return l.closing
+  if l.closing then return l.closing end
+  local closing, resolver = lwt.wait()
+  if l.closing then return l.closing end -- a finalizer was faster
+  l.closed, l.closing = true, closing
+  lwt.spawn(l.finish or function() end, l):on_any(function() resolver:wakeup() end, function(err)
+    resolver:wakeup_exn(err)
+  end)
+  return closing
 end
 
 function Logger.is_closed(l)

@@ -63,8 +63,11 @@ local function level_of(name)
   return levels.NOTICE
 end
 
+-- (A list of them first: a finalizer may make another one meanwhile.)
 local function refresh()
-  for name, s in pairs(sections) do s.n = level_of(name) end
+  local all = {}
+  for _, s in pairs(sections) do all[#all + 1] = s end
+  for _, s in ipairs(all) do s.n = level_of(s.name) end
 end
 
 function M.get_rules() return rules end
@@ -89,7 +92,8 @@ end
 function M.section(name)
   local s = sections[name]
   if not s then
-    s = setmetatable({ name = name, n = level_of(name) }, Section)
+    local fresh = setmetatable({ name = name, n = level_of(name) }, Section)
+    s = sections[name] or fresh
     sections[name] = s
   end
   return s

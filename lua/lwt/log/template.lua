@@ -14,7 +14,7 @@ local clean, find, getinfo = text.clean, string.find, debug.getinfo
 
 local M = {}
 
--- The folder of our own sources, whose frames are nobody's place.
+-- The folder of our own sources: a record comes from the first frame outside of it.
 local own = getinfo(1, "S").source:match "^(@.*[/\\]lwt[/\\])log[/\\]template%.lua$"
 
 -- Where the call was made. Rendering happens inside the call, so that the caller is the first on the

@@ -17,12 +17,13 @@ local function refresh(s)
   local whole = math.tointeger(s)
   local t = date("*t", whole)
   local offset = date("%z", whole)
-  clock = format("%02d:%02d:%02d", t.hour, t.min, t.sec)
-  short = format("%s %2d %s", MONTHS[t.month], t.day, clock)
-  iso = format("%04d-%02d-%02dT%s.", t.year, t.month, t.day, clock)
-  zone = offset:find "^[+-]%d%d%d%d$" and offset:sub(1, 3) .. ":" .. offset:sub(4) or ""
-  utc = date("!%Y-%m-%dT%H:%M:%S.", whole)
-  second = s
+  local hms = format("%02d:%02d:%02d", t.hour, t.min, t.sec)
+  local lwt_date = format("%s %2d %s", MONTHS[t.month], t.day, hms)
+  local day = format("%04d-%02d-%02dT%s.", t.year, t.month, t.day, hms)
+  local hours = offset:find "^[+-]%d%d%d%d$" and offset:sub(1, 3) .. ":" .. offset:sub(4) or ""
+  local utc_day = date("!%Y-%m-%dT%H:%M:%S.", whole)
+  -- All at once: a finalizer that logs in another second may have come in between.
+  second, clock, short, iso, zone, utc = s, hms, lwt_date, day, hours, utc_day
 end
 
 -- The thousandth of its second that a time is in: cut, and never rounded up to the next.

@@ -18,12 +18,12 @@ local await = lwt.await
 local M = {}
 
 local ROOM = 1000 -- records between a worker and the receiver
+local AT_ONCE = 200 -- records of one turn
 local AHEAD = 1000 -- records that are given to the logger before the receiver waits for it
 
 -- ---- In the state that has the workers ------------------------------------------
 
 local inbox, workers = nil, 0
-local held_up = false -- the logger is waited for
 
 local function receive(s, level, message, time, fields, extra)
   fields = fields or {}
@@ -33,36 +33,40 @@ local function receive(s, level, message, time, fields, extra)
 end
 
 -- Gives the record of a message to the logger, if it is there: its state, and the record's promise.
-local function handle(state, ...) return state, state == "fulfilled" and receive(...) end
-
--- Receives for ever, by callbacks: there is no task that would seem to have been left behind.
 local given = 0
+local function handle(state, ...)
+  if state ~= "fulfilled" then return state end
+  given = given + 1
+  return state, receive(...)
+end
+
+-- Receives for ever, by callbacks: there is no task that would seem to have been left behind. Others
+-- have their turn, and a logger that does not keep up is waited for.
 local function serve()
-  held_up = false
-  while true do
+  for _ = 1, AT_ONCE do
     local message = inbox:recv()
     local state, p = handle(message:state())
     if state == "pending" then
       message:on_success(function(...)
-        receive(...)
+        handle("fulfilled", ...)
         serve()
       end)
       return
     elseif state == "rejected" then
       return
     end
-    given = given + 1
-    if given % AHEAD == 0 then
-      held_up = true
+    if given % AHEAD == 0 and p:is_pending() then
       p:on_any(serve, serve)
       return
     end
   end
+  lwt.pause():on_success(serve)
 end
 
--- At the end of a run: what workers have sent is received.
+-- At the end of a run: what workers have sent until then is received (not what they go on to send).
 local function receive_all()
-  while #inbox > 0 or held_up do await(lwt.sleep(0.001)) end
+  local all = given + #inbox
+  while given < all do await(lwt.sleep(0.001)) end
 end
 
 -- Called by a worker, in a task of this state: the channel, the worker's name, the rules, what
@@ -98,8 +102,10 @@ local function sent(p)
   if p:state() ~= "pending" then return p end
   -- Outside of a loop nobody would see to it later.
   if not core.busy() then
-    local ok, err = pcall(lwt.run, p)
-    return ok and logger.done or logger.failure(err)
+    -- (What run itself raises is the end of the worker: nothing may hold that up.)
+    local failure
+    lwt.run(p:catch(function(err) failure = logger.failure(err) end))
+    return failure or logger.done
   end
   pending[p] = true
   local function over() pending[p] = nil end
@@ -113,6 +119,7 @@ local function forward(ch, name)
     for p in pairs(pending) do pcall(await, p) end
   end
   return logger.new {
+    sure = true,
     write = function(_, s, level, message, time, fields)
       return sent(ch:send(s.name, level, message, time, plain(fields), {
         task = lwt.current() and lwt.name() or name,

@@ -7,7 +7,8 @@
 -- do. It has the storage of whoever made the logger, and nobody can cancel it.
 --
 -- The sink: { write = function(self, queue, n) waits until it is written, or raises (n may be 0, after
--- `wake`: there may be something else to do), close = function(self), rest = function(self, queue, n)
+-- `wake`: there may be something else to do), stop = function(self), before the
+-- last of it is written, close = function(self), rest = function(self, queue, n)
 -- writes without waiting, when the state ends; can_wait = nobody looks at what is
 -- written before the loop turns }.
 
@@ -51,14 +52,17 @@ local function flush_all()
   if ok then return end
   local n = 0
   for w in pairs(busy) do n = n + waiting(w) end
+  if n == 0 then return end
   io.stderr:write(("lwt.log: %d records were not written in %d seconds\n"):format(n, AT_EXIT))
 end
 
 core.on_run_end(flush_all)
 
+-- (What allocates may run a finalizer that logs: nothing does between looking and changing.)
 local function take(w)
+  local fresh = {}
   local queue, n, promise, resolver = w.queue, w.n, w.promise, w.resolver
-  w.queue, w.n, w.promise, w.resolver = {}, 0, nil, nil
+  w.queue, w.n, w.promise, w.resolver = fresh, 0, nil, nil
   w.woken, w.writing = false, n
   return queue, n, promise, resolver
 end
@@ -103,8 +107,9 @@ end
 function M.add(w, text)
   local promise = w.promise
   if not promise then
-    promise, w.resolver = wait()
-    w.promise = promise
+    local p, r = wait()
+    if not w.promise then w.promise, w.resolver = p, r end
+    promise = w.promise
   end
   local n = w.n + 1
   w.queue[n], w.n = text, n
@@ -119,15 +124,24 @@ function M.wake(w)
 end
 
 local function finish(w)
+  if w.sink.stop then w.sink:stop() end
   w:idle():await()
   if w.sink.close then w.sink:close() end
 end
 
--- When the state ends with records in the queue, no task can write them.
+-- When the state ends no task can write any more: what is in the queue, and what finalizers of older
+-- objects log after us, is written without.
 local mt = {}
 function mt.__gc(guard)
-  local w = guard.writer
-  if w.n > 0 and w.sink.rest then pcall(w.sink.rest, w.sink, w.queue, w.n) end
+  local w, render = guard.writer, guard.render
+  local sink = w.sink
+  if not sink.rest then return end
+  if w.n > 0 or w.writing > 0 then pcall(sink.rest, sink, w.queue, w.n) end
+  sink.pending = nil
+  function w.write(_, ...)
+    pcall(sink.rest, sink, { (render(...)) }, 1)
+    return logger.done
+  end
 end
 
 -- A logger that writes to a sink what `render` makes of records.
@@ -141,7 +155,7 @@ function M.new(sink, render)
     queue = {}, n = 0, writing = 0, running = false, woken = false,
   }
   w.start = stored.task(function() drain(w) end)
-  w.guard = setmetatable({ writer = w }, mt)
+  w.guard = setmetatable({ writer = w, render = render }, mt)
   return w
 end
 

@@ -47,7 +47,7 @@ function E.create()
   end
 end
 
---- Makes `e` hold `x`, so that it lives as long as `e`. Gives what it held before.
+--- Makes `e` hold `x`, so that it lives as long as `e`. It gives what it held before.
 ---@param e lwt.Event
 ---@param x any
 ---@return any
@@ -493,7 +493,7 @@ function E.switch(e, ee)
 end
 
 --- Recursion: `f(d)` is given the event that occurs, in a step of its own right after, with
---- what `e` occurred with, where `f(d)` returns `e` and the result. Gives the result.
+--- what `e` occurred with, where `f(d)` returns `e` and the result. It gives the result.
 ---@param f fun(d: lwt.Event): lwt.Event, any
 ---@return any
 ---```lua

@@ -39,7 +39,7 @@ end
 
 --- A promise of the next occurrence. Asked for by a function that runs in an update step in which
 --- `e` occurs, that is the occurrence of this step; asked for again in its own callback, it is the
---- one after it. Cancelable.
+--- one after it. It can be cancelled.
 ---@param e lwt.Event
 ---@return lwt.Promise<any>
 ---```lua
@@ -221,7 +221,7 @@ function E.delay(p)
   return m
 end
 
---- Keeps an event from ever being collected. Gives it.
+--- Keeps an event from ever being collected. It gives it.
 ---@param e lwt.Event
 ---@return lwt.Event
 ---```lua

@@ -69,7 +69,7 @@ function S.value(s)
   return s.v
 end
 
---- Makes `s` hold `x`, so that it lives as long as `s`. Gives what it held before.
+--- Makes `s` hold `x`, so that it lives as long as `s`. It gives what it held before.
 ---@param s lwt.Signal
 ---@param x any
 ---@return any
@@ -543,7 +543,7 @@ function S.bind(s, f, eq)
 end
 
 --- Recursion: `f(d)` is given a signal, `init` at first, that is set, in a step of its own
---- right after, to what `s` has become, where `f(d)` returns `s` and the result. Gives the
+--- right after, to what `s` has become, where `f(d)` returns `s` and the result. It gives the
 --- result.
 ---@param init any
 ---@param f fun(d: lwt.Signal): lwt.Signal, any

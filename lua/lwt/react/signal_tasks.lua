@@ -65,7 +65,7 @@ function S.limit(s, f, eq)
   return m
 end
 
---- Keeps a signal from ever being collected. Gives it.
+--- Keeps a signal from ever being collected. It gives it.
 ---@param s lwt.Signal
 ---@return lwt.Signal
 ---```lua

@@ -209,7 +209,7 @@ local function at_once(s, f, max)
 end
 
 --- `f(v)` as a task for each element as it comes, without waiting for the earlier ones.
---- Fulfilled when the stream has ended and all are done. The first failure stops it: it
+--- The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 --- reads no more, cancels the others, awaits them, and is rejected.
 ---@generic T
 ---@param s lwt.Stream<T>

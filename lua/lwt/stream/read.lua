@@ -420,7 +420,7 @@ function M.junk_available(s)
 end
 
 --- The newest of the elements that are there now: all are taken, the last is given. When
---- there is none it waits for one and gives that. Rejected with `stream.Empty` at the end.
+--- there is none it waits for one and gives that. Its promise is rejected with `stream.Empty` at the end.
 ---@generic T
 ---@param s lwt.Stream<T>
 ---@return lwt.Promise<T?>
@@ -460,7 +460,7 @@ end
 
 local function is_empty(req) req.value = true end
 
---- Whether there is no element any more. Waits until that is known; takes nothing.
+--- Whether there is no element any more. It waits until that is known; takes nothing.
 ---@generic T
 ---@param s lwt.Stream<T>
 ---@return lwt.Promise<boolean>

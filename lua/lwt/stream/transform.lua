@@ -324,7 +324,7 @@ function M.concat(s)
   return d
 end
 
--- Waits for the first of several reads. `p` is cancelable: then all of them are
+-- Waits for the first of several reads. `p` is cancellable: then all of them are
 -- cancelled, and what had come already is put back.
 local function first_of(waits, ready)
   local p, r = lwt.task()

@@ -92,6 +92,7 @@ end
 --- A text channel: what a byte channel does, by characters. The functions that take one are its
 --- methods as well.
 ---@class lwt.TextChannel
+---@field encoding fun(t: lwt.TextChannel): string the name of its encoding
 
 --- A text channel on a byte channel (of a file, a socket, a child's output …).
 ---

@@ -174,7 +174,7 @@ describe("lwt.net.unix_datagram", function()
     return test.async(function() await(require "lwt.io".with_temp_dir(f)) end)
   end
 
-  it("sends and receives in order, waits for a receiver that does not keep up, and loses nothing", in_folder(function(dir)
+  it("sends and receives in order, waits for a receiver that is slow, and loses nothing", in_folder(function(dir)
     local daemon <close> = net.unix_datagram { path = dir .. "/s" }
     local sender <close> = net.unix_datagram { peer = "unix:" .. dir .. "/s" }
     local last

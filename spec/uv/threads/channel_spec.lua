@@ -115,6 +115,23 @@ describe("a thread channel", function()
     assert.is_nil(await(b))
   end))
 
+  it("tells nobody of its end while a message may come back", task(function()
+    for _, cancelled in ipairs { true, false } do
+      local ch, asked = preemptive.channel(1), preemptive.channel(1)
+      local first = ch:recv()
+      ch:send "late" -- on its way to `first`, which has it when the loop turns
+      ch:close()
+      local other = preemptive.detach(function()
+        local p = ch:recv()
+        asked:send(true)
+        return require "lwt".run(p)
+      end)
+      while #asked == 0 do end
+      if cancelled then first:cancel() else assert.equal("late", await(first)) end
+      assert.equal(cancelled and "late" or nil, await(other))
+    end
+  end))
+
   it("loses nothing when a receiver is cancelled", task(function()
     local ch = preemptive.channel(1)
     local a, b = ch:recv(), ch:recv()

@@ -335,6 +335,9 @@ int lwt_uv_channel_push_out(channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_reading[];
 extern const luaL_Reg lwt_uv_channel_writing[];
 
+/* exchange.c: two channels exchange what they read from and write to. */
+int lwt_uv_channel_l_exchange(lua_State *L);
+
 /* seek.c */
 int lwt_uv_channel_try_seek(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_seeking[];
@@ -369,6 +372,8 @@ port *lwt_uv_port_mem(char *data, size_t size, struct lwt_uv_mem *mem);
 int lwt_uv_port_lua_new(lua_State *L);
 void lwt_uv_port_lua_open(lwt_uv *ctx, lua_State *L);
 void lwt_uv_port_lua_close(lwt_uv *ctx);
+/* Is it asked for the end of writing alone? */
+int lwt_uv_port_lua_shuts(const port *p);
 extern const port_class lwt_uv_port_lua_class;
 #define PORT_LUA_ERROR (-99999) /* status: the error is a Lua value */
 /* Forget what was read and not taken, also what is still to come. C only. */

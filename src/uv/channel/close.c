@@ -177,7 +177,7 @@ int lwt_uv_channel_try_shut(lua_State *L, channel *ch, op *o) {
     o->pos = r;
     ch->out.closed = 1;
     ch->out.shut = 1;
-    if (r == 0 && !ch->shared && ch->port->class != &lwt_uv_port_lua_class) {
+    if (r == 0 && !ch->shared && (!ch->made || lwt_uv_port_lua_shuts(ch->port))) {
       ch->out.shut = 0;
       ch->refs++;
       ch->finishing = 1;

@@ -333,7 +333,7 @@ static int upvalue_order(lua_State *L) {
 /*---
 Reads values in a format of `string.unpack`, as one operation: as many bytes as the format takes are read, and no more. `nil` at the end
 of the input; rejected with `lwt.EOF` where it ends inside, and with `ELIMIT`, with nothing taken, where the format asks for more bytes
-than `max` or the channel's `limit`. Of `ch.le` and `ch.be`: in that byte order, unless the format says another.
+than `max` or the channel's `limit`. Of `ch.le` and `ch.be` they are in that byte order, unless the format says another.
 
 ```lua
 print(await(lio.of_bytes("\3abc"):unpack("s1")))   --> abc

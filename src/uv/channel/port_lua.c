@@ -11,8 +11,8 @@
 
 #include "channel.h"
 
-enum { READ, WRITE, CLOSE, NOPS };
-static const char *const names[] = {"read", "write", "close", NULL};
+enum { READ, WRITE, CLOSE, SHUT, NOPS };
+static const char *const names[] = {"read", "write", "close", "shutdown", NULL};
 
 #define IN_VAIN 1000 /* so many are too many */
 
@@ -20,7 +20,7 @@ enum { REST, ASKED, RUNNING, ANSWERED };
 
 /* User values. */
 #define START 1
-#define ERROR 2 /* + READ, WRITE, CLOSE */
+#define ERROR 2 /* + READ, WRITE, CLOSE, SHUT */
 
 typedef struct lua_op {
   int state;
@@ -40,6 +40,7 @@ typedef struct port_lua {
   char *kept; /* bytes that were answered and not taken */
   size_t kept_at, kept_len;
   unsigned in_vain[NOPS]; /* how many answers in a row have brought nothing */
+  int shuts;              /* the end of writing alone is asked for, too */
   int stale; /* the read that is under way is not wanted: the position has changed */
   const uv_buf_t *bufs; /* of the write, copied below */
   uv_buf_t copy[2];
@@ -129,8 +130,7 @@ static ssize_t l_port_write_cancel(port *p) {
 }
 
 static void l_port_close(port *p, int directions, port_cb cb, void *data) {
-  (void)directions;
-  if (cb != NULL) ask((port_lua *)p, CLOSE, cb, data);
+  if (cb != NULL) ask((port_lua *)p, directions == CAN_WRITE ? SHUT : CLOSE, cb, data);
   /* From the collector: there is nobody to call. */
 }
 
@@ -145,7 +145,10 @@ const port_class lwt_uv_port_lua_class = {
 
 void lwt_uv_port_lua_push_error(lua_State *L, port *p, int writing) {
   port_lua *f = (port_lua *)p;
-  int what = f->op[CLOSE].status < 0 ? CLOSE : writing ? WRITE : READ;
+  int what = f->op[CLOSE].status < 0  ? CLOSE
+             : f->op[SHUT].status < 0 ? SHUT
+             : writing                ? WRITE
+                                      : READ;
   if (!lwt_uv_channel_push(L, f->ch)) {
     lua_pushnil(L);
     return;
@@ -166,7 +169,7 @@ static int push_argument(lua_State *L, const port_lua *f, int what) {
   char *copy;
   if (what == READ)
     lua_pushinteger(L, (lua_Integer)f->len);
-  else if (what == CLOSE)
+  else if (what != WRITE)
     lua_pushnil(L);
   if (what != WRITE) return f->op[what].state == ASKED;
   for (unsigned i = 0; i < f->nbufs; i++) total += f->copy[i].len;
@@ -244,7 +247,7 @@ void lwt_uv_port_lua_close(lwt_uv *ctx) {
   ctx->lwt->idle_stop(ctx->lwt, &st->ports_idle);
 }
 
-/* Its channel is being collected: an answer that comes later is nobody's. */
+/* Its channel is being collected: an answer that comes later is thrown away. */
 void lwt_uv_port_lua_forget(port *p) {
   port_lua *f = (port_lua *)p;
   unpoke(f);
@@ -355,7 +358,11 @@ static port *port_of(void *userdata) {
   return &((port_lua *)userdata)->p;
 }
 
-/* new(start): push the port. */
+int lwt_uv_port_lua_shuts(const port *p) {
+  return ((const port_lua *)p)->shuts;
+}
+
+/* new(start, shuts): push the port. */
 int lwt_uv_port_lua_new(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   port_lua *f;
@@ -363,6 +370,7 @@ int lwt_uv_port_lua_new(lua_State *L) {
   f = lwt_uv_new_userdata(ctx, L, LWT_UV_PORT, sizeof *f, ERROR + NOPS);
   f->p.class = &lwt_uv_port_lua_class;
   f->ctx = ctx;
+  f->shuts = lua_toboolean(L, 2);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, START);
   return 1;

@@ -442,7 +442,7 @@ static int l_lines(lua_State *L) {
 
 /*---
 How many bytes are in the buffer: read and not yet asked for, or written and not yet
-flushed. Of a channel that does both: the first, the second.
+flushed. Of a channel that does both it gives the first, and then the second.
 
 @param ch lwt.Channel
 @return integer

@@ -47,7 +47,7 @@ static channel *check_seekable(lua_State *L, const char *what) {
 
 /*---
 The position in the file: where the next byte is read from or written to, counted from 0.
-What is buffered is taken into account. Raises where there is no position (`ESPIPE`).
+What is buffered is taken into account. It raises where there is no position (`ESPIPE`).
 
 @param ch lwt.Channel
 @return integer
@@ -98,7 +98,7 @@ static int l_set_position(lua_State *L) {
 }
 
 /*---
-How long the file behind the channel is, what is buffered for writing not counted. Raises
+How long the file behind the channel is, what is buffered for writing not counted. It raises
 where there is no length (`ESPIPE`).
 
 @param ch lwt.Channel
@@ -226,6 +226,7 @@ const luaL_Reg lwt_uv_channel_seeking[] = {
     {"_lock", l_lock},
     {"_release", l_release},
     {"_drop", l_drop},
+    {"_exchange", lwt_uv_channel_l_exchange},
     {"_tostring", l_tostring},
     {NULL, NULL},
 };

@@ -221,7 +221,8 @@ static int push_opened(lua_State *L, lwt_uv_req *r) {
   lua_pop(L, 1);
   box->f->regular = (unsigned char)o->regular;
   box->f->fd = o->fd;
-  o->fd = -1; /* the file's from now on, also when a finalizer has canceled the request */
+  o->fd =
+      -1; /* the file's from now on, also when a finalizer has cancelled the request */
   return 1;
 }
 
@@ -236,7 +237,7 @@ static void release_open(lwt_uv_req *r) {
 /*---
 Opens a file. `flags` are those of `io.open` ("r", "w", "a", "r+", "w+", "a+", with or
 without a "b"), with an "x" for a file that must not exist yet ("wx"), or the system's
-number. Fulfilled with the file; rejected with the system's error, a directory with
+number. The promise is fulfilled with the file; rejected with the system's error, a directory with
 `EISDIR`. Cancelling rejects at once, and a file that was opened too late is closed again.
 
 Operations of a file that use its position run in the order in which they were asked for;

@@ -113,7 +113,7 @@ PATH_OP(stat, push_stat);
 What the system knows about a file: a table with `type` ("file", "directory", "link",
 "fifo", "socket", "char", "block"), `size`, `mode` (the permission bits), `nlink`, `uid`,
 `gid`, `dev`, `ino`, `rdev`, `blksize`, `blocks`, and the times `atime`, `mtime`, `ctime`,
-`birthtime` in seconds since 1970, with their fractions. Follows symbolic links. Rejected
+`birthtime` in seconds since 1970, with their fractions. It follows symbolic links. Rejected
 with the system's error (`ENOENT` …). Cancelling rejects at once.
 @param path string
 @return lwt.Promise<table>
@@ -153,7 +153,7 @@ static int push_exists(lua_State *L, lwt_uv_req *r) {
 
 PATH_OP(exists, push_exists);
 /*---
-Whether something is there that can be reached by this path. Never rejected by the system:
+Whether something is there that can be reached by this path. It is never rejected by the system:
 whatever keeps us from knowing is `false`. A symbolic link to nothing does not exist.
 @param path string
 @return lwt.Promise<boolean>

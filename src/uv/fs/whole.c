@@ -166,7 +166,7 @@ static int push_contents(lua_State *L, lwt_uv_req *r) {
 }
 
 /*---
-Reads a whole file, in one job of the threadpool. Rejected with the system's error; a
+Reads a whole file, in one job of the threadpool. Its promise is rejected with the system's error; a
 directory with `EISDIR`, what does not fit into memory with `ENOMEM`. Cancelling rejects
 at once.
 @param path string
@@ -215,7 +215,7 @@ static ssize_t run_write_file(fs_req *q) {
 
 /*---
 Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
-if it is there; "a" appends, "wx" refuses one that is there. Not in one step for others
+if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for others
 who look: write another file and `rename` it for that. Cancelled in the middle, a part may
 be written.
 @param path string

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "../internal.h"
+#include "internal.h"
 
 static int bad(lua_State *L, int arg, const char *format, const char *what) {
   lua_pushfstring(L, format, what);
@@ -144,10 +144,6 @@ void lwt_uv_check_address(lua_State *L, int arg, lwt_uv_address *a) {
     parse_table(L, arg, a);
   else
     luaL_typeerror(L, arg, "address");
-}
-
-size_t lwt_uv_address_size(const lwt_uv_address *a) {
-  return a->family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
 void lwt_uv_format_ip6(const struct sockaddr_in6 *in6, char text[LWT_UV_HOST_MAX]) {

@@ -255,7 +255,7 @@ Looks up a host, a service (a name or a port), or both. The value is a list of a
 in the system's order, each `{host=, port=, family="inet"|"inet6",
 socktype="stream"|"datagram"}`, which every function that takes an address takes. Options:
 `family`, `socktype` (default: stream), `passive` (addresses to listen at, where host is
-nil), `canonname`. Rejects with the resolver's error (`EAI_NONAME`). Cancelling gives the
+nil), `canonname`. Its promise is rejected with the resolver's error (`EAI_NONAME`). Cancelling gives the
 lookup up. See `dns_limit`.
 @param host string|nil
 @param service? string|integer
@@ -317,7 +317,7 @@ static int l_getnameinfo(lua_State *L) {
 }
 
 /*---
-The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Rejects with
+The port of a service by its name. `proto` is `"tcp"` (default) or `"udp"`. Its promise is rejected with
 `EAI_SERVICE` for a name that the system does not know.
 @param name string
 @param proto? string

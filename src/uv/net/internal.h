@@ -12,6 +12,39 @@
 ** can keep a turn for ever. */
 #define AT_ONCE 32
 
+/* ---- Descriptors (socket.c) -------------------------------------------------- */
+
+/* Wrap a descriptor in a new tcp, pipe or tty userdata, by what uv_guess_handle says:
+** pushes it and returns its type, or pushes nothing and returns a negative status
+** (UV_EINVAL for a regular file: use a file there). The descriptor is owned from
+** success on. */
+int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd);
+
+/* ---- Addresses (addr.c) -------------------------------------------------- */
+
+#define LWT_UV_ADDRESS_MAX 300
+typedef struct lwt_uv_address {
+  int family; /* AF_INET, AF_INET6: `sa` is filled; AF_UNIX: `path`; AF_UNSPEC: a name */
+  struct sockaddr_storage sa;
+  char host[256]; /* a name to look up, or "*" */
+  char service[64];
+  int port;         /* -1 when the service is a name */
+  const char *path; /* the Lua string's */
+  size_t path_length;
+  char text[LWT_UV_ADDRESS_MAX]; /* for messages */
+} lwt_uv_address;
+
+/* Parse the address at `arg`; raises an argument error when it is none. */
+void lwt_uv_check_address(lua_State *L, int arg, lwt_uv_address *a);
+/* "fe80::1%eth0": the number, and the interface where there is one. */
+#define LWT_UV_HOST_MAX (INET6_ADDRSTRLEN + UV_IF_NAMESIZE + 1)
+void lwt_uv_format_ip6(const struct sockaddr_in6 *in6, char text[LWT_UV_HOST_MAX]);
+/* What lwt_uv_push_address pushes, in `text`. */
+void lwt_uv_format_address(const struct sockaddr *sa, size_t length,
+                           char text[LWT_UV_ADDRESS_MAX]);
+/* Push "127.0.0.1:8080", "[::1]:8080", "unix:/path" (or "unix:" for an unnamed one). */
+void lwt_uv_push_address(lua_State *L, const struct sockaddr *sa, size_t length);
+
 /* ---- Streams (socket.c) -------------------------------------------------- */
 
 typedef struct write_req write_req;
@@ -83,6 +116,8 @@ ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void
 void lwt_uv_stream_port_read_cancel(port *p);
 /* What is held and nobody asked for stays: out of a scratch buffer, which may be needed. */
 void lwt_uv_stream_keep(lwt_uv_stream *s);
+/* The stream at `idx`, or NULL for anything else, also a closed one. */
+lwt_uv_stream *lwt_uv_stream_test(lwt_uv *ctx, lua_State *L, int idx);
 /* See that something is held, of at most `want` bytes where they have to be read first: 1
 ** when there is, to be taken with `take` once it is in a string; 0: the end, or what s->end
 ** says; UV_EAGAIN: wait, reading is on; another status. Nobody else may be reading. */
@@ -91,6 +126,10 @@ ssize_t lwt_uv_stream_fill(lwt_uv_stream *s, size_t want);
 void lwt_uv_stream_take(lwt_uv_stream *s, size_t n);
 /* Does a task read it (not a channel)? */
 #define lwt_uv_stream_has_reader(s) ((s)->readers.n > 0 || (s)->direct.task != NULL)
+/* What the descriptor has, where it is likely to have something: UV_EAGAIN otherwise. */
+ssize_t lwt_uv_stream_read_now(lwt_uv_stream *s, char *buf, size_t len);
+/* socket_memory.c: what lwt.h has of sockets. */
+void lwt_uv_add_socket_memory(lwt_uv *ctx);
 /* socket_direct.c */
 void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
 void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);

@@ -348,7 +348,7 @@ Listens at a TCP address. Port 0 has the system pick one (see `address`); host `
 every address of the machine, IPv6 and IPv4. A name is looked up, and its first address
 taken. Options: `backlog` (511: how many clients the system keeps until they are
 accepted), `reuseport` (several processes share the port), `nodelay` (default true, for
-the sockets accepted), `ipv6only`. Rejects with `EADDRINUSE`, `EACCES` …
+the sockets accepted), `ipv6only`. Its promise is rejected with `EADDRINUSE`, `EACCES` …
 @param addr string|table
 @param opts? table # backlog, reuseport, nodelay, ipv6only
 @return lwt.Promise<lwt.Listener>
@@ -392,7 +392,7 @@ static int l_tcp_listen(lua_State *L) {
 Waits for a client. Several may wait; they are served in their order. Nobody is lost while
 there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
 accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
-Cancelling takes nobody. Rejects with `lwt.Closed` when the listener closes.
+Cancelling takes nobody. Its promise is rejected with `lwt.Closed` when the listener closes.
 @param listener lwt.Listener
 @return lwt.Promise<lwt.Socket>
 ```lua

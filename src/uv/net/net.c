@@ -32,7 +32,7 @@ static int l_by_name(lua_State *L) {
 }
 
 /*---
-The parts of an address: `{host=, port=}` or `{path=}`. Raises an argument error for what
+The parts of an address: `{host=, port=}` or `{path=}`. It raises an argument error for what
 is none.
 @param addr string|table
 @return table
@@ -103,8 +103,9 @@ static uv_timer_t *new_timer(lwt_uv *ctx, uv_timer_t *old) {
   return t;
 }
 
-/* Moving never starves anybody: no listener is open then. (Without memory listeners wait for
-** the next handle that closes, and lookups keep nobody's loop alive.) */
+/* No listener is open while the state moves to another loop, so none waits for a descriptor.
+** (Without memory for the timers, listeners try again when the next handle closes, and a
+** pending lookup does not keep `run` going.) */
 static void move_family(lwt_uv *ctx) {
   net_state *net = net_of(ctx);
   net->retry = new_timer(ctx, net->retry);
@@ -136,6 +137,7 @@ void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
   lwt_uv_add_pipe(ctx, L);
   lwt_uv_add_tty(ctx, L);
   lwt_uv_add_views(ctx, L);
+  lwt_uv_add_socket_memory(ctx);
   lwt_uv_add_listener(ctx, L);
   lwt_uv_add_udp(ctx, L);
   lwt_uv_add_datagram(ctx, L);

@@ -79,7 +79,7 @@ static int listen_at(const lwt_uv_address *a, int backlog) {
 
 /*---
 Listens at a Unix-domain socket, which is made there and removed again when the listener
-closes. Rejects with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
+closes. Its promise is rejected with `EADDRINUSE` when the path exists, with `ENAMETOOLONG` when it is too
 long.
 @param addr string|table
 @param opts? table # backlog
@@ -130,7 +130,7 @@ static int wrap_pair(lua_State *L) {
 }
 
 /*---
-Two sockets that are connected to each other, at once (no promise). Raises the system's
+Two sockets that are connected to each other, at once (no promise). It raises the system's
 error when there is no descriptor left.
 @return lwt.Socket
 @return lwt.Socket
@@ -159,7 +159,7 @@ static int l_socketpair(lua_State *L) {
 
 /*---
 A socket of a descriptor that something else opened: a TCP or Unix-domain socket, a pipe
-or a terminal. It belongs to the socket from then on, and is set to non-blocking. Raises
+or a terminal. It belongs to the socket from then on, and is set to non-blocking. It raises
 for anything else (`EINVAL` for a regular file: see `lwt.fs`).
 @param fd integer
 @return lwt.Socket

@@ -206,7 +206,7 @@ static int wait_for(lua_State *L, int writing, const char *op) {
 /*---
 Waits until a descriptor of another library can be read without blocking (or is at its
 end, or broken). Any number may wait for one descriptor. It must stay open so long.
-Rejects with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
+Its promise is rejected with `EPERM` for a regular file (which never has to wait) and with `EBADF`.
 @param fd integer
 @return lwt.Promise<nil>
 @function lwt.net.wait_readable(fd)

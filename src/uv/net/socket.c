@@ -158,9 +158,9 @@ lwt_uv_stream *lwt_uv_stream_check(lwt_uv *ctx, lua_State *L) {
   return (lwt_uv_stream *)(void *)box->h;
 }
 
-uv_stream_t *lwt_uv_to_stream(lwt_uv *ctx, lua_State *L, int idx) {
+lwt_uv_stream *lwt_uv_stream_test(lwt_uv *ctx, lua_State *L, int idx) {
   lwt_uv_box *box = stream_box(ctx, L, idx);
-  return box == NULL || box->h == NULL ? NULL : (uv_stream_t *)box->h->uv;
+  return box == NULL ? NULL : (lwt_uv_stream *)(void *)box->h;
 }
 
 /* The stream at the top takes the descriptor over: a status, the stream closed and popped on
@@ -214,15 +214,6 @@ int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd) {
   s->number = fd;
   s->blocking = ticket;
   return 0;
-}
-
-uv_pipe_t *lwt_uv_pipe_new(lwt_uv *ctx, lua_State *L, int *status) {
-  lwt_uv_stream *s = lwt_uv_stream_new(ctx, L, LWT_UV_PIPE);
-  *status = lwt_uv_handle_opened(L, &s->h, &s->uv.pipe,
-                                 uv_pipe_init(ctx->loop, &s->uv.pipe, 0));
-  if (*status == 0) return &s->uv.pipe;
-  lua_pop(L, 1);
-  return NULL;
 }
 
 int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd) {
@@ -308,7 +299,7 @@ static int l_getsockname(lua_State *L) {
 }
 
 /*---
-The address of the other end, as text. Raises when there is none any more (`ENOTCONN`).
+The address of the other end, as text. It raises when there is none any more (`ENOTCONN`).
 @param sock lwt.Socket
 @return string
 ```lua

@@ -283,7 +283,7 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
 
 /* Read the descriptor directly, where that is likely to give something. UV_EAGAIN:
 ** wait. */
-static ssize_t read_now(lwt_uv_stream *s, char *buf, size_t len) {
+ssize_t lwt_uv_stream_read_now(lwt_uv_stream *s, char *buf, size_t len) {
   uv_os_fd_t fd;
   ssize_t n;
   if (!s->more) return UV_EAGAIN;
@@ -333,7 +333,7 @@ ssize_t lwt_uv_stream_fill(lwt_uv_stream *s, size_t want) {
   if (s->more) {
     char *scratch = lwt_uv_scratch_take(ctx);
     if (scratch == NULL) return UV_ENOMEM;
-    n = read_now(s, scratch, want < LWT_UV_SCRATCH ? want : LWT_UV_SCRATCH);
+    n = lwt_uv_stream_read_now(s, scratch, want < LWT_UV_SCRATCH ? want : LWT_UV_SCRATCH);
     if (n > 0) {
       hold(s, scratch, (size_t)n);
       return 1;
@@ -416,7 +416,7 @@ ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void
     return (ssize_t)k;
   }
   if (s->end != 0) return s->end;
-  n = read_now(s, buf, len);
+  n = lwt_uv_stream_read_now(s, buf, len);
   if (n != UV_EAGAIN) return n;
   n = start_reading(s);
   if (n < 0) return n;

@@ -316,7 +316,7 @@ static int write_parts(lwt_uv *ctx, lua_State *L) {
 Writes the whole string, `lwt.bytes`, or every string of a list. The promise is fulfilled
 when the system has all of it. Writes are sent in their order, whole. A write that is
 cancelled before its first byte was sent is withdrawn; later its rest is sent all the
-same. Rejects with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
+same. Its promise is rejected with the system's error (`EPIPE`, `ECONNRESET`), or with `lwt.Closed`.
 @param sock lwt.Socket
 @param data string|lwt.Bytes|string[]
 @return lwt.Promise<nil>

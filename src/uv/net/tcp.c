@@ -62,7 +62,7 @@ Connects to a TCP address, `"host:port"` or `{host=, port=}`. A name is looked u
 its addresses are tried, IPv6 and IPv4 in turn: the next one when the last has failed or
 after 250 ms (`delay` seconds), until one answers; the others are closed. Nagle's
 algorithm is off (`nodelay = false` leaves it on); `bind` is the local address to connect
-from. Rejects with the error of the first address when none answers. Cancelling closes
+from. Its promise is rejected with the error of the first address when none answers. Cancelling closes
 what was begun.
 @param addr string|table
 @param opts? table # nodelay, bind, delay

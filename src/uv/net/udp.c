@@ -203,7 +203,7 @@ static int check(lwt_uv *ctx, lua_State *L, int status, const char *op) {
 /*---
 A UDP socket, at once (no promise). With an address (numbers, or `*`) it is bound there;
 port 0 has the system pick one. Without, it is bound when it first sends. Options:
-`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. Raises the system's error.
+`reuseaddr`, `ipv6only`, `broadcast`, `ttl`. It raises the system's error.
 @param addr? string|table
 @param opts? table # reuseaddr, ipv6only, broadcast, ttl
 @return lwt.Udp
@@ -312,7 +312,7 @@ static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a
 /*---
 Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
 name is looked up. The promise is fulfilled when the system has it: that says nothing of
-its arrival. Rejects with `EMSGSIZE` when it is too long.
+its arrival. Its promise is rejected with `EMSGSIZE` when it is too long.
 @param udp lwt.Udp
 @param data string|lwt.Bytes
 @param addr? string|table
@@ -365,7 +365,7 @@ static int l_send(lua_State *L) {
 
 /*---
 Waits for a datagram: two values, its bytes and the address it came from, as text. Several
-may wait: first come, first served. Cancelling loses nothing. Rejects with what the system
+may wait: first come, first served. Cancelling loses nothing. Its promise is rejected with what the system
 reports (`ECONNREFUSED` on a connected socket), and with `lwt.Closed` when the socket
 closes.
 @param udp lwt.Udp
@@ -410,7 +410,7 @@ static int l_recv(lua_State *L) {
 
 /*---
 Fixes the other end, at once: `send` needs no address any more, and only what comes from
-there is received. Without an address, undoes it.
+there is received. Without an address it undoes that.
 @param udp lwt.Udp
 @param addr? string|table
 ```lua
@@ -552,7 +552,7 @@ static int membership(lua_State *L, uv_membership what, const char *op) {
 
 /*---
 Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the
-system's choice), from everybody or from one `source` only. Raises the system's error.
+system's choice), from everybody or from one `source` only. It raises the system's error.
 @param udp lwt.Udp
 @param group string
 @param host? string

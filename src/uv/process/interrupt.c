@@ -3,7 +3,8 @@
 ** One uv_signal_t per signal, made at its first use and started for the length of a run. It
 ** is one-shot: the system's default action is back before our function is called, so that a
 ** second Ctrl-C kills, even a program that never comes back to the loop. The handles are
-** unreferenced and no lwt_uv_handles: they keep no run alive and are nobody's open handle.
+** unreferenced and are no lwt_uv_handles: a run does not wait for them, and they are not counted
+** as open handles.
 ** The blocks belong to libuv from init until their close callback; the rest is a userdata
 ** that the registry anchors.
 */

@@ -78,10 +78,12 @@ static int is_short(lua_State *L, int failed) {
 static void not_arrived(lua_State *L, channel *c, waiter *w, lwt_uv_message *m,
                         int failed) {
   lwt_uv_unpack_undo(m);
-  if (failed == LUA_OK || is_short(L, failed))
+  if (failed == LUA_OK || is_short(L, failed)) {
     give_back(c, w, m);
-  else
+  } else {
     lwt_uv_message_free(m);
+    lwt_uv_ring_arrived(c);
+  }
 }
 
 /* Protected: 1: the promise. */
@@ -109,6 +111,7 @@ static int l_settle(lua_State *L) {
     lwt_uv_unpack_end(w->taken);
     lwt_uv_message_free(w->taken);
     w->taken = NULL;
+    lwt_uv_ring_arrived(w->channel);
     lwt->fulfill(lwt, L, 1, n);
   }
   return 0;
@@ -117,6 +120,7 @@ static int l_settle(lua_State *L) {
 /* A waiter comes to its channel: is it over at once? Else it waits there. */
 static int begin(waiter *w) {
   channel *c = w->channel;
+  lwt_uv_threads *t = w->ctx->family[LWT_UV_FTHREAD];
   int over;
   uv_mutex_lock(&c->lock);
   if (w->sender) {
@@ -127,7 +131,7 @@ static int begin(waiter *w) {
     if (!over) lwt_uv_ring_append(&c->senders, w);
   } else {
     w->message = lwt_uv_ring_take(c);
-    over = w->message != NULL || c->closed;
+    over = w->message != NULL || lwt_uv_ring_is_over(c, t->unpacking);
     if (!over) lwt_uv_ring_append(&c->receivers, w);
   }
   uv_mutex_unlock(&c->lock);
@@ -292,7 +296,8 @@ int lwt_uv_thread_channel_alive(lwt_uv *ctx) {
   for (waiter *w = t->waiters; w != NULL && !alive; w = w->mine) {
     int own = lua_rawgetp(L, -1, w->channel) != LUA_TNIL;
     lua_pop(L, 1);
-    alive = atomic_load(&w->channel->handles) > own;
+    alive = atomic_load(&w->channel->handles) > own ||
+            (!w->sender && atomic_load(&w->channel->in_hand) > 0);
   }
   lua_pop(L, 1);
   return alive;
@@ -469,6 +474,7 @@ static int received(lwt_uv *ctx, lua_State *L, channel *c, lwt_uv_message *m) {
   int failed = lua_pcall(L, 1, 1, 0);
   if (failed == LUA_OK) {
     lwt_uv_message_free(m);
+    lwt_uv_ring_arrived(c);
   } else {
     not_arrived(L, c, NULL, m, failed);
     ctx->lwt->rejected(ctx->lwt, L);
@@ -478,7 +484,8 @@ static int received(lwt_uv *ctx, lua_State *L, channel *c, lwt_uv_message *m) {
 
 /*---
 Receives the next message: a promise of its values. When the channel is closed and empty it
-is fulfilled with nil. Cancelling it loses no message, nor does receiving in a task that has
+is fulfilled with nil, as soon as no other receiver may give back what it was given: one that is
+cancelled before its loop has brought it the message does. Cancelling it loses no message, nor does receiving in a task that has
 yet to be told of a cancel. A message for which there is no memory here is the next receiver's,
 and this one is rejected; so is the receiver of one that cannot be made here (a module is
 missing), which is gone then.
@@ -500,19 +507,17 @@ static int l_recv(lua_State *L) {
                    has_to_queue(c, t->waiters, LWT_UV_STAGE_TOLD));
   uv_mutex_lock(&c->lock);
   lwt_uv_message *m = must_wait ? NULL : lwt_uv_ring_take(c);
-  int closed = c->closed && !must_wait;
+  int closed = m == NULL && !must_wait && lwt_uv_ring_is_over(c, t->unpacking);
   uv_mutex_unlock(&c->lock);
   if (m != NULL) return received(ctx, L, c, m);
   lua_pushnil(L);
   waiter *w = closed ? NULL : new_waiter(ctx, L, c, 0);
-  if (w == NULL) {
-    if (closed)
-      ctx->lwt->fulfilled(ctx->lwt, L, 1);
-    else
-      ctx->lwt->rejected(ctx->lwt, L);
-    return 1;
-  }
-  start(L, w); /* things may have changed meanwhile */
+  if (w != NULL)
+    start(L, w); /* things may have changed meanwhile */
+  else if (closed)
+    ctx->lwt->fulfilled(ctx->lwt, L, 1);
+  else
+    ctx->lwt->rejected(ctx->lwt, L);
   return 1;
 }
 
@@ -533,7 +538,7 @@ static int l_close(lua_State *L) {
   c->closed = 1;
   for (waiter *w = c->senders.first; w != NULL; w = w->next) w->closed = 1;
   while (lwt_uv_ring_wake_first(c, &c->senders, NULL)) continue;
-  while (c->count == 0 && lwt_uv_ring_wake_first(c, &c->receivers, NULL)) continue;
+  lwt_uv_ring_tell_end(c);
   uv_mutex_unlock(&c->lock);
   return 0;
 }

@@ -295,7 +295,7 @@ static void fill(lwt_uv *ctx, lua_State *L, lwt_uv_pool *pool) {
 /*---
 Sets the least and the greatest number of worker threads, and starts threads up to the
 least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
-at first. Raises when a thread cannot be started.
+at first. It raises when a thread cannot be started.
 @param min integer
 @param max integer at least 1
 ```lua

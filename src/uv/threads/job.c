@@ -404,7 +404,7 @@ static int l_make_promise(lua_State *L) {
   return 1;
 }
 
-/* It has come to nothing. */
+/* The job could not be started, or nobody will be told of it: free what it has. */
 static void give_up(lua_State *L, item *i) {
   release_job(i);
   if (i->promise == LUA_NOREF)

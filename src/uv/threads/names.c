@@ -180,7 +180,7 @@ register it, best in a module that both sides require: where it is not registere
 when a table arrives, the module of that name is required, or else the one of the name up
 to its last dot. Metatables made in C with `luaL_newmetatable` are registered already; a
 module that is itself the metatable of its objects (`Point.__index = Point`) needs no
-registering. Sets `__name`. Raises if the name belongs to something else.
+registering. Sets `__name`. It raises if the name belongs to something else.
 @param name string such as `"geometry.point"`: a module and what it makes
 @param metatable table
 @return table the metatable

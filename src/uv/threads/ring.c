@@ -61,7 +61,9 @@ int lwt_uv_ring_wake_first(channel *c, lwt_uv_waiter_queue *q, lwt_uv_message *m
   while ((w = q->first) != NULL) {
     lwt_uv_ring_withdraw(c, w);
     if (!w->sender) w->message = m;
+    if (m != NULL) atomic_fetch_add(&c->in_hand, 1);
     if (lwt_uv_inbox_post(w->inbox, &w->post) == 0) return 1;
+    if (m != NULL) atomic_fetch_sub(&c->in_hand, 1);
     if (!w->sender) w->message = NULL;
   }
   return 0;
@@ -72,10 +74,12 @@ lwt_uv_message *lwt_uv_ring_take(channel *c) {
   waiter *w = c->senders.first;
   if (c->count > 0) {
     m = pop(c);
+    atomic_fetch_add(&c->in_hand, 1);
     if (w == NULL || c->count >= c->bound) return m;
     push(c, w->message);
   } else if (w != NULL) {
     m = w->message;
+    atomic_fetch_add(&c->in_hand, 1);
   } else {
     return NULL;
   }
@@ -85,13 +89,36 @@ lwt_uv_message *lwt_uv_ring_take(channel *c) {
   return m;
 }
 
+int lwt_uv_ring_is_over(channel *c, int nested) {
+  return c->closed && (nested || atomic_load(&c->in_hand) == 0);
+}
+
+void lwt_uv_ring_tell_end(channel *c) {
+  while (c->count == 0 && lwt_uv_ring_is_over(c, 0) &&
+         lwt_uv_ring_wake_first(c, &c->receivers, NULL))
+    continue;
+}
+
+/* The one who brings `in_hand` to 0 sees that the channel is closed, or who closes it sees the
+** 0: both are in one order for all threads. */
+void lwt_uv_ring_arrived(channel *c) {
+  if (atomic_fetch_sub(&c->in_hand, 1) > 1 || !atomic_load(&c->closed)) return;
+  uv_mutex_lock(&c->lock);
+  lwt_uv_ring_tell_end(c);
+  uv_mutex_unlock(&c->lock);
+}
+
 int lwt_uv_ring_put_back(channel *c, lwt_uv_message *m) {
-  if (lwt_uv_ring_wake_first(c, &c->receivers, m)) return 1;
-  if (!reserve(c)) return 0;
-  c->head = (c->head + c->size - 1) % c->size;
-  c->ring[c->head] = m;
-  c->count++;
-  return 1;
+  int kept = lwt_uv_ring_wake_first(c, &c->receivers, m);
+  if (!kept && reserve(c)) {
+    c->head = (c->head + c->size - 1) % c->size;
+    c->ring[c->head] = m;
+    c->count++;
+    kept = 1;
+  }
+  atomic_fetch_sub(&c->in_hand, 1);
+  lwt_uv_ring_tell_end(c);
+  return kept;
 }
 
 void lwt_uv_ring_let_go(channel *c) {

@@ -35,7 +35,8 @@ struct lwt_uv_thread_channel {
   atomic_int refs;    /* of all kinds */
   atomic_int handles; /* userdata and messages: who may yet send or receive */
   uv_mutex_t lock;
-  int closed;
+  atomic_int closed;     /* set under the lock */
+  atomic_size_t in_hand; /* messages that receivers were given and may yet give back */
   size_t bound;
   lwt_uv_message **ring; /* grows up to the bound, and beyond for what is given back */
   size_t head, count, size;
@@ -52,12 +53,21 @@ void lwt_uv_ring_withdraw(lwt_uv_thread_channel *c, lwt_uv_thread_waiter *w);
 ** closing is out of the queue then, and that state frees it. 0: there was nobody. */
 int lwt_uv_ring_wake_first(lwt_uv_thread_channel *c, lwt_uv_waiter_queue *q,
                            lwt_uv_message *m);
-/* The next message, from the ring or a sender that waits; or NULL. */
+/* The next message, from the ring or a sender that waits; or NULL. It is in its receiver's hand
+** until _arrived or _put_back. */
 lwt_uv_message *lwt_uv_ring_take(lwt_uv_thread_channel *c);
+/* Nothing is in it: will there never be anything? What a receiver has in hand may come back; to a
+** `nested` turn, within the unpacking of a message, that does not matter: it cannot wait for it. */
+int lwt_uv_ring_is_over(lwt_uv_thread_channel *c, int nested);
+/* Tell those who wait for the end, if it has come. */
+void lwt_uv_ring_tell_end(lwt_uv_thread_channel *c);
 /* What nobody has seen goes to the next receiver, or back to the front. 0: no memory. */
 int lwt_uv_ring_put_back(lwt_uv_thread_channel *c, lwt_uv_message *m);
 /* Pass the message on without waiting. */
 enum { LWT_UV_SENT, LWT_UV_MUST_WAIT, LWT_UV_SHUT, LWT_UV_NO_MEMORY };
 int lwt_uv_ring_send(lwt_uv_thread_channel *c, lwt_uv_message *m);
+
+/* Without the lock: a receiver has its message for good, or the message is lost. */
+void lwt_uv_ring_arrived(lwt_uv_thread_channel *c);
 
 #endif

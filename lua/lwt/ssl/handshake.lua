@@ -1,0 +1,168 @@
+-- Internal: from a transport to a TLS stream.
+
+local lwt = require "lwt"
+local core = require "lwt.ssl.core"
+local context = require "lwt.ssl.contexts"
+local stream = require "lwt.ssl.stream"
+local transport = require "lwt.ssl.transport"
+
+local await, is_promise = lwt.await, lwt.is_promise
+
+local M = {}
+
+local PATIENCE = 10 -- seconds that a handshake may take unless told otherwise
+local LAST_WORDS = 1 -- seconds for the alert that says why it has failed
+
+-- Options of a connection, besides those of its context.
+local OWN = {
+  context = "table", name = "string", session = "userdata", timeout = "number",
+  allow_truncation = "boolean",
+}
+
+-- Split options into those of the connection and those of a context, which are nil when there are
+-- none. Raises text without a position.
+function M.split(opts)
+  local own, rest = {}, nil
+  if context.is(opts) then return { context = opts }, nil end
+  if type(opts) ~= "table" then error("table expected, got " .. type(opts), 0) end
+  for key, value in pairs(opts) do
+    local kind = OWN[key]
+    if not kind then
+      rest = rest or {}
+      rest[key] = value
+    elseif type(value) ~= kind then
+      error(("option '%s': %s expected, got %s"):format(key, kind, type(value)), 0)
+    else
+      own[key] = value
+    end
+  end
+  if own.context then
+    if not context.is(own.context) then error("option 'context': no context of lwt.ssl", 0) end
+    local key = next(rest or {})
+    if key ~= nil then
+      error(("option '%s': of a context, and one is given"):format(tostring(key)), 0)
+    end
+  end
+  if own.timeout and (own.timeout <= 0 or own.timeout ~= own.timeout) then
+    error("option 'timeout': a number of seconds above 0 expected", 0)
+  end
+  return own, rest
+end
+
+-- The name as certificates have it: no dot at its end, no brackets, ASCII.
+local function name_of(text)
+  local name = text:gsub("%.$", ""):gsub("^%[(.*)%]$", "%1"):gsub("%%.*$", ""):lower()
+  if name == "" or #name > 255 or name:find "[^!-~]" then
+    error(("option 'name': '%s' is no name of a host (write one that is not ASCII as xn--…)")
+      :format(text), 0)
+  end
+  return name
+end
+
+-- What a connection begins with, from options; `host` is the name where they give none.
+function M.client_plan(opts, host)
+  local own, rest = M.split(opts)
+  local given = own.name or host
+  local name = given and name_of(given)
+  local unverified = own.context and own.context.unverified or rest and rest.verify == false
+  if not name and not unverified then
+    error("option 'name' is missing: whom the certificate is to be of (or say verify = false)", 0)
+  end
+  own.name = name
+  own.context = own.context or (rest and context.make(rest, "client") or context.default())
+  if own.context.role ~= "client" then error("option 'context': it is a server's", 0) end
+  return own
+end
+
+function M.server_plan(opts)
+  local own, rest = M.split(opts)
+  if own.name then error("option 'name': of clients", 0) end
+  own.context = own.context or context.make(rest or {}, "server")
+  if own.context.role ~= "server" then error("option 'context': it is a client's", 0) end
+  return own
+end
+
+-- ---- The handshake -----------------------------------------------------------------------------
+
+local function connection_of(plan)
+  local c = plan.context
+  local conn = core.connection(c.raw)
+  if plan.name then conn:expect(plan.name, not c.unverified) end
+  if plan.session then conn:resume(plan.session) end
+  return conn
+end
+
+-- The server's own choice, by the name that the client wants. The function may wait.
+local function choose(c, conn, name)
+  local chosen = c.sni(name)
+  if is_promise(chosen) then chosen = await(chosen) end
+  if chosen ~= nil and (not context.is(chosen) or chosen.role ~= "server") then
+    error("the function 'sni' of a context gave no server's context", 0)
+  end
+  conn:choose(chosen and chosen.raw)
+end
+
+local function log_keys(c, conn)
+  if not c.keylog then return end
+  local lines = conn:keys()
+  for line in (lines or ""):gmatch("[^\n]+") do c.keylog(line) end
+end
+
+-- Say why, if that is possible, before the error is told.
+local function last_words(s)
+  stream.pump_out(s)
+  local p = s.sending
+  if p and p ~= true then pcall(await, lwt.with_timeout(LAST_WORDS, lwt.protected(p))) end
+end
+
+local function step(s, c)
+  local conn = s.conn
+  local what, more = conn:handshake()
+  if is_promise(what) then what, more = await(what) end
+  if what == nil then
+    last_words(s)
+    error(more, 0)
+  end
+  stream.pump_out(s)
+  if what == "read" then
+    conn:feed(await(s.transport.read()))
+  elseif what == "hello" then
+    choose(c, conn, more)
+  end
+  return what == "done"
+end
+
+local function shake(s, c)
+  repeat until step(s, c)
+  log_keys(c, s.conn)
+  return s
+end
+
+local function attempt(s, plan)
+  local ok, err = pcall(shake, s, plan.context)
+  if ok then return s end
+  s.gone = true
+  s.conn:free()
+  error(err, 0)
+end
+
+-- The task of a handshake over `lower`, which stays open whatever happens.
+local function run(lower, plan)
+  local t = transport.of(lower)
+  local s = stream.new(connection_of(plan), t, lower, plan)
+  return await(lwt.with_timeout(plan.timeout or PATIENCE, lwt.spawn(attempt, s, plan)))
+end
+
+function M.start(lower, plan) return lwt.spawn(run, lower, plan) end
+
+-- The same over something of our own, which is closed when it fails.
+function M.start_on(lower, plan)
+  return lwt.spawn(function()
+    local ok, s = pcall(run, lower, plan)
+    if ok then return s end
+    pcall(lower.close, lower)
+    error(s, 0)
+  end)
+end
+
+return M

@@ -1,0 +1,260 @@
+/* await.c: awaiting in a task: a promise, a turn of the loop (yield), another task that no
+** cancel reaches (shield), and waiting without a promise. A cancel that is due to the task is
+** raised here. */
+#include "running.h"
+
+static int raise_canceled(lua_State *L, lwt_context *c, task *t) {
+  if (t->flags & TF_INTERRUPTED) {
+    t->flags &= (uint16_t)~TF_INTERRUPTED;
+    pushreg(L, c->r_interrupted);
+  } else {
+    pushreg(L, c->r_canceled);
+  }
+  return lua_error(L);
+}
+
+static task *running(lua_State *L, lwt_context *c) {
+  if (c->current == NULL || L != c->current_co || c->callbacks) lwt_error_awaiting(L, c);
+  return c->current;
+}
+
+static void suspend(lua_State *L, lwt_context *c, task *t, int what, int idx) {
+  t->status = T_WAITING;
+  t->wait_co = L;
+  t->wait_idx = idx;
+  t->above = 0;
+  t->since = c->turn_now;
+  t->direct = (uint8_t)what;
+  if (what <= D_MVAR) {
+    t->flags |= TF_HELD;
+    t->p.n = c->turns;
+    c->held++;
+  }
+}
+
+/* p: the promise at idx, or NULL where there is none. */
+static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
+                       int uncancelable) {
+  task *t = running(L, c);
+  if (p == NULL) {
+    luaL_typeerror(L, idx, "promise");
+    return 0;
+  }
+  if (p->flags & F_NO_CANCEL) uncancelable = 1;
+  if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 && !uncancelable) {
+    p->flags |= F_SEEN;
+    if (!lwt_cancel_awaited(L, c, t, idx)) return raise_canceled(L, c, t);
+    t->flags |= TF_RAISE;
+  }
+  if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
+  p->flags |= F_SEEN;
+  if (p->state != S_PENDING) return 1;
+  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
+  lwt_slot_push(L, c, t->slot);
+  while (
+      !lwt_promise_add_known_waiter(L, idx, p, &t->p)) { /* a finalizer has changed it */
+    p = lwt_promise_find(L, idx);
+    p->flags |= F_SEEN;
+    if (p->state != S_PENDING) return 1;
+    lwt_slot_push(L, c, t->slot);
+  }
+  if (uncancelable) {
+    t->flags |= TF_SHIELDED;
+    t->shield++;
+  }
+  suspend(L, c, t, D_NONE, idx);
+  t->awaited = p;
+  return 0;
+}
+
+int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx) {
+  return await_begin(L, c, idx, lwt_promise_test(L, c, idx), 0);
+}
+
+int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
+  task *t = c->current;
+  promise *p;
+  if (t->flags & TF_SHIELDED) {
+    t->flags &= (uint16_t)~TF_SHIELDED;
+    t->shield--;
+  }
+  if (t->flags & TF_RAISE) {
+    t->flags &= (uint16_t)~TF_RAISE;
+    return raise_canceled(L, c, t);
+  }
+  p = lwt_promise_find(L, idx);
+  if (p->state == S_FULFILLED) return lwt_promise_push_values(L, idx, p);
+  if (p->state == S_PENDING) { /* (a module's own, which has not asked wait_resumed) */
+    pushreg(L, c->r_refused);
+    return lua_error(L);
+  }
+  if (p->flags & F_CANCELED) {
+    if (t->flags & TF_INTERRUPTED) return raise_canceled(L, c, t);
+  } else {
+    lwt_trace_cause(L, c, t, idx);
+  }
+  lwt_promise_push_error(L, idx, p);
+  return lua_error(L);
+}
+
+/* Will the next await of the running task raise lwt.Canceled, whatever it is given? What takes something at once (a lock, a value) then must not: nobody
+** would be told of it. */
+int lwt_task_cancel_due(const lwt_context *c) {
+  const task *t = c->current;
+  return t != NULL && (t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 &&
+         !c->callbacks;
+}
+
+/* ---- Waiting without a promise -------------------------------------------------------
+** At an mvar (whoever wakes the task pushes its value), or for a moment. */
+
+/* The running task; raises where no task may wait, and lwt.Canceled where that is due. */
+task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
+  task *t = running(L, c);
+  if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
+    lwt_task_told(L, c, t);
+    raise_canceled(L, c, t);
+  }
+  return t;
+}
+
+/* The task waits for `what` (at `at`, if it is a value). The caller yields. */
+void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at) {
+  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
+  suspend(L, c, t, what, at);
+}
+
+void lwt_task_direct_end(lua_State *L, lwt_context *c) {
+  task *t = c->current;
+  if (t->flags & TF_RAISE) {
+    t->flags &= (uint16_t)~TF_RAISE;
+    raise_canceled(L, c, t);
+  }
+}
+
+/* ---- What Lua calls ------------------------------------------------------------------- */
+
+static int await_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  (void)status;
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 1, await_k);
+  return lwt_task_await_end(L, c, 1);
+}
+
+/*---
+Waits until `p` is resolved: returns its values, or raises its error. At once when it is resolved already. It works only in a task; anywhere
+else it raises, also for a resolved promise. **Cancel point**: when the task is cancelled, `p` is cancelled, and this raises what
+`p` is then rejected with, as a rule `lwt.Canceled`.
+
+```lua
+print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
+```
+@async
+@generic T, U
+@param p lwt.Promise<T, U>
+@return T value
+@return U second
+@return any ...
+@function lwt.await(p)
+*/
+static int l_await(lua_State *L) {
+  lwt_context *c = context_here(L);
+  task *t = c->current;
+  promise *p = lwt_promise_test(L, c, 1);
+  if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL &&
+      !c->callbacks && !(t->flags & (TF_CANCEL | TF_LEVEL)))
+    return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
+  if (await_begin(L, c, 1, p, 0)) return lwt_task_await_end(L, c, 1);
+  return lua_yieldk(L, 0, (lua_KContext)c, await_k);
+}
+
+/* Yielding is awaiting: a cancel that has come meanwhile is told here. */
+static int yield_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  task *t = c->current;
+  (void)status;
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 0, yield_k);
+  if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
+    lwt_task_told(L, c, t);
+    return raise_canceled(L, c, t);
+  }
+  return 0;
+}
+
+/*---
+Lets every other ready task, the timers and the I/O have a turn. **Cancel point.**
+
+```lua
+lwt.spawn(function() print "first" lwt.yield() print "third" end)   --> first
+print "second"   --> second
+lwt.yield()   --> third
+```
+@async
+@function lwt.yield()
+*/
+static int l_yield(lua_State *L) {
+  lwt_context *c = context_here(L);
+  task *t = running(L, c);
+  if ((t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0) {
+    lwt_task_told(L, c, t);
+    return raise_canceled(L, c, t);
+  }
+  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
+  t->status = T_READY;
+  t->wait_co = L;
+  lwt_ring_push(&c->paused, t);
+  return lua_yieldk(L, 0, (lua_KContext)c, yield_k);
+}
+
+static int shield_k(lua_State *L, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  (void)status;
+  if (!lwt_task_goes_on(L, c)) return lwt_task_yield_again(L, c, 1, shield_k);
+  return lwt_task_await_end(L, c, 1);
+}
+
+/*---
+Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
+cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
+has to await.
+
+```lua
+print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
+```
+@async
+@generic T, U
+@param f fun(...): T?, U?, ...?
+@param ... any
+@return T value
+@return U second
+@return any ...
+@function lwt.shield(f, ...)
+*/
+static int l_shield(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lwt_check_callable(L, 1);
+  running(L, c);
+  lwt_task_spawn(L, c, lua_gettop(L) - 1);
+  if (await_begin(L, c, 1, lwt_promise_test(L, c, 1), 1))
+    return lwt_task_await_end(L, c, 1);
+  return lua_yieldk(L, 0, (lua_KContext)c, shield_k);
+}
+
+/* core.cancel_due(): lwt_task_cancel_due, for Lua. */
+static int l_cancel_due(lua_State *L) {
+  lua_pushboolean(L, lwt_task_cancel_due(context_of(L)));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"await", l_await},
+                                     {"yield", l_yield},
+                                     {"shield", l_shield},
+                                     {"cancel_due", l_cancel_due},
+                                     {NULL, NULL}};
+
+void lwt_await_open(lua_State *L, lwt_context *c) {
+  lwt_register(L, c, functions);
+  lua_pushliteral(L, "attempt to resume a coroutine in which a task waits (only the loop "
+                     "resumes it, when what it waits for is there)");
+  c->r_refused = lwt_slot(L);
+}

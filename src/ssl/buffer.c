@@ -1,0 +1,59 @@
+/* buffer.c: bytes that wait. A buffer has memory only while there are any; large pieces go back
+** to the session's context, which keeps a few for the next one: a busy connection asks the
+** allocator for nothing, and an idle one holds nothing. C only.
+*/
+#include "ssl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALLEST 1024
+#define SMALL 4096 /* more than that: a large piece at once */
+
+/* The context's spares are the main thread's: none while a thread of the pool works. */
+static char *take_piece(session *s, size_t cap) {
+  context *c = s->context;
+  if (cap == LWT_SSL_PIECE && !s->busy && c->spares > 0) return c->spare[--c->spares];
+  return malloc(cap);
+}
+
+static void give_piece(session *s, char *data, size_t cap) {
+  context *c = s->context;
+  if (cap == LWT_SSL_PIECE && !s->busy && c->spares < LWT_SSL_SPARES)
+    c->spare[c->spares++] = data;
+  else
+    free(data);
+}
+
+int lwt_ssl_buffer_room(session *s, buffer *b, size_t n) {
+  size_t waiting = b->len - b->at, cap = b->cap < SMALLEST ? SMALLEST : b->cap;
+  char *data;
+  if (b->cap - b->len >= n) return 1;
+  if (b->at > 0 && waiting + n <= b->cap) {
+    memmove(b->data, b->data + b->at, waiting);
+    b->at = 0;
+    b->len = waiting;
+    return 1;
+  }
+  if (cap < LWT_SSL_PIECE && waiting + n > SMALL) cap = LWT_SSL_PIECE;
+  while (cap < waiting + n) cap *= 2;
+  data = take_piece(s, cap);
+  if (data == NULL) return 0;
+  if (waiting > 0) memcpy(data, b->data + b->at, waiting);
+  if (b->data != NULL) give_piece(s, b->data, b->cap);
+  b->data = data;
+  b->cap = cap;
+  b->at = 0;
+  b->len = waiting;
+  return 1;
+}
+
+void lwt_ssl_buffer_took(session *s, buffer *b, size_t n) {
+  b->at += n;
+  if (b->at >= b->len) lwt_ssl_buffer_free(s, b);
+}
+
+void lwt_ssl_buffer_free(session *s, buffer *b) {
+  if (b->data != NULL) give_piece(s, b->data, b->cap);
+  memset(b, 0, sizeof *b);
+}

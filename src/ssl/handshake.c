@@ -1,0 +1,180 @@
+/* handshake.c: the handshake, step by step. A step is C alone; where the private key takes
+** longer than a turn of the loop should, it runs on a thread of the pool, and nobody else
+** touches the session meanwhile (`busy`).
+*/
+#include "ssl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+
+typedef enum step { STEP_DONE, STEP_READ, STEP_HELLO, STEP_FAILED } step;
+
+/* Any thread. */
+static step take_step(session *s) {
+  int r;
+  if (s->failed) return STEP_FAILED;
+  ERR_clear_error();
+  r = SSL_do_handshake(s->ssl);
+  if (r == 1) {
+    s->open = 1;
+    ERR_clear_error();
+    return STEP_DONE;
+  }
+  switch (SSL_get_error(s->ssl, r)) {
+  case SSL_ERROR_WANT_READ: return STEP_READ;
+  case SSL_ERROR_WANT_CLIENT_HELLO_CB: return STEP_HELLO;
+  default: break;
+  }
+  s->failed = 1;
+  if (s->no_memory) lwt_ssl_fault_set(&s->fault, "ENOMEM", "not enough memory");
+  if (s->checked.code[0] != '\0' && !s->verify_off && s->fault.code[0] == '\0')
+    s->fault = s->checked;
+  if (s->in_end && s->in.len == s->in.at)
+    lwt_ssl_fault_set(&s->fault, "SSL_EOF",
+                      "the connection was cut in the middle of the handshake");
+  lwt_ssl_fault_take(&s->fault);
+  return STEP_FAILED;
+}
+
+/* "done", "read", "hello" and the name, or nil and the error. */
+static int push_step(const lwt_api *lwt, lua_State *L, session *s, step what) {
+  switch (what) {
+  case STEP_DONE: lua_pushliteral(L, "done"); return 1;
+  case STEP_READ: lua_pushliteral(L, "read"); return 1;
+  case STEP_HELLO:
+    lua_pushliteral(L, "hello");
+    lua_pushstring(L, s->hello_name);
+    return 2;
+  default:
+    lua_pushnil(L);
+    lwt_ssl_push_fault(lwt, L, &s->fault, "handshake");
+    return 2;
+  }
+}
+
+/* ---- On the pool ------------------------------------------------------------------ */
+
+typedef struct step_job {
+  lwt_job job;
+  const lwt_api *lwt;
+  session *s;
+  step what;
+} step_job;
+
+static void worker(lwt_job *job) {
+  step_job *j = (step_job *)job;
+  j->what = take_step(j->s);
+}
+
+static int result(lua_State *L, lwt_job *job) {
+  step_job *j = (step_job *)job;
+  j->s->busy = 0;
+  return push_step(j->lwt, L, j->s, j->what);
+}
+
+static void release(lwt_job *job) {
+  step_job *j = (step_job *)job;
+  j->s->busy = 0;
+  lwt_ssl_session_release(j->s);
+  free(j);
+}
+
+static session *check_free(lua_State *L) {
+  session *s = lwt_ssl_check_session(L, 1);
+  if (s->busy) luaL_error(L, "the handshake is under way");
+  return s;
+}
+
+/* handshake(): as push_step says, or a promise of that. */
+static int l_handshake(lua_State *L) {
+  const lwt_api *lwt = lwt_ssl_lwt(L);
+  session *s = check_free(L);
+  step_job *j;
+  luaL_checkstack(L, 4, NULL);
+  if (!s->slow || lwt->job_start == NULL || s->in.len == s->in.at ||
+      (s->context->asks_name && s->hello == HELLO_NONE))
+    return push_step(lwt, L, s, take_step(s));
+  j = calloc(1, sizeof *j);
+  if (j == NULL) return luaL_error(L, "not enough memory");
+  j->job.worker = worker;
+  j->job.result = result;
+  j->job.release = release;
+  j->lwt = lwt;
+  j->s = s;
+  s->refs++;
+  s->busy = 1;
+  lwt->job_start(lwt, L, &j->job);
+  return 1;
+}
+
+/* ---- Before it, and in it ------------------------------------------------------------ */
+
+static int is_address(const char *name) {
+  unsigned char ip[16];
+  return inet_pton(AF_INET, name, ip) == 1 || inet_pton(AF_INET6, name, ip) == 1;
+}
+
+/* expect(name, check): whom the client calls, and whether the certificate has to have that
+** name. The subject's CN is not taken for a name, nor "*" for a part of one. */
+static int l_expect(lua_State *L) {
+  session *s = check_free(L);
+  const char *name = luaL_checkstring(L, 2);
+  X509_VERIFY_PARAM *param = SSL_get0_param(s->ssl);
+  int ok = 1;
+  ERR_clear_error();
+  free(s->expected);
+  s->expected = strdup(name);
+  if (is_address(name)) {
+    if (lua_toboolean(L, 3)) ok = X509_VERIFY_PARAM_set1_ip_asc(param, name);
+  } else {
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    ok = SSL_set_tlsext_host_name(s->ssl, name) == 1;
+    if (ok && lua_toboolean(L, 3)) ok = SSL_set1_host(s->ssl, name);
+  }
+  ERR_clear_error();
+  lua_pushboolean(L, ok);
+  return 1;
+}
+
+/* resume(ticket) */
+static int l_resume(lua_State *L) {
+  session *s = check_free(L);
+  SSL_SESSION *ticket = lwt_ssl_test_ticket(L, 2);
+  luaL_argcheck(L, ticket != NULL, 2, "session expected");
+  ERR_clear_error();
+  SSL_set_session(s->ssl, ticket); /* one that does not fit is simply not resumed */
+  ERR_clear_error();
+  return 0;
+}
+
+/* choose(context or nil): the answer to "hello". */
+static int l_choose(lua_State *L) {
+  session *s = check_free(L);
+  s->hello = HELLO_ANSWERED;
+  if (!lua_isnoneornil(L, 2)) {
+    context *c = lwt_ssl_check_context(L, 2);
+    luaL_argcheck(L, c->server, 2, "a context for servers expected");
+    if (!SSL_set_SSL_CTX(s->ssl, c->ctx)) return luaL_error(L, "not enough memory");
+    c->refs++;
+    lwt_ssl_context_release(s->chosen);
+    s->chosen = c;
+    lwt_ssl_follow_context(s, c);
+    SSL_set_min_proto_version(s->ssl, (int)SSL_CTX_get_min_proto_version(c->ctx));
+    SSL_set_max_proto_version(s->ssl, (int)SSL_CTX_get_max_proto_version(c->ctx));
+  }
+  return 0;
+}
+
+/* is_busy(): a thread of the pool makes a step. */
+static int l_is_busy(lua_State *L) {
+  lua_pushboolean(L, lwt_ssl_check_session(L, 1)->busy);
+  return 1;
+}
+
+const luaL_Reg lwt_ssl_handshaking[] = {
+    {"handshake", l_handshake}, {"expect", l_expect},   {"resume", l_resume},
+    {"choose", l_choose},       {"is_busy", l_is_busy}, {NULL, NULL},
+};

@@ -1,0 +1,289 @@
+/* load.c: what a context is given: certificates, keys, whom it trusts, revocations. Each is
+** PEM text or the name of a file. Files are read here and not in Lua, whose strings cannot
+** be wiped; no message shows a byte of a key.
+*/
+#include "ssl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <openssl/pem.h>
+
+/* A source, to be read with OpenSSL's PEM functions. */
+typedef struct source {
+  BIO *bio;
+  const char *name; /* for messages: the file, or "the text given" */
+} source;
+
+/* `bio` is NULL when it cannot be read: `f` says why. Never raises. */
+static source open_source(lua_State *L, int arg, fault *f) {
+  size_t n;
+  const char *text = lua_tolstring(L, arg, &n);
+  source s = {NULL, text};
+  ERR_clear_error();
+  if (strstr(text, "-----BEGIN") != NULL) {
+    s.name = "the text given";
+    s.bio = BIO_new_mem_buf(text, (int)n);
+  } else {
+    errno = 0;
+    s.bio = BIO_new_file(text, "r");
+    if (s.bio == NULL && errno != 0) lwt_ssl_fault_errno(f, errno, text);
+  }
+  ERR_clear_error();
+  if (s.bio == NULL) lwt_ssl_fault_set(f, "ENOMEM", "not enough memory");
+  return s;
+}
+
+static int raise(lua_State *L, const fault *f) {
+  ERR_clear_error();
+  lwt_ssl_push_fault(lwt_ssl_lwt(L), L, f, "context");
+  return lua_error(L);
+}
+
+/* ---- The key -------------------------------------------------------------------- */
+
+typedef struct asking {
+  lua_State *L;
+  int function; /* its index; 0: nobody to ask */
+  int asked, raised;
+} asking;
+
+/* Called on the main thread, from within a PEM function: an error waits until that has
+** returned. */
+static int on_password(char *buf, int size, int writing, void *data) {
+  asking *a = data;
+  size_t n;
+  const char *password;
+  (void)writing;
+  a->asked = 1;
+  if (a->function == 0) return -1;
+  if (!lua_checkstack(a->L, 2)) return -1;
+  lua_pushvalue(a->L, a->function);
+  if (lua_isfunction(a->L, -1) && lua_pcall(a->L, 0, 1, 0) != LUA_OK) {
+    a->raised = 1;
+    return -1;
+  }
+  password = lua_tolstring(a->L, -1, &n);
+  if (password == NULL || n > (size_t)size) return -1;
+  memcpy(buf, password, n);
+  lua_pop(a->L, 1);
+  return (int)n;
+}
+
+/* NULL: `f` says why, or what the password's function has raised is on top. */
+static EVP_PKEY *read_key(lua_State *L, int arg, int password, fault *f) {
+  asking a = {L, lua_isnoneornil(L, password) ? 0 : password, 0, 0};
+  source s = open_source(L, arg, f);
+  EVP_PKEY *key;
+  if (s.bio == NULL) return NULL;
+  key = PEM_read_bio_PrivateKey(s.bio, NULL, on_password, &a);
+  BIO_free(s.bio);
+  ERR_clear_error();
+  if (key != NULL || a.raised) return key;
+  if (a.asked)
+    lwt_ssl_fault_set(f, "SSL_KEY",
+                      a.function == 0 ? "the key of %s is encrypted: give its password"
+                                      : "the key of %s: the password does not fit",
+                      s.name);
+  lwt_ssl_fault_set(f, "SSL_KEY", "there is no private key in %s (PEM expected)", s.name);
+  return NULL;
+}
+
+/* ---- The certificate and its chain ------------------------------------------------ */
+
+typedef STACK_OF(X509) chain;
+
+static void free_chain(chain *list) {
+  sk_X509_pop_free(list, X509_free);
+}
+
+/* Every certificate of a source, or NULL: `f` says why. */
+static chain *read_chain(lua_State *L, int arg, fault *f) {
+  source s = open_source(L, arg, f);
+  chain *list;
+  X509 *cert;
+  if (s.bio == NULL) return NULL;
+  list = sk_X509_new_null();
+  while (list != NULL && (cert = PEM_read_bio_X509_AUX(s.bio, NULL, NULL, NULL)) != NULL)
+    if (!sk_X509_push(list, cert)) {
+      X509_free(cert);
+      break;
+    }
+  BIO_free(s.bio);
+  ERR_clear_error();
+  if (list != NULL && sk_X509_num(list) > 0) return list;
+  free_chain(list);
+  lwt_ssl_fault_set(f, "SSL_CERT_INVALID", "there is no certificate in %s (PEM expected)",
+                    s.name);
+  return NULL;
+}
+
+static int is_slow(EVP_PKEY *key) {
+  return EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) > 2048;
+}
+
+static int use(context *c, chain *list, EVP_PKEY *key, fault *f) {
+  X509 *cert = sk_X509_value(list, 0);
+  char name[160];
+  lwt_ssl_name_of(cert, name, sizeof name);
+  if (!X509_check_private_key(cert, key)) {
+    ERR_clear_error();
+    lwt_ssl_fault_set(f, "SSL_KEY_MISMATCH",
+                      "the key does not belong to the certificate (%s)", name);
+    return 0;
+  }
+  if (!SSL_CTX_use_certificate(c->ctx, cert) || !SSL_CTX_clear_chain_certs(c->ctx) ||
+      !SSL_CTX_use_PrivateKey(c->ctx, key)) {
+    lwt_ssl_fault_take(f);
+    return 0;
+  }
+  for (int i = 1; i < sk_X509_num(list); i++)
+    if (!SSL_CTX_add1_chain_cert(c->ctx, sk_X509_value(list, i))) {
+      lwt_ssl_fault_take(f);
+      return 0;
+    }
+  c->named = 1;
+  if (is_slow(key)) c->slow = 1;
+  return 1;
+}
+
+/* identity(cert, key, password): cert may be followed by its chain. */
+static int l_identity(lua_State *L) {
+  context *c = lwt_ssl_check_context(L, 1);
+  fault f = {0};
+  chain *list;
+  EVP_PKEY *key;
+  int ok;
+  lua_settop(L, 4);
+  luaL_checkstring(L, 2);
+  luaL_checkstring(L, 3);
+  key = read_key(L, 3, 4, &f);
+  if (key == NULL && f.code[0] == '\0')
+    return lua_error(L); /* of the password's function */
+  list = key == NULL ? NULL : read_chain(L, 2, &f);
+  ok = list != NULL && use(c, list, key, &f);
+  free_chain(list);
+  EVP_PKEY_free(key);
+  return ok ? 0 : raise(L, &f);
+}
+
+/* more_chain(cert): certificates to send behind that of the last identity. */
+static int l_more_chain(lua_State *L) {
+  context *c = lwt_ssl_check_context(L, 1);
+  fault f = {0};
+  chain *list;
+  luaL_checkstring(L, 2);
+  list = read_chain(L, 2, &f);
+  for (int i = 0; i < sk_X509_num(list); i++)
+    if (!SSL_CTX_add1_chain_cert(c->ctx, sk_X509_value(list, i))) lwt_ssl_fault_take(&f);
+  free_chain(list);
+  return f.code[0] == '\0' ? 0 : raise(L, &f);
+}
+
+/* ---- Whom to trust ------------------------------------------------------------------ */
+
+static int is_folder(const char *path) {
+  struct stat st;
+  return strstr(path, "-----BEGIN") == NULL && stat(path, &st) == 0 &&
+         S_ISDIR(st.st_mode);
+}
+
+/* trust(source): certificates, or a folder that is hashed as OpenSSL's rehash does. */
+static int l_trust(lua_State *L) {
+  context *c = lwt_ssl_check_context(L, 1);
+  const char *text = luaL_checkstring(L, 2);
+  X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
+  fault f = {0};
+  chain *list;
+  ERR_clear_error();
+  if (is_folder(text)) {
+    if (!X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()) ||
+        !X509_LOOKUP_add_dir(X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()), text,
+                             X509_FILETYPE_PEM))
+      lwt_ssl_fault_take(&f);
+    return f.code[0] == '\0' ? 0 : raise(L, &f);
+  }
+  list = read_chain(L, 2, &f);
+  for (int i = 0; i < sk_X509_num(list); i++) {
+    X509 *cert = sk_X509_value(list, i);
+    if (!X509_STORE_add_cert(store, cert) ||
+        (c->server && !SSL_CTX_add_client_CA(c->ctx, cert)))
+      lwt_ssl_fault_take(&f);
+  }
+  free_chain(list);
+  return f.code[0] == '\0' ? 0 : raise(L, &f);
+}
+
+/* A chain may end at what was given, although that is no root: then it is trusted itself. */
+static int l_trust_partial(lua_State *L) {
+  context *c = lwt_ssl_check_context(L, 1);
+  X509_STORE_set_flags(SSL_CTX_get_cert_store(c->ctx), X509_V_FLAG_PARTIAL_CHAIN);
+  return 0;
+}
+
+/* defaults() -> the file and the folder that OpenSSL was built with, and the variables
+** that say otherwise. */
+int lwt_ssl_l_defaults(lua_State *L) {
+  lua_pushstring(L, X509_get_default_cert_file());
+  lua_pushstring(L, X509_get_default_cert_dir());
+  lua_pushstring(L, X509_get_default_cert_file_env());
+  lua_pushstring(L, X509_get_default_cert_dir_env());
+  return 4;
+}
+
+static int is_hash(const char *name) {
+  return strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] >= '0' &&
+         name[9] <= '9';
+}
+
+/* is_hashed(folder): can OpenSSL look a certificate up there, by names that are hashes? */
+int lwt_ssl_l_is_hashed(lua_State *L) {
+  DIR *folder = opendir(luaL_checkstring(L, 1));
+  const struct dirent *entry;
+  int found = 0;
+  while (folder != NULL && !found && (entry = readdir(folder)) != NULL)
+    found = is_hash(entry->d_name);
+  if (folder != NULL) closedir(folder);
+  lua_pushboolean(L, found);
+  return 1;
+}
+
+/* revoked(source): lists of what is revoked; the certificate of the peer is looked up. */
+static int l_revoked(lua_State *L) {
+  context *c = lwt_ssl_check_context(L, 1);
+  X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
+  fault f = {0};
+  source s;
+  X509_CRL *crl;
+  int n = 0;
+  luaL_checkstring(L, 2);
+  s = open_source(L, 2, &f);
+  if (s.bio == NULL) return raise(L, &f);
+  while ((crl = PEM_read_bio_X509_CRL(s.bio, NULL, NULL, NULL)) != NULL) {
+    if (!X509_STORE_add_crl(store, crl)) lwt_ssl_fault_take(&f);
+    X509_CRL_free(crl);
+    n++;
+  }
+  BIO_free(s.bio);
+  ERR_clear_error();
+  if (n == 0)
+    lwt_ssl_fault_set(&f, "SSL_CERT_INVALID",
+                      "there is no list of revocations (CRL) in %s (PEM expected)",
+                      s.name);
+  if (f.code[0] != '\0') return raise(L, &f);
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  return 0;
+}
+
+const luaL_Reg lwt_ssl_loading[] = {
+    {"identity", l_identity},
+    {"more_chain", l_more_chain},
+    {"trust", l_trust},
+    {"trust_partial", l_trust_partial},
+    {"revoked", l_revoked},
+    {"ocsp", lwt_ssl_l_ocsp},
+    {NULL, NULL},
+};

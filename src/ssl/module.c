@@ -1,0 +1,30 @@
+/* module.c: the module lwt.ssl.core: contexts and sessions for lua/lwt/ssl. */
+#include "ssl.h"
+
+const lwt_api *lwt_ssl_lwt(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* The interface is in the registry from the beginning (lwt_import below). */
+void lwt_ssl_functions(lua_State *L, const luaL_Reg *functions) {
+  lua_pushlightuserdata(L, (void *)lwt_import(L));
+  luaL_setfuncs(L, functions, 1);
+}
+
+__attribute__((visibility("default"))) int luaopen_lwt_ssl_core(lua_State *L) {
+  static const luaL_Reg functions[] = {{"context", lwt_ssl_l_context},
+                                       {"connection", lwt_ssl_l_session},
+                                       {"defaults", lwt_ssl_l_defaults},
+                                       {"is_hashed", lwt_ssl_l_is_hashed},
+                                       {NULL, NULL}};
+  lwt_import(L);
+  OPENSSL_init_ssl(0, NULL);
+  lwt_ssl_open_tickets(L);
+  lwt_ssl_open_contexts(L);
+  lwt_ssl_open_sessions(L);
+  lua_createtable(L, 0, 4);
+  lwt_ssl_functions(L, functions);
+  lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
+  lua_setfield(L, -2, "library");
+  return 1;
+}

@@ -1,0 +1,107 @@
+/* session.c: the life of a session: made by `client` or `server`, freed when neither Lua nor
+** a job holds it. What it does is in handshake.c, transfer.c and about.c.
+*/
+#include "ssl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+session *lwt_ssl_session_of(const SSL *ssl) {
+  return SSL_get_app_data(ssl);
+}
+
+session *lwt_ssl_check_session(lua_State *L, int arg) {
+  session **box = luaL_checkudata(L, arg, SESSION_TYPE);
+  luaL_argcheck(L, *box != NULL, arg, "connection is gone");
+  return *box;
+}
+
+void lwt_ssl_session_release(session *s) {
+  if (s == NULL || --s->refs > 0) return;
+  if (s->ssl != NULL) {
+    /* Freed as it is, OpenSSL would take the session for a broken one and not resume it. */
+    if (s->open && !s->failed)
+      SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(s->ssl);
+  }
+  lwt_ssl_buffer_free(s, &s->in);
+  lwt_ssl_buffer_free(s, &s->out);
+  lwt_ssl_buffer_free(s, &s->plain);
+  lwt_ssl_buffer_free(s, &s->keylog);
+  SSL_SESSION_free(s->ticket);
+  free(s->hello_name);
+  free(s->expected);
+  lwt_ssl_context_release(s->chosen);
+  lwt_ssl_context_release(s->context);
+  ERR_clear_error();
+  free(s);
+}
+
+/* Also `close`: nothing can be asked of it afterwards. */
+static int l_gc(lua_State *L) {
+  session **box = luaL_checkudata(L, 1, SESSION_TYPE);
+  session *s = *box;
+  *box = NULL;
+  lwt_ssl_session_release(s);
+  return 0;
+}
+
+static int mode_of(const context *c) {
+  if (c->verify == VERIFY_REQUIRE)
+    return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+  return c->server && c->verify == VERIFY_OFF ? SSL_VERIFY_NONE : SSL_VERIFY_PEER;
+}
+
+void lwt_ssl_follow_context(session *s, const context *c) {
+  /* A client that does not verify looks all the same, so that it can tell. */
+  s->verify_off = c->verify == VERIFY_OFF;
+  s->slow = c->slow;
+  s->owes_tickets = s->server && c->late_tickets;
+  s->wants_keylog = c->keeps_keys;
+  SSL_set_verify(s->ssl, mode_of(c), lwt_ssl_on_verify);
+}
+
+/* session(context): push one, without a name. */
+int lwt_ssl_l_session(lua_State *L) {
+  context *c = lwt_ssl_check_context(L, 1);
+  session **box = lua_newuserdatauv(L, sizeof *box, 0);
+  session *s;
+  *box = NULL;
+  luaL_setmetatable(L, SESSION_TYPE);
+  s = calloc(1, sizeof *s);
+  if (s == NULL) return luaL_error(L, "not enough memory");
+  *box = s;
+  s->refs = 1;
+  s->server = c->server;
+  s->ocsp = c->ocsp;
+  s->context = c;
+  c->refs++;
+  ERR_clear_error();
+  s->ssl = SSL_new(c->ctx);
+  if (s->ssl == NULL || !SSL_set_app_data(s->ssl, s) || !lwt_ssl_bio_attach(s)) {
+    ERR_clear_error();
+    return luaL_error(L, "not enough memory");
+  }
+  lwt_ssl_follow_context(s, c);
+  if (s->server)
+    SSL_set_accept_state(s->ssl);
+  else
+    SSL_set_connect_state(s->ssl);
+  if (!s->server && s->ocsp != OCSP_OFF)
+    SSL_set_tlsext_status_type(s->ssl, TLSEXT_STATUSTYPE_ocsp);
+  return 1;
+}
+
+void lwt_ssl_open_sessions(lua_State *L) {
+  luaL_newmetatable(L, SESSION_TYPE);
+  lua_pushcfunction(L, l_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  lwt_ssl_functions(L, lwt_ssl_handshaking);
+  lwt_ssl_functions(L, lwt_ssl_moving);
+  lwt_ssl_functions(L, lwt_ssl_telling);
+  lua_pushcfunction(L, l_gc);
+  lua_setfield(L, -2, "free");
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

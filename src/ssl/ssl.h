@@ -1,0 +1,173 @@
+/* ssl.h: what the files of lwt.ssl.core share.
+**
+** A context (context.c, load.c) is an SSL_CTX, fixed once it is used. A session is one
+** TLS connection without a transport: what the peer has sent is fed into it, and what it
+** wants sent is taken out of it (bio.c); lua/lwt/ssl/ moves the bytes. No callback of
+** OpenSSL enters Lua: a step of the handshake may run on a thread of the pool. What Lua
+** has to decide stops the handshake instead, which goes on when it is decided.
+*/
+#ifndef LWT_SSL_H
+#define LWT_SSL_H
+
+#include <stdint.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lwt.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#define CONTEXT_TYPE "TLS context"
+#define SESSION_TYPE "TLS connection"
+#define TICKET_TYPE "lwt.ssl.session"
+
+/* ---- What went wrong (error.c) ---------------------------------------------- */
+
+/* Plain C, so that a thread of the pool can note it. */
+typedef struct fault {
+  char code[32]; /* "SSL_CERT_EXPIRED" …; empty: nothing */
+  char message[512];
+  char reason[160]; /* OpenSSL's own words */
+  int alert;        /* the number of the alert that the peer has sent, or 0 */
+  int err;          /* errno, when the system refuses a file: `path` */
+  const char *path;
+} fault;
+
+void lwt_ssl_fault_set(fault *f, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The system refuses a file, whose name stays where it is until the fault is pushed. */
+void lwt_ssl_fault_errno(fault *f, int err, const char *path);
+/* From what OpenSSL has queued for this thread, which is emptied. */
+void lwt_ssl_fault_take(fault *f);
+/* Push the error object. May raise (memory). */
+void lwt_ssl_push_fault(const lwt_api *lwt, lua_State *L, const fault *f, const char *op);
+
+/* ---- Contexts ---------------------------------------------------------------- */
+
+enum { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRE };
+enum { OCSP_OFF, OCSP_ASK, OCSP_REQUIRE };
+
+/* A large buffer: four records with what TLS adds. */
+#define LWT_SSL_PIECE 69632
+#define LWT_SSL_SPARES 4
+
+/* Counted: what a handshake uses may outlive what Lua holds. */
+typedef struct context {
+  SSL_CTX *ctx;
+  int refs;
+  int server;
+  int verify;
+  int named;             /* has a certificate of its own */
+  int slow;              /* its private key takes longer than a turn should be */
+  int asks_name;         /* a function in Lua chooses the context */
+  int ocsp;              /* client: OCSP_ASK … */
+  int late_tickets;      /* TLS 1.3: with the first data, not with the handshake */
+  unsigned char *staple; /* server: the response that goes with the certificate */
+  size_t staple_len;
+  unsigned char *alpn; /* in the wire's form */
+  unsigned alpn_len;
+  int keylog_fd;               /* -1: none */
+  int keeps_keys;              /* for a function in Lua */
+  char *spare[LWT_SSL_SPARES]; /* pieces that buffers have given back */
+  int spares;
+} context;
+
+context *lwt_ssl_check_context(lua_State *L, int arg);
+context *lwt_ssl_context_of(const SSL *ssl);
+void lwt_ssl_context_release(context *c);
+void lwt_ssl_open_contexts(lua_State *L);
+int lwt_ssl_l_context(lua_State *L);
+extern const luaL_Reg lwt_ssl_loading[]; /* load.c: methods of contexts */
+int lwt_ssl_l_defaults(lua_State *L);
+int lwt_ssl_l_is_hashed(lua_State *L);
+
+/* ---- Sessions ---------------------------------------------------------------- */
+
+enum { HELLO_NONE, HELLO_ASKED, HELLO_ANSWERED };
+
+typedef struct buffer {
+  char *data;
+  size_t at, len, cap; /* data[at, len) waits */
+} buffer;
+
+typedef struct session {
+  SSL *ssl;
+  context *context, *chosen; /* what it began with, and what the client's name chose */
+  int refs;                  /* the userdata, and a job that runs */
+  int server;
+  int busy;      /* a job runs a step of the handshake: nobody else may touch `ssl` */
+  int open;      /* the handshake is done */
+  int failed;    /* OpenSSL has given up: nothing may be sent any more */
+  int said_end;  /* our close_notify is out */
+  int heard_end; /* and the peer's has come */
+  int in_end;    /* the transport is at its end */
+  int no_memory;
+  buffer in, out, plain; /* from the transport; for it; decrypted and not yet taken */
+  unsigned taken;        /* grows with whatever is taken of the buffers */
+  int plain_status;      /* what comes after `plain`: SSL_ERROR_NONE: nothing known yet */
+  int hello;
+  char *hello_name;
+  int slow;
+  int ocsp;
+  int owes_tickets;
+  int stapled;
+  int verify_off;
+  char *expected;       /* the name that the certificate has to have, for messages */
+  fault fault, checked; /* what ended it; why the certificate is not good */
+  buffer keylog;
+  int wants_keylog;
+  SSL_SESSION *ticket; /* the newest that can be resumed */
+} session;
+
+session *lwt_ssl_check_session(lua_State *L, int arg);
+session *lwt_ssl_session_of(const SSL *ssl);
+void lwt_ssl_open_sessions(lua_State *L);
+void lwt_ssl_follow_context(session *s, const context *c);
+int lwt_ssl_l_session(lua_State *L);
+extern const luaL_Reg lwt_ssl_handshaking[]; /* handshake.c */
+extern const luaL_Reg lwt_ssl_moving[];      /* transfer.c */
+extern const luaL_Reg lwt_ssl_telling[];     /* about.c */
+
+void lwt_ssl_session_release(session *s);
+/* buffer.c. Room for `n` more bytes: 0 without memory. */
+int lwt_ssl_buffer_room(session *s, buffer *b, size_t n);
+void lwt_ssl_buffer_took(session *s, buffer *b, size_t n); /* frees it when it is empty */
+void lwt_ssl_buffer_free(session *s, buffer *b);
+
+/* transfer.c */
+int lwt_ssl_push_bytes(lua_State *L, size_t offset, size_t n);
+
+/* bio.c: the end of an SSL that reads from `in` and writes to `out`. */
+int lwt_ssl_bio_attach(session *s);
+
+/* verify.c */
+int lwt_ssl_on_verify(int ok, X509_STORE_CTX *store);
+void lwt_ssl_certificate_fault(fault *f, int error, X509 *cert, const char *expected);
+
+/* ocsp.c */
+int lwt_ssl_on_staple_wanted(SSL *ssl, void *data);
+int lwt_ssl_on_stapled(SSL *ssl, void *data);
+int lwt_ssl_l_ocsp(lua_State *L);
+
+/* certificate.c */
+/* Push a table about a certificate. May raise (memory). */
+void lwt_ssl_push_certificate(lua_State *L, X509 *cert);
+/* Push a userdata that frees what is put there. May raise (memory). */
+X509 **lwt_ssl_new_holder(lua_State *L);
+/* "CN=…" or the whole name, cut to fit. */
+void lwt_ssl_name_of(X509 *cert, char *text, size_t size);
+void lwt_ssl_date(const ASN1_TIME *time, char *text, size_t size);
+
+/* ticket.c */
+void lwt_ssl_open_tickets(lua_State *L);
+SSL_SESSION *lwt_ssl_test_ticket(lua_State *L, int arg);
+int lwt_ssl_l_ticket(lua_State *L);
+
+/* module.c */
+const lwt_api *lwt_ssl_lwt(lua_State *L); /* upvalue 1 of every function */
+/* Set functions, each with that upvalue, in the table at the top. */
+void lwt_ssl_functions(lua_State *L, const luaL_Reg *functions);
+
+#endif
