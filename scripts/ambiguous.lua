@@ -19,8 +19,8 @@ for line in io.lines(path) do
 end
 
 print [[
-/* ambiguous.h: characters that take two columns in East Asian fonts and one in others. Written by
-** scripts/ambiguous.lua from Unicode 15's EastAsianWidth.txt. */
+/* ambiguous.h: characters that take two columns in East Asian fonts and one in others.
+** Written by scripts/ambiguous.lua from Unicode 15's EastAsianWidth.txt. */
 static const struct {
   int32_t first, last;
 } ambiguous[] = {]]

@@ -318,8 +318,9 @@ struct lwt_api {
   /* socket_write: the first bytes of these, as many as the system takes at once. */
   ptrdiff_t (*socket_write)(const lwt_api *, lua_State *L, int idx, const char *data,
                             size_t size);
+  /* Since 1.3; NULL before lwt.uv is loaded. --------------------------------- */
 
-  /* NULL before lwt.uv is loaded. Something of the process's (a terminal's mode, say) has to be put back however the
+  /* Something of the process's (a terminal's mode, say) has to be put back however the
   ** process ends: f(data) is called at exit, and before a fatal signal ends it. It must be
   ** fit for signal handlers, and may be called on any thread, also more than once. Returns a
   ** ticket for lent_remove, or a negative number when there are too many. */

@@ -1954,18 +1954,6 @@ function lwt_Listener:close() end
 ---@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
 
----An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
----what it logs is logged by a section. `setLevel` is the section's `set_level`.
----```lua
----log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
----local logger = log.lualogging "library"
----logger:warn("%d tries", 3)   --> library warning 3 tries
----logger:setLevel(logger.ERROR)
----logger:warn "no more"
----```
----@return lwt.LuaLogging
-function lwt_LogSection:lualogging() end
-
 ---A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
 ---@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
@@ -4454,8 +4442,8 @@ local lwt_TextChannel = {}
 ---@return lwt.Channel
 function lwt_TextChannel:byte_channel() end
 
----Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
----on the text channel that it is given, which afterwards can no longer be used.
+---Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and
+---works on the text channel that it is given, which afterwards can no longer be used.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -4475,8 +4463,8 @@ function lwt_TextChannel:atomic(f) end
 ---@return lwt.Promise
 function lwt_TextChannel:flush() end
 
----Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
----`lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected
+---with `lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
 ---@param side? string `"read"` or `"write"`; both when it is left out
 ---@return lwt.Promise
 function lwt_TextChannel:close(side) end
@@ -4491,9 +4479,9 @@ function lwt_TextChannel:is_closed() end
 
 ---Read one character: a code point, in UTF-8.
 ---
----In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
----rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
----from 0; the next read goes on behind it, and begins with what was read in vain.
+---In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read
+---is rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole
+---input, from 0; the next read goes on behind it, and begins with what was read in vain.
 ---```lua
 ---local lio = require "lwt.io"
 ---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
@@ -4513,8 +4501,8 @@ function lwt_TextChannel:read_char() end
 ---@return lwt.Promise a string, or nil at the end
 function lwt_TextChannel:read_line() end
 
----Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
----is buffered, or else what the next read of the system gives.
+---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters:
+---what is buffered, or else what the next read of the system gives.
 ---```lua
 ---local lio = require "lwt.io"
 ---local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
@@ -4562,9 +4550,10 @@ function lwt_TextChannel:read_lines() end
 function lwt_TextChannel:read_chars() end
 
 ---Write strings (numbers are taken too), as one operation of the byte channel, and with its
----buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
----write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
----the text, and nothing of it is written. A character must not be cut in two between writes.
+---buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel
+---the write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the
+---offset in the text, and nothing of it is written. A character must not be cut in two between
+---writes.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -4613,8 +4602,8 @@ function lwt_TextChannel:write_line(line) end
 ---@return lwt.Promise
 function lwt_TextChannel:writef(fmt, ...) end
 
----Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
----an operation of its own.
+---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
+---is an operation of its own.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -7699,7 +7688,7 @@ lwt_log_module.is_closed = lwt_Logger.is_closed
 ---logger:setLevel(logger.ERROR)
 ---logger:warn "no more"
 ---```
----@param s? lwt.LogSection|string a section or its name; the main section where there is none
+---@param s? string|lwt.LogSection a section or its name; the main section where there is none
 ---@return lwt.LuaLogging
 lwt_log_module.lualogging = function(s) end
 
@@ -10750,8 +10739,8 @@ lwt_test_module.bytes_kit = function(source, sink) end
 ---@class lwt.text.module
 local lwt_text_module = {}
 
----`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The language makes no
----difference (in Turkish as well, `i` becomes `I`).
+---`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The
+---language makes no difference (in Turkish as well, `i` becomes `I`).
 ---```lua
 ---print(text.upper("straße, ñ"))   --> STRASSE, Ñ
 ---```
@@ -10767,8 +10756,8 @@ lwt_text_module.upper = function(s) end
 ---@return string
 lwt_text_module.lower = function(s) end
 
----`s` with differences of upper and lower case removed, to compare by: it is not meant to be read.
----Where accents may be written in two ways, normalize as well.
+---`s` with differences of upper and lower case removed, to compare by: it is not meant to be
+---read. Where accents may be written in two ways, normalize as well.
 ---```lua
 ---print(text.fold("Straße") == text.fold("STRASSE"))   --> true
 ---```
@@ -10776,11 +10765,12 @@ lwt_text_module.lower = function(s) end
 ---@return string
 lwt_text_module.fold = function(s) end
 
----`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits with the
----ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `columns` is left out.
+---`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits
+---with the ellipsis behind it. A cluster is never cut. An ellipsis that is wider than
+---`columns` is left out.
 ---```lua
----print(text.truncate("a long title", 7), text.truncate("short", 7), text.truncate("日本語", 5, ""))
------> a long… short 日本
+---print(text.truncate("a long title", 7), text.truncate("short", 7))   --> a long… short
+---print(text.truncate("日本語", 5, ""))   --> 日本
 ---```
 ---@param s string
 ---@param columns integer at least 0
@@ -10789,9 +10779,9 @@ lwt_text_module.fold = function(s) end
 ---@return string
 lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
 
----`s` filled up with blanks to so many columns. What is as wide or wider stays as it is. Options: `align`
----says where the text is then: `"left"` (the default), `"right"` or `"center"`; `fill` is another
----character for the blanks, one column wide.
+---`s` filled up with blanks to so many columns. What is as wide or wider stays as it is.
+---Options: `align` says where the text is then: `"left"` (the default), `"right"` or
+---`"center"`; `fill` is another character for the blanks, one column wide.
 ---```lua
 ---print("[" .. text.pad("日本", 6) .. "]", "[" .. text.pad("7", 3, {align = "right"}) .. "]")
 -----> [日本  ] [  7]
@@ -10803,8 +10793,9 @@ lwt_text_module.truncate = function(s, columns, ellipsis, opts) end
 ---@return string
 lwt_text_module.pad = function(s, columns, opts) end
 
----Iterates over the clusters of `s`: what a reader calls characters, by the rules of Unicode's annex 29.
----With each comes the position of its first byte. Put together, they are `s` again.
+---Iterates over the clusters of `s`: what a reader calls characters, by the rules of
+---Unicode's annex 29. With each comes the position of its first byte. Put together, they are
+---`s` again.
 ---```lua
 ---for cluster, at in text.graphemes("ne\u{301}!") do print(at, #cluster) end
 -----> 1 1
@@ -10815,9 +10806,9 @@ lwt_text_module.pad = function(s, columns, opts) end
 ---@return fun(): string?, integer? the next cluster and its position
 lwt_text_module.graphemes = function(s) end
 
----`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken apart), `"NFKC"` and
----`"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what they stand for). Of two texts that
----look alike the normal forms are equal.
+---`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken
+---apart), `"NFKC"` and `"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what
+---they stand for). Of two texts that look alike the normal forms are equal.
 ---```lua
 ---print(text.normalize("e\u{301}") == "é", text.normalize("ﬁ２", "NFKC"))   --> true fi2
 ---```
@@ -10834,14 +10825,15 @@ lwt_text_module.normalize = function(s, form) end
 ---@return integer
 lwt_text_module.length = function(s) end
 
----How many columns of a terminal `s` takes. East Asian wide characters and emoji take two; combining
----marks, characters that only format, and control characters (newline and tab as well) take none;
----everything else, a piece that is not UTF-8 as well, takes one.
+---How many columns of a terminal `s` takes. East Asian wide characters and emoji take two;
+---combining marks, characters that only format, and control characters (newline and tab as
+---well) take none; everything else, a piece that is not UTF-8 as well, takes one.
 ---
----Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for terminals with
----East Asian fonts, in which Greek, Cyrillic, `±` and the like take two columns (default 1);
----`emoji = "joined"` for terminals that draw a sequence of emoji (a family, a thumb with a skin tone, a
----heart with U+FE0F) as one of two columns; by default (`"apart"`) its parts are added up.
+---Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for
+---terminals with East Asian fonts, in which Greek, Cyrillic, `±` and the like take two
+---columns (default 1); `emoji = "joined"` for terminals that draw a sequence of emoji (a
+---family, a thumb with a skin tone, a heart with U+FE0F) as one of two columns; by default
+---(`"apart"`) its parts are added up.
 ---```lua
 ---print(text.width("naïve"), text.width("日本"), text.width("e\u{301}"))   --> 5 4 1
 ---local thumb = "\u{1F44D}\u{1F3FD}"
@@ -10852,10 +10844,11 @@ lwt_text_module.length = function(s) end
 ---@return integer columns
 lwt_text_module.width = function(s, opts) end
 
----Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a hyphen in a
----word, and beside characters that are two columns wide; a word that is longer than a line is cut between
----clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and so do blanks at the beginning of a line. A
----cluster that is wider than `columns` has a line of its own.
+---Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a
+---hyphen in a word, and beside characters that are two columns wide; a word that is longer
+---than a line is cut between clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and
+---so do blanks at the beginning of a line. A cluster that is wider than `columns` has a line
+---of its own.
 ---```lua
 ---print(table.concat(text.wrap("the quick brown fox", 10), "|"))   --> the quick|brown fox
 ---print(table.concat(text.wrap("日本語のテキスト", 6), "|"))   --> 日本語|のテキ|スト
@@ -10869,10 +10862,10 @@ lwt_text_module.wrap = function(s, columns, opts) end
 ---A text channel on a byte channel (of a file, a socket, a child's output …).
 ---
 ---Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
----`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
----written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
----needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
----else has other bytes for a newline, read ahead.
+---`write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32
+---one is written, and tells the order of the bytes. A text channel takes from the byte channel no
+---more than it needs, so that text and bytes may be read in turns; but `chars`, and lines in
+---UTF-16, UTF-32 and what else has other bytes for a newline, read ahead.
 ---```lua
 ---local lio = require "lwt.io"
 ---local t = text.make(lio.of_bytes("caf\xE9\n"), {encoding = "ISO-8859-1"})
@@ -10883,8 +10876,8 @@ lwt_text_module.wrap = function(s, columns, opts) end
 ---@return lwt.TextChannel
 lwt_text_module.make = function(ch, opts) end
 
----Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
----where they append.)
+---Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but
+---not where they append.)
 ---```lua
 ---local lio = require "lwt.io"
 ---local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
@@ -10898,8 +10891,8 @@ lwt_text_module.make = function(ch, opts) end
 ---@return lwt.Promise a text channel
 lwt_text_module.open_file = function(path, mode, opts) end
 
----Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
----not be written is an error of the whole.
+---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What
+---could not be written is an error of the whole.
 ---```lua
 ---local latin = {encoding = "ISO-8859-1"}
 ---await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
@@ -10927,8 +10920,9 @@ lwt_text_module.with_file = function(path, mode, f, opts) end
 ---@return lwt.Promise a text channel
 lwt_text_module.open_connection = function(addr, opts) end
 
----The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
----is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+---The name of an encoding: that of the text channel, or, without one, that of the locale. The
+---locale is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is
+---`"ASCII"`.
 ---```lua
 ---local lio = require "lwt.io"
 ---print(text.make(lio.of_bytes(""), {encoding = "latin1"}):encoding())   --> ISO-8859-1
@@ -10953,8 +10947,8 @@ lwt_text_module.is_closed = lwt_TextChannel.is_closed
 ---
 ---UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
 ---CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
----them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
----beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+---them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at
+---the beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
 ---
 ---What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
 ---`"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
@@ -10973,12 +10967,13 @@ lwt_text_module.decode = function(bytes, encoding, opts) end
 
 ---The bytes of a string in some encoding (see `decode`).
 ---
----A character that the encoding has not is transliterated: to the letter without its accents
----(`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
----`?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
----system and in every locale. With `strict = true` such a character raises an error whose `code` is
----`"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
----a byte order mark in front (those whose name says the order are without).
+---A character that the encoding has not is transliterated: to the letter without its accents (`é`
+---to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+---`?`; marks that stand alone are left out. A piece of `s` that is not UTF-8 counts as U+FFFD. It
+---is the same on every system and in every locale. With `strict = true` such a character raises an
+---error whose `code` is `"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32
+---are written big-endian, with a byte order mark in front (those whose name says the order are
+---without).
 ---```lua
 ---print(text.encode("Straße, café, 5 €, 日本", "ASCII"))   --> Strasse, cafe, 5 EUR, ??
 ---print(#text.encode("é", "ISO-8859-1"), #text.encode("é", "UTF-16"))   --> 1 4
@@ -11006,9 +11001,9 @@ lwt_text_module.read_lines = lwt_TextChannel.read_lines
 lwt_text_module.read_chars = lwt_TextChannel.read_chars
 
 ---Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
----`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
----`e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
----`text.stderr`.
+---`print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes
+---out as `e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front
+---they write to `text.stderr`.
 ---```lua
 ---print(lwt.is_promise(text.print("")))   --> true
 ---```

@@ -1,5 +1,16 @@
 --- Logging: sections with levels, rules that set them, and every place a log can go to.
 ---
+--- ```lua
+--- local log = require "lwt.log"
+--- log.set_default(log.make { output = function(section, level, lines) print(section, level, lines[1]) end })
+--- local db = log.section "app.db"
+--- db:warning("%d of %s", 2, "three")   --> app.db warning 2 of three
+--- db:debug("%d of %s", 2, "three")     -- below the level of the section: nothing is formatted
+--- log.load_rules "app.* -> debug; warning"
+--- db:debug "now it is logged"          --> app.db debug now it is logged
+--- log.reset_rules()
+--- ```
+---
 --- A *section* is a part of a program, with a name; dots make a hierarchy. The functions of the module log in the section `main`. A *record* is
 --- what one call logs: `debug info notice warning error fatal`, in this order, are its level. A call below the level of its section is switched
 --- off: nothing is formatted. Records go to the *default logger*, which writes to stderr until another is set.

@@ -1,11 +1,12 @@
 --- Unicode text: width on a terminal, clusters, case, normal forms, encodings, text channels.
 ---
---- A Lua string is bytes; here it is UTF-8. A *character* is a code point; a *cluster* (grapheme) is
---- what a reader calls a character, and may be several of them. No function fails on text: a piece
---- that is not UTF-8 counts as one U+FFFD, and where the text is kept, it is kept as it is.
+--- A Lua string is bytes; here it is UTF-8. A *character* is a code point; a *cluster* (grapheme)
+--- is what a reader calls a character, and may be several of them. No function fails on text: a
+--- piece that is not UTF-8 counts as one U+FFFD, and where the text is kept, it is kept as it is.
 ---
---- `text.stdin`, `text.stdout` and `text.stderr` are text channels on the standard channels of `lwt.io`, in
---- the encoding of the locale. Every function that takes a text channel first is a method as well.
+--- `text.stdin`, `text.stdout` and `text.stderr` are text channels on the standard channels of
+--- `lwt.io`, in the encoding of the locale. Every function that takes a text channel first is a
+--- method as well.
 
 local core = require "lwt.term.core"
 local M = require("lwt.text.shared").public
@@ -13,7 +14,8 @@ require "lwt.text.coding"
 require "lwt.text.channel"
 require "lwt.text.standard"
 
--- In C, in src/term/, with their entries: case.c fit.c graphemes.c normalize.c utf8.c width.c wrap.c
+-- In C, in src/term/, with their entries: case.c fit.c graphemes.c normalize.c utf8.c width.c
+-- wrap.c
 for _, name in ipairs {
   "fold", "graphemes", "length", "lower", "normalize", "pad", "truncate", "upper", "width", "wrap",
 } do

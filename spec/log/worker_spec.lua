@@ -127,4 +127,15 @@ describe("lwt.log: a worker", function()
     assert.is_true(#lines > 0)
     for i, line in ipairs(lines) do assert.equal(tostring(i), line) end
   end))
+
+  it("that has logged does not keep a deadlock from being told", spec(function(dir)
+    await(fs.write_file(dir .. "/s.lua", [[
+      local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"
+      log.set_default(log.null)
+      lwt.run(function() preemptive.detach(function() require "lwt.log".error "x" end):await() end)
+      print(pcall(lwt.run, lwt.wait()))
+    ]]))
+    local out = await(process.pread({ lua, "s.lua" }, { cwd = dir, stderr = "stdout" }))
+    assert.matches("^false\tdeadlock", out)
+  end))
 end)

@@ -52,10 +52,12 @@ describe("text.normalize", function()
       local c = {}
       for codes in line:gmatch("([%x ]+);") do c[#c + 1] = unicode.text(codes) end
       for i = 1, 5 do
-        assert.equal(i < 4 and c[2] or c[4], text.normalize(c[i], "NFC"))
-        assert.equal(i < 4 and c[3] or c[5], text.normalize(c[i], "NFD"))
-        assert.equal(c[4], text.normalize(c[i], "NFKC"))
-        assert.equal(c[5], text.normalize(c[i], "NFKD"))
+        -- (luassert would take longer than all the rest.)
+        if text.normalize(c[i], "NFC") ~= (i < 4 and c[2] or c[4])
+          or text.normalize(c[i], "NFD") ~= (i < 4 and c[3] or c[5])
+          or text.normalize(c[i], "NFKC") ~= c[4] or text.normalize(c[i], "NFKD") ~= c[5] then
+          error(line)
+        end
       end
     end
   end)

@@ -1,5 +1,5 @@
-/* ambiguous.h: characters that take two columns in East Asian fonts and one in others. Written by
-** scripts/ambiguous.lua from Unicode 15's EastAsianWidth.txt. */
+/* ambiguous.h: characters that take two columns in East Asian fonts and one in others.
+** Written by scripts/ambiguous.lua from Unicode 15's EastAsianWidth.txt. */
 static const struct {
   int32_t first, last;
 } ambiguous[] = {

@@ -1,5 +1,6 @@
-/* case.c: upper, lower and folded case, of all scripts (libutf8proc), with the characters that
-** become several (ß, ŉ, ﬃ) and the Greek final sigma. Broken UTF-8 is left as it is. */
+/* case.c: upper, lower and folded case, of all scripts (libutf8proc), with the characters
+** that become several (ß, ŉ, ﬃ) and the Greek final sigma. Broken UTF-8 is left as it
+** is. */
 #include <utf8proc.h>
 
 #include "text.h"
@@ -85,7 +86,8 @@ static int lower(int32_t cp, const place *p, int32_t out[MOST]) {
   return 1;
 }
 
-/* ASCII at once; `from` is 'A' or 'a', and the other case has the other value of bit 5. */
+/* ASCII at once; `from` is 'A' or 'a', and the other case has the other value of bit
+** 5. */
 static void add_ascii(luaL_Buffer *b, const unsigned char *s, size_t n,
                       unsigned char from) {
   while (n > 0) {
@@ -127,8 +129,8 @@ static int map(lua_State *L, mapping f, unsigned char from) {
 }
 
 /*---
-`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The language makes no
-difference (in Turkish as well, `i` becomes `I`).
+`s` in upper case, of all scripts. A character may become several (`ß` becomes `SS`). The
+language makes no difference (in Turkish as well, `i` becomes `I`).
 
 @param s string
 @return string
@@ -156,8 +158,8 @@ int lwt_text_l_lower(lua_State *L) {
 }
 
 /*---
-`s` with differences of upper and lower case removed, to compare by: it is not meant to be read.
-Where accents may be written in two ways, normalize as well.
+`s` with differences of upper and lower case removed, to compare by: it is not meant to be
+read. Where accents may be written in two ways, normalize as well.
 
 @param s string
 @return string

@@ -1,7 +1,8 @@
 /* decode.c: bytes of an encoding into UTF-8, in pieces that may be cut anywhere.
 **
-** A decoder is a userdata. What is in it changes only when the text has been made, so that a piece
-** for which there was no memory can be given again. (But for iconv's own state.) */
+** A decoder is a userdata. What is in it changes only when the text has been made, so
+** that a piece for which there was no memory can be given again. (But for iconv's own
+** state.) */
 #include <string.h>
 
 #include "encoding.h"
@@ -159,9 +160,9 @@ static void commit(decoder *d, const piece *p) {
   memcpy(d->bytes, p->s + p->at, d->pending);
 }
 
-/* decode(decoder, bytes, last): the text; how many of `bytes` were taken; and, where the decoder is
-** strict and has met what is no character, the offset of that in the whole input. It is skipped:
-** the rest may be given next. */
+/* decode(decoder, bytes, last): the text; how many of `bytes` were taken; and, where the
+** decoder is strict and has met what is no character, the offset of that in the whole
+** input. It is skipped: the rest may be given next. */
 int lwt_text_l_decode(lua_State *L) {
   decoder *d = luaL_checkudata(L, 1, LWT_DECODER);
   size_t n, before = d->pending, taken;
@@ -192,7 +193,8 @@ int lwt_text_l_decode(lua_State *L) {
     luaL_pushresult(&b);
   }
   if (p.last) p.started = 1;
-  /* What is left is kept when it is a character that is cut off, and otherwise given back. */
+  /* What is left is kept when it is a character that is cut off, and otherwise given
+  ** back. */
   taken = p.at > before ? p.at - before : 0;
   if (!p.bad) {
     taken = n;

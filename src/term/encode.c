@@ -1,6 +1,6 @@
-/* encode.c: UTF-8 into the bytes of an encoding. Each text is whole: what begins within a character
-** or ends there is malformed, and an encoding that shifts (ISO-2022-JP) is back in its first state
-** behind it, so that texts may be written in any order. */
+/* encode.c: UTF-8 into the bytes of an encoding. Each text is whole: what begins within a
+** character or ends there is malformed, and an encoding that shifts (ISO-2022-JP) is back
+** in its first state behind it, so that texts may be written in any order. */
 #include <string.h>
 
 #include "encoding.h"
@@ -44,8 +44,8 @@ static void add_otherwise(luaL_Buffer *b, const encoder *e, int32_t cp) {
   if (i < n || n < 0) add(b, e, '?');
 }
 
-/* Adds the text: its size, or, when the encoder is strict, where it has met a character that it
-** cannot write. */
+/* Adds the text: its size, or, when the encoder is strict, where it has met a character
+** that it cannot write. */
 static size_t add_text(luaL_Buffer *b, const encoder *e, const unsigned char *s,
                        size_t n) {
   size_t at = 0;
@@ -92,8 +92,8 @@ static void add_reset(luaL_Buffer *b, const encoder *e) {
   luaL_addsize(b, (size_t)(out - begin));
 }
 
-/* encode(encoder, text): its bytes; or nil and the offset of what the encoding has not got, or of
-** what is not UTF-8, when the encoder is strict. */
+/* encode(encoder, text): its bytes; or nil and the offset of what the encoding has not
+** got, or of what is not UTF-8, when the encoder is strict. */
 int lwt_text_l_encode(lua_State *L) {
   encoder *e = luaL_checkudata(L, 1, LWT_ENCODER);
   size_t n, at;
@@ -104,8 +104,8 @@ int lwt_text_l_encode(lua_State *L) {
   if (is_ready(e, s, n)) return 1;
   luaL_buffinit(L, &b);
   if (e->cd != NULL) {
-    /* The buffer becomes an object at once: making one later could run a finalizer, and that write
-    ** to the same channel, in the middle of what the converter is at. */
+    /* The buffer becomes an object at once: making one later could run a finalizer, and
+    ** that write to the same channel, in the middle of what the converter is at. */
     luaL_prepbuffsize(&b, n + BUFFER);
     /* What a text has left that could not be made to its end. */
     lwt_iconv_step(e->cd, NULL, NULL, NULL, NULL);

@@ -1,5 +1,5 @@
-/* encoding.c: the encodings that are ours (UTF-8, -16, -32, ASCII, Latin-1, CP1252), the names of
-** encodings, and the one of the locale. */
+/* encoding.c: the encodings that are ours (UTF-8, -16, -32, ASCII, Latin-1, CP1252), the
+** names of encodings, and the one of the locale. */
 #include <ctype.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -161,7 +161,8 @@ static const struct {
 
 #define NAME_MAX_SIZE 63
 
-/* One of ours by any of its names, which are compared without case, "-", "_" and blanks. */
+/* One of ours by any of its names, which are compared without case, "-", "_" and
+** blanks. */
 static const lwt_codec *find(const char *name) {
   char plain[NAME_MAX_SIZE + 1];
   size_t n = 0, i;
@@ -176,8 +177,8 @@ static const lwt_codec *find(const char *name) {
   return NULL;
 }
 
-/* Names may come from a stranger (a mail's header, say): iconv, which loads code by them and takes
-** instructions behind a slash, only ever sees plain ones. */
+/* Names may come from a stranger (a mail's header, say): iconv, which loads code by them
+** and takes instructions behind a slash, only ever sees plain ones. */
 static int is_plain(const char *name, size_t n) {
   size_t i;
   if (n == 0 || n > NAME_MAX_SIZE) return 0;
@@ -193,8 +194,9 @@ int lwt_encoding_resolve(const char *name, size_t n, const lwt_codec **codec) {
   return *codec != NULL || is_plain(name, n);
 }
 
-/* encoding_of(name): the name we give it; whether the byte 0A is a newline and nothing else; and
-** whether what a byte means may depend on a line before. Nothing when there is no such encoding. */
+/* encoding_of(name): the name we give it; whether the byte 0A is a newline and nothing
+** else; and whether what a byte means may depend on a line before. Nothing when there is
+** no such encoding. */
 int lwt_text_l_encoding_of(lua_State *L) {
   const lwt_codec *codec;
   unsigned char newline[64], *out = newline;
@@ -234,8 +236,9 @@ static const char *locale_name(void) {
   return "C";
 }
 
-/* locale(): the encoding of the locale that the environment asks for. The process's own locale,
-** which a Lua program leaves at "C", is neither asked nor changed: it is everybody's. */
+/* locale(): the encoding of the locale that the environment asks for. The process's own
+** locale, which a Lua program leaves at "C", is neither asked nor changed: it is
+** everybody's. */
 int lwt_text_l_locale(lua_State *L) {
   const char *name = locale_name(), *dot = strchr(name, '.');
   const lwt_codec *codec;

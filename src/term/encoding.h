@@ -1,6 +1,6 @@
-/* encoding.h: what the files about encodings share. encoding.c knows those that are ours, iconv.c
-** the others, by the C library; decode.c and encode.c do the work, transliterate.c says what to
-** write for a character that an encoding has not. */
+/* encoding.h: what the files about encodings share. encoding.c knows those that are ours,
+** iconv.c the others, by the C library; decode.c and encode.c do the work,
+** transliterate.c says what to write for a character that an encoding has not. */
 #ifndef LWT_TERM_ENCODING_H
 #define LWT_TERM_ENCODING_H
 
@@ -22,8 +22,8 @@ typedef struct lwt_codec {
   const struct lwt_codec *swapped; /* with the bytes of a unit the other way round */
 } lwt_codec;
 
-/* 1 when `name` (of `n` bytes) is one of ours, which *codec then is, or one that iconv may be asked
-** for (*codec is NULL); 0 when there can be no such encoding. */
+/* 1 when `name` (of `n` bytes) is one of ours, which *codec then is, or one that iconv
+** may be asked for (*codec is NULL); 0 when there can be no such encoding. */
 int lwt_encoding_resolve(const char *name, size_t n, const lwt_codec **codec);
 
 int lwt_text_l_encoding_of(lua_State *L);
@@ -42,8 +42,9 @@ enum lwt_iconv_status {
 /* NULL where there is no such encoding, or no iconv at all. */
 void *lwt_iconv_open(const char *to, const char *from);
 void lwt_iconv_close(void *cd);
-/* Converts *n bytes at *in, as far as possible, to *out, which has *room. With in == NULL back to
-** the first state, and writes what that takes. With out == NULL as well, writes nothing. */
+/* Converts *n bytes at *in, as far as possible, to *out, which has *room. With in == NULL
+** back to the first state, and writes what that takes. With out == NULL as well, writes
+** nothing. */
 enum lwt_iconv_status lwt_iconv_step(void *cd, const unsigned char **in, size_t *n,
                                      unsigned char **out, size_t *room);
 
@@ -51,8 +52,8 @@ enum lwt_iconv_status lwt_iconv_step(void *cd, const unsigned char **in, size_t 
 
 #define LWT_TRANSLIT_MOST 32
 
-/* What to write for a character: ASCII, or another single character, in `out`; how many (0 for
-** what only marks or formats), or -1 when there is nothing better than "?". */
+/* What to write for a character: ASCII, or another single character, in `out`; how many
+** (0 for what only marks or formats), or -1 when there is nothing better than "?". */
 int lwt_transliterate(int32_t cp, int32_t out[LWT_TRANSLIT_MOST]);
 
 /* ---- decode.c, encode.c ----------------------------------------------------- */

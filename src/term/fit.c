@@ -22,8 +22,9 @@ static size_t check_columns(lua_State *L, int arg) {
 }
 
 /*---
-`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits with the
-ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `columns` is left out.
+`s` when it takes at most `columns` columns; otherwise as much of its beginning as fits
+with the ellipsis behind it. A cluster is never cut. An ellipsis that is wider than
+`columns` is left out.
 
 @param s string
 @param columns integer at least 0
@@ -31,8 +32,8 @@ ellipsis behind it. A cluster is never cut. An ellipsis that is wider than `colu
 @param opts table? `ambiguous`, `emoji`: see `width`
 @return string
 ```lua
-print(text.truncate("a long title", 7), text.truncate("short", 7), text.truncate("日本語", 5, ""))
---> a long… short 日本
+print(text.truncate("a long title", 7), text.truncate("short", 7))   --> a long… short
+print(text.truncate("日本語", 5, ""))   --> 日本
 ```
 @function lwt.text.truncate(s, columns, ellipsis, opts)
 */
@@ -84,9 +85,9 @@ static char *put_fill(char *to, const char *fill, size_t size, size_t count) {
 }
 
 /*---
-`s` filled up with blanks to so many columns. What is as wide or wider stays as it is. Options: `align`
-says where the text is then: `"left"` (the default), `"right"` or `"center"`; `fill` is another
-character for the blanks, one column wide.
+`s` filled up with blanks to so many columns. What is as wide or wider stays as it is.
+Options: `align` says where the text is then: `"left"` (the default), `"right"` or
+`"center"`; `fill` is another character for the blanks, one column wide.
 
 @param s string
 @param columns integer at least 0

@@ -1,4 +1,5 @@
-/* graphemes.c: clusters, what a reader calls characters (Unicode's annex 29), by libutf8proc. */
+/* graphemes.c: clusters, what a reader calls characters (Unicode's annex 29), by
+** libutf8proc. */
 #include <utf8proc.h>
 
 #include "text.h"
@@ -39,8 +40,9 @@ static int next_cluster(lua_State *L) {
 }
 
 /*---
-Iterates over the clusters of `s`: what a reader calls characters, by the rules of Unicode's annex 29.
-With each comes the position of its first byte. Put together, they are `s` again.
+Iterates over the clusters of `s`: what a reader calls characters, by the rules of
+Unicode's annex 29. With each comes the position of its first byte. Put together, they are
+`s` again.
 
 @param s string
 @return fun(): string?, integer? the next cluster and its position

@@ -1,5 +1,5 @@
-/* iconv.c: the C library's converter, for the encodings that are not ours. A system without iconv.h
-** has only ours. */
+/* iconv.c: the C library's converter, for the encodings that are not ours. A system
+** without iconv.h has only ours. */
 #include "encoding.h"
 
 #if defined(__has_include)

@@ -1,6 +1,7 @@
-/* normalize.c: Unicode's normal forms. libutf8proc takes characters apart and puts them together;
-** putting marks in their order is done here, for its way is quadratic in their number, which would
-** let a stranger's text stop the program. Broken UTF-8 is left as it is. */
+/* normalize.c: Unicode's normal forms. libutf8proc takes characters apart and puts them
+** together; putting marks in their order is done here, for its way is quadratic in their
+** number, which would let a stranger's text stop the program. Broken UTF-8 is left as it
+** is. */
 #include <string.h>
 
 #include <utf8proc.h>
@@ -9,7 +10,8 @@
 
 #define MOST 32 /* code points that one may become (18 in Unicode 15) */
 
-/* A run of well-formed text, as code points: in a userdata, so that it goes when Lua raises. */
+/* A run of well-formed text, as code points: in a userdata, so that it goes when Lua
+** raises. */
 typedef struct {
   lua_State *L;
   int index; /* of the userdata that is `cp` */
@@ -30,7 +32,8 @@ static int mark_class(int32_t cp) {
   return cp < 0x300 ? 0 : utf8proc_get_property(cp)->combining_class;
 }
 
-/* Sorts cp[0 … n) by class, and leaves those of one class in their order; `spare` is as long. */
+/* Sorts cp[0 … n) by class, and leaves those of one class in their order; `spare` is as
+** long. */
 static void sort_marks(int32_t *cp, size_t n, int32_t *spare) {
   size_t start[256] = {0}, i, sum = 0;
   for (i = 0; i < n; i++) start[mark_class(cp[i])]++;
@@ -69,8 +72,8 @@ static void order_marks(run *r) {
   if (spare != NULL) lua_pop(r->L, 1);
 }
 
-/* Takes the beginning of `s` apart, up to what is not well-formed or an ASCII character, which
-** neither changes nor joins what stands before it: how many bytes that was. */
+/* Takes the beginning of `s` apart, up to what is not well-formed or an ASCII character,
+** which neither changes nor joins what stands before it: how many bytes that was. */
 static size_t decompose(run *r, const unsigned char *s, size_t n, int options) {
   size_t at = 0;
   r->size = 0;
@@ -126,9 +129,9 @@ static size_t add_piece(luaL_Buffer *b, run *r, const unsigned char *s, size_t n
 }
 
 /*---
-`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken apart), `"NFKC"` and
-`"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what they stand for). Of two texts that
-look alike the normal forms are equal.
+`s` in one of Unicode's normal forms: `"NFC"` (composed, the default), `"NFD"` (taken
+apart), `"NFKC"` and `"NFKD"` (the same, and variants such as `ﬁ` or `２` replaced by what
+they stand for). Of two texts that look alike the normal forms are equal.
 
 @param s string
 @param form string? `"NFC"`, `"NFD"`, `"NFKC"` or `"NFKD"`

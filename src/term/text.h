@@ -1,7 +1,8 @@
 /* text.h: what the files of lwt.text share: code points in and out of UTF-8.
 **
-** Strings are UTF-8 that may be broken. A piece that is no character (the longest beginning of
-** one, or else a byte) counts as U+FFFD everywhere, so that no function fails on text. */
+** Strings are UTF-8 that may be broken. A piece that is no character (the longest
+** beginning of one, or else a byte) counts as U+FFFD everywhere, so that no function
+** fails on text. */
 #ifndef LWT_TERM_TEXT_H
 #define LWT_TERM_TEXT_H
 
@@ -16,10 +17,11 @@
 
 /* ---- utf8.c --------------------------------------------------------------- */
 
-/* The code point at the beginning of `s`, of which there are `n` > 0 bytes, in *cp, which is
-** LWT_TEXT_MALFORMED for a piece that is none: how many bytes it takes. */
+/* The code point at the beginning of `s`, of which there are `n` > 0 bytes, in *cp, which
+** is LWT_TEXT_MALFORMED for a piece that is none: how many bytes it takes. */
 size_t lwt_utf8_next(const unsigned char *s, size_t n, int32_t *cp);
-/* The same, but 0 when the bytes may be the beginning of a character whose rest is missing. */
+/* The same, but 0 when the bytes may be the beginning of a character whose rest is
+** missing. */
 size_t lwt_utf8_next_part(const unsigned char *s, size_t n, int32_t *cp);
 /* The UTF-8 of a code point, in `out`, which has room for 4 bytes: how many it takes. */
 size_t lwt_utf8_put(int32_t cp, unsigned char *out);
@@ -30,7 +32,8 @@ int lwt_text_l_length(lua_State *L);
 
 /* ---- graphemes.c ---------------------------------------------------------- */
 
-/* How many bytes at the beginning of `s` (`n` > 0) are what a reader calls a character. */
+/* How many bytes at the beginning of `s` (`n` > 0) are what a reader calls a
+** character. */
 size_t lwt_grapheme_next(const unsigned char *s, size_t n);
 
 int lwt_text_l_graphemes(lua_State *L);
@@ -45,8 +48,8 @@ int lwt_text_l_graphemes(lua_State *L);
 int lwt_width_of(int32_t cp, int flags);
 size_t lwt_width_of_cluster(const unsigned char *s, size_t n, int flags);
 size_t lwt_width_of_text(const unsigned char *s, size_t n, int flags);
-/* The flags that the table of options at `arg` says, or nil; `others` are the names of options that
-** it may have besides (NULL at the end, or no list). Raises. */
+/* The flags that the table of options at `arg` says, or nil; `others` are the names of
+** options that it may have besides (NULL at the end, or no list). Raises. */
 int lwt_width_flags(lua_State *L, int arg, const char *const others[]);
 
 int lwt_text_l_width(lua_State *L);

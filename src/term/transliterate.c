@@ -1,6 +1,6 @@
-/* transliterate.c: what to write where an encoding has not a character: the letter without its
-** accents, or what people write on such systems. The same on every system and in every locale,
-** which the C library's own is not. */
+/* transliterate.c: what to write where an encoding has not a character: the letter
+** without its accents, or what people write on such systems. The same on every system and
+** in every locale, which the C library's own is not. */
 #include <string.h>
 
 #include <utf8proc.h>
@@ -32,7 +32,8 @@ static const struct {
     {0x2265, ">="}, {0x25A0, "#"},   {0x25CF, "*"},
 };
 
-/* Of the 128 that draw boxes, from 2500: those that only go one way. The others are corners. */
+/* Of the 128 that draw boxes, from 2500: those that only go one way. The others are
+** corners. */
 static const unsigned char horizontal[] = {0x00, 0x01, 0x04, 0x05, 0x08, 0x09, 0x4C, 0x4D,
                                            0x50, 0x74, 0x76, 0x78, 0x7A, 0x7C, 0x7E};
 static const unsigned char vertical[] = {0x02, 0x03, 0x06, 0x07, 0x0A, 0x0B, 0x4E, 0x4F,

@@ -1,11 +1,12 @@
 /* utf8.c: UTF-8, in and out. What is no character is cut as Unicode recommends ("maximal
-** subparts"): overlong forms, surrogates and numbers above 10FFFF byte by byte, a character that
-** is cut off as one piece. */
+** subparts"): overlong forms, surrogates and numbers above 10FFFF byte by byte, a
+** character that is cut off as one piece. */
 #include <string.h>
 
 #include "text.h"
 
-/* The first bytes say how many follow, and between which bounds the first of those lies. */
+/* The first bytes say how many follow, and between which bounds the first of those
+** lies. */
 static int lead(unsigned char c, unsigned char *low, unsigned char *high) {
   *low = 0x80;
   *high = 0xBF;

@@ -1,9 +1,9 @@
 /* width.c: how many columns of a terminal text takes.
 **
-** East Asian wide characters take two; marks that stand on others, what only formats and control
-** characters none. That is libutf8proc's table, but for three things in which terminals agree
-** against it: vowels and finals of Hangul are drawn into the syllable's cell, spacing marks take
-** a column, and so does what Unicode has not assigned. */
+** East Asian wide characters take two; marks that stand on others, what only formats and
+** control characters none. That is libutf8proc's table, but for three things in which
+** terminals agree against it: vowels and finals of Hangul are drawn into the syllable's
+** cell, spacing marks take a column, and so does what Unicode has not assigned. */
 #include <string.h>
 
 #include <utf8proc.h>
@@ -54,8 +54,8 @@ static int is_skin_tone(int32_t cp) {
   return cp >= 0x1F3FB && cp <= 0x1F3FF;
 }
 
-/* The columns of the cluster's code points. With LWT_WIDTH_EMOJI what is joined to an emoji is
-** drawn into it, and what asks for emoji style is as wide as one. */
+/* The columns of the cluster's code points. With LWT_WIDTH_EMOJI what is joined to an
+** emoji is drawn into it, and what asks for emoji style is as wide as one. */
 size_t lwt_width_of_cluster(const unsigned char *s, size_t n, int flags) {
   size_t i = 0, width = 0;
   int32_t cp, before = 0;
@@ -140,14 +140,15 @@ int lwt_width_flags(lua_State *L, int arg, const char *const others[]) {
 }
 
 /*---
-How many columns of a terminal `s` takes. East Asian wide characters and emoji take two; combining
-marks, characters that only format, and control characters (newline and tab as well) take none;
-everything else, a piece that is not UTF-8 as well, takes one.
+How many columns of a terminal `s` takes. East Asian wide characters and emoji take two;
+combining marks, characters that only format, and control characters (newline and tab as
+well) take none; everything else, a piece that is not UTF-8 as well, takes one.
 
-Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for terminals with
-East Asian fonts, in which Greek, Cyrillic, `±` and the like take two columns (default 1);
-`emoji = "joined"` for terminals that draw a sequence of emoji (a family, a thumb with a skin tone, a
-heart with U+FE0F) as one of two columns; by default (`"apart"`) its parts are added up.
+Terminals differ, and no number is right in all of them. Options: `ambiguous = 2` for
+terminals with East Asian fonts, in which Greek, Cyrillic, `±` and the like take two
+columns (default 1); `emoji = "joined"` for terminals that draw a sequence of emoji (a
+family, a thumb with a skin tone, a heart with U+FE0F) as one of two columns; by default
+(`"apart"`) its parts are added up.
 
 @param s string
 @param opts table? `ambiguous`, `emoji`

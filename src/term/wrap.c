@@ -1,8 +1,8 @@
 /* wrap.c: text as lines that are at most so wide.
 **
-** A line is broken at blanks, which then vanish, behind a hyphen inside of a word, and on either
-** side of what is two columns wide, for those scripts write no blanks; where there is no such place,
-** between clusters. */
+** A line is broken at blanks, which then vanish, behind a hyphen inside of a word, and on
+** either side of what is two columns wide, for those scripts write no blanks; where there
+** is no such place, between clusters. */
 #include <string.h>
 
 #include "text.h"
@@ -69,10 +69,11 @@ static void wrap_line(wrapping *w, const unsigned char *s, size_t n) {
 }
 
 /*---
-Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a hyphen in a
-word, and beside characters that are two columns wide; a word that is longer than a line is cut between
-clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and so do blanks at the beginning of a line. A
-cluster that is wider than `columns` has a line of its own.
+Breaks `s` into lines of at most so many columns: at blanks, which then vanish, behind a
+hyphen in a word, and beside characters that are two columns wide; a word that is longer
+than a line is cut between clusters. Line ends in `s` (`\n`, `\r\n`) stay line ends, and
+so do blanks at the beginning of a line. A cluster that is wider than `columns` has a line
+of its own.
 
 @param s string
 @param columns integer at least 1

@@ -64,7 +64,7 @@ end
 
 --- An object with the methods of a logger of LuaLogging (`debug info warn error fatal log setLevel getPrint`), for a library that wants one:
 --- what it logs is logged by a section. `setLevel` is the section's `set_level`.
----@param s? lwt.LogSection|string a section or its name; the main section where there is none
+---@param s? string|lwt.LogSection a section or its name; the main section where there is none
 ---@return lwt.LuaLogging
 --- ```lua
 --- log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })

@@ -1,7 +1,7 @@
 -- Text channels: a byte channel, and what decodes and encodes. (Functions of `lwt.text`.)
 --
--- { bytes = the byte channel, reader = …, writer = … (nil where it does not read, or write), turn = the
--- mutex of its reads, over = the atomic that it belongs to is done }
+-- { bytes = the byte channel, reader = …, writer = … (nil where it does not read, or write),
+--   turn = the mutex of its reads, over = the atomic that it belongs to is done }
 
 local lwt = require "lwt"
 local await = lwt.await
@@ -52,8 +52,8 @@ local function on_file(bytes, encoding, strict)
   return t
 end
 
--- What `make` makes when `opened` has given the byte channel; that is closed where it cannot be done:
--- nobody else would.
+-- What `make` makes when `opened` has given the byte channel; that is closed where it cannot be
+-- done: nobody else would.
 local function when(opened, make, encoding, strict)
   return opened:map(function(bytes)
     local ok, t = pcall(make, bytes, encoding, strict)
@@ -97,10 +97,10 @@ end
 --- A text channel on a byte channel (of a file, a socket, a child's output …).
 ---
 --- Options: `encoding` (that of the locale, see `encoding`), `strict` (false): see `read_char` and
---- `write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32 one is
---- written, and tells the order of the bytes. A text channel takes from the byte channel no more than it
---- needs, so that text and bytes may be read in turns; but `chars`, and lines in UTF-16, UTF-32 and what
---- else has other bytes for a newline, read ahead.
+--- `write`. A byte order mark at the beginning of the input is no part of it; in UTF-16 and UTF-32
+--- one is written, and tells the order of the bytes. A text channel takes from the byte channel no
+--- more than it needs, so that text and bytes may be read in turns; but `chars`, and lines in
+--- UTF-16, UTF-32 and what else has other bytes for a newline, read ahead.
 ---@param ch lwt.Channel
 ---@param opts table? `encoding`, `strict`
 ---@return lwt.TextChannel
@@ -118,8 +118,8 @@ function M.make(ch, opts)
   return C.on(ch, encoding, strict)
 end
 
---- Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but not
---- where they append.)
+--- Open a file as a text channel. (UTF-16 and UTF-32 write a byte order mark at its beginning, but
+--- not where they append.)
 ---@param path string
 ---@param mode string as for `lio.open_file`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
@@ -136,8 +136,8 @@ function M.open_file(path, mode, opts)
   return when(call("open_file", 3, lio.open_file, path, mode, rest), on_file, encoding, strict)
 end
 
---- Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What could
---- not be written is an error of the whole.
+--- Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What
+--- could not be written is an error of the whole.
 ---@param path string
 ---@param mode string
 ---@param f fun(t: lwt.TextChannel): ... a task
@@ -173,8 +173,9 @@ function M.open_connection(addr, opts)
   return when(call("open_connection", 2, lio.open_connection, addr, rest), C.on, encoding, strict)
 end
 
---- The name of an encoding: that of the text channel, or, without one, that of the locale. The locale
---- is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is `"ASCII"`.
+--- The name of an encoding: that of the text channel, or, without one, that of the locale. The
+--- locale is what the environment asks for (`LC_ALL`, `LC_CTYPE`, `LANG`): in the locale `C` it is
+--- `"ASCII"`.
 ---@param t lwt.TextChannel?
 ---@return string
 --- ```lua
@@ -203,8 +204,8 @@ end
 
 local over = { __close = function(self) self.inner.over = true end }
 
---- Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and works
---- on the text channel that it is given, which afterwards can no longer be used.
+--- Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and
+--- works on the text channel that it is given, which afterwards can no longer be used.
 ---@param t lwt.TextChannel
 ---@param f fun(inner: lwt.TextChannel): ...
 ---@return lwt.Promise # what `f` returns
@@ -237,8 +238,8 @@ function M.flush(t)
   return t.bytes:flush()
 end
 
---- Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected with
---- `lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
+--- Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected
+--- with `lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
 ---@param t lwt.TextChannel
 ---@param side? string `"read"` or `"write"`; both when it is left out
 ---@return lwt.Promise

@@ -31,8 +31,8 @@ end
 ---
 --- UTF-8, UTF-16, UTF-32 (also `UTF-16LE`, `UTF-16BE` and so on), ASCII, Latin-1 (`ISO-8859-1`) and
 --- CP1252 are the same everywhere; the others are those of the system's `iconv` (`iconv -l` lists
---- them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at the
---- beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
+--- them). Neither case nor `-` and `_` make a difference in the names of ours. A byte order mark at
+--- the beginning is no part of the text; UTF-16 and UTF-32 without one are big-endian.
 ---
 --- What is malformed becomes U+FFFD. With `strict = true` it raises an error whose `code` is
 --- `"EILSEQ"`, and whose `at` is its offset in `bytes`, from 0.
@@ -57,12 +57,13 @@ end
 
 --- The bytes of a string in some encoding (see `decode`).
 ---
---- A character that the encoding has not is transliterated: to the letter without its accents
---- (`é` to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
---- `?`; marks that stand alone are left out. So is what is not UTF-8 in `s`. It is the same on every
---- system and in every locale. With `strict = true` such a character raises an error whose `code` is
---- `"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32 are written big-endian, with
---- a byte order mark in front (those whose name says the order are without).
+--- A character that the encoding has not is transliterated: to the letter without its accents (`é`
+--- to `e`), to what people write instead (`ß` to `ss`, `€` to `EUR`, `“` to `"`), and otherwise to
+--- `?`; marks that stand alone are left out. A piece of `s` that is not UTF-8 counts as U+FFFD. It
+--- is the same on every system and in every locale. With `strict = true` such a character raises an
+--- error whose `code` is `"EILSEQ"`, and whose `at` is its offset in `s`, from 0. UTF-16 and UTF-32
+--- are written big-endian, with a byte order mark in front (those whose name says the order are
+--- without).
 ---@param s string
 ---@param encoding string? that of the locale (see `encoding`)
 ---@param opts table? `strict`

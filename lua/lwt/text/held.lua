@@ -1,5 +1,5 @@
--- Text that has been decoded and not been taken: a queue of strings. Nothing is copied twice, however
--- it is cut.
+-- Text that has been decoded and not been taken: a queue of strings. Nothing is copied twice,
+-- however it is cut.
 
 local find, sub, offset = string.find, string.sub, utf8.offset
 local move, concat = table.move, table.concat
@@ -43,7 +43,8 @@ function M.all(h)
   return take(h, n, #h[n])
 end
 
--- A line without its end; nil when there is no whole one, and when it is longer than `limit` (true).
+-- A line without its end; nil when there is no whole one, and when it is longer than `limit`
+-- (true).
 function M.line(h, limit)
   for i = h.searched, #h do
     local at = find(h[i], "\n", i == 1 and h.at or 1, true)

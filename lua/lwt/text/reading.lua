@@ -1,9 +1,9 @@
 -- Reading from text channels. (Functions of `lwt.text`.)
 --
 -- A text channel takes from its byte channel no more than it needs, but for lines in UTF-16 and the
--- like. It takes bytes only where its `turn` is locked, and keeps what it has taken in the `reader`,
--- as bytes (`raw`) or as text (`held`), until an operation has all that it needs: so a read that is
--- cancelled or fails loses nothing.
+-- like. It takes bytes only where its `turn` is locked, and keeps what it has taken in the
+-- `reader`, as bytes (`raw`) or as text (`held`), until an operation has all that it needs: so a
+-- read that is cancelled or fails loses nothing.
 
 local lwt = require "lwt"
 local core = require "lwt.term.core"
@@ -15,8 +15,8 @@ local decode, cancel_due, sub = core.text_decode, core.text_cancel_due, string.s
 
 local M, mt = C.public, C.mt
 
--- `lines`: the byte 0A is the end of a line, and nothing else is. `simple`: a line of bytes can be decoded
--- by itself. (Not in a strict one, which counts the bytes of line ends.)
+-- `lines`: the byte 0A is the end of a line, and nothing else is. `simple`: a line of bytes can be
+-- decoded by itself. (Not in a strict one, which counts the bytes of line ends.)
 function C.reader(name, strict)
   local full, lines, shifts = core.text_encoding_of(name)
   return {
@@ -188,9 +188,9 @@ end
 
 --- Read one character: a code point, in UTF-8.
 ---
---- In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read is
---- rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole input,
---- from 0; the next read goes on behind it, and begins with what was read in vain.
+--- In all reading functions, what is malformed is read as U+FFFD. Of a strict text channel the read
+--- is rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole
+--- input, from 0; the next read goes on behind it, and begins with what was read in vain.
 ---@param t lwt.TextChannel
 ---@return lwt.Promise a string, or nil at the end
 --- ```lua
@@ -218,8 +218,8 @@ function M.read_line(t)
   return read_line(t)
 end
 
---- Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters: what
---- is buffered, or else what the next read of the system gives.
+--- Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters:
+--- what is buffered, or else what the next read of the system gives.
 ---@param t lwt.TextChannel
 ---@param n integer? at most so many characters
 ---@return lwt.Promise a string; with `n`, nil at the end

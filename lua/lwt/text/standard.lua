@@ -32,9 +32,9 @@ local function formatted(name, fmt, ...)
 end
 
 --- Write the arguments to `text.stdout`, one behind the other, at once and in order with Lua's own
---- `print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes out as
---- `e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front they write to
---- `text.stderr`.
+--- `print`, as `lio.print` does, but in the encoding of the locale: in the locale `C`, `é` comes
+--- out as `e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front
+--- they write to `text.stderr`.
 ---@param ... string|number
 ---@return lwt.Promise
 --- ```lua

@@ -1,5 +1,5 @@
--- Writing to text channels. (Functions of `lwt.text`.) Each operation encodes its text as a whole and
--- is one write of the byte channel.
+-- Writing to text channels. (Functions of `lwt.text`.) Each operation encodes its text as a whole
+-- and is one write of the byte channel.
 
 local lwt = require "lwt"
 local core = require "lwt.term.core"
@@ -63,9 +63,10 @@ end
 ---------------------------------------------------------------------------------------------------
 
 --- Write strings (numbers are taken too), as one operation of the byte channel, and with its
---- buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel the
---- write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the offset in
---- the text, and nothing of it is written. A character must not be cut in two between writes.
+--- buffering. What the encoding has not is transliterated (see `encode`); of a strict text channel
+--- the write is rejected instead, with an error whose `code` is `"EILSEQ"` and whose `at` is the
+--- offset in the text, and nothing of it is written. A character must not be cut in two between
+--- writes.
 ---@param t lwt.TextChannel
 ---@param ... string|number
 ---@return lwt.Promise
@@ -134,8 +135,8 @@ function M.writef(t, fmt, ...)
   return put(t, "writef", tostring(fmt):format(...))
 end
 
---- Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each is
---- an operation of its own.
+--- Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
+--- is an operation of its own.
 ---@param t lwt.TextChannel
 ---@param lines table|lwt.Stream|function
 ---@return lwt.Promise

@@ -355,6 +355,7 @@ port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status);
 /* Write without waiting for the loop, at the end of the state. */
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n);
 int lwt_uv_port_is_fd(const port *p);
+/* The descriptor that such a port was made of. */
 int lwt_uv_port_fd_fileno(const port *p);
 /* Whether its writes go to the tap. */
 void lwt_uv_port_fd_tap(port *p, int on);
