@@ -28,7 +28,7 @@ local function fetch()
   for line in ch:lines() do
     if line == "" then break end -- the head ends
   end
-  local stream = ch:tls()
+  local stream = assert(ch:tls())
   await(lio.eprintl(("%s, %s; certificate until %s"):format(stream:version(), stream:cipher(),
     os.date("!%Y-%m-%d", stream:peer_certificate().not_after))))
   return status, await(ch:read())

@@ -45,7 +45,7 @@ end
 
 local function run_block(block, page) return lwt.run(run(block, page)) end
 
--- The blocks of a page that are marked as Lua. They run when the first result is asked for, a few at
+-- The blocks of a page that are marked as Lua. They run when the first result is asked for, two at
 -- a time: most of them wait for a clock.
 local function blocks_that_run(path)
   local page, blocks = path:match("^doc/reference/(lwt[%w_.]*)%.md$") or "", {}
@@ -56,7 +56,7 @@ local function blocks_that_run(path)
   return blocks, function(i)
     results = results or lwt.run(list.map_n(function(block)
       return { run(block, page):await() }
-    end, blocks, 4))
+    end, blocks, 2))
     return table.unpack(results[i])
   end
 end

@@ -27,7 +27,7 @@ function lwt_Bar:set(value, label) end
 ---It has ended: the bar is drawn a last time, as far as it came, and stays as a line. Ending it again does
 ---nothing; leaving a `<close>` variable ends it.
 ---@param last? string the line that stays instead; "": none
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Bar:done(last) end
 
 ---@class lwt.Barrier
@@ -1971,7 +1971,7 @@ function lwt_Logger:set_default() end
 ---log.set_default(l)
 ---print(pcall(await, log.error "too late"))   --> false closed
 ---```
----@return lwt.Promise # the same one each time
+---@return lwt.Promise<nil> # the same one each time
 function lwt_Logger:close() end
 
 ---Has the logger been closed?
@@ -2708,9 +2708,9 @@ function lwt_Seq:iter_s(f) end
 ---`f(v)` as a task for each element as soon as it is there. At the first failure no more
 ---elements are forced, the others are cancelled and awaited, and the promise is rejected.
 ---```lua
----local q = seq.of_list { 0.02, 0.01 }
+---local q = seq.of_list { 0.2, 0.01 }
 ---await(q:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@param f fun(v: any): any
 ---@return lwt.Promise<nil>
@@ -3329,7 +3329,7 @@ function lwt_Spinner:set(label) end
 ---It has ended, and is taken away; a line may stay in its place. Ending it again does nothing; leaving a
 ---`<close>` variable ends it.
 ---@param last? string the line that stays
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Spinner:done(last) end
 
 ---Several sends at one instant.
@@ -3433,9 +3433,9 @@ function lwt_Stream:iter_s(f) end
 ---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
----local s = stream.of_list { 0.02, 0.01 }
+---local s = stream.of_list { 0.2, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@generic T
 ---@param self lwt.Stream<T>
@@ -4033,7 +4033,7 @@ local lwt_Terminal = {}
 ---```
 ---@param question string|table a text, or a styled list
 ---@param opts? table `default`: true or false
----@return lwt.Promise boolean
+---@return lwt.Promise<boolean>
 function lwt_Terminal:confirm(question, opts) end
 
 ---Asks for one of a list: the arrows (also `k`, `j`, Ctrl-P, Ctrl-N, Home, End, the page keys, and digits) go to
@@ -4051,7 +4051,7 @@ function lwt_Terminal:confirm(question, opts) end
 ---```
 ---@param list any[] each shown by `tostring`, or a styled list
 ---@param opts? table
----@return lwt.Promise item, index; nil when none was taken
+---@return lwt.Promise<any, integer> # item, index; nil when none was taken
 function lwt_Terminal:choose(list, opts) end
 
 ---A progress bar at the bottom of what has been written; several stand below one another. It is redrawn at
@@ -4097,7 +4097,7 @@ function lwt_Terminal:spinner(opts) end
 ---print(await(r:read(99)))   --> one 2
 ---```
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:print(...) end
 
 ---As `print`, with a newline at the end. (Lwt's name for it.)
@@ -4108,18 +4108,18 @@ function lwt_Terminal:print(...) end
 ---print(await(r:read_line()))   --> foobar
 ---```
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:printlc(...) end
 
 ---As `print`, to where errors go: the standard error of the controlling terminal, the option `error` of
 ---others.
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:eprint(...) end
 
 ---As `eprint`, with a newline at the end.
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:eprintlc(...) end
 
 ---A styled list as a text with the escape sequences that this terminal takes: for `draw`, tables, prompts.
@@ -4138,13 +4138,13 @@ function lwt_Terminal:styled(...) end
 ---```lua
 ---await(term.clear())
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:clear() end
 
 ---Erases the row in which the cursor is; with `"right"` or `"left"` that side of the cursor. The cursor
 ---stays.
 ---@param side string?
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:clear_line(side) end
 
 ---Moves the cursor.
@@ -4153,15 +4153,15 @@ function lwt_Terminal:clear_line(side) end
 ---```
 ---@param column integer from 1
 ---@param row integer from 1
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:move(column, row) end
 
 ---Remembers where the cursor is, and the style.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:save() end
 
 ---Puts the cursor where it was at `save`.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:restore() end
 
 ---Hides the cursor, until `show_cursor` or the end of the program.
@@ -4175,14 +4175,14 @@ function lwt_Terminal:show_cursor() end
 ---await(term.title "lwt")
 ---```
 ---@param text string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:title(text) end
 
 ---Rings the bell.
 ---```lua
 ---await(term.bell())
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:bell() end
 
 ---Puts a text into the clipboard of the terminal's window, where the terminal lets programs do that (OSC 52).
@@ -4191,7 +4191,7 @@ function lwt_Terminal:bell() end
 ---await(term.set_clipboard "copied")
 ---```
 ---@param text string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:set_clipboard(text) end
 
 ---Shows lines at the bottom of what has been written, in place of those that it showed last: it writes what
@@ -4210,11 +4210,11 @@ function lwt_Terminal:set_clipboard(text) end
 ---print(await(r:read_line()), await(r:read_line()))   --> one	two
 ---```
 ---@param lines? (string|table)[] texts or styled lists
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:draw(lines) end
 
 ---Leaves what `draw` shows on the screen, and goes on below it.
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:draw_done() end
 
 ---Prints a table: a list of rows, each a list of texts, numbers or styled lists. A column is as wide as its
@@ -4232,7 +4232,7 @@ function lwt_Terminal:draw_done() end
 ---```
 ---@param rows table[]
 ---@param opts? table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 function lwt_Terminal:table(rows, opts) end
 
 ---Whether the output is a terminal, and whether the input is one.
@@ -4312,7 +4312,7 @@ function lwt_Terminal:raw_mode(opts) end
 ---```
 ---@param f async fun(t: lwt.Terminal): any
 ---@param opts? table as for `raw_mode`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_raw_mode(f, opts) end
 
 ---Runs `f(t)` as a task on the terminal's other screen, which is empty at first. What was shown before is
@@ -4321,7 +4321,7 @@ function lwt_Terminal:with_raw_mode(f, opts) end
 ---print(await(term.with_alternate_screen(function() return "done" end)))   --> done
 ---```
 ---@param f async fun(t: lwt.Terminal): any
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_alternate_screen(f) end
 
 ---Runs `f(t)` as a task while the mouse is reported, as keys: `{ name = "mouse", action =, button =, x =,
@@ -4333,7 +4333,7 @@ function lwt_Terminal:with_alternate_screen(f) end
 ---```
 ---@param f async fun(t: lwt.Terminal): any
 ---@param opts? table `motion`: every move (false)
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_mouse(f, opts) end
 
 ---Runs `f(t)` as a task while it is reported, as a key `{ focus = true|false }`, that the terminal's window
@@ -4342,7 +4342,7 @@ function lwt_Terminal:with_mouse(f, opts) end
 ---print(await(term.with_focus(function() return "done" end)))   --> done
 ---```
 ---@param f async fun(t: lwt.Terminal): any
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 function lwt_Terminal:with_focus(f) end
 
 ---Stops the process as Ctrl-Z does elsewhere, after the terminal was given back; in raw mode that is up to
@@ -4351,7 +4351,7 @@ function lwt_Terminal:with_focus(f) end
 ---```lua norun
 ---if key == term.key "ctrl-z" then await(t:suspend()) end
 ---```
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Terminal:suspend() end
 
 ---Has `f(t)` called as a task when the screen has to be drawn anew, because the process had been stopped.
@@ -4381,7 +4381,7 @@ function lwt_Terminal:on_redraw(f) end
 ---await(w:write "\27[1;5Aé")
 ---print(await(t:read_key()), await(t:read_key()).char)   --> ctrl-up	é
 ---```
----@return lwt.Promise lwt.TerminalKey?
+---@return lwt.Promise<lwt.TerminalKey?>
 function lwt_Terminal:read_key() end
 
 ---The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
@@ -4455,22 +4455,23 @@ function lwt_TextChannel:byte_channel() end
 ---await(t:close())
 ---print(await(r:read()))   --> éè!
 ---```
----@param f fun(inner: lwt.TextChannel): ...
----@return lwt.Promise # what `f` returns
+---@generic T
+---@param f async fun(inner: lwt.TextChannel): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 function lwt_TextChannel:atomic(f) end
 
 ---Write out what is buffered, as `lio.flush` does.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:flush() end
 
 ---Close the byte channel, as `lio.close` does: flushed, and afterwards every operation is rejected
 ---with `lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
 ---@param side? string `"read"` or `"write"`; both when it is left out
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:close(side) end
 
 ---Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:abort() end
 
 ---Whether the channel is closed, or its `close` has been called.
@@ -4487,7 +4488,7 @@ function lwt_TextChannel:is_closed() end
 ---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
 ---print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
 ---```
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_TextChannel:read_char() end
 
 ---Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
@@ -4498,7 +4499,7 @@ function lwt_TextChannel:read_char() end
 ---local t = text.make(lio.of_bytes(bytes), {encoding = "UTF-16LE"})
 ---print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
 ---```
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 function lwt_TextChannel:read_line() end
 
 ---Read everything to the end (`""` when there is nothing), or, with `n`, at most `n` characters:
@@ -4509,7 +4510,7 @@ function lwt_TextChannel:read_line() end
 ---print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
 ---```
 ---@param n integer? at most so many characters
----@return lwt.Promise a string; with `n`, nil at the end
+---@return lwt.Promise<string?> # a string; with `n`, nil at the end
 function lwt_TextChannel:read(n) end
 
 ---An iterator over the lines, for `for`: it waits inside the loop's task, and raises what reading
@@ -4537,7 +4538,7 @@ function lwt_TextChannel:chars() end
 ---local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
 ---print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_TextChannel:read_lines() end
 
 ---The characters as a stream.
@@ -4546,7 +4547,7 @@ function lwt_TextChannel:read_lines() end
 ---local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
 ---print(#await(t:read_chars():to_list()))   --> 2
 ---```
----@return lwt.Stream
+---@return lwt.Stream<string>
 function lwt_TextChannel:read_chars() end
 
 ---Write strings (numbers are taken too), as one operation of the byte channel, and with its
@@ -4563,7 +4564,7 @@ function lwt_TextChannel:read_chars() end
 ---print(#await(r:read()))   --> 4
 ---```
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write(...) end
 
 ---Write one character.
@@ -4576,7 +4577,7 @@ function lwt_TextChannel:write(...) end
 ---print(await(r:read()) == "\0\xE9")   --> true
 ---```
 ---@param char string one code point, in UTF-8
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_char(char) end
 
 ---Write a line: the string, and `"\n"`.
@@ -4587,7 +4588,7 @@ function lwt_TextChannel:write_char(char) end
 ---print(await(r:read_line()))   --> naive
 ---```
 ---@param line string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_line(line) end
 
 ---Write `fmt:format(...)`.
@@ -4599,7 +4600,7 @@ function lwt_TextChannel:write_line(line) end
 ---```
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:writef(fmt, ...) end
 
 ---Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
@@ -4613,7 +4614,7 @@ function lwt_TextChannel:writef(fmt, ...) end
 ---print((await(r:read()):gsub("\n", ";")))   --> e;e;
 ---```
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_lines(lines) end
 
 ---Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
@@ -4627,7 +4628,7 @@ function lwt_TextChannel:write_lines(lines) end
 ---print(await(r:read()))   --> ee
 ---```
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_TextChannel:write_chars(chars) end
 
 ---@class lwt.ThreadChannel
@@ -5250,33 +5251,6 @@ lwt_module.stall = function(s, f) end
 ---@return boolean
 lwt_module.debug = function(on) end
 
----Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. It returns its values or
----raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. It raises
----`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
----finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
----it, so that any program works there. Ctrl-C cancels the main task with
----`lwt.Interrupted`, see `lwt.interrupts`.
----```lua norun
----print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
----```
----@generic T, U
----@param x lwt.Promise<T, U>|async fun(...): T?, U?, ...?
----@param ... any
----@return T value
----@return U second
----@return any ...
-lwt_module.run = function(x, ...) end
-
----One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
----most about `budget` seconds (a task's turn is not cut short). It does not make virtual time jump.
----```lua norun
----function love.update(dt) lwt.step(0.002) end
----```
----@param budget? number seconds; none: until nothing is ready
----@return boolean alive whether anything can still happen (a ready task, a timer, a handle, a job)
----@return number|nil wait seconds until the next timer is due (0: something is ready)
-lwt_module.step = function(budget) end
-
 ---Fulfilled at the next turn of the loop, after the I/O: the promise form of `yield`. It can be cancelled.
 ---```lua
 ---print(lwt.pause():state())   --> pending
@@ -5296,14 +5270,6 @@ lwt_module.pause = function() end
 ---@param f? fun(err: any)|nil the new hook; nil for the default
 ---@return fun(err: any)|nil hook the one before
 lwt_module.async_exception_hook = function(f) end
-
----Registers a function that is run as a task, and awaited, at the end of the outermost `run` that follows; the newest first, once each.
----Its failure goes to the exception hook.
----```lua norun
----lwt.at_exit(function() lwt.await(log:close()) end)
----```
----@param f async fun(): ...?
-lwt_module.at_exit = function(f) end
 
 ---A promise that is fulfilled with these values (any number, `nil` among them). Lwt's `return`.
 ---```lua
@@ -5356,6 +5322,41 @@ lwt_module.is_pending = lwt_Promise.is_pending
 ---@param x any
 ---@return boolean
 lwt_module.is_promise = function(x) end
+
+---Drives the loop until `x` is resolved: a promise, or a function, which is run as a task with the other arguments. It returns its values or
+---raises its error. Before that, however it ends, it runs what `lwt.at_exit` registered, and flushes what is to be flushed. It raises
+---`deadlock: …` with the list of waiting tasks when nothing is left that could resolve it. `run` inside `run`, in a callback or a
+---finalizer raises; only in the main script of the `lwt` command, which is inside one, it runs its argument as a task and waits for
+---it, so that any program works there. Ctrl-C cancels the main task with
+---`lwt.Interrupted`, see `lwt.interrupts`.
+---```lua norun
+---print(lwt.run(function(x) lwt.await(lwt.sleep(0.1)) return x end, 5))
+---```
+---@generic T, U
+---@param x lwt.Promise<T, U>|async fun(...): T?, U?, ...?
+---@param ... any
+---@return T value
+---@return U second
+---@return any ...
+lwt_module.run = function(x, ...) end
+
+---One turn of the loop, for a host with a loop of its own: delivers what has happened and runs what is ready, without blocking, for at
+---most about `budget` seconds (a task's turn is not cut short). It does not make virtual time jump.
+---```lua norun
+---function love.update(dt) lwt.step(0.002) end
+---```
+---@param budget? number seconds; none: until nothing is ready
+---@return boolean alive whether anything can still happen (a ready task, a timer, a handle, a job)
+---@return number|nil wait seconds until the next timer is due (0: something is ready)
+lwt_module.step = function(budget) end
+
+---Registers a function that is run as a task, and awaited, at the end of the outermost `run` that follows; the newest first, once each.
+---Its failure goes to the exception hook.
+---```lua norun
+---lwt.at_exit(function() lwt.await(log:close()) end)
+---```
+---@param f async fun(): ...?
+lwt_module.at_exit = function(f) end
 
 ---Structured concurrency. It runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
@@ -7464,7 +7465,7 @@ local lwt_log_module = {}
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.info = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7478,7 +7479,7 @@ lwt_log_module.info = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.debug = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7492,7 +7493,7 @@ lwt_log_module.debug = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.notice = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7506,7 +7507,7 @@ lwt_log_module.notice = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.warning = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7520,7 +7521,7 @@ lwt_log_module.warning = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.error = function(message, ...) end
 
 ---Logs a record, in the section `main`, or as a method in the section. With arguments, the message is what `string.format` makes of them (`%s` takes
@@ -7534,7 +7535,7 @@ lwt_log_module.error = function(message, ...) end
 ---```
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 lwt_log_module.fatal = function(message, ...) end
 
 ---Logs a record of this level: `log.log("info", …)` is `log.info(…)`.
@@ -7545,7 +7546,7 @@ lwt_log_module.fatal = function(message, ...) end
 ---@param level "debug"|"info"|"notice"|"warning"|"error"|"fatal"
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_log_module.log = function(level, message, ...) end
 
 ---Logs an error, at the level `error`: the message, what the error says, and its traceback in the lines below (`lwt.traceback`).
@@ -7558,7 +7559,7 @@ lwt_log_module.log = function(level, message, ...) end
 ---@param err any
 ---@param message? string|fun(...): string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_log_module.error_of = function(err, message, ...) end
 
 ---The same section (or `main`), with fields for all that is logged by what this gives. A field hides one of the same name in what it is made of, and of `with_fields`.
@@ -7748,7 +7749,7 @@ lwt_log_module.channel = function(opts) end
 ---print(await(require "lwt.fs".read_file("app.log")))   --> error: out of paper
 ---```
 ---@param opts { path: string, mode?: "append"|"truncate", perm?: integer, template?: string, rotate?: table, reopen?: string }
----@return lwt.Promise # of a lwt.Logger
+---@return lwt.Promise<lwt.Logger>
 lwt_log_module.file = function(opts) end
 
 ---A logger that writes an object a line, for programs that read logs: `time` (UTC, `2026-11-29T21:18:38.042Z`), `level`, `section`, `message`
@@ -9704,9 +9705,9 @@ lwt_stream_module.iter_s = function(s, f) end
 ---The promise is fulfilled when the stream has ended and all are done. The first failure stops it: it
 ---reads no more, cancels the others, awaits them, and is rejected.
 ---```lua
----local s = stream.of_list { 0.02, 0.01 }
+---local s = stream.of_list { 0.2, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
------> 0.02
+-----> 0.2
 ---```
 ---@generic T
 ---@param s lwt.Stream<T>
@@ -10888,7 +10889,7 @@ lwt_text_module.make = function(ch, opts) end
 ---@param path string
 ---@param mode string as for `lio.open_file`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
----@return lwt.Promise a text channel
+---@return lwt.Promise<lwt.TextChannel>
 lwt_text_module.open_file = function(path, mode, opts) end
 
 ---Open a file, give its text channel to `f`, and close it when `f` is done, however it ends. What
@@ -10900,9 +10901,10 @@ lwt_text_module.open_file = function(path, mode, opts) end
 ---```
 ---@param path string
 ---@param mode string
----@param f fun(t: lwt.TextChannel): ... a task
+---@generic T
+---@param f async fun(t: lwt.TextChannel): T?, ...?
 ---@param opts table? as for `open_file`
----@return lwt.Promise # what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 lwt_text_module.with_file = function(path, mode, f, opts) end
 
 ---Connect to an address, as a text channel that reads and writes.
@@ -10917,7 +10919,7 @@ lwt_text_module.with_file = function(path, mode, f, opts) end
 ---```
 ---@param addr string|table as for `lio.open_connection`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
----@return lwt.Promise a text channel
+---@return lwt.Promise<lwt.TextChannel>
 lwt_text_module.open_connection = function(addr, opts) end
 
 ---The name of an encoding: that of the text channel, or, without one, that of the locale. The
@@ -11008,46 +11010,46 @@ lwt_text_module.read_chars = lwt_TextChannel.read_chars
 ---print(lwt.is_promise(text.print("")))   --> true
 ---```
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.print = function(...) end
 
 ---Write the arguments and a newline to `text.stdout`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printl = function(...) end
 
 ---Write `fmt:format(...)` to `text.stdout`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `text.stdout`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.printlf = function(fmt, ...) end
 
 ---Write the arguments to `text.stderr`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprint = function(...) end
 
 ---Write the arguments and a newline to `text.stderr`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintl = function(...) end
 
 ---Write `fmt:format(...)` to `text.stderr`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintf = function(fmt, ...) end
 
 ---Write `fmt:format(...)` and a newline to `text.stderr`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 lwt_text_module.eprintlf = function(fmt, ...) end
 
 lwt_text_module.write = lwt_TextChannel.write

@@ -54,7 +54,7 @@ local M = {}
 --- and the message is what it gives. What formatting fails with is raised here.
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise # fulfilled when the record is written
+---@return lwt.Promise<nil> # fulfilled when the record is written
 --- ```lua
 --- log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
 --- log.warning("%d of %s", 2, "three")                                    --> main warning 2 of three
@@ -70,7 +70,7 @@ for _, name in ipairs(levels) do M[name] = section[name] end
 ---@param level "debug"|"info"|"notice"|"warning"|"error"|"fatal"
 ---@param message string|fun(...): string|any
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
 --- log.log("error", "%d left", 0)   --> error 0 left
@@ -82,7 +82,7 @@ M.log = section.log
 ---@param err any
 ---@param message? string|fun(...): string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- log.set_default(log.make { output = function(_, level, lines) print(level, lines[1]) end })
 --- local _, err = pcall(await, require "lwt.fs".read_file "missing")
@@ -265,7 +265,7 @@ methods.buffered, methods.set_default = M.buffered, M.set_default
 --- Closes a logger, once all is written that was logged before; what it owns (files, sockets, a channel with `close_mode = "close"`, what is behind `buffered`) is closed.
 --- What is logged later is rejected with `lwt.Closed`. `<close>` variables do the same.
 ---@param l lwt.Logger
----@return lwt.Promise # the same one each time
+---@return lwt.Promise<nil> # the same one each time
 --- ```lua
 --- local l = log.make { output = print }
 --- await(l:close())

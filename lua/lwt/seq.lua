@@ -641,9 +641,9 @@ end
 ---@param f fun(v: any): any
 ---@return lwt.Promise<nil>
 ---```lua
----local q = seq.of_list { 0.02, 0.01 }
+---local q = seq.of_list { 0.2, 0.01 }
 ---await(q:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
---- --> 0.02
+--- --> 0.2
 ---```
 function M.iter_p(q, f)
   check(q, "iter_p")

@@ -1,8 +1,17 @@
 --- Unicode text: width on a terminal, clusters, case, normal forms, encodings, text channels.
 ---
---- A Lua string is bytes; here it is UTF-8. A *character* is a code point; a *cluster* (grapheme)
---- is what a reader calls a character, and may be several of them. No function fails on text: a
---- piece that is not UTF-8 counts as one U+FFFD, and where the text is kept, it is kept as it is.
+--- ```lua
+--- local text = require "lwt.text"
+--- print(text.width "日本", text.length "日本", #"日本")   --> 4 2 6
+--- print(text.upper "straße", text.truncate("a long sentence", 8))   --> STRASSE a long …
+--- local ch = await(text.open_file("f", "w", { encoding = "ISO-8859-1" }))
+--- await(ch:write_line "café")
+--- await(ch:close())
+--- ```
+---
+--- A Lua string is bytes; here it is UTF-8. A *character* is a code point; a *cluster* (grapheme) is
+--- what a reader calls a character, and may be several of them. No function fails on text: a piece
+--- that is not UTF-8 counts as one U+FFFD, and where the text is kept, it is kept as it is.
 ---
 --- `text.stdin`, `text.stdout` and `text.stderr` are text channels on the standard channels of
 --- `lwt.io`, in the encoding of the locale. Every function that takes a text channel first is a

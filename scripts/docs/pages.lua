@@ -92,7 +92,7 @@ end
 -- Functions that are no methods of their first argument; spec/docs_spec.lua tries all others.
 local plain = {}
 for name in ([[ lwt.get lwt.run lwt.set lwt.with_value lwt.both lwt.errors lwt.ignore_result
-  lwt.react.S.flip lwt.fs.sendfile ]]):gmatch("%S+") do
+  lwt.react.S.flip lwt.fs.sendfile lwt.log.lualogging ]]):gmatch("%S+") do
   plain[name] = true
 end
 
@@ -278,8 +278,8 @@ function M.make(source)
     "<!-- Generated from the sources by `make docs`: change it there. -->",
     "# Reference", "",
     "One page a module. Every function of a type is both a module function and a method.", "",
-    "Where a page says Lwt, it means OCaml's library, of which this one is a port: it tells who comes from there",
-    "what is different. Nobody else needs to know it.", "",
+    "Where a page says Lwt, it means OCaml's library, of which this one is a port: it tells who",
+    "comes from there what is different. Nobody else needs to know it.", "",
   }
   for _, module in ipairs(M.by_module(source)) do
     files["doc/reference/" .. module.name .. ".md"] =

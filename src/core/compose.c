@@ -4,7 +4,7 @@
 ** bind is the model: read it first, the others differ in which outcome calls the
 ** callback and what becomes of its result. On a pending promise each makes a new
 ** promise that is itself the waiter: it holds the callback (U_FN), knows its input
-** (U_DEP, for cancel), and resolve.c runs it. On a resolved promise the callback
+** (U_DEP, for cancel), and tell.c runs it. On a resolved promise the callback
 ** is called at once. */
 #include "core.h"
 

@@ -46,7 +46,7 @@ int lwt_context_ended(lua_State *L) {
 
 static int context_gc(lua_State *L) {
   lwt_context *c = (lwt_context *)lua_touserdata(L, 1);
-  lwt_trace_untold(L, c);
+  lwt_unseen_tell_more(L, c);
   c->ended = 1;
   c->current = NULL;
   c->current_co = NULL;
@@ -170,9 +170,10 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   mod = lua_gettop(L);
   lwt_error_open(L, c);
   lwt_trace_open(L, c);
+  lwt_unseen_open(L, c);
   lwt_inspect_open(L, c);
   lwt_promise_open(L, c);
-  lwt_resolve_open(L, c);
+  lwt_tell_open(L, c);
   lwt_wakeup_open(L, c);
   lwt_compose_open(L, c);
   lwt_several_open(L, c);
@@ -186,6 +187,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_coroutine_open(L, c);
   lwt_timer_open(L, c);
   lwt_loop_open(L, c);
+  lwt_run_open(L, c);
   lwt_mvar_open(L, c);
   lwt_mvar_direct_open(L, c);
   lwt_engine_open(L, c);

@@ -10,7 +10,7 @@
 ** false, so that setting one never allocates.
 **
 ** Memory errors. Every function that may raise does its allocations first and
-** changes promises after; what runs callbacks (resolve.c) keeps its state in the
+** changes promises after; what runs callbacks (tell.c) keeps its state in the
 ** registry and goes on after an error.
 */
 #ifndef LWT_CORE_H
@@ -211,7 +211,7 @@ struct lwt_context {
   const void *mt, *resolver_mt; /* identity of metatables */
   const void *canceled;         /* identity of lwt.Canceled */
 
-  /* Resolution (resolve.c). */
+  /* Resolution (resolve.c, tell.c). */
   int nest;      /* how many resolutions are under way, one in another */
   int immediate; /* how many callbacks of resolved promises, one in another */
   int work;      /* entries of the work stack */
@@ -362,31 +362,13 @@ API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
-/* A piece of a list of waiters; user values as below. The chunks of on_cancel
-** callbacks come first. */
-typedef struct chunk {
-  uint16_t first, len, cap;
-  uint8_t on_cancel; /* holds on_cancel callbacks, and nothing else */
-  uint32_t dead;     /* in the head: how many withdrew since the last sweep */
-  uint32_t total;    /* in the head: how many are in the list */
-  uint32_t let_go;   /* in the head: how many were let go and have no shell: letgo.c */
-  uint32_t shells;   /* in the head: how many have one, or had */
-} chunk;
-#define H_NEXT 1   /* the next chunk */
-#define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
-#define H_SOURCE 3 /* on the work stack: the resolved promise */
-#define H_ON_CANCEL \
-  H_SOURCE /* before, in the head: the last chunk of on_cancel callbacks, likewise */
-#define H_LINK 4 /* on the work stack or the deferred queue: the next entry */
-#define H_ITEM 5
-
 /* letgo.c: what was cancelled in vain is kept only by who wants it. */
 API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
 API int lwt_let_go_push_waiter(lua_State *L, int idx);
 API void lwt_let_go_no_more(lua_State *L, int idx);
 API void lwt_let_go_open(lua_State *L, lwt_context *c);
 
-/* resolve.c: resolving, and running what waits for it. */
+/* resolve.c, tell.c: resolving, and running what waits for it. */
 API void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, int n);
 API void lwt_resolve_collapsed(lua_State *L, lwt_context *c, int idx, promise *p,
                                int state, int n);
@@ -398,12 +380,13 @@ API void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, i
 API void lwt_resolve_copy(lua_State *L, lwt_context *c, int from, int to);
 API void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int status,
                             int follow);
+API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
 API void lwt_resolve_push_entry(lua_State *L, lwt_context *c, int idx);
 API void lwt_resolve_drive(lua_State *L, lwt_context *c, int base);
 API void lwt_resolve_owe(lua_State *L, lwt_context *c, int source);
 API void lwt_resolve_drain(lua_State *L, lwt_context *c);
-API int lwt_resolve_wrap_error(lua_State *L, lwt_context *c);
-API void lwt_resolve_open(lua_State *L, lwt_context *c);
+API void lwt_tell_open(lua_State *L, lwt_context *c);
+/* wakeup.c */
 API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
                                  const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
@@ -548,18 +531,28 @@ API void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
                              int is_virtual);
 API void lwt_loop_run_woken(lua_State *L, lwt_context *c);
 API int lwt_loop_may_run(lwt_context *c);
+API void lwt_loop_open(lua_State *L, lwt_context *c);
+
+/* run.c */
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
-API void lwt_loop_open(lua_State *L, lwt_context *c);
+API void lwt_run_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
-API void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx);
-API void lwt_trace_untold(lua_State *L, lwt_context *c);
-API void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
-API void lwt_trace_seen(lua_State *L, int idx, promise *p);
 API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
+API int lwt_trace_raise(lua_State *L, lwt_context *c);
+API void lwt_trace_open(lua_State *L, lwt_context *c);
+
+/* unseen.c */
+API void lwt_unseen_note(lua_State *L, lwt_context *c, int idx);
+API void lwt_unseen_tell_more(lua_State *L, lwt_context *c);
+API void lwt_unseen_check(lua_State *L, lwt_context *c, int at_end);
+API void lwt_unseen_forget(lua_State *L, int idx, promise *p);
+API void lwt_unseen_open(lua_State *L, lwt_context *c);
+
+/* inspect.c */
 API void lwt_trace_made(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_waiting(lua_State *L, lwt_context *c); /* pushes the list, as text */
 API void lwt_trace_watch(lua_State *L, lwt_context *c, task *t);
@@ -567,9 +560,9 @@ API void lwt_trace_left_open(lua_State *L, lwt_context *c);
 API void lwt_trace_handle_opened(const lwt_api *api, lua_State *L, int idx,
                                  const char *kind);
 API void lwt_trace_handle_closed(const lwt_api *api, lua_State *L, void *userdata);
-API int lwt_trace_raise(lua_State *L, lwt_context *c);
-API void lwt_trace_open(lua_State *L, lwt_context *c);
 API void lwt_inspect_open(lua_State *L, lwt_context *c);
+
+/* engine.c */
 API void lwt_engine_open(lua_State *L, lwt_context *c);
 
 /* error.c */

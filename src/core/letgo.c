@@ -10,7 +10,7 @@
 ** Among the newest waiters the shell is put in at once; for older ones, for many at a time. */
 #include <string.h>
 
-#include "core.h"
+#include "waiters.h"
 
 #define BATCH 8
 

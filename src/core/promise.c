@@ -67,7 +67,7 @@ promise *lwt_promise_arg(lua_State *L, lwt_context *c, int idx) {
   if (p->state == S_PROXY) p = lwt_promise_find(L, idx);
   if (!(p->flags & F_SEEN)) {
     p->flags |= F_SEEN;
-    if (p->flags & F_WATCHED) lwt_trace_seen(L, idx, p);
+    if (p->flags & F_WATCHED) lwt_unseen_forget(L, idx, p);
   }
   return p;
 }

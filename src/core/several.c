@@ -13,7 +13,7 @@ promise *lwt_several_take_input(lua_State *L, promise *p, int may_be_it) {
   if (p->state == S_PROXY) p = lwt_promise_find(L, lua_gettop(L));
   if (!(p->flags & F_SEEN) && !(may_be_it && p->state == S_REJECTED)) {
     p->flags |= F_SEEN;
-    if (p->flags & F_WATCHED) lwt_trace_seen(L, lua_gettop(L), p);
+    if (p->flags & F_WATCHED) lwt_unseen_forget(L, lua_gettop(L), p);
   }
   return p;
 }

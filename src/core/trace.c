@@ -1,8 +1,7 @@
-/* trace.c: where an error was raised and through which awaits it came, and the
-** rejections that nobody looked at.
+/* trace.c: where an error was raised and through which awaits it came.
 **
 ** A trace is a string, or {string, the trace of what was awaited} so that an error that
-** passes many awaits costs each of them the same; `render` makes a string of it. It is made by the message handler of every function that lwt calls,
+** passes many awaits costs each of them the same; lwt_trace_render makes a string of it. It is made by the message handler of every function that lwt calls,
 ** when an error is raised and before its stack is gone. The rejected promise keeps it
 ** beside the error; a promise that takes the rejection over takes the trace along. A
 ** task that is told of it at an await remembers the promise (r_causes), and if the
@@ -10,11 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core.h"
+#include "trace.h"
 
 #define FRAMES 22
 #define STRINGS 32 /* traces of the last errors that are strings */
-#define UNSEEN 128
 
 static const char own_key =
     0; /* in the registry: how the names of lwt's Lua files begin */
@@ -58,7 +56,7 @@ static int tolstring(lua_State *L) {
 }
 
 /* As luaL_tolstring, for any value: a __tostring that fails is no reason to. */
-static void push_text(lua_State *L, int idx) {
+void lwt_trace_push_text(lua_State *L, int idx) {
   lua_pushvalue(L, idx);
   lua_pushcfunction(L, tolstring);
   lua_insert(L, -2);
@@ -69,7 +67,7 @@ static void push_text(lua_State *L, int idx) {
 }
 
 /* The trace on top becomes a string; nil stays. */
-static void render(lua_State *L) {
+void lwt_trace_render(lua_State *L) {
   int list = lua_gettop(L) + 1, at = list - 1;
   lua_Integer n = 0;
   luaL_Buffer b;
@@ -150,7 +148,7 @@ static int is_sentinel(lua_State *L, lwt_context *c, int idx) {
 }
 
 /* Pushes the trace that the rejected promise at idx keeps, or nil. */
-static void push_trace(lua_State *L, int idx, promise *p) {
+void lwt_trace_push(lua_State *L, int idx, promise *p) {
   if (p->state == S_REJECTED && p->flags & F_WRAPPED) {
     lua_getiuservalue(L, idx, U_STATE);
     lua_rawgeti(L, -1, 2);
@@ -192,7 +190,7 @@ static void push_cause(lua_State *L, lwt_context *c) {
   lwt_promise_push_error(L, top + 2, p);
   same = lua_rawequal(L, 1, -1);
   if (same)
-    push_trace(L, top + 2, p);
+    lwt_trace_push(L, top + 2, p);
   else
     lua_pushnil(L);
   lua_replace(L, top + 1);
@@ -218,8 +216,6 @@ static void remember(lua_State *L, lwt_context *c) { /* 1: error; trace on top *
   lua_pop(L, 1);
 }
 
-static void push_trace_of_value(lua_State *L, lwt_context *c, int idx);
-
 /* Has core.raise brought the error at 1? Then what was remembered of it is its trace. */
 static int raised_again(lua_State *L, lwt_context *c) {
   int same;
@@ -231,7 +227,7 @@ static int raised_again(lua_State *L, lwt_context *c) {
   setreg(L, c->r_raised);
   lua_settop(L, 1);
   if (!same) return 0;
-  push_trace_of_value(L, c, 1);
+  lwt_trace_push_of_value(L, c, 1);
   if (lua_type(L, 2) == LUA_TSTRING) {
     setreg(L, c->r_trace);
     c->has_trace = 1;
@@ -280,13 +276,13 @@ void lwt_trace_earlier(lua_State *L, lwt_context *c, int src) {
   if (!c->has_trace || p->state != S_REJECTED) return;
   luaL_checkstack(L, 6, NULL);
   pushreg(L, c->r_trace);
-  render(L);
+  lwt_trace_render(L);
   lua_pushliteral(L, "\nafter an earlier error: ");
   lwt_promise_push_error(L, src, p);
-  push_text(L, -1);
+  lwt_trace_push_text(L, -1);
   lua_replace(L, -2);
-  push_trace(L, src, p);
-  render(L);
+  lwt_trace_push(L, src, p);
+  lwt_trace_render(L);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_concat(L, 3);
@@ -299,14 +295,14 @@ void lwt_trace_earlier(lua_State *L, lwt_context *c, int src) {
   c->has_trace = 1;
 }
 
-static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
+void lwt_trace_push_of_value(lua_State *L, lwt_context *c, int idx) {
   int i;
   pushreg(L, c->r_traces);
   if (!lua_isnil(L, idx)) {
     lua_pushvalue(L, idx);
     if (lua_rawget(L, -2) != LUA_TNIL) {
       lua_replace(L, -2);
-      render(L);
+      lwt_trace_render(L);
       return;
     }
     lua_pop(L, 1);
@@ -319,7 +315,7 @@ static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
       lua_rawgeti(L, -2, k + STRINGS);
       lua_replace(L, -3);
       lua_pop(L, 1);
-      render(L);
+      lwt_trace_render(L);
       return;
     }
     lua_pop(L, 1);
@@ -328,7 +324,8 @@ static void push_trace_of_value(lua_State *L, lwt_context *c, int idx) {
   lua_pushnil(L);
 }
 
-static void push_made(lua_State *L, lwt_context *c, int idx) { /* "\nmade at …" or "" */
+void lwt_trace_push_made(lua_State *L, lwt_context *c,
+                         int idx) { /* "\nmade at …" or "" */
   idx = lua_absindex(L, idx);
   pushreg(L, c->r_made);
   lua_pushvalue(L, idx);
@@ -368,18 +365,18 @@ static int l_traceback(lua_State *L) {
       return 1;
     }
     lwt_promise_push_error(L, 1, p);
-    push_text(L, 2);
-    push_trace(L, 1, p);
-    render(L);
+    lwt_trace_push_text(L, 2);
+    lwt_trace_push(L, 1, p);
+    lwt_trace_render(L);
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
-      push_trace_of_value(L, c, 2);
+      lwt_trace_push_of_value(L, c, 2);
     }
-    push_made(L, c, 1);
+    lwt_trace_push_made(L, c, 1);
     lua_insert(L, -3); /* made, text, trace */
   } else {
-    push_text(L, 1);
-    push_trace_of_value(L, c, 1);
+    lwt_trace_push_text(L, 1);
+    lwt_trace_push_of_value(L, c, 1);
     lua_pushliteral(L, "");
     lua_insert(L, -3);
   }
@@ -394,213 +391,6 @@ static int l_traceback(lua_State *L) {
   lua_concat(L, 3);
   lua_insert(L, -2);
   lua_concat(L, 2);
-  return 1;
-}
-
-/* ---- Rejections that nobody looks at ------------------------------------------------- */
-
-typedef struct watch {
-  uint8_t armed;
-} watch;
-
-/* Tells what nobody would else be told: a `warn` of the program's own, where it has put one
-** in the place of Lua's, and else stderr. (Lua's own warnings are off as a rule, and nobody
-** can ask whether they are.) */
-static void tell(lua_State *L, const char *what, const char *text) {
-  if (lua_checkstack(L, 4)) {
-    int top = lua_gettop(L);
-    lua_rawgeti(L, REG, LUA_RIDX_GLOBALS);
-    lua_pushliteral(L, "warn");
-    if (lua_rawget(L, -2) == LUA_TFUNCTION && !lua_iscfunction(L, -1)) {
-      lua_pushfstring(L, "lwt: %s%s", what, text);
-      if (lua_pcall(L, 1, 0, 0) == LUA_OK) {
-        lua_settop(L, top);
-        return;
-      }
-    }
-    lua_settop(L, top);
-  }
-  fflush(stdout);
-  fprintf(stderr, "lwt: %s%s\n", what, text);
-  fflush(stderr);
-}
-
-/* How many rejections are told in a second. A loop with a bug makes them without end. */
-#define TOLD_IN_A_SECOND 20
-
-void lwt_trace_untold(lua_State *L, lwt_context *c) {
-  char text[96];
-  if (c->untold == 0) return;
-  snprintf(text, sizeof text, "%u more (at most %d are told in a second)", c->untold,
-           TOLD_IN_A_SECOND);
-  c->untold = 0;
-  tell(L, "rejected promises were never looked at: ", text);
-}
-
-/* Has another second begun? Then what the one before has left out is told. */
-static void look_at_clock(lua_State *L, lwt_context *c) {
-  time_t now = time(NULL);
-  if (now == c->told_at) return;
-  c->told_at = now;
-  c->told_then = 0;
-  lwt_trace_untold(L, c);
-}
-
-static void warn_unseen(lua_State *L, lwt_context *c, int text) {
-  look_at_clock(L, c);
-  if (c->told_then == TOLD_IN_A_SECOND) {
-    c->untold++;
-    return;
-  }
-  c->told_then++;
-  tell(L, "a rejected promise was never looked at: ", lua_tostring(L, text));
-}
-
-/* Pushes the text of the warning: error (at err), trace (at trace). */
-static void push_warning(lua_State *L, int err, int trace) {
-  push_text(L, err);
-  if (lua_type(L, trace) == LUA_TSTRING) {
-    lua_pushliteral(L, "\n");
-    lua_pushvalue(L, trace);
-    lua_concat(L, 3);
-  }
-}
-
-static int watch_gc(lua_State *L) {
-  watch *w = (watch *)lua_touserdata(L, 1);
-  if (!w->armed) return 0;
-  w->armed = 0;
-  lua_getiuservalue(L, 1, 1);
-  warn_unseen(L, (lwt_context *)lua_touserdata(L, lua_upvalueindex(1)), 2);
-  return 0;
-}
-
-/* A rejected promise at idx that may be dropped unseen gets a watch: {error, trace,
-** watch} becomes its state. */
-static void attach_watch(lua_State *L, lwt_context *c, int idx, promise *p) {
-  int top = lua_gettop(L);
-  watch *w;
-  lwt_promise_push_error(L, idx, p); /* top + 1 */
-  push_trace(L, idx, p);             /* top + 2 */
-  render(L);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    push_trace_of_value(L, c, top + 1);
-  }
-  lua_createtable(L, 3, 0); /* top + 3 */
-  lua_pushvalue(L, top + 1);
-  lua_rawseti(L, top + 3, 1);
-  if (!lua_isnil(L, top + 2)) {
-    lua_pushvalue(L, top + 2);
-    lua_rawseti(L, top + 3, 2);
-  }
-  push_warning(L, top + 1, top + 2); /* top + 4 */
-  push_made(L, c, idx);
-  lua_concat(L, 2);
-  w = (watch *)lua_newuserdatauv(L, sizeof *w, 1);
-  w->armed = 0;
-  lua_insert(L, top + 4);
-  lua_setiuservalue(L, top + 4, 1);
-  pushreg(L, c->r_watch_mt);
-  lua_setmetatable(L, top + 4);
-  pushreg(L, c->r_watches);
-  lua_pushvalue(L, top + 4);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-  lua_rawseti(L, top + 3, 3);
-  if (!(p->flags & F_SEEN)) {
-    w->armed = 1;
-    lua_setiuservalue(L, idx, U_STATE);
-    p->flags |= F_WRAPPED | F_WATCHED;
-  }
-  lua_settop(L, top);
-}
-
-void lwt_trace_seen(lua_State *L, int idx, promise *p) {
-  p->flags &= (uint16_t)~F_WATCHED;
-  if (p->state != S_REJECTED || !(p->flags & F_WRAPPED)) return;
-  lua_getiuservalue(L, idx, U_STATE);
-  if (lua_rawgeti(L, -1, 3) == LUA_TUSERDATA) ((watch *)lua_touserdata(L, -1))->armed = 0;
-  lua_pop(L, 2);
-}
-
-/* check(at_end) */
-static int check_unseen(lua_State *L) {
-  lwt_context *c = context_of(L);
-  int at_end = lua_toboolean(L, 1);
-  lua_settop(L, 0);
-  if (c->untold > 0) look_at_clock(L, c);
-  pushreg(L, c->r_unseen);
-  while (c->nunseen > 0) {
-    promise *p;
-    lua_settop(L, 1);
-    lua_getiuservalue(L, 1, (int)c->nunseen);
-    lua_pushnil(L);
-    lua_setiuservalue(L, 1, (int)c->nunseen);
-    c->nunseen--;
-    if (lua_touserdata(L, 2) == NULL) continue;
-    p = lwt_promise_find(L, 2);
-    if (p->state == S_REJECTED && !(p->flags & (F_SEEN | F_WATCHED)))
-      attach_watch(L, c, 2, p);
-  }
-  if (!at_end) return 0;
-  lua_settop(L, 1);
-  pushreg(L, c->r_watches);
-  lua_pushnil(L);
-  while (lua_next(L, 2)) {
-    watch *w = (watch *)lua_touserdata(L, 3);
-    if (w->armed) {
-      w->armed = 0;
-      lua_getiuservalue(L, 3, 1);
-      warn_unseen(L, c, 5);
-    }
-    lua_settop(L, 3);
-  }
-  lwt_trace_untold(L, c);
-  return 0;
-}
-
-void lwt_trace_check_unseen(lua_State *L, lwt_context *c, int at_end) {
-  if (!lua_checkstack(L, 4)) return;
-  pushreg(L, c->r_check_unseen);
-  lua_pushboolean(L, at_end);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
-}
-
-/* The promise at idx was rejected with nobody waiting. Does not raise. */
-void lwt_trace_unseen(lua_State *L, lwt_context *c, int idx) {
-  idx = lua_absindex(L, idx);
-  if (c->nunseen == UNSEEN) lwt_trace_check_unseen(L, c, 0);
-  if (c->nunseen >= UNSEEN || !lua_checkstack(L, 3)) return;
-  pushreg(L, c->r_unseen);
-  lua_pushvalue(L, idx);
-  lua_setiuservalue(L, -2, (int)++c->nunseen);
-  lua_pop(L, 1);
-}
-
-/* core.left(): for lwt.test: {timers = how many are pending, unseen = the texts of the
-** rejections that nobody has looked at so far}. */
-static int l_left(lua_State *L) {
-  lwt_context *c = context_of(L);
-  lua_Integer n = 0;
-  lua_settop(L, 0);
-  lwt_trace_check_unseen(L, c, 0);
-  lua_newtable(L);
-  lua_pushinteger(L, (lua_Integer)c->ntimers);
-  lua_setfield(L, 1, "timers");
-  lua_newtable(L);
-  pushreg(L, c->r_watches);
-  lua_pushnil(L);
-  while (lua_next(L, 3)) {
-    if (((watch *)lua_touserdata(L, 4))->armed) {
-      lua_getiuservalue(L, 4, 1);
-      lua_rawseti(L, 2, ++n);
-    }
-    lua_settop(L, 4);
-  }
-  lua_settop(L, 2);
-  lua_setfield(L, 1, "unseen");
   return 1;
 }
 
@@ -639,7 +429,6 @@ static int l_raise(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {{"traceback", l_traceback},
-                                     {"left", l_left},
                                      {"guard", l_guard},
                                      {"raise", l_raise},
                                      {"own_sources", l_own_sources},
@@ -652,16 +441,6 @@ void lwt_trace_open(lua_State *L, lwt_context *c) {
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "handler");
   c->r_handler = lwt_slot(L);
-  pushreg(L, c->r_self);
-  lua_pushcclosure(L, check_unseen, 1);
-  c->r_check_unseen = lwt_slot(L);
-  lua_newuserdatauv(L, 0, UNSEEN);
-  c->r_unseen = lwt_slot(L);
-  lua_createtable(L, 0, 1);
-  pushreg(L, c->r_self);
-  lua_pushcclosure(L, watch_gc, 1);
-  lua_setfield(L, -2, "__gc");
-  c->r_watch_mt = lwt_slot(L);
   lua_createtable(L, 2 * STRINGS, 0);
   c->r_strings = lwt_slot(L);
   lua_pushboolean(L, 0);

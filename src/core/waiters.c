@@ -1,11 +1,11 @@
 /* waiters.c: who waits for a pending promise, and how two promises become one.
 **
-** Waiters: none, one (U_STATE is that promise), or a list of chunks (core.h). A waiter
+** Waiters: none, one (U_STATE is that promise), or a list of chunks (waiters.h). A waiter
 ** that withdraws from a list stays there as a shell until half of the list is shells.
 **
 ** Whatever allocates may run a finalizer, and that may resolve or wait for any
 ** promise: after an allocation nothing that was read before is taken for granted. */
-#include "core.h"
+#include "waiters.h"
 
 #define CHUNK_MIN 4
 #define CHUNK_MAX 64
@@ -210,6 +210,21 @@ static int is_live(lua_State *L, promise *w, promise *p) {
   return !(w->flags & F_DONE);
 }
 
+/* A section of the list at `head` ends with the chunk w, at wr, of which `len` items are in
+** use: the rest goes. */
+static inline void cut(lua_State *L, int head, int wr, chunk *w, int len) {
+  int i;
+  for (i = len; i < w->cap; i++) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, wr, H_ITEM + i);
+  }
+  w->len = (uint16_t)len;
+  if (w->on_cancel) {
+    lua_pushvalue(L, wr);
+    lua_setiuservalue(L, head, H_ON_CANCEL);
+  }
+}
+
 /* Drops the waiters that have withdrawn. Works in place: nothing is allocated.
 ** Items move towards the front, within their section (on_cancel or not). */
 static void sweep(lua_State *L, int idx, promise *p) {
@@ -243,16 +258,8 @@ static void sweep(lua_State *L, int idx, promise *p) {
     }
     more = lua_getiuservalue(L, rd, H_NEXT) == LUA_TUSERDATA;
     if (!more || ((chunk *)lua_touserdata(L, -1))->on_cancel != r->on_cancel) {
-      /* the section ends: cut what is left of it, go on writing in the next */
-      for (i = wlen; i < w->cap; i++) {
-        lua_pushnil(L);
-        lua_setiuservalue(L, wr, H_ITEM + i);
-      }
-      w->len = (uint16_t)wlen;
-      if (w->on_cancel) {
-        lua_pushvalue(L, wr);
-        lua_setiuservalue(L, head, H_ON_CANCEL);
-      }
+      /* the section ends: go on writing in the next */
+      cut(L, head, wr, w, wlen);
       lua_pushvalue(L, -1);
       lua_setiuservalue(L, wr, H_NEXT);
       if (more) {

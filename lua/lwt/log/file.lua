@@ -205,7 +205,7 @@ end
 --- What is logged while a write is under way is written by the next one: awaiting a record means waiting until the system has it.
 --- A rotation or a reopening that fails is told to the exception hook, and the records go to the file that is open.
 ---@param opts { path: string, mode?: "append"|"truncate", perm?: integer, template?: string, rotate?: table, reopen?: string }
----@return lwt.Promise # of a lwt.Logger
+---@return lwt.Promise<lwt.Logger>
 --- ```lua
 --- local l = await(log.file { path = "app.log", rotate = { size = 1000000, keep = 3 }, template = "$(level): $(message)" })
 --- log.set_default(l)

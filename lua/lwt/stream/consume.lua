@@ -216,9 +216,9 @@ end
 ---@param f async fun(v: T): any
 ---@return lwt.Promise<nil>
 ---```lua
----local s = stream.of_list { 0.02, 0.01 }
+---local s = stream.of_list { 0.2, 0.01 }
 ---await(s:iter_p(function(v) await(lwt.sleep(v)) print(v) end))   --> 0.01
---- --> 0.02
+--- --> 0.2
 ---```
 function M.iter_p(s, f)
   check(s, "iter_p")

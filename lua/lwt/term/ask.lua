@@ -81,7 +81,7 @@ end
 ---@param t lwt.Terminal
 ---@param question string|table a text, or a styled list
 ---@param opts? table `default`: true or false
----@return lwt.Promise boolean
+---@return lwt.Promise<boolean>
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -184,7 +184,7 @@ end
 ---@param t lwt.Terminal
 ---@param list any[] each shown by `tostring`, or a styled list
 ---@param opts? table
----@return lwt.Promise item, index; nil when none was taken
+---@return lwt.Promise<any, integer> # item, index; nil when none was taken
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()

@@ -207,7 +207,7 @@ end
 --- nothing; leaving a `<close>` variable ends it.
 ---@param bar lwt.Bar
 ---@param last? string the line that stays instead; "": none
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---@function term.Bar.done(bar, last)
 function Bar.done(bar, last)
   if last ~= nil then check.type(1, "done", last, "string") end
@@ -273,7 +273,7 @@ end
 --- `<close>` variable ends it.
 ---@param spinner lwt.Spinner
 ---@param last? string the line that stays
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---@function term.Spinner.done(spinner, last)
 function Spinner.done(spinner, last)
   if last ~= nil then check.type(1, "done", last, "string") end

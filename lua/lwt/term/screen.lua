@@ -46,7 +46,7 @@ end
 --- While something is drawn at the bottom (`draw`, bars, a line that is edited) the text appears above it.
 ---@param t lwt.Terminal
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -61,7 +61,7 @@ end
 --- As `print`, with a newline at the end. (Lwt's name for it.)
 ---@param t lwt.Terminal
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -77,7 +77,7 @@ end
 --- others.
 ---@param t lwt.Terminal
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---@function term.eprint(t, ...)
 function methods:eprint(...)
   return printed_to_error(self, "eprint", one_or_many(...), "")
@@ -86,7 +86,7 @@ end
 --- As `eprint`, with a newline at the end.
 ---@param t lwt.Terminal
 ---@param ... string|number|lwt.Style|table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---@function term.eprintlc(t, ...)
 function methods:eprintlc(...)
   return printed_to_error(self, "eprintlc", one_or_many(...), "\n")
@@ -112,7 +112,7 @@ end
 --- Erases the screen, and puts the cursor into its first column and row. As all functions of the screen, it
 --- writes nothing where the output is no terminal or TERM is `dumb`.
 ---@param t lwt.Terminal
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---await(term.clear())
 ---```
@@ -128,7 +128,7 @@ end
 --- stays.
 ---@param t lwt.Terminal
 ---@param side string?
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---@function term.clear_line(t, side)
 function methods:clear_line(side)
   local codes = { right = "\27[K", left = "\27[1K" }
@@ -142,7 +142,7 @@ end
 ---@param t lwt.Terminal
 ---@param column integer from 1
 ---@param row integer from 1
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---await(term.move(1, 1))
 ---```
@@ -154,13 +154,13 @@ end
 
 --- Remembers where the cursor is, and the style.
 ---@param t lwt.Terminal
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---@function term.save(t)
 function methods:save() return self:_control "\0277" end
 
 --- Puts the cursor where it was at `save`.
 ---@param t lwt.Terminal
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---@function term.restore(t)
 function methods:restore() return self:_control "\0278" end
 
@@ -184,7 +184,7 @@ end
 --- Gives the terminal's window a title. Control characters are left out.
 ---@param t lwt.Terminal
 ---@param text string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---await(term.title "lwt")
 ---```
@@ -197,7 +197,7 @@ end
 
 --- Rings the bell.
 ---@param t lwt.Terminal
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---await(term.bell())
 ---```
@@ -223,7 +223,7 @@ end
 --- There is no telling whether it has.
 ---@param t lwt.Terminal
 ---@param text string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua
 ---await(term.set_clipboard "copied")
 ---```
@@ -258,7 +258,7 @@ end
 --- the lines that were drawn last.
 ---@param t lwt.Terminal
 ---@param lines? (string|table)[] texts or styled lists
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -296,7 +296,7 @@ end
 
 --- Leaves what `draw` shows on the screen, and goes on below it.
 ---@param t lwt.Terminal
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---@function term.draw_done(t)
 function methods:draw_done()
   local block, drawn = self.draw_block, self.drawn or {}

@@ -74,7 +74,7 @@ end
 ---@param t lwt.Terminal
 ---@param rows table[]
 ---@param opts? table
----@return lwt.Promise it is written
+---@return lwt.Promise<nil> # it is written
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()

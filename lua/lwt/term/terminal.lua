@@ -265,7 +265,7 @@ end
 ---@param t lwt.Terminal
 ---@param f async fun(t: lwt.Terminal): any
 ---@param opts? table as for `raw_mode`
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -288,7 +288,7 @@ end
 --- there again when it has ended, however it ends.
 ---@param t lwt.Terminal
 ---@param f async fun(t: lwt.Terminal): any
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 ---```lua
 ---print(await(term.with_alternate_screen(function() return "done" end)))   --> done
 ---```
@@ -305,7 +305,7 @@ end
 ---@param t lwt.Terminal
 ---@param f async fun(t: lwt.Terminal): any
 ---@param opts? table `motion`: every move (false)
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 ---```lua
 ---print(await(term.with_mouse(function() return "done" end)))   --> done
 ---```
@@ -320,7 +320,7 @@ end
 --- gets or loses the keyboard.
 ---@param t lwt.Terminal
 ---@param f async fun(t: lwt.Terminal): any
----@return lwt.Promise what `f` returns
+---@return lwt.Promise<any> # what `f` returns
 ---```lua
 ---print(await(term.with_focus(function() return "done" end)))   --> done
 ---```
@@ -334,7 +334,7 @@ end
 --- the program. The promise is fulfilled when it goes on and the screen has been drawn again; at once where
 --- there is no shell that could have it go on.
 ---@param t lwt.Terminal
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---```lua norun
 ---if key == term.key "ctrl-z" then await(t:suspend()) end
 ---```
@@ -377,7 +377,7 @@ end
 --- An Escape is a key when nothing follows it for `t.escape_time` seconds (0.05). A sequence that is not
 --- known is no key, and no byte of it is one; what is not UTF-8 is U+FFFD.
 ---@param t lwt.Terminal
----@return lwt.Promise lwt.TerminalKey?
+---@return lwt.Promise<lwt.TerminalKey?>
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()

@@ -123,7 +123,7 @@ end
 ---@param path string
 ---@param mode string as for `lio.open_file`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_file`
----@return lwt.Promise a text channel
+---@return lwt.Promise<lwt.TextChannel>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local out = await(text.open_file("f", "w", {encoding = "UTF-16"}))
@@ -140,9 +140,10 @@ end
 --- could not be written is an error of the whole.
 ---@param path string
 ---@param mode string
----@param f fun(t: lwt.TextChannel): ... a task
+---@generic T
+---@param f async fun(t: lwt.TextChannel): T?, ...?
 ---@param opts table? as for `open_file`
----@return lwt.Promise # what `f` returns
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- local latin = {encoding = "ISO-8859-1"}
 --- await(text.with_file("f", "w", function(t) return t:write_line("café") end, latin))
@@ -158,7 +159,7 @@ end
 --- Connect to an address, as a text channel that reads and writes.
 ---@param addr string|table as for `lio.open_connection`
 ---@param opts table? `encoding`, `strict`, and those of `lio.open_connection`
----@return lwt.Promise a text channel
+---@return lwt.Promise<lwt.TextChannel>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
@@ -207,8 +208,9 @@ local over = { __close = function(self) self.inner.over = true end }
 --- Run `f(inner)` as one operation: while it runs, every other operation waits. `f` is a task and
 --- works on the text channel that it is given, which afterwards can no longer be used.
 ---@param t lwt.TextChannel
----@param f fun(inner: lwt.TextChannel): ...
----@return lwt.Promise # what `f` returns
+---@generic T
+---@param f async fun(inner: lwt.TextChannel): T?, ...?
+---@return lwt.Promise<T> # what `f` returns
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -232,7 +234,7 @@ end
 
 --- Write out what is buffered, as `lio.flush` does.
 ---@param t lwt.TextChannel
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.flush(t)
   check.channel(t, "flush", mt, "writer")
   return t.bytes:flush()
@@ -242,7 +244,7 @@ end
 --- with `lwt.Closed`. A text channel may be a `<close>` variable, as a byte channel may.
 ---@param t lwt.TextChannel
 ---@param side? string `"read"` or `"write"`; both when it is left out
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.close(t, side)
   check.channel(t, "close", mt)
   if side ~= nil and side ~= "read" and side ~= "write" then
@@ -253,7 +255,7 @@ end
 
 --- Close the byte channel now, as `lio.abort` does: what is buffered is thrown away.
 ---@param t lwt.TextChannel
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.abort(t)
   check.channel(t, "abort", mt)
   return t.bytes:abort()

@@ -192,7 +192,7 @@ end
 --- is rejected with an error whose `code` is `"EILSEQ"` and whose `at` is its offset in the whole
 --- input, from 0; the next read goes on behind it, and begins with what was read in vain.
 ---@param t lwt.TextChannel
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 --- ```lua
 --- local lio = require "lwt.io"
 --- local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})
@@ -206,7 +206,7 @@ end
 --- Read one line. Its end, `"\n"` or `"\r\n"`, is taken off; any other `"\r"` stays. The last line
 --- need not have one. A line that is longer than the byte channel's `limit` rejects with `ELIMIT`.
 ---@param t lwt.TextChannel
----@return lwt.Promise a string, or nil at the end
+---@return lwt.Promise<string?> # a string, or nil at the end
 --- ```lua
 --- local lio = require "lwt.io"
 --- local bytes = text.encode("één\r\ntwee\n", "UTF-16LE")
@@ -222,7 +222,7 @@ end
 --- what is buffered, or else what the next read of the system gives.
 ---@param t lwt.TextChannel
 ---@param n integer? at most so many characters
----@return lwt.Promise a string; with `n`, nil at the end
+---@return lwt.Promise<string?> # a string; with `n`, nil at the end
 --- ```lua
 --- local lio = require "lwt.io"
 --- local t = text.make(lio.of_bytes("na\xEFve"), {encoding = "ISO-8859-1"})
@@ -273,7 +273,7 @@ end
 
 --- The lines as a stream.
 ---@param t lwt.TextChannel
----@return lwt.Stream
+---@return lwt.Stream<string>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local t = text.make(lio.of_bytes("a\nb"), {encoding = "UTF-8"})
@@ -286,7 +286,7 @@ end
 
 --- The characters as a stream.
 ---@param t lwt.TextChannel
----@return lwt.Stream
+---@return lwt.Stream<string>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local t = text.make(lio.of_bytes("né"), {encoding = "UTF-8"})

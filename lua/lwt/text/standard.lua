@@ -36,7 +36,7 @@ end
 --- out as `e`. `printl` adds a newline, `printf` formats, `printlf` does both; with an `e` in front
 --- they write to `text.stderr`.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- print(lwt.is_promise(text.print("")))   --> true
 --- ```
@@ -44,7 +44,7 @@ function M.print(...) return put("stdout", lio.print, "print", joined("print", 1
 
 --- Write the arguments and a newline to `text.stdout`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.printl(...)
   return put("stdout", lio.print, "printl", joined("printl", 1, ...) .. "\n")
 end
@@ -52,7 +52,7 @@ end
 --- Write `fmt:format(...)` to `text.stdout`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.printf(fmt, ...)
   return put("stdout", lio.print, "printf", formatted("printf", fmt, ...))
 end
@@ -60,19 +60,19 @@ end
 --- Write `fmt:format(...)` and a newline to `text.stdout`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.printlf(fmt, ...)
   return put("stdout", lio.print, "printlf", formatted("printlf", fmt, ...) .. "\n")
 end
 
 --- Write the arguments to `text.stderr`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.eprint(...) return put("stderr", lio.eprint, "eprint", joined("eprint", 1, ...)) end
 
 --- Write the arguments and a newline to `text.stderr`, at once.
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.eprintl(...)
   return put("stderr", lio.eprint, "eprintl", joined("eprintl", 1, ...) .. "\n")
 end
@@ -80,7 +80,7 @@ end
 --- Write `fmt:format(...)` to `text.stderr`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.eprintf(fmt, ...)
   return put("stderr", lio.eprint, "eprintf", formatted("eprintf", fmt, ...))
 end
@@ -88,7 +88,7 @@ end
 --- Write `fmt:format(...)` and a newline to `text.stderr`, at once.
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function M.eprintlf(fmt, ...)
   return put("stderr", lio.eprint, "eprintlf", formatted("eprintlf", fmt, ...) .. "\n")
 end

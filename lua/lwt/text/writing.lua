@@ -69,7 +69,7 @@ end
 --- writes.
 ---@param t lwt.TextChannel
 ---@param ... string|number
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -86,7 +86,7 @@ end
 --- Write one character.
 ---@param t lwt.TextChannel
 ---@param char string one code point, in UTF-8
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -105,7 +105,7 @@ end
 --- Write a line: the string, and `"\n"`.
 ---@param t lwt.TextChannel
 ---@param line string
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -122,7 +122,7 @@ end
 ---@param t lwt.TextChannel
 ---@param fmt string
 ---@param ... any
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -139,7 +139,7 @@ end
 --- is an operation of its own.
 ---@param t lwt.TextChannel
 ---@param lines table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()
@@ -157,7 +157,7 @@ end
 --- operation of its own.
 ---@param t lwt.TextChannel
 ---@param chars table|lwt.Stream|function
----@return lwt.Promise
+---@return lwt.Promise<nil>
 --- ```lua
 --- local lio = require "lwt.io"
 --- local r, w = lio.pipe()

@@ -1,0 +1,24 @@
+/* tell.h: what is owed to waiters, for resolve.c, which puts it there, and tell.c, which works
+** it off. */
+#ifndef LWT_TELL_H
+#define LWT_TELL_H
+
+#include "waiters.h"
+
+/* The waiter on top (popped) is the current one. */
+static inline void lwt_work_set_current(lua_State *L, lwt_context *c) {
+  setreg(L, c->r_current);
+  c->currents++;
+}
+
+/* The entry on top (popped) is the newest of the work stack. */
+static inline void lwt_work_push(lua_State *L, lwt_context *c) {
+  pushreg(L, c->r_work);
+  lua_setiuservalue(L, -2, H_LINK);
+  setreg(L, c->r_work);
+  c->work++;
+}
+
+API void lwt_work_defer(lua_State *L, lwt_context *c);
+
+#endif

@@ -1,0 +1,232 @@
+/* unseen.c: the rejections that nobody looks at.
+**
+** A promise that is rejected with nobody waiting is noted (r_unseen), and looked at once more
+** at the end of the turn: where still nobody has, it gets a watch beside its error, which is
+** collected with it, or found armed at the end of `run`, and then tells the error. Whoever
+** looks at the promise before disarms the watch. */
+#include <stdio.h>
+#include <time.h>
+
+#include "trace.h"
+
+#define UNSEEN 128 /* how many are noted before they are looked at within the turn */
+
+typedef struct watch {
+  uint8_t armed;
+} watch;
+
+/* Tells what nobody would else be told: a `warn` of the program's own, where it has put one
+** in the place of Lua's, and else stderr. (Lua's own warnings are off as a rule, and nobody
+** can ask whether they are.) */
+static void tell(lua_State *L, const char *what, const char *text) {
+  if (lua_checkstack(L, 4)) {
+    int top = lua_gettop(L);
+    lua_rawgeti(L, REG, LUA_RIDX_GLOBALS);
+    lua_pushliteral(L, "warn");
+    if (lua_rawget(L, -2) == LUA_TFUNCTION && !lua_iscfunction(L, -1)) {
+      lua_pushfstring(L, "lwt: %s%s", what, text);
+      if (lua_pcall(L, 1, 0, 0) == LUA_OK) {
+        lua_settop(L, top);
+        return;
+      }
+    }
+    lua_settop(L, top);
+  }
+  fflush(stdout);
+  fprintf(stderr, "lwt: %s%s\n", what, text);
+  fflush(stderr);
+}
+
+/* How many rejections are told in a second. A loop with a bug makes them without end. */
+#define TOLD_IN_A_SECOND 20
+
+void lwt_unseen_tell_more(lua_State *L, lwt_context *c) {
+  char text[96];
+  if (c->untold == 0) return;
+  snprintf(text, sizeof text, "%u more (at most %d are told in a second)", c->untold,
+           TOLD_IN_A_SECOND);
+  c->untold = 0;
+  tell(L, "rejected promises were never looked at: ", text);
+}
+
+/* Has another second begun? Then what the one before has left out is told. */
+static void look_at_clock(lua_State *L, lwt_context *c) {
+  time_t now = time(NULL);
+  if (now == c->told_at) return;
+  c->told_at = now;
+  c->told_then = 0;
+  lwt_unseen_tell_more(L, c);
+}
+
+static void warn_unseen(lua_State *L, lwt_context *c, int text) {
+  look_at_clock(L, c);
+  if (c->told_then == TOLD_IN_A_SECOND) {
+    c->untold++;
+    return;
+  }
+  c->told_then++;
+  tell(L, "a rejected promise was never looked at: ", lua_tostring(L, text));
+}
+
+/* Pushes the text of the warning: error (at err), trace (at trace). */
+static void push_warning(lua_State *L, int err, int trace) {
+  lwt_trace_push_text(L, err);
+  if (lua_type(L, trace) == LUA_TSTRING) {
+    lua_pushliteral(L, "\n");
+    lua_pushvalue(L, trace);
+    lua_concat(L, 3);
+  }
+}
+
+static int watch_gc(lua_State *L) {
+  watch *w = (watch *)lua_touserdata(L, 1);
+  if (!w->armed) return 0;
+  w->armed = 0;
+  lua_getiuservalue(L, 1, 1);
+  warn_unseen(L, (lwt_context *)lua_touserdata(L, lua_upvalueindex(1)), 2);
+  return 0;
+}
+
+/* A rejected promise at idx that may be dropped unseen gets a watch: {error, trace,
+** watch} becomes its state. */
+static void attach_watch(lua_State *L, lwt_context *c, int idx, promise *p) {
+  int top = lua_gettop(L);
+  watch *w;
+  lwt_promise_push_error(L, idx, p); /* top + 1 */
+  lwt_trace_push(L, idx, p);         /* top + 2 */
+  lwt_trace_render(L);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lwt_trace_push_of_value(L, c, top + 1);
+  }
+  lua_createtable(L, 3, 0); /* top + 3 */
+  lua_pushvalue(L, top + 1);
+  lua_rawseti(L, top + 3, 1);
+  if (!lua_isnil(L, top + 2)) {
+    lua_pushvalue(L, top + 2);
+    lua_rawseti(L, top + 3, 2);
+  }
+  push_warning(L, top + 1, top + 2); /* top + 4 */
+  lwt_trace_push_made(L, c, idx);
+  lua_concat(L, 2);
+  w = (watch *)lua_newuserdatauv(L, sizeof *w, 1);
+  w->armed = 0;
+  lua_insert(L, top + 4);
+  lua_setiuservalue(L, top + 4, 1);
+  pushreg(L, c->r_watch_mt);
+  lua_setmetatable(L, top + 4);
+  pushreg(L, c->r_watches);
+  lua_pushvalue(L, top + 4);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  lua_rawseti(L, top + 3, 3);
+  if (!(p->flags & F_SEEN)) {
+    w->armed = 1;
+    lua_setiuservalue(L, idx, U_STATE);
+    p->flags |= F_WRAPPED | F_WATCHED;
+  }
+  lua_settop(L, top);
+}
+
+void lwt_unseen_forget(lua_State *L, int idx, promise *p) {
+  p->flags &= (uint16_t)~F_WATCHED;
+  if (p->state != S_REJECTED || !(p->flags & F_WRAPPED)) return;
+  lua_getiuservalue(L, idx, U_STATE);
+  if (lua_rawgeti(L, -1, 3) == LUA_TUSERDATA) ((watch *)lua_touserdata(L, -1))->armed = 0;
+  lua_pop(L, 2);
+}
+
+/* check(at_end) */
+static int check_unseen(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int at_end = lua_toboolean(L, 1);
+  lua_settop(L, 0);
+  if (c->untold > 0) look_at_clock(L, c);
+  pushreg(L, c->r_unseen);
+  while (c->nunseen > 0) {
+    promise *p;
+    lua_settop(L, 1);
+    lua_getiuservalue(L, 1, (int)c->nunseen);
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, (int)c->nunseen);
+    c->nunseen--;
+    if (lua_touserdata(L, 2) == NULL) continue;
+    p = lwt_promise_find(L, 2);
+    if (p->state == S_REJECTED && !(p->flags & (F_SEEN | F_WATCHED)))
+      attach_watch(L, c, 2, p);
+  }
+  if (!at_end) return 0;
+  lua_settop(L, 1);
+  pushreg(L, c->r_watches);
+  lua_pushnil(L);
+  while (lua_next(L, 2)) {
+    watch *w = (watch *)lua_touserdata(L, 3);
+    if (w->armed) {
+      w->armed = 0;
+      lua_getiuservalue(L, 3, 1);
+      warn_unseen(L, c, 5);
+    }
+    lua_settop(L, 3);
+  }
+  lwt_unseen_tell_more(L, c);
+  return 0;
+}
+
+void lwt_unseen_check(lua_State *L, lwt_context *c, int at_end) {
+  if (!lua_checkstack(L, 4)) return;
+  pushreg(L, c->r_check_unseen);
+  lua_pushboolean(L, at_end);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
+/* The promise at idx was rejected with nobody waiting. Does not raise. */
+void lwt_unseen_note(lua_State *L, lwt_context *c, int idx) {
+  idx = lua_absindex(L, idx);
+  if (c->nunseen == UNSEEN) lwt_unseen_check(L, c, 0);
+  if (c->nunseen >= UNSEEN || !lua_checkstack(L, 3)) return;
+  pushreg(L, c->r_unseen);
+  lua_pushvalue(L, idx);
+  lua_setiuservalue(L, -2, (int)++c->nunseen);
+  lua_pop(L, 1);
+}
+
+/* core.left(): for lwt.test: {timers = how many are pending, unseen = the texts of the
+** rejections that nobody has looked at so far}. */
+static int l_left(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lua_Integer n = 0;
+  lua_settop(L, 0);
+  lwt_unseen_check(L, c, 0);
+  lua_newtable(L);
+  lua_pushinteger(L, (lua_Integer)c->ntimers);
+  lua_setfield(L, 1, "timers");
+  lua_newtable(L);
+  pushreg(L, c->r_watches);
+  lua_pushnil(L);
+  while (lua_next(L, 3)) {
+    if (((watch *)lua_touserdata(L, 4))->armed) {
+      lua_getiuservalue(L, 4, 1);
+      lua_rawseti(L, 2, ++n);
+    }
+    lua_settop(L, 4);
+  }
+  lua_settop(L, 2);
+  lua_setfield(L, 1, "unseen");
+  return 1;
+}
+
+void lwt_unseen_open(lua_State *L, lwt_context *c) {
+  static const luaL_Reg functions[] = {{"left", l_left}, {NULL, NULL}};
+  lwt_register(L, c, functions);
+  pushreg(L, c->r_self);
+  lua_pushcclosure(L, check_unseen, 1);
+  c->r_check_unseen = lwt_slot(L);
+  lua_newuserdatauv(L, 0, UNSEEN);
+  c->r_unseen = lwt_slot(L);
+  lua_createtable(L, 0, 1);
+  pushreg(L, c->r_self);
+  lua_pushcclosure(L, watch_gc, 1);
+  lua_setfield(L, -2, "__gc");
+  c->r_watch_mt = lwt_slot(L);
+}
