@@ -8,38 +8,6 @@
 
 #include "core.h"
 
-int lwt_slot(lua_State *L) {
-  return luaL_ref(L, REG);
-}
-
-void lwt_register(lua_State *L, lwt_context *c, const luaL_Reg *functions) {
-  pushreg(L, c->r_self);
-  luaL_setfuncs(L, functions, 1);
-}
-
-void lwt_weak_table(lua_State *L, const char *mode) {
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushstring(L, mode);
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-}
-
-static int weak_slot(lua_State *L, const char *mode) {
-  lwt_weak_table(L, mode);
-  return lwt_slot(L);
-}
-
-static int table_slot(lua_State *L) {
-  lua_newtable(L);
-  return lwt_slot(L);
-}
-
-static int false_slot(lua_State *L) {
-  lua_pushboolean(L, 0);
-  return lwt_slot(L);
-}
-
 int lwt_context_ended(lua_State *L) {
   return luaL_error(L, "this Lua state is being closed: lwt has ended");
 }
@@ -98,13 +66,6 @@ static void set_methods(lua_State *L, lwt_context *c, int mod) {
   lua_pop(L, 1);
 }
 
-static int metatable_slot(lua_State *L, const char *name) {
-  lua_newtable(L);
-  lua_pushstring(L, name);
-  lua_setfield(L, -2, "__name");
-  return lwt_slot(L);
-}
-
 static lwt_context *make_context(lua_State *L) {
   lwt_context *c = (lwt_context *)lua_newuserdatauv(L, sizeof *c, 0);
   memset(c, 0, sizeof *c);
@@ -117,45 +78,45 @@ static lwt_context *make_context(lua_State *L) {
   lua_rawgeti(L, REG, LUA_RIDX_MAINTHREAD);
   c->L = lua_tothread(L, -1);
   lua_pop(L, 1);
-  c->r_mt = metatable_slot(L, "lwt.promise");
+  c->r_mt = lwt_slot_of_metatable(L, "lwt.promise");
   pushreg(L, c->r_mt);
   c->mt = lua_topointer(L, -1);
-  c->r_resolver_mt = metatable_slot(L, "lwt.resolver");
+  c->r_resolver_mt = lwt_slot_of_metatable(L, "lwt.resolver");
   pushreg(L, c->r_resolver_mt);
   c->resolver_mt = lua_topointer(L, -1);
   lua_pop(L, 2);
-  c->r_work = false_slot(L);
-  c->r_current = false_slot(L);
-  c->r_source = false_slot(L);
-  c->r_trace = false_slot(L);
-  c->r_storage = false_slot(L);
-  c->r_defer_head = false_slot(L);
-  c->r_defer_tail = false_slot(L);
-  c->r_hook = false_slot(L);
-  c->r_stall = false_slot(L);
-  c->r_main = false_slot(L);
-  c->r_lua_engine = false_slot(L);
-  c->r_enter_hooks = false_slot(L);
-  c->r_leave_hooks = false_slot(L);
-  c->r_show = false_slot(L);
-  c->r_unview = false_slot(L);
-  c->r_pauses = table_slot(L);
-  c->r_timers = table_slot(L);
-  c->r_errors = table_slot(L);
-  c->r_exit = table_slot(L);
-  c->r_ends = table_slot(L);
-  c->r_handles = table_slot(L);
+  c->r_work = lwt_slot_of_false(L);
+  c->r_current = lwt_slot_of_false(L);
+  c->r_source = lwt_slot_of_false(L);
+  c->r_trace = lwt_slot_of_false(L);
+  c->r_storage = lwt_slot_of_false(L);
+  c->r_defer_head = lwt_slot_of_false(L);
+  c->r_defer_tail = lwt_slot_of_false(L);
+  c->r_hook = lwt_slot_of_false(L);
+  c->r_stall = lwt_slot_of_false(L);
+  c->r_main = lwt_slot_of_false(L);
+  c->r_lua_engine = lwt_slot_of_false(L);
+  c->r_enter_hooks = lwt_slot_of_false(L);
+  c->r_leave_hooks = lwt_slot_of_false(L);
+  c->r_show = lwt_slot_of_false(L);
+  c->r_unview = lwt_slot_of_false(L);
+  c->r_pauses = lwt_slot_of_table(L);
+  c->r_timers = lwt_slot_of_table(L);
+  c->r_errors = lwt_slot_of_table(L);
+  c->r_exit = lwt_slot_of_table(L);
+  c->r_ends = lwt_slot_of_table(L);
+  c->r_handles = lwt_slot_of_table(L);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "k");
   lua_setfield(L, -2, "__mode");
   c->r_weak_mt = lwt_slot(L);
-  c->r_live = weak_slot(L, "v");
-  c->r_watches = weak_slot(L, "k");
-  c->r_names = weak_slot(L, "k");
-  c->r_causes = weak_slot(L, "k");
-  c->r_traces = weak_slot(L, "k");
-  c->r_made = weak_slot(L, "k");
-  c->r_task_storage = weak_slot(L, "k");
+  c->r_live = lwt_slot_of_weak(L, "v");
+  c->r_watches = lwt_slot_of_weak(L, "k");
+  c->r_names = lwt_slot_of_weak(L, "k");
+  c->r_causes = lwt_slot_of_weak(L, "k");
+  c->r_traces = lwt_slot_of_weak(L, "k");
+  c->r_made = lwt_slot_of_weak(L, "k");
+  c->r_task_storage = lwt_slot_of_weak(L, "k");
   return c;
 }
 

@@ -576,10 +576,15 @@ API void lwt_error_open(lua_State *L, lwt_context *c);
 /* capi.c */
 API void lwt_capi_open(lua_State *L, lwt_context *c);
 
-/* context.c: raises that the context has ended; adds functions to the module table (on top), with the context as
-** their upvalue; and makes a fresh registry slot holding the value on top. */
+/* registry.c: adds functions to the module table (on top), with the context as their upvalue;
+** makes a fresh registry slot holding the value on top (popped), or a new value: what a slot
+** is to hold later begins as false. */
 API void lwt_register(lua_State *L, lwt_context *c, const luaL_Reg *functions);
-API int lwt_slot(lua_State *L);
 API void lwt_weak_table(lua_State *L, const char *mode);
+API int lwt_slot(lua_State *L);
+API int lwt_slot_of_weak(lua_State *L, const char *mode);
+API int lwt_slot_of_table(lua_State *L);
+API int lwt_slot_of_false(lua_State *L);
+API int lwt_slot_of_metatable(lua_State *L, const char *name);
 
 #endif

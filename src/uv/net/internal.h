@@ -206,6 +206,9 @@ int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd);
 ** on failure (fd < 0 is one: a status) that is closed. */
 lwt_uv_handle *lwt_uv_udp_new(lwt_uv *ctx, lua_State *L);
 int lwt_uv_udp_opened(lua_State *L, lwt_uv_handle *h, int fd);
+/* The open udp at 1, or raises; for udp_options.c, which adds its methods to the type. */
+uv_udp_t *lwt_uv_udp_check(lwt_uv *ctx, lua_State *L);
+void lwt_uv_udp_add_options(lwt_uv *ctx, lua_State *L);
 
 /* The registration of each file: adds its functions to the table at the top. */
 void lwt_uv_add_tcp(lwt_uv *ctx, lua_State *L);

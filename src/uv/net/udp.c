@@ -1,4 +1,4 @@
-/* udp.c: datagrams.
+/* udp.c: datagrams. The options and groups of a socket: udp_options.c.
 **
 ** As for streams, the first recv() turns receiving on and it stays on; what nobody
 ** asked for is held, HELD_BYTES or HELD datagrams at most, and then the rest stays with
@@ -183,6 +183,10 @@ static udp *check_udp(lwt_uv *ctx, lua_State *L) {
   udp *u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP);
   if (u == NULL) lwt_uv_raise_closed(L, "udp");
   return u;
+}
+
+uv_udp_t *lwt_uv_udp_check(lwt_uv *ctx, lua_State *L) {
+  return &check_udp(ctx, L)->udp;
 }
 
 static void check_numeric(lua_State *L, int arg, lwt_uv_address *a) {
@@ -468,113 +472,6 @@ static int l_fileno(lua_State *L) {
   return 1;
 }
 
-/*---
-Allows sending to broadcast addresses (default true), or forbids it.
-@param udp lwt.Udp
-@param on? boolean
-@function lwt.net.broadcast(udp, on)
-*/
-static int l_broadcast(lua_State *L) {
-  lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
-  int on = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
-  return check(ctx, L, uv_udp_set_broadcast(&u->udp, on), "broadcast");
-}
-
-static int check_ttl(lua_State *L) {
-  lua_Integer n = lwt_uv_check_integer(L, 2);
-  luaL_argcheck(L, n >= 1 && n <= 255, 2, "time to live is out of range (1 to 255)");
-  return (int)n;
-}
-
-/*---
-The number of routers that a datagram may pass, 1 to 255.
-@param udp lwt.Udp
-@param n integer
-@function lwt.net.ttl(udp, n)
-*/
-static int l_ttl(lua_State *L) {
-  lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
-  return check(ctx, L, uv_udp_set_ttl(&u->udp, check_ttl(L)), "ttl");
-}
-
-/*---
-The same for datagrams to groups (the system's default is 1: this network only).
-@param udp lwt.Udp
-@param n integer
-@function lwt.net.multicast_ttl(udp, n)
-*/
-static int l_multicast_ttl(lua_State *L) {
-  lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
-  return check(ctx, L, uv_udp_set_multicast_ttl(&u->udp, check_ttl(L)), "multicast_ttl");
-}
-
-/*---
-Whether this machine, too, receives what it sends to groups (default true).
-@param udp lwt.Udp
-@param on? boolean
-@function lwt.net.multicast_loop(udp, on)
-*/
-static int l_multicast_loop(lua_State *L) {
-  lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
-  int on = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
-  return check(ctx, L, uv_udp_set_multicast_loop(&u->udp, on), "multicast_loop");
-}
-
-/*---
-The interface (its address) through which datagrams to groups are sent; nil: the system's
-choice.
-@param udp lwt.Udp
-@param host? string
-@function lwt.net.multicast_interface(udp, host)
-*/
-static int l_multicast_interface(lua_State *L) {
-  lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
-  int status = uv_udp_set_multicast_interface(&u->udp, luaL_optstring(L, 2, NULL));
-  return check(ctx, L, status, "multicast_interface");
-}
-
-static int membership(lua_State *L, uv_membership what, const char *op) {
-  lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = check_udp(ctx, L);
-  const char *group = luaL_checkstring(L, 2), *host = luaL_optstring(L, 3, NULL);
-  const char *source = luaL_optstring(L, 4, NULL);
-  int status = source == NULL
-                   ? uv_udp_set_membership(&u->udp, group, host, what)
-                   : uv_udp_set_source_membership(&u->udp, group, host, source, what);
-  if (status < 0) return lwt_uv_raise(ctx, L, status, op, "address", group);
-  return 0;
-}
-
-/*---
-Joins a group (`"224.0.0.251"`, `"ff02::1"`) on an interface (its address; nil: the
-system's choice), from everybody or from one `source` only. It raises the system's error.
-@param udp lwt.Udp
-@param group string
-@param host? string
-@param source? string
-@function lwt.net.multicast_join(udp, group, host, source)
-*/
-static int l_multicast_join(lua_State *L) {
-  return membership(L, UV_JOIN_GROUP, "multicast_join");
-}
-
-/*---
-Leaves a group: the arguments as in `multicast_join`.
-@param udp lwt.Udp
-@param group string
-@param host? string
-@param source? string
-@function lwt.net.multicast_leave(udp, group, host, source)
-*/
-static int l_multicast_leave(lua_State *L) {
-  return membership(L, UV_LEAVE_GROUP, "multicast_leave");
-}
-
 static const luaL_Reg methods[] = {
     {"send", l_send},
     {"recv", l_recv},
@@ -582,13 +479,6 @@ static const luaL_Reg methods[] = {
     {"getsockname", l_getsockname},
     {"getpeername", l_getpeername},
     {"fileno", l_fileno},
-    {"broadcast", l_broadcast},
-    {"ttl", l_ttl},
-    {"multicast_join", l_multicast_join},
-    {"multicast_leave", l_multicast_leave},
-    {"multicast_ttl", l_multicast_ttl},
-    {"multicast_loop", l_multicast_loop},
-    {"multicast_interface", l_multicast_interface},
     {NULL, NULL},
 };
 
@@ -596,6 +486,7 @@ static const luaL_Reg functions[] = {{"udp", l_udp}, {NULL, NULL}};
 
 void lwt_uv_add_udp(lwt_uv *ctx, lua_State *L) {
   lwt_uv_new_handle_type(ctx, L, LWT_UV_UDP, "lwt.udp", methods, NULL);
+  lwt_uv_udp_add_options(ctx, L);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }
