@@ -153,6 +153,17 @@ describe("files", function()
     assert.same({ "x", " ", "y" }, { table.unpack(await(io.chars_of_file(path):to_list())) })
     await(io.lines_to_file(path .. "2", io.lines_of_file(path)))
     assert.equal("x y\n", await(io.with_file(path .. "2", "r", io.read)))
+    for read = 0, 1 do -- before it has been opened, and after
+      local lines = io.lines_of_file(path)
+      for _ = 1, read do assert.equal("x y", await(lines:next())) end
+      lines.close()
+      lines:close()
+      assert.is_nil(await(lines:get()))
+    end
+    local coming = io.lines_of_file(path)
+    local line = coming:get()
+    coming:close()
+    assert.is_nil(await(line))
     assert.equal("ENOENT", failure(io.lines_of_file(dir .. "/none"):next()).code)
     assert.equal("ENOENT", failure(io.lines_to_file(dir .. "/none/f", {})).code)
     assert.error_matches(function() io.lines_to_file(path) end, "list, stream or iterator expected")

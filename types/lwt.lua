@@ -6905,7 +6905,8 @@ lwt_io_module.with_temp_file = function(f, opts) end
 ---@return lwt.Promise<T> # what `f` returns
 lwt_io_module.with_temp_dir = function(f, opts) end
 
----The lines of a file as a stream. The file is opened for the first and closed after the last.
+---The lines of a file as a stream. The file is opened for the first and closed after the last;
+---`s:close()` ends the stream before that, and closes the file.
 ---```lua
 ---await(lio.lines_to_file("f", {"a", "b"}))
 ---print(table.concat(await(lio.lines_of_file("f"):to_list()), " "))   --> a b
@@ -6914,7 +6915,7 @@ lwt_io_module.with_temp_dir = function(f, opts) end
 ---@return lwt.Stream<string>
 lwt_io_module.lines_of_file = function(path) end
 
----The bytes of a file as a stream of strings of one byte.
+---The bytes of a file as a stream of strings of one byte. It is closed as `lines_of_file`'s.
 ---```lua
 ---await(lio.chars_to_file("f", {"a", "b"}))
 ---print(#await(lio.chars_of_file("f"):to_list()))   --> 2
@@ -7134,10 +7135,9 @@ lwt_io_module.flush_all = function() end
 local lwt_job_module = {}
 
 ---The number of threads in libuv's pool, which the whole process shares. File operations run
----there, on all of them but one; what is more waits. Jobs have threads of their own, one less
----than this number, for all states of the process together; jobs beyond that wait. Lookups of
----names (`net.dns_limit`) and detached functions have their own as well, so that none of the
----four holds up the others.
+---there; what is more waits. Jobs have threads of their own, one less than this number, for all
+---states of the process together; jobs beyond that wait. Lookups of names (`net.dns_limit`) and
+---detached functions have their own as well, so that none of the four holds up the others.
 ---```lua
 ---print(math.type(job.pool_size()))   --> integer
 ---```

@@ -39,46 +39,52 @@ local function wrong_seconds(s)
   if s ~= s then return "a number of seconds expected, got nan" end
 end
 
--- The heap: h[1] is due first. -------------------------------------------------------------
-
-local function before(a, b)
-  return a.deadline < b.deadline or a.deadline == b.deadline and a.serial < b.serial
-end
+-- The heap: h[1] is due first. What moves entries calls nothing, so that no want of memory can
+-- find them half way. -------------------------------------------------------------------------
 
 local function sift_up(h, i, entry)
+  local deadline, serial = entry.deadline, entry.serial
   while i > 1 do
     local parent = i // 2
-    if not before(entry, h[parent]) then break end
-    h[i] = h[parent]
+    local above = h[parent]
+    local before = above.deadline
+    if before < deadline or before == deadline and above.serial < serial then break end
+    h[i] = above
     i = parent
   end
   h[i] = entry
 end
 
 local function sift_down(h, i, entry, n)
+  local deadline, serial = entry.deadline, entry.serial
   while true do
     local child = 2 * i
     if child > n then break end
-    if child < n and before(h[child + 1], h[child]) then child = child + 1 end
-    if not before(h[child], entry) then break end
-    h[i] = h[child]
+    local below, other = h[child], child < n and h[child + 1]
+    if other and (other.deadline < below.deadline
+        or other.deadline == below.deadline and other.serial < below.serial) then
+      child, below = child + 1, other
+    end
+    local after = below.deadline
+    if deadline < after or deadline == after and serial < below.serial then break end
+    h[i] = below
     i = child
   end
   h[i] = entry
 end
 
 local function push(c, entry)
-  c.heap[c.n + 1] = entry -- fails, if there is no memory, before it counts
-  c.n = c.n + 1
-  sift_up(c.heap, c.n, entry)
+  local n = c.n + 1
+  c.heap[n] = entry -- fails, if there is no memory, before it counts
+  sift_up(c.heap, n, entry)
+  c.n = n
 end
 
 local function pop(c)
   local h, n = c.heap, c.n
-  local last = h[n]
+  if n > 1 then sift_down(h, 1, h[n], n - 1) end
   h[n] = nil
   c.n = n - 1
-  if n > 1 then sift_down(h, 1, last, n - 1) end
 end
 
 -- Take the cancelled ones out of the heap.
@@ -120,6 +126,14 @@ local arm
 
 local woken = { __close = function(w) w.clock.waking = nil end }
 
+-- The first one is told, by `how`, and leaves the heap then: telling may find no memory.
+local function tell(c, first, how, err)
+  local told = how(first.promise, err)
+  if c.heap[1] ~= first then return end -- a callback has had the heap swept
+  pop(c)
+  if not told then c.dead = c.dead - 1 end
+end
+
 -- Wake those who are due, in the order of their deadlines, but not those who come meanwhile.
 -- A callback may sleep again on this clock, and change it: then there is another round.
 local function wake(c)
@@ -133,8 +147,7 @@ local function wake(c)
     c.again = false
     local limit, first = c.serial, c.heap[1]
     while first and first.serial <= limit and is_due(c, first.deadline, now(c)) do
-      pop(c)
-      if not wake_waiter(first.promise) then c.dead = c.dead - 1 end
+      tell(c, first, wake_waiter)
       first = c.heap[1]
     end
   until not c.again
@@ -142,13 +155,16 @@ local function wake(c)
 end
 
 -- By a callback, which has nobody to raise to: where the loop cannot be had to come back, for want
--- of memory, those who sleep are told, or they would sleep for ever.
+-- of memory, those who sleep are told, or they would sleep for ever. Whoever cannot even be told is
+-- tried twice, and then left to whatever the clock does next.
 local function wake_or_tell(c)
   local ok, err = pcall(wake, c)
-  while not ok and c.n > 0 do
+  if ok or c.timer and is_pending(c.timer) then return end
+  while c.n > 0 do
     local first = c.heap[1]
-    pop(c)
-    if not wake_exn(first.promise, err) then c.dead = c.dead - 1 end
+    if not (pcall(tell, c, first, wake_exn, err) or pcall(tell, c, first, wake_exn, err)) then
+      error(err, 0)
+    end
   end
 end
 
@@ -164,7 +180,7 @@ function arm(c)
   if not first or c.paused or c.pace == 0 then return disarm(c) end
   local seconds = math.max(0, first.deadline - now(c)) / c.pace
   local at = lwt.now() + seconds
-  if c.timer and c.timer_at <= at then return end
+  if c.timer and c.timer_at <= at and is_pending(c.timer) then return end
   if seconds == math.huge then return disarm(c) end
   local timer = lwt.sleep(seconds)
   timer:on_success(function()
@@ -263,7 +279,8 @@ function M.sleep(c, seconds)
   }
   p:on_cancel(c.withdraw)
   push(c, entry)
-  if c.heap[1] == entry then
+  -- Who came before may have found no memory to have the loop come back.
+  if c.heap[1] == entry or not (c.timer and is_pending(c.timer)) then
     -- Nothing to wait for: not at once, as with lwt.sleep(0), but without time having to pass.
     if entry.deadline <= now(c) then
       lwt.pause():on_success(function() wake_or_tell(c) end)

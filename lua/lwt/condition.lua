@@ -21,8 +21,8 @@ local core = require "lwt.core"
 local mutex = require "lwt.mutex"
 local waiters = require "lwt.internal.waiters"
 
-local push, shift, wake = waiters.push, waiters.shift, waiters.wake
-local await = lwt.await
+local push, wake = waiters.push, waiters.wake
+local await, yield = lwt.await, lwt.yield
 local getmetatable = getmetatable
 
 ---@class lwt.Condition
@@ -40,27 +40,57 @@ local done = lwt.fulfilled()
 --- print(await(p))   --> go
 --- ```
 function M.create()
-  return setmetatable({ queue = waiters.new() }, condition)
+  return setmetatable({ queue = waiters.new(), waits = 0, broadcasts = 0 }, condition)
 end
 
--- The task of a wait (for `p`, in `queue`) with a mutex. Being a task, it is waited for when it is
--- cancelled, until it holds the mutex again.
-local function relock_after(c, queue, p, m)
+-- Each waiter brings along its number, so that a broadcast knows who came later.
+local function wait(c, p)
+  local number = c.waits + 1
+  c.waits = number
+  push(c.queue, p, number)
+end
+
+-- Hold the mutex again, whatever happens: whoever waits with it gives it back when he is told. Where
+-- there is no memory to wait for it, the wait begins again in a later turn; not for ever.
+local function lock_again(m)
+  local p, err
+  for _ = 1, 1000 do
+    if not p and not m.locked then
+      m.locked = true
+      return
+    end
+    local ok, x = true, p
+    if not p then ok, x = pcall(mutex.lock, m) end
+    if ok then
+      p = x
+      ok, x = pcall(lwt.shield, await, p)
+      if ok or p:state() == "fulfilled" then return end
+    end
+    err = x
+    pcall(yield)
+  end
+  if p then p:cancel() end
+  error(err, 0)
+end
+
+-- The task of a wait (for `p`) with a mutex. Being a task, it is waited for when it is cancelled,
+-- until it holds the mutex again.
+local function relock_after(c, broadcasts, p, m)
   local ok, err = pcall(await, p)
   if p:is_pending() then p:cancel() end -- there was no memory to wait
-  if m.locked then lwt.shield(mutex.lock, m) else mutex.lock(m) end
+  lock_again(m)
   if p:state() == "rejected" then error(err, 0) end
   -- Signalled. If it was cancelled since, the signal is for the next one. (After a broadcast all
-  -- who were waiting had theirs: the queue is another then.)
+  -- who were waiting have theirs.)
   if ok then ok, err = pcall(await, done) end
   if ok then return p end
-  if c.queue == queue then wake(queue, select(2, p:state())) end
+  if c.broadcasts == broadcasts then wake(c.queue, select(2, p:state())) end
   error(err, 0)
 end
 
 -- A turn later, if it has not been cancelled until then.
 local function wait_later(c, m)
-  lwt.yield()
+  yield()
   await(done)
   return M.wait(c, m)
 end
@@ -99,12 +129,12 @@ function M.wait(c, m)
   if m and core.cancel_due() then return lwt.spawn(wait_later, c, m) end
   local p = core.waiter()
   if m == nil then
-    push(c.queue, p, false)
+    wait(c, p)
     return p
   end
-  local relocked = lwt.spawn(relock_after, c, c.queue, p, m)
+  local relocked = lwt.spawn(relock_after, c, c.broadcasts, p, m)
   if not relocked:is_pending() then return relocked end -- no memory to begin: it is locked still
-  push(c.queue, p, false)
+  wait(c, p)
   mutex.unlock(m)
   return relocked
 end
@@ -125,14 +155,12 @@ function M.signal(c, ...)
   wake(c.queue, ...)
 end
 
--- Wake everybody who waits now. Who comes while they are woken waits in a new queue.
+-- Wake everybody who waits now, by `how`, and nobody who comes while they are woken.
 local function wake_all(c, how, ...)
-  local queue = c.queue
-  if queue.n == 0 then return end
-  c.queue = waiters.new()
-  while queue.n > 0 do
-    local p = shift(queue)
-    how(p, ...)
+  local queue, last = c.queue, c.waits
+  if queue.n > 0 then c.broadcasts = c.broadcasts + 1 end
+  while queue.n > 0 and queue[2 * queue.head + 2] <= last do
+    waiters.wake_oldest(queue, how, ...)
   end
 end
 

@@ -394,23 +394,34 @@ function M.with_temp_dir(f, opts)
   return spawn(run_with_temp_dir, opts, f)
 end
 
--- A stream that opens its file at the first element and closes it at the end or with an error.
+-- A stream that opens its file at the first element and closes it at the end, with an error, or when
+-- its `close` is called.
 local function of_file(path, read)
   local opened, over
-  return require "lwt.stream".from(function()
+  local s = require "lwt.stream".from(function()
     if over then return nil end
-    opened = opened or await(M.open_file(path, "r"))
-    local ok, item = pcall(await, read(opened))
+    local ch = opened or await(M.open_file(path, "r"))
+    if over then await(close(ch)) return nil end
+    opened = ch
+    local ok, item = pcall(await, read(ch))
+    if over then return nil end
     if ok and item ~= nil then return item end
     if not ok and rawequal(item, lwt.Canceled) then error(item, 0) end
     over = true
-    await(close(opened))
+    await(close(ch))
     if not ok then error(item, 0) end
     return nil
   end)
+  function s.close()
+    local ch = not over and opened
+    over = true
+    if ch then close(ch) end
+  end
+  return s
 end
 
---- The lines of a file as a stream. The file is opened for the first and closed after the last.
+--- The lines of a file as a stream. The file is opened for the first and closed after the last;
+--- `s:close()` ends the stream before that, and closes the file.
 ---
 ---@param path string
 ---@return lwt.Stream<string>
@@ -425,7 +436,7 @@ function M.lines_of_file(path)
   return of_file(path, read_line)
 end
 
---- The bytes of a file as a stream of strings of one byte.
+--- The bytes of a file as a stream of strings of one byte. It is closed as `lines_of_file`'s.
 ---
 ---@param path string
 ---@return lwt.Stream<string>

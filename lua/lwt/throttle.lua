@@ -19,6 +19,7 @@ local due = require "lwt.internal.due"
 local order = require "lwt.internal.order"
 local waiters = require "lwt.internal.waiters"
 
+local is_pending = lwt.is_pending
 local getmetatable = getmetatable
 
 ---@class lwt.Throttle
@@ -72,30 +73,36 @@ local function next_window(t)
   t.timer = nil
   t.start = now < t.start + 2 and t.start + 1 or now
   t.used = {}
-  local woken, queues, turn = 0, t.queues, t.turn
+  local queues, turn = t.queues, t.turn
   for _, key in ipairs(order.by_value(turn)) do
     local queue, n = queues[key], 0
-    while n < t.rate and waiters.wake(queue, true) do n = n + 1 end
+    while n < t.rate and waiters.wake(queue, true) do
+      n, t.waiting = n + 1, t.waiting - 1
+    end
     t.used[key] = n > 0 and n or nil
-    woken = woken + n
     if queue.n == 0 then queues[key], turn[key] = nil, nil end
   end
-  t.waiting = t.waiting - woken
   if t.waiting > 0 then arm(t) end
 end
 
--- Have next_window called when the present one is over. A callback has nobody to raise to: where
--- there is no memory for the next window, those who wait are told.
+-- There is no memory for the next window: those who wait are told. Whoever cannot even be told waits
+-- for the next window that somebody begins.
+local function tell_all(t, err)
+  for key, queue in pairs(t.queues) do
+    while queue.n > 0 do
+      if waiters.wake_oldest(queue, core.wake_exn, err) then t.waiting = t.waiting - 1 end
+    end
+    t.queues[key], t.turn[key] = nil, nil
+  end
+end
+
+-- Have next_window called when the present one is over. A callback has nobody to raise to.
 function arm(t)
   local timer = lwt.sleep(math.max(0, t.start + 1 - lwt.now()))
   timer:on_success(function()
     local ok, err = pcall(next_window, t)
     if ok or t.timer then return end
-    for key, queue in pairs(t.queues) do
-      while queue.n > 0 do core.wake_exn((waiters.shift(queue)), err) end
-      t.queues[key], t.turn[key] = nil, nil
-    end
-    t.waiting = 0
+    if not pcall(tell_all, t, err) then tell_all(t, err) end
   end)
   t.timer = timer
 end
@@ -119,7 +126,8 @@ end
 function M.wait(t, key)
   if getmetatable(t) ~= throttle then args.wrong(1, "wait", "lwt.throttle", t) end
   if key == nil or key ~= key then args.bad(2, "wait", "a key must not be nil or NaN") end
-  if not t.timer then
+  local timer = t.timer
+  if not timer or not is_pending(timer) then -- (its callback may have found no memory)
     local now = lwt.now()
     if not t.start or now >= t.start + 1 then t.start, t.used = now, {} end
   end
@@ -133,7 +141,8 @@ function M.wait(t, key)
   if t.waiting >= t.max then return lwt.fulfilled(false) end
   local p = core.waiter()
   p:on_cancel(t.withdraw)
-  if not t.timer then arm(t) end
+  timer = t.timer
+  if not timer or not is_pending(timer) then arm(t) end
   if not t.turn[key] then
     t.turns = t.turns + 1
     t.queues[key] = waiters.new()

@@ -12,6 +12,25 @@ local function in_order(text, ...)
 end
 
 describe("traceback", function()
+  it("goes on through a wrapped coroutine, whatever the error is", async(function()
+    for _, what in ipairs { "text", { "object" } } do
+      local function inside()
+        lwt.yield()
+        error(what)
+      end
+      local generator = lwt.coroutine.wrap(function() inside() end)
+      local function outside() generator() end
+      local p = lwt.spawn(outside)
+      pcall(lwt.await, p)
+      in_order(lwt.traceback(p), "'inside'", "resumed in a task", "'generator'")
+      -- Who catches it himself leaves nothing for the next one.
+      pcall(lwt.coroutine.wrap(inside))
+      local q = lwt.spawn(function() error "another" end)
+      pcall(lwt.await, q)
+      assert.is_nil(lwt.traceback(q):find("resumed in", 1, true))
+    end
+  end))
+
   it("of a task's error tells where it was raised, and through which awaits it "
     .. "came", async(function()
     local function thrower()

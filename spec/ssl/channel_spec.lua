@@ -20,12 +20,13 @@ describe("lwt.io over TLS", function()
   local function serve(f, opts)
     opts = opts or {}
     opts.tls = opts.tls or { cert = id.cert, key = id.key }
+    opts.tls.timeout = opts.tls.timeout or 120 -- a handshake under valgrind may take long
     return await(lio.establish_server("127.0.0.1:0", f, opts))
   end
 
   local function connect(server, tls, opts)
     opts = opts or {}
-    opts.tls = tls or { ca = ca.pem }
+    opts.tls = tls or { ca = ca.pem, timeout = 120 }
     return lio.open_connection(server:address(), opts)
   end
 

@@ -368,6 +368,58 @@ section("locks", function()
   return told()
 end)
 
+section("conditions", function()
+  local mutex, condition = require "lwt.mutex", require "lwt.condition"
+  local m, c = mutex.create(), condition.create()
+  local tasks, got = {}, {} -- (who finds no memory to wait for the mutex has it later than others)
+  for i = 1, 3 do
+    local ok, p = pcall(m.with_lock, m, function()
+      got[i] = c:wait(m):await()
+      assert(m:is_locked(), "waiting gave no lock back")
+      lwt.yield()
+    end)
+    if ok then tasks[#tasks + 1] = p else say(p) end
+  end
+  local function turns() for _ = 1, 6 do lwt.step() end end
+  turns()
+  local done, why = pcall(c.broadcast, c, "all")
+  if not done then
+    say(why)
+    c:broadcast "again"
+  end
+  turns()
+  say(got[1], got[2], got[3])
+  for _, p in ipairs(tasks) do say(p:state()) end
+  return told()
+end)
+
+section("clocks and throttles", function()
+  require "lwt.engine".set "virtual"
+  local clock, throttle = require "lwt.clock", require "lwt.throttle"
+  local c, t = clock.create { rate = 2 }, throttle.create(1, 4)
+  local function finish(name, f)
+    local promises = {}
+    for i = 1, 3 do
+      local ok, p = pcall(f, i)
+      if ok then promises[#promises + 1] = p else say(p) end
+    end
+    for _, p in ipairs(promises) do
+      for _ = 1, 200 do
+        if not p:is_pending() then break end
+        lwt.step()
+      end
+      say(name, p:state())
+    end
+  end
+  for _ = 1, 2 do finish("clock", function(i) return c:sleep(4 - i) end) end
+  for _ = 1, 2 do finish("throttle", function() return t:wait "key" end) end
+  c:pause()
+  local p = c:sleep(1)
+  c:advance(1)
+  say(p:state())
+  return told()
+end)
+
 section("pools and crews", function()
   require "lwt.engine".set "virtual"
   local list = require "lwt.list"

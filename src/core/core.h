@@ -219,7 +219,7 @@ struct lwt_context {
       resolutions;     /* how many, ever (modulo EPOCHS + 1): the stamp of the last one */
   uint8_t has_current; /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
-  uint8_t raising;     /* core.raise has r_raised on its way */
+  uint8_t raising;     /* 1: core.raise has r_raised on its way, 2: a wrapped coroutine */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
   promise *current_waiter,
@@ -542,6 +542,7 @@ API void lwt_run_open(lua_State *L, lwt_context *c);
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
 API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
+API void lwt_trace_resumed(lua_State *L, lwt_context *c, int err, int as);
 API int lwt_trace_raise(lua_State *L, lwt_context *c);
 API void lwt_trace_open(lua_State *L, lwt_context *c);
 

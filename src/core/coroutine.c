@@ -141,11 +141,13 @@ static int wrap_done(lua_State *L, lwt_context *c, lua_State *co, int n) {
   lwt_storage_leave(L, c, 1, 2);
   if (n >= 0) return n;
   if (lua_status(co) > LUA_YIELD) lua_settop(co, 0); /* nothing of it is to be closed */
-  if (lua_type(L, -1) == LUA_TSTRING) {
+  n = lua_gettop(L);
+  if (lua_type(L, n) == LUA_TSTRING) {
     luaL_where(L, 1);
-    lua_insert(L, -2);
+    lua_pushvalue(L, n);
     lua_concat(L, 2);
   }
+  lwt_trace_resumed(L, c, n, lua_gettop(L));
   return lua_error(L);
 }
 
@@ -167,17 +169,20 @@ static int wrapped(lua_State *L) {
   return wrap_done(L, c, co, start(L, c, co, lua_gettop(L) - 2));
 }
 
-/* What a wrapped coroutine runs: its function, protected. An error has closed what it
-** left when it comes out, as of the standard wrap, but here that may await. */
+/* What a wrapped coroutine runs: its function, protected, with the handler that makes its trace.
+** An error has closed what it left when it comes out, as of the standard wrap, but here that may
+** await. */
 static int body_k(lua_State *co, int status, lua_KContext k) {
   (void)k;
-  return status == LUA_OK || status == LUA_YIELD ? lua_gettop(co) : lua_error(co);
+  return status == LUA_OK || status == LUA_YIELD ? lua_gettop(co) - 1 : lua_error(co);
 }
 
 static int body(lua_State *co) {
   lua_pushvalue(co, lua_upvalueindex(1));
   lua_insert(co, 1);
-  return body_k(co, lua_pcallk(co, lua_gettop(co) - 1, LUA_MULTRET, 0, 0, body_k), 0);
+  pushreg(co, ((lwt_context *)lua_touserdata(co, lua_upvalueindex(2)))->r_handler);
+  lua_insert(co, 1);
+  return body_k(co, lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, 0, body_k), 0);
 }
 
 /*---
@@ -199,7 +204,8 @@ print(gen(), gen())   --> 1 2
 static int l_wrap(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  lua_pushcclosure(L, body, 1);
+  lua_pushlightuserdata(L, context_of(L));
+  lua_pushcclosure(L, body, 2);
   l_create(L);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, -2);

@@ -313,7 +313,12 @@ static int work(lua_State *L) {
 static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
   promise *w = lwt_promise_find(L, idx);
   if (w->kind == K_TASK || w->kind == K_WEAK || w->state != S_PENDING) return;
-  if (w->kind >= K_ON_SUCCESS && w->kind <= K_ON_CANCEL) return; /* nobody to tell */
+  if (w->kind >= K_ON_SUCCESS &&
+      w->kind <= K_ON_CANCEL) { /* nobody but the hook to tell */
+    lua_pushvalue(L, err);
+    lwt_loop_report(L, c);
+    return;
+  }
   w->flags |= F_DONE;
   c->recovering = 1;
   lua_pushvalue(L, err);
@@ -371,7 +376,7 @@ static void give_up_one(lua_State *L, lwt_context *c) {
 }
 
 static void drive(lua_State *L, lwt_context *c, int base) {
-  int top = lua_gettop(L);
+  int top = lua_gettop(L), tried = 0;
   for (;;) {
     uint32_t told = c->told;
     pushreg(L, c->r_drive);
@@ -379,8 +384,9 @@ static void drive(lua_State *L, lwt_context *c, int base) {
     if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
     if (c->told != told)
       recover(L, c);
-    else if (c->has_current || c->work > base)
+    else if (tried && (c->has_current || c->work > base))
       give_up_one(L, c);
+    tried = c->told == told && !tried; /* once more, before somebody is given up */
     lua_settop(L, top);
     if (!c->has_current && c->work <= base) return;
   }

@@ -197,18 +197,18 @@ static void push_cause(lua_State *L, lwt_context *c) {
   lua_settop(L, top + 1);
 }
 
-static void remember(lua_State *L, lwt_context *c) { /* 1: error; trace on top */
-  int type = lua_type(L, 1);
+static void remember(lua_State *L, lwt_context *c, int err) { /* the trace is on top */
+  int type = lua_type(L, err);
   if (type == LUA_TTABLE || type == LUA_TUSERDATA || type == LUA_TFUNCTION ||
       type == LUA_TTHREAD) {
     pushreg(L, c->r_traces);
-    lua_pushvalue(L, 1);
+    lua_pushvalue(L, err);
     lua_pushvalue(L, -3);
     lua_rawset(L, -3);
   } else {
     lua_Integer i = (lua_Integer)(c->nstrings++ % STRINGS) + 1;
     pushreg(L, c->r_strings);
-    lua_pushvalue(L, 1);
+    lua_pushvalue(L, err);
     lua_rawseti(L, -2, i);
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, i + STRINGS);
@@ -236,16 +236,52 @@ static int raised_again(lua_State *L, lwt_context *c) {
   return c->has_trace;
 }
 
+/* The error at `err` left a coroutine and is raised on as what is at `as`, the same or with a place
+** before it: its trace goes on where the coroutine was resumed. */
+void lwt_trace_resumed(lua_State *L, lwt_context *c, int err, int as) {
+  luaL_checkstack(L, 8, NULL);
+  lwt_trace_push_of_value(L, c, err);
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    if (err != as) remember(L, c, as);
+    lua_pushvalue(L, as);
+    setreg(L, c->r_raised);
+    c->raising = 2;
+  }
+  lua_pop(L, 1);
+}
+
+/* Pushes the trace of the coroutine that the error at 1 comes from, or nil. */
+static void push_resumed(lua_State *L, lwt_context *c) {
+  int same;
+  pushreg(L, c->r_raised);
+  same = c->raising == 2 && lua_rawequal(L, 1, -1);
+  lua_pop(L, 1);
+  if (same)
+    lwt_trace_push_of_value(L, c, 1);
+  else
+    lua_pushnil(L);
+}
+
 /* The message handler: gives the error back and leaves its trace in r_trace. */
 static int handler(lua_State *L) {
   lwt_context *c = context_of(L);
   luaL_Buffer b;
+  const char *where = "in ";
   lua_settop(L, 1);
   c->has_trace = 0;
-  if (is_sentinel(L, c, 1) || raised_again(L, c)) return 1;
-  push_cause(L, c); /* 2 */
+  if (is_sentinel(L, c, 1)) return 1;
+  push_resumed(L, c); /* 2 */
+  if (!lua_isnil(L, 2)) {
+    c->raising = 0;
+    where = "\nresumed in ";
+  } else {
+    if (raised_again(L, c)) return 1;
+    lua_settop(L, 1);
+    push_cause(L, c);
+    if (!lua_isnil(L, 2)) where = "\nawaited in ";
+  }
   luaL_buffinit(L, &b);
-  luaL_addstring(&b, lua_isnil(L, 2) ? "in " : "\nawaited in ");
+  luaL_addstring(&b, where);
   if (c->callbacks > 0)
     luaL_addstring(&b, "a callback");
   else if (c->current != NULL)
@@ -262,7 +298,7 @@ static int handler(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_rawseti(L, 3, 2);
   }
-  remember(L, c);
+  remember(L, c, 1);
   setreg(L, c->r_trace);
   c->has_trace = 1;
   lua_settop(L, 1);

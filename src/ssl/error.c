@@ -97,7 +97,8 @@ static const char *words_of_alert(const char *reason) {
 static void take_ssl(fault *f, unsigned long e) {
   int reason = ERR_GET_REASON(e);
   const char *text = ERR_reason_error_string(e);
-  if (reason >= SSL_AD_REASON_OFFSET) f->alert = reason - SSL_AD_REASON_OFFSET;
+  if (reason >= SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + 255)
+    f->alert = reason - SSL_AD_REASON_OFFSET;
   if (take_known(f, reason)) return;
   if (f->alert != 0)
     lwt_ssl_fault_set(f, "SSL_ALERT", "the peer refuses: %s (alert %d)",
@@ -106,14 +107,22 @@ static void take_ssl(fault *f, unsigned long e) {
     lwt_ssl_fault_set(f, "SSL_PROTOCOL", "%s", text != NULL ? text : "protocol error");
 }
 
+/* What has failed for want of memory is told as that, whatever came of it. */
+static int lacks_memory(void) {
+  unsigned long e;
+  while ((e = ERR_get_error()) != 0)
+    if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE) return 1;
+  return 0;
+}
+
 void lwt_ssl_fault_take(fault *f) {
   unsigned long e = ERR_peek_error();
-  if (e != 0) {
+  if (lacks_memory()) {
+    lwt_ssl_fault_set(f, "ENOMEM", "not enough memory");
+  } else if (e != 0) {
     const char *text = ERR_reason_error_string(e);
     snprintf(f->reason, sizeof f->reason, "%s", text != NULL ? text : "");
-    if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
-      lwt_ssl_fault_set(f, "ENOMEM", "not enough memory");
-    else if (ERR_GET_LIB(e) == ERR_LIB_SSL)
+    if (ERR_GET_LIB(e) == ERR_LIB_SSL)
       take_ssl(f, e);
     else
       lwt_ssl_fault_set(f, "SSL_PROTOCOL", "%s", text != NULL ? text : "failed");

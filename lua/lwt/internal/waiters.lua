@@ -94,11 +94,24 @@ function M.each(q, f)
   end
 end
 
+-- Tell the oldest, dead or alive, by `how` (core.wake or core.wake_exn): did he still wait? He
+-- leaves the queue when he has been told: telling may find no memory, and then he waits on.
+function M.wake_oldest(q, how, ...)
+  local at = 2 * q.head + 1
+  local p = q[at]
+  local told = how(p, ...)
+  if q[at] == p then shift(q) end -- else a callback has taken him out
+  return told
+end
+
 -- Fulfil the oldest who still waits with these values. False when nobody does.
 function M.wake(q, ...)
   while q.n > 0 do
-    local p = shift(q)
-    if wake(p, ...) then return true end
+    local at = 2 * q.head + 1
+    local p = q[at]
+    local told = wake(p, ...)
+    if q[at] == p then shift(q) end -- as wake_oldest does: locks live of it
+    if told then return true end
   end
   return false
 end

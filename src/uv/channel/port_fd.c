@@ -25,8 +25,7 @@
 #include "../lent.h"
 #include "port_fd.h"
 
-#define SHARED_WRITE \
-  4096 /* what a pipe or terminal that is writable takes without waiting */
+#define SHARED_WRITE 4096 /* what a writable pipe or terminal takes without waiting */
 
 static int last_error(void) {
   return errno == EWOULDBLOCK ? UV_EAGAIN : -errno;
@@ -303,29 +302,24 @@ static int64_t fd_seek(port *p, int64_t offset, int from) {
   return r < 0 ? -errno : r;
 }
 
-static const port_class file_class = {
-    .name = "file",
-    .read = fd_read,
-    .read_cancel = fd_read_cancel,
-    .write = fd_write,
-    .write_cancel = fd_write_cancel,
-    .close = fd_close,
-    .seek = fd_seek,
-};
-static const port_class poll_class = {
-    .name = "descriptor",
-    .read = fd_read,
-    .read_cancel = fd_read_cancel,
-    .write = fd_write,
-    .write_cancel = fd_write_cancel,
-    .close = fd_close,
-};
+static const port_class file_class = {.name = "file",
+                                      .read = fd_read,
+                                      .read_cancel = fd_read_cancel,
+                                      .write = fd_write,
+                                      .write_cancel = fd_write_cancel,
+                                      .close = fd_close,
+                                      .seek = fd_seek};
+static const port_class poll_class = {.name = "descriptor",
+                                      .read = fd_read,
+                                      .read_cancel = fd_read_cancel,
+                                      .write = fd_write,
+                                      .write_cancel = fd_write_cancel,
+                                      .close = fd_close};
 
 /* What kind of descriptor is it? */
 static int set_up(port_fd *f) {
   struct stat st;
-  int flags = fcntl(f->fd, F_GETFL);
-  int r;
+  int r, flags = fcntl(f->fd, F_GETFL);
   if (flags < 0 || fstat(f->fd, &st) < 0) return -errno;
   if (S_ISDIR(st.st_mode)) return UV_EISDIR;
   if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {

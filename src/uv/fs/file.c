@@ -335,7 +335,7 @@ static void reject_pending(lua_State *L, file *f) {
     if (f->told != u) continue; /* over already */
     if (!u->q->started)
       lwt_uv_req_done(r, UV_ECANCELED);
-    else if (u->q->wait != NULL || u->q->in_line)
+    else if (u->q->wait != NULL)
       lwt_uv_fs_cancel(r);
   }
 }

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,72 +25,9 @@ static void on_work(uv_work_t *work) {
   q->status = q->run(q);
 }
 
-/* Files leave a thread of the pool to names, in all states together. A state that has none
-** running may have one all the same: so each comes to its own, and looks itself what it may
-** start when one is over. */
-static atomic_int running;
-
-static int may_run(const fs_state *fs) {
-  static atomic_int limit; /* once it has been used the pool keeps its size */
-  if (fs->running == 0) return 1;
-  int most = atomic_load_explicit(&limit, memory_order_relaxed);
-  if (most == 0) {
-    int n = lwt_uv_pool_size();
-    most = n > 1 ? n - 1 : 1;
-    atomic_store(&limit, most);
-  }
-  return atomic_load(&running) < most;
-}
-
-static void on_done(uv_work_t *work, int status);
-
-static int run_now(fs_state *fs, fs_req *q) {
-  int status = uv_queue_work(q->req.ctx->loop, &q->work, on_work, on_done);
-  if (status < 0) return status;
-  fs->running++;
-  atomic_fetch_add(&running, 1);
-  return 0;
-}
-
-static void line_up(fs_state *fs, fs_req *q) {
-  q->in_line = 1;
-  q->next = NULL;
-  q->prev = fs->last;
-  if (fs->last != NULL)
-    fs->last->next = q;
-  else
-    fs->first = q;
-  fs->last = q;
-}
-
-static void leave_line(fs_state *fs, fs_req *q) {
-  q->in_line = 0;
-  if (q->prev != NULL)
-    q->prev->next = q->next;
-  else
-    fs->first = q->next;
-  if (q->next != NULL)
-    q->next->prev = q->prev;
-  else
-    fs->last = q->prev;
-}
-
-static void run_next(fs_state *fs) {
-  while (fs->first != NULL && may_run(fs)) {
-    fs_req *q = fs->first;
-    leave_line(fs, q);
-    int status = run_now(fs, q);
-    if (status < 0) lwt_uv_req_done(&q->req, status);
-  }
-}
-
 static void on_done(uv_work_t *work, int status) {
   fs_req *q = work->data;
-  fs_state *fs = q->req.ctx->family[LWT_UV_FFS];
   ssize_t result = status < 0 ? status : q->status;
-  fs->running--;
-  atomic_fetch_sub(&running, 1);
-  run_next(fs);
   if (result == UV_EAGAIN && q->wait_for != FS_NO_WAIT) {
     result = lwt_uv_fs_is_stopped(q) ? UV_ECANCELED : lwt_uv_fs_wait(q);
     if (result >= 0) return;
@@ -108,16 +44,12 @@ void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, si
 
 int lwt_uv_fs_submit(fs_req *q) {
   lwt_uv *ctx = q->req.ctx;
-  fs_state *fs = ctx->family[LWT_UV_FFS];
   int status;
   if (!q->started && ctx->lwt->cancel_due(ctx->lwt)) {
     q->wait_for = FS_WAIT_TURN;
     status = lwt_uv_fs_wait(q);
-  } else if (fs->first == NULL && may_run(fs)) {
-    status = run_now(fs, q);
   } else {
-    line_up(fs, q);
-    status = 0;
+    status = uv_queue_work(ctx->loop, &q->work, on_work, on_done);
   }
   if (status >= 0) q->started = 1;
   return status;
@@ -205,9 +137,6 @@ void lwt_uv_fs_cancel(lwt_uv_req *r) {
   __atomic_store_n(&q->stop, 1, __ATOMIC_RELAXED);
   if (q->wait != NULL) {
     lwt_uv_fs_wait_end(q);
-    lwt_uv_req_done(r, UV_ECANCELED);
-  } else if (q->in_line) {
-    leave_line(r->ctx->family[LWT_UV_FFS], q);
     lwt_uv_req_done(r, UV_ECANCELED);
   } else {
     uv_cancel(r->uv);

@@ -26,16 +26,13 @@ enum { FS_NO_WAIT, FS_WAIT_READ, FS_WAIT_WRITE, FS_WAIT_READER, FS_WAIT_TURN };
 
 /* ctx->family[LWT_UV_FFS] */
 typedef struct fs_state {
-  int running;          /* requests on the pool */
-  fs_req *first, *last; /* those that wait for their turn */
-  void *blocks;         /* whole.c */
+  void *blocks; /* whole.c */
   int nblocks;
   void *watches; /* watch_inotify.c */
 } fs_state;
 
 struct fs_req {
-  lwt_uv_req req;      /* first: a fs_req is its lwt_uv_req */
-  fs_req *next, *prev; /* while it waits for its turn */
+  lwt_uv_req req; /* first: a fs_req is its lwt_uv_req */
   uv_work_t work;
   fs_work run;
   ssize_t status;
@@ -43,8 +40,7 @@ struct fs_req {
   int wait_fd;            /* with UV_EAGAIN: what for */
   unsigned char wait_for; /* FS_NO_WAIT: EAGAIN is the system's own word */
   unsigned char started;
-  unsigned char in_line; /* it waits for its turn */
-  char stop;             /* atomic: nobody wants it any more */
+  char stop; /* atomic: nobody wants it any more */
 };
 
 /* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise,

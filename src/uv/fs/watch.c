@@ -66,7 +66,9 @@ static void release(lwt_uv_handle *h) {
 }
 
 static void closing(lwt_uv_handle *h) {
-  lwt_uv_watch_end((lwt_uv_watch *)h);
+  lwt_uv_watch *w = (lwt_uv_watch *)h;
+  h->ctx->lwt->idle_stop(h->ctx->lwt, &w->again);
+  lwt_uv_watch_end(w);
 }
 
 static int has_news(const lwt_uv_watch *w) {
@@ -145,8 +147,19 @@ static void fail(lua_State *L, void *data) {
   if (w->h.box != NULL) lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
 }
 
+static void tell_again(lua_State *L, void *data) {
+  (void)L;
+  lwt_uv_watch_tell(data);
+}
+
 void lwt_uv_watch_tell(lwt_uv_watch *w) {
-  if (lwt_uv_enter(w->h.ctx, tell, w) != 0) lwt_uv_enter(w->h.ctx, fail, w);
+  const lwt_uv *ctx = w->h.ctx;
+  if (lwt_uv_enter(w->h.ctx, tell, w) == 0 || lwt_uv_enter(w->h.ctx, fail, w) == 0)
+    return;
+  if (w->h.box == NULL || w->h.pending == 0) return;
+  w->again.f = tell_again; /* not even that: nobody would be told before the next event */
+  w->again.data = w;
+  ctx->lwt->idle_start(ctx->lwt, &w->again);
 }
 
 /* ---- What Lua calls ------------------------------------------------------ */

@@ -24,7 +24,8 @@ typedef struct lwt_uv_watch {
   struct lwt_uv_watch *next, *prev; /* all of the state */
   struct lwt_uv_watch *dirty;       /* the next that has something new to tell */
   unsigned char is_dirty;
-  char *path; /* malloc'd; `name` is its last part */
+  lwt_idle again; /* to tell at the next turn what could not be told */
+  char *path;     /* malloc'd; `name` is its last part */
   const char *name;
 } lwt_uv_watch;
 

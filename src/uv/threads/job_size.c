@@ -40,10 +40,9 @@ int lwt_uv_job_limit(void) {
 
 /*---
 The number of threads in libuv's pool, which the whole process shares. File operations run
-there, on all of them but one; what is more waits. Jobs have threads of their own, one less
-than this number, for all states of the process together; jobs beyond that wait. Lookups of
-names (`net.dns_limit`) and detached functions have their own as well, so that none of the
-four holds up the others.
+there; what is more waits. Jobs have threads of their own, one less than this number, for all
+states of the process together; jobs beyond that wait. Lookups of names (`net.dns_limit`) and
+detached functions have their own as well, so that none of the four holds up the others.
 @return integer
 ```lua
 print(math.type(job.pool_size()))   --> integer
