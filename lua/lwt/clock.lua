@@ -126,9 +126,10 @@ local arm
 
 local woken = { __close = function(w) w.clock.waking = nil end }
 
--- The first one is told, by `how`, and leaves the heap then: telling may find no memory.
-local function tell(c, first, how, err)
-  local told = how(first.promise, err)
+-- The first one is told, by `how(promise, ...)`, and leaves the heap then: telling may find no
+-- memory.
+local function tell(c, first, how, ...)
+  local told = how(first.promise, ...)
   if c.heap[1] ~= first then return end -- a callback has had the heap swept
   pop(c)
   if not told then c.dead = c.dead - 1 end

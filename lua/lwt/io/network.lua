@@ -334,8 +334,15 @@ local function establish(cio, listening, f, opts)
     opts = opts, on_error = opts.on_error, tls = opts.plan,
   }, Server)
   server.accepting = spawn(accept_loop, server, f)
-  server.accepting:on_failure(function(err)
-    if not rawequal(err, lwt.Canceled) and not rawequal(err, lwt.Closed) then report(err) end
+  local state, err = server.accepting:state()
+  if state == "rejected" then -- no memory to begin with: a server that nobody runs is none
+    listener:close()
+    error(err, 0)
+  end
+  server.accepting:on_failure(function(failure)
+    if rawequal(failure, lwt.Canceled) or rawequal(failure, lwt.Closed) then return end
+    listener:close() -- clients are refused, instead of waiting for nobody
+    report(failure)
   end)
   return server
 end
