@@ -41,7 +41,7 @@ static int l_free(lua_State *L) {
 }
 
 X509 **lwt_ssl_new_holder(lua_State *L) {
-  X509 **held = lua_newuserdatauv(L, sizeof *held, 0);
+  X509 **held = lua_newuserdatauv(L, sizeof(void *), 0);
   *held = NULL;
   if (luaL_newmetatable(L, HOLDER)) {
     lua_pushcfunction(L, l_free);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,8 +45,8 @@ static int on_hello(SSL *ssl, int *alert, void *data) {
   session *s = lwt_ssl_session_of(ssl);
   const unsigned char *name;
   size_t n;
-  (void)alert;
   (void)data;
+  *alert = SSL_AD_INTERNAL_ERROR; /* of a failure, which there is none here */
   if (s == NULL || s->hello != HELLO_NONE) return SSL_CLIENT_HELLO_SUCCESS;
   s->hello = HELLO_ASKED;
   /* A list of one: its length, the type 0, the length of the name, the name. */
@@ -80,18 +81,16 @@ static int on_ticket(SSL *ssl, SSL_SESSION *ticket) {
 static void on_keylog(const SSL *ssl, const char *line) {
   session *s = lwt_ssl_session_of(ssl);
   context *c = lwt_ssl_context_of(ssl);
-  size_t n = strlen(line);
   char copy[512];
-  if (n + 1 > sizeof copy) return;
-  memcpy(copy, line, n);
-  copy[n] = '\n';
+  int n = snprintf(copy, sizeof copy, "%s\n", line);
+  if (n < 0 || (size_t)n >= sizeof copy) return;
   if (c != NULL && c->keylog_fd >= 0) {
-    ssize_t done = write(c->keylog_fd, copy, n + 1); /* whole lines: O_APPEND */
+    ssize_t done = write(c->keylog_fd, copy, (size_t)n); /* whole lines: O_APPEND */
     (void)done;
   }
-  if (s != NULL && s->wants_keylog && lwt_ssl_buffer_room(s, &s->keylog, n + 1)) {
-    memcpy(s->keylog.data + s->keylog.len, copy, n + 1);
-    s->keylog.len += n + 1;
+  if (s != NULL && s->wants_keylog && lwt_ssl_buffer_room(s, &s->keylog, (size_t)n)) {
+    memcpy(s->keylog.data + s->keylog.len, copy, (size_t)n);
+    s->keylog.len += (size_t)n;
   }
 }
 
@@ -119,7 +118,7 @@ static SSL_CTX *new_ctx(int server) {
 /* context(server): push a new one. */
 int lwt_ssl_l_context(lua_State *L) {
   int server = lua_toboolean(L, 1);
-  context **box = lua_newuserdatauv(L, sizeof *box, 0);
+  context **box = lua_newuserdatauv(L, sizeof(void *), 0);
   context *c;
   SSL_CTX *ctx;
   *box = NULL;

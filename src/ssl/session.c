@@ -64,7 +64,7 @@ void lwt_ssl_follow_context(session *s, const context *c) {
 /* session(context): push one, without a name. */
 int lwt_ssl_l_session(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
-  session **box = lua_newuserdatauv(L, sizeof *box, 0);
+  session **box = lua_newuserdatauv(L, sizeof(void *), 0);
   session *s;
   *box = NULL;
   luaL_setmetatable(L, SESSION_TYPE);

@@ -25,7 +25,7 @@ static SSL_SESSION *ticket_of(const session *s) {
 /* session() -> the newest that can be resumed, or nil. */
 int lwt_ssl_l_ticket(lua_State *L) {
   session *s;
-  SSL_SESSION *ticket, **box = lua_newuserdatauv(L, sizeof *box, 0);
+  SSL_SESSION *ticket, **box = lua_newuserdatauv(L, sizeof(void *), 0);
   *box = NULL;
   luaL_setmetatable(L, TICKET_TYPE);
   s = lwt_ssl_check_session(L, 1); /* a finalizer may have run */
