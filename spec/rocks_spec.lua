@@ -22,7 +22,8 @@ describe("scripts/new-rock.sh", function()
     function()
       local dir = shell.temp_dir()
       local result = shell.run(([[
-        unset LD_PRELOAD; scripts/tree.sh '%s' && cd '%s' && make() { command make --no-print-directory "$@"; } &&
+        loaded=$LD_PRELOAD; unset LD_PRELOAD
+        scripts/tree.sh '%s' && cd '%s' && make() { command make --no-print-directory "$@"; } &&
         mkdir b && cp -a "$LWT_BUILD/core" "$LWT_BUILD/uv" "$LWT_BUILD/lwt" "$LWT_BUILD/flags" b &&
         make BUILD=b LUA='%s' >/dev/null && LUA='%s' scripts/new-rock.sh sample zz/none.h none none-dev Nothing &&
         make BUILD=b | tee out && test ! -e b/lwt/sample/core.so &&
@@ -30,7 +31,7 @@ describe("scripts/new-rock.sh", function()
         sed -i 's/^sample_HEADER.*/sample_HEADER := math.h/; s/-lnone/-lm/; s/^sample_PKG.*//' src/sample/rock.mk &&
         sed -i 's/zz.none.h/math.h/' src/sample/module.c &&
         make BUILD=b &&
-        LUA_CPATH='b/?.so' LUA_PATH='lua/?.lua;lua/?/init.lua' \
+        LD_PRELOAD=$loaded LUA_CPATH='b/?.so' LUA_PATH='lua/?.lua;lua/?/init.lua' \
           '%s' -e 'require "lwt.sample.core" require "lwt.sample"' &&
         make BUILD=b install-files PREFIX="$PWD/p" >/dev/null && find p -path '*lwt/sample*' | LC_ALL=C sort &&
         '%s' scripts/rockspec.lua && '%s' scripts/rockspec.lua --check]]):format(
