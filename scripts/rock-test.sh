@@ -32,6 +32,21 @@ done
 echo "luarocks make"
 rocks make --tree="$work/made" rockspec/lwt-scm-1.rockspec
 smoke "$work/made"
+# The rocks beside it, those whose library is there, into the same tree.
+for mk in src/*/rock.mk; do
+  rock=$(basename "$(dirname "$mk")")
+  header=$(sed -n "s/^${rock}_HEADER := //p" "$mk")
+  if [ -n "$header" ] && ! printf '#include <%s>\n' "$header" | ${CC:-cc} -E -x c - >/dev/null 2>&1; then
+    echo "lwt-$rock is left out: there is no $header"
+    continue
+  fi
+  echo "luarocks make lwt-$rock"
+  rocks make --tree="$work/made" "rockspec/lwt-$rock-scm-1.rockspec"
+  for name in $(sed -n "s/^${rock}_LUA := //p" "$mk"); do
+    (cd "$work/elsewhere" && LUA_PATH="$work/made/share/lua/$LUA_VERSION/?.lua;$work/made/share/lua/$LUA_VERSION/?/init.lua" \
+      LUA_CPATH="$work/made/lib/lua/$LUA_VERSION/?.so" "$LUA" -e "require 'lwt.$name'")
+  done
+done
 echo "luarocks make --pack-binary-rock"
 rocks make --pack-binary-rock rockspec/lwt-scm-1.rockspec
 rock=$(ls "$work/src"/lwt-scm-1.*.rock)
