@@ -65,6 +65,8 @@ look_test() {
   # What specs talk to: another program's sockets, and the names of services.
   have nc || need netcat-openbsd 'nc (netcat)'
   have tmux || need tmux 'tmux'
+  # Certificates for the specs of TLS.
+  have openssl || need openssl 'the openssl command'
   [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
   # What lwt.log works with: a log daemon, and who moves log files (root's programs).
   [ -x /usr/sbin/rsyslogd ] || have rsyslogd || need rsyslog 'rsyslogd'
