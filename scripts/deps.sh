@@ -65,8 +65,10 @@ look_test() {
   # What specs talk to: another program's sockets, and the names of services.
   have nc || need netcat-openbsd 'nc (netcat)'
   have tmux || need tmux 'tmux'
-  # Certificates for the specs of TLS.
+  # Certificates for the specs of TLS: those that they make, and the system's.
   have openssl || need openssl 'the openssl command'
+  [ -n "$(ls /etc/ssl/certs /etc/pki/tls/certs /etc/ssl/cert.pem 2>/dev/null | grep -v :)" ] \
+    || need ca-certificates "the system's certificates"
   [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
   # What lwt.log works with: a log daemon, and who moves log files (root's programs).
   [ -x /usr/sbin/rsyslogd ] || have rsyslogd || need rsyslog 'rsyslogd'
