@@ -1,15 +1,12 @@
 -- Arguments of lwt.text. What is wrong is told at the line that called the public function, which
 -- calls these itself (never as a tail call).
 
+local args = require "lwt.internal.args"
 local core = require "lwt.term.core"
 
-local M = {}
+local name_of = args.type_name
 
-local function name_of(value)
-  local mt = getmetatable(value)
-  local name = type(mt) == "table" and rawget(mt, "__name")
-  return type(name) == "string" and name or type(value)
-end
+local M = {}
 
 -- bad(2, "make", "unknown option 'x'"): the object of a method call is no argument of its own.
 local function bad(arg, name, message, level)
@@ -34,8 +31,7 @@ function M.string(arg, name, value, deeper)
 end
 
 function M.callable(arg, name, value, deeper)
-  local mt = debug.getmetatable(value)
-  if type(value) ~= "function" and not (type(mt) == "table" and mt.__call) then
+  if not args.is_callable(value) then
     wrong(arg, name, "function", value, deeper)
   end
 end
