@@ -30,7 +30,7 @@ local SERVES = { glib_into_lwt = true, lwt_into_glib = false }
 local function pointer(context)
   if context == nil then return nil end
   if type(context) == "userdata" and debug.getmetatable(context) == nil then return context end
-  local native = lgi.native(context)
+  local native = lgi.context(context)
   if not native then
     args.bad(1, "install", ("option 'context': GLib.MainContext expected, got %s")
       :format(args.type_name(context)), 1)

@@ -39,7 +39,7 @@ for _, mode in ipairs { "glib_into_lwt", "lwt_into_glib" } do
         ok, err = pcall(body)
         g.quit(loop)
       end)
-      g.run(loop)
+      if ok == nil then g.run(loop) end
       g.free(loop)
       if not ok then error(err, 0) end
     end

@@ -3,10 +3,12 @@
 
 local M = {}
 
--- The pointer in a record or object of lgi's; nil for anything else.
-function M.native(x)
-  local ok, native = pcall(function() return x._native end)
-  if ok and type(native) == "userdata" and debug.getmetatable(native) == nil then return native end
+-- The pointer in a main context of lgi's; nil for anything else. Who has one has loaded lgi.
+function M.context(x)
+  local lgi = package.loaded.lgi
+  if type(x) ~= "userdata" or not lgi then return nil end
+  local ok, is_one = pcall(function() return lgi.GLib.MainContext:is_type_of(x) end)
+  return ok and is_one and x._native or nil
 end
 
 -- lgi, or nil and why not.
