@@ -130,11 +130,15 @@ local function main(address, names)
   function window:on_delete_event()
     if not running then return false end
     local dialog = Gtk.MessageDialog {
-      transient_for = window, modal = true, buttons = "YES_NO", text = "Files are coming. Leave?",
+      title = "Leave?", text = "Files are coming. Leave?", buttons = "YES_NO",
+      transient_for = window, modal = true,
     }
     local answer = dialog:run()
     dialog:destroy()
     return answer ~= Gtk.ResponseType.YES
+  end
+  function window:on_key_press_event(event)
+    if event.keyval == lgi.Gdk.KEY_Escape then window:close() end
   end
   function window:on_destroy()
     if running then running:cancel() end
