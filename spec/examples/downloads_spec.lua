@@ -122,8 +122,8 @@ describe("examples/downloads.lua", function()
       env.DISPLAY = ":" .. display
       asked = { ["one.txt"] = {}, ["two.txt"] = {}, ["three.txt"] = {} }
       local server <close> = await(serve())
-      local program <close> = process.open({ shell.lua, "examples/downloads.lua", server:address(), "one.txt", "two.txt",
-        "three.txt" }, { stdin = "null", stdout = "pipe", stderr = "pipe", env = env })
+      local program <close> = process.open({ shell.lua, "examples/downloads.lua", server:address(),
+        "one.txt", "two.txt", "three.txt" }, { stdin = "null", stdout = "pipe", stderr = "pipe", env = env })
       assert.equal("window", await(program.stdout:read_line()) or await(program.stderr:read()))
       local window = find_window "Downloads"
       xdotool("windowmove", "--sync", window, "0", "0")
