@@ -1,6 +1,6 @@
 -- lwt and GLib in one loop: the echo server with GLib in its loop, or in GLib's, and GLib's timers under that load.
 --
---   lua5.4 bench/lwt/glib.lua MODE PORT        the echo server; MODE: alone (without GLib), glib_into_lwt, lwt_into_glib
+--   lua5.4 bench/lwt/glib.lua MODE PORT        the echo server; MODE: alone (no GLib), glib_into_lwt, lwt_into_glib
 --   lua5.4 bench/lwt/glib.lua timer MODE N     N timers of GLib's of 10 ms, under the load of 50 connections
 --                                              from another process (glib_alone: without lwt and without load)
 
