@@ -31,6 +31,7 @@ local lock, release, close, abort = methods._lock, methods._release, methods.clo
 local write, write_line, read_line, read_char =
   methods.write, methods.write_line, methods.read_line, methods.read_char
 
+local at_end = require "lwt.io.at_end"
 local check = require "lwt.io.check"
 
 local due = require "lwt.internal.due"
@@ -865,16 +866,6 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Flushing everything
 
-local function flush_each(list, report)
-  for _, ch in ipairs(list) do
-    local ok, err = pcall(await, ch:flush())
-    if not ok then
-      if rawequal(err, lwt.Canceled) then error(err, 0) end
-      if report then report(err) end
-    end
-  end
-end
-
 --- Flush every open output channel. What cannot be written is told by the channel's next operation,
 --- not here.
 ---
@@ -886,21 +877,8 @@ end
 --- print(await(r:read(1)))   --> x
 --- ```
 function M.flush_all()
-  return spawn(flush_each, cio.unflushed())
+  return spawn(at_end.flush, cio.unflushed())
 end
-
--- At the end of `run` an error has nobody else to go to than the exception hook. An end that has
--- gone away is not worth it (`lwt script | head`).
-local function report(err)
-  if type(err) == "table" and err.code == "EPIPE" then return end
-  lwt.async(error, err, 0)
-end
-
-local function flush_at_exit()
-  flush_each(cio.unflushed(true), report)
-end
-
-cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
 
 for _, name in ipairs {
   "atomic", "read_lines", "read_chars", "write_lines", "write_chars", "writef", "direct_access",
