@@ -194,6 +194,29 @@ describe("lwt.log: a worker", function()
     for i, line in ipairs(lines) do assert.matches("^" .. i .. " worker %d 7$", line) end
   end))
 
+  it("of a worker logs by way of that to the main state, and the last of it is not lost", spec(function(dir)
+    await(fs.write_file(dir .. "/s.lua", [[
+      local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"
+      lwt.run(function()
+        log.set_default(log.file { path = "a", template = "$(message)" }:await())
+        preemptive.detach(function()
+          local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"
+          log.error "outer"
+          lwt.run(preemptive.detach(function()
+            for i = 1, 2500 do require "lwt.log".error("%d", i) end
+          end))
+        end):await()
+      end)
+    ]]))
+    local out, status = await(process.pread({ lua, "s.lua" }, { cwd = dir, stderr = "stdout" }))
+    assert.equal("", out)
+    assert.equal(0, status.code)
+    local lines = support.lines(dir .. "/a")
+    assert.equal("outer", lines[1])
+    assert.equal(2501, #lines)
+    for i = 1, 2500 do assert.equal(tostring(i), lines[i + 1]) end
+  end))
+
   it("that never stops does not keep the main state from its other work, nor from ending", spec(function(dir)
     await(fs.write_file(dir .. "/s.lua", [[
       local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"

@@ -145,8 +145,14 @@ function M.attach()
     serving = false,
   }
   boxes[number] = box
-  unwritten.before_end, unwritten.before_close = receive_all, receive_now
-  section.changed = tell_workers
+  if number == 1 then
+    local sending = unwritten.before_end -- of a worker that has workers
+    unwritten.before_end = function()
+      receive_all()
+      if sending then sending() end
+    end
+    unwritten.before_close, section.changed = receive_now, tell_workers
+  end
   return box.channel, box.news, number, box.name, as_values()
 end
 
