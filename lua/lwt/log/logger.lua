@@ -98,9 +98,11 @@ function Logger.close(l)
   local closing, resolver = lwt.wait()
   if l.closing then return l.closing end -- a finalizer was faster
   l.closed, l.closing = true, closing
-  lwt.spawn(l.finish or function() end, l):on_any(function() resolver:wakeup() end, function(err)
-    resolver:wakeup_exn(err)
+  local ok, err = pcall(function()
+    lwt.spawn(l.finish or function() end, l):on_any(function() M.fulfill(resolver) end,
+      function(why) M.reject(resolver, why) end)
   end)
+  if not ok then M.reject(resolver, err) end -- no memory, as a rule
   return closing
 end
 
@@ -147,11 +149,16 @@ local function ended(l, entry, ok, err)
   entry.promise:state()
 end
 
+local function next_entry(l)
+  local at = l.first
+  local entry = l.line[at]
+  l.line[at], l.first = nil, at + 1
+  return entry
+end
+
 local function serve(l)
   while l.first <= l.last do
-    local at = l.first
-    local entry = l.line[at]
-    l.line[at], l.first = nil, at + 1
+    local entry = next_entry(l)
     pcall(ended, l, entry, pcall(output, l, entry))
   end
   l.running = false
@@ -164,12 +171,7 @@ local function start_serving(l)
   l.running = true
   local ok, err = pcall(l.start)
   if ok then return end
-  while l.first <= l.last do
-    local at = l.first
-    local entry = l.line[at]
-    l.line[at], l.first = nil, at + 1
-    pcall(ended, l, entry, false, err)
-  end
+  while l.first <= l.last do pcall(ended, l, next_entry(l), false, err) end
   l.running = false
   unwritten.over(l)
 end
