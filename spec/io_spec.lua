@@ -96,7 +96,7 @@ describe("files", function()
     assert.error_matches(function() io.open_file("a", "r", { buffer_size = 1 }) end, "buffer size out of range")
     assert.error_matches(function() io.open_file() end, "string expected, got no value")
     assert.error_matches(function() io.with_file("a", "r") end,
-      "bad argument #3 to 'with_file' %(function expected, got no value%)")
+      "bad argument #3 to 'with_file' %(function expected, got nil%)")
   end))
 
   it("are not made anew with \"wx\", and get the permissions asked for", in_dir(function(dir)
@@ -209,7 +209,7 @@ describe("temporary files and folders", function()
       p:cancel()
       assert.equal(lwt.Canceled, failure(p))
       assert.is_false(exists(path))
-      assert.error_matches(function() with() end, "function expected, got no value")
+      assert.error_matches(function() with() end, "function expected, got nil")
     end
   end))
 

@@ -642,6 +642,16 @@ function lwt_Channel:writef(fmt, ...) end
 ---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
 
+---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
+---```lua
+---local r, w = lio.pipe()
+---await(w:hexdump("Hello\n"))
+---print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
+---```
+---@param data string
+---@return lwt.Promise<nil>
+function lwt_Channel:hexdump(data) end
+
 ---Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
 ---which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
 ---makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
@@ -667,16 +677,6 @@ function lwt_Channel:upgrade(opts) end
 ---```
 ---@return lwt.ssl.Stream|nil
 function lwt_Channel:tls() end
-
----Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
----```lua
----local r, w = lio.pipe()
----await(w:hexdump("Hello\n"))
----print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
----```
----@param data string
----@return lwt.Promise<nil>
-function lwt_Channel:hexdump(data) end
 
 ---The numbers of a channel, in one order of bytes.
 ---@class lwt.ChannelOrder
@@ -6864,6 +6864,77 @@ lwt_io_module.writef = lwt_Channel.writef
 
 lwt_io_module.direct_access = lwt_Channel.direct_access
 
+lwt_io_module.hexdump = lwt_Channel.hexdump
+
+---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
+---and writes. Its close flushes, and closes the socket.
+---
+---With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
+---and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
+---or a context of `lwt.ssl`.
+---```lua
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write_line("hello"))
+---end))
+---local ch <close> = await(lio.open_connection(server:address()))
+---print(await(ch:read_line()))   --> hello
+---await(server:shutdown())
+---```
+---@param addr string|table
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
+---@return lwt.Promise<lwt.Channel>
+lwt_io_module.open_connection = function(addr, opts) end
+
+---Connect, give the channel to `f`, and close it when `f` is done, however it ends.
+---```lua
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write_line((await(ch:read_line())):upper()))
+---end))
+---local p = lio.with_connection(server:address(), function(ch)
+---  await(ch:write_line("hello"))
+---  return ch:read_line()
+---end)
+---print(await(p))   --> HELLO
+---await(server:shutdown())
+---```
+---@generic T
+---@param addr string|table
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@param opts table? as for `open_connection`
+---@return lwt.Promise<T> # what `f` returns
+lwt_io_module.with_connection = function(addr, f, opts) end
+
+---Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
+---```lua
+---local r, w = lio.pipe()
+---await(lio.with_close_connection(function(c) return c:write("x") end, w))
+---print(await(r:read()), lio.is_closed(w))   --> x true
+---```
+---@generic T
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@param ch lwt.Channel
+---@return lwt.Promise<T> # what `f` returns
+lwt_io_module.with_close_connection = function(f, ch) end
+
+lwt_io_module.upgrade = lwt_Channel.upgrade
+
+lwt_io_module.tls = lwt_Channel.tls
+
+---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
+---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
+---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
+---gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
+---there is a `write`.
+---```lua
+---local parts = {"one\ntw", "o\n"}
+---local ch = lio.make {read = function() return table.remove(parts, 1) end}
+---print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
+---```
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
+---@param opts table? `buffer_size`
+---@return lwt.Channel
+lwt_io_module.make = function(functions, opts) end
+
 ---Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done,
 ---however it ends. What could not be written is an error of the whole.
 ---```lua
@@ -6945,113 +7016,16 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
----A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
----a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
----of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
----gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
----there is a `write`.
----```lua
----local parts = {"one\ntw", "o\n"}
----local ch = lio.make {read = function() return table.remove(parts, 1) end}
----print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
----```
----@param functions table `read`, `write`, `seek`, `shutdown`, `close`
----@param opts table? `buffer_size`
----@return lwt.Channel
-lwt_io_module.make = function(functions, opts) end
-
----Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
----and writes. Its close flushes, and closes the socket.
----
----With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
----and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
----or a context of `lwt.ssl`.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  await(ch:write_line("hello"))
----end))
----local ch <close> = await(lio.open_connection(server:address()))
----print(await(ch:read_line()))   --> hello
----await(server:shutdown())
----```
----@param addr string|table
----@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
----@return lwt.Promise<lwt.Channel>
-lwt_io_module.open_connection = function(addr, opts) end
-
----Connect, give the channel to `f`, and close it when `f` is done, however it ends.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  await(ch:write_line((await(ch:read_line())):upper()))
----end))
----local p = lio.with_connection(server:address(), function(ch)
----  await(ch:write_line("hello"))
----  return ch:read_line()
----end)
----print(await(p))   --> HELLO
----await(server:shutdown())
----```
----@generic T
----@param addr string|table
----@param f async fun(ch: lwt.Channel): T?, ...?
----@param opts table? as for `open_connection`
----@return lwt.Promise<T> # what `f` returns
-lwt_io_module.with_connection = function(addr, f, opts) end
-
----Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
+---Flush every open output channel. What cannot be written is told by the channel's next operation,
+---not here.
 ---```lua
 ---local r, w = lio.pipe()
----await(lio.with_close_connection(function(c) return c:write("x") end, w))
----print(await(r:read()), lio.is_closed(w))   --> x true
+---await(w:write("x"))
+---await(lio.flush_all())
+---print(await(r:read(1)))   --> x
 ---```
----@generic T
----@param f async fun(ch: lwt.Channel): T?, ...?
----@param ch lwt.Channel
----@return lwt.Promise<T> # what `f` returns
-lwt_io_module.with_close_connection = function(f, ch) end
-
----Listen at an address, and run `f(ch, address)` as a task for each client that connects;
----`address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
----Port 0 has the system pick one: `server:address()` tells which.
----
----What `f` fails with ends that connection and no other: it is written to stderr, with its
----traceback and the client's address, and the server goes on. Neither a handler that is cancelled
----is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
----`ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
----that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
----goes to `on_error(err, address)` instead, those of clients that are gone as well
----(`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
----first failure, but not for a client that is gone.
----
----A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
----bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
----
----With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
----after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
----is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
----
----The server has `address()`, `connections()` (how many are being served) and
----`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
----seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  for line in ch:lines() do await(ch:write_line(line:upper())) end
----end))
----local ch <close> = await(lio.open_connection(server:address()))
----await(ch:write_line("hello"))
----print(await(ch:read_line()), server:connections())   --> HELLO 1
----await(ch:close())
----await(server:shutdown())
----```
----@param addr string|table
----@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
----@return lwt.Promise<lwt.Server> # the server, once it is listening
-lwt_io_module.establish_server = function(addr, f, opts) end
-
-lwt_io_module.upgrade = lwt_Channel.upgrade
-
-lwt_io_module.tls = lwt_Channel.tls
+---@return lwt.Promise<nil>
+lwt_io_module.flush_all = function() end
 
 ---Standard input. The channel is made when it is first asked for; closing it leaves the
 ---descriptor open.
@@ -7118,18 +7092,44 @@ lwt_io_module.eprintf = function(fmt, ...) end
 ---@return lwt.Promise<nil>
 lwt_io_module.eprintlf = function(fmt, ...) end
 
-lwt_io_module.hexdump = lwt_Channel.hexdump
-
----Flush every open output channel. What cannot be written is told by the channel's next operation,
----not here.
+---Listen at an address, and run `f(ch, address)` as a task for each client that connects;
+---`address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
+---Port 0 has the system pick one: `server:address()` tells which.
+---
+---What `f` fails with ends that connection and no other: it is written to stderr, with its
+---traceback and the client's address, and the server goes on. Neither a handler that is cancelled
+---is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
+---`ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
+---that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
+---goes to `on_error(err, address)` instead, those of clients that are gone as well
+---(`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
+---first failure, but not for a client that is gone.
+---
+---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
+---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
+---
+---With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
+---after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
+---is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
+---The server has `address()`, `connections()` (how many are being served) and
+---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
+---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---```lua
----local r, w = lio.pipe()
----await(w:write("x"))
----await(lio.flush_all())
----print(await(r:read(1)))   --> x
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  for line in ch:lines() do await(ch:write_line(line:upper())) end
+---end))
+---local ch <close> = await(lio.open_connection(server:address()))
+---await(ch:write_line("hello"))
+---print(await(ch:read_line()), server:connections())   --> HELLO 1
+---await(ch:close())
+---await(server:shutdown())
 ---```
----@return lwt.Promise<nil>
-lwt_io_module.flush_all = function() end
+---@param addr string|table
+---@param f async fun(ch: lwt.Channel, address: string): ...?
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
+---@return lwt.Promise<lwt.Server> # the server, once it is listening
+lwt_io_module.establish_server = function(addr, f, opts) end
 
 ---@class lwt.job.module
 local lwt_job_module = {}

@@ -43,6 +43,17 @@ function M.wrong(arg, name, expected, value, up)
   fail(arg, name, ("%s expected, got %s"):format(expected, type_name(value)), up)
 end
 
+-- Raises what a function that was called in a protected call has raised. A wrong argument is told as
+-- if the public function had found it: argument `theirs` of the other one is `ours` here (the others
+-- have the same numbers, as all have where these are nil).
+function M.pass_on(err, name, theirs, ours, up)
+  if type(err) ~= "string" then error(err, 0) end
+  local n, message = err:match "bad argument #(%d+) to '[^']*' %((.*)%)$"
+  if not n then error(err, 0) end
+  n = math.tointeger(n)
+  fail(n == theirs and ours or n, name, message, up)
+end
+
 -- Whatever can be called is taken where a function is wanted.
 function M.is_callable(value)
   if type(value) == "function" then return true end

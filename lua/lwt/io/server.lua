@@ -1,111 +1,20 @@
--- Connections and servers for lwt.io: channels on the sockets of lwt.net.
+-- Servers: a task for each client that connects, with a channel on its socket.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local order = require "lwt.internal.order"
-local check = require "lwt.io.check"
-local secure = require "lwt.io.secure"
 local args = require "lwt.internal.args"
+local order = require "lwt.internal.order"
+local network = require "lwt.io.network"
+local secure = require "lwt.io.secure"
+local shared = require "lwt.io.shared"
 local trouble = require "lwt.io.trouble"
+
 local await, spawn, guard, raise = lwt.await, lwt.spawn, core.guard, core.raise
 
-local M = {}
+local M = shared.public
 
--- How long a line, or the like, of a server's client may be where nothing is said.
-M.LIMIT = 1 << 20
-
--- A bad argument. It is raised again, by whoever was called, at its caller's line.
-local function wrong(n, name, message)
-  error(("bad argument #%d to '%s' (%s)"):format(n, name, message), 0)
-end
-
--- Our own options (`own` is the names of others), taken out of those for lwt.net.
-local function split(opts, name, n, own)
-  if opts == nil then return nil, {} end
-  if type(opts) ~= "table" then wrong(n, name, "table expected, got " .. type(opts)) end
-  local rest, ours = nil, {}
-  for key, value in pairs(opts) do
-    if key == "buffer_size" or key == "limit" or own[key] then
-      ours[key] = value
-    else
-      rest = rest or {}
-      rest[key] = value
-    end
-  end
-  check.channel_options(n, name, ours)
-  return rest, ours
-end
-
-local function is_unix(addr)
-  return type(addr) == "string" and addr:sub(1, 5) == "unix:" or
-    type(addr) == "table" and addr.path ~= nil
-end
-
--- Call a function of lwt.net; its complaints about arguments are told as our own, whose options
--- are argument `n` (there the second).
-local function call(name, n, f, addr, opts)
-  local ok, p = pcall(f, addr, opts)
-  if ok then return p end
-  if type(p) == "string" then
-    p = p:gsub("^.-bad argument", "bad argument"):gsub("to '[^']*'", "to '" .. name .. "'")
-      :gsub("^bad argument #2", "bad argument #" .. n)
-  end
-  error(p, 0)
-end
-
-local function start_connect(addr, opts, name, n)
-  local net = require "lwt.net"
-  if is_unix(addr) then
-    local key = next(opts or {})
-    if key ~= nil then wrong(n, name, ("unknown option '%s'"):format(tostring(key))) end
-    return call(name, n, net.pipe_connect, addr)
-  end
-  return call(name, n, net.tcp_connect, addr, opts)
-end
-
--- The channel of a socket, which is closed where that cannot be made: nobody else would, and the
--- other end would wait. No await may come between.
-local function channel_on(cio, sock, opts, address)
-  local ok, ch = pcall(cio.of_port, sock, 3, opts.buffer_size, "address", address)
-  if ok then
-    ch:set_limit(opts.limit or nil)
-    return ch
-  end
-  sock:close()
-  error(ch, 0)
-end
-
--- What the option `tls` says, checked: a plan, or nil. Its complaints are those about argument `n`.
-local function plan(make, name, n, ...)
-  local ok, result = pcall(make, ...)
-  if ok then return result end
-  if type(result) == "string" then wrong(n, name, result) end
-  error(result, 0)
-end
-
-local function host_of(addr)
-  if is_unix(addr) then return nil end
-  return require "lwt.net".parse_address(addr).host
-end
-
--- Raises what is wrong with the arguments without a position.
-function M.connect(cio, addr, opts, name)
-  local n = name == "open_connection" and 2 or 3
-  local rest, ours = split(opts, name, n, { tls = true })
-  local text = type(addr) == "string" and addr or nil
-  if not ours.tls then
-    return start_connect(addr, rest, name, n):map(function(sock)
-      return channel_on(cio, sock, ours, text)
-    end)
-  end
-  local ok, host = pcall(host_of, addr) -- what is wrong with it is told by what connects
-  local tls = plan(secure.client_plan, name, n, ours.tls, ok and host or nil)
-  return start_connect(addr, rest, name, n):bind(function(sock)
-    return secure.start_on(sock, tls)
-  end):map(function(stream) return secure.channel(cio, stream, ours, text) end)
-end
-
----------------------------------------------------------------------------------------------------
+-- How long a line, or the like, of a client may be where nothing is said.
+local LIMIT = 1 << 20
 
 --- A server, as `establish_server` gives it.
 ---@class lwt.Server
@@ -181,7 +90,7 @@ end
 local function serve_secure(server, sock, address, f)
   local ok, stream = guard(await, secure.start_on(sock, server.tls))
   if ok then
-    local made, ch = pcall(secure.channel, server.cio, stream, server.opts, address)
+    local made, ch = pcall(secure.channel, stream, server.opts, address)
     if made then return serve(server, ch, address, f) end
     stream:close()
     error(ch, 0)
@@ -240,7 +149,7 @@ local function accept_one(server, f)
     if is_of_client(address) then return end -- gone before anybody has looked
     error(address, 0)
   end
-  local client = server.tls and sock or channel_on(server.cio, sock, server.opts, address)
+  local client = server.tls and sock or network.channel_on(sock, server.opts, address)
   local ok, err = pcall(start, server, client, address, f)
   if not ok then
     drop(client)
@@ -276,12 +185,12 @@ end
 
 function Server:set_tls(tls)
   if getmetatable(self) ~= Server then
-    error(("bad argument #1 to 'set_tls' (lwt.server expected, got %s)"):format(type(self)), 2)
+    args.wrong(1, "set_tls", "lwt.server", self)
   end
-  if not self.tls then error("bad argument #1 to 'set_tls' (a server without TLS)", 2) end
+  if not self.tls then args.bad(1, "set_tls", "a server without TLS") end
   local ok, result = pcall(secure.server_plan, tls)
   if not ok and type(result) == "string" then
-    error(("bad argument #1 to 'set_tls' (%s)"):format(result), 2)
+    args.bad(2, "set_tls", result)
   elseif not ok then
     error(result, 0)
   end
@@ -306,10 +215,10 @@ end
 
 function Server:shutdown(seconds)
   if getmetatable(self) ~= Server then
-    error(("bad argument #1 to 'shutdown' (lwt.server expected, got %s)"):format(type(self)), 2)
+    args.wrong(1, "shutdown", "lwt.server", self)
   end
   if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
-    error("bad argument #2 to 'shutdown' (a number of seconds expected)", 2)
+    args.bad(2, "shutdown", "a number of seconds expected")
   end
   if not self.ending then self.ending = spawn(shut_down, self, seconds or 5) end
   return self.ending
@@ -327,10 +236,10 @@ function Server:__tostring()
   return ("lwt.server: %s%s"):format(self.where, self.ending and " (closed)" or "")
 end
 
-local function establish(cio, listening, f, opts)
+local function establish(listening, f, opts)
   local listener = await(listening)
   local server = setmetatable({
-    cio = cio, listener = listener, where = listener:address(), tasks = {}, n = 0, started = 0,
+    listener = listener, where = listener:address(), tasks = {}, n = 0, started = 0,
     opts = opts, on_error = opts.on_error, tls = opts.plan,
   }, Server)
   server.accepting = spawn(accept_loop, server, f)
@@ -347,18 +256,60 @@ local function establish(cio, listening, f, opts)
   return server
 end
 
--- Raises what is wrong with the arguments without a position.
-function M.establish(cio, addr, f, opts)
-  local rest, ours = split(opts, "establish_server", 3, { on_error = true, tls = true })
+--- Listen at an address, and run `f(ch, address)` as a task for each client that connects;
+--- `address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
+--- Port 0 has the system pick one: `server:address()` tells which.
+---
+--- What `f` fails with ends that connection and no other: it is written to stderr, with its
+--- traceback and the client's address, and the server goes on. Neither a handler that is cancelled
+--- is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
+--- `ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
+--- that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
+--- goes to `on_error(err, address)` instead, those of clients that are gone as well
+--- (`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
+--- first failure, but not for a client that is gone.
+---
+--- A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
+--- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
+---
+--- With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
+--- after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
+--- is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
+--- The server has `address()`, `connections()` (how many are being served) and
+--- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
+--- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
+---
+---@param addr string|table
+---@param f async fun(ch: lwt.Channel, address: string): ...?
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
+---@return lwt.Promise<lwt.Server> # the server, once it is listening
+--- ```lua
+--- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---   for line in ch:lines() do await(ch:write_line(line:upper())) end
+--- end))
+--- local ch <close> = await(lio.open_connection(server:address()))
+--- await(ch:write_line("hello"))
+--- print(await(ch:read_line()), server:connections())   --> HELLO 1
+--- await(ch:close())
+--- await(server:shutdown())
+--- ```
+function M.establish_server(addr, f, opts)
+  args.check_callable(2, "establish_server", f)
+  local rest, ours =
+    network.split(3, "establish_server", opts, { on_error = true, tls = true }, 0)
   if ours.on_error ~= nil and not args.is_callable(ours.on_error) then
-    wrong(3, "establish_server",
-      "option 'on_error': function expected, got " .. type(ours.on_error))
+    args.bad(3, "establish_server",
+      "option 'on_error': function expected, got " .. args.type_name(ours.on_error))
   end
-  if ours.limit == nil then ours.limit = M.LIMIT end
-  if ours.tls then ours.plan = plan(secure.server_plan, "establish_server", 3, ours.tls) end
+  if ours.limit == nil then ours.limit = LIMIT end
+  if ours.tls then
+    ours.plan = network.tls_plan(3, "establish_server", secure.server_plan, ours.tls, nil, 0)
+  end
   local net = require "lwt.net"
-  local listen = is_unix(addr) and net.pipe_listen or net.tcp_listen
-  return spawn(establish, cio, call("establish_server", 3, listen, addr, rest), f, ours)
+  local listen = network.is_unix(addr) and net.pipe_listen or net.tcp_listen
+  local listening = network.call(3, "establish_server", listen, addr, rest, 0)
+  return spawn(establish, listening, f, ours)
 end
 
 return M
