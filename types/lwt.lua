@@ -8541,6 +8541,20 @@ lwt_process_module.shell = function(text) end
 ---@return integer
 lwt_process_module.getpid = function() end
 
+---Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
+---returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
+---```lua
+---print(await(process.with_process({"printf", "x"}, {stdout = "pipe"}, function(p)
+--- return await(p.stdout:read())
+---end)))   --> x
+---```
+---@generic T
+---@param cmd string[]
+---@param opts? table as for `open`
+---@param f async fun(p: lwt.Process): T?, ...?
+---@return lwt.Promise<T> # of what `f` returns
+lwt_process_module.with_process = function(cmd, opts, f) end
+
 ---Runs a program and gives all it writes, and as a second value its status: whether it succeeded
 ---is for the caller to look at. Cancelling stops the program, and is over when it has ended. When
 ---the `timeout` has passed it is rejected with `lwt.Timeout`; so it is with all calls below.
@@ -8666,20 +8680,6 @@ lwt_process_module.pmap_lines = function(cmd, lines, opts) end
 ---@param opts? table as for `open`
 ---@return lwt.SourceStream<string>
 lwt_process_module.pmap_chars = function(cmd, chars, opts) end
-
----Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
----returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
----```lua
----print(await(process.with_process({"printf", "x"}, {stdout = "pipe"}, function(p)
---- return await(p.stdout:read())
----end)))   --> x
----```
----@generic T
----@param cmd string[]
----@param opts? table as for `open`
----@param f async fun(p: lwt.Process): T?, ...?
----@return lwt.Promise<T> # of what `f` returns
-lwt_process_module.with_process = function(cmd, opts, f) end
 
 ---@class lwt.react.module
 local lwt_react_module = {}
