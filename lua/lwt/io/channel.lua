@@ -3,14 +3,15 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local follow = require "lwt.internal.follow"
+local items_of = require "lwt.internal.items"
 local shared = require "lwt.io.shared"
 local direct = require "lwt.io.direct"
 local hex = require "lwt.io.hex"
 
 local await, shield = lwt.await, lwt.shield
 local channel, methods = shared.channel, shared.methods
-local start, follow, check_channel = shared.start, shared.follow, shared.check_channel
-local each, write_each = shared.each, shared.write_each
+local start, check_channel, write_each = shared.start, shared.check_channel, shared.write_each
 local lock, release, close = methods._lock, methods._release, methods.close
 local write, write_line, read_line, read_char =
   methods.write, methods.write_line, methods.read_line, methods.read_char
@@ -131,7 +132,7 @@ end
 --- ```
 function M.write_lines(ch, lines)
   check_channel(ch, "write_lines")
-  return start(write_each, ch, write_line, each(2, "write_lines", lines))
+  return start(write_each, ch, write_line, items_of(2, "write_lines", lines))
 end
 
 --- Write strings as they are: of a list, a stream or an iterator (which may wait).
@@ -147,7 +148,7 @@ end
 --- ```
 function M.write_chars(ch, chars)
   check_channel(ch, "write_chars")
-  return start(write_each, ch, write, each(2, "write_chars", chars))
+  return start(write_each, ch, write, items_of(2, "write_chars", chars))
 end
 
 --- Write `fmt:format(...)`.

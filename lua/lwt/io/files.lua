@@ -2,12 +2,14 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local follow = require "lwt.internal.follow"
+local items_of = require "lwt.internal.items"
 local shared = require "lwt.io.shared"
 
 local await, spawn, shield = lwt.await, lwt.spawn, lwt.shield
 local files, methods = shared.files, shared.methods
-local start, follow, run_with_channel = shared.start, shared.follow, shared.run_with_channel
-local each, write_each = shared.each, shared.write_each
+local start, run_with_channel, write_each =
+  shared.start, shared.run_with_channel, shared.write_each
 local close, write, write_line, read_line, read_char =
   methods.close, methods.write, methods.write_line, methods.read_line, methods.read_char
 
@@ -173,7 +175,7 @@ end
 --- ```
 function M.lines_to_file(path, lines)
   if type(path) ~= "string" then args.wrong(1, "lines_to_file", "string", path) end
-  return start(run_to_file, path, write_line, each(2, "lines_to_file", lines))
+  return start(run_to_file, path, write_line, items_of(2, "lines_to_file", lines))
 end
 
 --- Make a file of strings, written one behind the other.
@@ -187,7 +189,7 @@ end
 --- ```
 function M.chars_to_file(path, chars)
   if type(path) ~= "string" then args.wrong(1, "chars_to_file", "string", path) end
-  return start(run_to_file, path, write, each(2, "chars_to_file", chars))
+  return start(run_to_file, path, write, items_of(2, "chars_to_file", chars))
 end
 
 return M

@@ -4,6 +4,7 @@ local args = require "lwt.internal.args"
 local shared = require "lwt.io.shared"
 
 local cio, methods = shared.cio, shared.methods
+local joined = args.joined
 local write, write_line = methods.write, methods.write_line
 
 local M = shared.public
@@ -54,20 +55,8 @@ setmetatable(M, {
 })
 
 local function formatted(name, fmt, ...)
-  if type(fmt) ~= "string" and type(fmt) ~= "number" then
-    args.wrong(1, name, "string", fmt, 1)
-  end
+  args.string(1, name, fmt, 1)
   return string.format(fmt, ...)
-end
-
--- Strings and numbers, as one string: for the printing family.
-local function text_of(name, ...)
-  local n = select("#", ...)
-  for i = 1, n do
-    local v = select(i, ...)
-    if type(v) ~= "string" and type(v) ~= "number" then args.wrong(i, name, "string", v, 1) end
-  end
-  return n == 1 and (...) or table.concat({ ... }, "", 1, n)
 end
 
 -- The printing family writes at once what can be written without waiting, behind what Lua's own
@@ -91,7 +80,7 @@ end
 --- print(lwt.is_promise(lio.print("")))   --> true
 --- ```
 function M.print(...)
-  return put("stdout", write, text_of("print", ...))
+  return put("stdout", write, joined(1, "print", ...))
 end
 
 --- Write the arguments and a newline to `lio.stdout`, at once, in order with `print`.
@@ -99,7 +88,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise<nil>
 function M.printl(...)
-  return put("stdout", write_line, text_of("printl", ...))
+  return put("stdout", write_line, joined(1, "printl", ...))
 end
 
 --- Write `fmt:format(...)` to `lio.stdout`.
@@ -125,7 +114,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise<nil>
 function M.eprint(...)
-  return put("stderr", write, text_of("eprint", ...))
+  return put("stderr", write, joined(1, "eprint", ...))
 end
 
 --- Write the arguments and a newline to `lio.stderr`.
@@ -133,7 +122,7 @@ end
 ---@param ... string|number
 ---@return lwt.Promise<nil>
 function M.eprintl(...)
-  return put("stderr", write_line, text_of("eprintl", ...))
+  return put("stderr", write_line, joined(1, "eprintl", ...))
 end
 
 --- Write `fmt:format(...)` to `lio.stderr`.

@@ -4,9 +4,10 @@
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local due = require "lwt.internal.due"
+local follow = require "lwt.internal.follow"
 local uv = require "lwt.internal.uvneeded"("lwt.io")
 
-local await, spawn, is_promise = lwt.await, lwt.spawn, lwt.is_promise
+local await, spawn = lwt.await, lwt.spawn
 local channel = uv.io.metatable
 
 local C = {
@@ -23,31 +24,9 @@ function C.check_channel(ch, name)
   if getmetatable(ch) ~= channel then args.wrong(1, name, "lwt.channel", ch, 1) end
 end
 
--- What a function gave: one promise is waited for.
-local function follow(...)
-  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
-  return ...
-end
-C.follow = follow
-
 function C.run_with_channel(opened, f)
   local ch <close> = await(opened)
   return follow(f(ch))
-end
-
--- An iterator over a list, a stream, or whatever can be called.
-function C.each(n, name, items)
-  if type(items) == "table" and getmetatable(items) == nil then
-    local i = 0
-    return function()
-      i = i + 1
-      return items[i]
-    end
-  end
-  if not args.is_callable(items) then
-    args.wrong(n, name, "list, stream or iterator", items, 1)
-  end
-  return items
 end
 
 function C.write_each(ch, put, next_item)
