@@ -5529,7 +5529,9 @@ lwt_module.timeout = function(s) end
 lwt_module.now = function() end
 
 ---Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
----It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+---It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
+---(`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
+---task of `lwt.run`. With `lwt.debug(true)` also where the
 ---promise was made. Knows nothing: the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)
