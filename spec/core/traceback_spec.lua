@@ -95,7 +95,7 @@ describe("traceback", function()
       local function first(err)
         local _ <close> = closing(function()
           for _ = 1, 5 do lwt.yield() end
-          pcall(lwt.spawn, error, "beside")
+          pcall(lwt.await, lwt.spawn(error, "beside"))
         end)
         error(err)
       end
