@@ -108,14 +108,14 @@ describe("traceback", function()
       } do
         local p = lwt.spawn(function() first(how[1]) end)
         local q = lwt.spawn(function() second(how[2]) end)
-        lwt.spawn(function() lwt.yield() end)
-        pcall(lwt.await, lwt.join { p, q })
         for _, ended in ipairs { { p, how[1], "'first'" }, { q, how[2], "'second'" } } do
-          local trace = lwt.traceback(ended[1])
+          local waiting = lwt.spawn(function() lwt.await(ended[1]) end)
+          pcall(lwt.await, waiting)
+          local trace = lwt.traceback(waiting)
           if ended[2] == lwt.Canceled then
             assert.equal("canceled", trace)
           else
-            in_order(trace, "in a task:", ended[3])
+            in_order(trace, "in a task:", ended[3], "awaited in a task:")
           end
         end
       end
