@@ -34,6 +34,7 @@
 --- **Worker threads** (`lwt.preemptive`) log to the loggers of the state that they work for; their records have the field `worker`. A worker
 --- begins with the rules as they are when it loads this module.
 
+local is_promise = require "lwt".is_promise
 local args = require "lwt.internal.args"
 local bridge = require "lwt.log.bridge"
 local capture = require "lwt.log.capture"
@@ -255,7 +256,11 @@ end
 --- Sets the logger that all records go to from now on. The one before stays open.
 ---@param l lwt.Logger
 function M.set_default(l)
-  if not logger.is_logger(l) then args.wrong(1, "set_default", "lwt.log.logger", l) end
+  if not logger.is_logger(l) then
+    local hint = is_promise(l) and ": await it first" or ""
+    local got = args.type_name(l) .. hint
+    args.bad(1, "set_default", "lwt.log.logger expected, got " .. got)
+  end
   section.state.default = l
 end
 
@@ -307,4 +312,5 @@ end
 
 begin()
 
-return M
+section.module = M
+return setmetatable(M, { __index = section.missing })

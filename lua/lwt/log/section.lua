@@ -42,6 +42,20 @@ local methods = {}
 Section.__index = methods
 function Section.__tostring(s) return s.name end
 
+-- How other logging libraries call the levels.
+local elsewhere = {
+  trace = "debug", verbose = "debug", warn = "warning", err = "error", crit = "fatal",
+  critical = "fatal",
+}
+
+-- __index of what logs.
+function M.missing(_, name)
+  if elsewhere[name] then
+    error(("lwt.log has no '%s'; here it is '%s'"):format(name, elsewhere[name]), 2)
+  end
+end
+setmetatable(methods, { __index = M.missing })
+
 local sections = {} -- name -> section
 local rules = {} -- see lwt.log.rules
 local fields_key = lwt.new_key() -- of with_fields
@@ -144,6 +158,8 @@ local function emit(s, n, fmt, ...)
     fmt = tostring((fmt(...)))
   elseif fmt == nil then
     error(("bad argument #1 to '%s' (string or function expected, got nil)"):format(levels[n]), 2)
+  elseif fmt == M.module then
+    error(("log:%s(...) is a call of a method: say log.%s(...)"):format(levels[n], levels[n]), 2)
   else
     fmt = tostring(fmt)
   end
