@@ -1960,6 +1960,9 @@ local lwt_LogSection = {}
 ---@field is_closed fun(l: lwt.Logger): boolean
 local lwt_Logger = {}
 
+---Sets the logger that all records go to from now on. The one before stays open.
+function lwt_Logger:set_default() end
+
 ---Closes a logger, once all is written that was logged before; what it owns (files, sockets, a channel with `close_mode = "close"`, what is behind `buffered`) is closed.
 ---What is logged later is rejected with `lwt.Closed`. `<close>` variables do the same.
 ---```lua
@@ -7585,6 +7588,15 @@ lwt_log_module.with = function(fields) end
 ---@return any ... what `f` returns
 lwt_log_module.with_fields = function(fields, f, ...) end
 
+---The section of this name. There is one for each name, which lasts.
+---```lua
+---local db = log.section "app.db"
+---print(db == log.section "app.db", db.name)   --> true app.db
+---```
+---@param name string
+---@return lwt.LogSection
+lwt_log_module.section = function(name) end
+
 ---Is a record of this level logged (in `main`, or as a method in the section)? For what is done for a record only.
 ---```lua
 ---print(log.is "debug", log.is "error")   --> false true
@@ -7612,6 +7624,59 @@ lwt_log_module.set_level = function(level) end
 
 ---Leaves the level to the rules again.
 lwt_log_module.reset_level = function() end
+
+---Sets the rules, in place of those there were: at once, for all sections. Raises where the text is wrong, says where, and changes nothing then.
+---```lua
+---log.load_rules "app.db -> debug; app.* -> info; warning"
+---print(log.section "app.db":level(), log.section "app.web":level(), log.level())   --> debug info warning
+---print((pcall(log.load_rules, "app -> loud")))                                    --> false
+---log.reset_rules()
+---```
+---@param text string
+lwt_log_module.load_rules = function(text) end
+
+---Adds a rule in front of the others.
+---```lua
+---log.add_rule("app.*", "info")
+---print(log.section "app.db":level())   --> info
+---log.reset_rules()
+---```
+---@param pattern string a name, in which `*` stands for any text
+---@param level string
+lwt_log_module.add_rule = function(pattern, level) end
+
+---Takes all rules away.
+lwt_log_module.reset_rules = function() end
+
+---A logger of a function: `output(section, level, lines, record)` is called for one record after another, and may wait (records that come
+---meanwhile wait for it). `lines` is the message by lines; `record` has `message`, `time` (seconds since 1970, with their fraction), `level`, `section` (its name)
+---and `fields` (a table, or nil). Change none of them. `close()` is called when the logger is closed and all is written. What `output` itself logs is not given to it again.
+---```lua
+---log.set_default(log.make {
+---  output = function(section, level, lines) for _, line in ipairs(lines) do print(section, level, line) end end,
+---})
+---log.error "one\ntwo"   --> main error one
+------> main error two
+---```
+---@param opts { output: fun(section: lwt.LogSection, level: string, lines: string[], record: table), close?: fun() }
+---@return lwt.Logger
+lwt_log_module.make = function(opts) end
+
+---The logger that writes nothing.
+---@type lwt.Logger
+lwt_log_module.null = nil
+
+---The logger that records go to. Until one is set it writes to stderr: short, with colours, on a terminal (`NO_COLOR` and `TERM=dumb` are respected), else
+---`$(time) $(name)[$(pid)] $(level) $(section): $(message) $(fields)`.
+---```lua
+---local before = log.default()
+---log.set_default(log.null)
+---log.set_default(before)
+---```
+---@return lwt.Logger
+lwt_log_module.default = function() end
+
+lwt_log_module.set_default = lwt_Logger.set_default
 
 lwt_log_module.close = lwt_Logger.close
 
