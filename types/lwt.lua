@@ -1979,8 +1979,8 @@ function lwt_Logger:close() end
 function lwt_Logger:is_closed() end
 
 ---A logger that never makes anybody wait: its promises are fulfilled at once. At most `n` records wait for the logger behind it;
----what comes when that many do is left out, counted, and a record of level warning says how many they were as soon as there is
----room. Closing it closes the logger behind it.
+---what comes when that many do is left out, counted, and a record of level warning says how many they were: before the next record
+---for which there is room, or when all others are written. Closing it closes the logger behind it.
 ---```lua
 ---local slow = log.make { output = function(_, _, lines) await(lwt.sleep(0.01)) print(lines[1]) end }
 ---local l = log.buffered(slow, 1)

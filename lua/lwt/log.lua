@@ -21,7 +21,8 @@
 ---
 --- **Every call gives a promise** of the record's being written; nobody has to await it. It is rejected when the record could not be written; the
 --- exception hook is told of that once, until something has been written again. Cancelling it does nothing: the record is written. Records of one
---- logger appear whole, and in the order of the calls. `lwt.run` waits at its end until all is written, for five seconds.
+--- logger appear whole, and in the order of the calls. `lwt.run` waits at its end until all is written, for five seconds at most where
+--- something takes nothing; only stdout is waited for as long as it takes, as always.
 ---
 --- **Templates** say what a line looks like: `$(time)` (`2026-11-29T22:18:38.042+01:00`), `$(date)` (`Nov 29 22:18:38`), `$(clock)` (`22:18:38`), `$(milliseconds)`,
 --- `$(name)` of the program, `$(pid)`, `$(level)`, `$(section)`, `$(message)`, `$(fields)` (`key=value key="two words"`; where there are none the blank before it is
@@ -32,7 +33,8 @@
 --- escapes (`\x1b`, `\u{9b}`), in messages, sections and fields.
 ---
 --- **Worker threads** (`lwt.preemptive`) log to the loggers of the state that they work for; their records have the field `worker`. A worker
---- begins with the rules as they are when it loads this module.
+--- has the rules and levels of that state; when those change it learns so before the next function that it runs, in the next turn of a loop of its
+--- own, or with the next record that it logs. Rules that it sets itself are its own, until then.
 
 local is_promise = require "lwt".is_promise
 local args = require "lwt.internal.args"

@@ -82,7 +82,11 @@ local function refresh()
   local all = {}
   for _, s in pairs(sections) do all[#all + 1] = s end
   for _, s in ipairs(all) do s.n = level_of(s.name) end
+  if M.changed then M.changed() end
 end
+
+-- Called when rules or levels have been changed, or nil.
+M.changed = nil
 
 function M.get_rules() return rules end
 
@@ -91,16 +95,20 @@ function M.set_rules(list)
   refresh()
 end
 
--- What set_level has set, by name; and sets it.
+-- What set_level has set, by name.
 function M.get_pins()
   local pins = {}
   for name, s in pairs(sections) do pins[name] = s.pinned end
   return pins
 end
 
-function M.set_pins(pins)
+-- Takes over rules, and what set_level has set, in place of `before`, which was taken over last.
+function M.take_over(list, pins, before)
+  for name in pairs(before) do
+    if not pins[name] then M.section(name).pinned = nil end
+  end
   for name, n in pairs(pins) do M.section(name).pinned = n end
-  refresh()
+  M.set_rules(list)
 end
 
 function M.section(name)
