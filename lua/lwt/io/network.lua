@@ -266,18 +266,24 @@ function Server:_gone(p)
   if self.n == 0 and self.empty then self.empty:wakeup_later() end
 end
 
+local function check_self(server, name)
+  if getmetatable(server) ~= Server then
+    error(("calling '%s' on bad self (lwt.server expected, got %s)"):format(name, type(server)), 3)
+  end
+end
+
 function Server:address()
+  check_self(self, "address")
   return self.where
 end
 
 function Server:connections()
+  check_self(self, "connections")
   return self.n
 end
 
 function Server:set_tls(tls)
-  if getmetatable(self) ~= Server then
-    error(("bad argument #1 to 'set_tls' (lwt.server expected, got %s)"):format(type(self)), 2)
-  end
+  check_self(self, "set_tls")
   if not self.tls then error("bad argument #1 to 'set_tls' (a server without TLS)", 2) end
   local ok, result = pcall(secure.server_plan, tls)
   if not ok and type(result) == "string" then
@@ -305,11 +311,9 @@ local function shut_down(server, seconds)
 end
 
 function Server:shutdown(seconds)
-  if getmetatable(self) ~= Server then
-    error(("bad argument #1 to 'shutdown' (lwt.server expected, got %s)"):format(type(self)), 2)
-  end
+  check_self(self, "shutdown")
   if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
-    error("bad argument #2 to 'shutdown' (a number of seconds expected)", 2)
+    error("bad argument #1 to 'shutdown' (a number of seconds expected)", 2)
   end
   if not self.ending then self.ending = spawn(shut_down, self, seconds or 5) end
   return self.ending

@@ -26,6 +26,14 @@ function M.wrong(arg, name, expected, value)
   M.bad(arg, name, ("%s expected, got %s"):format(expected, got))
 end
 
+-- A method of an object that is no terminal: was it called on one?
+function M.self(name, value, class)
+  if getmetatable(value) ~= class then
+    error(("calling '%s' on bad self (%s expected, got %s)"):format(name, class.__name,
+      value == nil and "no value" or type_name(value)), callers_level())
+  end
+end
+
 function M.type(arg, name, value, expected)
   if type(value) ~= expected then M.wrong(arg, name, expected, value) end
 end
