@@ -174,9 +174,18 @@ local function emit(s, n, fmt, ...)
   return send(s, n, fmt)
 end
 
+-- Switched off, a call costs a comparison or two: no more is looked at than whether `n` is there,
+-- which it is not in the text of a call with a point for the colon.
+local function wrong_self(s, name, level)
+  local message = "calling '%s' on bad self (lwt.log.section expected, got %s)"
+  error(message:format(name, type(s)), level)
+end
+
 for n, name in ipairs(levels) do
   methods[name] = function(s, fmt, ...)
-    if s.n > n then return done end
+    local least = s.n
+    if not least then wrong_self(s, name, 3) end
+    if least > n then return done end
     return emit(s, n, fmt, ...)
   end
   M[name] = function(fmt, ...)
@@ -188,7 +197,7 @@ end
 local function check(s, name)
   local mt = getmetatable(s)
   if mt ~= Section and (type(mt) ~= "table" or mt.__name ~= Section.__name) then
-    return ("calling '%s' on bad self (lwt.log.section expected, got %s)"):format(name, type(s))
+    wrong_self(s, name, 4)
   end
 end
 
@@ -196,8 +205,7 @@ end
 -- level is given, by position.
 local function both(name, f)
   methods[name] = function(s, ...)
-    local wrong = check(s, name)
-    if wrong then error(wrong, 2) end
+    check(s, name)
     return f(s, ...)
   end
   M[name] = function(...) return f(main, ...) end
