@@ -5,6 +5,7 @@
 -- What always holds: the text is UTF-8, the cursor and the mark are at borders of clusters, every change
 -- goes through `replace`, which writes down how to undo it. Offsets count the bytes before a place.
 
+local args = require "lwt.internal.args"
 local clusters = require "lwt.read_line.clusters"
 local keymap = require "lwt.read_line.keymap"
 local Kills = require "lwt.read_line.kills"
@@ -281,7 +282,7 @@ end
 ---@function read_line.Editor.run(ed, command, n)
 function Editor:run(command, n)
   if type(command) ~= "function" and not M.commands[command] then
-    error(("bad argument #1 to 'run' (there is no command '%s')"):format(tostring(command)), 2)
+    args.bad(2, "run", ("there is no command '%s'"):format(tostring(command)))
   end
   self:_call(command, n)
 end
