@@ -1979,8 +1979,8 @@ function lwt_Logger:close() end
 function lwt_Logger:is_closed() end
 
 ---A logger that never makes anybody wait: its promises are fulfilled at once. At most `n` records wait for the logger behind it;
----what comes when that many do is left out, counted, and a record of level warning says how many they were as soon as there is
----room. Closing it closes the logger behind it.
+---what comes when that many do is left out, counted, and a record of level warning says how many they were: before the next record
+---for which there is room, or when all others are written. Closing it closes the logger behind it.
 ---```lua
 ---local slow = log.make { output = function(_, _, lines) await(lwt.sleep(0.01)) print(lines[1]) end }
 ---local l = log.buffered(slow, 1)
@@ -5529,7 +5529,9 @@ lwt_module.timeout = function(s) end
 lwt_module.now = function() end
 
 ---Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
----It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+---It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
+---(`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
+---task of `lwt.run`. With `lwt.debug(true)` also where the
 ---promise was made. Knows nothing: the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)

@@ -21,7 +21,8 @@
 ---
 --- **Every call gives a promise** of the record's being written; nobody has to await it. It is rejected when the record could not be written; the
 --- exception hook is told of that once, until something has been written again. Cancelling it does nothing: the record is written. Records of one
---- logger appear whole, and in the order of the calls. `lwt.run` waits at its end until all is written, for five seconds.
+--- logger appear whole, and in the order of the calls. `lwt.run` waits at its end until all is written, for five seconds at most where
+--- something takes nothing; only stdout is waited for as long as it takes, as always.
 ---
 --- **Templates** say what a line looks like: `$(time)` (`2026-11-29T22:18:38.042+01:00`), `$(date)` (`Nov 29 22:18:38`), `$(clock)` (`22:18:38`), `$(milliseconds)`,
 --- `$(name)` of the program, `$(pid)`, `$(level)`, `$(section)`, `$(message)`, `$(fields)` (`key=value key="two words"`; where there are none the blank before it is
@@ -32,8 +33,10 @@
 --- escapes (`\x1b`, `\u{9b}`), in messages, sections and fields.
 ---
 --- **Worker threads** (`lwt.preemptive`) log to the loggers of the state that they work for; their records have the field `worker`. A worker
---- begins with the rules as they are when it loads this module.
+--- has the rules and levels of that state; when those change it learns so before the next function that it runs, in the next turn of a loop of its
+--- own, or with the next record that it logs. Rules that it sets itself are its own, until then.
 
+local is_promise = require "lwt".is_promise
 local args = require "lwt.internal.args"
 local bridge = require "lwt.log.bridge"
 local capture = require "lwt.log.capture"
@@ -255,7 +258,11 @@ end
 --- Sets the logger that all records go to from now on. The one before stays open.
 ---@param l lwt.Logger
 function M.set_default(l)
-  if not logger.is_logger(l) then args.wrong(1, "set_default", "lwt.log.logger", l) end
+  if not logger.is_logger(l) then
+    local hint = is_promise(l) and ": await it first" or ""
+    local got = args.type_name(l) .. hint
+    args.bad(1, "set_default", "lwt.log.logger expected, got " .. got)
+  end
   section.state.default = l
 end
 
@@ -306,5 +313,8 @@ local function begin()
 end
 
 begin()
+
+section.module = M
+setmetatable(M, { __index = section.missing })
 
 return M

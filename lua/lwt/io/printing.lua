@@ -11,10 +11,11 @@ local M = shared.public
 
 local standard = { stdin = { 0, "r" }, stdout = { 1, "w" }, stderr = { 2, "w" } }
 
--- What Lua's io has and this one has not, and what to call instead.
+-- What Lua's io has, or what one looks for, and this one has not; and what to call instead.
 local elsewhere = {
   open = "open_file(path, mode)", popen = "lwt.process.pread", tmpfile = "open_temp_file()",
   input = "stdin", output = "stdout",
+  connect = "open_connection(address)", listen = "establish_server(address, handler)",
 }
 
 --- Standard input. The channel is made when it is first asked for; closing it leaves the
@@ -43,8 +44,8 @@ setmetatable(M, {
   __index = function(_, name)
     local how = standard[name]
     if elsewhere[name] then
-      error(("lwt.io has no '%s', as Lua's io has; here it is '%s'"):format(name, elsewhere[name]),
-        2)
+      local lua = io[name] and ", as Lua's io has" or ""
+      error(("lwt.io has no '%s'%s; here it is '%s'"):format(name, lua, elsewhere[name]), 2)
     end
     if not how then return nil end
     local ch = cio.of_fd(how[1], how[2], { close = false })

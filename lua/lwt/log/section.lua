@@ -42,6 +42,20 @@ local methods = {}
 Section.__index = methods
 function Section.__tostring(s) return s.name end
 
+-- How other logging libraries call the levels.
+local elsewhere = {
+  trace = "debug", verbose = "debug", warn = "warning", err = "error", crit = "fatal",
+  critical = "fatal",
+}
+
+-- __index of what logs.
+function M.missing(_, name)
+  if elsewhere[name] then
+    error(("lwt.log has no '%s'; here it is '%s'"):format(name, elsewhere[name]), 2)
+  end
+end
+setmetatable(methods, { __index = M.missing })
+
 local sections = {} -- name -> section
 local rules = {} -- see lwt.log.rules
 local fields_key = lwt.new_key() -- of with_fields
@@ -68,7 +82,11 @@ local function refresh()
   local all = {}
   for _, s in pairs(sections) do all[#all + 1] = s end
   for _, s in ipairs(all) do s.n = level_of(s.name) end
+  if M.changed then M.changed() end
 end
+
+-- Called when rules or levels have been changed, or nil.
+M.changed = nil
 
 function M.get_rules() return rules end
 
@@ -77,16 +95,20 @@ function M.set_rules(list)
   refresh()
 end
 
--- What set_level has set, by name; and sets it.
+-- What set_level has set, by name.
 function M.get_pins()
   local pins = {}
   for name, s in pairs(sections) do pins[name] = s.pinned end
   return pins
 end
 
-function M.set_pins(pins)
+-- Takes over rules, and what set_level has set, in place of `before`, which was taken over last.
+function M.take_over(list, pins, before)
+  for name in pairs(before) do
+    if not pins[name] then M.section(name).pinned = nil end
+  end
   for name, n in pairs(pins) do M.section(name).pinned = n end
-  refresh()
+  M.set_rules(list)
 end
 
 function M.section(name)
@@ -144,6 +166,8 @@ local function emit(s, n, fmt, ...)
     fmt = tostring((fmt(...)))
   elseif fmt == nil then
     args.wrong(1, levels[n], "string or function", nil)
+  elseif fmt == M.module then
+    error(("log:%s(...) is a call of a method: say log.%s(...)"):format(levels[n], levels[n]), 2)
   else
     fmt = tostring(fmt)
   end
