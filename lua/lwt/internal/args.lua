@@ -11,7 +11,7 @@
 local core = require "lwt.core"
 
 local getinfo = debug.getinfo
-local is_promise, unview = core.is_promise, core.unview
+local is_promise = core.is_promise
 
 local M = {}
 
@@ -63,12 +63,12 @@ function M.wrong(arg, name, expected, value, up)
   fail(arg, name, ("%s expected, got %s"):format(expected, type_name(value)), up)
 end
 
--- Raises what a function that was called in a protected call has raised. A wrong argument is told as
--- if the public function had found it: argument `theirs` of the other one is `ours` here (the others
--- have the same numbers, as all have where these are nil).
+-- Raises what a function of ours, called straight by pcall, has raised. A wrong argument is told as if
+-- the public function had found it: argument `theirs` of the other one is `ours` here (the others have
+-- the same numbers, as all have where these are nil).
 function M.pass_on(err, name, theirs, ours, up)
   if type(err) ~= "string" then error(err, 0) end
-  local n, message = err:match "bad argument #(%d+) to '[^']*' %((.*)%)$"
+  local n, message = err:match "^bad argument #(%d+) to '[^']*' %((.*)%)$"
   if not n then error(err, 0) end
   n = math.tointeger(n)
   fail(n == theirs and ours or n, name, message, up)
@@ -95,6 +95,15 @@ function M.string(arg, name, value, up)
   end
 end
 
+-- A number of seconds: any but nan.
+function M.seconds(arg, name, value, up)
+  if type(value) ~= "number" then
+    fail(arg, name, ("number expected, got %s"):format(type_name(value)), up)
+  elseif value ~= value then
+    fail(arg, name, "a number of seconds expected, got nan", up)
+  end
+end
+
 -- The arguments from number `first` on, which are strings and numbers, as one string.
 function M.joined(first, name, ...)
   local n = select("#", ...)
@@ -116,9 +125,10 @@ function M.integer(arg, name, value, min, up)
   return integer
 end
 
--- A plain list. Gives its length: its `n` where it has one.
+-- A plain list. Gives its length: its `n` where it has one. (lwt gives the core its `unview`, and
+-- requires this file before it does.)
 function M.list(arg, name, value, up)
-  value = unview(value)
+  value = core.unview(value)
   if type(value) ~= "table" then
     fail(arg, name, "table expected, got " .. type_name(value), up)
   end
@@ -130,13 +140,13 @@ end
 -- A plain list of objects with this metatable, or of direct views of such: its length, and a copy
 -- without views.
 function M.objects(arg, name, value, mt, what, up)
-  value = unview(value)
+  value = core.unview(value)
   if type(value) ~= "table" then
     fail(arg, name, "table expected, got " .. type_name(value), up)
   end
   local n = rawget(value, "n")
   if math.type(n) ~= "integer" then n = #value end
-  local list = {}
+  local list, unview = {}, core.unview
   for i = 1, n do
     local x = unview(value[i])
     if getmetatable(x) ~= mt then

@@ -165,7 +165,7 @@ local function emit(s, n, fmt, ...)
   elseif kind == "function" then
     fmt = tostring((fmt(...)))
   elseif fmt == nil then
-    error(("bad argument #1 to '%s' (string or function expected, got nil)"):format(levels[n]), 2)
+    args.wrong(1, levels[n], "string or function", nil)
   elseif fmt == M.module then
     error(("log:%s(...) is a call of a method: say log.%s(...)"):format(levels[n], levels[n]), 2)
   else
@@ -214,9 +214,7 @@ end
 -- The number of the level that was given to a function that `both` has made.
 local function number(level, name)
   local n = levels.number(level)
-  if not n then
-    error(("bad argument #1 to '%s' (%s)"):format(name, levels.complaint(level)), 3)
-  end
+  if not n then args.bad(1, name, levels.complaint(level), 1) end
   return n
 end
 
@@ -248,9 +246,7 @@ local function copied(fields)
 end
 
 both("with", function(s, fields)
-  if type(fields) ~= "table" then
-    error(("bad argument #1 to 'with' (table expected, got %s)"):format(type(fields)), 2)
-  end
+  if type(fields) ~= "table" then args.wrong(1, "with", "table", fields) end
   local base = s.base or s
   local mt = base.mt
   if not mt then

@@ -113,9 +113,8 @@ local function equip(p, exit, fds, timeout)
   if timeout then start_timer(p, timeout) end
 end
 
--- A new process. What is wrong with the arguments, of which the options are number `n`, is told at
--- the line that called the function `name`, which calls this straight.
-function M.open(cmd, opts, n, name)
+-- A new process. Raises what C says of the arguments as that says it.
+local function start(cmd, opts)
   opts = opts or {}
   if opts.group == nil and command.shells[cmd] then
     opts = command.with(opts, { group = "auto" })
@@ -141,7 +140,15 @@ function M.open(cmd, opts, n, name)
       if fds[i] then uv.close(fds[i]) end
     end
   end
-  args.pass_on(err, name, 2, n, 1)
+  error(err, 0)
+end
+M.start = start
+
+-- The same for the public function `name`, whose options are argument `n`.
+function M.open(cmd, opts, n, name)
+  local ok, p = pcall(start, cmd, opts)
+  if ok then return p end
+  args.pass_on(p, name, 2, n, 1)
 end
 
 -- What is left of its group are no children of ours: nothing tells of their end. Most have gone by

@@ -15,9 +15,9 @@ local C = { public = {} }
 function C.run(cmd, opts, n, name, f)
   local complaint, returned
   local running = spawn(function()
-    local opened, p = guard(child.open, cmd, opts, n, name)
+    local opened, p = guard(child.start, cmd, opts)
     if not opened then
-      if returned or type(p) ~= "string" or not p:find("bad argument #", 1, true) then raise(p) end
+      if returned or type(p) ~= "string" or not p:find "^bad argument #" then raise(p) end
       complaint = p
       return
     end
@@ -25,7 +25,7 @@ function C.run(cmd, opts, n, name, f)
     return f(process)
   end)
   returned = true
-  if complaint then args.pass_on(complaint, name, nil, nil, 1) end
+  if complaint then args.pass_on(complaint, name, 2, n, 1) end
   return running
 end
 
