@@ -313,4 +313,6 @@ end
 begin()
 
 section.module = M
-return setmetatable(M, { __index = section.missing })
+setmetatable(M, { __index = section.missing })
+
+return M
