@@ -24,19 +24,19 @@ local M = {}
 --- A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
 ---@field name string
----@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
----@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
----@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
----@field is fun(s: lwt.LogSection, level: string): boolean
----@field level fun(s: lwt.LogSection): string
----@field set_level fun(s: lwt.LogSection, level: string)
----@field reset_level fun(s: lwt.LogSection)
+---@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil> logs a record of that level; as `log.debug`, in this section
+---@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise<nil> as `log.log`
+---@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise<nil> as `log.error_of`
+---@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection an object that logs in this section with fields of its own
+---@field is fun(s: lwt.LogSection, level: string): boolean is this level logged?
+---@field level fun(s: lwt.LogSection): string the least level that is logged
+---@field set_level fun(s: lwt.LogSection, level: string) as `log.set_level`, for this section
+---@field reset_level fun(s: lwt.LogSection) leaves the level to the rules again
 local Section = { __name = "lwt.log.section" }
 local methods = {}
 Section.__index = methods
