@@ -3394,6 +3394,20 @@ function lwt_Socket:nodelay(on) end
 ---@param seconds number|false
 function lwt_Socket:keepalive(seconds) end
 
+---How many bytes of what was written the other end's system has not acknowledged yet: what is certainly
+---lost if the connection breaks now. (What has been acknowledged may still not have been read.) It is
+---nil where the system does not tell. Of a connection that has broken it says how it was then.
+---```lua
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---local sock <close> = net.tcp_connect(listener:address()):await()
+---local peer <close> = listener:accept():await()
+---sock:write("hello"):await()
+---peer:read():await()
+---print(sock:unacknowledged())   --> 0
+---```
+---@return integer?
+function lwt_Socket:unacknowledged() end
+
 ---Closes the socket with a reset: what was not sent yet is thrown away, and the peer's next
 ---operation fails with `ECONNRESET`.
 ---```lua
@@ -7986,8 +8000,9 @@ lwt_log_module.buffered = lwt_Logger.buffered
 ---- `template` of what comes behind the tag: `$(section): $(message) $(fields)`, with 5424 without fields
 ---- `size`: what is longer is cut, with `<truncated>` at its end: 1024 bytes where nothing is said, 2048 with 5424
 ---
----The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. What the system
----has taken for a TCP connection that breaks afterwards is lost without anybody knowing: that is syslog.
+---The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. Over UDP, a record to a
+---machine that says that nobody listens counts as lost, though its promise is fulfilled. Of a TCP connection that breaks, what the other machine has
+---not acknowledged is sent again; what it has taken, and its daemon has not read, is lost without anybody knowing: that is syslog.
 ---```lua
 ---local daemon <close> = require "lwt.net".unix_datagram { path = "log.sock" }
 ---log.set_default(log.syslog { paths = { "log.sock" }, facility = "daemon", tag = "demo" })
@@ -8304,6 +8319,8 @@ lwt_net_module.tcp_connect = function(addr, opts) end
 lwt_net_module.nodelay = lwt_Socket.nodelay
 
 lwt_net_module.keepalive = lwt_Socket.keepalive
+
+lwt_net_module.unacknowledged = lwt_Socket.unacknowledged
 
 lwt_net_module.reset = lwt_Socket.reset
 
