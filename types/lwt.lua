@@ -11708,4 +11708,27 @@ lwt_timer_module.change = lwt_Timer.change
 ---@return fun(err: any)?
 lwt_timer_module.set_exn_handler = function(f) end
 
+---@class lwt.toplevel.module
+local lwt_toplevel_module = {}
+
+---Commands of your own: `commands.greet = function(rest) print("hello", rest) end` is `:greet`.
+---@type table<string, fun(rest: string)>
+lwt_toplevel_module.commands = nil
+
+---Runs a prompt: on the terminal, or on the channels `input` and `output` (a socket, say), with plain lines
+---there, or edited ones on `term`, a terminal object of `lwt.term`. `env` is the table of global variables
+---(default `_G`; on channels, one whose `print` writes to `output`). `prompt = false` shows no prompts.
+---```lua
+---local lio = require "lwt.io"
+---local input = lio.of_bytes "x = 20\nx + 1, 'a'\nlwt.sleep(0.01):map(function() return 'slept' end)\n:quit x\n"
+---local output, shown = lio.make { write = function(s) io.write(s) return #s end }
+---print(await(toplevel.run { input = input, output = output, env = { lwt = lwt }, prompt = false }))
+------> 21 "a"
+------> "slept"
+------> 20
+---```
+---@param opts? {input?: lwt.Channel, output?: lwt.Channel, term?: lwt.Terminal, env?: table, prompt?: boolean}
+---@return lwt.Promise any ... fulfilled at its end: with the values given to `:quit`, or none
+lwt_toplevel_module.run = function(opts) end
+
 return lwt_module
