@@ -36,6 +36,7 @@
 --- has the rules and levels of that state; when those change it learns so before the next function that it runs, in the next turn of a loop of its
 --- own, or with the next record that it logs. Rules that it sets itself are its own, until then.
 
+local is_promise = require "lwt".is_promise
 local args = require "lwt.internal.args"
 local bridge = require "lwt.log.bridge"
 local capture = require "lwt.log.capture"
@@ -257,7 +258,11 @@ end
 --- Sets the logger that all records go to from now on. The one before stays open.
 ---@param l lwt.Logger
 function M.set_default(l)
-  if not logger.is_logger(l) then args.wrong(1, "set_default", "lwt.log.logger", l) end
+  if not logger.is_logger(l) then
+    local hint = is_promise(l) and ": await it first" or ""
+    local got = args.type_name(l) .. hint
+    args.bad(1, "set_default", "lwt.log.logger expected, got " .. got)
+  end
   section.state.default = l
 end
 
@@ -308,5 +313,8 @@ local function begin()
 end
 
 begin()
+
+section.module = M
+setmetatable(M, { __index = section.missing })
 
 return M

@@ -24,23 +24,37 @@ local M = {}
 --- A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
 ---@field name string
----@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
----@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
----@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
----@field is fun(s: lwt.LogSection, level: string): boolean
----@field level fun(s: lwt.LogSection): string
----@field set_level fun(s: lwt.LogSection, level: string)
----@field reset_level fun(s: lwt.LogSection)
+---@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil> logs a record of that level; as `log.debug`, in this section
+---@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise<nil> as `log.log`
+---@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise<nil> as `log.error_of`
+---@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection an object that logs in this section with fields of its own
+---@field is fun(s: lwt.LogSection, level: string): boolean is this level logged?
+---@field level fun(s: lwt.LogSection): string the least level that is logged
+---@field set_level fun(s: lwt.LogSection, level: string) as `log.set_level`, for this section
+---@field reset_level fun(s: lwt.LogSection) leaves the level to the rules again
 local Section = { __name = "lwt.log.section" }
 local methods = {}
 Section.__index = methods
 function Section.__tostring(s) return s.name end
+
+-- How other logging libraries call the levels.
+local elsewhere = {
+  trace = "debug", verbose = "debug", warn = "warning", err = "error", crit = "fatal",
+  critical = "fatal",
+}
+
+-- __index of what logs.
+function M.missing(_, name)
+  if elsewhere[name] then
+    error(("lwt.log has no '%s'; here it is '%s'"):format(name, elsewhere[name]), 2)
+  end
+end
+setmetatable(methods, { __index = M.missing })
 
 local sections = {} -- name -> section
 local rules = {} -- see lwt.log.rules
@@ -151,16 +165,27 @@ local function emit(s, n, fmt, ...)
   elseif kind == "function" then
     fmt = tostring((fmt(...)))
   elseif fmt == nil then
-    error(("bad argument #1 to '%s' (string or function expected, got nil)"):format(levels[n]), 2)
+    args.wrong(1, levels[n], "string or function", nil)
+  elseif fmt == M.module then
+    error(("log:%s(...) is a call of a method: say log.%s(...)"):format(levels[n], levels[n]), 2)
   else
     fmt = tostring(fmt)
   end
   return send(s, n, fmt)
 end
 
+-- Switched off, a call costs a comparison or two: no more is looked at than whether `n` is there,
+-- which it is not in the text of a call with a point for the colon.
+local function wrong_self(s, name, level)
+  local message = "calling '%s' on bad self (lwt.log.section expected, got %s)"
+  error(message:format(name, type(s)), level)
+end
+
 for n, name in ipairs(levels) do
   methods[name] = function(s, fmt, ...)
-    if s.n > n then return done end
+    local least = s.n
+    if not least then wrong_self(s, name, 3) end
+    if least > n then return done end
     return emit(s, n, fmt, ...)
   end
   M[name] = function(fmt, ...)
@@ -172,7 +197,7 @@ end
 local function check(s, name)
   local mt = getmetatable(s)
   if mt ~= Section and (type(mt) ~= "table" or mt.__name ~= Section.__name) then
-    return ("calling '%s' on bad self (lwt.log.section expected, got %s)"):format(name, type(s))
+    wrong_self(s, name, 4)
   end
 end
 
@@ -180,8 +205,7 @@ end
 -- level is given, by position.
 local function both(name, f)
   methods[name] = function(s, ...)
-    local wrong = check(s, name)
-    if wrong then error(wrong, 2) end
+    check(s, name)
     return f(s, ...)
   end
   M[name] = function(...) return f(main, ...) end
@@ -190,9 +214,7 @@ end
 -- The number of the level that was given to a function that `both` has made.
 local function number(level, name)
   local n = levels.number(level)
-  if not n then
-    error(("bad argument #1 to '%s' (%s)"):format(name, levels.complaint(level)), 3)
-  end
+  if not n then args.bad(1, name, levels.complaint(level), 1) end
   return n
 end
 
@@ -224,9 +246,7 @@ local function copied(fields)
 end
 
 both("with", function(s, fields)
-  if type(fields) ~= "table" then
-    error(("bad argument #1 to 'with' (table expected, got %s)"):format(type(fields)), 2)
-  end
+  if type(fields) ~= "table" then args.wrong(1, "with", "table", fields) end
   local base = s.base or s
   local mt = base.mt
   if not mt then
