@@ -45,13 +45,23 @@ local function build(name, source_name, objects_name, folders, options, librarie
   return table.unpack(built[name], 1, 2)
 end
 
-local function build_uv(name, source_name)
+local function build_uv(name, source_name, libraries)
   local places = ""
   for option, variable in pairs { I = "LIBUV_INCDIR", L = "LIBUV_LIBDIR" } do
     local dir = os.getenv(variable)
     if dir and dir ~= "" then places = ("%s -%s%s"):format(places, option, dir) end
   end
-  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. places, "-luv")
+  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. places, "-luv " .. (libraries or ""))
+end
+
+-- The same, refusing calls: the linker has to put those of refused_calls.h in their place.
+local function build_calls()
+  local wrapped = {}
+  for line in io.lines "spec/support/refused_calls.h" do
+    local name = line:match "^UV%(([%w_]+)" or line:match "^FS%(([%w_]+)" or line:match "^SYS%([^,]+, [^,]+, ([%w_]+)"
+    if name then wrapped[#wrapped + 1] = "-Wl,--wrap=" .. name end
+  end
+  return build_uv("calls_uv", "oom", "-DREFUSE_CALLS " .. table.concat(wrapped, " "))
 end
 
 -- Runs it, and raises what it finds.
@@ -75,6 +85,16 @@ function M.run(script, options, stride, setting, uv)
   end
   if not program then return "cannot build it here: " .. why end
   look(program, setting, ("%s %s %d"):format(options, script, stride), 300)
+end
+
+-- Runs the script of the server with every stride-th call of libuv and the system refused.
+function M.run_calls(options, stride)
+  local under = os.getenv "LWT_UNDER"
+  if under and under ~= "coverage" then return end
+  if under then stride = 1 end
+  local program, why = build_calls()
+  if not program then return "cannot build it here: " .. why end
+  look(program, nil, ("%s spec/support/oom_io.lua %d"):format(options, stride), 300)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
