@@ -617,9 +617,9 @@ end
 --- A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
 --- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
---- With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
---- after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
---- is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+--- With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
+--- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
+--- `server:set_tls(tls)` changes the certificates for those who connect from then on.
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
 --- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
@@ -648,22 +648,30 @@ end
 
 local secure = require "lwt.io.secure"
 
---- Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
---- which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
---- makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
---- With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
---- in clear: close it.
+--- Go on over TLS, on the same channel (STARTTLS). What was written before is sent in clear, first. It is one operation,
+--- which others wait for. What was already read goes into TLS, so a command that an attacker has put in, in clear, makes
+--- the handshake fail.
+---
+--- `opts` are those of `ssl.connect` (rock lwt-ssl). A client has to give `name`, or `verify = false`. With `server = true` they
+--- are those of `ssl.accept`. When the handshake fails the channel is in clear as before: close it.
 ---
 ---@param ch lwt.Channel
 ---@param opts table|lwt.ssl.Context
 ---@return lwt.Promise<lwt.Channel> # the channel itself
 --- ```lua
---- local net = require "lwt.net"
---- local a, b = net.socketpair()
---- b:close()
---- local ch = lio.make { read = function() return nil end, write = function() end }
---- local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
---- print(ok, err.code)   --> false SSL_EOF
+--- await(require "lwt.process".exec({ "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---   "-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" }, { stderr = "null" }))
+--- local server <close> = await(lio.establish_server("127.0.0.1:0", function(ch)
+---   await(ch:read_line())
+---   await(ch:write_line "220 go ahead")
+---   await(ch:upgrade { server = true, cert = "server.pem", key = "server.key" })
+---   await(ch:write_line "hello")
+--- end))
+--- local ch <close> = await(lio.open_connection(server:address()))
+--- await(ch:write_line "STARTTLS")
+--- print(await(ch:read_line()))                            --> 220 go ahead
+--- await(ch:upgrade { name = "localhost", ca = "server.pem" })
+--- print(await(ch:read_line()), ch:tls():version())        --> hello TLSv1.3
 --- ```
 function M.upgrade(ch, opts)
   check_channel(ch, "upgrade")
