@@ -103,6 +103,22 @@ describe("lwt.process", function()
     refused("bad argument #1 to 'open' (word 2 is no string)", function()
       process.open { "ls", true }
     end)
+    -- Also by the calls that run a program from its start to its end, as a task.
+    refused("bad argument #1 to 'exec' (word 2 is no string)", function()
+      process.exec { "ls", true }
+    end)
+    refused("bad argument #2 to 'pread' (cwd contains a zero byte)", function()
+      process.pread({ "ls" }, { cwd = "\0" })
+    end)
+    refused("bad argument #3 to 'pwrite' (uid is no id)", function()
+      process.pwrite({ "ls" }, "", { uid = "root" })
+    end)
+    refused("bad argument #3 to 'pmap_lines' (uid is no id)", function()
+      process.pmap_lines({ "ls" }, {}, { uid = "root" })
+    end)
+    refused("bad argument #2 to 'with_process' (env is no table)", function()
+      process.with_process({ "ls" }, { env = 1 }, print)
+    end)
     refused("bad argument #1 to 'open' (word 2 contains a zero byte)", function()
       process.open { "ls", "a\0b" }
     end)

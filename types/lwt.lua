@@ -646,6 +646,16 @@ function lwt_Channel:writef(fmt, ...) end
 ---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
 
+---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
+---```lua
+---local r, w = lio.pipe()
+---await(w:hexdump("Hello\n"))
+---print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
+---```
+---@param data string
+---@return lwt.Promise<nil>
+function lwt_Channel:hexdump(data) end
+
 ---Go on over TLS, on the same channel (STARTTLS). What was written before is sent in clear, first. It is one operation,
 ---which others wait for. What was already read goes into TLS, so a command that an attacker has put in, in clear, makes
 ---the handshake fail.
@@ -679,16 +689,6 @@ function lwt_Channel:upgrade(opts) end
 ---```
 ---@return lwt.ssl.Stream|nil
 function lwt_Channel:tls() end
-
----Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
----```lua
----local r, w = lio.pipe()
----await(w:hexdump("Hello\n"))
----print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
----```
----@param data string
----@return lwt.Promise<nil>
-function lwt_Channel:hexdump(data) end
 
 ---The numbers of a channel, in one order of bytes.
 ---@class lwt.ChannelOrder
@@ -2019,8 +2019,8 @@ function lwt_Logger:close() end
 function lwt_Logger:is_closed() end
 
 ---A logger that never makes anybody wait: its promises are fulfilled at once. At most `n` records wait for the logger behind it;
----what comes when that many do is left out, counted, and a record of level warning says how many they were as soon as there is
----room. Closing it closes the logger behind it.
+---what comes when that many do is left out, counted, and a record of level warning says how many they were: before the next record
+---for which there is room, or when all others are written. Closing it closes the logger behind it.
 ---```lua
 ---local slow = log.make { output = function(_, _, lines) await(lwt.sleep(0.01)) print(lines[1]) end }
 ---local l = log.buffered(slow, 1)
@@ -3401,6 +3401,20 @@ function lwt_Socket:nodelay(on) end
 ---```
 ---@param seconds number|false
 function lwt_Socket:keepalive(seconds) end
+
+---How many bytes of what was written the other end's system has not acknowledged yet: what is certainly
+---lost if the connection breaks now. (What has been acknowledged may still not have been read.) It is
+---nil where the system does not tell. Of a connection that has broken it says how it was then.
+---```lua
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---local sock <close> = net.tcp_connect(listener:address()):await()
+---local peer <close> = listener:accept():await()
+---sock:write("hello"):await()
+---peer:read():await()
+---print(sock:unacknowledged())   --> 0
+---```
+---@return integer?
+function lwt_Socket:unacknowledged() end
 
 ---Closes the socket with a reset: what was not sent yet is thrown away, and the peer's next
 ---operation fails with `ECONNRESET`.
@@ -5715,7 +5729,9 @@ lwt_module.timeout = function(s) end
 lwt_module.now = function() end
 
 ---Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
----It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+---It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
+---(`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
+---task of `lwt.run`. With `lwt.debug(true)` also where the
 ---promise was made. Knows nothing: the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)
@@ -7050,6 +7066,77 @@ lwt_io_module.writef = lwt_Channel.writef
 
 lwt_io_module.direct_access = lwt_Channel.direct_access
 
+lwt_io_module.hexdump = lwt_Channel.hexdump
+
+---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
+---and writes. Its close flushes, and closes the socket.
+---
+---With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
+---and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
+---or a context of `lwt.ssl`.
+---```lua
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write_line("hello"))
+---end))
+---local ch <close> = await(lio.open_connection(server:address()))
+---print(await(ch:read_line()))   --> hello
+---await(server:shutdown())
+---```
+---@param addr string|table
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
+---@return lwt.Promise<lwt.Channel>
+lwt_io_module.open_connection = function(addr, opts) end
+
+---Connect, give the channel to `f`, and close it when `f` is done, however it ends.
+---```lua
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write_line((await(ch:read_line())):upper()))
+---end))
+---local p = lio.with_connection(server:address(), function(ch)
+---  await(ch:write_line("hello"))
+---  return ch:read_line()
+---end)
+---print(await(p))   --> HELLO
+---await(server:shutdown())
+---```
+---@generic T
+---@param addr string|table
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@param opts table? as for `open_connection`
+---@return lwt.Promise<T> # what `f` returns
+lwt_io_module.with_connection = function(addr, f, opts) end
+
+---Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
+---```lua
+---local r, w = lio.pipe()
+---await(lio.with_close_connection(function(c) return c:write("x") end, w))
+---print(await(r:read()), lio.is_closed(w))   --> x true
+---```
+---@generic T
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@param ch lwt.Channel
+---@return lwt.Promise<T> # what `f` returns
+lwt_io_module.with_close_connection = function(f, ch) end
+
+lwt_io_module.upgrade = lwt_Channel.upgrade
+
+lwt_io_module.tls = lwt_Channel.tls
+
+---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
+---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
+---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
+---gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
+---there is a `write`.
+---```lua
+---local parts = {"one\ntw", "o\n"}
+---local ch = lio.make {read = function() return table.remove(parts, 1) end}
+---print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
+---```
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
+---@param opts table? `buffer_size`
+---@return lwt.Channel
+lwt_io_module.make = function(functions, opts) end
+
 ---Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done,
 ---however it ends. What could not be written is an error of the whole.
 ---```lua
@@ -7131,113 +7218,16 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
----A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
----a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
----of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
----gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
----there is a `write`.
----```lua
----local parts = {"one\ntw", "o\n"}
----local ch = lio.make {read = function() return table.remove(parts, 1) end}
----print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
----```
----@param functions table `read`, `write`, `seek`, `shutdown`, `close`
----@param opts table? `buffer_size`
----@return lwt.Channel
-lwt_io_module.make = function(functions, opts) end
-
----Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
----and writes. Its close flushes, and closes the socket.
----
----With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
----and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
----or a context of `lwt.ssl`.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  await(ch:write_line("hello"))
----end))
----local ch <close> = await(lio.open_connection(server:address()))
----print(await(ch:read_line()))   --> hello
----await(server:shutdown())
----```
----@param addr string|table
----@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
----@return lwt.Promise<lwt.Channel>
-lwt_io_module.open_connection = function(addr, opts) end
-
----Connect, give the channel to `f`, and close it when `f` is done, however it ends.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  await(ch:write_line((await(ch:read_line())):upper()))
----end))
----local p = lio.with_connection(server:address(), function(ch)
----  await(ch:write_line("hello"))
----  return ch:read_line()
----end)
----print(await(p))   --> HELLO
----await(server:shutdown())
----```
----@generic T
----@param addr string|table
----@param f async fun(ch: lwt.Channel): T?, ...?
----@param opts table? as for `open_connection`
----@return lwt.Promise<T> # what `f` returns
-lwt_io_module.with_connection = function(addr, f, opts) end
-
----Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
+---Flush every open output channel. What cannot be written is told by the channel's next operation,
+---not here.
 ---```lua
 ---local r, w = lio.pipe()
----await(lio.with_close_connection(function(c) return c:write("x") end, w))
----print(await(r:read()), lio.is_closed(w))   --> x true
+---await(w:write("x"))
+---await(lio.flush_all())
+---print(await(r:read(1)))   --> x
 ---```
----@generic T
----@param f async fun(ch: lwt.Channel): T?, ...?
----@param ch lwt.Channel
----@return lwt.Promise<T> # what `f` returns
-lwt_io_module.with_close_connection = function(f, ch) end
-
----Listen at an address, and run `f(ch, address)` as a task for each client that connects;
----`address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
----Port 0 has the system pick one: `server:address()` tells which.
----
----What `f` fails with ends that connection and no other: it is written to stderr, with its
----traceback and the client's address, and the server goes on. Neither a handler that is cancelled
----is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
----`ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
----that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
----goes to `on_error(err, address)` instead, those of clients that are gone as well
----(`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
----first failure, but not for a client that is gone.
----
----A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
----bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
----
----With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
----TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
----`server:set_tls(tls)` changes the certificates for those who connect from then on.
----
----The server has `address()`, `connections()` (how many are being served) and
----`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
----seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  for line in ch:lines() do await(ch:write_line(line:upper())) end
----end))
----local ch <close> = await(lio.open_connection(server:address()))
----await(ch:write_line("hello"))
----print(await(ch:read_line()), server:connections())   --> HELLO 1
----await(ch:close())
----await(server:shutdown())
----```
----@param addr string|table
----@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
----@return lwt.Promise<lwt.Server> # the server, once it is listening
-lwt_io_module.establish_server = function(addr, f, opts) end
-
-lwt_io_module.upgrade = lwt_Channel.upgrade
-
-lwt_io_module.tls = lwt_Channel.tls
+---@return lwt.Promise<nil>
+lwt_io_module.flush_all = function() end
 
 ---Standard input. The channel is made when it is first asked for; closing it leaves the
 ---descriptor open.
@@ -7304,18 +7294,44 @@ lwt_io_module.eprintf = function(fmt, ...) end
 ---@return lwt.Promise<nil>
 lwt_io_module.eprintlf = function(fmt, ...) end
 
-lwt_io_module.hexdump = lwt_Channel.hexdump
-
----Flush every open output channel. What cannot be written is told by the channel's next operation,
----not here.
+---Listen at an address, and run `f(ch, address)` as a task for each client that connects;
+---`address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
+---Port 0 has the system pick one: `server:address()` tells which.
+---
+---What `f` fails with ends that connection and no other: it is written to stderr, with its
+---traceback and the client's address, and the server goes on. Neither a handler that is cancelled
+---is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
+---`ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
+---that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
+---goes to `on_error(err, address)` instead, those of clients that are gone as well
+---(`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
+---first failure, but not for a client that is gone.
+---
+---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
+---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
+---
+---With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
+---TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
+---`server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
+---The server has `address()`, `connections()` (how many are being served) and
+---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
+---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---```lua
----local r, w = lio.pipe()
----await(w:write("x"))
----await(lio.flush_all())
----print(await(r:read(1)))   --> x
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  for line in ch:lines() do await(ch:write_line(line:upper())) end
+---end))
+---local ch <close> = await(lio.open_connection(server:address()))
+---await(ch:write_line("hello"))
+---print(await(ch:read_line()), server:connections())   --> HELLO 1
+---await(ch:close())
+---await(server:shutdown())
 ---```
----@return lwt.Promise<nil>
-lwt_io_module.flush_all = function() end
+---@param addr string|table
+---@param f async fun(ch: lwt.Channel, address: string): ...?
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
+---@return lwt.Promise<lwt.Server> # the server, once it is listening
+lwt_io_module.establish_server = function(addr, f, opts) end
 
 ---@class lwt.job.module
 local lwt_job_module = {}
@@ -7992,8 +8008,9 @@ lwt_log_module.buffered = lwt_Logger.buffered
 ---- `template` of what comes behind the tag: `$(section): $(message) $(fields)`, with 5424 without fields
 ---- `size`: what is longer is cut, with `<truncated>` at its end: 1024 bytes where nothing is said, 2048 with 5424
 ---
----The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. What the system
----has taken for a TCP connection that breaks afterwards is lost without anybody knowing: that is syslog.
+---The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. Over UDP, a record to a
+---machine that says that nobody listens counts as lost, though its promise is fulfilled. Of a TCP connection that breaks, what the other machine has
+---not acknowledged is sent again; what it has taken, and its daemon has not read, is lost without anybody knowing: that is syslog.
 ---```lua
 ---local daemon <close> = require "lwt.net".unix_datagram { path = "log.sock" }
 ---log.set_default(log.syslog { paths = { "log.sock" }, facility = "daemon", tag = "demo" })
@@ -8310,6 +8327,8 @@ lwt_net_module.tcp_connect = function(addr, opts) end
 lwt_net_module.nodelay = lwt_Socket.nodelay
 
 lwt_net_module.keepalive = lwt_Socket.keepalive
+
+lwt_net_module.unacknowledged = lwt_Socket.unacknowledged
 
 lwt_net_module.reset = lwt_Socket.reset
 
@@ -8727,6 +8746,20 @@ lwt_process_module.shell = function(text) end
 ---@return integer
 lwt_process_module.getpid = function() end
 
+---Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
+---returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
+---```lua
+---print(await(process.with_process({"printf", "x"}, {stdout = "pipe"}, function(p)
+--- return await(p.stdout:read())
+---end)))   --> x
+---```
+---@generic T
+---@param cmd string[]
+---@param opts? table as for `open`
+---@param f async fun(p: lwt.Process): T?, ...?
+---@return lwt.Promise<T> # of what `f` returns
+lwt_process_module.with_process = function(cmd, opts, f) end
+
 ---Runs a program and gives all it writes, and as a second value its status: whether it succeeded
 ---is for the caller to look at. Cancelling stops the program, and is over when it has ended. When
 ---the `timeout` has passed it is rejected with `lwt.Timeout`; so it is with all calls below.
@@ -8852,20 +8885,6 @@ lwt_process_module.pmap_lines = function(cmd, lines, opts) end
 ---@param opts? table as for `open`
 ---@return lwt.SourceStream<string>
 lwt_process_module.pmap_chars = function(cmd, chars, opts) end
-
----Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
----returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
----```lua
----print(await(process.with_process({"printf", "x"}, {stdout = "pipe"}, function(p)
---- return await(p.stdout:read())
----end)))   --> x
----```
----@generic T
----@param cmd string[]
----@param opts? table as for `open`
----@param f async fun(p: lwt.Process): T?, ...?
----@return lwt.Promise<T> # of what `f` returns
-lwt_process_module.with_process = function(cmd, opts, f) end
 
 ---@class lwt.react.module
 local lwt_react_module = {}
@@ -11695,5 +11714,28 @@ lwt_timer_module.change = lwt_Timer.change
 ---@param f? fun(err: any)
 ---@return fun(err: any)?
 lwt_timer_module.set_exn_handler = function(f) end
+
+---@class lwt.toplevel.module
+local lwt_toplevel_module = {}
+
+---Commands of your own: `commands.greet = function(rest) print("hello", rest) end` is `:greet`.
+---@type table<string, fun(rest: string)>
+lwt_toplevel_module.commands = nil
+
+---Runs a prompt: on the terminal, or on the channels `input` and `output` (a socket, say), with plain lines
+---there, or edited ones on `term`, a terminal object of `lwt.term`. `env` is the table of global variables
+---(default `_G`; on channels, one whose `print` writes to `output`). `prompt = false` shows no prompts.
+---```lua
+---local lio = require "lwt.io"
+---local input = lio.of_bytes "x = 20\nx + 1, 'a'\nlwt.sleep(0.01):map(function() return 'slept' end)\n:quit x\n"
+---local output, shown = lio.make { write = function(s) io.write(s) return #s end }
+---print(await(toplevel.run { input = input, output = output, env = { lwt = lwt }, prompt = false }))
+------> 21 "a"
+------> "slept"
+------> 20
+---```
+---@param opts? {input?: lwt.Channel, output?: lwt.Channel, term?: lwt.Terminal, env?: table, prompt?: boolean}
+---@return lwt.Promise any ... fulfilled at its end: with the values given to `:quit`, or none
+lwt_toplevel_module.run = function(opts) end
 
 return lwt_module

@@ -22,8 +22,8 @@
 ---
 --- **Every call gives a promise**, which is fulfilled when the record is written. Nobody has to await it. When the record cannot be written it is
 --- rejected, and the exception hook is called; it is called again only after something has been written. Cancelling the promise does nothing: the
---- record is written. One logger writes its records whole, and in the order of the calls. At its end `lwt.run` waits until everything is written, for
---- five seconds at most.
+--- record is written. One logger writes its records whole, and in the order of the calls. At its end `lwt.run` waits until everything is
+--- written; for something that takes nothing, such as a pipe that nobody reads, it waits five seconds at most. Only for stdout it waits as long as it takes.
 ---
 --- **Templates** say what a line looks like. They may have:
 ---
@@ -42,8 +42,9 @@
 --- **Nobody can forge a record.** Control characters, bytes that are not UTF-8, and characters that change the direction of writing are written as
 --- escapes (`\x1b`, `\u{9b}`), in messages, sections and fields.
 ---
---- **Worker threads** (`lwt.preemptive`) log to the loggers of the state that they work for. Their records have the field `worker`. A worker begins
---- with the rules that are in force when it loads this module.
+--- **Worker threads** (`lwt.preemptive`) log to the loggers of the state that they work for. Their records have the field `worker`. A worker has the
+--- rules and levels of that state. When they change, the worker learns of it before the next function that it runs, in the next turn of a loop of
+--- its own, or with the next record that it logs. Rules that it sets itself are its own until then.
 
 local is_promise = require "lwt".is_promise
 local args = require "lwt.internal.args"

@@ -79,9 +79,7 @@ M.library = core.library
 local function checked(n, name, f, ...)
   local ok, result = pcall(f, ...)
   if ok then return result end
-  if type(result) == "string" then
-    error(("bad argument #%d to '%s' (%s)"):format(n, name, result), 3)
-  end
+  if type(result) == "string" then args.bad(n, name, result, 1) end
   error(result, 0)
 end
 

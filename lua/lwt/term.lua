@@ -14,7 +14,7 @@
 --- end)
 --- ```
 
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local key = require "lwt.term.key"
 local style = require "lwt.term.style"
 local terminal = require "lwt.term.terminal"

@@ -233,12 +233,46 @@ describe("traceback", function()
     assert.equal(300, awaits)
   end))
 
-  it("is none for sentinels", async(function()
-    for _, name in ipairs { "Canceled", "Timeout", "EOF", "Closed", "Interrupted" } do
-      local p = lwt.spawn(error, lwt[name])
-      pcall(lwt.await, p)
-      assert.equal(tostring(lwt[name]), lwt.traceback(p))
+  local sentinels = { "Timeout", "EOF", "Closed", "Interrupted" }
+
+  it("is that of the promise where the error is one that many fail with", async(function()
+    for _, name in ipairs(sentinels) do
+      local first = lwt.spawn(function()
+        lwt.yield()
+        error(lwt[name])
+      end)
+      local second = lwt.spawn(function() lwt.await(first) end)
+      local bound = lwt.fulfilled():bind(function() error(lwt[name]) end)
+      local without = lwt.rejected(lwt[name])
+      for _, p in ipairs { first, second, bound, without } do
+        local _, err = pcall(lwt.await, p)
+        assert.is_true(rawequal(lwt[name], err))
+      end
+      local text = tostring(lwt[name])
+      assert.matches("^" .. text .. "\nin a task:.*traceback_spec", lwt.traceback(first))
+      assert.matches("^" .. text .. "\nin a task:.*\nawaited in a task:", lwt.traceback(second))
+      assert.matches("^" .. text .. "\nin a callback:.*traceback_spec", lwt.traceback(bound))
+      assert.equal(text, lwt.traceback(without))
+      assert.matches("^" .. text .. "\nin a task:", lwt.traceback(lwt[name]))
     end
+  end))
+
+  it("is none for a cancel, which is no failure", async(function()
+    local p = lwt.spawn(error, lwt.Canceled)
+    pcall(lwt.await, p)
+    assert.equal(tostring(lwt.Canceled), lwt.traceback(p))
+  end))
+
+  it("of a handler that failed with a sentinel is in the report", async(function()
+    local io, trouble = require "lwt.io", require "lwt.io.trouble"
+    local write, told = trouble.write, nil
+    trouble.write = function(text) told = text end
+    local server = io.establish_server("127.0.0.1:0", function() lwt.await(lwt.timeout(0)) end)
+      :await()
+    io.open_connection(server:address()):await():read():await()
+    server:shutdown(0):await()
+    trouble.write = write
+    assert.matches("has failed: timeout\n.*traceback_spec.lua:%d+", told)
   end))
 end)
 

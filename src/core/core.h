@@ -543,6 +543,7 @@ API void lwt_run_open(lua_State *L, lwt_context *c);
 /* trace.c */
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
+API void lwt_trace_last(lua_State *L, lwt_context *c, int idx, promise *p);
 API void lwt_trace_recall(lua_State *L, lwt_context *c, task *t);
 API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_trace_resumed(lua_State *L, lwt_context *c, int err, int as);

@@ -17,6 +17,7 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local args = require "lwt.internal.args"
+local unwritten = require "lwt.log.unwritten"
 
 local find = string.find
 local fulfilled, rejected, is_promise = lwt.fulfilled, lwt.rejected, lwt.is_promise
@@ -83,6 +84,7 @@ end
 function Logger.close(l)
   if not M.is_logger(l) then args.wrong(1, "close", "lwt.log.logger", l) end
   if l.closing then return l.closing end
+  if unwritten.before_close then unwritten.before_close() end
   local closing, resolver = lwt.wait()
   if l.closing then return l.closing end -- a finalizer was faster
   l.closed, l.closing = true, closing
@@ -105,6 +107,7 @@ Logger.__close = function(l) lwt.shield(Logger.close, l) end
 -- after another. `line` has the records that wait. A record that is logged from inside of `output`
 -- would come to it again, and so on for ever: it is left out.
 
+local busy = unwritten.busy
 local inside = lwt.new_key() -- { logger, what it was inside of }
 
 local function is_inside(l)
@@ -153,7 +156,10 @@ local function serve(l)
       end)
     end
   end
+  if not l.current then unwritten.over(l) end
 end
+
+local function waiting_made(l) return l.last - l.first + (l.current and 2 or 1) end
 
 local function write_made(l, section, level, message, time, fields, extra)
   if is_inside(l) then
@@ -168,14 +174,15 @@ local function write_made(l, section, level, message, time, fields, extra)
     task = extra and extra.task, file = extra and extra.file, line = extra and extra.line,
   } }
   entry.promise, entry.resolver = lwt.wait()
-  l.last = l.last + 1
-  l.line[l.last] = entry
+  local last = l.last + 1
+  l.line[last] = entry
+  l.last, busy[l] = last, true
   serve(l)
   return entry.promise
 end
 
 local function finish_made(l)
-  while l.current do pcall(lwt.await, (l.line[l.last] or l.current).promise) end
+  lwt.await(unwritten.idle(l))
   if l.close_output then
     local p = l.close_output()
     if is_promise(p) then p:await() end
@@ -185,8 +192,8 @@ end
 -- A logger of a function that may wait, and one that is called when it is closed.
 function M.make(f, close)
   return M.new {
-    write = write_made, finish = finish_made, output = f, close_output = close,
-    line = {}, first = 1, last = 0,
+    write = write_made, finish = finish_made, waiting = waiting_made,
+    output = f, close_output = close, line = {}, first = 1, last = 0,
   }
 end
 

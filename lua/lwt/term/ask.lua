@@ -3,7 +3,7 @@
 
 local lwt = require "lwt"
 local cells = require "lwt.term.cells"
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local key = require "lwt.term.key"
 local style = require "lwt.term.style"
 local lwt_text = require "lwt.text"

@@ -1,7 +1,7 @@
 -- Styles: values that stand between texts in a list, and what is written for such a list on a terminal
 -- with so many colours.
 
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local colors = require "lwt.term.colors"
 local text_width = require "lwt.text".width
 
