@@ -13,9 +13,9 @@
 --- While a line is edited the loop turns. What other tasks print, in whatever way, appears above the line. The keys are those of GNU readline. Where the
 --- input is not a terminal, or TERM is `dumb`, the prompt is written and a line is read as it comes.
 ---
---- - Several readers of one terminal take turns.
---- - Ctrl-C drops the line: the promise is rejected with `read_line.Interrupt`. Ctrl-D on an empty line is the end of the input: nil.
---- - An error in a function that is given here (`complete`, `hint`, `highlight`, `on_key`, a command) goes to `warn`. The line can still be edited.
+--- Ctrl-C drops the line: the promise is rejected with `read_line.Interrupt`. Ctrl-D on an empty line is the end of the input: nil. Several readers of
+--- one terminal take turns. An error in a function that is given here (`complete`, `hint`, `highlight`, `on_key`, a command) goes to `warn`, and the line
+--- can still be edited.
 
 local ask = require "lwt.read_line.ask"
 local editor = require "lwt.read_line.editor"
