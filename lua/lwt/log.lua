@@ -325,6 +325,6 @@ end
 begin()
 
 section.module = M
-setmetatable(M, { __index = section.missing })
+setmetatable(M, { __index = section.elsewhere })
 
 return M
