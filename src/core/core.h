@@ -146,7 +146,7 @@ enum {
   TF_CHILD = 4096,     /* of a scope */
   TF_DUE = 8192,       /* counts in c->dues */
   TF_ANCHORED = 16384, /* the slot's anchor is the task */
-  TF_TRACED = 32768    /* the last error that came up in it is remembered with its trace */
+  TF_TRACED = 32768 /* the last error that came up in it is remembered with its trace */
 };
 
 /* How a task waits without a promise. */
@@ -283,7 +283,7 @@ struct lwt_context {
 
   /* Cancelling (cancel.c). */
   uint64_t epoch, calls,
-      walk_calls, /* calls: of callbacks, ever; when the last walk was */
+      walk_calls,  /* calls: of callbacks, ever; when the last walk was */
       trace_calls; /* when r_trace was made */
   frame *frames;
   size_t nframes, frames_size;
