@@ -70,9 +70,12 @@ look_test() {
   [ -n "$(ls /etc/ssl/certs /etc/pki/tls/certs /etc/ssl/cert.pem 2>/dev/null | grep -v :)" ] \
     || need ca-certificates "the system's certificates"
   [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
-  # What lwt.log works with: a log daemon, and who moves log files (root's programs).
+  # What lwt.log works with: a log daemon, who moves log files (root's programs), who compresses
+  # them, and another library's logs (for Lua 5.2: there is nothing of 5.4 that it needs).
   [ -x /usr/sbin/rsyslogd ] || have rsyslogd || need rsyslog 'rsyslogd'
   [ -x /usr/sbin/logrotate ] || have logrotate || need logrotate 'logrotate'
+  have gzip || need gzip gzip
+  have apt-get && [ ! -e /usr/share/lua/5.2/logging.lua ] && need lua-logging LuaLogging
   look_unicode
 }
 # Unicode's own tests, which are left out elsewhere: only Debian has them as a package.

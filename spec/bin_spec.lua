@@ -172,7 +172,9 @@ await(lwt.sleep(0.01))
 os.exit(4)
 ]])
     local r = lwt "-i script.lua < typed"
-    assert.equal("42\n9\tnil\n", (r.out:gsub(">+ ", "")))
+    local banner, rest = r.out:gsub(">+ ", ""):match "^([^\n]*)\n(.*)$"
+    assert.matches("^lwt .*await works at the prompt", banner)
+    assert.equal("42\n9\tnil\n", rest)
     for _, text in ipairs { "lwt: stdin:1: bad", "lwt: stdin:1: unexpected symbol near ')'",
       "lwt: in the background" } do
       assert.truthy(r.err:find(text, 1, true), r.err)

@@ -308,7 +308,13 @@ end
 
 function view_mt.__newindex(v, key, value) views[v][key] = value end
 function view_mt.__tostring(v) return tostring(views[v]) end
-function view_mt.__len(v) return #views[v] end
+local function length(x) return #x end
+function view_mt.__len(v)
+  local ok, n = pcall(length, views[v])
+  if ok then return n end
+  local words = type(n) == "string" and n:match "attempt to get length of .- value"
+  error(words or n, words and 2 or 0)
+end
 function view_mt.__call(v, ...) return settle(views[v](unview(...))) end
 function view_mt.__close(v, err)
   local mt = getmetatable(views[v])

@@ -29,7 +29,7 @@ local M = {}
 ---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
 ---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
 ---@field mask? string what is shown for each character; "": nothing
----@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
+---@field on_key? fun(key: lwt.TerminalKey, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
 ---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
 ---@field mode? string "emacs" (default) or "vi"
 ---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
@@ -55,7 +55,7 @@ M.Interrupt = session.Interrupt
 --- what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
 --- step to undo.
 ---@param opts? string|lwt.read_line.Options
----@return lwt.Promise string? the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
+---@return lwt.Promise<string?> # the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()

@@ -30,11 +30,11 @@ local M = {
 --- Colours of the text: `term.fg.blue` (black red green yellow blue magenta cyan white, lblack … lwhite for the
 --- light ones, gray, default), `term.fg(208)` of 256, `term.fg(0x33, 0x99, 0xff)`, `term.fg "#39f"`, `term.fg
 --- "blue"`. A style, for `print` and its like; joined with a string by `..` it is its escape sequence.
----@type table
+---@type lwt.Palette
 M.fg = style.fg
 
 --- Colours behind the text, named as those of `fg`.
----@type table
+---@type lwt.Palette
 M.bg = style.bg
 
 --- Ends all styles, and a link.
@@ -134,6 +134,9 @@ M.stdout = terminal.later(function()
   local lio = require "lwt.io"
   return lio.stdin, lio.stdout, { error = lio.stderr }
 end)
+
+--- The size of `term.stdout`, `{ columns =, rows = }`, as a signal of `lwt.react`.
+---@value lwt.term.size_signal lwt.Signal
 
 setmetatable(M, {
   __index = function(_, name)

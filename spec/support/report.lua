@@ -1,6 +1,6 @@
 -- How busted tells what happened: a line for each file as it ends, each failure in full at once
 -- (a run that hangs or dies later has said it already), and the totals as the last line:
--- "N passed, N failed".
+-- "N passed, N failed". LWT_SPEC_SLOW=0.5 names each spec that takes longer than half a second.
 
 local busted = require "busted"
 local base = require "busted.outputHandlers.base"
@@ -15,6 +15,7 @@ return function(options)
   local passed, failed, skipped = 0, 0, 0
   local in_file -- the file that is running: { passed, failed, start }
   local last -- the spec that has run last: { name =, counted = whether it has passed so far }
+  local slow, began = tonumber(os.getenv "LWT_SPEC_SLOW") or math.huge, 0
 
   local function describe(formatted)
     local trace = formatted.element.trace or formatted.trace or {}
@@ -55,7 +56,16 @@ return function(options)
     return nil, true
   end
 
+  function handler.test_start()
+    began = busted.monotime()
+    return nil, true
+  end
+
   function handler.test_end(element, _, status)
+    local seconds = busted.monotime() - began
+    if seconds > slow then
+      write(string.format("%.2f s  %s\n", seconds, handler.getFullName(element)))
+    end
     last = { name = handler.getFullName(element), counted = status == "success" }
     if status == "success" then
       passed = passed + 1
@@ -95,6 +105,7 @@ return function(options)
 
   busted.subscribe({ "file", "start" }, handler.file_start)
   busted.subscribe({ "file", "end" }, handler.file_end)
+  busted.subscribe({ "test", "start" }, handler.test_start)
   busted.subscribe({ "test", "end" }, handler.test_end)
   busted.subscribe({ "failure" }, handler.failed)
   busted.subscribe({ "error" }, handler.raised)

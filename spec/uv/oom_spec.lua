@@ -10,7 +10,7 @@ describe("a server and its clients, when memory runs out", function()
     if why then pending(why) end
   end
 
-  it("at one request, hang nowhere, and work on", function() try("", core.count(7, 1)) end)
+  it("at one request, hang nowhere, and work on", function() try("", core.count(11, 1)) end)
 
   it("for good, hang nowhere, and work on once there is memory again", function()
     try("-a", core.count(11, 1))

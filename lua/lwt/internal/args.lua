@@ -185,6 +185,12 @@ function M.outside(module)
   return {
     bad = function(arg, name, message) fail(arg, name, message, files) end,
     wrong = function(arg, name, expected, value) M.wrong(arg, name, expected, value, files) end,
+    -- The object of a method, which has this metatable.
+    self = function(name, value, class)
+      if getmetatable(value) == class then return end
+      error(("calling '%s' on bad self (%s expected, got %s)"):format(name, class.__name,
+        type_name(value)), level_outside(files))
+    end,
     type = function(arg, name, value, expected)
       if type(value) ~= expected then M.wrong(arg, name, expected, value, files) end
     end,

@@ -176,10 +176,12 @@ function Server:_gone(p)
 end
 
 function Server:address()
+  if getmetatable(self) ~= Server then args.wrong(1, "address", "lwt.server", self) end
   return self.where
 end
 
 function Server:connections()
+  if getmetatable(self) ~= Server then args.wrong(1, "connections", "lwt.server", self) end
   return self.n
 end
 

@@ -72,7 +72,7 @@ end
 --- With `channel` (and `close_mode`) as `log.channel`: the logger. With `path` and the other options of `log.file`, but `template`: a promise
 --- of it.
 ---@param opts { channel?: lwt.Channel, close_mode?: "keep"|"close", path?: string, mode?: string, perm?: integer, rotate?: table, reopen?: string }
----@return lwt.Logger|lwt.Promise
+---@return lwt.Logger|lwt.Promise<lwt.Logger>
 --- ```lua
 --- local r, w = require "lwt.io".pipe()
 --- log.set_default(log.json { channel = w })

@@ -26,7 +26,7 @@ local M = {}
 
 --- A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
----@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
+---@field close fun(l: lwt.Logger): lwt.Promise<nil> fulfilled when all is written and what the logger owns is closed
 ---@field is_closed fun(l: lwt.Logger): boolean
 local Logger = { __name = "lwt.log.logger" }
 Logger.__index = Logger

@@ -24,19 +24,19 @@ local M = {}
 --- A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
 ---@field name string
----@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
----@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
----@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
----@field is fun(s: lwt.LogSection, level: string): boolean
----@field level fun(s: lwt.LogSection): string
----@field set_level fun(s: lwt.LogSection, level: string)
----@field reset_level fun(s: lwt.LogSection)
+---@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil> logs a record of that level; as `log.debug`, in this section
+---@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise<nil> as `log.log`
+---@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise<nil> as `log.error_of`
+---@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection an object that logs in this section with fields of its own
+---@field is fun(s: lwt.LogSection, level: string): boolean is this level logged?
+---@field level fun(s: lwt.LogSection): string the least level that is logged
+---@field set_level fun(s: lwt.LogSection, level: string) as `log.set_level`, for this section
+---@field reset_level fun(s: lwt.LogSection) leaves the level to the rules again
 local Section = { __name = "lwt.log.section" }
 local methods = {}
 Section.__index = methods
@@ -174,9 +174,18 @@ local function emit(s, n, fmt, ...)
   return send(s, n, fmt)
 end
 
+-- Switched off, a call costs a comparison or two: no more is looked at than whether `n` is there,
+-- which it is not in the text of a call with a point for the colon.
+local function wrong_self(s, name, level)
+  local message = "calling '%s' on bad self (lwt.log.section expected, got %s)"
+  error(message:format(name, type(s)), level)
+end
+
 for n, name in ipairs(levels) do
   methods[name] = function(s, fmt, ...)
-    if s.n > n then return done end
+    local least = s.n
+    if not least then wrong_self(s, name, 3) end
+    if least > n then return done end
     return emit(s, n, fmt, ...)
   end
   M[name] = function(fmt, ...)
@@ -188,7 +197,7 @@ end
 local function check(s, name)
   local mt = getmetatable(s)
   if mt ~= Section and (type(mt) ~= "table" or mt.__name ~= Section.__name) then
-    return ("calling '%s' on bad self (lwt.log.section expected, got %s)"):format(name, type(s))
+    wrong_self(s, name, 4)
   end
 end
 
@@ -196,8 +205,7 @@ end
 -- level is given, by position.
 local function both(name, f)
   methods[name] = function(s, ...)
-    local wrong = check(s, name)
-    if wrong then error(wrong, 2) end
+    check(s, name)
     return f(s, ...)
   end
   M[name] = function(...) return f(main, ...) end

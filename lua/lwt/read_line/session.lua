@@ -198,6 +198,8 @@ end
 
 -- ---- Interrupts ---------------------------------------------------------------------------------
 
+local heard = require "lwt.internal.uvneeded"("lwt.read_line").interrupt.heard
+
 local listening = 0 -- sessions that have Ctrl-C
 local before
 
@@ -206,7 +208,10 @@ local function own_interrupts(s)
   if not s.terminal.tty or not s.terminal.in_tty then return nil end
   if listening == 0 then before = lwt.interrupts(false) end
   listening = listening + 1
-  local handler = require("lwt.signal").on("INT", function() s:interrupt() end)
+  -- (One that has ended a loop of the program's, in a prompt, is not for the line.)
+  local handler = require("lwt.signal").on("INT", function()
+    if not heard() then s:interrupt() end
+  end)
   return setmetatable({}, {
     __close = function()
       handler:stop()

@@ -13,6 +13,7 @@ local regions = require "lwt.term.region"
 local M = {}
 
 ---@class lwt.Terminal
+---@implied term.stdout
 ---@field size_signal lwt.Signal its size, `{ columns =, rows = }`
 ---@field escape_time number seconds after which an Escape is a key (0.05)
 local Terminal = { __name = "lwt.terminal" }
