@@ -1,6 +1,9 @@
 -- Builds and runs support/oom.c, which refuses requests for memory: the core's, and with `uv` also
 -- those of lwt.uv. And support/finalizer.c, which runs finalizers.
 
+local libuv_places = require "spec.support.build".libuv_places
+local skip = require "spec.support.skip"
+
 local M = {}
 
 local function run(command)
@@ -46,12 +49,7 @@ local function build(name, source_name, objects_name, folders, options, librarie
 end
 
 local function build_uv(name, source_name)
-  local places = ""
-  for option, variable in pairs { I = "LIBUV_INCDIR", L = "LIBUV_LIBDIR" } do
-    local dir = os.getenv(variable)
-    if dir and dir ~= "" then places = ("%s -%s%s"):format(places, option, dir) end
-  end
-  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. places, "-luv")
+  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. libuv_places(), "-luv")
 end
 
 -- Runs it, and raises what it finds.
@@ -61,28 +59,31 @@ local function look(program, setting, arguments, seconds)
   if status ~= 0 or not output:find "%f[%d]0 failures\n" then error(output, 0) end
 end
 
--- Runs the script with every stride-th request refused; raises what it finds. Where it cannot,
--- it gives the reason.
+-- The programs are built with the address sanitizer, and for `make coverage`. A run under another
+-- sanitizer, or valgrind, has nothing to add.
+local function leave_out()
+  if os.getenv "LWT_UNDER" ~= "coverage" then skip.under "a program with a sanitizer of its own" end
+end
+
+-- Runs the script with every stride-th request refused; raises what it finds.
 function M.run(script, options, stride, setting, uv)
-  local under = os.getenv "LWT_UNDER"
-  if under and under ~= "coverage" then return end -- it has a sanitizer of its own
-  if under then stride = math.max(1, stride // 4) end -- faster without a sanitizer
+  leave_out()
+  if os.getenv "LWT_UNDER" then stride = math.max(1, stride // 4) end -- faster without a sanitizer
   local program, why
   if uv then
     program, why = build_uv("oom_uv", "oom")
   else
     program, why = build("oom", "oom", "oom", { "core" }, "", "")
   end
-  if not program then return "cannot build it here: " .. why end
+  if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
   look(program, setting, ("%s %s %d"):format(options, script, stride), 300)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
 function M.run_finalizers(name, stride)
-  local under = os.getenv "LWT_UNDER"
-  if under and under ~= "coverage" then return end
+  leave_out()
   local program, why = build_uv("finalizer", "finalizer")
-  if not program then return "cannot build it here: " .. why end
+  if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
   look(program, nil, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 600)
 end
 

@@ -6,8 +6,7 @@ local refusing = require "spec.support.refusing"
 
 describe("a finalizer in the middle", function()
   local function try(family)
-    local why = refusing.run_finalizers(family, core.count(97, 1))
-    if why then pending(why) end
+    refusing.run_finalizers(family, core.count(97, 1))
   end
 
   for _, family in ipairs {
