@@ -4,6 +4,7 @@ local lwt = require "lwt"
 local inner = require "lwt.core"
 local engine = require "lwt.engine"
 local core = require "spec.support.core"
+local skip = require "spec.support.skip"
 local child, virtual = core.child, core.virtual
 
 -- The entry of the task `p` in lwt.tasks().
@@ -53,7 +54,7 @@ describe("lwt.tasks", function()
   end))
 
   it("says that a task waits for an operation of the system", function()
-    if engine.name() ~= "uv" then return end
+    if engine.name() ~= "uv" then skip.here "lwt.uv is not built" end
     lwt.run(function()
       local listener = require "lwt.net".tcp_listen("127.0.0.1:0")
       if lwt.is_promise(listener) then listener = listener:await() end

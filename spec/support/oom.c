@@ -1,7 +1,6 @@
 /* oom.c: what happens when memory runs out.
 **
-** A program of its own: it embeds Lua and the core, with an allocator that refuses the
-** n-th request. For every section of a script, and for n = 1, 2, … until the section
+** Its allocator refuses the n-th request. For every section of a script, and for n = 1, 2, … until the section
 ** gets by with fewer requests, it makes a Lua state, runs the section, and looks at what
 ** came of it: the same text as without a refusal, or something that speaks of memory
 ** (the text, the error, or a warning).
@@ -13,28 +12,12 @@
 ** (refused_calls.h): it fails with ENOMEM, so that what is told speaks of memory, too.
 **
 ** Lua asks a second time after a refusal (it collects garbage first), so two requests
-** in a row are refused, or, with -a, all from the n-th on. The core's own
-** malloc and realloc are counted too: it is compiled with these names in their place.
-** Meant to be built with the address sanitizer; with OOM_UV defined, and the files of
-** src/uv, lwt.uv is there as well. */
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int luaopen_lwt_core(lua_State *L);
-#ifdef OOM_UV
-int luaopen_lwt_uv(lua_State *L);
-#endif
-void *oom_malloc(size_t size);
-void *oom_calloc(size_t count, size_t size);
-void *oom_realloc(void *ptr, size_t size);
+** in a row are refused, or, with -a, all from the n-th on. What lwt itself asks malloc and realloc
+** for is counted, too. How it is built: embed.h, refusing.lua. */
+#include "embed.h"
 
 static int armed, persistent, warned;
 static long requests, limit;
-static size_t in_use;
 
 #ifdef REFUSE_CALLS
 #include "refused_calls.h"
@@ -63,29 +46,15 @@ static int refuses(void) {
 #endif
 
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
-  void *fresh;
   (void)ud;
-  if (ptr == NULL) osize = 0;
-  if (nsize == 0) {
-    in_use -= osize;
-    free(ptr);
-    return NULL;
-  }
-  if (nsize > osize && refuses()) return NULL;
-  fresh = realloc(ptr, nsize);
-  if (fresh != NULL) in_use += nsize - osize;
-  return fresh;
+  if (nsize > (ptr == NULL ? 0 : osize) && refuses()) return NULL;
+  return resize(ptr, osize, nsize);
 }
 
-/* What the core calls; see the Makefile rule or the spec that builds this. */
+/* What lwt calls. */
 void *oom_malloc(size_t size) { return refuses() ? NULL : malloc(size); }
 void *oom_calloc(size_t count, size_t size) { return refuses() ? NULL : calloc(count, size); }
 void *oom_realloc(void *ptr, size_t size) { return refuses() ? NULL : realloc(ptr, size); }
-
-static void die(const char *what, const char *text) {
-  fprintf(stderr, "oom: %s: %s\n", what, text);
-  exit(2);
-}
 
 /* An exception hook that fails, for want of memory too, is reported by a warning. */
 static void warn(void *ud, const char *text, int to_be_continued) {
@@ -98,16 +67,8 @@ static lua_State *open_state(const char *script) {
   lua_State *L = lua_newstate(allocate, NULL);
   if (L == NULL) die("lua_newstate", "failed");
   lua_setwarnf(L, warn, NULL);
-  luaL_openlibs(L);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, luaopen_lwt_core);
-  lua_setfield(L, -2, "lwt.core");
-#ifdef OOM_UV
-  lua_pushcfunction(L, luaopen_lwt_uv);
-  lua_setfield(L, -2, "lwt.uv");
-#endif
-  lua_pop(L, 1);
-  if (luaL_dofile(L, script) != LUA_OK) die(script, lua_tostring(L, -1));
+  open_libraries(L);
+  load(L, script);
   return L;
 }
 
