@@ -133,23 +133,13 @@ local function put_back(slot)
 end
 local release = core.owing(put_back)
 
--- Wait for a slot. If this task is cancelled when it has been given one, the slot goes on to the next.
-local function wait_for_slot(p)
+-- Wait for a slot. What becomes of it when this task ends meanwhile: place_type below.
+local function wait_for_slot(p, turn)
   local promise = core.waiter()
   promise:on_cancel(p.withdraw)
   waiters.push(p.queue, promise, false)
-  p.waiting = p.waiting + 1 -- from here on nothing fails for want of memory but what `pcall` sees
-  local ok, slot = pcall(await, promise)
-  if ok then return slot end
-  local err, state, given = slot, promise:state()
-  if state == "fulfilled" then
-    release(given)
-  elseif state == "pending" then
-    -- There was no memory to wait. To wake it needs none, as a cancel would.
-    core.wake(promise)
-    if p.waiting > 0 then p.waiting = p.waiting - 1 end
-  end
-  error(err, 0)
+  p.waiting, turn.promise = p.waiting + 1, promise -- all that can fail has been done
+  return await(promise)
 end
 
 -- Empty the slot and dispose of what was in it, to the end, also in a task that is cancelled.
@@ -205,10 +195,22 @@ local turn_type = {
 local place_type = {
   __close = core.owing(function(place)
     local turn = place.turn
-    local slot = turn.slot
-    if not slot then return end
-    if not turn.left then slot.full, slot.element = false, nil end -- there was no memory to look at it
-    put_back(slot)
+    local slot, promise = turn.slot, turn.promise
+    if slot then
+      if not turn.left then slot.full, slot.element = false, nil end -- there was no memory to look at it
+      return put_back(slot)
+    elseif not promise then
+      return
+    end
+    -- It waited, and has perhaps been given one when it was cancelled. Still pending it is where there
+    -- was no memory to wait; to wake it needs less than a cancel would.
+    local state, given = promise:state()
+    if state == "pending" then
+      core.wake(promise)
+      if turn.pool.waiting > 0 then turn.pool.waiting = turn.pool.waiting - 1 end
+    elseif state == "fulfilled" and given then
+      put_back(given)
+    end
   end),
 }
 
@@ -220,10 +222,10 @@ end
 -- The task of one `use`. It takes the slot itself, when what gives it back is there: one that was
 -- taken for a task that finds no memory to begin would be lost.
 local function use(p, f, ...)
-  local turn_of = { pool = p, slot = false, at = "preparing", left = false }
+  local turn_of = { pool = p, slot = false, promise = false, at = "preparing", left = false }
   local _ <close> = setmetatable({ false, false, 0, turn = turn_of }, place_type)
   local turn <close> = setmetatable(turn_of, turn_type)
-  local slot = take(p) or wait_for_slot(p)
+  local slot = take(p) or wait_for_slot(p, turn)
   turn.slot = slot
   prepare(p, slot)
   turn.at = "using"
