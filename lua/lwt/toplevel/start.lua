@@ -95,9 +95,13 @@ end
 
 -- Errors of the background and warnings appear above the line; what is returned takes that back.
 local function listen(s)
-  local hook = lwt.async_exception_hook(function(err) s:fail_above(err, nil, "in the background: ") end)
+  local hook = lwt.async_exception_hook(function(err)
+    s:fail_above(err, nil, "in the background: ")
+  end)
   local restore = { function() lwt.async_exception_hook(hook) end }
-  if debug.getinfo(warn, "S").what == "C" then restore[2] = require "lwt.toplevel.warnings".show(s) end
+  local warnings = require "lwt.toplevel.warnings"
+  if debug.getinfo(warn, "S").what == "C" then restore[2] = warnings.show(s) end
+  restore[#restore + 1] = warnings.collect_unseen()
   return restore
 end
 
@@ -155,8 +159,8 @@ function M.run(opts)
   local write = to_channel(output)
   local interactive = opts.prompt ~= false
   local s = session.new {
-    env = opts.env or channel_env(write), write = write, complain = write, interactive = interactive,
-    size = function()
+    env = opts.env or channel_env(write), write = write, complain = write,
+    interactive = interactive, size = function()
       if terminal then return terminal:size() end
       return COLUMNS, ROWS
     end,
@@ -177,7 +181,8 @@ end
 local function banner()
   local parts = { "Lua " .. (require "lwt.core".lua or _VERSION:match "%S+$") }
   if has_uv then parts[2] = "libuv " .. uv.libuv end
-  return ("%s (%s) · await works at the prompt · :help\n"):format(lwt._VERSION, table.concat(parts, ", "))
+  local versions = table.concat(parts, ", ")
+  return ("%s (%s) · await works at the prompt · :help\n"):format(lwt._VERSION, versions)
 end
 
 -- The terminal to edit lines on, or nil.
@@ -199,14 +204,16 @@ end
 -- Gives the session.
 function M.standard_session(opts)
   local interactive = opts.interactive
-  if interactive == nil then interactive = opts.prompt ~= false and has_uv and uv.io.is_terminal(0) end
+  if interactive == nil then
+    interactive = opts.prompt ~= false and has_uv and uv.io.is_terminal(0)
+  end
   local terminal = interactive and terminal_of() or nil
   local write = to_stdout()
   local s = session.new {
     env = opts.env or _G, write = write, interactive = interactive,
     complain = terminal and write or to_stderr, prefix = terminal and "" or "lwt: ",
-    size = size_of(terminal), colour = terminal ~= nil and opts.colour ~= false and terminal:colors() > 0,
-    args = opts.args,
+    size = size_of(terminal), args = opts.args,
+    colour = terminal ~= nil and opts.colour ~= false and terminal:colors() > 0,
   }
   s.strict = not interactive
   give_globals(s.env)
