@@ -91,11 +91,14 @@ end
 -- "expression" and the text to be compiled, "statement" and the text, "incomplete", or "error" and the message.
 function M.classify(text, name)
   local expression, asked = as_expression(text)
-  local f, message = load(expression .. "\n", name, "t")
+  -- (A string that has no end on its line is no beginning of anything.)
+  local tokens = source.tokens(text)
+  local stop = tokens[1] and tokens[#tokens][1] == "open" and "\n" or ""
+  local f, message = load(expression .. stop, name, "t")
   if f then return "expression", expression end
   if asked then return at_eof(message) and "incomplete" or "error", message end
   local other
-  f, other = load(text .. "\n", name, "t")
+  f, other = load(text .. stop, name, "t")
   if f then return "statement", text end
   if at_eof(message) or at_eof(other) then return "incomplete", other end
   return "error", other

@@ -60,7 +60,7 @@ local function users(lines)
     elseif not is_own(line) then
       if header and header ~= "" then kept[#kept + 1] = header end
       header = nil
-      kept[#kept + 1] = "  " .. line:sub(2)
+      kept[#kept + 1] = "  " .. line:sub(2):gsub("in %l+ '([%w_]+)'$", "in function '%1'")
     end
   end
   return kept

@@ -187,7 +187,7 @@ end
 function Session:evaluate(text, silent, lines)
   local kind, code = chunk.classify(text, self.name)
   if kind == "incomplete" or kind == "error" then
-    self:fail(code)
+    self:fail((code:gsub("^stdin:(%d+):", function(n) return ("stdin:%d:"):format(n + lines) end)))
     return false
   end
   self.one_line = lines == 0 and not text:find("\n", 1, true)

@@ -81,7 +81,7 @@ end
 
 function M.tokens(text)
   local list, i = {}, 1
-  if sub(text, 1, 1) == "#" then
+  if sub(text, 1, 2) == "#!" then
     i = (find(text, "\n", 1, true) or #text) + 1
   end
   while true do

@@ -185,9 +185,16 @@ local function banner()
   return ("%s (%s) · await works at the prompt · :help\n"):format(lwt._VERSION, versions)
 end
 
+local function is_fd_terminal(fd)
+  if has_uv then return uv.io.is_terminal(fd) end
+  return os.execute(("test -t %d"):format(fd)) == true
+end
+
+local function is_terminal() return is_fd_terminal(0) and is_fd_terminal(1) end
+
 -- The terminal to edit lines on, or nil.
 local function terminal_of()
-  if not has_uv or not uv.io.is_terminal(0) or not uv.io.is_terminal(1) then return nil end
+  if not has_uv or not is_terminal() or os.getenv "TERM" == "dumb" then return nil end
   local ok, term = pcall(require, "lwt.term")
   return ok and term.stdout or nil
 end
@@ -205,13 +212,14 @@ end
 function M.standard_session(opts)
   local interactive = opts.interactive
   if interactive == nil then
-    interactive = opts.prompt ~= false and has_uv and uv.io.is_terminal(0)
+    interactive = opts.prompt ~= false and is_fd_terminal(0)
   end
   local terminal = interactive and terminal_of() or nil
+  local typed = interactive and is_terminal()
   local write = to_stdout()
   local s = session.new {
     env = opts.env or _G, write = write, interactive = interactive,
-    complain = terminal and write or to_stderr, prefix = terminal and "" or "lwt: ",
+    complain = typed and write or to_stderr, prefix = typed and "" or "lwt: ",
     size = size_of(terminal), args = opts.args,
     colour = terminal ~= nil and opts.colour ~= false and terminal:colors() > 0,
   }
@@ -237,6 +245,8 @@ function M.standard(opts)
   end
   local values
   if has_uv then values = uv.interrupt.spare(s.loop, s) else values = s:loop() end
+  -- A terminal that has gone away is no error to be told at the exit.
+  if s.interactive and has_uv then pcall(lwt.await, require "lwt.io".stdout:flush()) end
   return values, s
 end
 
