@@ -93,7 +93,8 @@ function M.classify(text, name)
   local expression, asked = as_expression(text)
   -- (A string that has no end on its line is no beginning of anything.)
   local tokens = source.tokens(text)
-  local stop = tokens[1] and tokens[#tokens][1] == "open" and "\n" or ""
+  local open = tokens[1] and tokens[#tokens][1] == "open"
+  local stop = open and not text:find "\\\n?$" and "\n" or ""
   local f, message = load(expression .. stop, name, "t")
   if f then return "expression", expression end
   if asked then return at_eof(message) and "incomplete" or "error", message end

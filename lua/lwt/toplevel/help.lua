@@ -219,12 +219,10 @@ function M.entry(f, name, object)
     entry.signature, entry.text[1] = standard[1], standard[2]
     return entry
   end
+  local class, found = object ~= nil and printer.name_of(object), nil
+  if class then found = method_entry(class, name:match "[%w_]*$") end
   local module, key = (full or ""):match "^(lwt.*)%.([%w_]+)$"
-  local found = module and module_entry(module, key)
-  if not found and object ~= nil then
-    local class = printer.name_of(object)
-    found = class and method_entry(class, name:match "[%w_]*$")
-  end
+  if not found and module then found = module_entry(module, key) end
   if found then return found end
   if type(f) == "function" and debug.getinfo(f, "S").what ~= "C" then
     return lua_entry(f, full or name)
