@@ -5036,6 +5036,7 @@ local lwt_pool_Options = {}
 ---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
 ---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
 ---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field note? fun(text: string, cursor: integer): string|table|nil what is shown below the line, at most one row of it: a signature, say
 ---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
 ---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
 ---@field mask? string what is shown for each character; "": nothing

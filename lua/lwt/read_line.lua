@@ -14,10 +14,11 @@
 --- input is not a terminal, or TERM is `dumb`, the prompt is written and a line is read as it comes.
 ---
 --- Ctrl-C drops the line: the promise is rejected with `read_line.Interrupt`. Ctrl-D on an empty line is the end of the input: nil. Several readers of
---- one terminal take turns. An error in a function that is given here (`complete`, `hint`, `highlight`, `on_key`, a command) goes to `warn`, and the line
+--- one terminal take turns. An error in a function that is given here (`complete`, `hint`, `highlight`, `note`, `on_key`, a command) goes to `warn`, and the line
 --- can still be edited.
 
 local ask = require "lwt.read_line.ask"
+local bindings = require "lwt.read_line.bindings"
 local editor = require "lwt.read_line.editor"
 local history = require "lwt.read_line.history"
 local line = require "lwt.read_line.line"
@@ -33,6 +34,7 @@ local M = {}
 ---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
 ---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
 ---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field note? fun(text: string, cursor: integer): string|table|nil what is shown below the line, at most one row of it: a signature, say
 ---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
 ---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
 ---@field mask? string what is shown for each character; "": nothing
@@ -99,6 +101,7 @@ end
 ---```
 function M.commands()
   local list = {}
+  bindings.load_vi()
   for name in pairs(editor.commands) do list[#list + 1] = name end
   table.sort(list)
   return list
