@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a make target needs beyond a shell: looks, installs what is missing, or says what it is.
 #
-#   scripts/deps.sh [--look] GROUP      GROUP: build run test docs check asan tsan valgrind lint format rock site site-check
+#   scripts/deps.sh [--look] GROUP      GROUP: build run test whole docs check asan tsan valgrind lint format rock site site-check
 #
 # With everything there it prints nothing. As root on a Debian-like system it installs the missing
 # packages with apt-get and asks nothing; otherwise (or with --look) it names them and exits 1.
@@ -78,6 +78,16 @@ look_test() {
   have apt-get && [ ! -e /usr/share/lua/5.2/logging.lua ] && need lua-logging LuaLogging
   look_unicode
 }
+# With these no spec is left out (but what the system or the user cannot do).
+look_whole() {
+  look_test
+  have valgrind || need valgrind valgrind
+  have "lua5.1" || need lua5.1 'Lua 5.1'
+  have script || need bsdutils script
+  have man || need man-db man
+  have pkg-config || need pkg-config pkg-config
+  "${LUA%% *}" -e 'require "luv"' >/dev/null 2>&1 || need lua-luv luv
+}
 # Unicode's own tests, which are left out elsewhere: only Debian has them as a package.
 look_unicode() {
   { have apt-get && [ "$(id -u)" = 0 ]; } || return 0
@@ -109,6 +119,7 @@ look() {
     build) look_build ;;
     run) look_run ;;
     test) look_test ;;
+    whole) look_whole ;;
     docs) look_run; look_rocks ;;
     asan) look_test; look_sanitizer asan ;;
     tsan) look_test; look_sanitizer tsan ;;
@@ -138,7 +149,7 @@ give_up() { # why
 }
 
 target=$group
-[ "$group" = build ] && target=''
+case $group in build | whole) target='' ;; esac
 look "$group"
 [ -z "$missing" ] && exit 0
 [ "$look" = 1 ] && give_up 'this target installs nothing by itself'
