@@ -76,6 +76,8 @@ look_test() {
   [ -x /usr/sbin/logrotate ] || have logrotate || need logrotate 'logrotate'
   have gzip || need gzip gzip
   have apt-get && [ ! -e /usr/share/lua/5.2/logging.lua ] && need lua-logging LuaLogging
+  # Another terminal, with which the specs of the terminal compare screens.
+  have apt-get && { header vterm.h '' || need libvterm-dev libvterm; }
   look_unicode
 }
 # Unicode's own tests, which are left out elsewhere: only Debian has them as a package.

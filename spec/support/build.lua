@@ -41,16 +41,16 @@ function M.temp_dir() return (lwt.run(fs.mkdtemp((os.getenv "TMPDIR" or "/tmp") 
 
 function M.remove_dir(dir) return process.exec({ "rm", "-rf", dir }) end
 
--- A loadable module of one C file, in `dir`: its path.
-function M.library(dir, source, name)
+-- A loadable module of one C file, in `dir`: its path. (`...`: libraries, as "-lvterm".)
+function M.library(dir, source, name, ...)
   local path = dir .. "/" .. name .. ".so"
-  cc("-fPIC", "-shared", "-o", path, source)
+  cc("-fPIC", "-shared", "-o", path, source, ...)
   return path
 end
 
 -- The same, loaded: its functions.
-function M.module(dir, source, name)
-  return assert(package.loadlib(M.library(dir, source, name), "luaopen_" .. name))()
+function M.module(dir, source, name, ...)
+  return assert(package.loadlib(M.library(dir, source, name, ...), "luaopen_" .. name))()
 end
 
 -- A program that embeds Lua.
