@@ -6394,6 +6394,73 @@ lwt_gc_module.finalise = function(f, object) end
 ---@param object any a table, userdata, function or coroutine
 lwt_gc_module.finalise_or_exit = function(f, object) end
 
+---@class lwt.glib.module
+local lwt_glib_module = {}
+
+---Joins the loops. Options: `mode`, `"glib_into_lwt"` (the default: `lwt.run` serves GLib) or
+---`"lwt_into_glib"` (a GLib loop serves lwt); `context`, another main context than GLib's default one (a
+---`GLib.MainContext` of lgi's, or a light userdata `GMainContext *`). Doing it again does nothing; doing it otherwise
+---raises: `remove` comes first. It raises where another thread runs that context.
+---
+---With `"glib_into_lwt"` a `lwt.run` waits as long as it takes: that nothing is left to happen
+---(`deadlock`) cannot be known then.
+---```lua
+---glib.install { mode = "glib_into_lwt" }
+---glib.install { mode = "glib_into_lwt" }   -- nothing new
+---print(pcall(glib.install, { mode = "lwt_into_glib" }))   --> false already installed, otherwise: call remove first
+---glib.remove()
+---```
+---@param options? {mode?: "glib_into_lwt"|"lwt_into_glib", context?: any}
+lwt_glib_module.install = function(options) end
+
+---Parts the loops again; nothing where they are not joined. It may be called anywhere, in a callback too.
+---```lua
+---glib.install()
+---glib.remove()
+---glib.remove()
+---```
+lwt_glib_module.remove = function() end
+
+---One turn of GLib's loop (of the context that was installed, or the default one): runs what is ready at
+---the highest priority. It can be called anywhere. While the loops are joined, lwt has its turns in it; otherwise
+---the whole program waits. It raises where another thread runs the context.
+---```lua
+---print(type(glib.iter()))   --> boolean
+---```
+---@param may_block? boolean whether to wait until something is ready
+---@return boolean ran whether anything was
+lwt_glib_module.iter = function(may_block) end
+
+---Makes GLib's loop, where it waits, or is about to, return from that: `iter(true)` returns.
+---```lua
+---glib.wakeup()
+---print(glib.iter(true))   --> false
+---```
+lwt_glib_module.wakeup = function() end
+
+---Awaits an asynchronous call of GIO's, through lgi. `finish(object, name, …)` calls the object's `name_async` (or
+---`name`) with the arguments, a new `Gio.Cancellable` and a callback, and gives what `name_finish` returns. The
+---object may be a class or a namespace as well: `finish(Gio, "bus_get", Gio.BusType.SESSION)`.
+---`finish(start, …)`, with a function, calls `start(…, cancellable, callback)` and gives what the callback is given: the
+---source and the result.
+---
+---An error of GIO's rejects with an error object, `{code=, message=, op=, domain=, gerror=}`: `code` is the
+---name in GIO's enumeration (`"NOT_FOUND"`), `domain` the name of that (`"g-io-error-quark"`), `gerror` lgi's object. A
+---cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
+---is not there, and what `start` raises.
+---
+---GLib's loop has to turn: `glib.install` comes first.
+---```lua norun
+---local Gio = require "lgi".Gio
+---local file = Gio.File.new_for_path "/etc/hostname"
+---local ok, text = await(glib.finish(file, "load_contents"))
+---local bus = await(glib.finish(Gio, "bus_get", Gio.BusType.SESSION))
+---```
+---@param start any function, or object, class or namespace of lgi's
+---@param ... any
+---@return lwt.Promise<any>
+lwt_glib_module.finish = function(start, ...) end
+
 ---@class lwt.io.module
 local lwt_io_module = {}
 

@@ -281,6 +281,7 @@ struct lwt_context {
   uint8_t is_virtual;
   const lwt_engine *engine;
   void *engine_data;
+  uint8_t engine_full; /* it has all that lwt_engine has in 1.4 */
 
   /* Cancelling (cancel.c). */
   uint64_t epoch, calls,
@@ -541,6 +542,8 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 /* run.c */
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
+API double lwt_loop_due(const lwt_api *api);
+API void lwt_loop_step_within(const lwt_api *api, lua_State *L, double budget);
 API void lwt_run_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
