@@ -160,10 +160,27 @@ describe("the deadlock that run reports", function()
     lwt.step()
   end)
 
-  it("leaves out those after the fiftieth", function()
+  it("tells of those that wait alike in one line", function()
     local tasks = {}
     local err = deadlock(function()
       for i = 1, 60 do tasks[i] = lwt.spawn(function() lwt.task():await() end) end
+      tasks[1]:await()
+    end)
+    assert.equal(2, select(2, err:gsub("\n\ta task waits for ", "")))
+    assert.truthy(err:find("waits for a promise at [^\n]+ %(60 tasks%)"), err)
+    for _, t in ipairs(tasks) do t:cancel() end
+    lwt.step()
+  end)
+
+  it("leaves out those after the fiftieth", function()
+    local tasks = {}
+    local err = deadlock(function()
+      for i = 1, 60 do
+        tasks[i] = lwt.spawn(function()
+          lwt.name("number " .. i)
+          lwt.task():await()
+        end)
+      end
       tasks[1]:await()
     end)
     assert.equal(50, select(2, err:gsub("\n\ta? ?task", "")))

@@ -8,6 +8,9 @@
 **
 **   oom [-a] SCRIPT [STRIDE [SECTION [N]]]    every STRIDE-th n; one section; one n
 **
+** Built with REFUSE_CALLS (and OOM_UV), it refuses the n-th call of libuv or the system instead
+** (refused_calls.h): it fails with ENOMEM, so that what is told speaks of memory, too.
+**
 ** Lua asks a second time after a refusal (it collects garbage first), so two requests
 ** in a row are refused, or, with -a, all from the n-th on. What lwt itself asks malloc and realloc
 ** for is counted, too. How it is built: embed.h, refusing.lua. */
@@ -16,12 +19,31 @@
 static int armed, persistent, warned;
 static long requests, limit;
 
+#ifdef REFUSE_CALLS
+#include "refused_calls.h"
+
+static const char *refused = "nothing"; /* the first of them */
+
+/* Threads of the pool call, too. */
+static int refuses_call(const char *name) {
+  long n;
+  if (!armed) return 0;
+  n = __atomic_add_fetch(&requests, 1, __ATOMIC_RELAXED);
+  if (n == limit) refused = name;
+  return limit != 0 && (n == limit || (persistent && n > limit));
+}
+
+static int refuses(void) { return 0; }
+#else
+static const char *refused = "memory";
+
 static int refuses(void) {
   if (!armed) return 0;
   requests++;
   if (limit == 0) return 0;
   return requests == limit || requests == limit + 1 || (persistent && requests > limit);
 }
+#endif
 
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
   (void)ud;
@@ -73,12 +95,16 @@ static const char *text_of(lua_State *L) {
   return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no text)";
 }
 
+static int speaks_of_memory(const char *text) {
+  return strstr(text, "memory") != NULL || strstr(text, "ENOMEM") != NULL;
+}
+
 static char expected[65536];
 static long failures;
 
 static void fail(const char *name, long n, const char *what, const char *text) {
   failures++;
-  printf("section %s, request %ld refused%s: %s: %s\n", name, n,
+  printf("section %s, request %ld (%s) refused%s: %s: %s\n", name, n, refused,
          persistent ? " and all after it" : "", what, text);
   fflush(stdout);
 }
@@ -95,9 +121,9 @@ static int attempt(const char *script, const char *name, int section, long n) {
   limit = n;
   warned = 0;
   if (call(L, NULL, section) == LUA_OK) {
-    if (strcmp(text_of(L), expected) != 0 && strstr(text_of(L), "memory") == NULL && !warned)
+    if (strcmp(text_of(L), expected) != 0 && !speaks_of_memory(text_of(L)) && !warned)
       fail(name, n, "wrong result", text_of(L));
-  } else if (strstr(text_of(L), "memory") == NULL) {
+  } else if (!speaks_of_memory(text_of(L))) {
     fail(name, n, "another error", text_of(L));
   }
   over = requests < n;

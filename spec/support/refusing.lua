@@ -48,8 +48,20 @@ local function build(name, source_name, objects_name, folders, options, librarie
   return table.unpack(built[name], 1, 2)
 end
 
-local function build_uv(name, source_name)
-  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. libuv_places(), "-luv")
+local function build_uv(name, source_name, libraries)
+  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. libuv_places(),
+    "-luv " .. (libraries or ""))
+end
+
+-- The same, refusing calls: the linker has to put those of refused_calls.h in their place.
+local function build_calls()
+  local wrapped = {}
+  for line in io.lines "spec/support/refused_calls.h" do
+    local name = line:match "^UV%(([%w_]+)" or line:match "^FS%(([%w_]+)"
+      or line:match "^SYS%([^,]+, [^,]+, ([%w_]+)"
+    if name then wrapped[#wrapped + 1] = "-Wl,--wrap=" .. name end
+  end
+  return build_uv("calls_uv", "oom", "-DREFUSE_CALLS " .. table.concat(wrapped, " "))
 end
 
 -- Runs it, and raises what it finds.
@@ -77,6 +89,15 @@ function M.run(script, options, stride, setting, uv)
   end
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
   look(program, setting, ("%s %s %d"):format(options, script, stride), 300)
+end
+
+-- Runs the script of the server with every stride-th call of libuv and the system refused.
+function M.run_calls(options, stride)
+  leave_out()
+  if os.getenv "LWT_UNDER" then stride = 1 end -- faster without a sanitizer
+  local program, why = build_calls()
+  if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
+  look(program, nil, ("%s spec/support/oom_io.lua %d"):format(options, stride), 300)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
