@@ -132,6 +132,7 @@ build = {
         "src/uv/request.c",
         "src/uv/threads/ask.c",
         "src/uv/threads/channel.c",
+        "src/uv/threads/channel_wait.c",
         "src/uv/threads/detach.c",
         "src/uv/threads/job.c",
         "src/uv/threads/job_size.c",

@@ -1,5 +1,5 @@
-/* inspect.c: finding out: what every task is waiting for, turns that take too long,
-** what was left open, and whether everything holds. */
+/* inspect.c: inspection: what every task waits for, turns that take too long, what was left
+** open, and a check of what must always hold (core.check). */
 #include <stdio.h>
 #include <string.h>
 
