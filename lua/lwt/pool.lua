@@ -24,9 +24,10 @@
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
+local follow = require "lwt.internal.follow"
 local waiters = require "lwt.internal.waiters"
 
-local await, is_promise = lwt.await, lwt.is_promise
+local await = lwt.await
 local getmetatable = getmetatable
 
 ---@class lwt.Pool<E>
@@ -89,12 +90,6 @@ function M.create(n, create, opts)
   -- Called for each that is cancelled.
   p.withdraw = function() p.waiting = p.waiting - 1 end
   return setmetatable(p, pool)
-end
-
--- Run a user's function in the running task and follow the promise that it returns.
-local function follow(...)
-  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
-  return ...
 end
 
 -- Take a slot, one with an element if possible; nil when all are in use.

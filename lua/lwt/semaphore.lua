@@ -21,9 +21,10 @@
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
+local follow = require "lwt.internal.follow"
 local waiters = require "lwt.internal.waiters"
 
-local await, is_promise, spawn, waiter = lwt.await, lwt.is_promise, lwt.spawn, core.waiter
+local await, spawn, waiter = lwt.await, lwt.spawn, core.waiter
 local cancel_due, owing = core.cancel_due, core.owing
 local push, wake = waiters.push, waiters.wake
 local getmetatable = getmetatable
@@ -35,12 +36,6 @@ local permit = { __name = "lwt.semaphore.permit" }
 
 function semaphore.__tostring(s)
   return ("lwt.semaphore (%d free): %p"):format(s.free, s)
-end
-
--- What a user's function returned; followed when it is a promise.
-local function follow(...)
-  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
-  return ...
 end
 
 -- A permit goes to the oldest who waits, or is free.

@@ -87,6 +87,40 @@ describe("traceback", function()
       or lwt.traceback(p):find("first", 1, true), lwt.traceback(p))
   end))
 
+  it("of a task that waits on its way out is its own, whatever others do meanwhile",
+    async(function()
+      local function closing(f)
+        return setmetatable({}, { __close = f })
+      end
+      local function first(err)
+        local _ <close> = closing(function()
+          for _ = 1, 5 do lwt.yield() end
+          pcall(lwt.await, lwt.spawn(error, "beside"))
+        end)
+        error(err)
+      end
+      local function second(err)
+        local _ <close> = closing(lwt.yield)
+        error(err)
+      end
+      for _, how in ipairs {
+        { "one", "two" }, { { "one" }, { "two" } }, { lwt.Canceled, "two" }, { "one", lwt.Canceled },
+      } do
+        local p = lwt.spawn(function() first(how[1]) end)
+        local q = lwt.spawn(function() second(how[2]) end)
+        for _, ended in ipairs { { p, how[1], "'first'" }, { q, how[2], "'second'" } } do
+          local waiting = lwt.spawn(function() lwt.await(ended[1]) end)
+          pcall(lwt.await, waiting)
+          local trace = lwt.traceback(waiting)
+          if ended[2] == lwt.Canceled then
+            assert.equal("canceled", trace)
+          else
+            in_order(trace, "in a task:", ended[3], "awaited in a task:")
+          end
+        end
+      end
+    end))
+
   it("is printed by an error that leaves a run and nobody caught", function()
     local out, status = core.child [[
       local lwt = require "lwt"

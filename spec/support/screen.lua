@@ -440,14 +440,17 @@ function Screen:feed(bytes)
   return self
 end
 
--- Another size, as xterm does it: rows are cut or filled, and not wrapped anew.
+-- Another size: rows are cut or filled, and not wrapped anew; where there are fewer, empty ones at the
+-- bottom go first, and then those at the top.
 function Screen:resize(columns, rows)
   while self.height > rows do
-    if self.y < self.height then
+    if self.y < self.height and self:row(self.height) == "" then
       self.cells[self.height] = nil
     else
+      self.scrolled[#self.scrolled + 1] = self:row(1)
       table.remove(self.cells, 1)
-      self.y = self.y - 1
+      for y = 1, self.height do self.soft[y] = self.soft[y + 1] end
+      self.y = math.max(1, self.y - 1)
     end
     self.height = self.height - 1
   end

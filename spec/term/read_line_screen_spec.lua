@@ -103,10 +103,7 @@ describe("the screen of a line that is edited", function()
   it("is drawn anew when the size changes", test.async(function()
     local on <close> = line.start({ columns = 20 }, { prompt = "> " })
     on:type "hello world"
-    on.screen:resize(30, 24)
-    on.columns = 30
-    on.term:set_size(30, 24)
-    on:settle()
+    on:resize(30, 24)
     assert.equal("> hello world", rows(on))
     assert.is_nil(on:same())
   end))

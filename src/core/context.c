@@ -157,6 +157,8 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   set_methods(L, c, mod);
   lua_pushliteral(L, LWT_VERSION);
   lua_setfield(L, mod, "version");
+  lua_pushliteral(L, LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE);
+  lua_setfield(L, mod, "lua"); /* the one it was built with */
   lua_settop(L, mod);
   return 1;
 }

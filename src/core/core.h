@@ -145,7 +145,8 @@ enum {
   TF_SHIELDED = 2048,  /* the await under way counts in shield */
   TF_CHILD = 4096,     /* of a scope */
   TF_DUE = 8192,       /* counts in c->dues */
-  TF_ANCHORED = 16384  /* the slot's anchor is the task */
+  TF_ANCHORED = 16384, /* the slot's anchor is the task */
+  TF_TRACED = 32768 /* the last error that came up in it is remembered with its trace */
 };
 
 /* How a task waits without a promise. */
@@ -280,10 +281,12 @@ struct lwt_context {
   uint8_t is_virtual;
   const lwt_engine *engine;
   void *engine_data;
+  uint8_t engine_full; /* it has all that lwt_engine has in 1.4 */
 
   /* Cancelling (cancel.c). */
   uint64_t epoch, calls,
-      walk_calls; /* calls: of callbacks, ever; when the last walk was */
+      walk_calls,  /* calls: of callbacks, ever; when the last walk was */
+      trace_calls; /* when r_trace was made */
   frame *frames;
   size_t nframes, frames_size;
 
@@ -539,12 +542,15 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 /* run.c */
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
+API double lwt_loop_due(const lwt_api *api);
+API void lwt_loop_step_within(const lwt_api *api, lua_State *L, double budget);
 API void lwt_run_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
 API void lwt_trace_last(lua_State *L, lwt_context *c, int idx, promise *p);
+API void lwt_trace_recall(lua_State *L, lwt_context *c, task *t);
 API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_trace_resumed(lua_State *L, lwt_context *c, int err, int as);
 API int lwt_trace_raise(lua_State *L, lwt_context *c);

@@ -227,6 +227,13 @@ static void remember(lua_State *L, lwt_context *c, int err) { /* the trace is on
   lua_pop(L, 1);
 }
 
+/* Notes in the running task whether the error that has come up in it is remembered. */
+static void set_traced(lwt_context *c, int traced) {
+  task *t = c->callbacks == 0 ? c->current : NULL;
+  if (t == NULL) return;
+  t->flags = (uint16_t)(traced ? t->flags | TF_TRACED : t->flags & ~TF_TRACED);
+}
+
 /* Has core.raise brought the error at 1? Then what was remembered of it is its trace. */
 static int raised_again(lua_State *L, lwt_context *c) {
   int same;
@@ -242,6 +249,8 @@ static int raised_again(lua_State *L, lwt_context *c) {
   if (lua_type(L, 2) == LUA_TSTRING) {
     setreg(L, c->r_trace);
     c->has_trace = 1;
+    c->trace_calls = c->calls;
+    set_traced(c, 1);
   }
   lua_settop(L, 1);
   return c->has_trace;
@@ -293,6 +302,7 @@ static int handler(lua_State *L) {
   const char *where = "in ";
   lua_settop(L, 1);
   c->has_trace = 0;
+  set_traced(c, 0);
   if (is_quiet(L, c)) return 1;
   push_resumed(L, c); /* 2 */
   if (!lua_isnil(L, 2)) {
@@ -325,8 +335,28 @@ static int handler(lua_State *L) {
   remember(L, c, 1);
   setreg(L, c->r_trace);
   c->has_trace = 1;
+  c->trace_calls = c->calls;
+  set_traced(c, 1);
   lua_settop(L, 1);
   return 1;
+}
+
+/* The error on top ends the task. Others may have run since it came up, when a `__close` has
+** waited on its way out: r_trace may be the trace of an error of theirs, and so may what is
+** remembered of a sentinel. */
+void lwt_trace_recall(lua_State *L, lwt_context *c, task *t) {
+  if (c->has_trace && c->trace_calls == c->calls) return;
+  c->has_trace = 0;
+  if (!(t->flags & TF_TRACED)) return;
+  luaL_checkstack(L, 8, NULL);
+  if (is_sentinel(L, c, lua_gettop(L))) return;
+  lwt_trace_push_of_value(L, c, lua_gettop(L));
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  setreg(L, c->r_trace);
+  c->has_trace = 1;
 }
 
 /* A finalizer has failed, with a trace, after the promise at src: if that was

@@ -283,7 +283,7 @@ end
 function Editor:run(command, n)
   if getmetatable(self) ~= Editor then args.wrong(1, "run", "lwt.read_line.editor", self) end
   if type(command) ~= "function" and not M.commands[command] then
-    error(("bad argument #1 to 'run' (there is no command '%s')"):format(tostring(command)), 2)
+    args.bad(2, "run", ("there is no command '%s'"):format(tostring(command)))
   end
   self:_call(command, n)
 end

@@ -6,7 +6,7 @@
 -- stops, and taken again when it goes on.
 
 local lwt = require "lwt"
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local signal = require "lwt.signal"
 local core = require "lwt.term.core".tty
 

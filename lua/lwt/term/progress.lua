@@ -4,7 +4,7 @@
 
 local lwt = require "lwt"
 local cells = require "lwt.term.cells"
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local style = require "lwt.term.style"
 local text = require "lwt.text"
 local methods = require "lwt.term.terminal".methods
