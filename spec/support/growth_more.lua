@@ -25,7 +25,7 @@ local reasons = {
   ["lwt.pipe"] = setting, ["lwt.tty"] = setting, ["lwt.udp"] = setting, ["lwt.job"] = setting,
   ["lwt.preemptive"] = setting, ["lwt.clock"] = setting, ["lwt.switch"] = setting, ["lwt.log"] = setting,
   ["lwt.log.section"] = setting, ["lwt.log.logger"] = setting, ["lwt.coroutine"] = setting,
-  ["lwt.engine"] = once, ["lwt.retry"] = same, ["lwt.timer"] = setting, ["lwt.gc"] = same,
+  ["lwt.engine"] = once, ["lwt.glib"] = once, ["lwt.retry"] = same, ["lwt.timer"] = setting, ["lwt.gc"] = same,
   ["lwt.at_exit"] = once, ["lwt.auto_pause"] = setting, ["lwt.direct"] = setting, ["lwt.stall"] = setting,
   ["lwt.interrupts"] = setting,
 }
