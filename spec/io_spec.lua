@@ -3,6 +3,7 @@ local io = require "lwt.io"
 local eventually = require "spec.support.eventually"
 local shell = require "spec.support.shell"
 local expect = require "spec.support.expect"
+local skip = require "spec.support.skip"
 local task, failure = expect.task, expect.failure
 local await = lwt.await
 local lua_io = _G.io
@@ -280,7 +281,9 @@ describe("temporary files and folders", function()
   end))
 
   it("tell what could not be removed, and remove the rest", in_dir(function(dir)
-    if shell.run("id -u").out == "0\n" then return end -- who may remove anything
+    if shell.run("id -u").out == "0\n" then
+      skip.here "root may remove anything (see uv/seldom_spec.lua)"
+    end
     os.execute("cd " .. dir .. " && mkdir -p d/shut/in d/after d/blind/in && touch d/shut/f d/after/g" ..
       " && chmod 500 d/shut && chmod 400 d/blind")
     assert.equal("EACCES", failure(io.delete_recursively(dir .. "/d")).code)

@@ -656,18 +656,26 @@ function lwt_Channel:direct_access(f) end
 ---@return lwt.Promise<nil>
 function lwt_Channel:hexdump(data) end
 
----Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
----which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
----makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
----With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
----in clear: close it.
+---Go on over TLS, on the same channel (STARTTLS). What was written before is sent in clear, first. It is one operation,
+---which others wait for. What was already read goes into TLS, so a command that an attacker has put in, in clear, makes
+---the handshake fail.
+---
+---`opts` are those of `ssl.connect` (rock lwt-ssl). A client has to give `name`, or `verify = false`. With `server = true` they
+---are those of `ssl.accept`. When the handshake fails the channel is in clear as before: close it.
 ---```lua
----local net = require "lwt.net"
----local a, b = net.socketpair()
----b:close()
----local ch = lio.make { read = function() return nil end, write = function() end }
----local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
----print(ok, err.code)   --> false SSL_EOF
+---await(require "lwt.process".exec({ "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---  "-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" }, { stderr = "null" }))
+---local server <close> = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:read_line())
+---  await(ch:write_line "220 go ahead")
+---  await(ch:upgrade { server = true, cert = "server.pem", key = "server.key" })
+---  await(ch:write_line "hello")
+---end))
+---local ch <close> = await(lio.open_connection(server:address()))
+---await(ch:write_line "STARTTLS")
+---print(await(ch:read_line()))                            --> 220 go ahead
+---await(ch:upgrade { name = "localhost", ca = "server.pem" })
+---print(await(ch:read_line()), ch:tls():version())        --> hello TLSv1.3
 ---```
 ---@param opts table|lwt.ssl.Context
 ---@return lwt.Promise<lwt.Channel> # the channel itself
@@ -5028,6 +5036,7 @@ local lwt_pool_Options = {}
 ---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
 ---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
 ---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field note? fun(text: string, cursor: integer): string|table|nil what is shown below the line, at most one row of it: a signature, say
 ---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
 ---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
 ---@field mask? string what is shown for each character; "": nothing
@@ -6385,6 +6394,73 @@ lwt_gc_module.finalise = function(f, object) end
 ---@param object any a table, userdata, function or coroutine
 lwt_gc_module.finalise_or_exit = function(f, object) end
 
+---@class lwt.glib.module
+local lwt_glib_module = {}
+
+---Joins the loops. Options: `mode`, `"glib_into_lwt"` (the default: `lwt.run` serves GLib) or
+---`"lwt_into_glib"` (a GLib loop serves lwt); `context`, another main context than GLib's default one (a
+---`GLib.MainContext` of lgi's, or a light userdata `GMainContext *`). Doing it again does nothing; doing it otherwise
+---raises: `remove` comes first. It raises where another thread runs that context.
+---
+---With `"glib_into_lwt"` a `lwt.run` waits as long as it takes: that nothing is left to happen
+---(`deadlock`) cannot be known then.
+---```lua
+---glib.install { mode = "glib_into_lwt" }
+---glib.install { mode = "glib_into_lwt" }   -- nothing new
+---print(pcall(glib.install, { mode = "lwt_into_glib" }))   --> false already installed, otherwise: call remove first
+---glib.remove()
+---```
+---@param options? {mode?: "glib_into_lwt"|"lwt_into_glib", context?: any}
+lwt_glib_module.install = function(options) end
+
+---Parts the loops again; nothing where they are not joined. It may be called anywhere, in a callback too.
+---```lua
+---glib.install()
+---glib.remove()
+---glib.remove()
+---```
+lwt_glib_module.remove = function() end
+
+---One turn of GLib's loop (of the context that was installed, or the default one): runs what is ready at
+---the highest priority. It can be called anywhere. While the loops are joined, lwt has its turns in it; otherwise
+---the whole program waits. It raises where another thread runs the context.
+---```lua
+---print(type(glib.iter()))   --> boolean
+---```
+---@param may_block? boolean whether to wait until something is ready
+---@return boolean ran whether anything was
+lwt_glib_module.iter = function(may_block) end
+
+---Makes GLib's loop, where it waits, or is about to, return from that: `iter(true)` returns.
+---```lua
+---glib.wakeup()
+---print(glib.iter(true))   --> false
+---```
+lwt_glib_module.wakeup = function() end
+
+---Awaits an asynchronous call of GIO's, through lgi. `finish(object, name, …)` calls the object's `name_async` (or
+---`name`) with the arguments, a new `Gio.Cancellable` and a callback, and gives what `name_finish` returns. The
+---object may be a class or a namespace as well: `finish(Gio, "bus_get", Gio.BusType.SESSION)`.
+---`finish(start, …)`, with a function, calls `start(…, cancellable, callback)` and gives what the callback is given: the
+---source and the result.
+---
+---An error of GIO's rejects with an error object, `{code=, message=, op=, domain=, gerror=}`: `code` is the
+---name in GIO's enumeration (`"NOT_FOUND"`), `domain` the name of that (`"g-io-error-quark"`), `gerror` lgi's object. A
+---cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
+---is not there, and what `start` raises.
+---
+---GLib's loop has to turn: `glib.install` comes first.
+---```lua norun
+---local Gio = require "lgi".Gio
+---local file = Gio.File.new_for_path "/etc/hostname"
+---local ok, text = await(glib.finish(file, "load_contents"))
+---local bus = await(glib.finish(Gio, "bus_get", Gio.BusType.SESSION))
+---```
+---@param start any function, or object, class or namespace of lgi's
+---@param ... any
+---@return lwt.Promise<any>
+lwt_glib_module.finish = function(start, ...) end
+
 ---@class lwt.io.module
 local lwt_io_module = {}
 
@@ -7302,9 +7378,9 @@ lwt_io_module.eprintlf = function(fmt, ...) end
 ---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
 ---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
----With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
----after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
----is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
+---TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
+---`server:set_tls(tls)` changes the certificates for those who connect from then on.
 ---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
@@ -9282,19 +9358,16 @@ lwt_read_line_module.Interrupt = nil
 
 ---Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
 ---
----`complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
----may stand in the place of what is between the last blank before the cursor and the cursor; `cursor` counts the
----bytes before it. Those that do not begin with what is there are left out, where others do. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
----shift-Tab, and the arrows) go through them; `append` is put behind the one that is taken. It runs as a task and
----may await; when the line has changed by then, its answer is dropped.
+---`complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`. Such a word replaces what is between the last
+---blank before the cursor and the cursor; `cursor` is the number of bytes before the cursor. If some words begin with what is there, the others are left
+---out. Tab inserts what all of them begin with, the next Tab shows them, and further ones (and shift-Tab, and the arrows) go through them. `append` is
+---put behind the word that is taken. The function runs as a task and may await. When the line has changed by then, its answer is thrown away.
 ---
----`keys` binds keys, and sequences of them, to commands: names, which are those of GNU readline (and some of
----ours: `redo`, `newline`, `edit`, `suspend`), functions of the editor and the numeric argument (or nil), or
----false, which unbinds.
+---`keys` binds keys, and sequences of keys, to commands: a name, a function of the editor and the numeric argument (or nil), or false, which unbinds the
+---key. Names are those of GNU readline, and `redo`, `newline`, `edit` and `suspend`.
 ---
----Up and Down go through the lines of the text first, then through the entries of the history that begin with
----what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
----step to undo.
+---Up and Down go through the lines of the text first, and then through the entries of the history that begin with what is before the cursor. Ctrl-P and
+---Ctrl-N go through all entries. What is pasted is inserted as it is, as one step to undo.
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
@@ -9739,36 +9812,36 @@ local lwt_ssl_module = {}
 ---@type string
 lwt_ssl_module.library = nil
 
----Makes a context. Options of both roles:
+---Makes a context: the certificates, keys and rules of any number of connections. Options of both roles:
 ---
----- `role`: `"client"` (default) or `"server"`.
----- `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain,
----  in the same file or as a list; without `key` it is in the same file. As many keys as certificates
----  are pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
----  cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted
----  key.
----- `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these.
----  A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
----  OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
----  trusted also when it is no root.
----- `crl`: lists of revoked certificates (PEM text, file, list): the peer's certificate has to be on
----  none, and there has to be one of its issuer.
----- `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
----  (or true) or `"optional"`: clients show a certificate of one of `ca`.
----- `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
----  in OpenSSL's form (TLS 1.3 suites begin with `TLS_`).
----- `alpn`: list of protocols, the best first; a server that has none in common refuses (`SSL_ALPN`).
----- `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that
----  can read everything.**
+---- `role`: `"client"` (the default) or `"server"`.
+---- `cert`, `key`: our certificate and its private key, as PEM text (with `-----BEGIN`) or the name of a file. The certificate may be followed by
+---  its chain, in the same file or as a list. Without `key` the key is in the file of the certificate. As many keys as certificates are pairs: an RSA
+---  and an ECDSA one, say. Files are read at once, and not into Lua strings, which cannot be wiped from memory.
+---- `password`: of an encrypted key; a string, or a function that gives it.
+---- `ca`: the certificates to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these. The default of a client is the
+---  system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else OpenSSL's place, else the usual places of the system.
+---- `partial_chain = true`: a certificate in `ca` is trusted even when it is not a root.
+---- `crl`: lists of revoked certificates (PEM text, a file, or a list). The certificate of the other side must be on none of them, and there must be a
+---  list of its issuer.
+---- `verify`: for a client, `false` accepts any certificate. For a server, `"require"` (or true) and `"optional"` say that clients show a certificate
+---  that one of `ca` has signed.
+---- `min_version`, `max_version`: `"TLSv1.2"` (the least, by default) or `"TLSv1.3"`.
+---- `ciphers`, `curves`: lists in OpenSSL's form (suites of TLS 1.3 begin with `TLS_`).
+---- `alpn`: a list of protocols, the best first. A server that has none in common with the client refuses (`SSL_ALPN`).
+---- `keylog`: a file to append the keys to, or a function that is given each line, for Wireshark. **Anybody who has these keys can read everything.**
 ---
----Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a
----context (nil for this one; it may wait), or a table of contexts by name (`"*.example.org"` too);
----`session_tickets = false`: nothing can be resumed; `ocsp`: the response to staple (DER, or a file).
----Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
+---Options of servers:
 ---
----Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with
----`path`), a key that is none or needs a password (`SSL_KEY`), is not the certificate's
----(`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
+---- `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
+---  context (nil for this one). It may await.
+---- `session_tickets = false`: no session can be resumed.
+---- `ocsp`: the response to staple, as DER or the name of a file.
+---
+---Option of clients: `ocsp = true` checks a stapled response if there is one, `"require"` insists on one.
+---
+---Raises for a bad option. Raises an error object for a file that cannot be read (`ENOENT` …, with `path`), for a key that is not a key or needs a
+---password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`).
 ---```lua
 ---local ok, err = pcall(ssl.context, { role = "server", cert = "no such file" })
 ---print(ok, err.code, err.path)   --> false ENOENT no such file
@@ -9778,16 +9851,19 @@ lwt_ssl_module.library = nil
 ---@return lwt.ssl.Context
 lwt_ssl_module.context = function(opts) end
 
----Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a
----channel, another TLS stream, anything with `read` and `write` that give promises or wait. Gives the
----stream after the handshake. When that fails, a stream that was given stays open (but what was sent
----on it was sent), and a connection made here is closed; cancelling does the same.
+---Begins TLS as the client: on a new connection to an address (see `lwt.net`), or on a stream. A stream is a socket, a channel, another TLS stream, or
+---anything with `read` and `write` that give promises or wait. Gives the TLS stream after the handshake.
 ---
----`opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be
----of, a host's name or an IP address (default: the host connected to; none at all and no `verify =
----false` is an error); `session`: of an earlier connection, to resume it; `timeout`: seconds that the
----handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where
----others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
+---When the handshake fails or is cancelled, a stream that was given stays open (but what was sent on it was sent), and a connection that was made here
+---is closed.
+---
+---`opts` are those of `ssl.context`, or one of them is `context`, and these:
+---
+---- `name`: the name that the certificate must have, a host or an IP address. The default is the host that was connected to. Where there is none,
+---  leaving it out is an error, unless `verify = false` is given.
+---- `session`: of an earlier connection, to resume it.
+---- `timeout`: how many seconds the handshake may take (10).
+---- `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
 ---```lua
 ---local a, b = require "lwt.net".socketpair()
 ---b:write("not TLS at all\n")
@@ -9799,13 +9875,12 @@ lwt_ssl_module.context = function(opts) end
 ---@return lwt.Promise<lwt.ssl.Stream>
 lwt_ssl_module.connect = function(where, opts) end
 
----Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
----context for servers (or its options, and `timeout`, `allow_truncation`). Do it in the task that
----serves the client, not where others are accepted: a client that says nothing is dropped after
----`timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
+---Begins TLS as the server, on a stream with a client at the other end. The options are those of `connect`, with a context for servers: `cert` and `key`
+---or `context`, `timeout`, `allow_truncation`. Call it in the task that serves the client, and not in the loop that accepts: a client that sends nothing
+---takes `timeout` seconds (10) to be dropped. Signing with an RSA key of more than 2048 bits is done on the threadpool.
 ---```lua
----await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
----"-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
+---await(require "lwt.process".exec({ "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---"-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" }, { stderr = "null" }))
 ---local server = ssl.context { role = "server", cert = "server.pem", key = "server.key" }
 ---local a, b = require "lwt.net".socketpair()
 ---local accepting = ssl.accept(a, server)

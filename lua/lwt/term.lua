@@ -1,9 +1,5 @@
---- The terminal: keys, raw mode, size, colours and styles, what is drawn in place, and the small things
---- that programs ask: a bar, a table, a choice.
----
---- A terminal object (`lwt.Terminal`) stands for an input and an output. The functions here are its
---- methods; called without one they work on `term.stdout`, which is the terminal that the program was
---- started on: `term.read_key()` is `term.stdout:read_key()`.
+--- The terminal: keys, raw mode, its size, colours and styles, drawing in place, and what programs ask for again and again: progress bars,
+--- tables, questions.
 ---
 --- ```lua norun
 --- local lwt, term = require "lwt", require "lwt.term"
@@ -13,6 +9,9 @@
 ---   term.printlc { "it was ", term.fg.green, tostring(key) }
 --- end)
 --- ```
+---
+--- A terminal object (`lwt.Terminal`) stands for an input and an output, and the functions here are its methods. A call without a terminal works on
+--- `term.stdout`, the terminal that the program was started on: `term.read_key()` is `term.stdout:read_key()`.
 
 local check = require "lwt.internal.args".outside "lwt.term"
 local key = require "lwt.term.key"

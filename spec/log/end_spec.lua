@@ -146,6 +146,15 @@ describe("lwt.log: at the end", function()
     await(lwt.join(tasks))
   end))
 
+  it("of the state, syslog's records are counted on stderr: no loop sends them any more", spec(function(dir)
+    local out = run(dir, [[
+      local log = require "lwt.log"
+      log.set_default(log.syslog { paths = { "nowhere" } })
+      for i = 1, 3 do log.error("%d", i) end
+    ]])
+    assert.equal("lwt.log: 3 records were not sent to syslog\n", out)
+  end))
+
   it("a logger made of a function that waits is waited for", spec(function(dir)
     local out = run(dir, [[
       local lwt, log = require "lwt", require "lwt.log"

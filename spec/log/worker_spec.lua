@@ -194,6 +194,58 @@ describe("lwt.log: a worker", function()
     for i, line in ipairs(lines) do assert.matches("^" .. i .. " worker %d 7$", line) end
   end))
 
+  it("that ends says its last words, of finalizers", spec(function()
+    local l, list = support.collect()
+    log.set_default(l)
+    local function last_words(gate)
+      local worker_log = require "lwt.log"
+      Mine = setmetatable({}, { __gc = function() worker_log.error "ends" end }) -- luacheck: ignore 111
+      worker_log.error "works"
+      require "lwt".run(gate:recv())
+    end
+    local function count(word)
+      local n = 0
+      for _, text in ipairs(list) do
+        if text == "main error " .. word then n = n + 1 end
+      end
+      return n
+    end
+    for round = 1, 5 do
+      preemptive.set_bounds(0, 3)
+      local gate, jobs = preemptive.channel(3), {}
+      for i = 1, 3 do jobs[i] = preemptive.detach(last_words, gate) end
+      eventually(function() return count "works" == 3 * round end) -- each in a worker of its own
+      for _ = 1, 3 do await(gate:send(true)) end
+      await(lwt.join(jobs))
+      preemptive.set_bounds(0, 1)
+      eventually(function() return count "ends" >= 2 * round end)
+    end
+    preemptive.set_bounds(0, 4)
+  end))
+
+  it("of a worker logs by way of that to the main state, and the last of it is not lost", spec(function(dir)
+    await(fs.write_file(dir .. "/s.lua", [[
+      local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"
+      lwt.run(function()
+        log.set_default(log.file { path = "a", template = "$(message)" }:await())
+        preemptive.detach(function()
+          local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"
+          log.error "outer"
+          lwt.run(preemptive.detach(function()
+            for i = 1, 2500 do require "lwt.log".error("%d", i) end
+          end))
+        end):await()
+      end)
+    ]]))
+    local out, status = await(process.pread({ lua, "s.lua" }, { cwd = dir, stderr = "stdout" }))
+    assert.equal("", out)
+    assert.equal(0, status.code)
+    local lines = support.lines(dir .. "/a")
+    assert.equal("outer", lines[1])
+    assert.equal(2501, #lines)
+    for i = 1, 2500 do assert.equal(tostring(i), lines[i + 1]) end
+  end))
+
   it("that never stops does not keep the main state from its other work, nor from ending", spec(function(dir)
     await(fs.write_file(dir .. "/s.lua", [[
       local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"

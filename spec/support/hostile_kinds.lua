@@ -113,8 +113,8 @@ return function(object, add)
     local listener = net.tcp_listen "127.0.0.1:0":await()
     object("listener", listener)
     object("tcp", net.tcp_connect(listener:address()):await())
-    local ptmx = require "lwt.fs".open("/dev/ptmx", "r+"):await()
-    object("tty", net.tty(ptmx:fileno()))
+    kinds.ptmx = require "lwt.fs".open("/dev/ptmx", "r+"):await() -- (kept: the tty has its descriptor)
+    object("tty", net.tty(kinds.ptmx:fileno()))
   end
   kinds["lwt.fs"] = function()
     local fs = require "lwt.fs"

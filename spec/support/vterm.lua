@@ -15,7 +15,7 @@ local M = {}
 
 local function load()
   local dir = build.temp_dir()
-  local ok, library = pcall(build.module, dir, "spec/support/vterm.c", "vterm", "-lvterm")
+  local ok, library = pcall(build.module, dir, "spec/support/vterm.c", "vterm", { "-lvterm" })
   build.remove_dir(dir)
   if ok then return library end
   if not tostring(library):find("vterm.h: No such file", 1, true) then error(library, 0) end

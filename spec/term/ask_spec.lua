@@ -80,6 +80,20 @@ describe("confirm", function()
       :gsub(" +", " ")))
   end)
 
+  it("fits on any terminal", function()
+    for _, columns in ipairs { 1, 2, 17, 18 } do
+      local answer = lwt.run(function()
+        local r, w = lio.pipe()
+        local screen = lio.make { write = function(text) return #text end }
+        local t = term.open(r, screen, { tty = true, columns = columns, env = { TERM = "xterm" } })
+        local p = t:confirm "Really?\nThis one?"
+        w:write("y"):await()
+        return p:await()
+      end)
+      assert.is_true(answer)
+    end
+  end)
+
   it("is interrupted by Ctrl-C, which gives the terminal back", function()
     local on <close> = run(code:format "nil")
     on:expect "[y/n] "

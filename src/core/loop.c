@@ -171,7 +171,8 @@ static int wait_for_events(lwt_context *c, int may_wait) {
     }
   }
   if (seconds == 0 && c->engine == NULL) return 1;
-  c->may_run = (uint8_t)(may_wait && !c->is_virtual && !c->shuffling && c->stall <= 0);
+  c->may_run = (uint8_t)(may_wait && !c->is_virtual && !c->shuffling && c->stall <= 0 &&
+                         !(c->engine_full && c->engine->nests));
   c->woken = 0;
   lwt_loop_engine_wait(c, seconds);
   c->may_run = 0;

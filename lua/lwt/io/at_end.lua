@@ -22,7 +22,7 @@ end
 
 -- At the end of `run` an error has nobody else to go to than the exception hook. An end that has
 -- gone away is not worth it (`lwt script | head`).
-local function report(err)
+function M.report(err)
   if type(err) == "table" and err.code == "EPIPE" then return end
   lwt.async(error, err, 0)
 end
@@ -32,7 +32,7 @@ local function flush_at_exit()
   for _, ch in ipairs(cio.unflushed(true)) do
     if not M.left_out[ch] then list[#list + 1] = ch end
   end
-  M.flush(list, report)
+  M.flush(list, M.report)
 end
 
 cio.at_exit(function() lwt.at_exit(flush_at_exit) end)

@@ -111,22 +111,30 @@ function M.with_close_connection(f, ch)
   return spawn(run_with_channel, lwt.fulfilled(ch), f)
 end
 
---- Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
---- which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
---- makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
---- With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
---- in clear: close it.
+--- Go on over TLS, on the same channel (STARTTLS). What was written before is sent in clear, first. It is one operation,
+--- which others wait for. What was already read goes into TLS, so a command that an attacker has put in, in clear, makes
+--- the handshake fail.
+---
+--- `opts` are those of `ssl.connect` (rock lwt-ssl). A client has to give `name`, or `verify = false`. With `server = true` they
+--- are those of `ssl.accept`. When the handshake fails the channel is in clear as before: close it.
 ---
 ---@param ch lwt.Channel
 ---@param opts table|lwt.ssl.Context
 ---@return lwt.Promise<lwt.Channel> # the channel itself
 --- ```lua
---- local net = require "lwt.net"
---- local a, b = net.socketpair()
---- b:close()
---- local ch = lio.make { read = function() return nil end, write = function() end }
---- local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
---- print(ok, err.code)   --> false SSL_EOF
+--- await(require "lwt.process".exec({ "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---   "-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" }, { stderr = "null" }))
+--- local server <close> = await(lio.establish_server("127.0.0.1:0", function(ch)
+---   await(ch:read_line())
+---   await(ch:write_line "220 go ahead")
+---   await(ch:upgrade { server = true, cert = "server.pem", key = "server.key" })
+---   await(ch:write_line "hello")
+--- end))
+--- local ch <close> = await(lio.open_connection(server:address()))
+--- await(ch:write_line "STARTTLS")
+--- print(await(ch:read_line()))                            --> 220 go ahead
+--- await(ch:upgrade { name = "localhost", ca = "server.pem" })
+--- print(await(ch:read_line()), ch:tls():version())        --> hello TLSv1.3
 --- ```
 function M.upgrade(ch, opts)
   check_channel(ch, "upgrade")

@@ -274,9 +274,9 @@ end
 --- A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
 --- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
---- With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
---- after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
---- is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
+--- With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
+--- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
+--- `server:set_tls(tls)` changes the certificates for those who connect from then on.
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
 --- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many

@@ -48,13 +48,15 @@ local elsewhere = {
   critical = "fatal",
 }
 
--- __index of what logs.
-function M.missing(_, name)
-  if elsewhere[name] then
-    error(("lwt.log has no '%s'; here it is '%s'"):format(name, elsewhere[name]), 2)
+-- What stands behind what logs: functions that say so. (A table, and not a function that looks: a section
+-- is asked for fields that it may not have with every record.)
+M.elsewhere = {}
+for name, here in pairs(elsewhere) do
+  M.elsewhere[name] = function()
+    error(("lwt.log has no '%s'; here it is '%s'"):format(name, here), 2)
   end
 end
-setmetatable(methods, { __index = M.missing })
+setmetatable(methods, { __index = M.elsewhere })
 
 local sections = {} -- name -> section
 local rules = {} -- see lwt.log.rules

@@ -176,6 +176,11 @@ end
 
 function Sink:close() drop(self) end
 
+-- The state ends, and no loop turns any more.
+function Sink:rest(_, n)
+  if n > 0 then io.stderr:write(("lwt.log: %d records were not sent to syslog\n"):format(n)) end
+end
+
 -- ---- Options --------------------------------------------------------------------
 
 local OPTIONS = {

@@ -48,11 +48,11 @@ end
 
 -- What others have written to those channels, and not flushed.
 local function flush_channels()
-  local list = {}
-  for ch in pairs(left_out or {}) do
-    if not ch:is_closed() and ch:buffered() > 0 then list[#list + 1] = ch end
+  local at_end, list = require "lwt.io.at_end", {}
+  for _, ch in ipairs(uv.io.unflushed()) do
+    if left_out[ch] then list[#list + 1] = ch end
   end
-  require "lwt.io.at_end".flush(list)
+  at_end.flush(list, at_end.report)
 end
 
 local function wait_for_all()

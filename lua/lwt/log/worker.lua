@@ -5,7 +5,7 @@
 -- also has `wake` called there, which takes out what there is. (Nobody waits at the other end: that
 -- would be something that may still come, and no deadlock would be told any more.) In the other, `news`,
 -- it finds the rules when they have changed, for which it looks before each function that it runs, in
--- each turn of a loop of its own, and with each record. A worker that ends closes its channels.
+-- each turn of a loop of its own, and with each record. A worker that ends closes that one.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -111,7 +111,7 @@ end
 
 local function forget_ended()
   for number, box in pairs(boxes) do
-    if box.channel:is_closed() and #box.channel == 0 then boxes[number] = nil end
+    if box.news:is_closed() and #box.channel == 0 then boxes[number] = nil end
   end
 end
 
@@ -145,8 +145,14 @@ function M.attach()
     serving = false,
   }
   boxes[number] = box
-  unwritten.before_end, unwritten.before_close = receive_all, receive_now
-  section.changed = tell_workers
+  if number == 1 then
+    local sending = unwritten.before_end -- of a worker that has workers
+    unwritten.before_end = function()
+      receive_all()
+      if sending then sending() end
+    end
+    unwritten.before_close, section.changed = receive_now, tell_workers
+  end
   return box.channel, box.news, number, box.name, as_values()
 end
 
@@ -245,10 +251,7 @@ function M.join()
   if not ok or not ch then return nil end
   unwritten.before_end = send_pending
   local l = forward(thread, ch, number, name, follow(thread, news, list, pins))
-  l.guard = setmetatable({}, { __gc = function()
-    ch:close()
-    news:close()
-  end })
+  l.guard = setmetatable({}, { __gc = function() news:close() end })
   return l
 end
 

@@ -48,7 +48,7 @@ local function emptied(queue, n)
 end
 
 local function tell(w, err, promise, resolver)
-  if promise then resolver:wakeup_exn(err) end
+  if promise then logger.reject(resolver, err) end
   logger.tell(w, err)
   if promise then promise:state() end
 end
@@ -66,7 +66,7 @@ local function write_once(w)
   w.given_up = false
   if promise then
     w.told = false
-    resolver:wakeup()
+    logger.fulfill(resolver)
   end
 end
 
@@ -76,19 +76,24 @@ local function drain(w)
   unwritten.over(w)
 end
 
+-- Starts the task. Where there is no memory for it, what is in the queue is lost.
+local function begin(w)
+  local ok, err = pcall(w.start)
+  if ok then return end
+  local queue, n, promise, resolver = take(w)
+  w.spare, w.writing, w.running = emptied(queue, n), 0, false
+  pcall(tell, w, err, promise, resolver)
+  unwritten.over(w)
+end
+
 -- A sink that `can_wait` begins in the next turn of the loop: so all that one turn logs is written at
 -- once, and should there be no next turn, because the state ends, all of it is there for `rest`.
-local function start_soon(w) lwt.pause():on_success(w.start) end
+local function begin_soon(w) lwt.pause():on_success(w.begin) end
 
--- (Where there is no memory for it, the next record starts it.)
 local function start(w)
   busy[w] = true
   w.running = true
-  local ok, err = pcall(w.sink.can_wait and start_soon or w.start, w)
-  if ok then return end
-  w.running = false
-  unwritten.over(w)
-  error(err, 0)
+  if not w.sink.can_wait or not pcall(begin_soon, w) then begin(w) end
 end
 
 -- Has the sink write this too; a promise that belongs to all that are written with it.
@@ -144,6 +149,7 @@ function M.new(sink, render)
     queue = {}, spare = {}, n = 0, writing = 0, running = false, woken = false,
   }
   w.start = stored.task(function() drain(w) end)
+  function w.begin() begin(w) end
   w.guard = setmetatable({ writer = w, render = render }, mt)
   return w
 end

@@ -9,8 +9,9 @@ local M = {}
 
 local known = {
   prompt = true, initial = "string", history = true, complete = "function", hint = "function",
-  highlight = "function", validate = "function", multiline = true, mask = "string",
-  on_key = "function", keys = "table", mode = "string", continuation = true, term = true,
+  highlight = "function", note = "function", validate = "function", multiline = true,
+  mask = "string", on_key = "function", keys = "table", mode = "string",
+  continuation = true, term = true,
 }
 
 local function is_prompt(value)

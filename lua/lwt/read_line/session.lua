@@ -7,7 +7,6 @@ local args = require "lwt.internal.args"
 local bindings = require "lwt.read_line.bindings"
 local completing = require "lwt.read_line.completing"
 local editor = require "lwt.read_line.editor"
-local external = require "lwt.read_line.external"
 local history = require "lwt.read_line.history"
 local kills = require "lwt.read_line.kills"
 local mutex = require "lwt.mutex"
@@ -115,9 +114,9 @@ local asked = {
   clear = function(s) s.terminal:clear() end,
   redraw = function(s) s.terminal.region:redraw() end,
   suspend = function(s) await(s.terminal:suspend()) end,
-  edit = function(s) external.edit(s) end,
+  edit = function(s) require "lwt.read_line.external".edit(s) end,
   ["edit-and-accept"] = function(s)
-    if external.edit(s) then accept(s) end
+    if require "lwt.read_line.external".edit(s) then accept(s) end
   end,
   complete = function(s) s.completing:tab() end,
   list = function(s) s.completing:list() end,

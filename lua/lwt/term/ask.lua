@@ -47,7 +47,9 @@ local function question_rows(text, columns)
   local rows, width = {}, 0
   for line in (text .. "\n"):gmatch "(.-)\n" do
     local parts = { line }
-    if style.width(line) >= columns then parts = lwt_text.wrap(style.strip(line), columns - 1) end
+    if style.width(line) >= columns then
+      parts = lwt_text.wrap(style.strip(line), math.max(1, columns - 1))
+    end
     for _, part in ipairs(parts) do
       rows[#rows + 1] = cells.row(part, columns)
       width = style.width(part)

@@ -4,7 +4,7 @@
 -- compiled inside a function that declares it, and joined to the holder by debug.upvaluejoin: so a function of an
 -- earlier line and a later line share the variable, and one that is declared anew is another one.
 --
---   local x, y <const> = ...  return function(...) <the text> ; keep(function() return z end) end
+--   local keep, x, y <const> = ...  return function(...) <the text> ; keep(function() return z end) end
 --
 -- `keep` is called behind the text (before a top-level `return`) and takes what the text has declared. What an
 -- error leaves behind is taken from the stack, by the message handler.
@@ -17,6 +17,8 @@ local Locals = {}
 Locals.__index = Locals
 
 local KEEP = "__lwt_keep"
+-- With such a variable `return f()` is no tail call: what was typed is among the lines of an error.
+local FRAME = "local __lwt_frame <close> = nil "
 
 -- The local variables of a session. `order`: their names, the newest last; `closing`: values that are closed
 -- when the session ends, the newest first.
@@ -50,12 +52,7 @@ function Locals:get(name)
   return true, value
 end
 
-function Locals:forget(name)
-  self.holders[name] = nil
-  for i, other in ipairs(self.order) do
-    if other == name then table.remove(self.order, i) break end
-  end
-end
+function Locals:set(name, value) debug.setupvalue(self.holders[name], 1, value) end
 
 -- A variable <close> lives until the session ends.
 local function keep_closing(self, name, value)
@@ -94,11 +91,15 @@ end
 -- "expression" and the text to be compiled, "statement" and the text, "incomplete", or "error" and the message.
 function M.classify(text, name)
   local expression, asked = as_expression(text)
-  local f, message = load(expression .. "\n", name, "t")
+  -- (A string that has no end on its line is no beginning of anything.)
+  local tokens = source.tokens(text)
+  local open = tokens[1] and tokens[#tokens][1] == "open"
+  local stop = open and not text:find "\\\n?$" and "\n" or ""
+  local f, message = load(expression .. stop, name, "t")
   if f then return "expression", expression end
   if asked then return at_eof(message) and "incomplete" or "error", message end
   local other
-  f, other = load(text .. "\n", name, "t")
+  f, other = load(text .. stop, name, "t")
   if f then return "statement", text end
   if at_eof(message) or at_eof(other) then return "incomplete", other end
   return "error", other
@@ -125,7 +126,7 @@ local function without_close(text, found)
   return text
 end
 
-local function header(locals, text, names)
+local function header(locals, names)
   local list = { KEEP }
   for _, name in ipairs(locals.order) do
     -- (_ENV is meant by every global name.)
@@ -133,20 +134,22 @@ local function header(locals, text, names)
       list[#list + 1] = name .. (locals.const[name] and " <const>" or "")
     end
   end
-  return ("local %s = ... return function(...) "):format(table.concat(list, ", "))
+  return ("local %s = ... return function(...) %s"):format(table.concat(list, ", "), FRAME)
 end
 
 local function footer(list)
   if not list[1] then return "" end
   local parts = {}
-  for i, variable in ipairs(list) do parts[i] = ("function() return %s end"):format(variable.name) end
+  for i, variable in ipairs(list) do
+    parts[i] = ("function() return %s end"):format(variable.name)
+  end
   return (" ;%s(%s) "):format(KEEP, table.concat(parts, ", "))
 end
 
 local function wrapped(locals, text, found, list)
-  local head = header(locals, text, source.names(text))
+  local head = header(locals, source.names(text))
   local at = found.return_at or #text + 1
-  local before = found.return_at and "" or "\n"
+  local before = found.in_comment and not found.return_at and "\n" or ""
   return head .. text:sub(1, at - 1) .. before .. footer(list) .. text:sub(at) .. "\nend"
 end
 
@@ -224,7 +227,7 @@ function M.salvage(locals, f, list)
     local name, value = debug.getlocal(level, i)
     if not name then break end
     if attribs[name] then seen[name] = { value } end
-    if type(value) == "function" and debug.getinfo(value, "S").what == "Lua" then functions[#functions + 1] = value end
+    if type(value) == "function" then functions[#functions + 1] = value end
     i = i + 1
   end
   for _, variable in ipairs(list) do

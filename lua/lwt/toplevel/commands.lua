@@ -23,7 +23,8 @@ M.own = {}
 -- The command that a name, or an unambiguous beginning of one, means.
 function M.find(name)
   local own = M.own[name]
-  if own then return type(own) == "table" and own or { run = function(_, rest) return own(rest) end } end
+  if type(own) == "table" then return own end
+  if own then return { run = function(_, rest) return own(rest) end } end
   if known[aliases[name] or name] then return known[aliases[name] or name] end
   local found
   for _, other in ipairs(order) do
@@ -46,11 +47,10 @@ end
 function M.run(session, name, rest)
   local command = M.find(name)
   if not command then
-    session.complain(session.prefix .. session:style((":%s is no command (:help lists them)"):format(name), "31") .. "\n")
+    session:complain_of((":%s is no command (:help lists them)"):format(name))
     return false
   end
-  local ok = session:run_command(function() return command.run(session, rest) end)
-  return ok
+  return session:run_command(function() return command.run(session, rest) end)
 end
 
 -- ---- Tasks --------------------------------------------------------------------------------------
@@ -68,8 +68,8 @@ function M.list_of_tasks(tasks)
   for i, task in ipairs(tasks) do
     local doing = task.state
     if task.waiting_on then doing = "waits for " .. task.waiting_on end
-    lines[i] = ("  %d  %s%s at %s, since %s\n"):format(i, task.name and printer.plain(task.name) .. ": " or "",
-      doing, task.where, age(task.since))
+    local name = task.name and printer.plain(task.name) .. ": " or ""
+    lines[i] = ("  %d  %s%s at %s, since %s\n"):format(i, name, doing, task.where, age(task.since))
   end
   return table.concat(lines)
 end
@@ -95,7 +95,8 @@ define("cancel", {
 -- ---- Promises -----------------------------------------------------------------------------------
 
 define("nowait", {
-  args = "expr", code = true, help = "takes the promise without waiting; a line tells what becomes of it",
+  args = "expr", code = true,
+  help = "does not wait for the promise; a line tells what becomes of it",
   run = function(session, rest)
     local values = session:values_of_text(rest, true)
     local p = values[1]
@@ -216,7 +217,8 @@ define("history", {
 })
 
 define("quit", {
-  args = "[expr]", code = true, help = "ends the session; at the command line with this exit status",
+  args = "[expr]", code = true,
+  help = "ends the session, with this exit status",
   run = function(session, rest)
     session:quit(rest ~= "" and session:values_of_text(rest) or { n = 0 })
   end,
@@ -225,15 +227,18 @@ define("quit", {
 -- ---- Help ---------------------------------------------------------------------------------------
 
 local function overview()
-  local lines = { "Type Lua. An expression's values are shown; one that is a promise is awaited (Ctrl-C cancels).",
-    "_ and _1 … _9 are the last values; local variables stay; `;` at the end shows nothing.", "" }
+  local lines = {
+    "Type Lua. The values of an expression are shown; a promise is awaited (Ctrl-C cancels it).",
+    "_ and _1 … _9 are the last values; local variables stay; `;` at the end shows nothing.", "",
+  }
   for _, name in ipairs(order) do
     local command = known[name]
-    lines[#lines + 1] = ("  %-18s %s"):format(":" .. name .. (command.args and " " .. command.args or ""), command.help)
+    local usage = ":" .. name .. (command.args and " " .. command.args or "")
+    lines[#lines + 1] = ("  %-18s %s"):format(usage, command.help)
   end
   for name in pairs(M.own) do lines[#lines + 1] = "  :" .. name end
   lines[#lines + 1] = ""
-  lines[#lines + 1] = ":help NAME (or ?NAME) explains a function, a module, a value: :help lwt.spawn, :help string.format"
+  lines[#lines + 1] = ":help NAME (or ?NAME) explains a function, a module, a value: ?lwt.spawn"
   return table.concat(lines, "\n")
 end
 
@@ -241,8 +246,9 @@ define("help", {
   args = "[name]", help = "this; or what a function, a module, a command is",
   run = function(session, rest)
     if rest == "" then return session:page(overview()) end
-    local command = rest:match "^:(%a+)$"
-    if command and M.find(command) then return session:page(":" .. command .. "  " .. (M.find(command).help or "")) end
+    local name = rest:match "^:(%a+)$"
+    local command = name and M.find(name)
+    if command then return session:page((":%s  %s"):format(name, command.help or "")) end
     session:page(require "lwt.toplevel.help".of_text(session, rest))
   end,
 })

@@ -50,7 +50,8 @@ local function users(lines)
   local kept, header = {}, nil
   for i, line in ipairs(lines) do
     -- What was typed is called by the session.
-    if lines[i + 1] and lines[i + 1]:find "^\t%[C%]: in .*'xpcall'$" and is_own(lines[i + 2] or "") then
+    local below, further = lines[i + 1] or "", lines[i + 2] or ""
+    if below:find "^\t%[C%]: in .*'xpcall'$" and is_own(further) then
       line = line:gsub("in function <[^>]*>$", "in main chunk")
     end
     if not line:find "^\t" then
@@ -59,24 +60,27 @@ local function users(lines)
     elseif not is_own(line) then
       if header and header ~= "" then kept[#kept + 1] = header end
       header = nil
-      kept[#kept + 1] = "  " .. line:sub(2)
+      kept[#kept + 1] = "  " .. line:sub(2):gsub("in %l+ '([%w_]+)'$", "in function '%1'")
     end
   end
   return kept
 end
 
 -- The line that was typed is all there is to say.
-local function is_plain(kept, message)
+local function is_plain(kept, message, one_line)
   if #kept ~= 1 then return #kept == 0 end
-  local at = kept[1]:match "^  (.-:%d+): in main chunk$" or kept[1]:match "^  (.-:%d+): in function <.*>$"
+  local line = kept[1]
+  if one_line and line:find ":1: in main chunk$" then return true end
+  local at = line:match "^  (.-:%d+): in main chunk$" or line:match "^  (.-:%d+): in function <"
   return at ~= nil and message:sub(1, #at + 1) == at .. ":"
 end
 
--- The text for an error; `promise`: the rejected one that brought it, where there is one.
-function M.text(err, promise)
+-- The text for an error; `promise`: the rejected one that brought it, where there is one; `one_line`: what was
+-- typed has one line, which need not be told.
+function M.text(err, promise, one_line)
   local message = M.message(err)
   local kept = users(trace_lines(promise or err))
-  if is_plain(kept, message) then return message end
+  if is_plain(kept, message, one_line) then return message end
   return message .. "\n" .. printer.plain(table.concat(kept, "\n"))
 end
 
@@ -85,8 +89,8 @@ function M.whole(err, promise)
   local ok, text = pcall(lwt.traceback, promise or err)
   if not ok then return M.message(err) end
   -- (The first line is the message handler's.)
-  text = text:gsub("(\nin [^\n]*:)\n\t[^\n]*[/\\]toplevel[/\\]session%.lua:%d+: in function <[^\n]*", "%1", 1)
-  return printer.plain(text)
+  local own = "\n\t[^\n]*[/\\]toplevel[/\\]session%.lua:%d+: in function <[^\n]*"
+  return printer.plain((text:gsub("(\nin [^\n]*:)" .. own, "%1", 1)))
 end
 
 return M

@@ -16,7 +16,8 @@ end
 -- Waits for a key: how many rows more, or nil for none.
 local function ask(s, terminal, page)
   terminal:print(s:style("-- more: Space, Enter, q --", "7")):await()
-  local ok, key = pcall(lwt.await, require "lwt.read_line".read_char { term = terminal, prompt = "" })
+  local read_char = require "lwt.read_line".read_char
+  local ok, key = pcall(lwt.await, read_char { term = terminal, prompt = "" })
   terminal:print "\r\27[K":await()
   if not ok or key == nil or key == "q" or key == "Q" then return nil end
   return key == "\n" and 1 or page

@@ -20,7 +20,9 @@ local COLOURS = { string = "32", number = "36", constant = "35", note = "2" }
 
 -- ---- Leaves -------------------------------------------------------------------------------------
 
-local NAMED = { ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\0"] = "\\0", ["\\"] = "\\\\", ['"'] = '\\"' }
+local NAMED = {
+  ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\0"] = "\\0", ["\\"] = "\\\\", ['"'] = '\\"',
+}
 
 local function byte_escape(c) return NAMED[c] or ("\\x%02X"):format(c:byte()) end
 
@@ -129,7 +131,7 @@ end
 local function function_text(f)
   local info = debug.getinfo(f, "S")
   if info.what == "C" then
-    local name = package.loaded["lwt.toplevel.help"] and package.loaded["lwt.toplevel.help"].name_of(f)
+    local name = require "lwt.toplevel.help".name_of(f)
     return name and ("function <%s>"):format(name) or "function: " .. address(f)
   end
   return ("function(%s) <%s:%d>"):format(M.parameters(f), info.short_src, info.linedefined)
@@ -148,7 +150,8 @@ local function promise_node(state, p, depth)
   local values = table.pack(p:state())
   if values[1] == "pending" then return noted(state, "lwt.promise", "pending") end
   if values.n == 1 then return noted(state, "lwt.promise", values[1]) end
-  local node = { open = ("lwt.promise <%s: "):format(values[1]), close = ">", items = {}, tight = true }
+  local open = ("lwt.promise <%s: "):format(values[1])
+  local node = { open = open, close = ">", items = {}, tight = true }
   for i = 2, values.n do node.items[i - 1] = { node = build(state, values[i], depth + 1) } end
   return node
 end
@@ -189,7 +192,7 @@ local function keys_of(t, limits)
   while rawget(t, n + 1) ~= nil do n = n + 1 end
   local keys, count = {}, 0
   for key in next, t do
-    local index = math.type(key) == "integer" and key or math.type(key) == "float" and math.tointeger(key)
+    local index = math.type(key) == "integer" and key
     if not index or index < 1 or index > n then
       count = count + 1
       if count <= limits.items * 100 then keys[count] = key end
@@ -210,8 +213,8 @@ local function key_node(state, key, depth)
   if node.text then
     return { text = "[" .. node.text .. "]", width = node.width + 2 }
   end
-  if node.again then return { text = ("[<%d>]"):format(node.again.id), width = #tostring(node.again.id) + 4 } end
-  local text = ("[%s: %s]"):format(type(key), address(key))
+  local text = node.again and ("[<%d>]"):format(node.again.id)
+    or ("[%s: %s]"):format(type(key), address(key))
   return { text = text, width = #text }
 end
 
@@ -222,7 +225,9 @@ local function add_items(state, node, t, depth)
   for i = 1, min(n, room) do
     items[#items + 1] = { node = build(state, rawget(t, i), depth + 1) }
   end
-  if n > room then items[#items + 1] = { node = leaf(state, ("… %d more"):format(n - room), "note") } end
+  if n > room then
+    items[#items + 1] = { node = leaf(state, ("… %d more"):format(n - room), "note") }
+  end
   local shown = min(#keys, room)
   for i = 1, shown do
     local key = keys[i]
@@ -268,7 +273,7 @@ function build(state, value, depth, plainly)
   if lwt.is_promise(value) then return promise_node(state, value, depth) end
   local name = M.name_of(value)
   if name == "lwt.channel" and kind == "userdata" then return channel_node(state, value) end
-  if name == "lwt.error" and kind == "table" and next(value) ~= nil and not plainly and not state.nodes[value] then
+  if name == "lwt.error" and kind == "table" and not plainly and not state.nodes[value] then
     return error_node(state, value, depth)
   end
   local text = not plainly and own_text(value)
@@ -378,8 +383,10 @@ end
 function M.show_all(values, opts)
   local texts, width = {}, 0
   for i = 1, values.n do
-    texts[i] = M.show(values[i], opts)
-    width = width + (texts[i]:find("\n", 1, true) and math.huge or width_of((texts[i]:gsub("\27%[[%d;]*m", ""))) + 2)
+    local text = M.show(values[i], opts)
+    texts[i] = text
+    if text:find("\n", 1, true) then width = math.huge end
+    width = width + width_of((text:gsub("\27%[[%d;]*m", ""))) + 2
   end
   return table.concat(texts, width - 2 <= (opts and opts.columns or 80) and "\t" or "\n")
 end

@@ -22,7 +22,8 @@ Plain.__index = Plain
 -- opts: prompts (boolean), write(text), incomplete(text)
 function M.plain(input, opts)
   return setmetatable({
-    input = input, prompts = opts.prompts, write = opts.write, incomplete = opts.incomplete, lines = 0,
+    input = input, prompts = opts.prompts, write = opts.write, incomplete = opts.incomplete,
+    lines = 0,
   }, Plain)
 end
 
@@ -80,16 +81,22 @@ end
 
 function Edited:read()
   local line = self.read_line.start(self.opts)
+  self.interrupted = false
   self.line = line
   local ok, text = pcall(await, line:result())
   self.line = nil
+  if self.interrupted then
+    self.interrupted = false
+    error(M.Interrupt, 0)
+  end
   if ok then return text, 0 end
   if text == self.read_line.Interrupt then error(M.Interrupt, 0) end
   error(text, 0)
 end
 
 function Edited:interrupt()
-  if self.line then self.line:abort() end
+  -- (One that has been accepted and is not in the history yet is not run.)
+  if self.line and not self.line:abort() then self.interrupted = true end
 end
 
 function Edited:print(text)

@@ -30,10 +30,10 @@ local FAILED = {} -- raised by what has told its error already
 function M.new(opts)
   local s = setmetatable({
     env = opts.env, name = opts.name or "=stdin", write = opts.write, complain = opts.complain,
-    size = opts.size, interactive = opts.interactive, colour = opts.colour, prefix = opts.prefix or "",
-    args = opts.args or { n = 0 },
+    size = opts.size, interactive = opts.interactive, colour = opts.colour,
+    prefix = opts.prefix or "", args = opts.args or { n = 0 },
     locals = chunk.locals(), reader = nil, foreground = nil, over = nil,
-    values = nil, set = {}, error = nil, nowait = {},
+    values = nil, set = {}, error = nil, nowait = {}, typed = {},
   }, Session)
   return s
 end
@@ -68,7 +68,8 @@ function Session:cut(text)
   end
   local _, more = text:sub(at):gsub("\n", "")
   if more == 0 then return text end
-  return text:sub(1, at - 1) .. self:style(("… %d more lines (:more shows them)"):format(more + 1), "2")
+  local note = ("… %d more lines (:more shows them)"):format(more + 1)
+  return text:sub(1, at - 1) .. self:style(note, "2")
 end
 
 function Session:show(values)
@@ -79,7 +80,12 @@ end
 -- Tells an error; `promise`: what was rejected with it.
 function Session:fail(err, promise)
   self.error = { err, promise }
-  self.complain(self.prefix .. self:style(self:cut(failure.text(err, promise)), "31") .. "\n")
+  self.complain(self.prefix .. self:style(self:cut(failure.text(err, promise, self.one_line)), "31") .. "\n")
+end
+
+-- Tells of something that could not be done, which is no error of the user's code.
+function Session:complain_of(text)
+  self.complain(self.prefix .. self:style(text, "31") .. "\n")
 end
 
 -- The same of something in the background.
@@ -181,9 +187,10 @@ end
 function Session:evaluate(text, silent, lines)
   local kind, code = chunk.classify(text, self.name)
   if kind == "incomplete" or kind == "error" then
-    self:fail(code)
+    self:fail((code:gsub("^stdin:(%d+):", function(n) return ("stdin:%d:"):format(n + lines) end)))
     return false
   end
+  self.one_line = lines == 0 and not text:find("\n", 1, true)
   local f, list = chunk.compile(self.locals, code, self.name, self.env, lines)
   if not f then
     self:fail(list)
@@ -200,8 +207,7 @@ end
 
 -- An evaluation has ended with an error.
 function Session:unwound(err, task)
-  local interrupted = rawequal(err, lwt.Interrupted) or rawequal(err, lwt.Canceled) and self.interrupts > 0
-  if interrupted then
+  if rawequal(err, lwt.Interrupted) or rawequal(err, lwt.Canceled) and self.interrupts > 0 then
     local p = self.awaited_last
     if p then self:remember(table.pack(p)) end
     self.error = { lwt.Interrupted, task }
@@ -217,7 +223,9 @@ end
 function Session:values_of_text(text, unawaited)
   local kind, code = chunk.classify(text, self.name)
   local f, list
-  if kind == "expression" or kind == "statement" then f, list = chunk.compile(self.locals, code, self.name, self.env) end
+  if kind == "expression" or kind == "statement" then
+    f, list = chunk.compile(self.locals, code, self.name, self.env)
+  end
   if not f then
     self:fail(list or code)
     error(FAILED, 0)
@@ -295,7 +303,8 @@ function Session:incomplete(text)
     if not command or not command.code then return false end
     statements = rest
   end
-  if statements:sub(1, 2) == "#!" or is_blank(statements) and not statements:find "%[=*%[" then return false end
+  if statements:sub(1, 2) == "#!" then return false end
+  if is_blank(statements) and not statements:find "%[=*%[" then return false end
   return (chunk.classify(statements, self.name)) == "incomplete"
 end
 
@@ -336,7 +345,8 @@ function Session:interrupt()
   elseif self.interrupts == 1 then
     self.patience = lwt.sleep(PATIENCE)
     self.patience:on_success(function()
-      if self.foreground == task then self:tell(self:style("it cleans up (Ctrl-C again ends it at once)", "2")) end
+      if self.foreground ~= task then return end
+      self:tell(self:style("it cleans up (Ctrl-C again ends it at once)", "2"))
     end)
   end
   task:cancel()
@@ -361,14 +371,58 @@ function Session:page(text)
   require "lwt.toplevel.pager".show(self, text)
 end
 
+-- For a generic `for`: the lines that were typed.
+function Session:entries()
+  if self.history then return self.history:entries() end
+  local i = 0
+  return function()
+    i = i + 1
+    return self.typed[i]
+  end
+end
+
+local function editor_command(path)
+  local program = os.getenv "VISUAL"
+  if not program or program == "" then program = os.getenv "EDITOR" end
+  if not program or program == "" then program = "vi" end
+  -- It may be words of a shell, such as "code --wait".
+  return { "/bin/sh", "-c", program .. ' "$1"', "sh", path }
+end
+
+-- Has a text edited with the user's editor: what came of it, or nil.
+function Session:edit_text(text)
+  if not self.interactive then error("there is nobody to edit it", 0) end
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text, text:find "\n$" and "" or "\n")
+  file:close()
+  local ok, status = pcall(await, require "lwt.process".exec(editor_command(path)))
+  file = io.open(path)
+  text = file and file:read "a"
+  if file then file:close() end
+  os.remove(path)
+  if not ok then error(status, 0) end
+  return status.code == 0 and text or nil
+end
+
+-- Variables of the top level that hold `old` hold `new` from now on.
+function Session:replace(old, new)
+  for _, name in ipairs(self.locals.order) do
+    local found, value = self.locals:get(name)
+    if found and rawequal(value, old) then self.locals:set(name, new) end
+  end
+  for key, value in next, self.env do
+    if rawequal(value, old) then rawset(self.env, key, new) end
+  end
+end
+
 -- The user's tasks that are still at work.
 function Session:tasks()
   local list = {}
   local own = lwt.current()
   for _, task in ipairs(lwt.tasks()) do
-    if task.promise ~= own and task.promise ~= self.task and not failure.is_own_place(task.where) then
-      list[#list + 1] = task
-    end
+    local ours = task.promise == own or task.promise == self.task
+    if not ours and not failure.is_own_place(task.where) then list[#list + 1] = task end
   end
   return list
 end
@@ -412,6 +466,7 @@ local function turn(s)
   end
   if s.asked and text:match "^%s*[yY]%s*$" then return false end
   s.asked = false
+  s.typed[#s.typed + 1] = text
   local went_well = s:take(text, not s.interactive and lines or 0)
   if not went_well then
     s.failed = true

@@ -9,13 +9,15 @@ local find, sub, match = string.find, string.sub, string.match
 local M = {}
 
 local KEYWORDS = {}
-for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return
-  then true until while]]):gmatch "%S+" do
+for word in ([[and break do else elseif end false for function goto if in local nil not or
+  repeat return then true until while]]):gmatch "%S+" do
   KEYWORDS[word] = true
 end
 M.keywords = KEYWORDS
 
-local OPERATORS = { "^%.%.%.", "^%.%.", "^::", "^==", "^~=", "^<=", "^>=", "^//", "^<<", "^>>", "^." }
+local OPERATORS = {
+  "^%.%.%.", "^%.%.", "^::", "^==", "^~=", "^<=", "^>=", "^//", "^<<", "^>>", "^.",
+}
 
 -- Where the long bracket that begins at `i` ends, or nil; nil, nil when there is none there.
 local function long_bracket(text, i)
@@ -79,7 +81,7 @@ end
 
 function M.tokens(text)
   local list, i = {}, 1
-  if sub(text, 1, 1) == "#" then
+  if sub(text, 1, 2) == "#!" then
     i = (find(text, "\n", 1, true) or #text) + 1
   end
   while true do
@@ -105,13 +107,14 @@ function M.code(text)
   return list
 end
 
-local OPENS = { ["function"] = true, ["do"] = true, ["if"] = true, ["repeat"] = true, ["("] = true, ["{"] = true, ["["] = true }
-local CLOSES = { ["end"] = true, ["until"] = true, [")"] = true, ["}"] = true, ["]"] = true }
+local STEPS = {}
+for word in ("function do if repeat ( { ["):gmatch "%S+" do STEPS[word] = 1 end
+for word in ("end until ) } ]"):gmatch "%S+" do STEPS[word] = -1 end
 
 -- How much deeper the code is behind a token.
 function M.step(token)
   if token[1] ~= "keyword" and token[1] ~= "op" then return 0 end
-  return OPENS[token[4]] and 1 or CLOSES[token[4]] and -1 or 0
+  return STEPS[token[4]] or 0
 end
 
 -- How deep the code is in blocks and brackets at its end.
@@ -125,7 +128,9 @@ end
 -- there is, if any; where the attribs <close> are.
 function M.top_level(text)
   local code, depth = M.code(text), 0
+  local tokens = M.tokens(text)
   local found = { locals = {}, closes = {} }
+  found.in_comment = tokens[1] ~= nil and tokens[#tokens][1] == "comment"
   local i = 1
   while i <= #code do
     local token = code[i]

@@ -95,9 +95,13 @@ end
 
 -- Errors of the background and warnings appear above the line; what is returned takes that back.
 local function listen(s)
-  local hook = lwt.async_exception_hook(function(err) s:fail_above(err, nil, "in the background: ") end)
+  local hook = lwt.async_exception_hook(function(err)
+    s:fail_above(err, nil, "in the background: ")
+  end)
   local restore = { function() lwt.async_exception_hook(hook) end }
-  if debug.getinfo(warn, "S").what == "C" then restore[2] = require "lwt.toplevel.warnings".show(s) end
+  local warnings = require "lwt.toplevel.warnings"
+  if debug.getinfo(warn, "S").what == "C" then restore[2] = warnings.show(s) end
+  restore[#restore + 1] = warnings.collect_unseen()
   return restore
 end
 
@@ -155,8 +159,8 @@ function M.run(opts)
   local write = to_channel(output)
   local interactive = opts.prompt ~= false
   local s = session.new {
-    env = opts.env or channel_env(write), write = write, complain = write, interactive = interactive,
-    size = function()
+    env = opts.env or channel_env(write), write = write, complain = write,
+    interactive = interactive, size = function()
       if terminal then return terminal:size() end
       return COLUMNS, ROWS
     end,
@@ -177,12 +181,20 @@ end
 local function banner()
   local parts = { "Lua " .. (require "lwt.core".lua or _VERSION:match "%S+$") }
   if has_uv then parts[2] = "libuv " .. uv.libuv end
-  return ("%s (%s) · await works at the prompt · :help\n"):format(lwt._VERSION, table.concat(parts, ", "))
+  local versions = table.concat(parts, ", ")
+  return ("%s (%s) · await works at the prompt · :help\n"):format(lwt._VERSION, versions)
 end
+
+local function is_fd_terminal(fd)
+  if has_uv then return uv.io.is_terminal(fd) end
+  return os.execute(("test -t %d"):format(fd)) == true
+end
+
+local function is_terminal() return is_fd_terminal(0) and is_fd_terminal(1) end
 
 -- The terminal to edit lines on, or nil.
 local function terminal_of()
-  if not has_uv or not uv.io.is_terminal(0) or not uv.io.is_terminal(1) then return nil end
+  if not has_uv or not is_terminal() or os.getenv "TERM" == "dumb" then return nil end
   local ok, term = pcall(require, "lwt.term")
   return ok and term.stdout or nil
 end
@@ -199,14 +211,17 @@ end
 -- Gives the session.
 function M.standard_session(opts)
   local interactive = opts.interactive
-  if interactive == nil then interactive = opts.prompt ~= false and has_uv and uv.io.is_terminal(0) end
+  if interactive == nil then
+    interactive = opts.prompt ~= false and is_fd_terminal(0)
+  end
   local terminal = interactive and terminal_of() or nil
+  local typed = interactive and is_terminal()
   local write = to_stdout()
   local s = session.new {
     env = opts.env or _G, write = write, interactive = interactive,
-    complain = terminal and write or to_stderr, prefix = terminal and "" or "lwt: ",
-    size = size_of(terminal), colour = terminal ~= nil and opts.colour ~= false and terminal:colors() > 0,
-    args = opts.args,
+    complain = typed and write or to_stderr, prefix = typed and "" or "lwt: ",
+    size = size_of(terminal), args = opts.args,
+    colour = terminal ~= nil and opts.colour ~= false and terminal:colors() > 0,
   }
   s.strict = not interactive
   give_globals(s.env)
@@ -230,6 +245,8 @@ function M.standard(opts)
   end
   local values
   if has_uv then values = uv.interrupt.spare(s.loop, s) else values = s:loop() end
+  -- A terminal that has gone away is no error to be told at the exit.
+  if s.interactive and has_uv then pcall(lwt.await, require "lwt.io".stdout:flush()) end
   return values, s
 end
 

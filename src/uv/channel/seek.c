@@ -228,11 +228,17 @@ static int l_tostring(lua_State *L) {
 }
 
 const luaL_Reg lwt_uv_channel_seeking[] = {
-    {"position", l_position},  {"set_position", l_set_position},
-    {"length", l_length},      {"is_busy", l_is_busy},
-    {"mode", l_mode},          {"fileno", l_fileno},
-    {"_lock", l_lock},         {"_release", l_release},
-    {"_drop", l_drop},         {"_exchange", lwt_uv_channel_l_exchange},
-    {"_forget", l_forget},     {"_tostring", l_tostring},
+    {"position", l_position},
+    {"set_position", l_set_position},
+    {"length", l_length},
+    {"is_busy", l_is_busy},
+    {"mode", l_mode},
+    {"fileno", l_fileno},
+    {"_lock", l_lock},
+    {"_release", l_release},
+    {"_drop", l_drop},
+    {"_exchange", lwt_uv_channel_l_exchange},
+    {"_forget", l_forget},
+    {"_tostring", l_tostring},
     {NULL, NULL},
 };
