@@ -32,8 +32,8 @@ describe("at the prompt", function()
   it("the signature of the call that is typed stands below the line", function()
     local on <close> = prompt.start { columns = 100 }
     on:type "lwt.sleep("
-    on:wait(function() return last_rows(on, 2):find "^> lwt.sleep%(\nlwt.sleep%(s%) → lwt.Promise<nil>  Fulfilled after" end,
-      "the signature")
+    local expected = "^> lwt.sleep%(\nlwt.sleep%(s%) → lwt.Promise<nil>  Fulfilled after"
+    on:wait(function() return last_rows(on, 2):find(expected) end, "the signature")
     on:type "0)"
     on:last "> lwt.sleep(0)"
     on:type "\r"
@@ -92,7 +92,8 @@ describe("at the prompt", function()
     assert.equal("no tasks", on:run ":tasks")
     on:run "for i = 1, 2 do lwt.async(function() lwt.name('w' .. i) await(lwt.sleep(60)) end) end"
     local listed = on:run ":tasks"
-    assert.matches("^  1  w1: waits for a timer at stdin:1, since [%d.]+ s\n  2  w2: waits for a timer at stdin:1", listed)
+    assert.matches("^  1  w1: waits for a timer at stdin:1, since [%d.]+ s\n  2  w2: waits for a timer at stdin:1",
+      listed)
     on:run ":cancel 1"
     assert.matches("^  1  w2: [^\n]*$", on:run ":tasks")
     assert.equal("which one? A number that :tasks has shown", on:run ":cancel 7")

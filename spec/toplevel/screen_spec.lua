@@ -46,7 +46,7 @@ describe("the prompt in tmux", function()
       end
       local env = ("HOME=%s XDG_STATE_HOME=%s XDG_CONFIG_HOME=%s"):format(dir, dir, dir)
       run(("new-session -d -s it -x %d -y 16 '%s %s bin/lwt'"):format(columns, env, LUA))
-      wait "> "
+      wait ":help\n>"
       type_line 'local io = require "lwt.io"'
       type_line(('io.open_connection "localhost:%s"      -- a promise: awaited'):format(port), "open>")
       type_line "p = lwt.sleep(1); :nowait p               -- left alone"

@@ -88,6 +88,15 @@ local function host_of(addr)
   return require "lwt.net".parse_address(addr).host
 end
 
+-- Whom a channel reached that was given a name to connect to: for who looks at it.
+M.peers = setmetatable({}, { __mode = "k" })
+
+local function remember_peer(ch, sock, text)
+  if not text or text:find "^[%d.]+:%d+$" or is_unix(text) then return end
+  local known, address = pcall(sock.getpeername, sock)
+  if known then M.peers[ch] = address end
+end
+
 -- Raises what is wrong with the arguments without a position.
 function M.connect(cio, addr, opts, name)
   local n = name == "open_connection" and 2 or 3
@@ -95,7 +104,9 @@ function M.connect(cio, addr, opts, name)
   local text = type(addr) == "string" and addr or nil
   if not ours.tls then
     return start_connect(addr, rest, name, n):map(function(sock)
-      return channel_on(cio, sock, ours, text)
+      local ch = channel_on(cio, sock, ours, text)
+      remember_peer(ch, sock, text)
+      return ch
     end)
   end
   local ok, host = pcall(host_of, addr) -- what is wrong with it is told by what connects

@@ -81,7 +81,8 @@ end
 -- Tells an error; `promise`: what was rejected with it.
 function Session:fail(err, promise)
   self.error = { err, promise }
-  self.complain(self.prefix .. self:style(self:cut(failure.text(err, promise, self.one_line)), "31") .. "\n")
+  local text = self:cut(failure.text(err, promise, self.one_line))
+  self.complain(self.prefix .. self:style(text, "31") .. "\n")
 end
 
 -- Tells of something that could not be done, which is no error of the user's code.
