@@ -14,7 +14,7 @@ dependencies = {
   "lwt",
 }
 external_dependencies = {
-  GLIB = { header = "glib.h", library = "glib-2.0" },
+  GLIB = { header = "glib-2.0/glib.h", library = "glib-2.0" },
 }
 build = {
   type = "builtin",
@@ -31,7 +31,7 @@ build = {
       },
       defines = { "_GNU_SOURCE" },
       libraries = { "glib-2.0" },
-      incdirs = { "src", "$(GLIB_INCDIR)" },
+      incdirs = { "src", "$(GLIB_INCDIR)/glib-2.0", "$(GLIB_LIBDIR)/glib-2.0/include" },
       libdirs = { "$(GLIB_LIBDIR)" },
     },
     ["lwt.glib"] = "lua/lwt/glib.lua",

@@ -42,7 +42,7 @@ void lwt_glib_disclaim(GMainContext *context) {
   g_mutex_lock(&mutex);
   at = find(context);
   o = *at;
-  if (--o->states == 0) {
+  if (o != NULL && --o->states == 0) {
     *at = o->next;
     g_free(o);
   }

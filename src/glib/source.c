@@ -10,7 +10,7 @@
 #include "glib.h"
 
 #define PRIORITY G_MININT
-#define SHARE 500    /* microseconds: how long lwt goes on before others have a turn */
+#define SHARE 200    /* microseconds: how long lwt goes on before others have a turn */
 #define BUDGET 0.002 /* seconds: about how long one turn of lwt may take */
 
 struct lwt_glib_source {
