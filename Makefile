@@ -259,7 +259,7 @@ tsan:
 	$(DEPS) tsan
 	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
 	$(AGAIN) tsan-run BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)" \
-	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/threads/*_spec.lua spec/preemptive_spec.lua)))"
+	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/threads/*_spec.lua spec/preemptive_spec.lua spec/log/worker_spec.lua)))"
 tsan-run:
 	@$(SPEC_ENV) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
 	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
@@ -293,6 +293,7 @@ fuzz:
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) spec/fuzz.lua $(ARGS)
 	@$(RUN_ENV) $(LUA) spec/fuzz_channel.lua $(ARGS)
+	@$(RUN_ENV) $(LUA) spec/fuzz_line.lua $(ARGS)
 
 soak:
 	$(DEPS) asan

@@ -28,6 +28,16 @@ function M.run(cmd, opts)
   end)
 end
 
+-- Where libuv is, for a compiler in a shell: what make was told, or nothing.
+function M.libuv_places()
+  local places = ""
+  for option, variable in pairs { I = "LIBUV_INCDIR", L = "LIBUV_LIBDIR" } do
+    local dir = os.getenv(variable)
+    if dir and dir ~= "" then places = ("%s -%s%s"):format(places, option, dir) end
+  end
+  return places
+end
+
 local function cc(...)
   local cmd = { os.getenv "CC" or "cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
     "-O1", "-g", "-pthread", "-I" .. lua_include, "-I" .. M.root .. "/src" }

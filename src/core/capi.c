@@ -1,5 +1,5 @@
-/* capi.c: what lwt.h promises. Each function here is the table's entry of that name;
-** the text is in the header. Once the context has ended, those that may raise do, and the
+/* capi.c: the functions of lwt.h. Each is the entry of the table that has its name, and is
+** documented in the header. Once the context has ended, those that may raise do, and the
 ** others do nothing. */
 #include <string.h>
 

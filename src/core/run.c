@@ -73,6 +73,7 @@ static int run_body(lua_State *L) {
     n = lwt_promise_push_values(L, 1, p);
     return n;
   }
+  if (p->state == S_REJECTED) lwt_trace_last(L, c, 1, p);
   if (c->interrupted && (p->state == S_PENDING || p->flags & F_CANCELED))
     pushreg(L, c->r_interrupted);
   else
