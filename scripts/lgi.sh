@@ -29,7 +29,7 @@ if [ -z "$tarball" ]; then
   [ -f "$keys" ] || missing "no $keys"
   echo "deb-src [signed-by=$keys] http://deb.debian.org/debian $release main" >"$work/sources.list"
   apt() {
-    apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+    apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null \
       -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root "$@"
   }
   { apt update && (cd "$work" && apt source --download-only --tar-only lua-lgi); } >"$work/log" 2>&1 \
