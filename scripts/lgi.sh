@@ -33,7 +33,7 @@ if [ -z "$tarball" ]; then
       -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root "$@"
   }
   { apt update && (cd "$work" && apt source --download-only --tar-only lua-lgi); } >"$work/log" 2>&1 \
-    || missing "its source cannot be fetched ($(tail -n 1 "$work/log"))"
+    || missing "its source cannot be fetched ($(grep -m 1 "^[EW]:" "$work/log"))"
   tarball=$(ls "$work"/lua-lgi_*.orig.tar.*)
 fi
 tar -xf "$tarball" -C "$work"
