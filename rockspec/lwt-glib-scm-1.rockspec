@@ -23,7 +23,11 @@ build = {
   modules = {
     ["lwt.glib.core"] = {
       sources = {
+        "src/glib/engine.c",
+        "src/glib/lock.c",
         "src/glib/module.c",
+        "src/glib/owners.c",
+        "src/glib/source.c",
       },
       defines = { "_GNU_SOURCE" },
       libraries = { "glib-2.0" },
@@ -31,6 +35,8 @@ build = {
       libdirs = { "$(GLIB_LIBDIR)" },
     },
     ["lwt.glib"] = "lua/lwt/glib.lua",
+    ["lwt.glib.finish"] = "lua/lwt/glib/finish.lua",
+    ["lwt.glib.lgi"] = "lua/lwt/glib/lgi.lua",
   },
   -- (end)
 }

@@ -42,6 +42,7 @@ build = {
         "src/core/mvar.c",
         "src/core/mvar_direct.c",
         "src/core/nested.c",
+        "src/core/owed.c",
         "src/core/promise.c",
         "src/core/registry.c",
         "src/core/resolve.c",
