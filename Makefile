@@ -292,6 +292,7 @@ fuzz:
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) spec/fuzz.lua $(ARGS)
 	@$(RUN_ENV) $(LUA) spec/fuzz_channel.lua $(ARGS)
+	@$(RUN_ENV) $(LUA) spec/fuzz_line.lua $(ARGS)
 
 soak:
 	$(DEPS) asan

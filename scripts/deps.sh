@@ -76,6 +76,8 @@ look_test() {
   [ -x /usr/sbin/logrotate ] || have logrotate || need logrotate 'logrotate'
   have gzip || need gzip gzip
   have apt-get && [ ! -e /usr/share/lua/5.2/logging.lua ] && need lua-logging LuaLogging
+  # Another terminal, with which the specs of the terminal compare screens.
+  have apt-get && { header vterm.h '' || need libvterm-dev libvterm; }
   look_unicode
 }
 # With these no spec is left out (but what the system or the user cannot do).

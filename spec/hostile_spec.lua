@@ -21,9 +21,9 @@ local groups = {
   "lwt lwt.stream lwt.react lwt.io lwt.net lwt.mvar lwt.pool",
 }
 
-local everything = {} -- the modules of the reference, but for the specs' own
+local everything = {} -- the modules of the reference, but for the specs' own, and what has another loop turn
 for name, module in pairs(require "scripts.docs.read".read().modules) do
-  if not module.internal and name ~= "lwt.test" then everything[#everything + 1] = name end
+  if not module.internal and name ~= "lwt.test" and name ~= "lwt.glib" then everything[#everything + 1] = name end
 end
 table.sort(everything)
 local grouped = table.concat(groups, " ") .. " "
@@ -118,16 +118,18 @@ describe("what was found that way", function()
         assert.is_false(ok)
         assert.matches("^[^\n]*hostile_spec.lua:%d+: " .. words, err)
       end
-      local calls = {
+      local methods = {
         [bar] = { "add", "set", "done" }, [spinner] = { "set", "done" }, [guard] = { "close" },
         [editor] = { "text", "cursor", "bell", "press", "line_start", "line_end", "move", "insert", "set",
           "replace", "delete", "kill", "run" },
         [direct] = { "available", "peek", "skip", "put", "perform" },
         [server] = { "address", "connections", "set_tls", "shutdown" },
       }
-      for object, names in pairs(calls) do
+      for object, names in pairs(methods) do
         for _, name in ipairs(names) do
-          for _, self in ipairs { false, "text", {}, lwt.fulfilled() } do told(".*expected, got", object[name], self) end
+          for _, self in ipairs { false, "text", {}, lwt.fulfilled() } do
+            told(".*expected, got", object[name], self)
+          end
         end
       end
       for _, name in ipairs { "debug", "info", "notice", "warning", "error", "fatal" } do

@@ -28,7 +28,6 @@ local function is_channel(value, method)
 end
 
 local function check(opts)
-  opts = args.options(1, "run", opts, known)
   if opts.term ~= nil and args.type_name(opts.term) ~= "lwt.terminal" then
     args.bad(1, "run", "option 'term': lwt.terminal expected, got " .. args.type_name(opts.term), 1)
   end
@@ -38,7 +37,6 @@ local function check(opts)
   if opts.output ~= nil and not is_channel(opts.output, "write") then
     args.bad(1, "run", "option 'output': channel expected, got " .. args.type_name(opts.output), 1)
   end
-  return opts
 end
 
 --- Runs a prompt: on the terminal, or on the channels `input` and `output` (a socket, say), with plain lines
@@ -56,7 +54,8 @@ end
 ------> 20
 ---```
 function M.run(opts)
-  opts = check(opts)
+  opts = args.options(1, "run", opts, known)
+  check(opts)
   return lwt.spawn(function() return require "lwt.toplevel.start".run(opts) end)
 end
 

@@ -85,7 +85,7 @@ describe("lwt.log: a worker", function()
       worker_log.debug "has seen it"
     end)
     eventually(function() return list[1] == "main info loops" end)
-    for i = 1, 101 do log.load_rules(i % 2 == 1 and "debug" or "fatal") end
+    for i = 1, 101 do log.load_rules(i == 101 and "debug" or i % 2 == 1 and "error" or "fatal") end
     await(looping)
     eventually(function() return list[2] == "main debug has seen it" end)
     -- One that only computes: the records stop.

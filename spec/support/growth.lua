@@ -774,6 +774,10 @@ end)
 on_react("E.app_s", function(x, E) return E.app_s(E.map(x.e, function() return id end), x.e) end)
 on_react("E.run_s", function(x, E) return E.run_s(E.map(x.e, lwt.fulfilled)) end)
 
+local others = require "spec.support.growth_more"
+others.declare(operation, module)
+M.left = others.left
+
 -- ---- Measuring -------------------------------------------------------------------------------
 
 local function memory()

@@ -23,7 +23,7 @@ describe("lwt.toplevel.printer", function()
     assert.equal("{}", show {})
     assert.equal('{ 1, 2, [-1] = 0, [2.5] = 3, ["a b"] = 4, b = 6, ["end"] = 5, [true] = 7 }',
       show { 1, 2, b = 6, [2.5] = 3, [-1] = 0, ["a b"] = 4, ["end"] = 5, [true] = 7 })
-    assert.equal("{ 1, [3] = 3 }", show { 1, nil, 3, [2] = nil })
+    assert.equal("{ 1, [3] = 3 }", show { 1, nil, 3 })
   end)
 
   it("breaks what does not fit, and fills lists of short values", function()
@@ -70,7 +70,8 @@ describe("lwt.toplevel.printer", function()
 
   it("runs nothing of the user's but __tostring, protected", function()
     local function no() error "must not run" end
-    local mt = { __index = no, __newindex = no, __pairs = no, __len = no, __eq = no, __lt = no, __call = no, __name = "my.type" }
+    local mt = { __index = no, __newindex = no, __pairs = no, __len = no, __eq = no, __lt = no, __call = no,
+      __name = "my.type" }
     assert.equal("my.type { 1, a = 2 }", show(setmetatable({ 1, a = 2 }, mt)))
     assert.equal("mine", show(setmetatable({}, { __tostring = function() return "mine" end })))
     assert.equal("{ 1 }", show(setmetatable({ 1 }, { __tostring = no })))
@@ -80,7 +81,8 @@ describe("lwt.toplevel.printer", function()
   end)
 
   it("shows functions with parameters and place, Lua's and lwt's by name", function()
-    assert.matches("^function%(a, b, %.%.%.%) <[^>]*printer_spec.lua:%d+>$", show(function(a, b, ...) return a, b, ... end))
+    assert.matches("^function%(a, b, %.%.%.%) <[^>]*printer_spec.lua:%d+>$",
+      show(function(a, b, ...) return a, b, ... end))
     assert.equal("function <string.rep>", show(string.rep))
     assert.equal("function <print>", show(print))
     assert.equal("function <lwt.sleep>", show(lwt.sleep))

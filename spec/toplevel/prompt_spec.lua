@@ -74,7 +74,8 @@ describe("the prompt", function()
     on:run "local limit <const> = 3"
     assert.equal("3", on:run "limit")
     assert.equal("stdin:1: attempt to assign to const variable 'limit'", on:run "limit = 4")
-    on:run "local function closer(name) return setmetatable({}, { __close = function() print('closed ' .. name) end }) end"
+    on:run("local function closer(name) return setmetatable({}, " ..
+      "{ __close = function() print('closed ' .. name) end }) end")
     on:run "local first <close> = closer 'first'"
     on:run "local second <close> = closer 'second'"
     assert.equal('"table"', on:run "type(first)")
@@ -94,8 +95,8 @@ describe("the prompt", function()
     local on <close> = prompt.start()
     on:type "function f(x)\rif x then\rreturn {\r1,\r}\relse\rreturn 2\rend\rend\r"
     on:ready()
-    assert.equal(table.concat({ "> function f(x)", "    if x then", "      return {", "        1,", "      }", "    else",
-      "      return 2", "    end", "  end" }, "\n"), table.concat(on:rows(), "\n", 2, 10))
+    assert.equal(table.concat({ "> function f(x)", "    if x then", "      return {", "        1,", "      }",
+      "    else", "      return 2", "    end", "  end" }, "\n"), table.concat(on:rows(), "\n", 2, 10))
     assert.equal("{ 1 }   2", on:run "f(true), f()")
     assert.equal('"a\\nb"', on:run "[[a\nb]]")
     assert.equal("3", on:run "1 +\n2")
@@ -156,7 +157,8 @@ describe("the prompt", function()
     on:last "> typing"
     on:type "\21"
     on:settle()
-    on:run "do local p = lwt.spawn(function() lwt.name 'unseen' await(lwt.sleep(0.1)) error('nobody', 0) end) end"
+    on:run("do local p = lwt.spawn(function() lwt.name 'unseen' await(lwt.sleep(0.1)) " ..
+      "error('nobody', 0) end) end")
     on:shows "a rejected promise was never looked at: nobody"
     on:shows "in task 'unseen'"
     on:run "warn('careful')"
@@ -211,7 +213,8 @@ describe("the prompt", function()
 
     it("lets a loop that is interrupted clean up", function()
       local on <close> = prompt.start()
-      on:run "c = setmetatable({}, { __close = function() for i = 1, 1000 do end await(lwt.sleep(0.01)) print 'cleaned' end })"
+      on:run("c = setmetatable({}, { __close = function() for i = 1, 1000 do end " ..
+        "await(lwt.sleep(0.01)) print 'cleaned' end })")
       on:type "do local x <close> = c print 'begun' while true do end end\r"
       on:shows "\nbegun"
       on:type "\3"
@@ -281,7 +284,8 @@ describe("the prompt", function()
 
     it("names the tasks that are at work, and cancels them at the second one, with their cleanup", function()
       local on <close> = prompt.start()
-      on:run "lwt.async(function() lwt.name 'poller' local ok = pcall(await, lwt.sleep(60)) await(lwt.sleep(0.01)) print('poller ended', ok) end)"
+      on:run("lwt.async(function() lwt.name 'poller' local ok = pcall(await, lwt.sleep(60)) " ..
+        "await(lwt.sleep(0.01)) print('poller ended', ok) end)")
       on:type "\4"
       on:shows "a task is still at work:\n  1  poller: waits for a timer at stdin:1"
       on:ready()
@@ -305,7 +309,8 @@ describe("the prompt", function()
     end)
   end)
 
-  for code, status in pairs { ["os.exit(3)"] = 3, [":quit 4"] = 4, [":quit"] = 0, ["os.exit(true)"] = 0, [":exit 5"] = 5 } do
+  local ENDS = { ["os.exit(3)"] = 3, [":quit 4"] = 4, [":quit"] = 0, ["os.exit(true)"] = 0, [":exit 5"] = 5 }
+  for code, status in pairs(ENDS) do
     it(("ends with %d after %s"):format(status, code), function()
       local on <close> = prompt.start()
       on:run "error 'before'"

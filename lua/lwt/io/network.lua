@@ -80,4 +80,7 @@ function M.tls_plan(n, name, make, tls, host, up)
   error(result, 0)
 end
 
+-- Whom a channel reached that was given a name to connect to: for who looks at it.
+M.peers = setmetatable({}, { __mode = "k" })
+
 return M

@@ -4,6 +4,7 @@
 local lwt = require "lwt"
 local failure = require "lwt.toplevel.failure"
 local printer = require "lwt.toplevel.printer"
+local source = require "lwt.toplevel.source"
 
 local M = {}
 
@@ -92,6 +93,14 @@ define("cancel", {
   end,
 })
 
+-- What an expression is called in a line: without comments, and not all of a long one.
+local function label_of(text)
+  local code = source.code(text)
+  local label = text:sub(code[1][2], code[#code][3]):gsub("%s+", " ")
+  if #label > 30 then label = label:sub(1, utf8.offset(label, 0, 28) - 1) .. "…" end
+  return printer.plain(label)
+end
+
 -- ---- Promises -----------------------------------------------------------------------------------
 
 define("nowait", {
@@ -102,9 +111,7 @@ define("nowait", {
     local p = values[1]
     if not lwt.is_promise(p) then error(("%s is no promise"):format(rest), 0) end
     session:remember(values)
-    local label = rest:gsub("%s+", " ")
-    if #label > 30 then label = label:sub(1, 27) .. "…" end
-    label = printer.plain(label)
+    local label = label_of(rest)
     session.nowait[p] = true
     p:on_any(function(...)
       session.nowait[p] = nil

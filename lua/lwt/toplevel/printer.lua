@@ -158,7 +158,8 @@ end
 
 local function channel_node(state, ch)
   local io = package.loaded["lwt.io"]
-  local about = tostring(ch):match "^lwt%.channel:? ?(.*)$" or "?"
+  local about = require "lwt.io.network".peers[ch]
+    or tostring(ch):match "^lwt%.channel:? ?(.*)$" or "?"
   local ok, closed = pcall(io.is_closed, ch)
   if about:find "^0x" or about == "" then about = "" else about = about .. ", " end
   return noted(state, "lwt.channel", M.plain(about) .. (ok and closed and "closed" or "open"))

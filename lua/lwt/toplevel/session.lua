@@ -23,6 +23,7 @@ Session.__index = Session
 M.Session = Session
 
 local LAST = 9 -- _1 … _9
+local KEPT = 1000 -- lines for :history, where there is no file
 local PATIENCE = 1 -- seconds until it is told that an evaluation has not ended after Ctrl-C
 local FAILED = {} -- raised by what has told its error already
 
@@ -80,7 +81,8 @@ end
 -- Tells an error; `promise`: what was rejected with it.
 function Session:fail(err, promise)
   self.error = { err, promise }
-  self.complain(self.prefix .. self:style(self:cut(failure.text(err, promise, self.one_line)), "31") .. "\n")
+  local text = self:cut(failure.text(err, promise, self.one_line))
+  self.complain(self.prefix .. self:style(text, "31") .. "\n")
 end
 
 -- Tells of something that could not be done, which is no error of the user's code.
@@ -136,6 +138,14 @@ local function signal_seen(s)
   s.seen = nil
 end
 
+-- The session itself is cancelled: so is the evaluation, whose cleanup runs.
+local function end_with(s, task, err)
+  s.canceled = true
+  task:cancel()
+  lwt.shield(function() pcall(await, task) end)
+  error(err, 0)
+end
+
 -- Runs f in the foreground, as a task: table.pack(pcall(…)) of it, and the task.
 function Session:run(f, ...)
   local started, go = lwt.task()
@@ -147,7 +157,8 @@ function Session:run(f, ...)
   end, ...)
   self.foreground, self.interrupts = task, 0
   go:wakeup_later()
-  local results = table.pack(pcall(await, task))
+  local results = table.pack(pcall(await, lwt.protected(task)))
+  if not results[1] and task:is_pending() then end_with(self, task, results[2]) end
   self.foreground, self.awaited = nil, nil
   if self.patience then self.patience:cancel() end
   if self.interrupts > 1 and interrupt then interrupt.heard() end
@@ -243,6 +254,7 @@ end
 function Session:run_command(f)
   local ok, result = pcall(f)
   if ok then return result ~= false end
+  if self.canceled then error(result, 0) end
   if result == FAILED then return false end
   if result == reader.Interrupt then
     self.write "\n"
@@ -429,7 +441,7 @@ end
 
 -- At the end of the input: whether to go. Tasks at work are named the first time.
 local function may_leave(s)
-  if not s.interactive then return true end
+  if not s.interactive or not s.owns_tasks then return true end
   local tasks = s:tasks()
   if #tasks == 0 or s.asked then return true end
   s.asked = true
@@ -466,7 +478,11 @@ local function turn(s)
   end
   if s.asked and text:match "^%s*[yY]%s*$" then return false end
   s.asked = false
-  s.typed[#s.typed + 1] = text
+  if not s.history then
+    s.typed[#s.typed + 1] = text
+    if #s.typed > KEPT then table.remove(s.typed, 1) end
+  end
+  if not text:find "^%s*[:?]" then s.last_text = text end
   local went_well = s:take(text, not s.interactive and lines or 0)
   if not went_well then
     s.failed = true
@@ -484,7 +500,7 @@ end
 function Session:loop()
   self.task = lwt.current()
   while not self.over and turn(self) do end
-  if self.interactive then cancel_tasks(self) end
+  if self.interactive and self.owns_tasks then cancel_tasks(self) end
   local err = self.locals:close()
   if err ~= nil then self:fail(err) end
   return self.over or { n = 0 }

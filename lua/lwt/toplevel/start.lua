@@ -173,6 +173,7 @@ function M.run(opts)
     plain_reader(s, opts.input or require "lwt.io".stdin, interactive)
   end
   local values = s:loop()
+  if output.flush then pcall(lwt.await, output:flush()) end
   return table.unpack(values, 1, values.n)
 end
 
@@ -223,7 +224,7 @@ function M.standard_session(opts)
     size = size_of(terminal), args = opts.args,
     colour = terminal ~= nil and opts.colour ~= false and terminal:colors() > 0,
   }
-  s.strict = not interactive
+  s.strict, s.owns_tasks = not interactive, true
   give_globals(s.env)
   if terminal then
     local path = M.history_path()
