@@ -35,6 +35,7 @@ local function http(peer, name, command, mode) return server(peer, name, "http",
 local lwt_server, c_server = "{lua} bench/lwt/serve.lua", "{bin}/serve"
 local luv_server, cqueues_server = "{lua} bench/lua/serve_luv.lua", "{lua} bench/lua/serve_cqueues.lua"
 local copas_server, ocaml_server = "{lua} bench/lua/serve_copas.lua", "{bin}/lwt_serve"
+local glib_server = "{lua} bench/lwt/glib.lua"
 local node_server, py_server = "node bench/node/serve.mjs", "{python} bench/py/serve.py"
 
 local M = {}
@@ -106,6 +107,25 @@ M.rows = {
       echo("uvloop", "uvloop_streams", py_server, "echo_streams"),
     },
     bars = { { "lwt", ">=", 0.92, "libuv_try" }, { "lwt", ">=", 1, "luv_try" } },
+  },
+  {
+    name = "glib_echo", times = 2, title = "echo, with GLib in the loop", per = "message of 64 bytes, sent back",
+    servers = true, size = "50", quick = "50", cpus = "0,1", parts = " connections",
+    runs = {
+      echo("glib", "lwt_alone", glib_server, "alone"), echo("glib", "glib_into_lwt", glib_server, "glib_into_lwt"),
+      echo("glib", "lwt_into_glib", glib_server, "lwt_into_glib"),
+    },
+    bars = { { "glib_into_lwt", ">=", 0.8, "lwt_alone" }, { "lwt_into_glib", ">=", 0.8, "lwt_alone" } },
+  },
+  {
+    name = "glib_timer", times = 2, title = "GLib's timers of 10 ms, under the load of an echo server",
+    per = "timer, set when the one before has fired", size = 300, quick = 50, cpus = "0,1",
+    runs = {
+      { "glib", "{lua} bench/lwt/glib.lua timer glib_alone {size}" },
+      { "glib", "{lua} bench/lwt/glib.lua timer glib_into_lwt {size}" },
+      { "glib", "{lua} bench/lwt/glib.lua timer lwt_into_glib {size}" },
+    },
+    bars = { { "glib_into_lwt", "<=", 1.1, "glib_alone" }, { "lwt_into_glib", "<=", 1.1, "glib_alone" } },
   },
   {
     name = "http", title = "http", per = "request, its head read by lines, the connection kept", servers = true,
@@ -207,6 +227,7 @@ M.peers = {
   { "lua", "plain Lua", "coroutines, io, or a 30-line promise" },
   { "libuv", "C", "libuv or system calls" },
   { "luv", "luv" },
+  { "glib", "GLib", "alone, or with lwt in its loop, or in lwt's" },
   { "cqueues", "cqueues" },
   { "copas", "copas" },
   { "lwt_ocaml", "Lwt (OCaml)" },

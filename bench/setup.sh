@@ -20,10 +20,10 @@ newer() { # target, sources: must it be built?
 }
 CWARN='-std=gnu11 -O2 -Wall -Wextra -Wshadow'
 # shellcheck disable=SC2086 # flags
-module() { # a Lua module in C
+module() { # a Lua module in C, libraries
   newer "$out/$1.so" "bench/c/$1.c" src/lwt.h || return 0
   case $(uname -s) in Darwin) flags='-bundle -undefined dynamic_lookup' ;; *) flags=-shared ;; esac
-  $CC $CWARN -fPIC $flags -I"$LUA_INCDIR" -Isrc "bench/c/$1.c" -o "$out/$1.so.new" && mv "$out/$1.so.new" "$out/$1.so"
+  $CC $CWARN -fPIC $flags -I"$LUA_INCDIR" -Isrc "bench/c/$1.c" -o "$out/$1.so.new" ${2-} && mv "$out/$1.so.new" "$out/$1.so"
 }
 # shellcheck disable=SC2086
 program() { # name, libraries
@@ -43,13 +43,15 @@ program hold || exit 1
 program load || exit 1
 program uv -luv || exit 1
 program serve -luv || exit 1
+pkg-config --exists glib-2.0 2>/dev/null && module glib "$(pkg-config --cflags --libs glib-2.0)"
 
 # ---- The peers: is it here, its packages, its version -------------------------------------------
 
 old_paths='package.path = package.path .. ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;/usr/share/lua/5.1/?.lua"'
-peers='luv cqueues copas lwt_ocaml node uvloop lualogging python'
+peers='glib luv cqueues copas lwt_ocaml node uvloop lualogging python'
 version() {
   case $1 in
+    glib) [ -f "$BUILD/lwt/glib/core.so" ] && [ -f "$out/glib.so" ] && pkg-config --modversion glib-2.0 ;;
     luv) "$LUA" -e 'print(require "luv".version_string())' ;;
     cqueues) "$LUA" -e "$old_paths" -e 'print(require "cqueues".VERSION)' ;;
     copas) "$LUA" -e "$old_paths" -e 'print((require "copas"._VERSION:gsub("Copas ", "")))' ;;
@@ -64,6 +66,7 @@ version() {
 python() { if [ -x /usr/bin/python3 ]; then /usr/bin/python3 "$@"; else python3 "$@"; fi; }
 packages() {
   case $1 in
+    glib) echo libglib2.0-dev ;;
     luv) echo lua-luv ;;
     cqueues) echo lua-cqueues ;;
     copas) echo lua-copas lua-socket lua-coxpcall ;;

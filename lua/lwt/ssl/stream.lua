@@ -10,6 +10,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
+local args = require "lwt.internal.args"
 local due = require "lwt.internal.due"
 local fifo = require "lwt.ssl.fifo"
 
@@ -223,9 +224,7 @@ local function withdraw_read(s, entry)
 end
 
 local function check(s, name)
-  if getmetatable(s) ~= Stream then
-    error(("bad argument #1 to '%s' (TLS stream expected, got %s)"):format(name, type(s)), 3)
-  end
+  if getmetatable(s) ~= Stream then args.wrong(1, name, "TLS stream", s, 1) end
 end
 
 local function read(s, n)
@@ -252,14 +251,9 @@ function Stream.read(s, n)
   check(s, "read")
   if n == nil then
     n = MOST
-  elseif math.type(n) ~= "integer" then
-    local integer = type(n) == "number" and math.tointeger(n)
-    if not integer then
-      error(("bad argument #1 to 'read' (integer expected, got %s)"):format(type(n)), 2)
-    end
-    n = integer
+  elseif math.type(n) ~= "integer" or n < 1 then
+    n = args.integer(2, "read", n, 1)
   end
-  if n < 1 then error("bad argument #1 to 'read' (must be at least 1)", 2) end
   return read(s, n)
 end
 
@@ -302,8 +296,7 @@ local function joined(data, name)
     list = list and parts[i] ~= nil
   end
   if list then return table.concat(parts) end
-  error(("bad argument #1 to '%s' (string, lwt.bytes or a list of them expected, got %s)"):format(
-    name, type(data)), 3)
+  args.wrong(2, name, "string, lwt.bytes or a list of them", data, 1)
 end
 
 local sent = fulfilled()
@@ -418,7 +411,7 @@ function Stream.export_keying_material(s, label, n, about)
   check(s, "export_keying_material")
   if s.gone then error("'export_keying_material' on a closed TLS stream", 2) end
   local ok, key = pcall(s.conn.export, s.conn, label, n, about)
-  if not ok then error((key:gsub("to 'export'", "to 'export_keying_material'")), 2) end
+  if not ok then args.pass_on(key, "export_keying_material") end
   return key
 end
 

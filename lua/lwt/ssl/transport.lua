@@ -1,5 +1,6 @@
 -- Internal: what carries TLS: anything with `read` and `write`. A transport is
 -- { read = function() → promise of a string or nil, write = function(s) → promise, close = …,
+-- forget = what drops what could not be written, where something is kept,
 -- socket = a socket of lwt.net, where it is one: the part in C takes bytes straight from it }.
 
 local lwt = require "lwt"
@@ -28,6 +29,7 @@ local function of_channel(ch)
       return ch:flush()
     end,
     close = function() return ch:close() end,
+    forget = function() ch:_forget() end,
   }
 end
 

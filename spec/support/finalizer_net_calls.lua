@@ -1,18 +1,12 @@
--- Operations of sockets, listeners, datagrams, pollers and buffers for finalizer.lua.
+-- Operations of lwt.net and lwt.bytes for finalizer.lua: single calls, on what has arrived already or is
+-- yet to come. (What two ends say to each other: finalizer_net_talks.lua.)
 local kit = require "spec.support.finalizer"
 local lwt = require "lwt"
 local bytes = require "lwt.bytes"
 local net = require "lwt.net"
-local await, equal = lwt.await, kit.equal
+local await, equal, tcp_pair = lwt.await, kit.equal, kit.tcp_pair
 
 local WHOLE = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-local function tcp_pair()
-  local l <close> = await(net.tcp_listen "127.0.0.1:0")
-  local accepted = l:accept()
-  local a = await(net.tcp_connect(l:address()))
-  return a, await(accepted)
-end
 
 local function close(s)
   for _, x in ipairs(s.open) do x:close() end

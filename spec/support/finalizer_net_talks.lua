@@ -1,8 +1,9 @@
--- Operations of lwt.net for finalizer.lua: sockets, datagrams, names, readiness, listeners.
+-- Operations of lwt.net for finalizer.lua: what two ends say to each other, by many calls; names,
+-- readiness, listeners. (Single calls: finalizer_net_calls.lua.)
 local kit = require "spec.support.finalizer"
 local lwt = require "lwt"
 local net = require "lwt.net"
-local await, equal = lwt.await, kit.equal
+local await, equal, tcp_pair = lwt.await, kit.equal, kit.tcp_pair
 
 local whole = kit.text(20000)
 
@@ -11,13 +12,6 @@ local made = 0
 local function path()
   made = made + 1
   return ("%s/lwt-finalizer-%d-%d"):format(dir, require "lwt.process".getpid(), made)
-end
-
-local function tcp_pair()
-  local l <close> = await(net.tcp_listen "127.0.0.1:0")
-  local accepted = l:accept()
-  local a = await(net.tcp_connect(l:address()))
-  return a, await(accepted)
 end
 
 local function unix_pair()
