@@ -11796,7 +11796,7 @@ lwt_toplevel_module.commands = nil
 ---```lua
 ---local lio = require "lwt.io"
 ---local input = lio.of_bytes "x = 20\nx + 1, 'a'\nlwt.sleep(0.01):map(function() return 'slept' end)\n:quit x\n"
----local output, shown = lio.make { write = function(s) io.write(s) return #s end }
+---local output = lio.make { write = function(s) print((s:gsub("\n$", ""))) return #s end }
 ---print(await(toplevel.run { input = input, output = output, env = { lwt = lwt }, prompt = false }))
 ------> 21 "a"
 ------> "slept"
