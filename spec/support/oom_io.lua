@@ -243,9 +243,9 @@ section("standard channels, pipes and files as channels", function()
     end)
     try(function()
       fs.write_file(dir .. "/file", "one\ntwo\n"):await()
-      local lines = {}
-      for line in io.lines_of_file(dir .. "/file") do lines[#lines + 1] = line end
-      return table.concat(lines, ",")
+      local texts = {}
+      for line in io.lines_of_file(dir .. "/file") do texts[#texts + 1] = line end
+      return table.concat(texts, ",")
     end)
     try(function()
       local ch <close> = io.open_file(dir .. "/file", "r+"):await()
