@@ -11797,14 +11797,14 @@ lwt_toplevel_module.commands = nil
 ---```lua
 ---local lio = require "lwt.io"
 ---local input = lio.of_bytes "x = 20\nx + 1, 'a'\nlwt.sleep(0.01):map(function() return 'slept' end)\n:quit x\n"
----local output, shown = lio.make { write = function(s) io.write(s) return #s end }
+---local output = lio.make { write = function(s) print((s:gsub("\n$", ""))) return #s end }
 ---print(await(toplevel.run { input = input, output = output, env = { lwt = lwt }, prompt = false }))
 ------> 21 "a"
 ------> "slept"
 ------> 20
 ---```
 ---@param opts? {input?: lwt.Channel, output?: lwt.Channel, term?: lwt.Terminal, env?: table, prompt?: boolean}
----@return lwt.Promise any ... fulfilled at its end: with the values given to `:quit`, or none
+---@return lwt.Promise<any> # fulfilled at its end: with the values given to `:quit`, or none
 lwt_toplevel_module.run = function(opts) end
 
 return lwt_module

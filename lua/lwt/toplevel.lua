@@ -43,11 +43,11 @@ end
 --- there, or edited ones on `term`, a terminal object of `lwt.term`. `env` is the table of global variables
 --- (default `_G`; on channels, one whose `print` writes to `output`). `prompt = false` shows no prompts.
 ---@param opts? {input?: lwt.Channel, output?: lwt.Channel, term?: lwt.Terminal, env?: table, prompt?: boolean}
----@return lwt.Promise any ... fulfilled at its end: with the values given to `:quit`, or none
+---@return lwt.Promise<any> # fulfilled at its end: with the values given to `:quit`, or none
 ---```lua
 ---local lio = require "lwt.io"
 ---local input = lio.of_bytes "x = 20\nx + 1, 'a'\nlwt.sleep(0.01):map(function() return 'slept' end)\n:quit x\n"
----local output, shown = lio.make { write = function(s) io.write(s) return #s end }
+---local output = lio.make { write = function(s) print((s:gsub("\n$", ""))) return #s end }
 ---print(await(toplevel.run { input = input, output = output, env = { lwt = lwt }, prompt = false }))
 ------> 21 "a"
 ------> "slept"
