@@ -11803,7 +11803,7 @@ lwt_toplevel_module.commands = nil
 ------> 20
 ---```
 ---@param opts? {input?: lwt.Channel, output?: lwt.Channel, term?: lwt.Terminal, env?: table, prompt?: boolean}
----@return lwt.Promise any ... fulfilled at its end: with the values given to `:quit`, or none
+---@return lwt.Promise<any> # fulfilled at its end: with the values given to `:quit`, or none
 lwt_toplevel_module.run = function(opts) end
 
 return lwt_module
