@@ -190,6 +190,30 @@ describe("lwt on a terminal", function()
     shell.remove_dir(dir)
   end)
 
+  it("goes on whatever is done to the global variables", function()
+    local on <close> = prompt.start()
+    on:run "io = require 'lwt.io'"
+    on:run "table, string, os, math, debug, coroutine = {}, 'text', nil, 1, nil, nil"
+    on:run "type, next, pairs, ipairs, pcall, error, select = nil"
+    on:run "setmetatable, getmetatable, rawget, tostring, require, await, lwt, _ENV._G = nil"
+    assert.equal("{ 1, 2 }", on:run "{ 1, 2 }")
+    assert.equal("stdin:1: attempt to call a nil value (global 'error')", on:run "error 'x'")
+    assert.matches("^lwt.channel", on:run "io.of_bytes 'x'")
+    assert.matches("^io.of_bytes is", (on:run ":help io.of_bytes":gsub("^lwt.io.of_bytes%(", "io.of_bytes is")))
+    on:run ":tasks"
+    on:type "io.of_b\t"
+    on:shows "> io.of_bytes"
+    on:type "\21"
+    on:settle()
+    on:type "print 'begun' while true do end\r"
+    on:shows "\nbegun"
+    on:type "\3"
+    on:shows "interrupted"
+    on:settle()
+    on:type "\4"
+    ends(on, "exited", 0)
+  end)
+
   it("keeps what is typed ahead", function()
     local on <close> = prompt.start()
     on:type "await(lwt.sleep(0.3))\r'one'\r'two'\r"

@@ -108,6 +108,7 @@ describe("the prompt", function()
   it("shows an error with the user's lines alone, and :bt the whole", function()
     local on <close> = prompt.start()
     assert.equal("stdin:1: oops", on:run "error 'oops'")
+    assert.equal('"stdin:1: oops"', on:run "_err")
     on:run "function f()\n  error 'deep'\nend"
     on:run "function g()\n  f()\nend"
     assert.equal("stdin:2: deep\n  stdin:2: in function 'f'\n  stdin:2: in function 'g'\n  stdin:1: in main chunk",

@@ -39,6 +39,15 @@ function M.new(opts)
   return s
 end
 
+-- Variables that the user has given another value are the user's.
+local function set_last(s, name, value)
+  local env = s.env
+  local now = rawget(env, name)
+  if now ~= nil and not rawequal(now, s.set[name]) then return end
+  rawset(env, name, value)
+  s.set[name] = value
+end
+
 -- ---- Showing ------------------------------------------------------------------------------------
 
 -- Shows a text on lines of its own, above the line where one is edited.
@@ -78,9 +87,10 @@ function Session:show(values)
   self.write(self:cut(printer.show_all(values, self:printing())) .. "\n")
 end
 
--- Tells an error; `promise`: what was rejected with it.
+-- Tells an error, which is `_err` then; `promise`: what was rejected with it.
 function Session:fail(err, promise)
   self.error = { err, promise }
+  set_last(self, "_err", err)
   local text = self:cut(failure.text(err, promise, self.one_line))
   self.complain(self.prefix .. self:style(text, "31") .. "\n")
 end
@@ -104,15 +114,6 @@ function Session:warn(text)
 end
 
 -- ---- The last values ----------------------------------------------------------------------------
-
--- Variables that the user has given another value are the user's.
-local function set_last(s, name, value)
-  local env = s.env
-  local now = rawget(env, name)
-  if now ~= nil and not rawequal(now, s.set[name]) then return end
-  rawset(env, name, value)
-  s.set[name] = value
-end
 
 function Session:remember(values)
   if values.n == 0 then return end
