@@ -190,6 +190,24 @@ describe("lwt on a terminal", function()
     shell.remove_dir(dir)
   end)
 
+  it("can be had by a program, on its terminal, and leaves its tasks alone", function()
+    local dir = shell.temp_dir()
+    shell.write(dir .. "/program.lua", [[
+      local lwt, toplevel = require "lwt", require "lwt.toplevel"
+      shared = 41
+      local other = lwt.spawn(function() lwt.await(lwt.sleep(0.01)) return "other" end)
+      print("values", lwt.await(toplevel.run()))
+      print(lwt.await(other))
+      local ok, err = pcall(lwt.await, lwt.with_timeout(0.01, lwt.wait()))
+      print(err)]])
+    local on <close> = prompt.start { args = { dir .. "/program.lua" }, dir = dir }
+    assert.equal("42", on:run "shared + 1")
+    on:type ":quit 1, 'two'\r"
+    ends(on, "exited", 0)
+    assert.matches("values +1 +two\nother\ntimeout$", on:text())
+    shell.remove_dir(dir)
+  end)
+
   it("goes on whatever is done to the global variables", function()
     local on <close> = prompt.start()
     on:run "io = require 'lwt.io'"
