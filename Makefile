@@ -116,6 +116,7 @@ help:
 	@echo "make format        clang-format over src/ (format-check only looks)"
 	@echo "make docs          doc/reference/ and types/ from the sources (docs-check only looks)"
 	@echo "make site          the documentation as HTML in $(BUILD)/site; site-check opens it in a browser"
+	@echo "make lgi           GLib, GIO and GTK for Lua 5.4 in $(LGI); gtk-check clicks on examples/downloads.lua"
 	@echo "make coverage      branch coverage of src/core and src/uv"
 	@echo "make fuzz          seeded random runs against models; ARGS=\"SEED COUNT\""
 	@echo "make soak          everything at once, SOAK_SECONDS=600, under the address sanitizer; ARGS=SEED"

@@ -24,6 +24,10 @@ local node = { "node", "node bench/node/bench.mjs {row} {size}" }
 local uvloop = { "uvloop", "{python} bench/py/bench.py {row} {size}" }
 local lualogging = { "lualogging", "{lua} bench/lua/lualogging.lua {row} {size}" }
 local python = { "python", "{python} bench/py/log.py {row} {size}" }
+-- Who edits a line, and a typist.
+local function edit(peer, command)
+  return { peer, ("{bin}/typist {row}:%s {size} 200 %s"):format(peer, command) }
+end
 local function uv(arguments) return { "libuv", "{bin}/uv {row} " .. arguments } end
 
 -- A server, and the load it gets.
@@ -219,6 +223,29 @@ M.rows = {
     runs = { lwt "log", plain, lualogging, python },
     bars = { { "lwt", "<=", 2, "os.date" }, { "lwt", "<", 1, "lualogging" }, { "lwt", "<", 1, "python" } },
   },
+  {
+    name = "edit_line", title = "a key in a line",
+    per = "key, typed at the end of a line (processor time), on a pseudo-terminal",
+    size = "10,1000,100000", quick = "10,1000", parts = " characters",
+    runs = { edit("lwt", "{lua} bench/lwt/line.lua edit 0"), edit("readline", "{bin}/edit") },
+    bars = {
+      { "lwt", "<=", 1.1, unit = "bytes each", of = "bytes" },
+      { "lwt_middle", "<=", 200, unit = "bytes each", of = "bytes" },
+      { "lwt", "<=", 200000, unit = "ns" },
+    },
+  },
+  {
+    name = "keys", computes = true, title = "keys", per = "byte, read as a key (lwt_typed) or as a part of a paste",
+    size = 1000000, quick = 100000,
+    runs = { lwt "line" },
+    bars = { { "lwt_paste", "<=", 1000, unit = "ns" } },
+  },
+  {
+    name = "text_lines", title = "lines of text", per = "line of a file of 200 MB, decoded", needs = "lines",
+    cpus = "0,1", rounds = 3,
+    runs = { lwt "line" },
+    bars = { { "lwt", "<=", 2, "lwt_bytes" } },
+  },
 }
 
 -- Words for the peers, in the order of the table and the picture.
@@ -235,6 +262,7 @@ M.peers = {
   { "uvloop", "Python, uvloop" },
   { "lualogging", "LuaLogging" },
   { "python", "Python's logging" },
+  { "readline", "GNU readline" },
 }
 
 return M

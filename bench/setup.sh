@@ -44,11 +44,12 @@ program load || exit 1
 program uv -luv || exit 1
 program serve -luv || exit 1
 pkg-config --exists glib-2.0 2>/dev/null && module glib "$(pkg-config --cflags --libs glib-2.0)"
+program typist || exit 1
 
 # ---- The peers: is it here, its packages, its version -------------------------------------------
 
 old_paths='package.path = package.path .. ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;/usr/share/lua/5.1/?.lua"'
-peers='glib luv cqueues copas lwt_ocaml node uvloop lualogging python'
+peers='glib luv cqueues copas lwt_ocaml node uvloop lualogging python readline'
 version() {
   case $1 in
     glib) [ -f "$BUILD/lwt/glib/core.so" ] && [ -f "$out/glib.so" ] && pkg-config --modversion glib-2.0 ;;
@@ -59,6 +60,10 @@ version() {
     node) node --version ;;
     lualogging) "$LUA" -e "$old_paths" -e 'print((require "logging"._VERSION:gsub("LuaLogging ", "")))' ;;
     python) python -c 'import sys, logging; print(sys.version.split()[0])' ;;
+    readline)
+      printf '#include <stdio.h>\n#include <readline/readline.h>\nv RL_VERSION_MAJOR RL_VERSION_MINOR\n' | $CC -E -P -x c - |
+        sed -n 's/^v \([0-9]*\) \([0-9]*\)$/\1.\2/p' | grep .
+      ;;
     uvloop) python -c 'import sys, uvloop; print(uvloop.__version__, "on Python", sys.version.split()[0])' ;;
   esac 2>/dev/null
 }
@@ -74,6 +79,7 @@ packages() {
     node) echo nodejs ;;
     lualogging) echo lua-logging ;;
     python) echo python3 ;;
+    readline) echo libreadline-dev ;;
     uvloop) echo python3 python3-uvloop ;;
   esac
 }
@@ -110,6 +116,9 @@ for peer in $peers; do
         fi
       done
       found="$found, OCaml $(ocamlopt -version)"
+    fi
+    if [ "$peer" = readline ]; then
+      program edit -lreadline || { echo "make bench: readline's program does not build"; continue; }
     fi
     echo "$peer $found" >>"$out/peers.new"
   else

@@ -29,11 +29,11 @@ if [ -z "$tarball" ]; then
   [ -f "$keys" ] || missing "no $keys"
   echo "deb-src [signed-by=$keys] http://deb.debian.org/debian $release main" >"$work/sources.list"
   apt() {
-    apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+    apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null \
       -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root "$@"
   }
   { apt update && (cd "$work" && apt source --download-only --tar-only lua-lgi); } >"$work/log" 2>&1 \
-    || missing "its source cannot be fetched ($(tail -n 1 "$work/log"))"
+    || missing "its source cannot be fetched ($(grep -m 1 "^[EW]:" "$work/log"))"
   tarball=$(ls "$work"/lua-lgi_*.orig.tar.*)
 fi
 tar -xf "$tarball" -C "$work"

@@ -23,7 +23,7 @@ local count = math.tointeger(arg[2]) or 1000
 local seed_path = os.getenv "FUZZ_SEED"
 
 print(("%d lines of %d steps from seed %d%s"):format(count, STEPS, first,
-  vterm.why and ", without libvterm: " .. vterm.why or ""))
+  vterm.why and ", without libvterm: there is no " .. vterm.why or ""))
 local began = os.clock()
 for seed = first, first + count - 1 do
   if seed_path then

@@ -5988,7 +5988,8 @@ lwt_condition_module.broadcast_exn = lwt_Condition.broadcast_exn
 ---@class lwt.engine.module
 local lwt_engine_module = {}
 
----The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own.
+---The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own, `"glib"` where `lwt.glib` has
+---joined libuv's with a loop of GLib's.
 ---```lua
 ---print(engine.name())   --> uv
 ---```

@@ -23,7 +23,8 @@ end
 
 local use_uv = of_uv "use"
 
---- The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own.
+--- The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own, `"glib"` where `lwt.glib` has
+--- joined libuv's with a loop of GLib's.
 ---@return string
 --- ```lua
 --- print(engine.name())   --> uv

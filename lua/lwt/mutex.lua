@@ -62,8 +62,10 @@ local function lock_later(m)
 end
 
 guard.__close = owing(function(g)
-  if not g.mutex.locked then return "attempt to unlock a free mutex" end
-  let_go(g.mutex)
+  local m = g.mutex
+  if not m.locked then return "attempt to unlock a free mutex" end
+  if m.queue.n > 0 and wake(m.queue, g) then return end -- (as let_go, without the call)
+  m.locked = false
 end)
 
 -- Given the lock and cancelled at the same time, the task lets go of it again. (Still pending it is

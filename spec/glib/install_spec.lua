@@ -62,6 +62,34 @@ describe("lwt.glib.install", function()
     assert.same({ "uv", "glib", "uv" }, steps)
   end)
 
+  it("can be removed, and installed again, in a promise's callback, in a hook and in a finalizer", function()
+    local net = require "lwt.net"
+    for _, again in ipairs { false, true } do
+      glib.install()
+      local function change()
+        glib.remove()
+        if again then glib.install() end
+      end
+      lwt.run(function()
+        local a, b = net.socketpair()
+        for _ = 1, 5 do
+          local read = b:read():map(change) -- called by an event of libuv's
+          await(a:write "x")
+          await(read)
+          await(lwt.sleep(0.001):map(change))
+          setmetatable({}, { __gc = change })
+          collectgarbage()
+          local p, r = lwt.wait()
+          g.timeout(1, function() r:wakeup() end)
+          if not again then glib.install() end
+          await(p:map(change))
+        end
+        a:close() b:close()
+      end)
+      glib.remove()
+    end
+  end)
+
   it("can be installed in a task of a run that is under way", function()
     local fired
     lwt.run(function()

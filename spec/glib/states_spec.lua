@@ -48,3 +48,37 @@ describe("another Lua state", function()
     assert.equal(0, result.code)
   end)
 end)
+
+describe("another loop of libuv's", function()
+  it("may be adopted while GLib is there, and both go on", function()
+    local source, dir = require "spec.glib.source".library()
+    local loop = build.library(dir, build.root .. "/spec/support/loop.c", "loop", { "-luv" })
+    local result = require "spec.support.script".run(([[
+      local lwt, glib, engine = require "lwt", require "lwt.glib", require "lwt.engine"
+      local g = assert(package.loadlib(%q, "luaopen_source"))()
+      local loop = assert(package.loadlib(%q, "luaopen_loop"))()
+      local process = require "lwt.process"
+      local function body()
+        local nested = g.loop()
+        lwt.async(function()
+          print(lwt.await(process.exec { "sh", "-c", "exit 5" }).code)
+          g.quit(nested)
+        end)
+        g.run(nested)
+      end
+      glib.install()
+      engine.adopt(loop.new())
+      lwt.run(body)
+      glib.remove()
+      glib.install { mode = "lwt_into_glib" }
+      loop.timer(20)
+      body()
+      lwt.async(function() while loop.fired() == 0 do lwt.await(lwt.sleep(0.005)) end print "fired" end)
+      while loop.fired() == 0 do glib.iter(true) end
+      glib.iter(true)
+      lwt.run(lwt.sleep(0.02))
+    ]]):format(source, loop))
+    lwt.run(build.remove_dir(dir))
+    assert.equal("5\n5\nfired\n", result.out, result.err)
+  end)
+end)

@@ -96,6 +96,7 @@ describe("lwt.log: a worker", function()
     eventually(function() return #list > 2 end)
     log.load_rules "fatal"
     await(computing)
+    await(l:close()) -- what is still on its way
     preemptive.set_bounds(0, 4)
   end))
 

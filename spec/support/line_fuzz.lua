@@ -193,7 +193,8 @@ function M.script(program)
   local parts = { ("%d columns, %d rows, prompt %q, cut %d"):format(program.columns, program.rows, program.prompt,
     program.cut) }
   for _, what in ipairs(program) do
-    parts[#parts + 1] = what[3] and ("  %s %d %d"):format(what[1], what[2], what[3]) or ("  %s %q"):format(what[1], what[2])
+    local format = what[3] and "  %s %d %d" or "  %s %q"
+    parts[#parts + 1] = format:format(what[1], what[2], what[3])
   end
   return table.concat(parts, "\n")
 end

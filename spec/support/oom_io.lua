@@ -243,9 +243,9 @@ section("standard channels, pipes and files as channels", function()
     end)
     try(function()
       fs.write_file(dir .. "/file", "one\ntwo\n"):await()
-      local lines = {}
-      for line in io.lines_of_file(dir .. "/file") do lines[#lines + 1] = line end
-      return table.concat(lines, ",")
+      local texts = {}
+      for line in io.lines_of_file(dir .. "/file") do texts[#texts + 1] = line end
+      return table.concat(texts, ",")
     end)
     try(function()
       local ch <close> = io.open_file(dir .. "/file", "r+"):await()
@@ -270,12 +270,12 @@ section("a program's both ends", function()
   return limited(function()
     say(pcall(lwt.await, process.pmap({ "cat" }, "through"):map(function(text) return text end)))
     say(pcall(lwt.await, process.pwrite({ "sh", "-c", "cat >/dev/null" }, "away"):map(function() end)))
-    local ok, lines = pcall(function()
+    local ok, text = pcall(function()
       local out = {}
       for line in process.pread_lines { "printf", "a\\nb\\n" } do out[#out + 1] = line end
       return table.concat(out, ",")
     end)
-    say(ok, lines)
+    say(ok, text)
   end)
 end)
 

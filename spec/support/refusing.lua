@@ -88,7 +88,7 @@ function M.run(script, options, stride, setting, uv)
     program, why = build("oom", "oom", "oom", { "core" }, "", "")
   end
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, setting, ("%s %s %d"):format(options, script, stride), 300)
+  look(program, setting, ("%s %s %d"):format(options, script, stride), 900)
 end
 
 -- Runs the script of the server with every stride-th call of libuv and the system refused.
@@ -97,7 +97,7 @@ function M.run_calls(options, stride)
   if os.getenv "LWT_UNDER" then stride = 1 end -- faster without a sanitizer
   local program, why = build_calls()
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, nil, ("%s spec/support/oom_io.lua %d"):format(options, stride), 300)
+  look(program, nil, ("%s spec/support/oom_io.lua %d"):format(options, stride), 900)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
@@ -105,7 +105,7 @@ function M.run_finalizers(name, stride)
   leave_out()
   local program, why = build_uv("finalizer", "finalizer")
   if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
-  look(program, nil, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 600)
+  look(program, nil, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 900)
 end
 
 return M

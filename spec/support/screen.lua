@@ -449,7 +449,7 @@ local function is_empty(row)
 end
 
 -- Another size: rows are cut or filled, and not wrapped anew; where there are fewer, empty ones at the
--- bottom go first, and then those at the top.
+-- bottom go first, and then those at the top. Of a wide character that is cut the whole stays, in one column.
 function Screen:resize(columns, rows)
   while self.height > rows do
     if self.y < self.height and is_empty(self.cells[self.height]) then
@@ -470,7 +470,6 @@ function Screen:resize(columns, rows)
     local row = self.cells[y]
     for x = columns + 1, self.columns do row[x] = nil end
     for x = self.columns + 1, columns do row[x] = BLANK end
-    if row[columns].char ~= "" and width(utf8.codepoint(row[columns].char)) == 2 then row[columns] = BLANK end
   end
   self.columns, self.top, self.bottom = columns, 1, rows
   move(self, self.x, self.y)

@@ -1,7 +1,7 @@
 -- libvterm beside our own small terminal (spec.support.screen): the same bytes must show the same. It is
 -- Debian's libvterm-dev, which `make test` installs there; elsewhere it is left out.
 --
---   local judge = vterm.new(80, 24)      nil where there is no libvterm: vterm.why says so; and in one column
+--   local judge = vterm.new(80, 24)      nil where there is none: vterm.why says what is missing; and in one column
 --   judge:feed(bytes) judge:resize(80, 24)
 --   judge:differs(screen)                nil, or in words where it shows something else than the screen
 --
@@ -19,7 +19,7 @@ local function load()
   build.remove_dir(dir)
   if ok then return library end
   if not tostring(library):find("vterm.h: No such file", 1, true) then error(library, 0) end
-  M.why = "there is no vterm.h, Debian's libvterm-dev"
+  M.why = "vterm.h (Debian's libvterm-dev)"
   return nil
 end
 

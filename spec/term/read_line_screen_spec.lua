@@ -102,7 +102,8 @@ describe("the screen of a line that is edited", function()
 
   it("has the same rows however they are asked for", function()
     local layout = require "lwt.read_line.layout"
-    local parts = { "\n", "\n\n", "abc", ("x"):rep(8), ("y"):rep(10), ("z"):rep(25), "日", "e\u{301}", "\t", "\1", " ", "👍🏽" }
+    local parts = { "\n", "\n\n", "abc", ("x"):rep(8), ("y"):rep(10), ("z"):rep(25), "日", "e\u{301}", "\t", "\1",
+      " ", "👍🏽" }
     math.randomseed(7)
     for round = 1, 200 do
       local text = {}

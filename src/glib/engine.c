@@ -7,6 +7,8 @@
 */
 #include "glib.h"
 
+#define OFTEN 50 /* microseconds: while lwt does not wait, GLib is asked after so long */
+
 static double engine_now(void *data) {
   const lwt_glib *g = data;
   return g->inner->now(g->inner_data);
@@ -87,31 +89,42 @@ static int poll_both(lwt_glib *g, int timeout) {
 
 /* A turn of both. The callbacks may remove us, and install us again. */
 static void turn(lwt_glib *g, double seconds) {
-  GMainContext *context = g_main_context_ref(g->context);
   const lwt_engine *inner = g->inner;
   void *inner_data = g->inner_data;
   int readable, ready = poll_both(g, lwt_glib_milliseconds(seconds));
   readable = lwt_glib_source_was_readable(g);
   if (ready) lwt_glib_enter(g, dispatch, g);
   if (readable || inner->due(inner_data) == 0) inner->wait(inner_data, 0);
-  g_main_context_release(context);
-  g_main_context_unref(context);
+}
+
+/* Was GLib asked just now? A turn of the scheduler may take a tenth of a microsecond, where a task
+** yields for ever; asking GLib takes two. */
+static int was_served(lwt_glib *g) {
+  gint64 now = g_get_monotonic_time();
+  if (now - g->served < OFTEN) return 1;
+  g->served = now;
+  return 0;
 }
 
 static void engine_wait(void *data, double seconds) {
   lwt_glib *g = data;
+  GMainContext *context;
   /* GLib turns already, further down on the stack or in another thread; or it is not for us. */
   if (g->context == NULL || !g->serves || g->inside > 0 ||
-      !g_main_context_acquire(g->context)) {
+      (seconds == 0 && was_served(g)) || !g_main_context_acquire(g->context)) {
     g->inner->wait(g->inner_data, seconds);
     return;
   }
+  context = g_main_context_ref(g->context);
   if (seconds != 0 && g->inner->due(g->inner_data) == 0) {
     /* What was begun has to be in libuv's epoll set before anybody waits for that. */
     g->inner->wait(g->inner_data, 0);
     seconds = g->lwt->due(g->lwt);
   }
-  turn(g, seconds);
+  if (g->context == context && g->serves)
+    turn(g, seconds); /* (what waits may remove us) */
+  g_main_context_release(context);
+  g_main_context_unref(context);
 }
 
 static const lwt_engine glib_engine = {.name = "glib",

@@ -71,16 +71,26 @@ static gboolean check(GSource *source) {
   return FALSE;
 }
 
+static int l_find_lock(lua_State *L) {
+  lwt_glib_lock_find(lua_touserdata(L, 1), L);
+  return 0;
+}
+
 /* step(record): protected, for lwt->step_within raises what nobody caught. */
 static int l_step(lua_State *L) {
-  lwt_glib *g = lua_touserdata(L, 1);
-  lwt_glib_lock_find(g, L);
+  const lwt_glib *g = lua_touserdata(L, 1);
   g->lwt->step_within(g->lwt, L, BUDGET);
   return 0;
 }
 
 static void step(lwt_glib *g) {
   lua_State *L = g->lwt->main;
+  if (!lua_checkstack(L, 4)) return;
+  if (g->lock == NULL) { /* (lgi may have been loaded since) */
+    lua_pushcfunction(L, l_find_lock);
+    lua_pushlightuserdata(L, g);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  }
   lwt_glib_lock_enter(g);
   if (lua_checkstack(L, 4)) {
     g->inside++;

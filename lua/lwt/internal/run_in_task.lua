@@ -2,25 +2,19 @@
 -- prompt. There the loop turns already, and `run` runs its argument as a task and waits for it.
 
 local lwt = require "lwt"
+local args = require "lwt.internal.args"
 
 local M = {}
 
 local allowed = setmetatable({}, { __mode = "k" })
 local run -- lwt's own
 
-local function is_callable(x)
-  local mt = debug.getmetatable(x)
-  return type(x) == "function" or type(mt) == "table" and rawget(mt, "__call") ~= nil
-end
-
 local function install()
   run = lwt.run
   function lwt.run(x, ...)
     if not allowed[lwt.current() or false] then return run(x, ...) end
     if lwt.is_promise(x) then return lwt.await(x) end
-    if not is_callable(x) then
-      error("bad argument #1 to 'run' (promise or function expected, got " .. type(x) .. ")", 2)
-    end
+    if not args.is_callable(x) then args.wrong(1, "run", "promise or function", x) end
     return lwt.await(lwt.spawn(x, ...))
   end
 end

@@ -210,7 +210,8 @@ function List:find(needle, from, direction, prefix, unlike)
   for share = share_of(from), share_of(last), direction do
     if find(joined(self, share, direction).text, needle, 1, true) then
       local all = places(self, share, direction)
-      local number, offset = find_in(self, all, begin_at(all, from, direction), needle, prefix, unlike)
+      local at = begin_at(all, from, direction)
+      local number, offset = find_in(self, all, at, needle, prefix, unlike)
       if number then return number, offset end
     end
   end

@@ -197,12 +197,14 @@ end
 
 -- ---- Interrupts ---------------------------------------------------------------------------------
 
-local heard = require "lwt.internal.uvneeded"("lwt.read_line").interrupt.heard
+local interrupt = require "lwt.internal.uvneeded"("lwt.read_line").interrupt
+local heard = interrupt.heard
 
 local listening = 0 -- sessions that have Ctrl-C
 local before
 
--- Ctrl-C is the session's until the guard is closed.
+-- Ctrl-C is the session's until the guard is closed. Where a loop of the program's never lets it hear of that,
+-- the loop is broken, or the third one ends the process (unless the program sees to Ctrl-C itself).
 local function own_interrupts(s)
   if not s.terminal.tty or not s.terminal.in_tty then return nil end
   if listening == 0 then before = lwt.interrupts(false) end
@@ -211,10 +213,12 @@ local function own_interrupts(s)
   local handler = require("lwt.signal").on("INT", function()
     if not heard() then s:interrupt() end
   end)
+  if before and listening == 1 then interrupt.breaks(true) end
   return setmetatable({}, {
     __close = function()
-      handler:stop()
       listening = listening - 1
+      if before and listening == 0 then interrupt.breaks(false) end
+      handler:stop()
       if listening == 0 then lwt.interrupts(before) end
     end,
   })
