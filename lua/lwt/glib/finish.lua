@@ -12,7 +12,8 @@ local lwt = require "lwt"
 
 local function quark_of(lgi, err)
   local ok, name = pcall(function()
-    return lgi.GLib.quark_to_string(require "lgi.core".record.field(err, lgi.GLib.Error._field.domain))
+    local domain = require "lgi.core".record.field(err, lgi.GLib.Error._field.domain)
+    return lgi.GLib.quark_to_string(domain)
   end)
   return ok and name or nil
 end
