@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include <openssl/x509.h>
 
@@ -43,6 +43,34 @@ void lwt_ssl_fault_errno(fault *f, int err, const char *path) {
   f->path = path;
   lwt_ssl_fault_set(f, errno_name(err), "%s", strerror(err));
 }
+
+/* ---- Of a session ------------------------------------------------------------------- */
+
+static faults no_memory = {{.code = "ENOMEM", .message = "not enough memory"},
+                           {.code = "ENOMEM", .message = "not enough memory"}};
+
+static faults *faults_of(session *s) {
+  if (s->faults == NULL) s->faults = calloc(1, sizeof *s->faults);
+  return s->faults != NULL ? s->faults : &no_memory; /* (which nobody writes to) */
+}
+
+fault *lwt_ssl_fault(session *s) {
+  return &faults_of(s)->last;
+}
+
+fault *lwt_ssl_checked(session *s) {
+  return &faults_of(s)->checked;
+}
+
+int lwt_ssl_has_fault(const session *s) {
+  return s->faults != NULL && s->faults->last.code[0] != '\0';
+}
+
+int lwt_ssl_has_checked(const session *s) {
+  return s->faults != NULL && s->faults->checked.code[0] != '\0';
+}
+
+/* ---- From OpenSSL ------------------------------------------------------------------- */
 
 /* Reasons of the SSL library that have a code of their own. */
 typedef struct known {
@@ -117,6 +145,10 @@ static int lacks_memory(void) {
 
 void lwt_ssl_fault_take(fault *f) {
   unsigned long e = ERR_peek_error();
+  if (f == &no_memory.last || f == &no_memory.checked) {
+    ERR_clear_error();
+    return;
+  }
   if (lacks_memory()) {
     lwt_ssl_fault_set(f, "ENOMEM", "not enough memory");
   } else if (e != 0) {

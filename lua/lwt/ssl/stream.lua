@@ -4,12 +4,16 @@
 -- Any operation may produce something to send, a read too, and any may have to wait for what the peer
 -- sends. So one piece of code sends (`pump_out`: at most one write of the transport at a time, in the
 -- order in which OpenSSL made the records) and one receives (`pump_in`: at most one read at a time,
--- and only while somebody waits for plaintext); readers and writers stand in queues of their own. No
+-- and only while somebody waits for plaintext); readers and writers stand in lines of their own. No
 -- code here waits for the other direction. Any allocation may run a finalizer that calls any of
--- this: what a function has taken out of a queue is its own.
+-- this: what a function has taken out of a line is its own.
+--
+-- Nearly every read and write of a socket of lwt.net needs none of this: `conn:pull` and `conn:put`
+-- do it in C. `slow_in` and `slow_out` say that the lines have to be looked at.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
+local csession = require "lwt.ssl.core"
 local due = require "lwt.internal.due"
 local fifo = require "lwt.ssl.fifo"
 
@@ -24,23 +28,28 @@ Stream.__index = Stream
 M.metatable = Stream
 
 local MOST = 65536    -- bytes that a read gives unless told otherwise
-local CHUNK = 65536   -- what is encrypted in one go, as src/ssl/transfer.c has it
 local UNSENT = 131072 -- above so many bytes to be sent nothing more is read, which might add to it
 local GRACE = 1       -- seconds that a close has for what is still to be sent
 
--- `lower` is what carries it, `opts` has allow_truncation.
-function M.new(conn, transport, lower, opts)
+-- `below` is what carries it, in the words of `kind` (lua/lwt/ssl/transport.lua).
+function M.new(conn, kind, below, opts)
+  local slow = not kind.is_socket
   local s = setmetatable({
-    conn = conn, transport = transport, lower = lower, reads = fifo.new(), writes = fifo.new(),
-    receiving = false, sending = false, socket = transport.socket,
+    conn = conn, kind = kind, below = below, slow_in = slow, slow_out = slow,
     truncation = opts.allow_truncation,
   }, Stream)
-  s.on_data = function(data) M.received(s, data) end
-  s.on_no_data = function(err) M.not_received(s, err) end
-  s.on_sent = function() M.sent(s) end
-  s.on_not_sent = function(err) M.not_sent(s, err) end
+  conn:carry(not slow and below or nil, s, s.truncation)
   return s
 end
+
+-- Made when somebody first stands in it.
+local function line(s, name)
+  local q = s[name] or fifo.new()
+  s[name] = q
+  return q
+end
+
+local function first(q) return q and q:first() end
 
 -- ---- Sending --------------------------------------------------------------------------------
 
@@ -56,11 +65,7 @@ local function resolve(entry, err)
 end
 
 local function fail_writes(s, err)
-  while true do
-    local entry = s.writes:pop()
-    if not entry then return end
-    resolve(entry, err)
-  end
+  while first(s.writes) do resolve(s.writes:pop(), err) end
 end
 
 -- Encrypt what the first in the queue has, if the last piece is gone. True when it has no more.
@@ -82,24 +87,31 @@ end
 -- Give the transport what there is. False when that takes time.
 local function send(s, out)
   s.sending = true
-  local ok, p = pcall(s.transport.write, out)
+  local ok, p = pcall(s.kind.write, s.below, out)
   if not ok then p = rejected(p) end
   local state, err = p:state()
   if state == "pending" then
     s.sending = p
-    p:on_any(s.on_sent, s.on_not_sent)
+    p:on_any(function() M.sent(s) end, function(e) M.sent(s, e) end)
     return false
   end
-  s.sending = false
+  s.sending = nil
   if state == "rejected" then s.write_error = s.write_error or err end
   return true
 end
 
-local function pump_out(s)
+-- May `conn:put` be asked?
+local function look_out(s)
+  s.slow_out = not s.kind.is_socket or s.sending or s.gone or s.ended or s.write_error ~= nil
+    or first(s.writes) ~= nil or s.conn:pending() > 0
+end
+
+local function push_out(s)
   while not s.sending and not s.gone do
-    local entry = s.writes:first()
+    local entry = first(s.writes)
     local over = entry and s.conn:pending() == 0 and encrypt(s, entry)
-    local out = not s.write_error and not (s.socket and s.conn:send(s.socket)) and s.conn:output()
+    local out = not s.write_error and not (s.kind.is_socket and s.conn:send(s.below))
+      and s.conn:output()
     if s.write_error then
       fail_writes(s, s.write_error)
       return
@@ -108,11 +120,17 @@ local function pump_out(s)
     elseif not entry then
       return
     end
-    if over and not s.write_error and entry == s.writes:first() then
+    if over and not s.write_error and entry == first(s.writes) then
       s.writes:pop()
       resolve(entry)
     end
   end
+end
+
+local function pump_out(s)
+  s.slow_out = true
+  push_out(s)
+  if not s.gone then look_out(s) end
 end
 M.pump_out = pump_out
 
@@ -148,17 +166,17 @@ end
 
 -- Ask the transport for more: true when it has come at once.
 local function receive(s)
-  if s.socket and s.conn:receive(s.socket) then return true end
+  if s.kind.is_socket and s.conn:receive(s.below) then return true end
   s.receiving = true
-  local ok, p = pcall(s.transport.read)
+  local ok, p = pcall(s.kind.read, s.below)
   if not ok then p = rejected(p) end
   local state, data = p:state()
   if state == "pending" then
     s.receiving = p
-    p:on_any(s.on_data, s.on_no_data)
+    p:on_any(function(x) M.received(s, x) end, function(e) M.not_received(s, e) end)
     return false
   end
-  s.receiving = false
+  s.receiving = nil
   if state == "fulfilled" then
     s.conn:feed(data)
   else
@@ -167,10 +185,17 @@ local function receive(s)
   return true
 end
 
-local function pump_in(s)
+-- May `conn:pull` be asked?
+local function look_in(s)
+  s.slow_in = not s.kind.is_socket or s.gone or s.receiving or s.back ~= nil
+    or s.read_error ~= nil or first(s.reads) ~= nil
+end
+
+local function serve_line(s)
   while not s.gone do
-    local entry = s.reads:pop()
+    local entry = first(s.reads)
     if not entry then return end
+    s.reads:pop()
     local ok, data, why = pcall(take, s, entry.n)
     if not ok then data, why = nil, data end
     if data or why ~= "more" then
@@ -184,43 +209,80 @@ local function pump_in(s)
   end
 end
 
+local function pump_in(s)
+  s.slow_in = true
+  serve_line(s)
+  look_in(s)
+end
+
 local function go_on(s)
   pump_in(s)
   if not s.gone and s.conn:pending() > 0 then pump_out(s) end
 end
 
 function M.received(s, data)
-  s.receiving = false
+  s.receiving = nil
   if s.gone then return end
   s.conn:feed(data)
   go_on(s)
 end
 
 function M.not_received(s, err)
-  s.receiving = false
-  if s.gone or rawequal(err, lwt.Canceled) and s.reads:is_empty() then return end
+  s.receiving = nil
+  if s.gone then return end
   if not rawequal(err, lwt.Canceled) then s.read_error = err end
   go_on(s)
 end
 
-function M.sent(s)
-  s.sending = false
+function M.sent(s, err)
+  s.sending = nil
+  if err ~= nil then s.write_error = s.write_error or err end
   pump_out(s)
-  if not s.gone then pump_in(s) end
-end
-
-function M.not_sent(s, err)
-  s.sending = false
-  s.write_error = s.write_error or err
-  pump_out(s)
+  if s.gone then return end
+  pump_in(s)
+  if not s.gone then s.conn:go_on() end
 end
 
 -- Nobody waits for plaintext any more: nothing is read for nobody.
 local function withdraw_read(s, entry)
   s.reads:remove(entry)
   local p = s.receiving
-  if s.reads:is_empty() and p and p ~= true then p:cancel() end
+  if first(s.reads) == nil and p and p ~= true then p:cancel() end
 end
+
+-- Of a read that has waited in C: its promise is settled there.
+local Settler = {}
+Settler.__index = Settler
+function Settler.wakeup(r, data) csession.settle(r.promise, true, data) end
+function Settler.wakeup_exn(r, err) csession.settle(r.promise, false, err) end
+
+-- The read that waits in C goes to the line, as its first.
+local function line_up(s, promise, n)
+  if not promise then return end
+  local resolver = setmetatable({ promise = promise }, Settler)
+  local entry = { n = n, promise = promise, resolver = resolver }
+  s.slow_in = true
+  line(s, "reads"):put_back(entry)
+  promise:on_cancel(function() withdraw_read(s, entry) end)
+end
+
+-- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
+local function receive_for(s, promise)
+  local p = s.kind.read(s.below)
+  promise:on_cancel(function() p:cancel() end)
+  p:on_any(function(data)
+    if not s.gone then s.conn:feed(data) end
+    csession.settle(promise, true)
+  end, function(err) csession.settle(promise, false, err) end)
+end
+
+csession.attend(function(s, promise, n)
+  if s.gone then return end
+  if not promise then return pump_out(s) end
+  if n == 0 then return receive_for(s, promise) end
+  line_up(s, promise, n)
+  go_on(s)
+end)
 
 local function check(s, name)
   if getmetatable(s) ~= Stream then
@@ -228,12 +290,15 @@ local function check(s, name)
   end
 end
 
-local function read(s, n)
-  if any_due[1] and cancel_due() then return later(read, s, n) end
+local function slow_read(s, n)
+  if any_due[1] and cancel_due() then return later(slow_read, s, n) end
   if s.gone then return rejected(lwt.Closed) end
-  if s.reads:is_empty() then
+  s.slow_in = true
+  line_up(s, s.conn:withdraw())
+  if first(s.reads) == nil then
     local data, why = take(s, n)
     if why ~= "more" then
+      look_in(s)
       if s.conn:pending() > 0 then pump_out(s) end
       if data then return fulfilled(data) end
       if why == "end" then return fulfilled(nil) end
@@ -243,9 +308,24 @@ local function read(s, n)
   local promise, resolver = task()
   local entry = { n = n, promise = promise, resolver = resolver }
   promise:on_cancel(function() withdraw_read(s, entry) end)
-  s.reads:push(entry)
+  line(s, "reads"):push(entry)
   go_on(s)
   return promise
+end
+
+local function read(s, n)
+  if not s.slow_in and not (any_due[1] and cancel_due()) then
+    local promise = s.conn:pull(n)
+    if promise then return promise end
+  end
+  return slow_read(s, n)
+end
+
+-- A part of a handshake's task: feed the connection with what comes next.
+function M.receive(s)
+  local promise = not s.slow_in and s.conn:pull(0)
+  if promise then return await(promise) end
+  s.conn:feed(await(s.kind.read(s.below)))
 end
 
 function Stream.read(s, n)
@@ -280,7 +360,8 @@ local function begin(s, entry)
     if entry.at == 0 and not entry.last then s.writes:remove(entry) end
   end)
   if entry.last then s.ended = true end
-  s.writes:push(entry)
+  s.slow_out = true
+  line(s, "writes"):push(entry)
   pump_out(s)
   return promise
 end
@@ -308,22 +389,13 @@ end
 
 local sent = fulfilled()
 
--- The way that nearly every write goes: nobody is before it, it is encrypted in one go (so that nobody
--- comes between its parts), and the socket takes it at once. False when it is another way;
--- `entry` knows whether it is encrypted.
-local function write_at_once(s, entry)
-  if not s.socket or #entry.data > CHUNK or s.sending or s.gone or s.ended or s.write_error
-    or not s.writes:is_empty() or s.conn:pending() > 0 or any_due[1] and cancel_due() then
-    return false
-  end
-  entry.at = s.conn:write(entry.data, 0) or 0
-  return s.conn:send(s.socket) and entry.at == #entry.data
-end
-
 local function write(s, data)
-  local entry = { data = data, at = 0 }
-  if write_at_once(s, entry) then return sent end
-  return begin(s, entry)
+  local done = 0
+  if not s.slow_out and not (any_due[1] and cancel_due()) then
+    done = s.conn:put(data)
+    if done == true then return sent end
+  end
+  return begin(s, { data = data, at = done })
 end
 
 function Stream.write(s, data)
@@ -339,6 +411,7 @@ end
 function Stream.shutdown(s)
   check(s, "shutdown")
   if s.ended and not s.gone then return s.ending end
+  s.slow_out = true
   local p = begin(s, { data = "", at = 0, last = true })
   s.ending = s.ending or p:no_cancel()
   return p
@@ -352,8 +425,9 @@ local function goodbye(s)
   if p and p ~= true then pcall(await, lwt.with_timeout(GRACE, lwt.protected(p))) end
   if s.write_error or s.sending or s.conn:is_busy() then return false end
   s.conn:finish()
+  if s.kind.is_socket and s.conn:send(s.below) then return true end
   local out = s.conn:output()
-  return not out or pcall(await, lwt.with_timeout(GRACE, s.transport.write(out)))
+  return not out or pcall(await, lwt.with_timeout(GRACE, s.kind.write(s.below, out)))
 end
 
 -- A task. An error of what is below, which a channel tells again when it is closed, is no news when
@@ -361,23 +435,20 @@ end
 local function end_it(s)
   local said = goodbye(s)
   s.conn:free()
-  local ok, err = pcall(await, s.transport.close())
+  local ok, err = pcall(await, s.kind.close(s.below))
   if said and not ok then error(err, 0) end
 end
 
 function Stream.close(s)
   check(s, "close")
   if s.closing then return s.closing end
-  s.gone = true
+  line_up(s, s.conn:withdraw())
+  s.gone, s.slow_in, s.slow_out = true, true, true
   s.closing = fulfilled() -- for who asks from within what follows
   local receiving = s.receiving
   if receiving and receiving ~= true then receiving:cancel() end
   fail_writes(s, lwt.Closed)
-  while true do
-    local entry = s.reads:pop()
-    if not entry then break end
-    give(s, entry, nil, lwt.Closed)
-  end
+  while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
   s.closing = lwt.no_cancel(lwt.spawn(end_it, s))
   return s.closing
 end
@@ -426,9 +497,10 @@ end
 for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "fileno" } do
   Stream[name] = function(s, ...)
     check(s, name)
-    local f = s.lower[name]
+    local lower = s.below.x or s.below
+    local f = lower[name]
     if not f then error(("what carries this TLS stream has no '%s'"):format(name), 2) end
-    return f(s.lower, ...)
+    return f(lower, ...)
   end
 end
 
