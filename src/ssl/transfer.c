@@ -138,6 +138,9 @@ void lwt_ssl_decrypt(session *s, size_t n) {
     break;
   }
   if (s->plain.len == s->plain.at) lwt_ssl_buffer_free(s, &s->plain);
+  /* It gives them back by itself, but only when it is asked once more. */
+  if (s->in.len == s->in.at && !s->failed && !SSL_has_pending(s->ssl))
+    SSL_free_buffers(s->ssl);
   ERR_clear_error();
 }
 
@@ -165,22 +168,25 @@ static int l_read(lua_State *L) {
 
 /* TLS 1.3 tickets go with the first data: sent with the handshake, they would wait for a
 ** client that does not read, or meet one that has gone and take its data with it. */
-static void send_tickets(session *s) {
+static int send_tickets(session *s) {
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-  if (!s->owes_tickets || SSL_version(s->ssl) != TLS1_3_VERSION) return;
+  if (!s->owes_tickets || SSL_version(s->ssl) != TLS1_3_VERSION) return 0;
   s->owes_tickets = 0;
   SSL_new_session_ticket(s->ssl);
   SSL_new_session_ticket(s->ssl);
+  return 1;
 #else
   (void)s;
+  return 0;
 #endif
 }
 
 /* Encrypt data[at, len) into the output, as much as it takes: how far it came. */
 static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
   size_t left = len - at;
+  int tickets;
   if (s->failed || s->said_end) return at;
-  send_tickets(s);
+  tickets = send_tickets(s);
   lwt_ssl_buffer_room(s, &s->out,
                       left < LWT_SSL_CHUNK ? left + left / 64 + 256 : LWT_SSL_PIECE);
   while (at < len && !s->failed && s->out.len - s->out.at < LWT_SSL_CHUNK) {
@@ -191,6 +197,7 @@ static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
     else
       at += put;
   }
+  if (tickets && !s->failed) SSL_free_buffers(s->ssl); /* after these it keeps one */
   ERR_clear_error();
   return at;
 }
