@@ -21,25 +21,26 @@ typedef enum outcome {
 } outcome;
 
 static outcome failed(session *s) {
-  return s->truncation && strcmp(lwt_ssl_fault(s)->code, "SSL_EOF") == 0 ? R_END : R_FAILED;
+  return s->truncation && strcmp(lwt_ssl_fault(s)->code, "SSL_EOF") == 0 ? R_END
+                                                                         : R_FAILED;
 }
 
 /* See what there is for a read of `want` bytes; 0: for a handshake, anything that has been
-** received. The session's userdata is at 1. Runs no Lua. */
-static outcome look(lua_State *L, session *s, size_t want) {
+** received. The session's userdata is at `conn`. Runs no Lua. */
+static outcome look(lua_State *L, int conn, session *s, size_t want) {
   int socket = lua_gettop(L) + 1;
   outcome what = R_WAITS;
-  lua_getiuservalue(L, 1, LWT_SSL_SOCKET);
+  lua_getiuservalue(L, conn, LWT_SSL_SOCKET);
   for (;;) {
     int n;
     if (want > 0) {
       lwt_ssl_decrypt(s, want);
-      what = s->plain.len > s->plain.at                           ? R_BYTES
-             : s->heard_end                                       ? R_END
-             : s->failed                                          ? failed(s)
-             : s->plain_status == SSL_ERROR_NONE                  ? R_MEMORY
-             : s->out.len - s->out.at > UNSENT                    ? R_BLOCKED
-                                                                  : R_WAITS;
+      what = s->plain.len > s->plain.at          ? R_BYTES
+             : s->heard_end                      ? R_END
+             : s->failed                         ? failed(s)
+             : s->plain_status == SSL_ERROR_NONE ? R_MEMORY
+             : s->out.len - s->out.at > UNSENT   ? R_BLOCKED
+                                                 : R_WAITS;
       if (what != R_WAITS) break;
     } else if (s->in.len > s->in.at || s->in_end) {
       what = R_BYTES;
@@ -162,7 +163,7 @@ static int protect(lua_State *L, lua_CFunction f, outcome what) {
 static void serve(lua_State *L) {
   session **box = lua_touserdata(L, 1), *s = *box;
   while (*box == s && s->reads && s->wait.at == NULL) {
-    outcome what = look(L, s, s->want);
+    outcome what = look(L, 1, s, s->want);
     if (what == R_WAITS || what == R_BLOCKED) break;
     if (what != R_MEMORY && protect(L, what == R_TROUBLE ? hand_over : deliver, what))
       continue;
@@ -191,25 +192,29 @@ void lwt_ssl_forget_read(session *s) {
 
 /* ---- What Lua calls ------------------------------------------------------------------ */
 
+static session *session_at(lua_State *L, int conn) {
+  return *(session **)lua_touserdata(L, conn);
+}
+
 /* Push a promise of the bytes that are there. A finalizer may take them meanwhile: 0. */
-static int push_bytes(lua_State *L, session *s, size_t want) {
+static int push_bytes(lua_State *L, int conn, session *s, size_t want) {
   unsigned taken = s->taken;
   size_t n = s->plain.len - s->plain.at;
   if (n > want) n = want;
   lua_pushlstring(L, s->plain.data + s->plain.at, n);
   s->lwt->fulfilled(s->lwt, L, 1);
-  if (lwt_ssl_check_idle(L) != s || s->taken != taken) return 0;
+  if (session_at(L, conn) != s || s->taken != taken) return 0;
   s->taken++;
   lwt_ssl_buffer_took(s, &s->plain, n);
   return 1;
 }
 
 /* Push a promise of what needs no waiting. 0: look again. */
-static int push_found(lua_State *L, session *s, size_t want, outcome what) {
+static int push_found(lua_State *L, int conn, session *s, size_t want, outcome what) {
   const lwt_api *lwt = s->lwt;
   switch (what) {
   case R_BYTES:
-    if (want > 0) return push_bytes(L, s, want);
+    if (want > 0) return push_bytes(L, conn, s, want);
     /* fall through */
   case R_END:
     lua_pushnil(L);
@@ -219,51 +224,54 @@ static int push_found(lua_State *L, session *s, size_t want, outcome what) {
     lwt_ssl_push_fault(lwt, L, lwt_ssl_fault(s), "read");
     lwt->rejected(lwt, L);
     return 1;
-  case R_MEMORY: return luaL_error(L, "not enough memory");
-  default: lua_pushnil(L); return 1;
+  default: return luaL_error(L, "not enough memory");
   }
 }
 
 /* Push the promise of a read that waits. Making it may run a finalizer: 0: look again. */
-static int push_waiting(lua_State *L, session *s, size_t want, outcome what) {
+static int push_waiting(lua_State *L, int conn, session *s, size_t want, outcome what) {
   unsigned turns = s->turns, taken = s->taken;
   s->lwt->promise_new(s->lwt, L, on_cancel, s);
-  if (lwt_ssl_check_idle(L) != s || s->turns != turns || s->taken != taken ||
+  if (session_at(L, conn) != s || s->turns != turns || s->taken != taken ||
       (what == R_WAITS && s->wait.at == NULL))
     return 0;
   s->reads = 1;
   s->want = want;
   s->turns++;
   lua_pushvalue(L, -1);
-  lua_setiuservalue(L, 1, LWT_SSL_READER);
-  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, conn, LWT_SSL_READER);
+  lua_pushvalue(L, conn);
   lua_rawseti(L, LUA_REGISTRYINDEX, s->ref);
   return 1;
 }
 
-/* pull(n) -> a promise of at most `n` bytes, or of nil at the end; n = 0: of nil, when something
-** has been received. nil: it has to be done in Lua. */
-static int l_pull(lua_State *L) {
-  session *s = lwt_ssl_check_idle(L);
-  lua_Integer most = luaL_checkinteger(L, 2);
-  size_t want = most > LWT_SSL_MOST ? LWT_SSL_MOST : (size_t)most;
-  int done;
-  lua_settop(L, 1);
+/* Push a promise of what comes; 0: it has to be done in Lua. */
+int lwt_ssl_pull(lua_State *L, int conn, size_t want) {
+  int top = lua_gettop(L), done;
+  session *s;
   do {
     outcome what;
-    lua_settop(L, 1);
-    s = lwt_ssl_check_idle(L);
-    if (s->reads) return 0;
+    lua_settop(L, top);
+    s = session_at(L, conn);
+    if (s == NULL || s->slow_in || s->reads || s->busy) return 0;
     if (s->wait.at != NULL) s->lwt->socket_unwait(s->lwt, &s->wait);
-    what = look(L, s, want);
-    done = what == R_WAITS || what == R_BLOCKED ? push_waiting(L, s, want, what)
-                                                : push_found(L, s, want, what);
+    what = look(L, conn, s, want);
+    if (what == R_TROUBLE) return 0;
+    done = what == R_WAITS || what == R_BLOCKED ? push_waiting(L, conn, s, want, what)
+                                                : push_found(L, conn, s, want, what);
   } while (!done);
-  if (s->out.len > s->out.at) {
-    lua_getiuservalue(L, 1, LWT_SSL_STREAM);
+  if (session_at(L, conn) == s && s->out.len > s->out.at) {
+    lua_getiuservalue(L, conn, LWT_SSL_STREAM);
     attend(L, 1);
   }
   return 1;
+}
+
+/* arrival() -> a promise of nil, when something has been received; or nil: see to it in Lua. */
+static int l_arrival(lua_State *L) {
+  lwt_ssl_check_idle(L);
+  lua_settop(L, 1);
+  return lwt_ssl_pull(L, 1, 0);
 }
 
 /* withdraw() -> the promise of the read that waits, which Lua sees to from now on, and what it
@@ -277,45 +285,13 @@ static int l_withdraw(lua_State *L) {
   return 2;
 }
 
-/* resume(): something was sent; a read that was blocked goes on. */
-static int l_resume(lua_State *L) {
+/* go_on(): something was sent; a read that was blocked goes on. */
+static int l_go_on(lua_State *L) {
   lwt_ssl_check_idle(L);
   lua_settop(L, 1);
   serve(L);
   return 0;
 }
 
-/* settle(promise, ok, value): of one that was withdrawn. */
-static int l_settle(lua_State *L) {
-  const lwt_api *lwt = lwt_ssl_lwt(L);
-  luaL_argcheck(L, lwt->is_promise(lwt, L, 1), 1, "promise expected");
-  lua_settop(L, 3);
-  if (lua_toboolean(L, 2))
-    lwt->fulfill(lwt, L, 1, 1);
-  else
-    lwt->reject(lwt, L, 1);
-  return 0;
-}
-
-/* is_socket(x): of lwt.net, and open. */
-static int l_is_socket(lua_State *L) {
-  const lwt_api *lwt = lwt_ssl_lwt(L);
-  luaL_checkany(L, 1);
-  lua_pushboolean(L, lwt->socket_write != NULL &&
-                         lwt->socket_write(lwt, L, 1, "", 0) != LWT_NO_SOCKET);
-  return 1;
-}
-
-/* attend(f): call f(stream, promise, want) for a read that Lua has to see to; f(stream) when
-** there is something to send. */
-static int l_attend(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
-  lua_settop(L, 1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &lwt_ssl_attend);
-  return 0;
-}
-
 const luaL_Reg lwt_ssl_reading[] = {
-    {"pull", l_pull}, {"withdraw", l_withdraw}, {"go_on", l_resume}, {NULL, NULL}};
-const luaL_Reg lwt_ssl_settling[] = {
-    {"settle", l_settle}, {"attend", l_attend}, {"is_socket", l_is_socket}, {NULL, NULL}};
+    {"arrival", l_arrival}, {"withdraw", l_withdraw}, {"go_on", l_go_on}, {NULL, NULL}};

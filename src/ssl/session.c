@@ -10,10 +10,26 @@ session *lwt_ssl_session_of(const SSL *ssl) {
   return SSL_get_app_data(ssl);
 }
 
+/* What Lua has. Every read and write asks whether it is one: by the magic, which costs less than
+** the metatable's name. */
+typedef struct box {
+  session *s; /* NULL: freed */
+  const void *magic;
+} box;
+
+static const char session_magic = 0;
+
+static box *check_box(lua_State *L, int arg) {
+  box *b = lua_touserdata(L, arg);
+  if (b == NULL || lua_rawlen(L, arg) != sizeof *b || b->magic != &session_magic)
+    luaL_typeerror(L, arg, SESSION_TYPE);
+  return b;
+}
+
 session *lwt_ssl_check_session(lua_State *L, int arg) {
-  session **box = luaL_checkudata(L, arg, SESSION_TYPE);
-  luaL_argcheck(L, *box != NULL, arg, "connection is gone");
-  return *box;
+  session *s = check_box(L, arg)->s;
+  luaL_argcheck(L, s != NULL, arg, "connection is gone");
+  return s;
 }
 
 session *lwt_ssl_check_idle(lua_State *L) {
@@ -47,11 +63,11 @@ void lwt_ssl_session_release(session *s) {
 /* Also `free`: nothing can be asked of it afterwards. A read that waits anchors it: only the end
 ** of the state gets here with one. */
 static int l_gc(lua_State *L) {
-  session **box = luaL_checkudata(L, 1, SESSION_TYPE);
-  session *s = *box;
+  box *b = check_box(L, 1);
+  session *s = b->s;
   if (s == NULL) return 0;
   lwt_ssl_forget_read(s);
-  *box = NULL;
+  b->s = NULL;
   luaL_unref(L, LUA_REGISTRYINDEX, s->ref);
   lwt_ssl_session_release(s);
   return 0;
@@ -59,8 +75,8 @@ static int l_gc(lua_State *L) {
 
 /* free(): the same, called by Lua when nobody reads. */
 static int l_free(lua_State *L) {
-  session **box = luaL_checkudata(L, 1, SESSION_TYPE);
-  if (*box != NULL && (*box)->reads) return luaL_error(L, "somebody reads");
+  const session *s = check_box(L, 1)->s;
+  if (s != NULL && s->reads) return luaL_error(L, "somebody reads");
   return l_gc(L);
 }
 
@@ -92,13 +108,14 @@ void lwt_ssl_follow_context(session *s, const context *c) {
 /* session(context): push one, without a name. */
 int lwt_ssl_l_session(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
-  session **box = lua_newuserdatauv(L, sizeof(void *), 3);
+  box *b = lua_newuserdatauv(L, sizeof *b, 3);
   session *s;
-  *box = NULL;
+  b->s = NULL;
+  b->magic = &session_magic;
   luaL_setmetatable(L, SESSION_TYPE);
   s = calloc(1, sizeof *s);
   if (s == NULL) return luaL_error(L, "not enough memory");
-  *box = s;
+  b->s = s;
   s->lwt = lwt_ssl_lwt(L);
   s->ref = LUA_NOREF;
   s->wait.f = lwt_ssl_on_ready;

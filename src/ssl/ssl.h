@@ -37,6 +37,12 @@ typedef struct fault {
   const char *path;
 } fault;
 
+/* Before OpenSSL is asked: what others have left in this thread's queue would be taken for this
+** connection's. */
+static inline void lwt_ssl_no_errors(void) {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 void lwt_ssl_fault_set(fault *f, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The system refuses a file, whose name stays where it is until the fault is pushed. */
@@ -96,7 +102,7 @@ typedef struct buffer {
   size_t at, len, cap; /* data[at, len) waits */
 } buffer;
 
-/* User values of a session's userdata. */
+/* A session's userdata begins with its pointer, NULL when it is freed. Its user values: */
 #define LWT_SSL_READER 1 /* the promise of the read that waits (reading.c) */
 #define LWT_SSL_SOCKET 2 /* the socket of lwt.net that carries it, or nil */
 #define LWT_SSL_STREAM 3 /* the stream in Lua */
@@ -136,8 +142,9 @@ typedef struct session {
   SSL_SESSION *ticket; /* the newest that can be resumed */
   /* reading.c: the read that waits for the socket. */
   lwt_socket_wait wait;
-  int reads;      /* there is one: its promise is a user value, the userdata is anchored */
-  int ref;        /* … in the registry */
+  int slow_in, slow_out; /* stream.lua: others stand in line, or it is no socket's */
+  int reads; /* there is one: its promise is a user value, the userdata is anchored */
+  int ref;   /* … in the registry */
   int truncation; /* a connection that is cut is at its end */
   size_t want;
   unsigned turns; /* counts reads that begin and end */
@@ -171,18 +178,26 @@ int lwt_ssl_push_bytes(lua_State *L, size_t offset, size_t n);
 /* Decrypt, at most `n` bytes, unless there are some; plain_status says what comes after them.
 ** C only. */
 void lwt_ssl_decrypt(session *s, size_t n);
+/* Encrypt the string at `data` and give it to the socket: 1 when that has all of it. 0: pushes how
+** many bytes are encrypted. The session's userdata is at `conn`. */
+int lwt_ssl_put(lua_State *L, int conn, session *s, int data);
 /* Take what the socket at this index has: 1 when that was something, or its end. */
 #define LWT_SSL_NO_MEMORY (-1)
 int lwt_ssl_receive(lua_State *L, session *s, int socket);
 
 /* reading.c */
-extern const luaL_Reg lwt_ssl_reading[];  /* methods of sessions */
-extern const luaL_Reg lwt_ssl_settling[]; /* functions */
+extern const luaL_Reg lwt_ssl_reading[]; /* methods of sessions */
+/* Push a promise of at most `want` bytes, or of nil at the end; want = 0: of nil, when something
+** has been received. The session's userdata is at `conn`. 0: it has to be done in Lua. */
+int lwt_ssl_pull(lua_State *L, int conn, size_t want);
 /* The registry's key of the function in Lua that sees to what is not simple. */
 extern const char lwt_ssl_attend;
 void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w);
 /* Nobody waits any more: the state ends. */
 void lwt_ssl_forget_read(session *s);
+
+/* methods.c */
+extern const luaL_Reg lwt_ssl_methods[]; /* functions */
 
 /* bio.c: the end of an SSL that reads from `in` and writes to `out`. */
 int lwt_ssl_bio_attach(session *s);

@@ -118,7 +118,7 @@ void lwt_ssl_decrypt(session *s, size_t n) {
   while (s->plain.len - s->plain.at < n) {
     size_t got = 0;
     int r;
-    ERR_clear_error();
+    lwt_ssl_no_errors();
     r = SSL_read_ex(s->ssl, s->plain.data + s->plain.len,
                     n - (s->plain.len - s->plain.at), &got);
     if (r == 1) {
@@ -141,7 +141,6 @@ void lwt_ssl_decrypt(session *s, size_t n) {
   /* It gives them back by itself, but only when it is asked once more. */
   if (s->in.len == s->in.at && !s->failed && !SSL_has_pending(s->ssl))
     SSL_free_buffers(s->ssl);
-  ERR_clear_error();
 }
 
 /* read(n) -> a string; or nil and "more" (feed it), "end", or an error. */
@@ -191,14 +190,13 @@ static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
                       left < LWT_SSL_CHUNK ? left + left / 64 + 256 : LWT_SSL_PIECE);
   while (at < len && !s->failed && s->out.len - s->out.at < LWT_SSL_CHUNK) {
     size_t n = len - at < RECORD ? len - at : RECORD, put = 0;
-    ERR_clear_error();
+    lwt_ssl_no_errors();
     if (SSL_write_ex(s->ssl, data + at, n, &put) != 1)
       fail(s);
     else
       at += put;
   }
   if (tickets && !s->failed) SSL_free_buffers(s->ssl); /* after these it keeps one */
-  ERR_clear_error();
   return at;
 }
 
@@ -237,23 +235,29 @@ static int l_send(lua_State *L) {
   return 1;
 }
 
-/* put(data) -> true when the socket has all of it; else how many bytes are encrypted. The way
-** that nearly every write goes: nothing is before it, it is encrypted in one go (so that nothing
-** comes between its parts), and the socket takes it at once. */
-static int l_put(lua_State *L) {
-  session *s = lwt_ssl_check_idle(L);
+/* The way that nearly every write goes: nothing is before it, it is encrypted in one go (so that
+** nothing comes between its parts), and the socket takes it at once. */
+int lwt_ssl_put(lua_State *L, int conn, session *s, int data) {
   size_t len, done = 0;
-  const char *data = luaL_checklstring(L, 2, &len);
+  const char *bytes = lua_tolstring(L, data, &len);
   if (len <= LWT_SSL_CHUNK && s->out.len == s->out.at) {
-    done = encrypt(s, data, 0, len);
-    lua_getiuservalue(L, 1, LWT_SSL_SOCKET);
-    if (send(L, s, lua_gettop(L)) && done == len) {
-      lua_pushboolean(L, 1);
-      return 1;
-    }
+    done = encrypt(s, bytes, 0, len);
+    lua_getiuservalue(L, conn, LWT_SSL_SOCKET);
+    if (send(L, s, lua_gettop(L)) && done == len) return 1;
   }
   lua_pushinteger(L, (lua_Integer)done);
-  return 1;
+  return 0;
+}
+
+/* slow_in(on), slow_out(on): whether reads, and writes, have to be done in Lua. */
+static int l_slow_in(lua_State *L) {
+  lwt_ssl_check_session(L, 1)->slow_in = lua_toboolean(L, 2);
+  return 0;
+}
+
+static int l_slow_out(lua_State *L) {
+  lwt_ssl_check_session(L, 1)->slow_out = lua_toboolean(L, 2);
+  return 0;
 }
 
 /* finish(): say that we are done (close_notify), once. Nothing is said after a failure. */
@@ -269,9 +273,8 @@ static int l_finish(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_moving[] = {
-    {"feed", l_feed},     {"receive", l_receive}, {"send", l_send},
-    {"output", l_output}, {"pending", l_pending}, {"unread", l_unread},
-    {"read", l_read},     {"write", l_write},     {"put", l_put},
-    {"finish", l_finish},
-    {NULL, NULL},
+    {"feed", l_feed},     {"receive", l_receive},   {"send", l_send},
+    {"output", l_output}, {"pending", l_pending},   {"unread", l_unread},
+    {"read", l_read},     {"write", l_write},       {"slow_in", l_slow_in},
+    {"finish", l_finish}, {"slow_out", l_slow_out}, {NULL, NULL},
 };

@@ -8,8 +8,8 @@
 -- code here waits for the other direction. Any allocation may run a finalizer that calls any of
 -- this: what a function has taken out of a line is its own.
 --
--- Nearly every read and write of a socket of lwt.net needs none of this: `conn:pull` and `conn:put`
--- do it in C. `slow_in` and `slow_out` say that the lines have to be looked at.
+-- Nearly every read and write over a socket of lwt.net needs none of this: src/ssl/methods.c does it,
+-- unless it was told (`conn:slow_in`, `conn:slow_out`) that the lines here have to be looked at.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -35,10 +35,12 @@ local GRACE = 1       -- seconds that a close has for what is still to be sent
 function M.new(conn, kind, below, opts)
   local slow = not kind.is_socket
   local s = setmetatable({
-    conn = conn, kind = kind, below = below, slow_in = slow, slow_out = slow,
+    conn = conn, kind = kind, below = below,
     truncation = opts.allow_truncation,
   }, Stream)
   conn:carry(not slow and below or nil, s, s.truncation)
+  conn:slow_in(slow)
+  conn:slow_out(slow)
   return s
 end
 
@@ -100,10 +102,9 @@ local function send(s, out)
   return true
 end
 
--- May `conn:put` be asked?
 local function look_out(s)
-  s.slow_out = not s.kind.is_socket or s.sending or s.gone or s.ended or s.write_error ~= nil
-    or first(s.writes) ~= nil or s.conn:pending() > 0
+  s.conn:slow_out(not s.kind.is_socket or s.sending or s.ended or s.write_error ~= nil
+    or first(s.writes) ~= nil or s.conn:pending() > 0)
 end
 
 local function push_out(s)
@@ -128,7 +129,8 @@ local function push_out(s)
 end
 
 local function pump_out(s)
-  s.slow_out = true
+  if s.gone then return end
+  s.conn:slow_out(true)
   push_out(s)
   if not s.gone then look_out(s) end
 end
@@ -185,10 +187,9 @@ local function receive(s)
   return true
 end
 
--- May `conn:pull` be asked?
 local function look_in(s)
-  s.slow_in = not s.kind.is_socket or s.gone or s.receiving or s.back ~= nil
-    or s.read_error ~= nil or first(s.reads) ~= nil
+  s.conn:slow_in(not s.kind.is_socket or s.receiving or s.back ~= nil or s.read_error ~= nil
+    or first(s.reads) ~= nil)
 end
 
 local function serve_line(s)
@@ -210,9 +211,10 @@ local function serve_line(s)
 end
 
 local function pump_in(s)
-  s.slow_in = true
+  if s.gone then return end
+  s.conn:slow_in(true)
   serve_line(s)
-  look_in(s)
+  if not s.gone then look_in(s) end
 end
 
 local function go_on(s)
@@ -261,7 +263,7 @@ local function line_up(s, promise, n)
   if not promise then return end
   local resolver = setmetatable({ promise = promise }, Settler)
   local entry = { n = n, promise = promise, resolver = resolver }
-  s.slow_in = true
+  s.conn:slow_in(true)
   line(s, "reads"):put_back(entry)
   promise:on_cancel(function() withdraw_read(s, entry) end)
 end
@@ -284,16 +286,17 @@ csession.attend(function(s, promise, n)
   go_on(s)
 end)
 
-local function check(s, name)
+local function check(s, name, level)
   if getmetatable(s) ~= Stream then
-    error(("bad argument #1 to '%s' (TLS stream expected, got %s)"):format(name, type(s)), 3)
+    error(("bad argument #1 to '%s' (TLS stream expected, got %s)"):format(name, type(s)),
+      level or 3)
   end
 end
 
 local function slow_read(s, n)
   if any_due[1] and cancel_due() then return later(slow_read, s, n) end
   if s.gone then return rejected(lwt.Closed) end
-  s.slow_in = true
+  s.conn:slow_in(true)
   line_up(s, s.conn:withdraw())
   if first(s.reads) == nil then
     local data, why = take(s, n)
@@ -313,34 +316,27 @@ local function slow_read(s, n)
   return promise
 end
 
-local function read(s, n)
-  if not s.slow_in and not (any_due[1] and cancel_due()) then
-    local promise = s.conn:pull(n)
-    if promise then return promise end
-  end
-  return slow_read(s, n)
-end
-
 -- A part of a handshake's task: feed the connection with what comes next.
 function M.receive(s)
-  local promise = not s.slow_in and s.conn:pull(0)
+  local promise = s.conn:arrival()
   if promise then return await(promise) end
   s.conn:feed(await(s.kind.read(s.below)))
 end
 
-function Stream.read(s, n)
-  check(s, "read")
+-- Called by the method in C, whose caller is told what is wrong.
+local function read(s, n)
+  check(s, "read", 4)
   if n == nil then
     n = MOST
   elseif math.type(n) ~= "integer" then
     local integer = type(n) == "number" and math.tointeger(n)
     if not integer then
-      error(("bad argument #1 to 'read' (integer expected, got %s)"):format(type(n)), 2)
+      error(("bad argument #1 to 'read' (integer expected, got %s)"):format(type(n)), 3)
     end
     n = integer
   end
-  if n < 1 then error("bad argument #1 to 'read' (must be at least 1)", 2) end
-  return read(s, n)
+  if n < 1 then error("bad argument #1 to 'read' (must be at least 1)", 3) end
+  return slow_read(s, n)
 end
 
 -- ---- Writing -----------------------------------------------------------------------------------
@@ -360,7 +356,7 @@ local function begin(s, entry)
     if entry.at == 0 and not entry.last then s.writes:remove(entry) end
   end)
   if entry.last then s.ended = true end
-  s.slow_out = true
+  s.conn:slow_out(true)
   line(s, "writes"):push(entry)
   pump_out(s)
   return promise
@@ -374,7 +370,7 @@ local function text_of(data)
   return mt and mt.__name == "lwt.bytes" and data:to_string() or nil
 end
 
-local function joined(data, name)
+local function joined(data, name, level)
   local text = text_of(data)
   if text then return text end
   local parts, list = {}, type(data) == "table" and getmetatable(data) == nil
@@ -384,34 +380,25 @@ local function joined(data, name)
   end
   if list then return table.concat(parts) end
   error(("bad argument #1 to '%s' (string, lwt.bytes or a list of them expected, got %s)"):format(
-    name, type(data)), 3)
+    name, type(data)), level)
 end
 
-local sent = fulfilled()
-
-local function write(s, data)
-  local done = 0
-  if not s.slow_out and not (any_due[1] and cancel_due()) then
-    done = s.conn:put(data)
-    if done == true then return sent end
-  end
-  return begin(s, { data = data, at = done })
+-- Called by the method in C; `done`: how many bytes of it are encrypted already.
+local function write(s, data, done)
+  check(s, "write", 4)
+  return begin(s, { data = joined(data, "write", 4), at = done or 0 })
 end
 
-function Stream.write(s, data)
-  check(s, "write")
-  return write(s, joined(data, "write"))
-end
+Stream.read, Stream.write = csession.methods(Stream, read, write, fulfilled())
 
 function Stream.writev(s, list)
   check(s, "writev")
-  return write(s, joined(list, "writev"))
+  return s:write(joined(list, "writev", 3))
 end
 
 function Stream.shutdown(s)
   check(s, "shutdown")
   if s.ended and not s.gone then return s.ending end
-  s.slow_out = true
   local p = begin(s, { data = "", at = 0, last = true })
   s.ending = s.ending or p:no_cancel()
   return p
@@ -443,7 +430,9 @@ function Stream.close(s)
   check(s, "close")
   if s.closing then return s.closing end
   line_up(s, s.conn:withdraw())
-  s.gone, s.slow_in, s.slow_out = true, true, true
+  s.gone = true
+  s.conn:slow_in(true)
+  s.conn:slow_out(true)
   s.closing = fulfilled() -- for who asks from within what follows
   local receiving = s.receiving
   if receiving and receiving ~= true then receiving:cancel() end
