@@ -249,6 +249,26 @@ int lwt_ssl_put(lua_State *L, int conn, session *s, int data) {
   return 0;
 }
 
+/* still_sends(socket): nobody wants any more of what the peer sends: drop what has come. True when
+** there was something, and neither the peer's goodbye nor the end. */
+static int l_still_sends(lua_State *L) {
+  session *s = lwt_ssl_check_idle(L);
+  int some = s->in.len > s->in.at || s->plain.len > s->plain.at, tries = 0;
+  do {
+    s->taken++;
+    lwt_ssl_buffer_free(s, &s->plain);
+    while (s->open && !s->failed && !s->heard_end) {
+      lwt_ssl_decrypt(s, LWT_SSL_MOST);
+      if (s->plain.len == s->plain.at) break;
+      some = 1;
+      lwt_ssl_buffer_free(s, &s->plain);
+    }
+  } while (!s->failed && !s->heard_end && !s->in_end && tries++ < 16 &&
+           lwt_ssl_receive(L, s, 2) == 1);
+  lua_pushboolean(L, some && !s->heard_end && !s->in_end);
+  return 1;
+}
+
 /* slow_in(on), slow_out(on): whether reads, and writes, have to be done in Lua. */
 static int l_slow_in(lua_State *L) {
   lwt_ssl_check_session(L, 1)->slow_in = lua_toboolean(L, 2);
@@ -276,5 +296,6 @@ const luaL_Reg lwt_ssl_moving[] = {
     {"feed", l_feed},     {"receive", l_receive},   {"send", l_send},
     {"output", l_output}, {"pending", l_pending},   {"unread", l_unread},
     {"read", l_read},     {"write", l_write},       {"slow_in", l_slow_in},
-    {"finish", l_finish}, {"slow_out", l_slow_out}, {NULL, NULL},
+    {"finish", l_finish}, {"slow_out", l_slow_out}, {"still_sends", l_still_sends},
+    {NULL, NULL},
 };

@@ -417,10 +417,23 @@ local function goodbye(s)
   return not out or pcall(await, lwt.with_timeout(GRACE, s.kind.write(s.below, out)))
 end
 
+local function read_all(sock)
+  while await(sock:read()) do end
+end
+
+-- To close a socket that has something unread makes the system send a reset, which may take from the
+-- peer what we said last. So while it still sends, that is read and dropped, for a time.
+local function linger(s)
+  if not s.kind.is_socket or s.conn:is_busy() or not s.conn:still_sends(s.below) then return end
+  if not pcall(await, s.below:shutdown()) then return end
+  pcall(await, lwt.with_timeout(GRACE, lwt.spawn(read_all, s.below)))
+end
+
 -- A task. An error of what is below, which a channel tells again when it is closed, is no news when
 -- only the goodbye met it: every write was told.
 local function end_it(s)
   local said = goodbye(s)
+  if said then linger(s) end
   s.conn:free()
   local ok, err = pcall(await, s.kind.close(s.below))
   if said and not ok then error(err, 0) end
