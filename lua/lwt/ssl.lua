@@ -79,8 +79,8 @@ end
 ---   A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
 ---   OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
 ---   trusted also when it is no root.
---- - `crl`: lists of revoked certificates (PEM text, file, list): the peer's certificate has to be on
----   none, and there has to be one of its issuer.
+--- - `crl`: lists of revoked certificates (PEM text, file, list): no certificate of the peer's chain may
+---   be on one, and there has to be one of each of their issuers.
 --- - `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
 ---   (or true) or `"optional"`: clients show a certificate of one of `ca`.
 --- - `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
