@@ -159,12 +159,12 @@ M.rows = {
   {
     name = "tls_handshake", requires = "openssl", title = "TLS handshakes", servers = true, cpus = "0,1",
     per = "connection: handshake, a byte each way, the end; per second of the server's processor time",
-    runs = tls("handshake", 1, 0, { "ecdsa", "rsa" }), bars = {},
+    runs = tls("handshake", 1, 0, { "ecdsa", "rsa" }), bars = ahead,
   },
   {
     name = "tls_resumed", requires = "openssl", title = "TLS handshakes, resumed", servers = true, cpus = "0,1",
     per = "connection with the session of the one before; per second of the server's processor time",
-    runs = tls("resumed", 1, 0, { "ecdsa", "rsa" }), bars = {},
+    runs = tls("resumed", 1, 0, { "ecdsa", "rsa" }), bars = ahead,
   },
   {
     name = "lines", title = "lines", per = "line of a file of 200 MB", needs = "lines", cpus = "0,1", rounds = 3,
