@@ -23,6 +23,9 @@
 
 int luaopen_lwt_core(lua_State *L);
 int luaopen_lwt_uv(lua_State *L);
+#ifdef OOM_SSL
+int luaopen_lwt_ssl_core(lua_State *L);
+#endif
 
 /* The sources are compiled for oom.c, with these in place of the library's. */
 void *oom_malloc(size_t size) { return malloc(size); }
@@ -130,6 +133,10 @@ static lua_State *open_state(const char *script) {
   lua_setfield(L, -2, "lwt.core");
   lua_pushcfunction(L, luaopen_lwt_uv);
   lua_setfield(L, -2, "lwt.uv");
+#ifdef OOM_SSL
+  lua_pushcfunction(L, luaopen_lwt_ssl_core);
+  lua_setfield(L, -2, "lwt.ssl.core");
+#endif
   lua_pop(L, 1);
   luaL_newlib(L, functions);
   lua_setglobal(L, "finalizer");

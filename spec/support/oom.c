@@ -13,7 +13,8 @@
 ** in a row are refused, or, with -a, all from the n-th on. The core's own
 ** malloc and realloc are counted too: it is compiled with these names in their place.
 ** Meant to be built with the address sanitizer; with OOM_UV defined, and the files of
-** src/uv, lwt.uv is there as well. */
+** src/uv, lwt.uv is there as well; with OOM_SSL, and those of src/ssl, lwt.ssl. What OpenSSL itself
+** asks for is not refused. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -24,6 +25,9 @@
 int luaopen_lwt_core(lua_State *L);
 #ifdef OOM_UV
 int luaopen_lwt_uv(lua_State *L);
+#endif
+#ifdef OOM_SSL
+int luaopen_lwt_ssl_core(lua_State *L);
 #endif
 void *oom_malloc(size_t size);
 void *oom_calloc(size_t count, size_t size);
@@ -83,6 +87,10 @@ static lua_State *open_state(const char *script) {
 #ifdef OOM_UV
   lua_pushcfunction(L, luaopen_lwt_uv);
   lua_setfield(L, -2, "lwt.uv");
+#endif
+#ifdef OOM_SSL
+  lua_pushcfunction(L, luaopen_lwt_ssl_core);
+  lua_setfield(L, -2, "lwt.ssl.core");
 #endif
   lua_pop(L, 1);
   if (luaL_dofile(L, script) != LUA_OK) die(script, lua_tostring(L, -1));

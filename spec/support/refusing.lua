@@ -1,5 +1,5 @@
 -- Builds and runs support/oom.c, which refuses requests for memory: the core's, and with `uv` also
--- those of lwt.uv. And support/finalizer.c, which runs finalizers.
+-- those of lwt.uv ("ssl": and of lwt.ssl). And support/finalizer.c, which runs finalizers.
 
 local M = {}
 
@@ -45,11 +45,15 @@ local function build(name, source_name, objects_name, folders, options, librarie
   return table.unpack(built[name], 1, 2)
 end
 
-local function build_uv(name, source_name)
+local function build_uv(name, source_name, ssl)
   local places = ""
   for option, variable in pairs { I = "LIBUV_INCDIR", L = "LIBUV_LIBDIR" } do
     local dir = os.getenv(variable)
     if dir and dir ~= "" then places = ("%s -%s%s"):format(places, option, dir) end
+  end
+  if ssl then
+    return build(name, source_name, "oom_uv", { "core", "uv", "ssl" }, " -DOOM_UV -DOOM_SSL -Isrc" .. places,
+      "-luv -lssl -lcrypto")
   end
   return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. places, "-luv")
 end
@@ -69,7 +73,8 @@ function M.run(script, options, stride, setting, uv)
   if under then stride = math.max(1, stride // 4) end -- faster without a sanitizer
   local program, why
   if uv then
-    program, why = build_uv("oom_uv", "oom")
+    local ssl = uv == "ssl"
+    program, why = build_uv(ssl and "oom_ssl" or "oom_uv", "oom", ssl)
   else
     program, why = build("oom", "oom", "oom", { "core" }, "", "")
   end
@@ -77,13 +82,14 @@ function M.run(script, options, stride, setting, uv)
   look(program, setting, ("%s %s %d"):format(options, script, stride), 300)
 end
 
--- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
-function M.run_finalizers(name, stride)
+-- Runs the operations whose name contains `name`, with a finalizer at every stride-th request;
+-- those of lwt.ssl with a setting for them.
+function M.run_finalizers(name, stride, setting)
   local under = os.getenv "LWT_UNDER"
   if under and under ~= "coverage" then return end
-  local program, why = build_uv("finalizer", "finalizer")
+  local program, why = build_uv(setting and "finalizer_ssl" or "finalizer", "finalizer", setting)
   if not program then return "cannot build it here: " .. why end
-  look(program, nil, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 600)
+  look(program, setting, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 600)
 end
 
 return M
