@@ -22,12 +22,16 @@ end
 -- Both ends on a pair of sockets.
 local function pair()
   local a, b = net.socketpair()
+  -- Who fails tells the other, so that nobody waits for his deadline.
   local serving = ssl.accept(a, server)
-  local ok, c = pcall(lwt.await, ssl.connect(b, { context = client, name = "localhost" }))
+  serving:on_failure(function() a:close() end)
+  local connecting = ssl.connect(b, { context = client, name = "localhost" })
+  connecting:on_failure(function() b:close() end)
+  local ok, c = pcall(lwt.await, connecting)
   if not ok then
     a:close()
     b:close()
-    pcall(lwt.await, serving)
+    say(select(2, pcall(lwt.await, serving))) -- it may be he who has lost memory
     error(c, 0)
   end
   return serving:await(), c
@@ -117,16 +121,16 @@ section("channels, and one that begins in clear", function()
     local dir = os.getenv "LWT_CERTIFICATES"
     local opened <close> = lio.establish_server("127.0.0.1:0", function(ch)
       ch:write_line "ready":await()
-      ch:upgrade { server = true, context = server }:await()
+      ch:upgrade { server = true, context = server, timeout = 2 }:await()
       ch:write_line(ch:read_line():await():upper()):await()
     end):await()
     local ch = lio.open_connection(opened:address()):await()
     say(ch:read_line():await())
-    ch:upgrade { ca = dir .. "/ca.pem", name = "localhost" }:await()
+    ch:upgrade { ca = dir .. "/ca.pem", name = "localhost", timeout = 2 }:await()
     ch:write_line "hello":await()
     say(ch:read_line():await())
     ch:close():await()
-    opened:shutdown(1):await()
+    opened:shutdown(0.1):await()
   end)
 end)
 

@@ -51,7 +51,19 @@ static faults no_memory = {{.code = "ENOMEM", .message = "not enough memory"},
 
 static faults *faults_of(session *s) {
   if (s->faults == NULL) s->faults = calloc(1, sizeof *s->faults);
-  return s->faults != NULL ? s->faults : &no_memory; /* (which nobody writes to) */
+  if (s->faults == NULL) s->faults = &no_memory; /* (which nobody writes to) */
+  return s->faults;
+}
+
+void lwt_ssl_faults_free(session *s) {
+  if (s->faults != &no_memory) free(s->faults);
+  s->faults = NULL;
+}
+
+/* Making the error may run a finalizer, which may free the session. */
+void lwt_ssl_push_last(lua_State *L, session *s, const char *op) {
+  fault f = *lwt_ssl_fault(s);
+  lwt_ssl_push_fault(s->lwt, L, &f, op);
 }
 
 fault *lwt_ssl_fault(session *s) {

@@ -39,7 +39,7 @@ static step take_step(session *s) {
 }
 
 /* "done", "read", "hello" and the name, or nil and the error. */
-static int push_step(const lwt_api *lwt, lua_State *L, session *s, step what) {
+static int push_step(lua_State *L, session *s, step what) {
   switch (what) {
   case STEP_DONE: lua_pushliteral(L, "done"); return 1;
   case STEP_READ: lua_pushliteral(L, "read"); return 1;
@@ -49,7 +49,7 @@ static int push_step(const lwt_api *lwt, lua_State *L, session *s, step what) {
     return 2;
   default:
     lua_pushnil(L);
-    lwt_ssl_push_fault(lwt, L, lwt_ssl_fault(s), "handshake");
+    lwt_ssl_push_last(L, s, "handshake");
     return 2;
   }
 }
@@ -71,7 +71,7 @@ static void worker(lwt_job *job) {
 static int result(lua_State *L, lwt_job *job) {
   step_job *j = (step_job *)job;
   j->s->busy = 0;
-  return push_step(j->lwt, L, j->s, j->what);
+  return push_step(L, j->s, j->what);
 }
 
 static void release(lwt_job *job) {
@@ -89,7 +89,7 @@ static int l_handshake(lua_State *L) {
   luaL_checkstack(L, 4, NULL);
   if (!s->slow || lwt->job_start == NULL || s->in.len == s->in.at ||
       (s->context->asks_name && s->hello == HELLO_NONE))
-    return push_step(lwt, L, s, take_step(s));
+    return push_step(L, s, take_step(s));
   j = calloc(1, sizeof *j);
   if (j == NULL) return luaL_error(L, "not enough memory");
   j->job.worker = worker;

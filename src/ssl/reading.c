@@ -108,7 +108,7 @@ static int deliver(lua_State *L) {
   if (what == R_END || (what == R_BYTES && s->want == 0)) {
     lua_pushnil(L);
   } else if (what == R_FAILED) {
-    lwt_ssl_push_fault(s->lwt, L, lwt_ssl_fault(s), "read");
+    lwt_ssl_push_last(L, s, "read");
   } else {
     n = s->plain.len - s->plain.at;
     if (n > s->want) n = s->want;
@@ -198,11 +198,12 @@ static session *session_at(lua_State *L, int conn) {
 
 /* Push a promise of the bytes that are there. A finalizer may take them meanwhile: 0. */
 static int push_bytes(lua_State *L, int conn, session *s, size_t want) {
+  const lwt_api *lwt = s->lwt;
   unsigned taken = s->taken;
   size_t n = s->plain.len - s->plain.at;
   if (n > want) n = want;
   lua_pushlstring(L, s->plain.data + s->plain.at, n);
-  s->lwt->fulfilled(s->lwt, L, 1);
+  lwt->fulfilled(lwt, L, 1);
   if (session_at(L, conn) != s || s->taken != taken) return 0;
   s->taken++;
   lwt_ssl_buffer_took(s, &s->plain, n);
@@ -221,7 +222,7 @@ static int push_found(lua_State *L, int conn, session *s, size_t want, outcome w
     lwt->fulfilled(lwt, L, 1);
     return 1;
   case R_FAILED:
-    lwt_ssl_push_fault(lwt, L, lwt_ssl_fault(s), "read");
+    lwt_ssl_push_last(L, s, "read");
     lwt->rejected(lwt, L);
     return 1;
   default: return luaL_error(L, "not enough memory");

@@ -51,7 +51,7 @@ void lwt_ssl_session_release(session *s) {
   lwt_ssl_buffer_free(s, &s->plain);
   lwt_ssl_buffer_free(s, &s->keylog);
   SSL_SESSION_free(s->ticket);
-  free(s->faults);
+  lwt_ssl_faults_free(s);
   free(s->hello_name);
   free(s->expected);
   lwt_ssl_context_release(s->chosen);

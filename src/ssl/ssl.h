@@ -156,6 +156,9 @@ session *lwt_ssl_check_idle(lua_State *L);
 /* Any thread. Never NULL: without memory it says so. */
 fault *lwt_ssl_fault(session *s);
 fault *lwt_ssl_checked(session *s);
+void lwt_ssl_faults_free(session *s);
+/* Push the error that ended it. May raise (memory). */
+void lwt_ssl_push_last(lua_State *L, session *s, const char *op);
 /* Is there something to say? */
 int lwt_ssl_has_fault(const session *s);
 int lwt_ssl_has_checked(const session *s);

@@ -155,7 +155,7 @@ static int l_read(lua_State *L) {
   if (s->heard_end)
     lua_pushliteral(L, "end");
   else if (s->failed)
-    lwt_ssl_push_fault(s->lwt, L, lwt_ssl_fault(s), "read");
+    lwt_ssl_push_last(L, s, "read");
   else if (s->plain_status == SSL_ERROR_NONE)
     return luaL_error(L, "not enough memory");
   else
@@ -211,7 +211,7 @@ static int l_write(lua_State *L) {
   done = encrypt(s, data, at, len);
   if (s->failed && done == at) {
     lua_pushnil(L);
-    lwt_ssl_push_fault(s->lwt, L, lwt_ssl_fault(s), "write");
+    lwt_ssl_push_last(L, s, "write");
     return 2;
   }
   lua_pushinteger(L, (lua_Integer)(done - at));

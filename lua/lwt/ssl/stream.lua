@@ -138,15 +138,31 @@ M.pump_out = pump_out
 
 -- ---- Receiving ---------------------------------------------------------------------------------
 
+-- What came for one who had gone is in front of all other plaintext: a list of pieces.
+local function give_back(s, data)
+  local piece = { data = data, next = false }
+  piece.next = s.back
+  s.back = piece
+end
+
+-- The piece is taken out first: making a string of a part of it may run a finalizer that reads.
+local function take_back(s, piece, n)
+  s.back = piece.next or nil
+  local data = piece.data
+  if #data <= n then return data end
+  local ok, part, rest = pcall(function() return data:sub(1, n), data:sub(n + 1) end)
+  if ok then piece.data = rest end
+  piece.next = s.back
+  s.back = piece
+  if not ok then error(part, 0) end
+  return part
+end
+
 -- Plaintext, or nil and "more", "end" or an error.
 local function take(s, n)
-  local data = s.back
-  if data then -- came for one who had gone
-    s.back = #data > n and data:sub(n + 1) or nil
-    return #data > n and data:sub(1, n) or data
-  end
-  local why
-  data, why = s.conn:read(n)
+  local back = s.back
+  if back then return take_back(s, back, n) end
+  local data, why = s.conn:read(n)
   if data then return data end
   if why == "more" then return nil, s.read_error or why end
   if why ~= "end" and s.truncation and why.code == "SSL_EOF" then why = "end" end
@@ -156,7 +172,7 @@ end
 -- The reader gets it, or, where he has gone meanwhile, the next.
 local function give(s, entry, data, err)
   if not entry.promise:is_pending() then
-    if data then s.back = data .. (s.back or "") end
+    if data then give_back(s, data) end
   elseif data then
     entry.resolver:wakeup(data)
   elseif err == "end" then

@@ -53,6 +53,7 @@ end
 
 local function method(x, name)
   local ok, f = pcall(function() return x[name] end)
+  if not ok and f == "not enough memory" then error(f, 0) end
   return ok and f or nil
 end
 
