@@ -86,6 +86,8 @@ local function encrypt(s, entry)
   return entry.at >= #entry.data
 end
 
+local function tell(p, on_success, on_failure) p:on_any(on_success, on_failure) end
+
 -- Give the transport what there is. False when that takes time.
 local function send(s, out)
   s.sending = true
@@ -94,8 +96,9 @@ local function send(s, out)
   local state, err = p:state()
   if state == "pending" then
     s.sending = p
-    p:on_any(function() M.sent(s) end, function(e) M.sent(s, e) end)
-    return false
+    ok, err = pcall(tell, p, function() M.sent(s) end, function(e) M.sent(s, e) end)
+    if ok then return false end
+    state = "rejected" -- nobody would hear of it any more
   end
   s.sending = nil
   if state == "rejected" then s.write_error = s.write_error or err end
@@ -182,6 +185,12 @@ local function give(s, entry, data, err)
   end
 end
 
+-- What cannot be kept for want of memory is lost, and with it the connection.
+local function feed(s, data)
+  local ok, err = pcall(s.conn.feed, s.conn, data)
+  if not ok then s.read_error = err end
+end
+
 -- Ask the transport for more: true when it has come at once.
 local function receive(s)
   if s.kind.is_socket and s.conn:receive(s.below) then return true end
@@ -191,12 +200,16 @@ local function receive(s)
   local state, data = p:state()
   if state == "pending" then
     s.receiving = p
-    p:on_any(function(x) M.received(s, x) end, function(e) M.not_received(s, e) end)
-    return false
+    ok, data = pcall(tell, p, function(x) M.received(s, x) end,
+      function(e) M.not_received(s, e) end)
+    if ok then return false end
+    p:cancel()
+    s.receiving = nil
+    error(data, 0)
   end
   s.receiving = nil
   if state == "fulfilled" then
-    s.conn:feed(data)
+    feed(s, data)
   else
     s.read_error = data
   end
@@ -238,27 +251,40 @@ local function go_on(s)
   if not s.gone and s.conn:pending() > 0 then pump_out(s) end
 end
 
+-- Called by promises of the transport: when there is no memory to go on, those who wait are told so.
+local function proceed(s, f)
+  if s.gone then return end
+  local ok, err = pcall(f, s)
+  if ok or s.gone then return end
+  while first(s.reads) do give(s, s.reads:pop(), nil, err) end
+  s.write_error = s.write_error or err
+  fail_writes(s, err)
+end
+
 function M.received(s, data)
   s.receiving = nil
   if s.gone then return end
-  s.conn:feed(data)
-  go_on(s)
+  feed(s, data)
+  proceed(s, go_on)
 end
 
 function M.not_received(s, err)
   s.receiving = nil
-  if s.gone then return end
   if not rawequal(err, lwt.Canceled) then s.read_error = err end
-  go_on(s)
+  proceed(s, go_on)
+end
+
+local function on_sent(s)
+  pump_out(s)
+  if s.gone then return end
+  pump_in(s)
+  if not s.gone then s.conn:go_on() end
 end
 
 function M.sent(s, err)
   s.sending = nil
   if err ~= nil then s.write_error = s.write_error or err end
-  pump_out(s)
-  if s.gone then return end
-  pump_in(s)
-  if not s.gone then s.conn:go_on() end
+  proceed(s, on_sent)
 end
 
 -- Nobody waits for plaintext any more: nothing is read for nobody.
@@ -289,7 +315,8 @@ local function receive_for(s, promise)
   local p = s.kind.read(s.below)
   promise:on_cancel(function() p:cancel() end)
   p:on_any(function(data)
-    if not s.gone then s.conn:feed(data) end
+    if not s.gone then feed(s, data) end
+    if s.read_error then return csession.settle(promise, false, s.read_error) end
     csession.settle(promise, true)
   end, function(err) csession.settle(promise, false, err) end)
 end
