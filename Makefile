@@ -96,7 +96,7 @@ DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_I
 # A make of its own: what deps.sh has just installed is only seen by a fresh look.
 AGAIN = @$(MAKE) --no-print-directory
 
-.PHONY: all help env run test check asan valgrind tsan lint format format-check docs docs-check site site-check \
+.PHONY: all help env run test lgi gtk-check check asan valgrind tsan lint format format-check docs docs-check site site-check \
   install install-files uninstall dist clean fuzz soak soak-run coverage bench bench-count rock-test
 .DELETE_ON_ERROR:
 
@@ -116,6 +116,7 @@ help:
 	@echo "make format        clang-format over src/ (format-check only looks)"
 	@echo "make docs          doc/reference/ and types/ from the sources (docs-check only looks)"
 	@echo "make site          the documentation as HTML in $(BUILD)/site; site-check opens it in a browser"
+	@echo "make lgi           GLib, GIO and GTK for Lua 5.4 in $(LGI); gtk-check clicks on examples/downloads.lua"
 	@echo "make coverage      branch coverage of src/core and src/uv"
 	@echo "make fuzz          seeded random runs against models; ARGS=\"SEED COUNT\""
 	@echo "make soak          everything at once, SOAK_SECONDS=600, under the address sanitizer; ARGS=SEED"
@@ -202,7 +203,25 @@ endif
 test:
 	$(DEPS) test
 	$(AGAIN) all
+	$(LGI_TRY)
 	@$(SPEC_ENV) $(call RUN_SPECS)
+
+# lgi (GLib's GIO and GTK for Lua) for Lua 5.4, which Debian does not have: for the specs of
+# lwt.glib that need it, and for examples/downloads.lua.
+export LGI ?= $(abspath $(BUILD))/lgi
+lgi:
+	$(DEPS) lgi
+	@CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" scripts/lgi.sh "$(LGI)"
+# Without it (and with a network that does not answer) there are specs enough.
+LGI_TRY = $(if $(filter glib,$(BUILT_ROCKS)),$(if $(wildcard $(LGI)/lgi.lua),,@$(MAKE) --no-print-directory lgi 2>&1 | grep -v ^make \
+  || true; test -f "$(LGI)/lgi.lua" || echo "the specs of lwt.glib that need lgi are skipped"))
+
+# Not part of `make test`: GTK, a display and who clicks on it are large things to install.
+gtk-check: ARGS = spec/examples/downloads_spec.lua
+gtk-check:
+	$(DEPS) gtk-check
+	$(AGAIN) all lgi
+	@$(SPEC_ENV) LWT_GTK=1 $(call RUN_SPECS)
 
 check:
 	$(DEPS) check
@@ -240,7 +259,7 @@ tsan:
 	$(DEPS) tsan
 	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
 	$(AGAIN) tsan-run BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)" \
-	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/threads/*_spec.lua spec/preemptive_spec.lua)))"
+	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/threads/*_spec.lua spec/preemptive_spec.lua spec/log/worker_spec.lua)))"
 tsan-run:
 	@$(SPEC_ENV) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
 	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
@@ -274,6 +293,7 @@ fuzz:
 	$(AGAIN) all
 	@$(RUN_ENV) $(LUA) spec/fuzz.lua $(ARGS)
 	@$(RUN_ENV) $(LUA) spec/fuzz_channel.lua $(ARGS)
+	@$(RUN_ENV) $(LUA) spec/fuzz_line.lua $(ARGS)
 
 soak:
 	$(DEPS) asan

@@ -8,7 +8,7 @@ local low, high = 1 / 32, 32 -- what lies outside is drawn at the edge, with its
 
 local colours = {
   limit_c = "#8a8a8a", lua = "#1f4e9c", libuv = "#222222", luv = "#1b9e77", cqueues = "#66a61e", copas = "#b8a000",
-  lwt_ocaml = "#d95f02", node = "#7570b3", uvloop = "#e7298a",
+  lwt_ocaml = "#d95f02", node = "#7570b3", uvloop = "#e7298a", glib = "#1b6e9e",
 }
 
 local function escape(s) return (s:gsub("[&<>]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" })) end

@@ -48,6 +48,7 @@ local function remarks(row, figure)
     end
     say("process_cpu", "%.2f s CPU")
   end
+  if row.name == "edit_line" then say("bytes", "%.1f bytes each") end
   say("speedup", "%.2f times as fast on two")
   return table.concat(words, ", ")
 end

@@ -25,6 +25,10 @@ local node = { "node", "node bench/node/bench.mjs {row} {size}" }
 local uvloop = { "uvloop", "{python} bench/py/bench.py {row} {size}" }
 local lualogging = { "lualogging", "{lua} bench/lua/lualogging.lua {row} {size}" }
 local python = { "python", "{python} bench/py/log.py {row} {size}" }
+-- Who edits a line, and a typist.
+local function edit(peer, command)
+  return { peer, ("{bin}/typist {row}:%s {size} 200 %s"):format(peer, command) }
+end
 local function uv(arguments) return { "libuv", "{bin}/uv {row} " .. arguments } end
 
 -- A server, and the load it gets.
@@ -36,6 +40,7 @@ local function http(peer, name, command, mode) return server(peer, name, "http",
 local lwt_server, c_server = "{lua} bench/lwt/serve.lua", "{bin}/serve"
 local luv_server, cqueues_server = "{lua} bench/lua/serve_luv.lua", "{lua} bench/lua/serve_cqueues.lua"
 local copas_server, ocaml_server = "{lua} bench/lua/serve_copas.lua", "{bin}/lwt_serve"
+local glib_server = "{lua} bench/lwt/glib.lua"
 local node_server, py_server = "node bench/node/serve.mjs", "{python} bench/py/serve.py"
 
 -- Servers that speak TLS: a figure each, of the server's processor time (bench/c/tls_load.c).
@@ -128,6 +133,25 @@ M.rows = {
       echo("uvloop", "uvloop_streams", py_server, "echo_streams"),
     },
     bars = { { "lwt", ">=", 0.92, "libuv_try" }, { "lwt", ">=", 1, "luv_try" } },
+  },
+  {
+    name = "glib_echo", times = 2, title = "echo, with GLib in the loop", per = "message of 64 bytes, sent back",
+    servers = true, size = "50", quick = "50", cpus = "0,1", parts = " connections",
+    runs = {
+      echo("glib", "lwt_alone", glib_server, "alone"), echo("glib", "glib_into_lwt", glib_server, "glib_into_lwt"),
+      echo("glib", "lwt_into_glib", glib_server, "lwt_into_glib"),
+    },
+    bars = { { "glib_into_lwt", ">=", 0.8, "lwt_alone" }, { "lwt_into_glib", ">=", 0.8, "lwt_alone" } },
+  },
+  {
+    name = "glib_timer", times = 2, title = "GLib's timers of 10 ms, under the load of an echo server",
+    per = "timer, set when the one before has fired", size = 300, quick = 50, cpus = "0,1",
+    runs = {
+      { "glib", "{lua} bench/lwt/glib.lua timer glib_alone {size}" },
+      { "glib", "{lua} bench/lwt/glib.lua timer glib_into_lwt {size}" },
+      { "glib", "{lua} bench/lwt/glib.lua timer lwt_into_glib {size}" },
+    },
+    bars = { { "glib_into_lwt", "<=", 1.1, "glib_alone" }, { "lwt_into_glib", "<=", 1.1, "glib_alone" } },
   },
   {
     name = "http", title = "http", per = "request, its head read by lines, the connection kept", servers = true,
@@ -246,6 +270,29 @@ M.rows = {
     runs = { lwt "log", plain, lualogging, python },
     bars = { { "lwt", "<=", 2, "os.date" }, { "lwt", "<", 1, "lualogging" }, { "lwt", "<", 1, "python" } },
   },
+  {
+    name = "edit_line", title = "a key in a line",
+    per = "key, typed at the end of a line (processor time), on a pseudo-terminal",
+    size = "10,1000,100000", quick = "10,1000", parts = " characters",
+    runs = { edit("lwt", "{lua} bench/lwt/line.lua edit 0"), edit("readline", "{bin}/edit") },
+    bars = {
+      { "lwt", "<=", 1.1, unit = "bytes each", of = "bytes" },
+      { "lwt_middle", "<=", 200, unit = "bytes each", of = "bytes" },
+      { "lwt", "<=", 200000, unit = "ns" },
+    },
+  },
+  {
+    name = "keys", computes = true, title = "keys", per = "byte, read as a key (lwt_typed) or as a part of a paste",
+    size = 1000000, quick = 100000,
+    runs = { lwt "line" },
+    bars = { { "lwt_paste", "<=", 1000, unit = "ns" } },
+  },
+  {
+    name = "text_lines", title = "lines of text", per = "line of a file of 200 MB, decoded", needs = "lines",
+    cpus = "0,1", rounds = 3,
+    runs = { lwt "line" },
+    bars = { { "lwt", "<=", 2, "lwt_bytes" } },
+  },
 }
 
 -- Words for the peers, in the order of the table and the picture.
@@ -254,6 +301,7 @@ M.peers = {
   { "lua", "plain Lua", "coroutines, io, or a 30-line promise" },
   { "libuv", "C", "libuv or system calls" },
   { "luv", "luv" },
+  { "glib", "GLib", "alone, or with lwt in its loop, or in lwt's" },
   { "cqueues", "cqueues" },
   { "copas", "copas" },
   { "lwt_ocaml", "Lwt (OCaml)" },
@@ -262,6 +310,7 @@ M.peers = {
   { "luasec", "LuaSec" },
   { "lualogging", "LuaLogging" },
   { "python", "Python's logging" },
+  { "readline", "GNU readline" },
 }
 
 return M

@@ -20,10 +20,10 @@ newer() { # target, sources: must it be built?
 }
 CWARN='-std=gnu11 -O2 -Wall -Wextra -Wshadow'
 # shellcheck disable=SC2086 # flags
-module() { # a Lua module in C
+module() { # a Lua module in C, libraries
   newer "$out/$1.so" "bench/c/$1.c" src/lwt.h || return 0
   case $(uname -s) in Darwin) flags='-bundle -undefined dynamic_lookup' ;; *) flags=-shared ;; esac
-  $CC $CWARN -fPIC $flags -I"$LUA_INCDIR" -Isrc "bench/c/$1.c" -o "$out/$1.so.new" && mv "$out/$1.so.new" "$out/$1.so"
+  $CC $CWARN -fPIC $flags -I"$LUA_INCDIR" -Isrc "bench/c/$1.c" -o "$out/$1.so.new" ${2-} && mv "$out/$1.so.new" "$out/$1.so"
 }
 # shellcheck disable=SC2086
 program() { # name, libraries
@@ -54,13 +54,16 @@ mkdir -p "$out/tls"
 program tls_load '-lssl -lcrypto' 2>/dev/null && program tls_serve '-luv -lssl -lcrypto' 2>/dev/null &&
   certificate ecdsa 'ec -pkeyopt ec_paramgen_curve:P-256' && certificate rsa rsa:2048 ||
   rm -f "$out/tls_load"
+pkg-config --exists glib-2.0 2>/dev/null && module glib "$(pkg-config --cflags --libs glib-2.0)"
+program typist || exit 1
 
 # ---- The peers: is it here, its packages, its version -------------------------------------------
 
 old_paths='package.path = package.path .. ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;/usr/share/lua/5.1/?.lua"'
-peers='luv cqueues copas lwt_ocaml node uvloop luasec lualogging python openssl'
+peers='glib luv cqueues copas lwt_ocaml node uvloop luasec lualogging python readline openssl'
 version() {
   case $1 in
+    glib) [ -f "$BUILD/lwt/glib/core.so" ] && [ -f "$out/glib.so" ] && pkg-config --modversion glib-2.0 ;;
     luv) "$LUA" -e 'print(require "luv".version_string())' ;;
     cqueues) "$LUA" -e "$old_paths" -e 'print(require "cqueues".VERSION)' ;;
     copas) "$LUA" -e "$old_paths" -e 'print((require "copas"._VERSION:gsub("Copas ", "")))' ;;
@@ -70,6 +73,10 @@ version() {
     luasec) "$LUA" -e 'print((require "ssl"._VERSION))' ;;
     openssl) [ -x "$out/tls_load" ] && openssl version | cut -d' ' -f2 ;;
     python) python -c 'import sys, logging; print(sys.version.split()[0])' ;;
+    readline)
+      printf '#include <stdio.h>\n#include <readline/readline.h>\nv RL_VERSION_MAJOR RL_VERSION_MINOR\n' | $CC -E -P -x c - |
+        sed -n 's/^v \([0-9]*\) \([0-9]*\)$/\1.\2/p' | grep .
+      ;;
     uvloop) python -c 'import sys, uvloop; print(uvloop.__version__, "on Python", sys.version.split()[0])' ;;
   esac 2>/dev/null
 }
@@ -77,6 +84,7 @@ version() {
 python() { if [ -x /usr/bin/python3 ]; then /usr/bin/python3 "$@"; else python3 "$@"; fi; }
 packages() {
   case $1 in
+    glib) echo libglib2.0-dev ;;
     luv) echo lua-luv ;;
     cqueues) echo lua-cqueues ;;
     copas) echo lua-copas lua-socket lua-coxpcall ;;
@@ -86,6 +94,7 @@ packages() {
     luasec) echo lua-sec lua-socket ;;
     openssl) echo libssl-dev openssl ;;
     python) echo python3 ;;
+    readline) echo libreadline-dev ;;
     uvloop) echo python3 python3-uvloop ;;
   esac
 }
@@ -122,6 +131,9 @@ for peer in $peers; do
         fi
       done
       found="$found, OCaml $(ocamlopt -version)"
+    fi
+    if [ "$peer" = readline ]; then
+      program edit -lreadline || { echo "make bench: readline's program does not build"; continue; }
     fi
     echo "$peer $found" >>"$out/peers.new"
   else

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a make target needs beyond a shell: looks, installs what is missing, or says what it is.
 #
-#   scripts/deps.sh [--look] GROUP      GROUP: build run test docs check asan tsan valgrind lint format rock site site-check
+#   scripts/deps.sh [--look] GROUP      GROUP: build run test whole docs check asan tsan valgrind lint format rock site site-check lgi gtk-check
 #
 # With everything there it prints nothing. As root on a Debian-like system it installs the missing
 # packages with apt-get and asks nothing; otherwise (or with --look) it names them and exits 1.
@@ -70,10 +70,25 @@ look_test() {
   [ -n "$(ls /etc/ssl/certs /etc/pki/tls/certs /etc/ssl/cert.pem 2>/dev/null | grep -v :)" ] \
     || need ca-certificates "the system's certificates"
   [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
-  # What lwt.log works with: a log daemon, and who moves log files (root's programs).
+  # What lwt.log works with: a log daemon, who moves log files (root's programs), who compresses
+  # them, and another library's logs (for Lua 5.2: there is nothing of 5.4 that it needs).
   [ -x /usr/sbin/rsyslogd ] || have rsyslogd || need rsyslog 'rsyslogd'
   [ -x /usr/sbin/logrotate ] || have logrotate || need logrotate 'logrotate'
+  have gzip || need gzip gzip
+  have apt-get && [ ! -e /usr/share/lua/5.2/logging.lua ] && need lua-logging LuaLogging
+  # Another terminal, with which the specs of the terminal compare screens.
+  have apt-get && { header vterm.h '' || need libvterm-dev libvterm; }
   look_unicode
+}
+# With these no spec is left out (but what the system or the user cannot do).
+look_whole() {
+  look_test
+  have valgrind || need valgrind valgrind
+  have "lua5.1" || need lua5.1 'Lua 5.1'
+  have script || need bsdutils script
+  have man || need man-db man
+  have pkg-config || need pkg-config pkg-config
+  "${LUA%% *}" -e 'require "luv"' >/dev/null 2>&1 || need lua-luv luv
 }
 # Unicode's own tests, which are left out elsewhere: only Debian has them as a package.
 look_unicode() {
@@ -93,6 +108,19 @@ look_lint() {
   have luacheck || need lua-check luacheck
   have clang-tidy || need clang-tidy clang-tidy
 }
+# To build lgi, and what GIO talks with in the specs.
+look_lgi() {
+  pkg-config --exists gobject-introspection-1.0 2>/dev/null || need libgirepository1.0-dev 'gobject-introspection-1.0'
+  have dbus-daemon || need dbus-daemon dbus-daemon
+  have make || need make make
+}
+# A GTK program on a display that nobody sees, and who clicks on it and photographs it.
+look_gtk() {
+  have Xvfb || need xvfb Xvfb
+  have xdotool || need xdotool xdotool
+  ls /usr/lib/*/girepository-1.0/Gtk-3.0.typelib >/dev/null 2>&1 || need gir1.2-gtk-3.0 'GTK 3 (its typelib)'
+  fc-list 2>/dev/null | grep -q . || need fonts-dejavu-core 'a font'
+}
 look_site() {
   look_run
   have sphinx-build || need python3-sphinx Sphinx
@@ -106,12 +134,15 @@ look() {
     build) look_build ;;
     run) look_run ;;
     test) look_test ;;
+    whole) look_whole ;;
     docs) look_run; look_rocks ;;
     asan) look_test; look_sanitizer asan ;;
     tsan) look_test; look_sanitizer tsan ;;
     valgrind) look_test; have valgrind || need valgrind valgrind ;;
     lint) look_lint ;;
     format) have clang-format || need clang-format clang-format ;;
+    lgi) look_lgi ;;
+    gtk-check) look_test; look_lgi; look_gtk ;;
     site) look_site ;;
     site-check) look_test; look_site; have chromium || need chromium Chromium ;;
     rock) look_run; have luarocks || need luarocks LuaRocks ;;
@@ -135,7 +166,7 @@ give_up() { # why
 }
 
 target=$group
-[ "$group" = build ] && target=''
+case $group in build | whole) target='' ;; esac
 look "$group"
 [ -z "$missing" ] && exit 0
 [ "$look" = 1 ] && give_up 'this target installs nothing by itself'

@@ -36,7 +36,9 @@ smoke "$work/made"
 for mk in src/*/rock.mk; do
   rock=$(basename "$(dirname "$mk")")
   header=$(sed -n "s/^${rock}_HEADER := //p" "$mk")
-  if [ -n "$header" ] && ! printf '#include <%s>\n' "$header" | ${CC:-cc} -E -x c - >/dev/null 2>&1; then
+  flags=$(pkg-config --cflags "$(sed -n "s/^${rock}_PKG := //p" "$mk")" 2>/dev/null || true)
+  # shellcheck disable=SC2086 # flags
+  if [ -n "$header" ] && ! printf '#include <%s>\n' "$header" | ${CC:-cc} $flags -E -x c - >/dev/null 2>&1; then
     echo "lwt-$rock is left out: there is no $header"
     continue
   fi

@@ -68,9 +68,14 @@ local function modules_of_rock(rock)
   for name in (rock.LIBS or ""):gmatch("%-l(%S+)") do
     libraries[#libraries + 1] = ('"%s"'):format(name)
   end
+  -- What is below LuaRocks' INCDIR and LIBDIR of the library, where its headers are in several folders.
+  local folders = { '"src"' }
+  for folder in (rock.INCDIRS or "INCDIR"):gmatch "%S+" do
+    folders[#folders + 1] = ('"%s"'):format(folder:gsub("^%u+", ("$(%s_%%0)"):format(rock.DEP)))
+  end
   return list_of({ c_module(("lwt.%s.core"):format(rock.name), "src/" .. rock.name, {
     ("libraries = { %s },"):format(table.concat(libraries, ", ")),
-    ('incdirs = { "src", "$(%s_INCDIR)" },'):format(rock.DEP),
+    ("incdirs = { %s },"):format(table.concat(folders, ", ")),
     ('libdirs = { "$(%s_LIBDIR)" },'):format(rock.DEP),
   }) }, lua_files(rock))
 end

@@ -1,6 +1,7 @@
 -- bin/lwt as a user meets it: a process of its own for each case.
 
 local shell = require "spec.support.shell"
+local skip = require "spec.support.skip"
 
 local LWT = shell.lua .. " '" .. shell.here .. "/bin/lwt'"
 
@@ -172,7 +173,9 @@ await(lwt.sleep(0.01))
 os.exit(4)
 ]])
     local r = lwt "-i script.lua < typed"
-    assert.equal("42\n9\tnil\n", (r.out:gsub(">+ ", "")))
+    local banner, rest = r.out:gsub(">+ ", ""):match "^([^\n]*)\n(.*)$"
+    assert.matches("^lwt .*await works at the prompt", banner)
+    assert.equal("42\n9\tnil\n", rest)
     for _, text in ipairs { "lwt: stdin:1: bad", "lwt: stdin:1: unexpected symbol near ')'",
       "lwt: in the background" } do
       assert.truthy(r.err:find(text, 1, true), r.err)
@@ -277,9 +280,8 @@ os.exit(4)
   end)
 
   it("says in words that an older Lua will not do", function()
-    local r = shell.run("command -v lua5.1 >/dev/null || exit 7; " ..
-      "LUA_PATH='lua/?.lua;lua/?/init.lua' lua5.1 -e 'require \"lwt\"'")
-    if r.code == 7 then return pending("no lua5.1") end
+    skip.needs "lua5.1"
+    local r = shell.run("LUA_PATH='lua/?.lua;lua/?/init.lua' lua5.1 -e 'require \"lwt\"'")
     assert.truthy(r.err:find("lwt needs Lua 5.4, and this is Lua 5.1", 1, true), r.err)
   end)
 

@@ -1,6 +1,7 @@
 -- doc/embedding.md: its commands, in the order in which they stand, and what they should print.
 
 local shell = require "spec.support.shell"
+local skip = require "spec.support.skip"
 
 -- The blocks of one kind, each as one text.
 local function blocks(kind)
@@ -12,7 +13,7 @@ end
 describe("doc/embedding.md", function()
   local under = os.getenv "LWT_UNDER"
   if under and under ~= "valgrind" then
-    it("is tried with a plain build", function() pending("these objects need " .. under) end)
+    it("is tried with a plain build", function() skip.under "objects that need the sanitizer" end)
     return
   end
 

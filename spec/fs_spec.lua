@@ -5,6 +5,7 @@ local fs = require "lwt.fs"
 local stream = require "lwt.stream"
 local shell = require "spec.support.shell"
 local expect = require "spec.support.expect"
+local skip = require "spec.support.skip"
 local task, failure, refused = expect.task, expect.failure, expect.refused
 
 local await = lwt.await
@@ -213,7 +214,7 @@ describe("lwt.fs.watch", function()
   end))
 
   it("says when the system has lost events", task(function()
-    if not io.open "/proc/sys/fs/inotify/max_queued_events" then return end
+    if not io.open "/proc/sys/fs/inotify/max_queued_events" then skip.here "there is no inotify" end
     local file = io.open "/proc/sys/fs/inotify/max_queued_events"
     local most = file:read("n")
     file:close()

@@ -9,33 +9,60 @@ local full = os.getenv "LWT_SPEC_FULL"
 local seed = tonumber(os.getenv "LWT_SEED") or full and os.time() or 1
 local calls = full and 20000 or 1500
 
+-- What has much to do with one another, together. Whatever else the reference has is a group of its own.
 local groups = {
   "lwt",
   "lwt.stream lwt.seq",
-  "lwt.react",
   "lwt.list lwt.mvar lwt.mutex lwt.semaphore lwt.condition lwt.barrier lwt.pool lwt.switch "
     .. "lwt.throttle lwt.timer lwt.retry lwt.clock lwt.gc",
   "lwt.io lwt.bytes",
-  "lwt.net",
-  "lwt.fs",
   "lwt.process lwt.signal lwt.job",
-  "lwt.preemptive",
+  "lwt.term lwt.read_line",
   "lwt lwt.stream lwt.react lwt.io lwt.net lwt.mvar lwt.pool",
 }
 
+local everything = {} -- the modules of the reference, but for the specs' own, and what has another loop turn
+for name, module in pairs(require "scripts.docs.read".read().modules) do
+  if not module.internal and name ~= "lwt.test" and name ~= "lwt.glib" then everything[#everything + 1] = name end
+end
+table.sort(everything)
+local grouped = table.concat(groups, " ") .. " "
+for _, name in ipairs(everything) do
+  if not grouped:find(name .. " ", 1, true) then groups[#groups + 1] = name end
+end
 
 describe("plain Lua that is hostile", function()
+  local ca
+
+  setup(function()
+    ca = require "spec.support.ca".make()
+    ca:issue { name = "server", san = "DNS:localhost" }
+  end)
+  teardown(function() ca:remove() end)
+
+  -- Runs it with its files in `dir`, and in that folder if it calls anything.
+  local function hostile(dir, count, group)
+    local result = shell.run(("cd '%s' && HOSTILE_OUT='%s/found' HOSTILE_TRACE=1 HOSTILE_CA='%s' TMPDIR='%s' "
+      .. "timeout -s KILL 120 %s %s/spec/support/hostile.lua %d %d %s </dev/null")
+      :format(count > 0 and dir or shell.here, dir, ca.dir, dir, shell.lua, shell.here, seed, count, group))
+    local ok, found = pcall(shell.read, dir .. "/found")
+    return result, ok and found or ""
+  end
+
+  it("is tried on all that the reference has", function()
+    local dir = shell.temp_dir()
+    local result, found = hostile(dir, 0, table.concat(everything, " "))
+    shell.remove_dir(dir)
+    assert.matches("^0 calls of %d+ functions, 0 findings\n$", found, nil, nil, result.err)
+  end)
+
   for _, group in ipairs(groups) do
     it("neither crashes nor stops nor confuses " .. group, function()
       local dir = shell.temp_dir()
-      local result = shell.run(("cd '%s' && HOSTILE_OUT=found HOSTILE_TRACE=1 "
-        .. "timeout -s KILL 120 %s %s/spec/support/hostile.lua %d %d %s")
-        :format(dir, shell.lua, shell.here, seed, calls, group))
-      local ok, found = pcall(shell.read, dir .. "/found")
+      local result, found = hostile(dir, calls, group)
       shell.remove_dir(dir)
       local last = result.err:match "([^\n]*)\n?$"
-      assert(result.code == 0, ("seed %d, status %d\n%s\nlast call: %s"):format(
-        seed, result.code, ok and found or "", last))
+      assert(result.code == 0, ("seed %d, status %d\n%s\nlast call: %s"):format(seed, result.code, found, last))
       assert.matches("^%d+ calls of %d+ functions, 0 findings\n$", found)
     end)
   end
@@ -68,5 +95,58 @@ describe("what was found that way", function()
     ]], 20)
     assert.equal(0, result.code)
     assert.matches("^false\t.-lwt.bytes expected.-\nfalse\t.-lwt.bytes expected", result.out)
+  end)
+
+  it("methods that are called on something else, and offsets that are none, are told in words", function()
+    local lwt, lio = require "lwt", require "lwt.io"
+    local section = require "lwt.log".section "hostile"
+    lwt.run(function()
+      local r, w = lio.pipe()
+      local t = require "lwt.term".open(r, w, { tty = true, columns = 40, env = { TERM = "xterm" } })
+      local bar, spinner, guard = t:progress(), t:spinner(), t:raw_mode()
+      local editor, direct, server
+      local line = require "lwt.read_line".start {
+        term = t, keys = { ["ctrl-t"] = function(ed) editor = ed end },
+      }
+      line:send "ctrl-t"
+      lwt.yield()
+      lio.of_bytes("x", "r"):direct_access(function(d) direct = d end):await()
+      server = lio.establish_server("127.0.0.1:0", function() end):await()
+      local function told(words, f, ...)
+        local args = table.pack(...)
+        local ok, err = pcall(function() f(table.unpack(args, 1, args.n)) end)
+        assert.is_false(ok)
+        assert.matches("^[^\n]*hostile_spec.lua:%d+: " .. words, err)
+      end
+      local methods = {
+        [bar] = { "add", "set", "done" }, [spinner] = { "set", "done" }, [guard] = { "close" },
+        [editor] = { "text", "cursor", "bell", "press", "line_start", "line_end", "move", "insert", "set",
+          "replace", "delete", "kill", "run" },
+        [direct] = { "available", "peek", "skip", "put", "perform" },
+        [server] = { "address", "connections", "set_tls", "shutdown" },
+      }
+      for object, names in pairs(methods) do
+        for _, name in ipairs(names) do
+          for _, self in ipairs { false, "text", {}, lwt.fulfilled() } do
+            told(".*expected, got", object[name], self)
+          end
+        end
+      end
+      for _, name in ipairs { "debug", "info", "notice", "warning", "error", "fatal" } do
+        told("calling '" .. name .. "' on bad self %(lwt.log.section expected, got string%)", section[name], "said")
+      end
+      editor:set "aé"
+      told("bad argument #%d to 'replace' %(an offset in the middle of a character%)", editor.replace, editor, 0, 2, "")
+      told("bad argument #%d to 'delete' %(integer expected, got nil%)", editor.delete, editor, 0)
+      told("bad argument #%d to 'insert' %(string expected, got nil%)", editor.insert, editor)
+      editor:replace(-5, 1.0, "\xff")
+      assert.equal("\u{FFFD}é", editor:text())
+      told("attempt to get length of a lwt.promise value", function(v) return #v end, lwt.direct((lwt.task())))
+      guard:close()
+      spinner:done()
+      bar:done()
+      line:result():cancel()
+      server:shutdown(0):await()
+    end)
   end)
 end)

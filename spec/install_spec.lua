@@ -1,6 +1,7 @@
 -- make install, uninstall and dist, in throw-away folders.
 
 local shell = require "spec.support.shell"
+local skip = require "spec.support.skip"
 
 -- A make of its own, with nothing of the make that this may run under; what is put in place is
 -- the build that is being tested.
@@ -38,7 +39,7 @@ describe("make install", function()
   it("tells pkg-config where the header is", function()
     local pc = shell.read(dir .. "/opt/lwt/lib/pkgconfig/lwt.pc")
     assert.matches("\nVersion: %d+%.%d+%.%d+[^\n]*\nCflags: %-I/opt/lwt/include\n$", pc)
-    if shell.run("command -v pkg-config").code ~= 0 then return end
+    skip.needs "pkg-config"
     local r = shell.run(shell.plain ..
       ("env PKG_CONFIG_PATH='%s/opt/lwt/lib/pkgconfig' pkg-config --cflags lwt"):format(dir))
     assert.equal("-I/opt/lwt/include", (r.out:gsub("%s+$", "")), r.err)
@@ -53,7 +54,7 @@ describe("make install", function()
       assert.truthy(page:find((option:gsub("%-", "\\-")), 1, true), option)
     end
     assert.is_true(n > 6)
-    if shell.run("command -v man").code ~= 0 then return end
+    skip.needs "man"
     local r = shell.run(shell.plain .. "LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -l doc/lwt.1")
     assert.equal("", r.err)
     assert.truthy(r.out:find("run a Lua script as a task", 1, true), r.out)
@@ -93,7 +94,7 @@ describe("scripts/mounted.sh", function()
   it("gives a command /proc where there is none, and takes it away again", function()
     local alone = shell.plain .. "unshare -m sh -c '"
     if shell.run(alone .. "umount -l /proc'").code ~= 0 then
-      pending "this user may not unmount /proc, not even for itself"
+      skip.here "this user may not unmount /proc, not even for itself"
       return
     end
     local r = shell.run(alone .. [[umount -l /proc

@@ -3,6 +3,7 @@ local io = require "lwt.io"
 local eventually = require "spec.support.eventually"
 local shell = require "spec.support.shell"
 local expect = require "spec.support.expect"
+local skip = require "spec.support.skip"
 local task, failure = expect.task, expect.failure
 local await = lwt.await
 local lua_io = _G.io
@@ -96,7 +97,7 @@ describe("files", function()
     assert.error_matches(function() io.open_file("a", "r", { buffer_size = 1 }) end, "buffer size out of range")
     assert.error_matches(function() io.open_file() end, "string expected, got no value")
     assert.error_matches(function() io.with_file("a", "r") end,
-      "bad argument #3 to 'with_file' %(function expected, got no value%)")
+      "bad argument #3 to 'with_file' %(function expected, got nil%)")
   end))
 
   it("are not made anew with \"wx\", and get the permissions asked for", in_dir(function(dir)
@@ -209,7 +210,7 @@ describe("temporary files and folders", function()
       p:cancel()
       assert.equal(lwt.Canceled, failure(p))
       assert.is_false(exists(path))
-      assert.error_matches(function() with() end, "function expected, got no value")
+      assert.error_matches(function() with() end, "function expected, got nil")
     end
   end))
 
@@ -272,15 +273,17 @@ describe("temporary files and folders", function()
     ]]):format(dir .. "/deep")
     lua_io.open(dir .. "/run.lua", "w"):write(text):close()
     local name = ("d"):rep(20)
-    os.execute(("mkdir %s/deep && cd %s/deep && i=0 && while [ $i -lt 300 ]; do mkdir %s f && cd -P %s &&" ..
-      " touch a b; i=$((i+1)); done"):format(dir, dir, name, name))
+    os.execute(("mkdir %s/deep && cd %s/deep && i=0 && while [ $i -lt 210 ]; do mkdir %s f && cd -P %s &&" ..
+      " : >a && : >b; i=$((i+1)); done"):format(dir, dir, name, name))
     local told = shell.run(("ulimit -n 64; timeout 20 %s %s/run.lua"):format(shell.lua, dir))
     assert.same({ 0, "gone\n", "" }, { told.code, told.out, told.err })
     assert.is_false(exists(dir .. "/deep"))
   end))
 
   it("tell what could not be removed, and remove the rest", in_dir(function(dir)
-    if shell.run("id -u").out == "0\n" then return end -- who may remove anything
+    if shell.run("id -u").out == "0\n" then
+      skip.here "root may remove anything (see uv/seldom_spec.lua)"
+    end
     os.execute("cd " .. dir .. " && mkdir -p d/shut/in d/after d/blind/in && touch d/shut/f d/after/g" ..
       " && chmod 500 d/shut && chmod 400 d/blind")
     assert.equal("EACCES", failure(io.delete_recursively(dir .. "/d")).code)

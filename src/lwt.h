@@ -29,7 +29,7 @@ extern "C" {
 /* Grows when something is added at the end of lwt_api; a change of what is
 ** already there changes the major number. */
 #define LWT_ABI_MAJOR 1
-#define LWT_ABI_MINOR 4
+#define LWT_ABI_MINOR 5
 
 /* Registry key of the table. */
 #define LWT_REGISTRY_KEY "lwt.api.1"
@@ -100,7 +100,23 @@ typedef struct lwt_engine {
   void (*wake)(void *data);
   /* A descriptor to poll for "wait has something to do", or -1. */
   int (*fd)(void *data);
+
+  /* Since 1.4, and only looked at where engine_use was given the engine; each may be NULL. */
+
+  /* Seconds until `wait` has something to do that `fd` does not tell: 0: now (what was begun
+  ** has to be put where `fd` sees it, say), LWT_NOT_DUE, or LWT_BUSY. */
+  double (*due)(void *data);
+  /* Why the loop may not be run or stepped here, in words that go behind "attempt to run the
+  ** loop " (in a callback of somebody's, say), or NULL. */
+  const char *(*busy)(void *data);
+  /* Not 0: what `wait` calls may turn another loop, that turns this one, and goes on with its
+  ** callback then. So tasks that an event wakes do not run before `wait` has returned. */
+  int nests;
 } lwt_engine;
+
+/* Of `due`. */
+#define LWT_NOT_DUE (-1.0) /* nothing, until `fd` says so */
+#define LWT_BUSY (-2.0)    /* we are inside `wait`, which must not be called again */
 
 /* Something that wants a turn before the loop next waits (see idle_start). */
 typedef struct lwt_idle {
@@ -335,7 +351,25 @@ struct lwt_api {
   /* f is not called any more. Must come before the module's code is unloaded. */
   void (*lent_remove)(const lwt_api *, int ticket);
 
-  /* Since 1.4; NULL before lwt.uv is loaded. --------------------------------- */
+  /* Since 1.4. -------------------------------------------------------------- */
+
+  /* As engine_set, with an engine that has all that lwt_engine has in 1.4; virtual time, where
+  ** it is on, stays on over it. */
+  void (*engine_use)(const lwt_api *, const lwt_engine *e, void *data);
+  /* The engine that the scheduler uses, and its data in *data; NULL: the core's own. What is
+  ** new in 1.4 may be looked at only where engine_use was given it: *full says so. For who
+  ** puts an engine of his own around it. */
+  const lwt_engine *(*engine_get)(const lwt_api *, void **data, int *full);
+  /* Seconds until `step` has something to do, as far as it is known now: 0: at once;
+  ** LWT_NOT_DUE: when the engine's `fd` says so. Changes nothing. */
+  double (*due)(const lwt_api *);
+  /* As step, wherever the program is: in the middle of a run, of a task, of a callback, for a
+  ** loop that somebody turns there (a modal dialog's). Whoever is in the middle goes on when
+  ** that loop has ended. In a finalizer it does nothing. An error that nobody caught is left
+  ** to the run or step that is under way, and raised where there is none. */
+  void (*step_within)(const lwt_api *, lua_State *L, double budget);
+
+  /* Since 1.5; NULL before lwt.uv is loaded. --------------------------------- */
 
   /* Have wait->f called once when socket_read of the socket of lwt.net at `idx` has something
   ** to give, or its end, or an error, and also when the socket is closed meanwhile. It is called

@@ -134,9 +134,13 @@ function lwt_Bytes:to_string(ofs, len) end
 
 ---A file, a socket, a pipe or a program's end of one, by lines and bytes, with a buffer.
 ---@class lwt.Channel
----@field le lwt.ChannelOrder numbers in little-endian order: the lowest byte first
----@field be lwt.ChannelOrder numbers in big-endian order: the highest byte first
 local lwt_Channel = {}
+---numbers in little-endian order: the lowest byte first
+---@type lwt.ChannelOrder
+lwt_Channel.le = nil
+---numbers in big-endian order: the highest byte first
+---@type lwt.ChannelOrder
+lwt_Channel.be = nil
 
 ---Close the channel. Reading ends at once: reads that are waiting are rejected with
 ---`lwt.Closed`. Writes that are waiting are carried out, and what is buffered is written;
@@ -642,18 +646,36 @@ function lwt_Channel:writef(fmt, ...) end
 ---@return lwt.Promise<T> # what `f` returns
 function lwt_Channel:direct_access(f) end
 
----Go on over TLS, on the same channel (STARTTLS), when everything before is written: as one operation,
----which others wait for. What was read ahead goes into TLS, so plaintext that somebody has slipped in
----makes the handshake fail. `opts` are those of `ssl.connect` (rock lwt-ssl); `name` has to be given.
----With `server = true` they are those of `ssl.accept`. When the handshake fails the channel is what it was,
----in clear: close it.
+---Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
 ---```lua
----local net = require "lwt.net"
----local a, b = net.socketpair()
----b:close()
----local ch = lio.make { read = function() return nil end, write = function() end }
----local ok, err = pcall(await, ch:upgrade { name = "mail.example.org" })
----print(ok, err.code)   --> false SSL_EOF
+---local r, w = lio.pipe()
+---await(w:hexdump("Hello\n"))
+---print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
+---```
+---@param data string
+---@return lwt.Promise<nil>
+function lwt_Channel:hexdump(data) end
+
+---Go on over TLS, on the same channel (STARTTLS). What was written before is sent in clear, first. It is one operation,
+---which others wait for. What was already read goes into TLS, so a command that an attacker has put in, in clear, makes
+---the handshake fail.
+---
+---`opts` are those of `ssl.connect` (rock lwt-ssl). A client has to give `name`, or `verify = false`. With `server = true` they
+---are those of `ssl.accept`. When the handshake fails the channel is in clear as before: close it.
+---```lua
+---await(require "lwt.process".exec({ "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---  "-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" }, { stderr = "null" }))
+---local server <close> = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:read_line())
+---  await(ch:write_line "220 go ahead")
+---  await(ch:upgrade { server = true, cert = "server.pem", key = "server.key" })
+---  await(ch:write_line "hello")
+---end))
+---local ch <close> = await(lio.open_connection(server:address()))
+---await(ch:write_line "STARTTLS")
+---print(await(ch:read_line()))                            --> 220 go ahead
+---await(ch:upgrade { name = "localhost", ca = "server.pem" })
+---print(await(ch:read_line()), ch:tls():version())        --> hello TLSv1.3
 ---```
 ---@param opts table|lwt.ssl.Context
 ---@return lwt.Promise<lwt.Channel> # the channel itself
@@ -667,16 +689,6 @@ function lwt_Channel:upgrade(opts) end
 ---```
 ---@return lwt.ssl.Stream|nil
 function lwt_Channel:tls() end
-
----Write what `data` looks like in hexadecimal, 16 bytes a line, in the manner of `hexdump -C`.
----```lua
----local r, w = lio.pipe()
----await(w:hexdump("Hello\n"))
----print((await(r:read_line()):sub(1, 30)))   --> 00000000  48 65 6c 6c 6f 0a
----```
----@param data string
----@return lwt.Promise<nil>
-function lwt_Channel:hexdump(data) end
 
 ---The numbers of a channel, in one order of bytes.
 ---@class lwt.ChannelOrder
@@ -1002,13 +1014,17 @@ function lwt_Condition:broadcast_exn(err) end
 ---An error of the world: what the system, or lwt itself, rejects with or raises where it is not a plain mistake in the program. Look at
 ---its `code`; `tostring` tells all of it, on a line.
 ---@class lwt.Error
----@field code string "ENOENT", "ECONNRESET", "EAI_NONAME" …, or one of lwt's own: "ELIMIT", "TIMEOUT", "CLOSED" …
----@field message string the same in words
 ---@field errno? integer the system's number, 0 where it has none
 ---@field op? string what was being done: "open", "connect" …
 ---@field path? string the file or the program
 ---@field address? string the other end of a connection, or the name that was looked up
 local lwt_Error = {}
+---"ENOENT", "ECONNRESET", "EAI_NONAME" …, or one of lwt's own: "ELIMIT", "TIMEOUT", "CLOSED" …
+---@type string
+lwt_Error.code = nil
+---the same in words
+---@type string
+lwt_Error.message = nil
 
 ---An event.
 ---@class lwt.Event
@@ -1725,8 +1741,10 @@ local lwt_Guard = {}
 
 ---What `lwt.on_iteration` gives.
 ---@class lwt.Hook
----@field remove fun(hook: lwt.Hook) takes the hook out; a second time does nothing
 local lwt_Hook = {}
+---takes the hook out; a second time does nothing
+---@type fun(hook: lwt.Hook)
+lwt_Hook.remove = nil
 
 ---Takes the hook away: it is not called again. Removing it once more does nothing.
 ---```lua
@@ -1741,9 +1759,6 @@ function lwt_Hook:remove() end
 ---@class lwt.Key
 local lwt_Key = {}
 
----@class lwt.KeyDecoder
-local lwt_KeyDecoder = {}
-
 ---@class lwt.Line
 local lwt_Line = {}
 
@@ -1757,7 +1772,7 @@ local lwt_Line = {}
 ---line:accept()
 ---print(await(line:result()))   --> hello
 ---```
----@return lwt.Promise
+---@return lwt.Promise<string?>
 function lwt_Line:result() end
 
 ---The text so far, and where the cursor is: how many bytes are before it.
@@ -1767,17 +1782,17 @@ function lwt_Line:text() end
 
 ---Takes the line from the screen; what is typed goes on being edited. It may be said several times, and
 ---is shown again after as many `show`s.
----@return lwt.Promise fulfilled when it is not on the screen any more
+---@return lwt.Promise<nil> # fulfilled when it is not on the screen any more
 function lwt_Line:hide() end
 
 ---Shows the line again.
----@return lwt.Promise
+---@return lwt.Promise<nil>
 function lwt_Line:show() end
 
 ---Writes above the line, as `print` does: values separated by tabs, and the end of a line. Styled lists are
 ---shown with their styles. When the line is over it is written where the cursor is.
 ---@param ... any
----@return lwt.Promise fulfilled when it is on the screen
+---@return lwt.Promise<nil> # fulfilled when it is on the screen
 function lwt_Line:print(...) end
 
 ---Does what a key does, or a command: `"ctrl-a"`, a key of `term`, `"beginning-of-line"`. Whether the line
@@ -1791,7 +1806,7 @@ function lwt_Line:print(...) end
 ---line:send "enter"
 ---print(await(line:result()) == "hello ")   --> true
 ---```
----@param what string|lwt.Key the name of a command or of a key, or a key
+---@param what string|lwt.TerminalKey the name of a command or of a key, or a key
 ---@return boolean
 function lwt_Line:send(what) end
 
@@ -1938,27 +1953,52 @@ function lwt_Listener:close() end
 
 ---A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
----@field name string
----@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
----@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
----@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
----@field is fun(s: lwt.LogSection, level: string): boolean
----@field level fun(s: lwt.LogSection): string
----@field set_level fun(s: lwt.LogSection, level: string)
----@field reset_level fun(s: lwt.LogSection)
 local lwt_LogSection = {}
+---@type string
+lwt_LogSection.name = nil
+---logs a record of that level; as `log.debug`, in this section
+---@type fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+lwt_LogSection.debug = nil
+---@type fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+lwt_LogSection.info = nil
+---@type fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+lwt_LogSection.notice = nil
+---@type fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+lwt_LogSection.warning = nil
+---@type fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+lwt_LogSection.error = nil
+---@type fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+lwt_LogSection.fatal = nil
+---as `log.log`
+---@type fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise<nil>
+lwt_LogSection.log = nil
+---as `log.error_of`
+---@type fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise<nil>
+lwt_LogSection.error_of = nil
+---an object that logs in this section with fields of its own
+---@type fun(s: lwt.LogSection, fields: table): lwt.LogSection
+lwt_LogSection.with = nil
+---is this level logged?
+---@type fun(s: lwt.LogSection, level: string): boolean
+lwt_LogSection.is = nil
+---the least level that is logged
+---@type fun(s: lwt.LogSection): string
+lwt_LogSection.level = nil
+---as `log.set_level`, for this section
+---@type fun(s: lwt.LogSection, level: string)
+lwt_LogSection.set_level = nil
+---leaves the level to the rules again
+---@type fun(s: lwt.LogSection)
+lwt_LogSection.reset_level = nil
 
 ---A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
----@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
----@field is_closed fun(l: lwt.Logger): boolean
 local lwt_Logger = {}
+---fulfilled when all is written and what the logger owns is closed
+---@type fun(l: lwt.Logger): lwt.Promise<nil>
+lwt_Logger.close = nil
+---@type fun(l: lwt.Logger): boolean
+lwt_Logger.is_closed = nil
 
 ---Sets the logger that all records go to from now on. The one before stays open.
 function lwt_Logger:set_default() end
@@ -1979,8 +2019,8 @@ function lwt_Logger:close() end
 function lwt_Logger:is_closed() end
 
 ---A logger that never makes anybody wait: its promises are fulfilled at once. At most `n` records wait for the logger behind it;
----what comes when that many do is left out, counted, and a record of level warning says how many they were as soon as there is
----room. Closing it closes the logger behind it.
+---what comes when that many do is left out, counted, and a record of level warning says how many they were: before the next record
+---for which there is room, or when all others are written. Closing it closes the logger behind it.
 ---```lua
 ---local slow = log.make { output = function(_, _, lines) await(lwt.sleep(0.01)) print(lines[1]) end }
 ---local l = log.buffered(slow, 1)
@@ -1995,15 +2035,33 @@ function lwt_Logger:buffered(n) end
 
 ---What `lwt.log.lualogging` gives: LuaLogging's methods. Each that logs gives the promise of the record.
 ---@class lwt.LuaLogging
----@field debug fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field info fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field warn fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field error fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field fatal fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field log fun(l: lwt.LuaLogging, level: string, ...): lwt.Promise
----@field setLevel fun(l: lwt.LuaLogging, level: string)
----@field getPrint fun(l: lwt.LuaLogging, level: string): fun(...)
 local lwt_LuaLogging = {}
+---@type fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+lwt_LuaLogging.debug = nil
+---@type fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+lwt_LuaLogging.info = nil
+---@type fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+lwt_LuaLogging.warn = nil
+---@type fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+lwt_LuaLogging.error = nil
+---@type fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+lwt_LuaLogging.fatal = nil
+---@type fun(l: lwt.LuaLogging, level: string, ...): lwt.Promise<nil>
+lwt_LuaLogging.log = nil
+---@type string
+lwt_LuaLogging.DEBUG = nil
+---@type string
+lwt_LuaLogging.INFO = nil
+---@type string
+lwt_LuaLogging.WARN = nil
+---@type string
+lwt_LuaLogging.ERROR = nil
+---@type string
+lwt_LuaLogging.FATAL = nil
+---@type fun(l: lwt.LuaLogging, level: string)
+lwt_LuaLogging.setLevel = nil
+---@type fun(l: lwt.LuaLogging, level: string): fun(...)
+lwt_LuaLogging.getPrint = nil
 
 ---@class lwt.Mutex
 local lwt_Mutex = {}
@@ -2138,11 +2196,53 @@ function lwt_Mvar:is_empty() end
 
 ---What `notify` gives: `stop()` ends it, and so does `<close>`.
 ---@class lwt.Notifier
----@field stop fun(self: lwt.Notifier)
 local lwt_Notifier = {}
+---@type fun(self: lwt.Notifier)
+lwt_Notifier.stop = nil
 
 ---Ends it: the function is not called any more.
 function lwt_Notifier:stop() end
+
+---The colours of the text (`term.fg`) or behind it (`term.bg`): by name, as fields; any other by a call.
+---@class lwt.Palette
+---@overload fun(colour: integer|string, green?: integer, blue?: integer): lwt.Style
+local lwt_Palette = {}
+---@type lwt.Style
+lwt_Palette.black = nil
+---@type lwt.Style
+lwt_Palette.red = nil
+---@type lwt.Style
+lwt_Palette.green = nil
+---@type lwt.Style
+lwt_Palette.yellow = nil
+---@type lwt.Style
+lwt_Palette.blue = nil
+---@type lwt.Style
+lwt_Palette.magenta = nil
+---@type lwt.Style
+lwt_Palette.cyan = nil
+---@type lwt.Style
+lwt_Palette.white = nil
+---@type lwt.Style
+lwt_Palette.lblack = nil
+---@type lwt.Style
+lwt_Palette.lred = nil
+---@type lwt.Style
+lwt_Palette.lgreen = nil
+---@type lwt.Style
+lwt_Palette.lyellow = nil
+---@type lwt.Style
+lwt_Palette.lblue = nil
+---@type lwt.Style
+lwt_Palette.lmagenta = nil
+---@type lwt.Style
+lwt_Palette.lcyan = nil
+---@type lwt.Style
+lwt_Palette.lwhite = nil
+---@type lwt.Style
+lwt_Palette.gray = nil
+---@type lwt.Style
+lwt_Palette.default = nil
 
 ---@class lwt.Pool<E>
 local lwt_Pool = {}
@@ -2193,12 +2293,15 @@ function lwt_Pool:clear() end
 function lwt_Pool:wait_queue_length() end
 
 ---@class lwt.Process
----@field pid integer
 ---@field stdin? lwt.Channel what it reads, with `stdin = "pipe"`
 ---@field stdout? lwt.Channel what it writes, with `stdout = "pipe"`
 ---@field stderr? lwt.Channel
----@field rusage table what it used, once it has ended
 local lwt_Process = {}
+---@type integer
+lwt_Process.pid = nil
+---what it used, once it has ended
+---@type table
+lwt_Process.rusage = nil
 
 ---A promise of how it ends: `{code = n}`, or `{signal = "TERM"}` (a name, or a number that has
 ---none). Cancelling it only ends the waiting.
@@ -2730,11 +2833,19 @@ function lwt_Seq:iter_n(f, max) end
 
 ---A server, as `establish_server` gives it.
 ---@class lwt.Server
----@field address fun(server: lwt.Server): string where it listens
----@field connections fun(server: lwt.Server): integer how many connections are being served
----@field set_tls fun(server: lwt.Server, tls: table|lwt.ssl.Context) other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
----@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
 local lwt_Server = {}
+---where it listens
+---@type fun(server: lwt.Server): string
+lwt_Server.address = nil
+---how many connections are being served
+---@type fun(server: lwt.Server): integer
+lwt_Server.connections = nil
+---other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
+---@type fun(server: lwt.Server, tls: table|lwt.ssl.Context)
+lwt_Server.set_tls = nil
+---stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
+---@type fun(server: lwt.Server, seconds?: number): lwt.Promise<nil>
+lwt_Server.shutdown = nil
 
 ---A signal.
 ---@class lwt.Signal
@@ -3290,6 +3401,20 @@ function lwt_Socket:nodelay(on) end
 ---```
 ---@param seconds number|false
 function lwt_Socket:keepalive(seconds) end
+
+---How many bytes of what was written the other end's system has not acknowledged yet: what is certainly
+---lost if the connection breaks now. (What has been acknowledged may still not have been read.) It is
+---nil where the system does not tell. Of a connection that has broken it says how it was then.
+---```lua
+---local listener = net.tcp_listen("127.0.0.1:0"):await()
+---local sock <close> = net.tcp_connect(listener:address()):await()
+---local peer <close> = listener:accept():await()
+---sock:write("hello"):await()
+---peer:read():await()
+---print(sock:unacknowledged())   --> 0
+---```
+---@return integer?
+function lwt_Socket:unacknowledged() end
 
 ---Closes the socket with a reset: what was not sent yet is thrown away, and the peer's next
 ---operation fails with `ECONNRESET`.
@@ -3918,14 +4043,21 @@ function lwt_Stream:hexdump() end
 
 ---The pushing end of a bounded stream.
 ---@class lwt.StreamPusher
----@field push fun(self: lwt.StreamPusher, v: any): lwt.Promise<nil>
----@field close fun(self: lwt.StreamPusher)
----@field size fun(self: lwt.StreamPusher): integer
----@field resize fun(self: lwt.StreamPusher, n: integer)
----@field count fun(self: lwt.StreamPusher): integer
----@field blocked fun(self: lwt.StreamPusher): boolean
----@field closed fun(self: lwt.StreamPusher): boolean
 local lwt_StreamPusher = {}
+---@type fun(self: lwt.StreamPusher, v: any): lwt.Promise<nil>
+lwt_StreamPusher.push = nil
+---@type fun(self: lwt.StreamPusher)
+lwt_StreamPusher.close = nil
+---@type fun(self: lwt.StreamPusher): integer
+lwt_StreamPusher.size = nil
+---@type fun(self: lwt.StreamPusher, n: integer)
+lwt_StreamPusher.resize = nil
+---@type fun(self: lwt.StreamPusher): integer
+lwt_StreamPusher.count = nil
+---@type fun(self: lwt.StreamPusher): boolean
+lwt_StreamPusher.blocked = nil
+---@type fun(self: lwt.StreamPusher): boolean
+lwt_StreamPusher.closed = nil
 
 ---Adds an element: a promise, fulfilled when the stream has it, rejected with `lwt.Closed`
 ---when the stream is closed. Cancelling it withdraws the element. (In a task that was cancelled
@@ -3958,7 +4090,10 @@ function lwt_StreamPusher:blocked() end
 ---@return boolean
 function lwt_StreamPusher:closed() end
 
+---A colour, an attribute or a link, for `print` and its like. Joined with a string by `..` it is its escape
+---sequence.
 ---@class lwt.Style
+---@operator concat(string|lwt.Style): string
 local lwt_Style = {}
 
 ---@class lwt.Switch
@@ -4017,9 +4152,13 @@ function lwt_Switch:add_hook(f) end
 function lwt_Switch:add_hook_or_exec(f) end
 
 ---@class lwt.Terminal
----@field size_signal lwt.Signal its size, `{ columns =, rows = }`
----@field escape_time number seconds after which an Escape is a key (0.05)
 local lwt_Terminal = {}
+---its size, `{ columns =, rows = }`
+---@type lwt.Signal
+lwt_Terminal.size_signal = nil
+---seconds after which an Escape is a key (0.05)
+---@type number
+lwt_Terminal.escape_time = nil
 
 ---Asks a question that is answered by yes or no: `y` or `n`, Enter for the default. Escape and the end of the
 ---input answer with the default, or no. Where the input is no terminal a line is read: `y`, `yes`, `n`, `no`,
@@ -4410,27 +4549,40 @@ function lwt_Terminal:keys() end
 function lwt_Terminal:close() end
 
 ---@class lwt.TerminalGuard
----@field close fun(guard: lwt.TerminalGuard)
 local lwt_TerminalGuard = {}
+---@type fun(guard: lwt.TerminalGuard)
+lwt_TerminalGuard.close = nil
 
 ---Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
 ---a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
 function lwt_TerminalGuard:close() end
 
+---A key that was pressed, or what a terminal tells in the place of one: see `read_key`.
 ---@class lwt.TerminalKey
----@field name string?
----@field char string?
----@field ctrl boolean?
----@field alt boolean?
----@field shift boolean?
----@field super boolean?
+---@field name? string "up", "f1", "enter" …: a key that has a name; "mouse"
+---@field char? string the character of any other key
+---@field ctrl? boolean it was held down
+---@field alt? boolean
+---@field shift? boolean
+---@field super? boolean
+---@field paste? string what was pasted
+---@field focus? boolean the window has got the keyboard (true) or lost it (false): see `with_focus`
+---@field resize? boolean the terminal has another size: `columns` and `rows`
+---@field columns? integer
+---@field rows? integer
+---@field action? string what the mouse did: see `with_mouse`
+---@field button? string "left", "middle", "right", "up" …
+---@field x? integer the column of the mouse, from 1
+---@field y? integer its row, from 1
 local lwt_TerminalKey = {}
 
 ---A text channel: what a byte channel does, by characters. The functions that take one are its
 ---methods as well.
 ---@class lwt.TextChannel
----@field encoding fun(t: lwt.TextChannel): string the name of its encoding
 local lwt_TextChannel = {}
+---the name of its encoding
+---@type fun(t: lwt.TextChannel): string
+lwt_TextChannel.encoding = nil
 
 ---The byte channel below.
 ---```lua
@@ -4854,12 +5006,22 @@ local lwt_Values = {}
 
 ---The buffer of a channel, as `direct_access` gives it to its function; valid while that runs.
 ---@class lwt.io.direct
----@field available fun(d: lwt.io.direct): integer bytes that can be taken (input), or for which there is room (output)
----@field peek fun(d: lwt.io.direct, n?: integer): string the next bytes, at most `n`, without taking them
----@field skip fun(d: lwt.io.direct, n: integer) takes `n` bytes
----@field put fun(d: lwt.io.direct, s: string): integer puts as much of `s` into the buffer as there is room for: how many bytes
----@field perform fun(d: lwt.io.direct): lwt.Promise<integer> fills the buffer once (input; 0 at the end), or writes from it: how many bytes
 local lwt_io_direct = {}
+---bytes that can be taken (input), or for which there is room (output)
+---@type fun(d: lwt.io.direct): integer
+lwt_io_direct.available = nil
+---the next bytes, at most `n`, without taking them
+---@type fun(d: lwt.io.direct, n?: integer): string
+lwt_io_direct.peek = nil
+---takes `n` bytes
+---@type fun(d: lwt.io.direct, n: integer)
+lwt_io_direct.skip = nil
+---puts as much of `s` into the buffer as there is room for: how many bytes
+---@type fun(d: lwt.io.direct, s: string): integer
+lwt_io_direct.put = nil
+---fills the buffer once (input; 0 at the end), or writes from it: how many bytes
+---@type fun(d: lwt.io.direct): lwt.Promise<integer>
+lwt_io_direct.perform = nil
 
 ---@class lwt.pool.Options
 ---@field validate? fun(element: any): boolean
@@ -4874,10 +5036,11 @@ local lwt_pool_Options = {}
 ---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
 ---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
 ---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field note? fun(text: string, cursor: integer): string|table|nil what is shown below the line, at most one row of it: a signature, say
 ---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
 ---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
 ---@field mask? string what is shown for each character; "": nothing
----@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
+---@field on_key? fun(key: lwt.TerminalKey, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
 ---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
 ---@field mode? string "emacs" (default) or "vi"
 ---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
@@ -4893,8 +5056,9 @@ local lwt_retry_Options = {}
 ---A context: certificates, keys, whom to trust. Made by `ssl.context`; fixed; for any number of
 ---connections.
 ---@class lwt.ssl.Context
----@field role "client"|"server"
 local lwt_ssl_Context = {}
+---@type "client"|"server"
+lwt_ssl_Context.role = nil
 
 ---What a client keeps of a connection, to resume it: see `session`.
 ---@class lwt.ssl.Session
@@ -4903,28 +5067,65 @@ local lwt_ssl_Session = {}
 ---A TLS stream: what a socket of `lwt.net` has, and what is known of the other end. Two tasks may read
 ---and write at once.
 ---@class lwt.ssl.Stream
----@field read fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise<string?> at most `n` bytes (65536), nil at the end; several wait in order; cancelling loses nothing; `SSL_EOF`: no goodbye
----@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
----@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
----@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
----@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
----@field is_closed fun(s: lwt.ssl.Stream): boolean
----@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
----@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
----@field alpn fun(s: lwt.ssl.Stream): string|nil the protocol that both agreed on
----@field version fun(s: lwt.ssl.Stream): string `"TLSv1.3"` or `"TLSv1.2"`
----@field cipher fun(s: lwt.ssl.Stream): string OpenSSL's name of the cipher suite
----@field sni fun(s: lwt.ssl.Stream): string|nil the name that the client asked for
----@field session fun(s: lwt.ssl.Stream): lwt.ssl.Session|nil the newest that the server has given, for the option `session`; in TLS 1.3 it comes with the first data
----@field is_reused fun(s: lwt.ssl.Stream): boolean whether the session was resumed
----@field is_stapled fun(s: lwt.ssl.Stream): boolean whether the server has shown a good OCSP response
----@field export_keying_material fun(s: lwt.ssl.Stream, label: string, n: integer, context?: string): string `n` bytes that both ends compute alike (RFC 5705)
----@field getpeername fun(s: lwt.ssl.Stream): string of the socket below, as the next four
----@field getsockname fun(s: lwt.ssl.Stream): string
----@field nodelay fun(s: lwt.ssl.Stream, on: boolean)
----@field keepalive fun(s: lwt.ssl.Stream, seconds: integer|false|nil)
----@field fileno fun(s: lwt.ssl.Stream): integer
 local lwt_ssl_Stream = {}
+---at most `n` bytes (65536), nil at the end; several wait in order; cancelling loses nothing; `SSL_EOF`: no goodbye
+---@type fun(s: lwt.ssl.Stream, n?: integer): lwt.Promise<string?>
+lwt_ssl_Stream.read = nil
+---whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
+---@type fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil>
+lwt_ssl_Stream.write = nil
+---as `write`, for a list
+---@type fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil>
+lwt_ssl_Stream.writev = nil
+---says, after everything that was written, that no more will come (close_notify); reading goes on
+---@type fun(s: lwt.ssl.Stream): lwt.Promise<nil>
+lwt_ssl_Stream.shutdown = nil
+---says goodbye (a second at most; another where the other side still sends, which is dropped), closes what is below; also `<close>`
+---@type fun(s: lwt.ssl.Stream): lwt.Promise<nil>
+lwt_ssl_Stream.close = nil
+---@type fun(s: lwt.ssl.Stream): boolean
+lwt_ssl_Stream.is_closed = nil
+---`{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
+---@type fun(s: lwt.ssl.Stream): table|nil
+lwt_ssl_Stream.peer_certificate = nil
+---whether the peer's certificate is good, and if not, the error
+---@type fun(s: lwt.ssl.Stream): boolean, any
+lwt_ssl_Stream.verify_result = nil
+---the protocol that both agreed on
+---@type fun(s: lwt.ssl.Stream): string|nil
+lwt_ssl_Stream.alpn = nil
+---`"TLSv1.3"` or `"TLSv1.2"`
+---@type fun(s: lwt.ssl.Stream): string
+lwt_ssl_Stream.version = nil
+---OpenSSL's name of the cipher suite
+---@type fun(s: lwt.ssl.Stream): string
+lwt_ssl_Stream.cipher = nil
+---the name that the client asked for
+---@type fun(s: lwt.ssl.Stream): string|nil
+lwt_ssl_Stream.sni = nil
+---the newest that the server has given, for the option `session`; in TLS 1.3 it comes with the first data
+---@type fun(s: lwt.ssl.Stream): lwt.ssl.Session|nil
+lwt_ssl_Stream.session = nil
+---whether the session was resumed
+---@type fun(s: lwt.ssl.Stream): boolean
+lwt_ssl_Stream.is_reused = nil
+---whether the server has shown a good OCSP response
+---@type fun(s: lwt.ssl.Stream): boolean
+lwt_ssl_Stream.is_stapled = nil
+---`n` bytes that both ends compute alike (RFC 5705)
+---@type fun(s: lwt.ssl.Stream, label: string, n: integer, context?: string): string
+lwt_ssl_Stream.export_keying_material = nil
+---of the socket below, as the next four
+---@type fun(s: lwt.ssl.Stream): string
+lwt_ssl_Stream.getpeername = nil
+---@type fun(s: lwt.ssl.Stream): string
+lwt_ssl_Stream.getsockname = nil
+---@type fun(s: lwt.ssl.Stream, on: boolean)
+lwt_ssl_Stream.nodelay = nil
+---@type fun(s: lwt.ssl.Stream, seconds: integer|false|nil)
+lwt_ssl_Stream.keepalive = nil
+---@type fun(s: lwt.ssl.Stream): integer
+lwt_ssl_Stream.fileno = nil
 
 ---@class lwt.module
 local lwt_module = {}
@@ -5529,7 +5730,9 @@ lwt_module.timeout = function(s) end
 lwt_module.now = function() end
 
 ---Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
----It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+---It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
+---(`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
+---task of `lwt.run`. With `lwt.debug(true)` also where the
 ---promise was made. Knows nothing: the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)
@@ -5785,7 +5988,8 @@ lwt_condition_module.broadcast_exn = lwt_Condition.broadcast_exn
 ---@class lwt.engine.module
 local lwt_engine_module = {}
 
----The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own.
+---The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own, `"glib"` where `lwt.glib` has
+---joined libuv's with a loop of GLib's.
 ---```lua
 ---print(engine.name())   --> uv
 ---```
@@ -6190,6 +6394,73 @@ lwt_gc_module.finalise = function(f, object) end
 ---@param f fun(object: any)
 ---@param object any a table, userdata, function or coroutine
 lwt_gc_module.finalise_or_exit = function(f, object) end
+
+---@class lwt.glib.module
+local lwt_glib_module = {}
+
+---Joins the loops. Options: `mode`, `"glib_into_lwt"` (the default: `lwt.run` serves GLib) or
+---`"lwt_into_glib"` (a GLib loop serves lwt); `context`, another main context than GLib's default one (a
+---`GLib.MainContext` of lgi's, or a light userdata `GMainContext *`). Doing it again does nothing; doing it otherwise
+---raises: `remove` comes first. It raises where another thread runs that context.
+---
+---With `"glib_into_lwt"` a `lwt.run` waits as long as it takes: that nothing is left to happen
+---(`deadlock`) cannot be known then.
+---```lua
+---glib.install { mode = "glib_into_lwt" }
+---glib.install { mode = "glib_into_lwt" }   -- nothing new
+---print(pcall(glib.install, { mode = "lwt_into_glib" }))   --> false already installed, otherwise: call remove first
+---glib.remove()
+---```
+---@param options? {mode?: "glib_into_lwt"|"lwt_into_glib", context?: any}
+lwt_glib_module.install = function(options) end
+
+---Parts the loops again; nothing where they are not joined. It may be called anywhere, in a callback too.
+---```lua
+---glib.install()
+---glib.remove()
+---glib.remove()
+---```
+lwt_glib_module.remove = function() end
+
+---One turn of GLib's loop (of the context that was installed, or the default one): runs what is ready at
+---the highest priority. It can be called anywhere. While the loops are joined, lwt has its turns in it; otherwise
+---the whole program waits. It raises where another thread runs the context.
+---```lua
+---print(type(glib.iter()))   --> boolean
+---```
+---@param may_block? boolean whether to wait until something is ready
+---@return boolean ran whether anything was
+lwt_glib_module.iter = function(may_block) end
+
+---Makes GLib's loop, where it waits, or is about to, return from that: `iter(true)` returns.
+---```lua
+---glib.wakeup()
+---print(glib.iter(true))   --> false
+---```
+lwt_glib_module.wakeup = function() end
+
+---Awaits an asynchronous call of GIO's, through lgi. `finish(object, name, …)` calls the object's `name_async` (or
+---`name`) with the arguments, a new `Gio.Cancellable` and a callback, and gives what `name_finish` returns. The
+---object may be a class or a namespace as well: `finish(Gio, "bus_get", Gio.BusType.SESSION)`.
+---`finish(start, …)`, with a function, calls `start(…, cancellable, callback)` and gives what the callback is given: the
+---source and the result.
+---
+---An error of GIO's rejects with an error object, `{code=, message=, op=, domain=, gerror=}`: `code` is the
+---name in GIO's enumeration (`"NOT_FOUND"`), `domain` the name of that (`"g-io-error-quark"`), `gerror` lgi's object. A
+---cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
+---is not there, and what `start` raises.
+---
+---GLib's loop has to turn: `glib.install` comes first.
+---```lua norun
+---local Gio = require "lgi".Gio
+---local file = Gio.File.new_for_path "/etc/hostname"
+---local ok, text = await(glib.finish(file, "load_contents"))
+---local bus = await(glib.finish(Gio, "bus_get", Gio.BusType.SESSION))
+---```
+---@param start any function, or object, class or namespace of lgi's
+---@param ... any
+---@return lwt.Promise<any>
+lwt_glib_module.finish = function(start, ...) end
 
 ---@class lwt.io.module
 local lwt_io_module = {}
@@ -6864,6 +7135,77 @@ lwt_io_module.writef = lwt_Channel.writef
 
 lwt_io_module.direct_access = lwt_Channel.direct_access
 
+lwt_io_module.hexdump = lwt_Channel.hexdump
+
+---Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
+---and writes. Its close flushes, and closes the socket.
+---
+---With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
+---and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
+---or a context of `lwt.ssl`.
+---```lua
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write_line("hello"))
+---end))
+---local ch <close> = await(lio.open_connection(server:address()))
+---print(await(ch:read_line()))   --> hello
+---await(server:shutdown())
+---```
+---@param addr string|table
+---@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
+---@return lwt.Promise<lwt.Channel>
+lwt_io_module.open_connection = function(addr, opts) end
+
+---Connect, give the channel to `f`, and close it when `f` is done, however it ends.
+---```lua
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  await(ch:write_line((await(ch:read_line())):upper()))
+---end))
+---local p = lio.with_connection(server:address(), function(ch)
+---  await(ch:write_line("hello"))
+---  return ch:read_line()
+---end)
+---print(await(p))   --> HELLO
+---await(server:shutdown())
+---```
+---@generic T
+---@param addr string|table
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@param opts table? as for `open_connection`
+---@return lwt.Promise<T> # what `f` returns
+lwt_io_module.with_connection = function(addr, f, opts) end
+
+---Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
+---```lua
+---local r, w = lio.pipe()
+---await(lio.with_close_connection(function(c) return c:write("x") end, w))
+---print(await(r:read()), lio.is_closed(w))   --> x true
+---```
+---@generic T
+---@param f async fun(ch: lwt.Channel): T?, ...?
+---@param ch lwt.Channel
+---@return lwt.Promise<T> # what `f` returns
+lwt_io_module.with_close_connection = function(f, ch) end
+
+lwt_io_module.upgrade = lwt_Channel.upgrade
+
+lwt_io_module.tls = lwt_Channel.tls
+
+---A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
+---a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
+---of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
+---gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
+---there is a `write`.
+---```lua
+---local parts = {"one\ntw", "o\n"}
+---local ch = lio.make {read = function() return table.remove(parts, 1) end}
+---print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
+---```
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
+---@param opts table? `buffer_size`
+---@return lwt.Channel
+lwt_io_module.make = function(functions, opts) end
+
 ---Open a file (as `open_file` does), give its channel to `f`, and close it when `f` is done,
 ---however it ends. What could not be written is an error of the whole.
 ---```lua
@@ -6945,113 +7287,16 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
----A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
----a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
----of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
----gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
----there is a `write`.
----```lua
----local parts = {"one\ntw", "o\n"}
----local ch = lio.make {read = function() return table.remove(parts, 1) end}
----print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
----```
----@param functions table `read`, `write`, `seek`, `shutdown`, `close`
----@param opts table? `buffer_size`
----@return lwt.Channel
-lwt_io_module.make = function(functions, opts) end
-
----Connect to an address (see `lwt.net`: `"host:port"`, `"unix:/path"` …): one channel that reads
----and writes. Its close flushes, and closes the socket.
----
----With `tls = true` it is a connection over TLS (the rock lwt-ssl), fulfilled after the handshake: chain, dates
----and name of the server's certificate are verified. `tls` may be a table of what `ssl.connect` takes instead,
----or a context of `lwt.ssl`.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  await(ch:write_line("hello"))
----end))
----local ch <close> = await(lio.open_connection(server:address()))
----print(await(ch:read_line()))   --> hello
----await(server:shutdown())
----```
----@param addr string|table
----@param opts table? `buffer_size`, `limit`, `tls`, and those of `net.tcp_connect`
----@return lwt.Promise<lwt.Channel>
-lwt_io_module.open_connection = function(addr, opts) end
-
----Connect, give the channel to `f`, and close it when `f` is done, however it ends.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  await(ch:write_line((await(ch:read_line())):upper()))
----end))
----local p = lio.with_connection(server:address(), function(ch)
----  await(ch:write_line("hello"))
----  return ch:read_line()
----end)
----print(await(p))   --> HELLO
----await(server:shutdown())
----```
----@generic T
----@param addr string|table
----@param f async fun(ch: lwt.Channel): T?, ...?
----@param opts table? as for `open_connection`
----@return lwt.Promise<T> # what `f` returns
-lwt_io_module.with_connection = function(addr, f, opts) end
-
----Run `f` when the channel is there, and close the channel when `f` is done, however it ends.
+---Flush every open output channel. What cannot be written is told by the channel's next operation,
+---not here.
 ---```lua
 ---local r, w = lio.pipe()
----await(lio.with_close_connection(function(c) return c:write("x") end, w))
----print(await(r:read()), lio.is_closed(w))   --> x true
+---await(w:write("x"))
+---await(lio.flush_all())
+---print(await(r:read(1)))   --> x
 ---```
----@generic T
----@param f async fun(ch: lwt.Channel): T?, ...?
----@param ch lwt.Channel
----@return lwt.Promise<T> # what `f` returns
-lwt_io_module.with_close_connection = function(f, ch) end
-
----Listen at an address, and run `f(ch, address)` as a task for each client that connects;
----`address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
----Port 0 has the system pick one: `server:address()` tells which.
----
----What `f` fails with ends that connection and no other: it is written to stderr, with its
----traceback and the client's address, and the server goes on. Neither a handler that is cancelled
----is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
----`ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
----that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
----goes to `on_error(err, address)` instead, those of clients that are gone as well
----(`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
----first failure, but not for a client that is gone.
----
----A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
----bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
----
----With `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over TLS; `f` runs
----after the handshake, which is each client's own affair: what goes wrong in it only `on_error`
----is told. `server:set_tls(tls)` changes the certificates for those who connect from then on.
----
----The server has `address()`, `connections()` (how many are being served) and
----`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
----seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
----```lua
----local server = await(lio.establish_server("127.0.0.1:0", function(ch)
----  for line in ch:lines() do await(ch:write_line(line:upper())) end
----end))
----local ch <close> = await(lio.open_connection(server:address()))
----await(ch:write_line("hello"))
----print(await(ch:read_line()), server:connections())   --> HELLO 1
----await(ch:close())
----await(server:shutdown())
----```
----@param addr string|table
----@param f async fun(ch: lwt.Channel, address: string): ...?
----@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
----@return lwt.Promise<lwt.Server> # the server, once it is listening
-lwt_io_module.establish_server = function(addr, f, opts) end
-
-lwt_io_module.upgrade = lwt_Channel.upgrade
-
-lwt_io_module.tls = lwt_Channel.tls
+---@return lwt.Promise<nil>
+lwt_io_module.flush_all = function() end
 
 ---Standard input. The channel is made when it is first asked for; closing it leaves the
 ---descriptor open.
@@ -7118,18 +7363,44 @@ lwt_io_module.eprintf = function(fmt, ...) end
 ---@return lwt.Promise<nil>
 lwt_io_module.eprintlf = function(fmt, ...) end
 
-lwt_io_module.hexdump = lwt_Channel.hexdump
-
----Flush every open output channel. What cannot be written is told by the channel's next operation,
----not here.
+---Listen at an address, and run `f(ch, address)` as a task for each client that connects;
+---`address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
+---Port 0 has the system pick one: `server:address()` tells which.
+---
+---What `f` fails with ends that connection and no other: it is written to stderr, with its
+---traceback and the client's address, and the server goes on. Neither a handler that is cancelled
+---is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
+---`ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
+---that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
+---goes to `on_error(err, address)` instead, those of clients that are gone as well
+---(`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
+---first failure, but not for a client that is gone.
+---
+---A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
+---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
+---
+---With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
+---TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
+---`server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
+---The server has `address()`, `connections()` (how many are being served) and
+---`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
+---seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
 ---```lua
----local r, w = lio.pipe()
----await(w:write("x"))
----await(lio.flush_all())
----print(await(r:read(1)))   --> x
+---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---  for line in ch:lines() do await(ch:write_line(line:upper())) end
+---end))
+---local ch <close> = await(lio.open_connection(server:address()))
+---await(ch:write_line("hello"))
+---print(await(ch:read_line()), server:connections())   --> HELLO 1
+---await(ch:close())
+---await(server:shutdown())
 ---```
----@return lwt.Promise<nil>
-lwt_io_module.flush_all = function() end
+---@param addr string|table
+---@param f async fun(ch: lwt.Channel, address: string): ...?
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
+---@return lwt.Promise<lwt.Server> # the server, once it is listening
+lwt_io_module.establish_server = function(addr, f, opts) end
 
 ---@class lwt.job.module
 local lwt_job_module = {}
@@ -7766,7 +8037,7 @@ lwt_log_module.file = function(opts) end
 -----> {"level":"warning","section":"main","message":"no such door","tries":2,"user":"ann"}
 ---```
 ---@param opts { channel?: lwt.Channel, close_mode?: "keep"|"close", path?: string, mode?: string, perm?: integer, rotate?: table, reopen?: string }
----@return lwt.Logger|lwt.Promise
+---@return lwt.Logger|lwt.Promise<lwt.Logger>
 lwt_log_module.json = function(opts) end
 
 ---A logger that gives each record to all of these. A record is written when all have written it; it is rejected with the first failure, which
@@ -7806,8 +8077,9 @@ lwt_log_module.buffered = lwt_Logger.buffered
 ---- `template` of what comes behind the tag: `$(section): $(message) $(fields)`, with 5424 without fields
 ---- `size`: what is longer is cut, with `<truncated>` at its end: 1024 bytes where nothing is said, 2048 with 5424
 ---
----The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. What the system
----has taken for a TCP connection that breaks afterwards is lost without anybody knowing: that is syslog.
+---The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. Over UDP, a record to a
+---machine that says that nobody listens counts as lost, though its promise is fulfilled. Of a TCP connection that breaks, what the other machine has
+---not acknowledged is sent again; what it has taken, and its daemon has not read, is lost without anybody knowing: that is syslog.
 ---```lua
 ---local daemon <close> = require "lwt.net".unix_datagram { path = "log.sock" }
 ---log.set_default(log.syslog { paths = { "log.sock" }, facility = "daemon", tag = "demo" })
@@ -8124,6 +8396,8 @@ lwt_net_module.tcp_connect = function(addr, opts) end
 lwt_net_module.nodelay = lwt_Socket.nodelay
 
 lwt_net_module.keepalive = lwt_Socket.keepalive
+
+lwt_net_module.unacknowledged = lwt_Socket.unacknowledged
 
 lwt_net_module.reset = lwt_Socket.reset
 
@@ -8541,6 +8815,20 @@ lwt_process_module.shell = function(text) end
 ---@return integer
 lwt_process_module.getpid = function() end
 
+---Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
+---returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
+---```lua
+---print(await(process.with_process({"printf", "x"}, {stdout = "pipe"}, function(p)
+--- return await(p.stdout:read())
+---end)))   --> x
+---```
+---@generic T
+---@param cmd string[]
+---@param opts? table as for `open`
+---@param f async fun(p: lwt.Process): T?, ...?
+---@return lwt.Promise<T> # of what `f` returns
+lwt_process_module.with_process = function(cmd, opts, f) end
+
 ---Runs a program and gives all it writes, and as a second value its status: whether it succeeded
 ---is for the caller to look at. Cancelling stops the program, and is over when it has ended. When
 ---the `timeout` has passed it is rejected with `lwt.Timeout`; so it is with all calls below.
@@ -8666,20 +8954,6 @@ lwt_process_module.pmap_lines = function(cmd, lines, opts) end
 ---@param opts? table as for `open`
 ---@return lwt.SourceStream<string>
 lwt_process_module.pmap_chars = function(cmd, chars, opts) end
-
----Starts a program, runs `f(p)` as a task, and closes the process on every way out: what `f`
----returns is fulfilled after the program has ended (on an error or a cancel it is stopped first).
----```lua
----print(await(process.with_process({"printf", "x"}, {stdout = "pipe"}, function(p)
---- return await(p.stdout:read())
----end)))   --> x
----```
----@generic T
----@param cmd string[]
----@param opts? table as for `open`
----@param f async fun(p: lwt.Process): T?, ...?
----@return lwt.Promise<T> # of what `f` returns
-lwt_process_module.with_process = function(cmd, opts, f) end
 
 ---@class lwt.react.module
 local lwt_react_module = {}
@@ -9085,19 +9359,16 @@ lwt_read_line_module.Interrupt = nil
 
 ---Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
 ---
----`complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
----may stand in the place of what is between the last blank before the cursor and the cursor; `cursor` counts the
----bytes before it. Those that do not begin with what is there are left out, where others do. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
----shift-Tab, and the arrows) go through them; `append` is put behind the one that is taken. It runs as a task and
----may await; when the line has changed by then, its answer is dropped.
+---`complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`. Such a word replaces what is between the last
+---blank before the cursor and the cursor; `cursor` is the number of bytes before the cursor. If some words begin with what is there, the others are left
+---out. Tab inserts what all of them begin with, the next Tab shows them, and further ones (and shift-Tab, and the arrows) go through them. `append` is
+---put behind the word that is taken. The function runs as a task and may await. When the line has changed by then, its answer is thrown away.
 ---
----`keys` binds keys, and sequences of them, to commands: names, which are those of GNU readline (and some of
----ours: `redo`, `newline`, `edit`, `suspend`), functions of the editor and the numeric argument (or nil), or
----false, which unbinds.
+---`keys` binds keys, and sequences of keys, to commands: a name, a function of the editor and the numeric argument (or nil), or false, which unbinds the
+---key. Names are those of GNU readline, and `redo`, `newline`, `edit` and `suspend`.
 ---
----Up and Down go through the lines of the text first, then through the entries of the history that begin with
----what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
----step to undo.
+---Up and Down go through the lines of the text first, and then through the entries of the history that begin with what is before the cursor. Ctrl-P and
+---Ctrl-N go through all entries. What is pasted is inserted as it is, as one step to undo.
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
@@ -9105,7 +9376,7 @@ lwt_read_line_module.Interrupt = nil
 ---print(await(read_line.read_line { prompt = "", term = term.open(r, w) }))   --> hello
 ---```
 ---@param opts? string|lwt.read_line.Options
----@return lwt.Promise string? the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
+---@return lwt.Promise<string?> # the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
 lwt_read_line_module.read_line = function(opts) end
 
 ---Begins to read a line, and gives what controls it: `line:result()` is the promise of it.
@@ -9143,7 +9414,7 @@ lwt_read_line_module.commands = function() end
 ---print(await(read_line.read_password { term = term.open(r, w) }))   --> secret
 ---```
 ---@param opts? string|table the prompt, or options as for `read_line`
----@return lwt.Promise string?
+---@return lwt.Promise<string?>
 lwt_read_line_module.read_password = function(opts) end
 
 ---Reads one of some words, which Tab completes; a beginning that only one of them has is enough, and the
@@ -9157,7 +9428,7 @@ lwt_read_line_module.read_password = function(opts) end
 ---```
 ---@param list string[] the words
 ---@param opts? string|table the prompt, or options as for `read_line`
----@return lwt.Promise string? the word, as it is in the list
+---@return lwt.Promise<string?> # the word, as it is in the list
 lwt_read_line_module.read_keyword = function(list, opts) end
 
 ---Reads yes or no (or `y`, or `n`).
@@ -9168,7 +9439,7 @@ lwt_read_line_module.read_keyword = function(list, opts) end
 ---print(await(read_line.read_yes_no { term = term.open(r, w) }))   --> true
 ---```
 ---@param opts? string|table the prompt, or options as for `read_line`, and `default`: what an empty line means
----@return lwt.Promise boolean? nil at the end of the input
+---@return lwt.Promise<boolean?> # nil at the end of the input
 lwt_read_line_module.read_yes_no = function(opts) end
 
 ---Reads a number, as Lua writes them.
@@ -9179,7 +9450,7 @@ lwt_read_line_module.read_yes_no = function(opts) end
 ---print(await(read_line.read_number { integer = true, term = term.open(r, w) }))   --> 42
 ---```
 ---@param opts? string|table the prompt, or options as for `read_line`, and `min`, `max`, `integer` (true: no fractions), `default`: what an empty line means
----@return lwt.Promise number? nil at the end of the input
+---@return lwt.Promise<number?> # nil at the end of the input
 lwt_read_line_module.read_number = function(opts) end
 
 ---Reads one character, without Enter: what the next key means. (Enter is `"\n"`.) Ctrl-C rejects with
@@ -9191,7 +9462,7 @@ lwt_read_line_module.read_number = function(opts) end
 ---print(await(read_line.read_char { term = term.open(r, w) }))   --> ä
 ---```
 ---@param opts? string|table the prompt, or `{ prompt =, term = }`
----@return lwt.Promise string?
+---@return lwt.Promise<string?>
 lwt_read_line_module.read_char = function(opts) end
 
 lwt_read_line_module.Editor = {}
@@ -9542,36 +9813,36 @@ local lwt_ssl_module = {}
 ---@type string
 lwt_ssl_module.library = nil
 
----Makes a context. Options of both roles:
+---Makes a context: the certificates, keys and rules of any number of connections. Options of both roles:
 ---
----- `role`: `"client"` (default) or `"server"`.
----- `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain,
----  in the same file or as a list; without `key` it is in the same file. As many keys as certificates
----  are pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
----  cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted
----  key.
----- `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these.
----  A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
----  OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
----  trusted also when it is no root.
----- `crl`: lists of revoked certificates (PEM text, file, list): the peer's certificate has to be on
----  none, and there has to be one of its issuer.
----- `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
----  (or true) or `"optional"`: clients show a certificate of one of `ca`.
----- `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
----  in OpenSSL's form (TLS 1.3 suites begin with `TLS_`).
----- `alpn`: list of protocols, the best first; a server that has none in common refuses (`SSL_ALPN`).
----- `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that
----  can read everything.**
+---- `role`: `"client"` (the default) or `"server"`.
+---- `cert`, `key`: our certificate and its private key, as PEM text (with `-----BEGIN`) or the name of a file. The certificate may be followed by
+---  its chain, in the same file or as a list. Without `key` the key is in the file of the certificate. As many keys as certificates are pairs: an RSA
+---  and an ECDSA one, say. Files are read at once, and not into Lua strings, which cannot be wiped from memory.
+---- `password`: of an encrypted key; a string, or a function that gives it.
+---- `ca`: the certificates to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these. The default of a client is the
+---  system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else OpenSSL's place, else the usual places of the system.
+---- `partial_chain = true`: a certificate in `ca` is trusted even when it is not a root.
+---- `crl`: lists of revoked certificates (PEM text, a file, or a list). No certificate of the other side's chain may be on one of them, and there
+---  must be a list of each of their issuers.
+---- `verify`: for a client, `false` accepts any certificate. For a server, `"require"` (or true) and `"optional"` say that clients show a certificate
+---  that one of `ca` has signed.
+---- `min_version`, `max_version`: `"TLSv1.2"` (the least, by default) or `"TLSv1.3"`.
+---- `ciphers`, `curves`: lists in OpenSSL's form (suites of TLS 1.3 begin with `TLS_`).
+---- `alpn`: a list of protocols, the best first. A server that has none in common with the client refuses (`SSL_ALPN`).
+---- `keylog`: a file to append the keys to, or a function that is given each line, for Wireshark. **Anybody who has these keys can read everything.**
 ---
----Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a
----context (nil for this one; it may wait), or a table of contexts by name (`"*.example.org"` too);
----`session_tickets = false`: nothing can be resumed; `ocsp`: the response to staple (DER, or a file).
----Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
+---Options of servers:
 ---
----Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with
----`path`), a key that is none or needs a password (`SSL_KEY`), is not the certificate's
----(`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
+---- `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
+---  context (nil for this one). It may await.
+---- `session_tickets = false`: no session can be resumed.
+---- `ocsp`: the response to staple, as DER or the name of a file.
+---
+---Option of clients: `ocsp = true` checks a stapled response if there is one, `"require"` insists on one.
+---
+---Raises for a bad option. Raises an error object for a file that cannot be read (`ENOENT` …, with `path`), for a key that is not a key or needs a
+---password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`).
 ---```lua
 ---local ok, err = pcall(ssl.context, { role = "server", cert = "no such file" })
 ---print(ok, err.code, err.path)   --> false ENOENT no such file
@@ -9581,16 +9852,19 @@ lwt_ssl_module.library = nil
 ---@return lwt.ssl.Context
 lwt_ssl_module.context = function(opts) end
 
----Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a
----channel, another TLS stream, anything with `read` and `write` that give promises or wait. Gives the
----stream after the handshake. When that fails, a stream that was given stays open (but what was sent
----on it was sent), and a connection made here is closed; cancelling does the same.
+---Begins TLS as the client: on a new connection to an address (see `lwt.net`), or on a stream. A stream is a socket, a channel, another TLS stream, or
+---anything with `read` and `write` that give promises or wait. Gives the TLS stream after the handshake.
 ---
----`opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be
----of, a host's name or an IP address (default: the host connected to; none at all and no `verify =
----false` is an error); `session`: of an earlier connection, to resume it; `timeout`: seconds that the
----handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where
----others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
+---When the handshake fails or is cancelled, a stream that was given stays open (but what was sent on it was sent), and a connection that was made here
+---is closed.
+---
+---`opts` are those of `ssl.context`, or one of them is `context`, and these:
+---
+---- `name`: the name that the certificate must have, a host or an IP address. The default is the host that was connected to. Where there is none,
+---  leaving it out is an error, unless `verify = false` is given.
+---- `session`: of an earlier connection, to resume it.
+---- `timeout`: how many seconds the handshake may take (10).
+---- `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
 ---```lua
 ---local a, b = require "lwt.net".socketpair()
 ---b:write("not TLS at all\n")
@@ -9602,13 +9876,12 @@ lwt_ssl_module.context = function(opts) end
 ---@return lwt.Promise<lwt.ssl.Stream>
 lwt_ssl_module.connect = function(where, opts) end
 
----Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
----context for servers (or its options, and `timeout`, `allow_truncation`). Do it in the task that
----serves the client, not where others are accepted: a client that says nothing is dropped after
----`timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
+---Begins TLS as the server, on a stream with a client at the other end. The options are those of `connect`, with a context for servers: `cert` and `key`
+---or `context`, `timeout`, `allow_truncation`. Call it in the task that serves the client, and not in the loop that accepts: a client that sends nothing
+---takes `timeout` seconds (10) to be dropped. Signing with an RSA key of more than 2048 bits is done on the threadpool.
 ---```lua
----await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
----"-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
+---await(require "lwt.process".exec({ "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+---"-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" }, { stderr = "null" }))
 ---local server = ssl.context { role = "server", cert = "server.pem", key = "server.key" }
 ---local a, b = require "lwt.net".socketpair()
 ---local accepting = ssl.accept(a, server)
@@ -10409,11 +10682,11 @@ local lwt_term_module = {}
 ---Colours of the text: `term.fg.blue` (black red green yellow blue magenta cyan white, lblack … lwhite for the
 ---light ones, gray, default), `term.fg(208)` of 256, `term.fg(0x33, 0x99, 0xff)`, `term.fg "#39f"`, `term.fg
 ---"blue"`. A style, for `print` and its like; joined with a string by `..` it is its escape sequence.
----@type table
+---@type lwt.Palette
 lwt_term_module.fg = nil
 
 ---Colours behind the text, named as those of `fg`.
----@type table
+---@type lwt.Palette
 lwt_term_module.bg = nil
 
 ---Ends all styles, and a link.
@@ -10477,9 +10750,46 @@ lwt_term_module.open = function(input, output, opts) end
 ---@type lwt.Terminal
 lwt_term_module.stdout = nil
 
-lwt_term_module.confirm = lwt_Terminal.confirm
+---The size of `term.stdout`, `{ columns =, rows = }`, as a signal of `lwt.react`.
+---@type lwt.Signal
+lwt_term_module.size_signal = nil
 
-lwt_term_module.choose = lwt_Terminal.choose
+---Asks a question that is answered by yes or no: `y` or `n`, Enter for the default. Escape and the end of the
+---input answer with the default, or no. Where the input is no terminal a line is read: `y`, `yes`, `n`, `no`,
+---an empty one for the default; anything else is asked again.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local _, out = lio.pipe()
+---await(w:write "yes\n")
+---print(await(term.open(r, out):confirm "Really?"))   --> true
+---```
+---@param question string|table a text, or a styled list
+---@param opts? table `default`: true or false
+---@return lwt.Promise<boolean>
+---@overload fun(question: string|table, opts?: table): lwt.Promise<boolean>
+---@overload fun(t: lwt.Terminal, question: string|table, opts?: table): lwt.Promise<boolean>
+lwt_term_module.confirm = function(question, opts) end
+
+---Asks for one of a list: the arrows (also `k`, `j`, Ctrl-P, Ctrl-N, Home, End, the page keys, and digits) go to
+---an item, Enter takes it. Escape, and the end of the input, take none. Where the input is no terminal the list
+---is printed with numbers, and a line is read: a number, or what an item says.
+---
+---Options: `question`, a text or a styled list above the items; `default`, the number of the item to begin at
+---(1), which an empty line stands for, if it is given.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local _, out = lio.pipe()
+---await(w:write "2\n")
+---print(await(term.open(r, out):choose { "red", "green" }))   --> green	2
+---```
+---@param list any[] each shown by `tostring`, or a styled list
+---@param opts? table
+---@return lwt.Promise<any, integer> # item, index; nil when none was taken
+---@overload fun(list: any[], opts?: table): lwt.Promise<any, integer>
+---@overload fun(t: lwt.Terminal, list: any[], opts?: table): lwt.Promise<any, integer>
+lwt_term_module.choose = function(list, opts) end
 
 ---The key with this name: `ctrl-`, `alt-`, `shift-` and `super-` in any order, and then a
 ---character, `space`, or one of `up down left right home end pageup pagedown insert delete enter
@@ -10499,7 +10809,21 @@ lwt_term_module.Guard = {}
 
 lwt_term_module.Guard.close = lwt_TerminalGuard.close
 
-lwt_term_module.progress = lwt_Terminal.progress
+---A progress bar at the bottom of what has been written; several stand below one another. It is redrawn at
+---most ten times a second. What is printed meanwhile appears above. Where the output is no terminal (or TERM
+---is `dumb`) it writes a plain line at each tenth of the whole, at least every ten seconds, and at the end.
+---
+---Options: `total` (without it only the count and the time are shown), `label`, `value` to begin with (0).
+---```lua
+---local bar = term.progress { total = 3, label = "files" }
+---for _ = 1, 3 do bar:add() end
+---await(bar:done())
+---```
+---@param opts? table
+---@return lwt.Bar
+---@overload fun(opts?: table): lwt.Bar
+---@overload fun(t: lwt.Terminal, opts?: table): lwt.Bar
+lwt_term_module.progress = function(opts) end
 
 lwt_term_module.Bar = {}
 
@@ -10509,7 +10833,23 @@ lwt_term_module.Bar.set = lwt_Bar.set
 
 lwt_term_module.Bar.done = lwt_Bar.done
 
-lwt_term_module.spinner = lwt_Terminal.spinner
+---Shows that something is under way, for as long as it takes, with how many seconds it has been. Where the
+---output is no terminal it writes nothing before its end.
+---
+---Option: `label`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local spinner = term.open(r, w):spinner { label = "looking" }
+---await(lwt.sleep(0.01))
+---await(spinner:done "found")
+---print(await(r:read_line()))   --> found
+---```
+---@param opts? table
+---@return lwt.Spinner
+---@overload fun(opts?: table): lwt.Spinner
+---@overload fun(t: lwt.Terminal, opts?: table): lwt.Spinner
+lwt_term_module.spinner = function(opts) end
 
 lwt_term_module.Spinner = {}
 
@@ -10517,39 +10857,172 @@ lwt_term_module.Spinner.set = lwt_Spinner.set
 
 lwt_term_module.Spinner.done = lwt_Spinner.done
 
-lwt_term_module.print = lwt_Terminal.print
+---Writes texts and styles: a list, which may have lists in it, or several arguments. Styles are a state: one
+---holds until another of its kind, or `term.reset`; at the end of the call all are off. Colours that the
+---terminal has not become the nearest that it has. Where the output is no terminal, or TERM is `dumb`, styles
+---are left out, also escape sequences in the texts; NO_COLOR leaves out the colours alone.
+---
+---While something is drawn at the bottom (`draw`, bars, a line that is edited) the text appears above it.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):print({ term.bold, "one" }, " ", term.fg.red, 2))
+---print(await(r:read(99)))   --> one 2
+---```
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise<nil> # it is written
+---@overload fun(...: string|number|lwt.Style|table): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, ...: string|number|lwt.Style|table): lwt.Promise<nil>
+lwt_term_module.print = function(...) end
 
-lwt_term_module.printlc = lwt_Terminal.printlc
+---As `print`, with a newline at the end. (Lwt's name for it.)
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):printlc { term.fg.blue, term.bold, "foo", term.reset, "bar" })
+---print(await(r:read_line()))   --> foobar
+---```
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise<nil> # it is written
+---@overload fun(...: string|number|lwt.Style|table): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, ...: string|number|lwt.Style|table): lwt.Promise<nil>
+lwt_term_module.printlc = function(...) end
 
-lwt_term_module.eprint = lwt_Terminal.eprint
+---As `print`, to where errors go: the standard error of the controlling terminal, the option `error` of
+---others.
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise<nil> # it is written
+---@overload fun(...: string|number|lwt.Style|table): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, ...: string|number|lwt.Style|table): lwt.Promise<nil>
+lwt_term_module.eprint = function(...) end
 
-lwt_term_module.eprintlc = lwt_Terminal.eprintlc
+---As `eprint`, with a newline at the end.
+---@param ... string|number|lwt.Style|table
+---@return lwt.Promise<nil> # it is written
+---@overload fun(...: string|number|lwt.Style|table): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, ...: string|number|lwt.Style|table): lwt.Promise<nil>
+lwt_term_module.eprintlc = function(...) end
 
-lwt_term_module.styled = lwt_Terminal.styled
+---A styled list as a text with the escape sequences that this terminal takes: for `draw`, tables, prompts.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w, { tty = true, env = { TERM = "xterm" } })
+---print(("%q"):format(t:styled { term.bold, "x" }))   --> "\27[1mx\27[m"
+---```
+---@param ... string|number|lwt.Style|table
+---@return string
+---@overload fun(...: string|number|lwt.Style|table): string
+---@overload fun(t: lwt.Terminal, ...: string|number|lwt.Style|table): string
+lwt_term_module.styled = function(...) end
 
-lwt_term_module.clear = lwt_Terminal.clear
+---Erases the screen, and puts the cursor into its first column and row. As all functions of the screen, it
+---writes nothing where the output is no terminal or TERM is `dumb`.
+---```lua
+---await(term.clear())
+---```
+---@return lwt.Promise<nil>
+---@overload fun(): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal): lwt.Promise<nil>
+lwt_term_module.clear = function() end
 
-lwt_term_module.clear_line = lwt_Terminal.clear_line
+---Erases the row in which the cursor is; with `"right"` or `"left"` that side of the cursor. The cursor
+---stays.
+---@param side string?
+---@return lwt.Promise<nil>
+---@overload fun(side: string?): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, side: string?): lwt.Promise<nil>
+lwt_term_module.clear_line = function(side) end
 
-lwt_term_module.move = lwt_Terminal.move
+---Moves the cursor.
+---```lua
+---await(term.move(1, 1))
+---```
+---@param column integer from 1
+---@param row integer from 1
+---@return lwt.Promise<nil>
+---@overload fun(column: integer, row: integer): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, column: integer, row: integer): lwt.Promise<nil>
+lwt_term_module.move = function(column, row) end
 
-lwt_term_module.save = lwt_Terminal.save
+---Remembers where the cursor is, and the style.
+---@return lwt.Promise<nil>
+---@overload fun(): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal): lwt.Promise<nil>
+lwt_term_module.save = function() end
 
-lwt_term_module.restore = lwt_Terminal.restore
+---Puts the cursor where it was at `save`.
+---@return lwt.Promise<nil>
+---@overload fun(): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal): lwt.Promise<nil>
+lwt_term_module.restore = function() end
 
-lwt_term_module.hide_cursor = lwt_Terminal.hide_cursor
+---Hides the cursor, until `show_cursor` or the end of the program.
+---@overload fun()
+---@overload fun(t: lwt.Terminal)
+lwt_term_module.hide_cursor = function() end
 
-lwt_term_module.show_cursor = lwt_Terminal.show_cursor
+---Shows the cursor again.
+---@overload fun()
+---@overload fun(t: lwt.Terminal)
+lwt_term_module.show_cursor = function() end
 
-lwt_term_module.title = lwt_Terminal.title
+---Gives the terminal's window a title. Control characters are left out.
+---```lua
+---await(term.title "lwt")
+---```
+---@param text string
+---@return lwt.Promise<nil>
+---@overload fun(text: string): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, text: string): lwt.Promise<nil>
+lwt_term_module.title = function(text) end
 
-lwt_term_module.bell = lwt_Terminal.bell
+---Rings the bell.
+---```lua
+---await(term.bell())
+---```
+---@return lwt.Promise<nil>
+---@overload fun(): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal): lwt.Promise<nil>
+lwt_term_module.bell = function() end
 
-lwt_term_module.set_clipboard = lwt_Terminal.set_clipboard
+---Puts a text into the clipboard of the terminal's window, where the terminal lets programs do that (OSC 52).
+---There is no telling whether it has.
+---```lua
+---await(term.set_clipboard "copied")
+---```
+---@param text string
+---@return lwt.Promise<nil>
+---@overload fun(text: string): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, text: string): lwt.Promise<nil>
+lwt_term_module.set_clipboard = function(text) end
 
-lwt_term_module.draw = lwt_Terminal.draw
+---Shows lines at the bottom of what has been written, in place of those that it showed last: it writes what
+---is different, and of a row that has changed only the cells that have. What does not fit into a row is cut;
+---of more rows than the terminal has, the last are shown. Without lines they are taken away.
+---
+---What is printed meanwhile appears above, and so does what other bars show. `draw_done` leaves the lines
+---where they are, and goes on below. Where the output is no terminal nothing is drawn, and `draw_done` writes
+---the lines that were drawn last.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(t:draw { "one", { term.bold, "two" } })
+---await(t:draw_done())
+---print(await(r:read_line()), await(r:read_line()))   --> one	two
+---```
+---@param lines? (string|table)[] texts or styled lists
+---@return lwt.Promise<nil> # it is written
+---@overload fun(lines?: (string|table)[]): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, lines?: (string|table)[]): lwt.Promise<nil>
+lwt_term_module.draw = function(lines) end
 
-lwt_term_module.draw_done = lwt_Terminal.draw_done
+---Leaves what `draw` shows on the screen, and goes on below it.
+---@return lwt.Promise<nil> # it is written
+---@overload fun(): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal): lwt.Promise<nil>
+lwt_term_module.draw_done = function() end
 
 ---A link: what follows in the list leads to `url` where the terminal can show that, up to
 ---`term.link()` or `term.reset`. With a text, a list of both, which ends the link as well.
@@ -10578,35 +11051,227 @@ lwt_term_module.strip = function(s) end
 ---@return integer
 lwt_term_module.width = function(s) end
 
-lwt_term_module.table = lwt_Terminal.table
+---Prints a table: a list of rows, each a list of texts, numbers or styled lists. A column is as wide as its
+---widest cell; on a terminal that is narrower the widest are cut, elsewhere none. Numbers stand at the right.
+---
+---Options: `header`, a list of names, which are bold; `align`, a list of `"left"` or `"right"`, one a column.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(term.open(r, w):table({ { "ann", 5 }, { "bo", 12 } }, { header = { "name", "n" } }))
+---for _ = 1, 3 do print((await(r:read_line()))) end
+------> name   n
+------> ann    5
+------> bo    12
+---```
+---@param rows table[]
+---@param opts? table
+---@return lwt.Promise<nil> # it is written
+---@overload fun(rows: table[], opts?: table): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal, rows: table[], opts?: table): lwt.Promise<nil>
+lwt_term_module.table = function(rows, opts) end
 
-lwt_term_module.is_tty = lwt_Terminal.is_tty
+---Whether the output is a terminal, and whether the input is one.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w):is_tty())   --> false	false
+---```
+---@return boolean output
+---@return boolean input
+---@overload fun(): boolean, boolean
+---@overload fun(t: lwt.Terminal): boolean, boolean
+lwt_term_module.is_tty = function() end
 
-lwt_term_module.size = lwt_Terminal.size
+---How many columns and rows the terminal has: what the system says; where that is nothing, COLUMNS and
+---LINES; then 80 and 24. At least 1 of both.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w, { columns = 100 }):size())   --> 100	24
+---```
+---@return integer columns
+---@return integer rows
+---@overload fun(): integer, integer
+---@overload fun(t: lwt.Terminal): integer, integer
+lwt_term_module.size = function() end
 
-lwt_term_module.set_size = lwt_Terminal.set_size
+---Says how large a terminal is that the system does not know: one at the other end of a connection.
+---Those who wait for a key are told, and `size_signal` changes.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---t:set_size(132, 50)
+---print(t:size())   --> 132	50
+---```
+---@param columns integer at least 1
+---@param rows integer at least 1
+---@overload fun(columns: integer, rows: integer)
+---@overload fun(t: lwt.Terminal, columns: integer, rows: integer)
+lwt_term_module.set_size = function(columns, rows) end
 
-lwt_term_module.colors = lwt_Terminal.colors
+---The number of colours that are written: 0, 16, 256 or 16777216. The first of these decides: the option
+---`colors`; NO_COLOR, if it is not empty, is 0; FORCE_COLOR or CLICOLOR_FORCE, if not empty, is `0` or `false`
+---for none, `1`, `2`, `3` for 16, 256, 16777216, anything else for what the terminal has; 0 for what is no
+---terminal, for TERM=dumb or no TERM, and for CLICOLOR=0; COLORTERM (`truecolor`, `24bit`) and the name in
+---TERM say how many.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---print(term.open(r, w, { env = { FORCE_COLOR = "2" } }):colors())   --> 256
+---```
+---@return integer
+---@overload fun(): integer
+---@overload fun(t: lwt.Terminal): integer
+lwt_term_module.colors = function() end
 
-lwt_term_module.raw_mode = lwt_Terminal.raw_mode
+---Puts the terminal into raw mode: every key is there at once, nothing is echoed, and Ctrl-C, Ctrl-Z,
+---Ctrl-S and the like are plain keys. (Output is as always: a newline is the beginning of the next line.)
+---The guard that comes back ends it: `guard:close()`, or `<close>`. It is counted: raw mode ends with the
+---last guard; of several that differ in `signals`, the newest counts.
+---
+---The terminal is given back as it was found on every way out of the program: the end, an error, `os.exit`,
+---a fatal signal (which then ends it as it would have). When the process is stopped by SIGTSTP it is given
+---back before, and when it goes on it is raw again. What has been typed already is not lost on either way.
+---A terminal that was left raw by a program which was killed is taken for one that was not.
+---
+---Where the input is no terminal nothing happens. Raises `EIO` where the terminal has gone away.
+---```lua
+---do
+--- local guard <close> = term.raw_mode()
+---end
+---```
+---@param opts? table `signals`: Ctrl-C still interrupts (false); `paste`: what is pasted is one key (true)
+---@return lwt.TerminalGuard
+---@overload fun(opts?: table): lwt.TerminalGuard
+---@overload fun(t: lwt.Terminal, opts?: table): lwt.TerminalGuard
+lwt_term_module.raw_mode = function(opts) end
 
-lwt_term_module.with_raw_mode = lwt_Terminal.with_raw_mode
+---Runs `f(t)` as a task in raw mode (see `raw_mode`), which ends with it, however it ends.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(w:write "q")
+---print(await(t:with_raw_mode(function() return t:read_key() end)))   --> q
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@param opts? table as for `raw_mode`
+---@return lwt.Promise<any> # what `f` returns
+---@overload fun(f: async fun(t: lwt.Terminal): any, opts?: table): lwt.Promise<any>
+---@overload fun(t: lwt.Terminal, f: async fun(t: lwt.Terminal): any, opts?: table): lwt.Promise<any>
+lwt_term_module.with_raw_mode = function(f, opts) end
 
-lwt_term_module.with_alternate_screen = lwt_Terminal.with_alternate_screen
+---Runs `f(t)` as a task on the terminal's other screen, which is empty at first. What was shown before is
+---there again when it has ended, however it ends.
+---```lua
+---print(await(term.with_alternate_screen(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@return lwt.Promise<any> # what `f` returns
+---@overload fun(f: async fun(t: lwt.Terminal): any): lwt.Promise<any>
+---@overload fun(t: lwt.Terminal, f: async fun(t: lwt.Terminal): any): lwt.Promise<any>
+lwt_term_module.with_alternate_screen = function(f) end
 
-lwt_term_module.with_mouse = lwt_Terminal.with_mouse
+---Runs `f(t)` as a task while the mouse is reported, as keys: `{ name = "mouse", action =, button =, x =,
+---y = }`, with `ctrl`, `alt` and `shift`. Actions are `press`, `release`, `move` and `wheel`; buttons `left`,
+---`middle`, `right`, and `up`, `down` of the wheel; `x` and `y` are from 1. Without `motion` moves are
+---reported only while a button is held.
+---```lua
+---print(await(term.with_mouse(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@param opts? table `motion`: every move (false)
+---@return lwt.Promise<any> # what `f` returns
+---@overload fun(f: async fun(t: lwt.Terminal): any, opts?: table): lwt.Promise<any>
+---@overload fun(t: lwt.Terminal, f: async fun(t: lwt.Terminal): any, opts?: table): lwt.Promise<any>
+lwt_term_module.with_mouse = function(f, opts) end
 
-lwt_term_module.with_focus = lwt_Terminal.with_focus
+---Runs `f(t)` as a task while it is reported, as a key `{ focus = true|false }`, that the terminal's window
+---gets or loses the keyboard.
+---```lua
+---print(await(term.with_focus(function() return "done" end)))   --> done
+---```
+---@param f async fun(t: lwt.Terminal): any
+---@return lwt.Promise<any> # what `f` returns
+---@overload fun(f: async fun(t: lwt.Terminal): any): lwt.Promise<any>
+---@overload fun(t: lwt.Terminal, f: async fun(t: lwt.Terminal): any): lwt.Promise<any>
+lwt_term_module.with_focus = function(f) end
 
-lwt_term_module.suspend = lwt_Terminal.suspend
+---Stops the process as Ctrl-Z does elsewhere, after the terminal was given back; in raw mode that is up to
+---the program. The promise is fulfilled when it goes on and the screen has been drawn again; at once where
+---there is no shell that could have it go on.
+---```lua norun
+---if key == term.key "ctrl-z" then await(t:suspend()) end
+---```
+---@return lwt.Promise<nil>
+---@overload fun(): lwt.Promise<nil>
+---@overload fun(t: lwt.Terminal): lwt.Promise<nil>
+lwt_term_module.suspend = function() end
 
-lwt_term_module.on_redraw = lwt_Terminal.on_redraw
+---Has `f(t)` called as a task when the screen has to be drawn anew, because the process had been stopped.
+---What `draw`, bars and the like show is drawn by itself.
+---```lua
+---local stop = term.on_redraw(function(t) t:clear() end)
+---stop()
+---```
+---@param f async fun(t: lwt.Terminal)
+---@return fun() stop no more
+---@overload fun(f: async fun(t: lwt.Terminal)): fun()
+---@overload fun(t: lwt.Terminal, f: async fun(t: lwt.Terminal)): fun()
+lwt_term_module.on_redraw = function(f) end
 
-lwt_term_module.read_key = lwt_Terminal.read_key
+---A promise of the next key, nil at the end of the input. It is in raw mode while it waits, if it is not
+---already. Cancelling it takes no key.
+---
+---A key is `{ name = "up", ctrl =, alt =, shift =, super = }` or `{ char = "é", … }` (see `term.key`), or one
+---of these: `{ paste = text }`, what was pasted, with `"\n"` as the ends of lines and without control
+---characters; the mouse (see `with_mouse`); `{ focus = true|false }`; `{ resize = true, columns =, rows = }` in
+---raw mode. `tostring(key)` is `"ctrl-a"`, `"é"`, `"paste"`.
+---
+---An Escape is a key when nothing follows it for `t.escape_time` seconds (0.05). A sequence that is not
+---known is no key, and no byte of it is one; what is not UTF-8 is U+FFFD.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---await(w:write "\27[1;5Aé")
+---print(await(t:read_key()), await(t:read_key()).char)   --> ctrl-up	é
+---```
+---@return lwt.Promise<lwt.TerminalKey?>
+---@overload fun(): lwt.Promise<lwt.TerminalKey?>
+---@overload fun(t: lwt.Terminal): lwt.Promise<lwt.TerminalKey?>
+lwt_term_module.read_key = function() end
 
-lwt_term_module.keys = lwt_Terminal.keys
+---The keys one after the other, up to the end of the input, in raw mode for as long as the loop goes on.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---await(w:write "ab\r")
+---for key in term.open(r, w):keys() do
+--- if key == term.key "enter" then break end
+--- print(key)
+---end
+------> a
+------> b
+---```
+---@return fun(): lwt.TerminalKey?
+---@overload fun(): fun(): lwt.TerminalKey?
+---@overload fun(t: lwt.Terminal): fun(): lwt.TerminalKey?
+lwt_term_module.keys = function() end
 
-lwt_term_module.close = lwt_Terminal.close
+---Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
+---is rejected with `lwt.Closed`.
+---```lua
+---local lio = require "lwt.io"
+---local r, w = lio.pipe()
+---local t = term.open(r, w)
+---t:close()
+---```
+---@overload fun()
+---@overload fun(t: lwt.Terminal)
+lwt_term_module.close = function() end
 
 ---@class lwt.test.module
 local lwt_test_module = {}
@@ -11118,5 +11783,28 @@ lwt_timer_module.change = lwt_Timer.change
 ---@param f? fun(err: any)
 ---@return fun(err: any)?
 lwt_timer_module.set_exn_handler = function(f) end
+
+---@class lwt.toplevel.module
+local lwt_toplevel_module = {}
+
+---Commands of your own: `commands.greet = function(rest) print("hello", rest) end` is `:greet`.
+---@type table<string, fun(rest: string)>
+lwt_toplevel_module.commands = nil
+
+---Runs a prompt: on the terminal, or on the channels `input` and `output` (a socket, say), with plain lines
+---there, or edited ones on `term`, a terminal object of `lwt.term`. `env` is the table of global variables
+---(default `_G`; on channels, one whose `print` writes to `output`). `prompt = false` shows no prompts.
+---```lua
+---local lio = require "lwt.io"
+---local input = lio.of_bytes "x = 20\nx + 1, 'a'\nlwt.sleep(0.01):map(function() return 'slept' end)\n:quit x\n"
+---local output = lio.make { write = function(s) print((s:gsub("\n$", ""))) return #s end }
+---print(await(toplevel.run { input = input, output = output, env = { lwt = lwt }, prompt = false }))
+------> 21 "a"
+------> "slept"
+------> 20
+---```
+---@param opts? {input?: lwt.Channel, output?: lwt.Channel, term?: lwt.Terminal, env?: table, prompt?: boolean}
+---@return lwt.Promise<any> # fulfilled at its end: with the values given to `:quit`, or none
+lwt_toplevel_module.run = function(opts) end
 
 return lwt_module

@@ -23,9 +23,10 @@ local getmetatable = getmetatable
 local M = {}
 local barrier = { __name = "lwt.barrier", __index = M }
 
--- Those who wait for one another: `n` of them are not cancelled.
-local function new_round()
-  local round = { n = 0, queue = waiters.new() }
+-- Those who wait for one another: `n` of them are not cancelled, `gone` have been let go. (And three
+-- places for `owing`.)
+local function new_round(parties)
+  local round = { false, false, 0, n = 0, gone = 0, parties = parties, queue = waiters.new() }
   round.withdraw = function() round.n = round.n - 1 end
   return round
 end
@@ -44,14 +45,24 @@ end
 function M.create(n)
   n = args.integer(1, "create", n)
   if n < 1 then args.bad(1, "create", "must be at least 1") end
-  return setmetatable({ parties = n, round = new_round() }, barrier)
+  return setmetatable({ parties = n, round = new_round(n) }, barrier)
 end
+
+-- Let all of a round go; in a later turn those for whom there is no memory.
+local let_go = core.owing(function(round)
+  while round.gone < round.parties do
+    waiters.wake(round.queue, round.gone + 1)
+    round.gone = round.gone + 1
+  end
+end)
 
 -- Let all go when they are as many as it takes. Who comes meanwhile is the first of `following`.
 local function complete(b, round, following)
   if b.round ~= round or round.n < b.parties then return end
+  round.n = waiters.count(round.queue) -- (a cancel may have found no memory to be counted)
+  if round.n < b.parties then return end
   b.round = following
-  for place = 1, b.parties do waiters.wake(round.queue, place) end
+  let_go(round)
 end
 
 --- Waits until as many wait as the barrier is for. Then all are woken, in the order in which they
@@ -71,7 +82,7 @@ function M.wait(b)
   if getmetatable(b) ~= barrier then args.wrong(1, "wait", "lwt.barrier", b) end
   local p, round = core.waiter(), b.round
   local due, last = core.cancel_due(), round.n + 1 >= b.parties
-  local following = (due or last) and new_round()
+  local following = (due or last) and new_round(b.parties)
   p:on_cancel(round.withdraw)
   if due then
     -- Awaiting will withdraw it again: it counts only if it is there a turn later.

@@ -34,11 +34,6 @@ local function wrong_rate(rate)
   if not (rate >= 0 and rate < math.huge) then return "must be 0 or more, and finite" end
 end
 
-local function wrong_seconds(s)
-  if type(s) ~= "number" then return "number expected, got " .. type(s) end
-  if s ~= s then return "a number of seconds expected, got nan" end
-end
-
 -- The heap: h[1] is due first. What moves entries calls nothing, so that no want of memory can
 -- find them half way. -------------------------------------------------------------------------
 
@@ -269,8 +264,7 @@ end
 --- ```
 function M.sleep(c, seconds)
   if getmetatable(c) ~= clock then args.wrong(1, "sleep", "lwt.clock", c) end
-  local wrong = wrong_seconds(seconds)
-  if wrong then args.bad(2, "sleep", wrong) end
+  args.seconds(2, "sleep", seconds)
   local p = waiter()
   c.serial = c.serial + 1
   local entry = {
@@ -304,8 +298,7 @@ end
 --- ```
 function M.timeout(c, seconds)
   if getmetatable(c) ~= clock then args.wrong(1, "timeout", "lwt.clock", c) end
-  local wrong = wrong_seconds(seconds)
-  if wrong then args.bad(2, "timeout", wrong) end
+  args.seconds(2, "timeout", seconds)
   return c:sleep(seconds):bind(function() return lwt.rejected(lwt.Timeout) end)
 end
 
@@ -324,8 +317,7 @@ end
 --- ```
 function M.with_timeout(c, seconds, x, ...)
   if getmetatable(c) ~= clock then args.wrong(1, "with_timeout", "lwt.clock", c) end
-  local wrong = wrong_seconds(seconds)
-  if wrong then args.bad(2, "with_timeout", wrong) end
+  args.seconds(2, "with_timeout", seconds)
   if not lwt.is_promise(x) and args.is_callable(x) then
     x = lwt.spawn(x, ...)
   elseif not lwt.is_promise(x) then

@@ -69,22 +69,32 @@ local function lock_again(m)
     err = x
     pcall(yield)
   end
-  if p then p:cancel() end
+  if p then core.wake(p) end
   error(err, 0)
+end
+
+-- The signal that `p` was given, and has no use for, goes to the next; not for ever.
+local function wake_next(c, p) wake(c.queue, select(2, p:state())) end
+local function pass_on(c, p)
+  for _ = 1, 1000 do
+    if pcall(wake_next, c, p) then return end
+    pcall(yield)
+  end
 end
 
 -- The task of a wait (for `p`) with a mutex. Being a task, it is waited for when it is cancelled,
 -- until it holds the mutex again.
 local function relock_after(c, broadcasts, p, m)
   local ok, err = pcall(await, p)
-  if p:is_pending() then p:cancel() end -- there was no memory to wait
+  local in_vain = p:is_pending() -- there was no memory to wait
+  if in_vain then core.wake(p) end
   lock_again(m)
-  if p:state() == "rejected" then error(err, 0) end
+  if in_vain or p:state() == "rejected" then error(err, 0) end
   -- Signalled. If it was cancelled since, the signal is for the next one. (After a broadcast all
   -- who were waiting have theirs.)
   if ok then ok, err = pcall(await, done) end
   if ok then return p end
-  if c.broadcasts == broadcasts then wake(c.queue, select(2, p:state())) end
+  if c.broadcasts == broadcasts then pass_on(c, p) end
   error(err, 0)
 end
 

@@ -10,6 +10,7 @@
 --- ```
 
 local core = require "lwt.core"
+local args = require "lwt.internal.args"
 
 local has_uv, uv = pcall(require, "lwt.uv")
 local M = {}
@@ -22,7 +23,8 @@ end
 
 local use_uv = of_uv "use"
 
---- The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own.
+--- The name of the engine in use: `"uv"`, `"virtual"`, `"lua"` for one of your own, `"glib"` where `lwt.glib` has
+--- joined libuv's with a loop of GLib's.
 ---@return string
 --- ```lua
 --- print(engine.name())   --> uv
@@ -56,8 +58,8 @@ function M.set(engine)
     return
   end
   if engine ~= "virtual" and type(engine) ~= "table" then
-    error(("bad argument #1 to 'set' (\"uv\", \"virtual\" or table expected, got %s)")
-      :format(type(engine) == "string" and '"' .. engine .. '"' or type(engine)), 2)
+    local got = type(engine) == "string" and '"' .. engine .. '"' or args.type_name(engine)
+    args.bad(1, "set", '"uv", "virtual" or table expected, got ' .. got)
   end
   if type(engine) == "table" and has_uv and uv.engine.pending() > 0 then
     error("cannot change the engine: operations of the system are pending", 2)

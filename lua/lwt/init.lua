@@ -26,6 +26,7 @@ end
 
 local core = require "lwt.core"
 require "lwt.internal.rocks"
+local args = require "lwt.internal.args"
 
 local lwt = {}
 
@@ -58,27 +59,7 @@ require "lwt.internal.unawaited"(getmetatable(core.fulfilled()).__index)
 
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report
 
-local function is_callable(f)
-  if type(f) == "function" then return true end
-  local mt = debug.getmetatable(f)
-  return type(mt) == "table" and rawget(mt, "__call") ~= nil
-end
-
-local function check_function(f, n, name)
-  if not is_callable(f) then
-    error(("bad argument #%d to '%s' (function expected, got %s)"):format(n, name,
-      f == nil and "nil" or type(f)), 3)
-  end
-end
-
-local function check_seconds(s, n, name)
-  if type(s) ~= "number" then
-    error(("bad argument #%d to '%s' (number expected, got %s)"):format(n, name,
-      s == nil and "nil" or type(s)), 3)
-  elseif s ~= s then
-    error(("bad argument #%d to '%s' (a number of seconds expected, got nan)"):format(n, name), 3)
-  end
-end
+local is_callable, check_callable = args.is_callable, args.check_callable
 
 --- Runs `f(...)` as a background task: nobody waits for it, and its failure goes to the exception hook.
 ---
@@ -88,7 +69,7 @@ end
 ---@param f async fun(...): any
 ---@param ... any
 function lwt.async(f, ...)
-  check_function(f, 1, "async")
+  check_callable(1, "async", f)
   spawn(f, ...):on_failure(report)
 end
 
@@ -100,8 +81,8 @@ end
 ---@param f async fun(): any
 ---@param h fun(err: any)
 function lwt.dont_wait(f, h)
-  check_function(f, 1, "dont_wait")
-  check_function(h, 2, "dont_wait")
+  check_callable(1, "dont_wait", f)
+  check_callable(2, "dont_wait", h)
   spawn(f):on_failure(h)
 end
 
@@ -113,9 +94,7 @@ end
 --- ```
 ---@param p lwt.Promise
 function lwt.ignore_result(p)
-  if not is_promise(p) then
-    error(("bad argument #1 to 'ignore_result' (promise expected, got %s)"):format(type(p)), 2)
-  end
+  if not is_promise(p) then args.wrong(1, "ignore_result", "promise", p) end
   local state, err = core.state(p)
   if state == "rejected" then error(err, 0) end
   if state == "pending" then p:on_failure(report) end
@@ -136,13 +115,10 @@ end
 ---@param x lwt.Promise<T>|async fun(): T?, ...?
 ---@return lwt.Promise<T>
 function lwt.with_timeout(s, x)
-  check_seconds(s, 1, "with_timeout")
+  args.seconds(1, "with_timeout", s)
   local p = x
   if not is_promise(x) then
-    if not is_callable(x) then
-      error(("bad argument #2 to 'with_timeout' (promise or function expected, got %s)")
-        :format(type(x)), 2)
-    end
+    if not is_callable(x) then args.wrong(2, "with_timeout", "promise or function", x) end
     p = spawn(x)
   end
   return core.pick_two(p, core.timeout(s))
@@ -158,7 +134,7 @@ end
 ---@param s number seconds
 ---@return fun(): lwt.Promise
 function lwt.auto_pause(s)
-  check_seconds(s, 1, "auto_pause")
+  args.seconds(1, "auto_pause", s)
   local now, pause, at_once = core.now, core.pause, core.fulfilled()
   local last = now()
   return function()
@@ -178,7 +154,7 @@ end
 ---@param f fun(resolve: fun(...), reject: fun(err: any))
 ---@return lwt.Promise<any>
 function lwt.from_callback(f)
-  check_function(f, 1, "from_callback")
+  check_callable(1, "from_callback", f)
   local p = core.waiter()
   local function resolve(...) core.wake(p, ...) end
   local function reject(err) core.wake_exn(p, err) end
@@ -197,19 +173,19 @@ end
 ---@param f function
 ---@return fun(...): lwt.Promise
 function lwt.promisify(f)
-  check_function(f, 1, "promisify")
+  check_callable(1, "promisify", f)
   return function(...)
     local p = core.waiter()
-    local args = table.pack(...)
-    args.n = args.n + 1
-    args[args.n] = function(err, ...)
+    local given = table.pack(...)
+    given.n = given.n + 1
+    given[given.n] = function(err, ...)
       if err then
         core.wake_exn(p, err)
       else
         core.wake(p, ...)
       end
     end
-    local ok, err = core.guard(f, table.unpack(args, 1, args.n))
+    local ok, err = core.guard(f, table.unpack(given, 1, given.n))
     if not ok then core.wake_exn(p, err) end
     return p
   end
@@ -253,11 +229,11 @@ local function unviewed(x)
 end
 
 local function unview(...)
-  local args = table.pack(...)
-  for i = 1, args.n do
-    if args[i] ~= nil then args[i] = unviewed(args[i]) end
+  local given = table.pack(...)
+  for i = 1, given.n do
+    if given[i] ~= nil then given[i] = unviewed(given[i]) end
   end
-  return table.unpack(args, 1, args.n)
+  return table.unpack(given, 1, given.n)
 end
 
 -- What a call gave, from `results[first]` on. An iterator and what it works on are for `for`, which
@@ -285,22 +261,8 @@ local function settle_packed(results)
   return show_all(results, 2)
 end
 
--- Raises the error that the function shown has raised. A wrong argument is told as if that had
--- been called straight, at the line of whoever has called the view.
-local function blame(err, key)
-  if type(err) ~= "string" then error(err, 0) end
-  local n, message = err:match "^bad argument #(%d+) to '[^']*' (%(.*%))$"
-  if not n then error(err, 0) end
-  local call = debug.getinfo(2, "n")
-  local name = call.name or key
-  n = math.tointeger(n) - (call.namewhat == "method" and 1 or 0)
-  if n == 0 then error(("calling '%s' on bad self %s"):format(name, message), 3) end
-  error(("bad argument #%d to '%s' %s"):format(n, name, message), 3)
-end
-
-
--- Functions for which `blame` is exact, and whose own frames nobody misses in a trace: those in C
--- and lwt's.
+-- Functions whose complaints about arguments can be told as the view's, and whose own frames nobody
+-- misses in a trace: those in C and lwt's.
 local here = debug.getinfo(1, "S").source:match "^(.*)init%.lua$"
 
 local function is_ours(f)
@@ -321,7 +283,7 @@ local function shown_field(x, key)
   if is_ours(x) then
     f = function(...)
       local results = table.pack(pcall(x, unview(...)))
-      if not results[1] then blame(results[2], key) end
+      if not results[1] then args.pass_on(results[2], key) end
       return settle_packed(results)
     end
   else
@@ -346,7 +308,13 @@ end
 
 function view_mt.__newindex(v, key, value) views[v][key] = value end
 function view_mt.__tostring(v) return tostring(views[v]) end
-function view_mt.__len(v) return #views[v] end
+local function length(x) return #x end
+function view_mt.__len(v)
+  local ok, n = pcall(length, views[v])
+  if ok then return n end
+  local words = type(n) == "string" and n:match "attempt to get length of .- value"
+  error(words or n, words and 2 or 0)
+end
 function view_mt.__call(v, ...) return settle(views[v](unview(...))) end
 function view_mt.__close(v, err)
   local mt = getmetatable(views[v])
@@ -407,7 +375,7 @@ end
 ---@return any
 function lwt.direct(x)
   if type(x) ~= "table" and type(x) ~= "userdata" then
-    error(("bad argument #1 to 'direct' (module or object expected, got %s)"):format(type(x)), 2)
+    args.wrong(1, "direct", "module or object", x)
   end
   if views[x] ~= nil then return x end
   return view(x)
@@ -458,10 +426,9 @@ end
 ---@return lwt.Hook
 function lwt.on_iteration(which, f)
   if hooks[which] == nil then
-    error(("bad argument #1 to 'on_iteration' ('enter' or 'leave' expected, got %s)")
-      :format(tostring(which)), 2)
+    args.bad(1, "on_iteration", ("'enter' or 'leave' expected, got %s"):format(tostring(which)))
   end
-  check_function(f, 2, "on_iteration")
+  check_callable(2, "on_iteration", f)
   local hook = setmetatable({ which = which, f = core.keep(f), removed = false }, hook_mt)
   table.insert(hooks[which], hook)
   install_hooks()
@@ -562,8 +529,7 @@ end
 
 function lwt.run(x, ...)
   if not is_promise(x) and not is_callable(x) then
-    error(("bad argument #1 to 'run' (promise or function expected, got %s)")
-      :format(x == nil and "nil" or type(x)), 2)
+    args.wrong(1, "run", "promise or function", x)
   end
   local busy = core.busy()
   if busy then error("attempt to run the loop " .. busy, 2) end

@@ -1,4 +1,4 @@
---- Logging: sections with levels, rules that set them, and every place a log can go to.
+--- Logging for programs that run on their own: to the terminal, to files, as JSON, to syslog.
 ---
 --- ```lua
 --- local log = require "lwt.log"
@@ -11,29 +11,42 @@
 --- log.reset_rules()
 --- ```
 ---
---- A *section* is a part of a program, with a name; dots make a hierarchy. The functions of the module log in the section `main`. A *record* is
---- what one call logs: `debug info notice warning error fatal`, in this order, are its level. A call below the level of its section is switched
---- off: nothing is formatted. Records go to the *default logger*, which writes to stderr until another is set.
+--- A *section* is a part of a program and has a name. The functions of the module log in the section `main`. A *record* is what one call logs.
+--- Its level is one of `debug info notice warning error fatal`, from the least to the most important. A call below the level of its section does
+--- nothing, and formats nothing. Records go to the *default logger*, which writes to stderr until another is set.
 ---
---- **Rules** give sections their levels: `foo* -> debug; app.db -> info; warning`, separated by `;` or line ends; `*` is any text; a level alone is for
---- all sections. The first rule whose pattern matches the section's name decides; a section without one has the level of its parent (`app.db` is
---- the parent of `app.db.pool`), and at last `notice`. What `set_level` sets beats all rules. The environment variable `LWT_LOG` holds rules to begin with.
+--- **Rules** give sections their levels: `foo* -> debug; app.db -> info; warning`. They are separated by `;` or by the ends of lines. `*` stands for
+--- any text, and a level alone is for all sections. The first rule whose pattern matches the name of the section decides. A section that none matches
+--- has the level of its parent (`app.db` is the parent of `app.db.pool`), and in the end `notice`. What `set_level` sets counts more than all rules.
+--- The environment variable `LWT_LOG` holds the first rules.
 ---
---- **Every call gives a promise** of the record's being written; nobody has to await it. It is rejected when the record could not be written; the
---- exception hook is told of that once, until something has been written again. Cancelling it does nothing: the record is written. Records of one
---- logger appear whole, and in the order of the calls. `lwt.run` waits at its end until all is written, for five seconds.
+--- **Every call gives a promise**, which is fulfilled when the record is written. Nobody has to await it. When the record cannot be written it is
+--- rejected, and the exception hook is called; it is called again only after something has been written. Cancelling the promise does nothing: the
+--- record is written. One logger writes its records whole, and in the order of the calls. At its end `lwt.run` waits until everything is
+--- written; for something that takes nothing, such as a pipe that nobody reads, it waits five seconds at most. Only for stdout it waits as long as it takes.
 ---
---- **Templates** say what a line looks like: `$(time)` (`2026-11-29T22:18:38.042+01:00`), `$(date)` (`Nov 29 22:18:38`), `$(clock)` (`22:18:38`), `$(milliseconds)`,
---- `$(name)` of the program, `$(pid)`, `$(level)`, `$(section)`, `$(message)`, `$(fields)` (`key=value key="two words"`; where there are none the blank before it is
---- left out too), `$(task)` (its `lwt.name`), `$(loc-file)` and `$(loc-line)` (where the call is), `$(color)` and `$(reset)` for terminals. `\$` is a
---- dollar. A message of several lines becomes several lines, each by the template.
+--- **Templates** say what a line looks like. They may have:
 ---
---- **Nobody can forge a record**: control characters, bytes that are no UTF-8, and characters that change the direction of writing are written as
+--- | | |
+--- |---|---|
+--- | `$(time)`, `$(date)`, `$(clock)`, `$(milliseconds)` | `2026-11-29T22:18:38.042+01:00`, `Nov 29 22:18:38`, `22:18:38`, `042` |
+--- | `$(name)`, `$(pid)` | the program, and the number of its process |
+--- | `$(level)`, `$(section)`, `$(message)` | of the record |
+--- | `$(fields)` | `key=value key="two words"`; where there are none, the blank before it is left out as well |
+--- | `$(task)` | the name that `lwt.name` gave to the task |
+--- | `$(loc-file)`, `$(loc-line)` | where the call is |
+--- | `$(color)`, `$(reset)` | the colour of the level, and its end, on terminals |
+---
+--- `\$` stands for a dollar. A message of several lines becomes several lines, each of them by the template.
+---
+--- **Nobody can forge a record.** Control characters, bytes that are not UTF-8, and characters that change the direction of writing are written as
 --- escapes (`\x1b`, `\u{9b}`), in messages, sections and fields.
 ---
---- **Worker threads** (`lwt.preemptive`) log to the loggers of the state that they work for; their records have the field `worker`. A worker
---- begins with the rules as they are when it loads this module.
+--- **Worker threads** (`lwt.preemptive`) log to the loggers of the state that they work for. Their records have the field `worker`. A worker has the
+--- rules and levels of that state. When they change, the worker learns of it before the next function that it runs, in the next turn of a loop of
+--- its own, or with the next record that it logs. Rules that it sets itself are its own until then.
 
+local is_promise = require "lwt".is_promise
 local args = require "lwt.internal.args"
 local bridge = require "lwt.log.bridge"
 local capture = require "lwt.log.capture"
@@ -255,7 +268,11 @@ end
 --- Sets the logger that all records go to from now on. The one before stays open.
 ---@param l lwt.Logger
 function M.set_default(l)
-  if not logger.is_logger(l) then args.wrong(1, "set_default", "lwt.log.logger", l) end
+  if not logger.is_logger(l) then
+    local hint = is_promise(l) and ": await it first" or ""
+    local got = args.type_name(l) .. hint
+    args.bad(1, "set_default", "lwt.log.logger expected, got " .. got)
+  end
   section.state.default = l
 end
 
@@ -306,5 +323,8 @@ local function begin()
 end
 
 begin()
+
+section.module = M
+setmetatable(M, { __index = section.elsewhere })
 
 return M

@@ -21,10 +21,11 @@
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
+local follow = require "lwt.internal.follow"
 local waiters = require "lwt.internal.waiters"
 
-local await, is_promise, spawn, waiter = lwt.await, lwt.is_promise, lwt.spawn, core.waiter
-local cancel_due = core.cancel_due
+local await, spawn, waiter = lwt.await, lwt.spawn, core.waiter
+local cancel_due, owing = core.cancel_due, core.owing
 local push, wake = waiters.push, waiters.wake
 local getmetatable = getmetatable
 
@@ -40,17 +41,12 @@ function mutex.__tostring(m)
   return ("lwt.mutex (%s): %p"):format(m.locked and "locked" or "free", m)
 end
 
--- What a user's function returned; followed when it is a promise.
-local function follow(...)
-  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
-  return ...
-end
-
--- The lock is free, or whoever holds it lets go.
-local function release(m)
+-- Whoever holds the lock lets go: it goes to the oldest who waits, or is free.
+local function let_go(m)
   if m.queue.n > 0 and wake(m.queue, m.guard) then return end
   m.locked = false
 end
+local release = owing(let_go) -- in a later turn, where there is no memory for it
 
 -- Locked at once in a task whose next await will raise, it would never be unlocked: nobody would
 -- be told that he has it. So such a one waits for a turn; awaiting withdraws it again.
@@ -65,19 +61,21 @@ local function lock_later(m)
   return p
 end
 
-function guard.__close(g)
-  if not g.mutex.locked then error("attempt to unlock a free mutex", 0) end
-  release(g.mutex)
-end
+guard.__close = owing(function(g)
+  local m = g.mutex
+  if not m.locked then return "attempt to unlock a free mutex" end
+  if m.queue.n > 0 and wake(m.queue, g) then return end -- (as let_go, without the call)
+  m.locked = false
+end)
 
 -- Given the lock and cancelled at the same time, the task lets go of it again. (Still pending it is
--- where there was no memory to wait.)
+-- where there was no memory to wait. To wake it needs none, as a cancel would.)
 local function wait_for_lock(m)
   local p = waiter()
   push(m.queue, p, false)
   local ok, err = pcall(await, p)
   if ok then return end
-  if p:state() == "fulfilled" then release(m) else p:cancel() end
+  if p:state() == "fulfilled" then release(m) else core.wake(p) end
   error(err, 0)
 end
 
@@ -96,8 +94,8 @@ end
 --- print(m:is_locked())   --> false
 --- ```
 function M.create()
-  local m = { locked = false, queue = waiters.new() }
-  m.guard = setmetatable({ mutex = m }, guard)
+  local m = { false, false, 0, locked = false, queue = waiters.new() } -- (three places for `owing`)
+  m.guard = setmetatable({ false, false, 0, mutex = m }, guard)
   m.granted = lwt.fulfilled(m.guard)
   return setmetatable(m, mutex)
 end
@@ -140,7 +138,7 @@ end
 function M.unlock(m)
   if getmetatable(m) ~= mutex then args.wrong(1, "unlock", "lwt.mutex", m) end
   if not m.locked then error("attempt to unlock a free mutex", 2) end
-  release(m)
+  if m.queue.n == 0 then m.locked = false else release(m) end
 end
 
 --- Runs `f` as a task while holding the mutex, and unlocks it whichever way `f` ends: with

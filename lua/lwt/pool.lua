@@ -24,9 +24,10 @@
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
+local follow = require "lwt.internal.follow"
 local waiters = require "lwt.internal.waiters"
 
-local await, is_promise = lwt.await, lwt.is_promise
+local await = lwt.await
 local getmetatable = getmetatable
 
 ---@class lwt.Pool<E>
@@ -77,8 +78,8 @@ function M.create(n, create, opts)
     max = n,
     count = 0,
     waiting = 0, -- how many wait for a slot
-    idle_first = nil, -- slots that hold an element nobody uses, oldest first, by slot.next
-    idle_last = nil,
+    idle_first = false, -- slots that hold an element nobody uses, oldest first, by slot.next
+    idle_last = false,
     cleared = 0, -- how often: an element made before the last time is not used again
     queue = waiters.new(),
     make = create,
@@ -91,37 +92,31 @@ function M.create(n, create, opts)
   return setmetatable(p, pool)
 end
 
--- Run a user's function in the running task and follow the promise that it returns.
-local function follow(...)
-  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
-  return ...
-end
-
--- Take a slot, one with an element if possible; or a place in the queue: nil, promise.
+-- Take a slot, one with an element if possible; nil when all are in use.
 local function take(p)
   local slot = p.idle_first
   if slot then
-    p.idle_first, slot.next = slot.next, nil
-    if not p.idle_first then p.idle_last = nil end
+    p.idle_first, slot.next = slot.next, false
+    if not p.idle_first then p.idle_last = false end
     return slot
   elseif p.count < p.max then
-    slot = { full = false }
+    -- (Three places for `owing`, and one for all that is ever put there: that needs no memory then.)
+    slot = { false, false, 0, pool = p, full = false, element = false, next = false, cleared = 0 }
     p.count = p.count + 1
     return slot
   end
-  local promise = core.waiter()
-  promise:on_cancel(p.withdraw)
-  waiters.push(p.queue, promise, false)
-  p.waiting = p.waiting + 1 -- all that can fail has been done
-  return nil, promise
 end
 
--- Let go of a slot: the oldest who waits gets it as it is.
-local function release(p, slot)
+-- Let go of a slot: the oldest who waits gets it as it is; in a later turn, where there is no memory
+-- for it.
+local function put_back(slot)
+  local p = slot.pool
   if p.waiting > 0 then
-    p.waiting = p.waiting - 1
-    if waiters.wake(p.queue, slot) then return end
-    p.waiting = p.waiting + 1 -- a finalizer has cancelled it, and it has counted itself out
+    if waiters.wake(p.queue, slot) then
+      p.waiting = p.waiting - 1
+      return
+    end
+    p.waiting = 0 -- one that was withdrawn without the memory to say so
   end
   if not slot.full then
     p.count = p.count - 1
@@ -131,19 +126,15 @@ local function release(p, slot)
     p.idle_first, p.idle_last = slot, slot
   end
 end
+local release = core.owing(put_back)
 
--- The slot that `promise` was waiting for. If this task is cancelled when it has been given one,
--- the slot goes on to the next.
-local function wait_for_slot(p, promise)
-  local ok, slot = pcall(await, promise)
-  if ok then return slot end
-  local err, state, given = slot, promise:state()
-  if state == "fulfilled" then
-    release(p, given)
-  else
-    promise:cancel() -- there was no memory to wait
-  end
-  error(err, 0)
+-- Wait for a slot. What becomes of it when this task ends meanwhile: place_type below.
+local function wait_for_slot(p, turn)
+  local promise = core.waiter()
+  promise:on_cancel(p.withdraw)
+  waiters.push(p.queue, promise, false)
+  p.waiting, turn.promise = p.waiting + 1, promise -- all that can fail has been done
+  return await(promise)
 end
 
 -- Empty the slot and dispose of what was in it, to the end, also in a task that is cancelled.
@@ -190,9 +181,32 @@ local turn_type = {
       local gone, failure = pcall(discard, turn.pool, turn.slot)
       if not gone then err = failure end
     end
-    release(turn.pool, turn.slot)
+    turn.left = true
     if not ok then error(err, 0) end
   end,
+}
+
+-- What gives the slot back, whatever becomes of the rest.
+local place_type = {
+  __close = core.owing(function(place)
+    local turn = place.turn
+    local slot, promise = turn.slot, turn.promise
+    if slot then
+      if not turn.left then slot.full, slot.element = false, nil end -- there was no memory to look at it
+      return put_back(slot)
+    elseif not promise then
+      return
+    end
+    -- It waited, and has perhaps been given one when it was cancelled. Still pending it is where there
+    -- was no memory to wait; to wake it needs less than a cancel would.
+    local state, given = promise:state()
+    if state == "pending" then
+      core.wake(promise)
+      if turn.pool.waiting > 0 then turn.pool.waiting = turn.pool.waiting - 1 end
+    elseif state == "fulfilled" and given then
+      put_back(given)
+    end
+  end),
 }
 
 local function finish(turn, ...)
@@ -203,9 +217,10 @@ end
 -- The task of one `use`. It takes the slot itself, when what gives it back is there: one that was
 -- taken for a task that finds no memory to begin would be lost.
 local function use(p, f, ...)
-  local turn <close> = setmetatable({ pool = p, slot = false, at = "preparing" }, turn_type)
-  local slot, promise = take(p)
-  if not slot then slot = wait_for_slot(p, promise) end
+  local turn_of = { pool = p, slot = false, promise = false, at = "preparing", left = false }
+  local _ <close> = setmetatable({ false, false, 0, turn = turn_of }, place_type)
+  local turn <close> = setmetatable(turn_of, turn_type)
+  local slot = take(p) or wait_for_slot(p, turn)
   turn.slot = slot
   prepare(p, slot)
   turn.at = "using"
@@ -236,13 +251,14 @@ end
 
 -- A task: it takes the idle slots out itself, or without the memory to begin they would be lost.
 local function clear(p)
+  assert(getmetatable(p) == pool) -- a call, so that there is room for others: they fail no more
   local slot, failed, failure = p.idle_first, false, nil
-  p.idle_first, p.idle_last = nil, nil
+  p.idle_first, p.idle_last = false, false
   while slot do
     local following = slot.next
-    slot.next = nil
+    slot.next = false
     local ok, err = pcall(discard, p, slot)
-    release(p, slot)
+    release(slot)
     if not ok and not failed then failed, failure = true, err end
     slot = following
   end
@@ -280,6 +296,7 @@ end
 --- ```
 function M.wait_queue_length(p)
   if getmetatable(p) ~= pool then args.wrong(1, "wait_queue_length", "lwt.pool", p) end
+  if p.waiting > p.queue.n then p.waiting = p.queue.n end -- as in `put_back`
   return p.waiting
 end
 

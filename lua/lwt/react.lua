@@ -86,10 +86,10 @@ end
 -- Called by the senders, as a tail call.
 function G.add(step, set, node, v)
   if getmetatable(step) ~= step_mt then
-    error(("bad argument #2 to 'send' (step expected, got %s)"):format(args.type_name(step)), 2)
+    args.wrong(2, "send", "step", step)
   end
-  if step.over then error("bad argument #2 to 'send' (the step was executed already)", 2) end
-  if step.nodes[node] then error("bad argument #2 to 'send' (it has a value in this step)", 2) end
+  if step.over then args.bad(2, "send", "the step was executed already") end
+  if step.nodes[node] then args.bad(2, "send", "it has a value in this step") end
   step.nodes[node] = true
   step.list[#step.list + 1] = { set = set, node = node, v = v }
 end

@@ -1,16 +1,24 @@
---- Reading a line from a terminal, with an editor that shares the screen with other tasks.
+--- Reading a line from a terminal, with a line editor that shares the screen with other tasks.
 ---
---- While a line is edited the loop turns: what other tasks print, by whatever way, appears above it, as whole
---- lines. The keys are those of GNU readline. Where the input is no terminal, or TERM is `dumb`, the prompt is
---- written, and a line is read as it comes.
+--- ```lua norun
+--- local read_line = require "lwt.read_line"
+--- local history = read_line.history { path = "history" }
+--- while true do
+---   local line = await(read_line.read_line { prompt = "> ", history = history })
+---   if line == nil then break end                  -- Ctrl-D
+---   print("you typed", line)
+--- end
+--- ```
 ---
---- - Several readers of one terminal take turns.
---- - Ctrl-C drops the line: the promise is rejected with `read_line.Interrupt`. Ctrl-D on an empty line is the
----   end of the input: nil.
---- - Functions that are given here (`complete`, `hint`, `highlight`, `on_key`, commands) cannot spoil the line:
----   what they raise is told by `warn`.
+--- While a line is edited the loop turns. What other tasks print, in whatever way, appears above the line. The keys are those of GNU readline. Where the
+--- input is not a terminal, or TERM is `dumb`, the prompt is written and a line is read as it comes.
+---
+--- Ctrl-C drops the line: the promise is rejected with `read_line.Interrupt`. Ctrl-D on an empty line is the end of the input: nil. Several readers of
+--- one terminal take turns. An error in a function that is given here (`complete`, `hint`, `highlight`, `note`, `on_key`, a command) goes to `warn`, and the line
+--- can still be edited.
 
 local ask = require "lwt.read_line.ask"
+local bindings = require "lwt.read_line.bindings"
 local editor = require "lwt.read_line.editor"
 local history = require "lwt.read_line.history"
 local line = require "lwt.read_line.line"
@@ -26,10 +34,11 @@ local M = {}
 ---@field complete? fun(text: string, cursor: integer): table the words that may stand at the cursor (see below); may wait
 ---@field hint? fun(text: string): string? what is shown behind the text, and taken by Right or Ctrl-E; may give a promise
 ---@field highlight? fun(text: string, cursor: integer): table|string the same text, styled
+---@field note? fun(text: string, cursor: integer): string|table|nil what is shown below the line, at most one row of it: a signature, say
 ---@field validate? fun(text: string): boolean?, string? whether it is accepted; if not, why; may give a promise
 ---@field multiline? boolean|fun(text: string): boolean true: Alt-Enter makes a new line; a function: Enter does while it says that the text is incomplete
 ---@field mask? string what is shown for each character; "": nothing
----@field on_key? fun(key: lwt.Key, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
+---@field on_key? fun(key: lwt.TerminalKey, editor: lwt.LineEditor): boolean? sees each key first; true: it is done with
 ---@field keys? table<string, string|function|false> what keys do: `{ ["ctrl-x ctrl-e"] = "edit" }`
 ---@field mode? string "emacs" (default) or "vi"
 ---@field continuation? string|table stands before further lines of the text (blanks, as wide as the prompt)
@@ -41,21 +50,18 @@ M.Interrupt = session.Interrupt
 
 --- Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
 ---
---- `complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`, that
---- may stand in the place of what is between the last blank before the cursor and the cursor; `cursor` counts the
---- bytes before it. Those that do not begin with what is there are left out, where others do. Tab inserts what all of them begin with, the next Tab shows them, further ones (and
---- shift-Tab, and the arrows) go through them; `append` is put behind the one that is taken. It runs as a task and
---- may await; when the line has changed by then, its answer is dropped.
+--- `complete(text, cursor)` gives a list of words, or of `{ text =, display =, description =, append = }`. Such a word replaces what is between the last
+--- blank before the cursor and the cursor; `cursor` is the number of bytes before the cursor. If some words begin with what is there, the others are left
+--- out. Tab inserts what all of them begin with, the next Tab shows them, and further ones (and shift-Tab, and the arrows) go through them. `append` is
+--- put behind the word that is taken. The function runs as a task and may await. When the line has changed by then, its answer is thrown away.
 ---
---- `keys` binds keys, and sequences of them, to commands: names, which are those of GNU readline (and some of
---- ours: `redo`, `newline`, `edit`, `suspend`), functions of the editor and the numeric argument (or nil), or
---- false, which unbinds.
+--- `keys` binds keys, and sequences of keys, to commands: a name, a function of the editor and the numeric argument (or nil), or false, which unbinds the
+--- key. Names are those of GNU readline, and `redo`, `newline`, `edit` and `suspend`.
 ---
---- Up and Down go through the lines of the text first, then through the entries of the history that begin with
---- what is before the cursor; Ctrl-P and Ctrl-N through all of them. What is pasted is inserted as it is, as one
---- step to undo.
+--- Up and Down go through the lines of the text first, and then through the entries of the history that begin with what is before the cursor. Ctrl-P and
+--- Ctrl-N go through all entries. What is pasted is inserted as it is, as one step to undo.
 ---@param opts? string|lwt.read_line.Options
----@return lwt.Promise string? the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
+---@return lwt.Promise<string?> # the line; nil at the end of the input; rejected with `read_line.Interrupt` after Ctrl-C
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
@@ -95,6 +101,7 @@ end
 ---```
 function M.commands()
   local list = {}
+  bindings.load_vi()
   for name in pairs(editor.commands) do list[#list + 1] = name end
   table.sort(list)
   return list

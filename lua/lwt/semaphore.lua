@@ -21,10 +21,11 @@
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
+local follow = require "lwt.internal.follow"
 local waiters = require "lwt.internal.waiters"
 
-local await, is_promise, spawn, waiter = lwt.await, lwt.is_promise, lwt.spawn, core.waiter
-local cancel_due = core.cancel_due
+local await, spawn, waiter = lwt.await, lwt.spawn, core.waiter
+local cancel_due, owing = core.cancel_due, core.owing
 local push, wake = waiters.push, waiters.wake
 local getmetatable = getmetatable
 
@@ -37,16 +38,12 @@ function semaphore.__tostring(s)
   return ("lwt.semaphore (%d free): %p"):format(s.free, s)
 end
 
--- What a user's function returned; followed when it is a promise.
-local function follow(...)
-  if select("#", ...) == 1 and is_promise((...)) then return await((...)) end
-  return ...
-end
-
-local function release(s)
+-- A permit goes to the oldest who waits, or is free.
+local function give(s)
   if s.queue.n > 0 and wake(s.queue, s.permit) then return end
   s.free = s.free + 1
 end
+local release = owing(give) -- in a later turn, where there is no memory for it
 
 -- Taken at once in a task whose next await will raise, a permit would be lost: nobody would be
 -- told that he has it. So such a one waits for a turn; awaiting withdraws it again.
@@ -61,18 +58,16 @@ local function acquire_later(s)
   return p
 end
 
-function permit.__close(p)
-  release(p.semaphore)
-end
+permit.__close = owing(function(p) give(p.semaphore) end)
 
 -- Given a permit and cancelled at the same time, the task gives it back. (Still pending it is where
--- there was no memory to wait.)
+-- there was no memory to wait. To wake it needs none, as a cancel would.)
 local function wait_for_permit(s)
   local p = waiter()
   push(s.queue, p, false)
   local ok, err = pcall(await, p)
   if ok then return end
-  if p:state() == "fulfilled" then release(s) else p:cancel() end
+  if p:state() == "fulfilled" then release(s) else core.wake(p) end
   error(err, 0)
 end
 
@@ -104,8 +99,8 @@ end
 function M.create(n)
   n = args.integer(1, "create", n)
   if n < 0 then args.bad(1, "create", "must not be negative") end
-  local s = { free = n, queue = waiters.new() }
-  s.permit = setmetatable({ semaphore = s }, permit)
+  local s = { false, false, 0, free = n, queue = waiters.new() } -- (three places for `owing`)
+  s.permit = setmetatable({ false, false, 0, semaphore = s }, permit)
   s.granted = lwt.fulfilled(s.permit)
   return setmetatable(s, semaphore)
 end
@@ -144,7 +139,7 @@ end
 --- ```
 function M.release(s)
   if getmetatable(s) ~= semaphore then args.wrong(1, "release", "lwt.semaphore", s) end
-  release(s)
+  if s.queue.n == 0 then s.free = s.free + 1 else release(s) end
 end
 
 --- Runs `f` as a task while holding a permit, which is released whichever way `f` ends: with

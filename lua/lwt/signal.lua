@@ -131,7 +131,7 @@ local function check_name(name, what)
     ok, found = false, "signal 'URG' cannot be handled: it is how worker threads are stopped"
   end
   if ok then return found end
-  error(("bad argument #1 to '%s' (%s)"):format(what, found), 3)
+  args.bad(1, what, found, 1)
 end
 
 --- Has `f(name)` called whenever the signal comes. Several handlers of one signal are called in the

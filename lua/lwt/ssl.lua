@@ -1,16 +1,34 @@
---- TLS over any stream: sockets, channels, another TLS stream.
+--- TLS over any stream: a socket, a channel, another TLS stream.
 ---
---- Safe as it is: a client verifies the chain, the dates and the name of the server's certificate; TLS
---- 1.2 and 1.3; no compression, no renegotiation. With `lwt.io` nothing more is needed than the option
---- `tls`: `lio.open_connection("example.org:443", { tls = true })`; this module is what it is made of.
+--- A program that uses channels needs only the options `tls` of `lio.open_connection` and `lio.establish_server`,
+--- and `ch:upgrade`. They are made of the functions here, which give streams, and take the same options.
 ---
---- What the peer or its certificate does wrong rejects with an error object, `{code=, message=, op=,
---- reason=}`: `SSL_CERT_EXPIRED`, `SSL_CERT_NOT_YET_VALID`, `SSL_CERT_NAME`, `SSL_CERT_SELF_SIGNED`,
---- `SSL_CERT_UNKNOWN_ISSUER`, `SSL_CERT_REVOKED`, `SSL_CERT_WEAK`, `SSL_CERT_PURPOSE`,
---- `SSL_CERT_CONSTRAINT`, `SSL_CERT_MISSING`, `SSL_CERT_INVALID` (anything else that is wrong with a
---- certificate), `SSL_OCSP`, `SSL_ALPN`, `SSL_ALERT` (the peer refuses; `alert` is the number),
---- `SSL_PROTOCOL`, `SSL_EOF` (cut without a goodbye); a handshake that takes too long with
---- `lwt.Timeout`. `reason` has OpenSSL's own words.
+--- ```lua norun
+--- local lio, ssl = require "lwt.io", require "lwt.ssl"
+--- local ch = await(lio.open_connection("example.org:443", { tls = true }))
+--- local stream = await(ssl.connect("example.org:443", { alpn = { "h2", "http/1.1" } }))
+--- print(stream:alpn(), stream:peer_certificate().subject)
+--- ```
+---
+--- The defaults are the safe ones. A client verifies the chain of the server's certificate, its dates and its name.
+--- The versions are TLS 1.2 and 1.3. There is neither compression nor renegotiation.
+---
+--- A failure is an error object, `{code=, message=, op=, reason=}`, where `reason` is OpenSSL's own text. The codes are:
+---
+--- | code | what has happened |
+--- |---|---|
+--- | `SSL_CERT_EXPIRED`, `SSL_CERT_NOT_YET_VALID` | the certificate is not valid today |
+--- | `SSL_CERT_NAME` | it is for another name |
+--- | `SSL_CERT_SELF_SIGNED`, `SSL_CERT_UNKNOWN_ISSUER` | nobody who is trusted has signed it |
+--- | `SSL_CERT_REVOKED`, `SSL_OCSP` | it is revoked; the OCSP response is missing or wrong |
+--- | `SSL_CERT_WEAK`, `SSL_CERT_PURPOSE`, `SSL_CERT_CONSTRAINT` | its key is too short, or it may not be used for this |
+--- | `SSL_CERT_MISSING`, `SSL_CERT_INVALID` | there is none; anything else is wrong with it |
+--- | `SSL_ALPN` | the two sides have no protocol in common |
+--- | `SSL_ALERT` | the other side refuses; `alert` is the number of its reason |
+--- | `SSL_PROTOCOL` | what the other side sends is not TLS |
+--- | `SSL_EOF` | the connection ended without `close_notify` |
+---
+--- A handshake that takes too long is rejected with `lwt.Timeout`.
 
 local args = require "lwt.internal.args"
 local core = require "lwt.ssl.core"
@@ -39,7 +57,7 @@ M.library = core.library
 ---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
 ---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
 ---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
----@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport, and another where the peer is still sending: what it sends is dropped, so that no reset takes the last answer from it), closes what is below; also `<close>`
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye (a second at most; another where the other side still sends, which is dropped), closes what is below; also `<close>`
 ---@field is_closed fun(s: lwt.ssl.Stream): boolean
 ---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
 ---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
@@ -61,42 +79,40 @@ M.library = core.library
 local function checked(n, name, f, ...)
   local ok, result = pcall(f, ...)
   if ok then return result end
-  if type(result) == "string" then
-    error(("bad argument #%d to '%s' (%s)"):format(n, name, result), 3)
-  end
+  if type(result) == "string" then args.bad(n, name, result, 1) end
   error(result, 0)
 end
 
---- Makes a context. Options of both roles:
+--- Makes a context: the certificates, keys and rules of any number of connections. Options of both roles:
 ---
---- - `role`: `"client"` (default) or `"server"`.
---- - `cert`, `key`: PEM text (with `-----BEGIN`) or a file's name; `cert` may be followed by its chain,
----   in the same file or as a list; without `key` it is in the same file. As many keys as certificates
----   are pairs: an RSA and an ECDSA one, say. Files are read now, and not into Lua strings, which
----   cannot be wiped from memory. `password`: a string or a function that gives it, for an encrypted
----   key.
---- - `ca`: whom to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these.
----   A client's default is the system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else
----   OpenSSL's place, else the usual ones of the system. `partial_chain = true`: what is in `ca` is
----   trusted also when it is no root.
---- - `crl`: lists of revoked certificates (PEM text, file, list): no certificate of the peer's chain may
----   be on one, and there has to be one of each of their issuers.
---- - `verify`: of a client, `false` takes any certificate, in so many words. Of a server: `"require"`
----   (or true) or `"optional"`: clients show a certificate of one of `ca`.
---- - `min_version`, `max_version`: `"TLSv1.2"` (default least), `"TLSv1.3"`. `ciphers`, `curves`: lists
----   in OpenSSL's form (TLS 1.3 suites begin with `TLS_`).
---- - `alpn`: list of protocols, the best first; a server that has none in common refuses (`SSL_ALPN`).
---- - `keylog`: a file to append to, or a function that gets each line, for Wireshark. **Who has that
----   can read everything.**
+--- - `role`: `"client"` (the default) or `"server"`.
+--- - `cert`, `key`: our certificate and its private key, as PEM text (with `-----BEGIN`) or the name of a file. The certificate may be followed by
+---   its chain, in the same file or as a list. Without `key` the key is in the file of the certificate. As many keys as certificates are pairs: an RSA
+---   and an ECDSA one, say. Files are read at once, and not into Lua strings, which cannot be wiped from memory.
+--- - `password`: of an encrypted key; a string, or a function that gives it.
+--- - `ca`: the certificates to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these. The default of a client is the
+---   system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else OpenSSL's place, else the usual places of the system.
+--- - `partial_chain = true`: a certificate in `ca` is trusted even when it is not a root.
+--- - `crl`: lists of revoked certificates (PEM text, a file, or a list). No certificate of the other side's chain may be on one of them, and there
+---   must be a list of each of their issuers.
+--- - `verify`: for a client, `false` accepts any certificate. For a server, `"require"` (or true) and `"optional"` say that clients show a certificate
+---   that one of `ca` has signed.
+--- - `min_version`, `max_version`: `"TLSv1.2"` (the least, by default) or `"TLSv1.3"`.
+--- - `ciphers`, `curves`: lists in OpenSSL's form (suites of TLS 1.3 begin with `TLS_`).
+--- - `alpn`: a list of protocols, the best first. A server that has none in common with the client refuses (`SSL_ALPN`).
+--- - `keylog`: a file to append the keys to, or a function that is given each line, for Wireshark. **Anybody who has these keys can read everything.**
 ---
---- Of servers: `sni`, a function that is given the name the client wants (nil for none) and gives a
---- context (nil for this one; it may wait), or a table of contexts by name (`"*.example.org"` too);
---- `session_tickets = false`: nothing can be resumed; `ocsp`: the response to staple (DER, or a file).
---- Of clients: `ocsp = true` looks at a stapled response, `"require"` insists on one.
+--- Options of servers:
 ---
---- Raises for a bad option, and an error object for a file that cannot be read (`ENOENT` …, with
---- `path`), a key that is none or needs a password (`SSL_KEY`), is not the certificate's
---- (`SSL_KEY_MISMATCH`), or is too short (`SSL_CERT_WEAK`).
+--- - `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
+---   context (nil for this one). It may await.
+--- - `session_tickets = false`: no session can be resumed.
+--- - `ocsp`: the response to staple, as DER or the name of a file.
+---
+--- Option of clients: `ocsp = true` checks a stapled response if there is one, `"require"` insists on one.
+---
+--- Raises for a bad option. Raises an error object for a file that cannot be read (`ENOENT` …, with `path`), for a key that is not a key or needs a
+--- password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`).
 ---@param opts table
 ---@return lwt.ssl.Context
 ---```lua
@@ -128,16 +144,19 @@ local function dial(addr, plan)
   end)
 end
 
---- Connects to an address (see `lwt.net`), or begins TLS as the client on a stream: a socket, a
---- channel, another TLS stream, anything with `read` and `write` that give promises or wait. Gives the
---- stream after the handshake. When that fails, a stream that was given stays open (but what was sent
---- on it was sent), and a connection made here is closed; cancelling does the same.
+--- Begins TLS as the client: on a new connection to an address (see `lwt.net`), or on a stream. A stream is a socket, a channel, another TLS stream, or
+--- anything with `read` and `write` that give promises or wait. Gives the TLS stream after the handshake.
 ---
---- `opts` are those of `ssl.context`, or `context =` one; and `name`: whom the certificate has to be
---- of, a host's name or an IP address (default: the host connected to; none at all and no `verify =
---- false` is an error); `session`: of an earlier connection, to resume it; `timeout`: seconds that the
---- handshake may take (10); `allow_truncation = true`: a connection that is cut is at its end, where
---- others fail with `SSL_EOF` (for HTTP, which tells its lengths itself).
+--- When the handshake fails or is cancelled, a stream that was given stays open (but what was sent on it was sent), and a connection that was made here
+--- is closed.
+---
+--- `opts` are those of `ssl.context`, or one of them is `context`, and these:
+---
+--- - `name`: the name that the certificate must have, a host or an IP address. The default is the host that was connected to. Where there is none,
+---   leaving it out is an error, unless `verify = false` is given.
+--- - `session`: of an earlier connection, to resume it.
+--- - `timeout`: how many seconds the handshake may take (10).
+--- - `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
 ---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context|nil
 ---@return lwt.Promise<lwt.ssl.Stream>
@@ -161,16 +180,15 @@ function M.connect(where, opts)
   return dial(where, plan)
 end
 
---- Begins TLS as the server on a stream that a client is at the other end of: as `connect`, with a
---- context for servers (or its options, and `timeout`, `allow_truncation`). Do it in the task that
---- serves the client, not where others are accepted: a client that says nothing is dropped after
---- `timeout` seconds (10). What takes an RSA key of more than 2048 bits long is done on the pool.
+--- Begins TLS as the server, on a stream with a client at the other end. The options are those of `connect`, with a context for servers: `cert` and `key`
+--- or `context`, `timeout`, `allow_truncation`. Call it in the task that serves the client, and not in the loop that accepts: a client that sends nothing
+--- takes `timeout` seconds (10) to be dropped. Signing with an RSA key of more than 2048 bits is done on the threadpool.
 ---@param stream lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context
 ---@return lwt.Promise<lwt.ssl.Stream>
 ---```lua
----await(require "lwt.process".exec { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
---- "-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" })
+---await(require "lwt.process".exec({ "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key",
+--- "-out", "server.pem", "-subj", "/CN=try", "-addext", "subjectAltName=DNS:localhost" }, { stderr = "null" }))
 ---local server = ssl.context { role = "server", cert = "server.pem", key = "server.key" }
 ---local a, b = require "lwt.net".socketpair()
 ---local accepting = ssl.accept(a, server)

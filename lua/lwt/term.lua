@@ -1,9 +1,5 @@
---- The terminal: keys, raw mode, size, colours and styles, what is drawn in place, and the small things
---- that programs ask: a bar, a table, a choice.
----
---- A terminal object (`lwt.Terminal`) stands for an input and an output. The functions here are its
---- methods; called without one they work on `term.stdout`, which is the terminal that the program was
---- started on: `term.read_key()` is `term.stdout:read_key()`.
+--- The terminal: keys, raw mode, its size, colours and styles, drawing in place, and what programs ask for again and again: progress bars,
+--- tables, questions.
 ---
 --- ```lua norun
 --- local lwt, term = require "lwt", require "lwt.term"
@@ -13,8 +9,11 @@
 ---   term.printlc { "it was ", term.fg.green, tostring(key) }
 --- end)
 --- ```
+---
+--- A terminal object (`lwt.Terminal`) stands for an input and an output, and the functions here are its methods. A call without a terminal works on
+--- `term.stdout`, the terminal that the program was started on: `term.read_key()` is `term.stdout:read_key()`.
 
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local key = require "lwt.term.key"
 local style = require "lwt.term.style"
 local terminal = require "lwt.term.terminal"
@@ -30,11 +29,11 @@ local M = {
 --- Colours of the text: `term.fg.blue` (black red green yellow blue magenta cyan white, lblack … lwhite for the
 --- light ones, gray, default), `term.fg(208)` of 256, `term.fg(0x33, 0x99, 0xff)`, `term.fg "#39f"`, `term.fg
 --- "blue"`. A style, for `print` and its like; joined with a string by `..` it is its escape sequence.
----@type table
+---@type lwt.Palette
 M.fg = style.fg
 
 --- Colours behind the text, named as those of `fg`.
----@type table
+---@type lwt.Palette
 M.bg = style.bg
 
 --- Ends all styles, and a link.
@@ -134,6 +133,9 @@ M.stdout = terminal.later(function()
   local lio = require "lwt.io"
   return lio.stdin, lio.stdout, { error = lio.stderr }
 end)
+
+--- The size of `term.stdout`, `{ columns =, rows = }`, as a signal of `lwt.react`.
+---@value lwt.term.size_signal lwt.Signal
 
 setmetatable(M, {
   __index = function(_, name)

@@ -1,4 +1,4 @@
---- Unicode text: width on a terminal, clusters, case, normal forms, encodings, text channels.
+--- Text as people see it: its width on a terminal, its characters, upper and lower case, other encodings.
 ---
 --- ```lua
 --- local text = require "lwt.text"
@@ -9,13 +9,12 @@
 --- await(ch:close())
 --- ```
 ---
---- A Lua string is bytes; here it is UTF-8. A *character* is a code point; a *cluster* (grapheme) is
---- what a reader calls a character, and may be several of them. No function fails on text: a piece
---- that is not UTF-8 counts as one U+FFFD, and where the text is kept, it is kept as it is.
+--- A Lua string is bytes. The functions here take it as UTF-8. A *character* is a code point. A *cluster* (grapheme) is what a reader calls a
+--- character, and may consist of several code points. No function fails because of the text that it is given: bytes that are not UTF-8 count as one
+--- U+FFFD, and functions that give the text back leave them as they are.
 ---
---- `text.stdin`, `text.stdout` and `text.stderr` are text channels on the standard channels of
---- `lwt.io`, in the encoding of the locale. Every function that takes a text channel first is a
---- method as well.
+--- `text.stdin`, `text.stdout` and `text.stderr` are text channels on the standard channels of `lwt.io`, in the encoding of the locale. Every
+--- function that takes a text channel first is also a method of it.
 
 local core = require "lwt.term.core"
 local M = require("lwt.text.shared").public

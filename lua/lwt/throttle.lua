@@ -42,6 +42,8 @@ function M.create(rate, max)
   max = args.integer(2, "create", max)
   if max < 1 then args.bad(2, "create", "must be at least 1") end
   local t = {
+    false, false, 0, -- for `owing`
+    failure = false,
     rate = rate,
     max = max,
     start = nil, -- of the present window; nil before the first call
@@ -82,19 +84,20 @@ local function next_window(t)
     t.used[key] = n > 0 and n or nil
     if queue.n == 0 then queues[key], turn[key] = nil, nil end
   end
+  if next(turn) == nil then t.waiting = 0 end -- (a cancel may have found no memory to be counted)
   if t.waiting > 0 then arm(t) end
 end
 
--- There is no memory for the next window: those who wait are told. Whoever cannot even be told waits
--- for the next window that somebody begins.
-local function tell_all(t, err)
+-- There is no memory for the next window: those who wait are told; in a later turn those for whom there
+-- is none either.
+local tell_all = core.owing(function(t)
   for key, queue in pairs(t.queues) do
     while queue.n > 0 do
-      if waiters.wake_oldest(queue, core.wake_exn, err) then t.waiting = t.waiting - 1 end
+      if waiters.wake_oldest(queue, core.wake_exn, t.failure) then t.waiting = t.waiting - 1 end
     end
     t.queues[key], t.turn[key] = nil, nil
   end
-end
+end)
 
 -- Have next_window called when the present one is over. A callback has nobody to raise to.
 function arm(t)
@@ -102,7 +105,8 @@ function arm(t)
   timer:on_success(function()
     local ok, err = pcall(next_window, t)
     if ok or t.timer then return end
-    if not pcall(tell_all, t, err) then tell_all(t, err) end
+    t.failure = err
+    tell_all(t)
   end)
   t.timer = timer
 end

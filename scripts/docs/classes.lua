@@ -19,6 +19,12 @@ function M.is_only_method(entry, class)
   return class ~= nil and entry.name:match("^%l[%w_]*%.") ~= nil
 end
 
+-- The same function without its first parameter: what it is where the object is implied.
+function M.without_object(entry)
+  return setmetatable({ params = table.move(entry.params, 2, #entry.params, 1, {}) },
+    { __index = entry })
+end
+
 -- What stands in angle brackets behind a class's name: { "T", "U" }, or nothing.
 local function generics(head)
   local names = {}
@@ -26,8 +32,18 @@ local function generics(head)
   return names
 end
 
+-- The tag `@implied term.stdout` of a class: the object that the module's functions take where a call
+-- gives none. Gives that, and the other tags.
+local function implied_of(tags)
+  local others, implied = {}, nil
+  for _, tag in ipairs(tags) do
+    if tag.tag == "implied" then implied = tag.rest else others[#others + 1] = tag end
+  end
+  return implied, others
+end
+
 -- A list of { name =, head =, generics = { names }, parent = name or nil, text =, fields = { tags },
--- methods = { entries } }, by name; and { [entry] = class } for functions that are methods of one
+-- methods = { entries }, implied = name or nil }, by name; and { [entry] = class } for functions that are methods of one
 -- class alone.
 function M.of(source)
   local by_name, list, only = {}, {}, {}
@@ -35,10 +51,12 @@ function M.of(source)
     if not by_name[name] then
       local declared = source.classes[name]
       local head = declared and declared.head or name
+      local implied, tags = implied_of(declared and declared.tags or {})
       by_name[name] = {
+        implied = implied,
         name = name, head = head, generics = generics(head),
         parent = head:match("%s:%s*([%w_.]+)"), text = declared and declared.text or "",
-        fields = declared and declared.tags or {}, methods = {},
+        fields = tags, methods = {},
       }
       list[#list + 1] = by_name[name]
     end

@@ -24,7 +24,7 @@ local SECTIONS = {
     { "Sentinels", "Canceled Timeout EOF Closed Interrupted" },
   },
   ["lwt.term"] = {
-    { "Terminals", "open stdout is_tty size set_size colors close" },
+    { "Terminals", "open stdout is_tty size size_signal set_size colors close" },
     { "Keys", "read_key keys key" },
     { "Modes", "with_raw_mode raw_mode Guard.close with_alternate_screen with_mouse with_focus "
       .. "suspend on_redraw" },
@@ -136,12 +136,22 @@ local function fields(out, tags, which)
   end
 end
 
+-- What a function works on where a call does not say it: @implied of the class.
+local function implied_by(source, class)
+  for _, tag in ipairs(source.classes[class] and source.classes[class].tags or {}) do
+    if tag.tag == "implied" then return tag.rest end
+  end
+end
+
 local function entry_text(out, source, entry)
   out[#out + 1] = "### " .. call_form(entry)
   out[#out + 1] = ""
-  local _, object, method, rest = M.method_form(source, entry)
+  local class, object, method, rest = M.method_form(source, entry)
   if object then
-    out[#out + 1] = ("As a method: `%s:%s(%s)`"):format(object, method, rest)
+    local implied = implied_by(source, class)
+    local short = ("%s.%s(%s)"):format(last_name(entry.module), method, rest)
+    out[#out + 1] = ("As a method: `%s:%s(%s)`%s"):format(object, method, rest,
+      implied and (". Without `%s`, `%s` works on `%s`."):format(object, short, implied) or "")
     out[#out + 1] = ""
   end
   if entry.type and entry.type ~= "" then

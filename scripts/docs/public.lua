@@ -16,8 +16,10 @@ local VIEWS = { ["lwt.io.le"] = "lwt.io", ["lwt.io.be"] = "lwt.io" }
 -- Classes that users never hold: a Lua module wraps them.
 local HIDDEN = {
   ["lwt.dir"] = true, ["lwt.watch"] = true, ["lwt.poll"] = true, ["lwt.port"] = true,
-  ["lwt.signal"] = true, ["lwt.keys.decoder"] = true, ["lwt.term.tty"] = true,
+  ["lwt.process.handle"] = true, ["lwt.signal"] = true,
+  ["lwt.keys.decoder"] = true, ["lwt.term.tty"] = true,
 }
+M.HIDDEN = HIDDEN
 
 local function walk(roots)
   local seen, classes = {}, {}

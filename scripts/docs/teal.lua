@@ -97,7 +97,10 @@ function Writer:parameters(params)
       out[#out + 1] = "...: " .. (p.type and self:type(p.type) or "any")
     else
       local optional = p.optional or p.type and p.type.optional
-      out[#out + 1] = (optional and "? " or "") .. (p.type and self:type(p.type) or "any")
+      local text = p.type and self:type(p.type) or "any"
+      -- (A literal with names is a table by strings, and not one by anything.)
+      if p.name == "opts" and text == NAMES.table then text = "{string:any}" end
+      out[#out + 1] = (optional and "? " or "") .. text
     end
   end
   return table.concat(out, ", ")
@@ -235,6 +238,12 @@ function Writer:members(class, of)
       else
         self:line(2, field_name(name) .. ": " .. t)
       end
+    elseif tag.tag == "overload" then
+      local t = parse.type(tag.rest)
+      table.insert(t.params, 1, { name = "self", type = parse.class(of) })
+      self:line(2, "metamethod __call: " .. self:type(t))
+    elseif tag.tag == "operator" and tag.rest:match("^concat") then
+      self:line(2, ("metamethod __concat: function(%s, any): string"):format(record_name(of.name)))
     elseif tag.tag == "operator" and tag.rest:match("^call") then
       self:line(2, ("metamethod __call: function(%s): %s"):format(self:type(parse.class(of)),
         self:type(parse.type(tag.rest:match(":%s*(.+)$")))))
@@ -285,6 +294,10 @@ function Writer:module(module, only)
     end
     local types = entry.kind == "value" and { self:type(parse.type(entry.type)) }
       or self:signatures(entry)
+    if only[entry] and only[entry].implied and entry.kind == "function" then
+      local more = self:signatures(classes.without_object(entry))
+      table.move(more, 1, #more, #types + 1, types)
+    end
     Writer.line(lines, depth, "-- " .. first_sentence(entry.text))
     for _, text in ipairs(types) do
       Writer.line(lines, depth, field_name(last or name) .. ": " .. text)

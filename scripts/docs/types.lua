@@ -56,12 +56,28 @@ end
 
 local function local_name(name) return (name:gsub("[.]", "_")) end
 
+-- Does the field stand by itself, behind the class? A table that is given to a function which takes
+-- options, or an object in their place, would be told that it lacks the fields of the object.
+local function stands_alone(class, tag)
+  return tag.tag == "field" and #class.generics == 0 and tag.name:match("^[%a_][%w_]*$") ~= nil
+end
+
 local function class_text(out, class)
   local id = local_name(class.name)
   comment(out, class.text)
   out[#out + 1] = "---@class " .. class.head
-  for _, tag in ipairs(class.fields) do out[#out + 1] = "---@" .. tag.tag .. " " .. tag.rest end
+  local fields = {}
+  for _, tag in ipairs(class.fields) do
+    if stands_alone(class, tag) then
+      comment(fields, tag.text)
+      fields[#fields + 1] = "---@type " .. tag.type
+      fields[#fields + 1] = member(id, tag.name) .. " = nil"
+    else
+      out[#out + 1] = "---@" .. tag.tag .. " " .. tag.rest
+    end
+  end
   out[#out + 1] = ("local %s = {}"):format(id)
+  table.move(fields, 1, #fields, #out + 1, out)
   out[#out + 1] = ""
   for _, entry in ipairs(class.methods) do
     for _, method in ipairs(classes.method_names(entry)) do
@@ -91,6 +107,24 @@ local function table_of(out, id, name, made)
   return owner
 end
 
+-- The type of an entry's function, for @overload.
+local function function_type(entry)
+  local types, returns, list = {}, {}, {}
+  for _, tag in ipairs(entry.tags) do
+    if tag.tag == "param" then
+      types[tag.name:gsub("%?$", "")] = { type = tag.type, mark = tag.name:match("%?$") or "" }
+    elseif tag.tag == "return" then
+      returns[#returns + 1] = tag.type
+    end
+  end
+  for i, name in ipairs(entry.params) do
+    local of = types[name] or { type = "any", mark = "" }
+    list[i] = ("%s%s: %s"):format(name, of.mark, of.type)
+  end
+  local given = #returns > 0 and ": " .. table.concat(returns, ", ") or ""
+  return ("fun(%s)%s"):format(table.concat(list, ", "), given)
+end
+
 -- Is the function the method itself? Not where its first argument may be something else as well,
 -- and not of a generic class: what its method gives is known from the object, what a function gives
 -- from its arguments.
@@ -113,6 +147,12 @@ local function module_text(out, module, only)
       comment(out, entry.text)
       if entry.type ~= "" then out[#out + 1] = "---@type " .. entry.type end
       out[#out + 1] = target .. " = nil"
+    elseif class and class.implied and takes_object(entry, class) then
+      -- (Of a function that is written like this the server looks at the overloads alone.)
+      describe(out, entry, class)
+      out[#out + 1] = "---@overload " .. function_type(classes.without_object(entry))
+      out[#out + 1] = "---@overload " .. function_type(entry)
+      out[#out + 1] = ("%s = function(%s) end"):format(target, parameters(entry.params, 2))
     elseif class and takes_object(entry, class) then
       out[#out + 1] = target .. " = " .. member(local_name(class.name), last)
     else

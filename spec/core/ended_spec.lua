@@ -139,6 +139,33 @@ describe("when the state is closed", function()
     assert.equal(0, status)
   end)
 
+  it("a callback of luv's loop, which runs then, is told so", function()
+    if not pcall(require, "luv") then return pending("luv is not installed (Debian: lua-luv)") end
+    if os.getenv "LWT_UNDER" then return pending("luv's memory is not ours to look after") end
+    local out, status = core.child [[
+      local uv, lwt = require "luv", require "lwt"
+      local p, R = lwt.wait()
+      local m = require "lwt.mvar".create()
+      lwt.spawn(lwt.await, p)
+      local calls = {
+        function() R:wakeup() end, function() lwt.spawn(print) end, function() lwt.sleep(1) end,
+        function() p:cancel() end, function() m:put(1) end, function() lwt.run(print) end,
+        function() lwt.scope(print) end, function() lwt.step() end,
+      }
+      for _ = 1, 2 do
+        uv.fs_stat(".", function()             -- under way when the state is closed
+          for i, f in ipairs(calls) do
+            local ok, err = pcall(f)
+            if ok or not err:find "this Lua state is being closed" then print(i, ok, err) end
+          end
+          print "over"
+        end)
+      end
+    ]]
+    assert.equal("over\nover\n", out)
+    assert.equal(0, status)
+  end)
+
   it("and what a module in C calls through lwt.h raises or does nothing", function()
     local dir = build.temp_dir()
     local path = build.library(dir, "spec/support/ended.c", "spec_ended")

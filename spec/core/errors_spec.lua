@@ -157,7 +157,20 @@ describe("a wrong argument raises at the caller, in Lua's own words:", function(
         function() p[name](p) end)
     end
     assert.is_nil(p.on)
-    assert.is_nil(p[1])
+  end)
+
+  it("a field or an element of what the promise would give", function()
+    raises("attempt to index a promise: await it first, (await(promise)).size",
+      function() return p.size end)
+    raises("attempt to index a promise: await it first, (await(promise)).code",
+      function() return p.code ~= 0 end)
+    raises("attempt to index a promise: await it first, (await(promise))[1]",
+      function() return p[1] end)
+    local ok, err = pcall(function()
+      for _ in ipairs(p) do end -- luacheck: ignore 542
+    end)
+    assert.is_false(ok)
+    assert.is_truthy(err:find("await it first", 1, true), err)
   end)
 
   it("an index that a promise does not have is nil, not an error of its own", function()

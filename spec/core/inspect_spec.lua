@@ -4,6 +4,7 @@ local lwt = require "lwt"
 local inner = require "lwt.core"
 local engine = require "lwt.engine"
 local core = require "spec.support.core"
+local skip = require "spec.support.skip"
 local child, virtual = core.child, core.virtual
 
 -- The entry of the task `p` in lwt.tasks().
@@ -53,7 +54,7 @@ describe("lwt.tasks", function()
   end))
 
   it("says that a task waits for an operation of the system", function()
-    if engine.name() ~= "uv" then return end
+    if engine.name() ~= "uv" then skip.here "lwt.uv is not built" end
     lwt.run(function()
       local listener = require "lwt.net".tcp_listen("127.0.0.1:0")
       if lwt.is_promise(listener) then listener = listener:await() end
@@ -159,10 +160,27 @@ describe("the deadlock that run reports", function()
     lwt.step()
   end)
 
-  it("leaves out those after the fiftieth", function()
+  it("tells of those that wait alike in one line", function()
     local tasks = {}
     local err = deadlock(function()
       for i = 1, 60 do tasks[i] = lwt.spawn(function() lwt.task():await() end) end
+      tasks[1]:await()
+    end)
+    assert.equal(2, select(2, err:gsub("\n\ta task waits for ", "")))
+    assert.truthy(err:find("waits for a promise at [^\n]+ %(60 tasks%)"), err)
+    for _, t in ipairs(tasks) do t:cancel() end
+    lwt.step()
+  end)
+
+  it("leaves out those after the fiftieth", function()
+    local tasks = {}
+    local err = deadlock(function()
+      for i = 1, 60 do
+        tasks[i] = lwt.spawn(function()
+          lwt.name("number " .. i)
+          lwt.task():await()
+        end)
+      end
       tasks[1]:await()
     end)
     assert.equal(50, select(2, err:gsub("\n\ta? ?task", "")))

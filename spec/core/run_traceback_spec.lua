@@ -64,6 +64,30 @@ end))]])
     assert.truthy(result.out:find "program.lua:9: in ", result.out)
   end)
 
+  it("has the main task's lines, where a sentinel ended it, and no others'", function()
+    for _, name in ipairs { "Timeout", "Canceled", "EOF" } do
+      local result = plain(([[
+local lwt = require "lwt"
+pcall(lwt.run, function()
+  error(lwt.NAME)
+end)
+print(xpcall(lwt.run, debug.traceback, function()
+  lwt.yield()
+  error(lwt.NAME)
+end))
+local function handler(err) return debug.traceback(tostring(err)) end
+print(xpcall(lwt.run, handler, function()
+  lwt.yield()
+  error(lwt.NAME)
+end))
+print(xpcall(lwt.run, handler, lwt.rejected(lwt.NAME)))]]):gsub("NAME", name))
+      assert.truthy(result.out:find("program.lua:12: in ", 1, true), result.out)
+      assert.is_nil(result.out:find("program.lua:3: in ", 1, true), result.out)
+      local _, count = result.out:gsub("program.lua:12:", "")
+      assert.equal(1, count, result.out)
+    end
+  end)
+
   it("is the same value", function()
     for _, value in ipairs { "text", {}, 12, false, lwt.Canceled } do
       local ok, err = pcall(lwt.run, function() error(value, 0) end)

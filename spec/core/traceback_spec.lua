@@ -87,6 +87,40 @@ describe("traceback", function()
       or lwt.traceback(p):find("first", 1, true), lwt.traceback(p))
   end))
 
+  it("of a task that waits on its way out is its own, whatever others do meanwhile",
+    async(function()
+      local function closing(f)
+        return setmetatable({}, { __close = f })
+      end
+      local function first(err)
+        local _ <close> = closing(function()
+          for _ = 1, 5 do lwt.yield() end
+          pcall(lwt.await, lwt.spawn(error, "beside"))
+        end)
+        error(err)
+      end
+      local function second(err)
+        local _ <close> = closing(lwt.yield)
+        error(err)
+      end
+      for _, how in ipairs {
+        { "one", "two" }, { { "one" }, { "two" } }, { lwt.Canceled, "two" }, { "one", lwt.Canceled },
+      } do
+        local p = lwt.spawn(function() first(how[1]) end)
+        local q = lwt.spawn(function() second(how[2]) end)
+        for _, ended in ipairs { { p, how[1], "'first'" }, { q, how[2], "'second'" } } do
+          local waiting = lwt.spawn(function() lwt.await(ended[1]) end)
+          pcall(lwt.await, waiting)
+          local trace = lwt.traceback(waiting)
+          if ended[2] == lwt.Canceled then
+            assert.equal("canceled", trace)
+          else
+            in_order(trace, "in a task:", ended[3], "awaited in a task:")
+          end
+        end
+      end
+    end))
+
   it("is printed by an error that leaves a run and nobody caught", function()
     local out, status = core.child [[
       local lwt = require "lwt"
@@ -199,12 +233,46 @@ describe("traceback", function()
     assert.equal(300, awaits)
   end))
 
-  it("is none for sentinels", async(function()
-    for _, name in ipairs { "Canceled", "Timeout", "EOF", "Closed", "Interrupted" } do
-      local p = lwt.spawn(error, lwt[name])
-      pcall(lwt.await, p)
-      assert.equal(tostring(lwt[name]), lwt.traceback(p))
+  local sentinels = { "Timeout", "EOF", "Closed", "Interrupted" }
+
+  it("is that of the promise where the error is one that many fail with", async(function()
+    for _, name in ipairs(sentinels) do
+      local first = lwt.spawn(function()
+        lwt.yield()
+        error(lwt[name])
+      end)
+      local second = lwt.spawn(function() lwt.await(first) end)
+      local bound = lwt.fulfilled():bind(function() error(lwt[name]) end)
+      local without = lwt.rejected(lwt[name])
+      for _, p in ipairs { first, second, bound, without } do
+        local _, err = pcall(lwt.await, p)
+        assert.is_true(rawequal(lwt[name], err))
+      end
+      local text = tostring(lwt[name])
+      assert.matches("^" .. text .. "\nin a task:.*traceback_spec", lwt.traceback(first))
+      assert.matches("^" .. text .. "\nin a task:.*\nawaited in a task:", lwt.traceback(second))
+      assert.matches("^" .. text .. "\nin a callback:.*traceback_spec", lwt.traceback(bound))
+      assert.equal(text, lwt.traceback(without))
+      assert.matches("^" .. text .. "\nin a task:", lwt.traceback(lwt[name]))
     end
+  end))
+
+  it("is none for a cancel, which is no failure", async(function()
+    local p = lwt.spawn(error, lwt.Canceled)
+    pcall(lwt.await, p)
+    assert.equal(tostring(lwt.Canceled), lwt.traceback(p))
+  end))
+
+  it("of a handler that failed with a sentinel is in the report", async(function()
+    local io, trouble = require "lwt.io", require "lwt.io.trouble"
+    local write, told = trouble.write, nil
+    trouble.write = function(text) told = text end
+    local server = io.establish_server("127.0.0.1:0", function() lwt.await(lwt.timeout(0)) end)
+      :await()
+    io.open_connection(server:address()):await():read():await()
+    server:shutdown(0):await()
+    trouble.write = write
+    assert.matches("has failed: timeout\n.*traceback_spec.lua:%d+", told)
   end))
 end)
 

@@ -1,4 +1,4 @@
--- Files: rotation, compression by a real gzip, SIGHUP and logrotate, full disks, the end of the program.
+-- Files: rotation, compression by a real gzip, SIGHUP and logrotate, full disks, a great many records.
 
 local lwt = require "lwt"
 local fs = require "lwt.fs"
@@ -7,8 +7,8 @@ local process = require "lwt.process"
 local support = require "spec.support.log"
 local eventually = require "spec.support.eventually"
 
-local await, spec = lwt.await, support.spec
 local lua = os.getenv "LUA" or "lua5.4"
+local await, spec, run = lwt.await, support.spec, support.run
 local full = os.getenv "LWT_SPEC_FULL" == "1"
 
 local function error_of(p) return select(2, pcall(await, p)) end
@@ -36,14 +36,6 @@ local function all_lines(path, keep)
     for line in content:gmatch "([^\n]*)\n" do lines[#lines + 1] = line end
   end
   return lines
-end
-
--- Runs a script of its own, in the folder; its stderr and how it ended.
-local function run(dir, code, before)
-  await(fs.write_file(dir .. "/script.lua", code))
-  local command = (before or "") .. " exec " .. lua .. " script.lua 2>&1"
-  local out, status = await(process.pread({ "sh", "-c", command }, { cwd = dir }))
-  return out, status
 end
 
 describe("lwt.log.file", function()
@@ -353,88 +345,6 @@ describe("lwt.log.file", function()
   end))
 end)
 
-describe("lwt.log: at the end", function()
-  it("of run, all is written", spec(function(dir)
-    local out, status = run(dir, [[
-      local lwt, log = require "lwt", require "lwt.log"
-      for round = 1, 2 do
-        lwt.run(function()
-          log.set_default(log.file { path = "a", template = "$(message)" }:await())
-          lwt.at_exit(function() log.error("%d at exit", round) end)
-          for i = 1, 1000 do log.error("%d record %d", round, i) end
-        end)
-        local n = 0
-        for _ in io.lines "a" do n = n + 1 end
-        print(n)
-      end
-    ]])
-    assert.equal("1001\n2002\n", out)
-    assert.equal(0, status.code)
-  end))
-
-  it("of the state, what was logged after the run is written too", spec(function(dir)
-    local out = run(dir, [[
-      local log
-      local _ = setmetatable({}, { __gc = function() log.error "from an old finalizer" end })
-      local lwt = require "lwt"
-      log = require "lwt.log"
-      local l = lwt.run(log.file { path = "a", template = "$(message)" })
-      log.set_default(l)
-      for i = 1, 100 do log.error("%d", i) end
-      setmetatable({}, { __gc = function() log.error "from a finalizer" end })
-    ]])
-    assert.equal("", out)
-    local lines = support.lines(dir .. "/a")
-    local seen = {}
-    for _, line in ipairs(lines) do seen[line] = (seen[line] or 0) + 1 end
-    for i = 1, 100 do assert.equal(1, seen[tostring(i)]) end
-    assert.equal("from a finalizer", lines[#lines - 1])
-    assert.equal("from an old finalizer", lines[#lines])
-  end))
-
-  it("an error that nobody handles leaves what was logged before it", spec(function(dir)
-    local out, status = run(dir, [[
-      local lwt, log = require "lwt", require "lwt.log"
-      lwt.run(function()
-        log.set_default(log.file { path = "a", template = "$(message)" }:await())
-        for i = 1, 100 do log.error("%d", i) end
-        error "the end"
-      end)
-    ]])
-    assert.matches("the end", out)
-    assert.equal(1, status.code)
-    assert.equal(100, #support.lines(dir .. "/a"))
-  end))
-
-  it("a daemon that takes nothing does not keep the program from ending", spec(function(dir)
-    local out, status = run(dir, [[
-      local lwt, log, net = require "lwt", require "lwt.log", require "lwt.net"
-      lwt.run(function()
-        _G.daemon = net.unix_datagram { path = "socket" }
-        log.set_default(log.syslog { paths = { "socket" } })
-        for i = 1, 5000 do log.error("%d", i) end
-      end)
-      print "ended"
-      os.exit(0)
-    ]])
-    assert.matches("^lwt.log: %d+ records were not written in 5 seconds\nended\n$", out)
-    assert.equal(0, status.code)
-  end))
-
-  it("the default logger writes before and after the run, in order with print", spec(function(dir)
-    local out = run(dir, [[
-      local lwt, log = require "lwt", require "lwt.log"
-      log.error "1"
-      io.stderr:write "2\n"
-      lwt.run(function() log.error "3" io.stderr:write "4\n" end)
-      log.error "5"
-      io.stderr:write "6\n"
-      setmetatable({}, { __gc = function() log.error "7" end })
-    ]])
-    assert.equal("1 2 3 4 5 6 7 ", (out:gsub("%S+ script.lua%[%d+%] error main: ", ""):gsub("\n", " ")))
-  end))
-end)
-
 describe("lwt.log: a great many records", function()
   it("of 8 tasks and 2 worker threads through rotation are there once, in each one's order", spec(function(dir)
     local preemptive = require "lwt.preemptive"
@@ -458,21 +368,12 @@ describe("lwt.log: a great many records", function()
       end, w, each)
     end
     await(lwt.join(tasks))
-    eventually(function()
-      await(log.error "end")
-      return true
-    end)
-    await(lwt.sleep(0.05))
     await(l:close())
     local last, n = {}, 0
     for _, line in ipairs(all_lines(path, keep)) do
       local who, i = line:match "^(%a+%d+) (%d+)$"
-      if who then
-        assert.equal((last[who] or 0) + 1, math.tointeger(i))
-        last[who], n = math.tointeger(i), n + 1
-      else
-        assert.equal("end", line)
-      end
+      assert.equal((last[who] or 0) + 1, math.tointeger(i))
+      last[who], n = math.tointeger(i), n + 1
     end
     assert.equal(10 * each, n)
   end, full and 1500 or nil))

@@ -238,12 +238,22 @@ describe("lwt.log.buffered", function()
       assert.equal("fulfilled", (p:state()))
     end
     wake:wakeup()
-    eventually(function() return #list == 3 end)
+    eventually(function() return #list == 4 end) -- without another record
     log.error "11"
     await(l:close())
     assert.same({ "error 1", "error 2", "error 3", "warning 7 records were left out: the log does not keep up",
       "error 11" }, list)
     assert.is_true(slow:is_closed())
+  end))
+
+  it("tells who logs that it is closed, or what is behind it", spec(function()
+    local behind = log.make { output = function() end }
+    local l = log.buffered(behind, 3)
+    log.set_default(l)
+    await(behind:close())
+    assert.equal(lwt.Closed, select(2, pcall(await, log.error "x")))
+    await(l:close())
+    assert.equal(lwt.Closed, select(2, pcall(await, log.error "x")))
   end))
 
   it("lets a pipe that nobody reads hold up nobody, and loses nothing that it took", spec(function()

@@ -213,6 +213,20 @@ describe("lwt.log: a call", function()
     assert.equal(0, #list)
   end))
 
+  it("by a name or in a way that other libraries have says how it is called here", function()
+    local s = fresh()
+    for _, object in ipairs { log, s, s:with { a = 1 } } do
+      assert.matches("section_spec.lua:%d+: lwt.log has no 'warn'; here it is 'warning'$",
+        raises(function() object.warn "x" end))
+    end
+    assert.is_nil(log.no_such_thing)
+    assert.is_nil(s.no_such_thing)
+    assert.matches("section_spec.lua:%d+: log:error%(...%) is a call of a method: say log.error%(...%)$",
+      raises(function() local p = log:error "x" return p end))
+    assert.matches("section_spec.lua:%d+: bad argument #1 to 'set_default' %(lwt.log.logger expected, " ..
+      "got lwt.promise: await it first%)$", raises(function() log.set_default(lwt.fulfilled()) end))
+  end)
+
   it("logs an error with its traceback below it, whatever the error is", spec(function()
     local l, list = support.collect()
     log.set_default(l)

@@ -233,6 +233,66 @@ describe("lwt.log.syslog", function()
     again.close()
   end))
 
+  it("counts what it has sent over UDP to nobody, tells once, and the daemon how many, when it is back", spec(function()
+    local told = support.hook()
+    local daemon = net.udp "127.0.0.1:0"
+    local port = net.parse_address(daemon:getsockname()).port
+    local l <close> = log.syslog { host = "127.0.0.1", port = port, template = "$(message)", tag = "t" }
+    log.set_default(l)
+    await(log.error "1")
+    assert.matches(": 1$", recv(daemon))
+    daemon:close()
+    for i = 2, 6 do await(log.error("%d", i)) end
+    assert.equal(1, #told)
+    assert.equal("ECONNREFUSED", told[1].code)
+    daemon = net.udp { host = "127.0.0.1", port = port }
+    local texts = {}
+    for i = 7, 9 do await(log.error("%d", i)) end
+    for i = 1, 4 do texts[i] = recv(daemon):match ": (.*)$" end
+    assert.same({ "7", "5 records were lost: send: connection refused (ECONNREFUSED)", "8", "9" }, texts)
+    daemon:close()
+  end))
+
+  it("sends again over TCP what the other end's system had not taken when the connection broke", spec(function()
+    local listener = await(net.tcp_listen "127.0.0.1:0")
+    local l = log.syslog {
+      host = "127.0.0.1", port = net.parse_address(listener:address()).port, proto = "tcp",
+      template = "$(message)", tag = "t",
+    }
+    log.set_default(l)
+    local accepted = listener:accept()
+    local n = 0
+    local function more(count)
+      local p
+      for _ = 1, count do
+        n = n + 1
+        p = log.error("%d %s", n, ("x"):rep(900))
+      end
+      return p
+    end
+    await(more(1))
+    local first = await(accepted)
+    -- Nobody reads: what the other system has room for is acknowledged, then more is only taken here.
+    while lwt.choose { more(20):bind(function() return true end), lwt.sleep(0.5):bind(function() return false end) }
+      :await() do end
+    local next_one = listener:accept()
+    first:reset()
+    local second = await(next_one)
+    more(1)
+    local text, last = "", n .. " " .. ("x"):rep(900)
+    while not text:find(last, 1, true) do text = text .. assert(await(second:read())) end
+    local numbers = {}
+    for _, record in ipairs(counted(text)) do
+      numbers[#numbers + 1] = math.tointeger(record:match ": (%d+) x+$")
+    end
+    for i = 2, #numbers do assert.equal(numbers[i - 1] + 1, numbers[i]) end
+    assert.equal(n, numbers[#numbers])
+    assert.is_true(#numbers > 21, #numbers) -- more than what was still to be written
+    second:close()
+    listener:close()
+    await(l:close())
+  end))
+
   it("makes who awaits wait for a daemon that does not keep up, and loses nothing", spec(function(dir)
     local daemon <close> = net.unix_datagram { path = dir .. "/log" }
     local l <close> = log.syslog { paths = { dir .. "/log" }, template = "$(message)" }

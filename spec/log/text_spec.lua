@@ -206,6 +206,13 @@ describe("lwt.log: JSON", function()
     end
   end))
 
+  it("has numbers with the digits that they need, and no more", spec(function()
+    local line = require "lwt.log.json".render({ name = "s" }, "info", "m", 0,
+      { a = 0.1, b = 1 / 3, c = 3, d = 2.0 ^ 70, e = 0.1 + 0.2 })
+    assert.equal('"a":0.1,"b":0.33333333333333331,"c":3,"d":1.1805916207174113e+21,"e":0.30000000000000004}\n',
+      line:match '"a".*')
+  end))
+
   it("of a table that contains itself, or a number that JSON has not, has an end", spec(function()
     local t = { name = "t" }
     t.t = t

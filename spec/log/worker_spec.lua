@@ -60,6 +60,98 @@ describe("lwt.log: a worker", function()
     log.section "w3":reset_level()
   end))
 
+  it("learns of rules and levels that change, before its next function, in its loop, and when it logs", spec(function()
+    local l, list = support.collect()
+    log.set_default(l)
+    preemptive.set_bounds(0, 1)
+    local function level_of(name)
+      return await(preemptive.detach(function(section_name)
+        return require "lwt.log".section(section_name):level()
+      end, name))
+    end
+    assert.equal("notice", level_of "w4.a")
+    log.load_rules "w4.* -> debug; info"
+    log.section "w5":set_level "fatal"
+    assert.same({ "debug", "fatal", "info" }, { level_of "w4.a", level_of "w5", level_of "w6" })
+    log.section "w5":reset_level()
+    assert.equal("info", level_of "w5")
+    -- In a loop of its own: it waits for the level, whatever comes between.
+    local looping = preemptive.detach(function()
+      local worker_lwt, worker_log = require "lwt", require "lwt.log"
+      worker_log.info "loops"
+      worker_lwt.run(function()
+        while not worker_log.is "debug" do worker_lwt.sleep(0.001):await() end
+      end)
+      worker_log.debug "has seen it"
+    end)
+    eventually(function() return list[1] == "main info loops" end)
+    for i = 1, 101 do log.load_rules(i == 101 and "debug" or i % 2 == 1 and "error" or "fatal") end
+    await(looping)
+    eventually(function() return list[2] == "main debug has seen it" end)
+    -- One that only computes: the records stop.
+    local computing = preemptive.detach(function()
+      local worker_log = require "lwt.log"
+      while worker_log.is "debug" do worker_log.debug "computes" end
+    end)
+    eventually(function() return #list > 2 end)
+    log.load_rules "fatal"
+    await(computing)
+    await(l:close()) -- what is still on its way
+    preemptive.set_bounds(0, 4)
+  end))
+
+  it("has logged before what it gives is there: closing the logger writes that too", spec(function(dir)
+    for round = 1, 5 do
+      local path = dir .. "/" .. round
+      local l = await(log.file { path = path, template = "$(message)" })
+      log.set_default(l)
+      local jobs = {}
+      for j = 1, 4 do
+        jobs[j] = preemptive.detach(function(n)
+          for i = 1, n do require "lwt.log".error("%d", i) end
+        end, 300)
+      end
+      await(lwt.join(jobs))
+      await(l:close())
+      assert.equal(1200, #support.lines(path))
+    end
+  end))
+
+  it("closing in a task that has been cancelled takes it as well, and loses nothing of it", spec(function()
+    local l, list = support.collect()
+    log.set_default(l)
+    await(preemptive.detach(function()
+      for i = 1, 500 do require "lwt.log".error("%d", i) end
+    end))
+    local closing
+    local task
+    task = lwt.spawn(function()
+      lwt.yield()
+      task:cancel()
+      closing = l:close()
+      lwt.yield()
+    end)
+    pcall(await, task)
+    await(closing)
+    assert.equal(500, #list)
+  end))
+
+  it("sends tables of plain values as tables", spec(function()
+    local l, list = support.collect()
+    log.set_default(l)
+    await(preemptive.detach(function()
+      local t = { list = { 1, "two", true }, deep = { x = { y = 1.5 } }, odd = print }
+      t.itself = t
+      require "lwt.log".with { t = t }:error "x"
+    end))
+    eventually(function() return #list == 1 end)
+    local t = list.records[1].fields.t
+    assert.same({ 1, "two", true }, t.list)
+    assert.equal(1.5, t.deep.x.y)
+    assert.equal("string", type(t.odd))
+    assert.is_string(t.itself.itself.itself.itself.itself.itself.itself)
+  end))
+
   it("waits when the main state does not keep up, and nothing is lost, in order", spec(function()
     local seen, go, wake = {}, lwt.wait()
     log.set_default(log.make {
@@ -101,6 +193,58 @@ describe("lwt.log: a worker", function()
     local lines = support.lines(dir .. "/a")
     assert.equal(3000, #lines)
     for i, line in ipairs(lines) do assert.matches("^" .. i .. " worker %d 7$", line) end
+  end))
+
+  it("that ends says its last words, of finalizers", spec(function()
+    local l, list = support.collect()
+    log.set_default(l)
+    local function last_words(gate)
+      local worker_log = require "lwt.log"
+      Mine = setmetatable({}, { __gc = function() worker_log.error "ends" end }) -- luacheck: ignore 111
+      worker_log.error "works"
+      require "lwt".run(gate:recv())
+    end
+    local function count(word)
+      local n = 0
+      for _, text in ipairs(list) do
+        if text == "main error " .. word then n = n + 1 end
+      end
+      return n
+    end
+    for round = 1, 5 do
+      preemptive.set_bounds(0, 3)
+      local gate, jobs = preemptive.channel(3), {}
+      for i = 1, 3 do jobs[i] = preemptive.detach(last_words, gate) end
+      eventually(function() return count "works" == 3 * round end) -- each in a worker of its own
+      for _ = 1, 3 do await(gate:send(true)) end
+      await(lwt.join(jobs))
+      preemptive.set_bounds(0, 1)
+      eventually(function() return count "ends" >= 2 * round end)
+    end
+    preemptive.set_bounds(0, 4)
+  end))
+
+  it("of a worker logs by way of that to the main state, and the last of it is not lost", spec(function(dir)
+    await(fs.write_file(dir .. "/s.lua", [[
+      local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"
+      lwt.run(function()
+        log.set_default(log.file { path = "a", template = "$(message)" }:await())
+        preemptive.detach(function()
+          local lwt, log, preemptive = require "lwt", require "lwt.log", require "lwt.preemptive"
+          log.error "outer"
+          lwt.run(preemptive.detach(function()
+            for i = 1, 2500 do require "lwt.log".error("%d", i) end
+          end))
+        end):await()
+      end)
+    ]]))
+    local out, status = await(process.pread({ lua, "s.lua" }, { cwd = dir, stderr = "stdout" }))
+    assert.equal("", out)
+    assert.equal(0, status.code)
+    local lines = support.lines(dir .. "/a")
+    assert.equal("outer", lines[1])
+    assert.equal(2501, #lines)
+    for i = 1, 2500 do assert.equal(tostring(i), lines[i + 1]) end
   end))
 
   it("that never stops does not keep the main state from its other work, nor from ending", spec(function(dir)

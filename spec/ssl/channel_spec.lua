@@ -267,6 +267,23 @@ describe("lwt.io over TLS", function()
       test.assert_clean()
     end))
 
+  it("leaves nothing to write in the channel when the other end has gone", test.async(function()
+    local function hung_up(begin)
+      local a, b = net.socketpair()
+      local ch = require "lwt.uv".io.of_port(a, 3)
+      lwt.async(function()
+        await(b:read()) -- the client says hello
+        await(b:close())
+      end)
+      assert.equal("SSL_EOF", failure(begin(ch)).code)
+      for _ = 1, 10 do lwt.yield() end
+      await(ch:close())
+    end
+    hung_up(function(ch) return ch:upgrade { ca = ca.pem, name = "localhost" } end)
+    hung_up(function(ch) return ssl.connect(ch, { ca = ca.pem, name = "localhost" }) end)
+    test.assert_clean()
+  end))
+
   it("leaves the channel as it was when the handshake is cancelled", test.async(function()
     local a, b = net.socketpair()
     local ch = require "lwt.uv".io.of_port(a, 3)

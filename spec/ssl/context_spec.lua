@@ -90,7 +90,7 @@ describe("ssl.context", function()
 
   it("says what is wrong with a file, and shows nothing of a key", function()
     assert.equal("/nowhere", fails("ENOENT", "/nowhere", { cert = "/nowhere" }).path)
-    fails("ENOENT", "", { ca = "/nowhere" })
+    fails("ENOENT", "context /nowhere: no such file or directory (ENOENT)", { ca = "/nowhere" })
     fails("ENOENT", "", { cert = id.cert, key = "/nowhere" })
     fails("SSL_KEY", "no private key in " .. id.cert, { cert = id.cert, key = id.cert })
     fails("SSL_CERT_INVALID", "no certificate in " .. id.key, { cert = id.key, key = id.key })

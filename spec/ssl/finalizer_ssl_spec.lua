@@ -13,7 +13,6 @@ describe("a finalizer in the middle", function()
   teardown(function() ca:remove() end)
 
   it("of operations of TLS changes nothing of what they do", function()
-    local why = refusing.run_finalizers("tls", core.count(29, 1), "LWT_CERTIFICATES='" .. ca.dir .. "'")
-    if why then pending(why) end
+    refusing.run_finalizers("tls", core.count(29, 1), "LWT_CERTIFICATES='" .. ca.dir .. "'")
   end)
 end)

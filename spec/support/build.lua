@@ -28,6 +28,16 @@ function M.run(cmd, opts)
   end)
 end
 
+-- Where libuv is, for a compiler in a shell: what make was told, or nothing.
+function M.libuv_places()
+  local places = ""
+  for option, variable in pairs { I = "LIBUV_INCDIR", L = "LIBUV_LIBDIR" } do
+    local dir = os.getenv(variable)
+    if dir and dir ~= "" then places = ("%s -%s%s"):format(places, option, dir) end
+  end
+  return places
+end
+
 local function cc(...)
   local cmd = { os.getenv "CC" or "cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
     "-O1", "-g", "-pthread", "-I" .. lua_include, "-I" .. M.root .. "/src" }
@@ -41,21 +51,22 @@ function M.temp_dir() return (lwt.run(fs.mkdtemp((os.getenv "TMPDIR" or "/tmp") 
 
 function M.remove_dir(dir) return process.exec({ "rm", "-rf", dir }) end
 
--- A loadable module of one C file, in `dir`: its path.
-function M.library(dir, source, name)
+-- A loadable module of one C file, in `dir`: its path. `libraries`: flags for those that it needs.
+function M.library(dir, source, name, libraries)
   local path = dir .. "/" .. name .. ".so"
-  cc("-fPIC", "-shared", "-o", path, source)
+  cc("-fPIC", "-shared", "-o", path, source, table.unpack(libraries or {}))
   return path
 end
 
 -- The same, loaded: its functions.
-function M.module(dir, source, name)
-  return assert(package.loadlib(M.library(dir, source, name), "luaopen_" .. name))()
+function M.module(dir, source, name, libraries)
+  return assert(package.loadlib(M.library(dir, source, name, libraries), "luaopen_" .. name))()
 end
 
--- A program that embeds Lua.
-function M.program(dir, source, name)
-  cc("-o", dir .. "/" .. name, source, "-llua5.4", "-lm", "-ldl")
+-- A program that embeds Lua; with flags for other libraries.
+function M.program(dir, source, name, libraries)
+  local flags_too = { "-llua5.4", "-lm", "-ldl", table.unpack(libraries or {}) }
+  cc("-o", dir .. "/" .. name, source, table.unpack(flags_too))
   return dir .. "/" .. name
 end
 

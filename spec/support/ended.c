@@ -27,7 +27,7 @@ static int may(lua_State *L, void *data) {
 }
 
 /* What may raise: one function each, called in a protected call. */
-enum { RAISING = 13 };
+enum { RAISING = 14 };
 static int raise_n(lua_State *L) {
   double wait;
   int n = (int)lua_tointeger(L, 1);
@@ -45,7 +45,8 @@ static int raise_n(lua_State *L) {
   case 8: lwt->wait_check(lwt, L); break;
   case 9: lwt->wait_begin(lwt, L, 1, &wait_of_mine); break;
   case 10: lwt->wait_end(lwt, L); break;
-  case 11:
+  case 11: lwt->step_within(lwt, L, 0); break;
+  case 12:
     if (lwt->notification_new == NULL) luaL_error(L, "lwt has ended");
     lwt->notification_new(lwt, L, NULL, NULL, 0);
     break;
@@ -64,6 +65,7 @@ static void fail(const char *what) {
 }
 
 static int finalize(lua_State *L) {
+  void *data;
   int n;
   for (n = 0; n < RAISING; n++) {
     lua_settop(L, 0);
@@ -92,6 +94,9 @@ static int finalize(lua_State *L) {
   lwt->idle_start(lwt, &idle_of_mine);
   lwt->idle_stop(lwt, &idle_of_mine);
   lwt->engine_set(lwt, NULL, NULL);
+  lwt->engine_use(lwt, NULL, NULL);
+  if (lwt->engine_get(lwt, &data, &n) != NULL) fail("engine_get");
+  if (lwt->due(lwt) != LWT_NOT_DUE) fail("due");
   lwt->now(lwt);
   lwt->handle_opened(lwt, L, 1, "kind");
   lwt->handle_closed(lwt, L, lua_touserdata(L, 1));

@@ -17,6 +17,16 @@ function M.failure(p)
   return err
 end
 
+-- The promise is rejected with this very error. In a task.
+function M.fails(expected, p)
+  assert.equal(expected, M.failure(p))
+end
+
+-- A few turns, in which what is ready runs. In a task.
+function M.settle()
+  for _ = 1, 5 do lwt.yield() end
+end
+
 -- f() raises something that matches the pattern.
 function M.raises(f, pattern)
   local ok, err = pcall(f)

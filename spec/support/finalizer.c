@@ -1,8 +1,7 @@
 /* finalizer.c: what happens when a finalizer runs in the middle of something.
 **
-** A program of its own, as oom.c is: it embeds Lua, the core and lwt.uv. Its allocator counts the
-** requests of an operation, and at the n-th it has the collector make a whole cycle as soon
-** as Lua looks whether it should, which runs the finalizer of an object that was garbage before the
+** Its allocator counts the requests of an operation, and at the n-th it has the collector make a
+** whole cycle as soon as Lua looks whether it should, which runs the finalizer of an object that was garbage before the
 ** operation began. That finalizer is an ordinary one: Lua runs it where it would run any. What it
 ** does and what must hold afterwards is told by the script, which the program runs once for every
 ** operation, in a process of its own: one that crashes or hangs is told, and the others go on.
@@ -10,24 +9,15 @@
 **   finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]    every STRIDE-th n; names; one n
 **
 ** The script's table has `which(operation)`, a list of numbers, and
-** `run(i, which, n, stride, operation, disturbance, only)`: the number of failures that it printed. Meant to be built with the address sanitizer. */
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
+** `run(i, which, n, stride, operation, disturbance, only)`: the number of failures that it printed.
+** How it is built: embed.h, refusing.lua. */
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-int luaopen_lwt_core(lua_State *L);
-int luaopen_lwt_uv(lua_State *L);
-#ifdef OOM_SSL
-int luaopen_lwt_ssl_core(lua_State *L);
-#endif
+#include "embed.h"
 
-/* The sources are compiled for oom.c, with these in place of the library's. */
+/* What lwt calls. */
 void *oom_malloc(size_t size) { return malloc(size); }
 void *oom_calloc(size_t count, size_t size) { return calloc(count, size); }
 void *oom_realloc(void *ptr, size_t size) { return realloc(ptr, size); }
@@ -41,28 +31,18 @@ enum { IDLE, COUNTING, DUE, FIRED };
 static lua_State *state;
 static int at = IDLE;
 static long requests, limit;
-static size_t in_use;
 static char what[256];
 
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
-  void *fresh;
   (void)ud;
-  if (ptr == NULL) osize = 0;
-  if (nsize == 0) {
-    in_use -= osize;
-    free(ptr);
-    return NULL;
-  }
-  if (at == FIRED) {
+  if (at == FIRED && nsize != 0) {
     at = IDLE;
     lua_gc(state, LUA_GCSTOP);
-  } else if (at == COUNTING && nsize > osize && ++requests == limit) {
+  } else if (at == COUNTING && nsize > (ptr == NULL ? 0 : osize) && ++requests == limit) {
     at = DUE;
     lua_gc(state, LUA_GCRESTART); /* sets the debt to nothing: this request makes one */
   }
-  fresh = realloc(ptr, nsize);
-  if (fresh != NULL) in_use += nsize - osize;
-  return fresh;
+  return resize(ptr, osize, nsize);
 }
 
 static void tell(void) {
@@ -117,30 +97,15 @@ static void on_alarm(int sig) {
 
 static const luaL_Reg functions[] = {{"arm", l_arm}, {"disarm", l_disarm}, {NULL, NULL}};
 
-static void die(const char *text) {
-  fprintf(stderr, "finalizer: %s\n", text);
-  exit(2);
-}
-
 /* A state with the libraries, lwt at hand, and the script's table on the stack. */
 static lua_State *open_state(const char *script) {
   lua_State *L = state = lua_newstate(allocate, NULL);
-  if (L == NULL) die("no memory");
-  luaL_openlibs(L);
+  if (L == NULL) die("lua_newstate", "failed");
+  open_libraries(L);
   lua_gc(L, LUA_GCINC, 200, 400, 40); /* a step is a whole cycle */
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, luaopen_lwt_core);
-  lua_setfield(L, -2, "lwt.core");
-  lua_pushcfunction(L, luaopen_lwt_uv);
-  lua_setfield(L, -2, "lwt.uv");
-#ifdef OOM_SSL
-  lua_pushcfunction(L, luaopen_lwt_ssl_core);
-  lua_setfield(L, -2, "lwt.ssl.core");
-#endif
-  lua_pop(L, 1);
   luaL_newlib(L, functions);
   lua_setglobal(L, "finalizer");
-  if (luaL_dofile(L, script) != LUA_OK) die(lua_tostring(L, -1));
+  load(L, script);
   return L;
 }
 
@@ -185,9 +150,9 @@ static int choose(char **argv, int *numbers, int most) {
   int count;
   lua_getfield(L, -1, "which");
   lua_pushstring(L, argv[2] != NULL ? argv[3] : NULL);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK) die(lua_tostring(L, -1));
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) die("which", lua_tostring(L, -1));
   count = (int)lua_rawlen(L, -1);
-  if (count > most) die("too many operations");
+  if (count > most) die("which", "too many operations");
   for (int i = 0; i < count; i++) {
     lua_rawgeti(L, -1, i + 1);
     numbers[i] = (int)lua_tointeger(L, -1);
@@ -200,7 +165,7 @@ static int choose(char **argv, int *numbers, int most) {
 int main(int argc, char **argv) {
   long failures = 0;
   int numbers[1000], status;
-  if (argc < 2) die("usage: finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]");
+  if (argc < 2) die("usage", "finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]");
   setvbuf(stdout, NULL, _IOLBF, 0);
   int count = choose(argv, numbers, 1000);
 #ifdef __SANITIZE_ADDRESS__
@@ -213,7 +178,7 @@ int main(int argc, char **argv) {
       in_use = 0;
       exit(run(argv, numbers[i]));
     }
-    if (child < 0 || waitpid(child, &status, 0) != child) die("no child");
+    if (child < 0 || waitpid(child, &status, 0) != child) die("fork", "no child");
     if (status == 0) continue;
     failures++;
     if (WIFSIGNALED(status))

@@ -19,7 +19,7 @@ local armed = finalizer -- luacheck: ignore
 
 local M = {}
 
-local files = { "core", "net", "sockets", "io", "process", "thread" }
+local files = { "core", "net_calls", "net_talks", "io", "process", "thread" }
 if os.getenv "LWT_CERTIFICATES" then files = { "tls" } end -- built with lwt.ssl
 
 local lwt
@@ -189,6 +189,15 @@ function M.run(i, which, first, stride, _, disturbance, only)
 end
 
 -- ---- For the operations ---------------------------------------------------------------------
+
+-- Two sockets that are connected. In a task.
+function M.tcp_pair()
+  local net = require "lwt.net"
+  local l <close> = lwt.await(net.tcp_listen "127.0.0.1:0")
+  local accepted = l:accept()
+  local a = lwt.await(net.tcp_connect(l:address()))
+  return a, lwt.await(accepted)
+end
 
 -- Bytes each of whose parts of eight can be told apart.
 function M.text(n)

@@ -83,7 +83,7 @@ return {
   end),
   reading("tls: read, two at a time", function(s)
     while true do
-      local p, q = s.a:read(1500), s.a:read(1)
+      local p, q = s.a:read(1500), s.a:read(90)
       local first = await(p)
       s.got[#s.got + 1] = first
       local second = await(q)

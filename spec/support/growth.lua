@@ -6,6 +6,7 @@
 -- of the same promise, timers, tasks …), `act` is one use that leaves everything as it was. It runs on
 -- virtual time, outside of tasks. Those of the second half (streams, react, the system) are `wide`.
 local lwt = require "lwt"
+local pty = require "spec.support.pty" -- (built now: in real time)
 
 local M = { operations = {} }
 
@@ -630,6 +631,16 @@ system("net: connect, accept, close", { slow = true }, sockets, function(x)
   b:close():await()
 end)
 system("net: accept, cancelled", {}, sockets, function(x) x.listener:accept():cancel() end)
+system("net: tty, size, mode, close", { slow = true }, sockets, function()
+  local master, slave = pty.open(80, 24)
+  local tty = module "net".tty(slave)
+  tty:size()
+  tty:mode "raw"
+  tty:read(1):cancel()
+  tty:mode "normal"
+  tty:close():await()
+  pty.close(master)
+end)
 system("net: udp send and recv", {}, sockets, function(x)
   x.udp:send("hello", x.udp:getsockname()):await()
   x.udp:recv():await()
@@ -762,6 +773,10 @@ system("io: establish_server, shutdown", { slow = true }, channels, function()
 end)
 on_react("E.app_s", function(x, E) return E.app_s(E.map(x.e, function() return id end), x.e) end)
 on_react("E.run_s", function(x, E) return E.run_s(E.map(x.e, lwt.fulfilled)) end)
+
+local others = require "spec.support.growth_more"
+others.declare(operation, module)
+M.left = others.left
 
 -- ---- Measuring -------------------------------------------------------------------------------
 

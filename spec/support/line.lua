@@ -1,5 +1,6 @@
 -- A line editor on a terminal that is in this process: keys go in by name, and what it draws goes to a small
--- terminal (spec.support.screen). Everything real but the terminal's device.
+-- terminal (spec.support.screen), and to libvterm, which must show the same each time that the line has come
+-- to rest. Everything real but the terminal's device.
 --
 --   local on = line.start({ columns = 40, rows = 10 }, { prompt = "> " })       inside a task
 --   on:keys "h i left"                     and waits until all is drawn
@@ -13,6 +14,7 @@ local read_line = require "lwt.read_line"
 local screens = require "spec.support.screen"
 local term = require "lwt.term"
 local views = require "lwt.read_line.view"
+local vterm = require "spec.support.vterm"
 
 local M = {}
 
@@ -21,11 +23,12 @@ On.__index = On
 
 function M.start(size, opts)
   local on = setmetatable({ columns = size.columns, rows = size.rows or 24, bytes = "" }, On)
-  on.screen = screens.new(on.columns, on.rows)
+  on.screen, on.judge = screens.new(on.columns, on.rows), vterm.new(on.columns, on.rows)
   on.input, on.typed = lio.pipe()
   local output = lio.make { write = function(s)
     on.bytes = on.bytes .. s
     on.screen:feed(s)
+    if on.judge then on.judge:feed(s) end
     return #s
   end }
   on.term = term.open(on.input, output, { tty = true, columns = on.columns, rows = on.rows,
@@ -47,11 +50,22 @@ function On:settle()
     if quiet and s.over then quiet = not self.line:result():is_pending() end
     if quiet then
       self.term.output:flush():await()
+      local wrong = self.judge and self.judge:differs(self.screen)
+      if wrong then error(wrong, 0) end
       return self
     end
     lwt.pause():await()
   end
   error "the line does not come to rest"
+end
+
+-- The terminal has another size.
+function On:resize(columns, rows)
+  self.columns, self.rows = columns, rows
+  self.screen:resize(columns, rows)
+  if self.judge then self.judge:resize(columns, rows) end
+  self.term:set_size(columns, rows)
+  return self:settle()
 end
 
 -- Until check() gives something true; what was written reaches the screen meanwhile.

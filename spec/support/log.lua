@@ -5,6 +5,7 @@ local lwt = require "lwt"
 local io = require "lwt.io"
 local fs = require "lwt.fs"
 local log = require "lwt.log"
+local process = require "lwt.process"
 local test = require "lwt.test"
 
 local await = lwt.await
@@ -54,6 +55,14 @@ function M.lines(path)
   local lines = {}
   for line in M.read(path):gmatch "([^\n]*)\n" do lines[#lines + 1] = line end
   return lines
+end
+
+-- Runs a script of its own, in the folder; what it says (stderr too) and how it ended.
+function M.run(dir, code, before)
+  await(fs.write_file(dir .. "/script.lua", code))
+  local command = (before or "") .. " exec " .. (os.getenv "LUA" or "lua5.4") .. " script.lua 2>&1"
+  local out, status = await(process.pread({ "sh", "-c", command }, { cwd = dir }))
+  return out, status
 end
 
 -- ---- JSON, read strictly ----------------------------------------------------------

@@ -1,7 +1,6 @@
 /* oom.c: what happens when memory runs out.
 **
-** A program of its own: it embeds Lua and the core, with an allocator that refuses the
-** n-th request. For every section of a script, and for n = 1, 2, … until the section
+** Its allocator refuses the n-th request. For every section of a script, and for n = 1, 2, … until the section
 ** gets by with fewer requests, it makes a Lua state, runs the section, and looks at what
 ** came of it: the same text as without a refusal, or something that speaks of memory
 ** (the text, the error, or a warning).
@@ -9,33 +8,34 @@
 **
 **   oom [-a] SCRIPT [STRIDE [SECTION [N]]]    every STRIDE-th n; one section; one n
 **
+** Built with REFUSE_CALLS (and OOM_UV), it refuses the n-th call of libuv or the system instead
+** (refused_calls.h): it fails with ENOMEM, so that what is told speaks of memory, too.
+**
 ** Lua asks a second time after a refusal (it collects garbage first), so two requests
-** in a row are refused, or, with -a, all from the n-th on. The core's own
-** malloc and realloc are counted too: it is compiled with these names in their place.
-** Meant to be built with the address sanitizer; with OOM_UV defined, and the files of
-** src/uv, lwt.uv is there as well; with OOM_SSL, and those of src/ssl, lwt.ssl. What OpenSSL itself
-** asks for is not refused. */
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int luaopen_lwt_core(lua_State *L);
-#ifdef OOM_UV
-int luaopen_lwt_uv(lua_State *L);
-#endif
-#ifdef OOM_SSL
-int luaopen_lwt_ssl_core(lua_State *L);
-#endif
-void *oom_malloc(size_t size);
-void *oom_calloc(size_t count, size_t size);
-void *oom_realloc(void *ptr, size_t size);
+** in a row are refused, or, with -a, all from the n-th on. What lwt itself asks malloc and realloc
+** for is counted, too. How it is built: embed.h, refusing.lua. */
+#include "embed.h"
 
 static int armed, persistent, warned;
 static long requests, limit;
-static size_t in_use;
+
+#ifdef REFUSE_CALLS
+#include "refused_calls.h"
+
+static const char *refused = "nothing"; /* the first of them */
+
+/* Threads of the pool call, too. */
+static int refuses_call(const char *name) {
+  long n;
+  if (!armed) return 0;
+  n = __atomic_add_fetch(&requests, 1, __ATOMIC_RELAXED);
+  if (n == limit) refused = name;
+  return limit != 0 && (n == limit || (persistent && n > limit));
+}
+
+static int refuses(void) { return 0; }
+#else
+static const char *refused = "memory";
 
 static int refuses(void) {
   if (!armed) return 0;
@@ -43,31 +43,18 @@ static int refuses(void) {
   if (limit == 0) return 0;
   return requests == limit || requests == limit + 1 || (persistent && requests > limit);
 }
+#endif
 
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
-  void *fresh;
   (void)ud;
-  if (ptr == NULL) osize = 0;
-  if (nsize == 0) {
-    in_use -= osize;
-    free(ptr);
-    return NULL;
-  }
-  if (nsize > osize && refuses()) return NULL;
-  fresh = realloc(ptr, nsize);
-  if (fresh != NULL) in_use += nsize - osize;
-  return fresh;
+  if (nsize > (ptr == NULL ? 0 : osize) && refuses()) return NULL;
+  return resize(ptr, osize, nsize);
 }
 
-/* What the core calls; see the Makefile rule or the spec that builds this. */
+/* What lwt calls. */
 void *oom_malloc(size_t size) { return refuses() ? NULL : malloc(size); }
 void *oom_calloc(size_t count, size_t size) { return refuses() ? NULL : calloc(count, size); }
 void *oom_realloc(void *ptr, size_t size) { return refuses() ? NULL : realloc(ptr, size); }
-
-static void die(const char *what, const char *text) {
-  fprintf(stderr, "oom: %s: %s\n", what, text);
-  exit(2);
-}
 
 /* An exception hook that fails, for want of memory too, is reported by a warning. */
 static void warn(void *ud, const char *text, int to_be_continued) {
@@ -80,20 +67,8 @@ static lua_State *open_state(const char *script) {
   lua_State *L = lua_newstate(allocate, NULL);
   if (L == NULL) die("lua_newstate", "failed");
   lua_setwarnf(L, warn, NULL);
-  luaL_openlibs(L);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, luaopen_lwt_core);
-  lua_setfield(L, -2, "lwt.core");
-#ifdef OOM_UV
-  lua_pushcfunction(L, luaopen_lwt_uv);
-  lua_setfield(L, -2, "lwt.uv");
-#endif
-#ifdef OOM_SSL
-  lua_pushcfunction(L, luaopen_lwt_ssl_core);
-  lua_setfield(L, -2, "lwt.ssl.core");
-#endif
-  lua_pop(L, 1);
-  if (luaL_dofile(L, script) != LUA_OK) die(script, lua_tostring(L, -1));
+  open_libraries(L);
+  load(L, script);
   return L;
 }
 
@@ -120,12 +95,16 @@ static const char *text_of(lua_State *L) {
   return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no text)";
 }
 
+static int speaks_of_memory(const char *text) {
+  return strstr(text, "memory") != NULL || strstr(text, "ENOMEM") != NULL;
+}
+
 static char expected[65536];
 static long failures;
 
 static void fail(const char *name, long n, const char *what, const char *text) {
   failures++;
-  printf("section %s, request %ld refused%s: %s: %s\n", name, n,
+  printf("section %s, request %ld (%s) refused%s: %s: %s\n", name, n, refused,
          persistent ? " and all after it" : "", what, text);
   fflush(stdout);
 }
@@ -142,9 +121,9 @@ static int attempt(const char *script, const char *name, int section, long n) {
   limit = n;
   warned = 0;
   if (call(L, NULL, section) == LUA_OK) {
-    if (strcmp(text_of(L), expected) != 0 && strstr(text_of(L), "memory") == NULL && !warned)
+    if (strcmp(text_of(L), expected) != 0 && !speaks_of_memory(text_of(L)) && !warned)
       fail(name, n, "wrong result", text_of(L));
-  } else if (strstr(text_of(L), "memory") == NULL) {
+  } else if (!speaks_of_memory(text_of(L))) {
     fail(name, n, "another error", text_of(L));
   }
   over = requests < n;

@@ -19,7 +19,7 @@ local function show(x)
   return tostring(x)
 end
 
-local log
+local log, afterwards
 
 local function say(...)
   local values = table.pack(...)
@@ -29,7 +29,7 @@ end
 local function told() return table.concat(log, " ") end
 
 function M.setup()
-  log = {}
+  log, afterwards = {}, nil
   lwt = require "lwt"
   if os.getenv "OOM_DEBUG" then lwt.debug(true) end
   lwt.async_exception_hook(function(err) log[#log + 1] = show(err) end)
@@ -45,6 +45,7 @@ function M.check()
   for _ = 1, 100 do if not lwt.step() then break end end
   collectgarbage()
   if core.check then core.check() end
+  if afterwards then afterwards() end
   local order = {}
   local function note(x) return function() order[#order + 1] = x end end
   local a, ra = lwt.wait()
@@ -354,17 +355,70 @@ section("locks", function()
     end
     for _ = 1, 6 do lwt.step() end
   end
-  -- Calls deep enough that the end of them needs no memory for calls.
-  local function deep(n) return n == 0 and tostring(n) or (deep(n - 1)) end
   for _ = 1, 2 do
-    several(1, function() return m:with_lock(deep, 5) end)
-    several(1, function() return s:with(deep, 5) end)
+    several(1, function() return m:with_lock(tostring, 5) end)
+    several(1, function() return s:with(tostring, 5) end)
   end
   assert(not m:is_locked(), "a lock was lost")
   assert(tostring(s):find("(2 free)", 1, true), "a permit was lost")
   several(2, function(i) return m:with_lock(function() lwt.yield() return i end) end)
   several(3, function(i) return s:with(function() lwt.yield() return i end) end)
   several(3, function() return b:wait() end)
+  return told()
+end)
+
+-- In tasks of their own, and in callbacks; once there is memory again all of it is free.
+section("what is given back", function()
+  local mutex, semaphore = require "lwt.mutex", require "lwt.semaphore"
+  local pool, barrier = require "lwt.pool", require "lwt.barrier"
+  local m, s, b = mutex.create(), semaphore.create(2), barrier.create(2)
+  local p = pool.create(2, function() return {} end, { dispose = lwt.yield })
+  -- (With room for all, so that none is forgotten where a list cannot grow.)
+  local running = { n = 0, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil }
+  local met = { n = 0, nil, nil, nil, nil, nil, nil, nil }
+  local gate, open = lwt.wait()
+  afterwards = function()
+    if gate:is_pending() then open:wakeup() end
+    for _, t in ipairs(running) do t:cancel() end
+    for _ = 1, 10 do lwt.step() end
+    assert(not m:is_locked(), "a lock was lost")
+    assert(tostring(s):find("(2 free)", 1, true), "a permit was lost")
+    local free = {}
+    for i = 1, 2 do free[i] = p:use(lwt.yield) end
+    assert(p:wait_queue_length() == 0, "a slot was lost")
+    for _ = 1, 10 do lwt.step() end
+    for i = 1, 2 do assert(free[i]:state() == "fulfilled", "a slot cannot be used") end
+    -- Who waited at the barrier was let go two by two.
+    local waiting = 0
+    for _, q in ipairs(met) do if q:is_pending() then waiting = waiting + 1 end end
+    assert(waiting < 2, "a barrier has forgotten somebody")
+  end
+  local function try(list, f, ...)
+    local ok, x = pcall(f, ...)
+    if ok then list.n, list[list.n + 1] = list.n + 1, x else say(x) end
+  end
+  local function use(x)
+    lwt.yield()
+    return x and type(x)
+  end
+  for i = 1, 3 do
+    try(running, m.with_lock, m, use, i)
+    try(running, s.with, s, use, i)
+    try(running, p.use, p, use)
+    try(met, b.wait, b)
+  end
+  for _ = 1, 3 do try(running, m.with_lock, m, function() return gate end) end
+  try(running, p.clear, p)
+  try(met, function() return b:wait():map(say) end)
+  gate:on_success(function() try(met, b.wait, b) end)
+  for _ = 1, 12 do lwt.step() end
+  open:wakeup()
+  for _ = 1, 8 do lwt.step() end
+  if running[4] then running[4]:cancel() end
+  for _ = 1, 4 do lwt.step() end
+  for _, list in ipairs { running, met } do
+    for _, q in ipairs(list) do say(q:state()) end
+  end
   return told()
 end)
 

@@ -59,7 +59,8 @@ end
 -- What nobody holds any more is closed when it is collected: see to it that it is.
 local function limited(f)
   local ok, err = pcall(lwt.run, function()
-    local over = lwt.with_timeout(60, f) -- what hangs, not what is slow
+    -- What hangs, not what is slow.
+    local over = lwt.with_timeout(tonumber(os.getenv "OOM_PATIENCE") or 60, f)
     while over:is_pending() do
       pcall(lwt.await, lwt.pick { lwt.protected(over), lwt.sleep(0.2) })
       collectgarbage()
@@ -77,11 +78,15 @@ end
 section("a server and its clients", function()
   return limited(function()
     local s <close> = io.establish_server("127.0.0.1:0", function(ch)
-      for line in ch:lines() do ch:write_line(line:upper()):await() end
+      for line in ch:lines() do
+        ch:write_line(line:upper()):await()
+        ch:flush():await() -- or nobody would hear of a write that fails
+      end
     end):await()
     for i = 1, 2 do
       say(pcall(lwt.await, io.with_connection(s:address(), function(ch)
         ch:write_line("hello " .. i):await()
+        ch:flush():await()
         return ch:read_line()
       end)))
     end
@@ -92,21 +97,23 @@ end)
 
 section("clients at once, and a handler that fails", function()
   return limited(function()
+    local failed = {}
     local s <close> = io.establish_server("127.0.0.1:0", function(ch)
       local line = ch:read_line():await()
       if line == "2" then error("refused", 0) end
       ch:write(line):await()
-    end, { on_error = function(err) say(err) end }):await()
+    end, { on_error = function(err) failed[#failed + 1] = tostring(err) end }):await()
     local clients = {}
     for i = 1, 3 do
       clients[i] = io.with_connection(s:address(), function(ch)
         ch:write_line(i):await()
+        ch:flush():await()
         return ch:read()
       end)
     end
     for _, p in ipairs(clients) do say(pcall(lwt.await, p)) end
     s:shutdown(1):await()
-    say "down"
+    say("down", table.unpack(failed))
   end)
 end)
 
@@ -218,8 +225,73 @@ section("a direct reader whose peer resets", function()
     local reading = lwt.spawn(function() return select(2, pcall(view.read, view, 100)) end)
     for _ = 1, 2 do lwt.yield() end
     b:reset()
-    local err = reading:await()
+    local err = reading:await() or "ended, as without memory for a reset"
     say(type(err) == "table" and err.code or err)
+  end)
+end)
+
+section("standard channels, pipes and files as channels", function()
+  return limited(function()
+    local function try(f) say(pcall(f)) end
+    try(function()
+      local r, w = io.pipe()
+      local _ <close> = r
+      local line = r:read_line()
+      w:write_line "a line":await()
+      w:close():await()
+      return line:await()
+    end)
+    try(function()
+      fs.write_file(dir .. "/file", "one\ntwo\n"):await()
+      local texts = {}
+      for line in io.lines_of_file(dir .. "/file") do texts[#texts + 1] = line end
+      return table.concat(texts, ",")
+    end)
+    try(function()
+      local ch <close> = io.open_file(dir .. "/file", "r+"):await()
+      ch:set_position(4):await()
+      local line = ch:read_line():await()
+      ch:set_position(0):await()
+      ch:write "ONE":await()
+      ch:flush():await()
+      return line, ch:length():await()
+    end)
+    try(function()
+      return (io.with_temp_file(function(_, ch)
+        ch:write "x":await()
+        ch:flush():await()
+        return ch:length()
+      end):await())
+    end)
+  end)
+end)
+
+section("a program's both ends", function()
+  return limited(function()
+    say(pcall(lwt.await, process.pmap({ "cat" }, "through"):map(function(text) return text end)))
+    say(pcall(lwt.await, process.pwrite({ "sh", "-c", "cat >/dev/null" }, "away"):map(function() end)))
+    local ok, text = pcall(function()
+      local out = {}
+      for line in process.pread_lines { "printf", "a\\nb\\n" } do out[#out + 1] = line end
+      return table.concat(out, ",")
+    end)
+    say(ok, text)
+  end)
+end)
+
+section("a folder that is copied and removed", function()
+  return limited(function()
+    local function try(f) say(pcall(lwt.await, f())) end
+    try(function() return fs.mkdir(dir .. "/d") end)
+    try(function() return fs.write_file(dir .. "/d/f", "text") end)
+    try(function() return fs.symlink("f", dir .. "/d/l") end)
+    try(function() return fs.copyfile(dir .. "/d/f", dir .. "/d/g") end)
+    try(function() return fs.rename(dir .. "/d/g", dir .. "/d/h") end)
+    try(function() return fs.stat(dir .. "/d/h"):map(function(st) return st.size end) end)
+    try(function() return fs.readlink(dir .. "/d/l") end)
+    try(function() return fs.scandir(dir .. "/d"):map(function(list) return #list end) end)
+    try(function() return io.delete_recursively(dir .. "/d") end)
+    os.execute("rm -rf '" .. dir .. "/d'")
   end)
 end)
 

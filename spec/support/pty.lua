@@ -4,7 +4,7 @@
 --   local on = pty.program(code, { columns = 80, rows = 24, env = { TERM = "xterm" } })
 --   on:expect "ready"            waits until its screen or its output has that (a plain text)
 --   on:type "q"
---   on.screen                    what it shows: spec.support.screen
+--   on.screen                    what it shows: spec.support.screen, with which libvterm has to agree
 --   on:kill "TERM"
 --   local how, number = on:finish()       "exited", 0 or "signaled", 15
 --   on.before, on.before == on:state()    how the terminal was set at first, and is now
@@ -13,6 +13,7 @@
 
 local build = require "spec.support.build"
 local screens = require "spec.support.screen"
+local vterm = require "spec.support.vterm"
 
 local dir = build.temp_dir()
 local M = build.module(dir, "spec/support/pty.c", "pty")
@@ -54,7 +55,7 @@ function M.program(what, opts)
   table.move(what, 1, #what, #argv + 1, argv)
   local p = setmetatable({
     master = master, slave = slave, path = path, output = "", screen = screens.new(columns, rows),
-    before = M.state(slave),
+    judge = vterm.new(columns, rows), before = M.state(slave),
   }, Program)
   p.pid = M.start(slave, argv)
   return p
@@ -66,8 +67,15 @@ function Program:pump(milliseconds)
   if bytes and bytes ~= "" then
     self.output = self.output .. bytes
     self.screen:feed(bytes)
+    if self.judge then self.judge:feed(bytes) end
   end
   return bytes
+end
+
+-- Whether libvterm shows the same.
+local function compare(on)
+  local wrong = on.judge and on.judge:differs(on.screen)
+  if wrong then error(wrong, 0) end
 end
 
 -- Until check() gives something true, which is returned.
@@ -75,7 +83,10 @@ function Program:wait(check, what)
   local began = os.time()
   repeat
     local found = check()
-    if found then return found end
+    if found then
+      compare(self)
+      return found
+    end
     self:pump(20)
   until os.time() - began > SECONDS
   error(("waited in vain for %s; it wrote %q"):format(what or "it", self.output), 0)
@@ -104,6 +115,7 @@ end
 function Program:resize(columns, rows)
   M.resize(self.master, columns, rows)
   self.screen:resize(columns, rows)
+  if self.judge then self.judge:resize(columns, rows) end
   return self
 end
 
@@ -120,6 +132,7 @@ function Program:finish()
     return how
   end, "its end")
   while (self:pump(0) or "") ~= "" do end
+  compare(self)
   self.over = true
   return how, number
 end

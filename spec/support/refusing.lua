@@ -1,5 +1,8 @@
 -- Builds and runs support/oom.c, which refuses requests for memory: the core's, and with `uv` also
--- those of lwt.uv ("ssl": and of lwt.ssl). And support/finalizer.c, which runs finalizers.
+-- those of lwt.uv. And support/finalizer.c, which runs finalizers.
+
+local libuv_places = require "spec.support.build".libuv_places
+local skip = require "spec.support.skip"
 
 local M = {}
 
@@ -45,17 +48,26 @@ local function build(name, source_name, objects_name, folders, options, librarie
   return table.unpack(built[name], 1, 2)
 end
 
-local function build_uv(name, source_name, ssl)
-  local places = ""
-  for option, variable in pairs { I = "LIBUV_INCDIR", L = "LIBUV_LIBDIR" } do
-    local dir = os.getenv(variable)
-    if dir and dir ~= "" then places = ("%s -%s%s"):format(places, option, dir) end
+local function build_uv(name, source_name, libraries)
+  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. libuv_places(),
+    "-luv " .. (libraries or ""))
+end
+
+-- The same, refusing calls: the linker has to put those of refused_calls.h in their place.
+local function build_calls()
+  local wrapped = {}
+  for line in io.lines "spec/support/refused_calls.h" do
+    local name = line:match "^UV%(([%w_]+)" or line:match "^FS%(([%w_]+)"
+      or line:match "^SYS%([^,]+, [^,]+, ([%w_]+)"
+    if name then wrapped[#wrapped + 1] = "-Wl,--wrap=" .. name end
   end
-  if ssl then
-    return build(name, source_name, "oom_uv", { "core", "uv", "ssl" }, " -DOOM_UV -DOOM_SSL -Isrc" .. places,
-      "-luv -lssl -lcrypto")
-  end
-  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. places, "-luv")
+  return build_uv("calls_uv", "oom", "-DREFUSE_CALLS " .. table.concat(wrapped, " "))
+end
+
+-- The same with lwt.ssl. What OpenSSL itself asks for is not refused.
+local function build_ssl(name, source_name)
+  return build(name, source_name, "oom_uv", { "core", "uv", "ssl" },
+    " -DOOM_UV -DOOM_SSL -Isrc" .. libuv_places(), "-luv -lssl -lcrypto")
 end
 
 -- Runs it, and raises what it finds.
@@ -65,31 +77,49 @@ local function look(program, setting, arguments, seconds)
   if status ~= 0 or not output:find "%f[%d]0 failures\n" then error(output, 0) end
 end
 
--- Runs the script with every stride-th request refused; raises what it finds. Where it cannot,
--- it gives the reason.
+-- The programs are built with the address sanitizer, and for `make coverage`. A run under another
+-- sanitizer, or valgrind, has nothing to add.
+local function leave_out()
+  if os.getenv "LWT_UNDER" ~= "coverage" then skip.under "a program with a sanitizer of its own" end
+end
+
+-- Runs the script with every stride-th request refused; raises what it finds.
 function M.run(script, options, stride, setting, uv)
-  local under = os.getenv "LWT_UNDER"
-  if under and under ~= "coverage" then return end -- it has a sanitizer of its own
-  if under then stride = math.max(1, stride // 4) end -- faster without a sanitizer
+  leave_out()
+  if os.getenv "LWT_UNDER" then stride = math.max(1, stride // 4) end -- faster without a sanitizer
   local program, why
-  if uv then
-    local ssl = uv == "ssl"
-    program, why = build_uv(ssl and "oom_ssl" or "oom_uv", "oom", ssl)
+  if uv == "ssl" then
+    program, why = build_ssl("oom_ssl", "oom")
+  elseif uv then
+    program, why = build_uv("oom_uv", "oom")
   else
     program, why = build("oom", "oom", "oom", { "core" }, "", "")
   end
-  if not program then return "cannot build it here: " .. why end
-  look(program, setting, ("%s %s %d"):format(options, script, stride), 300)
+  if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
+  look(program, setting, ("%s %s %d"):format(options, script, stride), 900)
 end
 
--- Runs the operations whose name contains `name`, with a finalizer at every stride-th request;
--- those of lwt.ssl with a setting for them.
+-- Runs the script of the server with every stride-th call of libuv and the system refused.
+function M.run_calls(options, stride)
+  leave_out()
+  if os.getenv "LWT_UNDER" then stride = 1 end -- faster without a sanitizer
+  local program, why = build_calls()
+  if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
+  look(program, nil, ("%s spec/support/oom_io.lua %d"):format(options, stride), 900)
+end
+
+-- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
+-- With a setting: those of lwt.ssl.
 function M.run_finalizers(name, stride, setting)
-  local under = os.getenv "LWT_UNDER"
-  if under and under ~= "coverage" then return end
-  local program, why = build_uv(setting and "finalizer_ssl" or "finalizer", "finalizer", setting)
-  if not program then return "cannot build it here: " .. why end
-  look(program, setting, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 600)
+  leave_out()
+  local program, why
+  if setting then
+    program, why = build_ssl("finalizer_ssl", "finalizer")
+  else
+    program, why = build_uv("finalizer", "finalizer")
+  end
+  if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
+  look(program, setting, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 900)
 end
 
 return M

@@ -1,6 +1,6 @@
 -- How busted tells what happened: a line for each file as it ends, each failure in full at once
--- (a run that hangs or dies later has said it already), and the totals as the last line:
--- "N passed, N failed".
+-- (a run that hangs or dies later has said it already), what was skipped and why, and the totals as
+-- the last line: "N passed, N failed". LWT_SPEC_SLOW=0.5 names each spec that takes longer than half a second.
 
 local busted = require "busted"
 local base = require "busted.outputHandlers.base"
@@ -12,9 +12,12 @@ end
 
 return function(options)
   local handler = base()
-  local passed, failed, skipped = 0, 0, 0
+  local passed, failed = 0, 0
+  local skipped = {} -- how often, by reason
+  local reason -- of the spec that is being skipped
   local in_file -- the file that is running: { passed, failed, start }
   local last -- the spec that has run last: { name =, counted = whether it has passed so far }
+  local slow, began = tonumber(os.getenv "LWT_SPEC_SLOW") or math.huge, 0
 
   local function describe(formatted)
     local trace = formatted.element.trace or formatted.trace or {}
@@ -55,13 +58,29 @@ return function(options)
     return nil, true
   end
 
+  function handler.pending(_, _, message)
+    reason = tostring(message):gsub("^%S+:%d+: ", ""):gsub("%s+", " ")
+    return nil, true
+  end
+
+  function handler.test_start()
+    reason = nil
+    began = busted.monotime()
+    return nil, true
+  end
+
   function handler.test_end(element, _, status)
+    local seconds = busted.monotime() - began
+    if seconds > slow then
+      write(string.format("%.2f s  %s\n", seconds, handler.getFullName(element)))
+    end
     last = { name = handler.getFullName(element), counted = status == "success" }
     if status == "success" then
       passed = passed + 1
       if in_file then in_file.passed = in_file.passed + 1 end
     elseif status == "pending" then
-      skipped = skipped + 1
+      local why = reason or "it is not written yet"
+      skipped[why] = (skipped[why] or 0) + 1
       write("skipped ", handler.getFullName(element), "\n")
     end
     return nil, true
@@ -88,14 +107,19 @@ return function(options)
   end
 
   function handler.finish()
-    if skipped > 0 then write(string.format("%d skipped\n", skipped)) end
+    local reasons = {}
+    for why in pairs(skipped) do reasons[#reasons + 1] = why end
+    table.sort(reasons)
+    for _, why in ipairs(reasons) do write(string.format("%d skipped: %s\n", skipped[why], why)) end
     write(string.format("%d passed, %d failed\n", passed, failed))
     return nil, true
   end
 
   busted.subscribe({ "file", "start" }, handler.file_start)
   busted.subscribe({ "file", "end" }, handler.file_end)
+  busted.subscribe({ "test", "start" }, handler.test_start)
   busted.subscribe({ "test", "end" }, handler.test_end)
+  busted.subscribe({ "pending" }, handler.pending)
   busted.subscribe({ "failure" }, handler.failed)
   busted.subscribe({ "error" }, handler.raised)
   busted.subscribe({ "exit" }, handler.finish)

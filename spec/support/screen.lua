@@ -48,11 +48,12 @@ end
 
 -- ---- Cells ----------------------------------------------------------------------
 
-local BLANK = { char = " ", style = "" }
+-- `empty`: nobody has written the blank.
+local BLANK = { char = " ", style = "", empty = true }
 
 local function blank_row(columns, style)
   local row = {}
-  local cell = (style or "") == "" and BLANK or { char = " ", style = style }
+  local cell = (style or "") == "" and BLANK or { char = " ", style = style, empty = true }
   for x = 1, columns do row[x] = cell end
   return row
 end
@@ -116,7 +117,7 @@ local function erase(s, y, from, to)
   local style = erased_style(s)
   for x = from, math.min(to, s.columns) do
     clear_halves(row, x, s.columns)
-    row[x] = { char = " ", style = style }
+    row[x] = { char = " ", style = style, empty = true }
   end
   if to >= s.columns then s.soft[y] = nil end
 end
@@ -270,7 +271,7 @@ end
 local function insert_cells(s, n)
   local row = s.cells[s.y]
   for _ = 1, math.min(n, s.columns) do
-    table.insert(row, s.x, { char = " ", style = erased_style(s) })
+    table.insert(row, s.x, { char = " ", style = erased_style(s), empty = true })
     row[s.columns + 1] = nil
   end
 end
@@ -279,7 +280,7 @@ local function delete_cells(s, n)
   local row = s.cells[s.y]
   for _ = 1, math.min(n, s.columns) do
     table.remove(row, s.x)
-    row[s.columns] = { char = " ", style = erased_style(s) }
+    row[s.columns] = { char = " ", style = erased_style(s), empty = true }
   end
 end
 
@@ -440,14 +441,24 @@ function Screen:feed(bytes)
   return self
 end
 
--- Another size, as xterm does it: rows are cut or filled, and not wrapped anew.
+local function is_empty(row)
+  for _, cell in ipairs(row) do
+    if not cell.empty then return false end
+  end
+  return true
+end
+
+-- Another size: rows are cut or filled, and not wrapped anew; where there are fewer, empty ones at the
+-- bottom go first, and then those at the top. Of a wide character that is cut the whole stays, in one column.
 function Screen:resize(columns, rows)
   while self.height > rows do
-    if self.y < self.height then
+    if self.y < self.height and is_empty(self.cells[self.height]) then
       self.cells[self.height] = nil
     else
+      self.scrolled[#self.scrolled + 1] = self:row(1)
       table.remove(self.cells, 1)
-      self.y = self.y - 1
+      for y = 1, self.height do self.soft[y] = self.soft[y + 1] end
+      self.y = math.max(1, self.y - 1)
     end
     self.height = self.height - 1
   end
@@ -459,7 +470,6 @@ function Screen:resize(columns, rows)
     local row = self.cells[y]
     for x = columns + 1, self.columns do row[x] = nil end
     for x = self.columns + 1, columns do row[x] = BLANK end
-    if row[columns].char ~= "" and width(utf8.codepoint(row[columns].char)) == 2 then row[columns] = BLANK end
   end
   self.columns, self.top, self.bottom = columns, 1, rows
   move(self, self.x, self.y)

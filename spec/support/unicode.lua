@@ -1,5 +1,7 @@
 -- Unicode's own data, from Debian's package unicode-data, which `make test` installs on Debian.
 
+local skip = require "spec.support.skip"
+
 local M = {}
 
 M.dir = "/usr/share/unicode/"
@@ -12,12 +14,16 @@ end
 
 M.there = exists(M.dir .. "UnicodeData.txt")
 
--- `it` where the data is there, otherwise a spec that says it was left out. (Under a sanitizer, where
--- a hundred thousand cases take minutes and say nothing that the other specs do not, it is, too.)
-function M.it(it, pending)
-  local why = not M.there and "there is no " .. M.dir .. ", Debian's unicode-data"
-    or os.getenv "LWT_UNDER" and "once is enough"
-  return why and function(name) return pending(("%s (left out: %s)"):format(name, why)) end or it
+-- `it` for a spec that needs the data. (Under a sanitizer a hundred thousand cases take minutes, and
+-- say nothing that the other specs do not.)
+function M.it(it)
+  return function(name, f)
+    it(name, function()
+      skip.under "all of Unicode, once is enough"
+      if not M.there then skip.missing(M.dir .. " (Debian's unicode-data)") end
+      f()
+    end)
+  end
 end
 
 -- The lines of a file without comments, which may be packed.

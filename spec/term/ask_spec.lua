@@ -58,6 +58,42 @@ describe("confirm", function()
     on:finish()
   end)
 
+  it("stays below what other tasks print, however long it is", function()
+    local on <close> = run([[
+      lwt.async(function()
+        lwt.await(lwt.sleep(0.05))
+        print "meanwhile"
+        term.printlc "and more"
+      end)
+      local question = { "Two lines,\n", term.bold, ("or many "):rep(20), term.reset, "?" }
+      print("answer", await(term.confirm(question)))
+    ]])
+    on:expect "and more"
+    on:wait(function() return on.screen:everything()[4]:find "^or many" end, "the question below")
+    on:type "n"
+    on:expect "answer\tfalse"
+    on:finish()
+    assert.equal(on.before, on:state())
+    local rows = on.screen:everything()
+    assert.same({ "meanwhile", "and more", "Two lines," }, { table.unpack(rows, 1, 3) })
+    assert.equal(("or many "):rep(20) .. "? [y/n] no", (table.concat(rows, " ", 4, #rows - 1)
+      :gsub(" +", " ")))
+  end)
+
+  it("fits on any terminal", function()
+    for _, columns in ipairs { 1, 2, 17, 18 } do
+      local answer = lwt.run(function()
+        local r, w = lio.pipe()
+        local screen = lio.make { write = function(text) return #text end }
+        local t = term.open(r, screen, { tty = true, columns = columns, env = { TERM = "xterm" } })
+        local p = t:confirm "Really?\nThis one?"
+        w:write("y"):await()
+        return p:await()
+      end)
+      assert.is_true(answer)
+    end
+  end)
+
   it("is interrupted by Ctrl-C, which gives the terminal back", function()
     local on <close> = run(code:format "nil")
     on:expect "[y/n] "

@@ -72,6 +72,49 @@ describe("a program that reads lines", function()
     ends(on, "exited", 0)
   end)
 
+  it("has a loop ended by Ctrl-C which began below the line", function()
+    local on <close> = program [[
+      lwt.run(function()
+        local line = read_line.start "> "
+        line:insert "abc"
+        await(lwt.sleep(0.01))
+        print("over", pcall(await, lwt.spawn(function()
+          await(lwt.sleep(0.1))
+          io.stderr:write "looping\n"
+          while true do end
+        end)))
+        print(await(line:result()))
+      end)]]
+    on:expect "looping"
+    on:type "\3"
+    on:expect "over\tfalse\tinterrupted"
+    shows(on, "looping|over    false   interrupted|> abc")
+    on:type "d\r"
+    ends(on, "exited", 0)
+    assert.is_truthy(rows(on):find("> abcd|abcd", 1, true))
+  end)
+
+  it("is ended by the third Ctrl-C when nothing else can be", function()
+    local on <close> = program [[
+      lwt.run(function()
+        local line = read_line.start "> "
+        await(lwt.sleep(0.1))
+        io.stderr:write "looping\n"
+        while true do end
+      end)]]
+    on:expect "looping"
+    local how
+    on:wait(function()
+      on:type "\3"
+      on:pump(300)
+      how = how or pty.wait(on.pid)
+      return how
+    end, "its end")
+    assert.equal("signaled", how)
+    assert.equal(on.before, on:state())
+    on.over = true
+  end)
+
   it("keeps what is typed ahead, and leaves the terminal cooked between lines", function()
     local on <close> = program [[
       lwt.run(function()

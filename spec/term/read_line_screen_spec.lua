@@ -100,13 +100,34 @@ describe("the screen of a line that is edited", function()
     assert.is_truthy(all:find("> " .. ("1234567890"):rep(6), 1, true))
   end))
 
+  it("has the same rows however they are asked for", function()
+    local layout = require "lwt.read_line.layout"
+    local parts = { "\n", "\n\n", "abc", ("x"):rep(8), ("y"):rep(10), ("z"):rep(25), "日", "e\u{301}", "\t", "\1",
+      " ", "👍🏽" }
+    math.randomseed(7)
+    for round = 1, 200 do
+      local text = {}
+      for i = 1, math.random(60) do text[i] = parts[math.random(#parts)] end
+      local function new()
+        local list = layout.new()
+        list:update { width = 2 + round % 12, prompt = { { "> ", "" } }, continuation = { { "  ", "" } }, hint = "",
+          text = table.concat(text) }
+        return list
+      end
+      local one, all = new(), new()
+      local count = all:count() -- from the beginning to the end, without looking at any
+      for i = 1, count do
+        local a, b = one:row(i), all:row(i)
+        assert.same({ a.t, a.o, a.from, a.stop, a.soft }, { b.t, b.o, b.from, b.stop, b.soft })
+      end
+      assert.is_nil(one:row(count + 1))
+    end
+  end)
+
   it("is drawn anew when the size changes", test.async(function()
     local on <close> = line.start({ columns = 20 }, { prompt = "> " })
     on:type "hello world"
-    on.screen:resize(30, 24)
-    on.columns = 30
-    on.term:set_size(30, 24)
-    on:settle()
+    on:resize(30, 24)
     assert.equal("> hello world", rows(on))
     assert.is_nil(on:same())
   end))

@@ -89,12 +89,12 @@ describe("styles", function()
     for i, case in ipairs {
       { function() term.fg "bleu" end, "bad argument #1 to 'fg' (no colour is called 'bleu')" },
       { function() term.bg(256) end, "bad argument #1 to 'bg' (must be at most 255, got 256)" },
-      { function() term.fg(1, 2) end, "bad argument #3 to 'fg' (integer expected, got no value)" },
+      { function() term.fg(1, 2) end, "bad argument #3 to 'fg' (integer expected, got nil)" },
       { function() term.link "a\nb" end, "bad argument #1 to 'link' (a byte that no address may have)" },
       { function() term.print { true } end, "bad argument #1 to 'print' (text or style expected, got boolean)" },
       { function() term.stdout:printlc({}, print) end,
         "bad argument #1 to 'printlc' (text or style expected, got function)" },
-      { function() term.strip(nil) end, "bad argument #1 to 'strip' (string expected, got no value)" },
+      { function() term.strip(nil) end, "bad argument #1 to 'strip' (string expected, got nil)" },
       { function() term.width(1) end, "bad argument #1 to 'width' (string expected, got number)" },
     } do
       local ok, err = pcall(case[1])

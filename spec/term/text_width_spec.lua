@@ -67,7 +67,7 @@ describe("text.width", function()
     end
   end)
 
-  unicode.it(it, pending)("is what Unicode says of wide and ambiguous characters", function()
+  unicode.it(it)("is what Unicode says of wide and ambiguous characters", function()
     local none = { Mn = true, Me = true, Cf = true, Mc = true, Cn = true, Cs = true }
     local category = {}
     for _, line in ipairs(unicode.lines("UnicodeData.txt")) do

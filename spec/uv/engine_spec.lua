@@ -2,6 +2,8 @@ local lwt = require "lwt"
 local engine = require "lwt.engine"
 local net = require "lwt.net"
 local expect = require "spec.support.expect"
+local libuv_places = require "spec.support.build".libuv_places
+local skip = require "spec.support.skip"
 local task = expect.task
 local await = lwt.await
 
@@ -182,18 +184,18 @@ end)
 
 describe("a loop of somebody else", function()
   local build = os.getenv("LWT_BUILD") or "build"
-  local built
 
   setup(function()
-    local command = ("%s -std=gnu11 -shared -fPIC -I%s spec/support/loop.c -o %s/loop.so -luv 2>&1"):format(
-      os.getenv("CC") or "cc", os.getenv("LUA_INCDIR") or "/usr/include/lua5.4", build)
-    built = os.getenv("LWT_UNDER") ~= "asan" and os.execute(command)
+    if os.getenv "LWT_UNDER" == "asan" then return end
+    local command = ("%s -std=gnu11 -shared -fPIC -I%s spec/support/loop.c -o %s/loop.so%s -luv 2>&1"):format(
+      os.getenv("CC") or "cc", os.getenv("LUA_INCDIR") or "/usr/include/lua5.4", build, libuv_places())
+    assert(os.execute(command))
   end)
   teardown(function() os.remove(build .. "/loop.so") end)
 
   local function on(name, code, expected)
     it(name, function()
-      if not built then return pending("cannot build spec/support/loop.c here") end
+      if os.getenv "LWT_UNDER" == "asan" then skip.under "a module without the sanitizer" end
       local out = lua(([[
         package.cpath = %q .. "/?.so;" .. package.cpath
         local loop = require "loop"
@@ -302,9 +304,8 @@ describe("the end of a state", function()
   end)
 
   it("leaks nothing, says valgrind", function()
-    if os.getenv("LWT_UNDER") == "asan" or not os.execute("command -v valgrind >/dev/null 2>&1") then
-      return pending("no valgrind here")
-    end
+    if os.getenv "LWT_UNDER" == "asan" then skip.under "valgrind, which runs no sanitizer" end
+    skip.needs "valgrind"
     local out = lua((script:gsub("EXIT_CODE", "0")), "valgrind -q --leak-check=full "
       .. "--show-leak-kinds=definite,indirect,possible --error-exitcode=9 "
       .. "--suppressions=scripts/valgrind.supp")

@@ -6,13 +6,12 @@ local refusing = require "spec.support.refusing"
 
 describe("a finalizer in the middle", function()
   local function try(family)
-    local why = refusing.run_finalizers(family, core.count(97, 1))
-    if why then pending(why) end
+    refusing.run_finalizers(family, core.count(97, 1))
   end
 
   for _, family in ipairs {
     "promises", "tasks", "scopes", "pool", "mvar", "streams", "react", "timers", "storage", "loop", -- _core
-    "tcp", "unix", "pair", "udp", "dns", "poll", -- _net
+    "tcp", "unix", "pair", "udp", "dns", "poll", -- _net_calls, _net_talks
     "bytes", "channels", "files", "watch", -- _io
     "process", "signal", -- _io and _process
     "messages", "detach", -- _thread

@@ -5,9 +5,9 @@ local lwt = require "lwt"
 local net = require "lwt.net"
 local process = require "lwt.process"
 local shell = require "spec.support.shell"
+local skip = require "spec.support.skip"
 
 local await = lwt.await
-local has_script = os.execute "command -v script >/dev/null 2>&1"
 
 local preamble = [[
 local lwt, net, process = require "lwt", require "lwt.net", require "lwt.process"
@@ -69,7 +69,7 @@ local ways = {
 describe("a terminal's mode", function()
   for way, code in pairs(ways) do
     it("is put back at " .. way, function()
-      if not has_script then return pending "no `script` to make a terminal" end
+      skip.needs "script"
       assert.is_truthy(mode_is_back_after(code):find("mode is back", 1, true))
     end)
   end
@@ -98,7 +98,7 @@ describe("a standard descriptor", function()
   end)
 
   it("waits when it is a terminal that was opened here", function()
-    if not has_script then return pending "no `script` to make a terminal" end
+    skip.needs "script"
     shell.write(dir .. "/tty.lua", preamble .. [[
       lwt.run(function()
         local tty = net.tty(1)

@@ -1,5 +1,5 @@
-/* capi.c: what lwt.h promises. Each function here is the table's entry of that name;
-** the text is in the header. Once the context has ended, those that may raise do, and the
+/* capi.c: the functions of lwt.h. Each is the entry of the table that has its name, and is
+** documented in the header. Once the context has ended, those that may raise do, and the
 ** others do nothing. */
 #include <string.h>
 
@@ -323,6 +323,19 @@ static void engine_set(const lwt_api *api, const lwt_engine *e, void *data) {
   lwt_loop_set_engine(api->context, e, data, 0);
 }
 
+static void engine_use(const lwt_api *api, const lwt_engine *e, void *data) {
+  if (api->context->ended) return;
+  lwt_loop_set_engine(api->context, e, data, api->context->is_virtual);
+  api->context->engine_full = e != NULL;
+}
+
+static const lwt_engine *engine_get(const lwt_api *api, void **data, int *full) {
+  const lwt_context *c = api->context;
+  *data = c->engine_data;
+  *full = c->engine_full;
+  return c->ended ? NULL : c->engine;
+}
+
 static double now(const lwt_api *api) {
   return lwt_timer_now(api->context);
 }
@@ -374,6 +387,10 @@ void lwt_capi_open(lua_State *L, lwt_context *c) {
   a->raise_reported = raise_reported;
   a->wait_resumed = wait_resumed;
   a->state_closing = state_closing;
+  a->engine_use = engine_use;
+  a->engine_get = engine_get;
+  a->due = lwt_loop_due;
+  a->step_within = lwt_loop_step_within;
   lua_pushlightuserdata(L, a);
   lua_setfield(L, REG, LWT_REGISTRY_KEY);
 }

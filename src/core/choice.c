@@ -1,6 +1,6 @@
 /* choice.c: the first of several promises: choose, pick and their kin.
 **
-** Each is over (F_DONE) with the first input; they withdraw from the others. pick and npick
+** Each is resolved by the first of its inputs that is (F_DONE), and withdraws from the others. pick and npick
 ** first have the others cancelled, one after another: they keep the outcome in U_FN2 and put
 ** themselves on the work stack below what each cancel owes (n: how many have been seen to). */
 #include "several.h"

@@ -153,9 +153,12 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_mvar_direct_open(L, c);
   lwt_engine_open(L, c);
   lwt_capi_open(L, c);
+  lwt_owed_open(L, c);
   set_methods(L, c, mod);
   lua_pushliteral(L, LWT_VERSION);
   lua_setfield(L, mod, "version");
+  lua_pushliteral(L, LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE);
+  lua_setfield(L, mod, "lua"); /* the one it was built with */
   lua_settop(L, mod);
   return 1;
 }

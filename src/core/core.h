@@ -145,7 +145,8 @@ enum {
   TF_SHIELDED = 2048,  /* the await under way counts in shield */
   TF_CHILD = 4096,     /* of a scope */
   TF_DUE = 8192,       /* counts in c->dues */
-  TF_ANCHORED = 16384  /* the slot's anchor is the task */
+  TF_ANCHORED = 16384, /* the slot's anchor is the task */
+  TF_TRACED = 32768 /* the last error that came up in it is remembered with its trace */
 };
 
 /* How a task waits without a promise. */
@@ -254,6 +255,7 @@ struct lwt_context {
   uint64_t pause_head, pause_tail; /* of r_pauses */
   lwt_idle *idle, *idle_now;       /* what waits for its turn, and what has it */
   lwt_idle **idle_end;             /* the end of idle, when that is not empty */
+  lwt_idle owed;                   /* owed.c: has its turn while something is owed */
   uint8_t running, interrupted, shuffling;
   uint8_t may_run; /* run waits: the tasks that an event wakes may run right after it */
   uint32_t woken;  /* in this wait: how many of them */
@@ -279,10 +281,12 @@ struct lwt_context {
   uint8_t is_virtual;
   const lwt_engine *engine;
   void *engine_data;
+  uint8_t engine_full; /* it has all that lwt_engine has in 1.4 */
 
   /* Cancelling (cancel.c). */
   uint64_t epoch, calls,
-      walk_calls; /* calls: of callbacks, ever; when the last walk was */
+      walk_calls,  /* calls: of callbacks, ever; when the last walk was */
+      trace_calls; /* when r_trace was made */
   frame *frames;
   size_t nframes, frames_size;
 
@@ -294,7 +298,7 @@ struct lwt_context {
       r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
       r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
       r_run_end, r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt,
-      r_mvar_pause, r_show, r_unview, r_stored, r_due, r_refused;
+      r_mvar_pause, r_show, r_unview, r_stored, r_due, r_refused, r_owed;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -390,6 +394,8 @@ API void lwt_tell_open(lua_State *L, lwt_context *c);
 API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
                                  const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
+/* owed.c */
+API void lwt_owed_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c, choice.c: one and many. */
 API void lwt_compose_open(lua_State *L, lwt_context *c);
@@ -536,11 +542,15 @@ API void lwt_loop_open(lua_State *L, lwt_context *c);
 /* run.c */
 API int lwt_loop_step(const lwt_api *api, lua_State *L, double budget, double *wait);
 API int lwt_loop_run(const lwt_api *api, lua_State *L);
+API double lwt_loop_due(const lwt_api *api);
+API void lwt_loop_step_within(const lwt_api *api, lua_State *L, double budget);
 API void lwt_run_open(lua_State *L, lwt_context *c);
 
 /* trace.c */
 API void lwt_trace_where(lua_State *L, lua_State *co, int level);
 API void lwt_trace_earlier(lua_State *L, lwt_context *c, int src);
+API void lwt_trace_last(lua_State *L, lwt_context *c, int idx, promise *p);
+API void lwt_trace_recall(lua_State *L, lwt_context *c, task *t);
 API void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx);
 API void lwt_trace_resumed(lua_State *L, lwt_context *c, int err, int as);
 API int lwt_trace_raise(lua_State *L, lwt_context *c);

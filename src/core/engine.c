@@ -63,9 +63,12 @@ static int lua_engine_fd(void *data) {
   return (void)data, -1;
 }
 
-static const lwt_engine lua_engine = {"lua",           lua_engine_now,
-                                      lua_engine_wait, lua_engine_alive,
-                                      lua_engine_wake, lua_engine_fd};
+static const lwt_engine lua_engine = {.name = "lua",
+                                      .now = lua_engine_now,
+                                      .wait = lua_engine_wait,
+                                      .alive = lua_engine_alive,
+                                      .wake = lua_engine_wake,
+                                      .fd = lua_engine_fd};
 
 /* From now on time and events come from this engine (NULL: none), or time is virtual
 ** over it. What is pending stays as far away as it was, whatever the new clock says. */
@@ -74,10 +77,18 @@ void lwt_loop_set_engine(lwt_context *c, const lwt_engine *e, void *data,
   double was = lwt_timer_now(c);
   c->engine = e;
   c->engine_data = data;
+  c->engine_full = 0;
   if (is_virtual && !c->is_virtual)
     c->virtual_now = 0; /* a round start keeps sums exact */
   c->is_virtual = (uint8_t)is_virtual;
   lwt_timer_shift(c, lwt_timer_now(c) - was);
+}
+
+/* The same engine, with or without virtual time over it. */
+static void change_clock(lwt_context *c, int is_virtual) {
+  uint8_t full = c->engine_full;
+  lwt_loop_set_engine(c, c->engine, c->engine_data, is_virtual);
+  c->engine_full = full;
 }
 
 /* core.set_engine(x): "virtual": virtual time over the engine in use; "real": back;
@@ -99,9 +110,9 @@ static int l_set_engine(lua_State *L) {
   } else {
     s = luaL_checkstring(L, 1);
     if (strcmp(s, "virtual") == 0) {
-      lwt_loop_set_engine(c, c->engine, c->engine_data, 1);
+      change_clock(c, 1);
     } else if (strcmp(s, "real") == 0) {
-      lwt_loop_set_engine(c, c->engine, c->engine_data, 0);
+      change_clock(c, 0);
     } else if (strcmp(s, "none") == 0) {
       lwt_loop_set_engine(c, NULL, NULL, 0);
     } else {

@@ -1,5 +1,5 @@
-/* inspect.c: finding out: what every task is waiting for, turns that take too long,
-** what was left open, and whether everything holds. */
+/* inspect.c: inspection: what every task waits for, turns that take too long, what was left
+** open, and a check of what must always hold (core.check). */
 #include <stdio.h>
 #include <string.h>
 
@@ -131,38 +131,71 @@ static int l_tasks(lua_State *L) {
   return 1;
 }
 
+#define WAITING 50 /* lines, at most */
+
+/* Pushes the line of the i-th task of the list at 1. */
+static void push_waiting(lua_State *L, lua_Integer i) {
+  const char *name, *on, *where;
+  lua_rawgeti(L, 1, i);
+  lua_getfield(L, -1, "name");
+  lua_getfield(L, -2, "waiting_on");
+  lua_getfield(L, -3, "where");
+  name = lua_tostring(L, -3);
+  on = lua_tostring(L, -2);
+  where = lua_tostring(L, -1);
+  if (name != NULL)
+    lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", name, on ? on : "its turn",
+                    where);
+  else
+    lua_pushfstring(L, "\n\ta task waits for %s at %s", on ? on : "its turn", where);
+  lua_replace(L, -5);
+  lua_pop(L, 3);
+}
+
+/* waiting(list of tasks): a line for each, one for those that wait alike. */
+static int l_waiting(lua_State *L) {
+  luaL_Buffer b;
+  lua_Integer i, n = (lua_Integer)lua_rawlen(L, 1), lines = 0;
+  lua_settop(L, 1);
+  lua_newtable(L); /* the lines */
+  lua_newtable(L); /* how many have that line */
+  for (i = 1; i <= n; i++) {
+    push_waiting(L, i);
+    lua_pushvalue(L, 4);
+    if (lua_rawget(L, 3) == LUA_TNIL) {
+      lua_pushvalue(L, 4);
+      lua_rawseti(L, 2, ++lines);
+    }
+    lua_pushinteger(L, lua_tointeger(L, 5) + 1);
+    lua_replace(L, 5);
+    lua_rawset(L, 3);
+  }
+  luaL_buffinit(L, &b);
+  for (i = 1; i <= lines && i <= WAITING; i++) {
+    lua_Integer count;
+    lua_rawgeti(L, 2, i);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, 3);
+    count = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    if (count > 1) {
+      lua_pushfstring(L, "%s (%I tasks)", lua_tostring(L, -1), (LUAI_UACINT)count);
+      lua_remove(L, -2);
+    }
+    luaL_addvalue(&b);
+  }
+  if (lines > WAITING) luaL_addstring(&b, "\n\t...");
+  luaL_pushresult(&b);
+  return 1;
+}
+
 /* Pushes "\n\ttask 'x' waits for … at file:line" of every waiting task. */
 void lwt_trace_waiting(lua_State *L, lwt_context *c) {
-  luaL_Buffer b;
-  lua_Integer i, n;
-  int top = lua_gettop(L);
+  lua_pushcfunction(L, l_waiting);
   pushreg(L, c->r_self);
   lua_pushcclosure(L, l_tasks, 1);
   lua_call(L, 0, 1);
-  n = (lua_Integer)lua_rawlen(L, top + 1);
-  luaL_buffinit(L, &b);
-  for (i = 1; i <= n && i <= 50; i++) {
-    const char *name, *on, *where;
-    lua_rawgeti(L, top + 1, i);
-    lua_getfield(L, -1, "name");
-    lua_getfield(L, -2, "waiting_on");
-    lua_getfield(L, -3, "where");
-    name = lua_tostring(L, -3);
-    on = lua_tostring(L, -2);
-    where = lua_tostring(L, -1);
-    if (name != NULL)
-      lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", name, on ? on : "its turn",
-                      where);
-    else
-      lua_pushfstring(L, "\n\ta task waits for %s at %s", on ? on : "its turn", where);
-    lua_insert(L, -5);
-    lua_pop(L, 4);
-    luaL_addvalue(&b);
-  }
-  if (n > 50) luaL_addstring(&b, "\n\t...");
-  luaL_pushresult(&b);
-  lua_replace(L, top + 1);
-  lua_settop(L, top + 1);
+  lua_call(L, 1, 1);
 }
 
 /*---

@@ -1,8 +1,9 @@
-/* letgo.c: promises that were cancelled in vain, which are kept only by who wants them.
+/* letgo.c: promises that were cancelled where nothing could be cancelled: only those who use them
+** keep them alive from then on.
 **
-** A pick's loser `stop:map(f)`, what a cancelled task awaited: where nothing could be
-** cancelled they go on waiting, for a promise that may stay pending as long as the program
-** runs. They must leave no trace there when they are dropped. So a promise that merely follows
+** Examples are a pick's loser `stop:map(f)`, and what a cancelled task awaited. They go on waiting
+** for a promise that may stay pending as long as the program runs, and must leave no trace there
+** when they are dropped. So a promise that merely follows
 ** from others, and for which nobody waits, is let go (F_LET_GO): among the waiters of its
 ** inputs a shell (K_WEAK) takes its place, which does not keep it alive. Whoever holds it sees
 ** no difference, and as soon as somebody waits for it again, the shell does keep it.

@@ -1,9 +1,8 @@
 /* loop.c: the scheduler: the ready queue, turns, and where errors that nobody catches go.
 ** What drives the turns, run and step: run.c.
 **
-** A turn: what wants a word before waiting (idle), outside events for as long as
-** nothing else is to be done, the timers that are due, then what was paused, then
-** everything that is ready. Tasks made ready in a turn run in the same turn, up to a
+** A turn calls the idle hooks, waits for outside events as long as nothing else is to be done,
+** and then runs the timers that are due, what was paused, and everything that is ready. Tasks made ready in a turn run in the same turn, up to a
 ** limit, so that tasks that wake one another cannot keep the events out; yield and
 ** pause wait for the next turn. */
 #include <stdlib.h>
@@ -171,7 +170,8 @@ static int wait_for_events(lwt_context *c, int may_wait) {
     }
   }
   if (seconds == 0 && c->engine == NULL) return 1;
-  c->may_run = (uint8_t)(may_wait && !c->is_virtual && !c->shuffling && c->stall <= 0);
+  c->may_run = (uint8_t)(may_wait && !c->is_virtual && !c->shuffling && c->stall <= 0 &&
+                         !(c->engine_full && c->engine->nests));
   c->woken = 0;
   lwt_loop_engine_wait(c, seconds);
   c->may_run = 0;

@@ -1,4 +1,4 @@
-/* loop.h: a turn of the loop, for loop.c, and for run.c, which drives it. */
+/* loop.h: a turn of the loop, for loop.c, and for run.c and nested.c, which drive it. */
 #ifndef LWT_LOOP_H
 #define LWT_LOOP_H
 
@@ -6,6 +6,9 @@
 
 API int lwt_loop_turn(lua_State *L, lwt_context *c, int may_wait, double deadline);
 API void lwt_loop_engine_wait(lwt_context *c, double seconds);
+API double lwt_loop_next(lwt_context *c);
+API double lwt_loop_engine_due(const lwt_context *c);
+API int lwt_loop_in_finalizer(lua_State *L);
 
 static inline int lwt_loop_has_ready(const lwt_context *c) {
   return c->ready.count > 0 || c->paused.count > 0;

@@ -73,6 +73,7 @@ static int run_body(lua_State *L) {
     n = lwt_promise_push_values(L, 1, p);
     return n;
   }
+  if (p->state == S_REJECTED) lwt_trace_last(L, c, 1, p);
   if (c->interrupted && (p->state == S_PENDING || p->flags & F_CANCELED))
     pushreg(L, c->r_interrupted);
   else
@@ -93,7 +94,7 @@ static int run_end(lua_State *L) {
 /* ---- Where it may run ---------------------------------------------------------------------- */
 
 /* Is a finalizer running? It may have come in the middle of anything. */
-static int in_finalizer(lua_State *L) {
+int lwt_loop_in_finalizer(lua_State *L) {
   lua_Debug ar;
   int level;
   if (lua_gc(L, LUA_GCCOUNT) < 0) return 1;      /* since Lua 5.4.4 */
@@ -112,7 +113,9 @@ static const char *busy(lua_State *L, const lwt_context *c) {
   if (c->running || c->current != NULL) return "from inside it";
   if (c->nest > 0 || c->callbacks > 0 || c->immediate > 0 || c->entered > 0)
     return "from inside it (in a callback)";
-  return in_finalizer(L) ? "from a finalizer" : NULL;
+  if (lwt_loop_in_finalizer(L)) return "from a finalizer";
+  if (c->engine == NULL || !c->engine_full || c->engine->busy == NULL) return NULL;
+  return c->engine->busy(c->engine_data);
 }
 
 static void check_idle(lua_State *L, lwt_context *c, const char *what) {
@@ -186,7 +189,8 @@ static int step_body(lua_State *L) {
   lwt_loop_turn(L, c, 0, budget > 0 ? c->engine_now + budget : 0);
   /* A host may go to sleep on the engine's descriptor now, which knows only what the engine
   ** was told when it last looked: it has to see what the tasks have just begun. */
-  if (!lwt_loop_has_ready(c) && c->idle == NULL && lwt_loop_engine_alive(c) != LWT_IDLE)
+  if (!lwt_loop_has_ready(c) && c->idle == NULL && lwt_loop_engine_alive(c) != LWT_IDLE &&
+      (!c->engine_full || c->engine->due == NULL || lwt_loop_engine_due(c) == 0))
     lwt_loop_engine_wait(c, 0);
   return 0;
 }
@@ -202,14 +206,7 @@ static int step(lua_State *L, lwt_context *c, double budget, double *wait) {
   c->running = 0;
   if (status != LUA_OK) lua_error(L);
   lwt_loop_raise_reported(L, c);
-  if (lwt_loop_has_ready(c) || c->idle != NULL)
-    *wait = 0;
-  else if (c->ntimers > 0) {
-    *wait = c->heap[0].when - lwt_timer_now(c);
-    if (*wait < 0) *wait = 0;
-  } else {
-    *wait = -1;
-  }
+  *wait = lwt_loop_next(c);
   return lwt_loop_has_ready(c) || c->idle != NULL || c->ntimers > 0 ||
          lwt_loop_engine_alive(c) != LWT_IDLE;
 }

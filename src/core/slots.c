@@ -88,6 +88,7 @@ static void more_slots(lua_State *L, lwt_context *c) {
 
 /* Takes a slot and pushes its thread. */
 uint32_t lwt_slot_take(lua_State *L, lwt_context *c) {
+  lua_Debug ar;
   uint32_t s;
   for (;;) {
     lua_State *co;
@@ -95,9 +96,13 @@ uint32_t lwt_slot_take(lua_State *L, lwt_context *c) {
     if (c->free_slot == NO_SLOT) more_slots(L, c);
     s = c->free_slot;
     if (c->slots[s].co != NULL) {
-      lwt_slot_push(L, c, s);
       c->idle_threads--;
-      break;
+      if (!lua_getstack(c->slots[s].co, 0, &ar)) {
+        lwt_slot_push(L, c, s);
+        break;
+      }
+      c->slots[s].co = NULL; /* somebody has got hold of it, and is calling us from it */
+      lwt_slot_unanchor(L, c, s);
     }
     co = lua_newthread(L);
     s = c->free_slot; /* a finalizer may have taken the one we saw */

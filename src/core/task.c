@@ -103,6 +103,7 @@ static inline int main_done(lua_State *co, lwt_context *c, task *t, int status) 
     lwt_promise_collapse(co, n);
   } else {
     t->flags |= TF_FAILED;
+    lwt_trace_recall(co, c, t);
     t->p.n = (uint32_t)lwt_resolve_wrap_error(co, c);
   }
   return 1;

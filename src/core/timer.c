@@ -3,8 +3,9 @@
 ** The heap (C memory) orders timers by deadline, then by creation. A timer's number
 ** (its id) finds its promise in r_timers and its place in the heap in position[],
 ** so that a cancelled one leaves at once. A task that sleeps without a promise (lwt.direct's
-** sleep) has no number: its slot stands for it, and its place is in naps[]. The clock is the engine's, or virtual:
-** then it stands still while anything can run and jumps to the next deadline. */
+** sleep) has no number: its slot stands for it, and its place is in naps[].
+**
+** The clock is the engine's, or virtual: then it stands still while anything can run and jumps to the next deadline. */
 #include <stdlib.h>
 #include <time.h>
 

@@ -1,8 +1,8 @@
 /* trace.c: where an error was raised and through which awaits it came.
 **
 ** A trace is a string, or {string, the trace of what was awaited} so that an error that
-** passes many awaits costs each of them the same; lwt_trace_render makes a string of it. It is made by the message handler of every function that lwt calls,
-** when an error is raised and before its stack is gone. The rejected promise keeps it
+** passes many awaits costs each of them the same; lwt_trace_render makes a string of it. It is
+** made by the message handler of every function that lwt calls, when an error is raised and before its stack is gone. The rejected promise keeps it
 ** beside the error; a promise that takes the rejection over takes the trace along. A
 ** task that is told of it at an await remembers the promise (r_causes), and if the
 ** same error ends it, its own trace goes on with that promise's. */
@@ -147,6 +147,17 @@ static int is_sentinel(lua_State *L, lwt_context *c, int idx) {
   return is;
 }
 
+/* Is the error at 1 a cancel that nobody will report? Tasks end by it all the time. What ends the
+** task that `run` waits for is told to whoever started the program. */
+static int is_quiet(lua_State *L, lwt_context *c) {
+  int quiet;
+  if (lua_topointer(L, 1) != c->canceled) return 0;
+  pushreg(L, c->r_main);
+  quiet = c->current == NULL || lua_touserdata(L, -1) != (void *)c->current;
+  lua_pop(L, 1);
+  return quiet;
+}
+
 /* Pushes the trace that the rejected promise at idx keeps, or nil. */
 void lwt_trace_push(lua_State *L, int idx, promise *p) {
   if (p->state == S_REJECTED && p->flags & F_WRAPPED) {
@@ -216,6 +227,13 @@ static void remember(lua_State *L, lwt_context *c, int err) { /* the trace is on
   lua_pop(L, 1);
 }
 
+/* Notes in the running task whether the error that has come up in it is remembered. */
+static void set_traced(lwt_context *c, int traced) {
+  task *t = c->callbacks == 0 ? c->current : NULL;
+  if (t == NULL) return;
+  t->flags = (uint16_t)(traced ? t->flags | TF_TRACED : t->flags & ~TF_TRACED);
+}
+
 /* Has core.raise brought the error at 1? Then what was remembered of it is its trace. */
 static int raised_again(lua_State *L, lwt_context *c) {
   int same;
@@ -231,6 +249,8 @@ static int raised_again(lua_State *L, lwt_context *c) {
   if (lua_type(L, 2) == LUA_TSTRING) {
     setreg(L, c->r_trace);
     c->has_trace = 1;
+    c->trace_calls = c->calls;
+    set_traced(c, 1);
   }
   lua_settop(L, 1);
   return c->has_trace;
@@ -262,6 +282,19 @@ static void push_resumed(lua_State *L, lwt_context *c) {
     lua_pushnil(L);
 }
 
+/* A sentinel is one value for all who fail with it, and what is remembered of it the trace of the
+** last. The promise at idx, rejected, is about to raise its error: it is the last. */
+void lwt_trace_last(lua_State *L, lwt_context *c, int idx, promise *p) {
+  int err = lua_gettop(L) + 1;
+  luaL_checkstack(L, 8, NULL);
+  lwt_promise_push_error(L, idx, p);
+  if (is_sentinel(L, c, err)) {
+    lwt_trace_push(L, idx, p);
+    remember(L, c, err);
+  }
+  lua_settop(L, err - 1);
+}
+
 /* The message handler: gives the error back and leaves its trace in r_trace. */
 static int handler(lua_State *L) {
   lwt_context *c = context_of(L);
@@ -269,7 +302,8 @@ static int handler(lua_State *L) {
   const char *where = "in ";
   lua_settop(L, 1);
   c->has_trace = 0;
-  if (is_sentinel(L, c, 1)) return 1;
+  set_traced(c, 0);
+  if (is_quiet(L, c)) return 1;
   push_resumed(L, c); /* 2 */
   if (!lua_isnil(L, 2)) {
     c->raising = 0;
@@ -301,8 +335,28 @@ static int handler(lua_State *L) {
   remember(L, c, 1);
   setreg(L, c->r_trace);
   c->has_trace = 1;
+  c->trace_calls = c->calls;
+  set_traced(c, 1);
   lua_settop(L, 1);
   return 1;
+}
+
+/* The error on top ends the task. Others may have run since it came up, when a `__close` has
+** waited on its way out: r_trace may be the trace of an error of theirs, and so may what is
+** remembered of a sentinel. */
+void lwt_trace_recall(lua_State *L, lwt_context *c, task *t) {
+  if (c->has_trace && c->trace_calls == c->calls) return;
+  c->has_trace = 0;
+  if (!(t->flags & TF_TRACED)) return;
+  luaL_checkstack(L, 8, NULL);
+  if (is_sentinel(L, c, lua_gettop(L))) return;
+  lwt_trace_push_of_value(L, c, lua_gettop(L));
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  setreg(L, c->r_trace);
+  c->has_trace = 1;
 }
 
 /* A finalizer has failed, with a trace, after the promise at src: if that was
@@ -375,9 +429,22 @@ void lwt_trace_push_made(lua_State *L, lwt_context *c,
   lua_replace(L, -2);
 }
 
+/* Pushes, as text, the trace of the rejected promise at idx, whose error is at err: its own, else
+** what is remembered of the error, unless that is one that many fail with. Or nil. */
+void lwt_trace_push_whole(lua_State *L, lwt_context *c, int idx, promise *p, int err) {
+  lwt_trace_push(L, idx, p);
+  lwt_trace_render(L);
+  if (lua_isnil(L, -1) && !is_sentinel(L, c, err)) {
+    lua_pop(L, 1);
+    lwt_trace_push_of_value(L, c, err);
+  }
+}
+
 /*---
 Where an error was raised, and through which awaits it came, as text: the error, then task by task the lines that led to it.
-It takes a rejected promise, or an error value (of strings, only the last few are remembered). With `lwt.debug(true)` also where the
+It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
+(`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
+task of `lwt.run`. With `lwt.debug(true)` also where the
 promise was made. Knows nothing: the error's text alone.
 
 ```lua
@@ -402,12 +469,7 @@ static int l_traceback(lua_State *L) {
     }
     lwt_promise_push_error(L, 1, p);
     lwt_trace_push_text(L, 2);
-    lwt_trace_push(L, 1, p);
-    lwt_trace_render(L);
-    if (lua_isnil(L, -1)) {
-      lua_pop(L, 1);
-      lwt_trace_push_of_value(L, c, 2);
-    }
+    lwt_trace_push_whole(L, c, 1, p, 2);
     lwt_trace_push_made(L, c, 1);
     lua_insert(L, -3); /* made, text, trace */
   } else {

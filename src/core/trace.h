@@ -7,6 +7,7 @@
 
 API void lwt_trace_push_text(lua_State *L, int idx);
 API void lwt_trace_push(lua_State *L, int idx, promise *p);
+API void lwt_trace_push_whole(lua_State *L, lwt_context *c, int idx, promise *p, int err);
 API void lwt_trace_push_of_value(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_push_made(lua_State *L, lwt_context *c, int idx);
 API void lwt_trace_render(lua_State *L);

@@ -92,14 +92,9 @@ static int watch_gc(lua_State *L) {
 static void attach_watch(lua_State *L, lwt_context *c, int idx, promise *p) {
   int top = lua_gettop(L);
   watch *w;
-  lwt_promise_push_error(L, idx, p); /* top + 1 */
-  lwt_trace_push(L, idx, p);         /* top + 2 */
-  lwt_trace_render(L);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lwt_trace_push_of_value(L, c, top + 1);
-  }
-  lua_createtable(L, 3, 0); /* top + 3 */
+  lwt_promise_push_error(L, idx, p);           /* top + 1 */
+  lwt_trace_push_whole(L, c, idx, p, top + 1); /* top + 2 */
+  lua_createtable(L, 3, 0);                    /* top + 3 */
   lua_pushvalue(L, top + 1);
   lua_rawseti(L, top + 3, 1);
   if (!lua_isnil(L, top + 2)) {

@@ -136,7 +136,8 @@ static int l_reject_traced(lua_State *L) {
 }
 
 /* core.wake(p, ...), core.wake_exn(p, err): wakeup_later for a promise made by
-** core.waiter; false when it is resolved already (cancelled, as a rule). */
+** core.waiter; false when it is resolved already (cancelled, as a rule). Where it raises, for want
+** of memory, it has done nothing. */
 static int wake_waiter(lua_State *L, int state) {
   lwt_context *c = context_of(L);
   promise *p = lwt_promise_check(L, c, 1);
@@ -146,6 +147,7 @@ static int wake_waiter(lua_State *L, int state) {
     return 1;
   }
   if (state == S_REJECTED) lua_settop(L, 2);
+  if (!lua_checkstack(L, 18)) return luaL_error(L, "not enough memory");
   lua_pushboolean(L, lwt_resolve_later(L, c, 1, p, state, lua_gettop(L) - 1));
   return 1;
 }

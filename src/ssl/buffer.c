@@ -1,4 +1,4 @@
-/* buffer.c: bytes that wait. A buffer has memory only while there are any; large pieces go back
+/* buffer.c: buffers: bytes that wait to be read or sent. A buffer has memory only while there are any; large pieces go back
 ** to the session's context, which keeps a few for the next one: a busy connection asks the
 ** allocator for nothing, and an idle one holds nothing. C only.
 */

@@ -4,6 +4,7 @@
 ** for another's: whoever calls it clears the queue before and empties it after. */
 #include "ssl.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +43,9 @@ void lwt_ssl_fault_errno(fault *f, int err, const char *path) {
   f->err = err;
   f->path = path;
   lwt_ssl_fault_set(f, errno_name(err), "%s", strerror(err));
+  /* "no such file or directory", as the errors of lwt.fs have it. */
+  if (islower((unsigned char)f->message[1]))
+    f->message[0] = (char)tolower((unsigned char)f->message[0]);
 }
 
 /* ---- Of a session ------------------------------------------------------------------- */

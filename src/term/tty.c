@@ -219,8 +219,13 @@ static int fail(lua_State *L, const char *op, int err) {
                      : err == ENOTTY ? "ENOTTY"
                      : err == EMFILE ? "EMFILE"
                                      : "EINVAL";
+  /* In the words that libuv has for them. */
+  const char *text = err == EIO      ? "i/o error"
+                     : err == ENOTTY ? "inappropriate ioctl for device"
+                     : err == EMFILE ? "too many open files"
+                                     : "invalid argument";
   tty *t = check_tty(L);
-  t->lwt->push_error(t->lwt, L, code, err, strerror(err), op, NULL, NULL);
+  t->lwt->push_error(t->lwt, L, code, err, text, op, NULL, NULL);
   return lua_error(L);
 }
 

@@ -49,7 +49,7 @@ void lwt_uv_after_run(lwt_uv *ctx) {
   }
 }
 
-/* ---- The five functions of lwt_engine ------------------------------------ */
+/* ---- The functions of lwt_engine ------------------------------------ */
 
 static double engine_now(void *data) {
   (void)data;
@@ -80,6 +80,7 @@ static void stop_timer(lwt_uv *ctx) {
 
 static void engine_wait(void *data, double seconds) {
   lwt_uv *ctx = data;
+  if (ctx->guest == GUEST_TURNS) return; /* (uv_run cannot be called inside itself) */
   ctx->turn++;
   if (ctx->later != NULL) { /* left by a callback while we were not waiting */
     lwt_uv_after_run(ctx);
@@ -131,8 +132,31 @@ static int engine_fd(void *data) {
   return uv_backend_fd(ctx->loop);
 }
 
-static const lwt_engine uv_engine = {"uv",         engine_now,  engine_wait,
-                                     engine_alive, engine_wake, engine_fd};
+/* libuv says 0 where its epoll set does not know yet what was begun. What it counts in is the
+** time when it last looked. */
+static double engine_due(void *data) {
+  lwt_uv *ctx = data;
+  int ms;
+  if (ctx->guest != 0) return LWT_BUSY;
+  if (ctx->later != NULL || ctx->owed != NULL) return 0;
+  if (ctx->inbox == NULL && !uv_loop_alive(ctx->loop)) return LWT_NOT_DUE;
+  uv_ref((uv_handle_t *)ctx->async); /* (it would say 0 where nothing counts) */
+  ms = uv_backend_timeout(ctx->loop);
+  if (ms > 0) {
+    uv_update_time(ctx->loop);
+    ms = uv_backend_timeout(ctx->loop);
+  }
+  uv_unref((uv_handle_t *)ctx->async);
+  return ms < 0 ? LWT_NOT_DUE : ms / 1e3;
+}
+
+static const lwt_engine uv_engine = {.name = "uv",
+                                     .now = engine_now,
+                                     .wait = engine_wait,
+                                     .alive = engine_alive,
+                                     .wake = engine_wake,
+                                     .fd = engine_fd,
+                                     .due = engine_due};
 
 /* lwt->lent_add and lent_remove: what is lent is the process's, and no state's. */
 static int api_lent_add(const lwt_api *lwt, void (*f)(void *data), void *data) {
@@ -323,7 +347,7 @@ void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
   ctx->lwt->loop = api_loop;
   ctx->lwt->lent_add = api_lent_add;
   ctx->lwt->lent_remove = api_lent_remove;
-  ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
+  ctx->lwt->engine_use(ctx->lwt, &uv_engine, ctx);
 }
 
 /* ---- lwt.engine ---------------------------------------------------------- */
@@ -332,7 +356,7 @@ void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
 static int l_use(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lwt_uv_check_open(ctx, L);
-  ctx->lwt->engine_set(ctx->lwt, &uv_engine, ctx);
+  ctx->lwt->engine_use(ctx->lwt, &uv_engine, ctx);
   return 0;
 }
 

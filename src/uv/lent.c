@@ -80,6 +80,16 @@ static void on_fatal(int number) {
   raise(number);
 }
 
+void lwt_uv_lent_die(int number) {
+  sigset_t set;
+  give_all_back();
+  signal(number, SIG_DFL);
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+  raise(number);
+}
+
 static void guard(void) {
   struct sigaction old, ours;
   size_t i;

@@ -16,6 +16,8 @@ void lwt_uv_lent_return(int ticket);
 /* Signals that would end the process give terminals back first: to be called wherever a
 ** handler of such a signal was taken away. */
 void lwt_uv_lent_guard(void);
+/* Gives everything back and lets the signal end the process. Fit for signal handlers. */
+void lwt_uv_lent_die(int number);
 /* Another descriptor for what `fd` (0 to 2) shows, which shares nothing with it but that: a
 ** negative number where the system has none. */
 int lwt_uv_lent_reopen(int fd);

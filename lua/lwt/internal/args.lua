@@ -4,11 +4,14 @@
 -- value. It is called straight from the public function (never as a tail call), or by one of its
 -- helpers `up` levels below: it blames whoever called the public one, and counts arguments as
 -- luaL_argerror does, where the object of a method call is not one of them.
+--
+-- A module whose public functions call one another, so that nobody can say how far up the caller
+-- is, takes its checks from `outside`.
 
 local core = require "lwt.core"
 
 local getinfo = debug.getinfo
-local is_promise, unview = core.is_promise, core.unview
+local is_promise = core.is_promise
 
 local M = {}
 
@@ -21,7 +24,24 @@ local function type_name(value)
 end
 M.type_name = type_name
 
+local own = getinfo(1, "S").source
+
+-- The level, for `fail`, of the first caller whose source is neither this file nor one of `files`.
+local function level_outside(files)
+  local level = 3
+  while true do
+    local info = getinfo(level, "S")
+    if not info then return 0 end
+    local ours = info.what == "C" or info.source == own or info.source:find(files)
+    if not ours then return level - 1 end
+    level = level + 1
+  end
+end
+
 local function fail(arg, name, message, up)
+  if type(up) == "string" then
+    error(("bad argument #%d to '%s' (%s)"):format(arg, name, message), level_outside(up))
+  end
   local level = 3 + (up or 0) -- the public function
   local info = getinfo(level, "n")
   if info and info.namewhat == "method" then
@@ -43,6 +63,17 @@ function M.wrong(arg, name, expected, value, up)
   fail(arg, name, ("%s expected, got %s"):format(expected, type_name(value)), up)
 end
 
+-- Raises what a function of ours, called straight by pcall, has raised. A wrong argument is told as if
+-- the public function had found it: argument `theirs` of the other one is `ours` here (the others have
+-- the same numbers, as all have where these are nil).
+function M.pass_on(err, name, theirs, ours, up)
+  if type(err) ~= "string" then error(err, 0) end
+  local n, message = err:match "^bad argument #(%d+) to '[^']*' %((.*)%)$"
+  if not n then error(err, 0) end
+  n = math.tointeger(n)
+  fail(n == theirs and ours or n, name, message, up)
+end
+
 -- Whatever can be called is taken where a function is wanted.
 function M.is_callable(value)
   if type(value) == "function" then return true end
@@ -55,6 +86,29 @@ function M.check_callable(arg, name, value, up)
   if type(value) ~= "function" and not M.is_callable(value) then
     fail(arg, name, ("function expected, got %s"):format(type_name(value)), up)
   end
+end
+
+-- A string, or a number, which stands for one as everywhere in Lua.
+function M.string(arg, name, value, up)
+  if type(value) ~= "string" and type(value) ~= "number" then
+    fail(arg, name, ("string expected, got %s"):format(type_name(value)), up)
+  end
+end
+
+-- A number of seconds: any but nan.
+function M.seconds(arg, name, value, up)
+  if type(value) ~= "number" then
+    fail(arg, name, ("number expected, got %s"):format(type_name(value)), up)
+  elseif value ~= value then
+    fail(arg, name, "a number of seconds expected, got nan", up)
+  end
+end
+
+-- The arguments from number `first` on, which are strings and numbers, as one string.
+function M.joined(first, name, ...)
+  local n = select("#", ...)
+  for i = 1, n do M.string(first + i - 1, name, (select(i, ...)), 1) end
+  return n == 1 and tostring((...)) or table.concat({ ... }, "", 1, n)
 end
 
 -- The integer that a number stands for, of at least `min` (nil: any): 2.0 is as good as 2
@@ -71,9 +125,10 @@ function M.integer(arg, name, value, min, up)
   return integer
 end
 
--- A plain list. Gives its length: its `n` where it has one.
+-- A plain list. Gives its length: its `n` where it has one. (lwt gives the core its `unview`, and
+-- requires this file before it does.)
 function M.list(arg, name, value, up)
-  value = unview(value)
+  value = core.unview(value)
   if type(value) ~= "table" then
     fail(arg, name, "table expected, got " .. type_name(value), up)
   end
@@ -85,13 +140,13 @@ end
 -- A plain list of objects with this metatable, or of direct views of such: its length, and a copy
 -- without views.
 function M.objects(arg, name, value, mt, what, up)
-  value = unview(value)
+  value = core.unview(value)
   if type(value) ~= "table" then
     fail(arg, name, "table expected, got " .. type_name(value), up)
   end
   local n = rawget(value, "n")
   if math.type(n) ~= "integer" then n = #value end
-  local list = {}
+  local list, unview = {}, core.unview
   for i = 1, n do
     local x = unview(value[i])
     if getmetatable(x) ~= mt then
@@ -104,22 +159,45 @@ end
 
 -- A table of options whose keys are all among those of `known` (option = its type, or true for
 -- any), or nil, which stands for an empty one.
-function M.options(arg, name, opts, known)
+function M.options(arg, name, opts, known, up)
   if opts == nil then return {} end
   if type(opts) ~= "table" then
-    fail(arg, name, ("table expected, got %s"):format(type_name(opts)))
+    fail(arg, name, ("table expected, got %s"):format(type_name(opts)), up)
   end
   for key, value in pairs(opts) do
     local expected = known[key]
     if expected == nil then
-      fail(arg, name, ("unknown option '%s'"):format(tostring(key)))
+      fail(arg, name, ("unknown option '%s'"):format(tostring(key)), up)
     elseif expected ~= true and type(value) ~= expected
       and not (expected == "function" and M.is_callable(value)) then
       fail(arg, name, ("option '%s': %s expected, got %s"):format(key, expected,
-        type_name(value)))
+        type_name(value)), up)
     end
   end
   return opts
+end
+
+-- The checks of a module that blame the first caller outside of its files, and take the number of an
+-- argument as it is: whoever calls them has left out an object. (They look at the stack only when
+-- something is wrong.)
+function M.outside(module)
+  local files = "[/\\@]" .. module:gsub("%.", "[/\\]") .. "[/\\.]"
+  return {
+    bad = function(arg, name, message) fail(arg, name, message, files) end,
+    wrong = function(arg, name, expected, value) M.wrong(arg, name, expected, value, files) end,
+    -- The object of a method, which has this metatable.
+    self = function(name, value, class)
+      if getmetatable(value) == class then return end
+      error(("calling '%s' on bad self (%s expected, got %s)"):format(name, class.__name,
+        type_name(value)), level_outside(files))
+    end,
+    type = function(arg, name, value, expected)
+      if type(value) ~= expected then M.wrong(arg, name, expected, value, files) end
+    end,
+    callable = function(arg, name, value) M.check_callable(arg, name, value, files) end,
+    integer = function(arg, name, value, min) return M.integer(arg, name, value, min, files) end,
+    options = function(arg, name, opts, known) return M.options(arg, name, opts, known, files) end,
+  }
 end
 
 -- A readable value of its own, compared with ==, such as switch.Off.

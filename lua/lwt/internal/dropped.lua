@@ -1,4 +1,4 @@
--- Doing something when an object is dropped. A finaliser may run in the middle of
+-- Internal: functions that run when an object has been dropped. A finaliser may run in the middle of
 -- anything, the core's own work included, so it only notes what is to be done; it is
 -- done when the loop next comes round.
 

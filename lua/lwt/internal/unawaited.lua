@@ -1,6 +1,7 @@
--- Internal: what is told to who calls a method on a promise that what it gives would have:
--- `lio.open_connection(address):read_line()`. Only for the methods that there are of that kind:
--- whoever looks whether a promise has some other field finds that it has none.
+-- Internal: the error for a method that is called on a promise and belongs to the promise's value:
+-- `lio.open_connection(address):read_line()`. Only for the methods that there are of that kind, for the
+-- fields of what a file or a program gives, and for the elements of a list: whoever looks whether a
+-- promise has some other field finds that it has none.
 
 local names = {}
 for _, list in ipairs {
@@ -14,9 +15,15 @@ for _, list in ipairs {
   for name in list:gmatch "%S+" do names[name] = true end
 end
 
+local fields = { size = true, mtime = true, code = true, signal = true }
+
 local told = {} -- by name: the function that says so
 
 local function missing(_, name)
+  if fields[name] or math.type(name) == "integer" then
+    local key = fields[name] and "." .. name or ("[%d]"):format(name)
+    error(("attempt to index a promise: await it first, (await(promise))%s"):format(key), 2)
+  end
   if not names[name] then return nil end
   local f = told[name]
   if not f then

@@ -1,4 +1,4 @@
--- lwt.uvneeded: how a module that needs libuv asks for it. `require "lwt.internal.uvneeded"("lwt.net")`
+-- Internal: how a module that needs libuv asks for it. `require "lwt.internal.uvneeded"("lwt.net")`
 -- gives lwt.uv, or raises an error that says what is missing and what to do about it.
 
 return function(name)

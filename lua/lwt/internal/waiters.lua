@@ -58,6 +58,10 @@ end
 
 function M.push(q, p, value)
   local n, size = q.n, q.size
+  if n == 0 and size > 64 then
+    rebuild(q, 2) -- what was large is not for ever
+    size = 2
+  end
   if n == size then
     if size == 0 then
       size = 2
@@ -94,23 +98,33 @@ function M.each(q, f)
   end
 end
 
--- Tell the oldest, dead or alive, by `how` (core.wake or core.wake_exn): did he still wait? He
--- leaves the queue when he has been told: telling may find no memory, and then he waits on.
+-- Who has been told leaves, unless a callback has taken him out. That needs neither a call nor memory:
+-- so where these raise, nobody was told, and where somebody was, they do not raise.
+--
+-- Tell the oldest, dead or alive, by `how` (core.wake or core.wake_exn): did he still wait?
 function M.wake_oldest(q, how, ...)
-  local at = 2 * q.head + 1
+  local head = q.head
+  local at = 2 * head + 1
   local p = q[at]
   local told = how(p, ...)
-  if q[at] == p then shift(q) end -- else a callback has taken him out
+  if q[at] == p then
+    q[at], q[at + 1] = false, false
+    q.n, q.head = q.n - 1, (head + 1) & (q.size - 1)
+  end
   return told
 end
 
--- Fulfil the oldest who still waits with these values. False when nobody does.
+-- Fulfil the oldest who still waits with these values. False when nobody does. Locks live of it.
 function M.wake(q, ...)
   while q.n > 0 do
-    local at = 2 * q.head + 1
+    local head = q.head
+    local at = 2 * head + 1
     local p = q[at]
     local told = wake(p, ...)
-    if q[at] == p then shift(q) end -- as wake_oldest does: locks live of it
+    if q[at] == p then
+      q[at], q[at + 1] = false, false
+      q.n, q.head = q.n - 1, (head + 1) & (q.size - 1)
+    end
     if told then return true end
   end
   return false

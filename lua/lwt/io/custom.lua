@@ -1,10 +1,16 @@
--- Channels made of Lua functions (io.make). The C port asks `start`, and is told by `port:done`.
+-- Channels made of Lua functions. Their port, which is in C, asks for what it wants by calling
+-- `start`, and is told by `port:done`.
 
 local lwt = require "lwt"
+local args = require "lwt.internal.args"
 local stored = require "lwt.internal.stored"
-local await = lwt.await
+local network = require "lwt.io.network"
+local shared = require "lwt.io.shared"
 
-local M = {}
+local await = lwt.await
+local cio, methods = shared.cio, shared.methods
+
+local M = shared.public
 
 -- channel (or temporary channel's first) -> { seek = function, at = position of the source }
 local seekable = setmetatable({}, { __mode = "k" })
@@ -21,7 +27,7 @@ local function starts(functions)
   return start
 end
 
-function M.make(cio, functions, size)
+local function make(functions, size)
   local start = starts(functions)
   local state = functions.seek and { seek = functions.seek, at = 0 }
   local port = cio.port(function(port, what, argument)
@@ -40,6 +46,37 @@ function M.make(cio, functions, size)
   return ch
 end
 
+--- A channel on functions of your own, each of which may return a promise or wait: `read(n)` gives
+--- a string of 1 to `n` bytes (more are kept), or nil at the end; `write(s)` gives how many bytes
+--- of `s` it has taken (nothing means all); `seek(position, whence)` (`"set"`, `"cur"` or `"end"`)
+--- gives the new position; `shutdown()`, at the end of writing alone; `close()`. The channel reads where there is a `read`, and writes where
+--- there is a `write`.
+---
+---@param functions table `read`, `write`, `seek`, `shutdown`, `close`
+---@param opts table? `buffer_size`
+---@return lwt.Channel
+--- ```lua
+--- local parts = {"one\ntw", "o\n"}
+--- local ch = lio.make {read = function() return table.remove(parts, 1) end}
+--- print(await(ch:read_line()), await(ch:read_line()), await(ch:read_line()))   --> one two nil
+--- ```
+function M.make(functions, opts)
+  if type(functions) ~= "table" then args.wrong(1, "make", "table", functions) end
+  for key, f in pairs(functions) do
+    if key ~= "read" and key ~= "write" and key ~= "seek" and key ~= "close"
+      and key ~= "shutdown" then
+      args.bad(1, "make", ("unknown function '%s'"):format(tostring(key)))
+    end
+    args.check_callable(1, "make", f)
+  end
+  if not functions.read and not functions.write then
+    args.bad(1, "make", "neither 'read' nor 'write' given")
+  end
+  opts = args.options(2, "make", opts, { buffer_size = true })
+  network.check_channel_options(2, "make", opts)
+  return make(functions, opts.buffer_size)
+end
+
 local function seek(ch, state, position)
   return ch:atomic(function(inner)
     if ch:mode() ~= "input" then await(inner:flush()) end
@@ -52,35 +89,34 @@ local function seek(ch, state, position)
 end
 
 -- The methods of all channels, with these channels' own way in front.
-function M.set_position(otherwise)
-  return function(ch, position)
-    local state = seekable[ch]
-    if not state or math.type(position) ~= "integer" then return otherwise(ch, position) end
-    return seek(ch, state, position)
-  end
+local set_position, get_position, get_length =
+  methods.set_position, methods.position, methods.length
+
+function methods.set_position(ch, position)
+  local state = seekable[ch]
+  if not state or math.type(position) ~= "integer" then return set_position(ch, position) end
+  return seek(ch, state, position)
 end
 
-function M.position(otherwise)
-  return function(ch)
-    local state = seekable[ch]
-    if not state then return otherwise(ch) end
-    if ch:mode() == "output" then return state.at + ch:buffered() end
-    local unread, unwritten = ch:buffered()
-    return state.at - unread + (unwritten or 0)
-  end
+function methods.position(ch)
+  local state = seekable[ch]
+  if not state then return get_position(ch) end
+  if ch:mode() == "output" then return state.at + ch:buffered() end
+  local unread, unwritten = ch:buffered()
+  return state.at - unread + (unwritten or 0)
 end
 
-function M.length(otherwise)
-  return function(ch)
-    local state = seekable[ch]
-    if not state then return otherwise(ch) end
-    local length = state.seek(0, "end")
-    state.seek(state.at, "set")
-    if math.type(length) ~= "integer" then
-      error("the length of this channel cannot be told at once", 2)
-    end
-    return length
+function methods.length(ch)
+  local state = seekable[ch]
+  if not state then return get_length(ch) end
+  local length = state.seek(0, "end")
+  state.seek(state.at, "set")
+  if math.type(length) ~= "integer" then
+    error("the length of this channel cannot be told at once", 2)
   end
+  return length
 end
+
+for _, name in ipairs { "set_position", "position", "length" } do M[name] = methods[name] end
 
 return M

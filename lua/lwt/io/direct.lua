@@ -1,6 +1,8 @@
 -- What direct_access gives to its function: a view of the buffer of the temporary channel, valid
 -- while the function runs.
 
+local args = require "lwt.internal.args"
+
 --- The buffer of a channel, as `direct_access` gives it to its function; valid while that runs.
 ---@class lwt.io.direct
 ---@field available fun(d: lwt.io.direct): integer bytes that can be taken (input), or for which there is room (output)
@@ -14,30 +16,31 @@ Direct.__index = Direct
 
 local M = {}
 
-local function channel_of(d)
+local function channel_of(d, name)
+  if getmetatable(d) ~= Direct then args.wrong(1, name, "lwt.io.direct", d, 1) end
   return d.channel or error("direct access is over", 3)
 end
 
 function Direct.available(d)
-  local ch = channel_of(d)
+  local ch = channel_of(d, "available")
   if d.input then return (ch:buffered()) end
   return ch:buffer_size() - ch:buffered()
 end
 
 function Direct.peek(d, n)
-  return channel_of(d):_peek(n)
+  return channel_of(d, "peek"):_peek(n)
 end
 
 function Direct.skip(d, n)
-  return channel_of(d):_skip(n)
+  return channel_of(d, "skip"):_skip(n)
 end
 
 function Direct.put(d, s)
-  return channel_of(d):_put(s)
+  return channel_of(d, "put"):_put(s)
 end
 
 function Direct.perform(d)
-  local ch = channel_of(d)
+  local ch = channel_of(d, "perform")
   if d.input then return ch:_fill() end
   return ch:_drain()
 end

@@ -1,4 +1,4 @@
--- Hexadecimal pictures of bytes.
+-- Bytes as hexadecimal text, in the manner of `hexdump -C`.
 
 local M = {}
 

@@ -1,7 +1,9 @@
 -- Channels over TLS. lwt.ssl is another rock: it is required when TLS is asked for.
 
 local lwt = require "lwt"
-local await = lwt.await
+local shared = require "lwt.io.shared"
+
+local await, cio = lwt.await, shared.cio
 
 local M = {}
 
@@ -11,7 +13,7 @@ local streams = setmetatable({}, { __mode = "k" })
 function M.stream_of(ch) return streams[ch] end
 
 -- What a channel asks of its port, told to a TLS stream.
-local function port_on(cio, stream)
+local function port_on(stream)
   local methods = {
     read = function(n) return stream:read(n) end,
     write = function(s) return stream:write(s) end,
@@ -25,8 +27,8 @@ local function port_on(cio, stream)
 end
 
 -- A channel on a TLS stream.
-function M.channel(cio, stream, opts, address)
-  local ch = cio.of_port(port_on(cio, stream), 3, opts.buffer_size, "address", address)
+function M.channel(stream, opts, address)
+  local ch = cio.of_port(port_on(stream), 3, opts.buffer_size, "address", address)
   ch:set_limit(opts.limit or nil)
   streams[ch] = stream
   return ch
@@ -56,7 +58,7 @@ function M.start_on(sock, plan) return require "lwt.ssl.handshake".start_on(sock
 
 -- The handshake, over a channel that has got the port of `ch` and what it had read ahead, in the
 -- turn of an atomic. When it fails, `ch` has its port again.
-local function secure(cio, ch, inner, plan)
+local function secure(ch, inner, plan)
   await(inner:flush())
   local stream
   local function no_stream() return lwt.rejected(lwt.Closed) end
@@ -64,7 +66,7 @@ local function secure(cio, ch, inner, plan)
     if not stream then return no_stream end
     return function(_, ...) return stream[name](stream, ...) end
   end })
-  local below = cio.of_port(port_on(cio, later), 3)
+  local below = cio.of_port(port_on(later), 3)
   ch:_exchange(below)
   local ok, result = pcall(await, require "lwt.ssl.handshake".start(below, plan))
   if not ok then
@@ -80,8 +82,8 @@ local function secure(cio, ch, inner, plan)
   return ch
 end
 
-function M.upgrade(cio, ch, plan)
-  return ch:atomic(function(inner) return secure(cio, ch, inner, plan) end)
+function M.upgrade(ch, plan)
+  return ch:atomic(function(inner) return secure(ch, inner, plan) end)
 end
 
 return M

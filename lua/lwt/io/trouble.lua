@@ -1,10 +1,10 @@
--- What goes wrong in the background and ends nothing: told in words, with its traceback.
+-- Reports of failures in the background that end nothing: a line and a traceback, on stderr.
 
 local lwt = require "lwt"
 
 local M = {}
 
--- Where the words go: Lua's own stderr. Whoever keeps a log puts a function of his own here.
+-- Where the text goes: Lua's own stderr. A log puts a function of its own here.
 function M.write(text)
   local stderr = io and io.stderr
   if stderr then stderr:write(text, "\n") end

@@ -19,12 +19,17 @@ local THEIRS = {
 
 --- What `lwt.log.lualogging` gives: LuaLogging's methods. Each that logs gives the promise of the record.
 ---@class lwt.LuaLogging
----@field debug fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field info fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field warn fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field error fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field fatal fun(l: lwt.LuaLogging, ...): lwt.Promise
----@field log fun(l: lwt.LuaLogging, level: string, ...): lwt.Promise
+---@field debug fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+---@field info fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+---@field warn fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+---@field error fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+---@field fatal fun(l: lwt.LuaLogging, ...): lwt.Promise<nil>
+---@field log fun(l: lwt.LuaLogging, level: string, ...): lwt.Promise<nil>
+---@field DEBUG string
+---@field INFO string
+---@field WARN string
+---@field ERROR string
+---@field FATAL string
 ---@field setLevel fun(l: lwt.LuaLogging, level: string)
 ---@field getPrint fun(l: lwt.LuaLogging, level: string): fun(...)
 local Logging = { __name = "lwt.LuaLogging" }

@@ -4,6 +4,7 @@ local args = require "lwt.internal.args"
 local host = require "lwt.log.host"
 local logger = require "lwt.log.logger"
 local template = require "lwt.log.template"
+local unwritten = require "lwt.log.unwritten"
 local writer = require "lwt.log.writer"
 
 local M = {}
@@ -39,6 +40,7 @@ end
 -- A logger that writes what `render` makes of records to a channel. `at_once(ch)` writes what can be
 -- written without waiting.
 function M.on(ch, close_mode, render, at_once)
+  unwritten.see_to(ch)
   local sink = setmetatable({ channel = ch, close_mode = close_mode, at_once = at_once }, Sink)
   return writer.new(sink, render)
 end

@@ -1,7 +1,9 @@
 -- Internal: the connection to a log daemon, at a socket of this machine or on another one.
 --
 -- M.connect(where) waits, and gives { send = function(self, packet) waits until the system has it or
--- raises, close = function(self), gone = the other end has closed it } or raises the system's error.
+-- raises, close = function(self), gone = the other end has closed it, proven = somebody takes it } or
+-- raises the system's error. A TCP connection has unsure(self), too: the packets that the other
+-- end's system has not acknowledged. A UDP socket has late = true: what it raises is about the packet before.
 
 local lwt = require "lwt"
 local net = require "lwt.net"
@@ -14,24 +16,59 @@ local CONNECT = 10 -- seconds
 
 -- ---- Datagrams ------------------------------------------------------------------
 
-local Datagrams = {}
+local Datagrams = { proven = true }
 Datagrams.__index = Datagrams
 
 function Datagrams:send(packet) await(self.socket:send(packet)) end
 function Datagrams:close() self.socket:close() end
 
+-- Over UDP it is the next packet that is told of a machine where nobody listens: one that went without
+-- that is no proof, but what there is.
+local Udp = { late = true, proven = false, close = Datagrams.close }
+Udp.__index = Udp
+
+function Udp:send(packet)
+  await(self.socket:send(packet))
+  self.proven = true
+end
+
 -- ---- Streams --------------------------------------------------------------------
 
-local Stream = {}
+-- A daemon's socket: a zero byte ends a record.
+local Stream = { proven = true }
 Stream.__index = Stream
 
--- A daemon's socket: a zero byte ends a record.
-local function zero_ended(packet) return packet .. "\0" end
--- RFC 6587: how many bytes come.
-local function counted(packet) return #packet .. " " .. packet end
-
-function Stream:send(packet) await(self.socket:write(self.frame(packet))) end
+function Stream:send(packet) await(self.socket:write(packet .. "\0")) end
 function Stream:close() self.socket:close() end
+
+-- Over TCP: how many bytes come (RFC 6587). `packets` has, from `first` to `last`, what may not have been
+-- acknowledged yet, `stops` where each ends in what was written, `written` bytes in all.
+local Tcp = { proven = true, close = Stream.close }
+Tcp.__index = Tcp
+
+local function acknowledged(self)
+  local ok, open = pcall(self.socket.unacknowledged, self.socket)
+  local stop = self.written - (ok and open or 0)
+  while self.first <= self.last and self.stops[self.first] <= stop do
+    self.packets[self.first], self.stops[self.first] = nil, nil
+    self.first = self.first + 1
+  end
+end
+
+function Tcp:send(packet)
+  local text = #packet .. " " .. packet
+  await(self.socket:write(text))
+  local last = self.last + 1
+  self.written = self.written + #text
+  self.packets[last], self.stops[last] = packet, self.written
+  self.last = last
+  acknowledged(self)
+end
+
+function Tcp:unsure()
+  acknowledged(self)
+  return table.move(self.packets, self.first, self.last, 1, {})
+end
 
 -- Nothing is sent to us: reading tells when the other end has gone, before a record is lost to it.
 local function watch(conn)
@@ -42,10 +79,6 @@ local function watch(conn)
     conn.gone = true
   end)
   return conn
-end
-
-local function stream(socket, frame)
-  return watch(setmetatable({ socket = socket, frame = frame }, Stream))
 end
 
 -- ---- Connecting -----------------------------------------------------------------
@@ -59,7 +92,7 @@ local function unix(paths)
     if type(result) ~= "table" then error(result, 0) end
     if result.code == "EPROTOTYPE" then
       ok, result = pcall(await, net.pipe_connect { path = path })
-      if ok then return stream(result, zero_ended) end
+      if ok then return watch(setmetatable({ socket = result }, Stream)) end
     end
     -- That nobody is at one of the usual places says less than what is wrong at another.
     if not failure or failure.code == "ENOENT" then failure = result end
@@ -75,12 +108,15 @@ local function udp(host, port)
     socket:close()
     error(err, 0)
   end
-  return setmetatable({ socket = socket }, Datagrams)
+  return setmetatable({ socket = socket }, Udp)
 end
 
 local function tcp(host, port)
   local there = net.tcp_connect { host = host, port = port }
-  return stream(await(lwt.with_timeout(CONNECT, there)), counted)
+  return watch(setmetatable({
+    socket = await(lwt.with_timeout(CONNECT, there)), packets = {}, stops = {}, first = 1, last = 0,
+    written = 0,
+  }, Tcp))
 end
 
 -- where: { proto = "unix", paths = } or { proto = "udp"|"tcp", host =, port = }

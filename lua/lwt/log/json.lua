@@ -34,7 +34,9 @@ function value_of(value, depth)
   if kind == "boolean" then return tostring(value) end
   if math.type(value) == "integer" then return ("%d"):format(value) end
   if kind == "number" and value == value and value ~= math.huge and value ~= -math.huge then
-    return (("%.17g"):format(value):gsub(",", "."))
+    local digits = ("%.15g"):format(value) -- 0.1, and what needs more of them with all
+    if tonumber(digits) ~= value then digits = ("%.17g"):format(value) end
+    return (digits:gsub(",", "."))
   end
   if kind == "table" and depth < DEEP and getmetatable(value) == nil then
     return table_of(value, depth + 1)
@@ -72,7 +74,7 @@ end
 --- With `channel` (and `close_mode`) as `log.channel`: the logger. With `path` and the other options of `log.file`, but `template`: a promise
 --- of it.
 ---@param opts { channel?: lwt.Channel, close_mode?: "keep"|"close", path?: string, mode?: string, perm?: integer, rotate?: table, reopen?: string }
----@return lwt.Logger|lwt.Promise
+---@return lwt.Logger|lwt.Promise<lwt.Logger>
 --- ```lua
 --- local r, w = require "lwt.io".pipe()
 --- log.set_default(log.json { channel = w })

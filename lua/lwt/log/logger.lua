@@ -17,6 +17,8 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local args = require "lwt.internal.args"
+local stored = require "lwt.internal.stored"
+local unwritten = require "lwt.log.unwritten"
 
 local find = string.find
 local fulfilled, rejected, is_promise = lwt.fulfilled, lwt.rejected, lwt.is_promise
@@ -25,7 +27,7 @@ local M = {}
 
 --- A place to write records to, as the functions of `lwt.log` give it.
 ---@class lwt.Logger
----@field close fun(l: lwt.Logger): lwt.Promise fulfilled when all is written and what the logger owns is closed
+---@field close fun(l: lwt.Logger): lwt.Promise<nil> fulfilled when all is written and what the logger owns is closed
 ---@field is_closed fun(l: lwt.Logger): boolean
 local Logger = { __name = "lwt.log.logger" }
 Logger.__index = Logger
@@ -47,6 +49,15 @@ function M.is_logger(value) return getmetatable(value) == Logger end
 function M.new(l)
   l.closed = false
   return setmetatable(l, Logger)
+end
+
+-- Wake a promise. That may fail for want of memory; once more, then.
+function M.fulfill(resolver)
+  if not pcall(resolver.wakeup, resolver) then resolver:wakeup() end
+end
+
+function M.reject(resolver, err)
+  if not pcall(resolver.wakeup_exn, resolver, err) then resolver:wakeup_exn(err) end
 end
 
 -- Tells the hook of a failure, unless it knows.
@@ -83,12 +94,15 @@ end
 function Logger.close(l)
   if not M.is_logger(l) then args.wrong(1, "close", "lwt.log.logger", l) end
   if l.closing then return l.closing end
+  if unwritten.before_close then unwritten.before_close() end
   local closing, resolver = lwt.wait()
   if l.closing then return l.closing end -- a finalizer was faster
   l.closed, l.closing = true, closing
-  lwt.spawn(l.finish or function() end, l):on_any(function() resolver:wakeup() end, function(err)
-    resolver:wakeup_exn(err)
+  local ok, err = pcall(function()
+    lwt.spawn(l.finish or function() end, l):on_any(function() M.fulfill(resolver) end,
+      function(why) M.reject(resolver, why) end)
   end)
+  if not ok then M.reject(resolver, err) end -- no memory, as a rule
   return closing
 end
 
@@ -102,8 +116,9 @@ Logger.__close = function(l) lwt.shield(Logger.close, l) end
 -- ---- Loggers made of functions --------------------------------------------------
 --
 -- Their `output` is work: it may wait, and what comes meanwhile waits for it, so that it sees one record
--- after another. `line` has the records that wait. A record that is logged from inside of `output`
--- would come to it again, and so on for ever: it is left out.
+-- after another. `line` has the records that wait, from `first` to `last`; the one task of the logger,
+-- which is there (`running`) while there are any, takes them. A record that is logged from inside of
+-- `output` would come to it again, and so on for ever: it is left out.
 
 local inside = lwt.new_key() -- { logger, what it was inside of }
 
@@ -116,44 +131,52 @@ local function is_inside(l)
   return false
 end
 
-local function output(l, ...)
-  return lwt.with_value(inside, { l, lwt.get(inside) }, l.output, ...)
+local function output(l, entry)
+  local record = entry.record
+  local result = lwt.with_value(inside, { l, entry.inside }, l.output, entry.section, record.level,
+    M.lines(record.message), record)
+  if is_promise(result) then lwt.await(result) end
 end
 
-local function ended(l, entry, err, failed)
-  l.current = nil
-  if failed then
-    M.tell(l, err)
-    entry.resolver:wakeup_exn(err)
-    entry.promise:state()
-  else
-    l.told = false
-    entry.resolver:wakeup()
+local function ended(l, entry, ok, err)
+  if ok then
+    l.told, l.given_up = false, false
+    M.fulfill(entry.resolver)
+    return
   end
+  M.reject(entry.resolver, err)
+  M.tell(l, err)
+  entry.promise:state()
 end
 
--- The records that wait, one after another, until one has to be waited for.
+local function next_entry(l)
+  local at = l.first
+  local entry = l.line[at]
+  l.line[at], l.first = nil, at + 1
+  return entry
+end
+
 local function serve(l)
-  while not l.current and l.first <= l.last do
-    local entry = l.line[l.first]
-    l.line[l.first] = nil
-    l.first, l.current = l.first + 1, entry
-    local record = entry.record
-    local p = lwt.spawn(output, l, entry.section, record.level, M.lines(record.message), record)
-    local state, err = p:state()
-    if state ~= "pending" then
-      ended(l, entry, err, state == "rejected")
-    else
-      p:on_any(function()
-        ended(l, entry)
-        serve(l)
-      end, function(why)
-        ended(l, entry, why, true)
-        serve(l)
-      end)
-    end
+  while l.first <= l.last do
+    local entry = next_entry(l)
+    pcall(ended, l, entry, pcall(output, l, entry))
   end
+  l.running = false
+  unwritten.over(l)
 end
+
+-- Where there is no memory for the task, what waits is lost.
+local function start_serving(l)
+  unwritten.busy[l] = true
+  l.running = true
+  local ok, err = pcall(l.start)
+  if ok then return end
+  while l.first <= l.last do pcall(ended, l, next_entry(l), false, err) end
+  l.running = false
+  unwritten.over(l)
+end
+
+local function waiting_made(l) return l.last - l.first + (l.running and 2 or 1) end
 
 local function write_made(l, section, level, message, time, fields, extra)
   if is_inside(l) then
@@ -163,19 +186,20 @@ local function write_made(l, section, level, message, time, fields, extra)
     end
     return nil
   end
-  local entry = { section = section, record = {
+  local entry = { section = section, inside = lwt.get(inside), record = {
     time = time, level = level, section = section.name, message = message, fields = fields,
     task = extra and extra.task, file = extra and extra.file, line = extra and extra.line,
   } }
   entry.promise, entry.resolver = lwt.wait()
-  l.last = l.last + 1
-  l.line[l.last] = entry
-  serve(l)
+  local last = l.last + 1
+  l.line[last] = entry
+  l.last = last
+  if not l.running then start_serving(l) end
   return entry.promise
 end
 
 local function finish_made(l)
-  while l.current do pcall(lwt.await, (l.line[l.last] or l.current).promise) end
+  lwt.await(unwritten.idle(l))
   if l.close_output then
     local p = l.close_output()
     if is_promise(p) then p:await() end
@@ -184,10 +208,12 @@ end
 
 -- A logger of a function that may wait, and one that is called when it is closed.
 function M.make(f, close)
-  return M.new {
-    write = write_made, finish = finish_made, output = f, close_output = close,
-    line = {}, first = 1, last = 0,
+  local l = M.new {
+    write = write_made, finish = finish_made, waiting = waiting_made, output = f,
+    close_output = close, line = {}, first = 1, last = 0, running = false,
   }
+  l.start = stored.task(function() serve(l) end)
+  return l
 end
 
 return M

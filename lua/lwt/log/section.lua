@@ -24,23 +24,39 @@ local M = {}
 --- A part of a program whose records go together, and which has a level. Sections with the same name are the same one.
 ---@class lwt.LogSection
 ---@field name string
----@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise
----@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise
----@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise
----@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection
----@field is fun(s: lwt.LogSection, level: string): boolean
----@field level fun(s: lwt.LogSection): string
----@field set_level fun(s: lwt.LogSection, level: string)
----@field reset_level fun(s: lwt.LogSection)
+---@field debug fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil> logs a record of that level; as `log.debug`, in this section
+---@field info fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field notice fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field warning fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field error fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field fatal fun(s: lwt.LogSection, message: any, ...: any): lwt.Promise<nil>
+---@field log fun(s: lwt.LogSection, level: string, message: any, ...: any): lwt.Promise<nil> as `log.log`
+---@field error_of fun(s: lwt.LogSection, err: any, message?: any, ...: any): lwt.Promise<nil> as `log.error_of`
+---@field with fun(s: lwt.LogSection, fields: table): lwt.LogSection an object that logs in this section with fields of its own
+---@field is fun(s: lwt.LogSection, level: string): boolean is this level logged?
+---@field level fun(s: lwt.LogSection): string the least level that is logged
+---@field set_level fun(s: lwt.LogSection, level: string) as `log.set_level`, for this section
+---@field reset_level fun(s: lwt.LogSection) leaves the level to the rules again
 local Section = { __name = "lwt.log.section" }
 local methods = {}
 Section.__index = methods
 function Section.__tostring(s) return s.name end
+
+-- How other logging libraries call the levels.
+local elsewhere = {
+  trace = "debug", verbose = "debug", warn = "warning", err = "error", crit = "fatal",
+  critical = "fatal",
+}
+
+-- What stands behind what logs: functions that say so. (A table, and not a function that looks: a section
+-- is asked for fields that it may not have with every record.)
+M.elsewhere = {}
+for name, here in pairs(elsewhere) do
+  M.elsewhere[name] = function()
+    error(("lwt.log has no '%s'; here it is '%s'"):format(name, here), 2)
+  end
+end
+setmetatable(methods, { __index = M.elsewhere })
 
 local sections = {} -- name -> section
 local rules = {} -- see lwt.log.rules
@@ -68,7 +84,11 @@ local function refresh()
   local all = {}
   for _, s in pairs(sections) do all[#all + 1] = s end
   for _, s in ipairs(all) do s.n = level_of(s.name) end
+  if M.changed then M.changed() end
 end
+
+-- Called when rules or levels have been changed, or nil.
+M.changed = nil
 
 function M.get_rules() return rules end
 
@@ -77,16 +97,20 @@ function M.set_rules(list)
   refresh()
 end
 
--- What set_level has set, by name; and sets it.
+-- What set_level has set, by name.
 function M.get_pins()
   local pins = {}
   for name, s in pairs(sections) do pins[name] = s.pinned end
   return pins
 end
 
-function M.set_pins(pins)
+-- Takes over rules, and what set_level has set, in place of `before`, which was taken over last.
+function M.take_over(list, pins, before)
+  for name in pairs(before) do
+    if not pins[name] then M.section(name).pinned = nil end
+  end
   for name, n in pairs(pins) do M.section(name).pinned = n end
-  refresh()
+  M.set_rules(list)
 end
 
 function M.section(name)
@@ -143,16 +167,27 @@ local function emit(s, n, fmt, ...)
   elseif kind == "function" then
     fmt = tostring((fmt(...)))
   elseif fmt == nil then
-    error(("bad argument #1 to '%s' (string or function expected, got nil)"):format(levels[n]), 2)
+    args.wrong(1, levels[n], "string or function", nil)
+  elseif fmt == M.module then
+    error(("log:%s(...) is a call of a method: say log.%s(...)"):format(levels[n], levels[n]), 2)
   else
     fmt = tostring(fmt)
   end
   return send(s, n, fmt)
 end
 
+-- Switched off, a call costs a comparison or two: no more is looked at than whether `n` is there,
+-- which it is not in the text of a call with a point for the colon.
+local function wrong_self(s, name, level)
+  local message = "calling '%s' on bad self (lwt.log.section expected, got %s)"
+  error(message:format(name, type(s)), level)
+end
+
 for n, name in ipairs(levels) do
   methods[name] = function(s, fmt, ...)
-    if s.n > n then return done end
+    local least = s.n
+    if not least then wrong_self(s, name, 3) end
+    if least > n then return done end
     return emit(s, n, fmt, ...)
   end
   M[name] = function(fmt, ...)
@@ -164,7 +199,7 @@ end
 local function check(s, name)
   local mt = getmetatable(s)
   if mt ~= Section and (type(mt) ~= "table" or mt.__name ~= Section.__name) then
-    return ("calling '%s' on bad self (lwt.log.section expected, got %s)"):format(name, type(s))
+    wrong_self(s, name, 4)
   end
 end
 
@@ -172,8 +207,7 @@ end
 -- level is given, by position.
 local function both(name, f)
   methods[name] = function(s, ...)
-    local wrong = check(s, name)
-    if wrong then error(wrong, 2) end
+    check(s, name)
     return f(s, ...)
   end
   M[name] = function(...) return f(main, ...) end
@@ -182,9 +216,7 @@ end
 -- The number of the level that was given to a function that `both` has made.
 local function number(level, name)
   local n = levels.number(level)
-  if not n then
-    error(("bad argument #1 to '%s' (%s)"):format(name, levels.complaint(level)), 3)
-  end
+  if not n then args.bad(1, name, levels.complaint(level), 1) end
   return n
 end
 
@@ -216,9 +248,7 @@ local function copied(fields)
 end
 
 both("with", function(s, fields)
-  if type(fields) ~= "table" then
-    error(("bad argument #1 to 'with' (table expected, got %s)"):format(type(fields)), 2)
-  end
+  if type(fields) ~= "table" then args.wrong(1, "with", "table", fields) end
   local base = s.base or s
   local mt = base.mt
   if not mt then

@@ -105,9 +105,12 @@ end
 -- `waiting` counts the records that the logger behind it has not written yet. Those that were written
 -- together have one promise, `newest`, on which one callback counts them all down.
 
+local tell_dropped
+
 local function count_down(l, entry)
   l.waiting = l.waiting - entry.n
   if l.newest == entry then l.newest = nil end
+  if l.dropped > 0 and l.waiting == 0 then tell_dropped(l) end
 end
 
 local function hand_over(l, section, ...)
@@ -125,16 +128,17 @@ local function hand_over(l, section, ...)
   p:on_any(over, over)
 end
 
--- Says how many records were left out, before the next that is not.
+-- Says how many records were left out: when all is written, or before the next that is not.
 local function ours() return require "lwt.log.section".section "lwt.log" end
 
-local function tell_dropped(l)
+function tell_dropped(l)
   local text = ("%d records were left out: the log does not keep up"):format(l.dropped)
   l.dropped = 0
   hand_over(l, ours(), "warning", text, core.wall())
 end
 
 local function write_buffered(l, section, ...)
+  if l.behind.closed then return log(l.behind, section, ...) end
   if l.waiting >= l.room then
     l.dropped = l.dropped + 1
     return done
@@ -150,8 +154,8 @@ local function finish_buffered(l)
 end
 
 --- A logger that never makes anybody wait: its promises are fulfilled at once. At most `n` records wait for the logger behind it;
---- what comes when that many do is left out, counted, and a record of level warning says how many they were as soon as there is
---- room. Closing it closes the logger behind it.
+--- what comes when that many do is left out, counted, and a record of level warning says how many they were: before the next record
+--- for which there is room, or when all others are written. Closing it closes the logger behind it.
 ---@param l lwt.Logger
 ---@param n integer at least 1
 ---@return lwt.Logger

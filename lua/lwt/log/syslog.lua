@@ -2,7 +2,8 @@
 --
 -- One packet is one line of a message. The sink sends them one after another: when that fails it
 -- connects anew and sends the packet again, once; when that fails too, the records at hand are lost,
--- and counted in `lost`, of which the daemon is told when it is back.
+-- and counted in `lost`, of which the daemon is told when it is back. What a TCP connection that broke
+-- has not brought to the other end's system is sent again (`again`).
 
 local core = require "lwt.core"
 local args = require "lwt.internal.args"
@@ -97,33 +98,65 @@ Sink.__index = Sink
 local function drop(self)
   local conn = self.conn
   self.conn = nil
-  if conn then conn:close() end
+  if not conn then return end
+  if conn.unsure then
+    local again = conn:unsure()
+    self.again = table.move(self.again, 1, #self.again, #again + 1, again)
+  end
+  conn:close()
 end
 
-local function connect(self)
-  self.conn = daemon.connect(self.opts)
-  local lost, why = self.lost, self.why
-  if lost == 0 then return end
-  local note = ("%d records were lost: %s"):format(lost, text.safe(why))
+local function send_again(self)
+  local again = self.again
+  self.again = {}
+  for i = 1, #again do
+    local ok, err = pcall(self.conn.send, self.conn, again[i])
+    if not ok then
+      self.again = table.move(again, i, #again, 1, {})
+      error(err, 0)
+    end
+  end
+end
+
+local function tell_lost(self)
+  local lost = self.lost
+  local note = ("%d records were lost: %s"):format(lost, text.safe(self.why))
   local ours = require "lwt.log.section".section "lwt.log"
   local packet = packets(self.opts, ours, "warning", note, core.wall())[1]
   self.conn:send(packet)
-  self.lost = self.lost - lost
+  self.lost, self.noted, self.told = self.lost - lost, lost, false
+end
+
+local function try(self, packet)
+  if not self.conn then self.conn = daemon.connect(self.opts) end
+  if #self.again > 0 then send_again(self) end
+  if self.lost > 0 and self.conn.proven then tell_lost(self) end
+  self.conn:send(packet)
+  self.noted = 0
+end
+
+-- The packet that was sent before turns out to be lost: a record that nobody can be told of any more,
+-- or what tells of those (`noted`).
+local function lost_before(self, err)
+  self.lost, self.why = self.lost + (self.noted > 0 and self.noted or 1), err
+  self.noted = 0
+  if not self.told then
+    self.told = true
+    core.report(err)
+  end
 end
 
 local function send(self, packet)
   if self.conn and self.conn.gone then drop(self) end
   local ok, err
   for _ = 1, 2 do
-    ok, err = pcall(function()
-      if not self.conn then connect(self) end
-      self.conn:send(packet)
-    end)
+    ok, err = pcall(try, self, packet)
     if ok then return end
     if type(err) == "table" and err.code == "EMSGSIZE" then break end
-    local connected = self.conn ~= nil
+    local conn = self.conn
+    if conn and conn.late then lost_before(self, err) end
     drop(self)
-    if not connected then break end
+    if not conn then break end
   end
   error(err, 0)
 end
@@ -142,6 +175,11 @@ function Sink:write(queue, n)
 end
 
 function Sink:close() drop(self) end
+
+-- The state ends, and no loop turns any more.
+function Sink:rest(_, n)
+  if n > 0 then io.stderr:write(("lwt.log: %d records were not sent to syslog\n"):format(n)) end
+end
 
 -- ---- Options --------------------------------------------------------------------
 
@@ -195,8 +233,9 @@ end
 --- - `template` of what comes behind the tag: `$(section): $(message) $(fields)`, with 5424 without fields
 --- - `size`: what is longer is cut, with `<truncated>` at its end: 1024 bytes where nothing is said, 2048 with 5424
 ---
---- The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. What the system
---- has taken for a TCP connection that breaks afterwards is lost without anybody knowing: that is syslog.
+--- The level is the severity: fatal 0 (emerg), error 3, warning 4, notice 5, info 6, debug 7. Each line of a message is a record. Over UDP, a record to a
+--- machine that says that nobody listens counts as lost, though its promise is fulfilled. Of a TCP connection that breaks, what the other machine has
+--- not acknowledged is sent again; what it has taken, and its daemon has not read, is lost without anybody knowing: that is syslog.
 ---@param opts? { facility?: string, paths?: string[], host?: string, port?: integer|string, proto?: "unix"|"udp"|"tcp", rfc?: 3164|5424, tag?: string, template?: string, size?: integer }
 ---@return lwt.Logger
 --- ```lua
@@ -220,7 +259,7 @@ function M.syslog(opts)
     host = opts.host, port = opts.port or PORT, facility = FACILITIES[opts.facility or "user"],
     rfc = rfc, tag = opts.tag, size = math.tointeger(opts.size or SIZES[rfc]), render = render,
   }
-  local sink = setmetatable({ opts = known, lost = 0 }, Sink)
+  local sink = setmetatable({ opts = known, lost = 0, noted = 0, again = {}, told = false }, Sink)
   return writer.new(sink, function(...) return packets(known, ...) end)
 end
 

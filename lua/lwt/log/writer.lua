@@ -13,94 +13,87 @@
 -- written before the loop turns }.
 
 local lwt = require "lwt"
-local core = require "lwt.core"
 local stored = require "lwt.internal.stored"
 local logger = require "lwt.log.logger"
+local unwritten = require "lwt.log.unwritten"
 
-local wait = lwt.wait
+local wait, busy = lwt.wait, unwritten.busy
 
 local M = {}
 
-local AT_EXIT = 5 -- seconds that a run waits at its end for what is not written yet
-
-local busy = {} -- the writers that have something to do -> true
-
--- What is done before, at the end of a run (a function that may wait), or nil.
-M.before_end = nil
+local KEPT = 1000 -- a queue that was longer is not used again
 
 -- How many records wait in it, those being written included.
 local function waiting(w) return w.n + w.writing end
 
-local function idle(w)
-  if not w.running then return logger.done end
-  if not w.ended then w.ended, w.end_it = wait() end
-  return w.ended
-end
-M.idle = idle
-
--- At the end of `run`: waits until all is written, but not for a daemon or a pipe that takes nothing.
-local function flush_all()
-  if not M.before_end and next(busy) == nil then return end
-  local ok = pcall(lwt.await, lwt.with_timeout(AT_EXIT, function()
-    if M.before_end then M.before_end() end
-    local w = next(busy)
-    while w do
-      lwt.await(idle(w))
-      w = next(busy)
-    end
-  end))
-  if ok then return end
-  local n = 0
-  for w in pairs(busy) do n = n + waiting(w) end
-  if n == 0 then return end
-  io.stderr:write(("lwt.log: %d records were not written in %d seconds\n"):format(n, AT_EXIT))
-end
-
-core.on_run_end(flush_all)
-
--- (What allocates may run a finalizer that logs: nothing does between looking and changing.)
+-- What is in the queue, for the sink. (Nothing here allocates: there may be no memory, and what
+-- allocates may run a finalizer that logs.)
 local function take(w)
-  local fresh = {}
   local queue, n, promise, resolver = w.queue, w.n, w.promise, w.resolver
-  w.queue, w.n, w.promise, w.resolver = fresh, 0, nil, nil
+  w.queue, w.spare, w.n, w.promise, w.resolver = w.spare or {}, nil, 0, nil, nil
   w.woken, w.writing = false, n
   return queue, n, promise, resolver
 end
 
-local function drain(w)
+local function new_table() return {} end
+
+-- A queue that has been written, empty. One that was long gives its memory back.
+local function emptied(queue, n)
+  if n > KEPT then
+    local ok, fresh = pcall(new_table)
+    if ok then return fresh end
+  end
+  for i = 1, n do queue[i] = nil end
+  return queue
+end
+
+local function tell(w, err, promise, resolver)
+  if promise then logger.reject(resolver, err) end
+  logger.tell(w, err)
+  if promise then promise:state() end
+end
+
+-- Writes what there is.
+local function write_once(w)
   local sink = w.sink
-  while w.n > 0 or w.woken do
-    local queue, n, promise, resolver = take(w)
-    local ok, err = pcall(sink.write, sink, queue, n)
-    w.writing = 0
-    if not ok then
-      logger.tell(w, err)
-      if promise then
-        resolver:wakeup_exn(err)
-        promise:state()
-      end
-    elseif promise then
-      w.told = false
-      resolver:wakeup()
-    end
+  local queue, n, promise, resolver = take(w)
+  local ok, err = pcall(sink.write, sink, queue, n)
+  w.spare, w.writing = emptied(queue, n), 0
+  if not ok then
+    tell(w, err, promise, resolver)
+    return
   end
-  w.running, busy[w] = false, nil
-  if w.ended then
-    local end_it = w.end_it
-    w.ended, w.end_it = nil, nil
-    end_it:wakeup()
+  w.given_up = false
+  if promise then
+    w.told = false
+    logger.fulfill(resolver)
   end
+end
+
+local function drain(w)
+  while w.n > 0 or w.woken do pcall(write_once, w) end
+  w.running = false
+  unwritten.over(w)
+end
+
+-- Starts the task. Where there is no memory for it, what is in the queue is lost.
+local function begin(w)
+  local ok, err = pcall(w.start)
+  if ok then return end
+  local queue, n, promise, resolver = take(w)
+  w.spare, w.writing, w.running = emptied(queue, n), 0, false
+  pcall(tell, w, err, promise, resolver)
+  unwritten.over(w)
 end
 
 -- A sink that `can_wait` begins in the next turn of the loop: so all that one turn logs is written at
 -- once, and should there be no next turn, because the state ends, all of it is there for `rest`.
+local function begin_soon(w) lwt.pause():on_success(w.begin) end
+
 local function start(w)
-  w.running, busy[w] = true, true
-  if w.sink.can_wait then
-    lwt.pause():on_success(w.start)
-  else
-    w.start()
-  end
+  busy[w] = true
+  w.running = true
+  if not w.sink.can_wait or not pcall(begin_soon, w) then begin(w) end
 end
 
 -- Has the sink write this too; a promise that belongs to all that are written with it.
@@ -112,7 +105,8 @@ function M.add(w, text)
     promise = w.promise
   end
   local n = w.n + 1
-  w.queue[n], w.n = text, n
+  w.queue[n] = text -- (this first: it may fail)
+  w.n = n
   if not w.running then start(w) end
   return promise
 end
@@ -125,7 +119,7 @@ end
 
 local function finish(w)
   if w.sink.stop then w.sink:stop() end
-  w:idle():await()
+  unwritten.idle(w):await()
   if w.sink.close then w.sink:close() end
 end
 
@@ -135,7 +129,7 @@ local mt = {}
 function mt.__gc(guard)
   local w, render = guard.writer, guard.render
   local sink = w.sink
-  if not sink.rest then return end
+  if not sink.rest or w.given_up then return end
   if w.n > 0 or w.writing > 0 then pcall(sink.rest, sink, w.queue, w.n) end
   sink.pending = nil
   function w.write(_, ...)
@@ -151,10 +145,11 @@ function M.new(sink, render)
     return add(w, render(section, level, message, time, fields, extra))
   end
   local w = logger.new {
-    sure = true, sink = sink, write = write, finish = finish, idle = idle,
-    queue = {}, n = 0, writing = 0, running = false, woken = false,
+    sure = true, sink = sink, write = write, finish = finish, waiting = waiting,
+    queue = {}, spare = {}, n = 0, writing = 0, running = false, woken = false,
   }
   w.start = stored.task(function() drain(w) end)
+  function w.begin() begin(w) end
   w.guard = setmetatable({ writer = w, render = render }, mt)
   return w
 end

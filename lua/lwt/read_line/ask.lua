@@ -28,7 +28,7 @@ end
 --- at all. It has no history, and what is killed in it cannot be yanked elsewhere. On TERM=dumb nothing is
 --- echoed either; where the input is no terminal a line of it is read.
 ---@param opts? string|table the prompt, or options as for `read_line`
----@return lwt.Promise string?
+---@return lwt.Promise<string?>
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
@@ -91,7 +91,7 @@ end
 --- case does not matter. Anything else is not accepted.
 ---@param list string[] the words
 ---@param opts? string|table the prompt, or options as for `read_line`
----@return lwt.Promise string? the word, as it is in the list
+---@return lwt.Promise<string?> # the word, as it is in the list
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
@@ -118,7 +118,7 @@ local YES_NO = { { "yes", true }, { "no", false } }
 
 --- Reads yes or no (or `y`, or `n`).
 ---@param opts? string|table the prompt, or options as for `read_line`, and `default`: what an empty line means
----@return lwt.Promise boolean? nil at the end of the input
+---@return lwt.Promise<boolean?> # nil at the end of the input
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
@@ -150,7 +150,7 @@ end
 
 --- Reads a number, as Lua writes them.
 ---@param opts? string|table the prompt, or options as for `read_line`, and `min`, `max`, `integer` (true: no fractions), `default`: what an empty line means
----@return lwt.Promise number? nil at the end of the input
+---@return lwt.Promise<number?> # nil at the end of the input
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
@@ -205,7 +205,7 @@ end
 --- Reads one character, without Enter: what the next key means. (Enter is `"\n"`.) Ctrl-C rejects with
 --- `read_line.Interrupt`; Ctrl-D is the end. Where the input is no terminal it is the next character of it.
 ---@param opts? string|table the prompt, or `{ prompt =, term = }`
----@return lwt.Promise string?
+---@return lwt.Promise<string?>
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()

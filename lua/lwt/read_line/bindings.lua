@@ -7,7 +7,6 @@ require "lwt.read_line.commands.motion"
 require "lwt.read_line.commands.change"
 require "lwt.read_line.commands.history"
 require "lwt.read_line.commands.session"
-require "lwt.read_line.commands.vi"
 
 local M = {}
 
@@ -148,13 +147,32 @@ local vi_command = [[
 ]]
 
 M.emacs = keymap.of_lines(common .. emacs)
-M.vi_insert = keymap.of_lines(common .. vi_insert, { vi = true })
-M.vi_command = keymap.of_lines(vi_command, { vi = true, command = true, parent = M.vi_insert })
+
+-- vi's commands and maps, which few programs want: made when something asks for one of them.
+function M.load_vi()
+  if M.vi_insert then return end
+  require "lwt.read_line.commands.vi"
+  M.vi_insert = keymap.of_lines(common .. vi_insert, { vi = true })
+  M.vi_command = keymap.of_lines(vi_command, { vi = true, command = true, parent = M.vi_insert })
+end
+
+setmetatable(editor.commands, { __index = function(all, name)
+  if type(name) ~= "string" or not name:find "^vi%-" then return nil end
+  M.load_vi()
+  return rawget(all, name)
+end })
+
+local maps_mt = { __index = function(maps, name)
+  if name ~= "vi_insert" and name ~= "vi_command" then return nil end
+  M.load_vi()
+  maps.vi_insert, maps.vi_command = M.vi_insert, M.vi_command
+  return rawget(maps, name)
+end }
 
 -- The maps of a line, with the caller's bindings in that one which its mode begins with. Sequences that
 -- are no keys and commands that are none raise without a position.
 function M.maps(mode, bindings)
-  local maps = { emacs = M.emacs, vi_insert = M.vi_insert, vi_command = M.vi_command }
+  local maps = setmetatable({ emacs = M.emacs }, maps_mt)
   if not bindings then return maps end
   local which = mode == "vi" and "vi_insert" or "emacs"
   local map = keymap.copy(maps[which])

@@ -5,6 +5,7 @@
 -- What always holds: the text is UTF-8, the cursor and the mark are at borders of clusters, every change
 -- goes through `replace`, which writes down how to undo it. Offsets count the bytes before a place.
 
+local args = require "lwt.internal.args"
 local clusters = require "lwt.read_line.clusters"
 local keymap = require "lwt.read_line.keymap"
 local Kills = require "lwt.read_line.kills"
@@ -280,8 +281,9 @@ end
 ---@param n? integer the numeric argument
 ---@function read_line.Editor.run(ed, command, n)
 function Editor:run(command, n)
+  if getmetatable(self) ~= Editor then args.wrong(1, "run", "lwt.read_line.editor", self) end
   if type(command) ~= "function" and not M.commands[command] then
-    error(("bad argument #1 to 'run' (there is no command '%s')"):format(tostring(command)), 2)
+    args.bad(2, "run", ("there is no command '%s'"):format(tostring(command)))
   end
   self:_call(command, n)
 end
@@ -352,6 +354,47 @@ function Editor:press(key)
     return self:_call("insert-paste", argument(self), key)
   end
   press_bound(self, key)
+end
+
+-- ---- What users' functions call it with ------------------------------------------------------------
+
+local signatures = {
+  text = {}, cursor = {}, bell = {}, press = { "key" },
+  line_start = { "offset?" }, line_end = { "offset?" }, move = { "offset" },
+  insert = { "text" }, set = { "text", "offset?" }, replace = { "offset", "offset", "text" },
+  delete = { "offset", "offset" }, kill = { "offset", "offset" },
+}
+
+-- What an argument stands for: an offset lies in the text, and in no character.
+local function checked(ed, arg, name, expected, value)
+  if expected == nil or value == nil and expected == "offset?" then return value end
+  if expected == "text" then
+    if type(value) ~= "string" then args.wrong(arg, name, "string", value, 1) end
+    return utf8.len(value) and value or clusters.clean(value)
+  elseif expected == "key" then
+    local kind = type(value)
+    if kind ~= "table" and kind ~= "string" then args.wrong(arg, name, "key", value, 1) end
+    return value
+  end
+  value = args.integer(arg, name, value, nil, 1)
+  if name == "set" then return max(value, 0) end -- of the new text
+  value = max(0, min(value, #ed.buffer))
+  local byte = ed.buffer:byte(value + 1)
+  if byte and byte >= 0x80 and byte < 0xC0 and name ~= "move" then
+    args.bad(arg, name, "an offset in the middle of a character", 1)
+  end
+  return value
+end
+
+for name, signature in pairs(signatures) do
+  local f = Editor[name]
+  Editor[name] = function(self, a, b, c)
+    if getmetatable(self) ~= Editor then args.wrong(1, name, "lwt.read_line.editor", self) end
+    a = checked(self, 2, name, signature[1], a)
+    b = checked(self, 3, name, signature[2], b)
+    c = checked(self, 4, name, signature[3], c)
+    return f(self, a, b, c)
+  end
 end
 
 return M

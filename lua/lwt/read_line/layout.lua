@@ -344,6 +344,23 @@ local function make_row(layout)
   end
 end
 
+-- The next row as far as where it ends, where that is plain to see: all of it is printable ASCII, and so is
+-- what comes behind. (A long text is gone through so; its rows are made whole when they are shown.)
+local function skim_row(layout)
+  local rows, s = layout.rows, layout.text
+  local last = rows[#rows]
+  if not last then return false end
+  local indent = not last.soft and layout.continuation and layout.prefix.n or 0
+  local at, room = last.stop, layout.width - indent
+  if at + room >= #s then return false end
+  local other = find(sub(s, at + 1, at + room + 1), "[^ -~]")
+  local newline = other and other <= room and byte(s, at + other) == 10
+  if other and not newline then return false end
+  thin(rows)
+  rows[#rows + 1] = { from = at, stop = at + (other or room), soft = not newline, made = true }
+  return true
+end
+
 -- The rows of the prompt that are above the one where the text begins.
 function Layout:above() return #self.head - 1 end
 
@@ -358,14 +375,18 @@ end
 
 -- How many there are.
 function Layout:count()
-  while not self.finished do make_row(self) end
+  while not self.finished do
+    if not skim_row(self) then make_row(self) end
+  end
   return #self.head - 1 + #self.rows
 end
 
 -- The row and the column (from 0) of an offset in the text.
 function Layout:locate(offset)
   local rows = self.rows
-  while not self.finished and (not rows[1] or rows[#rows].stop <= offset) do make_row(self) end
+  while not self.finished and (not rows[1] or rows[#rows].stop <= offset) do
+    if not skim_row(self) then make_row(self) end
+  end
   local low, high = 1, #rows
   while low < high do
     local middle = (low + high + 1) // 2

@@ -47,7 +47,7 @@ end
 --- A promise of the line: nil at the end of the input, rejected with `read_line.Interrupt` after Ctrl-C.
 --- Cancelling it ends the reading.
 ---@param line lwt.Line
----@return lwt.Promise
+---@return lwt.Promise<string?>
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"
 ---local r, w = lio.pipe()
@@ -77,7 +77,7 @@ end
 --- Takes the line from the screen; what is typed goes on being edited. It may be said several times, and
 --- is shown again after as many `show`s.
 ---@param line lwt.Line
----@return lwt.Promise fulfilled when it is not on the screen any more
+---@return lwt.Promise<nil> # fulfilled when it is not on the screen any more
 ---@function read_line.Line.hide(line)
 function Line.hide(line)
   check(line, "hide")
@@ -87,7 +87,7 @@ end
 
 --- Shows the line again.
 ---@param line lwt.Line
----@return lwt.Promise
+---@return lwt.Promise<nil>
 ---@function read_line.Line.show(line)
 function Line.show(line)
   check(line, "show")
@@ -106,7 +106,7 @@ end
 --- shown with their styles. When the line is over it is written where the cursor is.
 ---@param line lwt.Line
 ---@param ... any
----@return lwt.Promise fulfilled when it is on the screen
+---@return lwt.Promise<nil> # fulfilled when it is on the screen
 ---@function read_line.Line.print(line, ...)
 function Line.print(line, ...)
   check(line, "print")
@@ -127,7 +127,7 @@ end
 --- Does what a key does, or a command: `"ctrl-a"`, a key of `term`, `"beginning-of-line"`. Whether the line
 --- was still there.
 ---@param line lwt.Line
----@param what string|lwt.Key the name of a command or of a key, or a key
+---@param what string|lwt.TerminalKey the name of a command or of a key, or a key
 ---@return boolean
 ---```lua
 ---local lio, term = require "lwt.io", require "lwt.term"

@@ -1,15 +1,20 @@
 -- The entries of a history, in memory: kept by number, so that a place in it stays what it was when
 -- entries are added at the end or dropped at the beginning. Numbers without an entry are holes.
 --
--- Searching goes through all entries joined in one string, which Lua's own `find` is fast at; it is made
--- when the first search asks for it.
+-- Searching goes through entries that are joined in one string, which Lua's own `find` is fast at: a thousand
+-- at a time, so that what is near is found without joining all of a long history.
 
 local List = {}
 List.__index = List
 
 local find = string.find
+local max, min = math.max, math.min
 
 local M = {}
+
+local SHARE = 1000 -- entries in one string
+
+local function share_of(i) return (i - 1) // SHARE + 1 end
 
 -- opts: max, dedupe (true: no repeat of the newest; "all": an older equal one goes; false),
 -- ignore_space.
@@ -33,12 +38,19 @@ function List:step(i, step)
   return nil
 end
 
+-- What is joined of the entry's share is not right any more. (Its key is negative from the newest on.)
+local function forget(list, i)
+  local share = share_of(i)
+  list.joined[share], list.joined[-share] = nil, nil
+end
+
 local function drop_oldest(list)
   while list.size > list.max do
     local item = list.items[list.first]
     if item then
       list.items[list.first] = nil
       list.size = list.size - 1
+      forget(list, list.first)
       if list.numbers and list.numbers[item] == list.first then list.numbers[item] = nil end
     end
     list.first = list.first + 1
@@ -58,6 +70,7 @@ local function drop_equal(list, s)
   if i then
     list.items[i] = nil
     list.size = list.size - 1
+    forget(list, i)
   end
   list.numbers[s] = list.last + 1
 end
@@ -79,7 +92,7 @@ function List:append(s)
   drop_equal(self, s)
   self.last, self.size = self.last + 1, self.size + 1
   self.items[self.last] = s
-  if next(self.joined) then self.joined = {} end
+  forget(self, self.last)
   drop_oldest(self)
   return self.last
 end
@@ -109,24 +122,45 @@ function List:clear()
   self.first = self.last + 1
 end
 
--- All entries in one string, each between zeros, from the oldest on (1) or from the newest (-1).
-local function joined(list, direction)
-  local text = list.joined[direction]
-  if text then return text end
-  local parts, starts, numbers, at = {}, {}, {}, 2
-  local from, to = list.first, list.last
-  if direction < 0 then from, to = to, from end
+-- The first and the last number of a share, in the direction.
+local function bounds(list, share, direction)
+  local from, to = max(list.first, (share - 1) * SHARE + 1), min(list.last, share * SHARE)
+  if direction < 0 then return to, from end
+  return from, to
+end
+
+-- The entries of a share in one string, each between zeros, from the oldest on (1) or from the newest (-1).
+local function joined(list, share, direction)
+  local all = list.joined[share * direction]
+  if all then return all end
+  local items, parts, n = list.items, {}, 0
+  local from, to = bounds(list, share, direction)
   for i = from, to, direction do
-    local item = list.items[i]
-    if item then
-      local n = #parts + 1
-      parts[n], starts[n], numbers[n] = item, at, i
-      at = at + #item + 1
+    if items[i] then
+      n = n + 1
+      parts[n] = items[i]
     end
   end
-  text = { text = "\0" .. table.concat(parts, "\0") .. "\0", starts = starts, numbers = numbers }
-  list.joined[direction] = text
-  return text
+  all = { text = "\0" .. table.concat(parts, "\0") .. "\0" }
+  list.joined[share * direction] = all
+  return all
+end
+
+-- Where in the string its entries begin, and what their numbers are; only asked where something is found.
+local function places(list, share, direction)
+  local all = joined(list, share, direction)
+  if all.starts then return all end
+  local items, starts, numbers, at = list.items, {}, {}, 2
+  local from, to = bounds(list, share, direction)
+  for i = from, to, direction do
+    if items[i] then
+      local n = #starts + 1
+      starts[n], numbers[n] = at, i
+      at = at + #items[i] + 1
+    end
+  end
+  all.starts, all.numbers = starts, numbers
+  return all
 end
 
 -- The last k with starts[k] <= at.
@@ -139,34 +173,49 @@ local function last_not_beyond(starts, at)
   return low
 end
 
--- The first entry with `needle` in it, from number `from` on (it included; nil: all) in `direction`,
--- and the offset there. With `prefix` it must begin so. Entries equal to `unlike` are passed over.
-function List:find(needle, from, direction, prefix, unlike)
-  local all = joined(self, direction)
-  local text, starts, numbers = all.text, all.starts, all.numbers
-  local at = 1
-  if from then
-    -- numbers grow or fall with k: the first that is not before `from`
-    local low, high = 1, #numbers + 1
-    while low < high do
-      local middle = (low + high) // 2
-      if (numbers[middle] - from) * direction >= 0 then high = middle else low = middle + 1 end
-    end
-    if low > #numbers then return nil end
-    at = starts[low] - 1
+-- Where in the string the entries from number `from` on begin (it included); nil: none is in it.
+local function begin_at(all, from, direction)
+  local starts, numbers = all.starts, all.numbers
+  -- Numbers grow or fall with k: the first that is not before `from`.
+  local low, high = 1, #numbers + 1
+  while low < high do
+    local middle = (low + high) // 2
+    if (numbers[middle] - from) * direction >= 0 then high = middle else low = middle + 1 end
   end
+  return starts[low] and starts[low] - 1
+end
+
+local function find_in(list, all, at, needle, prefix, unlike)
+  local text, starts, numbers = all.text, all.starts, all.numbers
   local wanted = prefix and "\0" .. needle or needle
-  while true do
+  while at do
     local found = find(text, wanted, at, true)
     if not found then return nil end
-    local k = last_not_beyond(starts, found + #wanted - 1)
-    if k == 0 then k = 1 end
-    local item = self.items[numbers[k]]
+    local k = max(1, last_not_beyond(starts, found + #wanted - 1))
+    local item = list.items[numbers[k]]
     local offset = found - starts[k] + (prefix and 1 or 0)
     local right = offset >= 0 and offset + #needle <= #item and (not prefix or offset == 0)
     if right and item ~= unlike then return numbers[k], offset end
     at = right and starts[k] + #item or found + 1
   end
+end
+
+-- The first entry with `needle` in it, from number `from` on (it included; nil: all) in `direction`,
+-- and the offset there. With `prefix` it must begin so. Entries equal to `unlike` are passed over.
+function List:find(needle, from, direction, prefix, unlike)
+  local first, last = self.first, self.last
+  if first > last then return nil end
+  if direction < 0 then first, last = last, first end
+  if not from or (first - from) * direction > 0 then from = first end
+  for share = share_of(from), share_of(last), direction do
+    if find(joined(self, share, direction).text, needle, 1, true) then
+      local all = places(self, share, direction)
+      local at = begin_at(all, from, direction)
+      local number, offset = find_in(self, all, at, needle, prefix, unlike)
+      if number then return number, offset end
+    end
+  end
+  return nil
 end
 
 return M

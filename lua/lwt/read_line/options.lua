@@ -9,8 +9,9 @@ local M = {}
 
 local known = {
   prompt = true, initial = "string", history = true, complete = "function", hint = "function",
-  highlight = "function", validate = "function", multiline = true, mask = "string",
-  on_key = "function", keys = "table", mode = "string", continuation = true, term = true,
+  highlight = "function", note = "function", validate = "function", multiline = true,
+  mask = "string", on_key = "function", keys = "table", mode = "string",
+  continuation = true, term = true,
 }
 
 local function is_prompt(value)
@@ -43,19 +44,6 @@ local function complaint(opts)
   return nil
 end
 
--- The first option that is unknown, or of another type.
-local function misfit(opts, all)
-  for key, value in pairs(opts) do
-    local expected = all[key]
-    if expected == nil then return ("unknown option '%s'"):format(tostring(key)) end
-    if expected ~= true and type(value) ~= expected
-      and not (expected == "function" and args.is_callable(value)) then
-      return ("option '%s': %s expected, got %s"):format(key, expected, args.type_name(value))
-    end
-  end
-  return nil
-end
-
 -- The options of the public function `name`, which calls this. A string is the prompt. `more`: others
 -- that it knows.
 function M.check(arg, name, opts, more)
@@ -70,7 +58,8 @@ function M.check(arg, name, opts, more)
   if type(opts) ~= "table" or getmetatable(opts) then
     args.wrong(arg, name, "string or table", opts, 1)
   end
-  local wrong = misfit(opts, all) or complaint(opts)
+  args.options(arg, name, opts, all, 1)
+  local wrong = complaint(opts)
   if wrong then args.bad(arg, name, wrong, 1) end
   return opts
 end

@@ -7,7 +7,6 @@ local args = require "lwt.internal.args"
 local bindings = require "lwt.read_line.bindings"
 local completing = require "lwt.read_line.completing"
 local editor = require "lwt.read_line.editor"
-local external = require "lwt.read_line.external"
 local history = require "lwt.read_line.history"
 local kills = require "lwt.read_line.kills"
 local mutex = require "lwt.mutex"
@@ -115,9 +114,9 @@ local asked = {
   clear = function(s) s.terminal:clear() end,
   redraw = function(s) s.terminal.region:redraw() end,
   suspend = function(s) await(s.terminal:suspend()) end,
-  edit = function(s) external.edit(s) end,
+  edit = function(s) require "lwt.read_line.external".edit(s) end,
   ["edit-and-accept"] = function(s)
-    if external.edit(s) then accept(s) end
+    if require "lwt.read_line.external".edit(s) then accept(s) end
   end,
   complete = function(s) s.completing:tab() end,
   list = function(s) s.completing:list() end,
@@ -198,19 +197,28 @@ end
 
 -- ---- Interrupts ---------------------------------------------------------------------------------
 
+local interrupt = require "lwt.internal.uvneeded"("lwt.read_line").interrupt
+local heard = interrupt.heard
+
 local listening = 0 -- sessions that have Ctrl-C
 local before
 
--- Ctrl-C is the session's until the guard is closed.
+-- Ctrl-C is the session's until the guard is closed. Where a loop of the program's never lets it hear of that,
+-- the loop is broken, or the third one ends the process (unless the program sees to Ctrl-C itself).
 local function own_interrupts(s)
   if not s.terminal.tty or not s.terminal.in_tty then return nil end
   if listening == 0 then before = lwt.interrupts(false) end
   listening = listening + 1
-  local handler = require("lwt.signal").on("INT", function() s:interrupt() end)
+  -- (One that has ended a loop of the program's, in a prompt, is not for the line.)
+  local handler = require("lwt.signal").on("INT", function()
+    if not heard() then s:interrupt() end
+  end)
+  if before and listening == 1 then interrupt.breaks(true) end
   return setmetatable({}, {
     __close = function()
-      handler:stop()
       listening = listening - 1
+      if before and listening == 0 then interrupt.breaks(false) end
+      handler:stop()
       if listening == 0 then lwt.interrupts(before) end
     end,
   })

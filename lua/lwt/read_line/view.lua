@@ -6,7 +6,9 @@ local lwt = require "lwt"
 local clusters = require "lwt.read_line.clusters"
 local layout = require "lwt.read_line.layout"
 local pieces = require "lwt.read_line.pieces"
-local text_width = require "lwt.text".width
+local texts = require "lwt.text"
+
+local text_width = texts.width
 
 local max, min = math.max, math.min
 
@@ -23,7 +25,8 @@ local MANY = 2000 -- rows: a longer text is printed as it is when it is accepted
 function M.new(terminal, editor, opts)
   return setmetatable({
     terminal = terminal, editor = editor, layout = layout.new(), top = 1, mask = opts.mask,
-    highlight = opts.highlight, hint = opts.hint, own_continuation = opts.continuation,
+    highlight = opts.highlight, hint = opts.hint, note = opts.note,
+    own_continuation = opts.continuation,
     prompt = {}, continuation = nil, completion = nil, message = nil,
   }, View)
 end
@@ -134,6 +137,23 @@ local function update_layout(self, columns)
   return cursor
 end
 
+-- One row of what the program has to say about the text.
+local function note_rows(self, columns)
+  local ed = self.editor
+  if not self.note or self.mask then return {} end
+  local ok, note = pcall(self.note, ed.buffer, ed.point)
+  if not ok then failed(self, "note", note) end
+  if not ok or note == nil then return {} end
+  local shown
+  if type(note) == "string" then
+    note = clusters.clean(note):gsub("%c", " ")
+    shown = { { texts.truncate(note, max(1, columns - 1), "…"), HINT } }
+  else
+    shown = pieces.of(note, self.terminal:_takes())
+  end
+  return table.move(layout.rows_of(shown, columns), 1, 1, 1, {})
+end
+
 local function rows_below(self, columns, height)
   if self.message then
     local rows = layout.rows_of({ { self.message, "" } }, columns)
@@ -142,7 +162,7 @@ local function rows_below(self, columns, height)
   if self.completion then
     return self.completion:rows(columns, max(1, min(height - 1, height * 2 // 3)))
   end
-  return {}
+  return note_rows(self, columns)
 end
 
 -- So many rows around the cursor, where the text is longer: the same as before, if it is among them.

@@ -14,6 +14,7 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local csession = require "lwt.ssl.core"
+local args = require "lwt.internal.args"
 local due = require "lwt.internal.due"
 local fifo = require "lwt.ssl.fifo"
 
@@ -329,11 +330,8 @@ csession.attend(function(s, promise, n)
   go_on(s)
 end)
 
-local function check(s, name, level)
-  if getmetatable(s) ~= Stream then
-    error(("bad argument #1 to '%s' (TLS stream expected, got %s)"):format(name, type(s)),
-      level or 3)
-  end
+local function check(s, name, up)
+  if getmetatable(s) ~= Stream then args.wrong(1, name, "TLS stream", s, up or 1) end
 end
 
 local function slow_read(s, n)
@@ -368,17 +366,12 @@ end
 
 -- Called by the method in C, whose caller is told what is wrong.
 local function read(s, n)
-  check(s, "read", 4)
+  check(s, "read", 2)
   if n == nil then
     n = MOST
-  elseif math.type(n) ~= "integer" then
-    local integer = type(n) == "number" and math.tointeger(n)
-    if not integer then
-      error(("bad argument #1 to 'read' (integer expected, got %s)"):format(type(n)), 3)
-    end
-    n = integer
+  elseif math.type(n) ~= "integer" or n < 1 then
+    n = args.integer(2, "read", n, 1, 1)
   end
-  if n < 1 then error("bad argument #1 to 'read' (must be at least 1)", 3) end
   return slow_read(s, n)
 end
 
@@ -413,7 +406,7 @@ local function text_of(data)
   return mt and mt.__name == "lwt.bytes" and data:to_string() or nil
 end
 
-local function joined(data, name, level)
+local function joined(data, name, up)
   local text = text_of(data)
   if text then return text end
   local parts, list = {}, type(data) == "table" and getmetatable(data) == nil
@@ -422,21 +415,20 @@ local function joined(data, name, level)
     list = list and parts[i] ~= nil
   end
   if list then return table.concat(parts) end
-  error(("bad argument #1 to '%s' (string, lwt.bytes or a list of them expected, got %s)"):format(
-    name, type(data)), level)
+  args.wrong(2, name, "string, lwt.bytes or a list of them", data, up)
 end
 
 -- Called by the method in C; `done`: how many bytes of it are encrypted already.
 local function write(s, data, done)
-  check(s, "write", 4)
-  return begin(s, { data = joined(data, "write", 4), at = done or 0 })
+  check(s, "write", 2)
+  return begin(s, { data = joined(data, "write", 2), at = done or 0 })
 end
 
 Stream.read, Stream.write = csession.methods(Stream, read, write, fulfilled())
 
 function Stream.writev(s, list)
   check(s, "writev")
-  return s:write(joined(list, "writev", 3))
+  return s:write(joined(list, "writev", 1))
 end
 
 function Stream.shutdown(s)
@@ -534,7 +526,7 @@ function Stream.export_keying_material(s, label, n, about)
   check(s, "export_keying_material")
   if s.gone then error("'export_keying_material' on a closed TLS stream", 2) end
   local ok, key = pcall(s.conn.export, s.conn, label, n, about)
-  if not ok then error((key:gsub("to 'export'", "to 'export_keying_material'")), 2) end
+  if not ok then args.pass_on(key, "export_keying_material") end
   return key
 end
 

@@ -1,6 +1,7 @@
 -- Internal: what carries TLS: anything with `read` and `write`. A transport is a kind, shared by all
 -- that are alike, { read = function(x) → promise of a string or nil, write = function(x, s) →
--- promise, close = function(x) → promise }, and the `x` that these are given.
+-- promise, close = function(x) → promise, forget = what drops what could not be written, where something is
+-- kept }, and the `x` that these are given.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -30,6 +31,7 @@ local channel_kind = {
     return ch:flush()
   end,
   close = socket_kind.close,
+  forget = function(ch) ch:_forget() end,
 }
 
 -- Anybody's: a method may give a promise, or wait and give the value.

@@ -3,9 +3,10 @@
 
 local lwt = require "lwt"
 local cells = require "lwt.term.cells"
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local key = require "lwt.term.key"
 local style = require "lwt.term.style"
+local lwt_text = require "lwt.text"
 local methods = require "lwt.term.terminal".methods
 
 local QUESTION = 80 -- the level: below bars and what is drawn
@@ -41,25 +42,42 @@ end
 
 local ANSWERS = { y = true, Y = true, n = false, N = false }
 
-local function confirm_by_key(t, question, default)
-  local guard <close> = raw(t)
-  lwt.await(t:print(question, hint(default)))
-  while true do
-    local k = lwt.await(t:read_key())
-    local answer = nil
-    if k == nil or k == key.named "escape" or k == key.char("d", true) then
-      answer = default or false
-    elseif k == key.named "enter" then
-      answer = default
-    elseif k.char and not (k.ctrl or k.alt) then
-      answer = ANSWERS[k.char]
+-- The rows of the question, and where the answer would stand behind it.
+local function question_rows(text, columns)
+  local rows, width = {}, 0
+  for line in (text .. "\n"):gmatch "(.-)\n" do
+    local parts = { line }
+    if style.width(line) >= columns then
+      parts = lwt_text.wrap(style.strip(line), math.max(1, columns - 1))
     end
-    if answer ~= nil then
-      lwt.await(t:print(answer and "yes\n" or "no\n"))
-      guard:close()
-      return answer
+    for _, part in ipairs(parts) do
+      rows[#rows + 1] = cells.row(part, columns)
+      width = style.width(part)
     end
   end
+  return rows, { #rows, width }
+end
+
+local function answer_of(k, default)
+  if k == nil or k == key.named "escape" or k == key.char("d", true) then
+    return default or false
+  end
+  if k == key.named "enter" then return default end
+  if k.char and not (k.ctrl or k.alt) then return ANSWERS[k.char] end
+  return nil
+end
+
+local function confirm_by_key(t, question, default)
+  local guard <close> = raw(t)
+  local asked = t:styled(question, hint(default))
+  local block = t.region:block(QUESTION, function(columns) return question_rows(asked, columns) end)
+  local shown <close> = t.region:add(block) -- luacheck: ignore 211
+  t.region:update()
+  local answer
+  repeat answer = answer_of(lwt.await(t:read_key()), default) until answer ~= nil
+  lwt.await(t.region:remove(block, asked .. (answer and "yes\n" or "no\n")))
+  guard:close()
+  return answer
 end
 
 local WORDS = { y = true, yes = true, n = false, no = false }

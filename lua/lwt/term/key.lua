@@ -7,13 +7,23 @@ local args = require "lwt.internal.args"
 
 local M = {}
 
+--- A key that was pressed, or what a terminal tells in the place of one: see `read_key`.
 ---@class lwt.TerminalKey
----@field name string?
----@field char string?
----@field ctrl boolean?
----@field alt boolean?
----@field shift boolean?
----@field super boolean?
+---@field name? string "up", "f1", "enter" …: a key that has a name; "mouse"
+---@field char? string the character of any other key
+---@field ctrl? boolean it was held down
+---@field alt? boolean
+---@field shift? boolean
+---@field super? boolean
+---@field paste? string what was pasted
+---@field focus? boolean the window has got the keyboard (true) or lost it (false): see `with_focus`
+---@field resize? boolean the terminal has another size: `columns` and `rows`
+---@field columns? integer
+---@field rows? integer
+---@field action? string what the mouse did: see `with_mouse`
+---@field button? string "left", "middle", "right", "up" …
+---@field x? integer the column of the mouse, from 1
+---@field y? integer its row, from 1
 local Key = { __name = "lwt.terminal.key" }
 
 local MODIFIERS = { "ctrl", "alt", "shift", "super" } -- in the order in which they are written

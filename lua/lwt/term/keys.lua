@@ -23,7 +23,6 @@ local PASTE_LIMIT = 16 * 1024 * 1024
 local ESC, DEL = 27, 127
 local REPLACEMENT = "\u{FFFD}"
 
----@class lwt.KeyDecoder
 local Decoder = { __name = "lwt.keys.decoder" }
 Decoder.__index = Decoder
 

@@ -6,6 +6,7 @@
 -- stops, and taken again when it goes on.
 
 local lwt = require "lwt"
+local check = require "lwt.internal.args".outside "lwt.term"
 local signal = require "lwt.signal"
 local core = require "lwt.term.core".tty
 
@@ -207,6 +208,7 @@ end
 ---@param guard lwt.TerminalGuard
 ---@function term.Guard.close(guard)
 function Guard.close(guard)
+  check.self("close", guard, Guard)
   if not guard.open then return end
   guard.open = false
   local modes = guard.modes

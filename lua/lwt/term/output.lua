@@ -7,6 +7,7 @@
 
 local lio = require "lwt.io"
 local net = require "lwt.net"
+local args = require "lwt.internal.args"
 local core = require "lwt.term.core".tty
 
 local cio = require "lwt.internal.uvneeded"("lwt.term").io
@@ -31,19 +32,6 @@ function M.collect(r)
   above(cio.tapped())
 end
 
-local function concatenated(name, ...)
-  local parts = { ... }
-  for i = 1, select("#", ...) do
-    local kind = type(parts[i])
-    if kind ~= "string" and kind ~= "number" then
-      error(("bad argument #%d to '%s' (string expected, got %s)"):format(i, name,
-        kind == "nil" and "nil" or kind), 3)
-    end
-    parts[i] = tostring(parts[i])
-  end
-  return table.concat(parts)
-end
-
 -- (Whoever has looked up one of ours may call it when nothing is drawn any more.)
 local function prints(theirs)
   return function(...)
@@ -61,7 +49,7 @@ end
 local function writes(theirs)
   return function(file, ...)
     if not is_terminal(file) then return theirs(file, ...) end
-    local text = concatenated("write", ...)
+    local text = args.joined(2, "write", ...)
     above(text)
     return file
   end
@@ -71,7 +59,7 @@ local function io_writes(theirs)
   return function(...)
     local file = io.output()
     if not is_terminal(file) then return theirs(...) end
-    local text = concatenated("write", ...)
+    local text = args.joined(1, "write", ...)
     above(text)
     return file
   end

@@ -4,7 +4,7 @@
 
 local lwt = require "lwt"
 local cells = require "lwt.term.cells"
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local style = require "lwt.term.style"
 local text = require "lwt.text"
 local methods = require "lwt.term.terminal".methods
@@ -184,6 +184,7 @@ end
 ---@param n number? 1
 ---@function term.Bar.add(bar, n)
 function Bar.add(bar, n)
+  check.self("add", bar, Bar)
   if n == nil then n = 1 end
   check.type(1, "add", n, "number")
   bar:set(bar.value + n)
@@ -195,6 +196,7 @@ end
 ---@param label string? another label
 ---@function term.Bar.set(bar, value, label)
 function Bar.set(bar, value, label)
+  check.self("set", bar, Bar)
   check.type(1, "set", value, "number")
   if label ~= nil then check.type(2, "set", label, "string") end
   if bar.over then return end
@@ -210,6 +212,7 @@ end
 ---@return lwt.Promise<nil> # it is written
 ---@function term.Bar.done(bar, last)
 function Bar.done(bar, last)
+  check.self("done", bar, Bar)
   if last ~= nil then check.type(1, "done", last, "string") end
   if bar.over then return lwt.fulfilled() end
   bar.over = true
@@ -265,6 +268,7 @@ end
 ---@param label string
 ---@function term.Spinner.set(spinner, label)
 function Spinner.set(spinner, label)
+  check.self("set", spinner, Spinner)
   check.type(1, "set", label, "string")
   spinner.label = label
 end
@@ -276,6 +280,7 @@ end
 ---@return lwt.Promise<nil> # it is written
 ---@function term.Spinner.done(spinner, last)
 function Spinner.done(spinner, last)
+  check.self("done", spinner, Spinner)
   if last ~= nil then check.type(1, "done", last, "string") end
   if spinner.over then return lwt.fulfilled() end
   spinner.over = true

@@ -2,7 +2,7 @@
 
 local lwt = require "lwt"
 local cells = require "lwt.term.cells"
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local style = require "lwt.term.style"
 local methods = require "lwt.term.terminal".methods
 

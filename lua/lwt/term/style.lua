@@ -1,13 +1,39 @@
 -- Styles: values that stand between texts in a list, and what is written for such a list on a terminal
 -- with so many colours.
 
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local colors = require "lwt.term.colors"
 local text_width = require "lwt.text".width
 
 local M = {}
 
+--- A colour, an attribute or a link, for `print` and its like. Joined with a string by `..` it is its escape
+--- sequence.
 ---@class lwt.Style
+---@operator concat(string|lwt.Style): string
+
+--- The colours of the text (`term.fg`) or behind it (`term.bg`): by name, as fields; any other by a call.
+---@class lwt.Palette
+---@field black lwt.Style
+---@field red lwt.Style
+---@field green lwt.Style
+---@field yellow lwt.Style
+---@field blue lwt.Style
+---@field magenta lwt.Style
+---@field cyan lwt.Style
+---@field white lwt.Style
+---@field lblack lwt.Style
+---@field lred lwt.Style
+---@field lgreen lwt.Style
+---@field lyellow lwt.Style
+---@field lblue lwt.Style
+---@field lmagenta lwt.Style
+---@field lcyan lwt.Style
+---@field lwhite lwt.Style
+---@field gray lwt.Style
+---@field default lwt.Style
+---@overload fun(colour: integer|string, green?: integer, blue?: integer): lwt.Style
+
 local Style = { __name = "lwt.style" }
 
 local function style(fields) return setmetatable(fields, Style) end

@@ -1,6 +1,6 @@
 -- Tables: rows of columns, as wide as what is in them, cut where the terminal is narrower.
 
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
 local style = require "lwt.term.style"
 local text = require "lwt.text"
 local methods = require "lwt.term.terminal".methods

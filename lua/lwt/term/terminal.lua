@@ -2,7 +2,8 @@
 
 local lwt = require "lwt"
 local core = require "lwt.term.core".tty
-local check = require "lwt.term.check"
+local check = require "lwt.internal.args".outside "lwt.term"
+local follow = require "lwt.internal.follow"
 local colors = require "lwt.term.colors"
 local inputs = require "lwt.term.input"
 local key = require "lwt.term.key"
@@ -12,6 +13,7 @@ local regions = require "lwt.term.region"
 local M = {}
 
 ---@class lwt.Terminal
+---@implied term.stdout
 ---@field size_signal lwt.Signal its size, `{ columns =, rows = }`
 ---@field escape_time number seconds after which an Escape is a key (0.05)
 local Terminal = { __name = "lwt.terminal" }
@@ -246,11 +248,6 @@ end
 ---@function term.raw_mode(t, opts)
 function methods:raw_mode(opts)
   return raw_guard(self, check.options(1, "raw_mode", opts, RAW_OPTIONS))
-end
-
-local function follow(...)
-  if select("#", ...) == 1 and lwt.is_promise((...)) then return lwt.await((...)) end
-  return ...
 end
 
 -- Runs f(t) as a task in the modes for which `make` gives a guard.

@@ -7,13 +7,14 @@ local lwt = require "lwt"
 local await = lwt.await
 local lio = require "lwt.io"
 local mutex = require "lwt.mutex"
+local follow = require "lwt.internal.follow"
 local core = require "lwt.term.core"
-local check = require "lwt.text.check"
+local args = require "lwt.internal.args"
 local C = require "lwt.text.shared"
 require "lwt.text.reading"
 require "lwt.text.writing"
 
-local M, mt = C.public, C.mt
+local M, mt, check_channel = C.public, C.mt, C.check_channel
 local methods = {}
 mt.__index = methods
 
@@ -63,23 +64,37 @@ local function when(opened, make, encoding, strict)
   end)
 end
 
--- Calls a function of lwt.io, whose options are argument `theirs`. What it says of its arguments is
--- said of ours, at our caller's line.
+-- encoding, strict, and the other options: of a table of options, or nil, which is argument `n` of the
+-- public function. The encoding is that of the locale where none is given.
+local function coding(n, name, opts)
+  if opts == nil then opts = {} end
+  if type(opts) ~= "table" then args.wrong(n, name, "table", opts, 1) end
+  local strict, encoding, rest = opts.strict, opts.encoding, nil
+  if strict ~= nil and type(strict) ~= "boolean" then
+    args.bad(n, name, "option 'strict': boolean expected, got " .. args.type_name(strict), 1)
+  end
+  if encoding ~= nil and type(encoding) ~= "string" then
+    args.bad(n, name, "option 'encoding': string expected, got " .. args.type_name(encoding), 1)
+  end
+  for key, value in pairs(opts) do
+    if key ~= "strict" and key ~= "encoding" then
+      rest = rest or {}
+      rest[key] = value
+    end
+  end
+  encoding = encoding or core.text_locale()
+  if not core.text_encoding_of(encoding) then
+    args.bad(n, name, ("option 'encoding': unknown encoding '%s'"):format(encoding), 1)
+  end
+  return encoding, strict or false, rest
+end
+
+-- Calls a function of lwt.io, whose options are its last argument. What it says of its arguments is
+-- said of ours, whose options are argument `ours`, at our caller's line.
 local function call(name, ours, f, ...)
   local ok, p = pcall(f, ...)
   if ok then return p end
-  if type(p) == "string" then
-    local theirs = select("#", ...)
-    p = p:gsub("^.-bad argument", "bad argument"):gsub("to '[^']*'", ("to '%s'"):format(name))
-      :gsub("^bad argument #" .. theirs .. " ", ("bad argument #%d "):format(ours))
-  end
-  error(p, 3)
-end
-
--- What a function gave: one promise is waited for.
-local function follow(...)
-  if select("#", ...) == 1 and lwt.is_promise((...)) then return await((...)) end
-  return ...
+  args.pass_on(p, name, select("#", ...), ours, 1)
 end
 
 local function run(opened, f)
@@ -110,11 +125,9 @@ end
 --- print(await(t:read_line()))   --> café
 --- ```
 function M.make(ch, opts)
-  if not is_channel(ch) then
-    check.bad(1, "make", "lwt.channel expected, got " .. (ch == nil and "no value" or type(ch)))
-  end
-  local encoding, strict, rest = check.coding(2, "make", opts)
-  if rest then check.bad(2, "make", ("unknown option '%s'"):format(tostring(next(rest)))) end
+  if not is_channel(ch) then args.wrong(1, "make", "lwt.channel", ch) end
+  local encoding, strict, rest = coding(2, "make", opts)
+  if rest then args.bad(2, "make", ("unknown option '%s'"):format(tostring(next(rest)))) end
   return C.on(ch, encoding, strict)
 end
 
@@ -132,7 +145,7 @@ end
 --- print(await(lio.file_length("f")))   --> 6
 --- ```
 function M.open_file(path, mode, opts)
-  local encoding, strict, rest = check.coding(3, "open_file", opts)
+  local encoding, strict, rest = coding(3, "open_file", opts)
   return when(call("open_file", 3, lio.open_file, path, mode, rest), on_file, encoding, strict)
 end
 
@@ -150,8 +163,8 @@ end
 --- print(await(text.with_file("f", "r", text.read_line, latin)))   --> café
 --- ```
 function M.with_file(path, mode, f, opts)
-  check.callable(3, "with_file", f)
-  local encoding, strict, rest = check.coding(4, "with_file", opts)
+  args.check_callable(3, "with_file", f)
+  local encoding, strict, rest = coding(4, "with_file", opts)
   local opened = call("with_file", 4, lio.open_file, path, mode, rest)
   return lwt.spawn(run, when(opened, on_file, encoding, strict), f)
 end
@@ -170,7 +183,7 @@ end
 --- await(server:shutdown())
 --- ```
 function M.open_connection(addr, opts)
-  local encoding, strict, rest = check.coding(2, "open_connection", opts)
+  local encoding, strict, rest = coding(2, "open_connection", opts)
   return when(call("open_connection", 2, lio.open_connection, addr, rest), C.on, encoding, strict)
 end
 
@@ -185,7 +198,7 @@ end
 --- ```
 function M.encoding(t)
   if t == nil then return core.text_locale() end
-  check.channel(t, "encoding", mt)
+  check_channel(t, "encoding")
   return encoding_of(t)
 end
 
@@ -199,7 +212,7 @@ end
 --- print(#await(t:byte_channel():read()))          --> 3
 --- ```
 function M.byte_channel(t)
-  check.channel(t, "byte_channel", mt)
+  check_channel(t, "byte_channel")
   return t.bytes
 end
 
@@ -223,8 +236,8 @@ local over = { __close = function(self) self.inner.over = true end }
 --- print(await(r:read()))   --> éè!
 --- ```
 function M.atomic(t, f)
-  check.channel(t, "atomic", mt)
-  check.callable(2, "atomic", f)
+  check_channel(t, "atomic")
+  args.check_callable(2, "atomic", f)
   return t.bytes:atomic(function(bytes)
     local inner = view(bytes, t.reader, t.writer)
     local _ <close> = setmetatable({ inner = inner }, over)
@@ -236,7 +249,7 @@ end
 ---@param t lwt.TextChannel
 ---@return lwt.Promise<nil>
 function M.flush(t)
-  check.channel(t, "flush", mt, "writer")
+  check_channel(t, "flush", "writer")
   return t.bytes:flush()
 end
 
@@ -246,9 +259,9 @@ end
 ---@param side? string `"read"` or `"write"`; both when it is left out
 ---@return lwt.Promise<nil>
 function M.close(t, side)
-  check.channel(t, "close", mt)
+  check_channel(t, "close")
   if side ~= nil and side ~= "read" and side ~= "write" then
-    check.bad(2, "close", "'read' or 'write' expected")
+    args.bad(2, "close", "'read' or 'write' expected")
   end
   return t.bytes:close(side)
 end
@@ -257,7 +270,7 @@ end
 ---@param t lwt.TextChannel
 ---@return lwt.Promise<nil>
 function M.abort(t)
-  check.channel(t, "abort", mt)
+  check_channel(t, "abort")
   return t.bytes:abort()
 end
 
@@ -265,7 +278,7 @@ end
 ---@param t lwt.TextChannel
 ---@return boolean
 function M.is_closed(t)
-  check.channel(t, "is_closed", mt)
+  check_channel(t, "is_closed")
   return t.bytes:is_closed()
 end
 

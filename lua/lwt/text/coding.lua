@@ -1,7 +1,7 @@
 -- Encodings. (Functions of `lwt.text`.)
 
 local core = require "lwt.term.core"
-local check = require "lwt.text.check"
+local args = require "lwt.internal.args"
 
 local C = require "lwt.text.shared"
 
@@ -10,18 +10,19 @@ local M = C.public
 local function encoding_of(name, value, opts)
   if value == nil then value = core.text_locale() end
   if type(value) ~= "string" then
-    check.bad(2, name, "string expected, got " .. type(value), 1)
+    args.wrong(2, name, "string", value, 1)
   end
   local full = core.text_encoding_of(value)
-  if not full then check.bad(2, name, ("unknown encoding '%s'"):format(value), 1) end
+  if not full then args.bad(2, name, ("unknown encoding '%s'"):format(value), 1) end
   if opts ~= nil and type(opts) ~= "table" then
-    check.bad(3, name, "table expected, got " .. type(opts), 1)
+    args.wrong(3, name, "table", opts, 1)
   end
   for key, option in pairs(opts or {}) do
     if key ~= "strict" then
-      check.bad(3, name, ("unknown option '%s'"):format(tostring(key)), 1)
+      args.bad(3, name, ("unknown option '%s'"):format(tostring(key)), 1)
     elseif type(option) ~= "boolean" then
-      check.bad(3, name, "option 'strict': boolean expected, got " .. type(option), 1)
+      args.bad(3, name, "option 'strict': boolean expected, got " .. args.type_name(option),
+        1)
     end
   end
   return value, full, opts ~= nil and opts.strict or false
@@ -48,7 +49,7 @@ end
 --- print(err.code, err.at)   --> EILSEQ 1
 --- ```
 function M.decode(bytes, encoding, opts)
-  check.string(1, "decode", bytes)
+  args.string(1, "decode", bytes)
   local name, full, strict = encoding_of("decode", encoding, opts)
   local text, _, at = core.text_decode(core.text_decoder(name, strict), bytes, true)
   if at then error(C.undecodable(full, "decode", at)) end
@@ -75,7 +76,7 @@ end
 --- print(err.code, err.at)   --> EILSEQ 2
 --- ```
 function M.encode(s, encoding, opts)
-  check.string(1, "encode", s)
+  args.string(1, "encode", s)
   local name, full, strict = encoding_of("encode", encoding, opts)
   local bytes, at = core.text_encode(core.text_encoder(name, strict), s)
   if at then error(C.unencodable(full, "encode", at)) end

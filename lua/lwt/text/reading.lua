@@ -7,13 +7,13 @@
 
 local lwt = require "lwt"
 local core = require "lwt.term.core"
-local check = require "lwt.text.check"
+local args = require "lwt.internal.args"
 local held = require "lwt.text.held"
 local C = require "lwt.text.shared"
 local await, fulfilled, rejected = lwt.await, lwt.fulfilled, lwt.rejected
 local decode, cancel_due, sub = core.text_decode, core.text_cancel_due, string.sub
 
-local M, mt = C.public, C.mt
+local M, check_channel = C.public, C.check_channel
 
 -- `lines`: the byte 0A is the end of a line, and nothing else is. `simple`: a line of bytes can be
 -- decoded by itself. (Not in a strict one, which counts the bytes of line ends.)
@@ -199,7 +199,7 @@ end
 --- print(await(t:read_char()), await(t:read_char()), await(t:read_char()))   --> n é nil
 --- ```
 function M.read_char(t)
-  check.channel(t, "read_char", mt, "reader")
+  check_channel(t, "read_char", "reader")
   return read(t, ONE)
 end
 
@@ -214,7 +214,7 @@ end
 --- print(await(t:read_line()), await(t:read_line()), await(t:read_line()))   --> één twee nil
 --- ```
 function M.read_line(t)
-  check.channel(t, "read_line", mt, "reader")
+  check_channel(t, "read_line", "reader")
   return read_line(t)
 end
 
@@ -229,11 +229,11 @@ end
 --- print(await(t:read(3)), await(t:read()), await(t:read()))   --> naï ve
 --- ```
 function M.read(t, n)
-  check.channel(t, "read", mt, "reader")
+  check_channel(t, "read", "reader")
   if n == nil then return read(t, ALL) end
   local count = type(n) == "number" and math.tointeger(n)
-  if not count then check.bad(2, "read", "integer expected, got " .. type(n)) end
-  if count < 0 then check.bad(2, "read", "negative count") end
+  if not count then args.wrong(2, "read", "integer", n) end
+  if count < 0 then args.bad(2, "read", "negative count") end
   if count == 0 then return fulfilled("") end
   return read(t, some(count))
 end
@@ -248,7 +248,7 @@ end
 --- for line in t:lines() do print(line) end   --> a b
 --- ```
 function M.lines(t)
-  check.channel(t, "lines", mt, "reader")
+  check_channel(t, "lines", "reader")
   return lines(t)
 end
 
@@ -261,7 +261,7 @@ end
 --- for c in t:chars() do print(c) end   --> n é
 --- ```
 function M.chars(t)
-  check.channel(t, "chars", mt, "reader")
+  check_channel(t, "chars", "reader")
   local r = t.reader
   return function()
     if r.held.size > 0 and not t.turn:is_locked() and not cancel_due() then
@@ -280,7 +280,7 @@ end
 --- print(table.concat(await(t:read_lines():to_list()), " "))   --> a b
 --- ```
 function M.read_lines(t)
-  check.channel(t, "read_lines", mt, "reader")
+  check_channel(t, "read_lines", "reader")
   return require "lwt.stream".from(function() return read_line(t) end)
 end
 
@@ -293,7 +293,7 @@ end
 --- print(#await(t:read_chars():to_list()))   --> 2
 --- ```
 function M.read_chars(t)
-  check.channel(t, "read_chars", mt, "reader")
+  check_channel(t, "read_chars", "reader")
   return require "lwt.stream".from(function() return read(t, ONE) end)
 end
 

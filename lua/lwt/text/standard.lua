@@ -2,9 +2,9 @@
 
 local lio = require "lwt.io"
 local core = require "lwt.term.core"
-local check = require "lwt.text.check"
+local args = require "lwt.internal.args"
 local C = require "lwt.text.shared"
-local joined, bytes_of = C.joined, C.bytes_of
+local joined, bytes_of = args.joined, C.bytes_of
 
 local M = C.public
 
@@ -27,7 +27,7 @@ local function put(stream, printer, op, text)
 end
 
 local function formatted(name, fmt, ...)
-  check.string(1, name, fmt, 1)
+  args.string(1, name, fmt, 1)
   return tostring(fmt):format(...)
 end
 
@@ -40,13 +40,13 @@ end
 --- ```lua
 --- print(lwt.is_promise(text.print("")))   --> true
 --- ```
-function M.print(...) return put("stdout", lio.print, "print", joined("print", 1, ...)) end
+function M.print(...) return put("stdout", lio.print, "print", joined(1, "print", ...)) end
 
 --- Write the arguments and a newline to `text.stdout`, at once.
 ---@param ... string|number
 ---@return lwt.Promise<nil>
 function M.printl(...)
-  return put("stdout", lio.print, "printl", joined("printl", 1, ...) .. "\n")
+  return put("stdout", lio.print, "printl", joined(1, "printl", ...) .. "\n")
 end
 
 --- Write `fmt:format(...)` to `text.stdout`, at once.
@@ -68,13 +68,13 @@ end
 --- Write the arguments to `text.stderr`, at once.
 ---@param ... string|number
 ---@return lwt.Promise<nil>
-function M.eprint(...) return put("stderr", lio.eprint, "eprint", joined("eprint", 1, ...)) end
+function M.eprint(...) return put("stderr", lio.eprint, "eprint", joined(1, "eprint", ...)) end
 
 --- Write the arguments and a newline to `text.stderr`, at once.
 ---@param ... string|number
 ---@return lwt.Promise<nil>
 function M.eprintl(...)
-  return put("stderr", lio.eprint, "eprintl", joined("eprintl", 1, ...) .. "\n")
+  return put("stderr", lio.eprint, "eprintl", joined(1, "eprintl", ...) .. "\n")
 end
 
 --- Write `fmt:format(...)` to `text.stderr`, at once.

@@ -3,12 +3,13 @@
 
 local lwt = require "lwt"
 local core = require "lwt.term.core"
-local check = require "lwt.text.check"
+local args = require "lwt.internal.args"
+local items_of = require "lwt.internal.items"
 local C = require "lwt.text.shared"
 local await, rejected = lwt.await, lwt.rejected
 local encode = core.text_encode
 
-local M, mt = C.public, C.mt
+local M, check_channel = C.public, C.check_channel
 
 function C.writer(name, strict)
   return { encoder = core.text_encoder(name, strict), encoding = (core.text_encoding_of(name)) }
@@ -16,14 +17,6 @@ end
 
 -- Something has been written before.
 function C.begun(writer) encode(writer.encoder, "-") end
-
--- The arguments, which are strings and numbers, as one string.
-local function joined(name, first, ...)
-  local n = select("#", ...)
-  for i = 1, n do check.string(first + i - 1, name, (select(i, ...)), 1) end
-  return n == 1 and tostring((...)) or table.concat({ ... }, "", 1, n)
-end
-C.joined = joined
 
 -- What a text is in bytes; or nil and a promise that is rejected.
 local function bytes_of(writer, op, text)
@@ -36,19 +29,6 @@ C.bytes_of = bytes_of
 local function put(t, op, text)
   local bytes, failed = bytes_of(t.writer, op, text)
   return failed or t.bytes:write(bytes)
-end
-
--- What gives the elements of a list, a stream or an iterator.
-local function each(name, items)
-  if type(items) == "table" and getmetatable(items) == nil then
-    local i = 0
-    return function()
-      i = i + 1
-      return items[i]
-    end
-  end
-  check.callable(2, name, items, 1)
-  return items
 end
 
 local function write_each(t, op, next_item, ending)
@@ -79,8 +59,8 @@ end
 --- print(#await(r:read()))   --> 4
 --- ```
 function M.write(t, ...)
-  check.channel(t, "write", mt, "writer")
-  return put(t, "write", joined("write", 2, ...))
+  check_channel(t, "write", "writer")
+  return put(t, "write", args.joined(2, "write", ...))
 end
 
 --- Write one character.
@@ -96,9 +76,9 @@ end
 --- print(await(r:read()) == "\0\xE9")   --> true
 --- ```
 function M.write_char(t, char)
-  check.channel(t, "write_char", mt, "writer")
-  check.string(2, "write_char", char)
-  if core.text_length(char) ~= 1 then check.bad(2, "write_char", "one character expected") end
+  check_channel(t, "write_char", "writer")
+  args.string(2, "write_char", char)
+  if core.text_length(char) ~= 1 then args.bad(2, "write_char", "one character expected") end
   return put(t, "write_char", char)
 end
 
@@ -113,8 +93,8 @@ end
 --- print(await(r:read_line()))   --> naive
 --- ```
 function M.write_line(t, line)
-  check.channel(t, "write_line", mt, "writer")
-  check.string(2, "write_line", line)
+  check_channel(t, "write_line", "writer")
+  args.string(2, "write_line", line)
   return put(t, "write_line", line .. "\n")
 end
 
@@ -130,8 +110,8 @@ end
 --- print(await(r:read_line()))   --> 5 EUR
 --- ```
 function M.writef(t, fmt, ...)
-  check.channel(t, "writef", mt, "writer")
-  check.string(2, "writef", fmt)
+  check_channel(t, "writef", "writer")
+  args.string(2, "writef", fmt)
   return put(t, "writef", tostring(fmt):format(...))
 end
 
@@ -149,8 +129,8 @@ end
 --- print((await(r:read()):gsub("\n", ";")))   --> e;e;
 --- ```
 function M.write_lines(t, lines)
-  check.channel(t, "write_lines", mt, "writer")
-  return lwt.spawn(write_each, t, "write_lines", each("write_lines", lines), "\n")
+  check_channel(t, "write_lines", "writer")
+  return lwt.spawn(write_each, t, "write_lines", items_of(2, "write_lines", lines), "\n")
 end
 
 --- Write strings as they are: of a list, a stream or an iterator (which may wait). Each is an
@@ -167,8 +147,8 @@ end
 --- print(await(r:read()))   --> ee
 --- ```
 function M.write_chars(t, chars)
-  check.channel(t, "write_chars", mt, "writer")
-  return lwt.spawn(write_each, t, "write_chars", each("write_chars", chars), "")
+  check_channel(t, "write_chars", "writer")
+  return lwt.spawn(write_each, t, "write_chars", items_of(2, "write_chars", chars), "")
 end
 
 return M

@@ -2,6 +2,8 @@
 local lwt, lio, net = require "lwt", require "lwt.io", require "lwt.net"
 local list, process, stream = require "lwt.list", require "lwt.process", require "lwt.stream"
 local mvar, pool, signal = require "lwt.mvar", require "lwt.pool", require "lwt.signal"
+local term, read_line, ssl = require "lwt.term", require "lwt.read_line", require "lwt.ssl"
+local log = require "lwt.log"
 local await = lwt.await
 
 lwt.run(function()
@@ -40,4 +42,22 @@ lwt.run(function()
   ---@type boolean, any
   local ok, err = pcall(await, ch:read_line())
   if not ok then print(err.code) end
+
+  -- What works on a terminal: on one that is given, or on that of the program.
+  local bar <close> = term.progress { total = 3, label = "files" }
+  bar:add()
+  for key in term.keys() do print(key.name, key.paste, key == term.key "ctrl-c") end
+  for key in term.stdout:keys() do print(key.char) end
+  local columns, rows = term.size()
+  print(columns + rows, term.size(term.stdout), term.is_tty())
+  term.printlc { term.fg.yellow, "x", term.fg(208), term.bg "#39f", term.reset }
+  term.printlc(term.stdout, "x")
+  term.stdout:draw { "a" .. term.bold, "b" }
+  await(term.with_raw_mode(function(t) t:bell() end))
+  if await(term.confirm "really?") then print(await(term.choose { "a", "b" })) end
+  local typed = await(read_line.read_line { prompt = "> ", on_key = function(k) return k.ctrl end })
+  print(typed and typed:upper(), (await(read_line.read_number()) or 1) + 2)
+  local tls = await(ssl.connect("localhost:1", { name = "localhost" }))
+  print(tls:version():upper())
+  log.section "x":with({ a = 1 }):warning("%d", 1)
 end)

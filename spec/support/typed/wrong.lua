@@ -10,3 +10,8 @@ local _, status = await(process.pread { "date" })
 status:nothing() -- !!
 lwt.nothing() -- !!
 lwt.sleep "x" -- !!
+local term = require "lwt.term"
+term.progress { total = 1 }:nothing() -- !!
+term.size "x" -- !!
+for key in term.keys() do key:nothing() end -- !!
+term.fg.nothing.x = 1 -- !!

@@ -1,6 +1,7 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
 local expect = require "spec.support.expect"
+local skip = require "spec.support.skip"
 local task, failure = expect.task, expect.failure
 local await = lwt.await
 
@@ -30,7 +31,7 @@ describe("tcp", function()
     end))
 
     it("works over IPv6", task(function()
-      if not ipv6 then return pending("no IPv6 here") end
+      if not ipv6 then skip.here "there is no IPv6" end
       local listener <close> = await(net.tcp_listen("[::1]:0"))
       local a <close> = await(net.tcp_connect(listener:address()))
       assert.is_truthy(a:getpeername():find("^%[::1%]:%d+$"))

@@ -1,5 +1,6 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
+local skip = require "spec.support.skip"
 
 -- Run code on a pseudo-terminal of its own (util-linux's script makes it), with `input` typed.
 local function on_terminal(code, input)
@@ -23,12 +24,10 @@ local function on_terminal(code, input)
   return out
 end
 
-local has_script = os.execute("command -v script >/dev/null 2>&1")
-
 describe("a terminal", function()
   local function on(name, f)
     it(name, function()
-      if not has_script then return pending("no `script` to make a terminal") end
+      skip.needs "script"
       f()
     end)
   end

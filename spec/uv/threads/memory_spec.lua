@@ -3,6 +3,7 @@
 local lwt = require "lwt"
 local build = require "spec.support.build"
 local script = require "spec.support.script".run
+local skip = require "spec.support.skip"
 
 describe("threads, when a worker's memory is short", function()
   it("reject what does not fit, whatever the limit, and nothing worse", function()
@@ -48,7 +49,7 @@ end)
 
 describe("threads, when the system refuses", function()
   if os.getenv "LWT_UNDER" and os.getenv "LWT_UNDER" ~= "coverage" then
-    pending "(not under a sanitizer: it has an allocator of its own)"
+    it("is tried with the system's allocator", function() skip.under "an allocator of its own" end)
     return
   end
 

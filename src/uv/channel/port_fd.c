@@ -77,8 +77,10 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   while (n < 0 && errno == EINTR);
   /* The other side of a terminal has gone: its end. */
   if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd)) return UV_EOF;
-  /* A fifo to which nobody has written yet reads as if it were at its end. */
-  if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !is_ready(f, POLLIN))
+  /* A fifo to which nobody has written yet reads as if it were at its end. (At a terminal that
+  ** is Ctrl-D.) */
+  if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !isatty(f->fd) &&
+      !is_ready(f, POLLIN))
     return UV_EAGAIN;
   return n > 0 ? n : n == 0 ? UV_EOF : last_error();
 }

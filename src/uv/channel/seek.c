@@ -159,6 +159,17 @@ static int l_drop(lua_State *L) {
   return 0;
 }
 
+/* What could not be written is not for `close` to tell: forget it. Not while it is being written. */
+static int l_forget(lua_State *L) {
+  channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
+  channel_out *out = &ch->out;
+  if (ch->closed || out->pending || out->closing || out->error == 0) return 0;
+  out->off = out->len = out->fly_off = out->fly_len = 0;
+  out->error = 0;
+  ch->changes++;
+  return 0;
+}
+
 /* … and its end. False for a channel that is none. */
 static int l_release(lua_State *L) {
   view *v = lwt_uv_channel_any(lwt_uv_context(L), L, 1);
@@ -217,10 +228,17 @@ static int l_tostring(lua_State *L) {
 }
 
 const luaL_Reg lwt_uv_channel_seeking[] = {
-    {"position", l_position},  {"set_position", l_set_position},
-    {"length", l_length},      {"is_busy", l_is_busy},
-    {"mode", l_mode},          {"fileno", l_fileno},
-    {"_lock", l_lock},         {"_release", l_release},
-    {"_drop", l_drop},         {"_exchange", lwt_uv_channel_l_exchange},
-    {"_tostring", l_tostring}, {NULL, NULL},
+    {"position", l_position},
+    {"set_position", l_set_position},
+    {"length", l_length},
+    {"is_busy", l_is_busy},
+    {"mode", l_mode},
+    {"fileno", l_fileno},
+    {"_lock", l_lock},
+    {"_release", l_release},
+    {"_drop", l_drop},
+    {"_exchange", lwt_uv_channel_l_exchange},
+    {"_forget", l_forget},
+    {"_tostring", l_tostring},
+    {NULL, NULL},
 };

@@ -69,7 +69,11 @@ static int open_temp(copy_req *c, const char *target) {
   memcpy(temp, target, dir);
   for (int tries = 0; tries < 100; tries++) {
     unsigned char x[6];
-    if (uv_random(NULL, NULL, x, sizeof x, 0, NULL) < 0) break;
+    int status = uv_random(NULL, NULL, x, sizeof x, 0, NULL);
+    if (status < 0) {
+      free(temp);
+      return status;
+    }
     snprintf(temp + dir, size - dir, ".lwt-copy-%02x%02x%02x%02x%02x%02x", x[0], x[1],
              x[2], x[3], x[4], x[5]);
     c->out = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -78,7 +82,7 @@ static int open_temp(copy_req *c, const char *target) {
       return 0;
     }
     if (errno != EEXIST && errno != EINTR) {
-      int status = -errno;
+      status = -errno;
       free(temp);
       return status;
     }

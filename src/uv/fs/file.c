@@ -201,11 +201,15 @@ typedef struct open_req {
 static ssize_t run_open(fs_req *q) {
   open_req *o = (open_req *)q;
   struct stat st;
-  int fd = lwt_uv_fs_open(q, o->path, o->flags, o->mode);
+  int fd = lwt_uv_fs_open(q, o->path, o->flags, o->mode), status = 0;
   if (fd < 0) return fd;
-  if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
+  if (fstat(fd, &st) != 0)
+    status = uv_translate_sys_error(errno);
+  else if (S_ISDIR(st.st_mode))
+    status = UV_EISDIR;
+  if (status != 0) {
     lwt_uv_fs_close(fd);
-    return UV_EISDIR;
+    return status;
   }
   o->regular = lwt_uv_fs_is_regular(fd, &st, o->flags);
   o->fd = fd;

@@ -58,7 +58,8 @@ static int do_temp(io_req *r) {
   for (int tries = 0; tries < 1000; tries++) {
     unsigned char x[6];
     int made;
-    if (uv_random(NULL, NULL, x, sizeof x, 0, NULL) < 0) return UV_EIO;
+    int status = uv_random(NULL, NULL, x, sizeof x, 0, NULL);
+    if (status < 0) return status;
     snprintf(r->made, n, "%s%02x%02x%02x%02x%02x%02x%s", r->path, x[0], x[1], x[2], x[3],
              x[4], x[5], r->suffix);
     if (r->what == TEMP_DIR)

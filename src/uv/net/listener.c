@@ -108,7 +108,10 @@ static int push_client(lua_State *L, listener *l) {
   }
   if (c.status == 0) return 0;
   lua_pop(L, 1);
-  close(c.fd);
+  if (out_of_something(c.status))
+    put_back(l, c.fd);
+  else
+    close(c.fd);
   return c.status;
 }
 

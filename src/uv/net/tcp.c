@@ -5,6 +5,7 @@
 */
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -151,6 +152,46 @@ static int l_keepalive(lua_State *L) {
   return 0;
 }
 
+/* What the system has taken and the other end's has not acknowledged, or -1. */
+static long in_flight(uv_os_fd_t fd) {
+  int n = 0;
+#if defined(__linux__)
+  if (ioctl(fd, TIOCOUTQ, &n) == 0) return n;
+#elif defined(SO_NWRITE)
+  socklen_t length = sizeof n;
+  if (getsockopt(fd, SOL_SOCKET, SO_NWRITE, &n, &length) == 0) return n;
+#endif
+  (void)fd;
+  (void)n;
+  return -1;
+}
+
+/*---
+How many bytes of what was written the other end's system has not acknowledged yet: what is certainly
+lost if the connection breaks now. (What has been acknowledged may still not have been read.) It is
+nil where the system does not tell. Of a connection that has broken it says how it was then.
+@param sock lwt.Socket
+@return integer?
+```lua
+local listener = net.tcp_listen("127.0.0.1:0"):await()
+local sock <close> = net.tcp_connect(listener:address()):await()
+local peer <close> = listener:accept():await()
+sock:write("hello"):await()
+peer:read():await()
+print(sock:unacknowledged())   --> 0
+```
+@function lwt.net.unacknowledged(sock)
+*/
+static int l_unacknowledged(lua_State *L) {
+  lwt_uv *ctx = lwt_uv_context(L);
+  uv_tcp_t *tcp = check_tcp(ctx, L);
+  uv_os_fd_t fd;
+  long n = uv_fileno((uv_handle_t *)tcp, &fd) == 0 ? in_flight(fd) : -1;
+  if (n < 0) return 0;
+  lua_pushinteger(L, n + (lua_Integer)uv_stream_get_write_queue_size((uv_stream_t *)tcp));
+  return 1;
+}
+
 /*---
 Closes the socket with a reset: what was not sent yet is thrown away, and the peer's next
 operation fails with `ECONNRESET`.
@@ -178,6 +219,7 @@ static int l_reset(lua_State *L) {
 static const luaL_Reg methods[] = {
     {"nodelay", l_nodelay},
     {"keepalive", l_keepalive},
+    {"unacknowledged", l_unacknowledged},
     {"reset", l_reset},
     {NULL, NULL},
 };

@@ -431,8 +431,8 @@ static int l_connect(lua_State *L) {
   lwt_uv_address a;
   int type = lua_type(L, 1);
   luaL_argcheck(L, type != LUA_TSTRING && type != LUA_TTABLE, 1,
-                "lwt.udp expected (an address is connected to by tcp_connect or "
-                "pipe_connect)");
+                "lwt.udp expected; to connect to an address: net.tcp_connect, "
+                "net.pipe_connect, lio.open_connection");
   u = check_udp(ctx, L);
   if (lua_isnoneornil(L, 2))
     return check(ctx, L, uv_udp_connect(&u->udp, NULL), "connect");

@@ -153,6 +153,7 @@ static void family_close(lwt_uv *ctx) {
   interrupts *in = interrupts_of(ctx);
   lwt_uv_after_drop(ctx, &in->later);
   close_all(in);
+  lwt_uv_break_close(ctx);
 }
 
 /* ctx->loop is another one. Memory is all that can be wanting: then Ctrl-C kills. */
@@ -176,4 +177,5 @@ void lwt_uv_open_interrupt(lwt_uv *ctx, lua_State *L) {
   ctx->family_close[LWT_UV_FSIGNAL] = family_close;
   ctx->family_moved[LWT_UV_FSIGNAL] = family_moved;
   lwt_uv_push_functions(ctx, L, functions);
+  lwt_uv_break_open(ctx, L);
 }

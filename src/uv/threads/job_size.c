@@ -1,6 +1,5 @@
-/* job_size.c: how many threads there are: lwt.job.
-**
-** Called by Lua, and by job.c.
+/* job_size.c: the number of threads for jobs, which lwt.job tells and sets. Called by Lua, and by
+** job.c.
 */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* message.c: a packed message as a thing: what it carries besides its bytes, how
-** buffers that were moved into it go back, and its end.
+/* message.c: packed messages: what they carry besides their bytes, how buffers that were moved
+** into one are given back, and how they are freed.
 */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
-/* refuse.c: telling what cannot be sent, and the way to it.
+/* refuse.c: the error for a message that cannot be sent: what in it, and the path to that.
 **
-** Nothing is kept for this while a message is packed but the object that led to each object:
-** keys are looked for again. Few messages are refused.
+** While a message is packed only the object that led to each object is kept for this; the keys
+** are looked for again. Few messages are refused.
 */
 #include "writer.h"
 

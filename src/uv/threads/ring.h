@@ -1,5 +1,5 @@
 /* ring.h: a thread channel as all the states see it that share it. Used by
-** channel.c, and by it alone. */
+** channel.c and channel_wait.c alone. */
 #ifndef LWT_UV_THREAD_RING_H
 #define LWT_UV_THREAD_RING_H
 

@@ -114,6 +114,7 @@ static const luaL_Reg functions[] = {
     {"register_metatable", lwt_uv_l_register_metatable},
     {"set_runner", l_set_runner},
     {"is_worker", l_is_worker},
+    {"before_each", lwt_uv_l_before_each},
     {NULL, NULL},
 };
 

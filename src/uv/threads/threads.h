@@ -244,6 +244,7 @@ void lwt_uv_worker_attach(lwt_uv *ctx, lwt_uv_worker *w);
 /* Runs in a new thread, with a reference of its own to the worker. */
 void lwt_uv_worker_main(void *data);
 void lwt_uv_worker_release(lwt_uv_worker *w);
+int lwt_uv_l_before_each(lua_State *L);
 /* Pack what a new worker's state begins with. NULL: no memory. */
 lwt_uv_message *lwt_uv_worker_setup(lua_State *L);
 

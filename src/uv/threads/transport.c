@@ -1,4 +1,4 @@
-/* transport.c: what a Lua state remembers for sending and receiving, and functions
+/* transport.c: what a Lua state keeps for sending and receiving messages, and functions
 ** as code.
 **
 ** A function travels as its dump, once per state that meets it: dumps are shared by all

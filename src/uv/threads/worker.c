@@ -204,10 +204,27 @@ static int leaves_nothing(lua_State *L, int failed) {
   }
 }
 
+static const char before_each; /* its address is the key */
+
+/* before_each(f): has f() called in this worker before each function that it runs. */
+int lwt_uv_l_before_each(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &before_each);
+  return 0;
+}
+
+static void call_before_each(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &before_each) != LUA_TFUNCTION ||
+      lua_pcall(L, 0, 0, 0) != LUA_OK)
+    lua_pop(L, 1);
+}
+
 /* Protected: run the call, pack its results. */
 static int l_run(lua_State *L) {
   lwt_uv_call *c = lua_touserdata(L, 1);
   lua_settop(L, 0);
+  call_before_each(L);
   lua_pushcfunction(L, l_traceback);
   int n = lwt_uv_unpack(L, c->in);
   lwt_uv_message_free(c->in);

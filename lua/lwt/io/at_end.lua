@@ -1,0 +1,40 @@
+-- Internal: what is buffered is written out at the end of a run.
+
+local lwt = require "lwt"
+local cio = require "lwt.uv".io
+
+local M = {}
+
+-- Channels (as weak keys) that somebody else sees to at the end, who does not wait for ever: a log. The
+-- others are waited for as long as it takes, as what a program prints into a pager is.
+M.left_out = setmetatable({}, { __mode = "k" })
+
+-- Flushes each channel of a list; `report` is told what fails.
+function M.flush(list, report)
+  for _, ch in ipairs(list) do
+    local ok, err = pcall(lwt.await, ch:flush())
+    if not ok then
+      if rawequal(err, lwt.Canceled) then error(err, 0) end
+      if report then report(err) end
+    end
+  end
+end
+
+-- At the end of `run` an error has nobody else to go to than the exception hook. An end that has
+-- gone away is not worth it (`lwt script | head`).
+function M.report(err)
+  if type(err) == "table" and err.code == "EPIPE" then return end
+  lwt.async(error, err, 0)
+end
+
+local function flush_at_exit()
+  local list = {}
+  for _, ch in ipairs(cio.unflushed(true)) do
+    if not M.left_out[ch] then list[#list + 1] = ch end
+  end
+  M.flush(list, M.report)
+end
+
+cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
+
+return M

@@ -1,0 +1,317 @@
+-- Servers: a task for each client that connects, with a channel on its socket.
+
+local lwt = require "lwt"
+local core = require "lwt.core"
+local args = require "lwt.internal.args"
+local order = require "lwt.internal.order"
+local network = require "lwt.io.network"
+local secure = require "lwt.io.secure"
+local shared = require "lwt.io.shared"
+local trouble = require "lwt.io.trouble"
+
+local await, spawn, guard, raise = lwt.await, lwt.spawn, core.guard, core.raise
+
+local M = shared.public
+
+-- How long a line, or the like, of a client may be where nothing is said.
+local LIMIT = 1 << 20
+
+--- A server, as `establish_server` gives it.
+---@class lwt.Server
+---@field address fun(server: lwt.Server): string where it listens
+---@field connections fun(server: lwt.Server): integer how many connections are being served
+---@field set_tls fun(server: lwt.Server, tls: table|lwt.ssl.Context) other certificates, as `tls =`, for those who connect from now on; raises for bad ones, and keeps the old
+---@field shutdown fun(server: lwt.Server, seconds?: number): lwt.Promise<nil> stops accepting; handlers have `seconds` (5) to finish, then they are cancelled; fulfilled when all are gone
+
+local Server = { __name = "lwt.server" }
+Server.__index = Server
+
+-- To the exception hook, whose default ends `run`.
+local function report(err)
+  lwt.async(raise, err)
+end
+
+-- A client that is gone: its own affair, and nothing that is wrong with the server.
+local of_the_client = {
+  ECONNRESET = true, EPIPE = true, ECONNABORTED = true, ETIMEDOUT = true, ENOTCONN = true,
+  EHOSTUNREACH = true, ENETUNREACH = true,
+}
+
+local function is_of_client(err)
+  return type(err) == "table" and of_the_client[rawget(err, "code")] == true
+end
+
+local function is_gone(err, ch, address)
+  if rawequal(err, lwt.Closed) then return ch:is_closed() end
+  return is_of_client(err) and err.address == address
+end
+
+-- What a handler has failed with: to `on_error`, or in words to stderr. `error` is for those who
+-- want a bug to end the program: not for clients that are gone.
+local function tell(server, err, address, gone)
+  if server.on_error == error then
+    if not gone then report(err) end
+  elseif server.on_error then
+    lwt.async(server.on_error, err, address)
+  elseif not gone then
+    trouble.report(("the handler of %s, at %s, has failed"):format(address, server.where), err)
+  end
+end
+
+-- A handler to its end, and that of the promise that it gives.
+local function handle(f, ch, address)
+  local p = f(ch, address)
+  if lwt.is_promise(p) then await(p) end
+end
+
+local FAILED_GRACE = 1 -- seconds for what the handler of a client had written before it failed
+
+local function close_in_time(ch)
+  lwt.with_timeout(FAILED_GRACE, ch:close()):catch(function() end):await()
+end
+
+local function serve(server, ch, address, f)
+  local ok, err = guard(handle, f, ch, address)
+  if ok then ok, err = guard(await, ch:close()) end
+  if ok then return end
+  if rawequal(err, lwt.Canceled) then -- no failure
+    ch:abort()
+  elseif rawequal(err, lwt.Interrupted) then
+    ch:abort()
+    raise(err)
+  else
+    tell(server, err, address, is_gone(err, ch, address))
+    if not ch:is_closed() then lwt.shield(close_in_time, ch) end
+  end
+end
+
+-- A client with TLS: the handshake is his own task's, so that he holds up nobody. What goes wrong in
+-- it is of the client.
+local function serve_secure(server, sock, address, f)
+  local ok, stream = guard(await, secure.start_on(sock, server.tls))
+  if ok then
+    local made, ch = pcall(secure.channel, stream, server.opts, address)
+    if made then return serve(server, ch, address, f) end
+    stream:close()
+    error(ch, 0)
+  end
+  if rawequal(stream, lwt.Interrupted) then raise(stream) end
+  if not rawequal(stream, lwt.Canceled) then tell(server, stream, address, true) end
+end
+
+-- A channel, or the socket of one who has not finished his handshake.
+local function drop(client)
+  if client.abort == nil then
+    client:close()
+  elseif not client:is_closed() then
+    client:abort()
+  end
+end
+
+-- A task that has failed; without memory it has perhaps not even begun.
+local function failed(ch, err)
+  drop(ch)
+  if not rawequal(err, lwt.Canceled) then report(err) end
+end
+
+local function start(server, ch, address, f)
+  local p = spawn(server.tls and serve_secure or serve, server, ch, address, f)
+  if p:is_pending() then
+    p:on_any(function() server:_gone(p) end, function(err)
+      server:_gone(p)
+      failed(ch, err)
+    end)
+    server.tasks[p] = server.started + 1 -- the last that can fail: the count is of these
+    server.n, server.started = server.n + 1, server.started + 1
+  else
+    local state, err = p:state()
+    if state == "rejected" then failed(ch, err) end
+  end
+end
+
+-- Whatever is raised here, for want of memory, the client is not left waiting for nobody. What the
+-- listener itself rejects with is returned, after true.
+local function accept_one(server, f)
+  local accepting = server.listener:accept()
+  local awaited, sock = pcall(await, accepting)
+  if not awaited then
+    local state, late = accepting:state()
+    if state == "rejected" then return true, late end
+    if state == "pending" then
+      accepting:cancel() -- or it takes a client that nobody serves
+      error(sock, 0)
+    end
+    sock = late
+  end
+  local named, address = pcall(sock.getpeername, sock)
+  if not named then
+    sock:close()
+    if is_of_client(address) then return end -- gone before anybody has looked
+    error(address, 0)
+  end
+  local client = server.tls and sock or network.channel_on(sock, server.opts, address)
+  local ok, err = pcall(start, server, client, address, f)
+  if not ok then
+    drop(client)
+    error(err, 0)
+  end
+end
+
+local function accept_loop(server, f)
+  while true do
+    local ok, over, err = pcall(accept_one, server, f)
+    if over and ok then error(err, 0) end
+    if not ok then
+      report(over)
+      lwt.yield()
+    end
+  end
+end
+
+function Server:_gone(p)
+  if not self.tasks[p] then return end
+  self.tasks[p] = nil
+  self.n = self.n - 1
+  if self.n == 0 and self.empty then self.empty:wakeup_later() end
+end
+
+function Server:address()
+  if getmetatable(self) ~= Server then args.wrong(1, "address", "lwt.server", self) end
+  return self.where
+end
+
+function Server:connections()
+  if getmetatable(self) ~= Server then args.wrong(1, "connections", "lwt.server", self) end
+  return self.n
+end
+
+function Server:set_tls(tls)
+  if getmetatable(self) ~= Server then
+    args.wrong(1, "set_tls", "lwt.server", self)
+  end
+  if not self.tls then args.bad(1, "set_tls", "a server without TLS") end
+  local ok, result = pcall(secure.server_plan, tls)
+  if not ok and type(result) == "string" then
+    args.bad(2, "set_tls", result)
+  elseif not ok then
+    error(result, 0)
+  end
+  self.tls = result
+end
+
+local function shut_down(server, seconds)
+  server.accepting:cancel()
+  await(server.listener:close())
+  -- A client that the listener gave just before is one of those who are served.
+  pcall(await, lwt.no_cancel(server.accepting))
+  if server.n > 0 then
+    local gone, wake = lwt.wait()
+    server.empty = wake
+    if not pcall(await, lwt.with_timeout(seconds, lwt.protected(gone))) then
+      server.cancelling = true
+      for _, p in ipairs(order.by_value(server.tasks)) do p:cancel() end
+      if server.n > 0 then await(gone) end
+    end
+  end
+end
+
+function Server:shutdown(seconds)
+  if getmetatable(self) ~= Server then
+    args.wrong(1, "shutdown", "lwt.server", self)
+  end
+  if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
+    args.bad(2, "shutdown", "a number of seconds expected")
+  end
+  if not self.ending then self.ending = spawn(shut_down, self, seconds or 5) end
+  return self.ending
+end
+
+function Server:__close()
+  if lwt.current() then
+    lwt.shield(function() await(self:shutdown(0)) end)
+  else
+    self:shutdown(0)
+  end
+end
+
+function Server:__tostring()
+  return ("lwt.server: %s%s"):format(self.where, self.ending and " (closed)" or "")
+end
+
+local function establish(listening, f, opts)
+  local listener = await(listening)
+  local server = setmetatable({
+    listener = listener, where = listener:address(), tasks = {}, n = 0, started = 0,
+    opts = opts, on_error = opts.on_error, tls = opts.plan,
+  }, Server)
+  server.accepting = spawn(accept_loop, server, f)
+  local state, err = server.accepting:state()
+  if state == "rejected" then -- no memory to begin with: a server that nobody runs is none
+    listener:close()
+    error(err, 0)
+  end
+  server.accepting:on_failure(function(failure)
+    if rawequal(failure, lwt.Canceled) or rawequal(failure, lwt.Closed) then return end
+    listener:close() -- clients are refused, instead of waiting for nobody
+    report(failure)
+  end)
+  return server
+end
+
+--- Listen at an address, and run `f(ch, address)` as a task for each client that connects;
+--- `address` is the client's. The channel is flushed and closed when `f` is done, however it ends.
+--- Port 0 has the system pick one: `server:address()` tells which.
+---
+--- What `f` fails with ends that connection and no other: it is written to stderr, with its
+--- traceback and the client's address, and the server goes on. Neither a handler that is cancelled
+--- is a failure, nor a client that is gone: `ECONNRESET`, `EPIPE`, `ECONNABORTED`, `ETIMEDOUT`,
+--- `ENOTCONN`, `EHOSTUNREACH` and `ENETUNREACH` of the client's own channel, and `lwt.Closed` when
+--- that is closed. With the option `on_error`, a function that runs as a task, every error of `f`
+--- goes to `on_error(err, address)` instead, those of clients that are gone as well
+--- (`lwt.traceback(err)` tells where it was raised). `on_error = error` ends the program with the
+--- first failure, but not for a client that is gone.
+---
+--- A client cannot have the server keep a line without an end: a channel's `limit` is 1048576
+--- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
+---
+--- With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
+--- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
+--- `server:set_tls(tls)` changes the certificates for those who connect from then on.
+---
+--- The server has `address()`, `connections()` (how many are being served) and
+--- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
+--- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
+---
+---@param addr string|table
+---@param f async fun(ch: lwt.Channel, address: string): ...?
+---@param opts table? `buffer_size`, `limit`, `on_error`, `tls`, and those of `net.tcp_listen`
+---@return lwt.Promise<lwt.Server> # the server, once it is listening
+--- ```lua
+--- local server = await(lio.establish_server("127.0.0.1:0", function(ch)
+---   for line in ch:lines() do await(ch:write_line(line:upper())) end
+--- end))
+--- local ch <close> = await(lio.open_connection(server:address()))
+--- await(ch:write_line("hello"))
+--- print(await(ch:read_line()), server:connections())   --> HELLO 1
+--- await(ch:close())
+--- await(server:shutdown())
+--- ```
+function M.establish_server(addr, f, opts)
+  args.check_callable(2, "establish_server", f)
+  local rest, ours =
+    network.split(3, "establish_server", opts, { on_error = true, tls = true }, 0)
+  if ours.on_error ~= nil and not args.is_callable(ours.on_error) then
+    args.bad(3, "establish_server",
+      "option 'on_error': function expected, got " .. args.type_name(ours.on_error))
+  end
+  if ours.limit == nil then ours.limit = LIMIT end
+  if ours.tls then
+    ours.plan = network.tls_plan(3, "establish_server", secure.server_plan, ours.tls, nil, 0)
+  end
+  local net = require "lwt.net"
+  local listen = network.is_unix(addr) and net.pipe_listen or net.tcp_listen
+  local listening = network.call(3, "establish_server", listen, addr, rest, 0)
+  return spawn(establish, listening, f, ours)
+end
+
+return M

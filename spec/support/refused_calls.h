@@ -1,0 +1,154 @@
+/* refused_calls.h: calls of libuv and of the system that fail when oom.c says so, with ENOMEM. The linker puts
+** each `__wrap_name` here in the place of `name`, in what lwt calls (libuv's own calls are its own):
+** refusing.lua makes its options from the lines that begin with UV( FS( and SYS(.
+**
+** Left out is what cannot fail, and what gives something back: close, waiting for children, stopping.
+*/
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <uv.h>
+
+static int refuses_call(const char *name);
+
+#define UV(name, params, args) \
+  int __real_##name params; \
+  int __wrap_##name params; \
+  int __wrap_##name params { return refuses_call(#name) ? UV_ENOMEM : __real_##name args; }
+
+/* What libuv has done to the request by the time that it fails. */
+#define FS(name, params, args) \
+  int __real_##name params; \
+  int __wrap_##name params; \
+  int __wrap_##name params { \
+    if (!refuses_call(#name)) return __real_##name args; \
+    memset(req, 0, sizeof *req); \
+    req->result = UV_ENOMEM; \
+    return UV_ENOMEM; \
+  }
+
+#define SYS(type, none, name, params, args) \
+  type __real_##name params; \
+  type __wrap_##name params; \
+  type __wrap_##name params { \
+    if (!refuses_call(#name)) return __real_##name args; \
+    errno = ENOMEM; \
+    return none; \
+  }
+
+UV(uv_async_init, (uv_loop_t *l, uv_async_t *h, uv_async_cb f), (l, h, f))
+UV(uv_mutex_init, (uv_mutex_t *m), (m))
+UV(uv_cond_init, (uv_cond_t *c), (c))
+UV(uv_thread_create, (uv_thread_t *t, uv_thread_cb f, void *x), (t, f, x))
+UV(uv_queue_work, (uv_loop_t *l, uv_work_t *r, uv_work_cb f, uv_after_work_cb g), (l, r, f, g))
+UV(uv_getaddrinfo, (uv_loop_t *l, uv_getaddrinfo_t *r, uv_getaddrinfo_cb f, const char *n, const char *s, const struct addrinfo *h), (l, r, f, n, s, h))
+UV(uv_getnameinfo, (uv_loop_t *l, uv_getnameinfo_t *r, uv_getnameinfo_cb f, const struct sockaddr *a, int n), (l, r, f, a, n))
+UV(uv_interface_addresses, (uv_interface_address_t **a, int *n), (a, n))
+UV(uv_os_gethostname, (char *s, size_t *n), (s, n))
+UV(uv_random, (uv_loop_t *l, uv_random_t *r, void *b, size_t n, unsigned f, uv_random_cb cb), (l, r, b, n, f, cb))
+UV(uv_signal_init, (uv_loop_t *l, uv_signal_t *h), (l, h))
+UV(uv_signal_start, (uv_signal_t *h, uv_signal_cb f, int n), (h, f, n))
+UV(uv_signal_start_oneshot, (uv_signal_t *h, uv_signal_cb f, int n), (h, f, n))
+UV(uv_poll_init, (uv_loop_t *l, uv_poll_t *h, int fd), (l, h, fd))
+UV(uv_poll_start, (uv_poll_t *h, int n, uv_poll_cb f), (h, n, f))
+UV(uv_pipe, (uv_file *fds, int r, int w), (fds, r, w))
+UV(uv_socketpair, (int type, int n, uv_os_sock_t *fds, int a, int b), (type, n, fds, a, b))
+UV(uv_pipe_open, (uv_pipe_t *h, uv_file fd), (h, fd))
+UV(uv_read_start, (uv_stream_t *s, uv_alloc_cb f, uv_read_cb g), (s, f, g))
+UV(uv_shutdown, (uv_shutdown_t *r, uv_stream_t *s, uv_shutdown_cb f), (r, s, f))
+UV(uv_try_write, (uv_stream_t *s, const uv_buf_t *b, unsigned n), (s, b, n))
+UV(uv_write, (uv_write_t *r, uv_stream_t *s, const uv_buf_t *b, unsigned n, uv_write_cb f), (r, s, b, n, f))
+UV(uv_tcp_bind, (uv_tcp_t *h, const struct sockaddr *a, unsigned n), (h, a, n))
+UV(uv_tcp_connect, (uv_connect_t *r, uv_tcp_t *h, const struct sockaddr *a, uv_connect_cb f), (r, h, a, f))
+UV(uv_tcp_init, (uv_loop_t *l, uv_tcp_t *h), (l, h))
+UV(uv_tcp_init_ex, (uv_loop_t *l, uv_tcp_t *h, unsigned n), (l, h, n))
+UV(uv_tcp_keepalive, (uv_tcp_t *h, int on, unsigned n), (h, on, n))
+UV(uv_tcp_nodelay, (uv_tcp_t *h, int on), (h, on))
+UV(uv_tcp_open, (uv_tcp_t *h, uv_os_sock_t fd), (h, fd))
+UV(uv_tty_init, (uv_loop_t *l, uv_tty_t *h, uv_file fd, int n), (l, h, fd, n))
+UV(uv_tty_set_mode, (uv_tty_t *h, uv_tty_mode_t m), (h, m))
+UV(uv_tty_get_winsize, (uv_tty_t *h, int *a, int *b), (h, a, b))
+UV(uv_udp_bind, (uv_udp_t *h, const struct sockaddr *a, unsigned n), (h, a, n))
+UV(uv_udp_connect, (uv_udp_t *h, const struct sockaddr *a), (h, a))
+UV(uv_udp_init, (uv_loop_t *l, uv_udp_t *h), (l, h))
+UV(uv_udp_init_ex, (uv_loop_t *l, uv_udp_t *h, unsigned n), (l, h, n))
+UV(uv_udp_open, (uv_udp_t *h, uv_os_sock_t fd), (h, fd))
+UV(uv_udp_recv_start, (uv_udp_t *h, uv_alloc_cb f, uv_udp_recv_cb g), (h, f, g))
+UV(uv_udp_send, (uv_udp_send_t *r, uv_udp_t *h, const uv_buf_t *b, unsigned n, const struct sockaddr *a, uv_udp_send_cb f), (r, h, b, n, a, f))
+UV(uv_udp_try_send, (uv_udp_t *h, const uv_buf_t *b, unsigned n, const struct sockaddr *a), (h, b, n, a))
+UV(uv_udp_set_broadcast, (uv_udp_t *h, int on), (h, on))
+UV(uv_udp_set_ttl, (uv_udp_t *h, int n), (h, n))
+
+FS(uv_fs_access, (uv_loop_t *l, uv_fs_t *req, const char *p, int m, uv_fs_cb f), (l, req, p, m, f))
+FS(uv_fs_chmod, (uv_loop_t *l, uv_fs_t *req, const char *p, int m, uv_fs_cb f), (l, req, p, m, f))
+FS(uv_fs_chown, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_uid_t u, uv_gid_t g, uv_fs_cb f), (l, req, p, u, g, f))
+FS(uv_fs_fchmod, (uv_loop_t *l, uv_fs_t *req, uv_file fd, int m, uv_fs_cb f), (l, req, fd, m, f))
+FS(uv_fs_fdatasync, (uv_loop_t *l, uv_fs_t *req, uv_file fd, uv_fs_cb f), (l, req, fd, f))
+FS(uv_fs_fstat, (uv_loop_t *l, uv_fs_t *req, uv_file fd, uv_fs_cb f), (l, req, fd, f))
+FS(uv_fs_fsync, (uv_loop_t *l, uv_fs_t *req, uv_file fd, uv_fs_cb f), (l, req, fd, f))
+FS(uv_fs_ftruncate, (uv_loop_t *l, uv_fs_t *req, uv_file fd, int64_t n, uv_fs_cb f), (l, req, fd, n, f))
+FS(uv_fs_futime, (uv_loop_t *l, uv_fs_t *req, uv_file fd, double a, double b, uv_fs_cb f), (l, req, fd, a, b, f))
+FS(uv_fs_link, (uv_loop_t *l, uv_fs_t *req, const char *p, const char *q, uv_fs_cb f), (l, req, p, q, f))
+FS(uv_fs_lstat, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_fs_cb f), (l, req, p, f))
+FS(uv_fs_mkdtemp, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_fs_cb f), (l, req, p, f))
+FS(uv_fs_readlink, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_fs_cb f), (l, req, p, f))
+FS(uv_fs_realpath, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_fs_cb f), (l, req, p, f))
+FS(uv_fs_rename, (uv_loop_t *l, uv_fs_t *req, const char *p, const char *q, uv_fs_cb f), (l, req, p, q, f))
+FS(uv_fs_rmdir, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_fs_cb f), (l, req, p, f))
+FS(uv_fs_scandir, (uv_loop_t *l, uv_fs_t *req, const char *p, int n, uv_fs_cb f), (l, req, p, n, f))
+FS(uv_fs_stat, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_fs_cb f), (l, req, p, f))
+FS(uv_fs_statfs, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_fs_cb f), (l, req, p, f))
+FS(uv_fs_symlink, (uv_loop_t *l, uv_fs_t *req, const char *p, const char *q, int n, uv_fs_cb f), (l, req, p, q, n, f))
+FS(uv_fs_unlink, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_fs_cb f), (l, req, p, f))
+FS(uv_fs_utime, (uv_loop_t *l, uv_fs_t *req, const char *p, double a, double b, uv_fs_cb f), (l, req, p, a, b, f))
+
+SYS(int, -1, accept4, (int fd, struct sockaddr *a, socklen_t *n, int f), (fd, a, n, f))
+SYS(int, -1, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
+SYS(int, -1, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
+SYS(int, -1, faccessat, (int fd, const char *p, int m, int f), (fd, p, m, f))
+SYS(int, -1, fchmod, (int fd, mode_t m), (fd, m))
+SYS(int, -1, fstat, (int fd, struct stat *st), (fd, st))
+SYS(int, -1, ftruncate, (int fd, off_t n), (fd, n))
+SYS(int, -1, getpeername, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n))
+SYS(int, -1, getsockname, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n))
+SYS(int, -1, getsockopt, (int fd, int l, int o, void *v, socklen_t *n), (fd, l, o, v, n))
+SYS(int, -1, setsockopt, (int fd, int l, int o, const void *v, socklen_t n), (fd, l, o, v, n))
+SYS(int, -1, inotify_add_watch, (int fd, const char *p, uint32_t m), (fd, p, m))
+SYS(int, -1, inotify_init1, (int f), (f))
+SYS(int, -1, link, (const char *p, const char *q), (p, q))
+SYS(int, -1, listen, (int fd, int n), (fd, n))
+SYS(int, -1, lstat, (const char *p, struct stat *st), (p, st))
+SYS(int, -1, mkdir, (const char *p, mode_t m), (p, m))
+SYS(int, -1, pipe2, (int *fds, int f), (fds, f))
+SYS(int, -1, poll, (struct pollfd *p, nfds_t n, int t), (p, n, t))
+SYS(int, -1, rename, (const char *p, const char *q), (p, q))
+SYS(int, -1, rmdir, (const char *p), (p))
+SYS(int, -1, socket, (int d, int t, int p), (d, t, p))
+SYS(int, -1, stat, (const char *p, struct stat *st), (p, st))
+SYS(int, -1, unlinkat, (int fd, const char *p, int f), (fd, p, f))
+SYS(off_t, -1, lseek, (int fd, off_t n, int w), (fd, n, w))
+SYS(ssize_t, -1, copy_file_range, (int i, loff_t *a, int o, loff_t *b, size_t n, unsigned f), (i, a, o, b, n, f))
+SYS(ssize_t, -1, pread, (int fd, void *b, size_t n, off_t o), (fd, b, n, o))
+SYS(ssize_t, -1, pwrite, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
+SYS(ssize_t, -1, preadv2, (int fd, const struct iovec *v, int n, off_t o, int f), (fd, v, n, o, f))
+SYS(ssize_t, -1, read, (int fd, void *b, size_t n), (fd, b, n))
+SYS(ssize_t, -1, recv, (int fd, void *b, size_t n, int f), (fd, b, n, f))
+SYS(ssize_t, -1, send, (int fd, const void *b, size_t n, int f), (fd, b, n, f))
+SYS(ssize_t, -1, sendfile, (int o, int i, off_t *a, size_t n), (o, i, a, n))
+SYS(ssize_t, -1, write, (int fd, const void *b, size_t n), (fd, b, n))
+SYS(ssize_t, -1, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
+SYS(DIR *, NULL, fdopendir, (int fd), (fd))
+SYS(DIR *, NULL, opendir, (const char *p), (p))
+SYS(char *, NULL, realpath, (const char *p, char *q), (p, q))
+SYS(void *, MAP_FAILED, mmap, (void *a, size_t n, int p, int f, int fd, off_t o), (a, n, p, f, fd, o))

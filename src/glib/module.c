@@ -1,0 +1,140 @@
+/* module.c: the module lwt.glib.core: install, remove, and a turn of GLib's loop. */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "glib.h"
+
+static lwt_glib *record(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* ---- Installing ------------------------------------------------------------------- */
+
+static void check_unowned(lua_State *L, GMainContext *context) {
+  if (!g_main_context_acquire(context)) {
+    g_main_context_unref(context);
+    luaL_error(L, "the main context is being run by another thread");
+  }
+  g_main_context_release(context);
+}
+
+/* install(serves, context | nil): a light userdata, or the default one. */
+static int l_install(lua_State *L) {
+  lwt_glib *g = record(L);
+  int serves = lua_toboolean(L, 1);
+  GMainContext *context = lua_touserdata(L, 2);
+  if (context == NULL) context = g_main_context_default();
+  if (g->context != NULL) {
+    if (g->context == context && g->serves == serves) return 0;
+    return luaL_error(L, "already installed, otherwise: call remove first");
+  }
+  lwt_glib_lock_find(g, L);
+  g_main_context_ref(context);
+  check_unowned(L, context);
+  if (!lwt_glib_claim(context)) {
+    g_main_context_unref(context);
+    return luaL_error(L, "the main context is served by another thread's Lua state");
+  }
+  if (!lwt_glib_engine_install(g)) {
+    lwt_glib_disclaim(context);
+    g_main_context_unref(context);
+    return luaL_error(L, "GLib needs libuv's engine, and that is not in use");
+  }
+  g->context = context;
+  g->serves = serves;
+  g->thread = g_thread_self();
+  lwt_glib_source_install(g);
+  return 0;
+}
+
+static void remove_it(lwt_glib *g) {
+  GMainContext *context = g->context;
+  if (context == NULL) return;
+  lwt_glib_engine_remove(g);
+  lwt_glib_source_remove(g);
+  g->context = NULL;
+  lwt_glib_disclaim(context);
+  g_main_context_unref(context);
+}
+
+static int l_remove(lua_State *L) {
+  remove_it(record(L));
+  return 0;
+}
+
+static int l_gc(lua_State *L) {
+  lwt_glib *g = lua_touserdata(L, 1);
+  remove_it(g);
+  g_free(g->fds);
+  g->fds = NULL;
+  g->nfds = 0;
+  return 0;
+}
+
+/* ---- A turn of GLib's --------------------------------------------------------------- */
+
+typedef struct iteration {
+  lwt_glib *g;
+  GMainContext *context;
+  int may_block, ran;
+} iteration;
+
+static void iterate(lua_State *L, void *data) {
+  iteration *i = data;
+  (void)L;
+  i->ran = g_main_context_iteration(i->context, i->may_block);
+}
+
+/* iter(may_block) -> whether anything was dispatched */
+static int l_iter(lua_State *L) {
+  lwt_glib *g = record(L);
+  iteration i = {.g = g, .may_block = lua_toboolean(L, 1)};
+  i.context =
+      g_main_context_ref(g->context != NULL ? g->context : g_main_context_default());
+  check_unowned(L, i.context);
+  lwt_glib_lock_find(g, L);
+  lwt_glib_lock_leave(g);
+  lwt_glib_enter(g, iterate, &i);
+  lwt_glib_lock_enter(g);
+  g_main_context_unref(i.context);
+  lua_pushboolean(L, i.ran);
+  return 1;
+}
+
+static int l_wakeup(lua_State *L) {
+  g_main_context_wakeup(record(L)->context);
+  return 0;
+}
+
+/* ---- Opening -------------------------------------------------------------------------- */
+
+/* GLib may keep our source, and with it our code, longer than Lua keeps the module. */
+static void pin_library(void) {
+  Dl_info info;
+  static const char here = 0;
+  if (dladdr(&here, &info) != 0 && info.dli_fname != NULL)
+    dlopen(info.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
+}
+
+__attribute__((visibility("default"))) int luaopen_lwt_glib_core(lua_State *L) {
+  static const luaL_Reg functions[] = {{"install", l_install},
+                                       {"remove", l_remove},
+                                       {"iter", l_iter},
+                                       {"wakeup", l_wakeup},
+                                       {NULL, NULL}};
+  lwt_glib *g;
+  const lwt_api *lwt = lwt_import(L);
+  pin_library();
+  luaL_newlibtable(L, functions);
+  g = lua_newuserdatauv(L, sizeof *g, 0);
+  memset(g, 0, sizeof *g);
+  g->lwt = lwt;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  luaL_ref(L, LUA_REGISTRYINDEX); /* the engine and the source point to it */
+  luaL_setfuncs(L, functions, 1);
+  return 1;
+}
