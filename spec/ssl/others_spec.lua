@@ -6,6 +6,7 @@ local lio = require "lwt.io"
 local net = require "lwt.net"
 local process = require "lwt.process"
 local shell = require "spec.support.shell"
+local skip = require "spec.support.skip"
 local ssl = require "lwt.ssl"
 local test = require "lwt.test"
 local await = lwt.await
@@ -153,7 +154,10 @@ describe("lwt.ssl and other libraries:", function()
     local name, command, server, client, program, ending = table.unpack(peer)
 
     it(name .. ", both ways, in each version", test.async(function()
-      if not there(command) then return pending(name .. " is not installed") end
+      if not there(command) then
+        if name == "node" then skip.here "node is not installed" end
+        skip.missing(name)
+      end
       local as_server = shell.write(ca:path("server." .. ending), server)
       local as_client = shell.write(ca:path("client." .. ending), client)
       for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
@@ -178,7 +182,7 @@ describe("lwt.ssl and other libraries:", function()
   end
 
   it("curl, which also refuses whom it does not know", test.async(function()
-    if not there "curl --version" then return pending "curl is not installed" end
+    skip.needs "curl"
     local server = await(lio.establish_server("127.0.0.1:0", function(ch)
       repeat local line = await(ch:read_line()) until not line or line == "" or line == "\r"
       await(ch:write "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")
@@ -197,7 +201,7 @@ describe("lwt.ssl and other libraries:", function()
   end))
 
   it("GnuTLS, both ways, in each version", test.async(function()
-    if not there "gnutls-cli --version" then return pending "gnutls-bin is not installed" end
+    skip.needs "gnutls-cli"
     for _, version in ipairs { "1.2", "1.3" } do
       serving(function(port)
         local p = open("gnutls-cli", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS" .. version, "--x509cafile", ca.pem,
