@@ -1,6 +1,7 @@
 -- The command `lwt` and its prompt: what comes by a pipe, options, files, terminals of other kinds.
 
 local prompt = require "spec.support.prompt"
+local pty = require "spec.support.pty"
 local shell = require "spec.support.shell"
 
 local LWT = shell.lua .. " '" .. shell.here .. "/bin/lwt'"
@@ -187,6 +188,40 @@ describe("lwt on a terminal", function()
     local here <close> = prompt.start { dir = dir, cd = true }
     here:run "3"
     assert.equal("3\n", shell.read(dir .. "/.lwt_history"))
+    shell.remove_dir(dir)
+  end)
+
+  it("can be had by a program, on its terminal, and leaves its tasks alone", function()
+    local dir = shell.temp_dir()
+    shell.write(dir .. "/program.lua", [[
+      local lwt, toplevel = require "lwt", require "lwt.toplevel"
+      shared = 41
+      local other = lwt.spawn(function() lwt.await(lwt.sleep(0.01)) return "other" end)
+      print("values", lwt.await(toplevel.run()))
+      print(lwt.await(other))
+      local ok, err = pcall(lwt.await, lwt.with_timeout(0.01, lwt.wait()))
+      print(err)]])
+    local on <close> = prompt.start { args = { dir .. "/program.lua" }, dir = dir }
+    assert.equal("42", on:run "shared + 1")
+    on:type ":quit 1, 'two'\r"
+    ends(on, "exited", 0)
+    assert.matches("values +1 +two\nother\ntimeout$", on:text())
+    shell.remove_dir(dir)
+  end)
+
+  -- 30 ms are some 120 million instructions. A clock would tell how busy the machine is.
+  it("needs few instructions until its first prompt, and for its end", function()
+    if os.getenv "LWT_UNDER" then return pending "it is counted by valgrind" end
+    if shell.run("command -v valgrind").out == "" then return pending "there is no valgrind" end
+    local dir = shell.temp_dir()
+    local on <close> = pty.program({ "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+      "--log-file=" .. dir .. "/log", shell.lua, shell.here .. "/bin/lwt" },
+      { env = { HOME = dir, XDG_STATE_HOME = dir, XDG_CONFIG_HOME = dir } })
+    on:expect "> "
+    on:type "\4"
+    assert.same({ "exited", 0 }, { on:finish() })
+    local count = tonumber(shell.read(dir .. "/log"):match "Collected : (%d+)")
+    assert.is_true(count < 120e6, count .. " instructions")
     shell.remove_dir(dir)
   end)
 

@@ -87,6 +87,17 @@ describe("at the prompt", function()
     on:shows "> 1 + 1\n2\n>"
   end)
 
+  it("a screenful is counted in rows of the screen", function()
+    local on <close> = prompt.start { rows = 10, columns = 40 }
+    local shown = on:run "t = {} for i = 1, 10 do t[i] = ('x'):rep(100) end return t"
+    local rows = select(2, shown:gsub("[^\n]+", ""))
+    assert.is_true(rows <= 9, shown)
+    assert.matches("… 9 more lines %(:more shows them%)$", shown)
+    shown = on:run "('y'):rep(900)"
+    assert.is_true(select(2, shown:gsub("[^\n]+", "")) <= 9, shown)
+    assert.matches("… %(:more shows the rest%)$", shown)
+  end)
+
   it(":tasks lists the user's, :cancel ends one", function()
     local on <close> = prompt.start()
     assert.equal("no tasks", on:run ":tasks")

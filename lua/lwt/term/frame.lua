@@ -330,7 +330,9 @@ function Frame:erase(columns)
   if #self.rows == 0 then return "" end
   go_to_first(self, columns)
   use(self, "")
-  add(self, "\27[J")
+  -- Not ED in the first column: at the top of the screen that is to clear all of it, and tmux keeps what was
+  -- there among the lines that have left the screen.
+  add(self, "\27[K\27[C\27[J\r")
   self:reset()
   return taken(self)
 end

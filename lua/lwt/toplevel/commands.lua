@@ -173,6 +173,17 @@ define("time", {
 
 -- ---- Files and modules --------------------------------------------------------------------------
 
+-- Variables of the top level that hold `old` hold `new` from now on.
+local function replace(session, old, new)
+  for _, name in ipairs(session.locals.order) do
+    local found, value = session.locals:get(name)
+    if found and rawequal(value, old) then session.locals:set(name, new) end
+  end
+  for key, value in next, session.env do
+    if rawequal(value, old) then rawset(session.env, key, new) end
+  end
+end
+
 define("load", {
   args = "file", help = "runs a file, as if it were typed: what it declares as local stays",
   run = function(session, rest)
@@ -196,15 +207,39 @@ define("reload", {
       package.loaded[rest] = old
       error(new, 0)
     end
-    session:replace(old, new)
+    replace(session, old, new)
     session:tell("reloaded " .. rest)
   end,
 })
 
+local function editor_command(path)
+  local program = os.getenv "VISUAL"
+  if not program or program == "" then program = os.getenv "EDITOR" end
+  if not program or program == "" then program = "vi" end
+  -- It may be words of a shell, such as "code --wait".
+  return { "/bin/sh", "-c", program .. ' "$1"', "sh", path }
+end
+
+-- Has a text edited with the user's editor: what came of it, or nil.
+local function edit_text(session, text)
+  if not session.interactive then error("there is nobody to edit it", 0) end
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text, text:find "\n$" and "" or "\n")
+  file:close()
+  local ok, status = pcall(lwt.await, require "lwt.process".exec(editor_command(path)))
+  file = io.open(path)
+  text = file and file:read "a"
+  if file then file:close() end
+  os.remove(path)
+  if not ok then error(status, 0) end
+  return status.code == 0 and text or nil
+end
+
 define("edit", {
   args = "[text]", help = "has the last line, or a text, edited with $EDITOR, and runs it",
   run = function(session, rest)
-    local text = session:edit_text(rest ~= "" and rest or session.last_text or "")
+    local text = edit_text(session, rest ~= "" and rest or session.last_text or "")
     if text and text:find "%S" then
       session:tell((text:gsub("\n+$", "")))
       return session:take(text, 0)
@@ -212,11 +247,21 @@ define("edit", {
   end,
 })
 
+-- For a generic `for`: the lines that were typed.
+local function entries(session)
+  if session.history then return session.history:entries() end
+  local i = 0
+  return function()
+    i = i + 1
+    return session.typed[i]
+  end
+end
+
 define("history", {
   args = "[text]", help = "the lines that were typed; those that have the text in them",
   run = function(session, rest)
     local lines = {}
-    for line in session:entries() do
+    for line in entries(session) do
       if rest == "" or line:find(rest, 1, true) then lines[#lines + 1] = printer.plain(line) end
     end
     session:page(table.concat(lines, "\n"))

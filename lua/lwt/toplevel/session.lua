@@ -66,20 +66,38 @@ function Session:printing(limits)
   return { columns = (self.size()), colour = self.colour, limits = limits }
 end
 
+local function width_of(line)
+  line = line:gsub("\27%[[%d;]*m", "")
+  return utf8.len(line) or #line
+end
+
+-- So much of a line as fills so many rows, without its styles.
+local function cut_line(line, rows, columns)
+  line = line:gsub("\27%[[%d;]*m", "")
+  local stop = utf8.len(line) and utf8.offset(line, rows * columns + 1) or rows * columns + 1
+  return line:sub(1, stop - 1)
+end
+
 -- At most a screenful of it.
 function Session:cut(text)
   if not self.interactive then return text end
-  local _, rows = self.size()
-  local most, at, n = math.max(rows - 3, 3), 1, 0
-  while n < most do
-    at = text:find("\n", at, true)
-    if not at then return text end
-    n, at = n + 1, at + 1
+  local columns, height = self.size()
+  local room, lines = math.max(height - 3, 3), {}
+  for line in (text:gsub("\n$", "") .. "\n"):gmatch "(.-)\n" do lines[#lines + 1] = line end
+  local shown = {}
+  for i, line in ipairs(lines) do
+    local rows = math.max(1, (width_of(line) + columns - 1) // columns)
+    if rows > room then
+      if i == 1 then shown[1] = cut_line(line, room, columns) end
+      local left = #lines - #shown
+      local note = left > 0 and ("… %d more lines (:more shows them)"):format(left)
+        or "… (:more shows the rest)"
+      shown[#shown + 1] = self:style(note, "2")
+      return table.concat(shown, "\n")
+    end
+    shown[i], room = line, room - rows
   end
-  local _, more = text:sub(at):gsub("\n", "")
-  if more == 0 then return text end
-  local note = ("… %d more lines (:more shows them)"):format(more + 1)
-  return text:sub(1, at - 1) .. self:style(note, "2")
+  return text
 end
 
 function Session:show(values)
@@ -382,51 +400,6 @@ end
 -- Shows a long text a screenful at a time.
 function Session:page(text)
   require "lwt.toplevel.pager".show(self, text)
-end
-
--- For a generic `for`: the lines that were typed.
-function Session:entries()
-  if self.history then return self.history:entries() end
-  local i = 0
-  return function()
-    i = i + 1
-    return self.typed[i]
-  end
-end
-
-local function editor_command(path)
-  local program = os.getenv "VISUAL"
-  if not program or program == "" then program = os.getenv "EDITOR" end
-  if not program or program == "" then program = "vi" end
-  -- It may be words of a shell, such as "code --wait".
-  return { "/bin/sh", "-c", program .. ' "$1"', "sh", path }
-end
-
--- Has a text edited with the user's editor: what came of it, or nil.
-function Session:edit_text(text)
-  if not self.interactive then error("there is nobody to edit it", 0) end
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(text, text:find "\n$" and "" or "\n")
-  file:close()
-  local ok, status = pcall(await, require "lwt.process".exec(editor_command(path)))
-  file = io.open(path)
-  text = file and file:read "a"
-  if file then file:close() end
-  os.remove(path)
-  if not ok then error(status, 0) end
-  return status.code == 0 and text or nil
-end
-
--- Variables of the top level that hold `old` hold `new` from now on.
-function Session:replace(old, new)
-  for _, name in ipairs(self.locals.order) do
-    local found, value = self.locals:get(name)
-    if found and rawequal(value, old) then self.locals:set(name, new) end
-  end
-  for key, value in next, self.env do
-    if rawequal(value, old) then rawset(self.env, key, new) end
-  end
 end
 
 -- The user's tasks that are still at work.

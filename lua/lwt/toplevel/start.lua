@@ -152,7 +152,8 @@ end
 -- A session on channels, or on a terminal object.
 function M.run(opts)
   if not opts.input and not opts.output and not opts.term then
-    return M.standard { env = opts.env, prompt = opts.prompt }
+    local values = M.standard { env = opts.env, prompt = opts.prompt }
+    return table.unpack(values, 1, values.n)
   end
   local terminal = opts.term
   local output = opts.output or terminal and terminal.output or require "lwt.io".stdout
@@ -208,7 +209,7 @@ local function size_of(terminal)
 end
 
 -- The session of the `lwt` command, on the standard input and output. opts: interactive (nil: whether both are a
--- terminal), startup (false: no start-up file), banner, colour (false: none), args: what `...` is; env, prompt.
+-- terminal), owns_tasks (what is at work at the end is named, and cancelled), startup (false: no start-up file), banner, colour (false: none), args: what `...` is; env, prompt.
 -- Gives the session.
 function M.standard_session(opts)
   local interactive = opts.interactive
@@ -224,7 +225,7 @@ function M.standard_session(opts)
     size = size_of(terminal), args = opts.args,
     colour = terminal ~= nil and opts.colour ~= false and terminal:colors() > 0,
   }
-  s.strict, s.owns_tasks = not interactive, true
+  s.strict, s.owns_tasks = not interactive, opts.owns_tasks
   give_globals(s.env)
   if terminal then
     local path = M.history_path()

@@ -179,6 +179,15 @@ describe("messages between Lua states", function()
     assert.equal(m, same[3].m)
   end)
 
+  it("send a module by its own name, where its parts give it as well", function()
+    local lio, process = require "lwt.io", require "lwt.process"
+    assert.equal(lio, package.loaded["lwt.io.flush"])
+    assert.same({ "function", "function", "function" }, { detached(function()
+      return type(lio.establish_server), type(lio.open_file), type(process.pread)
+    end) })
+    assert.same({ "function" }, { detached(function(f) return type(f) end, lio.with_file) })
+  end)
+
   it("say so when a module is missing where it is needed", function()
     package.loaded["spec.only_here"] = { f = print }
     local ok, err = pcall(detached, function(m) return m end, package.loaded["spec.only_here"])

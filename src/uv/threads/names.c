@@ -16,17 +16,22 @@ static int is_nameable(lua_State *L, int idx) {
   return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA;
 }
 
-/* names[value] = name, unless it has one (`over`: unless that is a module's); value and
-** name are popped. 1: was new. */
-static int note(lua_State *L, int names, int over) {
-  size_t len;
+/* names[value] = name, unless it has a better one; value and name are popped. 1: it has now.
+** A module's name is better than that of a field, and of two the shorter one: a module in
+** several files may be loaded by the names of its parts, too, which alone are not the
+** whole. */
+static int note(lua_State *L, int names, int is_module) {
+  size_t len = lua_rawlen(L, -1), old_len;
   const char *old;
   lua_pushvalue(L, -2);
   lua_rawget(L, names);
-  old = lua_tolstring(L, -1, &len);
-  if (old != NULL && (!over || strlen(old) == len)) {
-    lua_pop(L, 3);
-    return 0;
+  old = lua_tolstring(L, -1, &old_len);
+  if (old != NULL) {
+    int was_module = strlen(old) == old_len;
+    if (was_module != is_module ? was_module : old_len <= len) {
+      lua_pop(L, 3);
+      return 0;
+    }
   }
   lua_pop(L, 1);
   lua_rawset(L, names);
