@@ -107,7 +107,10 @@ section("reading and writing", function()
     say(second:await(), s:read():await())
     local text = ("x"):rep(300000)
     local writing, n = c:write(text), 0
-    writing:on_failure(function() c:close() end) -- or nobody would tell the reader
+    writing:on_failure(function(err)
+      say(err)
+      c:close() -- or nobody would tell the reader
+    end)
     while n < #text do n = n + #s:read():await() end
     writing:await()
     say(n)

@@ -87,7 +87,10 @@ local function encrypt(s, entry)
   return entry.at >= #entry.data
 end
 
-local function tell(p, on_success, on_failure) p:on_any(on_success, on_failure) end
+-- (A callback that cannot even be called, for want of memory, is told as an error of what bind gives.)
+local function tell(s, p, on_success, on_failure)
+  p:try_bind(on_success, on_failure):on_failure(function(err) M.give_up(s, err) end)
+end
 
 -- Give the transport what there is. False when that takes time.
 local function send(s, out)
@@ -97,7 +100,7 @@ local function send(s, out)
   local state, err = p:state()
   if state == "pending" then
     s.sending = p
-    ok, err = pcall(tell, p, function() M.sent(s) end, function(e) M.sent(s, e) end)
+    ok, err = pcall(tell, s, p, function() M.sent(s) end, function(e) M.sent(s, e) end)
     if ok then return false end
     state = "rejected" -- nobody would hear of it any more
   end
@@ -201,7 +204,7 @@ local function receive(s)
   local state, data = p:state()
   if state == "pending" then
     s.receiving = p
-    ok, data = pcall(tell, p, function(x) M.received(s, x) end,
+    ok, data = pcall(tell, s, p, function(x) M.received(s, x) end,
       function(e) M.not_received(s, e) end)
     if ok then return false end
     p:cancel()
@@ -253,13 +256,19 @@ local function go_on(s)
 end
 
 -- Called by promises of the transport: when there is no memory to go on, those who wait are told so.
-local function proceed(s, f)
+function M.give_up(s, err)
   if s.gone then return end
-  local ok, err = pcall(f, s)
-  if ok or s.gone then return end
+  s.receiving, s.sending = nil, nil
+  s.read_error = s.read_error or err
   while first(s.reads) do give(s, s.reads:pop(), nil, err) end
   s.write_error = s.write_error or err
   fail_writes(s, err)
+end
+
+local function proceed(s, f)
+  if s.gone then return end
+  local ok, err = pcall(f, s)
+  if not ok then M.give_up(s, err) end
 end
 
 function M.received(s, data)
