@@ -96,6 +96,10 @@ add {
       ("{lua} bench/lwt/memory.lua memory %d"):format(quick and 10000 or 100000),
       "{bin}/load connection_idle_on_a_socket:lwt idle 1000 -- {lua} bench/lwt/serve.lua echo",
       "{bin}/load connection_idle_with_its_channel:lwt idle 1000 -- {lua} bench/lwt/serve.lua echo_lines",
+      "{bin}/tls_load connection_idle_with_TLS:lwt idle 800 0 -- "
+        .. "{lua} bench/lwt/serve_tls.lua echo {bin}/tls/ecdsa.pem 0",
+      "{bin}/tls_load the_same_in_C_with_libuv_and_OpenSSL:libuv idle 800 0 -- "
+        .. "{bin}/tls_serve echo {bin}/tls/ecdsa.pem 0",
     }
   end,
   rows = function(got, number)

@@ -8,6 +8,7 @@
 --   computes            neither waits nor uses a second thread: CLOCK=cpu applies
 --   by_cpu              what counts is the processor time of the whole program
 --   needs               the file it reads: "big", "lines" or "small"
+--   requires            a peer without which there is no row ("openssl": the load is made with it)
 --   runs                the programs: { peer, command }; {row} {size} {bin} {data} … are filled in
 --   bars                { figure, "<=" | "<" | ">=" | ">", factor, other figure } compares with another figure of
 --                       the same row; { figure, "<=", limit, unit = …, of = key } with a limit
@@ -41,6 +42,27 @@ local luv_server, cqueues_server = "{lua} bench/lua/serve_luv.lua", "{lua} bench
 local copas_server, ocaml_server = "{lua} bench/lua/serve_copas.lua", "{bin}/lwt_serve"
 local glib_server = "{lua} bench/lwt/glib.lua"
 local node_server, py_server = "node bench/node/serve.mjs", "{python} bench/py/serve.py"
+
+-- Servers that speak TLS: a figure each, of the server's processor time (bench/c/tls_load.c).
+local function tls(mode, connections, bytes, kinds)
+  local serves = (mode == "echo" or mode == "sink" or mode == "source") and mode or "echo"
+  local runs = {}
+  for _, kind in ipairs(kinds) do
+    for _, run in ipairs {
+      { "lwt", "{lua} bench/lwt/serve_tls.lua" }, { "libuv", "{bin}/tls_serve" },
+      { "node", "node bench/node/serve_tls.mjs" }, { "luasec", "{lua} bench/lua/serve_luasec.lua" },
+      { "uvloop", "{python} bench/py/serve_tls.py" },
+    } do
+      local part = #kinds > 1 and "@" .. kind or ""
+      runs[#runs + 1] = { run[1], ("{bin}/tls_load -t {seconds} {row}:%s%s %s %d %d -- %s %s {bin}/tls/%s.pem %d")
+        :format(run[1], part, mode, connections, bytes, run[2], serves, kind, bytes) }
+    end
+  end
+  return runs
+end
+local ahead = { { "lwt", ">=", 1, "node" }, { "lwt", ">=", 1, "luasec" }, { "lwt", ">=", 1, "uvloop" } }
+local function tls_bars(factor) return { { "lwt", ">=", factor, "libuv" }, table.unpack(ahead) } end
+local MANY = 64 << 20 -- bytes of one transfer
 
 local M = {}
 
@@ -142,6 +164,31 @@ M.rows = {
       http("node", "node_by_hand", node_server, "http_by_hand"), http("uvloop", "uvloop", py_server, "http"),
     },
     bars = { { "lwt", ">=", 0.95, "luv" }, { "lwt", ">=", 1.1, "luv_coroutine" } },
+  },
+  {
+    name = "tls_echo", requires = "openssl", title = "TLS echo", servers = true, cpus = "0,1",
+    per = "message of 1 KiB, sent back; 50 connections; per second of the server's processor time",
+    runs = tls("echo", 50, 1024, { "ecdsa" }), bars = tls_bars(0.85),
+  },
+  {
+    name = "tls_receive", requires = "openssl", title = "TLS, received", servers = true, cpus = "0,1",
+    per = "byte of 64 MiB that a client sends; per second of the server's processor time",
+    runs = tls("sink", 1, MANY, { "ecdsa" }), bars = tls_bars(0.9),
+  },
+  {
+    name = "tls_send", requires = "openssl", title = "TLS, sent", servers = true, cpus = "0,1",
+    per = "byte of 64 MiB that a client receives; per second of the server's processor time",
+    runs = tls("source", 1, MANY, { "ecdsa" }), bars = tls_bars(0.9),
+  },
+  {
+    name = "tls_handshake", requires = "openssl", title = "TLS handshakes", servers = true, cpus = "0,1",
+    per = "connection: handshake, a byte each way, the end; per second of the server's processor time",
+    runs = tls("handshake", 1, 0, { "ecdsa", "rsa" }), bars = ahead,
+  },
+  {
+    name = "tls_resumed", requires = "openssl", title = "TLS handshakes, resumed", servers = true, cpus = "0,1",
+    per = "connection with the session of the one before; per second of the server's processor time",
+    runs = tls("resumed", 1, 0, { "ecdsa", "rsa" }), bars = ahead,
   },
   {
     name = "lines", title = "lines", per = "line of a file of 200 MB", needs = "lines", cpus = "0,1", rounds = 3,
@@ -260,6 +307,7 @@ M.peers = {
   { "lwt_ocaml", "Lwt (OCaml)" },
   { "node", "node" },
   { "uvloop", "Python, uvloop" },
+  { "luasec", "LuaSec" },
   { "lualogging", "LuaLogging" },
   { "python", "Python's logging" },
   { "readline", "GNU readline" },

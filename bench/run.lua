@@ -135,7 +135,7 @@ end
 io.stdout:setvbuf "line"
 local rows = {}
 for _, row in ipairs(spec.rows) do
-  if wanted(row.name) then rows[#rows + 1] = row end
+  if wanted(row.name) and (not row.requires or here[row.requires]) then rows[#rows + 1] = row end
 end
 local begun = os.time()
 for _, row in ipairs(rows) do prepare(row) end

@@ -43,13 +43,24 @@ program hold || exit 1
 program load || exit 1
 program uv -luv || exit 1
 program serve -luv || exit 1
+# What speaks TLS needs OpenSSL, and is left out where that is missing.
+certificate() { # name, how its key is made
+  [ -e "$out/tls/$1.pem" ] && return 0
+  # shellcheck disable=SC2086
+  openssl req -x509 -newkey $2 -nodes -keyout "$out/tls/key" -out "$out/tls/cert" -days 3650 -subj /CN=bench 2>/dev/null &&
+    cat "$out/tls/cert" "$out/tls/key" >"$out/tls/$1.pem"
+}
+mkdir -p "$out/tls"
+program tls_load '-lssl -lcrypto' 2>/dev/null && program tls_serve '-luv -lssl -lcrypto' 2>/dev/null &&
+  certificate ecdsa 'ec -pkeyopt ec_paramgen_curve:P-256' && certificate rsa rsa:2048 ||
+  rm -f "$out/tls_load"
 pkg-config --exists glib-2.0 2>/dev/null && module glib "$(pkg-config --cflags --libs glib-2.0)"
 program typist || exit 1
 
 # ---- The peers: is it here, its packages, its version -------------------------------------------
 
 old_paths='package.path = package.path .. ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;/usr/share/lua/5.1/?.lua"'
-peers='glib luv cqueues copas lwt_ocaml node uvloop lualogging python readline'
+peers='glib luv cqueues copas lwt_ocaml node uvloop luasec lualogging python readline openssl'
 version() {
   case $1 in
     glib) [ -f "$BUILD/lwt/glib/core.so" ] && [ -f "$out/glib.so" ] && pkg-config --modversion glib-2.0 ;;
@@ -59,6 +70,8 @@ version() {
     lwt_ocaml) ocamlfind query -format '%v' lwt && ocamlfind query react >/dev/null && command -v ocamlopt >/dev/null ;;
     node) node --version ;;
     lualogging) "$LUA" -e "$old_paths" -e 'print((require "logging"._VERSION:gsub("LuaLogging ", "")))' ;;
+    luasec) "$LUA" -e 'print((require "ssl"._VERSION))' ;;
+    openssl) [ -x "$out/tls_load" ] && openssl version | cut -d' ' -f2 ;;
     python) python -c 'import sys, logging; print(sys.version.split()[0])' ;;
     readline)
       printf '#include <stdio.h>\n#include <readline/readline.h>\nv RL_VERSION_MAJOR RL_VERSION_MINOR\n' | $CC -E -P -x c - |
@@ -78,6 +91,8 @@ packages() {
     lwt_ocaml) echo ocaml-nox ocaml-findlib liblwt-ocaml-dev libreact-ocaml-dev libev-dev ;;
     node) echo nodejs ;;
     lualogging) echo lua-logging ;;
+    luasec) echo lua-sec lua-socket ;;
+    openssl) echo libssl-dev openssl ;;
     python) echo python3 ;;
     readline) echo libreadline-dev ;;
     uvloop) echo python3 python3-uvloop ;;

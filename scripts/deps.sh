@@ -69,6 +69,11 @@ look_test() {
   have openssl || need openssl 'the openssl command'
   [ -n "$(ls /etc/ssl/certs /etc/pki/tls/certs /etc/ssl/cert.pem 2>/dev/null | grep -v :)" ] \
     || need ca-certificates "the system's certificates"
+  # Other libraries that the specs of TLS talk to. (And node, where it is there.)
+  have curl || need curl curl
+  have gnutls-cli || need gnutls-bin 'gnutls-cli and gnutls-serv'
+  have python3 || need python3 Python
+  "${LUA%% *}" -e 'require "ssl"' >/dev/null 2>&1 || need lua-sec LuaSec
   [ -e /etc/services ] || need netbase 'the names of services (/etc/services)'
   # What lwt.log works with: a log daemon, who moves log files (root's programs), who compresses
   # them, and another library's logs (for Lua 5.2: there is nothing of 5.4 that it needs).

@@ -29,7 +29,7 @@ extern "C" {
 /* Grows when something is added at the end of lwt_api; a change of what is
 ** already there changes the major number. */
 #define LWT_ABI_MAJOR 1
-#define LWT_ABI_MINOR 4
+#define LWT_ABI_MINOR 5
 
 /* Registry key of the table. */
 #define LWT_REGISTRY_KEY "lwt.api.1"
@@ -135,9 +135,16 @@ typedef struct lwt_wait {
   void *task; /* the core's; NULL: nobody waits */
 } lwt_wait;
 
-/* Of socket_read and socket_write. */
+/* Of socket_read, socket_write and socket_wait. */
 #define LWT_AGAIN (-1)
 #define LWT_NO_SOCKET (-2)
+
+/* Somebody in C who waits for a socket (see socket_wait). Part of a structure of yours that
+** stays where it is while it waits. */
+typedef struct lwt_socket_wait {
+  void (*f)(lua_State *L, struct lwt_socket_wait *wait); /* in a protected call */
+  void *at; /* lwt's; NULL (from the beginning): does not wait */
+} lwt_socket_wait;
 
 /* ---- The table ---------------------------------------------------------- */
 
@@ -361,6 +368,20 @@ struct lwt_api {
   ** that loop has ended. In a finalizer it does nothing. An error that nobody caught is left
   ** to the run or step that is under way, and raised where there is none. */
   void (*step_within)(const lwt_api *, lua_State *L, double budget);
+
+  /* Since 1.5; NULL before lwt.uv is loaded. --------------------------------- */
+
+  /* Have wait->f called once when socket_read of the socket of lwt.net at `idx` has something
+  ** to give, or its end, or an error, and also when the socket is closed meanwhile. It is called
+  ** at the end of an event, and the tasks that it wakes may run before anything else. Returns 0
+  ** when it waits; 1 when there is nothing to wait for, because something has arrived, or the
+  ** end, or an error; LWT_AGAIN when somebody else reads the socket (its methods wait in line);
+  ** LWT_NO_SOCKET. Only one may wait for a socket, and who waits sees to it that the
+  ** socket's userdata stays. Takes no memory, runs no Lua code, never raises. When the state ends,
+  ** `f` is not called, and `wait` not touched any more. */
+  int (*socket_wait)(const lwt_api *, lua_State *L, int idx, lwt_socket_wait *wait);
+  /* `f` is not called. What arrives stays with the socket. */
+  void (*socket_unwait)(const lwt_api *, lwt_socket_wait *wait);
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

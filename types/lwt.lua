@@ -5080,7 +5080,7 @@ lwt_ssl_Stream.writev = nil
 ---says, after everything that was written, that no more will come (close_notify); reading goes on
 ---@type fun(s: lwt.ssl.Stream): lwt.Promise<nil>
 lwt_ssl_Stream.shutdown = nil
----says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
+---says goodbye (a second at most; another where the other side still sends, which is dropped), closes what is below; also `<close>`
 ---@type fun(s: lwt.ssl.Stream): lwt.Promise<nil>
 lwt_ssl_Stream.close = nil
 ---@type fun(s: lwt.ssl.Stream): boolean
@@ -9823,8 +9823,8 @@ lwt_ssl_module.library = nil
 ---- `ca`: the certificates to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these. The default of a client is the
 ---  system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else OpenSSL's place, else the usual places of the system.
 ---- `partial_chain = true`: a certificate in `ca` is trusted even when it is not a root.
----- `crl`: lists of revoked certificates (PEM text, a file, or a list). The certificate of the other side must be on none of them, and there must be a
----  list of its issuer.
+---- `crl`: lists of revoked certificates (PEM text, a file, or a list). No certificate of the other side's chain may be on one of them, and there
+---  must be a list of each of their issuers.
 ---- `verify`: for a client, `false` accepts any certificate. For a server, `"require"` (or true) and `"optional"` say that clients show a certificate
 ---  that one of `ca` has signed.
 ---- `min_version`, `max_version`: `"TLSv1.2"` (the least, by default) or `"TLSv1.3"`.

@@ -57,7 +57,7 @@ M.library = core.library
 ---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
 ---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
 ---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
----@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, waits for nobody (a second at most for the transport), closes what is below; also `<close>`
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye (a second at most; another where the other side still sends, which is dropped), closes what is below; also `<close>`
 ---@field is_closed fun(s: lwt.ssl.Stream): boolean
 ---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
 ---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error
@@ -93,8 +93,8 @@ end
 --- - `ca`: the certificates to trust: PEM text, a file, a folder as `openssl rehash` makes it, or a list of these. The default of a client is the
 ---   system's: `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else OpenSSL's place, else the usual places of the system.
 --- - `partial_chain = true`: a certificate in `ca` is trusted even when it is not a root.
---- - `crl`: lists of revoked certificates (PEM text, a file, or a list). The certificate of the other side must be on none of them, and there must be a
----   list of its issuer.
+--- - `crl`: lists of revoked certificates (PEM text, a file, or a list). No certificate of the other side's chain may be on one of them, and there
+---   must be a list of each of their issuers.
 --- - `verify`: for a client, `false` accepts any certificate. For a server, `"require"` (or true) and `"optional"` say that clients show a certificate
 ---   that one of `ca` has signed.
 --- - `min_version`, `max_version`: `"TLSv1.2"` (the least, by default) or `"TLSv1.3"`.

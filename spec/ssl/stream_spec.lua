@@ -258,6 +258,31 @@ describe("a TLS stream", function()
     test.assert_clean()
   end))
 
+  -- Both ends of a TCP connection: a reset takes from there what was not read.
+  local function tcp_pair()
+    local listener <close> = await(net.tcp_listen "127.0.0.1:0")
+    local accepting = listener:accept()
+    local b = await(net.tcp_connect(listener:address()))
+    return over(await(accepting), b)
+  end
+
+  it("does not take its answer back, when the peer has sent more than it reads", test.async(function()
+    local answer = ("too much "):rep(50000)
+    for _, how in ipairs { "close", "shutdown and close" } do
+      local s, c = tcp_pair()
+      await(c:write(("x"):rep(300000)))
+      assert.equal(100, #await(s:read(100)))
+      await(s:write(answer)) -- more than the client's system takes before it is read
+      if how ~= "close" then await(s:shutdown()) end
+      local closing = s:close()
+      lwt.sleep(0.02):await()
+      assert.equal(answer, read_all(c))
+      await(c:close())
+      await(closing)
+    end
+    test.assert_clean()
+  end))
+
   it("has something to say about both ends", test.async(function()
     local s, c = pair()
     assert.equal("localhost", s:sni())

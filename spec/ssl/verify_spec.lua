@@ -142,6 +142,21 @@ describe("a client of lwt.ssl", function()
     refuses("SSL_CERT_INVALID", "CRL", good, "localhost", { crl = other:crl() })
   end)
 
+  it("looks for every certificate of the chain in its issuer's list", function()
+    local between = ca:issue { name = "between", ca = true }
+    local id = ca:issue { name = "below", san = "DNS:localhost", by = "between" }
+    local chain = { cert = { id.cert, between.cert }, key = id.key }
+    local roots, theirs = ca:read(ca:crl():match "[^/]*$"), ca:crl(nil, "between")
+    accepts(chain, "localhost", { crl = { roots, theirs } })
+    refuses("SSL_CERT_INVALID", "CRL", chain, "localhost", { crl = theirs })
+    refuses("SSL_CERT_INVALID", "CRL", chain, "localhost", { crl = roots })
+    local without = ca:crl "between"
+    refuses("SSL_CERT_REVOKED", "revoked (CN=between)", chain, "localhost",
+      { crl = { without, theirs } })
+    theirs = ca:crl("below", "between")
+    refuses("SSL_CERT_REVOKED", "revoked (CN=below)", chain, "localhost", { crl = { roots, theirs } })
+  end)
+
   it("refuses keys and hashes that are too weak", function()
     local id = ca:issue { name = "short", san = "DNS:localhost", kind = "rsa1024" }
     local r = shake({ cert = id.cert, key = id.key, ciphers = "DEFAULT@SECLEVEL=0" },

@@ -87,13 +87,15 @@ function CA:self_signed(name, san)
   return { cert = self:path(name .. ".pem"), key = self:path(name .. ".key") }
 end
 
--- Revoke one, or none; gives the path of the list of revocations.
-function CA:crl(revoked)
+-- Revoke one, or none; gives the path of the list of revocations of an issuer (the root).
+function CA:crl(revoked, by)
+  by = by or "ca"
   if revoked then
-    self:openssl("ca -config ca.cnf -cert ca.pem -keyfile ca.key -revoke %s.pem", revoked)
+    self:openssl("ca -config ca.cnf -cert %s.pem -keyfile %s.key -revoke %s.pem", by, by, revoked)
   end
-  self:openssl("ca -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out crl.pem")
-  return self:path "crl.pem"
+  local name = by == "ca" and "crl.pem" or by .. ".crl.pem"
+  self:openssl("ca -config ca.cnf -cert %s.pem -keyfile %s.key -gencrl -out %s", by, by, name)
+  return self:path(name)
 end
 
 -- What the responder says about a certificate, as DER: good, or revoked when crl() has done that.

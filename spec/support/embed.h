@@ -1,5 +1,5 @@
 /* embed.h: what oom.c and finalizer.c share. Each is a program of its own that embeds Lua, the core
-** and, with OOM_UV defined, lwt.uv, with an allocator that counts what is in use. It runs a
+** and, with OOM_UV defined, lwt.uv, and with OOM_SSL lwt.ssl, with an allocator that counts what is in use. It runs a
 ** script's table, in fresh states, and ends with "N failures". Both are meant to be built with
 ** the address sanitizer, by refusing.lua. The sources of lwt are compiled with oom_malloc and so on in
 ** place of the library's functions. */
@@ -15,6 +15,7 @@
 
 int luaopen_lwt_core(lua_State *L);
 int luaopen_lwt_uv(lua_State *L);
+int luaopen_lwt_ssl_core(lua_State *L);
 void *oom_malloc(size_t size);
 void *oom_calloc(size_t count, size_t size);
 void *oom_realloc(void *ptr, size_t size);
@@ -48,6 +49,10 @@ static void open_libraries(lua_State *L) {
 #ifdef OOM_UV
   lua_pushcfunction(L, luaopen_lwt_uv);
   lua_setfield(L, -2, "lwt.uv");
+#endif
+#ifdef OOM_SSL
+  lua_pushcfunction(L, luaopen_lwt_ssl_core);
+  lua_setfield(L, -2, "lwt.ssl.core");
 #endif
   lua_pop(L, 1);
 }

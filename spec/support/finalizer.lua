@@ -20,6 +20,7 @@ local armed = finalizer -- luacheck: ignore
 local M = {}
 
 local files = { "core", "net_calls", "net_talks", "io", "process", "thread" }
+if os.getenv "LWT_CERTIFICATES" then files = { "tls" } end -- built with lwt.ssl
 
 local lwt
 

@@ -64,6 +64,12 @@ local function build_calls()
   return build_uv("calls_uv", "oom", "-DREFUSE_CALLS " .. table.concat(wrapped, " "))
 end
 
+-- The same with lwt.ssl. What OpenSSL itself asks for is not refused.
+local function build_ssl(name, source_name)
+  return build(name, source_name, "oom_uv", { "core", "uv", "ssl" },
+    " -DOOM_UV -DOOM_SSL -Isrc" .. libuv_places(), "-luv -lssl -lcrypto")
+end
+
 -- Runs it, and raises what it finds.
 local function look(program, setting, arguments, seconds)
   local output, status = run(("%s LUA_PATH='lua/?.lua;lua/?/init.lua;?.lua' LUA_CPATH='' "
@@ -82,7 +88,9 @@ function M.run(script, options, stride, setting, uv)
   leave_out()
   if os.getenv "LWT_UNDER" then stride = math.max(1, stride // 4) end -- faster without a sanitizer
   local program, why
-  if uv then
+  if uv == "ssl" then
+    program, why = build_ssl("oom_ssl", "oom")
+  elseif uv then
     program, why = build_uv("oom_uv", "oom")
   else
     program, why = build("oom", "oom", "oom", { "core" }, "", "")
@@ -101,11 +109,17 @@ function M.run_calls(options, stride)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
-function M.run_finalizers(name, stride)
+-- With a setting: those of lwt.ssl.
+function M.run_finalizers(name, stride, setting)
   leave_out()
-  local program, why = build_uv("finalizer", "finalizer")
+  local program, why
+  if setting then
+    program, why = build_ssl("finalizer_ssl", "finalizer")
+  else
+    program, why = build_uv("finalizer", "finalizer")
+  end
   if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
-  look(program, nil, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 900)
+  look(program, setting, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 900)
 end
 
 return M

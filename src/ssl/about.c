@@ -4,26 +4,20 @@
 #include <stddef.h>
 #include <string.h>
 
-static session *check(lua_State *L) {
-  session *s = lwt_ssl_check_session(L, 1);
-  if (s->busy) luaL_error(L, "the handshake is under way");
-  return s;
-}
-
 static int l_version(lua_State *L) {
-  lua_pushstring(L, SSL_get_version(check(L)->ssl));
+  lua_pushstring(L, SSL_get_version(lwt_ssl_check_idle(L)->ssl));
   return 1;
 }
 
 static int l_cipher(lua_State *L) {
-  lua_pushstring(L, SSL_get_cipher_name(check(L)->ssl));
+  lua_pushstring(L, SSL_get_cipher_name(lwt_ssl_check_idle(L)->ssl));
   return 1;
 }
 
 static int l_alpn(lua_State *L) {
   const unsigned char *name;
   unsigned n;
-  SSL_get0_alpn_selected(check(L)->ssl, &name, &n);
+  SSL_get0_alpn_selected(lwt_ssl_check_idle(L)->ssl, &name, &n);
   if (n > 0)
     lua_pushlstring(L, (const char *)name, n);
   else
@@ -32,25 +26,25 @@ static int l_alpn(lua_State *L) {
 }
 
 static int l_sni(lua_State *L) {
-  session *s = check(L);
+  session *s = lwt_ssl_check_idle(L);
   const char *name = SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name);
   lua_pushstring(L, name != NULL ? name : s->hello_name);
   return 1;
 }
 
 static int l_is_reused(lua_State *L) {
-  lua_pushboolean(L, SSL_session_reused(check(L)->ssl));
+  lua_pushboolean(L, SSL_session_reused(lwt_ssl_check_idle(L)->ssl));
   return 1;
 }
 
 static int l_is_stapled(lua_State *L) {
-  lua_pushboolean(L, check(L)->stapled);
+  lua_pushboolean(L, lwt_ssl_check_idle(L)->stapled);
   return 1;
 }
 
 /* certificate() -> a table, or nil. */
 static int l_certificate(lua_State *L) {
-  session *s = check(L);
+  session *s = lwt_ssl_check_idle(L);
   X509 **held = lwt_ssl_new_holder(L);
   *held = SSL_get_peer_certificate(s->ssl); /* counted */
   if (*held != NULL)
@@ -62,9 +56,10 @@ static int l_certificate(lua_State *L) {
 
 /* checked() -> true; or false and the error. */
 static int l_checked(lua_State *L) {
-  session *s = check(L);
+  session *s = lwt_ssl_check_idle(L);
   long r = SSL_get_verify_result(s->ssl);
-  fault f = s->checked;
+  fault f = {0};
+  if (lwt_ssl_has_checked(s)) f = *lwt_ssl_checked(s);
   if (f.code[0] == '\0' && r != X509_V_OK)
     lwt_ssl_certificate_fault(&f, (int)r, NULL, s->expected);
   if (f.code[0] == '\0') {
@@ -81,7 +76,7 @@ static int l_checked(lua_State *L) {
 
 /* export(label, n, about) -> n bytes that both ends get alike. */
 static int l_export(lua_State *L) {
-  session *s = check(L);
+  session *s = lwt_ssl_check_idle(L);
   size_t label_len, about_len = 0;
   const char *label = luaL_checklstring(L, 2, &label_len);
   lua_Integer n = luaL_checkinteger(L, 3);
@@ -101,7 +96,7 @@ static int l_export(lua_State *L) {
 
 /* keys() -> the lines for a key log that have come since, or nil. */
 static int l_keys(lua_State *L) {
-  check(L);
+  lwt_ssl_check_idle(L);
   return lwt_ssl_push_bytes(L, offsetof(session, keylog), SIZE_MAX);
 }
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include <openssl/x509.h>
 
@@ -47,6 +47,46 @@ void lwt_ssl_fault_errno(fault *f, int err, const char *path) {
   if (islower((unsigned char)f->message[1]))
     f->message[0] = (char)tolower((unsigned char)f->message[0]);
 }
+
+/* ---- Of a session ------------------------------------------------------------------- */
+
+static faults no_memory = {{.code = "ENOMEM", .message = "not enough memory"},
+                           {.code = "ENOMEM", .message = "not enough memory"}};
+
+static faults *faults_of(session *s) {
+  if (s->faults == NULL) s->faults = calloc(1, sizeof *s->faults);
+  if (s->faults == NULL) s->faults = &no_memory; /* (which nobody writes to) */
+  return s->faults;
+}
+
+void lwt_ssl_faults_free(session *s) {
+  if (s->faults != &no_memory) free(s->faults);
+  s->faults = NULL;
+}
+
+/* Making the error may run a finalizer, which may free the session. */
+void lwt_ssl_push_last(lua_State *L, session *s, const char *op) {
+  fault f = *lwt_ssl_fault(s);
+  lwt_ssl_push_fault(s->lwt, L, &f, op);
+}
+
+fault *lwt_ssl_fault(session *s) {
+  return &faults_of(s)->last;
+}
+
+fault *lwt_ssl_checked(session *s) {
+  return &faults_of(s)->checked;
+}
+
+int lwt_ssl_has_fault(const session *s) {
+  return s->faults != NULL && s->faults->last.code[0] != '\0';
+}
+
+int lwt_ssl_has_checked(const session *s) {
+  return s->faults != NULL && s->faults->checked.code[0] != '\0';
+}
+
+/* ---- From OpenSSL ------------------------------------------------------------------- */
 
 /* Reasons of the SSL library that have a code of their own. */
 typedef struct known {
@@ -121,6 +161,10 @@ static int lacks_memory(void) {
 
 void lwt_ssl_fault_take(fault *f) {
   unsigned long e = ERR_peek_error();
+  if (f == &no_memory.last || f == &no_memory.checked) {
+    ERR_clear_error();
+    return;
+  }
   if (lacks_memory()) {
     lwt_ssl_fault_set(f, "ENOMEM", "not enough memory");
   } else if (e != 0) {

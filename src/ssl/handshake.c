@@ -28,18 +28,18 @@ static step take_step(session *s) {
   default: break;
   }
   s->failed = 1;
-  if (s->no_memory) lwt_ssl_fault_set(&s->fault, "ENOMEM", "not enough memory");
-  if (s->checked.code[0] != '\0' && !s->verify_off && s->fault.code[0] == '\0')
-    s->fault = s->checked;
+  if (s->no_memory) lwt_ssl_fault_set(lwt_ssl_fault(s), "ENOMEM", "not enough memory");
+  if (lwt_ssl_has_checked(s) && !s->verify_off && !lwt_ssl_has_fault(s))
+    *lwt_ssl_fault(s) = *lwt_ssl_checked(s);
   if (s->in_end && s->in.len == s->in.at)
-    lwt_ssl_fault_set(&s->fault, "SSL_EOF",
+    lwt_ssl_fault_set(lwt_ssl_fault(s), "SSL_EOF",
                       "the connection was cut in the middle of the handshake");
-  lwt_ssl_fault_take(&s->fault);
+  lwt_ssl_fault_take(lwt_ssl_fault(s));
   return STEP_FAILED;
 }
 
 /* "done", "read", "hello" and the name, or nil and the error. */
-static int push_step(const lwt_api *lwt, lua_State *L, session *s, step what) {
+static int push_step(lua_State *L, session *s, step what) {
   switch (what) {
   case STEP_DONE: lua_pushliteral(L, "done"); return 1;
   case STEP_READ: lua_pushliteral(L, "read"); return 1;
@@ -49,7 +49,7 @@ static int push_step(const lwt_api *lwt, lua_State *L, session *s, step what) {
     return 2;
   default:
     lua_pushnil(L);
-    lwt_ssl_push_fault(lwt, L, &s->fault, "handshake");
+    lwt_ssl_push_last(L, s, "handshake");
     return 2;
   }
 }
@@ -71,7 +71,7 @@ static void worker(lwt_job *job) {
 static int result(lua_State *L, lwt_job *job) {
   step_job *j = (step_job *)job;
   j->s->busy = 0;
-  return push_step(j->lwt, L, j->s, j->what);
+  return push_step(L, j->s, j->what);
 }
 
 static void release(lwt_job *job) {
@@ -81,21 +81,15 @@ static void release(lwt_job *job) {
   free(j);
 }
 
-static session *check_free(lua_State *L) {
-  session *s = lwt_ssl_check_session(L, 1);
-  if (s->busy) luaL_error(L, "the handshake is under way");
-  return s;
-}
-
 /* handshake(): as push_step says, or a promise of that. */
 static int l_handshake(lua_State *L) {
   const lwt_api *lwt = lwt_ssl_lwt(L);
-  session *s = check_free(L);
+  session *s = lwt_ssl_check_idle(L);
   step_job *j;
   luaL_checkstack(L, 4, NULL);
   if (!s->slow || lwt->job_start == NULL || s->in.len == s->in.at ||
       (s->context->asks_name && s->hello == HELLO_NONE))
-    return push_step(lwt, L, s, take_step(s));
+    return push_step(L, s, take_step(s));
   j = calloc(1, sizeof *j);
   if (j == NULL) return luaL_error(L, "not enough memory");
   j->job.worker = worker;
@@ -119,7 +113,7 @@ static int is_address(const char *name) {
 /* expect(name, check): whom the client calls, and whether the certificate has to have that
 ** name. The subject's CN is not taken for a name, nor "*" for a part of one. */
 static int l_expect(lua_State *L) {
-  session *s = check_free(L);
+  session *s = lwt_ssl_check_idle(L);
   const char *name = luaL_checkstring(L, 2);
   X509_VERIFY_PARAM *param = SSL_get0_param(s->ssl);
   int ok = 1;
@@ -141,7 +135,7 @@ static int l_expect(lua_State *L) {
 
 /* resume(ticket) */
 static int l_resume(lua_State *L) {
-  session *s = check_free(L);
+  session *s = lwt_ssl_check_idle(L);
   SSL_SESSION *ticket = lwt_ssl_test_ticket(L, 2);
   luaL_argcheck(L, ticket != NULL, 2, "session expected");
   ERR_clear_error();
@@ -152,7 +146,7 @@ static int l_resume(lua_State *L) {
 
 /* choose(context or nil): the answer to "hello". */
 static int l_choose(lua_State *L) {
-  session *s = check_free(L);
+  session *s = lwt_ssl_check_idle(L);
   s->hello = HELLO_ANSWERED;
   if (!lua_isnoneornil(L, 2)) {
     context *c = lwt_ssl_check_context(L, 2);

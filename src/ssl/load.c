@@ -251,7 +251,8 @@ int lwt_ssl_l_is_hashed(lua_State *L) {
   return 1;
 }
 
-/* revoked(source): lists of what is revoked; the certificate of the peer is looked up. */
+/* revoked(source): lists of what is revoked; every certificate of the peer's chain
+** is looked up. */
 static int l_revoked(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
@@ -274,7 +275,7 @@ static int l_revoked(lua_State *L) {
                       "there is no list of revocations (CRL) in %s (PEM expected)",
                       s.name);
   if (f.code[0] != '\0') return raise(L, &f);
-  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   return 0;
 }
 

@@ -24,6 +24,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_ssl_core(lua_State *L) {
   lwt_ssl_open_sessions(L);
   lua_createtable(L, 0, 4);
   lwt_ssl_functions(L, functions);
+  lwt_ssl_functions(L, lwt_ssl_methods);
   lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
   lua_setfield(L, -2, "library");
   return 1;

@@ -28,7 +28,7 @@ static void refuse(session *s, const char *code, const char *why) {
   char name[160] = "no certificate";
   if (cert != NULL) lwt_ssl_name_of(cert, name, sizeof name);
   X509_free(cert);
-  lwt_ssl_fault_set(&s->fault, code, "%s (%s)", why, name);
+  lwt_ssl_fault_set(lwt_ssl_fault(s), code, "%s (%s)", why, name);
 }
 
 /* Who has issued the peer's certificate, from the chain that was verified. */

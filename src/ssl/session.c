@@ -10,10 +10,32 @@ session *lwt_ssl_session_of(const SSL *ssl) {
   return SSL_get_app_data(ssl);
 }
 
+/* What Lua has. Every read and write asks whether it is one: by the magic, which costs less than
+** the metatable's name. */
+typedef struct box {
+  session *s; /* NULL: freed */
+  const void *magic;
+} box;
+
+static const char session_magic = 0;
+
+static box *check_box(lua_State *L, int arg) {
+  box *b = lua_touserdata(L, arg);
+  if (b == NULL || lua_rawlen(L, arg) != sizeof *b || b->magic != &session_magic)
+    luaL_typeerror(L, arg, SESSION_TYPE);
+  return b;
+}
+
 session *lwt_ssl_check_session(lua_State *L, int arg) {
-  session **box = luaL_checkudata(L, arg, SESSION_TYPE);
-  luaL_argcheck(L, *box != NULL, arg, "connection is gone");
-  return *box;
+  session *s = check_box(L, arg)->s;
+  luaL_argcheck(L, s != NULL, arg, "connection is gone");
+  return s;
+}
+
+session *lwt_ssl_check_idle(lua_State *L) {
+  session *s = lwt_ssl_check_session(L, 1);
+  if (s->busy) luaL_error(L, "the handshake is under way");
+  return s;
 }
 
 void lwt_ssl_session_release(session *s) {
@@ -29,6 +51,7 @@ void lwt_ssl_session_release(session *s) {
   lwt_ssl_buffer_free(s, &s->plain);
   lwt_ssl_buffer_free(s, &s->keylog);
   SSL_SESSION_free(s->ticket);
+  lwt_ssl_faults_free(s);
   free(s->hello_name);
   free(s->expected);
   lwt_ssl_context_release(s->chosen);
@@ -37,12 +60,33 @@ void lwt_ssl_session_release(session *s) {
   free(s);
 }
 
-/* Also `close`: nothing can be asked of it afterwards. */
+/* Also `free`: nothing can be asked of it afterwards. A read that waits anchors it: only the end
+** of the state gets here with one. */
 static int l_gc(lua_State *L) {
-  session **box = luaL_checkudata(L, 1, SESSION_TYPE);
-  session *s = *box;
-  *box = NULL;
+  box *b = check_box(L, 1);
+  session *s = b->s;
+  if (s == NULL) return 0;
+  lwt_ssl_forget_read(s);
+  b->s = NULL;
+  luaL_unref(L, LUA_REGISTRYINDEX, s->ref);
   lwt_ssl_session_release(s);
+  return 0;
+}
+
+/* free(): the same, called by Lua when nobody reads. */
+static int l_free(lua_State *L) {
+  const session *s = check_box(L, 1)->s;
+  if (s != NULL && s->reads) return luaL_error(L, "somebody reads");
+  return l_gc(L);
+}
+
+/* carry(socket, stream, truncation): what a read needs that waits for a socket. */
+static int l_carry(lua_State *L) {
+  session *s = lwt_ssl_check_session(L, 1);
+  s->truncation = lua_toboolean(L, 4);
+  lua_settop(L, 3);
+  lua_setiuservalue(L, 1, LWT_SSL_STREAM);
+  lua_setiuservalue(L, 1, LWT_SSL_SOCKET);
   return 0;
 }
 
@@ -64,13 +108,17 @@ void lwt_ssl_follow_context(session *s, const context *c) {
 /* session(context): push one, without a name. */
 int lwt_ssl_l_session(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
-  session **box = lua_newuserdatauv(L, sizeof(void *), 0);
+  box *b = lua_newuserdatauv(L, sizeof *b, 3);
   session *s;
-  *box = NULL;
+  b->s = NULL;
+  b->magic = &session_magic;
   luaL_setmetatable(L, SESSION_TYPE);
   s = calloc(1, sizeof *s);
   if (s == NULL) return luaL_error(L, "not enough memory");
-  *box = s;
+  b->s = s;
+  s->lwt = lwt_ssl_lwt(L);
+  s->ref = LUA_NOREF;
+  s->wait.f = lwt_ssl_on_ready;
   s->refs = 1;
   s->server = c->server;
   s->ocsp = c->ocsp;
@@ -82,6 +130,8 @@ int lwt_ssl_l_session(lua_State *L) {
     ERR_clear_error();
     return luaL_error(L, "not enough memory");
   }
+  lua_pushboolean(L, 0);
+  s->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   lwt_ssl_follow_context(s, c);
   if (s->server)
     SSL_set_accept_state(s->ssl);
@@ -99,9 +149,12 @@ void lwt_ssl_open_sessions(lua_State *L) {
   lua_newtable(L);
   lwt_ssl_functions(L, lwt_ssl_handshaking);
   lwt_ssl_functions(L, lwt_ssl_moving);
+  lwt_ssl_functions(L, lwt_ssl_reading);
   lwt_ssl_functions(L, lwt_ssl_telling);
-  lua_pushcfunction(L, l_gc);
+  lua_pushcfunction(L, l_free);
   lua_setfield(L, -2, "free");
+  lua_pushcfunction(L, l_carry);
+  lua_setfield(L, -2, "carry");
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

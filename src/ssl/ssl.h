@@ -9,7 +9,9 @@
 #ifndef LWT_SSL_H
 #define LWT_SSL_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -35,6 +37,12 @@ typedef struct fault {
   const char *path;
 } fault;
 
+/* Before OpenSSL is asked: what others have left in this thread's queue would be taken for this
+** connection's. */
+static inline void lwt_ssl_no_errors(void) {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 void lwt_ssl_fault_set(fault *f, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The system refuses a file, whose name stays where it is until the fault is pushed. */
@@ -49,6 +57,8 @@ void lwt_ssl_push_fault(const lwt_api *lwt, lua_State *L, const fault *f, const 
 enum { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRE };
 enum { OCSP_OFF, OCSP_ASK, OCSP_REQUIRE };
 
+#define LWT_SSL_MOST 65536  /* decrypted at once */
+#define LWT_SSL_CHUNK 65536 /* received, or encrypted, and sent at once */
 /* A large buffer: four records with what TLS adds. */
 #define LWT_SSL_PIECE 69632
 #define LWT_SSL_SPARES 4
@@ -92,8 +102,19 @@ typedef struct buffer {
   size_t at, len, cap; /* data[at, len) waits */
 } buffer;
 
+/* A session's userdata begins with its pointer, NULL when it is freed. Its user values: */
+#define LWT_SSL_READER 1 /* the promise of the read that waits (reading.c) */
+#define LWT_SSL_SOCKET 2 /* the socket of lwt.net that carries it, or nil */
+#define LWT_SSL_STREAM 3 /* the stream in Lua */
+
+/* What ended it; why the certificate is not good. Only there when there is something to say. */
+typedef struct faults {
+  fault last, checked;
+} faults;
+
 typedef struct session {
   SSL *ssl;
+  const lwt_api *lwt;
   context *context, *chosen; /* what it began with, and what the client's name chose */
   int refs;                  /* the userdata, and a job that runs */
   int server;
@@ -114,14 +135,33 @@ typedef struct session {
   int owes_tickets;
   int stapled;
   int verify_off;
-  char *expected;       /* the name that the certificate has to have, for messages */
-  fault fault, checked; /* what ended it; why the certificate is not good */
+  char *expected; /* the name that the certificate has to have, for messages */
+  faults *faults;
   buffer keylog;
   int wants_keylog;
   SSL_SESSION *ticket; /* the newest that can be resumed */
+  /* reading.c: the read that waits for the socket. */
+  lwt_socket_wait wait;
+  int slow_in, slow_out; /* stream.lua: others stand in line, or it is no socket's */
+  int reads; /* there is one: its promise is a user value, the userdata is anchored */
+  int ref;   /* … in the registry */
+  int truncation; /* a connection that is cut is at its end */
+  size_t want;
+  unsigned turns; /* counts reads that begin and end */
 } session;
 
 session *lwt_ssl_check_session(lua_State *L, int arg);
+/* The session at 1; raises when a job runs a step of its handshake. */
+session *lwt_ssl_check_idle(lua_State *L);
+/* Any thread. Never NULL: without memory it says so. */
+fault *lwt_ssl_fault(session *s);
+fault *lwt_ssl_checked(session *s);
+void lwt_ssl_faults_free(session *s);
+/* Push the error that ended it. May raise (memory). */
+void lwt_ssl_push_last(lua_State *L, session *s, const char *op);
+/* Is there something to say? */
+int lwt_ssl_has_fault(const session *s);
+int lwt_ssl_has_checked(const session *s);
 session *lwt_ssl_session_of(const SSL *ssl);
 void lwt_ssl_open_sessions(lua_State *L);
 void lwt_ssl_follow_context(session *s, const context *c);
@@ -138,6 +178,29 @@ void lwt_ssl_buffer_free(session *s, buffer *b);
 
 /* transfer.c */
 int lwt_ssl_push_bytes(lua_State *L, size_t offset, size_t n);
+/* Decrypt, at most `n` bytes, unless there are some; plain_status says what comes after them.
+** C only. */
+void lwt_ssl_decrypt(session *s, size_t n);
+/* Encrypt the string at `data` and give it to the socket: 1 when that has all of it. 0: pushes how
+** many bytes are encrypted. The session's userdata is at `conn`. */
+int lwt_ssl_put(lua_State *L, int conn, session *s, int data);
+/* Take what the socket at this index has: 1 when that was something, or its end. */
+#define LWT_SSL_NO_MEMORY (-1)
+int lwt_ssl_receive(lua_State *L, session *s, int socket);
+
+/* reading.c */
+extern const luaL_Reg lwt_ssl_reading[]; /* methods of sessions */
+/* Push a promise of at most `want` bytes, or of nil at the end; want = 0: of nil, when something
+** has been received. The session's userdata is at `conn`. 0: it has to be done in Lua. */
+int lwt_ssl_pull(lua_State *L, int conn, size_t want);
+/* The registry's key of the function in Lua that sees to what is not simple. */
+extern const char lwt_ssl_attend;
+void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w);
+/* Nobody waits any more: the state ends. */
+void lwt_ssl_forget_read(session *s);
+
+/* methods.c */
+extern const luaL_Reg lwt_ssl_methods[]; /* functions */
 
 /* bio.c: the end of an SSL that reads from `in` and writes to `out`. */
 int lwt_ssl_bio_attach(session *s);

@@ -9,27 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST 65536   /* decrypted at once */
 #define RECORD 16384 /* what is encrypted at once */
-#define CHUNK 65536  /* … and sent at once */
-
-static session *check_idle(lua_State *L) {
-  session *s = lwt_ssl_check_session(L, 1);
-  if (s->busy) luaL_error(L, "the handshake is under way");
-  return s;
-}
 
 static void fail(session *s) {
   s->failed = 1;
-  if (s->no_memory) lwt_ssl_fault_set(&s->fault, "ENOMEM", "not enough memory");
-  lwt_ssl_fault_take(&s->fault);
+  if (s->no_memory) lwt_ssl_fault_set(lwt_ssl_fault(s), "ENOMEM", "not enough memory");
+  lwt_ssl_fault_take(lwt_ssl_fault(s));
 }
 
 /* ---- The transport's side --------------------------------------------------------- */
 
 /* feed(data or nil): what the transport has given; nil is its end. */
 static int l_feed(lua_State *L) {
-  session *s = check_idle(L);
+  session *s = lwt_ssl_check_idle(L);
   size_t n;
   const char *data;
   if (lua_isnoneornil(L, 2)) {
@@ -65,41 +57,30 @@ int lwt_ssl_push_bytes(lua_State *L, size_t offset, size_t n) {
   }
 }
 
-/* receive(socket): take what the socket has, without a Lua string in between: true when
-** that was something, or its end. */
-static int l_receive(lua_State *L) {
-  const lwt_api *lwt = lwt_ssl_lwt(L);
-  session *s = check_idle(L);
+int lwt_ssl_receive(lua_State *L, session *s, int socket) {
   ptrdiff_t n;
-  if (!lwt_ssl_buffer_room(s, &s->in, CHUNK)) return luaL_error(L, "not enough memory");
-  n = lwt->socket_read(lwt, L, 2, s->in.data + s->in.len, CHUNK);
+  if (!lwt_ssl_buffer_room(s, &s->in, LWT_SSL_CHUNK)) return LWT_SSL_NO_MEMORY;
+  n = s->lwt->socket_read(s->lwt, L, socket, s->in.data + s->in.len, LWT_SSL_CHUNK);
   if (n > 0)
     s->in.len += (size_t)n;
   else if (n == 0)
     s->in_end = 1;
   if (s->in.len == s->in.at) lwt_ssl_buffer_free(s, &s->in);
-  lua_pushboolean(L, n >= 0);
-  return 1;
+  return n >= 0;
 }
 
-/* send(socket): give the socket what it takes at once: true when nothing is left. */
-static int l_send(lua_State *L) {
-  const lwt_api *lwt = lwt_ssl_lwt(L);
-  session *s = check_idle(L);
-  size_t n = s->out.len - s->out.at;
-  if (n > 0) {
-    ptrdiff_t sent = lwt->socket_write(lwt, L, 2, s->out.data + s->out.at, n);
-    s->taken++;
-    if (sent > 0) lwt_ssl_buffer_took(s, &s->out, (size_t)sent);
-    n -= sent > 0 ? (size_t)sent : 0;
-  }
-  lua_pushboolean(L, n == 0);
+/* receive(socket): take what the socket has, without a Lua string in between: true when
+** that was something, or its end. */
+static int l_receive(lua_State *L) {
+  int n = lwt_ssl_receive(L, lwt_ssl_check_idle(L), 2);
+  if (n == LWT_SSL_NO_MEMORY) return luaL_error(L, "not enough memory");
+  lua_pushboolean(L, n);
   return 1;
 }
 
 /* output(): what is to be sent, or nil. */
 static int l_output(lua_State *L) {
-  check_idle(L);
+  lwt_ssl_check_idle(L);
   return lwt_ssl_push_bytes(L, offsetof(session, out), SIZE_MAX);
 }
 
@@ -112,33 +93,44 @@ static int l_pending(lua_State *L) {
 
 /* unread(): what the transport has given and TLS has not looked at. */
 static int l_unread(lua_State *L) {
-  session *s = check_idle(L);
+  session *s = lwt_ssl_check_idle(L);
   lua_pushlstring(L, s->in.data + s->in.at, s->in.len - s->in.at);
   return 1;
 }
 
 /* ---- Reading ------------------------------------------------------------------------ */
 
-/* Decrypt at most `n` bytes into `plain`, and note in plain_status why there are no more:
-** SSL_ERROR_NONE when they are all there. C only. */
-static void decrypt(session *s, size_t n) {
-  if (!lwt_ssl_buffer_room(s, &s->plain, n)) return;
+/* How many bytes can come of what is there, at most; OpenSSL may have a part of a record. */
+static size_t expected(const session *s) {
+  size_t n = s->in.len - s->in.at;
+  if (SSL_has_pending(s->ssl)) n += RECORD;
+  return s->in_end ? n + 1 : n;
+}
+
+/* SSL_ERROR_NONE in plain_status: there may be more. */
+void lwt_ssl_decrypt(session *s, size_t n) {
+  if (s->plain.len > s->plain.at || s->heard_end || s->failed) return;
+  if (n > expected(s)) n = expected(s);
+  s->plain_status = SSL_ERROR_WANT_READ;
+  if (n == 0) return;
   s->plain_status = SSL_ERROR_NONE;
+  if (!lwt_ssl_buffer_room(s, &s->plain, n)) return;
   while (s->plain.len - s->plain.at < n) {
     size_t got = 0;
     int r;
-    ERR_clear_error();
+    lwt_ssl_no_errors();
     r = SSL_read_ex(s->ssl, s->plain.data + s->plain.len,
                     n - (s->plain.len - s->plain.at), &got);
     if (r == 1) {
       s->plain.len += got;
+      if (s->in.len == s->in.at && !s->in_end && !SSL_has_pending(s->ssl)) break;
       continue;
     }
     s->plain_status = SSL_get_error(s->ssl, r);
     if (s->plain_status == SSL_ERROR_ZERO_RETURN) s->heard_end = 1;
     if (s->plain_status == SSL_ERROR_SSL || s->plain_status == SSL_ERROR_SYSCALL) {
       if (s->in_end && s->in.len == s->in.at && ERR_peek_error() == 0)
-        lwt_ssl_fault_set(&s->fault, "SSL_EOF",
+        lwt_ssl_fault_set(lwt_ssl_fault(s), "SSL_EOF",
                           "the connection was cut: the peer has not said that it is done "
                           "(close_notify)");
       fail(s);
@@ -146,24 +138,24 @@ static void decrypt(session *s, size_t n) {
     break;
   }
   if (s->plain.len == s->plain.at) lwt_ssl_buffer_free(s, &s->plain);
-  ERR_clear_error();
+  /* It gives them back by itself, but only when it is asked once more. */
+  if (s->in.len == s->in.at && !s->failed && !SSL_has_pending(s->ssl))
+    SSL_free_buffers(s->ssl);
 }
 
 /* read(n) -> a string; or nil and "more" (feed it), "end", or an error. */
 static int l_read(lua_State *L) {
-  session *s = check_idle(L);
+  session *s = lwt_ssl_check_idle(L);
   lua_Integer want = luaL_checkinteger(L, 2);
-  size_t n = want > MOST ? MOST : (size_t)want, waiting = s->plain.len - s->plain.at;
-  if (waiting == 0 && !s->heard_end && !s->failed) {
-    decrypt(s, n);
-    waiting = s->plain.len - s->plain.at;
-  }
-  if (waiting > 0) return lwt_ssl_push_bytes(L, offsetof(session, plain), n);
+  size_t n = want > LWT_SSL_MOST ? LWT_SSL_MOST : (size_t)want;
+  lwt_ssl_decrypt(s, n);
+  if (s->plain.len > s->plain.at)
+    return lwt_ssl_push_bytes(L, offsetof(session, plain), n);
   lua_pushnil(L);
   if (s->heard_end)
     lua_pushliteral(L, "end");
   else if (s->failed)
-    lwt_ssl_push_fault(lwt_ssl_lwt(L), L, &s->fault, "read");
+    lwt_ssl_push_last(L, s, "read");
   else if (s->plain_status == SSL_ERROR_NONE)
     return luaL_error(L, "not enough memory");
   else
@@ -175,50 +167,122 @@ static int l_read(lua_State *L) {
 
 /* TLS 1.3 tickets go with the first data: sent with the handshake, they would wait for a
 ** client that does not read, or meet one that has gone and take its data with it. */
-static void send_tickets(session *s) {
+static int send_tickets(session *s) {
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-  if (!s->owes_tickets || SSL_version(s->ssl) != TLS1_3_VERSION) return;
+  if (!s->owes_tickets || SSL_version(s->ssl) != TLS1_3_VERSION) return 0;
   s->owes_tickets = 0;
   SSL_new_session_ticket(s->ssl);
   SSL_new_session_ticket(s->ssl);
+  return 1;
 #else
   (void)s;
+  return 0;
 #endif
+}
+
+/* Encrypt data[at, len) into the output, as much as it takes: how far it came. */
+static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
+  size_t left = len - at;
+  int tickets;
+  if (s->failed || s->said_end) return at;
+  tickets = send_tickets(s);
+  lwt_ssl_buffer_room(s, &s->out,
+                      left < LWT_SSL_CHUNK ? left + left / 64 + 256 : LWT_SSL_PIECE);
+  while (at < len && !s->failed && s->out.len - s->out.at < LWT_SSL_CHUNK) {
+    size_t n = len - at < RECORD ? len - at : RECORD, put = 0;
+    lwt_ssl_no_errors();
+    if (SSL_write_ex(s->ssl, data + at, n, &put) != 1)
+      fail(s);
+    else
+      at += put;
+  }
+  if (tickets && !s->failed) SSL_free_buffers(s->ssl); /* after these it keeps one */
+  return at;
 }
 
 /* write(data, at) -> how many bytes of it, from `at` (0 …) on, are encrypted and in the
 ** output; or nil and the error. */
 static int l_write(lua_State *L) {
-  session *s = check_idle(L);
+  session *s = lwt_ssl_check_idle(L);
   size_t len, at, done;
   const char *data = luaL_checklstring(L, 2, &len);
   at = (size_t)luaL_checkinteger(L, 3);
   luaL_argcheck(L, at <= len, 3, "beyond the end");
-  done = at;
-  if (!s->failed && !s->said_end) send_tickets(s);
-  lwt_ssl_buffer_room(s, &s->out, len - at < CHUNK ? len - at + 256 : LWT_SSL_PIECE);
-  while (done < len && !s->failed && !s->said_end && s->out.len - s->out.at < CHUNK) {
-    size_t n = len - done < RECORD ? len - done : RECORD, put = 0;
-    ERR_clear_error();
-    if (SSL_write_ex(s->ssl, data + done, n, &put) != 1) {
-      fail(s);
-      break;
-    }
-    done += put;
-  }
-  ERR_clear_error();
+  done = encrypt(s, data, at, len);
   if (s->failed && done == at) {
     lua_pushnil(L);
-    lwt_ssl_push_fault(lwt_ssl_lwt(L), L, &s->fault, "write");
+    lwt_ssl_push_last(L, s, "write");
     return 2;
   }
   lua_pushinteger(L, (lua_Integer)(done - at));
   return 1;
 }
 
+static int send(lua_State *L, session *s, int socket) {
+  size_t n = s->out.len - s->out.at;
+  if (n > 0) {
+    ptrdiff_t sent = s->lwt->socket_write(s->lwt, L, socket, s->out.data + s->out.at, n);
+    s->taken++;
+    if (sent > 0) lwt_ssl_buffer_took(s, &s->out, (size_t)sent);
+    n -= sent > 0 ? (size_t)sent : 0;
+  }
+  return n == 0;
+}
+
+/* send(socket): give the socket what it takes at once: true when nothing is left. */
+static int l_send(lua_State *L) {
+  lua_pushboolean(L, send(L, lwt_ssl_check_idle(L), 2));
+  return 1;
+}
+
+/* The way that nearly every write goes: nothing is before it, it is encrypted in one go (so that
+** nothing comes between its parts), and the socket takes it at once. */
+int lwt_ssl_put(lua_State *L, int conn, session *s, int data) {
+  size_t len, done = 0;
+  const char *bytes = lua_tolstring(L, data, &len);
+  if (len <= LWT_SSL_CHUNK && s->out.len == s->out.at) {
+    done = encrypt(s, bytes, 0, len);
+    lua_getiuservalue(L, conn, LWT_SSL_SOCKET);
+    if (send(L, s, lua_gettop(L)) && done == len) return 1;
+  }
+  lua_pushinteger(L, (lua_Integer)done);
+  return 0;
+}
+
+/* still_sends(socket): nobody wants any more of what the peer sends: drop what has come. True when
+** there was something, and neither the peer's goodbye nor the end. */
+static int l_still_sends(lua_State *L) {
+  session *s = lwt_ssl_check_idle(L);
+  int some = s->in.len > s->in.at || s->plain.len > s->plain.at, tries = 0;
+  do {
+    s->taken++;
+    lwt_ssl_buffer_free(s, &s->plain);
+    while (s->open && !s->failed && !s->heard_end) {
+      lwt_ssl_decrypt(s, LWT_SSL_MOST);
+      if (s->plain.len == s->plain.at) break;
+      some = 1;
+      lwt_ssl_buffer_free(s, &s->plain);
+    }
+  } while (!s->failed && !s->heard_end && !s->in_end && tries++ < 16 &&
+           lwt_ssl_receive(L, s, 2) == 1);
+  lua_pushboolean(L, some && !s->heard_end && !s->in_end);
+  return 1;
+}
+
+/* slow_in(on), slow_out(on): whether reads, and writes, have to be done in Lua. */
+static int l_slow_in(lua_State *L) {
+  lwt_ssl_check_session(L, 1)->slow_in = lua_toboolean(L, 2);
+  return 0;
+}
+
+static int l_slow_out(lua_State *L) {
+  lwt_ssl_check_session(L, 1)->slow_out = lua_toboolean(L, 2);
+  return 0;
+}
+
 /* finish(): say that we are done (close_notify), once. Nothing is said after a failure. */
 static int l_finish(lua_State *L) {
-  session *s = check_idle(L);
+  session *s = lwt_ssl_check_idle(L);
   if (s->open && !s->failed && !s->said_end) {
     ERR_clear_error();
     SSL_shutdown(s->ssl);
@@ -229,8 +293,9 @@ static int l_finish(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_moving[] = {
-    {"feed", l_feed},     {"receive", l_receive}, {"send", l_send},
-    {"output", l_output}, {"pending", l_pending}, {"unread", l_unread},
-    {"read", l_read},     {"write", l_write},     {"finish", l_finish},
+    {"feed", l_feed},     {"receive", l_receive},   {"send", l_send},
+    {"output", l_output}, {"pending", l_pending},   {"unread", l_unread},
+    {"read", l_read},     {"write", l_write},       {"slow_in", l_slow_in},
+    {"finish", l_finish}, {"slow_out", l_slow_out}, {"still_sends", l_still_sends},
     {NULL, NULL},
 };

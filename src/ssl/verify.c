@@ -90,7 +90,7 @@ int lwt_ssl_on_verify(int ok, X509_STORE_CTX *store) {
   SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
   session *s = lwt_ssl_session_of(ssl);
   if (!ok && s != NULL)
-    lwt_ssl_certificate_fault(&s->checked, X509_STORE_CTX_get_error(store),
+    lwt_ssl_certificate_fault(lwt_ssl_checked(s), X509_STORE_CTX_get_error(store),
                               X509_STORE_CTX_get_current_cert(store), s->expected);
   if (!ok && s != NULL && s->verify_off) return 1; /* looked at, and let pass */
   return ok;

@@ -12,13 +12,13 @@ typedef struct lwt_uv_coroutines lwt_uv_coroutines;
 ** what goes beyond `limit` bytes (0: none). NULL without memory. */
 lwt_uv_coroutines *lwt_uv_coroutines_new(lua_State *L, size_t limit);
 /* The state has its own allocator again. Not while a hook may be set. */
-void lwt_uv_coroutines_return(lwt_uv_coroutines *all);
+void lwt_uv_coroutines_return(lwt_uv_coroutines *s);
 /* The state is closed, or has its own allocator again. */
-void lwt_uv_coroutines_free(lwt_uv_coroutines *all);
+void lwt_uv_coroutines_free(lwt_uv_coroutines *s);
 /* One that was made before. Nothing without memory. */
-void lwt_uv_coroutines_add(lwt_uv_coroutines *all, lua_State *co);
+void lwt_uv_coroutines_add(lwt_uv_coroutines *s, lua_State *co);
 /* The hook `f`, called every `count` instructions, for each that there is and that is made from
 ** now on; NULL: none. For the state's thread, in signal handlers too. */
-void lwt_uv_coroutines_hook(lwt_uv_coroutines *all, lua_Hook f, int count);
+void lwt_uv_coroutines_hook(lwt_uv_coroutines *s, lua_Hook f, int count);
 
 #endif

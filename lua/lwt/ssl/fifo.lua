@@ -3,16 +3,17 @@
 local Fifo = {}
 Fifo.__index = Fifo
 
+-- (The place first: without memory for it nothing has changed.)
 function Fifo.push(q, entry)
+  q[q.last + 1] = entry
   q.last = q.last + 1
-  q[q.last] = entry
 end
 
 -- In front of all others.
 function Fifo.put_back(q, entry)
   if entry.left then return end
+  q[q.head - 1] = entry
   q.head = q.head - 1
-  q[q.head] = entry
 end
 
 -- The first of those who have not left.

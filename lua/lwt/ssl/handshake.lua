@@ -125,7 +125,7 @@ local function step(s, c)
   end
   stream.pump_out(s)
   if what == "read" then
-    conn:feed(await(s.transport.read()))
+    stream.receive(s)
   elseif what == "hello" then
     choose(c, conn, more)
   end
@@ -144,14 +144,14 @@ local function attempt(s, plan)
   s.gone = true
   s.conn:free()
   -- What TLS could not say would be told by the channel's own close.
-  if s.transport.forget then pcall(s.transport.forget) end
+  if s.kind.forget then pcall(s.kind.forget, s.below) end
   error(err, 0)
 end
 
 -- The task of a handshake over `lower`, which stays open whatever happens.
 local function run(lower, plan)
-  local t = transport.of(lower)
-  local s = stream.new(connection_of(plan), t, lower, plan)
+  local kind, below = transport.of(lower)
+  local s = stream.new(connection_of(plan), kind, below, plan)
   return await(lwt.with_timeout(plan.timeout or PATIENCE, lwt.spawn(attempt, s, plan)))
 end
 

@@ -4,12 +4,16 @@
 -- Any operation may produce something to send, a read too, and any may have to wait for what the peer
 -- sends. So one piece of code sends (`pump_out`: at most one write of the transport at a time, in the
 -- order in which OpenSSL made the records) and one receives (`pump_in`: at most one read at a time,
--- and only while somebody waits for plaintext); readers and writers stand in queues of their own. No
+-- and only while somebody waits for plaintext); readers and writers stand in lines of their own. No
 -- code here waits for the other direction. Any allocation may run a finalizer that calls any of
--- this: what a function has taken out of a queue is its own.
+-- this: what a function has taken out of a line is its own.
+--
+-- Nearly every read and write over a socket of lwt.net needs none of this: src/ssl/methods.c does it,
+-- unless it was told (`conn:slow_in`, `conn:slow_out`) that the lines here have to be looked at.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
+local csession = require "lwt.ssl.core"
 local args = require "lwt.internal.args"
 local due = require "lwt.internal.due"
 local fifo = require "lwt.ssl.fifo"
@@ -25,23 +29,30 @@ Stream.__index = Stream
 M.metatable = Stream
 
 local MOST = 65536    -- bytes that a read gives unless told otherwise
-local CHUNK = 65536   -- what is encrypted in one go, as src/ssl/transfer.c has it
 local UNSENT = 131072 -- above so many bytes to be sent nothing more is read, which might add to it
 local GRACE = 1       -- seconds that a close has for what is still to be sent
 
--- `lower` is what carries it, `opts` has allow_truncation.
-function M.new(conn, transport, lower, opts)
+-- `below` is what carries it, in the words of `kind` (lua/lwt/ssl/transport.lua).
+function M.new(conn, kind, below, opts)
+  local slow = not kind.is_socket
   local s = setmetatable({
-    conn = conn, transport = transport, lower = lower, reads = fifo.new(), writes = fifo.new(),
-    receiving = false, sending = false, socket = transport.socket,
+    conn = conn, kind = kind, below = below,
     truncation = opts.allow_truncation,
   }, Stream)
-  s.on_data = function(data) M.received(s, data) end
-  s.on_no_data = function(err) M.not_received(s, err) end
-  s.on_sent = function() M.sent(s) end
-  s.on_not_sent = function(err) M.not_sent(s, err) end
+  conn:carry(not slow and below or nil, s, s.truncation)
+  conn:slow_in(slow)
+  conn:slow_out(slow)
   return s
 end
+
+-- Made when somebody first stands in it.
+local function line(s, name)
+  local q = s[name] or fifo.new()
+  s[name] = q
+  return q
+end
+
+local function first(q) return q and q:first() end
 
 -- ---- Sending --------------------------------------------------------------------------------
 
@@ -57,11 +68,7 @@ local function resolve(entry, err)
 end
 
 local function fail_writes(s, err)
-  while true do
-    local entry = s.writes:pop()
-    if not entry then return end
-    resolve(entry, err)
-  end
+  while first(s.writes) do resolve(s.writes:pop(), err) end
 end
 
 -- Encrypt what the first in the queue has, if the last piece is gone. True when it has no more.
@@ -80,27 +87,36 @@ local function encrypt(s, entry)
   return entry.at >= #entry.data
 end
 
+local function tell(p, on_success, on_failure) p:on_any(on_success, on_failure) end
+
 -- Give the transport what there is. False when that takes time.
 local function send(s, out)
   s.sending = true
-  local ok, p = pcall(s.transport.write, out)
+  local ok, p = pcall(s.kind.write, s.below, out)
   if not ok then p = rejected(p) end
   local state, err = p:state()
   if state == "pending" then
     s.sending = p
-    p:on_any(s.on_sent, s.on_not_sent)
-    return false
+    ok, err = pcall(tell, p, function() M.sent(s) end, function(e) M.sent(s, e) end)
+    if ok then return false end
+    state = "rejected" -- nobody would hear of it any more
   end
-  s.sending = false
+  s.sending = nil
   if state == "rejected" then s.write_error = s.write_error or err end
   return true
 end
 
-local function pump_out(s)
+local function look_out(s)
+  s.conn:slow_out(not s.kind.is_socket or s.sending or s.ended or s.write_error ~= nil
+    or first(s.writes) ~= nil or s.conn:pending() > 0)
+end
+
+local function push_out(s)
   while not s.sending and not s.gone do
-    local entry = s.writes:first()
+    local entry = first(s.writes)
     local over = entry and s.conn:pending() == 0 and encrypt(s, entry)
-    local out = not s.write_error and not (s.socket and s.conn:send(s.socket)) and s.conn:output()
+    local out = not s.write_error and not (s.kind.is_socket and s.conn:send(s.below))
+      and s.conn:output()
     if s.write_error then
       fail_writes(s, s.write_error)
       return
@@ -109,25 +125,48 @@ local function pump_out(s)
     elseif not entry then
       return
     end
-    if over and not s.write_error and entry == s.writes:first() then
+    if over and not s.write_error and entry == first(s.writes) then
       s.writes:pop()
       resolve(entry)
     end
   end
 end
+
+local function pump_out(s)
+  if s.gone then return end
+  s.conn:slow_out(true)
+  push_out(s)
+  if not s.gone then look_out(s) end
+end
 M.pump_out = pump_out
 
 -- ---- Receiving ---------------------------------------------------------------------------------
 
+-- What came for one who had gone is in front of all other plaintext: a list of pieces.
+local function give_back(s, data)
+  local piece = { data = data, next = false }
+  piece.next = s.back
+  s.back = piece
+end
+
+-- The piece is taken out first: making a string of a part of it may run a finalizer that reads.
+local function take_back(s, piece, n)
+  s.back = piece.next or nil
+  local data = piece.data
+  if #data <= n then return data end
+  local ok, part, rest = pcall(function() return data:sub(1, n), data:sub(n + 1) end)
+  if ok then piece.data = rest end
+  piece.next = s.back
+  s.back = piece
+  if not ok then error(part, 0) end
+  return part
+end
+
 -- Plaintext, or nil and "more", "end" or an error.
 local function take(s, n)
-  local data = s.back
-  if data then -- came for one who had gone
-    s.back = #data > n and data:sub(n + 1) or nil
-    return #data > n and data:sub(1, n) or data
-  end
-  local why
-  data, why = s.conn:read(n)
+  local back = s.back
+  if back then return take_back(s, back, n) end
+  local data, why = s.conn:read(n)
   if data then return data end
   if why == "more" then return nil, s.read_error or why end
   if why ~= "end" and s.truncation and why.code == "SSL_EOF" then why = "end" end
@@ -137,7 +176,7 @@ end
 -- The reader gets it, or, where he has gone meanwhile, the next.
 local function give(s, entry, data, err)
   if not entry.promise:is_pending() then
-    if data then s.back = data .. (s.back or "") end
+    if data then give_back(s, data) end
   elseif data then
     entry.resolver:wakeup(data)
   elseif err == "end" then
@@ -147,31 +186,47 @@ local function give(s, entry, data, err)
   end
 end
 
+-- What cannot be kept for want of memory is lost, and with it the connection.
+local function feed(s, data)
+  local ok, err = pcall(s.conn.feed, s.conn, data)
+  if not ok then s.read_error = err end
+end
+
 -- Ask the transport for more: true when it has come at once.
 local function receive(s)
-  if s.socket and s.conn:receive(s.socket) then return true end
+  if s.kind.is_socket and s.conn:receive(s.below) then return true end
   s.receiving = true
-  local ok, p = pcall(s.transport.read)
+  local ok, p = pcall(s.kind.read, s.below)
   if not ok then p = rejected(p) end
   local state, data = p:state()
   if state == "pending" then
     s.receiving = p
-    p:on_any(s.on_data, s.on_no_data)
-    return false
+    ok, data = pcall(tell, p, function(x) M.received(s, x) end,
+      function(e) M.not_received(s, e) end)
+    if ok then return false end
+    p:cancel()
+    s.receiving = nil
+    error(data, 0)
   end
-  s.receiving = false
+  s.receiving = nil
   if state == "fulfilled" then
-    s.conn:feed(data)
+    feed(s, data)
   else
     s.read_error = data
   end
   return true
 end
 
-local function pump_in(s)
+local function look_in(s)
+  s.conn:slow_in(not s.kind.is_socket or s.receiving or s.back ~= nil or s.read_error ~= nil
+    or first(s.reads) ~= nil)
+end
+
+local function serve_line(s)
   while not s.gone do
-    local entry = s.reads:pop()
+    local entry = first(s.reads)
     if not entry then return end
+    s.reads:pop()
     local ok, data, why = pcall(take, s, entry.n)
     if not ok then data, why = nil, data end
     if data or why ~= "more" then
@@ -185,54 +240,109 @@ local function pump_in(s)
   end
 end
 
+local function pump_in(s)
+  if s.gone then return end
+  s.conn:slow_in(true)
+  serve_line(s)
+  if not s.gone then look_in(s) end
+end
+
 local function go_on(s)
   pump_in(s)
   if not s.gone and s.conn:pending() > 0 then pump_out(s) end
 end
 
-function M.received(s, data)
-  s.receiving = false
+-- Called by promises of the transport: when there is no memory to go on, those who wait are told so.
+local function proceed(s, f)
   if s.gone then return end
-  s.conn:feed(data)
-  go_on(s)
+  local ok, err = pcall(f, s)
+  if ok or s.gone then return end
+  while first(s.reads) do give(s, s.reads:pop(), nil, err) end
+  s.write_error = s.write_error or err
+  fail_writes(s, err)
+end
+
+function M.received(s, data)
+  s.receiving = nil
+  if s.gone then return end
+  feed(s, data)
+  proceed(s, go_on)
 end
 
 function M.not_received(s, err)
-  s.receiving = false
-  if s.gone or rawequal(err, lwt.Canceled) and s.reads:is_empty() then return end
+  s.receiving = nil
   if not rawequal(err, lwt.Canceled) then s.read_error = err end
-  go_on(s)
+  proceed(s, go_on)
 end
 
-function M.sent(s)
-  s.sending = false
+local function on_sent(s)
   pump_out(s)
-  if not s.gone then pump_in(s) end
+  if s.gone then return end
+  pump_in(s)
+  if not s.gone then s.conn:go_on() end
 end
 
-function M.not_sent(s, err)
-  s.sending = false
-  s.write_error = s.write_error or err
-  pump_out(s)
+function M.sent(s, err)
+  s.sending = nil
+  if err ~= nil then s.write_error = s.write_error or err end
+  proceed(s, on_sent)
 end
 
 -- Nobody waits for plaintext any more: nothing is read for nobody.
 local function withdraw_read(s, entry)
   s.reads:remove(entry)
   local p = s.receiving
-  if s.reads:is_empty() and p and p ~= true then p:cancel() end
+  if first(s.reads) == nil and p and p ~= true then p:cancel() end
 end
 
-local function check(s, name)
-  if getmetatable(s) ~= Stream then args.wrong(1, name, "TLS stream", s, 1) end
+-- Of a read that has waited in C: its promise is settled there.
+local Settler = {}
+Settler.__index = Settler
+function Settler.wakeup(r, data) csession.settle(r.promise, true, data) end
+function Settler.wakeup_exn(r, err) csession.settle(r.promise, false, err) end
+
+-- The read that waits in C goes to the line, as its first.
+local function line_up(s, promise, n)
+  if not promise then return end
+  local resolver = setmetatable({ promise = promise }, Settler)
+  local entry = { n = n, promise = promise, resolver = resolver }
+  s.conn:slow_in(true)
+  line(s, "reads"):put_back(entry)
+  promise:on_cancel(function() withdraw_read(s, entry) end)
 end
 
-local function read(s, n)
-  if any_due[1] and cancel_due() then return later(read, s, n) end
+-- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
+local function receive_for(s, promise)
+  local p = s.kind.read(s.below)
+  promise:on_cancel(function() p:cancel() end)
+  p:on_any(function(data)
+    if not s.gone then feed(s, data) end
+    if s.read_error then return csession.settle(promise, false, s.read_error) end
+    csession.settle(promise, true)
+  end, function(err) csession.settle(promise, false, err) end)
+end
+
+csession.attend(function(s, promise, n)
+  if s.gone then return end
+  if not promise then return pump_out(s) end
+  if n == 0 then return receive_for(s, promise) end
+  line_up(s, promise, n)
+  go_on(s)
+end)
+
+local function check(s, name, up)
+  if getmetatable(s) ~= Stream then args.wrong(1, name, "TLS stream", s, up or 1) end
+end
+
+local function slow_read(s, n)
+  if any_due[1] and cancel_due() then return later(slow_read, s, n) end
   if s.gone then return rejected(lwt.Closed) end
-  if s.reads:is_empty() then
+  s.conn:slow_in(true)
+  line_up(s, s.conn:withdraw())
+  if first(s.reads) == nil then
     local data, why = take(s, n)
     if why ~= "more" then
+      look_in(s)
       if s.conn:pending() > 0 then pump_out(s) end
       if data then return fulfilled(data) end
       if why == "end" then return fulfilled(nil) end
@@ -242,19 +352,27 @@ local function read(s, n)
   local promise, resolver = task()
   local entry = { n = n, promise = promise, resolver = resolver }
   promise:on_cancel(function() withdraw_read(s, entry) end)
-  s.reads:push(entry)
+  line(s, "reads"):push(entry)
   go_on(s)
   return promise
 end
 
-function Stream.read(s, n)
-  check(s, "read")
+-- A part of a handshake's task: feed the connection with what comes next.
+function M.receive(s)
+  local promise = s.conn:arrival()
+  if promise then return await(promise) end
+  s.conn:feed(await(s.kind.read(s.below)))
+end
+
+-- Called by the method in C, whose caller is told what is wrong.
+local function read(s, n)
+  check(s, "read", 2)
   if n == nil then
     n = MOST
   elseif math.type(n) ~= "integer" or n < 1 then
-    n = args.integer(2, "read", n, 1)
+    n = args.integer(2, "read", n, 1, 1)
   end
-  return read(s, n)
+  return slow_read(s, n)
 end
 
 -- ---- Writing -----------------------------------------------------------------------------------
@@ -274,7 +392,8 @@ local function begin(s, entry)
     if entry.at == 0 and not entry.last then s.writes:remove(entry) end
   end)
   if entry.last then s.ended = true end
-  s.writes:push(entry)
+  s.conn:slow_out(true)
+  line(s, "writes"):push(entry)
   pump_out(s)
   return promise
 end
@@ -287,7 +406,7 @@ local function text_of(data)
   return mt and mt.__name == "lwt.bytes" and data:to_string() or nil
 end
 
-local function joined(data, name)
+local function joined(data, name, up)
   local text = text_of(data)
   if text then return text end
   local parts, list = {}, type(data) == "table" and getmetatable(data) == nil
@@ -296,37 +415,20 @@ local function joined(data, name)
     list = list and parts[i] ~= nil
   end
   if list then return table.concat(parts) end
-  args.wrong(2, name, "string, lwt.bytes or a list of them", data, 1)
+  args.wrong(2, name, "string, lwt.bytes or a list of them", data, up)
 end
 
-local sent = fulfilled()
-
--- The way that nearly every write goes: nobody is before it, it is encrypted in one go (so that nobody
--- comes between its parts), and the socket takes it at once. False when it is another way;
--- `entry` knows whether it is encrypted.
-local function write_at_once(s, entry)
-  if not s.socket or #entry.data > CHUNK or s.sending or s.gone or s.ended or s.write_error
-    or not s.writes:is_empty() or s.conn:pending() > 0 or any_due[1] and cancel_due() then
-    return false
-  end
-  entry.at = s.conn:write(entry.data, 0) or 0
-  return s.conn:send(s.socket) and entry.at == #entry.data
+-- Called by the method in C; `done`: how many bytes of it are encrypted already.
+local function write(s, data, done)
+  check(s, "write", 2)
+  return begin(s, { data = joined(data, "write", 2), at = done or 0 })
 end
 
-local function write(s, data)
-  local entry = { data = data, at = 0 }
-  if write_at_once(s, entry) then return sent end
-  return begin(s, entry)
-end
-
-function Stream.write(s, data)
-  check(s, "write")
-  return write(s, joined(data, "write"))
-end
+Stream.read, Stream.write = csession.methods(Stream, read, write, fulfilled())
 
 function Stream.writev(s, list)
   check(s, "writev")
-  return write(s, joined(list, "writev"))
+  return s:write(joined(list, "writev", 1))
 end
 
 function Stream.shutdown(s)
@@ -345,32 +447,45 @@ local function goodbye(s)
   if p and p ~= true then pcall(await, lwt.with_timeout(GRACE, lwt.protected(p))) end
   if s.write_error or s.sending or s.conn:is_busy() then return false end
   s.conn:finish()
+  if s.kind.is_socket and s.conn:send(s.below) then return true end
   local out = s.conn:output()
-  return not out or pcall(await, lwt.with_timeout(GRACE, s.transport.write(out)))
+  return not out or pcall(await, lwt.with_timeout(GRACE, s.kind.write(s.below, out)))
+end
+
+local function read_all(sock)
+  while await(sock:read()) do end
+end
+
+-- To close a socket that has something unread makes the system send a reset, which may take from the
+-- peer what we said last. So while it still sends, that is read and dropped, for a time.
+local function linger(s)
+  if not s.kind.is_socket or s.conn:is_busy() or not s.conn:still_sends(s.below) then return end
+  if not pcall(await, s.below:shutdown()) then return end
+  pcall(await, lwt.with_timeout(GRACE, lwt.spawn(read_all, s.below)))
 end
 
 -- A task. An error of what is below, which a channel tells again when it is closed, is no news when
 -- only the goodbye met it: every write was told.
 local function end_it(s)
   local said = goodbye(s)
+  if said then linger(s) end
   s.conn:free()
-  local ok, err = pcall(await, s.transport.close())
+  local ok, err = pcall(await, s.kind.close(s.below))
   if said and not ok then error(err, 0) end
 end
 
 function Stream.close(s)
   check(s, "close")
   if s.closing then return s.closing end
+  line_up(s, s.conn:withdraw())
   s.gone = true
+  s.conn:slow_in(true)
+  s.conn:slow_out(true)
   s.closing = fulfilled() -- for who asks from within what follows
   local receiving = s.receiving
   if receiving and receiving ~= true then receiving:cancel() end
   fail_writes(s, lwt.Closed)
-  while true do
-    local entry = s.reads:pop()
-    if not entry then break end
-    give(s, entry, nil, lwt.Closed)
-  end
+  while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
   s.closing = lwt.no_cancel(lwt.spawn(end_it, s))
   return s.closing
 end
@@ -419,9 +534,10 @@ end
 for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "fileno" } do
   Stream[name] = function(s, ...)
     check(s, name)
-    local f = s.lower[name]
+    local lower = s.below.x or s.below
+    local f = lower[name]
     if not f then error(("what carries this TLS stream has no '%s'"):format(name), 2) end
-    return f(s.lower, ...)
+    return f(lower, ...)
   end
 end
 

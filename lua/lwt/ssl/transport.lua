@@ -1,7 +1,7 @@
--- Internal: what carries TLS: anything with `read` and `write`. A transport is
--- { read = function() → promise of a string or nil, write = function(s) → promise, close = …,
--- forget = what drops what could not be written, where something is kept,
--- socket = a socket of lwt.net, where it is one: the part in C takes bytes straight from it }.
+-- Internal: what carries TLS: anything with `read` and `write`. A transport is a kind, shared by all
+-- that are alike, { read = function(x) → promise of a string or nil, write = function(x, s) →
+-- promise, close = function(x) → promise, forget = what drops what could not be written, where something is
+-- kept }, and the `x` that these are given.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -9,38 +9,42 @@ local stored = require "lwt.internal.stored"
 
 local M = {}
 
+local is_socket = require "lwt.ssl.core".is_socket
+
 local MOST = 65536 -- asked of a channel, or of a stranger's stream, at once
 
 -- Sockets of lwt.net and TLS streams: their methods give promises.
-local function of_stream(x, read, write, close)
-  return {
-    read = function() return read(x, MOST) end,
-    write = function(s) return write(x, s) end,
-    close = function() return close(x) end,
-    socket = type(x) == "userdata" and x,
-  }
-end
+local socket_kind = {
+  read = function(x) return x:read(MOST) end,
+  write = function(x, s) return x:write(s) end,
+  close = function(x) return x:close() end,
+  is_socket = true, -- the part in C takes bytes straight from it
+}
+local stream_kind = {
+  read = socket_kind.read, write = socket_kind.write, close = socket_kind.close,
+}
 
-local function of_channel(ch)
-  return {
-    read = function() return ch:read(MOST) end,
-    write = function(s)
-      ch:write(s)
-      return ch:flush()
-    end,
-    close = function() return ch:close() end,
-    forget = function() ch:_forget() end,
-  }
-end
+local channel_kind = {
+  read = socket_kind.read,
+  write = function(ch, s)
+    ch:write(s)
+    return ch:flush()
+  end,
+  close = socket_kind.close,
+  forget = function(ch) ch:_forget() end,
+}
 
 -- Anybody's: a method may give a promise, or wait and give the value.
-local function of_object(x, read, write, close)
-  local reads, writes = stored.task(read), stored.task(write)
-  local closes = close and stored.task(close) or lwt.fulfilled
+local object_kind = {
+  read = function(t) return t.read(t.x, MOST) end,
+  write = function(t, s) return t.write(t.x, s) end,
+  close = function(t) return t.close(t.x) end,
+}
+
+local function on_object(x, read, write, close)
   return {
-    read = function() return reads(x, MOST) end,
-    write = function(s) return writes(x, s) end,
-    close = function() return closes(x) end,
+    x = x, read = stored.task(read), write = stored.task(write),
+    close = close and stored.task(close) or lwt.fulfilled,
   }
 end
 
@@ -51,21 +55,21 @@ end
 
 local function method(x, name)
   local ok, f = pcall(function() return x[name] end)
+  if not ok and f == "not enough memory" then error(f, 0) end
   return ok and f or nil
 end
 
--- nil for what is none.
+-- The kind, and what its functions are given. nil for what carries nothing.
 function M.of(x)
   x = core.unview(x)
   if type(x) ~= "table" and type(x) ~= "userdata" then return nil end
   local read, write = method(x, "read"), method(x, "write")
   if not read or not write then return nil end
-  if is_channel(x) then return of_channel(x) end
+  if is_channel(x) then return channel_kind, x end
+  if is_socket(x) then return socket_kind, x end
   local mt = getmetatable(x)
-  if type(x) == "userdata" or mt and mt.__name == "lwt.ssl.stream" then
-    return of_stream(x, read, write, method(x, "close"))
-  end
-  return of_object(x, read, write, method(x, "close"))
+  if mt and mt.__name == "lwt.ssl.stream" then return stream_kind, x end
+  return object_kind, on_object(x, read, write, method(x, "close"))
 end
 
 return M

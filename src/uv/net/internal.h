@@ -114,6 +114,9 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
 void lwt_uv_stream_end_reading(lwt_uv_stream *s);
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data);
 void lwt_uv_stream_port_read_cancel(port *p);
+/* The same without a buffer: `cb` is called when there is something to read. Nobody may be
+** reading. 0, or a negative status. */
+int lwt_uv_stream_port_wait(lwt_uv_stream *s, port_cb cb, void *data);
 /* What is held and nobody asked for stays: out of a scratch buffer, which may be needed. */
 void lwt_uv_stream_keep(lwt_uv_stream *s);
 /* The stream at `idx`, or NULL for anything else, also a closed one. */
@@ -130,6 +133,7 @@ void lwt_uv_stream_take(lwt_uv_stream *s, size_t n);
 ssize_t lwt_uv_stream_read_now(lwt_uv_stream *s, char *buf, size_t len);
 /* socket_memory.c: what lwt.h has of sockets. */
 void lwt_uv_add_socket_memory(lwt_uv *ctx);
+void lwt_uv_stream_forget_wait(lwt_uv_stream *s);
 /* socket_direct.c */
 void lwt_uv_stream_fetch_direct(const lwt_uv_stream *s);
 void lwt_uv_add_views(lwt_uv *ctx, lua_State *L);

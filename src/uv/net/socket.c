@@ -40,7 +40,10 @@ static void release(lwt_uv_handle *h) {
     h->ctx->waiting--;
     h->ctx->lwt->wait_wake(h->ctx->lwt, h->ctx->lwt->main, &s->direct, 0);
   }
-  if (s->rcb != NULL) h->ctx->waiting--;
+  if (s->rcb != NULL) {
+    h->ctx->waiting--;
+    lwt_uv_stream_forget_wait(s);
+  }
   if (s->wcb != NULL) h->ctx->waiting--;
   free(s->held);
 }

@@ -42,7 +42,49 @@ static ptrdiff_t socket_write(const lwt_api *lwt, lua_State *L, int idx, const c
   return n > 0 ? (ptrdiff_t)n : LWT_AGAIN;
 }
 
+/* ---- Waiting to read -------------------------------------------------------- */
+
+static void call(lua_State *L, void *data) {
+  lwt_socket_wait *w = data;
+  w->f(L, w);
+}
+
+/* As a channel's read that has no buffer: its callback is told that there is something. */
+static void ready(port *p, void *data, ssize_t status) {
+  lwt_uv_stream *s = lwt_uv_stream_of_port(p);
+  lwt_socket_wait *w = data;
+  (void)status;
+  w->at = NULL;
+  if (lwt_uv_enter_last(s->h.ctx, call, w) != -2 || s->h.box == NULL) return;
+  w->at = s; /* it could not even be called: at the next event, which comes at once */
+  lwt_uv_stream_port_wait(s, ready, w);
+}
+
+static int socket_wait(const lwt_api *lwt, lua_State *L, int idx, lwt_socket_wait *w) {
+  lwt_uv_stream *s = stream_at(lwt, L, idx);
+  if (s == NULL) return LWT_NO_SOCKET;
+  if (!s->raw || lwt_uv_stream_has_reader(s) || s->rcb != NULL) return LWT_AGAIN;
+  if (s->held_n > 0 || s->end != 0 || lwt_uv_stream_port_wait(s, ready, w) < 0) return 1;
+  w->at = s;
+  return 0;
+}
+
+static void socket_unwait(const lwt_api *lwt, lwt_socket_wait *w) {
+  lwt_uv_stream *s = w->at;
+  (void)lwt;
+  if (s == NULL) return;
+  w->at = NULL;
+  lwt_uv_stream_port_read_cancel(&s->p);
+}
+
+/* The block of the socket is freed. Only the end of the state leaves somebody waiting. */
+void lwt_uv_stream_forget_wait(lwt_uv_stream *s) {
+  if (s->rcb == ready) ((lwt_socket_wait *)s->rdata)->at = NULL;
+}
+
 void lwt_uv_add_socket_memory(lwt_uv *ctx) {
   ctx->lwt->socket_read = socket_read;
   ctx->lwt->socket_write = socket_write;
+  ctx->lwt->socket_wait = socket_wait;
+  ctx->lwt->socket_unwait = socket_unwait;
 }

@@ -100,6 +100,11 @@ static lwt_uv_stream *of_handle(void *uv) {
   return (lwt_uv_stream *)(void *)((char *)uv - offsetof(lwt_uv_stream, uv));
 }
 
+/* Is somebody only to be told that there is something (port_wait)? */
+static int is_only_looked_at(const lwt_uv_stream *s) {
+  return s->rcb != NULL && s->rbuf == NULL;
+}
+
 /* libuv asks where to read to, and then calls `read`. Of a socket we read right here, for
 ** `recv` costs less than `read`; on_read is told that there was no buffer, and looks at
 ** what came. */
@@ -121,7 +126,7 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
              to.len > HIGH_WATER - s->held_n)
       to.len = HIGH_WATER - s->held_n;
   }
-  if (!s->socket) {
+  if (!s->socket || is_only_looked_at(s)) {
     *buf = to;
     return;
   }
@@ -253,6 +258,11 @@ static void ended(lwt_uv_stream *s, ssize_t status) {
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   lwt_uv_stream *s = of_handle(uv);
   int scratch; /* was it read into one (and not into a channel's buffer)? */
+  if (nread == UV_ENOBUFS && is_only_looked_at(s)) {
+    s->more = s->raw;
+    take_port_read(s)(&s->p, s->rdata, 0);
+    return;
+  }
   if (nread == UV_ENOBUFS && s->socket) {
     nread = s->h.ctx->got.n;
     buf = &s->h.ctx->got.buf;
@@ -426,6 +436,16 @@ ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void
   s->rlen = len;
   s->h.ctx->waiting++;
   return UV_EAGAIN;
+}
+
+int lwt_uv_stream_port_wait(lwt_uv_stream *s, port_cb cb, void *data) {
+  int status = start_reading(s);
+  if (status < 0) return status;
+  s->rcb = cb;
+  s->rdata = data;
+  s->rlen = 0;
+  s->h.ctx->waiting++;
+  return 0;
 }
 
 void lwt_uv_stream_port_read_cancel(port *p) {

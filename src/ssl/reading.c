@@ -1,0 +1,298 @@
+/* reading.c: a read of a session whose transport is a socket of lwt.net: without a Lua string of
+** what is encrypted, nor anything in Lua for the wait. At most one such read waits, as a promise
+** that the session's userdata has; what more there are, and those of other transports, stand in
+** line in lua/lwt/ssl/stream.lua, which also does whatever is not simple: `attend` calls it.
+*/
+#include "ssl.h"
+
+/* Above so many bytes to be sent nothing more is read, which might add to it. */
+#define UNSENT 131072
+
+const char lwt_ssl_attend = 0; /* by its address */
+
+typedef enum outcome {
+  R_BYTES,   /* decrypted ones wait */
+  R_END,     /* the peer's goodbye, or what is taken for it */
+  R_FAILED,  /* s->fault */
+  R_MEMORY,  /* there is none */
+  R_WAITS,   /* for the socket */
+  R_BLOCKED, /* until something is sent: see `go_on` */
+  R_TROUBLE  /* the socket's own `read` has to tell what, or to wait in its line */
+} outcome;
+
+static outcome failed(session *s) {
+  return s->truncation && strcmp(lwt_ssl_fault(s)->code, "SSL_EOF") == 0 ? R_END
+                                                                         : R_FAILED;
+}
+
+/* See what there is for a read of `want` bytes; 0: for a handshake, anything that has been
+** received. The session's userdata is at `conn`. Runs no Lua. */
+static outcome look(lua_State *L, int conn, session *s, size_t want) {
+  int socket = lua_gettop(L) + 1;
+  outcome what = R_WAITS;
+  lua_getiuservalue(L, conn, LWT_SSL_SOCKET);
+  for (;;) {
+    int n;
+    if (want > 0) {
+      lwt_ssl_decrypt(s, want);
+      what = s->plain.len > s->plain.at          ? R_BYTES
+             : s->heard_end                      ? R_END
+             : s->failed                         ? failed(s)
+             : s->plain_status == SSL_ERROR_NONE ? R_MEMORY
+             : s->out.len - s->out.at > UNSENT   ? R_BLOCKED
+                                                 : R_WAITS;
+      if (what != R_WAITS) break;
+    } else if (s->in.len > s->in.at || s->in_end) {
+      what = R_BYTES;
+      break;
+    }
+    n = lwt_ssl_receive(L, s, socket);
+    if (n > 0) continue;
+    if (n == LWT_SSL_NO_MEMORY)
+      what = R_MEMORY;
+    else if (s->lwt->socket_wait(s->lwt, L, socket, &s->wait) != 0)
+      what = R_TROUBLE;
+    break;
+  }
+  lua_settop(L, socket - 1);
+  return what;
+}
+
+/* ---- The promise that waits -------------------------------------------------------- */
+
+/* Push it and forget it. Allocates nothing. */
+static void take_reader(lua_State *L, session *s, int conn) {
+  s->reads = 0;
+  s->turns++;
+  lua_getiuservalue(L, conn, LWT_SSL_READER);
+  lua_pushnil(L);
+  lua_setiuservalue(L, conn, LWT_SSL_READER);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, LUA_REGISTRYINDEX, s->ref);
+}
+
+/* (Not of one that has been handed over, while another waits here.) */
+static void on_cancel(lua_State *L, void *data) {
+  session *s = data;
+  int top = lua_gettop(L);
+  if (!s->reads) return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+  lua_getiuservalue(L, top + 1, LWT_SSL_READER);
+  if (s->lwt->state(s->lwt, L, top + 2) != LWT_PENDING) {
+    take_reader(L, s, top + 1);
+    s->lwt->socket_unwait(s->lwt, &s->wait);
+  }
+  lua_settop(L, top);
+}
+
+/* What has come, on top of the stack, and the promise below it. */
+static void settle(lua_State *L, session *s, outcome what) {
+  const lwt_api *lwt = s->lwt;
+  int promise = lua_gettop(L) - 1;
+  if (what == R_FAILED)
+    lwt->reject(lwt, L, promise);
+  else
+    lwt->fulfill(lwt, L, promise, 1);
+  lua_settop(L, promise - 1);
+}
+
+/* deliver(session, outcome): protected. Making the value may run a finalizer that cancels the
+** read, begins another, or closes everything: then what has been decrypted stays. */
+static int deliver(lua_State *L) {
+  session **box = lua_touserdata(L, 1), *s = *box;
+  outcome what = (outcome)lua_tointeger(L, 2);
+  unsigned turns = s->turns, taken = s->taken;
+  size_t n = 0;
+  lua_settop(L, 1);
+  luaL_checkstack(L, 10, NULL);
+  if (what == R_END || (what == R_BYTES && s->want == 0)) {
+    lua_pushnil(L);
+  } else if (what == R_FAILED) {
+    lwt_ssl_push_last(L, s, "read");
+  } else {
+    n = s->plain.len - s->plain.at;
+    if (n > s->want) n = s->want;
+    lua_pushlstring(L, s->plain.data + s->plain.at, n);
+  }
+  if (*box != s || s->turns != turns || s->taken != taken) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (n > 0) {
+    s->taken++;
+    lwt_ssl_buffer_took(s, &s->plain, n);
+  }
+  take_reader(L, s, 1);
+  lua_insert(L, -2);
+  settle(L, s, what);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* attend(stream, promise, want): Lua takes this read over; or it has something to send. */
+static void attend(lua_State *L, int nargs) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &lwt_ssl_attend);
+  lua_insert(L, -nargs - 1);
+  lua_call(L, nargs, 0);
+}
+
+/* hand_over(session): protected. */
+static int hand_over(lua_State *L) {
+  session *s = *(session **)lua_touserdata(L, 1);
+  luaL_checkstack(L, 10, NULL);
+  lua_getiuservalue(L, 1, LWT_SSL_STREAM);
+  take_reader(L, s, 1);
+  lua_pushinteger(L, (lua_Integer)s->want);
+  attend(L, 3);
+  return 0;
+}
+
+/* Call one of these two with the session at 1: 0 when it raised. */
+static int protect(lua_State *L, lua_CFunction f, outcome what) {
+  int ok;
+  lua_pushcfunction(L, f);
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, (lua_Integer)what);
+  ok = lua_pcall(L, 2, 0, 0) == LUA_OK;
+  if (!ok) lua_pop(L, 1);
+  return ok;
+}
+
+/* The read that waits may have what it waits for: see to it, unless it waits on. The session's
+** userdata is at 1. Where there is no memory to tell the reader, that is what he is told. */
+static void serve(lua_State *L) {
+  session **box = lua_touserdata(L, 1), *s = *box;
+  while (*box == s && s->reads && s->wait.at == NULL) {
+    outcome what = look(L, 1, s, s->want);
+    if (what == R_WAITS || what == R_BLOCKED) break;
+    if (what != R_MEMORY && protect(L, what == R_TROUBLE ? hand_over : deliver, what))
+      continue;
+    if (*box != s || !s->reads) break;
+    take_reader(L, s, 1);
+    lua_pushliteral(L, "not enough memory");
+    settle(L, s, R_FAILED);
+  }
+  if (*box != s || s->out.len == s->out.at) return;
+  lua_getiuservalue(L, 1, LWT_SSL_STREAM);
+  attend(L, 1);
+}
+
+/* (Nobody reads: the promise could not be made, or a finalizer has changed its mind.) */
+void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w) {
+  session *s = (session *)(void *)((char *)w - offsetof(session, wait));
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+  if (s->reads) serve(L);
+}
+
+void lwt_ssl_forget_read(session *s) {
+  if (s->reads) s->lwt->state_closing(s->lwt);
+  s->reads = 0;
+  if (s->wait.at != NULL) s->lwt->socket_unwait(s->lwt, &s->wait);
+}
+
+/* ---- What Lua calls ------------------------------------------------------------------ */
+
+static session *session_at(lua_State *L, int conn) {
+  return *(session **)lua_touserdata(L, conn);
+}
+
+/* Push a promise of the bytes that are there. A finalizer may take them meanwhile: 0. */
+static int push_bytes(lua_State *L, int conn, session *s, size_t want) {
+  const lwt_api *lwt = s->lwt;
+  unsigned taken = s->taken;
+  size_t n = s->plain.len - s->plain.at;
+  if (n > want) n = want;
+  lua_pushlstring(L, s->plain.data + s->plain.at, n);
+  lwt->fulfilled(lwt, L, 1);
+  if (session_at(L, conn) != s || s->taken != taken) return 0;
+  s->taken++;
+  lwt_ssl_buffer_took(s, &s->plain, n);
+  return 1;
+}
+
+/* Push a promise of what needs no waiting. 0: look again. */
+static int push_found(lua_State *L, int conn, session *s, size_t want, outcome what) {
+  const lwt_api *lwt = s->lwt;
+  switch (what) {
+  case R_BYTES:
+    if (want > 0) return push_bytes(L, conn, s, want);
+    /* fall through */
+  case R_END:
+    lua_pushnil(L);
+    lwt->fulfilled(lwt, L, 1);
+    return 1;
+  case R_FAILED:
+    lwt_ssl_push_last(L, s, "read");
+    lwt->rejected(lwt, L);
+    return 1;
+  default: return luaL_error(L, "not enough memory");
+  }
+}
+
+/* Push the promise of a read that waits. Making it may run a finalizer: 0: look again. */
+static int push_waiting(lua_State *L, int conn, session *s, size_t want, outcome what) {
+  unsigned turns = s->turns, taken = s->taken;
+  s->lwt->promise_new(s->lwt, L, on_cancel, s);
+  if (session_at(L, conn) != s || s->turns != turns || s->taken != taken ||
+      (what == R_WAITS && s->wait.at == NULL))
+    return 0;
+  s->reads = 1;
+  s->want = want;
+  s->turns++;
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, conn, LWT_SSL_READER);
+  lua_pushvalue(L, conn);
+  lua_rawseti(L, LUA_REGISTRYINDEX, s->ref);
+  return 1;
+}
+
+/* Push a promise of what comes; 0: it has to be done in Lua. */
+int lwt_ssl_pull(lua_State *L, int conn, size_t want) {
+  int top = lua_gettop(L), done;
+  session *s;
+  do {
+    outcome what;
+    lua_settop(L, top);
+    s = session_at(L, conn);
+    if (s == NULL || s->slow_in || s->reads || s->busy) return 0;
+    if (s->wait.at != NULL) s->lwt->socket_unwait(s->lwt, &s->wait);
+    what = look(L, conn, s, want);
+    if (what == R_TROUBLE) return 0;
+    done = what == R_WAITS || what == R_BLOCKED ? push_waiting(L, conn, s, want, what)
+                                                : push_found(L, conn, s, want, what);
+  } while (!done);
+  if (session_at(L, conn) == s && s->out.len > s->out.at) {
+    lua_getiuservalue(L, conn, LWT_SSL_STREAM);
+    attend(L, 1);
+  }
+  return 1;
+}
+
+/* arrival() -> a promise of nil, when something has been received; or nil: see to it in Lua. */
+static int l_arrival(lua_State *L) {
+  lwt_ssl_check_idle(L);
+  lua_settop(L, 1);
+  return lwt_ssl_pull(L, 1, 0);
+}
+
+/* withdraw() -> the promise of the read that waits, which Lua sees to from now on, and what it
+** wants; or nil. */
+static int l_withdraw(lua_State *L) {
+  session *s = lwt_ssl_check_session(L, 1);
+  if (!s->reads) return 0;
+  take_reader(L, s, 1);
+  s->lwt->socket_unwait(s->lwt, &s->wait);
+  lua_pushinteger(L, (lua_Integer)s->want);
+  return 2;
+}
+
+/* go_on(): something was sent; a read that was blocked goes on. */
+static int l_go_on(lua_State *L) {
+  lwt_ssl_check_idle(L);
+  lua_settop(L, 1);
+  serve(L);
+  return 0;
+}
+
+const luaL_Reg lwt_ssl_reading[] = {
+    {"arrival", l_arrival}, {"withdraw", l_withdraw}, {"go_on", l_go_on}, {NULL, NULL}};
