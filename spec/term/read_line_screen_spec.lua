@@ -132,6 +132,15 @@ describe("the screen of a line that is edited", function()
     assert.is_nil(on:same())
   end))
 
+  it("is drawn anew by a key that comes before it is told of the new size", test.async(function()
+    local on <close> = line.start({ columns = 40 }, { prompt = "> ", initial = ("0123456789"):rep(5) })
+    on.term.own_columns, on.columns = 60, 60
+    on.screen:resize(60, 24)
+    if on.judge then on.judge:resize(60, 24) end
+    on:keys "ctrl-a x"
+    assert.is_nil(on:same())
+  end))
+
   it("writes a byte for a character at the end, and a few for one in the middle", test.async(function()
     local on <close> = line.start({ columns = 80 }, { prompt = "> " })
     on:type "hello world, this is a line"

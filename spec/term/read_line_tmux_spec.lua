@@ -38,7 +38,8 @@ describe("a line that is edited in tmux", function()
     local on <close> = start(40, [[
       lwt.run(function()
         for _ = 1, 20 do print "above" end -- so that tmux takes rows of these away, and none of the line's
-        await(read_line.read_line { prompt = "> ", initial = ("0123456789"):rep(5) })
+        print(await(read_line.read_line { prompt = "> ", initial = ("0123456789"):rep(5) }))
+        await(lwt.sleep(300))
       end)]])
     local function rows(columns, text, indent)
       local list, whole = {}, indent .. text
@@ -56,6 +57,8 @@ describe("a line that is edited in tmux", function()
     on.shows(rows(40, text, "> "))
     on.run "resize-window -t line -x 25 -y 12" -- with the cursor in the first row
     on.shows(rows(25, text, "> "))
+    on.run "send-keys -t line Enter"
+    on.shows(rows(25, text, "> ") .. "\n" .. rows(25, text, ""))
   end)
 
   it("has at its place what stands behind characters that tmux takes for wider or narrower", function()

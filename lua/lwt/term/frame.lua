@@ -269,9 +269,42 @@ local function taken(frame)
   return bytes
 end
 
+-- Goes to the first row. A terminal that has another width by now has wrapped the rows anew, as most do.
+local function go_to_first(frame, columns)
+  if columns == frame.width then return go(frame, 1, 0) end
+  local row, length = 1, 0 -- where the line at hand begins, and its columns so far
+  for r = 1, frame.row - 1 do
+    length = length + frame.rows[r].n
+    if not frame.rows[r].soft then
+      row = row + max(1, (length + columns - 1) // columns)
+      length = 0
+    end
+  end
+  length = length + max(0, frame.column - (frame.hangs and 1 or 0))
+  frame.row, frame.hangs = row + length // columns, false
+  add(frame, "\r")
+  frame.column = 0
+  go(frame, 1, 0)
+end
+
+-- The bytes that take the region away; the cursor is where its first row began. `columns` is how wide the
+-- terminal is now.
+function Frame:erase(columns)
+  if #self.rows == 0 then return "" end
+  go_to_first(self, columns)
+  use(self, "")
+  -- Not ED in the first column: at the top of the screen that is to clear all of it, and tmux keeps what was
+  -- there among the lines that have left the screen.
+  add(self, "\27[K\27[C\27[J\r")
+  self:reset()
+  return taken(self)
+end
+
 -- The bytes that show `rows`, and put the cursor at { row, column } (from 1, and from 0) or behind the last
 -- row; and whether they are so many that they should appear at once.
 function Frame:draw(rows, cursor, columns)
+  -- The terminal may have another width before anybody has been told so.
+  if columns ~= self.width then add(self, self:erase(columns)) end
   self.width = columns
   local old, n = self.rows, max(#rows, 1)
   for r = 1, n do
@@ -303,37 +336,6 @@ function Frame:to_end(columns)
   if #self.rows == 0 then return "" end
   self.width = columns
   go(self, #self.rows, min(self.rows[#self.rows].n, columns - 1))
-  return taken(self)
-end
-
--- Goes to the first row. A terminal that has another width by now has wrapped the rows anew, as most do.
-local function go_to_first(frame, columns)
-  if columns == frame.width then return go(frame, 1, 0) end
-  local row, length = 1, 0 -- where the line at hand begins, and its columns so far
-  for r = 1, frame.row - 1 do
-    length = length + frame.rows[r].n
-    if not frame.rows[r].soft then
-      row = row + max(1, (length + columns - 1) // columns)
-      length = 0
-    end
-  end
-  length = length + max(0, frame.column - (frame.hangs and 1 or 0))
-  frame.row, frame.hangs = row + length // columns, false
-  add(frame, "\r")
-  frame.column = 0
-  go(frame, 1, 0)
-end
-
--- The bytes that take the region away; the cursor is where its first row began. `columns` is how wide the
--- terminal is now.
-function Frame:erase(columns)
-  if #self.rows == 0 then return "" end
-  go_to_first(self, columns)
-  use(self, "")
-  -- Not ED in the first column: at the top of the screen that is to clear all of it, and tmux keeps what was
-  -- there among the lines that have left the screen.
-  add(self, "\27[K\27[C\27[J\r")
-  self:reset()
   return taken(self)
 end
 
