@@ -48,6 +48,41 @@ describe("lwt with its input from a pipe", function()
     assert.equal(1, piped(":nothing\n").code)
   end)
 
+  it("says what is missing in an expression that is unfinished", function()
+    assert.equal("lwt: stdin:1: unexpected symbol near <eof>\n", piped("1 +\n").err)
+    assert.equal("lwt: stdin:1: unexpected symbol near <eof>\n", piped("print(1,\n").err)
+  end)
+
+  it("takes a script, with its first line and the mark of UTF-8", function()
+    assert.same({ "3\n", "", 0 }, { piped("#!/usr/bin/lwt\n1 + 2\n").out, piped("#!x\n").err, piped("#!x").code })
+    assert.equal("1\n", piped("\xEF\xBB\xBFprint(1)\n").out)
+    assert.equal("lwt: stdin:2: oops\n", piped("#!x\nerror 'oops'\n").err)
+    assert.equal("3\n", piped("#'abc'\n").out)
+  end)
+
+  it("reads a long text once, not once for each line of it", function()
+    local text = "t = {\n[=[ }\n}} ]=], --[[ }\n}}} ]]\n" .. ("{ '}' }, -- }\n"):rep(20000) .. "}\n#t\n"
+    assert.same({ "20001\n", "", 0 }, { piped(text).out, piped(text).err, piped(text).code })
+    local r = piped("t = {\n" .. ("1,\n"):rep(200) .. "= 2,\n" .. ("1,\n"):rep(500) .. "}\nprint 'not reached'\n")
+    assert.same({ "", "lwt: stdin:202: unexpected symbol near '='\n", 1 }, { r.out, r.err, r.code })
+  end)
+
+  for name, status in pairs { INT = 130, TERM = 143 } do
+    for what, text in pairs {
+      ["waits for its input"] = "1\nio.stdout:flush()\n",
+      ["waits for more of a text"] = "1\nf(\n",
+      ["runs"] = "1\nlwt.sleep(1000)\n",
+    } do
+      it(("ends with %d after SIG%s while it %s"):format(status, name, what), function()
+        shell.write(dir .. "/input", text)
+        local r = shell.run(([[cd '%s' && mkfifo pipe && { %s < pipe > out 2> err & } && lwt=$! && exec 9> pipe &&
+          cat input >&9 && until grep -q 1 out; do sleep 0.02; done; sleep 0.1
+          kill -%s $lwt; wait $lwt]]):format(dir, LWT, name))
+        assert.equal(status, r.code)
+      end)
+    end
+  end
+
   it("ends with the status of os.exit and :quit, and with 0 for nothing", function()
     assert.equal(3, piped("os.exit(3)\n").code)
     assert.equal(4, piped(":quit 2 + 2\n").code)

@@ -80,6 +80,12 @@ describe("lwt.toplevel.printer", function()
     assert.equal("{ 1 }", show(setmetatable({ 1 }, { __metatable = "locked", __index = no })))
   end)
 
+  it("shows a name in one line, and ends a __tostring that never ends", function()
+    assert.equal("a\\nb {}", printer.show(setmetatable({}, { __name = "a\nb" })))
+    local function forever() while true do pcall(error) end end
+    assert.equal("{}", printer.show(setmetatable({}, { __tostring = forever })))
+  end)
+
   it("shows functions with parameters and place, Lua's and lwt's by name", function()
     assert.matches("^function%(a, b, %.%.%.%) <[^>]*printer_spec.lua:%d+>$",
       show(function(a, b, ...) return a, b, ... end))

@@ -212,6 +212,28 @@ describe("the prompt", function()
       end)
     end
 
+    it("ends the text of an error that never ends, which in the background ends by itself", function()
+      local on <close> = prompt.start()
+      on:run "loops = setmetatable({}, { __tostring = function() io.write 'begun\\n' while true do end end })"
+      on:type "error(loops)\r"
+      on:shows "\nbegun"
+      on:type "\3"
+      on:ready()
+      assert.truthy(on:text():find("an error (table) whose __tostring does not end\n>", 1, true), on:text())
+      on:run "loops = setmetatable({}, { __tostring = function() while true do pcall(error) end end })"
+      on:type ":nowait lwt.fulfilled(loops)\r"
+      on:shows "is fulfilled: {}"
+      on:settle()
+      on:type ":nowait lwt.rejected(loops)\r"
+      on:shows "is rejected: {}"
+      on:settle()
+      on:type "loops\27OP"
+      on:shows "loops is {}"
+      on:type "\21"
+      on:settle()
+      assert.equal("2", on:run "1 + 1")
+    end)
+
     it("lets a loop that is interrupted clean up", function()
       local on <close> = prompt.start()
       on:run("c = setmetatable({}, { __close = function() for i = 1, 1000 do end " ..

@@ -101,7 +101,9 @@ function M.classify(text, name)
   local other
   f, other = load(text .. stop, name, "t")
   if f then return "statement", text end
-  if at_eof(message) or at_eof(other) then return "incomplete", other end
+  -- (What is an expression so far says what is missing.)
+  if at_eof(other) then return "incomplete", other end
+  if at_eof(message) then return "incomplete", message end
   return "error", other
 end
 

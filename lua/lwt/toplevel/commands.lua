@@ -132,7 +132,9 @@ define("bt", {
   help = "the whole traceback of the last error",
   run = function(session)
     if not session.error then return session:tell "there was no error" end
-    session:page(failure.whole(session.error[1], session.error[2]))
+    local text
+    session:run(function() text = failure.whole(session.error[1], session.error[2]) end)
+    if text then session:page(text) end
   end,
 })
 

@@ -9,17 +9,15 @@ local M = {}
 -- lwt's Lua files, as a trace names them.
 local folder = debug.getinfo(1, "S").source:match "^@(.*[/\\]lwt[/\\])toplevel[/\\]"
 
--- What an error says, on as many lines as it has.
-function M.message(err)
+-- What an error says, on as many lines as it has; and whether its own text, if any, came to its end.
+function M.message(err, breakable)
   local kind = type(err)
-  if kind == "string" then return printer.plain(err) end
-  if rawequal(err, lwt.Interrupted) then return "interrupted" end
+  if kind == "string" then return printer.plain(err), true end
+  if rawequal(err, lwt.Interrupted) then return "interrupted", true end
+  local text = printer.own_text(err, breakable)
+  if text then return printer.plain(text), true end
   local mt = debug.getmetatable(err)
-  if type(mt) == "table" and rawget(mt, "__tostring") ~= nil then
-    local ok, text = pcall(tostring, err)
-    if ok then return printer.plain(text) end
-  end
-  return printer.show(err)
+  return printer.show(err), not (type(mt) == "table" and rawget(mt, "__tostring") ~= nil)
 end
 
 local function is_own(line)
@@ -76,9 +74,11 @@ local function is_plain(kept, message, one_line)
 end
 
 -- The text for an error; `promise`: the rejected one that brought it, where there is one; `one_line`: what was
--- typed has one line, which need not be told.
-function M.text(err, promise, one_line)
-  local message = M.message(err)
+-- typed has one line, which need not be told; `breakable`: Ctrl-C can end it.
+function M.text(err, promise, one_line, breakable)
+  local message, has_text = M.message(err, breakable)
+  -- (The trace begins with the same text.)
+  if not has_text and not breakable then return message end
   local kept = users(trace_lines(promise or err))
   if is_plain(kept, message, one_line) then return message end
   return message .. "\n" .. printer.plain(table.concat(kept, "\n"))

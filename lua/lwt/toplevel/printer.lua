@@ -9,6 +9,10 @@
 local lwt = require "lwt"
 
 local floor, min = math.floor, math.min
+local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
+local sethook = debug.sethook
+
+local INSTRUCTIONS = 1000000
 
 local M = {}
 
@@ -101,16 +105,34 @@ local function meta(value, field)
   return rawget(mt, field)
 end
 
+-- (A name stands within a line.)
+local function escape_name(name) return (name:gsub("[\t\n]", byte_escape)) end
+
 function M.name_of(value)
   local name = meta(value, "__name")
-  return type(name) == "string" and name or nil
+  return type(name) == "string" and escape_name(name) or nil
 end
 
--- What __tostring says, or nil: a failing one is no reason to fail.
-local function own_text(value)
+local function too_long() error("too long", 0) end
+
+-- pcall(f, value) for where nobody can end it with Ctrl-C: what takes too many instructions ends by itself, at
+-- each instruction from then on.
+local function bounded(f, value)
+  local co = create(f)
+  sethook(co, function()
+    sethook(co, too_long, "", 1)
+    too_long()
+  end, "", INSTRUCTIONS)
+  local ok, text = resume(co, value)
+  return ok and status(co) == "dead", text
+end
+
+-- What __tostring says, or nil: a failing one is no reason to fail. `breakable`: Ctrl-C can end it.
+function M.own_text(value, breakable)
   local f = meta(value, "__tostring")
   if f == nil then return nil end
-  local ok, text = pcall(f, value)
+  local call = (breakable or type(f) ~= "function") and pcall or bounded
+  local ok, text = call(f, value)
   if not ok and (text == lwt.Canceled or text == lwt.Interrupted) then error(text, 0) end
   return ok and type(text) == "string" and text or nil
 end
@@ -167,8 +189,9 @@ end
 
 local function error_node(state, value, depth)
   local node = build(state, value, depth, true)
-  if not node.open then return leaf(state, M.plain(own_text(value) or "?")) end
-  node.open = ("lwt.error: %s {"):format(M.plain(own_text(value) or "?"))
+  local text = M.plain(M.own_text(value, state.breakable) or "?")
+  if not node.open then return leaf(state, text) end
+  node.open = ("lwt.error: %s {"):format(text)
   return node
 end
 
@@ -277,7 +300,7 @@ function build(state, value, depth, plainly)
   if name == "lwt.error" and kind == "table" and not plainly and not state.nodes[value] then
     return error_node(state, value, depth)
   end
-  local text = not plainly and own_text(value)
+  local text = not plainly and M.own_text(value, state.breakable)
   if text then return leaf(state, M.plain(text)) end
   if kind == "table" then return table_node(state, value, depth) end
   if kind == "function" then return leaf(state, M.plain(function_text(value)), "note") end
@@ -367,10 +390,13 @@ function spread(node, indent, used, columns, out)
 end
 
 local function new_state(opts)
-  return { limits = opts.limits or M.limits, colour = opts.colour, nodes = {}, ids = 0, count = 0 }
+  return {
+    limits = opts.limits or M.limits, colour = opts.colour, breakable = opts.breakable,
+    nodes = {}, ids = 0, count = 0,
+  }
 end
 
--- A value as text. opts: columns, colour (true: with styles), limits.
+-- A value as text. opts: columns, colour (true: with styles), limits, breakable (Ctrl-C ends a __tostring).
 function M.show(value, opts)
   opts = opts or {}
   local root = build(new_state(opts), value, 0)

@@ -8,11 +8,16 @@
 
 local lwt = require "lwt"
 
+local source = require "lwt.toplevel.source"
+
 local await = lwt.await
 
 local M = {}
 
 M.Interrupt = require "lwt.internal.args".sentinel "lwt.toplevel.Interrupt"
+
+local LONG = 50 -- lines of a text that are asked about one by one
+local BREATH = 100 -- lines
 
 -- ---- Plain lines --------------------------------------------------------------------------------
 
@@ -42,28 +47,66 @@ local function line_of(self)
   error(line, 0)
 end
 
+-- Whether a line may be the last of a long text: to ask `incomplete` reads all of it, which a table of many
+-- lines cannot have at each of them. So a text within brackets or blocks is asked about only when it has doubled.
+-- part: { lines =, asked =, depth =, rest = the open string or comment }
+local function may_end(part, line)
+  part.lines = part.lines + 1
+  local code = part.rest and part.rest .. "\n" .. line or line
+  local tokens = source.tokens(code)
+  local last = tokens[#tokens]
+  part.rest = last and last[1] == "open" and code:sub(last[2]) or nil
+  for _, token in ipairs(tokens) do
+    token[4] = source.text_of(code, token)
+    part.depth = part.depth + source.step(token)
+  end
+  local inside = part.depth > 0 or part.rest
+  if inside and part.lines > LONG and part.lines < 2 * part.asked then return false end
+  part.asked = part.lines
+  return true
+end
+
+-- Lines of a file are there at once: signals are to be heard between them all the same.
+local function listen(self)
+  if self.input and self.lines % BREATH == 0 then await(lwt.pause()) end
+  if not self.interrupted then return end
+  self.interrupted = false
+  error(M.Interrupt, 0)
+end
+
+-- A script may be what comes by a pipe: Lua reads files without these, too.
+local function first_line(line)
+  line = line:gsub("^\xEF\xBB\xBF", "")
+  return line:find "^#!" and "" or line
+end
+
 function Plain:read()
-  local text
+  local list, part = {}, { lines = 0, asked = 0, depth = 0 }
   local before = self.lines
   while true do
-    if self.prompts then self.write(text and ">> " or "> ") end
+    if self.prompts then self.write(list[1] and ">> " or "> ") end
     local line = line_of(self)
     if not line then
-      if text then self.end_of_input = true end
-      return text, before
+      if not list[1] then return nil end
+      self.end_of_input = true
+      return table.concat(list, "\n"), before
     end
+    if self.lines == 0 and not self.prompts then line = first_line(line) end
     self.lines = self.lines + 1
-    text = text and text .. "\n" .. line or line
-    if not self.incomplete(text) then return text, before end
+    listen(self)
+    list[#list + 1] = line
+    if may_end(part, line) then
+      local text = table.concat(list, "\n")
+      if not self.incomplete(text) then return text, before end
+    end
   end
 end
 
+-- What is between two lines just now ends at the next one.
 function Plain:interrupt()
-  local p = self.waiting
-  if not p then return end
   self.interrupted = true
-  if not p:is_pending() then return end
-  p:cancel()
+  local p = self.waiting
+  if p and p:is_pending() then p:cancel() end
 end
 
 function Plain.print() return false end

@@ -102,14 +102,23 @@ end
 
 function Session:show(values)
   if values.n == 0 then return end
-  self.write(self:cut(printer.show_all(values, self:printing())) .. "\n")
+  local opts = self:printing()
+  opts.breakable = true
+  self.write(self:cut(printer.show_all(values, opts)) .. "\n")
+end
+
+-- The text of an error. Its `__tostring` is the user's, who may end it with Ctrl-C.
+local function text_of_error(s, err, promise)
+  local text
+  s:run(function() text = failure.text(err, promise, s.one_line, true) end)
+  return text or ("an error (%s) whose __tostring does not end"):format(type(err))
 end
 
 -- Tells an error, which is `_err` then; `promise`: what was rejected with it.
 function Session:fail(err, promise)
   self.error = { err, promise }
   set_last(self, "_err", err)
-  local text = self:cut(failure.text(err, promise, self.one_line))
+  local text = self:cut(text_of_error(self, err, promise))
   self.complain(self.prefix .. self:style(text, "31") .. "\n")
 end
 
@@ -241,6 +250,7 @@ function Session:unwound(err, task)
     local p = self.awaited_last
     if p then self:remember(table.pack(p)) end
     self.error = { lwt.Interrupted, task }
+    if self.strict then self.ended_by = self.ended_by or "INT" end
     self.complain(self:style("interrupted", "31") .. "\n")
     return false
   end
@@ -443,8 +453,9 @@ local function turn(s)
   if not ok then
     if text ~= reader.Interrupt then error(text, 0) end
     s.asked = false
-    if not s.over then s:after_interrupt() end
-    return true
+    if s.strict then s.ended_by = s.ended_by or "INT" end
+    if not s.over and not s.strict then s:after_interrupt() end
+    return not s.strict
   end
   if text == nil then
     if s.interactive then s.write("\n") end
