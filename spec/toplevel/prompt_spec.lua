@@ -343,6 +343,16 @@ describe("the prompt", function()
   end
 
   for name, number in pairs { TERM = 143, HUP = 129 } do
+    it(("ends with %d after SIG%s while a loop runs that catches errors"):format(number, name), function()
+      local on <close> = prompt.start()
+      on:type "print 'begun' while true do pcall(function() while true do end end) end\r"
+      on:shows "\nbegun"
+      on:kill(name)
+      ends(on, "exited", number)
+    end)
+  end
+
+  for name, number in pairs { TERM = 143, HUP = 129 } do
     it(("ends with %d after SIG%s, with the cleanup of what was at work"):format(number, name), function()
       local on <close> = prompt.start()
       on:run(("lwt.async(function() pcall(await, lwt.sleep(60)) io.open('%s/ended', 'w'):close() end)"):format(on.dir))

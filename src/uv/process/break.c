@@ -1,5 +1,8 @@
 /* break.c: Ctrl-C where Lua code runs on and on, and the loop never gets to hear of it.
 **
+** So with SIGTERM and SIGHUP, where they are listened to: a loop in a terminal that has been
+** closed would run for ever.
+**
 ** For a prompt. While it is on, a handler of ours stands before libuv's: it hooks all coroutines
 ** (see coroutines.h) and hands the signal on. When the loop turns it hears of the signal, and
 ** nothing else happens. Where it does not, in time, the hook raises lwt.Interrupted in what
@@ -32,11 +35,14 @@
 
 enum { QUIET, CAME, RAISED, FORCED };
 
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+#define NUMBERS (sizeof numbers / sizeof numbers[0])
+
 static struct {
   lwt_uv *volatile ctx; /* NULL: off */
   lwt_uv_coroutines *all;
   pthread_t thread;
-  struct sigaction before;
+  struct sigaction before[NUMBERS];
   volatile sig_atomic_t state, unheard;
   volatile long long came; /* milliseconds: the first signal that is not heard of */
   int broke;               /* the hook has raised for the last signal */
@@ -115,6 +121,11 @@ static void hook(lua_State *L, lua_Debug *ar) {
 
 /* ---- The signal ------------------------------------------------------------------------ */
 
+static int is_handled(const struct sigaction *action) {
+  return !(action->sa_flags & SA_SIGINFO) && action->sa_handler != SIG_DFL &&
+         action->sa_handler != SIG_IGN;
+}
+
 static void on_signal(int number) {
   if (breaker.ctx == NULL) return;
   if (!pthread_equal(pthread_self(), breaker.thread)) {
@@ -129,14 +140,34 @@ static void on_signal(int number) {
     breaker.broke = 0;
     lwt_uv_coroutines_hook(breaker.all, hook, STEP);
   }
-  if (!(breaker.before.sa_flags & SA_SIGINFO) && breaker.before.sa_handler != SIG_DFL &&
-      breaker.before.sa_handler != SIG_IGN)
-    breaker.before.sa_handler(number);
+  for (size_t i = 0; i < NUMBERS; i++)
+    if (numbers[i] == number && is_handled(&breaker.before[i]))
+      breaker.before[i].sa_handler(number);
+}
+
+/* SIGINT is ours in any case; the others, where somebody listens. */
+static void on(void) {
+  struct sigaction ours;
+  memset(&ours, 0, sizeof ours);
+  ours.sa_handler = on_signal;
+  ours.sa_flags = SA_RESTART;
+  sigfillset(&ours.sa_mask);
+  for (size_t i = 0; i < NUMBERS; i++) {
+    sigaction(numbers[i], NULL, &breaker.before[i]);
+    if (numbers[i] == SIGINT || is_handled(&breaker.before[i]))
+      sigaction(numbers[i], &ours, NULL);
+  }
 }
 
 static void off(void) {
   if (breaker.ctx == NULL) return;
-  sigaction(SIGINT, &breaker.before, NULL);
+  for (size_t i = 0; i < NUMBERS; i++) {
+    struct sigaction now;
+    sigaction(numbers[i], NULL, &now);
+    /* (Whoever listened to one of the others may have stopped meanwhile.) */
+    if (numbers[i] == SIGINT || now.sa_handler == on_signal)
+      sigaction(numbers[i], &breaker.before[i], NULL);
+  }
   quiet();
   breaker.ctx = NULL;
   lwt_uv_coroutines_return(breaker.all);
@@ -150,7 +181,6 @@ static void off(void) {
 ** and as long. */
 static int l_breaks(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  struct sigaction ours;
   if (!lua_toboolean(L, 1)) {
     if (breaker.ctx == ctx) off();
   } else if (breaker.ctx == NULL) {
@@ -162,11 +192,7 @@ static int l_breaks(lua_State *L) {
     breaker.state = QUIET;
     breaker.unheard = 0;
     breaker.broke = 0;
-    memset(&ours, 0, sizeof ours);
-    ours.sa_handler = on_signal;
-    ours.sa_flags = SA_RESTART;
-    sigfillset(&ours.sa_mask);
-    sigaction(SIGINT, &ours, &breaker.before);
+    on();
   }
   lua_pushboolean(L, breaker.ctx == ctx);
   return 1;
