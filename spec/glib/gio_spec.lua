@@ -224,6 +224,13 @@ describe("glib.finish", function()
       message(file, "nothing"))
     assert.matches("gio_spec.lua:%d+: bad argument #2 to 'finish' %(no asynchronous call 'get_path' here",
       message(file, "get_path"))
+    -- What lgi says of an argument is of the call of `finish`, whose arguments are counted.
+    assert.matches("gio_spec.lua:%d+: bad argument #3 to 'finish' %(read: number expected", message(file, "read"))
+    assert.matches("gio_spec.lua:%d+: bad argument #3 to 'finish' %(load_contents: Gio.Cancellable expected",
+      message(file, "load_contents", 1))
+    assert.matches("gio_spec.lua:%d+: bad argument #2 to 'finish' %(bus_get: number expected", message(Gio, "bus_get"))
+    assert.matches("gio_spec.lua:%d+: bad argument #5 to 'finish' %(new_for_address: Gio.DBusAuthObserver expected",
+      message(Gio.DBusConnection, "new_for_address", "unix:path=/", {}))
     assert.matches("raised by start", message(function() error "raised by start" end))
   end)
 

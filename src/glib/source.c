@@ -85,13 +85,15 @@ static int l_step(lua_State *L) {
 
 static void step(lwt_glib *g) {
   lua_State *L = g->lwt->main;
+  int locked;
   if (!lua_checkstack(L, 4)) return;
   if (g->lock == NULL) { /* (lgi may have been loaded since) */
     lua_pushcfunction(L, l_find_lock);
     lua_pushlightuserdata(L, g);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
   }
-  lwt_glib_lock_enter(g);
+  locked = g->lock != NULL;
+  if (locked) lwt_glib_lock_enter(g);
   if (lua_checkstack(L, 4)) {
     g->inside++;
     lua_pushcfunction(L, l_step);
@@ -104,7 +106,7 @@ static void step(lwt_glib *g) {
     }
     g->inside--;
   }
-  lwt_glib_lock_leave(g);
+  if (locked) lwt_glib_lock_leave(g);
 }
 
 static gboolean dispatch(GSource *source, GSourceFunc f, gpointer data) {
@@ -144,5 +146,5 @@ void lwt_glib_source_remove(lwt_glib *g) {
 }
 
 int lwt_glib_source_was_readable(const lwt_glib *g) {
-  return g->source->fd.revents != 0;
+  return g->source != NULL && g->source->fd.revents != 0;
 }

@@ -71,13 +71,21 @@ local function by_name(lgi, x, ...)
   local list = table.pack(select(2, ...))
   -- A method is called on its object, a function of a class or a namespace on nothing.
   if type(x) == "userdata" then table.insert(list, 1, x) list.n = list.n + 1 end
-  return call(lgi, name, function(cancellable, callback)
+  local ok, p = pcall(call, lgi, name, function(cancellable, callback)
     list[list.n + 1], list[list.n + 2] = cancellable, callback
     begin(table.unpack(list, 1, list.n + 2))
   end, function(_, result)
     if type(x) == "userdata" then return finish(x, result) end
     return finish(result)
   end)
+  if ok then return p end
+  -- lgi counts the function itself as the first one, and we the object and the name. Of an enumeration
+  -- it does not say which one it is.
+  local n, what = tostring(p):match "bad argument #(%-?%d+) to '[^']*' %((.*)%)$"
+  if not n then error(p, 0) end
+  n = math.tointeger(n)
+  if n < 0 then n = 2 elseif type(x) ~= "userdata" then n = n + 1 end
+  args.bad(n, "finish", ("%s: %s"):format(name, what), 1)
 end
 
 local function by_function(lgi, start, ...)
