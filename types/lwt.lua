@@ -6400,9 +6400,9 @@ local lwt_glib_module = {}
 
 ---Joins the loops. Options: `mode`, `"glib_into_lwt"` (the default: `lwt.run` serves GLib) or
 ---`"lwt_into_glib"` (a GLib loop serves lwt); `context`, another main context than GLib's default one (a
----`GLib.MainContext` of lgi's, or a light userdata `GMainContext *`). Doing it again does nothing; doing it otherwise
----raises: `remove` comes first. It raises where another thread runs that context, and in a finalizer when the
----Lua state is being closed.
+---`GLib.MainContext` of lgi's, or a light userdata `GMainContext *`). Doing it again does nothing (after
+---`engine.set "uv"` it joins them again); doing it otherwise raises: `remove` comes first. It raises where another
+---thread runs that context, and in a finalizer when the Lua state is being closed.
 ---
 ---With `"glib_into_lwt"` a `lwt.run` waits as long as it takes: that nothing is left to happen
 ---(`deadlock`) cannot be known then.

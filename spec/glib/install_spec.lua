@@ -48,6 +48,17 @@ describe("lwt.glib.install", function()
     lwt.run(function() while not served do await(lwt.sleep(0.001)) end end)
   end)
 
+  it("joins them again after libuv's engine has been set", function()
+    glib.install()
+    engine.set "uv"
+    assert.equal("uv", engine.name())
+    glib.install()
+    assert.equal("glib", engine.name())
+    local fired
+    g.idle(function() fired = true end)
+    lwt.run(function() while not fired do await(lwt.sleep(0.001)) end end)
+  end)
+
   it("can be removed, and installed again, where a source is prepared or checked", function()
     for after = 0, 1 do
       glib.install()

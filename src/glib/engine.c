@@ -149,6 +149,14 @@ int lwt_glib_engine_install(lwt_glib *g) {
   return 1;
 }
 
+/* Somebody may have set libuv's again (`engine.set "uv"`). */
+void lwt_glib_engine_reinstall(lwt_glib *g) {
+  int full;
+  void *data;
+  const lwt_engine *e = g->lwt->engine_get(g->lwt, &data, &full);
+  if (e == g->inner && data == g->inner_data) g->lwt->engine_use(g->lwt, &glib_engine, g);
+}
+
 /* (Somebody may have set another engine since.) */
 void lwt_glib_engine_remove(lwt_glib *g) {
   int full;

@@ -55,6 +55,7 @@ typedef struct lwt_glib {
 
 /* engine.c */
 int lwt_glib_engine_install(lwt_glib *g); /* 0: the engine in use has no descriptor */
+void lwt_glib_engine_reinstall(lwt_glib *g);
 void lwt_glib_engine_remove(lwt_glib *g);
 int lwt_glib_enter(lwt_glib *g, void (*f)(lua_State *L, void *data), void *data);
 

@@ -39,8 +39,10 @@ static int l_install(lua_State *L) {
   lwt_glib_lock_find(g, L); /* (before we look: it allocates, a finalizer may install) */
   if (context == NULL) context = g_main_context_default();
   if (g->context != NULL) {
-    if (g->context == context && g->serves == serves) return 0;
-    return luaL_error(L, "already installed, otherwise: call remove first");
+    if (g->context != context || g->serves != serves)
+      return luaL_error(L, "already installed, otherwise: call remove first");
+    lwt_glib_engine_reinstall(g);
+    return 0;
   }
   g_main_context_ref(context);
   check_unowned(L, context);

@@ -83,6 +83,22 @@ static int l_step(lua_State *L) {
   return 0;
 }
 
+/* Tells the error by a warning: its text may be made by Lua code, that fails. */
+static int l_tell(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  lua_warning(L, "lwt: ", 1);
+  lua_warning(L, lua_tostring(L, -1), 0);
+  return 0;
+}
+
+static void tell(lua_State *L) {
+  lua_pushcfunction(L, l_tell);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  lua_warning(L, "lwt: an error that cannot be made a string", 0);
+}
+
 static void step(lwt_glib *g) {
   lua_State *L = g->lwt->main;
   int locked;
@@ -98,12 +114,8 @@ static void step(lwt_glib *g) {
     g->inside++;
     lua_pushcfunction(L, l_step);
     lua_pushlightuserdata(L, g);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-      /* There is no run or step of the user's to raise it from. */
-      lua_warning(L, "lwt: ", 1);
-      lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
-      lua_pop(L, 2);
-    }
+    /* There is no run or step of the user's to raise it from. */
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) tell(L);
     g->inside--;
   }
   if (locked) lwt_glib_lock_leave(g);
