@@ -6451,7 +6451,8 @@ lwt_glib_module.wakeup = function() end
 ---cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
 ---is not there, and what `start` raises; an argument that lgi refuses is told as one of `finish`'s.
 ---
----GLib's loop has to turn: `glib.install` comes first.
+---GLib's loop has to turn: `glib.install` comes first. The answer comes in the context that was installed; where
+---another thread runs that, or has installed the default one (and this thread none), it raises.
 ---```lua norun
 ---local Gio = require "lgi".Gio
 ---local file = Gio.File.new_for_path "/etc/hostname"

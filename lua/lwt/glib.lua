@@ -109,7 +109,8 @@ end
 --- cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
 --- is not there, and what `start` raises; an argument that lgi refuses is told as one of `finish`'s.
 ---
---- GLib's loop has to turn: `glib.install` comes first.
+--- GLib's loop has to turn: `glib.install` comes first. The answer comes in the context that was installed; where
+--- another thread runs that, or has installed the default one (and this thread none), it raises.
 ---@param start any function, or object, class or namespace of lgi's
 ---@param ... any
 ---@return lwt.Promise<any>

@@ -234,6 +234,35 @@ describe("glib.finish", function()
     assert.matches("raised by start", message(function() error "raised by start" end))
   end)
 
+  it("is answered in the context that was installed, also in a worker", function()
+    local function body()
+      local lwt_, glib_, lgi_ = require "lwt", require "lwt.glib", require "lgi"
+      local context = lgi_.GLib.MainContext.new()
+      glib_.install { context = context }
+      local file = lgi_.Gio.File.new_for_path "/dev/null"
+      local text = lwt_.run(function() return (lwt_.await(glib_.finish(file, "load_contents"))) end)
+      local ok, err = pcall(glib_.finish, function() error("raised by start", 0) end)
+      local is_default = lgi_.GLib.MainContext.get_thread_default() == nil
+      glib_.remove()
+      return text, ok, err, is_default
+    end
+    local function check(...) assert.same({ "", false, "raised by start", true }, { ... }) end
+    check(body())
+    check(lwt.run(require "lwt.preemptive".detach(body)))
+  end)
+
+  it("is refused in a worker where it would be answered in this thread", function()
+    glib.install()
+    local err = lwt.run(require "lwt.preemptive".detach(function()
+      local lgi_, glib_ = require "lgi", require "lwt.glib"
+      local file = lgi_.Gio.File.new_for_path "/dev/null"
+      local ok, err = pcall(function() local p = glib_.finish(file, "load_contents") return p end)
+      return not ok and err
+    end))
+    glib.remove()
+    assert.matches("gio_spec.lua:%d+: the main context is .* by another thread", err)
+  end)
+
   it("takes a context of lgi's", function()
     local context = GLib.MainContext.new()
     glib.install { context = context }

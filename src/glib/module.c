@@ -132,6 +132,38 @@ static int l_iter(lua_State *L) {
   return 1;
 }
 
+/* check(): raises where what is begun now would be answered in another thread. */
+static int l_check(lua_State *L) {
+  const lwt_glib *g = record(L);
+  GMainContext *context = g->context != NULL ? g->context : g_main_context_default();
+  g_main_context_ref(context);
+  check_unowned(L, context);
+  g_main_context_unref(context);
+  return 0;
+}
+
+static int returned(lua_State *L, int status, lua_KContext k) {
+  (void)status, (void)k;
+  return lua_gettop(L);
+}
+
+/* within(f, ...): calls f; what GIO begins in it is told in the context that was installed. */
+static int l_within(lua_State *L) {
+  GMainContext *context = record(L)->context;
+  int n = lua_gettop(L) - 1, status;
+  if (context == NULL || context == g_main_context_default()) {
+    lua_callk(L, n, LUA_MULTRET, 0, returned);
+    return returned(L, LUA_OK, 0);
+  }
+  g_main_context_ref(context);
+  check_unowned(L, context);
+  g_main_context_push_thread_default(context);
+  status = lua_pcall(L, n, LUA_MULTRET, 0);
+  g_main_context_pop_thread_default(context);
+  g_main_context_unref(context);
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
 static int l_wakeup(lua_State *L) {
   g_main_context_wakeup(record(L)->context);
   return 0;
@@ -152,6 +184,8 @@ __attribute__((visibility("default"))) int luaopen_lwt_glib_core(lua_State *L) {
                                        {"remove", l_remove},
                                        {"iter", l_iter},
                                        {"wakeup", l_wakeup},
+                                       {"check", l_check},
+                                       {"within", l_within},
                                        {NULL, NULL}};
   lwt_glib *g;
   const lwt_api *lwt = lwt_import(L);

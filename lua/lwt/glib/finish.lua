@@ -6,6 +6,7 @@
 
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
+local glib = require "lwt.glib.core"
 local lgi_of = require "lwt.glib.lgi"
 
 local lwt = require "lwt"
@@ -41,7 +42,7 @@ local function call(lgi, op, begin, finish)
   local cancellable = lgi.Gio.Cancellable()
   local p, resolver = lwt.task()
   p:on_cancel(function() cancellable:cancel() end)
-  begin(cancellable, function(source, result)
+  glib.within(begin, cancellable, function(source, result)
     settle(lgi, resolver, op, pcall(finish, source, result))
   end)
   return p
@@ -103,6 +104,8 @@ return function(start, ...)
   end
   local lgi, why = lgi_of.load()
   if not lgi then error("glib.finish needs lgi: " .. why, 2) end
+  local ours, other = pcall(glib.check)
+  if not ours then error(other, 2) end
   local p -- (no tail calls: what is wrong with an argument is told at the caller's line)
   if callable then p = by_function(lgi, start, ...) else p = by_name(lgi, start, ...) end
   return p
