@@ -73,9 +73,13 @@ describe("another loop of libuv's", function()
       glib.install { mode = "lwt_into_glib" }
       loop.timer(20)
       body()
-      lwt.async(function() while loop.fired() == 0 do lwt.await(lwt.sleep(0.005)) end print "fired" end)
-      while loop.fired() == 0 do glib.iter(true) end
-      glib.iter(true)
+      local told
+      lwt.async(function()
+        while loop.fired() == 0 do lwt.await(lwt.sleep(0.005)) end
+        print "fired"
+        told = true
+      end)
+      while not told do glib.iter(true) end
       lwt.run(lwt.sleep(0.02))
     ]]):format(source, loop))
     lwt.run(build.remove_dir(dir))
