@@ -101,8 +101,8 @@ describe("another loop of libuv's", function()
       local told
       lwt.async(function()
         while loop.fired() == 0 do lwt.await(lwt.sleep(0.005)) end
-        told = true
         print "fired"
+        told = true
       end)
       while not told do glib.iter(true) end
       lwt.run(lwt.sleep(0.02))
