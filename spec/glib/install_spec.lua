@@ -282,8 +282,12 @@ describe("the lock of lgi's", function()
       end)
       while glib.iter() do end
       print(g.held())
+      g.through(function() error "through GLib" end)
+      require "lwt".async_exception_hook(function() end)
+      glib.iter()
+      print(g.held())
     ]]
-    assert.equal("1\n", result.out, result.err)
+    assert.equal("1\n1\n", result.out, result.err)
   end)
 end)
 

@@ -106,27 +106,32 @@ typedef struct iteration {
   lwt_glib *g;
   GMainContext *context;
   int may_block, ran;
+  int locked; /* lgi's lock is there: to be given up meanwhile */
+  int left;   /* and has been */
 } iteration;
 
+/* (The protected call that this is in is Lua's work: the lock is ours at both ends of it.) */
 static void iterate(lua_State *L, void *data) {
   iteration *i = data;
   (void)L;
+  if (i->locked) lwt_glib_lock_leave(i->g);
+  i->left = i->locked;
   i->ran = g_main_context_iteration(i->context, i->may_block);
+  if (i->locked) lwt_glib_lock_enter(i->g);
+  i->left = 0;
 }
 
 /* iter(may_block) -> whether anything was dispatched */
 static int l_iter(lua_State *L) {
   lwt_glib *g = record(L);
   iteration i = {.g = g, .may_block = lua_toboolean(L, 1)};
-  int locked;
   check_open(L, g);
-  locked = lwt_glib_lock_find(g, L);
+  i.locked = lwt_glib_lock_find(g, L);
   i.context =
       g_main_context_ref(g->context != NULL ? g->context : g_main_context_default());
   check_unowned(L, i.context);
-  if (locked) lwt_glib_lock_leave(g);
   lwt_glib_enter(g, iterate, &i);
-  if (locked) lwt_glib_lock_enter(g);
+  if (i.left) lwt_glib_lock_enter(g); /* (an error has gone through GLib) */
   g_main_context_unref(i.context);
   lua_pushboolean(L, i.ran);
   return 1;

@@ -76,6 +76,13 @@ static int l_find_lock(lua_State *L) {
   return 0;
 }
 
+static void find_lock(lwt_glib *g, lua_State *L) {
+  if (!lua_checkstack(L, 4)) return;
+  lua_pushcfunction(L, l_find_lock);
+  lua_pushlightuserdata(L, g);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* step(record): protected, for lwt->step_within raises what nobody caught. */
 static int l_step(lua_State *L) {
   const lwt_glib *g = lua_touserdata(L, 1);
@@ -102,12 +109,7 @@ static void tell(lua_State *L) {
 static void step(lwt_glib *g) {
   lua_State *L = g->lwt->main;
   int locked;
-  if (!lua_checkstack(L, 4)) return;
-  if (g->lock == NULL) { /* (lgi may have been loaded since) */
-    lua_pushcfunction(L, l_find_lock);
-    lua_pushlightuserdata(L, g);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
-  }
+  if (g->lock == NULL) find_lock(g, L); /* (lgi may have been loaded since) */
   locked = g->lock != NULL;
   if (locked) lwt_glib_lock_enter(g);
   if (lua_checkstack(L, 4)) {
