@@ -40,8 +40,9 @@ end
 
 --- Joins the loops. Options: `mode`, `"glib_into_lwt"` (the default: `lwt.run` serves GLib) or
 --- `"lwt_into_glib"` (a GLib loop serves lwt); `context`, another main context than GLib's default one (a
---- `GLib.MainContext` of lgi's, or a light userdata `GMainContext *`). Doing it again does nothing; doing it otherwise
---- raises: `remove` comes first. It raises where another thread runs that context.
+--- `GLib.MainContext` of lgi's, or a light userdata `GMainContext *`). Doing it again does nothing (after
+--- `engine.set "uv"` it joins them again); doing it otherwise raises: `remove` comes first. It raises where another
+--- thread runs that context, and in a finalizer when the Lua state is being closed.
 ---
 --- With `"glib_into_lwt"` a `lwt.run` waits as long as it takes: that nothing is left to happen
 --- (`deadlock`) cannot be known then.
@@ -76,7 +77,7 @@ end
 
 --- One turn of GLib's loop (of the context that was installed, or the default one): runs what is ready at
 --- the highest priority. It can be called anywhere. While the loops are joined, lwt has its turns in it; otherwise
---- the whole program waits. It raises where another thread runs the context.
+--- the whole program waits. It raises where another thread runs the context, or has it installed.
 ---@param may_block? boolean whether to wait until something is ready
 ---@return boolean ran whether anything was
 --- ```lua
@@ -106,9 +107,10 @@ end
 --- An error of GIO's rejects with an error object, `{code=, message=, op=, domain=, gerror=}`: `code` is the
 --- name in GIO's enumeration (`"NOT_FOUND"`), `domain` the name of that (`"g-io-error-quark"`), `gerror` lgi's object. A
 --- cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
---- is not there, and what `start` raises.
+--- is not there, and what `start` raises; an argument that lgi refuses is told as one of `finish`'s.
 ---
---- GLib's loop has to turn: `glib.install` comes first.
+--- GLib's loop has to turn: `glib.install` comes first. The answer comes in the context that was installed; where
+--- another thread runs that, or has installed the default one (and this thread none), it raises.
 ---@param start any function, or object, class or namespace of lgi's
 ---@param ... any
 ---@return lwt.Promise<any>

@@ -224,7 +224,43 @@ describe("glib.finish", function()
       message(file, "nothing"))
     assert.matches("gio_spec.lua:%d+: bad argument #2 to 'finish' %(no asynchronous call 'get_path' here",
       message(file, "get_path"))
+    -- What lgi says of an argument is of the call of `finish`, whose arguments are counted.
+    assert.matches("gio_spec.lua:%d+: bad argument #3 to 'finish' %(read: number expected", message(file, "read"))
+    assert.matches("gio_spec.lua:%d+: bad argument #3 to 'finish' %(load_contents: Gio.Cancellable expected",
+      message(file, "load_contents", 1))
+    assert.matches("gio_spec.lua:%d+: bad argument #2 to 'finish' %(bus_get: number expected", message(Gio, "bus_get"))
+    assert.matches("gio_spec.lua:%d+: bad argument #5 to 'finish' %(new_for_address: Gio.DBusAuthObserver expected",
+      message(Gio.DBusConnection, "new_for_address", "unix:path=/", {}))
     assert.matches("raised by start", message(function() error "raised by start" end))
+  end)
+
+  it("is answered in the context that was installed, also in a worker", function()
+    local function body()
+      local lwt_, glib_, lgi_ = require "lwt", require "lwt.glib", require "lgi"
+      local context = lgi_.GLib.MainContext.new()
+      glib_.install { context = context }
+      local file = lgi_.Gio.File.new_for_path "/dev/null"
+      local text = lwt_.run(function() return (lwt_.await(glib_.finish(file, "load_contents"))) end)
+      local ok, err = pcall(glib_.finish, function() error("raised by start", 0) end)
+      local is_default = lgi_.GLib.MainContext.get_thread_default() == nil
+      glib_.remove()
+      return text, ok, err, is_default
+    end
+    local function check(...) assert.same({ "", false, "raised by start", true }, { ... }) end
+    check(body())
+    check(lwt.run(require "lwt.preemptive".detach(body)))
+  end)
+
+  it("is refused in a worker where it would be answered in this thread", function()
+    glib.install()
+    local err = lwt.run(require "lwt.preemptive".detach(function()
+      local lgi_, glib_ = require "lgi", require "lwt.glib"
+      local file = lgi_.Gio.File.new_for_path "/dev/null"
+      local ok, err = pcall(function() local p = glib_.finish(file, "load_contents") return p end)
+      return not ok and err
+    end))
+    glib.remove()
+    assert.matches("gio_spec.lua:%d+: the main context is .* by another thread", err)
   end)
 
   it("takes a context of lgi's", function()

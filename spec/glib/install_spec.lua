@@ -48,6 +48,41 @@ describe("lwt.glib.install", function()
     lwt.run(function() while not served do await(lwt.sleep(0.001)) end end)
   end)
 
+  it("joins them again after libuv's engine has been set", function()
+    glib.install()
+    engine.set "uv"
+    assert.equal("uv", engine.name())
+    glib.install()
+    assert.equal("glib", engine.name())
+    local fired
+    g.idle(function() fired = true end)
+    lwt.run(function() while not fired do await(lwt.sleep(0.001)) end end)
+  end)
+
+  it("can be removed, and installed again, where a source is prepared or checked", function()
+    for after = 0, 1 do
+      glib.install()
+      local names, removes = {}, true
+      local source = g.asked(after == 1, function()
+        glib.remove()
+        if not removes then glib.install() end
+        names[#names + 1] = engine.name()
+      end)
+      lwt.run(lwt.sleep(0.01))
+      assert.equal("uv", names[1])
+      assert.equal("uv", engine.name())
+      removes = false
+      glib.install()
+      lwt.run(lwt.sleep(0.01))
+      assert.equal("glib", names[#names])
+      g.cancel(source)
+      local fired
+      g.idle(function() fired = true end)
+      lwt.run(function() while not fired do await(lwt.sleep(0.001)) end end)
+      glib.remove()
+    end
+  end)
+
   it("can be removed, and installed again, inside a callback of GLib's", function()
     glib.install()
     local steps = {}
@@ -213,7 +248,69 @@ describe("lwt.glib.iter", function()
   end)
 end)
 
+describe("the lock of lgi's", function()
+  it("is given back as often as it was taken, also when lgi is loaded in the middle", function()
+    local result = script.run [[
+      local lwt, glib = require "lwt", require "lwt.glib"
+      local g = require "spec.glib.source"()
+      local function load()
+        local core = {}
+        g.locks(core)
+        package.loaded["lgi.core"] = core
+      end
+      glib.install { mode = "lwt_into_glib" }
+      local loop = g.loop()
+      lwt.async(function() -- in a turn of lwt's in GLib's loop
+        lwt.await(lwt.sleep(0.005))
+        load()
+        glib.iter()
+        print(g.held())
+        g.quit(loop)
+      end)
+      g.run(loop)
+      print(g.held())
+    ]]
+    assert.equal("1\n1\n", result.out, result.err)
+    result = script.run [[
+      local glib = require "lwt.glib"
+      local g = require "spec.glib.source"()
+      g.idle(function() -- in glib.iter
+        local core = {}
+        g.locks(core)
+        package.loaded["lgi.core"] = core
+        glib.install()
+      end)
+      while glib.iter() do end
+      print(g.held())
+      g.through(function() error "through GLib" end)
+      require "lwt".async_exception_hook(function() end)
+      glib.iter()
+      print(g.held())
+    ]]
+    assert.equal("1\n1\n", result.out, result.err)
+  end)
+end)
+
 describe("the end of a Lua state", function()
+  it("refuses what finalizers ask for that run later", function()
+    local result = script.run [[
+      local o = setmetatable({}, { __gc = function()
+        local glib = package.loaded["lwt.glib"]
+        print(pcall(glib.install))
+        print(pcall(glib.iter))
+        glib.remove()
+      end })
+      local lwt, glib = require "lwt", require "lwt.glib"
+      local lgi = require "spec.glib.lgi"() -- (its lock is gone as well then)
+      glib.install()
+      lwt.run(lwt.sleep(0.001))
+      os.exit(o ~= nil and lgi ~= 0, true)
+    ]]
+    local refused = "false\tthe Lua state is being closed\n"
+    assert.equal(refused .. refused, result.out, result.err)
+    assert.equal(0, result.code)
+  end)
+
   it("comes while it is installed, with sources alive, in either mode", function()
     for _, mode in ipairs { "glib_into_lwt", "lwt_into_glib" } do
       local result = script.run(([[

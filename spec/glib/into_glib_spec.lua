@@ -178,11 +178,14 @@ describe("a GLib loop, with lwt in it", function()
       glib.install { mode = "lwt_into_glib" }
       local loop = g.loop()
       lwt.async(function() lwt.await(lwt.sleep(0.001)) error("of a task", 0) end)
+      local bad = setmetatable({}, { __tostring = function() error "in __tostring" end })
+      lwt.async(function() lwt.await(lwt.sleep(0.01)) error(bad) end)
       lwt.async(function() lwt.await(lwt.sleep(0.02)) print "goes on" g.quit(loop) end)
       g.run(loop)
+      print(g.depth()) -- (nothing has gone through GLib)
     ]]
-    assert.equal("Lua warning: lwt: of a task\n", result.err)
-    assert.equal("goes on\n", result.out)
+    assert.equal("Lua warning: lwt: of a task\nLua warning: lwt: an error that cannot be made a string\n", result.err)
+    assert.equal("goes on\n0\n", result.out)
   end)
 
   it("may be running when lwt is loaded and installed", function()

@@ -128,6 +128,75 @@ static int l_cancel(lua_State *L) {
   return 1;
 }
 
+/* A source that calls back when it is asked whether it is ready: before the poll, or after it. */
+typedef struct asked {
+  GSource source;
+  callback *c;
+  int after;
+} asked;
+
+static gboolean prepare_asked(GSource *source, gint *timeout) {
+  asked *a = (asked *)source;
+  *timeout = -1;
+  if (!a->after) call(a->c, 0);
+  return FALSE;
+}
+
+static gboolean check_asked(GSource *source) {
+  asked *a = (asked *)source;
+  if (a->after) call(a->c, 0);
+  return FALSE;
+}
+
+static gboolean dispatch_asked(GSource *source, GSourceFunc f, gpointer data) {
+  (void)source, (void)f, (void)data;
+  return TRUE;
+}
+
+/* asked(after, f) -> id */
+static int l_asked(lua_State *L) {
+  static GSourceFuncs asked_functions = {
+      .prepare = prepare_asked, .check = check_asked, .dispatch = dispatch_asked};
+  asked *a = (asked *)g_source_new(&asked_functions, sizeof(asked));
+  a->after = lua_toboolean(L, 1);
+  a->c = new_callback(L, 2);
+  lua_pushinteger(L, g_source_attach(&a->source, NULL));
+  g_source_unref(&a->source);
+  return 1;
+}
+
+/* ---- A lock as lgi has one --------------------------------------------------------- */
+
+static int held = 1; /* how often the thread that is in Lua has it */
+
+static void enter_held(void *lock) {
+  ++*(int *)lock;
+}
+
+static void leave_held(void *lock) {
+  --*(int *)lock;
+}
+
+/* locks(t): into the fields that lgi.core has */
+static int l_locks(lua_State *L) {
+  void (*enter)(void *) = enter_held, (*leave)(void *) = leave_held;
+  void *p;
+  lua_pushlightuserdata(L, &held);
+  lua_setfield(L, 1, "lock");
+  memcpy(&p, &enter, sizeof p);
+  lua_pushlightuserdata(L, p);
+  lua_setfield(L, 1, "enter");
+  memcpy(&p, &leave, sizeof p);
+  lua_pushlightuserdata(L, p);
+  lua_setfield(L, 1, "leave");
+  return 0;
+}
+
+static int l_held(lua_State *L) {
+  lua_pushinteger(L, held);
+  return 1;
+}
+
 /* ---- Loops and contexts ---------------------------------------------------------- */
 
 static int l_loop(lua_State *L) {
@@ -338,6 +407,9 @@ int luaopen_source(lua_State *L) {
                                        {"through", l_through},
                                        {"watch", l_watch},
                                        {"child", l_child},
+                                       {"asked", l_asked},
+                                       {"locks", l_locks},
+                                       {"held", l_held},
                                        {"cancel", l_cancel},
                                        {"loop", l_loop},
                                        {"run", l_run},

@@ -4,6 +4,7 @@ local lwt = require "lwt"
 local glib = require "lwt.glib"
 local preemptive = require "lwt.preemptive"
 local g = require "spec.glib.source"()
+local await = lwt.await
 
 describe("another Lua state", function()
   after_each(glib.remove)
@@ -36,6 +37,30 @@ describe("another Lua state", function()
     lwt.run(build.remove_dir(dir))
     assert.equal("served", served)
     g.drop(context)
+  end)
+
+  it("in a thread of its own may not turn the context that this one serves", function()
+    glib.install()
+    local called = 0
+    local timeout = g.timeout(1, function() called = called + 1 return true end)
+    local turned = lwt.run(function()
+      local worker = preemptive.detach(function()
+        local turned = 0
+        for _ = 1, 2000 do
+          if pcall(require "lwt.glib".iter) then turned = turned + 1 end
+        end
+        return turned
+      end)
+      -- While Lua is busy here nobody has acquired the context: it is ours none the less.
+      while worker:state() == "pending" do
+        local x = 0
+        for i = 1, 100000 do x = x + i end
+        await(lwt.pause())
+      end
+      return await(worker)
+    end)
+    g.cancel(timeout)
+    assert.equal(0, turned)
   end)
 
   it("in the same thread is served by the same loop", function()
@@ -73,9 +98,13 @@ describe("another loop of libuv's", function()
       glib.install { mode = "lwt_into_glib" }
       loop.timer(20)
       body()
-      lwt.async(function() while loop.fired() == 0 do lwt.await(lwt.sleep(0.005)) end print "fired" end)
-      while loop.fired() == 0 do glib.iter(true) end
-      glib.iter(true)
+      local told
+      lwt.async(function()
+        while loop.fired() == 0 do lwt.await(lwt.sleep(0.005)) end
+        print "fired"
+        told = true
+      end)
+      while not told do glib.iter(true) end
       lwt.run(lwt.sleep(0.02))
     ]]):format(source, loop))
     lwt.run(build.remove_dir(dir))

@@ -26,7 +26,7 @@ describe("a line that is edited in tmux", function()
     local file = assert(io.open(path, "w"))
     file:write('local lwt, read_line = require "lwt", require "lwt.read_line"\nlocal await = lwt.await\n', code)
     file:close()
-    on.run(("new-session -d -s line -x %d -y 12 'exec %s %s'"):format(columns, LUA, path))
+    on.run(("new-session -d -s line -x %d -y 12 'cd %s && exec %s %s'"):format(columns, dir, LUA, path))
     return setmetatable(on, { __close = function()
       on.run "kill-server"
       shell.remove_dir(dir)
@@ -36,11 +36,33 @@ describe("a line that is edited in tmux", function()
   it("stands right at every width", function()
     skip.needs "tmux"
     local on <close> = start(40, [[
+      local term = require "lwt.term"
+      lwt.async(function()
+        while true do
+          local file = io.open("columns.new", "w")
+          file:write((term.stdout:size()))
+          file:close()
+          os.rename("columns.new", "columns")
+          await(lwt.sleep(0.1))
+        end
+      end)
       lwt.run(function()
         for _ = 1, 20 do print "above" end -- so that tmux takes rows of these away, and none of the line's
         print(await(read_line.read_line { prompt = "> ", initial = ("0123456789"):rep(5) }))
         await(lwt.sleep(300))
       end)]])
+    -- The size that the program knows of: a key that it gets before tmux's signal finds the line drawn for
+    -- another size, and what tmux has made of that may stay above it.
+    local function resize(columns)
+      on.run(("resize-window -t line -x %d -y 12"):format(columns))
+      local known
+      for _ = 1, 600 do
+        known = shell.read(on.dir .. "/columns")
+        if known == tostring(columns) then break end
+        os.execute "sleep 0.05"
+      end
+      assert.equal(tostring(columns), known)
+    end
     local function rows(columns, text, indent)
       local list, whole = {}, indent .. text
       for i = 1, #whole, columns do list[#list + 1] = whole:sub(i, i + columns - 1) end
@@ -49,13 +71,13 @@ describe("a line that is edited in tmux", function()
     local text = ("0123456789"):rep(5)
     on.shows(rows(40, text, "> "))
     for _, columns in ipairs { 20, 80, 13, 52, 53, 30, 200, 7, 40 } do
-      on.run(("resize-window -t line -x %d -y 12"):format(columns))
+      resize(columns)
       on.shows(rows(columns, text, "> "))
     end
     on.run "send-keys -t line C-a X"
     text = "X" .. text
     on.shows(rows(40, text, "> "))
-    on.run "resize-window -t line -x 25 -y 12" -- with the cursor in the first row
+    resize(25) -- with the cursor in the first row
     on.shows(rows(25, text, "> "))
     on.run "send-keys -t line Enter"
     on.shows(rows(25, text, "> ") .. "\n" .. rows(25, text, ""))

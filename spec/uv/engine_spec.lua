@@ -251,6 +251,14 @@ describe("a loop of somebody else", function()
     loop.run()
   ]], "Lua warning: lwt: lost\nstatus 0\n")
 
+  on("goes on after an error that cannot be made a string", [[
+    warn("@on")
+    engine.adopt(loop.new())
+    local bad = setmetatable({}, { __tostring = function() error "in __tostring" end })
+    loop.timer(1, function() lwt.async(function() await(lwt.pause()) error(bad) end) end)
+    print(loop.run())
+  ]], "Lua warning: lwt: an error that cannot be made a string\nfalse\nstatus 0\n")
+
   on("is not adopted while something is open", [[
     local a = net.socketpair()
     print(pcall(engine.adopt, loop.new()))

@@ -61,9 +61,9 @@ static void dispatch(lua_State *L, void *data) {
 }
 
 /* Ask GLib what to poll; returns how many descriptors are in g->fds. */
-static int query(lwt_glib *g, int priority, int *timeout) {
+static int query(lwt_glib *g, GMainContext *context, int priority, int *timeout) {
   int n;
-  while ((n = g_main_context_query(g->context, priority, timeout, g->fds, g->nfds)) >
+  while ((n = g_main_context_query(context, priority, timeout, g->fds, g->nfds)) >
          g->nfds) {
     g->fds = g_renew(GPollFD, g->fds, n);
     g->nfds = n;
@@ -72,19 +72,20 @@ static int query(lwt_glib *g, int priority, int *timeout) {
 }
 
 /* Wait for either side, for at most `timeout` milliseconds (-1: no limit). Returns whether GLib
-** has something to dispatch. */
+** has something to dispatch. (What a source prepares and checks may remove us.) */
 static int poll_both(lwt_glib *g, int timeout) {
+  GMainContext *context = g->context;
   int priority, theirs, n, ready;
   g->polling = 1;
-  g_main_context_prepare(g->context, &priority);
-  n = query(g, priority, &theirs);
+  g_main_context_prepare(context, &priority);
+  n = query(g, context, priority, &theirs);
   if (timeout < 0 || (theirs >= 0 && theirs < timeout)) timeout = theirs;
   if (timeout != 0) lwt_glib_lock_leave(g);
-  g_main_context_get_poll_func(g->context)(g->fds, (guint)n, timeout);
+  g_main_context_get_poll_func(context)(g->fds, (guint)n, timeout);
   if (timeout != 0) lwt_glib_lock_enter(g);
-  ready = g_main_context_check(g->context, priority, g->fds, n);
+  ready = g_main_context_check(context, priority, g->fds, n);
   g->polling = 0;
-  return ready;
+  return ready && g->context == context;
 }
 
 /* A turn of both. The callbacks may remove us, and install us again. */
@@ -146,6 +147,14 @@ int lwt_glib_engine_install(lwt_glib *g) {
   g->inner_data = data;
   g->lwt->engine_use(g->lwt, &glib_engine, g);
   return 1;
+}
+
+/* Somebody may have set libuv's again (`engine.set "uv"`). */
+void lwt_glib_engine_reinstall(lwt_glib *g) {
+  int full;
+  void *data;
+  const lwt_engine *e = g->lwt->engine_get(g->lwt, &data, &full);
+  if (e == g->inner && data == g->inner_data) g->lwt->engine_use(g->lwt, &glib_engine, g);
 }
 
 /* (Somebody may have set another engine since.) */

@@ -41,6 +41,7 @@ typedef struct lwt_glib {
   int polling; /* our engine asks GLib and polls: the source keeps still */
   int inside; /* GLib's callbacks are running, in our wait; or a turn of ours in its loop */
   int lost;   /* how many of GLib's callbacks an error has left */
+  int ended;               /* the Lua state is being closed */
   gint64 served;           /* when our engine last asked GLib, in microseconds */
   const lwt_engine *inner; /* libuv's, and its data */
   void *inner_data;
@@ -54,8 +55,12 @@ typedef struct lwt_glib {
 
 /* engine.c */
 int lwt_glib_engine_install(lwt_glib *g); /* 0: the engine in use has no descriptor */
+void lwt_glib_engine_reinstall(lwt_glib *g);
 void lwt_glib_engine_remove(lwt_glib *g);
 int lwt_glib_enter(lwt_glib *g, void (*f)(lua_State *L, void *data), void *data);
+
+/* module.c */
+void lwt_glib_guard(lwt_glib *g, lua_State *L);
 
 /* source.c */
 void lwt_glib_source_install(lwt_glib *g);
@@ -66,9 +71,11 @@ int lwt_glib_milliseconds(double seconds); /* rounded up; -1: no limit */
 /* owners.c: which thread serves a context. 0: another one does. */
 int lwt_glib_claim(GMainContext *context);
 void lwt_glib_disclaim(GMainContext *context);
+int lwt_glib_is_elsewhere(
+    const GMainContext *context); /* does another thread serve it? */
 
-/* lock.c */
-void lwt_glib_lock_find(lwt_glib *g, lua_State *L);
+/* lock.c: a lock that is found between two calls is not to be given back by the second. */
+int lwt_glib_lock_find(lwt_glib *g, lua_State *L); /* whether there is one */
 void lwt_glib_lock_enter(const lwt_glib *g);
 void lwt_glib_lock_leave(const lwt_glib *g);
 

@@ -15,21 +15,24 @@ static int find_pointer(lua_State *L, const char *field, void *into) {
   return p != NULL;
 }
 
-/* May raise. lgi may be loaded after us. */
-void lwt_glib_lock_find(lwt_glib *g, lua_State *L) {
+/* May raise. lgi may be loaded after us; then its lock goes before we do when the state is
+** closed, unless there is a guard that is younger. */
+int lwt_glib_lock_find(lwt_glib *g, lua_State *L) {
   int top = lua_gettop(L);
   void *lock;
   void (*enter)(void *), (*leave)(void *);
-  if (g->lock != NULL) return;
+  if (g->lock != NULL) return 1;
   luaL_checkstack(L, 4, NULL);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   if (lua_getfield(L, -1, "lgi.core") == LUA_TTABLE && find_pointer(L, "lock", &lock) &&
       find_pointer(L, "enter", &enter) && find_pointer(L, "leave", &leave)) {
+    lwt_glib_guard(g, L);
     g->lock = lock;
     g->lock_enter = enter;
     g->lock_leave = leave;
   }
   lua_settop(L, top);
+  return g->lock != NULL;
 }
 
 void lwt_glib_lock_enter(const lwt_glib *g) {

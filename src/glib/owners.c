@@ -37,6 +37,27 @@ int lwt_glib_claim(GMainContext *context) {
   return ours;
 }
 
+/* Does a Lua state of another thread serve it? */
+int lwt_glib_is_claimed(const GMainContext *context) {
+  const owner *o;
+  int claimed;
+  g_mutex_lock(&mutex);
+  o = *find(context);
+  claimed = o != NULL && o->thread != g_thread_self();
+  g_mutex_unlock(&mutex);
+  return claimed;
+}
+
+int lwt_glib_is_elsewhere(const GMainContext *context) {
+  const owner *o;
+  int elsewhere;
+  g_mutex_lock(&mutex);
+  o = *find(context);
+  elsewhere = o != NULL && o->thread != g_thread_self();
+  g_mutex_unlock(&mutex);
+  return elsewhere;
+}
+
 void lwt_glib_disclaim(GMainContext *context) {
   owner **at, *o;
   g_mutex_lock(&mutex);

@@ -76,6 +76,13 @@ static int l_find_lock(lua_State *L) {
   return 0;
 }
 
+static void find_lock(lwt_glib *g, lua_State *L) {
+  if (!lua_checkstack(L, 4)) return;
+  lua_pushcfunction(L, l_find_lock);
+  lua_pushlightuserdata(L, g);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* step(record): protected, for lwt->step_within raises what nobody caught. */
 static int l_step(lua_State *L) {
   const lwt_glib *g = lua_touserdata(L, 1);
@@ -83,28 +90,37 @@ static int l_step(lua_State *L) {
   return 0;
 }
 
+/* Tells the error by a warning: its text may be made by Lua code, that fails. */
+static int l_tell(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  lua_warning(L, "lwt: ", 1);
+  lua_warning(L, lua_tostring(L, -1), 0);
+  return 0;
+}
+
+static void tell(lua_State *L) {
+  lua_pushcfunction(L, l_tell);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  lua_warning(L, "lwt: an error that cannot be made a string", 0);
+}
+
 static void step(lwt_glib *g) {
   lua_State *L = g->lwt->main;
-  if (!lua_checkstack(L, 4)) return;
-  if (g->lock == NULL) { /* (lgi may have been loaded since) */
-    lua_pushcfunction(L, l_find_lock);
-    lua_pushlightuserdata(L, g);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
-  }
-  lwt_glib_lock_enter(g);
+  int locked;
+  if (g->lock == NULL) find_lock(g, L); /* (lgi may have been loaded since) */
+  locked = g->lock != NULL;
+  if (locked) lwt_glib_lock_enter(g);
   if (lua_checkstack(L, 4)) {
     g->inside++;
     lua_pushcfunction(L, l_step);
     lua_pushlightuserdata(L, g);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-      /* There is no run or step of the user's to raise it from. */
-      lua_warning(L, "lwt: ", 1);
-      lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
-      lua_pop(L, 2);
-    }
+    /* There is no run or step of the user's to raise it from. */
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) tell(L);
     g->inside--;
   }
-  lwt_glib_lock_leave(g);
+  if (locked) lwt_glib_lock_leave(g);
 }
 
 static gboolean dispatch(GSource *source, GSourceFunc f, gpointer data) {
@@ -144,5 +160,5 @@ void lwt_glib_source_remove(lwt_glib *g) {
 }
 
 int lwt_glib_source_was_readable(const lwt_glib *g) {
-  return g->source->fd.revents != 0;
+  return g->source != NULL && g->source->fd.revents != 0;
 }

@@ -195,6 +195,22 @@ static int l_step(lua_State *L) {
   return 1;
 }
 
+/* Tells the error by a warning: its text may be made by Lua code, that fails. */
+static int l_tell(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  lua_warning(L, "lwt: ", 1);
+  lua_warning(L, lua_tostring(L, -1), 0);
+  return 0;
+}
+
+static void tell(lua_State *L) {
+  lua_pushcfunction(L, l_tell);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  lua_warning(L, "lwt: an error that cannot be made a string", 0);
+}
+
 static void step_as_guest(lwt_uv *ctx) {
   lua_State *L;
   double wait = -1;
@@ -207,14 +223,12 @@ static void step_as_guest(lwt_uv *ctx) {
   lua_pushlightuserdata(L, ctx);
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
     wait = lua_tonumber(L, -1);
+    lua_pop(L, 1);
   } else {
     /* There is no run or step of the user's to raise it from. */
-    lua_warning(L, "lwt: ", 1);
-    lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
-    lua_pop(L, 1);
+    tell(L);
     wait = 0;
   }
-  lua_pop(L, 1);
   ctx->guest = 0;
   if (wait >= 0)
     start_timer(ctx, wait);

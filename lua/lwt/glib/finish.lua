@@ -6,6 +6,7 @@
 
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
+local glib = require "lwt.glib.core"
 local lgi_of = require "lwt.glib.lgi"
 
 local lwt = require "lwt"
@@ -41,7 +42,7 @@ local function call(lgi, op, begin, finish)
   local cancellable = lgi.Gio.Cancellable()
   local p, resolver = lwt.task()
   p:on_cancel(function() cancellable:cancel() end)
-  begin(cancellable, function(source, result)
+  glib.within(begin, cancellable, function(source, result)
     settle(lgi, resolver, op, pcall(finish, source, result))
   end)
   return p
@@ -71,13 +72,21 @@ local function by_name(lgi, x, ...)
   local list = table.pack(select(2, ...))
   -- A method is called on its object, a function of a class or a namespace on nothing.
   if type(x) == "userdata" then table.insert(list, 1, x) list.n = list.n + 1 end
-  return call(lgi, name, function(cancellable, callback)
+  local ok, p = pcall(call, lgi, name, function(cancellable, callback)
     list[list.n + 1], list[list.n + 2] = cancellable, callback
     begin(table.unpack(list, 1, list.n + 2))
   end, function(_, result)
     if type(x) == "userdata" then return finish(x, result) end
     return finish(result)
   end)
+  if ok then return p end
+  -- lgi counts the function itself as the first one, and we the object and the name. Of an enumeration
+  -- it does not say which one it is.
+  local n, what = tostring(p):match "bad argument #(%-?%d+) to '[^']*' %((.*)%)$"
+  if not n then error(p, 0) end
+  n = math.tointeger(n)
+  if n < 0 then n = 2 elseif type(x) ~= "userdata" then n = n + 1 end
+  args.bad(n, "finish", ("%s: %s"):format(name, what), 1)
 end
 
 local function by_function(lgi, start, ...)
@@ -95,6 +104,8 @@ return function(start, ...)
   end
   local lgi, why = lgi_of.load()
   if not lgi then error("glib.finish needs lgi: " .. why, 2) end
+  local ours, other = pcall(glib.check)
+  if not ours then error(other, 2) end
   local p -- (no tail calls: what is wrong with an argument is told at the caller's line)
   if callable then p = by_function(lgi, start, ...) else p = by_name(lgi, start, ...) end
   return p
