@@ -80,6 +80,13 @@ describe("lwt.toplevel.printer", function()
     assert.equal("{ 1 }", show(setmetatable({ 1 }, { __metatable = "locked", __index = no })))
   end)
 
+  it("shows what is lwt's own without its insides, unless all is asked for", function()
+    local st = require "lwt.stream".of_list { 1, 2 }
+    assert.matches("^lwt%.stream <0x%x+>$", printer.show(st))
+    assert.matches("^{ s = lwt%.stream <0x%x+> }$", printer.show { s = st })
+    assert.matches("^lwt%.stream {", printer.show(st, { limits = printer.all }))
+  end)
+
   it("shows a name in one line, and ends a __tostring that never ends", function()
     assert.equal("a\\nb {}", printer.show(setmetatable({}, { __name = "a\nb" })))
     local function forever() while true do pcall(error) end end

@@ -293,6 +293,21 @@ local function whole(entry)
 end
 
 -- The head of the file of a module.
+local WIDTH = 76
+
+-- Names side by side, in rows that no terminal has to break.
+local function in_rows(list, lines)
+  local row = ""
+  for _, name in ipairs(list) do
+    if row ~= "" and #row + #name + 2 > WIDTH then
+      lines[#lines + 1] = row
+      row = ""
+    end
+    row = row .. "  " .. name
+  end
+  if row ~= "" then lines[#lines + 1] = row end
+end
+
 local function about_module(name, module)
   local lines = { ("module %s"):format(name) }
   local path = package.searchpath(name, package.path)
@@ -308,7 +323,7 @@ local function about_module(name, module)
   end)
   table.sort(functions)
   lines[#lines + 1] = ""
-  lines[#lines + 1] = "  " .. table.concat(functions, "  ")
+  in_rows(functions, lines)
   return table.concat(lines, "\n")
 end
 
@@ -333,7 +348,8 @@ local function about_value(value, text)
   end)
   table.sort(methods)
   if methods[1] and type(value) ~= "string" then
-    lines[#lines + 1] = "methods: " .. table.concat(methods, "  ")
+    lines[#lines + 1] = "methods:"
+    in_rows(methods, lines)
   end
   return table.concat(lines, "\n")
 end

@@ -302,6 +302,9 @@ function build(state, value, depth, plainly)
   end
   local text = not plainly and M.own_text(value, state.breakable)
   if text then return leaf(state, M.plain(text)) end
+  if kind == "table" and name and name:find "^lwt%." and not plainly and state.limits ~= M.all then
+    return noted(state, name, address(value)) -- (What is inside is for nobody but lwt, or ":more".)
+  end
   if kind == "table" then return table_node(state, value, depth) end
   if kind == "function" then return leaf(state, M.plain(function_text(value)), "note") end
   if kind == "thread" then return noted(state, "thread", coroutine.status(value)) end
