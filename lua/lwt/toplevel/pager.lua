@@ -15,9 +15,14 @@ end
 
 -- Waits for a key: how many rows more, or nil for none.
 local function ask(s, terminal, page)
+  local paging = s.paging
   terminal:print(s:style("-- more: Space, Enter, q --", "7")):await()
-  local read_char = require "lwt.read_line".read_char
-  local ok, key = pcall(lwt.await, read_char { term = terminal, prompt = "" })
+  local ok, key
+  if not paging.over then
+    paging.key = require "lwt.read_line".read_char { term = terminal, prompt = "" }
+    ok, key = pcall(lwt.await, paging.key)
+    paging.key = nil
+  end
   terminal:print "\r\27[K":await()
   if not ok or key == nil or key == "q" or key == "Q" then return nil end
   return key == "\n" and 1 or page
@@ -26,6 +31,9 @@ end
 function M.show(s, text)
   local terminal = s.terminal
   if not terminal or s.plain then return plain(s, text) end
+  -- What Session:interrupt is told of: Ctrl-C may come before the key is waited for.
+  s.paging = {}
+  local _ <close> = setmetatable({}, { __close = function() s.paging = nil end })
   local columns, height = s.size()
   local page = math.max(1, height - 1)
   local room = page

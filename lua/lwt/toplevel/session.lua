@@ -376,6 +376,12 @@ function Session:interrupt()
   end
   local task = self.foreground
   if not task then
+    local paging = self.paging
+    if paging then
+      paging.over = true
+      if paging.key then paging.key:cancel() end
+      return
+    end
     if self.reader then self.reader:interrupt() end
     return
   end
