@@ -105,7 +105,7 @@ function M.run_calls(options, stride)
   if os.getenv "LWT_UNDER" then stride = 1 end -- faster without a sanitizer
   local program, why = build_calls()
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, nil, ("%s spec/support/oom_io.lua %d"):format(options, stride), 900)
+  look(program, "OOM_CALLS=1", ("%s spec/support/oom_io.lua %d"):format(options, stride), 900)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
