@@ -92,7 +92,7 @@ static int l_end(lua_State *L) {
 /* From now on the record is ended before everything that the state has now. May raise. */
 void lwt_glib_guard(lwt_glib *g, lua_State *L) {
   luaL_checkstack(L, 4, NULL);
-  *(lwt_glib **)lua_newuserdatauv(L, sizeof g, 0) = g;
+  *(lwt_glib **)lua_newuserdatauv(L, sizeof(void *), 0) = g;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_end);
   lua_setfield(L, -2, "__gc");
