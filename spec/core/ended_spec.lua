@@ -2,6 +2,7 @@
 -- when the state closes). Whatever they call raises a clear error or does nothing.
 local core = require "spec.support.core"
 local build = require "spec.support.build"
+local skip = require "spec.support.skip"
 
 -- Calls everything that can be reached from the modules and from one object of each kind, when
 -- `%s` says so, and says how many calls there were.
@@ -140,8 +141,8 @@ describe("when the state is closed", function()
   end)
 
   it("a callback of luv's loop, which runs then, is told so", function()
-    if not pcall(require, "luv") then return pending("luv is not installed (Debian: lua-luv)") end
-    if os.getenv "LWT_UNDER" then return pending("luv's memory is not ours to look after") end
+    skip.under "luv's memory is not ours to look after"
+    if not pcall(require, "luv") then skip.missing "luv (Debian: lua-luv)" end
     local out, status = core.child [[
       local uv, lwt = require "luv", require "lwt"
       local p, R = lwt.wait()

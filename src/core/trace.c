@@ -2,10 +2,10 @@
 **
 ** A trace is a string, or {string, the trace of what was awaited} so that an error that
 ** passes many awaits costs each of them the same; lwt_trace_render makes a string of it. It is
-** made by the message handler of every function that lwt calls, when an error is raised and before its stack is gone. The rejected promise keeps it
-** beside the error; a promise that takes the rejection over takes the trace along. A
-** task that is told of it at an await remembers the promise (r_causes), and if the
-** same error ends it, its own trace goes on with that promise's. */
+** made by the message handler of every function that lwt calls, when an error is raised and
+** before its stack is gone. The rejected promise keeps it beside the error; a promise that takes
+** the rejection over takes the trace along. A task that is told of it at an await remembers the
+** promise (r_causes), and if the same error ends it, its own trace goes on with that promise's. */
 #include <stdio.h>
 #include <string.h>
 
