@@ -7,7 +7,7 @@ local lgi, why = require "spec.glib.lgi"()
 local await = lwt.await
 
 if not lgi then
-  describe("GIO", function() it("is awaited", function() pending(why) end) end)
+  describe("GIO", function() it("is awaited", function() require "spec.support.skip".here(why) end) end)
   return
 end
 
