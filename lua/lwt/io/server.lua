@@ -99,13 +99,9 @@ local function serve_secure(server, sock, address, f)
   if not rawequal(stream, lwt.Canceled) then tell(server, stream, address, true) end
 end
 
--- A channel, or the socket of one who has not finished his handshake.
+-- A channel, which may have begun to close, or the socket of one who has not finished his handshake.
 local function drop(client)
-  if client.abort == nil then
-    client:close()
-  elseif not client:is_closed() then
-    client:abort()
-  end
+  if client.abort == nil then client:close() else client:abort() end
 end
 
 -- A task that has failed; without memory it has perhaps not even begun.

@@ -13,8 +13,8 @@ local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
 local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
 local try = core.try -- pcall for a plain callback
-local waiter, wake_p = core.waiter, core.wake
-local type = type
+local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
+local is_pending, type = lwt.is_pending, type
 
 ---- Producing -------------------------------------------------------------------
 
@@ -41,9 +41,10 @@ C.hand_over = hand_over
 local function deliver(log, v)
   local s = log.taker
   if s then
-    local p = s.solo
-    s.solo, log.taker = false, false
-    if wake_p(p, v) then return end -- else it was cancelled
+    local p = s.solo -- there for `fail` until it has been told
+    local told = wake_p(p, v)
+    if s.solo == p then s.solo, log.taker = false, false end
+    if told then return end -- else it was cancelled
   end
   local waiting = log.waiting
   s = waiting[1]
@@ -73,6 +74,13 @@ end
 -- The source failed: everybody who waits is told, once. With nobody there the
 -- error keeps its place among the elements. Other clones meet it there.
 local function deliver_error(log, err)
+  local alone = log.taker
+  if alone and not log.shared then
+    local p = alone.solo
+    local told = wake_exn(p, err)
+    if alone.solo == p then alone.solo, log.taker = false, false end
+    if told then return end
+  end
   unfold_taker(log)
   local waiting = log.waiting
   local any = demand(log)
@@ -86,13 +94,13 @@ local function deliver_error(log, err)
   for k = 1, #waiting do list[k] = waiting[k] end
   for k = #list, 1, -1 do
     local s = list[k]
-    waiting[k], s.waits = nil, false
     if log.shared then
       front(s)
       drop(s)
     end
     local from = #wakes + 1
     dismiss(s, wakes, true, err)
+    waiting[k], s.waits = nil, false
     put_back_all(wakes, from)
   end
   wake_all(wakes)
@@ -115,12 +123,11 @@ local function ended(x)
   log.source, log.resume, log.rescue = false, false, false
   log.fetching, log.withdrawable = false, false
   log.guard = false
-  unfold_taker(log)
   if x ~= log then
     use_log(x)
   end
   local waiting = log.waiting
-  local wakes = {}
+  local wakes = waiting[1] and {}
   for k = #waiting, 1, -1 do
     dismiss(waiting[k], wakes)
     waiting[k].waits, waiting[k] = false, nil
@@ -130,7 +137,14 @@ local function ended(x)
     log.closed_resolver = false
     r:wakeup_later()
   end
-  wake_all(wakes)
+  local s = log.taker
+  if s then -- alone; it is there for `fail` until it has been told
+    local p = s.solo
+    wake_p(p)
+    if s.solo == p then s.solo, log.taker = false, false end
+  elseif wakes then
+    wake_all(wakes)
+  end
   if x ~= log then return x.pull(x) end
   return nil
 end
@@ -160,8 +174,50 @@ local function run(log)
 end
 C.run = run
 
+-- Some may have been served, but not told.
+local function still_waits(req)
+  local p, log = req.p, req.log
+  if p then return is_pending(p) end
+  return log and log.fetching == req
+end
+
+-- There was no memory to hand over what came: who waits is told that, which takes none, and where
+-- nobody does, the exception hook.
+local function fail(log, err)
+  local told = false
+  log.fetching, log.serving = false, false
+  if log.ending then log.closed, log.ended = true, true end
+  local s = log.taker
+  if s then
+    local p = s.solo
+    s.solo, log.taker = false, false
+    told = wake_exn(p, err)
+  end
+  local waiting = log.waiting
+  for k = #waiting, 1, -1 do
+    s = waiting[k]
+    waiting[k], s.waits = nil, false
+    local req = s.first
+    s.first, s.last, s.lined, s.taking = false, false, 0, false
+    while req do
+      local next_one = req.next
+      if still_waits(req) then
+        req.failed, req.value, req.done, told = true, err, true, true
+        wake(req)
+      end
+      req = next_one
+    end
+  end
+  local r = log.ended and log.closed_resolver
+  if r then
+    log.closed_resolver = false
+    r:wakeup_later()
+  end
+  if not told then error(err, 0) end
+end
+
 -- What the source waited for is there.
-local function arrive(log, failed, raw)
+local function take_in(log, failed, raw)
   local f
   if failed then
     local stale = log.stale or 0
@@ -188,6 +244,11 @@ local function arrive(log, failed, raw)
   log.serving = false
   settle(log, ok, v)
   if log.source and not log.fetching then run(log) end
+end
+
+local function arrive(log, failed, raw)
+  local ok, err = try(take_in, log, failed, raw)
+  if not ok then fail(log, err) end
 end
 
 -- One reader more, who takes one element: its promise, and its request if it has one (else

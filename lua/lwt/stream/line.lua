@@ -6,6 +6,7 @@ local C = require "lwt.stream.log"
 
 local STOP, NOBODY, front, drop = C.STOP, C.NOBODY, C.front, C.drop
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
+local try = core.try -- pcall for a plain callback
 local is_pending, type = lwt.is_pending, type
 
 -- A request: { p =, feed =, finish =, … }
@@ -276,13 +277,16 @@ local function wake(req)
     end
     return -- else it is being made: whoever makes it looks at `done`
   end
-  local v = req.value
-  req.value = nil
+  local v, told = req.value, true
   if req.failed then
     wake_exn(p, v)
   elseif req.mute then
     wake_p(p)
-  elseif not wake_p(p, v) and v ~= nil and not req.feed then -- a finalizer has just cancelled it
+  else
+    told = wake_p(p, v)
+  end
+  req.value = nil -- not before: without memory it is told again
+  if not told and v ~= nil and not req.feed then -- a finalizer has just cancelled it
     C.unread(req.on, { v }, 1)
   end
 end
@@ -290,16 +294,23 @@ end
 -- Everything is decided before anybody is woken. With several to wake, they are
 -- woken inside a callback, where wakeup_later changes all states before it calls
 -- anybody: else the first could cancel the second and lose its element.
-local function wake_all(wakes)
-  if not wakes[2] then
-    if wakes[1] then wake(wakes[1]) end
-    return
-  end
+local function wake_together(wakes)
+  local all = false
   local p, r = lwt.wait()
   p:on_success(function()
     for k = 1, #wakes do wake(wakes[k]) end
+    all = true
   end)
   r:wakeup()
+  return all
+end
+
+local function wake_all(wakes)
+  if wakes[2] then
+    local ok, all = try(wake_together, wakes)
+    if ok and all then return end -- else there was no memory for it: the others one by one
+  end
+  for k = 1, #wakes do wake(wakes[k]) end
 end
 
 -- Show an element to those in line, up to the one who takes it. Gives whether it
@@ -359,23 +370,22 @@ local function offer(s, v, wakes)
   return false
 end
 
--- The end, or an error: everybody in line is told.
+-- The end, or an error: everybody in line is told. They are in it until all are in `wakes`.
 local function dismiss(s, wakes, failed, err)
   local req = s.first
-  s.first, s.last, s.lined, s.taking = false, false, 0, false
   while req do
-    local nx = req.next
     if alive(req) then
       if failed then
         req.failed, req.value = true, err
       elseif req.finish then
         req.finish(req)
       end
-      req.done = true
       wakes[#wakes + 1] = req
+      req.done = true
     end
-    req = nx
+    req = req.next
   end
+  s.first, s.last, s.lined, s.taking = false, false, 0, false
 end
 
 local function put_back_all(wakes, from)

@@ -301,6 +301,23 @@ static void end_reading(lua_State *L, channel *ch) {
   fail_waiting(L, ch, OP_WRITE);
 }
 
+static int end_reading_in_call(lua_State *L) {
+  end_reading(L, ((view *)lua_touserdata(L, 1))->ch);
+  return 0;
+}
+
+/* The close has begun: without memory for telling the readers it goes on, and that is told then. */
+static void close_goes_on(lua_State *L, channel *ch) {
+  int status, top;
+  lua_pushcfunction(L, end_reading_in_call);
+  lua_pushvalue(L, 1);
+  status = lua_pcall(L, 1, 0, 0);
+  top = lua_gettop(L); /* the error */
+  lwt_uv_channel_pump(L, ch);
+  lua_settop(L, top);
+  if (status != LUA_OK) lua_error(L);
+}
+
 /* One direction of a channel that has both. */
 static int close_side(lua_State *L, view *v, int side) {
   channel *ch = v->ch;
@@ -356,8 +373,7 @@ static int l_close(lua_State *L) {
       lwt_uv_channel_abort(L, ch);
       return push_close(L, ch);
     }
-    end_reading(L, ch);
-    lwt_uv_channel_pump(L, ch);
+    close_goes_on(L, ch);
     charge(L, ch);
   }
   return push_close(L, ch);
