@@ -310,7 +310,10 @@ local function wake_all(wakes)
     local ok, all = try(wake_together, wakes)
     if ok and all then return end -- else there was no memory for it: the others one by one
   end
-  for k = 1, #wakes do wake(wakes[k]) end
+  for k = 1, #wakes do
+    local req = wakes[k]
+    if req.p or req.done then wake(req) end -- else it has been told, and is used again
+  end
 end
 
 -- Show an element to those in line, up to the one who takes it. Gives whether it
