@@ -487,6 +487,27 @@ static int l_wrap(lua_State *L) {
   return result(L, c, base, status, 1);
 }
 
+/* core.surely(p, f, h): on_any, for f and h that raise only where they have done nothing, for want of
+** memory: then they are called again in a later turn. */
+static int l_surely(lua_State *L) {
+  lwt_context *c = context_of(L);
+  promise *p = lwt_promise_arg(L, c, 1), *q;
+  lua_settop(L, 3);
+  q = lwt_promise_push(L, c, K_ON_ANY, C_DEP, 5, sizeof *q);
+  for (int i = U_DEP; i <= U_FN2; i++) {
+    lua_pushvalue(L, i - 1);
+    lua_setiuservalue(L, 4, i);
+  }
+  q->flags |= F_SURE;
+  p = lwt_promise_find(L, 1);
+  if (p->state == S_PENDING) {
+    lua_pushvalue(L, 4);
+    if (lwt_promise_add_waiter(L, 1, p)) return 0;
+  }
+  lwt_owed_telling(L, c, 4); /* a finalizer was faster */
+  return 0;
+}
+
 static inline int called(lua_State *L, lwt_context *c, int status) {
   if (status != LUA_OK) lwt_loop_report(L, c);
   if (c->immediate == 0 && c->has_deferred) lwt_resolve_drain(L, c);
@@ -525,10 +546,26 @@ static int l_try(lua_State *L) {
   return lua_gettop(L) - base + 1;
 }
 
+/* core.together(f, ...): f, and what it raises. Whom f wakes is told when f has returned: so all states
+** have changed before any callback runs. (A callback that is called at once, by `bind` or by
+** core.callback, is not enough for that: it is in no resolution, as in Lwt.) */
+static int l_together(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int status;
+  luaL_checkany(L, 1);
+  c->nest++;
+  status = lua_pcall(L, lua_gettop(L) - 1, 0, 0);
+  c->nest--;
+  lwt_resolve_drain(L, c);
+  return status == LUA_OK ? 0 : lua_error(L);
+}
+
 static const luaL_Reg functions[] = {{"wrap", l_wrap},
                                      {"callback", l_callback},
                                      {"callback_under", l_callback_under},
                                      {"try", l_try},
+                                     {"surely", l_surely},
+                                     {"together", l_together},
                                      {"bind", l_bind},
                                      {"map", l_map},
                                      {"catch", l_catch},

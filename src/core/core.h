@@ -92,6 +92,7 @@ enum {
   F_OUTSIDE = 4096, /* scope: … by somebody else than itself */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
+  F_SURE = 8192,    /* made by core.surely: without memory it is told later */
   F_WATCHED = 512   /* in the list of rejections nobody has looked at */
 };
 
@@ -110,6 +111,7 @@ typedef struct promise {
 #define U_DEP 2   /* what it waits for; of a task: its thread */
 #define U_FN 3
 #define U_FN2 4
+#define U_UNTOLD 5 /* of core.surely: the next one that is to be told later */
 
 typedef struct operation {
   promise p;
@@ -298,7 +300,7 @@ struct lwt_context {
       r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
       r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
       r_run_end, r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt,
-      r_mvar_pause, r_show, r_unview, r_stored, r_due, r_refused, r_owed;
+      r_mvar_pause, r_show, r_unview, r_stored, r_due, r_refused, r_owed, r_untold;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -395,6 +397,8 @@ API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
                                  const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 /* owed.c */
+API int lwt_owed_for_memory(lua_State *L, int status);
+API void lwt_owed_telling(lua_State *L, lwt_context *c, int waiter);
 API void lwt_owed_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c, choice.c: one and many. */

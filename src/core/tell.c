@@ -46,6 +46,16 @@ static int push_callback(lua_State *L, lwt_context *c, promise *w, int which) {
   return 0;
 }
 
+/* The waiter's closures are not needed again. */
+static inline void let_go_of_callbacks(lua_State *L, promise *w) {
+  lua_pushnil(L);
+  lua_setiuservalue(L, WAITER, U_FN);
+  if (w->kind == K_TRY_BIND || w->kind == K_ON_ANY) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, WAITER, U_FN2);
+  }
+}
+
 /* Calls the waiter's callback with `n` values of the source (-1: its error).
 ** Puts the waiter at Q and leaves the results above; returns the status. */
 static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
@@ -60,14 +70,9 @@ static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int whic
   } else if (n > 0) {
     n = lwt_promise_push_values(L, SRC, src);
   }
-  if (w->kind > K_TASK && w->kind <= K_ON_CANCEL && w->kind != K_FINALIZED) {
-    lua_pushnil(L); /* the closure is not needed again */
-    lua_setiuservalue(L, WAITER, U_FN);
-    if (w->kind == K_TRY_BIND || w->kind == K_ON_ANY) {
-      lua_pushnil(L);
-      lua_setiuservalue(L, WAITER, U_FN2);
-    }
-  }
+  if (w->kind > K_TASK && w->kind <= K_ON_CANCEL && w->kind != K_FINALIZED &&
+      !(w->flags & F_SURE))
+    let_go_of_callbacks(L, w);
   c->calls++;
   currents = c->currents;
   status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
@@ -102,10 +107,16 @@ static void pass_on(lua_State *L, lwt_context *c, int from) {
 
 static void call_and_forget(lua_State *L, lwt_context *c, promise *w, promise *src,
                             int which, int n) {
-  if (call(L, c, w, src, which, n) != LUA_OK) {
+  int status = call(L, c, w, src, which, n);
+  if (status != LUA_OK) {
     lua_settop(L, Q + 1);
+    if ((w->flags & F_SURE) && lwt_owed_for_memory(L, status)) {
+      lwt_owed_telling(L, c, WAITER);
+      return;
+    }
     lwt_loop_report(L, c);
   }
+  if (w->flags & F_SURE) let_go_of_callbacks(L, w);
 }
 
 /* The finalizer of finalize: its promise is waited for, then the outcome stands
@@ -316,7 +327,10 @@ static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
   if (w->kind >= K_ON_SUCCESS &&
       w->kind <= K_ON_CANCEL) { /* nobody but the hook to tell */
     lua_pushvalue(L, err);
-    lwt_loop_report(L, c);
+    if (w->flags & F_SURE)
+      lwt_owed_telling(L, c, idx);
+    else
+      lwt_loop_report(L, c);
     return;
   }
   w->flags |= F_DONE;

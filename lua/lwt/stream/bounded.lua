@@ -7,9 +7,10 @@ local C = require "lwt.stream.log" -- and what core.lua has added to it
 
 local STOP, append, new_log, new_stream = C.STOP, C.append, C.new_log, C.new_stream
 local front, drop, busy, demand, line_up = C.front, C.drop, C.busy, C.demand, C.line_up
-local offer, calm, wake_all, ended = C.offer, C.calm, C.wake_all, C.ended
-local hand_over = C.hand_over
-local waiter, wake = core.waiter, core.wake
+local offer, calm, hand_over = C.offer, C.calm, C.hand_over
+local tell, trouble = C.tell, C.trouble
+local waiter, wake, wake_exn, raise = core.waiter, core.wake, core.wake_exn, core.raise
+local try, together = core.try, core.together
 local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
 local push_behind, shift = waiters.push, waiters.shift
 local any_due, cancel_due = core.due, core.cancel_due
@@ -19,6 +20,10 @@ local setmetatable = setmetatable
 -- false) with its `value`, those behind it are in the ring `behind`, made when needed.
 -- `late` are the pushes of tasks that have yet to be told of a cancel: they begin a turn later,
 -- or when somebody else pushes or closes, if they have not been withdrawn until then.
+--
+-- Whose element has been let in is told by `answer`, in another turn where there is no memory for it: from
+-- FIRST on stand `let_in` promises, of which `told` have been told. (The places before are for `owing`.)
+local FIRST <const> = 4
 local Bound = {}
 Bound.__index = Bound
 
@@ -56,8 +61,8 @@ end
 
 function Bound.take(bound)
   local p = blocked(bound)
-  advance(bound)
   wake(p)
+  if bound.pusher == p then advance(bound) end
 end
 
 -- Show what waits to be pushed to somebody who only looks.
@@ -73,34 +78,47 @@ function Bound.show(bound, req)
   end)
 end
 
--- Several are woken only after all have been let in, and as line.lua does it.
-local function wake_several(wakes, failed, err)
-  for k = 1, #wakes do wakes[k] = { p = wakes[k], failed = failed, value = err, mute = true } end
-  wake_all(wakes)
+local function answer_each(bound)
+  while bound.told < bound.let_in do
+    local k = bound.told
+    wake(bound[FIRST + k])
+    if bound.told == k then bound.told = k + 1 end
+  end
+  for k = FIRST, FIRST + bound.let_in - 1 do bound[k] = false end
+  bound.told, bound.let_in = 0, 0
 end
+
+local function refuse_each(bound)
+  local p = blocked(bound)
+  while p do
+    wake_exn(p, lwt.Closed)
+    if bound.pusher == p then advance(bound) end
+    p = blocked(bound)
+  end
+end
+
+-- Several are told only after all have been let in, and as tell.lua does it.
+local answer = core.owing(function(bound)
+  if bound.let_in > 1 then try(together, answer_each, bound) end
+  answer_each(bound)
+  if bound.log.closed and bound.pusher then
+    try(together, refuse_each, bound)
+    refuse_each(bound)
+  end
+end)
 
 -- Let in who waits, as far as there is room.
 local function admit(bound)
-  local first, wakes
   while bound.n < bound.size do
     local p = blocked(bound)
     if not p then break end
-    bound.n = bound.n + 1
+    local at = FIRST + bound.let_in
+    if bound[at] == nil then bound[at] = false end
     append(bound.log, bound.value)
+    bound[at], bound.let_in, bound.n = p, bound.let_in + 1, bound.n + 1
     advance(bound)
-    if wakes then
-      wakes[#wakes + 1] = p
-    elseif first then
-      wakes = { first, p }
-    else
-      first = p
-    end
   end
-  if wakes then
-    wake_several(wakes, false, nil)
-  elseif first then
-    wake(first)
-  end
+  if bound.let_in > 0 then answer(bound) end
 end
 Bound.admit = admit
 
@@ -129,6 +147,16 @@ local done = fulfilled()
 
 local begin
 
+-- After an offer: who was served is told.
+local function calm_down(log, s)
+  if s.upset then calm(s) end
+  demand(log)
+end
+local function clear_up(log, s)
+  local ok, err = try(calm_down, log, s)
+  if ok then tell(log.desk) else tell(trouble(log, err)) end
+end
+
 -- `late`: the promise of a push that should have begun before.
 local function push(bound, v, late)
   local log = bound.log
@@ -140,18 +168,19 @@ local function push(bound, v, late)
   local s = log.taker
   if s then
     local p = s.solo
-    s.solo, log.taker = false, false
-    if wake(p, v) then return done end -- else it was cancelled
+    local told = wake(p, v)
+    if s.solo == p then s.solo, log.taker = false, false end
+    if told then return done end -- else it was cancelled
   end
   s = log.waiting[1]
-  local wakes
   if s then
     if hand_over(log, s, v) then return done end
-    wakes = {}
-    local taken = offer(s, v, wakes)
-    if taken then
-      demand(log)
-      wake_all(wakes)
+    local ok, taken = try(offer, s, v)
+    if not ok then
+      tell(trouble(log, taken))
+      raise(taken)
+    elseif taken then
+      clear_up(log, s)
       return done
     end
   end
@@ -172,11 +201,7 @@ local function push(bound, v, late)
       bound.pusher, bound.value = p, v
     end
   end
-  if wakes then
-    if s.upset then calm(s, wakes) end
-    demand(log)
-    wake_all(wakes)
-  end
+  if s then clear_up(log, s) end
   return p
 end
 
@@ -212,22 +237,15 @@ function Bound.close(bound)
   local log = bound.log
   if log.closed then return end
   settle(bound)
-  local wakes = {}
-  local p = blocked(bound)
-  while p do
-    wakes[#wakes + 1] = p
-    advance(bound)
-    p = blocked(bound)
-  end
-  log.closed = true
-  ended(log)
-  wake_several(wakes, true, lwt.Closed)
+  C.close(log)
+  answer(bound)
 end
 
 function C.bounded(size)
   local log = new_log()
   local s = new_stream(log, pull_bounded)
   local bound = setmetatable({
+    false, false, 0, false, let_in = 0, told = 0,
     log = log, size = size, n = 0, pusher = false, value = nil, behind = false,
     late = false,
   }, Bound)

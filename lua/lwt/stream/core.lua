@@ -23,17 +23,19 @@
 -- woken after that.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local C = require "lwt.stream.fetch"
 
-local STOP, HOLD, append, new_log = C.STOP, C.HOLD, C.append, C.new_log
+local STOP, HOLD, new_log = C.STOP, C.HOLD, C.new_log
 local SIZE <const> = 64
 assert(C.SIZE == SIZE)
 local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.set_pull, C.use_log
 local busy, demand, get_in_line, fresh = C.busy, C.demand, C.get_in_line, C.fresh
 local promise_of = C.promise_of
-local wake_all, offer, line_up, run, unfold = C.wake_all, C.offer, C.line_up, C.run, C.unfold
-local deliver, ended, mt = C.deliver, C.ended, C.mt
-local core = require "lwt.core"
+local tell, trouble, desk_of = C.tell, C.trouble, C.desk_of
+local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
+local try = core.try -- pcall for a plain callback
+local deliver_simply, spread, ended, mt = C.deliver_simply, C.spread, C.ended, C.mt
 local raise = core.raise -- again, with the trace that it has
 local due = require "lwt.internal.due"
 local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
@@ -64,8 +66,11 @@ local function pull_else(s, taker)
     local c = s.chunk
     if not (c.next or c.errors or s.shared) then -- nothing but to wait, as line_up does
       local p = waiter()
+      if not log.held then
+        hold_pushes(log)
+        log.taker = false -- (its place is there)
+      end
       s.solo, log.taker = p, s
-      if not log.held then hold_pushes(log) end
       return nil, p
     end
   end
@@ -104,7 +109,7 @@ C.pull_log, C.pull_shared, C.pull_else = pull_log, pull_shared, pull_else
 local key = lwt.new_key() -- see section.lua
 C.key = key
 
--- Do for a request what can be done now; else it waits in line.
+-- Do for a request what can be done now, and give true if that is all; else it waits in line.
 local function submit(s, req)
   local log = s.log
   if s.lent then s.lent() end
@@ -169,13 +174,14 @@ local function submit(s, req)
       req.done = done
     end
   end
-  if req.done then return end
+  if req.done then return true end
   if log.fetching then fresh(log) end
+  if not log.source then return get_in_line(s, req) end
+  use_log(s)
   get_in_line(s, req)
-  if log.source then
-    use_log(s)
-    run(log)
-  end
+  local _ = type(s) -- so that there is memory for the call of `try`
+  local ok, err = try(run, log)
+  if not ok then tell(trouble(log, err)) end
 end
 
 -- The promise of a request.
@@ -195,7 +201,8 @@ C.ask = ask
 
 -- One element for a pull that has to keep a shared log, or lookers, informed.
 function ask_one(s, taker)
-  local req = {}
+  -- (With all places that it may need: it is in line before it is known what it is.)
+  local req = { p = nil, log = nil, on = nil, next = nil, done = nil, failed = nil, value = nil }
   submit(s, req)
   if not req.done then
     if not taker or s.section then return nil, promise_of(s, req), req end
@@ -224,10 +231,9 @@ local function unread(s, items, n)
       end
     end
   end
-  local wakes = {}
   local kept = {}
   for k = 1, n do
-    if not (s.first and offer(s, items[k], wakes)) then kept[#kept + 1] = items[k] end
+    if not (s.first and offer(s, items[k])) then kept[#kept + 1] = items[k] end
   end
   if kept[1] ~= nil then
     kept.next, kept.start, kept.errors, kept.whole = s.chunk, s.i, false, false
@@ -236,9 +242,11 @@ local function unread(s, items, n)
     if bound then bound.n = bound.n + #kept
     else use_log(s) end
   end
-  if wakes[1] and s.log.fetching then C.set_eager(s.log) end
+  local desk = s.log.desk
+  if not (desk and desk.first) then return end
+  if s.log.fetching then C.set_eager(s.log) end
   if not s.first then demand(s.log) end
-  wake_all(wakes)
+  tell(desk)
 end
 C.unread = unread
 
@@ -263,15 +271,25 @@ function C.stored()
   return new_stream(log, pull_log), log
 end
 
+local function close(log)
+  if log.taker or log.waiting[1] then desk_of(log) end
+  local ok, err = try(ended, log)
+  if ok then return end
+  if not log.ended then raise(err) end
+  if log.desk then tell(trouble(log, err)) end
+end
+
+C.close = close
+
+-- Where it raises, for want of memory, the element may have been taken, but nobody waits for ever.
 local function push_slowly(log, v)
   if log.closed then raise(lwt.Closed) end
-  if v == nil then
-    ended(log)
-  elseif log.taker or log.waiting[1] then
-    deliver(log, v)
-  else
-    append(log, v)
-  end
+  if v == nil then return close(log) end
+  if deliver_simply(log, v) then return end
+  local ok, err = try(spread, log, v)
+  if ok then return end
+  tell(trouble(log, err))
+  raise(err)
 end
 
 local AWAY <const> = SIZE + 2
@@ -291,8 +309,9 @@ function C.pushed()
     local s = log.taker
     if s and v ~= nil then
       local p = s.solo
-      s.solo, log.taker = false, false
-      if wake(p, v) then return end -- else it was cancelled
+      local told = wake(p, v)
+      if s.solo == p then s.solo, log.taker = false, false end
+      if told then return end -- else it was cancelled
     end
     if i ~= AWAY then
       log.tail, log.n, log.held = tail, i, true

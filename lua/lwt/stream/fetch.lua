@@ -10,65 +10,86 @@ local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
 local forget_gone = C.forget_gone
 local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
 local watch, set_eager = C.watch, C.set_eager
-local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
-local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
-local try = core.try -- pcall for a plain callback
+local wake, offer, dismiss, calm = C.wake, C.offer, C.dismiss, C.calm
+local desk_of, tell, tell_inside, trouble = C.desk_of, C.tell, C.tell_inside, C.trouble
+local unfold_taker, hold_pushes = C.unfold_taker, C.hold_pushes
+local try, surely = core.try, core.surely -- pcall for a plain callback; see `arrive`
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
-local is_pending, type = lwt.is_pending, type
+local type = type
 
 ---- Producing -------------------------------------------------------------------
 
 -- Give an element to who waits at `s`, alone in front of a line without lookers and
--- conditions, if it is so.
+-- conditions, if it is so. Where it raises, for want of memory, nothing has happened.
 local function hand_over(log, s, v)
   local req = s.first
   if not req or req.feed or s.section or not alive(req) then return false end
-  local nx = req.next
-  s.first = nx
-  if s.taking == req then s.taking = nx end
-  s.lined = s.lined - 1
-  if not nx then
-    s.last = false
-    log.waiting[1], s.waits = nil, false
+  local p = req.p
+  local told = p and wake_p(p, v)
+  if s.first == req then
+    local nx = req.next
+    s.first = nx
+    if s.taking == req then s.taking = nx end
+    s.lined = s.lined - 1
+    if not nx then
+      s.last = false
+      log.waiting[1], s.waits = nil, false
+    end
   end
-  req.value, req.done, req.on = v, true, s
-  wake(req)
-  return true
+  if not p then -- `alive` has seen to it that there is memory for the calls
+    req.value, req.done = v, true
+    wake(req)
+    return true
+  end
+  return told
 end
 C.hand_over = hand_over
 
--- A new element.
-local function deliver(log, v)
+-- The same, or into the log, where that is simple. Gives whether it was. Likewise, where it raises.
+local function deliver_simply(log, v)
   local s = log.taker
   if s then
-    local p = s.solo -- there for `fail` until it has been told
+    local p = s.solo
     local told = wake_p(p, v)
     if s.solo == p then s.solo, log.taker = false, false end
-    if told then return end -- else it was cancelled
+    if told then return true end -- else it was cancelled
   end
+  s = log.waiting[1]
+  if not s then
+    append(log, v)
+    return true
+  end
+  return not log.shared and hand_over(log, s, v)
+end
+C.deliver_simply = deliver_simply
+
+-- A new element, for whoever stands in line.
+local function spread(log, v)
   local waiting = log.waiting
-  s = waiting[1]
-  if not s then return append(log, v) end
+  local desk = desk_of(log)
   if not log.shared then
-    if hand_over(log, s, v) then return end
-    local wakes = {}
-    if not offer(s, v, wakes) then append(log, v) end
-    if s.upset then calm(s, wakes) end
-    forget_gone(log)
-    return wake_all(wakes)
-  end
-  append(log, v)
-  local wakes = {}
-  for k = #waiting, 1, -1 do
-    s = waiting[k]
-    if offer(s, v, wakes) then
-      front(s)
-      drop(s)
+    local s = waiting[1]
+    if not s then return append(log, v) end
+    if not offer(s, v) then append(log, v) end
+    if s.upset then calm(s) end
+  else
+    append(log, v)
+    for k = #waiting, 1, -1 do
+      local s = waiting[k]
+      if offer(s, v) then
+        front(s)
+        drop(s)
+      end
+      if s.upset then calm(s) end
     end
-    if s.upset then calm(s, wakes) end
   end
   forget_gone(log)
-  wake_all(wakes)
+  tell_inside(desk)
+end
+C.spread = spread
+
+local function deliver(log, v)
+  if not deliver_simply(log, v) then spread(log, v) end
 end
 
 -- The source failed: everybody who waits is told, once. With nobody there the
@@ -89,7 +110,6 @@ local function deliver_error(log, err)
   end
   if not any then return end
   forget_gone(log) -- a clone that nobody reads now meets it later
-  local wakes = {}
   local list = {}
   for k = 1, #waiting do list[k] = waiting[k] end
   for k = #list, 1, -1 do
@@ -98,12 +118,10 @@ local function deliver_error(log, err)
       front(s)
       drop(s)
     end
-    local from = #wakes + 1
-    dismiss(s, wakes, true, err)
-    waiting[k], s.waits = nil, false
-    put_back_all(wakes, from)
+    dismiss(s, true, err)
+    if not s.first then waiting[k], s.waits = nil, false end
   end
-  wake_all(wakes)
+  tell_inside(log.desk)
 end
 
 -- The end. `x` is the stream that pulled, or the log. Gives what a source is to give: nil,
@@ -127,23 +145,17 @@ local function ended(x)
     use_log(x)
   end
   local waiting = log.waiting
-  local wakes = waiting[1] and {}
   for k = #waiting, 1, -1 do
-    dismiss(waiting[k], wakes)
+    dismiss(waiting[k])
     waiting[k].waits, waiting[k] = false, nil
   end
-  local r = log.closed_resolver
-  if r then
-    log.closed_resolver = false
-    r:wakeup_later()
-  end
+  local desk = log.desk
+  if desk and (desk.first or log.closed_promise) then tell_inside(desk) end
   local s = log.taker
-  if s then -- alone; it is there for `fail` until it has been told
+  if s then -- alone; it is there until it has been told
     local p = s.solo
     wake_p(p)
     if s.solo == p then s.solo, log.taker = false, false end
-  elseif wakes then
-    wake_all(wakes)
   end
   if x ~= log then return x.pull(x) end
   return nil
@@ -174,54 +186,12 @@ local function run(log)
 end
 C.run = run
 
--- Some may have been served, but not told.
-local function still_waits(req)
-  local p, log = req.p, req.log
-  if p then return is_pending(p) end
-  return log and log.fetching == req
-end
-
--- There was no memory to hand over what came: who waits is told that, which takes none, and where
--- nobody does, the exception hook.
-local function fail(log, err)
-  local told = false
-  log.fetching, log.serving = false, false
-  if log.ending then log.closed, log.ended = true, true end
-  local s = log.taker
-  if s then
-    local p = s.solo
-    s.solo, log.taker = false, false
-    told = wake_exn(p, err)
-  end
-  local waiting = log.waiting
-  for k = #waiting, 1, -1 do
-    s = waiting[k]
-    waiting[k], s.waits = nil, false
-    local req = s.first
-    s.first, s.last, s.lined, s.taking = false, false, 0, false
-    while req do
-      local next_one = req.next
-      if still_waits(req) then
-        req.failed, req.value, req.done, told = true, err, true, true
-        wake(req)
-      end
-      req = next_one
-    end
-  end
-  local r = log.ended and log.closed_resolver
-  if r then
-    log.closed_resolver = false
-    r:wakeup_later()
-  end
-  if not told then error(err, 0) end
-end
-
--- What the source waited for is there.
+-- What the source waited for is there. While the source makes something of it, `serving` is true.
 local function take_in(log, failed, raw)
-  local f
+  local from, f = log.fetching
   if failed then
     local stale = log.stale or 0
-    if stale > 0 and rawequal(raw, lwt.Canceled) and type(log.fetching) ~= "table" then
+    if stale > 0 and rawequal(raw, lwt.Canceled) and type(from) ~= "table" then
       log.stale = stale - 1
       return
     end
@@ -229,26 +199,39 @@ local function take_in(log, failed, raw)
   else
     f = log.resume
   end
-  if not log.fetching or log.ended then return end
+  if not from or log.ended then return end
   log.fetching, log.serving, log.withdrawable = true, true, false
   log.resume, log.rescue = false, false
-  local ok, v
+  if type(from) == "table" then from.value = nil end
+  local ok, v = true, raw
   if f then
-    ok, v = try(f, raw)
+    v = f(raw)
   elseif failed then
-    ok, v = false, raw
-  else
-    ok, v = true, raw
-    if raw == nil then ended(log) end
+    ok = false
+  elseif raw == nil then
+    ended(log)
   end
   log.serving = false
   settle(log, ok, v)
   if log.source and not log.fetching then run(log) end
 end
 
+local function source_failed(log, err)
+  settle(log, false, err)
+  if log.source and not log.fetching then run(log) end
+end
+
+-- Where it raises, for want of memory, nothing has happened, and it may be called again. Where there is
+-- none in the middle of it, those who wait are told that.
 local function arrive(log, failed, raw)
   local ok, err = try(take_in, log, failed, raw)
-  if not ok then fail(log, err) end
+  if ok then return end
+  if log.serving then
+    log.serving = false
+    ok, err = try(source_failed, log, err)
+    if ok then return end
+  end
+  tell(trouble(log, err))
 end
 
 -- One reader more, who takes one element: its promise, and its request if it has one (else
@@ -259,7 +242,7 @@ local function line_up(s, taker)
     local req = taker.idle
     if req then
       taker.idle = false
-      req.on, req.done, req.failed = s, false, false
+      req.on, req.done, req.failed, req.value = s, false, false, nil
     else
       req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
     end
@@ -270,17 +253,19 @@ local function line_up(s, taker)
   local log = s.log
   if log.eager then watch(log, p) end
   if not (s.first or s.solo or s.section or log.shared) then
-    s.solo, log.taker = p, s
     hold_pushes(log)
+    log.taker = false -- (its place is there)
+    s.solo, log.taker = p, s
     return p
   end
-  local req = { p = p, next = false, done = false, failed = false, value = nil }
+  local req = { p = p, on = s, next = false, done = false, failed = false, value = nil }
   get_in_line(s, req)
   return p, req
 end
 
 local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
+  if not log.desk then desk_of(log) end
   log.fetching, log.withdrawable = p, withdrawable
   log.resume, log.rescue = resume, rescue
   local on = p.on
@@ -292,7 +277,7 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
       log.on_value = function(v) arrive(log, false, v) end
       log.on_error = function(e) arrive(log, true, e) end
     end
-    p:on_any(log.on_value, log.on_error)
+    surely(p, log.on_value, log.on_error)
   end
   if log.serving then return nil, p end
   use_log(x)

@@ -1,18 +1,18 @@
--- Readers in line at a stream: requests, who is served by an element, and waking them.
+-- Readers in line at a stream: requests, and who is served by an element.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local C = require "lwt.stream.log"
+local C = require "lwt.stream.tell"
 
 local STOP, NOBODY, front, drop = C.STOP, C.NOBODY, C.front, C.drop
-local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
-local try = core.try -- pcall for a plain callback
-local is_pending, type = lwt.is_pending, type
+local desk_of, decide = C.desk_of, C.decide
+local waiter, is_pending, type, error = core.waiter, lwt.is_pending, type, error
+local pcall = pcall
 
 -- A request: { p =, feed =, finish =, … }
 --   p        its promise, made when it has to wait; or
 --   log      the log that it reads for
---   on       the stream that it waits at; of one with a promise, set when it is served
+--   on       the stream that it waits at
 --   feed     function(req, v) → taken, done; without one: it takes one element
 --   finish   function(req): the end came; without one: nil is its value
 --   value, failed, done   what became of it
@@ -30,7 +30,9 @@ local function alive(req)
   local p = req.p
   if p then return is_pending(p) end
   local log = req.log
-  if log and not log.eager and log.fetching == req then
+  if log and log.eager then
+    type(log) -- so that there is memory for the calls of `hand_over`
+  elseif log and log.fetching == req then
     local s = log.taker
     if not (s and is_pending(s.solo) or demand(log)) then
       withdraw(log)
@@ -43,11 +45,18 @@ end
 -- Most often one reader waits alone, for one element. It is not in the line: `s.solo` is
 -- its promise, and `log.taker` is s. Whoever has more to do with the line than to wake it
 -- makes a request of it, and gets that.
-local get_in_line
+local make_room, link
 local function unfold(s)
-  local req = { p = s.solo, next = false, done = false, failed = false, value = nil }
+  local p = s.solo
+  if not is_pending(p) then
+    s.solo, s.log.taker = false, false
+    return
+  end
+  local req = { p = p, on = s, next = false, done = false, failed = false, value = nil }
+  make_room(s)
+  if s.solo ~= p then return end -- a finalizer has read
   s.solo, s.log.taker = false, false
-  get_in_line(s, req)
+  link(s, req)
   return req
 end
 
@@ -58,8 +67,8 @@ local function unfold_taker(log)
 end
 
 -- `req` leaves the line.
-local function left(s, req)
-  if s.taking == req then s.taking = req.next end
+local function left(s, req, nx)
+  if s.taking == req then s.taking = nx end
 end
 
 -- Forget the dead at the head of the line. The first live one is left there.
@@ -68,8 +77,9 @@ local function prune(s)
   local req = s.first
   if not req then return false end
   while req and not alive(req) do
-    left(s, req)
-    req = req.next
+    local nx = req.next
+    left(s, req, nx)
+    req = nx
     s.lined = s.lined - 1
   end
   s.first = req
@@ -97,7 +107,7 @@ local function sweep(s)
   while req do
     local nx = req.next
     if not alive(req) then
-      left(s, req)
+      left(s, req, nx)
     else
       if last then last.next = req else first = req end
       last, n = req, n + 1
@@ -119,25 +129,44 @@ local function hold_pushes(log)
   if hold and not log.held then hold(nil, HOLD) end
 end
 
--- Somebody waits at `s`. Those at whose line nobody is any more are taken out now and then.
+-- Somebody will wait at `s`. Those at whose line nobody is any more are taken out now and then.
 local function wait_at(s)
   local log = s.log
   local waiting = log.waiting
-  s.waits = true
+  s.waits = false -- (its place is there)
   if waiting == NOBODY then
     log.waiting = { s }
-    return
+  else
+    local n = #waiting
+    if n > 16 and n > (log.sweep_at or 16) then
+      C.forget_gone(log)
+      n = #waiting
+      log.sweep_at = 2 * n + 16
+    end
+    waiting[n + 1] = s
   end
-  local n = #waiting + 1
-  waiting[n] = s
-  if n > 16 and n > (log.sweep_at or 16) then
-    C.forget_gone(log)
-    log.sweep_at = 2 * #waiting + 16
-  end
+  s.waits = true
 end
 
-function get_in_line(s, req)
-  if s.solo then unfold(s) end
+-- All that takes memory when somebody gets in line.
+function make_room(s)
+  local log = s.log
+  if not log.desk then desk_of(log) end
+  if s.last == nil then s.lined, s.taking, s.last = 0, false, false end
+  if not s.waits then
+    local waiting = log.waiting
+    if waiting == NOBODY or waiting[1] then
+      wait_at(s)
+    else
+      waiting[1], s.waits = s, true
+    end
+  end
+  if not log.held then hold_pushes(log) end
+  if s.lined >= (s.sweep_at or 16) then sweep(s) end
+end
+
+-- `req` is the last in line from now on. Takes no memory.
+function link(s, req)
   req.next = false
   local last = s.last
   if last then
@@ -147,21 +176,20 @@ function get_in_line(s, req)
   end
   s.last = req
   if not (s.taking or req.looks) then s.taking = req end
-  if not last then
-    local log = s.log
-    if not s.waits then
-      local waiting = log.waiting
-      if waiting == NOBODY or waiting[1] then
-        wait_at(s)
-      else
-        waiting[1], s.waits = s, true
-      end
-    end
-    if not log.held then hold_pushes(log) end
+  s.lined = s.lined + 1
+end
+
+local function get_in_line(s, req)
+  if s.solo then unfold(s) end
+  if req.next == nil then
+    req.next, req.done, req.failed, req.on, req.value = false, false, false, s, false
+    req.value = nil -- (its place is there)
   end
-  local n = (s.lined or 0) + 1
-  s.lined = n
-  if n > (s.sweep_at or 16) then sweep(s) end
+  if not (s.waits and s.last and s.lined < (s.sweep_at or 16)) then
+    make_room(s)
+    if s.solo then unfold(s) end -- a finalizer has read
+  end
+  link(s, req)
 end
 
 -- Does anybody wait for an element of this log?
@@ -248,7 +276,7 @@ local function fresh(log)
   if log.fetching and not log.eager and not demand(log) then withdraw(log) end
 end
 
-local function promise_of(s, req)
+local function make_promise(s, req)
   local p = waiter()
   req.p = p
   local log, put_back = s.log, req.put_back
@@ -261,98 +289,48 @@ local function promise_of(s, req)
   return p
 end
 
-local function wake(req)
-  local p = req.p
-  if not p then
-    local log = req.log
-    if log then
-      local v = req.value
-      req.value = nil
-      if log.fetching == req then
-        log.idle = req -- the next one that it makes
-        C.arrive(log, req.failed, v)
-      elseif v ~= nil and not req.failed then -- taken back since
-        C.unread(req.on, { v }, 1)
-      end
-    end
-    return -- else it is being made: whoever makes it looks at `done`
-  end
-  local v, told = req.value, true
-  if req.failed then
-    wake_exn(p, v)
-  elseif req.mute then
-    wake_p(p)
-  else
-    told = wake_p(p, v)
-  end
-  req.value = nil -- not before: without memory it is told again
-  if not told and v ~= nil and not req.feed then -- a finalizer has just cancelled it
-    C.unread(req.on, { v }, 1)
-  end
-end
-
--- Everything is decided before anybody is woken. With several to wake, they are
--- woken inside a callback, where wakeup_later changes all states before it calls
--- anybody: else the first could cancel the second and lose its element.
-local function wake_together(wakes)
-  local all = false
-  local p, r = lwt.wait()
-  p:on_success(function()
-    for k = 1, #wakes do wake(wakes[k]) end
-    all = true
-  end)
-  r:wakeup()
-  return all
-end
-
-local function wake_all(wakes)
-  if wakes[2] then
-    local ok, all = try(wake_together, wakes)
-    if ok and all then return end -- else there was no memory for it: the others one by one
-  end
-  for k = 1, #wakes do
-    local req = wakes[k]
-    if req.p or req.done then wake(req) end -- else it has been told, and is used again
-  end
+-- The promise of a request that is in line. Without one nobody waits there.
+local function promise_of(s, req)
+  local ok, p = pcall(make_promise, s, req)
+  if ok then return p end
+  req.done = true
+  error(p, 0)
 end
 
 -- Show an element to those in line, up to the one who takes it. Gives whether it
--- was taken; who is served goes to `wakes`. When one of them failed over it, and has
+-- was taken; who is served is decided. When one of them failed over it, and has
 -- others to put back before it, it is shown to nobody else: see `calm`.
-local function offer(s, v, wakes)
+local function offer(s, v)
   if s.solo then unfold(s) end
+  local desk = s.log.desk
   local prev, req = false, s.first
   while req do
-    local taken, done
+    local taken, done, nx
     if not alive(req) then
-      done = true
+      done, nx = true, req.next
     elseif req.turn then
       if s.log.fetching then set_eager(s.log) end
+      nx = req.next
       s.first = req
       if prev then prev.next = false end
-      local nx = req.next
       s.first, s.lined, s.taking = nx, nx and s.lined or 0, nx
       if not nx then s.last = false end
-      req.done = true
-      wakes[#wakes + 1] = req
+      decide(desk, req)
       C.enter(s, req.turn)
       return false
     else
       local feed = req.feed
       if not feed then
-        req.value, req.on = v, s
+        req.value = v
         taken, done = true, true
       else
         taken, done = feed(req, v)
       end
-      if done then
-        req.done = true
-        wakes[#wakes + 1] = req
-      end
+      nx = req.next -- now: who has been shown something may have read
+      if done then decide(desk, req) end
     end
-    local nx = req.next
     if done then
-      left(s, req)
+      left(s, req, nx)
       if prev then prev.next = nx else s.first = nx end
       if not nx then s.last = prev end
       s.lined = s.lined - 1
@@ -373,54 +351,58 @@ local function offer(s, v, wakes)
   return false
 end
 
--- The end, or an error: everybody in line is told. They are in it until all are in `wakes`.
-local function dismiss(s, wakes, failed, err)
+-- The end, or an error, for everybody in line.
+local function dismiss(s, failed, err)
+  local desk, backs = s.log.desk, nil
   local req = s.first
   while req do
+    local nx
     if alive(req) then
       if failed then
         req.failed, req.value = true, err
+        if req.put_back then
+          backs = backs or {}
+          backs[#backs + 1] = req
+        end
       elseif req.finish then
         req.finish(req)
       end
-      wakes[#wakes + 1] = req
-      req.done = true
+      nx = req.next
+      decide(desk, req)
+    else
+      nx = req.next
     end
-    req = req.next
+    s.first = nx
+    req = nx
   end
-  s.first, s.last, s.lined, s.taking = false, false, 0, false
-end
-
-local function put_back_all(wakes, from)
-  for k = from, #wakes do
-    local req = wakes[k]
-    if req.put_back then req.put_back(req) end
+  s.last, s.lined, s.taking = false, 0, false
+  if backs then
+    for k = 1, #backs do backs[k].put_back(backs[k]) end
   end
 end
 
-local function serve(s, wakes)
+local function serve(s)
   while s.first and busy(s) do
     local v = front(s)
-    if v == nil or v == STOP or not offer(s, v, wakes) then return end
+    if v == nil or v == STOP or not offer(s, v) then return end
     drop(s)
   end
 end
 
 -- After an offer that upset somebody: what was taken goes back, in order, and is
 -- offered again, and so is what follows it.
-local function calm(s, wakes)
+local function calm(s)
   while s.upset do
     local req = s.upset
     s.upset = false
     req.put_back(req)
-    serve(s, wakes)
+    serve(s)
   end
 end
 
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
 C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
-C.wake, C.wake_all, C.offer = wake, wake_all, offer
-C.dismiss, C.put_back_all, C.calm = dismiss, put_back_all, calm
+C.offer, C.dismiss, C.calm = offer, dismiss, calm
 
 return C

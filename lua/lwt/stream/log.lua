@@ -62,7 +62,8 @@ local function new_log(source)
     -- withdrawable   `fetching` is a read that may be taken back
     -- stale     how many fetches were taken back whose rejection is still to be heard of
     -- resume, rescue   what to do with the value or error of `fetching`
-    -- closed_promise, closed_resolver   see stream.closed
+    -- closed_promise   see stream.closed
+    -- desk      see tell.lua
     -- spare     a used up chunk
     -- on_value, on_error, on_withdraw   callbacks, once they were needed
     -- guard     what lives as long as the streams do

@@ -507,7 +507,8 @@ function M.closed(s)
   if log.closed then return fulfilled() end
   local p = log.closed_promise
   if not p then
-    p, log.closed_resolver = lwt.wait()
+    C.desk_of(log)
+    p = lwt.wait()
     log.closed_promise = p
   end
   return p

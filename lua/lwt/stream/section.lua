@@ -5,11 +5,14 @@
 -- was taken meanwhile is known, and can be put back. Sections nest.
 
 local lwt = require "lwt"
-local raise = require "lwt.core".raise -- again, with the trace that it has
+local core = require "lwt.core"
+local raise = core.raise -- again, with the trace that it has
+local try, surely = core.try, core.surely -- pcall for a plain callback; on_any, for want of memory later
 local due = require "lwt.internal.due"
 local C = require "lwt.stream.log" -- and what core.lua has added to it
 
-local alive, busy, promise_of, wake_all = C.alive, C.busy, C.promise_of, C.wake_all
+local alive, busy, promise_of = C.alive, C.busy, C.promise_of
+local desk_of, decide, tell = C.desk_of, C.decide, C.tell
 local ask, submit, unread, key = C.ask, C.submit, C.unread, C.key
 local get_local, with_value, spawn = lwt.get, lwt.with_value, lwt.spawn
 local cancel_due, later = due.cancel_due, due.later
@@ -49,34 +52,49 @@ function C.enter(s, section)
     C.fresh(s.log)
     C.set_eager(s.log)
   end
-  section.outside, section.record = {}, {}
+  -- Who was in line behind us waits outside.
+  local outside = {}
+  local req = s.first
+  while req do
+    if alive(req) then outside[#outside + 1] = req end
+    req = req.next
+  end
+  section.outside, section.record = outside, {}
   local up = s.section
   section.up = up
   if not up then s.base = s.pull end
   s.section = section
   s.pull = pull_section
-  -- Who was in line behind us waits outside.
-  local req = s.first
   s.first, s.last, s.lined, s.taking = false, false, 0, false
-  while req do
-    local nx = req.next
-    if alive(req) then section.outside[#section.outside + 1] = req end
-    req = nx
-  end
 end
 
+-- One who has waited outside: into the section around it, or served, or in line. Gives whether he is served.
+local function let_in(s, up, req)
+  local now = s.section
+  if now and (now ~= up or req.here ~= nil and not inside(up, req.here)) then
+    now.outside[#now.outside + 1] = req
+    return false
+  end
+  return submit(s, req)
+end
+
+-- (Once. Where it raises, for want of memory, nothing has happened.)
 local function leave(s, section, keep)
+  if section.over then return end
+  local desk = desk_of(s.log)
+  section.over = true
   local up = section.up
   s.section = up
   if not up then s.pull, s.base = s.base, false end -- else pull stays pull_section
   local record = section.record
+  local back, trouble = true, nil
   if keep then
-    if up then table.move(record, 1, #record, #up.record + 1, up.record) end
+    if up then back, trouble = try(table.move, record, 1, #record, #up.record + 1, up.record) end
   elseif record[1] ~= nil then
     -- Not through the enclosing section's record: it never had them.
     s.section = false
     if up then s.pull = s.base end
-    unread(s, record, #record)
+    back, trouble = try(unread, s, record, #record)
     if up then
       s.base = s.pull
       s.pull = pull_section
@@ -84,20 +102,16 @@ local function leave(s, section, keep)
     end
   end
   local outside = section.outside
-  local served = {}
   for k = 1, #outside do
     local req = outside[k]
     if alive(req) then
-      local now = s.section
-      if now and (now ~= up or req.here ~= nil and not inside(up, req.here)) then
-        now.outside[#now.outside + 1] = req
-      else
-        submit(s, req)
-        if req.done then served[#served + 1] = req end
-      end
+      local ok, served = try(let_in, s, up, req)
+      if not ok then req.failed, req.value = true, served end
+      if served and not req.done or served == true then decide(desk, req) end
     end
   end
-  wake_all(served)
+  tell(desk)
+  if not back then core.report(trouble) end
 end
 
 -- Run `f(s)` as a task in a section of its own, once those in line have been
@@ -107,13 +121,18 @@ function C.section(s, rollback, f)
   local section = {}
   local function start()
     local here = { section = section, up = get_local(key) }
-    return with_value(key, here, spawn, f, s):try_bind(function(...)
-      leave(s, section, true)
-      return ...
-    end, function(err)
-      leave(s, section, not rollback)
-      raise(err)
-    end)
+    local function left() leave(s, section, true) end
+    local function failed() leave(s, section, not rollback) end
+    local ok, p = try(with_value, key, here, spawn, f, s)
+    if ok then
+      local err
+      ok, err = try(surely, p, left, failed)
+      if ok then return p end
+      p:cancel()
+      p = err
+    end
+    failed()
+    raise(p)
   end
   if s.lent then s.lent() end
   local outer = s.section
