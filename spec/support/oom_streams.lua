@@ -301,4 +301,6 @@ section("bounded, streams made of it", function()
   end)
 end)
 
+function M.log() return log end
+
 return M

@@ -14,7 +14,7 @@ local try, together = core.try, core.together
 local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
 local push_behind, shift = waiters.push, waiters.shift
 local any_due, cancel_due = core.due, core.cancel_due
-local setmetatable = setmetatable
+local setmetatable, pcall = setmetatable, pcall
 
 -- `n` elements are in the log. Who pushes more waits: the first is `pusher` (a promise, or
 -- false) with its `value`, those behind it are in the ring `behind`, made when needed.
@@ -107,18 +107,32 @@ local answer = core.owing(function(bound)
   end
 end)
 
--- Let in who waits, as far as there is room.
-local function admit(bound)
+-- Let in who waits, as far as there is room; `first` has been let in already.
+local function admit_several(bound, first)
+  local at = FIRST + bound.let_in
+  bound[at], bound.let_in = first, bound.let_in + 1
   while bound.n < bound.size do
     local p = blocked(bound)
     if not p then break end
-    local at = FIRST + bound.let_in
+    at = FIRST + bound.let_in
     if bound[at] == nil then bound[at] = false end
     append(bound.log, bound.value)
     bound[at], bound.let_in, bound.n = p, bound.let_in + 1, bound.n + 1
     advance(bound)
   end
-  if bound.let_in > 0 then answer(bound) end
+  answer(bound)
+end
+
+-- Most often it is one.
+local function admit(bound)
+  local p = bound.n < bound.size and blocked(bound)
+  if not p then return end
+  append(bound.log, bound.value)
+  bound.n = bound.n + 1
+  advance(bound)
+  if bound.let_in > 0 or bound.pusher and bound.n < bound.size or not pcall(wake, p) then
+    admit_several(bound, p)
+  end
 end
 Bound.admit = admit
 

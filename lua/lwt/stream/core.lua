@@ -35,7 +35,7 @@ local promise_of = C.promise_of
 local tell, trouble, desk_of = C.tell, C.trouble, C.desk_of
 local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
 local try = core.try -- pcall for a plain callback
-local deliver_simply, spread, ended, mt = C.deliver_simply, C.spread, C.ended, C.mt
+local deliver, spread, ended, mt = C.deliver, C.spread, C.ended, C.mt
 local raise = core.raise -- again, with the trace that it has
 local due = require "lwt.internal.due"
 local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
@@ -281,15 +281,18 @@ end
 
 C.close = close
 
--- Where it raises, for want of memory, the element may have been taken, but nobody waits for ever.
-local function push_slowly(log, v)
-  if log.closed then raise(lwt.Closed) end
-  if v == nil then return close(log) end
-  if deliver_simply(log, v) then return end
+local function push_to_many(log, v)
   local ok, err = try(spread, log, v)
   if ok then return end
   tell(trouble(log, err))
   raise(err)
+end
+
+-- Where it raises, for want of memory, the element may have been taken, but nobody waits for ever.
+local function push_slowly(log, v)
+  if log.closed then raise(lwt.Closed) end
+  if v == nil then return close(log) end
+  deliver(log, v, push_to_many)
 end
 
 local AWAY <const> = SIZE + 2

@@ -45,24 +45,6 @@ local function hand_over(log, s, v)
 end
 C.hand_over = hand_over
 
--- The same, or into the log, where that is simple. Gives whether it was. Likewise, where it raises.
-local function deliver_simply(log, v)
-  local s = log.taker
-  if s then
-    local p = s.solo
-    local told = wake_p(p, v)
-    if s.solo == p then s.solo, log.taker = false, false end
-    if told then return true end -- else it was cancelled
-  end
-  s = log.waiting[1]
-  if not s then
-    append(log, v)
-    return true
-  end
-  return not log.shared and hand_over(log, s, v)
-end
-C.deliver_simply = deliver_simply
-
 -- A new element, for whoever stands in line.
 local function spread(log, v)
   local waiting = log.waiting
@@ -88,8 +70,18 @@ local function spread(log, v)
 end
 C.spread = spread
 
-local function deliver(log, v)
-  if not deliver_simply(log, v) then spread(log, v) end
+-- A new element. `many`: the function for those in line, where there are several.
+local function deliver(log, v, many)
+  local s = log.taker
+  if s then
+    local p = s.solo -- there until it has been told
+    local told = wake_p(p, v)
+    if s.solo == p then s.solo, log.taker = false, false end
+    if told then return end -- else it was cancelled
+  end
+  s = log.waiting[1]
+  if not s then return append(log, v) end
+  if log.shared or not hand_over(log, s, v) then return (many or spread)(log, v) end
 end
 
 -- The source failed: everybody who waits is told, once. With nobody there the

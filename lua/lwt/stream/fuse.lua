@@ -14,7 +14,8 @@ local C = require "lwt.stream.core"
 local storage = require "lwt.internal.stored"
 
 local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
-local set_eager, fresh, error = C.set_eager, C.fresh, error
+local set_eager, fresh, tell, trouble = C.set_eager, C.fresh, C.tell, C.trouble
+local error, pcall = error, pcall
 
 -- A stage is { stream =, kind =, f =, up = the stream that it reads, source =, and once they
 -- were needed alone =, resume = (the same for the stage by itself) }.
@@ -55,24 +56,40 @@ local function set_free(stages)
   end
 end
 
--- Somebody has to do with a stream in between: from now on each waits for the one before.
-local function splitting(stages)
+-- `p`, for which the last of the stages waits, goes to the first one, and each waits for the one before.
+local function relay(stages, p)
   local n = #stages
   local log = stages[n].stream.log
+  p.log = stages[1].stream.log
+  for k = 1, n - 1 do
+    local _
+    _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+  end
+  by_itself(stages[n])
+  set_eager(log)
+  log.fetching, log.resume = p, stages[n].resume
+end
+
+-- There was no memory for that: nobody waits for `p`, and whoever reads one of them is told.
+local function call_off(stages, p, err)
+  p.done = true
+  for k = 1, #stages do
+    local log = stages[k].stream.log
+    if log.desk then tell(trouble(log, err)) end
+  end
+end
+
+-- Somebody has to do with a stream in between: from now on each waits for the one before.
+local function splitting(stages)
+  local log = stages[#stages].stream.log
   return function()
     local p = stages.wait
     stages.give_back()
     set_free(stages)
     if p then fresh(log) end
     if not p or p.done or log.fetching ~= p then return end
-    p.log = stages[1].stream.log
-    for k = 1, n - 1 do
-      local _
-      _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
-    end
-    by_itself(stages[n])
-    set_eager(log)
-    log.fetching, log.resume = p, stages[n].resume
+    local ok, err = pcall(relay, stages, p)
+    if not ok then call_off(stages, p, err) end
   end
 end
 

@@ -185,7 +185,15 @@ local function get_in_line(s, req)
     req.next, req.done, req.failed, req.on, req.value = false, false, false, s, false
     req.value = nil -- (its place is there)
   end
-  if not (s.waits and s.last and s.lined < (s.sweep_at or 16)) then
+  local log, last = s.log, s.last
+  local waiting = log.waiting
+  if last == false and not s.waits and not waiting[1] and waiting ~= NOBODY
+    and (log.held or not log.hold) then -- once more in a line that was empty
+    waiting[1], s.waits, s.first, s.last, s.lined, req.next = s, true, req, req, 1, false
+    if not (s.taking or req.looks) then s.taking = req end
+    return
+  end
+  if not (s.waits and last) or s.lined >= (s.sweep_at or 16) then
     make_room(s)
     if s.solo then unfold(s) end -- a finalizer has read
   end
