@@ -10,8 +10,9 @@ local lwt, stream, log
 local function section(name, run) M.sections[#M.sections + 1] = { name = name, run = run } end
 
 local function show(x)
-  if type(x) == "table" then return x.state and x.state .. show(x.value) .. show(x.error) or #x end
-  return tostring(x)
+  if type(x) ~= "table" then return tostring(x) end
+  if x.ok ~= nil or x.state then return show(x.value or x.error) end
+  return tostring(#x)
 end
 
 local function say(...)
@@ -75,7 +76,10 @@ local function finish(begin)
       local began, p = pcall(f, ...)
       if began then list[#list + 1] = p else say(p) end
     end)
-    lwt.with_timeout(1000, lwt.join(list)):await()
+    local ends = lwt.with_timeout(1000, lwt.settled(list)):await()
+    for _, e in ipairs(ends) do
+      if e.state == "rejected" then say(e.error) end
+    end
   end)
   if err == lwt.Timeout then return "hangs" end
   if not ok then say(err) end

@@ -504,7 +504,7 @@ static int l_surely(lua_State *L) {
     lua_pushvalue(L, 4);
     if (lwt_promise_add_waiter(L, 1, p)) return 0;
   }
-  lwt_owed_telling(L, c, 4); /* a finalizer was faster */
+  lwt_owed_tell(L, c, 4);
   return 0;
 }
 

@@ -399,6 +399,7 @@ API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 /* owed.c */
 API int lwt_owed_for_memory(lua_State *L, int status);
 API void lwt_owed_telling(lua_State *L, lwt_context *c, int waiter);
+API void lwt_owed_tell(lua_State *L, lwt_context *c, int waiter);
 API void lwt_owed_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c, choice.c: one and many. */

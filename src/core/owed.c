@@ -100,6 +100,24 @@ void lwt_owed_telling(lua_State *L, lwt_context *c, int idx) {
   c->api.idle_start(&c->api, &c->owed);
 }
 
+/* The waiter at x, made by core.surely, is told what came of the promise it waits for. */
+void lwt_owed_tell(lua_State *L, lwt_context *c, int x) {
+  int top = lua_gettop(L);
+  if (c->nest >= MAX_NEST) {
+    lwt_owed_telling(L, c, x);
+    return;
+  }
+  lua_getiuservalue(L, x, U_DEP);
+  c->source = lwt_promise_find(L, top + 1);
+  setreg(L, c->r_source);
+  c->current_waiter = (promise *)lua_touserdata(L, x);
+  lua_pushvalue(L, x);
+  lwt_work_set_current(L, c);
+  c->has_current = 1;
+  lwt_resolve_drive(L, c, c->work);
+  lua_settop(L, top);
+}
+
 /* Tells those who could not be told, with nothing else on the stack from x on. */
 static void tell_all(lua_State *L, lwt_context *c, int x) {
   pushreg(L, c->r_untold);
@@ -108,13 +126,7 @@ static void tell_all(lua_State *L, lwt_context *c, int x) {
   while (lua_isuserdata(L, x)) {
     lua_getiuservalue(L, x, U_UNTOLD);
     lua_insert(L, x); /* the next, this one */
-    lua_getiuservalue(L, x + 1, U_DEP);
-    c->source = lwt_promise_find(L, x + 2);
-    setreg(L, c->r_source);
-    c->current_waiter = (promise *)lua_touserdata(L, x + 1);
-    lwt_work_set_current(L, c);
-    c->has_current = 1;
-    lwt_resolve_drive(L, c, c->work);
+    lwt_owed_tell(L, c, x + 1);
     lua_settop(L, x);
   }
   lua_settop(L, x - 1);

@@ -3,6 +3,7 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
+local surely, wake, wake_exn = core.surely, core.wake, core.wake_exn
 local args = require "lwt.internal.args"
 local C = require "lwt.stream.core"
 local dropped = require "lwt.internal.dropped"
@@ -274,7 +275,7 @@ function M.of_seq(q)
 end
 
 -- The task of `generate` and its stream meet here; it refers to the stream only through
--- `wanted`, the resolver of the element that a reader waits for (`asked` is its promise). When all
+-- `asked`, the promise of the element that a reader waits for, while it is `wanted`. When all
 -- readers have gone that promise is cancelled, and so refers to nothing: a stream that is then
 -- dropped is garbage, whatever its task awaits. To be told of each reader that goes would cost more
 -- than all the rest, so it is found out after each cycle of the garbage collector.
@@ -301,17 +302,17 @@ end
 local function yielder(gen)
   local function want()
     while not (gen.wanted and is_pending(gen.asked)) do
-      local p, r = task()
-      gen.idle[#gen.idle + 1] = r
+      local p = task()
+      gen.idle[#gen.idle + 1] = p
       await(p)
     end
   end
   return function(v)
     if v == nil then error("stream elements cannot be nil", 2) end
     want()
-    local r = gen.wanted
-    gen.wanted = false
-    r:wakeup_later(v)
+    local p = gen.asked
+    wake(p, v)
+    if gen.asked == p then gen.wanted = false end
     want()
   end
 end
@@ -346,33 +347,32 @@ function M.generate(f)
       gen.failed = false
       raise(failed.err)
     end
-    local p, r = task()
-    gen.wanted, gen.asked = r, p
+    local p = task()
+    gen.wanted, gen.asked = true, p
     if not started then
-      started = true
       local t = start(yielder(gen))
+      started = true
+      -- (Both may be called again: see core.surely.)
+      surely(t, function()
+        gen.over = true
+        if gen.wanted then wake(gen.asked) end
+        gen.wanted = false
+      end, function(err)
+        gen.failed = gen.failed or { err = err }
+        gen.over = true
+        if gen.wanted and wake_exn(gen.asked, err) then gen.failed = false end
+        gen.wanted = false
+      end)
       log.guard = dropped.cancel(t)
       running[log] = gen
       if not looked_for then look() end
-      t:on_any(function()
-        gen.over = true
-        local w = gen.wanted
-        gen.wanted = false
-        if w then w:wakeup_later(nil) end
-      end, function(err)
-        gen.over = true
-        local w = gen.wanted
-        gen.wanted = false
-        if w and is_pending(gen.asked) then
-          w:wakeup_later_exn(err)
-        else
-          gen.failed = { err = err }
-        end
-      end)
     else
       local idle = gen.idle
-      gen.idle = {}
-      for k = 1, #idle do idle[k]:wakeup_later() end
+      while idle[1] do
+        local k = #idle
+        wake(idle[k])
+        if idle[k] and not is_pending(idle[k]) then table.remove(idle, k) end
+      end
     end
     local state, v = p:state()
     if state == "pending" then return work(x, taker, p) end

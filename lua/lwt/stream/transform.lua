@@ -7,6 +7,7 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
+local surely, wake = core.surely, core.wake
 local args = require "lwt.internal.args"
 local C = require "lwt.stream.fuse" -- which adds to lwt.stream.core
 local stored = require "lwt.internal.stored"
@@ -327,38 +328,49 @@ end
 -- Waits for the first of several reads. `p` is cancellable: then all of them are
 -- cancelled, and what had come already is put back.
 local function first_of(waits, ready)
-  local p, r = lwt.task()
-  local over = false
+  local p = lwt.task()
+  local first = false -- who was ready, or true: it was cancelled
   local function stop()
-    over = true
     for _, w in ipairs(waits) do w.p:cancel() end
   end
-  p:on_cancel(function()
-    if over then return end
+  -- (May be called again: see core.surely.)
+  local function came(w)
+    if first ~= w and (first or not ready(w)) then return end
+    first = w
     stop()
-    for _, w in ipairs(waits) do
-      if w.value ~= nil then C.unread(w.s, { w.value }, 1) end
-    end
-  end)
-  for _, w in ipairs(waits) do
-    w.p:on_any(function(v)
-      w.come, w.value = true, v
-      if over then -- it came while we were stopping
-        if v ~= nil then C.unread(w.s, { v }, 1) end
-      elseif ready(w) then
-        stop()
-        r:wakeup_later(w)
-      end
-    end, function(err)
-      if over then return end
-      w.come, w.failed, w.err = true, true, err
-      if ready(w) then
-        stop()
-        r:wakeup_later(w)
+    wake(p, w)
+  end
+  local function attach()
+    p:on_cancel(function()
+      if first then return end
+      first = true
+      stop()
+      for _, w in ipairs(waits) do
+        if w.value ~= nil then C.unread(w.s, { w.value }, 1) end
       end
     end)
+    for _, w in ipairs(waits) do
+      if not w.come then
+        surely(w.p, function(v)
+          if first and first ~= w then -- it came while we were stopping
+            if v ~= nil then C.unread(w.s, { v }, 1) end
+            return
+          end
+          w.come, w.value = true, v
+          came(w)
+        end, function(err)
+          if first and first ~= w then return end
+          w.come, w.failed, w.err = true, true, err
+          came(w)
+        end)
+      end
+    end
   end
-  return p
+  local ok, err = guard(attach)
+  if ok then return p end
+  p:cancel()
+  stop()
+  raise(err)
 end
 
 --- Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
