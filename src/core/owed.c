@@ -92,7 +92,13 @@ static void pay_one(lua_State *L, lwt_context *c, int x) {
 
 /* The waiter at idx, made by core.surely, is told in a later turn. Allocates nothing. */
 void lwt_owed_telling(lua_State *L, lwt_context *c, int idx) {
+  int told = (((promise *)lua_touserdata(L, idx))->flags & F_DONE) != 0;
   idx = lua_absindex(L, idx);
+  if (lua_getiuservalue(L, idx, U_UNTOLD) != LUA_TNIL || told) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pop(L, 1);
   pushreg(L, c->r_untold);
   lua_setiuservalue(L, idx, U_UNTOLD);
   lua_pushvalue(L, idx);
@@ -126,6 +132,8 @@ static void tell_all(lua_State *L, lwt_context *c, int x) {
   while (lua_isuserdata(L, x)) {
     lua_getiuservalue(L, x, U_UNTOLD);
     lua_insert(L, x); /* the next, this one */
+    lua_pushnil(L);
+    lua_setiuservalue(L, x + 1, U_UNTOLD);
     lwt_owed_tell(L, c, x + 1);
     lua_settop(L, x);
   }

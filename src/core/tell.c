@@ -116,7 +116,10 @@ static void call_and_forget(lua_State *L, lwt_context *c, promise *w, promise *s
     }
     lwt_loop_report(L, c);
   }
-  if (w->flags & F_SURE) let_go_of_callbacks(L, w);
+  if (w->flags & F_SURE) {
+    w->flags |= F_DONE;
+    let_go_of_callbacks(L, w);
+  }
 }
 
 /* The finalizer of finalize: its promise is waited for, then the outcome stands

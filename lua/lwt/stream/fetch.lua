@@ -15,7 +15,7 @@ local desk_of, tell, tell_inside, trouble = C.desk_of, C.tell, C.tell_inside, C.
 local unfold_taker, hold_pushes = C.unfold_taker, C.hold_pushes
 local try, surely = core.try, core.surely -- pcall for a plain callback; see `arrive`
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
-local type = type
+local type, error, pcall = type, error, pcall
 
 ---- Producing -------------------------------------------------------------------
 
@@ -255,6 +255,15 @@ local function line_up(s, taker)
   return p, req
 end
 
+local function listen(log, p, withdrawable)
+  if withdrawable then set_eager(log) end
+  if not log.on_value then
+    log.on_value = function(v) arrive(log, false, v) end
+    log.on_error = function(e) arrive(log, true, e) end
+  end
+  surely(p, log.on_value, log.on_error)
+end
+
 local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   if not log.desk then desk_of(log) end
@@ -264,12 +273,12 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   if on then -- a request
     if on.log.source then set_eager(log) end
   else
-    if withdrawable then set_eager(log) end
-    if not log.on_value then
-      log.on_value = function(v) arrive(log, false, v) end
-      log.on_error = function(e) arrive(log, true, e) end
+    local ok, err = pcall(listen, log, p, withdrawable)
+    if not ok then
+      if log.fetching == p then log.fetching = false end
+      if withdrawable then p:cancel() end
+      error(err, 0)
     end
-    surely(p, log.on_value, log.on_error)
   end
   if log.serving then return nil, p end
   use_log(x)
