@@ -165,6 +165,7 @@ build = {
     ["lwt.gc"] = "lua/lwt/gc.lua",
     ["lwt"] = "lua/lwt/init.lua",
     ["lwt.internal.args"] = "lua/lwt/internal/args.lua",
+    ["lwt.internal.asks_to_end"] = "lua/lwt/internal/asks_to_end.lua",
     ["lwt.internal.crew"] = "lua/lwt/internal/crew.lua",
     ["lwt.internal.dropped"] = "lua/lwt/internal/dropped.lua",
     ["lwt.internal.due"] = "lua/lwt/internal/due.lua",

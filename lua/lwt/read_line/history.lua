@@ -9,6 +9,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local asks_to_end = require "lwt.internal.asks_to_end"
 local fs = require "lwt.fs"
 local List = require "lwt.read_line.list"
 local mutex = require "lwt.mutex"
@@ -188,7 +189,7 @@ end
 -- Somebody who keeps the lock for long does not keep us: one write at the end is whole without it.
 local function lock(f)
   local ok, err = pcall(await, lwt.with_timeout(PATIENCE, f:lock()))
-  if not ok and err ~= lwt.Timeout then error(err, 0) end
+  if not ok and not rawequal(err, lwt.Timeout) then error(err, 0) end
 end
 
 -- The file, open and locked, and its state. Not one that was replaced while we waited.
@@ -249,7 +250,7 @@ local function add(h, s)
   if not find(s, "%S") or h.list.ignore_space and find(s, "^%s") then return false end
   local ok, added = pcall(save, h, s)
   if ok then return added end
-  if added ~= lwt.Canceled and h.list:add(s) then h.unsaved[#h.unsaved + 1] = s end
+  if not rawequal(added, lwt.Canceled) and h.list:add(s) then h.unsaved[#h.unsaved + 1] = s end
   error(added, 0)
 end
 
@@ -314,7 +315,7 @@ end
 function M.tolerate(h, promise)
   local ok, err = pcall(await, promise)
   if ok then return end
-  if err == lwt.Canceled or err == lwt.Interrupted then error(err, 0) end
+  if asks_to_end(err) then error(err, 0) end
   if not h.told then
     h.told = true
     warn("lwt.read_line: the history cannot be kept: ", tostring(err))

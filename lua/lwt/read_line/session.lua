@@ -4,6 +4,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local asks_to_end = require "lwt.internal.asks_to_end"
 local bindings = require "lwt.read_line.bindings"
 local completing = require "lwt.read_line.completing"
 local editor = require "lwt.read_line.editor"
@@ -94,7 +95,7 @@ local function accept(s)
   if s.validate then
     local ok, valid, message = pcall(follow, s, s.validate, text)
     if s.over then return end
-    if not ok and (valid == lwt.Canceled or valid == lwt.Interrupted) then error(valid, 0) end
+    if not ok and asks_to_end(valid) then error(valid, 0) end
     if not ok then valid, message = nil, tostring(valid) end
     if not valid then
       s.view.message = message and tostring(message) or "this cannot be accepted"
@@ -139,7 +140,7 @@ function Session:press(key)
   self.completing:moved_on()
   local ok, err = pcall(self.editor.press, self.editor, key)
   if not ok then
-    if err == lwt.Canceled or err == lwt.Interrupted then error(err, 0) end
+    if asks_to_end(err) then error(err, 0) end
     warn("lwt.read_line: a command failed: ", tostring(err))
     bell(self)
   end

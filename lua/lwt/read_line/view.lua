@@ -115,7 +115,7 @@ function View:ask_hint(later)
   end, function(err)
     if self.asked ~= result then return end
     self.asked = nil
-    if err ~= lwt.Canceled then failed(self, "hint", err) end
+    if not rawequal(err, lwt.Canceled) then failed(self, "hint", err) end
   end)
 end
 

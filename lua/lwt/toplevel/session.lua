@@ -285,7 +285,7 @@ function Session:run_command(f)
   if ok then return result ~= false end
   if self.canceled then error(result, 0) end
   if result == FAILED then return false end
-  if result == reader.Interrupt then
+  if rawequal(result, reader.Interrupt) then
     self.write "\n"
   else
     self:fail(result)
@@ -457,7 +457,7 @@ end
 local function turn(s)
   local ok, text, lines = pcall(s.reader.read, s.reader)
   if not ok then
-    if text ~= reader.Interrupt then error(text, 0) end
+    if not rawequal(text, reader.Interrupt) then error(text, 0) end
     s.asked = false
     if s.strict then s.ended_by = s.ended_by or "INT" end
     if not s.over and not s.strict then s:after_interrupt() end
