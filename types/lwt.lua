@@ -5154,8 +5154,8 @@ lwt_module.await = function(p) end
 lwt_module.yield = function() end
 
 ---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
----has to await.
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is raised at the next await. For cleanup
+---that has to await.
 ---```lua
 ---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
 ---```
@@ -5703,7 +5703,7 @@ lwt_module.spawn = function(f, ...) end
 lwt_module.current = function() end
 
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
----anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
+---anything beyond 10^12): never; such a wait does not keep `run` from reporting a deadlock. It can be cancelled.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -5733,7 +5733,7 @@ lwt_module.now = function() end
 ---It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
 ---(`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
 ---task of `lwt.run`. With `lwt.debug(true)` also where the
----promise was made. Knows nothing: the error's text alone.
+---promise was made. Where nothing is known it gives the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)
 ---print(lwt.traceback(p):match("^boom\nin a task:"))   --> boom
