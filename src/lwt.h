@@ -242,7 +242,8 @@ struct lwt_api {
 
   /* Run a job on the threadpool and push the promise of its result. Takes the
   ** job over, also when it raises (memory). Cancelling the promise of a job that
-  ** has not started withdraws it; one that has started runs on, unheard. */
+  ** has not started withdraws it; one that has started runs on, and its result is
+  ** dropped. */
   void (*job_start)(const lwt_api *, lua_State *L, lwt_job *job);
   /* A new notification: `f` will be called with `data` for sends. `keep` says
   ** whether it keeps lwt.run from finding a deadlock. May raise. The caller owns
@@ -308,9 +309,9 @@ struct lwt_api {
 
   /* Since 1.2. -------------------------------------------------------------- */
 
-  /* Will the next await of the running task raise lwt.Canceled, whatever it is given? What
-  ** takes something at once, or has an effect, then must not: nobody would be told of it.
-  ** 0 in callbacks and outside of tasks. */
+  /* Will the next await of the running task raise lwt.Canceled, whatever it is given? A
+  ** function that would take something at once, or have an effect, must not do so then:
+  ** its caller would not learn of it. 0 in callbacks and outside of tasks. */
   int (*cancel_due)(const lwt_api *);
   /* Raise the oldest error that was reported and that nobody has been told of (of a task
   ** in the background, say), as run and step do; return when there is none. */
@@ -357,8 +358,8 @@ struct lwt_api {
   ** it is on, stays on over it. */
   void (*engine_use)(const lwt_api *, const lwt_engine *e, void *data);
   /* The engine that the scheduler uses, and its data in *data; NULL: the core's own. What is
-  ** new in 1.4 may be looked at only where engine_use was given it: *full says so. For who
-  ** puts an engine of his own around it. */
+  ** new in 1.4 may be looked at only where engine_use was given it: *full says so. For a
+  ** module that puts an engine of its own around it. */
   const lwt_engine *(*engine_get)(const lwt_api *, void **data, int *full);
   /* Seconds until `step` has something to do, as far as it is known now: 0: at once;
   ** LWT_NOT_DUE: when the engine's `fd` says so. Changes nothing. */

@@ -150,9 +150,9 @@ local function wake(c)
   arm(c)
 end
 
--- By a callback, which has nobody to raise to: where the loop cannot be had to come back, for want
--- of memory, those who sleep are told, or they would sleep for ever. Whoever cannot even be told is
--- tried twice, and then left to whatever the clock does next.
+-- Called by a callback, which cannot raise. Where there is no memory for the next sleep of the
+-- loop, the sleepers are rejected with that, or they would sleep for ever. A sleeper that cannot be
+-- rejected either is tried twice, and then left until the clock is next used.
 local function wake_or_tell(c)
   local ok, err = pcall(wake, c)
   if ok or c.timer and is_pending(c.timer) then return end
@@ -274,7 +274,7 @@ function M.sleep(c, seconds)
   }
   p:on_cancel(c.withdraw)
   push(c, entry)
-  -- Who came before may have found no memory to have the loop come back.
+  -- An earlier sleeper may have found no memory for the sleep of the loop.
   if c.heap[1] == entry or not (c.timer and is_pending(c.timer)) then
     -- Nothing to wait for: not at once, as with lwt.sleep(0), but without time having to pass.
     if entry.deadline <= now(c) then

@@ -60,7 +60,8 @@ function M.readdir(path)
     dir:close()
     error(err, 0)
   end
-  -- A piece that is on its way comes, also when its reader has been cancelled: the next has it.
+  -- A piece that is on its way arrives also when its reader has been cancelled: the next reader
+  -- gets it.
   local s = require("lwt.stream").from(function()
     return lwt.no_cancel(dir:next():try_bind(closed_at_the_end, closed))
   end):flatten()
@@ -113,8 +114,8 @@ local FIRST_WAIT, LONGEST_WAIT = 0.001, 0.1
 --- Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
 --- or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 --- `unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
---- when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
---- again and again, at most every tenth of a second: there is no queue.
+--- when somebody else has it. Cancelling gives up; a lock is never half acquired. It tries again
+--- and again, at most every tenth of a second: there is no queue.
 ---@param f lwt.File
 ---@param mode? string "exclusive" (default) or "shared"
 ---@param opts? table `{wait = boolean}`

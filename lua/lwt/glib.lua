@@ -13,9 +13,10 @@
 ---
 --- A callback of GLib's (a signal handler, a timeout) is a plain function: it may spawn tasks, wake
 --- promises, and may not await. `lwt.run` raises in it. A loop that it turns, of a modal dialog, keeps lwt
---- going as well; so does one that a task turns. An error that a callback raises is told by whoever has
---- called it: lgi prints a warning of GLib's. An error that a task leaves to nobody is raised by `lwt.run`; in
---- a loop of GLib's outside of `lwt.run` there is nobody to raise it to, and `warn` tells it (or the exception hook).
+--- going as well; so does one that a task turns. An error that a callback raises is reported by its
+--- caller: lgi prints a warning of GLib's. An error of a task that nobody awaits is raised by
+--- `lwt.run`; in a loop of GLib's outside of `lwt.run` it cannot be raised, and `warn` reports it (or
+--- the exception hook).
 
 local args = require "lwt.internal.args"
 local core = require "lwt.glib.core"

@@ -29,7 +29,7 @@ for name, f in pairs(cnet) do
 end
 
 -- The method of a socket, a listener …, for the module's function of the same name; nil for
--- anything else, which has to be blamed on who called that.
+-- anything else, which the public function raises for, at its caller's line.
 local function method_of(handle, name)
   local mt = type(handle) == "userdata" and getmetatable(handle)
   local methods = type(mt) == "table" and mt.__index

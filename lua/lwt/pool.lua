@@ -16,10 +16,10 @@
 --- ```
 
 -- The pool has `max` slots; a slot holds an element or is empty, and is used by one task at a
--- time. Waiting is for a slot, not for an element: whoever gets one that is empty, because an
--- element was disposed of or could not be made, makes a new one. So nobody is forgotten or
--- overtaken, and no failure costs the pool a slot.
--- Always holds: somebody waits only while all slots are in use; count = slots in use + idle.
+-- time. Waiting is for a slot, not for an element: a task that gets an empty slot, because an
+-- element was disposed of or could not be made, makes a new one. So no waiter is forgotten or
+-- overtaken, and no failure costs the pool a slot. Always holds: there are waiters only while all
+-- slots are in use; count = slots in use + idle.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -51,8 +51,8 @@ end
 --- `check(element, is_ok)` is asked when a user's function has failed: true keeps the element,
 --- false disposes of it (it may return the answer, or call `is_ok(answer)` as in Lwt); without
 --- it the element is kept.
---- `dispose(element)` releases it. When it raises, whoever caused it gets the error; the
---- element is gone all the same, and the next one who waits makes another.
+--- `dispose(element)` releases it. When it raises, the task that caused it gets the error; the
+--- element is gone all the same, and the next waiter makes another.
 ---@generic E
 ---@param n integer at least 1
 ---@param create async fun(): lwt.Promise<E>|E
@@ -78,9 +78,9 @@ function M.create(n, create, opts)
     max = n,
     count = 0,
     waiting = 0, -- how many wait for a slot
-    idle_first = false, -- slots that hold an element nobody uses, oldest first, by slot.next
+    idle_first = false, -- slots with an element that is not in use, oldest first, by slot.next
     idle_last = false,
-    cleared = 0, -- how often: an element made before the last time is not used again
+    cleared = 0, -- how often it was cleared: older elements are not used again
     queue = waiters.new(),
     make = create,
     validate = opts.validate,
@@ -107,8 +107,8 @@ local function take(p)
   end
 end
 
--- Let go of a slot: the oldest who waits gets it as it is; in a later turn, where there is no memory
--- for it.
+-- Give a slot back: the oldest waiter gets it as it is; in a later turn of the loop, where there is
+-- no memory for it.
 local function put_back(slot)
   local p = slot.pool
   if p.waiting > 0 then
@@ -128,7 +128,7 @@ local function put_back(slot)
 end
 local release = core.owing(put_back)
 
--- Wait for a slot. What becomes of it when this task ends meanwhile: place_type below.
+-- Wait for a slot. If this task ends meanwhile, place_type below gives the slot back.
 local function wait_for_slot(p, turn)
   local promise = core.waiter()
   promise:on_cancel(p.withdraw)
@@ -177,7 +177,7 @@ local turn_type = {
     if not turn.slot then return end -- it never had one
     local ok, err = pcall(leave, turn)
     if not ok and turn.slot.full then
-      -- `check` raised: nobody knows what the element is good for.
+      -- `check` raised, so it is not known whether the element is good.
       local gone, failure = pcall(discard, turn.pool, turn.slot)
       if not gone then err = failure end
     end
@@ -197,8 +197,8 @@ local place_type = {
     elseif not promise then
       return
     end
-    -- It waited, and has perhaps been given one when it was cancelled. Still pending it is where there
-    -- was no memory to wait; to wake it needs less than a cancel would.
+    -- It waited, and may have been given a slot when it was cancelled. The promise is still pending
+    -- where there was no memory to wait; waking it needs less memory than a cancel.
     local state, given = promise:state()
     if state == "pending" then
       core.wake(promise)
@@ -230,9 +230,9 @@ end
 --- Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
 --- whichever way `f` ends: with values, with an error, cancelled. An idle element is
 --- used first, then a new one is made, and when all `n` are in use the call waits:
---- strictly first come, first served. When making one fails, its user gets the error and the next
---- one who waits tries for himself.
---- Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
+--- strictly first come, first served. When making one fails, its user gets the error, and the next
+--- waiter tries again. Cancelling the promise withdraws it while it waits, and cancels `f` once
+--- that runs.
 ---@generic E, T
 ---@param p lwt.Pool<E>
 ---@param f async fun(element: E, ...): T?, ...?

@@ -299,10 +299,10 @@ end
 
 -- Nothing left -------------------------------------------------------------------------------
 
---- Raises an error that lists what is left, if anything is: open handles, timers, live tasks
---- other than the one that asks, rejections that nobody has looked at. Handles that were open
---- before the last `async`, `virtual` or `fuzz` spec began are not its fault, and do not count. A
---- plain function: call it at the end of a spec, or in `after_each`. (`lwt.debug(true)` tells where handles were made.)
+--- Raises an error that lists what is left, if anything is: open handles, timers, live tasks other than the one that
+--- asks, rejections that were not looked at. Handles that were open before the last `async`, `virtual` or `fuzz` spec
+--- began are not its fault, and do not count. A plain function: call it at the end of a spec, or in `after_each`.
+--- (`lwt.debug(true)` tells where handles were made.)
 --- ```lua
 --- test.assert_clean()
 --- local p = lwt.sleep(60)

@@ -91,7 +91,7 @@ enum {
   F_CLOSED = 256,   /* scope: cancelled, every await in it raises */
   F_OUTSIDE = 4096, /* scope: … by somebody else than itself */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
-  F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
+  F_LET_GO = 2048,  /* let go: what it waits for need not keep it alive */
   F_WATCHED = 512   /* in the list of rejections nobody has looked at */
 };
 
@@ -140,7 +140,7 @@ enum {
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
   TF_LISTED = 128,     /* in r_live */
   TF_FRESH = 256,      /* has not begun */
-  TF_ENDED = 512,      /* has run to its end, but nobody has been told */
+  TF_ENDED = 512,      /* has run to its end, but its promise is not resolved yet */
   TF_HELD = 1024,      /* waits, anchored; p.n is the turn in which it began to */
   TF_SHIELDED = 2048,  /* the await under way counts in shield */
   TF_CHILD = 4096,     /* of a scope */
@@ -274,7 +274,7 @@ struct lwt_context {
   timer *heap;
   uint32_t *position;  /* of a timer in the heap; or the next free number */
   uint32_t *naps;      /* of a slot's task that sleeps: its position in the heap */
-  uint32_t background; /* of the timers, how many keep nobody from a deadlock */
+  uint32_t background; /* of the timers, how many do not count against a deadlock */
   uint32_t ntimers, heap_size, timers_size, free_timer, timers_made;
   uint32_t seq;
   double virtual_now;
@@ -284,9 +284,8 @@ struct lwt_context {
   uint8_t engine_full; /* it has all that lwt_engine has in 1.4 */
 
   /* Cancelling (cancel.c). */
-  uint64_t epoch, calls,
-      walk_calls,  /* calls: of callbacks, ever; when the last walk was */
-      trace_calls; /* when r_trace was made */
+  uint64_t epoch, calls, walk_calls, /* calls of callbacks, ever; and at the last walk */
+      trace_calls;                   /* calls when r_trace was made */
   frame *frames;
   size_t nframes, frames_size;
 
@@ -366,7 +365,7 @@ API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
-/* letgo.c: what was cancelled in vain is kept only by who wants it. */
+/* letgo.c: what was cancelled in vain is kept alive only by those who use it. */
 API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
 API int lwt_let_go_push_waiter(lua_State *L, int idx);
 API void lwt_let_go_no_more(lua_State *L, int idx);

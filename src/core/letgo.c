@@ -16,14 +16,14 @@
 #define BATCH 8
 
 /* A shell's user values: U_STATE is {[the waiter] = true}, weak; U_DEP the waiter, while it
-** is kept. (As a key, for the collector clears values before it runs finalizers, and keys when
-** nobody can have the waiter again.) */
+** is kept. (The waiter is the key because the collector clears weak values before it runs
+** finalizers, and weak keys only when no finalizer can bring the waiter back.) */
 
 static const char
     shells_key; /* of the registry's table of shells: waiter -> shell, weak */
 
-/* Is the promise a mere consequence of others, which may go when nobody wants it? (Not what
-** is to clean up or to handle an error: those functions run in any case.) */
+/* Does the promise only follow from others, so that it may be collected when nobody uses
+** it? (Not one that cleans up or handles an error: those functions run in any case.) */
 static int is_consequence(const promise *p) {
   return p->state == S_PENDING &&
          (p->kind == K_BIND || p->kind == K_MAP || p->kind == K_FOLLOW ||

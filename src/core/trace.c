@@ -25,8 +25,8 @@ static int l_own_sources(lua_State *L) {
   return 0;
 }
 
-/* Pushes "file:line" of the first Lua function at or above `level` of co: of the user's, where
-** one of those called lwt's, for it is that line which tells something. */
+/* Pushes "file:line" of the first Lua function at or above `level` of co: the user's
+** function where it called one of lwt's, because its line says more. */
 void lwt_trace_where(lua_State *L, lua_State *co, int level) {
   lua_Debug ar, ours;
   const char *own;
@@ -55,7 +55,7 @@ static int tolstring(lua_State *L) {
   return 1;
 }
 
-/* As luaL_tolstring, for any value: a __tostring that fails is no reason to. */
+/* As luaL_tolstring, for any value; where a __tostring fails, it does not. */
 void lwt_trace_push_text(lua_State *L, int idx) {
   lua_pushvalue(L, idx);
   lua_pushcfunction(L, tolstring);
@@ -256,8 +256,8 @@ static int raised_again(lua_State *L, lwt_context *c) {
   return c->has_trace;
 }
 
-/* The error at `err` left a coroutine and is raised on as what is at `as`, the same or with a place
-** before it: its trace goes on where the coroutine was resumed. */
+/* The error at `err` left a coroutine and is raised again as the value at `as` (the same,
+** or with a position before it): its trace goes on where the coroutine was resumed. */
 void lwt_trace_resumed(lua_State *L, lwt_context *c, int err, int as) {
   luaL_checkstack(L, 8, NULL);
   lwt_trace_push_of_value(L, c, err);
@@ -282,8 +282,9 @@ static void push_resumed(lua_State *L, lwt_context *c) {
     lua_pushnil(L);
 }
 
-/* A sentinel is one value for all who fail with it, and what is remembered of it the trace of the
-** last. The promise at idx, rejected, is about to raise its error: it is the last. */
+/* A sentinel is one value for all failures with it, so that only the trace of the last
+** one is remembered. The rejected promise at idx is about to raise its error: that
+** becomes the last one. */
 void lwt_trace_last(lua_State *L, lwt_context *c, int idx, promise *p) {
   int err = lua_gettop(L) + 1;
   luaL_checkstack(L, 8, NULL);
@@ -445,7 +446,7 @@ Where an error was raised, and through which awaits it came, as text: the error,
 It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
 (`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
 task of `lwt.run`. With `lwt.debug(true)` also where the
-promise was made. Knows nothing: the error's text alone.
+promise was made. Where nothing is known it gives the error's text alone.
 
 ```lua
 local p = lwt.spawn(function() error("boom", 0) end)

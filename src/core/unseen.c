@@ -15,9 +15,9 @@ typedef struct watch {
   uint8_t armed;
 } watch;
 
-/* Tells what nobody would else be told: a `warn` of the program's own, where it has put one
-** in the place of Lua's, and else stderr. (Lua's own warnings are off as a rule, and nobody
-** can ask whether they are.) */
+/* Reports what would otherwise be lost: to the program's own `warn`, where it has
+** replaced Lua's, and else to stderr. (Lua's own warnings are off as a rule, and there is
+** no way to ask whether they are.) */
 static void tell(lua_State *L, const char *what, const char *text) {
   if (lua_checkstack(L, 4)) {
     int top = lua_gettop(L);
@@ -49,7 +49,7 @@ void lwt_unseen_tell_more(lua_State *L, lwt_context *c) {
   tell(L, "rejected promises were never looked at: ", text);
 }
 
-/* Has another second begun? Then what the one before has left out is told. */
+/* Has another second begun? Then it is reported how many the one before has left out. */
 static void look_at_clock(lua_State *L, lwt_context *c) {
   time_t now = time(NULL);
   if (now == c->told_at) return;

@@ -14,7 +14,7 @@ static double engine_now(void *data) {
   return g->inner->now(g->inner_data);
 }
 
-/* Threads of GLib's may have something for us at any time, and nobody can ask whether. */
+/* Threads of GLib's may have something for us at any time, and there is no way to ask. */
 static int engine_alive(void *data) {
   const lwt_glib *g = data;
   int alive = g->inner->alive(g->inner_data);
@@ -43,9 +43,9 @@ static const char *engine_busy(void *data) {
   return "from inside GLib's (in a callback)";
 }
 
-/* Turns GLib's loop, in `f`, in a protected call. A callback should keep its errors to itself.
-** One that goes through GLib leaves it believing that the callback still runs: its source is
-** lost, and GLib's depth counts it for ever. */
+/* Turns GLib's loop, in `f`, in a protected call. A callback should let no error out. One
+** that passes through GLib leaves it believing that the callback still runs: its source
+** is lost, and GLib's depth counts it for ever. */
 int lwt_glib_enter(lwt_glib *g, void (*f)(lua_State *L, void *data), void *data) {
   int depth = g_main_depth(), inside = g->inside, status;
   g->inside++;
@@ -119,7 +119,7 @@ static void engine_wait(void *data, double seconds) {
   }
   context = g_main_context_ref(g->context);
   if (seconds != 0 && g->inner->due(g->inner_data) == 0) {
-    /* What was begun has to be in libuv's epoll set before anybody waits for that. */
+    /* What was begun has to be in libuv's epoll set before it is polled. */
     g->inner->wait(g->inner_data, 0);
     seconds = g->lwt->due(g->lwt);
   }

@@ -151,7 +151,8 @@ static void take_ssl(fault *f, unsigned long e) {
     lwt_ssl_fault_set(f, "SSL_PROTOCOL", "%s", text != NULL ? text : "protocol error");
 }
 
-/* What has failed for want of memory is told as that, whatever came of it. */
+/* A failure for want of memory is reported as that, whatever other errors it has led
+** to. */
 static int lacks_memory(void) {
   unsigned long e;
   while ((e = ERR_get_error()) != 0)

@@ -196,7 +196,7 @@ int lwt_ssl_pull(lua_State *L, int conn, size_t want);
 /* The registry's key of the function in Lua that sees to what is not simple. */
 extern const char lwt_ssl_attend;
 void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w);
-/* Nobody waits any more: the state ends. */
+/* The state ends: drop the read that waits. */
 void lwt_ssl_forget_read(session *s);
 
 /* methods.c */

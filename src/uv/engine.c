@@ -64,7 +64,7 @@ static void on_timer(uv_timer_t *t) {
   if (ctx->guest == GUEST_TURNS) uv_stop(t->loop);
 }
 
-/* Rounded up: a deadline is never early. The loop's idea of now may be old. */
+/* Rounded up: a deadline is never early. The time that the loop has cached may be old. */
 static void start_timer(lwt_uv *ctx, double seconds) {
   double ms = ceil(seconds * 1e3);
   uv_update_time(ctx->loop);
@@ -93,7 +93,8 @@ static void engine_wait(void *data, double seconds) {
     seconds = 0;
   }
   if (seconds == 0) {
-    /* uv_run looks at nothing when nothing counts; what other threads have posted does not. */
+    /* uv_run does not poll when no handle counts, and what other threads have posted does
+    ** not count. */
     int posts = ctx->inbox != NULL;
     if (posts) uv_ref((uv_handle_t *)ctx->async);
     uv_run(ctx->loop, UV_RUN_NOWAIT);
@@ -119,7 +120,7 @@ static int engine_alive(void *data) {
 }
 
 static void on_wake(uv_async_t *a) {
-  (void)a; /* that uv_run returns is all it is for */
+  (void)a; /* its only purpose is that uv_run returns */
 }
 
 static void engine_wake(void *data) {
@@ -132,8 +133,8 @@ static int engine_fd(void *data) {
   return uv_backend_fd(ctx->loop);
 }
 
-/* libuv says 0 where its epoll set does not know yet what was begun. What it counts in is the
-** time when it last looked. */
+/* libuv says 0 where its epoll set lacks what was begun. It counts from the time when it
+** last read the clock. */
 static double engine_due(void *data) {
   lwt_uv *ctx = data;
   int ms;
@@ -168,7 +169,7 @@ static void api_lent_remove(const lwt_api *lwt, int ticket) {
   lwt_uv_lent_return(ticket);
 }
 
-/* lwt->loop. The table tells its state, the state its context. */
+/* lwt->loop. The table leads to its state, and the state to its context. */
 static void *api_loop(const lwt_api *lwt) {
   lwt_uv *ctx = lwt_uv_find_context(lwt->main);
   return ctx == NULL ? NULL : ctx->loop;
@@ -176,9 +177,9 @@ static void *api_loop(const lwt_api *lwt) {
 
 /* ---- On somebody else's loop --------------------------------------------- */
 
-/* The owner of an adopted loop may turn it himself (luv's uv.run, a host program). Then
-** our callbacks come, but nobody runs the tasks that they wake: before and after each
-** poll we take a step ourselves. */
+/* The owner of an adopted loop may turn it (luv's uv.run, a host program). Then our
+** callbacks are called, but the tasks that they wake would not run. So before and after
+** each poll we take a step of the scheduler. */
 
 typedef struct guest {
   uv_prepare_t prepare;

@@ -1,8 +1,9 @@
 -- Internal: lwt.glib.finish: GIO's asynchronous calls as promises.
 --
 -- GIO's pattern: NAME_async(…, cancellable, callback) begins, callback(source, result) says that it is
--- over, NAME_finish(result) gives the values or the error. The callback comes in any case, also
--- after a cancel; what it brings then nobody wants, but it is taken, for it may be an open file.
+-- over, NAME_finish(result) gives the values or the error. The callback is called in any case, also
+-- after a cancel. Its result is taken then as well, though it is not wanted, because it may be an
+-- open file.
 
 local args = require "lwt.internal.args"
 local core = require "lwt.core"

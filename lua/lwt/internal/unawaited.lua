@@ -1,7 +1,7 @@
 -- Internal: the error for a method that is called on a promise and belongs to the promise's value:
 -- `lio.open_connection(address):read_line()`. Only for the methods that there are of that kind, for the
--- fields of what a file or a program gives, and for the elements of a list: whoever looks whether a
--- promise has some other field finds that it has none.
+-- fields of what a file or a program gives, and for the elements of a list: any other field of a
+-- promise is nil as usual.
 
 local names = {}
 for _, list in ipairs {

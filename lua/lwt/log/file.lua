@@ -42,7 +42,8 @@ local function open(self)
   if old then pcall(await, old:close()) end
 end
 
--- Something that is not a record, and may fail: what it fails with is told once, until it has succeeded.
+-- Something that is not a record, and may fail: its failure is reported once, and again only after it
+-- has succeeded.
 local function attempt(self, f)
   local ok, err = pcall(f, self)
   if not ok and not self.told[f] then core.report(err) end

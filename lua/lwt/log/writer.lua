@@ -4,13 +4,13 @@
 -- in `queue` (1 to n) until the one task of the writer, `drain`, takes all there are and has the sink
 -- write them; then it takes what came meanwhile. `promise` is of those in the queue: all records that
 -- are written together have one. The task is there (`running`) exactly while there is something to
--- do. It has the storage of whoever made the logger, and nobody can cancel it.
+-- do. It has the storage of the code that made the logger, and it cannot be cancelled.
 --
 -- The sink: { write = function(self, queue, n) waits until it is written, or raises (n may be 0, after
 -- `wake`: there may be something else to do), stop = function(self), before the
 -- last of it is written, close = function(self), rest = function(self, queue, n)
--- writes without waiting, when the state ends; can_wait = nobody looks at what is
--- written before the loop turns }.
+-- writes without waiting, when the state ends; can_wait = what is written is not needed before the
+-- loop turns }.
 
 local lwt = require "lwt"
 local stored = require "lwt.internal.stored"
@@ -96,7 +96,7 @@ local function start(w)
   if not w.sink.can_wait or not pcall(begin_soon, w) then begin(w) end
 end
 
--- Has the sink write this too; a promise that belongs to all that are written with it.
+-- Has the sink write this too; gives a promise that is shared by all that are written with it.
 function M.add(w, text)
   local promise = w.promise
   if not promise then

@@ -11,7 +11,7 @@ local C = { public = {} }
 
 -- Run `f(p)` in a task with a new process, which is stopped on every way out. A wrong argument, of
 -- which the options are number `n`, is told at the line that called the function `name`, which calls
--- this straight; a task that does not begin at once tells it by its promise.
+-- this straight; where the task does not begin at once, its promise is rejected with it.
 function C.run(cmd, opts, n, name, f)
   local complaint, returned
   local running = spawn(function()

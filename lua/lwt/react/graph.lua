@@ -42,7 +42,7 @@ local weak = { __mode = "v" }
 local id = 0 -- the step that runs, or ran last
 local active = false -- a step runs
 local more = false -- there is something left of it, or another one to come
-local got_on = false -- something of it has been taken up
+local got_on = false -- one of its sends has been applied
 local first = nil -- the queue while it holds one node …
 local heap, heaped = {}, 0 -- … and else: the ranks in it, a binary heap,
 local buckets = {} -- and the nodes of each rank

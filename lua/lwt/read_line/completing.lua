@@ -1,5 +1,5 @@
 -- When completion is asked for, and what is done with the answer: the program's function may take its time;
--- whoever goes on typing does not wait, and its answer is dropped then.
+-- typing goes on meanwhile, and the answer is dropped when the line has changed.
 
 local lwt = require "lwt"
 local completion = require "lwt.read_line.completion"

@@ -1,6 +1,6 @@
 -- The line that is edited, without a terminal: its text, the cursor in it, mark, kills, undo, the place
--- in the history. Keys come in by `press`, or commands by `run`; what a command cannot do itself
--- (accept, ring, complete …) it asks for with `want`, and whoever drives the editor takes it from `take`.
+-- in the history. Keys come in by `press`, or commands by `run`; what a command cannot do itself (accept,
+-- ring, complete …) it asks for with `want`, and the code that drives the editor gets it from `take`.
 --
 -- What always holds: the text is UTF-8, the cursor and the mark are at borders of clusters, every change
 -- goes through `replace`, which writes down how to undo it. Offsets count the bytes before a place.
@@ -227,7 +227,7 @@ end
 
 -- ---- Keys and commands --------------------------------------------------------------------------
 
--- Asks whoever drives the editor for something: "accept", "bell", "complete" …
+-- Asks the code that drives the editor for something: "accept", "bell", "complete" …
 function Editor:_want(what, detail)
   self.wanted = self.wanted or {}
   self.wanted[#self.wanted + 1] = { what, detail }
@@ -314,7 +314,7 @@ function Editor:_bound(name)
   return found
 end
 
--- A key that no reader took.
+-- A key that was not taken by a reader.
 local function press_bound(ed, key)
   local name = keymap.name(key)
   if not name then return end
@@ -369,7 +369,7 @@ local signatures = {
   delete = { "offset", "offset" }, kill = { "offset", "offset" },
 }
 
--- What an argument stands for: an offset lies in the text, and in no character.
+-- The offset that an argument stands for: within the text, and at the border of a character.
 local function checked(ed, arg, name, expected, value)
   if expected == nil or value == nil and expected == "offset?" then return value end
   if expected == "text" then

@@ -3,7 +3,8 @@
 -- The file has an entry a line, "\n" and "\\" written as such. A line is added at its end, by one write,
 -- under a lock, after what others have added has been read: so nothing is lost when several sessions run,
 -- nor when one is killed in the middle. Only when there are twice as many lines as wanted is the file
--- written anew, as another file that takes its place; who waits for the lock of the old one sees that.
+-- written anew, as another file that takes its place; a session that waits for the lock of the old one
+-- notices that.
 --
 -- A file that cannot be used is no reason not to read a line: the entries are kept in memory then.
 
@@ -186,7 +187,7 @@ local function open_to_add(path)
   return await(fs.open(path, "a+", MODE))
 end
 
--- Somebody who keeps the lock for long does not keep us: one write at the end is whole without it.
+-- A lock that is held for long does not hold us up: one write at the end is whole without it.
 local function lock(f)
   local ok, err = pcall(await, lwt.with_timeout(PATIENCE, f:lock()))
   if not ok and not rawequal(err, lwt.Timeout) then error(err, 0) end
@@ -305,7 +306,7 @@ function History.entries(h)
   end
 end
 
--- Before a line is read: what others have added. What goes wrong is told once, and no more.
+-- Before a line is read: takes what others have added. What goes wrong is reported once.
 function M.begin(h)
   if not h.path then return end
   M.tolerate(h, in_turn(h, refresh))

@@ -78,7 +78,8 @@ local function bell(s)
   s.terminal:_write "\7"
 end
 
--- Runs what may be a promise of the program's while keys wait; an interrupt cancels it.
+-- Awaits what may be a promise of the program's, while keys are kept for later; an interrupt
+-- cancels it.
 local function follow(s, f, ...)
   local result = table.pack(pcall(f, ...))
   if not result[1] then error(result[2], 0) end
@@ -204,13 +205,14 @@ local heard = interrupt.heard
 local listening = 0 -- sessions that have Ctrl-C
 local before
 
--- Ctrl-C is the session's until the guard is closed. Where a loop of the program's never lets it hear of that,
--- the loop is broken, or the third one ends the process (unless the program sees to Ctrl-C itself).
+-- Ctrl-C is the session's until the guard is closed. Where Lua code of the program's runs on and on, so that
+-- the session does not learn of it, that code is interrupted, or the third Ctrl-C ends the process (unless the
+-- program handles Ctrl-C itself).
 local function own_interrupts(s)
   if not s.terminal.tty or not s.terminal.in_tty then return nil end
   if listening == 0 then before = lwt.interrupts(false) end
   listening = listening + 1
-  -- (One that has ended a loop of the program's, in a prompt, is not for the line.)
+  -- (A Ctrl-C that has interrupted code of the program's, in a prompt, is not meant for the line.)
   local handler = require("lwt.signal").on("INT", function()
     if not heard() then s:interrupt() end
   end)

@@ -108,7 +108,7 @@ local function log_keys(c, conn)
   for line in (lines or ""):gmatch("[^\n]+") do c.keylog(line) end
 end
 
--- Say why, if that is possible, before the error is told.
+-- Send the reason to the peer, if that is possible, before the promise is rejected.
 local function last_words(s)
   stream.pump_out(s)
   local p = s.sending

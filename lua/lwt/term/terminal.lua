@@ -68,7 +68,7 @@ end
 
 -- ---- Inside ---------------------------------------------------------------------------
 
--- Terminals of other programs (a socket, a pipe) have nobody who makes CR LF of LF.
+-- At terminals of other programs (a socket, a pipe) no driver makes CR LF of LF.
 local function newlines(t, bytes)
   if t.tty or not t.forced then return bytes end
   return (bytes:gsub("\r?\n", "\r\n"))
@@ -124,7 +124,7 @@ function methods:_refresh()
   self:_resized(true)
 end
 
--- SIGWINCH, or somebody has said so.
+-- SIGWINCH, or `set_size`.
 function methods:_resized(anyway)
   local columns, rows = self:size()
   local changed = columns ~= self.seen_columns or rows ~= self.seen_rows
@@ -408,8 +408,8 @@ function methods:keys()
   return function() return lwt.await(input:read()) end, nil, nil, guard
 end
 
---- Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
---- is rejected with `lwt.Closed`.
+--- Gives the terminal back as it was, and stops using it. The channels are not closed. What waits for a
+--- key is rejected with `lwt.Closed`.
 ---@param t lwt.Terminal
 ---```lua
 ---local lio = require "lwt.io"

@@ -116,8 +116,8 @@ end
 
 local function too_long() error("too long", 0) end
 
--- pcall(f, value) for where nobody can end it with Ctrl-C: what takes too many instructions ends by itself, at
--- each instruction from then on.
+-- pcall(f, value) for where it cannot be ended with Ctrl-C: what takes too many instructions is ended by an
+-- error, at each instruction from then on.
 local function bounded(f, value)
   local co = create(f)
   sethook(co, function()
@@ -128,7 +128,7 @@ local function bounded(f, value)
   return ok and status(co) == "dead", text
 end
 
--- What __tostring says, or nil: a failing one is no reason to fail. `breakable`: Ctrl-C can end it.
+-- What __tostring gives, or nil when it fails. `breakable`: Ctrl-C can end it.
 function M.own_text(value, breakable)
   local f = meta(value, "__tostring")
   if f == nil then return nil end
@@ -304,7 +304,7 @@ function build(state, value, depth, plainly)
   local text = not plainly and M.own_text(value, state.breakable)
   if text then return leaf(state, M.plain(text)) end
   if kind == "table" and name and name:find "^lwt%." and not plainly and state.limits ~= M.all then
-    return noted(state, name, address(value)) -- (What is inside is for nobody but lwt, or ":more".)
+    return noted(state, name, address(value)) -- (Its fields are shown by ":more" alone.)
   end
   if kind == "table" then return table_node(state, value, depth) end
   if kind == "function" then return leaf(state, M.plain(function_text(value)), "note") end

@@ -107,7 +107,7 @@ function Session:show(values)
   self.write(self:cut(printer.show_all(values, opts)) .. "\n")
 end
 
--- The text of an error. Its `__tostring` is the user's, who may end it with Ctrl-C.
+-- The text of an error. Its `__tostring` is the user's code, which Ctrl-C can end.
 local function text_of_error(s, err, promise)
   local text
   s:run(function() text = failure.text(err, promise, s.one_line, true) end)
@@ -154,7 +154,7 @@ end
 local has_uv, uv = pcall(require, "lwt.uv")
 local interrupt = has_uv and uv.interrupt
 
--- What Ctrl-C breaks into, see src/uv/process/break.c.
+-- What Ctrl-C interrupts, see src/uv/process/break.c.
 local guard = interrupt and interrupt.guard or function(f, ...) return f(...) end
 
 -- The signal that has raised Interrupted is still to be delivered, and not for the next line.

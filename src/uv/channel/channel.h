@@ -50,7 +50,8 @@ typedef enum op_kind {
 typedef struct channel channel;
 typedef struct view view;
 
-/* How far a format of string.unpack has been looked through: no byte twice. */
+/* How far a format of string.unpack has been looked through, so that no byte is looked at
+** twice. */
 typedef struct unpack_scan {
   size_t fmt, at;  /* in the format, and in the bytes */
   size_t searched; /* bytes without the '\0' that is looked for */
@@ -81,7 +82,7 @@ typedef struct op {
   unpack_scan scan;       /* OP_UNPACK */
   int64_t pos;            /* OP_SEEK */
   view *inner;            /* OP_ATOMIC */
-  struct op *owed;        /* in the channel's list of what is owed */
+  struct op *owed;        /* in the channel's list of ops still to be settled */
   struct lwt_uv_mem *mem; /* of `data`, or to read into: pinned while it waits */
 } op;
 
@@ -177,9 +178,9 @@ typedef struct channel_tap {
 typedef struct channel_state {
   lwt_uv *ctx;
   lwt_idle idle;                    /* one for all channels */
-  channel *idle_first, **idle_last; /* those that want a word */
+  channel *idle_first, **idle_last; /* those to be served by the idle hook */
   size_t idle_count;
-  channel *current;    /* whose turn in the idle hook has not ended well */
+  channel *current;    /* the one whose turn in the idle hook has raised */
   lwt_idle ports_idle; /* the same for the ports of io.make (port_lua.c) */
   struct port_lua *ports, **ports_last;
   size_t ports_count;
@@ -227,7 +228,7 @@ void lwt_uv_channel_attach(channel *ch, port *p, int sides);
 void lwt_uv_channel_idle_start(channel *ch);
 void lwt_uv_channel_idle_stop(channel *ch);
 void lwt_uv_channel_on_idle(lua_State *L, void *state);
-/* Forget the ops in the queues of a channel that nobody can ask any more. C only. */
+/* Forget the ops in the queues of a channel that Lua cannot reach any more. C only. */
 void lwt_uv_channel_drop_ops(channel *ch, view *v);
 /* What error objects of this channel show: "path", "/etc/passwd". */
 void lwt_uv_channel_name(channel *ch, const char *what_key, const char *what);
@@ -255,7 +256,7 @@ int lwt_uv_channel_attempt(lua_State *L, op *o);
 /* The attempt is over: 0 when the op is, too; it has been freed then. */
 int lwt_uv_channel_attempted(channel *ch, op *o);
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n);
-/* Pay what is owed: the channel is at the top. */
+/* Reject the promises whose settling has raised: the channel is at the top. */
 void lwt_uv_channel_pay(lua_State *L, channel *ch);
 op *lwt_uv_channel_turn(const channel *ch, int side);
 /* Push the first view of an anchored channel (returns 1), or nothing (0). */

@@ -324,7 +324,7 @@ void lwt_uv_channel_drop_ops(channel *ch, view *v) {
   op *o;
   for (int side = READING; side <= WRITING; side++)
     while ((o = v->q[side].first) != NULL) {
-      /* A temporary channel that still lives is older garbage's: it ends here too. */
+      /* A temporary channel that is left belongs to the garbage as well: it ends here. */
       if (o->kind == OP_ATOMIC && o->granted) {
         lwt_uv_channel_drop_ops(ch, o->inner);
         o->inner->ch = NULL;

@@ -76,7 +76,7 @@ static int l_tapped(lua_State *L) {
   return 1;
 }
 
-/* At the end of the state: there is nobody who could show it better. */
+/* At the end of the state: what was kept is written as it is. */
 void lwt_uv_tap_close(lwt_uv *ctx) {
   channel_tap *tap = &channel_state_of(ctx)->tap;
   size_t at = 0;

@@ -122,7 +122,7 @@ static void nobody(port *p, void *data, ssize_t status) {
   (void)status;
 }
 
-/* Give the port one more buffer, now or never. */
+/* Give the port one more buffer, without waiting. */
 static int say(channel *ch, const char *data, size_t n) {
   uv_buf_t b;
   ssize_t r;
@@ -162,7 +162,7 @@ void lwt_uv_channel_flush_now(channel *ch) {
   }
   if (write_now(ch, out->fly + out->fly_off, out->fly_len - out->fly_off))
     write_now(ch, out->buf + out->off, out->len - out->off);
-  if (ch->anchored) lwt_uv_channel_idle_start(ch); /* the rest, and to be let go */
+  if (ch->anchored) lwt_uv_channel_idle_start(ch); /* to write the rest, to unanchor */
 }
 
 /* ---- The operations --------------------------------------------------------- */

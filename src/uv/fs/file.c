@@ -90,7 +90,7 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   file *f = fq->f;
   if (f == NULL) return;
   if (fq->ordered) leave_queue(fq);
-  /* Bytes read at the position that nobody got are the next read's. */
+  /* Bytes read at the position that were not delivered are the next read's. */
   if (fq->ordered && !r->taken && fq->len > 0) {
     lwt_uv_file_keep_left(f, fq->buf, 0, fq->len, fq->cap);
     fq->buf = NULL;
@@ -345,7 +345,7 @@ static void reject_pending(lua_State *L, file *f) {
 }
 
 static void keep_on(lwt_uv_req *r) {
-  (void)r; /* nobody waits any more, but the descriptor is closed all the same */
+  (void)r; /* its promise was cancelled, but the descriptor is closed all the same */
 }
 
 /*---

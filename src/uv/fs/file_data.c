@@ -114,7 +114,7 @@ static const file_op op_read = {FILE_CLASS("read", push_read), run_read, 1};
 static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
   size_t len = 0;
   char *scratch;
-  if (ctx->lwt->cancel_due(ctx->lwt)) return 0; /* nobody would be told what was read */
+  if (ctx->lwt->cancel_due(ctx->lwt)) return 0; /* what was read would be lost */
   if (f->head != NULL || f->left_len > 0 || want > LWT_UV_SCRATCH) return 0;
   scratch = lwt_uv_scratch_borrow(ctx);
   if (scratch == NULL) return 0;

@@ -73,7 +73,7 @@ int lwt_uv_fs_wait_later(fs_req *q, int fd, int wait_for) {
 
 int lwt_uv_fs_is_ready(fs_req *q, int fd, int wait_for) {
   struct pollfd p = {fd, wait_for == FS_WAIT_READ ? POLLIN : POLLOUT, 0};
-  if (poll(&p, 1, 0) != 0) return 1; /* what is wrong with it, the call itself tells */
+  if (poll(&p, 1, 0) != 0) return 1; /* the call itself reports what is wrong */
   lwt_uv_fs_wait_later(q, fd, wait_for);
   return 0;
 }

@@ -1,7 +1,7 @@
 /* wait.c: file operations that wait for a fifo, a terminal or a socket, on the loop.
 **
-** A thread of the pool that waited would be missing to all other files. So what is not
-** ready is polled by the loop, and the request goes to the pool again when it is
+** A thread of the pool that waited could do nothing for other files meanwhile. So what is
+** not ready is polled by the loop, and the request goes to the pool again when it is
 ** (internal.h, fs_work). What is polled is a duplicate: libuv watches a descriptor once
 ** only, and the channel or stream that somebody made of the same one may be watching it.
 */

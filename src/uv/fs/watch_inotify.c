@@ -102,7 +102,7 @@ static place *add_place(watches *s, int wd) { /* NULL: no memory */
   return p;
 }
 
-/* Nobody wants it any more, or it has gone (`gone`: the system has forgotten it). */
+/* No watch uses it any more, or it has gone (`gone`: the system has forgotten it). */
 static void remove_place(watches *s, place *p, int gone) {
   place **b = bucket_of(s, p->wd);
   while (*b != p) b = &(*b)->next;
@@ -139,7 +139,7 @@ static int watch_place(watches *s, lwt_uv_watch *w, const char *path, const char
   int wd = inotify_add_watch(s->fd, path, EVENTS | flags);
   if (wd < 0) return -errno;
   place *p = add_place(s, wd);
-  if (p == NULL) { /* nobody knows it, so nobody would end it */
+  if (p == NULL) { /* no place has its number, so it is ended here */
     inotify_rm_watch(s->fd, wd);
     return UV_ENOMEM;
   }
@@ -280,7 +280,7 @@ static void place_is_gone(watches *s, place *p) {
   remove_place(s, p, 1);
 }
 
-/* Events were lost: nobody knows whose. Directories that appeared are looked for. */
+/* Events were lost, of any watch. Directories that appeared are looked for. */
 static void events_were_lost(watches *s) {
   for (lwt_uv_watch *w = s->all; w != NULL; w = w->next) {
     w->overflow = 1;
@@ -295,7 +295,7 @@ static void on_inotify(watches *s, const struct inotify_event *e) {
     return;
   }
   place *p = find(s, e->wd);
-  if (p == NULL) return; /* one that nobody wants any more */
+  if (p == NULL) return; /* one of a place that is not used any more */
   for (lwt_uv_watched *d = p->watched, *next; d != NULL; d = next) {
     next = d->next;
     keep_event(s, d, e);

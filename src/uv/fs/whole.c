@@ -1,8 +1,8 @@
 /* whole.c: whole files in one pool job each: read_file, write_file.
 **
 ** A job handed to the pool costs several times what opening, reading and closing a small
-** file does, so all of it is one job. Long ones look from time to time whether anybody
-** still wants the result. One that has to wait for a fifo is given up and comes again
+** file does, so all of it is one job. Long ones check from time to time whether the
+** request was cancelled. One that has to wait for a fifo is given up and comes again
 ** (internal.h, fs_work), so what it has open and has done by then is in the request.
 */
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "../bytes.h"
 #include "internal.h"
 
-/* Between two looks. */
+/* Bytes between two such checks. */
 #define STEP ((size_t)8 * 1024 * 1024)
 
 /* Memory for small files is kept: taken from malloc by a thread and given back by another,

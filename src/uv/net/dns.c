@@ -1,8 +1,8 @@
 /* dns.c: names and addresses: getaddrinfo, getnameinfo, getservbyname, and what the
 ** machine knows about itself.
 **
-** Each lookup has a thread of its own (lookup.c), so that a name server that does not answer
-** keeps nobody waiting: neither files, nor the end of the program. At most dns_limit of them
+** Each lookup has a thread of its own (lookup.c), so that a name server that does not
+** answer holds up neither files nor the end of the program. At most dns_limit of them
 ** run; what is more waits here, where it can be cancelled.
 */
 #include <netdb.h>

@@ -108,7 +108,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
   e.status = status;
   e.events = events;
   if (status ==
-      UV_EBADF) { /* an error is pending, libuv means: the next operation tells */
+      UV_EBADF) { /* libuv reports a pending error: the next operation tells which */
     e.status = 0;
     e.events = UV_READABLE | UV_WRITABLE;
   }

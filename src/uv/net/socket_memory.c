@@ -1,6 +1,6 @@
 /* socket_memory.c: sockets for modules in C (lwt.h): bytes between a socket and their memory,
-** without a Lua string in between, as far as that goes without waiting. Who has to wait, or
-** wants to know the error, calls the socket's methods.
+** without a Lua string in between, as far as that goes without waiting. A module that has
+** to wait, or wants to know the error, calls the socket's methods.
 */
 #include <string.h>
 

@@ -210,12 +210,12 @@ static void fail_readers(lua_State *L, void *data) {
 static port_cb take_port_read(lwt_uv_stream *s) {
   port_cb cb = s->rcb;
   s->rcb = NULL;
-  s->rbuf = NULL; /* what is read is no channel's from here on */
+  s->rbuf = NULL; /* what is read does not go to a channel from here on */
   s->h.ctx->waiting--;
   return cb;
 }
 
-/* What is held is for those who read. */
+/* Gives what is held to those who read. */
 static inline void give(lwt_uv_stream *s) {
   lwt_uv *ctx = s->h.ctx;
   if (s->direct.task != NULL) { /* to its task at once, where it may run */
@@ -224,7 +224,8 @@ static inline void give(lwt_uv_stream *s) {
     ctx->arrival = NULL;
   }
   if (s->held_n == 0 || s->h.box == NULL) return;
-  /* Who is not told now would wait for what comes next; what came is held for another read. */
+  /* A read that cannot be served now would wait for the next bytes: it is rejected, and
+  ** what has come is held for another read. */
   if (lwt_uv_stream_has_reader(s) && lwt_uv_enter_last(ctx, deliver, s) != 0 &&
       s->held_n > 0 && s->h.box != NULL)
     lwt_uv_enter(ctx, fail_readers, s);
@@ -283,7 +284,7 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
     take_port_read(s)(&s->p, s->rdata, nread);
     s->h.ctx->last = 0;
   }
-  /* libuv goes on reading by itself after a full buffer: only for somebody. */
+  /* libuv goes on reading by itself after a full buffer: not where there is no reader. */
   if ((s->more || s->held_n >= HIGH_WATER) && s->h.box != NULL && s->rcb == NULL &&
       !lwt_uv_stream_has_reader(s))
     lwt_uv_stream_stop_reading(s);

@@ -115,7 +115,8 @@ static void start_first(lwt_uv_stream *s) {
   }
 }
 
-/* Cancelled: what has not begun is withdrawn, what has goes on, unheard. */
+/* Cancelled: what has not begun is withdrawn; what has begun goes on, and its result is
+** dropped. */
 static void cancel_write(lwt_uv_req *r) {
   write_req *w = (write_req *)(void *)r;
   if (w->s == NULL) {

@@ -94,7 +94,7 @@ static void tell_end(lua_State *L, void *data) {
   lua_settop(L, top);
 }
 
-/* When there was no memory for that: Lua keeps this string for itself. */
+/* When there was no memory for that: Lua has this string already. */
 static void tell_failure(lua_State *L, void *data) {
   telling *t = data;
   const lwt_api *lwt = t->p->h.ctx->lwt;
@@ -145,7 +145,8 @@ static void on_pidfd(uv_poll_t *poll, int status, int events) {
   reap(p);
   if (!p->ended) return;
   uv_poll_stop(&p->uv.poll); /* what is told may turn the loop */
-  /* Not even "no memory" could be told: again at the next turn, or nobody ever is. */
+  /* Not even "no memory" could be told: try again at the next turn, or the promise would
+  ** stay pending. */
   if (!tell(p) && p->h.box != NULL) uv_poll_start(&p->uv.poll, UV_READABLE, on_pidfd);
 }
 
@@ -261,9 +262,9 @@ static void closing(lwt_uv_handle *h) {
 
 #ifdef LWT_UV_OWN_SPAWN
 
-/* Children whose state was closed before they ended: nobody asks for their status, but in a
-** process that lives on (a host's, or one whose worker threads end) they would stay as zombies.
-** They are looked at when children are started, in any state. */
+/* Children whose state was closed before they ended: their status is not wanted, but in a
+** process that lives on (a host's, or one whose worker threads end) they would stay as
+** zombies. They are looked at when children are started, in any state. */
 typedef struct orphan {
   struct orphan *next;
   int pidfd; /* ours now: what has been reaped by somebody else is not taken for another */

@@ -99,8 +99,8 @@ void lwt_uv_ring_tell_end(channel *c) {
     continue;
 }
 
-/* The one who brings `in_hand` to 0 sees that the channel is closed, or who closes it sees the
-** 0: both are in one order for all threads. */
+/* Either the thread that brings `in_hand` to 0 sees that the channel is closed, or the
+** one that closes it sees the 0: both are in one order for all threads. */
 void lwt_uv_ring_arrived(channel *c) {
   if (atomic_fetch_sub(&c->in_hand, 1) > 1 || !atomic_load(&c->closed)) return;
   uv_mutex_lock(&c->lock);

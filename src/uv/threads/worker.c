@@ -180,7 +180,7 @@ static int l_traceback(lua_State *L) {
   return 1;
 }
 
-/* Protected: raise what failed in the background of this state, and was told nobody. */
+/* Protected: raise what failed in the background of this state, and was not reported. */
 static int l_reported(lua_State *L) {
   lwt_uv *ctx = lwt_uv_transport_of(L)->ctx;
   if (ctx != NULL) ctx->lwt->raise_reported(ctx->lwt, L);
