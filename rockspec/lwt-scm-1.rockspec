@@ -43,6 +43,7 @@ build = {
         "src/core/mvar_direct.c",
         "src/core/nested.c",
         "src/core/owed.c",
+        "src/core/plain.c",
         "src/core/promise.c",
         "src/core/registry.c",
         "src/core/resolve.c",
