@@ -2,8 +2,9 @@
 -- whoever goes on typing does not wait, and its answer is dropped then.
 
 local lwt = require "lwt"
-local completion = require "lwt.read_line.completion"
-local keymap = require "lwt.read_line.keymap"
+local lazy = require "lwt.internal.lazy"
+local completion = lazy "lwt.read_line.completion"
+local keymap = lazy "lwt.read_line.keymap"
 
 local Completing = {}
 Completing.__index = Completing

@@ -304,11 +304,8 @@ function History.entries(h)
   end
 end
 
--- Before a line is read: what others have added. What goes wrong is told once, and no more.
-function M.begin(h)
-  if not h.path then return end
-  M.tolerate(h, in_turn(h, refresh))
-end
+-- Before a line is edited: a promise that what others have added is there, or nil where there is nothing to read.
+function M.begin(h) return h.path and in_turn(h, refresh) or nil end
 
 -- Awaits something of the history; a file that cannot be used is told once.
 function M.tolerate(h, promise)

@@ -6,21 +6,28 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local chunk = require "lwt.toplevel.chunk"
-local commands = require "lwt.toplevel.commands"
-local failure = require "lwt.toplevel.failure"
+local lazy = require "lwt.internal.lazy"
+local chunk = lazy "lwt.toplevel.chunk"
+local commands = lazy "lwt.toplevel.commands"
+local failure = lazy "lwt.toplevel.failure"
 local in_task = require "lwt.internal.run_in_task"
-local printer = require "lwt.toplevel.printer"
+local printer = lazy "lwt.toplevel.printer"
 local reader = require "lwt.toplevel.reader"
-local source = require "lwt.toplevel.source"
+local source = lazy "lwt.toplevel.source"
 
 local await = lwt.await
 
 local M = {}
 
 local Session = {}
-Session.__index = Session
 M.Session = Session
+
+-- The local variables are made when somebody asks for them.
+function Session.__index(s, name)
+  if name ~= "locals" then return Session[name] end
+  s.locals = chunk.locals()
+  return s.locals
+end
 
 local LAST = 9 -- _1 … _9
 local KEPT = 1000 -- lines for :history, where there is no file
@@ -33,7 +40,7 @@ function M.new(opts)
     env = opts.env, name = opts.name or "=stdin", write = opts.write, complain = opts.complain,
     size = opts.size, interactive = opts.interactive, colour = opts.colour,
     prefix = opts.prefix or "", args = opts.args or { n = 0 },
-    locals = chunk.locals(), reader = nil, foreground = nil, over = nil,
+    reader = nil, foreground = nil, over = nil,
     values = nil, set = {}, error = nil, nowait = {}, typed = {},
   }, Session)
   return s
@@ -492,7 +499,8 @@ function Session:loop()
   self.task = lwt.current()
   while not self.over and turn(self) do end
   if self.interactive and self.owns_tasks then cancel_tasks(self) end
-  local err = self.locals:close()
+  local locals = rawget(self, "locals")
+  local err = locals and locals:close()
   if err ~= nil then self:fail(err) end
   return self.over or { n = 0 }
 end
