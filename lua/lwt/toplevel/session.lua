@@ -163,6 +163,7 @@ local interrupt = has_uv and uv.interrupt
 
 -- What Ctrl-C breaks into, see src/uv/process/break.c.
 local guard = interrupt and interrupt.guard or function(f, ...) return f(...) end
+local protect = interrupt and interrupt.protect or xpcall
 
 -- The signal that has raised Interrupted is still to be delivered, and not for the next line.
 local function signal_seen(s)
@@ -213,7 +214,7 @@ local function ignore() end
 
 -- Calls the chunk; an error has its trace, and what was declared before it is kept.
 local function call(s, f, list)
-  local results = table.pack(xpcall(f, handler(s, f, list), table.unpack(s.args, 1, s.args.n)))
+  local results = table.pack(protect(f, handler(s, f, list), table.unpack(s.args, 1, s.args.n)))
   if results[1] then return table.pack(table.unpack(results, 2, results.n)) end
   core.guard(ignore) -- the trace is the error's, and no promise's
   core.raise(results[2])
