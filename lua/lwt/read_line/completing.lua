@@ -2,8 +2,9 @@
 -- typing goes on meanwhile, and the answer is dropped when the line has changed.
 
 local lwt = require "lwt"
-local completion = require "lwt.read_line.completion"
-local keymap = require "lwt.read_line.keymap"
+local lazy = require "lwt.internal.lazy"
+local completion = lazy "lwt.read_line.completion"
+local keymap = lazy "lwt.read_line.keymap"
 
 local Completing = {}
 Completing.__index = Completing

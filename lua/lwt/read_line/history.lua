@@ -306,11 +306,8 @@ function History.entries(h)
   end
 end
 
--- Before a line is read: takes what others have added. What goes wrong is reported once.
-function M.begin(h)
-  if not h.path then return end
-  M.tolerate(h, in_turn(h, refresh))
-end
+-- Before a line is edited: a promise that what others have added is there, or nil where there is nothing to read.
+function M.begin(h) return h.path and in_turn(h, refresh) or nil end
 
 -- Awaits something of the history; a file that cannot be used is told once.
 function M.tolerate(h, promise)

@@ -291,10 +291,21 @@ local function watch_prompt(s)
   end)
 end
 
+-- Reads what is new in the history, which may take its time: the prompt is there before. Ctrl-C ends it.
+local function read_history(s)
+  local p = history.begin(s.history)
+  if not p then return end
+  draw(s)
+  s.busy = p
+  local ok, err = pcall(history.tolerate, s.history, p)
+  s.busy = nil
+  if not ok and not s.over then error(err, 0) end
+end
+
 -- Where the last line said so, begins with the next entry of the history.
 local function begin_history(s)
   if not s.history or s.opts.mask then return end
-  history.begin(s.history)
+  read_history(s)
   local list = s.history.list
   local resume = list.resume
   list.resume = nil
@@ -330,6 +341,7 @@ local function interact(s)
     s.terminal.region:add(s.block)
   end
   s.begun = true
+  begin_history(s)
   edit(s)
 end
 
@@ -338,7 +350,6 @@ function Session:run()
   local t = self.terminal
   t.line_turn = t.line_turn or mutex.create()
   local _ <close> = await(t.line_turn:lock())
-  begin_history(self)
   if not self.over then interact(self) end
   if self.gone then output.give_up(t) end
   local how, text = self.over[1], self.over[2]

@@ -114,7 +114,11 @@ function M.name_of(value)
   return type(name) == "string" and escape_name(name) or nil
 end
 
-local function too_long() error("too long", 0) end
+local has_uv, uv = pcall(require, "lwt.uv")
+-- Raises in a hook, past message handlers, which might not end.
+local raise = has_uv and uv.interrupt.raise or error
+
+local function too_long() raise("too long", 0) end
 
 -- pcall(f, value) for where it cannot be ended with Ctrl-C: what takes too many instructions is ended by an
 -- error, at each instruction from then on.
