@@ -22,7 +22,7 @@ int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd);
 
 /* ---- Addresses (addr.c) -------------------------------------------------- */
 
-#define LWT_UV_ADDRESS_MAX 300
+#define LWT_UV_ADDRESS_MAX 336 /* a host and a service, with [ ] and : */
 typedef struct lwt_uv_address {
   int family; /* AF_INET, AF_INET6: `sa` is filled; AF_UNIX: `path`; AF_UNSPEC: a name */
   struct sockaddr_storage sa;
