@@ -251,10 +251,16 @@ static void enter(channel *ch, void (*f)(lua_State *L, void *data)) {
   int last = ch->ctx->last, status;
   ch->ctx->last = 0;
   status = last ? lwt_uv_enter_last(ch->ctx, f, ch) : lwt_uv_enter(ch->ctx, f, ch);
-  if (status == 0 || (ch->hurt == NULL && ch->owing == NULL)) return;
+  if (status == 0) return;
   if (ch->hurt != NULL) lwt_uv_channel_attempted(ch, ch->hurt);
   ch->hurt = NULL;
-  lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
+  lwt_uv_channel_enter(ch, lwt_uv_channel_ready);
+}
+
+/* Where that fails, what it was for is seen to before the loop next waits. */
+void lwt_uv_channel_enter(channel *ch, void (*f)(lua_State *L, void *data)) {
+  if (lwt_uv_enter(ch->ctx, f, ch) != 0 && ch->first != NULL)
+    lwt_uv_channel_idle_start(ch);
 }
 
 void lwt_uv_channel_untold(channel *ch, int status) {

@@ -226,6 +226,7 @@ void lwt_uv_channel_attach(channel *ch, port *p, int sides);
 /* Have the channel looked after when the loop has nothing else to do (it is anchored till
 ** then, or stopped by __gc). Allocates nothing. */
 void lwt_uv_channel_idle_start(channel *ch);
+void lwt_uv_channel_enter(channel *ch, void (*f)(lua_State *L, void *data));
 void lwt_uv_channel_idle_stop(channel *ch);
 void lwt_uv_channel_on_idle(lua_State *L, void *state);
 /* Forget the ops in the queues of a channel that Lua cannot reach any more. C only. */
@@ -287,6 +288,7 @@ void lwt_uv_channel_release(lua_State *L, view *inner);
 /* Close at once, rejecting all that waits with lwt.Closed. */
 void lwt_uv_channel_abort(lua_State *L, channel *ch);
 int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o);
+void lwt_uv_channel_close_is_over(lua_State *L, channel *ch);
 int lwt_uv_channel_try_shut(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_closing[];
 extern const luaL_Reg lwt_uv_channel_meta[];
