@@ -285,6 +285,7 @@ void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
   } else {
     ch->in.error = (int)status;
   }
+  if (status <= 0) lwt_uv_channel_give_input(ch);
   enter(ch, ready_to_read);
 }
 
