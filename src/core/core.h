@@ -209,8 +209,8 @@ typedef struct frame frame; /* cancel.c */
 struct lwt_context {
   lua_State *L; /* the main thread */
   lwt_api api;
-  const void *mt, *resolver_mt; /* identity of metatables */
-  const void *canceled;         /* identity of lwt.Canceled */
+  const void *mt, *resolver_mt, *scope_mt; /* identity of metatables */
+  const void *canceled;                    /* identity of lwt.Canceled */
 
   /* Resolution (resolve.c, tell.c). */
   int nest;      /* how many resolutions are under way, one in another */
