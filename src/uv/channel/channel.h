@@ -95,8 +95,10 @@ typedef struct op_queue {
 
 /* What Lua holds: the userdata. */
 struct view {
-  channel *ch; /* NULL: a temporary channel whose atomic is over */
-  op *lock;    /* the atomic it belongs to; NULL for the first view */
+  const void *magic; /* what it is: lwt_uv_channel_magic, which costs less to look at than
+                     ** a metatable */
+  channel *ch;       /* NULL: a temporary channel whose atomic is over */
+  op *lock;          /* the atomic it belongs to; NULL for the first view */
   op_queue q[2];
 };
 
@@ -221,6 +223,8 @@ typedef struct channel_state {
 #define GONE (-3) /* lwt_uv_channel_attempt: settled or cancelled meanwhile, and freed */
 
 /* ---- channel.c -------------------------------------------------------------- */
+
+#define lwt_uv_channel_magic ((const void *)lwt_uv_channel_meta)
 
 /* Push a new channel, closed until it is attached to a port, whose `owner` is at this
 ** stack index (0: none). `size`: of the buffers, 0 for the default. May raise (memory).
