@@ -38,6 +38,7 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   view *v = lwt_uv_new_userdata(ctx, L, LWT_UV_CHANNEL, sizeof *v, CHANNEL_UV);
   channel *ch;
   int ref;
+  v->magic = lwt_uv_channel_magic;
   lua_pushboolean(L, 0);
   ref = luaL_ref(L, LUA_REGISTRYINDEX);
   ch = calloc(1, sizeof *ch);
