@@ -90,7 +90,9 @@ static int l_step(lua_State *L) {
   return 0;
 }
 
-/* Tells the error by a warning: its text may be made by Lua code, that fails. */
+/* Reports the error by a warning. Its text may be made by Lua code, which may fail. (As in
+** src/uv/engine.c: the two modules share nothing but the table of lwt.h, and a dozen lines
+** are not worth an entry there.) */
 static int l_tell(lua_State *L) {
   luaL_tolstring(L, 1, NULL);
   lua_warning(L, "lwt: ", 1);

@@ -196,7 +196,8 @@ static int l_step(lua_State *L) {
   return 1;
 }
 
-/* Tells the error by a warning: its text may be made by Lua code, that fails. */
+/* Reports the error by a warning. Its text may be made by Lua code, which may fail. (As in
+** src/glib/source.c, see there.) */
 static int l_tell(lua_State *L) {
   luaL_tolstring(L, 1, NULL);
   lua_warning(L, "lwt: ", 1);
