@@ -108,14 +108,14 @@ function M.watch(path, opts)
   return s
 end
 
--- A lock that somebody else has: how long to wait before the next try, growing.
+-- Where another has the lock: how long to wait before the next try, growing.
 local FIRST_WAIT, LONGEST_WAIT = 0.001, 0.1
 
 --- Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
 --- or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 --- `unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
---- when somebody else has it. Cancelling gives up; a lock is never half acquired. It tries again
---- and again, at most every tenth of a second: there is no queue.
+--- when another has it. Cancelling gives up; a lock is never half acquired. It tries again and
+--- again, at most every tenth of a second: there is no queue.
 ---@param f lwt.File
 ---@param mode? string "exclusive" (default) or "shared"
 ---@param opts? table `{wait = boolean}`

@@ -1,8 +1,8 @@
 --- GLib and GTK in one thread with lwt: GIO, D-Bus, windows, and tasks.
 ---
 --- Two loops want to wait, and one of them can. `"glib_into_lwt"`: `lwt.run` turns, and serves GLib's main
---- context as well. `"lwt_into_glib"`: somebody's GLib loop turns (`Gtk.main()`, `app:run()`), and serves
---- lwt. Either way nothing polls, and what is always busy on one side does not keep the other waiting.
+--- context as well. `"lwt_into_glib"`: a GLib loop turns (`Gtk.main()`, `app:run()`), and serves lwt.
+--- Either way nothing polls, and what is always busy on one side does not keep the other waiting.
 ---
 --- ```lua
 --- local glib = require "lwt.glib"

@@ -98,7 +98,7 @@ static int push_first_and_detach(lua_State *L, int w, int list, int src) {
   return alone;
 }
 
-/* Cancels what is still pending in the list, and has nobody who waits for it. */
+/* Cancels what is still pending in the list, and has no waiters. */
 static void cancel_alone(lua_State *L, lwt_context *c, int list) {
   int i, n = (int)lua_rawlen(L, list), top = lua_gettop(L);
   for (i = 1; i <= n; i++) {

@@ -147,8 +147,8 @@ static int is_sentinel(lua_State *L, lwt_context *c, int idx) {
   return is;
 }
 
-/* Is the error at 1 a cancel that nobody will report? Tasks end by it all the time. What ends the
-** task that `run` waits for is told to whoever started the program. */
+/* Is the error at 1 a cancel that will not be reported? Tasks end by it all the time.
+** Only that of the task that `run` waits for is reported. */
 static int is_quiet(lua_State *L, lwt_context *c) {
   int quiet;
   if (lua_topointer(L, 1) != c->canceled) return 0;

@@ -275,7 +275,7 @@ end
 
 local default
 
--- The client's of those who give no options. Made once: it is the dear part of a connection.
+-- The context of clients without options. Made once: it is the most expensive part of a connection.
 function M.default()
   default = default or M.make({}, "client")
   return default

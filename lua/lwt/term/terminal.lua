@@ -176,7 +176,7 @@ function methods:size()
 end
 
 --- Says how large a terminal is that the system does not know: one at the other end of a connection.
---- Those who wait for a key are told, and `size_signal` changes.
+--- Waiting reads of keys get it as a key, and `size_signal` changes.
 ---@param t lwt.Terminal
 ---@param columns integer at least 1
 ---@param rows integer at least 1

@@ -296,7 +296,7 @@ static int begin_write(lwt_uv *ctx, lua_State *L, file_req *fq, int64_t offset) 
 Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
 position, all of it, and moves the position; a file opened with "a" always writes at its
 end. Its promise is rejected with the system's error (`ENOSPC` …): how much was written before is not
-told. A write that runs already cannot be cancelled: only nobody hears of it.
+told. A write that runs already cannot be cancelled: only its result is dropped.
 @param f lwt.File
 @param data string|lwt.Bytes
 @return lwt.Promise<integer> # of the number of bytes

@@ -35,7 +35,7 @@ typedef struct lwt_uv_watch {
 /* C only: something happened (`type` is one of these two). What is not told already is
 ** kept. */
 void lwt_uv_watch_keep(lwt_uv_watch *w, const char *type, const char *name);
-/* Tell who waits what is kept. May close the watch, and any other. */
+/* Tell the waiters what is kept. May close the watch, and any other. */
 void lwt_uv_watch_tell(lwt_uv_watch *w);
 
 /* Begin to listen, end it (C only, any number of times). */

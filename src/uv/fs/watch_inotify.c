@@ -1,12 +1,12 @@
 /* watch_inotify.c: where watches hear of what happens, on Linux.
 **
-** One inotify descriptor per state, on the loop while there is a watch. The system tells of
-** a directory (or file) once, whoever watches it: a `place` has its number there and the
-** watches that want to know (`watched`), each with its own name for it. A recursive watch
-** has a place for every directory below, the new ones as they appear.
+** One inotify descriptor per state, on the loop while there is a watch. The system tells
+** of a directory (or file) once, however many watch it: a `place` has its number there
+** and the watches that want to know (`watched`), each with its own name for it. A
+** recursive watch has a place for every directory below, the new ones as they appear.
 **
-** What is read is kept first, for all watches, and then told: whoever is told may close any
-** of them.
+** What is read is kept first, for all watches, and then told: a callback may close any of
+** them.
 */
 #ifdef __linux__
 

@@ -77,7 +77,7 @@ typedef struct lwt_uv_stream {
     uv_tty_t tty;
   } uv;
   /* Reading. What arrives is held here until it is taken, also while it is on its way to
-  ** those who wait: whatever runs meanwhile finds it in its place. */
+  ** waiting reads: whatever runs meanwhile finds it in its place. */
   char
       *held; /* held_n bytes from held_at on; of LWT_UV_SCRATCH bytes: a scratch buffer */
   size_t held_at, held_size;
