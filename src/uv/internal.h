@@ -336,7 +336,7 @@ struct lwt_uv_handle {
   uv_handle_t *uv;            /* inside the block; NULL before opened */
   int ref;              /* slot in the registry: false, or the userdata while anchored */
   int pending;          /* pending operations: anchored while not 0 */
-  unsigned users;       /* beside libuv: `stop`, a channel */
+  unsigned users;       /* of the block, beside libuv */
   unsigned char closed; /* the close callback has been */
 };
 
