@@ -11793,6 +11793,11 @@ local lwt_toplevel_module = {}
 ---@type table<string, fun(rest: string)>
 lwt_toplevel_module.commands = nil
 
+---How lines are edited: `mode = "vi"` for vi's keys, and `keys`, as `read_line` has them, for keys of your own. To be set
+---in the start-up file, or at any time; what is wrong is told at the next line.
+---@type {mode?: string, keys?: table<string, string|function|false>}
+lwt_toplevel_module.editor = nil
+
 ---Runs a prompt: on the terminal, or on the channels `input` and `output` (a socket, say), with plain lines
 ---there, or edited ones on `term`, a terminal object of `lwt.term`. `env` is the table of global variables
 ---(default `_G`; on channels, one whose `print` writes to `output`). `prompt = false` shows no prompts.
