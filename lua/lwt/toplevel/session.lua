@@ -490,7 +490,7 @@ local function turn(s)
     return not s.strict
   end
   if text == nil then
-    if s.interactive then s.write("\n") end
+    if s.interactive and s.plain then s.write("\n") end -- (the editor has ended its line)
     return not may_leave(s)
   end
   if s.asked and text:match "^%s*[yY]%s*$" then return false end
@@ -501,6 +501,8 @@ local function turn(s)
   end
   if not text:find "^%s*[:?]" then s.last_text = text end
   local went_well = s:take(text, not s.interactive and lines or 0)
+  -- What others have to tell of it comes before the next prompt.
+  if s.interactive and not s.over then await(lwt.pause()) end
   if not went_well then
     s.failed = true
     if s.strict then return false end
