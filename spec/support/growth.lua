@@ -184,12 +184,18 @@ end
 -- Raises when what was measured is too much. Some bytes a round would be a leak; what is seen to many at
 -- a time may be under way, and malloc keeps some for each thread.
 function M.check_heap(op, rounds)
-  local lua, whole, done = M.growth(op, rounds)
-  if lua > 96 * 1024 + done then error(("%d bytes more after %d rounds"):format(lua, done), 0) end
-  if whole and whole > 384 * 1024 + 4 * done then
-    error(("%d bytes more after %d rounds, of C's too"):format(whole, done), 0)
+  local said
+  for _ = 1, 3 do -- (a leak is there each time)
+    local lua, whole, done = M.growth(op, rounds)
+    if lua > 96 * 1024 + done then
+      said = ("%d bytes more after %d rounds"):format(lua, done)
+    elseif whole and whole > 384 * 1024 + 4 * done then
+      said = ("%d bytes more after %d rounds, of C's too"):format(whole, done)
+    else
+      return lua, whole, done
+    end
   end
-  return lua, whole, done
+  error(said, 0)
 end
 
 function M.check_cost(op, many)

@@ -60,10 +60,7 @@ return function(g)
     lwt.pick { x.p[name](x.p, id), lwt.fulfilled() }
   end)
 
-  each("lost in a pick, on a promise with n waiters: ", { "catch", "finalize", "try_bind" }, crowd, function(x, name)
-    lwt.pick { x.p[name](x.p, id, id), lwt.fulfilled() }
-  end)
-
+  -- (Not catch, finalize, try_bind: those functions run in any case, so they stay until the promise is resolved.)
   each("cancelled, on a promise with n waiters: ", { "protected", "wrap_in_cancelable" }, crowd, function(x, name)
     lwt[name](x.p):cancel()
   end)
