@@ -26,7 +26,7 @@ describe("the growth of what is public", function()
     assert.same({ { "lwt.fresh" }, {} }, { left, wrong })
     used[fresh] = {}
     assert.same({}, (growth.left(functions, used, reasons)))
-    local more = setmetatable({ ["lwt.fresh"] = "it is used", ["lwt.gone"] = "it is not there" }, nil)
+    local more = { ["lwt.fresh"] = "it is used", ["lwt.gone"] = "it is not there" }
     for name, reason in pairs(reasons) do more[name] = reason end
     left, wrong = growth.left(functions, used, more)
     assert.same({ {}, { "lwt.fresh", "lwt.gone" } }, { left, wrong })
@@ -54,6 +54,12 @@ describe("what looks at growth", function()
       kept[#kept + 1] = require "lwt.bytes".create(10000) -- (Lua knows of a handle only)
     end }
     fails("%d+ bytes more after 500 rounds", growth.check_heap, op, 500)
+  end))
+
+  it("sees descriptors that stay open", core.stepping(function()
+    local kept = {}
+    local op = { prepare = nothing, act = function() kept[#kept + 1] = assert(io.open "/dev/null") end }
+    fails("%d+ descriptors more after 50 rounds", growth.check_heap, op, 50)
   end))
 
   it("sees what costs more among many", core.stepping(function()

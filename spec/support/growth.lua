@@ -9,7 +9,7 @@
 -- timers, tasks …); `act(x)` is one use that leaves everything as it was. It runs on virtual time,
 -- outside of tasks; `g.system` is the same for what waits for the world: both functions run in tasks.
 -- Options: `most`, no more things than so many (open files are few); `slow`, where a round costs a
--- program, a thread or a handshake: a tenth of the rounds; `linear`, why its cost is that of all the things
+-- program or a handshake: a twentieth of the rounds; `linear`, why its cost is that of all the things
 -- (only the heap is looked at then); `after(x)`, which takes away what is not garbage when x is.
 
 local lwt = require "lwt"
@@ -137,18 +137,21 @@ end
 -- How many bytes Lua's heap and the whole have grown by in this many rounds.
 function M.growth(op, rounds)
   local x = op.prepare(10)
+  local often = op.slow and 50 or 500
   local function use(count)
     for i = 1, count do
       op.act(x)
-      if i % 500 == 0 then memory() end
+      if i % often == 0 then memory() end
     end
     return memory()
   end
-  if op.slow then rounds = rounds // 10 end
-  local lua, whole = use(math.min(rounds, 1000))
+  if op.slow then rounds = rounds // 20 end
+  local lua, whole = use(math.min(rounds, 2 * often))
+  local open = heap.descriptors()
   local lua_after, whole_after = use(rounds)
+  local descriptors = heap.descriptors()
   release(op, x)
-  return lua_after - lua, whole and whole_after - whole, rounds
+  return lua_after - lua, whole and whole_after - whole, rounds, open and descriptors - open or 0
 end
 
 -- Instructions of Lua's in one round with n live things, and processor time in seconds; of several runs
@@ -186,8 +189,10 @@ end
 function M.check_heap(op, rounds)
   local said
   for _ = 1, 3 do -- (a leak is there each time)
-    local lua, whole, done = M.growth(op, rounds)
-    if lua > 96 * 1024 + done then
+    local lua, whole, done, descriptors = M.growth(op, rounds)
+    if descriptors > 20 then
+      said = ("%d descriptors more after %d rounds"):format(descriptors, done)
+    elseif lua > 96 * 1024 + done then
       said = ("%d bytes more after %d rounds"):format(lua, done)
     elseif whole and whole > 384 * 1024 + 4 * done then
       said = ("%d bytes more after %d rounds, of C's too"):format(whole, done)
@@ -227,10 +232,11 @@ local function tell(op)
 end
 
 -- Declares the specs of a family: in the daily run with fewer rounds, among fewer things; with LWT_SPEC_FULL=1
--- with ten thousand.
+-- with ten thousand. (Under a sanitizer or valgrind time and instructions say nothing new.)
 function M.declare(it, name)
   local core = require "spec.support.core"
-  local rounds, many = core.count(100, 10000), core.count(2000, 10000)
+  local under = os.getenv "LWT_UNDER"
+  local rounds, many = core.count(under and 50 or 100, 10000), core.count(2000, 10000)
   local operations = M.family(name)
   if #operations == 0 then
     it(name .. " is there", function()
@@ -242,7 +248,7 @@ function M.declare(it, name)
       op.lua, op.whole, op.rounds = M.check_heap(op, rounds)
       if op.linear then tell(op) end
     end))
-    if not op.linear then
+    if not op.linear and not under then
       it(op.name .. " costs the same among many live things", core.stepping(function()
         op.few, op.more, op.ratio = M.check_cost(op, many)
         if op.rounds then tell(op) end

@@ -1,4 +1,5 @@
--- heap.used(): how many bytes of C's heap are in use, or nil where it does not tell (see heap.c).
+-- heap.used(): how many bytes of C's heap are in use; heap.descriptors(): how many descriptors; nil where that
+-- is not told (see heap.c).
 local build = require "spec.support.build"
 local dir = build.temp_dir()
 local M = build.module(dir, "spec/support/heap.c", "heap")
