@@ -15,6 +15,7 @@ return function(g)
   end
   local function operation(name, act, options)
     options = options or {}
+    options.most = 1000 -- (sections are there for good)
     options.after = function(x)
       log.set_default(x.was)
       log.reset_rules()
@@ -42,24 +43,21 @@ return function(g)
     log.section "growth1"
     g.turns(3)
   end)
-  operation("is, level, set_level, reset_level", function(x)
-    for _, s in ipairs { log, x.s } do
-      if s == log then
-        log.is "info"
-        log.set_level(log.level())
-        log.reset_level()
-      else
-        s:is "info"
-        s:set_level(s:level())
-        s:reset_level()
-      end
-    end
-  end, { most = 1000 }) -- (a level of the main section is told to all others)
+  operation("is, level, set_level, reset_level of a section", function(x)
+    x.s:is "info"
+    x.s:set_level(x.s:level())
+    x.s:reset_level()
+  end)
+  operation("is, level, set_level, reset_level", function()
+    log.is "info"
+    log.set_level(log.level())
+    log.reset_level()
+  end, { linear = "every section is told", slow = true })
   operation("load_rules, add_rule, reset_rules", function()
     log.load_rules "growth.* -> debug; warning"
     log.add_rule("growth1", "info")
     log.reset_rules()
-  end, { linear = "a rule is for every section" })
+  end, { linear = "a rule is for every section", slow = true })
   operation("make, is, is_closed, close; default, set_default, buffered", function()
     local l = log.make { output = id }
     local b = log.buffered(l, 10)
