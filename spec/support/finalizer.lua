@@ -14,6 +14,7 @@
 --             pcall gave. Asserts what has to be true
 --   teardown  optional: f(s), closes what is open
 --   fresh     true: each time in a new Lua state
+--   loses     true: without memory a datagram is lost (for refused_operations.lua)
 -- Each is run in a task, inside lwt.run. `s.task` is the operation's.
 local armed = finalizer -- luacheck: ignore
 

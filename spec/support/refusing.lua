@@ -96,7 +96,7 @@ function M.run(script, options, stride, setting, uv)
     program, why = build("oom", "oom", "oom", { "core" }, "", "")
   end
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, setting, ("%s %s %d"):format(options, script, stride), 900)
+  look(program, setting or "OOM_PATIENCE=10", ("%s %s %d"):format(options, script, stride), 900)
 end
 
 -- Runs the script with every stride-th call of libuv and the system refused.
@@ -105,7 +105,8 @@ function M.run_calls(script, options, stride)
   if os.getenv "LWT_UNDER" then stride = 1 end -- faster without a sanitizer
   local program, why = build_calls()
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, nil, ("%s %s %d"):format(options, script, stride), 900)
+  -- Some wait for ever for what was refused to somebody else.
+  look(program, "OOM_PATIENCE=10", ("%s %s %d"):format(options, script, stride), 900)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
