@@ -35,6 +35,7 @@ end
 -- one was told, and for a datagram for which there was no memory.
 local function limited(op)
   local text = M.limited(function() attempt(op) end)
+  if not refusals(false) and text ~= "done" then error(text, 0) end -- luacheck: ignore
   if text ~= "hangs" then return text end
   for _ = 1, 3 do
     collectgarbage()
