@@ -34,7 +34,7 @@ end
 -- As M.limited; but one end of an operation may wait for ever for what the other was refused, if that
 -- one was told, and for a datagram for which there was no memory.
 local function limited(op)
-  local text = M.limited(function() attempt(op) end)
+  local text = M.limited(function() attempt(op) end, 5)
   if not refusals(false) and text ~= "done" then error(text, 0) end -- luacheck: ignore
   if text ~= "hangs" then return text end
   for _ = 1, 3 do

@@ -35,7 +35,8 @@ local function build(name, source_name, objects_name, folders, options, librarie
         source:match "^src/(.*)%.c$":gsub("^core/", ""):gsub("/", "_"))
       objects[#objects + 1] = object
       commands[#commands + 1] = ("{ test %s -nt %s && test -z \"$(find src -name '*.h' -newer %s)\" "
-        .. "|| { %s -Dmalloc=oom_malloc -Dcalloc=oom_calloc -Drealloc=oom_realloc -Dstrdup=oom_strdup -c %s -o %s.$$ "
+        .. "|| { %s -Dmalloc=oom_malloc -Dcalloc=oom_calloc -Drealloc=oom_realloc -Dstrdup=oom_strdup "
+        .. "-c %s -o %s.$$ "
         .. "&& mv %s.$$ %s; }; }"):format(
         object, source, object, compiler, source, object, object, object)
     end
@@ -83,6 +84,14 @@ local function leave_out()
   if os.getenv "LWT_UNDER" ~= "coverage" then skip.under "a program with a sanitizer of its own" end
 end
 
+-- Goes on only where there is time.
+function M.long()
+  leave_out()
+  if not os.getenv "LWT_SPEC_FULL" and os.getenv "LWT_UNDER" ~= "coverage" then
+    skip.here "for a run with LWT_SPEC_FULL=1, or make coverage"
+  end
+end
+
 -- Runs the script with every stride-th request refused; raises what it finds.
 function M.run(script, options, stride, setting, uv)
   leave_out()
@@ -96,7 +105,7 @@ function M.run(script, options, stride, setting, uv)
     program, why = build("oom", "oom", "oom", { "core" }, "", "")
   end
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, setting or "OOM_PATIENCE=10", ("%s %s %d"):format(options, script, stride), 900)
+  look(program, setting, ("%s %s %d"):format(options, script, stride), 900)
 end
 
 -- Runs the script with every stride-th call of libuv and the system refused.
@@ -105,8 +114,7 @@ function M.run_calls(script, options, stride)
   if os.getenv "LWT_UNDER" then stride = 1 end -- faster without a sanitizer
   local program, why = build_calls()
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  -- Some wait for ever for what was refused to somebody else.
-  look(program, "OOM_PATIENCE=10", ("%s %s %d"):format(options, script, stride), 900)
+  look(program, nil, ("%s %s %d"):format(options, script, stride), 900)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
