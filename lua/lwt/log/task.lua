@@ -1,0 +1,65 @@
+-- Internal: the one task of a logger, which writes what waits, and what becomes of that without memory.
+--
+-- A logger that uses it has functions of itself: work(l), the task, which returns when nothing waits any
+-- more, and raises for want of memory only; waits(l), whether something does; settle(l), which tells all
+-- who are left that there was no memory (nobody is, where `work` has returned), and may be called again
+-- where it raises.
+--
+-- The task is there (`running`) exactly while there is something to do. It has the storage of whoever made
+-- the logger, and nobody can cancel it. Who waits stays where `settle` finds him until he has been
+-- told; and `settle` is called however the task ends: by `over`, if need be in a later turn of the loop
+-- (core.owing), or before the next record. Each start has its `ending`, whose third place says how often that is owed.
+
+local lwt = require "lwt"
+local core = require "lwt.core"
+local stored = require "lwt.internal.stored"
+local unwritten = require "lwt.log.unwritten"
+
+local is_pending, busy = lwt.is_pending, unwritten.busy
+
+local M = {}
+
+-- What Lua says.
+M.NO_MEMORY = "not enough memory"
+
+local NONE = { false, false, 0 }
+
+-- The task has ended. (`running` until everybody has been told: so that none can begin meanwhile.)
+local over = core.owing(function(ending)
+  local l = ending.logger
+  if l.ending ~= ending then return end
+  l:settle()
+  unwritten.wake(l)
+  busy[l], l.running, l.ending = nil, false, NONE
+  if l:waits() then M.start(l) end -- those who were told have logged
+end)
+
+local mt = { __close = over }
+
+-- Starts the task, unless it runs. Without memory for that it is over at once.
+function M.start(l)
+  if l.running then return end
+  busy[l] = true
+  local ending = setmetatable({ false, false, 0, logger = l, begun = false }, mt)
+  l.running, l.ending = true, ending
+  local ok, p = pcall(l.start, ending)
+  local ended = ok and not is_pending(p) or not (ok or ending.begun)
+  if ended and l.ending == ending and ending[3] == 0 then over(ending) end -- else it will be called
+end
+
+-- Called before a record is taken, where l.ending[3] is not 0: the task has died, and not all have been told.
+function M.make_up(l) over(l.ending) end
+
+-- Makes a logger that has these functions ready to be started.
+function M.prepare(l)
+  l.running, l.told, l.given_up, l.ended, l.end_it = false, false, false, false, false
+  l.ending = NONE
+  l.start = stored.task(function(ending)
+    local _ <close> = ending
+    ending.begun = true
+    l:work()
+  end)
+  return l
+end
+
+return M
