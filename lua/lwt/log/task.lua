@@ -30,17 +30,19 @@ local over = core.owing(function(ending)
   if l.ending ~= ending then return end
   l:settle()
   unwritten.wake(l)
-  busy[l], l.running, l.ending = nil, false, NONE
+  busy[l], l.running = nil, false
   if l:waits() then M.start(l) end -- those who were told have logged
+  if l.ending == ending then l.ending = NONE end
 end)
 
 local mt = { __close = over }
 
--- Starts the task, unless it runs. Without memory for that it is over at once.
+-- Starts the task, unless it runs. Where it raises, for want of memory, it has done nothing; where the
+-- task has none to begin, it is over at once.
 function M.start(l)
   if l.running then return end
-  busy[l] = true
   local ending = setmetatable({ false, false, 0, logger = l, begun = false }, mt)
+  busy[l] = true
   l.running, l.ending = true, ending
   local ok, p = pcall(l.start, ending)
   local ended = ok and not is_pending(p) or not (ok or ending.begun)
