@@ -27,7 +27,7 @@ local FIRST <const> = 4
 local Bound = {}
 Bound.__index = Bound
 
--- The first who waits to push goes; the next one is first.
+-- The first push that waits leaves; the next one is first.
 local function advance(bound)
   local behind = bound.behind
   if behind and behind.n > 0 then
@@ -38,7 +38,7 @@ local function advance(bound)
   return bound.pusher
 end
 
--- The promise of the first who waits to push; nil: nobody does.
+-- The promise of the first push that waits; nil: there is none.
 local function blocked(bound)
   local p = bound.pusher
   while p do
@@ -54,7 +54,7 @@ function Bound.is_blocked(bound)
   return bound.late and waiters.any(bound.late)
 end
 
--- Where nothing may be buffered, the element of the first who waits to push.
+-- Where nothing may be buffered, the element of the first push that waits.
 function Bound.offered(bound)
   return blocked(bound) and bound.value
 end
@@ -65,7 +65,7 @@ function Bound.take(bound)
   if bound.pusher == p then advance(bound) end
 end
 
--- Show what waits to be pushed to somebody who only looks.
+-- Show what waits to be pushed to readers that only look.
 function Bound.show(bound, req)
   if not blocked(bound) then return end
   local _
@@ -139,7 +139,7 @@ Bound.admit = admit
 local function pull_bounded(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
-  if v ~= nil then -- then nobody is in line to take it
+  if v ~= nil then -- then no reader is in line to take it
     s.i = i + 1
     c[i] = nil
     local bound = s.log.bound

@@ -1,5 +1,5 @@
--- What a source produces goes to those in line, or into the log; and sources are asked for
--- as long as somebody waits.
+-- What a source produces goes to those in line, or into the log; and sources are asked for more as
+-- long as readers wait.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -84,8 +84,8 @@ local function deliver(log, v, many)
   if log.shared or not hand_over(log, s, v) then return (many or spread)(log, v) end
 end
 
--- The source failed: everybody who waits is told, once. With nobody there the
--- error keeps its place among the elements. Other clones meet it there.
+-- The source failed: all waiting readers are told, once. Without readers the error keeps its place
+-- among the elements. Other clones meet it there.
 local function deliver_error(log, err)
   local alone = log.taker
   if alone and not log.shared then
@@ -117,7 +117,7 @@ local function deliver_error(log, err)
 end
 
 -- The end. `x` is the stream that pulled, or the log. Gives what a source is to give: nil,
--- unless somebody has read `x` meanwhile and left something in it.
+-- unless `x` was read meanwhile and something is left in it.
 local function ended(x)
   local log = x.log
   if log.ended then
@@ -167,7 +167,7 @@ local function settle(log, ok, v)
   end -- else it waits, or it ended
 end
 
--- Ask the source for as long as somebody waits and it answers at once.
+-- Ask the source for as long as readers wait and it answers at once.
 local function run(log)
   while not log.fetching and log.source and demand(log) do
     log.fetching, log.serving = true, true

@@ -20,7 +20,7 @@ local pcall = pcall
 --   mute     its promise is one of nothing
 --   put_back function(req): it was cancelled, or the source failed
 --
--- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it who may take
+-- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it that may take
 -- something: all before that one only look. `s.waits`: the stream is in its log's `waiting`.
 
 local demand, withdraw
@@ -90,7 +90,7 @@ local function prune(s)
   return req
 end
 
--- Is somebody in line to take an element?
+-- Is a reader in line to take an element?
 local function busy(s)
   if not prune(s) then return false end
   local req = s.taking
@@ -123,7 +123,7 @@ end
 local HOLD = {}
 C.HOLD = HOLD
 
--- From now on pushes must look who waits.
+-- From now on pushes must look for waiting readers.
 local function hold_pushes(log)
   local hold = log.hold
   if hold and not log.held then hold(nil, HOLD) end
@@ -200,7 +200,7 @@ local function get_in_line(s, req)
   link(s, req)
 end
 
--- Does anybody wait for an element of this log?
+-- Does a reader wait for an element of this log?
 function demand(log)
   local s = log.taker
   if s then
@@ -216,7 +216,7 @@ function demand(log)
   return false
 end
 
--- Take the streams out of `waiting` at which nobody waits any more.
+-- Take the streams out of `waiting` that have no readers any more.
 function C.forget_gone(log)
   local waiting, n = log.waiting, 0
   local all = #waiting
@@ -235,10 +235,10 @@ end
 -- A reader went away. When it was the last one, what its stream was reading from
 -- another stream is taken back: that one's next reader gets the element.
 --
--- Nobody notices that before somebody looks at the line of that other stream, or reads this
--- one again: so, where what is waited for is a request at a stream that is pushed to, it is
--- found out then, by `alive` and `fresh`. A log that has had to wait for anything else, or
--- whose readers may go without being cancelled, is `eager`: its readers tell when they are.
+-- That is not noticed before the line of that other stream is looked at, or this one is read again.
+-- So, where what is waited for is a request at a stream that is pushed to, it is found out then, by
+-- `alive` and `fresh`. A log that has had to wait for anything else, or whose readers may go
+-- without being cancelled, is `eager`: its readers tell when they are.
 function withdraw(log)
   if not log.withdrawable or demand(log) then return end
   local p = log.fetching
@@ -264,7 +264,8 @@ local function watch(log, p)
   p:on_cancel(f)
 end
 
--- From now on the log waits for what has to be told at once that it is not wanted any more.
+-- From now on the log waits for something that has to be cancelled at once when it is not wanted
+-- any more.
 local function set_eager(log)
   if log.eager then return end
   log.eager = true
