@@ -5,7 +5,7 @@ local refusing = require "spec.support.refusing"
 
 describe("the readers of streams, when memory runs out", function()
   local function try(options, stride)
-    refusing.run("spec/support/oom_streams.lua", options, stride)
+    refusing.run("spec/support/oom_readers.lua", options, stride)
   end
 
   it("at one request, get their element, the end or an error", function() try("", core.count(97, 1)) end)

@@ -89,9 +89,9 @@ enum {
   F_CLOSED = 256,   /* scope: cancelled, every await in it raises */
   F_OUTSIDE = 4096, /* scope: … from outside */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
-  F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
+  F_LET_GO = 2048,  /* let go: what it waits for need not keep it alive */
   F_SURE = 8192,    /* made by core.surely: without memory it is told later */
-  F_WATCHED = 512   /* in the list of rejections nobody has looked at */
+  F_WATCHED = 512   /* in the list of rejections that were not looked at */
 };
 
 typedef struct promise {
@@ -293,12 +293,13 @@ struct lwt_context {
   /* Registry keys. */
   int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace,
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
-      r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
-      r_traces, r_strings, r_raised, r_made, r_task_storage, r_canceled, r_timeout, r_eof,
-      r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
-      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_end, r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt,
-      r_mvar_pause, r_show, r_unview, r_stored, r_due, r_refused, r_owed, r_untold;
+      r_unseen, r_watches, r_watch_mt, r_task_main, r_task_main_after, r_handler, r_hook,
+      r_names, r_causes, r_traces, r_strings, r_raised, r_made, r_task_storage,
+      r_canceled, r_timeout, r_eof, r_closed, r_interrupted, r_error_mt, r_drive, r_turn,
+      r_handles, r_enter_hooks, r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit,
+      r_ends, r_report, r_run, r_run_end, r_run_function, r_check_unseen, r_weak_mt,
+      r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show, r_unview, r_stored, r_due,
+      r_refused, r_owed, r_untold;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
