@@ -17,10 +17,6 @@ local check = require "lwt.internal.args".outside "lwt.term"
 local key = require "lwt.term.key"
 local style = require "lwt.term.style"
 local terminal = require "lwt.term.terminal"
-local methods = require "lwt.term.screen"
-require "lwt.term.progress"
-require "lwt.term.table"
-require "lwt.term.ask"
 
 local M = {
   key = key.key, link = style.link, strip = style.strip, width = style.width,
@@ -117,14 +113,17 @@ function M.open(input, output, opts)
   return terminal.new(input, output, opts)
 end
 
-for name, f in pairs(methods) do
-  if name:sub(1, 1) ~= "_" then
-    M[name] = function(first, ...)
-      if terminal.is_terminal(first) then return f(first, ...) end
-      return f(M.stdout, first, ...)
-    end
+local function of_any_terminal(name)
+  if name:sub(1, 1) == "_" then return end
+  M[name] = function(first, ...)
+    local f = terminal.method(name)
+    if terminal.is_terminal(first) then return f(first, ...) end
+    return f(M.stdout, first, ...)
   end
 end
+
+for name in pairs(terminal.methods) do of_any_terminal(name) end
+for name in pairs(terminal.file_of) do of_any_terminal(name) end
 
 --- The terminal that the program was started on: standard input, standard output, and standard error
 --- for `eprint`.

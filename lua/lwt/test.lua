@@ -335,10 +335,10 @@ end
 
 -- Conformance --------------------------------------------------------------------------------
 
--- An iterator over the checks of a kit: name, function for `it`.
+-- An iterator over the checks of a kit: name, function for `it`. A check has as long as a spec.
 local function each_check(kit, make)
   local caller = getinfo(3, "Sl")
-  local how = { timeout = DEFAULT_TIMEOUT, source = caller.source, line = caller.currentline }
+  local how = { timeout = limit_of {}, source = caller.source, line = caller.currentline }
   local i = 0
   return function()
     i = i + 1

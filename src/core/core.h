@@ -575,6 +575,9 @@ API void lwt_inspect_open(lua_State *L, lwt_context *c);
 /* engine.c */
 API void lwt_engine_open(lua_State *L, lwt_context *c);
 
+/* plain.c */
+API void lwt_plain_open(lua_State *L, lwt_context *c);
+
 /* error.c */
 API int lwt_error_awaiting(lua_State *L, lwt_context *c);
 API void lwt_error_push(const lwt_api *api, lua_State *L, const char *code, int err,

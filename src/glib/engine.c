@@ -27,7 +27,8 @@ static void engine_wake(void *data) {
 }
 
 static int engine_fd(void *data) {
-  const lwt_glib *g = data;
+  lwt_glib *g = data;
+  g->asked = 1;
   return g->inner->fd(g->inner_data);
 }
 
@@ -138,11 +139,16 @@ static const lwt_engine glib_engine = {.name = "glib",
                                        .busy = engine_busy,
                                        .nests = 1};
 
+/* After a removal somebody else's engine may still stand around ours: it asks ours for the
+** descriptor then. Around that one ours would ask itself for ever. */
 int lwt_glib_engine_install(lwt_glib *g) {
   int full;
   void *data;
   const lwt_engine *e = g->lwt->engine_get(g->lwt, &data, &full);
-  if (e == NULL || !full || e->due == NULL || e->fd(data) < 0) return 0;
+  if (e == NULL || !full || e->due == NULL) return 0;
+  g->asked = 0;
+  if (e->fd(data) < 0) return 0;
+  if (g->asked) return 1;
   g->inner = e;
   g->inner_data = data;
   g->lwt->engine_use(g->lwt, &glib_engine, g);

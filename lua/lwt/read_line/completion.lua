@@ -3,7 +3,7 @@
 
 local clusters = require "lwt.read_line.clusters"
 local layout = require "lwt.read_line.layout"
-local text_width = require "lwt.text".width
+local text_width = require "lwt.term.core".text_width
 
 local sub, find = string.sub, string.find
 local max, min = math.max, math.min

@@ -305,10 +305,10 @@ local function unbound(ed, key)
 end
 
 -- What the keys so far are bound to: a command, a table (more keys follow), or nil.
-local function look_up(ed, name)
-  if ed.pending then return ed.pending[name] end
-  local map = ed.map
-  if ed.escaped then return map.keys["alt-" .. name] end
+function Editor:_bound(name)
+  if self.pending then return self.pending[name] end
+  local map = self.map
+  if self.escaped then return map.keys["alt-" .. name] end
   local found = map.keys[name]
   if found == nil and map.parent then found = map.parent.keys[name] end
   return found
@@ -318,7 +318,7 @@ end
 local function press_bound(ed, key)
   local name = keymap.name(key)
   if not name then return end
-  local found = look_up(ed, name)
+  local found = ed:_bound(name)
   local more = ed.pending or ed.escaped
   ed.pending, ed.escaped = nil, nil
   if type(found) == "table" then
@@ -343,7 +343,11 @@ function Editor:press(key)
   if type(key) == "string" then key = keymap.key(key) end
   if key.resize or key.focus ~= nil then return end
   if self.on_key and self.on_key(key, self) then return end
-  if self.recording then self.recording[#self.recording + 1] = key end
+  local recording = self.recording
+  if recording then
+    if not (self.pending or self.escaped) then self.sequence_start = #recording end
+    recording[#recording + 1] = key
+  end
   local reader = self.reader
   if reader then
     self.reader = nil

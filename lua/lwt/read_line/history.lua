@@ -10,6 +10,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local asks_to_end = require "lwt.internal.asks_to_end"
 local fs = require "lwt.fs"
 local List = require "lwt.read_line.list"
 local mutex = require "lwt.mutex"
@@ -189,7 +190,7 @@ end
 -- A lock that is held for long does not hold us up: one write at the end is whole without it.
 local function lock(f)
   local ok, err = pcall(await, lwt.with_timeout(PATIENCE, f:lock()))
-  if not ok and err ~= lwt.Timeout then error(err, 0) end
+  if not ok and not rawequal(err, lwt.Timeout) then error(err, 0) end
 end
 
 -- The file, open and locked, and its state. Not one that was replaced while we waited.
@@ -250,7 +251,7 @@ local function add(h, s)
   if not find(s, "%S") or h.list.ignore_space and find(s, "^%s") then return false end
   local ok, added = pcall(save, h, s)
   if ok then return added end
-  if added ~= lwt.Canceled and h.list:add(s) then h.unsaved[#h.unsaved + 1] = s end
+  if not rawequal(added, lwt.Canceled) and h.list:add(s) then h.unsaved[#h.unsaved + 1] = s end
   error(added, 0)
 end
 
@@ -305,17 +306,14 @@ function History.entries(h)
   end
 end
 
--- Before a line is read: takes what others have added. What goes wrong is reported once.
-function M.begin(h)
-  if not h.path then return end
-  M.tolerate(h, in_turn(h, refresh))
-end
+-- Before a line is edited: a promise that what others have added is there, or nil where there is nothing to read.
+function M.begin(h) return h.path and in_turn(h, refresh) or nil end
 
 -- Awaits something of the history; a file that cannot be used is told once.
 function M.tolerate(h, promise)
   local ok, err = pcall(await, promise)
   if ok then return end
-  if err == lwt.Canceled or err == lwt.Interrupted then error(err, 0) end
+  if asks_to_end(err) then error(err, 0) end
   if not h.told then
     h.told = true
     warn("lwt.read_line: the history cannot be kept: ", tostring(err))

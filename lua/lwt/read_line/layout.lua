@@ -8,7 +8,7 @@
 -- set, or nil. Rows are never changed once they are made: the same table is the same row.
 
 local clusters = require "lwt.read_line.clusters"
-local text_width = require "lwt.text".width
+local text_width = require "lwt.term.core".text_width
 
 local byte, sub, find = string.byte, string.sub, string.find
 local min = math.min

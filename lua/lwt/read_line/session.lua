@@ -4,6 +4,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local asks_to_end = require "lwt.internal.asks_to_end"
 local bindings = require "lwt.read_line.bindings"
 local completing = require "lwt.read_line.completing"
 local editor = require "lwt.read_line.editor"
@@ -95,7 +96,7 @@ local function accept(s)
   if s.validate then
     local ok, valid, message = pcall(follow, s, s.validate, text)
     if s.over then return end
-    if not ok and (valid == lwt.Canceled or valid == lwt.Interrupted) then error(valid, 0) end
+    if not ok and asks_to_end(valid) then error(valid, 0) end
     if not ok then valid, message = nil, tostring(valid) end
     if not valid then
       s.view.message = message and tostring(message) or "this cannot be accepted"
@@ -140,7 +141,7 @@ function Session:press(key)
   self.completing:moved_on()
   local ok, err = pcall(self.editor.press, self.editor, key)
   if not ok then
-    if err == lwt.Canceled or err == lwt.Interrupted then error(err, 0) end
+    if asks_to_end(err) then error(err, 0) end
     warn("lwt.read_line: a command failed: ", tostring(err))
     bell(self)
   end
@@ -290,10 +291,21 @@ local function watch_prompt(s)
   end)
 end
 
+-- Reads what is new in the history, which may take its time: the prompt is there before. Ctrl-C ends it.
+local function read_history(s)
+  local p = history.begin(s.history)
+  if not p then return end
+  draw(s)
+  s.busy = p
+  local ok, err = pcall(history.tolerate, s.history, p)
+  s.busy = nil
+  if not ok and not s.over then error(err, 0) end
+end
+
 -- Where the last line said so, begins with the next entry of the history.
 local function begin_history(s)
   if not s.history or s.opts.mask then return end
-  history.begin(s.history)
+  read_history(s)
   local list = s.history.list
   local resume = list.resume
   list.resume = nil
@@ -329,6 +341,7 @@ local function interact(s)
     s.terminal.region:add(s.block)
   end
   s.begun = true
+  begin_history(s)
   edit(s)
 end
 
@@ -337,7 +350,6 @@ function Session:run()
   local t = self.terminal
   t.line_turn = t.line_turn or mutex.create()
   local _ <close> = await(t.line_turn:lock())
-  begin_history(self)
   if not self.over then interact(self) end
   if self.gone then output.give_up(t) end
   local how, text = self.over[1], self.over[2]

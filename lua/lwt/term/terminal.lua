@@ -445,15 +445,36 @@ local function size_signal(t)
   return s
 end
 
+-- Methods that are in other files, which are read when one of theirs is asked for.
+local ELSEWHERE = {
+  screen = [[print printlc eprint eprintlc styled clear clear_line move save restore hide_cursor
+    show_cursor title bell set_clipboard draw draw_done]],
+  progress = "progress spinner", table = "table", ask = "confirm choose",
+}
+local file_of = {}
+for file, names in pairs(ELSEWHERE) do
+  for name in names:gmatch "%S+" do file_of[name] = file end
+end
+M.file_of = file_of
+
+-- The method with this name, or nil.
+local function method(name)
+  if not methods[name] and file_of[name] then require("lwt.term." .. file_of[name]) end
+  return methods[name]
+end
+M.method = method
+
 function Terminal.__index(t, name)
-  local make = rawget(t, "make")
-  if make and not methods[name] then
+  local found = methods[name] or method(name)
+  if found then return found end
+  if rawget(t, "make") then
+    local make = t.make
     t.make = nil
     begin(t, make())
     return t[name]
   end
   if name == "size_signal" then return size_signal(t) end
-  return methods[name]
+  return nil
 end
 
 M.Terminal = Terminal

@@ -7,6 +7,7 @@
 -- A node is a leaf, { text =, width = }, or { open =, close =, items = { { key =, node = } … }, width = }.
 
 local lwt = require "lwt"
+local asks_to_end = require "lwt.internal.asks_to_end"
 
 local floor, min = math.floor, math.min
 local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
@@ -113,7 +114,11 @@ function M.name_of(value)
   return type(name) == "string" and escape_name(name) or nil
 end
 
-local function too_long() error("too long", 0) end
+local has_uv, uv = pcall(require, "lwt.uv")
+-- Raises in a hook, past message handlers, which might not end.
+local raise = has_uv and uv.interrupt.raise or error
+
+local function too_long() raise("too long", 0) end
 
 -- pcall(f, value) for where it cannot be ended with Ctrl-C: what takes too many instructions is ended by an
 -- error, at each instruction from then on.
@@ -133,7 +138,7 @@ function M.own_text(value, breakable)
   if f == nil then return nil end
   local call = (breakable or type(f) ~= "function") and pcall or bounded
   local ok, text = call(f, value)
-  if not ok and (text == lwt.Canceled or text == lwt.Interrupted) then error(text, 0) end
+  if not ok and asks_to_end(text) then error(text, 0) end
   return ok and type(text) == "string" and text or nil
 end
 

@@ -67,7 +67,7 @@ static int do_temp(io_req *r) {
     else
       made = r->fd = open(r->made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, r->perm);
     if (made >= 0) return 0;
-    if (errno != EEXIST) {
+    if (errno != EEXIST && errno != EINTR) {
       int e = -errno;
       free(r->made);
       r->made = NULL;

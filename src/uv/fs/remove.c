@@ -35,7 +35,10 @@ static void note(removal *r, int status) {
 
 /* Never follows a symbolic link. */
 static int open_dir(int dir, const char *name) {
-  return openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int fd;
+  do fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
+  return fd;
 }
 
 static int add_name(level *v, const char *name) {

@@ -173,6 +173,12 @@ static char *join(const char *dir, const char *name, const char *end) {
   return s;
 }
 
+/* Gone meanwhile, no directory, a link, or not for us. */
+static int is_passed_over(int status) {
+  return status == UV_ENOENT || status == UV_ENOTDIR || status == UV_ELOOP ||
+         status == UV_EACCES;
+}
+
 static int watch_below(watches *s, lwt_uv_watch *w, const char *dir, int tell);
 
 /* The entry `name` of the directory `dir` ("", "a/") of the watch, if it is a directory. */
@@ -182,9 +188,7 @@ static int watch_entry(watches *s, lwt_uv_watch *w, const char *dir, const char 
        *path = below == NULL ? NULL : join(w->path, "/", below);
   int status = path == NULL ? UV_ENOMEM
                             : watch_place(s, w, path, below, IN_ONLYDIR | IN_DONT_FOLLOW);
-  /* Gone meanwhile, no directory, a link, or not for us. */
-  if (status == UV_ENOENT || status == UV_ENOTDIR || status == UV_ELOOP ||
-      status == UV_EACCES)
+  if (is_passed_over(status))
     status = 0;
   else if (status >= 0)
     status = watch_below(s, w, below, tell);
@@ -199,9 +203,9 @@ static int watch_below(watches *s, lwt_uv_watch *w, const char *dir, int tell) {
   char *path = join(w->path, "/", dir);
   DIR *d = path == NULL ? NULL : opendir(path);
   struct dirent *e;
-  int status = path == NULL ? UV_ENOMEM : 0;
+  int status = d != NULL ? 0 : path == NULL ? UV_ENOMEM : -errno;
   free(path);
-  if (d == NULL) return errno == EMFILE || errno == ENFILE ? -errno : status;
+  if (d == NULL) return is_passed_over(status) ? 0 : status;
   while (status >= 0 && (e = readdir(d)) != NULL) {
     if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
     if (tell) {
@@ -329,6 +333,21 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
 
 /* ---- Beginning and end ------------------------------------------------------------- */
 
+static void on_closed(uv_handle_t *h) {
+  watches *s = h->data;
+  s->ctx->unclosed--;
+  free(s->buckets);
+  free(s);
+}
+
+static void end_all(watches *s) {
+  lwt_uv *ctx = s->ctx;
+  ((fs_state *)ctx->family[LWT_UV_FFS])->watches = NULL;
+  ctx->unclosed++;
+  uv_close((uv_handle_t *)&s->poll, on_closed);
+  close(s->fd);
+}
+
 static int begin_all(lwt_uv *ctx) {
   watches *s = calloc(1, sizeof *s);
   if (s == NULL) return UV_ENOMEM;
@@ -344,24 +363,10 @@ static int begin_all(lwt_uv *ctx) {
     return status;
   }
   s->poll.data = s;
-  uv_poll_start(&s->poll, UV_READABLE, on_readable); /* cannot fail: see uv_poll_init */
   ((fs_state *)ctx->family[LWT_UV_FFS])->watches = s;
-  return 0;
-}
-
-static void on_closed(uv_handle_t *h) {
-  watches *s = h->data;
-  s->ctx->unclosed--;
-  free(s->buckets);
-  free(s);
-}
-
-static void end_all(watches *s) {
-  lwt_uv *ctx = s->ctx;
-  ((fs_state *)ctx->family[LWT_UV_FFS])->watches = NULL;
-  ctx->unclosed++;
-  uv_close((uv_handle_t *)&s->poll, on_closed);
-  close(s->fd);
+  status = uv_poll_start(&s->poll, UV_READABLE, on_readable);
+  if (status < 0) end_all(s);
+  return status;
 }
 
 int lwt_uv_watch_begin(lwt_uv_watch *w) {

@@ -306,6 +306,7 @@ int lwt_uv_listener_opened(lua_State *L, listener *l, int fd) {
     l->device = st.st_dev;
     l->inode = st.st_ino;
   }
+  if (status < 0) remove_path(l); /* what libuv does not know gets no `closing` */
   status = lwt_uv_handle_opened(L, &l->h, &l->poll, status);
   if (status == 0)
     l->fd = fd;

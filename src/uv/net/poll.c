@@ -33,27 +33,6 @@ static void forget(lua_State *L, poller *p) {
   lua_pop(L, 1);
 }
 
-/* Watch for what is waited for; close when that is nothing. The userdata is at `self`. */
-static int update(lua_State *L, poller *p, int self) {
-  int events =
-      (p->readers.n > 0 ? UV_READABLE : 0) | (p->writers.n > 0 ? UV_WRITABLE : 0);
-  int status = 0;
-  lwt_uv_waiters_anchor(L, &p->readers, &p->h, self);
-  lwt_uv_waiters_anchor(L, &p->writers, &p->h, self);
-  if (events == p->events) return 0;
-  p->events = events;
-  if (events != 0) {
-    /* A hang-up or an error makes both ready: libuv reports what was asked for. */
-    status = uv_poll_start(&p->poll, events, on_event);
-    if (status == 0) return 0;
-  }
-  forget(L, p);
-  lua_pushvalue(L, self);
-  lwt_uv_handle_close(L, p->h.box, status == 0);
-  lua_pop(L, 1);
-  return status;
-}
-
 static void wake_all(lua_State *L, poller *p, lwt_uv_waiters *w, int self, int status) {
   lwt_uv *ctx = p->h.ctx;
   int n = w->n; /* a wait that begins in a callback is for the next event */
@@ -71,6 +50,28 @@ static void wake_all(lua_State *L, poller *p, lwt_uv_waiters *w, int self, int s
       ctx->lwt->fulfill(ctx->lwt, L, self + 1, 0);
     lua_settop(L, self);
   }
+}
+
+/* Watch for what is waited for; close when that is nothing. The userdata is at `self`, and
+** nothing above it stays. */
+static void update(lua_State *L, poller *p, int self) {
+  int events =
+      (p->readers.n > 0 ? UV_READABLE : 0) | (p->writers.n > 0 ? UV_WRITABLE : 0);
+  lwt_uv_waiters_anchor(L, &p->readers, &p->h, self);
+  lwt_uv_waiters_anchor(L, &p->writers, &p->h, self);
+  if (events == p->events) return;
+  p->events = events;
+  if (events != 0) {
+    /* A hang-up or an error makes both ready: libuv reports what was asked for. */
+    int status = uv_poll_start(&p->poll, events, on_event);
+    if (status == 0) return;
+    wake_all(L, p, &p->readers, self, status);
+    wake_all(L, p, &p->writers, self, status);
+    if (p->h.box == NULL) return;
+  }
+  forget(L, p);
+  lua_settop(L, self);
+  lwt_uv_handle_close(L, p->h.box, events == 0);
 }
 
 typedef struct event {
@@ -187,7 +188,7 @@ static int wait_for(lua_State *L, int writing, const char *op) {
   lwt_uv *ctx = lwt_uv_context(L);
   lua_Integer fd = lwt_uv_check_integer(L, 1);
   poller *p;
-  int self, status = 0;
+  int self, status;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
   do {
     lua_settop(L, 1);
@@ -198,8 +199,9 @@ static int wait_for(lua_State *L, int writing, const char *op) {
                         cancel_wait);
     /* A finalizer that cancels the last waiter closes the poller. */
   } while (((lwt_uv_box *)lua_touserdata(L, self))->h == NULL);
-  status = update(L, p, self);
-  if (status < 0) return lwt_uv_reject(ctx, L, status, op, NULL, NULL);
+  lua_insert(L, self);
+  update(L, p, self + 1);
+  lua_settop(L, self);
   return 1;
 }
 

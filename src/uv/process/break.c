@@ -86,7 +86,7 @@ static void raise_in(lua_State *L, int state) {
   breaker.broke = 1;
   breaker.where = L;
   breaker.ctx->lwt->push_sentinel(breaker.ctx->lwt, L, "Interrupted");
-  lua_error(L);
+  lwt_uv_coroutines_raise(L);
 }
 
 static void hook(lua_State *L, lua_Debug *ar) {
@@ -230,6 +230,13 @@ static int passed(lua_State *L, int status, lua_KContext k) {
   return lua_gettop(L);
 }
 
+/* interrupt.raise(err): for a hook in Lua: raises what no message handler is called for. */
+static int l_raise(lua_State *L) {
+  lua_settop(L, 1);
+  lwt_uv_coroutines_raise(L);
+  return 0;
+}
+
 /* interrupt.guard(f, ...): f(...), which is what Ctrl-C is for. */
 static int l_guard(lua_State *L) {
   if (breaker.all != NULL) lwt_uv_coroutines_add(breaker.all, L);
@@ -243,11 +250,32 @@ static int l_spare(lua_State *L) {
   return lua_gettop(L);
 }
 
-static const luaL_Reg functions[] = {{"breaks", l_breaks}, {"heard", l_heard},
-                                     {"force", l_force},   {"guard", l_guard},
-                                     {"spare", l_spare},   {NULL, NULL}};
+static int protected(lua_State *L, int status, lua_KContext k) {
+  if (status != LUA_OK && status != LUA_YIELD) {
+    lua_pushboolean(L, 0);
+    lua_pushvalue(L, -2);
+    return 2;
+  }
+  return lua_gettop(L) - (int)k;
+}
+
+/* interrupt.protect(f, handler, ...): xpcall, whose handler is told of an interrupt as well. */
+static int l_protect(lua_State *L) {
+  int n = lua_gettop(L), status;
+  luaL_argexpected(L, lua_isfunction(L, 2), 2, "function");
+  lua_pushboolean(L, 1);
+  lua_pushvalue(L, 1);
+  lua_rotate(L, 3, 2);
+  status = lua_pcallk(L, n - 2, LUA_MULTRET, 2, 2, protected);
+  return protected(L, status, 2);
+}
+
+static const luaL_Reg functions[] = {
+    {"breaks", l_breaks}, {"heard", l_heard},     {"force", l_force}, {"guard", l_guard},
+    {"spare", l_spare},   {"protect", l_protect}, {"raise", l_raise}, {NULL, NULL}};
 
 void lwt_uv_break_open(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_coroutines_open(L);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }
