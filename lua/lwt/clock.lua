@@ -121,7 +121,7 @@ local arm
 
 local woken = { __close = function(w) w.clock.waking = nil end }
 
--- The first one is told, by `how(promise, ...)`, and leaves the heap then: telling may find no
+-- The first sleeper is woken, by `how(promise, ...)`, and leaves the heap then: waking may find no
 -- memory.
 local function tell(c, first, how, ...)
   local told = how(first.promise, ...)

@@ -135,7 +135,7 @@ enum {
   TF_RAISE = 2,        /* was interrupted: the await under way raises Canceled */
   TF_LEVEL = 4,        /* in a cancelled scope: every await raises */
   TF_FAILED = 8,       /* its function raised; the error is its only result */
-  TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
+  TF_INTERRUPTED = 16, /* its next Canceled is raised as lwt.Interrupted */
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
   TF_LISTED = 128,     /* in r_live */

@@ -37,7 +37,8 @@ static void tell(lua_State *L, const char *what, const char *text) {
   fflush(stderr);
 }
 
-/* How many rejections are told in a second. A loop with a bug makes them without end. */
+/* How many rejections are reported in a second. A loop with a bug makes them without
+** end. */
 #define TOLD_IN_A_SECOND 20
 
 void lwt_unseen_tell_more(lua_State *L, lwt_context *c) {

@@ -125,8 +125,8 @@ struct lwt_uv {
                         const char *path);
     /* threads: may other threads still have something for this state? */
     int (*awaits_threads)(lwt_uv *ctx);
-    /* process: tell of the children that have ended, in a state whose loop may not turn for
-    ** long. */
+    /* process: resolve the promises of children that have ended, in a state whose loop
+    ** may not turn for long. */
     void (*poll_children)(lwt_uv *ctx);
   } hook;
   struct lwt_uv_inbox *inbox; /* inbox.c; NULL: not asked for yet */

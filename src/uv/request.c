@@ -199,7 +199,7 @@ void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
     finish(r);
     return;
   }
-  r->next = ctx->owed; /* its promise still has it: it stays until that can be told */
+  r->next = ctx->owed; /* its promise still has it: it stays until that is settled */
   ctx->owed = r;
 }
 

@@ -1,4 +1,4 @@
--- Wrong arguments, told at the caller's line in Lua's own words.
+-- Wrong arguments, reported at the caller's line in Lua's own words.
 --
 -- Each check takes the number of the argument, the name of the public function, and the value. It is
 -- called straight from the public function (never as a tail call), or by one of its helpers `up` levels
@@ -73,9 +73,9 @@ local function new(files)
     fail(arg, name, ("%s expected, got %s"):format(expected, type_name(value)), up)
   end
 
-  -- Raises what a function of ours, called straight by pcall, has raised. A wrong argument is told as if
-  -- the public function had found it: argument `theirs` of the other one is `ours` here (the others have
-  -- the same numbers, as all have where these are nil).
+  -- Raises what a function of ours, called straight by pcall, has raised. A wrong argument is an error
+  -- of the public function: argument `theirs` of the other one is `ours` here (the others have the same
+  -- numbers, as all have where these are nil).
   function checks.pass_on(err, name, theirs, ours, up)
     if type(err) ~= "string" then error(err, 0) end
     local n, message = err:match "^bad argument #(%d+) to '[^']*' %((.*)%)$"

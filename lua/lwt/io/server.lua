@@ -272,8 +272,8 @@ end
 --- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 --- With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
---- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
---- `server:set_tls(tls)` changes the certificates for connections from then on.
+--- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is reported to `on_error`
+--- alone. `server:set_tls(tls)` changes the certificates for connections from then on.
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
 --- `shutdown([seconds])`, a promise: no client is accepted any more, the handlers at work have so

@@ -89,7 +89,7 @@ end
 
 -- ---- Whom to trust --------------------------------------------------------------------------
 
--- Where systems keep their certificates, besides where OpenSSL was told when it was built.
+-- Where systems keep their certificates, besides the places that OpenSSL was built with.
 local BUNDLES = {
   "/etc/ssl/certs/ca-certificates.crt",               -- Debian, Alpine
   "/etc/pki/tls/certs/ca-bundle.crt",                 -- RHEL, Fedora

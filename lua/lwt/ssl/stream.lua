@@ -9,7 +9,7 @@
 -- what a function has taken out of a line is its own.
 --
 -- Nearly every read and write over a socket of lwt.net needs none of this: src/ssl/methods.c does it,
--- unless it was told (`conn:slow_in`, `conn:slow_out`) that the lines here have to be looked at.
+-- unless `conn:slow_in` or `conn:slow_out` have said that the lines here have to be looked at.
 
 local lwt = require "lwt"
 local core = require "lwt.core"

@@ -269,7 +269,7 @@ static void keep_event(watches *s, lwt_uv_watched *d, const struct inotify_event
   if (!w->recursive || !(e->mask & IN_ISDIR) || e->len == 0) return;
   if (e->mask & (IN_MOVED_FROM | IN_DELETE)) forget_below(s, w, dir, e->name);
   if ((e->mask & APPEARED) && watch_entry(s, w, dir, e->name, 1) < 0)
-    w->overflow = 1; /* there are too many to watch: not all will be told */
+    w->overflow = 1; /* there are too many to watch: some will be missed */
 }
 
 /* The system has forgotten it: removed, or its file system is gone. */

@@ -228,7 +228,7 @@ static void on_clients(lua_State *L, void *data) {
 
 static void serve(listener *l, enter *in) {
   in(l->h.ctx, on_clients, l);
-  if (l->fresh >= 0 && l->acceptors.n > 0) starve(l); /* no memory, which was told */
+  if (l->fresh >= 0 && l->acceptors.n > 0) starve(l); /* no memory: reported */
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events) {

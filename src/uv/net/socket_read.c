@@ -23,8 +23,8 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
   uv_read_stop(&s->uv.stream);
 }
 
-/* Nothing follows what is held. (A write may have been told of a reset: then the system
-** says only that there is no more.) */
+/* Nothing follows what is held. (A write may have met the reset: then the system reports
+** only an end to the read.) */
 static ssize_t end_with(lwt_uv_stream *s, ssize_t status) {
   lwt_uv_stream_stop_reading(s);
   s->end = status == UV_EOF && s->broken != 0 ? s->broken : status;

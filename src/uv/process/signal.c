@@ -63,7 +63,7 @@ typedef struct listener {
   lwt_uv_handle h;
   uv_signal_t uv;
   lwt_uv_after later;
-  unsigned came; /* deliveries that are not told yet */
+  unsigned came; /* deliveries for which the function is still to be called */
   int number;
 } listener;
 

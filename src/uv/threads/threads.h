@@ -103,7 +103,7 @@ struct lwt_uv_message {
   unsigned char *data;
 };
 
-/* Tags of the format: pack.c tells it. */
+/* Tags of the format, which pack.c describes. */
 enum {
   LWT_UV_T_NIL,
   LWT_UV_T_FALSE,
