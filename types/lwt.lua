@@ -938,7 +938,7 @@ function lwt_Clock:set_rate(rate) end
 function lwt_Clock:rate() end
 
 ---Puts the clock forward by `dt` seconds at once (not multiplied by its rate), paused or not,
----and wakes whoever is then due, in order. They see the new time.
+---and wakes the sleepers that are then due, in order. They see the new time.
 ---```lua
 ---local c, log = clock.create { paused = true }, {}
 ---for _, s in ipairs { 3, 1, 2 } do
@@ -1670,7 +1670,7 @@ function lwt_File:readv(list) end
 ---Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
 ---position, all of it, and moves the position; a file opened with "a" always writes at its
 ---end. Its promise is rejected with the system's error (`ENOSPC` …): how much was written before is not
----told. A write that runs already cannot be cancelled: only nobody hears of it.
+---told. A write that runs already cannot be cancelled: only its result is dropped.
 ---```lua
 ---local f <close> = await(fs.open("f", "w"))
 ---print(await(f:write("hello")))   --> 5
@@ -1723,8 +1723,8 @@ function lwt_File:tell() end
 ---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
 ---or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 ---`unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
----when somebody else has it. Cancelling gives up; a lock is never half acquired. It tries again
----and again, at most every tenth of a second: there is no queue.
+---when another has it. Cancelling gives up; a lock is never half acquired. It tries again and
+---again, at most every tenth of a second: there is no queue.
 ---```lua
 ---local a <close> = await(fs.open("f", "w"))
 ---local b <close> = await(fs.open("f", "w"))
@@ -1916,10 +1916,11 @@ function lwt_LineHistory:entries() end
 ---@class lwt.Listener
 local lwt_Listener = {}
 
----Waits for a client. Several may wait; they are served in their order. Nobody is lost while
----there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
+---Waits for a client. Several may wait; they are served in their order. No client is lost
+---while there is no descriptor left for it (`EMFILE`): it stays in the system's queue, and
 ---accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
----Cancelling takes nobody. Its promise is rejected with `lwt.Closed` when the listener closes.
+---Cancelling takes no client. Its promise is rejected with `lwt.Closed` when the listener
+---closes.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---net.tcp_connect(listener:address())
@@ -1941,7 +1942,8 @@ function lwt_Listener:address() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the collection of what is not used any
+---more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -2081,8 +2083,8 @@ local lwt_Mutex = {}
 ---@return lwt.Promise<lwt.Guard>
 function lwt_Mutex:lock() end
 
----Unlocks the mutex: it goes to the oldest who waits for it, without being free in between, or
----is free. Unlocking a free mutex raises (Lwt says nothing).
+---Unlocks the mutex: it goes to the oldest waiter, without being free in between, or is free.
+---Unlocking a free mutex raises (Lwt says nothing).
 ---```lua
 ---local m = mutex.create()
 ---await(m:lock())
@@ -2111,7 +2113,7 @@ function lwt_Mutex:unlock() end
 ---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Mutex:with_lock(f, ...) end
 
----Whether somebody holds the mutex.
+---Whether the mutex is locked.
 ---```lua
 ---local m = mutex.create()
 ---await(m:lock())
@@ -2120,7 +2122,7 @@ function lwt_Mutex:with_lock(f, ...) end
 ---@return boolean
 function lwt_Mutex:is_locked() end
 
----Whether nobody waits for the mutex.
+---Whether no task waits for the mutex.
 ---```lua
 ---local m = mutex.create()
 ---await(m:lock())
@@ -2247,12 +2249,11 @@ lwt_Palette.default = nil
 ---@class lwt.Pool<E>
 local lwt_Pool = {}
 
----Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
----whichever way `f` ends: with values, with an error, cancelled. An idle element is
----used first, then a new one is made, and when all `n` are in use the call waits:
----strictly first come, first served. When making one fails, its user gets the error, and the next
----waiter tries again. Cancelling the promise withdraws it while it waits, and cancels `f` once
----that runs.
+---Runs `f(element)` as a task with an element that no other task uses meanwhile, and gives it back
+---whichever way `f` ends: with values, with an error, cancelled. An idle element is used first,
+---then a new one is made, and when all `n` are in use the call waits: strictly first come, first
+---served. When making one fails, its user gets the error, and the next waiter tries again.
+---Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
 ---```lua
 ---local p = pool.create(1, function() return "connection" end)
 ---print(await(p:use(function(c) return "used the " .. c end)))   --> used the connection
@@ -2265,9 +2266,8 @@ local lwt_Pool = {}
 ---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Pool:use(f, ...) end
 
----Disposes of the elements: of those that nobody uses now, one after another, of the others as
----soon as they are given back. The next `use` makes a new one.
----Cancelling the promise does not stop it.
+---Disposes of the elements: of those that are not in use, one after another, of the others as soon
+---as they are given back. The next `use` makes a new one. Cancelling the promise does not stop it.
 ---```lua
 ---local p = pool.create(1, function() return "thing" end, {
 ---  dispose = function(thing) print("disposed of", thing) end,   --> disposed of thing
@@ -3428,7 +3428,8 @@ function lwt_Socket:reset() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the collection of what is not used any
+---more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -4396,7 +4397,7 @@ function lwt_Terminal:is_tty() end
 function lwt_Terminal:size() end
 
 ---Says how large a terminal is that the system does not know: one at the other end of a connection.
----Those who wait for a key are told, and `size_signal` changes.
+---Waiting reads of keys get it as a key, and `size_signal` changes.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -4989,7 +4990,8 @@ function lwt_Udp:multicast_leave(group, host, source) end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the collection of what is not used any
+---more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -6021,11 +6023,11 @@ lwt_engine_module.set = function(engine) end
 ---@return lightuserdata
 lwt_engine_module.loop = function() end
 
----Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
----this state. It raises while any handle or request of lwt is open, and in the middle of an event of
----the loop that is left (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that
----loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
----run within that. Errors that nobody catches are then reported by `warn`.
+---Runs on a loop that other code owns (luv's for one) from now on. The loop must outlive this state. It
+---raises while any handle or request of lwt is open, and in the middle of an event of the loop that is left
+---(in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that loop, and its owner's
+---callbacks run within; and when its owner turns it (`uv.run()`), tasks run within that. Errors that nobody
+---catches are then reported by `warn`.
 ---@param loop lightuserdata
 lwt_engine_module.adopt = function(loop) end
 
@@ -6305,9 +6307,9 @@ lwt_fs_module.statfs = function(path) end
 lwt_fs_module.read_file = function(path) end
 
 ---Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
----if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for others
----who look: write another file and `rename` it for that. Cancelled in the middle, a part may
----be written.
+---if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for other
+---readers: write another file and `rename` it for that. Cancelled in the middle, a part may be
+---written.
 ---```lua
 ---await(fs.write_file("f", "hello "))
 ---await(fs.write_file("f", "world", "a"))
@@ -7069,7 +7071,7 @@ lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 ---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
 ---`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
 ---`"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
----what reads from it waits for who writes; for writing it is open once somebody reads.
+---reads wait for a writer; for writing it is open once there is a reader.
 ---```lua
 ---local ch <close> = await(lio.open_file("notes", "w+"))
 ---await(ch:write_line("first"))
@@ -7384,11 +7386,12 @@ lwt_io_module.eprintlf = function(fmt, ...) end
 ---
 ---With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
 ---TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
----`server:set_tls(tls)` changes the certificates for those who connect from then on.
+---`server:set_tls(tls)` changes the certificates for connections from then on.
 ---
 ---The server has `address()`, `connections()` (how many are being served) and
----`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
----seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
+---`shutdown([seconds])`, a promise: no client is accepted any more, the handlers at work have so
+---many seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at
+---once.
 ---```lua
 ---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  for line in ch:lines() do await(ch:write_line(line:upper())) end
@@ -8197,8 +8200,8 @@ local lwt_net_module = {}
 ---bound there, and `send` needs no address. Its methods are those of a UDP socket. Datagrams of
 ---one sender arrive in order and none is lost: when the receiver does not keep up, `send` waits.
 ---`send` rejects with `ECONNREFUSED` when the receiver has closed, and then it is made anew. Raises
----the system's error: `ENOENT` or `ECONNREFUSED` when nobody is there, `EPROTOTYPE` for a socket of
----the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
+---the system's error: `ENOENT` or `ECONNREFUSED` when no socket is there, `EPROTOTYPE` for a socket
+---of the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
 ---```lua
 ---local daemon <close> = net.unix_datagram { path = "log" }
 ---local sender <close> = net.unix_datagram { peer = "log" }
@@ -8453,7 +8456,8 @@ lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the collection of what is not used any
+---more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -8494,12 +8498,11 @@ local lwt_pool_module = {}
 ---@return lwt.Pool<E>
 lwt_pool_module.create = function(n, create, opts) end
 
----Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
----whichever way `f` ends: with values, with an error, cancelled. An idle element is
----used first, then a new one is made, and when all `n` are in use the call waits:
----strictly first come, first served. When making one fails, its user gets the error, and the next
----waiter tries again. Cancelling the promise withdraws it while it waits, and cancels `f` once
----that runs.
+---Runs `f(element)` as a task with an element that no other task uses meanwhile, and gives it back
+---whichever way `f` ends: with values, with an error, cancelled. An idle element is used first,
+---then a new one is made, and when all `n` are in use the call waits: strictly first come, first
+---served. When making one fails, its user gets the error, and the next waiter tries again.
+---Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
 ---```lua
 ---local p = pool.create(1, function() return "connection" end)
 ---print(await(p:use(function(c) return "used the " .. c end)))   --> used the connection
@@ -8512,9 +8515,8 @@ lwt_pool_module.create = function(n, create, opts) end
 ---@return lwt.Promise<T> # what `f` returns or raises
 lwt_pool_module.use = function(p, f, ...) end
 
----Disposes of the elements: of those that nobody uses now, one after another, of the others as
----soon as they are given back. The next `use` makes a new one.
----Cancelling the promise does not stop it.
+---Disposes of the elements: of those that are not in use, one after another, of the others as soon
+---as they are given back. The next `use` makes a new one. Cancelling the promise does not stop it.
 ---```lua
 ---local p = pool.create(1, function() return "thing" end, {
 ---  dispose = function(thing) print("disposed of", thing) end,   --> disposed of thing
@@ -8749,12 +8751,12 @@ local lwt_process_module = {}
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
----of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
----reads or writes them, then or later, is told `lwt.Timeout`, and the status tells of `KILL`),
----also when it has ended by then and a program that it has left behind holds them;
----`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
----and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
----the leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
+---of names and values; `timeout` seconds, after which it is killed and its channels are closed
+---(reads and writes of them, then or later, are rejected with `lwt.Timeout`, and the status is that
+---of `KILL`), also when it has ended by then and a program that it has left behind holds them;
+---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout` and
+---`<close>` signal as a whole, so that what it has started goes with it; `detached` makes it the
+---leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
 ---
 ---A group of its own is what commands of `process.shell` and the calls that read (`pread`, `pmap`
 ---and the like) have, unless `group = false` or stdin is a terminal: only programs of the
@@ -9796,8 +9798,8 @@ lwt_signal_module.on = function(name, f) end
 ---@return lwt.Promise<string>
 lwt_signal_module.next = function(name) end
 
----A stream with an element (the name) for each delivery. Deliveries are counted while nobody
----reads. `s:close()` ends it; so does dropping it.
+---A stream with an element (the name) for each delivery. Deliveries are counted while no read
+---waits. `s:close()` ends it; so does dropping it.
 ---```lua
 ---local process = require "lwt.process"
 ---local s = signal.stream("USR1")
@@ -11100,7 +11102,7 @@ lwt_term_module.is_tty = function() end
 lwt_term_module.size = function() end
 
 ---Says how large a terminal is that the system does not know: one at the other end of a connection.
----Those who wait for a key are told, and `size_signal` changes.
+---Waiting reads of keys get it as a key, and `size_signal` changes.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()

@@ -121,7 +121,7 @@ local arm
 
 local woken = { __close = function(w) w.clock.waking = nil end }
 
--- The first one is told, by `how(promise, ...)`, and leaves the heap then: telling may find no
+-- The first sleeper is woken, by `how(promise, ...)`, and leaves the heap then: waking may find no
 -- memory.
 local function tell(c, first, how, ...)
   local told = how(first.promise, ...)
@@ -130,8 +130,8 @@ local function tell(c, first, how, ...)
   if not told then c.dead = c.dead - 1 end
 end
 
--- Wake those who are due, in the order of their deadlines, but not those who come meanwhile.
--- A callback may sleep again on this clock, and change it: then there is another round.
+-- Wake the sleepers that are due, in the order of their deadlines, but not those that come
+-- meanwhile. A callback may sleep again on this clock, and change it: then there is another round.
 local function wake(c)
   if c.waking then
     c.again = true
@@ -403,7 +403,7 @@ function M.rate(c)
 end
 
 --- Puts the clock forward by `dt` seconds at once (not multiplied by its rate), paused or not,
---- and wakes whoever is then due, in order. They see the new time.
+--- and wakes the sleepers that are then due, in order. They see the new time.
 ---@param c lwt.Clock
 ---@param dt number 0 or more
 --- ```lua

@@ -126,8 +126,8 @@ function M.lock(m)
   return p
 end
 
---- Unlocks the mutex: it goes to the oldest who waits for it, without being free in between, or
---- is free. Unlocking a free mutex raises (Lwt says nothing).
+--- Unlocks the mutex: it goes to the oldest waiter, without being free in between, or is free.
+--- Unlocking a free mutex raises (Lwt says nothing).
 ---@param m lwt.Mutex
 --- ```lua
 --- local m = mutex.create()
@@ -166,7 +166,7 @@ function M.with_lock(m, f, ...)
   return spawn(locked, m, f, ...)
 end
 
---- Whether somebody holds the mutex.
+--- Whether the mutex is locked.
 ---@param m lwt.Mutex
 ---@return boolean
 --- ```lua
@@ -179,7 +179,7 @@ function M.is_locked(m)
   return m.locked
 end
 
---- Whether nobody waits for the mutex.
+--- Whether no task waits for the mutex.
 ---@param m lwt.Mutex
 ---@return boolean
 --- ```lua

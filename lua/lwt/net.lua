@@ -39,7 +39,8 @@ end
 --- Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 --- rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 --- first, or await the writes, to have them sent). The promise is fulfilled at once; a second
---- close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+--- close does nothing. `<close>` does the same, and so does the collection of what is not used any
+--- more.
 ---@param handle lwt.Socket|lwt.Listener|lwt.Udp
 ---@return lwt.Promise<nil>
 --- ```lua

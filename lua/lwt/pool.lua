@@ -246,12 +246,11 @@ local function use(p, f, ...)
   return finish(turn, follow(f(slot.element, ...)))
 end
 
---- Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
---- whichever way `f` ends: with values, with an error, cancelled. An idle element is
---- used first, then a new one is made, and when all `n` are in use the call waits:
---- strictly first come, first served. When making one fails, its user gets the error, and the next
---- waiter tries again. Cancelling the promise withdraws it while it waits, and cancels `f` once
---- that runs.
+--- Runs `f(element)` as a task with an element that no other task uses meanwhile, and gives it back
+--- whichever way `f` ends: with values, with an error, cancelled. An idle element is used first,
+--- then a new one is made, and when all `n` are in use the call waits: strictly first come, first
+--- served. When making one fails, its user gets the error, and the next waiter tries again.
+--- Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
 ---@generic E, T
 ---@param p lwt.Pool<E>
 ---@param f async fun(element: E, ...): T?, ...?
@@ -284,9 +283,8 @@ local function clear(p)
   if failed then error(failure, 0) end
 end
 
---- Disposes of the elements: of those that nobody uses now, one after another, of the others as
---- soon as they are given back. The next `use` makes a new one.
---- Cancelling the promise does not stop it.
+--- Disposes of the elements: of those that are not in use, one after another, of the others as soon
+--- as they are given back. The next `use` makes a new one. Cancelling the promise does not stop it.
 ---@generic E
 ---@param p lwt.Pool<E>
 ---@return lwt.Promise<nil> # when the idle ones are gone; rejected if a `dispose` raised, the first

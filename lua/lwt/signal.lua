@@ -189,8 +189,8 @@ function M.next(name)
   return p
 end
 
---- A stream with an element (the name) for each delivery. Deliveries are counted while nobody
---- reads. `s:close()` ends it; so does dropping it.
+--- A stream with an element (the name) for each delivery. Deliveries are counted while no read
+--- waits. `s:close()` ends it; so does dropping it.
 ---@param name string
 ---@return lwt.SourceStream<string>
 ---```lua

@@ -49,8 +49,8 @@ static int cancels(int kind) {
   return kind == K_PICK || kind == K_NPICK;
 }
 
-/* Pushes the input that was resolved first: the one at src, that we have been told of,
-** or one whose callbacks brought that about. */
+/* Pushes the input that was resolved first: the one at src, of which we are the waiter,
+** or one whose callbacks resolved it. */
 static promise *push_first(lua_State *L, int list, int src) {
   int i, n = (int)lua_rawlen(L, list), at = lua_gettop(L) + 1;
   promise *first = (promise *)lua_touserdata(L, src);
@@ -98,7 +98,7 @@ static int push_first_and_detach(lua_State *L, int w, int list, int src) {
   return alone;
 }
 
-/* Cancels what is still pending in the list, and has nobody who waits for it. */
+/* Cancels what is still pending in the list, and has no waiters. */
 static void cancel_alone(lua_State *L, lwt_context *c, int list) {
   int i, n = (int)lua_rawlen(L, list), top = lua_gettop(L);
   for (i = 1; i <= n; i++) {

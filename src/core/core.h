@@ -80,7 +80,7 @@ enum {
 enum { W_NONE, W_ONE, W_LIST };
 
 enum {
-  F_SEEN = 1,       /* somebody looked: its rejection needs no warning */
+  F_SEEN = 1,       /* it was looked at: its rejection needs no warning */
   F_NO_CANCEL = 2,  /* made by no_cancel: awaiting it cannot be interrupted */
   F_CANCELED = 4,   /* rejected with lwt.Canceled */
   F_ON_CANCEL = 8,  /* has on_cancel callbacks among its waiters */
@@ -89,10 +89,10 @@ enum {
   F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
   F_FOUND = 128,    /* cancel walk: something cancellable is below */
   F_CLOSED = 256,   /* scope: cancelled, every await in it raises */
-  F_OUTSIDE = 4096, /* scope: … by somebody else than itself */
+  F_OUTSIDE = 4096, /* scope: … from outside */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* let go: what it waits for need not keep it alive */
-  F_WATCHED = 512   /* in the list of rejections nobody has looked at */
+  F_WATCHED = 512   /* in the list of rejections that were not looked at */
 };
 
 typedef struct promise {
@@ -135,7 +135,7 @@ enum {
   TF_RAISE = 2,        /* was interrupted: the await under way raises Canceled */
   TF_LEVEL = 4,        /* in a cancelled scope: every await raises */
   TF_FAILED = 8,       /* its function raised; the error is its only result */
-  TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
+  TF_INTERRUPTED = 16, /* its next Canceled is raised as lwt.Interrupted */
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
   TF_LISTED = 128,     /* in r_live */
@@ -179,9 +179,9 @@ typedef struct task {
 } task;
 
 /* A coroutine that waits belongs to its task, but plain Lua can get hold of it, resume it
-** and close it. So whoever looks at what a task waits for asks lwt_task_is_intact first,
-** and every function that goes on after a wait asks lwt_task_goes_on: where that says 0,
-** it yields again, what lwt_task_refuse has pushed. */
+** and close it. So code that looks at what a task waits for asks lwt_task_is_intact
+** first, and every function that goes on after a wait asks lwt_task_goes_on: where that
+** says 0, it yields again, what lwt_task_refuse has pushed. */
 
 /* ---- The context --------------------------------------------------------- */
 
@@ -263,9 +263,9 @@ struct lwt_context {
   uint64_t random;
   double stall, turn_start, turn_now, engine_now;
   uint8_t stalled;
-  uint32_t nerrors; /* in r_errors */
-  uint32_t nunseen; /* in r_unseen */
-  uint32_t untold;  /* rejections nobody looked at, and too many to be told one by one */
+  uint32_t nerrors;   /* in r_errors */
+  uint32_t nunseen;   /* in r_unseen */
+  uint32_t untold;    /* rejections not looked at, too many to be told one by one */
   uint32_t told_then; /* how many were, in the second told_at */
   time_t told_at;
   uint32_t nstrings; /* in r_strings */

@@ -1,10 +1,10 @@
 /* coroutine.c: coroutines of the user's own inside a task.
 **
 ** lwt.coroutine.resume is coroutine.resume that can tell two kinds of yield apart:
-** the user's, which goes to whoever resumed, and that of an await inside, which goes
-** on to the scheduler. After such a yield the task is no longer running; that is how the
-** two are told apart. The task is later resumed at its outermost coroutine, and each
-** resume on the way (resume_k) goes on with the next, which is at 1 on its stack. */
+** the user's, which goes to the resumer, and that of an await inside, which goes on to
+** the scheduler. After such a yield the task is no longer running; that is how the two
+** are told apart. The task is later resumed at its outermost coroutine, and each resume
+** on the way (resume_k) goes on with the next, which is at 1 on its stack. */
 #include <lualib.h>
 
 #include "core.h"

@@ -5,10 +5,10 @@
 ** taker, waiting with its putter, or gone with the putter that was cancelled.
 **
 ** A waiter is a promise, or a task that waits without one (mvar_direct.c). A task that is
-** interrupted withdraws at once, by its ticket; a promise that is cancelled stays, a shell,
-** until somebody comes across it or the ring is full. The oldest waiter is in `first`, which
-** is all that two tasks need; those behind it are in a ring, a table. The oldest is held by a
-** user value as well, but for a task that its slot still holds: see lwt_mvar_hold.
+** interrupted withdraws at once, by its ticket; a promise that is cancelled stays, a
+** shell, until its turn comes or the ring is full. The oldest waiter is in `first`, which
+** is all that two tasks need; those behind it are in a ring, a table. The oldest is held
+** by a user value as well, but for a task that its slot still holds: see lwt_mvar_hold.
 **
 ** A task whose coroutine was closed while it waited cannot withdraw: it may have ended, or
 ** wait for something else. So a waiting task is asked for its cell before it counts.
@@ -182,8 +182,8 @@ static void wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int v
 }
 
 /* Drops waiters that wait no longer, and sees to it that `wake_first` then allocates nothing,
-** so that no finalizer comes between the value and who gets it. Returns 0 when that took an
-** allocation: the mvar may have changed. `later`: callbacks will be deferred. */
+** so that no finalizer comes between the value and its receiver. Returns 0 when that took
+** an allocation: the mvar may have changed. `later`: callbacks will be deferred. */
 int lwt_mvar_prepare_first(lua_State *L, lwt_context *c, int at, mvar *m, int later) {
   int top = lua_gettop(L), ready;
   while (m->first != NULL) {

@@ -1,5 +1,5 @@
-/* nested.c: the loop seen by a loop of somebody else's: when it has something to do (due), and a
-** turn of it in the middle of anything (step_within).
+/* nested.c: the loop seen by another loop: when it has something to do (due), and a turn
+** of it in the middle of anything (step_within).
 **
 ** A GLib or GTK program opens a modal dialog by turning its loop again, inside the callback or
 ** the task that opens it. That is inside our turn, as a rule; timers, I/O and other tasks are to

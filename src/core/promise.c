@@ -2,7 +2,7 @@
 ** Nothing here runs a callback.
 **
 ** A promise that was merged into another is a proxy: U_STATE leads to the other.
-** Whoever takes a promise from Lua goes through lwt_promise_find first. */
+** Functions that take a promise from Lua call lwt_promise_find first. */
 #include "core.h"
 
 /* ---- Making ------------------------------------------------------------- */

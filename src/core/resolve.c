@@ -161,7 +161,7 @@ void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, i
 }
 
 /* Sees to it that lwt_resolve_later of the pending promise at idx allocates nothing. Returns 0
-** when that took an allocation: whoever calls looks again at what it is about to change. */
+** when that took an allocation: the caller looks again at what it is about to change. */
 int lwt_resolve_prepare(lua_State *L, int idx) {
   promise *p = lwt_promise_find(L, idx);
   if (p->state != S_PENDING || p->waiters != W_ONE || !owes(p, L, idx)) return 1;

@@ -226,7 +226,7 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
   int i;
   lua_pushvalue(L, LIST);
   lua_setiuservalue(L, W, U_DEP);
-  w->n = 1; /* nobody completes it before we have seen them all */
+  w->n = 1; /* so that it is not complete before we have seen them all */
   for (i = 1; i <= n && !(w->flags & F_DONE); i++) {
     promise *p = push_input(L, LIST, i);
     int waits = 0;

@@ -5,9 +5,9 @@
 **                      waited for a while loses it (release): then only what it
 **                      awaits holds it
 **
-** So a task that waits for something that nobody can resolve is garbage in the end, and
-** its slot is found again by looking for it in r_live (weak). Anchors are user values
-** of a few blocks, so that making a task ready allocates nothing. */
+** So a task that waits for something that cannot be resolved any more is garbage in the
+** end, and its slot is found again by looking for it in r_live (weak). Anchors are user
+** values of a few blocks, so that making a task ready allocates nothing. */
 #include <stdlib.h>
 
 #include "core.h"
@@ -101,7 +101,7 @@ uint32_t lwt_slot_take(lua_State *L, lwt_context *c) {
         lwt_slot_push(L, c, s);
         break;
       }
-      c->slots[s].co = NULL; /* somebody has got hold of it, and is calling us from it */
+      c->slots[s].co = NULL; /* other code has it, and is calling us from it */
       lwt_slot_unanchor(L, c, s);
     }
     co = lua_newthread(L);

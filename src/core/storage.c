@@ -69,9 +69,9 @@ static void push_changed(lua_State *L, int from, int key, int value) {
 
 /* ---- Running under another one ---------------------------------------------------------- */
 
-/* What is on the stack of who runs under another storage, below the function and its
-** arguments, or its results: the storage before; the key that with_value has set, or nil; the
-** message handler. */
+/* What is on the stack of a function that runs another under its own storage, below the
+** function and its arguments, or its results: the storage before; the key that with_value
+** has set, or nil; the message handler. */
 #define SAVED 1
 #define KEY 2
 #define HANDLER 3
@@ -113,8 +113,7 @@ static int guarded_k(lua_State *L, int status, lua_KContext k) {
 
 /* Calls the function above the handler with what lies above it, and returns what it returns.
 ** It may yield in a task and in a coroutine of lwt.coroutine, whose resumer restores the
-** storage. In a plain coroutine it may not: whoever has resumed that would go on with our
-** storage. */
+** storage. In a plain coroutine it may not: its resumer would go on with our storage. */
 static int call_guarded(lua_State *L, lwt_context *c) {
   int n = lua_gettop(L) - HANDLER - 1, status;
   uint32_t sets = c->sets;
@@ -170,8 +169,8 @@ static int l_bare(lua_State *L) {
   return call_guarded(L, c);
 }
 
-/* The coroutine at `thread` is about to be resumed: pushes the storage of whoever does that.
-** A coroutine begins with it, and has its own when it goes on. */
+/* The coroutine at `thread` is about to be resumed: pushes the storage of its resumer. A
+** coroutine begins with it, and has its own when it goes on. */
 void lwt_storage_enter(lua_State *L, lwt_context *c, int thread) {
   if (!c->storing && !c->co_storage) {
     lua_pushboolean(L, 0);

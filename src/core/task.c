@@ -1,8 +1,8 @@
 /* task.c: tasks: functions that run as coroutines and may await.
 **
 ** A task is a promise (what spawn returns) with a coroutine. Coroutines are reused, see
-** slots.c. Tasks are resumed by the scheduler, never inside somebody's wakeup; only
-** spawn runs a task at once, to its first wait. How they await: await.c. */
+** slots.c. Tasks are resumed by the scheduler, never inside a wakeup; only spawn runs a
+** task at once, to its first wait. How they await: await.c. */
 #include "running.h"
 
 THREAD_STATIC lwt_context *lwt_running_here;
@@ -316,7 +316,8 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
     finish(L, c, t, lua_status(t->co));
     return;
   }
-  /* (Whoever has closed it, or tried to run it, had it from a task that used it before.) */
+  /* (Code that has closed it, or tried to run it, had it from a task that used it
+  ** before.) */
   if (fresh && lua_status(t->co) == LUA_OK) nargs = lua_gettop(t->co) - 1;
   if (nargs < 0) nargs = 0;
   t->flags &= (uint16_t)~TF_FRESH;

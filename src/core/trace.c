@@ -4,8 +4,9 @@
 ** passes many awaits costs each of them the same; lwt_trace_render makes a string of it. It is
 ** made by the message handler of every function that lwt calls, when an error is raised and
 ** before its stack is gone. The rejected promise keeps it beside the error; a promise that takes
-** the rejection over takes the trace along. A task that is told of it at an await remembers the
-** promise (r_causes), and if the same error ends it, its own trace goes on with that promise's. */
+** the rejection over takes the trace along. A task in which an await raises it remembers
+** the promise (r_causes), and if the same error ends it, its own trace goes on with that
+** promise's. */
 #include <stdio.h>
 #include <string.h>
 
@@ -147,8 +148,8 @@ static int is_sentinel(lua_State *L, lwt_context *c, int idx) {
   return is;
 }
 
-/* Is the error at 1 a cancel that nobody will report? Tasks end by it all the time. What ends the
-** task that `run` waits for is told to whoever started the program. */
+/* Is the error at 1 a cancel that will not be reported? Tasks end by it all the time.
+** Only that of the task that `run` waits for is reported. */
 static int is_quiet(lua_State *L, lwt_context *c) {
   int quiet;
   if (lua_topointer(L, 1) != c->canceled) return 0;
@@ -169,7 +170,7 @@ void lwt_trace_push(lua_State *L, int idx, promise *p) {
   }
 }
 
-/* The task is about to be told the error of the promise at idx. */
+/* The error of the promise at idx is about to be raised in the task. */
 void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx) {
   luaL_checkstack(L, 4, NULL);
   pushreg(L, c->r_causes);

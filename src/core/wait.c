@@ -34,7 +34,7 @@ int lwt_task_is_waiting_for_its(lua_State *L, task *t, promise *p) {
   return is;
 }
 
-/* ---- Resumed by somebody else ---------------------------------------------------- */
+/* ---- Resumed by other code ------------------------------------------------------- */
 
 /* The task whose coroutine this is: the one that waits in it, or has not begun. */
 task *lwt_task_owner(lua_State *L, const lwt_context *c) {

@@ -73,7 +73,7 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
-/* free(): the same, called by Lua when nobody reads. */
+/* free(): the same, called by Lua when no read waits. */
 static int l_free(lua_State *L) {
   const session *s = check_box(L, 1)->s;
   if (s != NULL && s->reads) return luaL_error(L, "somebody reads");

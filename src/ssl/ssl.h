@@ -118,7 +118,7 @@ typedef struct session {
   context *context, *chosen; /* what it began with, and what the client's name chose */
   int refs;                  /* the userdata, and a job that runs */
   int server;
-  int busy;      /* a job runs a step of the handshake: nobody else may touch `ssl` */
+  int busy;      /* a job runs a step of the handshake: only it may touch `ssl` */
   int open;      /* the handshake is done */
   int failed;    /* OpenSSL has given up: nothing may be sent any more */
   int said_end;  /* our close_notify is out */

@@ -175,7 +175,7 @@ static void *api_loop(const lwt_api *lwt) {
   return ctx == NULL ? NULL : ctx->loop;
 }
 
-/* ---- On somebody else's loop --------------------------------------------- */
+/* ---- On an adopted loop -------------------------------------------------- */
 
 /* The owner of an adopted loop may turn it (luv's uv.run, a host program). Then our
 ** callbacks are called, but the tasks that they wake would not run. So before and after
@@ -187,7 +187,7 @@ typedef struct guest {
   int open; /* of the two */
 } guest;
 
-/* step(context): protected, for lwt->step raises what nobody caught. */
+/* step(context): protected, for lwt->step raises errors that nobody caught. */
 static int l_step(lua_State *L) {
   lwt_uv *ctx = lua_touserdata(L, 1);
   double wait;
@@ -196,7 +196,8 @@ static int l_step(lua_State *L) {
   return 1;
 }
 
-/* Tells the error by a warning: its text may be made by Lua code, that fails. */
+/* Reports the error by a warning. Its text may be made by Lua code, which may fail. (As in
+** src/glib/source.c, see there.) */
 static int l_tell(lua_State *L) {
   luaL_tolstring(L, 1, NULL);
   lua_warning(L, "lwt: ", 1);
@@ -320,7 +321,7 @@ void lwt_uv_engine_close(lwt_uv *ctx) {
   leave(ctx);
   uv_run(ctx->loop, UV_RUN_NOWAIT);
   if (ctx->loop == &ctx->own && uv_loop_close(ctx->loop) == UV_EBUSY) {
-    /* Somebody put handles of their own on our loop and left them open. */
+    /* Other code has put handles of its own on our loop and left them open. */
     uv_walk(ctx->loop, close_foreign, NULL);
     uv_run(ctx->loop, UV_RUN_DEFAULT);
     uv_loop_close(ctx->loop);
@@ -389,7 +390,7 @@ static int l_fd(lua_State *L) {
   return 1;
 }
 
-/* Move to a loop that somebody else owns and keeps alive longer than this state. */
+/* Move to a loop that other code owns and keeps alive longer than this state. */
 static int l_adopt(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   uv_loop_t *loop, *before = ctx->loop;

@@ -125,8 +125,8 @@ struct lwt_uv {
                         const char *path);
     /* threads: may other threads still have something for this state? */
     int (*awaits_threads)(lwt_uv *ctx);
-    /* process: tell of the children that have ended, in a state whose loop may not turn for
-    ** long. */
+    /* process: resolve the promises of children that have ended, in a state whose loop
+    ** may not turn for long. */
     void (*poll_children)(lwt_uv *ctx);
   } hook;
   struct lwt_uv_inbox *inbox; /* inbox.c; NULL: not asked for yet */
@@ -139,7 +139,7 @@ struct lwt_uv {
     uv_buf_t buf;
     ssize_t n;
   } got;             /* net/socket_read.c: what was read, between two calls from libuv */
-  char *scratch;     /* see below; NULL while somebody owns it */
+  char *scratch;     /* see below; NULL while it is taken */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
 };
@@ -336,7 +336,7 @@ struct lwt_uv_handle {
   uv_handle_t *uv;            /* inside the block; NULL before opened */
   int ref;              /* slot in the registry: false, or the userdata while anchored */
   int pending;          /* pending operations: anchored while not 0 */
-  unsigned users;       /* who needs the block longer than libuv: `stop`, a channel */
+  unsigned users;       /* of the block, beside libuv */
   unsigned char closed; /* the close callback has been */
 };
 
@@ -382,12 +382,12 @@ typedef struct lwt_uv_req_class {
   const char *op;       /* `op` of the error object */
   const char *what_key; /* "path", "address" or NULL */
   int pooled;           /* on the threadpool: cancelled with uv_cancel, LWT_WORKING */
-  /* Only when status >= 0 and somebody still wants it: push results, return their
-  ** number; or return a negative status. May raise: the promise is rejected with
-  ** that. NULL: no values. */
+  /* Only when status >= 0 and the promise is still pending: push results, return their
+  ** number; or return a negative status. May raise: the promise is rejected with that.
+  ** NULL: no values. */
   int (*result)(lua_State *L, lwt_uv_req *r);
   /* C only, exactly once, last, also when start failed: clean up (uv_fs_req_cleanup,
-  ** close a descriptor that nobody took: `r->taken` is 0). NULL: nothing. */
+  ** close a descriptor that was not delivered: `r->taken` is 0). NULL: nothing. */
   void (*release)(lwt_uv_req *r);
   /* Instead of uv_cancel when the promise is cancelled, and at the end of the state. C
   ** only. A request that libuv does not have (a queue of your own) must be ended here,

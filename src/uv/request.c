@@ -2,8 +2,8 @@
 **
 ** A request is a userdata without metatable whose memory libuv uses until the one
 ** callback; a reference in the registry anchors it so long. Its promise is its first
-** user value. Whoever cancels the promise only stops listening: the callback comes all
-** the same, and `release` is what cleans up, once, on every path.
+** user value. A cancel of the promise only drops the result: the callback comes all the
+** same, and `release` is what cleans up, once, on every path.
 */
 #include <stddef.h>
 #include <string.h>
@@ -199,7 +199,7 @@ void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
     finish(r);
     return;
   }
-  r->next = ctx->owed; /* its promise still has it: it stays until that can be told */
+  r->next = ctx->owed; /* its promise still has it: it stays until that is settled */
   ctx->owed = r;
 }
 

@@ -107,7 +107,7 @@ return function(start, ...)
   if not lgi then error("glib.finish needs lgi: " .. why, 2) end
   local ours, other = pcall(glib.check)
   if not ours then error(other, 2) end
-  local p -- (no tail calls: what is wrong with an argument is told at the caller's line)
+  local p -- (no tail calls: errors about arguments are raised at the caller's line)
   if callable then p = by_function(lgi, start, ...) else p = by_name(lgi, start, ...) end
   return p
 end

@@ -15,6 +15,8 @@ for _, list in ipairs {
   for name in list:gmatch "%S+" do names[name] = true end
 end
 
+-- Of the fields of `fs.stat`'s table and of a program's status, those that programs ask for first. Not
+-- all of them: others (`type`, `mode` …) are names that code looks up in any object, to see what it is.
 local fields = { size = true, mtime = true, code = true, signal = true }
 
 local told = {} -- by name: the function that says so

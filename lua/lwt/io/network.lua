@@ -52,8 +52,8 @@ function M.is_unix(addr)
     type(addr) == "table" and addr.path ~= nil
 end
 
--- Call a function of lwt.net; its complaints about arguments are told as our own, whose options
--- are argument `n` (there the second).
+-- Call a function of lwt.net; its errors about arguments are raised as our own, whose options are
+-- argument `n` (there the second).
 function M.call(n, name, f, addr, opts, up)
   local ok, p = pcall(f, addr, opts)
   if ok then return p end

@@ -294,12 +294,13 @@ end
 --- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 --- With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
---- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
---- `server:set_tls(tls)` changes the certificates for those who connect from then on.
+--- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is reported to `on_error`
+--- alone. `server:set_tls(tls)` changes the certificates for connections from then on.
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
---- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
---- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
+--- `shutdown([seconds])`, a promise: no client is accepted any more, the handlers at work have so
+--- many seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at
+--- once.
 ---
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?

@@ -11,8 +11,8 @@
 -- `level` a word, `message` a string of any bytes, `time` in seconds since 1970, `fields` a table that
 -- does not change, or nil; `extra` is nil, or of another state's record { task =, file =, line = }.
 --
--- What a logger fails with rejects its promises and is told to the exception hook once, until it has
--- written again: `self.told` remembers. lwt.Closed and a cancel are never told.
+-- What a logger fails with rejects its promises and is reported to the exception hook once, until it
+-- has written again: `self.told` remembers. lwt.Closed and a cancel are never reported.
 
 local lwt = require "lwt"
 local core = require "lwt.core"

@@ -1,7 +1,7 @@
 -- A process: its pipes as channels, its deadline, its group, and how it is stopped.
 --
--- Starting it, the promise of its end and its signals are in C (src/uv/process). Whoever stops it
--- sends TERM, after two seconds KILL, and waits for its end.
+-- Starting it, the promise of its end and its signals are in C (src/uv/process). Stopping it sends
+-- TERM, after two seconds KILL, and waits for its end.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"

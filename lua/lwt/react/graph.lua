@@ -1,8 +1,8 @@
 -- The graph under events and signals, and its update steps.
 --
 -- A node is an event or a signal. What it is made from are its producers, which it
--- holds; what is made from it are its dependents, which it holds weakly: a node that
--- nobody refers to is collected and stops.
+-- holds; what is made from it are its dependents, which it holds weakly: a node that nothing refers
+-- to is collected and stops.
 --
 -- A step: primitives get their new values, then every node that depends on what
 -- changed is updated, once, in the order of rank. A node's rank is above those of its

@@ -41,7 +41,7 @@ local known = { path = "string", max = true, dedupe = true, ignore_space = "bool
 --- The file (mode 0600, made with its directory when the first line is added) has an entry a line, in
 --- which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
 --- twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
---- is told once, by `warn`; the lines are kept in memory then.
+--- is reported once, by `warn`; the lines are kept in memory then.
 ---
 --- Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
 --- `dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
@@ -309,7 +309,7 @@ end
 -- Before a line is edited: a promise that what others have added is there, or nil where there is nothing to read.
 function M.begin(h) return h.path and in_turn(h, refresh) or nil end
 
--- Awaits something of the history; a file that cannot be used is told once.
+-- Awaits something of the history; a file that cannot be used is reported once.
 function M.tolerate(h, promise)
   local ok, err = pcall(await, promise)
   if ok then return end

@@ -143,7 +143,7 @@ local function attempt(s, plan)
   if ok then return s end
   s.gone = true
   s.conn:free()
-  -- What TLS could not say would be told by the channel's own close.
+  -- What TLS could not send would be reported by the channel's own close.
   if s.kind.forget then pcall(s.kind.forget, s.below) end
   error(err, 0)
 end

@@ -4,12 +4,12 @@
 -- Any operation may produce something to send, a read too, and any may have to wait for what the peer
 -- sends. So one piece of code sends (`pump_out`: at most one write of the transport at a time, in the
 -- order in which OpenSSL made the records) and one receives (`pump_in`: at most one read at a time,
--- and only while somebody waits for plaintext); readers and writers stand in lines of their own. No
--- code here waits for the other direction. Any allocation may run a finalizer that calls any of
--- this: what a function has taken out of a line is its own.
+-- and only while a read waits for plaintext); readers and writers stand in lines of their own. No
+-- code here waits for the other direction. Any allocation may run a finalizer that calls any of this:
+-- what a function has taken out of a line is its own.
 --
 -- Nearly every read and write over a socket of lwt.net needs none of this: src/ssl/methods.c does it,
--- unless it was told (`conn:slow_in`, `conn:slow_out`) that the lines here have to be looked at.
+-- unless `conn:slow_in` or `conn:slow_out` have said that the lines here have to be looked at.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -45,7 +45,7 @@ function M.new(conn, kind, below, opts)
   return s
 end
 
--- Made when somebody first stands in it.
+-- Made when a read or write first stands in it.
 local function line(s, name)
   local q = s[name] or fifo.new()
   s[name] = q

@@ -15,14 +15,14 @@ local push_behind, shift = waiters.push, waiters.shift
 local any_due, cancel_due = core.due, core.cancel_due
 local setmetatable = setmetatable
 
--- `n` elements are in the log. Who pushes more waits: the first is `pusher` (a promise, or
--- false) with its `value`, those behind it are in the ring `behind`, made when needed.
--- `late` are the pushes of tasks to which a cancel is due: they begin a turn later, or when another
--- push or a close comes, if they have not been withdrawn by then.
+-- `n` elements are in the log. Further pushes wait: the first is `pusher` (a promise, or false)
+-- with its `value`, those behind it are in the ring `behind`, made when needed. `late` are the
+-- pushes of tasks to which a cancel is due: they begin a turn later, or when another push or a
+-- close comes, if they have not been withdrawn by then.
 local Bound = {}
 Bound.__index = Bound
 
--- The first who waits to push goes; the next one is first.
+-- The first push that waits leaves; the next one is first.
 local function advance(bound)
   local behind = bound.behind
   if behind and behind.n > 0 then

@@ -205,8 +205,8 @@ function ask_one(s, taker)
   return req.value
 end
 
--- Elements that were taken, and not used after all, go back to the front: to those
--- in line first, then to whoever reads next.
+-- Elements that were taken, and not used after all, go back to the front: to the readers in line
+-- first, then to later reads.
 local function unread(s, items, n)
   if s.lent then s.lent() end
   if s.solo then unfold(s) end
@@ -256,7 +256,7 @@ end
 -- A stream that reads from `source`.
 function C.derive(source) return new_stream(new_log(source), source) end
 
--- A stream whose log is written by whoever made it, and its log.
+-- A stream whose log is written by its maker, and its log.
 function C.stored()
   local log = new_log()
   return new_stream(log, pull_log), log

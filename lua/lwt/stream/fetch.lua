@@ -87,7 +87,7 @@ local function deliver_error(log, err)
     C.append_error(log, err)
   end
   if not any then return end
-  forget_gone(log) -- a clone that nobody reads now meets it later
+  forget_gone(log) -- a clone without readers meets it later
   local wakes = {}
   local list = {}
   for k = 1, #waiting do list[k] = waiting[k] end
@@ -106,7 +106,7 @@ local function deliver_error(log, err)
 end
 
 -- The end. `x` is the stream that pulled, or the log. Gives what a source is to give: nil,
--- unless somebody has read `x` meanwhile and left something in it.
+-- unless `x` was read meanwhile and something is left in it.
 local function ended(x)
   local log = x.log
   if log.ended then
@@ -162,7 +162,7 @@ local function settle(log, ok, v)
   end -- else it waits, or it ended
 end
 
--- Ask the source for as long as somebody waits and it answers at once.
+-- Ask the source for as long as readers wait and it answers at once.
 local function run(log)
   while not log.fetching and log.source and demand(log) do
     log.fetching, log.serving = true, true

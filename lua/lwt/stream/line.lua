@@ -276,7 +276,7 @@ local function wake(req)
         C.unread(req.on, { v }, 1)
       end
     end
-    return -- else it is being made: whoever makes it looks at `done`
+    return -- else it is being made: its maker looks at `done`
   end
   local v, told = req.value, true
   if req.failed then

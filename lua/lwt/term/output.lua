@@ -33,7 +33,7 @@ function M.collect(r)
   above(cio.tapped())
 end
 
--- (Whoever has looked up one of ours may call it when nothing is drawn any more.)
+-- (Code that has kept one of ours may call it when nothing is drawn any more.)
 local function prints(theirs)
   return function(...)
     if not region then return theirs(...) end
@@ -114,7 +114,7 @@ local function new_direct()
   return {
     write = function(_, bytes)
       last = tty:write(bytes)
-      last:catch(ignore) -- whoever draws need not look
+      last:catch(ignore) -- the drawing code need not look
       return last
     end,
     -- When everything has been written.

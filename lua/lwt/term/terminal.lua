@@ -176,7 +176,7 @@ function methods:size()
 end
 
 --- Says how large a terminal is that the system does not know: one at the other end of a connection.
---- Those who wait for a key are told, and `size_signal` changes.
+--- Waiting reads of keys get it as a key, and `size_signal` changes.
 ---@param t lwt.Terminal
 ---@param columns integer at least 1
 ---@param rows integer at least 1
@@ -272,7 +272,7 @@ end
 ---```
 ---@function term.with_raw_mode(t, f, opts)
 function methods:with_raw_mode(f, opts)
-  check.callable(1, "with_raw_mode", f)
+  check.check_callable(1, "with_raw_mode", f)
   opts = check.options(2, "with_raw_mode", opts, RAW_OPTIONS)
   return with(self, f, raw_guard, self, opts)
 end
@@ -291,7 +291,7 @@ end
 ---```
 ---@function term.with_alternate_screen(t, f)
 function methods:with_alternate_screen(f)
-  check.callable(1, "with_alternate_screen", f)
+  check.check_callable(1, "with_alternate_screen", f)
   return with(self, f, guard_of, self, "alternate")
 end
 
@@ -308,7 +308,7 @@ end
 ---```
 ---@function term.with_mouse(t, f, opts)
 function methods:with_mouse(f, opts)
-  check.callable(1, "with_mouse", f)
+  check.check_callable(1, "with_mouse", f)
   opts = check.options(2, "with_mouse", opts, { motion = "boolean" })
   return with(self, f, guard_of, self, opts.motion and "motion" or "mouse")
 end
@@ -323,7 +323,7 @@ end
 ---```
 ---@function term.with_focus(t, f)
 function methods:with_focus(f)
-  check.callable(1, "with_focus", f)
+  check.check_callable(1, "with_focus", f)
   return with(self, f, guard_of, self, "focus")
 end
 
@@ -351,7 +351,7 @@ end
 ---```
 ---@function term.on_redraw(t, f)
 function methods:on_redraw(f)
-  check.callable(1, "on_redraw", f)
+  check.check_callable(1, "on_redraw", f)
   local entry = function(t) return f(t) end
   self.redraws[#self.redraws + 1] = entry
   return function()

@@ -67,7 +67,7 @@ local function escape_plain(s)
   return (s:gsub(CONTROLS, function(c) return utf8.len(c) == 1 and control_escape(c) or nil end))
 end
 
--- A text of somebody else's, fit for a terminal: line ends and tabs stay.
+-- A text from elsewhere, made fit for a terminal: line ends and tabs stay.
 function M.plain(s)
   return valid(s, escape_plain)
 end

@@ -31,7 +31,7 @@ end
 
 local LAST = 9 -- _1 … _9
 local KEPT = 1000 -- lines for :history, where there is no file
-local PATIENCE = 1 -- seconds until it is told that an evaluation has not ended after Ctrl-C
+local PATIENCE = 1 -- seconds until a line says that an evaluation has not ended after Ctrl-C
 local FAILED = {} -- raised by what has told its error already
 
 -- opts: env, name (of chunks), write(text), complain(text), columns(), rows(), interactive, colour, args
@@ -266,7 +266,7 @@ function Session:unwound(err, task)
   return false
 end
 
--- The values of a text, for a command; `unawaited`: a promise stays one. What goes wrong is told, and ends the
+-- The values of a text, for a command; `unawaited`: a promise stays one. An error is shown, and ends the
 -- command.
 function Session:values_of_text(text, unawaited)
   local kind, code = chunk.classify(text, self.name)

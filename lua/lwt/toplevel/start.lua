@@ -1,4 +1,5 @@
--- Sets a session up: where it reads and writes, what it is told of, its files; and takes all that away again.
+-- Sets a session up: where it reads and writes, which signals and errors reach it, its files; and undoes all
+-- that.
 
 local lwt = require "lwt"
 local reader = require "lwt.toplevel.reader"

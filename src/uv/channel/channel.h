@@ -75,7 +75,7 @@ typedef struct op {
   unsigned char kept;     /* so is a value that it needs */
   unsigned char viewed;   /* so is its temporary view */
   unsigned char retried;  /* has tried again what a flush before it could not write */
-  unsigned char busy;     /* is being tried just now: whoever tries it frees it */
+  unsigned char busy;     /* is being tried just now: freed after that */
   unsigned char over;     /* … because it was settled or cancelled meanwhile */
   char tag;               /* OP_NUMBER: type and byte order */
   size_t n;               /* how many bytes */
@@ -158,8 +158,8 @@ struct channel {
   unsigned char finishing;     /* inside port->close */
   unsigned char idle_to_flush; /* and for nothing else */
   int end_status;
-  /* Grows with whatever reads, or changes the order of those who do: who compares it
-  ** before and after an allocation knows whether a finalizer has been at work. */
+  /* Grows with each read, and each change in the order of readers: where it is the same
+  ** before and after an allocation, no finalizer has changed anything. */
   unsigned changes;
   op *hurt;     /* is being tried without a protected call: has raised, when it stays */
   int ref;      /* slot in the registry: false, or the first view */
@@ -338,14 +338,15 @@ static inline void lwt_uv_channel_taken(channel *ch, size_t n) {
 }
 /* 1: copied into the output buffer; 0 when it does not fit, or UV_ENOMEM. */
 int lwt_uv_channel_put(channel *ch, const char *data, size_t n);
-/* The way that nearly every write goes: 1, with its promise pushed, when nobody waits and
-** it fits into the buffer; else 0. `tail` is one more byte, or '\0' for none. */
+/* The way that nearly every write goes: 1, with its promise pushed, when no operation
+** waits and it fits into the buffer; else 0. `tail` is one more byte, or '\0' for
+** none. */
 int lwt_uv_channel_write_quickly(lua_State *L, view *v, const char *s, size_t n,
                                  char tail);
 /* Whether an error of the port may be over at the next try (a full disk), or never (a
 ** broken pipe). */
 int lwt_uv_channel_retries(const channel *ch);
-/* A write has failed that nobody waits for: the next operation tells. */
+/* A write has failed that no operation waits for: the next one reports it. */
 void lwt_uv_channel_untold(channel *ch, int status);
 /* Write what is buffered, without waiting, where the port is a descriptor and no writer
 ** waits. C only. */

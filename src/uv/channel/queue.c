@@ -269,8 +269,8 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   return o;
 }
 
-/* (It may have been done: a callback may close the port, and what that tells the channel pays
-** what is owed.) */
+/* (They may be rejected already: a callback may close the port, and then the channel has
+** done this.) */
 static void pay_off(lua_State *L, channel *ch, op *o, int channel_idx) {
   op **at = &ch->owing;
   while (*at != NULL && *at != o) at = &(*at)->owed;

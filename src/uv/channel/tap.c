@@ -2,7 +2,8 @@
 **
 ** A descriptor's port that is tapped writes nothing: its bytes are kept here, in the order of
 ** all such writes, and a Lua function is told, which takes them and shows them where there is
-** room. So whoever writes to stdout or stderr knows nothing of it. Called by port_fd.c and Lua.
+** room. So code that writes to stdout or stderr knows nothing of it. Called by port_fd.c
+** and Lua.
 */
 #include <stdlib.h>
 #include <string.h>

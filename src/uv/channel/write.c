@@ -186,7 +186,7 @@ static int failed_now(lua_State *L, channel *ch, int status) {
 }
 
 /* A flush, or the write of `o`'s own data: AGAIN, FAILED, or 0 when all is written. An
-** error that an earlier flush met is told here, unless it is over at another try. */
+** error that an earlier flush met is reported here, unless another try succeeds. */
 static int push_or_fail(lua_State *L, channel *ch, op *o) {
   int r;
   if (ch->out.error != 0) {

@@ -378,7 +378,7 @@ static void check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
 }
 
 /* Take part in the file, or have a descriptor of our own for what the number means now.
-** Nobody may close either under the thread's feet: the next open would get its number. */
+** Neither may be closed while the thread uses it: the next open would get its number. */
 static int hold(lua_State *L, send_req *s, int arg, file_use *u, int *own, int *fd) {
   if (lua_type(L, arg) == LUA_TNUMBER) {
     *fd = *own = fcntl((int)lua_tointeger(L, arg), F_DUPFD_CLOEXEC, 3);

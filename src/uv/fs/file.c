@@ -46,7 +46,7 @@ static int submit(file_req *fq) {
 
 /* Start the head of the queue; what cannot start is over. */
 static void submit_head(file *f) {
-  /* A file that is being closed starts nothing: who closes it ends what waits. */
+  /* A file that is being closed starts nothing: the close rejects what waits. */
   while (f->head != NULL && !f->head->q.started && !f->closed && !f->ctx->closing) {
     int status = submit(f->head);
     if (status >= 0) return;
@@ -321,7 +321,7 @@ int lwt_uv_fs_check_fd(lwt_uv *ctx, lua_State *L, int arg) {
 /* ---- Closing ------------------------------------------------------------- */
 
 /* Reject what is pending on the file, whose box is empty already. Each rejection may run
-** callbacks: whoever has been told is put aside before. */
+** callbacks: a request is put aside before it is rejected. */
 static void reject_pending(lua_State *L, file *f) {
   file_use *u;
   while ((u = f->uses) != NULL) {

@@ -4,7 +4,7 @@
 **   userdata (file_box) ──f──► file ◄── requests under way: a reference each
 **
 ** The descriptor is closed when nothing runs on it any more: another thread may be in a
-** system call with it, and its number must not be somebody else's by then. Closing the
+** system call with it, and its number must not mean another file by then. Closing the
 ** file rejects what is pending at once all the same.
 **
 ** Order. What moves the position (read, write, seek …) forms a queue, one at a time on

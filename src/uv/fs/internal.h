@@ -97,7 +97,7 @@ void lwt_uv_fs_cancel(lwt_uv_req *r);
 int lwt_uv_fs_close(int fd);
 
 /* remove.c: on the pool. Remove it, a directory with all that is in it; the first failure
-** is told, the rest still goes. */
+** is reported, the rest is removed all the same. */
 int lwt_uv_fs_remove_tree(const char *path);
 
 /* wait.c: let the request wait on the loop for what it asks for, then run it again.

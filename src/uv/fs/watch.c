@@ -76,7 +76,7 @@ static int has_news(const lwt_uv_watch *w) {
 }
 
 /* Push what is next. Making it may run finalizers, which may take it: then the one after
-** it, if there is one (returns 0: none). Nobody has taken it yet. */
+** it, if there is one (returns 0: none). It stays in the list until it is taken. */
 static int push_news(lua_State *L, lwt_uv_watch *w) {
   while (has_news(w)) {
     unsigned long taken = w->taken;

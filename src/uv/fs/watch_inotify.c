@@ -1,12 +1,12 @@
 /* watch_inotify.c: where watches hear of what happens, on Linux.
 **
-** One inotify descriptor per state, on the loop while there is a watch. The system tells of
-** a directory (or file) once, whoever watches it: a `place` has its number there and the
-** watches that want to know (`watched`), each with its own name for it. A recursive watch
-** has a place for every directory below, the new ones as they appear.
+** One inotify descriptor per state, on the loop while there is a watch. The system tells
+** of a directory (or file) once, however many watch it: a `place` has its number there
+** and the watches that want to know (`watched`), each with its own name for it. A
+** recursive watch has a place for every directory below, the new ones as they appear.
 **
-** What is read is kept first, for all watches, and then told: whoever is told may close any
-** of them.
+** What is read is kept first, for all watches, and then told: a callback may close any of
+** them.
 */
 #ifdef __linux__
 
@@ -269,7 +269,7 @@ static void keep_event(watches *s, lwt_uv_watched *d, const struct inotify_event
   if (!w->recursive || !(e->mask & IN_ISDIR) || e->len == 0) return;
   if (e->mask & (IN_MOVED_FROM | IN_DELETE)) forget_below(s, w, dir, e->name);
   if ((e->mask & APPEARED) && watch_entry(s, w, dir, e->name, 1) < 0)
-    w->overflow = 1; /* there are too many to watch: not all will be told */
+    w->overflow = 1; /* there are too many to watch: some will be missed */
 }
 
 /* The system has forgotten it: removed, or its file system is gone. */

@@ -215,9 +215,9 @@ static ssize_t run_write_file(fs_req *q) {
 
 /*---
 Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
-if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for others
-who look: write another file and `rename` it for that. Cancelled in the middle, a part may
-be written.
+if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for other
+readers: write another file and `rename` it for that. Cancelled in the middle, a part may be
+written.
 @param path string
 @param data string|lwt.Bytes
 @param flags? string|integer as in `open`, default "w"

@@ -27,7 +27,8 @@ struct dns_req {
 
 static void on_lookup(lwt_uv_lookup *lookup);
 
-/* The timer keeps the loop alive, for whoever else turns it, while an answer is wanted. */
+/* The timer keeps the loop alive, where other code turns it, while an answer is
+** wanted. */
 static void on_alive(uv_timer_t *t) {
   (void)t;
 }

@@ -61,7 +61,7 @@ typedef struct lwt_uv_stream {
   lwt_uv_waiters readers;
   size_t held_n;           /* bytes that were not asked for yet */
   ssize_t end;             /* 0, or UV_EOF or an error: what follows what is held */
-  ssize_t broken;          /* the error of the connection that a write was told, or 0 */
+  ssize_t broken;          /* the error of the connection that a write has met, or 0 */
   write_req *first;        /* of the writes; it is with libuv */
   unsigned char reading;   /* uv_read_start is on */
   unsigned char more;      /* the last read filled its buffer: likely there is more */
@@ -77,7 +77,7 @@ typedef struct lwt_uv_stream {
     uv_tty_t tty;
   } uv;
   /* Reading. What arrives is held here until it is taken, also while it is on its way to
-  ** those who wait: whatever runs meanwhile finds it in its place. */
+  ** waiting reads: whatever runs meanwhile finds it in its place. */
   char
       *held; /* held_n bytes from held_at on; of LWT_UV_SCRATCH bytes: a scratch buffer */
   size_t held_at, held_size;

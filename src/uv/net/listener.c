@@ -2,7 +2,7 @@
 **
 ** We watch the descriptor and accept ourselves, one client for each accept() that
 ** waits. libuv's own listening accepts unasked, and out of descriptors it accepts and
-** closes everybody who waits; here they stay in the system's queue until there is a
+** closes all clients that wait; here they stay in the system's queue until there is a
 ** descriptor again: the listener stops watching and tries again when a handle has been
 ** closed, and RETRY ms later in any case.
 */
@@ -47,7 +47,7 @@ static int accept_fd(int fd) {
 #endif
 }
 
-/* A client's descriptor; UV_EAGAIN: nobody there; another status: see fail(). */
+/* A client's descriptor; UV_EAGAIN: there is none; another status: see fail(). */
 static int next_client(listener *l) {
   int fd = l->fresh;
   l->fresh = -1;
@@ -166,7 +166,7 @@ static void retry(net_state *net, int from_timer) {
     unstarve(l);
     if (l->acceptors.n == 0) continue;
     if (l->fresh < 0)
-      watch(l); /* fires at once when somebody is there */
+      watch(l); /* fires at once when a client is there */
     else if (from_timer)
       serve(l, lwt_uv_enter);
     else
@@ -185,7 +185,7 @@ void lwt_uv_listener_retry(lwt_uv *ctx) {
   if (net != NULL && net->starved != NULL) retry(net, 0);
 }
 
-/* The socket, or the error, at the top is for the first who waits. Finalizers have run since
+/* The socket, or the error, at the top is for the first waiter. Finalizers have run since
 ** it was looked for: when no accept waits any more, the client is kept. */
 static void give_client(lua_State *L, listener *l, int self, int status) {
   lwt_uv *ctx = l->h.ctx;
@@ -228,7 +228,7 @@ static void on_clients(lua_State *L, void *data) {
 
 static void serve(listener *l, enter *in) {
   in(l->h.ctx, on_clients, l);
-  if (l->fresh >= 0 && l->acceptors.n > 0) starve(l); /* no memory, which was told */
+  if (l->fresh >= 0 && l->acceptors.n > 0) starve(l); /* no memory: reported */
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events) {
@@ -268,7 +268,8 @@ static void remove_path(const listener *l) {
     unlink(l->path);
 }
 
-/* libuv closes no polled descriptor, and nobody shall connect any more from here on. */
+/* libuv closes no polled descriptor, and clients must not connect any more from here
+** on. */
 static void closing(lwt_uv_handle *h) {
   listener *l = (listener *)(void *)h;
   unstarve(l);
@@ -393,10 +394,11 @@ static int l_tcp_listen(lua_State *L) {
 /* ---- Methods ------------------------------------------------------------- */
 
 /*---
-Waits for a client. Several may wait; they are served in their order. Nobody is lost while
-there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
+Waits for a client. Several may wait; they are served in their order. No client is lost
+while there is no descriptor left for it (`EMFILE`): it stays in the system's queue, and
 accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
-Cancelling takes nobody. Its promise is rejected with `lwt.Closed` when the listener closes.
+Cancelling takes no client. Its promise is rejected with `lwt.Closed` when the listener
+closes.
 @param listener lwt.Listener
 @return lwt.Promise<lwt.Socket>
 ```lua

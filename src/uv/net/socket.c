@@ -66,7 +66,7 @@ typedef struct ending {
 
 static void on_ended(uv_shutdown_t *uv, int status) {
   ending *e = uv->data;
-  /* A peer that is gone needs not be told. */
+  /* A peer that is gone needs no end of input. */
   if (e->cb != NULL) e->cb(e->p, e->data, status == UV_ENOTCONN ? 0 : status);
   free(e);
 }

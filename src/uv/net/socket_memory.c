@@ -77,7 +77,8 @@ static void socket_unwait(const lwt_api *lwt, lwt_socket_wait *w) {
   lwt_uv_stream_port_read_cancel(&s->p);
 }
 
-/* The block of the socket is freed. Only the end of the state leaves somebody waiting. */
+/* The block of the socket is freed. Only at the end of the state something may still wait
+** for it. */
 void lwt_uv_stream_forget_wait(lwt_uv_stream *s) {
   if (s->rcb == ready) ((lwt_socket_wait *)s->rdata)->at = NULL;
 }

@@ -164,7 +164,7 @@ static void off(void) {
   for (size_t i = 0; i < NUMBERS; i++) {
     struct sigaction now;
     sigaction(numbers[i], NULL, &now);
-    /* (Whoever listened to one of the others may have stopped meanwhile.) */
+    /* (Listening to one of the others may have ended meanwhile.) */
     if (numbers[i] == SIGINT || now.sa_handler == on_signal)
       sigaction(numbers[i], &breaker.before[i], NULL);
   }

@@ -2,8 +2,8 @@
 **
 ** spawn() starts a program (plan.c says which; spawn.c does it where we have one,
 ** uv_spawn elsewhere) and gives a handle, the promise of its end (end.c), and our
-** ends of the pipes. The handle is anchored until the child has been reaped, whoever dropped
-** it: there are no zombies.
+** ends of the pipes. The handle is anchored until the child has been reaped, also when it
+** is dropped: there are no zombies.
 */
 #include "process.h"
 

@@ -100,8 +100,8 @@ CHILD static void reset_signals(void) {
 }
 
 /* A program expects that its standard descriptors wait, and ours often do not. Pipes and
-** terminals are opened anew, so that ours stay as they are; what cannot be (a socket) waits
-** for everybody who has it from here on. */
+** terminals are opened anew, so that ours stay as they are; what cannot be (a socket)
+** waits for all programs that have it from here on. */
 CHILD static void make_wait(int fd) {
   char path[] = "/proc/self/fd/0";
   struct stat st;

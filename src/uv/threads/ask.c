@@ -10,7 +10,8 @@
 
 enum { ASKED, OK, RAISED, LOST };
 
-/* A function for the owner to run. Two hold it: who asks and who answers. */
+/* A function for the owner to run. Two hold it: the worker that asks and the owner that
+** answers. */
 typedef struct request {
   lwt_uv_post post; /* to the owner; then back, when a task waits */
   atomic_int refs;

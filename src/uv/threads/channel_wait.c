@@ -1,8 +1,9 @@
 /* channel_wait.c: waiting at a thread channel, to send or to receive.
 **
-** Whoever makes a receiver's or sender's wait end takes it out of its queue, under the lock, and
-** posts it to its state's inbox: there its promise is resolved. Between the two a receiver may
-** be cancelled, or its state closed: the message it was given goes back to the front.
+** A thread that ends the wait of a receiver or sender takes it out of its queue, under
+** the lock, and posts it to its state's inbox: there its promise is resolved. Between the
+** two a receiver may be cancelled, or its state closed: the message it was given goes
+** back to the front.
 **
 ** Lock order: a channel's lock, then an inbox's. Messages are freed without locks.
 */
@@ -52,7 +53,7 @@ static void give_back(channel *c, waiter *w, lwt_uv_message *m) {
   lwt_uv_message_free(m);
 }
 
-/* The message of a receiver that has been withdrawn, so that nobody else sets it. */
+/* The message of a receiver that has been withdrawn, so that no other thread sets it. */
 static lwt_uv_message *message_of(waiter *w) {
   lwt_uv_message *m = w->sender ? NULL : w->message;
   if (m != NULL) w->message = NULL;

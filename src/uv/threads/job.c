@@ -141,7 +141,7 @@ static item *take(jobs *j) {
   if (j->queue.first == NULL) fetch(j);
   if (!j->closing) i = pop(&j->queue);
   if (i != NULL) {
-    /* In this order: whoever sees neither would think that a runner is free. */
+    /* In this order: a thread that saw neither would think that a runner is free. */
     atomic_fetch_add(&j->nrunning, 1);
     atomic_fetch_sub(&j->nwaiting, 1);
     i->state = RUNNING;
@@ -226,7 +226,7 @@ static void start_runners(jobs *j) {
   }
 }
 
-/* A loop that is driven by somebody else goes on while jobs are under way. */
+/* A loop that other code drives goes on while jobs are under way. */
 static void let_loop_end(uv_handle_t *h) {
   ((lwt_uv *)h->data)->unclosed--;
   free(h);

@@ -142,7 +142,7 @@ lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *p) {
 
 void lwt_uv_thread_channel_release(channel *c) {
   if (atomic_fetch_sub_explicit(&c->handles, 1, memory_order_acq_rel) <= 2) {
-    /* Those who wait may now wait in vain: let their states look (see _alive). */
+    /* Waiters may now wait in vain: let their states look (see _alive). */
     uv_mutex_lock(&c->lock);
     for (waiter *w = c->receivers.first; w != NULL; w = w->next)
       lwt_uv_inbox_wake(w->inbox);
