@@ -30,7 +30,8 @@ local function in_the_middle(times, f, op)
   }
   for i = 1, 20000 do
     if hits >= times then break end
-    local _ = ("x"):rep(50 + i * 7919 % 997) -- or the collector might fall into step with the operations
+    -- Or the collector might fall into step with the operations.
+    for n = 1, i * 7919 % 97 do local _ = { n } end
     op(arm)
     armed = false
   end
