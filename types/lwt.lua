@@ -1039,8 +1039,9 @@ local lwt_Event = {}
 ---@return any
 function lwt_Event:retain(x) end
 
----Ends an event: it never occurs again. With `strong`, events and signals that it alone
----was made from are ended as well.
+---Ends an event: it never occurs again, and the functions that it was made with are not called any more. A task of
+---an `_s` or `_p` form that has begun goes on; what waits for its turn there is not begun. With `strong`, events and
+---signals that it alone was made from are ended as well.
 ---```lua
 ---local e, send = react.E.create()
 ---local seen = e:map(function(v) print(v) end)
@@ -2891,8 +2892,8 @@ function lwt_Signal:value() end
 ---@return any
 function lwt_Signal:retain(x) end
 
----Freezes a signal: it keeps its value for good. With `strong`, what it alone was made from
----is ended as well.
+---Freezes a signal: it keeps its value for good, and the functions that it was made with are not called any more (as
+---for `E.stop`). With `strong`, what it alone was made from is ended as well.
 ---```lua
 ---local s, set = react.S.create(1)
 ---local m = s:map(function(v) return v * 10 end)
@@ -8408,7 +8409,8 @@ lwt_net_module.unacknowledged = lwt_Socket.unacknowledged
 lwt_net_module.reset = lwt_Socket.reset
 
 ---A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
----and `mode`. It raises when it is none.
+---and `mode`. Another one than those belongs to the terminal from then on: `tty:fileno()` is its number, and
+---`close` closes it. It raises when it is none.
 ---@param fd integer
 ---@return lwt.Tty
 lwt_net_module.tty = function(fd) end

@@ -223,6 +223,7 @@ struct lwt_context {
   uint8_t raising;     /* 1: core.raise has r_raised on its way, 2: a wrapped coroutine */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
+  uint32_t forgotten;   /* that number when it was last emptied */
   promise *current_waiter,
       *source;        /* with has_current: what r_current and r_source hold */
   uint32_t told;      /* how many waiters were told, ever */
