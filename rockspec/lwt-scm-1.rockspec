@@ -66,6 +66,7 @@ build = {
     ["lwt.uv"] = {
       sources = {
         "src/uv/bytes.c",
+        "src/uv/channel/buffer.c",
         "src/uv/channel/channel.c",
         "src/uv/channel/close.c",
         "src/uv/channel/exchange.c",
@@ -166,12 +167,14 @@ build = {
     ["lwt.gc"] = "lua/lwt/gc.lua",
     ["lwt"] = "lua/lwt/init.lua",
     ["lwt.internal.args"] = "lua/lwt/internal/args.lua",
+    ["lwt.internal.asks_to_end"] = "lua/lwt/internal/asks_to_end.lua",
     ["lwt.internal.crew"] = "lua/lwt/internal/crew.lua",
     ["lwt.internal.dropped"] = "lua/lwt/internal/dropped.lua",
     ["lwt.internal.due"] = "lua/lwt/internal/due.lua",
     ["lwt.internal.follow"] = "lua/lwt/internal/follow.lua",
     ["lwt.internal.items"] = "lua/lwt/internal/items.lua",
     ["lwt.internal.kits"] = "lua/lwt/internal/kits.lua",
+    ["lwt.internal.lazy"] = "lua/lwt/internal/lazy.lua",
     ["lwt.internal.order"] = "lua/lwt/internal/order.lua",
     ["lwt.internal.rocks"] = "lua/lwt/internal/rocks.lua",
     ["lwt.internal.run_in_task"] = "lua/lwt/internal/run_in_task.lua",

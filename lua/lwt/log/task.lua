@@ -1,14 +1,15 @@
--- Internal: the one task of a logger, which writes what waits, and what becomes of that without memory.
+-- Internal: the one task of a logger, which writes what waits, and what happens where memory runs out in it.
 --
--- A logger that uses it has functions of itself: work(l), the task, which returns when nothing waits any
--- more, and raises for want of memory only; waits(l), whether something does; settle(l), which tells all
--- who are left that there was no memory (nobody is, where `work` has returned), and may be called again
--- where it raises.
+-- A logger that uses it has these methods: work(l), the body of the task, which returns when no record
+-- waits any more, and raises for want of memory only; waits(l), whether a record waits; settle(l), which
+-- rejects the promises of all records that the task has left (none, where `work` has returned), and
+-- may be called again where it raises.
 --
--- The task is there (`running`) exactly while there is something to do. It has the storage of whoever made
--- the logger, and nobody can cancel it. Who waits stays where `settle` finds him until he has been
--- told; and `settle` is called however the task ends: by `over`, if need be in a later turn of the loop
--- (core.owing), or before the next record. Each start has its `ending`, whose third place says how often that is owed.
+-- The task exists (`running`) exactly while there is something to do. It has the storage of the code that
+-- made the logger, and it cannot be cancelled. A record's promise stays where `settle` finds it until it is
+-- resolved; and `settle` is called however the task ends: by `over`, if need be in a later turn of the
+-- loop (core.owing), or before the next record. Each start of the task has its own `ending`, whose third
+-- place says how often the call of `over` is owed.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -19,19 +20,20 @@ local is_pending, busy = lwt.is_pending, unwritten.busy
 
 local M = {}
 
--- What Lua says.
+-- Lua's own error.
 M.NO_MEMORY = "not enough memory"
 
 local NONE = { false, false, 0 }
 
--- The task has ended. (`running` until everybody has been told: so that none can begin meanwhile.)
+-- The task has ended. (`running` stays set until all promises are resolved, so that no other task
+-- starts meanwhile.)
 local over = core.owing(function(ending)
   local l = ending.logger
   if l.ending ~= ending then return end
   l:settle()
   unwritten.wake(l)
   busy[l], l.running = nil, false
-  if l:waits() then M.start(l) end -- those who were told have logged
+  if l:waits() then M.start(l) end -- callbacks of those promises have logged
   if l.ending == ending then l.ending = NONE end
 end)
 
@@ -49,7 +51,7 @@ function M.start(l)
   if ended and l.ending == ending and ending[3] == 0 then over(ending) end -- else it will be called
 end
 
--- Called before a record is taken, where l.ending[3] is not 0: the task has died, and not all have been told.
+-- Called before a record is taken where l.ending[3] is not 0: the task has ended, and `over` is owed.
 function M.make_up(l) over(l.ending) end
 
 -- Makes a logger that has these functions ready to be started.

@@ -1,8 +1,8 @@
 -- Internal: templates, "$(time) $(section): $(message)", compiled to functions.
 --
 -- A variable is written $(v), ${v} or $v (letters, digits and _); \$ is a plain dollar. A compiled
--- template is a function of a record (see lwt.log.logger) that gives the text of all its lines. Nothing that a caller has a
--- say in (message, section, fields, task) gets in without having been made harmless (lwt.log.text).
+-- template is a function of a record (see lwt.log.logger) that gives the text of all its lines. Nothing that callers
+-- choose (message, section, fields, task) is written before it has been made harmless (lwt.log.text).
 
 local lwt = require "lwt"
 local core = require "lwt.core"

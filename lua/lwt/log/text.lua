@@ -1,4 +1,4 @@
--- Internal: how bytes that anybody may have chosen become part of a line that only we write.
+-- Internal: how bytes that a stranger may have chosen become part of a line of the log.
 --
 -- A record must not be able to look like two, nor to talk to the terminal: control characters (those
 -- of ASCII but the tab, and U+0080 to U+009F), what changes the direction of writing, the line ends of

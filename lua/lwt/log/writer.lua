@@ -3,14 +3,14 @@
 -- A writer is a logger with a `sink`. Records become text (or whatever the sink takes) by `render`, and lie
 -- in `queue` (1 to n) until the writer's task (see lwt.log.task) takes all there are and has the sink
 -- write them; then it takes what came meanwhile. `promise` is of those in the queue: all records that
--- are written together have one. Those that have been taken are `taken` (1 to `writing`), with `their`
--- promise, until all is told: `written` says whether they are, `why` why not.
+-- are written together have one. The records that have been taken are in `taken` (1 to `writing`), with
+-- `their` promise, until that is resolved: `written` says whether they are, `why` the error if not.
 --
 -- The sink: { write = function(self, queue, n) waits until it is written, or raises (n may be 0, after
 -- `wake`: there may be something else to do), stop = function(self), before the
 -- last of it is written, close = function(self), rest = function(self, queue, n)
--- writes without waiting, when the state ends; can_wait = nobody looks at what is
--- written before the loop turns }.
+-- writes without waiting, when the state ends; can_wait = what is written is not needed before the
+-- loop turns }.
 
 local lwt = require "lwt"
 local logger = require "lwt.log.logger"
@@ -37,7 +37,8 @@ local function take(w)
   w.woken = false
 end
 
--- What was taken has been written, or not. (Where this raises, it is called again.)
+-- Resolves the promise of the records that were taken, and reports a failure. (Where this raises for
+-- want of memory, it is called again.)
 local function tell(w)
   local promise, resolver = w.their, w.their_resolver
   if not promise then
@@ -95,7 +96,7 @@ local function settle(w)
   w.woken = false
 end
 
--- Has the sink write a record too: a promise that belongs to all that are written with it.
+-- Has the sink write a record too; gives a promise that is shared by all that are written with it.
 local function write(w, section, level, message, time, fields, extra)
   local text = w.render(section, level, message, time, fields, extra)
   if w.ending[3] ~= 0 then make_up(w) end
