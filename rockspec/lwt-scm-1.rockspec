@@ -43,6 +43,7 @@ build = {
         "src/core/mvar_direct.c",
         "src/core/nested.c",
         "src/core/owed.c",
+        "src/core/plain.c",
         "src/core/promise.c",
         "src/core/registry.c",
         "src/core/resolve.c",
@@ -65,6 +66,7 @@ build = {
     ["lwt.uv"] = {
       sources = {
         "src/uv/bytes.c",
+        "src/uv/channel/buffer.c",
         "src/uv/channel/channel.c",
         "src/uv/channel/close.c",
         "src/uv/channel/exchange.c",
@@ -165,6 +167,7 @@ build = {
     ["lwt.gc"] = "lua/lwt/gc.lua",
     ["lwt"] = "lua/lwt/init.lua",
     ["lwt.internal.args"] = "lua/lwt/internal/args.lua",
+    ["lwt.internal.asks_to_end"] = "lua/lwt/internal/asks_to_end.lua",
     ["lwt.internal.crew"] = "lua/lwt/internal/crew.lua",
     ["lwt.internal.dropped"] = "lua/lwt/internal/dropped.lua",
     ["lwt.internal.due"] = "lua/lwt/internal/due.lua",

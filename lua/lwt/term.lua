@@ -85,10 +85,10 @@ end
 --- Where they are of a terminal (or one of them is), the system tells its size and does raw mode; at the other
 --- end of a connection a terminal is there when `tty = true` says so. Several may be open, also of one terminal.
 ---
---- Options: `tty` (what the two are taken for, whatever they are); `columns`, `rows` (the size, for who cannot
---- ask the system); `colors` (0, 16, 256, 16777216); `env`, a table that is asked for TERM, COLORTERM, NO_COLOR
---- and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel that
---- `eprint` writes to (the output).
+--- Options: `tty` (what the two are taken for, whatever they are); `columns`, `rows` (the size, where the
+--- system does not know it); `colors` (0, 16, 256, 16777216); `env`, a table that is asked for TERM, COLORTERM,
+--- NO_COLOR and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel
+--- that `eprint` writes to (the output).
 ---@param input lwt.Channel|lwt.Socket
 ---@param output lwt.Channel|lwt.Socket
 ---@param opts? table

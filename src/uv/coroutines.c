@@ -1,10 +1,10 @@
 /* coroutines.c: all coroutines of a Lua state.
 **
 ** A hook belongs to a coroutine, and Lua does not tell which one is running; but the allocator
-** sees every coroutine made and freed. So who wants to break into whatever runs (another thread,
-** a signal handler) hooks all of them. Lua allows lua_sethook in a signal handler (lua.c does
-** so). A hook that counts instructions cannot be there all the time: it doubles the time that Lua
-** code takes.
+** sees every coroutine made and freed. So another thread or a signal handler that wants
+** to interrupt whatever runs hooks all of them. Lua allows lua_sethook in a signal
+** handler (lua.c does so). A hook that counts instructions cannot be there all the time:
+** it doubles the time that Lua code takes.
 */
 #include "coroutines.h"
 

@@ -1,5 +1,5 @@
 -- Completion: what is offered for the word before the cursor, what of it is put into the line, and how it
--- is shown in columns. It knows the editor; whom to ask, and when, is the session's affair.
+-- is shown in columns. It knows the editor; the session decides whom to ask, and when.
 
 local clusters = require "lwt.read_line.clusters"
 local layout = require "lwt.read_line.layout"

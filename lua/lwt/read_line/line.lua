@@ -1,4 +1,4 @@
--- A line that is being read, for who wants to control it from outside.
+-- A line that is being read, controlled by the program.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"

@@ -1,6 +1,6 @@
 -- What a line that is edited looks like: prompt, text with its styles, hint, and below it a menu or a
 -- message, as rows for the terminal's region. The functions of the program that are asked for styles and
--- hints may fail: that is told once, and they are not asked again.
+-- hints may fail: that is reported once, and they are not asked again.
 
 local lwt = require "lwt"
 local clusters = require "lwt.read_line.clusters"
@@ -115,7 +115,7 @@ function View:ask_hint(later)
   end, function(err)
     if self.asked ~= result then return end
     self.asked = nil
-    if err ~= lwt.Canceled then failed(self, "hint", err) end
+    if not rawequal(err, lwt.Canceled) then failed(self, "hint", err) end
   end)
 end
 

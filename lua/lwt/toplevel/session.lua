@@ -31,8 +31,8 @@ end
 
 local LAST = 9 -- _1 … _9
 local KEPT = 1000 -- lines for :history, where there is no file
-local PATIENCE = 1 -- seconds until it is told that an evaluation has not ended after Ctrl-C
-local LONG = 1 -- seconds from which on it is told how long a line took
+local PATIENCE = 1 -- seconds until a line says that an evaluation has not ended after Ctrl-C
+local LONG = 1 -- seconds from which on a line says how long it took
 local FAILED = {} -- raised by what has told its error already
 
 -- opts: env, name (of chunks), write(text), complain(text), columns(), rows(), interactive, colour, args
@@ -115,7 +115,7 @@ function Session:show(values)
   self.write(self:cut(printer.show_all(values, opts)) .. "\n")
 end
 
--- The text of an error. Its `__tostring` is the user's, who may end it with Ctrl-C.
+-- The text of an error. Its `__tostring` is the user's code, which Ctrl-C can end.
 local function text_of_error(s, err, promise)
   local text
   s:run(function() text = failure.text(err, promise, s.one_line, true) end)
@@ -162,7 +162,7 @@ end
 local has_uv, uv = pcall(require, "lwt.uv")
 local interrupt = has_uv and uv.interrupt
 
--- What Ctrl-C breaks into, see src/uv/process/break.c.
+-- What Ctrl-C interrupts, see src/uv/process/break.c.
 local guard = interrupt and interrupt.guard or function(f, ...) return f(...) end
 local protect = interrupt and interrupt.protect or xpcall
 
@@ -284,7 +284,7 @@ function Session:unwound(err, task)
   return false
 end
 
--- The values of a text, for a command; `unawaited`: a promise stays one. What goes wrong is told, and ends the
+-- The values of a text, for a command; `unawaited`: a promise stays one. An error is shown, and ends the
 -- command.
 function Session:values_of_text(text, unawaited)
   local kind, code = chunk.classify(text, self.name)
@@ -311,7 +311,7 @@ function Session:run_command(f)
   if ok then return result ~= false end
   if self.canceled then error(result, 0) end
   if result == FAILED then return false end
-  if result == reader.Interrupt then
+  if rawequal(result, reader.Interrupt) then
     self.write "\n"
   else
     self:fail(result)
@@ -483,7 +483,7 @@ end
 local function turn(s)
   local ok, text, lines = pcall(s.reader.read, s.reader)
   if not ok then
-    if text ~= reader.Interrupt then error(text, 0) end
+    if not rawequal(text, reader.Interrupt) then error(text, 0) end
     s.asked = false
     if s.strict then s.ended_by = s.ended_by or "INT" end
     if not s.over and not s.strict then s:after_interrupt() end

@@ -1,4 +1,5 @@
--- Sets a session up: where it reads and writes, what it is told of, its files; and takes all that away again.
+-- Sets a session up: where it reads and writes, which signals and errors reach it, its files; and undoes all
+-- that.
 
 local lwt = require "lwt"
 local reader = require "lwt.toplevel.reader"
@@ -88,7 +89,7 @@ local function to_channel(output)
   end
 end
 
--- The global variables of a session on a channel: `print` is for who is there.
+-- The global variables of a session on a channel: `print` writes to that channel.
 local function channel_env(write)
   local env = { print = function(...)
     local parts = table.pack(...)
@@ -269,7 +270,7 @@ function M.standard(opts)
   if text then s:evaluate_file(text, path) end
   local values
   if has_uv then values = uv.interrupt.spare(s.loop, s) else values = s:loop() end
-  -- A terminal that has gone away is no error to be told at the exit.
+  -- That a terminal has gone away is not reported at the exit.
   if s.interactive and has_uv then pcall(lwt.await, require "lwt.io".stdout:flush()) end
   return values, s
 end

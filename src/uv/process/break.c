@@ -1,14 +1,14 @@
-/* break.c: Ctrl-C where Lua code runs on and on, and the loop never gets to hear of it.
+/* break.c: Ctrl-C where Lua code runs on and on, and the loop never learns of it.
 **
-** So with SIGTERM and SIGHUP, where they are listened to: a loop in a terminal that has been
-** closed would run for ever.
+** The same goes for SIGTERM and SIGHUP, where they are listened to: a loop in a terminal
+** that has been closed would run for ever.
 **
 ** For a prompt. While it is on, a handler of ours stands before libuv's: it hooks all coroutines
 ** (see coroutines.h) and hands the signal on. When the loop turns it hears of the signal, and
 ** nothing else happens. Where it does not, in time, the hook raises lwt.Interrupted in what
 ** runs; once, so that this may clean up; and when it still runs after many more instructions,
-** at every instruction, so that no pcall holds it. Code in C cannot be broken into: the third
-** signal that nobody hears ends the process.
+** at every instruction, so that no pcall holds it. Code in C cannot be interrupted: the
+** third signal that the loop does not learn of ends the process.
 **
 ** What runs below `guard` is waited for less long, and is raised in no further when it has
 ** left that; what runs below `spare` (the prompt itself) is left alone.
@@ -30,7 +30,7 @@
 #define PATIENCE_GUARDED 100 /* milliseconds for the loop to hear of it */
 #define PATIENCE 1000        /* where something else runs */
 #define GRACE 200            /* looks until no pcall holds it */
-#define DEADLY 3             /* signals that nobody has heard of */
+#define DEADLY 3             /* signals that the loop has not learned of */
 #define DEADLY_MILLISECONDS 500
 
 enum { QUIET, CAME, RAISED, FORCED };
@@ -164,7 +164,7 @@ static void off(void) {
   for (size_t i = 0; i < NUMBERS; i++) {
     struct sigaction now;
     sigaction(numbers[i], NULL, &now);
-    /* (Whoever listened to one of the others may have stopped meanwhile.) */
+    /* (Listening to one of the others may have ended meanwhile.) */
     if (numbers[i] == SIGINT || now.sa_handler == on_signal)
       sigaction(numbers[i], &breaker.before[i], NULL);
   }
