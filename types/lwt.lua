@@ -11798,7 +11798,7 @@ local lwt_toplevel_module = {}
 lwt_toplevel_module.commands = nil
 
 ---How lines are edited: `mode = "vi"` for vi's keys, and `keys`, as `read_line` has them, for keys of your own. To be set
----in the start-up file, or at any time; what is wrong is told at the next line.
+---in the start-up file, or at any time; what is wrong is reported at the next line.
 ---@type {mode?: string, keys?: table<string, string|function|false>}
 lwt_toplevel_module.editor = nil
 

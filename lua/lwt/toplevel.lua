@@ -19,7 +19,7 @@ local M = {}
 M.commands = require "lwt.toplevel.commands".own
 
 --- How lines are edited: `mode = "vi"` for vi's keys, and `keys`, as `read_line` has them, for keys of your own. To be set
---- in the start-up file, or at any time; what is wrong is told at the next line.
+--- in the start-up file, or at any time; what is wrong is reported at the next line.
 ---
 --- ```lua norun
 --- -- in ~/.config/lwt/init.lua

@@ -76,7 +76,7 @@ describe("the prompt", function()
     assert.truthy(on:text():find("> 1 + 2\n3\n>", 1, true), on:text())
   end)
 
-  it("tells wrong ones, and goes on without", function()
+  it("reports wrong ones, and goes on without", function()
     local on <close> = prompt.start()
     assert.matches("lwt%.toplevel%.editor: .*option 'mode'", on:run "require 'lwt.toplevel'.editor.mode = 'ed'")
     assert.equal("nil", on:run "require 'lwt.toplevel'.editor.mode")

@@ -138,7 +138,7 @@ function M.edited(opts, complain, prompted)
   }, Edited)
 end
 
--- Options of the user's that are wrong are told, and forgotten.
+-- Wrong options of the user's are reported, and forgotten.
 local function start_line(self)
   local ok, line = pcall(function() return self.read_line.start(lines.with_own(self.opts)) end)
   if ok then return line end

@@ -32,7 +32,7 @@ end
 local LAST = 9 -- _1 … _9
 local KEPT = 1000 -- lines for :history, where there is no file
 local PATIENCE = 1 -- seconds until a line says that an evaluation has not ended after Ctrl-C
-local LONG = 1 -- seconds from which on a line says how long an evaluation took
+local LONG = 1 -- seconds from which on a line says how long it took
 local FAILED = {} -- raised by what has told its error already
 
 -- opts: env, name (of chunks), write(text), complain(text), columns(), rows(), interactive, colour, args
@@ -231,7 +231,7 @@ function Session:values_of(f, list)
   return got
 end
 
--- Tells how long it took until the returned function is called, if that was long. (What neither waited nor computed
+-- Says how long it took until the returned function is called, if that was long. (What neither waited nor computed
 -- has been held up by others.)
 function Session:stopwatch()
   local since, cpu, waited = lwt.now(), os.clock(), false
@@ -259,12 +259,12 @@ function Session:evaluate(text, silent, lines)
     return false
   end
   local results, task = self:run(function()
-    local told = self:stopwatch()
+    local stop = self:stopwatch()
     local values = self:values_of(f, list)
     self:remember(values)
     if silent then return end
     self:show(values)
-    told()
+    stop()
   end)
   if results[1] then return true end
   return self:unwound(results[2], task)
@@ -501,7 +501,7 @@ local function turn(s)
   end
   if not text:find "^%s*[:?]" then s.last_text = text end
   local went_well = s:take(text, not s.interactive and lines or 0)
-  -- What others have to tell of it comes before the next prompt.
+  -- What other tasks report of it appears before the next prompt.
   if s.interactive and not s.over then await(lwt.pause()) end
   if not went_well then
     s.failed = true
