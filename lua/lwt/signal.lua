@@ -1,6 +1,6 @@
---- Signals of the system: handlers, promises and streams, by name. As long as somebody wants a signal the
---- system's default for it is off. Deliveries that come faster than the loop turns may arrive as one: that
---- is the system's way.
+--- Signals of the system: handlers, promises and streams, by name. As long as a signal is listened to, the
+--- system's default action for it is off. Deliveries that come faster than the loop turns may arrive as
+--- one: that is the system's way.
 ---
 --- ```lua
 --- local signal, process = require "lwt.signal", require "lwt.process"
@@ -9,8 +9,8 @@
 --- print(await(hangup))                      --> HUP
 --- ```
 
--- One listener of the C side per signal, as long as somebody wants it; what comes is handed to the
--- list below in the order of registration. When the last one is gone, the system's default is
+-- One listener of the C side per signal, as long as there is a receiver; what comes is handed to
+-- the list below in the order of registration. When the last one is gone, the system's default is
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -59,7 +59,7 @@ local function deliver(name, entry, goes_on)
 end
 
 -- Begin to listen. (Making the listener may run a finalizer that has done it as well by then.)
--- Fails with nobody listening, for a signal that nobody hears has no effect any more.
+-- Where it fails no listener is left, for then the signal would have no effect at all.
 local function listen(name, receiver)
   local entry = { list = { receiver }, telling = false, at = 0, listener = false }
   entry.listener = signal.listen(name, function(goes_on) deliver(name, entry, goes_on) end)
@@ -126,7 +126,7 @@ function handler.__tostring(h)
   return ("lwt.signal.handler (%s%s)"):format(h.receiver.name, h.receiver.f and "" or ", stopped")
 end
 
--- Blames `what`, called from the user's code, for a name that is none.
+-- Raises for a name that is none, as an error of `what`, which the user's code has called.
 local function check_name(name, what)
   local ok, found = pcall(signal.name, name)
   if not ok then
@@ -189,8 +189,8 @@ function M.next(name)
   return p
 end
 
---- A stream with an element (the name) for each delivery. Deliveries are counted while nobody
---- reads. `s:close()` ends it; so does dropping it.
+--- A stream with an element (the name) for each delivery. Deliveries are counted while no read
+--- waits. `s:close()` ends it; so does dropping it.
 ---@param name string
 ---@return lwt.SourceStream<string>
 ---```lua
@@ -215,7 +215,7 @@ function M.stream(name)
     if count.waiting == p then count.waiting = false end
   end
   local receiver
-  -- The receiver refers to the count and not to the stream: a stream that nobody has any more is
+  -- The receiver refers to the count and not to the stream: a stream that is not used any more is
   -- collected, and the guard with it.
   local guard = require("lwt.internal.dropped").call(function()
     if receiver then remove(receiver) end

@@ -55,7 +55,7 @@ static void run_list(lua_State *L, lwt_context *c, int ref, int remove) {
       lua_rawseti(L, top + 1, i);
     }
     lwt_task_spawn(L, c, 0);
-    lwt_promise_arg(L, c, top + 2); /* its error is told here, and nowhere else */
+    lwt_promise_arg(L, c, top + 2); /* its error is reported here, and nowhere else */
     if (!drive(L, c, top + 2, 0)) {
       lwt_loop_report(L, c);
     } else {

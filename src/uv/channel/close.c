@@ -38,6 +38,7 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   view *v = lwt_uv_new_userdata(ctx, L, LWT_UV_CHANNEL, sizeof *v, CHANNEL_UV);
   channel *ch;
   int ref;
+  v->magic = lwt_uv_channel_magic;
   lua_pushboolean(L, 0);
   ref = luaL_ref(L, LUA_REGISTRYINDEX);
   ch = calloc(1, sizeof *ch);
@@ -133,7 +134,7 @@ static void stop_port(channel *ch) {
   }
 }
 
-/* Let go of the port. The channel is anchored until it has closed. */
+/* Close the port. The channel is anchored until it has closed. */
 static void finish(channel *ch) {
   if (ch->port_gone) return;
   stop_port(ch);
@@ -315,7 +316,8 @@ static int end_reading_in_call(lua_State *L) {
   return 0;
 }
 
-/* The close has begun: without memory for telling the readers it goes on, and that is told then. */
+/* The close has begun: without memory for rejecting the reads it goes on all the same,
+** and that error is raised afterwards. */
 static void close_goes_on(lua_State *L, channel *ch) {
   int status, top;
   lua_pushcfunction(L, end_reading_in_call);
@@ -413,7 +415,8 @@ static int l_abort(lua_State *L) {
   return push_close(L, ch);
 }
 
-/* As `abort`, at a deadline: who reads or writes, now or later, is told lwt.Timeout. */
+/* As `abort`, at a deadline: all operations, now and later, are rejected with
+** lwt.Timeout. */
 static int l_time_out(lua_State *L) {
   view *v = check_own(L, "aborted");
   if (!v->ch->port_gone) v->ch->timed_out = 1;

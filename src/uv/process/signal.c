@@ -64,7 +64,7 @@ typedef struct listener {
   uv_signal_t uv;
   lwt_uv_after later;
   lwt_idle again;
-  unsigned came; /* deliveries that are not told yet */
+  unsigned came; /* deliveries for which the function is still to be called */
   int number;
   int goes_on; /* telling the first of them has raised, for want of memory */
 } listener;
