@@ -16,10 +16,10 @@
 --- ```
 
 -- The pool has `max` slots; a slot holds an element or is empty, and is used by one task at a
--- time. Waiting is for a slot, not for an element: whoever gets one that is empty, because an
--- element was disposed of or could not be made, makes a new one. So nobody is forgotten or
--- overtaken, and no failure costs the pool a slot.
--- Always holds: somebody waits only while all slots are in use; count = slots in use + idle.
+-- time. Waiting is for a slot, not for an element: a task that gets an empty slot, because an
+-- element was disposed of or could not be made, makes a new one. So no waiter is forgotten or
+-- overtaken, and no failure costs the pool a slot. Always holds: there are waiters only while all
+-- slots are in use; count = slots in use + idle.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -51,8 +51,8 @@ end
 --- `check(element, is_ok)` is asked when a user's function has failed: true keeps the element,
 --- false disposes of it (it may return the answer, or call `is_ok(answer)` as in Lwt); without
 --- it the element is kept.
---- `dispose(element)` releases it. When it raises, whoever caused it gets the error; the
---- element is gone all the same, and the next one who waits makes another.
+--- `dispose(element)` releases it. When it raises, the task that caused it gets the error; the
+--- element is gone all the same, and the next waiter makes another.
 ---@generic E
 ---@param n integer at least 1
 ---@param create async fun(): lwt.Promise<E>|E
@@ -78,9 +78,9 @@ function M.create(n, create, opts)
     max = n,
     count = 0,
     waiting = 0, -- how many wait for a slot
-    idle_first = false, -- slots that hold an element nobody uses, oldest first, by slot.next
+    idle_first = false, -- slots with an element that is not in use, oldest first, by slot.next
     idle_last = false,
-    cleared = 0, -- how often: an element made before the last time is not used again
+    cleared = 0, -- how often it was cleared: older elements are not used again
     queue = waiters.new(),
     spare = false, -- the turn of a use that is over, for another one
     make = create,
@@ -108,8 +108,8 @@ local function take(p)
   end
 end
 
--- Let go of a slot: the oldest who waits gets it as it is; in a later turn, where there is no memory
--- for it.
+-- Give a slot back: the oldest waiter gets it as it is; in a later turn of the loop, where there is
+-- no memory for it.
 local function put_back(slot)
   local p = slot.pool
   if p.waiting > 0 then
@@ -129,7 +129,7 @@ local function put_back(slot)
 end
 local release = core.owing(put_back)
 
--- Wait for a slot. What becomes of it when this task ends meanwhile: place_type below.
+-- Wait for a slot. If this task ends meanwhile, place_type below gives the slot back.
 local function wait_for_slot(p, turn)
   local promise = core.waiter()
   promise:on_cancel(p.withdraw)
@@ -183,7 +183,7 @@ local turn_type = {
     end
     local ok, err = pcall(leave, turn)
     if not ok and slot.full then
-      -- `check` raised: nobody knows what the element is good for.
+      -- `check` raised, so it is not known whether the element is good.
       local gone, failure = pcall(discard, turn.pool, slot)
       if not gone then err = failure end
     end
@@ -246,11 +246,10 @@ local function use(p, f, ...)
   return finish(turn, follow(f(slot.element, ...)))
 end
 
---- Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
---- whichever way `f` ends: with values, with an error, cancelled. An idle element is
---- used first, then a new one is made, and when all `n` are in use the call waits:
---- strictly first come, first served. When making one fails, its user gets the error and the next
---- one who waits tries for himself.
+--- Runs `f(element)` as a task with an element that no other task uses meanwhile, and gives it back
+--- whichever way `f` ends: with values, with an error, cancelled. An idle element is used first,
+--- then a new one is made, and when all `n` are in use the call waits: strictly first come, first
+--- served. When making one fails, its user gets the error, and the next waiter tries again.
 --- Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
 ---@generic E, T
 ---@param p lwt.Pool<E>
@@ -284,9 +283,8 @@ local function clear(p)
   if failed then error(failure, 0) end
 end
 
---- Disposes of the elements: of those that nobody uses now, one after another, of the others as
---- soon as they are given back. The next `use` makes a new one.
---- Cancelling the promise does not stop it.
+--- Disposes of the elements: of those that are not in use, one after another, of the others as soon
+--- as they are given back. The next `use` makes a new one. Cancelling the promise does not stop it.
 ---@generic E
 ---@param p lwt.Pool<E>
 ---@return lwt.Promise<nil> # when the idle ones are gone; rejected if a `dispose` raised, the first

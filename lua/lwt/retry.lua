@@ -10,6 +10,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local asks_to_end = require "lwt.internal.asks_to_end"
 
 local await, spawn = lwt.await, lwt.spawn
 local getmetatable = getmetatable
@@ -71,7 +72,7 @@ end
 -- Does this failure end it? Being cancelled is not a failure to try again after.
 local function is_fatal(err, n, how)
   if getmetatable(err) == fatal then return true end
-  if rawequal(err, lwt.Canceled) or rawequal(err, lwt.Interrupted) then return true end
+  if asks_to_end(err) then return true end
   return how.retry_if ~= nil and not follow(how.retry_if(err, n))
 end
 

@@ -138,8 +138,8 @@ static int is_known(lua_State *L, int list, int idx) {
   return is_noted(L, list);
 }
 
-/* Did the failed task at idx only raise what it was told at an await, by one that is known, or
-** by another that has only passed it on? */
+/* Did the failed task at idx only pass on the error of an await: of a promise that is
+** noted, or of another task that has only passed it on? */
 static int is_passed_on(lua_State *L, lwt_context *c, int list, int idx) {
   int top = lua_gettop(L), is = 0;
   promise *p = (promise *)lua_touserdata(L, idx);
@@ -222,7 +222,7 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
       lua_setiuservalue(L, w, U_FN);
     }
     if (!(rec->flags & F_CLOSED) && rec->n > 0 && (!canceled || is_body(L, list, src))) {
-      /* cancel the rest; what that owes is worked off by who called us */
+      /* cancel the rest; our caller works off the work stack */
       lwt_cancel_push(L, c, w);
     }
   }

@@ -1,8 +1,8 @@
 /* task.c: tasks: functions that run as coroutines and may await.
 **
 ** A task is a promise (what spawn returns) with a coroutine. Coroutines are reused, see
-** slots.c. Tasks are resumed by the scheduler, never inside somebody's wakeup; only
-** spawn runs a task at once, to its first wait. How they await: await.c. */
+** slots.c. Tasks are resumed by the scheduler, never inside a wakeup; only spawn runs a
+** task at once, to its first wait. How they await: await.c. */
 #include "running.h"
 
 THREAD_STATIC lwt_context *lwt_running_here;
@@ -51,7 +51,7 @@ static void not_due(lua_State *L, lwt_context *c, task *t) {
   if (--c->dues == 0) set_due(L, c, 0);
 }
 
-/* It is told now. */
+/* The cancel that is due is about to be raised in the task. */
 void lwt_task_told(lua_State *L, lwt_context *c, task *t) {
   t->flags &= (uint16_t)~TF_CANCEL;
   if ((t->flags & (TF_DUE | TF_LEVEL)) == TF_DUE) not_due(L, c, t);
@@ -81,7 +81,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
       w->task = NULL;
       w->cancel(L, w);
     }
-  } else if (lwt_task_push_awaited(L, t) != NULL) { /* else it is found gone later */
+  } else if (lwt_task_push_awaited(L, t) != NULL) { /* else it has been closed */
     if (direct == D_MVAR) {
       lwt_mvar_withdraw(L, t);
     } else {
@@ -112,7 +112,7 @@ static inline int main_done(lua_State *co, lwt_context *c, task *t, int status) 
 static int main_k(lua_State *co, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   task *t = c->current;
-  if (t == NULL || t->co != co) return 0; /* somebody else's: the task finds it ended */
+  if (t == NULL || t->co != co) return 0; /* it was resumed by others */
   return main_done(co, c, t, status);
 }
 
@@ -195,7 +195,7 @@ static void settle(lua_State *L, lwt_context *c, task *t, int idx) {
   if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
 }
 
-/* What a task ends with whose coroutine somebody has closed. */
+/* The error of a task whose coroutine was closed by somebody else. */
 static void push_closed(lua_State *L, lwt_context *c, task *t) {
   lua_pop(t->co, 1);
   t->flags |= TF_FAILED;
@@ -214,7 +214,7 @@ static void finish(lua_State *L, lwt_context *c, task *t, int status) {
   if (status == LUA_ERRRUN && lua_status(t->co) == LUA_OK && lua_gettop(t->co) == 1) {
     push_closed(L, c, t);
   } else if (status ==
-             LUA_YIELD) { /* coroutine.yield in a task: nobody is there to get it */
+             LUA_YIELD) { /* coroutine.yield in a task: the values have no receiver */
     lua_pushliteral(
         L, "attempt to yield from a task with coroutine.yield (use lwt.yield, or "
            "lwt.coroutine for coroutines of your own)");
@@ -302,7 +302,7 @@ void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swa
     finish(L, c, t, status);
     return;
   }
-  t->status = T_READY; /* it is told to whom it concerns in a moment */
+  t->status = T_READY; /* its promise is resolved in a moment */
   t->flags |= TF_ENDED;
   lwt_ring_push(&c->ready, t);
 }
@@ -316,7 +316,8 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
     finish(L, c, t, lua_status(t->co));
     return;
   }
-  /* (Whoever has closed it, or tried to run it, had it from a task that used it before.) */
+  /* (Code that has closed it, or tried to run it, had it from a task that used it
+  ** before.) */
   if (fresh && lua_status(t->co) == LUA_OK) nargs = lua_gettop(t->co) - 1;
   if (nargs < 0) nargs = 0;
   t->flags &= (uint16_t)~TF_FRESH;

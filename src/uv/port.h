@@ -43,9 +43,9 @@ typedef struct port_class {
   /* Gives up waiting for a write. Bytes that the system already has are counted
   ** as written: the number of bytes taken is returned. */
   ssize_t (*write_cancel)(port *p);
-  /* Let go of one direction (bit 1: reading, bit 2: writing). With the last one
-  ** the port closes; `cb` (may be NULL) is called with 0 or an error when that
-  ** direction is closed. Pending operations were cancelled by the caller before. */
+  /* Close one direction (bit 1: reading, bit 2: writing). With the last one the port
+  ** closes; `cb` (may be NULL) is called with 0 or an error when that direction is
+  ** closed. Pending operations were cancelled by the caller before. */
   void (*close)(port *p, int directions, port_cb cb, void *data);
   /* NULL where a port has no position. From: SEEK_SET, SEEK_CUR, SEEK_END; blocking
   ** on regular files is permitted (lseek does not wait). New position, or error. */

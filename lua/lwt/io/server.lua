@@ -45,8 +45,8 @@ local function is_gone(err, ch, address)
   return is_of_client(err) and err.address == address
 end
 
--- What a handler has failed with: to `on_error`, or in words to stderr. `error` is for those who
--- want a bug to end the program: not for clients that are gone.
+-- What a handler has failed with: to `on_error`, or in words to stderr. `on_error = error` is for
+-- programs that a bug is to end; clients that are gone are no bug.
 local function tell(server, err, address, gone)
   if server.on_error == error then
     if not gone then report(err) end
@@ -75,15 +75,15 @@ local function ended_badly(server, ch, address, err)
   end
 end
 
--- What the task of a client does when his handler is done: `result` is what that gave, or raised.
+-- What the task of a client does when its handler is done: `result` is what that gave, or raised.
 local function finish(server, ch, address, ok, result)
   if ok and lwt.is_promise(result) then ok, result = guard(await, result) end
   if ok then ok, result = guard(await, ch:close()) end
   if not ok then ended_badly(server, ch, address, result) end
 end
 
--- A client with TLS: the handshake is his own task's, so that he holds up nobody. What goes wrong in
--- it is of the client.
+-- A client with TLS: its handshake is in its own task, so that it holds up no other client. Errors
+-- of the handshake are the client's.
 local function serve_secure(server, sock, address, f)
   local ok, stream = guard(await, secure.start_on(sock, server.tls))
   if ok then
@@ -96,7 +96,8 @@ local function serve_secure(server, sock, address, f)
   if not rawequal(stream, lwt.Canceled) then tell(server, stream, address, true) end
 end
 
--- A channel, which may have begun to close, or the socket of one who has not finished his handshake.
+-- A channel, which may have begun to close, or the socket of a client whose handshake is not
+-- finished.
 local function drop(client)
   if client.abort == nil then client:close() else client:abort() end
 end
@@ -143,8 +144,8 @@ local function start(server, ch, address, f)
   server.n = server.n + 1
 end
 
--- Whatever is raised here, for want of memory, the client is not left waiting for nobody. What the
--- listener itself rejects with is returned, after true.
+-- Whatever is raised here, for want of memory, the client's socket is closed, so that it does not
+-- wait for ever. An error of the listener itself is returned, after true.
 local function accept_one(server, f)
   local accepting = server.listener:accept()
   local awaited, sock = pcall(await, accepting)
@@ -152,7 +153,7 @@ local function accept_one(server, f)
     local state, late = accepting:state()
     if state == "rejected" then return true, late end
     if state == "pending" then
-      accepting:cancel() -- or it takes a client that nobody serves
+      accepting:cancel() -- or it takes a client that is not served
       error(sock, 0)
     end
     sock = late
@@ -160,7 +161,7 @@ local function accept_one(server, f)
   local named, address = pcall(sock.getpeername, sock)
   if not named then
     sock:close()
-    if is_of_client(address) then return end -- gone before anybody has looked
+    if is_of_client(address) then return end -- gone before it was served
     error(address, 0)
   end
   local client = server.tls and sock or network.channel_on(sock, server.opts, address)
@@ -220,7 +221,7 @@ end
 local function shut_down(server, seconds)
   server.accepting:cancel()
   await(server.listener:close())
-  -- A client that the listener gave just before is one of those who are served.
+  -- A client that the listener gave just before is still served.
   pcall(await, lwt.no_cancel(server.accepting))
   if server.n > 0 then
     local all_gone, wake = lwt.wait()
@@ -264,13 +265,13 @@ local function establish(listening, f, opts)
   }, Server)
   server.accepting = spawn(accept_loop, server, f)
   local state, err = server.accepting:state()
-  if state == "rejected" then -- no memory to begin with: a server that nobody runs is none
+  if state == "rejected" then -- no memory to begin with: there is no server without its task
     listener:close()
     error(err, 0)
   end
   server.accepting:on_failure(function(failure)
     if rawequal(failure, lwt.Canceled) or rawequal(failure, lwt.Closed) then return end
-    listener:close() -- clients are refused, instead of waiting for nobody
+    listener:close() -- clients are refused, instead of waiting for ever
     report(failure)
   end)
   return server
@@ -293,12 +294,13 @@ end
 --- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 --- With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
---- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
---- `server:set_tls(tls)` changes the certificates for those who connect from then on.
+--- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is reported to `on_error`
+--- alone. `server:set_tls(tls)` changes the certificates for connections from then on.
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
---- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
---- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
+--- `shutdown([seconds])`, a promise: no client is accepted any more, the handlers at work have so
+--- many seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at
+--- once.
 ---
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?

@@ -1,6 +1,8 @@
 -- The line editor of a session: what it is given.
 
-local source = require "lwt.toplevel.source"
+local source = require "lwt.internal.lazy" "lwt.toplevel.source"
+
+local PROMPT = require "lwt.toplevel.reader".PROMPT
 
 local M = {}
 
@@ -50,15 +52,17 @@ end
 function M.options(session, terminal, history)
   local accept = enter(session)
   return {
-    prompt = "> ", term = terminal, history = history or nil,
+    prompt = PROMPT, term = terminal, history = history or nil,
     multiline = function(text) return session:incomplete(text) end,
     complete = function(text, cursor)
       return require "lwt.toplevel.complete".words(session, text:sub(1, cursor))
     end,
     highlight = session.colour and function(text, cursor)
+      if text == "" then return nil end
       return require "lwt.toplevel.highlight".text(text, cursor)
     end or nil,
     note = function(text, cursor)
+      if not text:find("(", 1, true) then return nil end
       return require "lwt.toplevel.call".line(session, text:sub(1, cursor))
     end,
     keys = { enter = accept, ["ctrl-m"] = accept, f1 = help(session) },

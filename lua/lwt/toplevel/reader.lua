@@ -8,11 +8,13 @@
 
 local lwt = require "lwt"
 
-local source = require "lwt.toplevel.source"
+local source = require "lwt.internal.lazy" "lwt.toplevel.source"
 
 local await = lwt.await
 
 local M = {}
+
+M.PROMPT = "> "
 
 M.Interrupt = require "lwt.internal.args".sentinel "lwt.toplevel.Interrupt"
 
@@ -84,7 +86,7 @@ function Plain:read()
   local list, part = {}, { lines = 0, asked = 0, depth = 0 }
   local before = self.lines
   while true do
-    if self.prompts then self.write(list[1] and ">> " or "> ") end
+    if self.prompts then self.write(list[1] and ">> " or M.PROMPT) end
     local line = line_of(self)
     if not line then
       if not list[1] then return nil end
@@ -117,13 +119,36 @@ function Plain.close() end
 local Edited = {}
 Edited.__index = Edited
 
--- opts: those of `read_line`.
-function M.edited(opts)
-  return setmetatable({ opts = opts, read_line = require "lwt.read_line" }, Edited)
+-- The first prompt, before all that a line editor needs has been loaded: no key is echoed from here on. Gives what is
+-- to be closed when the editor has the terminal, or nil where there is none.
+function M.first_prompt(write)
+  local ok, core = pcall(require, "lwt.term.core")
+  local tty = ok and core.tty.open(0, 1)
+  if not tty or not pcall(tty.raw, tty, "signals") then return nil end
+  write(M.PROMPT)
+  return tty
+end
+
+-- opts: those of `read_line`. `prompted`: what `first_prompt` gave.
+function M.edited(opts, prompted)
+  return setmetatable({
+    opts = opts, read_line = require "lwt.read_line", prompted = prompted or nil,
+  }, Edited)
+end
+
+-- The editor draws the prompt, where it is already if need be.
+local function start(self)
+  local prompted = self.prompted
+  if not prompted then return self.read_line.start(self.opts) end
+  self.prompted = nil
+  self.opts.term:_control "\r"
+  local line = self.read_line.start(self.opts)
+  prompted:close()
+  return line
 end
 
 function Edited:read()
-  local line = self.read_line.start(self.opts)
+  local line = start(self)
   self.interrupted = false
   self.line = line
   local ok, text = pcall(await, line:result())

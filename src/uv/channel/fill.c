@@ -19,7 +19,7 @@ static int make_room(channel *ch, size_t want) {
   }
   if (in->cap > in->tail) {
     if (in->cap - in->tail >= want) return 0;
-    /* Not all that is wanted has room, but the end of a long wait is not in sight. */
+    /* Not all that is wanted fits, but half of the buffer is free. */
     if (in->cap >= in->size && in->tail < in->cap / 2) return 0;
   }
   if (in->head > 0 && in->head >= in->cap / 4) {

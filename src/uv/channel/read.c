@@ -68,8 +68,8 @@ static int failed_with(lua_State *L, channel *ch, const char *sentinel) {
   return FAILED;
 }
 
-/* The bytes first: a finalizer may change the buffer, and by cancelling the operation let
-** the format go. */
+/* The bytes first: a finalizer may change the buffer, and may free the format by
+** cancelling the operation. */
 static int unpack(lua_State *L, channel *ch, op *o, const char *p, size_t need) {
   int top = lua_gettop(L), status;
   unsigned changes = ch->changes;

@@ -129,7 +129,7 @@ static void nobody(port *p, void *data, ssize_t status) {
   (void)status;
 }
 
-/* Give the port one more buffer, now or never. */
+/* Give the port one more buffer, without waiting. */
 static int say(channel *ch, const char *data, size_t n) {
   uv_buf_t b;
   ssize_t r;
@@ -169,7 +169,7 @@ void lwt_uv_channel_flush_now(channel *ch) {
   }
   if (write_now(ch, out->fly + out->fly_off, out->fly_len - out->fly_off))
     write_now(ch, out->buf + out->off, out->len - out->off);
-  if (ch->anchored) lwt_uv_channel_idle_start(ch); /* the rest, and to be let go */
+  if (ch->anchored) lwt_uv_channel_idle_start(ch); /* to write the rest, to unanchor */
 }
 
 /* ---- The operations --------------------------------------------------------- */
@@ -186,7 +186,7 @@ static int failed_now(lua_State *L, channel *ch, int status) {
 }
 
 /* A flush, or the write of `o`'s own data: AGAIN, FAILED, or 0 when all is written. An
-** error that an earlier flush met is told here, unless it is over at another try. */
+** error that an earlier flush met is reported here, unless another try succeeds. */
 static int push_or_fail(lua_State *L, channel *ch, op *o) {
   int r;
   if (ch->out.error != 0) {
