@@ -525,6 +525,34 @@ describe("a server", function()
     await(server:shutdown(0))
   end))
 
+  it("keeps no buffer for who waits", task(function()
+    require "spec.support.skip".under "memory is counted"
+    local function resident()
+      local f = assert(require "_G".io.open "/proc/self/statm")
+      local pages = f:read("a"):match "^%d+ (%d+)"
+      f:close()
+      collectgarbage()
+      return tonumber(pages) * 4096
+    end
+    local server <close> = serve(echo)
+    local address, clients = server:address(), {}
+    local function come(n)
+      for _ = 1, n do
+        local sock = await(net.tcp_connect(address))
+        await(sock:write "x\n")
+        assert.equal("X\n", await(sock:read()))
+        clients[#clients + 1] = sock
+      end
+    end
+    come(100)
+    local before = resident()
+    come(400)
+    -- Both ends, and what the collector has not freed yet. Two buffers alone would be 8192 bytes.
+    local each = (resident() - before) / 400
+    assert.is_true(each < 10000, each)
+    for _, sock in ipairs(clients) do sock:close() end
+  end))
+
   it("survives clients that come and go", task(function()
     with_hook(function()
       local server = serve(echo)
