@@ -5779,9 +5779,9 @@ lwt_module.dont_wait = function(f, h) end
 lwt_module.ignore_result = function(p) end
 
 ---Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
----loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
----resolved wins over any time, and of two deadlines at one moment the inner one is told first.
----To give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+---loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
+---`x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
+---give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
 ---`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
 ---in the very turn in which its time is over, and then it is never given back.
 ---```lua
@@ -6338,17 +6338,16 @@ lwt_fs_module.readdir = function(path) end
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 ---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
 ---name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
----…). What happens again before it was read is told once. If more is kept than a thousand
+---…). What happens again before it was read is one element. If more is kept than a thousand
 ---different ones, or the system itself has lost some, an element of type "overflow" says that
----something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
----and so does the end of what is watched (removed, or its file system unmounted), after its last
----event.
+---something is missing: look yourself. `s:close()` ends the stream; so does dropping it, and so does
+---the end of what is watched (removed, or its file system unmounted), after its last event.
 ---
----Of the directories in a directory nothing is told but that they come, go and change themselves;
----with `recursive` what happens below is told too, with names such as "sub/dir/file". The tree is
----walked when the call is made, a watch of the system for each directory (there is a limit: `ENOSPC`
----then, or "overflow" for those made later); symbolic links are not followed. What is in a
----directory that appears is told as well, some of it twice.
+---Of the directories in a directory there are elements only when they come, go and change
+---themselves; with `recursive` also for what happens below, with names such as "sub/dir/file". The
+---tree is walked when the call is made, a watch of the system for each directory (there is a limit:
+---`ENOSPC` then, or "overflow" for those made later); symbolic links are not followed. There are
+---elements for what is in a directory that appears as well, some of it twice.
 ---```lua
 ---local s = fs.watch(".")
 ---await(fs.write_file("a", "x"))
@@ -6452,7 +6451,7 @@ lwt_glib_module.wakeup = function() end
 ---An error of GIO's rejects with an error object, `{code=, message=, op=, domain=, gerror=}`: `code` is the
 ---name in GIO's enumeration (`"NOT_FOUND"`), `domain` the name of that (`"g-io-error-quark"`), `gerror` lgi's object. A
 ---cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
----is not there, and what `start` raises; an argument that lgi refuses is told as one of `finish`'s.
+---is not there, and what `start` raises; an argument that lgi refuses is an error of `finish`'s.
 ---
 ---GLib's loop has to turn: `glib.install` comes first. The answer comes in the context that was installed; where
 ---another thread runs that, or has installed the default one (and this thread none), it raises.
@@ -7292,8 +7291,8 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
----Flush every open output channel. What cannot be written is told by the channel's next operation,
----not here.
+---Flush every open output channel. What cannot be written is reported by the channel's next
+---operation, not here.
 ---```lua
 ---local r, w = lio.pipe()
 ---await(w:write("x"))
@@ -7385,8 +7384,8 @@ lwt_io_module.eprintlf = function(fmt, ...) end
 ---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 ---With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
----TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
----`server:set_tls(tls)` changes the certificates for connections from then on.
+---TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is reported to `on_error`
+---alone. `server:set_tls(tls)` changes the certificates for connections from then on.
 ---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: no client is accepted any more, the handlers at work have so
@@ -8018,7 +8017,7 @@ lwt_log_module.channel = function(opts) end
 ---- `reopen = "SIGHUP"`: at this signal the file is opened anew by its path, between two records, so that `logrotate` and the like can move it
 ---
 ---What is logged while a write is under way is written by the next one: awaiting a record means waiting until the system has it.
----A rotation or a reopening that fails is told to the exception hook, and the records go to the file that is open.
+---A rotation or a reopening that fails is reported to the exception hook, and the records go to the file that is open.
 ---```lua
 ---local l = await(log.file { path = "app.log", rotate = { size = 1000000, keep = 3 }, template = "$(level): $(message)" })
 ---log.set_default(l)
@@ -9506,7 +9505,7 @@ lwt_read_line_module.Editor.press = lwt_LineEditor.press
 ---The file (mode 0600, made with its directory when the first line is added) has an entry a line, in
 ---which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
 ---twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
----is told once, by `warn`; the lines are kept in memory then.
+---is reported once, by `warn`; the lines are kept in memory then.
 ---
 ---Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
 ---`dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
