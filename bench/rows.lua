@@ -140,6 +140,21 @@ M.rows = {
     bars = { { "lwt", ">=", 0.92, "libuv_try" }, { "lwt", ">=", 1, "luv_try" } },
   },
   {
+    name = "echo_lines", times = 2, title = "echo by lines", servers = true, size = "50,1000", quick = "50,200",
+    per = "line of 64 bytes, read as a line and sent back as one", cpus = "0,1", parts = " connections",
+    runs = {
+      echo("lwt", "lwt", lwt_server, "echo_lines"), echo("libuv", "libuv", c_server, "lines"),
+      echo("luv", "luv_coroutine", luv_server, "lines_coroutine"),
+      echo("node", "node_readline", node_server, "lines"), echo("node", "node_by_hand", node_server, "lines_by_hand"),
+      echo("uvloop", "uvloop_streams", py_server, "lines"),
+      echo("python", "asyncio_streams", py_server .. " asyncio", "lines"),
+    },
+    bars = {
+      { "lwt", ">=", 0.8, "libuv" }, { "lwt", ">=", 1, "luv_coroutine" }, { "lwt", ">=", 1, "node_readline" },
+      { "lwt", ">=", 1, "node_by_hand" }, { "lwt", ">=", 1, "uvloop_streams" }, { "lwt", ">=", 1, "asyncio_streams" },
+    },
+  },
+  {
     name = "glib_echo", times = 2, title = "echo, with GLib in the loop", per = "message of 64 bytes, sent back",
     servers = true, size = "50", quick = "50", cpus = "0,1", parts = " connections",
     runs = {

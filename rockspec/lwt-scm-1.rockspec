@@ -66,6 +66,7 @@ build = {
     ["lwt.uv"] = {
       sources = {
         "src/uv/bytes.c",
+        "src/uv/channel/buffer.c",
         "src/uv/channel/channel.c",
         "src/uv/channel/close.c",
         "src/uv/channel/exchange.c",

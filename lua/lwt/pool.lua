@@ -27,7 +27,7 @@ local core = require "lwt.core"
 local follow = require "lwt.internal.follow"
 local waiters = require "lwt.internal.waiters"
 
-local await = lwt.await
+local await, spawn = lwt.await, lwt.spawn
 local getmetatable = getmetatable
 
 ---@class lwt.Pool<E>
@@ -82,6 +82,7 @@ function M.create(n, create, opts)
     idle_last = false,
     cleared = 0, -- how often it was cleared: older elements are not used again
     queue = waiters.new(),
+    spare = false, -- the turn of a use that is over, for another one
     make = create,
     validate = opts.validate,
     check = opts.check,
@@ -174,11 +175,16 @@ end
 
 local turn_type = {
   __close = function(turn)
-    if not turn.slot then return end -- it never had one
+    local slot = turn.slot
+    if not slot then return end -- it never had one
+    if turn.at == "done" and slot.cleared == turn.pool.cleared then
+      turn.left = true
+      return
+    end
     local ok, err = pcall(leave, turn)
-    if not ok and turn.slot.full then
+    if not ok and slot.full then
       -- `check` raised, so it is not known whether the element is good.
-      local gone, failure = pcall(discard, turn.pool, turn.slot)
+      local gone, failure = pcall(discard, turn.pool, slot)
       if not gone then err = failure end
     end
     turn.left = true
@@ -186,28 +192,40 @@ local turn_type = {
   end,
 }
 
+-- It waited, and has perhaps been given a slot when it was cancelled. Still pending it is where there
+-- was no memory to wait; to wake it needs less than a cancel would.
+local function give_up(p, promise)
+  local state, given = promise:state()
+  if state == "pending" then
+    core.wake(promise)
+    if p.waiting > 0 then p.waiting = p.waiting - 1 end
+  elseif state == "fulfilled" and given then
+    put_back(given)
+  end
+end
+
 -- What gives the slot back, whatever becomes of the rest.
 local place_type = {
   __close = core.owing(function(place)
     local turn = place.turn
-    local slot, promise = turn.slot, turn.promise
+    local slot = turn.slot
     if slot then
       if not turn.left then slot.full, slot.element = false, nil end -- there was no memory to look at it
-      return put_back(slot)
-    elseif not promise then
-      return
+      put_back(slot)
+    elseif turn.promise then
+      give_up(turn.pool, turn.promise)
     end
-    -- It waited, and may have been given a slot when it was cancelled. The promise is still pending
-    -- where there was no memory to wait; waking it needs less memory than a cancel.
-    local state, given = promise:state()
-    if state == "pending" then
-      core.wake(promise)
-      if turn.pool.waiting > 0 then turn.pool.waiting = turn.pool.waiting - 1 end
-    elseif state == "fulfilled" and given then
-      put_back(given)
-    end
+    turn.slot, turn.promise, turn.at, turn.left = false, false, "preparing", false
+    turn.pool.spare = turn
   end),
 }
+
+local function new_turn(p)
+  local turn =
+    { pool = p, slot = false, promise = false, at = "preparing", left = false, place = false }
+  turn.place = setmetatable({ false, false, 0, turn = turn }, place_type)
+  return setmetatable(turn, turn_type)
+end
 
 local function finish(turn, ...)
   turn.at = "done"
@@ -217,12 +235,13 @@ end
 -- The task of one `use`. It takes the slot itself, when what gives it back is there: one that was
 -- taken for a task that finds no memory to begin would be lost.
 local function use(p, f, ...)
-  local turn_of = { pool = p, slot = false, promise = false, at = "preparing", left = false }
-  local _ <close> = setmetatable({ false, false, 0, turn = turn_of }, place_type)
-  local turn <close> = setmetatable(turn_of, turn_type)
+  local turn_of = p.spare or new_turn(p)
+  p.spare = false
+  local _ <close> = turn_of.place
+  local turn <close> = turn_of
   local slot = take(p) or wait_for_slot(p, turn)
   turn.slot = slot
-  prepare(p, slot)
+  if p.validate or not slot.full then prepare(p, slot) end
   turn.at = "using"
   return finish(turn, follow(f(slot.element, ...)))
 end
@@ -244,8 +263,8 @@ end
 --- ```
 function M.use(p, f, ...)
   if getmetatable(p) ~= pool then args.wrong(1, "use", "lwt.pool", p) end
-  args.check_callable(2, "use", f)
-  return lwt.spawn(use, p, f, ...)
+  if type(f) ~= "function" then args.check_callable(2, "use", f) end
+  return spawn(use, p, f, ...)
 end
 
 -- A task: it takes the idle slots out itself, or without the memory to begin they would be lost.

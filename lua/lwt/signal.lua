@@ -21,8 +21,9 @@ local M = {}
 
 local async = lwt.async
 
--- listening[name] = {listener = C handle, list = receivers in order}. A receiver is a function, or
--- false when it has been taken out while the list was being walked.
+-- listening[name] = {listener = C handle, list = receivers in order, telling = the list that is being
+-- walked, at = and where}. A receiver is a function, or false when it has been taken out while the list was
+-- being walked.
 local listening = {}
 
 -- With the last receiver the listening ends: also when there is no memory for a shorter list.
@@ -42,20 +43,26 @@ local function sweep(name, entry)
   if entry.list == list then entry.list = kept end
 end
 
-local function deliver(name, entry)
-  local list = entry.list
+-- Where there was no memory for telling one, that is raised, and this is called again to go on there.
+local function deliver(name, entry, goes_on)
+  local list, first = entry.list, 1
+  if goes_on and entry.telling then list, first = entry.telling, entry.at end
   -- Those that are added meanwhile did not exist when the signal came.
-  for i = 1, #list do
+  for i = first, #list do
     local f = list[i].f
-    if f then f(name) end
+    if f then
+      entry.telling, entry.at = list, i
+      f(name)
+    end
   end
+  entry.telling = false
 end
 
 -- Begin to listen. (Making the listener may run a finalizer that has done it as well by then.)
 -- Where it fails no listener is left, for then the signal would have no effect at all.
 local function listen(name, receiver)
-  local entry = { list = { receiver } }
-  entry.listener = signal.listen(name, function() deliver(name, entry) end)
+  local entry = { list = { receiver }, telling = false, at = 0, listener = false }
+  entry.listener = signal.listen(name, function(goes_on) deliver(name, entry, goes_on) end)
   if listening[name] then
     entry.listener:close()
     return
@@ -175,8 +182,9 @@ function M.next(name)
   local receiver
   p:on_cancel(function() remove(receiver) end)
   receiver = add(name, function()
+    -- Each may fail for want of memory, and then this is called again.
+    if p:is_pending() then r:wakeup_later(name) end
     remove(receiver)
-    r:wakeup_later(name)
   end)
   return p
 end
@@ -195,15 +203,16 @@ end
 ---```
 function M.stream(name)
   name = check_name(name, "stream")
-  local count = { pending = 0, waiting = false }
+  local count = { pending = 0, waiting = false, resolver = false }
   local function receive()
-    local r = count.waiting
-    if r then
-      count.waiting = false
-      r:wakeup_later(name)
-    else
+    local p = count.waiting
+    if not p then
       count.pending = count.pending + 1
+      return
     end
+    -- (This may fail for want of memory, and then this is called again.)
+    if p:is_pending() then count.resolver:wakeup_later(name) end
+    if count.waiting == p then count.waiting = false end
   end
   local receiver
   -- The receiver refers to the count and not to the stream: a stream that is not used any more is
@@ -218,15 +227,15 @@ function M.stream(name)
       return name
     end
     local p, r = lwt.wait()
-    count.waiting = r
+    count.waiting, count.resolver = p, r
     return p
   end)
   function s.close()
     remove(receiver)
     count.pending = 0
-    local r = count.waiting
+    local p = count.waiting
     count.waiting = false
-    if r then r:wakeup_later(nil) end
+    if p and p:is_pending() then count.resolver:wakeup_later(nil) end
   end
   s.stop = s.close
   receiver = add(name, receive) -- the last that can fail

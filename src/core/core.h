@@ -209,8 +209,8 @@ typedef struct frame frame; /* cancel.c */
 struct lwt_context {
   lua_State *L; /* the main thread */
   lwt_api api;
-  const void *mt, *resolver_mt; /* identity of metatables */
-  const void *canceled;         /* identity of lwt.Canceled */
+  const void *mt, *resolver_mt, *scope_mt; /* identity of metatables */
+  const void *canceled;                    /* identity of lwt.Canceled */
 
   /* Resolution (resolve.c, tell.c). */
   int nest;      /* how many resolutions are under way, one in another */
@@ -292,12 +292,13 @@ struct lwt_context {
   /* Registry keys. */
   int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace,
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
-      r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
-      r_traces, r_strings, r_raised, r_made, r_task_storage, r_canceled, r_timeout, r_eof,
-      r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
-      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_end, r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt,
-      r_mvar_pause, r_show, r_unview, r_stored, r_due, r_refused, r_owed;
+      r_unseen, r_watches, r_watch_mt, r_task_main, r_task_main_after, r_handler, r_hook,
+      r_names, r_causes, r_traces, r_strings, r_raised, r_made, r_task_storage,
+      r_canceled, r_timeout, r_eof, r_closed, r_interrupted, r_error_mt, r_drive, r_turn,
+      r_handles, r_enter_hooks, r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit,
+      r_ends, r_report, r_run, r_run_end, r_run_function, r_check_unseen, r_weak_mt,
+      r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show, r_unview, r_stored, r_due,
+      r_refused, r_owed;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */

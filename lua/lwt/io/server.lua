@@ -3,7 +3,6 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local args = require "lwt.internal.args"
-local order = require "lwt.internal.order"
 local network = require "lwt.io.network"
 local secure = require "lwt.io.secure"
 local shared = require "lwt.io.shared"
@@ -58,22 +57,13 @@ local function tell(server, err, address, gone)
   end
 end
 
--- A handler to its end, and that of the promise that it gives.
-local function handle(f, ch, address)
-  local p = f(ch, address)
-  if lwt.is_promise(p) then await(p) end
-end
-
 local FAILED_GRACE = 1 -- seconds for what the handler of a client had written before it failed
 
 local function close_in_time(ch)
   lwt.with_timeout(FAILED_GRACE, ch:close()):catch(function() end):await()
 end
 
-local function serve(server, ch, address, f)
-  local ok, err = guard(handle, f, ch, address)
-  if ok then ok, err = guard(await, ch:close()) end
-  if ok then return end
+local function ended_badly(server, ch, address, err)
   if rawequal(err, lwt.Canceled) then -- no failure
     ch:abort()
   elseif rawequal(err, lwt.Interrupted) then
@@ -85,13 +75,20 @@ local function serve(server, ch, address, f)
   end
 end
 
+-- What the task of a client does when its handler is done: `result` is what that gave, or raised.
+local function finish(server, ch, address, ok, result)
+  if ok and lwt.is_promise(result) then ok, result = guard(await, result) end
+  if ok then ok, result = guard(await, ch:close()) end
+  if not ok then ended_badly(server, ch, address, result) end
+end
+
 -- A client with TLS: its handshake is in its own task, so that it holds up no other client. Errors
 -- of the handshake are the client's.
 local function serve_secure(server, sock, address, f)
   local ok, stream = guard(await, secure.start_on(sock, server.tls))
   if ok then
     local made, ch = pcall(secure.channel, stream, server.opts, address)
-    if made then return serve(server, ch, address, f) end
+    if made then return finish(server, ch, address, guard(f, ch, address)) end
     stream:close()
     error(ch, 0)
   end
@@ -111,19 +108,40 @@ local function failed(ch, err)
   if not rawequal(err, lwt.Canceled) then report(err) end
 end
 
+local function ended(ch, p)
+  local state, err = p:state()
+  if state == "rejected" then failed(ch, err) end
+end
+
+local function gone(server, number)
+  local p = server.tasks[number]
+  if not p then return end
+  server.tasks[number] = nil
+  server.n = server.n - 1
+  if server.n == 0 and server.empty then server.empty:wakeup_later() end
+  return p
+end
+
+-- The task of a client. Each who waits keeps the frames of his handler, and what lies below them:
+-- which is nothing of ours.
+local function serve(server, ch, address, f)
+  if server.tls then return spawn(serve_secure, server, ch, address, f) end
+  return core.spawn_after(function(...) return finish(server, ch, address, ...) end, f, ch, address)
+end
+
+-- Each client is known by a number: the later, the higher.
 local function start(server, ch, address, f)
-  local p = spawn(server.tls and serve_secure or serve, server, ch, address, f)
-  if p:is_pending() then
-    p:on_any(function() server:_gone(p) end, function(err)
-      server:_gone(p)
-      failed(ch, err)
-    end)
-    server.tasks[p] = server.started + 1 -- the last that can fail: the count is of these
-    server.n, server.started = server.n + 1, server.started + 1
-  else
-    local state, err = p:state()
-    if state == "rejected" then failed(ch, err) end
+  local number = server.started + 1
+  server.started = number
+  local p = serve(server, ch, address, f)
+  if not p:is_pending() then return ended(ch, p) end
+  local function over()
+    local task = gone(server, number)
+    if task then ended(ch, task) end
   end
+  p:on_any(over, over)
+  server.tasks[number] = p -- the last that can fail: the count is of these
+  server.n = server.n + 1
 end
 
 -- Whatever is raised here, for want of memory, the client's socket is closed, so that it does not
@@ -165,13 +183,6 @@ local function accept_loop(server, f)
   end
 end
 
-function Server:_gone(p)
-  if not self.tasks[p] then return end
-  self.tasks[p] = nil
-  self.n = self.n - 1
-  if self.n == 0 and self.empty then self.empty:wakeup_later() end
-end
-
 function Server:address()
   if getmetatable(self) ~= Server then args.wrong(1, "address", "lwt.server", self) end
   return self.where
@@ -196,18 +207,29 @@ function Server:set_tls(tls)
   self.tls = result
 end
 
+-- In the order in which they came.
+local function cancel_all(server)
+  local numbers = {}
+  for number in pairs(server.tasks) do numbers[#numbers + 1] = number end
+  table.sort(numbers)
+  for _, number in ipairs(numbers) do
+    local p = server.tasks[number]
+    if p then p:cancel() end
+  end
+end
+
 local function shut_down(server, seconds)
   server.accepting:cancel()
   await(server.listener:close())
   -- A client that the listener gave just before is still served.
   pcall(await, lwt.no_cancel(server.accepting))
   if server.n > 0 then
-    local gone, wake = lwt.wait()
+    local all_gone, wake = lwt.wait()
     server.empty = wake
-    if not pcall(await, lwt.with_timeout(seconds, lwt.protected(gone))) then
+    if not pcall(await, lwt.with_timeout(seconds, lwt.protected(all_gone))) then
       server.cancelling = true
-      for _, p in ipairs(order.by_value(server.tasks)) do p:cancel() end
-      if server.n > 0 then await(gone) end
+      cancel_all(server)
+      if server.n > 0 then await(all_gone) end
     end
   end
 end

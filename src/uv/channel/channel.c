@@ -23,6 +23,7 @@ static int grant(lua_State *L, channel *ch, op *o) {
       ((o->sides & CAN_WRITE) && lwt_uv_channel_turn(ch, WRITING) != o))
     return AGAIN;
   v = lwt_uv_new_userdata(ch->ctx, L, LWT_UV_CHANNEL, sizeof *v, CHANNEL_UV);
+  v->magic = lwt_uv_channel_magic;
   if (o->over) { /* a finalizer has cancelled it, or closed the channel */
     lua_pop(L, 1);
     return AGAIN;
@@ -251,10 +252,16 @@ static void enter(channel *ch, void (*f)(lua_State *L, void *data)) {
   int last = ch->ctx->last, status;
   ch->ctx->last = 0;
   status = last ? lwt_uv_enter_last(ch->ctx, f, ch) : lwt_uv_enter(ch->ctx, f, ch);
-  if (status == 0 || (ch->hurt == NULL && ch->owing == NULL)) return;
+  if (status == 0) return;
   if (ch->hurt != NULL) lwt_uv_channel_attempted(ch, ch->hurt);
   ch->hurt = NULL;
-  lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
+  lwt_uv_channel_enter(ch, lwt_uv_channel_ready);
+}
+
+/* Where that fails, what it was for is seen to before the loop next waits. */
+void lwt_uv_channel_enter(channel *ch, void (*f)(lua_State *L, void *data)) {
+  if (lwt_uv_enter(ch->ctx, f, ch) != 0 && ch->first != NULL)
+    lwt_uv_channel_idle_start(ch);
 }
 
 void lwt_uv_channel_untold(channel *ch, int status) {
@@ -287,6 +294,7 @@ void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
   } else {
     ch->in.error = (int)status;
   }
+  if (status <= 0) lwt_uv_channel_give_input(ch);
   enter(ch, ready_to_read);
 }
 
@@ -304,25 +312,33 @@ static void no_channel(lua_State *L, int arg) {
   luaL_typeerror(L, arg, "lwt.channel");
 }
 
-static inline view *any_view(lwt_uv *ctx, lua_State *L, int arg) {
-  view *v = lwt_uv_test(ctx, L, arg, LWT_UV_CHANNEL);
-  if (v == NULL) no_channel(L, arg);
+static inline view *any_view(lua_State *L, int arg) {
+  view *v = lua_touserdata(L, arg);
+  if (v == NULL || lua_rawlen(L, arg) != sizeof *v || v->magic != lwt_uv_channel_magic)
+    no_channel(L, arg);
   return v;
 }
 
 view *lwt_uv_channel_any(lwt_uv *ctx, lua_State *L, int arg) {
-  return any_view(ctx, L, arg);
+  (void)ctx;
+  return any_view(L, arg);
 }
 
-view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg) {
-  view *v = any_view(ctx, L, arg);
+static inline view *open_view(lua_State *L, int arg) {
+  view *v = any_view(L, arg);
   if (v->ch == NULL) luaL_argerror(L, arg, "a temporary channel whose atomic is over");
   return v;
 }
 
+view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg) {
+  (void)ctx;
+  return open_view(L, arg);
+}
+
 view *lwt_uv_channel_check(lwt_uv *ctx, lua_State *L, int side, int *closed) {
-  view *v = lwt_uv_channel_view(ctx, L, 1);
+  view *v = open_view(L, 1);
   channel *ch = v->ch;
+  (void)ctx;
   if (ch->closed || ch->close_op != NULL) {
     *closed = 1;
     return v;

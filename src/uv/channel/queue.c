@@ -287,6 +287,7 @@ static void pay_off(lua_State *L, channel *ch, op *o, int channel_idx) {
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n) {
   const lwt_api *lwt = ch->ctx->lwt;
   int values = n == FAILED ? 1 : n, promise;
+  if (o == ch->close_op) lwt_uv_channel_close_is_over(L, ch);
   if (!o->granted) op_unlink(o);
   if (o->dead || !lwt_uv_channel_push(L, ch)) {
     lua_pop(L, values);

@@ -29,11 +29,12 @@ int lwt_uv_channel_put(channel *ch, const char *data, size_t n) {
       out->len = len;
     }
     if (len + n > out->cap) {
-      size_t cap = out->cap * 2 > CHANNEL_FIRST ? out->cap * 2 : CHANNEL_FIRST;
+      size_t cap = out->cap > 0 ? out->cap * 2 : out->next;
       char *buf;
+      if (cap < CHANNEL_FIRST_OUT) cap = CHANNEL_FIRST_OUT;
       if (cap < len + n) cap = len + n;
       if (cap > out->size) cap = out->size;
-      buf = realloc(out->buf, cap);
+      buf = lwt_uv_channel_buffer(ch, out->buf, cap);
       if (buf == NULL) return UV_ENOMEM;
       out->buf = buf;
       out->cap = cap;
@@ -56,9 +57,15 @@ void lwt_uv_channel_wrote(channel *ch, op *o, size_t n) {
     k = n < k ? n : k;
     out->off += k;
     n -= k;
-    if (out->off == out->len) out->off = out->len = 0;
+    if (out->off == out->len) {
+      lwt_uv_channel_give_output(ch);
+      out->off = out->len = 0;
+    }
   }
-  if (out->fly_off == out->fly_len) out->fly_off = out->fly_len = 0;
+  if (out->fly_off == out->fly_len) {
+    lwt_uv_channel_give_flown(ch);
+    out->fly_off = out->fly_len = 0;
+  }
   if (o != NULL && n > 0) {
     o->begun = 1;
     o->done += n;

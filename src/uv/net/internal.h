@@ -22,7 +22,7 @@ int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd);
 
 /* ---- Addresses (addr.c) -------------------------------------------------- */
 
-#define LWT_UV_ADDRESS_MAX 300
+#define LWT_UV_ADDRESS_MAX 336 /* a host and a service, with [ ] and : */
 typedef struct lwt_uv_address {
   int family; /* AF_INET, AF_INET6: `sa` is filled; AF_UNIX: `path`; AF_UNSPEC: a name */
   struct sockaddr_storage sa;
@@ -84,8 +84,9 @@ typedef struct lwt_uv_stream {
   unsigned at_once, turn; /* reads at once in this turn of the loop */
   unsigned taken;         /* counts what is taken: has a finalizer read meanwhile? */
   void *rdata;
-  char *rbuf;
+  char *rbuf; /* NULL: `room` gives one, or it is only to be told */
   size_t rlen;
+  port_room room;
   /* Writing. */
   write_req *last;
   port_cb wcb;
@@ -113,6 +114,7 @@ int lwt_uv_stream_l_read(lua_State *L);
 void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
 void lwt_uv_stream_end_reading(lwt_uv_stream *s);
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data);
+ssize_t lwt_uv_stream_port_read_late(port *p, port_room room, port_cb cb, void *data);
 void lwt_uv_stream_port_read_cancel(port *p);
 /* The same without a buffer: `cb` is called when there is something to read. Nobody may be
 ** reading. 0, or a negative status. */

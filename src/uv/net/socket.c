@@ -123,6 +123,7 @@ static void port_let_go(port *p) {
 static const port_class stream_port = {
     .name = "stream",
     .read = lwt_uv_stream_port_read,
+    .read_late = lwt_uv_stream_port_read_late,
     .read_cancel = lwt_uv_stream_port_read_cancel,
     .write = lwt_uv_stream_port_write,
     .write_cancel = lwt_uv_stream_port_write_cancel,

@@ -100,8 +100,9 @@ static lwt_uv_stream *of_handle(void *uv) {
   return (lwt_uv_stream *)(void *)((char *)uv - offsetof(lwt_uv_stream, uv));
 }
 
-/* Does a wait only want to know that there is something (port_wait)? */
-static int is_only_looked_at(const lwt_uv_stream *s) {
+/* Has a channel no buffer for it: because it only waits until there is something
+** (port_wait), or because there was no memory for one? */
+static int has_no_buffer(const lwt_uv_stream *s) {
   return s->rcb != NULL && s->rbuf == NULL;
 }
 
@@ -115,8 +116,9 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   ssize_t n;
   (void)suggested;
   if (s->rcb != NULL && s->direct.task == NULL) {
+    if (s->room != NULL && s->rbuf == NULL) s->rbuf = s->room(s->rdata, &s->rlen);
     to.base = s->rbuf;
-    to.len = s->rlen;
+    to.len = s->rbuf != NULL ? s->rlen : 0;
   } else {
     to.base = lwt_uv_scratch_take(ctx);
     to.len = to.base == NULL ? 0 : LWT_UV_SCRATCH;
@@ -126,7 +128,7 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
              to.len > HIGH_WATER - s->held_n)
       to.len = HIGH_WATER - s->held_n;
   }
-  if (!s->socket || is_only_looked_at(s)) {
+  if (!s->socket || has_no_buffer(s)) {
     *buf = to;
     return;
   }
@@ -212,6 +214,7 @@ static port_cb take_port_read(lwt_uv_stream *s) {
   port_cb cb = s->rcb;
   s->rcb = NULL;
   s->rbuf = NULL; /* what is read does not go to a channel from here on */
+  s->room = NULL;
   s->h.ctx->waiting--;
   return cb;
 }
@@ -260,9 +263,10 @@ static void ended(lwt_uv_stream *s, ssize_t status) {
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   lwt_uv_stream *s = of_handle(uv);
   int scratch; /* was it read into one (and not into a channel's buffer)? */
-  if (nread == UV_ENOBUFS && is_only_looked_at(s)) {
+  if (nread == UV_ENOBUFS && has_no_buffer(s)) {
+    int status = s->room != NULL ? UV_ENOMEM : 0;
     s->more = s->raw;
-    take_port_read(s)(&s->p, s->rdata, 0);
+    take_port_read(s)(&s->p, s->rdata, status);
     return;
   }
   if (nread == UV_ENOBUFS && s->socket) {
@@ -438,6 +442,23 @@ ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void
   s->rlen = len;
   s->h.ctx->waiting++;
   return UV_EAGAIN;
+}
+
+ssize_t lwt_uv_stream_port_read_late(port *p, port_room room, port_cb cb, void *data) {
+  lwt_uv_stream *s = lwt_uv_stream_of_port(p);
+  char *buf = NULL;
+  size_t len = 0;
+  ssize_t n;
+  if (s->held_n > 0 || s->more) { /* likely to be had at once */
+    buf = room(data, &len);
+    if (buf == NULL) return UV_ENOMEM;
+  }
+  n = lwt_uv_stream_port_read(p, buf, len, cb, data);
+  if (n == UV_EAGAIN) {
+    s->rbuf = NULL;
+    s->room = room;
+  }
+  return n;
 }
 
 int lwt_uv_stream_port_wait(lwt_uv_stream *s, port_cb cb, void *data) {
