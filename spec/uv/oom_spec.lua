@@ -9,10 +9,10 @@ describe("a server and its clients, when memory runs out", function()
     refusing.run("spec/support/oom_io.lua", options, stride, nil, true)
   end
 
-  it("at one request, hang nowhere, and work on", function() try("", core.count(17, 1)) end)
+  it("at one request, hang nowhere, and work on", function() try("", core.count(53, 1)) end)
 
   it("for good, hang nowhere, and work on once there is memory again", function()
-    try("-a", core.count(29, 1))
+    try("-a", core.count(89, 1))
   end)
 end)
 
