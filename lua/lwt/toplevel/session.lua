@@ -32,7 +32,7 @@ end
 local LAST = 9 -- _1 … _9
 local KEPT = 1000 -- lines for :history, where there is no file
 local PATIENCE = 1 -- seconds until a line says that an evaluation has not ended after Ctrl-C
-local LONG = 1 -- seconds from which on a line says how long it took
+local LONG = 1 -- seconds from which on a line says how long an evaluation took
 local FAILED = {} -- raised by what has told its error already
 
 -- opts: env, name (of chunks), write(text), complain(text), columns(), rows(), interactive, colour, args
