@@ -391,8 +391,8 @@ describe("the standard channels", function()
     local f = assert(lua_io.open(path, "w"))
     f:write(code)
     f:close()
-    local cmd = ("LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='build/?.so;;' %s %s %s"):format(
-      arg and arg[-1] and "lua5.4" or "lua5.4", path, redirections or "")
+    local cmd = ("LUA_PATH='%s' LUA_CPATH='%s' %s %s %s"):format(package.path, package.cpath,
+      os.getenv "LUA" or "lua5.4", path, redirections or "")
     local p = assert(lua_io.popen(cmd))
     local out = p:read("a")
     local _, _, status = p:close()

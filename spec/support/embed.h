@@ -19,6 +19,7 @@ int luaopen_lwt_ssl_core(lua_State *L);
 void *oom_malloc(size_t size);
 void *oom_calloc(size_t count, size_t size);
 void *oom_realloc(void *ptr, size_t size);
+char *oom_strdup(const char *text);
 
 static size_t in_use; /* bytes, by Lua */
 

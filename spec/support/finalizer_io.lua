@@ -350,7 +350,8 @@ return {
       await(fs.write_file(s.dir .. "/d/last", "x"))
       while true do
         local event = await(s.watch:next())
-        if event.name == "d/last" then break end
+        -- What could not be watched is told too.
+        if event.name == "d/last" or event.type == "overflow" then break end
       end
       s.watch:close()
     end,

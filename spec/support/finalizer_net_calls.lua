@@ -141,7 +141,9 @@ return {
           return n < (1 << 18) + 3 and read() or nil
         end)
       end
-      await(lwt.no_cancel(read()))
+      local reading = lwt.no_cancel(read())
+      await(lwt.choose { written, reading })
+      await(reading)
       await(written)
       return table.concat(got)
     end,
@@ -250,7 +252,8 @@ return {
     setup = function() return datagrams(true) end,
     run = function(s)
       s.p = s.b:recv()
-      s.a:send(("1"):rep(2000), s.b:getsockname())
+      local sent = s.a:send(("1"):rep(2000), s.b:getsockname())
+      await(lwt.all { s.p, sent })
       return (await(s.p))
     end,
     disturb = {

@@ -11,7 +11,9 @@ local dir = os.getenv "TMPDIR" or "/tmp"
 local made = 0
 local function path()
   made = made + 1
-  return ("%s/lwt-finalizer-%d-%d"):format(dir, require "lwt.process".getpid(), made)
+  local name = ("%s/lwt-finalizer-%d-%d"):format(dir, require "lwt.process".getpid(), made)
+  os.remove(name) -- of a run in which nobody could be told that it was there
+  return name
 end
 
 local function unix_pair()

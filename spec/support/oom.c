@@ -6,31 +6,43 @@
 ** (the text, the error, or a warning).
 ** Then the state must still work, and give back every byte when it is closed.
 **
-**   oom [-a] SCRIPT [STRIDE [SECTION [N]]]    every STRIDE-th n; one section; one n
+**   oom [OPTION...] SCRIPT [STRIDE [SECTION [N]]]    every STRIDE-th n; one section; one n
+**   -a          the n-th and all after it
+**   -m          counts only what lwt itself asks malloc, calloc and realloc for
+**   -w ERROR    see below
 **
 ** Built with REFUSE_CALLS (and OOM_UV), it refuses the n-th call of libuv or the system instead
-** (refused_calls.h): it fails with ENOMEM, so that what is told speaks of memory, too.
+** (refused_calls.h): it fails with ENOMEM, so that what is told speaks of memory, too. With -w, it fails
+** with another error, one that is nobody's trouble (EINTR: once more, please): only the calls that can give it
+** are counted, and nobody must notice, so that the text is the same.
 **
 ** Lua asks a second time after a refusal (it collects garbage first), so two requests
 ** in a row are refused, or, with -a, all from the n-th on. What lwt itself asks malloc and realloc
-** for is counted, too. How it is built: embed.h, refusing.lua. */
+** for is counted, too. A script may have only a part of its section counted: refusals(false),
+** refusals(true). How it is built: embed.h, refusing.lua. */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include "embed.h"
 
-static int armed, persistent, warned;
+static int armed, persistent, only_malloc, warned;
 static long requests, limit;
+static const char *unnoticed; /* the name of the error that -w says */
 
 #ifdef REFUSE_CALLS
 #include "refused_calls.h"
 
 static const char *refused = "nothing"; /* the first of them */
 
-/* Threads of the pool call, too. */
+/* The errno with which this call is to fail, or 0. Threads of the pool call, too. */
 static int refuses_call(const char *name) {
   long n;
-  if (!armed) return 0;
+  int error = unnoticed != NULL ? unnoticed_error(name, unnoticed) : ENOMEM;
+  if (!armed || error == 0) return 0;
   n = __atomic_add_fetch(&requests, 1, __ATOMIC_RELAXED);
   if (n == limit) refused = name;
-  return limit != 0 && (n == limit || (persistent && n > limit));
+  return limit != 0 && (n == limit || (persistent && n > limit)) ? error : 0;
 }
 
 static int refuses(void) { return 0; }
@@ -41,13 +53,13 @@ static int refuses(void) {
   if (!armed) return 0;
   requests++;
   if (limit == 0) return 0;
-  return requests == limit || requests == limit + 1 || (persistent && requests > limit);
+  return requests == limit || (!only_malloc && requests == limit + 1) || (persistent && requests > limit);
 }
 #endif
 
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
   (void)ud;
-  if (nsize > (ptr == NULL ? 0 : osize) && refuses()) return NULL;
+  if (!only_malloc && nsize > (ptr == NULL ? 0 : osize) && refuses()) return NULL;
   return resize(ptr, osize, nsize);
 }
 
@@ -55,11 +67,30 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
 void *oom_malloc(size_t size) { return refuses() ? NULL : malloc(size); }
 void *oom_calloc(size_t count, size_t size) { return refuses() ? NULL : calloc(count, size); }
 void *oom_realloc(void *ptr, size_t size) { return refuses() ? NULL : realloc(ptr, size); }
+char *oom_strdup(const char *text) { return refuses() ? NULL : strdup(text); }
 
 /* An exception hook that fails, for want of memory too, is reported by a warning. */
 static void warn(void *ud, const char *text, int to_be_continued) {
   (void)ud, (void)to_be_continued;
   if (strstr(text, "memory") != NULL) warned = 1;
+}
+
+static int l_refusals(lua_State *L) {
+  armed = lua_toboolean(L, 1);
+  if (armed) requests = 0;
+  return 0;
+}
+
+/* terminal(): the two descriptors of a new one. */
+static int l_terminal(lua_State *L) {
+  struct winsize size = {.ws_row = 24, .ws_col = 80};
+  int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+  if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) return luaL_error(L, "no terminal");
+  slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+  if (slave < 0 || ioctl(slave, TIOCSWINSZ, &size) != 0) return luaL_error(L, "no terminal");
+  lua_pushinteger(L, master);
+  lua_pushinteger(L, slave);
+  return 2;
 }
 
 /* A state with the libraries, the core at hand, and the script's table on the stack. */
@@ -68,6 +99,8 @@ static lua_State *open_state(const char *script) {
   if (L == NULL) die("lua_newstate", "failed");
   lua_setwarnf(L, warn, NULL);
   open_libraries(L);
+  lua_register(L, "refusals", l_refusals);
+  lua_register(L, "terminal", l_terminal);
   load(L, script);
   return L;
 }
@@ -95,7 +128,9 @@ static const char *text_of(lua_State *L) {
   return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no text)";
 }
 
+/* Whether it tells what was refused. */
 static int speaks_of_memory(const char *text) {
+  if (unnoticed != NULL) return 0;
   return strstr(text, "memory") != NULL || strstr(text, "ENOMEM") != NULL;
 }
 
@@ -164,8 +199,12 @@ int main(int argc, char **argv) {
   long stride, only;
   int section, count;
   lua_State *L;
-  if (argc > 1 && strcmp(argv[1], "-a") == 0) persistent = 1, argc--, argv++;
-  if (argc < 2) die("usage", "oom [-a] SCRIPT [STRIDE [SECTION [N]]]");
+  for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
+    if (strcmp(argv[1], "-a") == 0) persistent = 1;
+    if (strcmp(argv[1], "-m") == 0) only_malloc = 1;
+    if (strcmp(argv[1], "-w") == 0 && argc > 2) unnoticed = argv[2], argc--, argv++;
+  }
+  if (argc < 2) die("usage", "oom [-a] [-m] [-w ERROR] SCRIPT [STRIDE [SECTION [N]]]");
   stride = argc > 2 ? atol(argv[2]) : 1;
   section = argc > 3 ? atoi(argv[3]) : 0;
   only = argc > 4 ? atol(argv[4]) : 0;

@@ -1,6 +1,6 @@
 /* refused_calls.h: calls of libuv and of the system that fail when oom.c says so, with ENOMEM. The linker puts
 ** each `__wrap_name` here in the place of `name`, in what lwt calls (libuv's own calls are its own):
-** refusing.lua makes its options from the lines that begin with UV( FS( and SYS(.
+** refusing.lua makes its options from the lines that begin with UV( FS( SYS( DATA( AGAIN( and OPT(.
 **
 ** Left out is what cannot fail, and what gives something back: close, waiting for children, stopping.
 */
@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -17,37 +19,137 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
+#include <sys/file.h>
+#include <termios.h>
 #include <unistd.h>
 #include <uv.h>
 
 static int refuses_call(const char *name);
 
+/* What each call may say without there being any trouble, by the names of errno. */
+static const struct {
+  const char *name, *errors;
+} unnoticed_errors[] = {
+    {"accept4", "EINTR EAGAIN ECONNABORTED"},
+    {"copy_file_range", "EINTR EINVAL EXDEV ENOSYS"},
+    {"open", "EINTR"},
+    {"openat", "EINTR"},
+    {"poll", "EINTR"},
+    {"pread", "EINTR"},
+    {"preadv2", "EINTR EAGAIN EOPNOTSUPP ENOSYS"},
+    {"pwrite", "EINTR"},
+    {"read", "EINTR EAGAIN"},
+    {"recv", "EINTR EAGAIN"},
+    {"send", "EINTR EAGAIN"},
+    {"sendfile", "EINTR EAGAIN EINVAL ENOSYS"},
+    {"uv_try_write", "EAGAIN"},
+    {"uv_udp_try_send", "EAGAIN"},
+    {"waitpid", "EINTR"},
+    {"write", "EINTR EAGAIN"},
+    {"writev", "EINTR EAGAIN"},
+};
+
+/* Its number, if the call may say it. */
+static int unnoticed_error(const char *name, const char *error) {
+  static const struct {
+    const char *name;
+    int number;
+  } numbers[] = {{"EINTR", EINTR},   {"EAGAIN", EAGAIN}, {"ECONNABORTED", ECONNABORTED},
+                 {"EINVAL", EINVAL}, {"EXDEV", EXDEV},   {"EOPNOTSUPP", EOPNOTSUPP},
+                 {"ENOSYS", ENOSYS}};
+  for (size_t i = 0; i < sizeof unnoticed_errors / sizeof *unnoticed_errors; i++) {
+    if (strcmp(unnoticed_errors[i].name, name) != 0) continue;
+    if (strstr(unnoticed_errors[i].errors, error) == NULL) return 0;
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+      if (strcmp(numbers[k].name, error) == 0) return numbers[k].number;
+  }
+  return 0;
+}
+
 #define UV(name, params, args) \
   int __real_##name params; \
   int __wrap_##name params; \
-  int __wrap_##name params { return refuses_call(#name) ? UV_ENOMEM : __real_##name args; }
+  int __wrap_##name params { \
+    int error = refuses_call(#name); \
+    return error != 0 ? -error : __real_##name args; \
+  }
 
 /* What libuv has done to the request by the time that it fails. */
 #define FS(name, params, args) \
   int __real_##name params; \
   int __wrap_##name params; \
   int __wrap_##name params { \
-    if (!refuses_call(#name)) return __real_##name args; \
+    int error = refuses_call(#name); \
+    if (error == 0) return __real_##name args; \
     memset(req, 0, sizeof *req); \
-    req->result = UV_ENOMEM; \
-    return UV_ENOMEM; \
+    req->result = -error; \
+    return -error; \
   }
 
 #define SYS(type, none, name, params, args) \
   type __real_##name params; \
   type __wrap_##name params; \
   type __wrap_##name params { \
-    if (!refuses_call(#name)) return __real_##name args; \
-    errno = ENOMEM; \
+    int error = refuses_call(#name); \
+    if (error == 0) return __real_##name args; \
+    errno = error; \
     return none; \
   }
 
+/* What is read and written: a regular file never says EAGAIN. */
+int __real_fstat(int fd, struct stat *st);
+
+static int may_fail(int fd) {
+  struct stat st;
+  return unnoticed == NULL || strcmp(unnoticed, "EAGAIN") != 0 || __real_fstat(fd, &st) != 0 ||
+         !S_ISREG(st.st_mode);
+}
+
+#define DATA(type, none, name, params, args) \
+  type __real_##name params; \
+  type __wrap_##name params; \
+  type __wrap_##name params { \
+    int error = may_fail(fd) ? refuses_call(#name) : 0; \
+    if (error == 0) return __real_##name args; \
+    errno = error; \
+    return none; \
+  }
+
+/* Calls that must be made again when they say EINTR, and that are never refused otherwise. */
+#define AGAIN(type, none, name, params, args) \
+  type __real_##name params; \
+  type __wrap_##name params; \
+  type __wrap_##name params { \
+    int error = unnoticed != NULL ? refuses_call(#name) : 0; \
+    if (error == 0) return __real_##name args; \
+    errno = error; \
+    return none; \
+  }
+
+/* Those whose last argument may be absent: `last` is its type, `before` names the one before it.
+** They may be refused `if_` this holds. */
+#define OPT(type, none, name, params, args, last, before, if_) \
+  type __real_##name params; \
+  type __wrap_##name params; \
+  type __wrap_##name params { \
+    int error = (if_) ? refuses_call(#name) : 0; \
+    if (error != 0) { \
+      errno = error; \
+      return none; \
+    } \
+    va_list list; \
+    va_start(list, before); \
+    last x = va_arg(list, last); \
+    va_end(list); \
+    return __real_##name args; \
+  }
+
 UV(uv_async_init, (uv_loop_t *l, uv_async_t *h, uv_async_cb f), (l, h, f))
+UV(uv_fileno, (const uv_handle_t *h, uv_os_fd_t *fd), (h, fd))
+UV(uv_fs_event_init, (uv_loop_t *l, uv_fs_event_t *h), (l, h))
+UV(uv_loop_init, (uv_loop_t *l), (l))
+UV(uv_pipe_init, (uv_loop_t *l, uv_pipe_t *h, int n), (l, h, n))
 UV(uv_mutex_init, (uv_mutex_t *m), (m))
 UV(uv_cond_init, (uv_cond_t *c), (c))
 UV(uv_thread_create, (uv_thread_t *t, uv_thread_cb f, void *x), (t, f, x))
@@ -87,12 +189,20 @@ UV(uv_udp_open, (uv_udp_t *h, uv_os_sock_t fd), (h, fd))
 UV(uv_udp_recv_start, (uv_udp_t *h, uv_alloc_cb f, uv_udp_recv_cb g), (h, f, g))
 UV(uv_udp_send, (uv_udp_send_t *r, uv_udp_t *h, const uv_buf_t *b, unsigned n, const struct sockaddr *a, uv_udp_send_cb f), (r, h, b, n, a, f))
 UV(uv_udp_try_send, (uv_udp_t *h, const uv_buf_t *b, unsigned n, const struct sockaddr *a), (h, b, n, a))
+UV(uv_udp_getsockname, (const uv_udp_t *h, struct sockaddr *a, int *n), (h, a, n))
+UV(uv_udp_getpeername, (const uv_udp_t *h, struct sockaddr *a, int *n), (h, a, n))
+UV(uv_udp_set_multicast_ttl, (uv_udp_t *h, int n), (h, n))
+UV(uv_udp_set_multicast_loop, (uv_udp_t *h, int n), (h, n))
+UV(uv_udp_set_multicast_interface, (uv_udp_t *h, const char *a), (h, a))
+UV(uv_udp_set_membership, (uv_udp_t *h, const char *g, const char *a, uv_membership m), (h, g, a, m))
+UV(uv_udp_set_source_membership, (uv_udp_t *h, const char *g, const char *a, const char *s, uv_membership m), (h, g, a, s, m))
 UV(uv_udp_set_broadcast, (uv_udp_t *h, int on), (h, on))
 UV(uv_udp_set_ttl, (uv_udp_t *h, int n), (h, n))
 
 FS(uv_fs_access, (uv_loop_t *l, uv_fs_t *req, const char *p, int m, uv_fs_cb f), (l, req, p, m, f))
 FS(uv_fs_chmod, (uv_loop_t *l, uv_fs_t *req, const char *p, int m, uv_fs_cb f), (l, req, p, m, f))
 FS(uv_fs_chown, (uv_loop_t *l, uv_fs_t *req, const char *p, uv_uid_t u, uv_gid_t g, uv_fs_cb f), (l, req, p, u, g, f))
+FS(uv_fs_fchown, (uv_loop_t *l, uv_fs_t *req, uv_file fd, uv_uid_t u, uv_gid_t g, uv_fs_cb f), (l, req, fd, u, g, f))
 FS(uv_fs_fchmod, (uv_loop_t *l, uv_fs_t *req, uv_file fd, int m, uv_fs_cb f), (l, req, fd, m, f))
 FS(uv_fs_fdatasync, (uv_loop_t *l, uv_fs_t *req, uv_file fd, uv_fs_cb f), (l, req, fd, f))
 FS(uv_fs_fstat, (uv_loop_t *l, uv_fs_t *req, uv_file fd, uv_fs_cb f), (l, req, fd, f))
@@ -116,8 +226,11 @@ FS(uv_fs_utime, (uv_loop_t *l, uv_fs_t *req, const char *p, double a, double b, 
 SYS(int, -1, accept4, (int fd, struct sockaddr *a, socklen_t *n, int f), (fd, a, n, f))
 SYS(int, -1, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 SYS(int, -1, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
+SYS(int, -1, dup2, (int a, int b), (a, b))
 SYS(int, -1, faccessat, (int fd, const char *p, int m, int f), (fd, p, m, f))
 SYS(int, -1, fchmod, (int fd, mode_t m), (fd, m))
+SYS(int, -1, fchown, (int fd, uid_t u, gid_t g), (fd, u, g))
+SYS(int, -1, flock, (int fd, int n), (fd, n))
 SYS(int, -1, fstat, (int fd, struct stat *st), (fd, st))
 SYS(int, -1, ftruncate, (int fd, off_t n), (fd, n))
 SYS(int, -1, getpeername, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n))
@@ -134,21 +247,34 @@ SYS(int, -1, pipe2, (int *fds, int f), (fds, f))
 SYS(int, -1, poll, (struct pollfd *p, nfds_t n, int t), (p, n, t))
 SYS(int, -1, rename, (const char *p, const char *q), (p, q))
 SYS(int, -1, rmdir, (const char *p), (p))
+SYS(int, -1, shutdown, (int fd, int n), (fd, n))
+SYS(int, -1, tcgetattr, (int fd, struct termios *t), (fd, t))
+SYS(int, -1, tcsetattr, (int fd, int n, const struct termios *t), (fd, n, t))
 SYS(int, -1, socket, (int d, int t, int p), (d, t, p))
+SYS(int, error, pthread_create, (pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *x), (t, a, f, x))
 SYS(int, -1, stat, (const char *p, struct stat *st), (p, st))
 SYS(int, -1, unlinkat, (int fd, const char *p, int f), (fd, p, f))
 SYS(off_t, -1, lseek, (int fd, off_t n, int w), (fd, n, w))
 SYS(ssize_t, -1, copy_file_range, (int i, loff_t *a, int o, loff_t *b, size_t n, unsigned f), (i, a, o, b, n, f))
-SYS(ssize_t, -1, pread, (int fd, void *b, size_t n, off_t o), (fd, b, n, o))
-SYS(ssize_t, -1, pwrite, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
-SYS(ssize_t, -1, preadv2, (int fd, const struct iovec *v, int n, off_t o, int f), (fd, v, n, o, f))
-SYS(ssize_t, -1, read, (int fd, void *b, size_t n), (fd, b, n))
-SYS(ssize_t, -1, recv, (int fd, void *b, size_t n, int f), (fd, b, n, f))
-SYS(ssize_t, -1, send, (int fd, const void *b, size_t n, int f), (fd, b, n, f))
-SYS(ssize_t, -1, sendfile, (int o, int i, off_t *a, size_t n), (o, i, a, n))
-SYS(ssize_t, -1, write, (int fd, const void *b, size_t n), (fd, b, n))
-SYS(ssize_t, -1, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
+DATA(ssize_t, -1, pread, (int fd, void *b, size_t n, off_t o), (fd, b, n, o))
+DATA(ssize_t, -1, pwrite, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
+DATA(ssize_t, -1, preadv2, (int fd, const struct iovec *v, int n, off_t o, int f), (fd, v, n, o, f))
+DATA(ssize_t, -1, read, (int fd, void *b, size_t n), (fd, b, n))
+DATA(ssize_t, -1, recv, (int fd, void *b, size_t n, int f), (fd, b, n, f))
+DATA(ssize_t, -1, send, (int fd, const void *b, size_t n, int f), (fd, b, n, f))
+DATA(ssize_t, -1, sendfile, (int fd, int i, off_t *a, size_t n), (fd, i, a, n))
+DATA(ssize_t, -1, write, (int fd, const void *b, size_t n), (fd, b, n))
+DATA(ssize_t, -1, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
 SYS(DIR *, NULL, fdopendir, (int fd), (fd))
 SYS(DIR *, NULL, opendir, (const char *p), (p))
+SYS(struct dirent *, NULL, readdir, (DIR *d), (d))
 SYS(char *, NULL, realpath, (const char *p, char *q), (p, q))
 SYS(void *, MAP_FAILED, mmap, (void *a, size_t n, int p, int f, int fd, off_t o), (a, n, p, f, fd, o))
+
+OPT(int, -1, fcntl, (int fd, int n, ...), (fd, n, x), long, n, n != F_GETFD)
+OPT(int, -1, ioctl, (int fd, unsigned long n, ...), (fd, n, x), void *, n, 1)
+OPT(int, -1, open, (const char *p, int f, ...), (p, f, x), int, f, 1)
+OPT(int, -1, openat, (int fd, const char *p, int f, ...), (fd, p, f, x), int, f, 1)
+OPT(int, -1, clone, (int (*f)(void *), void *s, int n, void *x0, ...), (f, s, n, x0, x), void *, x0, 1)
+
+AGAIN(pid_t, -1, waitpid, (pid_t p, int *s, int n), (p, s, n))

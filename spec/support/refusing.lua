@@ -23,7 +23,7 @@ local function build(name, source_name, objects_name, folders, options, librarie
   local include = os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"
   local compiler = (os.getenv "CC" or "cc") .. " -std=c11 -D_GNU_SOURCE -g -pthread "
     -- With a seed, two that build at once make the same notes for gcov, so that the data fit them.
-    .. (os.getenv "LWT_UNDER" == "coverage" and "-O0 --coverage -frandom-seed=lwt"
+    .. (os.getenv "LWT_UNDER" == "coverage" and "-O0 --coverage -frandom-seed=lwt -include scripts/coverage.h"
     or "-O0 -fsanitize=address,undefined -fno-sanitize-recover=undefined")
     .. " -I" .. include .. options
   local objects, commands = {}, { ("mkdir -p %s/%s.d"):format(folder, objects_name) }
@@ -35,7 +35,7 @@ local function build(name, source_name, objects_name, folders, options, librarie
         source:match "^src/(.*)%.c$":gsub("^core/", ""):gsub("/", "_"))
       objects[#objects + 1] = object
       commands[#commands + 1] = ("{ test %s -nt %s && test -z \"$(find src -name '*.h' -newer %s)\" "
-        .. "|| { %s -Dmalloc=oom_malloc -Dcalloc=oom_calloc -Drealloc=oom_realloc -c %s -o %s.$$ "
+        .. "|| { %s -Dmalloc=oom_malloc -Dcalloc=oom_calloc -Drealloc=oom_realloc -Dstrdup=oom_strdup -c %s -o %s.$$ "
         .. "&& mv %s.$$ %s; }; }"):format(
         object, source, object, compiler, source, object, object, object)
     end
@@ -58,7 +58,7 @@ local function build_calls()
   local wrapped = {}
   for line in io.lines "spec/support/refused_calls.h" do
     local name = line:match "^UV%(([%w_]+)" or line:match "^FS%(([%w_]+)"
-      or line:match "^SYS%([^,]+, [^,]+, ([%w_]+)"
+      or line:match "^%u+%([^,]+, [^,]+, ([%w_]+), "
     if name then wrapped[#wrapped + 1] = "-Wl,--wrap=" .. name end
   end
   return build_uv("calls_uv", "oom", "-DREFUSE_CALLS " .. table.concat(wrapped, " "))
@@ -99,13 +99,13 @@ function M.run(script, options, stride, setting, uv)
   look(program, setting, ("%s %s %d"):format(options, script, stride), 900)
 end
 
--- Runs the script of the server with every stride-th call of libuv and the system refused.
-function M.run_calls(options, stride)
+-- Runs the script with every stride-th call of libuv and the system refused.
+function M.run_calls(script, options, stride)
   leave_out()
   if os.getenv "LWT_UNDER" then stride = 1 end -- faster without a sanitizer
   local program, why = build_calls()
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, "OOM_CALLS=1", ("%s spec/support/oom_io.lua %d"):format(options, stride), 900)
+  look(program, nil, ("%s %s %d"):format(options, script, stride), 900)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.

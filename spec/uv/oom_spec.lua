@@ -15,3 +15,13 @@ describe("a server and its clients, when memory runs out", function()
     try("-a", core.count(29, 1))
   end)
 end)
+
+describe("an operation of the system, when lwt itself gets no memory", function()
+  local function try(options, stride)
+    refusing.run("spec/support/refused_operations.lua", "-m " .. options, stride, nil, true)
+  end
+
+  it("once, hears of it", function() try("", core.count(11, 1)) end)
+
+  it("any more, hears of it", function() try("-a", core.count(23, 1)) end)
+end)

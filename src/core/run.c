@@ -7,6 +7,23 @@
 
 /* ---- run ---------------------------------------------------------------------------------- */
 
+static int nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* Before the first event: lwt->enter will find what it needs for a call, for what has happened
+** is told only once. (When Lua collects, it keeps what one call more needs.) */
+static void prepare_to_enter(lua_State *L, lwt_context *c) {
+  int top = lua_gettop(c->L);
+  if (lua_checkstack(c->L, 2 * LUA_MINSTACK)) {
+    lua_pushcfunction(c->L, nothing);
+    if (lua_pcall(c->L, 0, 0, 0) == LUA_OK) return;
+  }
+  lua_settop(c->L, top);
+  luaL_error(L, "not enough memory");
+}
+
 /* Turns until the promise at idx is resolved. Returns 0 where nothing is left that could do
 ** that, with the error on top. Errors that nobody catches are raised by `main` alone: what
 ** is done at the end must not be cut short. */
@@ -39,7 +56,7 @@ static void run_list(lua_State *L, lwt_context *c, int ref, int remove) {
       lua_rawseti(L, top + 1, i);
     }
     lwt_task_spawn(L, c, 0);
-    lwt_promise_arg(L, c, top + 2); /* its error is told here, and nowhere else */
+    lwt_promise_arg(L, c, top + 2); /* its error is reported here, and nowhere else */
     if (!drive(L, c, top + 2, 0)) {
       lwt_loop_report(L, c);
     } else {
@@ -61,6 +78,7 @@ static int run_body(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int n;
+  prepare_to_enter(L, c);
   if (lwt_promise_test(L, c, 1) == NULL) lwt_task_spawn(L, c, lua_gettop(L) - 1);
   lua_settop(L, 1);
   lua_pushvalue(L, 1);
@@ -188,6 +206,7 @@ static int l_run(lua_State *L) {
 static int step_body(lua_State *L) {
   lwt_context *c = context_of(L);
   double budget = lua_tonumber(L, 1);
+  prepare_to_enter(L, c);
   lwt_loop_turn(L, c, 0, budget > 0 ? c->engine_now + budget : 0);
   lwt_work_forget(L, c);
   /* A host may go to sleep on the engine's descriptor now, which knows only what the engine

@@ -1,6 +1,6 @@
 -- Internal: functions that run when an object has been dropped. A finaliser may run in the middle of
--- anything, the core's own work included, so it only notes what is to be done; it is
--- done when the loop next comes round.
+-- anything, the core's own work included, so it only notes what is to be done; it is done in the
+-- next turn of the loop.
 
 local lwt = require "lwt"
 local core = require "lwt.core"

@@ -3,16 +3,16 @@
 -- A logger is { closed =, write = function(self, section, level, message, time, fields, extra), finish =
 -- function(self) }, of this metatable. `write` is called inside the log call, once a record: it must take
 -- what it needs at once (so that records are in the order of the calls), must not wait, and gives a
--- promise of the record's being written, or nothing when it is. That promise belongs to many: it must
--- be one that a cancel leaves alone. What raises in it rejects; a logger that is `sure` never raises, and
--- always gives a promise.
+-- promise of the record's being written, or nothing when it is. That promise may be shared by many
+-- records: it must be one that a cancel leaves alone. What raises in it rejects; a logger that is `sure`
+-- never raises, and always gives a promise.
 --
 -- A record is these arguments (a table of them would cost as much as writing it): `section` is the object,
 -- `level` a word, `message` a string of any bytes, `time` in seconds since 1970, `fields` a table that
--- nobody changes, or nil; `extra` is nil, or of another state's record { task =, file =, line = }.
+-- does not change, or nil; `extra` is nil, or of another state's record { task =, file =, line = }.
 --
--- What a logger fails with rejects its promises and is told to the exception hook once, until it has
--- written again: `self.told` remembers. lwt.Closed and a cancel are never told.
+-- What a logger fails with rejects its promises and is reported to the exception hook once, until it
+-- has written again: `self.told` remembers. lwt.Closed and a cancel are never reported.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -34,7 +34,7 @@ Logger.__index = Logger
 
 M.done = fulfilled()
 
--- A rejection that nobody has to look at: it was told already, or need not be.
+-- A rejection that does not need to be looked at: it was reported already, or need not be.
 function M.failure(err)
   local p = rejected(err)
   p:state()
@@ -96,7 +96,7 @@ function Logger.close(l)
   if l.closing then return l.closing end
   if unwritten.before_close then unwritten.before_close() end
   local closing, resolver = lwt.wait()
-  if l.closing then return l.closing end -- a finalizer was faster
+  if l.closing then return l.closing end -- a finalizer has done it
   l.closed, l.closing = true, closing
   local ok, err = pcall(function()
     lwt.spawn(l.finish or function() end, l):on_any(function() M.fulfill(resolver) end,

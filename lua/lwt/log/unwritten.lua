@@ -19,7 +19,8 @@ M.before_end, M.before_close = nil, nil
 
 local done = lwt.fulfilled()
 
--- A promise of its having nothing to write. (Making one may run a finalizer that asks, too.)
+-- A promise that is fulfilled when it has nothing to write. (Making one may run a finalizer that
+-- asks for one, too.)
 function M.idle(l)
   if busy[l] and not l.ended then
     local p, r = lwt.wait()
@@ -39,8 +40,8 @@ end
 local has_uv, uv = pcall(require, "lwt.uv")
 local left_out -- the channels that loggers write to, as weak keys, where there are any
 
--- Has the end of a run wait for this channel no longer than for the log. stdout has what the program is
--- run for: it is waited for as ever.
+-- Has the end of a run wait for this channel no longer than for the log. stdout, which has the
+-- program's own output, is waited for as long as it takes all the same.
 function M.see_to(ch)
   left_out = require "lwt.io.at_end".left_out
   if ch ~= require "lwt.io".stdout then left_out[ch] = true end

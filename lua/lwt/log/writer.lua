@@ -1,16 +1,16 @@
 -- Internal: what writes for channels, files and sockets: whole records, in order, many at a time.
 --
--- A writer is a logger with a `sink`. Records come as text (or whatever the sink takes) by `add`, and lie
+-- A writer is a logger with a `sink`. Records become text (or whatever the sink takes) by `render`, and lie
 -- in `queue` (1 to n) until the one task of the writer, `drain`, takes all there are and has the sink
 -- write them; then it takes what came meanwhile. `promise` is of those in the queue: all records that
 -- are written together have one. The task is there (`running`) exactly while there is something to
--- do. It has the storage of whoever made the logger, and nobody can cancel it.
+-- do. It has the storage of the code that made the logger, and it cannot be cancelled.
 --
 -- The sink: { write = function(self, queue, n) waits until it is written, or raises (n may be 0, after
 -- `wake`: there may be something else to do), stop = function(self), before the
 -- last of it is written, close = function(self), rest = function(self, queue, n)
--- writes without waiting, when the state ends; can_wait = nobody looks at what is
--- written before the loop turns }.
+-- writes without waiting, when the state ends; can_wait = what is written is not needed before the
+-- loop turns }.
 
 local lwt = require "lwt"
 local stored = require "lwt.internal.stored"
@@ -96,8 +96,9 @@ local function start(w)
   if not w.sink.can_wait or not pcall(begin_soon, w) then begin(w) end
 end
 
--- Has the sink write this too; a promise that belongs to all that are written with it.
-function M.add(w, text)
+-- Has the sink write a record too; gives a promise that is shared by all that are written with it.
+local function write(w, section, level, message, time, fields, extra)
+  local text = w.render(section, level, message, time, fields, extra)
   local promise = w.promise
   if not promise then
     local p, r = wait()
@@ -140,12 +141,8 @@ end
 
 -- A logger that writes to a sink what `render` makes of records.
 function M.new(sink, render)
-  local add = M.add
-  local function write(w, section, level, message, time, fields, extra)
-    return add(w, render(section, level, message, time, fields, extra))
-  end
   local w = logger.new {
-    sure = true, sink = sink, write = write, finish = finish, waiting = waiting,
+    sure = true, sink = sink, render = render, write = write, finish = finish, waiting = waiting,
     queue = {}, spare = {}, n = 0, writing = 0, running = false, woken = false,
   }
   w.start = stored.task(function() drain(w) end)

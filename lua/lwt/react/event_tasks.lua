@@ -52,7 +52,7 @@ end
 function E.next(e)
   check_event(e, 1, "next")
   local p, r = lwt.task()
-  -- Who waits is held by what it waits for.
+  -- The promise is kept alive by the event that it waits for.
   local waiters = e.waiters
   if not waiters then
     waiters = {}

@@ -1,8 +1,8 @@
 -- The graph under events and signals, and its update steps.
 --
 -- A node is an event or a signal. What it is made from are its producers, which it
--- holds; what is made from it are its dependents, which it holds weakly: a node that
--- nobody refers to is collected and stops.
+-- holds; what is made from it are its dependents, which it holds weakly: a node that nothing refers
+-- to is collected and stops.
 --
 -- A step: primitives get their new values, then every node that depends on what
 -- changed is updated, once, in the order of rank. A node's rank is above those of its
@@ -44,7 +44,7 @@ local weak = { __mode = "v" }
 local id = 0 -- the step that runs, or ran last
 local active = false -- a step runs
 local more = false -- there is something left of it, or another one to come
-local got_on = false -- something of it has been taken up
+local got_on = false -- one of its sends has been applied
 local first = nil -- the queue while it holds one node …
 local heap, heaped = {}, 0 -- … and else: the ranks in it, a binary heap,
 local buckets = {} -- and the nodes of each rank

@@ -1,4 +1,6 @@
 -- Signals: the functions of the React library. (Functions of `lwt.react.S`.)
+-- (Longer than other files: it has the reference of each function of React, in React's order. The code
+-- is less than half of it.)
 
 local args = require "lwt.internal.args"
 local G = require "lwt.react.graph"

@@ -107,7 +107,7 @@ function M.suspend(modes, group)
   t:_refresh()
 end
 
--- At the end of `run` nobody is left who would switch it off before an error's text is shown.
+-- At the end of `run` it is switched off here, before the text of an error is shown.
 local function at_end(modes)
   modes.at_exit = false
   if modes.listening then M.deafen(modes) end
@@ -205,7 +205,8 @@ function M.guard(modes, names, raw)
 end
 
 --- Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
---- a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
+--- a `<close>` variable does it too, and so does the collection of a guard that is not used any
+--- more.
 ---@param guard lwt.TerminalGuard
 ---@function term.Guard.close(guard)
 function Guard.close(guard)

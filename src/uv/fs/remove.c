@@ -35,7 +35,10 @@ static void note(removal *r, int status) {
 
 /* Never follows a symbolic link. */
 static int open_dir(int dir, const char *name) {
-  return openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int fd;
+  do fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
+  return fd;
 }
 
 static int add_name(level *v, const char *name) {
@@ -127,7 +130,7 @@ static void go_up(removal *r) {
   int fd = open_dir(r->fd, "..");
   int status = fd < 0 ? -errno : 0;
   if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_dev != v->dev || st.st_ino != v->ino))
-    status = UV_ENOTEMPTY; /* somebody has moved it: what is above now is not ours */
+    status = UV_ENOTEMPTY; /* it was moved: what is above it now is not ours */
   close(r->fd);
   r->fd = fd;
   if (status < 0) {

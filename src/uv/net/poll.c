@@ -33,30 +33,9 @@ static void forget(lua_State *L, poller *p) {
   lua_pop(L, 1);
 }
 
-/* Watch for what is waited for; close when that is nothing. The userdata is at `self`. */
-static int update(lua_State *L, poller *p, int self) {
-  int events =
-      (p->readers.n > 0 ? UV_READABLE : 0) | (p->writers.n > 0 ? UV_WRITABLE : 0);
-  int status = 0;
-  lwt_uv_waiters_anchor(L, &p->readers, &p->h, self);
-  lwt_uv_waiters_anchor(L, &p->writers, &p->h, self);
-  if (events == p->events) return 0;
-  p->events = events;
-  if (events != 0) {
-    /* A hang-up or an error makes both ready: libuv reports what was asked for. */
-    status = uv_poll_start(&p->poll, events, on_event);
-    if (status == 0) return 0;
-  }
-  forget(L, p);
-  lua_pushvalue(L, self);
-  lwt_uv_handle_close(L, p->h.box, status == 0);
-  lua_pop(L, 1);
-  return status;
-}
-
 static void wake_all(lua_State *L, poller *p, lwt_uv_waiters *w, int self, int status) {
   lwt_uv *ctx = p->h.ctx;
-  int n = w->n; /* who begins to wait in a callback waits for the next event */
+  int n = w->n; /* a wait that begins in a callback is for the next event */
   while (n-- > 0 && p->h.box != NULL && w->n > 0) {
     if (status < 0) /* may raise, and run finalizers: before anything is taken */
       lwt_uv_push_error(ctx, L, status, "poll", NULL, NULL);
@@ -71,6 +50,28 @@ static void wake_all(lua_State *L, poller *p, lwt_uv_waiters *w, int self, int s
       ctx->lwt->fulfill(ctx->lwt, L, self + 1, 0);
     lua_settop(L, self);
   }
+}
+
+/* Watch for what is waited for; close when that is nothing. The userdata is at `self`, and
+** nothing above it stays. */
+static void update(lua_State *L, poller *p, int self) {
+  int events =
+      (p->readers.n > 0 ? UV_READABLE : 0) | (p->writers.n > 0 ? UV_WRITABLE : 0);
+  lwt_uv_waiters_anchor(L, &p->readers, &p->h, self);
+  lwt_uv_waiters_anchor(L, &p->writers, &p->h, self);
+  if (events == p->events) return;
+  p->events = events;
+  if (events != 0) {
+    /* A hang-up or an error makes both ready: libuv reports what was asked for. */
+    int status = uv_poll_start(&p->poll, events, on_event);
+    if (status == 0) return;
+    wake_all(L, p, &p->readers, self, status);
+    wake_all(L, p, &p->writers, self, status);
+    if (p->h.box == NULL) return;
+  }
+  forget(L, p);
+  lua_settop(L, self);
+  lwt_uv_handle_close(L, p->h.box, events == 0);
 }
 
 typedef struct event {
@@ -108,7 +109,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
   e.status = status;
   e.events = events;
   if (status ==
-      UV_EBADF) { /* an error is pending, libuv means: the next operation tells */
+      UV_EBADF) { /* libuv reports a pending error: the next operation tells which */
     e.status = 0;
     e.events = UV_READABLE | UV_WRITABLE;
   }
@@ -142,7 +143,7 @@ static const lwt_uv_class poller_class = {
     LWT_UV_POLL, "poll", sizeof(poller), 2, stop, NULL, closing,
 };
 
-/* uv_poll_init makes the descriptor non-blocking, for everybody who shares it; polling
+/* uv_poll_init makes the descriptor non-blocking, for all programs that share it; polling
 ** needs no such thing, and the mode is the owner's affair. */
 static int init_poll(poller *p) {
   int status, mode;
@@ -187,7 +188,7 @@ static int wait_for(lua_State *L, int writing, const char *op) {
   lwt_uv *ctx = lwt_uv_context(L);
   lua_Integer fd = lwt_uv_check_integer(L, 1);
   poller *p;
-  int self, status = 0;
+  int self, status;
   luaL_argcheck(L, fd >= 0 && fd <= INT32_MAX, 1, "descriptor is out of range");
   do {
     lua_settop(L, 1);
@@ -196,10 +197,11 @@ static int wait_for(lua_State *L, int writing, const char *op) {
     self = lua_gettop(L);
     lwt_uv_waiters_wait(L, writing ? &p->writers : &p->readers, &p->h, self, 0,
                         cancel_wait);
-    /* A finalizer that cancels the last one who waits closes the poller. */
+    /* A finalizer that cancels the last waiter closes the poller. */
   } while (((lwt_uv_box *)lua_touserdata(L, self))->h == NULL);
-  status = update(L, p, self);
-  if (status < 0) return lwt_uv_reject(ctx, L, status, op, NULL, NULL);
+  lua_insert(L, self);
+  update(L, p, self + 1);
+  lua_settop(L, self);
   return 1;
 }
 

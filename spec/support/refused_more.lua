@@ -1,0 +1,437 @@
+-- Operations for refused_operations.lua, in the form of finalizer.lua's, that use calls of libuv and
+-- of the system which those do not: options of sockets, terminals, what is told of files, hosts.
+local bytes = require "lwt.bytes"
+local fs = require "lwt.fs"
+local kit = package.loaded["spec.support.finalizer"]
+local lio = require "lwt.io"
+local job = require "lwt.job"
+local lwt = require "lwt"
+local net = require "lwt.net"
+local preemptive = require "lwt.preemptive"
+local process = require "lwt.process"
+local signal = require "lwt.signal"
+local await, equal = lwt.await, kit.equal
+
+local function close_all(s)
+  for _, x in ipairs(s.open or {}) do pcall(await, x:close()) end
+  if s.dir then os.execute("rm -rf '" .. s.dir .. "'") end
+end
+
+local function in_a_folder()
+  local dir = await(fs.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/lwt-refused-XXXXXX"))
+  local f <close> = assert(io.open(dir .. "/file", "w"))
+  f:write(kit.text(8000))
+  return { dir = dir, path = dir .. "/file", open = {} }
+end
+
+-- Closed in the end, whatever happens: `keep(s, x)` gives x.
+local function keep(s, x)
+  s.open[#s.open + 1] = x
+  return x
+end
+
+local list = {}
+local function operation(name, setup, run, check)
+  list[#list + 1] = {
+    name = name,
+    setup = function()
+      local s = setup and setup() or {}
+      s.open = s.open or {}
+      return s
+    end,
+    run = run,
+    check = function(s, _, ok, ...) if ok and check then check(s, ...) end end,
+    teardown = close_all,
+  }
+end
+
+-- ---- Sockets --------------------------------------------------------------------------------
+
+operation("tcp: options", nil, function(s)
+  local l = keep(s, await(net.tcp_listen("127.0.0.1:0", { nodelay = true, reuseport = true, backlog = 3 })))
+  local a = keep(s, await(net.tcp_connect(l:address(), { nodelay = true, bind = "127.0.0.1:0" })))
+  local b = keep(s, await(l:accept()))
+  a:nodelay(false)
+  a:keepalive(10)
+  a:keepalive(false)
+  await(a:write "hello")
+  equal("hello", await(b:read()))
+  while (a:unacknowledged() or 0) > 0 do -- nil: the system does not say
+    lwt.yield() end
+  equal(b:getpeername().port, a:getsockname().port)
+  equal(l:address().port, a:getpeername().port)
+  equal(true, a:fileno() > 2)
+  b:reset()
+  local ok, err = pcall(await, a:read())
+  if not ok and err.code ~= "ECONNRESET" then error(err, 0) end
+end)
+
+operation("tcp: nobody there", nil, function(s)
+  local l = await(net.tcp_listen "127.0.0.1:0")
+  local address = l:address()
+  l:close()
+  local ok, err = pcall(function() return keep(s, await(net.tcp_connect(address))) end)
+  if not ok and err.code ~= "ECONNREFUSED" then error(err, 0) end
+  return ok
+end, function(_, ok) equal(false, ok) end)
+
+operation("tcp: connect to a name", nil, function(s)
+  local l = keep(s, await(net.tcp_listen "localhost:0"))
+  local a = keep(s, await(net.connect("localhost", l:address().port)))
+  local b = keep(s, await(l:accept()))
+  await(b:writev { "one", bytes.of_string "two" })
+  await(b:shutdown())
+  local all = {}
+  while true do
+    local piece = await(a:read())
+    if not piece then return table.concat(all) end
+    all[#all + 1] = piece
+  end
+end, function(_, text) equal("onetwo", text) end)
+
+operation("tcp: more than the other takes", nil, function(s)
+  local a, b = net.socketpair()
+  keep(s, a)
+  keep(s, b)
+  local written = a:write(("x"):rep(1 << 20))
+  local tail = a:writev { ("y"):rep(1 << 16), "END" }
+  a:shutdown()
+  local n, last = 0, nil
+  while true do
+    local piece = await(lwt.direct(b):read())
+    if not piece then break end
+    n, last = n + #piece, piece:sub(-3)
+  end
+  await(written)
+  await(tail)
+  return n, last
+end, function(_, n, last)
+  equal((1 << 20) + (1 << 16) + 3, n)
+  equal("END", last)
+end)
+
+operation("unix: streams and datagrams", in_a_folder, function(s)
+  local l = keep(s, await(net.pipe_listen("unix:" .. s.dir .. "/socket")))
+  local a = keep(s, await(net.pipe_connect("unix:" .. s.dir .. "/socket")))
+  local b = keep(s, await(l:accept()))
+  await(a:write "text")
+  equal("text", await(b:read()))
+  equal("unix:" .. s.dir .. "/socket", tostring(a:getpeername()))
+  b:getsockname()
+  local d = keep(s, net.unix_datagram { path = s.dir .. "/one" })
+  local e = keep(s, net.unix_datagram { peer = s.dir .. "/one" })
+  await(e:send "gram")
+  return (await(d:recv()))
+end, function(_, text) equal("gram", text) end)
+
+operation("udp: options", nil, function(s)
+  local a = keep(s, net.udp("127.0.0.1:0", { broadcast = true, ttl = 3, reuseaddr = true }))
+  local b = keep(s, net.udp())
+  a:broadcast(false)
+  a:ttl(5)
+  a:multicast_ttl(2)
+  a:multicast_loop(true)
+  a:multicast_interface "127.0.0.1"
+  local m = keep(s, net.udp "0.0.0.0:0")
+  m:multicast_join("239.255.1.1", "127.0.0.1")
+  m:multicast_leave("239.255.1.1", "127.0.0.1")
+  m:multicast_join("232.1.1.1", "127.0.0.1", "127.0.0.1")
+  m:multicast_leave("232.1.1.1", "127.0.0.1", "127.0.0.1")
+  b:connect(a:getsockname())
+  equal(a:getsockname().port, b:getpeername().port)
+  equal(true, b:fileno() > 2)
+  for i = 1, 3 do await(b:send(tostring(i))) end
+  local got = {}
+  for i = 1, 3 do got[i] = await(a:recv()) end
+  b:connect()
+  await(b:send("far", a:getsockname()))
+  got[4] = await(a:recv())
+  return table.concat(got)
+end, function(_, text) equal("123far", text) end)
+
+operation("udp: sending at once", nil, function(s)
+  local a, b = keep(s, net.udp "127.0.0.1:0"), keep(s, net.udp())
+  local sent, n = {}, 0
+  for i = 1, 8 do
+    sent[i] = b:send("x", a:getsockname())
+    sent[i]:on_success(function() n = n + 1 end)
+  end
+  await(b:send(bytes.of_string "last", a:getsockname()))
+  await(lwt.join(sent))
+  local got = {}
+  for i = 1, 9 do got[i] = await(a:recv()) end
+  table.sort(got)
+  return table.concat(got), n
+end, function(_, text, n)
+  equal("lastxxxxxxxx", text)
+  equal(8, n)
+end)
+
+operation("dns: what the host says of itself", nil, function()
+  equal("string", type(net.gethostname()))
+  local there = {}
+  for _, i in ipairs(net.interfaces()) do there[i.name] = true end
+  equal(true, there.lo)
+  local name = await(net.getnameinfo "127.0.0.1:80")
+  equal("table", type(name))
+  equal("table", type(await(net.getaddrinfo("localhost"))))
+  equal(80, await(net.getservbyname "http"))
+end)
+
+operation("tty: a terminal", function()
+  local master, slave = terminal() -- luacheck: ignore
+  return { master = net.of_fd(master), slave = slave, descriptors = { slave } }
+end, function(s)
+  keep(s, s.master)
+  local t = keep(s, net.tty(s.slave))
+  local columns, rows = t:size()
+  t:mode "raw"
+  t:mode "normal"
+  await(t:write "out")
+  local got = ""
+  while #got < 3 do got = got .. await(s.master:read()) end
+  await(s.master:write "in\n")
+  return columns, rows, got:sub(1, 3), await(t:read())
+end, function(_, columns, rows, out, line)
+  equal(80, columns)
+  equal(24, rows)
+  equal("out", out)
+  equal("in\n", line)
+end)
+
+-- ---- Files ----------------------------------------------------------------------------------
+
+operation("files: what is told of them", in_a_folder, function(s)
+  local path = s.path
+  equal(8000, await(fs.stat(path)).size)
+  equal(8000, await(fs.lstat(path)).size)
+  equal(true, await(fs.exists(path)))
+  equal(true, await(fs.access(path, "r")))
+  await(fs.link(path, s.dir .. "/hard"))
+  await(fs.symlink("file", s.dir .. "/soft"))
+  equal("file", await(fs.readlink(s.dir .. "/soft")))
+  equal(await(fs.realpath(path)), await(fs.realpath(s.dir .. "/soft")))
+  await(fs.chmod(path, 384))
+  local st = await(fs.stat(path))
+  await(fs.chown(path, st.uid, st.gid))
+  await(fs.utime(path, 1000, 2000))
+  equal(2000, await(fs.stat(path)).mtime)
+  await(fs.mkdir(s.dir .. "/a/b/c", { parents = true }))
+  await(fs.rmdir(s.dir .. "/a/b/c"))
+  equal("number", type(await(fs.statfs(s.dir)).blocks))
+  await(fs.unlink(s.dir .. "/hard"))
+  equal(4 - 1, #await(fs.scandir(s.dir)))
+  equal(8000, await(lio.file_length(path)))
+end)
+
+operation("files: what is done with an open one", in_a_folder, function(s)
+  local f = keep(s, await(fs.open(s.path, "r+")))
+  equal(8000, await(f:stat()).size)
+  await(f:sync())
+  await(f:datasync())
+  await(f:chmod(384))
+  local st = await(f:stat())
+  await(f:chown(st.uid, st.gid))
+  await(f:utime(1000, 2000))
+  await(f:truncate(4000))
+  await(f:lock("exclusive"))
+  await(f:unlock())
+  equal(4000, await(f:seek("end", 0)))
+  equal(4000, await(f:tell()))
+  equal("0000001 ", await(f:pread(8, 0)))
+  await(f:seek("set", 0))
+  local a, b = bytes.create(8), bytes.create(8)
+  equal(16, await(f:readv { a, b }))
+  equal("0000001 0000002 ", a:to_string() .. b:to_string())
+  await(f:pwrite("X", 0))
+  await(f:write "Y")
+  equal(true, f:fileno() > 2)
+  await(f:close())
+  return await(fs.read_file(s.path))
+end, function(_, text) equal("X000001 0000002 Y0000", text:sub(1, 21)) end)
+
+operation("files: copies, links and trees", in_a_folder, function(s)
+  local text = kit.text(8000)
+  await(fs.copyfile(s.path, s.dir .. "/copy"))
+  equal(text, await(fs.read_file(s.dir .. "/copy")))
+  await(fs.symlink("copy", s.dir .. "/link"))
+  await(fs.copyfile(s.path, s.dir .. "/link"))
+  equal(false, (pcall(await, fs.copyfile(s.path, s.dir .. "/copy", { exclusive = true }))))
+  await(fs.write_file(s.dir .. "/copy", "new", "w", 384))
+  await(fs.mkdir(s.dir .. "/tree"))
+  await(fs.mkdir(s.dir .. "/tree/deep"))
+  await(fs.write_file(s.dir .. "/tree/deep/f", "x"))
+  await(fs.symlink("deep", s.dir .. "/tree/l"))
+  await(lio.delete_recursively(s.dir .. "/tree"))
+  return await(fs.exists(s.dir .. "/tree")), await(fs.read_file(s.dir .. "/copy"))
+end, function(_, there, text)
+  equal(false, there)
+  equal("new", text)
+end)
+
+operation("files: a fifo, a pipe and a socket as files", in_a_folder, function(s)
+  local r, w = lio.pipe()
+  keep(s, r)
+  keep(s, w)
+  local a, b = net.socketpair()
+  keep(s, a)
+  keep(s, b)
+  local from = keep(s, fs.of_fd(b:fileno()))
+  local into = keep(s, fs.of_fd(a:fileno()))
+  local reading = from:read(5)
+  await(into:write "hello")
+  equal("hello", await(reading))
+  local file = keep(s, await(fs.open(s.path)))
+  equal(8000, await(fs.sendfile(into, file, 0, 8000)))
+  local got = 0
+  while got < 8000 do got = got + #await(from:read(8000)) end
+  os.execute("mkfifo '" .. s.dir .. "/fifo'")
+  local opened = fs.open(s.dir .. "/fifo", "r+")
+  local fifo = keep(s, await(opened))
+  await(fifo:write "through")
+  return await(fifo:read(7))
+end, function(_, text) equal("through", text) end)
+
+operation("files: folders as temporary ones", nil, function()
+  return await(lio.with_temp_dir(function(dir)
+    await(fs.write_file(dir .. "/x", "text"))
+    return await(lio.with_temp_file(function(_, ch)
+      await(ch:write "text")
+      await(ch:flush())
+      return ch:length()
+    end))
+  end))
+end, function(_, n) equal(4, n) end)
+
+operation("channels: of descriptors", in_a_folder, function(s)
+  local a, b = net.socketpair()
+  keep(s, a)
+  keep(s, b)
+  local x = keep(s, lio.of_fd(a:fileno(), "rw", { own = false }))
+  local y = keep(s, lio.of_fd(b:fileno(), "rw", { own = false }))
+  await(x:write_line "a line")
+  await(x:flush())
+  equal("a line", await(y:read_line()))
+  await(y:write_int16(513))
+  await(y:pack("<i4", 7))
+  await(y:flush())
+  equal(513, await(x:read_int16()))
+  equal(7, (await(x:unpack "<i4")))
+  local ch = keep(s, await(lio.open_file(s.path, "r+")))
+  equal(8000, await(ch:length()))
+  ch:set_position(8)
+  equal("0000002", await(ch:read_until " "))
+  ch:set_position(0)
+  await(ch:write(("z"):rep(5000)))
+  await(ch:flush())
+  return await(fs.read_file(s.path))
+end, function(_, text) equal(("z"):rep(5000), text:sub(1, 5000)) end)
+
+operation("channels: a line that is long", nil, function(s)
+  local r, w = lio.pipe()
+  keep(s, r)
+  keep(s, w)
+  local text = ("line"):rep(30000)
+  local writing = lwt.spawn(function()
+    await(w:write_line(text))
+    await(w:write_line "end")
+    await(w:close())
+  end)
+  local got = await(r:read_line())
+  local last = await(r:read_line())
+  await(writing)
+  return got == text, last, await(r:read_line())
+end, function(_, same, last, none)
+  equal(true, same)
+  equal("end", last)
+  equal(nil, none)
+end)
+
+-- ---- Programs, threads, signals -------------------------------------------------------------
+
+operation("process: everything that can be set", in_a_folder, function(s)
+  local file <close> = assert(io.open(s.dir .. "/errors", "w"))
+  s.p = process.open({ "sh", "-c", "pwd; cat; echo bad >&2" }, {
+    cwd = s.dir, env = { PATH = os.getenv "PATH" }, group = true, stdin = "pipe", stdout = "pipe", stderr = file,
+  })
+  await(s.p.stdin:write "given")
+  await(s.p.stdin:close())
+  local text = await(s.p.stdout:read())
+  local status = await(s.p:status())
+  return text, status.code
+end, function(s, text, code)
+  equal(0, code)
+  equal(s.dir .. "\ngiven", text)
+end)
+
+operation("process: several that end at once", nil, function()
+  local waiting = {}
+  for i = 1, 4 do waiting[i] = process.exec { "sh", "-c", "exit " .. i } end
+  local codes = {}
+  for i = 1, 4 do codes[i] = await(waiting[i]).code end
+  return table.concat(codes)
+end, function(_, text) equal("1234", text) end)
+
+operation("signal: several kinds", nil, function(s)
+  local told = {}
+  for i, name in ipairs { "USR1", "USR2" } do
+    s[i] = signal.on(name, function() told[#told + 1] = name end)
+  end
+  local next_one = signal.next "USR2"
+  process.kill(process.getpid(), "USR1")
+  process.kill(process.getpid(), "USR2")
+  await(next_one)
+  while #told < 2 do lwt.yield() end
+  for i = 1, 2 do s[i]:stop() end
+  table.sort(told)
+  return table.concat(told)
+end, function(_, text) equal("USR1USR2", text) end)
+
+operation("detach: threads that come and go", function()
+  preemptive.set_bounds(0, 2)
+  return {}
+end, function()
+  local waiting = {}
+  for i = 1, 3 do
+    waiting[i] = preemptive.detach(function(n)
+      return require "lwt".run(function()
+        require "lwt".sleep(0.001):await()
+        return n + 1
+      end)
+    end, i)
+  end
+  local sum = 0
+  for i = 1, 3 do sum = sum + await(waiting[i]) end
+  preemptive.set_bounds(0, 1)
+  job.set_pool_size(job.pool_size())
+  return sum
+end, function(_, sum) equal(9, sum) end)
+
+operation("detach: a channel between threads", function()
+  preemptive.set_bounds(0, 2)
+  return {}
+end, function()
+  local there, back = preemptive.channel(1), preemptive.channel(0)
+  local echo = preemptive.detach(function(from, to)
+    local l = require "lwt"
+    return l.run(function()
+      local n = 0
+      while true do
+        local v = from:recv():await()
+        if v == nil then break end
+        to:send(v, { v }, tostring(v)):await()
+        n = n + 1
+      end
+      to:close()
+      return n
+    end)
+  end, there, back)
+  for i = 1, 3 do
+    await(there:send(i))
+    equal(i, (await(back:recv())))
+  end
+  there:close()
+  return await(echo)
+end, function(_, n) equal(3, n) end)
+
+return list

@@ -1,0 +1,52 @@
+-- What oom.c runs when calls, or what lwt itself asks malloc for, are refused one by one: the
+-- operations of finalizer.lua, without their finalizers, and those of refused_more.lua. Whoever is
+-- refused something is told, and the others have the right result. See oom_io.lua.
+local M = dofile "spec/support/oom_io.lua"
+local kit = dofile "spec/support/finalizer.lua"
+local lwt = require "lwt"
+local await = lwt.await
+
+M.sections = {}
+
+-- A rejection that nobody looks at tells whoever reads warnings.
+function warn(text) -- luacheck: ignore
+  if text:find "memory" then M.say(text) end
+end
+
+-- As M.limited; but one end of an operation may wait for ever for what the other was refused, if that
+-- one was told.
+local function limited(f)
+  local text = M.limited(f)
+  if text ~= "hangs" then return text end
+  for _ = 1, 3 do
+    collectgarbage()
+    lwt.step() -- tells of rejections that nobody looked at
+  end
+  return M.said("hangs")
+end
+
+-- What setup makes is not refused anything, nor what looks at the result.
+local function attempt(op)
+  refusals(false) -- luacheck: ignore
+  local s = op.setup and op.setup() or {}
+  s.spawned, s.more = {}, {}
+  refusals(true) -- luacheck: ignore
+  s.task = lwt.spawn(op.run, s)
+  local got = table.pack(pcall(await, s.task))
+  refusals(false) -- luacheck: ignore
+  if not got[1] then M.say(got[2]) end
+  if op.check then op.check(s, "none", table.unpack(got, 1, got.n)) end
+  if op.teardown then op.teardown(s) end
+  M.say "done"
+end
+
+for _, file in ipairs { "net_calls", "net_talks", "io", "process", "thread" } do
+  for _, op in ipairs(dofile(("spec/support/finalizer_%s.lua"):format(file))) do
+    M.section(op.name, function() return limited(function() attempt(op) end) end)
+  end
+end
+for _, op in ipairs(kit and dofile "spec/support/refused_more.lua") do
+  M.section(op.name, function() return limited(function() attempt(op) end) end)
+end
+
+return M
