@@ -272,7 +272,7 @@ valgrind: TEST_TIMEOUT = $(or $(LWT_TEST_TIMEOUT),1200)
 valgrind:
 	$(DEPS) valgrind
 	$(AGAIN) all
-	@$(SPEC_ENV) LWT_UNDER=valgrind $(call RUN_SPECS,$(VALGRIND))
+	@$(SPEC_ENV) LWT_UNDER=valgrind LWT_SPEC_LIMIT=7200 $(call RUN_SPECS,$(VALGRIND))
 
 COV_CFLAGS := -O0 -g --coverage -include scripts/coverage.h
 coverage:

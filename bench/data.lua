@@ -68,4 +68,25 @@ function M.small(folder, n)
   end
 end
 
+local function empty(path) assert(io.open(path, "w")):close() end
+
+--- A folder of `n` empty files.
+function M.many(folder, n)
+  if exists(folder .. "/" .. n, 0) then return end
+  os.execute(("mkdir -p '%s'"):format(folder))
+  for i = 1, n do empty(("%s/%d"):format(folder, i)) end
+end
+
+--- `n` folders, in each of which are ten with ten files.
+function M.tree(folder, n)
+  if exists(("%s/%d/10/10"):format(folder, n), 0) then return end
+  for i = 1, n do
+    local inner = ("%s/%d"):format(folder, i)
+    os.execute(("mkdir -p '%s'/1 && cd '%s' && mkdir -p 2 3 4 5 6 7 8 9 10"):format(inner, inner))
+    for j = 1, 10 do
+      for k = 1, 10 do empty(("%s/%d/%d"):format(inner, j, k)) end
+    end
+  end
+end
+
 return M

@@ -7,7 +7,7 @@
 --   cpus                where it runs; "1" unless said. Servers: 0, their load: 1
 --   computes            neither waits nor uses a second thread: CLOCK=cpu applies
 --   by_cpu              what counts is the processor time of the whole program
---   needs               the file it reads: "big", "lines" or "small"
+--   needs               the files it reads: "big", "lines", "small", "many" or "tree"
 --   requires            a peer without which there is no row ("openssl": the load is made with it)
 --   runs                the programs: { peer, command }; {row} {size} {bin} {data} … are filled in
 --   bars                { figure, "<=" | "<" | ">=" | ">", factor, other figure } compares with another figure of
@@ -23,6 +23,11 @@ local cqueues = { "cqueues", "{lua} bench/lua/cqueues.lua {row} {size}" }
 local ocaml = { "lwt_ocaml", "{bin}/lwt_bench {row} {size}" }
 local node = { "node", "node bench/node/bench.mjs {row} {size}" }
 local uvloop = { "uvloop", "{python} bench/py/bench.py {row} {size}" }
+local luv_system = { "luv", "{lua} bench/lua/luv_system.lua {row} {size}" }
+local node_system = { "node", "node bench/node/system.mjs {row} {size}" }
+local python_system = { "python", "{python} bench/py/system.py {row} {size}" }
+local uvloop_system = { "uvloop", "{python} bench/py/system.py {row} {size}" }
+local c_system = { "libuv", "{bin}/system {row} {size}" }
 local lualogging = { "lualogging", "{lua} bench/lua/lualogging.lua {row} {size}" }
 local python = { "python", "{python} bench/py/log.py {row} {size}" }
 -- Who edits a line, and a typist.
@@ -135,6 +140,21 @@ M.rows = {
     bars = { { "lwt", ">=", 0.92, "libuv_try" }, { "lwt", ">=", 1, "luv_try" } },
   },
   {
+    name = "echo_lines", times = 2, title = "echo by lines", servers = true, size = "50,1000", quick = "50,200",
+    per = "line of 64 bytes, read as a line and sent back as one", cpus = "0,1", parts = " connections",
+    runs = {
+      echo("lwt", "lwt", lwt_server, "echo_lines"), echo("libuv", "libuv", c_server, "lines"),
+      echo("luv", "luv_coroutine", luv_server, "lines_coroutine"),
+      echo("node", "node_readline", node_server, "lines"), echo("node", "node_by_hand", node_server, "lines_by_hand"),
+      echo("uvloop", "uvloop_streams", py_server, "lines"),
+      echo("python", "asyncio_streams", py_server .. " asyncio", "lines"),
+    },
+    bars = {
+      { "lwt", ">=", 0.8, "libuv" }, { "lwt", ">=", 1, "luv_coroutine" }, { "lwt", ">=", 1, "node_readline" },
+      { "lwt", ">=", 1, "node_by_hand" }, { "lwt", ">=", 1, "uvloop_streams" }, { "lwt", ">=", 1, "asyncio_streams" },
+    },
+  },
+  {
     name = "glib_echo", times = 2, title = "echo, with GLib in the loop", per = "message of 64 bytes, sent back",
     servers = true, size = "50", quick = "50", cpus = "0,1", parts = " connections",
     runs = {
@@ -208,6 +228,29 @@ M.rows = {
     name = "copy", title = "copy", per = "byte of 1 GiB copied by 64 KiB", needs = "big", cpus = "0,1", rounds = 3,
     runs = { lwt "files", uv "{size} {size}.copy", plain, luv, ocaml, node },
     bars = { { "lwt", "<=", 1, "libuv_nowait" }, { "lwt_copyfile", "<=", 1.4, "c_blocking" } },
+  },
+  {
+    name = "scandir", title = "a folder", per = "entry of a folder with 100,000 files", needs = "many", cpus = "0,1",
+    runs = { lwt "system", c_system, luv_system, node_system, python_system },
+    bars = { { "lwt", "<", 1, "luv" }, { "lwt", "<", 1, "node" } },
+  },
+  {
+    name = "walk", title = "a tree of files", per = "entry of a tree of 11,100, with its size", needs = "tree",
+    cpus = "0,1",
+    runs = { lwt "system", plain, c_system, luv_system, node_system, python_system },
+    bars = { { "lwt", "<=", 2, "c" }, { "lwt", "<", 1, "luv" }, { "lwt", "<", 1, "node" } },
+  },
+  {
+    name = "udp", title = "datagrams", per = "datagram of 64 bytes, sent back; both ends in one program, 32 under way",
+    size = 200000, quick = 20000,
+    runs = { lwt "system", c_system, luv_system, node_system },
+    bars = { { "lwt", "<=", 1 / 0.9, "libuv" }, { "lwt", "<", 1, "luv" }, { "lwt", "<", 1, "node" } },
+  },
+  {
+    name = "pipe", title = "a child's output", per = "byte of 1 GiB that a child writes; two: written to another",
+    size = 1 << 30, quick = 64 << 20, cpus = "0,1", rounds = 3,
+    runs = { lwt "system", plain, c_system, luv_system, node_system, uvloop_system },
+    bars = { { "lwt", "<=", 1.1, "c" }, { "lwt_two", "<=", 1.1, "c_two" } },
   },
   {
     name = "processes", title = "spawn processes", per = "process `true`, 16 in flight", cpus = "0,1", rounds = 3,

@@ -102,6 +102,8 @@ local function values_of(row)
     size = data_folder .. (quick and "/big.quick" or "/big")
   elseif row.needs == "lines" then
     size = data_folder .. (quick and "/lines.quick" or "/lines")
+  elseif row.needs == "many" or row.needs == "tree" then
+    size = data_folder .. "/" .. row.needs .. (quick and ".quick" or "")
   end
   return {
     lua = option "LUA" or "lua5.4", bin = bin, data = data_folder, python = python,
@@ -114,6 +116,8 @@ local function prepare(row)
   local path = values_of(row).size
   if row.needs == "big" then data.big(path, quick and 64 << 20 or 1 << 30) end
   if row.needs == "lines" then data.lines(path, quick and 20000000 or 200000000) end
+  if row.needs == "many" then data.many(path, quick and 5000 or 100000) end
+  if row.needs == "tree" then data.tree(path, quick and 10 or 100) end
   if row.needs == "small" then data.small(data_folder .. "/small", 2000) end
 end
 

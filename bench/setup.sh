@@ -43,6 +43,7 @@ program hold || exit 1
 program load || exit 1
 program uv -luv || exit 1
 program serve -luv || exit 1
+program system -luv || exit 1
 # What speaks TLS needs OpenSSL, and is left out where that is missing.
 certificate() { # name, how its key is made
   [ -e "$out/tls/$1.pem" ] && return 0

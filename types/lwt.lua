@@ -44,7 +44,7 @@ local lwt_Barrier = {}
 ---b:wait()
 ---print(p:state())   --> fulfilled 1
 ---```
----@return lwt.Promise<integer> # of the place in that order: 1 for who came first
+---@return lwt.Promise<integer> # of the place in that order: 1 for the one that came first
 function lwt_Barrier:wait() end
 
 ---@class lwt.Bytes
@@ -938,7 +938,7 @@ function lwt_Clock:set_rate(rate) end
 function lwt_Clock:rate() end
 
 ---Puts the clock forward by `dt` seconds at once (not multiplied by its rate), paused or not,
----and wakes whoever is then due, in order. They see the new time.
+---and wakes the sleepers that are then due, in order. They see the new time.
 ---```lua
 ---local c, log = clock.create { paused = true }, {}
 ---for _, s in ipairs { 3, 1, 2 } do
@@ -978,8 +978,8 @@ local lwt_Condition = {}
 ---@return lwt.Promise<any> # of what was signalled
 function lwt_Condition:wait(m) end
 
----Wakes the oldest who waits, with these values. With nobody waiting nothing happens: a signal
----is not kept.
+---Wakes the oldest waiter, with these values. Without a waiter nothing happens: a signal is not
+---kept.
 ---```lua
 ---local c = condition.create()
 ---local first, second = c:wait(), c:wait()
@@ -990,8 +990,8 @@ function lwt_Condition:wait(m) end
 ---@param ... any
 function lwt_Condition:signal(...) end
 
----Wakes everybody who waits, oldest first, with these values. One that waits again meanwhile
----is not woken a second time.
+---Wakes all waiters, oldest first, with these values. One that waits again meanwhile is not woken
+---a second time.
 ---```lua
 ---local c = condition.create()
 ---local all = lwt.all { c:wait(), c:wait() }
@@ -1001,7 +1001,7 @@ function lwt_Condition:signal(...) end
 ---@param ... any
 function lwt_Condition:broadcast(...) end
 
----Makes the wait of everybody who waits fail with this error, oldest first.
+---Rejects all waits with this error, oldest first.
 ---```lua
 ---local c = condition.create()
 ---local p = c:wait()
@@ -1039,8 +1039,9 @@ local lwt_Event = {}
 ---@return any
 function lwt_Event:retain(x) end
 
----Ends an event: it never occurs again. With `strong`, events and signals that it alone
----was made from are ended as well.
+---Ends an event: it never occurs again, and the functions that it was made with are not called any more. A task of
+---an `_s` or `_p` form that has begun goes on; what waits for its turn there is not begun. With `strong`, events and
+---signals that it alone was made from are ended as well.
 ---```lua
 ---local e, send = react.E.create()
 ---local seen = e:map(function(v) print(v) end)
@@ -1670,7 +1671,7 @@ function lwt_File:readv(list) end
 ---Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
 ---position, all of it, and moves the position; a file opened with "a" always writes at its
 ---end. Its promise is rejected with the system's error (`ENOSPC` …): how much was written before is not
----told. A write that runs already cannot be cancelled: only nobody hears of it.
+---told. A write that runs already cannot be cancelled: only its result is dropped.
 ---```lua
 ---local f <close> = await(fs.open("f", "w"))
 ---print(await(f:write("hello")))   --> 5
@@ -1723,8 +1724,8 @@ function lwt_File:tell() end
 ---Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
 ---or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 ---`unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
----when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
----again and again, at most every tenth of a second: there is no queue.
+---when another has it. Cancelling gives up; a lock is never half acquired. It tries again and
+---again, at most every tenth of a second: there is no queue.
 ---```lua
 ---local a <close> = await(fs.open("f", "w"))
 ---local b <close> = await(fs.open("f", "w"))
@@ -1916,10 +1917,11 @@ function lwt_LineHistory:entries() end
 ---@class lwt.Listener
 local lwt_Listener = {}
 
----Waits for a client. Several may wait; they are served in their order. Nobody is lost while
----there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
+---Waits for a client. Several may wait; they are served in their order. No client is lost
+---while there is no descriptor left for it (`EMFILE`): it stays in the system's queue, and
 ---accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
----Cancelling takes nobody. Its promise is rejected with `lwt.Closed` when the listener closes.
+---Cancelling takes no client. Its promise is rejected with `lwt.Closed` when the listener
+---closes.
 ---```lua
 ---local listener = net.tcp_listen("127.0.0.1:0"):await()
 ---net.tcp_connect(listener:address())
@@ -1941,7 +1943,8 @@ function lwt_Listener:address() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the collection of what is not used any
+---more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -2081,8 +2084,8 @@ local lwt_Mutex = {}
 ---@return lwt.Promise<lwt.Guard>
 function lwt_Mutex:lock() end
 
----Unlocks the mutex: it goes to the oldest who waits for it, without being free in between, or
----is free. Unlocking a free mutex raises (Lwt says nothing).
+---Unlocks the mutex: it goes to the oldest waiter, without being free in between, or is free.
+---Unlocking a free mutex raises (Lwt says nothing).
 ---```lua
 ---local m = mutex.create()
 ---await(m:lock())
@@ -2111,7 +2114,7 @@ function lwt_Mutex:unlock() end
 ---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Mutex:with_lock(f, ...) end
 
----Whether somebody holds the mutex.
+---Whether the mutex is locked.
 ---```lua
 ---local m = mutex.create()
 ---await(m:lock())
@@ -2120,7 +2123,7 @@ function lwt_Mutex:with_lock(f, ...) end
 ---@return boolean
 function lwt_Mutex:is_locked() end
 
----Whether nobody waits for the mutex.
+---Whether no task waits for the mutex.
 ---```lua
 ---local m = mutex.create()
 ---await(m:lock())
@@ -2247,11 +2250,10 @@ lwt_Palette.default = nil
 ---@class lwt.Pool<E>
 local lwt_Pool = {}
 
----Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
----whichever way `f` ends: with values, with an error, cancelled. An idle element is
----used first, then a new one is made, and when all `n` are in use the call waits:
----strictly first come, first served. When making one fails, its user gets the error and the next
----one who waits tries for himself.
+---Runs `f(element)` as a task with an element that no other task uses meanwhile, and gives it back
+---whichever way `f` ends: with values, with an error, cancelled. An idle element is used first,
+---then a new one is made, and when all `n` are in use the call waits: strictly first come, first
+---served. When making one fails, its user gets the error, and the next waiter tries again.
 ---Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
 ---```lua
 ---local p = pool.create(1, function() return "connection" end)
@@ -2265,9 +2267,8 @@ local lwt_Pool = {}
 ---@return lwt.Promise<T> # what `f` returns or raises
 function lwt_Pool:use(f, ...) end
 
----Disposes of the elements: of those that nobody uses now, one after another, of the others as
----soon as they are given back. The next `use` makes a new one.
----Cancelling the promise does not stop it.
+---Disposes of the elements: of those that are not in use, one after another, of the others as soon
+---as they are given back. The next `use` makes a new one. Cancelling the promise does not stop it.
 ---```lua
 ---local p = pool.create(1, function() return "thing" end, {
 ---  dispose = function(thing) print("disposed of", thing) end,   --> disposed of thing
@@ -2619,7 +2620,7 @@ local lwt_Semaphore = {}
 ---@return lwt.Promise<lwt.Guard>
 function lwt_Semaphore:acquire() end
 
----Gives a permit back, or adds one: it goes to the oldest who waits.
+---Gives a permit back, or adds one: it goes to the oldest waiter.
 ---```lua
 ---local s = semaphore.create(0)
 ---s:release()
@@ -2891,8 +2892,8 @@ function lwt_Signal:value() end
 ---@return any
 function lwt_Signal:retain(x) end
 
----Freezes a signal: it keeps its value for good. With `strong`, what it alone was made from
----is ended as well.
+---Freezes a signal: it keeps its value for good, and the functions that it was made with are not called any more (as
+---for `E.stop`). With `strong`, what it alone was made from is ended as well.
 ---```lua
 ---local s, set = react.S.create(1)
 ---local m = s:map(function(v) return v * 10 end)
@@ -3428,7 +3429,8 @@ function lwt_Socket:reset() end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the collection of what is not used any
+---more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -3439,7 +3441,7 @@ function lwt_Socket:reset() end
 function lwt_Socket:close() end
 
 ---A stream of something that is open (a directory, a watch, a signal, a program) until the stream
----ends, is closed, or nobody has it any more.
+---ends, is closed, or is not used any more.
 ---@class lwt.SourceStream<T> : lwt.Stream<T>
 ---@field close fun() ends the stream, and lets go of what is behind it
 local lwt_SourceStream = {}
@@ -3474,8 +3476,8 @@ function lwt_Step:execute() end
 ---- Elements are never nil: nil is the end. The end can be read any number of times.
 ---- Several readers may wait: each element goes to exactly one of them, in the order in
 ---  which they asked. A reader that is cancelled leaves the line and loses nothing.
----- An error of the source is given once to everybody who waits at that moment, or, when
----  nobody does, to the next reader (of each clone); the stream goes on after it.
+---- An error of the source is given once to all readers that wait at that moment, or, when there
+---  are none, to the next reader (of each clone); the stream goes on after it.
 ---- Streams made from streams are lazy. Dropped half way, they release what they read.
 ---
 ---Lua differs from Lwt in this: several concurrent readers never see the same element;
@@ -4396,7 +4398,7 @@ function lwt_Terminal:is_tty() end
 function lwt_Terminal:size() end
 
 ---Says how large a terminal is that the system does not know: one at the other end of a connection.
----Those who wait for a key are told, and `size_signal` changes.
+---Waiting reads of keys get it as a key, and `size_signal` changes.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -4538,8 +4540,8 @@ function lwt_Terminal:read_key() end
 ---@return fun(): lwt.TerminalKey?
 function lwt_Terminal:keys() end
 
----Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
----is rejected with `lwt.Closed`.
+---Gives the terminal back as it was, and stops using it. The channels are not closed. What waits for a
+---key is rejected with `lwt.Closed`.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -4554,7 +4556,8 @@ local lwt_TerminalGuard = {}
 lwt_TerminalGuard.close = nil
 
 ---Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
----a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
+---a `<close>` variable does it too, and so does the collection of a guard that is not used any
+---more.
 function lwt_TerminalGuard:close() end
 
 ---A key that was pressed, or what a terminal tells in the place of one: see `read_key`.
@@ -4988,7 +4991,8 @@ function lwt_Udp:multicast_leave(group, host, source) end
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the collection of what is not used any
+---more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -5154,8 +5158,8 @@ lwt_module.await = function(p) end
 lwt_module.yield = function() end
 
 ---Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
----cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
----has to await.
+---cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is raised at the next await. For cleanup
+---that has to await.
 ---```lua
 ---print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned
 ---```
@@ -5703,7 +5707,7 @@ lwt_module.spawn = function(f, ...) end
 lwt_module.current = function() end
 
 ---Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
----anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
+---anything beyond 10^12): never; such a wait does not keep `run` from reporting a deadlock. It can be cancelled.
 ---```lua
 ---local t = lwt.now()
 ---await(lwt.sleep(0.02))
@@ -5733,7 +5737,7 @@ lwt_module.now = function() end
 ---It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
 ---(`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
 ---task of `lwt.run`. With `lwt.debug(true)` also where the
----promise was made. Knows nothing: the error's text alone.
+---promise was made. Where nothing is known it gives the error's text alone.
 ---```lua
 ---local p = lwt.spawn(function() error("boom", 0) end)
 ---print(lwt.traceback(p):match("^boom\nin a task:"))   --> boom
@@ -5776,11 +5780,11 @@ lwt_module.dont_wait = function(f, h) end
 lwt_module.ignore_result = function(p) end
 
 ---Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
----loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
----resolved wins over any time, and of two deadlines at one moment the inner one is told first.
----To give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
----`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may be granted it in the
----very turn in which its time is over, and then nobody is left who knows.
+---loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
+---`x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
+---give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+---`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
+---in the very turn in which its time is over, and then it is never given back.
 ---```lua
 ---print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
 ---```
@@ -5862,8 +5866,8 @@ lwt_module.interrupts = function(on) end
 ---@class lwt.barrier.module
 local lwt_barrier_module = {}
 
----Makes a barrier for `n` tasks (1 or more). It can be used again: when n have come, it lets
----them go and waits for the next n.
+---Makes a barrier for `n` tasks (1 or more). It can be used again: when n have come, it wakes them
+---and waits for the next n.
 ---```lua
 ---local b = barrier.create(2)
 ---local first = b:wait()
@@ -5967,7 +5971,7 @@ lwt_clock_module.advance = lwt_Clock.advance
 ---@class lwt.condition.module
 local lwt_condition_module = {}
 
----Makes a condition, with nobody waiting.
+---Makes a condition without waiters.
 ---```lua
 ---local c = condition.create()
 ---local p = c:wait()
@@ -6000,8 +6004,8 @@ lwt_engine_module.name = function() end
 ---still while anything can run, and jumps to the next timer when nothing can; what comes from
 ---outside is still the engine's before. A table `{now = function() → seconds, wait =
 ---function(seconds or nil), alive = function() → boolean}` is one of your own (`alive` may be
----left out: can something still come from outside?). That is refused while an operation of
----the system is pending, for nobody would finish it.
+---left out: can something still come from outside?). That is refused while an operation of the
+---system is pending, for it would never end.
 ---```lua
 ---engine.set("virtual")
 ---local before = lwt.now()
@@ -6020,11 +6024,15 @@ lwt_engine_module.set = function(engine) end
 ---@return lightuserdata
 lwt_engine_module.loop = function() end
 
----Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
----this state. It raises while any handle or request of lwt is open, and in the middle of an event of
----the loop that is left (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that
----loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
----run within that. What nobody caught is then told by `warn`.
+---Runs on a loop that other code owns (luv's for one) from now on. The loop must outlive this state. It
+---raises while any handle or request of lwt is open, and in the middle of an event of the loop that is left
+---(in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that loop, and its owner's
+---callbacks run within; and when its owner turns it (`uv.run()`), tasks run within that. Errors that nobody
+---catches are then reported by `warn`.
+---
+---The state may be closed in a callback of the owner's, but for those of a signal or of a result of the
+---threadpool (`uv_queue_work`, `uv_fs_*`): there libuv has taken what it has still to give us, and
+---the end of the state would wait for it for ever.
 ---@param loop lightuserdata
 lwt_engine_module.adopt = function(loop) end
 
@@ -6304,9 +6312,9 @@ lwt_fs_module.statfs = function(path) end
 lwt_fs_module.read_file = function(path) end
 
 ---Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
----if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for others
----who look: write another file and `rename` it for that. Cancelled in the middle, a part may
----be written.
+---if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for other
+---readers: write another file and `rename` it for that. Cancelled in the middle, a part may be
+---written.
 ---```lua
 ---await(fs.write_file("f", "hello "))
 ---await(fs.write_file("f", "world", "a"))
@@ -6335,17 +6343,16 @@ lwt_fs_module.readdir = function(path) end
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 ---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
 ---name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
----…). What happens again before it was read is told once. If more is kept than a thousand
+---…). What happens again before it was read is one element. If more is kept than a thousand
 ---different ones, or the system itself has lost some, an element of type "overflow" says that
----something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
----and so does the end of what is watched (removed, or its file system unmounted), after its last
----event.
+---something is missing: look yourself. `s:close()` ends the stream; so does dropping it, and so does
+---the end of what is watched (removed, or its file system unmounted), after its last event.
 ---
----Of the directories in a directory nothing is told but that they come, go and change themselves;
----with `recursive` what happens below is told too, with names such as "sub/dir/file". The tree is
----walked when the call is made, a watch of the system for each directory (there is a limit: `ENOSPC`
----then, or "overflow" for those made later); symbolic links are not followed. What is in a
----directory that appears is told as well, some of it twice.
+---Of the directories in a directory there are elements only when they come, go and change
+---themselves; with `recursive` also for what happens below, with names such as "sub/dir/file". The
+---tree is walked when the call is made, a watch of the system for each directory (there is a limit:
+---`ENOSPC` then, or "overflow" for those made later); symbolic links are not followed. There are
+---elements for what is in a directory that appears as well, some of it twice.
 ---```lua
 ---local s = fs.watch(".")
 ---await(fs.write_file("a", "x"))
@@ -6449,7 +6456,7 @@ lwt_glib_module.wakeup = function() end
 ---An error of GIO's rejects with an error object, `{code=, message=, op=, domain=, gerror=}`: `code` is the
 ---name in GIO's enumeration (`"NOT_FOUND"`), `domain` the name of that (`"g-io-error-quark"`), `gerror` lgi's object. A
 ---cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
----is not there, and what `start` raises; an argument that lgi refuses is told as one of `finish`'s.
+---is not there, and what `start` raises; an argument that lgi refuses is an error of `finish`'s.
 ---
 ---GLib's loop has to turn: `glib.install` comes first. The answer comes in the context that was installed; where
 ---another thread runs that, or has installed the default one (and this thread none), it raises.
@@ -7068,7 +7075,7 @@ lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 ---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
 ---`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
 ---`"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
----what reads from it waits for who writes; for writing it is open once somebody reads.
+---reads wait for a writer; for writing it is open once there is a reader.
 ---```lua
 ---local ch <close> = await(lio.open_file("notes", "w+"))
 ---await(ch:write_line("first"))
@@ -7289,8 +7296,8 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
----Flush every open output channel. What cannot be written is told by the channel's next operation,
----not here.
+---Flush every open output channel. What cannot be written is reported by the channel's next
+---operation, not here.
 ---```lua
 ---local r, w = lio.pipe()
 ---await(w:write("x"))
@@ -7382,12 +7389,13 @@ lwt_io_module.eprintlf = function(fmt, ...) end
 ---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 ---With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
----TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
----`server:set_tls(tls)` changes the certificates for those who connect from then on.
+---TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is reported to `on_error`
+---alone. `server:set_tls(tls)` changes the certificates for connections from then on.
 ---
 ---The server has `address()`, `connections()` (how many are being served) and
----`shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
----seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
+---`shutdown([seconds])`, a promise: no client is accepted any more, the handlers at work have so
+---many seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at
+---once.
 ---```lua
 ---local server = await(lio.establish_server("127.0.0.1:0", function(ch)
 ---  for line in ch:lines() do await(ch:write_line(line:upper())) end
@@ -7977,9 +7985,10 @@ lwt_log_module.lualogging = function(s) end
 ---@return lwt.Logger
 lwt_log_module.from_lualogging = function(logging) end
 
----Has the log be told, in the section `lwt`, what lwt else tells stderr or ends the program with: errors in the background that nobody
----handles (with their tracebacks, at the level error; the program goes on), failures of a server's handlers, and `warn` (at the level warning).
----What the log itself cannot write goes to stderr. Gives a function that undoes it.
+---Logs, in the section `lwt`, what lwt otherwise writes to stderr or ends the program with: errors in the background
+---that nobody handles (with their tracebacks, at the level error; the program goes on), failures of a server's
+---handlers, and `warn` (at the level warning). What the log itself cannot write goes to stderr. Gives a function that
+---undoes it.
 ---```lua
 ---log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })
 ---local undo = log.capture()
@@ -8013,7 +8022,7 @@ lwt_log_module.channel = function(opts) end
 ---- `reopen = "SIGHUP"`: at this signal the file is opened anew by its path, between two records, so that `logrotate` and the like can move it
 ---
 ---What is logged while a write is under way is written by the next one: awaiting a record means waiting until the system has it.
----A rotation or a reopening that fails is told to the exception hook, and the records go to the file that is open.
+---A rotation or a reopening that fails is reported to the exception hook, and the records go to the file that is open.
 ---```lua
 ---local l = await(log.file { path = "app.log", rotate = { size = 1000000, keep = 3 }, template = "$(level): $(message)" })
 ---log.set_default(l)
@@ -8195,8 +8204,8 @@ local lwt_net_module = {}
 ---bound there, and `send` needs no address. Its methods are those of a UDP socket. Datagrams of
 ---one sender arrive in order and none is lost: when the receiver does not keep up, `send` waits.
 ---`send` rejects with `ECONNREFUSED` when the receiver has closed, and then it is made anew. Raises
----the system's error: `ENOENT` or `ECONNREFUSED` when nobody is there, `EPROTOTYPE` for a socket of
----the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
+---the system's error: `ENOENT` or `ECONNREFUSED` when no socket is there, `EPROTOTYPE` for a socket
+---of the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
 ---```lua
 ---local daemon <close> = net.unix_datagram { path = "log" }
 ---local sender <close> = net.unix_datagram { peer = "log" }
@@ -8404,7 +8413,8 @@ lwt_net_module.unacknowledged = lwt_Socket.unacknowledged
 lwt_net_module.reset = lwt_Socket.reset
 
 ---A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
----and `mode`. It raises when it is none.
+---and `mode`. Another one than those belongs to the terminal from then on: `tty:fileno()` is its number, and
+---`close` closes it. It raises when it is none.
 ---@param fd integer
 ---@return lwt.Tty
 lwt_net_module.tty = function(fd) end
@@ -8451,7 +8461,8 @@ lwt_net_module.multicast_leave = lwt_Udp.multicast_leave
 ---Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 ---rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 ---first, or await the writes, to have them sent). The promise is fulfilled at once; a second
----close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+---close does nothing. `<close>` does the same, and so does the collection of what is not used any
+---more.
 ---```lua
 ---local a, b = net.socketpair()
 ---local p = b:read()
@@ -8472,8 +8483,8 @@ local lwt_pool_module = {}
 ---`check(element, is_ok)` is asked when a user's function has failed: true keeps the element,
 ---false disposes of it (it may return the answer, or call `is_ok(answer)` as in Lwt); without
 ---it the element is kept.
----`dispose(element)` releases it. When it raises, whoever caused it gets the error; the
----element is gone all the same, and the next one who waits makes another.
+---`dispose(element)` releases it. When it raises, the task that caused it gets the error; the
+---element is gone all the same, and the next waiter makes another.
 ---```lua
 ---local made = 0
 ---local p = pool.create(2, function()
@@ -8492,11 +8503,10 @@ local lwt_pool_module = {}
 ---@return lwt.Pool<E>
 lwt_pool_module.create = function(n, create, opts) end
 
----Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
----whichever way `f` ends: with values, with an error, cancelled. An idle element is
----used first, then a new one is made, and when all `n` are in use the call waits:
----strictly first come, first served. When making one fails, its user gets the error and the next
----one who waits tries for himself.
+---Runs `f(element)` as a task with an element that no other task uses meanwhile, and gives it back
+---whichever way `f` ends: with values, with an error, cancelled. An idle element is used first,
+---then a new one is made, and when all `n` are in use the call waits: strictly first come, first
+---served. When making one fails, its user gets the error, and the next waiter tries again.
 ---Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
 ---```lua
 ---local p = pool.create(1, function() return "connection" end)
@@ -8510,9 +8520,8 @@ lwt_pool_module.create = function(n, create, opts) end
 ---@return lwt.Promise<T> # what `f` returns or raises
 lwt_pool_module.use = function(p, f, ...) end
 
----Disposes of the elements: of those that nobody uses now, one after another, of the others as
----soon as they are given back. The next `use` makes a new one.
----Cancelling the promise does not stop it.
+---Disposes of the elements: of those that are not in use, one after another, of the others as soon
+---as they are given back. The next `use` makes a new one. Cancelling the promise does not stop it.
 ---```lua
 ---local p = pool.create(1, function() return "thing" end, {
 ---  dispose = function(thing) print("disposed of", thing) end,   --> disposed of thing
@@ -8747,12 +8756,12 @@ local lwt_process_module = {}
 ---Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
 ---name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 ---`stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
----of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
----reads or writes them, then or later, is told `lwt.Timeout`, and the status tells of `KILL`),
----also when it has ended by then and a program that it has left behind holds them;
----`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
----and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
----the leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
+---of names and values; `timeout` seconds, after which it is killed and its channels are closed
+---(reads and writes of them, then or later, are rejected with `lwt.Timeout`, and the status is that
+---of `KILL`), also when it has ended by then and a program that it has left behind holds them;
+---`group = true` makes it the leader of a process group of its own, which `kill`, the `timeout` and
+---`<close>` signal as a whole, so that what it has started goes with it; `detached` makes it the
+---leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
 ---
 ---A group of its own is what commands of `process.shell` and the calls that read (`pread`, `pmap`
 ---and the like) have, unless `group = false` or stdin is a terminal: only programs of the
@@ -9502,7 +9511,7 @@ lwt_read_line_module.Editor.press = lwt_LineEditor.press
 ---The file (mode 0600, made with its directory when the first line is added) has an entry a line, in
 ---which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
 ---twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
----is told once, by `warn`; the lines are kept in memory then.
+---is reported once, by `warn`; the lines are kept in memory then.
 ---
 ---Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
 ---`dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
@@ -9794,8 +9803,8 @@ lwt_signal_module.on = function(name, f) end
 ---@return lwt.Promise<string>
 lwt_signal_module.next = function(name) end
 
----A stream with an element (the name) for each delivery. Deliveries are counted while nobody
----reads. `s:close()` ends it; so does dropping it.
+---A stream with an element (the name) for each delivery. Deliveries are counted while no read
+---waits. `s:close()` ends it; so does dropping it.
 ---```lua
 ---local process = require "lwt.process"
 ---local s = signal.stream("USR1")
@@ -10310,10 +10319,9 @@ lwt_stream_module.parse = function(s, f) end
 ---only when an element is wanted and none is there, one call at a time; it runs as a
 ---task (it may await, and may return a promise).
 ---
----When `f` fails, everybody who waits for an element at that moment gets the error,
----once (with nobody waiting, whoever reads next); the stream goes on: the next read
----calls `f` again. Cancelling a reader does not cancel the call: the next reader gets
----its element.
+---When `f` fails, all readers that wait at that moment get the error, once (when none waits, the
+---next one does); the stream goes on: the next read calls `f` again. Cancelling a reader does not
+---cancel the call: the next reader gets its element.
 ---```lua
 ---local n = 0
 ---local s = stream.from(function() n = n + 1; if n <= 3 then return n * n end end)
@@ -10340,8 +10348,8 @@ lwt_stream_module.from_direct = function(f) end
 ---it to the reader who has waited longest; `push(nil)` closes the stream. It never
 ---blocks: what is not read yet is kept. Pushing to a closed stream raises `lwt.Closed`.
 ---
----`push` does not keep the stream alive: when nobody can read it any more, what is
----pushed is thrown away.
+---`push` does not keep the stream alive: when it cannot be read any more, what is pushed is thrown
+---away.
 ---```lua
 ---local s, push = stream.create()
 ---push("a"); push("b"); push(nil)
@@ -10421,7 +10429,7 @@ lwt_stream_module.of_seq = function(q) end
 ---A stream written as a loop: `f(yield)` runs as a task from the first read on, and
 ---`yield(v)` gives an element and waits (as `await` does) until the next one is wanted.
 ---The stream ends when `f` returns; when it fails the error is reported to the reader,
----and then the stream ends. When the stream is dropped half way, and nobody waits for an
+---and then the stream ends. When the stream is dropped half way, and no reader waits for an
 ---element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
 ---it awaits, so that it can clean up.
 ---```lua
@@ -10731,10 +10739,10 @@ lwt_term_module.strike = nil
 ---Where they are of a terminal (or one of them is), the system tells its size and does raw mode; at the other
 ---end of a connection a terminal is there when `tty = true` says so. Several may be open, also of one terminal.
 ---
----Options: `tty` (what the two are taken for, whatever they are); `columns`, `rows` (the size, for who cannot
----ask the system); `colors` (0, 16, 256, 16777216); `env`, a table that is asked for TERM, COLORTERM, NO_COLOR
----and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel that
----`eprint` writes to (the output).
+---Options: `tty` (what the two are taken for, whatever they are); `columns`, `rows` (the size, where the
+---system does not know it); `colors` (0, 16, 256, 16777216); `env`, a table that is asked for TERM, COLORTERM,
+---NO_COLOR and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel
+---that `eprint` writes to (the output).
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -11099,7 +11107,7 @@ lwt_term_module.is_tty = function() end
 lwt_term_module.size = function() end
 
 ---Says how large a terminal is that the system does not know: one at the other end of a connection.
----Those who wait for a key are told, and `size_signal` changes.
+---Waiting reads of keys get it as a key, and `size_signal` changes.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -11263,8 +11271,8 @@ lwt_term_module.read_key = function() end
 ---@overload fun(t: lwt.Terminal): fun(): lwt.TerminalKey?
 lwt_term_module.keys = function() end
 
----Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
----is rejected with `lwt.Closed`.
+---Gives the terminal back as it was, and stops using it. The channels are not closed. What waits for a
+---key is rejected with `lwt.Closed`.
 ---```lua
 ---local lio = require "lwt.io"
 ---local r, w = lio.pipe()
@@ -11341,10 +11349,10 @@ lwt_test_module.virtual = function(f, opts) end
 ---@return fun(...) spec
 lwt_test_module.fuzz = function(seed, f, opts) end
 
----Raises an error that lists what is left, if anything is: open handles, timers, live tasks
----other than the one that asks, rejections that nobody has looked at. Handles that were open
----before the last `async`, `virtual` or `fuzz` spec began are not its fault, and do not count. A
----plain function: call it at the end of a spec, or in `after_each`. (`lwt.debug(true)` tells where handles were made.)
+---Raises an error that lists what is left, if anything is: open handles, timers, live tasks other than the one that
+---asks, rejections that were not looked at. Handles that were open before the last `async`, `virtual` or `fuzz` spec
+---began are not its fault, and do not count. A plain function: call it at the end of a spec, or in `after_each`.
+---(`lwt.debug(true)` tells where handles were made.)
 ---```lua
 ---test.assert_clean()
 ---local p = lwt.sleep(60)
@@ -11792,6 +11800,11 @@ local lwt_toplevel_module = {}
 ---Commands of your own: `commands.greet = function(rest) print("hello", rest) end` is `:greet`.
 ---@type table<string, fun(rest: string)>
 lwt_toplevel_module.commands = nil
+
+---How lines are edited: `mode = "vi"` for vi's keys, and `keys`, as `read_line` has them, for keys of your own. To be set
+---in the start-up file, or at any time; what is wrong is reported at the next line.
+---@type {mode?: string, keys?: table<string, string|function|false>}
+lwt_toplevel_module.editor = nil
 
 ---Runs a prompt: on the terminal, or on the channels `input` and `output` (a socket, say), with plain lines
 ---there, or edited ones on `term`, a terminal object of `lwt.term`. `env` is the table of global variables

@@ -1,9 +1,9 @@
 /* serve: echo and HTTP servers on bare libuv, what a server in C can do.
 **
-**   serve write|try|http PORT
+**   serve write|try|lines|http PORT
 **
-** write: echo with uv_write. try: uv_try_write first. http: try, and "hello world" for
-** each head. */
+** write: echo with uv_write. try: uv_try_write first. lines: try, line by line, each without
+** its end and then with "\n". http: try, and "hello world" for each head. */
 #define _GNU_SOURCE
 #include <assert.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 static const char hello[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
                             "Content-Length: 11\r\n\r\nhello world";
-static int try_first, http;
+static int try_first, lines, http;
 static char scratch[65536];
 
 typedef struct connection {
@@ -61,20 +61,38 @@ static void give(uv_handle_t *h, size_t size, uv_buf_t *b) {
   *b = uv_buf_init(scratch, sizeof scratch);
 }
 
+/* Each line of what is in `head`; the rest stays there. */
+static void give_lines(connection *c) {
+  char *at = c->head, *last = c->head + c->used, *end;
+  while ((end = memchr(at, '\n', (size_t)(last - at))) != NULL) {
+    char *next = end + 1;
+    if (end > at && end[-1] == '\r') end--;
+    *end = '\n';
+    send_out(c, at, (size_t)(end + 1 - at));
+    at = next;
+  }
+  c->used = (size_t)(last - at);
+  memmove(c->head, at, c->used);
+}
+
 static void got(uv_stream_t *s, ssize_t n, const uv_buf_t *b) {
   connection *c = (connection *)s;
   char *end;
   if (n == 0) return;
-  if (n < 0 || (http && c->used + (size_t)n > sizeof c->head)) {
+  if (n < 0 || ((http || lines) && c->used + (size_t)n > sizeof c->head)) {
     uv_close((uv_handle_t *)s, closed);
     return;
   }
-  if (!http) {
+  if (!http && !lines) {
     send_out(c, b->base, (size_t)n);
     return;
   }
   memcpy(c->head + c->used, b->base, (size_t)n);
   c->used += (size_t)n;
+  if (lines) {
+    give_lines(c);
+    return;
+  }
   while ((end = memmem(c->head, c->used, "\r\n\r\n", 4)) != NULL) {
     size_t size = (size_t)(end + 4 - c->head);
     c->used -= size;
@@ -100,7 +118,8 @@ int main(int argc, char **argv) {
   int r;
   if (argc != 3) return 2;
   http = strcmp(argv[1], "http") == 0;
-  try_first = http || strcmp(argv[1], "try") == 0;
+  lines = strcmp(argv[1], "lines") == 0;
+  try_first = http || lines || strcmp(argv[1], "try") == 0;
   uv_tcp_init(loop, &server);
   uv_ip4_addr("127.0.0.1", atoi(argv[2]), &a);
   r = uv_tcp_bind(&server, (struct sockaddr *)&a, 0);

@@ -286,6 +286,67 @@ op("condition", "condition wait and signal between two tasks", function()
   end
 end)
 
+op("semaphore", "await(s:acquire()) and s:release(), a permit is free", function()
+  local s = require "lwt.semaphore".create(1)
+  return function(n)
+    for _ = 1, n do
+      await(s:acquire())
+      s:release()
+    end
+  end
+end)
+
+op("semaphore_with", "await(s:with(f)), a permit is free", function()
+  local s = require "lwt.semaphore".create(1)
+  return function(n) for _ = 1, n do await(s:with(nothing)) end end
+end)
+
+op("pool_use", "await(p:use(f)), an element is idle", function()
+  local p = require "lwt.pool".create(1, function() return "an element" end)
+  return function(n) for _ = 1, n do await(p:use(nothing)) end end
+end)
+
+op("throttle", "await(t:wait(key)) that goes through at once", function()
+  local t = require "lwt.throttle".create(1 << 30, 1)
+  return function(n) for _ = 1, n do await(t:wait "key") end end
+end)
+
+op("timer_restart", "t:start() of a timer that runs", function()
+  local t = require "lwt.timer".create(1, nothing)
+  t:start()
+  return function(n) for _ = 1, n do t:start() end end
+end)
+
+op("timer", "t:start() and t:stop()", function()
+  local t = require "lwt.timer".create(1, nothing)
+  return function(n)
+    for _ = 1, n do
+      t:start()
+      t:stop()
+    end
+  end
+end)
+
+op("retry", "await(retry.run(f)) where the first attempt succeeds", function()
+  local retry = require "lwt.retry"
+  return function(n) for _ = 1, n do await(retry.run(add_one)) end end
+end)
+
+op("list_map_n", "element of list.map_n, two at a time, each yields once (ten to a list)", function()
+  local list = require "lwt.list"
+  local values = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }
+  local function f(v)
+    lwt.yield()
+    return v
+  end
+  return function(n) for _ = 1, n // 10 do await(list.map_n(f, values, 2)) end end
+end)
+
+op("scope_one", "await(lwt.scope(f)) with one child", function()
+  local function body(s) s:spawn(add_one, 1) end
+  return function(n) for _ = 1, n do await(lwt.scope(body)) end end
+end)
+
 ---------------------------------------------------------------------------------------------------
 -- Streams and signals
 
@@ -534,6 +595,16 @@ floor("limit_await_resolved", "the same in limit.c", function()
   return function(n) for _ = 1, n do await_(f(1)) end end
 end)
 
+floor("limit_lines", "line of a file, with a read in C", function()
+  local lines, path = limit().lines, os.tmpname()
+  return function(n)
+    local f <close> = assert(io.open(path, "w"))
+    f:write(text:rep(n))
+    f:flush()
+    for _ in lines(path) do nothing() end
+  end
+end)
+
 floor("resume_yield", "coroutine.resume and yield, from Lua", function()
   local yield, resume = coroutine.yield, coroutine.resume
   local co = coroutine.create(function() while true do yield(1) end end)
@@ -553,7 +624,7 @@ end)
 local floor_of = {
   fulfilled = "limit_fulfilled", bind_resolved = "limit_bind_resolved", bind_pending = "limit_bind_pending",
   await_resolved = "limit_await_resolved", handover = "resume_yield",
-  handover_direct = "resume_yield", yield = "resume_yield", spawn = "coroutine", log_off = "vararg_call",
+  lines = "limit_lines", handover_direct = "resume_yield", yield = "resume_yield", spawn = "coroutine", log_off = "vararg_call",
 }
 for _, o in ipairs(ops) do o.floor = floor_of[o.name] end
 for _, o in ipairs(floors) do ops[#ops + 1] = o end

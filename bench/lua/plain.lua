@@ -191,6 +191,28 @@ function W.copy(from)
   os.remove(to)
 end
 
+-- `find`, as a shell script would.
+function W.walk(path)
+  local start, n = bench.now(), 0
+  local pipe = assert(io.popen(("find '%s' -mindepth 1 -printf '%%s\\n'"):format(path)))
+  for _ in pipe:lines() do n = n + 1 end
+  pipe:close()
+  bench.report("find", bench.now() - start, n)
+end
+
+function W.pipe(bytes)
+  local start, sum = bench.now(), 0
+  local pipe = assert(io.popen(("head -c %d /dev/zero"):format(bytes)))
+  while true do
+    local chunk = pipe:read(65536)
+    if not chunk then break end
+    sum = sum + #chunk
+  end
+  pipe:close()
+  assert(sum == bytes)
+  bench.report("io.popen", bench.now() - start, sum)
+end
+
 function W.lines(path)
   local start, n, bytes = bench.now(), 0, 0
   for line in io.lines(path) do

@@ -1,6 +1,6 @@
 -- luv: servers with callbacks, and with the coroutine wrappers one writes by hand.
 --
---   lua5.4 bench/lua/serve_luv.lua echo|echo_try|echo_coroutine|http|http_coroutine PORT
+--   lua5.4 bench/lua/serve_luv.lua echo|echo_try|echo_coroutine|lines_coroutine|http|http_coroutine PORT
 
 local uv = require "luv"
 
@@ -77,13 +77,14 @@ function H.http(c)
   end)
 end
 
-H.http_coroutine = in_coroutine(function(s)
+-- The lines of a connection, without their ends.
+local function lines(s)
   local buffer, pos = "", 1
-  local function read_line()
+  return function()
     while true do
       local stop = buffer:find("\n", pos, true)
       if stop then
-        local line = buffer:sub(pos, stop - 2)
+        local line = buffer:sub(pos, buffer:byte(stop - 1) == 13 and stop - 2 or stop - 1)
         pos = stop + 1
         return line
       end
@@ -92,7 +93,14 @@ H.http_coroutine = in_coroutine(function(s)
       buffer, pos = buffer:sub(pos) .. data, 1
     end
   end
-  for line in read_line do
+end
+
+H.lines_coroutine = in_coroutine(function(s)
+  for line in lines(s) do s.write(line .. "\n") end
+end)
+
+H.http_coroutine = in_coroutine(function(s)
+  for line in lines(s) do
     if line == "" then s.write(hello) end
   end
 end)

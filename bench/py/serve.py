@@ -1,12 +1,10 @@
-"""uvloop: servers. serve.py echo|echo_streams|http PORT"""
+"""asyncio: servers. serve.py [asyncio] echo|echo_streams|lines|http PORT: on uvloop, or asyncio's own loop"""
 import asyncio
 import sys
 
-import uvloop
-
 HELLO = (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
          b"Content-Length: 11\r\n\r\nhello world")
-mode, port = sys.argv[1], int(sys.argv[2])
+mode, port = sys.argv[-2], int(sys.argv[-1])
 
 
 class Echo(asyncio.Protocol):
@@ -34,14 +32,24 @@ async def echo(reader, writer):
     writer.close()
 
 
+async def lines(reader, writer):
+    while line := await reader.readline():
+        writer.write(line.rstrip(b"\r\n") + b"\n")
+        await writer.drain()
+    writer.close()
+
+
 async def main():
     loop = asyncio.get_running_loop()
-    if mode == "echo_streams":
-        server = await asyncio.start_server(echo, "127.0.0.1", port, backlog=4096)
+    streams = {"echo_streams": echo, "lines": lines}
+    if mode in streams:
+        server = await asyncio.start_server(streams[mode], "127.0.0.1", port, backlog=4096)
     else:
         server = await loop.create_server({"echo": Echo, "http": Http}[mode],
                                           "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
-uvloop.install()
+if sys.argv[1] != "asyncio":
+    import uvloop
+    uvloop.install()
 asyncio.run(main())

@@ -23,16 +23,16 @@ local getmetatable = getmetatable
 local M = {}
 local barrier = { __name = "lwt.barrier", __index = M }
 
--- Those who wait for one another: `n` of them are not cancelled, `gone` have been let go. (And three
--- places for `owing`.)
+-- The waiters of a round: `n` of them are not cancelled, `gone` have been woken. (And three places
+-- for `owing`.)
 local function new_round(parties)
   local round = { false, false, 0, n = 0, gone = 0, parties = parties, queue = waiters.new() }
   round.withdraw = function() round.n = round.n - 1 end
   return round
 end
 
---- Makes a barrier for `n` tasks (1 or more). It can be used again: when n have come, it lets
---- them go and waits for the next n.
+--- Makes a barrier for `n` tasks (1 or more). It can be used again: when n have come, it wakes them
+--- and waits for the next n.
 ---@param n integer
 ---@return lwt.Barrier
 --- ```lua
@@ -48,7 +48,7 @@ function M.create(n)
   return setmetatable({ parties = n, round = new_round(n) }, barrier)
 end
 
--- Let all of a round go; in a later turn those for whom there is no memory.
+-- Wake all of a round; those for whom there is no memory, in a later turn of the loop.
 local let_go = core.owing(function(round)
   while round.gone < round.parties do
     waiters.wake(round.queue, round.gone + 1)
@@ -56,7 +56,8 @@ local let_go = core.owing(function(round)
   end
 end)
 
--- Let all go when they are as many as it takes. Who comes meanwhile is the first of `following`.
+-- Wake all when they are as many as it takes. A task that comes meanwhile is the first of
+-- `following`.
 local function complete(b, round, following)
   if b.round ~= round or round.n < b.parties then return end
   round.n = waiters.count(round.queue) -- (a cancel may have found no memory to be counted)
@@ -68,7 +69,7 @@ end
 --- Waits until as many wait as the barrier is for. Then all are woken, in the order in which they
 --- came. One that is cancelled no longer counts.
 ---@param b lwt.Barrier
----@return lwt.Promise<integer> # of the place in that order: 1 for who came first
+---@return lwt.Promise<integer> # of the place in that order: 1 for the one that came first
 --- ```lua
 --- local b = barrier.create(2)
 --- local gone = b:wait()
@@ -85,7 +86,8 @@ function M.wait(b)
   local following = (due or last) and new_round(b.parties)
   p:on_cancel(round.withdraw)
   if due then
-    -- Awaiting will withdraw it again: it counts only if it is there a turn later.
+    -- The next await will withdraw it: it counts only if it is still there a turn of the loop
+    -- later.
     lwt.pause():on_success(function() complete(b, round, following) end)
   end
   waiters.push(round.queue, p, false)

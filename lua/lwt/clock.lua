@@ -121,7 +121,7 @@ local arm
 
 local woken = { __close = function(w) w.clock.waking = nil end }
 
--- The first one is told, by `how(promise, ...)`, and leaves the heap then: telling may find no
+-- The first sleeper is woken, by `how(promise, ...)`, and leaves the heap then: waking may find no
 -- memory.
 local function tell(c, first, how, ...)
   local told = how(first.promise, ...)
@@ -130,8 +130,8 @@ local function tell(c, first, how, ...)
   if not told then c.dead = c.dead - 1 end
 end
 
--- Wake those who are due, in the order of their deadlines, but not those who come meanwhile.
--- A callback may sleep again on this clock, and change it: then there is another round.
+-- Wake the sleepers that are due, in the order of their deadlines, but not those that come
+-- meanwhile. A callback may sleep again on this clock, and change it: then there is another round.
 local function wake(c)
   if c.waking then
     c.again = true
@@ -150,9 +150,9 @@ local function wake(c)
   arm(c)
 end
 
--- By a callback, which has nobody to raise to: where the loop cannot be had to come back, for want
--- of memory, those who sleep are told, or they would sleep for ever. Whoever cannot even be told is
--- tried twice, and then left to whatever the clock does next.
+-- Called by a callback, which cannot raise. Where there is no memory for the next sleep of the
+-- loop, the sleepers are rejected with that, or they would sleep for ever. A sleeper that cannot be
+-- rejected either is tried twice, and then left until the clock is next used.
 local function wake_or_tell(c)
   local ok, err = pcall(wake, c)
   if ok or c.timer and is_pending(c.timer) then return end
@@ -274,7 +274,7 @@ function M.sleep(c, seconds)
   }
   p:on_cancel(c.withdraw)
   push(c, entry)
-  -- Who came before may have found no memory to have the loop come back.
+  -- An earlier sleeper may have found no memory for the sleep of the loop.
   if c.heap[1] == entry or not (c.timer and is_pending(c.timer)) then
     -- Nothing to wait for: not at once, as with lwt.sleep(0), but without time having to pass.
     if entry.deadline <= now(c) then
@@ -403,7 +403,7 @@ function M.rate(c)
 end
 
 --- Puts the clock forward by `dt` seconds at once (not multiplied by its rate), paused or not,
---- and wakes whoever is then due, in order. They see the new time.
+--- and wakes the sleepers that are then due, in order. They see the new time.
 ---@param c lwt.Clock
 ---@param dt number 0 or more
 --- ```lua

@@ -12,8 +12,8 @@
 --- lwt.yield()
 --- ```
 
--- Always holds: a signal goes to somebody who waits, never to one that was cancelled; a
--- broadcast reaches those who were waiting when it was made, oldest first.
+-- Always holds: a signal goes to a waiter that was not cancelled; a broadcast reaches those who
+-- were waiting when it was made, oldest first.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -31,7 +31,7 @@ local condition = { __name = "lwt.condition", __index = M }
 local mutex_type = getmetatable(mutex.create())
 local done = lwt.fulfilled()
 
---- Makes a condition, with nobody waiting.
+--- Makes a condition without waiters.
 ---@return lwt.Condition
 --- ```lua
 --- local c = condition.create()
@@ -50,8 +50,8 @@ local function wait(c, p)
   push(c.queue, p, number)
 end
 
--- Hold the mutex again, whatever happens: whoever waits with it gives it back when he is told. Where
--- there is no memory to wait for it, the wait begins again in a later turn; not for ever.
+-- Lock the mutex again, whatever happens: a caller that waits with a mutex unlocks it afterwards.
+-- Where there is no memory to wait for it, try again in a later turn of the loop, but not for ever.
 local function lock_again(m)
   local p, err
   for _ = 1, 1000 do
@@ -73,7 +73,8 @@ local function lock_again(m)
   error(err, 0)
 end
 
--- The signal that `p` was given, and has no use for, goes to the next; not for ever.
+-- The signal that `p` was given and cannot use goes to the next waiter. (Without memory it is tried
+-- again, but not for ever.)
 local function wake_next(c, p) wake(c.queue, select(2, p:state())) end
 local function pass_on(c, p)
   for _ = 1, 1000 do
@@ -98,7 +99,7 @@ local function relock_after(c, broadcasts, p, m)
   error(err, 0)
 end
 
--- A turn later, if it has not been cancelled until then.
+-- Called a turn later, unless the wait has been cancelled by then.
 local function wait_later(c, m)
   yield()
   await(done)
@@ -135,7 +136,7 @@ function M.wait(c, m)
     if getmetatable(m) ~= mutex_type then args.wrong(2, "wait", "lwt.mutex", m) end
     if not m.locked then error("attempt to wait with a mutex that is free", 2) end
   end
-  -- In a task whose next await will raise, the mutex must not be let go.
+  -- In a task whose next await will raise, the mutex must stay locked.
   if m and core.cancel_due() then return lwt.spawn(wait_later, c, m) end
   local p = core.waiter()
   if m == nil then
@@ -149,8 +150,8 @@ function M.wait(c, m)
   return relocked
 end
 
---- Wakes the oldest who waits, with these values. With nobody waiting nothing happens: a signal
---- is not kept.
+--- Wakes the oldest waiter, with these values. Without a waiter nothing happens: a signal is not
+--- kept.
 ---@param c lwt.Condition
 ---@param ... any
 --- ```lua
@@ -165,7 +166,7 @@ function M.signal(c, ...)
   wake(c.queue, ...)
 end
 
--- Wake everybody who waits now, by `how`, and nobody who comes while they are woken.
+-- Wake all waiters that there are now, by `how`, and none that come while they are woken.
 local function wake_all(c, how, ...)
   local queue, last = c.queue, c.waits
   if queue.n > 0 then c.broadcasts = c.broadcasts + 1 end
@@ -174,8 +175,8 @@ local function wake_all(c, how, ...)
   end
 end
 
---- Wakes everybody who waits, oldest first, with these values. One that waits again meanwhile
---- is not woken a second time.
+--- Wakes all waiters, oldest first, with these values. One that waits again meanwhile is not woken
+--- a second time.
 ---@param c lwt.Condition
 ---@param ... any
 --- ```lua
@@ -189,7 +190,7 @@ function M.broadcast(c, ...)
   wake_all(c, core.wake, ...)
 end
 
---- Makes the wait of everybody who waits fail with this error, oldest first.
+--- Rejects all waits with this error, oldest first.
 ---@param c lwt.Condition
 ---@param err any
 --- ```lua

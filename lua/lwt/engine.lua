@@ -37,8 +37,8 @@ end
 --- still while anything can run, and jumps to the next timer when nothing can; what comes from
 --- outside is still the engine's before. A table `{now = function() → seconds, wait =
 --- function(seconds or nil), alive = function() → boolean}` is one of your own (`alive` may be
---- left out: can something still come from outside?). That is refused while an operation of
---- the system is pending, for nobody would finish it.
+--- left out: can something still come from outside?). That is refused while an operation of the
+--- system is pending, for it would never end.
 ---@param engine string|table
 --- ```lua
 --- engine.set("virtual")
@@ -76,11 +76,15 @@ end
 ---@function engine.loop()
 M.loop = of_uv "loop"
 
---- Runs on a loop that somebody else owns (luv's for one) from now on. The loop must outlive
---- this state. It raises while any handle or request of lwt is open, and in the middle of an event of
---- the loop that is left (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that
---- loop, and its owner's callbacks run within; and when its owner turns it (`uv.run()`), tasks
---- run within that. What nobody caught is then told by `warn`.
+--- Runs on a loop that other code owns (luv's for one) from now on. The loop must outlive this state. It
+--- raises while any handle or request of lwt is open, and in the middle of an event of the loop that is left
+--- (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that loop, and its owner's
+--- callbacks run within; and when its owner turns it (`uv.run()`), tasks run within that. Errors that nobody
+--- catches are then reported by `warn`.
+---
+--- The state may be closed in a callback of the owner's, but for those of a signal or of a result of the
+--- threadpool (`uv_queue_work`, `uv_fs_*`): there libuv has taken what it has still to give us, and
+--- the end of the state would wait for it for ever.
 ---@param loop lightuserdata
 ---@function engine.adopt(loop)
 M.adopt = of_uv "adopt"

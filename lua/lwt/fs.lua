@@ -60,7 +60,8 @@ function M.readdir(path)
     dir:close()
     error(err, 0)
   end
-  -- A piece that is on its way comes, also when its reader has been cancelled: the next has it.
+  -- A piece that is on its way arrives also when its reader has been cancelled: the next reader
+  -- gets it.
   local s = require("lwt.stream").from(function()
     return lwt.no_cancel(dir:next():try_bind(closed_at_the_end, closed))
   end):flatten()
@@ -71,17 +72,16 @@ end
 --- A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 --- `type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
 --- name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
---- …). What happens again before it was read is told once. If more is kept than a thousand
+--- …). What happens again before it was read is one element. If more is kept than a thousand
 --- different ones, or the system itself has lost some, an element of type "overflow" says that
---- something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
---- and so does the end of what is watched (removed, or its file system unmounted), after its last
---- event.
+--- something is missing: look yourself. `s:close()` ends the stream; so does dropping it, and so does
+--- the end of what is watched (removed, or its file system unmounted), after its last event.
 ---
---- Of the directories in a directory nothing is told but that they come, go and change themselves;
---- with `recursive` what happens below is told too, with names such as "sub/dir/file". The tree is
---- walked when the call is made, a watch of the system for each directory (there is a limit: `ENOSPC`
---- then, or "overflow" for those made later); symbolic links are not followed. What is in a
---- directory that appears is told as well, some of it twice.
+--- Of the directories in a directory there are elements only when they come, go and change
+--- themselves; with `recursive` also for what happens below, with names such as "sub/dir/file". The
+--- tree is walked when the call is made, a watch of the system for each directory (there is a limit:
+--- `ENOSPC` then, or "overflow" for those made later); symbolic links are not followed. There are
+--- elements for what is in a directory that appears as well, some of it twice.
 ---@param path string
 ---@param opts? table `{recursive = boolean}`
 ---@return lwt.SourceStream<{ type: string, name: string }>
@@ -107,14 +107,14 @@ function M.watch(path, opts)
   return s
 end
 
--- A lock that somebody else has: how long to wait before the next try, growing.
+-- Where another has the lock: how long to wait before the next try, growing.
 local FIRST_WAIT, LONGEST_WAIT = 0.001, 0.1
 
 --- Locks the file against others who lock it (advisory; the whole file; `flock`): another process,
 --- or the same file opened a second time. The promise is fulfilled with `true` when it has the lock, which
 --- `unlock`, `close` and collection give back. With `wait = false` it is not waited for: `false`
---- when somebody else has it. Cancelling gives up; a lock is never half acquired. Who waits asks
---- again and again, at most every tenth of a second: there is no queue.
+--- when another has it. Cancelling gives up; a lock is never half acquired. It tries again and
+--- again, at most every tenth of a second: there is no queue.
 ---@param f lwt.File
 ---@param mode? string "exclusive" (default) or "shared"
 ---@param opts? table `{wait = boolean}`

@@ -14,8 +14,8 @@
 --- ```
 
 -- A finaliser is run by a sentinel: a table with a __gc metamethod that is the value of the
--- object in an ephemeron table, so it dies with the object, and is given back alive with
--- it once more. __gc can run inside any allocation, so it only puts the sentinel into
+-- object in an ephemeron table, so it becomes garbage with the object, and its finalizer gets the
+-- object once more. __gc can run inside any allocation, so it only puts the sentinel into
 -- `collected`; the loop runs the finalisers as tasks, before it next waits.
 
 local lwt = require "lwt"
@@ -79,7 +79,7 @@ local watching = false
 local function watch()
   if watching then return end
   watching = true
-  lwt.on_iteration("enter", run_collected)
+  core.bare(lwt.on_iteration, "enter", run_collected) -- (not with the storage of whoever comes first)
   core.on_run_end(finish)
 end
 

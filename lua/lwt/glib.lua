@@ -1,8 +1,8 @@
 --- GLib and GTK in one thread with lwt: GIO, D-Bus, windows, and tasks.
 ---
 --- Two loops want to wait, and one of them can. `"glib_into_lwt"`: `lwt.run` turns, and serves GLib's main
---- context as well. `"lwt_into_glib"`: somebody's GLib loop turns (`Gtk.main()`, `app:run()`), and serves
---- lwt. Either way nothing polls, and what is always busy on one side does not keep the other waiting.
+--- context as well. `"lwt_into_glib"`: a GLib loop turns (`Gtk.main()`, `app:run()`), and serves lwt.
+--- Either way nothing polls, and what is always busy on one side does not keep the other waiting.
 ---
 --- ```lua
 --- local glib = require "lwt.glib"
@@ -13,9 +13,10 @@
 ---
 --- A callback of GLib's (a signal handler, a timeout) is a plain function: it may spawn tasks, wake
 --- promises, and may not await. `lwt.run` raises in it. A loop that it turns, of a modal dialog, keeps lwt
---- going as well; so does one that a task turns. An error that a callback raises is told by whoever has
---- called it: lgi prints a warning of GLib's. An error that a task leaves to nobody is raised by `lwt.run`; in
---- a loop of GLib's outside of `lwt.run` there is nobody to raise it to, and `warn` tells it (or the exception hook).
+--- going as well; so does one that a task turns. An error that a callback raises is reported by its
+--- caller: lgi prints a warning of GLib's. An error of a task that nobody awaits is raised by
+--- `lwt.run`; in a loop of GLib's outside of `lwt.run` it cannot be raised, and `warn` reports it (or
+--- the exception hook).
 
 local args = require "lwt.internal.args"
 local core = require "lwt.glib.core"
@@ -107,7 +108,7 @@ end
 --- An error of GIO's rejects with an error object, `{code=, message=, op=, domain=, gerror=}`: `code` is the
 --- name in GIO's enumeration (`"NOT_FOUND"`), `domain` the name of that (`"g-io-error-quark"`), `gerror` lgi's object. A
 --- cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
---- is not there, and what `start` raises; an argument that lgi refuses is told as one of `finish`'s.
+--- is not there, and what `start` raises; an argument that lgi refuses is an error of `finish`'s.
 ---
 --- GLib's loop has to turn: `glib.install` comes first. The answer comes in the context that was installed; where
 --- another thread runs that, or has installed the default one (and this thread none), it raises.

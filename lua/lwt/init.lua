@@ -49,7 +49,7 @@ end
 
 lwt._VERSION = "lwt " .. core.version
 
--- Where something was made, and where a task is, is told by the user's lines and not by ours.
+-- Where something was made, and where a task is, is shown by the user's lines and not by ours.
 do
   local folder = debug.getinfo(1, "S").source:match "^(@.*[/\\]lwt[/\\])init%.lua$"
   if folder then core.own_sources(folder) end
@@ -101,11 +101,11 @@ function lwt.ignore_result(p)
 end
 
 --- Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
---- loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
---- resolved wins over any time, and of two deadlines at one moment the inner one is told first.
---- To give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
---- `lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may be granted it in the
---- very turn in which its time is over, and then nobody is left who knows.
+--- loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
+--- `x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
+--- give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+--- `lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
+--- in the very turn in which its time is over, and then it is never given back.
 ---
 --- ```lua
 --- print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
@@ -261,8 +261,8 @@ local function settle_packed(results)
   return show_all(results, 2)
 end
 
--- Functions whose complaints about arguments can be told as the view's, and whose own frames nobody
--- misses in a trace: those in C and lwt's.
+-- Functions whose errors about arguments can be raised as the view's, and whose own frames are of
+-- no use in a trace: those in C and lwt's.
 local here = debug.getinfo(1, "S").source:match "^(.*)init%.lua$"
 
 local function is_ours(f)
@@ -335,7 +335,8 @@ function core.unview(v)
 end
 core.direct_views(show, core.unview).__eq = view_mt.__eq
 
--- So have other objects: the metatable of the object -> a function that makes its view.
+-- Other objects have views of their own, too: the metatable of the object -> a function that makes
+-- its view.
 local kinds = { [mvar_mt] = mvar_view }
 
 -- core.direct_kind(shown, mt, make): objects with the metatable `shown` get a view from `make`, of
@@ -495,9 +496,10 @@ function lwt.interrupts(on)
   return was
 end
 
--- What `run` raises comes out of a task, whose stack is gone. So that whoever makes a traceback
--- of it (lua5.4 itself, a handler of xpcall) sees the task's lines, it is raised from functions that
--- stand at the same lines, one in another: the frames of the trace, the innermost first.
+-- What `run` raises comes out of a task, whose stack is gone. A traceback that is made of it (by
+-- lua5.4 itself, by a handler of xpcall) should show the task's lines. So it is raised from
+-- functions that stand at the same lines, one called by another: one for each frame of the trace,
+-- the innermost first.
 local function frames_of(trace)
   local frames = {}
   for file, line, name in trace:gmatch "\n\t([^\n]-):(%d+): in ([^\n]*)" do

@@ -15,8 +15,8 @@
 --- print(balance)                            --> 7
 --- ```
 
--- Always holds: somebody waits only while it is locked; unlocking with somebody waiting
--- hands the lock over without it ever being free. It knows no owner, and is not re-entrant.
+-- Always holds: there are waiters only while it is locked; unlocking hands the lock to the oldest
+-- waiter without it ever being free. It knows no owner, and is not re-entrant.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -41,15 +41,15 @@ function mutex.__tostring(m)
   return ("lwt.mutex (%s): %p"):format(m.locked and "locked" or "free", m)
 end
 
--- Whoever holds the lock lets go: it goes to the oldest who waits, or is free.
+-- The lock is given back: it goes to the oldest waiter, or is free.
 local function let_go(m)
   if m.queue.n > 0 and wake(m.queue, m.guard) then return end
   m.locked = false
 end
 local release = owing(let_go) -- in a later turn, where there is no memory for it
 
--- Locked at once in a task whose next await will raise, it would never be unlocked: nobody would
--- be told that he has it. So such a one waits for a turn; awaiting withdraws it again.
+-- A lock taken at once in a task whose next await will raise would never be unlocked. So such a
+-- task waits for a turn of the loop, and the await withdraws it.
 local function lock_later(m)
   local p, taken = waiter(), false
   lwt.pause():on_success(function()
@@ -68,8 +68,8 @@ guard.__close = owing(function(g)
   m.locked = false
 end)
 
--- Given the lock and cancelled at the same time, the task lets go of it again. (Still pending it is
--- where there was no memory to wait. To wake it needs none, as a cancel would.)
+-- A task that is given the lock and cancelled at the same time gives it back. (The promise is still
+-- pending where there was no memory to wait. Waking it needs no memory; a cancel would.)
 local function wait_for_lock(m)
   local p = waiter()
   push(m.queue, p, false)
@@ -126,8 +126,8 @@ function M.lock(m)
   return p
 end
 
---- Unlocks the mutex: it goes to the oldest who waits for it, without being free in between, or
---- is free. Unlocking a free mutex raises (Lwt says nothing).
+--- Unlocks the mutex: it goes to the oldest waiter, without being free in between, or is free.
+--- Unlocking a free mutex raises (Lwt says nothing).
 ---@param m lwt.Mutex
 --- ```lua
 --- local m = mutex.create()
@@ -166,7 +166,7 @@ function M.with_lock(m, f, ...)
   return spawn(locked, m, f, ...)
 end
 
---- Whether somebody holds the mutex.
+--- Whether the mutex is locked.
 ---@param m lwt.Mutex
 ---@return boolean
 --- ```lua
@@ -179,7 +179,7 @@ function M.is_locked(m)
   return m.locked
 end
 
---- Whether nobody waits for the mutex.
+--- Whether no task waits for the mutex.
 ---@param m lwt.Mutex
 ---@return boolean
 --- ```lua

@@ -29,7 +29,7 @@ for name, f in pairs(cnet) do
 end
 
 -- The method of a socket, a listener …, for the module's function of the same name; nil for
--- anything else, which has to be blamed on who called that.
+-- anything else, which the public function raises for, at its caller's line.
 local function method_of(handle, name)
   local mt = type(handle) == "userdata" and getmetatable(handle)
   local methods = type(mt) == "table" and mt.__index
@@ -39,7 +39,8 @@ end
 --- Closes a socket, a listener or whatever else of this module is open. What is pending on it is
 --- rejected with `lwt.Closed`; bytes that the system has not taken yet are dropped (`shutdown`
 --- first, or await the writes, to have them sent). The promise is fulfilled at once; a second
---- close does nothing. `<close>` does the same, and so does the end of what nobody holds any more.
+--- close does nothing. `<close>` does the same, and so does the collection of what is not used any
+--- more.
 ---@param handle lwt.Socket|lwt.Listener|lwt.Udp
 ---@return lwt.Promise<nil>
 --- ```lua

@@ -16,10 +16,10 @@
 --- ```
 
 -- The pool has `max` slots; a slot holds an element or is empty, and is used by one task at a
--- time. Waiting is for a slot, not for an element: whoever gets one that is empty, because an
--- element was disposed of or could not be made, makes a new one. So nobody is forgotten or
--- overtaken, and no failure costs the pool a slot.
--- Always holds: somebody waits only while all slots are in use; count = slots in use + idle.
+-- time. Waiting is for a slot, not for an element: a task that gets an empty slot, because an
+-- element was disposed of or could not be made, makes a new one. So no waiter is forgotten or
+-- overtaken, and no failure costs the pool a slot. Always holds: there are waiters only while all
+-- slots are in use; count = slots in use + idle.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -27,7 +27,7 @@ local core = require "lwt.core"
 local follow = require "lwt.internal.follow"
 local waiters = require "lwt.internal.waiters"
 
-local await = lwt.await
+local await, spawn = lwt.await, lwt.spawn
 local getmetatable = getmetatable
 
 ---@class lwt.Pool<E>
@@ -51,8 +51,8 @@ end
 --- `check(element, is_ok)` is asked when a user's function has failed: true keeps the element,
 --- false disposes of it (it may return the answer, or call `is_ok(answer)` as in Lwt); without
 --- it the element is kept.
---- `dispose(element)` releases it. When it raises, whoever caused it gets the error; the
---- element is gone all the same, and the next one who waits makes another.
+--- `dispose(element)` releases it. When it raises, the task that caused it gets the error; the
+--- element is gone all the same, and the next waiter makes another.
 ---@generic E
 ---@param n integer at least 1
 ---@param create async fun(): lwt.Promise<E>|E
@@ -78,10 +78,11 @@ function M.create(n, create, opts)
     max = n,
     count = 0,
     waiting = 0, -- how many wait for a slot
-    idle_first = false, -- slots that hold an element nobody uses, oldest first, by slot.next
+    idle_first = false, -- slots with an element that is not in use, oldest first, by slot.next
     idle_last = false,
-    cleared = 0, -- how often: an element made before the last time is not used again
+    cleared = 0, -- how often it was cleared: older elements are not used again
     queue = waiters.new(),
+    spare = false, -- the turn of a use that is over, for another one
     make = create,
     validate = opts.validate,
     check = opts.check,
@@ -107,8 +108,8 @@ local function take(p)
   end
 end
 
--- Let go of a slot: the oldest who waits gets it as it is; in a later turn, where there is no memory
--- for it.
+-- Give a slot back: the oldest waiter gets it as it is; in a later turn of the loop, where there is
+-- no memory for it.
 local function put_back(slot)
   local p = slot.pool
   if p.waiting > 0 then
@@ -128,7 +129,7 @@ local function put_back(slot)
 end
 local release = core.owing(put_back)
 
--- Wait for a slot. What becomes of it when this task ends meanwhile: place_type below.
+-- Wait for a slot. If this task ends meanwhile, place_type below gives the slot back.
 local function wait_for_slot(p, turn)
   local promise = core.waiter()
   promise:on_cancel(p.withdraw)
@@ -174,11 +175,16 @@ end
 
 local turn_type = {
   __close = function(turn)
-    if not turn.slot then return end -- it never had one
+    local slot = turn.slot
+    if not slot then return end -- it never had one
+    if turn.at == "done" and slot.cleared == turn.pool.cleared then
+      turn.left = true
+      return
+    end
     local ok, err = pcall(leave, turn)
-    if not ok and turn.slot.full then
-      -- `check` raised: nobody knows what the element is good for.
-      local gone, failure = pcall(discard, turn.pool, turn.slot)
+    if not ok and slot.full then
+      -- `check` raised, so it is not known whether the element is good.
+      local gone, failure = pcall(discard, turn.pool, slot)
       if not gone then err = failure end
     end
     turn.left = true
@@ -186,28 +192,40 @@ local turn_type = {
   end,
 }
 
+-- It waited, and has perhaps been given a slot when it was cancelled. Still pending it is where there
+-- was no memory to wait; to wake it needs less than a cancel would.
+local function give_up(p, promise)
+  local state, given = promise:state()
+  if state == "pending" then
+    core.wake(promise)
+    if p.waiting > 0 then p.waiting = p.waiting - 1 end
+  elseif state == "fulfilled" and given then
+    put_back(given)
+  end
+end
+
 -- What gives the slot back, whatever becomes of the rest.
 local place_type = {
   __close = core.owing(function(place)
     local turn = place.turn
-    local slot, promise = turn.slot, turn.promise
+    local slot = turn.slot
     if slot then
       if not turn.left then slot.full, slot.element = false, nil end -- there was no memory to look at it
-      return put_back(slot)
-    elseif not promise then
-      return
+      put_back(slot)
+    elseif turn.promise then
+      give_up(turn.pool, turn.promise)
     end
-    -- It waited, and has perhaps been given one when it was cancelled. Still pending it is where there
-    -- was no memory to wait; to wake it needs less than a cancel would.
-    local state, given = promise:state()
-    if state == "pending" then
-      core.wake(promise)
-      if turn.pool.waiting > 0 then turn.pool.waiting = turn.pool.waiting - 1 end
-    elseif state == "fulfilled" and given then
-      put_back(given)
-    end
+    turn.slot, turn.promise, turn.at, turn.left = false, false, "preparing", false
+    turn.pool.spare = turn
   end),
 }
+
+local function new_turn(p)
+  local turn =
+    { pool = p, slot = false, promise = false, at = "preparing", left = false, place = false }
+  turn.place = setmetatable({ false, false, 0, turn = turn }, place_type)
+  return setmetatable(turn, turn_type)
+end
 
 local function finish(turn, ...)
   turn.at = "done"
@@ -217,21 +235,21 @@ end
 -- The task of one `use`. It takes the slot itself, when what gives it back is there: one that was
 -- taken for a task that finds no memory to begin would be lost.
 local function use(p, f, ...)
-  local turn_of = { pool = p, slot = false, promise = false, at = "preparing", left = false }
-  local _ <close> = setmetatable({ false, false, 0, turn = turn_of }, place_type)
-  local turn <close> = setmetatable(turn_of, turn_type)
+  local turn_of = p.spare or new_turn(p)
+  p.spare = false
+  local _ <close> = turn_of.place
+  local turn <close> = turn_of
   local slot = take(p) or wait_for_slot(p, turn)
   turn.slot = slot
-  prepare(p, slot)
+  if p.validate or not slot.full then prepare(p, slot) end
   turn.at = "using"
   return finish(turn, follow(f(slot.element, ...)))
 end
 
---- Runs `f(element)` as a task with an element that is nobody else's meanwhile, and gives it back
---- whichever way `f` ends: with values, with an error, cancelled. An idle element is
---- used first, then a new one is made, and when all `n` are in use the call waits:
---- strictly first come, first served. When making one fails, its user gets the error and the next
---- one who waits tries for himself.
+--- Runs `f(element)` as a task with an element that no other task uses meanwhile, and gives it back
+--- whichever way `f` ends: with values, with an error, cancelled. An idle element is used first,
+--- then a new one is made, and when all `n` are in use the call waits: strictly first come, first
+--- served. When making one fails, its user gets the error, and the next waiter tries again.
 --- Cancelling the promise withdraws it while it waits, and cancels `f` once that runs.
 ---@generic E, T
 ---@param p lwt.Pool<E>
@@ -245,8 +263,8 @@ end
 --- ```
 function M.use(p, f, ...)
   if getmetatable(p) ~= pool then args.wrong(1, "use", "lwt.pool", p) end
-  args.check_callable(2, "use", f)
-  return lwt.spawn(use, p, f, ...)
+  if type(f) ~= "function" then args.check_callable(2, "use", f) end
+  return spawn(use, p, f, ...)
 end
 
 -- A task: it takes the idle slots out itself, or without the memory to begin they would be lost.
@@ -265,9 +283,8 @@ local function clear(p)
   if failed then error(failure, 0) end
 end
 
---- Disposes of the elements: of those that nobody uses now, one after another, of the others as
---- soon as they are given back. The next `use` makes a new one.
---- Cancelling the promise does not stop it.
+--- Disposes of the elements: of those that are not in use, one after another, of the others as soon
+--- as they are given back. The next `use` makes a new one. Cancelling the promise does not stop it.
 ---@generic E
 ---@param p lwt.Pool<E>
 ---@return lwt.Promise<nil> # when the idle ones are gone; rejected if a `dispose` raised, the first

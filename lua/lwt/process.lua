@@ -44,12 +44,12 @@ local M = shared.public
 --- Options: `stdin`, `stdout`, `stderr`: "inherit" (the default), "null", "pipe" (a channel of that
 --- name on the process), a descriptor's number, an open file of `lwt.fs` or of Lua, and for
 --- `stderr` "stdout" (where that goes); `cwd` where it runs; `env` its whole environment, a table
---- of names and values; `timeout` seconds, after which it is killed and its channels are closed (who
---- reads or writes them, then or later, is told `lwt.Timeout`, and the status tells of `KILL`),
---- also when it has ended by then and a program that it has left behind holds them;
---- `group = true` makes it the leader of a process group of its own, which `kill`, the `timeout`
---- and `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it
---- the leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
+--- of names and values; `timeout` seconds, after which it is killed and its channels are closed
+--- (reads and writes of them, then or later, are rejected with `lwt.Timeout`, and the status is that
+--- of `KILL`), also when it has ended by then and a program that it has left behind holds them;
+--- `group = true` makes it the leader of a process group of its own, which `kill`, the `timeout` and
+--- `<close>` signal as a whole, so that what it has started goes with it; `detached` makes it the
+--- leader of a session of its own; `uid`, `gid` who it runs as (root must give both).
 ---
 --- A group of its own is what commands of `process.shell` and the calls that read (`pread`, `pmap`
 --- and the like) have, unless `group = false` or stdin is a terminal: only programs of the

@@ -17,7 +17,7 @@
 --- one terminal take turns. An error in a function that is given here (`complete`, `hint`, `highlight`, `note`, `on_key`, a command) goes to `warn`, and the line
 --- can still be edited.
 
-local ask = require "lwt.read_line.ask"
+local ask = require "lwt.internal.lazy" "lwt.read_line.ask"
 local bindings = require "lwt.read_line.bindings"
 local editor = require "lwt.read_line.editor"
 local history = require "lwt.read_line.history"
@@ -108,11 +108,10 @@ function M.commands()
 end
 
 M.history = history.create
-M.read_password = ask.read_password
-M.read_keyword = ask.read_keyword
-M.read_yes_no = ask.read_yes_no
-M.read_number = ask.read_number
-M.read_char = ask.read_char
-
+for _, name in ipairs {
+  "read_password", "read_keyword", "read_yes_no", "read_number", "read_char",
+} do
+  M[name] = function(...) return ask[name](...) end
+end
 
 return M

@@ -10,8 +10,9 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local asks_to_end = require "lwt.internal.asks_to_end"
 
-local await = lwt.await
+local await, spawn = lwt.await, lwt.spawn
 local getmetatable = getmetatable
 
 local M = {}
@@ -60,6 +61,9 @@ local function checked(opts)
   return nil, { times = times, delay = delay, retry_if = opts.retry_if }
 end
 
+-- What holds without options.
+local usual = { times = 3, delay = function(n) return M.default_delay(n) end }
+
 local function follow(x)
   if lwt.is_promise(x) then return await(x) end
   return x
@@ -68,7 +72,7 @@ end
 -- Does this failure end it? Being cancelled is not a failure to try again after.
 local function is_fatal(err, n, how)
   if getmetatable(err) == fatal then return true end
-  if rawequal(err, lwt.Canceled) or rawequal(err, lwt.Interrupted) then return true end
+  if asks_to_end(err) then return true end
   return how.retry_if ~= nil and not follow(how.retry_if(err, n))
 end
 
@@ -93,7 +97,7 @@ end
 
 local function run(f, how)
   for n = 1, how.times do
-    local p = lwt.spawn(f, n)
+    local p = spawn(f, n)
     local ok, err = pcall(await, p)
     if ok then return p end
     if is_fatal(err, n, how) or n == how.times then
@@ -122,9 +126,10 @@ end
 --- ```
 function M.run(f, opts)
   args.check_callable(1, "run", f)
-  local wrong, how = checked(args.options(2, "run", opts, known))
+  local wrong, how = nil, usual
+  if opts ~= nil then wrong, how = checked(args.options(2, "run", opts, known)) end
   if wrong then args.bad(2, "run", wrong) end
-  return lwt.spawn(run, f, how)
+  return spawn(run, f, how)
 end
 
 --- The attempts themselves, as a stream: each element is made when it is asked for, after the

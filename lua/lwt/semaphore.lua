@@ -15,8 +15,8 @@
 --- print(most)                               --> 2
 --- ```
 
--- Always holds: somebody waits only while no permit is free; a permit that is released goes
--- straight to the oldest who waits.
+-- Always holds: there are waiters only while no permit is free; a permit that is released goes
+-- straight to the oldest waiter.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -38,15 +38,15 @@ function semaphore.__tostring(s)
   return ("lwt.semaphore (%d free): %p"):format(s.free, s)
 end
 
--- A permit goes to the oldest who waits, or is free.
+-- A permit is given back: it goes to the oldest waiter, or is free.
 local function give(s)
   if s.queue.n > 0 and wake(s.queue, s.permit) then return end
   s.free = s.free + 1
 end
 local release = owing(give) -- in a later turn, where there is no memory for it
 
--- Taken at once in a task whose next await will raise, a permit would be lost: nobody would be
--- told that he has it. So such a one waits for a turn; awaiting withdraws it again.
+-- A permit taken at once in a task whose next await will raise would be lost. So such a task waits
+-- for a turn of the loop, and the await withdraws it.
 local function acquire_later(s)
   local p, taken = waiter(), false
   lwt.pause():on_success(function()
@@ -60,8 +60,8 @@ end
 
 permit.__close = owing(function(p) give(p.semaphore) end)
 
--- Given a permit and cancelled at the same time, the task gives it back. (Still pending it is where
--- there was no memory to wait. To wake it needs none, as a cancel would.)
+-- A task that is given a permit and cancelled at the same time gives it back. (The promise is still
+-- pending where there was no memory to wait. Waking it needs no memory; a cancel would.)
 local function wait_for_permit(s)
   local p = waiter()
   push(s.queue, p, false)
@@ -130,7 +130,7 @@ function M.acquire(s)
   return p
 end
 
---- Gives a permit back, or adds one: it goes to the oldest who waits.
+--- Gives a permit back, or adds one: it goes to the oldest waiter.
 ---@param s lwt.Semaphore
 --- ```lua
 --- local s = semaphore.create(0)

@@ -21,6 +21,8 @@
 --- in Lua.)
 ---@class lwt.Seq
 
+-- (Longer than other files: it has the reference of each function of Lwt_seq. The code is half of it.)
+
 local lwt = require "lwt"
 local raise = require "lwt.core".raise -- again, with the trace that it has
 local args = require "lwt.internal.args"

@@ -1,6 +1,6 @@
---- Signals of the system: handlers, promises and streams, by name. As long as somebody wants a signal the
---- system's default for it is off. Deliveries that come faster than the loop turns may arrive as one: that
---- is the system's way.
+--- Signals of the system: handlers, promises and streams, by name. As long as a signal is listened to, the
+--- system's default action for it is off. Deliveries that come faster than the loop turns may arrive as
+--- one: that is the system's way.
 ---
 --- ```lua
 --- local signal, process = require "lwt.signal", require "lwt.process"
@@ -9,8 +9,8 @@
 --- print(await(hangup))                      --> HUP
 --- ```
 
--- One listener of the C side per signal, as long as somebody wants it; what comes is handed to the
--- list below in the order of registration. When the last one is gone, the system's default is
+-- One listener of the C side per signal, as long as there is a receiver; what comes is handed to
+-- the list below in the order of registration. When the last one is gone, the system's default is
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -21,8 +21,9 @@ local M = {}
 
 local async = lwt.async
 
--- listening[name] = {listener = C handle, list = receivers in order}. A receiver is a function, or
--- false when it has been taken out while the list was being walked.
+-- listening[name] = {listener = C handle, list = receivers in order, telling = the list that is being
+-- walked, at = and where}. A receiver is a function, or false when it has been taken out while the list was
+-- being walked.
 local listening = {}
 
 -- With the last receiver the listening ends: also when there is no memory for a shorter list.
@@ -42,20 +43,26 @@ local function sweep(name, entry)
   if entry.list == list then entry.list = kept end
 end
 
-local function deliver(name, entry)
-  local list = entry.list
+-- Where there was no memory for telling one, that is raised, and this is called again to go on there.
+local function deliver(name, entry, goes_on)
+  local list, first = entry.list, 1
+  if goes_on and entry.telling then list, first = entry.telling, entry.at end
   -- Those that are added meanwhile did not exist when the signal came.
-  for i = 1, #list do
+  for i = first, #list do
     local f = list[i].f
-    if f then f(name) end
+    if f then
+      entry.telling, entry.at = list, i
+      f(name)
+    end
   end
+  entry.telling = false
 end
 
 -- Begin to listen. (Making the listener may run a finalizer that has done it as well by then.)
--- Fails with nobody listening, for a signal that nobody hears has no effect any more.
+-- Where it fails no listener is left, for then the signal would have no effect at all.
 local function listen(name, receiver)
-  local entry = { list = { receiver } }
-  entry.listener = signal.listen(name, function() deliver(name, entry) end)
+  local entry = { list = { receiver }, telling = false, at = 0, listener = false }
+  entry.listener = signal.listen(name, function(goes_on) deliver(name, entry, goes_on) end)
   if listening[name] then
     entry.listener:close()
     return
@@ -119,7 +126,7 @@ function handler.__tostring(h)
   return ("lwt.signal.handler (%s%s)"):format(h.receiver.name, h.receiver.f and "" or ", stopped")
 end
 
--- Blames `what`, called from the user's code, for a name that is none.
+-- Raises for a name that is none, as an error of `what`, which the user's code has called.
 local function check_name(name, what)
   local ok, found = pcall(signal.name, name)
   if not ok then
@@ -175,14 +182,15 @@ function M.next(name)
   local receiver
   p:on_cancel(function() remove(receiver) end)
   receiver = add(name, function()
+    -- Each may fail for want of memory, and then this is called again.
+    if p:is_pending() then r:wakeup_later(name) end
     remove(receiver)
-    r:wakeup_later(name)
   end)
   return p
 end
 
---- A stream with an element (the name) for each delivery. Deliveries are counted while nobody
---- reads. `s:close()` ends it; so does dropping it.
+--- A stream with an element (the name) for each delivery. Deliveries are counted while no read
+--- waits. `s:close()` ends it; so does dropping it.
 ---@param name string
 ---@return lwt.SourceStream<string>
 ---```lua
@@ -195,18 +203,19 @@ end
 ---```
 function M.stream(name)
   name = check_name(name, "stream")
-  local count = { pending = 0, waiting = false }
+  local count = { pending = 0, waiting = false, resolver = false }
   local function receive()
-    local r = count.waiting
-    if r then
-      count.waiting = false
-      r:wakeup_later(name)
-    else
+    local p = count.waiting
+    if not p then
       count.pending = count.pending + 1
+      return
     end
+    -- (This may fail for want of memory, and then this is called again.)
+    if p:is_pending() then count.resolver:wakeup_later(name) end
+    if count.waiting == p then count.waiting = false end
   end
   local receiver
-  -- The receiver refers to the count and not to the stream: a stream that nobody has any more is
+  -- The receiver refers to the count and not to the stream: a stream that is not used any more is
   -- collected, and the guard with it.
   local guard = require("lwt.internal.dropped").call(function()
     if receiver then remove(receiver) end
@@ -218,15 +227,15 @@ function M.stream(name)
       return name
     end
     local p, r = lwt.wait()
-    count.waiting = r
+    count.waiting, count.resolver = p, r
     return p
   end)
   function s.close()
     remove(receiver)
     count.pending = 0
-    local r = count.waiting
+    local p = count.waiting
     count.waiting = false
-    if r then r:wakeup_later(nil) end
+    if p and p:is_pending() then count.resolver:wakeup_later(nil) end
   end
   s.stop = s.close
   receiver = add(name, receive) -- the last that can fail

@@ -19,8 +19,8 @@
 --- - Elements are never nil: nil is the end. The end can be read any number of times.
 --- - Several readers may wait: each element goes to exactly one of them, in the order in
 ---   which they asked. A reader that is cancelled leaves the line and loses nothing.
---- - An error of the source is given once to everybody who waits at that moment, or, when
----   nobody does, to the next reader (of each clone); the stream goes on after it.
+--- - An error of the source is given once to all readers that wait at that moment, or, when there
+---   are none, to the next reader (of each clone); the stream goes on after it.
 --- - Streams made from streams are lazy. Dropped half way, they release what they read.
 ---
 --- Lua differs from Lwt in this: several concurrent readers never see the same element;
@@ -31,7 +31,7 @@
 ---@operator call(): T?
 
 --- A stream of something that is open (a directory, a watch, a signal, a program) until the stream
---- ends, is closed, or nobody has it any more.
+--- ends, is closed, or is not used any more.
 ---@class lwt.SourceStream<T> : lwt.Stream<T>
 ---@field close fun() ends the stream, and lets go of what is behind it
 

@@ -17,10 +17,6 @@ local check = require "lwt.internal.args".outside "lwt.term"
 local key = require "lwt.term.key"
 local style = require "lwt.term.style"
 local terminal = require "lwt.term.terminal"
-local methods = require "lwt.term.screen"
-require "lwt.term.progress"
-require "lwt.term.table"
-require "lwt.term.ask"
 
 local M = {
   key = key.key, link = style.link, strip = style.strip, width = style.width,
@@ -89,10 +85,10 @@ end
 --- Where they are of a terminal (or one of them is), the system tells its size and does raw mode; at the other
 --- end of a connection a terminal is there when `tty = true` says so. Several may be open, also of one terminal.
 ---
---- Options: `tty` (what the two are taken for, whatever they are); `columns`, `rows` (the size, for who cannot
---- ask the system); `colors` (0, 16, 256, 16777216); `env`, a table that is asked for TERM, COLORTERM, NO_COLOR
---- and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel that
---- `eprint` writes to (the output).
+--- Options: `tty` (what the two are taken for, whatever they are); `columns`, `rows` (the size, where the
+--- system does not know it); `colors` (0, 16, 256, 16777216); `env`, a table that is asked for TERM, COLORTERM,
+--- NO_COLOR and the like in place of the process's environment; `escape_time` (seconds); `error`, the channel
+--- that `eprint` writes to (the output).
 ---@param input lwt.Channel|lwt.Socket
 ---@param output lwt.Channel|lwt.Socket
 ---@param opts? table
@@ -117,14 +113,17 @@ function M.open(input, output, opts)
   return terminal.new(input, output, opts)
 end
 
-for name, f in pairs(methods) do
-  if name:sub(1, 1) ~= "_" then
-    M[name] = function(first, ...)
-      if terminal.is_terminal(first) then return f(first, ...) end
-      return f(M.stdout, first, ...)
-    end
+local function of_any_terminal(name)
+  if name:sub(1, 1) == "_" then return end
+  M[name] = function(first, ...)
+    local f = terminal.method(name)
+    if terminal.is_terminal(first) then return f(first, ...) end
+    return f(M.stdout, first, ...)
   end
 end
+
+for name in pairs(terminal.methods) do of_any_terminal(name) end
+for name in pairs(terminal.file_of) do of_any_terminal(name) end
 
 --- The terminal that the program was started on: standard input, standard output, and standard error
 --- for `eprint`.

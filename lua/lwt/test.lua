@@ -299,10 +299,10 @@ end
 
 -- Nothing left -------------------------------------------------------------------------------
 
---- Raises an error that lists what is left, if anything is: open handles, timers, live tasks
---- other than the one that asks, rejections that nobody has looked at. Handles that were open
---- before the last `async`, `virtual` or `fuzz` spec began are not its fault, and do not count. A
---- plain function: call it at the end of a spec, or in `after_each`. (`lwt.debug(true)` tells where handles were made.)
+--- Raises an error that lists what is left, if anything is: open handles, timers, live tasks other than the one that
+--- asks, rejections that were not looked at. Handles that were open before the last `async`, `virtual` or `fuzz` spec
+--- began are not its fault, and do not count. A plain function: call it at the end of a spec, or in `after_each`.
+--- (`lwt.debug(true)` tells where handles were made.)
 --- ```lua
 --- test.assert_clean()
 --- local p = lwt.sleep(60)
@@ -335,10 +335,10 @@ end
 
 -- Conformance --------------------------------------------------------------------------------
 
--- An iterator over the checks of a kit: name, function for `it`.
+-- An iterator over the checks of a kit: name, function for `it`. A check has as long as a spec.
 local function each_check(kit, make)
   local caller = getinfo(3, "Sl")
-  local how = { timeout = DEFAULT_TIMEOUT, source = caller.source, line = caller.currentline }
+  local how = { timeout = limit_of {}, source = caller.source, line = caller.currentline }
   local i = 0
   return function()
     i = i + 1

@@ -9,8 +9,8 @@
 --- ```
 
 -- Time is cut into windows of one second. `used[key]` is what a key has used of the present one.
--- A timer runs only while somebody waits; without it, a call that finds the window over
--- begins a new one, and what was known of all keys is forgotten.
+-- A timer runs only while there are waiters; without it, a call that finds the window over begins a
+-- new one, and the counts of all keys are dropped.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -68,8 +68,8 @@ end
 
 local arm
 
--- A new window: for each key the oldest waiters, up to `rate` of them, use it first. Called by
--- a callback, so that the callbacks of those who are woken run when it is done.
+-- A new window: for each key the oldest waiters, up to `rate` of them, use it first. Called by a
+-- callback, so that the callbacks of the waiters run when it is done.
 local function next_window(t)
   local now = lwt.now()
   t.timer = nil
@@ -88,8 +88,8 @@ local function next_window(t)
   if t.waiting > 0 then arm(t) end
 end
 
--- There is no memory for the next window: those who wait are told; in a later turn those for whom there
--- is none either.
+-- There is no memory for the next window: the waiters are rejected with that; where there is no memory
+-- for that either, in a later turn.
 local tell_all = core.owing(function(t)
   for key, queue in pairs(t.queues) do
     while queue.n > 0 do
@@ -99,7 +99,7 @@ local tell_all = core.owing(function(t)
   end
 end)
 
--- Have next_window called when the present one is over. A callback has nobody to raise to.
+-- Have next_window called when the present one is over. A callback cannot raise.
 function arm(t)
   local timer = lwt.sleep(math.max(0, t.start + 1 - lwt.now()))
   timer:on_success(function()

@@ -153,6 +153,13 @@ local function made_when_asked_for(entry)
   return entry.kind == "value" and type(module) == "table" and module[entry.name] ~= nil
 end
 
+-- May an entry whose name begins with `before` be of a method of the class?
+function M.is_home(before, entry, class)
+  return before == HOMES[class] or before:match("[^.:]+$"):lower() == class:match("[^.]+$"):lower()
+    or class == entry.module
+    or entry.module ~= "lwt" and class:sub(1, #entry.module + 1) == entry.module .. "."
+end
+
 -- Compares what is public with what has an entry: a list of complaints.
 function M.compare(source)
   local found = M.find(source.modules)
@@ -184,13 +191,9 @@ function M.compare(source)
   -- the module lwt.io (or of lwt.io.file), or by a field of the class as it is declared.
   local function covered(method)
     local hit = documented[method.f] or false
-    local owner = method.class:match("[^.]+$")
     for key, entry in pairs(source.by_name) do
       local before, name = key:match("^(.*)[.:]([^.:]+)$")
-      if name == method.name and (before == HOMES[method.class]
-        or before:match("[^.:]+$"):lower() == owner:lower() or method.class == entry.module
-        or entry.module ~= "lwt"
-        and method.class:sub(1, #entry.module + 1) == entry.module .. ".") then
+      if name == method.name and M.is_home(before, entry, method.class) then
         there[key] = true
         hit = true
       end

@@ -550,3 +550,75 @@ describe("direct", function()
     assert.same({ "a", "b", "a", "b" }, seen)
   end))
 end)
+
+-- Internal: what a server's clients are served with.
+describe("a task that goes on when its function is done", function()
+  local spawn_after = require "lwt.core".spawn_after
+
+  it("is what the second function gives, which is told of the first as pcall would tell", async(function()
+    is(spawn_after(function(...) return ... end, function(...) return ... end, 1, nil, 3), "fulfilled", true, 1, nil, 3)
+    is(spawn_after(function(...) return ... end, error, "no", 0), "fulfilled", false, "no")
+    is(spawn_after(function(_, v) error(v, 0) end, function() return "no" end), "rejected", "no")
+    local gate, r = lwt.wait()
+    local p = spawn_after(function(ok, v)
+      lwt.yield()
+      return ok, v, lwt.current()
+    end, function()
+      return gate:await()
+    end)
+    is(p, "pending")
+    r:wakeup "late"
+    local ok, v, current = p:await()
+    assert.same({ true, "late", true }, { ok, v, current == p })
+  end))
+
+  it("keeps where an error was raised", async(function()
+    local text
+    spawn_after(function(_, err) text = lwt.traceback(err) end, function()
+      lwt.yield()
+      error { code = "MINE" }
+    end):await()
+    assert.matches("task_spec.lua:%d+", text)
+  end))
+
+  it("tells the second function of a cancel, which may wait and be cancelled itself", async(function()
+    local log = new_log()
+    local p = spawn_after(function(ok, err)
+      log(ok, rawequal(err, lwt.Canceled))
+      lwt.sleep(60):await()
+    end, function() lwt.sleep(60):await() end)
+    p:cancel()
+    is(p, "pending")
+    lwt.yield()
+    p:cancel()
+    assert.is_true(rawequal(select(2, pcall(lwt.await, p)), lwt.Canceled))
+    log.says "false:true"
+  end))
+
+  it("may be started deep inside others, and with many arguments", async(function()
+    local function deep(n)
+      if n == 0 then return "bottom" end
+      return spawn_after(function(_, p) return p end, deep, n - 1)
+    end
+    assert.equal("bottom", deep(40):await())
+    local list = {}
+    for i = 1, 300 do list[i] = i end
+    local got = table.pack(spawn_after(function(...) return ... end, function(...) return ... end,
+      table.unpack(list)):await())
+    assert.equal(301, got.n)
+  end))
+
+  it("ends without the second function when somebody closes its coroutine", async(function()
+    local log, gate, co = new_log(), lwt.wait(), nil
+    local p = spawn_after(function() log "after" end, function()
+      co = coroutine.running()
+      gate:await()
+    end)
+    assert.matches("attempt to resume", (select(2, coroutine.resume(co))))
+    is(p, "pending")
+    coroutine.close(co)
+    p:cancel()
+    assert.is_false((pcall(lwt.await, p)))
+    log.says ""
+  end))
+end)

@@ -1,4 +1,5 @@
 -- lwt.glib: joining the loops and parting them again, and what is refused.
+local build = require "spec.support.build"
 local lwt = require "lwt"
 local engine = require "lwt.engine"
 local glib = require "lwt.glib"
@@ -57,6 +58,27 @@ describe("lwt.glib.install", function()
     local fired
     g.idle(function() fired = true end)
     lwt.run(function() while not fired do await(lwt.sleep(0.001)) end end)
+  end)
+
+  it("can be removed, and installed again, inside an engine that somebody has put around it", function()
+    local dir = build.temp_dir()
+    local nested = build.module(dir, build.root .. "/spec/support/nested.c", "nested")
+    glib.install()
+    nested.wrap()
+    for _ = 1, 3 do
+      glib.remove()
+      lwt.run(function() await(lwt.sleep(0.002)) end)
+      glib.install()
+      local fired
+      g.idle(function() fired = true end)
+      lwt.run(function() while not fired do await(lwt.sleep(0.001)) end end)
+      assert.equal("around", engine.name())
+    end
+    local kept, waits = nested.unwrap()
+    assert.is_true(kept)
+    assert.is_true(waits > 0)
+    assert.equal("glib", engine.name())
+    lwt.run(build.remove_dir(dir))
   end)
 
   it("can be removed, and installed again, where a source is prepared or checked", function()

@@ -153,10 +153,16 @@ static gboolean dispatch_asked(GSource *source, GSourceFunc f, gpointer data) {
   return TRUE;
 }
 
+static void finalize_asked(GSource *source) {
+  free_callback(((asked *)source)->c);
+}
+
 /* asked(after, f) -> id */
 static int l_asked(lua_State *L) {
-  static GSourceFuncs asked_functions = {
-      .prepare = prepare_asked, .check = check_asked, .dispatch = dispatch_asked};
+  static GSourceFuncs asked_functions = {.prepare = prepare_asked,
+                                         .check = check_asked,
+                                         .dispatch = dispatch_asked,
+                                         .finalize = finalize_asked};
   asked *a = (asked *)g_source_new(&asked_functions, sizeof(asked));
   a->after = lua_toboolean(L, 1);
   a->c = new_callback(L, 2);

@@ -4,6 +4,7 @@ local lwt = require "lwt"
 local fs = require "lwt.fs"
 local log = require "lwt.log"
 local process = require "lwt.process"
+local skip = require "spec.support.skip"
 local support = require "spec.support.log"
 local eventually = require "spec.support.eventually"
 
@@ -272,7 +273,7 @@ describe("lwt.log.file", function()
     await(fs.mkdir(dir .. "/small"))
     local mount = await(process.pread({ "mount", "-t", "tmpfs", "-o", "size=256k", "none", dir .. "/small" },
       { stderr = "stdout" }))
-    if mount ~= "" then return pending("no tmpfs may be mounted here: " .. mount) end
+    if mount ~= "" then skip.here("no tmpfs may be mounted here: " .. mount) end
     local _ <close> = setmetatable({}, {
       __close = function() lwt.shield(process.exec, { "umount", "-l", dir .. "/small" }) end,
     })
@@ -337,7 +338,7 @@ describe("lwt.log.file", function()
         l:close():await()
       end)
     ]], "ulimit -f 2;") -- blocks of 512 bytes
-    if not out:find "EFBIG" then return pending("no limit of files here: " .. out) end
+    if not out:find "EFBIG" then skip.here("no limit of files here: " .. out) end
     assert.equal(0, status.code, out)
     assert.equal(1, select(2, out:gsub("told\tEFBIG", "")))
     local text = support.read(dir .. "/a")

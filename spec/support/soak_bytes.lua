@@ -9,466 +9,33 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local bytes = require "lwt.bytes"
-local fs = require "lwt.fs"
-local lio = require "lwt.io"
-local net = require "lwt.net"
-local preemptive = require "lwt.preemptive"
-local process = require "lwt.process"
-local stream = require "lwt.stream"
 local test = require "lwt.test"
+local kinds = require "spec.support.soak_bytes_kinds"
+local styles = require "spec.support.soak_bytes_styles"
+local world = require "spec.support.soak_bytes_world"
 
 local await, random, spawn = lwt.await, math.random, lwt.spawn
+local count, finding = world.count, world.finding
+local readers, writers, take, put = styles.readers, styles.writers, styles.take, styles.put
+local another, some_turns, filling = styles.another, styles.some_turns, styles.filling
 
 local M = {}
 
-local world -- of the round that is running
-
-local function count(what, n) world.counts[what] = (world.counts[what] or 0) + (n or 1) end
-
--- What is wrong is kept until the end of the round: raised here, it would be one more failure of many.
-local function finding(...)
-  world.findings[#world.findings + 1] = string.format(...)
-end
-
--- Connections -------------------------------------------------------------------------------------
--- Each gives an end to read, an end to write, and a table of what is special:
---   after     what is written can be read only when all of it is there: gives the end to read
---   may_lose  whole frames
---   no_direct it has no direct view; no_direct_write: to write
---   no_cancel a write cannot be withdrawn
---   program   what runs between the two ends
-
-local function connected(listen, connect)
-  return function()
-    local l <close> = await(listen())
-    local accepted = l:accept()
-    return await(connect(l:address())), await(accepted)
-  end
-end
-
-local function tcp_listen() return net.tcp_listen "127.0.0.1:0" end
-
-local named = 0
-local function unix_listen()
-  named = named + 1
-  return net.pipe_listen(("unix:soak_bytes.%d"):format(named))
-end
-
-local folder = os.getenv "TMPDIR" or "/tmp"
-local function path()
-  named = named + 1
-  local name = ("%s/lwt-soak.%s.%d"):format(folder, tostring(world):match "0x%x+", named)
-  world.files[#world.files + 1] = name
-  return name
-end
-
-local kinds = {
-  tcp = connected(tcp_listen, net.tcp_connect),
-  unix = connected(unix_listen, net.pipe_connect),
-  socketpair = function() return net.socketpair() end,
-  pipe = function() return lio.pipe() end,
-  channel_reads_tcp = connected(tcp_listen, lio.open_connection),
-  channel_writes_tcp = function()
-    local out, input = connected(tcp_listen, lio.open_connection)()
-    return input, out
-  end,
-  channel_of_functions = function()
-    local r, w = net.socketpair()
-    return lio.make { read = function(n) return r:read(n) end,
-      close = function() return r:close() end }, w
-  end,
-  program = function()
-    local cat = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
-    return cat.stdout, cat.stdin, { program = cat }
-  end,
-  file = function()
-    local name = path()
-    return nil, await(fs.open(name, "w")), { no_cancel = true,
-      after = function() return await(fs.open(name)) end }
-  end,
-  channel_of_a_file = function()
-    local name = path()
-    return nil, await(lio.open_file(name, "w")), { after = function() return await(lio.open_file(name)) end }
-  end,
-  memory = function()
-    local b = bytes.create(4000000)
-    local ch, size = lio.of_bytes(b, "w"), 0
-    return nil, {
-      write = function(_, s) return ch:write(s) end,
-      flush = function() return ch:flush() end,
-      close = function()
-        return ch:flush():bind(function()
-          size = ch:position()
-          return ch:close()
-        end)
-      end,
-    }, { no_direct_write = true, after = function() return lio.of_bytes(b:to_string(0, size)) end }
-  end,
-  udp = function()
-    local u, out, ended = net.udp "127.0.0.1:0", net.udp(), false
-    local address = u:getsockname()
-    return {
-      read = function()
-        if ended then return lwt.fulfilled(nil) end
-        return u:recv():map(function(s)
-          if s ~= "" then return s end
-          ended = true
-          u:close()
-          return nil
-        end):catch(function(err)
-          if not ended then error(err, 0) end
-        end)
-      end,
-      close = function() return u:close() end,
-    }, {
-      write = function(_, s) return out:send(s, address) end,
-      shutdown = function() return out:send("", address) end,
-      close = function() return out:close() end,
-    }, { may_lose = true, no_direct = true, most = 8000 }
-  end,
-  thread_channel = function()
-    local ch = preemptive.channel(random(4) - 1)
-    return { read = function() return ch:recv() end },
-      { write = function(_, s) return ch:send(s) end, close = function() ch:close() end },
-      { no_direct = true }
-  end,
-  thread_echo = function() -- through another thread
-    local there, back = preemptive.channel(random(4) - 1), preemptive.channel(random(4) - 1)
-    world.threads[#world.threads + 1] = preemptive.detach(function(from, to)
-      local thread = require "lwt"
-      thread.run(function()
-        while true do
-          local s = thread.await(from:recv())
-          if s == nil then break end
-          thread.await(to:send(s))
-        end
-        to:close()
-      end)
-    end, there, back)
-    world.threads[#world.threads]:on_failure(function(err) finding("a thread failed: %s", err) end)
-    return { read = function() return back:recv() end },
-      { write = function(_, s) return there:send(s) end, close = function() there:close() end },
-      { no_direct = true }
-  end,
-}
-local names = {}
-for name in pairs(kinds) do names[#names + 1] = name end
-table.sort(names)
-
--- Reading -----------------------------------------------------------------------------------------
--- Reads are numbered in the order of their calls, and what they give is put together in that order.
--- `busy` says that a call is on its way: a finalizer that runs in its middle must not read or write
--- the same thing, or nobody knows which of the two was first.
-
-local function arrived(c, i, s)
-  c.got[i] = s or ""
-  c.answered = c.answered + 1
-  if s == nil then c.ended = true end
-end
-
-local function failed(c, i, err)
-  c.got[i] = ""
-  c.answered = c.answered + 1
-  if err ~= lwt.Canceled and not c.abandoned then
-    finding("%s: a read failed: %s", c.name, lwt.traceback(err))
-  end
-  if c.abandoned and err ~= lwt.Canceled then c.ended = true end
-end
-
--- What a task to which a cancel is due begins, begins a turn later, after others that were called
--- later: only `canceled_soon` does that, and awaits it.
-local function told() if core.cancel_due() then lwt.yield() end end
-
-local function take(c, n, soon)
-  if not soon then told() end
-  count "reads"
-  c.busy = c.busy + 1
-  c.reads = c.reads + 1
-  local i = c.reads
-  local ok, p = pcall(c.input.read, c.input, n)
-  c.busy = c.busy - 1
-  if not ok then
-    failed(c, i, p)
-    return lwt.fulfilled()
-  end
-  p:on_any(function(s) arrived(c, i, s) end, function(err) failed(c, i, err) end)
-  world.promises[random(20)] = p
-  return p
-end
-
-local function some_turns()
-  for _ = 1, random(3) - 1 do lwt.yield() end
-end
-
-local function another() return world.open[random(#world.open)] end
-
-local readers = {
-  task = function(c, n)
-    for _ = 1, random(8) do
-      if await(take(c, n)) == nil then return end
-    end
-  end,
-  direct_view = function(c, n)
-    if c.no_direct then return end
-    local shown = lwt.direct(c.input)
-    for _ = 1, random(8) do
-      told()
-      count "reads"
-      c.busy = c.busy + 1
-      c.reads = c.reads + 1
-      local i = c.reads
-      local ok, s = pcall(shown.read, shown, n)
-      c.busy = c.busy - 1
-      if not ok then
-        failed(c, i, s)
-        error(s, 0)
-      end
-      arrived(c, i, s)
-      if s == nil then return end
-    end
-  end,
-  loop_of_bind = function(c, n)
-    local left = random(8)
-    local function go()
-      return take(c, n):bind(function(s)
-        left = left - 1
-        return s and left > 0 and go() or nil
-      end)
-    end
-    await(go())
-  end,
-  loop_of_on_success = function(c, n)
-    local left, done, resolver = random(8), lwt.wait()
-    local function go()
-      take(c, n):on_any(function(s)
-        left = left - 1
-        if s and left > 0 then go() else resolver:wakeup() end
-      end, function() resolver:wakeup() end)
-    end
-    go()
-    await(done)
-  end,
-  stream = function(c, n)
-    local s = stream.from(function() return take(c, n) end)
-    if random(2) == 1 then s = s:map(function(x) return x end) end
-    if random(2) == 1 then
-      await(s:nget(random(6)))
-    else
-      local left = random(6)
-      for _ in s do
-        left = left - 1
-        if left == 0 then break end
-      end
-    end
-  end,
-  two_at_once = function(c, n)
-    for _ = 1, random(4) do
-      local p, q = take(c, n), take(c, n)
-      if random(4) == 1 then p, q = q, p end
-      local a, b = await(p), await(q)
-      if a == nil or b == nil then return end
-    end
-  end,
-  two_loops_at_once = function(c, n)
-    local left, going, done, resolver = random(12), 2, lwt.wait()
-    local function over()
-      going = going - 1
-      if going == 0 then resolver:wakeup() end
-    end
-    local function go()
-      take(c, n):on_any(function(s)
-        left = left - 1
-        if s and left > 0 then go() else over() end
-      end, over)
-    end
-    go()
-    go()
-    await(done)
-  end,
-  two_tasks = function(c, n)
-    local function reader()
-      for _ = 1, random(4) do
-        if await(take(c, n)) == nil then return end
-        if random(2) == 1 then lwt.yield() end
-      end
-    end
-    await(lwt.join { spawn(reader), spawn(reader) })
-  end,
-  canceled = function(c, n)
-    for _ = 1, random(6) do
-      local p = take(c, n)
-      some_turns()
-      p:cancel()
-      pcall(await, p)
-    end
-  end,
-  canceled_soon = function(c, n) -- by a task that has yet to be told
-    local late = spawn(function()
-      lwt.current():cancel()
-      await(take(c, n, true))
-    end)
-    local ok, err = pcall(await, late)
-    if ok or err ~= lwt.Canceled then finding("%s: a read of a canceled task: %s", c.name, err) end
-  end,
-  limited = function(c, n)
-    for _ = 1, random(4) do pcall(await, lwt.with_timeout(random() / 500, take(c, n))) end
-  end,
-  picked = function(c, n)
-    local d = another()
-    if d then pcall(await, lwt.pick { take(c, n), take(d, n) }) end
-  end,
-  in_callbacks_of_another = function(c, n)
-    local d = another()
-    if not d then return end
-    local left = random(6)
-    local function go()
-      return take(c, n):bind(function(s)
-        left = left - 1
-        return take(d, n):bind(function(t)
-          return (s or t) and left > 0 and go() or nil
-        end)
-      end)
-    end
-    local ok, err = pcall(await, go())
-    if not ok and (err == lwt.Canceled or not d.abandoned) then error(err, 0) end
-  end,
-  scope = function(c, n)
-    await(lwt.scope(function(s)
-      for _ = 1, random(3) do s:spawn(function() await(take(c, n)) end) end
-      if random(2) == 1 then
-        some_turns()
-        s:cancel()
-      end
-    end))
-  end,
-  shield = function(c, n)
-    lwt.shield(function() return await(take(c, n)) end)
-  end,
-}
-
--- Writing -----------------------------------------------------------------------------------------
-
-local filling = {}
-for i = 1, 12000 do filling[i] = ("%07x."):format(i) end
-filling = table.concat(filling)
-
-local HEAD = "%08d.%08d."
-
--- A frame, and its number.
-local function frame(c)
-  local n = random(6)
-  local size = n == 1 and 0 or n <= 4 and random(100) or n == 5 and random(6000) or random(70000)
-  size = math.min(size, c.most or size)
-  c.sent = c.sent + 1
-  local from = c.sent * 3373 % 20000
-  return HEAD:format(c.sent, size) .. filling:sub(from + 1, from + size), c.sent
-end
-
-local function not_written(c, id, err)
-  c.withdrawn[id] = true
-  if err ~= lwt.Canceled and not c.abandoned then
-    finding("%s: a write failed: %s", c.name, lwt.traceback(err))
-  end
-end
-
-local function put(c, soon)
-  if not soon then told() end
-  count "writes"
-  c.busy = c.busy + 1
-  local text, id = frame(c)
-  local ok, p = pcall(c.output.write, c.output, text)
-  c.busy = c.busy - 1
-  if not ok then
-    not_written(c, id, p)
-    return lwt.fulfilled()
-  end
-  c.writes[#c.writes + 1] = p
-  p:on_failure(function(err) not_written(c, id, err) end)
-  return p
-end
-
-local writers = {
-  task = function(c)
-    for _ = 1, random(6) do await(put(c)) end
-  end,
-  direct_view = function(c)
-    if c.no_direct or c.no_direct_write then return end
-    local shown = lwt.direct(c.output)
-    for _ = 1, random(6) do
-      told()
-      count "writes"
-      c.busy = c.busy + 1
-      local text, id = frame(c)
-      local ok, err = pcall(shown.write, shown, text)
-      c.busy = c.busy - 1
-      if not ok then
-        not_written(c, id, err)
-        error(err, 0)
-      end
-    end
-  end,
-  loop_of_bind = function(c)
-    local left = random(6)
-    local function go()
-      left = left - 1
-      return left > 0 and put(c):bind(go) or nil
-    end
-    await(put(c):bind(go))
-  end,
-  loop_of_on_success = function(c)
-    local left, done, resolver = random(6), lwt.wait()
-    c.writes[#c.writes + 1] = done -- it goes on when we are canceled
-    local function go()
-      left = left - 1
-      if left < 0 then return resolver:wakeup() end
-      put(c):on_any(go, function() resolver:wakeup() end)
-    end
-    go()
-    await(done)
-  end,
-  all_at_once = function(c)
-    local all = {}
-    for i = 1, random(10) do all[i] = put(c) end
-    await(lwt.join(all))
-  end,
-  canceled = function(c)
-    if c.no_cancel then return end
-    for _ = 1, random(4) do
-      local p = put(c)
-      some_turns()
-      p:cancel()
-      pcall(await, p)
-    end
-  end,
-  canceled_soon = function(c)
-    if c.no_cancel then return end
-    pcall(await, spawn(function()
-      lwt.current():cancel()
-      await(put(c, true))
-    end))
-  end,
-  flushed = function(c)
-    await(put(c))
-    if c.output.flush then await(c.output:flush()) end
-  end,
-}
-
-local function list_of(styles)
+local function list_of(things)
   local list = {}
-  for name in pairs(styles) do list[#list + 1] = name end
+  for name in pairs(things) do list[#list + 1] = name end
   table.sort(list)
   return list
 end
-local reader_names, writer_names = list_of(readers), list_of(writers)
+local reader_names, writer_names, names = list_of(readers), list_of(writers), list_of(kinds)
 
 -- One style for a while; often in a task of its own, which may be canceled.
-local function one_of(styles, list, c, n)
+local function one_of(kind, list, c, n)
   local name = list[random(#list)]
   count(name)
-  if random(3) > 1 then return styles[name](c, n) end
-  local child = spawn(styles[name], c, n)
-  if random(2) == 1 and not (styles == writers and c.no_cancel) then
+  if random(3) > 1 then return kind[name](c, n) end
+  local child = spawn(kind[name], c, n)
+  if random(2) == 1 and not (kind == writers and c.no_cancel) then
     some_turns()
     child:cancel()
     count "cancels"
@@ -479,11 +46,11 @@ end
 -- Finalizers --------------------------------------------------------------------------------------
 
 local function finalize()
-  if not world or core.cancel_due() then return end
+  if not world.now or core.cancel_due() then return end
   count "finalizers"
   local n, c = random(6), another()
   if n == 1 or not c then
-    local p = world.promises[random(20)]
+    local p = world.now.promises[random(20)]
     if p then p:cancel() end
   elseif c.busy > 0 then
     return
@@ -512,7 +79,7 @@ local function expect_canceled(c, ok, err)
 end
 
 local function write_all(c)
-  while c.sent < world.frames and not c.abandoned do
+  while c.sent < world.now.frames and not c.abandoned do
     setmetatable({}, trap)
     expect_canceled(c, pcall(one_of, writers, writer_names, c))
   end
@@ -571,27 +138,27 @@ local function look_at(c)
 end
 
 local function connection()
-  local name = world.only or names[random(#names)]
+  local name = world.now.only or names[random(#names)]
   count(name)
   local input, output, special = kinds[name]()
   local c = { name = name, input = input, output = output, got = {}, reads = 0, answered = 0, busy = 0, sent = 0,
     writes = {}, withdrawn = {}, ended = false, finished = false }
   for k, v in pairs(special or {}) do c[k] = v end
   c.abandon = random(8) == 1 and input and input.close
-  world.all[#world.all + 1] = c
-  if input then world.open[#world.open + 1] = c end
+  world.now.all[#world.now.all + 1] = c
+  if input then world.now.open[#world.now.open + 1] = c end
   local writing = spawn(write_all, c)
   if c.after then
     await(writing)
     c.input = c.after()
-    world.open[#world.open + 1] = c
+    world.now.open[#world.now.open + 1] = c
   end
   read_all(c)
   await(writing)
 end
 
 local function body(counts, only)
-  world = { counts = counts, only = only, findings = {}, promises = {}, open = {}, all = {}, files = {},
+  world.now = { counts = counts, only = only, findings = {}, promises = {}, open = {}, all = {}, files = {},
     threads = {}, frames = random(40) }
   local all = {}
   for i = 1, random(4) do all[i] = spawn(connection) end
@@ -599,17 +166,17 @@ local function body(counts, only)
     local ok, err = pcall(await, all[i])
     if not ok then finding("a connection failed: %s", lwt.traceback(err)) end
   end
-  for i, c in ipairs(world.all) do
+  for i, c in ipairs(world.now.all) do
     -- What is still on its way, begun by finalizers and callbacks.
     c.finished = true
     for _ = 1, 100 do
       if c.answered == c.reads then break end
       await(lwt.sleep(0.001))
     end
-    world.open[i] = nil
+    world.now.open[i] = nil
   end
-  world.open = {}
-  for _, c in ipairs(world.all) do
+  world.now.open = {}
+  for _, c in ipairs(world.now.all) do
     if c.input and c.input.close then await(c.input:close()) end
     if c.output.close then
       local p = c.output:close()
@@ -618,7 +185,7 @@ local function body(counts, only)
     end
     look_at(c)
   end
-  for _, c in ipairs(world.all) do
+  for _, c in ipairs(world.now.all) do
     local ok, err = true, nil
     if c.program then ok, err = pcall(await, c.program:close()) end
     -- A program that nobody reads any more dies, perhaps before it has taken everything.
@@ -626,11 +193,11 @@ local function body(counts, only)
       finding("%s: the end of the program: %s", c.name, lwt.traceback(err))
     end
   end
-  for _, p in ipairs(world.threads) do await(p) end
-  for _, name in ipairs(world.files) do os.remove(name) end
+  for _, p in ipairs(world.now.threads) do await(p) end
+  for _, name in ipairs(world.now.files) do os.remove(name) end
   counts.rounds = (counts.rounds or 0) + 1
-  local findings = world.findings
-  world = nil
+  local findings = world.now.findings
+  world.now = nil
   if #findings > 0 then error(table.concat(findings, "\n"), 0) end
   for _ = 1, 10 do await(lwt.pause()) end
   test.assert_clean()
@@ -647,7 +214,7 @@ function M.round(seed, counts, only)
   if n == 2 then collectgarbage "generational" end
   local ok, err = pcall(test.async(body, { timeout = 300 }), counts, only)
   collectgarbage("incremental", 200, 100)
-  world = nil
+  world.now = nil
   if not ok then error(("soak of bytes: %s"):format(tostring(err)), 0) end
   return counts
 end

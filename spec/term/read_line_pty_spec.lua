@@ -200,6 +200,18 @@ describe("a program that reads lines", function()
     ends(on, "exited", 0)
   end)
 
+  it("accepts what another program made of the line, where edit-and-execute-command asks it to", function()
+    local on <close> = program([[
+      lwt.run(function()
+        print("got", (await(read_line.read_line { prompt = "> ", keys = { f5 = "edit-and-execute-command" } })))
+      end)]], { env = { VISUAL = [[sh -c 'printf edited > "$0"']] } })
+    shows(on, ">")
+    on:type "abc\27[15~"
+    on:expect "got\tedited"
+    ends(on, "exited", 0)
+    assert.equal("> edited|got     edited", rows(on))
+  end)
+
   it("writes not one escape where TERM is dumb", function()
     local on <close> = program([[
       lwt.run(function()

@@ -478,4 +478,16 @@ describe("reading keys", function()
     on:expect "z"
     on:finish()
   end)
+
+  it("has the methods that are in other files, and names all of them", function()
+    local terminal = require "lwt.term.terminal"
+    local before = {}
+    for name in pairs(terminal.methods) do before[name] = true end
+    for name in pairs(terminal.file_of) do
+      assert.equal("function", type(terminal.method(name)), name)
+    end
+    for name in pairs(terminal.methods) do
+      if name:sub(1, 1) ~= "_" and not before[name] then assert.truthy(terminal.file_of[name], name) end
+    end
+  end)
 end)

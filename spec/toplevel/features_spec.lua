@@ -106,6 +106,8 @@ describe("at the prompt", function()
     assert.matches("^  1  w1: waits for a timer at stdin:1, since [%d.]+ s\n  2  w2: waits for a timer at stdin:1",
       listed)
     on:run ":cancel 1"
+    on:shows "in the background: canceled"
+    on:settle()
     assert.matches("^  1  w2: [^\n]*$", on:run ":tasks")
     assert.equal("which one? A number that :tasks has shown", on:run ":cancel 7")
   end)

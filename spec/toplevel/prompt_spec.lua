@@ -199,6 +199,12 @@ describe("the prompt", function()
       ["a loop that catches errors"] = "while true do pcall(function() while true do end end) end",
       ["a loop in a coroutine"] = "coroutine.wrap(function() while true do end end)()",
       ["a loop in a callback"] = "return lwt.sleep(0.01):map(function() while true do end end)",
+      ["message handlers that never end"] =
+        "local function loop() while true do end end while true do xpcall(loop, loop) end",
+      ["a message handler that never ends"] =
+        "assert(xpcall(error, function() while true do end end))",
+      ["a message handler that fails, and fails again"] =
+        "while true do xpcall(error, function() while true do error() end end) end",
       ["a __tostring that never ends"] = "return setmetatable({}, { __tostring = function() while true do end end })",
     } do
       it("interrupts " .. what, function()

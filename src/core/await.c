@@ -84,7 +84,7 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
   }
   p = lwt_promise_find(L, idx);
   if (p->state == S_FULFILLED) return lwt_promise_push_values(L, idx, p);
-  if (p->state == S_PENDING) { /* (a module's own, which has not asked wait_resumed) */
+  if (p->state == S_PENDING) { /* (a C module has not asked wait_resumed) */
     pushreg(L, c->r_refused);
     return lua_error(L);
   }
@@ -97,8 +97,9 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
   return lua_error(L);
 }
 
-/* Will the next await of the running task raise lwt.Canceled, whatever it is given? What takes something at once (a lock, a value) then must not: nobody
-** would be told of it. */
+/* Will the next await of the running task raise lwt.Canceled, whatever it is given? A
+** function that would take something at once (a lock, a value) must not do so then: it
+** would be lost. */
 int lwt_task_cancel_due(const lwt_context *c) {
   const task *t = c->current;
   return t != NULL && (t->flags & (TF_CANCEL | TF_LEVEL)) && t->shield == 0 &&
@@ -168,7 +169,7 @@ static int l_await(lua_State *L) {
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }
 
-/* Yielding is awaiting: a cancel that has come meanwhile is told here. */
+/* A yield is an await: a cancel that has come meanwhile is raised here. */
 static int yield_k(lua_State *L, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   task *t = c->current;
@@ -215,8 +216,8 @@ static int shield_k(lua_State *L, int status, lua_KContext k) {
 
 /*---
 Runs `f(...)` to its end, as a task of its own that the calling task waits for and that a cancel does not reach, also inside a
-cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is told at the next await. For cleanup that
-has to await.
+cancelled scope. It returns its results or raises its error. A cancel that comes meanwhile is raised at the next await. For cleanup
+that has to await.
 
 ```lua
 print(lwt.shield(function() await(lwt.sleep(0.01)) return "cleaned" end))   --> cleaned

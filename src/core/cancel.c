@@ -65,8 +65,8 @@ static promise *push_awaited(lua_State *L, const task *t) {
   return t->direct ? NULL : (promise *)lwt_task_push_awaited(L, t);
 }
 
-/* The live task on top (popped). One that the walk is passing through is nothing to be
-** found: tasks that wait for one another are interrupted. */
+/* The live task on top (popped). A task that the walk is passing through does not count
+** as found, so that tasks that wait for one another are interrupted. */
 static int visit_task(lua_State *L, lwt_context *c, walk *k, task *t) {
   int at = lua_gettop(L);
   int waits = t->status == T_WAITING && (t->shield == 0 || !lwt_task_is_intact(t));
@@ -102,7 +102,7 @@ static int is_cancelable(lua_State *L, const lwt_context *c, const promise *p) {
          g->may_cancel(L, g->o.data);
 }
 
-/* (A scope that the walk is passing through is nothing to be found, as a task is none.) */
+/* (A scope that the walk is passing through does not count as found, as with tasks.) */
 static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   int at = lua_gettop(L);
   if (p->epoch != k->epoch) {
@@ -202,8 +202,8 @@ static void go(lua_State *L, lwt_context *c, walk *k) { /* root on top, popped *
 
 /* ---- Doing it ---------------------------------------------------------------- */
 
-/* Rejects the promise at idx (of a record: the one it has become). What it owes is
-** put on the work stack. */
+/* Rejects the promise at idx (of a record: the one it has become). The waiters that are
+** to be told of it are put on the work stack. */
 static void mark(lua_State *L, lwt_context *c, int idx) {
   promise *rec = (promise *)lua_touserdata(L, idx), *p;
   int top = lua_gettop(L);
@@ -321,8 +321,8 @@ static int cancel(lua_State *L, lwt_context *c, int idx, const promise *inside) 
   return k.nactions > 0;
 }
 
-/* Cancels the promise at idx; what that owes is put on the work stack, and the caller
-** sees to it that it is worked off. Returns whether anything could be cancelled. */
+/* Cancels the promise at idx. The waiters that are to be told are put on the work stack,
+** which the caller has to work off. Returns whether anything could be cancelled. */
 int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
   return cancel(L, c, idx, NULL);
 }
@@ -369,9 +369,9 @@ static int cleans_up(lua_State *L, int idx) {
   return i < 1000;
 }
 
-/* The task, to which a cancel is due, was about to await the promise at idx: that is
-** cancelled. Returns whether its end is to be waited for, so that nobody's cleanup goes on
-** when the task has left; not where that would wait for the task itself. */
+/* A cancel is due to the task, which was about to await the promise at idx: that promise
+** is cancelled. Returns whether the task has to wait for its end, so that no cleanup goes
+** on when the task has left; 0 where the task would wait for itself. */
 int lwt_cancel_awaited(lua_State *L, lwt_context *c, task *t, int idx) {
   uint64_t epoch = c->epoch;
   int later, pending;

@@ -37,7 +37,8 @@ static int collapse(lua_State *L) {
   return 1;
 }
 
-/* Callers have nobody to tell that there is no memory for several values: the promise is. */
+/* Without memory for several values the promise is rejected, for callers cannot handle
+** that error. */
 static void resolve_pending(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                             int n) {
   if (n < 2) {
@@ -139,8 +140,8 @@ static int state(const lwt_api *api, lua_State *L, int idx) {
   return p->state;
 }
 
-/* What the caller has on its stack when it waits stays there, and with it what wait_wake
-** pushes: a task can remember so many. */
+/* What the caller has on its stack stays there while it waits, below what wait_wake
+** pushes. A task keeps their number in 16 bits. */
 static void check_stack(lua_State *L, int idx) {
   if (lua_gettop(L) - lua_absindex(L, idx) > UINT16_MAX - LUA_MINSTACK)
     luaL_error(L, "too many values on the stack of a function that waits");
@@ -166,11 +167,11 @@ static int wait_resumed(const lwt_api *api, lua_State *L) {
   return 0;
 }
 
-/* The same for those who have not asked. */
+/* The same for callers that have not called wait_resumed. */
 static void check_resumed(lua_State *L, lwt_context *c) {
   if (c->ended) lwt_context_ended(L);
   if (lwt_task_goes_on(L, c)) return;
-  if (c->current != NULL && c->current_co == L) return; /* (asked before) */
+  if (c->current != NULL && c->current_co == L) return; /* (it was called before) */
   pushreg(L, c->r_refused);
   lua_error(L);
 }

@@ -1,8 +1,9 @@
 /* choice.c: the first of several promises: choose, pick and their kin.
 **
 ** Each is resolved by the first of its inputs that is (F_DONE), and withdraws from the others. pick and npick
-** first have the others cancelled, one after another: they keep the outcome in U_FN2 and put
-** themselves on the work stack below what each cancel owes (n: how many have been seen to). */
+** first have the others cancelled, one after another: they keep the outcome in U_FN2 and
+** put themselves on the work stack below the waiters that each cancel has to tell (n: how
+** many inputs are done). */
 #include "several.h"
 
 /* What a choice over the list gives now: pushes the promise to take over, or a
@@ -28,7 +29,7 @@ static int push_choice(lua_State *L, int kind, int list, int n, promise *first) 
     return -1;
   }
   if (kind == K_NCHOOSE_SPLIT)
-    lua_createtable(L, n, 1); /* all that is allocated is, now */
+    lua_createtable(L, n, 1); /* nothing is allocated from here on */
   lua_createtable(L, n, 1);
   lwt_several_fill(L, list, n, 0, first);
   if (kind != K_NCHOOSE_SPLIT) return 1;
@@ -48,8 +49,8 @@ static int cancels(int kind) {
   return kind == K_PICK || kind == K_NPICK;
 }
 
-/* Pushes the input that was resolved first: the one at src, that we have been told of,
-** or one whose callbacks brought that about. */
+/* Pushes the input that was resolved first: the one at src, of which we are the waiter,
+** or one whose callbacks resolved it. */
 static promise *push_first(lua_State *L, int list, int src) {
   int i, n = (int)lua_rawlen(L, list), at = lua_gettop(L) + 1;
   promise *first = (promise *)lua_touserdata(L, src);
@@ -65,14 +66,14 @@ static promise *push_first(lua_State *L, int list, int src) {
   return first;
 }
 
-/* Nobody waits for the pending p: nothing follows from cancelling it. */
+/* Has the pending p no waiters, so that nothing follows from cancelling it? */
 static int is_alone(const promise *p) {
   return p->how == C_SELF && p->waiters == W_NONE &&
          (p->kind <= K_TIMER || p->kind == K_FOLLOW);
 }
 
 /* The same for choose and pick, which need nothing but that input; w withdraws from
-** the others on the way. Returns whether nobody waits for any of those. */
+** the others on the way. Returns whether none of those has a waiter left. */
 static int push_first_and_detach(lua_State *L, int w, int list, int src) {
   promise *rec = (promise *)lua_touserdata(L, w);
   promise *first = (promise *)lua_touserdata(L, src);
@@ -97,7 +98,7 @@ static int push_first_and_detach(lua_State *L, int w, int list, int src) {
   return alone;
 }
 
-/* Cancels what is still pending in the list, and has nobody who waits for it. */
+/* Cancels what is still pending in the list, and has no waiters. */
 static void cancel_alone(lua_State *L, lwt_context *c, int list) {
   int i, n = (int)lua_rawlen(L, list), top = lua_gettop(L);
   for (i = 1; i <= n; i++) {
@@ -109,8 +110,8 @@ static void cancel_alone(lua_State *L, lwt_context *c, int list) {
   }
 }
 
-/* Picks in one another, cancelled from above: the walk that told us has seen to all
-** our inputs, and no callback has run since. */
+/* A pick inside a pick that was cancelled: the walk that rejected our input has visited
+** all our inputs, and no callback has run since. */
 static int told_by_walk(lwt_context *c, const promise *rec) {
   return rec->epoch == c->epoch && c->calls == c->walk_calls;
 }

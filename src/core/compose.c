@@ -142,8 +142,8 @@ static int result(lua_State *L, lwt_context *c, int base, int status, int follow
   return 1;
 }
 
-/* The input at 1: a promise, or a function to run as a task. `look`: whether it is looked
-** at; otherwise the result may be that very promise. */
+/* The input at 1: a promise, or a function to run as a task. `look`: whether its
+** rejection counts as looked at; not so where the result may be that very promise. */
 static promise *promise_or_task(lua_State *L, lwt_context *c, int look) {
   if (lwt_promise_test(L, c, 1) == NULL) {
     if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
@@ -296,7 +296,7 @@ static void push_finalized(lua_State *L, lwt_context *c, int r) {
     lua_pushvalue(L, -1);
     if (lwt_promise_add_waiter(L, r, p)) {
       p->flags |= F_SEEN;
-      lwt_promise_arg(L, c, 1); /* the result will tell of it */
+      lwt_promise_arg(L, c, 1); /* its rejection is reported by way of the result */
       return;
     }
     lua_pop(L, 1); /* a finalizer has changed it */
@@ -503,7 +503,7 @@ static int l_callback(lua_State *L) {
   return called(L, c, call_first(L, c, 0, &base));
 }
 
-/* core.callback_under(core.handler, f, ...): the same, for what is hot. */
+/* core.callback_under(core.handler, f, ...): the same, for hot paths. */
 static int l_callback_under(lua_State *L) {
   lwt_context *c = context_of(L);
   int base;

@@ -80,7 +80,7 @@ enum {
 enum { W_NONE, W_ONE, W_LIST };
 
 enum {
-  F_SEEN = 1,       /* somebody looked: its rejection needs no warning */
+  F_SEEN = 1,       /* it was looked at: its rejection needs no warning */
   F_NO_CANCEL = 2,  /* made by no_cancel: awaiting it cannot be interrupted */
   F_CANCELED = 4,   /* rejected with lwt.Canceled */
   F_ON_CANCEL = 8,  /* has on_cancel callbacks among its waiters */
@@ -89,10 +89,10 @@ enum {
   F_WRAPPED = 64,   /* rejected: U_STATE is {error, trace, watch} */
   F_FOUND = 128,    /* cancel walk: something cancellable is below */
   F_CLOSED = 256,   /* scope: cancelled, every await in it raises */
-  F_OUTSIDE = 4096, /* scope: … by somebody else than itself */
+  F_OUTSIDE = 4096, /* scope: … from outside */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
-  F_LET_GO = 2048,  /* nobody wants it: what it waits for need not keep it */
-  F_WATCHED = 512   /* in the list of rejections nobody has looked at */
+  F_LET_GO = 2048,  /* let go: what it waits for need not keep it alive */
+  F_WATCHED = 512   /* in the list of rejections that were not looked at */
 };
 
 typedef struct promise {
@@ -135,12 +135,12 @@ enum {
   TF_RAISE = 2,        /* was interrupted: the await under way raises Canceled */
   TF_LEVEL = 4,        /* in a cancelled scope: every await raises */
   TF_FAILED = 8,       /* its function raised; the error is its only result */
-  TF_INTERRUPTED = 16, /* its next Canceled is told as lwt.Interrupted */
+  TF_INTERRUPTED = 16, /* its next Canceled is raised as lwt.Interrupted */
   TF_STORAGE = 32,     /* its storage is in r_task_storage */
   TF_CAUSE = 64,       /* the promise whose error it was last told is in r_causes */
   TF_LISTED = 128,     /* in r_live */
   TF_FRESH = 256,      /* has not begun */
-  TF_ENDED = 512,      /* has run to its end, but nobody has been told */
+  TF_ENDED = 512,      /* has run to its end, but its promise is not resolved yet */
   TF_HELD = 1024,      /* waits, anchored; p.n is the turn in which it began to */
   TF_SHIELDED = 2048,  /* the await under way counts in shield */
   TF_CHILD = 4096,     /* of a scope */
@@ -179,9 +179,9 @@ typedef struct task {
 } task;
 
 /* A coroutine that waits belongs to its task, but plain Lua can get hold of it, resume it
-** and close it. So whoever looks at what a task waits for asks lwt_task_is_intact first,
-** and every function that goes on after a wait asks lwt_task_goes_on: where that says 0,
-** it yields again, what lwt_task_refuse has pushed. */
+** and close it. So code that looks at what a task waits for asks lwt_task_is_intact
+** first, and every function that goes on after a wait asks lwt_task_goes_on: where that
+** says 0, it yields again, what lwt_task_refuse has pushed. */
 
 /* ---- The context --------------------------------------------------------- */
 
@@ -209,8 +209,8 @@ typedef struct frame frame; /* cancel.c */
 struct lwt_context {
   lua_State *L; /* the main thread */
   lwt_api api;
-  const void *mt, *resolver_mt; /* identity of metatables */
-  const void *canceled;         /* identity of lwt.Canceled */
+  const void *mt, *resolver_mt, *scope_mt; /* identity of metatables */
+  const void *canceled;                    /* identity of lwt.Canceled */
 
   /* Resolution (resolve.c, tell.c). */
   int nest;      /* how many resolutions are under way, one in another */
@@ -223,6 +223,7 @@ struct lwt_context {
   uint8_t raising;     /* 1: core.raise has r_raised on its way, 2: a wrapped coroutine */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
+  uint32_t forgotten;   /* that number when it was last emptied */
   promise *current_waiter,
       *source;        /* with has_current: what r_current and r_source hold */
   uint32_t told;      /* how many waiters were told, ever */
@@ -263,9 +264,9 @@ struct lwt_context {
   uint64_t random;
   double stall, turn_start, turn_now, engine_now;
   uint8_t stalled;
-  uint32_t nerrors; /* in r_errors */
-  uint32_t nunseen; /* in r_unseen */
-  uint32_t untold;  /* rejections nobody looked at, and too many to be told one by one */
+  uint32_t nerrors;   /* in r_errors */
+  uint32_t nunseen;   /* in r_unseen */
+  uint32_t untold;    /* rejections not looked at, too many to be told one by one */
   uint32_t told_then; /* how many were, in the second told_at */
   time_t told_at;
   uint32_t nstrings; /* in r_strings */
@@ -274,7 +275,7 @@ struct lwt_context {
   timer *heap;
   uint32_t *position;  /* of a timer in the heap; or the next free number */
   uint32_t *naps;      /* of a slot's task that sleeps: its position in the heap */
-  uint32_t background; /* of the timers, how many keep nobody from a deadlock */
+  uint32_t background; /* of the timers, how many do not count against a deadlock */
   uint32_t ntimers, heap_size, timers_size, free_timer, timers_made;
   uint32_t seq;
   double virtual_now;
@@ -284,21 +285,21 @@ struct lwt_context {
   uint8_t engine_full; /* it has all that lwt_engine has in 1.4 */
 
   /* Cancelling (cancel.c). */
-  uint64_t epoch, calls,
-      walk_calls,  /* calls: of callbacks, ever; when the last walk was */
-      trace_calls; /* when r_trace was made */
+  uint64_t epoch, calls, walk_calls, /* calls of callbacks, ever; and at the last walk */
+      trace_calls;                   /* calls when r_trace was made */
   frame *frames;
   size_t nframes, frames_size;
 
   /* Registry keys. */
   int r_self, r_mt, r_resolver_mt, r_scope_mt, r_work, r_current, r_source, r_trace,
       r_storage, r_defer_head, r_defer_tail, r_pauses, r_timers, r_live, r_errors,
-      r_unseen, r_watches, r_watch_mt, r_task_main, r_handler, r_hook, r_names, r_causes,
-      r_traces, r_strings, r_raised, r_made, r_task_storage, r_canceled, r_timeout, r_eof,
-      r_closed, r_interrupted, r_error_mt, r_drive, r_turn, r_handles, r_enter_hooks,
-      r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit, r_ends, r_report, r_run,
-      r_run_end, r_run_function, r_check_unseen, r_weak_mt, r_mvar_mt, r_mvar_view_mt,
-      r_mvar_pause, r_show, r_unview, r_stored, r_due, r_refused, r_owed;
+      r_unseen, r_watches, r_watch_mt, r_task_main, r_task_main_after, r_handler, r_hook,
+      r_names, r_causes, r_traces, r_strings, r_raised, r_made, r_task_storage,
+      r_canceled, r_timeout, r_eof, r_closed, r_interrupted, r_error_mt, r_drive, r_turn,
+      r_handles, r_enter_hooks, r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit,
+      r_ends, r_report, r_run, r_run_end, r_run_function, r_check_unseen, r_weak_mt,
+      r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show, r_unview, r_stored, r_due,
+      r_refused, r_owed;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -366,7 +367,7 @@ API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);
 
-/* letgo.c: what was cancelled in vain is kept only by who wants it. */
+/* letgo.c: what was cancelled in vain is kept alive only by those who use it. */
 API void lwt_let_go(lua_State *L, lwt_context *c, int idx);
 API int lwt_let_go_push_waiter(lua_State *L, int idx);
 API void lwt_let_go_no_more(lua_State *L, int idx);
@@ -575,6 +576,9 @@ API void lwt_inspect_open(lua_State *L, lwt_context *c);
 
 /* engine.c */
 API void lwt_engine_open(lua_State *L, lwt_context *c);
+
+/* plain.c */
+API void lwt_plain_open(lua_State *L, lwt_context *c);
 
 /* error.c */
 API int lwt_error_awaiting(lua_State *L, lwt_context *c);

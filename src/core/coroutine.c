@@ -1,10 +1,10 @@
 /* coroutine.c: coroutines of the user's own inside a task.
 **
 ** lwt.coroutine.resume is coroutine.resume that can tell two kinds of yield apart:
-** the user's, which goes to whoever resumed, and that of an await inside, which goes
-** on to the scheduler. After such a yield the task is no longer running; that is
-** how it is told. The task is later resumed at its outermost coroutine, and each
-** resume on the way (resume_k) goes on with the next, which is at 1 on its stack. */
+** the user's, which goes to the resumer, and that of an await inside, which goes on to
+** the scheduler. After such a yield the task is no longer running; that is how the two
+** are told apart. The task is later resumed at its outermost coroutine, and each resume
+** on the way (resume_k) goes on with the next, which is at 1 on its stack. */
 #include <lualib.h>
 
 #include "core.h"
@@ -140,7 +140,7 @@ static int wrap_done(lua_State *L, lwt_context *c, lua_State *co, int n) {
   if (n == -2) return lua_yieldk(L, 0, (lua_KContext)c, wrap_k);
   lwt_storage_leave(L, c, 1, 2);
   if (n >= 0) return n;
-  if (lua_status(co) > LUA_YIELD) lua_settop(co, 0); /* nothing of it is to be closed */
+  if (lua_status(co) > LUA_YIELD) lua_settop(co, 0); /* there is nothing to be closed */
   n = lua_gettop(L);
   if (lua_type(L, n) == LUA_TSTRING) {
     luaL_where(L, 1);
@@ -170,8 +170,8 @@ static int wrapped(lua_State *L) {
 }
 
 /* What a wrapped coroutine runs: its function, protected, with the handler that makes its trace.
-** An error has closed what it left when it comes out, as of the standard wrap, but here that may
-** await. */
+** When an error comes out, the variables that it left are closed, as with the standard
+** wrap; here closing them may await. */
 static int body_k(lua_State *co, int status, lua_KContext k) {
   (void)k;
   return status == LUA_OK || status == LUA_YIELD ? lua_gettop(co) - 1 : lua_error(co);

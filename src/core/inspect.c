@@ -274,7 +274,7 @@ void lwt_trace_watch(lua_State *L, lwt_context *c, task *t) {
   took = (c->engine ? c->engine->now(c->engine_data) : lwt_timer_now(c)) - c->turn_start;
   if (!c->stalled && took > c->stall) stall_report(L, c, t->co ? t->co : L, took);
   c->turn_start = outer_start; /* of the task that has started this one */
-  c->stalled |= outer_stalled; /* and is not told of what was told here */
+  c->stalled |= outer_stalled; /* which does not report again what was reported here */
   lua_pop(L, 1);
 }
 

@@ -1,12 +1,12 @@
-/* letgo.c: promises that were cancelled where nothing could be cancelled: only those who use them
-** keep them alive from then on.
+/* letgo.c: promises that were cancelled where nothing could be cancelled: only their
+** users keep them alive from then on.
 **
 ** Examples are a pick's loser `stop:map(f)`, and what a cancelled task awaited. They go on waiting
 ** for a promise that may stay pending as long as the program runs, and must leave no trace there
 ** when they are dropped. So a promise that merely follows
-** from others, and for which nobody waits, is let go (F_LET_GO): among the waiters of its
-** inputs a shell (K_WEAK) takes its place, which does not keep it alive. Whoever holds it sees
-** no difference, and as soon as somebody waits for it again, the shell does keep it.
+** from others, and that has no waiters, is let go (F_LET_GO): among the waiters of its
+** inputs a shell (K_WEAK) takes its place, which does not keep it alive. Its users see no
+** difference, and as soon as something waits for it again, the shell does keep it.
 **
 ** Among the newest waiters the shell is put in at once; for older ones, for many at a time. */
 #include <string.h>
@@ -16,14 +16,14 @@
 #define BATCH 8
 
 /* A shell's user values: U_STATE is {[the waiter] = true}, weak; U_DEP the waiter, while it
-** is kept. (As a key, for the collector clears values before it runs finalizers, and keys when
-** nobody can have the waiter again.) */
+** is kept. (The waiter is the key because the collector clears weak values before it runs
+** finalizers, and weak keys only when no finalizer can bring the waiter back.) */
 
 static const char
     shells_key; /* of the registry's table of shells: waiter -> shell, weak */
 
-/* Is the promise a mere consequence of others, which may go when nobody wants it? (Not what
-** is to clean up or to handle an error: those functions run in any case.) */
+/* Does the promise only follow from others, so that it may be collected when nobody uses
+** it? (Not one that cleans up or handles an error: those functions run in any case.) */
 static int is_consequence(const promise *p) {
   return p->state == S_PENDING &&
          (p->kind == K_BIND || p->kind == K_MAP || p->kind == K_FOLLOW ||
@@ -194,7 +194,7 @@ static int push_place(lua_State *L, int in, const promise *input, int w) {
 }
 
 /* The promise at `in` need not keep the one at `w` alive any more, which waits for it.
-** Returns whether it may be let go itself: nobody else waits for it. */
+** Returns whether it may be let go itself: it has no other waiter. */
 static int let_go_of_input(lua_State *L, lwt_context *c, int in, int w) {
   int top = lua_gettop(L), i, found = 0;
   promise *input = lwt_promise_find(L, in);
@@ -306,7 +306,7 @@ void lwt_let_go(lua_State *L, lwt_context *c, int idx) {
   if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
-/* Somebody is about to wait for the promise at idx, which was let go. */
+/* Something is about to wait for the promise at idx, which was let go. */
 void lwt_let_go_no_more(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 4, NULL);

@@ -5,10 +5,10 @@
 ** taker, waiting with its putter, or gone with the putter that was cancelled.
 **
 ** A waiter is a promise, or a task that waits without one (mvar_direct.c). A task that is
-** interrupted withdraws at once, by its ticket; a promise that is cancelled stays, a shell,
-** until somebody comes across it or the ring is full. The oldest waiter is in `first`, which
-** is all that two tasks need; those behind it are in a ring, a table. The oldest is held by a
-** user value as well, but for a task that its slot still holds: see lwt_mvar_hold.
+** interrupted withdraws at once, by its ticket; a promise that is cancelled stays, a
+** shell, until its turn comes or the ring is full. The oldest waiter is in `first`, which
+** is all that two tasks need; those behind it are in a ring, a table. The oldest is held
+** by a user value as well, but for a task that its slot still holds: see lwt_mvar_hold.
 **
 ** A task whose coroutine was closed while it waited cannot withdraw: it may have ended, or
 ** wait for something else. So a waiting task is asked for its cell before it counts.
@@ -110,7 +110,7 @@ void lwt_mvar_rebuild(lua_State *L, int at, mvar *m) {
   uint32_t i, n = 0, was = m->size;
   uint32_t size = was == 0 ? 2 : count_live(L, at, m) > was / 2 ? 2 * was : was;
   lua_createtable(L, (int)(2 * size), 0);
-  if (m->size == was) { /* no finalizer was faster */
+  if (m->size == was) { /* no finalizer has made another ring */
     lua_getiuservalue(L, at, V_RING);
     for (i = 0; i < m->nring; i++) {
       lua_Integer k = (m->head + i) & (m->size - 1);
@@ -160,7 +160,8 @@ void lwt_mvar_enqueue(lua_State *L, int at, mvar *m, int value) {
 }
 
 /* The first waiter, a task, is dropped and woken, with the value at `value` unless that is
-** 0. One whose coroutine was closed gets no value, and finds that out. */
+** 0. A task whose coroutine was closed gets no value; it learns of that when it is
+** resumed. */
 static void wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
   int top = lua_gettop(L);
   task *t = (task *)m->first;
@@ -181,8 +182,8 @@ static void wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int v
 }
 
 /* Drops waiters that wait no longer, and sees to it that `wake_first` then allocates nothing,
-** so that no finalizer comes between the value and who gets it. Returns 0 when that took an
-** allocation: the mvar may have changed. `later`: callbacks will be deferred. */
+** so that no finalizer comes between the value and its receiver. Returns 0 when that took
+** an allocation: the mvar may have changed. `later`: callbacks will be deferred. */
 int lwt_mvar_prepare_first(lua_State *L, lwt_context *c, int at, mvar *m, int later) {
   int top = lua_gettop(L), ready;
   while (m->first != NULL) {
@@ -261,7 +262,8 @@ static void drop_late(lua_State *L) {
   }
 }
 
-/* Takers that are late for nothing but a turn are served before anybody else. */
+/* Takers that only wait for a turn of the loop (see take_later) are served before all
+** others. */
 void lwt_mvar_serve_late(lua_State *L, lwt_context *c, int at, mvar *m) {
   int top = lua_gettop(L);
   while (m->late) {
@@ -303,8 +305,8 @@ static int after_a_turn(lua_State *L) {
   return 0;
 }
 
-/* Taken at once in a task whose next await will raise, a value would be lost: nobody
-** would be told of it. So such a taker waits for a turn; awaiting withdraws it again. */
+/* A value that is taken at once in a task whose next await will raise would be lost. So
+** such a taker waits for a turn of the loop, and the await withdraws it. */
 static int take_later(lua_State *L, lwt_context *c, mvar *m) {
   lwt_promise_push(L, c, K_PLAIN, C_SELF, 1, sizeof(promise));
   pushreg(L, c->r_mvar_pause);
@@ -316,7 +318,7 @@ static int take_later(lua_State *L, lwt_context *c, mvar *m) {
   lua_pushcclosure(L, after_a_turn, 2);
   lua_call(L, 2, 0);
   lua_newtable(L);
-  if (!m->late) { /* nor was a finalizer */
+  if (!m->late) { /* no finalizer has made the list meanwhile */
     lua_setiuservalue(L, 1, V_LATE);
     m->late = 1;
   }

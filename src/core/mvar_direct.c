@@ -1,8 +1,9 @@
 /* mvar_direct.c: waiting at an mvar without a promise, as the view of it does that lwt.direct
 ** gives: its methods await by themselves.
 **
-** A task that waits so is the waiter itself, and whoever wakes it pushes its value. The oldest
-** may be held by its slot alone, until that lets go of tasks that wait: see lwt_mvar_hold. */
+** A task that waits so is the waiter itself, and whoever wakes it pushes its value. The
+** oldest may be held by its slot alone, until the slot releases waiting tasks: see
+** lwt_mvar_hold. */
 #include "mvar.h"
 
 typedef struct view { /* its user value is the mvar */
@@ -39,8 +40,8 @@ static void be_first(mvar *m, task *t) {
   t->cell = lwt_mvar_cell(m);
 }
 
-/* The running task waits behind the others, without a promise; there is room. As the
-** first it is held by its slot, until that lets go of tasks that wait. */
+/* The running task waits behind the others, without a promise; there is room. The first
+** one is held by its slot, until the slot releases waiting tasks. */
 static void enqueue_task(lua_State *L, lwt_context *c, int at, mvar *m, task *t,
                          int value) {
   lwt_task_direct_wait(L, c, t, D_MVAR, at);

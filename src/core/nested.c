@@ -1,5 +1,5 @@
-/* nested.c: the loop seen by a loop of somebody else's: when it has something to do (due), and a
-** turn of it in the middle of anything (step_within).
+/* nested.c: the loop seen by another loop: when it has something to do (due), and a turn
+** of it in the middle of anything (step_within).
 **
 ** A GLib or GTK program opens a modal dialog by turning its loop again, inside the callback or
 ** the task that opens it. That is inside our turn, as a rule; timers, I/O and other tasks are to
@@ -76,7 +76,7 @@ static void put_back(lwt_context *c, const place *p) {
   c->has_trace = 0;
 }
 
-/* Those whose turn had come, and who have not had it, have it in the turn inside. */
+/* The idle hooks that the outer turn has not called yet are called by the nested turn. */
 static void requeue_idle(lwt_context *c) {
   while (c->idle_now != NULL) {
     lwt_idle *i = c->idle_now;
@@ -93,7 +93,7 @@ void lwt_loop_step_within(const lwt_api *api, lua_State *L, double budget) {
   if (c->closing || lwt_loop_in_finalizer(L)) return;
   luaL_checkstack(L, 6, NULL);
   lua_pushboolean(L, 0);
-  lwt_storage_swap(L, c); /* the one of whoever is in the middle is on top */
+  lwt_storage_swap(L, c); /* the storage of the interrupted code is on top */
   put_aside(c, &outside);
   requeue_idle(c);
   c->engine_now = lwt_timer_now(c);

@@ -1,9 +1,9 @@
 /* owed.c: giving back what was taken (a lock, a permit, a place) when there is no memory for it.
 **
-** Whoever lets go of a lock hands it to the next, and for that Lua may need memory: for a call, if
-** for nothing else. Where there is none, the object that stands for what was taken is put into a
-** list, and each turn of the loop tries again, until it succeeds: nothing is lost, and nobody who
-** lets go needs to know.
+** Whoever releases a lock hands it to the next waiter, and for that Lua may need memory:
+** for a call, if for nothing else. Where there is none, the object that stands for what
+** was taken is put into a list, and each turn of the loop tries again, until it succeeds.
+** So nothing is lost, and the caller of release need not know.
 **
 ** The list is linked through the objects, which allocates nothing: each is a table that has
 ** been made with three places for it, { false, false, 0 }: the next one (or true, the last), the
@@ -54,8 +54,9 @@ static int give(lua_State *L) {
   return 0;
 }
 
-/* core.owing(f): f, a function of one object (see above), that is called again in a later turn
-** where it finds no memory. It has then done nothing. What it returns is raised as an error. */
+/* core.owing(f): a function that calls f, a function of one object (see above), and calls
+** it again in a later turn of the loop where it finds no memory. f must have changed
+** nothing then. What f returns is raised as an error. */
 static int l_owing(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);

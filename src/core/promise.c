@@ -2,7 +2,7 @@
 ** Nothing here runs a callback.
 **
 ** A promise that was merged into another is a proxy: U_STATE leads to the other.
-** Whoever takes a promise from Lua goes through lwt_promise_find first. */
+** Functions that take a promise from Lua call lwt_promise_find first. */
 #include "core.h"
 
 /* ---- Making ------------------------------------------------------------- */
@@ -72,8 +72,8 @@ promise *lwt_promise_arg(lua_State *L, lwt_context *c, int idx) {
   return p;
 }
 
-/* Likewise, where the result will be that very promise if it is rejected: that is for whoever
-** looks at the result then. */
+/* Likewise, where the result will be that very promise if it is rejected: its rejection
+** counts as looked at only when the result is. */
 promise *lwt_promise_passed(lua_State *L, lwt_context *c, int idx) {
   promise *p = lwt_promise_check(L, c, idx);
   if (p->state == S_PROXY) p = lwt_promise_find(L, idx);
@@ -164,7 +164,7 @@ static int l_rejected(lua_State *L) {
   return 1;
 }
 
-/* (`meant`: what whoever gives an argument wants, as a rule.) */
+/* (`meant`: the function that callers who give an argument want, as a rule.) */
 static int push_pair(lua_State *L, int how, const char *meant) {
   lwt_context *c = context_of(L);
   if (lua_gettop(L) > 0) luaL_argerror(L, 1, meant);

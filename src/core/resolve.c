@@ -1,5 +1,5 @@
-/* resolve.c: resolving a promise: its new state is committed, which cannot fail, and what waits
-** for it is then owed, and told by tell.c. */
+/* resolve.c: resolving a promise: its new state is committed, which cannot fail, and its
+** waiters are put on the work stack, from which tell.c tells them. */
 #include "tell.h"
 
 /* ---- Committing ----------------------------------------------------------- */
@@ -18,9 +18,9 @@ int lwt_resolve_wrap_error(lua_State *L, lwt_context *c) {
 }
 
 /* p (a representative, pending) gets its state and the single value on top, which
-** is popped. Tasks become ready; other waiters are owed, see above. Allocates only
-** for a rejection that nobody looks at, when all is done. `n` is the number of values,
-** or -1 for an error that is wrapped. */
+** is popped. Tasks become ready; other waiters are put on the work stack. Allocates only
+** for a rejection that nobody looks at, when all is done. `n` is the number of values, or
+** -1 for an error that is wrapped. */
 void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int state,
                         int n) {
   int waiters;
@@ -62,7 +62,7 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
   p->flags |= F_SEEN;
   if (waiters == W_ONE) {
     promise *w = (promise *)lua_touserdata(L, -1);
-    if (w->kind == K_TASK) { /* one that was interrupted has withdrawn, if it could */
+    if (w->kind == K_TASK) { /* an interrupted task may have been unable to withdraw */
       if (lwt_task_is_waiting_for(L, (task *)w, p)) lwt_task_wake(L, c, (task *)w);
     } else {
       lwt_work_set_current(L, c);
@@ -128,7 +128,7 @@ void lwt_resolve_follow(lua_State *L, lwt_context *c, int q, int base, int statu
 
 /* ---- Resolving -------------------------------------------------------------- */
 
-/* What would be owed must be a list when it cannot be worked off at once. */
+/* The waiters must be a list where they cannot be told at once. */
 static int owes(promise *p, lua_State *L, int idx) {
   int one_task;
   if (p->waiters != W_ONE) return p->waiters == W_LIST;
@@ -161,7 +161,7 @@ void lwt_resolve(lua_State *L, lwt_context *c, int idx, promise *p, int state, i
 }
 
 /* Sees to it that lwt_resolve_later of the pending promise at idx allocates nothing. Returns 0
-** when that took an allocation: whoever calls looks again at what it is about to change. */
+** when that took an allocation: the caller looks again at what it is about to change. */
 int lwt_resolve_prepare(lua_State *L, int idx) {
   promise *p = lwt_promise_find(L, idx);
   if (p->state != S_PENDING || p->waiters != W_ONE || !owes(p, L, idx)) return 1;

@@ -3,8 +3,26 @@
 #include <string.h>
 
 #include "loop.h"
+#include "tell.h"
 
 /* ---- run ---------------------------------------------------------------------------------- */
+
+static int nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* Before the first event: lwt->enter will find what it needs for a call, for what has happened
+** is told only once. (When Lua collects, it keeps what one call more needs.) */
+static void prepare_to_enter(lua_State *L, lwt_context *c) {
+  int top = lua_gettop(c->L);
+  if (lua_checkstack(c->L, 2 * LUA_MINSTACK)) {
+    lua_pushcfunction(c->L, nothing);
+    if (lua_pcall(c->L, 0, 0, 0) == LUA_OK) return;
+  }
+  lua_settop(c->L, top);
+  luaL_error(L, "not enough memory");
+}
 
 /* Turns until the promise at idx is resolved. Returns 0 where nothing is left that could do
 ** that, with the error on top. Errors that nobody catches are raised by `main` alone: what
@@ -38,7 +56,7 @@ static void run_list(lua_State *L, lwt_context *c, int ref, int remove) {
       lua_rawseti(L, top + 1, i);
     }
     lwt_task_spawn(L, c, 0);
-    lwt_promise_arg(L, c, top + 2); /* its error is told here, and nowhere else */
+    lwt_promise_arg(L, c, top + 2); /* its error is reported here, and nowhere else */
     if (!drive(L, c, top + 2, 0)) {
       lwt_loop_report(L, c);
     } else {
@@ -60,6 +78,7 @@ static int run_body(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p;
   int n;
+  prepare_to_enter(L, c);
   if (lwt_promise_test(L, c, 1) == NULL) lwt_task_spawn(L, c, lua_gettop(L) - 1);
   lua_settop(L, 1);
   lua_pushvalue(L, 1);
@@ -146,6 +165,7 @@ static int run(lua_State *L, lwt_context *c) {
   c->interrupted = 0;
   lua_pushboolean(L, 0);
   setreg(L, c->r_main);
+  lwt_work_forget(L, c);
   lwt_unseen_check(L, c, 1);
   if (c->debug) lwt_trace_left_open(L, c);
   if (status != LUA_OK) return lua_error(L);
@@ -186,7 +206,9 @@ static int l_run(lua_State *L) {
 static int step_body(lua_State *L) {
   lwt_context *c = context_of(L);
   double budget = lua_tonumber(L, 1);
+  prepare_to_enter(L, c);
   lwt_loop_turn(L, c, 0, budget > 0 ? c->engine_now + budget : 0);
+  lwt_work_forget(L, c);
   /* A host may go to sleep on the engine's descriptor now, which knows only what the engine
   ** was told when it last looked: it has to see what the tasks have just begun. */
   if (!lwt_loop_has_ready(c) && c->idle == NULL && lwt_loop_engine_alive(c) != LWT_IDLE &&

@@ -13,11 +13,10 @@
 
 /* Pushes the scope object's record: user value 1 of the userdata at idx. */
 static promise *push_record(lua_State *L, lwt_context *c, int idx) {
-  if (lua_touserdata(L, idx) == NULL || !lua_getmetatable(L, idx))
+  if (lua_touserdata(L, idx) == NULL || !lua_getmetatable(L, idx) ||
+      lua_topointer(L, -1) != c->scope_mt)
     luaL_typeerror(L, idx, "scope");
-  pushreg(L, c->r_scope_mt);
-  if (!lua_rawequal(L, -1, -2)) luaL_typeerror(L, idx, "scope");
-  lua_pop(L, 2);
+  lua_pop(L, 1);
   lua_getiuservalue(L, idx, 1);
   return (promise *)lua_touserdata(L, -1);
 }
@@ -139,8 +138,8 @@ static int is_known(lua_State *L, int list, int idx) {
   return is_noted(L, list);
 }
 
-/* Did the failed task at idx only raise what it was told at an await, by one that is known, or
-** by another that has only passed it on? */
+/* Did the failed task at idx only pass on the error of an await: of a promise that is
+** noted, or of another task that has only passed it on? */
 static int is_passed_on(lua_State *L, lwt_context *c, int list, int idx) {
   int top = lua_gettop(L), is = 0;
   promise *p = (promise *)lua_touserdata(L, idx);
@@ -204,6 +203,10 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
   promise *rec = (promise *)lua_touserdata(L, w), *p = (promise *)lua_touserdata(L, src),
           *first;
   int top = lua_gettop(L), list = top + 1;
+  if (p->state != S_REJECTED && rec->n > 1) {
+    rec->n--;
+    return;
+  }
   luaL_checkstack(L, 12, NULL);
   rec->n--;
   lua_getiuservalue(L, w, U_DEP);
@@ -219,7 +222,7 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
       lua_setiuservalue(L, w, U_FN);
     }
     if (!(rec->flags & F_CLOSED) && rec->n > 0 && (!canceled || is_body(L, list, src))) {
-      /* cancel the rest; what that owes is worked off by who called us */
+      /* cancel the rest; our caller works off the work stack */
       lwt_cancel_push(L, c, w);
     }
   }
@@ -312,7 +315,7 @@ static int l_scope(lua_State *L) {
   lwt_check_callable(L, 1);
   lua_settop(L, 1);
   lwt_promise_push(L, c, K_SCOPE, C_SCOPE, 4, sizeof(promise));
-  lua_newtable(L);
+  lua_createtable(L, 2, 0); /* the body and, as a rule, a child */
   lua_setiuservalue(L, 2, U_DEP);
   lua_pushvalue(L, 1);
   lua_newuserdatauv(L, 0, 1);
@@ -376,5 +379,6 @@ void lwt_scope_open(lua_State *L, lwt_context *c) {
   lua_newtable(L);
   lwt_register(L, c, methods);
   lua_setfield(L, -2, "__index");
+  c->scope_mt = lua_topointer(L, -1);
   c->r_scope_mt = lwt_slot(L);
 }

@@ -7,8 +7,8 @@
 #include "several.h"
 
 /* The promise on top is an input: it counts as looked at, and is replaced by its
-** representative. With `may_be_it` the result may be that very promise: as long as it is
-** rejected, nobody has looked at that. */
+** representative. With `may_be_it` the result may be that very promise: where it is
+** rejected, it does not count as looked at. */
 promise *lwt_several_take_input(lua_State *L, promise *p, int may_be_it) {
   if (p->state == S_PROXY) p = lwt_promise_find(L, lua_gettop(L));
   if (!(p->flags & F_SEEN) && !(may_be_it && p->state == S_REJECTED)) {
@@ -143,8 +143,8 @@ static void push_settled(lua_State *L, int list, int n) {
   set_n(L, n);
 }
 
-/* Was w, which has become q, cancelled, and not just some of its inputs? (A walk has come by, and one of them was
-** rejected with Canceled.) */
+/* Was w, which has become q, cancelled, and not just some of its inputs? (A cancel walk
+** has visited it, and one of them was rejected with Canceled.) */
 static int was_cancelled(lua_State *L, const promise *w, const promise *q, int list,
                          int n) {
   int i, canceled = 0, top = lua_gettop(L);
@@ -226,7 +226,7 @@ static int wait_for_all(lua_State *L, lwt_context *c, int kind, int n) {
   int i;
   lua_pushvalue(L, LIST);
   lua_setiuservalue(L, W, U_DEP);
-  w->n = 1; /* nobody completes it before we have seen them all */
+  w->n = 1; /* so that it is not complete before we have seen them all */
   for (i = 1; i <= n && !(w->flags & F_DONE); i++) {
     promise *p = push_input(L, LIST, i);
     int waits = 0;

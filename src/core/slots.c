@@ -5,9 +5,9 @@
 **                      waited for a while loses it (release): then only what it
 **                      awaits holds it
 **
-** So a task that waits for something that nobody can resolve is garbage in the end, and
-** its slot is found again by looking for it in r_live (weak). Anchors are user values
-** of a few blocks, so that making a task ready allocates nothing. */
+** So a task that waits for something that cannot be resolved any more is garbage in the
+** end, and its slot is found again by looking for it in r_live (weak). Anchors are user
+** values of a few blocks, so that making a task ready allocates nothing. */
 #include <stdlib.h>
 
 #include "core.h"
@@ -101,7 +101,7 @@ uint32_t lwt_slot_take(lua_State *L, lwt_context *c) {
         lwt_slot_push(L, c, s);
         break;
       }
-      c->slots[s].co = NULL; /* somebody has got hold of it, and is calling us from it */
+      c->slots[s].co = NULL; /* other code has it, and is calling us from it */
       lwt_slot_unanchor(L, c, s);
     }
     co = lua_newthread(L);
@@ -164,7 +164,7 @@ void lwt_task_push(lua_State *L, lwt_context *c, task *t) {
 void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
   if (!(t->flags & TF_HELD)) return;
   if (t->direct == D_MVAR && !lwt_task_is_intact(t))
-    return; /* the mvar is not to be had */
+    return; /* the mvar cannot be reached */
   if (!(t->flags & TF_LISTED)) {
     pushreg(L, c->r_live);
     lwt_slot_push(L, c, t->slot);
@@ -185,9 +185,9 @@ void lwt_slot_release(lua_State *L, lwt_context *c, task *t) {
   lwt_slot_unanchor(L, c, t->slot);
 }
 
-/* Releases tasks that wait, a window of `n` slots at each call, so that those whom nobody
-** can wake any more can be collected: those that waited already when this pass over the
-** slots began, or `all`. */
+/* Releases tasks that wait, a window of `n` slots at each call, so that tasks that can no
+** longer be woken are collected. It releases those that waited already when this pass
+** over the slots began, or `all`. */
 void lwt_slot_sweep(lua_State *L, lwt_context *c, size_t n, int all) {
   uint32_t s = c->sweep_at;
   for (; n > 0 && c->held > 0; n--, s++) {

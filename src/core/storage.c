@@ -4,8 +4,8 @@
 ** never changed but replaced: callbacks and tasks keep the one they were made with.
 ** c->storing says whether there is one, so that programs without pay nothing.
 **
-** Whoever runs a function under another storage (with_value, a kept function, resume of
-** lwt.coroutine) has the one before back when that ends, fails, or yields. */
+** What runs a function under another storage (with_value, a kept function, resume of
+** lwt.coroutine) restores the one before when the function ends, fails, or yields. */
 #include "core.h"
 
 /* The value on top (false or a table; popped) becomes the current storage. core.stored[1]
@@ -69,9 +69,9 @@ static void push_changed(lua_State *L, int from, int key, int value) {
 
 /* ---- Running under another one ---------------------------------------------------------- */
 
-/* What is on the stack of who runs under another storage, below the function and its
-** arguments, or its results: the storage before; the key that with_value has set, or nil; the
-** message handler. */
+/* What is on the stack of a function that runs another under its own storage, below the
+** function and its arguments, or its results: the storage before; the key that with_value
+** has set, or nil; the message handler. */
 #define SAVED 1
 #define KEY 2
 #define HANDLER 3
@@ -81,8 +81,8 @@ static int is_kept_here(const lua_State *L, const lwt_context *c) {
   return L == c->storage_co || (c->current != NULL && L == c->current->co);
 }
 
-/* The storage before is back; what else was set meanwhile stays where with_value was to
-** change one key only. */
+/* Restores the storage before. Where with_value changed one key only, other keys that
+** were set meanwhile stay set. */
 static void restore(lua_State *L, lwt_context *c, uint32_t sets) {
   int top = lua_gettop(L);
   luaL_checkstack(L, 10, NULL);
@@ -112,8 +112,8 @@ static int guarded_k(lua_State *L, int status, lua_KContext k) {
 }
 
 /* Calls the function above the handler with what lies above it, and returns what it returns.
-** It may yield where whoever resumes looks to the storage. From a plain coroutine it may not,
-** or whoever has resumed that would go on with our storage. */
+** It may yield in a task and in a coroutine of lwt.coroutine, whose resumer restores the
+** storage. In a plain coroutine it may not: its resumer would go on with our storage. */
 static int call_guarded(lua_State *L, lwt_context *c) {
   int n = lua_gettop(L) - HANDLER - 1, status;
   uint32_t sets = c->sets;
@@ -124,8 +124,8 @@ static int call_guarded(lua_State *L, lwt_context *c) {
   return lwt_trace_raise(L, c);
 }
 
-/* The storage on top (popped) becomes the current one; what call_guarded wants lies there
-** instead, for what changes no key. */
+/* The storage on top (popped) becomes the current one, and what call_guarded expects
+** takes its place, for a call that changes no key. */
 static void push_guard(lua_State *L, lwt_context *c) {
   lwt_storage_swap(L, c);
   lua_pushnil(L);
@@ -151,7 +151,7 @@ void lwt_storage_keep(lua_State *L, lwt_context *c) {
   lua_pushcclosure(L, kept, 3);
 }
 
-/* core.keep(f): for what is called later, and not by a promise. */
+/* core.keep(f): for functions that are called later, but not by a promise. */
 static int l_keep(lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
@@ -169,8 +169,8 @@ static int l_bare(lua_State *L) {
   return call_guarded(L, c);
 }
 
-/* The coroutine at `thread` is about to be resumed: pushes the storage of whoever does that.
-** A coroutine begins with it, and has its own when it goes on. */
+/* The coroutine at `thread` is about to be resumed: pushes the storage of its resumer. A
+** coroutine begins with it, and has its own when it goes on. */
 void lwt_storage_enter(lua_State *L, lwt_context *c, int thread) {
   if (!c->storing && !c->co_storage) {
     lua_pushboolean(L, 0);

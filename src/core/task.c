@@ -1,8 +1,8 @@
 /* task.c: tasks: functions that run as coroutines and may await.
 **
 ** A task is a promise (what spawn returns) with a coroutine. Coroutines are reused, see
-** slots.c. Tasks are resumed by the scheduler, never inside somebody's wakeup; only
-** spawn runs a task at once, to its first wait. How they await: await.c. */
+** slots.c. Tasks are resumed by the scheduler, never inside a wakeup; only spawn runs a
+** task at once, to its first wait. How they await: await.c. */
 #include "running.h"
 
 THREAD_STATIC lwt_context *lwt_running_here;
@@ -51,7 +51,7 @@ static void not_due(lua_State *L, lwt_context *c, task *t) {
   if (--c->dues == 0) set_due(L, c, 0);
 }
 
-/* It is told now. */
+/* The cancel that is due is about to be raised in the task. */
 void lwt_task_told(lua_State *L, lwt_context *c, task *t) {
   t->flags &= (uint16_t)~TF_CANCEL;
   if ((t->flags & (TF_DUE | TF_LEVEL)) == TF_DUE) not_due(L, c, t);
@@ -81,7 +81,7 @@ void lwt_task_interrupt(lua_State *L, lwt_context *c, task *t, int idx) {
       w->task = NULL;
       w->cancel(L, w);
     }
-  } else if (lwt_task_push_awaited(L, t) != NULL) { /* else it is found gone later */
+  } else if (lwt_task_push_awaited(L, t) != NULL) { /* else it has been closed */
     if (direct == D_MVAR) {
       lwt_mvar_withdraw(L, t);
     } else {
@@ -112,19 +112,26 @@ static inline int main_done(lua_State *co, lwt_context *c, task *t, int status) 
 static int main_k(lua_State *co, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
   task *t = c->current;
-  if (t == NULL || t->co != co) return 0; /* somebody else's: the task finds it ended */
+  if (t == NULL || t->co != co) return 0; /* it was resumed by others */
   return main_done(co, c, t, status);
 }
 
 static int begin_k(lua_State *co, int status, lua_KContext k);
 
+/* To be run on the coroutine of another task? Then it waits for its own. */
+static inline int is_foreign(lua_State *co, const lwt_context *c) {
+  return c->current == NULL || c->current->co != co;
+}
+
+static int refuse_to_begin(lua_State *co, lwt_context *c, lua_KFunction k) {
+  const task *t = lwt_task_owner(co, c);
+  return lwt_task_yield_again(co, c, t != NULL ? (int)t->p.n + 2 : 0, k);
+}
+
 static inline int begin(lua_State *co, lwt_context *c) {
   task *t = c->current;
   int status;
-  if (t == NULL || t->co != co) {
-    t = lwt_task_owner(co, c);
-    return lwt_task_yield_again(co, c, t != NULL ? (int)t->p.n + 2 : 0, begin_k);
-  }
+  if (is_foreign(co, c)) return refuse_to_begin(co, c, begin_k);
   c->has_trace = 0;
   status = lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, (lua_KContext)c, main_k);
   return main_done(co, c, t, status);
@@ -137,6 +144,33 @@ static int begin_k(lua_State *co, int status, lua_KContext k) {
 
 static int task_main(lua_State *co) {
   return begin(co, context_of(co));
+}
+
+/* The base of a task that goes on when its function is done: handler, after, f, ... -> what
+** after(ok, ...) gives. No frame of ours lies below those of f. */
+static int call_after(lua_State *co, lwt_context *c, int status) {
+  c->has_trace = 0; /* it belongs to the error, and to no promise yet */
+  lua_pushboolean(co, status == LUA_OK || status == LUA_YIELD);
+  lua_insert(co, 3);
+  status = lua_pcallk(co, lua_gettop(co) - 2, LUA_MULTRET, 1, (lua_KContext)c, main_k);
+  return main_done(co, c, c->current, status);
+}
+
+static int call_after_k(lua_State *co, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  return is_foreign(co, c) ? 0 : call_after(co, c, status);
+}
+
+static int begin_after_k(lua_State *co, int status, lua_KContext k) {
+  lwt_context *c = (lwt_context *)k;
+  if (is_foreign(co, c)) return refuse_to_begin(co, c, begin_after_k);
+  c->has_trace = 0;
+  status = lua_pcallk(co, lua_gettop(co) - 3, LUA_MULTRET, 1, k, call_after_k);
+  return call_after(co, c, status);
+}
+
+static int task_main_after(lua_State *co) {
+  return begin_after_k(co, LUA_OK, (lua_KContext)context_of(co));
 }
 
 /* The result of the finished task (at idx) is on top. */
@@ -161,7 +195,7 @@ static void settle(lua_State *L, lwt_context *c, task *t, int idx) {
   if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
 }
 
-/* What a task ends with whose coroutine somebody has closed. */
+/* The error of a task whose coroutine was closed by somebody else. */
 static void push_closed(lua_State *L, lwt_context *c, task *t) {
   lua_pop(t->co, 1);
   t->flags |= TF_FAILED;
@@ -180,7 +214,7 @@ static void finish(lua_State *L, lwt_context *c, task *t, int status) {
   if (status == LUA_ERRRUN && lua_status(t->co) == LUA_OK && lua_gettop(t->co) == 1) {
     push_closed(L, c, t);
   } else if (status ==
-             LUA_YIELD) { /* coroutine.yield in a task: nobody is there to get it */
+             LUA_YIELD) { /* coroutine.yield in a task: the values have no receiver */
     lua_pushliteral(
         L, "attempt to yield from a task with coroutine.yield (use lwt.yield, or "
            "lwt.coroutine for coroutines of your own)");
@@ -215,13 +249,18 @@ static void leave_storage(lua_State *L, lwt_context *c, task *t, int saved) {
   lua_pop(L, 1);
 }
 
-static void enter_storage(lua_State *L, lwt_context *c,
-                          task *t) { /* pushes the one before */
+/* Pushes the one before. The saved one is kept no longer than it is needed: the task may run for
+** ever without one. (Its place in the table stays, so that leaving again finds room there.) */
+static void enter_storage(lua_State *L, lwt_context *c, task *t) {
   if (t->flags & TF_STORAGE) {
     pushreg(L, c->r_task_storage);
     lwt_task_push(L, c, t);
-    lua_rawget(L, -2);
-    lua_replace(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    lua_insert(L, -3);
+    lua_pushboolean(L, 0);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
     t->flags &= (uint16_t)~TF_STORAGE;
   } else {
     lua_pushboolean(L, 0);
@@ -268,7 +307,7 @@ void lwt_task_resumed(lua_State *L, lwt_context *c, task *t, int status, int swa
     finish(L, c, t, status);
     return;
   }
-  t->status = T_READY; /* it is told to whom it concerns in a moment */
+  t->status = T_READY; /* its promise is resolved in a moment */
   t->flags |= TF_ENDED;
   lwt_ring_push(&c->ready, t);
 }
@@ -282,7 +321,8 @@ void lwt_task_run(lua_State *L, lwt_context *c, task *t) {
     finish(L, c, t, lua_status(t->co));
     return;
   }
-  /* (Whoever has closed it, or tried to run it, had it from a task that used it before.) */
+  /* (Code that has closed it, or tried to run it, had it from a task that used it
+  ** before.) */
   if (fresh && lua_status(t->co) == LUA_OK) nargs = lua_gettop(t->co) - 1;
   if (nargs < 0) nargs = 0;
   t->flags &= (uint16_t)~TF_FRESH;
@@ -386,7 +426,7 @@ int lwt_task_run_waiting(const lwt_api *api, lwt_wait *w) {
 
 /* f and its nargs arguments, on top, become a task that has not begun; its promise
 ** takes their place. */
-task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
+static inline task *prepare(lua_State *L, lwt_context *c, int nargs, int r_main) {
   int at = lua_gettop(L) - nargs;
   uint32_t s;
   lua_State *co;
@@ -418,10 +458,14 @@ task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
   lua_pushvalue(L, -1);
   lwt_slot_anchor(L, c, s);
   lua_insert(L, at);
-  pushreg(co, c->r_task_main);
+  pushreg(co, r_main);
   pushreg(co, c->r_handler);
   lua_xmove(L, co, nargs + 1);
   return t;
+}
+
+task *lwt_task_prepare(lua_State *L, lwt_context *c, int nargs) {
+  return prepare(L, c, nargs, c->r_task_main);
 }
 
 /* The prepared task, whose promise is on top, will never begin. */
@@ -454,7 +498,7 @@ void lwt_task_start(lua_State *L, lwt_context *c, task *t) {
 }
 
 int lwt_task_spawn(lua_State *L, lwt_context *c, int nargs) {
-  lwt_task_start(L, c, lwt_task_prepare(L, c, nargs));
+  lwt_task_start(L, c, prepare(L, c, nargs, c->r_task_main));
   return 1;
 }
 
@@ -479,6 +523,16 @@ static int l_spawn(lua_State *L) {
   return lwt_task_spawn(L, context_of(L), lua_gettop(L) - 1);
 }
 
+/* core.spawn_after(after, f, ...): a task that runs f(...), and then, whatever came of it,
+** after(ok, ...), as pcall would be told; what that gives is what the task gives. */
+static int l_spawn_after(lua_State *L) {
+  lwt_context *c = context_of(L);
+  lwt_check_callable(L, 1);
+  lwt_check_callable(L, 2);
+  lwt_task_start(L, c, prepare(L, c, lua_gettop(L) - 1, c->r_task_main_after));
+  return 1;
+}
+
 /*---
 The running task's promise; nil outside tasks and inside callbacks.
 
@@ -497,8 +551,10 @@ static int l_current(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"spawn", l_spawn}, {"current", l_current}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"spawn", l_spawn},
+                                     {"spawn_after", l_spawn_after},
+                                     {"current", l_current},
+                                     {NULL, NULL}};
 
 void lwt_task_open(lua_State *L, lwt_context *c) {
   c->free_slot = NO_SLOT;
@@ -513,4 +569,7 @@ void lwt_task_open(lua_State *L, lwt_context *c) {
   pushreg(L, c->r_self);
   lua_pushcclosure(L, task_main, 1);
   c->r_task_main = lwt_slot(L);
+  pushreg(L, c->r_self);
+  lua_pushcclosure(L, task_main_after, 1);
+  c->r_task_main_after = lwt_slot(L);
 }

@@ -11,9 +11,9 @@
 **   deferred (r_defer_head, r_defer_tail): lists whose turn comes when the outermost
 **                                  resolution is done
 **
-** All of it is anchored in the registry, and linking allocates nothing, so that a
-** memory error in the middle loses nobody: the waiter at hand is rejected with
-** that error, and the work goes on. */
+** All of it is anchored in the registry, and linking allocates nothing, so that a memory
+** error in the middle loses no waiter: the one at hand is rejected with that error, and
+** the work goes on. */
 #include "tell.h"
 
 /* Slots of `work`, the function that drive calls. */
@@ -314,7 +314,7 @@ static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
   promise *w = lwt_promise_find(L, idx);
   if (w->kind == K_TASK || w->kind == K_WEAK || w->state != S_PENDING) return;
   if (w->kind >= K_ON_SUCCESS &&
-      w->kind <= K_ON_CANCEL) { /* nobody but the hook to tell */
+      w->kind <= K_ON_CANCEL) { /* there is only the hook to report it to */
     lua_pushvalue(L, err);
     lwt_loop_report(L, c);
     return;
@@ -326,7 +326,7 @@ static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
   c->recovering = 0;
 }
 
-/* An error that is nobody's (out of memory, as a rule) came up while a waiter was
+/* An error that no callback raised (out of memory, as a rule) came up while a waiter was
 ** told. It is on top. */
 static void recover(lua_State *L, lwt_context *c) {
   int err = lua_gettop(L);
@@ -336,8 +336,8 @@ static void recover(lua_State *L, lwt_context *c) {
   lua_settop(L, err);
 }
 
-/* Not even the next waiter could be told, so that nothing would ever change: it fails
-** with the error on top without being asked. */
+/* Not even the next waiter could be told, and trying again would not help: it is rejected
+** with the error on top, and its callback is not called. */
 static void give_up_one(lua_State *L, lwt_context *c) {
   int err = lua_gettop(L), at = err + 1;
   chunk *h;
@@ -386,7 +386,7 @@ static void drive(lua_State *L, lwt_context *c, int base) {
       recover(L, c);
     else if (tried && (c->has_current || c->work > base))
       give_up_one(L, c);
-    tried = c->told == told && !tried; /* once more, before somebody is given up */
+    tried = c->told == told && !tried; /* try once more, before a waiter is given up */
     lua_settop(L, top);
     if (!c->has_current && c->work <= base) return;
   }
@@ -447,7 +447,7 @@ void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
     while (undefer(L, c)) drive(L, c, base);
   c->callbacks--;
   c->nest--;
-  c->calls++; /* what is resolved from now on is not what the last cancel walk told */
+  c->calls++; /* what is resolved from now on does not come from the last cancel walk */
 }
 
 /* Defers the telling of the waiter on top (popped): `source` is resolved. */

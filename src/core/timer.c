@@ -222,7 +222,7 @@ static double check_seconds(lua_State *L, int idx) {
 
 /*---
 Fulfilled after `s` seconds, counted from the call; never early. Negative or 0: at the next turn of the loop. `math.huge` (or
-anything beyond 10^12): never; such a wait keeps no `run` from telling a deadlock. It can be cancelled.
+anything beyond 10^12): never; such a wait does not keep `run` from reporting a deadlock. It can be cancelled.
 
 ```lua
 local t = lwt.now()

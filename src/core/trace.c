@@ -4,8 +4,9 @@
 ** passes many awaits costs each of them the same; lwt_trace_render makes a string of it. It is
 ** made by the message handler of every function that lwt calls, when an error is raised and
 ** before its stack is gone. The rejected promise keeps it beside the error; a promise that takes
-** the rejection over takes the trace along. A task that is told of it at an await remembers the
-** promise (r_causes), and if the same error ends it, its own trace goes on with that promise's. */
+** the rejection over takes the trace along. A task in which an await raises it remembers
+** the promise (r_causes), and if the same error ends it, its own trace goes on with that
+** promise's. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,8 +26,8 @@ static int l_own_sources(lua_State *L) {
   return 0;
 }
 
-/* Pushes "file:line" of the first Lua function at or above `level` of co: of the user's, where
-** one of those called lwt's, for it is that line which tells something. */
+/* Pushes "file:line" of the first Lua function at or above `level` of co: the user's
+** function where it called one of lwt's, because its line says more. */
 void lwt_trace_where(lua_State *L, lua_State *co, int level) {
   lua_Debug ar, ours;
   const char *own;
@@ -55,7 +56,7 @@ static int tolstring(lua_State *L) {
   return 1;
 }
 
-/* As luaL_tolstring, for any value: a __tostring that fails is no reason to. */
+/* As luaL_tolstring, for any value; where a __tostring fails, it does not. */
 void lwt_trace_push_text(lua_State *L, int idx) {
   lua_pushvalue(L, idx);
   lua_pushcfunction(L, tolstring);
@@ -147,8 +148,8 @@ static int is_sentinel(lua_State *L, lwt_context *c, int idx) {
   return is;
 }
 
-/* Is the error at 1 a cancel that nobody will report? Tasks end by it all the time. What ends the
-** task that `run` waits for is told to whoever started the program. */
+/* Is the error at 1 a cancel that will not be reported? Tasks end by it all the time.
+** Only that of the task that `run` waits for is reported. */
 static int is_quiet(lua_State *L, lwt_context *c) {
   int quiet;
   if (lua_topointer(L, 1) != c->canceled) return 0;
@@ -169,7 +170,7 @@ void lwt_trace_push(lua_State *L, int idx, promise *p) {
   }
 }
 
-/* The task is about to be told the error of the promise at idx. */
+/* The error of the promise at idx is about to be raised in the task. */
 void lwt_trace_cause(lua_State *L, lwt_context *c, task *t, int idx) {
   luaL_checkstack(L, 4, NULL);
   pushreg(L, c->r_causes);
@@ -256,8 +257,8 @@ static int raised_again(lua_State *L, lwt_context *c) {
   return c->has_trace;
 }
 
-/* The error at `err` left a coroutine and is raised on as what is at `as`, the same or with a place
-** before it: its trace goes on where the coroutine was resumed. */
+/* The error at `err` left a coroutine and is raised again as the value at `as` (the same,
+** or with a position before it): its trace goes on where the coroutine was resumed. */
 void lwt_trace_resumed(lua_State *L, lwt_context *c, int err, int as) {
   luaL_checkstack(L, 8, NULL);
   lwt_trace_push_of_value(L, c, err);
@@ -282,8 +283,9 @@ static void push_resumed(lua_State *L, lwt_context *c) {
     lua_pushnil(L);
 }
 
-/* A sentinel is one value for all who fail with it, and what is remembered of it the trace of the
-** last. The promise at idx, rejected, is about to raise its error: it is the last. */
+/* A sentinel is one value for all failures with it, so that only the trace of the last
+** one is remembered. The rejected promise at idx is about to raise its error: that
+** becomes the last one. */
 void lwt_trace_last(lua_State *L, lwt_context *c, int idx, promise *p) {
   int err = lua_gettop(L) + 1;
   luaL_checkstack(L, 8, NULL);
@@ -445,7 +447,7 @@ Where an error was raised, and through which awaits it came, as text: the error,
 It takes a rejected promise, or an error value. Of strings only the last few are remembered, and of a value that many fail with
 (`lwt.Timeout`, `lwt.EOF` …) where it was raised last: a promise knows its own. `lwt.Canceled` has a trace only where it ended the
 task of `lwt.run`. With `lwt.debug(true)` also where the
-promise was made. Knows nothing: the error's text alone.
+promise was made. Where nothing is known it gives the error's text alone.
 
 ```lua
 local p = lwt.spawn(function() error("boom", 0) end)

@@ -1,9 +1,9 @@
 /* unseen.c: the rejections that nobody looks at.
 **
-** A promise that is rejected with nobody waiting is noted (r_unseen), and looked at once more
-** at the end of the turn: where still nobody has, it gets a watch beside its error, which is
-** collected with it, or found armed at the end of `run`, and then tells the error. Whoever
-** looks at the promise before disarms the watch. */
+** A promise that is rejected without waiters is noted (r_unseen), and checked once more
+** at the end of the turn: if it was not looked at by then, it gets a watch beside its
+** error, which is collected with it, or found armed at the end of `run`, and then reports
+** the error. Looking at the promise before that disarms the watch. */
 #include <stdio.h>
 #include <time.h>
 
@@ -15,9 +15,9 @@ typedef struct watch {
   uint8_t armed;
 } watch;
 
-/* Tells what nobody would else be told: a `warn` of the program's own, where it has put one
-** in the place of Lua's, and else stderr. (Lua's own warnings are off as a rule, and nobody
-** can ask whether they are.) */
+/* Reports what would otherwise be lost: to the program's own `warn`, where it has
+** replaced Lua's, and else to stderr. (Lua's own warnings are off as a rule, and there is
+** no way to ask whether they are.) */
 static void tell(lua_State *L, const char *what, const char *text) {
   if (lua_checkstack(L, 4)) {
     int top = lua_gettop(L);
@@ -37,7 +37,8 @@ static void tell(lua_State *L, const char *what, const char *text) {
   fflush(stderr);
 }
 
-/* How many rejections are told in a second. A loop with a bug makes them without end. */
+/* How many rejections are reported in a second. A loop with a bug makes them without
+** end. */
 #define TOLD_IN_A_SECOND 20
 
 void lwt_unseen_tell_more(lua_State *L, lwt_context *c) {
@@ -49,7 +50,7 @@ void lwt_unseen_tell_more(lua_State *L, lwt_context *c) {
   tell(L, "rejected promises were never looked at: ", text);
 }
 
-/* Has another second begun? Then what the one before has left out is told. */
+/* Has another second begun? Then it is reported how many the one before has left out. */
 static void look_at_clock(lua_State *L, lwt_context *c) {
   time_t now = time(NULL);
   if (now == c->told_at) return;
@@ -175,7 +176,7 @@ void lwt_unseen_check(lua_State *L, lwt_context *c, int at_end) {
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
-/* The promise at idx was rejected with nobody waiting. Does not raise. */
+/* The promise at idx was rejected without waiters. Does not raise. */
 void lwt_unseen_note(lua_State *L, lwt_context *c, int idx) {
   idx = lua_absindex(L, idx);
   if (c->nunseen == UNSEEN) lwt_unseen_check(L, c, 0);
@@ -187,7 +188,7 @@ void lwt_unseen_note(lua_State *L, lwt_context *c, int idx) {
 }
 
 /* core.left(): for lwt.test: {timers = how many are pending, unseen = the texts of the
-** rejections that nobody has looked at so far}. */
+** rejections that were not looked at so far}. */
 static int l_left(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_Integer n = 0;

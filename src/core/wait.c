@@ -6,7 +6,7 @@
 #include "core.h"
 
 /* Are the coroutines in which the task waits, one in another, as it left them? One that
-** was closed is not; what it waited for is not to be had from its stack then. */
+** was closed is not; what the task waited for can then not be read from its stack. */
 int lwt_task_is_intact_within(const task *t) {
   lua_State *co = t->co;
   while (co != NULL && lua_status(co) == LUA_YIELD) {
@@ -34,7 +34,7 @@ int lwt_task_is_waiting_for_its(lua_State *L, task *t, promise *p) {
   return is;
 }
 
-/* ---- Resumed by somebody else ---------------------------------------------------- */
+/* ---- Resumed by other code ------------------------------------------------------- */
 
 /* The task whose coroutine this is: the one that waits in it, or has not begun. */
 task *lwt_task_owner(lua_State *L, const lwt_context *c) {
@@ -59,9 +59,10 @@ task *lwt_task_owner(lua_State *L, const lwt_context *c) {
   return NULL;
 }
 
-/* Whoever has resumed L, in which a task waits, is not the scheduler: what it has passed
-** goes (`keep` values stay; -1: those that the task left), and what it is told takes its
-** place. Returns how many values to yield, so that the task waits on as it did. */
+/* L, in which a task waits, was resumed by somebody other than the scheduler: the values
+** that were passed are dropped (`keep` values stay; -1: those that the task left), and an
+** explanation takes their place. Returns how many values to yield, so that the task waits
+** on as it did. */
 int lwt_task_refuse(lua_State *L, lwt_context *c, int keep) {
   if (keep < 0) {
     const task *t = lwt_task_owner(L, c);

@@ -308,7 +308,8 @@ void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waite
   }
 }
 
-/* Waiters of p may have gone without a word: where those are half of a list, it is swept. */
+/* Waiters of p may have become dead without withdrawing: where those are half of a list,
+** it is swept. */
 void lwt_promise_sweep(lua_State *L, int idx, promise *p) {
   const chunk *h;
   if (p->state != S_PENDING || p->waiters != W_LIST) return;

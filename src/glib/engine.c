@@ -14,7 +14,7 @@ static double engine_now(void *data) {
   return g->inner->now(g->inner_data);
 }
 
-/* Threads of GLib's may have something for us at any time, and nobody can ask whether. */
+/* Threads of GLib's may have something for us at any time, and there is no way to ask. */
 static int engine_alive(void *data) {
   const lwt_glib *g = data;
   int alive = g->inner->alive(g->inner_data);
@@ -27,7 +27,8 @@ static void engine_wake(void *data) {
 }
 
 static int engine_fd(void *data) {
-  const lwt_glib *g = data;
+  lwt_glib *g = data;
+  g->asked = 1;
   return g->inner->fd(g->inner_data);
 }
 
@@ -42,9 +43,9 @@ static const char *engine_busy(void *data) {
   return "from inside GLib's (in a callback)";
 }
 
-/* Turns GLib's loop, in `f`, in a protected call. A callback should keep its errors to itself.
-** One that goes through GLib leaves it believing that the callback still runs: its source is
-** lost, and GLib's depth counts it for ever. */
+/* Turns GLib's loop, in `f`, in a protected call. A callback should let no error out. One
+** that passes through GLib leaves it believing that the callback still runs: its source
+** is lost, and GLib's depth counts it for ever. */
 int lwt_glib_enter(lwt_glib *g, void (*f)(lua_State *L, void *data), void *data) {
   int depth = g_main_depth(), inside = g->inside, status;
   g->inside++;
@@ -118,7 +119,7 @@ static void engine_wait(void *data, double seconds) {
   }
   context = g_main_context_ref(g->context);
   if (seconds != 0 && g->inner->due(g->inner_data) == 0) {
-    /* What was begun has to be in libuv's epoll set before anybody waits for that. */
+    /* What was begun has to be in libuv's epoll set before it is polled. */
     g->inner->wait(g->inner_data, 0);
     seconds = g->lwt->due(g->lwt);
   }
@@ -138,11 +139,16 @@ static const lwt_engine glib_engine = {.name = "glib",
                                        .busy = engine_busy,
                                        .nests = 1};
 
+/* After a removal somebody else's engine may still stand around ours: it asks ours for the
+** descriptor then. Around that one ours would ask itself for ever. */
 int lwt_glib_engine_install(lwt_glib *g) {
   int full;
   void *data;
   const lwt_engine *e = g->lwt->engine_get(g->lwt, &data, &full);
-  if (e == NULL || !full || e->due == NULL || e->fd(data) < 0) return 0;
+  if (e == NULL || !full || e->due == NULL) return 0;
+  g->asked = 0;
+  if (e->fd(data) < 0) return 0;
+  if (g->asked) return 1;
   g->inner = e;
   g->inner_data = data;
   g->lwt->engine_use(g->lwt, &glib_engine, g);

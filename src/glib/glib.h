@@ -41,6 +41,7 @@ typedef struct lwt_glib {
   int polling; /* our engine asks GLib and polls: the source keeps still */
   int inside; /* GLib's callbacks are running, in our wait; or a turn of ours in its loop */
   int lost;   /* how many of GLib's callbacks an error has left */
+  int asked;               /* our engine was asked for its descriptor */
   int ended;               /* the Lua state is being closed */
   gint64 served;           /* when our engine last asked GLib, in microseconds */
   const lwt_engine *inner; /* libuv's, and its data */

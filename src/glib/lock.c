@@ -1,7 +1,7 @@
 /* lock.c: lgi's lock. lgi lets callbacks of other threads enter Lua while a GLib function runs
 ** that Lua has called; a lock says who is in Lua. So it is taken before a turn of ours inside
-** GLib's loop, which lgi has called, and given up while our engine waits. Who does not
-** use lgi has none.
+** GLib's loop, which lgi has called, and given up while our engine waits. A program that
+** does not use lgi has none.
 */
 #include <string.h>
 

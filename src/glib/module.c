@@ -152,7 +152,8 @@ static int returned(lua_State *L, int status, lua_KContext k) {
   return lua_gettop(L);
 }
 
-/* within(f, ...): calls f; what GIO begins in it is told in the context that was installed. */
+/* within(f, ...): calls f; what GIO begins in it is answered in the context that was
+** installed. */
 static int l_within(lua_State *L) {
   GMainContext *context = record(L)->context;
   int n = lua_gettop(L) - 1, status;

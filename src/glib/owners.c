@@ -37,17 +37,6 @@ int lwt_glib_claim(GMainContext *context) {
   return ours;
 }
 
-/* Does a Lua state of another thread serve it? */
-int lwt_glib_is_claimed(const GMainContext *context) {
-  const owner *o;
-  int claimed;
-  g_mutex_lock(&mutex);
-  o = *find(context);
-  claimed = o != NULL && o->thread != g_thread_self();
-  g_mutex_unlock(&mutex);
-  return claimed;
-}
-
 int lwt_glib_is_elsewhere(const GMainContext *context) {
   const owner *o;
   int elsewhere;

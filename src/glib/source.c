@@ -1,4 +1,5 @@
-/* source.c: lwt as a source of GLib's: in a GLib loop that somebody turns, it gives lwt its turns.
+/* source.c: lwt as a source of GLib's: in a GLib loop that other code turns, it gives lwt
+** its turns.
 **
 ** GLib runs what is ready at the highest priority, and nothing below. So our source is above
 ** all others, and nothing that is always ready keeps lwt from its turns; and when lwt has had
@@ -34,7 +35,8 @@ static int is_ours(const lwt_glib_source *s) {
 }
 
 /* Have GLib poll the engine's descriptor; not while the engine waits further down on the stack,
-** for then nobody would read from it. (The engine, or its loop, may have been changed.) */
+** for then the descriptor would not be read. (The engine, or its loop, may have been
+** changed.) */
 static void look_at_engine(lwt_glib_source *s) {
   const lwt_api *lwt = s->g->lwt;
   void *data;
@@ -83,14 +85,16 @@ static void find_lock(lwt_glib *g, lua_State *L) {
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
-/* step(record): protected, for lwt->step_within raises what nobody caught. */
+/* step(record): protected, for lwt->step_within raises errors that nobody caught. */
 static int l_step(lua_State *L) {
   const lwt_glib *g = lua_touserdata(L, 1);
   g->lwt->step_within(g->lwt, L, BUDGET);
   return 0;
 }
 
-/* Tells the error by a warning: its text may be made by Lua code, that fails. */
+/* Reports the error by a warning. Its text may be made by Lua code, which may fail. (As in
+** src/uv/engine.c: the two modules share nothing but the table of lwt.h, and a dozen lines
+** are not worth an entry there.) */
 static int l_tell(lua_State *L) {
   luaL_tolstring(L, 1, NULL);
   lua_warning(L, "lwt: ", 1);

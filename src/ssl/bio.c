@@ -52,7 +52,7 @@ static int bio_create(BIO *bio) {
   return 1;
 }
 
-/* One for the process, as OpenSSL's own are; made by whoever comes first. It goes when this
+/* One for the process, as OpenSSL's own are; made when first needed. It goes when this
 ** code is unloaded, which the end of a Lua state does. */
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static BIO_METHOD *method;

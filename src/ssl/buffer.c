@@ -10,7 +10,8 @@
 #define SMALLEST 1024
 #define SMALL 4096 /* more than that: a large piece at once */
 
-/* The context's spares are the main thread's: none while a thread of the pool works. */
+/* The context's spare pieces belong to the main thread: they are not used while a thread
+** of the pool works. */
 static char *take_piece(session *s, size_t cap) {
   context *c = s->context;
   if (cap == LWT_SSL_PIECE && !s->busy && c->spares > 0) return c->spare[--c->spares];

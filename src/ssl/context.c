@@ -1,6 +1,6 @@
 /* context.c: contexts: an SSL_CTX with lwt's choices. What the certificates are is in
-** load.c. lua/lwt/ssl/context.lua calls these one after the other, and then nobody
-** changes a context any more.
+** load.c. lua/lwt/ssl/context.lua calls these one after the other, and after that a
+** context does not change any more.
 */
 #include "ssl.h"
 
@@ -46,7 +46,7 @@ static int on_hello(SSL *ssl, int *alert, void *data) {
   const unsigned char *name;
   size_t n;
   (void)data;
-  *alert = SSL_AD_INTERNAL_ERROR; /* of a failure, which there is none here */
+  *alert = SSL_AD_INTERNAL_ERROR; /* (used only where this returns an error) */
   if (s == NULL || s->hello != HELLO_NONE) return SSL_CLIENT_HELLO_SUCCESS;
   s->hello = HELLO_ASKED;
   /* A list of one: its length, the type 0, the length of the name, the name. */

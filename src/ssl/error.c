@@ -1,7 +1,7 @@
 /* error.c: what OpenSSL says is wrong, in lwt's codes and words.
 **
 ** OpenSSL queues errors for a thread, and what one connection leaves there would be taken
-** for another's: whoever calls it clears the queue before and empties it after. */
+** for another's: code that calls it clears the queue before and empties it after. */
 #include "ssl.h"
 
 #include <ctype.h>
@@ -55,7 +55,7 @@ static faults no_memory = {{.code = "ENOMEM", .message = "not enough memory"},
 
 static faults *faults_of(session *s) {
   if (s->faults == NULL) s->faults = calloc(1, sizeof *s->faults);
-  if (s->faults == NULL) s->faults = &no_memory; /* (which nobody writes to) */
+  if (s->faults == NULL) s->faults = &no_memory; /* (which is never written to) */
   return s->faults;
 }
 
@@ -151,7 +151,8 @@ static void take_ssl(fault *f, unsigned long e) {
     lwt_ssl_fault_set(f, "SSL_PROTOCOL", "%s", text != NULL ? text : "protocol error");
 }
 
-/* What has failed for want of memory is told as that, whatever came of it. */
+/* A failure for want of memory is reported as that, whatever other errors it has led
+** to. */
 static int lacks_memory(void) {
   unsigned long e;
   while ((e = ERR_get_error()) != 0)

@@ -1,6 +1,6 @@
 /* handshake.c: the handshake, step by step. A step is C alone; where the private key takes
-** longer than a turn of the loop should, it runs on a thread of the pool, and nobody else
-** touches the session meanwhile (`busy`).
+** longer than a turn of the loop should, it runs on a thread of the pool, and nothing
+** else touches the session meanwhile (`busy`).
 */
 #include "ssl.h"
 

@@ -47,7 +47,7 @@ static int raise(lua_State *L, const fault *f) {
 
 typedef struct asking {
   lua_State *L;
-  int function; /* its index; 0: nobody to ask */
+  int function; /* its index; 0: there is none */
   int asked, raised;
 } asking;
 

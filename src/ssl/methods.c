@@ -1,7 +1,7 @@
-/* methods.c: `read` and `write` of streams, for what is simple: the stream is carried by a socket of
-** lwt.net, nobody is before, and what is written goes at once. All the rest is done by the
-** functions in Lua that these are made with (lua/lwt/ssl/stream.lua). And what Lua asks of the
-** module for that.
+/* methods.c: `read` and `write` of streams, for the simple case: the stream is carried by
+** a socket of lwt.net, no other operation is before this one, and what is written is sent
+** at once. All other cases are left to the functions in Lua that these are made with
+** (lua/lwt/ssl/stream.lua). Also the functions that those need.
 */
 #include "ssl.h"
 
@@ -12,7 +12,7 @@
 #define SENT 5   /* a fulfilled promise */
 
 /* Push the userdata of the session of the stream at 1. NULL: there is no stream, no session any
-** more, or a cancel that the task has to be told of first. */
+** more, or a cancel is due to the task. */
 static session *push_session(lua_State *L) {
   const lwt_api *lwt = lwt_ssl_lwt(L);
   session *s;

@@ -1,6 +1,6 @@
 /* ocsp.c: stapling: a server shows with its certificate what the issuer's responder has said
-** about it, and a client looks at that. Nobody is asked over the network. C only, on the
-** thread of the handshake; `staple` (Lua) is called when the context is made.
+** about it, and a client looks at that. No responder is asked over the network. C only,
+** on the thread of the handshake; `staple` (Lua) is called when the context is made.
 */
 #include "ssl.h"
 

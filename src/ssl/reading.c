@@ -1,7 +1,8 @@
-/* reading.c: a read of a session whose transport is a socket of lwt.net: without a Lua string of
-** what is encrypted, nor anything in Lua for the wait. At most one such read waits, as a promise
-** that the session's userdata has; what more there are, and those of other transports, stand in
-** line in lua/lwt/ssl/stream.lua, which also does whatever is not simple: `attend` calls it.
+/* reading.c: a read of a session whose transport is a socket of lwt.net. It makes no Lua
+** string of the encrypted bytes, and waits without Lua code. At most one such read waits,
+** as a promise that the session's userdata has. Further reads, and those of other
+** transports, stand in line in lua/lwt/ssl/stream.lua, which also handles all cases that
+** are not simple: `attend` calls it.
 */
 #include "ssl.h"
 
@@ -159,7 +160,8 @@ static int protect(lua_State *L, lua_CFunction f, outcome what) {
 }
 
 /* The read that waits may have what it waits for: see to it, unless it waits on. The session's
-** userdata is at 1. Where there is no memory to tell the reader, that is what he is told. */
+** userdata is at 1. Without memory to resolve its promise, it is rejected with that
+** error. */
 static void serve(lua_State *L) {
   session **box = lua_touserdata(L, 1), *s = *box;
   while (*box == s && s->reads && s->wait.at == NULL) {
@@ -177,7 +179,7 @@ static void serve(lua_State *L) {
   attend(L, 1);
 }
 
-/* (Nobody reads: the promise could not be made, or a finalizer has changed its mind.) */
+/* (There is no read: its promise could not be made, or a finalizer has cancelled it.) */
 void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w) {
   session *s = (session *)(void *)((char *)w - offsetof(session, wait));
   lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);

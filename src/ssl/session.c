@@ -73,7 +73,7 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
-/* free(): the same, called by Lua when nobody reads. */
+/* free(): the same, called by Lua when no read waits. */
 static int l_free(lua_State *L) {
   const session *s = check_box(L, 1)->s;
   if (s != NULL && s->reads) return luaL_error(L, "somebody reads");
@@ -97,7 +97,8 @@ static int mode_of(const context *c) {
 }
 
 void lwt_ssl_follow_context(session *s, const context *c) {
-  /* A client that does not verify looks all the same, so that it can tell. */
+  /* A client that does not require a valid certificate checks it all the same, for
+  ** `checked`. */
   s->verify_off = c->verify == VERIFY_OFF;
   s->slow = c->slow;
   s->owes_tickets = s->server && c->late_tickets;

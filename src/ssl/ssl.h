@@ -118,7 +118,7 @@ typedef struct session {
   context *context, *chosen; /* what it began with, and what the client's name chose */
   int refs;                  /* the userdata, and a job that runs */
   int server;
-  int busy;      /* a job runs a step of the handshake: nobody else may touch `ssl` */
+  int busy;      /* a job runs a step of the handshake: only it may touch `ssl` */
   int open;      /* the handshake is done */
   int failed;    /* OpenSSL has given up: nothing may be sent any more */
   int said_end;  /* our close_notify is out */
@@ -196,7 +196,7 @@ int lwt_ssl_pull(lua_State *L, int conn, size_t want);
 /* The registry's key of the function in Lua that sees to what is not simple. */
 extern const char lwt_ssl_attend;
 void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w);
-/* Nobody waits any more: the state ends. */
+/* The state ends: drop the read that waits. */
 void lwt_ssl_forget_read(session *s);
 
 /* methods.c */

@@ -249,8 +249,8 @@ int lwt_ssl_put(lua_State *L, int conn, session *s, int data) {
   return 0;
 }
 
-/* still_sends(socket): nobody wants any more of what the peer sends: drop what has come. True when
-** there was something, and neither the peer's goodbye nor the end. */
+/* still_sends(socket): what the peer sends is not wanted any more: drop what has come.
+** True when there was something, and neither the peer's goodbye nor the end. */
 static int l_still_sends(lua_State *L) {
   session *s = lwt_ssl_check_idle(L);
   int some = s->in.len > s->in.at || s->plain.len > s->plain.at, tries = 0;

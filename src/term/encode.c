@@ -104,10 +104,10 @@ int lwt_text_l_encode(lua_State *L) {
   if (is_ready(e, s, n)) return 1;
   luaL_buffinit(L, &b);
   if (e->cd != NULL) {
-    /* The buffer becomes an object at once: making one later could run a finalizer, and
-    ** that write to the same channel, in the middle of what the converter is at. */
+    /* The buffer becomes an object at once: making one later could run a finalizer, which
+    ** might write to the same channel in the middle of a conversion. */
     luaL_prepbuffsize(&b, n + BUFFER);
-    /* What a text has left that could not be made to its end. */
+    /* What is left of a text that could not be encoded to its end. */
     lwt_iconv_step(e->cd, NULL, NULL, NULL, NULL);
   }
   if (e->codec != NULL && e->codec->order && !e->started && n > 0)

@@ -109,7 +109,7 @@ static void returned(tty *t) {
 
 /* ---- Raw mode -------------------------------------------------------------- */
 
-/* A program before us was killed in raw mode: nobody wants that back. */
+/* An earlier program was killed in raw mode: that mode must not be restored. */
 static void mend(struct termios *mode) {
   if (mode->c_lflag & (ICANON | ECHO)) return;
   mode->c_lflag |= ICANON | ECHO | ECHOE | ECHOK | ISIG | IEXTEN;
@@ -117,7 +117,7 @@ static void mend(struct termios *mode) {
   mode->c_oflag |= OPOST | ONLCR;
 }
 
-/* With the lock: the device of `fd`, how it was set at first; -1 and errno. */
+/* With the lock: the device of `fd`, and its first settings; -1 and errno. */
 static int enter_device(int fd) {
   struct stat st;
   int i, free_one = -1;
@@ -331,7 +331,7 @@ static int l_characters(lua_State *L) {
 }
 
 /* stop(group): stops this process as Ctrl-Z does, with the others of its group if wanted. Returns
-** when it goes on; at once where there is nobody who could have it go on. */
+** when it goes on; at once where no other process could make it go on. */
 static int l_stop(lua_State *L) {
   struct sigaction old, action;
   sigset_t tstp, mask;

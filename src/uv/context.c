@@ -22,7 +22,8 @@ static void turn_until_closed(lwt_uv *ctx) {
   }
 }
 
-/* The end of the state. Nothing here calls Lua: `closing` keeps lwt_uv_enter shut. */
+/* The end of the state. Nothing here calls Lua: while `closing` is set, lwt_uv_enter does
+** nothing. */
 static int l_context_gc(lua_State *L) {
   lwt_uv *ctx = lua_touserdata(L, 1);
   int i;

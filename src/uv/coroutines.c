@@ -1,10 +1,10 @@
 /* coroutines.c: all coroutines of a Lua state.
 **
 ** A hook belongs to a coroutine, and Lua does not tell which one is running; but the allocator
-** sees every coroutine made and freed. So who wants to break into whatever runs (another thread,
-** a signal handler) hooks all of them. Lua allows lua_sethook in a signal handler (lua.c does
-** so). A hook that counts instructions cannot be there all the time: it doubles the time that Lua
-** code takes.
+** sees every coroutine made and freed. So another thread or a signal handler that wants
+** to interrupt whatever runs hooks all of them. Lua allows lua_sethook in a signal
+** handler (lua.c does so). A hook that counts instructions cannot be there all the time:
+** it doubles the time that Lua code takes.
 */
 #include "coroutines.h"
 
@@ -28,6 +28,9 @@ struct lwt_uv_coroutines {
   volatile sig_atomic_t busy, late, count;
   lua_Hook volatile hook; /* NULL: none */
 };
+
+/* Lua's own, or NULL. */
+static _Atomic(lua_CFunction) lua_pcall_function, lua_xpcall_function;
 
 #define TOMBSTONE ((void *)1)
 
@@ -133,6 +136,54 @@ static void *watching_alloc(void *data, void *p, size_t osize, size_t nsize) {
     hook_all(s);
   }
   return q;
+}
+
+/* ---- Raising -------------------------------------------------------------------------- */
+
+static int as_it_is(lua_State *L) {
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* The message handler of the innermost protected call is the second value in the frame of `xpcall`.
+** One in C, such as debug.traceback, comes to its end. */
+static void silence_handler(lua_State *L) {
+  lua_Debug ar;
+  for (int level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_CFunction f;
+    lua_getinfo(L, "f", &ar);
+    f = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+    if (f == NULL) continue;
+    if (f == atomic_load(&lua_pcall_function)) return;
+    if (f != atomic_load(&lua_xpcall_function)) continue;
+    if (lua_getlocal(L, &ar, 2) == NULL) return;
+    int is_lua = lua_isfunction(L, -1) && !lua_iscfunction(L, -1);
+    lua_pop(L, 1);
+    if (!is_lua) return;
+    lua_pushcfunction(L, as_it_is);
+    lua_setlocal(L, &ar, 2);
+    return;
+  }
+}
+
+void lwt_uv_coroutines_raise(lua_State *L) {
+  if (lua_checkstack(L, 2)) silence_handler(L);
+  lua_error(L);
+}
+
+static lua_CFunction function_of(lua_State *L, const char *name) {
+  lua_CFunction f;
+  lua_getglobal(L, name);
+  f = lua_tocfunction(L, -1);
+  lua_pop(L, 1);
+  return f;
+}
+
+void lwt_uv_coroutines_open(lua_State *L) {
+  lua_CFunction pcall = function_of(L, "pcall"), xpcall = function_of(L, "xpcall");
+  if (pcall != NULL) atomic_store(&lua_pcall_function, pcall);
+  if (xpcall != NULL) atomic_store(&lua_xpcall_function, xpcall);
 }
 
 /* ---- What is called --------------------------------------------------------------------- */

@@ -64,7 +64,7 @@ static void on_timer(uv_timer_t *t) {
   if (ctx->guest == GUEST_TURNS) uv_stop(t->loop);
 }
 
-/* Rounded up: a deadline is never early. The loop's idea of now may be old. */
+/* Rounded up: a deadline is never early. The time that the loop has cached may be old. */
 static void start_timer(lwt_uv *ctx, double seconds) {
   double ms = ceil(seconds * 1e3);
   uv_update_time(ctx->loop);
@@ -93,7 +93,8 @@ static void engine_wait(void *data, double seconds) {
     seconds = 0;
   }
   if (seconds == 0) {
-    /* uv_run looks at nothing when nothing counts; what other threads have posted does not. */
+    /* uv_run does not poll when no handle counts, and what other threads have posted does
+    ** not count. */
     int posts = ctx->inbox != NULL;
     if (posts) uv_ref((uv_handle_t *)ctx->async);
     uv_run(ctx->loop, UV_RUN_NOWAIT);
@@ -119,7 +120,7 @@ static int engine_alive(void *data) {
 }
 
 static void on_wake(uv_async_t *a) {
-  (void)a; /* that uv_run returns is all it is for */
+  (void)a; /* its only purpose is that uv_run returns */
 }
 
 static void engine_wake(void *data) {
@@ -132,8 +133,8 @@ static int engine_fd(void *data) {
   return uv_backend_fd(ctx->loop);
 }
 
-/* libuv says 0 where its epoll set does not know yet what was begun. What it counts in is the
-** time when it last looked. */
+/* libuv says 0 where its epoll set lacks what was begun. It counts from the time when it
+** last read the clock. */
 static double engine_due(void *data) {
   lwt_uv *ctx = data;
   int ms;
@@ -168,17 +169,17 @@ static void api_lent_remove(const lwt_api *lwt, int ticket) {
   lwt_uv_lent_return(ticket);
 }
 
-/* lwt->loop. The table tells its state, the state its context. */
+/* lwt->loop. The table leads to its state, and the state to its context. */
 static void *api_loop(const lwt_api *lwt) {
   lwt_uv *ctx = lwt_uv_find_context(lwt->main);
   return ctx == NULL ? NULL : ctx->loop;
 }
 
-/* ---- On somebody else's loop --------------------------------------------- */
+/* ---- On an adopted loop -------------------------------------------------- */
 
-/* The owner of an adopted loop may turn it himself (luv's uv.run, a host program). Then
-** our callbacks come, but nobody runs the tasks that they wake: before and after each
-** poll we take a step ourselves. */
+/* The owner of an adopted loop may turn it (luv's uv.run, a host program). Then our
+** callbacks are called, but the tasks that they wake would not run. So before and after
+** each poll we take a step of the scheduler. */
 
 typedef struct guest {
   uv_prepare_t prepare;
@@ -186,7 +187,7 @@ typedef struct guest {
   int open; /* of the two */
 } guest;
 
-/* step(context): protected, for lwt->step raises what nobody caught. */
+/* step(context): protected, for lwt->step raises errors that nobody caught. */
 static int l_step(lua_State *L) {
   lwt_uv *ctx = lua_touserdata(L, 1);
   double wait;
@@ -195,7 +196,8 @@ static int l_step(lua_State *L) {
   return 1;
 }
 
-/* Tells the error by a warning: its text may be made by Lua code, that fails. */
+/* Reports the error by a warning. Its text may be made by Lua code, which may fail. (As in
+** src/glib/source.c, see there.) */
 static int l_tell(lua_State *L) {
   luaL_tolstring(L, 1, NULL);
   lua_warning(L, "lwt: ", 1);
@@ -319,7 +321,7 @@ void lwt_uv_engine_close(lwt_uv *ctx) {
   leave(ctx);
   uv_run(ctx->loop, UV_RUN_NOWAIT);
   if (ctx->loop == &ctx->own && uv_loop_close(ctx->loop) == UV_EBUSY) {
-    /* Somebody put handles of their own on our loop and left them open. */
+    /* Other code has put handles of its own on our loop and left them open. */
     uv_walk(ctx->loop, close_foreign, NULL);
     uv_run(ctx->loop, UV_RUN_DEFAULT);
     uv_loop_close(ctx->loop);
@@ -388,7 +390,7 @@ static int l_fd(lua_State *L) {
   return 1;
 }
 
-/* Move to a loop that somebody else owns and keeps alive longer than this state. */
+/* Move to a loop that other code owns and keeps alive longer than this state. */
 static int l_adopt(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   uv_loop_t *loop, *before = ctx->loop;

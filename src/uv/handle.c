@@ -159,7 +159,7 @@ static lwt_uv_box *self(lua_State *L) {
 static int l_gc(lua_State *L) {
   lwt_uv_box *box = self(L);
   /* Pending operations anchor their handle: only lua_close can get here with some, and
-  ** then nobody is left to tell. */
+  ** then their promises need not be rejected. */
   if (box != NULL && box->h != NULL) {
     if (box->h->pending > 0) box->h->ctx->lwt->state_closing(box->h->ctx->lwt);
     lwt_uv_handle_close(L, box, 1);

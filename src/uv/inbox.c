@@ -89,7 +89,7 @@ static void on_async(uv_async_t *async) {
 }
 
 /* Put an async on the loop that the state has now, in place of the one there was. The
-** block holds a reference until libuv has let go of it. */
+** block holds a reference until libuv has closed it. */
 static int attach(lwt_uv_inbox *inbox) {
   uv_async_t *old, *async = malloc(sizeof *async);
   if (async == NULL) return UV_ENOMEM;
@@ -168,9 +168,9 @@ void lwt_uv_inbox_release(lwt_uv_inbox *inbox) {
   free(inbox);
 }
 
-/* The first post, which wakes the loop. Once a post is in the list, it may be delivered, and
-** whoever posted gone with his reference: what keeps the inbox is that it cannot be shut
-** while we have the lock. */
+/* The first post, which wakes the loop. Once a post is in the list it may be delivered,
+** and the poster may give up its reference. The inbox stays nevertheless: it cannot be
+** shut while we hold the lock. */
 static int post_first(lwt_uv_inbox *inbox, lwt_uv_post *post) {
   lwt_uv_post *none = NULL;
   post->next = NULL;

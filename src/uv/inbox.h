@@ -16,7 +16,7 @@ struct lwt_uv_post {
 };
 
 /* One for each state with lwt.uv, made when first asked for; outlives the state while
-** somebody has a reference. */
+** there are references. */
 typedef struct lwt_uv_inbox lwt_uv_inbox;
 
 /* The inbox of this state, on the loop that it has now. NULL: out of memory or

@@ -103,7 +103,7 @@ struct lwt_uv {
   unsigned turn;          /* counts the turns of the loop: for budgets of a turn */
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */
-  lwt_uv_req *owed;       /* request.c: over, but there was no memory to tell anybody */
+  lwt_uv_req *owed;       /* request.c: over, but not settled for want of memory */
   lwt_uv_after *later, **later_end; /* in order; the end's pointer */
   int done_ref;                     /* a fulfilled promise without values, shared */
   int nspare; /* request.c: places in the registry, to be used again */
@@ -125,8 +125,8 @@ struct lwt_uv {
                         const char *path);
     /* threads: may other threads still have something for this state? */
     int (*awaits_threads)(lwt_uv *ctx);
-    /* process: tell of the children that have ended, in a state whose loop may not turn for
-    ** long. */
+    /* process: resolve the promises of children that have ended, in a state whose loop
+    ** may not turn for long. */
     void (*poll_children)(lwt_uv *ctx);
   } hook;
   struct lwt_uv_inbox *inbox; /* inbox.c; NULL: not asked for yet */
@@ -139,17 +139,17 @@ struct lwt_uv {
     uv_buf_t buf;
     ssize_t n;
   } got;             /* net/socket_read.c: what was read, between two calls from libuv */
-  char *scratch;     /* see below; NULL while somebody owns it */
+  char *scratch;     /* see below; NULL while it is taken */
   uv_timer_t *timer; /* engine.c: the nearest deadline */
   uv_async_t *async; /* engine.c: wake */
 };
 
 /* ---- A buffer to read into ------------------------------------------------ */
 
-/* LWT_UV_SCRATCH bytes from malloc, kept from one use to the next. Whoever reads into it and
-** may run Lua before it has been emptied owns it meanwhile: he takes it, and gives it back
-** (or to somebody else, or to `free`). Another reader then gets another one, so that nothing
-** that runs in between can write into it. */
+/* LWT_UV_SCRATCH bytes from malloc, kept from one use to the next. Code that reads into
+** it and may run Lua before it has been emptied owns it meanwhile: it takes it, and then
+** gives it back (or hands it on, or to `free`). A reader that comes meanwhile gets
+** another one, so that nothing that runs in between can write into it. */
 #define LWT_UV_SCRATCH 65536
 
 /* NULL: no memory. */
@@ -263,7 +263,7 @@ int lwt_uv_enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
 /* The same, as the last thing that the callback does: tasks may run before it returns. */
 int lwt_uv_enter_last(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
 /* The main thread, for C-only code that moves an anchor: with room for a few values. NULL when
-** its stack cannot grow: who takes an L that may be NULL says so. */
+** its stack cannot grow: functions that take an L that may be NULL say so. */
 lua_State *lwt_uv_main(lwt_uv *ctx);
 /* Push a fulfilled promise without values (one shared by all). */
 void lwt_uv_push_done(lwt_uv *ctx, lua_State *L);
@@ -280,8 +280,8 @@ int lwt_uv_later(lua_State *L, lua_CFunction f);
 ** one. So signals and what comes from the pool enter Lua by these: `later->f` is called when
 ** uv_run has returned (on an adopted loop: before and after its next poll). The callbacks of
 ** other handles may enter Lua themselves.
-** Adding allocates nothing, and does nothing when it is queued already. Whoever frees it
-** drops it first. */
+** Adding allocates nothing, and does nothing when it is queued already. It must be
+** dropped before it is freed. */
 void lwt_uv_after_add(lwt_uv *ctx, lwt_uv_after *later);
 void lwt_uv_after_drop(lwt_uv *ctx, lwt_uv_after *later);
 /* Do what is queued. */
@@ -336,7 +336,7 @@ struct lwt_uv_handle {
   uv_handle_t *uv;            /* inside the block; NULL before opened */
   int ref;              /* slot in the registry: false, or the userdata while anchored */
   int pending;          /* pending operations: anchored while not 0 */
-  unsigned users;       /* who needs the block longer than libuv: `stop`, a channel */
+  unsigned users;       /* of the block, beside libuv */
   unsigned char closed; /* the close callback has been */
 };
 
@@ -382,12 +382,12 @@ typedef struct lwt_uv_req_class {
   const char *op;       /* `op` of the error object */
   const char *what_key; /* "path", "address" or NULL */
   int pooled;           /* on the threadpool: cancelled with uv_cancel, LWT_WORKING */
-  /* Only when status >= 0 and somebody still wants it: push results, return their
-  ** number; or return a negative status. May raise: the promise is rejected with
-  ** that. NULL: no values. */
+  /* Only when status >= 0 and the promise is still pending: push results, return their
+  ** number; or return a negative status. May raise: the promise is rejected with that.
+  ** NULL: no values. */
   int (*result)(lua_State *L, lwt_uv_req *r);
   /* C only, exactly once, last, also when start failed: clean up (uv_fs_req_cleanup,
-  ** close a descriptor that nobody took: `r->taken` is 0). NULL: nothing. */
+  ** close a descriptor that was not delivered: `r->taken` is 0). NULL: nothing. */
   void (*release)(lwt_uv_req *r);
   /* Instead of uv_cancel when the promise is cancelled, and at the end of the state. C
   ** only. A request that libuv does not have (a queue of your own) must be ended here,
@@ -403,9 +403,9 @@ struct lwt_uv_req {
   int ref; /* the anchor */
   ssize_t status;
   lwt_uv_after later;
-  unsigned char cancelled; /* nobody listens any more */
-  unsigned char over;      /* it is being told, or that could not be done yet */
-  unsigned char taken;     /* `result` returned, and somebody has what it gave */
+  unsigned char cancelled; /* its result is dropped */
+  unsigned char over;      /* its promise is being settled, or could not be settled yet */
+  unsigned char taken;     /* `result` returned, and its values were delivered */
 };
 
 /* `uv_offset`: offsetof the uv_..._t in T; its `data` is set to the request. `what` is
@@ -421,10 +421,11 @@ void lwt_uv_req_done(lwt_uv_req *r, ssize_t status);
 void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status);
 /* The end of the state: withdraw them all. C only. */
 void lwt_uv_reqs_cancel(lwt_uv *ctx);
-/* Reject its promise with the error at the top (popped); the request itself goes on
-** until its callback, unheard. Nothing when the promise is resolved already. */
+/* Reject its promise with the error at the top (popped); the request itself goes on until
+** its callback, and its result is dropped. Nothing when the promise is resolved
+** already. */
 void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r);
-/* Settle those that could not be told that they are over. */
+/* Settle those that are over and that could not be settled then. */
 void lwt_uv_req_pay(lwt_uv *ctx);
 /* Push the request's userdata (to reach its user values), while in flight. */
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
@@ -465,14 +466,14 @@ int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx);
 /* Both in one. */
 int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* From a promise's cancel function: let go of the cancelled. Returns how many wait. */
+/* From a promise's cancel function: drop the cancelled waiters. Returns how many wait. */
 int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 /* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after
 ** each change of it. */
 void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx);
 /* Reject all, with the error at the top (popped): for a class's `stop`. */
 void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* The same when there was no memory to tell them anything else: asks for none. */
+/* The same with an error that needs no memory, for when there is none. */
 void lwt_uv_waiters_fail(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 
 /* ---- Families ------------------------------------------------------------ */

@@ -1,11 +1,11 @@
 /* lent.c: what this process was lent and has to give back as it was.
 **
-** A terminal's mode, and whether a descriptor blocks, belong to whoever else has it open: the
-** shell above us, the children below. Each change is entered here before it is made, and
-** undone with the handle that made it, at exit, and before a fatal signal ends the process.
-** Terminals and signals are the process's, not a Lua state's: hence the one table for all
-** states, which the mutex guards; `give_back` alone looks at it without, for it has to be fit
-** for signal handlers.
+** A terminal's mode, and whether a descriptor blocks, belong to all programs that have it
+** open: the shell above us, the children below. Each change is entered here before it is
+** made, and undone with the handle that made it, at exit, and before a fatal signal ends
+** the process. Terminals and signals are the process's, not a Lua state's: hence the one
+** table for all states, which the mutex guards; `give_back` alone looks at it without,
+** for it has to be fit for signal handlers.
 */
 #include "lent.h"
 
@@ -26,7 +26,7 @@
 
 typedef struct entry {
   atomic_int used; /* how many handles have changed it */
-  int fd;          /* a duplicate of our own, which nobody closes before; -1: none */
+  int fd;          /* a duplicate of our own, which is not closed before; -1: none */
   int is_terminal; /* one that signals have to be caught for */
   void (*call)(void *data); /* instead of all that follows */
   void *data;

@@ -3,8 +3,8 @@
 #ifndef LWT_UV_LENT_H
 #define LWT_UV_LENT_H
 
-/* Before the mode of the terminal `fd` is changed: remembers how it is, once for all who
-** change it. Returns a ticket, or a negative status. */
+/* Before the mode of the terminal `fd` is changed: remembers how it is, once for all
+** changes. Returns a ticket, or a negative status. */
 int lwt_uv_lent_terminal(int fd);
 /* Before `fd` is made non-blocking: a ticket; -1 when nothing has to be given back. */
 int lwt_uv_lent_blocking(int fd);

@@ -21,6 +21,8 @@
 
 typedef struct port port;
 typedef void (*port_cb)(port *p, void *data, ssize_t status);
+/* Where to read to, and how many bytes at most; NULL when there is no memory. */
+typedef char *(*port_room)(void *data, size_t *len);
 
 typedef struct port_class {
   const char *name;
@@ -28,6 +30,9 @@ typedef struct port_class {
   ** another error, or UV_EAGAIN: then `cb` is called once, later, unless
   ** read_cancel came first. */
   ssize_t (*read)(port *p, char *buf, size_t len, port_cb cb, void *data);
+  /* The same into a buffer that `room` gives, and only when there is something to read: while
+  ** it waits it needs none. NULL where a port cannot do that. */
+  ssize_t (*read_late)(port *p, port_room room, port_cb cb, void *data);
   /* `buf` is not touched after this; bytes that arrive all the same are what the
   ** next read gets. */
   void (*read_cancel)(port *p);
@@ -38,9 +43,9 @@ typedef struct port_class {
   /* Gives up waiting for a write. Bytes that the system already has are counted
   ** as written: the number of bytes taken is returned. */
   ssize_t (*write_cancel)(port *p);
-  /* Let go of one direction (bit 1: reading, bit 2: writing). With the last one
-  ** the port closes; `cb` (may be NULL) is called with 0 or an error when that
-  ** direction is closed. Pending operations were cancelled by the caller before. */
+  /* Close one direction (bit 1: reading, bit 2: writing). With the last one the port
+  ** closes; `cb` (may be NULL) is called with 0 or an error when that direction is
+  ** closed. Pending operations were cancelled by the caller before. */
   void (*close)(port *p, int directions, port_cb cb, void *data);
   /* NULL where a port has no position. From: SEEK_SET, SEEK_CUR, SEEK_END; blocking
   ** on regular files is permitted (lseek does not wait). New position, or error. */

@@ -2,8 +2,8 @@
 **
 ** A request is a userdata without metatable whose memory libuv uses until the one
 ** callback; a reference in the registry anchors it so long. Its promise is its first
-** user value. Whoever cancels the promise only stops listening: the callback comes all
-** the same, and `release` is what cleans up, once, on every path.
+** user value. A cancel of the promise only drops the result: the callback comes all the
+** same, and `release` is what cleans up, once, on every path.
 */
 #include <stddef.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void let_go(lua_State *L, lwt_uv *ctx, int ref) {
   ctx->spare[ctx->nspare++] = ref;
 }
 
-/* Nobody wants it any more. */
+/* Its result is not wanted any more: stop it where that can be done. */
 static void withdraw(lwt_uv_req *r) {
   r->cancelled = 1;
   if (r->over || r->later.queued) return; /* it will be released */
@@ -163,7 +163,7 @@ static void settle(lua_State *L, void *data) {
     lwt->fulfill(lwt, L, promise, lua_gettop(L) - promise);
 }
 
-/* When there was no memory for that: Lua keeps this string for itself. */
+/* When there was no memory for that: Lua has this string already. */
 static void settle_poorly(lua_State *L, void *data) {
   lwt_uv_req *r = data;
   lwt_uv_req_push(L, r);
@@ -177,7 +177,7 @@ static int tell(lwt_uv_req *r) {
   int status;
   if (r->cancelled) return 0;
   status = lwt_uv_enter(r->ctx, settle, r);
-  if (status != 0) /* which does nothing to what is settled */
+  if (status != 0) /* which does nothing where it is settled */
     status = lwt_uv_enter(r->ctx, settle_poorly, r);
   return status == -2 ? -1 : 0;
 }
@@ -199,7 +199,7 @@ void lwt_uv_req_done(lwt_uv_req *r, ssize_t status) {
     finish(r);
     return;
   }
-  r->next = ctx->owed; /* its promise still has it: it stays until that can be told */
+  r->next = ctx->owed; /* its promise still has it: it stays until that is settled */
   ctx->owed = r;
 }
 
@@ -223,7 +223,7 @@ static void done_later(lwt_uv_after *later) {
 }
 
 void lwt_uv_req_done_later(lwt_uv_req *r, ssize_t status) {
-  if (r->cancelled) { /* tells nobody */
+  if (r->cancelled) { /* there is no promise to settle */
     lwt_uv_req_done(r, status);
     return;
   }
@@ -244,7 +244,7 @@ void lwt_uv_req_abandon(lua_State *L, lwt_uv_req *r) {
   lua_getiuservalue(L, -1, 1);
   lua_pushvalue(L, error);
   lwt->reject(lwt, L, error + 2);
-  lua_settop(L, error - 1); /* callbacks have run: who knows what lies there */
+  lua_settop(L, error - 1); /* callbacks have run: what lies there may have changed */
 }
 
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r) {

@@ -3,7 +3,7 @@
 ** One waiter is a promise in a user value. From the second on the user value is a table
 ** that serves as a ring of `size` places, the first of which is number `first`: the promise
 ** of place i at 2i + 1 and what it wants at 2i + 2. A cancelled promise is no longer
-** pending: that is how it is known, and it is passed over.
+** pending, and is passed over for that reason.
 */
 #include "internal.h"
 

@@ -1,8 +1,9 @@
 -- Internal: lwt.glib.finish: GIO's asynchronous calls as promises.
 --
 -- GIO's pattern: NAME_async(…, cancellable, callback) begins, callback(source, result) says that it is
--- over, NAME_finish(result) gives the values or the error. The callback comes in any case, also
--- after a cancel; what it brings then nobody wants, but it is taken, for it may be an open file.
+-- over, NAME_finish(result) gives the values or the error. The callback is called in any case, also
+-- after a cancel. Its result is taken then as well, though it is not wanted, because it may be an
+-- open file.
 
 local args = require "lwt.internal.args"
 local core = require "lwt.core"
@@ -106,7 +107,7 @@ return function(start, ...)
   if not lgi then error("glib.finish needs lgi: " .. why, 2) end
   local ours, other = pcall(glib.check)
   if not ours then error(other, 2) end
-  local p -- (no tail calls: what is wrong with an argument is told at the caller's line)
+  local p -- (no tail calls: errors about arguments are raised at the caller's line)
   if callable then p = by_function(lgi, start, ...) else p = by_name(lgi, start, ...) end
   return p
 end

@@ -3,7 +3,8 @@
 
 local M = {}
 
--- The pointer in a main context of lgi's; nil for anything else. Who has one has loaded lgi.
+-- The pointer in a main context of lgi's; nil for anything else. A program that has one has loaded
+-- lgi.
 function M.context(x)
   local lgi = package.loaded.lgi
   if type(x) ~= "userdata" or not lgi then return nil end

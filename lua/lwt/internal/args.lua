@@ -1,19 +1,17 @@
--- Wrong arguments, told at the caller's line in Lua's own words.
+-- Wrong arguments, reported at the caller's line in Lua's own words.
 --
--- Every function here takes the number of the argument, the name of the public function, and the
--- value. It is called straight from the public function (never as a tail call), or by one of its
--- helpers `up` levels below: it blames whoever called the public one, and counts arguments as
--- luaL_argerror does, where the object of a method call is not one of them.
+-- Each check takes the number of the argument, the name of the public function, and the value. It is
+-- called straight from the public function (never as a tail call), or by one of its helpers `up` levels
+-- below. It raises at the line that called the public function, and counts arguments as luaL_argerror
+-- does, where the object of a method call is not one of them.
 --
--- A module whose public functions call one another, so that nobody can say how far up the caller
--- is, takes its checks from `outside`.
+-- In a module whose public functions call one another the caller is at no fixed level. Such a module
+-- takes its checks from `outside`.
 
 local core = require "lwt.core"
 
 local getinfo = debug.getinfo
 local is_promise = core.is_promise
-
-local M = {}
 
 -- The name that a value's type has in an error message.
 local function type_name(value)
@@ -22,7 +20,13 @@ local function type_name(value)
   if type(name) == "string" then return name end
   return is_promise(value) and "lwt.promise" or type(value)
 end
-M.type_name = type_name
+
+-- Whatever can be called is taken where a function is wanted.
+local function is_callable(value)
+  if type(value) == "function" then return true end
+  local mt = debug.getmetatable(value)
+  return type(mt) == "table" and rawget(mt, "__call") ~= nil
+end
 
 local own = getinfo(1, "S").source
 
@@ -38,166 +42,170 @@ local function level_outside(files)
   end
 end
 
-local function fail(arg, name, message, up)
-  if type(up) == "string" then
-    error(("bad argument #%d to '%s' (%s)"):format(arg, name, message), level_outside(up))
+-- The checks. With `files` (a pattern) they raise at the line of the first caller outside of those
+-- files, take the number of an argument as it is, because the object of a method is left out already,
+-- and use no `up`. (They look at the stack only when something is wrong.)
+local function new(files)
+  local checks = {}
+
+  local function fail(arg, name, message, up)
+    if files then
+      error(("bad argument #%d to '%s' (%s)"):format(arg, name, message), level_outside(files))
+    end
+    local level = 3 + (up or 0) -- the public function
+    local info = getinfo(level, "n")
+    if info and info.namewhat == "method" then
+      arg = arg - 1
+      if arg == 0 then
+        error(("calling '%s' on bad self (%s)"):format(name, message), level + 1)
+      end
+    end
+    error(("bad argument #%d to '%s' (%s)"):format(arg, name, message), level + 1)
   end
-  local level = 3 + (up or 0) -- the public function
-  local info = getinfo(level, "n")
-  if info and info.namewhat == "method" then
-    arg = arg - 1
-    if arg == 0 then
-      error(("calling '%s' on bad self (%s)"):format(name, message), level + 1)
+
+  -- bad(2, "create", "must be at least 1")
+  function checks.bad(arg, name, message, up)
+    fail(arg, name, message, up)
+  end
+
+  -- wrong(2, "bind", "function", f): bad argument #2 to 'bind' (function expected, got nil)
+  function checks.wrong(arg, name, expected, value, up)
+    fail(arg, name, ("%s expected, got %s"):format(expected, type_name(value)), up)
+  end
+
+  -- Raises what a function of ours, called straight by pcall, has raised. A wrong argument is an error
+  -- of the public function: argument `theirs` of the other one is `ours` here (the others have the same
+  -- numbers, as all have where these are nil).
+  function checks.pass_on(err, name, theirs, ours, up)
+    if type(err) ~= "string" then error(err, 0) end
+    local n, message = err:match "^bad argument #(%d+) to '[^']*' %((.*)%)$"
+    if not n then error(err, 0) end
+    n = math.tointeger(n)
+    fail(n == theirs and ours or n, name, message, up)
+  end
+
+  -- check_callable(2, "with_lock", f)
+  function checks.check_callable(arg, name, value, up)
+    if type(value) ~= "function" and not is_callable(value) then
+      fail(arg, name, ("function expected, got %s"):format(type_name(value)), up)
     end
   end
-  error(("bad argument #%d to '%s' (%s)"):format(arg, name, message), level + 1)
-end
 
--- bad(2, "create", "must be at least 1")
-function M.bad(arg, name, message, up)
-  fail(arg, name, message, up)
-end
-
--- wrong(2, "bind", "function", f): bad argument #2 to 'bind' (function expected, got nil)
-function M.wrong(arg, name, expected, value, up)
-  fail(arg, name, ("%s expected, got %s"):format(expected, type_name(value)), up)
-end
-
--- Raises what a function of ours, called straight by pcall, has raised. A wrong argument is told as if
--- the public function had found it: argument `theirs` of the other one is `ours` here (the others have
--- the same numbers, as all have where these are nil).
-function M.pass_on(err, name, theirs, ours, up)
-  if type(err) ~= "string" then error(err, 0) end
-  local n, message = err:match "^bad argument #(%d+) to '[^']*' %((.*)%)$"
-  if not n then error(err, 0) end
-  n = math.tointeger(n)
-  fail(n == theirs and ours or n, name, message, up)
-end
-
--- Whatever can be called is taken where a function is wanted.
-function M.is_callable(value)
-  if type(value) == "function" then return true end
-  local mt = debug.getmetatable(value)
-  return type(mt) == "table" and rawget(mt, "__call") ~= nil
-end
-
--- check_callable(2, "with_lock", f)
-function M.check_callable(arg, name, value, up)
-  if type(value) ~= "function" and not M.is_callable(value) then
-    fail(arg, name, ("function expected, got %s"):format(type_name(value)), up)
-  end
-end
-
--- A string, or a number, which stands for one as everywhere in Lua.
-function M.string(arg, name, value, up)
-  if type(value) ~= "string" and type(value) ~= "number" then
-    fail(arg, name, ("string expected, got %s"):format(type_name(value)), up)
-  end
-end
-
--- A number of seconds: any but nan.
-function M.seconds(arg, name, value, up)
-  if type(value) ~= "number" then
-    fail(arg, name, ("number expected, got %s"):format(type_name(value)), up)
-  elseif value ~= value then
-    fail(arg, name, "a number of seconds expected, got nan", up)
-  end
-end
-
--- The arguments from number `first` on, which are strings and numbers, as one string.
-function M.joined(first, name, ...)
-  local n = select("#", ...)
-  for i = 1, n do M.string(first + i - 1, name, (select(i, ...)), 1) end
-  return n == 1 and tostring((...)) or table.concat({ ... }, "", 1, n)
-end
-
--- The integer that a number stands for, of at least `min` (nil: any): 2.0 is as good as 2
--- everywhere. Strings are no numbers.
-function M.integer(arg, name, value, min, up)
-  local integer = math.type(value) == "float" and math.tointeger(value) or value
-  if math.type(integer) ~= "integer" then
-    if type(value) == "number" then fail(arg, name, "number has no integer representation", up) end
-    fail(arg, name, ("integer expected, got %s"):format(type_name(value)), up)
-  end
-  if min and integer < min then
-    fail(arg, name, ("must be at least %d, got %d"):format(min, integer), up)
-  end
-  return integer
-end
-
--- A plain list. Gives its length: its `n` where it has one. (lwt gives the core its `unview`, and
--- requires this file before it does.)
-function M.list(arg, name, value, up)
-  value = core.unview(value)
-  if type(value) ~= "table" then
-    fail(arg, name, "table expected, got " .. type_name(value), up)
-  end
-  local n = rawget(value, "n")
-  if math.type(n) == "integer" then return n end
-  return #value
-end
-
--- A plain list of objects with this metatable, or of direct views of such: its length, and a copy
--- without views.
-function M.objects(arg, name, value, mt, what, up)
-  value = core.unview(value)
-  if type(value) ~= "table" then
-    fail(arg, name, "table expected, got " .. type_name(value), up)
-  end
-  local n = rawget(value, "n")
-  if math.type(n) ~= "integer" then n = #value end
-  local list, unview = {}, core.unview
-  for i = 1, n do
-    local x = unview(value[i])
-    if getmetatable(x) ~= mt then
-      fail(arg, name, ("element %d: %s expected, got %s"):format(i, what, type_name(x)), up)
-    end
-    list[i] = x
-  end
-  return n, list
-end
-
--- A table of options whose keys are all among those of `known` (option = its type, or true for
--- any), or nil, which stands for an empty one.
-function M.options(arg, name, opts, known, up)
-  if opts == nil then return {} end
-  if type(opts) ~= "table" then
-    fail(arg, name, ("table expected, got %s"):format(type_name(opts)), up)
-  end
-  for key, value in pairs(opts) do
-    local expected = known[key]
-    if expected == nil then
-      fail(arg, name, ("unknown option '%s'"):format(tostring(key)), up)
-    elseif expected ~= true and type(value) ~= expected
-      and not (expected == "function" and M.is_callable(value)) then
-      fail(arg, name, ("option '%s': %s expected, got %s"):format(key, expected,
-        type_name(value)), up)
+  -- type(1, "title", text, "string")
+  function checks.type(arg, name, value, expected, up)
+    if type(value) ~= expected then
+      fail(arg, name, ("%s expected, got %s"):format(expected, type_name(value)), up)
     end
   end
-  return opts
+
+  -- The object of a method, which has this metatable.
+  function checks.self(name, value, class, up)
+    if getmetatable(value) == class then return end
+    error(("calling '%s' on bad self (%s expected, got %s)"):format(name, class.__name,
+      type_name(value)), files and level_outside(files) or 3 + (up or 0))
+  end
+
+  -- A string, or a number, which stands for one as everywhere in Lua.
+  function checks.string(arg, name, value, up)
+    if type(value) ~= "string" and type(value) ~= "number" then
+      fail(arg, name, ("string expected, got %s"):format(type_name(value)), up)
+    end
+  end
+
+  -- A number of seconds: any but nan.
+  function checks.seconds(arg, name, value, up)
+    if type(value) ~= "number" then
+      fail(arg, name, ("number expected, got %s"):format(type_name(value)), up)
+    elseif value ~= value then
+      fail(arg, name, "a number of seconds expected, got nan", up)
+    end
+  end
+
+  -- The arguments from number `first` on, which are strings and numbers, as one string.
+  function checks.joined(first, name, ...)
+    local n = select("#", ...)
+    for i = 1, n do checks.string(first + i - 1, name, (select(i, ...)), 1) end
+    return n == 1 and tostring((...)) or table.concat({ ... }, "", 1, n)
+  end
+
+  -- The integer that a number stands for, of at least `min` (nil: any): 2.0 is as good as 2
+  -- everywhere. Strings are no numbers.
+  function checks.integer(arg, name, value, min, up)
+    local integer = math.type(value) == "float" and math.tointeger(value) or value
+    if math.type(integer) ~= "integer" then
+      if type(value) == "number" then
+        fail(arg, name, "number has no integer representation", up)
+      end
+      fail(arg, name, ("integer expected, got %s"):format(type_name(value)), up)
+    end
+    if min and integer < min then
+      fail(arg, name, ("must be at least %d, got %d"):format(min, integer), up)
+    end
+    return integer
+  end
+
+  -- A plain list. Gives its length: its `n` where it has one. (lwt gives the core its `unview`, and
+  -- requires this file before it does.)
+  function checks.list(arg, name, value, up)
+    value = core.unview(value)
+    if type(value) ~= "table" then
+      fail(arg, name, "table expected, got " .. type_name(value), up)
+    end
+    local n = rawget(value, "n")
+    if math.type(n) == "integer" then return n end
+    return #value
+  end
+
+  -- A plain list of objects with this metatable, or of direct views of such: its length, and a copy
+  -- without views.
+  function checks.objects(arg, name, value, mt, what, up)
+    value = core.unview(value)
+    if type(value) ~= "table" then
+      fail(arg, name, "table expected, got " .. type_name(value), up)
+    end
+    local n = rawget(value, "n")
+    if math.type(n) ~= "integer" then n = #value end
+    local list, unview = {}, core.unview
+    for i = 1, n do
+      local x = unview(value[i])
+      if getmetatable(x) ~= mt then
+        fail(arg, name, ("element %d: %s expected, got %s"):format(i, what, type_name(x)), up)
+      end
+      list[i] = x
+    end
+    return n, list
+  end
+
+  -- A table of options whose keys are all among those of `known` (option = its type, or true for
+  -- any), or nil, which stands for an empty one.
+  function checks.options(arg, name, opts, known, up)
+    if opts == nil then return {} end
+    if type(opts) ~= "table" then
+      fail(arg, name, ("table expected, got %s"):format(type_name(opts)), up)
+    end
+    for key, value in pairs(opts) do
+      local expected = known[key]
+      if expected == nil then
+        fail(arg, name, ("unknown option '%s'"):format(tostring(key)), up)
+      elseif expected ~= true and type(value) ~= expected
+        and not (expected == "function" and is_callable(value)) then
+        fail(arg, name, ("option '%s': %s expected, got %s"):format(key, expected,
+          type_name(value)), up)
+      end
+    end
+    return opts
+  end
+
+  return checks
 end
 
--- The checks of a module that blame the first caller outside of its files, and take the number of an
--- argument as it is: whoever calls them has left out an object. (They look at the stack only when
--- something is wrong.)
+local M = new(nil)
+
+M.type_name, M.is_callable = type_name, is_callable
+
+-- The checks of a module, which raise at the first caller outside of the files of that module.
 function M.outside(module)
-  local files = "[/\\@]" .. module:gsub("%.", "[/\\]") .. "[/\\.]"
-  return {
-    bad = function(arg, name, message) fail(arg, name, message, files) end,
-    wrong = function(arg, name, expected, value) M.wrong(arg, name, expected, value, files) end,
-    -- The object of a method, which has this metatable.
-    self = function(name, value, class)
-      if getmetatable(value) == class then return end
-      error(("calling '%s' on bad self (%s expected, got %s)"):format(name, class.__name,
-        type_name(value)), level_outside(files))
-    end,
-    type = function(arg, name, value, expected)
-      if type(value) ~= expected then M.wrong(arg, name, expected, value, files) end
-    end,
-    callable = function(arg, name, value) M.check_callable(arg, name, value, files) end,
-    integer = function(arg, name, value, min) return M.integer(arg, name, value, min, files) end,
-    options = function(arg, name, opts, known) return M.options(arg, name, opts, known, files) end,
-  }
+  return new("[/\\@]" .. module:gsub("%.", "[/\\]") .. "[/\\.]")
 end
 
 -- A readable value of its own, compared with ==, such as switch.Off.

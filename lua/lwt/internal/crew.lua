@@ -19,7 +19,7 @@ local task, pick, rejected = lwt.task, lwt.pick, lwt.rejected
 local Crew = {}
 Crew.__index = Crew
 
--- Somebody ended: the body may be waiting for that (while children loop, for the last).
+-- A child has ended: the body may be waiting for that (while children loop, for the last).
 local function poke(c)
   local r = c.waiter
   if r and (c.n == 0 or c.failed or not c.looping) then
@@ -56,14 +56,14 @@ function Crew:start(f, ...)
   end, function(err)
     live[child] = nil
     self.n = self.n - 1
-    -- One that ends because it was told to has not failed: what made the crew end has.
+    -- A child that ends because it was cancelled has not failed: what made the crew end has.
     if not self.failed and not (self.halted and rawequal(err, lwt.Canceled)) then
       self.failed, self.over = child, true
       if self.alarm_r then self.alarm_r:wakeup_later() end
     end
     poke(self)
   end)
-  -- All that can fail has been done: the count is of those that say when they are over.
+  -- From here on nothing can fail: only children that report their end are counted.
   self.n, self.started = self.n + 1, self.started + 1
 end
 
@@ -80,10 +80,10 @@ local function settle(c)
 end
 Crew.finish = settle
 
--- Call `one(i)` for all of 1 … n, at most `max` at a time, for the body: by so many children
--- that each take the next number when they are done with one, which costs a fraction of a
--- child for each. Where no more may be started is known at once: a child that fails says so,
--- and a cancel before the crew's own task hears of it.
+-- Call `one(i)` for all of 1 … n, at most `max` at a time, for the body: by so many children, each
+-- of which takes the next number when it is done with one; that costs a fraction of a child for
+-- each. It is known at once that no more may be started: a child that fails notes it, and so does a
+-- cancel, before it reaches the crew's own task.
 function Crew:loop(one, n)
   local i = 0
   self.looping = true

@@ -1,8 +1,8 @@
--- Internal: what a task does that was cancelled and has not been told yet.
+-- Internal: reads and pushes of a task to which a cancel is due.
 --
--- Its next await will raise, whatever it is given. What would be taken for it, or given by it, at
--- once would be lost, since nobody would be told. So such a task's reads and pushes begin a turn
--- later: the await that raises has withdrawn them by then.
+-- Its next await will raise, whatever it is given. A value that it took at once would be lost, and
+-- one that it pushed at once would be pushed although its await raises. So these operations begin a
+-- turn of the loop later: the await that raises withdraws them before that.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -12,8 +12,8 @@ local await, pause = lwt.await, lwt.pause
 local M = {}
 local done = lwt.fulfilled()
 
--- Is the running task such a one? Where that is asked often: `any[1] and cancel_due()`; `any[1]`
--- is false where there is no such task at all.
+-- Is a cancel due to the running task? Where that is asked often: `any[1] and cancel_due()`;
+-- `any[1]` is false where there is no such task at all.
 M.cancel_due, M.any = core.cancel_due, core.due
 
 -- `f(...)` a turn later, as a callback: a promise of what it returns. Cancelling the promise
@@ -24,7 +24,7 @@ function M.later(f, ...)
   return pause():bind(function() return f(table.unpack(args, 1, args.n)) end)
 end
 
--- Tell the running task. Raises.
+-- Raises the cancel in the running task.
 function M.tell() await(done) end
 
 return M

@@ -30,7 +30,7 @@ function M.allow(task)
   return setmetatable({ task = task }, guard_mt)
 end
 
--- lwt's own run, whoever calls.
+-- lwt's own run, in any task.
 function M.run(...)
   if not run then install() end
   return run(...)

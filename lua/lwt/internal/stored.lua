@@ -1,5 +1,5 @@
 -- Internal: callbacks that see the task-local storage that was there when they were attached,
--- whoever calls them later. (What is attached to a promise does so by itself.)
+-- wherever they are called later. (What is attached to a promise does so by itself.)
 --
 -- `stored[1]` tells whether there is any storage now: where there was none and is none, which is
 -- the rule, a function is called as it is.

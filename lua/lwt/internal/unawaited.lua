@@ -1,7 +1,7 @@
 -- Internal: the error for a method that is called on a promise and belongs to the promise's value:
 -- `lio.open_connection(address):read_line()`. Only for the methods that there are of that kind, for the
--- fields of what a file or a program gives, and for the elements of a list: whoever looks whether a
--- promise has some other field finds that it has none.
+-- fields of what a file or a program gives, and for the elements of a list: any other field of a
+-- promise is nil as usual.
 
 local names = {}
 for _, list in ipairs {
@@ -15,6 +15,8 @@ for _, list in ipairs {
   for name in list:gmatch "%S+" do names[name] = true end
 end
 
+-- Of the fields of `fs.stat`'s table and of a program's status, those that programs ask for first. Not
+-- all of them: others (`type`, `mode` …) are names that code looks up in any object, to see what it is.
 local fields = { size = true, mtime = true, code = true, signal = true }
 
 local told = {} -- by name: the function that says so

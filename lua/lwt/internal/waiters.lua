@@ -1,10 +1,10 @@
 -- Internal: who is waiting, first come, first served. Used by the locks, mvar and pool.
 --
 -- A waiter is a pending promise (core.waiter) and one value that it brings along. One that is
--- cancelled stays in its place, dead, until somebody comes across it: that saves a closure per
--- waiter. The dead are bounded all the same: they are swept out whenever the ring is full, and
--- it grows only when more than half of it is alive.
--- `n` counts the dead as well; 0 means that nobody waits, `count` is exact.
+-- cancelled stays in its place, dead, until it is the first or the ring is swept: that saves a
+-- closure per waiter. The dead are bounded all the same: they are swept out whenever the ring is
+-- full, and it grows only when more than half of it is alive. `n` counts the dead as well; where it
+-- is 0 there is no waiter. `count` is exact.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -20,7 +20,8 @@ function M.new()
 end
 
 -- Move the living, in order, to the front of a ring of `size` places (a power of two). What can
--- fail comes first, and changes nothing; where nobody is left and it does not grow, nothing can.
+-- fail comes first, and changes nothing; where no waiter is left and the ring does not grow,
+-- nothing can fail.
 local function rebuild(q, size)
   local fresh, n, mask = q.n > 0 and {}, 0, q.size - 1
   for i = 2 * q.size + 1, 2 * size do q[i] = false end
@@ -37,7 +38,7 @@ local function rebuild(q, size)
   q.n, q.head, q.size = n, 0, size
 end
 
--- Does somebody wait? Forgets the dead in front.
+-- Is there a waiter? Drops the dead in front.
 function M.any(q)
   while q.n > 0 do
     if is_pending(q[2 * q.head + 1]) then return true end
@@ -46,7 +47,7 @@ function M.any(q)
   return false
 end
 
--- The number of those who still wait: looks at all. Where it is asked for often, count yourself.
+-- The number of waiters that are alive: looks at all. A user that needs it often counts by itself.
 function M.count(q)
   local live, mask = 0, q.size - 1
   for i = 0, q.n - 1 do
@@ -59,7 +60,7 @@ end
 function M.push(q, p, value)
   local n, size = q.n, q.size
   if n == 0 and size > 64 then
-    rebuild(q, 2) -- what was large is not for ever
+    rebuild(q, 2) -- the memory of a large ring is given back
     size = 2
   end
   if n == size then
@@ -90,7 +91,7 @@ local function shift(q)
 end
 M.shift = shift
 
--- `f(value)` for each of those who still wait, the oldest first, until it gives true.
+-- `f(value)` for each waiter that is alive, the oldest first, until it gives true.
 function M.each(q, f)
   for i = 0, q.n - 1 do
     local at = 2 * ((q.head + i) & (q.size - 1)) + 1
@@ -98,10 +99,11 @@ function M.each(q, f)
   end
 end
 
--- Who has been told leaves, unless a callback has taken him out. That needs neither a call nor memory:
--- so where these raise, nobody was told, and where somebody was, they do not raise.
+-- A waiter that has been told leaves the queue, unless a callback has taken it out. That needs neither
+-- a call nor memory. So where these functions raise, no waiter was told, and where one was told, they
+-- do not raise.
 --
--- Tell the oldest, dead or alive, by `how` (core.wake or core.wake_exn): did he still wait?
+-- Tell the oldest, dead or alive, by `how` (core.wake or core.wake_exn): was it still alive?
 function M.wake_oldest(q, how, ...)
   local head = q.head
   local at = 2 * head + 1
@@ -114,7 +116,8 @@ function M.wake_oldest(q, how, ...)
   return told
 end
 
--- Fulfil the oldest who still waits with these values. False when nobody does. Locks live of it.
+-- Fulfil the oldest waiter that is alive with these values; false when there is none. Every unlock
+-- calls it.
 function M.wake(q, ...)
   while q.n > 0 do
     local head = q.head

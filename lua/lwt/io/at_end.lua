@@ -2,11 +2,12 @@
 
 local lwt = require "lwt"
 local cio = require "lwt.uv".io
+local bare = require "lwt.internal.stored".bare
 
 local M = {}
 
--- Channels (as weak keys) that somebody else sees to at the end, who does not wait for ever: a log. The
--- others are waited for as long as it takes, as what a program prints into a pager is.
+-- Channels (as weak keys) that are flushed by others at the end, with a limit in time: those of logs.
+-- All other channels are waited for as long as it takes, as with what a program prints into a pager.
 M.left_out = setmetatable({}, { __mode = "k" })
 
 -- Flushes each channel of a list; `report` is told what fails.
@@ -20,8 +21,8 @@ function M.flush(list, report)
   end
 end
 
--- At the end of `run` an error has nobody else to go to than the exception hook. An end that has
--- gone away is not worth it (`lwt script | head`).
+-- At the end of `run` an error can only go to the exception hook. That the other end has gone away
+-- is not reported (`lwt script | head`).
 function M.report(err)
   if type(err) == "table" and err.code == "EPIPE" then return end
   lwt.async(error, err, 0)
@@ -35,6 +36,7 @@ local function flush_at_exit()
   M.flush(list, M.report)
 end
 
-cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
+-- (Not with the storage of whoever makes the first channel.)
+cio.at_exit(function() bare(lwt.at_exit, flush_at_exit) end)
 
 return M

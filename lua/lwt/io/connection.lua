@@ -12,7 +12,7 @@ local check_channel, run_with_channel = shared.check_channel, shared.run_with_ch
 local M = shared.public
 
 -- `connect` is called straight from a public function, whose options are argument `n`, and calls
--- this one. (No tail calls: whoever blames the caller counts what lies between.)
+-- this one. (No tail calls: an error for the caller counts the functions between.)
 local function start_connect(n, name, addr, opts)
   local net = require "lwt.net"
   local connecting
@@ -48,7 +48,7 @@ local function connect(n, name, addr, opts)
       return ch
     end)
   end
-  local ok, host = pcall(host_of, addr) -- what is wrong with it is told by what connects
+  local ok, host = pcall(host_of, addr) -- the function that connects reports it
   local tls = network.tls_plan(n, name, secure.client_plan, ours.tls, ok and host or nil, 1)
   local connecting = start_connect(n, name, addr, rest)
   return connecting:bind(function(sock) return secure.start_on(sock, tls) end)

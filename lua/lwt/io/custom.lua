@@ -17,8 +17,8 @@ local seekable = setmetatable({}, { __mode = "k" })
 
 local function nothing() end
 
--- What runs `functions[what]` as a task, with the storage that is there now: it is the loop that
--- calls it, for nobody in particular.
+-- Gives a function that runs `functions[what]` as a task, with the storage that is there now, for
+-- it is called by the loop.
 local function starts(functions)
   local start = {}
   for _, what in ipairs { "read", "write", "close", "shutdown" } do

@@ -39,7 +39,8 @@ function M.with_file(path, mode, f, opts)
   return spawn(run_with_channel, M.open_file(path, mode, opts), f)
 end
 
--- Removes a path at the end of a block, and waits for it. What is gone already is no error.
+-- Removes a path at the end of a block, and waits for that. A path that is gone already is no
+-- error.
 local function remove(path, how)
   local ok, err = pcall(await, how(path))
   if not ok and not (type(err) == "table" and err.code == "ENOENT") then error(err, 0) end
@@ -49,8 +50,8 @@ local removing = {
   __close = function(self) shield(remove, self.path, self.how) end,
 }
 
--- What is made is known, and removed, also when the task is cancelled while it is made: the
--- promise is rejected when it is gone.
+-- When the task is cancelled while the path is made, it is removed as well, and the promise is
+-- rejected after that.
 local function made(make, opts)
   return shield(function() return await(make(opts)) end)
 end

@@ -9,8 +9,8 @@ local cio = shared.cio
 
 local M = shared.public
 
---- Flush every open output channel. What cannot be written is told by the channel's next operation,
---- not here.
+--- Flush every open output channel. What cannot be written is reported by the channel's next
+--- operation, not here.
 ---
 ---@return lwt.Promise<nil>
 --- ```lua

@@ -52,16 +52,16 @@ function M.is_unix(addr)
     type(addr) == "table" and addr.path ~= nil
 end
 
--- Call a function of lwt.net; its complaints about arguments are told as our own, whose options
--- are argument `n` (there the second).
+-- Call a function of lwt.net; its errors about arguments are raised as our own, whose options are
+-- argument `n` (there the second).
 function M.call(n, name, f, addr, opts, up)
   local ok, p = pcall(f, addr, opts)
   if ok then return p end
   args.pass_on(p, name, 2, n, up + 1)
 end
 
--- The channel of a socket, which is closed where that cannot be made: nobody else would, and the
--- other end would wait. No await may come between.
+-- The channel of a socket. Where it cannot be made the socket is closed here, or the other end
+-- would wait for ever. No await may come between.
 function M.channel_on(sock, opts, address)
   local ok, ch = pcall(cio.of_port, sock, 3, opts.buffer_size, "address", address)
   if ok then
@@ -80,7 +80,7 @@ function M.tls_plan(n, name, make, tls, host, up)
   error(result, 0)
 end
 
--- Whom a channel reached that was given a name to connect to: for who looks at it.
+-- The address that a channel has reached, where it was given a name to connect to.
 M.peers = setmetatable({}, { __mode = "k" })
 
 return M

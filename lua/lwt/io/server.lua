@@ -3,7 +3,6 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local args = require "lwt.internal.args"
-local order = require "lwt.internal.order"
 local network = require "lwt.io.network"
 local secure = require "lwt.io.secure"
 local shared = require "lwt.io.shared"
@@ -46,8 +45,8 @@ local function is_gone(err, ch, address)
   return is_of_client(err) and err.address == address
 end
 
--- What a handler has failed with: to `on_error`, or in words to stderr. `error` is for those who
--- want a bug to end the program: not for clients that are gone.
+-- What a handler has failed with: to `on_error`, or in words to stderr. `on_error = error` is for
+-- programs that a bug is to end; clients that are gone are no bug.
 local function tell(server, err, address, gone)
   if server.on_error == error then
     if not gone then report(err) end
@@ -58,22 +57,13 @@ local function tell(server, err, address, gone)
   end
 end
 
--- A handler to its end, and that of the promise that it gives.
-local function handle(f, ch, address)
-  local p = f(ch, address)
-  if lwt.is_promise(p) then await(p) end
-end
-
 local FAILED_GRACE = 1 -- seconds for what the handler of a client had written before it failed
 
 local function close_in_time(ch)
   lwt.with_timeout(FAILED_GRACE, ch:close()):catch(function() end):await()
 end
 
-local function serve(server, ch, address, f)
-  local ok, err = guard(handle, f, ch, address)
-  if ok then ok, err = guard(await, ch:close()) end
-  if ok then return end
+local function ended_badly(server, ch, address, err)
   if rawequal(err, lwt.Canceled) then -- no failure
     ch:abort()
   elseif rawequal(err, lwt.Interrupted) then
@@ -85,13 +75,20 @@ local function serve(server, ch, address, f)
   end
 end
 
--- A client with TLS: the handshake is his own task's, so that he holds up nobody. What goes wrong in
--- it is of the client.
+-- What the task of a client does when its handler is done: `result` is what that gave, or raised.
+local function finish(server, ch, address, ok, result)
+  if ok and lwt.is_promise(result) then ok, result = guard(await, result) end
+  if ok then ok, result = guard(await, ch:close()) end
+  if not ok then ended_badly(server, ch, address, result) end
+end
+
+-- A client with TLS: its handshake is in its own task, so that it holds up no other client. Errors
+-- of the handshake are the client's.
 local function serve_secure(server, sock, address, f)
   local ok, stream = guard(await, secure.start_on(sock, server.tls))
   if ok then
     local made, ch = pcall(secure.channel, stream, server.opts, address)
-    if made then return serve(server, ch, address, f) end
+    if made then return finish(server, ch, address, guard(f, ch, address)) end
     stream:close()
     error(ch, 0)
   end
@@ -99,7 +96,8 @@ local function serve_secure(server, sock, address, f)
   if not rawequal(stream, lwt.Canceled) then tell(server, stream, address, true) end
 end
 
--- A channel, which may have begun to close, or the socket of one who has not finished his handshake.
+-- A channel, which may have begun to close, or the socket of a client whose handshake is not
+-- finished.
 local function drop(client)
   if client.abort == nil then client:close() else client:abort() end
 end
@@ -110,23 +108,44 @@ local function failed(ch, err)
   if not rawequal(err, lwt.Canceled) then report(err) end
 end
 
-local function start(server, ch, address, f)
-  local p = spawn(server.tls and serve_secure or serve, server, ch, address, f)
-  if p:is_pending() then
-    p:on_any(function() server:_gone(p) end, function(err)
-      server:_gone(p)
-      failed(ch, err)
-    end)
-    server.tasks[p] = server.started + 1 -- the last that can fail: the count is of these
-    server.n, server.started = server.n + 1, server.started + 1
-  else
-    local state, err = p:state()
-    if state == "rejected" then failed(ch, err) end
-  end
+local function ended(ch, p)
+  local state, err = p:state()
+  if state == "rejected" then failed(ch, err) end
 end
 
--- Whatever is raised here, for want of memory, the client is not left waiting for nobody. What the
--- listener itself rejects with is returned, after true.
+local function gone(server, number)
+  local p = server.tasks[number]
+  if not p then return end
+  server.tasks[number] = nil
+  server.n = server.n - 1
+  if server.n == 0 and server.empty then server.empty:wakeup_later() end
+  return p
+end
+
+-- The task of a client. Each who waits keeps the frames of his handler, and what lies below them:
+-- which is nothing of ours.
+local function serve(server, ch, address, f)
+  if server.tls then return spawn(serve_secure, server, ch, address, f) end
+  return core.spawn_after(function(...) return finish(server, ch, address, ...) end, f, ch, address)
+end
+
+-- Each client is known by a number: the later, the higher.
+local function start(server, ch, address, f)
+  local number = server.started + 1
+  server.started = number
+  local p = serve(server, ch, address, f)
+  if not p:is_pending() then return ended(ch, p) end
+  local function over()
+    local task = gone(server, number)
+    if task then ended(ch, task) end
+  end
+  p:on_any(over, over)
+  server.tasks[number] = p -- the last that can fail: the count is of these
+  server.n = server.n + 1
+end
+
+-- Whatever is raised here, for want of memory, the client's socket is closed, so that it does not
+-- wait for ever. An error of the listener itself is returned, after true.
 local function accept_one(server, f)
   local accepting = server.listener:accept()
   local awaited, sock = pcall(await, accepting)
@@ -134,7 +153,7 @@ local function accept_one(server, f)
     local state, late = accepting:state()
     if state == "rejected" then return true, late end
     if state == "pending" then
-      accepting:cancel() -- or it takes a client that nobody serves
+      accepting:cancel() -- or it takes a client that is not served
       error(sock, 0)
     end
     sock = late
@@ -142,7 +161,7 @@ local function accept_one(server, f)
   local named, address = pcall(sock.getpeername, sock)
   if not named then
     sock:close()
-    if is_of_client(address) then return end -- gone before anybody has looked
+    if is_of_client(address) then return end -- gone before it was served
     error(address, 0)
   end
   local client = server.tls and sock or network.channel_on(sock, server.opts, address)
@@ -162,13 +181,6 @@ local function accept_loop(server, f)
       lwt.yield()
     end
   end
-end
-
-function Server:_gone(p)
-  if not self.tasks[p] then return end
-  self.tasks[p] = nil
-  self.n = self.n - 1
-  if self.n == 0 and self.empty then self.empty:wakeup_later() end
 end
 
 function Server:address()
@@ -195,18 +207,29 @@ function Server:set_tls(tls)
   self.tls = result
 end
 
+-- In the order in which they came.
+local function cancel_all(server)
+  local numbers = {}
+  for number in pairs(server.tasks) do numbers[#numbers + 1] = number end
+  table.sort(numbers)
+  for _, number in ipairs(numbers) do
+    local p = server.tasks[number]
+    if p then p:cancel() end
+  end
+end
+
 local function shut_down(server, seconds)
   server.accepting:cancel()
   await(server.listener:close())
-  -- A client that the listener gave just before is one of those who are served.
+  -- A client that the listener gave just before is still served.
   pcall(await, lwt.no_cancel(server.accepting))
   if server.n > 0 then
-    local gone, wake = lwt.wait()
+    local all_gone, wake = lwt.wait()
     server.empty = wake
-    if not pcall(await, lwt.with_timeout(seconds, lwt.protected(gone))) then
+    if not pcall(await, lwt.with_timeout(seconds, lwt.protected(all_gone))) then
       server.cancelling = true
-      for _, p in ipairs(order.by_value(server.tasks)) do p:cancel() end
-      if server.n > 0 then await(gone) end
+      cancel_all(server)
+      if server.n > 0 then await(all_gone) end
     end
   end
 end
@@ -242,13 +265,13 @@ local function establish(listening, f, opts)
   }, Server)
   server.accepting = spawn(accept_loop, server, f)
   local state, err = server.accepting:state()
-  if state == "rejected" then -- no memory to begin with: a server that nobody runs is none
+  if state == "rejected" then -- no memory to begin with: there is no server without its task
     listener:close()
     error(err, 0)
   end
   server.accepting:on_failure(function(failure)
     if rawequal(failure, lwt.Canceled) or rawequal(failure, lwt.Closed) then return end
-    listener:close() -- clients are refused, instead of waiting for nobody
+    listener:close() -- clients are refused, instead of waiting for ever
     report(failure)
   end)
   return server
@@ -271,12 +294,13 @@ end
 --- bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 --- With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
---- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
---- `server:set_tls(tls)` changes the certificates for those who connect from then on.
+--- TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is reported to `on_error`
+--- alone. `server:set_tls(tls)` changes the certificates for connections from then on.
 ---
 --- The server has `address()`, `connections()` (how many are being served) and
---- `shutdown([seconds])`, a promise: nobody is accepted any more, those who are served have so many
---- seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at once.
+--- `shutdown([seconds])`, a promise: no client is accepted any more, the handlers at work have so
+--- many seconds (5) to finish, then they are cancelled. With `<close>`, a server shuts down at
+--- once.
 ---
 ---@param addr string|table
 ---@param f async fun(ch: lwt.Channel, address: string): ...?

@@ -14,7 +14,7 @@ local C = {
   public = {}, cio = uv.io, files = uv.fs.channels, channel = channel, methods = uv.io.methods,
 }
 
--- A task that was cancelled and has not been told yet begins nothing at once.
+-- A task to which a cancel is due begins nothing at once.
 function C.start(f, ...)
   if due.cancel_due() then return due.later(spawn, f, ...) end
   return spawn(f, ...)

@@ -5,7 +5,7 @@ local section = require "lwt.log.section"
 
 local M = {}
 
--- A log that fails must not swallow what it was told.
+-- What a failing log was given must not be lost.
 local function log_error(err, what)
   local p = section.section "lwt":error_of(err, what)
   p:on_failure(function(why)
@@ -27,9 +27,10 @@ local function warner(old)
   end
 end
 
---- Has the log be told, in the section `lwt`, what lwt else tells stderr or ends the program with: errors in the background that nobody
---- handles (with their tracebacks, at the level error; the program goes on), failures of a server's handlers, and `warn` (at the level warning).
---- What the log itself cannot write goes to stderr. Gives a function that undoes it.
+--- Logs, in the section `lwt`, what lwt otherwise writes to stderr or ends the program with: errors in the background
+--- that nobody handles (with their tracebacks, at the level error; the program goes on), failures of a server's
+--- handlers, and `warn` (at the level warning). What the log itself cannot write goes to stderr. Gives a function that
+--- undoes it.
 ---@return fun()
 --- ```lua
 --- log.set_default(log.make { output = function(s, level, lines) print(s, level, lines[1]) end })

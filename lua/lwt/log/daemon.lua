@@ -22,8 +22,8 @@ Datagrams.__index = Datagrams
 function Datagrams:send(packet) await(self.socket:send(packet)) end
 function Datagrams:close() self.socket:close() end
 
--- Over UDP it is the next packet that is told of a machine where nobody listens: one that went without
--- that is no proof, but what there is.
+-- Over UDP only the next packet fails where no daemon listens. So a packet that was sent is no proof
+-- that the one before arrived, but there is no better one.
 local Udp = { late = true, proven = false, close = Datagrams.close }
 Udp.__index = Udp
 
@@ -94,7 +94,7 @@ local function unix(paths)
       ok, result = pcall(await, net.pipe_connect { path = path })
       if ok then return watch(setmetatable({ socket = result }, Stream)) end
     end
-    -- That nobody is at one of the usual places says less than what is wrong at another.
+    -- That there is no daemon at one of the usual places says less than what is wrong at another.
     if not failure or failure.code == "ENOENT" then failure = result end
   end
   error(failure, 0)

@@ -42,7 +42,8 @@ local function open(self)
   if old then pcall(await, old:close()) end
 end
 
--- Something that is not a record, and may fail: what it fails with is told once, until it has succeeded.
+-- Something that is not a record, and may fail: its failure is reported once, and again only after it
+-- has succeeded.
 local function attempt(self, f)
   local ok, err = pcall(f, self)
   if not ok and not self.told[f] then core.report(err) end
@@ -203,7 +204,7 @@ end
 --- - `reopen = "SIGHUP"`: at this signal the file is opened anew by its path, between two records, so that `logrotate` and the like can move it
 ---
 --- What is logged while a write is under way is written by the next one: awaiting a record means waiting until the system has it.
---- A rotation or a reopening that fails is told to the exception hook, and the records go to the file that is open.
+--- A rotation or a reopening that fails is reported to the exception hook, and the records go to the file that is open.
 ---@param opts { path: string, mode?: "append"|"truncate", perm?: integer, template?: string, rotate?: table, reopen?: string }
 ---@return lwt.Promise<lwt.Logger>
 --- ```lua

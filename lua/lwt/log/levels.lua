@@ -11,11 +11,11 @@ function M.number(word)
   return number[word] or number[word:lower()]
 end
 
-M.NOTICE = number.notice -- of whom nobody has said anything
+M.NOTICE = number.notice -- of a section for which no level is set
 M.WARNING = number.warning
 M.ERROR = number.error
 
--- What is said of a word that is none.
+-- The error for a word that is none.
 function M.complaint(word)
   if type(word) ~= "string" then return "level expected, got " .. type(word) end
   return ("no level '%s' (debug, info, notice, warning, error or fatal)"):format(word)

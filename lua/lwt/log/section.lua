@@ -1,9 +1,10 @@
 -- Internal: sections, their levels, and the calls that log.
 --
--- A section is { name =, n =, pinned = }: `n` is the number of the least level that is logged, kept up to
--- date by `refresh` whenever a rule or a level changes, so that a call that is switched off is one
--- comparison; `pinned` what set_level has set. `s:with(fields)` gives { fields =, base = }, for which
+-- A section is { name =, n =, pinned =, fields = false }: `n` is the number of the least level that is logged,
+-- kept up to date by `refresh` whenever a rule or a level changes, so that a call that is switched off is
+-- one comparison; `pinned` what set_level has set. `s:with(fields)` gives { fields =, base = }, for which
 -- the section itself answers (`mt`), so that it follows its level at once. Sections are kept for ever.
+-- (`fields` is there, as false, for what is not is looked for in two tables more, with every record.)
 --
 -- The level of a name: what set_level has set; or what the first rule that matches says; or its parent's,
 -- by dots; at last notice.
@@ -116,7 +117,7 @@ end
 function M.section(name)
   local s = sections[name]
   if not s then
-    local fresh = setmetatable({ name = name, n = level_of(name) }, Section)
+    local fresh = setmetatable({ name = name, n = level_of(name), fields = false }, Section)
     s = sections[name] or fresh
     sections[name] = s
   end
@@ -140,10 +141,11 @@ end
 -- Gives a record to the default logger.
 local function send(s, n, text)
   local l = state.default or state.make_default()
-  local fields = s.fields
+  local base, fields = s, s.fields
+  if fields then base = s.base else fields = nil end
   if fields or stored[1] then fields = merged(get(fields_key), fields) end
-  if l.sure and not l.closed then return l:write(s.base or s, levels[n], text, wall(), fields) end
-  return log(l, s.base or s, levels[n], text, wall(), fields)
+  if l.sure and not l.closed then return l:write(base, levels[n], text, wall(), fields) end
+  return log(l, base, levels[n], text, wall(), fields)
 end
 
 -- What string.format complains of, as if it had been the one that was called.
@@ -159,7 +161,7 @@ end
 local function emit(s, n, fmt, ...)
   local kind = type(fmt)
   if kind == "string" then
-    if select("#", ...) > 0 then
+    if (...) ~= nil or select("#", ...) > 0 then
       local ok, text = pcall(format, fmt, ...)
       if not ok then error(blame(text, n), 2) end
       fmt = text

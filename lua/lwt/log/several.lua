@@ -22,7 +22,7 @@ local function together(l, list)
   end
   list.promise = #list == 1 and list[1] or lwt.no_cancel(lwt.join(list))
   l.last = list
-  -- The members have told what there is to tell.
+  -- The members report their failures themselves.
   list.promise:on_any(function() if l.last == list then l.last = nil end end, function()
     if l.last == list then l.last = nil end
   end)

@@ -135,8 +135,8 @@ local function try(self, packet)
   self.noted = 0
 end
 
--- The packet that was sent before turns out to be lost: a record that nobody can be told of any more,
--- or what tells of those (`noted`).
+-- The packet that was sent before turns out to be lost: a record whose promise is fulfilled already,
+-- or the packet that reports how many were lost (`noted`).
 local function lost_before(self, err)
   self.lost, self.why = self.lost + (self.noted > 0 and self.noted or 1), err
   self.noted = 0

@@ -1,16 +1,17 @@
 -- Internal: templates, "$(time) $(section): $(message)", compiled to functions.
 --
 -- A variable is written $(v), ${v} or $v (letters, digits and _); \$ is a plain dollar. A compiled
--- template is a function of a record (see lwt.log.logger) that gives the text of all its lines. Nothing that a caller has a
--- say in (message, section, fields, task) gets in without having been made harmless (lwt.log.text).
+-- template is a function of a record (see lwt.log.logger) that gives the text of all its lines. Nothing that callers
+-- choose (message, section, fields, task) is written before it has been made harmless (lwt.log.text).
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local logger = require "lwt.log.logger"
 local text = require "lwt.log.text"
 local time = require "lwt.log.time"
 local host = require "lwt.log.host"
 
-local clean, find, getinfo = text.clean, string.find, debug.getinfo
+local clean, getinfo = text.clean, debug.getinfo
 
 local M = {}
 
@@ -118,12 +119,12 @@ end
 
 -- The function that a template becomes: a line is one concatenation. What is plain needs one look.
 local CODE = [[
-local f, names, iso, find, lines_of, clean, concat = ...
+local f, names, iso, is_plain, lines_of, clean, concat = ...
 local function one(section, level, line, time, fields, extra)
   return %s
 end
 return function(section, level, line, time, fields, extra)
-  if not find(line, "[^\32-\126\t]") then return %s end
+  if is_plain(line) then return %s end
   local lines = lines_of(line)
   for i = 1, lines.n do
     lines[i] = one(section, level, clean(lines[i]), time, fields, extra)
@@ -139,8 +140,8 @@ function M.compile(template, ending)
   code[#code + 1] = ("%q"):format(ending)
   local expression = table.concat(code, " .. ")
   local chunk = CODE:gsub("%%s", function() return expression end)
-  return assert(load(chunk, "=log template", "t", {}))(functions, names, time.iso, find,
-    logger.lines, clean, table.concat)
+  return assert(load(chunk, "=log template", "t", {}))(functions, names, time.iso,
+    core.is_plain, logger.lines, clean, table.concat)
 end
 
 return M

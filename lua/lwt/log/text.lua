@@ -1,11 +1,14 @@
--- Internal: how bytes that anybody may have chosen become part of a line that only we write.
+-- Internal: how bytes that a stranger may have chosen become part of a line of the log.
 --
 -- A record must not be able to look like two, nor to talk to the terminal: control characters (those
 -- of ASCII but the tab, and U+0080 to U+009F), what changes the direction of writing, the line ends of
 -- Unicode, and bytes that are no UTF-8 are written as escapes, as Lua writes them: \n \x1b \u{9b}.
 
+local core = require "lwt.core"
+
 local find, gsub, sub = string.find, string.gsub, string.sub
 local byte, format = string.byte, string.format
+local is_plain = core.is_plain -- whether there is nothing of the kind
 local utf8_len, codepoint = utf8.len, utf8.codepoint
 
 local M = {}
@@ -16,15 +19,6 @@ local ODD = {
   "\xE2\x80[\xA8-\xAE]", -- U+2028 to U+202E: line ends, directions
   "\xE2\x81[\xA6-\xA9]", -- U+2066 to U+2069: directions
 }
-
--- Is all of it text as it should be?
-local function is_plain(s)
-  if find(s, CONTROL) or not utf8_len(s) then return false end
-  for i = 1, #ODD do
-    if find(s, ODD[i]) then return false end
-  end
-  return true
-end
 
 -- `s`, with `control(char)` for control characters, `odd(number)` for the other characters that are
 -- not to be seen, `invalid(byte)` for what is no UTF-8.
@@ -55,7 +49,7 @@ local function invalid_escape(number) return format("\\x%02x", number) end
 
 -- `s` as it may stand in a line.
 function M.clean(s)
-  if not find(s, "[^\32-\126\t]") or is_plain(s) then return s end
+  if is_plain(s) then return s end
   return transform(s, control_escape, odd_escape, invalid_escape)
 end
 local clean = M.clean
@@ -119,10 +113,9 @@ local function json_invalid() return "\\ufffd" end
 
 -- A JSON string of the text; each byte that is no UTF-8 is U+FFFD.
 function M.json_string(s)
-  if find(s, '["\\\t]') then s = gsub(s, '["\\\t]', JSON_NAMED) end
-  if find(s, "[^\32-\126]") and not is_plain(s) then
-    s = transform(s, json_control, json_odd, json_invalid)
-  end
+  if is_plain(s, true) then return '"' .. s .. '"' end
+  s = gsub(s, '["\\\t]', JSON_NAMED)
+  if not is_plain(s) then s = transform(s, json_control, json_odd, json_invalid) end
   return '"' .. s .. '"'
 end
 

@@ -19,7 +19,8 @@ M.before_end, M.before_close = nil, nil
 
 local done = lwt.fulfilled()
 
--- A promise of its having nothing to write. (Making one may run a finalizer that asks, too.)
+-- A promise that is fulfilled when it has nothing to write. (Making one may run a finalizer that
+-- asks for one, too.)
 function M.idle(l)
   if busy[l] and not l.ended then
     local p, r = lwt.wait()
@@ -28,19 +29,19 @@ function M.idle(l)
   return busy[l] and l.ended or done
 end
 
--- It has nothing to write any more.
-function M.over(l)
-  busy[l] = nil
-  local end_it = l.end_it
-  l.ended, l.end_it = nil, nil
-  if end_it then end_it:wakeup() end
+-- Fulfils that promise. (Where this raises for want of memory, it is called again.)
+function M.wake(l)
+  local p, r = l.ended, l.end_it
+  if not p then return end
+  if p:is_pending() then r:wakeup() end
+  if l.ended == p then l.ended, l.end_it = false, false end
 end
 
 local has_uv, uv = pcall(require, "lwt.uv")
 local left_out -- the channels that loggers write to, as weak keys, where there are any
 
--- Has the end of a run wait for this channel no longer than for the log. stdout has what the program is
--- run for: it is waited for as ever.
+-- Has the end of a run wait for this channel no longer than for the log. stdout, which has the
+-- program's own output, is waited for as long as it takes all the same.
 function M.see_to(ch)
   left_out = require "lwt.io.at_end".left_out
   if ch ~= require "lwt.io".stdout then left_out[ch] = true end

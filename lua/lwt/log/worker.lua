@@ -2,10 +2,10 @@
 --
 -- A worker asks for its box when it loads lwt.log: two thread channels, its name ("worker 1"), and the
 -- rules as they are then. Into the one it sends records, made of plain values; when that was empty it
--- also has `wake` called there, which takes out what there is. (Nobody waits at the other end: that
--- would be something that may still come, and no deadlock would be told any more.) In the other, `news`,
--- it finds the rules when they have changed, for which it looks before each function that it runs, in
--- each turn of a loop of its own, and with each record. A worker that ends closes that one.
+-- also has `wake` called there, which takes out what there is. (No receiver waits at the other end: it
+-- would count as something that may still happen, and `run` would report no deadlock any more.) In the
+-- other, `news`, it finds the rules when they have changed, for which it looks before each function that
+-- it runs, in each turn of a loop of its own, and with each record. A worker that ends closes that one.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -45,8 +45,8 @@ local function handle(box, ...)
   return logger.done
 end
 
--- What is in a channel is there at once, but not in a task that has yet to be told of a cancel, nor
--- without memory: then it stays there (a receiver that is withdrawn loses nothing).
+-- What is in a channel is received at once, but not in a task to which a cancel is due, nor without
+-- memory: then it stays there (a receiver that is withdrawn loses nothing).
 local function there(p)
   if p:is_pending() then p:cancel() end
   return p:state() == "fulfilled"
@@ -175,11 +175,12 @@ end
 
 local pending = {} -- sends that wait for room -> true
 
--- What a send gives; `wake` when it has had to wait, for nobody may be taking any more by then.
+-- What a send gives; calls `wake` when it has had to wait, for the receiver may have stopped by
+-- then.
 local function sent(p, wake)
   if p:state() ~= "pending" then return p end
   if next(pending) == nil then wake() end -- (it may have given up, for want of memory)
-  -- Outside of a loop nobody would see to it later.
+  -- Outside of a loop nothing would run it later.
   if not core.busy() then
     -- (What run itself raises is the end of the worker: nothing may hold that up.)
     local failure
@@ -238,7 +239,7 @@ local function follow(thread, news, list, pins)
     if there(p) then take_over(select(2, p:state())) end
   end
   thread.before_each(look)
-  lwt.on_iteration("leave", look)
+  core.bare(lwt.on_iteration, "leave", look) -- (not with the storage of whoever comes first)
   return look
 end
 

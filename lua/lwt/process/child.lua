@@ -1,7 +1,7 @@
 -- A process: its pipes as channels, its deadline, its group, and how it is stopped.
 --
--- Starting it, the promise of its end and its signals are in C (src/uv/process). Whoever stops it
--- sends TERM, after two seconds KILL, and waits for its end.
+-- Starting it, the promise of its end and its signals are in C (src/uv/process). Stopping it sends
+-- TERM, after two seconds KILL, and waits for its end.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
@@ -46,8 +46,8 @@ local rusage_mt = {
 local PIPES = { "stdin", "stdout", "stderr" }
 local MODES = { "w", "r", "r" }
 
--- A signal for it, or for its group, also when its leader has ended. Returns whether there was
--- somebody to get it.
+-- A signal for it, or for its group, also when its leader has ended. Returns whether there was a
+-- process to get it.
 local function signal(p, name)
   if p.group then
     p.group = uv.kill_group(p.pid, name, p.reaped)
@@ -65,8 +65,8 @@ local function is_held(p)
   return false
 end
 
--- When it has ended: its time counts as long as somebody holds its pipes, who tells nobody when he
--- lets go.
+-- When it has ended: its time limit still counts while another program holds its pipes, and nothing
+-- tells when that closes them.
 local function attend(p, pause)
   if not is_held(p) then
     p.timer:cancel()
@@ -105,7 +105,8 @@ local function equip(p, exit, fds, timeout)
   for i = 1, 3 do
     if fds[i] then
       local ch = require("lwt.io").of_fd(fds[i], MODES[i])
-      -- The channel's from here on: whoever closed it as well would close what comes after it.
+      -- The descriptor is the channel's from here on: closing it a second time would close whatever
+      -- has its number by then.
       p.fds[i], fds[i] = fds[i], false
       p[PIPES[i]] = ch
     end
@@ -132,7 +133,7 @@ local function start(cmd, opts)
   if ok then
     ok, err = pcall(equip, p, exit, fds, opts.timeout)
     if ok then return p end
-    -- No memory or no descriptors: the child is not left running without anybody to know of it.
+    -- No memory or no descriptors: the child must not run on without a process object.
     pcall(signal, p, "KILL")
     pcall(abort, p)
     if p.timer then pcall(p.timer.cancel, p.timer) end
@@ -205,7 +206,7 @@ function mt.__tostring(p)
   return ("lwt.process (%d, %s)"):format(p.pid, state)
 end
 
--- Read what nobody will, so that the program goes on and takes its input.
+-- Read what is not read otherwise, so that the program goes on and takes its input.
 local function drain(p)
   return lwt.scope(function(s)
     for _, name in ipairs { "stdout", "stderr" } do
@@ -220,8 +221,7 @@ local function drain(p)
 end
 
 -- A program that is to be fed still may be waiting for its output to be read. That is thrown away,
--- but not for ever: one that writes on and never reads is told so by EPIPE, when its outputs are
--- closed.
+-- but not for ever: one that writes on and never reads gets EPIPE, when its outputs are closed.
 local function close_input(p)
   local ch = rawget(p, "stdin")
   if not ch then return lwt.fulfilled() end

@@ -11,7 +11,7 @@ local known = {
 }
 
 -- What a call does with the program's pipes: those that it reads or writes itself are its own, and
--- nobody would read or close the others. (Without a list the caller has them all.)
+-- others would never be read or closed. (Without a list the caller has them all.)
 local function check_pipes(opts, n, name, own)
   for _, stream in ipairs { "stdin", "stdout", "stderr" } do
     local v = opts[stream]

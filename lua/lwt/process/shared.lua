@@ -9,9 +9,9 @@ local await, spawn, guard, raise = lwt.await, lwt.spawn, core.guard, core.raise
 
 local C = { public = {} }
 
--- Run `f(p)` in a task with a new process, which is stopped on every way out. A wrong argument, of
--- which the options are number `n`, is told at the line that called the function `name`, which calls
--- this straight; a task that does not begin at once tells it by its promise.
+-- Run `f(p)` in a task with a new process, which is stopped on every way out. An error about an
+-- argument (the options are number `n`) is raised at the line that called the function `name`, which
+-- calls this straight; where the task does not begin at once, its promise is rejected with it.
 function C.run(cmd, opts, n, name, f)
   local complaint, returned
   local running = spawn(function()

@@ -109,7 +109,7 @@ M.pwrite_chars = pwrite("pwrite_chars", "chars")
 ---@function process.pwrite_lines(cmd, lines, opts)
 M.pwrite_lines = pwrite("pwrite_lines", "lines")
 
--- Write in the background. Gives the promise, whose failure somebody will look at.
+-- Write in the background. Gives the promise, whose failure is looked at later.
 local function feeding(p, kind, data)
   return spawn(feed, p, kind, data)
 end
@@ -169,8 +169,9 @@ local function pmap_stream(name, kind, read)
     local p = child.open(cmd, with(opts, both), 3, name)
     local writer = feeding(p, kind, data)
     local told, unread = false, false
-    -- A failure of writing is told once, at the next element. With the program it ends, be it
-    -- that a write is under way (whose own failure may come later) or that input is waited for.
+    -- A failure of writing is raised once, at the next element. The writing ends with the program,
+    -- also while a write is under way (whose own failure may come later) or while it waits for
+    -- input.
     local function failure()
       local state, err = writer:state()
       if state == "rejected" and not told then

@@ -1,4 +1,6 @@
 -- Events: the functions of the React library. (Functions of `lwt.react.E`.)
+-- (Longer than other files: it has the reference of each function of React, in React's order. The code
+-- is less than half of it.)
 
 local args = require "lwt.internal.args"
 local G = require "lwt.react.graph"
@@ -63,8 +65,9 @@ function E.retain(e, x)
   return old
 end
 
---- Ends an event: it never occurs again. With `strong`, events and signals that it alone
---- was made from are ended as well.
+--- Ends an event: it never occurs again, and the functions that it was made with are not called any more. A task of
+--- an `_s` or `_p` form that has begun goes on; what waits for its turn there is not begun. With `strong`, events and
+--- signals that it alone was made from are ended as well.
 ---@param e lwt.Event
 ---@param strong? boolean
 ---```lua

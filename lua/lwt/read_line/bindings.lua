@@ -1,4 +1,4 @@
--- Which keys do what, until somebody binds them otherwise: emacs's, as GNU readline has them, and vi's.
+-- Which keys do what, until they are bound otherwise: emacs's, as GNU readline has them, and vi's.
 
 local keymap = require "lwt.read_line.keymap"
 local editor = require "lwt.read_line.editor"

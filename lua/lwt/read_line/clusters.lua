@@ -3,10 +3,9 @@
 -- editor. Between two ASCII characters there is always a border, which makes nearly every question
 -- cheap; else a few hundred bytes before the place are looked at, never a whole long text.
 
-local text = require "lwt.text"
+local keys = require "lwt.internal.lazy" "lwt.term.keys"
 
-local graphemes = text.graphemes
-local repair = require "lwt.term.keys".repair
+local graphemes = require "lwt.term.core".text_graphemes
 local byte, sub, find = string.byte, string.sub, string.find
 local min = math.min
 
@@ -95,7 +94,7 @@ end
 
 -- What a text must be to be edited: UTF-8, with lines that end in "\n".
 function M.clean(s)
-  if not utf8.len(s) then s = repair(s) end
+  if not utf8.len(s) then s = keys.repair(s) end
   if find(s, "\r\n", 1, true) then s = s:gsub("\r\n", "\n") end
   return s
 end

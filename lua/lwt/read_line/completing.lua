@@ -1,9 +1,10 @@
 -- When completion is asked for, and what is done with the answer: the program's function may take its time;
--- whoever goes on typing does not wait, and its answer is dropped then.
+-- typing goes on meanwhile, and the answer is dropped when the line has changed.
 
 local lwt = require "lwt"
-local completion = require "lwt.read_line.completion"
-local keymap = require "lwt.read_line.keymap"
+local lazy = require "lwt.internal.lazy"
+local completion = lazy "lwt.read_line.completion"
+local keymap = lazy "lwt.read_line.keymap"
 
 local Completing = {}
 Completing.__index = Completing
@@ -41,7 +42,7 @@ local function ask(self, done)
   end, function(err)
     if self.asked ~= p then return end
     self.asked = nil
-    if err == lwt.Canceled or session.over then return end
+    if rawequal(err, lwt.Canceled) or session.over then return end
     failed(self, err)
     session:post(function() session:serve() end)
   end)
@@ -67,11 +68,14 @@ local function step_of(name, rows)
   return nil
 end
 
+-- The same of commands, whatever keys they are bound to.
+local STEPS = { complete = 1, ["menu-complete"] = 1, ["menu-complete-backward"] = -1 }
+
 local function read_menu(self, found, typed)
   local ed = self.session.editor
   ed.reader = function(_, key)
     local name = keymap.name(key)
-    local step = name == "tab" and 1 or name == "shift-tab" and -1
+    local step = STEPS[ed:_bound(name)]
     if not step and found.selected then
       step = step_of(name, found:rows_at((self.session.terminal:size())))
     end

@@ -1,9 +1,9 @@
 -- Completion: what is offered for the word before the cursor, what of it is put into the line, and how it
--- is shown in columns. It knows the editor; whom to ask, and when, is the session's affair.
+-- is shown in columns. It knows the editor; the session decides whom to ask, and when.
 
 local clusters = require "lwt.read_line.clusters"
 local layout = require "lwt.read_line.layout"
-local text_width = require "lwt.text".width
+local text_width = require "lwt.term.core".text_width
 
 local sub, find = string.sub, string.find
 local max, min = math.max, math.min

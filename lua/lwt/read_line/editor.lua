@@ -1,6 +1,6 @@
 -- The line that is edited, without a terminal: its text, the cursor in it, mark, kills, undo, the place
--- in the history. Keys come in by `press`, or commands by `run`; what a command cannot do itself
--- (accept, ring, complete …) it asks for with `want`, and whoever drives the editor takes it from `take`.
+-- in the history. Keys come in by `press`, or commands by `run`; what a command cannot do itself (accept,
+-- ring, complete …) it asks for with `want`, and the code that drives the editor gets it from `take`.
 --
 -- What always holds: the text is UTF-8, the cursor and the mark are at borders of clusters, every change
 -- goes through `replace`, which writes down how to undo it. Offsets count the bytes before a place.
@@ -227,7 +227,7 @@ end
 
 -- ---- Keys and commands --------------------------------------------------------------------------
 
--- Asks whoever drives the editor for something: "accept", "bell", "complete" …
+-- Asks the code that drives the editor for something: "accept", "bell", "complete" …
 function Editor:_want(what, detail)
   self.wanted = self.wanted or {}
   self.wanted[#self.wanted + 1] = { what, detail }
@@ -305,20 +305,20 @@ local function unbound(ed, key)
 end
 
 -- What the keys so far are bound to: a command, a table (more keys follow), or nil.
-local function look_up(ed, name)
-  if ed.pending then return ed.pending[name] end
-  local map = ed.map
-  if ed.escaped then return map.keys["alt-" .. name] end
+function Editor:_bound(name)
+  if self.pending then return self.pending[name] end
+  local map = self.map
+  if self.escaped then return map.keys["alt-" .. name] end
   local found = map.keys[name]
   if found == nil and map.parent then found = map.parent.keys[name] end
   return found
 end
 
--- A key that no reader took.
+-- A key that was not taken by a reader.
 local function press_bound(ed, key)
   local name = keymap.name(key)
   if not name then return end
-  local found = look_up(ed, name)
+  local found = ed:_bound(name)
   local more = ed.pending or ed.escaped
   ed.pending, ed.escaped = nil, nil
   if type(found) == "table" then
@@ -343,7 +343,11 @@ function Editor:press(key)
   if type(key) == "string" then key = keymap.key(key) end
   if key.resize or key.focus ~= nil then return end
   if self.on_key and self.on_key(key, self) then return end
-  if self.recording then self.recording[#self.recording + 1] = key end
+  local recording = self.recording
+  if recording then
+    if not (self.pending or self.escaped) then self.sequence_start = #recording end
+    recording[#recording + 1] = key
+  end
   local reader = self.reader
   if reader then
     self.reader = nil
@@ -365,7 +369,7 @@ local signatures = {
   delete = { "offset", "offset" }, kill = { "offset", "offset" },
 }
 
--- What an argument stands for: an offset lies in the text, and in no character.
+-- The offset that an argument stands for: within the text, and at the border of a character.
 local function checked(ed, arg, name, expected, value)
   if expected == nil or value == nil and expected == "offset?" then return value end
   if expected == "text" then

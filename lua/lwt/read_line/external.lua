@@ -1,6 +1,7 @@
 -- Editing the line with another program: what VISUAL or EDITOR says, or vi.
 
 local lwt = require "lwt"
+local asks_to_end = require "lwt.internal.asks_to_end"
 local fs = require "lwt.fs"
 local lio = require "lwt.io"
 local process = require "lwt.process"
@@ -37,7 +38,7 @@ function M.edit(session)
   local ok, text = pcall(edited, ed:text())
   session:raw()
   session:show()
-  if not ok and (text == lwt.Canceled or text == lwt.Interrupted) then error(text, 0) end
+  if not ok and asks_to_end(text) then error(text, 0) end
   if not ok then warn("lwt.read_line: the editor cannot be run: ", tostring(text)) end
   if not ok or not text then
     session.terminal:_write "\7"

@@ -3,12 +3,14 @@
 -- The file has an entry a line, "\n" and "\\" written as such. A line is added at its end, by one write,
 -- under a lock, after what others have added has been read: so nothing is lost when several sessions run,
 -- nor when one is killed in the middle. Only when there are twice as many lines as wanted is the file
--- written anew, as another file that takes its place; who waits for the lock of the old one sees that.
+-- written anew, as another file that takes its place; a session that waits for the lock of the old one
+-- notices that.
 --
 -- A file that cannot be used is no reason not to read a line: the entries are kept in memory then.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local asks_to_end = require "lwt.internal.asks_to_end"
 local fs = require "lwt.fs"
 local List = require "lwt.read_line.list"
 local mutex = require "lwt.mutex"
@@ -39,7 +41,7 @@ local known = { path = "string", max = true, dedupe = true, ignore_space = "bool
 --- The file (mode 0600, made with its directory when the first line is added) has an entry a line, in
 --- which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
 --- twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
---- is told once, by `warn`; the lines are kept in memory then.
+--- is reported once, by `warn`; the lines are kept in memory then.
 ---
 --- Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
 --- `dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
@@ -185,10 +187,10 @@ local function open_to_add(path)
   return await(fs.open(path, "a+", MODE))
 end
 
--- Somebody who keeps the lock for long does not keep us: one write at the end is whole without it.
+-- A lock that is held for long does not hold us up: one write at the end is whole without it.
 local function lock(f)
   local ok, err = pcall(await, lwt.with_timeout(PATIENCE, f:lock()))
-  if not ok and err ~= lwt.Timeout then error(err, 0) end
+  if not ok and not rawequal(err, lwt.Timeout) then error(err, 0) end
 end
 
 -- The file, open and locked, and its state. Not one that was replaced while we waited.
@@ -249,7 +251,7 @@ local function add(h, s)
   if not find(s, "%S") or h.list.ignore_space and find(s, "^%s") then return false end
   local ok, added = pcall(save, h, s)
   if ok then return added end
-  if added ~= lwt.Canceled and h.list:add(s) then h.unsaved[#h.unsaved + 1] = s end
+  if not rawequal(added, lwt.Canceled) and h.list:add(s) then h.unsaved[#h.unsaved + 1] = s end
   error(added, 0)
 end
 
@@ -304,17 +306,14 @@ function History.entries(h)
   end
 end
 
--- Before a line is read: what others have added. What goes wrong is told once, and no more.
-function M.begin(h)
-  if not h.path then return end
-  M.tolerate(h, in_turn(h, refresh))
-end
+-- Before a line is edited: a promise that what others have added is there, or nil where there is nothing to read.
+function M.begin(h) return h.path and in_turn(h, refresh) or nil end
 
--- Awaits something of the history; a file that cannot be used is told once.
+-- Awaits something of the history; a file that cannot be used is reported once.
 function M.tolerate(h, promise)
   local ok, err = pcall(await, promise)
   if ok then return end
-  if err == lwt.Canceled or err == lwt.Interrupted then error(err, 0) end
+  if asks_to_end(err) then error(err, 0) end
   if not h.told then
     h.told = true
     warn("lwt.read_line: the history cannot be kept: ", tostring(err))

@@ -1,6 +1,6 @@
 -- From a text to the rows of a screen: which character stands in which column of which row, at a width.
--- It knows no terminal. Rows are made when somebody asks for them, and kept while what is before them
--- stays as it was, so that a key in a long text costs a screen at most.
+-- It knows no terminal. Rows are made when they are asked for, and kept while what is before them stays as
+-- it was, so that a key in a long text costs a screen at most.
 --
 -- A row has, for each of its `n` columns: `t` the character ("" in the second column of a wide one), `s`
 -- its style (parameters of SGR, "" for none), `o` the offset in the text. `soft`: it is full, and its line
@@ -8,7 +8,7 @@
 -- set, or nil. Rows are never changed once they are made: the same table is the same row.
 
 local clusters = require "lwt.read_line.clusters"
-local text_width = require "lwt.text".width
+local text_width = require "lwt.term.core".text_width
 
 local byte, sub, find = string.byte, string.sub, string.find
 local min = math.min

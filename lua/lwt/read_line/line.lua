@@ -1,11 +1,11 @@
--- A line that is being read, for who wants to control it from outside.
+-- A line that is being read, controlled by the program.
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local editor = require "lwt.read_line.editor"
 local keymap = require "lwt.read_line.keymap"
 local key = require "lwt.term.key"
-local plain = require "lwt.read_line.plain"
+local plain = require "lwt.internal.lazy" "lwt.read_line.plain"
 local session = require "lwt.read_line.session"
 local style = require "lwt.term.style"
 

@@ -1,4 +1,4 @@
--- The options of readers, checked: what is wrong is told at the line of whoever called the reader.
+-- The options of readers, checked: an error is raised at the line that called the reader.
 
 local args = require "lwt.internal.args"
 local bindings = require "lwt.read_line.bindings"

@@ -72,7 +72,8 @@ end
 function M.read(t, opts)
   t.line_turn = t.line_turn or mutex.create()
   local _ <close> = await(t.line_turn:lock())
-  if opts.history then history.begin(opts.history) end
+  local p = opts.history and history.begin(opts.history)
+  if p then history.tolerate(opts.history, p) end
   local text = read(t, opts)
   if text and opts.history and not opts.mask then
     lwt.shield(function() history.tolerate(opts.history, opts.history:add(text)) end)

@@ -4,6 +4,7 @@
 
 local lwt = require "lwt"
 local args = require "lwt.internal.args"
+local asks_to_end = require "lwt.internal.asks_to_end"
 local bindings = require "lwt.read_line.bindings"
 local completing = require "lwt.read_line.completing"
 local editor = require "lwt.read_line.editor"
@@ -77,7 +78,8 @@ local function bell(s)
   s.terminal:_write "\7"
 end
 
--- Runs what may be a promise of the program's while keys wait; an interrupt cancels it.
+-- Awaits what may be a promise of the program's, while keys are kept for later; an interrupt
+-- cancels it.
 local function follow(s, f, ...)
   local result = table.pack(pcall(f, ...))
   if not result[1] then error(result[2], 0) end
@@ -94,7 +96,7 @@ local function accept(s)
   if s.validate then
     local ok, valid, message = pcall(follow, s, s.validate, text)
     if s.over then return end
-    if not ok and (valid == lwt.Canceled or valid == lwt.Interrupted) then error(valid, 0) end
+    if not ok and asks_to_end(valid) then error(valid, 0) end
     if not ok then valid, message = nil, tostring(valid) end
     if not valid then
       s.view.message = message and tostring(message) or "this cannot be accepted"
@@ -139,7 +141,7 @@ function Session:press(key)
   self.completing:moved_on()
   local ok, err = pcall(self.editor.press, self.editor, key)
   if not ok then
-    if err == lwt.Canceled or err == lwt.Interrupted then error(err, 0) end
+    if asks_to_end(err) then error(err, 0) end
     warn("lwt.read_line: a command failed: ", tostring(err))
     bell(self)
   end
@@ -203,13 +205,14 @@ local heard = interrupt.heard
 local listening = 0 -- sessions that have Ctrl-C
 local before
 
--- Ctrl-C is the session's until the guard is closed. Where a loop of the program's never lets it hear of that,
--- the loop is broken, or the third one ends the process (unless the program sees to Ctrl-C itself).
+-- Ctrl-C is the session's until the guard is closed. Where Lua code of the program's runs on and on, so that
+-- the session does not learn of it, that code is interrupted, or the third Ctrl-C ends the process (unless the
+-- program handles Ctrl-C itself).
 local function own_interrupts(s)
   if not s.terminal.tty or not s.terminal.in_tty then return nil end
   if listening == 0 then before = lwt.interrupts(false) end
   listening = listening + 1
-  -- (One that has ended a loop of the program's, in a prompt, is not for the line.)
+  -- (A Ctrl-C that has interrupted code of the program's, in a prompt, is not meant for the line.)
   local handler = require("lwt.signal").on("INT", function()
     if not heard() then s:interrupt() end
   end)
@@ -288,10 +291,21 @@ local function watch_prompt(s)
   end)
 end
 
+-- Reads what is new in the history, which may take its time: the prompt is there before. Ctrl-C ends it.
+local function read_history(s)
+  local p = history.begin(s.history)
+  if not p then return end
+  draw(s)
+  s.busy = p
+  local ok, err = pcall(history.tolerate, s.history, p)
+  s.busy = nil
+  if not ok and not s.over then error(err, 0) end
+end
+
 -- Where the last line said so, begins with the next entry of the history.
 local function begin_history(s)
   if not s.history or s.opts.mask then return end
-  history.begin(s.history)
+  read_history(s)
   local list = s.history.list
   local resume = list.resume
   list.resume = nil
@@ -327,6 +341,7 @@ local function interact(s)
     s.terminal.region:add(s.block)
   end
   s.begun = true
+  begin_history(s)
   edit(s)
 end
 
@@ -335,7 +350,6 @@ function Session:run()
   local t = self.terminal
   t.line_turn = t.line_turn or mutex.create()
   local _ <close> = await(t.line_turn:lock())
-  begin_history(self)
   if not self.over then interact(self) end
   if self.gone then output.give_up(t) end
   local how, text = self.over[1], self.over[2]

@@ -1,14 +1,14 @@
 -- What a line that is edited looks like: prompt, text with its styles, hint, and below it a menu or a
 -- message, as rows for the terminal's region. The functions of the program that are asked for styles and
--- hints may fail: that is told once, and they are not asked again.
+-- hints may fail: that is reported once, and they are not asked again.
 
 local lwt = require "lwt"
 local clusters = require "lwt.read_line.clusters"
 local layout = require "lwt.read_line.layout"
 local pieces = require "lwt.read_line.pieces"
-local texts = require "lwt.text"
+local core = require "lwt.term.core"
 
-local text_width = texts.width
+local text_width, truncate = core.text_width, core.text_truncate
 
 local max, min = math.max, math.min
 
@@ -115,7 +115,7 @@ function View:ask_hint(later)
   end, function(err)
     if self.asked ~= result then return end
     self.asked = nil
-    if err ~= lwt.Canceled then failed(self, "hint", err) end
+    if not rawequal(err, lwt.Canceled) then failed(self, "hint", err) end
   end)
 end
 
@@ -147,7 +147,7 @@ local function note_rows(self, columns)
   local shown
   if type(note) == "string" then
     note = clusters.clean(note):gsub("%c", " ")
-    shown = { { texts.truncate(note, max(1, columns - 1), "…"), HINT } }
+    shown = { { truncate(note, max(1, columns - 1), "…"), HINT } }
   else
     shown = pieces.of(note, self.terminal:_takes())
   end

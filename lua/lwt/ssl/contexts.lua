@@ -89,7 +89,7 @@ end
 
 -- ---- Whom to trust --------------------------------------------------------------------------
 
--- Where systems keep their certificates, besides where OpenSSL was told when it was built.
+-- Where systems keep their certificates, besides the places that OpenSSL was built with.
 local BUNDLES = {
   "/etc/ssl/certs/ca-certificates.crt",               -- Debian, Alpine
   "/etc/pki/tls/certs/ca-bundle.crt",                 -- RHEL, Fedora
@@ -275,7 +275,7 @@ end
 
 local default
 
--- The client's of those who give no options. Made once: it is the dear part of a connection.
+-- The context of clients without options. Made once: it is the most expensive part of a connection.
 function M.default()
   default = default or M.make({}, "client")
   return default

@@ -16,7 +16,7 @@ function Fifo.put_back(q, entry)
   q.head = q.head - 1
 end
 
--- The first of those who have not left.
+-- The first of those that have not left.
 function Fifo.first(q)
   while q.head <= q.last do
     local entry = q[q.head]

@@ -108,7 +108,7 @@ local function log_keys(c, conn)
   for line in (lines or ""):gmatch("[^\n]+") do c.keylog(line) end
 end
 
--- Say why, if that is possible, before the error is told.
+-- Send the reason to the peer, if that is possible, before the promise is rejected.
 local function last_words(s)
   stream.pump_out(s)
   local p = s.sending
@@ -143,7 +143,7 @@ local function attempt(s, plan)
   if ok then return s end
   s.gone = true
   s.conn:free()
-  -- What TLS could not say would be told by the channel's own close.
+  -- What TLS could not send would be reported by the channel's own close.
   if s.kind.forget then pcall(s.kind.forget, s.below) end
   error(err, 0)
 end

@@ -4,12 +4,12 @@
 -- Any operation may produce something to send, a read too, and any may have to wait for what the peer
 -- sends. So one piece of code sends (`pump_out`: at most one write of the transport at a time, in the
 -- order in which OpenSSL made the records) and one receives (`pump_in`: at most one read at a time,
--- and only while somebody waits for plaintext); readers and writers stand in lines of their own. No
--- code here waits for the other direction. Any allocation may run a finalizer that calls any of
--- this: what a function has taken out of a line is its own.
+-- and only while a read waits for plaintext); readers and writers stand in lines of their own. No
+-- code here waits for the other direction. Any allocation may run a finalizer that calls any of this:
+-- what a function has taken out of a line is its own.
 --
 -- Nearly every read and write over a socket of lwt.net needs none of this: src/ssl/methods.c does it,
--- unless it was told (`conn:slow_in`, `conn:slow_out`) that the lines here have to be looked at.
+-- unless `conn:slow_in` or `conn:slow_out` have said that the lines here have to be looked at.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -45,7 +45,7 @@ function M.new(conn, kind, below, opts)
   return s
 end
 
--- Made when somebody first stands in it.
+-- Made when a read or write first stands in it.
 local function line(s, name)
   local q = s[name] or fifo.new()
   s[name] = q
@@ -87,7 +87,7 @@ local function encrypt(s, entry)
   return entry.at >= #entry.data
 end
 
--- (A callback that cannot even be called, for want of memory, is told as an error of what bind gives.)
+-- (Where a callback cannot be called for want of memory, the promise that bind gives is rejected.)
 local function tell(s, p, on_success, on_failure)
   p:try_bind(on_success, on_failure):on_failure(function(err) M.give_up(s, err) end)
 end
@@ -102,7 +102,7 @@ local function send(s, out)
     s.sending = p
     ok, err = pcall(tell, s, p, function() M.sent(s) end, function(e) M.sent(s, e) end)
     if ok then return false end
-    state = "rejected" -- nobody would hear of it any more
+    state = "rejected" -- its failure would be lost
   end
   s.sending = nil
   if state == "rejected" then s.write_error = s.write_error or err end
@@ -145,7 +145,7 @@ M.pump_out = pump_out
 
 -- ---- Receiving ---------------------------------------------------------------------------------
 
--- What came for one who had gone is in front of all other plaintext: a list of pieces.
+-- Plaintext for a read that was cancelled is in front of all other plaintext: a list of pieces.
 local function give_back(s, data)
   local piece = { data = data, next = false }
   piece.next = s.back
@@ -176,7 +176,7 @@ local function take(s, n)
   return nil, why
 end
 
--- The reader gets it, or, where he has gone meanwhile, the next.
+-- The read gets it, or, where it was cancelled meanwhile, the next one.
 local function give(s, entry, data, err)
   if not entry.promise:is_pending() then
     if data then give_back(s, data) end
@@ -255,7 +255,8 @@ local function go_on(s)
   if not s.gone and s.conn:pending() > 0 then pump_out(s) end
 end
 
--- Called by promises of the transport: when there is no memory to go on, those who wait are told so.
+-- Called by promises of the transport: when there is no memory to go on, the reads and writes that
+-- wait are rejected with that.
 function M.give_up(s, err)
   if s.gone then return end
   s.receiving, s.sending = nil, nil
@@ -297,7 +298,7 @@ function M.sent(s, err)
   proceed(s, on_sent)
 end
 
--- Nobody waits for plaintext any more: nothing is read for nobody.
+-- No read waits for plaintext any more: the transport is not read without one.
 local function withdraw_read(s, entry)
   s.reads:remove(entry)
   local p = s.receiving
@@ -373,7 +374,7 @@ function M.receive(s)
   s.conn:feed(await(s.kind.read(s.below)))
 end
 
--- Called by the method in C, whose caller is told what is wrong.
+-- Called by the method in C; raises for its caller.
 local function read(s, n)
   check(s, "read", 2)
   if n == nil then
@@ -396,7 +397,7 @@ local function begin(s, entry)
   if s.write_error then return rejected(s.write_error) end
   local promise, resolver = task()
   entry.promise, entry.resolver = promise, resolver
-  -- What is encrypted in part has to go out whole: then only the one who waits goes.
+  -- A write that is encrypted in part has to go out whole: only its promise is rejected then.
   promise:on_cancel(function()
     if entry.at == 0 and not entry.last then s.writes:remove(entry) end
   end)
@@ -450,7 +451,7 @@ end
 
 -- ---- The end -------------------------------------------------------------------------------------
 
--- Our goodbye, which nobody may be there to hear: false when it did not get out.
+-- Sends our close_notify, though the peer may have gone: false when it could not be sent.
 local function goodbye(s)
   local p = s.sending
   if p and p ~= true then pcall(await, lwt.with_timeout(GRACE, lwt.protected(p))) end
@@ -465,16 +466,16 @@ local function read_all(sock)
   while await(sock:read()) do end
 end
 
--- To close a socket that has something unread makes the system send a reset, which may take from the
--- peer what we said last. So while it still sends, that is read and dropped, for a time.
+-- Closing a socket that has something unread makes the system send a reset, with which the peer may
+-- lose what we sent last. So while it still sends, that is read and dropped, for a time.
 local function linger(s)
   if not s.kind.is_socket or s.conn:is_busy() or not s.conn:still_sends(s.below) then return end
   if not pcall(await, s.below:shutdown()) then return end
   pcall(await, lwt.with_timeout(GRACE, lwt.spawn(read_all, s.below)))
 end
 
--- A task. An error of what is below, which a channel tells again when it is closed, is no news when
--- only the goodbye met it: every write was told.
+-- A task. A channel below reports an error of writing again when it is closed. Where only our
+-- close_notify met that error it is ignored: all writes have been reported.
 local function end_it(s)
   local said = goodbye(s)
   if said then linger(s) end
@@ -490,7 +491,7 @@ function Stream.close(s)
   s.gone = true
   s.conn:slow_in(true)
   s.conn:slow_out(true)
-  s.closing = fulfilled() -- for who asks from within what follows
+  s.closing = fulfilled() -- for calls from within what follows
   local receiving = s.receiving
   if receiving and receiving ~= true then receiving:cancel() end
   fail_writes(s, lwt.Closed)

@@ -34,7 +34,7 @@ local channel_kind = {
   forget = function(ch) ch:_forget() end,
 }
 
--- Anybody's: a method may give a promise, or wait and give the value.
+-- Of other modules: a method may give a promise, or wait and give the value.
 local object_kind = {
   read = function(t) return t.read(t.x, MOST) end,
   write = function(t, s) return t.write(t.x, s) end,
@@ -59,7 +59,7 @@ local function method(x, name)
   return ok and f or nil
 end
 
--- The kind, and what its functions are given. nil for what carries nothing.
+-- The kind, and what its functions are given. nil for anything that is no transport.
 function M.of(x)
   x = core.unview(x)
   if type(x) ~= "table" and type(x) ~= "userdata" then return nil end

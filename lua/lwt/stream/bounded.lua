@@ -15,14 +15,14 @@ local push_behind, shift = waiters.push, waiters.shift
 local any_due, cancel_due = core.due, core.cancel_due
 local setmetatable = setmetatable
 
--- `n` elements are in the log. Who pushes more waits: the first is `pusher` (a promise, or
--- false) with its `value`, those behind it are in the ring `behind`, made when needed.
--- `late` are the pushes of tasks that have yet to be told of a cancel: they begin a turn later,
--- or when somebody else pushes or closes, if they have not been withdrawn until then.
+-- `n` elements are in the log. Further pushes wait: the first is `pusher` (a promise, or false)
+-- with its `value`, those behind it are in the ring `behind`, made when needed. `late` are the
+-- pushes of tasks to which a cancel is due: they begin a turn later, or when another push or a
+-- close comes, if they have not been withdrawn by then.
 local Bound = {}
 Bound.__index = Bound
 
--- The first who waits to push goes; the next one is first.
+-- The first push that waits leaves; the next one is first.
 local function advance(bound)
   local behind = bound.behind
   if behind and behind.n > 0 then
@@ -33,7 +33,7 @@ local function advance(bound)
   return bound.pusher
 end
 
--- The promise of the first who waits to push; nil: nobody does.
+-- The promise of the first push that waits; nil: there is none.
 local function blocked(bound)
   local p = bound.pusher
   while p do
@@ -49,7 +49,7 @@ function Bound.is_blocked(bound)
   return bound.late and waiters.any(bound.late)
 end
 
--- Where nothing may be buffered, the element of the first who waits to push.
+-- Where nothing may be buffered, the element of the first push that waits.
 function Bound.offered(bound)
   return blocked(bound) and bound.value
 end
@@ -60,7 +60,7 @@ function Bound.take(bound)
   wake(p)
 end
 
--- Show what waits to be pushed to somebody who only looks.
+-- Show what waits to be pushed to readers that only look.
 function Bound.show(bound, req)
   if not blocked(bound) then return end
   local _
@@ -79,7 +79,7 @@ local function wake_several(wakes, failed, err)
   wake_all(wakes)
 end
 
--- Let in who waits, as far as there is room.
+-- Let pushes in that wait, as far as there is room.
 local function admit(bound)
   local first, wakes
   while bound.n < bound.size do
@@ -107,7 +107,7 @@ Bound.admit = admit
 local function pull_bounded(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
-  if v ~= nil then -- then nobody is in line to take it
+  if v ~= nil then -- then no reader is in line to take it
     s.i = i + 1
     c[i] = nil
     local bound = s.log.bound

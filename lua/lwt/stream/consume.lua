@@ -18,7 +18,7 @@ local check, take = C.check, C.take
 local cancel_due, later = due.cancel_due, due.later
 local await, is_promise, fulfilled = lwt.await, lwt.is_promise, lwt.fulfilled
 
--- These begin a turn later in a task that has a cancel to be told of.
+-- These begin a turn later in a task to which a cancel is due.
 local function wrap(f)
   if cancel_due() then return later(f) end
   return lwt.wrap(f)

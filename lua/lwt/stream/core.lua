@@ -2,8 +2,8 @@
 -- line, and the source that is asked when there is nothing left.
 --
 --   log      elements that were produced and not read by everybody yet, in chunks
---            linked forwards only: a chunk that no cursor can reach is garbage, so
---            whoever pushes keeps the last chunk alive and never the stream.
+--            linked forwards only: a chunk that no cursor can reach is garbage, so that
+--            the function that pushes keeps the last chunk alive and never the stream.
 --   stream   a cursor (chunk, i) on a log, and the readers that wait at it. Clones
 --            are cursors on the same log.
 --   request  a reader in line: takes elements (get, nget …) or only looks (peek).
@@ -18,9 +18,8 @@
 -- A stream of one cursor whose log is empty has its source itself as `pull`: ready
 -- elements go through a whole pipeline without being stored anywhere.
 --
--- Always true: when somebody is in line to take an element, nothing is buffered;
--- at most one fetch of a source is under way; state is changed first, promises are
--- woken after that.
+-- Always true: when a reader is in line to take an element, nothing is buffered; at most one fetch
+-- of a source is under way; state is changed first, promises are woken after that.
 
 local lwt = require "lwt"
 local C = require "lwt.stream.fetch"
@@ -82,7 +81,7 @@ local function pull_else(s, taker)
   return v
 end
 
--- When an element is there, nobody is in line to take it.
+-- When an element is there, no reader is in line to take it.
 local function pull_log(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
@@ -206,8 +205,8 @@ function ask_one(s, taker)
   return req.value
 end
 
--- Elements that were taken, and not used after all, go back to the front: to those
--- in line first, then to whoever reads next.
+-- Elements that were taken, and not used after all, go back to the front: to the readers in line
+-- first, then to later reads.
 local function unread(s, items, n)
   if s.lent then s.lent() end
   if s.solo then unfold(s) end
@@ -257,7 +256,7 @@ end
 -- A stream that reads from `source`.
 function C.derive(source) return new_stream(new_log(source), source) end
 
--- A stream whose log is written by whoever made it, and its log.
+-- A stream whose log is written by its maker, and its log.
 function C.stored()
   local log = new_log()
   return new_stream(log, pull_log), log
@@ -301,7 +300,8 @@ function C.pushed()
     if hold == HOLD then return end
     local before = log.n
     push_slowly(log, v)
-    -- If it was handed over, the next one will be, too. (Whom that woke may have pushed.)
+    -- If it was handed over, the next one will be, too. (The reader that was woken may have
+    -- pushed.)
     if n == AWAY and log.n ~= before and not (log.taker or log.waiting[1] or log.closed) then
       tail, n, log.held = log.tail, log.n, false
     end

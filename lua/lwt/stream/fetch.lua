@@ -1,5 +1,5 @@
--- What a source produces goes to those in line, or into the log; and sources are asked for
--- as long as somebody waits.
+-- What a source produces goes to those in line, or into the log; and sources are asked for more as
+-- long as readers wait.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -18,8 +18,7 @@ local is_pending, type = lwt.is_pending, type
 
 ---- Producing -------------------------------------------------------------------
 
--- Give an element to who waits at `s`, alone in front of a line without lookers and
--- conditions, if it is so.
+-- Give an element to the reader that waits at `s`, if it is alone, without lookers and conditions.
 local function hand_over(log, s, v)
   local req = s.first
   if not req or req.feed or s.section or not alive(req) then return false end
@@ -71,8 +70,8 @@ local function deliver(log, v)
   wake_all(wakes)
 end
 
--- The source failed: everybody who waits is told, once. With nobody there the
--- error keeps its place among the elements. Other clones meet it there.
+-- The source failed: all waiting readers are told, once. Without readers the error keeps its place
+-- among the elements. Other clones meet it there.
 local function deliver_error(log, err)
   local alone = log.taker
   if alone and not log.shared then
@@ -88,7 +87,7 @@ local function deliver_error(log, err)
     C.append_error(log, err)
   end
   if not any then return end
-  forget_gone(log) -- a clone that nobody reads now meets it later
+  forget_gone(log) -- a clone without readers meets it later
   local wakes = {}
   local list = {}
   for k = 1, #waiting do list[k] = waiting[k] end
@@ -107,7 +106,7 @@ local function deliver_error(log, err)
 end
 
 -- The end. `x` is the stream that pulled, or the log. Gives what a source is to give: nil,
--- unless somebody has read `x` meanwhile and left something in it.
+-- unless `x` was read meanwhile and something is left in it.
 local function ended(x)
   local log = x.log
   if log.ended then
@@ -163,7 +162,7 @@ local function settle(log, ok, v)
   end -- else it waits, or it ended
 end
 
--- Ask the source for as long as somebody waits and it answers at once.
+-- Ask the source for as long as readers wait and it answers at once.
 local function run(log)
   while not log.fetching and log.source and demand(log) do
     log.fetching, log.serving = true, true
@@ -174,15 +173,15 @@ local function run(log)
 end
 C.run = run
 
--- Some may have been served, but not told.
+-- Some readers may have been served, but not woken yet.
 local function still_waits(req)
   local p, log = req.p, req.log
   if p then return is_pending(p) end
   return log and log.fetching == req
 end
 
--- There was no memory to hand over what came: who waits is told that, which takes none, and where
--- nobody does, the exception hook.
+-- There was no memory to hand over what came: waiting readers are rejected with that, which takes
+-- none, and without readers it is reported to the exception hook.
 local function fail(log, err)
   local told = false
   log.fetching, log.serving = false, false

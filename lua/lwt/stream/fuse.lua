@@ -4,11 +4,10 @@
 --
 -- That function is written out, and compiled, for each shape of chain that is met; it is
 -- the source of the last stream. While elements are there it has borrowed the cursor of the
--- stream that the chain begins with (or its pull, if that one stores nothing). Whoever looks
--- at that stream, and whatever changes how it or a stream in between is read, calls its
--- `lent` first, which gives all back. Without a loan it goes the ordinary way, from stream to
--- stream, where one of those in between has something of its own: readers, clones, a
--- section, a fetch under way.
+-- stream that the chain begins with (or its pull, if that one stores nothing). Code that looks at
+-- that stream, or changes how it or a stream in between is read, calls its `lent` first, which
+-- gives all back. Without a loan it goes the ordinary way, from stream to stream, where one of
+-- those in between has something of its own: readers, clones, a section, a fetch under way.
 
 local C = require "lwt.stream.core"
 local storage = require "lwt.internal.stored"
@@ -55,7 +54,7 @@ local function set_free(stages)
   end
 end
 
--- Somebody has to do with a stream in between: from now on each waits for the one before.
+-- A stream in between is used directly: from now on each waits for the one before.
 local function splitting(stages)
   local n = #stages
   local log = stages[n].stream.log

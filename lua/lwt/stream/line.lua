@@ -1,4 +1,4 @@
--- Readers in line at a stream: requests, who is served by an element, and waking them.
+-- Readers in line at a stream: requests, which of them an element serves, and waking them.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -20,7 +20,7 @@ local is_pending, type = lwt.is_pending, type
 --   mute     its promise is one of nothing
 --   put_back function(req): it was cancelled, or the source failed
 --
--- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it who may take
+-- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it that may take
 -- something: all before that one only look. `s.waits`: the stream is in its log's `waiting`.
 
 local demand, withdraw
@@ -41,8 +41,8 @@ local function alive(req)
 end
 
 -- Most often one reader waits alone, for one element. It is not in the line: `s.solo` is
--- its promise, and `log.taker` is s. Whoever has more to do with the line than to wake it
--- makes a request of it, and gets that.
+-- its promise, and `log.taker` is s. Code that does more with the line than wake it makes a request
+-- of it, and gets that.
 local get_in_line
 local function unfold(s)
   local req = { p = s.solo, next = false, done = false, failed = false, value = nil }
@@ -80,7 +80,7 @@ local function prune(s)
   return req
 end
 
--- Is somebody in line to take an element?
+-- Is a reader in line to take an element?
 local function busy(s)
   if not prune(s) then return false end
   local req = s.taking
@@ -113,13 +113,13 @@ end
 local HOLD = {}
 C.HOLD = HOLD
 
--- From now on pushes must look who waits.
+-- From now on pushes must look for waiting readers.
 local function hold_pushes(log)
   local hold = log.hold
   if hold and not log.held then hold(nil, HOLD) end
 end
 
--- Somebody waits at `s`. Those at whose line nobody is any more are taken out now and then.
+-- A reader waits at `s`. Streams without readers in line are taken out now and then.
 local function wait_at(s)
   local log = s.log
   local waiting = log.waiting
@@ -164,7 +164,7 @@ function get_in_line(s, req)
   if n > (s.sweep_at or 16) then sweep(s) end
 end
 
--- Does anybody wait for an element of this log?
+-- Does a reader wait for an element of this log?
 function demand(log)
   local s = log.taker
   if s then
@@ -180,7 +180,7 @@ function demand(log)
   return false
 end
 
--- Take the streams out of `waiting` at which nobody waits any more.
+-- Take the streams out of `waiting` that have no readers any more.
 function C.forget_gone(log)
   local waiting, n = log.waiting, 0
   local all = #waiting
@@ -199,10 +199,10 @@ end
 -- A reader went away. When it was the last one, what its stream was reading from
 -- another stream is taken back: that one's next reader gets the element.
 --
--- Nobody notices that before somebody looks at the line of that other stream, or reads this
--- one again: so, where what is waited for is a request at a stream that is pushed to, it is
--- found out then, by `alive` and `fresh`. A log that has had to wait for anything else, or
--- whose readers may go without being cancelled, is `eager`: its readers tell when they are.
+-- That is not noticed before the line of that other stream is looked at, or this one is read again.
+-- So, where what is waited for is a request at a stream that is pushed to, it is found out then, by
+-- `alive` and `fresh`. A log that has had to wait for anything else, or whose readers may go
+-- without being cancelled, is `eager`: its readers tell when they are.
 function withdraw(log)
   if not log.withdrawable or demand(log) then return end
   local p = log.fetching
@@ -228,7 +228,8 @@ local function watch(log, p)
   p:on_cancel(f)
 end
 
--- From now on the log waits for what has to be told at once that it is not wanted any more.
+-- From now on the log waits for something that has to be cancelled at once when it is not wanted
+-- any more.
 local function set_eager(log)
   if log.eager then return end
   log.eager = true
@@ -275,7 +276,7 @@ local function wake(req)
         C.unread(req.on, { v }, 1)
       end
     end
-    return -- else it is being made: whoever makes it looks at `done`
+    return -- else it is being made: its maker looks at `done`
   end
   local v, told = req.value, true
   if req.failed then
@@ -291,9 +292,9 @@ local function wake(req)
   end
 end
 
--- Everything is decided before anybody is woken. With several to wake, they are
--- woken inside a callback, where wakeup_later changes all states before it calls
--- anybody: else the first could cancel the second and lose its element.
+-- Everything is decided before any reader is woken. Several are woken inside a callback, where
+-- wakeup_later changes all states before it calls anything: else the first could cancel the second
+-- and lose its element.
 local function wake_together(wakes)
   local all = false
   local p, r = lwt.wait()
@@ -316,9 +317,9 @@ local function wake_all(wakes)
   end
 end
 
--- Show an element to those in line, up to the one who takes it. Gives whether it
--- was taken; who is served goes to `wakes`. When one of them failed over it, and has
--- others to put back before it, it is shown to nobody else: see `calm`.
+-- Show an element to the readers in line, up to the one that takes it. Gives whether it was taken;
+-- readers that are served go to `wakes`. When one of them failed over it, and has others to put
+-- back before it, it is not shown to the rest: see `calm`.
 local function offer(s, v, wakes)
   if s.solo then unfold(s) end
   local prev, req = false, s.first
@@ -373,7 +374,7 @@ local function offer(s, v, wakes)
   return false
 end
 
--- The end, or an error: everybody in line is told. They are in it until all are in `wakes`.
+-- The end, or an error: all readers in line are told. They stay in it until all are in `wakes`.
 local function dismiss(s, wakes, failed, err)
   local req = s.first
   while req do
@@ -406,8 +407,8 @@ local function serve(s, wakes)
   end
 end
 
--- After an offer that upset somebody: what was taken goes back, in order, and is
--- offered again, and so is what follows it.
+-- After an offer over which a reader failed: what it had taken goes back, in order, and is offered
+-- again, and so is what follows it.
 local function calm(s, wakes)
   while s.upset do
     local req = s.upset

@@ -55,7 +55,7 @@ function C.enter(s, section)
   if not up then s.base = s.pull end
   s.section = section
   s.pull = pull_section
-  -- Who was in line behind us waits outside.
+  -- Readers that were in line behind us wait outside.
   local req = s.first
   s.first, s.last, s.lined, s.taking = false, false, 0, false
   while req do

@@ -20,10 +20,9 @@ local error = error
 --- only when an element is wanted and none is there, one call at a time; it runs as a
 --- task (it may await, and may return a promise).
 ---
---- When `f` fails, everybody who waits for an element at that moment gets the error,
---- once (with nobody waiting, whoever reads next); the stream goes on: the next read
---- calls `f` again. Cancelling a reader does not cancel the call: the next reader gets
---- its element.
+--- When `f` fails, all readers that wait at that moment get the error, once (when none waits, the
+--- next one does); the stream goes on: the next read calls `f` again. Cancelling a reader does not
+--- cancel the call: the next reader gets its element.
 ---@generic T
 ---@param f async fun(): lwt.Promise<T>|T?, ...?
 ---@return lwt.Stream<T>
@@ -69,8 +68,8 @@ end
 --- it to the reader who has waited longest; `push(nil)` closes the stream. It never
 --- blocks: what is not read yet is kept. Pushing to a closed stream raises `lwt.Closed`.
 ---
---- `push` does not keep the stream alive: when nobody can read it any more, what is
---- pushed is thrown away.
+--- `push` does not keep the stream alive: when it cannot be read any more, what is pushed is thrown
+--- away.
 ---@return lwt.Stream
 ---@return fun(v: any) push
 ---```lua
@@ -276,7 +275,7 @@ end
 -- The task of `generate` and its stream meet here; it refers to the stream only through
 -- `wanted`, the resolver of the element that a reader waits for (`asked` is its promise). When all
 -- readers have gone that promise is cancelled, and so refers to nothing: a stream that is then
--- dropped is garbage, whatever its task awaits. To be told of each reader that goes would cost more
+-- dropped is garbage, whatever its task awaits. To learn of each reader that goes would cost more
 -- than all the rest, so it is found out after each cycle of the garbage collector.
 local running, looked_for = setmetatable({}, { __mode = "k" }), false
 
@@ -319,7 +318,7 @@ end
 --- A stream written as a loop: `f(yield)` runs as a task from the first read on, and
 --- `yield(v)` gives an element and waits (as `await` does) until the next one is wanted.
 --- The stream ends when `f` returns; when it fails the error is reported to the reader,
---- and then the stream ends. When the stream is dropped half way, and nobody waits for an
+--- and then the stream ends. When the stream is dropped half way, and no reader waits for an
 --- element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
 --- it awaits, so that it can clean up.
 ---@param f fun(yield: fun(v: any))

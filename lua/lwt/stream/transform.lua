@@ -423,7 +423,7 @@ function M.choose(streams)
   local _, list = args.objects(1, "choose", streams, C.mt, "lwt.stream")
   local log, source
   local read, depth = C.reader(list, true)
-  local turn = 0 -- who delivered last
+  local turn = 0 -- the one that delivered last
   local function drop(s)
     for i = 1, #list do
       if list[i] == s then

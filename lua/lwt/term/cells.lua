@@ -4,7 +4,7 @@
 -- and `s`: its style (the parameters of SGR, "" for none). `doubtful`: after which columns the cursor may
 -- be elsewhere, because terminals differ in how wide that is. Rows are never changed once they are made.
 
-local text = require "lwt.text"
+local core = require "lwt.term.core"
 
 local M = {}
 
@@ -58,7 +58,7 @@ local function is_doubtful(c)
 end
 
 local function add(row, c, style, columns)
-  local width = text.width(c)
+  local width = core.text_width(c)
   if width == 0 and c:find "^%c$" then c, width = "?", 1 end -- nothing that would move the cursor
   if width == 0 then
     if row.n > 0 then row.t[row.n] = row.t[row.n] .. c end
@@ -90,7 +90,7 @@ function M.row(line, columns)
         i = i + math.max(1, #rest - #(rest:gsub("^\27%][^\7\27]*\27\\", "", 1)
           :gsub("^\27%][^\7\27]*\7", "", 1):gsub("^\27%[[0-?]*[ -/]*[@-~]", "", 1)))
       else
-        for c in text.graphemes(line:sub(i, stop - 1):gsub("\t", "    ")) do
+        for c in core.text_graphemes(line:sub(i, stop - 1):gsub("\t", "    ")) do
           if not add(row, c, parameters, columns) then return row end
         end
         i = stop

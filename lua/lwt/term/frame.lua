@@ -303,7 +303,7 @@ end
 -- The bytes that show `rows`, and put the cursor at { row, column } (from 1, and from 0) or behind the last
 -- row; and whether they are so many that they should appear at once.
 function Frame:draw(rows, cursor, columns)
-  -- The terminal may have another width before anybody has been told so.
+  -- The terminal may have another width before SIGWINCH has been handled.
   if columns ~= self.width then add(self, self:erase(columns)) end
   self.width = columns
   local old, n = self.rows, max(#rows, 1)

@@ -1,7 +1,7 @@
--- Keys from the bytes of a channel: who waits for one, what has been decoded and nobody has asked for
--- yet, and the clock that tells an Escape from the beginning of a sequence.
+-- Keys from the bytes of a channel: the waiters for one, keys that were decoded and not asked for yet,
+-- and the clock that tells an Escape from the beginning of a sequence.
 --
--- It reads only while somebody waits for a key, so what is not asked for stays in the channel.
+-- It reads only while a key is waited for, so what is not asked for stays in the channel.
 
 local lwt = require "lwt"
 local due = require "lwt.internal.due"
@@ -18,14 +18,14 @@ Input.__index = Input
 function M.new(terminal)
   return setmetatable({
     terminal = terminal, decoder = keys.decoder { erase = terminal:_erase() },
-    first = 1, last = 0, queue = {}, -- keys that nobody has asked for yet
+    first = 1, last = 0, queue = {}, -- keys that were not asked for yet
     waiting = {}, reading = false, timer = false, since = 0, ended = false, guard = false,
   }, Input)
 end
 
 -- ---- Those who wait -----------------------------------------------------------------
 
--- Nobody waits: the bytes stay where they are, and the terminal is as it was.
+-- No key is waited for: the bytes stay where they are, and the terminal is as it was.
 local function rest(input)
   local reading, timer, guard = input.reading, input.timer, input.guard
   input.reading, input.timer, input.guard = false, false, false

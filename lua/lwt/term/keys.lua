@@ -196,7 +196,7 @@ function old_mouse(d, b, out)
   return ground
 end
 
--- OSC, DCS, APC, PM and SOS, up to ST or BEL: replies to what nobody here has asked.
+-- OSC, DCS, APC, PM and SOS, up to ST or BEL: replies to questions that were not asked here.
 function strings(d, b, out)
   d.bytes = "…" -- no longer what alt and a character are
   if b == 7 then
@@ -218,7 +218,7 @@ end
 
 local PASTE_END = "\27[201~"
 
--- Anybody may have written what is pasted: it is text, and never a key or a control.
+-- A stranger may have written what is pasted: it is text, and never a key or a control.
 local function clean(pasted)
   pasted = pasted:gsub("\r\n?", "\n"):gsub("[\0-\8\11-\31\127]", "")
   if not utf8.len(pasted) then pasted = M.repair(pasted) end

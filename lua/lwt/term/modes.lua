@@ -9,6 +9,7 @@ local lwt = require "lwt"
 local check = require "lwt.internal.args".outside "lwt.term"
 local signal = require "lwt.signal"
 local core = require "lwt.term.core".tty
+local bare = require "lwt.internal.stored".bare
 
 local M = {}
 
@@ -106,7 +107,7 @@ function M.suspend(modes, group)
   t:_refresh()
 end
 
--- At the end of `run` nobody is left who would switch it off before an error's text is shown.
+-- At the end of `run` it is switched off here, before the text of an error is shown.
 local function at_end(modes)
   modes.at_exit = false
   if modes.listening then M.deafen(modes) end
@@ -121,7 +122,7 @@ local HEARD = { "TSTP", "CONT", "WINCH" }
 function M.listen(modes)
   if not modes.at_exit then
     modes.at_exit = true
-    lwt.at_exit(function() at_end(modes) end)
+    bare(lwt.at_exit, function() at_end(modes) end) -- (not with the storage of whoever comes first)
   end
   if modes.listening or not modes.terminal.tty then return end
   modes.listening = {}
@@ -134,7 +135,7 @@ function M.listen(modes)
     WINCH = function() modes.terminal:_resized() end,
   }
   for _, name in ipairs(HEARD) do
-    modes.listening[#modes.listening + 1] = signal.on(name, handlers[name])
+    modes.listening[#modes.listening + 1] = bare(signal.on, name, handlers[name])
   end
 end
 
@@ -204,7 +205,8 @@ function M.guard(modes, names, raw)
 end
 
 --- Gives back what the guard stands for: raw mode, the mouse. Closing it again does nothing. Leaving
---- a `<close>` variable does it too, and so does the end of a guard that nobody has any more.
+--- a `<close>` variable does it too, and so does the collection of a guard that is not used any
+--- more.
 ---@param guard lwt.TerminalGuard
 ---@function term.Guard.close(guard)
 function Guard.close(guard)

@@ -2,8 +2,8 @@
 -- by other ways appears above it: `print`, Lua's `io`, `lwt.io`'s stdout and stderr (and so the log), `warn`.
 -- A child that writes to the terminal itself, and a module in C that does, cannot be caught here.
 --
--- Lua's own functions are replaced only while something is drawn, and only where nobody else has replaced
--- them meanwhile are they put back.
+-- Lua's own functions are replaced only while something is drawn, and they are put back only where other
+-- code has not replaced them meanwhile.
 
 local lio = require "lwt.io"
 local net = require "lwt.net"
@@ -20,7 +20,8 @@ local replaced = {}    -- { table, name, ours, theirs }
 
 local function ignore() end
 
--- Shows text above the region. Nobody waits for it; a terminal that has gone is told elsewhere.
+-- Shows text above the region, without waiting for it; that a terminal has gone is reported
+-- elsewhere.
 local function above(text)
   if text ~= "" then region:print(text):catch(ignore) end
 end
@@ -32,7 +33,7 @@ function M.collect(r)
   above(cio.tapped())
 end
 
--- (Whoever has looked up one of ours may call it when nothing is drawn any more.)
+-- (Code that has kept one of ours may call it when nothing is drawn any more.)
 local function prints(theirs)
   return function(...)
     if not region then return theirs(...) end
@@ -65,7 +66,7 @@ local function io_writes(theirs)
   end
 end
 
--- Lua's own writes to stderr itself, or not at all: nobody can ask.
+-- Lua's own writes to stderr itself, or not at all; there is no way to ask which.
 local function warns(theirs)
   return function(first, ...)
     if not region then return theirs(first, ...) end
@@ -113,7 +114,7 @@ local function new_direct()
   return {
     write = function(_, bytes)
       last = tty:write(bytes)
-      last:catch(ignore) -- whoever draws need not look
+      last:catch(ignore) -- the drawing code need not look
       return last
     end,
     -- When everything has been written.
@@ -142,7 +143,7 @@ function M.attach(r)
   return direct
 end
 
--- The terminal has gone away: that nothing reaches it any more is no error to be told at the exit.
+-- The terminal has gone away: that nothing reaches it any more is not reported at the exit.
 function M.give_up(t)
   if t.output.flush then t.output:flush():catch(ignore):await() end
 end

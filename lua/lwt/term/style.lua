@@ -3,7 +3,7 @@
 
 local check = require "lwt.internal.args".outside "lwt.term"
 local colors = require "lwt.term.colors"
-local text_width = require "lwt.text".width
+local text_width = require "lwt.term.core".text_width
 
 local M = {}
 

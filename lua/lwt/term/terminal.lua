@@ -68,7 +68,7 @@ end
 
 -- ---- Inside ---------------------------------------------------------------------------
 
--- Terminals of other programs (a socket, a pipe) have nobody who makes CR LF of LF.
+-- At terminals of other programs (a socket, a pipe) no driver makes CR LF of LF.
 local function newlines(t, bytes)
   if t.tty or not t.forced then return bytes end
   return (bytes:gsub("\r?\n", "\r\n"))
@@ -124,7 +124,7 @@ function methods:_refresh()
   self:_resized(true)
 end
 
--- SIGWINCH, or somebody has said so.
+-- SIGWINCH, or `set_size`.
 function methods:_resized(anyway)
   local columns, rows = self:size()
   local changed = columns ~= self.seen_columns or rows ~= self.seen_rows
@@ -176,7 +176,7 @@ function methods:size()
 end
 
 --- Says how large a terminal is that the system does not know: one at the other end of a connection.
---- Those who wait for a key are told, and `size_signal` changes.
+--- Waiting reads of keys get it as a key, and `size_signal` changes.
 ---@param t lwt.Terminal
 ---@param columns integer at least 1
 ---@param rows integer at least 1
@@ -272,7 +272,7 @@ end
 ---```
 ---@function term.with_raw_mode(t, f, opts)
 function methods:with_raw_mode(f, opts)
-  check.callable(1, "with_raw_mode", f)
+  check.check_callable(1, "with_raw_mode", f)
   opts = check.options(2, "with_raw_mode", opts, RAW_OPTIONS)
   return with(self, f, raw_guard, self, opts)
 end
@@ -291,7 +291,7 @@ end
 ---```
 ---@function term.with_alternate_screen(t, f)
 function methods:with_alternate_screen(f)
-  check.callable(1, "with_alternate_screen", f)
+  check.check_callable(1, "with_alternate_screen", f)
   return with(self, f, guard_of, self, "alternate")
 end
 
@@ -308,7 +308,7 @@ end
 ---```
 ---@function term.with_mouse(t, f, opts)
 function methods:with_mouse(f, opts)
-  check.callable(1, "with_mouse", f)
+  check.check_callable(1, "with_mouse", f)
   opts = check.options(2, "with_mouse", opts, { motion = "boolean" })
   return with(self, f, guard_of, self, opts.motion and "motion" or "mouse")
 end
@@ -323,7 +323,7 @@ end
 ---```
 ---@function term.with_focus(t, f)
 function methods:with_focus(f)
-  check.callable(1, "with_focus", f)
+  check.check_callable(1, "with_focus", f)
   return with(self, f, guard_of, self, "focus")
 end
 
@@ -351,7 +351,7 @@ end
 ---```
 ---@function term.on_redraw(t, f)
 function methods:on_redraw(f)
-  check.callable(1, "on_redraw", f)
+  check.check_callable(1, "on_redraw", f)
   local entry = function(t) return f(t) end
   self.redraws[#self.redraws + 1] = entry
   return function()
@@ -408,8 +408,8 @@ function methods:keys()
   return function() return lwt.await(input:read()) end, nil, nil, guard
 end
 
---- Gives the terminal back as it was, and lets go of it. The channels are not closed. What waits for a key
---- is rejected with `lwt.Closed`.
+--- Gives the terminal back as it was, and stops using it. The channels are not closed. What waits for a
+--- key is rejected with `lwt.Closed`.
 ---@param t lwt.Terminal
 ---```lua
 ---local lio = require "lwt.io"
@@ -445,15 +445,36 @@ local function size_signal(t)
   return s
 end
 
+-- Methods that are in other files, which are read when one of theirs is asked for.
+local ELSEWHERE = {
+  screen = [[print printlc eprint eprintlc styled clear clear_line move save restore hide_cursor
+    show_cursor title bell set_clipboard draw draw_done]],
+  progress = "progress spinner", table = "table", ask = "confirm choose",
+}
+local file_of = {}
+for file, names in pairs(ELSEWHERE) do
+  for name in names:gmatch "%S+" do file_of[name] = file end
+end
+M.file_of = file_of
+
+-- The method with this name, or nil.
+local function method(name)
+  if not methods[name] and file_of[name] then require("lwt.term." .. file_of[name]) end
+  return methods[name]
+end
+M.method = method
+
 function Terminal.__index(t, name)
-  local make = rawget(t, "make")
-  if make and not methods[name] then
+  local found = methods[name] or method(name)
+  if found then return found end
+  if rawget(t, "make") then
+    local make = t.make
     t.make = nil
     begin(t, make())
     return t[name]
   end
   if name == "size_signal" then return size_signal(t) end
-  return methods[name]
+  return nil
 end
 
 M.Terminal = Terminal

@@ -53,8 +53,8 @@ local function on_file(bytes, encoding, strict)
   return t
 end
 
--- What `make` makes when `opened` has given the byte channel; that is closed where it cannot be
--- done: nobody else would.
+-- What `make` makes when `opened` has given the byte channel; where it cannot be done, that is
+-- closed here.
 local function when(opened, make, encoding, strict)
   return opened:map(function(bytes)
     local ok, t = pcall(make, bytes, encoding, strict)

@@ -91,7 +91,7 @@ end
 -- "expression" and the text to be compiled, "statement" and the text, "incomplete", or "error" and the message.
 function M.classify(text, name)
   local expression, asked = as_expression(text)
-  -- (A string that has no end on its line is no beginning of anything.)
+  -- (A string that has no end on its line is an error, and not incomplete.)
   local tokens = source.tokens(text)
   local open = tokens[1] and tokens[#tokens][1] == "open"
   local stop = open and not text:find "\\\n?$" and "\n" or ""
@@ -101,7 +101,7 @@ function M.classify(text, name)
   local other
   f, other = load(text .. stop, name, "t")
   if f then return "statement", text end
-  -- (What is an expression so far says what is missing.)
+  -- (Where it would be an expression, that error says what is missing.)
   if at_eof(other) then return "incomplete", other end
   if at_eof(message) then return "incomplete", message end
   return "error", other

@@ -120,7 +120,7 @@ define("nowait", {
       session:tell(session:cut(("%s is fulfilled%s"):format(label, text)))
     end, function(err)
       session.nowait[p] = nil
-      if err == lwt.Canceled then return session:tell(label .. " is canceled") end
+      if rawequal(err, lwt.Canceled) then return session:tell(label .. " is canceled") end
       session:fail_above(err, p, label .. " is rejected: ")
     end)
   end,

@@ -49,7 +49,8 @@ local function users(lines)
   for i, line in ipairs(lines) do
     -- What was typed is called by the session.
     local below, further = lines[i + 1] or "", lines[i + 2] or ""
-    if below:find "^\t%[C%]: in .*'xpcall'$" and is_own(further) then
+    local called = below:match "^\t%[C%]: in .*'(%a+)'$"
+    if (called == "protect" or called == "xpcall") and is_own(further) then
       line = line:gsub("in function <[^>]*>$", "in main chunk")
     end
     if not line:find "^\t" then

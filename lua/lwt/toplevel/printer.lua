@@ -7,6 +7,7 @@
 -- A node is a leaf, { text =, width = }, or { open =, close =, items = { { key =, node = } … }, width = }.
 
 local lwt = require "lwt"
+local asks_to_end = require "lwt.internal.asks_to_end"
 
 local floor, min = math.floor, math.min
 local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
@@ -66,7 +67,7 @@ local function escape_plain(s)
   return (s:gsub(CONTROLS, function(c) return utf8.len(c) == 1 and control_escape(c) or nil end))
 end
 
--- A text of somebody else's, fit for a terminal: line ends and tabs stay.
+-- A text from elsewhere, made fit for a terminal: line ends and tabs stay.
 function M.plain(s)
   return valid(s, escape_plain)
 end
@@ -113,10 +114,14 @@ function M.name_of(value)
   return type(name) == "string" and escape_name(name) or nil
 end
 
-local function too_long() error("too long", 0) end
+local has_uv, uv = pcall(require, "lwt.uv")
+-- Raises in a hook, past message handlers, which might not end.
+local raise = has_uv and uv.interrupt.raise or error
 
--- pcall(f, value) for where nobody can end it with Ctrl-C: what takes too many instructions ends by itself, at
--- each instruction from then on.
+local function too_long() raise("too long", 0) end
+
+-- pcall(f, value) for where it cannot be ended with Ctrl-C: what takes too many instructions is ended by an
+-- error, at each instruction from then on.
 local function bounded(f, value)
   local co = create(f)
   sethook(co, function()
@@ -127,13 +132,13 @@ local function bounded(f, value)
   return ok and status(co) == "dead", text
 end
 
--- What __tostring says, or nil: a failing one is no reason to fail. `breakable`: Ctrl-C can end it.
+-- What __tostring gives, or nil when it fails. `breakable`: Ctrl-C can end it.
 function M.own_text(value, breakable)
   local f = meta(value, "__tostring")
   if f == nil then return nil end
   local call = (breakable or type(f) ~= "function") and pcall or bounded
   local ok, text = call(f, value)
-  if not ok and (text == lwt.Canceled or text == lwt.Interrupted) then error(text, 0) end
+  if not ok and asks_to_end(text) then error(text, 0) end
   return ok and type(text) == "string" and text or nil
 end
 
@@ -303,7 +308,7 @@ function build(state, value, depth, plainly)
   local text = not plainly and M.own_text(value, state.breakable)
   if text then return leaf(state, M.plain(text)) end
   if kind == "table" and name and name:find "^lwt%." and not plainly and state.limits ~= M.all then
-    return noted(state, name, address(value)) -- (What is inside is for nobody but lwt, or ":more".)
+    return noted(state, name, address(value)) -- (Its fields are shown by ":more" alone.)
   end
   if kind == "table" then return table_node(state, value, depth) end
   if kind == "function" then return leaf(state, M.plain(function_text(value)), "note") end

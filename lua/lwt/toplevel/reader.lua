@@ -8,11 +8,15 @@
 
 local lwt = require "lwt"
 
-local source = require "lwt.toplevel.source"
+local lazy = require "lwt.internal.lazy"
+local lines = lazy "lwt.toplevel.lines"
+local source = lazy "lwt.toplevel.source"
 
 local await = lwt.await
 
 local M = {}
+
+M.PROMPT = "> "
 
 M.Interrupt = require "lwt.internal.args".sentinel "lwt.toplevel.Interrupt"
 
@@ -84,7 +88,7 @@ function Plain:read()
   local list, part = {}, { lines = 0, asked = 0, depth = 0 }
   local before = self.lines
   while true do
-    if self.prompts then self.write(list[1] and ">> " or "> ") end
+    if self.prompts then self.write(list[1] and ">> " or M.PROMPT) end
     local line = line_of(self)
     if not line then
       if not list[1] then return nil end
@@ -117,13 +121,45 @@ function Plain.close() end
 local Edited = {}
 Edited.__index = Edited
 
--- opts: those of `read_line`.
-function M.edited(opts)
-  return setmetatable({ opts = opts, read_line = require "lwt.read_line" }, Edited)
+-- The first prompt, before all that a line editor needs has been loaded: no key is echoed from here on. Gives what is
+-- to be closed when the editor has the terminal, or nil where there is none.
+function M.first_prompt(write)
+  local ok, core = pcall(require, "lwt.term.core")
+  local tty = ok and core.tty.open(0, 1)
+  if not tty or not pcall(tty.raw, tty, "signals") then return nil end
+  write(M.PROMPT)
+  return tty
+end
+
+-- opts: those of `read_line`. `complain(text)`; `prompted`: what `first_prompt` gave.
+function M.edited(opts, complain, prompted)
+  return setmetatable({
+    opts = opts, read_line = require "lwt.read_line", complain = complain, prompted = prompted,
+  }, Edited)
+end
+
+-- Wrong options of the user's are reported, and forgotten.
+local function start_line(self)
+  local ok, line = pcall(function() return self.read_line.start(lines.with_own(self.opts)) end)
+  if ok then return line end
+  lines.forget_own()
+  self.complain("lwt.toplevel.editor: " .. tostring(line))
+  return self.read_line.start(self.opts)
+end
+
+-- The editor draws the prompt, where it is already if need be.
+local function start(self)
+  local prompted = self.prompted
+  if not prompted then return start_line(self) end
+  self.prompted = nil
+  self.opts.term:_control "\r"
+  local line = start_line(self)
+  prompted:close()
+  return line
 end
 
 function Edited:read()
-  local line = self.read_line.start(self.opts)
+  local line = start(self)
   self.interrupted = false
   self.line = line
   local ok, text = pcall(await, line:result())

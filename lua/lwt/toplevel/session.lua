@@ -6,25 +6,33 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local chunk = require "lwt.toplevel.chunk"
-local commands = require "lwt.toplevel.commands"
-local failure = require "lwt.toplevel.failure"
+local lazy = require "lwt.internal.lazy"
+local chunk = lazy "lwt.toplevel.chunk"
+local commands = lazy "lwt.toplevel.commands"
+local failure = lazy "lwt.toplevel.failure"
 local in_task = require "lwt.internal.run_in_task"
-local printer = require "lwt.toplevel.printer"
+local printer = lazy "lwt.toplevel.printer"
 local reader = require "lwt.toplevel.reader"
-local source = require "lwt.toplevel.source"
+local source = lazy "lwt.toplevel.source"
 
 local await = lwt.await
 
 local M = {}
 
 local Session = {}
-Session.__index = Session
 M.Session = Session
+
+-- The local variables are made when somebody asks for them.
+function Session.__index(s, name)
+  if name ~= "locals" then return Session[name] end
+  s.locals = chunk.locals()
+  return s.locals
+end
 
 local LAST = 9 -- _1 … _9
 local KEPT = 1000 -- lines for :history, where there is no file
-local PATIENCE = 1 -- seconds until it is told that an evaluation has not ended after Ctrl-C
+local PATIENCE = 1 -- seconds until a line says that an evaluation has not ended after Ctrl-C
+local LONG = 1 -- seconds from which on a line says how long it took
 local FAILED = {} -- raised by what has told its error already
 
 -- opts: env, name (of chunks), write(text), complain(text), columns(), rows(), interactive, colour, args
@@ -33,7 +41,7 @@ function M.new(opts)
     env = opts.env, name = opts.name or "=stdin", write = opts.write, complain = opts.complain,
     size = opts.size, interactive = opts.interactive, colour = opts.colour,
     prefix = opts.prefix or "", args = opts.args or { n = 0 },
-    locals = chunk.locals(), reader = nil, foreground = nil, over = nil,
+    reader = nil, foreground = nil, over = nil,
     values = nil, set = {}, error = nil, nowait = {}, typed = {},
   }, Session)
   return s
@@ -107,7 +115,7 @@ function Session:show(values)
   self.write(self:cut(printer.show_all(values, opts)) .. "\n")
 end
 
--- The text of an error. Its `__tostring` is the user's, who may end it with Ctrl-C.
+-- The text of an error. Its `__tostring` is the user's code, which Ctrl-C can end.
 local function text_of_error(s, err, promise)
   local text
   s:run(function() text = failure.text(err, promise, s.one_line, true) end)
@@ -154,8 +162,9 @@ end
 local has_uv, uv = pcall(require, "lwt.uv")
 local interrupt = has_uv and uv.interrupt
 
--- What Ctrl-C breaks into, see src/uv/process/break.c.
+-- What Ctrl-C interrupts, see src/uv/process/break.c.
 local guard = interrupt and interrupt.guard or function(f, ...) return f(...) end
+local protect = interrupt and interrupt.protect or xpcall
 
 -- The signal that has raised Interrupted is still to be delivered, and not for the next line.
 local function signal_seen(s)
@@ -206,7 +215,7 @@ local function ignore() end
 
 -- Calls the chunk; an error has its trace, and what was declared before it is kept.
 local function call(s, f, list)
-  local results = table.pack(xpcall(f, handler(s, f, list), table.unpack(s.args, 1, s.args.n)))
+  local results = table.pack(protect(f, handler(s, f, list), table.unpack(s.args, 1, s.args.n)))
   if results[1] then return table.pack(table.unpack(results, 2, results.n)) end
   core.guard(ignore) -- the trace is the error's, and no promise's
   core.raise(results[2])
@@ -220,6 +229,20 @@ function Session:values_of(f, list)
   local got = table.pack(await(values[1]))
   self.awaited = nil
   return got
+end
+
+-- Says how long it took until the returned function is called, if that was long. (What neither waited nor computed
+-- has been held up by others.)
+function Session:stopwatch()
+  local since, cpu, waited = lwt.now(), os.clock(), false
+  lwt.pause():on_success(function() waited = true end)
+  return function()
+    local seconds = lwt.now() - since
+    if not self.interactive or seconds < LONG then return end
+    if waited or os.clock() - cpu > LONG / 2 then
+      self.write(self:style(("%.1f s"):format(seconds), "2") .. "\n")
+    end
+  end
 end
 
 -- Runs a finished text: whether it went well. `silent`: its values are not shown.
@@ -236,9 +259,12 @@ function Session:evaluate(text, silent, lines)
     return false
   end
   local results, task = self:run(function()
+    local stop = self:stopwatch()
     local values = self:values_of(f, list)
     self:remember(values)
-    if not silent then self:show(values) end
+    if silent then return end
+    self:show(values)
+    stop()
   end)
   if results[1] then return true end
   return self:unwound(results[2], task)
@@ -258,7 +284,7 @@ function Session:unwound(err, task)
   return false
 end
 
--- The values of a text, for a command; `unawaited`: a promise stays one. What goes wrong is told, and ends the
+-- The values of a text, for a command; `unawaited`: a promise stays one. An error is shown, and ends the
 -- command.
 function Session:values_of_text(text, unawaited)
   local kind, code = chunk.classify(text, self.name)
@@ -285,7 +311,7 @@ function Session:run_command(f)
   if ok then return result ~= false end
   if self.canceled then error(result, 0) end
   if result == FAILED then return false end
-  if result == reader.Interrupt then
+  if rawequal(result, reader.Interrupt) then
     self.write "\n"
   else
     self:fail(result)
@@ -457,14 +483,14 @@ end
 local function turn(s)
   local ok, text, lines = pcall(s.reader.read, s.reader)
   if not ok then
-    if text ~= reader.Interrupt then error(text, 0) end
+    if not rawequal(text, reader.Interrupt) then error(text, 0) end
     s.asked = false
     if s.strict then s.ended_by = s.ended_by or "INT" end
     if not s.over and not s.strict then s:after_interrupt() end
     return not s.strict
   end
   if text == nil then
-    if s.interactive then s.write("\n") end
+    if s.interactive and s.plain then s.write("\n") end -- (the editor has ended its line)
     return not may_leave(s)
   end
   if s.asked and text:match "^%s*[yY]%s*$" then return false end
@@ -475,6 +501,8 @@ local function turn(s)
   end
   if not text:find "^%s*[:?]" then s.last_text = text end
   local went_well = s:take(text, not s.interactive and lines or 0)
+  -- What other tasks report of it appears before the next prompt.
+  if s.interactive and not s.over then await(lwt.pause()) end
   if not went_well then
     s.failed = true
     if s.strict then return false end
@@ -492,7 +520,8 @@ function Session:loop()
   self.task = lwt.current()
   while not self.over and turn(self) do end
   if self.interactive and self.owns_tasks then cancel_tasks(self) end
-  local err = self.locals:close()
+  local locals = rawget(self, "locals")
+  local err = locals and locals:close()
   if err ~= nil then self:fail(err) end
   return self.over or { n = 0 }
 end

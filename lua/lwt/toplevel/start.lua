@@ -1,4 +1,5 @@
--- Sets a session up: where it reads and writes, what it is told of, its files; and takes all that away again.
+-- Sets a session up: where it reads and writes, which signals and errors reach it, its files; and undoes all
+-- that.
 
 local lwt = require "lwt"
 local reader = require "lwt.toplevel.reader"
@@ -41,14 +42,14 @@ function M.startup_path()
   return dir and dir .. "/lwt/init.lua"
 end
 
--- Runs the start-up file, where there is one. What goes wrong is told.
-local function run_startup(s)
+-- The start-up file, where there is one: its text and its path.
+local function startup_file()
   local path = M.startup_path()
   local file = path and io.open(path)
-  if not file then return end
+  if not file then return nil end
   local text = file:read "a"
   file:close()
-  s:evaluate_file(text, path)
+  return text, path
 end
 
 -- ---- Output -------------------------------------------------------------------------------------
@@ -61,11 +62,18 @@ local function to_stdout()
       io.stdout:flush()
     end
   end
-  local lio = require "lwt.io"
   return function(text)
+    local lio = require "lwt.io"
     lio.stdout:write(text):catch(ignore)
     uv.io.flush_now(lio.stdout)
   end
+end
+
+-- The same before `lwt.io` has been loaded, which takes its time.
+local function to_lua_stdout(text)
+  if has_uv then uv.io.flush_standard() end
+  io.stdout:write(text)
+  io.stdout:flush()
 end
 
 local function to_stderr(text)
@@ -81,7 +89,7 @@ local function to_channel(output)
   end
 end
 
--- The global variables of a session on a channel: `print` is for who is there.
+-- The global variables of a session on a channel: `print` writes to that channel.
 local function channel_env(write)
   local env = { print = function(...)
     local parts = table.pack(...)
@@ -138,10 +146,11 @@ local function plain_reader(s, input, prompts)
   s.plain = true
 end
 
-local function edited_reader(s, terminal, history)
+local function edited_reader(s, terminal, history, prompted)
   s.terminal, s.history = terminal, history
   local lines = require "lwt.toplevel.lines"
-  s.reader = reader.edited(lines.options(s, terminal, history))
+  local function complain(text) s:complain_of(text) end
+  s.reader = reader.edited(lines.options(s, terminal, history), complain, prompted)
 end
 
 local function give_globals(env)
@@ -194,9 +203,14 @@ end
 
 local function is_terminal() return is_fd_terminal(0) and is_fd_terminal(1) end
 
+local function can_edit()
+  local kind = os.getenv "TERM" or ""
+  return has_uv and is_terminal() and kind ~= "dumb" and kind ~= ""
+end
+
 -- The terminal to edit lines on, or nil.
 local function terminal_of()
-  if not has_uv or not is_terminal() or os.getenv "TERM" == "dumb" then return nil end
+  if not can_edit() then return nil end
   local ok, term = pcall(require, "lwt.term")
   return ok and term.stdout or nil
 end
@@ -208,46 +222,55 @@ local function size_of(terminal)
   end
 end
 
--- The session of the `lwt` command, on the standard input and output. opts: interactive (nil: whether both are a
--- terminal), owns_tasks (what is at work at the end is named, and cancelled), startup (false: no start-up file), banner, colour (false: none), args: what `...` is; env, prompt.
--- Gives the session.
-function M.standard_session(opts)
+-- The session of the `lwt` command, on the standard input and output, which reads nothing yet. opts: interactive (nil:
+-- whether both are a terminal), owns_tasks (what is at work at the end is named, and cancelled), startup (false: no
+-- start-up file), banner, colour (false: none), args: what `...` is; env, prompt.
+local function standard_session(opts)
   local interactive = opts.interactive
   if interactive == nil then
     interactive = opts.prompt ~= false and is_fd_terminal(0)
   end
-  local terminal = interactive and terminal_of() or nil
   local typed = interactive and is_terminal()
   local write = to_stdout()
   local s = session.new {
     env = opts.env or _G, write = write, interactive = interactive,
     complain = typed and write or to_stderr, prefix = typed and "" or "lwt: ",
-    size = size_of(terminal), args = opts.args,
-    colour = terminal ~= nil and opts.colour ~= false and terminal:colors() > 0,
+    size = size_of(nil), args = opts.args,
   }
   s.strict, s.owns_tasks = not interactive, opts.owns_tasks
   give_globals(s.env)
-  if terminal then
-    local path = M.history_path()
-    edited_reader(s, terminal, require "lwt.read_line".history { path = path })
-  else
-    plain_reader(s, has_uv and require "lwt.io".stdin or nil, interactive and opts.prompt ~= false)
-  end
   return s
+end
+
+-- Where it reads from: a line editor, or lines of the standard input.
+local function read_standard(s, opts, prompted)
+  local terminal = s.interactive and terminal_of() or nil
+  if not terminal then
+    local input = has_uv and require "lwt.io".stdin or nil
+    return plain_reader(s, input, s.interactive and opts.prompt ~= false)
+  end
+  s.size, s.colour = size_of(terminal), opts.colour ~= false and terminal:colors() > 0
+  local path = M.history_path()
+  edited_reader(s, terminal, require "lwt.read_line".history { path = path }, prompted)
 end
 
 -- Runs it; gives the values of `:quit`, and the session.
 function M.standard(opts)
-  local s = M.standard_session(opts)
+  local s = standard_session(opts)
   local _ <close> = closing(own_signals(s))
   local _ <close> = closing(s.interactive and listen(s) or {})
-  if s.interactive then
-    if opts.banner then s.write(banner()) end
-    if opts.startup then run_startup(s) end
+  local text, path
+  if s.interactive and opts.startup then text, path = startup_file() end
+  local prompted
+  if s.interactive and opts.banner then
+    to_lua_stdout(banner())
+    if not text and can_edit() then prompted = reader.first_prompt(to_lua_stdout) end
   end
+  read_standard(s, opts, prompted)
+  if text then s:evaluate_file(text, path) end
   local values
   if has_uv then values = uv.interrupt.spare(s.loop, s) else values = s:loop() end
-  -- A terminal that has gone away is no error to be told at the exit.
+  -- That a terminal has gone away is not reported at the exit.
   if s.interactive and has_uv then pcall(lwt.await, require "lwt.io".stdout:flush()) end
   return values, s
 end

@@ -1,11 +1,12 @@
--- `warn` while a prompt is shown: warnings, and rejections that nobody looked at, appear above the line.
+-- `warn` while a prompt is shown: warnings, and rejections that were not looked at, appear above the
+-- line.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
 
 local M = {}
 
-local PAUSE = 0.5 -- seconds between two looks for rejections that nobody can look at any more
+local PAUSE = 0.5 -- seconds between two looks for rejections that cannot be looked at any more
 
 -- Puts a `warn` of ours in the place of Lua's; gives what puts that back. Warnings are on.
 function M.show(s)
@@ -25,9 +26,9 @@ function M.show(s)
   end
 end
 
--- A rejected promise that nobody has any more is told when it is collected, which takes its time where little
--- happens: while there are such, garbage is collected after each turn of the loop, but not all the time. Gives
--- what ends that.
+-- A rejected promise that is not used any more is reported when it is collected, which may take long where
+-- little happens. So while there are such promises, garbage is collected after turns of the loop, but not
+-- after all. Gives what ends that.
 function M.collect_unseen()
   local last, timer, own_turn = -math.huge, nil, false
   local hook

@@ -36,6 +36,14 @@ describe("a Lua state that closes", function()
       start(function() while true do pcall(function() while true do end end) end end)]] .. TAIL)
   end)
 
+  it("stops an endless loop in a message handler", function()
+    closes_within(20, HEAD .. [[
+      start(function()
+        local function loop() while true do end end
+        while true do xpcall(loop, loop) end
+      end)]] .. TAIL)
+  end)
+
   it("stops an endless loop in a coroutine", function()
     closes_within(20, HEAD .. [[
       start(function()

@@ -23,6 +23,7 @@ static int grant(lua_State *L, channel *ch, op *o) {
       ((o->sides & CAN_WRITE) && lwt_uv_channel_turn(ch, WRITING) != o))
     return AGAIN;
   v = lwt_uv_new_userdata(ch->ctx, L, LWT_UV_CHANNEL, sizeof *v, CHANNEL_UV);
+  v->magic = lwt_uv_channel_magic;
   if (o->over) { /* a finalizer has cancelled it, or closed the channel */
     lua_pop(L, 1);
     return AGAIN;
@@ -98,9 +99,9 @@ int lwt_uv_channel_attempt(lua_State *L, op *o) {
   return GONE;
 }
 
-/* The same for a reading op, without a protected call of its own: it can raise nothing but
-** want of memory, and `ch->hurt` tells the caller of ours (lwt_uv_channel_on_read) to try
-** again with one. */
+/* The same for a reading op, without a protected call of its own. The only error that it
+** can raise is want of memory, and then `ch->hurt` tells our caller
+** (lwt_uv_channel_on_read) to try again with a protected call. */
 static int attempt_fast(lua_State *L, channel *ch, op *o) {
   int n, top = lua_gettop(L);
   o->busy = 1;
@@ -112,8 +113,8 @@ static int attempt_fast(lua_State *L, channel *ch, op *o) {
   return GONE;
 }
 
-/* What waits on this side, as far as it goes. What is busy goes on by itself: then this is
-** called from a finalizer in the middle of it. */
+/* Runs the ops that wait on this side, as far as they go. An op that is busy goes on by
+** itself: then this was called by a finalizer in the middle of it. */
 static void pump_side(lua_State *L, channel *ch, int side, int fast) {
   op *o;
   while ((o = lwt_uv_channel_turn(ch, side)) != NULL && !o->busy) {
@@ -128,7 +129,7 @@ static void pump(lua_State *L, channel *ch, int fast) {
   pump_side(L, ch, READING, fast);
   pump_side(L, ch, WRITING, 0);
   if (!ch->in.pending) {
-    /* What was met concerned those that were waiting. */
+    /* An end or an error concerns only the ops that waited for this read. */
     ch->in.eof = 0;
     ch->in.error = 0;
   }
@@ -136,7 +137,7 @@ static void pump(lua_State *L, channel *ch, int fast) {
 
 void lwt_uv_channel_pump(lua_State *L, channel *ch) {
   pump(L, ch, 0);
-  lwt_uv_channel_unanchor(L, ch); /* a close may have been all that kept it */
+  lwt_uv_channel_unanchor(L, ch); /* the close may have been the last that anchored it */
 }
 
 static void go_on(lua_State *L, channel *ch, int fast) {
@@ -176,7 +177,8 @@ static void flush_now(channel *ch) {
     lwt_uv_channel_idle_stop(ch);
 }
 
-/* The loop has nothing else to do: flush, and give a turn to who gave way. */
+/* The loop has nothing else to do: flush, and go on with the side that gave way to
+** others. */
 static void idle(lua_State *L, channel *ch) {
   ch->in.yielded = 0;
   ch->in.burst = 0;
@@ -208,7 +210,8 @@ void lwt_uv_channel_idle_stop(channel *ch) {
   st->idle_count--;
 }
 
-/* The hook of all channels. Those that come while it runs have their word next time. */
+/* The idle hook of all channels. Channels that are added while it runs are served the
+** next time. */
 void lwt_uv_channel_on_idle(lua_State *L, void *state) {
   channel_state *st = state;
   const lwt_api *lwt = st->ctx->lwt;
@@ -232,11 +235,11 @@ void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
   if (!st->exit_hooked && st->at_exit != LUA_NOREF) {
     st->exit_hooked = 1;
     lua_rawgeti(L, LUA_REGISTRYINDEX, st->at_exit);
-    if (lua_pcall(L, 0, 0, 0) != LUA_OK) { /* no memory: with the next one, then */
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK) { /* no memory: try again with the next one */
       st->exit_hooked = 0;
       lua_pop(L, 1);
     }
-    lwt_uv_channel_anchor(L, ch, idx); /* a finalizer may have had it let go */
+    lwt_uv_channel_anchor(L, ch, idx); /* a finalizer may have ended what anchored it */
   }
   if (ch->idle_at == NULL) {
     lwt_uv_channel_idle_start(ch);
@@ -249,10 +252,16 @@ static void enter(channel *ch, void (*f)(lua_State *L, void *data)) {
   int last = ch->ctx->last, status;
   ch->ctx->last = 0;
   status = last ? lwt_uv_enter_last(ch->ctx, f, ch) : lwt_uv_enter(ch->ctx, f, ch);
-  if (status == 0 || (ch->hurt == NULL && ch->owing == NULL)) return;
+  if (status == 0) return;
   if (ch->hurt != NULL) lwt_uv_channel_attempted(ch, ch->hurt);
   ch->hurt = NULL;
-  lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
+  lwt_uv_channel_enter(ch, lwt_uv_channel_ready);
+}
+
+/* Where that fails, what it was for is seen to before the loop next waits. */
+void lwt_uv_channel_enter(channel *ch, void (*f)(lua_State *L, void *data)) {
+  if (lwt_uv_enter(ch->ctx, f, ch) != 0 && ch->first != NULL)
+    lwt_uv_channel_idle_start(ch);
 }
 
 void lwt_uv_channel_untold(channel *ch, int status) {
@@ -285,6 +294,7 @@ void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
   } else {
     ch->in.error = (int)status;
   }
+  if (status <= 0) lwt_uv_channel_give_input(ch);
   enter(ch, ready_to_read);
 }
 
@@ -302,25 +312,33 @@ static void no_channel(lua_State *L, int arg) {
   luaL_typeerror(L, arg, "lwt.channel");
 }
 
-static inline view *any_view(lwt_uv *ctx, lua_State *L, int arg) {
-  view *v = lwt_uv_test(ctx, L, arg, LWT_UV_CHANNEL);
-  if (v == NULL) no_channel(L, arg);
+static inline view *any_view(lua_State *L, int arg) {
+  view *v = lua_touserdata(L, arg);
+  if (v == NULL || lua_rawlen(L, arg) != sizeof *v || v->magic != lwt_uv_channel_magic)
+    no_channel(L, arg);
   return v;
 }
 
 view *lwt_uv_channel_any(lwt_uv *ctx, lua_State *L, int arg) {
-  return any_view(ctx, L, arg);
+  (void)ctx;
+  return any_view(L, arg);
 }
 
-view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg) {
-  view *v = any_view(ctx, L, arg);
+static inline view *open_view(lua_State *L, int arg) {
+  view *v = any_view(L, arg);
   if (v->ch == NULL) luaL_argerror(L, arg, "a temporary channel whose atomic is over");
   return v;
 }
 
+view *lwt_uv_channel_view(lwt_uv *ctx, lua_State *L, int arg) {
+  (void)ctx;
+  return open_view(L, arg);
+}
+
 view *lwt_uv_channel_check(lwt_uv *ctx, lua_State *L, int side, int *closed) {
-  view *v = lwt_uv_channel_view(ctx, L, 1);
+  view *v = open_view(L, 1);
   channel *ch = v->ch;
+  (void)ctx;
   if (ch->closed || ch->close_op != NULL) {
     *closed = 1;
     return v;
@@ -360,13 +378,14 @@ static void queue(lua_State *L, view *v, op *now, int keep, int try_it, int late
   channel *ch = v->ch;
   unsigned changes;
   op *o;
-  /* A reader that waits for an answer: what it has written is the question. */
+  /* A reader that waits for an answer: what was written before may be the question, so
+  ** flush it. */
   if (now->kind < OP_WRITE && ch->out.len > ch->out.off && v->q[WRITING].first == NULL &&
       !ch->shared)
     flush_now(ch);
   changes = ch->changes;
   o = lwt_uv_channel_enqueue(L, v, now, keep);
-  if (changes != ch->changes) { /* a finalizer was here: what was found is no longer so */
+  if (changes != ch->changes) { /* a finalizer has run: look again */
     try_it = 1;
     if (o->kind < OP_WRITE) lwt_uv_channel_search_anew(o);
   }
@@ -382,8 +401,8 @@ static void queue(lua_State *L, view *v, op *now, int keep, int try_it, int late
 }
 
 /* Number of values pushed, FAILED with the error pushed, or AGAIN with a promise pushed
-** (which may be resolved). In a task that has yet to be told of a cancel nothing is done at
-** once: its next await raises, and has withdrawn the operation by then. */
+** (which may be resolved). In a task to which a cancel is due nothing is done at once:
+** its next await withdraws the operation, and raises. */
 static int run(lua_State *L, view *v, op *now, int keep) {
   channel *ch = v->ch;
   int first = queued_first(ch, now), later, is_free, n = AGAIN;

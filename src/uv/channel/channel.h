@@ -19,7 +19,11 @@
 
 #define CHANNEL_BUFFER 65536       /* unless told otherwise */
 #define CHANNEL_FILE_BUFFER 262144 /* for writing to files */
-#define CHANNEL_FIRST 4096 /* what a buffer starts with; it grows when it is of use */
+/* What a buffer starts with; it grows when it is of use. Of output, because thousands of
+** channels may have some at once, until the loop flushes them. */
+#define CHANNEL_FIRST 4096
+#define CHANNEL_FIRST_OUT 512
+#define CHANNEL_SPARES 16 /* first buffers of input that a state keeps for the next */
 #define CHANNEL_READ_MAX (1u << 20) /* asked of a port at once */
 /* Reads that may be answered at once in a row before the others get a turn. */
 #define CHANNEL_BUDGET 64
@@ -50,7 +54,8 @@ typedef enum op_kind {
 typedef struct channel channel;
 typedef struct view view;
 
-/* How far a format of string.unpack has been looked through: no byte twice. */
+/* How far a format of string.unpack has been looked through, so that no byte is looked at
+** twice. */
 typedef struct unpack_scan {
   size_t fmt, at;  /* in the format, and in the bytes */
   size_t searched; /* bytes without the '\0' that is looked for */
@@ -70,7 +75,7 @@ typedef struct op {
   unsigned char kept;     /* so is a value that it needs */
   unsigned char viewed;   /* so is its temporary view */
   unsigned char retried;  /* has tried again what a flush before it could not write */
-  unsigned char busy;     /* is being tried just now: whoever tries it frees it */
+  unsigned char busy;     /* is being tried just now: freed after that */
   unsigned char over;     /* … because it was settled or cancelled meanwhile */
   char tag;               /* OP_NUMBER: type and byte order */
   size_t n;               /* how many bytes */
@@ -81,7 +86,7 @@ typedef struct op {
   unpack_scan scan;       /* OP_UNPACK */
   int64_t pos;            /* OP_SEEK */
   view *inner;            /* OP_ATOMIC */
-  struct op *owed;        /* in the channel's list of what is owed */
+  struct op *owed;        /* in the channel's list of ops still to be settled */
   struct lwt_uv_mem *mem; /* of `data`, or to read into: pinned while it waits */
 } op;
 
@@ -91,8 +96,10 @@ typedef struct op_queue {
 
 /* What Lua holds: the userdata. */
 struct view {
-  channel *ch; /* NULL: a temporary channel whose atomic is over */
-  op *lock;    /* the atomic it belongs to; NULL for the first view */
+  const void *magic; /* what it is: lwt_uv_channel_magic, which costs less to look at than
+                     ** a metatable */
+  channel *ch;       /* NULL: a temporary channel whose atomic is over */
+  op *lock;          /* the atomic it belongs to; NULL for the first view */
   op_queue q[2];
 };
 
@@ -100,6 +107,7 @@ struct view {
 typedef struct channel_in {
   char *buf;
   size_t head, tail, cap;
+  size_t next;           /* what the next buffer begins with; 0: not known yet */
   size_t size;           /* the nominal size; cap passes it for long lines only */
   size_t limit;          /* how long a line, or the like, may be */
   unsigned char pending; /* a read of the port is under way */
@@ -117,6 +125,7 @@ typedef struct channel_out {
   char *buf, *fly;
   size_t off, len, cap;
   size_t fly_off, fly_len, fly_cap;
+  size_t next; /* what the next buffer begins with; 0: not known yet */
   size_t size;
   op *fly_op;            /* whose data is with the port, behind `fly` */
   unsigned char pending; /* a write of the port is under way */
@@ -149,8 +158,8 @@ struct channel {
   unsigned char finishing;     /* inside port->close */
   unsigned char idle_to_flush; /* and for nothing else */
   int end_status;
-  /* Grows with whatever reads, or changes the order of those who do: who compares it
-  ** before and after an allocation knows whether a finalizer has been at work. */
+  /* Grows with each read, and each change in the order of readers: where it is the same
+  ** before and after an allocation, no finalizer has changed anything. */
   unsigned changes;
   op *hurt;     /* is being tried without a protected call: has raised, when it stays */
   int ref;      /* slot in the registry: false, or the first view */
@@ -177,9 +186,9 @@ typedef struct channel_tap {
 typedef struct channel_state {
   lwt_uv *ctx;
   lwt_idle idle;                    /* one for all channels */
-  channel *idle_first, **idle_last; /* those that want a word */
+  channel *idle_first, **idle_last; /* those to be served by the idle hook */
   size_t idle_count;
-  channel *current;    /* whose turn in the idle hook has not ended well */
+  channel *current;    /* the one whose turn in the idle hook has raised */
   lwt_idle ports_idle; /* the same for the ports of io.make (port_lua.c) */
   struct port_lua *ports, **ports_last;
   size_t ports_count;
@@ -187,7 +196,10 @@ typedef struct channel_state {
   int no_memory; /* registry reference of what want of memory raises */
   int pending;   /* registry reference of the pending table */
   channel *channels;
-  op *spare;        /* used ops */
+  op *spare;                           /* used ops */
+  char *small[CHANNEL_SPARES], *large; /* buffers that nobody uses just now: buffer.c */
+  unsigned nsmall;
+  size_t large_cap;
   int unpack, pack; /* registry references of string.unpack and string.pack */
   int at_exit;      /* registry reference of what registers the flush at exit */
   unsigned char exit_hooked;
@@ -213,6 +225,8 @@ typedef struct channel_state {
 
 /* ---- channel.c -------------------------------------------------------------- */
 
+#define lwt_uv_channel_magic ((const void *)lwt_uv_channel_meta)
+
 /* Push a new channel, closed until it is attached to a port, whose `owner` is at this
 ** stack index (0: none). `size`: of the buffers, 0 for the default. May raise (memory).
 ** */
@@ -225,9 +239,10 @@ void lwt_uv_channel_attach(channel *ch, port *p, int sides);
 /* Have the channel looked after when the loop has nothing else to do (it is anchored till
 ** then, or stopped by __gc). Allocates nothing. */
 void lwt_uv_channel_idle_start(channel *ch);
+void lwt_uv_channel_enter(channel *ch, void (*f)(lua_State *L, void *data));
 void lwt_uv_channel_idle_stop(channel *ch);
 void lwt_uv_channel_on_idle(lua_State *L, void *state);
-/* Forget the ops in the queues of a channel that nobody can ask any more. C only. */
+/* Forget the ops in the queues of a channel that Lua cannot reach any more. C only. */
 void lwt_uv_channel_drop_ops(channel *ch, view *v);
 /* What error objects of this channel show: "path", "/etc/passwd". */
 void lwt_uv_channel_name(channel *ch, const char *what_key, const char *what);
@@ -255,7 +270,7 @@ int lwt_uv_channel_attempt(lua_State *L, op *o);
 /* The attempt is over: 0 when the op is, too; it has been freed then. */
 int lwt_uv_channel_attempted(channel *ch, op *o);
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n);
-/* Pay what is owed: the channel is at the top. */
+/* Reject the promises whose settling has raised: the channel is at the top. */
 void lwt_uv_channel_pay(lua_State *L, channel *ch);
 op *lwt_uv_channel_turn(const channel *ch, int side);
 /* Push the first view of an anchored channel (returns 1), or nothing (0). */
@@ -286,6 +301,7 @@ void lwt_uv_channel_release(lua_State *L, view *inner);
 /* Close at once, rejecting all that waits with lwt.Closed. */
 void lwt_uv_channel_abort(lua_State *L, channel *ch);
 int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o);
+void lwt_uv_channel_close_is_over(lua_State *L, channel *ch);
 int lwt_uv_channel_try_shut(lua_State *L, channel *ch, op *o);
 extern const luaL_Reg lwt_uv_channel_closing[];
 extern const luaL_Reg lwt_uv_channel_meta[];
@@ -307,19 +323,30 @@ void lwt_uv_channel_search_anew(op *o);
 /* fill.c. Get more: 1 when something has come (bytes, the end, an error), 0 when
 ** that takes time. C only. */
 int lwt_uv_channel_refill(channel *ch, size_t want);
-void lwt_uv_channel_drop_input(channel_in *in);
-/* Make room in the input buffer for `want` more bytes at best. UV_ENOMEM or 0. */
-int lwt_uv_channel_room(channel *ch, size_t want);
+/* buffer.c. Memory for a buffer of `cap` bytes, in place of `buf` where that is not NULL. */
+char *lwt_uv_channel_buffer(channel *ch, char *buf, size_t cap);
+/* Let go of a buffer: of the input where that is empty and not lent to the port, of the
+** output, of what was with the port. */
+void lwt_uv_channel_give_input(channel *ch);
+void lwt_uv_channel_give_output(channel *ch);
+void lwt_uv_channel_give_flown(channel *ch);
+void lwt_uv_channel_free_spares(channel_state *st);
+/* `n` bytes of the input have gone to somebody. C only. */
+static inline void lwt_uv_channel_taken(channel *ch, size_t n) {
+  ch->in.head += n;
+  if (ch->in.head == ch->in.tail) lwt_uv_channel_give_input(ch);
+}
 /* 1: copied into the output buffer; 0 when it does not fit, or UV_ENOMEM. */
 int lwt_uv_channel_put(channel *ch, const char *data, size_t n);
-/* The way that nearly every write goes: 1, with its promise pushed, when nobody waits and
-** it fits into the buffer; else 0. `tail` is one more byte, or '\0' for none. */
+/* The way that nearly every write goes: 1, with its promise pushed, when no operation
+** waits and it fits into the buffer; else 0. `tail` is one more byte, or '\0' for
+** none. */
 int lwt_uv_channel_write_quickly(lua_State *L, view *v, const char *s, size_t n,
                                  char tail);
 /* Whether an error of the port may be over at the next try (a full disk), or never (a
 ** broken pipe). */
 int lwt_uv_channel_retries(const channel *ch);
-/* A write has failed that nobody waits for: the next operation tells. */
+/* A write has failed that no operation waits for: the next one reports it. */
 void lwt_uv_channel_untold(channel *ch, int status);
 /* Write what is buffered, without waiting, where the port is a descriptor and no writer
 ** waits. C only. */

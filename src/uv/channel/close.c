@@ -38,6 +38,7 @@ channel *lwt_uv_channel_new(lwt_uv *ctx, lua_State *L, int owner, size_t size) {
   view *v = lwt_uv_new_userdata(ctx, L, LWT_UV_CHANNEL, sizeof *v, CHANNEL_UV);
   channel *ch;
   int ref;
+  v->magic = lwt_uv_channel_magic;
   lua_pushboolean(L, 0);
   ref = luaL_ref(L, LUA_REGISTRYINDEX);
   ch = calloc(1, sizeof *ch);
@@ -116,7 +117,7 @@ static void on_end(port *p, void *data, ssize_t status) {
   let_go_of_port(ch);
   if (ch->finishing) /* called from within port->close: finish goes on */
     return;
-  if (ch->first != NULL) lwt_uv_enter(ch->ctx, ended, ch);
+  if (ch->first != NULL) lwt_uv_channel_enter(ch, ended);
   /* Called from the loop, so nobody is in the middle of using them. The collector does
   ** not see them, and would leave them for long. */
   free_buffers(ch);
@@ -133,7 +134,7 @@ static void stop_port(channel *ch) {
   }
 }
 
-/* Let go of the port. The channel is anchored until it has closed. */
+/* Close the port. The channel is anchored until it has closed. */
 static void finish(channel *ch) {
   if (ch->port_gone) return;
   stop_port(ch);
@@ -147,6 +148,15 @@ static void finish(channel *ch) {
   ch->port->class->close(ch->port, CAN_READ | CAN_WRITE, on_end, ch);
   ch->finishing = 0;
   if (ch->ended) ch->refs--;
+}
+
+/* The close has its result. Where there was no memory even to try it, nothing has been let go of. */
+void lwt_uv_channel_close_is_over(lua_State *L, channel *ch) {
+  ch->close_op = NULL;
+  finish(ch);
+  if (!ch->ended || !ch->listed) return;
+  ch->listed = 0;
+  ch->ctx->lwt->handle_closed(ch->ctx->lwt, L, ch->first);
 }
 
 /* What is buffered, as push_out; an error of before is tried again once. */
@@ -164,7 +174,7 @@ static void on_shut(port *p, void *data, ssize_t status) {
   ch->out.shut = 1;
   ch->out.shut_status = status < 0 ? (int)status : 0;
   if (ch->finishing) return;
-  if (ch->first != NULL) lwt_uv_enter(ch->ctx, lwt_uv_channel_ready, ch);
+  if (ch->first != NULL) lwt_uv_channel_enter(ch, lwt_uv_channel_ready);
   release_memory(ch);
 }
 
@@ -306,7 +316,8 @@ static int end_reading_in_call(lua_State *L) {
   return 0;
 }
 
-/* The close has begun: without memory for telling the readers it goes on, and that is told then. */
+/* The close has begun: without memory for rejecting the reads it goes on all the same,
+** and that error is raised afterwards. */
 static void close_goes_on(lua_State *L, channel *ch) {
   int status, top;
   lua_pushcfunction(L, end_reading_in_call);
@@ -404,7 +415,8 @@ static int l_abort(lua_State *L) {
   return push_close(L, ch);
 }
 
-/* As `abort`, at a deadline: who reads or writes, now or later, is told lwt.Timeout. */
+/* As `abort`, at a deadline: all operations, now and later, are rejected with
+** lwt.Timeout. */
 static int l_time_out(lua_State *L) {
   view *v = check_own(L, "aborted");
   if (!v->ch->port_gone) v->ch->timed_out = 1;

@@ -339,6 +339,7 @@ static void family_close(lwt_uv *ctx) {
     st->spare = o->next[0];
     free(o);
   }
+  lwt_uv_channel_free_spares(st);
   ctx->lwt->idle_stop(ctx->lwt, &st->idle);
   lwt_uv_port_lua_close(ctx);
   lwt_uv_tap_close(ctx);

@@ -77,8 +77,8 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   while (n < 0 && errno == EINTR);
   /* The other side of a terminal has gone: its end. */
   if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd)) return UV_EOF;
-  /* A fifo to which nobody has written yet reads as if it were at its end. (At a terminal that
-  ** is Ctrl-D.) */
+  /* A fifo to which no program has written yet reads as if it were at its end. (At a
+  ** terminal that is Ctrl-D.) */
   if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !isatty(f->fd) &&
       !is_ready(f, POLLIN))
     return UV_EAGAIN;
@@ -277,7 +277,7 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
   if (f->how == ON_POLL) {
     set_events(f);
     f->ctx->unclosed++;
-    f->ctx->working++; /* bound to end, and somebody may wait for it */
+    f->ctx->working++; /* bound to end, and a task may wait for it */
     uv_close((uv_handle_t *)&f->poll, on_poll_closed);
     return;
   }
@@ -352,7 +352,7 @@ static int set_up(port_fd *f) {
   if (r < 0) return r;
   f->how = ON_POLL;
   f->poll.data = f;
-  /* uv_poll_init has set it non-blocking: not to somebody else's descriptor. */
+  /* uv_poll_init has set it non-blocking, which a shared descriptor must not be. */
   if (!(flags & O_NONBLOCK)) fcntl(f->fd, F_SETFL, flags);
   return 0;
 }

@@ -59,7 +59,7 @@ struct port_fd {
   lwt_uv_after closed;
 };
 
-/* What the job, or an earlier one that nobody waited for, has brought. */
+/* What the job, or an earlier one whose read was cancelled, has brought. */
 static inline ssize_t lwt_uv_fd_take_kept(port_fd *f, char *buf, size_t len) {
   size_t n = f->own_len - f->own_at;
   if (n > 0) {

@@ -51,7 +51,7 @@ static void job_done(port_fd *f, fd_job *j, ssize_t result) {
   uv_mutex_unlock(&f->mutex);
 }
 
-/* Whether a job that is busy did not begin, and never will. */
+/* Whether a job that was queued has not begun, and never will. */
 int lwt_uv_fd_take_back(fd_job *j) {
   if (j->later.queued) return j->status == UV_ECANCELED;
   return uv_cancel((uv_req_t *)&j->work) == 0;

@@ -24,7 +24,7 @@ enum { REST, ASKED, RUNNING, ANSWERED };
 
 typedef struct lua_op {
   int state;
-  port_cb cb; /* NULL: nobody waits (any more) */
+  port_cb cb; /* NULL: the channel does not wait (any more) */
   void *data;
   ssize_t status; /* the answer: a count, or a negative status */
 } lua_op;
@@ -32,7 +32,7 @@ typedef struct lua_op {
 typedef struct port_lua {
   port p;
   lwt_uv *ctx;
-  struct port_lua *next, **at; /* among those that want a word; at NULL: not there */
+  struct port_lua *next, **at; /* in the list for the idle hook; at NULL: not in it */
   lua_op op[NOPS];
   channel *ch;
   char *buf; /* of the read that waits */
@@ -47,7 +47,7 @@ typedef struct port_lua {
   unsigned nbufs;
 } port_lua;
 
-/* Have a word with it when the loop has nothing else to do. */
+/* Have the idle hook serve it when the loop has nothing else to do. */
 static void poke(port_lua *f) {
   channel_state *st = channel_state_of(f->ctx);
   if (f->at != NULL) return;
@@ -97,7 +97,7 @@ static ssize_t take_kept(port_lua *f, char *buf, size_t len) {
 
 static ssize_t l_port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_lua *f = (port_lua *)p;
-  if (f->op[READ].state == ANSWERED) { /* to one who was cancelled */
+  if (f->op[READ].state == ANSWERED) { /* the answer to a read that was cancelled */
     f->op[READ].state = REST;
     if (f->op[READ].status <= 0) return f->op[READ].status;
   }
@@ -131,7 +131,7 @@ static ssize_t l_port_write_cancel(port *p) {
 
 static void l_port_close(port *p, int directions, port_cb cb, void *data) {
   if (cb != NULL) ask((port_lua *)p, directions == CAN_WRITE ? SHUT : CLOSE, cb, data);
-  /* From the collector: there is nobody to call. */
+  /* From the collector: there is no callback. */
 }
 
 const port_class lwt_uv_port_lua_class = {
@@ -193,7 +193,7 @@ static void answer(port_lua *f, int what) {
   lua_op *o = &f->op[what];
   port_cb cb = o->cb;
   ssize_t n = o->status;
-  if (cb == NULL && what == READ) /* nobody waits: it is there for the next read */
+  if (cb == NULL && what == READ) /* no read waits: it is kept for the next one */
     return;
   o->state = REST;
   o->cb = NULL;
@@ -227,7 +227,8 @@ static void have_a_word(lua_State *L, port_lua *f) {
   lua_settop(L, top);
 }
 
-/* The hook of all of them. Those that come while it runs have their word next time. */
+/* The idle hook of all of them. Those that are added while it runs are served the next
+** time. */
 static void on_idle(lua_State *L, void *data) {
   channel_state *st = data;
   const lwt_api *lwt = st->ctx->lwt;
@@ -240,7 +241,7 @@ static void on_idle(lua_State *L, void *data) {
   if (st->ports == NULL) lwt->idle_stop(lwt, &st->ports_idle);
 }
 
-/* At the end of the state: nobody has a word with them any more. C only. */
+/* At the end of the state: the hook does not serve them any more. C only. */
 void lwt_uv_port_lua_close(lwt_uv *ctx) {
   channel_state *st = channel_state_of(ctx);
   while (st->ports != NULL) unpoke(st->ports);
@@ -273,7 +274,7 @@ static ssize_t wrong(lua_State *L, int what, const char *message) {
   return PORT_LUA_ERROR;
 }
 
-/* It has brought nothing: asked again for ever, it would keep the loop from its end. */
+/* An answer without bytes: asking again for ever would keep the loop from ending. */
 static ssize_t nothing(lua_State *L, port_lua *f, int what) {
   if (++f->in_vain[what] < IN_VAIN) return 0;
   f->in_vain[what] = 0;

@@ -269,8 +269,8 @@ op *lwt_uv_channel_enqueue(lua_State *L, view *v, const op *proto, int keep) {
   return o;
 }
 
-/* (It may have been done: a callback may close the port, and what that tells the channel pays
-** what is owed.) */
+/* (They may be rejected already: a callback may close the port, and then the channel has
+** done this.) */
 static void pay_off(lua_State *L, channel *ch, op *o, int channel_idx) {
   op **at = &ch->owing;
   while (*at != NULL && *at != o) at = &(*at)->owed;
@@ -287,6 +287,7 @@ static void pay_off(lua_State *L, channel *ch, op *o, int channel_idx) {
 void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n) {
   const lwt_api *lwt = ch->ctx->lwt;
   int values = n == FAILED ? 1 : n, promise;
+  if (o == ch->close_op) lwt_uv_channel_close_is_over(L, ch);
   if (!o->granted) op_unlink(o);
   if (o->dead || !lwt_uv_channel_push(L, ch)) {
     lua_pop(L, values);
@@ -324,7 +325,7 @@ void lwt_uv_channel_drop_ops(channel *ch, view *v) {
   op *o;
   for (int side = READING; side <= WRITING; side++)
     while ((o = v->q[side].first) != NULL) {
-      /* A temporary channel that still lives is older garbage's: it ends here too. */
+      /* A temporary channel that is left belongs to the garbage as well: it ends here. */
       if (o->kind == OP_ATOMIC && o->granted) {
         lwt_uv_channel_drop_ops(ch, o->inner);
         o->inner->ch = NULL;

@@ -49,9 +49,7 @@ static inline int take(lua_State *L, channel *ch, size_t n, size_t skip) {
     lua_pop(L, 1);
     return RETRY;
   }
-  in->head += n + skip;
-  if (in->head == in->tail && in->cap > in->size && !in->pending)
-    lwt_uv_channel_drop_input(in); /* grown for this one, and not lent to the port */
+  lwt_uv_channel_taken(ch, n + skip);
   return 1;
 }
 
@@ -70,8 +68,8 @@ static int failed_with(lua_State *L, channel *ch, const char *sentinel) {
   return FAILED;
 }
 
-/* The bytes first: a finalizer may change the buffer, and by cancelling the operation let
-** the format go. */
+/* The bytes first: a finalizer may change the buffer, and may free the format by
+** cancelling the operation. */
 static int unpack(lua_State *L, channel *ch, op *o, const char *p, size_t need) {
   int top = lua_gettop(L), status;
   unsigned changes = ch->changes;
@@ -84,7 +82,7 @@ static int unpack(lua_State *L, channel *ch, op *o, const char *p, size_t need) 
     if (ch->changes == changes) {
       if (status != LUA_OK) return FAILED;
       lua_pop(L, 1); /* the position behind */
-      ch->in.head += need;
+      lwt_uv_channel_taken(ch, need);
       return lua_gettop(L) - top;
     }
   }
@@ -126,7 +124,6 @@ static int try_unpack(lua_State *L, channel *ch, op *o, const char *p, size_t u,
 ** *want, how many more it could use. */
 static int satisfy(lua_State *L, channel *ch, op *o, const char *p, size_t u,
                    size_t *want) {
-  channel_in *in = &ch->in;
   *want = 1;
   switch (o->kind) {
   case OP_CHAR: return u > 0 ? take(L, ch, 1, 0) : AGAIN;
@@ -146,13 +143,13 @@ static int satisfy(lua_State *L, channel *ch, op *o, const char *p, size_t u,
     if (o->n > 0 && u == 0) return AGAIN;
     u = u < o->n ? u : o->n;
     if (u > 0) memcpy(o->mem->data + o->len, p, u);
-    in->head += u;
+    lwt_uv_channel_taken(ch, u);
     lua_pushinteger(L, (lua_Integer)u);
     return 1;
   case OP_NUMBER:
     if (u < o->n) return AGAIN;
     lwt_uv_channel_push_number(L, p, o->tag, o->n);
-    in->head += o->n;
+    lwt_uv_channel_taken(ch, o->n);
     return 1;
   case OP_UNPACK: return try_unpack(L, ch, o, p, u, want);
   case OP_FILL:
@@ -521,7 +518,7 @@ static int l_skip(lua_State *L) {
   size_t n = check_count(L, 2);
   luaL_argcheck(L, n <= ch->in.tail - ch->in.head, 2, "more than is buffered");
   ch->changes++;
-  ch->in.head += n;
+  lwt_uv_channel_taken(ch, n);
   return 0;
 }
 

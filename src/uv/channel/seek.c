@@ -159,7 +159,8 @@ static int l_drop(lua_State *L) {
   return 0;
 }
 
-/* What could not be written is not for `close` to tell: forget it. Not while it is being written. */
+/* Forget what could not be written, so that `close` does not report it. Not while it is
+** being written. */
 static int l_forget(lua_State *L) {
   channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
   channel_out *out = &ch->out;

@@ -2,7 +2,8 @@
 **
 ** A descriptor's port that is tapped writes nothing: its bytes are kept here, in the order of
 ** all such writes, and a Lua function is told, which takes them and shows them where there is
-** room. So whoever writes to stdout or stderr knows nothing of it. Called by port_fd.c and Lua.
+** room. So code that writes to stdout or stderr knows nothing of it. Called by port_fd.c
+** and Lua.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,7 @@ static int l_tapped(lua_State *L) {
   return 1;
 }
 
-/* At the end of the state: there is nobody who could show it better. */
+/* At the end of the state: what was kept is written as it is. */
 void lwt_uv_tap_close(lwt_uv *ctx) {
   channel_tap *tap = &channel_state_of(ctx)->tap;
   size_t at = 0;

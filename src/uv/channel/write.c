@@ -29,11 +29,12 @@ int lwt_uv_channel_put(channel *ch, const char *data, size_t n) {
       out->len = len;
     }
     if (len + n > out->cap) {
-      size_t cap = out->cap * 2 > CHANNEL_FIRST ? out->cap * 2 : CHANNEL_FIRST;
+      size_t cap = out->cap > 0 ? out->cap * 2 : out->next;
       char *buf;
+      if (cap < CHANNEL_FIRST_OUT) cap = CHANNEL_FIRST_OUT;
       if (cap < len + n) cap = len + n;
       if (cap > out->size) cap = out->size;
-      buf = realloc(out->buf, cap);
+      buf = lwt_uv_channel_buffer(ch, out->buf, cap);
       if (buf == NULL) return UV_ENOMEM;
       out->buf = buf;
       out->cap = cap;
@@ -56,9 +57,15 @@ void lwt_uv_channel_wrote(channel *ch, op *o, size_t n) {
     k = n < k ? n : k;
     out->off += k;
     n -= k;
-    if (out->off == out->len) out->off = out->len = 0;
+    if (out->off == out->len) {
+      lwt_uv_channel_give_output(ch);
+      out->off = out->len = 0;
+    }
   }
-  if (out->fly_off == out->fly_len) out->fly_off = out->fly_len = 0;
+  if (out->fly_off == out->fly_len) {
+    lwt_uv_channel_give_flown(ch);
+    out->fly_off = out->fly_len = 0;
+  }
   if (o != NULL && n > 0) {
     o->begun = 1;
     o->done += n;
@@ -122,7 +129,7 @@ static void nobody(port *p, void *data, ssize_t status) {
   (void)status;
 }
 
-/* Give the port one more buffer, now or never. */
+/* Give the port one more buffer, without waiting. */
 static int say(channel *ch, const char *data, size_t n) {
   uv_buf_t b;
   ssize_t r;
@@ -162,7 +169,7 @@ void lwt_uv_channel_flush_now(channel *ch) {
   }
   if (write_now(ch, out->fly + out->fly_off, out->fly_len - out->fly_off))
     write_now(ch, out->buf + out->off, out->len - out->off);
-  if (ch->anchored) lwt_uv_channel_idle_start(ch); /* the rest, and to be let go */
+  if (ch->anchored) lwt_uv_channel_idle_start(ch); /* to write the rest, to unanchor */
 }
 
 /* ---- The operations --------------------------------------------------------- */
@@ -179,7 +186,7 @@ static int failed_now(lua_State *L, channel *ch, int status) {
 }
 
 /* A flush, or the write of `o`'s own data: AGAIN, FAILED, or 0 when all is written. An
-** error that an earlier flush met is told here, unless it is over at another try. */
+** error that an earlier flush met is reported here, unless another try succeeds. */
 static int push_or_fail(lua_State *L, channel *ch, op *o) {
   int r;
   if (ch->out.error != 0) {

@@ -1,8 +1,8 @@
 /* copy.c: from one file to another without passing through Lua: copyfile, sendfile.
 **
 ** A copy is written beside its destination, under a name of its own, and renamed when it is
-** whole: who gives up in the middle has changed nothing. Both come again when they have to
-** wait (internal.h, fs_work), so what is open and done is in the request.
+** whole: one that is given up in the middle has changed nothing. Both come again when
+** they have to wait (internal.h, fs_work), so what is open and done is in the request.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #include "file.h"
 
-/* Between two looks whether anybody still wants it. */
+/* Bytes between two checks whether the request was cancelled. */
 #define STEP ((size_t)8 * 1024 * 1024)
 #define BY_HAND ((size_t)256 * 1024)
 
@@ -121,7 +121,7 @@ static int open_over(copy_req *c, const struct stat *from, const struct stat *to
   int status = open_temp(c, c->target);
   if (status == UV_EACCES || status == UV_EPERM || status == UV_EROFS)
     return open_in_place(c);
-  /* Its owner stays, as far as we may say so. */
+  /* The new file gets the owner of the old one, where we may set it. */
   if (status == 0 && (to->st_uid != geteuid() || to->st_gid != getegid()) &&
       fchown(c->out, to->st_uid, to->st_gid) != 0)
     return 0;
@@ -145,7 +145,7 @@ static int open_out(copy_req *c, const struct stat *from) {
   return fchmod(c->out, from->st_mode & 07777) == 0 || errno == EPERM ? 0 : -errno;
 }
 
-/* From what is no regular file, or to it. */
+/* From or to something that is not a regular file. */
 static ssize_t copy_by_hand(copy_req *c) {
   if (c->buf == NULL && (c->buf = malloc(BY_HAND)) == NULL) return UV_ENOMEM;
   while (!lwt_uv_fs_is_stopped(&c->q)) {
@@ -378,7 +378,7 @@ static void check_descriptor(lwt_uv *ctx, lua_State *L, int arg) {
 }
 
 /* Take part in the file, or have a descriptor of our own for what the number means now.
-** Nobody may close either under the thread's feet: the next open would get its number. */
+** Neither may be closed while the thread uses it: the next open would get its number. */
 static int hold(lua_State *L, send_req *s, int arg, file_use *u, int *own, int *fd) {
   if (lua_type(L, arg) == LUA_TNUMBER) {
     *fd = *own = fcntl((int)lua_tointeger(L, arg), F_DUPFD_CLOEXEC, 3);

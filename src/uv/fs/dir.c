@@ -1,8 +1,9 @@
 /* dir.c: a directory read piece by piece, for fs.readdir (fs.lua makes the stream).
 **
-** The userdata points at a block that a job under way shares: whoever is last closes the
-** directory. The first piece opens it, the last one closes it, in the same job: a small
-** directory costs one hand-over to the pool. One job at a time: the stream sees to it.
+** The userdata points at a block that a job under way shares: the last of the two closes
+** the directory. The first piece opens it, the last one closes it, in the same job: a
+** small directory costs one hand-over to the pool. One job at a time: the stream sees to
+** it.
 */
 #include <dirent.h>
 #include <errno.h>
@@ -94,7 +95,7 @@ static ssize_t read_piece(dir_req *r, dir *d) {
   return PIECE;
 }
 
-/* Who is told of this piece may ask for the next one before the request is released: the
+/* The reader of this piece may ask for the next one before the request is released: the
 ** directory is free as soon as the thread is done with it. */
 static ssize_t run_next(fs_req *q) {
   dir_req *r = (dir_req *)q;

@@ -46,7 +46,7 @@ static int submit(file_req *fq) {
 
 /* Start the head of the queue; what cannot start is over. */
 static void submit_head(file *f) {
-  /* A file that is being closed starts nothing: who closes it ends what waits. */
+  /* A file that is being closed starts nothing: the close rejects what waits. */
   while (f->head != NULL && !f->head->q.started && !f->closed && !f->ctx->closing) {
     int status = submit(f->head);
     if (status >= 0) return;
@@ -90,7 +90,7 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   file *f = fq->f;
   if (f == NULL) return;
   if (fq->ordered) leave_queue(fq);
-  /* Bytes read at the position that nobody got are the next read's. */
+  /* Bytes read at the position that were not delivered are the next read's. */
   if (fq->ordered && !r->taken && fq->len > 0) {
     lwt_uv_file_keep_left(f, fq->buf, 0, fq->len, fq->cap);
     fq->buf = NULL;
@@ -321,7 +321,7 @@ int lwt_uv_fs_check_fd(lwt_uv *ctx, lua_State *L, int arg) {
 /* ---- Closing ------------------------------------------------------------- */
 
 /* Reject what is pending on the file, whose box is empty already. Each rejection may run
-** callbacks: whoever has been told is put aside before. */
+** callbacks: a request is put aside before it is rejected. */
 static void reject_pending(lua_State *L, file *f) {
   file_use *u;
   while ((u = f->uses) != NULL) {
@@ -345,7 +345,7 @@ static void reject_pending(lua_State *L, file *f) {
 }
 
 static void keep_on(lwt_uv_req *r) {
-  (void)r; /* nobody waits any more, but the descriptor is closed all the same */
+  (void)r; /* its promise was cancelled, but the descriptor is closed all the same */
 }
 
 /*---

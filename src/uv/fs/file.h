@@ -4,7 +4,7 @@
 **   userdata (file_box) ──f──► file ◄── requests under way: a reference each
 **
 ** The descriptor is closed when nothing runs on it any more: another thread may be in a
-** system call with it, and its number must not be somebody else's by then. Who closes the
+** system call with it, and its number must not mean another file by then. Closing the
 ** file rejects what is pending at once all the same.
 **
 ** Order. What moves the position (read, write, seek …) forms a queue, one at a time on
@@ -61,7 +61,7 @@ struct file {
   file_req *head, *tail; /* the queue; its head runs */
   file_use *uses;        /* every request under way */
   file_use *told;        /* those of them that have been told that it is closed */
-  char *left;            /* malloc'd: bytes read that nobody has got */
+  char *left;            /* malloc'd: bytes that were read and not delivered */
   size_t left_ofs, left_len, left_cap;
   unsigned turn; /* of the loop, and what was read inline in it */
   size_t spent;

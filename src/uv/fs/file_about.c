@@ -172,8 +172,9 @@ static int l_utime(lua_State *L) {
   return lwt_uv_file_begin_req(L, fq);
 }
 
-/* Waiting for a lock would hold a thread of the pool, and with it, four times over, the
-** one who could give it back: only try, fs.lua comes again. */
+/* Waiting for a lock would block a thread of the pool, and four such waits all of them,
+** so that the lock could never be given back. So this only tries, and fs.lua tries
+** again. */
 static ssize_t run_lock(fs_req *q) {
   file_req *fq = (file_req *)q;
   int status;

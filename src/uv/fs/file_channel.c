@@ -1,7 +1,7 @@
 /* file_channel.c: files, temporary files and folders as channels.
 **
-** Called by Lua. Each is one job on the pool; `release` undoes what nobody took, so that a
-** cancelled open leaves nothing behind.
+** Called by Lua. Each is one job on the pool; `release` undoes what was not delivered, so
+** that a cancelled open leaves nothing behind.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,8 +37,8 @@ typedef struct io_req {
   int64_t length;
 } io_req;
 
-/* Of a fifo the reading end is open at once, and its reads wait for who writes; for a reader
-** opening waits on the loop. */
+/* Of a fifo the reading end is open at once, and its reads wait for a writer; for a
+** reader opening waits on the loop. */
 static int do_open(io_req *r) {
   struct stat st;
   r->fd = lwt_uv_fs_open(&r->q, r->path, r->flags | O_NOCTTY, r->perm);
@@ -159,7 +159,7 @@ static int start(lua_State *L, io_req *r) {
 Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
 `"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
 `"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
-what reads from it waits for who writes; for writing it is open once somebody reads.
+reads wait for a writer; for writing it is open once there is a reader.
 
 @param path string
 @param mode string?

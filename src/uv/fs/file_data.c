@@ -114,7 +114,7 @@ static const file_op op_read = {FILE_CLASS("read", push_read), run_read, 1};
 static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
   size_t len = 0;
   char *scratch;
-  if (ctx->lwt->cancel_due(ctx->lwt)) return 0; /* nobody would be told what was read */
+  if (ctx->lwt->cancel_due(ctx->lwt)) return 0; /* what was read would be lost */
   if (f->head != NULL || f->left_len > 0 || want > LWT_UV_SCRATCH) return 0;
   scratch = lwt_uv_scratch_borrow(ctx);
   if (scratch == NULL) return 0;
@@ -136,6 +136,16 @@ static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
   give_read(L, ctx, 2, scratch, len, want);
   ctx->lwt->fulfilled(ctx->lwt, L, 1);
   return 1;
+}
+
+/* Read `want` bytes at the position on the pool, into what is at 2: pushes the promise. */
+static int begin_read(lwt_uv *ctx, lua_State *L, size_t want) {
+  file_req *fq = lwt_uv_file_new_req(ctx, L, &op_read);
+  if (fq == NULL) return 1;
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -3, U_DATA);
+  fq->want = want;
+  return lwt_uv_file_begin_req(L, fq);
 }
 
 /*---
@@ -165,12 +175,7 @@ static int l_read(lua_State *L) {
     return 1;
   }
   if (want != FILE_ALL && read_inline(ctx, L, f, want)) return 1;
-  file_req *fq = lwt_uv_file_new_req(ctx, L, &op_read);
-  if (fq == NULL) return 1;
-  lua_pushvalue(L, 2);
-  lua_setiuservalue(L, -3, U_DATA);
-  fq->want = want;
-  return lwt_uv_file_begin_req(L, fq);
+  return begin_read(ctx, L, want);
 }
 
 static int64_t check_offset(lua_State *L, int arg) {
@@ -252,12 +257,7 @@ static int l_readv(lua_State *L) {
   }
   if (f == NULL) return lwt_uv_reject_closed(ctx, L);
   if (read_inline(ctx, L, f, want)) return 1;
-  file_req *fq = lwt_uv_file_new_req(ctx, L, &op_read);
-  if (fq == NULL) return 1;
-  lua_pushvalue(L, 2);
-  lua_setiuservalue(L, -3, U_DATA);
-  fq->want = want;
-  return lwt_uv_file_begin_req(L, fq);
+  return begin_read(ctx, L, want);
 }
 
 /* ---- Writing ------------------------------------------------------------- */
@@ -296,7 +296,7 @@ static int begin_write(lwt_uv *ctx, lua_State *L, file_req *fq, int64_t offset) 
 Writes a string or a `lwt.bytes` (which should be left alone meanwhile) at the file's
 position, all of it, and moves the position; a file opened with "a" always writes at its
 end. Its promise is rejected with the system's error (`ENOSPC` …): how much was written before is not
-told. A write that runs already cannot be cancelled: only nobody hears of it.
+told. A write that runs already cannot be cancelled: only its result is dropped.
 @param f lwt.File
 @param data string|lwt.Bytes
 @return lwt.Promise<integer> # of the number of bytes

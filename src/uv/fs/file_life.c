@@ -1,4 +1,4 @@
-/* file_life.c: what an open file keeps for whoever reads next, and how it ends.
+/* file_life.c: what an open file keeps for the next read, and how it ends.
 **
 ** A read is tried at once where the system can say "not without waiting" (RWF_NOWAIT),
 ** since a lone job costs three times what copying 64 KiB from the page cache does.
@@ -65,7 +65,7 @@ void lwt_uv_file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t ca
     free(buf);
     return;
   }
-  free(f->left); /* empty: whoever reads takes it first */
+  free(f->left); /* empty: every read takes it first */
   f->left = buf;
   f->left_ofs = ofs;
   f->left_len = len;
@@ -97,7 +97,7 @@ int64_t lwt_uv_file_seek(file *f, int64_t offset, int from) {
 
 /* ---- The end ------------------------------------------------------------- */
 
-/* Tell whoever waits for the descriptor to be closed. */
+/* Tell the close that waits for the descriptor to be closed. */
 static void tell_closed(file *f, ssize_t status, void (*done)(lwt_uv_req *, ssize_t)) {
   fs_req *q = f->close_req;
   f->close_req = NULL;

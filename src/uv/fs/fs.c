@@ -73,7 +73,7 @@ int lwt_uv_fs_wait_later(fs_req *q, int fd, int wait_for) {
 
 int lwt_uv_fs_is_ready(fs_req *q, int fd, int wait_for) {
   struct pollfd p = {fd, wait_for == FS_WAIT_READ ? POLLIN : POLLOUT, 0};
-  if (poll(&p, 1, 0) != 0) return 1; /* what is wrong with it, the call itself tells */
+  if (poll(&p, 1, 0) != 0) return 1; /* the call itself reports what is wrong */
   lwt_uv_fs_wait_later(q, fd, wait_for);
   return 0;
 }
@@ -110,8 +110,8 @@ ssize_t lwt_uv_fs_write(fs_req *q, int fd, const char *buf, size_t len, int64_t 
   return (ssize_t)done;
 }
 
-/* O_NONBLOCK, or a fifo would hold the thread until somebody opens its other end: reading
-** waits for who writes first all the same (poll tells), and for a reader we ask again. */
+/* O_NONBLOCK, or a fifo would hold the thread until its other end is opened. Reading
+** waits for a writer all the same (by poll); for a reader the open is tried again. */
 int lwt_uv_fs_open(fs_req *q, const char *path, int flags, int mode) {
   struct stat st;
   int fd;
@@ -125,7 +125,7 @@ int lwt_uv_fs_open(fs_req *q, const char *path, int flags, int mode) {
 
 int lwt_uv_fs_is_regular(int fd, const struct stat *st, int flags) {
   if (S_ISREG(st->st_mode)) return 1;
-  if (!(flags & O_NONBLOCK)) { /* children, and whoever else gets it, expect it to wait */
+  if (!(flags & O_NONBLOCK)) { /* children, and others that get it, expect it to wait */
     int now = fcntl(fd, F_GETFL);
     if (now >= 0) fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
   }

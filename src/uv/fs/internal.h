@@ -40,7 +40,7 @@ struct fs_req {
   int wait_fd;            /* with UV_EAGAIN: what for */
   unsigned char wait_for; /* FS_NO_WAIT: EAGAIN is the system's own word */
   unsigned char started;
-  char stop; /* atomic: nobody wants it any more */
+  char stop; /* atomic: its result is not wanted any more */
 };
 
 /* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise,
@@ -52,7 +52,7 @@ void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, si
 int lwt_uv_fs_start(lua_State *L, fs_req *q);
 /* The same without Lua, for a request whose promise is out already. Returns a status. Of a
 ** task to which a cancel is due it begins a turn of the loop later: awaiting its promise
-** withdraws it then, and nothing is done of which nobody would be told. */
+** withdraws it then, so that nothing is done that the caller does not learn of. */
 int lwt_uv_fs_submit(fs_req *q);
 
 /* The string or lwt.bytes at `idx`, whose memory is pinned (in `*mem`, for the request's
@@ -97,7 +97,7 @@ void lwt_uv_fs_cancel(lwt_uv_req *r);
 int lwt_uv_fs_close(int fd);
 
 /* remove.c: on the pool. Remove it, a directory with all that is in it; the first failure
-** is told, the rest still goes. */
+** is reported, the rest is removed all the same. */
 int lwt_uv_fs_remove_tree(const char *path);
 
 /* wait.c: let the request wait on the loop for what it asks for, then run it again.

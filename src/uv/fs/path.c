@@ -415,7 +415,7 @@ static int push_mkdtemp(lua_State *L, lwt_uv_req *r) {
   return 1;
 }
 
-/* Nobody heard of the directory: it must not stay behind. */
+/* The caller was not told of the directory, so it must not stay behind. */
 static void release_mkdtemp(lwt_uv_req *r) {
   path_req *p = (path_req *)r;
   if (r->status >= 0 && !r->taken && p->fs.result == 0 && p->fs.path != NULL)

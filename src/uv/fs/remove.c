@@ -130,7 +130,7 @@ static void go_up(removal *r) {
   int fd = open_dir(r->fd, "..");
   int status = fd < 0 ? -errno : 0;
   if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_dev != v->dev || st.st_ino != v->ino))
-    status = UV_ENOTEMPTY; /* somebody has moved it: what is above now is not ours */
+    status = UV_ENOTEMPTY; /* it was moved: what is above it now is not ours */
   close(r->fd);
   r->fd = fd;
   if (status < 0) {

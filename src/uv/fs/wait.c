@@ -1,9 +1,9 @@
 /* wait.c: file operations that wait for a fifo, a terminal or a socket, on the loop.
 **
-** A thread of the pool that waited would be missing to all other files. So what is not
-** ready is polled by the loop, and the request goes to the pool again when it is
+** A thread of the pool that waited could do nothing for other files meanwhile. So what is
+** not ready is polled by the loop, and the request goes to the pool again when it is
 ** (internal.h, fs_work). What is polled is a duplicate: libuv watches a descriptor once
-** only, and the channel or stream that somebody made of the same one may be watching it.
+** only, and a channel or stream that was made of the same one may be watching it.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,8 +79,8 @@ static int wait_timer(fs_req *q, uint64_t milliseconds) {
   return uv_timer_start(&w->uv.timer, on_timer, milliseconds, 0);
 }
 
-/* libuv sets what it polls non-blocking, for all who share it: they get it back as it
-** was. */
+/* libuv sets what it polls non-blocking, for all programs that share it: it is set back
+** as it was. */
 static int wait_poll(fs_req *q, int events) {
   int flags = fcntl(q->wait_fd, F_GETFL), fd = fcntl(q->wait_fd, F_DUPFD_CLOEXEC, 3);
   if (fd < 0) return -errno;

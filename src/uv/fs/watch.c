@@ -1,9 +1,9 @@
 /* watch.c: watching files and directories, for fs.watch (fs.lua makes the stream).
 **
-** A handle (../internal.h) with the events that nobody has asked for yet, or those who
-** wait for one, never both. The events are kept outside Lua, since an idle handle is not
-** anchored. What happens again before anybody looked is not told twice; when there are
-** too many to keep, the last one says so ("overflow").
+** A handle (../internal.h) with the events that were not asked for yet, or with the
+** waiters for one, never both. The events are kept outside Lua, since an idle handle is
+** not anchored. An event that repeats one that is still kept is not kept twice; when
+** there are too many to keep, the last one says so ("overflow").
 */
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +76,7 @@ static int has_news(const lwt_uv_watch *w) {
 }
 
 /* Push what is next. Making it may run finalizers, which may take it: then the one after
-** it, if there is one (returns 0: none). Nobody has taken it yet. */
+** it, if there is one (returns 0: none). It stays in the list until it is taken. */
 static int push_news(lua_State *L, lwt_uv_watch *w) {
   while (has_news(w)) {
     unsigned long taken = w->taken;
@@ -104,7 +104,7 @@ static void take_news(lwt_uv_watch *w) {
 
 /* ---- Telling ------------------------------------------------------------- */
 
-/* Push the first who waits, who does no longer; 0: nobody does. */
+/* Take the first waiter out of the queue and push its promise; 0: there is none. */
 static int take_waiter(lua_State *L, lwt_uv_watch *w, int userdata) {
   int found = lwt_uv_waiters_pop(w->h.ctx, L, &w->waiters, userdata);
   lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
@@ -157,14 +157,15 @@ void lwt_uv_watch_tell(lwt_uv_watch *w) {
   if (lwt_uv_enter(w->h.ctx, tell, w) == 0 || lwt_uv_enter(w->h.ctx, fail, w) == 0)
     return;
   if (w->h.box == NULL || w->h.pending == 0) return;
-  w->again.f = tell_again; /* not even that: nobody would be told before the next event */
+  w->again.f = tell_again; /* not even that: try again at the next turn of the loop */
   w->again.data = w;
   ctx->lwt->idle_start(ctx->lwt, &w->again);
 }
 
 /* ---- What Lua calls ------------------------------------------------------ */
 
-/* The userdata is at the top: it is being closed, the end of the stream for who waits. */
+/* The userdata, at the top, is being closed: for the waiters that is the end of the
+** stream. */
 static void stop(lua_State *L, lwt_uv_handle *h) {
   lwt_uv_watch *w = (lwt_uv_watch *)h;
   int userdata = lua_gettop(L);

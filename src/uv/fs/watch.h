@@ -24,7 +24,7 @@ typedef struct lwt_uv_watch {
   struct lwt_uv_watch *next, *prev; /* all of the state */
   struct lwt_uv_watch *dirty;       /* the next that has something new to tell */
   unsigned char is_dirty;
-  lwt_idle again; /* to tell at the next turn what could not be told */
+  lwt_idle again; /* tries again at the next turn, after want of memory */
   char *path;     /* malloc'd; `name` is its last part */
   const char *name;
 } lwt_uv_watch;
@@ -32,10 +32,10 @@ typedef struct lwt_uv_watch {
 #define LWT_UV_RENAME "rename"
 #define LWT_UV_CHANGE "change"
 
-/* C only: something happened (`type` is one of these two). What is not told already is
-** kept. */
+/* C only: something happened (`type` is one of these two). It is kept unless the same one
+** is kept already. */
 void lwt_uv_watch_keep(lwt_uv_watch *w, const char *type, const char *name);
-/* Tell who waits what is kept. May close the watch, and any other. */
+/* Tell the waiters what is kept. May close the watch, and any other. */
 void lwt_uv_watch_tell(lwt_uv_watch *w);
 
 /* Begin to listen, end it (C only, any number of times). */

@@ -1,12 +1,12 @@
 /* watch_inotify.c: where watches hear of what happens, on Linux.
 **
-** One inotify descriptor per state, on the loop while there is a watch. The system tells of
-** a directory (or file) once, whoever watches it: a `place` has its number there and the
-** watches that want to know (`watched`), each with its own name for it. A recursive watch
-** has a place for every directory below, the new ones as they appear.
+** One inotify descriptor per state, on the loop while there is a watch. The system tells
+** of a directory (or file) once, however many watch it: a `place` has its number there
+** and the watches that want to know (`watched`), each with its own name for it. A
+** recursive watch has a place for every directory below, the new ones as they appear.
 **
-** What is read is kept first, for all watches, and then told: whoever is told may close any
-** of them.
+** What is read is kept first, for all watches, and then told: a callback may close any of
+** them.
 */
 #ifdef __linux__
 
@@ -102,7 +102,7 @@ static place *add_place(watches *s, int wd) { /* NULL: no memory */
   return p;
 }
 
-/* Nobody wants it any more, or it has gone (`gone`: the system has forgotten it). */
+/* No watch uses it any more, or it has gone (`gone`: the system has forgotten it). */
 static void remove_place(watches *s, place *p, int gone) {
   place **b = bucket_of(s, p->wd);
   while (*b != p) b = &(*b)->next;
@@ -139,7 +139,7 @@ static int watch_place(watches *s, lwt_uv_watch *w, const char *path, const char
   int wd = inotify_add_watch(s->fd, path, EVENTS | flags);
   if (wd < 0) return -errno;
   place *p = add_place(s, wd);
-  if (p == NULL) { /* nobody knows it, so nobody would end it */
+  if (p == NULL) { /* no place has its number, so it is ended here */
     inotify_rm_watch(s->fd, wd);
     return UV_ENOMEM;
   }
@@ -269,7 +269,7 @@ static void keep_event(watches *s, lwt_uv_watched *d, const struct inotify_event
   if (!w->recursive || !(e->mask & IN_ISDIR) || e->len == 0) return;
   if (e->mask & (IN_MOVED_FROM | IN_DELETE)) forget_below(s, w, dir, e->name);
   if ((e->mask & APPEARED) && watch_entry(s, w, dir, e->name, 1) < 0)
-    w->overflow = 1; /* there are too many to watch: not all will be told */
+    w->overflow = 1; /* there are too many to watch: some will be missed */
 }
 
 /* The system has forgotten it: removed, or its file system is gone. */
@@ -284,7 +284,7 @@ static void place_is_gone(watches *s, place *p) {
   remove_place(s, p, 1);
 }
 
-/* Events were lost: nobody knows whose. Directories that appeared are looked for. */
+/* Events were lost, of any watch. Directories that appeared are looked for. */
 static void events_were_lost(watches *s) {
   for (lwt_uv_watch *w = s->all; w != NULL; w = w->next) {
     w->overflow = 1;
@@ -299,7 +299,7 @@ static void on_inotify(watches *s, const struct inotify_event *e) {
     return;
   }
   place *p = find(s, e->wd);
-  if (p == NULL) return; /* one that nobody wants any more */
+  if (p == NULL) return; /* one of a place that is not used any more */
   for (lwt_uv_watched *d = p->watched, *next; d != NULL; d = next) {
     next = d->next;
     keep_event(s, d, e);

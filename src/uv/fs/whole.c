@@ -1,8 +1,8 @@
 /* whole.c: whole files in one pool job each: read_file, write_file.
 **
 ** A job handed to the pool costs several times what opening, reading and closing a small
-** file does, so all of it is one job. Long ones look from time to time whether anybody
-** still wants the result. One that has to wait for a fifo is given up and comes again
+** file does, so all of it is one job. Long ones check from time to time whether the
+** request was cancelled. One that has to wait for a fifo is given up and comes again
 ** (internal.h, fs_work), so what it has open and has done by then is in the request.
 */
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "../bytes.h"
 #include "internal.h"
 
-/* Between two looks. */
+/* Bytes between two such checks. */
 #define STEP ((size_t)8 * 1024 * 1024)
 
 /* Memory for small files is kept: taken from malloc by a thread and given back by another,
@@ -215,9 +215,9 @@ static ssize_t run_write_file(fs_req *q) {
 
 /*---
 Writes a whole file, in one job of the threadpool. By default it is made, or emptied first
-if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for others
-who look: write another file and `rename` it for that. Cancelled in the middle, a part may
-be written.
+if it is there; "a" appends, "wx" refuses one that is there. It is not done in one step for other
+readers: write another file and `rename` it for that. Cancelled in the middle, a part may be
+written.
 @param path string
 @param data string|lwt.Bytes
 @param flags? string|integer as in `open`, default "w"

@@ -1,7 +1,7 @@
 /* connect.c: the request of connecting one socket to one address, for tcp and pipe.
 **
-** User value 3 of the request is the socket to be, which nobody else has yet: whoever
-** gives up (an error, a cancelled promise, the end of the state) closes it.
+** User value 3 of the request is the socket to be, which only the request has so far: an
+** error, a cancelled promise and the end of the state close it.
 */
 #include "internal.h"
 
@@ -21,8 +21,8 @@ static int connected(lua_State *L, lwt_uv_req *r) {
   return 1;
 }
 
-/* Nobody took the socket. Closing it is also what ends a connecting that was cancelled:
-** its callback comes with UV_ECANCELED. */
+/* The socket was not delivered. Closing it is also what ends a connecting that was
+** cancelled: its callback comes with UV_ECANCELED. */
 static void give_up(lwt_uv_req *r) {
   connect_req *c = (connect_req *)(void *)r;
   if (!r->taken)

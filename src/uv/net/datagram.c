@@ -59,8 +59,8 @@ stays when it is closed: remove it then), with `peer` it is connected to the soc
 bound there, and `send` needs no address. Its methods are those of a UDP socket. Datagrams of
 one sender arrive in order and none is lost: when the receiver does not keep up, `send` waits.
 `send` rejects with `ECONNREFUSED` when the receiver has closed, and then it is made anew. Raises
-the system's error: `ENOENT` or `ECONNREFUSED` when nobody is there, `EPROTOTYPE` for a socket of
-the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
+the system's error: `ENOENT` or `ECONNREFUSED` when no socket is there, `EPROTOTYPE` for a socket
+of the other kind (`pipe_connect`), `EADDRINUSE`, `ENAMETOOLONG`.
 @param opts? table # path, peer
 @return lwt.Udp
 ```lua

@@ -1,8 +1,8 @@
 /* dns.c: names and addresses: getaddrinfo, getnameinfo, getservbyname, and what the
 ** machine knows about itself.
 **
-** Each lookup has a thread of its own (lookup.c), so that a name server that does not answer
-** keeps nobody waiting: neither files, nor the end of the program. At most dns_limit of them
+** Each lookup has a thread of its own (lookup.c), so that a name server that does not
+** answer holds up neither files nor the end of the program. At most dns_limit of them
 ** run; what is more waits here, where it can be cancelled.
 */
 #include <netdb.h>
@@ -27,7 +27,8 @@ struct dns_req {
 
 static void on_lookup(lwt_uv_lookup *lookup);
 
-/* The timer keeps the loop alive, for whoever else turns it, while an answer is wanted. */
+/* The timer keeps the loop alive, where other code turns it, while an answer is
+** wanted. */
 static void on_alive(uv_timer_t *t) {
   (void)t;
 }

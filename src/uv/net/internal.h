@@ -6,10 +6,10 @@
 
 #include "../internal.h"
 
-/* Bytes held for nobody before reading stops. */
+/* Bytes that are held without a reader before reading stops. */
 #define HIGH_WATER 65536
-/* Operations that may succeed at once in a row before they go through the loop: nobody
-** can keep a turn for ever. */
+/* Operations that may succeed at once in a row before they go through the loop, so that
+** no task can keep a turn for ever. */
 #define AT_ONCE 32
 
 /* ---- Descriptors (socket.c) -------------------------------------------------- */
@@ -22,7 +22,7 @@ int lwt_uv_stream_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd);
 
 /* ---- Addresses (addr.c) -------------------------------------------------- */
 
-#define LWT_UV_ADDRESS_MAX 300
+#define LWT_UV_ADDRESS_MAX 336 /* a host and a service, with [ ] and : */
 typedef struct lwt_uv_address {
   int family; /* AF_INET, AF_INET6: `sa` is filled; AF_UNIX: `path`; AF_UNSPEC: a name */
   struct sockaddr_storage sa;
@@ -59,9 +59,9 @@ typedef struct lwt_uv_stream {
   const void *hint[6]; /* socket_direct.c */
   port_cb rcb;
   lwt_uv_waiters readers;
-  size_t held_n;           /* bytes that nobody asked for yet */
+  size_t held_n;           /* bytes that were not asked for yet */
   ssize_t end;             /* 0, or UV_EOF or an error: what follows what is held */
-  ssize_t broken;          /* the error of the connection that a write was told, or 0 */
+  ssize_t broken;          /* the error of the connection that a write has met, or 0 */
   write_req *first;        /* of the writes; it is with libuv */
   unsigned char reading;   /* uv_read_start is on */
   unsigned char more;      /* the last read filled its buffer: likely there is more */
@@ -77,15 +77,16 @@ typedef struct lwt_uv_stream {
     uv_tty_t tty;
   } uv;
   /* Reading. What arrives is held here until it is taken, also while it is on its way to
-  ** those who wait: whatever runs meanwhile finds it in its place. */
+  ** waiting reads: whatever runs meanwhile finds it in its place. */
   char
       *held; /* held_n bytes from held_at on; of LWT_UV_SCRATCH bytes: a scratch buffer */
   size_t held_at, held_size;
   unsigned at_once, turn; /* reads at once in this turn of the loop */
-  unsigned taken;         /* counts what is taken: has somebody been here meanwhile? */
+  unsigned taken;         /* counts what is taken: has a finalizer read meanwhile? */
   void *rdata;
-  char *rbuf;
+  char *rbuf; /* NULL: `room` gives one, or it is only to be told */
   size_t rlen;
+  port_room room;
   /* Writing. */
   write_req *last;
   port_cb wcb;
@@ -113,11 +114,12 @@ int lwt_uv_stream_l_read(lua_State *L);
 void lwt_uv_stream_stop_reading(lwt_uv_stream *s);
 void lwt_uv_stream_end_reading(lwt_uv_stream *s);
 ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void *data);
+ssize_t lwt_uv_stream_port_read_late(port *p, port_room room, port_cb cb, void *data);
 void lwt_uv_stream_port_read_cancel(port *p);
 /* The same without a buffer: `cb` is called when there is something to read. Nobody may be
 ** reading. 0, or a negative status. */
 int lwt_uv_stream_port_wait(lwt_uv_stream *s, port_cb cb, void *data);
-/* What is held and nobody asked for stays: out of a scratch buffer, which may be needed. */
+/* What is held without a reader is moved out of a scratch buffer, which may be needed. */
 void lwt_uv_stream_keep(lwt_uv_stream *s);
 /* The stream at `idx`, or NULL for anything else, also a closed one. */
 lwt_uv_stream *lwt_uv_stream_test(lwt_uv *ctx, lua_State *L, int idx);

@@ -2,7 +2,7 @@
 **
 ** We watch the descriptor and accept ourselves, one client for each accept() that
 ** waits. libuv's own listening accepts unasked, and out of descriptors it accepts and
-** closes everybody who waits; here they stay in the system's queue until there is a
+** closes all clients that wait; here they stay in the system's queue until there is a
 ** descriptor again: the listener stops watching and tries again when a handle has been
 ** closed, and RETRY ms later in any case.
 */
@@ -47,7 +47,7 @@ static int accept_fd(int fd) {
 #endif
 }
 
-/* A client's descriptor; UV_EAGAIN: nobody there; another status: see fail(). */
+/* A client's descriptor; UV_EAGAIN: there is none; another status: see fail(). */
 static int next_client(listener *l) {
   int fd = l->fresh;
   l->fresh = -1;
@@ -56,7 +56,7 @@ static int next_client(listener *l) {
     if (fd >= 0) break;
     switch (errno) {
     case EINTR:
-    case ECONNABORTED: /* the client is gone again, which is its own affair; Linux also */
+    case ECONNABORTED: /* the client is gone again; Linux also */
     case EPROTO:       /* reports here what had gone wrong with that connection */
     case ENETDOWN:
     case ENETUNREACH:
@@ -87,7 +87,7 @@ static int adopt(lua_State *L) {
   return c->status == 0 ? 1 : 0;
 }
 
-/* A client that nobody has: it is the next one that is accepted. */
+/* A client whose accept was cancelled: the next accept gets it. */
 static void put_back(listener *l, int fd) {
   if (l->h.box != NULL && l->fresh < 0)
     l->fresh = fd;
@@ -132,7 +132,7 @@ static void unwatch(listener *l) {
 
 static void on_retry(uv_timer_t *t);
 
-/* No descriptor, or no memory, for the client that waits: look away for a while. */
+/* No descriptor, or no memory, for the client that waits: stop watching for a while. */
 static void starve(listener *l) {
   net_state *net = net_of(l->h.ctx);
   listener **at = &net->starved;
@@ -156,8 +156,8 @@ static void unstarve(listener *l) {
 typedef int enter(lwt_uv *ctx, void (*f)(lua_State *L, void *data), void *data);
 static void serve(listener *l, enter *in);
 
-/* Each of those who starve now gets a try; what is `fresh`, which the system will not
-** tell of again, only from the timer. */
+/* Each listener that starves now gets a try. One with a client that is accepted already
+** (`fresh`), for which there was no memory, gets it only from the timer. */
 static void retry(net_state *net, int from_timer) {
   listener *l;
   int n = 0;
@@ -166,7 +166,7 @@ static void retry(net_state *net, int from_timer) {
     unstarve(l);
     if (l->acceptors.n == 0) continue;
     if (l->fresh < 0)
-      watch(l); /* fires at once when somebody is there */
+      watch(l); /* fires at once when a client is there */
     else if (from_timer)
       serve(l, lwt_uv_enter);
     else
@@ -185,8 +185,8 @@ void lwt_uv_listener_retry(lwt_uv *ctx) {
   if (net != NULL && net->starved != NULL) retry(net, 0);
 }
 
-/* The socket, or the error, at the top is for the first who waits. Finalizers have run since
-** it was looked for: when nobody waits any more, the client does. */
+/* The socket, or the error, at the top is for the first waiter. Finalizers have run since
+** it was looked for: when no accept waits any more, the client is kept. */
 static void give_client(lua_State *L, listener *l, int self, int status) {
   lwt_uv *ctx = l->h.ctx;
   int given = lua_gettop(L);
@@ -228,15 +228,15 @@ static void on_clients(lua_State *L, void *data) {
 
 static void serve(listener *l, enter *in) {
   in(l->h.ctx, on_clients, l);
-  if (l->fresh >= 0 && l->acceptors.n > 0) starve(l); /* memory ran out, which was told */
+  if (l->fresh >= 0 && l->acceptors.n > 0) starve(l); /* no memory: reported */
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events) {
   listener *l = poll->data;
-  (void)status; /* accept says it better */
+  (void)status; /* accept gives the better error */
   (void)events;
-  /* Watching goes on for the accept() that usually follows; a client nobody wants ends
-  ** it. */
+  /* Watching goes on for the accept() that usually follows, until a client comes for
+  ** which none waits. */
   if (l->acceptors.n > 0)
     serve(l, lwt_uv_enter_last);
   else
@@ -268,7 +268,8 @@ static void remove_path(const listener *l) {
     unlink(l->path);
 }
 
-/* libuv closes no polled descriptor, and nobody shall connect any more from here on. */
+/* libuv closes no polled descriptor, and clients must not connect any more from here
+** on. */
 static void closing(lwt_uv_handle *h) {
   listener *l = (listener *)(void *)h;
   unstarve(l);
@@ -393,10 +394,11 @@ static int l_tcp_listen(lua_State *L) {
 /* ---- Methods ------------------------------------------------------------- */
 
 /*---
-Waits for a client. Several may wait; they are served in their order. Nobody is lost while
-there is no descriptor left for a client (`EMFILE`): it stays in the system's queue, and
+Waits for a client. Several may wait; they are served in their order. No client is lost
+while there is no descriptor left for it (`EMFILE`): it stays in the system's queue, and
 accept goes on waiting until there is one. Clients that gave up meanwhile are passed over.
-Cancelling takes nobody. Its promise is rejected with `lwt.Closed` when the listener closes.
+Cancelling takes no client. Its promise is rejected with `lwt.Closed` when the listener
+closes.
 @param listener lwt.Listener
 @return lwt.Promise<lwt.Socket>
 ```lua

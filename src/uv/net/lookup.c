@@ -1,9 +1,10 @@
 /* lookup.c: one question to the system's resolver, on a thread of its own.
 **
 ** A name server may be silent for long, and nothing ends the call that waits for it. So a
-** question that nobody wants answered any more is left behind: neither other questions, nor
-** files, nor the end of the state or of the process wait for it. The thread has its own copy
-** of everything, and posts the answer into the state's inbox, which may be shut by then.
+** question whose answer is not wanted any more is left behind: neither other questions,
+** nor files, nor the end of the state or of the process wait for it. The thread has its
+** own copy of everything, and posts the answer into the state's inbox, which may be shut
+** by then.
 */
 #include "lookup.h"
 
@@ -33,7 +34,7 @@ lwt_uv_lookup *lwt_uv_lookup_new(const char *host, const char *service) {
 }
 
 /* libuv's functions, for what they do besides (names that are not ASCII); without a callback
-** they answer at once, on a loop that nobody else has. */
+** they answer at once, on a loop of their own. */
 static int ask(lwt_uv_lookup *k) {
   uv_loop_t loop;
   int status = uv_loop_init(&loop);

@@ -14,7 +14,7 @@ struct lwt_uv_lookup {
   lwt_uv *ctx;
   /* In the state's thread, when it is over. */
   void (*done)(lwt_uv_lookup *lookup);
-  void *data; /* the asker's; NULL: nobody waits for it any more */
+  void *data; /* the asker's; NULL: it does not wait any more */
   /* The question: a host and a service, or an address. */
   char *host, *service; /* copies, or NULL */
   struct addrinfo hints;
@@ -30,7 +30,7 @@ struct lwt_uv_lookup {
 lwt_uv_lookup *lwt_uv_lookup_new(const char *host, const char *service);
 /* Ask. 0, or a status: then `done` is not called. */
 int lwt_uv_lookup_start(lwt_uv *ctx, lwt_uv_lookup *lookup);
-/* The asker needs it no more (who still waits for it sets data to NULL before). */
+/* The asker needs it no more (while it is under way, it sets data to NULL before). */
 void lwt_uv_lookup_release(lwt_uv_lookup *lookup);
 
 #endif

@@ -35,7 +35,7 @@ static void forget(lua_State *L, poller *p) {
 
 static void wake_all(lua_State *L, poller *p, lwt_uv_waiters *w, int self, int status) {
   lwt_uv *ctx = p->h.ctx;
-  int n = w->n; /* who begins to wait in a callback waits for the next event */
+  int n = w->n; /* a wait that begins in a callback is for the next event */
   while (n-- > 0 && p->h.box != NULL && w->n > 0) {
     if (status < 0) /* may raise, and run finalizers: before anything is taken */
       lwt_uv_push_error(ctx, L, status, "poll", NULL, NULL);
@@ -109,7 +109,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
   e.status = status;
   e.events = events;
   if (status ==
-      UV_EBADF) { /* an error is pending, libuv means: the next operation tells */
+      UV_EBADF) { /* libuv reports a pending error: the next operation tells which */
     e.status = 0;
     e.events = UV_READABLE | UV_WRITABLE;
   }
@@ -143,7 +143,7 @@ static const lwt_uv_class poller_class = {
     LWT_UV_POLL, "poll", sizeof(poller), 2, stop, NULL, closing,
 };
 
-/* uv_poll_init makes the descriptor non-blocking, for everybody who shares it; polling
+/* uv_poll_init makes the descriptor non-blocking, for all programs that share it; polling
 ** needs no such thing, and the mode is the owner's affair. */
 static int init_poll(poller *p) {
   int status, mode;
@@ -197,7 +197,7 @@ static int wait_for(lua_State *L, int writing, const char *op) {
     self = lua_gettop(L);
     lwt_uv_waiters_wait(L, writing ? &p->writers : &p->readers, &p->h, self, 0,
                         cancel_wait);
-    /* A finalizer that cancels the last one who waits closes the poller. */
+    /* A finalizer that cancels the last waiter closes the poller. */
   } while (((lwt_uv_box *)lua_touserdata(L, self))->h == NULL);
   lua_insert(L, self);
   update(L, p, self + 1);

@@ -35,7 +35,7 @@ static void closing(lwt_uv_handle *h) {
 
 static void release(lwt_uv_handle *h) {
   lwt_uv_stream *s = (lwt_uv_stream *)(void *)h;
-  /* Only at the end of the state: nobody will run it. */
+  /* Only at the end of the state: the task will not run. */
   if (s->direct.task != NULL) {
     h->ctx->waiting--;
     h->ctx->lwt->wait_wake(h->ctx->lwt, h->ctx->lwt->main, &s->direct, 0);
@@ -66,7 +66,7 @@ typedef struct ending {
 
 static void on_ended(uv_shutdown_t *uv, int status) {
   ending *e = uv->data;
-  /* A peer that is gone needs not be told. */
+  /* A peer that is gone needs no end of input. */
   if (e->cb != NULL) e->cb(e->p, e->data, status == UV_ENOTCONN ? 0 : status);
   free(e);
 }
@@ -123,6 +123,7 @@ static void port_let_go(port *p) {
 static const port_class stream_port = {
     .name = "stream",
     .read = lwt_uv_stream_port_read,
+    .read_late = lwt_uv_stream_port_read_late,
     .read_cancel = lwt_uv_stream_port_read_cancel,
     .write = lwt_uv_stream_port_write,
     .write_cancel = lwt_uv_stream_port_write_cancel,
@@ -200,7 +201,8 @@ int lwt_uv_stream_adopt(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd,
 }
 
 /* Of the standard descriptors, which children inherit, a terminal or a pipe is opened anew:
-** that they do not wait then is ours alone. A socket cannot be: it is given back at the end.*/
+** that they do not wait then is ours alone. A socket cannot be: it is given back at the
+** end. */
 int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd) {
   lwt_uv_stream *s = lwt_uv_stream_new(ctx, L, type);
   int again = fd <= 2 && type != LWT_UV_TCP ? lwt_uv_lent_reopen(fd) : UV_EINVAL;
@@ -212,8 +214,16 @@ int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd) {
     lwt_uv_lent_return(ticket);
     return status;
   }
-  /* libuv opens terminals anew by itself, and leaves us the one that it was given. */
-  if (again >= 0 && uv_fileno(s->h.uv, &used) == 0 && used != again) close(again);
+  /* libuv opens terminals anew by itself, and leaves us the one that it was given. That is ours,
+  ** unless it is one of the standard ones. */
+  if (uv_fileno(s->h.uv, &used) == 0 && used != (again >= 0 ? again : fd)) {
+    if (again >= 0) {
+      close(again);
+    } else if (fd > 2) {
+      close(fd);
+      fd = used;
+    }
+  }
   s->number = fd;
   s->blocking = ticket;
   return 0;

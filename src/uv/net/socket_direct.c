@@ -1,11 +1,11 @@
 /* socket_direct.c: what lwt.direct shows of a tcp, pipe or tty: a view whose read and
 ** write await by themselves, without making a promise.
 **
-** One task may read directly; who comes while somebody reads makes a promise, as
-** everybody else, and is served after it. Where tasks may run at the end of an event, the
-** one that waits is resumed with the bytes still in libuv's buffer, and makes the string
-** itself; elsewhere it gets the string, and has its turn later.
-** The methods that are not here are Lua's (lua/lwt/init.lua).
+** One task may read directly; a read that comes meanwhile makes a promise, as other reads
+** do, and is served after it. Where tasks may run at the end of an event, the one that
+** waits is resumed with the bytes still in libuv's buffer, and makes the string itself;
+** elsewhere it gets the string, and has its turn later. The methods that are not here are
+** Lua's (lua/lwt/init.lua).
 */
 #include "internal.h"
 #include "../private.h"
@@ -112,7 +112,7 @@ void lwt_uv_stream_end_direct(lua_State *L, lwt_uv_stream *s) {
   ctx->lwt->wait_wake(ctx->lwt, L, &s->direct, n);
 }
 
-/* When there was no memory for that: Lua keeps this string for itself. */
+/* When there was no memory for that: Lua has this string already. */
 void lwt_uv_stream_fail_direct(lua_State *L, lwt_uv_stream *s) {
   lwt_uv *ctx = s->h.ctx;
   const void *task = s->direct.task;

@@ -1,6 +1,6 @@
 /* socket_memory.c: sockets for modules in C (lwt.h): bytes between a socket and their memory,
-** without a Lua string in between, as far as that goes without waiting. Who has to wait, or
-** wants to know the error, calls the socket's methods.
+** without a Lua string in between, as far as that goes without waiting. A module that has
+** to wait, or wants to know the error, calls the socket's methods.
 */
 #include <string.h>
 
@@ -77,7 +77,8 @@ static void socket_unwait(const lwt_api *lwt, lwt_socket_wait *w) {
   lwt_uv_stream_port_read_cancel(&s->p);
 }
 
-/* The block of the socket is freed. Only the end of the state leaves somebody waiting. */
+/* The block of the socket is freed. Only at the end of the state something may still wait
+** for it. */
 void lwt_uv_stream_forget_wait(lwt_uv_stream *s) {
   if (s->rcb == ready) ((lwt_socket_wait *)s->rdata)->at = NULL;
 }

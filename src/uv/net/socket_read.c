@@ -2,9 +2,9 @@
 **
 ** libuv pushes, we pull. From the first read on the handle stays in reading mode, so
 ** that a task that answers and reads again costs no system call for asking; what
-** arrives unasked is held, up to HIGH_WATER, and then reading stops until somebody
-** reads. When a read filled its buffer, the next one asks the descriptor itself first,
-** without a turn of the loop.
+** arrives unasked is held, up to HIGH_WATER, and then reading stops until the next read.
+** When a read filled its buffer, the next one asks the descriptor itself first, without a
+** turn of the loop.
 */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,8 +23,8 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
   uv_read_stop(&s->uv.stream);
 }
 
-/* Nothing follows what is held. (A write may have been told of a reset: then the system
-** says only that there is no more.) */
+/* Nothing follows what is held. (A write may have met the reset: then the system reports
+** only an end to the read.) */
 static ssize_t end_with(lwt_uv_stream *s, ssize_t status) {
   lwt_uv_stream_stop_reading(s);
   s->end = status == UV_EOF && s->broken != 0 ? s->broken : status;
@@ -100,8 +100,9 @@ static lwt_uv_stream *of_handle(void *uv) {
   return (lwt_uv_stream *)(void *)((char *)uv - offsetof(lwt_uv_stream, uv));
 }
 
-/* Is somebody only to be told that there is something (port_wait)? */
-static int is_only_looked_at(const lwt_uv_stream *s) {
+/* Has a channel no buffer for it: because it only waits until there is something
+** (port_wait), or because there was no memory for one? */
+static int has_no_buffer(const lwt_uv_stream *s) {
   return s->rcb != NULL && s->rbuf == NULL;
 }
 
@@ -115,8 +116,9 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   ssize_t n;
   (void)suggested;
   if (s->rcb != NULL && s->direct.task == NULL) {
+    if (s->room != NULL && s->rbuf == NULL) s->rbuf = s->room(s->rdata, &s->rlen);
     to.base = s->rbuf;
-    to.len = s->rlen;
+    to.len = s->rbuf != NULL ? s->rlen : 0;
   } else {
     to.base = lwt_uv_scratch_take(ctx);
     to.len = to.base == NULL ? 0 : LWT_UV_SCRATCH;
@@ -126,7 +128,7 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
              to.len > HIGH_WATER - s->held_n)
       to.len = HIGH_WATER - s->held_n;
   }
-  if (!s->socket || is_only_looked_at(s)) {
+  if (!s->socket || has_no_buffer(s)) {
     *buf = to;
     return;
   }
@@ -145,7 +147,8 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
 }
 
 /* Give to the waiting readers, in their order, what has arrived. Making a string may run
-** finalizers: when one has read, or has cancelled who was to get it, look again. */
+** finalizers: when one has read, or has cancelled the read that was to get it, look
+** again. */
 static void deliver(lua_State *L, void *data) {
   lwt_uv_stream *s = data;
   lwt_uv *ctx = s->h.ctx;
@@ -170,7 +173,7 @@ static void deliver(lua_State *L, void *data) {
   if (s->held_n > 0) lwt_uv_stream_keep(s); /* before any task runs */
 }
 
-/* The end, or an error: tell everybody who waits. */
+/* The end, or an error: tell all reads that wait. */
 static void deliver_end(lua_State *L, void *data) {
   lwt_uv_stream *s = data;
   lwt_uv *ctx = s->h.ctx;
@@ -210,12 +213,13 @@ static void fail_readers(lua_State *L, void *data) {
 static port_cb take_port_read(lwt_uv_stream *s) {
   port_cb cb = s->rcb;
   s->rcb = NULL;
-  s->rbuf = NULL; /* what is read is no channel's from here on */
+  s->rbuf = NULL; /* what is read does not go to a channel from here on */
+  s->room = NULL;
   s->h.ctx->waiting--;
   return cb;
 }
 
-/* What is held is for those who read. */
+/* Gives what is held to those who read. */
 static inline void give(lwt_uv_stream *s) {
   lwt_uv *ctx = s->h.ctx;
   if (s->direct.task != NULL) { /* to its task at once, where it may run */
@@ -224,7 +228,8 @@ static inline void give(lwt_uv_stream *s) {
     ctx->arrival = NULL;
   }
   if (s->held_n == 0 || s->h.box == NULL) return;
-  /* Who is not told now would wait for what comes next; what came is held for another read. */
+  /* A read that cannot be served now would wait for the next bytes: it is rejected, and
+  ** what has come is held for another read. */
   if (lwt_uv_stream_has_reader(s) && lwt_uv_enter_last(ctx, deliver, s) != 0 &&
       s->held_n > 0 && s->h.box != NULL)
     lwt_uv_enter(ctx, fail_readers, s);
@@ -243,7 +248,7 @@ static ssize_t really_end(lwt_uv_stream *s) {
   return err == 0 || err == EPIPE ? UV_EOF : uv_translate_sys_error(err);
 }
 
-/* The end has come: tell those who wait. */
+/* The end has come: tell the reads that wait. */
 static void ended(lwt_uv_stream *s, ssize_t status) {
   lwt_uv *ctx = s->h.ctx;
   status = end_with(s, status);
@@ -258,9 +263,10 @@ static void ended(lwt_uv_stream *s, ssize_t status) {
 static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   lwt_uv_stream *s = of_handle(uv);
   int scratch; /* was it read into one (and not into a channel's buffer)? */
-  if (nread == UV_ENOBUFS && is_only_looked_at(s)) {
+  if (nread == UV_ENOBUFS && has_no_buffer(s)) {
+    int status = s->room != NULL ? UV_ENOMEM : 0;
     s->more = s->raw;
-    take_port_read(s)(&s->p, s->rdata, 0);
+    take_port_read(s)(&s->p, s->rdata, status);
     return;
   }
   if (nread == UV_ENOBUFS && s->socket) {
@@ -283,7 +289,7 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
     take_port_read(s)(&s->p, s->rdata, nread);
     s->h.ctx->last = 0;
   }
-  /* libuv goes on reading by itself after a full buffer: only for somebody. */
+  /* libuv goes on reading by itself after a full buffer: not where there is no reader. */
   if ((s->more || s->held_n >= HIGH_WATER) && s->h.box != NULL && s->rcb == NULL &&
       !lwt_uv_stream_has_reader(s))
     lwt_uv_stream_stop_reading(s);
@@ -436,6 +442,23 @@ ssize_t lwt_uv_stream_port_read(port *p, char *buf, size_t len, port_cb cb, void
   s->rlen = len;
   s->h.ctx->waiting++;
   return UV_EAGAIN;
+}
+
+ssize_t lwt_uv_stream_port_read_late(port *p, port_room room, port_cb cb, void *data) {
+  lwt_uv_stream *s = lwt_uv_stream_of_port(p);
+  char *buf = NULL;
+  size_t len = 0;
+  ssize_t n;
+  if (s->held_n > 0 || s->more) { /* likely to be had at once */
+    buf = room(data, &len);
+    if (buf == NULL) return UV_ENOMEM;
+  }
+  n = lwt_uv_stream_port_read(p, buf, len, cb, data);
+  if (n == UV_EAGAIN) {
+    s->rbuf = NULL;
+    s->room = room;
+  }
+  return n;
 }
 
 int lwt_uv_stream_port_wait(lwt_uv_stream *s, port_cb cb, void *data) {

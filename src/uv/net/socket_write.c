@@ -36,8 +36,9 @@ struct write_req {
 
 static void start_first(lwt_uv_stream *s);
 
-/* The system tells once that a connection is broken. When a write was told, what follows the
-** bytes that can still be read is no clean end. (EPIPE comes after the peer's own end.) */
+/* The system reports once that a connection is broken. When it has reported that to a
+** write, what follows the bytes that can still be read is no clean end. (EPIPE comes
+** after the peer's own end.) */
 static void note_failure(lwt_uv_stream *s, ssize_t status) {
   if (s->broken != 0) return;
   if (status == UV_ECONNRESET || status == UV_ETIMEDOUT || status == UV_EHOSTUNREACH ||
@@ -115,7 +116,8 @@ static void start_first(lwt_uv_stream *s) {
   }
 }
 
-/* Cancelled: what has not begun is withdrawn, what has goes on, unheard. */
+/* Cancelled: what has not begun is withdrawn; what has begun goes on, and its result is
+** dropped. */
 static void cancel_write(lwt_uv_req *r) {
   write_req *w = (write_req *)(void *)r;
   if (w->s == NULL) {

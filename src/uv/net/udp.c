@@ -1,8 +1,8 @@
 /* udp.c: datagrams. The options and groups of a socket: udp_options.c.
 **
-** As for streams, the first recv() turns receiving on and it stays on; what nobody
-** asked for is held, HELD_BYTES or HELD datagrams at most, and then the rest stays with
-** the system, which drops what it cannot keep: that is UDP.
+** As for streams, the first recv() turns receiving on and it stays on; what was not asked
+** for is held, HELD_BYTES or HELD datagrams at most, and then the rest stays with the
+** system, which drops what it cannot keep: that is UDP.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +64,9 @@ static void push_from(lua_State *L, const struct sockaddr *from) {
     lwt_uv_push_address(L, from, sizeof(struct sockaddr_storage));
 }
 
-/* Give the datagram (or an error) to the first who waits: then a->u is NULL. Its values are
-** made once; a finalizer may cancel who was to get them, and then the next one does. */
+/* Give the datagram (or an error) to the first waiter: then a->u is NULL. Its values are
+** made once; a finalizer may cancel the waiter that was to get them, and then the next
+** one does. */
 static void deliver(lua_State *L, void *data) {
   arrival *a = data;
   udp *u = a->u;
@@ -90,7 +91,7 @@ static void deliver(lua_State *L, void *data) {
     ctx->lwt->reject(ctx->lwt, L, self + 1);
 }
 
-/* There was no memory for it: say so, and keep the datagram for the next who asks. */
+/* There was no memory for it: say so, and keep the datagram for the next recv. */
 static void fail(lua_State *L, void *data) {
   udp *u = data;
   lwt_uv_handle_push(L, &u->h);

@@ -1,14 +1,14 @@
-/* break.c: Ctrl-C where Lua code runs on and on, and the loop never gets to hear of it.
+/* break.c: Ctrl-C where Lua code runs on and on, and the loop never learns of it.
 **
-** So with SIGTERM and SIGHUP, where they are listened to: a loop in a terminal that has been
-** closed would run for ever.
+** The same goes for SIGTERM and SIGHUP, where they are listened to: a loop in a terminal
+** that has been closed would run for ever.
 **
 ** For a prompt. While it is on, a handler of ours stands before libuv's: it hooks all coroutines
 ** (see coroutines.h) and hands the signal on. When the loop turns it hears of the signal, and
 ** nothing else happens. Where it does not, in time, the hook raises lwt.Interrupted in what
 ** runs; once, so that this may clean up; and when it still runs after many more instructions,
-** at every instruction, so that no pcall holds it. Code in C cannot be broken into: the third
-** signal that nobody hears ends the process.
+** at every instruction, so that no pcall holds it. Code in C cannot be interrupted: the
+** third signal that the loop does not learn of ends the process.
 **
 ** What runs below `guard` is waited for less long, and is raised in no further when it has
 ** left that; what runs below `spare` (the prompt itself) is left alone.
@@ -30,7 +30,7 @@
 #define PATIENCE_GUARDED 100 /* milliseconds for the loop to hear of it */
 #define PATIENCE 1000        /* where something else runs */
 #define GRACE 200            /* looks until no pcall holds it */
-#define DEADLY 3             /* signals that nobody has heard of */
+#define DEADLY 3             /* signals that the loop has not learned of */
 #define DEADLY_MILLISECONDS 500
 
 enum { QUIET, CAME, RAISED, FORCED };
@@ -86,7 +86,7 @@ static void raise_in(lua_State *L, int state) {
   breaker.broke = 1;
   breaker.where = L;
   breaker.ctx->lwt->push_sentinel(breaker.ctx->lwt, L, "Interrupted");
-  lua_error(L);
+  lwt_uv_coroutines_raise(L);
 }
 
 static void hook(lua_State *L, lua_Debug *ar) {
@@ -164,7 +164,7 @@ static void off(void) {
   for (size_t i = 0; i < NUMBERS; i++) {
     struct sigaction now;
     sigaction(numbers[i], NULL, &now);
-    /* (Whoever listened to one of the others may have stopped meanwhile.) */
+    /* (Listening to one of the others may have ended meanwhile.) */
     if (numbers[i] == SIGINT || now.sa_handler == on_signal)
       sigaction(numbers[i], &breaker.before[i], NULL);
   }
@@ -230,6 +230,13 @@ static int passed(lua_State *L, int status, lua_KContext k) {
   return lua_gettop(L);
 }
 
+/* interrupt.raise(err): for a hook in Lua: raises what no message handler is called for. */
+static int l_raise(lua_State *L) {
+  lua_settop(L, 1);
+  lwt_uv_coroutines_raise(L);
+  return 0;
+}
+
 /* interrupt.guard(f, ...): f(...), which is what Ctrl-C is for. */
 static int l_guard(lua_State *L) {
   if (breaker.all != NULL) lwt_uv_coroutines_add(breaker.all, L);
@@ -243,11 +250,32 @@ static int l_spare(lua_State *L) {
   return lua_gettop(L);
 }
 
-static const luaL_Reg functions[] = {{"breaks", l_breaks}, {"heard", l_heard},
-                                     {"force", l_force},   {"guard", l_guard},
-                                     {"spare", l_spare},   {NULL, NULL}};
+static int protected(lua_State *L, int status, lua_KContext k) {
+  if (status != LUA_OK && status != LUA_YIELD) {
+    lua_pushboolean(L, 0);
+    lua_pushvalue(L, -2);
+    return 2;
+  }
+  return lua_gettop(L) - (int)k;
+}
+
+/* interrupt.protect(f, handler, ...): xpcall, whose handler is told of an interrupt as well. */
+static int l_protect(lua_State *L) {
+  int n = lua_gettop(L), status;
+  luaL_argexpected(L, lua_isfunction(L, 2), 2, "function");
+  lua_pushboolean(L, 1);
+  lua_pushvalue(L, 1);
+  lua_rotate(L, 3, 2);
+  status = lua_pcallk(L, n - 2, LUA_MULTRET, 2, 2, protected);
+  return protected(L, status, 2);
+}
+
+static const luaL_Reg functions[] = {
+    {"breaks", l_breaks}, {"heard", l_heard},     {"force", l_force}, {"guard", l_guard},
+    {"spare", l_spare},   {"protect", l_protect}, {"raise", l_raise}, {NULL, NULL}};
 
 void lwt_uv_break_open(lwt_uv *ctx, lua_State *L) {
+  lwt_uv_coroutines_open(L);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

@@ -1,4 +1,4 @@
-/* end.c: a child: its handle, and how its end is told.
+/* end.c: a child: its handle, and how its end becomes known.
 **
 ** By a pidfd where the system has them: exact, one descriptor per child, no signal.
 ** Otherwise by SIGCHLD, for which the state has one uv_signal as long as it has such
@@ -94,7 +94,7 @@ static void tell_end(lua_State *L, void *data) {
   lua_settop(L, top);
 }
 
-/* When there was no memory for that: Lua keeps this string for itself. */
+/* When there was no memory for that: Lua has this string already. */
 static void tell_failure(lua_State *L, void *data) {
   telling *t = data;
   const lwt_api *lwt = t->p->h.ctx->lwt;
@@ -144,8 +144,9 @@ static void on_pidfd(uv_poll_t *poll, int status, int events) {
   if (p->h.box == NULL) return;
   reap(p);
   if (!p->ended) return;
-  uv_poll_stop(&p->uv.poll); /* what is told may turn the loop */
-  /* Not even "no memory" could be told: again at the next turn, or nobody ever is. */
+  uv_poll_stop(&p->uv.poll); /* callbacks may turn the loop */
+  /* Not even rejecting with "no memory" was possible: try again at the next turn, or the
+  ** promise would stay pending. */
   if (!tell(p) && p->h.box != NULL) uv_poll_start(&p->uv.poll, UV_READABLE, on_pidfd);
 }
 
@@ -180,15 +181,16 @@ static lwt_uv_child *find_ended(const lwt_uv_children *all) {
   return p;
 }
 
-/* One signal may stand for many ends. What is told runs Lua, which may start and close
-** others: so first all are asked, then told from the start of the list each time. */
+/* One signal may stand for many ends. Resolving a promise runs Lua, which may start and
+** close others. So first all are asked, and then the promises are resolved, from the
+** start of the list each time. */
 void lwt_uv_children_look(lwt_uv_after *later) {
   lwt_uv_children *all =
       (lwt_uv_children *)(void *)((char *)later - offsetof(lwt_uv_children, later));
   lwt_uv_child *p;
   for (p = all->watched; p != NULL; p = p->next) reap(p);
   while ((p = find_ended(all)) != NULL && tell(p)) {}
-  if (p != NULL) kill(getpid(), SIGCHLD); /* that could not be told: at the next turn */
+  if (p != NULL) kill(getpid(), SIGCHLD); /* that was not possible: at the next turn */
 }
 
 static void on_sigchld(uv_signal_t *sig, int number) {
@@ -261,9 +263,9 @@ static void closing(lwt_uv_handle *h) {
 
 #ifdef LWT_UV_OWN_SPAWN
 
-/* Children whose state was closed before they ended: nobody asks for their status, but in a
-** process that lives on (a host's, or one whose worker threads end) they would stay as zombies.
-** They are looked at when children are started, in any state. */
+/* Children whose state was closed before they ended: their status is not wanted, but in a
+** process that lives on (a host's, or one whose worker threads end) they would stay as
+** zombies. They are looked at when children are started, in any state. */
 typedef struct orphan {
   struct orphan *next;
   int pidfd; /* ours now: what has been reaped by somebody else is not taken for another */

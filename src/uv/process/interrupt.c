@@ -26,6 +26,7 @@ typedef struct interrupts {
   int depth;                    /* runs under way (a second one is about to be refused) */
   int last;                     /* the last one that came; 0: none */
   lwt_uv_after later;
+  lwt_idle again;
 } interrupts;
 
 static const char function_key = 0; /* its address is the registry's key */
@@ -40,9 +41,18 @@ static void call(lua_State *L, void *data) {
     lua_call(L, 0, 0);
 }
 
+static void tell_again(lua_State *L, void *data) {
+  interrupts *in = data;
+  (void)L;
+  lwt_uv_after_add(in->ctx, &in->later);
+}
+
+/* Where there was no memory for it: before the loop next waits. (To be told twice does nothing.) */
 static void tell(lwt_uv_after *later) {
   interrupts *in = (interrupts *)(void *)((char *)later - offsetof(interrupts, later));
-  lwt_uv_enter(in->ctx, call, NULL);
+  const lwt_api *lwt = in->ctx->lwt;
+  if (lwt_uv_enter(in->ctx, call, NULL) != 0 && in->depth > 0)
+    lwt->idle_start(lwt, &in->again);
 }
 
 static void on_signal(uv_signal_t *uv, int number) {
@@ -97,6 +107,7 @@ static void stop_all(interrupts *in) {
   for (i = 0; i < MAX_WATCHED; i++)
     if (in->uv[i] != NULL) uv_signal_stop(in->uv[i]);
   lwt_uv_after_drop(in->ctx, &in->later);
+  in->ctx->lwt->idle_stop(in->ctx->lwt, &in->again);
   lwt_uv_lent_guard();
 }
 
@@ -152,6 +163,7 @@ static int l_last(lua_State *L) {
 static void family_close(lwt_uv *ctx) {
   interrupts *in = interrupts_of(ctx);
   lwt_uv_after_drop(ctx, &in->later);
+  ctx->lwt->idle_stop(ctx->lwt, &in->again);
   close_all(in);
   lwt_uv_break_close(ctx);
 }
@@ -171,7 +183,11 @@ static const luaL_Reg functions[] = {{"start", l_start},
 
 void lwt_uv_open_interrupt(lwt_uv *ctx, lua_State *L) {
   interrupts *in = lua_newuserdatauv(L, sizeof *in, 0);
-  *in = (interrupts){.ctx = ctx, .count = 1, .number = {SIGINT}, .later = {.f = tell}};
+  *in = (interrupts){.ctx = ctx,
+                     .count = 1,
+                     .number = {SIGINT},
+                     .later = {.f = tell},
+                     .again = {.f = tell_again, .data = in}};
   luaL_ref(L, LUA_REGISTRYINDEX); /* for good: it is used until the loop is closed */
   ctx->family[LWT_UV_FSIGNAL] = in;
   ctx->family_close[LWT_UV_FSIGNAL] = family_close;

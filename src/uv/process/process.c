@@ -2,8 +2,8 @@
 **
 ** spawn() starts a program (plan.c says which; spawn.c does it where we have one,
 ** uv_spawn elsewhere) and gives a handle, the promise of its end (end.c), and our
-** ends of the pipes. The handle is anchored until the child has been reaped, whoever dropped
-** it: there are no zombies.
+** ends of the pipes. The handle is anchored until the child has been reaped, also when it
+** is dropped: there are no zombies.
 */
 #include "process.h"
 
@@ -129,7 +129,7 @@ static int l_spawn(lua_State *L) {
   return 7;
 }
 
-/* Whether a signal found somebody, from what kill returned; raises another failure. */
+/* Whether a signal found a process, from what kill returned; raises any other failure. */
 static int sent(lua_State *L, int result) {
   int status = result == 0 ? 0 : -errno;
   if (status < 0 && status != UV_ESRCH)
@@ -138,8 +138,8 @@ static int sent(lua_State *L, int result) {
   return 1;
 }
 
-/* A child of ours. While it is not reaped its pid is its own: by somebody else it may have
-** been, though, and then only a pidfd tells. */
+/* A child of ours. Until it is reaped its pid is not used again. Somebody else may have
+** reaped it, though, and that only a pidfd tells. */
 static int kill_child(const lwt_uv_child *p, int number) {
 #ifdef LWT_UV_OWN_SPAWN
   if (p->pidfd >= 0) {
@@ -166,10 +166,10 @@ static int l_kill(lua_State *L) {
   return 1;
 }
 
-/* process.kill_group(pid of its leader, signal, reaped): whether somebody of it was there to
-** get it. The number belongs to the group as long as it has members, and is no
-** process's meanwhile: when the leader has been reaped and there is one of this number, the
-** group is gone. */
+/* process.kill_group(pid of its leader, signal, reaped): whether a member of it was there
+** to get it. The number belongs to the group as long as it has members, and is no
+** process's meanwhile: when the leader has been reaped and there is one of this number,
+** the group is gone. */
 static int l_kill_group(lua_State *L) {
   pid_t pid = (pid_t)lwt_uv_check_integer(L, 1);
   int number = lwt_uv_check_signal(L, 2);
@@ -180,8 +180,9 @@ static int l_kill_group(lua_State *L) {
   return sent(L, kill(-pid, number));
 }
 
-/* Whether the process of this entry of /proc belongs to the group, and has not ended: where
-** nobody reaps orphans (a container without an init) those that have stay for ever. */
+/* Whether the process of this entry of /proc belongs to the group, and has not ended:
+** where orphans are not reaped (a container without an init) those that have ended stay
+** for ever. */
 static int lives_in(const char *name, pid_t group) {
   char path[300], line[512];
   snprintf(path, sizeof path, "/proc/%s/stat", name);
@@ -224,7 +225,7 @@ static int l_is_held(lua_State *L) {
   return 1;
 }
 
-/* process.close(descriptor): what spawn gave and nobody took. */
+/* process.close(descriptor): of those that spawn gave, one that was not used. */
 static int l_close(lua_State *L) {
   close((int)lwt_uv_check_integer(L, 1));
   return 0;

@@ -63,22 +63,44 @@ typedef struct listener {
   lwt_uv_handle h;
   uv_signal_t uv;
   lwt_uv_after later;
-  unsigned came; /* deliveries that are not told yet */
+  lwt_idle again;
+  unsigned came; /* deliveries for which the function is still to be called */
   int number;
+  int goes_on; /* telling the first of them has raised, for want of memory */
 } listener;
 
 static void call(lua_State *L, void *data) {
   listener *s = data;
   lwt_uv_handle_push(L, &s->h);
   lua_getiuservalue(L, -1, 1);
-  lua_call(L, 0, 0);
+  lua_pushboolean(L, s->goes_on);
+  s->goes_on = 0;
+  lua_call(L, 1, 0);
+}
+
+static int is_open(const lwt_uv *ctx, const listener *s) {
+  const lwt_uv_handle *h = ctx->handles;
+  while (h != NULL && h != &s->h) h = h->next;
+  return h != NULL;
+}
+
+static void tell_again(lua_State *L, void *data) {
+  listener *s = data;
+  (void)L;
+  lwt_uv_after_add(s->h.ctx, &s->later);
 }
 
 /* One delivery; the others after it, for this may be closed then. */
 static void tell(lwt_uv_after *later) {
   listener *s = (listener *)(void *)((char *)later - offsetof(listener, later));
-  if (--s->came > 0) lwt_uv_after_add(s->h.ctx, later);
-  lwt_uv_enter(s->h.ctx, call, s);
+  lwt_uv *ctx = s->h.ctx;
+  if (--s->came > 0) lwt_uv_after_add(ctx, later);
+  if (lwt_uv_enter(ctx, call, s) == 0 || !is_open(ctx, s)) return;
+  s->came++; /* the system does not say it again */
+  s->goes_on = 1;
+  s->again.f = tell_again;
+  s->again.data = s;
+  ctx->lwt->idle_start(ctx->lwt, &s->again);
 }
 
 static void on_signal(uv_signal_t *uv, int number) {
@@ -92,6 +114,7 @@ static void on_signal(uv_signal_t *uv, int number) {
 static void closing(lwt_uv_handle *h) {
   listener *s = (listener *)h;
   lwt_uv_after_drop(h->ctx, &s->later);
+  h->ctx->lwt->idle_stop(h->ctx->lwt, &s->again);
   /* With the last listener libuv brings back the default, which is the end. */
   if (s->number == SIGPIPE) lwt_uv_ignore_sigpipe();
   lwt_uv_lent_guard(); /* the default may be back, and it may be fatal */
@@ -103,7 +126,8 @@ static const lwt_uv_class listener_class = {.type = LWT_UV_SIGNAL,
                                             .nuservalues = 1,
                                             .closing = closing};
 
-/* signal.listen(name, f): calls f() whenever the signal comes, until close(). */
+/* signal.listen(name, f): calls f(goes_on) whenever the signal comes, until close(). One that raises
+** is called again, to go on with that delivery. */
 static int l_listen(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   int number = lwt_uv_check_signal(L, 1);

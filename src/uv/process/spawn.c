@@ -100,8 +100,8 @@ CHILD static void reset_signals(void) {
 }
 
 /* A program expects that its standard descriptors wait, and ours often do not. Pipes and
-** terminals are opened anew, so that ours stay as they are; what cannot be (a socket) waits
-** for everybody who has it from here on. */
+** terminals are opened anew, so that ours stay as they are; what cannot be (a socket)
+** waits for all programs that have it from here on. */
 CHILD static void make_wait(int fd) {
   char path[] = "/proc/self/fd/0";
   struct stat st;
@@ -153,8 +153,9 @@ CHILD static void close_the_rest(void) {
 CHILD static void become_user(child *c) {
   const lwt_uv_spawn_options *o = c->o;
   if (o->uid < 0 && o->gid < 0) return;
-  /* Who keeps the groups of the user that it no longer is has that user's rights. (Without
-  ** the privilege nothing can change, and then there is nothing to give up.) */
+  /* A child that keeps the groups of the user that it no longer is has that user's
+  ** rights. (Without the privilege nothing can change, and then there is nothing to give
+  ** up.) */
   int changes = (o->uid >= 0 && (uid_t)o->uid != geteuid()) ||
                 (o->gid >= 0 && (gid_t)o->gid != getegid());
   if (syscall(RAW_SETGROUPS, 0, NULL) != 0 && changes) give_up(c, LWT_UV_SPAWN_USER);

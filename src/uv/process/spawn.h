@@ -41,7 +41,7 @@ int lwt_uv_pidfd(pid_t pid);
 #define LWT_UV_P_PIDFD 3 /* P_PIDFD of waitid, which older headers do not have */
 /* As kill, of the very process that the descriptor was made for. 0, or -1 and errno. */
 int lwt_uv_pidfd_kill(int pidfd, int number);
-/* A parent that ignores SIGCHLD is told of no child's end: the system reaps them. */
+/* A parent that ignores SIGCHLD learns of no child's end: the system reaps them. */
 void lwt_uv_hear_of_children(void);
 #endif
 

@@ -10,7 +10,8 @@
 
 enum { ASKED, OK, RAISED, LOST };
 
-/* A function for the owner to run. Two hold it: who asks and who answers. */
+/* A function for the owner to run. Two hold it: the worker that asks and the owner that
+** answers. */
 typedef struct request {
   lwt_uv_post post; /* to the owner; then back, when a task waits */
   atomic_int refs;
@@ -18,7 +19,7 @@ typedef struct request {
   lwt_uv_message *in, *out;
   int state;          /* under w->lock */
   int wait;           /* 0: no answer is wanted */
-  int answered;       /* the owner's: once is enough */
+  int answered;       /* the owner's: further answers are ignored */
   lwt_uv_inbox *back; /* where to post the answer to (a reference); NULL: wake w */
   lwt_uv *asker;      /* with `back`: the state that asked */
   int promise;        /* in its registry */
@@ -207,7 +208,7 @@ static lwt_uv_worker *check_worker(lua_State *L, const char *name) {
 
 static void ask(lua_State *L, lwt_uv_worker *w, request *q) {
   if (lwt_uv_inbox_post(w->pool->owner, &q->post) == 0) return;
-  atomic_store(&q->refs, 1); /* nobody else has come to know it */
+  atomic_store(&q->refs, 1); /* no other thread knows it yet */
   release_request(q);
   luaL_error(L, "the main Lua state has closed");
 }

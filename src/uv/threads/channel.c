@@ -91,7 +91,7 @@ static int l_channel(lua_State *L) {
   return 1;
 }
 
-/* A channel that holds a message with itself would never be let go of: the message goes where
+/* A channel that holds a message with itself would never be freed: the message goes where
 ** the channel is known. */
 static void forget_itself(channel *c, lwt_uv_message *m) {
   for (int i = 0; i < m->nrefs; i++) {

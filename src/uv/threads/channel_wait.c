@@ -1,8 +1,9 @@
 /* channel_wait.c: waiting at a thread channel, to send or to receive.
 **
-** Whoever makes a receiver's or sender's wait end takes it out of its queue, under the lock, and
-** posts it to its state's inbox: there its promise is resolved. Between the two a receiver may
-** be cancelled, or its state closed: the message it was given goes back to the front.
+** A thread that ends the wait of a receiver or sender takes it out of its queue, under
+** the lock, and posts it to its state's inbox: there its promise is resolved. Between the
+** two a receiver may be cancelled, or its state closed: the message it was given goes
+** back to the front.
 **
 ** Lock order: a channel's lock, then an inbox's. Messages are freed without locks.
 */
@@ -34,9 +35,10 @@ static void forget(lua_State *L, waiter *w) {
   w->promise = w->receipt = LUA_NOREF;
 }
 
-/* What somebody was given and cannot take. Those of this state that have called later (`w` and
-** beyond; NULL: nobody has) may have been given what comes after it, which they do not know
-** yet: each gets what the one before it had, so that messages stay in order. */
+/* Puts back a message that a receiver was given and cannot take. Those of this state that
+** have called later (`w` and beyond; NULL: nobody has) may have been given what comes
+** after it, which they do not know yet: each gets what the one before it had, so that
+** messages stay in order. */
 static void give_back(channel *c, waiter *w, lwt_uv_message *m) {
   if (m == NULL) return;
   uv_mutex_lock(&c->lock);
@@ -51,7 +53,7 @@ static void give_back(channel *c, waiter *w, lwt_uv_message *m) {
   lwt_uv_message_free(m);
 }
 
-/* The message of a receiver that has been withdrawn, so that nobody else sets it. */
+/* The message of a receiver that has been withdrawn, so that no other thread sets it. */
 static lwt_uv_message *message_of(waiter *w) {
   lwt_uv_message *m = w->sender ? NULL : w->message;
   if (m != NULL) w->message = NULL;
@@ -135,8 +137,9 @@ static int begin(waiter *w) {
 }
 
 /* Is there a receiver, `w` or one before it, that has a message, or will look for one, and has
-** yet to be told? Then who has called after it must not have the next one first, nor be told
-** that there is none. `before`: receivers that have come so far in their delivery do not count. */
+** yet to be told? Then a receiver that has called after it must not get the next one
+** first, nor be told that there is none. `before`: receivers that have come so far in
+** their delivery do not count. */
 int lwt_uv_channel_has_to_queue(channel *c, waiter *w, int before) {
   for (; w != NULL; w = w->mine) {
     if (w->channel != c || w->sender || w->stage >= before) continue;
@@ -164,7 +167,8 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
   int top = lua_gettop(L), failed = LUA_OK, unpacking = t->unpacking;
   if (w->late && !w->canceled) {
     w->late = 0;
-    /* Whose message is being unpacked now cannot be waited for: this is a nested turn. */
+    /* A receiver whose message is being unpacked now cannot be waited for: this is a
+    ** nested turn. */
     if (!w->sender &&
         lwt_uv_channel_has_to_queue(w->channel, w->mine, LWT_UV_STAGE_UNPACKING) &&
         later(w))
@@ -200,8 +204,8 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
 }
 
 /* A new waiter, whose promise is at the top. In a task whose next await raises lwt.Canceled,
-** whatever it is given, nothing is sent or taken at once: nobody would be told of it. Awaiting
-** the promise withdraws it. */
+** whatever it is given, nothing is sent or taken at once: the caller would not learn of
+** it. Awaiting the promise withdraws it. */
 void lwt_uv_channel_wait(lua_State *L, waiter *w) {
   int promise = lua_gettop(L);
   int must =

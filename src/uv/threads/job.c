@@ -141,7 +141,7 @@ static item *take(jobs *j) {
   if (j->queue.first == NULL) fetch(j);
   if (!j->closing) i = pop(&j->queue);
   if (i != NULL) {
-    /* In this order: whoever sees neither would think that a runner is free. */
+    /* In this order: a thread that saw neither would think that a runner is free. */
     atomic_fetch_add(&j->nrunning, 1);
     atomic_fetch_sub(&j->nwaiting, 1);
     i->state = RUNNING;
@@ -226,7 +226,7 @@ static void start_runners(jobs *j) {
   }
 }
 
-/* A loop that is driven by somebody else goes on while jobs are under way. */
+/* A loop that other code drives goes on while jobs are under way. */
 static void let_loop_end(uv_handle_t *h) {
   ((lwt_uv *)h->data)->unclosed--;
   free(h);
@@ -264,7 +264,7 @@ static void on_idle(lua_State *L, void *data) {
   if (!j->ctx->closing && !j->closing) start_runners(j);
 }
 
-/* The item's promise is resolved, or nobody has it; its job is released. */
+/* The item's promise is resolved, or there is none; its job is released. */
 static void recycle(lua_State *L, item *i) {
   jobs *j = i->jobs;
   lua_pushboolean(L, 0);
@@ -404,7 +404,7 @@ static int l_make_promise(lua_State *L) {
   return 1;
 }
 
-/* The job could not be started, or nobody will be told of it: free what it has. */
+/* The job could not be started, or its result cannot be told: free what it has. */
 static void give_up(lua_State *L, item *i) {
   release_job(i);
   if (i->promise == LUA_NOREF)

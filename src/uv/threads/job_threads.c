@@ -3,7 +3,7 @@
 ** Not libuv's: files and names have those, and a job may take long. Made when they are
 ** needed, up to a limit for all states together, and kept until the last state that had jobs
 ** has closed (its lua_close may unload this code). What is queued is a turn: a while of work
-** for one state. Whoever has more to do is queued again, behind the others.
+** for one state. A turn that has more to do is queued again, behind the others.
 */
 #include <stdlib.h>
 
@@ -59,7 +59,8 @@ static void main_of_thread(void *unused) {
     uv_mutex_unlock(&pool.lock);
     t->run(t);
     uv_mutex_lock(&pool.lock);
-    /* First it is over, then we look for more: who brings more looks the other way round. */
+    /* First it is marked as over, then we look for more. A thread that brings more does
+    ** it in the other order. */
     t->active = 0;
     atomic_fetch_sub(t->nactive, 1);
     if (t->has_more(t)) {

@@ -150,7 +150,7 @@ int lwt_uv_metatable_name(lua_State *L, int idx) {
   return 0;
 }
 
-/* Require the module `name` if there is one; its errors are not ours to tell. */
+/* Require the module `name` if there is one; its errors are ignored. */
 static void try_require(lua_State *L, const char *name) {
   lua_getglobal(L, "require");
   lua_pushstring(L, name);

@@ -38,7 +38,7 @@ typedef struct told {
   unsigned count;
 } told;
 
-/* Protected by whoever delivers; what f raises goes to the exception hook. */
+/* Protected by the inbox; what f raises goes to the exception hook. */
 static void deliver(lua_State *L, lwt_uv_post *post) {
   lwt_notification *n = (lwt_notification *)post;
   int top = lua_gettop(L);

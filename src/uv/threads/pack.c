@@ -10,9 +10,9 @@
 **   is numbered stands how large to make it.
 **
 ** Packing allocates, and whatever allocates may run a finalizer, which may send something
-** itself. So whoever packs takes the state's writer, and who comes meanwhile makes another
-** one. Buffers are pinned from when they are met until they are moved: nobody else sends
-** them, or frees them, in between.
+** itself. So packing takes the state's writer, and a packing inside it makes another one.
+** Buffers are pinned from when they are met until they are moved: so they are not sent
+** otherwise, or freed, in between.
 */
 #include <stdlib.h>
 #include <string.h>

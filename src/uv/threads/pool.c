@@ -87,8 +87,8 @@ static void spin(lwt_uv_pool *pool) {
   pool->nspinning--;
 }
 
-/* One at a time: whoever has come wakes the next, if there is still more to do. So a burst
-** of short calls is not met by a crowd that finds nothing left. */
+/* Wakes one thread at a time: that one wakes the next, if there is still more to do. So a
+** burst of short calls does not wake many threads that find nothing left. */
 void lwt_uv_pool_wake(lwt_uv_pool *pool) {
   if (pool->waking || pool->nsleeping == 0 || pool->nqueued <= pool->nspinning) return;
   pool->waking = 1;
@@ -326,7 +326,7 @@ void lwt_uv_pool_close(lwt_uv *ctx) {
   pool->queue.first = pool->queue.last = NULL;
   atomic_store(&pool->nqueued, 0);
   for (lwt_uv_worker *w = pool->workers; w != NULL; w = w->next) {
-    uv_mutex_lock(&w->lock); /* nobody is going to reply */
+    uv_mutex_lock(&w->lock); /* no reply will come */
     uv_cond_broadcast(&w->reply);
     uv_mutex_unlock(&w->lock);
   }

@@ -99,8 +99,8 @@ void lwt_uv_ring_tell_end(channel *c) {
     continue;
 }
 
-/* The one who brings `in_hand` to 0 sees that the channel is closed, or who closes it sees the
-** 0: both are in one order for all threads. */
+/* Either the thread that brings `in_hand` to 0 sees that the channel is closed, or the
+** one that closes it sees the 0: both are in one order for all threads. */
 void lwt_uv_ring_arrived(channel *c) {
   if (atomic_fetch_sub(&c->in_hand, 1) > 1 || !atomic_load(&c->closed)) return;
   uv_mutex_lock(&c->lock);
@@ -142,7 +142,7 @@ lwt_uv_thread_channel *lwt_uv_thread_channel_retain(void *p) {
 
 void lwt_uv_thread_channel_release(channel *c) {
   if (atomic_fetch_sub_explicit(&c->handles, 1, memory_order_acq_rel) <= 2) {
-    /* Those who wait may now wait in vain: let their states look (see _alive). */
+    /* Waiters may now wait in vain: let their states look (see _alive). */
     uv_mutex_lock(&c->lock);
     for (waiter *w = c->receivers.first; w != NULL; w = w->next)
       lwt_uv_inbox_wake(w->inbox);

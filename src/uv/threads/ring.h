@@ -5,7 +5,7 @@
 
 #include "writer.h"
 
-/* Somebody who waits. Its state frees it. */
+/* A waiting receiver or sender. Its state frees it. */
 struct lwt_uv_thread_waiter {
   lwt_uv_post post;                       /* first */
   lwt_uv_thread_waiter *next, *prev;      /* in the channel's queue, under its lock */
@@ -33,7 +33,7 @@ typedef struct lwt_uv_waiter_queue {
 
 struct lwt_uv_thread_channel {
   atomic_int refs;    /* of all kinds */
-  atomic_int handles; /* userdata and messages: who may yet send or receive */
+  atomic_int handles; /* userdata and messages by which may yet be sent or received */
   uv_mutex_t lock;
   atomic_int closed;     /* set under the lock */
   atomic_size_t in_hand; /* messages that receivers were given and may yet give back */
@@ -50,7 +50,7 @@ lwt_uv_thread_channel *lwt_uv_ring_keep(lwt_uv_thread_channel *c);
 void lwt_uv_ring_append(lwt_uv_waiter_queue *q, lwt_uv_thread_waiter *w);
 void lwt_uv_ring_withdraw(lwt_uv_thread_channel *c, lwt_uv_thread_waiter *w);
 /* End the wait of the first in the queue, with a message or without. One whose state is
-** closing is out of the queue then, and that state frees it. 0: there was nobody. */
+** closing is out of the queue then, and that state frees it. 0: there was none. */
 int lwt_uv_ring_wake_first(lwt_uv_thread_channel *c, lwt_uv_waiter_queue *q,
                            lwt_uv_message *m);
 /* The next message, from the ring or a sender that waits; or NULL. It is in its receiver's hand
@@ -59,9 +59,10 @@ lwt_uv_message *lwt_uv_ring_take(lwt_uv_thread_channel *c);
 /* Nothing is in it: will there never be anything? What a receiver has in hand may come back; to a
 ** `nested` turn, within the unpacking of a message, that does not matter: it cannot wait for it. */
 int lwt_uv_ring_is_over(lwt_uv_thread_channel *c, int nested);
-/* Tell those who wait for the end, if it has come. */
+/* Tell the receivers that wait for the end, if it has come. */
 void lwt_uv_ring_tell_end(lwt_uv_thread_channel *c);
-/* What nobody has seen goes to the next receiver, or back to the front. 0: no memory. */
+/* A message that no receiver has seen goes to the next receiver, or back to the front. 0:
+** no memory. */
 int lwt_uv_ring_put_back(lwt_uv_thread_channel *c, lwt_uv_message *m);
 /* Pass the message on without waiting. */
 enum { LWT_UV_SENT, LWT_UV_MUST_WAIT, LWT_UV_SHUT, LWT_UV_NO_MEMORY };

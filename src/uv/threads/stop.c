@@ -33,7 +33,11 @@ static _Thread_local lwt_uv_stop *volatile current STATIC_TLS;
 
 static void hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
-  luaL_error(L, "stopped: the Lua state that this thread works for has closed");
+  if (!lua_checkstack(L, 4)) return;
+  luaL_where(L, 1);
+  lua_pushliteral(L, "stopped: the Lua state that this thread works for has closed");
+  lua_concat(L, 2);
+  lwt_uv_coroutines_raise(L);
 }
 
 /* ---- What is called --------------------------------------------------------------------- */

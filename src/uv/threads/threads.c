@@ -6,9 +6,9 @@
 
 #include "threads.h"
 
-/* The end of the state, before its loop: first whoever may still post is stopped, then
-** what waits is withdrawn, then the inbox is shut. The context's own end comes later, for
-** this userdata is younger. */
+/* The end of the state, before its loop: first the threads that may still post are
+** stopped, then what waits is withdrawn, then the inbox is shut. The context's own end
+** comes later, for this userdata is younger. */
 static int l_threads_gc(lua_State *L) {
   lwt_uv *ctx = *(lwt_uv **)lua_touserdata(L, 1);
   if (ctx == NULL || ctx->family[LWT_UV_FTHREAD] == NULL) return 0;

@@ -46,7 +46,7 @@ lwt_uv_transport *lwt_uv_transport_of(lua_State *L);
 struct lwt_uv_transport {
   lwt_uv *ctx;                  /* set while lwt.uv is loaded */
   struct lwt_uv_worker *worker; /* set in a worker's state */
-  struct lwt_uv_writer *writer; /* pack.c's, while nobody is packing */
+  struct lwt_uv_writer *writer; /* pack.c's, while it is not in use */
   struct lwt_uv_code **cached;  /* unpack.c: functions that were loaded here, */
   int ncached;                  /* in a ring of LWT_UV_CODES */
   int by_function, by_text;     /* registry: closure -> code or name; dump -> code */
@@ -103,7 +103,7 @@ struct lwt_uv_message {
   unsigned char *data;
 };
 
-/* Tags of the format: pack.c tells it. */
+/* Tags of the format, which pack.c describes. */
 enum {
   LWT_UV_T_NIL,
   LWT_UV_T_FALSE,
@@ -189,7 +189,7 @@ struct lwt_uv_call {
   char *traceback; /* of an error: malloc'd */
   /* Its state's. */
   int over;             /* waits for room in the queue: no worker knows it */
-  int canceled;         /* nobody wants the result any more */
+  int canceled;         /* the result is not wanted any more */
   int promise, receipt; /* in the registry */
 };
 

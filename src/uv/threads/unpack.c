@@ -1,4 +1,4 @@
-/* unpack.c: unpacking a message (the format is told in pack.c).
+/* unpack.c: unpacking a message (pack.c describes the format).
 **
 ** Whatever fails on the way raises. What the message carries stays the message's until the
 ** end: memory is lent to the buffers that are made of it, and can be had back.

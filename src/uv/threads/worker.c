@@ -180,7 +180,7 @@ static int l_traceback(lua_State *L) {
   return 1;
 }
 
-/* Protected: raise what failed in the background of this state, and was told nobody. */
+/* Protected: raise what failed in the background of this state, and was not reported. */
 static int l_reported(lua_State *L) {
   lwt_uv *ctx = lwt_uv_transport_of(L)->ctx;
   if (ctx != NULL) ctx->lwt->raise_reported(ctx->lwt, L);
@@ -189,7 +189,7 @@ static int l_reported(lua_State *L) {
 
 /* The function has returned, or raised: errors that it has left behind are its own, and not
 ** those of the next call in this state. Returns 0 with the first of them at the top, if the
-** function has not failed itself; more than one are told by warnings. */
+** function has not failed itself; where there are more, warnings report them. */
 static int leaves_nothing(lua_State *L, int failed) {
   for (;;) {
     lua_pushcfunction(L, l_reported);
@@ -334,8 +334,8 @@ static void poll_children(const lwt_uv_worker *w) {
   if (ctx != NULL && ctx->hook.poll_children != NULL) ctx->hook.poll_children(ctx);
 }
 
-/* Is there a state? If not, the call (unless it is NULL) is told why, and the next one has
-** it tried again: memory that was short may be there by then. */
+/* Is there a state? If not, the call (unless it is NULL) fails with the reason, and the
+** next one tries again: memory that was short may be there by then. */
 static int begun(lwt_uv_worker *w, lwt_uv_call *c) {
   if (w->setup == NULL) return 1;
   int status = begin(w);

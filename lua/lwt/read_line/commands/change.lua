@@ -1,7 +1,7 @@
 -- Commands that insert, delete, kill, yank, transpose, and change case.
 
 local clusters = require "lwt.read_line.clusters"
-local text = require "lwt.text"
+local text = require "lwt.internal.lazy" "lwt.text"
 local words = require "lwt.read_line.words"
 local commands = require "lwt.read_line.editor".commands
 local words_on = require "lwt.read_line.commands.motion".words_on

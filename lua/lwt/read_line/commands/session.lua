@@ -107,7 +107,7 @@ commands["end-kbd-macro"] = function(ed)
   if not recorded then return ed:bell() end
   ed.recording = nil
   -- Without the keys of this command.
-  recorded[#recorded], recorded[#recorded - 1] = nil, nil
+  for i = #recorded, ed.sequence_start + 1, -1 do recorded[i] = nil end
   ed.macro = recorded
 end
 
@@ -119,3 +119,7 @@ commands["call-last-kbd-macro"] = function(ed, n)
   end
   ed.playing = false
 end
+
+-- ---- Emacs's keys -------------------------------------------------------------------------------
+
+commands["emacs-editing-mode"] = function(ed) ed.map = ed.maps.emacs end

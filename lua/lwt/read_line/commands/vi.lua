@@ -194,10 +194,6 @@ commands["vi-editing-mode"] = function(ed)
   ed.map = ed.maps.vi_insert
 end
 
-commands["emacs-editing-mode"] = function(ed)
-  ed.map = ed.maps.emacs
-end
-
 -- A command that goes into insert mode after `f`, which `.` does again.
 local function inserting(f)
   return function(ed)

@@ -1,0 +1,80 @@
+/* buffer.c: the memory of buffers. A channel has one only while something is in it, or the
+** port is about to fill it: a connection that waits costs none.
+**
+** Called by fill.c and write.c. What is not used just now is the state's, for whoever is
+** next: as a rule the same few buffers go from hand to hand. Runs no Lua code.
+*/
+#include "channel.h"
+
+#include <stdlib.h>
+
+static char *buffer_new(channel_state *st, size_t cap) {
+  if (cap == CHANNEL_FIRST && st->nsmall > 0) return st->small[--st->nsmall];
+  if (cap == st->large_cap && st->large != NULL) {
+    char *buf = st->large;
+    st->large = NULL;
+    return buf;
+  }
+  return malloc(cap);
+}
+
+static void buffer_free(channel_state *st, char *buf, size_t cap) {
+  if (cap == CHANNEL_FIRST && st->nsmall < CHANNEL_SPARES) {
+    st->small[st->nsmall++] = buf;
+  } else if (cap > CHANNEL_FIRST && cap <= CHANNEL_BUFFER &&
+             (st->large == NULL || st->large_cap < cap)) {
+    free(st->large);
+    st->large = buf;
+    st->large_cap = cap;
+  } else {
+    free(buf);
+  }
+}
+
+void lwt_uv_channel_free_spares(channel_state *st) {
+  while (st->nsmall > 0) free(st->small[--st->nsmall]);
+  free(st->large);
+  st->large = NULL;
+}
+
+char *lwt_uv_channel_buffer(channel *ch, char *buf, size_t cap) {
+  return buf == NULL ? buffer_new(channel_state_of(ch->ctx), cap) : realloc(buf, cap);
+}
+
+/* What the next one begins with: larger ones are for who makes use of them. */
+static size_t next_size(size_t cap, size_t used, size_t first) {
+  if (used * 2 < cap) cap /= 2;
+  return cap > first ? cap : first;
+}
+
+void lwt_uv_channel_give_input(channel *ch) {
+  channel_in *in = &ch->in;
+  if (in->head != in->tail || in->pending || in->buf == NULL) return;
+  if (in->cap > in->size) { /* grown for a long line */
+    free(in->buf);
+  } else if (in->cap <= CHANNEL_BUFFER || (in->full && in->cap < in->size)) {
+    in->next = in->full ? in->cap * 4 : next_size(in->cap, in->tail, CHANNEL_FIRST);
+    buffer_free(channel_state_of(ch->ctx), in->buf, in->cap);
+  } else {
+    return; /* as large as that by somebody's wish */
+  }
+  in->buf = NULL;
+  in->head = in->tail = in->cap = 0;
+}
+
+void lwt_uv_channel_give_output(channel *ch) {
+  channel_out *out = &ch->out;
+  if (out->buf == NULL || out->cap > CHANNEL_BUFFER) return;
+  out->next = next_size(out->cap, out->len, CHANNEL_FIRST_OUT);
+  buffer_free(channel_state_of(ch->ctx), out->buf, out->cap);
+  out->buf = NULL;
+  out->cap = 0;
+}
+
+void lwt_uv_channel_give_flown(channel *ch) {
+  channel_out *out = &ch->out;
+  if (out->fly == NULL || out->fly_cap > CHANNEL_BUFFER) return;
+  buffer_free(channel_state_of(ch->ctx), out->fly, out->fly_cap);
+  out->fly = NULL;
+  out->fly_cap = 0;
+}
