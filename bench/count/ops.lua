@@ -624,7 +624,8 @@ end)
 local floor_of = {
   fulfilled = "limit_fulfilled", bind_resolved = "limit_bind_resolved", bind_pending = "limit_bind_pending",
   await_resolved = "limit_await_resolved", handover = "resume_yield",
-  lines = "limit_lines", handover_direct = "resume_yield", yield = "resume_yield", spawn = "coroutine", log_off = "vararg_call",
+  lines = "limit_lines",
+  handover_direct = "resume_yield", yield = "resume_yield", spawn = "coroutine", log_off = "vararg_call",
 }
 for _, o in ipairs(ops) do o.floor = floor_of[o.name] end
 for _, o in ipairs(floors) do ops[#ops + 1] = o end

@@ -118,7 +118,7 @@ static int main_k(lua_State *co, int status, lua_KContext k) {
 
 static int begin_k(lua_State *co, int status, lua_KContext k);
 
-/* To be run on the coroutine of another task? Then it waits for its own. */
+/* Is this coroutine resumed by somebody else than the scheduler? */
 static inline int is_foreign(lua_State *co, const lwt_context *c) {
   return c->current == NULL || c->current->co != co;
 }
@@ -146,8 +146,8 @@ static int task_main(lua_State *co) {
   return begin(co, context_of(co));
 }
 
-/* The base of a task that goes on when its function is done: handler, after, f, ... -> what
-** after(ok, ...) gives. No frame of ours lies below those of f. */
+/* The base of a task that calls a second function when the first is done: handler, after, f, ...
+** -> what after(ok, ...) returns. While f runs, no other frame of ours is on the stack. */
 static int call_after(lua_State *co, lwt_context *c, int status) {
   c->has_trace = 0; /* it belongs to the error, and to no promise yet */
   lua_pushboolean(co, status == LUA_OK || status == LUA_YIELD);
@@ -523,8 +523,8 @@ static int l_spawn(lua_State *L) {
   return lwt_task_spawn(L, context_of(L), lua_gettop(L) - 1);
 }
 
-/* core.spawn_after(after, f, ...): a task that runs f(...), and then, whatever came of it,
-** after(ok, ...), as pcall would be told; what that gives is what the task gives. */
+/* core.spawn_after(after, f, ...): a task that runs f(...), and then after(ok, ...) with what
+** pcall would return for f. The task's result is that of after. */
 static int l_spawn_after(lua_State *L) {
   lwt_context *c = context_of(L);
   lwt_check_callable(L, 1);

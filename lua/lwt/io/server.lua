@@ -122,14 +122,14 @@ local function gone(server, number)
   return p
 end
 
--- The task of a client. Each who waits keeps the frames of his handler, and what lies below them:
--- which is nothing of ours.
+-- The task of a client. A client that waits keeps its handler's frames in memory, and those below
+-- them: so no function of the server is below the handler.
 local function serve(server, ch, address, f)
   if server.tls then return spawn(serve_secure, server, ch, address, f) end
   return core.spawn_after(function(...) return finish(server, ch, address, ...) end, f, ch, address)
 end
 
--- Each client is known by a number: the later, the higher.
+-- Each client has a number; later clients have higher ones.
 local function start(server, ch, address, f)
   local number = server.started + 1
   server.started = number

@@ -1,8 +1,8 @@
-/* buffer.c: the memory of buffers. A channel has one only while something is in it, or the
-** port is about to fill it: a connection that waits costs none.
+/* buffer.c: the memory of buffers. A channel has a buffer only while there is something in it,
+** or while the port is about to fill it: an idle connection has none.
 **
-** Called by fill.c and write.c. What is not used just now is the state's, for whoever is
-** next: as a rule the same few buffers go from hand to hand. Runs no Lua code.
+** Called by fill.c and write.c. Buffers that are not in use belong to the state, which gives
+** them to the next channel that needs one. Runs no Lua code.
 */
 #include "channel.h"
 
@@ -41,7 +41,7 @@ char *lwt_uv_channel_buffer(channel *ch, char *buf, size_t cap) {
   return buf == NULL ? buffer_new(channel_state_of(ch->ctx), cap) : realloc(buf, cap);
 }
 
-/* What the next one begins with: larger ones are for who makes use of them. */
+/* The size of the channel's next buffer: half, when less than half of this one was used. */
 static size_t next_size(size_t cap, size_t used, size_t first) {
   if (used * 2 < cap) cap /= 2;
   return cap > first ? cap : first;
@@ -56,7 +56,7 @@ void lwt_uv_channel_give_input(channel *ch) {
     in->next = in->full ? in->cap * 4 : next_size(in->cap, in->tail, CHANNEL_FIRST);
     buffer_free(channel_state_of(ch->ctx), in->buf, in->cap);
   } else {
-    return; /* as large as that by somebody's wish */
+    return; /* the user asked for one of this size */
   }
   in->buf = NULL;
   in->head = in->tail = in->cap = 0;
