@@ -25,7 +25,8 @@ local source = require "scripts.docs.read".read()
 local has_glib = pcall(require, "lwt.glib")
 local everything = {} -- the modules of the reference, but for the specs' own
 for name, module in pairs(source.modules) do
-  if not module.internal and name ~= "lwt.test" and (name ~= "lwt.glib" or has_glib) then everything[#everything + 1] = name end
+  local is_here = not module.internal and (name ~= "lwt.glib" or has_glib)
+  if is_here and name ~= "lwt.test" then everything[#everything + 1] = name end
 end
 table.sort(everything)
 local grouped = table.concat(groups, " ") .. " "
