@@ -33,6 +33,7 @@ while true do
   while text:sub(over, over) == "|" do over = text:find("\n", over, true) + 1 end
   out[#out + 1] = text:sub(at, last)
   out[#out + 1] = table_of(family) or text:sub(last + 1, over - 1)
+  if text:sub(over, over) ~= "\n" then out[#out + 1] = "\n" end
   at = over
 end
 out[#out + 1] = text:sub(at)
