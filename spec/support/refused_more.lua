@@ -79,7 +79,7 @@ operation("tcp: connect to a name", nil, function(s)
   local l = keep(s, await(net.tcp_listen "127.0.0.1:0"))
   local a = keep(s, await(net.tcp_connect("localhost:" .. tostring(l:address()):match "%d+$")))
   local b = keep(s, await(l:accept()))
-  await(b:writev { "one", bytes.of_string "two" })
+  await(b:writev { "one", "two" })
   await(b:shutdown())
   local all = {}
   while true do
