@@ -165,11 +165,9 @@ static void retry(net_state *net, int from_timer) {
   while (n-- > 0 && (l = net->starved) != NULL) {
     unstarve(l);
     if (l->acceptors.n == 0) continue;
-    if (l->fresh < 0)
-      watch(l); /* fires at once when a client is there */
-    else if (from_timer)
+    if (l->fresh >= 0 && from_timer)
       serve(l, lwt_uv_enter);
-    else
+    else if (l->fresh >= 0 || watch(l) < 0) /* fires at once when a client is there */
       starve(l);
   }
   if (net->starved == NULL && net->retry != NULL) uv_timer_stop(net->retry);
