@@ -280,6 +280,7 @@ coverage:
 	@find $(BUILD)/cov -name '*.gcda' -delete 2>/dev/null || true
 	$(AGAIN) all BUILD=$(BUILD)/cov CFLAGS="$(COV_CFLAGS)"
 	$(AGAIN) coverage-run BUILD=$(BUILD)/cov CFLAGS="$(COV_CFLAGS)"
+coverage-run: TEST_TIMEOUT = $(or $(LWT_TEST_TIMEOUT),1200)
 coverage-run:
 	@$(SPEC_ENV) LWT_UNDER=coverage $(call RUN_SPECS)
 	@$(LUA) scripts/coverage.lua $(BUILD) core uv

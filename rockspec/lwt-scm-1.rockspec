@@ -214,6 +214,7 @@ build = {
     ["lwt.log.section"] = "lua/lwt/log/section.lua",
     ["lwt.log.several"] = "lua/lwt/log/several.lua",
     ["lwt.log.syslog"] = "lua/lwt/log/syslog.lua",
+    ["lwt.log.task"] = "lua/lwt/log/task.lua",
     ["lwt.log.template"] = "lua/lwt/log/template.lua",
     ["lwt.log.text"] = "lua/lwt/log/text.lua",
     ["lwt.log.time"] = "lua/lwt/log/time.lua",

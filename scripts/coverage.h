@@ -6,6 +6,10 @@
 ** condition, which is ours, has its two ways, and nothing else has any. */
 #include <lauxlib.h>
 
+#if !defined(luaL_argcheck) || !defined(luaL_argexpected) || !defined(luaL_addchar)
+#error "lauxlib.h has changed: look at what this file says of its macros"
+#endif
+
 #undef luaL_argcheck
 #define luaL_argcheck(L, cond, arg, text) \
   ((void)((cond) ? 0 : luaL_argerror(L, (arg), (text))))

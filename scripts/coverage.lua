@@ -5,7 +5,8 @@
 -- Prints a line a file and the total of each folder of src/. A branch is one way a decision in the
 -- code can go: "executed" counts those of the decisions that were come to, "taken" those that were
 -- gone. What BUILD/oom.d and BUILD/oom_uv.d hold (the same sources in the programs that refuse memory
--- and run finalizers) counts too. The annotated sources are left in BUILD/gcov/FOLDER/, and every
+-- or calls, and run finalizers) counts too. Three macros of Lua's have no branch of their own there: see
+-- scripts/coverage.h. The annotated sources are left in BUILD/gcov/FOLDER/, and every
 -- branch not taken is a line of BUILD/gcov/missed.txt.
 
 local build, folders = arg[1], table.move(arg, 2, #arg, 1, {})

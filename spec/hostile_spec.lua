@@ -25,7 +25,9 @@ local source = require "scripts.docs.read".read()
 local has_glib = pcall(require, "lwt.glib")
 local everything = {} -- the modules of the reference, but for the specs' own
 for name, module in pairs(source.modules) do
-  if not module.internal and name ~= "lwt.test" and (name ~= "lwt.glib" or has_glib) then everything[#everything + 1] = name end
+  if not module.internal and name ~= "lwt.test" and (has_glib or name ~= "lwt.glib") then
+    everything[#everything + 1] = name
+  end
 end
 table.sort(everything)
 local grouped = table.concat(groups, " ") .. " "

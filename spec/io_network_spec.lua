@@ -373,6 +373,21 @@ describe("a server", function()
     end)
   end))
 
+  it("does not mind a client that cannot be reached any more, however that is told", task(function()
+    with_reports(function(reports)
+      local codes = { "ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT", "ENOTCONN", "EHOSTUNREACH", "ENETUNREACH",
+        "EIO" }
+      local n = 0
+      local server <close> = serve(function(_, address)
+        n = n + 1
+        error({ code = codes[n], address = address, message = codes[n] }, 0)
+      end)
+      for _ = 1, #codes do await(io.with_connection(server:address(), io.read)) end
+      while n < #codes or server:connections() > 0 do lwt.yield() end
+      assert.equal(1, #reports) -- of EIO alone
+    end)
+  end))
+
   it("gives all errors to on_error, with the client's address", task(function()
     with_hook(function(errors)
       local seen, clients = {}, {}

@@ -242,3 +242,39 @@ describe("a callback keeps the storage that it was attached with", function()
     await(s:get())
   end))
 end)
+
+describe("what lwt puts up for itself when it is first used", function()
+  local core = require "spec.support.core"
+
+  -- In a process of its own each, which uses it for the first time.
+  local uses = {
+    ["gc.finalise"] = [[require "lwt.gc".finalise(print, {})]],
+    ["react.E.with_finaliser"] = [[require "lwt.react".E.create():with_finaliser(function() end)]],
+    ["react.E.from"] = [[require "lwt.react".E.from(function() return lwt.pause() end):stop()]],
+    ["io.pipe"] = [[local r, w = require "lwt.io".pipe() r:abort() w:abort()]],
+    ["io.stdout"] = [[require "lwt.io".print ""]],
+  }
+  for name, use in pairs(uses) do
+    it("keeps nothing of the task-local storage of whoever does that: " .. name, function()
+      local out, status = core.child([[
+        local lwt = require "lwt"
+        require "lwt.io"
+        local seen = setmetatable({}, { __mode = "v" })
+        local function first()
+          seen.storage = {}
+          lwt.with_value(lwt.new_key(), seen.storage, function() ]] .. use .. [[ end)
+        end
+        lwt.run(function()
+          first()
+          for _ = 1, 5 do
+            collectgarbage()
+            lwt.yield()
+          end
+          print(seen.storage)
+        end)
+      ]])
+      assert.equal(0, status, out)
+      assert.matches("nil\n$", out)
+    end)
+  end
+end)

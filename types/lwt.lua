@@ -1039,8 +1039,9 @@ local lwt_Event = {}
 ---@return any
 function lwt_Event:retain(x) end
 
----Ends an event: it never occurs again. With `strong`, events and signals that it alone
----was made from are ended as well.
+---Ends an event: it never occurs again, and the functions that it was made with are not called any more. A task of
+---an `_s` or `_p` form that has begun goes on; what waits for its turn there is not begun. With `strong`, events and
+---signals that it alone was made from are ended as well.
 ---```lua
 ---local e, send = react.E.create()
 ---local seen = e:map(function(v) print(v) end)
@@ -2891,8 +2892,8 @@ function lwt_Signal:value() end
 ---@return any
 function lwt_Signal:retain(x) end
 
----Freezes a signal: it keeps its value for good. With `strong`, what it alone was made from
----is ended as well.
+---Freezes a signal: it keeps its value for good, and the functions that it was made with are not called any more (as
+---for `E.stop`). With `strong`, what it alone was made from is ended as well.
 ---```lua
 ---local s, set = react.S.create(1)
 ---local m = s:map(function(v) return v * 10 end)
@@ -5779,9 +5780,9 @@ lwt_module.dont_wait = function(f, h) end
 lwt_module.ignore_result = function(p) end
 
 ---Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
----loses is cancelled; a task that is timed out is told `lwt.Canceled` at its await, and goes on to clean up. An `x` that is already
----resolved wins over any time, and of two deadlines at one moment the inner one is told first.
----To give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+---loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
+---`x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
+---give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
 ---`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
 ---in the very turn in which its time is over, and then it is never given back.
 ---```lua
@@ -6028,6 +6029,10 @@ lwt_engine_module.loop = function() end
 ---(in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that loop, and its owner's
 ---callbacks run within; and when its owner turns it (`uv.run()`), tasks run within that. Errors that nobody
 ---catches are then reported by `warn`.
+---
+---The state may be closed in a callback of the owner's, but for those of a signal or of a result of the
+---threadpool (`uv_queue_work`, `uv_fs_*`): there libuv has taken what it has still to give us, and
+---the end of the state would wait for it for ever.
 ---@param loop lightuserdata
 lwt_engine_module.adopt = function(loop) end
 
@@ -6338,17 +6343,16 @@ lwt_fs_module.readdir = function(path) end
 ---A stream of what happens to a file, or to the entries of a directory: `{type=, name=}`, where
 ---`type` is "change" (contents or properties) or "rename" (appeared, disappeared, got another
 ---name), and `name` the entry's, or the file's own. It raises when it cannot be watched (`ENOENT`
----…). What happens again before it was read is told once. If more is kept than a thousand
+---…). What happens again before it was read is one element. If more is kept than a thousand
 ---different ones, or the system itself has lost some, an element of type "overflow" says that
----something has not been told: look yourself. `s:close()` ends the stream; so does dropping it,
----and so does the end of what is watched (removed, or its file system unmounted), after its last
----event.
+---something is missing: look yourself. `s:close()` ends the stream; so does dropping it, and so does
+---the end of what is watched (removed, or its file system unmounted), after its last event.
 ---
----Of the directories in a directory nothing is told but that they come, go and change themselves;
----with `recursive` what happens below is told too, with names such as "sub/dir/file". The tree is
----walked when the call is made, a watch of the system for each directory (there is a limit: `ENOSPC`
----then, or "overflow" for those made later); symbolic links are not followed. What is in a
----directory that appears is told as well, some of it twice.
+---Of the directories in a directory there are elements only when they come, go and change
+---themselves; with `recursive` also for what happens below, with names such as "sub/dir/file". The
+---tree is walked when the call is made, a watch of the system for each directory (there is a limit:
+---`ENOSPC` then, or "overflow" for those made later); symbolic links are not followed. There are
+---elements for what is in a directory that appears as well, some of it twice.
 ---```lua
 ---local s = fs.watch(".")
 ---await(fs.write_file("a", "x"))
@@ -6452,7 +6456,7 @@ lwt_glib_module.wakeup = function() end
 ---An error of GIO's rejects with an error object, `{code=, message=, op=, domain=, gerror=}`: `code` is the
 ---name in GIO's enumeration (`"NOT_FOUND"`), `domain` the name of that (`"g-io-error-quark"`), `gerror` lgi's object. A
 ---cancel cancels the `Cancellable`; what GIO brings in spite of that is taken and dropped. Raises where lgi
----is not there, and what `start` raises; an argument that lgi refuses is told as one of `finish`'s.
+---is not there, and what `start` raises; an argument that lgi refuses is an error of `finish`'s.
 ---
 ---GLib's loop has to turn: `glib.install` comes first. The answer comes in the context that was installed; where
 ---another thread runs that, or has installed the default one (and this thread none), it raises.
@@ -7292,8 +7296,8 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
----Flush every open output channel. What cannot be written is told by the channel's next operation,
----not here.
+---Flush every open output channel. What cannot be written is reported by the channel's next
+---operation, not here.
 ---```lua
 ---local r, w = lio.pipe()
 ---await(w:write("x"))
@@ -7385,8 +7389,8 @@ lwt_io_module.eprintlf = function(fmt, ...) end
 ---bytes here, unless the option `limit` says another, or `false` for none (see `set_limit`).
 ---
 ---With the option `tls`, a table of what `ssl.accept` takes (`cert`, `key` …) or a context of `lwt.ssl`, clients come over
----TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is told to `on_error` alone.
----`server:set_tls(tls)` changes the certificates for connections from then on.
+---TLS, and `f` runs after the handshake. Each handshake runs by itself. One that fails is reported to `on_error`
+---alone. `server:set_tls(tls)` changes the certificates for connections from then on.
 ---
 ---The server has `address()`, `connections()` (how many are being served) and
 ---`shutdown([seconds])`, a promise: no client is accepted any more, the handlers at work have so
@@ -8018,7 +8022,7 @@ lwt_log_module.channel = function(opts) end
 ---- `reopen = "SIGHUP"`: at this signal the file is opened anew by its path, between two records, so that `logrotate` and the like can move it
 ---
 ---What is logged while a write is under way is written by the next one: awaiting a record means waiting until the system has it.
----A rotation or a reopening that fails is told to the exception hook, and the records go to the file that is open.
+---A rotation or a reopening that fails is reported to the exception hook, and the records go to the file that is open.
 ---```lua
 ---local l = await(log.file { path = "app.log", rotate = { size = 1000000, keep = 3 }, template = "$(level): $(message)" })
 ---log.set_default(l)
@@ -8409,7 +8413,8 @@ lwt_net_module.unacknowledged = lwt_Socket.unacknowledged
 lwt_net_module.reset = lwt_Socket.reset
 
 ---A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
----and `mode`. It raises when it is none.
+---and `mode`. Another one than those belongs to the terminal from then on: `tty:fileno()` is its number, and
+---`close` closes it. It raises when it is none.
 ---@param fd integer
 ---@return lwt.Tty
 lwt_net_module.tty = function(fd) end
@@ -9506,7 +9511,7 @@ lwt_read_line_module.Editor.press = lwt_LineEditor.press
 ---The file (mode 0600, made with its directory when the first line is added) has an entry a line, in
 ---which `\n` stands for a line's end and `\\` for a backslash. It is never written anew but when it has
 ---twice `max` lines, so a program that is killed cannot spoil it. A file that cannot be read or written
----is told once, by `warn`; the lines are kept in memory then.
+---is reported once, by `warn`; the lines are kept in memory then.
 ---
 ---Options: `path`, the file (without one it lives in memory); `max`, how many entries are kept (10000);
 ---`dedupe`: true, a repeat of the newest is not added (default), `"all"`, an older equal entry goes as well,
@@ -11795,6 +11800,11 @@ local lwt_toplevel_module = {}
 ---Commands of your own: `commands.greet = function(rest) print("hello", rest) end` is `:greet`.
 ---@type table<string, fun(rest: string)>
 lwt_toplevel_module.commands = nil
+
+---How lines are edited: `mode = "vi"` for vi's keys, and `keys`, as `read_line` has them, for keys of your own. To be set
+---in the start-up file, or at any time; what is wrong is reported at the next line.
+---@type {mode?: string, keys?: table<string, string|function|false>}
+lwt_toplevel_module.editor = nil
 
 ---Runs a prompt: on the terminal, or on the channels `input` and `output` (a socket, say), with plain lines
 ---there, or edited ones on `term`, a terminal object of `lwt.term`. `env` is the table of global variables

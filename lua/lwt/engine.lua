@@ -81,6 +81,10 @@ M.loop = of_uv "loop"
 --- (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that loop, and its owner's
 --- callbacks run within; and when its owner turns it (`uv.run()`), tasks run within that. Errors that nobody
 --- catches are then reported by `warn`.
+---
+--- The state may be closed in a callback of the owner's, but for those of a signal or of a result of the
+--- threadpool (`uv_queue_work`, `uv_fs_*`): there libuv has taken what it has still to give us, and
+--- the end of the state would wait for it for ever.
 ---@param loop lightuserdata
 ---@function engine.adopt(loop)
 M.adopt = of_uv "adopt"

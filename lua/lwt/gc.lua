@@ -79,7 +79,7 @@ local watching = false
 local function watch()
   if watching then return end
   watching = true
-  lwt.on_iteration("enter", run_collected)
+  core.bare(lwt.on_iteration, "enter", run_collected) -- (not with the storage of whoever comes first)
   core.on_run_end(finish)
 end
 

@@ -18,6 +18,18 @@ local M = {}
 ---@type table<string, fun(rest: string)>
 M.commands = require "lwt.toplevel.commands".own
 
+--- How lines are edited: `mode = "vi"` for vi's keys, and `keys`, as `read_line` has them, for keys of your own. To be set
+--- in the start-up file, or at any time; what is wrong is reported at the next line.
+---
+--- ```lua norun
+--- -- in ~/.config/lwt/init.lua
+--- local editor = require "lwt.toplevel".editor
+--- editor.mode = "vi"
+--- editor.keys = { ["ctrl-x ctrl-l"] = "clear-screen" }
+--- ```
+---@type {mode?: string, keys?: table<string, string|function|false>}
+M.editor = require "lwt.toplevel.lines".own
+
 local known = { input = true, output = true, env = "table", term = true, prompt = "boolean" }
 
 local function is_channel(value, method)

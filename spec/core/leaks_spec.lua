@@ -276,3 +276,55 @@ describe("the clock forgets", function()
     assert.is_nil(wait)
   end))
 end)
+
+describe("what was told last", function()
+  local function turn() lwt.step() end
+  local ways = {
+    ["a turn"] = { turn, turn },
+    ["a run"] = { function() lwt.run(lwt.yield) end, function() end },
+    ["a step that has told it"] = { function(tell) lwt.async(tell) end, turn },
+  }
+  for name, way in pairs(ways) do
+    it("is not kept until something else is, but let go by " .. name, core.stepping(function()
+      local seen = setmetatable({}, { __mode = "v" })
+      local function build()
+        local p, r = lwt.wait()
+        seen.value = {}
+        p:map(function() return 1 end)
+        local function tell() r:wakeup(seen.value) end
+        if name ~= "a step that has told it" then tell() end
+        way[1](tell)
+      end
+      build()
+      way[2]()
+      collectgarbage()
+      collectgarbage()
+      assert.is_nil(seen.value)
+    end))
+  end
+end)
+
+describe("the storage of a block that is left", function()
+  local waits = {
+    ["yields"] = lwt.yield,
+    ["awaits a pause"] = function() lwt.pause():await() end,
+    ["awaits a timer"] = function() lwt.sleep(0.01):await() end,
+    ["spawns and cancels a task that waits"] = function() lwt.spawn(lwt.sleep, 1):cancel() end,
+    ["begins a coroutine that goes on"] = function() lwt.coroutine.wrap(function() lwt.coroutine.yield() end)() end,
+  }
+  for name, wait in pairs(waits) do
+    it("is not kept by the task, which goes on: where it " .. name, core.virtual(function()
+      local seen = setmetatable({}, { __mode = "v" })
+      local function block()
+        seen.storage = {}
+        lwt.with_value(lwt.new_key(), seen.storage, wait)
+      end
+      block()
+      for _ = 1, 3 do
+        lwt.yield()
+        collectgarbage()
+      end
+      assert.is_nil(seen.storage)
+    end))
+  end
+end)

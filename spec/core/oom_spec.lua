@@ -11,11 +11,11 @@ describe("when memory runs out", function()
   end
 
   it("at one request, every call gives a Lua error or the right result, and the state works on",
-    function() try("", core.count(19, 1)) end)
+    function() try("", core.count(41, 1)) end)
 
   it("for good, every call gives a Lua error or the right result, and the state works on "
-    .. "once there is memory again", function() try("-a", core.count(43, 1)) end)
+    .. "once there is memory again", function() try("-a", core.count(97, 1)) end)
 
   it("at one request while lwt.debug is on, likewise, and core.check finds nothing wrong",
-    function() try("", core.count(53, 1), "OOM_DEBUG=1") end)
+    function() try("", core.count(109, 1), "OOM_DEBUG=1") end)
 end)

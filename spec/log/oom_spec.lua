@@ -8,9 +8,9 @@ describe("a log, when memory runs out", function()
     refusing.run("spec/support/oom_log.lua", options, stride, setting, true)
   end
 
-  it("at one request, loses nothing that it has promised, and works on", function() try("", core.count(23, 1)) end)
+  it("at one request, loses nothing that it has promised, and works on", function() try("", core.count(67, 1)) end)
 
   it("for good, hangs nowhere, and works on once there is memory again", function()
-    try("-a", core.count(29, 1), "OOM_FOR_GOOD=1")
+    try("-a", core.count(83, 1), "OOM_FOR_GOOD=1")
   end)
 end)

@@ -18,9 +18,9 @@ describe("TLS, when memory runs out", function()
       "ssl")
   end
 
-  it("at one request, hangs nowhere, and works on", function() try("", core.count(31, 1)) end)
+  it("at one request, hangs nowhere, and works on", function() try("", core.count(61, 1)) end)
 
   it("for good, hangs nowhere, and works on once there is memory again", function()
-    try("-a", core.count(37, 1))
+    try("-a", core.count(73, 1))
   end)
 end)

@@ -14,15 +14,15 @@
 --             pcall gave. Asserts what has to be true
 --   teardown  optional: f(s), closes what is open
 --   fresh     true: each time in a new Lua state
+--   loses     true: without memory a datagram is lost (for refused_operations.lua)
 -- Each is run in a task, inside lwt.run. `s.task` is the operation's.
 local armed = finalizer -- luacheck: ignore
+local lwt = require "lwt"
 
 local M = {}
 
 local files = { "core", "net_calls", "net_talks", "io", "process", "thread" }
 if os.getenv "LWT_CERTIFICATES" then files = { "tls" } end -- built with lwt.ssl
-
-local lwt
 
 -- What any finalizer may do, whatever is going on.
 local always = {
@@ -168,7 +168,6 @@ end
 -- start). Gives the number of failures, and where to go on in a new state.
 function M.run(i, which, first, stride, _, disturbance, only)
   local op = operations()[i]
-  lwt = require "lwt"
   stride = tonumber(stride or 1)
   local names, by_name = disturbances(op)
   local failures = 0

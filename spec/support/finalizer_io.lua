@@ -327,7 +327,7 @@ return {
       s.watch = fs.watch(s.dir)
       await(fs.write_file(s.dir .. "/new", "x"))
       local event = await(s.watch:next())
-      equal("new", event and event.name)
+      if not event or event.type ~= "overflow" then equal("new", event and event.name) end -- no memory
       s.watch:close()
     end,
     disturb = {

@@ -141,9 +141,9 @@ return {
           return n < (1 << 18) + 3 and read() or nil
         end)
       end
-      local reading = lwt.no_cancel(read())
-      await(lwt.choose { written, reading })
-      await(reading)
+      local all = lwt.no_cancel(read())
+      await(lwt.choose { written, all })
+      await(all)
       await(written)
       return table.concat(got)
     end,

@@ -75,10 +75,12 @@ static void warn(void *ud, const char *text, int to_be_continued) {
   if (strstr(text, "memory") != NULL) warned = 1;
 }
 
+/* refusals(on): gives whether any are meant. */
 static int l_refusals(lua_State *L) {
   armed = lua_toboolean(L, 1);
   if (armed) requests = 0;
-  return 0;
+  lua_pushboolean(L, limit != 0);
+  return 1;
 }
 
 /* terminal(): the two descriptors of a new one. */

@@ -57,10 +57,10 @@ end
 
 -- Runs f with a limit, and says what came of it. One that hangs is wrong, whatever else was said.
 -- What nobody holds any more is closed when it is collected: see to it that it is.
-local function limited(f)
+local function limited(f, patience)
   local ok, err = pcall(lwt.run, function()
     -- What hangs, not what is slow.
-    local over = lwt.with_timeout(tonumber(os.getenv "OOM_PATIENCE") or 60, f)
+    local over = lwt.with_timeout(tonumber(os.getenv "OOM_PATIENCE") or patience or 60, f)
     while over:is_pending() do
       pcall(lwt.await, lwt.pick { lwt.protected(over), lwt.sleep(0.2) })
       collectgarbage()

@@ -57,8 +57,7 @@ function M.check()
   lwt.async_exception_hook(function() end)
   if not log then return end
   assert(lwt.run(lwt.with_timeout(15, function()
-    -- (Without any memory at all not even a promise can be told.)
-    for _, p in pairs(os.getenv "OOM_FOR_GOOD" and {} or promises) do pcall(lwt.await, p) end
+    for _, p in pairs(promises) do pcall(lwt.await, p) end -- everybody has been told
     if logger and not logger:is_closed() then
       log.set_default(logger)
       log.error("record %d", 99):await() -- it must work on
@@ -143,6 +142,26 @@ section("JSON on a channel, with fields, in a broadcast, behind buffered", funct
     end)
     logger:close():await()
     other:close():await()
+  end)
+end)
+
+section("a function that waits, followed by bind and callbacks", function()
+  return limited(function()
+    logger = log.make { output = function() lwt.yield() end }
+    log.set_default(logger)
+    for i = 1, 6 do
+      local ok, p = pcall(plain, i)
+      if ok then
+        promises[i] = p
+        ok, p = pcall(p.try_bind, p, function() return lwt.pause() end, function(err) say(err) end)
+        if ok then promises[20 + i] = p else say(p) end
+        say(pcall(p.on_any, p, function() end, say))
+      else
+        say(p)
+      end
+    end
+    logger:close():await()
+    say(pcall(lwt.await, log.error "too late"))
   end)
 end)
 

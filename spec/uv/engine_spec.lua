@@ -268,6 +268,48 @@ describe("a loop of somebody else", function()
     .. "false\tbad argument #1 to 'lwt.engine.adopt' (userdata expected, got number)\nstatus 0\n")
 end)
 
+describe("a host that closes the state in a callback on its own loop", function()
+  if os.getenv "LWT_UNDER" == "asan" then
+    it("is tried with a plain build", function() skip.under "a program without the sanitizer" end)
+    return
+  end
+
+  local build = require "spec.support.build"
+  local dir, program
+  setup(function()
+    dir = build.temp_dir()
+    program = build.program(dir, "spec/support/adopted.c", "adopted", { "-luv" })
+    local file = assert(io.open(dir .. "/adopted.lua", "w"))
+    -- Of everything something, and a run that has listened to Ctrl-C.
+    file:write [[
+      local loop = ...
+      local lwt, engine = require "lwt", require "lwt.engine"
+      engine.adopt(loop)
+      local fs, net, lio = require "lwt.fs", require "lwt.net", require "lwt.io"
+      local process, signal, preemptive = require "lwt.process", require "lwt.signal", require "lwt.preemptive"
+      lwt.run(process.exec { "true" })
+      KEEP = {}
+      local function keep(...) for _, x in ipairs { ... } do KEEP[#KEEP + 1] = x end end
+      lwt.spawn(function()
+        local a, b = net.socketpair()
+        local r, w = lio.pipe()
+        keep(a, b:read(), w, r:read(), process.open { "sleep", "0.2" }, signal.on("USR1", print),
+          signal.next "USR2", net.udp("127.0.0.1:0"):recv(), lwt.sleep(30), fs.watch("/"):next(),
+          net.tcp_listen "127.0.0.1:0", fs.stat "/", net.getaddrinfo "localhost",
+          preemptive.detach(function() end), preemptive.channel(1):recv(), w:write(("x"):rep(1 << 20)))
+      end)]]
+    file:close()
+  end)
+  teardown(function() lwt.run(build.remove_dir(dir)) end)
+
+  for _, kind in ipairs { "timer", "close", "async", "poll", "prepare", "check", "idle" } do
+    it("goes on with the loop afterwards, and finds nothing on it: " .. kind, function()
+      local r = build.run({ program, kind, dir .. "/adopted.lua" })
+      assert.same({ 0, kind .. ": closed, 5 turns more, empty\n" }, { r.code or r.signal, r.out }, r.err)
+    end)
+  end
+end)
+
 describe("the end of a state", function()
   -- Everything pending that the network has, then the state is closed in the middle.
   local script = [[

@@ -1,6 +1,6 @@
 -- The n-th call of libuv or of the system fails: nothing crashes, nobody waits for ever, and what had to
 -- be told is told. In the program of oom_spec.lua, and in the operations of finalizer_spec.lua and some more.
--- LWT_SPEC_FULL=1 tries every n.
+-- LWT_SPEC_FULL=1 tries every n, and all that is `long`, as `make coverage` does.
 local core = require "spec.support.core"
 local refusing = require "spec.support.refusing"
 
@@ -16,17 +16,19 @@ describe("when a call of the system fails", function()
   end)
 
   it("once, the operation that needs it hears of it", function()
-    refusing.run_calls(OPERATIONS, "", core.count(13, 1))
+    refusing.run_calls(OPERATIONS, "", core.count(29, 1))
   end)
 
   it("and all after it, likewise", function()
-    refusing.run_calls(OPERATIONS, "-a", core.count(29, 1))
+    refusing.long()
+    refusing.run_calls(OPERATIONS, "-a", 1)
   end)
 end)
 
 describe("when a call of the system", function()
   local function unnoticed(error)
-    refusing.run_calls(OPERATIONS, "-w " .. error, core.count(17, 1))
+    refusing.long()
+    refusing.run_calls(OPERATIONS, "-w " .. error, 1)
   end
 
   it("is interrupted, it is made again", function() unnoticed "EINTR" end)

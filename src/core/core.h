@@ -1,18 +1,16 @@
 /* core.h: what the files of lwt.core share.
 **
-** The core knows Lua and nothing else: promises, tasks, the ready queue, timers.
-** Outside events come from an engine (lwt.h, lwt_engine) or not at all.
+** The core knows Lua and nothing else: promises, tasks, the ready queue, timers. Outside
+** events come from an engine (lwt.h, lwt_engine) or not at all.
 **
-** Data. A promise is a full userdata; what it refers to is in its user values, so
-** that the collector sees it. One context per Lua state; its tables live in the
-** registry under integer keys (fields r_…), which any C function can reach
-** whatever its upvalues are. A registry slot of ours is never set to nil but to
-** false, so that setting one never allocates.
+** Data. A promise is a full userdata; what it refers to is in its user values, so that
+** the collector sees it. One context per Lua state; its tables live in the registry under
+** integer keys (fields r_…), which any C function can reach whatever its upvalues are. Our
+** registry slots are set to false, never to nil: so setting one allocates nothing.
 **
-** Memory errors. Every function that may raise does its allocations first and
-** changes promises after; what runs callbacks (tell.c) keeps its state in the
-** registry and goes on after an error.
-*/
+** Memory errors. Every function that may raise does its allocations first and changes
+** promises after; what runs callbacks (tell.c) keeps its state in the registry and goes
+** on after an error. */
 #ifndef LWT_CORE_H
 #define LWT_CORE_H
 
@@ -223,6 +221,7 @@ struct lwt_context {
   uint8_t raising;     /* 1: core.raise has r_raised on its way, 2: a wrapped coroutine */
   uint8_t has_deferred; /* the deferred queue is not empty */
   uint32_t currents;    /* how often r_current was set */
+  uint32_t forgotten;   /* that number when it was last emptied */
   promise *current_waiter,
       *source;        /* with has_current: what r_current and r_source hold */
   uint32_t told;      /* how many waiters were told, ever */
@@ -321,8 +320,7 @@ static inline int lwt_outermost(const lwt_context *c) {
 
 API int lwt_context_ended(lua_State *L);
 
-/* What Lua calls begins with this: it raises once the context has ended (which is before
-** the last finalizers run). */
+/* What Lua calls begins with this: it raises once the context has ended (context.c). */
 static inline lwt_context *context_of(lua_State *L) {
   lwt_context *c = (lwt_context *)lua_touserdata(L, lua_upvalueindex(1));
   if (c->ended) lwt_context_ended(L);
@@ -589,9 +587,8 @@ API void lwt_error_open(lua_State *L, lwt_context *c);
 /* capi.c */
 API void lwt_capi_open(lua_State *L, lwt_context *c);
 
-/* registry.c: adds functions to the module table (on top), with the context as their upvalue;
-** makes a fresh registry slot holding the value on top (popped), or a new value: what a slot
-** is to hold later begins as false. */
+/* registry.c: adds functions to the module table (on top), with the context as upvalue;
+** makes registry slots, of the value on top (popped) or a new one, which may be false. */
 API void lwt_register(lua_State *L, lwt_context *c, const luaL_Reg *functions);
 API void lwt_weak_table(lua_State *L, const char *mode);
 API int lwt_slot(lua_State *L);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "loop.h"
+#include "tell.h"
 
 #define TURN_LIMIT 10000
 #define GRACE 0.01 /* virtual time waits this long for events that may never come */
@@ -255,6 +256,7 @@ int lwt_loop_turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   int alive;
   size_t ran;
   call_hook(L, c, c->r_enter_hooks);
+  if (!lwt_loop_has_ready(c)) lwt_work_forget(L, c); /* it may wait long */
   alive = wait_for_events(c, may_wait);
   c->turn_now = lwt_timer_now(c);
   lwt_timer_fire(L, c);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loop.h"
+#include "tell.h"
 
 /* ---- run ---------------------------------------------------------------------------------- */
 
@@ -164,6 +165,7 @@ static int run(lua_State *L, lwt_context *c) {
   c->interrupted = 0;
   lua_pushboolean(L, 0);
   setreg(L, c->r_main);
+  lwt_work_forget(L, c);
   lwt_unseen_check(L, c, 1);
   if (c->debug) lwt_trace_left_open(L, c);
   if (status != LUA_OK) return lua_error(L);
@@ -206,6 +208,7 @@ static int step_body(lua_State *L) {
   double budget = lua_tonumber(L, 1);
   prepare_to_enter(L, c);
   lwt_loop_turn(L, c, 0, budget > 0 ? c->engine_now + budget : 0);
+  lwt_work_forget(L, c);
   /* A host may go to sleep on the engine's descriptor now, which knows only what the engine
   ** was told when it last looked: it has to see what the tasks have just begun. */
   if (!lwt_loop_has_ready(c) && c->idle == NULL && lwt_loop_engine_alive(c) != LWT_IDLE &&

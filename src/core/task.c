@@ -249,13 +249,18 @@ static void leave_storage(lua_State *L, lwt_context *c, task *t, int saved) {
   lua_pop(L, 1);
 }
 
-static void enter_storage(lua_State *L, lwt_context *c,
-                          task *t) { /* pushes the one before */
+/* Pushes the one before. The saved one is kept no longer than it is needed: the task may run for
+** ever without one. (Its place in the table stays, so that leaving again finds room there.) */
+static void enter_storage(lua_State *L, lwt_context *c, task *t) {
   if (t->flags & TF_STORAGE) {
     pushreg(L, c->r_task_storage);
     lwt_task_push(L, c, t);
-    lua_rawget(L, -2);
-    lua_replace(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    lua_insert(L, -3);
+    lua_pushboolean(L, 0);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
     t->flags &= (uint16_t)~TF_STORAGE;
   } else {
     lua_pushboolean(L, 0);

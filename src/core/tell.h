@@ -11,6 +11,17 @@ static inline void lwt_work_set_current(lua_State *L, lwt_context *c) {
   c->currents++;
 }
 
+/* Nothing is being told: what was told last, and of whom, is kept alive no longer. (Not at once:
+** most resolutions are followed by others soon.) */
+static inline void lwt_work_forget(lua_State *L, lwt_context *c) {
+  if (c->forgotten == c->currents || c->has_current) return;
+  lua_pushboolean(L, 0);
+  setreg(L, c->r_source);
+  lua_pushboolean(L, 0);
+  lwt_work_set_current(L, c);
+  c->forgotten = c->currents;
+}
+
 /* The entry on top (popped) is the newest of the work stack. */
 static inline void lwt_work_push(lua_State *L, lwt_context *c) {
   pushreg(L, c->r_work);

@@ -26,7 +26,8 @@ local mt = { __gc = function(guard) due[#due + 1] = guard.f end }
 -- An object to be kept by what is watched (and by nothing else): when both are
 -- garbage, `f()` is called from the loop.
 function M.call(f)
-  if not hook then hook = lwt.on_iteration("enter", settle) end
+  -- (Not with the storage of whoever comes first: the hook is there for all, and stays.)
+  if not hook then hook = core.bare(lwt.on_iteration, "enter", settle) end
   return setmetatable({ f = keep(f) }, mt)
 end
 

@@ -2,6 +2,7 @@
 
 local lwt = require "lwt"
 local cio = require "lwt.uv".io
+local bare = require "lwt.internal.stored".bare
 
 local M = {}
 
@@ -35,6 +36,7 @@ local function flush_at_exit()
   M.flush(list, M.report)
 end
 
-cio.at_exit(function() lwt.at_exit(flush_at_exit) end)
+-- (Not with the storage of whoever makes the first channel.)
+cio.at_exit(function() bare(lwt.at_exit, flush_at_exit) end)
 
 return M

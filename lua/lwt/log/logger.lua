@@ -17,11 +17,12 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local args = require "lwt.internal.args"
-local stored = require "lwt.internal.stored"
+local task = require "lwt.log.task"
 local unwritten = require "lwt.log.unwritten"
 
 local find = string.find
 local fulfilled, rejected, is_promise = lwt.fulfilled, lwt.rejected, lwt.is_promise
+local NO_MEMORY = task.NO_MEMORY
 
 local M = {}
 
@@ -49,15 +50,6 @@ function M.is_logger(value) return getmetatable(value) == Logger end
 function M.new(l)
   l.closed = false
   return setmetatable(l, Logger)
-end
-
--- Wake a promise. That may fail for want of memory; once more, then.
-function M.fulfill(resolver)
-  if not pcall(resolver.wakeup, resolver) then resolver:wakeup() end
-end
-
-function M.reject(resolver, err)
-  if not pcall(resolver.wakeup_exn, resolver, err) then resolver:wakeup_exn(err) end
 end
 
 -- Tells the hook of a failure, unless it knows.
@@ -91,18 +83,26 @@ function M.log(l, section, level, message, time, fields, extra)
   return p or M.done
 end
 
+local function nothing() end
+
 function Logger.close(l)
   if not M.is_logger(l) then args.wrong(1, "close", "lwt.log.logger", l) end
   if l.closing then return l.closing end
   if unwritten.before_close then unwritten.before_close() end
-  local closing, resolver = lwt.wait()
+  local gate, open = lwt.wait()
+  local finished
+  local closing = lwt.no_cancel(gate:bind(function() return finished end))
   if l.closing then return l.closing end -- a finalizer has done it
   l.closed, l.closing = true, closing
-  local ok, err = pcall(function()
-    lwt.spawn(l.finish or function() end, l):on_any(function() M.fulfill(resolver) end,
-      function(why) M.reject(resolver, why) end)
-  end)
-  if not ok then M.reject(resolver, err) end -- no memory, as a rule
+  local ok, p = pcall(lwt.spawn, l.finish or nothing, l)
+  if ok then
+    finished = p
+    ok, p = pcall(open.wakeup, open)
+  end
+  if not ok then -- no memory: it can be tried again
+    l.closed, l.closing = false, nil
+    error(p, 0)
+  end
   return closing
 end
 
@@ -116,9 +116,8 @@ Logger.__close = function(l) lwt.shield(Logger.close, l) end
 -- ---- Loggers made of functions --------------------------------------------------
 --
 -- Their `output` is work: it may wait, and what comes meanwhile waits for it, so that it sees one record
--- after another. `line` has the records that wait, from `first` to `last`; the one task of the logger,
--- which is there (`running`) while there are any, takes them. A record that is logged from inside of
--- `output` would come to it again, and so on for ever: it is left out.
+-- after another. `line` has the records that wait, from `first`, which is being written, to `last`. A
+-- record that is logged from inside of `output` would come to it again, and so on for ever: it is left out.
 
 local inside = lwt.new_key() -- { logger, what it was inside of }
 
@@ -138,45 +137,38 @@ local function output(l, entry)
   if is_promise(result) then lwt.await(result) end
 end
 
-local function ended(l, entry, ok, err)
-  if ok then
+-- Resolves the promise of the first record in `line`, and removes it. (Where this raises for want of
+-- memory, it is called again.)
+local function tell(l)
+  local entry = l.line[l.first]
+  if entry.written then
     l.told, l.given_up = false, false
-    M.fulfill(entry.resolver)
-    return
+    if entry.promise:is_pending() then entry.resolver:wakeup() end
+  else
+    if entry.promise:is_pending() then entry.resolver:wakeup_exn(entry.why) end
+    M.tell(l, entry.why)
+    entry.promise:state()
   end
-  M.reject(entry.resolver, err)
-  M.tell(l, err)
-  entry.promise:state()
+  l.line[l.first], l.first = nil, l.first + 1
 end
 
-local function next_entry(l)
-  local at = l.first
-  local entry = l.line[at]
-  l.line[at], l.first = nil, at + 1
-  return entry
-end
-
-local function serve(l)
+-- The task.
+local function work(l)
   while l.first <= l.last do
-    local entry = next_entry(l)
-    pcall(ended, l, entry, pcall(output, l, entry))
+    local entry = l.line[l.first]
+    local ok, err = pcall(output, l, entry)
+    entry.written, entry.why = ok, err
+    tell(l)
   end
-  l.running = false
-  unwritten.over(l)
 end
 
--- Where there is no memory for the task, what waits is lost.
-local function start_serving(l)
-  unwritten.busy[l] = true
-  l.running = true
-  local ok, err = pcall(l.start)
-  if ok then return end
-  while l.first <= l.last do pcall(ended, l, next_entry(l), false, err) end
-  l.running = false
-  unwritten.over(l)
+local function settle(l)
+  for _ = l.first, l.last do tell(l) end
 end
 
-local function waiting_made(l) return l.last - l.first + (l.running and 2 or 1) end
+local function waits(l) return l.first <= l.last end
+
+local function waiting_made(l) return l.last - l.first + 1 end
 
 local function write_made(l, section, level, message, time, fields, extra)
   if is_inside(l) then
@@ -186,15 +178,17 @@ local function write_made(l, section, level, message, time, fields, extra)
     end
     return nil
   end
-  local entry = { section = section, inside = lwt.get(inside), record = {
+  local entry = { section = section, inside = lwt.get(inside), written = false, why = NO_MEMORY }
+  entry.record = {
     time = time, level = level, section = section.name, message = message, fields = fields,
     task = extra and extra.task, file = extra and extra.file, line = extra and extra.line,
-  } }
+  }
   entry.promise, entry.resolver = lwt.wait()
+  if l.ending[3] ~= 0 then task.make_up(l) end
   local last = l.last + 1
   l.line[last] = entry
   l.last = last
-  if not l.running then start_serving(l) end
+  if not l.running then task.start(l) end
   return entry.promise
 end
 
@@ -208,12 +202,11 @@ end
 
 -- A logger of a function that may wait, and one that is called when it is closed.
 function M.make(f, close)
-  local l = M.new {
+  return task.prepare(M.new {
     write = write_made, finish = finish_made, waiting = waiting_made, output = f,
-    close_output = close, line = {}, first = 1, last = 0, running = false,
-  }
-  l.start = stored.task(function() serve(l) end)
-  return l
+    close_output = close, line = {}, first = 1, last = 0,
+    work = work, waits = waits, settle = settle,
+  })
 end
 
 return M

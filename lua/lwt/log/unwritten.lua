@@ -29,12 +29,12 @@ function M.idle(l)
   return busy[l] and l.ended or done
 end
 
--- It has nothing to write any more.
-function M.over(l)
-  busy[l] = nil
-  local end_it = l.end_it
-  l.ended, l.end_it = nil, nil
-  if end_it then end_it:wakeup() end
+-- Fulfils that promise. (Where this raises for want of memory, it is called again.)
+function M.wake(l)
+  local p, r = l.ended, l.end_it
+  if not p then return end
+  if p:is_pending() then r:wakeup() end
+  if l.ended == p then l.ended, l.end_it = false, false end
 end
 
 local has_uv, uv = pcall(require, "lwt.uv")

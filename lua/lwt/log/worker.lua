@@ -239,7 +239,7 @@ local function follow(thread, news, list, pins)
     if there(p) then take_over(select(2, p:state())) end
   end
   thread.before_each(look)
-  lwt.on_iteration("leave", look)
+  core.bare(lwt.on_iteration, "leave", look) -- (not with the storage of whoever comes first)
   return look
 end
 

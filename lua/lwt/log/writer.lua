@@ -1,10 +1,10 @@
 -- Internal: what writes for channels, files and sockets: whole records, in order, many at a time.
 --
 -- A writer is a logger with a `sink`. Records become text (or whatever the sink takes) by `render`, and lie
--- in `queue` (1 to n) until the one task of the writer, `drain`, takes all there are and has the sink
+-- in `queue` (1 to n) until the writer's task (see lwt.log.task) takes all there are and has the sink
 -- write them; then it takes what came meanwhile. `promise` is of those in the queue: all records that
--- are written together have one. The task is there (`running`) exactly while there is something to
--- do. It has the storage of the code that made the logger, and it cannot be cancelled.
+-- are written together have one. The records that have been taken are in `taken` (1 to `writing`), with
+-- `their` promise, until that is resolved: `written` says whether they are, `why` the error if not.
 --
 -- The sink: { write = function(self, queue, n) waits until it is written, or raises (n may be 0, after
 -- `wake`: there may be something else to do), stop = function(self), before the
@@ -13,11 +13,11 @@
 -- loop turns }.
 
 local lwt = require "lwt"
-local stored = require "lwt.internal.stored"
 local logger = require "lwt.log.logger"
+local task = require "lwt.log.task"
 local unwritten = require "lwt.log.unwritten"
 
-local wait, busy = lwt.wait, unwritten.busy
+local wait, start, make_up, NO_MEMORY = lwt.wait, task.start, task.make_up, task.NO_MEMORY
 
 local M = {}
 
@@ -26,79 +26,80 @@ local KEPT = 1000 -- a queue that was longer is not used again
 -- How many records wait in it, those being written included.
 local function waiting(w) return w.n + w.writing end
 
+local function waits(w) return w.n > 0 or w.woken end
+
 -- What is in the queue, for the sink. (Nothing here allocates: there may be no memory, and what
 -- allocates may run a finalizer that logs.)
 local function take(w)
-  local queue, n, promise, resolver = w.queue, w.n, w.promise, w.resolver
-  w.queue, w.spare, w.n, w.promise, w.resolver = w.spare or {}, nil, 0, nil, nil
-  w.woken, w.writing = false, n
-  return queue, n, promise, resolver
+  w.taken, w.writing, w.their, w.their_resolver = w.queue, w.n, w.promise, w.resolver
+  w.written, w.why = false, NO_MEMORY
+  w.queue, w.spare, w.n, w.promise, w.resolver = w.spare, w.taken, 0, false, false
+  w.woken = false
+end
+
+-- Resolves the promise of the records that were taken, and reports a failure. (Where this raises for
+-- want of memory, it is called again.)
+local function tell(w)
+  local promise, resolver = w.their, w.their_resolver
+  if not promise then
+    if not w.written then logger.tell(w, w.why) end
+  elseif w.written then
+    w.told, w.given_up = false, false
+    if promise:is_pending() then resolver:wakeup() end
+  else
+    if promise:is_pending() then resolver:wakeup_exn(w.why) end
+    logger.tell(w, w.why)
+    promise:state()
+  end
+  w.taken, w.writing, w.their, w.their_resolver = false, 0, false, false
 end
 
 local function new_table() return {} end
 
--- A queue that has been written, empty. One that was long gives its memory back.
-local function emptied(queue, n)
+-- The queue that has been written is empty again. One that was long gives its memory back.
+local function empty(w)
+  local queue, n = w.taken, w.writing
   if n > KEPT then
     local ok, fresh = pcall(new_table)
-    if ok then return fresh end
+    if ok then
+      w.spare = fresh
+      return
+    end
   end
   for i = 1, n do queue[i] = nil end
-  return queue
 end
 
-local function tell(w, err, promise, resolver)
-  if promise then logger.reject(resolver, err) end
-  logger.tell(w, err)
-  if promise then promise:state() end
-end
-
--- Writes what there is.
-local function write_once(w)
+-- The task. (A sink that `can_wait` begins in the next turn of the loop: so all that one turn logs is
+-- written at once, and should there be no next turn, because the state ends, all of it is there for `rest`.)
+local function work(w)
   local sink = w.sink
-  local queue, n, promise, resolver = take(w)
-  local ok, err = pcall(sink.write, sink, queue, n)
-  w.spare, w.writing = emptied(queue, n), 0
-  if not ok then
-    tell(w, err, promise, resolver)
-    return
-  end
-  w.given_up = false
-  if promise then
-    w.told = false
-    logger.fulfill(resolver)
+  if sink.can_wait then lwt.pause():await() end
+  while w.n > 0 or w.woken do
+    take(w)
+    local ok, err = pcall(sink.write, sink, w.taken, w.writing)
+    w.written, w.why = ok, err
+    empty(w)
+    tell(w)
   end
 end
 
-local function drain(w)
-  while w.n > 0 or w.woken do pcall(write_once, w) end
-  w.running = false
-  unwritten.over(w)
-end
-
--- Starts the task. Where there is no memory for it, what is in the queue is lost.
-local function begin(w)
-  local ok, err = pcall(w.start)
-  if ok then return end
-  local queue, n, promise, resolver = take(w)
-  w.spare, w.writing, w.running = emptied(queue, n), 0, false
-  pcall(tell, w, err, promise, resolver)
-  unwritten.over(w)
-end
-
--- A sink that `can_wait` begins in the next turn of the loop: so all that one turn logs is written at
--- once, and should there be no next turn, because the state ends, all of it is there for `rest`.
-local function begin_soon(w) lwt.pause():on_success(w.begin) end
-
-local function start(w)
-  busy[w] = true
-  w.running = true
-  if not w.sink.can_wait or not pcall(begin_soon, w) then begin(w) end
+local function settle(w)
+  if w.taken then
+    empty(w)
+    tell(w)
+  end
+  if w.n > 0 then
+    take(w)
+    empty(w)
+    tell(w)
+  end
+  w.woken = false
 end
 
 -- Has the sink write a record too; gives a promise that is shared by all that are written with it.
 local function write(w, section, level, message, time, fields, extra)
   local text = w.render(section, level, message, time, fields, extra)
+  if w.ending[3] ~= 0 then make_up(w) end
   local promise = w.promise
   if not promise then
     local p, r = wait()
@@ -115,7 +116,7 @@ end
 -- Has the sink look whether there is something else to do.
 function M.wake(w)
   w.woken = true
-  if not w.running then start(w) end
+  start(w)
 end
 
 local function finish(w)
@@ -141,12 +142,12 @@ end
 
 -- A logger that writes to a sink what `render` makes of records.
 function M.new(sink, render)
-  local w = logger.new {
+  local w = task.prepare(logger.new {
     sure = true, sink = sink, render = render, write = write, finish = finish, waiting = waiting,
-    queue = {}, spare = {}, n = 0, writing = 0, running = false, woken = false,
-  }
-  w.start = stored.task(function() drain(w) end)
-  function w.begin() begin(w) end
+    work = work, waits = waits, settle = settle, queue = {}, spare = {}, n = 0, promise = false,
+    resolver = false, taken = false, writing = 0, their = false, their_resolver = false,
+    written = false, why = false, woken = false,
+  })
   w.guard = setmetatable({ writer = w, render = render }, mt)
   return w
 end

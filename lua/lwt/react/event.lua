@@ -65,8 +65,9 @@ function E.retain(e, x)
   return old
 end
 
---- Ends an event: it never occurs again. With `strong`, events and signals that it alone
---- was made from are ended as well.
+--- Ends an event: it never occurs again, and the functions that it was made with are not called any more. A task of
+--- an `_s` or `_p` form that has begun goes on; what waits for its turn there is not begun. With `strong`, events and
+--- signals that it alone was made from are ended as well.
 ---@param e lwt.Event
 ---@param strong? boolean
 ---```lua

@@ -90,7 +90,7 @@ end
 function E.limit(e, f)
   check_event(e, 1, "limit")
   args.check_callable(2, "limit", f)
-  local start, admit = limiter(f, emit)
+  local start, admit, forget = limiter(f, emit)
   local ref = setmetatable({}, weak)
   local m = event_from({ e }, function(m)
     if admit(e.v) then
@@ -99,6 +99,7 @@ function E.limit(e, f)
     end
   end)
   ref[1] = m
+  m.ended = forget
   return m
 end
 
@@ -118,6 +119,10 @@ local function background(e, turn)
     if not rawequal(err, lwt.Canceled) then report(err) end
   end)
   e.guard = dropped.cancel(t)
+  e.ended = function()
+    e.guard = nil
+    t:cancel()
+  end
   return e
 end
 

@@ -37,6 +37,8 @@ local weak = { __mode = "v" }
 --   producers what it is made from
 --   eq        of signals: when is a value the same as the last one (nil: ==)
 --   maps      of a signal that is a function of another, and no more: that function
+--   source    of what tasks emit: the node that starts them
+--   ended     what else is to be done when it is stopped
 --   slot      of nodes with a changing producer `inner`: their place among its dependents
 
 local id = 0 -- the step that runs, or ran last
@@ -458,7 +460,7 @@ local function node_of(mt, v, eq)
   return setmetatable({
     rank = 0, last = 0, queued = 0, ndeps = 0, room = 8, live = 1, v = v, eq = eq or false,
     update = false, deps = false, producers = false, inner = false, slot = false,
-    stopped = false, silent = false, maps = false,
+    stopped = false, silent = false, maps = false, source = false, ended = false,
   }, mt)
 end
 
@@ -532,8 +534,17 @@ function G.follow(node, inner)
   return true
 end
 
+---- Keeping ---------------------------------------------------------------------
+
+G.kept = {}
+function G.keep(node) G.kept[node] = true end
+function G.unkeep(node) G.kept[node] = nil end
+
+---- Stopping ------------------------------------------------------------------
+
 -- Cut a node off: it never occurs or changes again. Its producers forget it in time: without
--- `update` it counts as dead among their dependents.
+-- `update` it counts as dead among their dependents. What works for it in the background ends with it,
+-- and nothing that a function has captured stays.
 function G.stop(node, strong)
   local list, k = { node }, 1
   local function loose(p)
@@ -547,11 +558,17 @@ function G.stop(node, strong)
     list[k] = nil
     k = k - 1
     if not x.stopped then
-      x.stopped, x.silent, x.update, x.maps = true, true, false, false
-      local producers, inner = x.producers or {}, x.inner
-      x.producers, x.inner = false, false
+      x.stopped, x.silent, x.update, x.maps, x.eq = true, true, false, false, false
+      G.kept[x] = nil
+      local producers, inner, source, ended = x.producers or {}, x.inner, x.source, x.ended
+      x.producers, x.inner, x.source, x.ended = false, false, false, false
+      if source then
+        k = k + 1
+        list[k] = source
+      end
       for i = #producers, 1, -1 do loose(producers[i]) end
       if inner then loose(inner) end
+      if ended then ended() end
     end
   end
 end
@@ -561,11 +578,5 @@ function G.silence(node)
   node.silent = true
   return node
 end
-
----- Keeping ---------------------------------------------------------------------
-
-G.kept = {}
-function G.keep(node) G.kept[node] = true end
-function G.unkeep(node) G.kept[node] = nil end
 
 return G

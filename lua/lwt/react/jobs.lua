@@ -27,7 +27,10 @@ local function set(ref, v)
   if s then send(change, s, v) end
 end
 
-local function alive(ref) return ref[1] ~= nil end
+local function alive(ref)
+  local node = ref[1]
+  return node ~= nil and not node.stopped
+end
 
 local function value(v)
   if v ~= nil and is_promise(v) then return (await(v)) end
@@ -58,6 +61,12 @@ function Worker:add(job)
   end
 end
 
+-- The jobs that have not begun are not done.
+function Worker:clear()
+  for i = self.first, self.last do self[i] = nil end
+  self.first, self.last = 1, 0
+end
+
 local function new_worker(busy)
   return setmetatable({ first = 1, last = 0, busy = busy or false }, Worker)
 end
@@ -71,6 +80,7 @@ local function event_of(producers, serial, job_of)
   local ref = setmetatable({ out }, M.weak)
   local w = new_worker()
   local add = serial and w.add or at_once
+  out.ended = function() w:clear() end
   out.source = event_from(producers, function()
     local job = job_of(ref)
     if job then add(w, job) end
@@ -78,18 +88,19 @@ local function event_of(producers, serial, job_of)
   return out
 end
 
--- What limits share. `pass(out, v)` lets a value through now; `send_on(ref, v)` later.
+-- What limits share: `start(ref)` begins a pause, `admit(v)` tells whether a value may come through now,
+-- `forget()` drops the one that is held, which `send_on(ref, v)` would send later.
 local function limiter(f, send_on)
   local held, any, busy = nil, false, false
   local start
   local function done(ref)
-    busy = false
-    if any and alive(ref) then
-      local v = held
-      held, any = nil, false
+    local v = held
+    local goes_on = any and alive(ref)
+    busy, held, any = false, nil, false
+    if goes_on then
       busy = true
       send_on(ref, v)
-      start(ref)
+      if alive(ref) then start(ref) end
     end
   end
   function start(ref)
@@ -103,7 +114,7 @@ local function limiter(f, send_on)
     if not busy then return true end
     held, any = v, true
     return false
-  end
+  end, function() held, any = nil, false end
 end
 
 local function fold_values(values, init, f)

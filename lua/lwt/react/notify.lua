@@ -23,6 +23,9 @@ function Notifier:stop()
     self.node = nil
     node.update, node.producers = nil, nil
     G.unkeep(node)
+    local worker = self.worker
+    self.worker = nil
+    if worker then worker:clear() end
   end
 end
 Notifier.__close = Notifier.stop
@@ -53,6 +56,7 @@ local function notify_s(check, name)
         if handle.node then value(f(v)) end
       end)
     end)
+    handle.worker = w
     return handle
   end
 end

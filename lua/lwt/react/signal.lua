@@ -87,8 +87,8 @@ function S.retain(s, x)
   return old
 end
 
---- Freezes a signal: it keeps its value for good. With `strong`, what it alone was made from
---- is ended as well.
+--- Freezes a signal: it keeps its value for good, and the functions that it was made with are not called any more (as
+--- for `E.stop`). With `strong`, what it alone was made from is ended as well.
 ---@param s lwt.Signal
 ---@param strong? boolean
 ---```lua
@@ -541,7 +541,9 @@ function S.bind(s, f, eq)
   args.check_callable(2, "bind", f)
   check_eq(eq, 3, "bind")
   local ss = S.map(s, f)
-  return follow(ss, function() return signal_in(ss.v, "bind") end, eq)
+  local s_of_all = follow(ss, function() return signal_in(ss.v, "bind") end, eq)
+  s_of_all.source = ss -- (nobody else has it: it ends with what is made of it)
+  return s_of_all
 end
 
 --- Recursion: `f(d)` is given a signal, `init` at first, that is set, in a step of its own

@@ -52,7 +52,7 @@ function S.limit(s, f, eq)
   check_signal(s, 1, "limit")
   args.check_callable(2, "limit", f)
   check_eq(eq, 3, "limit")
-  local start, admit = limiter(f, set)
+  local start, admit, forget = limiter(f, set)
   local ref = setmetatable({}, weak)
   local m = signal_from({ s }, s.v, eq or s.eq, function(m)
     if admit(s.v) then
@@ -61,6 +61,7 @@ function S.limit(s, f, eq)
     end
   end)
   ref[1] = m
+  m.ended = forget
   start(ref)
   return m
 end
@@ -95,7 +96,7 @@ local function signal_of(producers, eq, first, job_of, make)
     local v = first()
     local out, target
     if make then out, target = make(v) else out = G.signal(v, eq) end
-    out.source = source
+    out.source, out.ended = source, function() w:clear() end
     ref[1] = target or out
     w.busy = false
     if w.last > 0 then
@@ -239,6 +240,7 @@ local function folding(e, init, eq, step)
   local ref = setmetatable({ out }, weak)
   local w = new_worker()
   local acc = init
+  out.ended = function() w:clear() end
   out.source = event_from({ e }, function()
     local v = e.v
     w:add(function()

@@ -9,6 +9,7 @@ local lwt = require "lwt"
 local check = require "lwt.internal.args".outside "lwt.term"
 local signal = require "lwt.signal"
 local core = require "lwt.term.core".tty
+local bare = require "lwt.internal.stored".bare
 
 local M = {}
 
@@ -121,7 +122,7 @@ local HEARD = { "TSTP", "CONT", "WINCH" }
 function M.listen(modes)
   if not modes.at_exit then
     modes.at_exit = true
-    lwt.at_exit(function() at_end(modes) end)
+    bare(lwt.at_exit, function() at_end(modes) end) -- (not with the storage of whoever comes first)
   end
   if modes.listening or not modes.terminal.tty then return end
   modes.listening = {}
@@ -134,7 +135,7 @@ function M.listen(modes)
     WINCH = function() modes.terminal:_resized() end,
   }
   for _, name in ipairs(HEARD) do
-    modes.listening[#modes.listening + 1] = signal.on(name, handlers[name])
+    modes.listening[#modes.listening + 1] = bare(signal.on, name, handlers[name])
   end
 end
 

@@ -1,5 +1,5 @@
 -- What may stand at the cursor: names that live values have, names of modules and of files in strings, commands.
--- Nothing of the user's runs (see names.lua).
+-- Nothing of the user's runs (see names.lua) but a `__complete` in a metatable, which is there for this.
 --
 -- The line editor replaces the word back to the last blank, so each word is given with what stands before the
 -- name in it.
@@ -35,9 +35,22 @@ local function is_identifier(name)
   return name:find "^[%a_\128-\255][%w_\128-\255]*$" ~= nil and not source.keywords[name]
 end
 
+-- What a metatable of the user's offers itself: `__complete(value)`, a list of names.
+local function offered(value, found)
+  local mt = debug.getmetatable(value)
+  local hook = type(mt) == "table" and rawget(mt, "__complete")
+  if type(hook) ~= "function" then return end
+  local ok, list = pcall(hook, value)
+  if not ok or type(list) ~= "table" then return end
+  for _, name in next, list do
+    if type(name) == "string" and is_identifier(name) then found[name] = true end
+  end
+end
+
 local function fields(value, methods, private)
   local found = {}
   if value == nil then return found end
+  offered(value, found)
   names.each_field(value, function(name, kind, field)
     if not is_identifier(name) or not private and name:find "^_" then return end
     if methods and kind ~= "function" then

@@ -49,6 +49,37 @@ local function help(session)
   end
 end
 
+-- What the newest entry that begins with the text goes on with.
+local function hint(history)
+  return function(text)
+    if text == "" or text:find "\n" then return nil end
+    local number = history.list:find(text, nil, -1, true, text)
+    return number and history.list:get(number):match("^[^\n]*", #text + 1)
+  end
+end
+
+-- Of the user's own: `mode`, `keys`.
+M.own = {}
+
+-- The options with those of the user's.
+function M.with_own(options)
+  if not next(M.own) then return options end
+  local theirs = rawget(M.own, "keys")
+  if theirs ~= nil and type(theirs) ~= "table" then error("option 'keys': table expected", 0) end
+  local all, keys = {}, {}
+  for name, value in pairs(options) do all[name] = value end
+  for name, value in next, M.own do all[name] = value end
+  for sequence, command in pairs(options.keys) do keys[sequence] = command end
+  for sequence, command in next, theirs or {} do keys[sequence] = command end
+  all.keys = keys
+  return all
+end
+
+-- They are of no use.
+function M.forget_own()
+  for name in next, M.own do rawset(M.own, name, nil) end
+end
+
 function M.options(session, terminal, history)
   local accept = enter(session)
   return {
@@ -57,6 +88,7 @@ function M.options(session, terminal, history)
     complete = function(text, cursor)
       return require "lwt.toplevel.complete".words(session, text:sub(1, cursor))
     end,
+    hint = session.colour and history and hint(history) or nil,
     highlight = session.colour and function(text, cursor)
       if text == "" then return nil end
       return require "lwt.toplevel.highlight".text(text, cursor)

@@ -8,7 +8,9 @@
 
 local lwt = require "lwt"
 
-local source = require "lwt.internal.lazy" "lwt.toplevel.source"
+local lazy = require "lwt.internal.lazy"
+local lines = lazy "lwt.toplevel.lines"
+local source = lazy "lwt.toplevel.source"
 
 local await = lwt.await
 
@@ -129,20 +131,29 @@ function M.first_prompt(write)
   return tty
 end
 
--- opts: those of `read_line`. `prompted`: what `first_prompt` gave.
-function M.edited(opts, prompted)
+-- opts: those of `read_line`. `complain(text)`; `prompted`: what `first_prompt` gave.
+function M.edited(opts, complain, prompted)
   return setmetatable({
-    opts = opts, read_line = require "lwt.read_line", prompted = prompted or nil,
+    opts = opts, read_line = require "lwt.read_line", complain = complain, prompted = prompted,
   }, Edited)
+end
+
+-- Wrong options of the user's are reported, and forgotten.
+local function start_line(self)
+  local ok, line = pcall(function() return self.read_line.start(lines.with_own(self.opts)) end)
+  if ok then return line end
+  lines.forget_own()
+  self.complain("lwt.toplevel.editor: " .. tostring(line))
+  return self.read_line.start(self.opts)
 end
 
 -- The editor draws the prompt, where it is already if need be.
 local function start(self)
   local prompted = self.prompted
-  if not prompted then return self.read_line.start(self.opts) end
+  if not prompted then return start_line(self) end
   self.prompted = nil
   self.opts.term:_control "\r"
-  local line = self.read_line.start(self.opts)
+  local line = start_line(self)
   prompted:close()
   return line
 end

@@ -32,6 +32,7 @@ end
 local LAST = 9 -- _1 … _9
 local KEPT = 1000 -- lines for :history, where there is no file
 local PATIENCE = 1 -- seconds until a line says that an evaluation has not ended after Ctrl-C
+local LONG = 1 -- seconds from which on a line says how long an evaluation took
 local FAILED = {} -- raised by what has told its error already
 
 -- opts: env, name (of chunks), write(text), complain(text), columns(), rows(), interactive, colour, args
@@ -230,6 +231,20 @@ function Session:values_of(f, list)
   return got
 end
 
+-- Says how long it took until the returned function is called, if that was long. (What neither waited nor computed
+-- has been held up by others.)
+function Session:stopwatch()
+  local since, cpu, waited = lwt.now(), os.clock(), false
+  lwt.pause():on_success(function() waited = true end)
+  return function()
+    local seconds = lwt.now() - since
+    if not self.interactive or seconds < LONG then return end
+    if waited or os.clock() - cpu > LONG / 2 then
+      self.write(self:style(("%.1f s"):format(seconds), "2") .. "\n")
+    end
+  end
+end
+
 -- Runs a finished text: whether it went well. `silent`: its values are not shown.
 function Session:evaluate(text, silent, lines)
   local kind, code = chunk.classify(text, self.name)
@@ -244,9 +259,12 @@ function Session:evaluate(text, silent, lines)
     return false
   end
   local results, task = self:run(function()
+    local stop = self:stopwatch()
     local values = self:values_of(f, list)
     self:remember(values)
-    if not silent then self:show(values) end
+    if silent then return end
+    self:show(values)
+    stop()
   end)
   if results[1] then return true end
   return self:unwound(results[2], task)
@@ -472,7 +490,7 @@ local function turn(s)
     return not s.strict
   end
   if text == nil then
-    if s.interactive then s.write("\n") end
+    if s.interactive and s.plain then s.write("\n") end -- (the editor has ended its line)
     return not may_leave(s)
   end
   if s.asked and text:match "^%s*[yY]%s*$" then return false end
@@ -483,6 +501,8 @@ local function turn(s)
   end
   if not text:find "^%s*[:?]" then s.last_text = text end
   local went_well = s:take(text, not s.interactive and lines or 0)
+  -- What other tasks report of it appears before the next prompt.
+  if s.interactive and not s.over then await(lwt.pause()) end
   if not went_well then
     s.failed = true
     if s.strict then return false end

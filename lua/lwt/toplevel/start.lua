@@ -149,7 +149,8 @@ end
 local function edited_reader(s, terminal, history, prompted)
   s.terminal, s.history = terminal, history
   local lines = require "lwt.toplevel.lines"
-  s.reader = reader.edited(lines.options(s, terminal, history), prompted)
+  local function complain(text) s:complain_of(text) end
+  s.reader = reader.edited(lines.options(s, terminal, history), complain, prompted)
 end
 
 local function give_globals(env)

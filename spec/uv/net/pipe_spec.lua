@@ -157,4 +157,17 @@ describe("a descriptor of somebody else", function()
     end
     assert.equal("EINVAL", err.code)
   end)
+
+  it("is refused when its number has no room in an int", function()
+    local fs, lio, process = require "lwt.fs", require "lwt.io", require "lwt.process"
+    for _, fd in ipairs { (1 << 32) + 1, 2.0 ^ 32 + 1, 1 - (1 << 32) } do
+      for _, f in ipairs { net.of_fd, net.tty, net.wait_readable, net.wait_writable, fs.of_fd } do
+        local ok, err = pcall(f, fd)
+        assert.is_false(ok)
+        assert.matches("out of range", err)
+      end
+      assert.matches("not a descriptor", select(2, pcall(lio.of_fd, fd, "w")))
+      assert.matches("no open descriptor", select(2, pcall(process.open, { "true" }, { stdout = fd })))
+    end
+  end)
 end)

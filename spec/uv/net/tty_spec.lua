@@ -85,3 +85,28 @@ describe("a terminal", function()
     end)
   end)
 end)
+
+describe("a terminal of another descriptor than the standard ones", function()
+  local heap = require "spec.support.heap"
+  local pty = require "spec.support.pty"
+
+  for _, name in ipairs { "tty", "of_fd" } do
+    it("belongs to what net." .. name .. " gives: nothing is open when that is closed", function()
+      lwt.run(function()
+        local before = heap.descriptors()
+        for _ = 1, 5 do
+          local master, slave = pty.open(80, 24)
+          local tty, end_of_it = net[name](slave), net[name](master)
+          local columns = tty:size()
+          assert.equal(80, columns)
+          assert.is_false(pcall(net.of_fd, tty:fileno()))
+          tty:write("a"):await()
+          assert.equal("a", end_of_it:read(1):await())
+          tty:close():await()
+          end_of_it:close():await()
+        end
+        assert.is_true(heap.descriptors() <= before)
+      end)
+    end)
+  end
+end)

@@ -189,6 +189,31 @@ describe("a thread channel", function()
     end, ch, ch)))
   end))
 
+  it("is let go of with the messages that it has itself in", task(function()
+    if os.getenv "LWT_UNDER" then return end -- (a sanitizer's and valgrind's own memory is counted too)
+    local function kilobytes()
+      for line in io.lines "/proc/self/status" do
+        local n = line:match "^VmRSS:%s*(%d+)"
+        if n then return tonumber(n) end
+      end
+    end
+    local text = ("x"):rep(1 << 20)
+    local function round()
+      local ch = preemptive.channel(2)
+      await(ch:send(ch, text))
+      await(ch:send { ch, text })
+    end
+    for _ = 1, 5 do round() end
+    collectgarbage()
+    collectgarbage()
+    local before = kilobytes()
+    for i = 1, 100 do
+      round()
+      if i % 5 == 0 then collectgarbage() end
+    end
+    assert.is_true(kilobytes() - before < 100 * 1024, kilobytes() - before) -- of 200 MiB
+  end))
+
   it("carries messages to a worker and back", task(function()
     local there, back = preemptive.channel(10), preemptive.channel(0)
     local p = preemptive.detach(function()

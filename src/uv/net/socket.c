@@ -214,8 +214,16 @@ int lwt_uv_stream_of_lent(lwt_uv *ctx, lua_State *L, lwt_uv_type type, int fd) {
     lwt_uv_lent_return(ticket);
     return status;
   }
-  /* libuv opens terminals anew by itself, and leaves us the one that it was given. */
-  if (again >= 0 && uv_fileno(s->h.uv, &used) == 0 && used != again) close(again);
+  /* libuv opens terminals anew by itself, and leaves us the one that it was given. That is ours,
+  ** unless it is one of the standard ones. */
+  if (uv_fileno(s->h.uv, &used) == 0 && used != (again >= 0 ? again : fd)) {
+    if (again >= 0) {
+      close(again);
+    } else if (fd > 2) {
+      close(fd);
+      fd = used;
+    }
+  }
   s->number = fd;
   s->blocking = ticket;
   return 0;

@@ -21,7 +21,8 @@ A terminal: a socket with a size and a mode.
 
 /*---
 A terminal of a descriptor (0, 1 or 2 as a rule), with the methods of a socket and `size`
-and `mode`. It raises when it is none.
+and `mode`. Another one than those belongs to the terminal from then on: `tty:fileno()` is its number, and
+`close` closes it. It raises when it is none.
 @param fd integer
 @return lwt.Tty
 @function lwt.net.tty(fd)
