@@ -166,9 +166,12 @@ for _, extra in ipairs(extras) do
     local values = values_of { name = extra.name }
     local got = {}
     for _, command in ipairs(extra.commands(quick)) do
-      execute(fill(command, values), extra.cpus or "1", function(workload, who, part, sample)
-        got[#got + 1] = { workload = workload, who = who, part = part, sample = sample }
-      end, extra.computes and option "CLOCK")
+      local peer = command:match "^{bin}/load [%w_]+:(%w+)" or "lwt"
+      if here[peer] then
+        execute(fill(command, values), extra.cpus or "1", function(workload, who, part, sample)
+          got[#got + 1] = { workload = workload, who = who, part = part, sample = sample }
+        end, extra.computes and option "CLOCK")
+      end
     end
     more[#more + 1] = { extra = extra, got = got }
   end
