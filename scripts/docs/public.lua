@@ -78,6 +78,14 @@ function M.find(modules)
     end
   end
 
+  -- What a module loads only when it is used is there as well, with the methods of its objects.
+  for name, module in pairs(modules) do
+    if module.internal then
+      local ok, loaded = pcall(require, name)
+      if ok then roots[#roots + 1] = loaded end
+    end
+  end
+
   local function export(prefix, t, depth)
     for key, value in pairs(t) do
       if type(key) == "string" and not key:match("^_") then
