@@ -253,7 +253,8 @@ static void enter(channel *ch, void (*f)(lua_State *L, void *data)) {
   ch->ctx->last = 0;
   status = last ? lwt_uv_enter_last(ch->ctx, f, ch) : lwt_uv_enter(ch->ctx, f, ch);
   if (status == 0) return;
-  if (ch->hurt != NULL) lwt_uv_channel_attempted(ch, ch->hurt);
+  if (ch->hurt != NULL && lwt_uv_channel_attempted(ch, ch->hurt))
+    lwt_uv_channel_search_anew(ch->hurt); /* what it had found has not been taken */
   ch->hurt = NULL;
   lwt_uv_channel_enter(ch, lwt_uv_channel_ready);
 }

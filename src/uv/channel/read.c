@@ -93,8 +93,8 @@ static int unpack(lua_State *L, channel *ch, op *o, const char *p, size_t need) 
 static int try_line(lua_State *L, channel *ch, op *o, const char *p, size_t u) {
   size_t max = limit_of(ch, o);
   const char *found = u > o->done ? memchr(p + o->done, '\n', u - o->done) : NULL;
-  o->done = u;
   if (found != NULL) return take_line(L, ch, o, found);
+  o->done = u;
   return u > max && u - max > 1 ? too_long(L, ch, o) : AGAIN; /* it may end with "\r" */
 }
 
