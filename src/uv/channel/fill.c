@@ -61,7 +61,8 @@ static ssize_t read_more(channel *ch, size_t want) {
   int r;
   if (in->buf == NULL && class->read_late != NULL) {
     ssize_t n;
-    if (want > in->next) in->next = want; /* no more than in->size is taken */
+    if (want > CHANNEL_FIRST && want > in->next)
+      in->next = want; /* no more than in->size is taken */
     n = class->read_late(ch->port, late_room, lwt_uv_channel_on_read, ch);
     if (n <= 0) lwt_uv_channel_give_input(ch);
     return n;
