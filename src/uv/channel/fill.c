@@ -22,7 +22,7 @@ static int make_room(channel *ch, size_t want) {
     /* Not all that is wanted fits, but half of the buffer is free. */
     if (in->cap >= in->size && in->tail < in->cap / 2) return 0;
   }
-  if (in->head > 0 && in->head >= in->cap / 4) {
+  if (in->buf != NULL && in->head > 0 && in->head >= in->cap / 4) {
     memmove(in->buf, in->buf + in->head, unread);
     in->head = 0;
     in->tail = unread;
