@@ -27,7 +27,7 @@ module() { # a Lua module in C, libraries
 }
 # shellcheck disable=SC2086
 program() { # name, libraries
-  newer "$out/$1" "bench/c/$1.c" || return 0
+  newer "$out/$1" "bench/c/$1.c" bench/c/report.h || return 0
   $CC $CWARN ${LIBUV_INCDIR:+-I"$LIBUV_INCDIR"} "bench/c/$1.c" -o "$out/$1" ${LIBUV_LIBDIR:+-L"$LIBUV_LIBDIR"} ${2-}
 }
 

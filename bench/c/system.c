@@ -16,26 +16,14 @@
 #include <unistd.h>
 #include <uv.h>
 
+#define PROGRAM "system"
+#include "report.h"
+
 #define WINDOW 32
 #define DATAGRAM 64
 #define CHUNK 65536
 
 extern char **environ;
-
-static double now(void) {
-  return (double)uv_hrtime() / 1e9;
-}
-
-static void report(const char *name, double seconds, long n) {
-  printf("RES %s %.6f %ld\n", name, seconds, n);
-  fflush(stdout);
-}
-
-static void expect(int ok, const char *what) {
-  if (ok) return;
-  fprintf(stderr, "system: %s\n", what);
-  exit(1);
-}
 
 /* ---- Folders ---------------------------------------------------------------- */
 
@@ -158,8 +146,10 @@ static void udp(long n) {
 
 /* ---- A child's output: read, and copied into another child ------------------------------------ */
 
-static char head[] = "head", option[] = "-c", zero[] = "/dev/zero", cat[] = "cat", amount[32];
-static char *const source[] = {head, option, amount, zero, NULL}, *const sink[] = {cat, NULL};
+static char head[] = "head", option[] = "-c", zero[] = "/dev/zero", cat[] = "cat",
+            amount[32];
+static char *const source[] = {head, option, amount, zero, NULL}, *const sink[] = {cat,
+                                                                                   NULL};
 
 /* Starts a program that reads from `in` (-1: nothing is changed) and writes to `out`, both closed here. */
 static void child(char *const *args, int in, int out) {
@@ -168,7 +158,8 @@ static void child(char *const *args, int in, int out) {
   posix_spawn_file_actions_init(&a);
   if (in >= 0) posix_spawn_file_actions_adddup2(&a, in, 0);
   posix_spawn_file_actions_adddup2(&a, out, 1);
-  expect(posix_spawnp(&pid, args[0], &a, NULL, args, environ) == 0, "cannot start a child");
+  expect(posix_spawnp(&pid, args[0], &a, NULL, args, environ) == 0,
+         "cannot start a child");
   posix_spawn_file_actions_destroy(&a);
   if (in >= 0) close(in);
   close(out);

@@ -15,6 +15,9 @@
 #include <unistd.h>
 #include <uv.h>
 
+#define PROGRAM "uv"
+#include "report.h"
+
 #define IN_FLIGHT 64
 #define PROCESSES 16
 #define CHUNK 65536
@@ -23,21 +26,6 @@
 extern char **environ;
 static uv_loop_t *loop;
 static long total, started, done;
-
-static double now(void) {
-  return (double)uv_hrtime() / 1e9;
-}
-
-static void report(const char *name, double seconds, long n) {
-  printf("RES %s %.6f %ld\n", name, seconds, n);
-  fflush(stdout);
-}
-
-static void expect(int ok, const char *what) {
-  if (ok) return;
-  fprintf(stderr, "uv: %s\n", what);
-  exit(1);
-}
 
 /* ---- Sleepers -------------------------------------------------------------- */
 

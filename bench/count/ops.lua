@@ -1,6 +1,7 @@
 -- The hot paths whose instructions are counted. Each entry: name, what one operation is, and a function that is run
 -- in a task, sets up, and gives `run(n)`, which does n operations. `engine = "uv"` where the system is used; the
--- others run on virtual time, where no clock has a say in what is executed.
+-- others run on virtual time, where no clock has a say in what is executed. One list, long as it is: entries share
+-- their setups, and a stored count is looked up here by its name.
 
 local lwt = require "lwt"
 

@@ -57,6 +57,7 @@ M.editor = {
     { "one two|", "ctrl-w ctrl-_", "one two|" }, { "one two|", "ctrl-w ctrl-x ctrl-u", "one two|" },
     { "abc|", "backspace backspace ctrl-_", "abc|" }, { "one two|", "ctrl-w x ctrl-w y alt-r", "one two|" },
     { "ab|", "x left y ctrl-_", "ab|x" }, { "abc|", "ctrl-_", "abc|" }, { "ab|", "c ctrl-_ d alt-/", "abd|" },
+    { "ab|", "c ctrl-_ ctrl-a alt-/ ctrl-_", "|ab" }, { "ab|", "c ctrl-a ctrl-_ alt-/", "|abc" },
     { "one two|", "ctrl-w ctrl-y alt-y ctrl-_ ctrl-_ ctrl-_", "one two|" },
   },
   numbers_and_macros = {

@@ -16,7 +16,7 @@ describe("when a call of the system fails", function()
   end)
 
   it("once, the operation that needs it hears of it", function()
-    refusing.run_calls(OPERATIONS, "", core.count(29, 1))
+    refusing.run_calls(OPERATIONS, "", core.count(67, 1))
   end)
 
   it("and all after it, likewise", function()

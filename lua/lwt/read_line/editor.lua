@@ -196,6 +196,7 @@ function Editor:_redo()
     local c = group[i]
     buffer = sub(buffer, 1, c.at) .. c.new .. sub(buffer, c.at + #c.old + 1)
   end
+  group.before = self.point -- the next undo takes back this step, cursor and all
   self.buffer, self.point, self.mark, self.group = buffer, group.after, nil, nil
   self.done[#self.done + 1] = group
   return true

@@ -22,7 +22,7 @@ static int make_room(channel *ch, size_t want) {
     /* Not all that is wanted fits, but half of the buffer is free. */
     if (in->cap >= in->size && in->tail < in->cap / 2) return 0;
   }
-  if (in->head > 0 && in->head >= in->cap / 4) {
+  if (in->buf != NULL && in->head > 0 && in->head >= in->cap / 4) {
     memmove(in->buf, in->buf + in->head, unread);
     in->head = 0;
     in->tail = unread;
@@ -61,7 +61,8 @@ static ssize_t read_more(channel *ch, size_t want) {
   int r;
   if (in->buf == NULL && class->read_late != NULL) {
     ssize_t n;
-    if (want > in->next) in->next = want; /* no more than in->size is taken */
+    if (want > CHANNEL_FIRST && want > in->next)
+      in->next = want; /* no more than in->size is taken */
     n = class->read_late(ch->port, late_room, lwt_uv_channel_on_read, ch);
     if (n <= 0) lwt_uv_channel_give_input(ch);
     return n;

@@ -129,7 +129,8 @@ static void go_up(removal *r) {
   if (v == NULL) return;
   int fd = open_dir(r->fd, "..");
   int status = fd < 0 ? -errno : 0;
-  if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_dev != v->dev || st.st_ino != v->ino))
+  if (status == 0 && fstat(fd, &st) != 0) status = -errno;
+  if (status == 0 && (st.st_dev != v->dev || st.st_ino != v->ino))
     status = UV_ENOTEMPTY; /* it was moved: what is above it now is not ours */
   close(r->fd);
   r->fd = fd;

@@ -183,8 +183,10 @@ static int open_stream(lua_State *L, lwt_uv_stream *s, lwt_uv_type type, int fd,
   } else if (type == LWT_UV_PIPE) {
     status =
         lwt_uv_handle_opened(L, &s->h, &s->uv.pipe, uv_pipe_init(loop, &s->uv.pipe, 0));
-    if (status == 0) status = uv_pipe_open(&s->uv.pipe, fd);
-    s->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+    if (status == 0) {
+      s->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+      status = uv_pipe_open(&s->uv.pipe, fd);
+    }
   } else {
     status =
         lwt_uv_handle_opened(L, &s->h, &s->uv.tty, uv_tty_init(loop, &s->uv.tty, fd, 0));
