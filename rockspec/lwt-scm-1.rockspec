@@ -42,6 +42,7 @@ build = {
         "src/core/mvar.c",
         "src/core/mvar_direct.c",
         "src/core/nested.c",
+        "src/core/lost.c",
         "src/core/owed.c",
         "src/core/plain.c",
         "src/core/promise.c",

@@ -487,27 +487,6 @@ static int l_wrap(lua_State *L) {
   return result(L, c, base, status, 1);
 }
 
-/* core.surely(p, f, h): on_any, for f and h that raise only where they have done nothing, for want of
-** memory: then they are called again in a later turn. */
-static int l_surely(lua_State *L) {
-  lwt_context *c = context_of(L);
-  promise *p = lwt_promise_arg(L, c, 1), *q;
-  lua_settop(L, 3);
-  q = lwt_promise_push(L, c, K_ON_ANY, C_DEP, 5, sizeof *q);
-  for (int i = U_DEP; i <= U_FN2; i++) {
-    lua_pushvalue(L, i - 1);
-    lua_setiuservalue(L, 4, i);
-  }
-  q->flags |= F_SURE;
-  p = lwt_promise_find(L, 1);
-  if (p->state == S_PENDING) {
-    lua_pushvalue(L, 4);
-    if (lwt_promise_add_waiter(L, 1, p)) return 0;
-  }
-  lwt_owed_tell(L, c, 4);
-  return 0;
-}
-
 static inline int called(lua_State *L, lwt_context *c, int status) {
   if (status != LUA_OK) lwt_loop_report(L, c);
   if (c->immediate == 0 && c->has_deferred) lwt_resolve_drain(L, c);
@@ -546,6 +525,34 @@ static int l_try(lua_State *L) {
   return lua_gettop(L) - base + 1;
 }
 
+/* core.hand(x, f, ...): core.try for a function that hands over what came to those who wait at x; where it
+** raises, x is lost (see lost.c). */
+static int l_hand(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int handler = 2, saved = 0, status;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lwt_check_callable(L, 2);
+  if (c->storing) {
+    pushreg(L, c->r_storage);
+    lua_insert(L, 2);
+    saved = 2;
+    handler = 3;
+  }
+  pushreg(L, c->r_handler);
+  lua_insert(L, handler);
+  status = call_back(L, c, lua_gettop(L) - handler - 1, 0, handler, saved);
+  c->has_trace = 0;
+  if (status != LUA_OK) {
+    lua_pushvalue(L, 1);
+    lwt_lost(L, c);
+  }
+  if (c->immediate == 0) lwt_resolve_drain(L, c);
+  lua_pushboolean(L, status == LUA_OK);
+  if (status == LUA_OK) return 1;
+  lua_insert(L, -2);
+  return 2;
+}
+
 /* core.together(f, ...): f, and what it raises. Whom f wakes is told when f has returned: so all states
 ** have changed before any callback runs. (A callback that is called at once, by `bind` or by
 ** core.callback, is not enough for that: it is in no resolution, as in Lwt.) */
@@ -564,7 +571,7 @@ static const luaL_Reg functions[] = {{"wrap", l_wrap},
                                      {"callback", l_callback},
                                      {"callback_under", l_callback_under},
                                      {"try", l_try},
-                                     {"surely", l_surely},
+                                     {"hand", l_hand},
                                      {"together", l_together},
                                      {"bind", l_bind},
                                      {"map", l_map},

@@ -154,6 +154,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_core(lua_State *L) {
   lwt_engine_open(L, c);
   lwt_capi_open(L, c);
   lwt_owed_open(L, c);
+  lwt_lost_open(L, c);
   lwt_plain_open(L, c);
   set_methods(L, c, mod);
   lua_pushliteral(L, LWT_VERSION);

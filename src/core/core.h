@@ -90,7 +90,7 @@ enum {
   F_OUTSIDE = 4096, /* scope: … from outside */
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* let go: what it waits for need not keep it alive */
-  F_SURE = 8192,    /* made by core.surely: without memory it is told later */
+  F_HEARD = 8192,   /* made by core.hear: where it cannot be told, its U_LOST is lost */
   F_WATCHED = 512   /* in the list of rejections that were not looked at */
 };
 
@@ -109,7 +109,7 @@ typedef struct promise {
 #define U_DEP 2   /* what it waits for; of a task: its thread */
 #define U_FN 3
 #define U_FN2 4
-#define U_UNTOLD 5 /* of core.surely: the next one that is to be told later */
+#define U_LOST 5 /* of core.hear: see lost.c */
 
 typedef struct operation {
   promise p;
@@ -257,6 +257,7 @@ struct lwt_context {
   lwt_idle *idle, *idle_now;       /* what waits for its turn, and what has it */
   lwt_idle **idle_end;             /* the end of idle, when that is not empty */
   lwt_idle owed;                   /* owed.c: has its turn while something is owed */
+  lwt_idle lost;                   /* lost.c: likewise, while something is lost */
   uint8_t running, interrupted, shuffling;
   uint8_t may_run; /* run waits: the tasks that an event wakes may run right after it */
   uint32_t woken;  /* in this wait: how many of them */
@@ -299,7 +300,7 @@ struct lwt_context {
       r_handles, r_enter_hooks, r_leave_hooks, r_stall, r_lua_engine, r_main, r_exit,
       r_ends, r_report, r_run, r_run_end, r_run_function, r_check_unseen, r_weak_mt,
       r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show, r_unview, r_stored, r_due,
-      r_refused, r_owed, r_untold;
+      r_refused, r_owed, r_lost, r_lost_error;
 };
 
 #define MAX_NEST 16    /* resolutions inside one another before they are deferred */
@@ -395,10 +396,10 @@ API int lwt_wakeup_reject_traced(lua_State *L, lwt_context *c, int idx,
                                  const char *trace);
 API void lwt_wakeup_open(lua_State *L, lwt_context *c);
 /* owed.c */
-API int lwt_owed_for_memory(lua_State *L, int status);
-API void lwt_owed_telling(lua_State *L, lwt_context *c, int waiter);
-API void lwt_owed_tell(lua_State *L, lwt_context *c, int waiter);
 API void lwt_owed_open(lua_State *L, lwt_context *c);
+/* lost.c */
+API void lwt_lost(lua_State *L, lwt_context *c);
+API void lwt_lost_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c, choice.c: one and many. */
 API void lwt_compose_open(lua_State *L, lwt_context *c);

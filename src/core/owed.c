@@ -7,12 +7,10 @@
 **
 ** The list is linked through the objects, which allocates nothing: each is a table that has
 ** been made with three places for it, { false, false, 0 }: the next one (or true, the last), the
-** function that gives it back, and how often.
-**
-** Who waits for a promise with core.surely is owed what came of it: he has a list of his own. */
+** function that gives it back, and how often. */
 #include <string.h>
 
-#include "tell.h"
+#include "core.h"
 
 enum { NEXT = 1, GIVE, TIMES };
 
@@ -36,7 +34,7 @@ static void owe(lua_State *L, lwt_context *c, int x, int f) {
 }
 
 /* Is it the error on top that there is no memory? It may have been raised again by others. */
-int lwt_owed_for_memory(lua_State *L, int status) {
+static int is_no_memory(lua_State *L, int status) {
   return status == LUA_ERRMEM || (lua_type(L, -1) == LUA_TSTRING &&
                                   strcmp(lua_tostring(L, -1), "not enough memory") == 0);
 }
@@ -50,7 +48,7 @@ static int give(lua_State *L) {
   lua_pushvalue(L, 1);
   status = lua_pcall(L, 1, 1, 0);
   if (status == LUA_OK && lua_isnil(L, -1)) return 0;
-  if (status == LUA_OK || !lwt_owed_for_memory(L, status)) return lua_error(L);
+  if (status == LUA_OK || !is_no_memory(L, status)) return lua_error(L);
   lua_pushvalue(L, lua_upvalueindex(2));
   owe(L, c, 1, 3);
   return 0;
@@ -83,7 +81,7 @@ static void pay_one(lua_State *L, lwt_context *c, int x) {
     lua_pushvalue(L, x);
     status = lua_pcall(L, 1, 0, 0);
     if (status == LUA_OK) continue;
-    if (lwt_owed_for_memory(L, status))
+    if (is_no_memory(L, status))
       owe(L, c, x, x + 2);
     else
       lwt_loop_report(L, c);
@@ -91,65 +89,14 @@ static void pay_one(lua_State *L, lwt_context *c, int x) {
   lua_settop(L, x);
 }
 
-/* The waiter at idx, made by core.surely, is told in a later turn. Allocates nothing. */
-void lwt_owed_telling(lua_State *L, lwt_context *c, int idx) {
-  int told = (((promise *)lua_touserdata(L, idx))->flags & F_DONE) != 0;
-  idx = lua_absindex(L, idx);
-  if (lua_getiuservalue(L, idx, U_UNTOLD) != LUA_TNIL || told) {
-    lua_pop(L, 1);
-    return;
-  }
-  lua_pop(L, 1);
-  pushreg(L, c->r_untold);
-  lua_setiuservalue(L, idx, U_UNTOLD);
-  lua_pushvalue(L, idx);
-  setreg(L, c->r_untold);
-  c->api.idle_start(&c->api, &c->owed);
-}
-
-/* The waiter at x, made by core.surely, is told what came of the promise it waits for. */
-void lwt_owed_tell(lua_State *L, lwt_context *c, int x) {
-  int top = lua_gettop(L);
-  if (c->nest >= MAX_NEST) {
-    lwt_owed_telling(L, c, x);
-    return;
-  }
-  lua_getiuservalue(L, x, U_DEP);
-  c->source = lwt_promise_find(L, top + 1);
-  setreg(L, c->r_source);
-  c->current_waiter = (promise *)lua_touserdata(L, x);
-  lua_pushvalue(L, x);
-  lwt_work_set_current(L, c);
-  c->has_current = 1;
-  lwt_resolve_drive(L, c, c->work);
-  lua_settop(L, top);
-}
-
-/* Tells those who could not be told, with nothing else on the stack from x on. */
-static void tell_all(lua_State *L, lwt_context *c, int x) {
-  pushreg(L, c->r_untold);
-  lua_pushboolean(L, 0);
-  setreg(L, c->r_untold);
-  while (lua_isuserdata(L, x)) {
-    lua_getiuservalue(L, x, U_UNTOLD);
-    lua_insert(L, x); /* the next, this one */
-    lua_pushnil(L);
-    lua_setiuservalue(L, x + 1, U_UNTOLD);
-    lwt_owed_tell(L, c, x + 1);
-    lua_settop(L, x);
-  }
-  lua_settop(L, x - 1);
-}
-
 /* What is owed, once more: before the loop waits. */
 static void pay(lua_State *L, void *data) {
   lwt_context *c = (lwt_context *)data;
   int x = lua_gettop(L) + 1;
-  if (!lua_checkstack(L, 30)) {
+  if (!lua_checkstack(L, 12)) {
     c->api.idle_start(&c->api, &c->owed);
     return;
   }
-  tell_all(L, c, x);
   pushreg(L, c->r_owed);
   lua_pushboolean(L, 0);
   setreg(L, c->r_owed);
@@ -168,7 +115,6 @@ void lwt_owed_open(lua_State *L, lwt_context *c) {
   static const luaL_Reg functions[] = {{"owing", l_owing}, {NULL, NULL}};
   lwt_register(L, c, functions);
   c->r_owed = lwt_slot_of_false(L);
-  c->r_untold = lwt_slot_of_false(L);
   c->owed.f = pay;
   c->owed.data = c;
   c->owed.at = NULL;

@@ -46,16 +46,6 @@ static int push_callback(lua_State *L, lwt_context *c, promise *w, int which) {
   return 0;
 }
 
-/* The waiter's closures are not needed again. */
-static inline void let_go_of_callbacks(lua_State *L, promise *w) {
-  lua_pushnil(L);
-  lua_setiuservalue(L, WAITER, U_FN);
-  if (w->kind == K_TRY_BIND || w->kind == K_ON_ANY) {
-    lua_pushnil(L);
-    lua_setiuservalue(L, WAITER, U_FN2);
-  }
-}
-
 /* Calls the waiter's callback with `n` values of the source (-1: its error).
 ** Puts the waiter at Q and leaves the results above; returns the status. */
 static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
@@ -70,9 +60,14 @@ static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int whic
   } else if (n > 0) {
     n = lwt_promise_push_values(L, SRC, src);
   }
-  if (w->kind > K_TASK && w->kind <= K_ON_CANCEL && w->kind != K_FINALIZED &&
-      !(w->flags & F_SURE))
-    let_go_of_callbacks(L, w);
+  if (w->kind > K_TASK && w->kind <= K_ON_CANCEL && w->kind != K_FINALIZED) {
+    lua_pushnil(L); /* the closure is not needed again */
+    lua_setiuservalue(L, WAITER, U_FN);
+    if (w->kind == K_TRY_BIND || w->kind == K_ON_ANY) {
+      lua_pushnil(L);
+      lua_setiuservalue(L, WAITER, U_FN2);
+    }
+  }
   c->calls++;
   currents = c->currents;
   status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
@@ -105,20 +100,23 @@ static void pass_on(lua_State *L, lwt_context *c, int from) {
   if (lwt_promise_find(L, Q)->state == S_PENDING) lwt_resolve_copy(L, c, from, Q);
 }
 
+/* The callback of the waiter at idx, which has no result, has failed with the error on top (popped). */
+static void report(lua_State *L, lwt_context *c, promise *w, int idx) {
+  if (!(w->flags & F_HEARD)) {
+    lwt_loop_report(L, c);
+    return;
+  }
+  c->has_trace = 0;
+  lua_getiuservalue(L, idx, U_LOST);
+  lwt_lost(L, c);
+  lua_pop(L, 1);
+}
+
 static void call_and_forget(lua_State *L, lwt_context *c, promise *w, promise *src,
                             int which, int n) {
-  int status = call(L, c, w, src, which, n);
-  if (status != LUA_OK) {
+  if (call(L, c, w, src, which, n) != LUA_OK) {
     lua_settop(L, Q + 1);
-    if ((w->flags & F_SURE) && lwt_owed_for_memory(L, status)) {
-      lwt_owed_telling(L, c, WAITER);
-      return;
-    }
-    lwt_loop_report(L, c);
-  }
-  if (w->flags & F_SURE) {
-    w->flags |= F_DONE;
-    let_go_of_callbacks(L, w);
+    report(L, c, w, WAITER);
   }
 }
 
@@ -330,10 +328,7 @@ static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
   if (w->kind >= K_ON_SUCCESS &&
       w->kind <= K_ON_CANCEL) { /* there is only the hook to report it to */
     lua_pushvalue(L, err);
-    if (w->flags & F_SURE)
-      lwt_owed_telling(L, c, idx);
-    else
-      lwt_loop_report(L, c);
+    report(L, c, w, idx);
     return;
   }
   w->flags |= F_DONE;

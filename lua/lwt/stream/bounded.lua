@@ -8,9 +8,9 @@ local C = require "lwt.stream.log" -- and what core.lua has added to it
 local STOP, append, new_log, new_stream = C.STOP, C.append, C.new_log, C.new_stream
 local front, drop, busy, demand, line_up = C.front, C.drop, C.busy, C.demand, C.line_up
 local offer, calm, hand_over = C.offer, C.calm, C.hand_over
-local tell, trouble = C.tell, C.trouble
+local tell, desk_of = C.tell, C.desk_of
 local waiter, wake, wake_exn, raise = core.waiter, core.wake, core.wake_exn, core.raise
-local try, together = core.try, core.together
+local try, hand, together = core.try, core.hand, core.together
 local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
 local push_behind, shift = waiters.push, waiters.shift
 local any_due, cancel_due = core.due, core.cancel_due
@@ -21,9 +21,7 @@ local setmetatable, pcall = setmetatable, pcall
 -- `late` are the pushes of tasks that have yet to be told of a cancel: they begin a turn later,
 -- or when somebody else pushes or closes, if they have not been withdrawn until then.
 --
--- Whose element has been let in is told by `answer`, in another turn where there is no memory for it: from
--- FIRST on stand `let_in` promises, of which `told` have been told. (The places before are for `owing`.)
-local FIRST <const> = 4
+-- `promise` is that of a push which has been let in and is just being told. See core.lost.
 local Bound = {}
 Bound.__index = Bound
 
@@ -78,15 +76,33 @@ function Bound.show(bound, req)
   end)
 end
 
-local function answer_each(bound)
-  while bound.told < bound.let_in do
-    local k = bound.told
-    wake(bound[FIRST + k])
-    if bound.told == k then bound.told = k + 1 end
+-- Let in who waits, as far as there is room.
+local function admit_each(bound)
+  local p = bound.promise
+  if p then -- there was no memory to tell him
+    wake(p)
+    bound.promise = false
   end
-  for k = FIRST, FIRST + bound.let_in - 1 do bound[k] = false end
-  bound.told, bound.let_in = 0, 0
+  while bound.n < bound.size do
+    p = blocked(bound)
+    if not p then return end
+    append(bound.log, bound.value)
+    bound.n, bound.promise = bound.n + 1, p
+    advance(bound)
+    wake(p)
+    if bound.promise == p then bound.promise = false end
+  end
 end
+
+-- Most often it is one. Several are told in such a way that all have been let in before any callback
+-- runs, as tell.lua does it.
+local function admit(bound)
+  if bound.n + 1 < bound.size and bound.behind and bound.behind.n > 0 then
+    try(together, admit_each, bound)
+  end
+  hand(bound, admit_each, bound)
+end
+Bound.admit = admit
 
 local function refuse_each(bound)
   local p = blocked(bound)
@@ -96,45 +112,6 @@ local function refuse_each(bound)
     p = blocked(bound)
   end
 end
-
--- Several are told only after all have been let in, and as tell.lua does it.
-local answer = core.owing(function(bound)
-  if bound.let_in > 1 then try(together, answer_each, bound) end
-  answer_each(bound)
-  if bound.log.closed and bound.pusher then
-    try(together, refuse_each, bound)
-    refuse_each(bound)
-  end
-end)
-
--- Let in who waits, as far as there is room; `first` has been let in already.
-local function admit_several(bound, first)
-  local at = FIRST + bound.let_in
-  bound[at], bound.let_in = first, bound.let_in + 1
-  while bound.n < bound.size do
-    local p = blocked(bound)
-    if not p then break end
-    at = FIRST + bound.let_in
-    if bound[at] == nil then bound[at] = false end
-    append(bound.log, bound.value)
-    bound[at], bound.let_in, bound.n = p, bound.let_in + 1, bound.n + 1
-    advance(bound)
-  end
-  answer(bound)
-end
-
--- Most often it is one.
-local function admit(bound)
-  local p = bound.n < bound.size and blocked(bound)
-  if not p then return end
-  append(bound.log, bound.value)
-  bound.n = bound.n + 1
-  advance(bound)
-  if bound.let_in > 0 or bound.pusher and bound.n < bound.size or not pcall(wake, p) then
-    admit_several(bound, p)
-  end
-end
-Bound.admit = admit
 
 local function pull_bounded(s, taker)
   local c, i = s.chunk, s.i
@@ -167,8 +144,8 @@ local function calm_down(log, s)
   demand(log)
 end
 local function clear_up(log, s)
-  local ok, err = try(calm_down, log, s)
-  if ok then tell(log.desk) else tell(trouble(log, err)) end
+  hand(log.desk, calm_down, log, s)
+  tell(log.desk)
 end
 
 -- `late`: the promise of a push that should have begun before.
@@ -189,9 +166,10 @@ local function push(bound, v, late)
   s = log.waiting[1]
   if s then
     if hand_over(log, s, v) then return done end
+    desk_of(log)
     local ok, taken = try(offer, s, v)
     if not ok then
-      tell(trouble(log, taken))
+      core.lost(log.desk, taken)
       raise(taken)
     elseif taken then
       clear_up(log, s)
@@ -252,14 +230,17 @@ function Bound.close(bound)
   if log.closed then return end
   settle(bound)
   C.close(log)
-  answer(bound)
+  if blocked(bound) then
+    try(together, refuse_each, bound)
+    hand(bound, refuse_each, bound)
+  end
 end
 
 function C.bounded(size)
   local log = new_log()
   local s = new_stream(log, pull_bounded)
   local bound = setmetatable({
-    false, false, 0, false, let_in = 0, told = 0,
+    lost = false, promise = false,
     log = log, size = size, n = 0, pusher = false, value = nil, behind = false,
     late = false,
   }, Bound)

@@ -31,9 +31,9 @@ assert(C.SIZE == SIZE)
 local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.set_pull, C.use_log
 local busy, demand, get_in_line, fresh = C.busy, C.demand, C.get_in_line, C.fresh
 local promise_of = C.promise_of
-local tell, trouble, desk_of = C.tell, C.trouble, C.desk_of
+local tell, desk_of = C.tell, C.desk_of
 local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
-local try = core.try -- pcall for a plain callback
+local hand = core.hand -- pcall for a plain callback, and see core.lost
 local deliver, spread, ended, mt = C.deliver, C.spread, C.ended, C.mt
 local raise = core.raise -- again, with the trace that it has
 local due = require "lwt.internal.due"
@@ -178,15 +178,13 @@ local function submit(s, req)
   if not log.source then return get_in_line(s, req) end
   use_log(s)
   get_in_line(s, req)
-  local _ = type(s) -- so that there is memory for the call of `try`
-  local ok, err = try(run, log)
-  if not ok then tell(trouble(log, err)) end
+  hand(log.desk, run, log)
 end
 
 -- The promise of a request.
 local function ask(s, req)
   if any_due[1] and not req.looks and cancel_due() then return later(ask, s, req) end
-  local section = s.section
+  local section = s.section and C.section_of(s)
   if section and not C.inside(section, get_local(key)) then
     return C.wait_outside(section, s, req)
   end
@@ -271,20 +269,15 @@ function C.stored()
 end
 
 local function close(log)
-  if log.taker or log.waiting[1] then desk_of(log) end
-  local ok, err = try(ended, log)
-  if ok then return end
-  if not log.ended then raise(err) end
-  if log.desk then tell(trouble(log, err)) end
+  local ok, err = hand(desk_of(log), ended, log)
+  if not ok and not log.ended then raise(err) end
 end
 
 C.close = close
 
 local function push_to_many(log, v)
-  local ok, err = try(spread, log, v)
-  if ok then return end
-  tell(trouble(log, err))
-  raise(err)
+  local ok, err = hand(desk_of(log), spread, log, v)
+  if not ok then raise(err) end
 end
 
 -- Where it raises, for want of memory, the element may have been taken, but nobody waits for ever.

@@ -10,14 +10,16 @@ local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
 local forget_gone = C.forget_gone
 local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
 local watch, set_eager = C.watch, C.set_eager
-local wake, offer, dismiss, calm = C.wake, C.offer, C.dismiss, C.calm
-local desk_of, tell, tell_inside, trouble = C.desk_of, C.tell, C.tell_inside, C.trouble
+local offer, dismiss, calm = C.offer, C.dismiss, C.calm
+local desk_of, tell_inside = C.desk_of, C.tell_inside
 local unfold_taker, hold_pushes = C.unfold_taker, C.hold_pushes
-local try, surely = core.try, core.surely -- pcall for a plain callback; see `arrive`
+local try, hand, hear = core.try, core.hand, core.hear -- pcall for a plain callback, and see core.lost
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
 local type, error, pcall = type, error, pcall
 
 ---- Producing -------------------------------------------------------------------
+
+local take_in
 
 -- Give an element to who waits at `s`, alone in front of a line without lookers and
 -- conditions, if it is so. Where it raises, for want of memory, nothing has happened.
@@ -36,9 +38,11 @@ local function hand_over(log, s, v)
       log.waiting[1], s.waits = nil, false
     end
   end
-  if not p then -- `alive` has seen to it that there is memory for the calls
-    req.value, req.done = v, true
-    wake(req)
+  if not p then
+    local to = req.log
+    req.done = true
+    to.idle = req -- the next one that it makes
+    hand(to.desk, take_in, to, false, v)
     return true
   end
   return told
@@ -178,8 +182,8 @@ local function run(log)
 end
 C.run = run
 
--- What the source waited for is there. While the source makes something of it, `serving` is true.
-local function take_in(log, failed, raw)
+-- What the source waited for is there.
+function take_in(log, failed, raw)
   local from, f = log.fetching
   if failed then
     local stale = log.stale or 0
@@ -195,36 +199,22 @@ local function take_in(log, failed, raw)
   log.fetching, log.serving, log.withdrawable = true, true, false
   log.resume, log.rescue = false, false
   if type(from) == "table" then from.value = nil end
-  local ok, v = true, raw
+  local ok, v
   if f then
-    v = f(raw)
+    ok, v = try(f, raw)
   elseif failed then
-    ok = false
-  elseif raw == nil then
-    ended(log)
+    ok, v = false, raw
+  else
+    ok, v = true, raw
+    if raw == nil then ended(log) end
   end
   log.serving = false
   settle(log, ok, v)
   if log.source and not log.fetching then run(log) end
 end
 
-local function source_failed(log, err)
-  settle(log, false, err)
-  if log.source and not log.fetching then run(log) end
-end
-
--- Where it raises, for want of memory, nothing has happened, and it may be called again. Where there is
--- none in the middle of it, those who wait are told that.
-local function arrive(log, failed, raw)
-  local ok, err = try(take_in, log, failed, raw)
-  if ok then return end
-  if log.serving then
-    log.serving = false
-    ok, err = try(source_failed, log, err)
-    if ok then return end
-  end
-  tell(trouble(log, err))
-end
+-- Where it raises, for want of memory, nothing has happened.
+local function arrive(log, failed, raw) hand(log.desk, take_in, log, failed, raw) end
 
 -- One reader more, who takes one element: its promise, and its request if it has one (else
 -- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its readers by task-local storage,
@@ -258,10 +248,10 @@ end
 local function listen(log, p, withdrawable)
   if withdrawable then set_eager(log) end
   if not log.on_value then
-    log.on_value = function(v) arrive(log, false, v) end
-    log.on_error = function(e) arrive(log, true, e) end
+    log.on_value = function(v) take_in(log, false, v) end
+    log.on_error = function(e) take_in(log, true, e) end
   end
-  surely(p, log.on_value, log.on_error)
+  hear(p, log.on_value, log.on_error, log.desk)
 end
 
 local function wait_for(x, taker, p, resume, rescue, withdrawable)

@@ -13,7 +13,7 @@ local C = require "lwt.stream.core"
 local storage = require "lwt.internal.stored"
 
 local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
-local set_eager, fresh, tell, trouble = C.set_eager, C.fresh, C.tell, C.trouble
+local set_eager, fresh, lost = C.set_eager, C.fresh, require "lwt.core".lost
 local error, pcall = error, pcall
 
 -- A stage is { stream =, kind =, f =, up = the stream that it reads, source =, and once they
@@ -74,7 +74,7 @@ local function call_off(stages, p, err)
   p.done = true
   for k = 1, #stages do
     local log = stages[k].stream.log
-    if log.desk then tell(trouble(log, err)) end
+    if log.desk then lost(log.desk, err) end
   end
 end
 

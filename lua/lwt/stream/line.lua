@@ -30,9 +30,7 @@ local function alive(req)
   local p = req.p
   if p then return is_pending(p) end
   local log = req.log
-  if log and log.eager then
-    type(log) -- so that there is memory for the calls of `hand_over`
-  elseif log and log.fetching == req then
+  if log and not log.eager and log.fetching == req then
     local s = log.taker
     if not (s and is_pending(s.solo) or demand(log)) then
       withdraw(log)

@@ -7,14 +7,14 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local raise = core.raise -- again, with the trace that it has
-local try, surely = core.try, core.surely -- pcall for a plain callback; on_any, for want of memory later
+local try, hear = core.try, core.hear -- pcall for a plain callback; on_any, see core.lost
 local due = require "lwt.internal.due"
 local C = require "lwt.stream.log" -- and what core.lua has added to it
 
 local alive, busy, promise_of = C.alive, C.busy, C.promise_of
 local desk_of, decide, tell = C.desk_of, C.decide, C.tell
 local ask, submit, unread, key = C.ask, C.submit, C.unread, C.key
-local get_local, with_value, spawn = lwt.get, lwt.with_value, lwt.spawn
+local get_local, with_value, spawn, is_pending = lwt.get, lwt.with_value, lwt.spawn, lwt.is_pending
 local cancel_due, later = due.cancel_due, due.later
 
 function C.inside(section, here)
@@ -32,10 +32,26 @@ function C.wait_outside(section, s, req)
   return promise_of(s, req)
 end
 
-local function pull_section(s)
+local leave
+
+-- The section that `s` is in; one that is over is left first: there may have been no memory for that before.
+function C.section_of(s)
   local section = s.section
+  while section do
+    local t = section.task
+    if t and is_pending(t) or not (t or section.over) then return section end
+    leave(s, section)
+    section = s.section
+  end
+  return section
+end
+local section_of = C.section_of
+
+local function pull_section(s)
+  local section = section_of(s)
+  if not section then return s.pull(s) end
   if not inside(section, get_local(key)) then
-    local req = {}
+    local req = { done = false }
     return nil, C.wait_outside(section, s, req), req
   end
   local record = section.record
@@ -78,11 +94,13 @@ local function let_in(s, up, req)
   return submit(s, req)
 end
 
--- (Once. Where it raises, for want of memory, nothing has happened.)
-local function leave(s, section, keep)
-  if section.over then return end
+-- Once, if it was entered: what was taken is kept unless it is to be put back.
+function leave(s, section)
+  if section.left or not section.outside then return end
+  local t = section.task
+  local keep = not section.rollback or t and t:state() == "fulfilled"
   local desk = desk_of(s.log)
-  section.over = true
+  section.left = true
   local up = section.up
   s.section = up
   if not up then s.pull, s.base = s.base, false end -- else pull stays pull_section
@@ -114,34 +132,48 @@ local function leave(s, section, keep)
   if not back then core.report(trouble) end
 end
 
+-- `p`, after whose end the section is left.
+local function leaving(s, section, p)
+  local function left() leave(s, section) end
+  hear(p, left, left, section)
+  return p:catch(raise) -- whose rejection somebody has to look at
+end
+
 -- Run `f(s)` as a task in a section of its own, once those in line have been
 -- served. With `rollback`, what it took is put back if it fails in any way.
+--
+--   lost, outside   see core.lost, which makes it `over`, too
+--   left            it is over, and the stream knows
 function C.section(s, rollback, f)
   if cancel_due() then return later(C.section, s, rollback, f) end
-  local section = {}
+  local section = {
+    lost = false, over = false, left = false, outside = false, record = false, up = false, task = false,
+    rollback = rollback,
+  }
   local function start()
     local here = { section = section, up = get_local(key) }
-    local function left() leave(s, section, true) end
-    local function failed() leave(s, section, not rollback) end
-    local ok, p = try(with_value, key, here, spawn, f, s)
-    if ok then
-      local err
-      ok, err = try(surely, p, left, failed)
-      if ok then return p end
-      p:cancel()
-      p = err
-    end
-    failed()
+    section.task = with_value(key, here, spawn, f, s)
+    return leaving(s, section, section.task)
+  end
+  local function try_start()
+    local ok, p = try(start)
+    if ok then return p end
+    if section.task then section.task:cancel() end
+    section.over = true
+    leave(s, section)
     raise(p)
   end
   if s.lent then s.lent() end
-  local outer = s.section
+  local outer = section_of(s)
   if (not outer or inside(outer, get_local(key))) and not busy(s) then
     C.enter(s, section)
-    return start()
+    return try_start()
   end
   local turn = { turn = section, feed = true, finish = function() C.enter(s, section) end }
-  return ask(s, turn):bind(start)
+  local function not_begun() if not section.task then leave(s, section) end end
+  local p = ask(s, turn):bind(try_start)
+  hear(p, not_begun, not_begun, section)
+  return p:catch(raise)
 end
 
 return C

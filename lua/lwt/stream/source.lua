@@ -3,7 +3,7 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
-local surely, wake, wake_exn = core.surely, core.wake, core.wake_exn
+local hear, waiter, wake, wake_exn = core.hear, core.waiter, core.wake, core.wake_exn
 local args = require "lwt.internal.args"
 local C = require "lwt.stream.core"
 local dropped = require "lwt.internal.dropped"
@@ -12,7 +12,7 @@ local stored = require "lwt.internal.stored"
 local M = C.M
 local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
 local demand = C.demand
-local await, task, is_pending = lwt.await, lwt.task, lwt.is_pending
+local await, is_pending = lwt.await, lwt.is_pending
 local has_storage, bare = stored.stored, stored.bare
 local append, push_bounded = C.append, C.push_bounded
 local error = error
@@ -273,18 +273,22 @@ function M.of_seq(q)
   return derive(function(x, taker) return run_task(x, taker, nil, start) end)
 end
 
--- The task of `generate` and its stream meet here; it refers to the stream only through
--- `asked`, the promise of the element that a reader waits for, while it is `wanted`. When all
+-- The task of `generate` and its stream meet in `gen`; it refers to the stream only through
+-- `promise`, that of the element that a reader waits for, while it is `wanted`. When all
 -- readers have gone that promise is cancelled, and so refers to nothing: a stream that is then
 -- dropped is garbage, whatever its task awaits. To learn of each reader that goes would cost more
 -- than all the rest, so it is found out after each cycle of the garbage collector.
+--
+--   task    once it has begun; `heard`: its end will be noticed, and `told`: its error has been told
+--   idle    the promises that `yield` awaits while no element is wanted
+--   lost    see core.lost
 local running, looked_for = setmetatable({}, { __mode = "k" }), false
 
 local function look()
   looked_for = false
   for log, gen in next, running do
-    local p = gen.asked
-    if gen.over then
+    local p = gen.promise
+    if not is_pending(gen.task) then
       running[log] = nil
     elseif p and log.fetching == p and not demand(log) and is_pending(p) then
       log.fetching = false
@@ -300,8 +304,8 @@ end
 
 local function yielder(gen)
   local function want()
-    while not (gen.wanted and is_pending(gen.asked)) do
-      local p = task()
+    while not (gen.wanted and is_pending(gen.promise)) do
+      local p = waiter()
       gen.idle[#gen.idle + 1] = p
       await(p)
     end
@@ -309,11 +313,31 @@ local function yielder(gen)
   return function(v)
     if v == nil then error("stream elements cannot be nil", 2) end
     want()
-    local p = gen.asked
+    local p = gen.promise
     wake(p, v)
-    if gen.asked == p then gen.wanted = false end
+    if gen.promise == p then gen.wanted = false end
     want()
   end
+end
+
+-- Its end, or its error, goes to who waits for an element.
+local function listen(gen)
+  hear(gen.task, function()
+    if gen.wanted then wake(gen.promise) end
+  end, function(err)
+    if gen.wanted and wake_exn(gen.promise, err) then gen.told = true end
+  end, gen)
+end
+
+-- The task is over.
+local function after(gen, x)
+  gen.wanted = false
+  if not gen.told then
+    gen.told = true
+    local state, err = gen.task:state()
+    if state == "rejected" then raise(err) end
+  end
+  return ended(x)
 end
 
 --- A stream written as a loop: `f(yield)` runs as a task from the first read on, and
@@ -334,50 +358,37 @@ end
 ---```
 function M.generate(f)
   args.check_callable(1, "generate", f)
-  local gen = { wanted = false, asked = false, idle = {}, over = false, failed = false }
+  local gen = {
+    wanted = false, promise = false, idle = {}, task = false, heard = false, told = false, lost = false,
+  }
   local start = stored.task(f)
-  local started = false
-  local s
   local log
-  s = derive(function(x, taker)
-    if gen.over then
-      local failed = gen.failed
-      if not failed then return ended(x) end
-      gen.failed = false
-      raise(failed.err)
-    end
-    local p = task()
-    gen.wanted, gen.asked = true, p
-    if not started then
-      local t = start(yielder(gen))
-      started = true
-      -- (Both may be called again: see core.surely.)
-      surely(t, function()
-        gen.over = true
-        if gen.wanted then wake(gen.asked) end
-        gen.wanted = false
-      end, function(err)
-        gen.failed = gen.failed or { err = err }
-        gen.over = true
-        if gen.wanted and wake_exn(gen.asked, err) then gen.failed = false end
-        gen.wanted = false
-      end)
-      log.guard = dropped.cancel(t)
-      running[log] = gen
-      if not looked_for then look() end
-    else
+  local function begin()
+    if not gen.task then gen.task = start(yielder(gen)) end
+    if not is_pending(gen.task) then return end
+    listen(gen)
+    log.guard = dropped.cancel(gen.task)
+    running[log] = gen
+    if not looked_for then look() end
+    gen.heard = true
+  end
+  local s = derive(function(x, taker)
+    if gen.task and not is_pending(gen.task) then return after(gen, x) end
+    local p = waiter()
+    gen.wanted, gen.promise = true, p
+    if gen.heard then
       local idle = gen.idle
-      while idle[1] do
-        local k = #idle
-        wake(idle[k])
-        if idle[k] and not is_pending(idle[k]) then table.remove(idle, k) end
-      end
+      for k = 1, #idle do wake(idle[k]) end
+      for k = #idle, 1, -1 do idle[k] = nil end
+    else
+      begin()
     end
     local state, v = p:state()
-    if state == "pending" then return work(x, taker, p) end
     if state == "rejected" then raise(v) end
-    if v == nil then return ended(x) end
-    return v
+    if v ~= nil then return v end
+    if not is_pending(gen.task) then return after(gen, x) end
+    if state == "pending" then return work(x, taker, p) end
+    return ended(x)
   end)
   log = s.log
   return s

@@ -1,9 +1,8 @@
 -- Telling readers what has been decided: an element, the end, an error.
 --
 -- Everything is decided before anybody is told. Who has been decided about goes from the line of his
--- stream to the desk of its log, so that at each moment he is in one place where the log finds
--- him. When there is no memory to tell somebody, he stays at the desk, and it is owed another turn (see
--- core.owing). So nobody waits for ever, and whoever decides need not know.
+-- stream to the desk of its log, so that at each moment he is in one place where core.lost finds
+-- him: where memory runs out in the middle, whoever was not told yet hears that instead.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -11,18 +10,17 @@ local C = require "lwt.stream.log"
 
 local wake_p, wake_exn = core.wake, core.wake_exn
 local try = core.try -- pcall for a plain callback
-local together, report = core.together, core.report
+local hand, together = core.hand, core.together
 local is_pending = lwt.is_pending
 
 -- A log has one once somebody is in line at it, or it waits for something.
 --   first, last   requests that are decided, linked by `next`
 --   now           the one that is being told
---   trouble       what those in line are to be told: there was no memory for what came
--- (Three places for `owing`.)
+--   lost          see core.lost
 function C.desk_of(log)
   local desk = log.desk
   if not desk then
-    desk = { false, false, 0, log = log, first = false, last = false, now = false, trouble = false }
+    desk = { log = log, first = false, last = false, now = false, lost = false }
     log.desk = desk
   end
   return desk
@@ -66,7 +64,6 @@ local function wake(req)
   end
   req.value = nil
 end
-C.wake = wake
 
 -- Has one that is decided yet to be told?
 local function waits(req)
@@ -94,77 +91,29 @@ local function tell_each(desk)
   end
 end
 
--- Several are told in such a way that the states of all change before any callback runs: else the
--- first could cancel the second, whose element would have to go back. That takes memory.
-local function tell_those_decided(desk)
-  local first = desk.first
-  if first and first.next then try(together, tell_each, desk) end
-  tell_each(desk)
-end
-
--- Everybody in line is told that there was no memory; where nobody is, the exception hook is.
-local function give_up(desk)
-  local log, err = desk.log, desk.trouble
-  local told = desk.first or desk.now
-  if log.ending then log.closed, log.ended = true, true end
-  local waiting = log.waiting
-  for k = #waiting, 1, -1 do
-    local s = waiting[k]
-    local req = s.first
-    while req do
-      local nx = req.next
-      if not req.done then
-        req.failed, req.value, told = true, err, true
-        decide(desk, req)
-      end
-      s.first = nx
-      req = nx
-    end
-    s.last, s.lined, s.taking = false, 0, false
-    waiting[k], s.waits = nil, false
-  end
-  local s = log.taker
-  local p = s and s.solo
-  if p then
-    told = wake_exn(p, err) or told
-    if s.solo == p then s.solo, log.taker = false, false end
-  end
-  desk.trouble = false
-  if not told then report(err) end
-end
-
-local function work_off(desk)
-  if desk.trouble then give_up(desk) end
+local function tell_all(desk)
   local log = desk.log
   local p = log.ended and log.closed_promise
   if p then
     wake_p(p)
     log.closed_promise = false
   end
-  tell_those_decided(desk)
+  -- Several are told in such a way that the states of all change before any callback runs: else the
+  -- first could cancel the second, whose element would have to go back. That takes memory.
+  local first = desk.first
+  if first and first.next then try(together, tell_each, desk) end
+  tell_each(desk)
 end
 
--- Tell everybody at a desk.
-local tell = core.owing(work_off)
-C.tell = tell
+-- Tell those at a desk.
+function C.tell(desk) hand(desk, tell_all, desk) end
 
--- The same where an error leads to `trouble`. Most often it is one, who is told without a function in C in
+-- The same where the caller sees to errors. Most often it is one, who is told without a function in C in
 -- between: in a long chain each stream is told inside the one before.
 function C.tell_inside(desk)
   local req = desk.first
-  if req and not (req.next or desk.now or desk.trouble or desk.log.closed_promise) then
-    return tell_each(desk)
-  end
-  return tell(desk)
-end
-
--- There was no memory for what came to a log: `tell(trouble(log, err))`. (Two calls, since this order
--- needs no memory where it has been had for a call before.)
-function C.trouble(log, err)
-  local desk = log.desk
-  log.fetching, log.serving = false, false
-  desk.trouble = err
-  return desk
+  if req and not (req.next or desk.now or desk.log.closed_promise) then return tell_each(desk) end
+  return tell_all(desk)
 end
 
 return C

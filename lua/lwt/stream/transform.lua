@@ -7,7 +7,7 @@
 local lwt = require "lwt"
 local core = require "lwt.core"
 local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
-local surely, wake = core.surely, core.wake
+local hear, wake, is_pending = core.hear, core.wake, lwt.is_pending
 local args = require "lwt.internal.args"
 local C = require "lwt.stream.fuse" -- which adds to lwt.stream.core
 local stored = require "lwt.internal.stored"
@@ -328,48 +328,54 @@ end
 -- Waits for the first of several reads. `p` is cancellable: then all of them are
 -- cancelled, and what had come already is put back.
 local function first_of(waits, ready)
-  local p = lwt.task()
-  local first = false -- who was ready, or true: it was cancelled
+  local p = core.waiter()
+  local mine = { promise = p, lost = false } -- see core.lost
   local function stop()
     for _, w in ipairs(waits) do w.p:cancel() end
   end
-  -- (May be called again: see core.surely.)
+  local function put_back()
+    for _, w in ipairs(waits) do
+      local v = w.value
+      w.value = nil
+      if v ~= nil then C.unread(w.s, { v }, 1) end
+    end
+  end
+  local over = false
   local function came(w)
-    if first ~= w and (first or not ready(w)) then return end
-    first = w
-    stop()
-    wake(p, w)
+    if over or not is_pending(p) then -- it came while we were stopping
+      local v = w.value
+      w.value = nil
+      if v ~= nil then C.unread(w.s, { v }, 1) end
+    elseif ready(w) then
+      over = true
+      stop()
+      wake(p, w)
+    end
   end
   local function attach()
     p:on_cancel(function()
-      if first then return end
-      first = true
+      if over then return end
+      over = true
       stop()
-      for _, w in ipairs(waits) do
-        if w.value ~= nil then C.unread(w.s, { w.value }, 1) end
-      end
+      put_back()
     end)
     for _, w in ipairs(waits) do
       if not w.come then
-        surely(w.p, function(v)
-          if first and first ~= w then -- it came while we were stopping
-            if v ~= nil then C.unread(w.s, { v }, 1) end
-            return
-          end
+        hear(w.p, function(v)
           w.come, w.value = true, v
           came(w)
         end, function(err)
-          if first and first ~= w then return end
           w.come, w.failed, w.err = true, true, err
           came(w)
-        end)
+        end, mine)
       end
     end
   end
   local ok, err = guard(attach)
   if ok then return p end
-  p:cancel()
+  over = true
   stop()
+  put_back()
   raise(err)
 end
 
