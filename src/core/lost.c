@@ -237,9 +237,11 @@ static void lose_all(lua_State *L, void *data) {
     n += lose(L, c);
     lua_settop(L, NEXT);
   }
+  if (pushreg(L, c->r_lost) != LUA_TTABLE) {
+    lua_pushboolean(L, 0);
+    setreg(L, c->r_lost_error);
+  }
   lua_settop(L, ERR);
-  lua_pushboolean(L, 0);
-  setreg(L, c->r_lost_error);
   if (n == 0) lwt_loop_report(L, c);
   lua_settop(L, 0);
 }

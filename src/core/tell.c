@@ -118,6 +118,10 @@ static void call_and_forget(lua_State *L, lwt_context *c, promise *w, promise *s
     lua_settop(L, Q + 1);
     report(L, c, w, WAITER);
   }
+  if (w->flags & F_HEARD) { /* it may stay the current waiter for long */
+    lua_pushnil(L);
+    lua_setiuservalue(L, WAITER, U_LOST);
+  }
 }
 
 /* The finalizer of finalize: its promise is waited for, then the outcome stands

@@ -21,31 +21,41 @@ local type, error, pcall = type, error, pcall
 
 local take_in
 
+-- `req`, the first in line at `s`, leaves.
+local function leave_line(log, s, req)
+  local nx = req.next
+  s.first = nx
+  if s.taking == req then s.taking = nx end
+  s.lined = s.lined - 1
+  if not nx then
+    s.last = false
+    log.waiting[1], s.waits = nil, false
+  end
+end
+
+local function pass(log, s, req, v)
+  leave_line(log, s, req)
+  req.done = true
+  local to = req.log
+  to.idle = req -- the next one that it makes
+  return take_in(to, false, v)
+end
+
 -- Give an element to who waits at `s`, alone in front of a line without lookers and
 -- conditions, if it is so. Where it raises, for want of memory, nothing has happened.
 local function hand_over(log, s, v)
   local req = s.first
   if not req or req.feed or s.section or not alive(req) then return false end
   local p = req.p
-  local told = p and wake_p(p, v)
-  if s.first == req then
-    local nx = req.next
-    s.first = nx
-    if s.taking == req then s.taking = nx end
-    s.lined = s.lined - 1
-    if not nx then
-      s.last = false
-      log.waiting[1], s.waits = nil, false
-    end
+  if p then
+    local told = wake_p(p, v)
+    if s.first == req then leave_line(log, s, req) end
+    return told
   end
-  if not p then
-    local to = req.log
-    req.done = true
-    to.idle = req -- the next one that it makes
-    hand(to.desk, take_in, to, false, v)
-    return true
-  end
-  return told
+  local to = req.log
+  if not to or to.fetching ~= req then return false end -- it is being made, or was taken back
+  hand(to.desk, pass, log, s, req, v)
+  return true
 end
 C.hand_over = hand_over
 
@@ -254,14 +264,15 @@ local function listen(log, p, withdrawable)
   hear(p, log.on_value, log.on_error, log.desk)
 end
 
+-- (Where it raises, for want of memory, the log waits for nothing.)
 local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   if not log.desk then desk_of(log) end
-  log.fetching, log.withdrawable = p, withdrawable
-  log.resume, log.rescue = resume, rescue
-  local on = p.on
-  if on then -- a request
-    if on.log.source then set_eager(log) end
+  log.resume, log.rescue, log.withdrawable = resume, rescue, withdrawable
+  local is_request = type(p) == "table"
+  log.fetching = p
+  if is_request then
+    if p.on.log.source then set_eager(log) end
   else
     local ok, err = pcall(listen, log, p, withdrawable)
     if not ok then

@@ -98,7 +98,7 @@ local function missed(stages, x, taker, p)
   local n = #stages
   if n == 1 then return wait_or_end(stages[1], x, taker, p) end
   if not p then return alone(stages, x, taker) end -- each meets its end
-  if not p.on then -- a promise, which cannot be taken to another log as a request can
+  if type(p) ~= "table" then -- a promise, which cannot be taken to another log as a request can
     for k = 1, n - 1 do
       local _
       _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)

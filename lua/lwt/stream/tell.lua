@@ -20,6 +20,7 @@ local is_pending = lwt.is_pending
 function C.desk_of(log)
   local desk = log.desk
   if not desk then
+    log.idle = log.idle or false -- (its place is there)
     desk = { log = log, first = false, last = false, now = false, lost = false }
     log.desk = desk
   end
