@@ -134,6 +134,7 @@ local made = {
   append = function(s) return s:append(source()) end,
   concat = function(s) return stream.of_list({ s, source() }):concat() end,
   choose = function(s) return stream.choose { s, source() } end,
+  combine = function(s) return s:combine(source()) end,
   flatten = function(s) return s:map(function(v) return { v, v } end):flatten() end,
   wrap_exn = function(s) return s:wrap_exn() end,
   map_s = function(s) return s:map_s(function(v) lwt.yield() return -v end) end,

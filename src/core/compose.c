@@ -530,8 +530,6 @@ static int l_try(lua_State *L) {
 static int l_hand(lua_State *L) {
   lwt_context *c = context_of(L);
   int handler = 2, saved = 0, status;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lwt_check_callable(L, 2);
   if (c->storing) {
     pushreg(L, c->r_storage);
     lua_insert(L, 2);

@@ -21,7 +21,7 @@ local setmetatable, pcall = setmetatable, pcall
 -- `late` are the pushes of tasks that have yet to be told of a cancel: they begin a turn later,
 -- or when somebody else pushes or closes, if they have not been withdrawn until then.
 --
--- `promise` is that of a push which has been let in and is just being told. See core.lost.
+-- `promise` is that of a push which has been let in and is yet to be told; see core.lost.
 local Bound = {}
 Bound.__index = Bound
 
@@ -76,31 +76,43 @@ function Bound.show(bound, req)
   end)
 end
 
--- Let in who waits, as far as there is room.
-local function admit_each(bound)
-  local p = bound.promise
-  if p then -- there was no memory to tell him
-    wake(p)
-    bound.promise = false
-  end
-  while bound.n < bound.size do
-    p = blocked(bound)
-    if not p then return end
-    append(bound.log, bound.value)
-    bound.n, bound.promise = bound.n + 1, p
-    advance(bound)
-    wake(p)
-    if bound.promise == p then bound.promise = false end
+-- The first push that waits is let in; its promise.
+local function let_in(bound)
+  local p = bound.n < bound.size and blocked(bound)
+  if not p then return false end
+  append(bound.log, bound.value)
+  bound.n = bound.n + 1
+  advance(bound)
+  return p
+end
+
+local function tell_each(bound)
+  while bound.promise do
+    wake(bound.promise)
+    bound.promise = let_in(bound)
   end
 end
 
--- Most often it is one. Several are told in such a way that all have been let in before any callback
--- runs, as tell.lua does it.
+-- Let in who waits, as far as there is room. Most often it is one. Several are told in such a way
+-- that all have been let in before any callback runs, as tell.lua does it.
 local function admit(bound)
-  if bound.n + 1 < bound.size and bound.behind and bound.behind.n > 0 then
-    try(together, admit_each, bound)
+  local p = bound.promise
+  if p then -- there was no memory to tell it: all who wait are lost
+    if is_pending(p) then return end
+    bound.promise = false
   end
-  hand(bound, admit_each, bound)
+  p = let_in(bound)
+  if not p then return end
+  if bound.pusher and bound.n < bound.size then
+    bound.promise = p
+    hand(bound, together, tell_each, bound)
+    return
+  end
+  local ok, err = pcall(wake, p)
+  if not ok then
+    bound.promise = p
+    core.lost(bound, err)
+  end
 end
 Bound.admit = admit
 

@@ -60,19 +60,6 @@ end
 
 -- Whatever is not an element at the cursor.
 local function pull_else(s, taker)
-  local log = s.log
-  if not (taker or s.first or s.solo or log.source or log.ended or s.section) then
-    local c = s.chunk
-    if not (c.next or c.errors or s.shared) then -- nothing but to wait, as line_up does
-      local p = waiter()
-      if not log.held then
-        hold_pushes(log)
-        log.taker = false -- (its place is there)
-      end
-      s.solo, log.taker = p, s
-      return nil, p
-    end
-  end
   if (s.first or s.solo) and busy(s) then return nil, line_up(s, taker) end
   local v = front(s)
   if v == nil then return refill(s, taker) end
@@ -90,7 +77,20 @@ end
 local function pull_log(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
-  if v == nil then return pull_else(s, taker) end
+  if v == nil then
+    local log = s.log
+    if taker or s.first or s.solo or log.source or log.closed or s.section or c.next or c.errors then
+      return pull_else(s, taker)
+    end
+    -- Nothing but to wait, as line_up does.
+    local p = waiter()
+    if not log.held then
+      hold_pushes(log)
+      log.taker = false -- (its place is there)
+    end
+    s.solo, log.taker = p, s
+    return nil, p
+  end
   s.i = i + 1
   c[i] = nil
   return v

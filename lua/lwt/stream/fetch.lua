@@ -208,7 +208,6 @@ function take_in(log, failed, raw)
   if not from or log.ended then return end
   log.fetching, log.serving, log.withdrawable = true, true, false
   log.resume, log.rescue = false, false
-  if type(from) == "table" then from.value = nil end
   local ok, v
   if f then
     ok, v = try(f, raw)
@@ -261,6 +260,7 @@ local function listen(log, p, withdrawable)
     log.on_value = function(v) take_in(log, false, v) end
     log.on_error = function(e) take_in(log, true, e) end
   end
+  log.fetching = p
   hear(p, log.on_value, log.on_error, log.desk)
 end
 
@@ -269,10 +269,10 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   if not log.desk then desk_of(log) end
   log.resume, log.rescue, log.withdrawable = resume, rescue, withdrawable
-  local is_request = type(p) == "table"
-  log.fetching = p
-  if is_request then
-    if p.on.log.source then set_eager(log) end
+  local on = p.on
+  if on then -- a request
+    log.fetching = p
+    if on.log.source then set_eager(log) end
   else
     local ok, err = pcall(listen, log, p, withdrawable)
     if not ok then

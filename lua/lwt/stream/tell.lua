@@ -36,19 +36,19 @@ local function decide(desk, req)
 end
 C.decide = decide
 
--- Where it raises, for want of memory, nothing has happened.
+-- Where it raises, for want of memory, `req` still waits.
 local function wake(req)
   local p = req.p
   if not p then
     local log = req.log
     if not log then return end -- it is being made: whoever makes it looks at `done`
     local v = req.value
+    req.value = nil
     if log.fetching == req then
       log.idle = req -- the next one that it makes
       C.arrive(log, req.failed, v)
     elseif v ~= nil and not req.failed then -- taken back since
       C.unread(req.on, { v }, 1)
-      req.value = nil
     end
     return
   end
