@@ -1,5 +1,5 @@
--- The n-th request for memory is refused while somebody waits at a stream: nobody waits for ever. See
--- spec/core/oom_spec.lua. LWT_SPEC_FULL=1 tries every n.
+-- The n-th request for memory is refused while somebody waits at a stream: nobody waits for ever.
+-- See spec/core/oom_spec.lua. LWT_SPEC_FULL=1 tries every n.
 local core = require "spec.support.core"
 local refusing = require "spec.support.refusing"
 
@@ -8,7 +8,9 @@ describe("the readers of streams, when memory runs out", function()
     refusing.run("spec/support/oom_readers.lua", options, stride)
   end
 
-  it("at one request, get their element, the end or an error", function() try("", core.count(97, 1)) end)
+  it("at one request, get their element, the end or an error", function()
+    try("", core.count(211, 1))
+  end)
 
-  it("for good, likewise", function() try("-a", core.count(211, 1)) end)
+  it("for good, likewise, and nothing spins", function() try("-a", core.count(307, 7)) end)
 end)

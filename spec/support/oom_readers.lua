@@ -1,5 +1,5 @@
--- What oom.c runs: streams whose readers wait at the moment when memory is refused. Nobody may wait for
--- ever: who waits gets his element, the end, or an error. Time is virtual, so that a hang is
+-- What oom.c runs: streams whose readers wait at the moment when memory is refused. Nobody may wait
+-- for ever: who waits gets his element, the end, or an error. Time is virtual, so that a hang is
 -- found at once. See spec/support/oom.lua.
 local base = require "spec.support.oom"
 

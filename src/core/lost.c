@@ -126,7 +126,8 @@ static void take_lines(lua_State *L) {
   for (lua_Integer k = (lua_Integer)lua_rawlen(L, -1); k > 0; k--) {
     int s = log + 3;
     lua_rawgeti(L, log + 2, k);
-    if (lua_getfield(L, s, "first") == LUA_TTABLE && lua_getfield(L, s, "last") == LUA_TTABLE) {
+    if (lua_getfield(L, s, "first") == LUA_TTABLE &&
+        lua_getfield(L, s, "last") == LUA_TTABLE) {
       lua_pushvalue(L, line);
       lua_setfield(L, -2, "next");
       lua_pop(L, 1);

@@ -79,7 +79,8 @@ local function pull_log(s, taker)
   local v = c[i]
   if v == nil then
     local log = s.log
-    if taker or s.first or s.solo or log.source or log.closed or s.section or c.next or c.errors then
+    if taker or s.first or s.solo or log.source or log.closed or s.section
+      or c.next or c.errors then
       return pull_else(s, taker)
     end
     -- Nothing but to wait, as line_up does.
@@ -103,7 +104,7 @@ local function pull_shared(s, taker)
   s.i = i + 1
   return v
 end
-C.pull_log, C.pull_shared, C.pull_else = pull_log, pull_shared, pull_else
+C.pull_log, C.pull_shared = pull_log, pull_shared
 
 local key = lwt.new_key() -- see section.lua
 C.key = key
@@ -280,7 +281,7 @@ local function push_to_many(log, v)
   if not ok then raise(err) end
 end
 
--- Where it raises, for want of memory, the element may have been taken, but nobody waits for ever.
+-- Where it raises, for want of memory, the element may have been taken; see core.lost.
 local function push_slowly(log, v)
   if log.closed then raise(lwt.Closed) end
   if v == nil then return close(log) end

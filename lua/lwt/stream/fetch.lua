@@ -13,7 +13,8 @@ local watch, set_eager = C.watch, C.set_eager
 local offer, dismiss, calm = C.offer, C.dismiss, C.calm
 local desk_of, tell_inside = C.desk_of, C.tell_inside
 local unfold_taker, hold_pushes = C.unfold_taker, C.hold_pushes
-local try, hand, hear = core.try, core.hand, core.hear -- pcall for a plain callback, and see core.lost
+-- try: pcall for a plain callback; the others: for those who wait at a desk, see core.lost
+local try, hand, hear = core.try, core.hand, core.hear
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
 local type, error, pcall = type, error, pcall
 
@@ -222,12 +223,12 @@ function take_in(log, failed, raw)
   if log.source and not log.fetching then run(log) end
 end
 
--- Where it raises, for want of memory, nothing has happened.
+-- Where it raises, for want of memory, it has not arrived.
 local function arrive(log, failed, raw) hand(log.desk, take_in, log, failed, raw) end
 
 -- One reader more, who takes one element: its promise, and its request if it has one (else
--- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its readers by task-local storage,
--- which only promises carry.)
+-- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its
+-- readers by task-local storage, which only promises carry.)
 local function line_up(s, taker)
   if taker and not s.section then
     local req = taker.idle

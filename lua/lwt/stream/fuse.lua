@@ -55,7 +55,8 @@ local function set_free(stages)
   end
 end
 
--- `p`, for which the last of the stages waits, goes to the first one, and each waits for the one before.
+-- `p`, for which the last of the stages waits, goes to the first one, and each waits for the one
+-- before.
 local function relay(stages, p)
   local n = #stages
   local log = stages[n].stream.log

@@ -34,7 +34,8 @@ end
 
 local leave
 
--- The section that `s` is in; one that is over is left first: there may have been no memory for that before.
+-- The section that `s` is in; one that is over is left first: there may have been no memory for
+-- that before.
 function C.section_of(s)
   local section = s.section
   while section do
@@ -84,7 +85,8 @@ function C.enter(s, section)
   s.first, s.last, s.lined, s.taking = false, false, 0, false
 end
 
--- One who has waited outside: into the section around it, or served, or in line. Gives whether he is served.
+-- One who has waited outside: into the section around it, or served, or in line. Gives whether he
+-- is served.
 local function let_in(s, up, req)
   local now = s.section
   if now and (now ~= up or req.here ~= nil and not inside(up, req.here)) then
@@ -147,8 +149,8 @@ end
 function C.section(s, rollback, f)
   if cancel_due() then return later(C.section, s, rollback, f) end
   local section = {
-    lost = false, over = false, left = false, outside = false, record = false, up = false, task = false,
-    rollback = rollback,
+    lost = false, over = false, left = false, outside = false, record = false, up = false,
+    task = false, rollback = rollback,
   }
   local function start()
     local here = { section = section, up = get_local(key) }

@@ -279,7 +279,7 @@ end
 -- dropped is garbage, whatever its task awaits. To learn of each reader that goes would cost more
 -- than all the rest, so it is found out after each cycle of the garbage collector.
 --
---   task    once it has begun; `heard`: its end will be noticed, and `told`: its error has been told
+--   task    once it has begun; `heard`: its end will be noticed; `told`: its error has been told
 --   idle    the promises that `yield` awaits while no element is wanted
 --   lost    see core.lost
 local running, looked_for = setmetatable({}, { __mode = "k" }), false
@@ -359,7 +359,8 @@ end
 function M.generate(f)
   args.check_callable(1, "generate", f)
   local gen = {
-    wanted = false, promise = false, idle = {}, task = false, heard = false, told = false, lost = false,
+    wanted = false, promise = false, idle = {}, task = false, heard = false, told = false,
+    lost = false,
   }
   local start = stored.task(f)
   local log

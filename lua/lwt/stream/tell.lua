@@ -1,8 +1,9 @@
 -- Telling readers what has been decided: an element, the end, an error.
 --
--- Everything is decided before anybody is told. Who has been decided about goes from the line of his
--- stream to the desk of its log, so that at each moment he is in one place where core.lost finds
--- him: where memory runs out in the middle, whoever was not told yet hears that instead.
+-- Everything is decided before anybody is told. Who has been decided about goes from the line of
+-- his stream to the desk of its log, so that at each moment he is in one place where core.lost
+-- (src/core/lost.c) finds him: where memory runs out in the middle, those who were not told yet
+-- are told that, in the next turn of the loop.
 
 local lwt = require "lwt"
 local core = require "lwt.core"
@@ -99,8 +100,8 @@ local function tell_all(desk)
     wake_p(p)
     log.closed_promise = false
   end
-  -- Several are told in such a way that the states of all change before any callback runs: else the
-  -- first could cancel the second, whose element would have to go back. That takes memory.
+  -- Several are told in such a way that the states of all change before any callback runs: else
+  -- the first could cancel the second, whose element would have to go back. That takes memory.
   local first = desk.first
   if first and first.next then try(together, tell_each, desk) end
   tell_each(desk)
@@ -109,8 +110,8 @@ end
 -- Tell those at a desk.
 function C.tell(desk) hand(desk, tell_all, desk) end
 
--- The same where the caller sees to errors. Most often it is one, who is told without a function in C in
--- between: in a long chain each stream is told inside the one before.
+-- The same where the caller sees to errors. Most often it is one, who is told without a function
+-- in C in between: in a long chain each stream is told inside the one before.
 function C.tell_inside(desk)
   local req = desk.first
   if req and not (req.next or desk.now or desk.log.closed_promise) then return tell_each(desk) end
