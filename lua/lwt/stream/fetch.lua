@@ -223,8 +223,16 @@ function take_in(log, failed, raw)
   if log.source and not log.fetching then run(log) end
 end
 
+-- What the log's request `req` got.
+local function take_from(log, req)
+  local v = req.value
+  req.value = nil
+  log.idle = req -- the next one that it makes
+  return take_in(log, req.failed, v)
+end
+
 -- Where it raises, for want of memory, it has not arrived.
-local function arrive(log, failed, raw) hand(log.desk, take_in, log, failed, raw) end
+local function arrive(log, req) hand(log.desk, take_from, log, req) end
 
 -- One reader more, who takes one element: its promise, and its request if it has one (else
 -- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its

@@ -5,14 +5,11 @@
 -- (src/core/lost.c) finds him: where memory runs out in the middle, those who were not told yet
 -- are told that, in the next turn of the loop.
 
-local lwt = require "lwt"
 local core = require "lwt.core"
 local C = require "lwt.stream.log"
 
 local wake_p, wake_exn = core.wake, core.wake_exn
-local try = core.try -- pcall for a plain callback
 local hand, together = core.hand, core.together
-local is_pending = lwt.is_pending
 
 -- A log has one once somebody is in line at it, or it waits for something.
 --   first, last   requests that are decided, linked by `next`
@@ -43,13 +40,11 @@ local function wake(req)
   if not p then
     local log = req.log
     if not log then return end -- it is being made: whoever makes it looks at `done`
+    if log.fetching == req then return C.arrive(log, req) end
     local v = req.value
-    req.value = nil
-    if log.fetching == req then
-      log.idle = req -- the next one that it makes
-      C.arrive(log, req.failed, v)
-    elseif v ~= nil and not req.failed then -- taken back since
+    if v ~= nil and not req.failed then -- taken back since
       C.unread(req.on, { v }, 1)
+      req.value = nil
     end
     return
   end
@@ -67,22 +62,10 @@ local function wake(req)
   req.value = nil
 end
 
--- Has one that is decided yet to be told?
-local function waits(req)
-  if not req.done then return false end -- it is used again
-  local p, log = req.p, req.log
-  if p then return is_pending(p) end
-  return log and log.fetching == req
-end
-
+-- (Where the desk is lost, all who are at it will be told that.)
 local function tell_each(desk)
-  local now = desk.now
-  if now then
-    if waits(now) then wake(now) end
-    if desk.now == now then desk.now = false end
-  end
   local req = desk.first
-  while req do
+  while req and not desk.lost do
     local nx = req.next
     desk.now, desk.first = req, nx
     if not nx then desk.last = false end
@@ -101,21 +84,22 @@ local function tell_all(desk)
     log.closed_promise = false
   end
   -- Several are told in such a way that the states of all change before any callback runs: else
-  -- the first could cancel the second, whose element would have to go back. That takes memory.
+  -- the first could cancel the second, whose element would have to go back.
   local first = desk.first
-  if first and first.next then try(together, tell_each, desk) end
-  tell_each(desk)
+  if first and first.next then return together(tell_each, desk) end
+  return tell_each(desk)
 end
 
 -- Tell those at a desk.
-function C.tell(desk) hand(desk, tell_all, desk) end
+local function tell(desk) hand(desk, tell_all, desk) end
+C.tell = tell
 
--- The same where the caller sees to errors. Most often it is one, who is told without a function
+-- The same inside a `hand` for that desk. Most often it is one, who is told without another function
 -- in C in between: in a long chain each stream is told inside the one before.
 function C.tell_inside(desk)
   local req = desk.first
-  if req and not (req.next or desk.now or desk.log.closed_promise) then return tell_each(desk) end
-  return tell_all(desk)
+  if req and not (req.next or desk.log.closed_promise) then return tell_each(desk) end
+  return tell(desk)
 end
 
 return C
