@@ -27,8 +27,9 @@ local function lines_of(list)
     local line = { label = g.title, base = "lwt", figures = {} }
     for _, f in ipairs(g.figures) do
       if f.speed and colours[f.peer] then
-        if g.row.beside then
-          lines[#lines + 1] = { label = ("%s (line: %s)"):format(f.who, g.row.beside), base = g.row.beside, figures = { f } }
+        local base = g.row.beside
+        if base then
+          lines[#lines + 1] = { label = ("%s (line: %s)"):format(f.who, base), base = base, figures = { f } }
         elseif f.peer ~= "lwt" then
           line.figures[#line.figures + 1] = f
         end
@@ -69,7 +70,8 @@ local function dot(put, f, base, y)
   local speed = 1 / f.speed
   local cx = x_of(speed)
   put('<circle cx="%.1f" cy="%.1f" r="5.5" fill="%s" fill-opacity="0.85">'
-    .. '<title>%s: %.2f times as fast as %s</title></circle>', cx, y, colours[f.peer], escape(f.who), speed, escape(base))
+    .. '<title>%s: %.2f times as fast as %s</title></circle>',
+    cx, y, colours[f.peer], escape(f.who), speed, escape(base))
   if speed < low or speed > high then
     put('<text x="%.1f" y="%.1f" text-anchor="%s" font-size="10" fill="#555">%s</text>',
       speed < low and cx + 9 or cx - 9, y - 7, speed < low and "start" or "end",
@@ -89,7 +91,8 @@ function M.draw(group, list, result)
     .. 'font-family="Helvetica, Arial, sans-serif" font-size="12">', width, height, width, height)
   put '<rect width="100%" height="100%" fill="#ffffff"/>'
   put('<text x="20" y="28" font-size="18" font-weight="bold" fill="#222">%s</text>', escape(group.title))
-  put '<text x="20" y="48" fill="#555">The line is lwt, unless said. To its right: faster, or smaller; to its left: slower.</text>'
+  put('<text x="20" y="48" fill="#555">%s</text>',
+    "The line is lwt, unless said. To its right: faster, or smaller; to its left: slower, or larger.")
   legend(put, lines, result.peers)
   scale(put, bottom)
   for i, line in ipairs(lines) do
@@ -101,8 +104,9 @@ function M.draw(group, list, result)
     for _, f in ipairs(line.figures) do dot(put, f, line.base, y) end
   end
   local noise = result.noise
-  put('<text x="20" y="%d" fill="#777">%s; medians of up to %d rounds, all in turn; the machine was %s</text>',
-    bottom + 26, os.date "%Y-%m-%d", result.rounds, noise and noise.word or "idle")
+  put('<text x="20" y="%d" fill="#777">%s; medians of %s, all in turn; the machine was %s</text>',
+    bottom + 26, os.date "%Y-%m-%d", result.rounds == 1 and "one round" or ("up to %d rounds"):format(result.rounds),
+    noise and noise.word or "idle")
   put '</svg>'
   return table.concat(out, "\n") .. "\n"
 end

@@ -19,7 +19,8 @@ function M.text(result, out)
     out:write(("\n%s: %s\n"):format(g.title, words.per(row)))
     for _, f in ipairs(g.figures) do
       local spread = f.max > f.min and ("%s..%s"):format((words.amount(row, f.min)), (words.amount(row, f.max))) or ""
-      local speed = f.speed and ("%s %.2f times as %s"):format(row.beside or "lwt", f.speed, row.of and "good" or "fast")
+      local speed = f.speed
+        and ("%s %.2f times as %s"):format(row.beside or "lwt", f.speed, row.unit == "bytes" and "small" or "fast")
       out:write("  ", pad(f.who, 24), pad_left(words.value(row, f.value), 14), pad_left(spread, 20), "  ",
         pad(speed or "", 24), " ", words.remarks(row, f), "\n")
     end

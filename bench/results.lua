@@ -134,8 +134,8 @@ function P.beside(line, parts, peers)
   line ""
   line "## lwt beside each peer"
   line ""
-  line "How many times as fast lwt is, or how many times as small, than the peer's best way of doing it: above 1, lwt is"
-  line "ahead."
+  line "How many times as fast lwt is, or how many times as small, as the peer's best way of doing it: above 1, lwt"
+  line "is ahead."
   for _, part in ipairs(parts) do
     local here, rows = {}, {}
     for _, g in ipairs(part.list) do
@@ -196,7 +196,8 @@ function P.figures(line, parts)
       line ""
       line("**%s**: %s", g.title, words.per(row))
       line ""
-      line("| | | rounds | %s is … times as %s | |", row.beside or "lwt", row.unit == "bytes" and "small" or "fast")
+      local how = row.unit == "bytes" and "small" or "fast"
+      line("| | | rounds | %s is … times as %s | |", row.beside or "lwt", how)
       line "|---|---:|---:|---:|---|"
       for _, f in ipairs(g.figures) do
         local rounds = 0

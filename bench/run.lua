@@ -5,7 +5,7 @@
 --                                    names contain it; "a,b" several
 --   make bench QUICK=1               small sizes and one round: does it all work?
 --   make bench ROUNDS=5              instead of 3
---   make bench MINUTES=10            instead of 25: a round that would take longer is not begun
+--   make bench MINUTES=10            instead of 24: a round that would take longer is not begun
 --   make bench PEERS=luv,node        with these peers only (what needs no package is always there)
 --   make bench CLOCK=cpu             processor time instead of time, for the rows that only compute: when others use
 --                                    the machine as well
@@ -16,7 +16,7 @@ local data = require "bench.data"
 local extras = require "bench.extras"
 local figures = require "bench.figures"
 local report = require "bench.report"
-local results = require "bench.results"
+local page = require "bench.results"
 local spec = require "bench.rows"
 
 local function option(name)
@@ -27,7 +27,7 @@ end
 local quick = option "QUICK" ~= nil and option "QUICK" ~= "0"
 local rounds = tonumber(option "ROUNDS") or (quick and 1 or 3)
 local only, chosen_peers = option "ONLY", option "PEERS"
-local limit = (tonumber(option "MINUTES") or 25) * 60
+local limit = (tonumber(option "MINUTES") or 24) * 60
 local build = option "LWT_BUILD" or "build"
 local bin = build .. "/bench"
 local data_folder = bin .. "/data"
@@ -207,9 +207,9 @@ local result = run:finish {
 }
 report.text(result, io.stdout)
 if not only and not quick then
-  results.write(result, "bench")
+  page.write(result, "bench")
   print "written: bench/RESULTS.md, bench/pictures"
 elseif option "OUT" then
-  results.write(result, option "OUT")
+  page.write(result, option "OUT")
 end
 if #failures > 0 then os.exit(1) end

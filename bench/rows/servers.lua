@@ -65,7 +65,8 @@ return {
   },
   {
     name = "prefork", title = "two worker states", servers = true, size = "50", quick = "50", cpus = "0,1",
-    beside = "lwt_one", parts = " connections", per = "line, for which the server computes about 0.2 ms; a port shared by one or two states",
+    beside = "lwt_one", parts = " connections",
+    per = "line, for which the server computes about 0.2 ms; a port shared by one or two states",
     runs = {
       echo("lwt", "lwt", servers.lwt, "work 2", ANYWHERE), echo("lwt", "lwt_one", servers.lwt, "work 1", ANYWHERE),
     },

@@ -13,8 +13,8 @@ end
 return {
   name = "tools", title = "Pools, timers and their like",
   {
-    name = "tools", computes = true, title = "beside a spawn", per = "use of each, in a task", beside = "spawn", counts = true,
-    size = 300000, quick = 10000,
+    name = "tools", computes = true, title = "beside a spawn", per = "use of each, in a task",
+    size = 300000, quick = 10000, beside = "spawn", counts = true,
     runs = { programs.lwt "tools" },
     bars = bars,
   },
