@@ -159,6 +159,7 @@ local most = 0
 for _, row in ipairs(rows) do most = math.max(most, rounds_of(row)) end
 
 local cost = {} -- of a round of a row, in seconds: the last one's
+local begun_rounds = 0
 
 -- A round of every row, as far as there is time left.
 local function one_round(round)
@@ -166,6 +167,7 @@ local function one_round(round)
     local start = os.time()
     if round <= rounds_of(row) and start + (cost[row] or 0) <= begun + limit then
       print(("round %d of %d: %s"):format(round, rounds_of(row), row.title))
+      begun_rounds = round
       run_row(row, round)
       cost[row] = os.time() - start
     end
@@ -202,7 +204,7 @@ if #rows == 0 and #more == 0 then
 end
 
 local result = run:finish {
-  rows = rows, more = more, rounds = rounds, quick = quick, seconds = os.time() - begun,
+  rows = rows, more = more, rounds = math.max(1, begun_rounds), quick = quick, seconds = os.time() - begun,
   versions = versions, failures = failures, peers = spec.peers, clock = option "CLOCK",
 }
 report.text(result, io.stdout)

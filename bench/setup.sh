@@ -3,7 +3,8 @@
 # builds the programs in C and OCaml into build/bench. A peer that cannot be had is left out, and this
 # says so. The Makefile passes CC LUA_INCDIR LIBUV_INCDIR LIBUV_LIBDIR BUILD.
 #
-#   bench/setup.sh [--count]      --count: only what `make bench-count` needs, installs nothing
+#   bench/setup.sh [--count|--own]      --count: only what `make bench-count` needs; --own: what lwt's own
+#                                       programs need; both install nothing
 #
 # What is here is written to build/bench/peers, a line each: name, version.
 set -u
@@ -42,6 +43,7 @@ module limit || exit 1
 program hold || exit 1
 program again || exit 1
 program load || exit 1
+[ "${1-}" = --own ] && exit 0
 program uv -luv || exit 1
 program serve -luv || exit 1
 program system -luv || exit 1

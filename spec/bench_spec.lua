@@ -165,21 +165,81 @@ describe("the benchmark", function()
 end)
 
 describe("the programs of the benchmark", function()
+  local lua, bin = os.getenv "LUA" or "lua5.4", build .. "/bench"
+
   setup(function()
-    assert(os.execute(("BUILD='%s' bench/setup.sh --count"):format(build)))
+    assert(os.execute(("BUILD='%s' bench/setup.sh --own"):format(build)))
   end)
-  local lua = os.getenv "LUA" or "lua5.4"
+
+  -- What a program reports, each line as "workload:figure".
+  local function figures_of(command)
+    local pipe = io.popen(command .. " 2>&1")
+    local text = pipe:read "a"
+    assert.is_true((pipe:close()), text)
+    local found = {}
+    for name, seconds, n in text:gmatch "RES (%S+) (%S+) (%d+)" do
+      assert.truthy(tonumber(seconds) and tonumber(n) > 0, text)
+      found[#found + 1] = name
+    end
+    assert.truthy(found[1], text)
+    return found
+  end
 
   for _, w in ipairs {
     "promises bind_resolved", "promises bind_pending", "promises await_resolved", "tasks handover", "tasks yield",
-    "tasks spawn", "flow stream", "flow mvar", "flow signals", "pause pause",
+    "tasks spawn", "flow stream", "flow mvar", "flow signals", "log log_off", "log log_file", "system udp",
+    "outside jobs", "outside detach", "growth messages",
   } do
     it("run: lwt's " .. w, function()
       local program, workload = w:match "(%S+) (%S+)"
-      local pipe = io.popen(("%s bench/lwt/%s.lua %s 1000 2>&1"):format(lua, program, workload))
-      local text = pipe:read "a"
-      pipe:close()
-      assert.truthy(text:find("RES " .. workload .. ":lwt %d+%.%d+ %d+"), text)
+      local found = figures_of(("%s bench/lwt/%s.lua %s 1000"):format(lua, program, workload))
+      assert.equal(workload .. ":lwt", found[1]:match "^[^@]*")
+    end)
+  end
+
+  for _, mode in ipairs { "", "stopped", "promises", "coroutines" } do
+    it("run: the longest turn, " .. (mode == "" and "as it is" or mode), function()
+      local found = figures_of(("%s bench/lwt/pause.lua pause 1000 %s"):format(lua, mode))
+      local who = mode == "" and "lwt" or mode == "coroutines" and mode or "lwt_" .. mode
+      assert.same({ "pause:" .. who }, found)
+    end)
+  end
+
+  it("run: a use of each tool, all of which have a bar beside a spawn", function()
+    local wanted = { ["tools:spawn"] = true }
+    for _, row in ipairs(rows.rows) do
+      for _, bar in ipairs(row.name == "tools" and row.bars or {}) do wanted["tools:" .. bar[1]] = true end
+    end
+    local found = {}
+    for _, name in ipairs(figures_of(lua .. " bench/lwt/tools.lua tools 100")) do found[name] = true end
+    assert.same(wanted, found)
+  end)
+
+  for _, command in ipairs { "-e ''", "bench/lwt/start.lua", "bench/lwt/start.lua every", "bin/lwt -e ''" } do
+    it("are started again and again: " .. command, function()
+      assert.same({ "start:x" }, figures_of(("%s/again start:x 2 %s %s"):format(bin, lua, command)))
+    end)
+  end
+
+  it("require every module of the rock when they start", function()
+    local program = read "bench/lwt/start.lua"
+    local loaded = {}
+    for name in program:match("%[%[(.-)%]%]"):gmatch "%S+" do loaded[name] = true end
+    local of_rocks = { ssl = true, term = true, text = true, read_line = true, glib = true, init = true }
+    for path in shell.run("ls lua/lwt/*.lua").out:gmatch "[^\n]+" do
+      local name = path:match "([%w_]+)%.lua$"
+      assert.equal(of_rocks[name] == nil, loaded[name] == true, name)
+    end
+  end)
+
+  for _, server in ipairs {
+    "echo echo", "echo echo_await", "echo echo_lines", "http http", "idle echo_lines", "echo work 2",
+  } do
+    it("serve: " .. server, function()
+      local load, mode = server:match "(%S+) (.*)"
+      local where = mode:find "work" and "-s -1 -c -1" or ""
+      assert.same({ "row:lwt@3" }, figures_of(("%s/load %s -t 0.1 row:lwt %s 3 -- %s bench/lwt/serve.lua %s"):format(
+        bin, where, load, lua, mode)))
     end)
   end
 end)

@@ -34,7 +34,8 @@ return {
     },
     -- luv without a list only counts: beside that stands what reads without one here.
     bars = {
-      { "lwt", "<=", 2, "c" }, { "lwt", "<", 1, "luv_list" }, { "lwt_readdir", "<", 1, "luv" }, { "lwt", "<", 1, "node" },
+      { "lwt", "<=", 2, "c" }, { "lwt", "<", 1, "luv_list" }, { "lwt", "<", 1, "node" },
+      { "lwt_readdir", "<", 1, "luv" },
     },
   },
   {
