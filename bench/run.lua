@@ -165,7 +165,7 @@ local begun_rounds = 0
 local function one_round(round)
   for _, row in ipairs(rows) do
     local start = os.time()
-    if round <= rounds_of(row) and start + (cost[row] or 0) <= begun + limit then
+    if round == 1 or round <= rounds_of(row) and start + cost[row] <= begun + limit then
       print(("round %d of %d: %s"):format(round, rounds_of(row), row.title))
       begun_rounds = round
       run_row(row, round)

@@ -51,6 +51,7 @@ return {
     size = 1000000, quick = 50000, rounds = 2,
     runs = {
       lwt "tasks", { "lwt", "{lua} bench/lwt/tasks.lua sleepers_promise {size}" },
+      { "lwt", "{lua} bench/lwt/tasks.lua sleepers_await {size}" },
       uv "{size}", luv, cqueues, ocaml, node,
     },
     -- The times were limits once, 3 s and 1.5 s for a million on one processor: these are they, beside what luv and
