@@ -197,7 +197,7 @@ describe("the programs of the benchmark", function()
     end)
   end
 
-  for _, mode in ipairs { "", "stopped", "promises", "coroutines" } do
+  for _, mode in ipairs { "", "incremental", "stopped", "promises", "coroutines" } do
     it("run: the longest turn, " .. (mode == "" and "as it is" or mode), function()
       local found = figures_of(("%s bench/lwt/pause.lua pause 1000 %s"):format(lua, mode))
       local who = mode == "" and "lwt" or mode == "coroutines" and mode or "lwt_" .. mode

@@ -1,11 +1,12 @@
 -- lwt: the longest turn of the loop while many tasks sleep and ten work, which make garbage: how long the collector
 -- stops everything. In processor time, or other programs would be measured.
 --
---   pause.lua pause N [stopped|promises|coroutines]
+--   pause.lua pause N [incremental|stopped|promises|coroutines]
 --
--- stopped: the collector stands still, and runs at moments that the program chooses, as the guide says in "In a host or
--- a game loop"; promises: those who sleep are promises and no tasks; coroutines: N coroutines of Lua's own, suspended,
--- and no task that sleeps: what any program with so many stacks has to pay.
+-- Without a word: in the generational mode, which is that of the program lua5.4. incremental, stopped: as the guide
+-- says in "In a host or a game loop", with small steps, or standing still but for moments that the program chooses.
+-- promises: those who sleep are promises and no tasks. coroutines: N coroutines of Lua's own, suspended, and no task
+-- that sleeps: what any program with so many stacks has to pay.
 
 local lwt = require "lwt"
 local bench = require "bench.harness"
@@ -33,7 +34,7 @@ local sleepers = {}
 function sleepers.tasks(n)
   for _ = 1, n do spawn(nap) end
 end
-sleepers.stopped = sleepers.tasks
+sleepers.stopped, sleepers.incremental = sleepers.tasks, sleepers.tasks
 
 function sleepers.promises(n)
   for i = 1, n do kept[i] = lwt.sleep(3600) end
@@ -58,6 +59,7 @@ function W.pause(n, mode)
     for _ = 1, WARM_UP do lwt.yield() end
     collectgarbage()
     if mode == "stopped" then collectgarbage "stop" end
+    if mode == "incremental" then collectgarbage("incremental", 200, 20) end
     local last = bench.cpu()
     for i = 1, turns do
       lwt.yield()

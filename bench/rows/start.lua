@@ -3,6 +3,7 @@
 local programs = require "bench.rows.programs"
 
 local start = programs.again
+local function pause(peer, mode) return { peer, "{lua} bench/lwt/pause.lua pause {size} " .. mode } end
 
 return {
   name = "start", title = "Starting, and standing still",
@@ -24,9 +25,8 @@ return {
     name = "pause", title = "longest turn", of = "worst", unit = "ms", size = 100000, quick = 10000, rounds = 2,
     per = "turn, the longest, while 100,000 tasks sleep and ten work (processor time)", beside = "coroutines",
     runs = {
-      programs.lwt "pause", { "lwt", "{lua} bench/lwt/pause.lua pause {size} stopped" },
-      { "lwt", "{lua} bench/lwt/pause.lua pause {size} promises" },
-      { "lua", "{lua} bench/lwt/pause.lua pause {size} coroutines" },
+      programs.lwt "pause", pause("lwt", "incremental"), pause("lwt", "stopped"), pause("lwt", "promises"),
+      pause("lua", "coroutines"),
     },
     bars = {
       { "lwt", "<=", 2, unit = "ms", of = "worst" }, { "lwt_stopped", "<=", 2, unit = "ms", of = "worst" },
