@@ -9,8 +9,8 @@ describe("the readers of streams, when memory runs out", function()
   end
 
   it("at one request, get their element, the end or an error", function()
-    try("", core.count(211, 1))
+    try("", core.count(307, 1))
   end)
 
-  it("for good, likewise, and nothing spins", function() try("-a", core.count(307, 7)) end)
+  it("for good, likewise, and nothing spins", function() try("-a", core.count(499, 7)) end)
 end)

@@ -525,8 +525,8 @@ static int l_try(lua_State *L) {
   return lua_gettop(L) - base + 1;
 }
 
-/* core.hand(x, f, ...): core.try for a function that hands over what came to those who wait at x; where it
-** raises, x is lost (see lost.c). */
+/* core.hand(x, f, ...): core.try for a function that hands over what came to those who wait at
+** x; where it raises, x is lost (see lost.c). Gives true, or false and the error. */
 static int l_hand(lua_State *L) {
   lwt_context *c = context_of(L);
   int handler = 2, saved = 0, status;
@@ -551,9 +551,10 @@ static int l_hand(lua_State *L) {
   return 2;
 }
 
-/* core.together(f, ...): f, and what it raises. Whom f wakes is told when f has returned: so all states
-** have changed before any callback runs. (A callback that is called at once, by `bind` or by
-** core.callback, is not enough for that: it is in no resolution, as in Lwt.) */
+/* core.together(f, ...): calls f, and raises what it raises. Whom f wakes is told when f has
+** returned: so all states have changed before any callback runs. (A callback that is called at
+** once, by `bind` or by core.callback, is not enough for that: it is in no resolution, as in
+** Lwt.) */
 static int l_together(lua_State *L) {
   lwt_context *c = context_of(L);
   int status;

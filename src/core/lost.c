@@ -1,15 +1,18 @@
-/* lost.c: who waits in the tables of a stream, when memory runs out while something is handed over.
+/* lost.c: who waits in the tables of a stream, when memory runs out in the middle of a
+** hand-over.
 **
-** Nobody knows then who has been told and who has not. So all who wait there are rejected with
-** that error, in the next turn of the loop: nobody waits for ever, nothing is tried again, and what
-** finds the error need not put anything right. It takes no memory, not even for a call of a
-** function in Lua: what is lost is linked into a list through itself, and everybody who
-** waits stands in some table since before he began to wait.
+** Nobody knows then who has been told and who has not. So all who wait there are rejected
+** with that error, in the next turn of the loop: nobody waits for ever, nothing is tried
+** again, and what finds the error need not put anything right. It takes no memory, not even
+** for a call of a function in Lua: what is lost is linked into a list through itself, and
+** everybody who waits has stood in some table since before he began to wait.
 **
-** What can be lost is a table that has been made with `lost = false` and, as far as it needs them,
+** What can be lost is a table that has been made with `lost = false` and, as far as it needs
+** them,
 **
 **   promise          of somebody who waits
-**   pusher, behind   a push that waits, and a ring of those behind it (lwt.internal.waiters)
+**   pusher, behind   a push that waits, and the ring of those behind it
+**                    (lwt.internal.waiters)
 **   outside          a list of requests
 **   over             true from then on
 **   now, first       a request, and the first of a line of them
@@ -23,7 +26,8 @@
 #define NEXT 2 /* the list */
 #define X 3    /* the table at hand */
 
-/* The table on top (popped) is lost, with the error below it (it stays). Allocates nothing. */
+/* The table on top (popped) is lost, with the error below it, which stays. Allocates
+** nothing. */
 void lwt_lost(lua_State *L, lwt_context *c) {
   int top = lua_gettop(L);
   if (lua_getfield(L, top, "lost") == LUA_TBOOLEAN && !lua_toboolean(L, -1)) {
@@ -38,7 +42,8 @@ void lwt_lost(lua_State *L, lwt_context *c) {
   lua_settop(L, top - 1);
 }
 
-/* The field of the table at `at` gets the boolean, if it has a value: a new field would need memory. */
+/* The field of the table at `at` gets the boolean, if it has a value: a new field would need
+** memory. */
 static void put(lua_State *L, int at, const char *field, int value) {
   if (lua_getfield(L, at, field) != LUA_TNIL) {
     lua_pushboolean(L, value);
@@ -62,7 +67,7 @@ static int reject(lua_State *L, lwt_context *c) {
   return pending;
 }
 
-/* The log that the request on top reads for waits for nothing any more, and so do its readers. */
+/* The log that the request on top reads for waits for nothing any more: it is lost, too. */
 static int lose_log(lua_State *L, lwt_context *c) {
   int req = lua_gettop(L), waits = 0;
   if (lua_getfield(L, req, "log") == LUA_TTABLE) {
@@ -78,8 +83,8 @@ static int lose_log(lua_State *L, lwt_context *c) {
   return waits;
 }
 
-/* Rejects the request on top (popped) and, with `line`, those linked behind it. Returns how many
-** there were. */
+/* Rejects the request on top (popped) and, with `line`, those linked behind it. Returns how
+** many there were. */
 static int reject_requests(lua_State *L, lwt_context *c, int line) {
   int at = lua_gettop(L), n = 0;
   while (lua_istable(L, at)) {
@@ -256,8 +261,8 @@ static int l_lost(lua_State *L) {
   return 0;
 }
 
-/* core.hear(p, f, h, x): on_any for a function that hands over what came to those who wait at x: where it
-** cannot be called, or raises, x is lost. */
+/* core.hear(p, f, h, x): on_any for functions that hand over what came to those who wait at x:
+** where one cannot be called, or raises, x is lost. */
 static int l_hear(lua_State *L) {
   lwt_context *c = context_of(L);
   promise *p = lwt_promise_arg(L, c, 1), *q;

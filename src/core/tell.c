@@ -100,7 +100,8 @@ static void pass_on(lua_State *L, lwt_context *c, int from) {
   if (lwt_promise_find(L, Q)->state == S_PENDING) lwt_resolve_copy(L, c, from, Q);
 }
 
-/* The callback of the waiter at idx, which has no result, has failed with the error on top (popped). */
+/* The callback of the waiter at idx, which has no result, has failed with the error on top,
+** which is popped. */
 static void report(lua_State *L, lwt_context *c, promise *w, int idx) {
   if (!(w->flags & F_HEARD)) {
     lwt_loop_report(L, c);
