@@ -174,6 +174,7 @@ build = {
     ["lwt.internal.follow"] = "lua/lwt/internal/follow.lua",
     ["lwt.internal.items"] = "lua/lwt/internal/items.lua",
     ["lwt.internal.kits"] = "lua/lwt/internal/kits.lua",
+    ["lwt.internal.later"] = "lua/lwt/internal/later.lua",
     ["lwt.internal.lazy"] = "lua/lwt/internal/lazy.lua",
     ["lwt.internal.order"] = "lua/lwt/internal/order.lua",
     ["lwt.internal.rocks"] = "lua/lwt/internal/rocks.lua",
