@@ -272,6 +272,7 @@ build = {
     ["lwt.toplevel.highlight"] = "lua/lwt/toplevel/highlight.lua",
     ["lwt.toplevel.lines"] = "lua/lwt/toplevel/lines.lua",
     ["lwt.toplevel.names"] = "lua/lwt/toplevel/names.lua",
+    ["lwt.toplevel.own"] = "lua/lwt/toplevel/own.lua",
     ["lwt.toplevel.pager"] = "lua/lwt/toplevel/pager.lua",
     ["lwt.toplevel.printer"] = "lua/lwt/toplevel/printer.lua",
     ["lwt.toplevel.reader"] = "lua/lwt/toplevel/reader.lua",

@@ -84,7 +84,7 @@ describe("what is read later", function()
           tables[file][M] = true
         end
       end
-      for _, module in ipairs { "lwt.stream", "lwt.io", "lwt.react" } do require(module) end
+      for _, module in ipairs { "lwt.stream", "lwt.io", "lwt.react", "lwt.toplevel" } do require(module) end
       local files = 0
       for file, modules in pairs(tables) do
         files = files + 1
