@@ -506,12 +506,6 @@ API void lwt_await_open(lua_State *L, lwt_context *c);
 /* scope.c, coroutine.c */
 API void lwt_scope_open(lua_State *L, lwt_context *c);
 API void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src);
-/* One of a scope's tasks is fulfilled, and it is not the last one: that is all. */
-static inline int lwt_scope_counts_off(promise *w, int state) {
-  if (w->kind != K_SCOPE || state != S_FULFILLED || w->n < 2) return 0;
-  w->n--;
-  return 1;
-}
 API int lwt_scope_child_follow(lua_State *L, int w, int r);
 API void lwt_coroutine_open(lua_State *L, lwt_context *c);
 

@@ -9,7 +9,7 @@
 ** cannot be cancelled the child can.
 **
 ** Children that are done are swept from the list when they are half of it. */
-#include "core.h"
+#include "tell.h"
 
 /* Pushes the scope object's record: user value 1 of the userdata at idx. */
 static promise *push_record(lua_State *L, lwt_context *c, int idx) {
