@@ -10431,7 +10431,8 @@ lwt_stream_module.of_seq = function(q) end
 ---The stream ends when `f` returns; when it fails the error is reported to the reader,
 ---and then the stream ends. When the stream is dropped half way, and no reader waits for an
 ---element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
----it awaits, so that it can clean up.
+---it awaits, so that it can clean up. Tasks that `f` has started may call `yield` as well; when
+---`f` has ended it raises `lwt.Closed` there.
 ---```lua
 ---local s = stream.generate(function(yield)
 --- for i = 1, 3 do yield(i * 10) end
