@@ -53,6 +53,7 @@ function M.create(rate, max)
     turns = 0,
     waiting = 0, -- how many of them are alive
     timer = nil,
+    granted = lwt.fulfilled(true),
   }
   -- Called for each waiter that is cancelled: its place is free at once.
   t.withdraw = function()
@@ -139,14 +140,11 @@ function M.wait(t, key)
       if not t.start or now >= t.start + 1 then t.start, t.used = now, none end
     end
   end
-  if (t.used[key] or 0) < t.rate then
+  local used = t.used[key]
+  if not used or used < t.rate then
     if due.cancel_due() then return due.later(M.wait, t, key) end
-    local yes = lwt.fulfilled(true)
-    local used = t.used[key] or 0 -- (a finalizer may have asked as well)
-    if used < t.rate then
-      t.used[key] = used + 1
-      return yes
-    end
+    t.used[key] = (used or 0) + 1
+    return t.granted
   end
   if t.waiting >= t.max then return lwt.fulfilled(false) end
   local p = core.waiter()

@@ -57,7 +57,9 @@ function M.count(q)
   return live
 end
 
+-- Room for another waiter: the next push asks for no memory, which may run a finalizer.
 local function make_room(q)
+  if q.n < q.size and (q.n > 0 or q.size <= 64) then return end
   local fresh = q.n > 0 and {}
   local live = M.count(q)
   local size = q.size -- (the count gives it back where nobody is alive)
@@ -68,6 +70,8 @@ local function make_room(q)
   end
   rebuild(q, size, fresh)
 end
+
+M.make_room = make_room
 
 function M.push(q, p, value)
   local n, size = q.n, q.size
