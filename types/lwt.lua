@@ -5465,7 +5465,7 @@ lwt_module.pause = function() end
 
 ---Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
 ---signal handlers …; not of a server's handlers, see `establish_server`). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
----the turn. A hook that raises is reported by `warn`.
+---the turn; where none comes, it is reported on stderr when the Lua state closes. A hook that raises is reported by `warn`.
 ---```lua
 ---lwt.async_exception_hook(function(e) print("hook: " .. e) end)
 ---lwt.async(error, "lost", 0)
