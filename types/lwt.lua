@@ -5465,7 +5465,7 @@ lwt_module.pause = function() end
 
 ---Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
 ---signal handlers …; not of a server's handlers, see `establish_server`). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
----the turn. A hook that raises is reported by `warn`.
+---the turn; where none comes, it is reported on stderr when the Lua state closes. A hook that raises is reported by `warn`.
 ---```lua
 ---lwt.async_exception_hook(function(e) print("hook: " .. e) end)
 ---lwt.async(error, "lost", 0)
@@ -10431,7 +10431,8 @@ lwt_stream_module.of_seq = function(q) end
 ---The stream ends when `f` returns; when it fails the error is reported to the reader,
 ---and then the stream ends. When the stream is dropped half way, and no reader waits for an
 ---element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
----it awaits, so that it can clean up.
+---it awaits, so that it can clean up. Tasks that `f` has started may call `yield` as well; when
+---`f` has ended it raises `lwt.Closed` there.
 ---```lua
 ---local s = stream.generate(function(yield)
 --- for i = 1, 3 do yield(i * 10) end

@@ -297,17 +297,27 @@ local function look()
   end
 end
 
+-- Those that wait in `yield` look again.
+local function wake_idle(gen)
+  local idle = gen.idle
+  gen.idle = {}
+  for k = 1, #idle do idle[k]:wakeup_later() end
+end
+
 local function yielder(gen)
+  -- Waits until an element is wanted; false: none will be, the function has ended.
   local function want()
     while not (gen.wanted and is_pending(gen.asked)) do
+      if gen.over then return false end
       local p, r = task()
       gen.idle[#gen.idle + 1] = r
       await(p)
     end
+    return true
   end
   return function(v)
     if v == nil then error("stream elements cannot be nil", 2) end
-    want()
+    if not want() then raise(lwt.Closed) end
     local r = gen.wanted
     gen.wanted = false
     r:wakeup_later(v)
@@ -320,7 +330,8 @@ end
 --- The stream ends when `f` returns; when it fails the error is reported to the reader,
 --- and then the stream ends. When the stream is dropped half way, and no reader waits for an
 --- element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
---- it awaits, so that it can clean up.
+--- it awaits, so that it can clean up. Tasks that `f` has started may call `yield` as well; when
+--- `f` has ended it raises `lwt.Closed` there.
 ---@param f fun(yield: fun(v: any))
 ---@return lwt.Stream
 ---```lua
@@ -358,6 +369,7 @@ function M.generate(f)
         local w = gen.wanted
         gen.wanted = false
         if w then w:wakeup_later(nil) end
+        wake_idle(gen)
       end, function(err)
         gen.over = true
         local w = gen.wanted
@@ -367,11 +379,10 @@ function M.generate(f)
         else
           gen.failed = { err = err }
         end
+        wake_idle(gen)
       end)
     else
-      local idle = gen.idle
-      gen.idle = {}
-      for k = 1, #idle do idle[k]:wakeup_later() end
+      wake_idle(gen)
     end
     local state, v = p:state()
     if state == "pending" then return work(x, taker, p) end
