@@ -86,6 +86,10 @@ describe("ssl.context", function()
     complains("option 'key': 2 keys for 1 certificates", { cert = id.cert, key = { id.key, id.key } })
     complains("of servers; a client says 'name'", { sni = {} })
     complains("true or \"require\" expected of a client", { ocsp = "x" })
+    complains("option 'sni': a server's context expected for 'x'",
+      { role = "server", cert = id.cert, key = id.key, sni = { x = 1 } })
+    complains("option 'sni': a server's context expected for 'x'",
+      { role = "server", cert = id.cert, key = id.key, sni = { x = ssl.context { ca = ca.pem } } })
   end)
 
   it("says what is wrong with a file, and shows nothing of a key", function()
@@ -135,8 +139,7 @@ describe("ssl.context", function()
   end)
 
   it("does the work of a long RSA key on the pool", function()
-    local long = ca:issue { name = "long", san = "DNS:localhost", kind = "rsa4096" }
-    local before = require "lwt.job".pool_size and true
+    local long = ca:issue { name = "long", san = "DNS:localhost", kind = "long" }
     for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       local r = shake(server_of { cert = long.cert, key = long.key },
         client_of { max_version = version }, function(s, c)
@@ -145,7 +148,25 @@ describe("ssl.context", function()
         end)
       assert.equal("x", r.value, tostring(r.client))
     end
-    assert(before ~= false)
+    -- Whose key is long: the step that signs is a promise, and nothing else may touch the connection.
+    local core = require "lwt.ssl.core"
+    local function signing(identity)
+      return lwt.run(function()
+        local c = core.connection(client_of { }.context.raw)
+        local s = core.connection(server_of { cert = identity.cert, key = identity.key }.raw)
+        assert.equal("read", c:handshake())
+        s:feed(c:output())
+        local step = s:handshake()
+        if not lwt.is_promise(step) then return step end
+        assert.is_true(s:is_busy())
+        assert.has_error(function() s:read(1) end, "the handshake is under way")
+        assert.equal("read", await(step))
+        assert.is_false(s:is_busy())
+        return "on the pool"
+      end)
+    end
+    assert.equal("on the pool", signing(long))
+    assert.equal("read", signing(id))
     -- Given up while the pool works on it: nothing is touched that is gone.
     lwt.run(function()
       local server = server_of { cert = long.cert, key = long.key }
@@ -164,7 +185,6 @@ describe("ssl.context", function()
   end)
 
   it("trusts what SSL_CERT_FILE and SSL_CERT_DIR say, and the system otherwise", function()
-    ca:openssl("version")
     shell.run(("mkdir -p '%s/hashed' && cp '%s' '%s/hashed' && %sopenssl rehash '%s/hashed'"):format(
       ca.dir, ca.pem, ca.dir, shell.plain, ca.dir))
     local program = shell.write(ca:path "trust.lua", ([[
@@ -226,8 +246,13 @@ describe("ssl.context", function()
   it("fails a handshake whose function fails, or gives something else", function()
     local r = shake(server_of { sni = function() error("no idea", 0) end }, client_of {})
     assert.equal("no idea", r.server)
+    assert.equal(80, r.client.alert, tostring(r.client)) -- he is told at once: internal error
     r = shake(server_of { sni = function() return 42 end }, client_of {})
     assert.truthy(tostring(r.server):find("gave no server's context", 1, true))
+    assert.equal(80, r.client.alert)
+    r = shake(server_of { sni = function() return lwt.rejected "later" end }, client_of {})
+    assert.equal("later", r.server)
+    assert.equal(80, r.client.alert)
   end)
 
   it("agrees on a protocol, or tells both that there is none", function()

@@ -251,8 +251,9 @@ describe("lwt.ssl", function()
     test.assert_clean()
   end))
 
-  it("drops 1,000 clients that say nothing, and holds up nobody for them", function()
-    local n = os.getenv "LWT_UNDER" and 100 or 1000
+  -- LWT_SPEC_FULL=1: 1,000 of them.
+  it("drops clients that say nothing, however many, and holds up nobody for them", function()
+    local n = os.getenv "LWT_SPEC_FULL" and 1000 or os.getenv "LWT_UNDER" and 100 or 250
     local program = shell.write(ca:path "silent.lua", ([[
       local lwt, lio, net = require "lwt", require "lwt.io", require "lwt.net"
       local await, dropped = lwt.await, 0
@@ -276,6 +277,8 @@ describe("lwt.ssl", function()
           assert(select(2, pcall(await, sock:read())) == nil)
           sock:close()
         end
+        while server:connections() > 0 do await(lwt.sleep(0.001)) end
+        assert(dropped == #silent)
         await(server:shutdown())
         print "all gone"
       end)]]):format(id.cert, id.key, n, ca.pem))
@@ -365,7 +368,7 @@ describe("lwt.ssl", function()
   end)
 
   it("ends with its state, in every phase", function()
-    local long = ca:issue { name = "long", san = "DNS:localhost", kind = "rsa4096" }
+    local long = ca:issue { name = "long", san = "DNS:localhost", kind = "long" }
     local program = shell.write(ca:path "end.lua", ([[
       local lwt, net, ssl = require "lwt", require "lwt.net", require "lwt.ssl"
       local turns, how = tonumber(arg[1]), arg[2]
@@ -383,13 +386,18 @@ describe("lwt.ssl", function()
         if how == "exit" then os.exit(0, true) end
         error "over"
       end)]]):format(ca.pem))
+    -- Each way at some moment; with LWT_SPEC_FULL=1 each way at every moment.
+    local which, full = 0, os.getenv "LWT_SPEC_FULL"
     for turns = 0, 10, os.getenv "LWT_UNDER" and 3 or 1 do
       for _, how in ipairs { "exit", "error" } do
         for _, identity in ipairs { id, long } do
-          local r = shell.run(("%s '%s' %d %s '%s' '%s'"):format(shell.lua, program, turns, how, identity.cert,
-            identity.key))
-          assert.equal(0, r.code, r.err)
-          assert.equal("", r.err)
+          which = which + 1
+          if full or which % 5 == 1 then
+            local r = shell.run(("%s '%s' %d %s '%s' '%s'"):format(shell.lua, program, turns, how, identity.cert,
+              identity.key))
+            assert.equal(0, r.code, r.err)
+            assert.equal("", r.err)
+          end
         end
       end
     end

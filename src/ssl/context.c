@@ -47,6 +47,7 @@ static int on_hello(SSL *ssl, int *alert, void *data) {
   size_t n;
   (void)data;
   *alert = SSL_AD_INTERNAL_ERROR; /* (used only where this returns an error) */
+  if (s != NULL && s->hello == HELLO_REFUSED) return SSL_CLIENT_HELLO_ERROR;
   if (s == NULL || s->hello != HELLO_NONE) return SSL_CLIENT_HELLO_SUCCESS;
   s->hello = HELLO_ASKED;
   /* A list of one: its length, the type 0, the length of the name, the name. */

@@ -162,6 +162,15 @@ static int l_choose(lua_State *L) {
   return 0;
 }
 
+/* refuse(): there is no answer to "hello". The peer is told so, by an alert in the output. */
+static int l_refuse(lua_State *L) {
+  session *s = lwt_ssl_check_idle(L);
+  if (s->hello != HELLO_ASKED) return 0;
+  s->hello = HELLO_REFUSED;
+  take_step(s);
+  return 0;
+}
+
 /* is_busy(): a thread of the pool makes a step. */
 static int l_is_busy(lua_State *L) {
   lua_pushboolean(L, lwt_ssl_check_session(L, 1)->busy);
@@ -170,5 +179,6 @@ static int l_is_busy(lua_State *L) {
 
 const luaL_Reg lwt_ssl_handshaking[] = {
     {"handshake", l_handshake}, {"expect", l_expect},   {"resume", l_resume},
-    {"choose", l_choose},       {"is_busy", l_is_busy}, {NULL, NULL},
+    {"choose", l_choose},       {"refuse", l_refuse},   {"is_busy", l_is_busy},
+    {NULL, NULL},
 };

@@ -95,7 +95,7 @@ int lwt_ssl_l_is_hashed(lua_State *L);
 
 /* ---- Sessions ---------------------------------------------------------------- */
 
-enum { HELLO_NONE, HELLO_ASKED, HELLO_ANSWERED };
+enum { HELLO_NONE, HELLO_ASKED, HELLO_ANSWERED, HELLO_REFUSED };
 
 typedef struct buffer {
   char *data;

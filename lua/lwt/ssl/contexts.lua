@@ -233,6 +233,9 @@ local function chooser(sni)
   local by_name = {}
   for name, context in pairs(sni) do
     if type(name) ~= "string" then fail("option 'sni': a name expected, got %s", type(name)) end
+    if not M.is(context) or context.role ~= "server" then
+      fail("option 'sni': a server's context expected for '%s'", name)
+    end
     by_name[name:lower()] = context
   end
   return function(name)

@@ -115,6 +115,15 @@ local function last_words(s)
   if p and p ~= true then pcall(await, lwt.with_timeout(LAST_WORDS, lwt.protected(p))) end
 end
 
+-- The function may fail, or be cancelled. The peer, who waits for an answer, is told.
+local function answer(s, c, name)
+  local ok, err = pcall(choose, c, s.conn, name)
+  if ok then return end
+  s.conn:refuse()
+  last_words(s)
+  error(err, 0)
+end
+
 local function step(s, c)
   local conn = s.conn
   local what, more = conn:handshake()
@@ -127,7 +136,7 @@ local function step(s, c)
   if what == "read" then
     stream.receive(s)
   elseif what == "hello" then
-    choose(c, conn, more)
+    answer(s, c, more)
   end
   return what == "done"
 end
