@@ -100,6 +100,14 @@ describe("ssl.context", function()
     fails("SSL_CERT_INVALID", "no certificate in " .. id.key, { cert = id.key, key = id.key })
     fails("SSL_CERT_INVALID", "no certificate in", { ca = id.key })
     fails("SSL_CERT_INVALID", "no list of revocations", { ca = ca.pem, crl = ca.pem })
+    -- What is behind a part that cannot be read must not be left out silently.
+    local good, bad = ca:read "server.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    fails("SSL_CERT_INVALID", "certificate 2 in the text given cannot be read", { ca = good .. bad .. good })
+    fails("SSL_CERT_INVALID", "certificate 2 in the text given cannot be read",
+      { cert = good .. good:sub(1, 300), key = id.key })
+    local crl = ca:read(ca:crl():match "[^/]*$")
+    fails("SSL_CERT_INVALID", "list of revocations (CRL) 2 in the text given cannot be read",
+      { ca = ca.pem, crl = crl .. crl:sub(1, 200) })
     local err = fails("SSL_KEY_MISMATCH", "(CN=server)", { cert = id.cert, key = other.key })
     assert.falsy(tostring(err):find("PRIVATE"))
     local broken = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
@@ -323,6 +331,61 @@ describe("ssl.context", function()
       local without = server_of { session_tickets = false }
       assert.is_false(connect(connect(nil, without).session, without).reused)
     end
+  end)
+
+  -- A resumed session shows no certificates: it must not stand for ones that nobody has looked at.
+  it("resumes a session only under the name of the server that it was made under", function()
+    local mine = ca:issue { name = "member", ext = "extendedKeyUsage = clientAuth" }
+    local inner = server_of { cert = other.cert, key = other.key, ca = ca.pem, verify = "require" }
+    local server = server_of { sni = { ["other.example.org"] = inner } }
+    for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+      local function connect(name, session, cert)
+        local opts = { ca = ca.pem, name = name, session = session, max_version = version }
+        if cert then opts.cert, opts.key = cert.cert, cert.key end
+        return shake(server, opts, function(s, c)
+          await(s:write("x"))
+          await(c:read())
+          local certificate = s:peer_certificate()
+          return { session = c:session(), reused = c:is_reused(), cn = certificate and certificate.cn }
+        end)
+      end
+      local outside = connect("localhost").value
+      assert.equal("SSL_CERT_MISSING", connect("other.example.org", outside.session).server.code)
+      -- Sessions of their own they have.
+      local inside = connect("other.example.org", nil, mine).value
+      local again = connect("other.example.org", inside.session, mine).value
+      assert.same({ true, "member" }, { again.reused, again.cn })
+    end
+  end)
+
+  it("offers a session only where the server would be verified as it was", function()
+    local foreign = require "spec.support.ca".make()
+    local theirs = foreign:issue { name = "theirs", san = "DNS:localhost" }
+    local revoked = foreign:crl "theirs"
+    local server = server_of { cert = theirs.cert, key = theirs.key }
+    for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+      local function connect(opts, session)
+        opts.session, opts.max_version, opts.name = session, version, opts.name or "localhost"
+        local r = shake(server, opts, function(s, c)
+          await(s:write("x"))
+          await(c:read())
+          return { session = c:session(), reused = c:is_reused() }
+        end)
+        return r.value or r.client.code
+      end
+      local unverified = connect { verify = false }
+      assert.is_true(connect({ verify = false }, unverified.session).reused)
+      assert.equal("SSL_CERT_UNKNOWN_ISSUER", connect({ ca = ca.pem }, unverified.session))
+      local function verified() return connect({ ca = foreign.pem }).session end
+      assert.is_true(connect({ ca = foreign.pem }, verified()).reused)
+      assert.equal("SSL_CERT_UNKNOWN_ISSUER", connect({ ca = ca.pem }, verified()))
+      assert.equal("SSL_CERT_NAME", connect({ ca = foreign.pem, name = "b.example.org" }, verified()))
+      assert.equal("SSL_OCSP", connect({ ca = foreign.pem, ocsp = "require" }, verified()))
+      assert.equal("SSL_CERT_REVOKED", connect({ ca = foreign.pem, crl = revoked }, verified()))
+      local mine = { ca = foreign.pem, cert = id.cert, key = id.key }
+      assert.is_false(connect(mine, verified()).reused)
+    end
+    foreign:remove()
   end)
 
   it("staples what the issuer says, and looks at it", function()

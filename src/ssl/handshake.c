@@ -133,17 +133,6 @@ static int l_expect(lua_State *L) {
   return 1;
 }
 
-/* resume(ticket) */
-static int l_resume(lua_State *L) {
-  session *s = lwt_ssl_check_idle(L);
-  SSL_SESSION *ticket = lwt_ssl_test_ticket(L, 2);
-  luaL_argcheck(L, ticket != NULL, 2, "session expected");
-  ERR_clear_error();
-  SSL_set_session(s->ssl, ticket); /* one that does not fit is simply not resumed */
-  ERR_clear_error();
-  return 0;
-}
-
 /* choose(context or nil): the answer to "hello". */
 static int l_choose(lua_State *L) {
   session *s = lwt_ssl_check_idle(L);
@@ -178,7 +167,7 @@ static int l_is_busy(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_handshaking[] = {
-    {"handshake", l_handshake}, {"expect", l_expect},   {"resume", l_resume},
+    {"handshake", l_handshake}, {"expect", l_expect},   {"resume", lwt_ssl_l_resume},
     {"choose", l_choose},       {"refuse", l_refuse},   {"is_busy", l_is_busy},
     {NULL, NULL},
 };

@@ -251,6 +251,18 @@ local function set_keylog(raw, context, keylog)
   if type(keylog) == "function" then context.keylog = keylog end
 end
 
+-- Whom a client trusts, and who it is: a session that was made otherwise is not resumed.
+local function set_rules(raw, opts)
+  local rules = {}
+  for _, key in ipairs { "verify", "ca", "crl", "partial_chain", "ocsp", "cert" } do
+    local value = opts[key]
+    if type(value) ~= "table" then value = { value } end
+    rules[#rules + 1] = ("%s %d"):format(key, #value)
+    for _, text in ipairs(value) do rules[#rules + 1] = ("s"):pack(tostring(text)) end
+  end
+  raw:rules(table.concat(rules))
+end
+
 -- A context of these options; `role` wins over theirs where there is none.
 function M.make(opts, role)
   check(opts)
@@ -272,7 +284,11 @@ function M.make(opts, role)
     context.sni = chooser(opts.sni)
     raw:ask_name()
   end
-  if role == "server" then raw:tickets(opts.session_tickets ~= false) end
+  if role == "server" then
+    raw:tickets(opts.session_tickets ~= false)
+  else
+    set_rules(raw, opts)
+  end
   return context
 end
 

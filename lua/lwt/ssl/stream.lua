@@ -334,7 +334,7 @@ end
 
 csession.attend(function(s, promise, n)
   if s.gone then return end
-  if not promise then return pump_out(s) end
+  if not promise then return proceed(s, pump_out) end
   if n == 0 then return receive_for(s, promise) end
   line_up(s, promise, n)
   go_on(s)
