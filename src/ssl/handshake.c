@@ -120,6 +120,7 @@ static int l_expect(lua_State *L) {
   ERR_clear_error();
   free(s->expected);
   s->expected = strdup(name);
+  if (s->expected == NULL) return luaL_error(L, "not enough memory");
   if (is_address(name)) {
     if (lua_toboolean(L, 3)) ok = X509_VERIFY_PARAM_set1_ip_asc(param, name);
   } else {
