@@ -12,8 +12,8 @@ describe("ssl.context", function()
 
   setup(function()
     ca = require "spec.support.ca".make()
-    id = ca:issue { name = "server", san = "DNS:localhost" }
-    other = ca:issue { name = "other", san = "DNS:other.example.org,DNS:*.wild.example.org" }
+    id = ca:issue { name = "server", san = "DNS:localhost", known = true }
+    other = ca:issue { name = "other", san = "DNS:other.example.org,DNS:*.wild.example.org", known = true }
   end)
   teardown(function() ca:remove() end)
 
@@ -407,7 +407,7 @@ describe("ssl.context", function()
       local wrong = shake(server_of { ocsp = ca:path "other.ocsp", max_version = version }, asking)
       assert.equal("SSL_OCSP", wrong.client.code)
     end
-    local revoked = ca:issue { name = "revoked", san = "DNS:localhost" }
+    local revoked = ca:issue { name = "revoked", san = "DNS:localhost", known = true }
     ca:crl "revoked"
     local r = shake(server_of { cert = revoked.cert, key = revoked.key, ocsp = ca:ocsp "revoked" }, asking)
     assert.equal("SSL_CERT_REVOKED", r.client.code, tostring(r.client))

@@ -5,6 +5,7 @@ local lwt = require "lwt"
 local net = require "lwt.net"
 local ssl = require "lwt.ssl"
 local test = require "lwt.test"
+local core = require "spec.support.core"
 local shell = require "spec.support.shell"
 local await = lwt.await
 
@@ -129,7 +130,7 @@ describe("lwt.ssl", function()
       local context = ssl.context { ca = ca.pem, max_version = version }
       lwt.run(function()
         local there, back = lengths(context)
-        local step = os.getenv "LWT_UNDER" and 37 or os.getenv "LWT_SPEC_FULL" and 1 or 7
+        local step = os.getenv "LWT_UNDER" and 37 or os.getenv "LWT_SPEC_FULL" and 1 or 13
         for n = 0, there - 1, step do cut(context, n, true) end
         for n = 0, back - 1, step do cut(context, n, false) end
         test.assert_clean()
@@ -141,7 +142,7 @@ describe("lwt.ssl", function()
     lwt.run(function()
       local there, back = lengths(client)
       math.randomseed(1)
-      for round = 1, os.getenv "LWT_UNDER" and 10 or 60 do
+      for round = 1, os.getenv "LWT_UNDER" and 10 or core.count(30, 300) do
         local a, m = net.socketpair()
         local o, b = net.socketpair()
         local of_client = round % 2 == 0
@@ -343,7 +344,7 @@ describe("lwt.ssl", function()
       end
       math.randomseed(7)
       collectgarbage("generational")
-      for _ = 1, os.getenv "LWT_UNDER" and 5 or 30 do
+      for _ = 1, os.getenv "LWT_UNDER" and 5 or core.count(10, 60) do
         local a, b = net.socketpair()
         local serving, connecting = ssl.accept(a, server), connect(b)
         local s, c = await(serving), await(connecting)

@@ -293,7 +293,7 @@ describe("a TLS stream", function()
     assert.equal("CN=server", cert.subject)
     assert.equal("CN=Root of the spec", cert.issuer)
     assert.same({ "localhost" }, cert.names)
-    assert.is_true(cert.not_before < os.time() and os.time() < cert.not_after)
+    assert.is_true(cert.not_before <= os.time() and os.time() < cert.not_after)
     assert.equal("EC", cert.key_type)
     assert.equal(256, cert.key_bits)
     assert.equal(64, #cert.sha256)
@@ -450,7 +450,7 @@ describe("a TLS stream", function()
       return n
     end
     local before = descriptors()
-    for _ = 1, 100 do
+    for _ = 1, os.getenv "LWT_UNDER" and 20 or 50 do
       local s, c = pair()
       await(c:write("x"))
       await(s:read())

@@ -68,21 +68,37 @@ local function day(offset)
   return os.date("!%Y%m%d%H%M%SZ", os.time() + offset * 86400)
 end
 
+-- Key and certificate by one program, which keeps no record of what it has issued, for the responder.
+local function at_once(o, by, ext)
+  local command = { ("req -x509 -config ca.cnf -CA %s.pem -CAkey %s.key %s -subj '/CN=%s' -days 30 -out %s.pem"):format(
+    by, by, new_key(o.name, o.kind), o.cn or o.name, o.name) }
+  for line in table.concat(ext, "\n"):gmatch "[^\n]+" do command[#command + 1] = ("-addext '%s'"):format(line) end
+  return table.concat(command, " ")
+end
+
+local modern = shell.run("openssl version").out:match "^OpenSSL [3-9]" ~= nil -- has `req -CA`
+
 -- A certificate: name, cn (the name), san, by (issuer's name: the root), kind (of an RSA key), from and
--- to (days from now), ext (more lines of extensions), ca (true: may issue others), md.
+-- to (days from now), ext (more lines of extensions), ca (true: may issue others), known (true: to the
+-- responder).
 function CA:issue(o)
   local name, by = o.name, o.by or "ca"
-  local ext = { "[e]", "subjectKeyIdentifier = hash", "authorityKeyIdentifier = keyid" }
+  local ext = { "subjectKeyIdentifier = hash", "authorityKeyIdentifier = keyid" }
   ext[#ext + 1] = o.ca and "basicConstraints = critical, CA:true" or "basicConstraints = CA:false"
   if o.san then ext[#ext + 1] = "subjectAltName = " .. o.san end
   ext[#ext + 1] = o.ext
-  shell.write(self:path(name .. ".ext"), table.concat(ext, "\n") .. "\n")
+  local identity = { cert = self:path(name .. ".pem"), key = self:path(name .. ".key") }
+  if modern and not o.from and not o.known then
+    self:openssl(at_once(o, by, ext))
+    return identity
+  end
+  shell.write(self:path(name .. ".ext"), "[e]\n" .. table.concat(ext, "\n") .. "\n")
   self:openssl(
     ("req -new -config ca.cnf %s -subj '/CN=%s' -out %s.csr"):format(new_key(name, o.kind), o.cn or name, name),
     ("ca -batch -config ca.cnf -cert %s.pem -keyfile %s.key -in %s.csr -out %s.pem "
-    .. "-notext -extfile %s.ext -extensions e -startdate %s -enddate %s -md %s"):format(by, by, name, name,
-      name, day(o.from or -1), day(o.to or 30), o.md or "sha256"))
-  return { cert = self:path(name .. ".pem"), key = self:path(name .. ".key") }
+    .. "-notext -extfile %s.ext -extensions e -startdate %s -enddate %s"):format(by, by, name, name,
+      name, day(o.from or -1), day(o.to or 30)))
+  return identity
 end
 
 -- One that has signed itself.

@@ -280,10 +280,11 @@ static int l_keylog(lua_State *L) {
 
 void lwt_ssl_open_contexts(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"protocols", l_protocols}, {"ciphers", l_ciphers}, {"curves", l_curves},
-      {"alpn", l_alpn},           {"verify", l_verify},   {"ask_name", l_ask_name},
-      {"tickets", l_tickets},     {"keylog", l_keylog},   {"rules", l_rules},
-      {NULL, NULL},
+      {"protocols", l_protocols}, {"ciphers", l_ciphers},
+      {"curves", l_curves},       {"alpn", l_alpn},
+      {"verify", l_verify},       {"ask_name", l_ask_name},
+      {"tickets", l_tickets},     {"keylog", l_keylog},
+      {"rules", l_rules},         {NULL, NULL},
   };
   luaL_newmetatable(L, CONTEXT_TYPE);
   lua_pushcfunction(L, l_gc);

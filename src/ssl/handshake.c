@@ -168,7 +168,11 @@ static int l_is_busy(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_handshaking[] = {
-    {"handshake", l_handshake}, {"expect", l_expect},   {"resume", lwt_ssl_l_resume},
-    {"choose", l_choose},       {"refuse", l_refuse},   {"is_busy", l_is_busy},
+    {"handshake", l_handshake},
+    {"expect", l_expect},
+    {"resume", lwt_ssl_l_resume},
+    {"choose", l_choose},
+    {"refuse", l_refuse},
+    {"is_busy", l_is_busy},
     {NULL, NULL},
 };

@@ -72,10 +72,10 @@ typedef struct context {
   int refs;
   int server;
   int verify;
-  int named;             /* has a certificate of its own */
-  int slow;              /* its private key takes longer than a turn should be */
-  int asks_name;         /* a function in Lua chooses the context */
-  int ocsp;              /* client: OCSP_ASK … */
+  int named;     /* has a certificate of its own */
+  int slow;      /* its private key takes longer than a turn should be */
+  int asks_name; /* a function in Lua chooses the context */
+  int ocsp;      /* client: OCSP_ASK … */
   /* client: whom it trusts and who it is, for short: a session of other rules proves nothing. */
   unsigned char rules[LWT_SSL_RULES];
   int late_tickets;      /* TLS 1.3: with the first data, not with the handshake */

@@ -153,7 +153,8 @@ static int l_read(lua_State *L) {
   lwt_ssl_decrypt(s, n);
   while (s->plain.len > s->plain.at) {
     if (lwt_ssl_push_bytes(L, offsetof(session, plain), n)) return 1;
-    s = lwt_ssl_test_session(L, 1); /* a finalizer was here, and has taken what there was */
+    s = lwt_ssl_test_session(L,
+                             1); /* a finalizer was here, and has taken what there was */
     if (s == NULL) return 0;
     lwt_ssl_decrypt(s, n);
   }
@@ -290,6 +291,7 @@ static int l_slow_out(lua_State *L) {
 static int l_finish(lua_State *L) {
   session *s = lwt_ssl_check_idle(L);
   if (s->open && !s->failed && !s->said_end) {
+    if (!lwt_ssl_buffer_room(s, &s->out, 256)) return luaL_error(L, "not enough memory");
     ERR_clear_error();
     SSL_shutdown(s->ssl);
     ERR_clear_error();

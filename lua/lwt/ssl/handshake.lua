@@ -124,6 +124,15 @@ local function answer(s, c, name)
   error(err, 0)
 end
 
+-- What could not be sent the peer would wait for, and we for the peer. Where the peer has gone, what it
+-- has sent before tells more.
+local function check_sent(s)
+  local err = s.write_error
+  if err == nil then return end
+  local code = type(err) == "table" and err.code
+  if code ~= "EPIPE" and code ~= "ECONNRESET" then error(err, 0) end
+end
+
 local function step(s, c)
   local conn = s.conn
   local what, more = conn:handshake()
@@ -133,6 +142,7 @@ local function step(s, c)
     error(more, 0)
   end
   stream.pump_out(s)
+  check_sent(s)
   if what == "read" then
     stream.receive(s)
   elseif what == "hello" then

@@ -434,7 +434,7 @@ local function begin(s, entry)
   if entry.last then s.ended = true end
   s.conn:slow_out(true)
   q:push(entry)
-  pump_out(s)
+  proceed(s, pump_out)
   return promise
 end
 
@@ -507,10 +507,12 @@ end
 -- A task. A channel below reports an error of writing again when it is closed. Where only our
 -- close_notify met that error it is ignored: all writes have been reported.
 local function end_it(s)
-  local said = goodbye(s)
-  if said then linger(s) end
+  local ok, said = pcall(goodbye, s)
+  said = ok and said -- (for want of memory it may fail, and what is below is closed all the same)
+  if said then pcall(linger, s) end
   s.conn:free()
-  local ok, err = pcall(await, s.kind.close(s.below))
+  local err
+  ok, err = pcall(await, s.kind.close(s.below))
   if said and not ok then error(err, 0) end
 end
 
