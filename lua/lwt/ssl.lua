@@ -105,7 +105,7 @@ end
 --- Options of servers:
 ---
 --- - `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
----   context (nil for this one). It may await.
+---   context (nil for this one). It may await. When it fails, so does the handshake, on both sides.
 --- - `session_tickets = false`: no session can be resumed.
 --- - `ocsp`: the response to staple, as DER or the name of a file.
 ---
