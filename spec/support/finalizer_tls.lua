@@ -149,8 +149,8 @@ return {
       return s.a:peer_certificate().cn .. s.a:export_keying_material("EXPORTER-x", 20):sub(1, 0)
         .. tostring(s.a:verify_result()) .. s.a:version() .. tostring(s.a:session() and "")
     end,
-    disturb = { close = disturb.close, reset = disturb.reset, read = disturb.read, shutdown = disturb.shutdown },
-    breaks = { "close", "read" },
+    disturb = { close = disturb.close, reset = disturb.reset, write = disturb.write, shutdown = disturb.shutdown },
+    breaks = { "close" },
     check = function(_, how, ok, text)
       if ok then return kit.equal("servertrueTLSv1.3nil", text) end
       assert(how == "close" and tostring(text):find("on a closed TLS stream", 1, true), text)
