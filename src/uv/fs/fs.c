@@ -28,6 +28,7 @@ static void on_work(uv_work_t *work) {
 static void on_done(uv_work_t *work, int status) {
   fs_req *q = work->data;
   ssize_t result = status < 0 ? status : q->status;
+  if (q->left != 0) lwt_uv_fs_left_over(q->req.ctx->family[LWT_UV_FFS], q);
   if (result == UV_EAGAIN && q->wait_for != FS_NO_WAIT) {
     result = lwt_uv_fs_is_stopped(q) ? UV_ECANCELED : lwt_uv_fs_wait(q);
     if (result >= 0) return;
@@ -44,9 +45,14 @@ void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, si
 
 int lwt_uv_fs_submit(fs_req *q) {
   lwt_uv *ctx = q->req.ctx;
+  const fs_state *fs = ctx->family[LWT_UV_FFS];
   int status;
   if (!q->started && ctx->lwt->cancel_due(ctx->lwt)) {
     q->wait_for = FS_WAIT_TURN;
+    status = lwt_uv_fs_wait(q);
+  } else if (q->removes && fs->nleft > 0) {
+    q->removes = 0;
+    q->wait_for = FS_WAIT_LEFT;
     status = lwt_uv_fs_wait(q);
   } else {
     status = uv_queue_work(ctx->loop, &q->work, on_work, on_done);
@@ -138,8 +144,10 @@ void lwt_uv_fs_cancel(lwt_uv_req *r) {
   if (q->wait != NULL) {
     lwt_uv_fs_wait_end(q);
     lwt_uv_req_done(r, UV_ECANCELED);
-  } else {
-    uv_cancel(r->uv);
+  } else if (uv_cancel(r->uv) == UV_EBUSY && q->left == 0) {
+    fs_state *fs = r->ctx->family[LWT_UV_FFS];
+    fs->nleft++;
+    q->left = ++fs->last_left;
   }
 }
 
