@@ -8769,7 +8769,7 @@ local lwt_process_module = {}
 ---and the like) have, unless `group = false` or stdin is a terminal: only programs of the
 ---terminal's foreground group may read from it, and get Ctrl-C.
 ---
----A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
+---A process that is dropped runs on, with its pipes closed, and is reaped when it ends. Leaving a `<close>` variable
 ---sends TERM, after 2 seconds KILL, and waits until it has ended.
 ---```lua
 ---local p <close> = process.open({"cat"}, {stdin = "pipe", stdout = "pipe"})

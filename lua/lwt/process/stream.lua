@@ -19,8 +19,10 @@ function M.of(p, read, failure)
   local guard = require("lwt.internal.dropped").call(function()
     if over then return end
     -- (Of one that has ended the collector has closed the channels already.)
-    lwt.async(p.state and stop_group or stop, p)
+    lwt.async(p.life.status and stop_group or stop, p)
   end)
+  -- While it runs the collector must not close its channels first.
+  p.ended:on_termination(function() return p end)
   local s = require("lwt.stream").from(function()
     if over or not guard then return nil end
     if failure then failure() end
