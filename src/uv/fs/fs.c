@@ -84,9 +84,15 @@ int lwt_uv_fs_is_ready(fs_req *q, int fd, int wait_for) {
   return 0;
 }
 
+/* Where there are no offsets that is no matter of waiting. */
+static int has_no_offsets(int fd, int64_t offset) {
+  return offset >= 0 && lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE;
+}
+
 ssize_t lwt_uv_fs_read(fs_req *q, int fd, char *buf, size_t len, int64_t offset,
                        int regular) {
   ssize_t n;
+  if (!regular && has_no_offsets(fd, offset)) return UV_ESPIPE;
   if (!regular && !lwt_uv_fs_is_ready(q, fd, FS_WAIT_READ)) return UV_EAGAIN;
   do n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
   while (n < 0 && errno == EINTR);
@@ -97,6 +103,7 @@ ssize_t lwt_uv_fs_read(fs_req *q, int fd, char *buf, size_t len, int64_t offset,
 ssize_t lwt_uv_fs_write(fs_req *q, int fd, const char *buf, size_t len, int64_t offset,
                         int regular) {
   size_t done = 0;
+  if (!regular && has_no_offsets(fd, offset)) return UV_ESPIPE;
   while (done < len) {
     size_t want = len - done;
     if (!regular) {
