@@ -26,7 +26,7 @@ local function runs(text)
       end
       return f, path
     end
-  ]] .. text, 20)
+  ]] .. text, 120)
   shell.remove_dir(dir)
   assert.same({ 0, "", "good\n" }, { result.code, result.err, result.out })
 end
