@@ -6151,7 +6151,8 @@ lwt_fs_module.exists = function(path) end
 ---@return lwt.Promise<true>
 lwt_fs_module.access = function(path, mode) end
 
----Removes a file, or a symbolic link (not what it points to).
+---Removes a file, or a symbolic link (not what it points to). A call that was cancelled
+---before, and that the system is still busy with, is over by then: what it makes is removed.
 ---```lua
 ---await(fs.write_file("f", ""))
 ---await(fs.unlink("f"))
@@ -6268,7 +6269,8 @@ lwt_fs_module.mkdir = function(path, opts) end
 ---@return lwt.Promise<string> # of the path
 lwt_fs_module.mkdtemp = function(template) end
 
----Removes an empty directory (`lio.delete_recursively` takes one with all it holds).
+---Removes an empty directory (`lio.delete_recursively` takes one with all it holds). As
+---`unlink`, it comes after calls that were cancelled before.
 ---```lua
 ---await(fs.mkdir("d"))
 ---await(fs.rmdir("d"))
@@ -8767,7 +8769,7 @@ local lwt_process_module = {}
 ---and the like) have, unless `group = false` or stdin is a terminal: only programs of the
 ---terminal's foreground group may read from it, and get Ctrl-C.
 ---
----A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
+---A process that is dropped runs on, with its pipes closed, and is reaped when it ends. Leaving a `<close>` variable
 ---sends TERM, after 2 seconds KILL, and waits until it has ended.
 ---```lua
 ---local p <close> = process.open({"cat"}, {stdin = "pipe", stdout = "pipe"})

@@ -9,7 +9,7 @@ local dropped = require "lwt.internal.dropped"
 local stored = require "lwt.internal.stored"
 
 local M = C.M
-local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
+local derive, ended, pend, work, run_task = C.derive, C.ended, C.pend, C.work, C.run_task
 local demand = C.demand
 local await, task, is_pending = lwt.await, lwt.task, lwt.is_pending
 local has_storage, bare = stored.stored, stored.bare
@@ -35,6 +35,30 @@ function M.from(f)
   args.check_callable(1, "from", f)
   local start = stored.task(f)
   return derive(function(x, taker) return run_task(x, taker, nil, start) end)
+end
+
+-- A stream of what `read()` gives, promises that lose nothing when they are cancelled (nil: it is
+-- over). A reader that goes cancels its read, so that a stream that is dropped then is garbage. At
+-- the end, and where a read failed, the task `finish(ok, err)` comes last (if it is given).
+function C.of_reads(read, finish)
+  local log
+  local function use(x, taker, ok, v)
+    if ok and v ~= nil then return v end
+    if finish then return run_task(x, taker, nil, lwt.spawn, finish, ok, v) end
+    if not ok then raise(v) end
+    return ended(x)
+  end
+  local function came(v) return use(log, nil, true, v) end
+  local function failed(err) return use(log, nil, false, err) end
+  local s = derive(function(x, taker)
+    local p = read()
+    if not p then return ended(x) end
+    local state, v = p:state()
+    if state == "pending" then return pend(x, taker, p, came, failed) end
+    return use(x, taker, state == "fulfilled", v)
+  end)
+  log = s.log
+  return s
 end
 
 --- The same as `from` for an `f` that never waits: it is called directly, inside the
