@@ -30,7 +30,7 @@ local SIZE <const> = 64
 assert(C.SIZE == SIZE)
 local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.set_pull, C.use_log
 local busy, demand, get_in_line, fresh = C.busy, C.demand, C.get_in_line, C.fresh
-local promise_of = C.promise_of
+local promise_of, prepare, reserve = C.promise_of, C.prepare, C.reserve
 local tell, desk_of = C.tell, C.desk_of
 local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
 local hand = core.hand -- pcall for a plain callback, and see core.lost
@@ -47,22 +47,23 @@ local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 
 local ask_one
 
--- Nothing is buffered.
-local function refill(s, taker)
+-- Nothing is buffered. (`p`: a waiter that is there already.)
+local function refill(s, taker, p)
   local log = s.log
   local source = log.source
   if source and log.fetching then fresh(log) end
-  if not source or log.fetching then return nil, line_up(s, taker) end
+  if not source or log.fetching then return line_up(s, taker, p) end
   if s.shared or s.first or s.solo then return ask_one(s, taker) end
   set_pull(s, source)
   return source(s, taker)
 end
 
 -- Whatever is not an element at the cursor.
-local function pull_else(s, taker)
-  if (s.first or s.solo) and busy(s) then return nil, line_up(s, taker) end
+local function pull_else(s, taker, p)
+  if (s.first or s.solo) and busy(s) then return line_up(s, taker, p) end
   local v = front(s)
-  if v == nil then return refill(s, taker) end
+  if v == nil then return refill(s, taker, p) end
+  if p then wake(p) end -- nobody knows it
   if v == STOP then
     local box = error_at(s)
     if not box then return nil end
@@ -83,8 +84,12 @@ local function pull_log(s, taker)
       or c.next or c.errors then
       return pull_else(s, taker)
     end
-    -- Nothing but to wait, as line_up does.
+    -- Nothing but to wait, as line_up does. The memory for it comes before the last look.
     local p = waiter()
+    c = s.chunk
+    if c[s.i] ~= nil or c.next or log.closed or s.first or s.solo or s.pull ~= pull_log then
+      return pull_else(s, taker, p)
+    end
     if not log.held then
       hold_pushes(log)
       log.taker = false -- (its place is there)
@@ -113,6 +118,7 @@ C.key = key
 local function submit(s, req)
   local log = s.log
   if s.lent then s.lent() end
+  prepare(s)
   if req.turn then
     if not busy(s) then
       C.enter(s, req.turn)
@@ -186,11 +192,14 @@ end
 local function ask(s, req)
   if any_due[1] and not req.looks and cancel_due() then return later(ask, s, req) end
   local section = s.section and C.section_of(s)
+  local p
   if section and not C.inside(section, get_local(key)) then
-    return C.wait_outside(section, s, req)
+    p = C.wait_outside(section, s, req)
+  else
+    submit(s, req)
+    p = not req.done and promise_of(s, req)
   end
-  submit(s, req)
-  if not req.done then return promise_of(s, req) end
+  if p then return p end
   if req.failed then return rejected(req.value) end
   if req.mute then return fulfilled() end
   return fulfilled(req.value)
@@ -200,12 +209,17 @@ C.ask = ask
 -- One element for a pull that has to keep a shared log, or lookers, informed.
 function ask_one(s, taker)
   -- (With all places that it may need: it is in line before it is known what it is.)
-  local req = { p = nil, log = nil, on = nil, next = nil, done = nil, failed = nil, value = nil }
+  local req = {
+    p = nil, log = nil, on = nil, next = nil, done = nil, failed = nil, value = nil, new = nil,
+  }
   submit(s, req)
   if not req.done then
-    if not taker or s.section then return nil, promise_of(s, req), req end
-    req.log, req.on = taker, s
-    return nil, req
+    if taker and not s.section then
+      req.log, req.on, req.new = taker, s, true
+      return nil, req
+    end
+    local p = promise_of(s, req)
+    if p then return nil, p, req end
   end
   if req.failed then raise(req.value) end
   return req.value
@@ -295,7 +309,8 @@ local AWAY <const> = SIZE + 2
 function C.pushed()
   local log = new_log()
   local tail, n = log.tail, log.n
-  local function push(v, hold)
+  local push
+  function push(v, hold)
     local i = n
     if v and i <= SIZE then
       tail[i] = v
@@ -314,6 +329,10 @@ function C.pushed()
       tail, n = false, AWAY
     end
     if hold == HOLD then return end
+    if log.n > SIZE then
+      reserve(log)
+      if n ~= AWAY then return push(v) end -- a finalizer has pushed, and been faster
+    end
     local before = log.n
     push_slowly(log, v)
     -- If it was handed over, the next one will be, too. (The reader that was woken may have

@@ -7,12 +7,15 @@ local raise = core.raise -- again, with the trace that it has
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
-local forget_gone = C.forget_gone
-local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
+local forget_gone, NOBODY = C.forget_gone, C.NOBODY
+local alive, busy, demand, get_in_line = C.alive, C.busy, C.demand, C.get_in_line
+local prepare, missed, reserve = C.prepare, C.missed, C.reserve
 local watch, set_eager = C.watch, C.set_eager
 local offer, dismiss, calm = C.offer, C.dismiss, C.calm
 local desk_of, tell_inside = C.desk_of, C.tell_inside
 local unfold_taker, hold_pushes = C.unfold_taker, C.hold_pushes
+local SIZE <const> = 64
+assert(C.SIZE == SIZE)
 -- try: pcall for a plain callback; the others: for those who wait at a desk, see core.lost
 local try, hand, hear = core.try, core.hand, core.hear
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
@@ -62,8 +65,9 @@ C.hand_over = hand_over
 
 -- A new element, for whoever stands in line.
 local function spread(log, v)
-  local waiting = log.waiting
   local desk = desk_of(log)
+  if log.n > SIZE then reserve(log) end
+  local waiting = log.waiting
   if not log.shared then
     local s = waiting[1]
     if not s then return append(log, v) end
@@ -87,6 +91,7 @@ C.spread = spread
 
 -- A new element. `many`: the function for those in line, where there are several.
 local function deliver(log, v, many)
+  if log.n > SIZE then reserve(log) end
   local s = log.taker
   if s then
     local p = s.solo -- there until it has been told
@@ -237,30 +242,47 @@ local function arrive(log, req) hand(log.desk, take_from, log, req) end
 -- One reader more, who takes one element: its promise, and its request if it has one (else
 -- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its
 -- readers by task-local storage, which only promises carry.)
-local function line_up(s, taker)
+--
+-- It gives what the pull is to give: nil and those, or what has come meanwhile. For the memory is
+-- asked for first, and that may run a finalizer, which may push.
+local function line_up(s, taker, p)
   if taker and not s.section then
     local req = taker.idle
-    if req then
-      taker.idle = false
-      req.on, req.done, req.failed, req.value = s, false, false, nil
-    else
-      req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    if not req or s.solo or s.log.waiting == NOBODY or not s.log.desk then -- it takes memory
+      local fresh = {
+        log = taker, on = s, next = false, done = false, failed = false, value = nil, new = true,
+      }
+      prepare(s)
+      req = taker.idle or fresh
+      if missed(s) and not busy(s) then return s.pull(s, taker) end
     end
+    taker.idle = false
+    req.on, req.done, req.failed, req.value, req.new = s, false, false, nil, true
     get_in_line(s, req)
-    return req
+    return nil, req
   end
-  local p = waiter()
   local log = s.log
+  local fetching = log.fetching
+  p = p or waiter()
   if log.eager then watch(log, p) end
-  if not (s.first or s.solo or s.section or log.shared) then
-    hold_pushes(log)
-    log.taker = false -- (its place is there)
-    s.solo, log.taker = p, s
-    return p
+  local req
+  if s.first or s.solo or s.section or log.shared then
+    req = { p = p, on = s, next = false, done = false, failed = false, value = nil }
+    prepare(s)
   end
-  local req = { p = p, on = s, next = false, done = false, failed = false, value = nil }
+  -- (As long as the source is at it, nothing has come.)
+  if not (fetching and log.fetching == fetching) and missed(s) and not busy(s) then
+    wake_p(p) -- nobody knows it
+    return s.pull(s, taker)
+  end
+  if not req then
+    hold_pushes(log)
+    if log.taker == nil then log.taker = false end -- (its place is there)
+    s.solo, log.taker = p, s
+    return nil, p
+  end
   get_in_line(s, req)
-  return p, req
+  return nil, p, req
 end
 
 local function listen(log, p, withdrawable)
@@ -277,11 +299,13 @@ end
 local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   if not log.desk then desk_of(log) end
+  local serving = log.serving
   log.resume, log.rescue, log.withdrawable = resume, rescue, withdrawable
   local on = p.on
   if on then -- a request
-    log.fetching = p
+    log.fetching, p.new = p, false
     if on.log.source then set_eager(log) end
+    if p.done then arrive(log, p) end -- it has been served already, by a finalizer
   else
     local ok, err = pcall(listen, log, p, withdrawable)
     if not ok then
@@ -290,9 +314,9 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
       error(err, 0)
     end
   end
-  if log.serving then return nil, p end
+  if serving then return nil, p end
   use_log(x)
-  return nil, line_up(x, taker)
+  return line_up(x, taker)
 end
 
 -- A source has to wait for `p`, which a stream's pull gave. `resume(v)` does with its

@@ -19,6 +19,7 @@ local pcall = pcall
 --   looks    it never takes anything
 --   mute     its promise is one of nothing
 --   put_back function(req): it was cancelled, or the source failed
+--   new      its log has yet to note that it waits for this request
 --
 -- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it that may take
 -- something: all before that one only look. `s.waits`: the stream is in its log's `waiting`.
@@ -41,24 +42,57 @@ local function alive(req)
 end
 
 -- Most often one reader waits alone, for one element. It is not in the line: `s.solo` is
--- its promise, and `log.taker` is s. Whoever has more to do with the line than to wake it
--- makes a request of it, and gets that.
-local make_room, link
+-- its promise, and `log.taker` is s. Code that does more with the line than wake it makes a request
+-- of it, and gets that.
+--
+-- Gives the request, or nil: nobody waits there any more. (A finalizer may just have seen to it
+-- that the reader was served.)
+local make_room, link, ready
 local function unfold(s)
+  local req = { p = false, on = s, next = false, done = false, failed = false, value = nil }
+  ready(s.log)
   local p = s.solo
+  if not p then return nil end
   if not is_pending(p) then
     s.solo, s.log.taker = false, false
-    return
+    return nil
   end
-  local req = { p = p, on = s, next = false, done = false, failed = false, value = nil }
+  req.p = p
   make_room(s)
-  if s.solo ~= p then return end -- a finalizer has read
   s.solo, s.log.taker = false, false
   link(s, req)
   return req
 end
 
--- The same from the log.
+-- What a log needs before anybody is in line at it.
+function ready(log)
+  if not log.desk then desk_of(log) end
+  if log.waiting == NOBODY then
+    local waiting = {}
+    if log.waiting == NOBODY then log.waiting = waiting end
+  end
+end
+
+-- Makes what it takes to wait at `s`. The memory may run a finalizer, which may push: so it is
+-- looked after that whether there is something to wait for, and `get_in_line` runs none.
+local function prepare(s)
+  local log = s.log
+  if log.waiting == NOBODY or not log.desk then ready(log) end
+  while s.solo do unfold(s) end
+end
+
+-- Is there something to read at `s`, or somebody to be asked for it? For a reader that is about to
+-- wait.
+local function missed(s)
+  local log, c = s.log, s.chunk
+  if c and c[s.i] == nil and not (c.next or c.errors or log.ended) then
+    local bound, source = log.bound, log.source
+    if not (bound and bound.pusher) and not (source and not log.fetching) then return false end
+  end
+  return front(s) ~= nil or log.source and not log.fetching
+end
+
+-- Makes what it takes to wait at `s`. The memory may run a finalizer, which may push: so it is
 local function unfold_taker(log)
   local s = log.taker
   if s then unfold(s) end
@@ -132,28 +166,25 @@ local function wait_at(s)
   local log = s.log
   local waiting = log.waiting
   s.waits = false -- (its place is there)
-  if waiting == NOBODY then
-    log.waiting = { s }
-  else
-    local n = #waiting
-    if n > 16 and n > (log.sweep_at or 16) then
-      C.forget_gone(log)
-      n = #waiting
-      log.sweep_at = 2 * n + 16
-    end
-    waiting[n + 1] = s
+  local n = #waiting
+  if n > 16 and n > (log.sweep_at or 16) then
+    C.forget_gone(log)
+    n = #waiting
+    log.sweep_at = 2 * n + 16
   end
+  waiting[n + 1] = s
   s.waits = true
 end
 
--- All that takes memory when somebody gets in line.
+-- All that takes memory when somebody gets in line. Where `ready` has been called, no finalizer
+-- is run: tables only grow.
 function make_room(s)
   local log = s.log
-  if not log.desk then desk_of(log) end
+  ready(log)
   if s.last == nil then s.lined, s.taking, s.last = 0, false, false end
   if not s.waits then
     local waiting = log.waiting
-    if waiting == NOBODY or waiting[1] then
+    if waiting[1] then
       wait_at(s)
     else
       waiting[1], s.waits = s, true
@@ -178,7 +209,7 @@ function link(s, req)
 end
 
 local function get_in_line(s, req)
-  if s.solo then unfold(s) end
+  if s.solo then prepare(s) end
   if req.next == nil then
     req.next, req.done, req.failed, req.on, req.value = false, false, false, s, false
     req.value = nil -- (its place is there)
@@ -193,7 +224,6 @@ local function get_in_line(s, req)
   end
   if not (s.waits and last) or s.lined >= (s.sweep_at or 16) then
     make_room(s)
-    if s.solo then unfold(s) end -- a finalizer has read
   end
   link(s, req)
 end
@@ -283,8 +313,10 @@ local function fresh(log)
   if log.fetching and not log.eager and not demand(log) then withdraw(log) end
 end
 
+-- (nil: while it was made, a finalizer has served the request.)
 local function make_promise(s, req)
   local p = waiter()
+  if req.done then return nil end
   req.p = p
   local log, put_back = s.log, req.put_back
   if put_back and log.source then
@@ -408,6 +440,7 @@ local function calm(s)
 end
 
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
+C.prepare, C.missed = prepare, missed
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
 C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.offer, C.dismiss, C.calm = offer, dismiss, calm

@@ -26,6 +26,7 @@ function C.inside(section, here)
 end
 local inside = C.inside
 
+-- (nil, as promise_of: the memory may run a finalizer that ends the section.)
 function C.wait_outside(section, s, req)
   req.here = get_local(key) or false
   section.outside[#section.outside + 1] = req
@@ -53,7 +54,11 @@ local function pull_section(s)
   if not section then return s.pull(s) end
   if not inside(section, get_local(key)) then
     local req = { done = false }
-    return nil, C.wait_outside(section, s, req), req
+    if s.section ~= section then return s.pull(s) end -- a finalizer has ended it
+    local p = C.wait_outside(section, s, req)
+    if p then return nil, p, req end
+    if req.failed then raise(req.value) end
+    return req.value
   end
   local record = section.record
   local n = #record

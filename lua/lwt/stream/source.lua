@@ -10,7 +10,7 @@ local dropped = require "lwt.internal.dropped"
 local stored = require "lwt.internal.stored"
 
 local M = C.M
-local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
+local derive, ended, pend, work, run_task = C.derive, C.ended, C.pend, C.work, C.run_task
 local demand = C.demand
 local await, is_pending = lwt.await, lwt.is_pending
 local has_storage, bare = stored.stored, stored.bare
@@ -36,6 +36,30 @@ function M.from(f)
   args.check_callable(1, "from", f)
   local start = stored.task(f)
   return derive(function(x, taker) return run_task(x, taker, nil, start) end)
+end
+
+-- A stream of what `read()` gives, promises that lose nothing when they are cancelled (nil: it is
+-- over). A reader that goes cancels its read, so that a stream that is dropped then is garbage. At
+-- the end, and where a read failed, the task `finish(ok, err)` comes last (if it is given).
+function C.of_reads(read, finish)
+  local log
+  local function use(x, taker, ok, v)
+    if ok and v ~= nil then return v end
+    if finish then return run_task(x, taker, nil, lwt.spawn, finish, ok, v) end
+    if not ok then raise(v) end
+    return ended(x)
+  end
+  local function came(v) return use(log, nil, true, v) end
+  local function failed(err) return use(log, nil, false, err) end
+  local s = derive(function(x, taker)
+    local p = read()
+    if not p then return ended(x) end
+    local state, v = p:state()
+    if state == "pending" then return pend(x, taker, p, came, failed) end
+    return use(x, taker, state == "fulfilled", v)
+  end)
+  log = s.log
+  return s
 end
 
 --- The same as `from` for an `f` that never waits: it is called directly, inside the
@@ -302,17 +326,27 @@ local function look()
   end
 end
 
+-- Those that wait in `yield` look again.
+local function wake_idle(gen)
+  local idle = gen.idle
+  for k = 1, #idle do wake(idle[k]) end
+  for k = #idle, 1, -1 do idle[k] = nil end
+end
+
 local function yielder(gen)
+  -- Waits until an element is wanted; false: none will be, the function has ended.
   local function want()
     while not (gen.wanted and is_pending(gen.promise)) do
+      if gen.task and not is_pending(gen.task) then return false end
       local p = waiter()
       gen.idle[#gen.idle + 1] = p
       await(p)
     end
+    return true
   end
   return function(v)
     if v == nil then error("stream elements cannot be nil", 2) end
-    want()
+    if not want() then raise(lwt.Closed) end
     local p = gen.promise
     wake(p, v)
     if gen.promise == p then gen.wanted = false end
@@ -324,14 +358,17 @@ end
 local function listen(gen)
   hear(gen.task, function()
     if gen.wanted then wake(gen.promise) end
+    wake_idle(gen)
   end, function(err)
     if gen.wanted and wake_exn(gen.promise, err) then gen.told = true end
+    wake_idle(gen)
   end, gen)
 end
 
 -- The task is over.
 local function after(gen, x)
   gen.wanted = false
+  wake_idle(gen)
   if not gen.told then
     gen.told = true
     local state, err = gen.task:state()
@@ -345,7 +382,8 @@ end
 --- The stream ends when `f` returns; when it fails the error is reported to the reader,
 --- and then the stream ends. When the stream is dropped half way, and no reader waits for an
 --- element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
---- it awaits, so that it can clean up.
+--- it awaits, so that it can clean up. Tasks that `f` has started may call `yield` as well; when
+--- `f` has ended it raises `lwt.Closed` there.
 ---@param f fun(yield: fun(v: any))
 ---@return lwt.Stream
 ---```lua
@@ -378,9 +416,7 @@ function M.generate(f)
     local p = waiter()
     gen.wanted, gen.promise = true, p
     if gen.heard then
-      local idle = gen.idle
-      for k = 1, #idle do wake(idle[k]) end
-      for k = #idle, 1, -1 do idle[k] = nil end
+      wake_idle(gen)
     else
       begin()
     end

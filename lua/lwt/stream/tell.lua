@@ -20,6 +20,7 @@ function C.desk_of(log)
   if not desk then
     log.idle = log.idle or false -- (its place is there)
     desk = { log = log, first = false, last = false, now = false, lost = false }
+    desk = log.desk or desk
     log.desk = desk
   end
   return desk
@@ -41,6 +42,7 @@ local function wake(req)
     local log = req.log
     if not log then return end -- it is being made: whoever makes it looks at `done`
     if log.fetching == req then return C.arrive(log, req) end
+    if req.new then return end -- a finalizer has pushed: see wait_for
     local v = req.value
     if v ~= nil and not req.failed then -- taken back since
       C.unread(req.on, { v }, 1)
