@@ -86,13 +86,13 @@ local function pull_log(s, taker)
     end
     -- Nothing but to wait, as line_up does. The memory for it comes before the last look.
     local p = waiter()
+    if not log.held then
+      hold_pushes(log)
+      log.taker = log.taker or false -- (its place is there)
+    end
     c = s.chunk
     if c[s.i] ~= nil or c.next or log.closed or s.first or s.solo or s.pull ~= pull_log then
       return pull_else(s, taker, p)
-    end
-    if not log.held then
-      hold_pushes(log)
-      log.taker = false -- (its place is there)
     end
     s.solo, log.taker = p, s
     return nil, p
@@ -114,74 +114,92 @@ C.pull_log, C.pull_shared = pull_log, pull_shared
 local key = lwt.new_key() -- see section.lua
 C.key = key
 
--- Do for a request what can be done now, and give true if that is all; else it waits in line.
-local function submit(s, req)
-  local log = s.log
-  if s.lent then s.lent() end
-  prepare(s)
-  if req.turn then
-    if not busy(s) then
-      C.enter(s, req.turn)
-      req.done = true
-    end
-  elseif req.looks then
-    -- Looks along what is buffered, without moving the cursor.
-    if not busy(s) then
-      front(s) -- into the chunk that the next thing is in
-      local c, i = s.chunk, s.i
-      while not req.done do
-        local v = c[i]
-        local box = v == nil and c.errors and c.errors[i]
-        if v ~= nil then
-          local _, done = req.feed(req, v)
-          req.done = done
-          i = i + 1
-          if s.lent then s.lent() end -- feed may have read
-        elseif not box and c.next then
-          c, i = c.next, c.start or 1
-        elseif box and c == s.chunk and i == s.i then
-          drop(s)
-          req.failed, req.value, req.done = true, box[1], true
-        elseif box or log.ended then -- an error is met when it is the next thing
-          if req.finish then req.finish(req) end
-          req.done = true
-        else
-          break
-        end
-      end
-      local bound = log.bound
-      if not req.done and bound then bound.show(bound, req) end
-    end
-  elseif not busy(s) then
-    while not req.done do
-      local v = front(s)
-      if v == nil then break end
-      if v == STOP then
-        local box = error_at(s)
-        if box then
-          drop(s)
-          req.failed, req.value = true, box[1]
-          if req.put_back then req.put_back(req) end
-        elseif req.finish then
-          req.finish(req)
-        end
-        req.done = true
-        break
-      end
-      local taken, done = true, true
-      if req.feed then taken, done = req.feed(req, v) else req.value = v end
-      if taken then
-        local section = s.section
-        if section then section.record[#section.record + 1] = v end
-        drop(s)
-      elseif req.failed and req.put_back then
-        req.put_back(req)
-      end
+-- Looks along what is buffered, without moving the cursor, from the place (c, i) on; gives where it
+-- went on. An error is met when it is the next thing.
+local function look(s, req, c, i)
+  while not req.done do
+    local v = c[i]
+    local box = v == nil and c.errors and c.errors[i]
+    if v ~= nil then
+      local _, done = req.feed(req, v)
       req.done = done
+      i = i + 1
+      if s.lent then s.lent() end -- feed may have read
+    elseif not box and c.next then
+      c, i = c.next, c.start or 1
+    elseif box and c == s.chunk and i == s.i then
+      drop(s)
+      req.failed, req.value, req.done = true, box[1], true
+    elseif box or s.log.ended then
+      if req.finish then req.finish(req) end
+      req.done = true
+    else
+      break
     end
   end
-  if req.done then return true end
-  if log.fetching then fresh(log) end
+  return c, i
+end
+
+-- Takes what is there.
+local function take(s, req)
+  while not req.done do
+    local v = front(s)
+    if v == nil then return end
+    if v == STOP then
+      local box = error_at(s)
+      if box then
+        drop(s)
+        req.failed, req.value = true, box[1]
+        if req.put_back then req.put_back(req) end
+      elseif req.finish then
+        req.finish(req)
+      end
+      req.done = true
+      return
+    end
+    local taken, done = true, true
+    if req.feed then taken, done = req.feed(req, v) else req.value = v end
+    if taken then
+      local section = s.section
+      if section then section.record[#section.record + 1] = v end
+      drop(s)
+    elseif req.failed and req.put_back then
+      req.put_back(req)
+    end
+    req.done = done
+  end
+end
+
+-- Do for a request what can be done now, and give true if that is all; else it waits in line. What
+-- that takes may run a finalizer, which may push: after that it looks once more.
+local function submit(s, req)
+  local log, c, i = s.log, nil, nil
+  if s.lent then s.lent() end
+  for _ = 1, 2 do
+    if req.looks then
+      if c or not busy(s) then
+        if not c then
+          front(s) -- into the chunk that the next thing is in
+          c, i = s.chunk, s.i
+        end
+        c, i = look(s, req, c, i)
+      end
+    elseif not busy(s) then
+      if req.turn then
+        C.enter(s, req.turn)
+        req.done = true
+      else
+        take(s, req)
+      end
+    end
+    if req.done then return true end
+    if log.fetching then fresh(log) end
+    if not prepare(s) then break end
+  end
+  if req.looks and c and log.bound then
+    log.bound.show(log.bound, req)
+    if req.done then return true end
+  end
   if not log.source then return get_in_line(s, req) end
   use_log(s)
   get_in_line(s, req)

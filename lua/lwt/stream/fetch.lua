@@ -7,7 +7,7 @@ local raise = core.raise -- again, with the trace that it has
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
-local forget_gone, NOBODY = C.forget_gone, C.NOBODY
+local forget_gone = C.forget_gone
 local alive, busy, demand, get_in_line = C.alive, C.busy, C.demand, C.get_in_line
 local prepare, missed, reserve = C.prepare, C.missed, C.reserve
 local watch, set_eager = C.watch, C.set_eager
@@ -239,6 +239,12 @@ end
 -- Where it raises, for want of memory, it has not arrived.
 local function arrive(log, req) hand(log.desk, take_from, log, req) end
 
+local function new_request(s, taker)
+  return {
+    log = taker, on = s, next = false, done = false, failed = false, value = nil, new = true,
+  }
+end
+
 -- One reader more, who takes one element: its promise, and its request if it has one (else
 -- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its
 -- readers by task-local storage, which only promises carry.)
@@ -247,15 +253,9 @@ local function arrive(log, req) hand(log.desk, take_from, log, req) end
 -- asked for first, and that may run a finalizer, which may push.
 local function line_up(s, taker, p)
   if taker and not s.section then
-    local req = taker.idle
-    if not req or s.solo or s.log.waiting == NOBODY or not s.log.desk then -- it takes memory
-      local fresh = {
-        log = taker, on = s, next = false, done = false, failed = false, value = nil, new = true,
-      }
-      prepare(s)
-      req = taker.idle or fresh
-      if missed(s) and not busy(s) then return s.pull(s, taker) end
-    end
+    local fresh = not taker.idle and new_request(s, taker)
+    if (prepare(s) or fresh) and missed(s) and not busy(s) then return s.pull(s, taker) end
+    local req = taker.idle or fresh or new_request(s, taker)
     taker.idle = false
     req.on, req.done, req.failed, req.value, req.new = s, false, false, nil, true
     get_in_line(s, req)
@@ -269,6 +269,9 @@ local function line_up(s, taker, p)
   if s.first or s.solo or s.section or log.shared then
     req = { p = p, on = s, next = false, done = false, failed = false, value = nil }
     prepare(s)
+  else
+    if not log.held then hold_pushes(log) end
+    if log.taker == nil then log.taker = false end -- (its place is there)
   end
   -- (As long as the source is at it, nothing has come.)
   if not (fetching and log.fetching == fetching) and missed(s) and not busy(s) then
@@ -276,8 +279,6 @@ local function line_up(s, taker, p)
     return s.pull(s, taker)
   end
   if not req then
-    hold_pushes(log)
-    if log.taker == nil then log.taker = false end -- (its place is there)
     s.solo, log.taker = p, s
     return nil, p
   end

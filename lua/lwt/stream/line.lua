@@ -59,6 +59,7 @@ local function unfold(s)
   end
   req.p = p
   make_room(s)
+  if s.solo ~= p then return nil end
   s.solo, s.log.taker = false, false
   link(s, req)
   return req
@@ -74,11 +75,20 @@ function ready(log)
 end
 
 -- Makes what it takes to wait at `s`. The memory may run a finalizer, which may push: so it is
--- looked after that whether there is something to wait for, and `get_in_line` runs none.
+-- looked after that whether there is something to wait for, and `get_in_line` runs none. (A call
+-- for which the stack has to grow may run one, too.) Gives false where everything was there.
 local function prepare(s)
   local log = s.log
-  if log.waiting == NOBODY or not log.desk then ready(log) end
+  local waiting = log.waiting
+  if waiting ~= NOBODY and (s.waits or not waiting[1]) and s.last ~= nil and not s.solo
+    and (log.held or not log.hold) and s.lined < (s.sweep_at or 16) then
+    return false
+  end
+  ready(log)
   while s.solo do unfold(s) end
+  make_room(s)
+  while s.solo do unfold(s) end
+  return true
 end
 
 -- Is there something to read at `s`, or somebody to be asked for it? For a reader that is about to
@@ -176,11 +186,9 @@ local function wait_at(s)
   s.waits = true
 end
 
--- All that takes memory when somebody gets in line. Where `ready` has been called, no finalizer
--- is run: tables only grow.
+-- All that takes memory when somebody gets in line, and `ready` has been called.
 function make_room(s)
   local log = s.log
-  ready(log)
   if s.last == nil then s.lined, s.taking, s.last = 0, false, false end
   if not s.waits then
     local waiting = log.waiting
@@ -209,7 +217,6 @@ function link(s, req)
 end
 
 local function get_in_line(s, req)
-  if s.solo then prepare(s) end
   if req.next == nil then
     req.next, req.done, req.failed, req.on, req.value = false, false, false, s, false
     req.value = nil -- (its place is there)
@@ -222,9 +229,7 @@ local function get_in_line(s, req)
     if not (s.taking or req.looks) then s.taking = req end
     return
   end
-  if not (s.waits and last) or s.lined >= (s.sweep_at or 16) then
-    make_room(s)
-  end
+  if not s.waits or last == nil or s.solo then prepare(s) end
   link(s, req)
 end
 
