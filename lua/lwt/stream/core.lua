@@ -80,18 +80,15 @@ local function pull_log(s, taker)
   local v = c[i]
   if v == nil then
     local log = s.log
-    if taker or s.first or s.solo or log.source or log.closed or s.section
-      or c.next or c.errors then
-      return pull_else(s, taker)
-    end
-    -- Nothing but to wait, as line_up does. The memory for it comes before the last look.
+    if taker or log.source or log.closed or c.next then return pull_else(s, taker) end
+    -- Nothing but to wait, as a rule. The memory for that comes before the last look: see line_up.
     local p = waiter()
     if not log.held then
       hold_pushes(log)
       log.taker = log.taker or false -- (its place is there)
     end
-    c = s.chunk
-    if c[s.i] ~= nil or c.next or log.closed or s.first or s.solo or s.pull ~= pull_log then
+    if s.chunk ~= log.tail or s.i ~= log.n or log.closed or s.first or s.solo
+      or s.pull ~= pull_log then
       return pull_else(s, taker, p)
     end
     s.solo, log.taker = p, s

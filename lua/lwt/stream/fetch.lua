@@ -253,9 +253,12 @@ end
 -- asked for first, and that may run a finalizer, which may push.
 local function line_up(s, taker, p)
   if taker and not s.section then
-    local fresh = not taker.idle and new_request(s, taker)
-    if (prepare(s) or fresh) and missed(s) and not busy(s) then return s.pull(s, taker) end
-    local req = taker.idle or fresh or new_request(s, taker)
+    local req, log = taker.idle, s.log
+    if not req or s.last ~= false or s.solo or log.shared or log.hold and not log.held then
+      local fresh = not req and new_request(s, taker)
+      if (prepare(s) or fresh) and missed(s) and not busy(s) then return s.pull(s, taker) end
+      req = taker.idle or fresh or new_request(s, taker)
+    end
     taker.idle = false
     req.on, req.done, req.failed, req.value, req.new = s, false, false, nil, true
     get_in_line(s, req)

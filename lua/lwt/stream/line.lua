@@ -175,7 +175,6 @@ end
 local function wait_at(s)
   local log = s.log
   local waiting = log.waiting
-  s.waits = false -- (its place is there)
   local n = #waiting
   if n > 16 and n > (log.sweep_at or 16) then
     C.forget_gone(log)
@@ -189,17 +188,11 @@ end
 -- All that takes memory when somebody gets in line, and `ready` has been called.
 function make_room(s)
   local log = s.log
-  if s.last == nil then s.lined, s.taking, s.last = 0, false, false end
-  if not s.waits then
-    local waiting = log.waiting
-    if waiting[1] then
-      wait_at(s)
-    else
-      waiting[1], s.waits = s, true
-    end
-  end
+  if s.lined == nil then s.lined, s.taking, s.waits = 0, false, false end
+  if not s.waits then wait_at(s) end
   if not log.held then hold_pushes(log) end
   if s.lined >= (s.sweep_at or 16) then sweep(s) end
+  if s.last == nil then s.last = false end -- all has its place
 end
 
 -- `req` is the last in line from now on. Takes no memory.
@@ -223,8 +216,8 @@ local function get_in_line(s, req)
   end
   local log, last = s.log, s.last
   local waiting = log.waiting
-  if last == false and not s.waits and not waiting[1] and waiting ~= NOBODY
-    and (log.held or not log.hold) then -- once more in a line that was empty
+  if last == false and not s.waits and not waiting[1] and (log.held or not log.hold) then
+    -- Once more in a line that was empty.
     waiting[1], s.waits, s.first, s.last, s.lined, req.next = s, true, req, req, 1, false
     if not (s.taking or req.looks) then s.taking = req end
     return
