@@ -178,9 +178,18 @@ function C.section(s, rollback, f)
   end
   local turn = { turn = section, feed = true, finish = function() C.enter(s, section) end }
   local function not_begun() if not section.task then leave(s, section) end end
-  local p = ask(s, turn):bind(try_start)
-  hear(p, not_begun, not_begun, section)
-  return p:catch(raise)
+  local asked
+  local function follow()
+    local p = asked:bind(try_start)
+    hear(p, not_begun, not_begun, section)
+    return p:catch(raise)
+  end
+  asked = ask(s, turn)
+  local ok, p = pcall(follow)
+  if ok then return p end
+  asked:cancel() -- or its turn would come, and nobody would leave the section
+  not_begun()
+  raise(p)
 end
 
 return C
