@@ -108,6 +108,24 @@ local list = {
     s.stream = s.stream:map(function(v) return v end)
     return s
   end, next_of, push, 1),
+  asks("elements: of a chain that is taken apart", function()
+    local s = pushed()
+    s.stream = s.stream:map(function(v) return v end)
+    s.other = s.stream:filter(function() return true end):get()
+    return s
+  end, next_of, function(s)
+    s.push(0)
+    s.push(1)
+  end, 1),
+  asks("elements: at the end of a chunk", function()
+    local s = pushed()
+    for i = 1, 64 do s.push(i) end
+    s.stream:get_available()
+    return s
+  end, function(s)
+    s.push(1)
+    return s.stream:nget(2):map(function(l) return l[1] + l[2] end)
+  end, function(s) s.push(2) end, 3),
   asks("elements: of two that are chosen from", function()
     local s = pushed()
     s.stream = stream.choose { s.stream, (stream.create()) }

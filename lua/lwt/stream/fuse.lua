@@ -13,6 +13,7 @@ local C = require "lwt.stream.core"
 local storage = require "lwt.internal.stored"
 
 local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
+local run = C.run
 local set_eager, fresh, lost = C.set_eager, C.fresh, require "lwt.core".lost
 local error, pcall = error, pcall
 
@@ -60,14 +61,20 @@ end
 local function relay(stages, p)
   local n = #stages
   local log = stages[n].stream.log
-  p.log = stages[1].stream.log
+  p.log, p.new = stages[1].stream.log, true
   for k = 1, n - 1 do
-    local _
-    _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+    local s, v = stages[k].stream
+    v, p = wait_or_end(stages[k], s, stages[k + 1].stream.log, p)
+    if not p then -- a finalizer has pushed: there is nothing to wait for
+      if v ~= nil then C.unread(s, { v }, 1) end
+      log.fetching = false
+      return run(log)
+    end
   end
   by_itself(stages[n])
   set_eager(log)
-  log.fetching, log.resume = p, stages[n].resume
+  log.fetching, log.resume, p.new = p, stages[n].resume, false
+  if p.done then C.arrive(log, p) end
 end
 
 -- There was no memory for that: nobody waits for `p`, and whoever reads one of them is told.
