@@ -60,7 +60,6 @@ typedef struct {
 /* Without there being any trouble: nobody notices. */
 static const may_say unnoticed_errors[] = {
     {"accept4", "EINTR EAGAIN ECONNABORTED EMFILE"},
-    {"clone", "ENOSYS"}, /* it shares no memory: see below */
     {"close", "EINTR"},
     {"copy_file_range", "EINTR EINVAL EXDEV ENOSYS EPERM"},
     {"fchmod", "EPERM"},
@@ -74,11 +73,9 @@ static const may_say unnoticed_errors[] = {
     {"pwrite", "EINTR"},
     {"read", "EINTR EAGAIN"},
     {"recv", "EINTR EAGAIN"},
-    {"send", "EINTR EAGAIN ENOBUFS"},
+    {"send", "EINTR EAGAIN"},
     {"sendfile", "EINTR EAGAIN EINVAL ENOSYS"},
     {"shutdown", "ENOTCONN"},
-    {"syscall", "ENOSYS EPERM"},
-    {"uv_shutdown", "ENOTCONN"},
     {"uv_try_write", "EAGAIN"},
     {"uv_udp_try_send", "EAGAIN"},
     {"waitpid", "EINTR"},
@@ -95,8 +92,10 @@ static const may_say told_errors[] = {
     {"open", "EACCES EROFS"},
     {"read", "EIO"},
     {"recv", "ECONNRESET"},
-    {"send", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN"},
+    {"send", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOBUFS"},
+    {"syscall", "ENOSYS EPERM"}, /* to set a user it is told, for a pidfd there is another way */
     {"unlinkat", "EPERM"},
+    {"uv_shutdown", "ENOTCONN"},
     {"uv_try_write", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN"},
     {"uv_write", "ECONNRESET"},
 };
@@ -247,17 +246,6 @@ static int may_wait(int fd) {
     return __real_##name(n, x[0], x[1], x[2], x[3]); \
   }
 
-#define CHILD(type, none, name, params) \
-  type __real_##name params; \
-  type __wrap_##name params; \
-  type __wrap_##name params { \
-    int error = refuses_call(#name); \
-    if (error == 0) return __real_##name(f, s, n, x); \
-    if (mode == UNNOTICED) return __real_##name(f, s, n & ~CLONE_VM, x); \
-    errno = error; \
-    return none; \
-  }
-
 UV(uv_async_init, (uv_loop_t *l, uv_async_t *h, uv_async_cb f), (l, h, f))
 UV(uv_fileno, (const uv_handle_t *h, uv_os_fd_t *fd), (h, fd))
 UV(uv_fs_event_init, (uv_loop_t *l, uv_fs_event_t *h), (l, h))
@@ -392,9 +380,7 @@ OPT(int, -1, fcntl, (int fd, int n, ...), (fd, n, x), long, n, n != F_GETFD)
 OPT(int, -1, ioctl, (int fd, unsigned long n, ...), (fd, n, x), void *, n, 1)
 OPT(int, -1, open, (const char *p, int f, ...), (p, f, x), int, f, 1)
 OPT(int, -1, openat, (int fd, const char *p, int f, ...), (fd, p, f, x), int, f, 1)
-
-/* With -w, the child gets a copy of our memory, as under valgrind. */
-CHILD(int, -1, clone, (int (*f)(void *), void *s, int n, void *x, ...))
+OPT(int, -1, clone, (int (*f)(void *), void *s, int n, void *x0, ...), (f, s, n, x0, x), void *, x0, 1)
 
 AGAIN(pid_t, -1, waitpid, (pid_t p, int *s, int n), (p, s, n))
 

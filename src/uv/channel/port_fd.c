@@ -13,10 +13,14 @@
 */
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -307,13 +311,27 @@ static int64_t fd_seek(port *p, int64_t offset, int from) {
   return r < 0 ? -errno : r;
 }
 
+/* The position is not moved for it: a thread may be reading or writing there. */
+static int64_t fd_length(port *p) {
+  const port_fd *f = (port_fd *)p;
+  struct stat st;
+  if (fstat(f->fd, &st) != 0) return -errno;
+#ifdef BLKGETSIZE64
+  uint64_t size; /* of a device */
+  if (S_ISBLK(st.st_mode))
+    return ioctl(f->fd, BLKGETSIZE64, &size) != 0 ? -errno : (int64_t)size;
+#endif
+  return st.st_size;
+}
+
 static const port_class file_class = {.name = "file",
                                       .read = fd_read,
                                       .read_cancel = fd_read_cancel,
                                       .write = fd_write,
                                       .write_cancel = fd_write_cancel,
                                       .close = fd_close,
-                                      .seek = fd_seek};
+                                      .seek = fd_seek,
+                                      .length = fd_length};
 static const port_class poll_class = {.name = "descriptor",
                                       .read = fd_read,
                                       .read_cancel = fd_read_cancel,

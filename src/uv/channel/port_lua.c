@@ -98,6 +98,9 @@ static ssize_t take_kept(port_lua *f, char *buf, size_t len) {
 static ssize_t l_port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_lua *f = (port_lua *)p;
   if (f->op[READ].state == ANSWERED) { /* the answer to a read that was cancelled */
+    /* An error is told by the idle hook: now the channel may not be anchored, and then it
+    ** cannot be pushed. */
+    if (f->op[READ].status == PORT_LUA_ERROR) return ask(f, READ, cb, data);
     f->op[READ].state = REST;
     if (f->op[READ].status <= 0) return f->op[READ].status;
   }
@@ -341,7 +344,8 @@ static int l_done(lua_State *L) {
     status = write_answer(L, f);
   }
   answered(f, what, status);
-  if (what == READ && status == 0) o->state = ASKED; /* nothing yet: ask again */
+  if (what == READ && status == 0) /* nothing yet: ask again, if a read still waits */
+    o->state = o->cb != NULL ? ASKED : REST;
   return 0;
 }
 
