@@ -123,3 +123,45 @@ describe("in a folder", function()
     assert.is_nil(await(waiting[3]))
   end))
 end)
+
+describe("the kinds of files", function()
+  it("have names, the same in a folder's list and of each", task(function()
+    local names = { file = true, directory = true, link = true, fifo = true, socket = true, char = true, block = true }
+    local folder = shell.temp_dir()
+    local l <close> = await(require "lwt.net".pipe_listen("unix:" .. folder .. "/s"))
+    os.execute(("cd '%s' && mkfifo p && ln -s p l && mkdir d && : >f"):format(folder))
+    local seen = {}
+    for _, in_folder in ipairs { folder, "/dev" } do
+      for _, e in ipairs(await(fs.scandir(in_folder))) do
+        local ok, st = pcall(await, fs.lstat(in_folder .. "/" .. e.name))
+        if ok then
+          assert.is_true(names[st.type], st.type)
+          if e.type ~= "unknown" then assert.equal(st.type, e.type) end
+          seen[st.type] = true
+        end
+      end
+      for e in fs.readdir(in_folder) do assert.is_true(e.type == "unknown" or names[e.type]) end
+    end
+    for _, kind in ipairs { "file", "directory", "link", "fifo", "socket", "char" } do assert.is_true(seen[kind], kind) end
+    shell.remove_dir(folder)
+  end))
+
+  it("may be opened by the system's own number for the mode", task(function()
+    local f <close> = await(fs.open("/dev/null", 1)) -- O_WRONLY
+    await(f:write "x")
+  end))
+end)
+
+describe("a loop that is adopted", function()
+  it("is another one, and taken only while nothing is open", task(function()
+    local engine = require "lwt.engine"
+    local loop = engine.loop()
+    lwt.yield()
+    engine.adopt(loop)
+    assert.equal(loop, engine.loop())
+    local r, w = require "lwt.net".socketpair()
+    assert.has_error(function() engine.adopt(io.stdout) end)
+    await(r:close())
+    await(w:close())
+  end))
+end)
