@@ -47,8 +47,8 @@ describe("after the end of the state", function()
       set_position length is_busy mode fileno atomic is_closed buffer_size resize_buffer unpack pack read_int16
       write_int16 upgrade read_char peek]=]):gmatch "%S+" do NAMES[#NAMES + 1] = name end
     SPARED = { run = true, exit = true, set = true, guard = true, spare = true, _interleave = true }
-    for _, name in ipairs { "lwt", "lwt.bytes", "lwt.engine", "lwt.fs", "lwt.io", "lwt.job", "lwt.net", "lwt.preemptive",
-      "lwt.process", "lwt.signal" } do
+    for _, name in ipairs { "lwt", "lwt.bytes", "lwt.engine", "lwt.fs", "lwt.io", "lwt.job", "lwt.net",
+      "lwt.preemptive", "lwt.process", "lwt.signal" } do
       local module = require(name)
       if name == "lwt" then lwt = module else modules[name] = module end
     end
