@@ -223,6 +223,8 @@ gtk-check:
 	$(AGAIN) all lgi
 	@$(SPEC_ENV) LWT_GTK=1 $(call RUN_SPECS)
 
+# What refuses memory and calls, and runs finalizers: the build under test is what they try.
+REFUSING = $(shell grep -l support.refusing -r spec --include='*_spec.lua' | sort)
 check:
 	$(DEPS) check
 	$(AGAIN) format-check
@@ -230,6 +232,7 @@ check:
 	$(AGAIN) docs-check
 	$(AGAIN) test LWT_SPEC_FULL=1
 	$(AGAIN) asan
+	$(AGAIN) asan LWT_SPEC_FULL=1 ARGS="$(REFUSING)"
 	$(AGAIN) valgrind
 	$(AGAIN) tsan
 	$(AGAIN) bench-count

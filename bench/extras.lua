@@ -92,26 +92,13 @@ add {
   name = "memory", title = "Memory: bytes of what waits",
   head = { "what", "bytes of Lua's heap", "bytes resident" },
   commands = function(quick)
-    return {
-      ("{lua} bench/lwt/memory.lua memory %d"):format(quick and 10000 or 100000),
-      "{bin}/load connection_idle_on_a_socket:lwt idle 1000 -- {lua} bench/lwt/serve.lua echo",
-      "{bin}/load connection_idle_in_the_lines_of_its_channel:lwt idle 1000 -- {lua} bench/lwt/serve.lua echo_lines",
-      "{bin}/load the_same_with_streams_of_asyncio:python idle 1000 -- {python} bench/py/serve.py asyncio lines",
-      "{bin}/load the_same_with_readline_of_node:node idle 1000 -- node bench/node/serve.mjs lines",
-      "{bin}/load the_same_by_hand_in_node:node idle 1000 -- node bench/node/serve.mjs lines_by_hand",
-      "{bin}/tls_load connection_idle_with_TLS:lwt idle 800 0 -- "
-        .. "{lua} bench/lwt/serve_tls.lua echo {bin}/tls/ecdsa.pem 0",
-      "{bin}/tls_load the_same_in_C_with_libuv_and_OpenSSL:libuv idle 800 0 -- "
-        .. "{bin}/tls_serve echo {bin}/tls/ecdsa.pem 0",
-    }
+    return { ("{lua} bench/lwt/memory.lua memory %d"):format(quick and 10000 or 100000) }
   end,
   rows = function(got, number)
     local rows = {}
     for _, r in ipairs(got) do
-      local heap, resident = r.sample.bytes, r.sample.rss
-      local name = r.who
-      if r.workload ~= "memory" then name, heap, resident = r.workload, nil, r.sample.bytes end
-      rows[#rows + 1] = { (name:gsub("_", " ")), heap and number(heap) or "", number(math.max(0, resident)) }
+      local name = r.who:gsub("_", " ")
+      rows[#rows + 1] = { name, number(r.sample.bytes), number(math.max(0, r.sample.rss)) }
     end
     return rows
   end,

@@ -38,8 +38,8 @@ function M:add(row, peer, who, part, round, sample)
     group[who] = figure
     group.order[#group.order + 1] = figure
   end
-  -- Lower is better for what takes time; servers are told by their rate.
-  sample.value = row.servers and sample.n / sample.seconds
+  -- Lower is better for what takes time or memory; servers are told by their rate.
+  sample.value = row.of and assert(sample[row.of], row.of) or row.servers and sample.n / sample.seconds
     or (row.by_cpu and sample.process_cpu or sample.seconds) / sample.n * 1e9
   figure.rounds[round] = sample
 end
@@ -55,15 +55,21 @@ end
 --- Median of a key over the rounds.
 function M.of(figure, key) return median(collect(figure, key)) end
 
--- The ratio a/b: of the two samples of each round, the median.
-local function ratio(a, b)
+-- f(a, b) of the two samples of each round, the median; `key` says what of a sample.
+local function between(a, b, f, key)
   local list = {}
   for round, sample in pairs(a.rounds) do
     local other = b.rounds[round]
-    if other then list[#list + 1] = sample.value / other.value end
+    if other then list[#list + 1] = f(sample[key or "value"], other[key or "value"]) end
   end
   return median(list)
 end
+
+local function over(a, b) return a / b end
+local function minus(a, b) return a - b end
+
+-- The ratio a/b.
+local function ratio(a, b, key) return between(a, b, over, key) end
 M.ratio = ratio
 
 local compare = {
@@ -75,9 +81,10 @@ local compare = {
 local function judge(bar, group)
   local who, op, factor, other = bar[1], bar[2], bar[3], bar[4]
   local figure = group[who]
-  local r = { bar = bar, who = who, op = op, limit = factor, other = other, unit = bar.unit }
+  local r = { who = who, op = op, limit = factor, other = other, unit = bar.unit, more = bar.more, what = bar.what }
   if figure and other and group[other] then
-    r.reached = ratio(figure, group[other])
+    r.reached = between(figure, group[other], bar.more and minus or over, bar.of)
+    if r.reached and bar.more then r.reached = r.reached * (bar.scale or 1) end
   elseif figure and not other then
     r.reached = M.of(figure, bar.of or "value")
   end
@@ -99,9 +106,10 @@ function M:finish(result)
         local values = collect(figure, "value")
         figure.value = median(values)
         figure.min, figure.max = values[1], values[#values]
-        if group.lwt and figure ~= group.lwt and not figure.who:find(":", 1, true) then
-          local r = ratio(group.lwt, figure)
-          figure.lwt_speed = r and (row.servers and r or 1 / r) -- how many times as fast lwt is
+        local base = group[row.beside or "lwt"]
+        if base and figure ~= base and not figure.who:find(":", 1, true) then
+          local r = ratio(base, figure)
+          figure.speed = r and (row.servers and r or 1 / r) -- how many times as fast lwt is, or what the row is beside
         end
       end
       for _, bar in ipairs(row.bars) do
@@ -109,6 +117,8 @@ function M:finish(result)
         g.bars[#g.bars + 1] = b
         known = known or b.met ~= nil
         met = met and b.met
+        if b.met ~= nil then result.bars_judged = (result.bars_judged or 0) + 1 end
+        if b.met then result.bars_met = (result.bars_met or 0) + 1 end
       end
       table.sort(g.figures, function(a, b)
         if row.servers then return a.value > b.value end

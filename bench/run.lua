@@ -1,9 +1,11 @@
 -- `make bench`: runs every program of rows.lua, all peers in turn, round after round, and says what came out.
 --
---   make bench                       everything: ten minutes; writes bench/RESULTS.md and bench/results.svg
---   make bench ONLY=echo             rows (or `growth`, `memory`, `threads`, `latency`) whose names contain it; "a,b"
+--   make bench                       everything; writes bench/RESULTS.md and the pictures of bench/pictures
+--   make bench ONLY=servers          a group (bench/rows/); rows, or `growth`, `memory`, `threads`, `latency`, whose
+--                                    names contain it; "a,b" several
 --   make bench QUICK=1               small sizes and one round: does it all work?
 --   make bench ROUNDS=5              instead of 3
+--   make bench MINUTES=10            instead of 24: a round that would take longer is not begun
 --   make bench PEERS=luv,node        with these peers only (what needs no package is always there)
 --   make bench CLOCK=cpu             processor time instead of time, for the rows that only compute: when others use
 --                                    the machine as well
@@ -14,6 +16,7 @@ local data = require "bench.data"
 local extras = require "bench.extras"
 local figures = require "bench.figures"
 local report = require "bench.report"
+local page = require "bench.results"
 local spec = require "bench.rows"
 
 local function option(name)
@@ -24,14 +27,19 @@ end
 local quick = option "QUICK" ~= nil and option "QUICK" ~= "0"
 local rounds = tonumber(option "ROUNDS") or (quick and 1 or 3)
 local only, chosen_peers = option "ONLY", option "PEERS"
+local limit = (tonumber(option "MINUTES") or 24) * 60
 local build = option "LWT_BUILD" or "build"
 local bin = build .. "/bench"
 local data_folder = bin .. "/data"
 
-local function wanted(name)
+-- A group's name stands for the group; another word, for each row that has it in its name.
+local groups = {}
+for _, group in ipairs(spec.groups) do groups[group.name] = true end
+
+local function wanted(name, group)
   if not only then return true end
   for part in only:gmatch "[^,]+" do
-    if name:find(part, 1, true) then return true end
+    if part == group or not groups[part] and name:find(part, 1, true) then return true end
   end
   return false
 end
@@ -139,7 +147,7 @@ end
 io.stdout:setvbuf "line"
 local rows = {}
 for _, row in ipairs(spec.rows) do
-  if wanted(row.name) and (not row.requires or here[row.requires]) then rows[#rows + 1] = row end
+  if wanted(row.name, row.group.name) and (not row.requires or here[row.requires]) then rows[#rows + 1] = row end
 end
 local begun = os.time()
 for _, row in ipairs(rows) do prepare(row) end
@@ -150,14 +158,23 @@ end
 local most = 0
 for _, row in ipairs(rows) do most = math.max(most, rounds_of(row)) end
 
-for round = 1, most do
+local cost = {} -- of a round of a row, in seconds: the last one's
+local begun_rounds = 0
+
+-- A round of every row, as far as there is time left.
+local function one_round(round)
   for _, row in ipairs(rows) do
-    if round <= rounds_of(row) then
+    local start = os.time()
+    if round == 1 or round <= rounds_of(row) and start + cost[row] <= begun + limit then
       print(("round %d of %d: %s"):format(round, rounds_of(row), row.title))
+      begun_rounds = round
       run_row(row, round)
+      cost[row] = os.time() - start
     end
   end
 end
+
+if most > 0 then one_round(1) end
 
 local more = {}
 for _, extra in ipairs(extras) do
@@ -166,19 +183,20 @@ for _, extra in ipairs(extras) do
     local values = values_of { name = extra.name }
     local got = {}
     for _, command in ipairs(extra.commands(quick)) do
-      local peer = command:match "^{bin}/load [%w_]+:(%w+)" or "lwt"
-      if here[peer] then
-        execute(fill(command, values), extra.cpus or "1", function(workload, who, part, sample)
-          got[#got + 1] = { workload = workload, who = who, part = part, sample = sample }
-        end, extra.computes and option "CLOCK")
-      end
+      execute(fill(command, values), extra.cpus or "1", function(workload, who, part, sample)
+        got[#got + 1] = { workload = workload, who = who, part = part, sample = sample }
+      end, extra.computes and option "CLOCK")
     end
     more[#more + 1] = { extra = extra, got = got }
   end
 end
 
+for round = 2, most do one_round(round) end
+
 if #rows == 0 and #more == 0 then
-  io.stderr:write(("make bench: there is no row %q; rows:"):format(only))
+  io.stderr:write(("make bench: there is no group and no row %q; groups:"):format(only))
+  for _, group in ipairs(spec.groups) do io.stderr:write(" ", group.name) end
+  io.stderr:write "; rows:"
   for _, row in ipairs(spec.rows) do io.stderr:write(" ", row.name) end
   for _, extra in ipairs(extras) do io.stderr:write(" ", extra.name) end
   io.stderr:write "\n"
@@ -186,14 +204,14 @@ if #rows == 0 and #more == 0 then
 end
 
 local result = run:finish {
-  rows = rows, more = more, rounds = rounds, quick = quick, seconds = os.time() - begun,
+  rows = rows, more = more, rounds = math.max(1, begun_rounds), quick = quick, seconds = os.time() - begun,
   versions = versions, failures = failures, peers = spec.peers, clock = option "CLOCK",
 }
 report.text(result, io.stdout)
 if not only and not quick then
-  report.write(result, "bench/RESULTS.md", "bench/results.svg")
-  print "written: bench/RESULTS.md, bench/results.svg"
+  page.write(result, "bench")
+  print "written: bench/RESULTS.md, bench/pictures"
 elseif option "OUT" then
-  report.write(result, option "OUT" .. ".md", option "OUT" .. ".svg")
+  page.write(result, option "OUT")
 end
 if #failures > 0 then os.exit(1) end

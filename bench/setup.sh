@@ -3,7 +3,8 @@
 # builds the programs in C and OCaml into build/bench. A peer that cannot be had is left out, and this
 # says so. The Makefile passes CC LUA_INCDIR LIBUV_INCDIR LIBUV_LIBDIR BUILD.
 #
-#   bench/setup.sh [--count]      --count: only what `make bench-count` needs, installs nothing
+#   bench/setup.sh [--count|--own]      --count: only what `make bench-count` needs; --own: what lwt's own
+#                                       programs need; both install nothing
 #
 # What is here is written to build/bench/peers, a line each: name, version.
 set -u
@@ -40,7 +41,9 @@ if [ "${1-}" = --count ]; then
 fi
 module limit || exit 1
 program hold || exit 1
+program again || exit 1
 program load || exit 1
+[ "${1-}" = --own ] && exit 0
 program uv -luv || exit 1
 program serve -luv || exit 1
 program system -luv || exit 1
@@ -61,7 +64,7 @@ program typist || exit 1
 # ---- The peers: is it here, its packages, its version -------------------------------------------
 
 old_paths='package.path = package.path .. ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;/usr/share/lua/5.1/?.lua"'
-peers='glib luv cqueues copas lwt_ocaml node uvloop luasec lualogging python readline openssl'
+peers='glib luv cqueues copas lwt_ocaml node go uvloop luasec lualogging python readline openssl'
 version() {
   case $1 in
     glib) [ -f "$BUILD/lwt/glib/core.so" ] && [ -f "$out/glib.so" ] && pkg-config --modversion glib-2.0 ;;
@@ -70,6 +73,7 @@ version() {
     copas) "$LUA" -e "$old_paths" -e 'print((require "copas"._VERSION:gsub("Copas ", "")))' ;;
     lwt_ocaml) ocamlfind query -format '%v' lwt && ocamlfind query react >/dev/null && command -v ocamlopt >/dev/null ;;
     node) node --version ;;
+    go) command -v go >/dev/null && go version | cut -d' ' -f3 ;;
     lualogging) "$LUA" -e "$old_paths" -e 'print((require "logging"._VERSION:gsub("LuaLogging ", "")))' ;;
     luasec) "$LUA" -e 'print((require "ssl"._VERSION))' ;;
     openssl) [ -x "$out/tls_load" ] && openssl version | cut -d' ' -f2 ;;
@@ -91,6 +95,7 @@ packages() {
     copas) echo lua-copas lua-socket lua-coxpcall ;;
     lwt_ocaml) echo ocaml-nox ocaml-findlib liblwt-ocaml-dev libreact-ocaml-dev libev-dev ;;
     node) echo nodejs ;;
+    go) echo golang-go ;;
     lualogging) echo lua-logging ;;
     luasec) echo lua-sec lua-socket ;;
     openssl) echo libssl-dev openssl ;;
@@ -132,6 +137,10 @@ for peer in $peers; do
         fi
       done
       found="$found, OCaml $(ocamlopt -version)"
+    fi
+    if [ "$peer" = go ] && newer "$out/serve_go" bench/go/serve.go; then
+      GO111MODULE=off GOCACHE=$(cd "$out" && pwd)/go go build -o "$out/serve_go" bench/go/serve.go 2>"$out/go.log" ||
+        { echo "make bench: Go's program does not build, see $out/go.log"; continue; }
     fi
     if [ "$peer" = readline ]; then
       program edit -lreadline || { echo "make bench: readline's program does not build"; continue; }

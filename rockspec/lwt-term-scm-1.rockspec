@@ -58,6 +58,7 @@ build = {
     ["lwt.read_line.editor"] = "lua/lwt/read_line/editor.lua",
     ["lwt.read_line.external"] = "lua/lwt/read_line/external.lua",
     ["lwt.read_line.history"] = "lua/lwt/read_line/history.lua",
+    ["lwt.read_line.interrupt"] = "lua/lwt/read_line/interrupt.lua",
     ["lwt.read_line.keymap"] = "lua/lwt/read_line/keymap.lua",
     ["lwt.read_line.kills"] = "lua/lwt/read_line/kills.lua",
     ["lwt.read_line.layout"] = "lua/lwt/read_line/layout.lua",

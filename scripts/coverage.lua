@@ -4,8 +4,7 @@
 --
 -- Prints a line a file and the total of each folder of src/. A branch is one way a decision in the
 -- code can go: "executed" counts those of the decisions that were come to, "taken" those that were
--- gone. What BUILD/oom.d and BUILD/oom_uv.d hold (the same sources in the programs that refuse memory
--- or calls, and run finalizers) counts too. Three macros of Lua's have no branch of their own there: see
+-- gone. The programs that refuse memory or calls, and run finalizers, are made of the same objects. Three macros of Lua's have no branch of their own there: see
 -- scripts/coverage.h. The annotated sources are left in BUILD/gcov/FOLDER/, and every
 -- branch not taken is a line of BUILD/gcov/missed.txt.
 
@@ -69,16 +68,6 @@ local function read(data, source, seen, annotated)
   end
 end
 
--- The data of a source: of the modules, and of the programs of spec/support/refusing.lua.
-local function data_of(folder, name)
-  local flat = ((folder == "core" and "" or folder .. "/") .. name):gsub("/", "_")
-  return {
-    ("%s/%s/%s.gcda"):format(build, folder, name),
-    ("%s/oom.d/%s.o.gcda"):format(build, flat),
-    ("%s/oom_uv.d/%s.o.gcda"):format(build, flat),
-  }
-end
-
 local missed = {}
 
 local function look_at(folder)
@@ -97,7 +86,7 @@ local function look_at(folder)
     local name = object:sub(#build + #folder + 3):match("^(.*)%.gcno$") -- "net/tcp"
     local source = ("src/%s/%s.c"):format(folder, name)
     local seen, annotated = {}, {}
-    for _, data in ipairs(data_of(folder, name)) do read(data, source, seen, annotated) end
+    read(("%s/%s/%s.gcda"):format(build, folder, name), source, seen, annotated)
     save(("%s/%s.c.gcov"):format(folder, (name:gsub("/", "_"))), annotated)
     local numbers = {}
     for number in pairs(seen) do numbers[#numbers + 1] = number end

@@ -3,6 +3,7 @@
 **
 **   load [-u] [-s CPU] [-c CPU] [-t SECONDS] NAME MODE CONNECTIONS,… -- server args…
 **
+** The server runs on the processor of -s (0), the load on that of -c (1); -1: on any.
 ** MODE: echo, http or idle. The server gets a port as its last argument. Closed loop: each connection sends its
 ** next request when the answer to the last is complete. One line for each number of
 ** connections:
@@ -55,6 +56,7 @@ static void fail(const char *what) {
 
 static void bind_to(int cpu) {
   cpu_set_t set;
+  if (cpu < 0) return;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
   sched_setaffinity(0, sizeof set,
@@ -108,7 +110,8 @@ typedef struct usage {
 static usage used_by(pid_t pid) {
   char path[64], line[1024], *s;
   unsigned long user = 0, sys = 0;
-  unsigned long long ns;
+  struct timespec t;
+  clockid_t clock;
   usage u = {0, 0, 0};
   FILE *f;
   snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -125,12 +128,9 @@ static usage used_by(pid_t pid) {
   if (f != NULL) fclose(f);
   u.user = (double)user / (double)sysconf(_SC_CLK_TCK); /* counted in ticks: rough */
   u.all = u.user + (double)sys / (double)sysconf(_SC_CLK_TCK);
-  snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
-  f = fopen(path, "r");
-  if (f != NULL) { /* to the nanosecond, where the kernel keeps it */
-    if (fscanf(f, "%llu", &ns) == 1 && ns > 0) u.all = (double)ns / 1e9;
-    fclose(f);
-  }
+  /* To the nanosecond, and its threads' as well. */
+  if (clock_getcpuclockid(pid, &clock) == 0 && clock_gettime(clock, &t) == 0)
+    u.all = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
   return u;
 }
 

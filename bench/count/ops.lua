@@ -499,6 +499,25 @@ op("socket_echo_direct", "the same through the direct views of the sockets", fun
   end
 end, "uv")
 
+op("udp_echo", "64 bytes to a task that sends them back, in datagrams, 32 under way (both ends counted)", function()
+  local net = require "lwt.net"
+  local server, client = net.udp "127.0.0.1:0", net.udp "127.0.0.1:0"
+  client:connect(server:getsockname())
+  spawn(function()
+    while true do
+      local data, from = await(server:recv())
+      await(server:send(data, from))
+    end
+  end)
+  return function(n)
+    for _ = 1, 32 do await(client:send(message)) end
+    for i = 1, n do
+      await(client:recv())
+      if i <= n - 32 then await(client:send(message)) end
+    end
+  end
+end, "uv")
+
 op("channel_echo", "a line to a task that sends it back, on channels over TCP (both ends counted)", function()
   local io = require "lwt.io"
   local server = await(io.establish_server("127.0.0.1:0", function(ch)

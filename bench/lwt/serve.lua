@@ -1,10 +1,12 @@
 -- lwt: servers, one task for each connection.
 --
 --   lua5.4 bench/lwt/serve.lua echo|echo_await|echo_lines|http PORT
+--   lua5.4 bench/lwt/serve.lua work STATES PORT      so many worker states share the port
 
 local lwt = require "lwt"
 local io = require "lwt.io"
 local net = require "lwt.net"
+local preemptive = require "lwt.preemptive"
 
 local await, spawn = lwt.await, lwt.spawn
 
@@ -55,7 +57,31 @@ function S.http(address)
   end, { backlog = 4096 }))
 end
 
+-- Lines again, for each of which something is computed: about 0.2 ms.
+local function worker(address)
+  local function compute(line)
+    local sum = 0
+    for i = 1, 20000 do sum = sum + line:byte(i % #line + 1) end
+    return sum
+  end
+  lwt.run(function()
+    await(io.establish_server(address, function(ch)
+      for line in ch:lines() do
+        assert(compute(line) > 0)
+        await(ch:write_line(line))
+      end
+    end, { backlog = 4096, reuseport = true }))
+    await(lwt.wait())
+  end)
+end
+
+function S.work(address, states)
+  states = tonumber(states)
+  preemptive.init(states, states)
+  for _ = 1, states do lwt.async(function() await(preemptive.detach(worker, address)) end) end
+end
+
 lwt.run(function()
-  S[arg[1]]("127.0.0.1:" .. arg[2])
+  S[arg[1]]("127.0.0.1:" .. arg[#arg], arg[2])
   await(lwt.wait())
 end)

@@ -23,7 +23,7 @@ function W.handover(n)
       await(echo)
     end)
     there, back = mvar.create(), mvar.create()
-    bench.time("lwt_promises", n, function()
+    bench.time("lwt_await", n, function()
       local echo = spawn(function()
         for _ = 1, n // 2 do await(back:put(await(there:take()))) end
       end)

@@ -6,8 +6,6 @@ import subprocess
 import sys
 import time
 
-import uvloop
-
 WORKLOAD, SIZE = sys.argv[1:3]
 now = time.perf_counter
 
@@ -57,6 +55,7 @@ async def pipes(bytes_):
 
 
 if WORKLOAD == "pipe":
+    import uvloop
     uvloop.install()
     asyncio.run(pipes(int(SIZE)))
 else:

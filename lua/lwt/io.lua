@@ -41,8 +41,8 @@ require "lwt.io.channel"
 require "lwt.io.files"
 require "lwt.io.custom"
 require "lwt.io.connection"
-require "lwt.io.server"
 require "lwt.io.printing"
 require "lwt.io.flush"
+require "lwt.internal.later"(M, "lwt.io.server", "establish_server")
 
 return M

@@ -48,9 +48,7 @@
 
 local is_promise = require "lwt".is_promise
 local args = require "lwt.internal.args"
-local bridge = require "lwt.log.bridge"
-local capture = require "lwt.log.capture"
-local channel = require "lwt.log.channel"
+local channel = require "lwt.internal.lazy" "lwt.log.channel"
 local host = require "lwt.log.host"
 local levels = require "lwt.log.levels"
 local logger = require "lwt.log.logger"
@@ -236,15 +234,18 @@ end
 ---@type lwt.Logger
 M.null = logger.new { write = function() end }
 
-M.channel = channel.channel
 M.broadcast = several.broadcast
 M.dispatch = several.dispatch
 M.buffered = several.buffered
-M.capture = capture.capture
-M.lualogging = bridge.lualogging
-M.from_lualogging = bridge.from_lualogging
 
--- What needs libuv, and is not needed by everybody, is loaded when it is called for.
+-- What not every program uses is loaded when it is called for.
+for name, file in pairs {
+  channel = "channel", capture = "capture", lualogging = "bridge", from_lualogging = "bridge",
+} do
+  M[name] = function(...) return require("lwt.log." .. file)[name](...) end
+end
+
+-- What needs libuv, too.
 for _, name in ipairs { "file", "json", "syslog" } do
   M[name] = function(opts)
     require "lwt.internal.uvneeded" ("lwt.log." .. name)

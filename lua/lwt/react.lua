@@ -30,9 +30,18 @@
 
 local args = require "lwt.internal.args"
 local G = require "lwt.react.graph"
-require "lwt.react.event_tasks"
-require "lwt.react.signal_tasks"
-require "lwt.react.notify"
+require "lwt.react.event"
+require "lwt.react.signal"
+
+-- What works with promises and tasks.
+local later = require "lwt.internal.later"
+later(G.E, "lwt.react.event_tasks", [[accum_s app_p app_s delay diff_s filter_p filter_s
+  fmap_p fmap_s fold_s from keep limit map_p map_s merge_s next of_stream run_p run_s to_stream
+  with_finaliser]])
+later(G.S, "lwt.react.signal_tasks", [[accum_s app_s bind_s diff_s filter_s fmap_s fold_s
+  keep l1_s l2_s l3_s l4_s l5_s l6_s limit map_s merge_s run_s sample_s with_finaliser]])
+later(G.E, "lwt.react.notify", "notify notify_p notify_s")
+later(G.S, "lwt.react.notify", "notify notify_p notify_s")
 
 --- An event.
 ---@class lwt.Event

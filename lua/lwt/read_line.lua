@@ -17,13 +17,16 @@
 --- one terminal take turns. An error in a function that is given here (`complete`, `hint`, `highlight`, `note`, `on_key`, a command) goes to `warn`, and the line
 --- can still be edited.
 
-local ask = require "lwt.internal.lazy" "lwt.read_line.ask"
-local bindings = require "lwt.read_line.bindings"
-local editor = require "lwt.read_line.editor"
-local history = require "lwt.read_line.history"
-local line = require "lwt.read_line.line"
-local options = require "lwt.read_line.options"
-local session = require "lwt.read_line.session"
+-- What this needs is asked for at once; the editor, which is large, is read with the first line.
+require "lwt.internal.uvneeded" "lwt.read_line"
+require "lwt.term.core"
+local lazy = require "lwt.internal.lazy"
+local ask = lazy "lwt.read_line.ask"
+local bindings = lazy "lwt.read_line.bindings"
+local editor = lazy "lwt.read_line.editor"
+local history = lazy "lwt.read_line.history"
+local line = lazy "lwt.read_line.line"
+local options = lazy "lwt.read_line.options"
 
 local M = {}
 
@@ -46,7 +49,7 @@ local M = {}
 
 --- What a reader is rejected with after Ctrl-C.
 ---@type table
-M.Interrupt = session.Interrupt
+M.Interrupt = require "lwt.read_line.interrupt"
 
 --- Reads a line. See `lwt.read_line.Options` for what it may be given; a string is the prompt.
 ---
@@ -107,7 +110,8 @@ function M.commands()
   return list
 end
 
-M.history = history.create
+function M.history(...) return history.create(...) end
+
 for _, name in ipairs {
   "read_password", "read_keyword", "read_yes_no", "read_number", "read_char",
 } do

@@ -32,9 +32,10 @@
 
 local args = require "lwt.internal.args"
 local core = require "lwt.ssl.core"
-local context = require "lwt.ssl.contexts"
-local handshake = require "lwt.ssl.handshake"
-local transport = require "lwt.ssl.transport"
+local lazy = require "lwt.internal.lazy"
+local context = lazy "lwt.ssl.contexts"
+local handshake = lazy "lwt.ssl.handshake"
+local transport = lazy "lwt.ssl.transport"
 
 local M = {}
 

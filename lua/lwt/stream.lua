@@ -48,8 +48,12 @@
 local M = require("lwt.stream.core").M
 require "lwt.stream.source"
 require "lwt.stream.read"
-require "lwt.stream.transform"
-require "lwt.stream.consume"
+
+local later = require "lwt.internal.later"
+later(M, "lwt.stream.transform", [[append choose combine concat filter filter_map filter_map_s
+  filter_s flatten hexdump map map_list map_list_s map_s wrap_exn]])
+later(M, "lwt.stream.consume", [[find find_map find_map_s find_s fold fold_s iter iter_n iter_p
+  iter_s to_list to_string]])
 
 local mt = require("lwt.stream.core").mt
 

@@ -21,6 +21,8 @@ local waiters = require "lwt.internal.waiters"
 
 local is_pending = lwt.is_pending
 local getmetatable = getmetatable
+-- What a wait that does not wait gives.
+local yes, no = lwt.fulfilled(true), lwt.fulfilled(false)
 
 ---@class lwt.Throttle
 local M = {}
@@ -138,11 +140,10 @@ function M.wait(t, key)
   local used = t.used[key] or 0
   if used < t.rate then
     if due.cancel_due() then return due.later(M.wait, t, key) end
-    local yes = lwt.fulfilled(true)
     t.used[key] = used + 1
     return yes
   end
-  if t.waiting >= t.max then return lwt.fulfilled(false) end
+  if t.waiting >= t.max then return no end
   local p = core.waiter()
   p:on_cancel(t.withdraw)
   timer = t.timer

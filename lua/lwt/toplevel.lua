@@ -15,8 +15,7 @@ local args = require "lwt.internal.args"
 local M = {}
 
 --- Commands of your own: `commands.greet = function(rest) print("hello", rest) end` is `:greet`.
----@type table<string, fun(rest: string)>
-M.commands = require "lwt.toplevel.commands".own
+---@value lwt.toplevel.commands table<string, fun(rest: string)>
 
 --- How lines are edited: `mode = "vi"` for vi's keys, and `keys`, as `read_line` has them, for keys of your own. To be set
 --- in the start-up file, or at any time; what is wrong is reported at the next line.
@@ -27,8 +26,9 @@ M.commands = require "lwt.toplevel.commands".own
 --- editor.mode = "vi"
 --- editor.keys = { ["ctrl-x ctrl-l"] = "clear-screen" }
 --- ```
----@type {mode?: string, keys?: table<string, string|function|false>}
-M.editor = require "lwt.toplevel.lines".own
+---@value lwt.toplevel.editor {mode?: string, keys?: table<string, string|function|false>}
+
+require "lwt.internal.later"(M, "lwt.toplevel.own", "commands editor")
 
 local known = { input = true, output = true, env = "table", term = true, prompt = "boolean" }
 

@@ -53,6 +53,12 @@ local function walk(roots)
   return classes
 end
 
+-- Functions under one name, some of which may be read later (lwt.internal.later).
+local function is_plain(t)
+  local mt = getmetatable(t)
+  return not mt or mt.__pairs ~= nil and mt.__name == nil
+end
+
 local function is_callable(v)
   return type(v) == "function"
 end
@@ -92,7 +98,7 @@ function M.find(modules)
         local full = prefix .. "." .. key
         if is_callable(value) then
           found.functions[full] = value
-        elseif type(value) == "table" and not getmetatable(value) and not is_module[value]
+        elseif type(value) == "table" and is_plain(value) and not is_module[value]
           and depth < 3 then
           found.values[full] = value
           export(full, value, depth + 1)

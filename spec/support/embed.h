@@ -1,8 +1,7 @@
 /* embed.h: what oom.c and finalizer.c share. Each is a program of its own that embeds Lua, the core
 ** and, with OOM_UV defined, lwt.uv, and with OOM_SSL lwt.ssl, with an allocator that counts what is in use. It runs a
-** script's table, in fresh states, and ends with "N failures". Both are meant to be built with
-** the address sanitizer, by refusing.lua. The sources of lwt are compiled with oom_malloc and so on in
-** place of the library's functions. */
+** script's table, in fresh states, and ends with "N failures". refusing.lua links it with the objects of
+** the build under test. */
 #ifndef EMBED_H
 #define EMBED_H
 
@@ -16,10 +15,10 @@
 int luaopen_lwt_core(lua_State *L);
 int luaopen_lwt_uv(lua_State *L);
 int luaopen_lwt_ssl_core(lua_State *L);
-void *oom_malloc(size_t size);
-void *oom_calloc(size_t count, size_t size);
-void *oom_realloc(void *ptr, size_t size);
-char *oom_strdup(const char *text);
+
+#ifndef REALLOC
+#define REALLOC realloc
+#endif
 
 static size_t in_use; /* bytes, by Lua */
 
@@ -31,7 +30,7 @@ static void *resize(void *ptr, size_t osize, size_t nsize) {
     free(ptr);
     return NULL;
   }
-  ptr = realloc(ptr, nsize);
+  ptr = REALLOC(ptr, nsize);
   if (ptr != NULL) in_use += nsize - osize;
   return ptr;
 }

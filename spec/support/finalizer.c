@@ -17,12 +17,6 @@
 
 #include "embed.h"
 
-/* What lwt calls. */
-void *oom_malloc(size_t size) { return malloc(size); }
-void *oom_calloc(size_t count, size_t size) { return calloc(count, size); }
-void *oom_realloc(void *ptr, size_t size) { return realloc(ptr, size); }
-char *oom_strdup(const char *text) { return strdup(text); }
-
 #ifdef __SANITIZE_ADDRESS__
 void __sanitizer_set_death_callback(void (*callback)(void));
 #endif

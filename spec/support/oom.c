@@ -24,6 +24,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* The linker puts what begins with __wrap in the place of the library's functions, which are __real ones. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *ptr, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *ptr, size_t size);
+char *__wrap_strdup(const char *text);
+#define REALLOC __real_realloc
 #include "embed.h"
 #ifdef OOM_UV
 #include <uv.h>
@@ -60,10 +70,10 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
 }
 
 /* What lwt calls. */
-void *oom_malloc(size_t size) { return refuses() ? NULL : malloc(size); }
-void *oom_calloc(size_t count, size_t size) { return refuses() ? NULL : calloc(count, size); }
-void *oom_realloc(void *ptr, size_t size) { return refuses() ? NULL : realloc(ptr, size); }
-char *oom_strdup(const char *text) { return refuses() ? NULL : strdup(text); }
+void *__wrap_malloc(size_t size) { return refuses() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t count, size_t size) { return refuses() ? NULL : __real_calloc(count, size); }
+void *__wrap_realloc(void *ptr, size_t size) { return refuses() ? NULL : __real_realloc(ptr, size); }
+char *__wrap_strdup(const char *text) { return refuses() ? NULL : __real_strdup(text); }
 
 /* Whether it tells what was refused. */
 static int speaks_of_it(const char *text) {

@@ -6,6 +6,9 @@ local skip = require "spec.support.skip"
 
 local M = {}
 
+-- Where the build under test is.
+M.folder = os.getenv "LWT_BUILD" or "build"
+
 local function run(command)
   local pipe = assert(io.popen(command .. " 2>&1; echo \"status $?\""))
   local text = pipe:read "a"
@@ -14,61 +17,62 @@ local function run(command)
   return output, tonumber(status)
 end
 
+-- The objects of the build under test that come from src/<folder>.
+local function objects_of(folder)
+  local objects = {}
+  local sources = io.popen(("find src/%s -name '*.c' | LC_ALL=C sort"):format(folder))
+  for source in sources:lines() do
+    objects[#objects + 1] = ("%s/%s.o"):format(M.folder, source:match "^src/(.*)%.c$")
+  end
+  sources:close()
+  return table.concat(objects, " ")
+end
+
+-- The linker puts __wrap_malloc, which is oom.c's, in the place of lwt's malloc, and so on.
+local memory = { "malloc", "calloc", "realloc", "strdup" }
+
+-- Those of refused_calls.h too.
+local function with_calls()
+  local names = table.move(memory, 1, #memory, 1, {})
+  for line in io.lines "spec/support/refused_calls.h" do
+    names[#names + 1] = line:match "^UV%(([%w_]+)" or line:match "^FS%(([%w_]+)"
+      or line:match "^%u+%([^,]+, [^,]+, ([%w_]+), "
+  end
+  return names
+end
+
 local built = {} -- by name: { program, or nil and what the compiler said }
 
--- The program `name` of spec/support/<source>.c; what it is made of is kept as `objects_name`.
-local function build(name, source_name, objects_name, folders, options, libraries)
+-- Links the program `name`, of spec/support/<source>.c and the objects of these folders; `wrapped`: the
+-- functions in whose place oom.c puts its own.
+local function build(name, source, folders, options, wrapped)
   if built[name] then return table.unpack(built[name], 1, 2) end
-  local folder = os.getenv "BUILD" or "build"
-  local include = os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"
-  local compiler = (os.getenv "CC" or "cc") .. " -std=c11 -D_GNU_SOURCE -g -pthread "
-    -- With a seed, two that build at once make the same notes for gcov, so that the data fit them.
-    .. (os.getenv "LWT_UNDER" == "coverage" and "-O0 --coverage -frandom-seed=lwt -include scripts/coverage.h"
-    or "-O0 -fsanitize=address,undefined -fno-sanitize-recover=undefined")
-    .. " -I" .. include .. options
-  local objects, commands = {}, { ("mkdir -p %s/%s.d"):format(folder, objects_name) }
-  for _, from in ipairs(folders) do
-    local sources = io.popen(("find src/%s -name '*.c' | LC_ALL=C sort"):format(from))
-    for source in sources:lines() do
-      -- src/core/task.c: task.o; src/uv/net/tcp.c: uv_net_tcp.o
-      local object = ("%s/%s.d/%s.o"):format(folder, objects_name,
-        source:match "^src/(.*)%.c$":gsub("^core/", ""):gsub("/", "_"))
-      objects[#objects + 1] = object
-      commands[#commands + 1] = ("{ test %s -nt %s && test -z \"$(find src -name '*.h' -newer %s)\" "
-        .. "|| { %s -Dmalloc=oom_malloc -Dcalloc=oom_calloc -Drealloc=oom_realloc -Dstrdup=oom_strdup "
-        .. "-c %s -o %s.$$ "
-        .. "&& mv %s.$$ %s; }; }"):format(
-        object, source, object, compiler, source, object, object, object)
-    end
-    sources:close()
-  end
-  commands[#commands + 1] = ("%s spec/support/%s.c %s -o %s/%s.$$ -llua5.4 -lm %s && mv %s/%s.$$ %s/%s"):format(
-    compiler, source_name, table.concat(objects, " "), folder, name, libraries, folder, name, folder, name)
-  local output, status = run(table.concat(commands, " && "))
-  built[name] = { status == 0 and ("%s/%s"):format(folder, name) or nil, output }
+  local words = {
+    os.getenv "CC" or "cc", "-std=c11 -D_GNU_SOURCE -g -pthread",
+    os.getenv "LWT_UNDER" == "coverage" and "--coverage" or os.getenv "LWT_CFLAGS" or "",
+    "-Isrc -I" .. (os.getenv "LUA_INCDIR" or "/usr/include/lua5.4"), options,
+    ("spec/support/%s.c"):format(source),
+  }
+  for _, folder in ipairs(folders) do words[#words + 1] = objects_of(folder) end
+  for _, function_name in ipairs(wrapped) do words[#words + 1] = "-Wl,--wrap=" .. function_name end
+  local program = ("%s/%s"):format(M.folder, name)
+  -- Another spec's process may link the same one.
+  words[#words + 1] = ("-o %s.$$ -llua5.4 -lm -luv -lpthread %s && mv %s.$$ %s"):format(
+    program, folders[3] == "ssl" and "-lssl -lcrypto" or "", program, program)
+  local output, status = run(table.concat(words, " "))
+  built[name] = { status == 0 and program or nil, output }
   return table.unpack(built[name], 1, 2)
 end
 
-local function build_uv(name, source_name, libraries)
-  return build(name, source_name, "oom_uv", { "core", "uv" }, " -DOOM_UV" .. libuv_places(),
-    "-luv " .. (libraries or ""))
-end
+local function build_core() return build("oom", "oom", { "core" }, "", memory) end
 
--- The same, refusing calls: the linker has to put those of refused_calls.h in their place.
-local function build_calls()
-  local wrapped = {}
-  for line in io.lines "spec/support/refused_calls.h" do
-    local name = line:match "^UV%(([%w_]+)" or line:match "^FS%(([%w_]+)"
-      or line:match "^%u+%([^,]+, [^,]+, ([%w_]+), "
-    if name then wrapped[#wrapped + 1] = "-Wl,--wrap=" .. name end
-  end
-  return build_uv("calls_uv", "oom", "-DREFUSE_CALLS " .. table.concat(wrapped, " "))
+local function build_uv(name, source, options, wrapped)
+  return build(name, source, { "core", "uv" }, options .. " -DOOM_UV" .. libuv_places(), wrapped)
 end
 
 -- The same with lwt.ssl. What OpenSSL itself asks for is not refused.
-local function build_ssl(name, source_name)
-  return build(name, source_name, "oom_uv", { "core", "uv", "ssl" },
-    " -DOOM_UV -DOOM_SSL -Isrc" .. libuv_places(), "-luv -lssl -lcrypto")
+local function build_ssl(name, source, wrapped)
+  return build(name, source, { "core", "uv", "ssl" }, "-DOOM_UV -DOOM_SSL" .. libuv_places(), wrapped)
 end
 
 -- Runs it, and raises what it finds.
@@ -78,16 +82,16 @@ local function look(program, setting, arguments, seconds)
   if status ~= 0 or not output:find "%f[%d]0 failures\n" then error(output, 0) end
 end
 
--- The programs are built with the address sanitizer, and for `make coverage`. A run under another
--- sanitizer, or valgrind, has nothing to add.
+-- They are of the build under test: its sanitizer is theirs, and its counters are. Valgrind would take hours.
+local under = os.getenv "LWT_UNDER"
 local function leave_out()
-  if os.getenv "LWT_UNDER" ~= "coverage" then skip.under "a program with a sanitizer of its own" end
+  if under ~= "coverage" and under ~= "asan" then skip.under "what the address sanitizer's run tries" end
 end
 
 -- Goes on only where there is time.
 function M.long()
   leave_out()
-  if not os.getenv "LWT_SPEC_FULL" and os.getenv "LWT_UNDER" ~= "coverage" then
+  if not os.getenv "LWT_SPEC_FULL" and under ~= "coverage" then
     skip.here "for a run with LWT_SPEC_FULL=1, or make coverage"
   end
 end
@@ -95,14 +99,14 @@ end
 -- Runs the script with every stride-th request refused; raises what it finds.
 function M.run(script, options, stride, setting, uv)
   leave_out()
-  if os.getenv "LWT_UNDER" then stride = math.max(1, stride // 4) end -- faster without a sanitizer
+  if under == "coverage" then stride = math.max(1, stride // 4) end
   local program, why
   if uv == "ssl" then
-    program, why = build_ssl("oom_ssl", "oom")
+    program, why = build_ssl("oom_ssl", "oom", memory)
   elseif uv then
-    program, why = build_uv("oom_uv", "oom")
+    program, why = build_uv("oom_uv", "oom", "", memory)
   else
-    program, why = build("oom", "oom", "oom", { "core" }, "", "")
+    program, why = build_core()
   end
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
   look(program, setting, ("%s %s %d"):format(options, script, stride), 900)
@@ -111,8 +115,8 @@ end
 -- Runs the script with every stride-th call of libuv and the system refused.
 function M.run_calls(script, options, stride)
   leave_out()
-  if os.getenv "LWT_UNDER" then stride = 1 end -- faster without a sanitizer
-  local program, why = build_calls()
+  if under == "coverage" then stride = 1 end
+  local program, why = build_uv("calls_uv", "oom", "-DREFUSE_CALLS", with_calls())
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
   look(program, nil, ("%s %s %d"):format(options, script, stride), 900)
 end
@@ -121,12 +125,12 @@ end
 -- With a setting: those of lwt.ssl.
 function M.run_finalizers(name, stride, setting)
   leave_out()
-  if os.getenv "LWT_UNDER" then stride = math.max(1, stride // 9) end -- faster without a sanitizer
+  if under == "coverage" then stride = math.max(1, stride // 9) end
   local program, why
   if setting then
-    program, why = build_ssl("finalizer_ssl", "finalizer")
+    program, why = build_ssl("finalizer_ssl", "finalizer", {})
   else
-    program, why = build_uv("finalizer", "finalizer")
+    program, why = build_uv("finalizer", "finalizer", "", {})
   end
   if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
   look(program, setting, ("spec/support/finalizer.lua %d '%s'"):format(stride, name), 900)

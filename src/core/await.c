@@ -32,6 +32,20 @@ static void suspend(lua_State *L, lwt_context *c, task *t, int what, int idx) {
   }
 }
 
+/* The task waits for the pending promise p at idx: as lwt_promise_add_known_waiter. */
+static inline int add_task(lua_State *L, lwt_context *c, int idx, promise *p, task *t) {
+  if (p->waiters == W_NONE && !(p->flags & F_LET_GO)) { /* the commonest case, in short */
+    pushreg(L, c->r_blocks[t->slot / SLOT_BLOCK]);
+    lua_getiuservalue(L, -1, (int)(t->slot % SLOT_BLOCK) + 1);
+    lua_setiuservalue(L, idx, U_STATE);
+    lua_pop(L, 1);
+    p->waiters = W_ONE;
+    return 1;
+  }
+  lwt_slot_push(L, c, t->slot);
+  return lwt_promise_add_known_waiter(L, idx, p, &t->p);
+}
+
 /* p: the promise at idx, or NULL where there is none. */
 static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
                        int uncancelable) {
@@ -50,13 +64,10 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   p->flags |= F_SEEN;
   if (p->state != S_PENDING) return 1;
   if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
-  lwt_slot_push(L, c, t->slot);
-  while (
-      !lwt_promise_add_known_waiter(L, idx, p, &t->p)) { /* a finalizer has changed it */
+  while (!add_task(L, c, idx, p, t)) { /* a finalizer has changed it */
     p = lwt_promise_find(L, idx);
     p->flags |= F_SEEN;
     if (p->state != S_PENDING) return 1;
-    lwt_slot_push(L, c, t->slot);
   }
   if (uncancelable) {
     t->flags |= TF_SHIELDED;
@@ -82,7 +93,8 @@ int lwt_task_await_end(lua_State *L, lwt_context *c, int idx) {
     t->flags &= (uint16_t)~TF_RAISE;
     return raise_canceled(L, c, t);
   }
-  p = lwt_promise_find(L, idx);
+  p = (promise *)lua_touserdata(L, idx);
+  if (p->state == S_PROXY) p = lwt_promise_find(L, idx);
   if (p->state == S_FULFILLED) return lwt_promise_push_values(L, idx, p);
   if (p->state == S_PENDING) { /* (a C module has not asked wait_resumed) */
     pushreg(L, c->r_refused);
@@ -161,10 +173,17 @@ print(await(lwt.sleep(0.01):map(function() return "slept" end)))   --> slept
 static int l_await(lua_State *L) {
   lwt_context *c = context_here(L);
   task *t = c->current;
-  promise *p = lwt_promise_test(L, c, 1);
-  if (p != NULL && p->state == S_FULFILLED && L == c->current_co && t != NULL &&
-      !c->callbacks && !(t->flags & (TF_CANCEL | TF_LEVEL)))
-    return lwt_promise_push_values(L, 1, p); /* the commonest case, in short */
+  promise *p = (promise *)lua_touserdata(L, 1);
+  if (p != NULL && lua_getmetatable(L, 1)) { /* lwt_promise_test, in short */
+    if (lua_topointer(L, -1) != c->mt)
+      p = NULL;
+    else if (p->state == S_FULFILLED && L == c->current_co && t != NULL &&
+             !c->callbacks && !(t->flags & (TF_CANCEL | TF_LEVEL)))
+      return lwt_promise_push_values(L, 1, p); /* (above the metatable) */
+    lua_pop(L, 1);
+  } else {
+    p = NULL;
+  }
   if (await_begin(L, c, 1, p, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }

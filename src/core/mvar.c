@@ -185,7 +185,10 @@ static void wake_first_task(lua_State *L, lwt_context *c, int at, mvar *m, int v
 ** so that no finalizer comes between the value and its receiver. Returns 0 when that took
 ** an allocation: the mvar may have changed. `later`: callbacks will be deferred. */
 int lwt_mvar_prepare_first(lua_State *L, lwt_context *c, int at, mvar *m, int later) {
-  int top = lua_gettop(L), ready;
+  int top, ready;
+  if (!later && m->held && m->first->kind != K_TASK && m->first->state == S_PENDING)
+    return 1; /* the commonest case, in short */
+  top = lua_gettop(L);
   while (m->first != NULL) {
     if (!m->held || m->first->kind == K_TASK) {
       const task *t = (const task *)m->first;
@@ -209,16 +212,16 @@ int lwt_mvar_prepare_first(lua_State *L, lwt_context *c, int at, mvar *m, int la
 /* The first waiter, which is prepared, is dropped and woken: with the value at `value`, or with
 ** none where that is 0. */
 static void wake_first(lua_State *L, lwt_context *c, int at, mvar *m, int value) {
+  promise *w = m->first;
   int top = lua_gettop(L);
-  if (!m->held || m->first->kind == K_TASK) {
+  if (!m->held || w->kind == K_TASK) {
     wake_first_task(L, c, at, m, value);
     return;
   }
   lua_getiuservalue(L, at, V_FIRST);
   lwt_mvar_drop_first(L, at, m);
   if (value != 0) lua_pushvalue(L, value);
-  lwt_resolve_later(L, c, top + 1, (promise *)lua_touserdata(L, top + 1), S_FULFILLED,
-                    value != 0);
+  lwt_resolve_later(L, c, top + 1, w, S_FULFILLED, value != 0);
   lua_settop(L, top);
 }
 

@@ -64,7 +64,7 @@ void lwt_resolve_commit(lua_State *L, lwt_context *c, int idx, promise *p, int s
     promise *w = (promise *)lua_touserdata(L, -1);
     if (w->kind == K_TASK) { /* an interrupted task may have been unable to withdraw */
       if (lwt_task_is_waiting_for(L, (task *)w, p)) lwt_task_wake(L, c, (task *)w);
-    } else {
+    } else if (!lwt_scope_counts_off(w, state)) {
       lwt_work_set_current(L, c);
       lua_pushvalue(L, idx);
       setreg(L, c->r_source);

@@ -9,7 +9,7 @@
 ** cannot be cancelled the child can.
 **
 ** Children that are done are swept from the list when they are half of it. */
-#include "core.h"
+#include "tell.h"
 
 /* Pushes the scope object's record: user value 1 of the userdata at idx. */
 static promise *push_record(lua_State *L, lwt_context *c, int idx) {
@@ -62,7 +62,7 @@ static void add_child(lua_State *L, lwt_context *c, int w, int nargs) {
   lua_rawseti(L, at + 1, n + 1);
   lua_settop(L, at);
   lua_pushvalue(L, w);
-  lwt_promise_add_waiter(L, at, &t->p);
+  lwt_promise_add_known_waiter(L, at, &t->p, rec);
   rec->n++;
   if (rec->flags & F_CLOSED) lwt_task_due(L, c, t, TF_LEVEL);
   lwt_task_start(L, c, t);
@@ -203,10 +203,7 @@ void lwt_scope_child_done(lua_State *L, lwt_context *c, int w, int src) {
   promise *rec = (promise *)lua_touserdata(L, w), *p = (promise *)lua_touserdata(L, src),
           *first;
   int top = lua_gettop(L), list = top + 1;
-  if (p->state != S_REJECTED && rec->n > 1) {
-    rec->n--;
-    return;
-  }
+  if (lwt_scope_counts_off(rec, p->state)) return;
   luaL_checkstack(L, 12, NULL);
   rec->n--;
   lua_getiuservalue(L, w, U_DEP);

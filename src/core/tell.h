@@ -32,4 +32,12 @@ static inline void lwt_work_push(lua_State *L, lwt_context *c) {
 
 API void lwt_work_defer(lua_State *L, lwt_context *c);
 
+/* One of the tasks of a scope (w) is fulfilled, and it is not the last: it is counted off, and
+** nothing else is to be told. */
+static inline int lwt_scope_counts_off(promise *w, int state) {
+  if (w->kind != K_SCOPE || state != S_FULFILLED || w->n < 2) return 0;
+  w->n--;
+  return 1;
+}
+
 #endif

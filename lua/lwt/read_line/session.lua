@@ -3,7 +3,6 @@
 -- nothing is left to be done, so that a burst of keys is drawn once.
 
 local lwt = require "lwt"
-local args = require "lwt.internal.args"
 local asks_to_end = require "lwt.internal.asks_to_end"
 local bindings = require "lwt.read_line.bindings"
 local completing = require "lwt.read_line.completing"
@@ -18,7 +17,7 @@ local await = lwt.await
 
 local M = {}
 
-M.Interrupt = args.sentinel "lwt.read_line.Interrupt"
+M.Interrupt = require "lwt.read_line.interrupt"
 
 local LEVEL = 50 -- in the terminal's region: above bars' questions, below bars
 

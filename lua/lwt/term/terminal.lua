@@ -5,10 +5,11 @@ local core = require "lwt.term.core".tty
 local check = require "lwt.internal.args".outside "lwt.term"
 local follow = require "lwt.internal.follow"
 local colors = require "lwt.term.colors"
-local inputs = require "lwt.term.input"
+local lazy = require "lwt.internal.lazy"
 local key = require "lwt.term.key"
-local modes = require "lwt.term.modes"
-local regions = require "lwt.term.region"
+
+local inputs, modes = lazy "lwt.term.input", lazy "lwt.term.modes"
+local regions = lazy "lwt.term.region"
 
 local M = {}
 

@@ -319,6 +319,25 @@ describe("reading", function()
     assert.equal(99, #await(ch:read()))
   end))
 
+  -- A part of a line is left each time, so that the buffer is never empty.
+  it("asks for more at a time of a source that gives all that is asked for, line by line", task(function()
+    local text = (("x"):rep(49) .. "\n"):rep(20000)
+    for size, least in pairs { [65536] = 60000, [10000] = 9900, [1000] = 900 } do
+      local asked, at = {}, 0
+      local ch = io.make({
+        read = function(n)
+          asked[#asked + 1] = n
+          at = at + n
+          return at - n < #text and text:sub(at - n + 1, at) or nil
+        end,
+      }, { buffer_size = size })
+      assert.equal(text, table.concat(all_lines(ch), "\n") .. "\n")
+      for i, n in ipairs(asked) do
+        assert.is_true(n <= size and (i < 4 or n >= least), ("read %d of %d asks for %d"):format(i, size, n))
+      end
+    end
+  end))
+
   -- Looking through the whole line again at each refill would take minutes.
   it("takes lines of any length, in time that grows with it alone", task(function()
     local size = (os.getenv("LWT_UNDER") and 4 or 32) << 20

@@ -35,6 +35,41 @@ describe("udp", function()
     assert.equal(5, #sockets) -- they were not collected meanwhile
   end))
 
+  it("answers each of several senders, whose datagrams come in any order", task(function()
+    for _, any in ipairs(ipv6 and { "127.0.0.1:0", "[::1]:0" } or { "127.0.0.1:0" }) do
+      local server <close> = net.udp(any)
+      local there, peers, seen = server:getsockname(), {}, {}
+      for i = 1, 3 do peers[i] = net.udp(any) end
+      for round = 1, 5 do
+        local order = round % 2 == 0 and { 1, 1, 2, 3, 3, 2 } or { 3, 2, 2, 1, 3, 1 }
+        for n, i in ipairs(order) do await(peers[i]:send(("%d %d"):format(i, n), there)) end
+        if round == 3 then await(lwt.sleep(0.001)) end
+        for n, i in ipairs(order) do
+          local data, from = await(server:recv())
+          assert.equal(("%d %d"):format(i, n), data)
+          assert.equal(peers[i]:getsockname(), from)
+          seen[i] = seen[i] or from
+          await(server:send(data, from))
+          await(server:send("first", seen[order[1]]))
+          await(server:send("made", ("%s"):format(peers[1]:getsockname())))
+        end
+        for i = 1, 3 do
+          local count = {}
+          for _ = 1, 2 + (i == order[1] and #order or 0) + (i == 1 and #order or 0) do
+            local text = await(lwt.with_timeout(30, peers[i]:recv()))
+            count[text] = (count[text] or 0) + 1
+          end
+          assert.equal(i == order[1] and #order or nil, count.first)
+          assert.equal(i == 1 and #order or nil, count.made)
+          for n, j in ipairs(order) do
+            assert.equal(j == i and 1 or nil, count[("%d %d"):format(i, n)])
+          end
+        end
+      end
+      for i = 1, 3 do peers[i]:close() end
+    end
+  end))
+
   it("sends lwt.bytes", task(function()
     local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
     local _ <close> = a

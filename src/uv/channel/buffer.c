@@ -7,6 +7,7 @@
 #include "channel.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static char *buffer_new(channel_state *st, size_t cap) {
   if (cap == CHANNEL_FIRST && st->nsmall > 0) return st->small[--st->nsmall];
@@ -60,6 +61,19 @@ void lwt_uv_channel_give_input(channel *ch) {
   }
   in->buf = NULL;
   in->head = in->tail = in->cap = 0;
+}
+
+int lwt_uv_channel_larger_input(channel *ch, size_t cap) {
+  channel_in *in = &ch->in;
+  char *buf = buffer_new(channel_state_of(ch->ctx), cap);
+  if (buf == NULL) return 0;
+  memcpy(buf, in->buf + in->head, in->tail - in->head);
+  buffer_free(channel_state_of(ch->ctx), in->buf, in->cap);
+  in->buf = buf;
+  in->cap = cap;
+  in->tail -= in->head;
+  in->head = 0;
+  return 1;
 }
 
 void lwt_uv_channel_give_output(channel *ch) {

@@ -325,6 +325,9 @@ void lwt_uv_channel_search_anew(op *o);
 int lwt_uv_channel_refill(channel *ch, size_t want);
 /* buffer.c. Memory for a buffer of `cap` bytes, in place of `buf` where that is not NULL. */
 char *lwt_uv_channel_buffer(channel *ch, char *buf, size_t cap);
+/* Another buffer for the input, of `cap` bytes, with what is unread at its beginning. 0:
+** there is no memory, and nothing has changed. */
+int lwt_uv_channel_larger_input(channel *ch, size_t cap);
 /* Let go of a buffer: of the input where that is empty and not lent to the port, of the
 ** output, of what was with the port. */
 void lwt_uv_channel_give_input(channel *ch);

@@ -22,6 +22,12 @@ static int make_room(channel *ch, size_t want) {
     /* Not all that is wanted fits, but half of the buffer is free. */
     if (in->cap >= in->size && in->tail < in->cap / 2) return 0;
   }
+  /* What came has filled the buffer: more may come at a time. (A source that is read by
+  ** lines leaves a part of one each time, so that the buffer is never empty.) */
+  if (in->full && unread > 0 && in->cap < in->size) {
+    cap = in->cap * 4 > want + unread ? in->cap * 4 : want + unread;
+    if (lwt_uv_channel_larger_input(ch, cap < in->size ? cap : in->size)) return 0;
+  }
   if (in->buf != NULL && in->head > 0 && in->head >= in->cap / 4) {
     memmove(in->buf, in->buf + in->head, unread);
     in->head = 0;

@@ -53,7 +53,7 @@ static inline int take(lua_State *L, channel *ch, size_t n, size_t skip) {
   return 1;
 }
 
-static int take_line(lua_State *L, channel *ch, const op *o, const char *nl) {
+static inline int take_line(lua_State *L, channel *ch, const op *o, const char *nl) {
   const char *p = ch->in.buf + ch->in.head;
   size_t n = (size_t)(nl - p), end = 1;
   if (n > 0 && p[n - 1] == '\r') {
@@ -382,12 +382,9 @@ static int after_wait(lua_State *L, int status, lua_KContext c) {
   return 1;
 }
 
-static int l_next_line(lua_State *L) {
+static int next_line(lua_State *L, size_t searched) {
   lwt_uv *ctx = lwt_uv_context(L);
-  static const op line = {.kind = OP_LINE};
-  op o;
-  size_t searched = 0;
-  channel *ch;
+  op o = {.kind = OP_LINE, .done = searched};
   int closed, n;
   view *v = lwt_uv_channel_check(ctx, L, READING, &closed);
   if (closed) {
@@ -395,25 +392,37 @@ static int l_next_line(lua_State *L) {
     return lua_error(L);
   }
   if (ctx->lwt->cancel_due(ctx->lwt)) ctx->lwt->wait_check(ctx->lwt, L); /* raises */
-  ch = v->ch;
-  if (v->q[READING].first == NULL && ch->in.tail > ch->in.head && !ch->shared) {
-    const char *p = ch->in.buf + ch->in.head;
-    size_t u = ch->in.tail - ch->in.head;
-    const char *nl = memchr(p, '\n', u);
-    n = nl != NULL ? take_line(L, ch, &line, nl) : AGAIN;
-    if (n > 0) return n;
-    if (n == FAILED) return lua_error(L);
-    if (n == RETRY) return l_next_line(L);
-    searched = u;
-  }
   lua_settop(L, 1);
-  o = line;
-  o.done = searched;
   n = lwt_uv_channel_run_direct(L, v, &o, 0);
   if (n != AGAIN) return n;
   if (!ctx->lwt->await_begin(ctx->lwt, L, 2)) return lua_yieldk(L, 0, 0, after_wait);
   ctx->lwt->await_end(ctx->lwt, L, 2);
   return 1;
+}
+
+/* Nothing stands before a line that is buffered: an open channel, nobody who waits, no cancel
+** that is due. */
+static inline int may_take(const view *v) {
+  const channel *ch = v->ch;
+  return !ch->closed && ch->close_op == NULL && !ch->in.closed && !ch->shared &&
+         v->q[READING].first == NULL && ch->in.tail > ch->in.head &&
+         ch->ctx->loop != NULL && !ch->ctx->lwt->cancel_due(ch->ctx->lwt);
+}
+
+static int l_next_line(lua_State *L) {
+  static const op line = {.kind = OP_LINE};
+  view *v = lwt_uv_channel_view(NULL, L, 1);
+  channel *ch = v->ch;
+  const char *p, *nl;
+  size_t u;
+  int n;
+  if (!may_take(v)) return next_line(L, 0);
+  p = ch->in.buf + ch->in.head;
+  u = ch->in.tail - ch->in.head;
+  nl = memchr(p, '\n', u);
+  if (nl == NULL) return next_line(L, u);
+  n = take_line(L, ch, &line, nl);
+  return n > 0 ? n : n == RETRY ? l_next_line(L) : lua_error(L);
 }
 
 /*---

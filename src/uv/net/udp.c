@@ -12,14 +12,16 @@
 #include "../bytes.h"
 #include "internal.h"
 
-#define RECEIVERS 1 /* user value: who waits */
+/* User values. */
+#define RECEIVERS 1 /* who waits */
+#define SENDER 2    /* the address of `sender`, as text */
 #define HELD 64
 #define HELD_BYTES 262144
 
 typedef struct datagram {
   struct datagram *next;
   size_t n;
-  struct sockaddr_storage from;
+  size_t from; /* of the bytes, so many are the sender's address; behind it: the n */
   char bytes[];
 } datagram;
 
@@ -32,6 +34,13 @@ typedef struct udp {
   size_t held_bytes;
   unsigned taken; /* counts what is taken from those held */
   unsigned char receiving;
+  /* Who sent the last one: the next one is theirs as well, as a rule, and so is the answer.
+  ** AF_UNSPEC: not known, or neither of these. */
+  union {
+    struct sockaddr sa;
+    struct sockaddr_in in4;
+    struct sockaddr_in6 in6;
+  } sender;
 } udp;
 
 /* ---- Receiving ----------------------------------------------------------- */
@@ -56,12 +65,34 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   buf->len = scratch == NULL ? 0 : LWT_UV_SCRATCH;
 }
 
-/* (A Unix-domain sender without a name has no address at all.) */
-static void push_from(lua_State *L, const struct sockaddr *from) {
-  if (from->sa_family == AF_UNSPEC)
+/* How long an address of this kind is. (libuv has room for the largest but Unix's.) */
+static size_t length_of(const struct sockaddr *sa) {
+  switch (sa->sa_family) {
+  case AF_INET: return sizeof(struct sockaddr_in);
+  case AF_UNIX: return sizeof(struct sockaddr_un);
+  default: return sizeof(struct sockaddr_in6);
+  }
+}
+
+/* Push the sender's address as text; the socket is at idx. (A Unix-domain sender without a
+** name has no address at all.) */
+static void push_from(lua_State *L, udp *u, int idx, const struct sockaddr *from) {
+  const lwt_uv_box *box = lua_touserdata(L, idx);
+  size_t n = length_of(from);
+  if (from->sa_family == AF_UNSPEC) {
     lua_pushliteral(L, "unix:");
-  else
-    lwt_uv_push_address(L, from, sizeof(struct sockaddr_storage));
+    return;
+  }
+  if (u->sender.sa.sa_family == from->sa_family && memcmp(&u->sender, from, n) == 0) {
+    lua_getiuservalue(L, idx, SENDER);
+    return;
+  }
+  lwt_uv_push_address(L, from, sizeof(struct sockaddr_storage));
+  if (from->sa_family != AF_INET && from->sa_family != AF_INET6) return;
+  if (box->h != &u->h) return; /* closed by a finalizer */
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, idx, SENDER);
+  memcpy(&u->sender, from, n);
 }
 
 /* Give the datagram (or an error) to the first waiter: then a->u is NULL. Its values are
@@ -76,7 +107,7 @@ static void deliver(lua_State *L, void *data) {
   self = lua_gettop(L);
   if (a->n >= 0) {
     lua_pushlstring(L, a->bytes, (size_t)a->n);
-    push_from(L, a->from);
+    push_from(L, u, self, a->from);
     n = 2;
   } else {
     lwt_uv_push_error(ctx, L, a->n, "recv", NULL, NULL);
@@ -100,15 +131,14 @@ static void fail(lua_State *L, void *data) {
 }
 
 static void hold(udp *u, const arrival *a) {
-  datagram *d = malloc(sizeof *d + (size_t)a->n);
+  size_t from = length_of(a->from);
+  datagram *d = malloc(sizeof *d + from + (size_t)a->n);
   if (d == NULL) return; /* as if the network had lost it */
   d->next = NULL;
   d->n = (size_t)a->n;
-  memset(&d->from, 0, sizeof d->from);
-  memcpy(&d->from, a->from, /* (libuv has room for the largest but Unix's) */
-         a->from->sa_family == AF_UNIX ? sizeof(struct sockaddr_un)
-                                       : sizeof(struct sockaddr_in6));
-  memcpy(d->bytes, a->bytes, d->n);
+  d->from = from;
+  memcpy(d->bytes, a->from, from);
+  memcpy(d->bytes + from, a->bytes, d->n);
   if (u->last != NULL)
     u->last->next = d;
   else
@@ -176,7 +206,7 @@ static void release(lwt_uv_handle *h) {
 }
 
 static const lwt_uv_class udp_class = {
-    LWT_UV_UDP, "udp", sizeof(udp), 1, stop, release, NULL,
+    LWT_UV_UDP, "udp", sizeof(udp), 2, stop, release, NULL,
 };
 
 /* The udp at 1, open; `promise`: NULL when it is closed, else that raises. */
@@ -314,6 +344,23 @@ static int send_later(lwt_uv *ctx, lua_State *L, udp *u, const lwt_uv_address *a
   return lwt_uv_req_started(L, &s->r, status);
 }
 
+/* Is the text at 3 the address of who sent the last one? Then there is nothing to be read. */
+static int is_answer(lua_State *L, udp *u, lwt_uv_address *a) {
+  int same;
+  size_t n;
+  const char *text;
+  if (u == NULL || u->sender.sa.sa_family == AF_UNSPEC) return 0;
+  lua_getiuservalue(L, 1, SENDER);
+  same = lua_rawequal(L, 3, -1);
+  lua_pop(L, 1);
+  if (!same) return 0;
+  text = lua_tolstring(L, 3, &n);
+  a->family = u->sender.sa.sa_family;
+  memcpy(&a->sa, &u->sender, sizeof u->sender);
+  memcpy(a->text, text, n + 1);
+  return 1;
+}
+
 /*---
 Sends one datagram (a string or `lwt.bytes`), to an address, or to the connected one. A
 name is looked up. The promise is fulfilled when the system has it: that says nothing of
@@ -331,20 +378,20 @@ print((b:recv():await()))   --> ping
 */
 static int l_send(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
+  const lwt_uv_box *box = lwt_uv_check(ctx, L, 1, LWT_UV_UDP);
   udp *u;
   lwt_uv_address a;
   const char *bytes;
   size_t n;
   uv_buf_t buf;
   int status, given = !lua_isnoneornil(L, 3);
-  lwt_uv_check(ctx, L, 1, LWT_UV_UDP);
   lua_settop(L, 3);
-  if (given) {
+  if (given && !is_answer(L, (udp *)(void *)box->h, &a)) {
     lwt_uv_check_address(L, 3, &a);
     luaL_argcheck(L, a.family != AF_UNIX, 3, "a Unix address");
   }
   bytes = lwt_uv_check_data(ctx, L, 2, &n);
-  u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP); /* the address may run anything */
+  u = (udp *)(void *)box->h; /* only now: the address may run anything */
   if (u == NULL) return lwt_uv_reject_closed(ctx, L);
   if (ctx->lwt->cancel_due(ctx->lwt)) return lwt_uv_later(L, l_send);
   if (given && a.family == AF_UNSPEC) {
@@ -385,24 +432,28 @@ print((p:await()))   --> x
 */
 static int l_recv(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
-  udp *u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP);
+  const lwt_uv_box *box = lwt_uv_check(ctx, L, 1, LWT_UV_UDP);
+  udp *u = (udp *)(void *)box->h;
   int status;
   lua_settop(L, 1);
   while (u != NULL && u->first != NULL && u->receivers.n == 0) {
     const datagram *d = u->first;
-    struct sockaddr_storage from = d->from;
+    struct sockaddr_storage from = {0};
     unsigned taken = u->taken;
     if (ctx->lwt->cancel_due(ctx->lwt)) return lwt_uv_later(L, l_recv);
-    lua_pushlstring(L, d->bytes, d->n);
-    push_from(L, (struct sockaddr *)&from);
-    ctx->lwt->fulfilled(ctx->lwt, L, 2);
+    memcpy(&from, d->bytes, d->from);
+    lua_pushlstring(L, d->bytes + d->from, d->n);
+    if (box->h == &u->h) { /* (a finalizer may have closed it) */
+      push_from(L, u, 1, (struct sockaddr *)&from);
+      ctx->lwt->fulfilled(ctx->lwt, L, 2);
+    }
     /* Has a finalizer received it, or closed the socket, meanwhile? */
-    if (lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP) == u && u->taken == taken) {
+    if (box->h == &u->h && u->taken == taken) {
       drop_first(u);
       return 1;
     }
     lua_settop(L, 1);
-    u = lwt_uv_handle_check(ctx, L, 1, LWT_UV_UDP);
+    u = (udp *)(void *)box->h;
   }
   if (u == NULL) return lwt_uv_reject_closed(ctx, L);
   if (!u->receiving) {
