@@ -44,6 +44,7 @@ local function operation(name, setup, run, check)
     run = run,
     check = function(s, _, ok, ...) if ok and check then check(s, ...) end end,
     teardown = close_all,
+    loses = name:find "^udp" ~= nil,
   }
 end
 
