@@ -496,6 +496,15 @@ describe("a server", function()
     assert.error_matches(function() server.shutdown() end, "lwt.server expected")
   end))
 
+  it("has a number of seconds for its shutdown", task(function()
+    local server <close> = serve(function() end)
+    for _, seconds in ipairs { 0 / 0, -1, "1", true } do
+      local ok, err = pcall(server.shutdown, server, seconds)
+      assert.is_false(ok)
+      assert.matches("bad argument #%d to 'shutdown' %(a number of seconds expected%)", err)
+    end
+  end))
+
   it("refuses an address that is taken", task(function()
     local server <close> = serve(echo)
     assert.equal("EADDRINUSE", failure(io.establish_server(server:address(), echo)).code)

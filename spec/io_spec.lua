@@ -3,6 +3,7 @@ local io = require "lwt.io"
 local eventually = require "spec.support.eventually"
 local shell = require "spec.support.shell"
 local expect = require "spec.support.expect"
+local heap = require "spec.support.heap"
 local skip = require "spec.support.skip"
 local task, failure = expect.task, expect.failure
 local await = lwt.await
@@ -168,6 +169,34 @@ describe("files", function()
     assert.equal("ENOENT", failure(io.lines_of_file(dir .. "/none"):next()).code)
     assert.equal("ENOENT", failure(io.lines_to_file(dir .. "/none/f", {})).code)
     assert.error_matches(function() io.lines_to_file(path) end, "list, stream or iterator expected")
+  end))
+
+  it("are let go of by a stream that is dropped after a read was cancelled", in_dir(function(dir)
+    os.execute("mkfifo '" .. dir .. "/fifo'")
+    local function canceled(s) lwt.on_any(lwt.with_timeout(0.01, s:next()), print, function() end) end
+    local before = heap.descriptors()
+    for _, lines in ipairs { io.lines_of_file, io.chars_of_file } do
+      canceled(lines(dir .. "/fifo"))
+      await(lwt.sleep(0.02))
+    end
+    for _ = 1, 500 do
+      collectgarbage()
+      await(lwt.sleep(0.01))
+      if heap.descriptors() == before then break end
+    end
+    assert.equal(before, heap.descriptors())
+    -- Neither does such a stream take a line from those who come after it.
+    local r, w = io.pipe()
+    canceled(r:read_lines())
+    local kept = r:read_lines()
+    canceled(kept)
+    await(lwt.sleep(0.02))
+    await(w:write("first\nsecond\n"))
+    await(w:flush())
+    assert.equal("first", await(r:read_line()))
+    assert.equal("second", await(kept:next()))
+    await(w:close())
+    assert.is_nil(await(kept:get()))
   end))
 end)
 

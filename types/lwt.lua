@@ -5465,7 +5465,7 @@ lwt_module.pause = function() end
 
 ---Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
 ---signal handlers …; not of a server's handlers, see `establish_server`). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
----the turn. A hook that raises is reported by `warn`.
+---the turn; where none comes, it is reported on stderr when the Lua state closes. A hook that raises is reported by `warn`.
 ---```lua
 ---lwt.async_exception_hook(function(e) print("hook: " .. e) end)
 ---lwt.async(error, "lost", 0)
@@ -6151,7 +6151,8 @@ lwt_fs_module.exists = function(path) end
 ---@return lwt.Promise<true>
 lwt_fs_module.access = function(path, mode) end
 
----Removes a file, or a symbolic link (not what it points to).
+---Removes a file, or a symbolic link (not what it points to). A call that was cancelled
+---before, and that the system is still busy with, is over by then: what it makes is removed.
 ---```lua
 ---await(fs.write_file("f", ""))
 ---await(fs.unlink("f"))
@@ -6268,7 +6269,8 @@ lwt_fs_module.mkdir = function(path, opts) end
 ---@return lwt.Promise<string> # of the path
 lwt_fs_module.mkdtemp = function(template) end
 
----Removes an empty directory (`lio.delete_recursively` takes one with all it holds).
+---Removes an empty directory (`lio.delete_recursively` takes one with all it holds). As
+---`unlink`, it comes after calls that were cancelled before.
 ---```lua
 ---await(fs.mkdir("d"))
 ---await(fs.rmdir("d"))
@@ -8767,7 +8769,7 @@ local lwt_process_module = {}
 ---and the like) have, unless `group = false` or stdin is a terminal: only programs of the
 ---terminal's foreground group may read from it, and get Ctrl-C.
 ---
----A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
+---A process that is dropped runs on, with its pipes closed, and is reaped when it ends. Leaving a `<close>` variable
 ---sends TERM, after 2 seconds KILL, and waits until it has ended.
 ---```lua
 ---local p <close> = process.open({"cat"}, {stdin = "pipe", stdout = "pipe"})
@@ -9846,7 +9848,7 @@ lwt_ssl_module.library = nil
 ---Options of servers:
 ---
 ---- `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
----  context (nil for this one). It may await.
+---  context (nil for this one). It may await. When it fails, so does the handshake, on both sides.
 ---- `session_tickets = false`: no session can be resumed.
 ---- `ocsp`: the response to staple, as DER or the name of a file.
 ---
@@ -9873,7 +9875,9 @@ lwt_ssl_module.context = function(opts) end
 ---
 ---- `name`: the name that the certificate must have, a host or an IP address. The default is the host that was connected to. Where there is none,
 ---  leaving it out is an error, unless `verify = false` is given.
----- `session`: of an earlier connection, to resume it.
+---- `session`: of an earlier connection, to resume it: without looking at the server's certificate again. So it is used only where `name`,
+---  `verify`, `ca`, `crl`, `partial_chain`, `ocsp` and `cert` are what they were; otherwise the handshake is a full one, as it is when the
+---  server does not know the session.
 ---- `timeout`: how many seconds the handshake may take (10).
 ---- `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
 ---```lua
@@ -10431,7 +10435,8 @@ lwt_stream_module.of_seq = function(q) end
 ---The stream ends when `f` returns; when it fails the error is reported to the reader,
 ---and then the stream ends. When the stream is dropped half way, and no reader waits for an
 ---element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
----it awaits, so that it can clean up.
+---it awaits, so that it can clean up. Tasks that `f` has started may call `yield` as well; when
+---`f` has ended it raises `lwt.Closed` there.
 ---```lua
 ---local s = stream.generate(function(yield)
 --- for i = 1, 3 do yield(i * 10) end

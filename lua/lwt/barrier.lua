@@ -91,6 +91,10 @@ function M.wait(b)
     lwt.pause():on_success(function() complete(b, round, following) end)
   end
   waiters.push(round.queue, p, false)
+  if b.round ~= round or round.n + 1 >= b.parties and not following then
+    core.wake(p) -- a finalizer has waited here meanwhile. Once more, with what is so now.
+    return M.wait(b)
+  end
   round.n = round.n + 1 -- all that can fail has been done
   if not due then complete(b, round, following) end
   return p

@@ -48,6 +48,16 @@ local function let_go(m)
 end
 local release = owing(let_go) -- in a later turn, where there is no memory for it
 
+-- A waiter more. The memory for it may have run a finalizer, which has unlocked it: then it is the
+-- oldest waiter's.
+local function line_up(m, p)
+  push(m.queue, p, false)
+  if not m.locked then
+    m.locked = true
+    release(m)
+  end
+end
+
 -- A lock taken at once in a task whose next await will raise would never be unlocked. So such a
 -- task waits for a turn of the loop, and the await withdraws it.
 local function lock_later(m)
@@ -72,7 +82,7 @@ end)
 -- pending where there was no memory to wait. Waking it needs no memory; a cancel would.)
 local function wait_for_lock(m)
   local p = waiter()
-  push(m.queue, p, false)
+  line_up(m, p)
   local ok, err = pcall(await, p)
   if ok then return end
   if p:state() == "fulfilled" then release(m) else core.wake(p) end
@@ -122,7 +132,7 @@ function M.lock(m)
     return m.granted
   end
   local p = waiter()
-  push(m.queue, p, false)
+  line_up(m, p)
   return p
 end
 

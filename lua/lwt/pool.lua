@@ -103,6 +103,7 @@ local function take(p)
   elseif p.count < p.max then
     -- (Three places for `owing`, and one for all that is ever put there: that needs no memory then.)
     slot = { false, false, 0, pool = p, full = false, element = false, next = false, cleared = 0 }
+    if p.count == p.max then return take(p) end -- a finalizer has taken the last place
     p.count = p.count + 1
     return slot
   end
@@ -135,6 +136,9 @@ local function wait_for_slot(p, turn)
   promise:on_cancel(p.withdraw)
   waiters.push(p.queue, promise, false)
   p.waiting, turn.promise = p.waiting + 1, promise -- all that can fail has been done
+  -- A finalizer may have given a slot back meanwhile: that is the oldest waiter's.
+  local slot = (p.idle_first or p.count < p.max) and take(p)
+  if slot then release(slot) end
   return await(promise)
 end
 

@@ -55,7 +55,7 @@ local M = shared.public
 --- and the like) have, unless `group = false` or stdin is a terminal: only programs of the
 --- terminal's foreground group may read from it, and get Ctrl-C.
 ---
---- A process that is dropped runs on, and is reaped when it ends. Leaving a `<close>` variable
+--- A process that is dropped runs on, with its pipes closed, and is reaped when it ends. Leaving a `<close>` variable
 --- sends TERM, after 2 seconds KILL, and waits until it has ended.
 ---@param cmd string[]
 ---@param opts? table
@@ -108,7 +108,7 @@ function methods.kill(p, name)
   else
     check(p, "kill")
     if p.group then
-      ok, sent = pcall(uv.kill_group, p.pid, name, p.reaped)
+      ok, sent = pcall(uv.kill_group, p.pid, name, p.life.reaped)
       p.group = not ok or sent
     else
       ok, sent = pcall(uv.kill, p.handle, name)

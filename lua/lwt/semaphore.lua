@@ -45,6 +45,16 @@ local function give(s)
 end
 local release = owing(give) -- in a later turn, where there is no memory for it
 
+-- A waiter more. The memory for it may have run a finalizer, which has given a permit back: then
+-- that is the oldest waiter's.
+local function line_up(s, p)
+  push(s.queue, p, false)
+  if s.free > 0 then
+    s.free = s.free - 1
+    release(s)
+  end
+end
+
 -- A permit taken at once in a task whose next await will raise would be lost. So such a task waits
 -- for a turn of the loop, and the await withdraws it.
 local function acquire_later(s)
@@ -64,7 +74,7 @@ permit.__close = owing(function(p) give(p.semaphore) end)
 -- pending where there was no memory to wait. Waking it needs no memory; a cancel would.)
 local function wait_for_permit(s)
   local p = waiter()
-  push(s.queue, p, false)
+  line_up(s, p)
   local ok, err = pcall(await, p)
   if ok then return end
   if p:state() == "fulfilled" then release(s) else core.wake(p) end
@@ -126,7 +136,7 @@ function M.acquire(s)
     return s.granted
   end
   local p = waiter()
-  push(s.queue, p, false)
+  line_up(s, p)
   return p
 end
 

@@ -106,7 +106,7 @@ end
 --- Options of servers:
 ---
 --- - `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
----   context (nil for this one). It may await.
+---   context (nil for this one). It may await. When it fails, so does the handshake, on both sides.
 --- - `session_tickets = false`: no session can be resumed.
 --- - `ocsp`: the response to staple, as DER or the name of a file.
 ---
@@ -155,7 +155,9 @@ end
 ---
 --- - `name`: the name that the certificate must have, a host or an IP address. The default is the host that was connected to. Where there is none,
 ---   leaving it out is an error, unless `verify = false` is given.
---- - `session`: of an earlier connection, to resume it.
+--- - `session`: of an earlier connection, to resume it: without looking at the server's certificate again. So it is used only where `name`,
+---   `verify`, `ca`, `crl`, `partial_chain`, `ocsp` and `cert` are what they were; otherwise the handshake is a full one, as it is when the
+---   server does not know the session.
 --- - `timeout`: how many seconds the handshake may take (10).
 --- - `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
 ---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream

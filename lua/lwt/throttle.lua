@@ -135,25 +135,34 @@ function M.wait(t, key)
   local timer = t.timer
   if not timer or not is_pending(timer) then -- (its callback may have found no memory)
     local now = lwt.now()
-    if not t.start or now >= t.start + 1 then t.start, t.used = now, {} end
+    if not t.start or now >= t.start + 1 then
+      local none = {}
+      -- (A finalizer may have asked as well.)
+      if not t.start or now >= t.start + 1 then t.start, t.used = now, none end
+    end
   end
-  local used = t.used[key] or 0
-  if used < t.rate then
+  local used = t.used[key]
+  if not used or used < t.rate then
     if due.cancel_due() then return due.later(M.wait, t, key) end
-    t.used[key] = used + 1
+    t.used[key] = (used or 0) + 1
     return yes
   end
   if t.waiting >= t.max then return no end
   local p = core.waiter()
   p:on_cancel(t.withdraw)
-  timer = t.timer
-  if not timer or not is_pending(timer) then arm(t) end
-  if not t.turn[key] then
-    t.turns = t.turns + 1
-    t.queues[key] = waiters.new()
-    t.turn[key] = t.turns -- last: where there is one, there is a queue
-  end
-  waiters.push(t.queues[key], p, false)
+  local queue
+  repeat -- once more when a finalizer has withdrawn all that waited
+    timer = t.timer
+    if not timer or not is_pending(timer) then arm(t) end
+    if not t.turn[key] then
+      queue = waiters.new()
+      t.turns = t.turns + 1
+      t.queues[key] = queue
+      t.turn[key] = t.turns -- last: where there is one, there is a queue
+    end
+    queue = t.queues[key]
+    waiters.push(queue, p, false)
+  until t.queues[key] == queue and t.timer
   t.waiting = t.waiting + 1 -- all that can fail has been done
   return p
 end

@@ -370,4 +370,27 @@ describe("shield", function()
     assert.is_false(ok)
     assert.truthy(tostring(err):find "outside a task")
   end)
+
+  describe("is not told to a finalizer", function()
+    local mvar = require "lwt.mvar"
+    local waits = {
+      ["that yields"] = lwt.yield,
+      ["that awaits"] = function() lwt.await(lwt.fulfilled()) end,
+      ["that waits at an mvar"] = function() lwt.direct(mvar.create(1)):take() end,
+      ["that shields"] = function() lwt.shield(function() end) end,
+    }
+    for name, wait in pairs(waits) do
+      it(name .. ": the task's own await raises it", function()
+        local refused
+        local p = lwt.spawn(function()
+          lwt.current():cancel()
+          setmetatable({}, { __gc = function() refused = select(2, pcall(wait)) end })
+          collectgarbage()
+          lwt.await(lwt.fulfilled())
+        end)
+        assert.equal(lwt.Canceled, select(2, p:state()))
+        assert.matches("attempt to await where Lua cannot yield", refused)
+      end)
+    end
+  end)
 end)

@@ -24,6 +24,21 @@ describe("a rejected promise that nobody ever looked at", function()
     assert.equal(1, n, out)
   end)
 
+  it("warns once, when the state closes, if no turn of the loop has come before", function()
+    local n, out = warnings([[
+      kept = lwt.rejected "not seen"
+      lwt.spawn(error, "not seen", 0)
+    ]], "not seen")
+    assert.equal(2, n, out)
+    n, out = warnings([[
+      lwt.run(function() end)
+      lwt.rejected "not seen"
+      lwt.rejected "seen":on_failure(function() end)
+      lwt.rejected(lwt.Canceled)
+    ]])
+    assert.equal(1, n, out)
+  end)
+
   it("warns once, when run ends", function()
     local n, out = warnings([[
       local kept
@@ -195,6 +210,24 @@ describe("a rejected promise that is given on as it is", function()
       print(lwt.choose({ p, q }):state())
       print(lwt.pick({ p, q }):state())
     ]], "lost")
+    assert.equal(0, n, out)
+  end)
+end)
+
+describe("an error in the background that no run or step comes to raise", function()
+  it("is told when the state closes", function()
+    local n, out = warnings([[
+      lwt.run(function() end)
+      lwt.async(error, "in the background", 0)
+    ]], "in the background")
+    assert.equal(1, n, out)
+  end)
+
+  it("is not told again where one has raised it", function()
+    local n, out = warnings([[
+      lwt.async(error, "in the background", 0)
+      print(select(2, pcall(lwt.step)))
+    ]])
     assert.equal(0, n, out)
   end)
 end)

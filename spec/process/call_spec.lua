@@ -80,6 +80,29 @@ describe("lwt.process", function()
     assert.equal("", children())
   end))
 
+  it("stops the program of a stream that is dropped after a read was cancelled", task(function()
+    for _, start in ipairs {
+      function() return process.pread_lines { "sleep", "100" } end,
+      function() return process.pread_chars { "sleep", "100" } end,
+      function() return process.pmap_lines({ "cat" }, stream.from(lwt.task)) end,
+      function() return process.pread_lines({ "sleep", "100" }):map(function(l) return l end) end,
+    } do
+      lwt.on_any(lwt.with_timeout(0.01, start():next()), print, function() end)
+      await(lwt.sleep(0.02))
+    end
+    for _ = 1, 500 do
+      collectgarbage()
+      await(lwt.sleep(0.01))
+      if children() == "" then break end
+    end
+    assert.equal("", children())
+    -- And one that is kept has lost nothing.
+    local s = process.pread_lines { "sh", "-c", "sleep 0.1; echo line" }
+    pcall(await, lwt.with_timeout(0.01, s:next()))
+    assert.equal("line", await(s:next()))
+    assert.is_nil(await(s:get()))
+  end))
+
   it("writes what a program reads", task(function()
     local keep = process.shell("cat > '" .. dir .. "/out'")
     local function wrote() return shell.read(dir .. "/out") end

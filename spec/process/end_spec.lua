@@ -298,6 +298,28 @@ describe("lwt.process", function()
     assert.equal("", children())
   end))
 
+  it("closes the pipes of those whose process was dropped, and theirs alone", task(function()
+    local kept = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
+    local status
+    local function open()
+      for _ = 1, 5 do process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" }) end
+      status = process.open({ "sh", "-c", "cat; exit 3" }, { stdin = "pipe" }):status()
+    end
+    open()
+    for _ = 1, 500 do
+      collectgarbage()
+      await(lwt.sleep(0.01))
+      if children():match "^cat %a$" then break end
+    end
+    assert.matches("^cat %a$", children())
+    assert.equal(3, await(status).code)
+    await(kept.stdin:write_line "still there")
+    await(kept.stdin:flush())
+    assert.equal("still there", await(kept.stdout:read_line()))
+    await(kept:close())
+    assert.equal("exited 0", tostring(kept):match "exited %d")
+  end))
+
   it("reaps those that a detached function has left, of threads that live on and that end", task(function()
     -- (Without pidfds nobody can tell them from children of somebody else's: they stay until the process ends.)
     if os.getenv "LWT_UNDER" == "valgrind" then skip.under "it has no pidfds" end

@@ -140,6 +140,20 @@ describe("lwt.process", function()
         process.open({ "ls" }, { stdout = fd })
       end)
     end
+    for _, fd in ipairs { (1 << 32) + 1, 1 - (1 << 32), -1, 1.5 } do -- and of what tells its descriptor
+      refused("bad argument #2 to 'open' (stdout is no open descriptor or file)", function()
+        process.open({ "ls" }, { stdout = setmetatable({}, { __index = { fileno = function() return fd end } }) })
+      end)
+    end
+    for _, none in ipairs { "1", {}, false } do
+      refused("bad argument #2 to 'open' (stdin is no open descriptor or file)", function()
+        local object = { fileno = function() return none end }
+        process.open({ "true" }, { stdin = setmetatable({}, { __index = object }) })
+      end)
+    end
+    refused("bad argument #2 to 'open' (stdin is no open descriptor or file)", function()
+      process.open({ "true" }, { stdin = require "lwt.io".of_bytes "it has none" })
+    end)
     for _, id in ipairs { 1.5, 0 / 0, -1, 1e300 } do
       refused("bad argument #2 to 'open' (gid is no id)", function()
         process.open({ "ls" }, { gid = id })

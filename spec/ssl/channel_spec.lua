@@ -147,23 +147,6 @@ describe("lwt.io over TLS", function()
     test.assert_clean()
   end))
 
-  it("serves others while clients say nothing, and drops those in time", test.async(function()
-    local server = serve(shout, { tls = { cert = id.cert, key = id.key, timeout = 3 } })
-    local silent = {}
-    for i = 1, 20 do silent[i] = await(net.tcp_connect(server:address())) end
-    local ch = await(connect(server))
-    await(ch:write_line("hello"))
-    assert.equal("HELLO", await(ch:read_line()))
-    for _, sock in ipairs(silent) do
-      pcall(await, sock:read())
-      sock:close()
-    end
-    await(ch:close())
-    eventually(function() return server:connections() == 0 end)
-    await(server:shutdown())
-    test.assert_clean()
-  end))
-
   it("shuts down with clients in every state", test.async(function()
     local server = serve(shout)
     local silent = await(net.tcp_connect(server:address()))

@@ -12,8 +12,8 @@ describe("ssl.context", function()
 
   setup(function()
     ca = require "spec.support.ca".make()
-    id = ca:issue { name = "server", san = "DNS:localhost" }
-    other = ca:issue { name = "other", san = "DNS:other.example.org,DNS:*.wild.example.org" }
+    id = ca:issue { name = "server", san = "DNS:localhost", known = true }
+    other = ca:issue { name = "other", san = "DNS:other.example.org,DNS:*.wild.example.org", known = true }
   end)
   teardown(function() ca:remove() end)
 
@@ -86,6 +86,10 @@ describe("ssl.context", function()
     complains("option 'key': 2 keys for 1 certificates", { cert = id.cert, key = { id.key, id.key } })
     complains("of servers; a client says 'name'", { sni = {} })
     complains("true or \"require\" expected of a client", { ocsp = "x" })
+    complains("option 'sni': a server's context expected for 'x'",
+      { role = "server", cert = id.cert, key = id.key, sni = { x = 1 } })
+    complains("option 'sni': a server's context expected for 'x'",
+      { role = "server", cert = id.cert, key = id.key, sni = { x = ssl.context { ca = ca.pem } } })
   end)
 
   it("says what is wrong with a file, and shows nothing of a key", function()
@@ -96,6 +100,14 @@ describe("ssl.context", function()
     fails("SSL_CERT_INVALID", "no certificate in " .. id.key, { cert = id.key, key = id.key })
     fails("SSL_CERT_INVALID", "no certificate in", { ca = id.key })
     fails("SSL_CERT_INVALID", "no list of revocations", { ca = ca.pem, crl = ca.pem })
+    -- What is behind a part that cannot be read must not be left out silently.
+    local good, bad = ca:read "server.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    fails("SSL_CERT_INVALID", "certificate 2 in the text given cannot be read", { ca = good .. bad .. good })
+    fails("SSL_CERT_INVALID", "certificate 2 in the text given cannot be read",
+      { cert = good .. good:sub(1, 300), key = id.key })
+    local crl = ca:read(ca:crl():match "[^/]*$")
+    fails("SSL_CERT_INVALID", "list of revocations (CRL) 2 in the text given cannot be read",
+      { ca = ca.pem, crl = crl .. crl:sub(1, 200) })
     local err = fails("SSL_KEY_MISMATCH", "(CN=server)", { cert = id.cert, key = other.key })
     assert.falsy(tostring(err):find("PRIVATE"))
     local broken = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
@@ -135,8 +147,7 @@ describe("ssl.context", function()
   end)
 
   it("does the work of a long RSA key on the pool", function()
-    local long = ca:issue { name = "long", san = "DNS:localhost", kind = "rsa4096" }
-    local before = require "lwt.job".pool_size and true
+    local long = ca:issue { name = "long", san = "DNS:localhost", kind = "long" }
     for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       local r = shake(server_of { cert = long.cert, key = long.key },
         client_of { max_version = version }, function(s, c)
@@ -145,7 +156,25 @@ describe("ssl.context", function()
         end)
       assert.equal("x", r.value, tostring(r.client))
     end
-    assert(before ~= false)
+    -- Whose key is long: the step that signs is a promise, and nothing else may touch the connection.
+    local core = require "lwt.ssl.core"
+    local function signing(identity)
+      return lwt.run(function()
+        local c = core.connection(client_of { }.context.raw)
+        local s = core.connection(server_of { cert = identity.cert, key = identity.key }.raw)
+        assert.equal("read", c:handshake())
+        s:feed(c:output())
+        local step = s:handshake()
+        if not lwt.is_promise(step) then return step end
+        assert.is_true(s:is_busy())
+        assert.has_error(function() s:read(1) end, "the handshake is under way")
+        assert.equal("read", await(step))
+        assert.is_false(s:is_busy())
+        return "on the pool"
+      end)
+    end
+    assert.equal("on the pool", signing(long))
+    assert.equal("read", signing(id))
     -- Given up while the pool works on it: nothing is touched that is gone.
     lwt.run(function()
       local server = server_of { cert = long.cert, key = long.key }
@@ -164,7 +193,6 @@ describe("ssl.context", function()
   end)
 
   it("trusts what SSL_CERT_FILE and SSL_CERT_DIR say, and the system otherwise", function()
-    ca:openssl("version")
     shell.run(("mkdir -p '%s/hashed' && cp '%s' '%s/hashed' && %sopenssl rehash '%s/hashed'"):format(
       ca.dir, ca.pem, ca.dir, shell.plain, ca.dir))
     local program = shell.write(ca:path "trust.lua", ([[
@@ -226,8 +254,13 @@ describe("ssl.context", function()
   it("fails a handshake whose function fails, or gives something else", function()
     local r = shake(server_of { sni = function() error("no idea", 0) end }, client_of {})
     assert.equal("no idea", r.server)
+    assert.equal(80, r.client.alert, tostring(r.client)) -- he is told at once: internal error
     r = shake(server_of { sni = function() return 42 end }, client_of {})
     assert.truthy(tostring(r.server):find("gave no server's context", 1, true))
+    assert.equal(80, r.client.alert)
+    r = shake(server_of { sni = function() return lwt.rejected "later" end }, client_of {})
+    assert.equal("later", r.server)
+    assert.equal(80, r.client.alert)
   end)
 
   it("agrees on a protocol, or tells both that there is none", function()
@@ -300,6 +333,61 @@ describe("ssl.context", function()
     end
   end)
 
+  -- A resumed session shows no certificates: it must not stand for ones that nobody has looked at.
+  it("resumes a session only under the name of the server that it was made under", function()
+    local mine = ca:issue { name = "member", ext = "extendedKeyUsage = clientAuth" }
+    local inner = server_of { cert = other.cert, key = other.key, ca = ca.pem, verify = "require" }
+    local server = server_of { sni = { ["other.example.org"] = inner } }
+    for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+      local function connect(name, session, cert)
+        local opts = { ca = ca.pem, name = name, session = session, max_version = version }
+        if cert then opts.cert, opts.key = cert.cert, cert.key end
+        return shake(server, opts, function(s, c)
+          await(s:write("x"))
+          await(c:read())
+          local certificate = s:peer_certificate()
+          return { session = c:session(), reused = c:is_reused(), cn = certificate and certificate.cn }
+        end)
+      end
+      local outside = connect("localhost").value
+      assert.equal("SSL_CERT_MISSING", connect("other.example.org", outside.session).server.code)
+      -- Sessions of their own they have.
+      local inside = connect("other.example.org", nil, mine).value
+      local again = connect("other.example.org", inside.session, mine).value
+      assert.same({ true, "member" }, { again.reused, again.cn })
+    end
+  end)
+
+  it("offers a session only where the server would be verified as it was", function()
+    local foreign = require "spec.support.ca".make()
+    local theirs = foreign:issue { name = "theirs", san = "DNS:localhost" }
+    local revoked = foreign:crl "theirs"
+    local server = server_of { cert = theirs.cert, key = theirs.key }
+    for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+      local function connect(opts, session)
+        opts.session, opts.max_version, opts.name = session, version, opts.name or "localhost"
+        local r = shake(server, opts, function(s, c)
+          await(s:write("x"))
+          await(c:read())
+          return { session = c:session(), reused = c:is_reused() }
+        end)
+        return r.value or r.client.code
+      end
+      local unverified = connect { verify = false }
+      assert.is_true(connect({ verify = false }, unverified.session).reused)
+      assert.equal("SSL_CERT_UNKNOWN_ISSUER", connect({ ca = ca.pem }, unverified.session))
+      local function verified() return connect({ ca = foreign.pem }).session end
+      assert.is_true(connect({ ca = foreign.pem }, verified()).reused)
+      assert.equal("SSL_CERT_UNKNOWN_ISSUER", connect({ ca = ca.pem }, verified()))
+      assert.equal("SSL_CERT_NAME", connect({ ca = foreign.pem, name = "b.example.org" }, verified()))
+      assert.equal("SSL_OCSP", connect({ ca = foreign.pem, ocsp = "require" }, verified()))
+      assert.equal("SSL_CERT_REVOKED", connect({ ca = foreign.pem, crl = revoked }, verified()))
+      local mine = { ca = foreign.pem, cert = id.cert, key = id.key }
+      assert.is_false(connect(mine, verified()).reused)
+    end
+    foreign:remove()
+  end)
+
   it("staples what the issuer says, and looks at it", function()
     local good = ca:ocsp "server"
     local asking, insisting = client_of { ocsp = true }, client_of { ocsp = "require" }
@@ -319,7 +407,7 @@ describe("ssl.context", function()
       local wrong = shake(server_of { ocsp = ca:path "other.ocsp", max_version = version }, asking)
       assert.equal("SSL_OCSP", wrong.client.code)
     end
-    local revoked = ca:issue { name = "revoked", san = "DNS:localhost" }
+    local revoked = ca:issue { name = "revoked", san = "DNS:localhost", known = true }
     ca:crl "revoked"
     local r = shake(server_of { cert = revoked.cert, key = revoked.key, ocsp = ca:ocsp "revoked" }, asking)
     assert.equal("SSL_CERT_REVOKED", r.client.code, tostring(r.client))

@@ -81,7 +81,7 @@ describe("a TLS stream", function()
   it("reads and writes at once, much of it, both ways", test.async(function()
     versions(function(_, opts)
       local s, c = pair(opts)
-      local n, text = 3000000, {}
+      local n, text = os.getenv "LWT_UNDER" and 1000000 or 3000000, {}
       for i = 1, 1000 do text[i] = ("%d "):format(i * i) end
       text = table.concat(text)
       local function send(x)
@@ -293,7 +293,7 @@ describe("a TLS stream", function()
     assert.equal("CN=server", cert.subject)
     assert.equal("CN=Root of the spec", cert.issuer)
     assert.same({ "localhost" }, cert.names)
-    assert.is_true(cert.not_before < os.time() and os.time() < cert.not_after)
+    assert.is_true(cert.not_before <= os.time() and os.time() < cert.not_after)
     assert.equal("EC", cert.key_type)
     assert.equal(256, cert.key_bits)
     assert.equal(64, #cert.sha256)
@@ -450,7 +450,7 @@ describe("a TLS stream", function()
       return n
     end
     local before = descriptors()
-    for _ = 1, 100 do
+    for _ = 1, os.getenv "LWT_UNDER" and 10 or 50 do
       local s, c = pair()
       await(c:write("x"))
       await(s:read())

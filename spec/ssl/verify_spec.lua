@@ -88,6 +88,11 @@ describe("a client of lwt.ssl", function()
     refuses("SSL_CERT_NAME", "no name", ca:issue { name = "onlycn", cn = "localhost" }, "localhost")
   end)
 
+  it("shows no control characters of a certificate: messages go to terminals", function()
+    refuses("SSL_CERT_NAME", "(CN=red?[31m)", ca:issue { name = "red", cn = "red\27[31m", san = "DNS:a.test" },
+      "localhost")
+  end)
+
   it("takes a * for one label, and for a whole one", function()
     local id = ca:issue { name = "wild", san = "DNS:*.example.org,DNS:x*.example.net" }
     accepts(id, "a.example.org")

@@ -292,6 +292,37 @@ describe("lwt.stream", function()
       end):next()))
     end))
 
+    it("lets the tasks of its function yield, until that has ended", spec(function()
+      local late, waits
+      local s = stream.generate(function(yield)
+        late = yield
+        waits = lwt.spawn(function()
+          yield(1) -- the next element is never wanted
+          return "over"
+        end)
+        yield(2)
+      end)
+      assert.same({ 1, 2 }, list(s))
+      assert.equal("over", await(lwt.with_timeout(5, waits)))
+      fails(lwt.Closed, lwt.with_timeout(5, function() late(3) end))
+      assert.is_nil(await(s:get()))
+    end))
+
+    it("does not leave its tasks in a yield when it fails", spec(function()
+      local first, second
+      local s = stream.generate(function(yield)
+        first = lwt.spawn(yield, 1)
+        second = lwt.spawn(yield, 2)
+        lwt.yield()
+        error("broken", 0)
+      end)
+      assert.equal(1, await(s:get()))
+      settle()
+      fails("broken", s:get())
+      await(lwt.with_timeout(5, first))
+      fails(lwt.Closed, lwt.with_timeout(5, second))
+    end))
+
     it("is cancelled at its yield when the stream is dropped", spec(function()
       local how
       local s = stream.generate(function(yield)

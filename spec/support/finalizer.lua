@@ -21,7 +21,7 @@ local lwt = require "lwt"
 
 local M = {}
 
-local files = { "core", "net_calls", "net_talks", "io", "process", "thread" }
+local files = { "core", "waits", "net_calls", "net_talks", "io", "process", "thread" }
 if os.getenv "LWT_CERTIFICATES" then files = { "tls" } end -- built with lwt.ssl
 
 -- What any finalizer may do, whatever is going on.

@@ -140,6 +140,39 @@ return {
     end,
   },
   {
+    name = "tls: what is told of a connection",
+    setup = function()
+      local a, b = pair()
+      return { a = b, b = a }
+    end,
+    run = function(s)
+      return s.a:peer_certificate().cn .. s.a:export_keying_material("EXPORTER-x", 20):sub(1, 0)
+        .. tostring(s.a:verify_result()) .. s.a:version() .. tostring(s.a:session() and "")
+    end,
+    disturb = { close = disturb.close, reset = disturb.reset, write = disturb.write, shutdown = disturb.shutdown },
+    breaks = { "close" },
+    check = function(_, how, ok, text)
+      if ok then return kit.equal("servertrueTLSv1.3nil", text) end
+      assert(how == "close" and tostring(text):find("on a closed TLS stream", 1, true), text)
+    end,
+    teardown = close,
+  },
+  {
+    name = "tls: close",
+    setup = function()
+      local a, b = pair()
+      return { a = a, b = b, waiting = a:read(10) }
+    end,
+    run = function(s) await(s.a:close()) end,
+    disturb = disturb,
+    breaks = { "close", "reset", "read", "give_up", "write", "shutdown" },
+    check = function(s)
+      assert(s.a:is_closed(), "it is open")
+      assert(not s.waiting:is_pending(), "a read waits for ever")
+    end,
+    teardown = close,
+  },
+  {
     name = "tls: handshake",
     setup = function()
       local a, b = net.socketpair()

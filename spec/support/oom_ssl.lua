@@ -20,12 +20,12 @@ local function contexts()
 end
 
 -- Both ends on a pair of sockets.
-local function pair()
+local function pair(session)
   local a, b = net.socketpair()
   -- Who fails tells the other, so that nobody waits for his deadline.
   local serving = ssl.accept(a, server)
   serving:on_failure(function() a:close() end)
-  local connecting = ssl.connect(b, { context = client, name = "localhost" })
+  local connecting = ssl.connect(b, { context = client, name = "localhost", session = session })
   connecting:on_failure(function() b:close() end)
   local ok, c = pcall(lwt.await, connecting)
   if not ok then
@@ -116,6 +116,58 @@ section("reading and writing", function()
     say(n)
     c:shutdown():await()
     say(s:read():await(), s:read():await())
+    lwt.both(s:close(), c:close()):await()
+  end)
+end)
+
+-- A context that a function chooses; a session that is resumed; what is told of a connection.
+section("names and sessions", function()
+  return limited(function()
+    local dir = os.getenv "LWT_CERTIFICATES"
+    local asking = ssl.context {
+      role = "server", cert = dir .. "/server.pem", key = dir .. "/server.key",
+      sni = function(name)
+        lwt.yield()
+        return name == "localhost" and server or nil
+      end,
+    }
+    local before = server
+    server = asking
+    local session
+    for _ = 1, 2 do
+      local ok, s, c = pcall(pair, session)
+      if not ok then
+        server = before
+        error(s, 0)
+      end
+      s:write "x":await()
+      say(c:read():await(), s:sni(), c:is_reused(), #c:export_keying_material("EXPORTER-x", 20))
+      session = c:session()
+      lwt.both(s:close(), c:close()):await()
+    end
+    server = before
+  end)
+end)
+
+-- A transport that is no socket.
+section("TLS over functions", function()
+  return limited(function()
+    local a, b = net.socketpair()
+    local function over(sock)
+      return {
+        read = function(_, n) return sock:read(n) end,
+        write = function(_, s) return sock:write(s) end,
+        close = function() return sock:close() end,
+      }
+    end
+    local serving, connecting = ssl.accept(over(a), server),
+      ssl.connect(over(b), { context = client, name = "localhost" })
+    serving:on_failure(function() a:close() end)
+    connecting:on_failure(function() b:close() end)
+    local s, c = lwt.both(serving, connecting):await()
+    local reading = c:read()
+    s:write "hello":await()
+    say(reading:await())
     lwt.both(s:close(), c:close()):await()
   end)
 end)

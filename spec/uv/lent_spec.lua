@@ -38,6 +38,8 @@ local ways = {
   ["os.exit that closes the state"] = "lwt.run(function()" .. raw .. "os.exit(3, true) end)",
   ["a signal that ends it"] = "lwt.run(function()" .. raw ..
     "process.kill(process.getpid(), 'TERM') await(lwt.sleep(5)) end)",
+  ["Ctrl-C"] = "lwt.run(function()" .. raw ..
+    "process.kill(process.getpid(), 'INT') await(lwt.sleep(5)) end)",
   ["a second signal of a run that was interrupted"] = "lwt.run(function()" .. raw .. [[
     process.kill(process.getpid(), 'INT')
     pcall(await, lwt.sleep(5))

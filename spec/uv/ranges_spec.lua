@@ -98,6 +98,29 @@ describe("a number out of its range", function()
   end)
 end)
 
+describe("the size of a channel's buffer", function()
+  it("is refused where it is 0, by whatever makes channels", function()
+    lwt.run(function()
+      local opts = { buffer_size = 0 }
+      for name, f in pairs {
+        open_file = function() return lio.open_file("/dev/null", "r", opts) end,
+        pipe = function() return lio.pipe(opts) end,
+        of_fd = function() return lio.of_fd(0, "r", { buffer_size = 0, close = false }) end,
+        of_bytes = function() return lio.of_bytes("x", "r", opts) end,
+        make = function() return lio.make({ read = print }, opts) end,
+        open_connection = function() return lio.open_connection("127.0.0.1:1", opts) end,
+        establish_server = function() return lio.establish_server("127.0.0.1:0", print, opts) end,
+        open_temp_file = function() return lio.open_temp_file(opts) end,
+        set_default_buffer_size = function() lio.set_default_buffer_size(0) end,
+      } do
+        local ok, err = pcall(f)
+        assert.is_false(ok, name)
+        assert.matches("bad argument #%d to '" .. name .. "' %(.*out of range%)", err)
+      end
+    end)
+  end)
+end)
+
 describe("an argument of the wrong kind", function()
   it("is refused by name", function()
     lwt.run(function()

@@ -13,8 +13,12 @@ static int raise_canceled(lua_State *L, lwt_context *c, task *t) {
   return lua_error(L);
 }
 
+/* Where Lua cannot yield an await is refused before anything else: there is nobody to whom a
+** cancel could be told (a finalizer runs in whatever task is running, and what it raises is
+** lost), and one that need not wait today has to tomorrow. */
 static task *running(lua_State *L, lwt_context *c) {
-  if (c->current == NULL || L != c->current_co || c->callbacks) lwt_error_awaiting(L, c);
+  if (c->current == NULL || L != c->current_co || c->callbacks || !lua_isyieldable(L))
+    lwt_error_awaiting(L, c);
   return c->current;
 }
 
@@ -63,7 +67,6 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   if (p->state == S_PROXY || (p->flags & F_WATCHED)) p = lwt_promise_arg(L, c, idx);
   p->flags |= F_SEEN;
   if (p->state != S_PENDING) return 1;
-  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   while (!add_task(L, c, idx, p, t)) { /* a finalizer has changed it */
     p = lwt_promise_find(L, idx);
     p->flags |= F_SEEN;
@@ -133,7 +136,6 @@ task *lwt_task_direct_begin(lua_State *L, lwt_context *c) {
 
 /* The task waits for `what` (at `at`, if it is a value). The caller yields. */
 void lwt_task_direct_wait(lua_State *L, lwt_context *c, task *t, int what, int at) {
-  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   suspend(L, c, t, what, at);
 }
 
@@ -178,7 +180,7 @@ static int l_await(lua_State *L) {
     if (lua_topointer(L, -1) != c->mt)
       p = NULL;
     else if (p->state == S_FULFILLED && L == c->current_co && t != NULL &&
-             !c->callbacks && !(t->flags & (TF_CANCEL | TF_LEVEL)))
+             !c->callbacks && !(t->flags & (TF_CANCEL | TF_LEVEL)) && lua_isyieldable(L))
       return lwt_promise_push_values(L, 1, p); /* (above the metatable) */
     lua_pop(L, 1);
   } else {
@@ -219,7 +221,6 @@ static int l_yield(lua_State *L) {
     lwt_task_told(L, c, t);
     return raise_canceled(L, c, t);
   }
-  if (!lua_isyieldable(L)) lwt_error_awaiting(L, c);
   t->status = T_READY;
   t->wait_co = L;
   lwt_ring_push(&c->paused, t);

@@ -14,7 +14,7 @@ int lwt_context_ended(lua_State *L) {
 
 static int context_gc(lua_State *L) {
   lwt_context *c = (lwt_context *)lua_touserdata(L, 1);
-  lwt_unseen_tell_more(L, c);
+  lwt_unseen_check(L, c, LWT_UNSEEN_AT_CLOSE); /* what no turn has looked at */
   c->ended = 1;
   c->current = NULL;
   c->current_co = NULL;

@@ -556,8 +556,10 @@ API void lwt_trace_open(lua_State *L, lwt_context *c);
 
 /* unseen.c */
 API void lwt_unseen_note(lua_State *L, lwt_context *c, int idx);
-API void lwt_unseen_tell_more(lua_State *L, lwt_context *c);
-API void lwt_unseen_check(lua_State *L, lwt_context *c, int at_end);
+/* When it is looked for rejections that nobody has seen: those that may be seen yet are told
+** at the end of a run, and when the state closes; then also errors that none has raised. */
+enum { LWT_UNSEEN_IN_A_TURN, LWT_UNSEEN_AT_END, LWT_UNSEEN_AT_CLOSE };
+API void lwt_unseen_check(lua_State *L, lwt_context *c, int when);
 API void lwt_unseen_forget(lua_State *L, int idx, promise *p);
 API void lwt_unseen_open(lua_State *L, lwt_context *c);
 

@@ -262,7 +262,7 @@ int lwt_loop_turn(lua_State *L, lwt_context *c, int may_wait, double deadline) {
   lwt_timer_fire(L, c);
   ran = run_ready(L, c, deadline);
   call_hook(L, c, c->r_leave_hooks);
-  if (c->nunseen > 0 || c->untold > 0) lwt_unseen_check(L, c, 0);
+  if (c->nunseen > 0 || c->untold > 0) lwt_unseen_check(L, c, LWT_UNSEEN_IN_A_TURN);
   c->turns++;
   lwt_slot_sweep(L, c, 4 * ran + 4, 0);
   return alive;
@@ -299,7 +299,7 @@ static int l_pause(lua_State *L) {
 /*---
 Gets the exception hook, or sets it: `f(err)` is called with errors that nobody else would see (of `async`, of `on_*` callbacks, of
 signal handlers …; not of a server's handlers, see `establish_server`). Without one, the error is raised out of the `run` or `step` that drives the loop, or the next one, at the end of
-the turn. A hook that raises is reported by `warn`.
+the turn; where none comes, it is reported on stderr when the Lua state closes. A hook that raises is reported by `warn`.
 
 ```lua
 lwt.async_exception_hook(function(e) print("hook: " .. e) end)

@@ -166,7 +166,7 @@ static int run(lua_State *L, lwt_context *c) {
   lua_pushboolean(L, 0);
   setreg(L, c->r_main);
   lwt_work_forget(L, c);
-  lwt_unseen_check(L, c, 1);
+  lwt_unseen_check(L, c, LWT_UNSEEN_AT_END);
   if (c->debug) lwt_trace_left_open(L, c);
   if (status != LUA_OK) return lua_error(L);
   lwt_loop_raise_reported(L, c);

@@ -41,7 +41,7 @@ static void tell(lua_State *L, const char *what, const char *text) {
 ** end. */
 #define TOLD_IN_A_SECOND 20
 
-void lwt_unseen_tell_more(lua_State *L, lwt_context *c) {
+static void tell_more(lua_State *L, lwt_context *c) {
   char text[96];
   if (c->untold == 0) return;
   snprintf(text, sizeof text, "%u more (at most %d are told in a second)", c->untold,
@@ -56,7 +56,7 @@ static void look_at_clock(lua_State *L, lwt_context *c) {
   if (now == c->told_at) return;
   c->told_at = now;
   c->told_then = 0;
-  lwt_unseen_tell_more(L, c);
+  tell_more(L, c);
 }
 
 static void warn_unseen(lua_State *L, lwt_context *c, int text) {
@@ -133,10 +133,25 @@ void lwt_unseen_forget(lua_State *L, int idx, promise *p) {
   lua_pop(L, 2);
 }
 
-/* check(at_end) */
+/* Errors for the next `run` or `step` to raise, when there is none to come. */
+static void tell_errors(lua_State *L, lwt_context *c) {
+  uint32_t i;
+  pushreg(L, c->r_errors);
+  for (i = 1; i <= c->nerrors; i++) {
+    int top = lua_gettop(L);
+    lua_rawgeti(L, top, i);
+    lwt_trace_push_text(L, top + 1);
+    tell(L, "an error in the background that no run or step has raised: ",
+         lua_tostring(L, -1));
+    lua_settop(L, top);
+  }
+  c->nerrors = 0;
+}
+
+/* check(when) */
 static int check_unseen(lua_State *L) {
   lwt_context *c = context_of(L);
-  int at_end = lua_toboolean(L, 1);
+  int when = (int)lua_tointeger(L, 1);
   lua_settop(L, 0);
   if (c->untold > 0) look_at_clock(L, c);
   pushreg(L, c->r_unseen);
@@ -152,7 +167,7 @@ static int check_unseen(lua_State *L) {
     if (p->state == S_REJECTED && !(p->flags & (F_SEEN | F_WATCHED)))
       attach_watch(L, c, 2, p);
   }
-  if (!at_end) return 0;
+  if (when == LWT_UNSEEN_IN_A_TURN) return 0;
   lua_settop(L, 1);
   pushreg(L, c->r_watches);
   lua_pushnil(L);
@@ -165,21 +180,22 @@ static int check_unseen(lua_State *L) {
     }
     lua_settop(L, 3);
   }
-  lwt_unseen_tell_more(L, c);
+  tell_more(L, c);
+  if (when == LWT_UNSEEN_AT_CLOSE) tell_errors(L, c);
   return 0;
 }
 
-void lwt_unseen_check(lua_State *L, lwt_context *c, int at_end) {
+void lwt_unseen_check(lua_State *L, lwt_context *c, int when) {
   if (!lua_checkstack(L, 4)) return;
   pushreg(L, c->r_check_unseen);
-  lua_pushboolean(L, at_end);
+  lua_pushinteger(L, when);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
 /* The promise at idx was rejected without waiters. Does not raise. */
 void lwt_unseen_note(lua_State *L, lwt_context *c, int idx) {
   idx = lua_absindex(L, idx);
-  if (c->nunseen == UNSEEN) lwt_unseen_check(L, c, 0);
+  if (c->nunseen == UNSEEN) lwt_unseen_check(L, c, LWT_UNSEEN_IN_A_TURN);
   if (c->nunseen >= UNSEEN || !lua_checkstack(L, 3)) return;
   pushreg(L, c->r_unseen);
   lua_pushvalue(L, idx);
@@ -193,7 +209,7 @@ static int l_left(lua_State *L) {
   lwt_context *c = context_of(L);
   lua_Integer n = 0;
   lua_settop(L, 0);
-  lwt_unseen_check(L, c, 0);
+  lwt_unseen_check(L, c, LWT_UNSEEN_IN_A_TURN);
   lua_newtable(L);
   lua_pushinteger(L, (lua_Integer)c->ntimers);
   lua_setfield(L, 1, "timers");

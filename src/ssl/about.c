@@ -44,13 +44,14 @@ static int l_is_stapled(lua_State *L) {
 
 /* certificate() -> a table, or nil. */
 static int l_certificate(lua_State *L) {
-  session *s = lwt_ssl_check_idle(L);
   X509 **held = lwt_ssl_new_holder(L);
+  session *s = lwt_ssl_check_idle(L);       /* a finalizer may have run */
   *held = SSL_get_peer_certificate(s->ssl); /* counted */
   if (*held != NULL)
     lwt_ssl_push_certificate(L, *held);
   else
     lua_pushnil(L);
+  ERR_clear_error(); /* of parts that cannot be read */
   return 1;
 }
 
@@ -76,7 +77,7 @@ static int l_checked(lua_State *L) {
 
 /* export(label, n, about) -> n bytes that both ends get alike. */
 static int l_export(lua_State *L) {
-  session *s = lwt_ssl_check_idle(L);
+  session *s;
   size_t label_len, about_len = 0;
   const char *label = luaL_checklstring(L, 2, &label_len);
   lua_Integer n = luaL_checkinteger(L, 3);
@@ -84,6 +85,7 @@ static int l_export(lua_State *L) {
   unsigned char key[1024];
   int ok;
   luaL_argcheck(L, n >= 1 && n <= (lua_Integer)sizeof key, 3, "out of range");
+  s = lwt_ssl_check_idle(L); /* (a number that is made a string may run a finalizer) */
   ERR_clear_error();
   ok = SSL_export_keying_material(s->ssl, key, (size_t)n, label, label_len,
                                   (const unsigned char *)about, about_len, about != NULL);

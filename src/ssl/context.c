@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
 context *lwt_ssl_check_context(lua_State *L, int arg) {
   context **box = luaL_checkudata(L, arg, CONTEXT_TYPE);
   luaL_argcheck(L, *box != NULL, arg, "context is gone");
@@ -47,6 +50,7 @@ static int on_hello(SSL *ssl, int *alert, void *data) {
   size_t n;
   (void)data;
   *alert = SSL_AD_INTERNAL_ERROR; /* (used only where this returns an error) */
+  if (s != NULL && s->hello == HELLO_REFUSED) return SSL_CLIENT_HELLO_ERROR;
   if (s == NULL || s->hello != HELLO_NONE) return SSL_CLIENT_HELLO_SUCCESS;
   s->hello = HELLO_ASKED;
   /* A list of one: its length, the type 0, the length of the name, the name. */
@@ -96,15 +100,26 @@ static void on_keylog(const SSL *ssl, const char *line) {
 
 /* ---- Making one ---------------------------------------------------------------- */
 
+/* Each server's context has sessions of its own: one that was made under another name (sni) would let
+** a client in whose certificate nobody has looked at. */
+static int own_sessions(SSL_CTX *ctx) {
+  unsigned char id[SSL_MAX_SID_CTX_LENGTH];
+  return RAND_bytes(id, sizeof id) == 1 &&
+         SSL_CTX_set_session_id_context(ctx, id, sizeof id);
+}
+
 static SSL_CTX *new_ctx(int server) {
   SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
   if (ctx == NULL) return NULL;
+  if (server && !own_sessions(ctx)) {
+    SSL_CTX_free(ctx);
+    return NULL;
+  }
   SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"lwt", 3);
   if (server) {
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
   } else {
@@ -204,6 +219,19 @@ static int l_verify(lua_State *L) {
   return 0;
 }
 
+/* rules(text): all options that say whom a client trusts, and who it is. */
+static int l_rules(lua_State *L) {
+  context *c = lwt_ssl_check_context(L, 1);
+  size_t n;
+  const char *text = luaL_checklstring(L, 2, &n);
+  ERR_clear_error();
+  if (!EVP_Digest(text, n, c->rules, NULL, EVP_sha256(), NULL)) {
+    ERR_clear_error();
+    return luaL_error(L, "not enough memory");
+  }
+  return 0;
+}
+
 /* A server asks Lua which context to use, by the name that the client wants. */
 static int l_ask_name(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
@@ -252,9 +280,11 @@ static int l_keylog(lua_State *L) {
 
 void lwt_ssl_open_contexts(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"protocols", l_protocols}, {"ciphers", l_ciphers}, {"curves", l_curves},
-      {"alpn", l_alpn},           {"verify", l_verify},   {"ask_name", l_ask_name},
-      {"tickets", l_tickets},     {"keylog", l_keylog},   {NULL, NULL},
+      {"protocols", l_protocols}, {"ciphers", l_ciphers},
+      {"curves", l_curves},       {"alpn", l_alpn},
+      {"verify", l_verify},       {"ask_name", l_ask_name},
+      {"tickets", l_tickets},     {"keylog", l_keylog},
+      {"rules", l_rules},         {NULL, NULL},
   };
   luaL_newmetatable(L, CONTEXT_TYPE);
   lua_pushcfunction(L, l_gc);

@@ -19,6 +19,9 @@ void lwt_ssl_fault_set(fault *f, const char *code, const char *format, ...) {
   va_start(args, format);
   vsnprintf(f->message, sizeof f->message, format, args);
   va_end(args);
+  /* Names in certificates are whatever the peer has put there: nothing that a terminal obeys. */
+  for (char *p = f->message; *p != '\0'; p++)
+    if (iscntrl((unsigned char)*p)) *p = '?';
 }
 
 static const char *errno_name(int err) {

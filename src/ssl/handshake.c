@@ -120,6 +120,7 @@ static int l_expect(lua_State *L) {
   ERR_clear_error();
   free(s->expected);
   s->expected = strdup(name);
+  if (s->expected == NULL) return luaL_error(L, "not enough memory");
   if (is_address(name)) {
     if (lua_toboolean(L, 3)) ok = X509_VERIFY_PARAM_set1_ip_asc(param, name);
   } else {
@@ -131,17 +132,6 @@ static int l_expect(lua_State *L) {
   ERR_clear_error();
   lua_pushboolean(L, ok);
   return 1;
-}
-
-/* resume(ticket) */
-static int l_resume(lua_State *L) {
-  session *s = lwt_ssl_check_idle(L);
-  SSL_SESSION *ticket = lwt_ssl_test_ticket(L, 2);
-  luaL_argcheck(L, ticket != NULL, 2, "session expected");
-  ERR_clear_error();
-  SSL_set_session(s->ssl, ticket); /* one that does not fit is simply not resumed */
-  ERR_clear_error();
-  return 0;
 }
 
 /* choose(context or nil): the answer to "hello". */
@@ -162,6 +152,15 @@ static int l_choose(lua_State *L) {
   return 0;
 }
 
+/* refuse(): there is no answer to "hello". The peer is told so, by an alert in the output. */
+static int l_refuse(lua_State *L) {
+  session *s = lwt_ssl_check_idle(L);
+  if (s->hello != HELLO_ASKED) return 0;
+  s->hello = HELLO_REFUSED;
+  take_step(s);
+  return 0;
+}
+
 /* is_busy(): a thread of the pool makes a step. */
 static int l_is_busy(lua_State *L) {
   lua_pushboolean(L, lwt_ssl_check_session(L, 1)->busy);
@@ -169,6 +168,11 @@ static int l_is_busy(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_handshaking[] = {
-    {"handshake", l_handshake}, {"expect", l_expect},   {"resume", l_resume},
-    {"choose", l_choose},       {"is_busy", l_is_busy}, {NULL, NULL},
+    {"handshake", l_handshake},
+    {"expect", l_expect},
+    {"resume", lwt_ssl_l_resume},
+    {"choose", l_choose},
+    {"refuse", l_refuse},
+    {"is_busy", l_is_busy},
+    {NULL, NULL},
 };

@@ -100,11 +100,20 @@ static void free_chain(chain *list) {
   sk_X509_pop_free(list, X509_free);
 }
 
+/* Has a PEM function found nothing because there is nothing more? What cannot be read must not pass
+** for the end: whatever is behind it would be left out. */
+static int is_end(void) {
+  unsigned long e = ERR_peek_last_error();
+  return e == 0 ||
+         (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE);
+}
+
 /* Every certificate of a source, or NULL: `f` says why. */
 static chain *read_chain(lua_State *L, int arg, fault *f) {
   source s = open_source(L, arg, f);
   chain *list;
   X509 *cert;
+  int n;
   if (s.bio == NULL) return NULL;
   list = sk_X509_new_null();
   while (list != NULL && (cert = PEM_read_bio_X509_AUX(s.bio, NULL, NULL, NULL)) != NULL)
@@ -112,12 +121,17 @@ static chain *read_chain(lua_State *L, int arg, fault *f) {
       X509_free(cert);
       break;
     }
+  n = list == NULL ? 0 : sk_X509_num(list);
+  if (!is_end())
+    lwt_ssl_fault_set(f, "SSL_CERT_INVALID", "certificate %d in %s cannot be read", n + 1,
+                      s.name);
+  else if (n == 0)
+    lwt_ssl_fault_set(f, "SSL_CERT_INVALID",
+                      "there is no certificate in %s (PEM expected)", s.name);
   BIO_free(s.bio);
   ERR_clear_error();
-  if (list != NULL && sk_X509_num(list) > 0) return list;
+  if (f->code[0] == '\0') return list;
   free_chain(list);
-  lwt_ssl_fault_set(f, "SSL_CERT_INVALID", "there is no certificate in %s (PEM expected)",
-                    s.name);
   return NULL;
 }
 
@@ -269,11 +283,14 @@ static int l_revoked(lua_State *L) {
     n++;
   }
   BIO_free(s.bio);
-  ERR_clear_error();
-  if (n == 0)
+  if (!is_end())
+    lwt_ssl_fault_set(&f, "SSL_CERT_INVALID",
+                      "list of revocations (CRL) %d in %s cannot be read", n + 1, s.name);
+  else if (n == 0)
     lwt_ssl_fault_set(&f, "SSL_CERT_INVALID",
                       "there is no list of revocations (CRL) in %s (PEM expected)",
                       s.name);
+  ERR_clear_error();
   if (f.code[0] != '\0') return raise(L, &f);
   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   return 0;

@@ -20,8 +20,7 @@ static session *push_session(lua_State *L) {
   if (lua_topointer(L, -1) != lua_topointer(L, lua_upvalueindex(META))) return NULL;
   lua_pushvalue(L, lua_upvalueindex(CONN));
   lua_rawget(L, 1);
-  if (lua_isnil(L, -1)) return NULL; /* a table with its metatable */
-  s = *(session **)lua_touserdata(L, -1);
+  s = lwt_ssl_test_session(L, -1); /* (a table with its metatable has none) */
   return s == NULL || s->busy || lwt->cancel_due(lwt) ? NULL : s;
 }
 

@@ -248,6 +248,14 @@ static int push_waiting(lua_State *L, int conn, session *s, size_t want, outcome
   return 1;
 }
 
+/* A read has found something to send. What it has read is in a promise by now and must not be lost:
+** without memory to see to it, it is sent with what is sent next. */
+static void send_soon(lua_State *L, int conn) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &lwt_ssl_attend);
+  lua_getiuservalue(L, conn, LWT_SSL_STREAM);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* Push a promise of what comes; 0: it has to be done in Lua. */
 int lwt_ssl_pull(lua_State *L, int conn, size_t want) {
   int top = lua_gettop(L), done;
@@ -263,10 +271,7 @@ int lwt_ssl_pull(lua_State *L, int conn, size_t want) {
     done = what == R_WAITS || what == R_BLOCKED ? push_waiting(L, conn, s, want, what)
                                                 : push_found(L, conn, s, want, what);
   } while (!done);
-  if (session_at(L, conn) == s && s->out.len > s->out.at) {
-    lua_getiuservalue(L, conn, LWT_SSL_STREAM);
-    attend(L, 1);
-  }
+  if (session_at(L, conn) == s && s->out.len > s->out.at) send_soon(L, conn);
   return 1;
 }
 

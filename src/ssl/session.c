@@ -26,6 +26,13 @@ static box *check_box(lua_State *L, int arg) {
   return b;
 }
 
+session *lwt_ssl_test_session(lua_State *L, int idx) {
+  const box *b = lua_touserdata(L, idx);
+  if (b == NULL || lua_rawlen(L, idx) != sizeof *b || b->magic != &session_magic)
+    return NULL;
+  return b->s;
+}
+
 session *lwt_ssl_check_session(lua_State *L, int arg) {
   session *s = check_box(L, arg)->s;
   luaL_argcheck(L, s != NULL, arg, "connection is gone");

@@ -21,6 +21,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#define LWT_SSL_RULES 32 /* bytes: a SHA-256 */
+#define LWT_SSL_NAME 256 /* a host's name and its end */
+
 #define CONTEXT_TYPE "TLS context"
 #define SESSION_TYPE "TLS connection"
 #define TICKET_TYPE "lwt.ssl.session"
@@ -69,10 +72,12 @@ typedef struct context {
   int refs;
   int server;
   int verify;
-  int named;             /* has a certificate of its own */
-  int slow;              /* its private key takes longer than a turn should be */
-  int asks_name;         /* a function in Lua chooses the context */
-  int ocsp;              /* client: OCSP_ASK … */
+  int named;     /* has a certificate of its own */
+  int slow;      /* its private key takes longer than a turn should be */
+  int asks_name; /* a function in Lua chooses the context */
+  int ocsp;      /* client: OCSP_ASK … */
+  /* client: whom it trusts and who it is, for short: a session of other rules proves nothing. */
+  unsigned char rules[LWT_SSL_RULES];
   int late_tickets;      /* TLS 1.3: with the first data, not with the handshake */
   unsigned char *staple; /* server: the response that goes with the certificate */
   size_t staple_len;
@@ -95,7 +100,7 @@ int lwt_ssl_l_is_hashed(lua_State *L);
 
 /* ---- Sessions ---------------------------------------------------------------- */
 
-enum { HELLO_NONE, HELLO_ASKED, HELLO_ANSWERED };
+enum { HELLO_NONE, HELLO_ASKED, HELLO_ANSWERED, HELLO_REFUSED };
 
 typedef struct buffer {
   char *data;
@@ -166,6 +171,8 @@ session *lwt_ssl_session_of(const SSL *ssl);
 void lwt_ssl_open_sessions(lua_State *L);
 void lwt_ssl_follow_context(session *s, const context *c);
 int lwt_ssl_l_session(lua_State *L);
+/* NULL: no session, or one that is freed. */
+session *lwt_ssl_test_session(lua_State *L, int idx);
 extern const luaL_Reg lwt_ssl_handshaking[]; /* handshake.c */
 extern const luaL_Reg lwt_ssl_moving[];      /* transfer.c */
 extern const luaL_Reg lwt_ssl_telling[];     /* about.c */
@@ -225,8 +232,8 @@ void lwt_ssl_date(const ASN1_TIME *time, char *text, size_t size);
 
 /* ticket.c */
 void lwt_ssl_open_tickets(lua_State *L);
-SSL_SESSION *lwt_ssl_test_ticket(lua_State *L, int arg);
 int lwt_ssl_l_ticket(lua_State *L);
+int lwt_ssl_l_resume(lua_State *L);
 
 /* module.c */
 const lwt_api *lwt_ssl_lwt(lua_State *L); /* upvalue 1 of every function */

@@ -38,17 +38,18 @@ static int l_feed(lua_State *L) {
 
 /* Push at most `n` bytes of a buffer of the session at argument 1 and take them when the
 ** string is made: a finalizer may have taken them meanwhile, or freed the session. Returns
-** how many values: none where there is nothing. */
+** how many values: none where there is nothing any more. */
 int lwt_ssl_push_bytes(lua_State *L, size_t offset, size_t n) {
   for (;;) {
-    session *s = lwt_ssl_check_session(L, 1);
+    session *s = lwt_ssl_test_session(L, 1);
     buffer *b = (buffer *)(void *)((char *)s + offset);
-    unsigned before = s->taken;
-    size_t waiting = b->len - b->at;
+    unsigned before;
+    size_t waiting = s == NULL ? 0 : b->len - b->at;
     if (waiting > n) waiting = n;
     if (waiting == 0) return 0;
+    before = s->taken;
     lua_pushlstring(L, b->data + b->at, waiting);
-    if (lwt_ssl_check_session(L, 1) == s && s->taken == before) {
+    if (lwt_ssl_test_session(L, 1) == s && s->taken == before) {
       s->taken++;
       lwt_ssl_buffer_took(s, b, waiting);
       return 1;
@@ -143,14 +144,20 @@ void lwt_ssl_decrypt(session *s, size_t n) {
     SSL_free_buffers(s->ssl);
 }
 
-/* read(n) -> a string; or nil and "more" (feed it), "end", or an error. */
+/* read(n) -> a string; or nil and "more" (feed it), "end", or an error; nothing when a finalizer
+** has freed the session. */
 static int l_read(lua_State *L) {
   session *s = lwt_ssl_check_idle(L);
   lua_Integer want = luaL_checkinteger(L, 2);
   size_t n = want > LWT_SSL_MOST ? LWT_SSL_MOST : (size_t)want;
   lwt_ssl_decrypt(s, n);
-  if (s->plain.len > s->plain.at)
-    return lwt_ssl_push_bytes(L, offsetof(session, plain), n);
+  while (s->plain.len > s->plain.at) {
+    if (lwt_ssl_push_bytes(L, offsetof(session, plain), n)) return 1;
+    s = lwt_ssl_test_session(L,
+                             1); /* a finalizer was here, and has taken what there was */
+    if (s == NULL) return 0;
+    lwt_ssl_decrypt(s, n);
+  }
   lua_pushnil(L);
   if (s->heard_end)
     lua_pushliteral(L, "end");
@@ -284,6 +291,7 @@ static int l_slow_out(lua_State *L) {
 static int l_finish(lua_State *L) {
   session *s = lwt_ssl_check_idle(L);
   if (s->open && !s->failed && !s->said_end) {
+    if (!lwt_ssl_buffer_room(s, &s->out, 256)) return luaL_error(L, "not enough memory");
     ERR_clear_error();
     SSL_shutdown(s->ssl);
     ERR_clear_error();

@@ -19,13 +19,13 @@ function M.new()
   return { n = 0, head = 0, size = 0 }
 end
 
--- Move the living, in order, to the front of a ring of `size` places (a power of two). What can
--- fail comes first, and changes nothing; where no waiter is left and the ring does not grow,
--- nothing can fail.
-local function rebuild(q, size)
-  local fresh, n, mask = q.n > 0 and {}, 0, q.size - 1
+-- Move the living, in order, to the front of a ring of `size` places (a power of two). `fresh` is
+-- an empty table to collect them in; without it nobody is alive. That is made before anything is
+-- read: to make a table may run a finalizer, which may use the ring. What follows runs none.
+local function rebuild(q, size, fresh)
+  local n, mask = 0, q.size - 1
   for i = 2 * q.size + 1, 2 * size do q[i] = false end
-  for i = 0, q.n - 1 do
+  for i = 0, fresh and q.n - 1 or -1 do
     local at = 2 * ((q.head + i) & mask)
     if is_pending(q[at + 1]) then
       fresh[2 * n + 1], fresh[2 * n + 2] = q[at + 1], q[at + 2]
@@ -57,20 +57,27 @@ function M.count(q)
   return live
 end
 
+-- Room for another waiter: the next push asks for no memory, which may run a finalizer.
+local function make_room(q)
+  if q.n < q.size and (q.n > 0 or q.size <= 64) then return end
+  local fresh = q.n > 0 and {}
+  local live = M.count(q)
+  local size = q.size -- (the count gives it back where nobody is alive)
+  if live > size // 2 then
+    size = 2 * size
+  elseif size == 0 or size > 64 and live == 0 then
+    size = 2 -- (the memory of a large ring is given back)
+  end
+  rebuild(q, size, fresh)
+end
+
+M.make_room = make_room
+
 function M.push(q, p, value)
   local n, size = q.n, q.size
-  if n == 0 and size > 64 then
-    rebuild(q, 2) -- the memory of a large ring is given back
-    size = 2
-  end
-  if n == size then
-    if size == 0 then
-      size = 2
-    elseif M.count(q) > size // 2 then
-      size = size * 2
-    end
-    rebuild(q, size)
-    n = q.n
+  if n == size or n == 0 and size > 64 then
+    make_room(q)
+    n, size = q.n, q.size
   end
   local at = 2 * ((q.head + n) & (size - 1))
   q[at + 1], q[at + 2] = p, value

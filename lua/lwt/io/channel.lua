@@ -94,6 +94,11 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Reading and writing, by lines and characters
 
+local function of_reads(ch, read)
+  require "lwt.stream"
+  return require "lwt.stream.core".of_reads(function() return read(ch) end)
+end
+
 --- The lines as a stream (see `lines` for a plain loop, which is cheaper). Each line is an
 --- operation of its own.
 ---
@@ -104,7 +109,7 @@ end
 --- ```
 function M.read_lines(ch)
   check_channel(ch, "read_lines")
-  return require "lwt.stream".from(function() return read_line(ch) end)
+  return of_reads(ch, read_line)
 end
 
 --- The bytes, as strings of one byte each, as a stream.
@@ -116,7 +121,7 @@ end
 --- ```
 function M.read_chars(ch)
   check_channel(ch, "read_chars")
-  return require "lwt.stream".from(function() return read_char(ch) end)
+  return of_reads(ch, read_char)
 end
 --- Write lines, each followed by `"\n"`: of a list, a stream or an iterator (which may wait). Each
 --- is an operation of its own.

@@ -1,6 +1,7 @@
 -- Files as wholes: opened for a function, temporary ones, and their lines and bytes as streams.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local args = require "lwt.internal.args"
 local follow = require "lwt.internal.follow"
 local items_of = require "lwt.internal.items"
@@ -110,20 +111,24 @@ end
 -- its `close` is called.
 local function of_file(path, read)
   local opened, over
-  local s = require "lwt.stream".from(function()
-    if over then return nil end
-    local ch = opened or await(M.open_file(path, "r"))
-    if over then await(close(ch)) return nil end
+  local function next_of(ch)
+    if over then return close(ch) end
     opened = ch
-    local ok, item = pcall(await, read(ch))
+    return read(ch)
+  end
+  local function finish(ok, err)
+    if over then return end
+    if opened then
+      over = true
+      await(close(opened))
+    end
+    if not ok then core.raise(err) end
+  end
+  require "lwt.stream"
+  local s = require "lwt.stream.core".of_reads(function()
     if over then return nil end
-    if ok and item ~= nil then return item end
-    if not ok and rawequal(item, lwt.Canceled) then error(item, 0) end
-    over = true
-    await(close(ch))
-    if not ok then error(item, 0) end
-    return nil
-  end)
+    return opened and read(opened) or M.open_file(path, "r"):bind(next_of)
+  end, finish)
   function s.close()
     local ch = not over and opened
     over = true

@@ -50,7 +50,7 @@ local MODES = { "w", "r", "r" }
 -- process to get it.
 local function signal(p, name)
   if p.group then
-    p.group = uv.kill_group(p.pid, name, p.reaped)
+    p.group = uv.kill_group(p.pid, name, p.life.reaped)
     return p.group
   end
   return uv.kill(p.handle, name)
@@ -80,7 +80,7 @@ end
 local function start_timer(p, seconds)
   p.timer = lwt.sleep(seconds)
   p.timer:on_success(function()
-    if p.state and not is_held(p) then return end
+    if p.life.status and not is_held(p) then return end
     p.timed_out = true
     signal(p, "KILL")
     abort(p)
@@ -95,11 +95,14 @@ end
 
 -- What a process has once its child runs. `fds`: our ends of its pipes, false when they are taken.
 local function equip(p, exit, fds, timeout)
-  exit:on_termination(function() p.reaped = true end)
-  p.rusage = setmetatable({}, rusage_mt)
+  -- What waits for its end keeps neither the process nor its channels: when these are dropped, the
+  -- program finds its pipes closed.
+  local life, rusage = p.life, setmetatable({}, rusage_mt)
+  exit:on_termination(function() life.reaped = true end)
+  p.rusage = rusage
   p.ended = exit:map(function(status, usage)
-    p.state = status
-    for k, v in pairs(usage) do p.rusage[k] = v end
+    life.status = status
+    for k, v in pairs(usage) do rusage[k] = v end
     return status
   end)
   for i = 1, 3 do
@@ -121,8 +124,8 @@ local function start(cmd, opts)
     opts = command.with(opts, { group = "auto" })
   end
   local p = setmetatable({
-    pid = false, handle = false, state = false, reaped = false, timed_out = false, timer = false,
-    look = false, group = false, fds = { false, false, false },
+    pid = false, handle = false, life = { status = false, reaped = false }, timed_out = false,
+    timer = false, look = false, group = false, fds = { false, false, false },
   }, mt)
   local fds = { false, false, false }
   local ok, exit
@@ -179,8 +182,8 @@ local function stop(p)
   if signal(p, "TERM") then
     local patience = lwt.sleep(GRACE)
     -- Whichever comes first; neither is cancelled by the other.
-    if not p.state then await(lwt.choose { p.ended:map(function() end), patience }) end
-    if not p.state then signal(p, "KILL") end
+    if not p.life.status then await(lwt.choose { p.ended:map(function() end), patience }) end
+    if not p.life.status then signal(p, "KILL") end
     await(lwt.protected(p.ended))
     leave_group(p, patience)
   end
@@ -190,7 +193,7 @@ M.stop = stop
 
 function mt.__close(p, err)
   -- What it has left behind on a way out that is none of its own goes, too.
-  if p.state and (err == nil or not p.group) then
+  if p.life.status and (err == nil or not p.group) then
     if p.timer then p.timer:cancel() end
     abort(p)
   elseif lwt.current() then
@@ -201,8 +204,8 @@ function mt.__close(p, err)
 end
 
 function mt.__tostring(p)
-  local state = "running"
-  if p.state then state = p.state.signal or ("exited " .. tostring(p.state.code)) end
+  local state, status = "running", p.life.status
+  if status then state = status.signal or ("exited " .. tostring(status.code)) end
   return ("lwt.process (%d, %s)"):format(p.pid, state)
 end
 

@@ -5,13 +5,13 @@ local lwt = require "lwt"
 local child = require "lwt.process.child"
 local shared = require "lwt.process.shared"
 
-local await, spawn = lwt.await, lwt.spawn
+local spawn, raise = lwt.spawn, require("lwt.core").raise
 local abort, stop, stop_group = child.abort, child.stop, child.stop_group
-local settled, timely = shared.settled, shared.timely
+local settled = shared.settled
 
 local M = {}
 
--- A stream of what `read(p)` gives until nil; then the program has ended, too. `failure(p)` raises,
+-- A stream of what the promises of `read(p)` give until nil; then the program has ended, too. `failure(p)` raises,
 -- once, what happened to its input (nil: it has none). close() stops the program; dropping the
 -- stream does as well.
 function M.of(p, read, failure)
@@ -19,19 +19,26 @@ function M.of(p, read, failure)
   local guard = require("lwt.internal.dropped").call(function()
     if over then return end
     -- (Of one that has ended the collector has closed the channels already.)
-    lwt.async(p.state and stop_group or stop, p)
+    lwt.async(p.life.status and stop_group or stop, p)
   end)
-  local s = require("lwt.stream").from(function()
-    if over or not guard then return nil end
-    if failure then failure() end
-    local v = timely(p, read, p)
-    if v ~= nil then return v end
+  -- While it runs the collector must not close its channels first.
+  p.ended:on_termination(function() return p end)
+  local function finish(ok, err)
+    if not ok then
+      if p.timed_out then settled(p) end
+      raise(err)
+    end
     over = true
     settled(p)
     abort(p)
     if failure then failure() end
-    return nil
-  end)
+  end
+  require "lwt.stream"
+  local s = require("lwt.stream.core").of_reads(function()
+    if over or not guard then return nil end
+    if failure then failure() end
+    return read(p)
+  end, finish)
   function s.close()
     if over then return lwt.fulfilled() end
     local stopping = spawn(function() lwt.shield(stop, p) end)
@@ -41,7 +48,7 @@ function M.of(p, read, failure)
   return s
 end
 
-function M.read_line(p) return await(p.stdout:read_line()) end
-function M.read_char(p) return await(p.stdout:read_char()) end
+function M.read_line(p) return p.stdout:read_line() end
+function M.read_char(p) return p.stdout:read_char() end
 
 return M

@@ -233,6 +233,9 @@ local function chooser(sni)
   local by_name = {}
   for name, context in pairs(sni) do
     if type(name) ~= "string" then fail("option 'sni': a name expected, got %s", type(name)) end
+    if not M.is(context) or context.role ~= "server" then
+      fail("option 'sni': a server's context expected for '%s'", name)
+    end
     by_name[name:lower()] = context
   end
   return function(name)
@@ -246,6 +249,18 @@ local function set_keylog(raw, context, keylog)
   if not keylog then return end
   raw:keylog(keylog)
   if type(keylog) == "function" then context.keylog = keylog end
+end
+
+-- Whom a client trusts, and who it is: a session that was made otherwise is not resumed.
+local function set_rules(raw, opts)
+  local rules = {}
+  for _, key in ipairs { "verify", "ca", "crl", "partial_chain", "ocsp", "cert" } do
+    local value = opts[key]
+    if type(value) ~= "table" then value = { value } end
+    rules[#rules + 1] = ("%s %d"):format(key, #value)
+    for _, text in ipairs(value) do rules[#rules + 1] = ("s"):pack(tostring(text)) end
+  end
+  raw:rules(table.concat(rules))
 end
 
 -- A context of these options; `role` wins over theirs where there is none.
@@ -269,7 +284,11 @@ function M.make(opts, role)
     context.sni = chooser(opts.sni)
     raw:ask_name()
   end
-  if role == "server" then raw:tickets(opts.session_tickets ~= false) end
+  if role == "server" then
+    raw:tickets(opts.session_tickets ~= false)
+  else
+    set_rules(raw, opts)
+  end
   return context
 end
 

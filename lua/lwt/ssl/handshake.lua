@@ -115,6 +115,24 @@ local function last_words(s)
   if p and p ~= true then pcall(await, lwt.with_timeout(LAST_WORDS, lwt.protected(p))) end
 end
 
+-- The function may fail, or be cancelled. The peer, who waits for an answer, is told.
+local function answer(s, c, name)
+  local ok, err = pcall(choose, c, s.conn, name)
+  if ok then return end
+  s.conn:refuse()
+  last_words(s)
+  error(err, 0)
+end
+
+-- What could not be sent the peer would wait for, and we for the peer. Where the peer has gone, what it
+-- has sent before tells more.
+local function check_sent(s)
+  local err = s.write_error
+  if err == nil then return end
+  local code = type(err) == "table" and err.code
+  if code ~= "EPIPE" and code ~= "ECONNRESET" then error(err, 0) end
+end
+
 local function step(s, c)
   local conn = s.conn
   local what, more = conn:handshake()
@@ -124,10 +142,11 @@ local function step(s, c)
     error(more, 0)
   end
   stream.pump_out(s)
+  check_sent(s)
   if what == "read" then
     stream.receive(s)
   elseif what == "hello" then
-    choose(c, conn, more)
+    answer(s, c, more)
   end
   return what == "done"
 end

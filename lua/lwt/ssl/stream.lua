@@ -30,6 +30,7 @@ M.metatable = Stream
 
 local MOST = 65536    -- bytes that a read gives unless told otherwise
 local UNSENT = 131072 -- above so many bytes to be sent nothing more is read, which might add to it
+local ended = fulfilled()
 local GRACE = 1       -- seconds that a close has for what is still to be sent
 
 -- `below` is what carries it, in the words of `kind` (lua/lwt/ssl/transport.lua).
@@ -171,6 +172,7 @@ local function take(s, n)
   if back then return take_back(s, back, n) end
   local data, why = s.conn:read(n)
   if data then return data end
+  if s.gone then return nil, lwt.Closed end -- a finalizer has closed it
   if why == "more" then return nil, s.read_error or why end
   if why ~= "end" and s.truncation and why.code == "SSL_EOF" then why = "end" end
   return nil, why
@@ -311,14 +313,26 @@ Settler.__index = Settler
 function Settler.wakeup(r, data) csession.settle(r.promise, true, data) end
 function Settler.wakeup_exn(r, err) csession.settle(r.promise, false, err) end
 
--- The read that waits in C goes to the line, as its first.
-local function line_up(s, promise, n)
-  if not promise then return end
+-- Rejects a promise that waited in C, unless that is done.
+local function drop(promise, err)
+  if promise:is_pending() then csession.settle(promise, false, err) end
+end
+
+local function stand_first(s, promise, n)
   local resolver = setmetatable({ promise = promise }, Settler)
   local entry = { n = n, promise = promise, resolver = resolver }
-  s.conn:slow_in(true)
-  line(s, "reads"):put_back(entry)
   promise:on_cancel(function() withdraw_read(s, entry) end)
+  local q = line(s, "reads")
+  if s.gone then return end
+  s.conn:slow_in(true)
+  q:put_back(entry)
+end
+
+-- The read that waits in C goes to the line, as its first. Nobody else has its promise.
+local function line_up(s, promise, n)
+  if not promise then return end
+  local ok, err = pcall(stand_first, s, promise, n)
+  if not ok or s.gone then drop(promise, ok and lwt.Closed or err) end
 end
 
 -- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
@@ -333,11 +347,13 @@ local function receive_for(s, promise)
 end
 
 csession.attend(function(s, promise, n)
-  if s.gone then return end
-  if not promise then return pump_out(s) end
-  if n == 0 then return receive_for(s, promise) end
-  line_up(s, promise, n)
-  go_on(s)
+  if not promise then return proceed(s, pump_out) end
+  if n > 0 then
+    line_up(s, promise, n)
+    return proceed(s, go_on)
+  end
+  local ok, err = pcall(receive_for, s, promise)
+  if not ok then drop(promise, err) end
 end)
 
 local function check(s, name, up)
@@ -349,11 +365,14 @@ local function slow_read(s, n)
   if s.gone then return rejected(lwt.Closed) end
   s.conn:slow_in(true)
   line_up(s, s.conn:withdraw())
+  if s.gone then return rejected(lwt.Closed) end
   if first(s.reads) == nil then
     local data, why = take(s, n)
     if why ~= "more" then
-      look_in(s)
-      if s.conn:pending() > 0 then pump_out(s) end
+      if not s.gone then
+        look_in(s)
+        if s.conn:pending() > 0 then proceed(s, pump_out) end
+      end
       if data then return fulfilled(data) end
       if why == "end" then return fulfilled(nil) end
       return rejected(why)
@@ -362,7 +381,9 @@ local function slow_read(s, n)
   local promise, resolver = task()
   local entry = { n = n, promise = promise, resolver = resolver }
   promise:on_cancel(function() withdraw_read(s, entry) end)
-  line(s, "reads"):push(entry)
+  local q = line(s, "reads")
+  if s.gone then return rejected(lwt.Closed) end
+  q:push(entry)
   go_on(s)
   return promise
 end
@@ -391,20 +412,29 @@ local function after_the_end()
   return core.error { code = "EPIPE", errno = 32, message = "broken pipe", op = "write" }
 end
 
+-- Why nothing can be written any more, or nil.
+local function refusal(s)
+  if s.gone then return lwt.Closed end
+  return s.ended and after_the_end() or s.write_error
+end
+
 local function begin(s, entry)
   if any_due[1] and cancel_due() then return later(begin, s, entry) end
-  if s.gone or s.ended then return rejected(s.gone and lwt.Closed or after_the_end()) end
-  if s.write_error then return rejected(s.write_error) end
+  local why = refusal(s)
+  if why then return rejected(why) end
   local promise, resolver = task()
   entry.promise, entry.resolver = promise, resolver
   -- A write that is encrypted in part has to go out whole: only its promise is rejected then.
   promise:on_cancel(function()
     if entry.at == 0 and not entry.last then s.writes:remove(entry) end
   end)
+  local q = line(s, "writes")
+  why = refusal(s) -- a finalizer may have ended it
+  if why then return rejected(why) end
   if entry.last then s.ended = true end
   s.conn:slow_out(true)
-  line(s, "writes"):push(entry)
-  pump_out(s)
+  q:push(entry)
+  proceed(s, pump_out)
   return promise
 end
 
@@ -477,21 +507,23 @@ end
 -- A task. A channel below reports an error of writing again when it is closed. Where only our
 -- close_notify met that error it is ignored: all writes have been reported.
 local function end_it(s)
-  local said = goodbye(s)
-  if said then linger(s) end
+  local ok, said = pcall(goodbye, s)
+  said = ok and said -- (for want of memory it may fail, and what is below is closed all the same)
+  if said then pcall(linger, s) end
   s.conn:free()
-  local ok, err = pcall(await, s.kind.close(s.below))
+  local err
+  ok, err = pcall(await, s.kind.close(s.below))
   if said and not ok then error(err, 0) end
 end
 
 function Stream.close(s)
   check(s, "close")
   if s.closing then return s.closing end
-  line_up(s, s.conn:withdraw())
+  s.closing = ended -- for calls from within what follows
   s.gone = true
   s.conn:slow_in(true)
   s.conn:slow_out(true)
-  s.closing = fulfilled() -- for calls from within what follows
+  line_up(s, s.conn:withdraw())
   local receiving = s.receiving
   if receiving and receiving ~= true then receiving:cancel() end
   fail_writes(s, lwt.Closed)
@@ -517,8 +549,11 @@ end
 local function telling(name, f)
   Stream[name] = function(s, ...)
     check(s, name)
-    if s.gone then error(("'%s' on a closed TLS stream"):format(name), 2) end
-    return f(s.conn, ...)
+    local ok, value, more = false, nil, nil
+    if not s.gone then ok, value, more = pcall(f, s.conn, ...) end
+    if s.gone and not ok then error(("'%s' on a closed TLS stream"):format(name), 2) end
+    if not ok then error(value, 0) end
+    return value, more
   end
 end
 

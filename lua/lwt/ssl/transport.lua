@@ -26,9 +26,11 @@ local stream_kind = {
 
 local channel_kind = {
   read = socket_kind.read,
+  -- What the channel did not take (no memory) must not be left out in silence.
   write = function(ch, s)
-    ch:write(s)
-    return ch:flush()
+    local p = ch:write(s)
+    if p:state() == "fulfilled" then return ch:flush() end
+    return p:bind(function() return ch:flush() end)
   end,
   close = socket_kind.close,
   forget = function(ch) ch:_forget() end,

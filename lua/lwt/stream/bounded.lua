@@ -11,7 +11,10 @@ local offer, calm, wake_all, ended = C.offer, C.calm, C.wake_all, C.ended
 local hand_over = C.hand_over
 local waiter, wake = core.waiter, core.wake
 local is_pending, fulfilled, rejected = lwt.is_pending, lwt.fulfilled, lwt.rejected
-local push_behind, shift = waiters.push, waiters.shift
+local push_behind, make_room, shift = waiters.push, waiters.make_room, waiters.shift
+local reserve = C.reserve
+local SIZE <const> = 64
+assert(C.SIZE == SIZE)
 local any_due, cancel_due = core.due, core.cancel_due
 local setmetatable = setmetatable
 
@@ -117,9 +120,9 @@ local function pull_bounded(s, taker)
   end
   local log = s.log
   if (s.first or s.solo) and busy(s)
-    or not (c.next or log.bound.pusher or log.ended) then return nil, line_up(s, taker) end
+    or not (c.next or log.bound.pusher or log.ended) then return line_up(s, taker) end
   v = front(s)
-  if v == nil then return nil, line_up(s, taker) end
+  if v == nil then return line_up(s, taker) end
   if v == STOP then return nil end
   drop(s)
   return v
@@ -137,6 +140,7 @@ local function push(bound, v, late)
     local p = begin(bound, v)
     if p then return p end
   end
+  if log.n > SIZE then reserve(log) end
   local s = log.taker
   if s then
     local p = s.solo
@@ -161,13 +165,21 @@ local function push(bound, v, late)
     append(log, v)
   else
     p = late or waiter()
-    if bound.pusher then
-      local behind = bound.behind
-      if not behind then
-        behind = waiters.new()
-        bound.behind = behind
+    local first = bound.pusher
+    if first then
+      if not bound.behind then
+        local behind = waiters.new()
+        bound.behind = bound.behind or behind
       end
-      push_behind(behind, p, v)
+      make_room(bound.behind)
+    end
+    -- The memory may have run a finalizer, and that may have read, pushed or closed.
+    if not wakes and (log.taker or log.waiting[1] or log.closed or bound.pusher ~= first
+      or bound.n < bound.size and not (first and blocked(bound))) then
+      return push(bound, v, late)
+    end
+    if first then
+      push_behind(bound.behind, p, v)
     else
       bound.pusher, bound.value = p, v
     end

@@ -29,7 +29,7 @@ local SIZE <const> = 64
 assert(C.SIZE == SIZE)
 local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.set_pull, C.use_log
 local busy, demand, get_in_line, fresh = C.busy, C.demand, C.get_in_line, C.fresh
-local promise_of = C.promise_of
+local promise_of, prepare, reserve = C.promise_of, C.prepare, C.reserve
 local wake_all, offer, line_up, run, unfold = C.wake_all, C.offer, C.line_up, C.run, C.unfold
 local deliver, ended, mt = C.deliver, C.ended, C.mt
 local core = require "lwt.core"
@@ -43,14 +43,14 @@ local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 
 ---- Reading ---------------------------------------------------------------------
 
-local ask_one
+local ask_one, pull_log
 
--- Nothing is buffered.
-local function refill(s, taker)
+-- Nothing is buffered. (`p`: a waiter that is there already.)
+local function refill(s, taker, p)
   local log = s.log
   local source = log.source
   if source and log.fetching then fresh(log) end
-  if not source or log.fetching then return nil, line_up(s, taker) end
+  if not source or log.fetching then return line_up(s, taker, p) end
   if s.shared or s.first or s.solo then return ask_one(s, taker) end
   set_pull(s, source)
   return source(s, taker)
@@ -59,18 +59,20 @@ end
 -- Whatever is not an element at the cursor.
 local function pull_else(s, taker)
   local log = s.log
-  if not (taker or s.first or s.solo or log.source or log.ended or s.section) then
+  local p = false
+  if not (taker or log.source or log.ended) then -- nothing but to wait, as a rule
+    p = waiter() -- before the last look: see line_up
     local c = s.chunk
-    if not (c.next or c.errors or s.shared) then -- nothing but to wait, as line_up does
-      local p = waiter()
+    if c[s.i] == nil and not (c.next or log.ended or s.first or s.solo) and s.pull == pull_log then
       s.solo, log.taker = p, s
       if not log.held then hold_pushes(log) end
       return nil, p
     end
   end
-  if (s.first or s.solo) and busy(s) then return nil, line_up(s, taker) end
+  if (s.first or s.solo) and busy(s) then return line_up(s, taker, p) end
   local v = front(s)
-  if v == nil then return refill(s, taker) end
+  if v == nil then return refill(s, taker, p) end
+  if p then wake(p) end -- nobody knows it
   if v == STOP then
     local box = error_at(s)
     if not box then return nil end
@@ -82,7 +84,7 @@ local function pull_else(s, taker)
 end
 
 -- When an element is there, no reader is in line to take it.
-local function pull_log(s, taker)
+function pull_log(s, taker)
   local c, i = s.chunk, s.i
   local v = c[i]
   if v == nil then return pull_else(s, taker) end
@@ -107,6 +109,7 @@ C.key = key
 local function submit(s, req)
   local log = s.log
   if s.lent then s.lent() end
+  prepare(s)
   if req.turn then
     if not busy(s) then
       C.enter(s, req.turn)
@@ -185,7 +188,8 @@ local function ask(s, req)
     return C.wait_outside(section, s, req)
   end
   submit(s, req)
-  if not req.done then return promise_of(s, req) end
+  local p = not req.done and promise_of(s, req)
+  if p then return p end
   if req.failed then return rejected(req.value) end
   if req.mute then return fulfilled() end
   return fulfilled(req.value)
@@ -197,9 +201,12 @@ function ask_one(s, taker)
   local req = {}
   submit(s, req)
   if not req.done then
-    if not taker or s.section then return nil, promise_of(s, req), req end
-    req.log, req.on = taker, s
-    return nil, req
+    if taker and not s.section then
+      req.log, req.on, req.new = taker, s, true
+      return nil, req
+    end
+    local p = promise_of(s, req)
+    if p then return nil, p, req end
   end
   if req.failed then raise(req.value) end
   return req.value
@@ -264,6 +271,7 @@ end
 
 local function push_slowly(log, v)
   if log.closed then raise(lwt.Closed) end
+  if log.n > SIZE then reserve(log) end
   if v == nil then
     ended(log)
   elseif log.taker or log.waiting[1] then

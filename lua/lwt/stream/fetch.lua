@@ -7,11 +7,14 @@ local raise = core.raise -- again, with the trace that it has
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
-local forget_gone = C.forget_gone
-local alive, demand, get_in_line = C.alive, C.demand, C.get_in_line
+local forget_gone, NOBODY = C.forget_gone, C.NOBODY
+local alive, busy, demand, get_in_line = C.alive, C.busy, C.demand, C.get_in_line
+local prepare, missed, reserve = C.prepare, C.missed, C.reserve
 local watch, set_eager = C.watch, C.set_eager
 local wake, wake_all, offer, dismiss, calm = C.wake, C.wake_all, C.offer, C.dismiss, C.calm
 local put_back_all, unfold_taker, hold_pushes = C.put_back_all, C.unfold_taker, C.hold_pushes
+local SIZE <const> = 64
+assert(C.SIZE == SIZE)
 local try = core.try -- pcall for a plain callback
 local waiter, wake_p, wake_exn = core.waiter, core.wake, core.wake_exn
 local is_pending, type = lwt.is_pending, type
@@ -38,6 +41,7 @@ C.hand_over = hand_over
 
 -- A new element.
 local function deliver(log, v)
+  if log.n > SIZE then reserve(log) end
   local s = log.taker
   if s then
     local p = s.solo -- there for `fail` until it has been told
@@ -253,29 +257,46 @@ end
 -- One reader more, who takes one element: its promise, and its request if it has one (else
 -- see `unfold`); or its request alone when it reads for the log `taker`. (A section tells its readers by task-local storage,
 -- which only promises carry.)
-local function line_up(s, taker)
+--
+-- It gives what the pull is to give: nil and those, or what has come meanwhile. For the memory is
+-- asked for first, and that may run a finalizer, which may push.
+local function line_up(s, taker, p)
   if taker and not s.section then
     local req = taker.idle
-    if req then
-      taker.idle = false
-      req.on, req.done, req.failed = s, false, false
-    else
-      req = { log = taker, on = s, next = false, done = false, failed = false, value = nil }
+    if not req or s.solo or s.log.waiting == NOBODY then -- it takes memory
+      prepare(s)
+      req = taker.idle or {
+        log = taker, on = s, next = false, done = false, failed = false, value = nil, new = true,
+      }
+      if missed(s) and not busy(s) then return s.pull(s, taker) end
     end
+    taker.idle = false
+    req.on, req.done, req.failed, req.new = s, false, false, true
     get_in_line(s, req)
-    return req
+    return nil, req
   end
-  local p = waiter()
   local log = s.log
+  local fetching = log.fetching
+  p = p or waiter()
   if log.eager then watch(log, p) end
-  if not (s.first or s.solo or s.section or log.shared) then
+  local alone = not (s.first or s.solo or s.section or log.shared)
+  local req
+  if not alone then
+    prepare(s)
+    req = { p = p, next = false, done = false, failed = false, value = nil }
+  end
+  -- (As long as the source is at it, nothing has come.)
+  if not (fetching and log.fetching == fetching) and missed(s) and not busy(s) then
+    wake_p(p) -- nobody knows it
+    return s.pull(s, taker)
+  end
+  if not req then
     s.solo, log.taker = p, s
     hold_pushes(log)
-    return p
+    return nil, p
   end
-  local req = { p = p, next = false, done = false, failed = false, value = nil }
   get_in_line(s, req)
-  return p, req
+  return nil, p, req
 end
 
 local function wait_for(x, taker, p, resume, rescue, withdrawable)
@@ -284,7 +305,13 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   log.resume, log.rescue = resume, rescue
   local on = p.on
   if on then -- a request
+    p.new = false
     if on.log.source then set_eager(log) end
+    if p.done then -- served already, by a finalizer
+      local v = p.value
+      p.value = nil
+      arrive(log, p.failed, v)
+    end
   else
     if withdrawable then set_eager(log) end
     if not log.on_value then
@@ -295,7 +322,7 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   end
   if log.serving then return nil, p end
   use_log(x)
-  return nil, line_up(x, taker)
+  return line_up(x, taker)
 end
 
 -- A source has to wait for `p`, which a stream's pull gave. `resume(v)` does with its

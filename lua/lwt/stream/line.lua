@@ -19,6 +19,7 @@ local is_pending, type = lwt.is_pending, type
 --   looks    it never takes anything
 --   mute     its promise is one of nothing
 --   put_back function(req): it was cancelled, or the source failed
+--   new      its log has yet to note that it waits for this request
 --
 -- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it that may take
 -- something: all before that one only look. `s.waits`: the stream is in its log's `waiting`.
@@ -43,12 +44,41 @@ end
 -- Most often one reader waits alone, for one element. It is not in the line: `s.solo` is
 -- its promise, and `log.taker` is s. Code that does more with the line than wake it makes a request
 -- of it, and gets that.
+--
+-- Gives the request, or nil: a finalizer has just seen to it that the reader was served.
 local get_in_line
 local function unfold(s)
-  local req = { p = s.solo, next = false, done = false, failed = false, value = nil }
-  s.solo, s.log.taker = false, false
+  local req = { p = false, next = false, done = false, failed = false, value = nil }
+  local waiting, log = {}, s.log
+  local p = s.solo
+  if not p then return nil end
+  if log.waiting == NOBODY then log.waiting = waiting end
+  req.p = p
+  s.solo, log.taker = false, false
   get_in_line(s, req)
   return req
+end
+
+-- Makes what it takes to wait at `s`. The memory may run a finalizer, which may push: so it is
+-- looked after that whether there is something to wait for, and `get_in_line` runs none.
+local function prepare(s)
+  local log = s.log
+  if log.waiting == NOBODY then
+    local waiting = {}
+    if log.waiting == NOBODY then log.waiting = waiting end
+  end
+  if s.solo then unfold(s) end
+end
+
+-- Is there something to read at `s`, or somebody to be asked for it? For a reader that is about to
+-- wait.
+local function missed(s)
+  local log, c = s.log, s.chunk
+  if c and c[s.i] == nil and not (c.next or c.errors or log.ended) then
+    local bound, source = log.bound, log.source
+    if not (bound and bound.pusher) and not (source and not log.fetching) then return false end
+  end
+  return front(s) ~= nil or log.source and not log.fetching
 end
 
 -- The same from the log.
@@ -124,10 +154,6 @@ local function wait_at(s)
   local log = s.log
   local waiting = log.waiting
   s.waits = true
-  if waiting == NOBODY then
-    log.waiting = { s }
-    return
-  end
   local n = #waiting + 1
   waiting[n] = s
   if n > 16 and n > (log.sweep_at or 16) then
@@ -151,7 +177,7 @@ function get_in_line(s, req)
     local log = s.log
     if not s.waits then
       local waiting = log.waiting
-      if waiting == NOBODY or waiting[1] then
+      if waiting[1] then
         wait_at(s)
       else
         waiting[1], s.waits = s, true
@@ -249,8 +275,10 @@ local function fresh(log)
   if log.fetching and not log.eager and not demand(log) then withdraw(log) end
 end
 
+-- (nil: while it was made, a finalizer has served the request.)
 local function promise_of(s, req)
   local p = waiter()
+  if req.done then return nil end
   req.p = p
   local log, put_back = s.log, req.put_back
   if put_back and log.source then
@@ -272,6 +300,8 @@ local function wake(req)
       if log.fetching == req then
         log.idle = req -- the next one that it makes
         C.arrive(log, req.failed, v)
+      elseif req.new then -- a finalizer has pushed: see wait_for
+        req.value = v
       elseif v ~= nil and not req.failed then -- taken back since
         C.unread(req.on, { v }, 1)
       end
@@ -419,6 +449,7 @@ local function calm(s, wakes)
 end
 
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
+C.prepare, C.missed = prepare, missed
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
 C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.wake, C.wake_all, C.offer = wake, wake_all, offer

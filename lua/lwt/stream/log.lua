@@ -76,28 +76,31 @@ local function new_log(source)
   return log
 end
 
-local function next_chunk(log, c)
-  local fresh = log.spare
-  if fresh then log.spare = false else fresh = new_chunk() end
-  c.next = fresh
-  return fresh
+-- Makes room for an element. It is called before it is decided where that goes: the memory may run
+-- a finalizer, which may push and read. `append` after it runs none.
+local function reserve(log)
+  if log.n <= SIZE then return end
+  local fresh = log.spare or new_chunk()
+  if log.n <= SIZE then return end
+  log.spare = false
+  log.tail.next = fresh
+  log.tail, log.n = fresh, 1
 end
 
 local function append(log, v)
-  local c, n = log.tail, log.n
-  if n > SIZE then
-    c, n = next_chunk(log, c), 1
-    log.tail = c
-  end
-  c[n] = v
+  if log.n > SIZE then reserve(log) end
+  local n = log.n
+  log.tail[n] = v
   log.n = n + 1
 end
 
 local function append_error(log, err)
-  append(log, nil)
+  local box, errors = { err }, {}
+  reserve(log)
   local c = log.tail
-  if not c.errors then c.errors = {} end
-  c.errors[log.n - 1] = { err }
+  c.errors = c.errors or errors
+  c.errors[log.n] = box
+  append(log, nil)
 end
 
 ---- Cursors ---------------------------------------------------------------------
@@ -166,7 +169,7 @@ local function use_log(s)
 end
 
 C.STOP, C.SIZE, C.NOBODY = STOP, SIZE, NOBODY
-C.new_log, C.append, C.append_error = new_log, append, append_error
+C.new_log, C.reserve, C.append, C.append_error = new_log, reserve, append, append_error
 C.front, C.error_at, C.set_pull, C.use_log = front, error_at, set_pull, use_log
 
 return C

@@ -41,13 +41,25 @@ end)
 
 local function no_more(req) req.failed, req.value = true, Empty end
 
+-- `p`, which a pull of `s` gave, but rejected at the end. (Its request is not there any more where a
+-- finalizer has just seen to it that it was served.)
+local function or_empty(s, p, req)
+  req = req or unfold(s)
+  if req then
+    req.finish = no_more
+    return p
+  end
+  return p:bind(function(v)
+    if v == nil then return rejected(Empty) end
+    return p
+  end)
+end
+
 local next_one = through(function(s)
   local v, p, req = s.pull(s)
   if v ~= nil then return fulfilled(v) end
   if not p then return rejected(Empty) end
-  if not req then req = unfold(s) end
-  req.finish = no_more
-  return p
+  return or_empty(s, p, req)
 end)
 
 --- The next element; nil at the end. Several readers may wait at the same time: each
@@ -444,9 +456,7 @@ function M.last_new(s)
       if p then p:cancel() end
       return fulfilled(last)
     elseif p then
-      if not req then req = unfold(s) end
-      req.finish = no_more
-      return p
+      return or_empty(s, p, req)
     else
       return rejected(Empty)
     end
@@ -506,10 +516,11 @@ function M.closed(s)
   local log = s.log
   if log.closed then return fulfilled() end
   local p = log.closed_promise
-  if not p then
-    p, log.closed_resolver = lwt.wait()
-    log.closed_promise = p
-  end
+  if p then return p end
+  local r
+  p, r = lwt.wait()
+  if log.closed or log.closed_promise then return M.closed(s) end -- by a finalizer, meanwhile
+  log.closed_promise, log.closed_resolver = p, r
   return p
 end
 

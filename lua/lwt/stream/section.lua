@@ -25,8 +25,14 @@ local inside = C.inside
 
 function C.wait_outside(section, s, req)
   req.here = get_local(key) or false
-  section.outside[#section.outside + 1] = req
-  return promise_of(s, req)
+  local p = promise_of(s, req)
+  if section.over then -- since: the memory may have run a finalizer
+    submit(s, req)
+    if req.done then wake_all { req } end
+  else
+    section.outside[#section.outside + 1] = req
+  end
+  return p
 end
 
 local function pull_section(s)
@@ -67,7 +73,7 @@ end
 
 local function leave(s, section, keep)
   local up = section.up
-  s.section = up
+  s.section, section.over = up, true
   if not up then s.pull, s.base = s.base, false end -- else pull stays pull_section
   local record = section.record
   if keep then

@@ -9,7 +9,7 @@ local dropped = require "lwt.internal.dropped"
 local stored = require "lwt.internal.stored"
 
 local M = C.M
-local derive, ended, work, run_task = C.derive, C.ended, C.work, C.run_task
+local derive, ended, pend, work, run_task = C.derive, C.ended, C.pend, C.work, C.run_task
 local demand = C.demand
 local await, task, is_pending = lwt.await, lwt.task, lwt.is_pending
 local has_storage, bare = stored.stored, stored.bare
@@ -35,6 +35,30 @@ function M.from(f)
   args.check_callable(1, "from", f)
   local start = stored.task(f)
   return derive(function(x, taker) return run_task(x, taker, nil, start) end)
+end
+
+-- A stream of what `read()` gives, promises that lose nothing when they are cancelled (nil: it is
+-- over). A reader that goes cancels its read, so that a stream that is dropped then is garbage. At
+-- the end, and where a read failed, the task `finish(ok, err)` comes last (if it is given).
+function C.of_reads(read, finish)
+  local log
+  local function use(x, taker, ok, v)
+    if ok and v ~= nil then return v end
+    if finish then return run_task(x, taker, nil, lwt.spawn, finish, ok, v) end
+    if not ok then raise(v) end
+    return ended(x)
+  end
+  local function came(v) return use(log, nil, true, v) end
+  local function failed(err) return use(log, nil, false, err) end
+  local s = derive(function(x, taker)
+    local p = read()
+    if not p then return ended(x) end
+    local state, v = p:state()
+    if state == "pending" then return pend(x, taker, p, came, failed) end
+    return use(x, taker, state == "fulfilled", v)
+  end)
+  log = s.log
+  return s
 end
 
 --- The same as `from` for an `f` that never waits: it is called directly, inside the
@@ -297,17 +321,27 @@ local function look()
   end
 end
 
+-- Those that wait in `yield` look again.
+local function wake_idle(gen)
+  local idle = gen.idle
+  gen.idle = {}
+  for k = 1, #idle do idle[k]:wakeup_later() end
+end
+
 local function yielder(gen)
+  -- Waits until an element is wanted; false: none will be, the function has ended.
   local function want()
     while not (gen.wanted and is_pending(gen.asked)) do
+      if gen.over then return false end
       local p, r = task()
       gen.idle[#gen.idle + 1] = r
       await(p)
     end
+    return true
   end
   return function(v)
     if v == nil then error("stream elements cannot be nil", 2) end
-    want()
+    if not want() then raise(lwt.Closed) end
     local r = gen.wanted
     gen.wanted = false
     r:wakeup_later(v)
@@ -320,7 +354,8 @@ end
 --- The stream ends when `f` returns; when it fails the error is reported to the reader,
 --- and then the stream ends. When the stream is dropped half way, and no reader waits for an
 --- element of it, the task is cancelled: `lwt.Canceled` is raised at its `yield`, or at what else
---- it awaits, so that it can clean up.
+--- it awaits, so that it can clean up. Tasks that `f` has started may call `yield` as well; when
+--- `f` has ended it raises `lwt.Closed` there.
 ---@param f fun(yield: fun(v: any))
 ---@return lwt.Stream
 ---```lua
@@ -358,6 +393,7 @@ function M.generate(f)
         local w = gen.wanted
         gen.wanted = false
         if w then w:wakeup_later(nil) end
+        wake_idle(gen)
       end, function(err)
         gen.over = true
         local w = gen.wanted
@@ -367,11 +403,10 @@ function M.generate(f)
         else
           gen.failed = { err = err }
         end
+        wake_idle(gen)
       end)
     else
-      local idle = gen.idle
-      gen.idle = {}
-      for k = 1, #idle do idle[k]:wakeup_later() end
+      wake_idle(gen)
     end
     local state, v = p:state()
     if state == "pending" then return work(x, taker, p) end

@@ -361,6 +361,13 @@ local function first_of(waits, ready)
   return p
 end
 
+-- The read `p` of `s` is not wanted any more. (A finalizer may have served it already.)
+local function take_back(s, p)
+  p:cancel()
+  local state, v = p:state()
+  if state == "fulfilled" and v ~= nil then C.unread(s, { v }, 1) end
+end
+
 --- Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
 --- ends with the shorter one; an element of the other that was already read is put back,
 --- and so it is when the reader is cancelled or the other stream fails.
@@ -384,7 +391,7 @@ function M.combine(a, b)
     if va == nil and not pa then return ended(x) end
     local ok, vb, pb = guard(read, b)
     if not ok or vb == nil and not pb then
-      if va ~= nil then C.unread(a, { va }, 1) else pa:cancel() end
+      if va ~= nil then C.unread(a, { va }, 1) else take_back(a, pa) end
       if not ok then raise(vb) end
       return ended(x)
     end
@@ -460,7 +467,7 @@ function M.choose(streams)
           waits.ended = waits.ended or {}
           table.insert(waits.ended, s)
         else
-          for _, w in ipairs(waits) do w.p:cancel() end
+          for _, w in ipairs(waits) do take_back(w.s, w.p) end
           for _, e in ipairs(waits.ended or {}) do drop(e) end
           if not ok then
             drop(s)

@@ -176,6 +176,51 @@ describe("lwt.fs: paths", function()
     assert.same({}, await(fs.scandir(dir)))
   end))
 
+  it("removes what calls that were cancelled before still make", task(function()
+    local lio = require "lwt.io"
+    local function busy(seconds)
+      local start = os.clock()
+      while os.clock() - start < seconds do end
+    end
+    -- A thread has the call, or has it not yet, or not any more: there are enough of each kind.
+    for i = 1, 200 do
+      local making
+      local p = lio.with_temp_dir(function(d)
+        making = fs.mkdir(d .. "/a/b/c/d/e", { parents = true })
+        await(making)
+      end, { dir = dir })
+      while not making do lwt.yield() end
+      busy(i % 50 * 4e-6)
+      p:cancel()
+      pcall(await, p)
+      local file = fs.write_file(path("f"), "x")
+      busy(i % 50 * 4e-6)
+      file:cancel()
+      pcall(await, fs.unlink(path("f")))
+      making = fs.mkdir(path("e"), { parents = true })
+      busy(i % 50 * 4e-6)
+      making:cancel()
+      pcall(await, fs.rmdir(path("e")))
+    end
+    await(lwt.sleep(0.05)) -- nothing comes later
+    assert.same({}, await(fs.scandir(dir)))
+  end))
+
+  it("gives up removals that wait for calls which were cancelled", task(function()
+    for i = 1, 50 do
+      local making = fs.mkdir(path("d") .. ("/a"):rep(1500), { parents = true })
+      for _ = 1, i % 5 do lwt.yield() end
+      making:cancel()
+      local removing, other = require "lwt.io".delete_recursively(path("d")), fs.rmdir(path("d"))
+      removing:cancel()
+      other:cancel()
+      assert.equal(lwt.Canceled, failure(removing))
+      assert.equal(lwt.Canceled, failure(other))
+    end
+    pcall(await, require "lwt.io".delete_recursively(path("d")))
+    assert.same({}, await(fs.scandir(dir)))
+  end))
+
   it("lists a directory by name", task(function()
     assert.same({}, await(fs.scandir(dir)))
     shell.write(path("b"), "")

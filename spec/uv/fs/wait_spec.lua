@@ -26,7 +26,7 @@ local function runs(text)
       end
       return f, path
     end
-  ]] .. text, 20)
+  ]] .. text, 120)
   shell.remove_dir(dir)
   assert.same({ 0, "", "good\n" }, { result.code, result.err, result.out })
 end
@@ -86,6 +86,35 @@ describe("waiting for a fifo", function()
         await(out:close())
         assert(await(line) == "a line" and await(ch:read()) == "more")
         await(ch:close())
+      end)
+      print "good"
+    ]]
+  end)
+
+  it("is like waiting for a terminal, which takes no thread either", function()
+    runs [[
+      lwt.run(function()
+        local waiting = {}
+        for i = 1, 12 do waiting[i] = await(fs.open("/dev/ptmx", "r+")):read(10) end
+        await(lwt.sleep(0.05))
+        await(fs.stat(dir))
+        await(net.getaddrinfo("localhost"))
+        for i = 1, 12 do assert(waiting[i]:is_pending()) end
+        for i = 1, 6 do waiting[i]:cancel() end
+      end)
+      print "good"
+    ]]
+  end)
+
+  it("is not for what takes an offset, which is told so at once", function()
+    runs [[
+      lwt.run(function()
+        local f <close> = full "q"
+        local r <close> = await(fs.open(fifo "p"))
+        for _, p in ipairs { f:pwrite("x", 0), f:pwrite("x", 5), r:pread(5, 0), r:pread(5, 5) } do
+          local ok, err = pcall(await, p)
+          assert(not ok and err.code == "ESPIPE", err)
+        end
       end)
       print "good"
     ]]

@@ -281,7 +281,9 @@ static int l_create_temp_dir(lua_State *L) {
 
 static int path_job(lua_State *L, task what) {
   const char *path = lwt_uv_fs_check_path(L, 1);
-  return start(L, new_req(L, what, path, 1));
+  io_req *r = new_req(L, what, path, 1);
+  r->q.removes = what == REMOVE || what == REMOVE_TREE;
+  return start(L, r);
 }
 
 static int l_unlink(lua_State *L) {

@@ -28,6 +28,7 @@ static void on_work(uv_work_t *work) {
 static void on_done(uv_work_t *work, int status) {
   fs_req *q = work->data;
   ssize_t result = status < 0 ? status : q->status;
+  if (q->left != 0) lwt_uv_fs_left_over(q->req.ctx->family[LWT_UV_FFS], q);
   if (result == UV_EAGAIN && q->wait_for != FS_NO_WAIT) {
     result = lwt_uv_fs_is_stopped(q) ? UV_ECANCELED : lwt_uv_fs_wait(q);
     if (result >= 0) return;
@@ -44,9 +45,14 @@ void *lwt_uv_fs_new(lwt_uv *ctx, lua_State *L, const lwt_uv_req_class *class, si
 
 int lwt_uv_fs_submit(fs_req *q) {
   lwt_uv *ctx = q->req.ctx;
+  const fs_state *fs = ctx->family[LWT_UV_FFS];
   int status;
   if (!q->started && ctx->lwt->cancel_due(ctx->lwt)) {
     q->wait_for = FS_WAIT_TURN;
+    status = lwt_uv_fs_wait(q);
+  } else if (q->removes && fs->nleft > 0) {
+    q->removes = 0;
+    q->wait_for = FS_WAIT_LEFT;
     status = lwt_uv_fs_wait(q);
   } else {
     status = uv_queue_work(ctx->loop, &q->work, on_work, on_done);
@@ -78,9 +84,15 @@ int lwt_uv_fs_is_ready(fs_req *q, int fd, int wait_for) {
   return 0;
 }
 
+/* Where there are no offsets that is no matter of waiting. */
+static int has_no_offsets(int fd, int64_t offset) {
+  return offset >= 0 && lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE;
+}
+
 ssize_t lwt_uv_fs_read(fs_req *q, int fd, char *buf, size_t len, int64_t offset,
                        int regular) {
   ssize_t n;
+  if (!regular && has_no_offsets(fd, offset)) return UV_ESPIPE;
   if (!regular && !lwt_uv_fs_is_ready(q, fd, FS_WAIT_READ)) return UV_EAGAIN;
   do n = offset < 0 ? read(fd, buf, len) : pread(fd, buf, len, (off_t)offset);
   while (n < 0 && errno == EINTR);
@@ -91,6 +103,7 @@ ssize_t lwt_uv_fs_read(fs_req *q, int fd, char *buf, size_t len, int64_t offset,
 ssize_t lwt_uv_fs_write(fs_req *q, int fd, const char *buf, size_t len, int64_t offset,
                         int regular) {
   size_t done = 0;
+  if (!regular && has_no_offsets(fd, offset)) return UV_ESPIPE;
   while (done < len) {
     size_t want = len - done;
     if (!regular) {
@@ -138,8 +151,10 @@ void lwt_uv_fs_cancel(lwt_uv_req *r) {
   if (q->wait != NULL) {
     lwt_uv_fs_wait_end(q);
     lwt_uv_req_done(r, UV_ECANCELED);
-  } else {
-    uv_cancel(r->uv);
+  } else if (uv_cancel(r->uv) == UV_EBUSY && q->left == 0) {
+    fs_state *fs = r->ctx->family[LWT_UV_FFS];
+    fs->nleft++;
+    q->left = ++fs->last_left;
   }
 }
 

@@ -22,13 +22,24 @@ typedef ssize_t (*fs_work)(fs_req *q);
 
 typedef struct fs_wait fs_wait; /* wait.c: what is on the loop meanwhile */
 
-enum { FS_NO_WAIT, FS_WAIT_READ, FS_WAIT_WRITE, FS_WAIT_READER, FS_WAIT_TURN };
+enum {
+  FS_NO_WAIT,
+  FS_WAIT_READ,
+  FS_WAIT_WRITE,
+  FS_WAIT_READER,
+  FS_WAIT_TURN,
+  FS_WAIT_LEFT /* for the requests that are left, see fs_state */
+};
 
 /* ctx->family[LWT_UV_FFS] */
 typedef struct fs_state {
   void *blocks; /* whole.c */
   int nblocks;
   void *watches; /* watch_inotify.c */
+  /* Requests that were cancelled and that a thread still has. What they make appears later
+  ** than the cancel, so what removes things (fs_req.removes) comes after them. */
+  uint64_t nleft, last_left; /* how many; the number of the latest */
+  fs_wait *removing;         /* wait.c: what waits for their end */
 } fs_state;
 
 struct fs_req {
@@ -40,7 +51,9 @@ struct fs_req {
   int wait_fd;            /* with UV_EAGAIN: what for */
   unsigned char wait_for; /* FS_NO_WAIT: EAGAIN is the system's own word */
   unsigned char started;
-  char stop; /* atomic: its result is not wanted any more */
+  unsigned char removes; /* it comes after the requests that are left */
+  char stop;             /* atomic: its result is not wanted any more */
+  uint64_t left;         /* its number among those that are left; 0: it is not */
 };
 
 /* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise,
@@ -104,6 +117,8 @@ int lwt_uv_fs_remove_tree(const char *path);
 ** Returns a status. `end` takes it off the loop again. */
 int lwt_uv_fs_wait(fs_req *q);
 void lwt_uv_fs_wait_end(fs_req *q);
+/* One that was left is over. */
+void lwt_uv_fs_left_over(fs_state *fs, const fs_req *q);
 
 /* Register the functions of each file in the table at the top of the stack. */
 void lwt_uv_fs_open_paths(lwt_uv *ctx, lua_State *L);

@@ -108,6 +108,12 @@ static int start(lua_State *L, const path_op *op, int paths) {
   return lwt_uv_fs_start(L, &new_path(L, op, paths)->q);
 }
 
+static int start_removal(lua_State *L, const path_op *op) {
+  path_req *p = new_path(L, op, 1);
+  p->q.removes = 1;
+  return lwt_uv_fs_start(L, &p->q);
+}
+
 PATH_OP(stat, push_stat);
 /*---
 What the system knows about a file: a table with `type` ("file", "directory", "link",
@@ -196,7 +202,8 @@ static int l_access(lua_State *L) {
 
 PATH_OP(unlink, NULL);
 /*---
-Removes a file, or a symbolic link (not what it points to).
+Removes a file, or a symbolic link (not what it points to). A call that was cancelled
+before, and that the system is still busy with, is over by then: what it makes is removed.
 @param path string
 @return lwt.Promise<nil>
 ```lua
@@ -206,7 +213,7 @@ print(await(fs.exists("f")))   --> false
 ```
 @function lwt.fs.unlink(path) */
 static int l_unlink(lua_State *L) {
-  return start(L, &op_unlink, 1);
+  return start_removal(L, &op_unlink);
 }
 
 PATH_OP(rename, NULL);
@@ -458,7 +465,8 @@ static int l_mkdtemp(lua_State *L) {
 
 PATH_OP(rmdir, NULL);
 /*---
-Removes an empty directory (`lio.delete_recursively` takes one with all it holds).
+Removes an empty directory (`lio.delete_recursively` takes one with all it holds). As
+`unlink`, it comes after calls that were cancelled before.
 @param path string
 @return lwt.Promise<nil>
 ```lua
@@ -467,7 +475,7 @@ await(fs.rmdir("d"))
 ```
 @function lwt.fs.rmdir(path) */
 static int l_rmdir(lua_State *L) {
-  return start(L, &op_rmdir, 1);
+  return start_removal(L, &op_rmdir);
 }
 
 static int push_scandir(lua_State *L, lwt_uv_req *r) {

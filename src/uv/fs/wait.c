@@ -4,6 +4,9 @@
 ** not ready is polled by the loop, and the request goes to the pool again when it is
 ** (internal.h, fs_work). What is polled is a duplicate: libuv watches a descriptor once
 ** only, and a channel or stream that was made of the same one may be watching it.
+**
+** What removes things waits here for the end of requests that were cancelled before, and
+** that a thread still has (fs_state): they may be making what is to be removed.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +27,9 @@ struct fs_wait {
   fs_req *q;
   lwt_uv *ctx;
   int fd; /* the duplicate; -1: a timer */
+  /* FS_WAIT_LEFT: in fs_state.removing; the latest to wait for; of them, how many. */
+  fs_wait *next, **before;
+  uint64_t last, n;
 };
 
 static void on_closed(uv_handle_t *h) {
@@ -35,6 +41,10 @@ static void on_closed(uv_handle_t *h) {
 void lwt_uv_fs_wait_end(fs_req *q) {
   fs_wait *w = q->wait;
   q->wait = NULL;
+  if (w->before != NULL) {
+    *w->before = w->next;
+    if (w->next != NULL) w->next->before = w->before;
+  }
   w->ctx->unclosed++;
   uv_close(&w->uv.handle, on_closed);
   if (w->fd >= 0) close(w->fd); /* no longer watched once uv_close has returned */
@@ -99,11 +109,33 @@ static int wait_poll(fs_req *q, int events) {
   return status;
 }
 
+static int wait_left(fs_req *q) {
+  fs_state *fs = q->req.ctx->family[LWT_UV_FFS];
+  fs_wait *w = new_wait(q);
+  if (w == NULL) return UV_ENOMEM;
+  uv_timer_init(w->ctx->loop, &w->uv.timer);
+  begin(q, w);
+  w->last = fs->last_left;
+  w->n = fs->nleft;
+  w->next = fs->removing;
+  w->before = &fs->removing;
+  if (w->next != NULL) w->next->before = &w->next;
+  fs->removing = w;
+  return 0;
+}
+
+void lwt_uv_fs_left_over(fs_state *fs, const fs_req *q) {
+  fs->nleft--;
+  for (fs_wait *w = fs->removing; w != NULL; w = w->next)
+    if (q->left <= w->last && --w->n == 0) uv_timer_start(&w->uv.timer, on_timer, 0, 0);
+}
+
 int lwt_uv_fs_wait(fs_req *q) {
   switch (q->wait_for) {
   case FS_WAIT_READ: return wait_poll(q, UV_READABLE);
   case FS_WAIT_WRITE: return wait_poll(q, UV_WRITABLE);
   case FS_WAIT_READER: return wait_timer(q, ASK_AGAIN);
+  case FS_WAIT_LEFT: return wait_left(q);
   default: return wait_timer(q, 0);
   }
 }

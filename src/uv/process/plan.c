@@ -131,14 +131,21 @@ static void plan_candidates(lua_State *L, lwt_uv_plan *p) {
   p->o.candidates = (const char *const *)list;
 }
 
+/* The descriptor whose number is at the top, 1.0 as well; -1: that is none. */
+static int number_fd(lua_State *L) {
+  int is_integer;
+  lua_Integer n = lua_tointegerx(L, -1, &is_integer);
+  if (lua_type(L, -1) != LUA_TNUMBER || !is_integer) return -1;
+  return n >= 0 && n <= 0x7fffffff ? (int)n : -1;
+}
+
 /* The descriptor that the value at the top stands for: a number, an open lwt.file, a file
 ** of Lua's, or anything with a method fileno(). */
 static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
-  int fd = -1, is_integer;
+  int fd = -1;
   luaL_Stream *file;
-  if (lua_type(L, -1) == LUA_TNUMBER) { /* 1.0 is one, too */
-    lua_Integer n = lua_tointegerx(L, -1, &is_integer);
-    fd = is_integer && n >= 0 && n <= 0x7fffffff ? (int)n : -1;
+  if (lua_type(L, -1) == LUA_TNUMBER) {
+    fd = number_fd(L);
   } else if ((file = luaL_testudata(L, -1, LUA_FILEHANDLE)) != NULL) {
     fd = file->closef == NULL ? -1 : fileno(file->f);
   } else if (lwt_uv_test(ctx, L, -1, LWT_UV_FILE) != NULL) {
@@ -147,8 +154,7 @@ static int value_fd(lwt_uv *ctx, lua_State *L, const char *name) {
              lua_getfield(L, -2, "fileno") == LUA_TFUNCTION) {
     lua_pushvalue(L, -3);
     lua_call(L, 1, 1);
-    lua_Integer n = lua_tointeger(L, -1);
-    fd = n >= 0 && n <= 0x7fffffff ? (int)n : -1;
+    fd = number_fd(L);
   }
   if (fd < 0 || fcntl(fd, F_GETFD) < 0)
     luaL_argerror(L, 2, lua_pushfstring(L, "%s is no open descriptor or file", name));
